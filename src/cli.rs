@@ -1,0 +1,238 @@
+//! The command line: the global flags, the list of verbs, and the dispatch.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgAction, Args, CommandFactory, Parser};
+
+use crate::command::{self, Session, Verb};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::{Invalid, Period, looks_like_a_secret};
+use crate::settings::{Color, Overrides, Settings};
+use crate::ui::{Format, Ui};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Yellow.on_default().bold())
+    .usage(AnsiColor::Yellow.on_default().bold())
+    .literal(AnsiColor::Green.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const AFTER_HELP: &str = "\
+A full secret is shown once, when it is made: alone on standard output, so that
+KEY=$(postkey generate api ci) works. Everything else is said on standard error.
+`postkey help COMMAND` tells more of each command.";
+
+/// Issues, guards and retires the keys that programs use to send mail and call an API
+#[derive(Debug, Parser)]
+#[command(name = "postkey", version, styles = STYLES, after_help = AFTER_HELP)]
+#[command(arg_required_else_help = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    globals: Globals,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Global options")]
+struct Globals {
+    /// The vault's file
+    ///
+    /// Without it: `vault` in the settings, or vault.db in the user's data folder
+    /// (~/.local/share/postkey).
+    #[arg(
+        long,
+        global = true,
+        env = "POSTKEY_VAULT",
+        hide_env_values = true,
+        value_name = "PATH"
+    )]
+    #[arg(value_parser = OsStringValueParser::new().try_map(path))]
+    vault: Option<PathBuf>,
+    /// The settings' file
+    ///
+    /// Without it: config.toml in the user's configuration folder (~/.config/postkey), which
+    /// may be missing.
+    #[arg(
+        long,
+        global = true,
+        env = "POSTKEY_CONFIG",
+        hide_env_values = true,
+        value_name = "PATH"
+    )]
+    #[arg(value_parser = OsStringValueParser::new().try_map(path))]
+    config: Option<PathBuf>,
+    /// The form of results: text for people, the others for programs; env only where a
+    /// secret is made
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        hide_default_value = true
+    )]
+    format: Format,
+    /// Says nothing but results and errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Answers every question with yes
+    #[arg(short, long, global = true)]
+    yes: bool,
+    /// Never asks, not even on a terminal
+    #[arg(long, global = true)]
+    no_input: bool,
+    /// How long to wait for a busy vault, as in 30s
+    #[arg(
+        long,
+        global = true,
+        env = "POSTKEY_WAIT",
+        hide_env_values = true,
+        value_name = "SPAN"
+    )]
+    wait: Option<Period>,
+    /// Shows times in UTC instead of the local time zone
+    #[arg(long, global = true, action = ArgAction::SetTrue)]
+    utc: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, value_name = "WHEN")]
+    color: Option<Color>,
+}
+
+/// A path from the command line; a secret is not one.
+fn path(text: OsString) -> Result<PathBuf, Invalid> {
+    let lossy = text.to_string_lossy();
+    if text.is_empty() || looks_like_a_secret(&lossy) {
+        return Err(
+            Invalid::new("a path", &lossy, "it is empty or looks like a secret")
+                .hint("name a file, as in `/srv/postkey/vault.db`"),
+        );
+    }
+    Ok(PathBuf::from(text))
+}
+
+/// The definition of the command line, from which the man pages and completions are made.
+pub fn definition() -> clap::Command {
+    Cli::command()
+}
+
+/// Completes a command line if a shell asks for it; otherwise parses it and runs its verb.
+pub fn run() -> ExitStatus {
+    command::completions::complete_if_asked(definition);
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    let Cli { verb, globals } = cli;
+    let ui = Ui {
+        format: globals.format,
+        is_quiet: globals.quiet,
+        may_ask: !globals.no_input,
+        color: globals.color.unwrap_or_default(),
+    };
+    start(verb, ui, globals).unwrap_or_else(|(ui, error)| {
+        ui.error(&error);
+        error.exit_status()
+    })
+}
+
+fn start(verb: Verb, mut ui: Ui, globals: Globals) -> Result<ExitStatus, (Ui, Error)> {
+    let overrides = Overrides {
+        vault: globals.vault,
+        config: globals.config,
+        wait: globals.wait,
+        utc: globals.utc,
+        color: globals.color,
+    };
+    let settings = match Settings::merge(overrides) {
+        Ok(settings) => settings,
+        Err(error) => return Err((ui, error.into())),
+    };
+    ui.color = settings.color;
+    let mut session = Session::new(ui, settings, globals.yes);
+    command::run(verb, &mut session).map_err(|error| (session.ui, error))
+}
+
+/// Answers a command line that cannot be run: with help or the version if it asked for them,
+/// with an error that repeats nothing that looks like a secret otherwise.
+fn refuse(error: &clap::Error) -> ExitStatus {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        let _ = error.print();
+        return ExitStatus::Done;
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = error.print();
+        return ExitStatus::Usage;
+    }
+    let ui = Ui {
+        format: asked_format(),
+        is_quiet: false,
+        may_ask: false,
+        color: Color::Auto,
+    };
+    ui.error(&explained(error));
+    ExitStatus::Usage
+}
+
+/// The format that the command line asks for, even if the rest of it is wrong.
+fn asked_format() -> Format {
+    let words: Vec<String> = env::args_os()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let value = words
+        .iter()
+        .enumerate()
+        .find_map(|(at, word)| match word.as_str() {
+            "--format" => words.get(at + 1).map(String::as_str),
+            word => word.strip_prefix("--format="),
+        });
+    value
+        .and_then(|value| clap::ValueEnum::from_str(value, false).ok())
+        .unwrap_or_default()
+}
+
+/// clap's error in our form: one message, one hint.
+fn explained(error: &clap::Error) -> Error {
+    if let Some(invalid) =
+        std::error::Error::source(error).and_then(|s| s.downcast_ref::<Invalid>())
+    {
+        let argument = match error.get(ContextKind::InvalidArg) {
+            Some(ContextValue::String(argument)) => format!("{argument}: "),
+            _ => String::new(),
+        };
+        let hint = invalid.way_out().unwrap_or("see `postkey --help`");
+        return Error::usage(format!("{argument}{invalid}")).hint(hint);
+    }
+    let rendered = error.to_string();
+    let mut paragraphs = rendered.split("\n\n");
+    let message = one_line(
+        paragraphs
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: "),
+    );
+    let tips = paragraphs
+        .clone()
+        .find(|paragraph| paragraph.trim_start().starts_with("tip: "));
+    let usage = paragraphs.find(|paragraph| paragraph.starts_with("Usage: "));
+    let hint = match (tips, usage) {
+        (Some(tips), _) => one_line(&tips.replace("tip: ", "")),
+        (None, Some(usage)) => format!(
+            "the form is: {}",
+            one_line(usage.trim_start_matches("Usage: "))
+        ),
+        (None, None) => "`postkey --help` shows the commands".to_owned(),
+    };
+    Error::usage(message).hint(hint)
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,101 @@
+//! `postkey activate`: resumes keys.
+
+use clap::Args;
+
+use super::Session;
+use super::selection::{self, Selector, each};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::{Key, KeyName, Standing, Status};
+use crate::ui::KeyView;
+use crate::vault::Vault;
+
+/// Resumes keys that were deactivated
+///
+/// Their secrets are the same as before. A key that is active already stays so.
+///
+/// Formats: text, json, jsonl, csv.
+#[derive(Args, Debug)]
+pub struct Activate {
+    /// Which keys; `-` reads names from standard input, a line each
+    #[arg(value_name = "NAME", add = selection::completer())]
+    names: Vec<Selector>,
+}
+
+pub(super) fn run(args: Activate, session: &mut Session) -> Result<ExitStatus, Error> {
+    let names = selection::names(args.names, "Which key is to be activated?", session)?;
+    change_status(names, Status::Active, "activate", session)
+}
+
+/// Gives each key the status, and tells how it stands.
+pub(super) fn change_status(
+    names: Option<Vec<KeyName>>,
+    status: Status,
+    command: &'static str,
+    session: &mut Session,
+) -> Result<ExitStatus, Error> {
+    let Some(names) = names else {
+        return Ok(selection::nothing_chosen(session));
+    };
+    let mut vault = session.open_to_change()?;
+    let mut changed = Vec::new();
+    let highest = each(&names, session, |name, session| {
+        changed.push(change_one(name, status, command, session, &mut vault)?);
+        Ok(ExitStatus::Done)
+    });
+    session.show_keys(&changed, &vault)?;
+    Ok(highest)
+}
+
+fn change_one(
+    name: &KeyName,
+    status: Status,
+    command: &'static str,
+    session: &Session,
+    vault: &mut Vault,
+) -> Result<Key, Error> {
+    let author = session.author(command);
+    let (before, after) = vault.change(&author, |change| {
+        let record = change.find(name)?;
+        let after = Key {
+            status,
+            ..record.key.clone()
+        };
+        if after != record.key {
+            change.save(&record, &after)?;
+        }
+        Ok((record.key, after))
+    })?;
+    let now = vault.time(author.clock)?;
+    tell(&before, &after, after.standing(now), session);
+    Ok(after)
+}
+
+fn tell(before: &Key, after: &Key, standing: Standing, session: &Session) {
+    let (name, word) = (&after.name, after.status.word());
+    if before.status == after.status {
+        session.ui.note(format!("`{name}` was {word} already"));
+    } else {
+        session.ui.note(format!("`{name}` is {word} now"));
+    }
+    if after.status == Status::Active && standing == Standing::Expired {
+        session.ui.warn(format!(
+            "`{name}` has expired and stays refused; `postkey set {name} --expires 90d` extends it"
+        ));
+    }
+}
+
+impl Session {
+    /// Shows keys that a command changed: to programs; people were told already.
+    pub(super) fn show_keys(&self, keys: &[Key], vault: &Vault) -> Result<(), Error> {
+        if !self.ui.format.is_for_machines() {
+            return Ok(());
+        }
+        let look = self.look(vault)?;
+        let mut listing = self.ui.listing(&look);
+        for key in keys {
+            listing.push(&KeyView::new(key, look.now))?;
+        }
+        listing.finish::<KeyView<'_>>()
+    }
+}

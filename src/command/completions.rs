@@ -1,0 +1,96 @@
+//! `postkey completions`: the shells' completion, of key names too.
+
+use std::env;
+use std::path::PathBuf;
+
+use clap::{Args, Command, ValueEnum};
+use clap_complete::CompleteEnv;
+use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
+
+use super::Session;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::settings::{Overrides, Settings};
+use crate::ui::{Format, Ui};
+
+/// The variable by which a shell's script asks for completions.
+const VARIABLE: &str = "POSTKEY_COMPLETE";
+
+/// A shell whose command lines can be completed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Shell {
+    /// bash 4.4 or newer
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
+}
+
+/// Prints the script that completes command lines and key names
+///
+/// The script asks postkey itself, so that it completes the names of the keys in the vault.
+/// Put its output where the shell looks for completions:
+///
+/// bash: ~/.local/share/bash-completion/completions/postkey
+///
+/// zsh: _postkey, in a folder of $fpath
+///
+/// fish: ~/.config/fish/completions/postkey.fish
+#[derive(Args, Debug)]
+pub struct Completions {
+    /// For which shell
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+pub(super) fn run(args: Completions, session: &mut Session) -> Result<ExitStatus, Error> {
+    session.ui.print(&script(args.shell))?;
+    Ok(ExitStatus::Done)
+}
+
+/// The script for a shell.
+pub fn script(shell: Shell) -> String {
+    let completer: &dyn EnvCompleter = match shell {
+        Shell::Bash => &Bash,
+        Shell::Zsh => &Zsh,
+        Shell::Fish => &Fish,
+    };
+    let mut script = Vec::new();
+    completer
+        .write_registration(VARIABLE, "postkey", "postkey", "postkey", &mut script)
+        .expect("writing to memory does not fail");
+    String::from_utf8(script).expect("a shell script of text is text")
+}
+
+/// Completes a command line and ends the process if a shell's script asks for it.
+pub fn complete_if_asked(definition: fn() -> Command) {
+    if env::var_os(VARIABLE).is_some() {
+        CompleteEnv::with_factory(definition)
+            .var(VARIABLE)
+            .complete();
+    }
+}
+
+/// A session that says nothing, on the vault that the words being completed name.
+pub(super) fn session() -> Option<Session> {
+    let words: Vec<_> = env::args_os().collect();
+    let value = |flag: &str| {
+        let at = words.iter().position(|word| word == flag)?;
+        words.get(at + 1).map(PathBuf::from)
+    };
+    let named = |flag, variable| value(flag).or_else(|| env::var_os(variable).map(PathBuf::from));
+    let overrides = Overrides {
+        vault: named("--vault", "POSTKEY_VAULT"),
+        config: named("--config", "POSTKEY_CONFIG"),
+        ..Overrides::default()
+    };
+    let settings = Settings::merge(overrides).ok()?;
+    let ui = Ui {
+        format: Format::Text,
+        is_quiet: true,
+        may_ask: false,
+        color: settings.color,
+    };
+    Some(Session::new(ui, settings, false))
+}

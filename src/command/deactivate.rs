@@ -1,0 +1,27 @@
+//! `postkey deactivate`: stops keys.
+
+use clap::Args;
+
+use super::selection::{self, Selector};
+use super::{Session, activate};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::Status;
+
+/// Stops keys until they are activated again
+///
+/// From the moment this returns, their secrets are refused. A key that is stopped already
+/// stays so.
+///
+/// Formats: text, json, jsonl, csv.
+#[derive(Args, Debug)]
+pub struct Deactivate {
+    /// Which keys; `-` reads names from standard input, a line each
+    #[arg(value_name = "NAME", add = selection::completer())]
+    names: Vec<Selector>,
+}
+
+pub(super) fn run(args: Deactivate, session: &mut Session) -> Result<ExitStatus, Error> {
+    let names = selection::names(args.names, "Which key is to be deactivated?", session)?;
+    activate::change_status(names, Status::Inactive, "deactivate", session)
+}

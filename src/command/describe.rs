@@ -1,0 +1,34 @@
+//! `postkey describe`: what a key is for.
+
+use clap::Args;
+
+use super::{Session, selection};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::{Description, Key, KeyName};
+
+/// Says what a key is for
+///
+/// Formats: text, json, jsonl, csv.
+#[derive(Args, Debug)]
+pub struct Describe {
+    /// Which key
+    #[arg(add = selection::completer())]
+    name: KeyName,
+    /// What it is for, in at most 200 characters; it is not secret
+    #[arg(value_name = "TEXT", required_unless_present = "clear")]
+    description: Option<Description>,
+    /// Takes the description away
+    #[arg(long, conflicts_with = "description")]
+    clear: bool,
+}
+
+pub(super) fn run(args: Describe, session: &mut Session) -> Result<ExitStatus, Error> {
+    let description = args.description;
+    session.edit(&args.name, "describe", |key| {
+        Ok(Key {
+            description: description.clone(),
+            ..key.clone()
+        })
+    })
+}

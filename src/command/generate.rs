@@ -1,0 +1,243 @@
+//! `postkey generate`: makes a key.
+
+use clap::Args;
+use rand::TryRng;
+use rand::rngs::SysRng;
+
+use super::issue::{Fresh, hand_over};
+use super::{Session, selection, values};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::{
+    Description, Expiry, Grant, Key, KeyName, Kind, Limit, Permission, Status, Username,
+};
+use crate::vault::{self, Author, Vault};
+
+/// Makes a key and the one secret that opens it
+///
+/// The secret stands alone on standard output and is never shown again; what is said about
+/// it goes to standard error. If it cannot be handed over, no key is made. The first key
+/// makes the vault.
+///
+/// On a terminal, a kind or name that is missing is asked for.
+///
+/// Formats: text, json, jsonl, csv, env.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  postkey generate api ci
+  KEY=$(postkey generate api reports --permission read-only --plan starter --expires 90d)
+  postkey generate smtp rails-app --username rails_prod
+  postkey generate smtp newsletter --username ops@example.com
+  postkey generate api ci --format env >>ci.env")]
+pub struct Generate {
+    /// What the key is for: sending mail, or calling an API
+    #[arg(value_parser = values::one_of(Kind::ALL, Kind::word))]
+    kind: Option<Kind>,
+    /// What to call it: 1 to 64 of A-Z a-z 0-9 . _ -
+    name: Option<KeyName>,
+    /// What it is for, in at most 200 characters; it is not secret
+    #[arg(long, value_name = "TEXT")]
+    description: Option<Description>,
+    /// When it stops by itself: 90d, 2027-01-31 (the first second of that day, UTC), or never
+    #[arg(long, value_name = "WHEN")]
+    expires: Option<Expiry>,
+    /// SMTP: the username, or an e-mail address that several keys share; made up if left out
+    #[arg(long)]
+    username: Option<Username>,
+    /// API: what it may call; full if left out
+    #[arg(long, value_parser = values::one_of(Permission::ALL, Permission::word))]
+    permission: Option<Permission>,
+    /// API: the limit by the name of a plan: free, starter, business, or one of the settings
+    #[arg(long, conflicts_with = "limit")]
+    plan: Option<String>,
+    /// API: how often it may be used: 300/day, 1000/hour, 20/minute, or none
+    #[arg(long)]
+    limit: Option<Limit>,
+    /// Makes it deactivated; `postkey activate` starts it
+    #[arg(long)]
+    inactive: bool,
+    /// Does nothing and succeeds if a key has the name already
+    #[arg(long)]
+    if_absent: bool,
+}
+
+pub(super) fn run(mut args: Generate, session: &mut Session) -> Result<ExitStatus, Error> {
+    let Some((kind, name)) = kind_and_name(&mut args, session)? else {
+        return Ok(selection::nothing_chosen(session));
+    };
+    let grant = args.grant(kind, session)?;
+    if args.if_absent && is_there(&name, session)? {
+        session
+            .ui
+            .note(format!("`{name}` is there already; nothing was done"));
+        return Ok(ExitStatus::Done);
+    }
+    session.ui.expect_receiver()?;
+    let author = session.author("generate");
+    let expires = args
+        .expires
+        .unwrap_or(session.settings.expires)
+        .resolve(author.clock)?;
+    let mut vault = session.open_or_make()?;
+    let fresh = Fresh::generate(kind, &session.settings.brand)?;
+    let key = Key {
+        name,
+        grant,
+        status: if args.inactive {
+            Status::Inactive
+        } else {
+            Status::Active
+        },
+        description: args.description,
+        created_at: vault.time(author.clock)?,
+        expires_at: expires,
+        tail: fresh.tail(),
+    };
+    make(&fresh, &key, session, &mut vault, &author)?;
+    announce(&key, session, &vault)
+}
+
+fn make(
+    fresh: &Fresh,
+    key: &Key,
+    session: &Session,
+    vault: &mut Vault,
+    author: &Author,
+) -> Result<(), Error> {
+    hand_over(
+        fresh,
+        key,
+        session,
+        vault,
+        author,
+        |change| change.expect_free(&key.name, key.username()),
+        |change| change.add(key),
+    )
+}
+
+fn is_there(name: &KeyName, session: &Session) -> Result<bool, Error> {
+    let Some(vault) = session.open_if_any()? else {
+        return Ok(false);
+    };
+    match vault.find(name) {
+        Ok(_) => Ok(true),
+        Err(vault::Error::NoSuchKey(_)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The kind and name that were given or are answered; `None` if a question is not answered.
+fn kind_and_name(args: &mut Generate, session: &Session) -> Result<Option<(Kind, KeyName)>, Error> {
+    let form = "say `postkey generate api NAME` or `postkey generate smtp NAME`";
+    let kind = match args.kind {
+        Some(kind) => kind,
+        None => {
+            session.ui.expect_person("no kind was given", form)?;
+            let kinds = [
+                "smtp: a username and password for mail",
+                "api: a key for an HTTP API",
+            ];
+            match session.ui.choose("What is the key for?", &kinds)? {
+                Some(chosen) => Kind::ALL[chosen],
+                None => return Ok(None),
+            }
+        }
+    };
+    let name = match args.name.take() {
+        Some(name) => Some(name),
+        None => {
+            session.ui.expect_person("no name was given", form)?;
+            ask_name(session)?
+        }
+    };
+    Ok(name.map(|name| (kind, name)))
+}
+
+/// Asks for a name until a good one is given; an empty line ends it.
+fn ask_name(session: &Session) -> Result<Option<KeyName>, Error> {
+    loop {
+        match session.ui.line("What is it to be called?")? {
+            Some(answer) if !answer.is_empty() => match answer.parse() {
+                Ok(name) => return Ok(Some(name)),
+                Err(invalid) => session.ui.error(&Error::from(invalid)),
+            },
+            _ => return Ok(None),
+        }
+    }
+}
+
+impl Generate {
+    /// What the key is to open, by its kind; flags of the other kind are refused.
+    fn grant(&mut self, kind: Kind, session: &Session) -> Result<Grant, Error> {
+        match kind {
+            Kind::Smtp => {
+                let foreign = [
+                    ("--permission", self.permission.is_some()),
+                    ("--plan", self.plan.is_some()),
+                    ("--limit", self.limit.is_some()),
+                ];
+                refuse_flags(
+                    &foreign,
+                    "an SMTP key",
+                    "only API keys have permissions and limits",
+                )?;
+                let username = self.username.take().map_or_else(make_up_username, Ok)?;
+                Ok(Grant::Smtp { username })
+            }
+            Kind::Api => {
+                let foreign = [("--username", self.username.is_some())];
+                refuse_flags(&foreign, "an API key", "only SMTP keys have usernames")?;
+                let settings = &session.settings;
+                let by_plan = self
+                    .plan
+                    .as_deref()
+                    .map(|plan| settings.plans.limit(plan))
+                    .transpose()?;
+                Ok(Grant::Api {
+                    permission: self.permission.unwrap_or(settings.permission),
+                    limit: self.limit.or(by_plan).unwrap_or(settings.limit),
+                })
+            }
+        }
+    }
+}
+
+fn refuse_flags(flags: &[(&str, bool)], kind: &str, rule: &str) -> Result<(), Error> {
+    match flags.iter().find(|(_, is_given)| *is_given) {
+        Some((flag, _)) => Err(Error::usage(format!("{kind} has no {flag}")).hint(rule)),
+        None => Ok(()),
+    }
+}
+
+fn make_up_username() -> Result<Username, Error> {
+    let mut chance = [0; 4];
+    SysRng.try_fill_bytes(&mut chance).map_err(|error| {
+        Error::new(
+            ExitStatus::Trouble,
+            format!("the system gives no random numbers: {error}"),
+        )
+    })?;
+    Ok(Username::made_up(chance))
+}
+
+/// Says what was made, after the secret.
+fn announce(key: &Key, session: &Session, vault: &Vault) -> Result<ExitStatus, Error> {
+    let look = session.look(vault)?;
+    let grant = match &key.grant {
+        Grant::Smtp { username } => format!("username {username}"),
+        Grant::Api { permission, limit } => format!("permission {permission}, limit {limit}"),
+    };
+    let (title, standing) = (key.kind().title(), key.standing(look.now));
+    session.ui.note(format!(
+        "made the {title} key `{}`: {standing}, {grant}",
+        key.name
+    ));
+    session
+        .ui
+        .note(format!("expires {}", look.end(key.expires_at)));
+    session
+        .ui
+        .note("its secret is shown only this once; keep it now");
+    Ok(ExitStatus::Done)
+}

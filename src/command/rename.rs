@@ -1,0 +1,32 @@
+//! `postkey rename`: another name for a key.
+
+use clap::Args;
+
+use super::{Session, selection};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::{Key, KeyName};
+
+/// Gives a key another name
+///
+/// Its secret, and whatever uses it, goes on working.
+///
+/// Formats: text, json, jsonl, csv.
+#[derive(Args, Debug)]
+pub struct Rename {
+    /// What it is called now
+    #[arg(add = selection::completer())]
+    name: KeyName,
+    /// What it is to be called
+    new_name: KeyName,
+}
+
+pub(super) fn run(args: Rename, session: &mut Session) -> Result<ExitStatus, Error> {
+    let new_name = args.new_name;
+    session.edit(&args.name, "rename", |key| {
+        Ok(Key {
+            name: new_name.clone(),
+            ..key.clone()
+        })
+    })
+}

@@ -1,0 +1,151 @@
+//! Which keys are meant: names on the command line, from standard input, or chosen.
+
+use std::ffi::OsStr;
+use std::io::{self, BufRead, BufReader, Read};
+use std::str::FromStr;
+
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+
+use super::Session;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::{Invalid, KeyName};
+use crate::vault::Vault;
+
+/// How much standard input may hold when names are read from it, in bytes.
+const LONGEST_INPUT: u64 = 16 << 20;
+
+/// How many keys are offered to choose from.
+const OFFERED: usize = 1000;
+
+/// A name, or `-` for the names on standard input.
+#[derive(Clone, Debug)]
+pub(super) enum Selector {
+    Name(KeyName),
+    StandardInput,
+}
+
+impl FromStr for Selector {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "-" => Ok(Self::StandardInput),
+            text => text.parse().map(Self::Name),
+        }
+    }
+}
+
+/// The keys that the selectors mean; asks for one if there are none.
+///
+/// `None` if the person who was asked did not choose.
+pub(super) fn names(
+    selectors: Vec<Selector>,
+    question: &str,
+    session: &Session,
+) -> Result<Option<Vec<KeyName>>, Error> {
+    if selectors.is_empty() {
+        return Ok(choose(question, session)?.map(|name| vec![name]));
+    }
+    let mut names = Vec::new();
+    for selector in selectors {
+        match selector {
+            Selector::Name(name) => names.push(name),
+            Selector::StandardInput => names.append(&mut from_standard_input()?),
+        }
+    }
+    Ok(Some(names))
+}
+
+/// The key that is meant; asks for it if it was not named.
+pub(super) fn name(
+    name: Option<KeyName>,
+    question: &str,
+    session: &Session,
+) -> Result<Option<KeyName>, Error> {
+    name.map_or_else(|| choose(question, session), |name| Ok(Some(name)))
+}
+
+fn from_standard_input() -> Result<Vec<KeyName>, Error> {
+    let input = BufReader::new(io::stdin().lock().take(LONGEST_INPUT + 1));
+    let mut names = Vec::new();
+    let mut length = 0;
+    for line in input.split(b'\n') {
+        let line =
+            line.map_err(|error| Error::usage(format!("cannot read standard input: {error}")))?;
+        length += line.len() as u64 + 1;
+        if length > LONGEST_INPUT {
+            return Err(Error::usage(
+                "standard input holds more than 16 MiB of names",
+            ));
+        }
+        let line = String::from_utf8_lossy(&line);
+        if !line.trim().is_empty() {
+            names.push(line.trim().parse()?);
+        }
+    }
+    Ok(names)
+}
+
+fn choose(question: &str, session: &Session) -> Result<Option<KeyName>, Error> {
+    session
+        .ui
+        .expect_person("no key was named", "name it: `postkey list` shows the keys")?;
+    let names = session.open()?.names("", OFFERED + 1)?;
+    if names.is_empty() {
+        return Err(
+            Error::new(ExitStatus::NotFound, "there are no keys in this vault")
+                .hint("`postkey generate` makes one"),
+        );
+    }
+    let answer = if names.len() > OFFERED {
+        session.ui.line(question)?
+    } else {
+        session
+            .ui
+            .search(question, &names)?
+            .map(|chosen| names[chosen].clone())
+    };
+    match answer.filter(|answer| !answer.is_empty()) {
+        Some(name) => Ok(Some(name.parse()?)),
+        None => Ok(None),
+    }
+}
+
+/// What a verb ends with when the person who was asked did not answer.
+pub(super) fn nothing_chosen(session: &Session) -> ExitStatus {
+    session.ui.note("nothing was chosen, nothing was done");
+    ExitStatus::No
+}
+
+/// Does something to each key, reports each failure, and ends with the highest status.
+pub(super) fn each(
+    names: &[KeyName],
+    session: &mut Session,
+    mut act: impl FnMut(&KeyName, &mut Session) -> Result<ExitStatus, Error>,
+) -> ExitStatus {
+    let mut highest = ExitStatus::Done;
+    for name in names {
+        let status = act(name, session).unwrap_or_else(|error| {
+            session.ui.error(&error);
+            error.exit_status()
+        });
+        highest = highest.max(status);
+    }
+    highest
+}
+
+/// Completes the names of keys from the vault that the command line means.
+pub(super) fn completer() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| -> Vec<CompletionCandidate> {
+        let names = current.to_str().map(names_from_vault).unwrap_or_default();
+        names.into_iter().map(CompletionCandidate::new).collect()
+    })
+}
+
+fn names_from_vault(prefix: &str) -> Vec<String> {
+    super::completions::session()
+        .and_then(|session| session.open().ok())
+        .and_then(|vault: Vault| vault.names(prefix, OFFERED).ok())
+        .unwrap_or_default()
+}

@@ -1,0 +1,109 @@
+//! What every verb works with: the streams, the settings, the clock, and the vault.
+
+use jiff::Timestamp;
+
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::process;
+use crate::settings::Settings;
+use crate::ui::{Look, Ui};
+use crate::vault::{self, Author, Vault};
+
+/// One run of the program.
+#[derive(Debug)]
+pub struct Session {
+    /// The streams.
+    pub ui: Ui,
+    /// The settings, merged.
+    pub settings: Settings,
+    /// Whether questions are answered with yes.
+    pub is_yes: bool,
+}
+
+impl Session {
+    /// Begins a run.
+    pub fn new(ui: Ui, settings: Settings, is_yes: bool) -> Self {
+        Self {
+            ui,
+            settings,
+            is_yes,
+        }
+    }
+
+    /// The clock, in whole seconds as the vault keeps them.
+    pub(super) fn clock() -> Timestamp {
+        let now = Timestamp::now();
+        Timestamp::from_second(now.as_second()).unwrap_or(now)
+    }
+
+    /// Opens the vault for reading.
+    pub(super) fn open(&self) -> Result<Vault, Error> {
+        self.expect_own_home()?;
+        Ok(Vault::open(&self.settings.vault, self.settings.wait)?)
+    }
+
+    /// Opens the vault for reading if there is one.
+    pub(super) fn open_if_any(&self) -> Result<Option<Vault>, Error> {
+        self.expect_own_home()?;
+        match Vault::open(&self.settings.vault, self.settings.wait) {
+            Ok(vault) => Ok(Some(vault)),
+            Err(vault::Error::Missing(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens the vault for a change.
+    pub(super) fn open_to_change(&self) -> Result<Vault, Error> {
+        let vault = self.open()?;
+        vault.check()?;
+        Ok(vault)
+    }
+
+    /// Opens the vault for a change, or makes it.
+    pub(super) fn open_or_make(&self) -> Result<Vault, Error> {
+        self.expect_own_home()?;
+        let vault = Vault::open_or_make(&self.settings.vault, self.settings.wait)?;
+        vault.check()?;
+        Ok(vault)
+    }
+
+    fn expect_own_home(&self) -> Result<(), Error> {
+        if self.settings.is_vault_in_home && process::is_root_in_another_home() {
+            let hint = "`sudo -H postkey …` uses root's own vault, `sudo -u USER postkey …` \
+                        that user's, --vault names one";
+            let message = "root runs with another user's HOME: which vault is meant is not clear";
+            return Err(Error::new(ExitStatus::Trouble, message).hint(hint));
+        }
+        Ok(())
+    }
+
+    /// Who acts with which command, now.
+    pub(super) fn author(&self, command: &'static str) -> Author {
+        Author {
+            actor: process::actor(),
+            command,
+            clock: Self::clock(),
+        }
+    }
+
+    /// How values look to people at the time that counts for the vault.
+    pub(super) fn look(&self, vault: &Vault) -> Result<Look, Error> {
+        Ok(Look::new(
+            &self.ui,
+            &self.settings,
+            vault.time(Self::clock())?,
+        ))
+    }
+    /// How values look to people where no vault was opened.
+    pub(super) fn look_at_clock(&self) -> Look {
+        Look::new(&self.ui, &self.settings, Self::clock())
+    }
+
+    /// Says that there is no vault yet.
+    pub(super) fn note_missing_vault(&self) {
+        let path = self.settings.vault.display();
+        self.ui.note(format!(
+            "there is no vault at `{path}` yet; `postkey generate` makes it"
+        ));
+    }
+}

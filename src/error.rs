@@ -1,0 +1,121 @@
+//! Errors as people and scripts meet them: what was wrong, the way out, the exit status.
+
+use crate::exit::ExitStatus;
+use crate::key::Invalid;
+use crate::{settings, vault};
+
+/// A message in lower case without a full stop, a hint at the way out, and a status.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    message: String,
+    hint: Option<String>,
+    status: ExitStatus,
+}
+
+impl Error {
+    /// An error that ends the command with the status.
+    pub fn new(status: ExitStatus, message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            hint: None,
+            status,
+        }
+    }
+
+    /// A wrong command line.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(ExitStatus::Usage, message)
+    }
+
+    /// Adds the way out.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Gives it another status.
+    pub fn with_status(mut self, status: ExitStatus) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The way out, if there is one to name.
+    pub fn way_out(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// How the command ends.
+    pub fn exit_status(&self) -> ExitStatus {
+        self.status
+    }
+}
+
+impl From<Invalid> for Error {
+    fn from(invalid: Invalid) -> Self {
+        Self {
+            message: invalid.to_string(),
+            hint: invalid.way_out().map(str::to_owned),
+            status: ExitStatus::Usage,
+        }
+    }
+}
+
+impl From<settings::Error> for Error {
+    fn from(error: settings::Error) -> Self {
+        Self {
+            message: error.to_string(),
+            hint: error.hint,
+            status: ExitStatus::Trouble,
+        }
+    }
+}
+
+impl From<vault::Error> for Error {
+    fn from(error: vault::Error) -> Self {
+        Self {
+            message: error.to_string(),
+            hint: way_out(&error).map(str::to_owned),
+            status: status(&error),
+        }
+    }
+}
+
+fn status(error: &vault::Error) -> ExitStatus {
+    use vault::Error::{Missing, NameTaken, NoSuchKey, Swept, Unsure, UsernameTaken};
+    match error {
+        Missing(_) | NoSuchKey(_) => ExitStatus::NotFound,
+        NameTaken(_) | UsernameTaken(_) => ExitStatus::Exists,
+        Swept => ExitStatus::Undelivered,
+        Unsure(_) => ExitStatus::Unsure,
+        _ => ExitStatus::Trouble,
+    }
+}
+
+fn way_out(error: &vault::Error) -> Option<&'static str> {
+    use vault::Error as E;
+    Some(match error {
+        E::Missing(_) => "`postkey generate` makes the vault with its first key",
+        E::Unsafe { mend, .. } => mend,
+        E::NotAVault(_) => "name the vault with --vault or POSTKEY_VAULT",
+        E::Newer { .. } => "use the postkey that wrote it, or a newer one",
+        E::Foreign(_) => "somebody changed the vault by hand; take it out, or use a backup",
+        E::Busy => "try again, or wait longer with --wait 30s",
+        E::ReadOnly => "keys can still be listed and verified",
+        E::Full => "make room on the disk and try again",
+        E::Damaged(_) => "nothing was written; `postkey list` shows what can still be read",
+        E::NoSuchKey(_) => "`postkey list` shows the keys in this vault",
+        E::NameTaken(_) => {
+            "choose another name, or give the key a new secret with `postkey regenerate`"
+        }
+        E::UsernameTaken(_) => {
+            "choose another, or share a login that is written as an e-mail address"
+        }
+        E::Changed(_) => "look at it with `postkey show`, then try again",
+        E::Swept => "run the command again and take the secret at once",
+        E::Unsure(_) => {
+            "look at the vault with `postkey list` and `postkey log` before trying again"
+        }
+        E::Io { .. } | E::Sqlite(_) => return None,
+    })
+}

@@ -1,0 +1,81 @@
+//! The exit statuses: one enum, from which the man page's table is made.
+
+use std::process::ExitCode;
+
+/// How a command ended, as the process's exit status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ExitStatus {
+    /// It did what was asked.
+    Done = 0,
+    /// The answer is no.
+    No = 1,
+    /// The command line was wrong.
+    Usage = 2,
+    /// There is no such key.
+    NotFound = 3,
+    /// The name or username is taken.
+    Exists = 4,
+    /// The vault, the settings or the system stood in the way.
+    Trouble = 5,
+    /// The secret could not be handed over.
+    Undelivered = 6,
+    /// The outcome of a commit is not known.
+    Unsure = 7,
+}
+
+impl ExitStatus {
+    /// Every exit status, in the order of the numbers.
+    pub const ALL: [Self; 8] = [
+        Self::Done,
+        Self::No,
+        Self::Usage,
+        Self::NotFound,
+        Self::Exists,
+        Self::Trouble,
+        Self::Undelivered,
+        Self::Unsure,
+    ];
+
+    /// The status as a number.
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The status as a word: the `code` of an error in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::No => "no",
+            Self::Usage => "usage",
+            Self::NotFound => "not-found",
+            Self::Exists => "exists",
+            Self::Trouble => "trouble",
+            Self::Undelivered => "undelivered",
+            Self::Unsure => "unsure",
+        }
+    }
+
+    /// What the status means, for the man page.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "did what was asked; verify: accepted",
+            Self::No => "the answer is no: rejected, declined, a log that does not hold",
+            Self::Usage => {
+                "wrong command line, bad value, or a prompt was needed and there is no terminal"
+            }
+            Self::NotFound => "no such key",
+            Self::Exists => "the name or username is taken",
+            Self::Trouble => "vault, settings, disk or busy: nothing changed",
+            Self::Undelivered => {
+                "the secret could not be handed over; no key was made, the old one still works"
+            }
+            Self::Unsure => "the outcome of a commit is not known; what is known is said",
+        }
+    }
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        Self::from(status.number())
+    }
+}

@@ -1,0 +1,84 @@
+//! What a key is for, in the operator's words.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::text::is_hidden;
+use super::{Invalid, looks_like_a_secret};
+
+/// The longest description, in characters.
+const LONGEST: usize = 200;
+
+/// Free text of 1 to 200 printable characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description(String);
+
+impl Description {
+    /// The description as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Description {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let invalid = |rule: &str| Invalid::new("a description", text, rule);
+        if looks_like_a_secret(text) {
+            return Err(
+                invalid("it looks like a secret, and descriptions are public")
+                    .hint("describe what the key is for, as in `mail of the web shop`"),
+            );
+        }
+        if text.chars().any(is_hidden) {
+            return Err(invalid("it holds a control or invisible character")
+                .hint("write it on one line, without tabs, escapes or text direction marks"));
+        }
+        if text.trim().is_empty() || text.chars().count() > LONGEST {
+            return Err(invalid("it is 1 to 200 characters long")
+                .hint("`postkey describe NAME --clear` takes a description away"));
+        }
+        Ok(Self(text.trim().to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_text_of_any_script_is_a_description() {
+        for text in [
+            "mail of the web shop",
+            "=SUM(A1)",
+            "邮件 für Größe",
+            &"x".repeat(200),
+        ] {
+            assert!(text.parse::<Description>().is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn hidden_characters_secrets_and_essays_are_not() {
+        let secret = format!("xkeypost-{}", "ab".repeat(32));
+        for text in [
+            "",
+            "  ",
+            "a\nb",
+            "\x1b[31m",
+            "a\u{202e}b",
+            "\u{9b}",
+            &secret,
+            &"x".repeat(201),
+        ] {
+            assert!(text.parse::<Description>().is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! When a key stops by itself, and spans of time as people write them.
+
+use std::str::FromStr;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
+
+use super::Invalid;
+
+/// When a key is to stop, as it was written: `90d`, `2027-01-31`, a timestamp, or `never`.
+#[derive(Clone, Copy, Debug)]
+pub enum Expiry {
+    /// Not by itself.
+    Never,
+    /// So long after now.
+    After(Period),
+    /// At a moment; a bare date is its first second, UTC.
+    At(Timestamp),
+}
+
+impl Expiry {
+    /// The moment that is meant, seen from `now`; `None` is never.
+    ///
+    /// # Errors
+    /// If the moment is not after `now`, or beyond the calendar.
+    pub fn resolve(self, now: Timestamp) -> Result<Option<Timestamp>, Invalid> {
+        let end = match self {
+            Self::Never => return Ok(None),
+            Self::After(period) => period.after(now)?,
+            Self::At(end) => end,
+        };
+        if end <= now {
+            return Err(
+                Invalid::new("an expiry", &end.to_string(), "it is not in the future")
+                    .hint("write `90d`, a later date such as `2027-01-31`, or `never`"),
+            );
+        }
+        Ok(Some(end))
+    }
+}
+
+impl FromStr for Expiry {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if text == "never" {
+            return Ok(Self::Never);
+        }
+        if let Some(moment) = moment(text) {
+            return Ok(Self::At(moment));
+        }
+        text.parse().map(Self::After).map_err(|_| {
+            Invalid::new(
+                "an expiry",
+                text,
+                "it is a span of time, a date, or `never`",
+            )
+            .hint("write `90d`, `2027-01-31` (the first second of that day, UTC), or `never`")
+        })
+    }
+}
+
+fn moment(text: &str) -> Option<Timestamp> {
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Timestamp::from_second(moment.as_second()).ok();
+    }
+    let is_date = text.len() == "2027-01-31".len();
+    let date = is_date.then(|| text.parse::<Date>().ok())??;
+    Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp())
+}
+
+/// A positive span of time: `45d`, `48h`, `2w`, `5s`.
+#[derive(Clone, Copy, Debug)]
+pub struct Period(Span);
+
+impl Period {
+    /// The moment this long after `now`, counting days of 24 hours.
+    ///
+    /// # Errors
+    /// If it is beyond the calendar.
+    pub fn after(self, now: Timestamp) -> Result<Timestamp, Invalid> {
+        self.add(now, self.0)
+    }
+
+    /// The moment this long before `now`.
+    ///
+    /// # Errors
+    /// If it is beyond the calendar.
+    pub fn before(self, now: Timestamp) -> Result<Timestamp, Invalid> {
+        self.add(now, self.0.negate())
+    }
+
+    fn add(self, now: Timestamp, span: Span) -> Result<Timestamp, Invalid> {
+        let moment = now.to_zoned(TimeZone::UTC).checked_add(span);
+        moment.map(|moment| moment.timestamp()).map_err(|_| {
+            Invalid::new(
+                "a span of time",
+                &format!("{:#}", self.0),
+                "it ends beyond the year 9999",
+            )
+            .hint("write `90d` or `never`")
+        })
+    }
+
+    /// Its length, if it is a fixed one: of days and smaller.
+    pub fn length(self) -> Option<std::time::Duration> {
+        let relative = jiff::SpanRelativeTo::days_are_24_hours();
+        self.0.to_duration(relative).ok()?.try_into().ok()
+    }
+}
+
+impl FromStr for Period {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        text.parse()
+            .ok()
+            .filter(|span: &Span| span.is_positive())
+            .map(Self)
+            .ok_or_else(|| {
+                Invalid::new(
+                    "a span of time",
+                    text,
+                    "it is a number and a unit, more than zero",
+                )
+                .hint("write `5s`, `48h`, `90d`, `2w`")
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect(text)
+    }
+
+    #[test]
+    fn spans_dates_timestamps_and_never_are_understood() {
+        let now = at("2026-11-22T10:00:00Z");
+        for (text, end) in [
+            ("90d", Some("2027-02-20T10:00:00Z")),
+            ("48h", Some("2026-11-24T10:00:00Z")),
+            ("2w", Some("2026-12-06T10:00:00Z")),
+            ("2027-01-31", Some("2027-01-31T00:00:00Z")),
+            ("2027-01-31T12:30:00+02:00", Some("2027-01-31T10:30:00Z")),
+            ("never", None),
+        ] {
+            let expiry = text.parse::<Expiry>().expect(text);
+            assert_eq!(expiry.resolve(now).expect(text), end.map(at), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_past_and_the_far_future_are_refused() {
+        let now = at("2026-11-22T10:00:00Z");
+        for text in ["2026-11-22", "2020-01-01", "9000y"] {
+            assert!(
+                text.parse::<Expiry>().expect(text).resolve(now).is_err(),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_words_are_refused() {
+        for text in [
+            "",
+            "-90d",
+            "0d",
+            "soon",
+            "90",
+            "2027-02-30",
+            "20270131x",
+            "99999999999999999999d",
+        ] {
+            assert!(text.parse::<Expiry>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What the vault keeps instead of a secret: an Argon2id hash as a PHC string.
+
+use std::fmt;
+use std::str::FromStr;
+
+use argon2::password_hash::phc::{Ident, Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Params, Version};
+
+use super::Secret;
+use crate::memory::HashMemory;
+
+/// 19456 KiB, two passes, one lane, 32 bytes (OWASP Password Storage Cheat Sheet).
+const PARAMS: (u32, u32, u32) = (19_456, 2, 1);
+
+/// The most that a stored hash may ask for; the argon2 crate trusts what is stored.
+const MOST: (u32, u32, u32) = (240 * 1024, 10, 4);
+
+/// The length of the salt in bytes.
+pub const SALT: usize = 16;
+
+/// The hash of a whole secret, as a PHC string that mail servers read.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hash(PasswordHash);
+
+/// A stored hash that cannot be checked: not Argon2id, or dearer than the cap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the stored hash is not Argon2id of at most m=240 MiB, t=10, p=4")]
+pub struct TooCostly;
+
+impl Hash {
+    /// Hashes a secret with a random salt.
+    pub fn of(secret: &Secret, salt: [u8; SALT]) -> Self {
+        let (m, t, p) = PARAMS;
+        let params = Params::new(m, t, p, Some(Params::DEFAULT_OUTPUT_LEN))
+            .expect("the parameters are within Argon2's bounds");
+        let salt = Salt::new(&salt).expect("16 bytes are a salt's recommended length");
+        let params_string =
+            ParamsString::try_from(&params).expect("three numbers fit into a PHC string");
+        let output = output(secret, &salt, params, Params::DEFAULT_OUTPUT_LEN)
+            .expect("Argon2 takes every secret, salt and these parameters");
+        Self(PasswordHash {
+            algorithm: Ident::new(Algorithm::Argon2id.as_str()).expect("a constant name"),
+            version: Some(Version::V0x13.into()),
+            params: params_string,
+            salt: Some(salt),
+            hash: Some(output),
+        })
+    }
+
+    /// Whether this is the hash of the presented secret; compared in constant time.
+    ///
+    /// # Errors
+    /// [`TooCostly`] if checking would exceed the cap; nothing is hashed then.
+    pub fn matches(&self, presented: &Secret) -> Result<bool, TooCostly> {
+        let (params, salt, stored) = self.parts().ok_or(TooCostly)?;
+        let output = output(presented, &salt, params, stored.len()).ok_or(TooCostly)?;
+        Ok(output == stored)
+    }
+
+    /// What checking needs, if it is within the cap.
+    fn parts(&self) -> Option<(Params, Salt, Output)> {
+        let Self(phc) = self;
+        let is_argon2id = phc.algorithm.as_str() == Algorithm::Argon2id.as_str()
+            && phc.version == Some(Version::V0x13.into());
+        let params = Params::try_from(phc).ok()?;
+        let (m, t, p) = MOST;
+        let is_within_cap = params.m_cost() <= m && params.t_cost() <= t && params.p_cost() <= p;
+        (is_argon2id && is_within_cap).then_some((params, phc.salt?, phc.hash?))
+    }
+}
+
+fn output(secret: &Secret, salt: &Salt, params: Params, length: usize) -> Option<Output> {
+    let mut memory = HashMemory::new(params.block_count());
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let mut bytes = [0; Output::MAX_LENGTH];
+    let bytes = bytes.get_mut(..length)?;
+    let secret = secret.expose().as_bytes();
+    argon2
+        .hash_password_into_with_memory(secret, salt.as_ref(), bytes, &mut memory)
+        .ok()?;
+    Output::new(bytes).ok()
+}
+
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hash(…)")
+    }
+}
+
+impl FromStr for Hash {
+    type Err = TooCostly;
+
+    fn from_str(text: &str) -> Result<Self, TooCostly> {
+        let hash = Self(PasswordHash::new(text).map_err(|_| TooCostly)?);
+        hash.parts().is_some().then_some(hash).ok_or(TooCostly)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::{Brand, Kind};
+    use rand::rngs::SysRng;
+
+    fn secret() -> Secret {
+        Secret::generate(Kind::Api, &Brand::default(), &mut SysRng).expect("random numbers")
+    }
+
+    #[test]
+    fn a_hash_matches_its_own_secret_only() {
+        let (secret, other) = (secret(), self::secret());
+        let hash = Hash::of(&secret, [7; SALT]);
+        assert_eq!(hash.matches(&secret), Ok(true));
+        assert_eq!(hash.matches(&other), Ok(false));
+    }
+
+    #[test]
+    fn a_hash_is_a_phc_string_with_the_documented_parameters() {
+        let text = Hash::of(&secret(), [7; SALT]).to_string();
+        assert!(
+            text.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{text}"
+        );
+        assert_eq!(
+            text.parse::<Hash>().expect("its own form").to_string(),
+            text
+        );
+    }
+
+    #[test]
+    fn a_hash_dearer_than_the_cap_is_refused_before_hashing() {
+        for head in [
+            "$argon2id$v=19$m=4194304,t=2,p=1",
+            "$argon2id$v=19$m=19456,t=4000000,p=1",
+            "$argon2id$v=19$m=19456,t=2,p=64",
+            "$argon2i$v=19$m=19456,t=2,p=1",
+            "$argon2id$v=16$m=19456,t=2,p=1",
+        ] {
+            let phc =
+                format!("{head}$c2FsdHNhbHRzYWx0c2E$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+            assert_eq!(phc.parse::<Hash>(), Err(TooCostly), "{head}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Why a value was not understood.
+
+use super::text::quoted;
+
+/// A value that breaks a rule: what was wrong with which value, and a right example.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Invalid {
+    message: String,
+    hint: Option<String>,
+}
+
+impl Invalid {
+    /// Says that `value`, which was to be a `what`, breaks `rule`.
+    ///
+    /// The value is shown escaped and shortened, and not at all if it looks like a secret.
+    pub(crate) fn new(what: &str, value: &str, rule: impl AsRef<str>) -> Self {
+        Self {
+            message: format!("{} is not {what}: {}", quoted(value), rule.as_ref()),
+            hint: None,
+        }
+    }
+
+    /// Adds the way out.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The way out, if there is one to name.
+    pub fn way_out(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+}

@@ -1,0 +1,118 @@
+//! The domain: what a key is, how its secret is built, and when it is good.
+//!
+//! Knows no clock, no input or output, no SQL and no terminal: time, chance and cost are
+//! parameters.
+
+mod description;
+mod expiry;
+mod hash;
+mod invalid;
+mod kind;
+mod limit;
+mod name;
+mod permission;
+mod secret;
+mod status;
+mod text;
+mod username;
+
+pub use description::Description;
+pub use expiry::{Expiry, Period};
+pub use hash::{Hash, TooCostly};
+pub use invalid::Invalid;
+pub use kind::Kind;
+pub use limit::{Limit, Window};
+pub use name::KeyName;
+pub use permission::Permission;
+pub use secret::{Brand, Malformed, Secret, Tail};
+pub use status::{Standing, Status};
+pub use text::{escaped, looks_like_a_secret, quoted, scrubbed};
+pub use username::Username;
+
+use jiff::Timestamp;
+
+/// A key: the record that an operator manages, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// What it is called; the only selector.
+    pub name: KeyName,
+    /// What it opens.
+    pub grant: Grant,
+    /// Whether the operator has stopped it.
+    pub status: Status,
+    /// What it is for, in the operator's words.
+    pub description: Option<Description>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it stops by itself; `None` is never.
+    pub expires_at: Option<Timestamp>,
+    /// The public ending of its current secret.
+    pub tail: Tail,
+}
+
+/// What a key opens: a mail server as somebody, or an API within bounds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// Sending mail under a username.
+    Smtp {
+        /// The login that the secret is a password of.
+        username: Username,
+    },
+    /// Calling an API.
+    Api {
+        /// What it may call.
+        permission: Permission,
+        /// How often.
+        limit: Limit,
+    },
+}
+
+impl Key {
+    /// Whether it is an SMTP or an API key.
+    pub fn kind(&self) -> Kind {
+        match self.grant {
+            Grant::Smtp { .. } => Kind::Smtp,
+            Grant::Api { .. } => Kind::Api,
+        }
+    }
+
+    /// Its username, if it is an SMTP key.
+    pub fn username(&self) -> Option<&Username> {
+        match &self.grant {
+            Grant::Smtp { username } => Some(username),
+            Grant::Api { .. } => None,
+        }
+    }
+
+    /// Its permission, if it is an API key.
+    pub fn permission(&self) -> Option<Permission> {
+        match self.grant {
+            Grant::Smtp { .. } => None,
+            Grant::Api { permission, .. } => Some(permission),
+        }
+    }
+
+    /// Its limit, if it is an API key.
+    pub fn limit(&self) -> Option<Limit> {
+        match self.grant {
+            Grant::Smtp { .. } => None,
+            Grant::Api { limit, .. } => Some(limit),
+        }
+    }
+
+    /// Whether it is good at `now`, and if not, why.
+    ///
+    /// An operator's stop is named before an expiry, for it can be taken back.
+    pub fn standing(&self, now: Timestamp) -> Standing {
+        match self.status {
+            Status::Inactive => Standing::Inactive,
+            Status::Active if self.has_expired(now) => Standing::Expired,
+            Status::Active => Standing::Active,
+        }
+    }
+
+    /// Whether its time is over at `now`.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
+}

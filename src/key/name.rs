@@ -1,0 +1,118 @@
+//! What an operator calls a key.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{Invalid, looks_like_a_secret};
+
+/// The longest name, in characters.
+const LONGEST: usize = 64;
+
+/// A key's name: 1 to 64 of `A-Z a-z 0-9 . _ -`, beginning with a letter or digit.
+///
+/// Names are unique in a vault and compared without case; that is the vault's to hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyName(String);
+
+impl KeyName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for KeyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for KeyName {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let starts_well = text
+            .bytes()
+            .next()
+            .is_some_and(|byte| byte.is_ascii_alphanumeric());
+        let is_name = starts_well && text.len() <= LONGEST && text.bytes().all(is_allowed);
+        if is_name && !looks_like_a_secret(text) {
+            return Ok(Self(text.to_owned()));
+        }
+        let rule = "a name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit";
+        Err(Invalid::new("a key's name", text, rule).hint(way_out(text)))
+    }
+}
+
+fn is_allowed(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
+}
+
+fn way_out(text: &str) -> String {
+    if looks_like_a_secret(text) {
+        return "a secret is never an argument; `postkey identify` reads one from standard input"
+            .to_owned();
+    }
+    format!("`{}` would do", suggestion(text))
+}
+
+/// A name near `text` that would do: `Production App` gives `production-app`.
+fn suggestion(text: &str) -> String {
+    let lower = text
+        .chars()
+        .take(LONGEST * 4)
+        .collect::<String>()
+        .to_lowercase();
+    let words: Vec<&str> = lower
+        .split(|character: char| !character.is_ascii() || !is_allowed(character as u8))
+        .map(|word| word.trim_matches(['.', '_', '-']))
+        .filter(|word| !word.is_empty())
+        .collect();
+    let mut name = words.join("-");
+    name.truncate(LONGEST);
+    let name = name.trim_end_matches('-');
+    if name.is_empty() {
+        "my-key".to_owned()
+    } else {
+        name.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_rejected_name_gets_one_that_would_do() {
+        for (bad, good) in [
+            ("Production App", "production-app"),
+            ("", "my-key"),
+            ("-x-", "x"),
+            ("a/b\\c", "a-b-c"),
+            ("Über Mail", "ber-mail"),
+            ("..", "my-key"),
+        ] {
+            let error = bad.parse::<KeyName>().expect_err(bad);
+            assert_eq!(error.way_out(), Some(format!("`{good}` would do").as_str()));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_suggestion_is_a_good_name(text in ".{0,200}") {
+            prop_assert!(suggestion(&text).parse::<KeyName>().is_ok());
+        }
+
+        #[test]
+        fn a_name_is_kept_as_it_was_written(text in "[A-Za-z0-9][A-Za-z0-9._-]{0,63}") {
+            let name = text.parse::<KeyName>().expect("within the rule");
+            prop_assert_eq!(name.as_str(), text);
+        }
+
+        #[test]
+        fn nothing_else_is_a_name(text in "[A-Za-z0-9._-]{0,3}[^A-Za-z0-9._-][A-Za-z0-9._-]{0,3}") {
+            prop_assert!(text.parse::<KeyName>().is_err());
+        }
+    }
+}

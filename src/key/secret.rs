@@ -1,0 +1,361 @@
+//! The one definition of a secret's format.
+//!
+//! `<prefix>-<64 lowercase hex>-<10 base62><6 base62>`: 32 random bytes, 10 random base62
+//! digits, and the CRC-32 of everything before it as 6 base62 digits. The checksum tells a
+//! typing error, a truncated paste or a stray blank apart from an unknown key without a look
+//! into the vault. The alphabet is safe in URLs, `.env` files, the shell and `sed`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rand::TryRng;
+use zeroize::{Zeroize, Zeroizing};
+
+use super::{Invalid, Kind};
+
+const HEX: usize = 64;
+const RANDOM: usize = 10;
+const CHECKSUM: usize = 6;
+const TAIL: usize = RANDOM + CHECKSUM;
+const SHORTEST: usize = 4 + 2 + 1 + HEX + 1 + TAIL;
+const LONGEST: usize = 5 + 12 + 1 + HEX + 1 + TAIL;
+
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// What stands between a secret's kind and its random part: 2 to 12 lowercase letters and
+/// digits. Scanners find leaked keys by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brand(String);
+
+impl Default for Brand {
+    fn default() -> Self {
+        Self("post".to_owned())
+    }
+}
+
+impl fmt::Display for Brand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Brand {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if is_brand(text) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Invalid::new(
+            "a brand",
+            text,
+            "it is 2 to 12 lowercase letters and digits",
+        )
+        .hint("write `post` or `acme`"))
+    }
+}
+
+fn is_brand(text: &str) -> bool {
+    (2..=12).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
+/// A plaintext credential of the right shape: it exists from making to showing, or from
+/// presenting to verdict, will not print, and is wiped on drop.
+#[derive(PartialEq, Eq)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Makes a secret from the given source of chance.
+    ///
+    /// # Errors
+    /// Whatever the source of chance fails with; then there is no secret.
+    pub fn generate<R: TryRng>(
+        kind: Kind,
+        brand: &Brand,
+        chance: &mut R,
+    ) -> Result<Self, R::Error> {
+        let mut text = Zeroizing::new(String::with_capacity(LONGEST));
+        text.push_str(kind.prefix());
+        text.push_str(&brand.0);
+        text.push('-');
+        push_hex(&mut text, chance)?;
+        text.push('-');
+        push_base62(
+            &mut text,
+            random_below(62_u64.pow(RANDOM as u32), chance)?,
+            RANDOM,
+        );
+        let checksum = crc32fast::hash(text.as_bytes());
+        push_base62(&mut text, checksum.into(), CHECKSUM);
+        Ok(Self(text))
+    }
+
+    /// Takes a presented text for a secret if it has the shape and the checksum of one.
+    ///
+    /// # Errors
+    /// What is wrong with it, as exactly as can be told.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        if text.is_empty() {
+            return Err(Malformed::Empty);
+        }
+        if text.chars().any(char::is_whitespace) {
+            return Err(Malformed::Blank);
+        }
+        let has_prefix = Kind::ALL.iter().any(|kind| text.starts_with(kind.prefix()));
+        if !has_prefix {
+            return Err(Malformed::Prefix);
+        }
+        check_shape(text)?;
+        let (body, checksum) = text.split_at(text.len() - CHECKSUM);
+        let mut expected = String::with_capacity(CHECKSUM);
+        push_base62(
+            &mut expected,
+            crc32fast::hash(body.as_bytes()).into(),
+            CHECKSUM,
+        );
+        if checksum != expected {
+            return Err(Malformed::Checksum);
+        }
+        Ok(Self(Zeroizing::new(text.to_owned())))
+    }
+
+    /// The secret in plain text: the one word to search for.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Its public ending.
+    pub fn tail(&self) -> Tail {
+        Tail(self.0[self.0.len() - TAIL..].to_owned())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secret(…{})", self.tail().shown(4))
+    }
+}
+
+fn push_hex<R: TryRng>(text: &mut String, chance: &mut R) -> Result<(), R::Error> {
+    let mut bytes = Zeroizing::new([0; HEX / 2]);
+    chance.try_fill_bytes(&mut *bytes)?;
+    for byte in bytes.iter() {
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
+        }
+    }
+    Ok(())
+}
+
+/// A number below `end`, each as likely as the other: what would favour some is drawn again.
+fn random_below<R: TryRng>(end: u64, chance: &mut R) -> Result<u64, R::Error> {
+    let even = u64::MAX - u64::MAX % end;
+    loop {
+        let mut bytes = [0; 8];
+        chance.try_fill_bytes(&mut bytes)?;
+        let number = u64::from_le_bytes(bytes);
+        bytes.zeroize();
+        if number < even {
+            return Ok(number % end);
+        }
+    }
+}
+
+/// Appends a number as base62 digits, left-padded with `0`.
+fn push_base62(text: &mut String, mut number: u64, digits: usize) {
+    let mut buffer = [b'0'; RANDOM];
+    for digit in buffer[..digits].iter_mut().rev() {
+        *digit = BASE62[(number % 62) as usize];
+        number /= 62;
+    }
+    text.extend(buffer[..digits].iter().map(|&digit| char::from(digit)));
+    buffer.zeroize();
+}
+
+fn check_shape(text: &str) -> Result<(), Malformed> {
+    if text.len() < SHORTEST {
+        return Err(Malformed::Short);
+    }
+    if text.len() > LONGEST {
+        return Err(Malformed::Long);
+    }
+    if has_shape(text) {
+        Ok(())
+    } else {
+        Err(Malformed::Shape)
+    }
+}
+
+fn has_shape(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let (Some(prefix), Some(hex), Some(tail), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    Kind::ALL
+        .iter()
+        .any(|kind| prefix.strip_prefix(kind.prefix()).is_some_and(is_brand))
+        && hex.len() == HEX
+        && hex
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        && is_tail(tail)
+}
+
+fn is_tail(text: &str) -> bool {
+    text.len() == TAIL && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// A secret's last 16 characters: public, unique in a vault, and how it is looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tail(String);
+
+impl Tail {
+    /// The whole tail, for machine formats and for looking up.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The last `characters` of it, as people are shown it.
+    pub fn shown(&self, characters: usize) -> &str {
+        &self.0[TAIL.saturating_sub(characters)..]
+    }
+}
+
+impl FromStr for Tail {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if is_tail(text) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Invalid::new("a tail", text, "it is 16 letters and digits"))
+    }
+}
+
+/// What is wrong with a text that was presented as a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// There is nothing.
+    #[error("nothing was presented")]
+    Empty,
+    /// White space in or around it.
+    #[error("there is white space in or around it")]
+    Blank,
+    /// It is no secret of ours.
+    #[error("it does not begin with xkey or xsmtp")]
+    Prefix,
+    /// A piece is missing.
+    #[error("it is too short: a part is missing")]
+    Short,
+    /// There is more than a secret.
+    #[error("it is too long: there is more than a secret")]
+    Long,
+    /// The parts are not where they belong.
+    #[error("it does not have the form of a secret")]
+    Shape,
+    /// The checksum does not fit.
+    #[error("its checksum does not fit: a character is wrong or missing")]
+    Checksum,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rand::rngs::SysRng;
+
+    fn secret(kind: Kind, brand: &str) -> Secret {
+        let brand = brand.parse().expect("a good brand");
+        Secret::generate(kind, &brand, &mut SysRng).expect("the system has random numbers")
+    }
+
+    #[test]
+    fn a_secret_has_the_documented_form() {
+        let api = secret(Kind::Api, "post");
+        assert_eq!(api.expose().len(), 90);
+        assert!(api.expose().starts_with("xkeypost-"));
+        assert_eq!(secret(Kind::Smtp, "post").expose().len(), 91);
+        assert_eq!(secret(Kind::Api, "ab").expose().len(), SHORTEST);
+        assert_eq!(secret(Kind::Smtp, "abcdefghijkl").expose().len(), LONGEST);
+        assert!(api.expose().ends_with(api.tail().as_str()));
+    }
+
+    #[test]
+    fn debug_shows_four_characters_at_most() {
+        let secret = secret(Kind::Api, "post");
+        assert_eq!(
+            format!("{secret:?}"),
+            format!("Secret(…{})", secret.tail().shown(4))
+        );
+    }
+
+    #[test]
+    fn the_checksum_is_zlibs_crc_32_in_base62() {
+        let mut text = String::new();
+        push_base62(&mut text, crc32fast::hash(b"123456789").into(), CHECKSUM);
+        // 0xcbf43926, the check value of CRC-32/ISO-HDLC.
+        assert_eq!(text, "3jZRJm");
+    }
+
+    #[test]
+    fn random_digits_are_unbiased() {
+        struct Highest(u8);
+        impl rand::rand_core::TryRng for Highest {
+            type Error = std::convert::Infallible;
+            fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+                Ok(0)
+            }
+            fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+                Ok(0)
+            }
+            fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+                bytes.fill(self.0);
+                self.0 = 1;
+                Ok(())
+            }
+        }
+        let Ok(number) = random_below(62_u64.pow(10), &mut Highest(255));
+        assert_eq!(
+            number,
+            0x0101_0101_0101_0101 % 62_u64.pow(10),
+            "the biased draw was kept"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_one_character_change_is_noticed(at in 0..90_usize, with in "[ -~]") {
+            let good = secret(Kind::Api, "post");
+            let mut bad = good.expose().to_owned();
+            bad.replace_range(at..=at, &with);
+            prop_assume!(bad != good.expose());
+            prop_assert!(Secret::parse(&bad).is_err());
+        }
+
+        #[test]
+        fn every_truncation_and_stray_blank_is_noticed(cut in 0..90_usize, blank in "[ \t\r\n]") {
+            let good = secret(Kind::Smtp, "post");
+            prop_assert!(Secret::parse(&good.expose()[..cut]).is_err());
+            prop_assert!(Secret::parse(&good.expose()[cut + 1..]).is_err());
+            let mut text = good.expose().to_owned();
+            text.insert_str(cut, &blank);
+            prop_assert_eq!(Secret::parse(&text), Err(Malformed::Blank));
+        }
+
+        #[test]
+        fn any_text_is_judged_without_panic(text in any::<String>()) {
+            let _ = Secret::parse(&text);
+        }
+
+        #[test]
+        fn a_made_secret_reads_back(brand in "[a-z0-9]{2,12}") {
+            let made = secret(Kind::Api, &brand);
+            prop_assert_eq!(Secret::parse(made.expose()).expect("its own form"), made);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What an operator set, and what follows from it and the time.
+
+use std::fmt;
+
+/// What the operator set: whether a key may be used at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It may be used.
+    Active,
+    /// It is stopped until it is activated again.
+    Inactive,
+}
+
+impl Status {
+    /// The word that the vault and the log use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+        }
+    }
+}
+
+/// What people and programs are shown: the status, and whether time has run out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Good.
+    Active,
+    /// Stopped by the operator.
+    Inactive,
+    /// Over.
+    Expired,
+}
+
+impl Standing {
+    /// Every standing.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Inactive, Self::Expired];
+
+    /// The word that people, JSON and filters use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}

@@ -1,0 +1,117 @@
+//! The login that an SMTP key is a password of.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::Invalid;
+
+/// The longest e-mail address, in characters (RFC 5321, section 4.5.3.1.3, less its brackets).
+const LONGEST_ADDRESS: usize = 254;
+
+/// An SMTP username: a key's own, or an e-mail address that several keys share.
+///
+/// An own username is 4 to 50 of `A-Z a-z 0-9 _`. Both forms stay within what Dovecot takes
+/// (its `auth_username_chars`), and are compared without case as Dovecot does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Username(String);
+
+impl Username {
+    /// A username made up from chance: `smtp_` and 8 hex digits.
+    pub fn made_up(chance: [u8; 4]) -> Self {
+        Self(format!("smtp_{:08x}", u32::from_be_bytes(chance)))
+    }
+
+    /// The username as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether several keys may have it: it is written as an e-mail address.
+    pub fn is_shared(&self) -> bool {
+        self.0.contains('@')
+    }
+}
+
+impl fmt::Display for Username {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Username {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if is_own(text) || is_address(text) {
+            return Ok(Self(text.to_owned()));
+        }
+        let rule = "a key's own username is 4 to 50 of A-Z a-z 0-9 _, \
+                    one that several keys share is an e-mail address";
+        Err(Invalid::new("a username", text, rule)
+            .hint("write `rails_prod` or `ops@example.com`, or leave it out to have one made up"))
+    }
+}
+
+fn is_own(text: &str) -> bool {
+    (4..=50).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn is_address(text: &str) -> bool {
+    text.len() <= LONGEST_ADDRESS
+        && text.split_once('@').is_some_and(|(local, domain)| {
+            is_dotted(local, |byte| {
+                byte.is_ascii_alphanumeric() || b"_-".contains(&byte)
+            }) && is_dotted(domain, |byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        })
+}
+
+/// Whether the text is words of allowed bytes, none of them empty, joined by single dots.
+fn is_dotted(text: &str, is_allowed: impl Fn(u8) -> bool) -> bool {
+    text.split('.')
+        .all(|word| !word.is_empty() && word.bytes().all(&is_allowed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_and_shared_usernames_are_told_apart() {
+        assert!(!"rails_prod".parse::<Username>().expect("own").is_shared());
+        assert!(
+            "ops@example.com"
+                .parse::<Username>()
+                .expect("shared")
+                .is_shared()
+        );
+        assert!("ops@localhost".parse::<Username>().is_ok());
+    }
+
+    #[test]
+    fn what_dovecot_would_refuse_is_refused() {
+        for text in [
+            "abc",
+            "a b c d",
+            "rails-prod",
+            "o'brien",
+            "@example.com",
+            "ops@",
+            "a@b@c",
+            "a..b@c.d",
+            "ops+x@example.com",
+            "ünter",
+        ] {
+            assert!(text.parse::<Username>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_made_up_username_follows_the_rule() {
+        let username = Username::made_up([0xa1, 0xb2, 0xc3, 0xd4]);
+        assert_eq!(username.as_str(), "smtp_a1b2c3d4");
+        assert!(username.as_str().parse::<Username>().is_ok());
+    }
+}

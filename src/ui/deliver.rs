@@ -1,0 +1,74 @@
+//! Handing out a secret: whole, or not at all.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::stat::{SFlag, fstat, major, minor};
+use zeroize::Zeroizing;
+
+use super::Ui;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+
+/// The device number of `/dev/null` on Linux.
+const NULL: (u64, u64) = (1, 3);
+
+impl Ui {
+    /// Makes sure, before anything is done, that standard output can take a secret.
+    ///
+    /// Rust's runtime opens `/dev/null` in the place of a standard output that was closed,
+    /// so both are refused alike.
+    ///
+    /// # Errors
+    /// With the status `undelivered` if it is closed, `/dev/null`, or not open for writing.
+    pub fn expect_receiver(&self) -> Result<(), Error> {
+        let stdout = io::stdout();
+        let why = match (fstat(&stdout), fcntl(&stdout, FcntlArg::F_GETFL)) {
+            (Ok(file), Ok(flags)) => {
+                let is_device =
+                    SFlag::from_bits_truncate(file.st_mode) & SFlag::S_IFMT == SFlag::S_IFCHR;
+                if is_device && (major(file.st_rdev), minor(file.st_rdev)) == NULL {
+                    "is closed or `/dev/null`"
+                } else if OFlag::from_bits_truncate(flags) & OFlag::O_ACCMODE == OFlag::O_RDONLY {
+                    "is not open for writing"
+                } else {
+                    return Ok(());
+                }
+            }
+            _ => "is closed",
+        };
+        Err(undelivered(format!(
+            "standard output {why}: the secret would be lost"
+        )))
+    }
+
+    /// Writes a secret to standard output, whole and flushed; to disk, if that is a file.
+    ///
+    /// # Errors
+    /// With the status `undelivered` if not all of it could be written.
+    pub fn deliver(&self, secret: &Zeroizing<Vec<u8>>) -> Result<(), Error> {
+        // Not through `io::Stdout`: it takes a closed descriptor for a success.
+        let write = || {
+            let mut stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+            stdout.write_all(secret)?;
+            if stdout.metadata()?.is_file() {
+                stdout.sync_data()
+            } else {
+                Ok(())
+            }
+        };
+        write().map_err(|error: io::Error| {
+            undelivered(format!(
+                "the secret could not be written to standard output: {error}"
+            ))
+        })
+    }
+}
+
+fn undelivered(message: String) -> Error {
+    Error::new(ExitStatus::Undelivered, message).hint(
+        "no key was made or changed; read standard output, as in KEY=$(postkey generate api ci)",
+    )
+}

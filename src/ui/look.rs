@@ -1,0 +1,70 @@
+//! How values look to people: in which time zone, how wide, in colour or not.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::{Ui, time};
+use crate::key::Tail;
+use crate::settings::Settings;
+
+/// How to show values to people, seen from one moment.
+#[derive(Debug)]
+pub struct Look {
+    /// The moment that "3 days ago" counts from.
+    pub now: Timestamp,
+    zone: TimeZone,
+    characters: usize,
+    /// The terminal's width in columns; without a terminal there is none.
+    pub width: Option<u16>,
+    /// Whether to use colour.
+    pub color: bool,
+}
+
+impl Look {
+    /// The look that the settings and standard output ask for.
+    pub fn new(ui: &Ui, settings: &Settings, now: Timestamp) -> Self {
+        let width = console::Term::stdout()
+            .size_checked()
+            .map(|(_, columns)| columns);
+        Self {
+            now,
+            zone: if settings.utc {
+                TimeZone::UTC
+            } else {
+                TimeZone::system()
+            },
+            characters: settings.shown,
+            width: width.filter(|_| ui.is_on_terminal()),
+            color: ui.has_color(),
+        }
+    }
+
+    /// `…Gh4x`
+    pub fn tail(&self, tail: &Tail) -> String {
+        format!("…{}", tail.shown(self.characters))
+    }
+
+    /// `3 days ago`, `in 5 days`
+    pub fn distance(&self, moment: Timestamp) -> String {
+        time::distance(moment, self.now)
+    }
+
+    /// `2026-11-22 10:00:00 +01:00`
+    pub fn moment(&self, moment: Timestamp) -> String {
+        let shown = moment.to_zoned(self.zone.clone());
+        shown.strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+    }
+
+    /// `2026-11-22 10:00:00 +01:00 (3 days ago)`
+    pub fn moment_and_distance(&self, moment: Timestamp) -> String {
+        format!("{} ({})", self.moment(moment), self.distance(moment))
+    }
+
+    /// When something stops; `never` is said out loud.
+    pub fn end(&self, moment: Option<Timestamp>) -> String {
+        moment.map_or_else(
+            || "never".to_owned(),
+            |moment| self.moment_and_distance(moment),
+        )
+    }
+}

@@ -1,0 +1,175 @@
+//! The streams' rules: results go to standard output, talk to standard error, and what came
+//! from outside is escaped on its way to either. The only place that prints or asks.
+
+mod csv;
+mod deliver;
+mod listing;
+mod look;
+mod prompt;
+mod table;
+mod terminal;
+mod time;
+mod views;
+
+use std::io::{self, IsTerminal, Write};
+
+use anstream::AutoStream;
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+pub use listing::Listing;
+pub use look::Look;
+pub use views::{
+    ChainView, EntryView, IdentityView, Issued, KeyDetails, KeyView, VerdictView, changes,
+};
+
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::{escaped, scrubbed};
+use crate::settings::Color;
+
+/// The form that results take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON value.
+    Json,
+    /// One JSON object a line.
+    Jsonl,
+    /// Comma-separated values with a header (RFC 4180).
+    Csv,
+    /// NAME=value lines; only for commands that make a secret.
+    Env,
+}
+
+impl Format {
+    /// Whether errors are JSON, too.
+    pub fn is_for_machines(self) -> bool {
+        self != Self::Text && self != Self::Env
+    }
+}
+
+/// The two streams, and how much is said on them.
+#[derive(Debug)]
+pub struct Ui {
+    /// The form of results and errors.
+    pub format: Format,
+    /// Whether only errors are said.
+    pub is_quiet: bool,
+    /// Whether people may be asked, if there is a terminal.
+    pub may_ask: bool,
+    /// When to use colour.
+    pub color: Color,
+}
+
+impl Ui {
+    /// Says what was done, on standard error.
+    pub fn note(&self, text: impl AsRef<str>) {
+        if !self.is_quiet {
+            self.say(None, text.as_ref());
+        }
+    }
+
+    /// Says what may turn out to be a mistake, on standard error.
+    pub fn warn(&self, text: impl AsRef<str>) {
+        if !self.is_quiet {
+            self.say(Some(("warning", AnsiColor::Yellow)), text.as_ref());
+        }
+    }
+
+    /// Says what went wrong and the way out, on standard error: JSON with a machine format.
+    pub fn error(&self, error: &Error) {
+        let message = error.to_string();
+        if self.format.is_for_machines() {
+            return say_as_json(error.exit_status(), &message, error.way_out());
+        }
+        self.say(Some(("error", AnsiColor::Red)), &message);
+        if let Some(hint) = error.way_out() {
+            self.say(Some(("hint", AnsiColor::Cyan)), hint);
+        }
+    }
+
+    /// A line on standard error. That nobody may be listening there is no failure.
+    fn say(&self, label: Option<(&str, AnsiColor)>, text: &str) {
+        let mut stderr = AutoStream::new(io::stderr().lock(), self.choice(&io::stderr()));
+        let text = shown(text);
+        let _ = match label {
+            None => writeln!(stderr, "{text}"),
+            Some((label, color)) => {
+                let style = Style::new().bold().fg_color(Some(color.into()));
+                writeln!(stderr, "{style}{label}:{style:#} {text}")
+            }
+        };
+    }
+
+    fn choice(&self, stream: &impl anstream::stream::RawStream) -> anstream::ColorChoice {
+        match self.color {
+            Color::Auto => AutoStream::choice(stream),
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+        }
+    }
+
+    /// Whether standard output gets colour.
+    fn has_color(&self) -> bool {
+        let choice = self.choice(&io::stdout());
+        !matches!(choice, anstream::ColorChoice::Never)
+    }
+
+    /// Writes text to standard output as it is.
+    ///
+    /// # Errors
+    /// If it cannot be written; a reader who has gone is no error.
+    pub fn print(&self, text: &str) -> Result<(), Error> {
+        written(io::stdout().lock().write_all(text.as_bytes()))
+    }
+
+    /// Whether standard output is a terminal.
+    pub fn is_on_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+}
+
+/// Text fit for standard error: no secrets in it, nothing that moves a cursor.
+fn shown(text: &str) -> String {
+    let lines: Vec<_> = text
+        .lines()
+        .map(|line| escaped(line).into_owned())
+        .collect();
+    scrubbed(&lines.join("\n")).into_owned()
+}
+
+fn say_as_json(status: ExitStatus, message: &str, hint: Option<&str>) {
+    #[derive(Serialize)]
+    struct Envelope<'a> {
+        error: Body<'a>,
+    }
+    #[derive(Serialize)]
+    struct Body<'a> {
+        code: &'a str,
+        message: &'a str,
+        hint: Option<&'a str>,
+    }
+    let message = &*scrubbed(message);
+    let hint = hint.map(scrubbed);
+    let error = Body {
+        code: status.name(),
+        message,
+        hint: hint.as_deref(),
+    };
+    let line = serde_json::to_string(&Envelope { error }).expect("strings are JSON");
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// A reader who has seen enough is no error; anything else is.
+fn written(result: io::Result<()>) -> Result<(), Error> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::new(
+            ExitStatus::Trouble,
+            format!("cannot write to standard output: {error}"),
+        )),
+        _ => Ok(()),
+    }
+}

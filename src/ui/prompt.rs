@@ -1,0 +1,128 @@
+//! Asking people: only on a terminal, and never in the way of a script.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use dialoguer::theme::{ColorfulTheme, SimpleTheme, Theme};
+use dialoguer::{FuzzySelect, Password, Select};
+use zeroize::Zeroizing;
+
+use super::Ui;
+use super::terminal::Guard;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::escaped;
+
+impl Ui {
+    /// Makes sure that somebody can be asked.
+    ///
+    /// # Errors
+    /// A usage error that names what would have answered, if there is no terminal or
+    /// `--no-input` was given.
+    pub fn expect_person(&self, question: &str, answer: &str) -> Result<(), Error> {
+        let is_terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
+        if self.may_ask && is_terminal {
+            return Ok(());
+        }
+        let why = if is_terminal {
+            "--no-input was given"
+        } else {
+            "there is no terminal"
+        };
+        Err(Error::usage(format!("{question}, but {why} to ask on")).hint(answer))
+    }
+
+    /// Asks yes or no; no, an empty line, and the end of input are all no.
+    ///
+    /// # Errors
+    /// If the terminal cannot be read.
+    pub fn confirm(&self, question: &str) -> Result<bool, Error> {
+        let answer = self.line(&format!("{question} [y/N]"))?;
+        Ok(answer.is_some_and(|answer| matches!(answer.to_lowercase().as_str(), "y" | "yes")))
+    }
+
+    /// Asks for a line; `None` is the end of input.
+    ///
+    /// The terminal's own line editing does the work, so there is no state to bring back.
+    ///
+    /// # Errors
+    /// If the terminal cannot be read.
+    pub fn line(&self, question: &str) -> Result<Option<String>, Error> {
+        let mut prompt = String::new();
+        let _ = self
+            .theme()
+            .format_input_prompt(&mut prompt, &escaped(question), None);
+        let mut answer = String::new();
+        let read = io::stderr()
+            .write_all(prompt.as_bytes())
+            .and_then(|()| io::stdin().lock().read_line(&mut answer));
+        match read {
+            Ok(0) => {
+                let _ = io::stderr().write_all(b"\n");
+                Ok(None)
+            }
+            Ok(_) => Ok(Some(answer.trim().to_owned())),
+            Err(error) => Err(unreadable(&error)),
+        }
+    }
+
+    /// Asks for something that must not be shown; `None` is an empty line or the end of input.
+    ///
+    /// # Errors
+    /// If the terminal cannot be read.
+    pub fn hidden(&self, question: &str) -> Result<Option<Zeroizing<String>>, Error> {
+        let guard = Guard::new();
+        let theme = self.theme();
+        let answer = Password::with_theme(&*theme)
+            .with_prompt(question)
+            .allow_empty_password(true)
+            .report(false)
+            .interact();
+        drop(guard);
+        let answer = Zeroizing::new(answer.map_err(from_dialoguer)?);
+        Ok((!answer.is_empty()).then_some(answer))
+    }
+
+    /// Lets one of a few things be chosen; `None` is Escape.
+    ///
+    /// # Errors
+    /// If the terminal cannot be read.
+    pub fn choose(&self, question: &str, items: &[&str]) -> Result<Option<usize>, Error> {
+        let _guard = Guard::new();
+        let theme = self.theme();
+        let select = Select::with_theme(&*theme)
+            .with_prompt(question)
+            .items(items)
+            .default(0);
+        select.interact_opt().map_err(from_dialoguer)
+    }
+
+    /// Lets one of many things be chosen by typing a part of it; `None` is Escape.
+    ///
+    /// # Errors
+    /// If the terminal cannot be read.
+    pub fn search(&self, question: &str, items: &[String]) -> Result<Option<usize>, Error> {
+        let _guard = Guard::new();
+        let theme = self.theme();
+        let select = FuzzySelect::with_theme(&*theme)
+            .with_prompt(question)
+            .items(items)
+            .default(0);
+        select.max_length(10).interact_opt().map_err(from_dialoguer)
+    }
+
+    fn theme(&self) -> Box<dyn Theme> {
+        match self.choice(&io::stderr()) {
+            anstream::ColorChoice::Never => Box::new(SimpleTheme),
+            _ => Box::new(ColorfulTheme::default()),
+        }
+    }
+}
+
+fn from_dialoguer(error: dialoguer::Error) -> Error {
+    let dialoguer::Error::IO(error) = error;
+    unreadable(&error)
+}
+
+fn unreadable(error: &io::Error) -> Error {
+    Error::new(ExitStatus::No, format!("nothing was answered: {error}"))
+}

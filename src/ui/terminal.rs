@@ -1,0 +1,58 @@
+//! The terminal, brought back to what it was after every ending of a prompt.
+
+use std::io::{self, Write};
+use std::thread::{self, JoinHandle};
+
+use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::iterator::{Handle, Signals};
+use signal_hook::low_level::emulate_default_handler;
+
+/// Makes the cursor visible (DECTCEM).
+const SHOW_CURSOR: &[u8] = b"\x1b[?25h";
+
+/// Keeps watch over the terminal while a prompt hides the echo or the cursor.
+///
+/// A signal's death is put off until the terminal is as it was. Only while this lives does
+/// the process have a second thread.
+#[derive(Debug)]
+pub(super) struct Guard {
+    before: Option<Termios>,
+    watch: Option<(Handle, JoinHandle<()>)>,
+}
+
+impl Guard {
+    pub(super) fn new() -> io::Result<Self> {
+        let before = tcgetattr(io::stdin()).ok();
+        let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
+        let handle = signals.handle();
+        let state = before.clone().map(nix::libc::termios::from);
+        let thread = thread::spawn(move || {
+            if let Some(signal) = signals.forever().next() {
+                restore(state.map(Termios::from).as_ref());
+                let _ = emulate_default_handler(signal);
+            }
+        });
+        Ok(Self {
+            before,
+            watch: Some((handle, thread)),
+        })
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        restore(self.before.as_ref());
+        if let Some((handle, thread)) = self.watch.take() {
+            handle.close();
+            let _ = thread.join();
+        }
+    }
+}
+
+fn restore(before: Option<&Termios>) {
+    if let Some(before) = before {
+        let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, before);
+    }
+    let _ = io::stderr().write_all(SHOW_CURSOR);
+}

@@ -1,0 +1,58 @@
+//! Spans of time in words.
+
+use jiff::Timestamp;
+
+/// The units that a distance is told in, in seconds, the largest first.
+const UNITS: [(i64, &str); 6] = [
+    (365 * 86_400, "year"),
+    (30 * 86_400, "month"),
+    (86_400, "day"),
+    (3_600, "hour"),
+    (60, "minute"),
+    (1, "second"),
+];
+
+/// How far a moment is from now, in the largest unit that gives at least two of it:
+/// `47 hours ago`, `3 days ago`, `in 5 days`.
+pub(super) fn distance(moment: Timestamp, now: Timestamp) -> String {
+    let seconds = moment.as_second() - now.as_second();
+    if seconds == 0 {
+        return "now".to_owned();
+    }
+    let length = seconds.abs();
+    let (unit, name) = UNITS
+        .into_iter()
+        .find(|(unit, _)| length >= 2 * unit)
+        .unwrap_or((1, "second"));
+    let count = length / unit;
+    let plural = if count == 1 { "" } else { "s" };
+    if seconds < 0 {
+        format!("{count} {name}{plural} ago")
+    } else {
+        format!("in {count} {name}{plural}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_are_told_in_the_largest_unit_that_is_not_too_coarse() {
+        let now = Timestamp::from_second(2_000_000_000).expect("a time");
+        for (seconds, words) in [
+            (0, "now"),
+            (-1, "1 second ago"),
+            (-119, "119 seconds ago"),
+            (-120, "2 minutes ago"),
+            (-3 * 86_400, "3 days ago"),
+            (-47 * 3_600, "47 hours ago"),
+            (90 * 86_400, "in 3 months"),
+            (5 * 86_400, "in 5 days"),
+            (800 * 86_400, "in 2 years"),
+        ] {
+            let moment = Timestamp::from_second(2_000_000_000 + seconds).expect("a time");
+            assert_eq!(distance(moment, now), words);
+        }
+    }
+}

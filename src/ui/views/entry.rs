@@ -1,0 +1,187 @@
+//! An event of the log, and the log as a whole.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{or_empty, text};
+use crate::key::Tail;
+use crate::ui::Look;
+use crate::ui::listing::{Item, Row};
+use crate::ui::table::Column;
+use crate::vault::{Chain, Entry, Field};
+
+/// An event of the log.
+#[derive(Debug, Serialize)]
+pub struct EntryView<'a> {
+    sequence: i64,
+    #[serde(serialize_with = "text")]
+    at: Option<Timestamp>,
+    uid: u32,
+    user: &'a str,
+    sudo_user: Option<&'a str>,
+    host: &'a str,
+    command: &'a str,
+    key: &'a str,
+    change: &'a [Field],
+    hash: String,
+    #[serde(skip)]
+    entry: &'a Entry,
+}
+
+impl<'a> EntryView<'a> {
+    /// The event.
+    pub fn new(entry: &'a Entry) -> Self {
+        Self {
+            sequence: entry.sequence,
+            at: Some(entry.at),
+            uid: entry.actor.uid,
+            user: &entry.actor.user,
+            sudo_user: entry.actor.sudo_user.as_deref(),
+            host: &entry.actor.host,
+            command: &entry.command,
+            key: &entry.key,
+            change: &entry.change,
+            hash: hex(&entry.hash),
+            entry,
+        }
+    }
+
+    fn who(&self) -> String {
+        match self.sudo_user {
+            Some(sudo_user) => format!("{sudo_user} as {}@{}", self.user, self.host),
+            None => format!("{}@{}", self.user, self.host),
+        }
+    }
+}
+
+impl Item for EntryView<'_> {
+    const FIELDS: &'static [&'static str] = &[
+        "sequence",
+        "at",
+        "uid",
+        "user",
+        "sudo_user",
+        "host",
+        "command",
+        "key",
+        "change",
+        "hash",
+    ];
+
+    fn fields(&self) -> Vec<String> {
+        vec![
+            self.sequence.to_string(),
+            or_empty(self.at),
+            self.uid.to_string(),
+            self.user.to_owned(),
+            or_empty(self.sudo_user),
+            self.host.to_owned(),
+            self.command.to_owned(),
+            self.key.to_owned(),
+            told(self.change, |_, value| value.to_owned()),
+            self.hash.clone(),
+        ]
+    }
+}
+
+impl Row for EntryView<'_> {
+    const COLUMNS: &'static [Column] = &[
+        Column::new("WHEN", 0),
+        Column::cut("WHO", 2),
+        Column::new("COMMAND", 0),
+        Column::new("KEY", 0),
+        Column::cut("CHANGE", 1),
+    ];
+
+    fn cells(&self, look: &Look) -> Vec<String> {
+        vec![
+            look.moment(self.entry.at),
+            self.who(),
+            self.command.to_owned(),
+            self.key.to_owned(),
+            changes(self.change, look),
+        ]
+    }
+}
+
+/// The answer to `log --verify`.
+#[derive(Debug, Serialize)]
+pub struct ChainView {
+    holds: bool,
+    entries: i64,
+    head: String,
+    broken_at: Option<i64>,
+    reason: Option<&'static str>,
+}
+
+impl ChainView {
+    /// What the check found.
+    pub fn new(chain: &Chain) -> Self {
+        Self {
+            holds: chain.broken.is_none(),
+            entries: chain.entries,
+            head: hex(&chain.head),
+            broken_at: chain.broken.map(|(sequence, _)| sequence),
+            reason: chain.broken.map(|(_, reason)| reason),
+        }
+    }
+
+    /// One line for people.
+    pub fn line(&self) -> String {
+        match (self.broken_at, self.reason) {
+            (Some(sequence), Some(reason)) => {
+                format!("the log does not hold: entry {sequence} {reason}")
+            }
+            _ => format!(
+                "the log holds: {} entries, head {}",
+                self.entries, self.head
+            ),
+        }
+    }
+}
+
+impl Item for ChainView {
+    const FIELDS: &'static [&'static str] = &["holds", "entries", "head", "broken_at", "reason"];
+
+    fn fields(&self) -> Vec<String> {
+        vec![
+            self.holds.to_string(),
+            self.entries.to_string(),
+            self.head.clone(),
+            or_empty(self.broken_at),
+            or_empty(self.reason),
+        ]
+    }
+}
+
+/// What an event changed, for people: of a tail only its last characters.
+pub fn changes(fields: &[Field], look: &Look) -> String {
+    told(fields, |field, value| match value.parse::<Tail>() {
+        Ok(tail) if field == "tail" => look.tail(&tail),
+        _ => value.to_owned(),
+    })
+}
+
+/// `status active → inactive, limit 300/day`; a name that only came or went is told already.
+fn told(fields: &[Field], show: impl Fn(&str, &str) -> String) -> String {
+    let one = |Field { field, from, to }: &Field| {
+        let show = |value: &String| show(field, value);
+        match (from.as_ref().map(show), to.as_ref().map(show)) {
+            (Some(from), Some(to)) => format!("{field} {from} → {to}"),
+            (None, Some(to)) => format!("{field} {to}"),
+            (from, None) => format!("no {field} (was {})", from.unwrap_or_default()),
+        }
+    };
+    let is_told =
+        |field: &&Field| field.field != "name" || (field.from.is_some() && field.to.is_some());
+    fields
+        .iter()
+        .filter(is_told)
+        .map(one)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

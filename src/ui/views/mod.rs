@@ -1,0 +1,27 @@
+//! What results look like: the names of JSON fields and CSV cells, and the columns for
+//! people. They are the public interface; the domain's types may change.
+
+mod entry;
+mod issued;
+mod key;
+mod verdict;
+
+use std::fmt::Display;
+
+use serde::Serializer;
+
+pub use entry::{ChainView, EntryView, changes};
+pub use issued::Issued;
+pub use key::{KeyDetails, KeyView};
+pub use verdict::{IdentityView, VerdictView};
+
+fn text<T: Display, S: Serializer>(value: &Option<T>, to: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => to.collect_str(value),
+        None => to.serialize_none(),
+    }
+}
+
+fn or_empty(value: Option<impl Display>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}

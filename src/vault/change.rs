@@ -1,0 +1,252 @@
+//! Changes: each one transaction, with its entry in the log.
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+
+use super::keys::KeyId;
+use super::{Author, Error, Record, Vault, keys, log};
+use crate::key::{Hash, Key, KeyName, Limit, Tail, Username};
+
+/// How long a staged secret may wait to be taken before a later run drops it.
+const STAGED_FOR: SignedDuration = SignedDuration::from_hours(1);
+
+/// A change under way; it is lost unless [`Vault::change`] commits it.
+#[derive(Debug)]
+pub struct Change<'a> {
+    transaction: &'a Transaction<'a>,
+    author: &'a Author,
+    now: Timestamp,
+}
+
+impl Vault {
+    /// Makes a change: all that `work` does, its log entry included, or nothing of it.
+    ///
+    /// # Errors
+    /// What `work` fails with, or why it could not be committed: then nothing has changed.
+    /// [`Error::Unsure`] if even that cannot be told.
+    pub fn change<T>(
+        &mut self,
+        author: &Author,
+        work: impl FnOnce(&Change<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let now = log::time(&transaction, author.clock)?;
+        let before = log::head(&transaction)?;
+        let outcome = work(&Change {
+            transaction: &transaction,
+            author,
+            now,
+        })?;
+        let after = log::head(&transaction)?;
+        match transaction.commit() {
+            Ok(()) => Ok(outcome),
+            Err(error) if after == before => Err(error.into()),
+            Err(error) => self.settle(after, outcome, error),
+        }
+    }
+
+    /// After a commit that reported an error: looks whether it happened all the same.
+    ///
+    /// A log entry's hash is unique, so the log's head tells.
+    fn settle<T>(
+        &self,
+        intended: Option<(i64, [u8; 32])>,
+        outcome: T,
+        error: rusqlite::Error,
+    ) -> Result<T, Error> {
+        let again =
+            Self::open(&self.path, self.wait).and_then(|vault| log::head(&vault.connection));
+        match again {
+            Ok(found) if found == intended => Ok(outcome),
+            Ok(_) => Err(error.into()),
+            Err(_) => Err(Error::Unsure(error.to_string())),
+        }
+    }
+}
+
+impl Change<'_> {
+    /// The time that counts for this change.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The key of that name.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchKey`] if there is none.
+    pub fn find(&self, name: &KeyName) -> Result<Record, Error> {
+        keys::find(self.transaction, name)
+    }
+
+    /// Makes sure that a key is still what it was when the operator was asked about it.
+    ///
+    /// # Errors
+    /// [`Error::Changed`] if it is not.
+    pub fn expect(&self, seen: &Record) -> Result<(), Error> {
+        match self.find(&seen.key.name) {
+            Ok(found) if found == *seen => Ok(()),
+            Ok(_) | Err(Error::NoSuchKey(_)) => Err(Error::Changed(seen.key.name.clone())),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes sure that a new key can have the name and the username.
+    ///
+    /// # Errors
+    /// [`Error::NameTaken`], [`Error::UsernameTaken`].
+    pub fn expect_free(&self, name: &KeyName, username: Option<&Username>) -> Result<(), Error> {
+        let taken = |query, text| -> Result<bool, Error> {
+            let found: Option<i64> = self
+                .transaction
+                .query_row(query, [text], |row| row.get(0))
+                .optional()?;
+            Ok(found.is_some())
+        };
+        if taken("SELECT 1 FROM keys WHERE name = ?1", name.as_str())? {
+            return Err(Error::NameTaken(name.clone()));
+        }
+        let query = "SELECT 1 FROM keys WHERE username = ?1 AND instr(username, '@') = 0";
+        match username {
+            Some(username) if taken(query, username.as_str())? => {
+                Err(Error::UsernameTaken(username.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts a secret in waiting, neither accepted nor listed, and drops those that waited
+    /// too long.
+    ///
+    /// # Errors
+    /// If the vault cannot be written.
+    pub fn stage(&self, tail: &Tail, hash: &Hash) -> Result<(), Error> {
+        let oldest = (self.now - STAGED_FOR).as_second();
+        self.transaction
+            .execute("DELETE FROM pending WHERE staged_at < ?1", [oldest])?;
+        self.transaction.execute(
+            "INSERT INTO pending (tail, hash, staged_at) VALUES (?1, ?2, ?3)",
+            params![tail.as_str(), hash.to_string(), self.now.as_second()],
+        )?;
+        Ok(())
+    }
+
+    /// Adds a key; its tail names the staged secret that becomes its current one.
+    ///
+    /// # Errors
+    /// If its name or username was taken meanwhile, or the secret is gone.
+    pub fn add(&self, key: &Key) -> Result<(), Error> {
+        self.expect_free(&key.name, key.username())?;
+        let mut insert = self.transaction.prepare_cached(
+            "INSERT INTO keys (name, kind, status, username, permission, request_limit,
+               description, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?;
+        let columns = Columns::of(key);
+        let id = insert.insert(params![
+            key.name.as_str(),
+            key.kind().word(),
+            key.status.word(),
+            key.username().map(Username::as_str),
+            columns.permission,
+            columns.request_limit,
+            columns.description,
+            key.created_at.as_second(),
+            columns.expires_at,
+        ])?;
+        self.give_secret(id, &key.tail)?;
+        self.log(id, None, Some(key))
+    }
+
+    /// Gives a key the staged secret that `after`'s tail names; the one before stops at once.
+    ///
+    /// # Errors
+    /// If the secret is gone, or the vault cannot be written.
+    pub fn replace_secret(&self, before: &Record, after: &Key) -> Result<(), Error> {
+        self.transaction
+            .execute("DELETE FROM secrets WHERE key_id = ?1", [before.id])?;
+        self.give_secret(before.id, &after.tail)?;
+        self.log(before.id, Some(&before.key), Some(after))
+    }
+
+    /// Saves what is different about a key, its secret aside.
+    ///
+    /// # Errors
+    /// If its new name is taken, or the vault cannot be written.
+    pub fn save(&self, before: &Record, after: &Key) -> Result<(), Error> {
+        let is_same_name = after
+            .name
+            .as_str()
+            .eq_ignore_ascii_case(before.key.name.as_str());
+        if !is_same_name {
+            self.expect_free(&after.name, None)?;
+        }
+        let mut update = self.transaction.prepare_cached(
+            "UPDATE keys SET name = ?2, status = ?3, permission = ?4, request_limit = ?5,
+               description = ?6, expires_at = ?7 WHERE id = ?1",
+        )?;
+        let columns = Columns::of(after);
+        update.execute(params![
+            before.id,
+            after.name.as_str(),
+            after.status.word(),
+            columns.permission,
+            columns.request_limit,
+            columns.description,
+            columns.expires_at,
+        ])?;
+        self.log(before.id, Some(&before.key), Some(after))
+    }
+
+    /// Deletes a key and its secrets; its log stays.
+    ///
+    /// # Errors
+    /// If the vault cannot be written.
+    pub fn delete(&self, record: &Record) -> Result<(), Error> {
+        self.transaction
+            .execute("DELETE FROM keys WHERE id = ?1", [record.id])?;
+        self.log(record.id, Some(&record.key), None)
+    }
+
+    fn give_secret(&self, id: KeyId, tail: &Tail) -> Result<(), Error> {
+        let moved = self.transaction.execute(
+            "INSERT INTO secrets (key_id, tail, hash, created_at)
+               SELECT ?1, tail, hash, ?3 FROM pending WHERE tail = ?2",
+            params![id, tail.as_str(), self.now.as_second()],
+        )?;
+        if moved == 0 {
+            return Err(Error::Swept);
+        }
+        self.transaction
+            .execute("DELETE FROM pending WHERE tail = ?1", [tail.as_str()])?;
+        Ok(())
+    }
+
+    fn log(&self, id: KeyId, before: Option<&Key>, after: Option<&Key>) -> Result<(), Error> {
+        let connection: &Connection = self.transaction;
+        log::append(connection, self.author, self.now, id, before, after)
+    }
+}
+
+/// A key's columns that may be null.
+struct Columns<'a> {
+    permission: Option<&'static str>,
+    request_limit: Option<String>,
+    description: Option<&'a str>,
+    expires_at: Option<i64>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(key: &'a Key) -> Self {
+        let limit = key.limit().filter(|&limit| limit != Limit::None);
+        Self {
+            permission: key.permission().map(|permission| permission.word()),
+            request_limit: limit.map(|limit| limit.to_string()),
+            description: key
+                .description
+                .as_ref()
+                .map(|description| description.as_str()),
+            expires_at: key.expires_at.map(|end| end.as_second()),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What can go wrong with a vault.
+
+use std::io;
+use std::path::PathBuf;
+
+use rusqlite::ErrorCode;
+
+use crate::key::{KeyName, TooCostly, Username};
+
+/// Why the vault could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no vault at the path.
+    #[error("there is no vault at `{}`", .0.display())]
+    Missing(PathBuf),
+    /// The file or its folder is not safe to use; it was not touched.
+    #[error("`{}` {why}", path.display())]
+    Unsafe {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is unsafe about it.
+        why: &'static str,
+        /// How to mend it.
+        mend: &'static str,
+    },
+    /// The file is a database of something else, or none.
+    #[error("`{}` is not a postkey vault", .0.display())]
+    NotAVault(PathBuf),
+    /// Written by a newer postkey; it was not touched.
+    #[error("the vault has schema {found}, this postkey knows up to {known}")]
+    Newer {
+        /// The vault's schema version.
+        found: i64,
+        /// The newest that is known here.
+        known: i64,
+    },
+    /// Somebody added to the schema.
+    #[error("the vault holds a foreign {0}")]
+    Foreign(String),
+    /// Another process did not let go in time.
+    #[error("the vault is busy: another process is writing to it")]
+    Busy,
+    /// The vault or its file system takes no writes.
+    #[error("the vault cannot be written: the file or its file system is read-only")]
+    ReadOnly,
+    /// No room on the disk.
+    #[error("the disk is full")]
+    Full,
+    /// The file's contents are damaged.
+    #[error("the vault is damaged: {0}")]
+    Damaged(String),
+    /// The operating system refused.
+    #[error("cannot {doing} `{}`: {source}", path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On which file or folder.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// SQLite refused.
+    #[error("the vault cannot be used: {0}")]
+    Sqlite(rusqlite::Error),
+    /// No key has the name.
+    #[error("no key is named `{0}`")]
+    NoSuchKey(KeyName),
+    /// A key has the name already.
+    #[error("a key named `{0}` exists already")]
+    NameTaken(KeyName),
+    /// Another key has the username.
+    #[error("the username `{0}` belongs to another key")]
+    UsernameTaken(Username),
+    /// The key is not any more what it was when the operator was asked.
+    #[error("`{0}` was changed by somebody else meanwhile; nothing was done")]
+    Changed(KeyName),
+    /// The pending secret was swept before it could become a key's.
+    #[error("the secret waited too long to be taken and was dropped")]
+    Swept,
+    /// A commit reported a failure and what the vault holds now could not be read.
+    #[error("it is not known whether the change was committed: {0}")]
+    Unsure(String),
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly,
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged(error.to_string()),
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
+impl From<TooCostly> for Error {
+    fn from(error: TooCostly) -> Self {
+        Self::Damaged(error.to_string())
+    }
+}

@@ -1,0 +1,258 @@
+//! Reading keys: by name, by tail, and page by page.
+
+use std::str::FromStr;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use jiff::Timestamp;
+
+use super::{Error, Vault, timestamp};
+use crate::key::{Grant, Hash, Key, KeyName, Kind, Limit, Status, Tail};
+
+/// A key's number in the vault; never used twice.
+pub(super) type KeyId = i64;
+
+/// How many keys a page has.
+const PAGE: usize = 500;
+
+const COLUMNS: &str = "keys.id, keys.name, keys.kind, keys.status, keys.username, \
+     keys.permission, keys.request_limit, keys.description, keys.created_at, \
+     keys.expires_at, secrets.tail";
+
+const SOURCE: &str = "keys JOIN secrets ON secrets.key_id = keys.id AND secrets.retires_at IS NULL";
+
+/// A key as the vault holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    pub(super) id: KeyId,
+    /// The key itself.
+    pub key: Key,
+}
+
+/// A secret that was looked up by its tail.
+#[derive(Debug)]
+pub struct Presented {
+    /// What the presented secret has to match.
+    pub hash: Hash,
+    /// When it stops or stopped, if it is not the key's current secret.
+    pub retires_at: Option<Timestamp>,
+    /// The key that it belongs to.
+    pub record: Record,
+}
+
+/// In which order keys are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Oldest first.
+    Created,
+    /// By name, without case.
+    Name,
+    /// Those that expire first, first; those that never do, last.
+    Expires,
+}
+
+/// Where a listing stands: which keys come next.
+#[derive(Debug)]
+pub enum Page {
+    /// All keys with a greater number, in the order of the numbers.
+    After(KeyId),
+    /// These keys, the next one last.
+    Rest(Vec<KeyId>),
+}
+
+impl Vault {
+    /// The key of that name, compared without case.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchKey`] if there is none.
+    pub fn find(&self, name: &KeyName) -> Result<Record, Error> {
+        find(&self.connection, name)
+    }
+
+    /// The secret with that tail and the key that it belongs to.
+    ///
+    /// # Errors
+    /// If the vault cannot be read or holds a hash that must not be checked.
+    pub fn presented(&self, tail: &Tail) -> Result<Option<Presented>, Error> {
+        let query = format!(
+            "SELECT {COLUMNS}, presented.hash, presented.retires_at FROM {SOURCE}
+             JOIN secrets AS presented ON presented.key_id = keys.id WHERE presented.tail = ?1"
+        );
+        let mut statement = self.connection.prepare_cached(&query)?;
+        let mut rows = statement.query(params![tail.as_str()])?;
+        let Some(row) = rows.next()? else {
+            return Ok(None);
+        };
+        Ok(Some(Presented {
+            hash: row
+                .get_ref(11)?
+                .as_str()
+                .map_err(rusqlite::Error::from)?
+                .parse()?,
+            retires_at: row.get::<_, Option<i64>>(12)?.map(timestamp).transpose()?,
+            record: record(row)?,
+        }))
+    }
+
+    /// Where a listing in that order begins.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn first_page(&self, order: Order) -> Result<Page, Error> {
+        let order = match order {
+            Order::Created => return Ok(Page::After(0)),
+            Order::Name => "name DESC",
+            Order::Expires => "expires_at IS NULL DESC, expires_at DESC, id DESC",
+        };
+        let mut statement = self
+            .connection
+            .prepare(&format!("SELECT id FROM keys ORDER BY {order}"))?;
+        let ids = statement.query_map([], |row| row.get(0))?;
+        Ok(Page::Rest(ids.collect::<Result<_, _>>()?))
+    }
+
+    /// Hands the next keys of the listing to `take`, and tells whether there were any.
+    ///
+    /// A key that cannot be understood is handed over as the error that it is.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn next_page(
+        &self,
+        page: &mut Page,
+        mut take: impl FnMut(Result<Record, Error>),
+    ) -> Result<bool, Error> {
+        match page {
+            Page::After(last) => self.page_after(last, &mut take),
+            Page::Rest(ids) => self.page_of(ids, &mut take),
+        }
+    }
+
+    fn page_after(
+        &self,
+        last: &mut KeyId,
+        take: &mut impl FnMut(Result<Record, Error>),
+    ) -> Result<bool, Error> {
+        let query = format!(
+            "SELECT {COLUMNS} FROM {SOURCE} WHERE keys.id > ?1 ORDER BY keys.id LIMIT {PAGE}"
+        );
+        let mut statement = self.connection.prepare_cached(&query)?;
+        let mut rows = statement.query([*last])?;
+        let mut is_page = false;
+        while let Some(row) = rows.next()? {
+            *last = row.get(0)?;
+            is_page = true;
+            take(record(row));
+        }
+        Ok(is_page)
+    }
+
+    fn page_of(
+        &self,
+        ids: &mut Vec<KeyId>,
+        take: &mut impl FnMut(Result<Record, Error>),
+    ) -> Result<bool, Error> {
+        let query = format!("SELECT {COLUMNS} FROM {SOURCE} WHERE keys.id = ?1");
+        let mut statement = self.connection.prepare_cached(&query)?;
+        let page = ids.split_off(ids.len().saturating_sub(PAGE));
+        for id in page.iter().rev() {
+            let mut rows = statement.query([id])?;
+            if let Some(row) = rows.next()? {
+                take(record(row));
+            }
+        }
+        Ok(!page.is_empty())
+    }
+
+    /// Up to `most` names that begin with `prefix`, in their order.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn names(&self, prefix: &str, most: usize) -> Result<Vec<String>, Error> {
+        // `~` comes after every character that a name may have.
+        let query =
+            "SELECT name FROM keys WHERE name >= ?1 AND name < ?1 || '~' ORDER BY name LIMIT ?2";
+        let mut statement = self.connection.prepare(query)?;
+        let names = statement.query_map(params![prefix, most as i64], |row| row.get(0))?;
+        Ok(names.collect::<Result<_, _>>()?)
+    }
+}
+
+pub(super) fn find(connection: &Connection, name: &KeyName) -> Result<Record, Error> {
+    let query = format!("SELECT {COLUMNS} FROM {SOURCE} WHERE keys.name = ?1");
+    let mut statement = connection.prepare_cached(&query)?;
+    let found = statement
+        .query_row([name.as_str()], |row| Ok(record(row)))
+        .optional()?;
+    found.unwrap_or_else(|| Err(Error::NoSuchKey(name.clone())))
+}
+
+fn record(row: &Row<'_>) -> Result<Record, Error> {
+    Ok(Record {
+        id: row.get(0)?,
+        key: key(row)?,
+    })
+}
+
+fn key(row: &Row<'_>) -> Result<Key, Error> {
+    Ok(Key {
+        name: parsed(row, 1)?,
+        grant: grant(row)?,
+        status: word(row, 3, [Status::Active, Status::Inactive], Status::word)?,
+        description: optional(row, 7)?,
+        created_at: timestamp(row.get(8)?)?,
+        expires_at: row.get::<_, Option<i64>>(9)?.map(timestamp).transpose()?,
+        tail: parsed(row, 10)?,
+    })
+}
+
+fn grant(row: &Row<'_>) -> Result<Grant, Error> {
+    Ok(match word(row, 2, Kind::ALL, Kind::word)? {
+        Kind::Smtp => Grant::Smtp {
+            username: parsed(row, 4)?,
+        },
+        Kind::Api => Grant::Api {
+            permission: parsed(row, 5)?,
+            limit: optional(row, 6)?.unwrap_or(Limit::None),
+        },
+    })
+}
+
+fn parsed<T: FromStr>(row: &Row<'_>, column: usize) -> Result<T, Error> {
+    optional(row, column)?.ok_or_else(|| damaged(row, column))
+}
+
+fn optional<T: FromStr>(row: &Row<'_>, column: usize) -> Result<Option<T>, Error> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        value => {
+            let text = value.as_str().map_err(|_| damaged(row, column))?;
+            text.parse().map(Some).map_err(|_| damaged(row, column))
+        }
+    }
+}
+
+/// The one of `all` whose word stands in the column.
+fn word<T: Copy, const N: usize>(
+    row: &Row<'_>,
+    column: usize,
+    all: [T; N],
+    word: fn(T) -> &'static str,
+) -> Result<T, Error> {
+    let text = row
+        .get_ref(column)?
+        .as_str()
+        .map_err(|_| damaged(row, column))?;
+    all.into_iter()
+        .find(|&one| word(one) == text)
+        .ok_or_else(|| damaged(row, column))
+}
+
+fn damaged(row: &Row<'_>, column: usize) -> Error {
+    let id: i64 = row.get(0).unwrap_or_default();
+    let column = row.as_ref().column_name(column).unwrap_or("?");
+    Error::Damaged(format!(
+        "key number {id} has a {column} that cannot be read"
+    ))
+}

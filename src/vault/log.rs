@@ -1,0 +1,358 @@
+//! The log: who did what when, one entry an event, each chained to the one before it.
+//!
+//! The chain finds damage and careless edits. Whoever can write the file owns it: they can
+//! also write a whole new chain.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Error, Vault, timestamp};
+use crate::key::{Key, KeyName};
+
+/// How many entries a page has.
+const PAGE: usize = 500;
+
+const COLUMNS: &str =
+    "sequence, at, uid, user, sudo_user, host, command, key, change, hash, key_id";
+
+type ChainHash = [u8; 32];
+
+/// The chain's value before the first entry.
+const GENESIS: ChainHash = [0; 32];
+
+/// Who acts, as far as the system knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// The real user id.
+    pub uid: u32,
+    /// The name of that user, or the number again if it has none.
+    pub user: String,
+    /// Who became that user by sudo.
+    pub sudo_user: Option<String>,
+    /// The host's name.
+    pub host: String,
+}
+
+/// Who makes a change with which command, and what the clock says.
+#[derive(Clone, Debug)]
+pub struct Author {
+    /// Who.
+    pub actor: Actor,
+    /// The name of the command.
+    pub command: &'static str,
+    /// The clock, in whole seconds.
+    pub clock: Timestamp,
+}
+
+/// One thing about a key that an event changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field {
+    /// Which.
+    pub field: String,
+    /// What it was; `None` where there was nothing.
+    pub from: Option<String>,
+    /// What it became.
+    pub to: Option<String>,
+}
+
+/// One event.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its number, counted from 1.
+    pub sequence: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// With which command.
+    pub command: String,
+    /// The name that the key had afterwards, or before it was deleted.
+    pub key: String,
+    /// What changed.
+    pub change: Vec<Field>,
+    /// The chain's value: SHA-256 over this entry and the value before it.
+    pub hash: ChainHash,
+}
+
+/// What a check of the whole chain found.
+#[derive(Debug)]
+pub struct Chain {
+    /// How many entries there are.
+    pub entries: i64,
+    /// The newest entry's hash, all zeros in an empty log.
+    pub head: ChainHash,
+    /// The first entry that does not hold, and why.
+    pub broken: Option<(i64, &'static str)>,
+}
+
+/// A row of the log, as it is hashed.
+struct Line {
+    sequence: i64,
+    at: i64,
+    actor: Actor,
+    command: String,
+    key: String,
+    change: String,
+    hash: Vec<u8>,
+    key_id: i64,
+}
+
+impl Line {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            sequence: row.get(0)?,
+            at: row.get(1)?,
+            actor: Actor {
+                uid: row.get(2)?,
+                user: row.get(3)?,
+                sudo_user: row.get(4)?,
+                host: row.get(5)?,
+            },
+            command: row.get(6)?,
+            key: row.get(7)?,
+            change: row.get(8)?,
+            hash: row.get(9)?,
+            key_id: row.get(10)?,
+        })
+    }
+
+    /// The chain's value after this entry; every field goes in with its length before it.
+    fn chained(&self, before: &[u8]) -> ChainHash {
+        let mut digest = Sha256::new();
+        let mut add = |bytes: &[u8]| {
+            digest.update((bytes.len() as u64).to_le_bytes());
+            digest.update(bytes);
+        };
+        add(before);
+        add(&self.sequence.to_le_bytes());
+        add(&self.at.to_le_bytes());
+        add(&self.actor.uid.to_le_bytes());
+        add(self.actor.user.as_bytes());
+        add(&[u8::from(self.actor.sudo_user.is_some())]);
+        add(self
+            .actor
+            .sudo_user
+            .as_deref()
+            .unwrap_or_default()
+            .as_bytes());
+        add(self.actor.host.as_bytes());
+        add(self.command.as_bytes());
+        add(&self.key_id.to_le_bytes());
+        add(self.key.as_bytes());
+        add(self.change.as_bytes());
+        digest.finalize().into()
+    }
+
+    fn entry(self) -> Result<Entry, Error> {
+        let damaged = || Error::Damaged(format!("log entry {} cannot be read", self.sequence));
+        Ok(Entry {
+            sequence: self.sequence,
+            at: timestamp(self.at)?,
+            change: serde_json::from_str(&self.change).map_err(|_| damaged())?,
+            hash: self.hash.as_slice().try_into().map_err(|_| damaged())?,
+            actor: self.actor,
+            command: self.command,
+            key: self.key,
+        })
+    }
+}
+
+impl Vault {
+    /// Hands the entries after `last` to `take`, at most a page of them, and tells whether
+    /// there were any. With a name: only those of keys that ever had it.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn log_page(
+        &self,
+        last: &mut i64,
+        name: Option<&KeyName>,
+        mut take: impl FnMut(Entry),
+    ) -> Result<bool, Error> {
+        let filter = match name {
+            None => "?2 IS NULL",
+            Some(_) => "key_id IN (SELECT key_id FROM log WHERE key = ?2)",
+        };
+        let query = format!(
+            "SELECT {COLUMNS} FROM log WHERE sequence > ?1 AND {filter} ORDER BY sequence LIMIT {PAGE}"
+        );
+        let mut statement = self.connection.prepare_cached(&query)?;
+        let mut rows = statement.query(params![*last, name.map(KeyName::as_str)])?;
+        let mut is_page = false;
+        while let Some(row) = rows.next()? {
+            let entry = Line::read(row)?.entry()?;
+            *last = entry.sequence;
+            is_page = true;
+            take(entry);
+        }
+        Ok(is_page)
+    }
+
+    /// Checks the whole chain, up to the head that the vault remembers.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn verify_log(&self) -> Result<Chain, Error> {
+        let snapshot = self.connection.unchecked_transaction()?;
+        let mut chain = Chain {
+            entries: 0,
+            head: GENESIS,
+            broken: None,
+        };
+        let mut statement =
+            snapshot.prepare(&format!("SELECT {COLUMNS} FROM log ORDER BY sequence"))?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let expected = chain.entries + 1;
+            match Line::read(row)
+                .ok()
+                .filter(|line| line.sequence == expected)
+            {
+                None => {
+                    chain.broken = Some((expected, "is missing or cannot be read"));
+                    return Ok(chain);
+                }
+                Some(line) if line.chained(&chain.head)[..] != line.hash => {
+                    chain.broken = Some((expected, "does not match its hash"));
+                    return Ok(chain);
+                }
+                Some(line) => chain.head = line.chained(&chain.head),
+            }
+            chain.entries = expected;
+        }
+        let remembered = head(&snapshot)?;
+        if remembered.is_some_and(|head| head != (chain.entries, chain.head))
+            || (remembered.is_none() && chain.entries > 0)
+        {
+            chain.broken = Some((chain.entries + 1, "is missing: the log was cut short"));
+        }
+        Ok(chain)
+    }
+}
+
+/// The clock's time, or the newest event's if the clock is behind it.
+pub(super) fn time(connection: &Connection, clock: Timestamp) -> Result<Timestamp, Error> {
+    let query = "SELECT at FROM log ORDER BY sequence DESC LIMIT 1";
+    let newest = connection
+        .query_row(query, [], |row| row.get(0))
+        .optional()?;
+    Ok(newest
+        .map(timestamp)
+        .transpose()?
+        .map_or(clock, |newest| newest.max(clock)))
+}
+
+/// The newest entry's sequence and hash, as the vault remembers them.
+pub(super) fn head(connection: &Connection) -> Result<Option<(i64, ChainHash)>, Error> {
+    let query = "SELECT sequence, hash FROM log_head";
+    let row = connection.query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?)));
+    Ok(row.optional()?)
+}
+
+/// Appends an event to the log; must be called within the change that it tells of.
+pub(super) fn append(
+    connection: &Connection,
+    author: &Author,
+    at: Timestamp,
+    key_id: i64,
+    before: Option<&Key>,
+    after: Option<&Key>,
+) -> Result<(), Error> {
+    let (last, head) = head(connection)?.unwrap_or((0, GENESIS));
+    let name = after
+        .or(before)
+        .map(|key| key.name.to_string())
+        .unwrap_or_default();
+    let mut line = Line {
+        sequence: last + 1,
+        at: at.as_second(),
+        actor: author.actor.clone(),
+        command: author.command.to_owned(),
+        key: name,
+        change: serde_json::to_string(&differences(before, after))
+            .expect("a list of strings is JSON"),
+        hash: Vec::new(),
+        key_id,
+    };
+    line.hash = line.chained(&head).to_vec();
+    write(connection, &line)
+}
+
+fn write(connection: &Connection, line: &Line) -> Result<(), Error> {
+    connection
+        .prepare_cached(&format!(
+            "INSERT INTO log ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+        ))?
+        .execute(params![
+            line.sequence,
+            line.at,
+            line.actor.uid,
+            line.actor.user,
+            line.actor.sudo_user,
+            line.actor.host,
+            line.command,
+            line.key,
+            line.change,
+            line.hash,
+            line.key_id,
+        ])?;
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO log_head (only_row, sequence, hash) VALUES (1, ?1, ?2)",
+        )?
+        .execute(params![line.sequence, line.hash])?;
+    Ok(())
+}
+
+/// What is different about a key, field by field; no key has no fields.
+pub fn differences(before: Option<&Key>, after: Option<&Key>) -> Vec<Field> {
+    let (before, after) = (facts(before), facts(after));
+    before
+        .into_iter()
+        .zip(after)
+        .filter(|((_, from), (_, to))| from != to)
+        .map(|((field, from), (_, to))| Field {
+            field: field.to_owned(),
+            from,
+            to,
+        })
+        .collect()
+}
+
+/// All that the log tells of a key.
+fn facts(key: Option<&Key>) -> [(&'static str, Option<String>); 9] {
+    let of = |fact: fn(&Key) -> Option<String>| key.and_then(fact);
+    [
+        ("name", of(|key| Some(key.name.to_string()))),
+        ("kind", of(|key| Some(key.kind().to_string()))),
+        (
+            "username",
+            of(|key| key.username().map(ToString::to_string)),
+        ),
+        ("tail", of(|key| Some(key.tail.as_str().to_owned()))),
+        ("status", of(|key| Some(key.status.word().to_owned()))),
+        (
+            "permission",
+            of(|key| key.permission().map(|permission| permission.to_string())),
+        ),
+        (
+            "limit",
+            of(|key| key.limit().map(|limit| limit.to_string())),
+        ),
+        (
+            "description",
+            of(|key| key.description.as_ref().map(ToString::to_string)),
+        ),
+        (
+            "expires_at",
+            of(|key| {
+                Some(
+                    key.expires_at
+                        .map_or("never".to_owned(), |end| end.to_string()),
+                )
+            }),
+        ),
+    ]
+}

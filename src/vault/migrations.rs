@@ -1,0 +1,189 @@
+//! The schema: its versions, and how an older vault becomes a newer one.
+//!
+//! Migrations are only ever appended. The vault's `user_version` is how many were run.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, backup::Backup};
+
+use super::Error;
+
+/// `post` in ASCII: marks the file as a vault of ours.
+const APPLICATION_ID: i64 = 0x706f_7374;
+
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_keys_and_log.sql")];
+
+/// What the newest schema consists of; anything else in the file is foreign.
+const OBJECTS: &[(&str, &str)] = &[
+    ("index", "keys_own_username"),
+    ("index", "log_key"),
+    ("index", "log_key_id"),
+    ("index", "secrets_current"),
+    ("table", "keys"),
+    ("table", "log"),
+    ("table", "log_head"),
+    ("table", "pending"),
+    ("table", "secrets"),
+    ("table", "sqlite_sequence"),
+];
+
+/// What kind of file was opened.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Nothing in it yet.
+    Empty,
+    /// A vault, whose schema is up to date or can be brought there.
+    Vault,
+}
+
+/// Tells what the file is and refuses what is not a vault of this or an older schema.
+pub(super) fn identify(connection: &Connection, path: &Path) -> Result<Found, Error> {
+    let (application, version, objects) = marks(connection, path)?;
+    if application == 0 && version == 0 && objects == 0 {
+        return Ok(Found::Empty);
+    }
+    if application != APPLICATION_ID {
+        return Err(Error::NotAVault(path.to_owned()));
+    }
+    let known = MIGRATIONS.len() as i64;
+    if version > known {
+        return Err(Error::Newer {
+            found: version,
+            known,
+        });
+    }
+    if version == known {
+        refuse_foreign_objects(connection)?;
+    }
+    Ok(Found::Vault)
+}
+
+/// The application id, the schema version, and how many objects the schema has.
+fn marks(connection: &Connection, path: &Path) -> Result<(i64, i64, i64), Error> {
+    let query = "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
+                 FROM pragma_application_id, pragma_user_version";
+    let row = connection.query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    row.map_err(|error| match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::NotADatabase) => Error::NotAVault(path.to_owned()),
+        _ => error.into(),
+    })
+}
+
+fn refuse_foreign_objects(connection: &Connection) -> Result<(), Error> {
+    let query = "SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_autoindex_%'";
+    let mut statement = connection.prepare(query)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (kind, name): (String, String) = (row.get(0)?, row.get(1)?);
+        if !OBJECTS.contains(&(kind.as_str(), name.as_str())) {
+            return Err(Error::Foreign(format!(
+                "{kind} `{}`",
+                crate::key::escaped(&name)
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Brings the schema up to date, in one transaction. An older vault is copied beside first.
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
+    migrate_with(MIGRATIONS, connection, path)
+}
+
+fn migrate_with(
+    migrations: &[&str],
+    connection: &mut Connection,
+    path: &Path,
+) -> Result<(), Error> {
+    if version(connection)? as usize >= migrations.len() {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let done = version(&transaction)?;
+    if done > 0 && (done as usize) < migrations.len() {
+        back_up(&transaction, path, done)?;
+    }
+    for migration in migrations.iter().skip(done as usize) {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", migrations.len() as i64)?;
+    Ok(transaction.commit()?)
+}
+
+fn version(connection: &Connection) -> Result<i64, Error> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+/// Copies the vault to `vault.db.schema-N` beside it, 0600 as every file we make.
+fn back_up(connection: &Connection, path: &Path, version: i64) -> Result<(), Error> {
+    let copy = backup_path(path, version);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let mut copy = Connection::open_with_flags(copy, flags)?;
+    Backup::new(connection, &mut copy)?.step(-1)?;
+    Ok(())
+}
+
+fn backup_path(path: &Path, version: i64) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".schema-{version}"));
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_vault_is_backed_up_then_migrated_in_one_transaction() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("vault.db");
+        let mut connection = Connection::open(&path).expect("a vault");
+        let first = "CREATE TABLE a (x); INSERT INTO a VALUES (1)";
+        migrate_with(&[first], &mut connection, &path).expect("the first schema");
+        assert!(
+            !backup_path(&path, 0).exists(),
+            "an empty file needs no copy"
+        );
+
+        let broken = "ALTER TABLE a ADD COLUMN y; SELECT * FROM missing";
+        assert!(migrate_with(&[first, broken], &mut connection, &path).is_err());
+        assert_eq!(
+            version(&connection).expect("a version"),
+            1,
+            "half of it was kept"
+        );
+
+        migrate_with(
+            &[first, "ALTER TABLE a ADD COLUMN y"],
+            &mut connection,
+            &path,
+        )
+        .expect("ok");
+        assert_eq!(version(&connection).expect("a version"), 2);
+        let copy = Connection::open(backup_path(&path, 1)).expect("the copy");
+        let columns: i64 = copy
+            .query_row("SELECT count(*) FROM pragma_table_info('a')", [], |row| {
+                row.get(0)
+            })
+            .expect("its schema");
+        assert_eq!((version(&copy).expect("a version"), columns), (1, 1));
+    }
+
+    #[test]
+    fn the_list_of_objects_is_what_the_migrations_make() {
+        let mut connection = Connection::open_in_memory().expect("a vault");
+        migrate(&mut connection, Path::new("")).expect("the schema");
+        refuse_foreign_objects(&connection).expect("nothing foreign");
+        let objects: i64 = connection
+            .query_row(
+                "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite_autoindex_%'",
+                [],
+                |row| row.get(0),
+            )
+            .expect("a count");
+        assert_eq!(objects as usize, OBJECTS.len());
+    }
+}

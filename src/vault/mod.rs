@@ -1,0 +1,131 @@
+//! The vault: one SQLite file that holds the keys, their hashes, and the log.
+//!
+//! The only place that says rusqlite. A vault is private from birth, never replaced by
+//! rename (mail servers keep it open), never in WAL mode (that locks read-only users out),
+//! and no lock on it outlives a call into this module.
+
+mod change;
+mod error;
+mod keys;
+mod log;
+mod migrations;
+mod place;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+pub use change::Change;
+pub use error::Error;
+pub use keys::{Order, Page, Presented, Record};
+pub use log::{Actor, Author, Chain, Entry, Field, differences};
+use migrations::Found;
+
+/// Files up to this size are checked whole before they are written to, in bytes.
+const CHECKED_SIZE: i64 = 8 << 20;
+
+/// An open vault.
+#[derive(Debug)]
+pub struct Vault {
+    connection: Connection,
+    path: PathBuf,
+    wait: Duration,
+}
+
+impl Vault {
+    /// Opens the vault at the path, waiting up to `wait` whenever it is busy.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if there is none, and whatever makes it unsafe or unreadable.
+    pub fn open(path: &Path, wait: Duration) -> Result<Self, Error> {
+        let path = place::resolve(path)?;
+        if !place::exists(&path)? {
+            return Err(Error::Missing(path));
+        }
+        let mut vault = Self::connect(path, wait, OpenFlags::empty())?;
+        match migrations::identify(&vault.connection, &vault.path)? {
+            Found::Empty => Err(Error::Missing(vault.path)),
+            Found::Vault => {
+                migrations::migrate(&mut vault.connection, &vault.path)?;
+                Ok(vault)
+            }
+        }
+    }
+
+    /// Opens the vault at the path, or makes it and its folder: 0600 and 0700.
+    ///
+    /// # Errors
+    /// As [`Vault::open`], and whatever keeps it from being made.
+    pub fn open_or_make(path: &Path, wait: Duration) -> Result<Self, Error> {
+        place::make_folder(path)?;
+        let path = place::resolve(path)?;
+        place::exists(&path)?;
+        let mut vault = Self::connect(path, wait, OpenFlags::SQLITE_OPEN_CREATE)?;
+        migrations::identify(&vault.connection, &vault.path)?;
+        migrations::migrate(&mut vault.connection, &vault.path)?;
+        Ok(vault)
+    }
+
+    fn connect(path: PathBuf, wait: Duration, create: OpenFlags) -> Result<Self, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_NOFOLLOW
+            | create;
+        let connection = Connection::open_with_flags(&path, flags)?;
+        connection.busy_timeout(wait)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        // FULL loses an acknowledged commit in a power cut; EXTRA does not.
+        connection.execute_batch(
+            "PRAGMA synchronous = EXTRA;
+             PRAGMA secure_delete = ON;
+             PRAGMA foreign_keys = ON;
+             PRAGMA trusted_schema = OFF;",
+        )?;
+        Ok(Self {
+            connection,
+            path,
+            wait,
+        })
+    }
+
+    /// Where the vault lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The time that counts: the clock's, or the newest event's if the clock is behind it,
+    /// so that what has expired stays expired.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn time(&self, clock: Timestamp) -> Result<Timestamp, Error> {
+        log::time(&self.connection, clock)
+    }
+
+    /// Checks the whole file before it is written to, as far as it is small enough.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] with the first findings; nothing was written.
+    pub fn check(&self) -> Result<(), Error> {
+        let query = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+        let size: i64 = self.connection.query_row(query, [], |row| row.get(0))?;
+        if size > CHECKED_SIZE {
+            return Ok(());
+        }
+        let mut statement = self.connection.prepare("PRAGMA integrity_check(3)")?;
+        let findings = statement.query_map([], |row| row.get(0))?;
+        let findings: Vec<String> = findings.collect::<Result<_, _>>()?;
+        match findings.as_slice() {
+            [only] if only == "ok" => Ok(()),
+            _ => Err(Error::Damaged(findings.join("; ").replace('\n', " "))),
+        }
+    }
+}
+
+/// Whole seconds, as the vault stores time, as a timestamp.
+fn timestamp(seconds: i64) -> Result<Timestamp, Error> {
+    Timestamp::from_second(seconds).map_err(|_| Error::Damaged(format!("{seconds} is not a time")))
+}

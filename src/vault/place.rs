@@ -1,0 +1,160 @@
+//! Where a vault lies, and whether that place is private.
+//!
+//! Looks with lstat only: closing a descriptor of the vault's own would drop the locks that
+//! SQLite holds on the file.
+
+use std::fs::{self, DirBuilder, File, Metadata};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use nix::unistd::geteuid;
+
+use super::Error;
+
+/// Others may write.
+const OTHERS_WRITE: u32 = 0o002;
+/// Group or others may write.
+const SHARED_WRITE: u32 = 0o022;
+/// Group or others may do anything at all.
+const SHARED: u32 = 0o077;
+/// Only owners may rename and delete what is in the folder, as in `/tmp`.
+const STICKY: u32 = 0o1000;
+
+/// The path with its folder resolved, checked to be private; the file need not exist.
+///
+/// # Errors
+/// [`Error::Missing`] if there is no such folder, [`Error::Unsafe`] if others could get at
+/// the vault through it.
+pub(super) fn resolve(path: &Path) -> Result<PathBuf, Error> {
+    let folder = folder_of(path);
+    let folder = fs::canonicalize(folder).map_err(|source| match source.kind() {
+        ErrorKind::NotFound => Error::Missing(path.to_owned()),
+        _ => Error::Io {
+            doing: "open the folder",
+            path: folder.to_owned(),
+            source,
+        },
+    })?;
+    check_folder(&folder)?;
+    let name = path
+        .file_name()
+        .ok_or_else(|| Error::NotAVault(path.to_owned()))?;
+    Ok(folder.join(name))
+}
+
+/// Makes the vault's folder if it is missing: 0700, and durable.
+pub(super) fn make_folder(path: &Path) -> Result<(), Error> {
+    let folder = folder_of(path);
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let failed = |source| Error::Io {
+        doing: "make the folder",
+        path: folder.to_owned(),
+        source,
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(failed)?;
+    if let Some(parent) = folder
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        File::open(parent)
+            .and_then(|parent| parent.sync_all())
+            .map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Whether there is a file at the resolved path; a file that is not private is refused.
+pub(super) fn exists(path: &Path) -> Result<bool, Error> {
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(source) => {
+            return Err(Error::Io {
+                doing: "look at",
+                path: path.to_owned(),
+                source,
+            });
+        }
+    };
+    match fault(&found) {
+        None => Ok(true),
+        Some((why, mend)) => Err(Error::Unsafe {
+            path: path.to_owned(),
+            why,
+            mend,
+        }),
+    }
+}
+
+/// What is wrong with the vault's file, and the mend.
+fn fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
+    let kind = file.file_type();
+    if kind.is_symlink() {
+        Some(("is a symbolic link", "name the file itself with --vault"))
+    } else if kind.is_dir() {
+        Some((
+            "is a folder",
+            "name a file in it, as in --vault FOLDER/vault.db",
+        ))
+    } else if kind.is_fifo() || !kind.is_file() {
+        Some(("is not a regular file", "name another file with --vault"))
+    } else if file.nlink() > 1 {
+        Some((
+            "has a second name (a hard link)",
+            "remove the other name, or copy the file",
+        ))
+    } else if file.uid() != geteuid().as_raw() {
+        Some((
+            "belongs to another user",
+            "run postkey as its owner, with `sudo -u OWNER`",
+        ))
+    } else if file.mode() & SHARED != 0 {
+        Some((
+            "is open to other users",
+            "look who changed it, then `chmod 600` it",
+        ))
+    } else {
+        None
+    }
+}
+
+fn check_folder(folder: &Path) -> Result<(), Error> {
+    for (depth, folder) in folder.ancestors().enumerate() {
+        let found = fs::metadata(folder).map_err(|source| Error::Io {
+            doing: "look at the folder",
+            path: folder.to_owned(),
+            source,
+        })?;
+        if is_open(&found, depth) {
+            return Err(Error::Unsafe {
+                path: folder.to_owned(),
+                why: "is a folder that other users can write to",
+                mend: "`chmod go-w` it, or keep the vault elsewhere with --vault",
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Whether others could put another file, or another folder further up, in the vault's place.
+fn is_open(folder: &Metadata, depth: usize) -> bool {
+    if depth == 0 {
+        let is_ours = [0, geteuid().as_raw()].contains(&folder.uid());
+        return folder.mode() & SHARED_WRITE != 0 || !is_ours;
+    }
+    folder.mode() & OTHERS_WRITE != 0 && folder.mode() & STICKY == 0
+}
