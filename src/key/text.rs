@@ -91,10 +91,12 @@ fn find_secret(text: &str) -> Option<(usize, usize)> {
 /// Where in a run of letters, digits and dashes a secret begins.
 fn secret_start(run: &str) -> Option<usize> {
     let lower = run.to_ascii_lowercase();
-    let prefixed = ["xkey", "xsmtp"].iter().filter_map(|prefix| {
-        let at = lower.find(prefix)?;
-        has_secret_body(&lower[at..]).then_some(at)
-    });
+    let prefixed = ["xkey", "xsmtp"]
+        .iter()
+        .flat_map(|prefix| lower.match_indices(prefix));
+    let prefixed = prefixed
+        .map(|(at, _)| at)
+        .filter(|&at| has_secret_body(&lower[at..]));
     prefixed.chain(hex_run(&lower)).min()
 }
 

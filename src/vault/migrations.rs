@@ -4,7 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, backup::Backup};
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::Error;
 
@@ -101,7 +102,7 @@ fn migrate_with(
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let done = version(&transaction)?;
     if done > 0 && (done as usize) < migrations.len() {
-        back_up(&transaction, path, done)?;
+        back_up(path, done)?;
     }
     for migration in migrations.iter().skip(done as usize) {
         transaction.execute_batch(migration)?;
@@ -116,14 +117,16 @@ fn version(connection: &Connection) -> Result<i64, Error> {
 }
 
 /// Copies the vault to `vault.db.schema-N` beside it, 0600 as every file we make.
-fn back_up(connection: &Connection, path: &Path, version: i64) -> Result<(), Error> {
-    let copy = backup_path(path, version);
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let mut copy = Connection::open_with_flags(copy, flags)?;
-    Backup::new(connection, &mut copy)?.step(-1)?;
-    Ok(())
+///
+/// Reads through a connection of its own: SQLite copies nothing out of an open write. That
+/// write keeps everybody else from writing meanwhile.
+fn back_up(path: &Path, version: i64) -> Result<(), Error> {
+    let source = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let mut copy = Connection::open(backup_path(path, version))?;
+    match Backup::new(&source, &mut copy)?.step(-1)? {
+        StepResult::Done => Ok(()),
+        _ => Err(Error::Busy),
+    }
 }
 
 fn backup_path(path: &Path, version: i64) -> PathBuf {

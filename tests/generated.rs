@@ -1,0 +1,115 @@
+//! The generated files: the man pages and the completion scripts, made from the definition
+//! of the command line. `UPDATE=1 cargo test generated` writes them anew.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use clap::ValueEnum;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+use postkey::cli;
+use postkey::command::completions::{Shell, script};
+use postkey::exit::ExitStatus;
+
+#[test]
+fn the_man_pages_are_current() {
+    let mut pages = BTreeMap::new();
+    let mut definition = cli::definition();
+    definition.build();
+    pages.insert("postkey.1".to_owned(), page(definition.clone(), true));
+    for verb in definition
+        .get_subcommands()
+        .filter(|verb| verb.get_name() != "help")
+    {
+        let name = format!("postkey-{}", verb.get_name());
+        pages.insert(format!("{name}.1"), page(verb.clone(), false));
+    }
+    compare("man", &pages);
+}
+
+#[test]
+fn the_completion_scripts_are_current() {
+    let name = |shell| match shell {
+        Shell::Bash => "postkey.bash",
+        Shell::Zsh => "_postkey",
+        Shell::Fish => "postkey.fish",
+    };
+    let scripts = Shell::value_variants()
+        .iter()
+        .map(|&shell| (name(shell).to_owned(), script(shell)));
+    compare("completions", &scripts.collect());
+}
+
+/// A man page; only the first has the exit statuses, the others point to it.
+fn page(command: clap::Command, is_first: bool) -> String {
+    // The date in a page's header would make it stale every day.
+    let man = Man::new(command)
+        .date("")
+        .source(concat!("postkey ", env!("CARGO_PKG_VERSION")));
+    let mut out = Vec::new();
+    man.render_title(&mut out).unwrap();
+    man.render_name_section(&mut out).unwrap();
+    man.render_synopsis_section(&mut out).unwrap();
+    man.render_description_section(&mut out).unwrap();
+    man.render_options_section(&mut out).unwrap();
+    if is_first {
+        man.render_subcommands_section(&mut out).unwrap();
+    }
+    man.render_extra_section(&mut out).unwrap();
+    let mut roff = Roff::new();
+    roff.control("SH", ["EXIT STATUS"]);
+    if is_first {
+        exit_statuses(&mut roff);
+    } else {
+        roff.text([roman("See "), bold("postkey"), roman("(1).")]);
+    }
+    roff.to_writer(&mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn exit_statuses(roff: &mut Roff) {
+    for status in ExitStatus::ALL {
+        roff.control("TP", []);
+        roff.text([bold(format!("{} {}", status.number(), status.name()))]);
+        roff.text([roman(status.meaning())]);
+    }
+    roff.control("PP", []);
+    roff.text([roman(
+        "For several names each is tried, each failure is reported, and the highest status is the exit status.",
+    )]);
+}
+
+/// Compares a whole folder, so that an orphan fails, too.
+fn compare(folder: &str, expected: &BTreeMap<String, String>) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    if std::env::var_os("UPDATE").is_some() {
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        for (name, text) in expected {
+            fs::write(folder.join(name), text).unwrap();
+        }
+    }
+    let found: BTreeMap<String, String> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| {
+            (
+                entry.file_name().into_string().unwrap(),
+                fs::read_to_string(entry.path()).unwrap(),
+            )
+        })
+        .collect();
+    let names = |files: &BTreeMap<String, String>| files.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(
+        names(&found),
+        names(expected),
+        "UPDATE=1 cargo test generated"
+    );
+    for (name, text) in expected {
+        assert!(
+            found[name] == *text,
+            "{name} is stale: UPDATE=1 cargo test generated"
+        );
+    }
+}

@@ -1,0 +1,112 @@
+//! The layout: a staircase on which each step sees only the steps below it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The steps from the top down; what stands on one step may see the steps below.
+const STAIRCASE: [&[&str]; 9] = [
+    &["main"],
+    &["cli"],
+    &["command"],
+    &["ui"],
+    &["error"],
+    &["verify", "exit"],
+    &["process"],
+    &["vault", "settings"],
+    &["key"],
+];
+
+/// What only some places may say.
+const ONLY: [(&str, &[&str]); 8] = [
+    ("rusqlite", &["vault"]),
+    ("comfy_table", &["ui"]),
+    ("dialoguer", &["ui"]),
+    ("toml::", &["settings"]),
+    ("directories::", &["settings"]),
+    ("argon2::", &["key", "memory"]),
+    ("unsafe ", &["memory"]),
+    ("std::env", &["cli", "command/completions", "process"]),
+];
+
+#[test]
+fn each_step_sees_only_the_steps_below() {
+    for (path, text) in sources() {
+        let height = height(&path);
+        for (above, modules) in STAIRCASE.iter().enumerate() {
+            for module in modules.iter().filter(|_| above < height) {
+                let seen = format!("crate::{module}");
+                assert!(!names(&text, &seen), "{} sees {seen}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_only_some_places_may_say_is_said_there_only() {
+    for (path, text) in sources() {
+        for (word, places) in ONLY {
+            let is_place = places
+                .iter()
+                .any(|place| path.starts_with(place) || path == Path::new(&format!("{place}.rs")));
+            assert!(
+                is_place || !text.contains(word),
+                "{} says {word}",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn no_file_is_longer_than_four_hundred_lines() {
+    for (path, text) in sources() {
+        let lines = text.lines().count();
+        assert!(lines <= 400, "{} has {lines} lines", path.display());
+    }
+}
+
+/// On which step a file stands.
+fn height(path: &Path) -> usize {
+    let module = path
+        .iter()
+        .next()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .trim_end_matches(".rs");
+    STAIRCASE
+        .iter()
+        .position(|modules| modules.contains(&module))
+        .unwrap_or(STAIRCASE.len())
+}
+
+/// Whether the text names the module, and not one that only begins alike.
+fn names(text: &str, module: &str) -> bool {
+    text.match_indices(module).any(|(at, _)| {
+        !text[at + module.len()..].starts_with(|next: char| next.is_alphanumeric() || next == '_')
+    })
+}
+
+/// Every source file without its comments, by its path below `src`.
+fn sources() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let code = text
+                    .lines()
+                    .filter(|line| !line.trim_start().starts_with("//"));
+                let code = code.collect::<Vec<_>>().join("\n");
+                found.push((path.strip_prefix(&root).unwrap().to_owned(), code));
+            }
+        }
+    }
+    assert!(found.len() > 20);
+    found
+}

@@ -1,0 +1,497 @@
+//! What the commands do to keys: the story of a key from its making to its end.
+
+use serde_json::{Value, json};
+
+use crate::sandbox::{Run, Sandbox};
+
+#[test]
+fn a_keys_life_goes_as_the_readme_tells() {
+    let sandbox = Sandbox::new();
+    let old = sandbox.generate(["api", "ci"]);
+    assert_eq!(sandbox.verify(&old), ("accepted".to_owned(), 0));
+    sandbox.run(["deactivate", "ci"]).expect(0);
+    assert_eq!(sandbox.verify(&old), ("inactive".to_owned(), 1));
+    sandbox.run(["activate", "ci"]).expect(0);
+    assert_eq!(sandbox.verify(&old), ("accepted".to_owned(), 0));
+    let new = sandbox
+        .run(["regenerate", "--yes", "ci"])
+        .expect(0)
+        .secret();
+    assert_eq!(sandbox.verify(&old), ("unknown".to_owned(), 1));
+    assert_eq!(sandbox.verify(&new), ("accepted".to_owned(), 0));
+    let refused = sandbox.run(["delete", "ci"]).expect(2);
+    assert!(refused.stderr.contains("--yes"), "{refused:?}");
+    sandbox.run(["delete", "--yes", "ci"]).expect(0);
+    assert_eq!(sandbox.verify(&new), ("unknown".to_owned(), 1));
+    let log = sandbox.run(["log", "--format", "jsonl"]).expect(0).stdout;
+    let commands: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["command"].clone())
+        .collect();
+    assert_eq!(
+        commands,
+        ["generate", "deactivate", "activate", "regenerate", "delete"]
+    );
+    sandbox.run(["log", "--verify"]).expect(0);
+}
+
+#[test]
+fn an_api_key_has_what_it_was_given() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate([
+        "api",
+        "reports",
+        "--permission",
+        "read-only",
+        "--plan",
+        "starter",
+        "--description",
+        "nightly reports",
+        "--expires",
+        "2999-01-31",
+    ]);
+    let mut key = sandbox.show("reports");
+    let made = key["created_at"].take();
+    key.as_object_mut().unwrap().remove("log");
+    assert!(
+        made.as_str().is_some_and(|made| made.ends_with('Z')),
+        "{made}"
+    );
+    assert_eq!(
+        key,
+        json!({
+            "name": "reports", "kind": "api", "username": null, "tail": secret[secret.len() - 16..],
+            "status": "active", "permission": "read-only", "limit": "20000/day",
+            "description": "nightly reports", "created_at": null,
+            "expires_at": "2999-01-31T00:00:00Z", "last_used_at": null, "requests_today": null,
+        })
+    );
+}
+
+#[test]
+fn an_smtp_key_has_a_username_of_its_own_or_a_shared_one() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["smtp", "made-up"]);
+    let made_up = sandbox.show("made-up")["username"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(
+        made_up.starts_with("smtp_") && made_up.len() == 13,
+        "{made_up}"
+    );
+
+    sandbox.generate(["smtp", "own", "--username", "rails_prod"]);
+    let taken = sandbox
+        .run(["generate", "smtp", "other", "--username", "RAILS_PROD"])
+        .expect(4);
+    assert!(
+        taken.stderr.contains("`RAILS_PROD` belongs to another key"),
+        "{taken:?}"
+    );
+
+    let first = sandbox.generate(["smtp", "a", "--username", "ops@example.com"]);
+    let second = sandbox.generate(["smtp", "b", "--username", "ops@example.com"]);
+    assert_eq!(sandbox.verify(&first).1, 0);
+    assert_eq!(sandbox.verify(&second).1, 0);
+}
+
+#[test]
+fn flags_of_the_other_kind_are_refused() {
+    let sandbox = Sandbox::new();
+    for (args, flag) in [
+        (["smtp", "x", "--permission", "full"], "--permission"),
+        (["smtp", "x", "--plan", "free"], "--plan"),
+        (["smtp", "x", "--limit", "1/day"], "--limit"),
+        (["api", "x", "--username", "rails"], "--username"),
+    ] {
+        let run = Run::of(
+            sandbox
+                .command(["generate"].into_iter().chain(args))
+                .output()
+                .unwrap(),
+        );
+        assert_eq!(run.status, 2, "{run:?}");
+        assert!(run.stderr.contains(flag), "{run:?}");
+    }
+    assert!(!sandbox.vault().exists(), "a refused command made a vault");
+}
+
+#[test]
+fn a_name_is_taken_whatever_its_case() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "ci"]);
+    let run = sandbox.run(["generate", "api", "CI"]).expect(4);
+    assert_eq!(run.stdout, "");
+    assert!(
+        run.stderr.contains("a key named `CI` exists already"),
+        "{run:?}"
+    );
+}
+
+#[test]
+fn if_absent_leaves_a_key_that_is_there_alone() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci", "--if-absent"]);
+    let again = sandbox
+        .run(["generate", "api", "ci", "--if-absent"])
+        .expect(0);
+    assert_eq!(again.stdout, "");
+    assert_eq!(sandbox.verify(&secret).1, 0);
+}
+
+#[test]
+fn an_inactive_key_waits_for_its_activation() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "later", "--inactive"]);
+    assert_eq!(sandbox.verify(&secret), ("inactive".to_owned(), 1));
+    sandbox.run(["activate", "later"]).expect(0);
+    assert_eq!(sandbox.verify(&secret), ("accepted".to_owned(), 0));
+}
+
+#[test]
+fn an_expired_key_is_refused_and_can_be_extended() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "brief", "--expires", "1s"]);
+    std::thread::sleep(std::time::Duration::from_millis(2100));
+    assert_eq!(sandbox.verify(&secret), ("expired".to_owned(), 1));
+    assert_eq!(sandbox.show("brief")["status"], "expired");
+    let activated = sandbox.run(["activate", "brief"]).expect(0);
+    assert!(
+        activated.stderr.contains("has expired and stays refused"),
+        "{activated:?}"
+    );
+    sandbox
+        .run(["set", "brief", "--expires", "never"])
+        .expect(0);
+    assert_eq!(sandbox.verify(&secret), ("accepted".to_owned(), 0));
+}
+
+#[test]
+fn a_vault_that_is_ahead_of_the_clock_keeps_its_time() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "day", "--expires", "1d"]);
+    let vault = rusqlite::Connection::open(sandbox.vault()).unwrap();
+    vault
+        .execute("UPDATE log SET at = at + 2 * 86400", [])
+        .unwrap();
+    drop(vault);
+    assert_eq!(sandbox.verify(&secret), ("expired".to_owned(), 1));
+}
+
+#[test]
+fn renaming_describing_and_setting_leave_the_secret_alone() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    sandbox.run(["rename", "ci", "CI"]).expect(0);
+    sandbox.run(["rename", "ci", "build"]).expect(0);
+    sandbox
+        .run(["describe", "build", "the build server"])
+        .expect(0);
+    sandbox
+        .run([
+            "set",
+            "build",
+            "--permission",
+            "send-only",
+            "--limit",
+            "20/minute",
+        ])
+        .expect(0);
+    let key = sandbox.show("build");
+    assert_eq!(key["description"], "the build server");
+    assert_eq!(key["permission"], "send-only");
+    assert_eq!(key["limit"], "20/minute");
+    sandbox.run(["describe", "build", "--clear"]).expect(0);
+    assert_eq!(sandbox.show("build")["description"], Value::Null);
+    assert_eq!(sandbox.verify(&secret), ("accepted".to_owned(), 0));
+    sandbox.run(["show", "ci"]).expect(3);
+    sandbox.generate(["api", "other"]);
+    sandbox.run(["rename", "other", "BUILD"]).expect(4);
+}
+
+#[test]
+fn the_log_of_a_key_follows_it_through_its_names() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "ci"]);
+    sandbox.generate(["api", "bystander"]);
+    sandbox.run(["rename", "ci", "build"]).expect(0);
+    sandbox.run(["deactivate", "build"]).expect(0);
+    for name in ["ci", "build"] {
+        let log = sandbox
+            .run(["log", name, "--format", "json"])
+            .expect(0)
+            .json();
+        let commands: Vec<&Value> = log
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| &entry["command"])
+            .collect();
+        assert_eq!(commands, ["generate", "rename", "deactivate"], "{name}");
+    }
+}
+
+#[test]
+fn several_names_are_each_tried_and_the_highest_status_wins() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "a"]);
+    sandbox.generate(["api", "b"]);
+    let run = sandbox
+        .run(["deactivate", "a", "missing", "b", "--format", "json"])
+        .expect(3);
+    assert!(run.stderr.contains("no key is named `missing`"), "{run:?}");
+    assert_eq!(run.json().as_array().unwrap().len(), 2);
+    assert_eq!(sandbox.show("b")["status"], "inactive");
+    let run = sandbox
+        .run_with_input(["activate", "-"], b"a\n\nb\n")
+        .expect(0);
+    assert!(run.stderr.contains("`b` is active now"), "{run:?}");
+}
+
+#[test]
+fn stopping_and_resuming_twice_changes_and_logs_nothing_more() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "ci"]);
+    for _ in 0..2 {
+        sandbox.run(["deactivate", "ci"]).expect(0);
+    }
+    let log = sandbox.run(["log", "--format", "jsonl"]).expect(0).stdout;
+    assert_eq!(log.lines().count(), 2);
+}
+
+#[test]
+fn a_list_can_be_narrowed_and_sorted() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "prod-web", "--expires", "10d"]);
+    sandbox.generate(["smtp", "prod-mail"]);
+    sandbox.generate(["api", "dev", "--inactive", "--permission", "contacts"]);
+    let ending = &secret[secret.len() - 4..];
+    for (args, names) in [
+        (vec![], vec!["prod-web", "prod-mail", "dev"]),
+        (vec!["PROD-*"], vec!["prod-web", "prod-mail"]),
+        (vec!["--kind", "smtp"], vec!["prod-mail"]),
+        (vec!["--status", "inactive"], vec!["dev"]),
+        (vec!["--permission", "contacts"], vec!["dev"]),
+        (vec!["--ending", ending], vec!["prod-web"]),
+        (vec!["--expiring", "14d"], vec!["prod-web"]),
+        (vec!["--expiring", "9d"], vec![]),
+        (vec!["--older-than", "1d"], vec![]),
+        (vec!["--sort", "name"], vec!["dev", "prod-mail", "prod-web"]),
+        (
+            vec!["--sort", "expires"],
+            vec!["prod-web", "prod-mail", "dev"],
+        ),
+    ] {
+        let command = ["list", "--format", "json"]
+            .into_iter()
+            .chain(args.iter().copied());
+        let run = Run::of(sandbox.command(command).output().unwrap()).expect(0);
+        let json = run.json();
+        let found: Vec<&str> = json
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|key| key["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(found, names, "{args:?}");
+    }
+    let none = sandbox.run(["list", "nothing*"]).expect(0);
+    assert_eq!(
+        (none.stdout.as_str(), none.stderr.as_str()),
+        ("", "no key matches\n")
+    );
+}
+
+#[test]
+fn every_format_of_a_new_secret_holds_it_once() {
+    let sandbox = Sandbox::new();
+    let json = sandbox
+        .run(["generate", "api", "a", "--format", "json"])
+        .expect(0)
+        .json();
+    assert_eq!(sandbox.verify(json["secret"].as_str().unwrap()).1, 0);
+
+    let csv = sandbox
+        .run(["generate", "smtp", "b", "--format", "csv"])
+        .expect(0)
+        .stdout;
+    let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows[0].len(), rows[1].len());
+    assert_eq!(rows[0].last(), Some(&"secret"));
+    assert_eq!(sandbox.verify(rows[1].last().unwrap()).1, 0);
+
+    let env = sandbox
+        .run(["generate", "api", "my-key.1", "--format", "env"])
+        .expect(0)
+        .stdout;
+    let (name, secret) = env.trim_end().split_once('=').unwrap();
+    assert_eq!(name, "MY_KEY_1_API_KEY");
+    assert_eq!(sandbox.verify(secret).1, 0);
+
+    let run = sandbox.run([
+        "generate",
+        "smtp",
+        "2nd",
+        "--username",
+        "rails_prod",
+        "--format",
+        "env",
+    ]);
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!(lines[0], "KEY_2ND_SMTP_USERNAME=rails_prod");
+    assert!(
+        lines[1].starts_with("KEY_2ND_SMTP_PASSWORD=xsmtppost-"),
+        "{run:?}"
+    );
+}
+
+#[test]
+fn a_command_refuses_a_format_that_it_does_not_have() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "ci"]);
+    let run = sandbox.run(["list", "--format", "env"]).expect(2);
+    assert!(
+        run.stderr.contains("it has text, json, jsonl, csv"),
+        "{run:?}"
+    );
+    sandbox
+        .run(["completions", "bash", "--format", "json"])
+        .expect(2);
+}
+
+#[test]
+fn errors_are_json_where_results_are() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "ci"]);
+    for (run, code) in [
+        (
+            sandbox.run(["show", "missing", "--format", "json"]),
+            "not-found",
+        ),
+        (sandbox.run(["show", "a b", "--format=jsonl"]), "usage"),
+        (
+            sandbox.run(["generate", "api", "ci", "--format", "csv"]),
+            "exists",
+        ),
+    ] {
+        let error: Value = serde_json::from_str(&run.stderr).unwrap_or_else(|_| panic!("{run:?}"));
+        assert_eq!(error["error"]["code"], code, "{run:?}");
+        assert!(error["error"]["message"].is_string() && error["error"]["hint"].is_string());
+    }
+}
+
+#[test]
+fn identify_tells_whose_a_secret_is_even_if_it_is_stopped() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    sandbox.run(["deactivate", "ci"]).expect(0);
+    let run = sandbox
+        .run_with_input(["identify", "--format", "json"], secret.as_bytes())
+        .expect(0);
+    let answer = run.json();
+    assert_eq!(answer["key"]["name"], "ci");
+    assert_eq!(answer["good"], false);
+    sandbox.run(["delete", "--yes", "ci"]).expect(0);
+    sandbox
+        .run_with_input(["identify"], secret.as_bytes())
+        .expect(1);
+}
+
+#[test]
+fn a_secret_that_only_ends_alike_is_a_mismatch_and_names_nobody() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    let other = sandbox.generate(["api", "other"]);
+    let vault = rusqlite::Connection::open(sandbox.vault()).unwrap();
+    let tail = |secret: &str| secret[secret.len() - 16..].to_owned();
+    // The other key's tail is put in the place of ci's, as if the two ended alike.
+    vault
+        .execute("DELETE FROM secrets WHERE tail = ?1", [tail(&other)])
+        .unwrap();
+    vault
+        .execute("UPDATE secrets SET tail = ?1", [tail(&other)])
+        .unwrap();
+    drop(vault);
+    let run = sandbox
+        .run_with_input(["verify"], other.as_bytes())
+        .expect(1);
+    assert!(
+        run.stdout.starts_with("mismatch: ") && !run.stdout.contains("ci"),
+        "{run:?}"
+    );
+    assert_eq!(sandbox.verify(&secret).0, "unknown");
+}
+
+#[test]
+fn a_secret_that_was_replaced_is_good_until_it_retires() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    let vault = rusqlite::Connection::open(sandbox.vault()).unwrap();
+    let retire = "INSERT INTO secrets (key_id, tail, hash, created_at) SELECT key_id, 'ABCDEFGHIJKLMNOP', hash, created_at FROM secrets";
+    vault
+        .execute("UPDATE secrets SET retires_at = 4000000000", [])
+        .unwrap();
+    vault.execute(retire, []).unwrap();
+    assert_eq!(sandbox.verify(&secret), ("accepted".to_owned(), 0));
+    vault
+        .execute(
+            "UPDATE secrets SET retires_at = 1000000000 WHERE retires_at IS NOT NULL",
+            [],
+        )
+        .unwrap();
+    assert_eq!(sandbox.verify(&secret), ("retired".to_owned(), 1));
+}
+
+#[test]
+fn settings_give_the_defaults_and_flags_go_before_them() {
+    let sandbox = Sandbox::new();
+    sandbox.settings(
+        "brand = \"acme\"\n[defaults]\nexpires = \"30d\"\nplan = \"team\"\n[plans]\nteam = \"7/hour\"\n",
+    );
+    let secret = sandbox.generate(["api", "ci"]);
+    assert!(secret.starts_with("xkeyacme-"), "{secret}");
+    let key = sandbox.show("ci");
+    assert_eq!(key["limit"], "7/hour");
+    assert!(key["expires_at"].is_string());
+    sandbox.generate(["api", "other", "--expires", "never", "--limit", "none"]);
+    let key = sandbox.show("other");
+    assert_eq!(
+        (&key["limit"], &key["expires_at"]),
+        (&Value::Null, &Value::Null)
+    );
+}
+
+#[test]
+fn a_mistake_in_the_settings_is_an_error_with_file_and_line() {
+    let sandbox = Sandbox::new();
+    sandbox.settings("\n[defualts]\n");
+    let run = sandbox.run(["list"]).expect(5);
+    assert!(
+        run.stderr
+            .contains("config.toml:2: unknown setting `defualts`"),
+        "{run:?}"
+    );
+    assert!(run.stderr.contains("did you mean `defaults`?"), "{run:?}");
+}
+
+#[test]
+fn without_a_vault_reading_is_empty_and_selecting_finds_nothing() {
+    let sandbox = Sandbox::new();
+    assert_eq!(
+        sandbox.run(["list", "--format", "json"]).expect(0).stdout,
+        "[]\n"
+    );
+    assert_eq!(
+        sandbox.run(["log", "--format", "jsonl"]).expect(0).stdout,
+        ""
+    );
+    for run in [
+        sandbox.run(["show", "ci"]),
+        sandbox.run(["delete", "--yes", "ci"]),
+    ] {
+        let run = run.expect(3);
+        assert!(run.stderr.contains("there is no vault at"), "{run:?}");
+    }
+    assert!(!sandbox.home().join(".local").exists());
+}
