@@ -203,10 +203,9 @@ fn explained(error: &clap::Error) -> Error {
     if let Some(invalid) =
         std::error::Error::source(error).and_then(|s| s.downcast_ref::<Invalid>())
     {
-        let argument = match error.get(ContextKind::InvalidArg) {
-            Some(ContextValue::String(argument)) => format!("{argument}: "),
-            _ => String::new(),
-        };
+        let argument = flag(error)
+            .map(|flag| format!("{flag}: "))
+            .unwrap_or_default();
         let hint = invalid.way_out().unwrap_or("see `postkey --help`");
         return Error::usage(format!("{argument}{invalid}")).hint(hint);
     }
@@ -231,6 +230,16 @@ fn explained(error: &clap::Error) -> Error {
         (None, None) => "`postkey --help` shows the commands".to_owned(),
     };
     Error::usage(message).hint(hint)
+}
+
+/// The flag whose value an error is about; a positional argument's value says it itself.
+fn flag(error: &clap::Error) -> Option<String> {
+    match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) if argument.starts_with('-') => {
+            argument.split(' ').next().map(str::to_owned)
+        }
+        _ => None,
+    }
 }
 
 fn one_line(text: &str) -> String {

@@ -83,7 +83,7 @@ fn is_confirmed(
     }
     let typed = session
         .ui
-        .line("It is good now. Type its name to delete it:")?;
+        .line("It is good now; type its name to delete it")?;
     Ok(typed.is_some_and(|typed| typed == key.name.as_str()))
 }
 
@@ -91,16 +91,19 @@ fn say_what_is_lost(key: &Key, session: &Session, vault: &Vault) -> Result<(), E
     let look = session.look(vault)?;
     let username = key
         .username()
-        .map(|username| format!(", username {username}"));
+        .map(|username| format!(" for {username}"))
+        .unwrap_or_default();
+    let (tail, made) = (look.tail(&key.tail), look.distance(key.created_at));
+    session
+        .ui
+        .note(format!("`{}` will be gone for good:", key.name));
     session.ui.note(format!(
-        "the {} key `{}`{} ({}, secret {}, made {}) will be gone for good,\n\
-         and whatever uses it will be refused",
+        "  {} key{username}, {}, secret {tail}, made {made}",
         key.kind().title(),
-        key.name,
-        username.unwrap_or_default(),
         key.standing(look.now),
-        look.tail(&key.tail),
-        look.distance(key.created_at),
     ));
+    session
+        .ui
+        .note("  whatever uses it will be refused from then on");
     Ok(())
 }

@@ -49,13 +49,13 @@ impl Look {
         time::distance(moment, self.now)
     }
 
-    /// `2026-11-22 10:00:00 +01:00`
+    /// `2026-11-22 10:00:00+01:00`
     pub fn moment(&self, moment: Timestamp) -> String {
         let shown = moment.to_zoned(self.zone.clone());
-        shown.strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+        shown.strftime("%Y-%m-%d %H:%M:%S%:z").to_string()
     }
 
-    /// `2026-11-22 10:00:00 +01:00 (3 days ago)`
+    /// `2026-11-22 10:00:00+01:00 (3 days ago)`
     pub fn moment_and_distance(&self, moment: Timestamp) -> String {
         format!("{} ({})", self.moment(moment), self.distance(moment))
     }

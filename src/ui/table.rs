@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 
 use comfy_table::presets::NOTHING;
-use comfy_table::{Attribute, Cell, ContentArrangement};
+use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Width};
 
 use super::Look;
+use super::listing::Row;
 use crate::key::escaped;
 
 /// Beyond so many rows the widths of the first ones have to do: a table of 100,000 rows
@@ -15,27 +16,45 @@ const MEASURED: usize = 2000;
 /// The gap between two columns.
 const GAP: usize = 2;
 
-/// The least that is left of a column that may be cut.
-const LEAST: usize = 12;
+/// The least that is left of a column that gives way.
+const LEAST: usize = 16;
 
 /// A column, and what becomes of it where there is too little room.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
-    /// Its heading.
-    pub title: &'static str,
-    /// When it is left out: the highest first; 0 stays.
-    pub rank: u8,
-    /// Whether it may be cut short.
-    pub may_be_cut: bool,
+    title: &'static str,
+    /// When it gives way: the highest first; 0 never.
+    rank: u8,
+    manner: Manner,
+}
+
+/// How a column gives way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    /// It is left out.
+    Drop,
+    /// It is cut short, and left out if too little of it would be left.
+    Cut,
+    /// It takes several lines.
+    Wrap,
 }
 
 impl Column {
-    /// A column that is left out in the order of the ranks; rank 0 stays.
-    pub const fn new(title: &'static str, rank: u8) -> Self {
+    /// A column that is always shown whole.
+    pub const fn fixed(title: &'static str) -> Self {
+        Self {
+            title,
+            rank: 0,
+            manner: Manner::Drop,
+        }
+    }
+
+    /// A column that is left out.
+    pub const fn dropped(title: &'static str, rank: u8) -> Self {
         Self {
             title,
             rank,
-            may_be_cut: false,
+            manner: Manner::Drop,
         }
     }
 
@@ -44,7 +63,34 @@ impl Column {
         Self {
             title,
             rank,
-            may_be_cut: true,
+            manner: Manner::Cut,
+        }
+    }
+
+    /// A column that takes several lines.
+    pub const fn wrapped(title: &'static str, rank: u8) -> Self {
+        Self {
+            title,
+            rank,
+            manner: Manner::Wrap,
+        }
+    }
+
+    /// A cell's text as it is shown in a column so wide.
+    fn fit(&self, text: &str, width: usize) -> String {
+        match self.manner {
+            Manner::Wrap => text.to_owned(),
+            Manner::Cut | Manner::Drop => console::truncate_str(text, width, "…").into_owned(),
+        }
+    }
+
+    /// How wide it is after it has made `excess` room, or as much as it can.
+    fn shrunk(&self, width: usize, excess: usize) -> usize {
+        let rest = width.saturating_sub(excess);
+        match self.manner {
+            Manner::Wrap => rest.max(LEAST.min(width)),
+            Manner::Cut if rest >= LEAST => rest,
+            Manner::Cut | Manner::Drop => 0,
         }
     }
 }
@@ -94,39 +140,68 @@ impl Table {
         if self.rows.is_empty() {
             return Ok(());
         }
-        let widths = fitted(columns, &self.rows, look.width);
-        let mut table = comfy_table::Table::new();
-        table
-            .load_style(NOTHING)
-            .set_content_arrangement(ContentArrangement::Disabled);
-        if look.color {
-            table.enforce_styling();
-        } else {
-            table.force_no_tty();
-        }
-        let shown = |row: &[String]| -> Vec<Cell> {
-            let cells = row.iter().zip(&widths).filter(|(_, width)| **width > 0);
-            cells
-                .map(|(cell, width)| colored(cut(cell, *width)))
-                .collect()
-        };
-        let titles: Vec<String> = columns
-            .iter()
-            .map(|column| column.title.to_owned())
-            .collect();
-        table.set_header(
-            shown(&titles)
-                .into_iter()
-                .map(|cell| cell.add_attribute(Attribute::Bold)),
-        );
-        for row in &self.rows {
-            table.add_row(shown(row));
-        }
-        for column in table.column_iter_mut() {
-            column.set_padding((0, GAP as u16));
-        }
-        writeln!(out, "{}", table.trim_fmt())
+        writeln!(out, "{}", render(columns, &self.rows, look))
     }
+}
+
+/// A whole table; its cells must be escaped already.
+fn render(columns: &[Column], rows: &[Vec<String>], look: &Look) -> String {
+    let widths = fitted(columns, rows, look.width);
+    let mut table = comfy_table::Table::new();
+    table
+        .load_style(NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic);
+    if look.color {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    let cells = |row: &[String]| -> Vec<Cell> {
+        let shown = columns
+            .iter()
+            .zip(row)
+            .zip(&widths)
+            .filter(|(_, width)| **width > 0);
+        shown
+            .map(|((column, cell), width)| colored(column.fit(cell, *width)))
+            .collect()
+    };
+    let titles: Vec<String> = columns
+        .iter()
+        .map(|column| column.title.to_owned())
+        .collect();
+    table.set_header(
+        cells(&titles)
+            .into_iter()
+            .map(|cell| cell.add_attribute(Attribute::Bold)),
+    );
+    for row in rows {
+        table.add_row(cells(row));
+    }
+    let shown: Vec<usize> = widths.into_iter().filter(|width| *width > 0).collect();
+    for (at, column) in table.column_iter_mut().enumerate() {
+        let gap = if at + 1 < shown.len() { GAP } else { 0 };
+        column.set_padding((0, gap as u16));
+        column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(
+            (shown[at] + gap) as u16,
+        )));
+    }
+    table.trim_fmt()
+}
+
+/// The rows of a table that stands below something else.
+pub(super) fn rows<T: Row>(items: &[T], look: &Look) -> String {
+    let cells = |item: &T| {
+        item.cells(look)
+            .iter()
+            .map(|cell| escaped(cell).into_owned())
+            .collect()
+    };
+    render(
+        T::COLUMNS,
+        &items.iter().map(cells).collect::<Vec<_>>(),
+        look,
+    )
 }
 
 /// A cell with the one word coloured that says how a key stands.
@@ -166,12 +241,7 @@ fn fitted(columns: &[Column], rows: &[Vec<String>], room: Option<u16>) -> Vec<us
             .zip(&mut widths)
             .filter(|(column, _)| column.rank == rank)
         {
-            let rest = width.saturating_sub(excess);
-            *width = if column.may_be_cut && rest >= LEAST {
-                rest
-            } else {
-                0
-            };
+            *width = column.shrunk(*width, excess);
         }
     }
     widths
@@ -188,10 +258,6 @@ fn total(widths: &[usize]) -> usize {
 
 fn width(text: &str) -> usize {
     console::measure_text_width(text)
-}
-
-fn cut(text: &str, width: usize) -> String {
-    console::truncate_str(text, width, "…").into_owned()
 }
 
 fn write_padded(row: &[String], widths: &[usize], out: &mut impl Write) -> io::Result<()> {

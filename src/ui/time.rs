@@ -24,7 +24,7 @@ pub(super) fn distance(moment: Timestamp, now: Timestamp) -> String {
         .into_iter()
         .find(|(unit, _)| length >= 2 * unit)
         .unwrap_or((1, "second"));
-    let count = length / unit;
+    let count = (length + unit / 2) / unit;
     let plural = if count == 1 { "" } else { "s" };
     if seconds < 0 {
         format!("{count} {name}{plural} ago")
@@ -49,6 +49,7 @@ mod tests {
             (-47 * 3_600, "47 hours ago"),
             (90 * 86_400, "in 3 months"),
             (5 * 86_400, "in 5 days"),
+            (5 * 86_400 - 1, "in 5 days"),
             (800 * 86_400, "in 2 years"),
         ] {
             let moment = Timestamp::from_second(2_000_000_000 + seconds).expect("a time");

@@ -86,11 +86,11 @@ impl Item for EntryView<'_> {
 
 impl Row for EntryView<'_> {
     const COLUMNS: &'static [Column] = &[
-        Column::new("WHEN", 0),
-        Column::cut("WHO", 2),
-        Column::new("COMMAND", 0),
-        Column::new("KEY", 0),
-        Column::cut("CHANGE", 1),
+        Column::fixed("WHEN"),
+        Column::cut("WHO", 1),
+        Column::fixed("COMMAND"),
+        Column::wrapped("KEY", 2),
+        Column::wrapped("CHANGE", 3),
     ];
 
     fn cells(&self, look: &Look) -> Vec<String> {

@@ -117,15 +117,15 @@ impl Item for KeyView<'_> {
 
 impl Row for KeyView<'_> {
     const COLUMNS: &'static [Column] = &[
-        Column::new("NAME", 0),
-        Column::new("KIND", 2),
+        Column::wrapped("NAME", 1),
+        Column::dropped("KIND", 2),
         Column::cut("USERNAME", 5),
-        Column::new("TAIL", 0),
-        Column::new("STATUS", 0),
-        Column::new("PERMISSION", 4),
-        Column::new("LIMIT", 6),
-        Column::new("CREATED", 7),
-        Column::new("EXPIRES", 3),
+        Column::fixed("TAIL"),
+        Column::fixed("STATUS"),
+        Column::dropped("PERMISSION", 4),
+        Column::dropped("LIMIT", 6),
+        Column::dropped("CREATED", 7),
+        Column::dropped("EXPIRES", 3),
         Column::cut("DESCRIPTION", 8),
     ];
 
@@ -165,9 +165,11 @@ impl<'a> KeyDetails<'a> {
 
     /// All of it, for people.
     pub fn facts(&self, look: &Look) -> String {
-        let line = |entry: &EntryView<'_>| format!("  {}", entry.cells(look).join("  "));
-        let log: Vec<String> = self.log.iter().map(line).collect();
-        format!("{}\n\nlog\n{}", self.key.facts(look), log.join("\n"))
+        format!(
+            "{}\n\n{}",
+            self.key.facts(look),
+            table::rows(&self.log, look)
+        )
     }
 }
 
