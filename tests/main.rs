@@ -4,4 +4,5 @@
 mod generated;
 mod house;
 mod keys;
+mod readme;
 mod sandbox;

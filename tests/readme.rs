@@ -1,0 +1,189 @@
+//! The README's sessions, executed: each section's in one shell and one empty home.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use regex::Regex;
+
+use crate::sandbox::{POSTKEY, Run, Sandbox};
+
+/// What stands between the outputs of two commands.
+const MARK: &str = "@@@@";
+
+/// What differs from run to run, and what it is compared as.
+const VARYING: [(&str, &str); 8] = [
+    (crate::sandbox::SECRET, "SECRET"),
+    (r#""tail":"\w{16}""#, "TAIL"),
+    (r",\w{16},(active|inactive)", ",TAIL,$1"),
+    (r"…\w{4}\b", "…TAIL"),
+    (
+        r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)",
+        "TIME",
+    ),
+    (r"\bnow\)|\d+ seconds? ago\)?|\bnow\b {2,}", "AGO "),
+    (r"head [0-9a-f]{64}", "head HASH"),
+    (r"[\w.-]+@[\w.-]+", "WHO"),
+];
+
+struct Session {
+    section: String,
+    steps: Vec<Step>,
+}
+
+struct Step {
+    command: String,
+    output: String,
+}
+
+#[test]
+fn every_session_of_the_readme_goes_as_it_is_shown() {
+    let sessions = sessions(&readme());
+    assert!(
+        sessions
+            .iter()
+            .map(|session| session.steps.len())
+            .sum::<usize>()
+            > 25
+    );
+    for session in sessions {
+        play(&session);
+    }
+}
+
+#[test]
+fn the_readmes_first_command_is_the_one_that_the_test_command_runs() {
+    let first = readme()
+        .split("```sh\n")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap()
+        .to_owned();
+    assert_eq!(first, "cargo run --release -- generate api my-first-key");
+}
+
+#[test]
+fn the_settings_of_the_readme_are_good() {
+    let text = readme();
+    let settings = text
+        .split("```toml\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.settings(settings);
+    let vault = sandbox.vault();
+    let run = sandbox.run(["--vault", vault.to_str().unwrap(), "generate", "api", "ci"]);
+    run.expect(0);
+    assert_eq!(
+        sandbox
+            .run([
+                "show",
+                "ci",
+                "--vault",
+                vault.to_str().unwrap(),
+                "--format",
+                "json"
+            ])
+            .json()["limit"],
+        "100000/day"
+    );
+}
+
+#[test]
+fn the_readmes_exit_statuses_are_the_programs() {
+    let text = readme();
+    for status in postkey::exit::ExitStatus::ALL {
+        let row = format!(
+            "| {} | {} | {} |",
+            status.number(),
+            status.name(),
+            status.meaning()
+        );
+        assert!(text.contains(&row), "{row}");
+    }
+}
+
+fn readme() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
+}
+
+/// The console sessions, by the section that they stand in.
+fn sessions(text: &str) -> Vec<Session> {
+    let mut sessions = Vec::new();
+    for section in text.split("\n## ").skip(1) {
+        let title = section.lines().next().unwrap().to_owned();
+        let blocks = section.split("```console\n").skip(1);
+        let steps: Vec<Step> = blocks
+            .flat_map(|block| steps(block.split("```").next().unwrap()))
+            .collect();
+        if !steps.is_empty() {
+            sessions.push(Session {
+                section: title,
+                steps,
+            });
+        }
+    }
+    sessions
+}
+
+fn steps(block: &str) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for line in block.lines() {
+        match line.strip_prefix("$ ") {
+            Some(command) => steps.push(Step {
+                command: command.to_owned(),
+                output: String::new(),
+            }),
+            None => writeln!(steps.last_mut().unwrap().output, "{line}").unwrap(),
+        }
+    }
+    steps
+}
+
+fn play(session: &Session) {
+    let sandbox = Sandbox::new();
+    let mut script = String::from("exec 2>&1\n");
+    for step in &session.steps {
+        writeln!(script, "{}\necho {MARK}", step.command).unwrap();
+    }
+    let folder = Path::new(POSTKEY).parent().unwrap();
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["-c", &script])
+        .env_clear()
+        .env("PATH", path)
+        .env("HOME", sandbox.home())
+        .env("TZ", "UTC");
+    let run = Run::of(bash.current_dir(sandbox.home()).output().unwrap());
+    let outputs: Vec<&str> = run.stdout.split(&format!("{MARK}\n")).collect();
+    for (step, output) in session.steps.iter().zip(outputs) {
+        assert_eq!(
+            compared(output),
+            compared(&step.output),
+            "{}: $ {}",
+            session.section,
+            step.command
+        );
+    }
+}
+
+/// The output as it is compared: what varies is named, and columns may be wider.
+fn compared(output: &str) -> String {
+    let named = VARYING
+        .iter()
+        .fold(output.to_owned(), |text, (pattern, name)| {
+            Regex::new(pattern)
+                .unwrap()
+                .replace_all(&text, *name)
+                .into_owned()
+        });
+    let lines = named
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    lines.collect::<Vec<_>>().join("\n")
+}
