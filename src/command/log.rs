@@ -38,11 +38,11 @@ pub(super) fn run(args: Log, session: &mut Session) -> Result<ExitStatus, Error>
     let mut last = 0;
     loop {
         let mut page = Vec::new();
-        let is_page = vault.log_page(&mut last, args.name.as_ref(), |entry| page.push(entry))?;
+        let is_more = vault.log_page(&mut last, args.name.as_ref(), |entry| page.push(entry))?;
         for entry in &page {
             listing.push(&EntryView::new(entry))?;
         }
-        if !is_page || !listing.is_heard() {
+        if !is_more || !listing.is_heard() {
             break;
         }
     }

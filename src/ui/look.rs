@@ -1,5 +1,7 @@
 //! How values look to people: in which time zone, how wide, in colour or not.
 
+use std::cell::OnceCell;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -12,7 +14,9 @@ use crate::settings::Settings;
 pub struct Look {
     /// The moment that "3 days ago" counts from.
     pub now: Timestamp,
-    zone: TimeZone,
+    utc: bool,
+    /// Found when it is first needed: it takes a walk through the time zone database.
+    zone: OnceCell<TimeZone>,
     characters: usize,
     /// The terminal's width in columns; without a terminal there is none.
     pub width: Option<u16>,
@@ -28,11 +32,8 @@ impl Look {
             .map(|(_, columns)| columns);
         Self {
             now,
-            zone: if settings.utc {
-                TimeZone::UTC
-            } else {
-                TimeZone::system()
-            },
+            utc: settings.utc,
+            zone: OnceCell::new(),
             characters: settings.shown,
             width: width.filter(|_| ui.is_on_terminal()),
             color: ui.has_color(),
@@ -51,7 +52,14 @@ impl Look {
 
     /// `2026-11-22 10:00:00+01:00`
     pub fn moment(&self, moment: Timestamp) -> String {
-        let shown = moment.to_zoned(self.zone.clone());
+        let zone = self.zone.get_or_init(|| {
+            if self.utc {
+                TimeZone::UTC
+            } else {
+                TimeZone::system()
+            }
+        });
+        let shown = moment.to_zoned(zone.clone());
         shown.strftime("%Y-%m-%d %H:%M:%S%:z").to_string()
     }
 

@@ -112,7 +112,8 @@ impl Vault {
         Ok(Page::Rest(ids.collect::<Result<_, _>>()?))
     }
 
-    /// Hands the next keys of the listing to `take`, and tells whether there were any.
+    /// Hands the next keys of the listing to `take`, and tells whether there may be
+    /// more.
     ///
     /// A key that cannot be understood is handed over as the error that it is.
     ///
@@ -139,13 +140,13 @@ impl Vault {
         );
         let mut statement = self.connection.prepare_cached(&query)?;
         let mut rows = statement.query([*last])?;
-        let mut is_page = false;
+        let mut length = 0;
         while let Some(row) = rows.next()? {
             *last = row.get(0)?;
-            is_page = true;
+            length += 1;
             take(record(row));
         }
-        Ok(is_page)
+        Ok(length == PAGE)
     }
 
     fn page_of(
@@ -162,7 +163,7 @@ impl Vault {
                 take(record(row));
             }
         }
-        Ok(!page.is_empty())
+        Ok(!ids.is_empty())
     }
 
     /// Up to `most` names that begin with `prefix`, in their order.

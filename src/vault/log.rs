@@ -161,7 +161,7 @@ impl Line {
 
 impl Vault {
     /// Hands the entries after `last` to `take`, at most a page of them, and tells whether
-    /// there were any. With a name: only those of keys that ever had it.
+    /// there may be more. With a name: only those of keys that ever had it.
     ///
     /// # Errors
     /// If the vault cannot be read.
@@ -180,14 +180,14 @@ impl Vault {
         );
         let mut statement = self.connection.prepare_cached(&query)?;
         let mut rows = statement.query(params![*last, name.map(KeyName::as_str)])?;
-        let mut is_page = false;
+        let mut length = 0;
         while let Some(row) = rows.next()? {
             let entry = Line::read(row)?.entry()?;
             *last = entry.sequence;
-            is_page = true;
+            length += 1;
             take(entry);
         }
-        Ok(is_page)
+        Ok(length == PAGE)
     }
 
     /// Checks the whole chain, up to the head that the vault remembers.
