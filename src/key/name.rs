@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use compact_str::CompactString;
+
 use super::{Invalid, looks_like_a_secret};
 
 /// The longest name, in characters.
@@ -12,7 +14,7 @@ const LONGEST: usize = 64;
 ///
 /// Names are unique in a vault and compared without case; that is the vault's to hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyName(String);
+pub struct KeyName(CompactString);
 
 impl KeyName {
     /// The name as text.
@@ -37,7 +39,7 @@ impl FromStr for KeyName {
             .is_some_and(|byte| byte.is_ascii_alphanumeric());
         let is_name = starts_well && text.len() <= LONGEST && text.bytes().all(is_allowed);
         if is_name && !looks_like_a_secret(text) {
-            return Ok(Self(text.to_owned()));
+            return Ok(Self(text.into()));
         }
         let rule = "a name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit";
         Err(Invalid::new("a key's name", text, rule).hint(way_out(text)))

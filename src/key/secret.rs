@@ -8,6 +8,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use compact_str::CompactString;
 use rand::TryRng;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -129,7 +130,7 @@ impl Secret {
 
     /// Its public ending.
     pub fn tail(&self) -> Tail {
-        Tail(self.0[self.0.len() - TAIL..].to_owned())
+        Tail(self.0[self.0.len() - TAIL..].into())
     }
 }
 
@@ -212,7 +213,7 @@ fn is_tail(text: &str) -> bool {
 
 /// A secret's last 16 characters: public, unique in a vault, and how it is looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tail(String);
+pub struct Tail(CompactString);
 
 impl Tail {
     /// The whole tail, for machine formats and for looking up.
@@ -231,7 +232,7 @@ impl FromStr for Tail {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         if is_tail(text) {
-            return Ok(Self(text.to_owned()));
+            return Ok(Self(text.into()));
         }
         Err(Invalid::new("a tail", text, "it is 16 letters and digits"))
     }

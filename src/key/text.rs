@@ -9,6 +9,9 @@ const BLANKED: &str = "[secret not shown]";
 /// How many characters of a bad value an error shows.
 const SHOWN: usize = 80;
 
+/// The least that is taken for a part of a secret: `xkey`, a dash and eight digits.
+const SHORTEST_PART: usize = 4 + 1 + 8;
+
 /// A run of hex digits this long is taken for a part of a secret.
 const HEX_RUN: usize = 48;
 
@@ -90,6 +93,9 @@ fn find_secret(text: &str) -> Option<(usize, usize)> {
 
 /// Where in a run of letters, digits and dashes a secret begins.
 fn secret_start(run: &str) -> Option<usize> {
+    if run.len() < SHORTEST_PART {
+        return None;
+    }
     let lower = run.to_ascii_lowercase();
     let prefixed = ["xkey", "xsmtp"]
         .iter()

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use compact_str::{CompactString, format_compact};
+
 use super::Invalid;
 
 /// The longest e-mail address, in characters (RFC 5321, section 4.5.3.1.3, less its brackets).
@@ -13,12 +15,12 @@ const LONGEST_ADDRESS: usize = 254;
 /// An own username is 4 to 50 of `A-Z a-z 0-9 _`. Both forms stay within what Dovecot takes
 /// (its `auth_username_chars`), and are compared without case as Dovecot does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Username(String);
+pub struct Username(CompactString);
 
 impl Username {
     /// A username made up from chance: `smtp_` and 8 hex digits.
     pub fn made_up(chance: [u8; 4]) -> Self {
-        Self(format!("smtp_{:08x}", u32::from_be_bytes(chance)))
+        Self(format_compact!("smtp_{:08x}", u32::from_be_bytes(chance)))
     }
 
     /// The username as text.
@@ -43,7 +45,7 @@ impl FromStr for Username {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         if is_own(text) || is_address(text) {
-            return Ok(Self(text.to_owned()));
+            return Ok(Self(text.into()));
         }
         let rule = "a key's own username is 4 to 50 of A-Z a-z 0-9 _, \
                     one that several keys share is an e-mail address";
