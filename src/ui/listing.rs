@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 
 use serde::Serialize;
 
-use super::table::Table;
+use super::table::{self, Table};
 use super::{Format, Look, Ui, csv, written};
 use crate::error::Error;
 
@@ -71,6 +71,15 @@ impl Ui {
 /// One item as CSV, with its header.
 pub(super) fn csv_lines<T: Item>(item: &T) -> String {
     csv::line(T::FIELDS) + &csv::line(&item.fields())
+}
+
+/// A whole table of a few results, to stand below something else.
+pub(super) fn table_of<T: Row>(items: &[T], look: &Look) -> String {
+    let rows: Vec<_> = items
+        .iter()
+        .map(|item| table::fit_to_show(&item.cells(look)))
+        .collect();
+    table::render(T::COLUMNS, &rows, look)
 }
 
 impl Listing<'_> {

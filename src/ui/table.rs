@@ -6,7 +6,6 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Width};
 
 use super::Look;
-use super::listing::Row;
 use crate::key::escaped;
 
 /// Beyond so many rows the widths of the first ones have to do: a table of 100,000 rows
@@ -110,7 +109,7 @@ impl Table {
         look: &Look,
         out: &mut impl Write,
     ) -> io::Result<()> {
-        let row: Vec<String> = row.iter().map(|cell| escaped(cell).into_owned()).collect();
+        let row = fit_to_show(&row);
         if let Some(widths) = &self.widths {
             return write_padded(&row, widths, out);
         }
@@ -144,8 +143,13 @@ impl Table {
     }
 }
 
-/// A whole table; its cells must be escaped already.
-fn render(columns: &[Column], rows: &[Vec<String>], look: &Look) -> String {
+/// A row's cells with what could move a cursor spelled out.
+pub(super) fn fit_to_show(row: &[String]) -> Vec<String> {
+    row.iter().map(|cell| escaped(cell).into_owned()).collect()
+}
+
+/// A whole table; its cells must be fit to be shown.
+pub(super) fn render(columns: &[Column], rows: &[Vec<String>], look: &Look) -> String {
     let widths = fitted(columns, rows, look.width);
     let mut table = comfy_table::Table::new();
     table
@@ -187,21 +191,6 @@ fn render(columns: &[Column], rows: &[Vec<String>], look: &Look) -> String {
         )));
     }
     table.trim_fmt()
-}
-
-/// The rows of a table that stands below something else.
-pub(super) fn rows<T: Row>(items: &[T], look: &Look) -> String {
-    let cells = |item: &T| {
-        item.cells(look)
-            .iter()
-            .map(|cell| escaped(cell).into_owned())
-            .collect()
-    };
-    render(
-        T::COLUMNS,
-        &items.iter().map(cells).collect::<Vec<_>>(),
-        look,
-    )
 }
 
 /// A cell with the one word coloured that says how a key stands.

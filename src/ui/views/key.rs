@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{EntryView, or_empty, text};
 use crate::key::{Key, Limit};
 use crate::ui::Look;
-use crate::ui::listing::{Item, Row};
+use crate::ui::listing::{Item, Row, table_of};
 use crate::ui::table::{self, Column};
 use crate::vault::Entry;
 
@@ -165,11 +165,7 @@ impl<'a> KeyDetails<'a> {
 
     /// All of it, for people.
     pub fn facts(&self, look: &Look) -> String {
-        format!(
-            "{}\n\n{}",
-            self.key.facts(look),
-            table::rows(&self.log, look)
-        )
+        format!("{}\n\n{}", self.key.facts(look), table_of(&self.log, look))
     }
 }
 
