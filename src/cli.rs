@@ -12,8 +12,8 @@ use clap::{ArgAction, Args, CommandFactory, Parser};
 use crate::command::{self, Session, Verb};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Invalid, Period, looks_like_a_secret};
-use crate::settings::{Color, Overrides, Settings};
+use crate::key::{Invalid, looks_like_a_secret};
+use crate::settings::{Color, Overrides, Settings, Wait};
 use crate::ui::{Format, Ui};
 
 const STYLES: Styles = Styles::styled()
@@ -94,7 +94,7 @@ struct Globals {
         hide_env_values = true,
         value_name = "SPAN"
     )]
-    wait: Option<Period>,
+    wait: Option<Wait>,
     /// Shows times in UTC instead of the local time zone
     #[arg(long, global = true, action = ArgAction::SetTrue)]
     utc: bool,

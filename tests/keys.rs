@@ -476,6 +476,22 @@ fn a_mistake_in_the_settings_is_an_error_with_file_and_line() {
 }
 
 #[test]
+fn a_wait_that_no_program_waits_is_refused() {
+    let sandbox = Sandbox::new();
+    for wait in ["1mo", "2d", "0s", "-1s", "99999999999d", "soon"] {
+        let run = Run::of(
+            sandbox
+                .command(["list", &format!("--wait={wait}")])
+                .output()
+                .unwrap(),
+        )
+        .expect(2);
+        assert!(run.stderr.starts_with("error: --wait: "), "{run:?}");
+    }
+    sandbox.run(["list", "--wait", "1ms"]).expect(0);
+}
+
+#[test]
 fn without_a_vault_reading_is_empty_and_selecting_finds_nothing() {
     let sandbox = Sandbox::new();
     assert_eq!(

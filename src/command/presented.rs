@@ -14,6 +14,7 @@ const LONGEST: u64 = 1024;
 
 /// Reads the secret and judges it.
 pub(super) fn judge(session: &Session) -> Result<Verdict, Error> {
+    session.expect_own_home()?;
     let presented = read(session)?;
     let open = || vault::Vault::open(&session.settings.vault, session.settings.wait);
     Ok(verify(&presented, open, Session::clock)?)

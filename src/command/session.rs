@@ -9,6 +9,9 @@ use crate::settings::Settings;
 use crate::ui::{Look, Ui};
 use crate::vault::{self, Author, Vault};
 
+/// How far the clock may be behind the log before it is worth a word, in seconds.
+const SLOW_CLOCK: i64 = 60;
+
 /// One run of the program.
 #[derive(Debug)]
 pub struct Session {
@@ -54,20 +57,32 @@ impl Session {
 
     /// Opens the vault for a change.
     pub(super) fn open_to_change(&self) -> Result<Vault, Error> {
-        let vault = self.open()?;
-        vault.check()?;
-        Ok(vault)
+        self.checked(self.open()?)
     }
 
     /// Opens the vault for a change, or makes it.
     pub(super) fn open_or_make(&self) -> Result<Vault, Error> {
         self.expect_own_home()?;
-        let vault = Vault::open_or_make(&self.settings.vault, self.settings.wait)?;
+        self.checked(Vault::open_or_make(
+            &self.settings.vault,
+            self.settings.wait,
+        )?)
+    }
+
+    fn checked(&self, vault: Vault) -> Result<Vault, Error> {
         vault.check()?;
+        let clock = Self::clock();
+        let time = vault.time(clock)?;
+        if time.as_second() - clock.as_second() > SLOW_CLOCK {
+            self.ui.warn(format!(
+                "the clock is behind the log's newest entry; {time} counts as now"
+            ));
+        }
         Ok(vault)
     }
 
-    fn expect_own_home(&self) -> Result<(), Error> {
+    /// Makes sure that it is clear whose vault is meant.
+    pub(super) fn expect_own_home(&self) -> Result<(), Error> {
         if self.settings.is_vault_in_home && process::is_root_in_another_home() {
             let hint = "`sudo -H postkey …` uses root's own vault, `sudo -u USER postkey …` \
                         that user's, --vault names one";

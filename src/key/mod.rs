@@ -26,7 +26,7 @@ pub use name::KeyName;
 pub use permission::Permission;
 pub use secret::{Brand, Malformed, Secret, Tail};
 pub use status::{Standing, Status};
-pub use text::{escaped, looks_like_a_secret, quoted, scrubbed};
+pub use text::{escaped, is_hidden, looks_like_a_secret, quoted, scrubbed};
 pub use username::Username;
 
 use jiff::Timestamp;

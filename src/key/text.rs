@@ -35,7 +35,7 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
 }
 
 /// Whether a character shows nothing of itself but changes how others are shown.
-pub(super) fn is_hidden(character: char) -> bool {
+pub fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

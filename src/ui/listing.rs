@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 use serde::Serialize;
 
 use super::table::{self, Table};
-use super::{Format, Look, Ui, csv, written};
+use super::{Format, Look, Ui, csv, json, written};
 use crate::error::Error;
 
 /// How many bytes are gathered before they are written.
@@ -59,10 +59,7 @@ impl Ui {
     pub fn result<T: Item>(&self, item: &T, text: &str) -> Result<(), Error> {
         match self.format {
             Format::Text | Format::Env => self.print(&format!("{text}\n")),
-            Format::Json | Format::Jsonl => {
-                let json = serde_json::to_string(item).expect("a view is JSON");
-                self.print(&format!("{json}\n"))
-            }
+            Format::Json | Format::Jsonl => self.print(&json::line(item)),
             Format::Csv => self.print(&csv_lines(item)),
         }
     }
@@ -117,7 +114,7 @@ impl Listing<'_> {
 
     fn push_json<T: Item>(&mut self, item: &T, before: &str) -> io::Result<()> {
         self.out.write_all(before.as_bytes())?;
-        serde_json::to_writer(&mut self.out, item).map_err(io::Error::from)
+        json::write(&mut self.out, item)
     }
 
     fn push_csv<T: Item>(&mut self, item: &T) -> io::Result<()> {

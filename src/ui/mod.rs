@@ -3,6 +3,7 @@
 
 mod csv;
 mod deliver;
+mod json;
 mod listing;
 mod look;
 mod prompt;
@@ -159,8 +160,9 @@ fn say_as_json(status: ExitStatus, message: &str, hint: Option<&str>) {
         message,
         hint: hint.as_deref(),
     };
-    let line = serde_json::to_string(&Envelope { error }).expect("strings are JSON");
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = io::stderr()
+        .lock()
+        .write_all(json::line(&Envelope { error }).as_bytes());
 }
 
 /// A reader who has seen enough is no error; anything else is.

@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 
 use super::KeyView;
 use crate::key::{Kind, Secret};
-use crate::ui::Format;
 use crate::ui::listing::csv_lines;
+use crate::ui::{Format, json};
 
 /// A key with its new secret: the one thing that is shown once.
 pub struct Issued<'a> {
@@ -50,7 +50,7 @@ impl<'a> Issued<'a> {
             key: &self.key,
             secret: self.secret.expose(),
         };
-        serde_json::to_writer(out, &json).expect("a view is JSON");
+        json::write(out, &json).expect("writing to memory does not fail");
     }
 
     fn write_csv(&self, out: &mut Vec<u8>) {

@@ -1,0 +1,170 @@
+//! `config.toml`: read, and its mistakes named with their line and the nearest right word.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, de};
+
+use super::{Color, Error, Wait, nearest};
+use crate::key::{Brand, Expiry, Limit, Permission, escaped, quoted};
+
+/// How large a settings file may be, in bytes.
+const LARGEST: u64 = 1 << 20;
+
+/// `config.toml` as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct File {
+    #[serde(deserialize_with = "text")]
+    pub(super) vault: Option<PathBuf>,
+    #[serde(deserialize_with = "text")]
+    pub(super) wait: Option<Wait>,
+    #[serde(deserialize_with = "text")]
+    pub(super) brand: Option<Brand>,
+    pub(super) defaults: Defaults,
+    pub(super) plans: BTreeMap<String, Text<Limit>>,
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Defaults {
+    #[serde(deserialize_with = "text")]
+    pub(super) expires: Option<Expiry>,
+    pub(super) plan: Option<String>,
+    #[serde(deserialize_with = "text")]
+    pub(super) permission: Option<Permission>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Output {
+    #[serde(deserialize_with = "shown")]
+    pub(super) shown: Option<usize>,
+    pub(super) utc: Option<bool>,
+    pub(super) color: Option<Color>,
+}
+
+/// A value that is written as text and read by its own parser.
+#[derive(Debug)]
+pub(super) struct Text<T>(pub(super) T);
+
+impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Text<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        text.parse().map(Self).map_err(de::Error::custom)
+    }
+}
+
+fn text<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
+    Text::deserialize(from).map(|Text(value)| Some(value))
+}
+
+fn shown<'de, D: Deserializer<'de>>(from: D) -> Result<Option<usize>, D::Error> {
+    let shown = usize::deserialize(from)?;
+    if (2..=4).contains(&shown) {
+        return Ok(Some(shown));
+    }
+    Err(de::Error::custom(format!(
+        "`{shown}` characters is not 2, 3 or 4"
+    )))
+}
+
+/// Reads a settings file; one that nobody named may be missing.
+pub(super) fn read(path: &Path, is_named: bool) -> Result<File, Error> {
+    let failed = |why: &dyn Display| {
+        Error::new(
+            format!("cannot read the settings `{}`: {why}", path.display()),
+            None,
+        )
+    };
+    match fs::metadata(path) {
+        Ok(found) if !found.is_file() => return Err(failed(&"it is not a regular file")),
+        Ok(found) if found.len() > LARGEST => return Err(failed(&"it is larger than 1 MiB")),
+        Ok(_) => {}
+        Err(error) if is_missing(&error) && !is_named => return Ok(File::default()),
+        Err(error) => return Err(failed(&error)),
+    }
+    let mut text = String::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(LARGEST).read_to_string(&mut text))
+        .map_err(|error| failed(&error))?;
+    parse(&text).map_err(|(line, message, hint)| {
+        Error::new(format!("{}:{line}: {message}", path.display()), hint)
+    })
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory)
+}
+
+/// The settings, or the line of the first mistake, what it is, and the way out.
+pub(super) fn parse(text: &str) -> Result<File, (usize, String, Option<String>)> {
+    toml::from_str(text).map_err(|error| {
+        let start = error.span().map_or(0, |span| span.start.min(text.len()));
+        let line = text[..start].matches('\n').count() + 1;
+        let (message, hint) = explained(error.message());
+        (line, message, hint)
+    })
+}
+
+/// The parser's message in our words: an unknown setting gets the nearest right one.
+fn explained(message: &str) -> (String, Option<String>) {
+    let words: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    match words.split_first() {
+        Some((unknown, known)) if message.starts_with("unknown ") => {
+            let what = if message.starts_with("unknown field") {
+                "setting"
+            } else {
+                "value"
+            };
+            let hint = match nearest(unknown, known) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("the right words here are {}", known.join(", ")),
+            };
+            (format!("unknown {what} {}", quoted(unknown)), Some(hint))
+        }
+        _ => (escaped(&message.replace('\n', " ")).into_owned(), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_setting_is_named_with_its_line_and_the_nearest_right_word() {
+        let (line, message, hint) =
+            parse("brand = \"acme\"\n\nbrnad = \"x\"\n").expect_err("unknown");
+        assert_eq!((line, message.as_str()), (3, "unknown setting `brnad`"));
+        assert_eq!(hint.as_deref(), Some("did you mean `brand`?"));
+    }
+
+    #[test]
+    fn a_bad_value_is_named_with_its_line_and_rule() {
+        for (text, line, part) in [
+            ("\nbrand = \"ACME\"", 2, "2 to 12 lowercase"),
+            ("[plans]\n\nteam = \"many\"", 3, "`many` is not a limit"),
+            ("[output]\nshown = 9", 2, "`9` characters"),
+            ("[output]\ncolor = \"blue\"", 2, "unknown value `blue`"),
+            (
+                "[defaults]\nexpires = \"soon\"",
+                2,
+                "`soon` is not an expiry",
+            ),
+            ("wait = 5", 1, "invalid type"),
+            ("brand = ", 1, ""),
+        ] {
+            let (found, message, _) = parse(text).expect_err(text);
+            assert_eq!(found, line, "{text}: {message}");
+            assert!(message.contains(part), "{text}: {message}");
+        }
+    }
+}

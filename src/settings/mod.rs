@@ -1,0 +1,212 @@
+//! The settings: flags over environment over `config.toml` over defaults, merged once.
+
+mod file;
+mod plans;
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use directories::ProjectDirs;
+use serde::Deserialize;
+
+use crate::key::{Brand, Expiry, Invalid, Limit, Period, Permission};
+use file::{File, Text};
+pub use plans::Plans;
+
+/// How long a busy vault may be waited for.
+const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+
+/// Everything that can be set, merged.
+#[derive(Debug)]
+pub struct Settings {
+    /// Where the vault lies.
+    pub vault: PathBuf,
+    /// Whether the vault's place follows from the user's home, not from a flag or setting.
+    pub is_vault_in_home: bool,
+    /// How long to wait for a busy vault.
+    pub wait: Duration,
+    /// Whether people are shown UTC instead of their own time zone.
+    pub utc: bool,
+    /// When people are shown colour.
+    pub color: Color,
+    /// How many characters of a tail people are shown.
+    pub shown: usize,
+    /// The brand of new secrets.
+    pub brand: Brand,
+    /// When a new key expires if nothing is said.
+    pub expires: Expiry,
+    /// What a new API key may call if nothing is said.
+    pub permission: Permission,
+    /// How often a new API key may be used if nothing is said.
+    pub limit: Limit,
+    /// The plans and their limits.
+    pub plans: Plans,
+}
+
+/// What flags and environment say, where they say anything.
+#[derive(Debug, Default)]
+pub struct Overrides {
+    /// `--vault`
+    pub vault: Option<PathBuf>,
+    /// `--config`
+    pub config: Option<PathBuf>,
+    /// `--wait`
+    pub wait: Option<Wait>,
+    /// `--utc`
+    pub utc: bool,
+    /// `--color`
+    pub color: Option<Color>,
+}
+
+/// How long to wait for a busy vault: at most one day, 5 s if nothing is said.
+#[derive(Clone, Copy, Debug)]
+pub struct Wait(Duration);
+
+impl Default for Wait {
+    fn default() -> Self {
+        Self(Duration::from_secs(5))
+    }
+}
+
+impl FromStr for Wait {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let length = text.parse::<Period>()?.length();
+        length
+            .filter(|&length| length <= LONGEST_WAIT)
+            .map(Self)
+            .ok_or_else(|| {
+                Invalid::new("a time to wait", text, "it is at most one day")
+                    .hint("write `5s` or `2m`")
+            })
+    }
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    message: String,
+    /// The way out.
+    pub hint: Option<String>,
+}
+
+impl Error {
+    fn new(message: impl Into<String>, hint: Option<String>) -> Self {
+        Self {
+            message: message.into(),
+            hint,
+        }
+    }
+}
+
+impl Settings {
+    /// Merges flags and environment, the settings file, and the defaults.
+    ///
+    /// # Errors
+    /// If the file cannot be read or understood, or there is no home to find it in.
+    pub fn merge(overrides: Overrides) -> Result<Self, Error> {
+        let homes = ProjectDirs::from("", "", "postkey");
+        let path = overrides.config.as_deref().map(Path::to_owned);
+        let is_named = path.is_some();
+        let path = path.or_else(|| Some(homes.as_ref()?.config_dir().join("config.toml")));
+        let (file, path) = match path {
+            Some(path) => (file::read(&path, is_named)?, path),
+            None => (File::default(), PathBuf::new()),
+        };
+        let named_vault = overrides.vault.clone().or_else(|| file.vault.clone());
+        let is_vault_in_home = named_vault.is_none();
+        let vault = named_vault
+            .or_else(|| Some(homes?.data_dir().join("vault.db")))
+            .ok_or_else(no_home)?;
+        merged(overrides, file, vault, is_vault_in_home).map_err(|invalid| at_path(&path, &invalid))
+    }
+}
+
+fn merged(
+    overrides: Overrides,
+    file: File,
+    vault: PathBuf,
+    is_vault_in_home: bool,
+) -> Result<Settings, Invalid> {
+    let mut plans = Plans::default();
+    plans.add(
+        file.plans
+            .into_iter()
+            .map(|(name, Text(limit))| (name, limit)),
+    );
+    let limit = file
+        .defaults
+        .plan
+        .map(|plan| plans.limit(&plan))
+        .transpose()?;
+    Ok(Settings {
+        vault,
+        is_vault_in_home,
+        wait: overrides.wait.or(file.wait).unwrap_or_default().0,
+        utc: overrides.utc || file.output.utc.unwrap_or_default(),
+        color: overrides.color.or(file.output.color).unwrap_or_default(),
+        shown: file.output.shown.unwrap_or(4),
+        brand: file.brand.unwrap_or_default(),
+        expires: file.defaults.expires.unwrap_or(Expiry::Never),
+        permission: file.defaults.permission.unwrap_or(Permission::Full),
+        limit: limit.unwrap_or(Limit::None),
+        plans,
+    })
+}
+
+fn no_home() -> Error {
+    let hint = "set HOME, or name the vault with --vault or POSTKEY_VAULT";
+    Error::new(
+        "there is no home folder to keep the vault in",
+        Some(hint.to_owned()),
+    )
+}
+
+fn at_path(path: &Path, invalid: &Invalid) -> Error {
+    let hint = invalid.way_out().map(str::to_owned);
+    Error::new(format!("{}: {invalid}", path.display()), hint)
+}
+
+/// The word that was most likely meant.
+fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let likeness = |name: &&str| strsim::jaro_winkler(word, name);
+    let best = known
+        .iter()
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    (likeness(best) > 0.7).then_some(*best)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plans_of_the_settings_join_the_built_in_ones() {
+        let file = file::parse("[plans]\nteam = \"7/hour\"\nfree = \"1/day\"").expect("settings");
+        let merged = merged(Overrides::default(), file, PathBuf::new(), true).expect("merged");
+        let limit = |plan| merged.plans.limit(plan).map(|limit| limit.to_string());
+        assert_eq!(limit("team").as_deref(), Ok("7/hour"));
+        assert_eq!(limit("free").as_deref(), Ok("1/day"));
+        assert_eq!(limit("business").as_deref(), Ok("50000/day"));
+        let error = limit("enterprise").expect_err("agreed on");
+        assert!(error.way_out().is_some_and(|hint| hint.contains("--limit")));
+        let error = limit("buisness").expect_err("unknown");
+        assert_eq!(error.way_out(), Some("did you mean `business`?"));
+    }
+}

@@ -1,0 +1,76 @@
+//! JSON that can be shown: characters that move a cursor or hide are `\u…` escapes.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::{CompactFormatter, Formatter};
+
+use crate::key::is_hidden;
+
+/// Writes a value as compact JSON.
+///
+/// # Errors
+/// If it cannot be written.
+pub(super) fn write(out: impl Write, value: &impl Serialize) -> io::Result<()> {
+    value
+        .serialize(&mut Serializer::with_formatter(out, Visible))
+        .map_err(io::Error::from)
+}
+
+/// A value as compact JSON and a line end.
+pub(super) fn line(value: &impl Serialize) -> String {
+    let mut out = Vec::with_capacity(512);
+    write(&mut out, value).expect("writing to memory does not fail");
+    out.push(b'\n');
+    String::from_utf8(out).expect("JSON of text is text")
+}
+
+/// serde_json's compact form; it escapes C0 controls itself, but no others.
+struct Visible;
+
+impl Formatter for Visible {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        out: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let is_plain = |byte: &u8| byte.is_ascii() && *byte != 0x7f;
+        if fragment.as_bytes().iter().all(is_plain) {
+            return CompactFormatter.write_string_fragment(out, fragment);
+        }
+        for character in fragment.chars() {
+            if is_hidden(character) {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    write!(out, "\\u{unit:04x}")?;
+                }
+            } else {
+                out.write_all(character.encode_utf8(&mut [0; 4]).as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn escaped_json_reads_back_and_hides_nothing(text in any::<String>()) {
+            let json = line(&text);
+            prop_assert!(!json.trim_end_matches('\n').chars().any(is_hidden));
+            prop_assert_eq!(serde_json::from_str::<String>(&json).expect("JSON"), text);
+        }
+    }
+
+    #[test]
+    fn what_is_hidden_is_escaped() {
+        assert_eq!(
+            line(&"é\u{9b}\u{202e}\u{7f}\u{e0001}"),
+            "\"é\\u009b\\u202e\\u007f\\udb40\\udc01\"\n"
+        );
+    }
+}
