@@ -122,6 +122,10 @@ pub fn definition() -> clap::Command {
 
 /// Completes a command line if a shell asks for it; otherwise parses it and runs its verb.
 pub fn run() -> ExitStatus {
+    if is_only_version_asked() {
+        print_version();
+        return ExitStatus::Done;
+    }
     command::completions::complete_if_asked(definition);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -138,6 +142,32 @@ pub fn run() -> ExitStatus {
         ui.error(&error);
         error.exit_status()
     })
+}
+
+/// Whether the version is all that is asked for: answered without the definition of the whole
+/// command line, which takes longer to build than everything else together.
+fn is_only_version_asked() -> bool {
+    let mut words = env::args_os().skip(1);
+    words
+        .next()
+        .is_some_and(|word| word == "--version" || word == "-V")
+        && words.next().is_none()
+}
+
+/// Prints what clap would.
+fn print_version() {
+    let ui = Ui {
+        format: Format::Text,
+        is_quiet: false,
+        may_ask: false,
+        color: Color::Never,
+    };
+    let _ = ui.print(concat!(
+        env!("CARGO_PKG_NAME"),
+        " ",
+        env!("CARGO_PKG_VERSION"),
+        "\n"
+    ));
 }
 
 fn start(verb: Verb, mut ui: Ui, globals: Globals) -> Result<ExitStatus, (Ui, Error)> {

@@ -116,6 +116,6 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
         E::Unsure(_) => {
             "look at the vault with `postkey list` and `postkey log` before trying again"
         }
-        E::Io { .. } | E::Sqlite(_) => return None,
+        E::Io { .. } | E::NoMemory(_) | E::Sqlite(_) => return None,
     })
 }

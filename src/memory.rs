@@ -1,17 +1,18 @@
 //! The memory that Argon2 fills: one aligned block in huge pages where the kernel gives them.
 //!
-//! The only module with `unsafe`: neither a zeroed allocation of a chosen alignment nor
-//! `madvise` has a safe wrapper. A third of a cold process's hash is page faults on 4 KiB
-//! pages; 2 MiB pages take most of that away.
+//! The only module with `unsafe`: neither fresh pages of a chosen alignment nor `madvise` have
+//! a safe wrapper. A third of a cold process's hash is page faults on 4 KiB pages; 2 MiB pages
+//! take most of that away. An allocator will not do: it writes zeros into aligned memory, on
+//! small pages, before anything can be advised.
 #![allow(unsafe_code)]
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ffi::c_void;
+use std::num::NonZeroUsize;
 use std::ptr::NonNull;
 use std::slice;
 
 use argon2::Block;
-use nix::sys::mman::{MmapAdvise, madvise};
+use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, munmap};
 
 /// The size of a huge page on x86-64 and on aarch64 with 4 KiB base pages.
 const HUGE_PAGE: usize = 2 << 20;
@@ -19,45 +20,53 @@ const HUGE_PAGE: usize = 2 << 20;
 /// Zeroed Argon2 blocks of 1 KiB, aligned to a huge page, given back on drop.
 #[derive(Debug)]
 pub struct HashMemory {
-    start: NonNull<Block>,
+    mapping: NonNull<c_void>,
+    mapped: usize,
     blocks: usize,
-    layout: Layout,
 }
 
-// SAFETY: the memory belongs to this value alone, as a `Box<[Block]>`'s would.
-unsafe impl Send for HashMemory {}
-
 impl HashMemory {
-    /// Takes memory for `blocks` blocks of 1 KiB; aborts, as a `Vec` does, if there is none.
-    pub fn new(blocks: usize) -> Self {
-        let bytes = (blocks.max(1) * size_of::<Block>()).next_multiple_of(HUGE_PAGE);
-        let layout = Layout::from_size_align(bytes, HUGE_PAGE)
-            .expect("the hash parameters' cap keeps the size far below isize::MAX");
-        // SAFETY: the layout's size is not zero.
-        let start = NonNull::new(unsafe { alloc_zeroed(layout) })
-            .unwrap_or_else(|| handle_alloc_error(layout));
-        // SAFETY: the range is ours, and the advice changes no contents. A kernel
-        // without huge pages says no; then 4 KiB pages do.
-        let _ = unsafe { madvise(start.cast::<c_void>(), bytes, MmapAdvise::MADV_HUGEPAGE) };
-        Self {
-            start: start.cast(),
+    /// Takes memory for `blocks` blocks of 1 KiB.
+    ///
+    /// # Errors
+    /// If the system has no such memory.
+    pub fn new(blocks: usize) -> nix::Result<Self> {
+        let used = (blocks * size_of::<Block>()).next_multiple_of(HUGE_PAGE);
+        // One huge page more, so that an aligned beginning lies within.
+        let mapped = NonZeroUsize::MIN.saturating_add(used + HUGE_PAGE - 1);
+        let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        // SAFETY: a mapping of its own, anywhere, touches no memory that exists.
+        let mapping = unsafe { mmap_anonymous(None, mapped, protection, MapFlags::MAP_PRIVATE)? };
+        let memory = Self {
+            mapping,
+            mapped: mapped.get(),
             blocks,
-            layout,
-        }
+        };
+        // SAFETY: the range lies within the mapping, and the advice changes no contents. A
+        // kernel without huge pages says no; then 4 KiB pages do.
+        let _ = unsafe { madvise(memory.start().cast(), used, MmapAdvise::MADV_HUGEPAGE) };
+        Ok(memory)
+    }
+
+    /// The first huge page's beginning within the mapping.
+    fn start(&self) -> NonNull<Block> {
+        let skipped = self.mapping.as_ptr().align_offset(HUGE_PAGE);
+        // SAFETY: less than a huge page is skipped, and the mapping is longer by one.
+        unsafe { self.mapping.byte_add(skipped) }.cast()
     }
 }
 
 impl AsMut<[Block]> for HashMemory {
     fn as_mut(&mut self) -> &mut [Block] {
-        // SAFETY: `start` points to at least `blocks` blocks that are aligned to far more
-        // than a block's 64 bytes and that were zeroed, which is a valid block.
-        unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.blocks) }
+        // SAFETY: from `start` on there are at least `blocks` blocks, aligned to far more than
+        // a block's 64 bytes; fresh pages are zeros, and zeros are a block.
+        unsafe { slice::from_raw_parts_mut(self.start().as_ptr(), self.blocks) }
     }
 }
 
 impl Drop for HashMemory {
     fn drop(&mut self) {
-        // SAFETY: allocated in `new` with this very layout.
-        unsafe { dealloc(self.start.as_ptr().cast(), self.layout) }
+        // SAFETY: the whole mapping, made in `new`; no block of it outlives this value.
+        let _ = unsafe { munmap(self.mapping, self.mapped) };
     }
 }

@@ -476,6 +476,23 @@ fn a_mistake_in_the_settings_is_an_error_with_file_and_line() {
 }
 
 #[test]
+fn the_version_is_the_same_however_it_is_asked_for() {
+    let sandbox = Sandbox::new();
+    let asked = |args: &[&str]| {
+        Run::of(sandbox.command(args.iter().copied()).output().unwrap())
+            .expect(0)
+            .stdout
+    };
+    let version = asked(&["--version"]);
+    assert_eq!(
+        version,
+        concat!("postkey ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+    assert_eq!(version, asked(&["-V"]));
+    assert_eq!(version, asked(&["--quiet", "--version"]));
+}
+
+#[test]
 fn a_wait_that_no_program_waits_is_refused() {
     let sandbox = Sandbox::new();
     for wait in ["1mo", "2d", "0s", "-1s", "99999999999d", "soon"] {

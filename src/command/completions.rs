@@ -2,6 +2,7 @@
 
 use std::env;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Command, ValueEnum};
 use clap_complete::CompleteEnv;
@@ -15,6 +16,17 @@ use crate::ui::{Format, Ui};
 
 /// The variable by which a shell's script asks for completions.
 const VARIABLE: &str = "POSTKEY_COMPLETE";
+
+/// What zsh runs when it loads the script from `$fpath`, at the first Tab: without it that
+/// one would complete nothing.
+const FIRST_CALL: &str = r#"
+if [ "$funcstack[1]" = "_postkey" ]; then
+    _clap_dynamic_completer_postkey "$@"
+fi
+"#;
+
+/// How long a Tab waits for a busy vault.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// A shell whose command lines can be completed.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -60,7 +72,11 @@ pub fn script(shell: Shell) -> String {
     completer
         .write_registration(VARIABLE, "postkey", "postkey", "postkey", &mut script)
         .expect("writing to memory does not fail");
-    String::from_utf8(script).expect("a shell script of text is text")
+    let script = String::from_utf8(script).expect("a shell script of text is text");
+    match shell {
+        Shell::Zsh => script + FIRST_CALL,
+        Shell::Bash | Shell::Fish => script,
+    }
 }
 
 /// Completes a command line and ends the process if a shell's script asks for it.
@@ -76,8 +92,14 @@ pub fn complete_if_asked(definition: fn() -> Command) {
 pub(super) fn session() -> Option<Session> {
     let words: Vec<_> = env::args_os().collect();
     let value = |flag: &str| {
-        let at = words.iter().position(|word| word == flag)?;
-        words.get(at + 1).map(PathBuf::from)
+        words.iter().enumerate().find_map(|(at, word)| {
+            let rest = word.to_str()?.strip_prefix(flag)?;
+            match rest.strip_prefix('=') {
+                Some(path) => Some(PathBuf::from(path)),
+                None if rest.is_empty() => words.get(at + 1).map(PathBuf::from),
+                None => None,
+            }
+        })
     };
     let named = |flag, variable| value(flag).or_else(|| env::var_os(variable).map(PathBuf::from));
     let overrides = Overrides {
@@ -85,7 +107,8 @@ pub(super) fn session() -> Option<Session> {
         config: named("--config", "POSTKEY_CONFIG"),
         ..Overrides::default()
     };
-    let settings = Settings::merge(overrides).ok()?;
+    let mut settings = Settings::merge(overrides).ok()?;
+    settings.wait = settings.wait.min(PATIENCE);
     let ui = Ui {
         format: Format::Text,
         is_quiet: true,

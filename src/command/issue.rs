@@ -33,7 +33,7 @@ impl Fresh {
         let secret = Secret::generate(kind, brand, &mut SysRng).map_err(no_chance)?;
         let mut salt = [0; 16];
         SysRng.try_fill_bytes(&mut salt).map_err(no_chance)?;
-        let hash = Hash::of(&secret, salt);
+        let hash = Hash::of(&secret, salt).map_err(vault::Error::from)?;
         Ok(Self { secret, hash })
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use argon2::password_hash::phc::{Ident, Output, ParamsString, PasswordHash, Salt};
+use argon2::password_hash::phc::{self, Ident, Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Params, Version};
 
 use super::Secret;
@@ -22,38 +22,47 @@ pub const SALT: usize = 16;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Hash(PasswordHash);
 
-/// A stored hash that cannot be checked: not Argon2id, or dearer than the cap.
+/// Why a secret cannot be hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the stored hash is not Argon2id of at most m=240 MiB, t=10, p=4")]
-pub struct TooCostly;
+pub enum HashError {
+    /// The stored hash is of another kind, or dearer than the cap.
+    #[error("the stored hash is not Argon2id of at most m=240 MiB, t=10, p=4")]
+    TooCostly,
+    /// The system has not the memory that a hash fills.
+    #[error("there is no memory for hashing a secret, which takes 19 MiB")]
+    NoMemory,
+}
 
 impl Hash {
     /// Hashes a secret with a random salt.
-    pub fn of(secret: &Secret, salt: [u8; SALT]) -> Self {
+    ///
+    /// # Errors
+    /// [`HashError::NoMemory`].
+    pub fn of(secret: &Secret, salt: [u8; SALT]) -> Result<Self, HashError> {
         let (m, t, p) = PARAMS;
         let params = Params::new(m, t, p, Some(Params::DEFAULT_OUTPUT_LEN))
             .expect("the parameters are within Argon2's bounds");
         let salt = Salt::new(&salt).expect("16 bytes are a salt's recommended length");
         let params_string =
             ParamsString::try_from(&params).expect("three numbers fit into a PHC string");
-        let output = output(secret, &salt, params, Params::DEFAULT_OUTPUT_LEN)
-            .expect("Argon2 takes every secret, salt and these parameters");
-        Self(PasswordHash {
+        let output = output(secret, &salt, params, Params::DEFAULT_OUTPUT_LEN)?;
+        Ok(Self(PasswordHash {
             algorithm: Ident::new(Algorithm::Argon2id.as_str()).expect("a constant name"),
             version: Some(Version::V0x13.into()),
             params: params_string,
             salt: Some(salt),
             hash: Some(output),
-        })
+        }))
     }
 
     /// Whether this is the hash of the presented secret; compared in constant time.
     ///
     /// # Errors
-    /// [`TooCostly`] if checking would exceed the cap; nothing is hashed then.
-    pub fn matches(&self, presented: &Secret) -> Result<bool, TooCostly> {
-        let (params, salt, stored) = self.parts().ok_or(TooCostly)?;
-        let output = output(presented, &salt, params, stored.len()).ok_or(TooCostly)?;
+    /// [`HashError::TooCostly`] if checking would exceed the cap; nothing is hashed then.
+    /// [`HashError::NoMemory`].
+    pub fn matches(&self, presented: &Secret) -> Result<bool, HashError> {
+        let (params, salt, stored) = self.parts().ok_or(HashError::TooCostly)?;
+        let output = output(presented, &salt, params, stored.len())?;
         Ok(output == stored)
     }
 
@@ -69,16 +78,21 @@ impl Hash {
     }
 }
 
-fn output(secret: &Secret, salt: &Salt, params: Params, length: usize) -> Option<Output> {
-    let mut memory = HashMemory::new(params.block_count());
+fn output(
+    secret: &Secret,
+    salt: &Salt,
+    params: Params,
+    length: usize,
+) -> Result<Output, HashError> {
+    let mut memory = HashMemory::new(params.block_count()).map_err(|_| HashError::NoMemory)?;
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    let mut bytes = [0; Output::MAX_LENGTH];
-    let bytes = bytes.get_mut(..length)?;
-    let secret = secret.expose().as_bytes();
-    argon2
-        .hash_password_into_with_memory(secret, salt.as_ref(), bytes, &mut memory)
-        .ok()?;
-    Output::new(bytes).ok()
+    Output::init_with(length, |bytes| {
+        let secret = secret.expose().as_bytes();
+        argon2
+            .hash_password_into_with_memory(secret, salt.as_ref(), bytes, &mut memory)
+            .map_err(|_| phc::Error::ParamsMaxExceeded)
+    })
+    .map_err(|_| HashError::TooCostly)
 }
 
 impl fmt::Display for Hash {
@@ -94,11 +108,14 @@ impl fmt::Debug for Hash {
 }
 
 impl FromStr for Hash {
-    type Err = TooCostly;
+    type Err = HashError;
 
-    fn from_str(text: &str) -> Result<Self, TooCostly> {
-        let hash = Self(PasswordHash::new(text).map_err(|_| TooCostly)?);
-        hash.parts().is_some().then_some(hash).ok_or(TooCostly)
+    fn from_str(text: &str) -> Result<Self, HashError> {
+        let hash = Self(PasswordHash::new(text).map_err(|_| HashError::TooCostly)?);
+        hash.parts()
+            .is_some()
+            .then_some(hash)
+            .ok_or(HashError::TooCostly)
     }
 }
 
@@ -115,14 +132,14 @@ mod tests {
     #[test]
     fn a_hash_matches_its_own_secret_only() {
         let (secret, other) = (secret(), self::secret());
-        let hash = Hash::of(&secret, [7; SALT]);
+        let hash = Hash::of(&secret, [7; SALT]).expect("memory");
         assert_eq!(hash.matches(&secret), Ok(true));
         assert_eq!(hash.matches(&other), Ok(false));
     }
 
     #[test]
     fn a_hash_is_a_phc_string_with_the_documented_parameters() {
-        let text = Hash::of(&secret(), [7; SALT]).to_string();
+        let text = Hash::of(&secret(), [7; SALT]).expect("memory").to_string();
         assert!(
             text.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
             "{text}"
@@ -144,7 +161,7 @@ mod tests {
         ] {
             let phc =
                 format!("{head}$c2FsdHNhbHRzYWx0c2E$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
-            assert_eq!(phc.parse::<Hash>(), Err(TooCostly), "{head}");
+            assert_eq!(phc.parse::<Hash>(), Err(HashError::TooCostly), "{head}");
         }
     }
 }

@@ -18,7 +18,7 @@ mod username;
 
 pub use description::Description;
 pub use expiry::{Expiry, Period};
-pub use hash::{Hash, TooCostly};
+pub use hash::{Hash, HashError};
 pub use invalid::Invalid;
 pub use kind::Kind;
 pub use limit::{Limit, Window};

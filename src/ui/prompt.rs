@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use dialoguer::theme::{ColorfulTheme, SimpleTheme, Theme};
-use dialoguer::{FuzzySelect, Password, Select};
+use dialoguer::{FuzzySelect, Select};
 use zeroize::Zeroizing;
 
 use super::Ui;
@@ -11,6 +11,10 @@ use super::terminal::Guard;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::escaped;
+
+/// Room for what a terminal's line holds (Linux, N_TTY), so that no copy of a secret stays
+/// behind where a buffer grew.
+const LONGEST_ANSWER: usize = 4096;
 
 impl Ui {
     /// Makes sure that somebody can be asked.
@@ -47,11 +51,16 @@ impl Ui {
     /// # Errors
     /// If the terminal cannot be read.
     pub fn line(&self, question: &str) -> Result<Option<String>, Error> {
+        let answer = self.ask(question)?;
+        Ok(answer.map(|answer| answer.trim().to_owned()))
+    }
+
+    fn ask(&self, question: &str) -> Result<Option<Zeroizing<String>>, Error> {
         let mut prompt = String::new();
         let _ = self
             .theme()
             .format_input_prompt(&mut prompt, &escaped(question), None);
-        let mut answer = String::new();
+        let mut answer = Zeroizing::new(String::with_capacity(LONGEST_ANSWER));
         let read = io::stderr()
             .write_all(prompt.as_bytes())
             .and_then(|()| io::stdin().lock().read_line(&mut answer));
@@ -60,7 +69,11 @@ impl Ui {
                 let _ = io::stderr().write_all(b"\n");
                 Ok(None)
             }
-            Ok(_) => Ok(Some(answer.trim().to_owned())),
+            Ok(_) => {
+                let length = answer.trim_end_matches(['\r', '\n']).len();
+                answer.truncate(length);
+                Ok(Some(answer))
+            }
             Err(error) => Err(unreadable(&error)),
         }
     }
@@ -70,16 +83,13 @@ impl Ui {
     /// # Errors
     /// If the terminal cannot be read.
     pub fn hidden(&self, question: &str) -> Result<Option<Zeroizing<String>>, Error> {
-        let guard = Guard::new();
-        let theme = self.theme();
-        let answer = Password::with_theme(&*theme)
-            .with_prompt(question)
-            .allow_empty_password(true)
-            .report(false)
-            .interact();
-        drop(guard);
-        let answer = Zeroizing::new(answer.map_err(from_dialoguer)?);
-        Ok((!answer.is_empty()).then_some(answer))
+        let _guard = Guard::unechoed().map_err(|error| unreadable(&error))?;
+        let answer = self.ask(question)?;
+        if answer.is_some() {
+            // Enter was not echoed either.
+            let _ = io::stderr().write_all(b"\n");
+        }
+        Ok(answer.filter(|answer| !answer.is_empty()))
     }
 
     /// Lets one of a few things be chosen; `None` is Escape.

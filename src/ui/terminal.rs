@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::thread::{self, JoinHandle};
 
-use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
+use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level::emulate_default_handler;
@@ -28,8 +28,13 @@ impl Guard {
         let handle = signals.handle();
         let state = before.clone().map(nix::libc::termios::from);
         let thread = thread::spawn(move || {
-            if let Some(signal) = signals.forever().next() {
-                restore(state.map(Termios::from).as_ref());
+            let first = signals.forever().next();
+            // A prompt that a signal interrupted may have ended the watch before the signal
+            // was seen, and `console` adds a SIGINT of its own to every interrupted read.
+            let caught = first.into_iter().chain(signals.pending());
+            if let Some(signal) = caught.max_by_key(|&signal| signal != SIGINT) {
+                // Half a secret must not be left to the shell.
+                restore(state.map(Termios::from).as_ref(), SetArg::TCSAFLUSH);
                 let _ = emulate_default_handler(signal);
             }
         });
@@ -38,11 +43,21 @@ impl Guard {
             watch: Some((handle, thread)),
         })
     }
+
+    /// The same, with the echo off: before anything is asked, or the first keys are shown.
+    pub(super) fn unechoed() -> io::Result<Self> {
+        let guard = Self::new()?;
+        if let Some(mut state) = guard.before.clone() {
+            state.local_flags.remove(LocalFlags::ECHO);
+            tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &state)?;
+        }
+        Ok(guard)
+    }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        restore(self.before.as_ref());
+        restore(self.before.as_ref(), SetArg::TCSANOW);
         if let Some((handle, thread)) = self.watch.take() {
             handle.close();
             let _ = thread.join();
@@ -50,9 +65,9 @@ impl Drop for Guard {
     }
 }
 
-fn restore(before: Option<&Termios>) {
+fn restore(before: Option<&Termios>, when: SetArg) {
     if let Some(before) = before {
-        let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, before);
+        let _ = tcsetattr(io::stdin(), when, before);
     }
     let _ = io::stderr().write_all(SHOW_CURSOR);
 }

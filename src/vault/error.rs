@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use rusqlite::ErrorCode;
 
-use crate::key::{KeyName, TooCostly, Username};
+use crate::key::{HashError, KeyName, Username};
 
 /// Why the vault could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +59,9 @@ pub enum Error {
         /// What the system answered.
         source: io::Error,
     },
+    /// A presented secret could not be hashed.
+    #[error("{0}")]
+    NoMemory(HashError),
     /// SQLite refused.
     #[error("the vault cannot be used: {0}")]
     Sqlite(rusqlite::Error),
@@ -94,8 +97,11 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
-impl From<TooCostly> for Error {
-    fn from(error: TooCostly) -> Self {
-        Self::Damaged(error.to_string())
+impl From<HashError> for Error {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::TooCostly => Self::Damaged(error.to_string()),
+            HashError::NoMemory => Self::NoMemory(error),
+        }
     }
 }
