@@ -1,8 +1,11 @@
 //! The one test program: the real binary in a sandboxed folder, judged from outside.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod completing;
 mod generated;
 mod house;
 mod keys;
+mod prompts;
 mod readme;
 mod sandbox;
+mod secrecy;

@@ -1,0 +1,167 @@
+//! No room: nothing is half done, the message says why, and the keys can still be listed.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use crate::place::mounts::{may_mount, run_mounted};
+use crate::sandbox::{POSTKEY, Run, Sandbox};
+use crate::secrecy::stock::stock;
+use crate::secrecy::watch::{program, run_with_input};
+
+/// Commands that need room, each on a vault of its own.
+const COMMANDS: [&[&str]; 4] = [
+    &["generate", "api", "new"],
+    &["regenerate", "--yes", "ci"],
+    &["describe", "ci", "something longer than nothing"],
+    &["delete", "--yes", "stock-0007"],
+];
+
+/// A vault before and after a command that may have found no room.
+struct Trial {
+    sandbox: Sandbox,
+    old: String,
+}
+
+#[test]
+fn a_file_size_limit_leaves_nothing_half_done() {
+    let trial = Trial::new();
+    let most = fs::metadata(trial.sandbox.vault()).unwrap().len() / 512 + 40;
+    let mut failed = 0;
+    // From nothing to more than enough, in the shell's blocks.
+    for blocks in (0..most).step_by(5) {
+        for args in COMMANDS {
+            let vault = trial.copy();
+            let run = limited(
+                &trial.sandbox,
+                blocks,
+                &[args, &["--vault", &vault]].concat(),
+            );
+            failed += usize::from(trial.judge(&vault, args, &run));
+        }
+    }
+    assert!(failed > 20, "only {failed} runs met the limit");
+}
+
+#[test]
+fn a_full_disk_leaves_nothing_half_done() {
+    if !may_mount() {
+        return;
+    }
+    let trial = Trial::new();
+    let size = fs::metadata(trial.sandbox.vault()).unwrap().len();
+    let mut failed = 0;
+    for free in 0..16 {
+        for args in COMMANDS {
+            let vault = trial.copy();
+            let run = trial.on_disk_of(size + free * 4096, &vault, args);
+            failed += usize::from(trial.judge(&vault, args, &run));
+        }
+    }
+    assert!(failed > 20, "only {failed} runs met a full disk");
+}
+
+#[test]
+fn the_first_key_on_a_full_disk_can_be_made_again_later() {
+    let sandbox = Sandbox::new();
+    for blocks in [0, 1, 8, 16, 60, 100] {
+        let run = limited(&sandbox, blocks, &["generate", "api", "ci"]);
+        assert!(
+            run.status == 5 && run.stdout.is_empty(),
+            "{blocks} blocks: {run:?}"
+        );
+        sandbox.run(["list"]).expect(0);
+    }
+    let secret = sandbox.generate(["api", "ci"]);
+    assert_eq!(sandbox.verify(&secret).1, 0);
+}
+
+impl Trial {
+    fn new() -> Self {
+        let sandbox = Sandbox::new();
+        let old = sandbox.generate(["api", "ci"]);
+        stock(&sandbox, 60);
+        Self { sandbox, old }
+    }
+
+    /// A fresh copy of the vault.
+    fn copy(&self) -> String {
+        let folder = self.sandbox.home().join("copy");
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir(&folder).unwrap();
+        let vault = folder.join("vault.db");
+        fs::copy(self.sandbox.vault(), &vault).unwrap();
+        vault.to_str().unwrap().to_owned()
+    }
+
+    /// Runs a command on a disk of that size, and brings back what it leaves on it.
+    fn on_disk_of(&self, size: u64, vault: &str, args: &[&str]) -> Run {
+        let folder = Path::new(vault).parent().unwrap();
+        fs::rename(folder, self.sandbox.home().join("outside")).unwrap();
+        fs::create_dir(folder).unwrap();
+        let script = format!(
+            "umask 077; mount -t tmpfs -o mode=700,size={size} none \"$0\" && cp outside/* \"$0\" || exit 99
+             \"$@\"; status=$?; rm outside/*; cp \"$0\"/* outside; exit $status"
+        );
+        let run = run_mounted(
+            &self.sandbox,
+            &script,
+            folder,
+            &[args, &["--vault", vault]].concat(),
+        );
+        fs::remove_dir(folder).unwrap();
+        fs::rename(self.sandbox.home().join("outside"), folder).unwrap();
+        run
+    }
+
+    /// Whether the command failed; either way the vault must be sound.
+    fn judge(&self, vault: &str, args: &[&str], run: &Run) -> bool {
+        let at = |args: &[&str], input: &str| {
+            run_with_input(&self.sandbox, &[args, &["--vault", vault]].concat(), input)
+        };
+        let has_failed = run.status != 0;
+        let keys = at(&["list", "--format", "jsonl"], "")
+            .expect(0)
+            .stdout
+            .lines()
+            .count();
+        let change = match args[0] {
+            _ if has_failed => 0,
+            "generate" => 1,
+            "delete" => -1,
+            _ => 0,
+        };
+        assert_eq!(keys as i64, 61 + change, "{args:?}: {run:?}");
+        let is_old_good = has_failed || args[0] != "regenerate";
+        at(&["verify"], &self.old).expect(i32::from(!is_old_good));
+        if !run.stdout.is_empty() {
+            at(&["verify"], &run.stdout).expect(i32::from(has_failed));
+        }
+        at(&["log", "--verify"], "").expect(0);
+        if has_failed {
+            assert!(
+                [5, 6].contains(&run.status) && names_cause(&run.stderr),
+                "{args:?}: {run:?}"
+            );
+            at(args, "").expect(0);
+        }
+        has_failed
+    }
+}
+
+/// Whether the message says that there was no room.
+fn names_cause(message: &str) -> bool {
+    ["the disk is full", "file-size limit"]
+        .iter()
+        .any(|cause| message.contains(cause))
+}
+
+/// The binary with files of at most so many of the shell's blocks.
+fn limited(sandbox: &Sandbox, blocks: u64, args: &[&str]) -> Run {
+    let script = format!("ulimit -f {blocks}; exec \"$@\"");
+    let words = ["-c", &script, "sh", POSTKEY]
+        .into_iter()
+        .chain(args.iter().copied());
+    let mut command = program(&sandbox.command(words), "sh");
+    Run::of(command.stdin(Stdio::null()).output().unwrap())
+}

@@ -1,0 +1,199 @@
+//! Where a vault lies: private from birth, and in whose home.
+
+pub mod mounts;
+mod read_only;
+pub mod refused;
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use nix::unistd::geteuid;
+use rusqlite::Connection;
+
+use crate::sandbox::{POSTKEY, Run, Sandbox};
+use crate::secrecy::watch::{NOBODY, as_user, paths, program, run_with_input, wait_for};
+
+#[test]
+fn folders_are_0700_and_files_0600_at_every_umask() {
+    let mut seen = 0;
+    for umask in ["000", "022", "077", "777"] {
+        let sandbox = Sandbox::new();
+        let run = |args: &[&str]| Run::of(at_umask(&sandbox, umask, args).output().unwrap());
+        run(&["generate", "api", "ci"]).expect(0);
+        run(&["generate", "smtp", "mail"]).expect(0);
+        run(&["regenerate", "--yes", "ci"]).expect(0);
+        run(&["deactivate", "ci", "mail"]).expect(0);
+        for path in paths(sandbox.home()) {
+            let mode = fs::symlink_metadata(&path).unwrap().mode() & 0o7777;
+            let right = if path.is_dir() { 0o700 } else { 0o600 };
+            assert_eq!(mode, right, "{} at umask {umask}", path.display());
+            seen += 1;
+        }
+    }
+    // .local, share, postkey, vault.db
+    assert_eq!(seen, 4 * 4);
+}
+
+#[test]
+fn the_journal_is_0600_at_every_umask() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "ci"]);
+    let journal = sandbox.vault().with_file_name("vault.db-journal");
+    for (umask, verb) in [
+        ("000", "deactivate"),
+        ("022", "activate"),
+        ("777", "deactivate"),
+    ] {
+        // A reader keeps the writer from committing, so that its journal stays.
+        let reader = Connection::open(sandbox.vault()).unwrap();
+        let query = "BEGIN; SELECT count(*) FROM keys";
+        reader.execute_batch(query).unwrap();
+        let mut command = at_umask(&sandbox, umask, &[verb, "ci", "--wait", "30s"]);
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        wait_for("a journal", || journal.exists());
+        let mode = fs::metadata(&journal).unwrap().mode() & 0o7777;
+        drop(reader);
+        assert!(child.wait().unwrap().success());
+        assert_eq!(mode, 0o600, "at umask {umask}");
+    }
+}
+
+#[test]
+fn generate_makes_the_folders_that_are_missing() {
+    let sandbox = Sandbox::new();
+    let vault = sandbox.home().join("a/b/keys.db");
+    let vault = vault.to_str().unwrap();
+    sandbox.run(["list", "--vault", vault]).expect(0);
+    assert!(
+        !sandbox.home().join("a").exists(),
+        "a reading command made a folder"
+    );
+    sandbox
+        .run(["generate", "api", "ci", "--vault", vault])
+        .expect(0);
+    sandbox.run(["show", "ci", "--vault", vault]).expect(0);
+    let missing = sandbox.home().join("no/home");
+    let run = run_at_home(&sandbox, &missing, &["generate", "api", "ci"]).expect(0);
+    assert!(
+        missing.join(".local/share/postkey/vault.db").exists(),
+        "{run:?}"
+    );
+}
+
+#[test]
+fn root_with_another_users_home_is_refused_with_a_hint() {
+    if !geteuid().is_root() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    chown(sandbox.home(), Some(NOBODY), None).unwrap();
+    let before = fs::read(sandbox.vault()).unwrap();
+    let is_refused = |args: &&[&str]| {
+        let run = run_with_input(&sandbox, args, &secret);
+        let is_explained = run.stderr.contains("another user's HOME");
+        run.status == 5 && is_explained && run.stderr.contains("sudo -H")
+    };
+    let let_through: Vec<_> = refused::commands()
+        .filter(|args| !is_refused(args))
+        .collect();
+    assert!(let_through.is_empty(), "{let_through:?}");
+    assert_eq!(fs::read(sandbox.vault()).unwrap(), before);
+    let vault = sandbox.vault();
+    sandbox
+        .run(["list", "--vault", vault.to_str().unwrap()])
+        .expect(0);
+}
+
+#[test]
+fn without_a_usable_home_there_is_a_sentence_and_no_panic() {
+    let sandbox = Sandbox::new();
+    for home in [
+        "relative/home",
+        "/dev/null",
+        "/nonexistent",
+        "/proc/self/nothing",
+    ] {
+        for args in [
+            &["list"][..],
+            &["verify"],
+            &["log"],
+            &["show", "ci"],
+            &["deactivate", "ci"],
+        ] {
+            let run = run_at_home(&sandbox, Path::new(home), args);
+            assert!(
+                (0..=5).contains(&run.status),
+                "HOME={home:?} {args:?}: {run:?}"
+            );
+            assert!(
+                !run.stderr.contains("panicked"),
+                "HOME={home:?} {args:?}: {run:?}"
+            );
+            assert!(
+                run.status == 1 || !run.stderr.is_empty(),
+                "HOME={home:?} {args:?}: {run:?}"
+            );
+        }
+    }
+    assert_eq!(paths(sandbox.home()), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn nobody_without_a_home_is_told_to_name_a_vault() {
+    // Only somebody without an entry in the list of users has no home at all.
+    if !geteuid().is_root() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    for home in [None, Some("")] {
+        for args in [&["list"][..], &["generate", "api", "ci"], &["log"]] {
+            let run = as_nobody(&sandbox, home, args).expect(5);
+            assert!(
+                run.stderr.contains("--vault"),
+                "HOME={home:?} {args:?}: {run:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_relative_home_is_no_home() {
+    let sandbox = Sandbox::new();
+    for args in [&["list"][..], &["generate", "api", "ci"], &["log"]] {
+        let run = run_at_home(&sandbox, Path::new("relative"), args).expect(5);
+        assert!(run.stderr.contains("HOME"), "{args:?}: {run:?}");
+    }
+}
+
+/// The binary as the shell starts it at that umask.
+fn at_umask(sandbox: &Sandbox, umask: &str, args: &[&str]) -> Command {
+    let script = format!("umask {umask}; exec \"$@\"");
+    let words = ["-c", &script, "sh", POSTKEY]
+        .into_iter()
+        .chain(args.iter().copied());
+    program(&sandbox.command(words), "sh")
+}
+
+fn run_at_home(sandbox: &Sandbox, home: &Path, args: &[&str]) -> Run {
+    let mut command = sandbox.command(args.iter().copied());
+    Run::of(command.env("HOME", home).output().unwrap())
+}
+
+fn as_nobody(sandbox: &Sandbox, home: Option<&str>, args: &[&str]) -> Run {
+    fs::set_permissions(sandbox.home(), fs::Permissions::from_mode(0o777)).unwrap();
+    let copy = sandbox.home().join("postkey");
+    if !copy.exists() {
+        fs::copy(POSTKEY, &copy).unwrap();
+    }
+    let mut command = program(
+        &sandbox.command(args.iter().copied()),
+        copy.to_str().unwrap(),
+    );
+    command
+        .env_remove("HOME")
+        .envs(home.map(|home| ("HOME", home)));
+    Run::of(as_user(&mut command, NOBODY).output().unwrap())
+}

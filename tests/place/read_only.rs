@@ -1,0 +1,66 @@
+//! A vault that cannot be written is still good for reading and verifying.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use nix::unistd::geteuid;
+
+use super::mounts::{may_mount, run_mounted};
+use super::refused::{READING, WRITING};
+use crate::sandbox::{Run, Sandbox};
+use crate::secrecy::watch::{paths, run_with_input};
+
+const READ_ONLY: &str =
+    "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\" && exec \"$@\"";
+
+#[test]
+fn a_vault_on_a_read_only_file_system_can_be_read() {
+    if !may_mount() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    sandbox.generate(["api", "idle", "--inactive"]);
+    fs::write(sandbox.home().join("secret"), &secret).unwrap();
+    let folder = sandbox.vault().parent().unwrap().to_owned();
+    let script = format!("exec <secret; {READ_ONLY}");
+    expect_reading_only(&sandbox, |args| {
+        run_mounted(&sandbox, &script, &folder, args)
+    });
+}
+
+#[test]
+fn a_vault_without_write_permission_can_be_read() {
+    // No mode stops root.
+    if geteuid().is_root() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    sandbox.generate(["api", "idle", "--inactive"]);
+    let folder = sandbox.vault().parent().unwrap().to_owned();
+    let set = |path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    set(sandbox.vault(), 0o400);
+    set(folder.clone(), 0o500);
+    expect_reading_only(&sandbox, |args| run_with_input(&sandbox, args, &secret));
+    set(folder, 0o700);
+}
+
+/// Reading commands work; writing ones end with 5, say why, and leave no file behind.
+fn expect_reading_only(sandbox: &Sandbox, run: impl Fn(&[&str]) -> Run) {
+    let before = (paths(sandbox.home()), fs::read(sandbox.vault()).unwrap());
+    for args in READING {
+        let run = run(args).expect(0);
+        assert_eq!(run.stderr, "", "{args:?}");
+        assert!(!run.stdout.is_empty(), "{args:?}");
+    }
+    for args in WRITING {
+        let run = run(args).expect(5);
+        assert_eq!(run.stdout, "", "{args:?}");
+        assert!(run.stderr.contains("read-only"), "{args:?}: {run:?}");
+    }
+    assert_eq!(
+        (paths(sandbox.home()), fs::read(sandbox.vault()).unwrap()),
+        before
+    );
+}

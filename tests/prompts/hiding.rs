@@ -1,0 +1,142 @@
+//! What a prompt hides comes back: the echo and the cursor, whatever ends the prompt.
+
+use std::time::Duration;
+
+use super::terminal::Terminal;
+use crate::sandbox::Sandbox;
+
+/// How long a prompt may take to end.
+const SOON: Duration = Duration::from_secs(3);
+
+/// What ends a prompt.
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    Keys(&'static str),
+    Signal(&'static str),
+    HalfThenSignal(&'static str),
+}
+
+/// Each with the status that a shell tells; after Ctrl-D nothing was presented.
+const ENDINGS: [(Ending, i32); 6] = [
+    (Ending::Keys("\x03"), 130),
+    (Ending::Keys("\x1c"), 131),
+    (Ending::Keys("\x04"), 1),
+    (Ending::Signal("TERM"), 143),
+    (Ending::Signal("HUP"), 129),
+    (Ending::HalfThenSignal("TERM"), 143),
+];
+
+const HALF: &str = "half-a-secret";
+
+impl Ending {
+    fn befall(self, terminal: &mut Terminal) {
+        match self {
+            Self::Keys(keys) => terminal.press(keys),
+            Self::Signal(name) => terminal.signal(name),
+            Self::HalfThenSignal(name) => terminal.take_in(HALF).signal(name),
+        };
+    }
+}
+
+#[test]
+fn the_echo_is_back_after_every_ending_of_verify() {
+    every_ending_restores("verify");
+}
+
+#[test]
+fn the_echo_is_back_after_every_ending_of_identify() {
+    every_ending_restores("identify");
+}
+
+fn every_ending_restores(verb: &str) {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "ci"]);
+    for (ending, status) in ENDINGS {
+        let mut terminal = sandbox.on_terminal([verb]);
+        terminal.expect_unechoed("Secret");
+        ending.befall(&mut terminal);
+        assert_eq!(terminal.end_within(SOON), status, "{ending:?}");
+        terminal.expect_restored();
+        assert!(!terminal.shown().contains(HALF), "{ending:?}");
+    }
+}
+
+#[test]
+fn a_secret_that_is_typed_is_judged_and_never_shown() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    for (verb, answer) in [("verify", "accepted"), ("identify", "ci")] {
+        let mut terminal = sandbox.on_terminal([verb]);
+        terminal
+            .expect_unechoed("Secret")
+            .press(&secret)
+            .press("\r");
+        terminal.expect(answer);
+        assert_eq!(terminal.end(), 0);
+        terminal.expect_restored();
+        let shown = terminal.shown();
+        assert!(!shown.contains(&secret[..20]), "{shown:?}");
+    }
+}
+
+#[test]
+fn what_is_typed_the_moment_the_question_appears_is_not_shown() {
+    let sandbox = Sandbox::new();
+    for verb in ["verify", "identify"].repeat(10) {
+        let mut terminal = sandbox.on_terminal([verb]);
+        terminal.expect("Secret").press(HALF);
+        terminal.expect_unechoed("").press("\r");
+        assert_eq!(terminal.end(), 1);
+        assert!(!terminal.shown().contains(HALF), "{}", terminal.shown());
+    }
+}
+
+#[test]
+fn half_a_secret_is_not_left_to_whoever_reads_the_terminal_next() {
+    let sandbox = Sandbox::new();
+    for (verb, name) in [("verify", "TERM"), ("identify", "HUP")] {
+        let mut terminal = sandbox.on_terminal([verb]);
+        terminal.expect_unechoed("Secret");
+        Ending::HalfThenSignal(name).befall(&mut terminal);
+        terminal.end();
+        assert_eq!(terminal.press("\r").next_line(), "\n", "{verb}, {name}");
+    }
+}
+
+#[test]
+fn a_menu_that_is_interrupted_leaves_the_terminal_as_it_was() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "ci"]);
+    for (verb, question) in [("generate", "What is the key for?"), ("show", "Which key?")] {
+        for (ending, status) in [
+            (Ending::Keys("\x03"), 130),
+            (Ending::Signal("INT"), 130),
+            (Ending::Signal("QUIT"), 131),
+            (Ending::Signal("TERM"), 143),
+            (Ending::Signal("HUP"), 129),
+        ] {
+            let mut terminal = sandbox.on_terminal([verb]);
+            terminal.expect("\x1b[?25l").expect_unechoed(question);
+            ending.befall(&mut terminal);
+            assert_eq!(terminal.end_within(SOON), status, "{verb} {ending:?}");
+            assert!(terminal.shown().contains("\x1b[?25h"));
+            terminal.expect_restored();
+        }
+    }
+}
+
+#[test]
+fn a_confirmation_that_is_interrupted_changes_nothing() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    for (verb, question) in [("delete", "type its name"), ("regenerate", "[y/N]")] {
+        for (ending, status) in ENDINGS {
+            let mut terminal = sandbox.on_terminal([verb, "ci"]);
+            terminal.expect(question);
+            ending.befall(&mut terminal);
+            assert_eq!(terminal.end_within(SOON), status, "{verb} {ending:?}");
+            terminal.expect_restored();
+        }
+    }
+    assert_eq!(sandbox.verify(&secret).1, 0);
+}

@@ -1,0 +1,163 @@
+//! Secrets: where no part of one may be, while it lives.
+
+mod echoes;
+mod erased;
+pub mod lines;
+pub mod stock;
+mod waiting;
+pub mod watch;
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+
+use regex::Regex;
+
+use crate::sandbox::{SECRET, Sandbox};
+use watch::{on_terminal, paths, run_with_input};
+
+/// How many characters of a secret in a row count as a leak.
+const PART: usize = 8;
+
+#[test]
+fn no_part_of_a_secret_is_in_a_file_or_in_what_is_said() {
+    let mut story = Story::new();
+    let api = story.issue(&["generate", "api", "ci"]);
+    let mail = story.issue(&["generate", "smtp", "mail", "--format", "json"]);
+    let table = story.issue(&["generate", "api", "table", "--format", "csv"]);
+    let new = story.issue(&["regenerate", "--yes", "ci", "--format", "env"]);
+    for secret in [&api, &mail, &table, &new] {
+        for present in ["verify", "identify"] {
+            story.tell(&[present], secret);
+            story.tell(&[present, "--format", "json"], &format!("{secret}x"));
+            story.tell(&[present], &format!("{secret}\n\n"));
+        }
+        story.tell(&["deactivate", "-"], secret);
+    }
+    for args in [
+        &["generate", "api", "ci"][..],
+        &["regenerate", "--yes", "missing"],
+        &["rename", "ci", "build"],
+        &["describe", "build", "the build server"],
+        &["set", "build", "--expires", "90d"],
+        &["list"],
+        &["log", "--format", "jsonl"],
+        &["delete", "build"],
+        &["delete", "--yes", "build", "mail", "table", "ci"],
+    ] {
+        story.tell(args, &new);
+    }
+}
+
+#[test]
+fn people_see_the_last_four_characters_and_programs_the_tail() {
+    let sandbox = Sandbox::new();
+    let old = sandbox.generate(["api", "ci"]);
+    let secret = sandbox
+        .run(["regenerate", "--yes", "ci"])
+        .expect(0)
+        .secret();
+    for args in [
+        &["list"][..],
+        &["show", "ci"],
+        &["log"],
+        &["log", "--verify"],
+        &["verify"],
+        &["identify"],
+    ] {
+        for format in ["text", "json", "jsonl", "csv"] {
+            let args = [args, &["--format", format]].concat();
+            let run = run_with_input(&sandbox, &args, &secret);
+            for secret in [&old, &secret] {
+                let most = if format == "text" { 4 } else { 16 };
+                assert_shows_at_most(most, &(run.stdout.clone() + &run.stderr), secret);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_talk_before_a_deletion_shows_the_last_four_characters() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    let said = on_terminal(&sandbox, "delete ci", "ci\n");
+    assert!(said.contains("`ci` is deleted"), "{said}");
+    sandbox.run(["show", "ci"]).expect(3);
+    let log = sandbox.run(["log"]).expect(0);
+    assert_shows_at_most(4, &(said + &log.stdout), &secret);
+}
+
+/// A sandbox in which every secret that was made is looked for after every command.
+struct Story {
+    sandbox: Sandbox,
+    secrets: Vec<String>,
+}
+
+impl Story {
+    fn new() -> Self {
+        Self {
+            sandbox: Sandbox::new(),
+            secrets: Vec::new(),
+        }
+    }
+
+    fn issue(&mut self, args: &[&str]) -> String {
+        let run = run_with_input(&self.sandbox, args, "").expect(0);
+        let secret = Regex::new(SECRET)
+            .unwrap()
+            .find(&run.stdout)
+            .unwrap()
+            .as_str()
+            .to_owned();
+        self.secrets.push(secret.clone());
+        self.look(&run.stderr, args);
+        secret
+    }
+
+    fn tell(&self, args: &[&str], input: &str) {
+        let run = run_with_input(&self.sandbox, args, input);
+        self.look(&(run.stdout + &run.stderr), args);
+    }
+
+    fn look(&self, said: &str, args: &[&str]) {
+        let files = files(self.sandbox.home());
+        for secret in &self.secrets {
+            assert!(!leaks(said.as_bytes(), secret), "{args:?}: {said}");
+            assert!(!leaks(&files, secret), "{args:?} left a part in a file");
+        }
+    }
+}
+
+/// The digits of a secret that only its owner knows: its prefix and tail are public.
+fn digits(secret: &str) -> &str {
+    secret.split('-').nth(1).unwrap()
+}
+
+/// Whether some digits of the secret in a row stand in the bytes, in either case.
+pub fn leaks(bytes: &[u8], secret: &str) -> bool {
+    let parts: HashSet<&[u8]> = digits(secret).as_bytes().windows(PART).collect();
+    bytes
+        .to_ascii_lowercase()
+        .windows(PART)
+        .any(|part| parts.contains(part))
+}
+
+#[track_caller]
+fn assert_shows_at_most(most: usize, text: &str, secret: &str) {
+    let tail = &secret[secret.len() - 16..];
+    let is_shown = (0..16 - most.min(16)).any(|at| text.contains(&tail[at..=at + most]));
+    let before = &secret[secret.len() - 17..];
+    assert!(
+        !is_shown && !text.contains(before) && !leaks(text.as_bytes(), secret),
+        "{text}"
+    );
+}
+
+/// The contents of every file below a folder, one after the other.
+fn files(folder: &Path) -> Vec<u8> {
+    paths(folder)
+        .iter()
+        .filter(|path| path.is_file())
+        .flat_map(|path| fs::read(path).unwrap_or_default())
+        .collect()
+}

@@ -1,0 +1,51 @@
+//! A vault with many keys, quickly.
+
+use rusqlite::Connection;
+
+use crate::sandbox::Sandbox;
+
+/// A seeded source of chance: splitmix64.
+pub struct Chance(pub u64);
+
+impl Chance {
+    /// A number below `end`.
+    pub fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % end as u64) as usize
+    }
+
+    fn letters(&mut self, length: usize) -> String {
+        let digits = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        (0..length)
+            .map(|_| char::from(digits[self.below(62)]))
+            .collect()
+    }
+}
+
+/// Puts keys into the vault that nobody has a secret for; their names and hashes.
+pub fn stock(sandbox: &Sandbox, count: usize) -> Vec<(String, String)> {
+    let mut chance = Chance(count as u64);
+    let mut vault = Connection::open(sandbox.vault()).unwrap();
+    vault
+        .execute_batch("PRAGMA secure_delete = ON; PRAGMA synchronous = OFF")
+        .unwrap();
+    let change = vault.transaction().unwrap();
+    let key = "INSERT INTO keys (name, kind, status, permission, created_at) VALUES (?1, 'api', 'active', 'full', 1700000000)";
+    let secret = "INSERT INTO secrets (key_id, tail, hash, created_at) VALUES (last_insert_rowid(), ?1, ?2, 1700000000)";
+    let mut made = Vec::new();
+    for number in 0..count {
+        let (name, hash) = (format!("stock-{number:04}"), chance.letters(43));
+        let phc = format!(
+            "$argon2id$v=19$m=19456,t=2,p=1${}${hash}",
+            chance.letters(22)
+        );
+        change.execute(key, [&name]).unwrap();
+        change.execute(secret, [&chance.letters(16), &phc]).unwrap();
+        made.push((name, hash));
+    }
+    change.commit().unwrap();
+    made
+}
