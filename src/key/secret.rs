@@ -17,7 +17,7 @@ use super::{Invalid, Kind};
 const HEX: usize = 64;
 const RANDOM: usize = 10;
 const CHECKSUM: usize = 6;
-const TAIL: usize = RANDOM + CHECKSUM;
+pub(super) const TAIL: usize = RANDOM + CHECKSUM;
 const SHORTEST: usize = 4 + 2 + 1 + HEX + 1 + TAIL;
 const LONGEST: usize = 5 + 12 + 1 + HEX + 1 + TAIL;
 

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use super::secret::TAIL;
+
 /// What stands where something that looks like a secret stood.
 const BLANKED: &str = "[secret not shown]";
 
@@ -103,7 +105,7 @@ fn secret_start(run: &str) -> Option<usize> {
     let prefixed = prefixed
         .map(|(at, _)| at)
         .filter(|&at| has_secret_body(&lower[at..]));
-    prefixed.chain(hex_run(&lower)).min()
+    prefixed.chain(hex_run(&lower)).chain(ending(&lower)).min()
 }
 
 /// Whether a prefix and brand are followed by a dash and eight hex digits.
@@ -111,6 +113,15 @@ fn has_secret_body(text: &str) -> bool {
     text.split_once('-').is_some_and(|(_, body)| {
         body.len() >= 8 && body.bytes().take(8).all(|byte| byte.is_ascii_hexdigit())
     })
+}
+
+/// Where a secret's last part begins: eight hex digits or more, a dash and a tail.
+fn ending(run: &str) -> Option<usize> {
+    let (before, tail) = run.rsplit_once('-')?;
+    let start = before
+        .trim_end_matches(|digit: char| digit.is_ascii_hexdigit())
+        .len();
+    (tail.len() == TAIL && before.len() - start >= 8).then_some(start)
 }
 
 /// Where a run of at least [`HEX_RUN`] hex digits begins.
@@ -151,6 +162,7 @@ mod tests {
     fn a_long_part_of_a_secret_is_blanked_out_too() {
         assert!(looks_like_a_secret(&SECRET[..30]));
         assert!(looks_like_a_secret(&SECRET[12..64]));
+        assert!(looks_like_a_secret(&SECRET[60..]));
         assert!(looks_like_a_secret(&SECRET.to_uppercase()));
         assert!(looks_like_a_secret("xkey-xkeypost-0123456789"));
     }
