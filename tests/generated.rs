@@ -58,6 +58,9 @@ fn page(command: clap::Command, is_first: bool) -> String {
     }
     man.render_extra_section(&mut out).unwrap();
     let mut roff = Roff::new();
+    if is_first {
+        files(&mut roff);
+    }
     roff.control("SH", ["EXIT STATUS"]);
     if is_first {
         exit_statuses(&mut roff);
@@ -66,6 +69,24 @@ fn page(command: clap::Command, is_first: bool) -> String {
     }
     roff.to_writer(&mut out).unwrap();
     String::from_utf8(out).unwrap()
+}
+
+fn files(roff: &mut Roff) {
+    roff.control("SH", ["FILES"]);
+    for (path, what) in [
+        (
+            "~/.local/share/postkey/vault.db",
+            "The vault: keys, hashes, the log. Made by the first generate, 0600 in a folder of 0700.",
+        ),
+        (
+            "~/.config/postkey/config.toml",
+            "The settings, if there are any; the README lists them.",
+        ),
+    ] {
+        roff.control("TP", []);
+        roff.text([bold(path)]);
+        roff.text([roman(what)]);
+    }
 }
 
 fn exit_statuses(roff: &mut Roff) {

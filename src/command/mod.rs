@@ -29,37 +29,27 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::ui::Format;
 
-/// What postkey can be told to do.
+/// What postkey can be told to do; each verb's arguments have its help as their documentation.
 #[derive(Debug, Subcommand)]
+#[expect(
+    missing_docs,
+    reason = "a comment here would take the place of the verb's own help"
+)]
 pub enum Verb {
-    /// Makes a key and the one secret that opens it
     Generate(generate::Generate),
-    /// Lists keys
     #[command(visible_alias = "ls")]
     List(list::List),
-    /// Shows all that is known of a key
     Show(show::Show),
-    /// Stops keys until they are activated again
     Deactivate(deactivate::Deactivate),
-    /// Resumes keys that were deactivated
     Activate(activate::Activate),
-    /// Gives a key a new secret; the old one stops at once
     Regenerate(regenerate::Regenerate),
-    /// Deletes keys for good
     Delete(delete::Delete),
-    /// Gives a key another name
     Rename(rename::Rename),
-    /// Says what a key is for
     Describe(describe::Describe),
-    /// Changes a key's permission, limit or expiry
     Set(set::Set),
-    /// Checks a secret that is read from standard input
     Verify(verify::Verify),
-    /// Tells which key a secret belongs to, read from standard input
     Identify(identify::Identify),
-    /// Tells who did what when
     Log(log::Log),
-    /// Prints the script that completes command lines and key names
     Completions(completions::Completions),
 }
 
