@@ -476,6 +476,22 @@ fn a_mistake_in_the_settings_is_an_error_with_file_and_line() {
 }
 
 #[test]
+fn a_vault_that_somebody_switched_to_wal_is_switched_back_when_it_is_written() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    let vault = rusqlite::Connection::open(sandbox.vault()).unwrap();
+    vault.pragma_update(None, "journal_mode", "wal").unwrap();
+    drop(vault);
+    assert_eq!(sandbox.verify(&secret), ("accepted".to_owned(), 0));
+    sandbox.run(["deactivate", "ci"]).expect(0);
+    let vault = rusqlite::Connection::open(sandbox.vault()).unwrap();
+    let mode: String = vault
+        .pragma_query_value(None, "journal_mode", |row| row.get(0))
+        .unwrap();
+    assert_eq!(mode, "delete");
+}
+
+#[test]
 fn the_version_is_the_same_however_it_is_asked_for() {
     let sandbox = Sandbox::new();
     let asked = |args: &[&str]| {

@@ -2,10 +2,14 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod completing;
+mod damage;
 mod generated;
 mod house;
 mod keys;
+mod place;
 mod prompts;
 mod readme;
 mod sandbox;
 mod secrecy;
+mod text;
+mod together;

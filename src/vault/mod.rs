@@ -105,11 +105,18 @@ impl Vault {
         log::time(&self.connection, clock)
     }
 
-    /// Checks the whole file before it is written to, as far as it is small enough.
+    /// Makes sure, before it is written to, that the vault is in rollback mode, and checks the
+    /// whole file as far as it is small enough.
     ///
     /// # Errors
-    /// [`Error::Damaged`] with the first findings; nothing was written.
+    /// [`Error::Damaged`] with the first findings; nothing was written. [`Error::Busy`] if
+    /// somebody switched to WAL and others have the vault open.
     pub fn check(&self) -> Result<(), Error> {
+        let set = "PRAGMA journal_mode = DELETE";
+        let mode: String = self.connection.query_row(set, [], |row| row.get(0))?;
+        if mode != "delete" {
+            return Err(Error::Busy);
+        }
         let query = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
         let size: i64 = self.connection.query_row(query, [], |row| row.get(0))?;
         if size > CHECKED_SIZE {
