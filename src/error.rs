@@ -103,6 +103,7 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
         E::Busy => "try again, or wait longer with --wait 30s",
         E::ReadOnly => "keys can still be listed and verified",
         E::Full => "make room on the disk and try again",
+        E::Disk(_) => "look at the disk, and whether there is a file-size limit (`ulimit -f`)",
         E::Damaged(_) => "nothing was written; `postkey list` shows what can still be read",
         E::NoSuchKey(_) => "`postkey list` shows the keys in this vault",
         E::NameTaken(_) => {

@@ -98,18 +98,15 @@ fn choose(question: &str, session: &Session) -> Result<Option<KeyName>, Error> {
                 .hint("`postkey generate` makes one"),
         );
     }
-    let answer = if names.len() > OFFERED {
-        session.ui.line(question)?
-    } else {
-        session
-            .ui
-            .search(question, &names)?
-            .map(|chosen| names[chosen].clone())
-    };
-    match answer.filter(|answer| !answer.is_empty()) {
-        Some(name) => Ok(Some(name.parse()?)),
-        None => Ok(None),
+    if names.len() <= OFFERED {
+        let chosen = session.ui.search(question, &names)?;
+        return Ok(chosen.map(|chosen| names[chosen].clone()));
     }
+    let answer = session
+        .ui
+        .line(question)?
+        .filter(|answer| !answer.is_empty());
+    Ok(answer.map(|answer| answer.parse()).transpose()?)
 }
 
 /// What a verb ends with when the person who was asked did not answer.
@@ -139,11 +136,14 @@ pub(super) fn each(
 pub(super) fn completer() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| -> Vec<CompletionCandidate> {
         let names = current.to_str().map(names_from_vault).unwrap_or_default();
-        names.into_iter().map(CompletionCandidate::new).collect()
+        names
+            .iter()
+            .map(|name| CompletionCandidate::new(name.as_str()))
+            .collect()
     })
 }
 
-fn names_from_vault(prefix: &str) -> Vec<String> {
+fn names_from_vault(prefix: &str) -> Vec<KeyName> {
     super::completions::session()
         .and_then(|session| session.open().ok())
         .and_then(|vault: Vault| vault.names(prefix, OFFERED).ok())

@@ -121,7 +121,9 @@ impl Settings {
     /// # Errors
     /// If the file cannot be read or understood, or there is no home to find it in.
     pub fn merge(overrides: Overrides) -> Result<Self, Error> {
-        let homes = ProjectDirs::from("", "", "postkey");
+        // A home that is not absolute would be another one in every folder.
+        let homes =
+            ProjectDirs::from("", "", "postkey").filter(|homes| homes.data_dir().is_absolute());
         let path = overrides.config.as_deref().map(Path::to_owned);
         let is_named = path.is_some();
         let path = path.or_else(|| Some(homes.as_ref()?.config_dir().join("config.toml")));

@@ -133,13 +133,9 @@ impl Ui {
     }
 }
 
-/// Text fit for standard error: no secrets in it, nothing that moves a cursor.
+/// Text fit for standard error: one line, no secrets in it, nothing that moves a cursor.
 fn shown(text: &str) -> String {
-    let lines: Vec<_> = text
-        .lines()
-        .map(|line| escaped(line).into_owned())
-        .collect();
-    scrubbed(&lines.join("\n")).into_owned()
+    scrubbed(&escaped(text)).into_owned()
 }
 
 fn say_as_json(status: ExitStatus, message: &str, hint: Option<&str>) {

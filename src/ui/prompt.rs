@@ -1,5 +1,6 @@
 //! Asking people: only on a terminal, and never in the way of a script.
 
+use std::fmt::Display;
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use dialoguer::theme::{ColorfulTheme, SimpleTheme, Theme};
@@ -110,7 +111,7 @@ impl Ui {
     ///
     /// # Errors
     /// If the terminal cannot be read.
-    pub fn search(&self, question: &str, items: &[String]) -> Result<Option<usize>, Error> {
+    pub fn search(&self, question: &str, items: &[impl Display]) -> Result<Option<usize>, Error> {
         let _guard = Guard::new();
         let theme = self.theme();
         let select = FuzzySelect::with_theme(&*theme)

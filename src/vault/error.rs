@@ -46,6 +46,9 @@ pub enum Error {
     /// No room on the disk.
     #[error("the disk is full")]
     Full,
+    /// The disk, or a limit on the file's size, stood in the way.
+    #[error("the vault's file cannot be read or written: {0}")]
+    Disk(rusqlite::Error),
     /// The file's contents are damaged.
     #[error("the vault is damaged: {0}")]
     Damaged(String),
@@ -91,6 +94,7 @@ impl From<rusqlite::Error> for Error {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
             Some(ErrorCode::ReadOnly) => Self::ReadOnly,
             Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::SystemIoFailure) => Self::Disk(error),
             Some(ErrorCode::DatabaseCorrupt) => Self::Damaged(error.to_string()),
             _ => Self::Sqlite(error),
         }

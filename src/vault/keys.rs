@@ -125,9 +125,24 @@ impl Vault {
         mut take: impl FnMut(Result<Record, Error>),
     ) -> Result<bool, Error> {
         match page {
-            Page::After(last) => self.page_after(last, &mut take),
-            Page::Rest(ids) => self.page_of(ids, &mut take),
+            Page::Rest(ids) => Ok(self.page_of(ids, &mut take)),
+            Page::After(last) => match self.page_after(last, &mut take) {
+                Err(error @ Error::Damaged(_)) => {
+                    take(Err(error));
+                    *page = Page::Rest(self.ids_after(*last)?);
+                    Ok(true)
+                }
+                outcome => outcome,
+            },
         }
+    }
+
+    /// All numbers that a key after this one may have, the next one last: what is damaged
+    /// is passed by key by key.
+    fn ids_after(&self, last: KeyId) -> Result<Vec<KeyId>, Error> {
+        let query = "SELECT seq FROM sqlite_sequence WHERE name = 'keys'";
+        let newest: KeyId = self.connection.query_row(query, [], |row| row.get(0))?;
+        Ok((last + 1..=newest).rev().collect())
     }
 
     fn page_after(
@@ -153,34 +168,41 @@ impl Vault {
         Ok(length == PAGE)
     }
 
-    fn page_of(
-        &self,
-        ids: &mut Vec<KeyId>,
-        take: &mut impl FnMut(Result<Record, Error>),
-    ) -> Result<bool, Error> {
-        let query = format!("SELECT {COLUMNS} FROM {SOURCE} WHERE keys.id = ?1");
-        let mut statement = self.connection.prepare_cached(&query)?;
-        let page = ids.split_off(ids.len().saturating_sub(PAGE));
-        for id in page.iter().rev() {
-            let mut rows = statement.query([id])?;
-            if let Some(row) = rows.next()? {
-                take(record(row));
+    fn page_of(&self, ids: &mut Vec<KeyId>, take: &mut impl FnMut(Result<Record, Error>)) -> bool {
+        for id in ids
+            .split_off(ids.len().saturating_sub(PAGE))
+            .into_iter()
+            .rev()
+        {
+            if let Some(found) = self.by_id(id).transpose() {
+                take(found);
             }
         }
-        Ok(!ids.is_empty())
+        !ids.is_empty()
     }
 
-    /// Up to `most` names that begin with `prefix`, in their order.
+    fn by_id(&self, id: KeyId) -> Result<Option<Record>, Error> {
+        let query = format!("SELECT {COLUMNS} FROM {SOURCE} WHERE keys.id = ?1");
+        let mut statement = self.connection.prepare_cached(&query)?;
+        let found = statement
+            .query_row([id], |row| Ok(record(row)))
+            .optional()?;
+        found.transpose()
+    }
+
+    /// Up to `most` names that begin with `prefix`, in their order; what is not a name, put
+    /// there by somebody else, is left out.
     ///
     /// # Errors
     /// If the vault cannot be read.
-    pub fn names(&self, prefix: &str, most: usize) -> Result<Vec<String>, Error> {
+    pub fn names(&self, prefix: &str, most: usize) -> Result<Vec<KeyName>, Error> {
         // `~` comes after every character that a name may have.
         let query =
             "SELECT name FROM keys WHERE name >= ?1 AND name < ?1 || '~' ORDER BY name LIMIT ?2";
         let mut statement = self.connection.prepare(query)?;
         let names = statement.query_map(params![prefix, most as i64], |row| row.get(0))?;
-        Ok(names.collect::<Result<_, _>>()?)
+        let names: Vec<String> = names.collect::<Result<_, _>>()?;
+        Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
     }
 }
 

@@ -223,13 +223,22 @@ impl Vault {
             chain.entries = expected;
         }
         let remembered = head(&snapshot)?;
-        if remembered.is_some_and(|head| head != (chain.entries, chain.head))
-            || (remembered.is_none() && chain.entries > 0)
-        {
+        let expected =
+            (chain.entries > 0 || had_keys(&snapshot)?).then_some((chain.entries, chain.head));
+        if remembered != expected {
             chain.broken = Some((chain.entries + 1, "is missing: the log was cut short"));
         }
         Ok(chain)
     }
+}
+
+/// Whether there ever was a key, and so an entry in the log.
+fn had_keys(connection: &Connection) -> Result<bool, Error> {
+    let query = "SELECT 1 FROM sqlite_sequence WHERE name = 'keys'";
+    Ok(connection
+        .query_row(query, [], |_| Ok(()))
+        .optional()?
+        .is_some())
 }
 
 /// The clock's time, or the newest event's if the clock is behind it.

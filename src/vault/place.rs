@@ -36,7 +36,7 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, Error> {
             source,
         },
     })?;
-    check_folder(&folder)?;
+    check_folder(&folder, 0)?;
     let name = path
         .file_name()
         .ok_or_else(|| Error::NotAVault(path.to_owned()))?;
@@ -54,6 +54,9 @@ pub(super) fn make_folder(path: &Path) -> Result<(), Error> {
         path: folder.to_owned(),
         source,
     };
+    if let Some(above) = folder.ancestors().find(|above| above.is_dir()) {
+        check_folder(&fs::canonicalize(above).map_err(failed)?, 1)?;
+    }
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -132,8 +135,10 @@ fn fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
     }
 }
 
-fn check_folder(folder: &Path) -> Result<(), Error> {
-    for (depth, folder) in folder.ancestors().enumerate() {
+/// Checks a folder that is `depth` steps above the vault's file, 0 being its own, and all
+/// above it.
+fn check_folder(folder: &Path, depth: usize) -> Result<(), Error> {
+    for (depth, folder) in (depth..).zip(folder.ancestors()) {
         let found = fs::metadata(folder).map_err(|source| Error::Io {
             doing: "look at the folder",
             path: folder.to_owned(),

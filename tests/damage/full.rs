@@ -153,7 +153,8 @@ impl Trial {
         }
         at(&["log", "--verify"], "").expect(0);
         if has_failed {
-            assert!([5, 6].contains(&run.status), "{args:?}: {run:?}");
+            // Where not even the rollback had room, the next process makes it: unsure is true.
+            assert!((5..=7).contains(&run.status), "{args:?}: {run:?}");
             at(args, "").expect(0);
         }
         has_failed
