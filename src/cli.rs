@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Invalid, looks_like_a_secret};
 use crate::settings::{Color, Overrides, Settings, Wait};
-use crate::ui::{Format, Ui};
+use crate::ui::{Format, Ui, written};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -106,13 +106,14 @@ struct Globals {
 /// A path from the command line; a secret is not one.
 fn path(text: OsString) -> Result<PathBuf, Invalid> {
     let lossy = text.to_string_lossy();
-    if text.is_empty() || looks_like_a_secret(&lossy) {
-        return Err(
-            Invalid::new("a path", &lossy, "it is empty or looks like a secret")
-                .hint("name a file, as in `/srv/postkey/vault.db`"),
-        );
-    }
-    Ok(PathBuf::from(text))
+    let rule = if text.is_empty() {
+        "a path is not empty"
+    } else if looks_like_a_secret(&lossy) {
+        "it looks like a secret"
+    } else {
+        return Ok(PathBuf::from(text));
+    };
+    Err(Invalid::new("a path", &lossy, rule).hint("name a file, as in `/srv/postkey/vault.db`"))
 }
 
 /// The definition of the command line, from which the man pages and completions are made.
@@ -123,8 +124,7 @@ pub fn definition() -> clap::Command {
 /// Completes a command line if a shell asks for it; otherwise parses it and runs its verb.
 pub fn run() -> ExitStatus {
     if is_only_version_asked() {
-        print_version();
-        return ExitStatus::Done;
+        return print_version();
     }
     command::completions::complete_if_asked(definition);
     let cli = match Cli::try_parse() {
@@ -132,16 +132,31 @@ pub fn run() -> ExitStatus {
         Err(error) => return refuse(&error),
     };
     let Cli { verb, globals } = cli;
-    let ui = Ui {
-        format: globals.format,
-        is_quiet: globals.quiet,
-        may_ask: !globals.no_input,
-        color: globals.color.unwrap_or_default(),
-    };
-    start(verb, ui, globals).unwrap_or_else(|(ui, error)| {
-        ui.error(&error);
-        error.exit_status()
-    })
+    let mut ui = Ui::before_settings(globals.format);
+    ui.is_quiet = globals.quiet;
+    ui.may_ask = !globals.no_input;
+    ui.color = globals.color.unwrap_or_default();
+    match Settings::merge(globals.overrides()) {
+        Err(error) => ended(&ui, Err(error.into())),
+        Ok(settings) => {
+            ui.color = settings.color;
+            let mut session = Session::new(ui, settings, globals.yes);
+            let result = command::run(verb, &mut session);
+            ended(&session.ui, result)
+        }
+    }
+}
+
+impl Globals {
+    fn overrides(&self) -> Overrides {
+        Overrides {
+            vault: self.vault.clone(),
+            config: self.config.clone(),
+            wait: self.wait,
+            utc: self.utc,
+            color: self.color,
+        }
+    }
 }
 
 /// Whether the version is all that is asked for: answered without the definition of the whole
@@ -155,60 +170,30 @@ fn is_only_version_asked() -> bool {
 }
 
 /// Prints what clap would.
-fn print_version() {
-    let ui = Ui {
-        format: Format::Text,
-        is_quiet: false,
-        may_ask: false,
-        color: Color::Never,
-    };
-    let _ = ui.print(concat!(
-        env!("CARGO_PKG_NAME"),
-        " ",
-        env!("CARGO_PKG_VERSION"),
-        "\n"
-    ));
+fn print_version() -> ExitStatus {
+    let ui = Ui::before_settings(Format::Text);
+    let version = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), "\n");
+    ended(&ui, ui.print(version).map(|()| ExitStatus::Done))
 }
 
-fn start(verb: Verb, mut ui: Ui, globals: Globals) -> Result<ExitStatus, (Ui, Error)> {
-    let overrides = Overrides {
-        vault: globals.vault,
-        config: globals.config,
-        wait: globals.wait,
-        utc: globals.utc,
-        color: globals.color,
-    };
-    let settings = match Settings::merge(overrides) {
-        Ok(settings) => settings,
-        Err(error) => return Err((ui, error.into())),
-    };
-    ui.color = settings.color;
-    let mut session = Session::new(ui, settings, globals.yes);
-    command::run(verb, &mut session).map_err(|error| (session.ui, error))
+/// How a run ends; an error is said first.
+fn ended(ui: &Ui, result: Result<ExitStatus, Error>) -> ExitStatus {
+    result.unwrap_or_else(|error| {
+        ui.error(&error);
+        error.exit_status()
+    })
 }
 
 /// Answers a command line that cannot be run: with help or the version if it asked for them,
 /// with an error that repeats nothing that looks like a secret otherwise.
 fn refuse(error: &clap::Error) -> ExitStatus {
-    if matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-    ) {
-        let _ = error.print();
-        return ExitStatus::Done;
-    }
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        let _ = error.print();
-        return ExitStatus::Usage;
-    }
-    let ui = Ui {
-        format: asked_format(),
-        is_quiet: false,
-        may_ask: false,
-        color: Color::Auto,
+    let ui = Ui::before_settings(asked_format());
+    let status = match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitStatus::Done,
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => ExitStatus::Usage,
+        _ => return ended(&ui, Err(explained(error))),
     };
-    ui.error(&explained(error));
-    ExitStatus::Usage
+    ended(&ui, written(error.print()).map(|()| status))
 }
 
 /// The format that the command line asks for, even if the rest of it is wrong.

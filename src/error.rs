@@ -104,11 +104,11 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
         E::ReadOnly => "keys can still be listed and verified",
         E::Full => "make room on the disk and try again",
         E::Disk(_) => "look at the disk, and whether there is a file-size limit (`ulimit -f`)",
-        E::Damaged(_) => "nothing was written; `postkey list` shows what can still be read",
-        E::NoSuchKey(_) => "`postkey list` shows the keys in this vault",
-        E::NameTaken(_) => {
-            "choose another name, or give the key a new secret with `postkey regenerate`"
+        E::Damaged(_) => {
+            "nothing was written; go back to a copy; `postkey list` shows what can still be read"
         }
+        E::NoSuchKey(_) => "`postkey list` shows the keys in this vault",
+        E::NameTaken(_) => "choose another name",
         E::UsernameTaken(_) => {
             "choose another, or share a login that is written as an e-mail address"
         }

@@ -3,7 +3,16 @@
 use jiff::Timestamp;
 
 use crate::key::{Key, Malformed, Secret, Standing};
-use crate::vault::{Error, Vault};
+use crate::vault::{Error, Presented, Vault};
+
+/// A verdict, and the time by which it was reached.
+#[derive(Debug)]
+pub struct Judged {
+    /// What was found.
+    pub verdict: Verdict,
+    /// The clock's time, or the vault's if that is ahead.
+    pub at: Timestamp,
+}
 
 /// What is to be thought of a presented secret.
 #[derive(Debug)]
@@ -66,31 +75,41 @@ pub fn verify(
     presented: &str,
     open: impl FnOnce() -> Result<Vault, Error>,
     clock: impl Fn() -> Timestamp,
-) -> Result<Verdict, Error> {
+) -> Result<Judged, Error> {
+    let at_clock = |verdict| {
+        Ok(Judged {
+            verdict,
+            at: clock(),
+        })
+    };
     let secret = match Secret::parse(presented) {
         Ok(secret) => secret,
-        Err(malformed) => return Ok(Verdict::Malformed(malformed)),
+        Err(malformed) => return at_clock(Verdict::Malformed(malformed)),
     };
     let vault = open()?;
     let tail = secret.tail();
-    let Some(known) = vault.presented(&tail)? else {
-        return Ok(Verdict::Unknown);
-    };
-    if !known.hash.matches(&secret)? {
-        return Ok(Verdict::Mismatch);
+    match vault.presented(&tail)? {
+        None => return at_clock(Verdict::Unknown),
+        Some(known) if !known.hash.matches(&secret)? => return at_clock(Verdict::Mismatch),
+        Some(_) => {}
     }
+    let at = vault.time(clock())?;
     // Looked up again: a key that was stopped while the hash was computed is stopped.
-    let Some(known) = vault.presented(&tail)? else {
-        return Ok(Verdict::Unknown);
-    };
-    let now = vault.time(clock())?;
+    let verdict = vault
+        .presented(&tail)?
+        .map_or(Verdict::Unknown, |known| standing(known, at));
+    Ok(Judged { verdict, at })
+}
+
+/// The verdict on a secret that is the key's, or was.
+fn standing(known: Presented, at: Timestamp) -> Verdict {
     let key = known.record.key;
-    if known.retires_at.is_some_and(|end| end <= now) {
-        return Ok(Verdict::Retired(key));
+    if known.retires_at.is_some_and(|end| end <= at) {
+        return Verdict::Retired(key);
     }
-    Ok(match key.standing(now) {
+    match key.standing(at) {
         Standing::Active => Verdict::Accepted(key),
         Standing::Inactive => Verdict::Inactive(key),
         Standing::Expired => Verdict::Expired(key),
-    })
+    }
 }

@@ -15,7 +15,7 @@ use postkey::exit::ExitStatus;
 #[test]
 fn the_man_pages_are_current() {
     let mut pages = BTreeMap::new();
-    let mut definition = cli::definition();
+    let mut definition = cli::definition().disable_help_subcommand(true);
     definition.build();
     pages.insert("postkey.1".to_owned(), page(definition.clone(), true));
     for verb in definition
@@ -68,7 +68,14 @@ fn page(command: clap::Command, is_first: bool) -> String {
         roff.text([roman("See "), bold("postkey"), roman("(1).")]);
     }
     roff.to_writer(&mut out).unwrap();
-    String::from_utf8(out).unwrap()
+    let page = String::from_utf8(out).unwrap();
+    // clap_mangen names the section of what stands after the help.
+    if is_first {
+        page.replace(".SH EXTRA", ".SH NOTES")
+    } else {
+        page.replace(".SH EXTRA\nExamples:", ".SH EXAMPLES")
+            .replace(".SH EXTRA\n", "")
+    }
 }
 
 fn files(roff: &mut Roff) {

@@ -299,7 +299,7 @@ fn a_list_can_be_narrowed_and_sorted() {
     let none = sandbox.run(["list", "nothing*"]).expect(0);
     assert_eq!(
         (none.stdout.as_str(), none.stderr.as_str()),
-        ("", "no key matches\n")
+        ("", "no key matches; * stands for anything, as in '*web*'\n")
     );
 }
 

@@ -3,6 +3,7 @@
 
 mod completing;
 mod damage;
+mod edges;
 mod generated;
 mod house;
 mod keys;

@@ -80,6 +80,7 @@ fn a_poisoned_name_is_not_offered_for_completion() {
 fn a_poisoned_name_is_not_raw_in_a_menu() {
     let sandbox = Sandbox::new();
     poisoned(&sandbox, "keys", "name", "c");
+    sandbox.generate(["api", "healthy"]);
     let shown = on_terminal(&sandbox, "show", "\u{1b}");
     assert!(shown.contains("Which key?"), "{shown:?}");
     for raw in ["\u{1b}]0;", "\u{9b}", "\u{202e}", "\u{2066}", "\nFORGED"] {

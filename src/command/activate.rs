@@ -1,6 +1,7 @@
 //! `postkey activate`: resumes keys.
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::Session;
 use super::selection::{self, Selector, each};
@@ -38,12 +39,13 @@ pub(super) fn change_status(
         return Ok(selection::nothing_chosen(session));
     };
     let mut vault = session.open_to_change()?;
+    let now = vault.time(Session::clock())?;
     let mut changed = Vec::new();
     let highest = each(&names, session, |name, session| {
         changed.push(change_one(name, status, command, session, &mut vault)?);
         Ok(ExitStatus::Done)
     });
-    session.show_keys(&changed, &vault)?;
+    session.show_keys(&changed, now)?;
     Ok(highest)
 }
 
@@ -55,7 +57,7 @@ fn change_one(
     vault: &mut Vault,
 ) -> Result<Key, Error> {
     let author = session.author(command);
-    let (before, after) = vault.change(&author, |change| {
+    let (before, after, now) = vault.change(&author, |change| {
         let record = change.find(name)?;
         let after = Key {
             status,
@@ -64,9 +66,8 @@ fn change_one(
         if after != record.key {
             change.save(&record, &after)?;
         }
-        Ok((record.key, after))
+        Ok::<_, Error>((record.key, after, change.now()))
     })?;
-    let now = vault.time(author.clock)?;
     tell(&before, &after, after.standing(now), session);
     Ok(after)
 }
@@ -87,11 +88,18 @@ fn tell(before: &Key, after: &Key, standing: Standing, session: &Session) {
 
 impl Session {
     /// Shows keys that a command changed: to programs; people were told already.
-    pub(super) fn show_keys(&self, keys: &[Key], vault: &Vault) -> Result<(), Error> {
+    pub(super) fn show_keys(&self, keys: &[Key], now: Timestamp) -> Result<(), Error> {
         if !self.ui.format.is_for_machines() {
             return Ok(());
         }
-        let look = self.look(vault)?;
+        self.list_keys(keys, now).map_err(|error| {
+            let message = format!("what was asked is done, but the result is lost: {error}");
+            Error::new(ExitStatus::Unsure, message).hint("`postkey list` shows how things are")
+        })
+    }
+
+    fn list_keys(&self, keys: &[Key], now: Timestamp) -> Result<(), Error> {
+        let look = self.look_at(now);
         let mut listing = self.ui.listing(&look);
         for key in keys {
             listing.push(&KeyView::new(key, look.now))?;

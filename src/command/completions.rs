@@ -109,11 +109,6 @@ pub(super) fn session() -> Option<Session> {
     };
     let mut settings = Settings::merge(overrides).ok()?;
     settings.wait = settings.wait.min(PATIENCE);
-    let ui = Ui {
-        format: Format::Text,
-        is_quiet: true,
-        may_ask: false,
-        color: settings.color,
-    };
+    let ui = Ui::before_settings(Format::Text);
     Some(Session::new(ui, settings, false))
 }

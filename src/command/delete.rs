@@ -38,6 +38,7 @@ pub(super) fn run(args: Delete, session: &mut Session) -> Result<ExitStatus, Err
         return Ok(selection::nothing_chosen(session));
     };
     let mut vault = session.open_to_change()?;
+    let now = vault.time(Session::clock())?;
     let mut deleted = Vec::new();
     let highest = each(&names, session, |name, session| {
         let record = vault.find(name)?;
@@ -49,7 +50,7 @@ pub(super) fn run(args: Delete, session: &mut Session) -> Result<ExitStatus, Err
         deleted.push(record.key);
         Ok(ExitStatus::Done)
     });
-    session.show_keys(&deleted, &vault)?;
+    session.show_keys(&deleted, now)?;
     Ok(highest)
 }
 
@@ -68,27 +69,35 @@ fn is_confirmed(
     session: &Session,
     vault: &Vault,
 ) -> Result<bool, Error> {
-    let is_named = |name: &KeyName| name.as_str().eq_ignore_ascii_case(key.name.as_str());
-    if session.is_yes || confirmed.iter().any(is_named) {
+    if session.is_yes || confirmed.iter().any(|name| name.is_same(&key.name)) {
         return Ok(true);
     }
-    let needed = format!("deleting `{}` needs a confirmation", key.name);
-    session.ui.expect_person(
-        &needed,
-        &format!("--yes gives it, or --confirm {}", key.name),
-    )?;
+    let needed = match confirmed {
+        [] => format!("deleting `{}` needs a confirmation", key.name),
+        [other, ..] => format!("--confirm {other} does not confirm deleting `{}`", key.name),
+    };
+    let way_out = format!("--yes gives it, or --confirm {}", key.name);
+    session.ui.expect_person(&needed, &way_out)?;
     say_what_is_lost(key, session, vault)?;
-    if key.standing(session.look(vault)?.now) != Standing::Active {
+    if key.standing(session.look(vault).now) != Standing::Active {
         return session.ui.confirm(&format!("Delete `{}`?", key.name));
     }
     let typed = session
         .ui
         .line("It is good now; type its name to delete it")?;
-    Ok(typed.is_some_and(|typed| typed == key.name.as_str()))
+    let typed = typed.filter(|typed| !typed.is_empty());
+    let is_it = typed
+        .as_ref()
+        .and_then(|typed| typed.parse().ok())
+        .is_some_and(|name| key.name.is_same(&name));
+    if typed.is_some() && !is_it {
+        session.ui.note("that is not its name");
+    }
+    Ok(is_it)
 }
 
 fn say_what_is_lost(key: &Key, session: &Session, vault: &Vault) -> Result<(), Error> {
-    let look = session.look(vault)?;
+    let look = session.look(vault);
     let username = key
         .username()
         .map(|username| format!(" for {username}"))

@@ -25,7 +25,7 @@ pub struct Describe {
 
 pub(super) fn run(args: Describe, session: &mut Session) -> Result<ExitStatus, Error> {
     let description = args.description;
-    session.edit(&args.name, "describe", |key| {
+    session.edit(&args.name, "describe", |key, _| {
         Ok(Key {
             description: description.clone(),
             ..key.clone()

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName};
 use crate::ui::changes;
-use crate::vault::differences;
+use crate::vault::{Change, differences};
 
 impl Session {
     /// Changes one key as `change_it` says, and shows it.
@@ -13,26 +13,28 @@ impl Session {
         &self,
         name: &KeyName,
         command: &'static str,
-        change_it: impl Fn(&Key) -> Result<Key, Error>,
+        change_it: impl Fn(&Key, &Change<'_>) -> Result<Key, Error>,
     ) -> Result<ExitStatus, Error> {
         let mut vault = self.open_to_change()?;
-        let seen = vault.find(name)?;
-        let after = change_it(&seen.key)?;
-        if after == seen.key {
+        let (before, after, now) = vault.change(&self.author(command), |change| {
+            let record = change.find(name)?;
+            let after = change_it(&record.key, change)?;
+            if after != record.key {
+                change.save(&record, &after)?;
+            }
+            Ok::<_, Error>((record.key, after, change.now()))
+        })?;
+        let changed = changes(
+            &differences(Some(&before), Some(&after)),
+            &self.look_at(now),
+        );
+        if changed.is_empty() {
             self.ui
                 .note(format!("`{name}` is so already; nothing was changed"));
         } else {
-            vault.change(&self.author(command), |change| {
-                change.expect(&seen)?;
-                change.save(&seen, &after)
-            })?;
-            let changed = changes(
-                &differences(Some(&seen.key), Some(&after)),
-                &self.look(&vault)?,
-            );
             self.ui.note(format!("`{name}`: {changed}"));
         }
-        self.show_keys(&[after], &vault)?;
+        self.show_keys(&[after], now)?;
         Ok(ExitStatus::Done)
     }
 }

@@ -1,17 +1,14 @@
 //! `postkey generate`: makes a key.
 
-use clap::Args;
-use rand::TryRng;
-use rand::rngs::SysRng;
-
-use super::issue::{Fresh, hand_over};
+use super::issue::{Fresh, random};
 use super::{Session, selection, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{
-    Description, Expiry, Grant, Key, KeyName, Kind, Limit, Permission, Status, Username,
+    Description, Expiry, Grant, Key, KeyName, Kind, Limit, Permission, Standing, Status, Username,
 };
-use crate::vault::{self, Author, Vault};
+use crate::vault::{self, Author, Change, Vault};
+use clap::Args;
 
 /// Makes a key and the one secret that opens it
 ///
@@ -66,20 +63,16 @@ pub(super) fn run(mut args: Generate, session: &mut Session) -> Result<ExitStatu
     let Some((kind, name)) = kind_and_name(&mut args, session)? else {
         return Ok(selection::nothing_chosen(session));
     };
+    let expires = args.expires.unwrap_or(session.settings.expires);
+    expires.resolve(Session::clock())?;
     let grant = args.grant(kind, session)?;
-    if args.if_absent && is_there(&name, session)? {
-        session
-            .ui
-            .note(format!("`{name}` is there already; nothing was done"));
+    if args.if_absent && is_there(&name, &args, kind, session)? {
         return Ok(ExitStatus::Done);
     }
     session.ui.expect_receiver()?;
-    let author = session.author("generate");
-    let expires = args
-        .expires
-        .unwrap_or(session.settings.expires)
-        .resolve(author.clock)?;
     let mut vault = session.open_or_make()?;
+    let author = session.author("generate");
+    let now = vault.time(author.clock)?;
     let fresh = Fresh::generate(kind, &session.settings.brand)?;
     let key = Key {
         name,
@@ -89,42 +82,70 @@ pub(super) fn run(mut args: Generate, session: &mut Session) -> Result<ExitStatu
         } else {
             Status::Active
         },
-        description: args.description,
-        created_at: vault.time(author.clock)?,
-        expires_at: expires,
+        description: args.description.take(),
+        created_at: now,
+        expires_at: expires.resolve(now)?,
         tail: fresh.tail(),
     };
-    make(&fresh, &key, session, &mut vault, &author)?;
-    announce(&key, session, &vault)
+    make(&args, &fresh, &key, session, &mut vault, &author)
 }
 
 fn make(
+    args: &Generate,
     fresh: &Fresh,
     key: &Key,
     session: &Session,
     vault: &mut Vault,
     author: &Author,
-) -> Result<(), Error> {
-    hand_over(
-        fresh,
-        key,
-        session,
-        vault,
-        author,
-        |change| change.expect_free(&key.name, key.username()),
-        |change| change.add(key),
-    )
+) -> Result<ExitStatus, Error> {
+    let allow = |change: &Change<'_>| change.expect_free(&key.name, key.username());
+    match session.stage(fresh, vault, author, allow) {
+        // Somebody else was faster.
+        Err(vault::Error::NameTaken(name)) if args.if_absent => {
+            is_there(&name, args, key.kind(), session)?;
+            return Ok(ExitStatus::Done);
+        }
+        Err(error @ vault::Error::NameTaken(_)) => {
+            return Err(Error::from(error)
+                .hint("choose another name, or leave that key as it is with --if-absent"));
+        }
+        staged => staged?,
+    }
+    session.hand_over(fresh, key, vault, author, |change| change.add(key))?;
+    announce(key, session);
+    Ok(ExitStatus::Done)
 }
 
-fn is_there(name: &KeyName, session: &Session) -> Result<bool, Error> {
+/// Whether there is a key of that name; it must not be another one than was asked for.
+fn is_there(name: &KeyName, args: &Generate, kind: Kind, session: &Session) -> Result<bool, Error> {
     let Some(vault) = session.open_if_any()? else {
         return Ok(false);
     };
-    match vault.find(name) {
-        Ok(_) => Ok(true),
-        Err(vault::Error::NoSuchKey(_)) => Ok(false),
-        Err(error) => Err(error.into()),
+    let key = match vault.find(name) {
+        Ok(record) => record.key,
+        Err(vault::Error::NoSuchKey(_)) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    let is_other_username = args.username.is_some() && args.username.as_ref() != key.username();
+    if key.kind() != kind || is_other_username {
+        let username = key.username().map(|username| format!(" for {username}"));
+        let message = format!(
+            "`{name}` is there already, but it is an {} key{}",
+            key.kind().title(),
+            username.unwrap_or_default()
+        );
+        return Err(Error::new(ExitStatus::Exists, message).hint("choose another name"));
     }
+    session
+        .ui
+        .note(format!("`{name}` is there already; nothing was done"));
+    let standing = key.standing(session.look(&vault).now);
+    if standing != Standing::Active {
+        session
+            .ui
+            .warn(format!("`{name}` is {standing}: its secret is refused"));
+    }
+    Ok(true)
 }
 
 /// The kind and name that were given or are answered; `None` if a question is not answered.
@@ -169,7 +190,7 @@ fn ask_name(session: &Session) -> Result<Option<KeyName>, Error> {
 
 impl Generate {
     /// What the key is to open, by its kind; flags of the other kind are refused.
-    fn grant(&mut self, kind: Kind, session: &Session) -> Result<Grant, Error> {
+    fn grant(&self, kind: Kind, session: &Session) -> Result<Grant, Error> {
         match kind {
             Kind::Smtp => {
                 let foreign = [
@@ -182,7 +203,10 @@ impl Generate {
                     "an SMTP key",
                     "only API keys have permissions and limits",
                 )?;
-                let username = self.username.take().map_or_else(make_up_username, Ok)?;
+                let username = self
+                    .username
+                    .clone()
+                    .map_or_else(|| random().map(Username::made_up), Ok)?;
                 Ok(Grant::Smtp { username })
             }
             Kind::Api => {
@@ -210,20 +234,9 @@ fn refuse_flags(flags: &[(&str, bool)], kind: &str, rule: &str) -> Result<(), Er
     }
 }
 
-fn make_up_username() -> Result<Username, Error> {
-    let mut chance = [0; 4];
-    SysRng.try_fill_bytes(&mut chance).map_err(|error| {
-        Error::new(
-            ExitStatus::Trouble,
-            format!("the system gives no random numbers: {error}"),
-        )
-    })?;
-    Ok(Username::made_up(chance))
-}
-
 /// Says what was made, after the secret.
-fn announce(key: &Key, session: &Session, vault: &Vault) -> Result<ExitStatus, Error> {
-    let look = session.look(vault)?;
+fn announce(key: &Key, session: &Session) {
+    let look = session.look_at(key.created_at);
     let grant = match &key.grant {
         Grant::Smtp { username } => format!("username {username}"),
         Grant::Api { permission, limit } => format!("permission {permission}, limit {limit}"),
@@ -239,5 +252,4 @@ fn announce(key: &Key, session: &Session, vault: &Vault) -> Result<ExitStatus, E
     session
         .ui
         .note("its secret is shown only this once; keep it now");
-    Ok(ExitStatus::Done)
 }

@@ -6,6 +6,7 @@ use super::{Session, presented};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::ui::IdentityView;
+use crate::verify::Judged;
 
 /// Tells which key a secret belongs to, read from standard input
 ///
@@ -18,8 +19,8 @@ use crate::ui::IdentityView;
 pub struct Identify {}
 
 pub(super) fn run(_: Identify, session: &mut Session) -> Result<ExitStatus, Error> {
-    let verdict = presented::judge(session)?;
-    let look = session.look_at_clock();
+    let Judged { verdict, at } = presented::judge(session)?;
+    let look = session.look_at(at);
     let view = IdentityView::new(&verdict, &look);
     session.ui.result(&view, &view.facts(&look))?;
     Ok(if verdict.key().is_some() {

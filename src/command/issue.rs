@@ -5,6 +5,8 @@
 //! outage. So the new secret is first committed as pending, which is where everything that
 //! can fail fails; then written out; and only then made a key's.
 
+use std::fmt::Display;
+
 use rand::TryRng;
 use rand::rngs::SysRng;
 
@@ -24,16 +26,8 @@ pub(super) struct Fresh {
 impl Fresh {
     /// Makes a secret and its hash from the system's random numbers.
     pub(super) fn generate(kind: Kind, brand: &Brand) -> Result<Self, Error> {
-        let no_chance = |error| {
-            Error::new(
-                ExitStatus::Trouble,
-                format!("the system gives no random numbers: {error}"),
-            )
-        };
         let secret = Secret::generate(kind, brand, &mut SysRng).map_err(no_chance)?;
-        let mut salt = [0; 16];
-        SysRng.try_fill_bytes(&mut salt).map_err(no_chance)?;
-        let hash = Hash::of(&secret, salt).map_err(vault::Error::from)?;
+        let hash = Hash::of(&secret, random()?).map_err(vault::Error::from)?;
         Ok(Self { secret, hash })
     }
 
@@ -43,41 +37,69 @@ impl Fresh {
     }
 }
 
-/// Hands a fresh secret over as `key`'s.
-///
-/// `allow` must find, before the secret is shown, that the key can have it; `activate` makes
-/// it so.
-pub(super) fn hand_over(
-    fresh: &Fresh,
-    key: &Key,
-    session: &Session,
-    vault: &mut Vault,
-    author: &Author,
-    allow: impl Fn(&Change<'_>) -> Result<(), vault::Error>,
-    activate: impl Fn(&Change<'_>) -> Result<(), vault::Error>,
-) -> Result<(), Error> {
-    vault.change(author, |change| {
-        allow(change)?;
-        change.stage(&fresh.tail(), &fresh.hash)
-    })?;
-    let now = vault.time(author.clock)?;
-    let issued = Issued::new(KeyView::new(key, now), &fresh.secret);
-    session.ui.deliver(&issued.bytes(session.ui.format))?;
-    vault
-        .change(author, activate)
-        .map_err(|error| not_good(&error))
+/// Bytes from the system's random numbers.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    SysRng.try_fill_bytes(&mut bytes).map_err(no_chance)?;
+    Ok(bytes)
+}
+
+fn no_chance(error: impl Display) -> Error {
+    Error::new(
+        ExitStatus::Trouble,
+        format!("the system gives no random numbers: {error}"),
+    )
+}
+
+impl Session {
+    /// Stages a fresh secret: `allow` must find that a key can have it.
+    pub(super) fn stage(
+        &self,
+        fresh: &Fresh,
+        vault: &mut Vault,
+        author: &Author,
+        allow: impl Fn(&Change<'_>) -> Result<(), vault::Error>,
+    ) -> Result<(), vault::Error> {
+        vault.change(author, |change| {
+            allow(change)?;
+            change.stage(&fresh.tail(), &fresh.hash)
+        })
+    }
+
+    /// Hands a staged secret over as `key`'s; `activate` makes it so.
+    pub(super) fn hand_over(
+        &self,
+        fresh: &Fresh,
+        key: &Key,
+        vault: &mut Vault,
+        author: &Author,
+        activate: impl Fn(&Change<'_>) -> Result<(), vault::Error>,
+    ) -> Result<(), Error> {
+        let now = vault.time(author.clock)?;
+        let issued = Issued::new(KeyView::new(key, now), &fresh.secret);
+        self.ui.deliver(&issued.bytes(self.ui.format))?;
+        vault
+            .change(author, activate)
+            .map_err(|error| not_good(&error))
+    }
 }
 
 /// The secret was shown, but never became the key's.
 fn not_good(error: &vault::Error) -> Error {
-    let plain = || format!("the secret that was written out is not good: {error}");
-    match error {
-        vault::Error::Unsure(_) => Error::new(ExitStatus::Unsure, format!("{error}"))
-            .hint("check the secret that was written out with `postkey verify`"),
-        vault::Error::NameTaken(_) | vault::Error::UsernameTaken(_) => {
-            Error::new(ExitStatus::Exists, plain()).hint("throw it away and choose another name")
+    use vault::Error as E;
+    let status = match error {
+        E::Unsure(_) => {
+            return Error::new(ExitStatus::Unsure, error.to_string())
+                .hint("check the secret that was written out with `postkey verify`");
         }
-        _ => Error::new(ExitStatus::Undelivered, plain())
-            .hint("throw it away and try again; nothing has changed"),
-    }
+        E::NameTaken(_) | E::UsernameTaken(_) => ExitStatus::Exists,
+        E::NoSuchKey(_) => ExitStatus::NotFound,
+        E::Changed(_) => ExitStatus::Trouble,
+        _ => ExitStatus::Undelivered,
+    };
+    Error::new(
+        status,
+        format!("the secret that was written out is not good: {error}"),
+    )
+    .hint("throw it away; look at what there is, and try again")
 }

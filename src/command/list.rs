@@ -2,11 +2,12 @@
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
+use wildmatch::WildMatch;
 
 use super::{Session, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Invalid, Key, Kind, Period, Permission, Standing};
+use crate::key::{Invalid, Key, Kind, Period, Permission, Standing, looks_like_a_secret};
 use crate::ui::{KeyView, Listing, Look};
 use crate::vault::{self, Order, Record, Vault};
 
@@ -25,7 +26,7 @@ Examples:
 pub struct List {
     /// Only names that match: * stands for anything, ? for one character, case does not count
     #[arg(value_name = "PATTERN")]
-    pattern: Option<String>,
+    pattern: Option<Pattern>,
     /// Only this kind
     #[arg(long, value_parser = values::one_of(Kind::ALL, Kind::word))]
     kind: Option<Kind>,
@@ -60,6 +61,24 @@ enum Sort {
     Expires,
 }
 
+/// What names are to match.
+#[derive(Clone, Debug)]
+struct Pattern(WildMatch);
+
+impl std::str::FromStr for Pattern {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if looks_like_a_secret(text) {
+            return Err(
+                Invalid::new("a pattern for names", text, "it looks like a secret")
+                    .hint("a secret is never an argument; pipe it to `postkey identify`"),
+            );
+        }
+        Ok(Self(WildMatch::new_case_insensitive(text)))
+    }
+}
+
 /// The last characters of a secret, at most its tail.
 #[derive(Clone, Debug)]
 struct Ending(String);
@@ -75,7 +94,7 @@ impl std::str::FromStr for Ending {
         Err(Invalid::new(
             "a secret's ending",
             text,
-            "it is its last 1 to 16 letters and digits",
+            "an ending is the last 1 to 16 letters and digits",
         )
         .hint("write `Gh4x`; a whole secret is never an argument, pipe it to `postkey identify`"))
     }
@@ -90,7 +109,7 @@ pub(super) fn run(args: List, session: &mut Session) -> Result<ExitStatus, Error
             .finish::<KeyView<'_>>()?;
         return Ok(ExitStatus::Done);
     };
-    let look = session.look(&vault)?;
+    let look = session.look(&vault);
     let filter = Filter::new(&args, look.now)?;
     let mut listing = session.ui.listing(&look);
     let damage = write_all(&vault, &args, &filter, &look, &mut listing);
@@ -99,7 +118,11 @@ pub(super) fn run(args: List, session: &mut Session) -> Result<ExitStatus, Error
     match damage? {
         Some(error) => Err(error.into()),
         None if count == 0 => {
-            session.ui.note("no key matches");
+            session.ui.note(if args.pattern.is_some() {
+                "no key matches; * stands for anything, as in '*web*'"
+            } else {
+                "no key matches"
+            });
             Ok(ExitStatus::Done)
         }
         None => Ok(ExitStatus::Done),
@@ -149,7 +172,6 @@ impl Sort {
 /// Which keys are listed.
 struct Filter<'a> {
     args: &'a List,
-    pattern: Option<wildmatch::WildMatch>,
     now: Timestamp,
     expires_until: Option<Timestamp>,
     created_before: Option<Timestamp>,
@@ -157,10 +179,8 @@ struct Filter<'a> {
 
 impl<'a> Filter<'a> {
     fn new(args: &'a List, now: Timestamp) -> Result<Self, Error> {
-        let pattern = args.pattern.as_deref();
         Ok(Self {
             args,
-            pattern: pattern.map(wildmatch::WildMatch::new_case_insensitive),
             now,
             expires_until: args.expiring.map(|span| span.after(now)).transpose()?,
             created_before: args.older_than.map(|span| span.before(now)).transpose()?,
@@ -169,9 +189,9 @@ impl<'a> Filter<'a> {
 
     fn matches(&self, key: &Key) -> bool {
         let args = self.args;
-        self.pattern
+        args.pattern
             .as_ref()
-            .is_none_or(|pattern| pattern.matches(key.name.as_str()))
+            .is_none_or(|Pattern(pattern)| pattern.matches(key.name.as_str()))
             && args.kind.is_none_or(|kind| key.kind() == kind)
             && args
                 .status

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::KeyName;
 use crate::ui::{ChainView, EntryView};
-use crate::vault::Vault;
+use crate::vault::{self, Vault};
 
 /// Tells who did what when
 ///
@@ -33,7 +33,7 @@ pub(super) fn run(args: Log, session: &mut Session) -> Result<ExitStatus, Error>
     if args.verify {
         return verify(session, &vault);
     }
-    let look = session.look(&vault)?;
+    let look = session.look(&vault);
     let mut listing = session.ui.listing(&look);
     let mut last = 0;
     loop {
@@ -46,11 +46,12 @@ pub(super) fn run(args: Log, session: &mut Session) -> Result<ExitStatus, Error>
             break;
         }
     }
-    if listing.count() == 0 {
-        session.ui.note("the log has no such entries");
-    }
+    let count = listing.count();
     listing.finish::<EntryView<'_>>()?;
-    Ok(ExitStatus::Done)
+    match args.name {
+        Some(name) if count == 0 => Err(vault::Error::NoSuchKey(name).into()),
+        _ => Ok(ExitStatus::Done),
+    }
 }
 
 fn verify(session: &Session, vault: &Vault) -> Result<ExitStatus, Error> {

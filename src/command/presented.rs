@@ -1,49 +1,57 @@
 //! A secret that is presented: from standard input, or typed unseen; never an argument.
 
+use std::fs::File;
 use std::io::{self, IsTerminal, Read};
+use std::os::fd::AsFd;
 
 use zeroize::Zeroizing;
 
 use super::Session;
 use crate::error::Error;
-use crate::vault;
-use crate::verify::{Verdict, verify};
+use crate::exit::ExitStatus;
+use crate::vault::{self, Vault};
+use crate::verify::{Judged, verify};
 
 /// How much standard input may hold, in bytes: far more than a secret.
 const LONGEST: u64 = 1024;
 
-/// Reads the secret and judges it.
-pub(super) fn judge(session: &Session) -> Result<Verdict, Error> {
+/// Reads the secret and judges it; a vault that is not there is trouble, no verdict.
+pub(super) fn judge(session: &Session) -> Result<Judged, Error> {
     session.expect_own_home()?;
     let presented = read(session)?;
-    let open = || vault::Vault::open(&session.settings.vault, session.settings.wait);
-    Ok(verify(&presented, open, Session::clock)?)
+    let open = || Vault::open(&session.settings.vault, session.settings.wait);
+    verify(&presented, open, Session::clock).map_err(|error| match error {
+        vault::Error::Missing(_) => Error::from(error).with_status(ExitStatus::Trouble),
+        error => error.into(),
+    })
 }
 
 /// What was presented, without the line end that `echo` or a file puts behind it.
 fn read(session: &Session) -> Result<Zeroizing<String>, Error> {
     if io::stdin().is_terminal() {
-        session.ui.expect_person(
-            "no secret was given",
-            "pipe it in: printf %s \"$KEY\" | postkey verify",
-        )?;
+        let way_out = "pipe it in, as in printf %s \"$KEY\" | postkey verify";
+        session.ui.expect_person("no secret was given", way_out)?;
         return Ok(session.ui.hidden("Secret")?.unwrap_or_default());
     }
-    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST as usize + 1));
-    io::stdin()
-        .lock()
-        .take(LONGEST + 1)
-        .read_to_end(&mut bytes)
+    let bytes = read_input()
         .map_err(|error| Error::usage(format!("cannot read standard input: {error}")))?;
+    let refused = |why| Error::usage(why).hint("give one secret and nothing else");
     if bytes.len() as u64 > LONGEST {
-        return Err(Error::usage("standard input holds more than 1 KiB")
-            .hint("give one secret and nothing else"));
+        return Err(refused("standard input holds more than 1 KiB"));
     }
-    let text = std::str::from_utf8(&bytes).map_err(|_| {
-        Error::usage("standard input is not UTF-8 text").hint("give one secret and nothing else")
-    })?;
-    let line = text.strip_suffix('\n').unwrap_or(text);
-    Ok(Zeroizing::new(
-        line.strip_suffix('\r').unwrap_or(line).to_owned(),
-    ))
+    let text =
+        std::str::from_utf8(&bytes).map_err(|_| refused("standard input is not UTF-8 text"))?;
+    let line = text
+        .strip_suffix("\r\n")
+        .or_else(|| text.strip_suffix('\n'));
+    Ok(Zeroizing::new(line.unwrap_or(text).to_owned()))
+}
+
+/// Standard input up to a little more than may be there; not through std's buffer, in which
+/// a copy of the secret would stay.
+fn read_input() -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(2 * LONGEST as usize));
+    let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    input.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

@@ -2,12 +2,13 @@
 
 use clap::Args;
 
-use super::issue::{Fresh, hand_over};
+use super::issue::Fresh;
 use super::{Session, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName};
-use crate::vault::{Error as VaultError, Record, Vault};
+use crate::ui::Look;
+use crate::vault::{Error as VaultError, Record};
 
 /// Gives a key a new secret; the old one stops at once
 ///
@@ -33,43 +34,38 @@ pub(super) fn run(args: Regenerate, session: &mut Session) -> Result<ExitStatus,
     session.ui.expect_receiver()?;
     let mut vault = session.open_to_change()?;
     let seen = vault.find(&name)?;
-    if !confirm(&seen.key, session, &vault)? {
+    let look = session.look(&vault);
+    if !confirm(&seen.key, session, &look)? {
         session.ui.note("nothing was changed");
         return Ok(ExitStatus::No);
     }
     let author = session.author("regenerate");
     let fresh = Fresh::generate(seen.key.kind(), &session.settings.brand)?;
-    let key = Key {
-        tail: fresh.tail(),
-        ..seen.key.clone()
-    };
-    hand_over(
-        &fresh,
-        &key,
-        session,
-        &mut vault,
-        &author,
-        |change| same_secret(&change.find(&name)?, &seen),
-        |change| {
-            let found = change.find(&name)?;
-            same_secret(&found, &seen)?;
-            change.replace_secret(
-                &found,
-                &Key {
-                    tail: fresh.tail(),
-                    ..found.key.clone()
-                },
-            )
-        },
-    )?;
-    announce(&seen.key, &key, session, &vault)
+    let key = with_secret(&seen.key, &fresh);
+    session.stage(&fresh, &mut vault, &author, |change| {
+        same_secret(&change.find(&name)?, &seen)
+    })?;
+    session.hand_over(&fresh, &key, &mut vault, &author, |change| {
+        let found = change.find(&name)?;
+        same_secret(&found, &seen)?;
+        change.replace_secret(&found, &with_secret(&found.key, &fresh))
+    })?;
+    announce(&seen.key, &key, session, &look);
+    Ok(ExitStatus::Done)
 }
 
-fn confirm(key: &Key, session: &Session, vault: &Vault) -> Result<bool, Error> {
+fn with_secret(key: &Key, fresh: &Fresh) -> Key {
+    Key {
+        tail: fresh.tail(),
+        ..key.clone()
+    }
+}
+
+fn confirm(key: &Key, session: &Session, look: &Look) -> Result<bool, Error> {
     if session.is_yes {
         return Ok(true);
     }
-    let tail = session.look(vault)?.tail(&key.tail);
+    let tail = look.tail(&key.tail);
     let needed = format!("a new secret for `{}` needs a confirmation", key.name);
     session.ui.expect_person(&needed, "--yes gives it")?;
     session.ui.note(format!(
@@ -87,8 +83,7 @@ fn same_secret(found: &Record, seen: &Record) -> Result<(), VaultError> {
     Err(VaultError::Changed(seen.key.name.clone()))
 }
 
-fn announce(old: &Key, new: &Key, session: &Session, vault: &Vault) -> Result<ExitStatus, Error> {
-    let look = session.look(vault)?;
+fn announce(old: &Key, new: &Key, session: &Session, look: &Look) {
     let (old_tail, new_tail) = (look.tail(&old.tail), look.tail(&new.tail));
     session.ui.note(format!(
         "`{}` has a new secret, {new_tail}; {old_tail} has stopped",
@@ -102,5 +97,4 @@ fn announce(old: &Key, new: &Key, session: &Session, vault: &Vault) -> Result<Ex
             new.name
         ));
     }
-    Ok(ExitStatus::Done)
 }

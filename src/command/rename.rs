@@ -23,7 +23,7 @@ pub struct Rename {
 
 pub(super) fn run(args: Rename, session: &mut Session) -> Result<ExitStatus, Error> {
     let new_name = args.new_name;
-    session.edit(&args.name, "rename", |key| {
+    session.edit(&args.name, "rename", |key, _| {
         Ok(Key {
             name: new_name.clone(),
             ..key.clone()

@@ -88,6 +88,12 @@ fn from_standard_input() -> Result<Vec<KeyName>, Error> {
 }
 
 fn choose(question: &str, session: &Session) -> Result<Option<KeyName>, Error> {
+    if session.is_yes {
+        return Err(
+            Error::usage("no key was named, and --yes leaves nothing to ask")
+                .hint("name it: `postkey list` shows the keys"),
+        );
+    }
     session
         .ui
         .expect_person("no key was named", "name it: `postkey list` shows the keys")?;

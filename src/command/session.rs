@@ -1,5 +1,7 @@
 //! What every verb works with: the streams, the settings, the clock, and the vault.
 
+use std::cell::OnceCell;
+
 use jiff::Timestamp;
 
 use crate::error::Error;
@@ -7,7 +9,7 @@ use crate::exit::ExitStatus;
 use crate::process;
 use crate::settings::Settings;
 use crate::ui::{Look, Ui};
-use crate::vault::{self, Author, Vault};
+use crate::vault::{self, Actor, Author, Vault};
 
 /// How far the clock may be behind the log before it is worth a word, in seconds.
 const SLOW_CLOCK: i64 = 60;
@@ -21,6 +23,8 @@ pub struct Session {
     pub settings: Settings,
     /// Whether questions are answered with yes.
     pub is_yes: bool,
+    /// Found when it is first needed.
+    actor: OnceCell<Actor>,
 }
 
 impl Session {
@@ -30,6 +34,7 @@ impl Session {
             ui,
             settings,
             is_yes,
+            actor: OnceCell::new(),
         }
     }
 
@@ -45,12 +50,12 @@ impl Session {
         Ok(Vault::open(&self.settings.vault, self.settings.wait)?)
     }
 
-    /// Opens the vault for reading if there is one.
+    /// Opens the vault for reading if there is one; one that was named must be there.
     pub(super) fn open_if_any(&self) -> Result<Option<Vault>, Error> {
         self.expect_own_home()?;
         match Vault::open(&self.settings.vault, self.settings.wait) {
             Ok(vault) => Ok(Some(vault)),
-            Err(vault::Error::Missing(_)) => Ok(None),
+            Err(vault::Error::Missing(_)) if self.settings.is_vault_in_home => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -95,23 +100,30 @@ impl Session {
     /// Who acts with which command, now.
     pub(super) fn author(&self, command: &'static str) -> Author {
         Author {
-            actor: process::actor(),
+            actor: self.actor.get_or_init(process::actor).clone(),
             command,
             clock: Self::clock(),
         }
     }
 
-    /// How values look to people at the time that counts for the vault.
-    pub(super) fn look(&self, vault: &Vault) -> Result<Look, Error> {
-        Ok(Look::new(
-            &self.ui,
-            &self.settings,
-            vault.time(Self::clock())?,
-        ))
+    /// How values look to people at the time that counts for the vault; at the clock's if
+    /// that is damaged, for what can be read is shown.
+    pub(super) fn look(&self, vault: &Vault) -> Look {
+        let clock = Self::clock();
+        self.look_at(vault.time(clock).unwrap_or_else(|error| {
+            self.ui.warn(format!("{error}; the clock's time is used"));
+            clock
+        }))
     }
+
     /// How values look to people where no vault was opened.
     pub(super) fn look_at_clock(&self) -> Look {
-        Look::new(&self.ui, &self.settings, Self::clock())
+        self.look_at(Self::clock())
+    }
+
+    /// How values look to people at a time.
+    pub(super) fn look_at(&self, now: Timestamp) -> Look {
+        Look::new(&self.ui, &self.settings, now)
     }
 
     /// Says that there is no vault yet.

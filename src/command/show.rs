@@ -1,7 +1,5 @@
 //! `postkey show`: all that is known of a key.
 
-use std::collections::VecDeque;
-
 use clap::Args;
 
 use super::{Session, selection};
@@ -9,7 +7,6 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::KeyName;
 use crate::ui::{KeyDetails, KeyView};
-use crate::vault::{Entry, Vault};
 
 /// How many entries of the log are shown.
 const RECENT: usize = 10;
@@ -32,23 +29,11 @@ pub(super) fn run(args: Show, session: &mut Session) -> Result<ExitStatus, Error
         return Ok(selection::nothing_chosen(session));
     };
     let vault = session.open()?;
-    let key = vault.find(&name)?.key;
-    let log = recent(&vault, &key.name)?;
-    let look = session.look(&vault)?;
+    let record = vault.find(&name)?;
+    let log = vault.recent(&record, RECENT)?;
+    let key = record.key;
+    let look = session.look(&vault);
     let details = KeyDetails::new(KeyView::new(&key, look.now), &log);
     session.ui.result(&details, &details.facts(&look))?;
     Ok(ExitStatus::Done)
-}
-
-fn recent(vault: &Vault, name: &KeyName) -> Result<Vec<Entry>, Error> {
-    let mut recent = VecDeque::with_capacity(RECENT + 1);
-    let mut last = 0;
-    let take = |recent: &mut VecDeque<Entry>, entry| {
-        recent.push_back(entry);
-        if recent.len() > RECENT {
-            recent.pop_front();
-        }
-    };
-    while vault.log_page(&mut last, Some(name), |entry| take(&mut recent, entry))? {}
-    Ok(recent.into())
 }

@@ -6,6 +6,7 @@ use super::{Session, presented};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::ui::VerdictView;
+use crate::verify::Judged;
 
 /// Checks a secret that is read from standard input
 ///
@@ -26,8 +27,8 @@ pub struct Verify {
 }
 
 pub(super) fn run(_: Verify, session: &mut Session) -> Result<ExitStatus, Error> {
-    let verdict = presented::judge(session)?;
-    let look = session.look_at_clock();
+    let Judged { verdict, at } = presented::judge(session)?;
+    let look = session.look_at(at);
     let view = VerdictView::new(&verdict, &look);
     session.ui.result(&view, &view.line())?;
     Ok(if verdict.is_accepted() {

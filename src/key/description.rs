@@ -42,7 +42,7 @@ impl FromStr for Description {
                 .hint("write it on one line, without tabs, escapes or text direction marks"));
         }
         if text.trim().is_empty() || text.chars().count() > LONGEST {
-            return Err(invalid("it is 1 to 200 characters long")
+            return Err(invalid("a description is 1 to 200 characters long")
                 .hint("`postkey describe NAME --clear` takes a description away"));
         }
         Ok(Self(text.trim().to_owned()))

@@ -54,7 +54,7 @@ impl FromStr for Expiry {
             Invalid::new(
                 "an expiry",
                 text,
-                "it is a span of time, a date, or `never`",
+                "an expiry is a span of time, a date, or `never`",
             )
             .hint("write `90d`, `2027-01-31` (the first second of that day, UTC), or `never`")
         })
@@ -97,9 +97,9 @@ impl Period {
             Invalid::new(
                 "a span of time",
                 &format!("{:#}", self.0),
-                "it ends beyond the year 9999",
+                "it reaches beyond the calendar",
             )
-            .hint("write `90d` or `never`")
+            .hint("write `90d`, `2w` or another that is not so long")
         })
     }
 
@@ -122,7 +122,7 @@ impl FromStr for Period {
                 Invalid::new(
                     "a span of time",
                     text,
-                    "it is a number and a unit, more than zero",
+                    "a span of time is a number and a unit, more than zero",
                 )
                 .hint("write `5s`, `48h`, `90d`, `2w`")
             })

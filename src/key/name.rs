@@ -17,6 +17,11 @@ const LONGEST: usize = 64;
 pub struct KeyName(CompactString);
 
 impl KeyName {
+    /// Whether two names mean the same key: compared without case.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

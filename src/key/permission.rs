@@ -50,7 +50,7 @@ impl FromStr for Permission {
                 Invalid::new(
                     "a permission",
                     text,
-                    "it is one of full, read-only, send-only, contacts",
+                    "the permissions are full, read-only, send-only, contacts",
                 )
                 .hint("`full` allows everything and is the default")
             })

@@ -50,7 +50,7 @@ impl FromStr for Brand {
         Err(Invalid::new(
             "a brand",
             text,
-            "it is 2 to 12 lowercase letters and digits",
+            "a brand is 2 to 12 lowercase letters and digits",
         )
         .hint("write `post` or `acme`"))
     }
@@ -234,7 +234,11 @@ impl FromStr for Tail {
         if is_tail(text) {
             return Ok(Self(text.into()));
         }
-        Err(Invalid::new("a tail", text, "it is 16 letters and digits"))
+        Err(Invalid::new(
+            "a tail",
+            text,
+            "a tail is 16 letters and digits",
+        ))
     }
 }
 

@@ -59,19 +59,23 @@ pub fn quoted(value: &str) -> String {
 
 /// Whether a secret, or a long part of one, stands anywhere in the text.
 pub fn looks_like_a_secret(text: &str) -> bool {
-    matches!(scrubbed(text), Cow::Owned(_))
+    find_secret(text).is_some()
 }
 
 /// Blanks out whatever looks like a secret, or like a long part of one.
 pub fn scrubbed(text: &str) -> Cow<'_, str> {
-    let Some((start, end)) = find_secret(text) else {
+    let mut rest = text;
+    let mut out = String::new();
+    while let Some((start, end)) = find_secret(rest) {
+        out.push_str(&rest[..start]);
+        out.push_str(BLANKED);
+        rest = &rest[end..];
+    }
+    if out.is_empty() {
         return Cow::Borrowed(text);
-    };
-    Cow::Owned(format!(
-        "{}{BLANKED}{}",
-        &text[..start],
-        scrubbed(&text[end..])
-    ))
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
 }
 
 /// Where the first thing that looks like a secret starts and ends, in bytes.
@@ -108,11 +112,13 @@ fn secret_start(run: &str) -> Option<usize> {
     prefixed.chain(hex_run(&lower)).chain(ending(&lower)).min()
 }
 
-/// Whether a prefix and brand are followed by a dash and eight hex digits.
+/// Whether a prefix and a brand, of at most 17 characters, are followed by a dash and eight
+/// hex digits.
 fn has_secret_body(text: &str) -> bool {
-    text.split_once('-').is_some_and(|(_, body)| {
-        body.len() >= 8 && body.bytes().take(8).all(|byte| byte.is_ascii_hexdigit())
-    })
+    let text = text.as_bytes();
+    let dash = text.iter().take(5 + 12 + 1).position(|&byte| byte == b'-');
+    let body = dash.and_then(|dash| text.get(dash + 1..dash + 9));
+    body.is_some_and(|body| body.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// Where a secret's last part begins: eight hex digits or more, a dash and a tail.

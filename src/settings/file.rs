@@ -19,7 +19,7 @@ const LARGEST: u64 = 1 << 20;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct File {
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "absolute")]
     pub(super) vault: Option<PathBuf>,
     #[serde(deserialize_with = "text")]
     pub(super) wait: Option<Wait>,
@@ -64,6 +64,17 @@ fn text<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Option<T>, D::Error> {
     Text::deserialize(from).map(|Text(value)| Some(value))
+}
+
+fn absolute<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
+    let path = PathBuf::deserialize(from)?;
+    if path.is_absolute() {
+        return Ok(Some(path));
+    }
+    let path = quoted(&path.to_string_lossy());
+    Err(de::Error::custom(format!(
+        "{path} does not begin with a slash: name the whole path"
+    )))
 }
 
 fn shown<'de, D: Deserializer<'de>>(from: D) -> Result<Option<usize>, D::Error> {
@@ -131,6 +142,10 @@ fn explained(message: &str) -> (String, Option<String>) {
             };
             (format!("unknown {what} {}", quoted(unknown)), Some(hint))
         }
+        _ if message.starts_with("invalid type") => {
+            let hint = "the README shows how each setting is written";
+            (escaped(message).into_owned(), Some(hint.to_owned()))
+        }
         _ => (escaped(&message.replace('\n', " ")).into_owned(), None),
     }
 }
@@ -160,6 +175,7 @@ mod tests {
                 "`soon` is not an expiry",
             ),
             ("wait = 5", 1, "invalid type"),
+            ("vault = \"~/v.db\"", 1, "does not begin with a slash"),
             ("brand = ", 1, ""),
         ] {
             let (found, message, _) = parse(text).expect_err(text);

@@ -78,7 +78,7 @@ impl FromStr for Wait {
             .filter(|&length| length <= LONGEST_WAIT)
             .map(Self)
             .ok_or_else(|| {
-                Invalid::new("a time to wait", text, "it is at most one day")
+                Invalid::new("a time to wait", text, "a time to wait is at most one day")
                     .hint("write `5s` or `2m`")
             })
     }

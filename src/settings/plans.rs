@@ -24,10 +24,12 @@ impl Plans {
             return Ok(*limit);
         }
         if plan == "enterprise" {
-            return Err(
-                Invalid::new("a plan with a limit of its own", plan, "it is agreed on")
-                    .hint("say it with --limit, as in `--limit 100000/day`"),
-            );
+            return Err(Invalid::new(
+                "a plan with a limit of its own",
+                plan,
+                "its limit is agreed on, not fixed",
+            )
+            .hint("say it with --limit, as in `--limit 100000/day`"));
         }
         let names: Vec<&str> = self.0.keys().map(String::as_str).collect();
         let rule = format!("the plans are {}", names.join(", "));

@@ -1,19 +1,16 @@
 //! Handing out a secret: whole, or not at all.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::stat::{SFlag, fstat, major, minor};
+use nix::sys::stat::{SFlag, fstat};
 use zeroize::Zeroizing;
 
 use super::Ui;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-
-/// The device number of `/dev/null` on Linux.
-const NULL: (u64, u64) = (1, 3);
 
 impl Ui {
     /// Makes sure, before anything is done, that standard output can take a secret.
@@ -22,15 +19,15 @@ impl Ui {
     /// so both are refused alike.
     ///
     /// # Errors
-    /// With the status `undelivered` if it is closed, `/dev/null`, or not open for writing.
+    /// With the status `undelivered` if it is closed, a device such as `/dev/null`, or not open for
+    /// writing.
     pub fn expect_receiver(&self) -> Result<(), Error> {
         let stdout = io::stdout();
         let why = match (fstat(&stdout), fcntl(&stdout, FcntlArg::F_GETFL)) {
             (Ok(file), Ok(flags)) => {
-                let is_device =
-                    SFlag::from_bits_truncate(file.st_mode) & SFlag::S_IFMT == SFlag::S_IFCHR;
-                if is_device && (major(file.st_rdev), minor(file.st_rdev)) == NULL {
-                    "is closed or `/dev/null`"
+                let kind = SFlag::from_bits_truncate(file.st_mode) & SFlag::S_IFMT;
+                if kind == SFlag::S_IFCHR && !stdout.is_terminal() {
+                    "is closed, `/dev/null`, or another device that keeps nothing"
                 } else if OFlag::from_bits_truncate(flags) & OFlag::O_ACCMODE == OFlag::O_RDONLY {
                     "is not open for writing"
                 } else {

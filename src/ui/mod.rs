@@ -66,25 +66,47 @@ pub struct Ui {
 }
 
 impl Ui {
-    /// Says what was done, on standard error.
+    /// The streams as they are before flags and settings are known.
+    pub fn before_settings(format: Format) -> Self {
+        Self {
+            format,
+            is_quiet: false,
+            may_ask: false,
+            color: Color::Auto,
+        }
+    }
+
+    /// Says what was done, on standard error; a program learns it from the result.
     pub fn note(&self, text: impl AsRef<str>) {
-        if !self.is_quiet {
+        if !self.is_quiet && !self.format.is_for_machines() {
             self.say(None, text.as_ref());
         }
     }
 
     /// Says what may turn out to be a mistake, on standard error.
     pub fn warn(&self, text: impl AsRef<str>) {
-        if !self.is_quiet {
-            self.say(Some(("warning", AnsiColor::Yellow)), text.as_ref());
+        if self.is_quiet {
+            return;
         }
+        if self.format.is_for_machines() {
+            return say_as_json(&Talk::Warning {
+                message: &scrubbed(text.as_ref()),
+            });
+        }
+        self.say(Some(("warning", AnsiColor::Yellow)), text.as_ref());
     }
 
     /// Says what went wrong and the way out, on standard error: JSON with a machine format.
     pub fn error(&self, error: &Error) {
         let message = error.to_string();
         if self.format.is_for_machines() {
-            return say_as_json(error.exit_status(), &message, error.way_out());
+            let code = error.exit_status().name();
+            let (message, hint) = (scrubbed(&message), error.way_out().map(scrubbed));
+            return say_as_json(&Talk::Error {
+                code,
+                message: &message,
+                hint: hint.as_deref(),
+            });
         }
         self.say(Some(("error", AnsiColor::Red)), &message);
         if let Some(hint) = error.way_out() {
@@ -138,31 +160,29 @@ fn shown(text: &str) -> String {
     scrubbed(&escaped(text)).into_owned()
 }
 
-fn say_as_json(status: ExitStatus, message: &str, hint: Option<&str>) {
-    #[derive(Serialize)]
-    struct Envelope<'a> {
-        error: Body<'a>,
-    }
-    #[derive(Serialize)]
-    struct Body<'a> {
+/// What is said to programs on standard error.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Talk<'a> {
+    Error {
         code: &'a str,
         message: &'a str,
         hint: Option<&'a str>,
-    }
-    let message = &*scrubbed(message);
-    let hint = hint.map(scrubbed);
-    let error = Body {
-        code: status.name(),
-        message,
-        hint: hint.as_deref(),
-    };
-    let _ = io::stderr()
-        .lock()
-        .write_all(json::line(&Envelope { error }).as_bytes());
+    },
+    Warning {
+        message: &'a str,
+    },
+}
+
+fn say_as_json(talk: &Talk<'_>) {
+    let _ = io::stderr().lock().write_all(json::line(talk).as_bytes());
 }
 
 /// A reader who has seen enough is no error; anything else is.
-fn written(result: io::Result<()>) -> Result<(), Error> {
+///
+/// # Errors
+/// With the status `trouble` if standard output could not be written.
+pub fn written(result: io::Result<()>) -> Result<(), Error> {
     match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::new(
             ExitStatus::Trouble,

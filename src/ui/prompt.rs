@@ -1,7 +1,9 @@
 //! Asking people: only on a terminal, and never in the way of a script.
 
 use std::fmt::Display;
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
+use std::os::fd::AsFd;
 
 use dialoguer::theme::{ColorfulTheme, SimpleTheme, Theme};
 use dialoguer::{FuzzySelect, Select};
@@ -29,11 +31,11 @@ impl Ui {
             return Ok(());
         }
         let why = if is_terminal {
-            "--no-input was given"
+            "--no-input forbids asking"
         } else {
-            "there is no terminal"
+            "there is no terminal to ask on"
         };
-        Err(Error::usage(format!("{question}, but {why} to ask on")).hint(answer))
+        Err(Error::usage(format!("{question}, but {why}")).hint(answer))
     }
 
     /// Asks yes or no; no, an empty line, and the end of input are all no.
@@ -61,22 +63,17 @@ impl Ui {
         let _ = self
             .theme()
             .format_input_prompt(&mut prompt, &escaped(question), None);
-        let mut answer = Zeroizing::new(String::with_capacity(LONGEST_ANSWER));
-        let read = io::stderr()
-            .write_all(prompt.as_bytes())
-            .and_then(|()| io::stdin().lock().read_line(&mut answer));
-        match read {
-            Ok(0) => {
-                let _ = io::stderr().write_all(b"\n");
-                Ok(None)
-            }
-            Ok(_) => {
-                let length = answer.trim_end_matches(['\r', '\n']).len();
-                answer.truncate(length);
-                Ok(Some(answer))
-            }
-            Err(error) => Err(unreadable(&error)),
+        let _ = io::stderr().write_all(prompt.as_bytes());
+        let line = read_line().map_err(|error| unreadable(&error))?;
+        if line.is_empty() {
+            let _ = io::stderr().write_all(b"\n");
+            return Ok(None);
         }
+        let text =
+            std::str::from_utf8(&line).map_err(|_| Error::usage("the answer is not UTF-8 text"))?;
+        Ok(Some(Zeroizing::new(
+            text.trim_end_matches(['\r', '\n']).to_owned(),
+        )))
     }
 
     /// Asks for something that must not be shown; `None` is an empty line or the end of input.
@@ -98,7 +95,7 @@ impl Ui {
     /// # Errors
     /// If the terminal cannot be read.
     pub fn choose(&self, question: &str, items: &[&str]) -> Result<Option<usize>, Error> {
-        let _guard = Guard::new();
+        let _guard = Guard::new().map_err(|error| unreadable(&error))?;
         let theme = self.theme();
         let select = Select::with_theme(&*theme)
             .with_prompt(question)
@@ -112,7 +109,7 @@ impl Ui {
     /// # Errors
     /// If the terminal cannot be read.
     pub fn search(&self, question: &str, items: &[impl Display]) -> Result<Option<usize>, Error> {
-        let _guard = Guard::new();
+        let _guard = Guard::new().map_err(|error| unreadable(&error))?;
         let theme = self.theme();
         let select = FuzzySelect::with_theme(&*theme)
             .with_prompt(question)
@@ -127,6 +124,27 @@ impl Ui {
             _ => Box::new(ColorfulTheme::default()),
         }
     }
+}
+
+/// One line of the terminal; not through std's buffer, in which a copy would stay. A terminal
+/// hands out a line at a time, and half a line at the end of input.
+fn read_line() -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let mut line = Zeroizing::new(vec![0; LONGEST_ANSWER]);
+    let mut length = 0;
+    while length < line.len() {
+        match input.read(&mut line[length..]) {
+            Ok(0) => break,
+            Ok(more) => length += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        }
+        if line[..length].ends_with(b"\n") {
+            break;
+        }
+    }
+    line.truncate(length);
+    Ok(line)
 }
 
 fn from_dialoguer(error: dialoguer::Error) -> Error {

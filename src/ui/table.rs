@@ -111,20 +111,28 @@ impl Table {
     ) -> io::Result<()> {
         let row = fit_to_show(&row);
         if let Some(widths) = &self.widths {
-            return write_padded(&row, widths, out);
+            return write_padded(columns, &row, widths, out);
         }
         self.rows.push(row);
         if self.rows.len() < MEASURED {
             return Ok(());
         }
+        // A column that is empty so far may be filled later.
+        self.rows.push(
+            columns
+                .iter()
+                .map(|column| column.title.to_owned())
+                .collect(),
+        );
         let widths = fitted(columns, &self.rows, look.width);
+        self.rows.pop();
         let titles: Vec<String> = columns
             .iter()
             .map(|column| column.title.to_owned())
             .collect();
-        write_padded(&titles, &widths, out)?;
+        write_padded(columns, &titles, &widths, out)?;
         for row in std::mem::take(&mut self.rows) {
-            write_padded(&row, &widths, out)?;
+            write_padded(columns, &row, &widths, out)?;
         }
         self.widths = Some(widths);
         Ok(())
@@ -249,13 +257,24 @@ fn width(text: &str) -> usize {
     console::measure_text_width(text)
 }
 
-fn write_padded(row: &[String], widths: &[usize], out: &mut impl Write) -> io::Result<()> {
+fn write_padded(
+    columns: &[Column],
+    row: &[String],
+    widths: &[usize],
+    out: &mut impl Write,
+) -> io::Result<()> {
     let mut line = String::new();
-    for (cell, &room) in row.iter().zip(widths).filter(|(_, room)| **room > 0) {
-        line.push_str(cell);
+    let shown = columns
+        .iter()
+        .zip(row)
+        .zip(widths)
+        .filter(|(_, room)| **room > 0);
+    for ((column, cell), &room) in shown {
+        let cell = column.fit(cell, room);
+        line.push_str(&cell);
         line.extend(std::iter::repeat_n(
             ' ',
-            room.saturating_sub(width(cell)) + GAP,
+            room.saturating_sub(width(&cell)) + GAP,
         ));
     }
     writeln!(out, "{}", line.trim_end())

@@ -1,12 +1,23 @@
 //! The terminal, brought back to what it was after every ending of a prompt.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::thread::{self, JoinHandle};
 
-use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
+use nix::sys::termios::{
+    LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr,
+};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::flag::register_conditional_default;
 use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level::emulate_default_handler;
+
+/// No key at all, among a terminal's control characters (Linux, `_POSIX_VDISABLE`).
+const DISABLED: u8 = 0;
+
+/// What ends a process from its terminal or from outside.
+const SIGNALS: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
 /// Makes the cursor visible (DECTCEM).
 const SHOW_CURSOR: &[u8] = b"\x1b[?25h";
@@ -21,13 +32,24 @@ pub(super) struct Guard {
     watch: Option<(Handle, JoinHandle<()>)>,
 }
 
+/// Whether a signal ends the process as it would have without us: always, but while a guard
+/// sees to the terminal first. (signal-hook never gives a signal's default back.)
+static IS_UNGUARDED: LazyLock<Arc<AtomicBool>> = LazyLock::new(|| {
+    let is_unguarded = Arc::new(AtomicBool::new(true));
+    for signal in SIGNALS {
+        let _ = register_conditional_default(signal, Arc::clone(&is_unguarded));
+    }
+    is_unguarded
+});
+
 impl Guard {
     pub(super) fn new() -> io::Result<Self> {
+        IS_UNGUARDED.store(false, Ordering::SeqCst);
         let before = tcgetattr(io::stdin()).ok();
-        let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
+        let mut signals = Signals::new(SIGNALS)?;
         let handle = signals.handle();
         let state = before.clone().map(nix::libc::termios::from);
-        let thread = thread::spawn(move || {
+        let thread = thread::Builder::new().spawn(move || {
             let first = signals.forever().next();
             // A prompt that a signal interrupted may have ended the watch before the signal
             // was seen, and `console` adds a SIGINT of its own to every interrupted read.
@@ -37,7 +59,7 @@ impl Guard {
                 restore(state.map(Termios::from).as_ref(), SetArg::TCSAFLUSH);
                 let _ = emulate_default_handler(signal);
             }
-        });
+        })?;
         Ok(Self {
             before,
             watch: Some((handle, thread)),
@@ -49,6 +71,8 @@ impl Guard {
         let guard = Self::new()?;
         if let Some(mut state) = guard.before.clone() {
             state.local_flags.remove(LocalFlags::ECHO);
+            // Ctrl-Z would hand the terminal to the shell, which gives it back with the echo on.
+            state.control_chars[SpecialCharacterIndices::VSUSP as usize] = DISABLED;
             tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &state)?;
         }
         Ok(guard)
@@ -62,6 +86,7 @@ impl Drop for Guard {
             handle.close();
             let _ = thread.join();
         }
+        IS_UNGUARDED.store(true, Ordering::SeqCst);
     }
 }
 

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::keys::KeyId;
+use super::place;
 use super::{Author, Error, Record, Vault, keys, log};
 use crate::key::{Hash, Key, KeyName, Limit, Tail, Username};
 
@@ -24,14 +25,15 @@ impl Vault {
     /// # Errors
     /// What `work` fails with, or why it could not be committed: then nothing has changed.
     /// [`Error::Unsure`] if even that cannot be told.
-    pub fn change<T>(
+    pub fn change<T, E: From<Error>>(
         &mut self,
         author: &Author,
-        work: impl FnOnce(&Change<'_>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+        work: impl FnOnce(&Change<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let transaction = self
             .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(Error::from)?;
         let now = log::time(&transaction, author.clock)?;
         let before = log::head(&transaction)?;
         let outcome = work(&Change {
@@ -42,26 +44,26 @@ impl Vault {
         let after = log::head(&transaction)?;
         match transaction.commit() {
             Ok(()) => Ok(outcome),
-            Err(error) if after == before => Err(error.into()),
-            Err(error) => self.settle(after, outcome, error),
+            Err(error) if after == before => Err(Error::from(error).into()),
+            Err(error) => Ok(self.settle(after, outcome, error)?),
         }
     }
 
     /// After a commit that reported an error: looks whether it happened all the same.
     ///
-    /// A log entry's hash is unique, so the log's head tells.
+    /// A log entry's hash is unique, so the entry tells. That it is there does not make it
+    /// durable: that wants the folder synced, which the commit may have failed at.
     fn settle<T>(
         &self,
         intended: Option<(i64, [u8; 32])>,
         outcome: T,
         error: rusqlite::Error,
     ) -> Result<T, Error> {
-        let again =
-            Self::open(&self.path, self.wait).and_then(|vault| log::head(&vault.connection));
-        match again {
-            Ok(found) if found == intended => Ok(outcome),
-            Ok(_) => Err(error.into()),
-            Err(_) => Err(Error::Unsure(error.to_string())),
+        let again = Self::open(&self.path, self.wait);
+        match again.and_then(|vault| log::has(&vault.connection, intended)) {
+            Ok(true) if place::sync_folder(&self.path).is_ok() => Ok(outcome),
+            Ok(false) => Err(error.into()),
+            Ok(true) | Err(_) => Err(Error::Unsure(error.to_string())),
         }
     }
 }
@@ -174,11 +176,7 @@ impl Change<'_> {
     /// # Errors
     /// If its new name is taken, or the vault cannot be written.
     pub fn save(&self, before: &Record, after: &Key) -> Result<(), Error> {
-        let is_same_name = after
-            .name
-            .as_str()
-            .eq_ignore_ascii_case(before.key.name.as_str());
-        if !is_same_name {
+        if !after.name.is_same(&before.key.name) {
             self.expect_free(&after.name, None)?;
         }
         let mut update = self.transaction.prepare_cached(

@@ -101,7 +101,7 @@ impl Vault {
     /// If the vault cannot be read.
     pub fn first_page(&self, order: Order) -> Result<Page, Error> {
         let order = match order {
-            Order::Created => return Ok(Page::After(0)),
+            Order::Created => return Ok(Page::After(KeyId::MIN)),
             Order::Name => "name DESC",
             Order::Expires => "expires_at IS NULL DESC, expires_at DESC, id DESC",
         };
@@ -142,7 +142,7 @@ impl Vault {
     fn ids_after(&self, last: KeyId) -> Result<Vec<KeyId>, Error> {
         let query = "SELECT seq FROM sqlite_sequence WHERE name = 'keys'";
         let newest: KeyId = self.connection.query_row(query, [], |row| row.get(0))?;
-        Ok((last + 1..=newest).rev().collect())
+        Ok((last.max(0) + 1..=newest).rev().collect())
     }
 
     fn page_after(

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Error, Vault, timestamp};
+use super::{Error, Record, Vault, timestamp};
 use crate::key::{Key, KeyName};
 
 /// How many entries a page has.
@@ -190,6 +190,22 @@ impl Vault {
         Ok(length == PAGE)
     }
 
+    /// The newest entries of a key, the newest last.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn recent(&self, record: &Record, most: usize) -> Result<Vec<Entry>, Error> {
+        let query =
+            format!("SELECT {COLUMNS} FROM log WHERE key_id = ?1 ORDER BY sequence DESC LIMIT ?2");
+        let mut statement = self.connection.prepare(&query)?;
+        let lines = statement.query_map(params![record.id, most as i64], Line::read)?;
+        let mut entries = lines
+            .map(|line| line?.entry())
+            .collect::<Result<Vec<Entry>, Error>>()?;
+        entries.reverse();
+        Ok(entries)
+    }
+
     /// Checks the whole chain, up to the head that the vault remembers.
     ///
     /// # Errors
@@ -260,6 +276,16 @@ pub(super) fn head(connection: &Connection) -> Result<Option<(i64, ChainHash)>, 
     Ok(row.optional()?)
 }
 
+/// Whether an entry is in the log.
+pub(super) fn has(connection: &Connection, entry: Option<(i64, ChainHash)>) -> Result<bool, Error> {
+    let Some((sequence, hash)) = entry else {
+        return Ok(false);
+    };
+    let query = "SELECT 1 FROM log WHERE sequence = ?1 AND hash = ?2";
+    let found = connection.query_row(query, params![sequence, hash], |_| Ok(()));
+    Ok(found.optional()?.is_some())
+}
+
 /// Appends an event to the log; must be called within the change that it tells of.
 pub(super) fn append(
     connection: &Connection,
@@ -270,12 +296,15 @@ pub(super) fn append(
     after: Option<&Key>,
 ) -> Result<(), Error> {
     let (last, head) = head(connection)?.unwrap_or((0, GENESIS));
+    let sequence = last
+        .checked_add(1)
+        .ok_or_else(|| Error::Damaged("the log's end".to_owned()))?;
     let name = after
         .or(before)
         .map(|key| key.name.to_string())
         .unwrap_or_default();
     let mut line = Line {
-        sequence: last + 1,
+        sequence,
         at: at.as_second(),
         actor: author.actor.clone(),
         command: author.command.to_owned(),

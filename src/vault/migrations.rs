@@ -47,7 +47,7 @@ pub(super) fn identify(connection: &Connection, path: &Path) -> Result<Found, Er
         return Err(Error::NotAVault(path.to_owned()));
     }
     let known = MIGRATIONS.len() as i64;
-    if version > known {
+    if !(1..=known).contains(&version) {
         return Err(Error::Newer {
             found: version,
             known,
@@ -71,7 +71,7 @@ fn marks(connection: &Connection, path: &Path) -> Result<(i64, i64, i64), Error>
 }
 
 fn refuse_foreign_objects(connection: &Connection) -> Result<(), Error> {
-    let query = "SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_autoindex_%'";
+    let query = "SELECT type, name FROM sqlite_schema WHERE type <> 'index' OR sql IS NOT NULL";
     let mut statement = connection.prepare(query)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -182,7 +182,7 @@ mod tests {
         refuse_foreign_objects(&connection).expect("nothing foreign");
         let objects: i64 = connection
             .query_row(
-                "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite_autoindex_%'",
+                "SELECT count(*) FROM sqlite_schema WHERE type <> 'index' OR sql IS NOT NULL",
                 [],
                 |row| row.get(0),
             )

@@ -105,29 +105,38 @@ impl Vault {
         log::time(&self.connection, clock)
     }
 
-    /// Makes sure, before it is written to, that the vault is in rollback mode, and checks the
-    /// whole file as far as it is small enough.
+    /// Makes sure, before it is written to, that the vault is whole, as far as it is small
+    /// enough to check, and in rollback mode.
     ///
     /// # Errors
     /// [`Error::Damaged`] with the first findings; nothing was written. [`Error::Busy`] if
     /// somebody switched to WAL and others have the vault open.
     pub fn check(&self) -> Result<(), Error> {
-        let set = "PRAGMA journal_mode = DELETE";
-        let mode: String = self.connection.query_row(set, [], |row| row.get(0))?;
-        if mode != "delete" {
-            return Err(Error::Busy);
-        }
         let query = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
         let size: i64 = self.connection.query_row(query, [], |row| row.get(0))?;
-        if size > CHECKED_SIZE {
-            return Ok(());
+        if size <= CHECKED_SIZE {
+            self.check_integrity()?;
         }
+        self.leave_wal()
+    }
+
+    fn check_integrity(&self) -> Result<(), Error> {
         let mut statement = self.connection.prepare("PRAGMA integrity_check(3)")?;
         let findings = statement.query_map([], |row| row.get(0))?;
         let findings: Vec<String> = findings.collect::<Result<_, _>>()?;
         match findings.as_slice() {
             [only] if only == "ok" => Ok(()),
             _ => Err(Error::Damaged(findings.join("; ").replace('\n', " "))),
+        }
+    }
+
+    fn leave_wal(&self) -> Result<(), Error> {
+        let set = "PRAGMA journal_mode = DELETE";
+        let mode: String = self.connection.query_row(set, [], |row| row.get(0))?;
+        if mode == "delete" {
+            Ok(())
+        } else {
+            Err(Error::Busy)
         }
     }
 }

@@ -4,8 +4,8 @@
 //! SQLite holds on the file.
 
 use std::fs::{self, DirBuilder, File, Metadata};
-use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
@@ -43,34 +43,41 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, Error> {
     Ok(folder.join(name))
 }
 
-/// Makes the vault's folder if it is missing: 0700, and durable.
+/// Makes the vault's folder if it is missing, and those above it: 0700, and durable.
 pub(super) fn make_folder(path: &Path) -> Result<(), Error> {
     let folder = folder_of(path);
-    if folder.is_dir() {
-        return Ok(());
-    }
     let failed = |source| Error::Io {
         doing: "make the folder",
         path: folder.to_owned(),
         source,
     };
-    if let Some(above) = folder.ancestors().find(|above| above.is_dir()) {
-        check_folder(&fs::canonicalize(above).map_err(failed)?, 1)?;
-    }
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(failed)?;
-    if let Some(parent) = folder
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
-        File::open(parent)
-            .and_then(|parent| parent.sync_all())
+    let missing: Vec<&Path> = folder
+        .ancestors()
+        .take_while(|above| !is_folder(above))
+        .collect();
+    let Some(highest) = missing.last() else {
+        return Ok(());
+    };
+    check_folder(&fs::canonicalize(folder_of(highest)).map_err(failed)?, 1)?;
+    for folder in missing.into_iter().rev() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
             .map_err(failed)?;
+        sync_folder(folder).map_err(failed)?;
     }
     Ok(())
+}
+
+/// Makes what was last done in the folder that holds `path` survive a power cut.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(folder_of(path))?.sync_all()
+}
+
+/// Whether there is a folder; the empty path, above a relative one, is the current folder.
+fn is_folder(path: &Path) -> bool {
+    path.as_os_str().is_empty() || path.is_dir()
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -113,7 +120,7 @@ fn fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
             "is a folder",
             "name a file in it, as in --vault FOLDER/vault.db",
         ))
-    } else if kind.is_fifo() || !kind.is_file() {
+    } else if !kind.is_file() {
         Some(("is not a regular file", "name another file with --vault"))
     } else if file.nlink() > 1 {
         Some((
@@ -147,7 +154,7 @@ fn check_folder(folder: &Path, depth: usize) -> Result<(), Error> {
         if is_open(&found, depth) {
             return Err(Error::Unsafe {
                 path: folder.to_owned(),
-                why: "is a folder that other users can write to",
+                why: "is a folder that other users can write to, or another user's",
                 mend: "`chmod go-w` it, or keep the vault elsewhere with --vault",
             });
         }
@@ -157,9 +164,10 @@ fn check_folder(folder: &Path, depth: usize) -> Result<(), Error> {
 
 /// Whether others could put another file, or another folder further up, in the vault's place.
 fn is_open(folder: &Metadata, depth: usize) -> bool {
-    if depth == 0 {
-        let is_ours = [0, geteuid().as_raw()].contains(&folder.uid());
-        return folder.mode() & SHARED_WRITE != 0 || !is_ours;
-    }
-    folder.mode() & OTHERS_WRITE != 0 && folder.mode() & STICKY == 0
+    let is_ours = [0, geteuid().as_raw()].contains(&folder.uid());
+    let is_shared = match depth {
+        0 => folder.mode() & SHARED_WRITE != 0,
+        _ => folder.mode() & OTHERS_WRITE != 0 && folder.mode() & STICKY == 0,
+    };
+    is_shared || !is_ours
 }

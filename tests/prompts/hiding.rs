@@ -140,3 +140,27 @@ fn a_confirmation_that_is_interrupted_changes_nothing() {
     }
     assert_eq!(sandbox.verify(&secret).1, 0);
 }
+
+#[test]
+fn the_question_after_a_menu_can_be_interrupted_too() {
+    let sandbox = Sandbox::new();
+    for (ending, status) in &ENDINGS[..2] {
+        let mut terminal = sandbox.on_terminal(["generate"]);
+        terminal.expect("What is the key for?").press("\r");
+        terminal.expect("What is it to be called?");
+        ending.befall(&mut terminal);
+        assert_eq!(terminal.end_within(SOON), *status, "{ending:?}");
+    }
+}
+
+#[test]
+fn a_hidden_prompt_does_not_stop_on_ctrl_z_to_come_back_with_the_echo_on() {
+    let sandbox = Sandbox::new();
+    let mut terminal = sandbox.on_terminal(["verify"]);
+    terminal
+        .expect_unechoed("Secret")
+        .press("\x1a")
+        .press("typed\r");
+    assert_eq!(terminal.end_within(SOON), 1);
+    assert!(!terminal.shown().contains("typed"));
+}

@@ -156,8 +156,13 @@ impl Item for ChainView {
 
 /// What an event changed, for people: of a tail only its last characters.
 pub fn changes(fields: &[Field], look: &Look) -> String {
-    told(fields, |field, value| match value.parse::<Tail>() {
-        Ok(tail) if field == "tail" => look.tail(&tail),
+    told(fields, |field, value| match field {
+        "tail" => value
+            .parse()
+            .map_or_else(|_| value.to_owned(), |tail: Tail| look.tail(&tail)),
+        "expires_at" => value
+            .parse()
+            .map_or_else(|_| value.to_owned(), |end| look.moment(end)),
         _ => value.to_owned(),
     })
 }
@@ -166,6 +171,7 @@ pub fn changes(fields: &[Field], look: &Look) -> String {
 fn told(fields: &[Field], show: impl Fn(&str, &str) -> String) -> String {
     let one = |Field { field, from, to }: &Field| {
         let show = |value: &String| show(field, value);
+        let field = field.strip_suffix("_at").unwrap_or(field);
         match (from.as_ref().map(show), to.as_ref().map(show)) {
             (Some(from), Some(to)) => format!("{field} {from} → {to}"),
             (None, Some(to)) => format!("{field} {to}"),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{KeyView, or_empty};
@@ -15,6 +16,9 @@ pub struct VerdictView<'a> {
     verdict: &'static str,
     accepted: bool,
     reason: Cow<'a, str>,
+    /// The reason for people, in their time zone.
+    #[serde(skip)]
+    told: Cow<'a, str>,
     name: Option<&'a str>,
     kind: Option<&'static str>,
 }
@@ -25,7 +29,8 @@ impl<'a> VerdictView<'a> {
         Self {
             verdict: verdict.word(),
             accepted: verdict.is_accepted(),
-            reason: reason(verdict, look),
+            reason: reason(verdict, |end| end.to_string()),
+            told: reason(verdict, |end| look.moment_and_distance(end)),
             name: verdict.key().map(|key| key.name.as_str()),
             kind: verdict.key().map(|key| key.kind().word()),
         }
@@ -33,18 +38,21 @@ impl<'a> VerdictView<'a> {
 
     /// One line for people, the verdict first.
     pub fn line(&self) -> String {
-        format!("{}: {}", self.verdict, self.reason)
+        format!("{}: {}", self.verdict, self.told)
     }
 }
 
-fn reason<'a>(verdict: &Verdict, look: &Look) -> Cow<'a, str> {
+fn reason<'a>(verdict: &Verdict, moment: impl Fn(Timestamp) -> String) -> Cow<'a, str> {
     Cow::Owned(match verdict {
         Verdict::Accepted(key) => format!("the {} key `{}` is good", key.kind().title(), key.name),
-        Verdict::Malformed(why) => why.to_string(),
+        Verdict::Malformed(why) => format!("{why}; present the bare secret as it was shown"),
         Verdict::Unknown => return Cow::Borrowed("no key in this vault has this secret"),
         Verdict::Mismatch => return Cow::Borrowed("it is not the secret that it ends like"),
         Verdict::Inactive(key) => format!("`{}` is deactivated", key.name),
-        Verdict::Expired(key) => format!("`{}` expired {}", key.name, look.end(key.expires_at)),
+        Verdict::Expired(key) => {
+            let end = key.expires_at.map(moment).unwrap_or_default();
+            format!("`{}` expired {end}", key.name)
+        }
         Verdict::Retired(key) => format!("it was replaced; `{}` has a newer secret", key.name),
     })
 }
@@ -68,34 +76,54 @@ impl Item for VerdictView<'_> {
 pub struct IdentityView<'a> {
     identified: bool,
     good: bool,
-    verdict: VerdictView<'a>,
+    verdict: &'static str,
+    reason: Cow<'a, str>,
     key: Option<KeyView<'a>>,
+    #[serde(skip)]
+    line: String,
 }
 
 impl<'a> IdentityView<'a> {
     /// The verdict and the key it is about.
     pub fn new(verdict: &'a Verdict, look: &Look) -> Self {
+        let view = VerdictView::new(verdict, look);
         Self {
             identified: verdict.key().is_some(),
             good: verdict.is_accepted(),
-            verdict: VerdictView::new(verdict, look),
+            verdict: view.verdict,
+            line: view.line(),
+            reason: view.reason,
             key: verdict.key().map(|key| KeyView::new(key, look.now)),
         }
     }
 
     /// All of it, for people.
     pub fn facts(&self, look: &Look) -> String {
-        let line = self.verdict.line();
-        self.key
+        let facts = self
+            .key
             .as_ref()
-            .map_or(line.clone(), |key| format!("{line}\n\n{}", key.facts(look)))
+            .map(|key| format!("\n\n{}", key.facts(look)));
+        format!("{}{}", self.line, facts.unwrap_or_default())
     }
 }
 
 impl Item for IdentityView<'_> {
-    const FIELDS: &'static [&'static str] = VerdictView::FIELDS;
+    const FIELDS: &'static [&'static str] = &[
+        "identified",
+        "good",
+        "verdict",
+        "reason",
+        "name",
+        "kind",
+        "tail",
+        "status",
+    ];
 
     fn fields(&self) -> Vec<String> {
-        self.verdict.fields()
+        let of = |field: usize| self.key.as_ref().map(|key| key.fields()[field].clone());
+        let answer = [self.identified.to_string(), self.good.to_string()];
+        let verdict = [self.verdict.to_owned(), self.reason.to_string()];
+        let key = [0, 1, 3, 4].map(|field| of(field).unwrap_or_default());
+        [&answer[..], &verdict, &key].concat()
     }
 }

@@ -1,0 +1,232 @@
+//! Where a rule meets another: what a first version got wrong.
+
+use std::process::{Command, Stdio};
+
+use rusqlite::Connection;
+
+use crate::sandbox::{Run, Sandbox};
+
+/// Changes the vault behind postkey's back.
+fn tamper(sandbox: &Sandbox, sql: &str) {
+    Connection::open(sandbox.vault())
+        .unwrap()
+        .execute_batch(sql)
+        .unwrap();
+}
+
+#[test]
+fn text_full_of_what_looks_like_secrets_is_refused_without_a_crash() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "ci"]);
+    for text in ["xkey-00000000 ".repeat(60_000), "xkey".repeat(250_000)] {
+        let run = sandbox
+            .run_with_input(["deactivate", "-"], text.as_bytes())
+            .expect(2);
+        assert!(run.stderr.len() < 1000, "{} bytes", run.stderr.len());
+        sandbox.settings(&format!("brand = \"{}\"", &text[..text.len().min(900_000)]));
+        sandbox.run(["list"]).expect(5);
+        sandbox.settings("");
+    }
+}
+
+#[test]
+fn an_expiry_counts_from_the_vaults_time_where_the_clock_is_behind() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "old"]);
+    tamper(&sandbox, "UPDATE log SET at = at + 10 * 86400");
+    let secret = sandbox.generate(["api", "new", "--expires", "1d"]);
+    assert_eq!(sandbox.verify(&secret).0, "accepted");
+    let set = sandbox.run(["set", "old", "--expires", "1d"]).expect(0);
+    assert!(
+        set.stderr
+            .contains("the clock is behind the log's newest entry"),
+        "{set:?}"
+    );
+    assert_eq!(sandbox.show("old")["status"], "active");
+}
+
+#[test]
+fn identify_and_verify_judge_by_one_time() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci", "--expires", "1d"]);
+    tamper(&sandbox, "UPDATE log SET at = at + 10 * 86400");
+    let run = sandbox
+        .run_with_input(["identify", "--format", "json"], secret.as_bytes())
+        .expect(0);
+    let answer = run.json();
+    assert_eq!(
+        (&answer["verdict"], &answer["key"]["status"]),
+        (&"expired".into(), &"expired".into())
+    );
+    assert!(
+        answer["reason"].as_str().unwrap().ends_with('Z'),
+        "{answer}"
+    );
+}
+
+#[test]
+fn if_absent_succeeds_for_all_who_ask_at_once() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "first"]);
+    let ask = || {
+        sandbox
+            .command(["generate", "api", "boot", "--if-absent"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let asked: Vec<_> = (0..8).map(|_| ask()).collect();
+    let runs: Vec<Run> = asked
+        .into_iter()
+        .map(|child| Run::of(child.wait_with_output().unwrap()))
+        .collect();
+    // A loser that has handed its secret out already cannot call that a success.
+    for run in &runs {
+        assert!(
+            run.status == 0 || (run.status == 4 && !run.stdout.is_empty()),
+            "{run:?}"
+        );
+    }
+    let good = runs
+        .iter()
+        .filter(|run| !run.stdout.is_empty() && sandbox.verify(run.stdout.trim_end()).1 == 0);
+    assert_eq!(good.count(), 1);
+}
+
+#[test]
+fn if_absent_does_not_take_another_key_for_the_one_that_is_asked_for() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["smtp", "mail", "--username", "rails_prod"]);
+    sandbox
+        .run(["generate", "api", "mail", "--if-absent"])
+        .expect(4);
+    sandbox
+        .run([
+            "generate",
+            "smtp",
+            "mail",
+            "--if-absent",
+            "--username",
+            "other",
+        ])
+        .expect(4);
+    sandbox
+        .run([
+            "generate",
+            "smtp",
+            "mail",
+            "--if-absent",
+            "--username",
+            "rails_prod",
+        ])
+        .expect(0);
+    sandbox.run(["deactivate", "mail"]).expect(0);
+    let run = sandbox
+        .run(["generate", "smtp", "mail", "--if-absent"])
+        .expect(0);
+    assert!(
+        run.stderr.contains("warning: `mail` is inactive"),
+        "{run:?}"
+    );
+}
+
+#[test]
+fn a_foreign_trigger_is_refused_whatever_it_calls_itself() {
+    for sql in [
+        "PRAGMA user_version = -1",
+        "PRAGMA user_version = 0",
+        "PRAGMA writable_schema = ON; INSERT INTO sqlite_schema VALUES ('trigger', 'sqlite_autoindex_x',
+         'keys', 0, 'CREATE TRIGGER sqlite_autoindex_x AFTER UPDATE ON keys BEGIN SELECT 1; END')",
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.generate(["api", "ci"]);
+        tamper(&sandbox, sql);
+        sandbox.run(["deactivate", "ci"]).expect(5);
+        sandbox.run(["list"]).expect(5);
+    }
+}
+
+#[test]
+fn a_set_without_anything_to_set_is_a_usage_error() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "ci"]);
+    let run = sandbox.run(["set", "ci"]).expect(2);
+    assert!(run.stderr.contains("--expires"), "{run:?}");
+}
+
+#[test]
+fn a_result_that_is_lost_after_the_change_is_not_called_nothing_changed() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "ci"]);
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let output = sandbox
+        .command(["deactivate", "ci", "--format", "json"])
+        .stdout(full)
+        .output()
+        .unwrap();
+    let run = Run::of(output).expect(7);
+    assert!(run.stderr.contains("what was asked is done"), "{run:?}");
+}
+
+#[test]
+fn a_vault_that_was_named_but_is_not_there_is_not_an_empty_one() {
+    let sandbox = Sandbox::new();
+    sandbox.run(["list", "--vault", "typo/vault.db"]).expect(3);
+    let secret = sandbox.generate(["api", "ci"]);
+    let run = sandbox.run_with_input(["verify", "--vault", "typo/vault.db"], secret.as_bytes());
+    run.expect(5);
+}
+
+#[test]
+fn a_secret_is_not_taken_for_a_pattern_and_a_bare_return_is_no_line_end() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    sandbox.run(["list", &secret]).expect(2);
+    assert_eq!(sandbox.verify(&format!("{secret}\r")).0, "malformed");
+    assert_eq!(sandbox.verify(&format!("{secret}\r\n")).0, "accepted");
+}
+
+#[test]
+fn yes_answers_no_question_about_which_key() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "ci"]);
+    let run = sandbox.run(["--yes", "delete"]).expect(2);
+    assert!(run.stderr.contains("no key was named"), "{run:?}");
+}
+
+#[test]
+fn a_long_table_shows_columns_that_are_filled_late() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "first"]);
+    tamper(
+        &sandbox,
+        "WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
+         INSERT INTO keys (id, name, kind, status, permission, description, created_at)
+           SELECT i, 'key-' || i, 'api', 'active', 'full', iif(i = 2400, 'late words', NULL), 0 FROM n;
+         INSERT INTO secrets (key_id, tail, hash, created_at)
+           SELECT id, printf('%016d', id), (SELECT hash FROM secrets), 0 FROM keys WHERE id > 1;",
+    );
+    let list = sandbox.run(["list"]).expect(0).stdout;
+    assert!(list.contains("late words"));
+    assert_eq!(list.lines().count(), 2501);
+}
+
+#[test]
+fn sixteen_edits_of_one_key_at_once_all_succeed() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "ci"]);
+    let edit = |number: usize| -> Command {
+        sandbox.command(["describe", "ci", &format!("edit {number}")])
+    };
+    let edits: Vec<_> = (0..16)
+        .map(|number| edit(number).stderr(Stdio::null()).spawn().unwrap())
+        .collect();
+    for mut child in edits {
+        assert!(child.wait().unwrap().success());
+    }
+    sandbox.run(["log", "--verify"]).expect(0);
+}
