@@ -3,23 +3,23 @@
 //!
 //! The map of the house is a staircase; each step sees only the steps below it:
 //!
-//! 1. [`cli`]: the global flags, the list of verbs, the dispatch
-//! 2. [`command`]: a file a verb; load, decide, save, show
-//! 3. [`ui`]: the streams' rules, views, prompts
-//! 4. [`error`], [`exit`]: message, hint, status
-//! 5. [`verify`]: from a presented text to a verdict
-//! 6. [`process`]: what the process does to itself, and whom it acts for
-//! 7. [`vault`], [`settings`]: what is stored, what can be set
-//! 8. [`key`]: the domain, on [`memory`] for its hash
+//! 1. `cli`: the global flags, the list of verbs, the dispatch
+//! 2. `command`: a file a verb; load, decide, save, show
+//! 3. `ui`: the streams' rules, views, prompts
+//! 4. `error`: message, hint, status
+//! 5. `verify`: from a presented text to a verdict; `exit`: the statuses
+//! 6. `process`: what the process does to itself, and whom it acts for
+//! 7. `vault`, `settings`: what is stored, what can be set
+//! 8. `key`: the domain, on `memory` for its hash
 
 pub mod cli;
 pub mod command;
-pub mod error;
+mod error;
 pub mod exit;
-pub mod key;
-pub mod memory;
+mod key;
+mod memory;
 pub mod process;
-pub mod settings;
-pub mod ui;
-pub mod vault;
-pub mod verify;
+mod settings;
+mod ui;
+mod vault;
+mod verify;

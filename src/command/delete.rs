@@ -82,15 +82,21 @@ fn is_confirmed(
     if key.standing(session.look(vault).now) != Standing::Active {
         return session.ui.confirm(&format!("Delete `{}`?", key.name));
     }
+    is_name_typed(key, session)
+}
+
+/// Asks for the key's name; an empty line or the end of input is a no.
+fn is_name_typed(key: &Key, session: &Session) -> Result<bool, Error> {
     let typed = session
         .ui
         .line("It is good now; type its name to delete it")?;
-    let typed = typed.filter(|typed| !typed.is_empty());
+    let Some(typed) = typed.filter(|typed| !typed.is_empty()) else {
+        return Ok(false);
+    };
     let is_it = typed
-        .as_ref()
-        .and_then(|typed| typed.parse().ok())
-        .is_some_and(|name| key.name.is_same(&name));
-    if typed.is_some() && !is_it {
+        .parse()
+        .is_ok_and(|typed: KeyName| typed.is_same(&key.name));
+    if !is_it {
         session.ui.note("that is not its name");
     }
     Ok(is_it)

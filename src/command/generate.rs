@@ -1,12 +1,11 @@
 //! `postkey generate`: makes a key.
 
+use super::bounds::Bounds;
 use super::issue::{Fresh, random};
 use super::{Session, selection, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{
-    Description, Expiry, Grant, Key, KeyName, Kind, Limit, Permission, Standing, Status, Username,
-};
+use crate::key::{Description, Expiry, Grant, Key, KeyName, Kind, Standing, Status, Username};
 use crate::vault::{self, Author, Change, Vault};
 use clap::Args;
 
@@ -42,15 +41,8 @@ pub struct Generate {
     /// SMTP: the username, or an e-mail address that several keys share; made up if left out
     #[arg(long)]
     username: Option<Username>,
-    /// API: what it may call; full if left out
-    #[arg(long, value_parser = values::one_of(Permission::ALL, Permission::word))]
-    permission: Option<Permission>,
-    /// API: the limit by the name of a plan: free, starter, business, or one of the settings
-    #[arg(long, conflicts_with = "limit")]
-    plan: Option<String>,
-    /// API: how often it may be used: 300/day, 1000/hour, 20/minute, or none
-    #[arg(long)]
-    limit: Option<Limit>,
+    #[command(flatten)]
+    bounds: Bounds,
     /// Makes it deactivated; `postkey activate` starts it
     #[arg(long)]
     inactive: bool,
@@ -155,10 +147,7 @@ fn kind_and_name(args: &mut Generate, session: &Session) -> Result<Option<(Kind,
         Some(kind) => kind,
         None => {
             session.ui.expect_person("no kind was given", form)?;
-            let kinds = [
-                "smtp: a username and password for mail",
-                "api: a key for an HTTP API",
-            ];
+            let kinds = Kind::ALL.map(|kind| format!("{kind}: {}", purpose(kind)));
             match session.ui.choose("What is the key for?", &kinds)? {
                 Some(chosen) => Kind::ALL[chosen],
                 None => return Ok(None),
@@ -173,6 +162,13 @@ fn kind_and_name(args: &mut Generate, session: &Session) -> Result<Option<(Kind,
         }
     };
     Ok(name.map(|name| (kind, name)))
+}
+
+fn purpose(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Smtp => "a username and password for mail",
+        Kind::Api => "a key for an HTTP API",
+    }
 }
 
 /// Asks for a name until a good one is given; an empty line ends it.
@@ -193,44 +189,27 @@ impl Generate {
     fn grant(&self, kind: Kind, session: &Session) -> Result<Grant, Error> {
         match kind {
             Kind::Smtp => {
-                let foreign = [
-                    ("--permission", self.permission.is_some()),
-                    ("--plan", self.plan.is_some()),
-                    ("--limit", self.limit.is_some()),
-                ];
-                refuse_flags(
-                    &foreign,
-                    "an SMTP key",
-                    "only API keys have permissions and limits",
-                )?;
-                let username = self
-                    .username
-                    .clone()
-                    .map_or_else(|| random().map(Username::made_up), Ok)?;
-                Ok(Grant::Smtp { username })
-            }
-            Kind::Api => {
-                let foreign = [("--username", self.username.is_some())];
-                refuse_flags(&foreign, "an API key", "only SMTP keys have usernames")?;
-                let settings = &session.settings;
-                let by_plan = self
-                    .plan
-                    .as_deref()
-                    .map(|plan| settings.plans.limit(plan))
-                    .transpose()?;
-                Ok(Grant::Api {
-                    permission: self.permission.unwrap_or(settings.permission),
-                    limit: self.limit.or(by_plan).unwrap_or(settings.limit),
+                self.bounds.refuse()?;
+                let made_up = || random().map(Username::made_up);
+                Ok(Grant::Smtp {
+                    username: self.username.clone().map_or_else(made_up, Ok)?,
                 })
             }
+            Kind::Api if self.username.is_some() => {
+                Err(Error::usage("an API key has no --username")
+                    .hint("only SMTP keys have usernames"))
+            }
+            Kind::Api => Ok(Grant::Api {
+                permission: self
+                    .bounds
+                    .permission
+                    .unwrap_or(session.settings.permission),
+                limit: self
+                    .bounds
+                    .limit(session)?
+                    .unwrap_or(session.settings.limit),
+            }),
         }
-    }
-}
-
-fn refuse_flags(flags: &[(&str, bool)], kind: &str, rule: &str) -> Result<(), Error> {
-    match flags.iter().find(|(_, is_given)| *is_given) {
-        Some((flag, _)) => Err(Error::usage(format!("{kind} has no {flag}")).hint(rule)),
-        None => Ok(()),
     }
 }
 

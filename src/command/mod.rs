@@ -1,6 +1,7 @@
 //! The verbs: a file each, with its arguments, whose doc comments are the help, and its run.
 
 mod activate;
+mod bounds;
 pub mod completions;
 mod deactivate;
 mod delete;

@@ -2,10 +2,11 @@
 
 use clap::Args;
 
-use super::{Session, selection, values};
+use super::bounds::Bounds;
+use super::{Session, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Expiry, Grant, Key, KeyName, Limit, Permission};
+use crate::key::{Expiry, Grant, Key, KeyName, Limit};
 
 /// Changes a key's permission, limit or expiry
 ///
@@ -21,55 +22,41 @@ pub struct Set {
     /// Which key
     #[arg(add = selection::completer())]
     name: KeyName,
-    /// API: what it may call
-    #[arg(long, value_parser = values::one_of(Permission::ALL, Permission::word))]
-    permission: Option<Permission>,
-    /// API: the limit by the name of a plan: free, starter, business, or one of the settings
-    #[arg(long, conflicts_with = "limit")]
-    plan: Option<String>,
-    /// API: how often it may be used: 300/day, 1000/hour, 20/minute, or none
-    #[arg(long)]
-    limit: Option<Limit>,
+    #[command(flatten)]
+    bounds: Bounds,
     /// When it stops by itself: 90d, 2027-01-31 (the first second of that day, UTC), or never
     #[arg(long, value_name = "WHEN")]
     expires: Option<Expiry>,
 }
 
 pub(super) fn run(args: Set, session: &mut Session) -> Result<ExitStatus, Error> {
-    let by_plan = args
-        .plan
-        .as_deref()
-        .map(|plan| session.settings.plans.limit(plan))
-        .transpose()?;
-    let limit = args.limit.or(by_plan);
-    if args.permission.is_none() && limit.is_none() && args.expires.is_none() {
+    if args.bounds.given().is_none() && args.expires.is_none() {
         return Err(Error::usage("nothing to set was given").hint(
             "say --permission, --plan, --limit or --expires; `describe` and `rename` do the rest",
         ));
     }
+    let limit = args.bounds.limit(session)?;
     session.edit(&args.name, "set", |key, change| {
         let expires = args
             .expires
             .map(|expires| expires.resolve(change.now()))
             .transpose()?;
         Ok(Key {
-            grant: grant(key, args.permission, limit)?,
+            grant: args.grant(key, limit)?,
             expires_at: expires.unwrap_or(key.expires_at),
             ..key.clone()
         })
     })
 }
 
-fn grant(key: &Key, new: Option<Permission>, new_limit: Option<Limit>) -> Result<Grant, Error> {
-    match &key.grant {
-        Grant::Api { permission, limit } => Ok(Grant::Api {
-            permission: new.unwrap_or(*permission),
-            limit: new_limit.unwrap_or(*limit),
-        }),
-        Grant::Smtp { .. } if new.is_some() || new_limit.is_some() => {
-            Err(Error::usage(format!("`{}` is an SMTP key", key.name))
-                .hint("only API keys have permissions and limits"))
+impl Set {
+    fn grant(&self, key: &Key, new_limit: Option<Limit>) -> Result<Grant, Error> {
+        match &key.grant {
+            Grant::Api { permission, limit } => Ok(Grant::Api {
+                permission: self.bounds.permission.unwrap_or(*permission),
+                limit: new_limit.unwrap_or(*limit),
+            }),
+            smtp @ Grant::Smtp { .. } => self.bounds.refuse().map(|()| smtp.clone()),
         }
-        smtp @ Grant::Smtp { .. } => Ok(smtp.clone()),
     }
 }

@@ -21,7 +21,7 @@ pub use expiry::{Expiry, Period};
 pub use hash::{Hash, HashError};
 pub use invalid::Invalid;
 pub use kind::Kind;
-pub use limit::{Limit, Window};
+pub use limit::Limit;
 pub use name::KeyName;
 pub use permission::Permission;
 pub use secret::{Brand, Malformed, Secret, Tail};

@@ -94,7 +94,7 @@ impl Ui {
     ///
     /// # Errors
     /// If the terminal cannot be read.
-    pub fn choose(&self, question: &str, items: &[&str]) -> Result<Option<usize>, Error> {
+    pub fn choose(&self, question: &str, items: &[impl Display]) -> Result<Option<usize>, Error> {
         let _guard = Guard::new().map_err(|error| unreadable(&error))?;
         let theme = self.theme();
         let select = Select::with_theme(&*theme)

@@ -117,21 +117,12 @@ impl Table {
         if self.rows.len() < MEASURED {
             return Ok(());
         }
+        let titles = titles(columns);
         // A column that is empty so far may be filled later.
-        self.rows.push(
-            columns
-                .iter()
-                .map(|column| column.title.to_owned())
-                .collect(),
-        );
+        self.rows.push(titles.clone());
         let widths = fitted(columns, &self.rows, look.width);
         self.rows.pop();
-        let titles: Vec<String> = columns
-            .iter()
-            .map(|column| column.title.to_owned())
-            .collect();
-        write_padded(columns, &titles, &widths, out)?;
-        for row in std::mem::take(&mut self.rows) {
+        for row in [titles].into_iter().chain(std::mem::take(&mut self.rows)) {
             write_padded(columns, &row, &widths, out)?;
         }
         self.widths = Some(widths);
@@ -159,15 +150,6 @@ pub(super) fn fit_to_show(row: &[String]) -> Vec<String> {
 /// A whole table; its cells must be fit to be shown.
 pub(super) fn render(columns: &[Column], rows: &[Vec<String>], look: &Look) -> String {
     let widths = fitted(columns, rows, look.width);
-    let mut table = comfy_table::Table::new();
-    table
-        .load_style(NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic);
-    if look.color {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
     let cells = |row: &[String]| -> Vec<Cell> {
         let shown = columns
             .iter()
@@ -178,19 +160,32 @@ pub(super) fn render(columns: &[Column], rows: &[Vec<String>], look: &Look) -> S
             .map(|((column, cell), width)| colored(column.fit(cell, *width)))
             .collect()
     };
-    let titles: Vec<String> = columns
+    let mut table = comfy_table::Table::new();
+    table
+        .load_style(NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic);
+    if look.color {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    let bold = |cell: Cell| cell.add_attribute(Attribute::Bold);
+    table.set_header(cells(&titles(columns)).into_iter().map(bold));
+    table.add_rows(rows.iter().map(|row| cells(row)));
+    set_widths(&mut table, &widths);
+    table.trim_fmt()
+}
+
+fn titles(columns: &[Column]) -> Vec<String> {
+    columns
         .iter()
         .map(|column| column.title.to_owned())
-        .collect();
-    table.set_header(
-        cells(&titles)
-            .into_iter()
-            .map(|cell| cell.add_attribute(Attribute::Bold)),
-    );
-    for row in rows {
-        table.add_row(cells(row));
-    }
-    let shown: Vec<usize> = widths.into_iter().filter(|width| *width > 0).collect();
+        .collect()
+}
+
+/// Gives the columns that are shown their widths, with a gap behind all but the last.
+fn set_widths(table: &mut comfy_table::Table, widths: &[usize]) {
+    let shown: Vec<usize> = widths.iter().copied().filter(|width| *width > 0).collect();
     for (at, column) in table.column_iter_mut().enumerate() {
         let gap = if at + 1 < shown.len() { GAP } else { 0 };
         column.set_padding((0, gap as u16));
@@ -198,7 +193,6 @@ pub(super) fn render(columns: &[Column], rows: &[Vec<String>], look: &Look) -> S
             (shown[at] + gap) as u16,
         )));
     }
-    table.trim_fmt()
 }
 
 /// A cell with the one word coloured that says how a key stands.

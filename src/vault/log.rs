@@ -221,30 +221,31 @@ impl Vault {
             snapshot.prepare(&format!("SELECT {COLUMNS} FROM log ORDER BY sequence"))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let expected = chain.entries + 1;
-            match Line::read(row)
-                .ok()
-                .filter(|line| line.sequence == expected)
-            {
-                None => {
-                    chain.broken = Some((expected, "is missing or cannot be read"));
-                    return Ok(chain);
-                }
-                Some(line) if line.chained(&chain.head)[..] != line.hash => {
-                    chain.broken = Some((expected, "does not match its hash"));
-                    return Ok(chain);
-                }
-                Some(line) => chain.head = line.chained(&chain.head),
+            if let Err(why) = chain.extend(Line::read(row).ok()) {
+                chain.broken = Some((chain.entries + 1, why));
+                return Ok(chain);
             }
-            chain.entries = expected;
         }
-        let remembered = head(&snapshot)?;
-        let expected =
-            (chain.entries > 0 || had_keys(&snapshot)?).then_some((chain.entries, chain.head));
-        if remembered != expected {
+        let is_log = chain.entries > 0 || had_keys(&snapshot)?;
+        if head(&snapshot)? != is_log.then_some((chain.entries, chain.head)) {
             chain.broken = Some((chain.entries + 1, "is missing: the log was cut short"));
         }
         Ok(chain)
+    }
+}
+
+impl Chain {
+    /// Takes the next line of the log, or tells what is wrong with it.
+    fn extend(&mut self, line: Option<Line>) -> Result<(), &'static str> {
+        let next = line.filter(|line| line.sequence == self.entries + 1);
+        let line = next.ok_or("is missing or cannot be read")?;
+        let hash = line.chained(&self.head);
+        if hash[..] != line.hash {
+            return Err("does not match its hash");
+        }
+        self.head = hash;
+        self.entries = line.sequence;
+        Ok(())
     }
 }
 

@@ -20,7 +20,7 @@ use rusqlite::{Connection, OpenFlags};
 
 pub use change::Change;
 pub use error::Error;
-pub use keys::{Order, Page, Presented, Record};
+pub use keys::{Order, Presented, Record};
 pub use log::{Actor, Author, Chain, Entry, Field, differences};
 use migrations::Found;
 
@@ -89,11 +89,6 @@ impl Vault {
             path,
             wait,
         })
-    }
-
-    /// Where the vault lies.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     /// The time that counts: the clock's, or the newest event's if the clock is behind it,

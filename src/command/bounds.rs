@@ -1,0 +1,53 @@
+//! What an API key may do, as `generate` and `set` are told it.
+
+use clap::Args;
+
+use super::{Session, values};
+use crate::error::Error;
+use crate::key::{Limit, Permission};
+
+/// The flags that only API keys have.
+#[derive(Args, Debug)]
+pub(super) struct Bounds {
+    /// API: what it may call
+    #[arg(long, value_parser = values::one_of(Permission::ALL, Permission::word))]
+    pub(super) permission: Option<Permission>,
+    /// API: the limit by the name of a plan: free, starter, business, or one of the settings
+    #[arg(long, conflicts_with = "limit")]
+    plan: Option<String>,
+    /// API: how often it may be used: 300/day, 1000/hour, 20/minute, or none
+    #[arg(long)]
+    limit: Option<Limit>,
+}
+
+impl Bounds {
+    /// The limit that was given, by itself or by a plan.
+    pub(super) fn limit(&self, session: &Session) -> Result<Option<Limit>, Error> {
+        let by_plan = self
+            .plan
+            .as_deref()
+            .map(|plan| session.settings.plans.limit(plan));
+        Ok(self.limit.or(by_plan.transpose()?))
+    }
+
+    /// The first flag that was given.
+    pub(super) fn given(&self) -> Option<&'static str> {
+        let flags = [
+            ("--permission", self.permission.is_some()),
+            ("--plan", self.plan.is_some()),
+            ("--limit", self.limit.is_some()),
+        ];
+        flags
+            .into_iter()
+            .find_map(|(flag, is_given)| is_given.then_some(flag))
+    }
+
+    /// What an SMTP key has none of.
+    pub(super) fn refuse(&self) -> Result<(), Error> {
+        match self.given() {
+            None => Ok(()),
+            Some(flag) => Err(Error::usage(format!("an SMTP key has no {flag}"))
+                .hint("only API keys have permissions and limits")),
+        }
+    }
+}
