@@ -80,13 +80,13 @@ struct Globals {
     /// Says nothing but results and errors
     #[arg(short, long, global = true)]
     quiet: bool,
-    /// Answers every question with yes
+    /// Answers confirmations with yes
     #[arg(short, long, global = true)]
     yes: bool,
     /// Never asks, not even on a terminal
     #[arg(long, global = true)]
     no_input: bool,
-    /// How long to wait for a busy vault, as in 30s
+    /// How long to wait for a busy vault: 5s if nothing is said, at most a day
     #[arg(
         long,
         global = true,

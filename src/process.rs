@@ -17,7 +17,7 @@ use crate::vault::Actor;
 /// limit, so that the result of a write decides. (Rust's runtime ignores SIGPIPE already.)
 pub fn harden() {
     umask(Mode::from_bits_truncate(0o077));
-    // Neither can fail on a process that only takes rights away from itself.
+    // None of these can fail on a process that only takes rights away from itself.
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
     let _ = set_dumpable(false);
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));

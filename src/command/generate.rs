@@ -1,5 +1,7 @@
 //! `postkey generate`: makes a key.
 
+use clap::Args;
+
 use super::bounds::Bounds;
 use super::issue::{Fresh, random};
 use super::{Session, selection, values};
@@ -7,7 +9,6 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Description, Expiry, Grant, Key, KeyName, Kind, Standing, Status, Username};
 use crate::vault::{self, Author, Change, Vault};
-use clap::Args;
 
 /// Makes a key and the one secret that opens it
 ///

@@ -65,7 +65,7 @@ fn is_brand(text: &str) -> bool {
 
 /// A plaintext credential of the right shape: it exists from making to showing, or from
 /// presenting to verdict, will not print, and is wiped on drop.
-#[derive(PartialEq, Eq)]
+#[cfg_attr(test, derive(PartialEq, Eq))]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {

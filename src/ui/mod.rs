@@ -46,7 +46,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// Whether errors are JSON, too.
+    /// Whether programs read the results; then errors and warnings are JSON, and notes are left out.
     pub fn is_for_machines(self) -> bool {
         self != Self::Text && self != Self::Env
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::place::mounts::{may_mount, run_mounted};
+use crate::place::mounts::{expect_mounts, run_mounted};
 use crate::sandbox::{POSTKEY, Run, Sandbox};
 use crate::secrecy::stock::stock;
 use crate::secrecy::watch::{program, run_with_input};
@@ -54,9 +54,7 @@ fn the_message_names_a_file_size_limit() {
 
 #[test]
 fn a_full_disk_leaves_nothing_half_done() {
-    if !may_mount() {
-        return;
-    }
+    expect_mounts();
     let trial = Trial::new();
     let size = fs::metadata(trial.sandbox.vault()).unwrap().len();
     let mut failed = 0;

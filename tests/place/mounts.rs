@@ -13,13 +13,16 @@ fn flags() -> &'static str {
     if geteuid().is_root() { "-m" } else { "-rm" }
 }
 
-/// Whether this machine lets a test mount; containers often do not.
-pub fn may_mount() -> bool {
+/// Makes sure that a test may mount; some containers and systems allow it to root only.
+pub fn expect_mounts() {
     let script = "mount -t tmpfs none /mnt && mount -o remount,ro /mnt";
     let run = Command::new("unshare")
         .args([flags(), "sh", "-c", script])
         .output();
-    run.is_ok_and(|output| output.status.success())
+    assert!(
+        run.is_ok_and(|output| output.status.success()),
+        "this test needs a mount of its own: run it as root, or allow user namespaces"
+    );
 }
 
 /// Runs a script with mounts of its own: `$0` is the folder, `"$@"` the binary and arguments.
