@@ -35,8 +35,13 @@ impl Formatter for Visible {
         out: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        let is_plain = |byte: &u8| byte.is_ascii() && *byte != 0x7f;
-        if fragment.as_bytes().iter().all(is_plain) {
+        // Without a way out of the loop, so that it looks at many bytes at once.
+        let is_hidden_or_wide = |byte: &u8| *byte >= 0x7f;
+        let is_plain = !fragment
+            .as_bytes()
+            .iter()
+            .fold(false, |any, byte| any | is_hidden_or_wide(byte));
+        if is_plain {
             return CompactFormatter.write_string_fragment(out, fragment);
         }
         for character in fragment.chars() {
