@@ -175,7 +175,7 @@ fn told(fields: &[Field], show: impl Fn(&str, &str) -> String) -> String {
         match (from.as_ref().map(show), to.as_ref().map(show)) {
             (Some(from), Some(to)) => format!("{field} {from} → {to}"),
             (None, Some(to)) => format!("{field} {to}"),
-            (from, None) => format!("no {field} (was {})", from.unwrap_or_default()),
+            (from, None) => format!("{field} was {}", from.unwrap_or_default()),
         }
     };
     let is_told =
