@@ -28,7 +28,7 @@ fn zsh_completes_verbs_flags_and_names() {
 
 /// Each completed line is run: what it prints tells how it was completed.
 fn completes_interactively(shell: &str) {
-    let sandbox = three_keys();
+    let sandbox = Sandbox::with_three_keys();
     let mut terminal = interactive(shell, &sandbox, &[]);
     for (keys, printed) in [
         ("postkey lis\t dev\r", "full"),
@@ -56,7 +56,7 @@ fn zsh_completes_names_from_the_vault_that_is_meant() {
 }
 
 fn completes_from_the_vault_that_is_meant(shell: &str) {
-    let (keys, elsewhere) = (three_keys(), Sandbox::new());
+    let (keys, elsewhere) = (Sandbox::with_three_keys(), Sandbox::new());
     let vault = keys.vault();
     let vault = vault.to_str().unwrap();
     let mut terminal = interactive(shell, &elsewhere, &[]);
@@ -68,7 +68,7 @@ fn completes_from_the_vault_that_is_meant(shell: &str) {
 
 #[test]
 fn fish_completes_verbs_flags_and_names() {
-    let sandbox = three_keys();
+    let sandbox = Sandbox::with_three_keys();
     for (line, completions) in [
         ("postkey gen", &["generate"][..]),
         ("postkey list --forma", &["--format"]),
@@ -83,7 +83,7 @@ fn fish_completes_verbs_flags_and_names() {
 
 #[test]
 fn every_verb_that_takes_a_name_completes_it() {
-    let sandbox = three_keys();
+    let sandbox = Sandbox::with_three_keys();
     for words in [
         "show",
         "deactivate",
@@ -105,7 +105,7 @@ fn every_verb_that_takes_a_name_completes_it() {
 
 #[test]
 fn fish_completes_names_from_the_vault_that_is_meant() {
-    let (keys, elsewhere) = (three_keys(), Sandbox::new());
+    let (keys, elsewhere) = (Sandbox::with_three_keys(), Sandbox::new());
     let vault = keys.vault();
     let vault = vault.to_str().unwrap();
     let variable = [("POSTKEY_VAULT", vault)];
@@ -122,7 +122,7 @@ fn fish_completes_names_from_the_vault_that_is_meant() {
 
 #[test]
 fn a_vault_that_cannot_be_read_completes_nothing_and_says_nothing() {
-    let sandbox = three_keys();
+    let sandbox = Sandbox::with_three_keys();
     for vault in hostile_vaults(&sandbox) {
         for shell in ["bash", "zsh", "fish"] {
             let output = asked_by(shell, &sandbox, &vault);
@@ -135,7 +135,7 @@ fn a_vault_that_cannot_be_read_completes_nothing_and_says_nothing() {
 
 #[test]
 fn a_busy_vault_does_not_hold_up_a_command_line() {
-    let sandbox = three_keys();
+    let sandbox = Sandbox::with_three_keys();
     let busy = Connection::open(sandbox.vault()).unwrap();
     busy.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let start = Instant::now();
@@ -146,7 +146,7 @@ fn a_busy_vault_does_not_hold_up_a_command_line() {
 
 #[test]
 fn a_shell_shows_no_error_while_it_completes() {
-    let sandbox = three_keys();
+    let sandbox = Sandbox::with_three_keys();
     let vaults = hostile_vaults(&sandbox);
     for shell in ["bash", "zsh"] {
         let damaged = vaults[1].to_str().unwrap();
@@ -221,14 +221,6 @@ fn hostile_vaults(sandbox: &Sandbox) -> Vec<PathBuf> {
     std::os::unix::fs::symlink(sandbox.vault(), &vaults[3]).unwrap();
     nix::unistd::mkfifo(&vaults[4], nix::sys::stat::Mode::S_IRWXU).unwrap();
     vaults
-}
-
-fn three_keys() -> Sandbox {
-    let sandbox = Sandbox::new();
-    sandbox.generate(["api", "prod-web"]);
-    sandbox.generate(["smtp", "prod-mail"]);
-    sandbox.generate(["api", "dev"]);
-    sandbox
 }
 
 /// A shell in the sandbox, with the binary under test first in its PATH.

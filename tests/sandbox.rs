@@ -35,6 +35,15 @@ impl Sandbox {
         }
     }
 
+    /// A vault with the keys prod-web, prod-mail and dev.
+    pub fn with_three_keys() -> Self {
+        let sandbox = Self::new();
+        sandbox.generate(["api", "prod-web"]);
+        sandbox.generate(["smtp", "prod-mail"]);
+        sandbox.generate(["api", "dev"]);
+        sandbox
+    }
+
     /// The home folder.
     pub fn home(&self) -> &Path {
         self.folder.path()

@@ -4,8 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::keys::KeyId;
-use super::place;
-use super::{Author, Error, Record, Vault, keys, log};
+use super::{Author, Error, Record, Vault, keys, log, place};
 use crate::key::{Hash, Key, KeyName, Limit, Tail, Username};
 
 /// How long a staged secret may wait to be taken before a later run drops it.

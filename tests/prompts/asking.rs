@@ -133,7 +133,7 @@ fn a_secret_is_replaced_only_after_a_yes() {
 
 #[test]
 fn a_key_is_found_by_typing_a_part_of_its_name() {
-    let sandbox = three_keys();
+    let sandbox = Sandbox::with_three_keys();
     let mut terminal = sandbox.on_terminal(["show"]);
     terminal.expect("Which key?").expect_unechoed("prod-mail");
     terminal.press("mail\r");
@@ -145,7 +145,7 @@ fn a_key_is_found_by_typing_a_part_of_its_name() {
 
 #[test]
 fn escape_chooses_nothing_and_does_nothing() {
-    let sandbox = three_keys();
+    let sandbox = Sandbox::with_three_keys();
     for verb in ["show", "deactivate", "activate", "delete", "regenerate"] {
         let mut terminal = sandbox.on_terminal([verb]);
         terminal.expect_unechoed("prod-mail").press(ESCAPE);
@@ -158,7 +158,7 @@ fn escape_chooses_nothing_and_does_nothing() {
 
 #[test]
 fn a_key_that_was_chosen_still_wants_its_name_typed() {
-    let sandbox = three_keys();
+    let sandbox = Sandbox::with_three_keys();
     let mut terminal = sandbox.on_terminal(["delete"]);
     terminal.expect_unechoed("prod-mail").press("web\r");
     terminal.expect(DELETE).press("prod-web\r");
@@ -169,7 +169,7 @@ fn a_key_that_was_chosen_still_wants_its_name_typed() {
 
 #[test]
 fn each_of_several_keys_is_asked_about() {
-    let sandbox = three_keys();
+    let sandbox = Sandbox::with_three_keys();
     let mut terminal = sandbox.on_terminal(["delete", "prod-web", "dev"]);
     terminal.expect("`prod-web`").expect(DELETE).press(ENTER);
     terminal.expect("`dev`").expect(DELETE).press("dev\r");
@@ -180,7 +180,7 @@ fn each_of_several_keys_is_asked_about() {
 
 #[test]
 fn among_very_many_keys_the_name_is_typed() {
-    let sandbox = three_keys();
+    let sandbox = Sandbox::with_three_keys();
     let vault = rusqlite::Connection::open(sandbox.vault()).unwrap();
     let many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
         INSERT INTO keys (name, kind, status, permission, created_at)
@@ -192,14 +192,6 @@ fn among_very_many_keys_the_name_is_typed() {
         terminal.expect("Which key?").press(keys);
         assert_eq!(terminal.end(), status, "{keys:?}: {}", terminal.shown());
     }
-}
-
-fn three_keys() -> Sandbox {
-    let sandbox = Sandbox::new();
-    sandbox.generate(["api", "prod-web"]);
-    sandbox.generate(["smtp", "prod-mail"]);
-    sandbox.generate(["api", "dev"]);
-    sandbox
 }
 
 /// The secret that stands alone on a line.

@@ -14,10 +14,10 @@ use crate::vault::Entry;
 #[derive(Debug, Serialize)]
 pub struct KeyView<'a> {
     pub(super) name: &'a str,
-    kind: &'static str,
+    pub(super) kind: &'static str,
     pub(super) username: Option<&'a str>,
-    tail: &'a str,
-    status: &'static str,
+    pub(super) tail: &'a str,
+    pub(super) status: &'static str,
     permission: Option<&'static str>,
     #[serde(serialize_with = "text")]
     limit: Option<Limit>,

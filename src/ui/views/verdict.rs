@@ -120,10 +120,16 @@ impl Item for IdentityView<'_> {
     ];
 
     fn fields(&self) -> Vec<String> {
-        let of = |field: usize| self.key.as_ref().map(|key| key.fields()[field].clone());
-        let answer = [self.identified.to_string(), self.good.to_string()];
-        let verdict = [self.verdict.to_owned(), self.reason.to_string()];
-        let key = [0, 1, 3, 4].map(|field| of(field).unwrap_or_default());
-        [&answer[..], &verdict, &key].concat()
+        let key = self.key.as_ref();
+        vec![
+            self.identified.to_string(),
+            self.good.to_string(),
+            self.verdict.to_owned(),
+            self.reason.to_string(),
+            or_empty(key.map(|key| key.name)),
+            or_empty(key.map(|key| key.kind)),
+            or_empty(key.map(|key| key.tail)),
+            or_empty(key.map(|key| key.status)),
+        ]
     }
 }
