@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::{Color, Error, Wait, nearest};
+use super::{Color, Error, Listen, Wait, nearest};
 use crate::key::{Brand, Expiry, Limit, Permission, escaped, quoted};
 
 /// How large a settings file may be, in bytes.
@@ -27,6 +27,7 @@ pub(super) struct File {
     pub(super) brand: Option<Brand>,
     pub(super) defaults: Defaults,
     pub(super) plans: BTreeMap<String, Text<Limit>>,
+    pub(super) serve: Serve,
     pub(super) output: Output,
 }
 
@@ -38,6 +39,13 @@ pub(super) struct Defaults {
     pub(super) plan: Option<String>,
     #[serde(deserialize_with = "text")]
     pub(super) permission: Option<Permission>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Serve {
+    #[serde(deserialize_with = "text")]
+    pub(super) listen: Option<Listen>,
 }
 
 #[derive(Debug, Default, Deserialize)]

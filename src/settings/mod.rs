@@ -1,6 +1,7 @@
 //! The settings: flags over environment over `config.toml` over defaults, merged once.
 
 mod file;
+mod listen;
 mod plans;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use serde::Deserialize;
 
 use crate::key::{Brand, Expiry, Invalid, Limit, Period, Permission};
 use file::{File, Text};
+pub use listen::Listen;
 pub use plans::Plans;
 
 /// How long a busy vault may be waited for.
@@ -42,6 +44,8 @@ pub struct Settings {
     pub limit: Limit,
     /// The plans and their limits.
     pub plans: Plans,
+    /// Where `serve` listens, and servers that ask it find it.
+    pub listen: Listen,
 }
 
 /// What flags and environment say, where they say anything.
@@ -169,6 +173,7 @@ fn merged(
         permission: file.defaults.permission.unwrap_or(Permission::Full),
         limit: limit.unwrap_or(Limit::None),
         plans,
+        listen: file.serve.listen.unwrap_or_default(),
     })
 }
 

@@ -12,7 +12,13 @@ use super::Error;
 /// `post` in ASCII: marks the file as a vault of ours.
 const APPLICATION_ID: i64 = 0x706f_7374;
 
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_keys_and_log.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_keys_and_log.sql"),
+    include_str!("migrations/0002_smtp_login.sql"),
+];
+
+/// The oldest schema whose tables are read as the newest one's are.
+const READABLE: i64 = 1;
 
 /// What the newest schema consists of; anything else in the file is foreign.
 const OBJECTS: &[(&str, &str)] = &[
@@ -26,6 +32,7 @@ const OBJECTS: &[(&str, &str)] = &[
     ("table", "pending"),
     ("table", "secrets"),
     ("table", "sqlite_sequence"),
+    ("view", "smtp_login"),
 ];
 
 /// What kind of file was opened.
@@ -89,6 +96,14 @@ fn refuse_foreign_objects(connection: &Connection) -> Result<(), Error> {
 /// Brings the schema up to date, in one transaction. An older vault is copied beside first.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     migrate_with(MIGRATIONS, connection, path)
+}
+
+/// As [`migrate`], but leaves an older vault that cannot be written as it is: it can be read.
+pub(super) fn migrate_if_writable(connection: &mut Connection, path: &Path) -> Result<(), Error> {
+    match migrate(connection, path) {
+        Err(Error::ReadOnly) if version(connection)? >= READABLE => Ok(()),
+        outcome => outcome,
+    }
 }
 
 fn migrate_with(

@@ -49,7 +49,7 @@ impl Vault {
         match migrations::identify(&vault.connection, &vault.path)? {
             Found::Empty => Err(Error::Missing(vault.path)),
             Found::Vault => {
-                migrations::migrate(&mut vault.connection, &vault.path)?;
+                migrations::migrate_if_writable(&mut vault.connection, &vault.path)?;
                 Ok(vault)
             }
         }

@@ -1,0 +1,83 @@
+//! Where `serve` listens: on loopback or a unix socket, never where other machines reach it.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::key::Invalid;
+
+/// An address that only this machine reaches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// A loopback address and port.
+    Tcp(SocketAddr),
+    /// A unix socket's absolute path.
+    Unix(PathBuf),
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self::Tcp(([127, 0, 0, 1], 7625).into())
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl FromStr for Listen {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let refused = |rule: &str| {
+            Err(Invalid::new("an address to listen on", text, rule)
+                .hint("write `127.0.0.1:7625`, `[::1]:7625` or `unix:/run/postkey/postkey.sock`"))
+        };
+        if let Some(path) = text.strip_prefix("unix:") {
+            return if path.starts_with('/') && !path.ends_with('/') {
+                Ok(Self::Unix(path.into()))
+            } else {
+                refused("a unix socket is named by its whole path")
+            };
+        }
+        match text.parse::<SocketAddr>() {
+            Ok(address) if address.ip().is_loopback() => Ok(Self::Tcp(address)),
+            Ok(_) => refused("other machines could reach it: only loopback will do"),
+            Err(_) => refused("it is neither an IP address with a port nor a unix socket"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_and_unix_sockets_read_back_as_they_are_written() {
+        for text in ["127.0.0.1:7625", "[::1]:80", "unix:/run/postkey.sock"] {
+            assert_eq!(text.parse::<Listen>().expect(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_other_machines_could_reach_is_refused() {
+        for text in [
+            "",
+            "0.0.0.0:7625",
+            "[::]:1",
+            "10.0.0.1:1",
+            "localhost",
+            "unix:x",
+            "unix:/",
+            ":80",
+        ] {
+            assert!(text.parse::<Listen>().is_err(), "{text}");
+        }
+    }
+}
