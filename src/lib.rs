@@ -7,10 +7,12 @@
 //! 2. `command`: a file a verb; load, decide, save, show
 //! 3. `ui`: the streams' rules, views, prompts
 //! 4. `error`: message, hint, status
-//! 5. `verify`: from a presented text to a verdict; `exit`: the statuses
-//! 6. `process`: what the process does to itself, and whom it acts for
-//! 7. `vault`, `settings`: what is stored, what can be set
-//! 8. `key`: the domain, on `memory` for its hash
+//! 5. `serve`: answers over HTTP
+//! 6. `verify`: from a presented text to a verdict; `exit`: the statuses
+//! 7. `process`: what the process does to itself, and whom it acts for
+//! 8. `usage`: who used what
+//! 9. `vault`, `settings`: what is stored, what can be set
+//! 10. `key`: the domain, on `memory` for its hash
 
 pub mod cli;
 pub mod command;
@@ -21,5 +23,6 @@ mod memory;
 pub mod process;
 mod settings;
 mod ui;
+mod usage;
 mod vault;
 mod verify;

@@ -19,13 +19,18 @@ const HUGE_PAGE: usize = 2 << 20;
 
 /// Zeroed Argon2 blocks of 1 KiB, aligned to a huge page, given back on drop.
 #[derive(Debug)]
-pub struct HashMemory {
+pub struct Blocks {
     mapping: NonNull<c_void>,
     mapped: usize,
     blocks: usize,
 }
 
-impl HashMemory {
+impl Blocks {
+    /// How many blocks there are.
+    pub fn count(&self) -> usize {
+        self.blocks
+    }
+
     /// Takes memory for `blocks` blocks of 1 KiB.
     ///
     /// # Errors
@@ -56,7 +61,7 @@ impl HashMemory {
     }
 }
 
-impl AsMut<[Block]> for HashMemory {
+impl AsMut<[Block]> for Blocks {
     fn as_mut(&mut self) -> &mut [Block] {
         // SAFETY: from `start` on there are at least `blocks` blocks, aligned to far more than
         // a block's 64 bytes; fresh pages are zeros, and zeros are a block.
@@ -64,7 +69,7 @@ impl AsMut<[Block]> for HashMemory {
     }
 }
 
-impl Drop for HashMemory {
+impl Drop for Blocks {
     fn drop(&mut self) {
         // SAFETY: the whole mapping, made in `new`; no block of it outlives this value.
         let _ = unsafe { munmap(self.mapping, self.mapped) };

@@ -1,115 +1,229 @@
-//! From a presented text to a verdict: one function, whoever asks.
+//! From a presented text to a verdict: one function decides, whoever asks.
 
 use jiff::Timestamp;
 
-use crate::key::{Key, Malformed, Secret, Standing};
-use crate::vault::{Error, Presented, Vault};
-
-/// A verdict, and the time by which it was reached.
-#[derive(Debug)]
-pub struct Judged {
-    /// What was found.
-    pub verdict: Verdict,
-    /// The clock's time, or the vault's if that is ahead.
-    pub at: Timestamp,
-}
+use crate::key::{
+    Allowance, HashMemory, Key, Kind, Limit, Malformed, Permission, Secret, Standing, Tail, Used,
+};
+use crate::settings::Permissions;
+use crate::usage;
+use crate::vault::{Error, KeyId, Presented, Record};
 
 /// What is to be thought of a presented secret.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It opens the key.
-    Accepted(Key),
+    /// It opens its key for what was asked.
+    Accepted,
     /// It never was a secret.
     Malformed(Malformed),
     /// No key here has it.
     Unknown,
-    /// It only ends like a key's secret.
+    /// It only ends like a key's secret, or opens something else than was asked.
     Mismatch,
     /// Its key is stopped.
-    Inactive(Key),
+    Inactive,
     /// Its key's time is over.
-    Expired(Key),
+    Expired,
     /// It was its key's secret once.
-    Retired(Key),
+    Retired,
+    /// Its key may not do what was asked.
+    PermissionMissing,
+    /// Its key was used as often as it may be.
+    OverLimit,
+}
+
+/// What a refused caller is told over HTTP: no more than it must know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// The refusal as a word for programs.
+    pub code: &'static str,
+    /// The refusal as a sentence.
+    pub message: &'static str,
+}
+
+impl Refusal {
+    /// For whoever has no good key.
+    pub const UNAUTHORIZED: Self = Self {
+        status: 401,
+        code: "unauthorized",
+        message: "Invalid API key provided",
+    };
+    /// For a good key that may not do this.
+    pub const PERMISSION_DENIED: Self = Self {
+        status: 403,
+        code: "permission_denied",
+        message: "API key does not have required permissions",
+    };
+    /// For a good key that did too much.
+    pub const TOO_MANY_REQUESTS: Self = Self {
+        status: 429,
+        code: "too_many_requests",
+        message: "Rate limit exceeded for API key",
+    };
 }
 
 impl Verdict {
+    /// Every verdict but for what is malformed, in the order in which they are reached.
+    pub const RECORDED: [Self; 8] = [
+        Self::Unknown,
+        Self::Mismatch,
+        Self::Retired,
+        Self::Inactive,
+        Self::Expired,
+        Self::PermissionMissing,
+        Self::OverLimit,
+        Self::Accepted,
+    ];
+
     /// The verdict as a word, stable for scripts.
-    pub fn word(&self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
-            Self::Accepted(_) => "accepted",
+            Self::Accepted => usage::ACCEPTED,
             Self::Malformed(_) => "malformed",
             Self::Unknown => "unknown",
             Self::Mismatch => "mismatch",
-            Self::Inactive(_) => "inactive",
-            Self::Expired(_) => "expired",
-            Self::Retired(_) => "retired",
+            Self::Inactive => "inactive",
+            Self::Expired => "expired",
+            Self::Retired => "retired",
+            Self::PermissionMissing => "permission-missing",
+            Self::OverLimit => "over-limit",
         }
     }
 
-    /// The key that the secret belongs to; nobody is told who only knows a tail.
-    pub fn key(&self) -> Option<&Key> {
+    /// What a refused caller is told; `None` if it is accepted.
+    pub fn refusal(self) -> Option<Refusal> {
         match self {
-            Self::Malformed(_) | Self::Unknown | Self::Mismatch => None,
-            Self::Accepted(key) | Self::Inactive(key) | Self::Expired(key) | Self::Retired(key) => {
-                Some(key)
-            }
+            Self::Accepted => None,
+            Self::PermissionMissing => Some(Refusal::PERMISSION_DENIED),
+            Self::OverLimit => Some(Refusal::TOO_MANY_REQUESTS),
+            _ => Some(Refusal::UNAUTHORIZED),
         }
     }
 
-    /// Whether the secret opens its key.
-    pub fn is_accepted(&self) -> bool {
-        matches!(self, Self::Accepted(_))
+    /// Whether the secret opens its key for what was asked.
+    pub fn is_accepted(self) -> bool {
+        self == Self::Accepted
     }
 }
 
-/// Judges a presented text: shape and checksum, then the tail, then the hash, and only then
-/// status and expiry, so that a tail alone reveals nothing.
+/// What a caller wants to know besides whether the secret is good.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Question<'a> {
+    /// The kind of key that will do; a gateway takes API keys only.
+    pub kind: Option<Kind>,
+    /// The login that an SMTP key must be a password of, compared without case.
+    pub username: Option<&'a str>,
+    /// What the key is needed for.
+    pub need: Need<'a>,
+}
+
+/// What a key is needed for.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Need<'a> {
+    /// Nothing in particular.
+    #[default]
+    Nothing,
+    /// Whatever a permission allows.
+    Permission(&'a Permission),
+    /// A request, its target as the client wrote it.
+    Request {
+        /// `GET`, `POST`
+        method: &'a str,
+        /// `/v3/contacts?limit=10`
+        target: &'a str,
+    },
+}
+
+/// Whose secret was presented.
+#[derive(Debug)]
+pub enum Recognised {
+    /// Nobody's that is known; the verdict is reached.
+    Nobody(Verdict),
+    /// Nobody's either, but it ends like one of this key's.
+    Lookalike(KeyId),
+    /// A key's, current or not.
+    Secret(Presented),
+}
+
+/// Tells whose secret a presented text is: shape and checksum, then the tail, then the hash,
+/// so that a tail alone reveals nothing.
 ///
-/// The vault is only needed, and only opened, for what has the shape of a secret; `clock` is
-/// the system's time, which the vault's newest event may be ahead of.
+/// `look_up` is only asked for what has the shape of a secret. It is asked again after the
+/// hash: a key that was stopped while that was computed is stopped.
 ///
 /// # Errors
-/// If the vault cannot be opened or read, or its hash must not be checked.
-pub fn verify(
+/// If the vault cannot be read, or its hash must not be checked.
+pub fn recognise(
     presented: &str,
-    open: impl FnOnce() -> Result<Vault, Error>,
-    clock: impl Fn() -> Timestamp,
-) -> Result<Judged, Error> {
-    let at_clock = |verdict| {
-        Ok(Judged {
-            verdict,
-            at: clock(),
-        })
-    };
+    mut look_up: impl FnMut(&Tail) -> Result<Option<Presented>, Error>,
+    memory: &mut HashMemory,
+) -> Result<Recognised, Error> {
     let secret = match Secret::parse(presented) {
         Ok(secret) => secret,
-        Err(malformed) => return at_clock(Verdict::Malformed(malformed)),
+        Err(malformed) => return Ok(Recognised::Nobody(Verdict::Malformed(malformed))),
     };
-    let vault = open()?;
     let tail = secret.tail();
-    match vault.presented(&tail)? {
-        None => return at_clock(Verdict::Unknown),
-        Some(known) if !known.hash.matches(&secret)? => return at_clock(Verdict::Mismatch),
-        Some(_) => {}
+    let Some(known) = look_up(&tail)? else {
+        return Ok(Recognised::Nobody(Verdict::Unknown));
+    };
+    if !known.hash.matches(&secret, memory)? {
+        return Ok(Recognised::Lookalike(known.record.id));
     }
-    let at = vault.time(clock())?;
-    // Looked up again: a key that was stopped while the hash was computed is stopped.
-    let verdict = vault
-        .presented(&tail)?
-        .map_or(Verdict::Unknown, |known| standing(known, at));
-    Ok(Judged { verdict, at })
+    let again = look_up(&tail)?.filter(|again| again.hash == known.hash);
+    Ok(again.map_or(Recognised::Nobody(Verdict::Unknown), Recognised::Secret))
 }
 
-/// The verdict on a secret that is the key's, or was.
-fn standing(known: Presented, at: Timestamp) -> Verdict {
-    let key = known.record.key;
-    if known.retires_at.is_some_and(|end| end <= at) {
-        return Verdict::Retired(key);
+/// Decides whether a recognised secret opens its key for what is asked, `at` that time and
+/// after its limited use so far.
+pub fn judge(
+    secret: &Presented,
+    question: &Question<'_>,
+    permissions: &Permissions,
+    at: Timestamp,
+    used: Used,
+) -> Verdict {
+    let key = &secret.record.key;
+    let verdict = match key.standing(at) {
+        _ if secret.retires_at.is_some_and(|end| end <= at) => Verdict::Retired,
+        Standing::Inactive => Verdict::Inactive,
+        Standing::Expired => Verdict::Expired,
+        Standing::Active if !question.is_of(key) => Verdict::Mismatch,
+        Standing::Active if !question.is_allowed(key, permissions) => Verdict::PermissionMissing,
+        Standing::Active => Verdict::Accepted,
+    };
+    match allowance(&secret.record, used, at) {
+        Some(allowance) if verdict.is_accepted() && allowance.remaining() == 0 => {
+            Verdict::OverLimit
+        }
+        _ => verdict,
     }
-    match key.standing(at) {
-        Standing::Active => Verdict::Accepted(key),
-        Standing::Inactive => Verdict::Inactive(key),
-        Standing::Expired => Verdict::Expired(key),
+}
+
+/// What is left of a key's limit, if it has one.
+pub fn allowance(record: &Record, used: Used, at: Timestamp) -> Option<Allowance> {
+    let limit = record.key.limit().unwrap_or(Limit::None);
+    limit.allowance(used, at)
+}
+
+impl Question<'_> {
+    /// Whether the key is of the kind and login that were asked for.
+    fn is_of(&self, key: &Key) -> bool {
+        let is_login = |asked: &str| {
+            key.username()
+                .is_some_and(|username| username.as_str().eq_ignore_ascii_case(asked))
+        };
+        self.kind.is_none_or(|kind| key.kind() == kind) && self.username.is_none_or(is_login)
+    }
+
+    /// Whether the key may do what it is needed for; an SMTP key has no permissions.
+    fn is_allowed(&self, key: &Key, permissions: &Permissions) -> bool {
+        match (self.need, key.permission()) {
+            (Need::Nothing, _) => true,
+            (_, None) => false,
+            (Need::Permission(needed), Some(own)) => permissions.covers(own, needed),
+            (Need::Request { method, target }, Some(own)) => permissions.allow(own, method, target),
+        }
     }
 }

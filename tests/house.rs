@@ -4,21 +4,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The steps from the top down; what stands on one step may see the steps below.
-const STAIRCASE: [&[&str]; 9] = [
+const STAIRCASE: [&[&str]; 11] = [
     &["main"],
     &["cli"],
     &["command"],
     &["ui"],
     &["error"],
+    &["serve"],
     &["verify", "exit"],
     &["process"],
+    &["usage"],
     &["vault", "settings"],
     &["key"],
 ];
 
 /// What only some places may say.
 const ONLY: [(&str, &[&str]); 8] = [
-    ("rusqlite", &["vault"]),
+    ("rusqlite", &["vault", "usage"]),
     ("comfy_table", &["ui"]),
     ("dialoguer", &["ui"]),
     ("toml::", &["settings"]),

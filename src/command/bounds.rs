@@ -1,17 +1,20 @@
 //! What an API key may do, as `generate` and `set` are told it.
 
-use clap::Args;
+use std::ffi::OsStr;
 
-use super::{Session, values};
+use clap::Args;
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+
+use super::{Session, completions};
 use crate::error::Error;
 use crate::key::{Limit, Permission};
 
 /// The flags that only API keys have.
 #[derive(Args, Debug)]
 pub(super) struct Bounds {
-    /// API: what it may call
-    #[arg(long, value_parser = values::one_of(Permission::ALL, Permission::word))]
-    pub(super) permission: Option<Permission>,
+    /// API: what it may call: full, read-only, send-only, contacts, or one of the settings
+    #[arg(long, add = permissions())]
+    permission: Option<Permission>,
     /// API: the limit by the name of a plan: free, starter, business, or one of the settings
     #[arg(long, conflicts_with = "limit")]
     plan: Option<String>,
@@ -21,6 +24,13 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
+    /// The permission that was given.
+    pub(super) fn permission(&self, session: &Session) -> Result<Option<Permission>, Error> {
+        let given = self.permission.clone();
+        let known = given.map(|permission| session.settings.permissions.expect(permission));
+        Ok(known.transpose()?)
+    }
+
     /// The limit that was given, by itself or by a plan.
     pub(super) fn limit(&self, session: &Session) -> Result<Option<Limit>, Error> {
         let by_plan = self
@@ -50,4 +60,16 @@ impl Bounds {
                 .hint("only API keys have permissions and limits")),
         }
     }
+}
+
+/// Completes the names of permissions, those of the settings too.
+pub(super) fn permissions() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| -> Vec<CompletionCandidate> {
+        let Some((prefix, session)) = current.to_str().zip(completions::session()) else {
+            return Vec::new();
+        };
+        let names = session.settings.permissions.names();
+        let names = names.filter(|name| name.starts_with(prefix));
+        names.map(CompletionCandidate::new).collect()
+    })
 }

@@ -203,8 +203,8 @@ impl Generate {
             Kind::Api => Ok(Grant::Api {
                 permission: self
                     .bounds
-                    .permission
-                    .unwrap_or(session.settings.permission),
+                    .permission(session)?
+                    .unwrap_or_else(|| session.settings.permission.clone()),
                 limit: self
                     .bounds
                     .limit(session)?

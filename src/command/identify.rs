@@ -5,8 +5,9 @@ use clap::Args;
 use super::{Session, presented};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::ui::IdentityView;
-use crate::verify::Judged;
+use crate::key::Used;
+use crate::ui::{Decision, IdentityView};
+use crate::verify::{Question, Recognised, Verdict, judge};
 
 /// Tells which key a secret belongs to, read from standard input
 ///
@@ -19,11 +20,31 @@ use crate::verify::Judged;
 pub struct Identify {}
 
 pub(super) fn run(_: Identify, session: &mut Session) -> Result<ExitStatus, Error> {
-    let Judged { verdict, at } = presented::judge(session)?;
+    let presentation = presented::present(session)?;
+    let (permissions, at) = (&session.settings.permissions, presentation.at);
+    let (verdict, key) = match &presentation.recognised {
+        Recognised::Nobody(verdict) => (*verdict, None),
+        Recognised::Lookalike(_) => (Verdict::Mismatch, None),
+        Recognised::Secret(secret) => {
+            let verdict = judge(
+                secret,
+                &Question::default(),
+                permissions,
+                at,
+                Used::default(),
+            );
+            (verdict, Some(&secret.record.key))
+        }
+    };
     let look = session.look_at(at);
-    let view = IdentityView::new(&verdict, &look);
+    let decision = Decision {
+        verdict,
+        key,
+        allowance: None,
+    };
+    let view = IdentityView::new(&decision, &look);
     session.ui.result(&view, &view.facts(&look))?;
-    Ok(if verdict.key().is_some() {
+    Ok(if key.is_some() {
         ExitStatus::Done
     } else {
         ExitStatus::No

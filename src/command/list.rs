@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use wildmatch::WildMatch;
 
-use super::{Session, values};
+use super::{Session, bounds, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Invalid, Key, Kind, Period, Permission, Standing, looks_like_a_secret};
@@ -34,7 +34,7 @@ pub struct List {
     #[arg(long, value_parser = values::one_of(Standing::ALL, Standing::word))]
     status: Option<Standing>,
     /// Only API keys with this permission
-    #[arg(long, value_parser = values::one_of(Permission::ALL, Permission::word))]
+    #[arg(long, add = bounds::permissions())]
     permission: Option<Permission>,
     /// Only the key whose secret ends so, as in Gh4x
     #[arg(long, value_name = "ENDING")]
@@ -198,6 +198,7 @@ impl<'a> Filter<'a> {
                 .is_none_or(|status| key.standing(self.now) == status)
             && args
                 .permission
+                .as_ref()
                 .is_none_or(|permission| key.permission() == Some(permission))
             && args
                 .ending

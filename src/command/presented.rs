@@ -4,25 +4,54 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::os::fd::AsFd;
 
+use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use super::Session;
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::key::{HashMemory, Tail};
 use crate::vault::{self, Vault};
-use crate::verify::{Judged, verify};
+use crate::verify::{Recognised, recognise};
 
 /// How much standard input may hold, in bytes: far more than a secret.
 const LONGEST: u64 = 1024;
 
-/// Reads the secret and judges it; a vault that is not there is trouble, no verdict.
-pub(super) fn judge(session: &Session) -> Result<Judged, Error> {
+/// A secret that was presented, and the vault if it had to be asked.
+pub(super) struct Presentation {
+    pub(super) recognised: Recognised,
+    /// The clock's time, or the vault's if that is ahead.
+    pub(super) at: Timestamp,
+    pub(super) vault: Option<Vault>,
+}
+
+/// Reads a secret and tells whose it is. The vault is only opened for what has the shape of a
+/// secret; one that is not there is trouble, no verdict.
+pub(super) fn present(session: &Session) -> Result<Presentation, Error> {
     session.expect_own_home()?;
     let presented = read(session)?;
-    let open = || Vault::open(&session.settings.vault, session.settings.wait);
-    verify(&presented, open, Session::clock).map_err(|error| match error {
+    let mut vault = None;
+    let look_up = |tail: &Tail| {
+        let settings = &session.settings;
+        let opened = match vault.take() {
+            Some(opened) => opened,
+            None => Vault::open(&settings.vault, settings.wait)?,
+        };
+        vault.insert(opened).presented(tail)
+    };
+    let recognised = recognise(&presented, look_up, &mut HashMemory::default());
+    let recognised = recognised.map_err(|error| match error {
         vault::Error::Missing(_) => Error::from(error).with_status(ExitStatus::Trouble),
         error => error.into(),
+    })?;
+    let clock = Session::clock();
+    let at = vault
+        .as_ref()
+        .map_or(Ok(clock), |vault| vault.time(clock))?;
+    Ok(Presentation {
+        recognised,
+        at,
+        vault,
     })
 }
 

@@ -6,7 +6,7 @@ use super::bounds::Bounds;
 use super::{Session, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Expiry, Grant, Key, KeyName, Limit};
+use crate::key::{Expiry, Grant, Key, KeyName, Limit, Permission};
 
 /// Changes a key's permission, limit or expiry
 ///
@@ -35,6 +35,7 @@ pub(super) fn run(args: Set, session: &mut Session) -> Result<ExitStatus, Error>
             "say --permission, --plan, --limit or --expires; `describe` and `rename` do the rest",
         ));
     }
+    let permission = args.bounds.permission(session)?;
     let limit = args.bounds.limit(session)?;
     session.edit(&args.name, "set", |key, change| {
         let expires = args
@@ -42,7 +43,7 @@ pub(super) fn run(args: Set, session: &mut Session) -> Result<ExitStatus, Error>
             .map(|expires| expires.resolve(change.now()))
             .transpose()?;
         Ok(Key {
-            grant: args.grant(key, limit)?,
+            grant: args.grant(key, permission.as_ref(), limit)?,
             expires_at: expires.unwrap_or(key.expires_at),
             ..key.clone()
         })
@@ -50,10 +51,15 @@ pub(super) fn run(args: Set, session: &mut Session) -> Result<ExitStatus, Error>
 }
 
 impl Set {
-    fn grant(&self, key: &Key, new_limit: Option<Limit>) -> Result<Grant, Error> {
+    fn grant(
+        &self,
+        key: &Key,
+        new_permission: Option<&Permission>,
+        new_limit: Option<Limit>,
+    ) -> Result<Grant, Error> {
         match &key.grant {
             Grant::Api { permission, limit } => Ok(Grant::Api {
-                permission: self.bounds.permission.unwrap_or(*permission),
+                permission: new_permission.unwrap_or(permission).clone(),
                 limit: new_limit.unwrap_or(*limit),
             }),
             smtp @ Grant::Smtp { .. } => self.bounds.refuse().map(|()| smtp.clone()),

@@ -1,39 +1,179 @@
 //! `postkey verify`: is a secret good?
 
+use std::net::IpAddr;
+
 use clap::Args;
 
-use super::{Session, presented};
+use super::presented::{self, Presentation};
+use super::{Session, bounds, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::ui::VerdictView;
-use crate::verify::Judged;
+use crate::key::{Allowance, Kind, Permission, Used, Username};
+use crate::ui::{Decision, VerdictView};
+use crate::usage::{Sighting, Usage};
+use crate::vault::{Presented, Vault};
+use crate::verify::{Need, Question, Recognised, Verdict, allowance, judge};
 
 /// Checks a secret that is read from standard input
 ///
 /// Prints the verdict and its exact reason, and exits 0 if the secret is accepted, 1 if not.
-/// The verdicts are accepted, malformed, unknown, mismatch, inactive, expired and retired.
-/// On a terminal the secret is asked for and not shown.
+/// The verdicts are accepted, malformed, unknown, mismatch, inactive, expired, retired,
+/// permission-missing and over-limit. On a terminal the secret is asked for and not shown.
+///
+/// The check is recorded as a use of the key and counts against its limit.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
   printf %s \"$KEY\" | postkey verify
-  postkey verify --quiet <key.txt && echo good")]
+  postkey verify --quiet <key.txt && echo good
+  postkey verify --method POST --path /v3/smtp/email --no-record <key.txt")]
 pub struct Verify {
-    /// Records no use of the key; a check on the command line records none in this version
-    #[arg(long, hide = true)]
+    /// Only a key of this kind will do
+    #[arg(long, value_parser = values::one_of(Kind::ALL, Kind::word))]
+    kind: Option<Kind>,
+    /// SMTP: the login that the secret must be a password of
+    #[arg(long)]
+    username: Option<Username>,
+    /// API: what the key must be permitted; `full` permits everything
+    #[arg(long, conflicts_with_all = ["method", "path"], add = bounds::permissions())]
+    permission: Option<Permission>,
+    /// API: the request that the key must permit, as in GET
+    #[arg(long, requires = "path")]
+    method: Option<String>,
+    /// API: that request's path, as in /v3/contacts
+    #[arg(long, requires = "method")]
+    path: Option<String>,
+    /// From where the secret was presented, for the record
+    #[arg(long, value_name = "ADDRESS")]
+    ip: Option<IpAddr>,
+    /// Records no use, and counts nothing against the key's limit
+    #[arg(long)]
     no_record: bool,
 }
 
-pub(super) fn run(_: Verify, session: &mut Session) -> Result<ExitStatus, Error> {
-    let Judged { verdict, at } = presented::judge(session)?;
-    let look = session.look_at(at);
-    let view = VerdictView::new(&verdict, &look);
+pub(super) fn run(args: Verify, session: &mut Session) -> Result<ExitStatus, Error> {
+    if let Some(permission) = &args.permission {
+        session.settings.permissions.expect(permission.clone())?;
+    }
+    let presentation = presented::present(session)?;
+    let (verdict, allowance) = args.judge(&presentation, session);
+    let look = session.look_at(presentation.at);
+    let key = match &presentation.recognised {
+        Recognised::Secret(secret) => Some(&secret.record.key),
+        Recognised::Nobody(_) | Recognised::Lookalike(_) => None,
+    };
+    let view = VerdictView::new(
+        &Decision {
+            verdict,
+            key,
+            allowance,
+        },
+        &look,
+    );
     session.ui.result(&view, &view.line())?;
     Ok(if verdict.is_accepted() {
         ExitStatus::Done
     } else {
         ExitStatus::No
     })
+}
+
+impl Verify {
+    fn question(&self) -> Question<'_> {
+        let need = match (&self.permission, &self.method, &self.path) {
+            (Some(permission), ..) => Need::Permission(permission),
+            (None, Some(method), Some(target)) => Need::Request { method, target },
+            _ => Need::Nothing,
+        };
+        Question {
+            kind: self.kind,
+            username: self.username.as_ref().map(Username::as_str),
+            need,
+        }
+    }
+
+    /// The verdict, recorded before it is told; what is left of the key's limit.
+    fn judge(&self, presented: &Presentation, session: &Session) -> (Verdict, Option<Allowance>) {
+        let decide = |used: Used| match &presented.recognised {
+            Recognised::Nobody(verdict) => (*verdict, None),
+            Recognised::Lookalike(_) => (Verdict::Mismatch, None),
+            Recognised::Secret(secret) => self.decide(secret, presented, used, session),
+        };
+        let Some(vault) = &presented.vault else {
+            return decide(Used::default());
+        };
+        let decided = if self.no_record {
+            used(presented, vault, session).map(decide)
+        } else {
+            self.record(presented, vault, session, decide)
+        };
+        decided.unwrap_or_else(|error| {
+            session.ui.warn(format!("use was not recorded: {error}"));
+            decide(Used::default())
+        })
+    }
+
+    fn decide(
+        &self,
+        secret: &Presented,
+        presented: &Presentation,
+        used: Used,
+        session: &Session,
+    ) -> (Verdict, Option<Allowance>) {
+        let permissions = &session.settings.permissions;
+        let verdict = judge(secret, &self.question(), permissions, presented.at, used);
+        let allowance = allowance(&secret.record, used, presented.at);
+        let is_spent = verdict.is_accepted() && !self.no_record;
+        (
+            verdict,
+            allowance.map(|left| if is_spent { left.spent() } else { left }),
+        )
+    }
+
+    fn record(
+        &self,
+        presented: &Presentation,
+        vault: &Vault,
+        session: &Session,
+        decide: impl Fn(Used) -> (Verdict, Option<Allowance>),
+    ) -> Result<(Verdict, Option<Allowance>), crate::usage::Error> {
+        let (key, tail) = match &presented.recognised {
+            Recognised::Nobody(_) => (None, None),
+            Recognised::Lookalike(key) => (Some(*key), None),
+            Recognised::Secret(secret) => (Some(secret.record.id), Some(secret.tail.clone())),
+        };
+        let sighting = Sighting {
+            key,
+            tail,
+            verdict: "",
+            count: 1,
+            at: presented.at,
+            address: self.ip,
+        };
+        let mut usage = Usage::open_or_make(vault, session.settings.wait)?;
+        usage.meter(sighting, |used| {
+            let (verdict, allowance) = decide(used);
+            let since = allowance.filter(|_| verdict.is_accepted());
+            let spent = since.map(|left| Used {
+                since: left.used.since,
+                count: 1,
+            });
+            ((verdict, allowance), verdict.word(), spent)
+        })
+    }
+}
+
+/// How much of its limit the key has used so far.
+fn used(
+    presented: &Presentation,
+    vault: &Vault,
+    session: &Session,
+) -> Result<Used, crate::usage::Error> {
+    let usage = Usage::open(vault, session.settings.wait)?;
+    match (usage, &presented.recognised) {
+        (Some(usage), Recognised::Secret(secret)) => usage.used(secret.record.id),
+        _ => Ok(Used::default()),
+    }
 }

@@ -7,7 +7,7 @@ use argon2::password_hash::phc::{self, Ident, Output, ParamsString, PasswordHash
 use argon2::{Algorithm, Argon2, Params, Version};
 
 use super::Secret;
-use crate::memory::HashMemory;
+use crate::memory::Blocks;
 
 /// 19456 KiB, two passes, one lane, 32 bytes (OWASP Password Storage Cheat Sheet).
 const PARAMS: (u32, u32, u32) = (19_456, 2, 1);
@@ -17,6 +17,24 @@ const MOST: (u32, u32, u32) = (240 * 1024, 10, 4);
 
 /// The length of the salt in bytes.
 pub const SALT: usize = 16;
+
+/// The memory that hashing fills, kept from one hash to the next.
+#[derive(Debug, Default)]
+pub struct HashMemory(Option<Blocks>);
+
+impl HashMemory {
+    /// Memory for a hash; of more than our own hashes take, nothing is kept afterwards.
+    fn blocks(&mut self, count: usize) -> Result<Blocks, HashError> {
+        match self.0.take() {
+            Some(kept) if kept.count() == count => Ok(kept),
+            _ => Blocks::new(count).map_err(|_| HashError::NoMemory),
+        }
+    }
+
+    fn keep(&mut self, blocks: Blocks) {
+        self.0 = Some(blocks).filter(|blocks| blocks.count() <= PARAMS.0 as usize);
+    }
+}
 
 /// The hash of a whole secret, as a PHC string that mail servers read.
 #[derive(Clone, PartialEq, Eq)]
@@ -45,7 +63,8 @@ impl Hash {
         let salt = Salt::new(&salt).expect("16 bytes are a salt's recommended length");
         let params_string =
             ParamsString::try_from(&params).expect("three numbers fit into a PHC string");
-        let output = output(secret, &salt, params, Params::DEFAULT_OUTPUT_LEN)?;
+        let memory = &mut HashMemory::default();
+        let output = output(secret, &salt, params, Params::DEFAULT_OUTPUT_LEN, memory)?;
         Ok(Self(PasswordHash {
             algorithm: Ident::new(Algorithm::Argon2id.as_str()).expect("a constant name"),
             version: Some(Version::V0x13.into()),
@@ -60,9 +79,9 @@ impl Hash {
     /// # Errors
     /// [`HashError::TooCostly`] if checking would exceed the cap; nothing is hashed then.
     /// [`HashError::NoMemory`].
-    pub fn matches(&self, presented: &Secret) -> Result<bool, HashError> {
+    pub fn matches(&self, presented: &Secret, memory: &mut HashMemory) -> Result<bool, HashError> {
         let (params, salt, stored) = self.parts().ok_or(HashError::TooCostly)?;
-        let output = output(presented, &salt, params, stored.len())?;
+        let output = output(presented, &salt, params, stored.len(), memory)?;
         Ok(output == stored)
     }
 
@@ -83,16 +102,18 @@ fn output(
     salt: &Salt,
     params: Params,
     length: usize,
+    memory: &mut HashMemory,
 ) -> Result<Output, HashError> {
-    let mut memory = HashMemory::new(params.block_count()).map_err(|_| HashError::NoMemory)?;
+    let mut blocks = memory.blocks(params.block_count())?;
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    Output::init_with(length, |bytes| {
+    let output = Output::init_with(length, |bytes| {
         let secret = secret.expose().as_bytes();
         argon2
-            .hash_password_into_with_memory(secret, salt.as_ref(), bytes, &mut memory)
+            .hash_password_into_with_memory(secret, salt.as_ref(), bytes, &mut blocks)
             .map_err(|_| phc::Error::ParamsMaxExceeded)
-    })
-    .map_err(|_| HashError::TooCostly)
+    });
+    memory.keep(blocks);
+    output.map_err(|_| HashError::TooCostly)
 }
 
 impl fmt::Display for Hash {
@@ -133,8 +154,10 @@ mod tests {
     fn a_hash_matches_its_own_secret_only() {
         let (secret, other) = (secret(), self::secret());
         let hash = Hash::of(&secret, [7; SALT]).expect("memory");
-        assert_eq!(hash.matches(&secret), Ok(true));
-        assert_eq!(hash.matches(&other), Ok(false));
+        let mut memory = HashMemory::default();
+        assert_eq!(hash.matches(&secret, &mut memory), Ok(true));
+        assert_eq!(hash.matches(&other, &mut memory), Ok(false));
+        assert_eq!(hash.matches(&secret, &mut memory), Ok(true));
     }
 
     #[test]

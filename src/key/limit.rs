@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
+
 use super::Invalid;
 
 /// Requests a window of time, or no limit at all.
@@ -30,8 +32,76 @@ pub enum Window {
     Day,
 }
 
+/// How often a key was used in one window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Used {
+    /// When the window began, in seconds since 1970.
+    pub since: i64,
+    /// How often.
+    pub count: u32,
+}
+
+/// What is left of a limit in the window that now is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// How many requests the window allows.
+    pub limit: u32,
+    /// How many it has seen, of those that were allowed.
+    pub used: Used,
+    /// When the next window begins, in seconds since 1970.
+    pub resets_at: i64,
+}
+
+impl Allowance {
+    /// How many requests are left.
+    pub fn remaining(self) -> u32 {
+        self.limit.saturating_sub(self.used.count)
+    }
+
+    /// The same after one more request.
+    pub fn spent(self) -> Self {
+        let count = self.used.count.saturating_add(1);
+        let used = Used { count, ..self.used };
+        Self { used, ..self }
+    }
+}
+
+impl Limit {
+    /// What is left at `now` after what was `used`; `None` if there is no limit.
+    pub fn allowance(self, used: Used, now: Timestamp) -> Option<Allowance> {
+        let Self::Requests { count, window } = self else {
+            return None;
+        };
+        let since = window.start(now);
+        let is_current = used.since == since;
+        Some(Allowance {
+            limit: count,
+            used: Used {
+                since,
+                count: if is_current { used.count } else { 0 },
+            },
+            resets_at: since + window.length(),
+        })
+    }
+}
+
 impl Window {
     const ALL: [Self; 3] = [Self::Minute, Self::Hour, Self::Day];
+
+    /// Its length in seconds; a day of the Unix clock always has 86400 (POSIX, XBD 4.19).
+    fn length(self) -> i64 {
+        match self {
+            Self::Minute => 60,
+            Self::Hour => 3_600,
+            Self::Day => 86_400,
+        }
+    }
+
+    /// When the window that `now` is in began, in seconds since 1970.
+    fn start(self, now: Timestamp) -> i64 {
+        let seconds = now.as_second();
+        seconds - seconds.rem_euclid(self.length())
+    }
 
     fn word(self) -> &'static str {
         match self {
@@ -94,6 +164,24 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Limit>().expect(text).to_string(), text);
         }
+    }
+
+    #[test]
+    fn a_window_on_the_clock_allows_its_number_and_the_next_one_as_many() {
+        let at = |text: &str| text.parse::<Timestamp>().expect(text);
+        let limit: Limit = "2/hour".parse().expect("a limit");
+        let left = |used, time| limit.allowance(used, at(time)).expect("a limit");
+        let first = left(Used::default(), "2026-11-22T10:59:58Z");
+        assert_eq!(first.resets_at, at("2026-11-22T11:00:00Z").as_second());
+        let second = left(first.spent().used, "2026-11-22T10:59:59Z");
+        assert_eq!((first.remaining(), second.remaining()), (2, 1));
+        let third = left(second.spent().used, "2026-11-22T10:59:59Z");
+        assert_eq!(third.remaining(), 0);
+        assert_eq!(left(third.used, "2026-11-22T11:00:00Z").remaining(), 2);
+        assert_eq!(
+            Limit::None.allowance(third.used, at("2026-11-22T10:00:00Z")),
+            None
+        );
     }
 
     #[test]

@@ -10,7 +10,9 @@ mod invalid;
 mod kind;
 mod limit;
 mod name;
+mod path;
 mod permission;
+mod rule;
 mod secret;
 mod status;
 mod text;
@@ -18,12 +20,14 @@ mod username;
 
 pub use description::Description;
 pub use expiry::{Expiry, Period};
-pub use hash::{Hash, HashError};
+pub use hash::{Hash, HashError, HashMemory};
 pub use invalid::Invalid;
 pub use kind::Kind;
-pub use limit::Limit;
+pub use limit::{Allowance, Limit, Used};
 pub use name::KeyName;
+pub use path::RequestPath;
 pub use permission::Permission;
+pub use rule::Rule;
 pub use secret::{Brand, Malformed, Secret, Tail};
 pub use status::{Standing, Status};
 pub use text::{escaped, is_hidden, looks_like_a_secret, quoted, scrubbed};
@@ -85,8 +89,8 @@ impl Key {
     }
 
     /// Its permission, if it is an API key.
-    pub fn permission(&self) -> Option<Permission> {
-        match self.grant {
+    pub fn permission(&self) -> Option<&Permission> {
+        match &self.grant {
             Grant::Smtp { .. } => None,
             Grant::Api { permission, .. } => Some(permission),
         }

@@ -1,41 +1,44 @@
-//! What an API key may call.
+//! What an API key may call: the name of a set of rules.
 
 use std::fmt;
 use std::str::FromStr;
 
+use compact_str::CompactString;
+
 use super::Invalid;
 
-/// One of the built-in permissions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Permission {
-    /// Everything.
-    Full,
-    /// Looking, not changing.
-    ReadOnly,
-    /// Sending mail, nothing else.
-    SendOnly,
-    /// Contacts, nothing else.
-    Contacts,
-}
+/// The longest name of a permission, in characters.
+const LONGEST: usize = 32;
+
+/// A permission's name: 1 to 32 of `a-z 0-9 -`, beginning with a letter.
+///
+/// What it allows is for the settings to say.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Permission(CompactString);
 
 impl Permission {
-    /// Every permission.
-    pub const ALL: [Self; 4] = [Self::Full, Self::ReadOnly, Self::SendOnly, Self::Contacts];
+    /// The name of the permission that allows everything.
+    pub const FULL: &'static str = "full";
+
+    /// The permission that allows everything.
+    pub fn full() -> Self {
+        Self(CompactString::const_new(Self::FULL))
+    }
+
+    /// Whether it allows everything.
+    pub fn is_full(&self) -> bool {
+        self.0 == Self::FULL
+    }
 
     /// The word that commands, JSON and the vault use.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::ReadOnly => "read-only",
-            Self::SendOnly => "send-only",
-            Self::Contacts => "contacts",
-        }
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
 impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
+        f.write_str(&self.0)
     }
 }
 
@@ -43,16 +46,16 @@ impl FromStr for Permission {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        Self::ALL
-            .into_iter()
-            .find(|permission| permission.word() == text)
-            .ok_or_else(|| {
-                Invalid::new(
-                    "a permission",
-                    text,
-                    "the permissions are full, read-only, send-only, contacts",
-                )
-                .hint("`full` allows everything and is the default")
-            })
+        let is_allowed =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let is_name = text.starts_with(|first: char| first.is_ascii_lowercase())
+            && text.len() <= LONGEST
+            && text.bytes().all(is_allowed);
+        if is_name {
+            return Ok(Self(text.into()));
+        }
+        let rule = "a permission's name is 1 to 32 of a-z 0-9 - and begins with a letter";
+        Err(Invalid::new("a permission", text, rule)
+            .hint("the built-in ones are full, read-only, send-only, contacts"))
     }
 }

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, de};
 
 use super::{Color, Error, Listen, Wait, nearest};
-use crate::key::{Brand, Expiry, Limit, Permission, escaped, quoted};
+use crate::key::{Brand, Expiry, Limit, Permission, Rule, escaped, quoted};
 
 /// How large a settings file may be, in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -27,6 +27,7 @@ pub(super) struct File {
     pub(super) brand: Option<Brand>,
     pub(super) defaults: Defaults,
     pub(super) plans: BTreeMap<String, Text<Limit>>,
+    pub(super) permissions: BTreeMap<Text<Permission>, Vec<Text<Rule>>>,
     pub(super) serve: Serve,
     pub(super) output: Output,
 }
@@ -58,7 +59,7 @@ pub(super) struct Output {
 }
 
 /// A value that is written as text and read by its own parser.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Text<T>(pub(super) T);
 
 impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Text<T> {
@@ -184,6 +185,13 @@ mod tests {
             ),
             ("wait = 5", 1, "invalid type"),
             ("vault = \"~/v.db\"", 1, "does not begin with a slash"),
+            (
+                "[permissions]\nx = [\"GET v3\"]",
+                2,
+                "`GET v3` is not a rule",
+            ),
+            ("[permissions]\nX = []", 2, "`X` is not a permission"),
+            ("[serve]\nlisten = \"0.0.0.0:1\"", 2, "only loopback"),
             ("brand = ", 1, ""),
         ] {
             let (found, message, _) = parse(text).expect_err(text);

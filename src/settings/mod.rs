@@ -2,6 +2,7 @@
 
 mod file;
 mod listen;
+mod permissions;
 mod plans;
 
 use std::path::{Path, PathBuf};
@@ -11,9 +12,10 @@ use std::time::Duration;
 use directories::ProjectDirs;
 use serde::Deserialize;
 
-use crate::key::{Brand, Expiry, Invalid, Limit, Period, Permission};
+use crate::key::{Brand, Expiry, Invalid, Limit, Period, Permission, Rule};
 use file::{File, Text};
 pub use listen::Listen;
+pub use permissions::Permissions;
 pub use plans::Plans;
 
 /// How long a busy vault may be waited for.
@@ -44,6 +46,8 @@ pub struct Settings {
     pub limit: Limit,
     /// The plans and their limits.
     pub plans: Plans,
+    /// The permissions and what they allow.
+    pub permissions: Permissions,
     /// Where `serve` listens, and servers that ask it find it.
     pub listen: Listen,
 }
@@ -156,6 +160,14 @@ fn merged(
             .into_iter()
             .map(|(name, Text(limit))| (name, limit)),
     );
+    let mut permissions = Permissions::default();
+    let rules = |rules: Vec<Text<Rule>>| rules.into_iter().map(|Text(rule)| rule).collect();
+    permissions.add(
+        file.permissions
+            .into_iter()
+            .map(|(Text(permission), texts)| (permission, rules(texts))),
+    )?;
+    let permission = file.defaults.permission.unwrap_or_else(Permission::full);
     let limit = file
         .defaults
         .plan
@@ -170,9 +182,10 @@ fn merged(
         shown: file.output.shown.unwrap_or(4),
         brand: file.brand.unwrap_or_default(),
         expires: file.defaults.expires.unwrap_or(Expiry::Never),
-        permission: file.defaults.permission.unwrap_or(Permission::Full),
+        permission: permissions.expect(permission)?,
         limit: limit.unwrap_or(Limit::None),
         plans,
+        permissions,
         listen: file.serve.listen.unwrap_or_default(),
     })
 }

@@ -21,7 +21,7 @@ use serde::Serialize;
 pub use listing::Listing;
 pub use look::Look;
 pub use views::{
-    ChainView, EntryView, IdentityView, Issued, KeyDetails, KeyView, VerdictView, changes,
+    ChainView, Decision, EntryView, IdentityView, Issued, KeyDetails, KeyView, VerdictView, changes,
 };
 
 use crate::error::Error;

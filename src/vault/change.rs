@@ -3,8 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::keys::KeyId;
-use super::{Author, Error, Record, Vault, keys, log, place};
+use super::{Author, Error, KeyId, Record, Vault, keys, log, place};
 use crate::key::{Hash, Key, KeyName, Limit, Tail, Username};
 
 /// How long a staged secret may wait to be taken before a later run drops it.
@@ -227,7 +226,7 @@ impl Change<'_> {
 
 /// A key's columns that may be null.
 struct Columns<'a> {
-    permission: Option<&'static str>,
+    permission: Option<&'a str>,
     request_limit: Option<String>,
     description: Option<&'a str>,
     expires_at: Option<i64>,
@@ -237,7 +236,7 @@ impl<'a> Columns<'a> {
     fn of(key: &'a Key) -> Self {
         let limit = key.limit().filter(|&limit| limit != Limit::None);
         Self {
-            permission: key.permission().map(|permission| permission.word()),
+            permission: key.permission().map(|permission| permission.as_str()),
             request_limit: limit.map(|limit| limit.to_string()),
             description: key
                 .description

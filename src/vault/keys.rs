@@ -11,7 +11,7 @@ use super::{Error, Vault, timestamp};
 use crate::key::{Grant, Hash, Key, KeyName, Kind, Limit, Status, Tail};
 
 /// A key's number in the vault; never used twice.
-pub(super) type KeyId = i64;
+pub type KeyId = i64;
 
 /// How many keys a page has.
 const PAGE: usize = 500;
@@ -25,7 +25,8 @@ const SOURCE: &str = "keys JOIN secrets ON secrets.key_id = keys.id AND secrets.
 /// A key as the vault holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    pub(super) id: KeyId,
+    /// Its number.
+    pub id: KeyId,
     /// The key itself.
     pub key: Key,
 }
@@ -33,6 +34,8 @@ pub struct Record {
 /// A secret that was looked up by its tail.
 #[derive(Debug)]
 pub struct Presented {
+    /// Its last 16 characters.
+    pub tail: Tail,
     /// What the presented secret has to match.
     pub hash: Hash,
     /// When it stops or stopped, if it is not the key's current secret.
@@ -85,6 +88,7 @@ impl Vault {
             return Ok(None);
         };
         Ok(Some(Presented {
+            tail: tail.clone(),
             hash: row
                 .get_ref(11)?
                 .as_str()

@@ -16,11 +16,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 pub use change::Change;
 pub use error::Error;
-pub use keys::{Order, Presented, Record};
+pub use keys::{KeyId, Order, Presented, Record};
 pub use log::{Actor, Author, Chain, Entry, Field, differences};
 use migrations::Found;
 
@@ -91,6 +91,22 @@ impl Vault {
         })
     }
 
+    /// Where the vault's file lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What tells this vault from every other: the hash of its log's first entry. A vault that
+    /// never held a key has none.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn identity(&self) -> Result<Option<Vec<u8>>, Error> {
+        let query = "SELECT hash FROM log WHERE sequence = 1";
+        let row = self.connection.query_row(query, [], |row| row.get(0));
+        Ok(row.optional()?)
+    }
+
     /// The time that counts: the clock's, or the newest event's if the clock is behind it,
     /// so that what has expired stays expired.
     ///
@@ -134,6 +150,14 @@ impl Vault {
             Err(Error::Busy)
         }
     }
+}
+
+/// Whether there is a file beside a vault, at a path that was resolved with the vault's.
+///
+/// # Errors
+/// [`Error::Unsafe`] if it is not private.
+pub fn file_is_there(path: &Path) -> Result<bool, Error> {
+    place::exists(path)
 }
 
 /// Whole seconds, as the vault stores time, as a timestamp.

@@ -18,7 +18,7 @@ pub struct KeyView<'a> {
     pub(super) username: Option<&'a str>,
     pub(super) tail: &'a str,
     pub(super) status: &'static str,
-    permission: Option<&'static str>,
+    permission: Option<&'a str>,
     #[serde(serialize_with = "text")]
     limit: Option<Limit>,
     description: Option<&'a str>,
@@ -42,7 +42,7 @@ impl<'a> KeyView<'a> {
             username: key.username().map(|username| username.as_str()),
             tail: key.tail.as_str(),
             status: key.standing(now).word(),
-            permission: key.permission().map(|permission| permission.word()),
+            permission: key.permission().map(|permission| permission.as_str()),
             limit: key.limit().filter(|&limit| limit != Limit::None),
             description: key
                 .description

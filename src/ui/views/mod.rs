@@ -13,7 +13,7 @@ use serde::Serializer;
 pub use entry::{ChainView, EntryView, changes};
 pub use issued::Issued;
 pub use key::{KeyDetails, KeyView};
-pub use verdict::{IdentityView, VerdictView};
+pub use verdict::{Decision, IdentityView, VerdictView};
 
 fn text<T: Display, S: Serializer>(value: &Option<T>, to: S) -> Result<S::Ok, S::Error> {
     match value {

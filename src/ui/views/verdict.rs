@@ -5,34 +5,64 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{KeyView, or_empty};
+use super::{KeyView, or_empty, text};
+use crate::key::{Allowance, Key};
 use crate::ui::Look;
 use crate::ui::listing::Item;
 use crate::verify::Verdict;
+
+/// A verdict, and what it is about.
+#[derive(Debug)]
+pub struct Decision<'a> {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The key that the secret belongs to; nobody is told who only knows a tail.
+    pub key: Option<&'a Key>,
+    /// What is left of the key's limit.
+    pub allowance: Option<Allowance>,
+}
 
 /// The answer to `verify`.
 #[derive(Debug, Serialize)]
 pub struct VerdictView<'a> {
     verdict: &'static str,
     accepted: bool,
+    /// What a gateway answers.
+    http_status: u16,
+    code: Option<&'static str>,
     reason: Cow<'a, str>,
     /// The reason for people, in their time zone.
     #[serde(skip)]
     told: Cow<'a, str>,
     name: Option<&'a str>,
     kind: Option<&'static str>,
+    limit: Option<u32>,
+    remaining: Option<u32>,
+    #[serde(serialize_with = "text")]
+    resets_at: Option<Timestamp>,
 }
 
 impl<'a> VerdictView<'a> {
     /// The verdict with its exact reason.
-    pub fn new(verdict: &'a Verdict, look: &Look) -> Self {
+    pub fn new(decision: &Decision<'a>, look: &Look) -> Self {
+        let Decision {
+            verdict,
+            key,
+            allowance,
+        } = decision;
+        let refusal = verdict.refusal();
         Self {
             verdict: verdict.word(),
             accepted: verdict.is_accepted(),
-            reason: reason(verdict, |end| end.to_string()),
-            told: reason(verdict, |end| look.moment_and_distance(end)),
-            name: verdict.key().map(|key| key.name.as_str()),
-            kind: verdict.key().map(|key| key.kind().word()),
+            http_status: refusal.map_or(200, |refusal| refusal.status),
+            code: refusal.map(|refusal| refusal.code),
+            reason: reason(decision, |end| end.to_string()),
+            told: reason(decision, |end| look.moment_and_distance(end)),
+            name: key.map(|key| key.name.as_str()),
+            kind: key.map(|key| key.kind().word()),
+            limit: allowance.map(|allowance| allowance.limit),
+            remaining: allowance.map(Allowance::remaining),
+            resets_at: allowance.and_then(resets_at),
         }
     }
 
@@ -42,31 +72,79 @@ impl<'a> VerdictView<'a> {
     }
 }
 
-fn reason<'a>(verdict: &Verdict, moment: impl Fn(Timestamp) -> String) -> Cow<'a, str> {
-    Cow::Owned(match verdict {
-        Verdict::Accepted(key) => format!("the {} key `{}` is good", key.kind().title(), key.name),
-        Verdict::Malformed(why) => format!("{why}; present the bare secret as it was shown"),
-        Verdict::Unknown => return Cow::Borrowed("no key in this vault has this secret"),
-        Verdict::Mismatch => return Cow::Borrowed("it is not the secret that it ends like"),
-        Verdict::Inactive(key) => format!("`{}` is deactivated", key.name),
-        Verdict::Expired(key) => {
+fn reason<'a>(decision: &Decision<'a>, moment: impl Fn(Timestamp) -> String) -> Cow<'a, str> {
+    let Some(key) = decision.key else {
+        return without_key(decision.verdict);
+    };
+    let (name, title) = (&key.name, key.kind().title());
+    Cow::Owned(match decision.verdict {
+        Verdict::Accepted => format!("the {title} key `{name}` is good"),
+        Verdict::Inactive => format!("`{name}` is deactivated"),
+        Verdict::Expired => {
             let end = key.expires_at.map(moment).unwrap_or_default();
-            format!("`{}` expired {end}", key.name)
+            format!("`{name}` expired {end}")
         }
-        Verdict::Retired(key) => format!("it was replaced; `{}` has a newer secret", key.name),
+        Verdict::Retired => format!("it was replaced; `{name}` has a newer secret"),
+        Verdict::PermissionMissing => match key.permission() {
+            Some(own) => format!("the permission {own} of `{name}` does not allow this"),
+            None => format!("`{name}` is an SMTP key, which has no permissions"),
+        },
+        Verdict::OverLimit => {
+            let limit = key.limit().map(|limit| limit.to_string());
+            let reset = decision.allowance.and_then(resets_at).map(moment);
+            let (limit, reset) = (limit.unwrap_or_default(), reset.unwrap_or_default());
+            format!("`{name}` has used up its limit of {limit}; it starts anew {reset}")
+        }
+        verdict => match key.username() {
+            Some(username) => {
+                format!("`{name}` is an SMTP key for {username}, not what was asked for")
+            }
+            None => return without_key(verdict).into_owned().into(),
+        },
     })
 }
 
+/// The reason where it is not known, or not told, whose the secret is.
+fn without_key(verdict: Verdict) -> Cow<'static, str> {
+    match verdict {
+        Verdict::Malformed(why) => {
+            Cow::Owned(format!("{why}; present the bare secret as it was shown"))
+        }
+        Verdict::Unknown => Cow::Borrowed("no key in this vault has this secret"),
+        _ => Cow::Borrowed("it is not the secret that it ends like"),
+    }
+}
+
+fn resets_at(allowance: Allowance) -> Option<Timestamp> {
+    Timestamp::from_second(allowance.resets_at).ok()
+}
+
 impl Item for VerdictView<'_> {
-    const FIELDS: &'static [&'static str] = &["verdict", "accepted", "reason", "name", "kind"];
+    const FIELDS: &'static [&'static str] = &[
+        "verdict",
+        "accepted",
+        "http_status",
+        "code",
+        "reason",
+        "name",
+        "kind",
+        "limit",
+        "remaining",
+        "resets_at",
+    ];
 
     fn fields(&self) -> Vec<String> {
         vec![
             self.verdict.to_owned(),
             self.accepted.to_string(),
+            self.http_status.to_string(),
+            or_empty(self.code),
             self.reason.to_string(),
             or_empty(self.name),
             or_empty(self.kind),
+            or_empty(self.limit),
+            or_empty(self.remaining),
+            or_empty(self.resets_at),
         ]
     }
 }
@@ -85,15 +163,15 @@ pub struct IdentityView<'a> {
 
 impl<'a> IdentityView<'a> {
     /// The verdict and the key it is about.
-    pub fn new(verdict: &'a Verdict, look: &Look) -> Self {
-        let view = VerdictView::new(verdict, look);
+    pub fn new(decision: &Decision<'a>, look: &Look) -> Self {
+        let view = VerdictView::new(decision, look);
         Self {
-            identified: verdict.key().is_some(),
-            good: verdict.is_accepted(),
+            identified: decision.key.is_some(),
+            good: view.accepted,
             verdict: view.verdict,
             line: view.line(),
             reason: view.reason,
-            key: verdict.key().map(|key| KeyView::new(key, look.now)),
+            key: decision.key.map(|key| KeyView::new(key, look.now)),
         }
     }
 

@@ -1,0 +1,130 @@
+//! The path of a request, as far as a permission may be decided on it.
+
+use std::borrow::Cow;
+
+/// How often a path is decoded in search of a hidden dot segment.
+const DEEPEST: usize = 4;
+
+/// A path that means the same to everybody who reads it.
+///
+/// What servers are known to read differently is none: `.` and `..` segments (RFC 3986,
+/// section 5.2.4), plain or encoded however often, also behind an encoded slash or before a
+/// `;`; a backslash; control characters; a broken percent-encoding. An encoded slash is kept
+/// within its segment.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestPath<'a>(&'a str);
+
+impl<'a> RequestPath<'a> {
+    /// The path of a request's target, without its query, if it is a plain one.
+    pub fn parse(target: &'a str) -> Option<Self> {
+        let end = target.find(['?', '#']).unwrap_or(target.len());
+        let path = &target[..end];
+        let is_plain = path.starts_with('/') && path[1..].split('/').all(is_plain);
+        is_plain.then_some(Self(path))
+    }
+
+    /// The segments, decoded once; the path `/` has one, which is empty.
+    pub fn segments(self) -> impl Iterator<Item = Cow<'a, str>> {
+        let decoded = |segment| decoded(segment).expect("it was decoded before");
+        self.0[1..].split('/').map(decoded)
+    }
+}
+
+/// Whether a segment can be decoded and never becomes a dot segment.
+fn is_plain(segment: &str) -> bool {
+    let Some(mut plain) = decoded(segment) else {
+        return false;
+    };
+    for _ in 0..DEEPEST {
+        if is_misleading(&plain) {
+            return false;
+        }
+        match decoded(&plain) {
+            Some(deeper) if deeper != plain => plain = Cow::Owned(deeper.into_owned()),
+            _ => return true,
+        }
+    }
+    false
+}
+
+fn is_misleading(segment: &str) -> bool {
+    let is_dots = |part: &str| matches!(part.split(';').next(), Some("." | ".."));
+    segment.contains('\\')
+        || segment.chars().any(char::is_control)
+        || segment.split('/').any(is_dots)
+}
+
+/// The text with each `%41` replaced by its character; `None` if one is broken, or if the
+/// result is not UTF-8.
+fn decoded(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('%') {
+        return Some(Cow::Borrowed(text));
+    }
+    let mut bytes = text.bytes();
+    let mut out = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        out.push(match byte {
+            b'%' => hex(bytes.next()?)? << 4 | hex(bytes.next()?)?,
+            byte => byte,
+        });
+    }
+    String::from_utf8(out).ok().map(Cow::Owned)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|value| value as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_paths_are_taken_with_their_query_left_off() {
+        for path in [
+            "/",
+            "/v3/contacts",
+            "/a//b/",
+            "/a%2Fb",
+            "/100%25",
+            "/a.b/..c/...",
+            "/größe",
+        ] {
+            assert!(RequestPath::parse(path).is_some(), "{path}");
+        }
+        let path = RequestPath::parse("/a%20b/c?/../d#e").expect("plain");
+        assert_eq!(path.segments().collect::<Vec<_>>(), ["a b", "c"]);
+    }
+
+    #[test]
+    fn paths_that_servers_read_differently_are_refused() {
+        for path in [
+            "",
+            "v3",
+            "*",
+            "http://host/v3",
+            "/..",
+            "/./x",
+            "/a/../b",
+            "/a/%2e%2e/b",
+            "/%2E",
+            "/a/%2e%2e%2fb",
+            "/..%2f",
+            "/%252e%252e/b",
+            "/%25252e%25252e",
+            "/a%5c..%5cb",
+            "/a\\b",
+            "/..;/a",
+            "/..;x=1/a",
+            "/%00",
+            "/a%0d%0ab",
+            "/a\nb",
+            "/%",
+            "/%4",
+            "/%zz",
+            "/%ff",
+        ] {
+            assert!(RequestPath::parse(path).is_none(), "{path}");
+        }
+    }
+}

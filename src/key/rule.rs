@@ -1,0 +1,211 @@
+//! Rules of method and path, of which permissions consist.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use compact_str::CompactString;
+
+use super::Invalid;
+use super::path::RequestPath;
+
+/// Which requests are allowed: `GET,HEAD /v3/reports/*`, `* /v3/contacts`.
+///
+/// Methods are compared as they are written (RFC 9110, section 9.1), `*` being any. In a path,
+/// `*` stands for one segment, and at the end for everything below.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    methods: Vec<CompactString>,
+    segments: Vec<CompactString>,
+}
+
+/// Any method, any segment, or at the end of a path everything below.
+const ANY: &str = "*";
+
+impl Rule {
+    /// Whether it allows a request.
+    pub fn allows(&self, method: &str, path: &RequestPath<'_>) -> bool {
+        let is_method = self
+            .methods
+            .iter()
+            .any(|allowed| allowed == ANY || allowed == method);
+        is_method && self.covers(path)
+    }
+
+    fn covers(&self, path: &RequestPath<'_>) -> bool {
+        let mut given = path.segments();
+        let last = self.segments.len() - 1;
+        for (at, expected) in self.segments.iter().enumerate() {
+            let Some(segment) = given.next() else {
+                return false;
+            };
+            if expected == ANY && at == last {
+                return true;
+            }
+            if !is_like(expected, &segment) {
+                return false;
+            }
+        }
+        given.next().is_none()
+    }
+}
+
+/// Whether one segment is what a rule expects; one that holds an encoded slash may be several
+/// to somebody else, and is none here.
+fn is_like(expected: &str, segment: &Cow<'_, str>) -> bool {
+    if expected == ANY {
+        !segment.is_empty() && !segment.contains(['/', '%'])
+    } else {
+        segment == expected
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.methods.join(","))?;
+        self.segments
+            .iter()
+            .try_for_each(|segment| write!(f, "/{segment}"))
+    }
+}
+
+impl FromStr for Rule {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        parsed(text).ok_or_else(|| {
+            let rule = "a rule is methods, a blank, and a path of plain segments, of which each \
+                        may be `*`";
+            Invalid::new("a rule", text, rule)
+                .hint("write `GET,HEAD /v3/reports/*`, or `* /v3/contacts` for every method")
+        })
+    }
+}
+
+fn parsed(text: &str) -> Option<Rule> {
+    let (methods, path) = text.split_once(' ')?;
+    let methods: Vec<CompactString> = methods.split(',').map(Into::into).collect();
+    let segments: Vec<CompactString> = path.strip_prefix('/')?.split('/').map(Into::into).collect();
+    let are_good = (methods == [ANY] || methods.iter().all(|method| is_method(method)))
+        && segments.iter().all(|segment| is_segment(segment))
+        && RequestPath::parse(path).is_some();
+    are_good.then_some(Rule { methods, segments })
+}
+
+fn is_method(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+/// Whether a rule may hold the segment: unreserved characters and the few others that stand
+/// for themselves (RFC 3986, section 3.3), or `*` alone.
+fn is_segment(text: &str) -> bool {
+    let stands_for_itself =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()+,=:@".contains(&byte);
+    text == ANY || text.bytes().all(stands_for_itself)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn allows(rule: &str, method: &str, path: &str) -> bool {
+        let rule: Rule = rule.parse().expect(rule);
+        RequestPath::parse(path).is_some_and(|path| rule.allows(method, &path))
+    }
+
+    #[test]
+    fn a_rule_allows_its_methods_and_paths_only() {
+        for (rule, method, path, is_allowed) in [
+            ("* /*", "DELETE", "/", true),
+            ("* /*", "DELETE", "/a/b%2Fc?d=/../e", true),
+            ("GET,HEAD /*", "HEAD", "/v3/x", true),
+            ("GET,HEAD /*", "get", "/v3/x", false),
+            ("POST /v3/smtp/*", "POST", "/v3/smtp/email", true),
+            ("POST /v3/smtp/*", "POST", "/v3/smtp/a/b", true),
+            ("POST /v3/smtp/*", "GET", "/v3/smtp/email", false),
+            ("POST /v3/smtp/*", "POST", "/v3/smtp", false),
+            ("POST /v3/smtp/*", "POST", "/v3/smtpx/email", false),
+            ("* /v3/contacts", "PUT", "/v3/contacts?x=1", true),
+            ("* /v3/contacts", "PUT", "/v3/%63ontacts", true),
+            ("* /v3/contacts", "PUT", "/v3/contacts/1", false),
+            ("* /v3/contacts", "PUT", "/v3/Contacts", false),
+            ("* /v3/contacts", "PUT", "//v3/contacts", false),
+            ("* /v3/*/stats", "GET", "/v3/7/stats", true),
+            ("* /v3/*/stats", "GET", "/v3/7/8/stats", false),
+            ("* /v3/*/stats", "GET", "/v3//stats", false),
+            ("* /v3/*/stats", "GET", "/v3/a%2Fb/stats", false),
+            ("* /v3/*/stats", "GET", "/v3/a%252Fb/stats", false),
+            ("* /v3/contacts/*", "GET", "/v3/contacts%2F1", false),
+        ] {
+            assert_eq!(
+                allows(rule, method, path),
+                is_allowed,
+                "{rule}: {method} {path}"
+            );
+        }
+    }
+
+    #[test]
+    fn rules_read_back_as_they_are_written() {
+        for text in ["* /*", "GET,HEAD /v3/reports/*", "POST /v3/*/stats", "* /"] {
+            assert_eq!(text.parse::<Rule>().expect(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn nothing_else_is_a_rule() {
+        for text in [
+            "",
+            "GET",
+            "GET v3",
+            "get /v3",
+            "GET, /v3",
+            "*,GET /v3",
+            "GET  /v3",
+            "GET /a/../b",
+            "GET /a%2Fb",
+            "GET /a*",
+            "GET /a?b",
+            "GET /ä",
+            "/v3",
+        ] {
+            assert!(text.parse::<Rule>().is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        /// However a path is dressed up, it is allowed only if what is left of it after all
+        /// decoding and resolving is allowed too.
+        #[test]
+        fn no_disguise_widens_a_rule(
+            path in "(/(v3|contacts|x|%2e%2e|\\.\\.|%2E|\\.|%252e%252e|a%2fb|%2f|%5c|\\.\\.;x|)){1,7}"
+        ) {
+            let rule = "* /v3/contacts/*";
+            if allows(rule, "GET", &path) {
+                let mut plain = path.clone();
+                for _ in 0..3 {
+                    plain = decoded_once(&plain).replace('\\', "/");
+                }
+                let mut resolved: Vec<&str> = Vec::new();
+                for segment in plain.split('/').skip(1) {
+                    match segment.split(';').next().expect("a first part") {
+                        "." => {}
+                        ".." => drop(resolved.pop()),
+                        plain => resolved.push(plain),
+                    }
+                }
+                prop_assert!(resolved.starts_with(&["v3", "contacts"]), "{path}: {resolved:?}");
+            }
+        }
+    }
+
+    fn decoded_once(text: &str) -> String {
+        ["%2e", "%2E", "%2f", "%2F", "%5c", "%5C", "%25"]
+            .iter()
+            .zip([".", ".", "/", "/", "\\", "\\", "%"])
+            .fold(text.to_owned(), |text, (code, plain)| {
+                text.replace(code, plain)
+            })
+    }
+}

@@ -1,0 +1,92 @@
+//! Permissions: sets of rules that have names.
+
+use std::collections::BTreeMap;
+
+use super::nearest;
+use crate::key::{Invalid, Permission, RequestPath, Rule};
+
+/// The permissions that are there without any settings, as the settings would say them.
+const BUILT_IN: [(&str, &[&str]); 4] = [
+    (Permission::FULL, &["* /*"]),
+    ("read-only", &["GET,HEAD /*"]),
+    ("send-only", &["POST /v3/smtp/*"]),
+    ("contacts", &["* /v3/contacts", "* /v3/contacts/*"]),
+];
+
+/// The permissions and what each allows.
+#[derive(Clone, Debug)]
+pub struct Permissions(BTreeMap<Permission, Vec<Rule>>);
+
+impl Permissions {
+    /// Adds permissions; one that is there already is replaced, but for `full`.
+    pub(super) fn add(
+        &mut self,
+        permissions: impl Iterator<Item = (Permission, Vec<Rule>)>,
+    ) -> Result<(), Invalid> {
+        for (permission, rules) in permissions {
+            if permission.is_full() {
+                let rule = "it always allows everything";
+                return Err(
+                    Invalid::new("a permission to define", Permission::FULL, rule)
+                        .hint("give the permission another name"),
+                );
+            }
+            self.0.insert(permission, rules);
+        }
+        Ok(())
+    }
+
+    /// The permission itself, if it is defined.
+    ///
+    /// # Errors
+    /// If no permission has the name.
+    pub fn expect(&self, permission: Permission) -> Result<Permission, Invalid> {
+        if self.0.contains_key(&permission) {
+            return Ok(permission);
+        }
+        let names: Vec<&str> = self.names().collect();
+        let rule = format!("the permissions are {}", names.join(", "));
+        let invalid = Invalid::new("a permission", permission.as_str(), rule);
+        Err(match nearest(permission.as_str(), &names) {
+            Some(name) => invalid.hint(format!("did you mean `{name}`?")),
+            None => invalid.hint("the settings can define more, under [permissions]"),
+        })
+    }
+
+    /// All names, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(Permission::as_str)
+    }
+
+    /// Whether a key with the permission may do what `needed` names.
+    pub fn covers(&self, permission: &Permission, needed: &Permission) -> bool {
+        permission.is_full() || permission == needed
+    }
+
+    /// Whether a key with the permission may make a request. One that is not defined any more
+    /// allows nothing, and a path that is not plain is allowed to nobody.
+    pub fn allow(&self, permission: &Permission, method: &str, target: &str) -> bool {
+        let (Some(rules), Some(path)) = (self.0.get(permission), RequestPath::parse(target)) else {
+            return false;
+        };
+        rules.iter().any(|rule| rule.allows(method, &path))
+    }
+}
+
+impl Default for Permissions {
+    fn default() -> Self {
+        let rules = |texts: &[&str]| {
+            let parsed = texts.iter().map(|text| text.parse());
+            parsed
+                .collect::<Result<_, _>>()
+                .expect("the built-in rules are rules")
+        };
+        let permission = |name: &str| name.parse().expect("the built-in names are names");
+        Self(
+            BUILT_IN
+                .into_iter()
+                .map(|(name, texts)| (permission(name), rules(texts)))
+                .collect(),
+        )
+    }
+}
