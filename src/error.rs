@@ -2,7 +2,7 @@
 
 use crate::exit::ExitStatus;
 use crate::key::Invalid;
-use crate::{settings, vault};
+use crate::{serve, settings, vault};
 
 /// A message in lower case without a full stop, a hint at the way out, and a status.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +81,28 @@ impl From<vault::Error> for Error {
     }
 }
 
+impl From<serve::Error> for Error {
+    fn from(error: serve::Error) -> Self {
+        let hint = match &error {
+            serve::Error::Vault(_) => None,
+            serve::Error::Listen { .. } => {
+                Some("is another `postkey serve` running? --listen names another address")
+            }
+            serve::Error::NotLoopback(_) => Some("let the socket unit name 127.0.0.1 or a path"),
+            serve::Error::NotASocket => Some("let the socket unit say ListenStream="),
+            serve::Error::System(_) => None,
+        };
+        let new = match error {
+            serve::Error::Vault(error) => return error.into(),
+            error => Self::new(ExitStatus::Trouble, error.to_string()),
+        };
+        match hint {
+            Some(hint) => new.hint(hint),
+            None => new,
+        }
+    }
+}
+
 fn status(error: &vault::Error) -> ExitStatus {
     use vault::Error::{Missing, NameTaken, NoSuchKey, Swept, Unsure, UsernameTaken};
     match error {
@@ -102,6 +124,7 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
         E::Foreign(_) => "somebody changed the vault by hand; take it out, or use a backup",
         E::Busy => "try again, or wait longer with --wait 30s",
         E::ReadOnly => "keys can still be listed and verified",
+        E::Wal => "any postkey command that changes something switches it back",
         E::Full => "make room on the disk and try again",
         E::Disk(_) => "look at the disk, and whether there is a file-size limit (`ulimit -f`)",
         E::Damaged(_) => {

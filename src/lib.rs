@@ -21,6 +21,7 @@ pub mod exit;
 mod key;
 mod memory;
 pub mod process;
+mod serve;
 mod settings;
 mod ui;
 mod usage;

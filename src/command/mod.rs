@@ -16,6 +16,7 @@ mod presented;
 mod regenerate;
 mod rename;
 mod selection;
+mod serve;
 mod session;
 mod set;
 mod show;
@@ -50,6 +51,7 @@ pub enum Verb {
     Set(set::Set),
     Verify(verify::Verify),
     Identify(identify::Identify),
+    Serve(serve::Serve),
     Log(log::Log),
     Completions(completions::Completions),
 }
@@ -67,7 +69,7 @@ impl Verb {
         ];
         match self {
             Self::Generate(_) | Self::Regenerate(_) => SECRET,
-            Self::Completions(_) => &[Format::Text],
+            Self::Completions(_) | Self::Serve(_) => &[Format::Text],
             _ => RESULT,
         }
     }
@@ -92,6 +94,7 @@ pub fn run(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
         Verb::Set(args) => set::run(args, session),
         Verb::Verify(args) => verify::run(args, session),
         Verb::Identify(args) => identify::run(args, session),
+        Verb::Serve(args) => serve::run(args, session),
         Verb::Log(args) => log::run(args, session),
         Verb::Completions(args) => completions::run(args, session),
     }

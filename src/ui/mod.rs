@@ -53,7 +53,7 @@ impl Format {
 }
 
 /// The two streams, and how much is said on them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Ui {
     /// The form of results and errors.
     pub format: Format,

@@ -6,6 +6,8 @@
 mod read;
 mod write;
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -34,6 +36,8 @@ const KEPT_DAYS: i64 = 400;
 pub struct Usage {
     connection: Connection,
     path: PathBuf,
+    /// The device and number of the file that was opened.
+    file: Option<(u64, u64)>,
 }
 
 /// Why use cannot be read or recorded.
@@ -100,7 +104,12 @@ impl Usage {
         // all else.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         connection.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA trusted_schema = OFF;")?;
-        Ok(Self { connection, path })
+        let file = file_at(&path);
+        Ok(Self {
+            connection,
+            path,
+            file,
+        })
     }
 
     /// Tells damage and foreign files from other trouble.
@@ -160,8 +169,14 @@ impl Usage {
 
     /// Whether the file is still the one at its path.
     pub fn is_in_place(&self) -> bool {
-        vault::file_is_there(&self.path).is_ok_and(|is_there| is_there)
+        self.file.is_some() && self.file == file_at(&self.path)
     }
+}
+
+/// The device and number of the file at a path.
+fn file_at(path: &Path) -> Option<(u64, u64)> {
+    let found = fs::symlink_metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
 }
 
 /// Where the use of a vault's keys is recorded: `usage.db` beside `vault.db`, otherwise

@@ -43,6 +43,9 @@ pub enum Error {
     /// The vault or its file system takes no writes.
     #[error("the vault cannot be written: the file or its file system is read-only")]
     ReadOnly,
+    /// Somebody switched the vault to WAL mode, in which changes go unnoticed.
+    #[error("the vault was switched to WAL mode by another program")]
+    Wal,
     /// No room on the disk.
     #[error("the disk is full")]
     Full,

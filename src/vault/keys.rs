@@ -99,6 +99,23 @@ impl Vault {
         }))
     }
 
+    /// The SMTP key that a username is its own of, compared without case; a login that several
+    /// keys may share is none's own.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn of_username(&self, username: &str) -> Result<Option<Record>, Error> {
+        let query = format!(
+            "SELECT {COLUMNS} FROM {SOURCE}
+             WHERE keys.username = ?1 AND instr(keys.username, '@') = 0"
+        );
+        let mut statement = self.connection.prepare_cached(&query)?;
+        let found = statement
+            .query_row([username], |row| Ok(record(row)))
+            .optional()?;
+        found.transpose()
+    }
+
     /// Where a listing in that order begins.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod keys;
 mod log;
 mod migrations;
 mod place;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub use error::Error;
 pub use keys::{KeyId, Order, Presented, Record};
 pub use log::{Actor, Author, Chain, Entry, Field, differences};
 use migrations::Found;
+pub use watch::Watch;
 
 /// Files up to this size are checked whole before they are written to, in bytes.
 const CHECKED_SIZE: i64 = 8 << 20;
@@ -114,6 +116,21 @@ impl Vault {
     /// If the vault cannot be read.
     pub fn time(&self, clock: Timestamp) -> Result<Timestamp, Error> {
         log::time(&self.connection, clock)
+    }
+
+    /// Reads in one snapshot: while it lasts, and something was read in it, nobody commits.
+    ///
+    /// # Errors
+    /// What `read` fails with.
+    pub fn snapshot<T, E: From<Error>>(
+        &self,
+        read: impl FnOnce(&Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let _snapshot = self
+            .connection
+            .unchecked_transaction()
+            .map_err(Error::from)?;
+        read(self)
     }
 
     /// Makes sure, before it is written to, that the vault is whole, as far as it is small

@@ -1,0 +1,61 @@
+//! `postkey serve`: answers over HTTP.
+
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::Session;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::serve::{self, Config, Notice};
+use crate::settings::Listen;
+use crate::ui::Ui;
+
+/// Checks keys over HTTP, for gateways, applications and Dovecot
+///
+/// Listens on loopback or a unix socket until it is stopped. A change to the vault counts from
+/// the next request on; one to the settings, after a restart.
+///
+/// /nginx is for nginx's auth_request, /forward for Caddy's forward_auth and Traefik's
+/// ForwardAuth, /verify for applications, /dovecot for Dovecot's reports of logins; /healthz
+/// and /metrics are for monitoring. `postkey connect` prints what to configure there.
+///
+/// With systemd: a socket that is passed is used, and readiness is told.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  postkey serve
+  postkey serve --listen unix:/run/postkey/postkey.sock
+  curl --header \"api-key: $KEY\" 'http://127.0.0.1:7625/verify?method=GET&path=/v3/contacts'")]
+pub struct Serve {
+    /// Where to listen: 127.0.0.1:7625 if nothing is said, or unix:PATH
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<Listen>,
+}
+
+pub(super) fn run(args: Serve, session: &mut Session) -> Result<ExitStatus, Error> {
+    session.open()?;
+    let settings = &session.settings;
+    let config = Config {
+        vault: settings.vault.clone(),
+        wait: settings.wait,
+        listen: args.listen.unwrap_or_else(|| settings.listen.clone()),
+        permissions: settings.permissions.clone(),
+    };
+    let ui = session.ui.clone();
+    serve::run(config, Arc::new(move |notice| tell(&ui, notice)))?;
+    Ok(ExitStatus::Done)
+}
+
+fn tell(ui: &Ui, notice: Notice) {
+    match notice {
+        Notice::Listening(addresses) => ui.note(format!("listening on {addresses}")),
+        Notice::VaultLost(why) => {
+            ui.warn(format!("{why}; nothing is accepted until it can be read"))
+        }
+        Notice::VaultBack => ui.note("the vault can be read again"),
+        Notice::UsageLost(why) => ui.warn(format!("use is not recorded: {why}")),
+        Notice::UsageBack => ui.note("use is recorded again"),
+        Notice::Stopping => ui.note("stopping"),
+    }
+}

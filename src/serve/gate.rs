@@ -1,0 +1,320 @@
+//! From a presented secret to a decision, without sockets: fresh, and cheap for secrets that
+//! were seen before.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hmac::{Hmac, KeyInit, Mac};
+use hyper::header::HeaderValue;
+use jiff::Timestamp;
+use quick_cache::sync::Cache;
+use sha2::Sha256;
+use tokio::task::spawn_blocking;
+use zeroize::Zeroizing;
+
+use super::hashers::Hashers;
+use super::meter::{Meter, Presentation, Tally};
+use super::source::{Fresh, Source, Stamp};
+use super::throttle::Throttle;
+use crate::key::{Allowance, Kind, Secret, Used};
+use crate::settings::Permissions;
+use crate::vault::{Error, KeyId, Presented};
+use crate::verify::{Need, Question, Recognised, Verdict, allowance, judge, recognise};
+
+/// How many accepted secrets are remembered, some 500 bytes each.
+const REMEMBERED: usize = 1 << 17;
+
+/// How many wrong secrets are remembered.
+const WRONG: usize = 1 << 12;
+
+/// A presented text longer than this is no secret, in bytes; far more than one has.
+const LONGEST: usize = 1024;
+
+/// A secret under a key that only this process has, so that none is kept.
+type Digest = [u8; 32];
+
+/// Decides on presented secrets.
+#[derive(Debug)]
+pub(super) struct Gate {
+    source: Arc<Source>,
+    meter: Arc<Meter>,
+    permissions: Permissions,
+    hashers: Hashers,
+    throttle: Throttle,
+    mac: Hmac<Sha256>,
+    remembered: Cache<Digest, Arc<Known>>,
+    wrong: Cache<Digest, (Stamp, KeyId)>,
+}
+
+/// A secret that was recognised, and what the vault says of it.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) secret: Presented,
+    /// The key's name, as a header has it.
+    pub(super) name: HeaderValue,
+    stamp: Stamp,
+    newest: Timestamp,
+    tally: Arc<Tally>,
+}
+
+/// What was decided on a request.
+#[derive(Debug)]
+pub(super) struct Decision {
+    pub(super) verdict: Verdict,
+    /// What is left of the key's limit.
+    pub(super) allowance: Option<Allowance>,
+    /// The secret, if it is a key's.
+    pub(super) known: Option<Arc<Known>>,
+    /// How long to wait before it is told.
+    pub(super) penalty: Option<Duration>,
+}
+
+/// What was presented, and for what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    /// The key; empty if there was none, or more than one.
+    pub(super) presented: &'a str,
+    /// What it is needed for.
+    pub(super) need: Need<'a>,
+    /// From where it was presented.
+    pub(super) address: Option<IpAddr>,
+}
+
+/// Why there is nothing to judge.
+enum Stranger {
+    /// It is nobody's secret, though it may end like one of this key's.
+    Refused(Verdict, Option<KeyId>),
+    /// That cannot be told now.
+    Unavailable(Error),
+}
+
+impl From<Error> for Stranger {
+    fn from(error: Error) -> Self {
+        Self::Unavailable(error)
+    }
+}
+
+impl Gate {
+    /// A gate that remembers secrets under a random key of its own.
+    pub(super) fn new(
+        source: Arc<Source>,
+        meter: Arc<Meter>,
+        permissions: Permissions,
+        hashers: Hashers,
+        key: &[u8; 32],
+    ) -> Self {
+        Self {
+            source,
+            meter,
+            permissions,
+            hashers,
+            throttle: Throttle::new(Instant::now()),
+            mac: Hmac::new_from_slice(key).expect("HMAC takes keys of any length"),
+            remembered: Cache::new(REMEMBERED),
+            wrong: Cache::new(WRONG),
+        }
+    }
+
+    /// How many accepted secrets are remembered.
+    pub(super) fn remembered(&self) -> usize {
+        self.remembered.len()
+    }
+
+    /// Decides on a request, and counts it.
+    ///
+    /// # Errors
+    /// If the vault cannot be read: then nothing is accepted.
+    pub(super) async fn decide(&self, asked: Asked<'_>, now: Timestamp) -> Result<Decision, Error> {
+        let mut decision = match self.recognise(asked.presented, now).await {
+            Ok(known) => self.judge(known, asked, now),
+            Err(Stranger::Refused(verdict, key)) => self.refuse(verdict, key, asked, now).await,
+            Err(Stranger::Unavailable(error)) => return Err(error),
+        };
+        if !decision.verdict.is_accepted() {
+            decision.penalty = self.throttle.penalty(Instant::now());
+        }
+        Ok(decision)
+    }
+
+    fn judge(&self, known: Arc<Known>, asked: Asked<'_>, now: Timestamp) -> Decision {
+        let at = now.max(known.newest);
+        let question = Question {
+            kind: Some(Kind::Api),
+            username: None,
+            need: asked.need,
+        };
+        let presented = Presentation {
+            tail: Some(&known.secret.tail),
+            address: asked.address,
+            at,
+        };
+        let decide = |used: Used| {
+            let verdict = judge(&known.secret, &question, &self.permissions, at, used);
+            (verdict, allowance(&known.secret.record, used, at))
+        };
+        let (verdict, allowance) = self.meter.count(&known.tally, presented, decide);
+        Decision {
+            verdict,
+            allowance,
+            known: Some(known),
+            penalty: None,
+        }
+    }
+
+    /// Counts a refusal, for the key that the secret ends like if there is one.
+    async fn refuse(
+        &self,
+        verdict: Verdict,
+        key: Option<KeyId>,
+        asked: Asked<'_>,
+        now: Timestamp,
+    ) -> Decision {
+        let tally = match key {
+            None => Arc::clone(self.meter.nobody()),
+            Some(key) => {
+                let (meter, source) = (Arc::clone(&self.meter), Arc::clone(&self.source));
+                let found = spawn_blocking(move || meter.tally(key, &source)).await;
+                found.unwrap_or_else(|_| Arc::clone(self.meter.nobody()))
+            }
+        };
+        let presented = Presentation {
+            tail: None,
+            address: asked.address,
+            at: now,
+        };
+        self.meter.count(&tally, presented, |_| (verdict, None));
+        Decision {
+            verdict,
+            allowance: None,
+            known: None,
+            penalty: None,
+        }
+    }
+
+    /// Whose secret it is, as the vault has it now.
+    async fn recognise(&self, presented: &str, now: Timestamp) -> Result<Arc<Known>, Stranger> {
+        if presented.len() > LONGEST {
+            let long = crate::key::Malformed::Long;
+            return Err(Stranger::Refused(Verdict::Malformed(long), None));
+        }
+        let digest = self.digest(presented);
+        let known = match self.remembered.get(&digest) {
+            Some(known) => known,
+            None => {
+                let first_sight = self.first_sight(presented, digest, now);
+                self.remembered
+                    .get_or_insert_async(&digest, first_sight)
+                    .await?
+            }
+        };
+        if self.source.stamp(now)? == Some(known.stamp) {
+            return Ok(known);
+        }
+        self.look_again(known, digest).await
+    }
+
+    fn digest(&self, presented: &str) -> Digest {
+        let mut mac = self.mac.clone();
+        mac.update(presented.as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+
+    /// Asks the vault again about a secret that was recognised before it was changed. If it
+    /// has the same hash still, that need not be computed anew.
+    async fn look_again(&self, known: Arc<Known>, digest: Digest) -> Result<Arc<Known>, Stranger> {
+        let source = Arc::clone(&self.source);
+        let tail = known.secret.tail.clone();
+        let fresh = blocking(move || source.look_up(&tail)).await?;
+        match fresh.value {
+            Some(secret) if secret.hash == known.secret.hash => {
+                let again = Known {
+                    name: name(&secret),
+                    secret,
+                    stamp: fresh.stamp,
+                    newest: fresh.newest,
+                    tally: Arc::clone(&known.tally),
+                };
+                let again = Arc::new(again);
+                self.remembered.insert(digest, Arc::clone(&again));
+                Ok(again)
+            }
+            _ => {
+                self.remembered.remove(&digest);
+                Err(Stranger::Refused(Verdict::Unknown, None))
+            }
+        }
+    }
+
+    /// Recognises a secret that was not seen before. What has not the shape of one, or a tail
+    /// that no key has, costs no hash.
+    async fn first_sight(
+        &self,
+        presented: &str,
+        digest: Digest,
+        now: Timestamp,
+    ) -> Result<Arc<Known>, Stranger> {
+        let secret = Secret::parse(presented)
+            .map_err(|malformed| Stranger::Refused(Verdict::Malformed(malformed), None))?;
+        if let Some((stamp, key)) = self.wrong.get(&digest)
+            && self.source.stamp(now)? == Some(stamp)
+        {
+            return Err(Stranger::Refused(Verdict::Mismatch, Some(key)));
+        }
+        let (source, tail) = (Arc::clone(&self.source), secret.tail());
+        let fresh = blocking(move || source.look_up(&tail)).await?;
+        if fresh.value.is_none() {
+            return Err(Stranger::Refused(Verdict::Unknown, None));
+        }
+        let known = self.hash(presented).await;
+        if let Err(Stranger::Refused(Verdict::Mismatch, Some(key))) = known {
+            self.wrong.insert(digest, (fresh.stamp, key));
+        }
+        known
+    }
+
+    async fn hash(&self, presented: &str) -> Result<Arc<Known>, Stranger> {
+        let (source, meter) = (Arc::clone(&self.source), Arc::clone(&self.meter));
+        let presented = Zeroizing::new(presented.to_owned());
+        let recognised = self.hashers.run(move |memory| {
+            let mut read = None;
+            let look_up = |tail: &_| {
+                let Fresh {
+                    value,
+                    stamp,
+                    newest,
+                } = source.look_up(tail)?;
+                read = Some((stamp, newest));
+                Ok(value)
+            };
+            let recognised = recognise(&presented, look_up, memory)?;
+            let (stamp, newest) = read.expect("what has the shape of a secret is looked up");
+            match recognised {
+                Recognised::Nobody(verdict) => Err(Stranger::Refused(verdict, None)),
+                Recognised::Lookalike(key) => Err(Stranger::Refused(Verdict::Mismatch, Some(key))),
+                Recognised::Secret(secret) => Ok(Arc::new(Known {
+                    tally: meter.tally(secret.record.id, &source),
+                    name: name(&secret),
+                    secret,
+                    stamp,
+                    newest,
+                })),
+            }
+        });
+        recognised
+            .await
+            .unwrap_or_else(|| Err(Stranger::Unavailable(Error::Busy)))
+    }
+}
+
+fn name(secret: &Presented) -> HeaderValue {
+    HeaderValue::from_str(secret.record.key.name.as_str())
+        .expect("a name has none but plain characters")
+}
+
+/// Runs what blocks where it keeps nobody else waiting.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    spawn_blocking(work).await.unwrap_or(Err(Error::Busy))
+}

@@ -1,0 +1,248 @@
+//! The paths of `serve`, and what it answers at each.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::response::Response;
+use axum::routing::{any, get, post};
+use hyper::StatusCode;
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use jiff::Timestamp;
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
+
+use super::asked::Caller;
+use super::gate::{Decision, Gate};
+use super::mail::Report;
+use super::meter::Meter;
+use super::metrics::Metrics;
+use super::source::Source;
+use super::{Notice, Tell};
+use crate::vault::Error;
+use crate::verify::Refusal;
+
+/// How large a report of a login may be, in bytes.
+const LARGEST_REPORT: usize = 64 << 10;
+
+/// How long the body of a report may take.
+const SLOWEST_REPORT: Duration = Duration::from_secs(10);
+
+const POSTKEY_STATUS: HeaderName = HeaderName::from_static("x-postkey-status");
+const POSTKEY_NAME: HeaderName = HeaderName::from_static("x-postkey-name");
+const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// For a caller that cannot be answered now.
+const UNAVAILABLE: Refusal = Refusal {
+    status: 503,
+    code: "unavailable",
+    message: "Key verification is unavailable",
+};
+/// For a caller that asked nonsense.
+const BAD_REQUEST: Refusal = Refusal {
+    status: 400,
+    code: "bad_request",
+    message: "method and path are given together, address is an IP address",
+};
+const NOT_FOUND: Refusal = Refusal {
+    status: 404,
+    code: "not_found",
+    message: "There is nothing here",
+};
+
+/// What every request is answered from.
+pub(super) struct Desk {
+    pub(super) gate: Gate,
+    pub(super) source: Arc<Source>,
+    pub(super) meter: Arc<Meter>,
+    pub(super) metrics: Metrics,
+    pub(super) tell: Tell,
+    pub(super) is_vault_up: AtomicBool,
+}
+
+/// The paths and who answers at them.
+pub(super) fn router(desk: Arc<Desk>) -> Router {
+    let decide = |caller: Caller| {
+        any(
+            move |State(desk): State<Arc<Desk>>, request: Request| async move {
+                desk.decide(caller, request).await
+            },
+        )
+    };
+    let mut router = Router::new();
+    for caller in Caller::ALL {
+        router = router.route(caller.path(), decide(caller));
+    }
+    router
+        .route("/dovecot", post(report))
+        .route("/healthz", get(health))
+        .route("/metrics", get(metrics))
+        .fallback(async || refused(NOT_FOUND, status(NOT_FOUND)))
+        .layer(DefaultBodyLimit::max(LARGEST_REPORT))
+        .with_state(desk)
+}
+
+impl Desk {
+    async fn decide(&self, caller: Caller, request: Request) -> Response {
+        let (parts, _) = request.into_parts();
+        let Some(taken) = caller.take(&parts) else {
+            return refused(BAD_REQUEST, status(BAD_REQUEST));
+        };
+        let now = Timestamp::now();
+        match self.gate.decide(taken.asked(), now).await {
+            Ok(decision) => {
+                self.metrics.count(caller, decision.verdict.word());
+                self.note_vault(None);
+                if let Some(penalty) = decision.penalty {
+                    sleep(penalty).await;
+                }
+                answer(caller, &decision, now)
+            }
+            Err(error) => {
+                self.metrics.count(caller, UNAVAILABLE.code);
+                self.note_vault(Some(&error));
+                refused(UNAVAILABLE, status(UNAVAILABLE))
+            }
+        }
+    }
+
+    /// Tells when the vault is lost, and when it is back.
+    fn note_vault(&self, error: Option<&Error>) {
+        let is_up = error.is_none();
+        if self.is_vault_up.load(Ordering::Relaxed) == is_up {
+            return;
+        }
+        if self.is_vault_up.swap(is_up, Ordering::Relaxed) != is_up {
+            self.metrics.vault_up.set(is_up.into());
+            (self.tell)(match error {
+                Some(error) => Notice::VaultLost(error.to_string()),
+                None => Notice::VaultBack,
+            });
+        }
+    }
+}
+
+/// What a gateway or an application is told.
+fn answer(caller: Caller, decision: &Decision, now: Timestamp) -> Response {
+    let mut response = match decision.verdict.refusal() {
+        None => Response::new(Body::empty()),
+        // nginx takes nothing but 401 and 403 for a refusal.
+        Some(refusal) if caller == Caller::Nginx && refusal.status != 401 => {
+            refused(refusal, StatusCode::FORBIDDEN)
+        }
+        Some(refusal) => refused(refusal, status(refusal)),
+    };
+    let headers = response.headers_mut();
+    if let Some(known) = decision
+        .known
+        .as_ref()
+        .filter(|_| decision.verdict.is_accepted())
+    {
+        headers.insert(POSTKEY_STATUS, HeaderValue::from_static("200"));
+        headers.insert(POSTKEY_NAME, known.name.clone());
+    }
+    if let Some(allowance) = decision.allowance.filter(|_| is_good(decision)) {
+        headers.insert(LIMIT, allowance.limit.into());
+        headers.insert(REMAINING, allowance.remaining().into());
+        headers.insert(RESET, allowance.resets_at.into());
+        if decision.verdict.refusal() == Some(Refusal::TOO_MANY_REQUESTS) {
+            let wait = allowance.resets_at - now.as_second();
+            headers.insert(RETRY_AFTER, wait.max(1).into());
+        }
+    }
+    response
+}
+
+/// Whether the secret is good, even if it may not do this or not now: others are not told of
+/// the key's limit.
+fn is_good(decision: &Decision) -> bool {
+    decision.verdict.refusal() != Some(Refusal::UNAUTHORIZED)
+}
+
+fn status(refusal: Refusal) -> StatusCode {
+    StatusCode::from_u16(refusal.status).expect("refusals have HTTP's statuses")
+}
+
+/// A refusal, answered with a status that may differ from the true one.
+fn refused(refusal: Refusal, status: StatusCode) -> Response {
+    let Refusal { code, message, .. } = refusal;
+    let body = format!(r#"{{"code":"{code}","message":"{message}"}}"#);
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, JSON);
+    headers.insert(POSTKEY_STATUS, refusal.status.into());
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+/// A login that Dovecot reports. It is never told to refuse: it has decided already.
+async fn report(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+    let body = axum::body::to_bytes(request.into_body(), LARGEST_REPORT);
+    let Ok(Ok(body)) = timeout(SLOWEST_REPORT, body).await else {
+        return refused(BAD_REPORT, status(BAD_REPORT));
+    };
+    match count(&desk, &body).await {
+        None => refused(BAD_REPORT, status(BAD_REPORT)),
+        Some(Ok(verdict)) => {
+            desk.metrics.count_login(verdict);
+            desk.note_vault(None);
+            let mut response = Response::new(Body::from(r#"{"status":0,"msg":""}"#));
+            response.headers_mut().insert(CONTENT_TYPE, JSON);
+            response
+        }
+        Some(Err(error)) => {
+            desk.note_vault(Some(&error));
+            refused(UNAVAILABLE, status(UNAVAILABLE))
+        }
+    }
+}
+
+/// For a mail server that reports what is no login.
+const BAD_REPORT: Refusal = Refusal {
+    status: 400,
+    code: "bad_request",
+    message: "The body is not a report of Dovecot's auth policy protocol",
+};
+
+async fn count(desk: &Desk, body: &Bytes) -> Option<Result<&'static str, Error>> {
+    let report: Report = serde_json::from_slice(body).ok()?;
+    let (source, meter) = (Arc::clone(&desk.source), Arc::clone(&desk.meter));
+    let counted = spawn_blocking(move || report.count(&source, &meter, Timestamp::now()));
+    Some(counted.await.unwrap_or(Err(Error::Busy)))
+}
+
+/// Whether keys can be verified now.
+async fn health(State(desk): State<Arc<Desk>>) -> Response {
+    let source = Arc::clone(&desk.source);
+    let read = spawn_blocking(move || source.read(|_| Ok(())));
+    match read.await.unwrap_or(Err(Error::Busy)) {
+        Ok(_) => {
+            desk.note_vault(None);
+            Response::new(Body::from("ok\n"))
+        }
+        Err(error) => {
+            desk.note_vault(Some(&error));
+            refused(UNAVAILABLE, status(UNAVAILABLE))
+        }
+    }
+}
+
+async fn metrics(State(desk): State<Arc<Desk>>) -> Response {
+    const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let remembered = i64::try_from(desk.gate.remembered()).unwrap_or(i64::MAX);
+    desk.metrics.remembered.set(remembered);
+    let mut response = Response::new(Body::from(desk.metrics.text()));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(OPEN_METRICS));
+    response
+}

@@ -1,0 +1,165 @@
+//! Where connections come from: loopback or a unix socket, our own or systemd's.
+
+use std::fs::{self, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::{Path, PathBuf};
+
+use listenfd::ListenFd;
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+use super::Error;
+use crate::settings::Listen;
+
+/// Who may connect to a unix socket: its owner and its group.
+const SOCKET_MODE: u32 = 0o660;
+
+/// Where connections come from.
+#[derive(Debug)]
+pub(super) enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// The listeners, and the socket's file that is ours to remove.
+#[derive(Debug)]
+pub(super) struct Listeners {
+    all: Vec<Listener>,
+    socket: Option<PathBuf>,
+}
+
+impl Listeners {
+    /// Takes the sockets that systemd passed, or opens what the settings name.
+    ///
+    /// # Errors
+    /// If it cannot be opened, or other machines could reach it.
+    pub(super) fn open(listen: &Listen) -> Result<Self, Error> {
+        let passed = passed()?;
+        if !passed.is_empty() {
+            return Ok(Self {
+                all: passed,
+                socket: None,
+            });
+        }
+        let failed = |source| Error::Listen {
+            address: listen.to_string(),
+            source,
+        };
+        let (listener, socket) = match listen {
+            Listen::Tcp(address) => {
+                let socket = std::net::TcpListener::bind(address).map_err(failed)?;
+                (tcp(socket)?, None)
+            }
+            Listen::Unix(path) => (unix(bind(path).map_err(failed)?)?, Some(path.clone())),
+        };
+        Ok(Self {
+            all: vec![listener],
+            socket,
+        })
+    }
+
+    /// The listeners themselves.
+    pub(super) fn take(&mut self) -> Vec<Listener> {
+        std::mem::take(&mut self.all)
+    }
+
+    /// Their addresses, for people.
+    pub(super) fn addresses(&self) -> String {
+        let addresses = self.all.iter().map(Listener::address);
+        addresses.collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Drop for Listeners {
+    fn drop(&mut self) {
+        if let Some(path) = &self.socket {
+            // It may be gone already.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+impl Listener {
+    /// The next connection.
+    pub(super) async fn accept(&self) -> io::Result<Stream> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, _) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                Ok(Stream::Tcp(stream))
+            }
+            Self::Unix(listener) => Ok(Stream::Unix(listener.accept().await?.0)),
+        }
+    }
+
+    fn address(&self) -> String {
+        let unknown = "an unnamed socket";
+        match self {
+            Self::Tcp(listener) => listener
+                .local_addr()
+                .map_or(unknown.to_owned(), |address| address.to_string()),
+            Self::Unix(listener) => listener
+                .local_addr()
+                .ok()
+                .and_then(|address| Some(format!("unix:{}", address.as_pathname()?.display())))
+                .unwrap_or(unknown.to_owned()),
+        }
+    }
+}
+
+/// The sockets that systemd passed (sd_listen_fds(3)).
+fn passed() -> Result<Vec<Listener>, Error> {
+    let mut passed = ListenFd::from_env();
+    let mut listeners = Vec::new();
+    for at in 0..passed.len() {
+        // One of another kind is an error, and given back.
+        if let Ok(Some(socket)) = passed.take_tcp_listener(at) {
+            listeners.push(tcp(socket)?);
+        } else if let Ok(Some(socket)) = passed.take_unix_listener(at) {
+            listeners.push(unix(socket)?);
+        } else {
+            return Err(Error::NotASocket);
+        }
+    }
+    Ok(listeners)
+}
+
+fn tcp(socket: std::net::TcpListener) -> Result<Listener, Error> {
+    let address = socket.local_addr().map_err(Error::System)?;
+    if !address.ip().is_loopback() {
+        return Err(Error::NotLoopback(address));
+    }
+    socket.set_nonblocking(true).map_err(Error::System)?;
+    let listener = TcpListener::from_std(socket).map_err(Error::System)?;
+    Ok(Listener::Tcp(listener))
+}
+
+fn unix(socket: std::os::unix::net::UnixListener) -> Result<Listener, Error> {
+    socket.set_nonblocking(true).map_err(Error::System)?;
+    let listener = UnixListener::from_std(socket).map_err(Error::System)?;
+    Ok(Listener::Unix(listener))
+}
+
+/// Opens a unix socket; one that nobody listens on any more is replaced.
+fn bind(path: &Path) -> io::Result<std::os::unix::net::UnixListener> {
+    let is_socket =
+        |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
+    if is_socket(path) && is_refused(StdUnixStream::connect(path)) {
+        fs::remove_file(path)?;
+    }
+    let socket = std::os::unix::net::UnixListener::bind(path)?;
+    fs::set_permissions(path, Permissions::from_mode(SOCKET_MODE))?;
+    Ok(socket)
+}
+
+fn is_refused(connection: io::Result<StdUnixStream>) -> bool {
+    connection.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+}

@@ -1,0 +1,101 @@
+//! Logins that Dovecot reports by its auth policy protocol.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::meter::{Meter, Presentation};
+use super::source::Source;
+use crate::key::{Kind, Tail};
+use crate::vault::{Error, KeyId, Record, Vault};
+use crate::verify::Verdict;
+
+/// A login that was tried (Dovecot 2.3, authentication policy support); what is not known here
+/// is left aside.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Report {
+    login: String,
+    success: bool,
+    remote: String,
+    /// The extra column of the password query; empty where it was not found.
+    tail: String,
+}
+
+/// Whose login it was, with which secret, and what came of it.
+#[derive(Debug)]
+struct Login {
+    key: Option<KeyId>,
+    tail: Option<Tail>,
+    verdict: Verdict,
+}
+
+impl Report {
+    /// Counts the login for its key; gives back the verdict's word. Blocks.
+    pub(super) fn count(
+        &self,
+        source: &Source,
+        meter: &Meter,
+        clock: Timestamp,
+    ) -> Result<&'static str, Error> {
+        let fresh = source.read(|vault| self.login(vault, clock))?;
+        let login = fresh.value;
+        let tally = match login.key {
+            Some(key) => meter.tally(key, source),
+            None => Arc::clone(meter.nobody()),
+        };
+        let presented = Presentation {
+            tail: login.tail.as_ref(),
+            address: self.remote.parse::<IpAddr>().ok(),
+            at: clock.max(fresh.newest),
+        };
+        let (verdict, _) = meter.count(&tally, presented, |_| (login.verdict, None));
+        Ok(verdict.word())
+    }
+
+    fn login(&self, vault: &Vault, clock: Timestamp) -> Result<Login, Error> {
+        if self.success {
+            return self.accepted(vault);
+        }
+        // Which secret was presented is not reported, and so not which key of a shared login.
+        let record = vault.of_username(&self.login)?;
+        let at = vault.time(clock)?;
+        Ok(Login {
+            verdict: record
+                .as_ref()
+                .map_or(Verdict::Unknown, |record| why(record, at)),
+            key: record.map(|record| record.id),
+            tail: None,
+        })
+    }
+
+    fn accepted(&self, vault: &Vault) -> Result<Login, Error> {
+        let tail: Option<Tail> = self.tail.parse().ok();
+        let by_tail = tail
+            .as_ref()
+            .map(|tail| vault.presented(tail))
+            .transpose()?;
+        let by_tail = by_tail.flatten().map(|known| known.record);
+        let record = match by_tail.filter(|record| record.key.kind() == Kind::Smtp) {
+            Some(record) => Some(record),
+            None => vault.of_username(&self.login)?,
+        };
+        Ok(Login {
+            verdict: Verdict::Accepted,
+            tail: record.as_ref().and(tail),
+            key: record.map(|record| record.id),
+        })
+    }
+}
+
+/// Why a login with this key was refused, as far as can be told.
+fn why(record: &Record, at: Timestamp) -> Verdict {
+    use crate::key::Standing;
+    match record.key.standing(at) {
+        Standing::Active => Verdict::Mismatch,
+        Standing::Inactive => Verdict::Inactive,
+        Standing::Expired => Verdict::Expired,
+    }
+}

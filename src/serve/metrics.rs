@@ -1,0 +1,105 @@
+//! What is counted for Prometheus.
+
+use std::sync::atomic::AtomicI64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::asked::Caller;
+
+/// The counters and gauges.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    registry: Registry,
+    requests: Family<Request, Counter>,
+    logins: Family<Login, Counter>,
+    /// Whether the vault could be read the last time.
+    pub(super) vault_up: Gauge<i64, AtomicI64>,
+    /// How many accepted secrets are remembered.
+    pub(super) remembered: Gauge<i64, AtomicI64>,
+    /// How many connections are open.
+    pub(super) connections: Gauge<i64, AtomicI64>,
+    /// How often use could not be recorded.
+    pub(super) lost_records: Counter,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Request {
+    path: &'static str,
+    verdict: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Login {
+    verdict: &'static str,
+}
+
+impl Metrics {
+    pub(super) fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("postkey"),
+            requests: Family::default(),
+            logins: Family::default(),
+            vault_up: Gauge::default(),
+            remembered: Gauge::default(),
+            connections: Gauge::default(),
+            lost_records: Counter::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "requests",
+            "Requests by the path that they came to and the verdict",
+            self.requests.clone(),
+        );
+        registry.register(
+            "mail_logins",
+            "Logins that a mail server reported, by verdict",
+            self.logins.clone(),
+        );
+        registry.register(
+            "vault_up",
+            "Whether the vault could be read the last time",
+            self.vault_up.clone(),
+        );
+        registry.register(
+            "remembered_secrets",
+            "Accepted secrets that are remembered",
+            self.remembered.clone(),
+        );
+        registry.register("connections", "Open connections", self.connections.clone());
+        registry.register(
+            "lost_usage_records",
+            "How often use could not be recorded",
+            self.lost_records.clone(),
+        );
+    }
+
+    /// Counts an answered request.
+    pub(super) fn count(&self, caller: Caller, verdict: &'static str) {
+        let path = caller.path();
+        self.requests
+            .get_or_create(&Request { path, verdict })
+            .inc();
+    }
+
+    /// Counts a login that was reported.
+    pub(super) fn count_login(&self, verdict: &'static str) {
+        self.logins.get_or_create(&Login { verdict }).inc();
+    }
+
+    /// All of it in the OpenMetrics text format.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("writing to memory does not fail");
+        text
+    }
+}

@@ -1,0 +1,177 @@
+//! Reading the vault while others change it: fresh answers without a lock held.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::key::Tail;
+use crate::usage::{self, Usage};
+use crate::vault::{Error, Presented, Vault, Watch};
+
+/// How often it is looked whether the vault is still where it was, in milliseconds. What was
+/// changed in it is seen at once; only its removal may be seen so much later.
+const LOOK_AFTER: i64 = 1;
+
+/// How many connections are kept open for the next reader.
+const KEPT: usize = 4;
+
+/// The vault, opened again whenever it was replaced.
+#[derive(Debug)]
+pub(super) struct Source {
+    path: PathBuf,
+    wait: Duration,
+    opened: RwLock<Option<Arc<Opened>>>,
+    looked_at: AtomicI64,
+    count: AtomicU64,
+}
+
+/// One file that is or was the vault.
+#[derive(Debug)]
+pub(super) struct Opened {
+    number: u64,
+    watch: Watch,
+    idle: Mutex<Vec<Vault>>,
+}
+
+/// What tells one state of the vault from every other: which file, and its change counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp(u64, u32);
+
+/// What the vault said, and under which state that is true.
+#[derive(Debug)]
+pub(super) struct Fresh<T> {
+    pub(super) value: T,
+    pub(super) stamp: Stamp,
+    /// The newest event's time, which counts as now for a clock that is behind it.
+    pub(super) newest: Timestamp,
+}
+
+impl Source {
+    /// The vault at a path, opened.
+    pub(super) fn open(path: PathBuf, wait: Duration) -> Result<Self, Error> {
+        let source = Self {
+            path,
+            wait,
+            opened: RwLock::default(),
+            looked_at: AtomicI64::new(i64::MIN),
+            count: AtomicU64::new(0),
+        };
+        source.reopen()?;
+        Ok(source)
+    }
+
+    /// The state that the vault is in now; `None` if it must be opened again first.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(super) fn stamp(&self, now: Timestamp) -> Result<Option<Stamp>, Error> {
+        let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
+        match &*opened {
+            Some(opened) if self.is_in_place(opened, now) => opened.stamp().map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether the file was in place a moment ago.
+    fn is_in_place(&self, opened: &Opened, now: Timestamp) -> bool {
+        let now = now.as_millisecond();
+        let looked_at = self.looked_at.load(Ordering::Relaxed);
+        if (looked_at..looked_at.saturating_add(LOOK_AFTER)).contains(&now) {
+            return true;
+        }
+        let is_in_place = opened.watch.is_in_place();
+        if is_in_place {
+            self.looked_at.store(now, Ordering::Relaxed);
+        }
+        is_in_place
+    }
+
+    /// Looks a secret up by its tail. Blocks.
+    pub(super) fn look_up(&self, tail: &Tail) -> Result<Fresh<Option<Presented>>, Error> {
+        self.read(|vault| vault.presented(tail))
+    }
+
+    /// Reads from the vault as it is now. Blocks.
+    pub(super) fn read<T>(
+        &self,
+        read: impl FnOnce(&Vault) -> Result<T, Error>,
+    ) -> Result<Fresh<T>, Error> {
+        let opened = self.current()?;
+        let vault = match opened.take() {
+            Some(vault) => vault,
+            None => Vault::open(&self.path, self.wait)?,
+        };
+        let fresh = vault.snapshot(|vault| {
+            // The time first: a first read takes the lock under which the counter stands still.
+            let newest = vault.time(Timestamp::MIN)?;
+            let value = read(vault)?;
+            let stamp = opened.stamp()?;
+            Ok::<_, Error>(Fresh {
+                value,
+                stamp,
+                newest,
+            })
+        })?;
+        opened.put_back(vault);
+        // It may have been replaced between the two looks at its path.
+        if opened.watch.is_in_place() {
+            Ok(fresh)
+        } else {
+            Err(Error::Missing(self.path.clone()))
+        }
+    }
+
+    /// Opens the record of the vault's uses. Blocks.
+    pub(super) fn open_usage(&self) -> Result<Usage, usage::Error> {
+        let vault = Vault::open(&self.path, self.wait)?;
+        Usage::open_or_make(&vault, self.wait)
+    }
+
+    fn current(&self) -> Result<Arc<Opened>, Error> {
+        let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
+        match &*opened {
+            Some(opened) if opened.watch.is_in_place() => Ok(Arc::clone(opened)),
+            _ => {
+                drop(opened);
+                self.reopen()
+            }
+        }
+    }
+
+    fn reopen(&self) -> Result<Arc<Opened>, Error> {
+        let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
+        *opened = None;
+        let vault = Vault::open(&self.path, self.wait)?;
+        let new = Arc::new(Opened {
+            number: self.count.fetch_add(1, Ordering::Relaxed),
+            watch: Watch::new(&vault)?,
+            idle: Mutex::new(vec![vault]),
+        });
+        *opened = Some(Arc::clone(&new));
+        Ok(new)
+    }
+}
+
+impl Opened {
+    fn stamp(&self) -> Result<Stamp, Error> {
+        Ok(Stamp(self.number, self.watch.counter()?))
+    }
+
+    fn take(&self) -> Option<Vault> {
+        self.idle().pop()
+    }
+
+    fn put_back(&self, vault: Vault) {
+        let mut idle = self.idle();
+        if idle.len() < KEPT {
+            idle.push(vault);
+        }
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Vault>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

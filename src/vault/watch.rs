@@ -1,0 +1,80 @@
+//! Noticing that a vault was changed, without a lock and without asking SQLite.
+
+use std::fs::{self, File, OpenOptions};
+use std::mem::ManuallyDrop;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::PathBuf;
+
+use nix::libc::O_NOFOLLOW;
+
+use super::{Error, Vault};
+
+/// Where the file's format versions and its change counter lie in its header, in bytes
+/// (<https://www.sqlite.org/fileformat2.html>, section 1.3).
+const HEADER: std::ops::Range<u64> = 18..28;
+
+/// The format version of a file in rollback mode; in WAL mode the counter stands still.
+const ROLLBACK: u8 = 1;
+
+/// A look at the vault's change counter, which every commit moves on.
+///
+/// The counter is read through a descriptor of its own. That is never closed, for closing it
+/// would drop the locks that SQLite holds on the file.
+#[derive(Debug)]
+pub struct Watch {
+    header: ManuallyDrop<File>,
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl Watch {
+    /// Begins to watch the vault.
+    ///
+    /// # Errors
+    /// If its file cannot be opened.
+    pub fn new(vault: &Vault) -> Result<Self, Error> {
+        let path = vault.path().to_owned();
+        let failed = |source| Error::Io {
+            doing: "open",
+            path: path.clone(),
+            source,
+        };
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(O_NOFOLLOW);
+        let header = ManuallyDrop::new(options.open(&path).map_err(failed)?);
+        let found = header.metadata().map_err(failed)?;
+        Ok(Self {
+            header,
+            device: found.dev(),
+            inode: found.ino(),
+            path,
+        })
+    }
+
+    /// The change counter. What was read from the vault under it is true as long as it stays,
+    /// provided that it was itself read within the same [`Vault::snapshot`].
+    ///
+    /// # Errors
+    /// If the file cannot be read, or is in WAL mode.
+    pub fn counter(&self) -> Result<u32, Error> {
+        let mut bytes = [0; (HEADER.end - HEADER.start) as usize];
+        self.header
+            .read_exact_at(&mut bytes, HEADER.start)
+            .map_err(|source| Error::Io {
+                doing: "read",
+                path: self.path.clone(),
+                source,
+            })?;
+        let [ROLLBACK, ROLLBACK, _, _, _, _, counter @ ..] = bytes else {
+            return Err(Error::Wal);
+        };
+        Ok(u32::from_be_bytes(counter))
+    }
+
+    /// Whether the watched file is still the one at the vault's path.
+    pub fn is_in_place(&self) -> bool {
+        fs::symlink_metadata(&self.path)
+            .is_ok_and(|found| (found.dev(), found.ino()) == (self.device, self.inode))
+    }
+}
