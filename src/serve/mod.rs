@@ -13,6 +13,7 @@ mod meter;
 mod metrics;
 mod source;
 mod throttle;
+mod workers;
 
 use std::io;
 use std::net::SocketAddr;
@@ -147,6 +148,7 @@ fn open(config: &Config, tell: Tell) -> Result<Desk, Error> {
         meter,
         metrics,
         tell,
+        workers: workers::Workers::start(cores, READERS).map_err(Error::System)?,
         is_vault_up: AtomicBool::new(true),
     })
 }
