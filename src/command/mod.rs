@@ -19,6 +19,8 @@ mod selection;
 mod session;
 mod set;
 mod show;
+mod usage;
+mod uses;
 mod values;
 mod verify;
 
@@ -50,6 +52,7 @@ pub enum Verb {
     Set(set::Set),
     Verify(verify::Verify),
     Identify(identify::Identify),
+    Usage(usage::Usage),
     Log(log::Log),
     Completions(completions::Completions),
 }
@@ -92,6 +95,7 @@ pub fn run(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
         Verb::Set(args) => set::run(args, session),
         Verb::Verify(args) => verify::run(args, session),
         Verb::Identify(args) => identify::run(args, session),
+        Verb::Usage(args) => usage::run(args, session),
         Verb::Log(args) => log::run(args, session),
         Verb::Completions(args) => completions::run(args, session),
     }
