@@ -75,7 +75,7 @@ fn a_key_that_was_used_before_today_has_no_requests_today() {
     );
     let text = sandbox.run(["show", "ci"]).expect(0).stdout;
     assert!(
-        text.contains("requests     0 today, 7 in the last 30 days"),
+        text.contains("requests    0 today, 7 in the last 30 days"),
         "{text}"
     );
     assert!(text.contains("(3 days ago)"), "{text}");

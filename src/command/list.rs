@@ -255,8 +255,8 @@ impl<'a> Filter<'a> {
         match uses.read(ui, Usage::since) {
             Some(start) if start <= unused_since => {}
             Some(start) => ui.warn(format!(
-                "the oldest use that is recorded is {}: keys may have been used before",
-                look.distance(start)
+                "use is recorded since {} only: keys may have been used before",
+                look.date(start)
             )),
             None => ui.warn(
                 "no use is recorded in this vault: keys count from when they were made, used or not",

@@ -180,9 +180,9 @@ impl Row for UsageView<'_> {
         Column::wrapped("NAME", 1),
         Column::fixed("TODAY"),
         Column::dropped("7 DAYS", 5),
-        Column::dropped("30 DAYS", 3),
-        Column::dropped("LAST 14 DAYS", 4),
-        Column::cut("REFUSED", 2),
+        Column::dropped("30 DAYS", 4),
+        Column::dropped("LAST 14 DAYS", 2),
+        Column::cut("REFUSED", 3),
         Column::fixed("LAST USED"),
         Column::cut("LAST ADDRESS", 6),
     ];
@@ -211,7 +211,7 @@ pub(super) fn told(details: &Details, look: &Look) -> Vec<(&'static str, String)
         facts.extend(Some(("", sparks)).filter(|(_, sparks)| !sparks.is_empty()));
     }
     let refused = details.refused.iter().map(|refused| {
-        let last = look.moment_and_distance(refused.last_at);
+        let last = look.distance(refused.last_at);
         format!("{} {}, last {last}", refused.count, refused.verdict)
     });
     facts.extend(under("refused", refused));
@@ -252,7 +252,7 @@ fn requests(details: &Details, look: &Look) -> Option<String> {
     ))
 }
 
-/// A key's last use in one line: `last used 3 minutes ago from 203.0.113.9, 214 requests today`.
+/// A key's last use: `last used 3 minutes ago from 203.0.113.9, 214 requests today`.
 pub fn last_use(details: &Details, look: &Look) -> String {
     let Some(last) = details.last_used_at() else {
         return "never used, as far as is recorded".to_owned();
@@ -260,14 +260,12 @@ pub fn last_use(details: &Details, look: &Look) -> String {
     let address = details.last_address();
     let from = address.map(|address| format!(" from {address}"));
     let requests = match details.requests(1, look.now) {
-        1 => "1 request".to_owned(),
-        count => format!("{count} requests"),
+        0 => String::new(),
+        1 => ", 1 request today".to_owned(),
+        count => format!(", {count} requests today"),
     };
-    format!(
-        "last used {}{}, {requests} today",
-        look.distance(last),
-        from.unwrap_or_default(),
-    )
+    let (ago, from) = (look.distance(last), from.unwrap_or_default());
+    format!("last used {ago}{from}{requests}")
 }
 
 /// Refusals in one line: `12 unknown, the last 2 hours ago; 3 malformed, the last now`.
