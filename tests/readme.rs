@@ -12,7 +12,7 @@ use crate::sandbox::{POSTKEY, Run, Sandbox};
 const MARK: &str = "@@@@";
 
 /// What differs from run to run, and what it is compared as.
-const VARYING: [(&str, &str); 8] = [
+const VARYING: [(&str, &str); 9] = [
     (crate::sandbox::SECRET, "SECRET"),
     (r#""tail":"\w{16}""#, "TAIL"),
     (r",\w{16},(active|inactive)", ",TAIL,$1"),
@@ -21,7 +21,8 @@ const VARYING: [(&str, &str); 8] = [
         r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)",
         "TIME",
     ),
-    (r"\bnow\)|\d+ seconds? ago\)?|\bnow\b {2,}", "AGO "),
+    (r"since \d{4}-\d\d-\d\d", "since DAY"),
+    (r"\bnow[),]|\d+ seconds? ago[),]?|\bnow\b {2,}", "AGO "),
     (r"head [0-9a-f]{64}", "head HASH"),
     (r"[\w.-]+@[\w.-]+", "WHO"),
 ];

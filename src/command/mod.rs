@@ -20,6 +20,8 @@ mod serve;
 mod session;
 mod set;
 mod show;
+mod usage;
+mod uses;
 mod values;
 mod verify;
 
@@ -51,6 +53,7 @@ pub enum Verb {
     Set(set::Set),
     Verify(verify::Verify),
     Identify(identify::Identify),
+    Usage(usage::Usage),
     Serve(serve::Serve),
     Log(log::Log),
     Completions(completions::Completions),
@@ -95,6 +98,7 @@ pub fn run(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
         Verb::Verify(args) => verify::run(args, session),
         Verb::Identify(args) => identify::run(args, session),
         Verb::Serve(args) => serve::run(args, session),
+        Verb::Usage(args) => usage::run(args, session),
         Verb::Log(args) => log::run(args, session),
         Verb::Completions(args) => completions::run(args, session),
     }

@@ -75,17 +75,6 @@ impl Usage {
         transaction.commit()?;
         Ok(outcome)
     }
-
-    /// Forgets the counts of days that are long past.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn forget_before(&self, now: Timestamp) -> Result<(), Error> {
-        let oldest = day_of(now) - KEPT_DAYS;
-        self.connection
-            .execute("DELETE FROM days WHERE day < ?1", [oldest])?;
-        Ok(())
-    }
 }
 
 pub(super) fn immediate(connection: &mut Connection) -> Result<Transaction<'_>, Error> {
@@ -100,13 +89,16 @@ const SPEND: &str = "INSERT INTO windows (key_id, since, count) VALUES (?1, ?2, 
 
 /// Writes sightings, table by table, in the order of their keys if they have one.
 fn write(to: &Transaction<'_>, sightings: &[Sighting]) -> Result<(), Error> {
-    let mut days = to.prepare_cached(
-        "INSERT INTO days (key_id, day, verdict, count, last_at) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT DO UPDATE SET count = count + ?4, last_at = max(last_at, ?5)",
+    let mut known = to.prepare_cached(
+        "UPDATE days SET count = count + ?4, last_at = max(last_at, ?5)
+         WHERE key_id = ?1 AND day = ?2 AND verdict = ?3",
     )?;
     for seen in sightings {
         let (day, at) = (day_of(seen.at), seen.at.as_second());
-        days.execute(params![seen.key_id(), day, seen.verdict, seen.count, at])?;
+        let day_so_far = params![seen.key_id(), day, seen.verdict, seen.count, at];
+        if known.execute(day_so_far)? == 0 {
+            seen.begin_day(to)?;
+        }
     }
     let mut secrets = to.prepare_cached(
         "INSERT INTO secrets (key_id, tail, first_at, last_at) VALUES (?1, ?2, ?3, ?3)
@@ -129,6 +121,18 @@ fn write(to: &Transaction<'_>, sightings: &[Sighting]) -> Result<(), Error> {
 impl Sighting {
     fn key_id(&self) -> KeyId {
         self.key.unwrap_or(NOBODY)
+    }
+
+    /// Begins a day of the key, and forgets those that are long past.
+    fn begin_day(&self, to: &Transaction<'_>) -> Result<(), Error> {
+        let (key, day, at) = (self.key_id(), day_of(self.at), self.at.as_second());
+        to.prepare_cached(
+            "INSERT INTO days (key_id, day, verdict, count, last_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![key, day, self.verdict, self.count, at])?;
+        to.prepare_cached("DELETE FROM days WHERE key_id = ?1 AND day < ?2")?
+            .execute(params![key, day - KEPT_DAYS])?;
+        Ok(())
     }
 
     fn write_address(&self, address: &str, to: &Transaction<'_>) -> Result<(), Error> {
