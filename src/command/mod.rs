@@ -3,6 +3,7 @@
 mod activate;
 mod bounds;
 pub mod completions;
+mod connect;
 mod deactivate;
 mod delete;
 mod describe;
@@ -51,6 +52,7 @@ pub enum Verb {
     Verify(verify::Verify),
     Identify(identify::Identify),
     Log(log::Log),
+    Connect(connect::Connect),
     Completions(completions::Completions),
 }
 
@@ -67,7 +69,7 @@ impl Verb {
         ];
         match self {
             Self::Generate(_) | Self::Regenerate(_) => SECRET,
-            Self::Completions(_) => &[Format::Text],
+            Self::Connect(_) | Self::Completions(_) => &[Format::Text],
             _ => RESULT,
         }
     }
@@ -93,6 +95,7 @@ pub fn run(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
         Verb::Verify(args) => verify::run(args, session),
         Verb::Identify(args) => identify::run(args, session),
         Verb::Log(args) => log::run(args, session),
+        Verb::Connect(args) => connect::run(args, session),
         Verb::Completions(args) => completions::run(args, session),
     }
 }
