@@ -1,5 +1,8 @@
 //! Logins while the vault is being changed.
 
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
@@ -7,6 +10,7 @@ use super::dovecot::{Accepted, Client, Mechanism};
 use super::machine::Machine;
 use super::only_as_root;
 use crate::sandbox::Sandbox;
+use crate::secrecy::stock::stock;
 
 /// How many logins each client makes.
 const LOGINS: usize = 120;
@@ -43,6 +47,30 @@ fn no_login_fails_because_others_change_the_vault() {
     });
     let changes = changes.into_inner();
     assert!(changes >= 20, "only {changes} changes");
+    machine.expect_no_errors();
+    machine.expect_vault_alone();
+}
+
+#[test]
+fn a_change_that_was_cut_off_is_undone_at_the_next_login() {
+    only_as_root!();
+    let (machine, secret) = Machine::with_dovecot();
+    stock(&machine.sandbox, 300);
+    let vault = machine.sandbox.vault();
+    let journal = vault.with_file_name("vault.db-journal");
+    // More than the cache holds, so that half of the change is in the vault already.
+    let change = "PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN IMMEDIATE;
+                  UPDATE keys SET status = 'inactive'; UPDATE secrets SET created_at = 1;";
+    let killed = Command::new("sqlite3")
+        .arg(&vault)
+        .args([change, ".system kill -9 $PPID"])
+        .output()
+        .unwrap();
+    assert_eq!(killed.status.signal(), Some(9), "{killed:?}");
+    assert!(fs::metadata(&journal).unwrap().len() > 4096);
+    assert_eq!(machine.login("shop_prod", &secret), Accepted);
+    assert!(!journal.exists());
+    machine.sandbox.run(["deactivate", "shop-mail"]).expect(0);
     machine.expect_no_errors();
     machine.expect_vault_alone();
 }
