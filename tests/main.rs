@@ -7,6 +7,7 @@ mod edges;
 mod generated;
 mod house;
 mod keys;
+mod mail;
 mod permissions;
 mod place;
 mod prompts;
