@@ -10,7 +10,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use std::convert::Infallible;
+use std::io;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::select;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -98,14 +100,12 @@ impl Door {
             let _permit = permit;
             desk.metrics.connections.inc();
             match stream {
-                Stream::Tcp(stream) => match tokio::net::TcpStream::from_std(stream) {
-                    Ok(s) => serve(s, Arc::clone(&desk), router, watcher).await,
-                    _ => {}
-                },
-                Stream::Unix(stream) => match tokio::net::UnixStream::from_std(stream) {
-                    Ok(s) => serve(s, Arc::clone(&desk), router, watcher).await,
-                    _ => {}
-                },
+                Stream::Tcp(stream) => {
+                    serve(TcpStream::from_std(stream), &desk, router, watcher).await
+                }
+                Stream::Unix(stream) => {
+                    serve(UnixStream::from_std(stream), &desk, router, watcher).await
+                }
             }
             desk.metrics.connections.dec();
         });
@@ -113,17 +113,19 @@ impl Door {
 }
 
 async fn serve(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    desk: Arc<Desk>,
+    stream: io::Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static>,
+    desk: &Arc<Desk>,
     router: Router,
     watcher: Watcher,
 ) {
+    // Without a descriptor for it, the connection is dropped.
+    let Ok(stream) = stream else { return };
     let mut http = http1::Builder::new();
     http.max_buf_size(LARGEST_HEAD).max_headers(MOST_FIELDS);
     let progress = Progress::default();
     let service = service_fn(|request| {
         let under_way = progress.begin();
-        let (desk, router) = (Arc::clone(&desk), router.clone());
+        let (desk, router) = (Arc::clone(desk), router.clone());
         async move {
             let answer = reply(&desk, router, request).await;
             drop(under_way);

@@ -24,6 +24,7 @@ use super::mail::Report;
 use super::meter::Meter;
 use super::metrics::Metrics;
 use super::source::Source;
+use super::workers::Workers;
 use super::{Notice, Tell};
 use crate::vault::Error;
 use crate::verify::Refusal;
@@ -66,7 +67,7 @@ pub(super) struct Desk {
     pub(super) meter: Arc<Meter>,
     pub(super) metrics: Metrics,
     pub(super) tell: Tell,
-    pub(super) workers: super::workers::Workers,
+    pub(super) workers: Workers,
     pub(super) is_vault_up: AtomicBool,
 }
 
@@ -80,8 +81,7 @@ pub(super) async fn reply(
     let path = request.uri().path();
     match Caller::ALL.into_iter().find(|caller| caller.path() == path) {
         Some(caller) => desk.decide(caller, &request.into_parts().0).await,
-        None => router
-            .call(request)
+        None => Box::pin(router.call(request))
             .await
             .unwrap_or_else(|never| match never {}),
     }
@@ -109,7 +109,7 @@ impl Desk {
                 self.metrics.count(caller, decision.verdict.word());
                 self.note_vault(None);
                 if let Some(penalty) = decision.penalty {
-                    sleep(penalty).await;
+                    Box::pin(sleep(penalty)).await;
                 }
                 answer(caller, &decision, now)
             }

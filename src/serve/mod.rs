@@ -42,6 +42,7 @@ use listen::Listeners;
 use meter::Meter;
 use metrics::Metrics;
 use source::Source;
+use workers::Workers;
 
 /// How often use is recorded.
 const RECORDED_EVERY: Duration = Duration::from_secs(1);
@@ -148,7 +149,7 @@ fn open(config: &Config, tell: Tell) -> Result<Desk, Error> {
         meter,
         metrics,
         tell,
-        workers: workers::Workers::start(cores, READERS).map_err(Error::System)?,
+        workers: Workers::start(cores, READERS).map_err(Error::System)?,
         is_vault_up: AtomicBool::new(true),
     })
 }
