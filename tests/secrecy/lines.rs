@@ -59,12 +59,19 @@ fn good_line(name: &str, verb: &clap::Command) -> Vec<OsString> {
     let value = |argument: &clap::Arg| match argument.get_id().as_str() {
         "kind" => "api",
         "shell" => "bash",
+        "server" => "postfix",
         _ => "ci",
     };
     let values = verb.get_positionals().map(value);
+    // With a place where it can listen, it would not end.
+    let nowhere: &[&str] = match name {
+        "serve" => &["--listen", "unix:/nowhere/socket"],
+        _ => &[],
+    };
     [name]
         .into_iter()
         .chain(values)
+        .chain(nowhere.iter().copied())
         .map(OsString::from)
         .collect()
 }
