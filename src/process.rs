@@ -38,6 +38,11 @@ pub fn actor() -> Actor {
     }
 }
 
+/// The name of the user whom new files belong to, if that user has one.
+pub fn user() -> Option<String> {
+    Some(User::from_uid(geteuid()).ok().flatten()?.name)
+}
+
 /// Whether root runs with somebody else's home, as `sudo` may leave it.
 pub fn is_root_in_another_home() -> bool {
     use std::os::unix::fs::MetadataExt;

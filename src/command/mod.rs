@@ -3,6 +3,7 @@
 mod activate;
 mod bounds;
 pub mod completions;
+mod connect;
 mod deactivate;
 mod delete;
 mod describe;
@@ -53,6 +54,7 @@ pub enum Verb {
     Identify(identify::Identify),
     Serve(serve::Serve),
     Log(log::Log),
+    Connect(connect::Connect),
     Completions(completions::Completions),
 }
 
@@ -69,7 +71,7 @@ impl Verb {
         ];
         match self {
             Self::Generate(_) | Self::Regenerate(_) => SECRET,
-            Self::Completions(_) | Self::Serve(_) => &[Format::Text],
+            Self::Completions(_) | Self::Connect(_) | Self::Serve(_) => &[Format::Text],
             _ => RESULT,
         }
     }
@@ -96,6 +98,7 @@ pub fn run(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
         Verb::Identify(args) => identify::run(args, session),
         Verb::Serve(args) => serve::run(args, session),
         Verb::Log(args) => log::run(args, session),
+        Verb::Connect(args) => connect::run(args, session),
         Verb::Completions(args) => completions::run(args, session),
     }
 }

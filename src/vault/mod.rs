@@ -93,7 +93,7 @@ impl Vault {
         })
     }
 
-    /// Where the vault's file lies.
+    /// Where the vault lies, from the root on.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -107,6 +107,18 @@ impl Vault {
         let query = "SELECT hash FROM log WHERE sequence = 1";
         let row = self.connection.query_row(query, [], |row| row.get(0));
         Ok(row.optional()?)
+    }
+
+    /// Makes sure that the vault has the view that mail servers read.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`] if it is older than the view and could not be brought up to date.
+    pub fn expect_login_view(&self) -> Result<(), Error> {
+        let query = "SELECT count(*) FROM sqlite_schema WHERE name = 'smtp_login'";
+        match self.connection.query_row(query, [], |row| row.get(0))? {
+            0 => Err(Error::ReadOnly),
+            _ => Ok(()),
+        }
     }
 
     /// The time that counts: the clock's, or the newest event's if the clock is behind it,
