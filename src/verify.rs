@@ -65,18 +65,6 @@ impl Refusal {
 }
 
 impl Verdict {
-    /// Every verdict but for what is malformed, in the order in which they are reached.
-    pub const RECORDED: [Self; 8] = [
-        Self::Unknown,
-        Self::Mismatch,
-        Self::Retired,
-        Self::Inactive,
-        Self::Expired,
-        Self::PermissionMissing,
-        Self::OverLimit,
-        Self::Accepted,
-    ];
-
     /// The verdict as a word, stable for scripts.
     pub fn word(self) -> &'static str {
         match self {

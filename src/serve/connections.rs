@@ -1,18 +1,21 @@
 //! Connections: accepted while there is room, served, and let end.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::select;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tower_service::Service;
 
 use super::http::{Desk, router};
 use super::listen::{Listener, Stream};
@@ -20,8 +23,9 @@ use super::listen::{Listener, Stream};
 /// How many connections are served at once; more wait to be accepted.
 const CONNECTIONS: usize = 4096;
 
-/// How long a client may take for the head of a request, and a connection may be idle.
-const SLOWEST_HEAD: Duration = Duration::from_secs(10);
+/// How long at least a client may take for the head of a request, and a connection may be idle;
+/// at most it is twice that.
+const SLOWEST_HEAD: Duration = Duration::from_secs(6);
 
 /// How large the head of a request may be, in bytes.
 const LARGEST_HEAD: usize = 32 << 10;
@@ -109,11 +113,65 @@ async fn serve(
     watcher: Watcher,
 ) {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(SLOWEST_HEAD)
-        .max_buf_size(LARGEST_HEAD)
-        .max_headers(MOST_FIELDS);
-    let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    // A connection that broke is the client's to know of.
-    let _ = watcher.watch(connection).await;
+    http.max_buf_size(LARGEST_HEAD).max_headers(MOST_FIELDS);
+    let progress = Progress::default();
+    let service = service_fn(|request| {
+        let answer = router.clone().call(request.map(Body::new));
+        let under_way = progress.begin();
+        async move {
+            let answer = answer.await;
+            drop(under_way);
+            answer
+        }
+    });
+    let connection = http.serve_connection(TokioIo::new(stream), service);
+    select! {
+        // A connection that broke is the client's to know of.
+        _ = watcher.watch(connection) => {}
+        () = progress.stands_still() => {}
+    }
+}
+
+/// Whether a connection gets anywhere. One timer for all of its requests: hyper's own is set
+/// anew for each, and takes longer than what it guards.
+#[derive(Debug, Default)]
+struct Progress {
+    begun: AtomicU64,
+    ended: AtomicU64,
+}
+
+/// A request that is being answered.
+struct UnderWay<'a>(&'a Progress);
+
+impl Progress {
+    fn begin(&self) -> UnderWay<'_> {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        UnderWay(self)
+    }
+
+    /// Comes back when no request was begun or answered for long: the client is idle, is too
+    /// slow in asking, or does not take its answer.
+    async fn stands_still(&self) {
+        let mut before = self.state();
+        loop {
+            sleep(SLOWEST_HEAD).await;
+            let now = self.state();
+            let (begun, ended) = now;
+            if now == before && begun == ended {
+                return;
+            }
+            before = now;
+        }
+    }
+
+    fn state(&self) -> (u64, u64) {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (read(&self.begun), read(&self.ended))
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
+    }
 }

@@ -10,12 +10,15 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::asked::Caller;
+use crate::usage::ACCEPTED;
 
 /// The counters and gauges.
 #[derive(Debug)]
 pub(super) struct Metrics {
     registry: Registry,
     requests: Family<Request, Counter>,
+    /// Of the requests those that were accepted, by caller: found without a search.
+    accepted: [Counter; Caller::ALL.len()],
     logins: Family<Login, Counter>,
     /// Whether the vault could be read the last time.
     pub(super) vault_up: Gauge<i64, AtomicI64>,
@@ -40,9 +43,15 @@ struct Login {
 
 impl Metrics {
     pub(super) fn new() -> Self {
+        let requests = Family::<Request, Counter>::default();
+        let accepted = Caller::ALL.map(|caller| {
+            let (path, verdict) = (caller.path(), ACCEPTED);
+            requests.get_or_create(&Request { path, verdict }).clone()
+        });
         let mut metrics = Self {
             registry: Registry::with_prefix("postkey"),
-            requests: Family::default(),
+            requests,
+            accepted,
             logins: Family::default(),
             vault_up: Gauge::default(),
             remembered: Gauge::default(),
@@ -85,6 +94,10 @@ impl Metrics {
 
     /// Counts an answered request.
     pub(super) fn count(&self, caller: Caller, verdict: &'static str) {
+        if verdict == ACCEPTED {
+            self.accepted[caller as usize].inc();
+            return;
+        }
         let path = caller.path();
         self.requests
             .get_or_create(&Request { path, verdict })

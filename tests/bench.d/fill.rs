@@ -1,0 +1,70 @@
+//! Fills a vault with API keys and prints their secrets, a line each.
+//!
+//!     fill VAULT COUNT MEMORY PASSES LIMIT
+//!
+//! The hashes take MEMORY KiB and PASSES passes: a warm `serve` does not compute any, and
+//! 100,000 of the usual ones would take an hour.
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
+
+use std::fmt::Write;
+
+use argon2::password_hash::PasswordHasher;
+use argon2::password_hash::phc::Salt;
+use argon2::{Algorithm, Argon2, Params, Version};
+use rand::TryRng;
+use rand::rngs::SysRng;
+use rusqlite::{Connection, params};
+
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [vault, count, memory, passes, limit] = arguments.as_slice() else {
+        panic!("fill VAULT COUNT MEMORY PASSES LIMIT");
+    };
+    let hash_params = Params::new(memory.parse().unwrap(), passes.parse().unwrap(), 1, None);
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, hash_params.unwrap());
+    let mut vault = Connection::open(vault).unwrap();
+    let change = vault.transaction().unwrap();
+    for number in 0..count.parse().unwrap() {
+        let secret = secret();
+        let salt = Salt::new(&random::<16>()).unwrap();
+        let hash = argon2.hash_password_with_salt(secret.as_bytes(), salt.as_ref());
+        let key = "INSERT INTO keys (name, kind, status, permission, request_limit, created_at)
+                   VALUES (?1, 'api', 'active', 'full', ?2, 1700000000)";
+        change
+            .execute(key, params![format!("filled-{number}"), limit])
+            .unwrap();
+        let current = "INSERT INTO secrets (key_id, tail, hash, created_at)
+                       VALUES (last_insert_rowid(), ?1, ?2, 1700000000)";
+        let tail = &secret[secret.len() - 16..];
+        change
+            .execute(current, params![tail, hash.unwrap().to_string()])
+            .unwrap();
+        println!("{secret}");
+    }
+    change.commit().unwrap();
+}
+
+fn secret() -> String {
+    let mut text = String::from("xkeypost-");
+    for byte in random::<32>() {
+        write!(text, "{byte:02x}").unwrap();
+    }
+    text.push('-');
+    let digits = random::<10>().map(|byte| char::from(BASE62[usize::from(byte) % 62]));
+    text.extend(digits);
+    let mut checksum = crc32fast::hash(text.as_bytes());
+    let mut ending = [0; 6];
+    for digit in ending.iter_mut().rev() {
+        *digit = BASE62[checksum as usize % 62];
+        checksum /= 62;
+    }
+    text + std::str::from_utf8(&ending).unwrap()
+}
+
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    SysRng.try_fill_bytes(&mut bytes).unwrap();
+    bytes
+}
