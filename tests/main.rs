@@ -12,5 +12,6 @@ mod prompts;
 mod readme;
 mod sandbox;
 mod secrecy;
+mod serve;
 mod text;
 mod together;
