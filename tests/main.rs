@@ -4,6 +4,7 @@
 mod completing;
 mod damage;
 mod edges;
+mod gateway;
 mod generated;
 mod house;
 mod keys;
