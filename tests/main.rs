@@ -8,6 +8,7 @@ mod gateway;
 mod generated;
 mod house;
 mod keys;
+mod mail;
 mod place;
 mod prompts;
 mod readme;

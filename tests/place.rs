@@ -1,7 +1,7 @@
 //! Where a vault lies: private from birth, and in whose home.
 
 pub mod mounts;
-mod read_only;
+pub mod read_only;
 pub mod refused;
 
 use std::fs;

@@ -114,6 +114,10 @@ fn migrate_with(
     if version(connection)? as usize >= migrations.len() {
         return Ok(());
     }
+    // SQLite begins a write on such a file without a word, and fails at the first change.
+    if connection.is_readonly("main")? {
+        return Err(Error::ReadOnly);
+    }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let done = version(&transaction)?;
     if done > 0 && (done as usize) < migrations.len() {

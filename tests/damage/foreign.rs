@@ -1,16 +1,19 @@
 //! Vaults of another schema: a newer one, an older one, and one that somebody added to.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use crate::place::mounts::{expect_mounts, run_mounted};
+use crate::place::read_only::READ_ONLY;
 use crate::place::refused::commands;
 use crate::sandbox::Sandbox;
-use crate::secrecy::watch::run_with_input;
+use crate::secrecy::watch::{paths, run_with_input};
 
-const FIXTURE: &str = include_str!("../fixtures/vault-v1.sql");
+const FIRST: &str = include_str!("../fixtures/vault-v1.sql");
+const SECOND: &str = include_str!("../fixtures/vault-v2.sql");
 
 const FOREIGN: [(&str, &str); 7] = [
     ("PRAGMA user_version = 99", "has schema 99"),
@@ -72,8 +75,12 @@ fn the_first_schema_is_listed_and_its_secrets_verify() {
         (&"rails-app".into(), &"rails_prod".into())
     );
     for name in ["reports", "rails-app"] {
-        let run =
-            run_with_input(&sandbox, &["verify", "--vault", vault], secret_of(name)).expect(0);
+        let run = run_with_input(
+            &sandbox,
+            &["verify", "--vault", vault],
+            secret_of(FIRST, name),
+        )
+        .expect(0);
         assert!(run.stdout.contains(&format!("`{name}`")), "{run:?}");
     }
     let log = sandbox.run(["log", "--verify", "--vault", vault]).expect(0);
@@ -92,28 +99,131 @@ fn the_first_schema_can_be_changed() {
         .run(["delete", "--yes", "rails-app", "--vault", vault])
         .expect(0);
     for name in ["reports", "rails-app"] {
-        run_with_input(&sandbox, &["verify", "--vault", vault], secret_of(name)).expect(1);
+        run_with_input(
+            &sandbox,
+            &["verify", "--vault", vault],
+            secret_of(FIRST, name),
+        )
+        .expect(1);
     }
     let log = sandbox.run(["log", "--verify", "--vault", vault]).expect(0);
     assert!(log.stdout.contains("6 entries"), "{log:?}");
 }
 
+#[test]
+fn an_older_vault_is_copied_beside_and_then_has_the_view_of_mail_servers() {
+    let sandbox = Sandbox::new();
+    let vault = restored(&sandbox);
+    let path = vault.to_str().unwrap();
+    let before = schema(&vault);
+    sandbox
+        .run(["deactivate", "reports", "--vault", path])
+        .expect(0);
+    let copy = sandbox.home().join("vault-v1.db.schema-1");
+    assert_eq!(schema(&copy), before);
+    assert_eq!(fs::metadata(&copy).unwrap().mode() & 0o7777, 0o600);
+    let (version, tails) = schema(&vault);
+    assert_eq!(
+        (version, tails),
+        (2, Some(vec![tail_of(FIRST, "rails-app")]))
+    );
+    assert_eq!(paths(sandbox.home()).len(), 2);
+    // It holds what the vault was, to go back to.
+    let list = [
+        "list",
+        "--status",
+        "active",
+        "--vault",
+        copy.to_str().unwrap(),
+    ];
+    let run = sandbox.run(list).expect(0);
+    assert!(run.stdout.contains("reports"), "{run:?}");
+}
+
+#[test]
+fn an_older_vault_that_cannot_be_written_is_listed_and_verified_as_it_is() {
+    expect_mounts();
+    let sandbox = Sandbox::new();
+    let vault = restored(&sandbox);
+    let before = fs::read(&vault).unwrap();
+    let run = |args: &[&str]| {
+        let args = [args, &["--vault", vault.to_str().unwrap()]].concat();
+        let script = format!("exec <secret; {READ_ONLY}");
+        run_mounted(&sandbox, &script, sandbox.home(), &args)
+    };
+    fs::write(sandbox.home().join("secret"), secret_of(FIRST, "reports")).unwrap();
+    let list = run(&["list"]).expect(0);
+    assert!(list.stdout.contains("rails-app"), "{list:?}");
+    let verdict = run(&["verify"]).expect(0);
+    assert!(verdict.stdout.contains("`reports`"), "{verdict:?}");
+    for args in [&["deactivate", "reports"][..], &["connect", "dovecot"]] {
+        let refused = run(args).expect(5);
+        assert!(
+            refused.stderr.contains("read-only"),
+            "{args:?}: {refused:?}"
+        );
+    }
+    assert_eq!(fs::read(&vault).unwrap(), before);
+    assert_eq!(paths(sandbox.home()).len(), 2);
+}
+
+#[test]
+fn the_second_schema_is_taken_as_it_is() {
+    let sandbox = Sandbox::new();
+    let vault = restored_from(&sandbox, SECOND, "vault-v2.db");
+    let path = vault.to_str().unwrap();
+    for (name, status) in [("reports", 0), ("rails-app", 0), ("web", 0), ("cron", 1)] {
+        let secret = secret_of(SECOND, name);
+        let run = run_with_input(&sandbox, &["verify", "--vault", path], secret).expect(status);
+        assert!(run.stdout.contains(&format!("`{name}`")), "{run:?}");
+    }
+    let tails = ["rails-app", "web"].map(|name| tail_of(SECOND, name));
+    assert_eq!(schema(&vault), (2, Some(tails.to_vec())));
+    sandbox.run(["activate", "cron", "--vault", path]).expect(0);
+    let log = sandbox.run(["log", "--verify", "--vault", path]).expect(0);
+    assert!(log.stdout.contains("6 entries"), "{log:?}");
+    assert_eq!(paths(sandbox.home()), [vault.as_path()]);
+}
+
+/// The schema's version, and the tails in the view of mail servers if it has one.
+fn schema(vault: &Path) -> (i64, Option<Vec<String>>) {
+    let vault = Connection::open(vault).unwrap();
+    let version = vault.pragma_query_value(None, "user_version", |row| row.get(0));
+    let rows = vault
+        .prepare("SELECT tail FROM smtp_login ORDER BY username DESC")
+        .ok();
+    let tails = rows.map(|mut rows| {
+        let tails = rows.query_map([], |row| row.get(0)).unwrap();
+        tails.map(Result::unwrap).collect()
+    });
+    (version.unwrap(), tails)
+}
+
 fn restored(sandbox: &Sandbox) -> PathBuf {
-    let path = sandbox.home().join("vault-v1.db");
+    restored_from(sandbox, FIRST, "vault-v1.db")
+}
+
+fn restored_from(sandbox: &Sandbox, fixture: &str, name: &str) -> PathBuf {
+    let path = sandbox.home().join(name);
     Connection::open(&path)
         .unwrap()
-        .execute_batch(FIXTURE)
+        .execute_batch(fixture)
         .unwrap();
     fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
     path
 }
 
 /// The secret that the fixture's comment names.
-fn secret_of(name: &str) -> &'static str {
+fn secret_of<'a>(fixture: &'a str, name: &str) -> &'a str {
     let start = format!("-- {name} ");
-    FIXTURE
+    fixture
         .lines()
         .find_map(|line| line.strip_prefix(&start))
         .unwrap()
         .trim()
+}
+
+fn tail_of(fixture: &str, name: &str) -> String {
+    let secret = secret_of(fixture, name);
+    secret[secret.len() - 16..].to_owned()
 }

@@ -10,7 +10,8 @@ use super::refused::{READING, WRITING};
 use crate::sandbox::{Run, Sandbox};
 use crate::secrecy::watch::{paths, run_with_input};
 
-const READ_ONLY: &str =
+/// Makes the folder `$0` read-only, then runs what follows.
+pub const READ_ONLY: &str =
     "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\" && exec \"$@\"";
 
 #[test]

@@ -1,0 +1,40 @@
+//! Real mail servers on the vault: Dovecot, and Postfix in front of it. As root only.
+
+mod busy;
+mod dovecot;
+mod logins;
+mod machine;
+mod places;
+mod printed;
+mod secrecy;
+mod submission;
+mod view;
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+pub use machine::Machine;
+
+use crate::secrecy::watch::paths;
+
+/// Ends a test that another user cannot run; `tests/run` says so.
+macro_rules! only_as_root {
+    () => {
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+    };
+}
+pub(crate) use only_as_root;
+
+impl Machine {
+    /// Makes sure that the vault is as private as before, and that nothing lies beside it.
+    #[track_caller]
+    fn expect_vault_alone(&self) {
+        let vault = self.sandbox.vault();
+        let folder = vault.parent().unwrap();
+        assert_eq!(paths(folder), [vault.as_path()]);
+        let mode = |path: &std::path::Path| fs::metadata(path).unwrap().mode() & 0o7777;
+        assert_eq!((mode(&vault), mode(folder)), (0o600, 0o700));
+    }
+}

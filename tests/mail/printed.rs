@@ -1,0 +1,125 @@
+//! What `connect` prints, and when it prints nothing.
+
+use crate::sandbox::{Run, Sandbox};
+
+const SERVERS: [&str; 3] = ["dovecot", "postfix", "exim"];
+
+#[test]
+fn both_files_of_dovecot_are_named_and_each_is_printed_alone() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["smtp", "mail"]);
+    let both = sandbox.run(["connect", "dovecot"]).expect(0);
+    assert_eq!(both.stderr, "");
+    for (part, place) in [
+        ("sql", "/etc/dovecot/postkey-sql.conf.ext"),
+        ("main", "/etc/dovecot/dovecot.conf"),
+    ] {
+        let alone = sandbox
+            .run(["connect", "dovecot", "--file", part])
+            .expect(0);
+        let heading = format!("# === {place}, which `postkey connect dovecot --file {part}`");
+        assert!(both.stdout.contains(&heading), "{both:?}");
+        assert!(!alone.stdout.contains("# ==="), "{alone:?}");
+        assert!(same(&both).contains(&same(&alone)), "{alone:?}");
+    }
+    let uri = format!("connect = file:{}?mode=rw\n", sandbox.vault().display());
+    assert!(both.stdout.contains(&uri), "{both:?}");
+}
+
+#[test]
+fn each_printing_has_a_salt_of_its_own() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["smtp", "mail"]);
+    let print = || {
+        sandbox
+            .run(["connect", "dovecot", "--file", "main"])
+            .expect(0)
+    };
+    let (one, two) = (print(), print());
+    assert_ne!(one.stdout, two.stdout);
+    assert_eq!(same(&one), same(&two));
+}
+
+#[test]
+fn logins_are_reported_to_where_serve_listens() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["smtp", "mail"]);
+    for (listen, line) in [
+        (
+            "127.0.0.1:80",
+            "auth_policy_server_url = http://127.0.0.1:80/dovecot\n",
+        ),
+        (
+            "[::1]:7625",
+            "auth_policy_server_url = http://[::1]:7625/dovecot\n",
+        ),
+        (
+            "unix:/run/postkey.sock",
+            "# Dovecot could tell `postkey serve` of each login",
+        ),
+    ] {
+        sandbox.settings(&format!("[serve]\nlisten = \"{listen}\""));
+        let run = sandbox.run(["connect", "dovecot"]).expect(0);
+        assert!(run.stdout.contains(line), "{listen}: {run:?}");
+        assert_eq!(
+            run.stdout.contains("\nauth_policy"),
+            !listen.starts_with("unix")
+        );
+    }
+}
+
+#[test]
+fn a_relative_path_is_printed_whole() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["smtp", "mail"]);
+    let path = ".local/../.local/share/postkey/vault.db";
+    let run = sandbox
+        .run(["connect", "dovecot", "--vault", path])
+        .expect(0);
+    let uri = format!("file:{}?mode=rw", sandbox.vault().display());
+    assert!(run.stdout.contains(&uri), "{run:?}");
+}
+
+#[test]
+fn without_a_vault_nothing_is_printed() {
+    let sandbox = Sandbox::new();
+    for server in SERVERS {
+        let run = sandbox.run(["connect", server]).expect(3);
+        assert_eq!(run.stdout, "");
+        assert!(
+            run.stderr.starts_with("error: there is no vault at"),
+            "{run:?}"
+        );
+        assert!(run.stderr.contains("hint: `postkey generate`"), "{run:?}");
+    }
+}
+
+#[test]
+fn what_a_server_has_not_is_a_usage_error() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["smtp", "mail"]);
+    for server in ["postfix", "exim"] {
+        let run = sandbox.run(["connect", server, "--file", "sql"]).expect(2);
+        let said = format!("error: {server} has no file `sql`\nhint: it has main\n");
+        assert_eq!((run.stdout.as_str(), run.stderr), ("", said));
+        sandbox.run(["connect", server, "--file", "main"]).expect(0);
+    }
+    for args in [["connect", "sendmail"], ["connect", "--file"]] {
+        let run = sandbox.run(args).expect(2);
+        assert!(run.stderr.contains("hint: "), "{run:?}");
+    }
+    let run = sandbox
+        .run(["connect", "exim", "--format", "json"])
+        .expect(2);
+    assert!(
+        run.stderr.contains("this command has no format `json`"),
+        "{run:?}"
+    );
+}
+
+/// The text but for the salt.
+fn same(run: &Run) -> String {
+    let lines = run.stdout.lines();
+    let lines = lines.filter(|line| !line.starts_with("auth_policy_hash_nonce = "));
+    lines.collect::<Vec<_>>().join("\n")
+}

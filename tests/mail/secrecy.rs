@@ -1,0 +1,122 @@
+//! What mail servers may learn and write down: of a secret, nothing but its tail.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::os::fd::AsFd;
+use std::thread::{JoinHandle, spawn};
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use serde_json::Value;
+
+use super::dovecot::{Accepted, Client, Mechanism, Refused};
+use super::machine::Machine;
+use super::only_as_root;
+use crate::secrecy::watch::paths;
+
+/// How long a piece of a secret is too long.
+const PIECE: usize = 8;
+
+#[test]
+fn no_piece_of_a_secret_is_in_a_log_or_a_file() {
+    only_as_root!();
+    let (machine, secret) = Machine::with_dovecot();
+    let other = machine.sandbox.generate(["smtp", "other"]);
+    let human = "correct horse battery staple";
+    let mut client = Client::new(&machine);
+    for mechanism in [Mechanism::Plain, Mechanism::Login] {
+        assert_eq!(client.login(mechanism, "shop_prod", &secret), Accepted);
+        for refused in [&other, human] {
+            assert_eq!(client.login(mechanism, "shop_prod", refused), Refused);
+        }
+    }
+    machine.sandbox.run(["deactivate", "shop-mail"]).expect(0);
+    assert_eq!(machine.login("shop_prod", &secret), Refused);
+    let log = machine.dovecot_log();
+    assert!(log.contains("Debug: ") && log.contains("tail = "), "{log}");
+    let files = ["/etc/dovecot", "/run", "/var/log", "/var/lib/dovecot"];
+    let files = files.map(|folder| paths(&machine.path(folder))).concat();
+    let mut looked_at = 0;
+    for path in files.iter().filter(|path| path.is_file()) {
+        let bytes = fs::read(path).unwrap();
+        for secret in [&secret, &other, human] {
+            // The tail is public.
+            let hidden = secret.get(..secret.len() - 16).unwrap_or(secret);
+            let hidden = if secret == human { human } else { hidden };
+            let piece = hidden
+                .as_bytes()
+                .windows(PIECE)
+                .skip(prefix(hidden))
+                .find(|piece| bytes.windows(PIECE).any(|window| window == *piece));
+            assert!(piece.is_none(), "{}: {piece:?}", path.display());
+        }
+        looked_at += 1;
+    }
+    assert!(looked_at > 3, "only {looked_at} files");
+}
+
+#[test]
+fn a_login_is_reported_with_its_tail_to_where_serve_listens() {
+    only_as_root!();
+    let (machine, secret) = Machine::with_dovecot();
+    let reports = listen(&machine, 2);
+    assert_eq!(machine.login("shop_prod", &secret), Accepted);
+    assert_eq!(machine.login("shop_prod", "guessed"), Refused);
+    let reports = reports.join().unwrap();
+    let [accepted, refused] = [&reports[0], &reports[1]];
+    assert_eq!(accepted["tail"], secret[secret.len() - 16..]);
+    assert_eq!(
+        (&accepted["login"], &accepted["success"]),
+        (&"shop_prod".into(), &true.into())
+    );
+    assert_eq!(
+        (&accepted["mech"], &accepted["protocol"]),
+        (&"PLAIN".into(), &"smtp".into())
+    );
+    assert_eq!(
+        (&refused["login"], &refused["success"]),
+        (&"shop_prod".into(), &false.into())
+    );
+    for report in reports {
+        assert!(report.get("pwhash").is_none(), "{report}");
+    }
+}
+
+/// How many characters of a secret everybody knows: `xsmtppost-`, all pieces within it.
+fn prefix(secret: &str) -> usize {
+    if secret.starts_with("xsmtppost-") {
+        3
+    } else {
+        0
+    }
+}
+
+/// Listens on the machine where `serve` would, until it was told so many logins.
+fn listen(machine: &Machine, count: usize) -> JoinHandle<Vec<Value>> {
+    let network = fs::File::open(machine.network()).unwrap();
+    let listener = spawn(move || {
+        move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+        TcpListener::bind("127.0.0.1:7625").unwrap()
+    });
+    let listener = listener.join().unwrap();
+    spawn(move || (0..count).map(|_| report(&listener)).collect())
+}
+
+/// Takes one report, as JSON.
+fn report(listener: &TcpListener) -> Value {
+    let mut stream = BufReader::new(listener.accept().unwrap().0);
+    let mut length = 0;
+    let mut line = String::new();
+    while stream.read_line(&mut line).unwrap() > 2 {
+        let lower = line.to_ascii_lowercase();
+        if let Some(value) = lower.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        line.clear();
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).unwrap();
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    stream.get_mut().write_all(answer.as_bytes()).unwrap();
+    serde_json::from_slice(&body).unwrap()
+}

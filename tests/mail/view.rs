@@ -1,0 +1,115 @@
+//! The view that mail servers read holds exactly the secrets that `verify` accepts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::thread::sleep;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use crate::sandbox::{Run, Sandbox};
+use crate::secrecy::stock::Chance;
+
+/// How many random changes are made to the keys of a vault.
+const CHANGES: usize = 30;
+
+/// Every secret that was ever made, by its tail.
+struct Keys {
+    sandbox: Sandbox,
+    names: Vec<String>,
+    secrets: BTreeMap<String, String>,
+}
+
+#[test]
+fn the_view_holds_exactly_the_smtp_secrets_that_verify_accepts() {
+    let mut accepted = BTreeSet::new();
+    for seed in 0..2 {
+        let mut chance = Chance(seed);
+        let mut keys = Keys::new();
+        for _ in 0..CHANGES {
+            keys.change(&mut chance);
+        }
+        // What was to expire soon has done so.
+        sleep(Duration::from_millis(1100));
+        let rows = keys.rows();
+        assert_eq!(rows, keys.accepted(), "seed {seed}");
+        assert!(rows.len() < keys.secrets.len(), "seed {seed}");
+        accepted.extend(rows);
+    }
+    assert!(!accepted.is_empty());
+}
+
+impl Keys {
+    fn new() -> Self {
+        Self {
+            sandbox: Sandbox::new(),
+            names: Vec::new(),
+            secrets: BTreeMap::new(),
+        }
+    }
+
+    /// Makes a key, or does something to one.
+    fn change(&mut self, chance: &mut Chance) {
+        if self.names.is_empty() || chance.below(3) == 0 {
+            return self.generate(chance);
+        }
+        let at = chance.below(self.names.len());
+        let name = self.names[at].clone();
+        let soon = Timestamp::from_second(Timestamp::now().as_second() + 1).unwrap();
+        match chance.below(7) {
+            0 | 1 => drop(self.run(&["deactivate", &name])),
+            2 => drop(self.run(&["activate", &name])),
+            3 => drop(self.run(&["set", &name, "--expires", "90d"])),
+            // The second may be over by now; then it is refused.
+            4 => drop(self.run(&["set", &name, "--expires", &soon.to_string()])),
+            5 => {
+                let secret = self.run(&["regenerate", "--yes", &name]).expect(0).secret();
+                self.keep(secret);
+            }
+            _ => {
+                self.run(&["delete", "--yes", &name]).expect(0);
+                self.names.remove(at);
+            }
+        }
+    }
+
+    fn generate(&mut self, chance: &mut Chance) {
+        let name = format!("key-{}", self.secrets.len());
+        let kind: &[&str] = match chance.below(5) {
+            0 => &["api"],
+            1 | 2 => &["smtp", "--username", "ops@example.com"],
+            3 => &["smtp", "--inactive"],
+            _ => &["smtp"],
+        };
+        let args = [&["generate"], kind, &[&name]].concat();
+        let secret = self.run(&args).expect(0).secret();
+        self.names.push(name);
+        self.keep(secret);
+    }
+
+    fn keep(&mut self, secret: String) {
+        let tail = secret[secret.len() - 16..].to_owned();
+        self.secrets.insert(tail, secret);
+    }
+
+    fn run(&self, args: &[&str]) -> Run {
+        Run::of(self.sandbox.command(args.iter().copied()).output().unwrap())
+    }
+
+    /// The tails that the view shows.
+    fn rows(&self) -> BTreeSet<String> {
+        let vault = Connection::open(self.sandbox.vault()).unwrap();
+        let mut statement = vault.prepare("SELECT tail FROM smtp_login").unwrap();
+        let tails = statement.query_map([], |row| row.get(0)).unwrap();
+        tails.map(Result::unwrap).collect()
+    }
+
+    /// The tails of the SMTP secrets that `verify` accepts.
+    fn accepted(&self) -> BTreeSet<String> {
+        let secrets = self.secrets.iter();
+        let accepted = secrets.filter(|(_, secret)| {
+            secret.starts_with("xsmtp") && self.sandbox.verify(secret).0 == "accepted"
+        });
+        accepted.map(|(tail, _)| tail.clone()).collect()
+    }
+}
