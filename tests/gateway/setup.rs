@@ -57,7 +57,7 @@ impl Kind {
                     "-g",
                     foreground,
                 ];
-                program(&sandbox.command(arguments), "nginx")
+                program(&sandbox.command(arguments), "/usr/sbin/nginx")
             }
             Self::Caddy => {
                 let (host, port) = address.split_once(':').unwrap();
