@@ -21,7 +21,7 @@ fn it_names_the_address_of_serve_and_the_backend_and_needs_no_vault() {
     assert!(connect("nginx", "app.internal:3000").contains("server [::1]:99;"));
     assert!(connect("nginx", "app.internal:3000").contains("server app.internal:3000;"));
     assert!(connect("caddy", "[::1]:1").contains("forward_auth [::1]:99 {"));
-    assert!(connect("caddy", "[::1]:1").contains("reverse_proxy [::1]:1\n"));
+    assert!(connect("caddy", "[::1]:1").contains("reverse_proxy [::1]:1 {"));
     sandbox.settings("[serve]\nlisten = \"unix:/run/postkey/a.sock\"\n");
     assert!(connect("nginx", "a:1").contains("server unix:/run/postkey/a.sock;"));
     assert!(connect("caddy", "a:1").contains("forward_auth unix//run/postkey/a.sock {"));

@@ -100,6 +100,7 @@ fn a_path_is_judged_by_what_it_means() {
     let sandbox = Sandbox::new();
     sandbox.settings(SETTINGS);
     let secret = sandbox.generate(["api", "reader", "--permission", "contacts-read"]);
+    let full = sandbox.generate(["api", "full"]);
     let server = Server::start(&sandbox);
     let mut connection = Connection::open(&server.address);
     for (path, status) in [
@@ -125,6 +126,16 @@ fn a_path_is_judged_by_what_it_means() {
         ];
         let answer = connection.ask("GET", "/nginx", &headers);
         assert_eq!(answer.status, status, "{path}");
+    }
+    // Servers do not agree on what these mean, so that nobody may ask for them.
+    for path in ["/a/../b", "/%2E%2e/b", "/a\\b", "/%zz"] {
+        let headers = [
+            ("api-key", &*full),
+            ("X-Original-Method", "GET"),
+            ("X-Original-URI", path),
+        ];
+        let answer = connection.ask("GET", "/nginx", &headers);
+        assert_eq!(answer.status, 403, "{path}");
     }
 }
 
