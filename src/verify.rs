@@ -132,7 +132,7 @@ pub enum Recognised {
     /// Nobody's either, but it ends like one of this key's.
     Lookalike(KeyId),
     /// A key's, current or not.
-    Secret(Presented),
+    Secret(Box<Presented>),
 }
 
 /// Tells whose secret a presented text is: shape and checksum, then the tail, then the hash,
@@ -160,7 +160,9 @@ pub fn recognise(
         return Ok(Recognised::Lookalike(known.record.id));
     }
     let again = look_up(&tail)?.filter(|again| again.hash == known.hash);
-    Ok(again.map_or(Recognised::Nobody(Verdict::Unknown), Recognised::Secret))
+    Ok(again.map_or(Recognised::Nobody(Verdict::Unknown), |again| {
+        Recognised::Secret(Box::new(again))
+    }))
 }
 
 /// Decides whether a recognised secret opens its key for what is asked, `at` that time and

@@ -21,8 +21,13 @@ fn folders_are_0700_and_files_0600_at_every_umask() {
     for umask in ["000", "022", "077", "777"] {
         let sandbox = Sandbox::new();
         let run = |args: &[&str]| Run::of(at_umask(&sandbox, umask, args).output().unwrap());
-        run(&["generate", "api", "ci"]).expect(0);
+        let secret = run(&["generate", "api", "ci"]).expect(0).secret();
         run(&["generate", "smtp", "mail"]).expect(0);
+        fs::write(sandbox.home().join("secret"), &secret).unwrap();
+        let mut verify = at_umask(&sandbox, umask, &["verify"]);
+        verify.stdin(fs::File::open(sandbox.home().join("secret")).unwrap());
+        Run::of(verify.output().unwrap()).expect(0);
+        fs::remove_file(sandbox.home().join("secret")).unwrap();
         run(&["regenerate", "--yes", "ci"]).expect(0);
         run(&["deactivate", "ci", "mail"]).expect(0);
         for path in paths(sandbox.home()) {
@@ -32,8 +37,8 @@ fn folders_are_0700_and_files_0600_at_every_umask() {
             seen += 1;
         }
     }
-    // .local, share, postkey, vault.db
-    assert_eq!(seen, 4 * 4);
+    // .local, share, postkey, vault.db, usage.db and its log and index
+    assert_eq!(seen, 4 * 7);
 }
 
 #[test]

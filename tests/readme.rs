@@ -16,7 +16,7 @@ const WITH_SERVERS: [&str; 2] = ["Guard a mail server", "Guard an HTTP API"];
 const MARK: &str = "@@@@";
 
 /// What differs from run to run, and what it is compared as.
-const VARYING: [(&str, &str); 10] = [
+const VARYING: [(&str, &str); 11] = [
     (r"(?m)^(X-RateLimit-Reset): \d{10}", "$1: SECOND"),
     (crate::sandbox::SECRET, "SECRET"),
     (r#""tail":"\w{16}""#, "TAIL"),
@@ -26,7 +26,8 @@ const VARYING: [(&str, &str); 10] = [
         r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)",
         "TIME",
     ),
-    (r"\bnow\)|\d+ seconds? ago\)?|\bnow\b {2,}", "AGO "),
+    (r"since \d{4}-\d\d-\d\d", "since DAY"),
+    (r"\bnow[),]|\d+ seconds? ago[),]?|\bnow\b {2,}", "AGO "),
     (r"head [0-9a-f]{64}", "head HASH"),
     (r"[\w.-]+@[\w.-]+", "WHO"),
     // `service` says this where there is no systemd, as on the machine of the test.

@@ -54,6 +54,11 @@ impl Sandbox {
         self.home().join(".local/share/postkey/vault.db")
     }
 
+    /// Where use is recorded.
+    pub fn usage(&self) -> PathBuf {
+        self.vault().with_file_name("usage.db")
+    }
+
     /// Writes the settings' file.
     pub fn settings(&self, text: &str) {
         let folder = self.home().join(".config/postkey");

@@ -27,6 +27,7 @@ fn no_part_of_a_secret_is_in_a_file_or_in_what_is_said() {
     let table = story.issue(&["generate", "api", "table", "--format", "csv"]);
     let new = story.issue(&["regenerate", "--yes", "ci", "--format", "env"]);
     for secret in [&api, &mail, &table, &new] {
+        story.tell(&["verify", "--ip", "203.0.113.9"], secret);
         for present in ["verify", "identify"] {
             story.tell(&[present], secret);
             story.tell(&[present, "--format", "json"], &format!("{secret}x"));
@@ -42,10 +43,39 @@ fn no_part_of_a_secret_is_in_a_file_or_in_what_is_said() {
         &["set", "build", "--expires", "90d"],
         &["list"],
         &["log", "--format", "jsonl"],
+        &["usage"],
+        &["usage", "--format", "json"],
+        &["show", "build", "--format", "json"],
         &["delete", "build"],
         &["delete", "--yes", "build", "mail", "table", "ci"],
     ] {
         story.tell(args, &new);
+    }
+    expect_tails_only(&story);
+}
+
+/// The record of use holds the tails of secrets that were accepted, and nothing before them.
+fn expect_tails_only(story: &Story) {
+    let folder = story.sandbox.usage();
+    let recorded: Vec<u8> = ["usage.db", "usage.db-wal", "usage.db-shm"]
+        .iter()
+        .flat_map(|name| fs::read(folder.with_file_name(name)).unwrap())
+        .collect();
+    let holds = |part: &str| {
+        let part = part.as_bytes();
+        recorded.windows(part.len()).any(|bytes| bytes == part)
+    };
+    assert!(
+        story
+            .secrets
+            .iter()
+            .any(|secret| holds(&secret[secret.len() - 16..]))
+    );
+    for secret in &story.secrets {
+        let (private, _) = secret.split_at(secret.len() - 16);
+        let parts = (0..=private.len() - PART).map(|at| &private[at..at + PART]);
+        let left: Vec<_> = parts.filter(|part| holds(part)).collect();
+        assert!(left.is_empty(), "{left:?}");
     }
 }
 
@@ -64,6 +94,7 @@ fn people_see_the_last_four_characters_and_programs_the_tail() {
         &["log", "--verify"],
         &["verify"],
         &["identify"],
+        &["usage"],
     ] {
         for format in ["text", "json", "jsonl", "csv"] {
             let args = [args, &["--format", format]].concat();

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Standing, Status};
 use crate::ui::KeyView;
-use crate::vault::Vault;
+use crate::vault::{Record, Vault};
 
 /// Resumes keys that were deactivated
 ///
@@ -45,7 +45,7 @@ pub(super) fn change_status(
         changed.push(change_one(name, status, command, session, &mut vault)?);
         Ok(ExitStatus::Done)
     });
-    session.show_keys(&changed, now)?;
+    session.show_keys(&changed, &vault, now)?;
     Ok(highest)
 }
 
@@ -55,7 +55,7 @@ fn change_one(
     command: &'static str,
     session: &Session,
     vault: &mut Vault,
-) -> Result<Key, Error> {
+) -> Result<Record, Error> {
     let author = session.author(command);
     let (before, after, now) = vault.change(&author, |change| {
         let record = change.find(name)?;
@@ -66,10 +66,13 @@ fn change_one(
         if after != record.key {
             change.save(&record, &after)?;
         }
-        Ok::<_, Error>((record.key, after, change.now()))
+        Ok::<_, Error>((record, after, change.now()))
     })?;
-    tell(&before, &after, after.standing(now), session);
-    Ok(after)
+    tell(&before.key, &after, after.standing(now), session);
+    Ok(Record {
+        key: after,
+        ..before
+    })
 }
 
 fn tell(before: &Key, after: &Key, standing: Standing, session: &Session) {
@@ -88,21 +91,27 @@ fn tell(before: &Key, after: &Key, standing: Standing, session: &Session) {
 
 impl Session {
     /// Shows keys that a command changed: to programs; people were told already.
-    pub(super) fn show_keys(&self, keys: &[Key], now: Timestamp) -> Result<(), Error> {
+    pub(super) fn show_keys(
+        &self,
+        keys: &[Record],
+        vault: &Vault,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         if !self.ui.format.is_for_machines() {
             return Ok(());
         }
-        self.list_keys(keys, now).map_err(|error| {
+        self.list_keys(keys, vault, now).map_err(|error| {
             let message = format!("what was asked is done, but the result is lost: {error}");
             Error::new(ExitStatus::Unsure, message).hint("`postkey list` shows how things are")
         })
     }
 
-    fn list_keys(&self, keys: &[Key], now: Timestamp) -> Result<(), Error> {
+    fn list_keys(&self, keys: &[Record], vault: &Vault, now: Timestamp) -> Result<(), Error> {
         let look = self.look_at(now);
+        let summaries = self.uses(vault).summaries(keys.iter(), now, &self.ui);
         let mut listing = self.ui.listing(&look);
-        for key in keys {
-            listing.push(&KeyView::new(key, look.now))?;
+        for (Record { key, .. }, summary) in keys.iter().zip(summaries) {
+            listing.push(&KeyView::new(key, now).with_use(summary))?;
         }
         listing.finish::<KeyView<'_>>()
     }

@@ -7,14 +7,20 @@ use super::selection::{self, Selector, each};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Standing};
+use crate::ui::{Look, last_use};
+use crate::usage::Details;
 use crate::vault::{Record, Vault};
+
+/// How long ago the last use was of a key that seems to be in use, in seconds.
+const RECENT: i64 = 7 * 86_400;
 
 /// Deletes keys for good
 ///
 /// Their secrets are refused from then on and cannot be brought back; the log keeps what
 /// happened. To stop a key for a while, deactivate it.
 ///
-/// Asks before: a key that is good now wants its name typed.
+/// Says when each was last used, and asks before: a key that is good now, or was used in the
+/// last 7 days, wants its name typed.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
@@ -38,19 +44,26 @@ pub(super) fn run(args: Delete, session: &mut Session) -> Result<ExitStatus, Err
         return Ok(selection::nothing_chosen(session));
     };
     let mut vault = session.open_to_change()?;
-    let now = vault.time(Session::clock())?;
+    let look = session.look_at(vault.time(Session::clock())?);
+    let mut uses = session.uses(&vault);
     let mut deleted = Vec::new();
     let highest = each(&names, session, |name, session| {
         let record = vault.find(name)?;
-        if !is_confirmed(&record.key, &args.confirm, session, &vault)? {
+        let doomed = Doomed {
+            key: &record.key,
+            used: uses.details(&record, &session.ui),
+            is_use_unknown: !uses.are_recorded() && !uses.are_missing(),
+            look: &look,
+        };
+        if !doomed.is_confirmed(&args.confirm, session)? {
             session.ui.note(format!("`{name}` was not deleted"));
             return Ok(ExitStatus::No);
         }
         delete(&record, session, &mut vault)?;
-        deleted.push(record.key);
+        deleted.push(record);
         Ok(ExitStatus::Done)
     });
-    session.show_keys(&deleted, now)?;
+    session.show_keys(&deleted, &vault, look.now)?;
     Ok(highest)
 }
 
@@ -63,62 +76,95 @@ fn delete(seen: &Record, session: &Session, vault: &mut Vault) -> Result<(), Err
     Ok(())
 }
 
-fn is_confirmed(
-    key: &Key,
-    confirmed: &[KeyName],
-    session: &Session,
-    vault: &Vault,
-) -> Result<bool, Error> {
-    if session.is_yes || confirmed.iter().any(|name| name.is_same(&key.name)) {
-        return Ok(true);
-    }
-    let needed = match confirmed {
-        [] => format!("deleting `{}` needs a confirmation", key.name),
-        [other, ..] => format!("--confirm {other} does not confirm deleting `{}`", key.name),
-    };
-    let way_out = format!("--yes gives it, or --confirm {}", key.name);
-    session.ui.expect_person(&needed, &way_out)?;
-    say_what_is_lost(key, session, vault)?;
-    if key.standing(session.look(vault).now) != Standing::Active {
-        return session.ui.confirm(&format!("Delete `{}`?", key.name));
-    }
-    is_name_typed(key, session)
+/// A key that is about to be deleted.
+struct Doomed<'a> {
+    key: &'a Key,
+    /// Its use; `None` if none is recorded.
+    used: Option<Details>,
+    is_use_unknown: bool,
+    look: &'a Look,
 }
 
-/// Asks for the key's name; an empty line or the end of input is a no.
-fn is_name_typed(key: &Key, session: &Session) -> Result<bool, Error> {
-    let typed = session
-        .ui
-        .line("It is good now; type its name to delete it")?;
-    let Some(typed) = typed.filter(|typed| !typed.is_empty()) else {
-        return Ok(false);
-    };
-    let is_it = typed
-        .parse()
-        .is_ok_and(|typed: KeyName| typed.is_same(&key.name));
-    if !is_it {
-        session.ui.note("that is not its name");
+impl Doomed<'_> {
+    fn is_confirmed(&self, confirmed: &[KeyName], session: &Session) -> Result<bool, Error> {
+        let name = &self.key.name;
+        if confirmed.iter().any(|confirmed| confirmed.is_same(name)) {
+            return Ok(true);
+        }
+        if session.is_yes {
+            self.warn_of_recent_use(session);
+            return Ok(true);
+        }
+        let needed = match confirmed {
+            [] => format!("deleting `{name}` needs a confirmation"),
+            [other, ..] => format!("--confirm {other} does not confirm deleting `{name}`"),
+        };
+        let way_out = format!("--yes gives it, or --confirm {name}");
+        session.ui.expect_person(&needed, &way_out)?;
+        self.say_what_is_lost(session);
+        if self.is_good() {
+            return self.is_name_typed("It is good now", session);
+        }
+        if self.is_used_recently() {
+            return self.is_name_typed("It was used in the last 7 days", session);
+        }
+        session.ui.confirm(&format!("Delete `{name}`?"))
     }
-    Ok(is_it)
-}
 
-fn say_what_is_lost(key: &Key, session: &Session, vault: &Vault) -> Result<(), Error> {
-    let look = session.look(vault);
-    let username = key
-        .username()
-        .map(|username| format!(" for {username}"))
-        .unwrap_or_default();
-    let (tail, made) = (look.tail(&key.tail), look.distance(key.created_at));
-    session
-        .ui
-        .note(format!("`{}` will be gone for good:", key.name));
-    session.ui.note(format!(
-        "  {} key{username}, {}, secret {tail}, made {made}",
-        key.kind().title(),
-        key.standing(look.now),
-    ));
-    session
-        .ui
-        .note("  whatever uses it will be refused from then on");
-    Ok(())
+    fn is_good(&self) -> bool {
+        self.key.standing(self.look.now) == Standing::Active
+    }
+
+    fn is_used_recently(&self) -> bool {
+        let last = self.used.as_ref().and_then(Details::last_used_at);
+        last.is_some_and(|last| self.look.now.as_second() - last.as_second() <= RECENT)
+    }
+
+    fn warn_of_recent_use(&self, session: &Session) {
+        if self.is_used_recently() {
+            let (name, used) = (&self.key.name, self.told());
+            session.ui.warn(format!("`{name}` was {used}"));
+        }
+    }
+
+    /// `last used 3 minutes ago from 203.0.113.9, 214 requests today`
+    fn told(&self) -> String {
+        match &self.used {
+            Some(used) => last_use(used, self.look),
+            None if self.is_use_unknown => "it is not known whether it is used".to_owned(),
+            None => last_use(&Details::default(), self.look),
+        }
+    }
+
+    /// Asks for the key's name; an empty line or the end of input is a no.
+    fn is_name_typed(&self, why: &str, session: &Session) -> Result<bool, Error> {
+        let typed = session
+            .ui
+            .line(&format!("{why}; type its name to delete it"))?;
+        let Some(typed) = typed.filter(|typed| !typed.is_empty()) else {
+            return Ok(false);
+        };
+        let is_it = typed
+            .parse()
+            .is_ok_and(|typed: KeyName| typed.is_same(&self.key.name));
+        if !is_it {
+            session.ui.note("that is not its name");
+        }
+        Ok(is_it)
+    }
+
+    fn say_what_is_lost(&self, session: &Session) {
+        let Self { key, look, .. } = self;
+        let (name, kind, standing) = (&key.name, key.kind().title(), key.standing(look.now));
+        let username = key.username().map(|username| format!(" for {username}"));
+        let username = username.unwrap_or_default();
+        let (tail, made) = (look.tail(&key.tail), look.distance(key.created_at));
+        let note = |text: String| session.ui.note(text);
+        note(format!("`{name}` will be gone for good:"));
+        note(format!(
+            "  {kind} key{username}, {standing}, secret {tail}, made {made}"
+        ));
+        note(format!("  {}", self.told()));
+        note("  whatever uses it will be refused from then on".to_owned());
+    }
 }

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName};
 use crate::ui::changes;
-use crate::vault::{Change, differences};
+use crate::vault::{Change, Record, differences};
 
 impl Session {
     /// Changes one key as `change_it` says, and shows it.
@@ -22,10 +22,10 @@ impl Session {
             if after != record.key {
                 change.save(&record, &after)?;
             }
-            Ok::<_, Error>((record.key, after, change.now()))
+            Ok::<_, Error>((record, after, change.now()))
         })?;
         let changed = changes(
-            &differences(Some(&before), Some(&after)),
+            &differences(Some(&before.key), Some(&after)),
             &self.look_at(now),
         );
         if changed.is_empty() {
@@ -34,7 +34,11 @@ impl Session {
         } else {
             self.ui.note(format!("`{name}`: {changed}"));
         }
-        self.show_keys(&[after], now)?;
+        let after = Record {
+            key: after,
+            ..before
+        };
+        self.show_keys(&[after], &vault, now)?;
         Ok(ExitStatus::Done)
     }
 }

@@ -8,6 +8,7 @@ use super::{Session, selection, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Description, Expiry, Grant, Key, KeyName, Kind, Standing, Status, Username};
+use crate::ui::KeyView;
 use crate::vault::{self, Author, Change, Vault};
 
 /// Makes a key and the one secret that opens it
@@ -104,7 +105,8 @@ fn make(
         }
         staged => staged?,
     }
-    session.hand_over(fresh, key, vault, author, |change| change.add(key))?;
+    let view = KeyView::new(key, key.created_at);
+    session.hand_over(fresh, view, vault, author, |change| change.add(key))?;
     announce(key, session);
     Ok(ExitStatus::Done)
 }

@@ -2,17 +2,19 @@
 
 use clap::Args;
 
-use super::{Session, presented};
+use super::Session;
+use super::presented::{self, Presentation};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::Used;
 use crate::ui::{Decision, IdentityView};
+use crate::usage::Summary;
 use crate::verify::{Question, Recognised, Verdict, judge};
 
 /// Tells which key a secret belongs to, read from standard input
 ///
 /// For a secret that turned up somewhere: prints the key and whether the secret is still
-/// good. Exits 0 if it belongs to a key of this vault, good or not, and 1 otherwise. On a
+/// good, and records no use. Exits 0 if it belongs to a key of this vault, good or not, and 1 otherwise. On a
 /// terminal the secret is asked for and not shown.
 ///
 /// Formats: text, json, jsonl, csv.
@@ -42,11 +44,22 @@ pub(super) fn run(_: Identify, session: &mut Session) -> Result<ExitStatus, Erro
         key,
         allowance: None,
     };
-    let view = IdentityView::new(&decision, &look);
+    let view = IdentityView::new(&decision, summary(&presentation, session), &look);
     session.ui.result(&view, &view.facts(&look))?;
     Ok(if key.is_some() {
         ExitStatus::Done
     } else {
         ExitStatus::No
     })
+}
+
+/// How the key was used that the secret belongs to.
+fn summary(presentation: &Presentation, session: &Session) -> Option<Summary> {
+    match (&presentation.recognised, &presentation.vault) {
+        (Recognised::Secret(secret), Some(vault)) => {
+            let mut uses = session.uses(vault);
+            uses.summary(&secret.record, presentation.at, &session.ui)
+        }
+        _ => None,
+    }
 }

@@ -13,7 +13,7 @@ use rand::rngs::SysRng;
 use super::Session;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Brand, Hash, Key, Kind, Secret, Tail};
+use crate::key::{Brand, Hash, Kind, Secret, Tail};
 use crate::ui::{Issued, KeyView};
 use crate::vault::{self, Author, Change, Vault};
 
@@ -66,17 +66,16 @@ impl Session {
         })
     }
 
-    /// Hands a staged secret over as `key`'s; `activate` makes it so.
+    /// Hands a staged secret over as the key's; `activate` makes it so.
     pub(super) fn hand_over(
         &self,
         fresh: &Fresh,
-        key: &Key,
+        key: KeyView<'_>,
         vault: &mut Vault,
         author: &Author,
         activate: impl Fn(&Change<'_>) -> Result<(), vault::Error>,
     ) -> Result<(), Error> {
-        let now = vault.time(author.clock)?;
-        let issued = Issued::new(KeyView::new(key, now), &fresh.secret);
+        let issued = Issued::new(key, &fresh.secret);
         self.ui.deliver(&issued.bytes(self.ui.format))?;
         vault
             .change(author, activate)

@@ -4,16 +4,19 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use wildmatch::WildMatch;
 
+use super::uses::Uses;
 use super::{Session, bounds, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Invalid, Key, Kind, Period, Permission, Standing, looks_like_a_secret};
-use crate::ui::{KeyView, Listing, Look};
-use crate::vault::{self, Order, Record, Vault};
+use crate::ui::{KeyView, Listing, Look, Ui};
+use crate::usage::{Summary, Usage};
+use crate::vault::{self, Order, Page, Record, Vault};
 
 /// Lists keys
 ///
-/// Only the last characters of a secret are shown. A million keys as jsonl or csv stream in
+/// Only the last characters of a secret are shown. Of a key's use, as far as any is recorded,
+/// the last time; `postkey usage` tells more. A million keys as jsonl or csv stream in
 /// constant memory.
 ///
 /// Formats: text, json, jsonl, csv.
@@ -22,6 +25,7 @@ use crate::vault::{self, Order, Record, Vault};
 Examples:
   postkey list 'prod-*' --kind api
   postkey list --expiring 14d
+  postkey list --unused 45d --sort used
   postkey list --ending Gh4x")]
 pub struct List {
     /// Only names that match: * stands for anything, ? for one character, case does not count
@@ -45,6 +49,10 @@ pub struct List {
     /// Only keys made longer ago than this, as in 90d
     #[arg(long, value_name = "SPAN")]
     older_than: Option<Period>,
+    /// Only keys that nobody has used for this long, as in 45d; those never used count from
+    /// when they were made
+    #[arg(long, value_name = "SPAN")]
+    unused: Option<Period>,
     /// In which order
     #[arg(long, value_enum, default_value = "created")]
     sort: Sort,
@@ -59,6 +67,8 @@ enum Sort {
     Name,
     /// Those that expire first, first
     Expires,
+    /// Never used first, then those whose last use is longest ago
+    Used,
 }
 
 /// What names are to match.
@@ -102,17 +112,14 @@ impl std::str::FromStr for Ending {
 
 pub(super) fn run(args: List, session: &mut Session) -> Result<ExitStatus, Error> {
     let Some(vault) = session.open_if_any()? else {
-        session.note_missing_vault();
-        session
-            .ui
-            .listing(&session.look_at_clock())
-            .finish::<KeyView<'_>>()?;
-        return Ok(ExitStatus::Done);
+        return session.list_nothing::<KeyView<'_>>();
     };
     let look = session.look(&vault);
     let filter = Filter::new(&args, look.now)?;
+    let mut uses = session.uses(&vault);
+    filter.warn_of_unrecorded_use(&mut uses, &look, &session.ui);
     let mut listing = session.ui.listing(&look);
-    let damage = write_all(&vault, &args, &filter, &look, &mut listing);
+    let damage = write_all(&vault, &mut uses, &filter, &session.ui, &mut listing);
     let count = listing.count();
     listing.finish::<KeyView<'_>>()?;
     match damage? {
@@ -134,22 +141,25 @@ pub(super) fn run(args: List, session: &mut Session) -> Result<ExitStatus, Error
 /// Between two pages nothing holds the vault, however slowly the listing is read.
 fn write_all(
     vault: &Vault,
-    args: &List,
+    uses: &mut Uses,
     filter: &Filter<'_>,
-    look: &Look,
+    ui: &Ui,
     listing: &mut Listing<'_>,
 ) -> Result<Option<vault::Error>, Error> {
-    let mut page = vault.first_page(args.sort.order())?;
+    let mut page = first_page(filter.args.sort, vault, uses, ui)?;
     let mut damage = None;
     loop {
-        let mut keys = Vec::new();
+        let mut records = Vec::new();
         let outcome = vault.next_page(&mut page, |record| match record {
-            Ok(Record { key, .. }) if filter.matches(&key) => keys.push(key),
+            Ok(record) if filter.matches(&record.key) => records.push(record),
             Ok(_) => {}
             Err(error) => damage = Some(error),
         });
-        for key in &keys {
-            listing.push(&KeyView::new(key, look.now))?;
+        let summaries = uses.summaries(records.iter(), filter.now, ui);
+        for (Record { key, .. }, summary) in records.iter().zip(summaries) {
+            if filter.matches_use(key, summary) {
+                listing.push(&KeyView::new(key, filter.now).with_use(summary))?;
+            }
         }
         match outcome {
             Ok(true) if listing.is_heard() => {}
@@ -159,14 +169,25 @@ fn write_all(
     }
 }
 
-impl Sort {
-    fn order(self) -> Order {
-        match self {
-            Self::Created => Order::Created,
-            Self::Name => Order::Name,
-            Self::Expires => Order::Expires,
-        }
-    }
+fn first_page(sort: Sort, vault: &Vault, uses: &mut Uses, ui: &Ui) -> Result<Page, Error> {
+    let order = match sort {
+        Sort::Created => Order::Created,
+        Sort::Name => Order::Name,
+        Sort::Expires => Order::Expires,
+        Sort::Used => return by_last_use(vault, uses, ui),
+    };
+    Ok(vault.first_page(order)?)
+}
+
+/// The keys that were never used, then the others.
+fn by_last_use(vault: &Vault, uses: &mut Uses, ui: &Ui) -> Result<Page, Error> {
+    let used = uses.read(ui, Usage::keys_by_last_use);
+    let mut known = used.clone();
+    known.sort_unstable();
+    let mut keys = vault.ids()?;
+    keys.retain(|key| known.binary_search(key).is_err());
+    keys.extend(used);
+    Ok(Page::of(keys))
 }
 
 /// Which keys are listed.
@@ -175,6 +196,7 @@ struct Filter<'a> {
     now: Timestamp,
     expires_until: Option<Timestamp>,
     created_before: Option<Timestamp>,
+    unused_since: Option<Timestamp>,
 }
 
 impl<'a> Filter<'a> {
@@ -184,6 +206,7 @@ impl<'a> Filter<'a> {
             now,
             expires_until: args.expiring.map(|span| span.after(now)).transpose()?,
             created_before: args.older_than.map(|span| span.before(now)).transpose()?,
+            unused_since: args.unused.map(|span| span.before(now)).transpose()?,
         })
     }
 
@@ -215,5 +238,29 @@ impl<'a> Filter<'a> {
     /// Whether the key is not over yet but will be by then.
     fn expires_by(&self, key: &Key, until: Timestamp) -> bool {
         !key.has_expired(self.now) && key.has_expired(until)
+    }
+
+    /// Whether the key was not used for as long as was asked, or not made.
+    fn matches_use(&self, key: &Key, summary: Option<Summary>) -> bool {
+        let last_used_at = summary.and_then(|summary| summary.last_used_at);
+        self.unused_since
+            .is_none_or(|since| last_used_at.unwrap_or(key.created_at) <= since)
+    }
+
+    /// A key must not be taken for unused because nothing recorded its use.
+    fn warn_of_unrecorded_use(&self, uses: &mut Uses, look: &Look, ui: &Ui) {
+        let Some(unused_since) = self.unused_since else {
+            return;
+        };
+        match uses.read(ui, Usage::since) {
+            Some(start) if start <= unused_since => {}
+            Some(start) => ui.warn(format!(
+                "use is recorded since {} only: keys may have been used before",
+                look.date(start)
+            )),
+            None => ui.warn(
+                "no use is recorded in this vault: keys count from when they were made, used or not",
+            ),
+        }
     }
 }

@@ -70,8 +70,5 @@ fn nothing_yet(args: &Log, session: &Session) -> Result<ExitStatus, Error> {
         // There is nothing to vouch for.
         session.open()?;
     }
-    let look = session.look_at_clock();
-    session.note_missing_vault();
-    session.ui.listing(&look).finish::<EntryView<'_>>()?;
-    Ok(ExitStatus::Done)
+    session.list_nothing::<EntryView<'_>>()
 }

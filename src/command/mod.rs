@@ -21,6 +21,8 @@ mod serve;
 mod session;
 mod set;
 mod show;
+mod usage;
+mod uses;
 mod values;
 mod verify;
 
@@ -52,6 +54,7 @@ pub enum Verb {
     Set(set::Set),
     Verify(verify::Verify),
     Identify(identify::Identify),
+    Usage(usage::Usage),
     Serve(serve::Serve),
     Log(log::Log),
     Connect(connect::Connect),
@@ -97,6 +100,7 @@ pub fn run(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
         Verb::Verify(args) => verify::run(args, session),
         Verb::Identify(args) => identify::run(args, session),
         Verb::Serve(args) => serve::run(args, session),
+        Verb::Usage(args) => usage::run(args, session),
         Verb::Log(args) => log::run(args, session),
         Verb::Connect(args) => connect::run(args, session),
         Verb::Completions(args) => completions::run(args, session),

@@ -7,7 +7,7 @@ use super::{Session, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName};
-use crate::ui::Look;
+use crate::ui::{KeyView, Look};
 use crate::vault::{Error as VaultError, Record};
 
 /// Gives a key a new secret; the old one stops at once
@@ -45,7 +45,9 @@ pub(super) fn run(args: Regenerate, session: &mut Session) -> Result<ExitStatus,
     session.stage(&fresh, &mut vault, &author, |change| {
         same_secret(&change.find(&name)?, &seen)
     })?;
-    session.hand_over(&fresh, &key, &mut vault, &author, |change| {
+    let used = session.use_for_programs(&seen, look.now, &vault);
+    let view = KeyView::new(&key, look.now).with_use(used);
+    session.hand_over(&fresh, view, &mut vault, &author, |change| {
         let found = change.find(&name)?;
         same_secret(&found, &seen)?;
         change.replace_secret(&found, &with_secret(&found.key, &fresh))

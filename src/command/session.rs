@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::process;
 use crate::settings::Settings;
-use crate::ui::{Look, Ui};
+use crate::ui::{Look, Row, Ui};
 use crate::vault::{self, Actor, Author, Vault};
 
 /// How far the clock may be behind the log before it is worth a word, in seconds.
@@ -132,5 +132,11 @@ impl Session {
         self.ui.note(format!(
             "there is no vault at `{path}` yet; `postkey generate` makes it"
         ));
+    }
+    /// A listing of nothing, for there is no vault yet.
+    pub(super) fn list_nothing<T: Row>(&self) -> Result<ExitStatus, Error> {
+        self.note_missing_vault();
+        self.ui.listing(&self.look_at_clock()).finish::<T>()?;
+        Ok(ExitStatus::Done)
     }
 }

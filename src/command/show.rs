@@ -13,10 +13,10 @@ const RECENT: usize = 10;
 
 /// Shows all that is known of a key
 ///
-/// The secret is not: only its last characters. With them, the newest entries of the log;
-/// `postkey log NAME` shows all.
+/// The secret is not: only its last characters. With them, when, how often and from where it
+/// was used, and the newest entries of the log; `postkey log NAME` shows all of those.
 ///
-/// Formats: text, json, jsonl, csv (without the log).
+/// Formats: text, json, jsonl, csv (without the log, and of the use the last only).
 #[derive(Args, Debug)]
 pub struct Show {
     /// Which key; asked for on a terminal
@@ -31,9 +31,12 @@ pub(super) fn run(args: Show, session: &mut Session) -> Result<ExitStatus, Error
     let vault = session.open()?;
     let record = vault.find(&name)?;
     let log = vault.recent(&record, RECENT)?;
-    let key = record.key;
     let look = session.look(&vault);
-    let details = KeyDetails::new(KeyView::new(&key, look.now), &log);
+    let mut uses = session.uses(&vault);
+    let summary = uses.summary(&record, look.now, &session.ui);
+    let used = uses.details(&record, &session.ui);
+    let key = KeyView::new(&record.key, look.now).with_use(summary);
+    let details = KeyDetails::new(key, used.as_ref(), &log);
     session.ui.result(&details, &details.facts(&look))?;
     Ok(ExitStatus::Done)
 }

@@ -8,7 +8,7 @@ use super::presented::{self, Presentation};
 use super::{Session, bounds, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Allowance, Kind, Permission, Used, Username};
+use crate::key::{Allowance, Key, Kind, Limit, Permission, Used, Username};
 use crate::ui::{Decision, VerdictView};
 use crate::usage::{Sighting, Usage};
 use crate::vault::{Presented, Vault};
@@ -104,13 +104,15 @@ impl Verify {
         let Some(vault) = &presented.vault else {
             return decide(Used::default());
         };
-        let decided = if self.no_record {
-            used(presented, vault, session).map(decide)
+        let (decided, without) = if self.no_record {
+            let decided = used(presented, vault, session).map(decide);
+            (decided, "what the key has used of its limit is not known")
         } else {
-            self.record(presented, vault, session, decide)
+            let decided = self.record(presented, vault, session, decide);
+            (decided, "use was not recorded")
         };
         decided.unwrap_or_else(|error| {
-            session.ui.warn(format!("use was not recorded: {error}"));
+            session.ui.warn(format!("{without}: {error}"));
             decide(Used::default())
         })
     }
@@ -153,7 +155,7 @@ impl Verify {
             address: self.ip,
         };
         let mut usage = Usage::open_or_make(vault, session.settings.wait)?;
-        usage.meter(sighting, |used| {
+        let metered = usage.meter(sighting, |used| {
             let (verdict, allowance) = decide(used);
             let since = allowance.filter(|_| verdict.is_accepted());
             let spent = since.map(|left| Used {
@@ -161,7 +163,8 @@ impl Verify {
                 count: 1,
             });
             ((verdict, allowance), verdict.word(), spent)
-        })
+        });
+        metered.map_err(|error| usage.explained(error))
     }
 }
 
@@ -171,9 +174,15 @@ fn used(
     vault: &Vault,
     session: &Session,
 ) -> Result<Used, crate::usage::Error> {
-    let usage = Usage::open(vault, session.settings.wait)?;
-    match (usage, &presented.recognised) {
-        (Some(usage), Recognised::Secret(secret)) => usage.used(secret.record.id),
+    match &presented.recognised {
+        Recognised::Secret(secret) if is_limited(&secret.record.key) => {
+            let usage = Usage::open(vault, session.settings.wait)?;
+            usage.map_or(Ok(Used::default()), |usage| usage.used(secret.record.id))
+        }
         _ => Ok(Used::default()),
     }
+}
+
+fn is_limited(key: &Key) -> bool {
+    key.limit().is_some_and(|limit| limit != Limit::None)
 }

@@ -1,6 +1,5 @@
 //! Rules of method and path, of which permissions consist.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -52,7 +51,7 @@ impl Rule {
 
 /// Whether one segment is what a rule expects; one that holds an encoded slash may be several
 /// to somebody else, and is none here.
-fn is_like(expected: &str, segment: &Cow<'_, str>) -> bool {
+fn is_like(expected: &str, segment: &str) -> bool {
     if expected == ANY {
         !segment.is_empty() && !segment.contains(['/', '%'])
     } else {

@@ -5,19 +5,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use std::convert::Infallible;
+use std::io;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::select;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tower_service::Service;
 
-use super::http::{Desk, router};
+use super::http::{Desk, reply, router};
 use super::listen::{Listener, Stream};
 
 /// How many connections are served at once; more wait to be accepted.
@@ -95,12 +96,16 @@ impl Door {
 
     fn let_in(&self, stream: Stream, permit: OwnedSemaphorePermit, watcher: Watcher) {
         let (desk, router) = (Arc::clone(&self.desk), self.router.clone());
-        tokio::spawn(async move {
+        self.desk.workers.spawn(async move {
             let _permit = permit;
             desk.metrics.connections.inc();
             match stream {
-                Stream::Tcp(stream) => serve(stream, router, watcher).await,
-                Stream::Unix(stream) => serve(stream, router, watcher).await,
+                Stream::Tcp(stream) => {
+                    serve(TcpStream::from_std(stream), &desk, router, watcher).await
+                }
+                Stream::Unix(stream) => {
+                    serve(UnixStream::from_std(stream), &desk, router, watcher).await
+                }
             }
             desk.metrics.connections.dec();
         });
@@ -108,20 +113,23 @@ impl Door {
 }
 
 async fn serve(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    stream: io::Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static>,
+    desk: &Arc<Desk>,
     router: Router,
     watcher: Watcher,
 ) {
+    // Without a descriptor for it, the connection is dropped.
+    let Ok(stream) = stream else { return };
     let mut http = http1::Builder::new();
     http.max_buf_size(LARGEST_HEAD).max_headers(MOST_FIELDS);
     let progress = Progress::default();
     let service = service_fn(|request| {
-        let answer = router.clone().call(request.map(Body::new));
         let under_way = progress.begin();
+        let (desk, router) = (Arc::clone(desk), router.clone());
         async move {
-            let answer = answer.await;
+            let answer = reply(&desk, router, request).await;
             drop(under_way);
-            answer
+            Ok::<_, Infallible>(answer)
         }
     });
     let connection = http.serve_connection(TokioIo::new(stream), service);

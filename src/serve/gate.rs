@@ -128,7 +128,9 @@ impl Gate {
     pub(super) async fn decide(&self, asked: Asked<'_>, now: Timestamp) -> Result<Decision, Error> {
         let mut decision = match self.recognise(asked.presented, now).await {
             Ok(known) => self.judge(known, asked, now),
-            Err(Stranger::Refused(verdict, key)) => self.refuse(verdict, key, asked, now).await,
+            Err(Stranger::Refused(verdict, key)) => {
+                Box::pin(self.refuse(verdict, key, asked, now)).await
+            }
             Err(Stranger::Unavailable(error)) => return Err(error),
         };
         if !decision.verdict.is_accepted() {
@@ -201,17 +203,14 @@ impl Gate {
         let digest = self.digest(presented);
         let known = match self.remembered.get(&digest) {
             Some(known) => known,
-            None => {
-                let first_sight = self.first_sight(presented, digest, now);
-                self.remembered
-                    .get_or_insert_async(&digest, first_sight)
-                    .await?
-            }
+            // What is seldom awaited lies in a box, so that what is awaited on every request
+            // stays small.
+            None => Box::pin(self.first_sight(presented, digest, now)).await?,
         };
         if self.source.stamp(now)? == Some(known.stamp) {
             return Ok(known);
         }
-        self.look_again(known, digest).await
+        Box::pin(self.look_again(known, digest)).await
     }
 
     fn digest(&self, presented: &str) -> Digest {
@@ -246,9 +245,20 @@ impl Gate {
         }
     }
 
-    /// Recognises a secret that was not seen before. What has not the shape of one, or a tail
-    /// that no key has, costs no hash.
+    /// Recognises a secret that was not seen before, once for all that present it at a time.
     async fn first_sight(
+        &self,
+        presented: &str,
+        digest: Digest,
+        now: Timestamp,
+    ) -> Result<Arc<Known>, Stranger> {
+        let meet = self.meet(presented, digest, now);
+        self.remembered.get_or_insert_async(&digest, meet).await
+    }
+
+    /// Finds out whose secret it is that was not seen before. What has not the shape of one, or a tail
+    /// that no key has, costs no hash.
+    async fn meet(
         &self,
         presented: &str,
         digest: Digest,
@@ -295,7 +305,7 @@ impl Gate {
                 Recognised::Secret(secret) => Ok(Arc::new(Known {
                     tally: meter.tally(secret.record.id, &source),
                     name: name(&secret),
-                    secret,
+                    secret: *secret,
                     stamp,
                     newest,
                 })),

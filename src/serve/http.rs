@@ -8,12 +8,15 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::response::Response;
-use axum::routing::{any, get, post};
+use axum::routing::{get, post};
 use hyper::StatusCode;
+use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::http::request::Parts;
 use jiff::Timestamp;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
+use tower_service::Service;
 
 use super::asked::Caller;
 use super::gate::{Decision, Gate};
@@ -21,6 +24,7 @@ use super::mail::Report;
 use super::meter::Meter;
 use super::metrics::Metrics;
 use super::source::Source;
+use super::workers::Workers;
 use super::{Notice, Tell};
 use crate::vault::Error;
 use crate::verify::Refusal;
@@ -63,23 +67,29 @@ pub(super) struct Desk {
     pub(super) meter: Arc<Meter>,
     pub(super) metrics: Metrics,
     pub(super) tell: Tell,
+    pub(super) workers: Workers,
     pub(super) is_vault_up: AtomicBool,
 }
 
-/// The paths and who answers at them.
-pub(super) fn router(desk: Arc<Desk>) -> Router {
-    let decide = |caller: Caller| {
-        any(
-            move |State(desk): State<Arc<Desk>>, request: Request| async move {
-                desk.decide(caller, request).await
-            },
-        )
-    };
-    let mut router = Router::new();
-    for caller in Caller::ALL {
-        router = router.route(caller.path(), decide(caller));
+/// Answers a request. Those on keys are answered without a look through the other paths:
+/// they are the ones that there are many of.
+pub(super) async fn reply(
+    desk: &Desk,
+    mut router: Router,
+    request: hyper::Request<Incoming>,
+) -> Response {
+    let path = request.uri().path();
+    match Caller::ALL.into_iter().find(|caller| caller.path() == path) {
+        Some(caller) => desk.decide(caller, &request.into_parts().0).await,
+        None => Box::pin(router.call(request))
+            .await
+            .unwrap_or_else(|never| match never {}),
     }
-    router
+}
+
+/// The paths besides those on keys, and who answers at them.
+pub(super) fn router(desk: Arc<Desk>) -> Router {
+    Router::new()
         .route("/dovecot", post(report))
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
@@ -89,9 +99,8 @@ pub(super) fn router(desk: Arc<Desk>) -> Router {
 }
 
 impl Desk {
-    async fn decide(&self, caller: Caller, request: Request) -> Response {
-        let (parts, _) = request.into_parts();
-        let Some(taken) = caller.take(&parts) else {
+    async fn decide(&self, caller: Caller, parts: &Parts) -> Response {
+        let Some(taken) = caller.take(parts) else {
             return refused(BAD_REQUEST, status(BAD_REQUEST));
         };
         let now = Timestamp::now();
@@ -100,7 +109,7 @@ impl Desk {
                 self.metrics.count(caller, decision.verdict.word());
                 self.note_vault(None);
                 if let Some(penalty) = decision.penalty {
-                    sleep(penalty).await;
+                    Box::pin(sleep(penalty)).await;
                 }
                 answer(caller, &decision, now)
             }
@@ -139,6 +148,7 @@ fn answer(caller: Caller, decision: &Decision, now: Timestamp) -> Response {
         Some(refusal) => refused(refusal, status(refusal)),
     };
     let headers = response.headers_mut();
+    headers.reserve(8);
     if let Some(known) = decision
         .known
         .as_ref()

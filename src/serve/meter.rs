@@ -149,7 +149,7 @@ impl Meter {
             Some(usage) => usage,
             None => source.open_usage()?,
         };
-        let outcome = work(&mut usage);
+        let outcome = work(&mut usage).map_err(|error| usage.explained(error));
         *opened = Some(usage).filter(|_| outcome.is_ok());
         outcome
     }

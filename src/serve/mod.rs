@@ -13,6 +13,7 @@ mod meter;
 mod metrics;
 mod source;
 mod throttle;
+mod workers;
 
 use std::io;
 use std::net::SocketAddr;
@@ -41,6 +42,7 @@ use listen::Listeners;
 use meter::Meter;
 use metrics::Metrics;
 use source::Source;
+use workers::Workers;
 
 /// How often use is recorded.
 const RECORDED_EVERY: Duration = Duration::from_secs(1);
@@ -147,6 +149,7 @@ fn open(config: &Config, tell: Tell) -> Result<Desk, Error> {
         meter,
         metrics,
         tell,
+        workers: Workers::start(cores, READERS).map_err(Error::System)?,
         is_vault_up: AtomicBool::new(true),
     })
 }

@@ -68,6 +68,11 @@ impl Look {
         format!("{} ({})", self.moment(moment), self.distance(moment))
     }
 
+    /// `2026-11-22`, the day that the moment falls on, UTC
+    pub fn date(&self, moment: Timestamp) -> String {
+        moment.strftime("%Y-%m-%d").to_string()
+    }
+
     /// When something stops; `never` is said out loud.
     pub fn end(&self, moment: Option<Timestamp>) -> String {
         moment.map_or_else(

@@ -7,6 +7,7 @@ mod json;
 mod listing;
 mod look;
 mod prompt;
+mod spark;
 mod table;
 mod terminal;
 mod time;
@@ -18,10 +19,11 @@ use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-pub use listing::Listing;
+pub use listing::{Listing, Row};
 pub use look::Look;
 pub use views::{
-    ChainView, Decision, EntryView, IdentityView, Issued, KeyDetails, KeyView, VerdictView, changes,
+    ChainView, Decision, EntryView, IdentityView, Issued, KeyDetails, KeyView, UsageView,
+    VerdictView, changes, last_use, refusals,
 };
 
 use crate::error::Error;

@@ -33,6 +33,15 @@ pub(super) fn distance(moment: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// A day, counted from 1970, as it is written: `2026-11-22`.
+pub(super) fn date(day: i64) -> String {
+    let start = Timestamp::from_second(day.saturating_mul(86_400));
+    start.map_or_else(
+        |_| day.to_string(),
+        |start| start.strftime("%Y-%m-%d").to_string(),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

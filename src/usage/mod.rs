@@ -3,20 +3,24 @@
 //! It may be deleted at any time; keys, secrets and the log are in the vault alone. Unlike the
 //! vault it is in WAL mode, and a power cut may cost its last second.
 
+mod error;
 mod read;
 mod write;
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::vault::{self, Vault};
-pub use read::{Address, Day, Details, Refused, SecretUse, Summary};
+pub use error::Error;
+pub use read::{Details, Refused, Summary};
 pub use write::Sighting;
 
 /// The verdict that counts as a use.
@@ -40,41 +44,23 @@ pub struct Usage {
     file: Option<(u64, u64)>,
 }
 
-/// Why use cannot be read or recorded.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The file is not safe to use, or its vault cannot be read.
-    #[error("{0}")]
-    Vault(#[from] vault::Error),
-    /// The file is something else, damaged, or of another version.
-    #[error("`{}` cannot be used; it may be deleted, no key is in it", .0.display())]
-    Useless(PathBuf),
-    /// SQLite refused.
-    #[error("{0}")]
-    Sqlite(rusqlite::Error),
-}
-
-impl From<rusqlite::Error> for Error {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
-
 impl Usage {
     /// Opens what is recorded of the vault's keys, if anything is.
     ///
     /// # Errors
-    /// If there is a file that cannot be read.
+    /// If there is a file that cannot be read, or one about another vault's keys.
     pub fn open(vault: &Vault, wait: Duration) -> Result<Option<Self>, Error> {
         let path = path(vault.path());
-        if !vault::file_is_there(&path)? {
+        if !is_there(&path)? {
             return Ok(None);
         }
-        let usage = Self::connect(path, wait, OpenFlags::empty())?;
-        let is_of_vault = usage.guarded(|usage| {
-            Ok(usage.version()? == VERSION && usage.vault()? == vault.identity()?)
-        })?;
-        Ok(Some(usage).filter(|_| is_of_vault))
+        let identity = vault.identity()?.unwrap_or_default();
+        let (usage, owner) = Self::connect_to_read(&path, wait)?;
+        match owner {
+            None => Ok(None),
+            Some(owner) if owner == identity => Ok(Some(usage)),
+            Some(_) => Err(Error::OfAnotherVault(path)),
+        }
     }
 
     /// Opens the record of the vault's keys, or begins it; one that was another vault's is
@@ -84,78 +70,86 @@ impl Usage {
     /// If there is a file that cannot be used, or none can be made.
     pub fn open_or_make(vault: &Vault, wait: Duration) -> Result<Self, Error> {
         let path = path(vault.path());
-        vault::file_is_there(&path)?;
-        let mut usage = Self::connect(path, wait, OpenFlags::SQLITE_OPEN_CREATE)?;
-        let identity = vault.identity()?;
-        if usage.guarded(|usage| Ok(usage.version()? != VERSION || usage.vault()? != identity))? {
-            usage.begin(identity)?;
+        is_there(&path)?;
+        let identity = vault.identity()?.unwrap_or_default();
+        let mut usage = Self::connect(&path, wait, OpenFlags::SQLITE_OPEN_CREATE)?;
+        let owner = usage.guarded(|usage| owner(&usage.connection, &path))?;
+        if owner.as_ref() != Some(&identity) {
+            usage.begin(&identity).map_err(|e| usage.explained(e))?;
         }
         Ok(usage)
     }
 
-    fn connect(path: PathBuf, wait: Duration, create: OpenFlags) -> Result<Self, Error> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX
-            | OpenFlags::SQLITE_OPEN_NOFOLLOW
-            | create;
-        let connection = Connection::open_with_flags(&path, flags)?;
-        connection.busy_timeout(wait)?;
-        // A short-lived process leaves the log to a later one: to move it costs it more than
-        // all else.
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        connection.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA trusted_schema = OFF;")?;
-        let file = file_at(&path);
-        Ok(Self {
-            connection,
-            path,
-            file,
-        })
-    }
-
-    /// Tells damage and foreign files from other trouble.
-    fn guarded<T>(&self, look: impl FnOnce(&Self) -> Result<T, Error>) -> Result<T, Error> {
-        look(self).map_err(|error| match error {
-            Error::Sqlite(error)
-                if matches!(
-                    error.sqlite_error_code(),
-                    Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt | ErrorCode::Unknown)
-                ) =>
-            {
-                Error::Useless(self.path.clone())
+    /// Opens the file for reading, and tells which vault's keys it is about.
+    ///
+    /// Where nothing can be written, not even the log's index, the file is read without the
+    /// log.
+    fn connect_to_read(path: &Path, wait: Duration) -> Result<(Self, Option<Vec<u8>>), Error> {
+        let looked_at = |usage: Self| {
+            let owner = usage.guarded(|usage| owner(&usage.connection, path))?;
+            Ok((usage, owner))
+        };
+        match Self::connect(path, wait, OpenFlags::empty()).and_then(looked_at) {
+            Err(Error::Unwritable(_)) => {
+                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+                Self::connect_with(&unchanging(path), path, wait, flags).and_then(looked_at)
             }
-            error => error,
-        })
-    }
-
-    /// The schema's version; 0 in an empty file.
-    fn version(&self) -> Result<i64, Error> {
-        let query =
-            "SELECT user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version";
-        let marks = self
-            .connection
-            .query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        match marks {
-            (VERSION, _) => Ok(VERSION),
-            (0, 0) => Ok(0),
-            _ => Err(Error::Useless(self.path.clone())),
+            outcome => outcome,
         }
     }
 
-    /// Which vault's keys are meant.
-    fn vault(&self) -> Result<Option<Vec<u8>>, Error> {
-        let row = self
-            .connection
-            .query_row("SELECT vault FROM about", [], |row| row.get(0));
-        Ok(row.optional()?)
+    fn connect(path: &Path, wait: Duration, create: OpenFlags) -> Result<Self, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | create;
+        Self::connect_with(path, path, wait, flags)
     }
 
-    fn begin(&mut self, vault: Option<Vec<u8>>) -> Result<(), Error> {
+    fn connect_with(
+        name: &Path,
+        path: &Path,
+        wait: Duration,
+        flags: OpenFlags,
+    ) -> Result<Self, Error> {
+        let always = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        let connect = || {
+            let connection = Connection::open_with_flags(name, flags | always)?;
+            connection.busy_timeout(wait)?;
+            // A short-lived process leaves the log to a later one: to move it costs it more
+            // than all else.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+            let modes = "PRAGMA synchronous = NORMAL; PRAGMA trusted_schema = OFF;";
+            connection.execute_batch(modes).map(|()| connection)
+        };
+        let connection = connect().map_err(|error| Error::of(path, error))?;
+        Ok(Self {
+            connection,
+            path: path.to_owned(),
+            file: file_at(path),
+        })
+    }
+
+    /// Does something, and names the file in whatever error comes of it.
+    fn guarded<T>(&self, look: impl FnOnce(&Self) -> Result<T, Error>) -> Result<T, Error> {
+        look(self).map_err(|error| self.explained(error))
+    }
+
+    /// The same error, with the file's name where SQLite did not know it.
+    pub fn explained(&self, error: Error) -> Error {
+        match error {
+            Error::Sqlite(error) => Error::of(&self.path, error),
+            error => error,
+        }
+    }
+
+    /// Makes an empty record of the keys of a vault, unless another process just did.
+    fn begin(&mut self, identity: &[u8]) -> Result<(), Error> {
         let mode = "PRAGMA journal_mode = WAL";
         self.connection.query_row(mode, [], |_| Ok(()))?;
         let transaction = write::immediate(&mut self.connection)?;
-        let tables: i64 =
-            transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-        if tables == 0 {
+        let owner = owner(&transaction, &self.path)?;
+        if owner.as_deref() == Some(identity) {
+            return Ok(());
+        }
+        if owner.is_none() {
             transaction.execute_batch(include_str!("schema.sql"))?;
             transaction.pragma_update(None, "user_version", VERSION)?;
         }
@@ -163,7 +157,7 @@ impl Usage {
                       DELETE FROM windows; DELETE FROM about;";
         transaction.execute_batch(forget)?;
         let remember = "INSERT INTO about (only_row, vault) VALUES (1, ?1)";
-        transaction.execute(remember, [vault.unwrap_or_default()])?;
+        transaction.execute(remember, [identity])?;
         Ok(transaction.commit()?)
     }
 
@@ -191,4 +185,40 @@ fn path(vault: &Path) -> PathBuf {
 /// The day that a moment falls on, in days since 1970, UTC.
 pub fn day_of(moment: Timestamp) -> i64 {
     moment.as_second().div_euclid(86_400)
+}
+
+/// Whether there is a file at the path; one that is not private is an error.
+fn is_there(path: &Path) -> Result<bool, Error> {
+    vault::file_is_there(path).map_err(|error| match error {
+        vault::Error::Unsafe { path, why, .. } => Error::Unsafe(path, why),
+        error => error.into(),
+    })
+}
+
+/// The file's name for SQLite as one that nobody changes (SQLite, "Uniform Resource
+/// Identifiers"): it is read without locks and without a log.
+fn unchanging(path: &Path) -> PathBuf {
+    let mut name = OsString::from("file:");
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'%' | b'?' | b'#' => name.push(format!("%{byte:02x}")),
+            byte => name.push(OsStr::from_bytes(&[*byte])),
+        }
+    }
+    name.push("?immutable=1");
+    name.into()
+}
+
+/// Which vault's keys the file is about; `None` if it is empty.
+fn owner(connection: &Connection, path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    let query =
+        "SELECT user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version";
+    let marks = connection.query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    match marks {
+        (VERSION, _) => {}
+        (0, 0) => return Ok(None),
+        _ => return Err(Error::Useless(path.to_owned())),
+    }
+    let owner = connection.query_row("SELECT vault FROM about", [], |row| row.get(0));
+    Ok(Some(owner.optional()?.unwrap_or_default()))
 }

@@ -5,14 +5,17 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{ACCEPTED, Error, Usage, day_of};
+use super::{ACCEPTED, Error, NOBODY, Usage, day_of};
 use crate::key::Used;
 use crate::vault::KeyId;
 
-/// A key's use in short.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How many keys a page of [`Usage::keys_after`] has.
+const PAGE: usize = 500;
+
+/// A key's use in short; by default, none that is recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// When it was last accepted.
+    /// When it was last accepted; `None` if it never was.
     pub last_used_at: Option<Timestamp>,
     /// How often it was accepted today, UTC.
     pub requests_today: u32,
@@ -38,6 +41,8 @@ pub struct Day {
     pub day: i64,
     /// How often.
     pub count: u32,
+    /// When, for the last time.
+    pub last_at: Timestamp,
 }
 
 /// A reason for which a key was refused.
@@ -73,6 +78,53 @@ pub struct SecretUse {
     pub last_at: Timestamp,
 }
 
+impl Details {
+    /// Whether nothing is recorded.
+    pub fn is_empty(&self) -> bool {
+        self.days.is_empty() && self.refused.is_empty()
+    }
+
+    /// Whether the key was accepted or refused at this time or later.
+    pub fn is_since(&self, time: Timestamp) -> bool {
+        let refused_at = self.refused.first().map(|refused| refused.last_at);
+        self.last_used_at().max(refused_at) >= Some(time)
+    }
+
+    /// When the key was last accepted.
+    pub fn last_used_at(&self) -> Option<Timestamp> {
+        self.days.last().map(|day| day.last_at)
+    }
+
+    /// From where it was last accepted, if that is recorded of its last use.
+    pub fn last_address(&self) -> Option<&str> {
+        let last = self.addresses.first()?;
+        (Some(last.last_at) >= self.last_used_at()).then_some(&last.address)
+    }
+
+    /// How often it was accepted on each of so many days, the last one being that of `now`.
+    pub fn by_day(&self, days: usize, now: Timestamp) -> Vec<u32> {
+        let mut counts = vec![0; days];
+        for day in &self.days {
+            let ago = usize::try_from(day_of(now).saturating_sub(day.day)).ok();
+            if let Some(at) = ago.and_then(|ago| days.checked_sub(ago.saturating_add(1))) {
+                counts[at] = day.count;
+            }
+        }
+        counts
+    }
+
+    /// How often it was accepted on that many days up to that of `now`.
+    pub fn requests(&self, days: usize, now: Timestamp) -> u64 {
+        self.by_day(days, now).into_iter().map(u64::from).sum()
+    }
+
+    /// How often it was refused, whatever the reason.
+    pub fn refusals(&self) -> u64 {
+        let counts = self.refused.iter().map(|refused| u64::from(refused.count));
+        counts.sum()
+    }
+}
+
 impl Usage {
     /// The use of each of these keys of which any is recorded.
     ///
@@ -84,24 +136,23 @@ impl Usage {
         now: Timestamp,
     ) -> Result<HashMap<KeyId, Summary>, Error> {
         let keys = serde_json::to_string(keys).expect("numbers are JSON");
-        let mut statement = self.connection.prepare_cached(
-            "SELECT key, last_at, today FROM (
-               SELECT value AS key,
-                 (SELECT last_at FROM days WHERE key_id = value AND verdict = ?3
-                  ORDER BY day DESC LIMIT 1) AS last_at,
-                 (SELECT count FROM days WHERE key_id = value AND day = ?2 AND verdict = ?3) AS today
-               FROM json_each(?1))
-             WHERE last_at IS NOT NULL",
-        )?;
         let summary = |row: &Row<'_>| {
             let summary = Summary {
                 last_used_at: Some(moment(row, 1)?),
-                requests_today: row.get::<_, Option<u32>>(2)?.unwrap_or_default(),
+                requests_today: row.get(2)?,
             };
             Ok((row.get(0)?, summary))
         };
-        let rows = statement.query_map(params![keys, day_of(now), ACCEPTED], summary)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        self.guarded(|usage| {
+            let mut statement = usage.connection.prepare_cached(
+                "SELECT key_id, last_at, iif(day = ?2, count, 0) FROM json_each(?1) AS given
+                 JOIN days ON key_id = given.value AND verdict = ?3 AND day =
+                   (SELECT day FROM days WHERE key_id = given.value AND verdict = ?3
+                    ORDER BY day DESC LIMIT 1)",
+            )?;
+            let rows = statement.query_map(params![keys, day_of(now), ACCEPTED], summary)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
     }
 
     /// All that is recorded of a key.
@@ -110,29 +161,92 @@ impl Usage {
     /// If it cannot be read.
     pub fn details(&self, key: KeyId) -> Result<Details, Error> {
         Ok(Details {
-            days: self.rows(
-                "SELECT day, count FROM days WHERE key_id = ?1 AND verdict = 'accepted' ORDER BY day",
-                key,
-                |row| Ok(Day { day: row.get(0)?, count: row.get(1)? }),
-            )?,
-            refused: self.rows(
-                "SELECT verdict, sum(count), max(last_at) FROM days
-                 WHERE key_id = ?1 AND verdict <> 'accepted' GROUP BY verdict ORDER BY 3 DESC, 1",
-                key,
-                |row| Ok(Refused { verdict: row.get(0)?, count: row.get(1)?, last_at: moment(row, 2)? }),
-            )?,
-            addresses: self.rows(
-                "SELECT address, count, last_at FROM addresses WHERE key_id = ?1
-                 ORDER BY last_at DESC, address",
-                key,
-                |row| Ok(Address { address: row.get(0)?, count: row.get(1)?, last_at: moment(row, 2)? }),
-            )?,
-            secrets: self.rows(
-                "SELECT tail, first_at, last_at FROM secrets WHERE key_id = ?1
-                 ORDER BY last_at DESC, first_at DESC",
-                key,
-                |row| Ok(SecretUse { tail: row.get(0)?, first_at: moment(row, 1)?, last_at: moment(row, 2)? }),
-            )?,
+            days: self.days(key)?,
+            refused: self.refused(key)?,
+            addresses: self.addresses(key)?,
+            secrets: self.secrets(key)?,
+        })
+    }
+
+    fn days(&self, key: KeyId) -> Result<Vec<Day>, Error> {
+        let query = "SELECT day, count, last_at FROM days
+                     WHERE key_id = ?1 AND verdict = 'accepted' ORDER BY day";
+        self.rows(query, key, |row| {
+            Ok(Day {
+                day: row.get(0)?,
+                count: row.get(1)?,
+                last_at: moment(row, 2)?,
+            })
+        })
+    }
+
+    fn refused(&self, key: KeyId) -> Result<Vec<Refused>, Error> {
+        let query = "SELECT verdict, min(sum(count), 4294967295), max(last_at) FROM days
+                     WHERE key_id = ?1 AND verdict <> 'accepted'
+                     GROUP BY verdict ORDER BY 3 DESC, 1";
+        self.rows(query, key, |row| {
+            Ok(Refused {
+                verdict: row.get(0)?,
+                count: row.get(1)?,
+                last_at: moment(row, 2)?,
+            })
+        })
+    }
+
+    fn addresses(&self, key: KeyId) -> Result<Vec<Address>, Error> {
+        let query = "SELECT address, count, last_at FROM addresses WHERE key_id = ?1
+                     ORDER BY last_at DESC, address";
+        self.rows(query, key, |row| {
+            Ok(Address {
+                address: row.get(0)?,
+                count: row.get(1)?,
+                last_at: moment(row, 2)?,
+            })
+        })
+    }
+
+    fn secrets(&self, key: KeyId) -> Result<Vec<SecretUse>, Error> {
+        let query = "SELECT tail, first_at, last_at FROM secrets WHERE key_id = ?1
+                     ORDER BY last_at DESC, first_at DESC";
+        self.rows(query, key, |row| {
+            Ok(SecretUse {
+                tail: row.get(0)?,
+                first_at: moment(row, 1)?,
+                last_at: moment(row, 2)?,
+            })
+        })
+    }
+
+    /// The next keys after this one that were ever presented, in the order of their numbers.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn keys_after(&self, last: KeyId) -> Result<Vec<KeyId>, Error> {
+        let query = format!(
+            "SELECT DISTINCT key_id FROM days WHERE key_id > ?1 ORDER BY key_id LIMIT {PAGE}"
+        );
+        self.rows(&query, last, |row| row.get(0))
+    }
+
+    /// All keys that were ever accepted, the one whose last time is longest ago first.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn keys_by_last_use(&self) -> Result<Vec<KeyId>, Error> {
+        let query = "SELECT key_id FROM days WHERE verdict = 'accepted' AND key_id > ?1
+                     GROUP BY key_id ORDER BY max(last_at), key_id";
+        self.rows(query, NOBODY, |row| row.get(0))
+    }
+
+    /// The first moment of the first day of which anything is recorded.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn since(&self) -> Result<Option<Timestamp>, Error> {
+        let query = "SELECT min(day) * 86400 FROM days HAVING min(day) IS NOT NULL";
+        self.guarded(|usage| {
+            let mut statement = usage.connection.prepare(query)?;
+            Ok(statement.query_row([], |row| moment(row, 0)).optional()?)
         })
     }
 
@@ -141,7 +255,7 @@ impl Usage {
     /// # Errors
     /// If it cannot be read.
     pub fn used(&self, key: KeyId) -> Result<Used, Error> {
-        used(&self.connection, key)
+        self.guarded(|usage| used(&usage.connection, key))
     }
 
     fn rows<T>(
@@ -150,9 +264,11 @@ impl Usage {
         key: KeyId,
         read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, Error> {
-        let mut statement = self.connection.prepare_cached(query)?;
-        let rows = statement.query_map([key], |row| read(row))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        self.guarded(|usage| {
+            let mut statement = usage.connection.prepare_cached(query)?;
+            let rows = statement.query_map([key], |row| read(row))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
     }
 }
 
@@ -168,7 +284,7 @@ pub(super) fn used(connection: &Connection, key: KeyId) -> Result<Used, Error> {
     Ok(used.optional()?.unwrap_or_default())
 }
 
-/// Whole seconds in a column; what is no time can only be damage.
+/// Whole seconds in a column as a time; what is none can only be damage.
 fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
     let seconds: i64 = row.get(column)?;
     Timestamp::from_second(seconds)

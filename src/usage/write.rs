@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
 
 use super::{ACCEPTED, Error, KEPT_DAYS, NOBODY, Usage, day_of};
 use crate::key::{Tail, Used};
@@ -41,13 +41,11 @@ impl Usage {
         used: &[(KeyId, Used)],
     ) -> Result<Vec<Used>, Error> {
         let transaction = immediate(&mut self.connection)?;
-        for sighting in sightings {
-            sighting.write(&transaction)?;
-        }
-        let all = used
-            .iter()
-            .map(|(key, used)| add(&transaction, *key, *used));
+        write(&transaction, sightings)?;
+        let mut spend = transaction.prepare_cached(SPEND)?;
+        let all = used.iter().map(|(key, used)| add(&mut spend, *key, *used));
         let all = all.collect::<Result<_, _>>()?;
+        drop(spend);
         transaction.commit()?;
         Ok(all)
     }
@@ -65,27 +63,17 @@ impl Usage {
         let transaction = immediate(&mut self.connection)?;
         let used = super::read::used(&transaction, sighting.key.unwrap_or(NOBODY))?;
         let (outcome, verdict, spent) = decide(used);
-        Sighting {
+        let key = sighting.key;
+        let sighting = Sighting {
             verdict,
             ..sighting
-        }
-        .write(&transaction)?;
-        if let (Some(key), Some(spent)) = (sighting.key, spent) {
-            add(&transaction, key, spent)?;
+        };
+        write(&transaction, &[sighting])?;
+        if let (Some(key), Some(spent)) = (key, spent) {
+            add(&mut transaction.prepare_cached(SPEND)?, key, spent)?;
         }
         transaction.commit()?;
         Ok(outcome)
-    }
-
-    /// Forgets the counts of days that are long past.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn forget_before(&self, now: Timestamp) -> Result<(), Error> {
-        let oldest = day_of(now) - KEPT_DAYS;
-        self.connection
-            .execute("DELETE FROM days WHERE day < ?1", [oldest])?;
-        Ok(())
     }
 }
 
@@ -93,31 +81,62 @@ pub(super) fn immediate(connection: &mut Connection) -> Result<Transaction<'_>, 
     Ok(connection.transaction_with_behavior(TransactionBehavior::Immediate)?)
 }
 
+/// Adds what was used of a limit to what others recorded of the same window.
+const SPEND: &str = "INSERT INTO windows (key_id, since, count) VALUES (?1, ?2, ?3)
+     ON CONFLICT DO UPDATE SET since = max(since, ?2), count = CASE
+       WHEN since = ?2 THEN count + ?3 WHEN since < ?2 THEN ?3 ELSE count END
+     RETURNING since, count";
+
+/// Writes sightings, table by table, in the order of their keys if they have one.
+fn write(to: &Transaction<'_>, sightings: &[Sighting]) -> Result<(), Error> {
+    let mut known = to.prepare_cached(
+        "UPDATE days SET count = count + ?4, last_at = max(last_at, ?5)
+         WHERE key_id = ?1 AND day = ?2 AND verdict = ?3",
+    )?;
+    for seen in sightings {
+        let (day, at) = (day_of(seen.at), seen.at.as_second());
+        let day_so_far = params![seen.key_id(), day, seen.verdict, seen.count, at];
+        if known.execute(day_so_far)? == 0 {
+            seen.begin_day(to)?;
+        }
+    }
+    let mut secrets = to.prepare_cached(
+        "INSERT INTO secrets (key_id, tail, first_at, last_at) VALUES (?1, ?2, ?3, ?3)
+         ON CONFLICT DO UPDATE SET last_at = max(last_at, ?3)",
+    )?;
+    let accepted = || sightings.iter().filter(|seen| seen.verdict == ACCEPTED);
+    for seen in accepted() {
+        if let Some(tail) = &seen.tail {
+            secrets.execute(params![seen.key_id(), tail.as_str(), seen.at.as_second()])?;
+        }
+    }
+    for seen in accepted() {
+        if let Some(address) = seen.address {
+            seen.write_address(&address.to_string(), to)?;
+        }
+    }
+    Ok(())
+}
+
 impl Sighting {
-    fn write(&self, to: &Transaction<'_>) -> Result<(), Error> {
-        let (key, at) = (self.key.unwrap_or(NOBODY), self.at.as_second());
+    fn key_id(&self) -> KeyId {
+        self.key.unwrap_or(NOBODY)
+    }
+
+    /// Begins a day of the key, and forgets those that are long past.
+    fn begin_day(&self, to: &Transaction<'_>) -> Result<(), Error> {
+        let (key, day, at) = (self.key_id(), day_of(self.at), self.at.as_second());
         to.prepare_cached(
-            "INSERT INTO days (key_id, day, verdict, count, last_at) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT DO UPDATE SET count = count + ?4, last_at = max(last_at, ?5)",
+            "INSERT INTO days (key_id, day, verdict, count, last_at) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
-        .execute(params![key, day_of(self.at), self.verdict, self.count, at])?;
-        if self.verdict != ACCEPTED {
-            return Ok(());
-        }
-        if let Some(tail) = &self.tail {
-            to.prepare_cached(
-                "INSERT INTO secrets (key_id, tail, first_at, last_at) VALUES (?1, ?2, ?3, ?3)
-                 ON CONFLICT DO UPDATE SET last_at = max(last_at, ?3)",
-            )?
-            .execute(params![key, tail.as_str(), at])?;
-        }
-        self.address.map_or(Ok(()), |address| {
-            self.write_address(&address.to_string(), to)
-        })
+        .execute(params![key, day, self.verdict, self.count, at])?;
+        to.prepare_cached("DELETE FROM days WHERE key_id = ?1 AND day < ?2")?
+            .execute(params![key, day - KEPT_DAYS])?;
+        Ok(())
     }
 
     fn write_address(&self, address: &str, to: &Transaction<'_>) -> Result<(), Error> {
-        let (key, at) = (self.key.unwrap_or(NOBODY), self.at.as_second());
+        let (key, at) = (self.key_id(), self.at.as_second());
         let known = to
             .prepare_cached(
                 "UPDATE addresses SET count = count + ?3, last_at = max(last_at, ?4)
@@ -141,15 +160,8 @@ impl Sighting {
     }
 }
 
-/// Adds what was used of a limit to what others recorded of the same window.
-fn add(to: &Transaction<'_>, key: KeyId, used: Used) -> Result<Used, Error> {
-    let mut upsert = to.prepare_cached(
-        "INSERT INTO windows (key_id, since, count) VALUES (?1, ?2, ?3)
-         ON CONFLICT DO UPDATE SET since = max(since, ?2), count = CASE
-           WHEN since = ?2 THEN count + ?3 WHEN since < ?2 THEN ?3 ELSE count END
-         RETURNING since, count",
-    )?;
-    let row = upsert.query_row(params![key, used.since, used.count], |row| {
+fn add(spend: &mut CachedStatement<'_>, key: KeyId, used: Used) -> Result<Used, Error> {
+    let row = spend.query_row(params![key, used.since, used.count], |row| {
         Ok(Used {
             since: row.get(0)?,
             count: row.get(1)?,

@@ -64,6 +64,14 @@ pub enum Page {
     Rest(Vec<KeyId>),
 }
 
+impl Page {
+    /// These keys in this order; a number that no key has is passed by.
+    pub fn of(mut keys: Vec<KeyId>) -> Self {
+        keys.reverse();
+        Self::Rest(keys)
+    }
+}
+
 impl Vault {
     /// The key of that name, compared without case.
     ///
@@ -131,6 +139,16 @@ impl Vault {
             .prepare(&format!("SELECT id FROM keys ORDER BY {order}"))?;
         let ids = statement.query_map([], |row| row.get(0))?;
         Ok(Page::Rest(ids.collect::<Result<_, _>>()?))
+    }
+
+    /// The numbers of all keys, the oldest first.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn ids(&self) -> Result<Vec<KeyId>, Error> {
+        let mut statement = self.connection.prepare("SELECT id FROM keys ORDER BY id")?;
+        let ids = statement.query_map([], |row| row.get(0))?;
+        Ok(ids.collect::<Result<_, _>>()?)
     }
 
     /// Hands the next keys of the listing to `take`, and tells whether there may be

@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use nix::unistd::geteuid;
+use rusqlite::Connection;
 
 use super::mounts::{expect_mounts, run_mounted};
 use super::refused::{READING, WRITING};
@@ -20,12 +22,17 @@ fn a_vault_on_a_read_only_file_system_can_be_read() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     sandbox.generate(["api", "idle", "--inactive"]);
+    sandbox.verify(&secret);
     fs::write(sandbox.home().join("secret"), &secret).unwrap();
     let folder = sandbox.vault().parent().unwrap().to_owned();
     let script = format!("exec <secret; {READ_ONLY}");
-    expect_reading_only(&sandbox, |args| {
-        run_mounted(&sandbox, &script, &folder, args)
-    });
+    let run = |args: &[&str]| run_mounted(&sandbox, &script, &folder, args);
+    expect_reading_only(&sandbox, run);
+    without_log(&sandbox.usage());
+    expect_reading_only(&sandbox, run);
+    fs::remove_file(sandbox.usage()).unwrap();
+    let listed = run(&["list"]).expect(0);
+    assert_eq!(listed.stderr, "");
 }
 
 #[test]
@@ -37,6 +44,7 @@ fn a_vault_without_write_permission_can_be_read() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     sandbox.generate(["api", "idle", "--inactive"]);
+    sandbox.verify(&secret);
     let folder = sandbox.vault().parent().unwrap().to_owned();
     let set = |path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     set(sandbox.vault(), 0o400);
@@ -45,12 +53,26 @@ fn a_vault_without_write_permission_can_be_read() {
     set(folder, 0o700);
 }
 
+/// Moves what was logged into the file, and removes the log and its index.
+fn without_log(usage: &Path) {
+    let connection = Connection::open(usage).unwrap();
+    let moved = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    moved.unwrap();
+    drop(connection);
+    assert!(!usage.with_file_name("usage.db-shm").exists());
+}
+
 /// Reading commands work; writing ones end with 5, say why, and leave no file behind.
 fn expect_reading_only(sandbox: &Sandbox, run: impl Fn(&[&str]) -> Run) {
     let before = (paths(sandbox.home()), fs::read(sandbox.vault()).unwrap());
     for args in READING {
         let run = run(args).expect(0);
-        assert_eq!(run.stderr, "", "{args:?}");
+        if args == ["verify"] {
+            assert_eq!(run.stderr.lines().count(), 1, "{run:?}");
+            assert!(run.stderr.contains("use was not recorded"), "{run:?}");
+        } else {
+            assert_eq!(run.stderr, "", "{args:?}");
+        }
         assert!(!run.stdout.is_empty(), "{args:?}");
     }
     for args in WRITING {

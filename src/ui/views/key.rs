@@ -3,12 +3,17 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::usage::{Recorded, told};
 use super::{EntryView, or_empty, text};
 use crate::key::{Key, Limit};
 use crate::ui::Look;
 use crate::ui::listing::{Item, Row, table_of};
 use crate::ui::table::{self, Column};
+use crate::usage::{Details, Summary};
 use crate::vault::Entry;
+
+/// What is said of a key that was never accepted.
+pub(super) const NEVER_USED: &str = "never, as far as is recorded";
 
 /// A key as every command shows it.
 #[derive(Debug, Serialize)]
@@ -26,11 +31,14 @@ pub struct KeyView<'a> {
     created_at: Option<Timestamp>,
     #[serde(serialize_with = "text")]
     expires_at: Option<Timestamp>,
-    // Part of the interface from the start; this version records no use.
-    last_used_at: Option<&'a str>,
-    requests_today: Option<u64>,
+    #[serde(serialize_with = "text")]
+    last_used_at: Option<Timestamp>,
+    requests_today: Option<u32>,
     #[serde(skip)]
     pub(super) key: &'a Key,
+    /// Whether the vault's use is recorded at all.
+    #[serde(skip)]
+    is_recorded: bool,
 }
 
 impl<'a> KeyView<'a> {
@@ -53,11 +61,34 @@ impl<'a> KeyView<'a> {
             last_used_at: None,
             requests_today: None,
             key,
+            is_recorded: false,
+        }
+    }
+
+    /// The same with its use, if any is recorded in the vault.
+    pub fn with_use(self, summary: Option<Summary>) -> Self {
+        let used = summary.filter(|summary| summary.last_used_at.is_some());
+        Self {
+            last_used_at: used.and_then(|used| used.last_used_at),
+            requests_today: used.map(|used| used.requests_today),
+            is_recorded: summary.is_some(),
+            ..self
         }
     }
 
     /// All about the key, a line each, for people.
     pub fn facts(&self, look: &Look) -> String {
+        let mut facts = self.list(look);
+        if let Some(last_used_at) = self.last_used_at {
+            facts.push(("last used", look.moment_and_distance(last_used_at)));
+        } else if self.is_recorded {
+            facts.push(("last used", NEVER_USED.to_owned()));
+        }
+        table::facts(&facts)
+    }
+
+    /// What was decided about the key, by name.
+    fn list(&self, look: &Look) -> Vec<(&'static str, String)> {
         let mut facts = vec![
             ("name", self.name.to_owned()),
             ("kind", self.key.kind().title().to_owned()),
@@ -77,7 +108,15 @@ impl<'a> KeyView<'a> {
             Some(look.moment_and_distance(self.key.created_at)),
         );
         add("expires", Some(look.end(self.key.expires_at)));
-        table::facts(&facts)
+        facts
+    }
+
+    fn last_used(&self, look: &Look) -> String {
+        match self.last_used_at {
+            Some(last_used_at) => look.distance(last_used_at),
+            None if self.is_recorded => "never".to_owned(),
+            None => String::new(),
+        }
     }
 }
 
@@ -119,14 +158,15 @@ impl Row for KeyView<'_> {
     const COLUMNS: &'static [Column] = &[
         Column::wrapped("NAME", 1),
         Column::dropped("KIND", 2),
-        Column::cut("USERNAME", 5),
+        Column::cut("USERNAME", 6),
         Column::fixed("TAIL"),
         Column::fixed("STATUS"),
-        Column::dropped("PERMISSION", 4),
-        Column::dropped("LIMIT", 6),
-        Column::dropped("CREATED", 7),
-        Column::dropped("EXPIRES", 3),
-        Column::cut("DESCRIPTION", 8),
+        Column::dropped("PERMISSION", 5),
+        Column::dropped("LIMIT", 7),
+        Column::dropped("LAST USED", 3),
+        Column::dropped("CREATED", 8),
+        Column::dropped("EXPIRES", 4),
+        Column::cut("DESCRIPTION", 9),
     ];
 
     fn cells(&self, look: &Look) -> Vec<String> {
@@ -138,6 +178,7 @@ impl Row for KeyView<'_> {
             self.status.to_owned(),
             or_empty(self.permission),
             or_empty(self.limit),
+            self.last_used(look),
             look.distance(self.key.created_at),
             self.expires_at
                 .map_or("never".to_owned(), |end| look.distance(end)),
@@ -146,26 +187,39 @@ impl Row for KeyView<'_> {
     }
 }
 
-/// A key and what happened to it last.
+/// A key, how it was used, and what happened to it last.
 #[derive(Debug, Serialize)]
 pub struct KeyDetails<'a> {
     #[serde(flatten)]
     key: KeyView<'a>,
+    usage: Option<Recorded<'a>>,
     log: Vec<EntryView<'a>>,
+    #[serde(skip)]
+    details: Option<&'a Details>,
 }
 
 impl<'a> KeyDetails<'a> {
-    /// The key and its newest entries, the newest last.
-    pub fn new(key: KeyView<'a>, log: &'a [Entry]) -> Self {
+    /// The key, its use if any is recorded in the vault, and its newest entries, the newest
+    /// last.
+    pub fn new(key: KeyView<'a>, details: Option<&'a Details>, log: &'a [Entry]) -> Self {
         Self {
             key,
+            usage: details
+                .filter(|details| !details.is_empty())
+                .map(Recorded::new),
             log: log.iter().map(EntryView::new).collect(),
+            details,
         }
     }
 
     /// All of it, for people.
     pub fn facts(&self, look: &Look) -> String {
-        format!("{}\n\n{}", self.key.facts(look), table_of(&self.log, look))
+        let mut facts = self.key.list(look);
+        if let Some(details) = self.details {
+            facts.extend(told(details, look));
+        }
+        let (facts, log) = (table::facts(&facts), table_of(&self.log, look));
+        format!("{facts}\n\n{log}")
     }
 }
 

@@ -4,6 +4,7 @@
 mod entry;
 mod issued;
 mod key;
+mod usage;
 mod verdict;
 
 use std::fmt::Display;
@@ -13,6 +14,7 @@ use serde::Serializer;
 pub use entry::{ChainView, EntryView, changes};
 pub use issued::Issued;
 pub use key::{KeyDetails, KeyView};
+pub use usage::{UsageView, last_use, refusals};
 pub use verdict::{Decision, IdentityView, VerdictView};
 
 fn text<T: Display, S: Serializer>(value: &Option<T>, to: S) -> Result<S::Ok, S::Error> {

@@ -9,6 +9,7 @@ use super::{KeyView, or_empty, text};
 use crate::key::{Allowance, Key};
 use crate::ui::Look;
 use crate::ui::listing::Item;
+use crate::usage::Summary;
 use crate::verify::Verdict;
 
 /// A verdict, and what it is about.
@@ -162,16 +163,17 @@ pub struct IdentityView<'a> {
 }
 
 impl<'a> IdentityView<'a> {
-    /// The verdict and the key it is about.
-    pub fn new(decision: &Decision<'a>, look: &Look) -> Self {
+    /// The verdict and the key it is about, with its use.
+    pub fn new(decision: &Decision<'a>, used: Option<Summary>, look: &Look) -> Self {
         let view = VerdictView::new(decision, look);
+        let key = |key| KeyView::new(key, look.now).with_use(used);
         Self {
             identified: decision.key.is_some(),
             good: view.accepted,
             verdict: view.verdict,
             line: view.line(),
             reason: view.reason,
-            key: decision.key.map(|key| KeyView::new(key, look.now)),
+            key: decision.key.map(key),
         }
     }
 

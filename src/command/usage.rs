@@ -1,0 +1,144 @@
+//! `postkey usage`: who used what.
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::Session;
+use super::selection::{self, Selector, each};
+use super::uses::Uses;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::{KeyName, Period};
+use crate::ui::{Listing, Look, Ui, UsageView, refusals};
+use crate::usage::NOBODY;
+use crate::vault::{KeyId, Page, Record, Vault};
+
+/// What is said where there is nothing to tell.
+const NOTHING_RECORDED: &str = "no use is recorded in this vault yet: `postkey verify` records \
+     what it is asked, and so do servers that ask postkey";
+
+/// Tells how often keys were used and refused
+///
+/// A row a key: requests that were accepted today, within 7 and within 30 days, UTC, today
+/// included; each of the last 14 days as a little column, the highest being the key's
+/// busiest; refusals with the latest reason; and from where it was used last. Without names,
+/// all keys that were ever used or refused.
+///
+/// Recorded is what `postkey verify` was asked, and what servers ask. It is kept in usage.db
+/// beside the vault, which may be deleted: no key is in it.
+///
+/// Formats: text, json, jsonl, csv (without days and addresses).
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  postkey usage
+  postkey usage web ci
+  postkey usage --since 7d --format csv")]
+pub struct Usage {
+    /// Which keys; `-` reads names from standard input, a line each
+    #[arg(value_name = "NAME", add = selection::completer())]
+    names: Vec<Selector>,
+    /// Only keys that were used or refused within this time, as in 7d
+    #[arg(long, value_name = "SPAN")]
+    since: Option<Period>,
+}
+
+pub(super) fn run(args: Usage, session: &mut Session) -> Result<ExitStatus, Error> {
+    let is_named = !args.names.is_empty();
+    let names = match args.names.as_slice() {
+        [] => Vec::new(),
+        _ => selection::names(args.names, "", session)?.unwrap_or_default(),
+    };
+    let vault = if is_named {
+        Some(session.open()?)
+    } else {
+        session.open_if_any()?
+    };
+    let Some(vault) = vault else {
+        return session.list_nothing::<UsageView<'_>>();
+    };
+    let look = session.look(&vault);
+    let mut report = Report {
+        uses: session.uses(&vault),
+        vault,
+        since: args.since.map(|span| span.before(look.now)).transpose()?,
+        look: &look,
+        listing: session.ui.listing(&look),
+    };
+    let status = if is_named {
+        each(&names, session, |name, session| {
+            report.one(name, &session.ui)
+        })
+    } else {
+        report.all(&session.ui)?
+    };
+    report.finish(&session.ui)?;
+    Ok(status)
+}
+
+/// A listing of use under way.
+struct Report<'a> {
+    vault: Vault,
+    uses: Uses,
+    since: Option<Timestamp>,
+    look: &'a Look,
+    listing: Listing<'a>,
+}
+
+impl Report<'_> {
+    fn one(&mut self, name: &KeyName, ui: &Ui) -> Result<ExitStatus, Error> {
+        let record = self.vault.find(name)?;
+        self.push(&record, ui)?;
+        Ok(ExitStatus::Done)
+    }
+
+    /// All keys of which any use is recorded, page by page.
+    fn all(&mut self, ui: &Ui) -> Result<ExitStatus, Error> {
+        let mut last = NOBODY;
+        loop {
+            let keys = self.uses.read(ui, |usage| usage.keys_after(last));
+            let Some(&end) = keys.last().filter(|_| self.listing.is_heard()) else {
+                return Ok(ExitStatus::Done);
+            };
+            last = end;
+            for record in self.records(keys)? {
+                self.push(&record, ui)?;
+            }
+        }
+    }
+
+    /// Those of the keys that are still there.
+    fn records(&self, keys: Vec<KeyId>) -> Result<Vec<Record>, Error> {
+        let mut page = Page::of(keys);
+        let mut records = Vec::new();
+        let mut take = |record| records.push(record);
+        while self.vault.next_page(&mut page, &mut take)? {}
+        Ok(records.into_iter().collect::<Result<_, _>>()?)
+    }
+
+    fn push(&mut self, record: &Record, ui: &Ui) -> Result<(), Error> {
+        let details = self.uses.details(record, ui).unwrap_or_default();
+        if self.since.is_some_and(|since| !details.is_since(since)) {
+            return Ok(());
+        }
+        let view = UsageView::new(&record.key, &details, self.look.now);
+        self.listing.push(&view)
+    }
+
+    /// Ends the listing, and says what is in none of its rows.
+    fn finish(mut self, ui: &Ui) -> Result<(), Error> {
+        let is_empty = self.listing.count() == 0;
+        self.listing.finish::<UsageView<'_>>()?;
+        if self.uses.are_missing() {
+            ui.note(NOTHING_RECORDED);
+        } else if is_empty && self.uses.are_recorded() {
+            ui.note("no key was used or refused within this time");
+        }
+        let nobody = self.uses.read(ui, |usage| usage.details(NOBODY));
+        if !nobody.refused.is_empty() {
+            let refused = refusals(&nobody.refused, self.look);
+            ui.note(format!("refused without a key being known: {refused}"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,102 @@
+//! What is recorded of the use of keys, as far as it can be read: what cannot is said once and
+//! then left out, for no key depends on it.
+
+use jiff::Timestamp;
+
+use super::Session;
+use crate::ui::Ui;
+use crate::usage::{self, Details, Summary, Usage};
+use crate::vault::{Record, Vault};
+
+/// The record of use, if there is one that can be read.
+pub(super) struct Uses {
+    usage: Option<Usage>,
+    is_left_out: bool,
+}
+
+impl Session {
+    /// Opens what is recorded of the use of the vault's keys.
+    pub(super) fn uses(&self, vault: &Vault) -> Uses {
+        let mut uses = Uses {
+            usage: None,
+            is_left_out: false,
+        };
+        match Usage::open(vault, self.settings.wait) {
+            Ok(usage) => uses.usage = usage,
+            Err(error) => uses.leave_out(&error, &self.ui),
+        }
+        uses
+    }
+
+    /// A key's use in short where programs read the result; people are not told of it.
+    pub(super) fn use_for_programs(
+        &self,
+        record: &Record,
+        now: Timestamp,
+        vault: &Vault,
+    ) -> Option<Summary> {
+        let is_told = self.ui.format.is_for_machines();
+        is_told.then(|| self.uses(vault).summary(record, now, &self.ui))?
+    }
+}
+
+impl Uses {
+    /// Whether use is recorded in the vault, and can be read.
+    pub(super) fn are_recorded(&self) -> bool {
+        self.usage.is_some()
+    }
+
+    /// Whether no use was ever recorded in the vault.
+    pub(super) fn are_missing(&self) -> bool {
+        self.usage.is_none() && !self.is_left_out
+    }
+
+    fn leave_out(&mut self, error: &usage::Error, ui: &Ui) {
+        ui.warn(format!("use is left out: {error}"));
+        self.usage = None;
+        self.is_left_out = true;
+    }
+
+    /// What `read` finds, or nothing where it cannot be read.
+    pub(super) fn read<T: Default>(
+        &mut self,
+        ui: &Ui,
+        read: impl FnOnce(&Usage) -> Result<T, usage::Error>,
+    ) -> T {
+        let Some(usage) = &self.usage else {
+            return T::default();
+        };
+        read(usage).unwrap_or_else(|error| {
+            self.leave_out(&error, ui);
+            T::default()
+        })
+    }
+
+    /// The use of each of these keys in short; `None` where none is recorded in the vault.
+    pub(super) fn summaries<'a>(
+        &mut self,
+        records: impl Iterator<Item = &'a Record>,
+        now: Timestamp,
+        ui: &Ui,
+    ) -> Vec<Option<Summary>> {
+        if !self.are_recorded() {
+            return records.map(|_| None).collect();
+        }
+        let keys: Vec<_> = records.map(|record| record.id).collect();
+        let found = self.read(ui, |usage| usage.summaries(&keys, now));
+        let of = |key| found.get(key).copied().unwrap_or_default();
+        let is_read = self.are_recorded();
+        keys.iter().map(|key| is_read.then(|| of(key))).collect()
+    }
+
+    /// The use of one key in short.
+    pub(super) fn summary(&mut self, record: &Record, now: Timestamp, ui: &Ui) -> Option<Summary> {
+        let found = self.summaries([record].into_iter(), now, ui);
+        found.into_iter().flatten().next()
+    }
+
+    /// All that is recorded of a key; `None` where nothing is in the vault.
+    pub(super) fn details(&mut self, record: &Record, ui: &Ui) -> Option<Details> {
+        self.read(ui, |usage| usage.details(record.id).map(Some))
+    }
+}

@@ -1,0 +1,42 @@
+//! The threads that serve connections: each serves its own, so that none waits for another.
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use tokio::runtime::{Builder, Handle};
+
+/// Threads that take connections in turn.
+#[derive(Debug)]
+pub(super) struct Workers {
+    handles: Vec<Handle>,
+    turn: AtomicUsize,
+}
+
+impl Workers {
+    /// Starts so many threads.
+    ///
+    /// # Errors
+    /// If the system has no more threads.
+    pub(super) fn start(count: usize, readers: usize) -> io::Result<Self> {
+        let start = |_| {
+            let mut builder = Builder::new_current_thread();
+            builder.enable_all().max_blocking_threads(readers);
+            let runtime = builder.build()?;
+            let handle = runtime.handle().clone();
+            let thread = thread::Builder::new().name("worker".to_owned());
+            thread.spawn(move || runtime.block_on(std::future::pending::<()>()))?;
+            Ok(handle)
+        };
+        Ok(Self {
+            handles: (0..count).map(start).collect::<io::Result<_>>()?,
+            turn: AtomicUsize::new(0),
+        })
+    }
+
+    /// Runs a task on the thread whose turn it is.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        self.handles[turn % self.handles.len()].spawn(task);
+    }
+}

@@ -1,0 +1,58 @@
+//! Counts as a line of little columns.
+
+/// The columns, the lowest first.
+const COLUMNS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// What stands for a count of 0.
+const NOTHING: char = '.';
+
+/// One character a count, the greatest of them as high as a line; empty if all are 0.
+pub(super) fn line(counts: &[u32]) -> String {
+    let greatest = counts.iter().copied().max().unwrap_or(0);
+    if greatest == 0 {
+        return String::new();
+    }
+    counts
+        .iter()
+        .map(|&count| column(count, greatest))
+        .collect()
+}
+
+/// A count that is not 0 is never shown as if it were.
+fn column(count: u32, greatest: u32) -> char {
+    let height = (u64::from(count) * COLUMNS.len() as u64).div_ceil(u64::from(greatest));
+    match height {
+        0 => NOTHING,
+        height => COLUMNS[height as usize - 1],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_greatest_count_is_highest_and_the_least_is_seen() {
+        assert_eq!(line(&[0, 1, 50, 100, 1000]), ".▁▁▁█");
+        assert_eq!(line(&[1, 2, 3, 4, 5, 6, 7, 8]), "▁▂▃▄▅▆▇█");
+        assert_eq!(line(&[0, 3]), ".█");
+        assert_eq!(line(&[0, 0, 0]), "");
+        assert_eq!(line(&[]), "");
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_is_as_long_as_its_counts_and_keeps_their_order(
+            counts in prop::collection::vec(any::<u32>(), 1..40)
+        ) {
+            let shown: Vec<char> = line(&counts).chars().collect();
+            prop_assert!(shown.is_empty() || shown.len() == counts.len());
+            let pairs: Vec<_> = counts.iter().zip(&shown).collect();
+            for pair in pairs.windows(2) {
+                let [(count, column), (next_count, next_column)] = pair else { continue };
+                prop_assert!(count > next_count || column <= next_column);
+            }
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! The use of a key.
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use super::key::NEVER_USED;
+use super::{or_empty, text};
+use crate::key::Key;
+use crate::ui::listing::{Item, Row};
+use crate::ui::table::Column;
+use crate::ui::{Look, spark, time};
+use crate::usage::{Details, Refused};
+
+/// How many days a column of sparks shows.
+const SPARKS: usize = 14;
+
+/// How many days count as a month.
+const MONTH: usize = 30;
+
+/// How many addresses people are shown.
+const ADDRESSES: usize = 5;
+
+/// All that is recorded of a key's use, for programs.
+#[derive(Debug, Serialize)]
+pub(super) struct Recorded<'a> {
+    days: Vec<DayView>,
+    refusals: Vec<RefusalView<'a>>,
+    addresses: Vec<AddressView<'a>>,
+    secrets: Vec<SecretView<'a>>,
+}
+
+/// How often a key was accepted on a day, UTC.
+#[derive(Debug, Serialize)]
+struct DayView {
+    day: String,
+    requests: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct RefusalView<'a> {
+    verdict: &'a str,
+    count: u32,
+    #[serde(serialize_with = "moment")]
+    last_at: Timestamp,
+}
+
+#[derive(Debug, Serialize)]
+struct AddressView<'a> {
+    address: &'a str,
+    requests: u32,
+    #[serde(serialize_with = "moment")]
+    last_used_at: Timestamp,
+}
+
+#[derive(Debug, Serialize)]
+struct SecretView<'a> {
+    tail: &'a str,
+    #[serde(serialize_with = "moment")]
+    first_used_at: Timestamp,
+    #[serde(serialize_with = "moment")]
+    last_used_at: Timestamp,
+}
+
+fn moment<S: Serializer>(moment: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(moment)
+}
+
+impl<'a> Recorded<'a> {
+    /// What is recorded; of reasons, addresses and secrets the last one first.
+    pub(super) fn new(details: &'a Details) -> Self {
+        let days = details.days.iter().map(|day| DayView {
+            day: time::date(day.day),
+            requests: day.count,
+        });
+        let refusals = details.refused.iter().map(|refused| RefusalView {
+            verdict: &refused.verdict,
+            count: refused.count,
+            last_at: refused.last_at,
+        });
+        let addresses = details.addresses.iter().map(|address| AddressView {
+            address: &address.address,
+            requests: address.count,
+            last_used_at: address.last_at,
+        });
+        let secrets = details.secrets.iter().map(|secret| SecretView {
+            tail: &secret.tail,
+            first_used_at: secret.first_at,
+            last_used_at: secret.last_at,
+        });
+        Self {
+            days: days.collect(),
+            refusals: refusals.collect(),
+            addresses: addresses.collect(),
+            secrets: secrets.collect(),
+        }
+    }
+}
+
+/// A key's use, a row of `usage`.
+#[derive(Debug, Serialize)]
+pub struct UsageView<'a> {
+    name: &'a str,
+    kind: &'static str,
+    requests_today: u64,
+    requests_7d: u64,
+    requests_30d: u64,
+    refused: u64,
+    last_refusal: Option<&'a str>,
+    #[serde(serialize_with = "text")]
+    last_refused_at: Option<Timestamp>,
+    #[serde(serialize_with = "text")]
+    last_used_at: Option<Timestamp>,
+    last_address: Option<&'a str>,
+    #[serde(flatten)]
+    recorded: Recorded<'a>,
+    #[serde(skip)]
+    details: &'a Details,
+}
+
+impl<'a> UsageView<'a> {
+    /// The key's use as it is seen at `now`.
+    pub fn new(key: &'a Key, details: &'a Details, now: Timestamp) -> Self {
+        let refusal = details.refused.first();
+        Self {
+            name: key.name.as_str(),
+            kind: key.kind().word(),
+            requests_today: details.requests(1, now),
+            requests_7d: details.requests(7, now),
+            requests_30d: details.requests(MONTH, now),
+            refused: details.refusals(),
+            last_refusal: refusal.map(|refused| refused.verdict.as_str()),
+            last_refused_at: refusal.map(|refused| refused.last_at),
+            last_used_at: details.last_used_at(),
+            last_address: details.last_address(),
+            recorded: Recorded::new(details),
+            details,
+        }
+    }
+
+    /// `3, over-limit`; nothing for none.
+    fn refusals(&self) -> String {
+        self.last_refusal
+            .map(|verdict| format!("{}, {verdict}", self.refused))
+            .unwrap_or_default()
+    }
+}
+
+impl Item for UsageView<'_> {
+    const FIELDS: &'static [&'static str] = &[
+        "name",
+        "kind",
+        "requests_today",
+        "requests_7d",
+        "requests_30d",
+        "refused",
+        "last_refusal",
+        "last_refused_at",
+        "last_used_at",
+        "last_address",
+    ];
+
+    fn fields(&self) -> Vec<String> {
+        vec![
+            self.name.to_owned(),
+            self.kind.to_owned(),
+            self.requests_today.to_string(),
+            self.requests_7d.to_string(),
+            self.requests_30d.to_string(),
+            self.refused.to_string(),
+            or_empty(self.last_refusal),
+            or_empty(self.last_refused_at),
+            or_empty(self.last_used_at),
+            or_empty(self.last_address),
+        ]
+    }
+}
+
+impl Row for UsageView<'_> {
+    const COLUMNS: &'static [Column] = &[
+        Column::wrapped("NAME", 1),
+        Column::fixed("TODAY"),
+        Column::dropped("7 DAYS", 5),
+        Column::dropped("30 DAYS", 4),
+        Column::dropped("LAST 14 DAYS", 2),
+        Column::cut("REFUSED", 3),
+        Column::fixed("LAST USED"),
+        Column::cut("LAST ADDRESS", 6),
+    ];
+
+    fn cells(&self, look: &Look) -> Vec<String> {
+        vec![
+            self.name.to_owned(),
+            self.requests_today.to_string(),
+            self.requests_7d.to_string(),
+            self.requests_30d.to_string(),
+            spark::line(&self.details.by_day(SPARKS, look.now)),
+            self.refusals(),
+            self.last_used_at
+                .map_or("never".to_owned(), |last| look.distance(last)),
+            or_empty(self.last_address),
+        ]
+    }
+}
+
+/// A key's use as facts about it, for people.
+pub(super) fn told(details: &Details, look: &Look) -> Vec<(&'static str, String)> {
+    let mut facts = vec![("last used", last_use_told(details, look))];
+    if let Some(requests) = requests(details, look) {
+        facts.push(("requests", requests));
+        let sparks = spark::line(&details.by_day(MONTH, look.now));
+        facts.extend(Some(("", sparks)).filter(|(_, sparks)| !sparks.is_empty()));
+    }
+    let refused = details.refused.iter().map(|refused| {
+        let last = look.distance(refused.last_at);
+        format!("{} {}, last {last}", refused.count, refused.verdict)
+    });
+    facts.extend(under("refused", refused));
+    let addresses = details.addresses.iter().take(ADDRESSES).map(|address| {
+        let (count, last) = (address.count, look.distance(address.last_at));
+        format!("{}, {count} in all, last {last}", address.address)
+    });
+    facts.extend(under("addresses", addresses));
+    facts
+}
+
+/// Lines of which only the first has a name.
+fn under(
+    name: &'static str,
+    lines: impl Iterator<Item = String>,
+) -> impl Iterator<Item = (&'static str, String)> {
+    let names = [name].into_iter().chain(std::iter::repeat(""));
+    names.zip(lines)
+}
+
+fn last_use_told(details: &Details, look: &Look) -> String {
+    let Some(last) = details.last_used_at() else {
+        return NEVER_USED.to_owned();
+    };
+    match details.last_address() {
+        Some(address) => format!("{}, from {address}", look.moment_and_distance(last)),
+        None => look.moment_and_distance(last),
+    }
+}
+
+fn requests(details: &Details, look: &Look) -> Option<String> {
+    let count = |days| details.requests(days, look.now);
+    details.last_used_at()?;
+    Some(format!(
+        "{} today, {} in the last {MONTH} days",
+        count(1),
+        count(MONTH)
+    ))
+}
+
+/// A key's last use: `last used 3 minutes ago from 203.0.113.9, 214 requests today`.
+pub fn last_use(details: &Details, look: &Look) -> String {
+    let Some(last) = details.last_used_at() else {
+        return "never used, as far as is recorded".to_owned();
+    };
+    let address = details.last_address();
+    let from = address.map(|address| format!(" from {address}"));
+    let requests = match details.requests(1, look.now) {
+        0 => String::new(),
+        1 => ", 1 request today".to_owned(),
+        count => format!(", {count} requests today"),
+    };
+    let (ago, from) = (look.distance(last), from.unwrap_or_default());
+    format!("last used {ago}{from}{requests}")
+}
+
+/// Refusals in one line: `12 unknown, the last 2 hours ago; 3 malformed, the last now`.
+pub fn refusals(refused: &[Refused], look: &Look) -> String {
+    let one = |refused: &Refused| {
+        let last = look.distance(refused.last_at);
+        format!("{} {}, the last {last}", refused.count, refused.verdict)
+    };
+    refused.iter().map(one).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,58 @@
+//! What can go wrong with the record of use; none of it is a key's loss.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+use crate::vault;
+
+/// Why use cannot be read or recorded, and the way out: a warning has no hint.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The vault itself cannot be read.
+    #[error("{0}")]
+    Vault(#[from] vault::Error),
+    /// The file is not private; it was not touched.
+    #[error("`{}` {}; remove it, no key is in it", .0.display(), .1)]
+    Unsafe(PathBuf, &'static str),
+    /// The file is something else, damaged, or of another version; it was not touched.
+    #[error("`{}` is damaged, or not this postkey's; remove it, no key is in it", .0.display())]
+    Useless(PathBuf),
+    /// The file is about other keys; the next use that is recorded begins it anew.
+    #[error("`{}` is about another vault's keys; the next `postkey verify` begins it anew", .0.display())]
+    OfAnotherVault(PathBuf),
+    /// The file or its folder takes no writes.
+    #[error("`{}` cannot be written: it, or its file system, is read-only", .0.display())]
+    Unwritable(PathBuf),
+    /// Another process did not let go in time.
+    #[error("`{}` is busy; wait longer with --wait 30s", .0.display())]
+    Busy(PathBuf),
+    /// The operating system refused.
+    #[error("`{}` cannot be used: {}", .0.display(), .1)]
+    Failed(PathBuf, rusqlite::Error),
+    /// SQLite refused.
+    #[error("{0}")]
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl Error {
+    /// What SQLite's error means for the file; what was read but makes no sense is damage.
+    pub(super) fn of(path: &Path, error: rusqlite::Error) -> Self {
+        use ErrorCode as Code;
+        let path = path.to_owned();
+        match error.sqlite_error_code() {
+            Some(Code::DatabaseBusy | Code::DatabaseLocked) => Self::Busy(path),
+            Some(Code::ReadOnly | Code::CannotOpen) => Self::Unwritable(path),
+            Some(Code::NotADatabase | Code::DatabaseCorrupt | Code::Unknown) | None => {
+                Self::Useless(path)
+            }
+            Some(_) => Self::Failed(path, error),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Limits: fixed windows on the clock, counted across processes.
+
+use std::process::{Child, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::{now, verify};
+use crate::sandbox::{Run, Sandbox};
+
+/// How many processes run at once.
+const MANY: usize = 64;
+
+#[test]
+fn a_key_is_refused_when_its_limit_is_used_up_and_told_when_it_starts_anew() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci", "--limit", "2/minute"]);
+    // All of it must fall into one minute.
+    if now() % 60 > 50 {
+        sleep(Duration::from_secs(10));
+    }
+    let reset = (now() / 60 + 1) * 60;
+    for remaining in [1, 0] {
+        let answer = verify(&sandbox, &secret, &["--format", "json"])
+            .expect(0)
+            .json();
+        assert_eq!(
+            (&answer["limit"], &answer["remaining"]),
+            (&2.into(), &remaining.into())
+        );
+    }
+    for _ in 0..2 {
+        let answer = verify(&sandbox, &secret, &["--format", "json"])
+            .expect(1)
+            .json();
+        assert_eq!(answer["verdict"], "over-limit");
+        assert_eq!(
+            (&answer["http_status"], &answer["code"]),
+            (&429.into(), &"too_many_requests".into())
+        );
+        let resets_at: jiff::Timestamp = answer["resets_at"].as_str().unwrap().parse().unwrap();
+        assert_eq!(resets_at.as_second(), reset);
+    }
+    let key = sandbox.show("ci");
+    assert_eq!(key["requests_today"], 2);
+    assert_eq!(key["usage"]["refusals"][0]["count"], 2);
+    sandbox.run(["set", "ci", "--limit", "none"]).expect(0);
+    verify(&sandbox, &secret, &[]).expect(0);
+}
+
+#[test]
+fn many_processes_at_once_are_all_counted() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    let runs = at_once(&sandbox, &secret);
+    assert!(
+        runs.iter()
+            .all(|run| run.status == 0 && run.stderr.is_empty()),
+        "{runs:?}"
+    );
+    assert_eq!(sandbox.show("ci")["requests_today"], MANY);
+}
+
+#[test]
+fn of_many_processes_at_once_as_many_are_let_through_as_the_limit_says() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci", "--limit", "20/day"]);
+    let runs = at_once(&sandbox, &secret);
+    let accepted = runs.iter().filter(|run| run.status == 0).count();
+    let over = runs
+        .iter()
+        .filter(|run| run.stdout.starts_with("over-limit"))
+        .count();
+    assert_eq!((accepted, over), (20, MANY - 20));
+}
+
+fn at_once(sandbox: &Sandbox, secret: &str) -> Vec<Run> {
+    std::fs::write(sandbox.home().join("secret"), secret).unwrap();
+    let start = |_| -> Child {
+        let mut command = sandbox.command(["verify", "--wait", "60s"]);
+        command.stdin(std::fs::File::open(sandbox.home().join("secret")).unwrap());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let children: Vec<Child> = (0..MANY).map(start).collect();
+    let end = |child: Child| Run::of(child.wait_with_output().unwrap());
+    children.into_iter().map(end).collect()
+}
