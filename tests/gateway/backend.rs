@@ -7,7 +7,6 @@ use std::thread;
 
 /// A server that notes every request that reaches it. Its threads end with the test program.
 pub struct Backend {
-    pub address: String,
     received: Arc<Mutex<Vec<Received>>>,
 }
 
@@ -30,10 +29,7 @@ impl Backend {
                 thread::spawn(move || serve(stream, &notes));
             }
         });
-        Self {
-            address: address.to_owned(),
-            received,
-        }
+        Self { received }
     }
 
     /// All that has reached it since it was last asked.
