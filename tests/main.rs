@@ -4,6 +4,7 @@
 mod completing;
 mod damage;
 mod edges;
+mod gateway;
 mod generated;
 mod house;
 mod keys;
@@ -14,6 +15,7 @@ mod prompts;
 mod readme;
 mod sandbox;
 mod secrecy;
+mod serve;
 mod text;
 mod together;
 mod usage;

@@ -3,8 +3,10 @@
 //! A server is a word, a line for each of its files, and a file under `connect/` for each:
 //! real configuration with `{placeholder}`s.
 
+mod gateway;
+
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use rand::TryRng;
@@ -15,13 +17,14 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::process;
 use crate::settings::Listen;
-use crate::vault::Vault;
+use gateway::Backend;
 
 /// Prints the configuration that makes a server use this vault
 ///
-/// It names the vault by its whole path and says in comments where it belongs and why each
-/// line is there. Nothing is written to the server's own files. Dovecot has two files; each is
-/// printed below a line that names it, or alone with --file.
+/// A mail server's names the vault by its whole path; a gateway's names the address of
+/// `postkey serve` that is in the settings. Comments say where it belongs and why each line is
+/// there. Nothing is written to the server's own files. Dovecot has two files; each is printed
+/// below a line that names it, or alone with --file.
 ///
 /// Formats: text.
 #[derive(Args, Debug)]
@@ -29,7 +32,8 @@ use crate::vault::Vault;
 Examples:
   postkey connect dovecot --file sql >/etc/dovecot/postkey-sql.conf.ext
   postkey connect dovecot --file main >/etc/dovecot/dovecot.conf
-  postkey connect postfix >>/etc/postfix/master.cf")]
+  postkey connect postfix >>/etc/postfix/master.cf
+  postkey connect nginx --backend 127.0.0.1:3000 >/etc/nginx/conf.d/postkey.conf")]
 pub struct Connect {
     /// Which server
     #[arg(value_enum)]
@@ -37,6 +41,9 @@ pub struct Connect {
     /// Only this one of the server's files
     #[arg(long, value_enum)]
     file: Option<Part>,
+    /// Gateways: what is guarded, by its host and port; 127.0.0.1:8081 if nothing is said
+    #[arg(long, value_name = "ADDRESS")]
+    backend: Option<Backend>,
 }
 
 /// A server that can use a vault.
@@ -48,6 +55,12 @@ enum Server {
     Postfix,
     /// Exim 4: its logins, asking Dovecot
     Exim,
+    /// nginx: requests with an API key, asking `postkey serve`
+    Nginx,
+    /// Caddy 2: the same
+    Caddy,
+    /// Traefik 2 or 3: the same
+    Traefik,
 }
 
 /// One of the files that a server's configuration consists of.
@@ -68,7 +81,7 @@ struct Template {
     text: &'static str,
 }
 
-const TEMPLATES: [Template; 4] = [
+const TEMPLATES: [Template; 7] = [
     Template {
         server: Server::Dovecot,
         part: Part::Sql,
@@ -93,6 +106,24 @@ const TEMPLATES: [Template; 4] = [
         place: "/etc/exim4/conf.d/auth/99_postkey",
         text: include_str!("connect/exim.conf"),
     },
+    Template {
+        server: Server::Nginx,
+        part: Part::Main,
+        place: "/etc/nginx/conf.d/postkey.conf",
+        text: include_str!("connect/nginx.conf"),
+    },
+    Template {
+        server: Server::Caddy,
+        part: Part::Main,
+        place: "/etc/caddy/Caddyfile",
+        text: include_str!("connect/Caddyfile"),
+    },
+    Template {
+        server: Server::Traefik,
+        part: Part::Main,
+        place: "/etc/traefik/dynamic/postkey.yaml",
+        text: include_str!("connect/traefik.yaml"),
+    },
 ];
 
 /// What placeholders are filled from.
@@ -100,38 +131,59 @@ const TEMPLATES: [Template; 4] = [
 struct Facts<'a> {
     vault: &'a Path,
     listen: &'a Listen,
+    backend: &'a Backend,
 }
 
 /// How a placeholder's value is found.
 type Value = fn(Facts) -> Result<String, Error>;
 
-const PLACEHOLDERS: [(&str, Value); 5] = [
+const PLACEHOLDERS: [(&str, Value); 9] = [
     ("vault_uri", |facts| Ok(uri(facts.vault))),
     ("owner", |_| owner()),
     ("listen", |facts| Ok(facts.listen.to_string())),
     ("nonce", |_| nonce()),
     ("report", report),
+    ("nginx_checker", |facts| gateway::nginx(facts.listen)),
+    ("caddy_checker", |facts| gateway::caddy(facts.listen)),
+    ("traefik_checker", |facts| gateway::traefik(facts.listen)),
+    ("backend", |facts| Ok(facts.backend.to_string())),
 ];
 
 pub(super) fn run(args: Connect, session: &mut Session) -> Result<ExitStatus, Error> {
-    let vault = session.open()?;
-    vault.expect_login_view()?;
-    let text = configuration(args.server, args.file, &vault, &session.settings.listen)?;
+    if args.backend.is_some() && !args.server.is_gateway() {
+        let server = values::word(args.server);
+        let message = format!("{server} guards no backend, so --backend says nothing");
+        return Err(Error::usage(message).hint("gateways do: nginx, caddy, traefik"));
+    }
+    let vault = args.server.vault(session)?;
+    let facts = Facts {
+        vault: &vault,
+        listen: &session.settings.listen,
+        backend: &args.backend.unwrap_or_default(),
+    };
+    let text = configuration(args.server, args.file, facts)?;
     session.ui.print(&text)?;
     Ok(ExitStatus::Done)
 }
 
+impl Server {
+    fn is_gateway(self) -> bool {
+        matches!(self, Self::Nginx | Self::Caddy | Self::Traefik)
+    }
+
+    /// Where the vault lies, which a mail server reads and a gateway does not.
+    fn vault(self, session: &Session) -> Result<PathBuf, Error> {
+        if self.is_gateway() {
+            return Ok(session.settings.vault.clone());
+        }
+        let vault = session.open()?;
+        vault.expect_login_view()?;
+        Ok(vault.path().to_owned())
+    }
+}
+
 /// The server's files, or the one that is asked for.
-fn configuration(
-    server: Server,
-    part: Option<Part>,
-    vault: &Vault,
-    listen: &Listen,
-) -> Result<String, Error> {
-    let facts = Facts {
-        vault: vault.path(),
-        listen,
-    };
+fn configuration(server: Server, part: Option<Part>, facts: Facts) -> Result<String, Error> {
     let files = chosen(server, part)?;
     let texts = files.iter().map(|file| {
         let text = fill(file.text, facts)?;
@@ -268,6 +320,7 @@ mod tests {
         let facts = Facts {
             vault: Path::new("/srv/vault.db"),
             listen: &listen,
+            backend: &Backend::default(),
         };
         for template in TEMPLATES {
             let filled = fill(template.text, facts).expect(template.place);

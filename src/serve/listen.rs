@@ -2,7 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,15 @@ pub(super) enum Stream {
 #[derive(Debug)]
 pub(super) struct Listeners {
     all: Vec<Listener>,
-    socket: Option<PathBuf>,
+    socket: Option<Socket>,
+}
+
+/// A unix socket's file.
+#[derive(Debug)]
+struct Socket {
+    path: PathBuf,
+    /// Its device and its number there.
+    id: (u64, u64),
 }
 
 impl Listeners {
@@ -58,7 +66,11 @@ impl Listeners {
                 let socket = std::net::TcpListener::bind(address).map_err(failed)?;
                 (tcp(socket)?, None)
             }
-            Listen::Unix(path) => (unix(bind(path).map_err(failed)?)?, Some(path.clone())),
+            Listen::Unix(path) => {
+                let socket = bind(path).map_err(failed)?;
+                let file = Socket::at(path).map_err(failed)?;
+                (unix(socket)?, Some(file))
+            }
         };
         Ok(Self {
             all: vec![listener],
@@ -80,9 +92,26 @@ impl Listeners {
 
 impl Drop for Listeners {
     fn drop(&mut self) {
-        if let Some(path) = &self.socket {
-            // It may be gone already.
-            let _ = fs::remove_file(path);
+        if let Some(socket) = &self.socket {
+            socket.remove();
+        }
+    }
+}
+
+impl Socket {
+    fn at(path: &Path) -> io::Result<Self> {
+        let found = fs::symlink_metadata(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            id: (found.dev(), found.ino()),
+        })
+    }
+
+    /// Removes it, unless a successor's stands in its place.
+    fn remove(&self) {
+        if Self::at(&self.path).is_ok_and(|found| found.id == self.id) {
+            // It may be gone by now.
+            let _ = fs::remove_file(&self.path);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Noticing that a vault was changed, without a lock and without asking SQLite.
 
 use std::fs::{self, File, OpenOptions};
+use std::io;
 use std::mem::ManuallyDrop;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
@@ -12,6 +13,9 @@ use super::{Error, Vault};
 /// Where the file's format versions and its change counter lie in its header, in bytes
 /// (<https://www.sqlite.org/fileformat2.html>, section 1.3).
 const HEADER: std::ops::Range<u64> = 18..28;
+
+/// Where in the header the schema's version lies, in bytes.
+const SCHEMA: u64 = 60;
 
 /// The format version of a file in rollback mode; in WAL mode the counter stands still.
 const ROLLBACK: u8 = 1;
@@ -26,6 +30,7 @@ pub struct Watch {
     path: PathBuf,
     device: u64,
     inode: u64,
+    schema: [u8; 4],
 }
 
 impl Watch {
@@ -45,9 +50,10 @@ impl Watch {
         let header = ManuallyDrop::new(options.open(&path).map_err(failed)?);
         let found = header.metadata().map_err(failed)?;
         Ok(Self {
-            header,
             device: found.dev(),
             inode: found.ino(),
+            schema: schema(&header).map_err(failed)?,
+            header,
             path,
         })
     }
@@ -72,9 +78,17 @@ impl Watch {
         Ok(u32::from_be_bytes(counter))
     }
 
-    /// Whether the watched file is still the one at the vault's path.
+    /// Whether the watched file is still the one at the vault's path, with the schema that it
+    /// had.
     pub fn is_in_place(&self) -> bool {
-        fs::symlink_metadata(&self.path)
-            .is_ok_and(|found| (found.dev(), found.ino()) == (self.device, self.inode))
+        let is_there = fs::symlink_metadata(&self.path)
+            .is_ok_and(|found| (found.dev(), found.ino()) == (self.device, self.inode));
+        is_there && schema(&self.header).is_ok_and(|schema| schema == self.schema)
     }
+}
+
+fn schema(header: &File) -> io::Result<[u8; 4]> {
+    let mut version = [0; 4];
+    header.read_exact_at(&mut version, SCHEMA)?;
+    Ok(version)
 }

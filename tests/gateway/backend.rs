@@ -1,0 +1,114 @@
+//! What is guarded: it says yes to everything and remembers what it was asked.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// A server that notes every request that reaches it. Its threads end with the test program.
+pub struct Backend {
+    received: Arc<Mutex<Vec<Received>>>,
+}
+
+/// A request that got through.
+#[derive(Clone, Debug)]
+pub struct Received {
+    pub line: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Backend {
+    pub fn start(address: &str) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let notes = Arc::clone(&received);
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let notes = Arc::clone(&notes);
+                thread::spawn(move || serve(stream, &notes));
+            }
+        });
+        Self { received }
+    }
+
+    /// All that has reached it since it was last asked.
+    pub fn received(&self) -> Vec<Received> {
+        std::mem::take(&mut self.received.lock().unwrap())
+    }
+}
+
+impl Received {
+    /// All of a header's values.
+    pub fn header(&self, name: &str) -> Vec<&str> {
+        let headers = self.headers.iter();
+        headers
+            .filter(|(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| &**value)
+            .collect()
+    }
+}
+
+/// Answers the requests of one connection, until it ends.
+fn serve(stream: TcpStream, notes: &Mutex<Vec<Received>>) {
+    let mut reader = BufReader::new(stream);
+    while let Some(received) = receive(&mut reader) {
+        let status = status(&received.line);
+        notes.lock().unwrap().push(received);
+        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 8\r\n\r\nbackend\n");
+        if reader.get_mut().write_all(answer.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+/// The status that a path asks for, as in `/answer/401`.
+fn status(line: &str) -> String {
+    let asked = line.split_once("/answer/").map(|(_, rest)| &rest[..3]);
+    format!("{} As Asked", asked.unwrap_or("200"))
+}
+
+fn receive(reader: &mut BufReader<TcpStream>) -> Option<Received> {
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        match line.trim_end() {
+            "" => break,
+            line => lines.push(line.to_owned()),
+        }
+    }
+    let mut received = Received {
+        line: lines.remove(0),
+        headers: lines
+            .iter()
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+        body: Vec::new(),
+    };
+    received.body = body(&received, reader)?;
+    Some(received)
+}
+
+fn body(received: &Received, reader: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    if let [length] = received.header("content-length")[..] {
+        body.resize(length.parse().ok()?, 0);
+        reader.read_exact(&mut body).ok()?;
+    }
+    while received.header("transfer-encoding") == ["chunked"] {
+        let mut size = String::new();
+        reader.read_line(&mut size).ok()?;
+        let size = usize::from_str_radix(size.trim(), 16).ok()?;
+        let mut chunk = vec![0; size + 2];
+        reader.read_exact(&mut chunk).ok()?;
+        body.extend(&chunk[..size]);
+        if size == 0 {
+            break;
+        }
+    }
+    Some(body)
+}

@@ -1,0 +1,70 @@
+//! When keys cannot be checked, nothing gets through.
+
+use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::{GET, Kind, Setup};
+use crate::sandbox::Sandbox;
+use crate::serve::server::Server;
+
+#[test]
+fn without_the_vault_nothing_gets_through_until_it_is_back() {
+    for kind in Kind::ALL {
+        let setup = Setup::start(kind);
+        let secret = setup.sandbox.generate(["api", "ci"]);
+        setup.accepted(&secret);
+        let away = setup.sandbox.home().join("away.db");
+        fs::rename(setup.sandbox.vault(), &away).unwrap();
+        // Its removal may be seen a millisecond later.
+        sleep(Duration::from_millis(5));
+        for secret in [&*secret, "nonsense"] {
+            let answer = setup.ask(GET, &[("api-key", secret)]);
+            let expected: &[u16] = if secret == "nonsense" {
+                &[401, 503]
+            } else {
+                &[503]
+            };
+            assert!(expected.contains(&answer.status), "{kind:?}: {answer:?}");
+        }
+        setup.expect_nothing_got_through();
+        fs::rename(&away, setup.sandbox.vault()).unwrap();
+        setup.accepted(&secret);
+    }
+}
+
+#[test]
+fn without_the_checker_nothing_gets_through_until_it_is_back() {
+    for kind in Kind::ALL {
+        let mut setup = Setup::start(kind);
+        let secret = setup.sandbox.generate(["api", "ci"]);
+        setup.accepted(&secret);
+        setup.server.daemon.0.kill().unwrap();
+        setup.server.daemon.ended();
+        let answer = setup.ask(GET, &[("api-key", &secret)]);
+        match kind {
+            Kind::Nginx => drop(answer.expect_refusal(503)),
+            Kind::Caddy => drop(answer.expect(502)),
+        }
+        setup.expect_nothing_got_through();
+        let serve = setup.sandbox.command(["serve"]);
+        let address = setup.server.address.clone();
+        setup.server = Server::of(&setup.sandbox, serve, &address);
+        setup.accepted(&secret);
+        setup.refused("nonsense", 401);
+    }
+}
+
+#[test]
+fn a_unix_socket_does_as_well() {
+    for kind in Kind::ALL {
+        let sandbox = Sandbox::new();
+        let listen = format!("unix:{}/postkey.sock", sandbox.home().display());
+        let setup = Setup::start_with(kind, sandbox, &listen);
+        let secret = setup.sandbox.generate(["api", "ci", "--limit", "2/day"]);
+        setup.accepted(&secret);
+        setup.accepted(&secret);
+        setup.refused(&secret, 429);
+        setup.refused("nonsense", 401);
+    }
+}

@@ -1,0 +1,45 @@
+//! What gateways and `serve` write down.
+
+use super::{GET, Kind, Setup};
+use crate::serve::http::{Connection, request};
+
+#[test]
+fn no_key_is_written_down_whatever_goes_wrong() {
+    for kind in Kind::ALL {
+        let mut setup = Setup::start(kind);
+        let secret = setup.sandbox.generate(["api", "ci", "--limit", "2/day"]);
+        let bearer = format!("Bearer {secret}");
+        let (own, also) = (("api-key", &*secret), ("Authorization", &*bearer));
+        let large = "a".repeat(1 << 20);
+        for headers in [vec![own], vec![also], vec![own], vec![own, also]] {
+            setup.ask(GET, &headers);
+        }
+        for headers in [
+            vec![own, ("x", &large)],
+            vec![("api key", &*secret)],
+            vec![own, ("Host", "twice")],
+        ] {
+            let mut connection = Connection::open(&setup.address);
+            // It may be answered before it has been read to its end.
+            let _ = connection.send(request("GET", "/", &headers).as_bytes());
+            let _ = connection.answer();
+        }
+        setup.server.daemon.0.kill().unwrap();
+        setup.server.daemon.ended();
+        for header in [own, also] {
+            assert!(setup.ask(GET, &[header]).status > 500);
+        }
+        let written = setup.written();
+        // So much was written down that this would show.
+        let shows = if kind == Kind::Nginx {
+            "auth request"
+        } else {
+            "http.log.error"
+        };
+        assert!(written.contains(shows), "{written}");
+        let parts = (8..secret.len() - 8).map(|at| &secret[at..at + 8]);
+        for part in parts {
+            assert!(!written.contains(part), "{kind:?}: {part} in {written}");
+        }
+    }
+}

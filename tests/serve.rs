@@ -1,0 +1,13 @@
+//! `postkey serve`, asked directly.
+
+mod activation;
+mod clients;
+mod fresh;
+pub mod http;
+pub mod limits;
+mod listening;
+mod logins;
+pub mod recording;
+pub mod server;
+mod stopping;
+mod verdicts;

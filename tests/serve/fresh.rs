@@ -1,0 +1,206 @@
+//! What a command has changed holds from the next request on, in warm and busy servers, too.
+
+mod lost;
+mod model;
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{ScopedJoinHandle, scope};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection as Vault;
+
+use super::http::Connection;
+use super::server::Server;
+use crate::sandbox::Sandbox;
+
+/// How many warm connections ask all the time.
+const HAMMERS: usize = 4;
+
+fn vault(sandbox: &Sandbox) -> Vault {
+    let vault = Vault::open(sandbox.vault()).unwrap();
+    vault.busy_timeout(Duration::from_secs(20)).unwrap();
+    // A power cut in this test may lose what was written.
+    vault.execute_batch("PRAGMA synchronous = OFF").unwrap();
+    vault
+}
+
+#[test]
+fn once_a_command_has_returned_no_request_with_the_old_secret_is_accepted() {
+    let sandbox = Sandbox::new();
+    let mut secret = sandbox.generate(["api", "ci"]);
+    let server = Server::start(&sandbox);
+    let mut warm = Connection::open(&server.address);
+    let mut ask = |secret: &str| warm.ask("GET", "/verify", &[("api-key", secret)]).status;
+    let start = Instant::now();
+    let mut rounds = 0;
+    while start.elapsed() < Duration::from_secs(5) {
+        assert_eq!(ask(&secret), 200);
+        sandbox.run(["deactivate", "ci"]).expect(0);
+        assert_eq!(ask(&secret), 401);
+        sandbox.run(["activate", "ci"]).expect(0);
+        assert_eq!(ask(&secret), 200);
+        let new = sandbox
+            .run(["regenerate", "--yes", "ci"])
+            .expect(0)
+            .secret();
+        assert_eq!((ask(&secret), ask(&new)), (401, 200));
+        sandbox.run(["delete", "--yes", "ci"]).expect(0);
+        assert_eq!(ask(&new), 401);
+        secret = sandbox.generate(["api", "ci"]);
+        rounds += 1;
+    }
+    assert!(rounds >= 3, "{rounds} rounds");
+}
+
+#[test]
+fn in_thousands_of_changes_no_answer_is_older_than_its_request() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "n0"]);
+    let server = Server::start(&sandbox);
+    let vault = vault(&sandbox);
+    let (committed, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let headers = [("api-key", &*secret)];
+    let number = |connection: &mut Connection| {
+        let answer = connection.ask("GET", "/verify", &headers).expect(200);
+        let name = answer.header("x-postkey-name").unwrap();
+        name[1..].parse::<usize>().unwrap()
+    };
+    let asked = scope(|scope| {
+        let hammer = || {
+            let mut connection = Connection::open(&server.address);
+            let mut asked = 0;
+            while !is_over.load(Ordering::SeqCst) {
+                let before = committed.load(Ordering::SeqCst);
+                assert!(number(&mut connection) >= before);
+                asked += 1;
+            }
+            asked
+        };
+        let hammers: Vec<_> = (0..HAMMERS).map(|_| scope.spawn(hammer)).collect();
+        let mut connection = Connection::open(&server.address);
+        let start = Instant::now();
+        let end = Ends(&is_over);
+        while start.elapsed() < Duration::from_secs(4) {
+            let round = committed.load(Ordering::SeqCst) + 1;
+            rename(&vault, round);
+            committed.store(round, Ordering::SeqCst);
+            assert_eq!(number(&mut connection), round);
+        }
+        drop(end);
+        hammers
+            .into_iter()
+            .map(ScopedJoinHandle::join)
+            .map(Result::unwrap)
+            .sum::<usize>()
+    });
+    let rounds = committed.into_inner();
+    assert!(
+        rounds > 500 && asked > rounds,
+        "{rounds} rounds, {asked} requests"
+    );
+}
+
+/// Lets the other threads end, also if this one fails.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+fn rename(vault: &Vault, round: usize) {
+    let mut rename = vault
+        .prepare_cached("UPDATE keys SET name = 'n' || ?1")
+        .unwrap();
+    rename.execute([i64::try_from(round).unwrap()]).unwrap();
+}
+
+#[test]
+fn a_key_that_was_stopped_is_not_accepted_by_any_of_many_warm_connections() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    let server = Server::start(&sandbox);
+    let vault = vault(&sandbox);
+    let headers = [("api-key", &*secret)];
+    let mut warm: Vec<Connection> = (0..16).map(|_| Connection::open(&server.address)).collect();
+    let start = Instant::now();
+    let mut rounds = 0;
+    let set = |status: &str| {
+        vault
+            .execute("UPDATE keys SET status = ?1", [status])
+            .unwrap();
+    };
+    let request = super::http::request("GET", "/verify", &headers);
+    let mut all = |status: u16| {
+        for connection in &mut warm {
+            connection.send(request.as_bytes()).unwrap();
+        }
+        for connection in &mut warm {
+            connection.answer().unwrap().expect(status);
+        }
+    };
+    while start.elapsed() < Duration::from_secs(3) {
+        set("active");
+        all(200);
+        set("inactive");
+        all(401);
+        rounds += 1;
+    }
+    assert!(rounds > 10, "{rounds} rounds");
+}
+
+#[test]
+fn many_first_sights_of_one_key_at_once_are_all_accepted() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    let server = Server::start(&sandbox);
+    scope(|scope| {
+        for _ in 0..100 {
+            scope.spawn(|| server.verify(&secret).expect(200));
+        }
+    });
+    let accepted = "postkey_requests_total{path=\"/verify\",verdict=\"accepted\"}";
+    assert_eq!(server.metric(accepted), 100);
+    assert_eq!(server.metric("postkey_remembered_secrets"), 1);
+}
+
+#[test]
+fn answers_are_right_while_many_write_to_the_vault() {
+    let sandbox = Sandbox::new();
+    let good = sandbox.generate(["api", "good"]);
+    let stopped = sandbox.generate(["api", "stopped", "--inactive"]);
+    let server = Server::start(&sandbox);
+    let is_over = AtomicBool::new(false);
+    scope(|scope| {
+        for number in 0..3 {
+            let (sandbox, is_over) = (&sandbox, &is_over);
+            scope.spawn(move || {
+                let mut made = 0;
+                while !is_over.load(Ordering::SeqCst) {
+                    sandbox.generate(["api", &format!("k{number}-{made}"), "--wait", "60s"]);
+                    made += 1;
+                }
+                assert!(made > 0);
+            });
+        }
+        let end = Ends(&is_over);
+        let mut connection = Connection::open(&server.address);
+        let mut ask = |secret: &str| {
+            connection
+                .ask("GET", "/verify", &[("api-key", secret)])
+                .status
+        };
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(2) {
+            assert_eq!((ask(&good), ask(&stopped)), (200, 401));
+        }
+        drop(end);
+    });
+    assert_eq!(server.metric("postkey_vault_up"), 1);
+    assert!(
+        !server.log().contains("nothing is accepted"),
+        "{}",
+        server.log()
+    );
+}

@@ -1,0 +1,119 @@
+//! A vault that cannot be read: nothing is accepted until it can be.
+
+use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
+
+use rusqlite::Connection as Vault;
+
+use crate::sandbox::Sandbox;
+use crate::serve::server::Server;
+
+#[test]
+fn without_its_vault_it_accepts_nothing_and_with_it_again_it_goes_on() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    let server = Server::start(&sandbox);
+    server.verify(&secret).expect(200);
+    let away = sandbox.home().join("away.db");
+    for _ in 0..3 {
+        fs::rename(sandbox.vault(), &away).unwrap();
+        // Its removal may be seen a millisecond later.
+        sleep(Duration::from_millis(5));
+        server.verify(&secret).expect(503);
+        server.ask("GET", "/healthz", &[]).expect(503);
+        assert_eq!(server.metric("postkey_vault_up"), 0);
+        fs::rename(&away, sandbox.vault()).unwrap();
+        server.verify(&secret).expect(200);
+        server.ask("GET", "/healthz", &[]).expect(200);
+    }
+    let log = server.stop();
+    assert_eq!(
+        log.matches("nothing is accepted until it can be read")
+            .count(),
+        3,
+        "{log}"
+    );
+    assert_eq!(
+        log.matches("the vault can be read again").count(),
+        3,
+        "{log}"
+    );
+}
+
+#[test]
+fn a_vault_that_was_replaced_is_the_one_that_counts() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    let server = Server::start(&sandbox);
+    server.verify(&secret).expect(200);
+    let other = Sandbox::new();
+    let others = other.generate(["api", "ci"]);
+    // As somebody would who knows no better: over the one that is there.
+    fs::rename(other.vault(), sandbox.vault()).unwrap();
+    sleep(Duration::from_millis(5));
+    server.verify(&secret).expect(401);
+    server.verify(&others).expect(200);
+}
+
+#[test]
+fn a_vault_that_was_made_unfit_accepts_nothing() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    let server = Server::start(&sandbox);
+    server.verify(&secret).expect(200);
+    let change = |sql: &str| {
+        let vault = Vault::open(sandbox.vault()).unwrap();
+        vault.execute_batch(sql).unwrap();
+    };
+    // Its changes would not be seen in the file any more.
+    change("PRAGMA journal_mode = WAL");
+    server.verify(&secret).expect(503);
+    change("PRAGMA journal_mode = DELETE");
+    server.verify(&secret).expect(200);
+    change("PRAGMA user_version = 99");
+    server.verify(&secret).expect(503);
+    change("PRAGMA user_version = 2");
+    server.verify(&secret).expect(200);
+    fs::write(sandbox.vault(), "this is no vault").unwrap();
+    server.verify(&secret).expect(503);
+}
+
+#[test]
+fn a_vault_that_is_locked_for_long_accepts_nothing_that_is_not_known_to_be_true() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    let address = format!("{}:17625", crate::serve::server::loopback());
+    let command = sandbox.command(["serve", "--wait", "1s", "--listen", &address]);
+    let server = Server::of(&sandbox, command, &address);
+    let vault = Vault::open(sandbox.vault()).unwrap();
+    vault.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    server.verify(&secret).expect(503);
+    vault.execute_batch("ROLLBACK").unwrap();
+    server.verify(&secret).expect(200);
+}
+
+#[test]
+fn a_key_stops_at_the_second_in_which_it_expires() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci", "--expires", "3s"]);
+    let ends = sandbox.show("ci")["expires_at"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let ends: jiff::Timestamp = ends.parse().unwrap();
+    let server = Server::start(&sandbox);
+    loop {
+        let before = jiff::Timestamp::now();
+        let status = server.verify(&secret).status;
+        let after = jiff::Timestamp::now();
+        match status {
+            200 => assert!(before < ends, "accepted at {before}"),
+            _ => assert!(after >= ends, "refused at {after}"),
+        }
+        if status == 401 {
+            break;
+        }
+        sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,119 @@
+//! Where it listens, and what it leaves alone.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+
+use super::http;
+use super::server::{Server, loopback};
+use crate::sandbox::Sandbox;
+
+#[test]
+fn only_this_machine_can_reach_it() {
+    let sandbox = Sandbox::with_three_keys();
+    for address in [
+        "0.0.0.0:1",
+        "[::]:1",
+        "192.0.2.1:1",
+        "unix:here",
+        "localhost:1",
+        "",
+    ] {
+        let run = sandbox.run(["serve", "--listen", address]).expect(2);
+        assert!(run.stderr.contains("127.0.0.1:7625"), "{run:?}");
+    }
+    let server = Server::start_at(&sandbox, "[::1]:17625");
+    server.ask("GET", "/healthz", &[]).expect(200);
+}
+
+#[test]
+fn the_settings_say_where_it_listens() {
+    let sandbox = Sandbox::new();
+    let address = format!("{}:17625", loopback());
+    sandbox.settings(&format!("[serve]\nlisten = \"{address}\"\n"));
+    let secret = sandbox.generate(["api", "ci"]);
+    let server = Server::of(&sandbox, sandbox.command(["serve"]), &address);
+    server.verify(&secret).expect(200);
+}
+
+#[test]
+fn an_address_that_is_taken_is_said_to_be() {
+    let sandbox = Sandbox::with_three_keys();
+    let server = Server::start(&sandbox);
+    let run = sandbox
+        .run(["serve", "--listen", &server.address])
+        .expect(5);
+    let expected = format!("cannot listen on `{}`", server.address);
+    assert!(run.stderr.contains(&expected), "{run:?}");
+    assert!(run.stderr.contains("hint: "), "{run:?}");
+    server.ask("GET", "/healthz", &[]).expect(200);
+}
+
+#[test]
+fn without_a_vault_it_does_not_begin() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.run(["serve"]).expect(3);
+    assert!(run.stderr.contains("there is no vault"), "{run:?}");
+    assert!(!sandbox.vault().exists());
+}
+
+#[test]
+fn its_socket_is_for_its_owner_and_group_and_goes_with_it() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    let path = sandbox.home().join("postkey.sock");
+    let address = format!("unix:{}", path.display());
+    let server = Server::start_at(&sandbox, &address);
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o660);
+    server.verify(&secret).expect(200);
+    server.stop();
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_socket_that_nobody_listens_on_is_replaced() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    let path = sandbox.home().join("postkey.sock");
+    drop(UnixListener::bind(&path).unwrap());
+    let address = format!("unix:{}", path.display());
+    let mut server = Server::start_at(&sandbox, &address);
+    server.verify(&secret).expect(200);
+    // One that was killed leaves its socket behind, and the next takes its place.
+    server.daemon.0.kill().unwrap();
+    server.daemon.ended();
+    assert!(path.exists());
+    let server = Server::start_at(&sandbox, &address);
+    server.verify(&secret).expect(200);
+}
+
+#[test]
+fn what_is_in_the_sockets_place_is_left_alone() {
+    let sandbox = Sandbox::with_three_keys();
+    let path = sandbox.home().join("postkey.sock");
+    let address = format!("unix:{}", path.display());
+    fs::write(&path, "kept").unwrap();
+    sandbox.run(["serve", "--listen", &address]).expect(5);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "kept");
+    fs::remove_file(&path).unwrap();
+    let server = Server::start_at(&sandbox, &address);
+    sandbox.run(["serve", "--listen", &address]).expect(5);
+    server.ask("GET", "/healthz", &[]).expect(200);
+    fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("elsewhere", &path).unwrap();
+    sandbox.run(["serve", "--listen", &address]).expect(5);
+    assert_eq!(fs::read_link(&path).unwrap().to_str(), Some("elsewhere"));
+}
+
+#[test]
+fn one_that_ends_does_not_take_its_successors_socket_with_it() {
+    let sandbox = Sandbox::with_three_keys();
+    let path = sandbox.home().join("postkey.sock");
+    let address = format!("unix:{}", path.display());
+    let before = Server::start_at(&sandbox, &address);
+    fs::remove_file(&path).unwrap();
+    let after = Server::start_at(&sandbox, &address);
+    before.stop();
+    http::ask(&after.address, "GET", "/healthz", &[]).expect(200);
+}

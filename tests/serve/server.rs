@@ -1,0 +1,120 @@
+//! `postkey serve`, running.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+use super::http::{self, Answer, Header};
+use crate::sandbox::Sandbox;
+use crate::secrecy::watch::wait_for;
+
+/// A daemon that ends with the test, however that ends.
+pub struct Daemon(pub Child);
+
+impl Daemon {
+    /// Sends it a signal, by its name.
+    pub fn signal(&self, name: &str) {
+        let pid = self.0.id().to_string();
+        let kill = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(kill.unwrap().success());
+    }
+
+    /// Its exit status, once it has ended by itself.
+    pub fn ended(&mut self) -> i32 {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                return status.code().unwrap_or(-1);
+            }
+            assert!(start.elapsed() < Duration::from_secs(20), "it never ended");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A `serve` on the vault of a sandbox.
+pub struct Server {
+    pub address: String,
+    pub daemon: Daemon,
+    log: PathBuf,
+}
+
+impl Server {
+    /// Starts one on an address that no other test has.
+    pub fn start(sandbox: &Sandbox) -> Self {
+        Self::start_at(sandbox, &format!("{}:17625", loopback()))
+    }
+
+    /// Starts one where it is told to listen.
+    pub fn start_at(sandbox: &Sandbox, address: &str) -> Self {
+        let command = sandbox.command(["serve", "--listen", address]);
+        Self::of(sandbox, command, address)
+    }
+
+    /// Starts one by a command of its own, and waits until it listens.
+    pub fn of(sandbox: &Sandbox, mut command: Command, address: &str) -> Self {
+        let log = sandbox.home().join("serve.log");
+        let file = File::create(&log).unwrap();
+        command.stdout(file.try_clone().unwrap()).stderr(file);
+        let server = Self {
+            address: address.to_owned(),
+            daemon: Daemon(command.spawn().unwrap()),
+            log,
+        };
+        wait_for("a server that listens", || {
+            server.log().contains("listening on")
+        });
+        server
+    }
+
+    /// All that it said.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    #[track_caller]
+    pub fn ask(&self, method: &str, target: &str, headers: &[Header]) -> Answer {
+        http::ask(&self.address, method, target, headers)
+    }
+
+    /// What an application is told of a key, whatever it needs it for.
+    #[track_caller]
+    pub fn verify(&self, secret: &str) -> Answer {
+        self.ask("GET", "/verify", &[("api-key", secret)])
+    }
+
+    /// Its counter or gauge, 0 if it was never counted.
+    pub fn metric(&self, name: &str) -> i64 {
+        let text = self.ask("GET", "/metrics", &[]).expect(200).body;
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0, |number| number.parse().unwrap())
+    }
+
+    /// Tells it to stop, and expects that it does so with exit status 0.
+    pub fn stop(mut self) -> String {
+        self.daemon.signal("TERM");
+        let status = self.daemon.ended();
+        assert_eq!(status, 0, "{}", self.log());
+        self.log()
+    }
+}
+
+/// A loopback address that no other test has, of this or another run.
+pub fn loopback() -> String {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let pid = std::process::id();
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("127.{}.{}.{number}", 64 + (pid >> 8) % 64, pid % 256)
+}

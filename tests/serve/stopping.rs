@@ -1,0 +1,58 @@
+//! How it ends: what was begun is answered, and what was counted is recorded.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::http::Connection;
+use super::server::Server;
+use crate::sandbox::Sandbox;
+
+#[test]
+fn a_request_that_was_begun_is_answered_before_it_ends() {
+    for signal in ["TERM", "INT"] {
+        let sandbox = Sandbox::new();
+        let secret = sandbox.generate(["api", "ci"]);
+        let mut server = Server::start(&sandbox);
+        let mut idle = Connection::open(&server.address);
+        idle.ask("GET", "/healthz", &[]).expect(200);
+        let mut begun = Connection::open(&server.address);
+        begun.send(b"GET /verify HTTP/1.1\r\nHost: a\r\n").unwrap();
+        sleep(Duration::from_millis(200));
+        server.daemon.signal(signal);
+        sleep(Duration::from_millis(200));
+        let rest = format!("api-key: {secret}\r\n\r\n");
+        begun.send(rest.as_bytes()).unwrap();
+        begun.answer().unwrap().expect(200);
+        let start = Instant::now();
+        assert_eq!(server.daemon.ended(), 0);
+        assert!(start.elapsed() < Duration::from_secs(3));
+        assert!(idle.is_at_end());
+        let log = server.log();
+        assert!(log.trim_end().ends_with("stopping"), "{log}");
+        // The use that was counted last is recorded, too.
+        let usage = rusqlite::Connection::open(sandbox.vault().with_file_name("usage.db"));
+        let count = usage.unwrap().query_row(
+            "SELECT sum(count) FROM days WHERE verdict = 'accepted'",
+            [],
+            |row| row.get::<_, i64>(0),
+        );
+        assert_eq!(count, Ok(1));
+    }
+}
+
+#[test]
+fn a_client_that_goes_on_and_on_does_not_keep_it() {
+    let sandbox = Sandbox::with_three_keys();
+    let mut server = Server::start(&sandbox);
+    let mut begun = Connection::open(&server.address);
+    begun.send(b"GET /verify HTTP/1.1\r\nHost: a\r\n").unwrap();
+    sleep(Duration::from_millis(200));
+    let start = Instant::now();
+    server.daemon.signal("TERM");
+    assert_eq!(server.daemon.ended(), 0);
+    assert!(
+        start.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        start.elapsed()
+    );
+}
