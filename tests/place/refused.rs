@@ -26,6 +26,9 @@ pub const READING: [&[&str]; 9] = [
     &["connect", "postfix"],
 ];
 
+/// The command that goes on until it is stopped; here there is no place for it to listen.
+const SERVING: &[&str] = &["serve", "--listen", "unix:/nowhere/socket"];
+
 /// Every command that changes the vault.
 pub const WRITING: [&[&str]; 9] = [
     &["generate", "api", "new"],
@@ -41,7 +44,7 @@ pub const WRITING: [&[&str]; 9] = [
 
 /// Every command that opens the vault.
 pub fn commands() -> impl Iterator<Item = &'static [&'static str]> {
-    READING.into_iter().chain(WRITING)
+    READING.into_iter().chain(WRITING).chain([SERVING])
 }
 
 /// What is made of a good vault: the path to open, and the one that the refusal names.
@@ -122,7 +125,7 @@ fn an_unsafe_vault_is_refused_by_every_command_and_not_touched() {
         }
         all += commands().count();
     }
-    assert_eq!((refused, all), (21 * 18, 21 * 18));
+    assert_eq!((refused, all), (21 * 19, 21 * 19));
 }
 
 #[test]
