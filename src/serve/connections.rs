@@ -121,7 +121,9 @@ async fn serve(
     // Without a descriptor for it, the connection is dropped.
     let Ok(stream) = stream else { return };
     let mut http = http1::Builder::new();
-    http.max_buf_size(LARGEST_HEAD).max_headers(MOST_FIELDS).writev(false);
+    http.max_buf_size(LARGEST_HEAD)
+        .max_headers(MOST_FIELDS)
+        .writev(false);
     let progress = Progress::default();
     let service = service_fn(|request| {
         let under_way = progress.begin();

@@ -1,9 +1,10 @@
 //! Fills a vault with API keys and prints their secrets, a line each.
 //!
-//!     fill VAULT COUNT MEMORY PASSES LIMIT
+//!     fill VAULT good|wrong COUNT MEMORY PASSES
 //!
 //! The hashes take MEMORY KiB and PASSES passes: a warm `serve` does not compute any, and
-//! 100,000 of the usual ones would take an hour.
+//! 100,000 of the usual ones would take an hour. The secrets of `wrong` ones only end like
+//! those of their keys.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 use std::fmt::Write;
@@ -19,28 +20,32 @@ const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [vault, count, memory, passes, limit] = arguments.as_slice() else {
-        panic!("fill VAULT COUNT MEMORY PASSES LIMIT");
+    let [vault, which, count, memory, passes] = arguments.as_slice() else {
+        panic!("fill VAULT good|wrong COUNT MEMORY PASSES");
     };
     let hash_params = Params::new(memory.parse().unwrap(), passes.parse().unwrap(), 1, None);
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, hash_params.unwrap());
+    let hash = |secret: &str| {
+        let salt = Salt::new(&random::<16>()).unwrap();
+        let hash = argon2.hash_password_with_salt(secret.as_bytes(), salt.as_ref());
+        hash.unwrap().to_string()
+    };
+    let wrong = hash("another");
     let mut vault = Connection::open(vault).unwrap();
     let change = vault.transaction().unwrap();
     for number in 0..count.parse().unwrap() {
         let secret = secret();
-        let salt = Salt::new(&random::<16>()).unwrap();
-        let hash = argon2.hash_password_with_salt(secret.as_bytes(), salt.as_ref());
         let key = "INSERT INTO keys (name, kind, status, permission, request_limit, created_at)
-                   VALUES (?1, 'api', 'active', 'full', ?2, 1700000000)";
-        change
-            .execute(key, params![format!("filled-{number}"), limit])
-            .unwrap();
+                   VALUES (?1, 'api', 'active', 'full', '100000000/day', 1700000000)";
+        change.execute(key, [format!("{which}-{number}")]).unwrap();
         let current = "INSERT INTO secrets (key_id, tail, hash, created_at)
                        VALUES (last_insert_rowid(), ?1, ?2, 1700000000)";
+        let stored = match which.as_str() {
+            "good" => hash(&secret),
+            _ => wrong.clone(),
+        };
         let tail = &secret[secret.len() - 16..];
-        change
-            .execute(current, params![tail, hash.unwrap().to_string()])
-            .unwrap();
+        change.execute(current, params![tail, stored]).unwrap();
         println!("{secret}");
     }
     change.commit().unwrap();
