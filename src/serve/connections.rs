@@ -101,10 +101,10 @@ impl Door {
             desk.metrics.connections.inc();
             match stream {
                 Stream::Tcp(stream) => {
-                    serve(TcpStream::from_std(stream), &desk, router, watcher).await
+                    serve(TcpStream::from_std(stream), &desk, &router, watcher).await
                 }
                 Stream::Unix(stream) => {
-                    serve(UnixStream::from_std(stream), &desk, router, watcher).await
+                    serve(UnixStream::from_std(stream), &desk, &router, watcher).await
                 }
             }
             desk.metrics.connections.dec();
@@ -114,8 +114,8 @@ impl Door {
 
 async fn serve(
     stream: io::Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static>,
-    desk: &Arc<Desk>,
-    router: Router,
+    desk: &Desk,
+    router: &Router,
     watcher: Watcher,
 ) {
     // Without a descriptor for it, the connection is dropped.
@@ -127,9 +127,8 @@ async fn serve(
     let progress = Progress::default();
     let service = service_fn(|request| {
         let under_way = progress.begin();
-        let (desk, router) = (Arc::clone(desk), router.clone());
         async move {
-            let answer = reply(&desk, router, request).await;
+            let answer = reply(desk, router, request).await;
             drop(under_way);
             Ok::<_, Infallible>(answer)
         }

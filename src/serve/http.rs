@@ -75,13 +75,13 @@ pub(super) struct Desk {
 /// they are the ones that there are many of.
 pub(super) async fn reply(
     desk: &Desk,
-    mut router: Router,
+    router: &Router,
     request: hyper::Request<Incoming>,
 ) -> Response {
     let path = request.uri().path();
     match Caller::ALL.into_iter().find(|caller| caller.path() == path) {
         Some(caller) => desk.decide(caller, &request.into_parts().0).await,
-        None => Box::pin(router.call(request))
+        None => Box::pin(router.clone().call(request))
             .await
             .unwrap_or_else(|never| match never {}),
     }
@@ -148,7 +148,7 @@ fn answer(caller: Caller, decision: &Decision, now: Timestamp) -> Response {
         Some(refusal) => refused(refusal, status(refusal)),
     };
     let headers = response.headers_mut();
-    headers.reserve(8);
+    headers.reserve(6);
     if let Some(known) = decision
         .known
         .as_ref()

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use smallvec::SmallVec;
 
 use super::source::Source;
 use crate::key::{Allowance, Tail, Used};
@@ -37,7 +38,8 @@ pub(super) struct Tally {
 struct Counts {
     used: Used,
     unsaved: Used,
-    sightings: Vec<Sighting>,
+    /// Mostly there is but one; it lies here then.
+    sightings: SmallVec<[Sighting; 1]>,
     is_dirty: bool,
 }
 
@@ -195,7 +197,7 @@ impl Counts {
     }
 
     /// Takes out what is to be recorded.
-    fn take(&mut self) -> (Vec<Sighting>, Used) {
+    fn take(&mut self) -> (SmallVec<[Sighting; 1]>, Used) {
         self.is_dirty = false;
         let unsaved = std::mem::take(&mut self.unsaved);
         (std::mem::take(&mut self.sightings), unsaved)

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 
 use crate::key::Tail;
@@ -23,7 +24,9 @@ const KEPT: usize = 4;
 pub(super) struct Source {
     path: PathBuf,
     wait: Duration,
-    opened: RwLock<Option<Arc<Opened>>>,
+    /// Read on every request, and so without a lock that requests would meet at.
+    opened: ArcSwapOption<Opened>,
+    opening: Mutex<()>,
     looked_at: AtomicI64,
     count: AtomicU64,
 }
@@ -55,7 +58,8 @@ impl Source {
         let source = Self {
             path,
             wait,
-            opened: RwLock::default(),
+            opened: ArcSwapOption::empty(),
+            opening: Mutex::default(),
             looked_at: AtomicI64::new(i64::MIN),
             count: AtomicU64::new(0),
         };
@@ -68,8 +72,7 @@ impl Source {
     /// # Errors
     /// If it cannot be read.
     pub(super) fn stamp(&self, now: Timestamp) -> Result<Option<Stamp>, Error> {
-        let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
-        match &*opened {
+        match &*self.opened.load() {
             Some(opened) if self.is_in_place(opened, now) => opened.stamp().map(Some),
             _ => Ok(None),
         }
@@ -131,26 +134,31 @@ impl Source {
     }
 
     fn current(&self) -> Result<Arc<Opened>, Error> {
-        let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
-        match &*opened {
-            Some(opened) if opened.watch.is_in_place() => Ok(Arc::clone(opened)),
-            _ => {
-                drop(opened);
-                self.reopen()
-            }
+        match self.opened_in_place() {
+            Some(opened) => Ok(opened),
+            None => self.reopen(),
         }
     }
 
+    fn opened_in_place(&self) -> Option<Arc<Opened>> {
+        let opened = self.opened.load_full();
+        opened.filter(|opened| opened.watch.is_in_place())
+    }
+
     fn reopen(&self) -> Result<Arc<Opened>, Error> {
-        let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
-        *opened = None;
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another may have been faster.
+        if let Some(opened) = self.opened_in_place() {
+            return Ok(opened);
+        }
+        self.opened.store(None);
         let vault = Vault::open(&self.path, self.wait)?;
         let new = Arc::new(Opened {
             number: self.count.fetch_add(1, Ordering::Relaxed),
             watch: Watch::new(&vault)?,
             idle: Mutex::new(vec![vault]),
         });
-        *opened = Some(Arc::clone(&new));
+        self.opened.store(Some(Arc::clone(&new)));
         Ok(new)
     }
 }
@@ -171,7 +179,7 @@ impl Opened {
         }
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Vault>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Vault>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

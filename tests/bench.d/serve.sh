@@ -41,8 +41,8 @@ start_servers() {
   (umask 077 && mkdir "$serving")
   "$BIN" --vault "$serving/vault.db" generate api first 2>"$scratch/log" | cat >"$scratch/ignored"
   fill good $keys 8 1 >"$serving/keys"
-  tests/bench.d/htpasswd.py <"$serving/keys" >"$serving/htpasswd"
-  chmod -R go+rX "$scratch"
+  tests/bench.d/htpasswd.py <"$serving/keys" >"$scratch/htpasswd"
+  chmod 755 "$scratch" && chmod 644 "$scratch/htpasswd"
   sed "s|{dir}|$scratch|g" tests/bench.d/nginx.conf >"$scratch/nginx.conf"
   start 7641 nginx -p "$scratch" -c "$scratch/nginx.conf" -e "$scratch/nginx-error.log"
   start 7644 "$examples/hello" 127.0.0.1:7644
