@@ -33,18 +33,18 @@ fn main() {
     let wrong = hash("another");
     let mut vault = Connection::open(vault).unwrap();
     let change = vault.transaction().unwrap();
-    for number in 0..count.parse().unwrap() {
+    for _ in 0..count.parse().unwrap() {
         let secret = secret();
         let key = "INSERT INTO keys (name, kind, status, permission, request_limit, created_at)
                    VALUES (?1, 'api', 'active', 'full', '100000000/day', 1700000000)";
-        change.execute(key, [format!("{which}-{number}")]).unwrap();
+        let tail = &secret[secret.len() - 16..];
+        change.execute(key, [tail]).unwrap();
         let current = "INSERT INTO secrets (key_id, tail, hash, created_at)
                        VALUES (last_insert_rowid(), ?1, ?2, 1700000000)";
         let stored = match which.as_str() {
             "good" => hash(&secret),
             _ => wrong.clone(),
         };
-        let tail = &secret[secret.len() - 16..];
         change.execute(current, params![tail, stored]).unwrap();
         println!("{secret}");
     }

@@ -118,7 +118,7 @@ measure_serve-memory() {
   start 7646 "$BIN" --vault "$serving/vault.db" serve --listen 127.0.0.1:7646
   requests 7646 /verify 20 KEYS="$serving/many" >"$scratch/ignored"
   kib=$(awk '/^VmHWM/ { print $2 }' "/proc/${servers[-1]}/status")
-  row 'memory with 100,000 keys' "$(awk "BEGIN { printf \"%.1f\", $kib * 1024 / 1e6 }")" 250 \
+  row 'memory with 100,000 keys' "$(awk "BEGIN { printf \"%.1f\", $kib * 1024 / 1e6 }")" 120 \
     'MB at most, resident'
 }
 
