@@ -45,7 +45,7 @@ pub struct Verify {
     /// API: that request's path, as in /v3/contacts
     #[arg(long, requires = "method")]
     path: Option<String>,
-    /// From where the secret was presented, for the record
+    /// From which IP address the secret was presented, for the record
     #[arg(long, value_name = "ADDRESS")]
     ip: Option<IpAddr>,
     /// Records no use, and counts nothing against the key's limit

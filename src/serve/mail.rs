@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::meter::{Meter, Presentation};
 use super::source::Source;
-use crate::key::{Kind, Tail};
+use crate::key::{Kind, Standing, Tail};
 use crate::vault::{Error, KeyId, Record, Vault};
 use crate::verify::Verdict;
 
@@ -92,7 +92,6 @@ impl Report {
 
 /// Why a login with this key was refused, as far as can be told.
 fn why(record: &Record, at: Timestamp) -> Verdict {
-    use crate::key::Standing;
     match record.key.standing(at) {
         Standing::Active => Verdict::Mismatch,
         Standing::Inactive => Verdict::Inactive,
