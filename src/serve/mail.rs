@@ -14,13 +14,15 @@ use crate::verify::Verdict;
 
 /// A login that was tried (Dovecot 2.3, authentication policy support); what is not known here
 /// is left aside.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Deserialize)]
 pub(super) struct Report {
     login: String,
+    /// Only a report has it: what Dovecot asks before a login must not count as one.
     success: bool,
+    #[serde(default)]
     remote: String,
     /// The extra column of the password query; empty where it was not found.
+    #[serde(default)]
     tail: String,
 }
 
