@@ -172,6 +172,8 @@ fn a_secret_opens_only_the_kind_and_login_that_it_is_for() {
         let run = ask(&sandbox, secret, args).expect(status);
         let verdict = if status == 0 { "accepted" } else { "mismatch" };
         assert!(run.stdout.starts_with(verdict), "{args:?}: {run:?}");
+        let is_explained = run.stdout.contains("not what was asked for");
+        assert_eq!(is_explained, status != 0, "{args:?}: {run:?}");
     }
     let run = ask(&sandbox, &smtp, &["--permission", "full"]).expect(1);
     assert!(run.stdout.starts_with("permission-missing"), "{run:?}");

@@ -174,6 +174,8 @@ fn usage_since_leaves_out_what_was_not_used_within_that_time() {
     assert!(run.stdout.contains("\nnew,"), "{run:?}");
     let none = sandbox.run(["usage", "--since", "1d"]).expect(0);
     assert!(none.stderr.contains("within this time"), "{none:?}");
+    let nobody = sandbox.run(["usage", "nobody"]).expect(3);
+    assert!(!nobody.stderr.contains("was used"), "{nobody:?}");
 }
 
 #[test]

@@ -14,8 +14,8 @@ use crate::verify::{Question, Recognised, Verdict, judge};
 /// Tells which key a secret belongs to, read from standard input
 ///
 /// For a secret that turned up somewhere: prints the key and whether the secret is still
-/// good, and records no use. Exits 0 if it belongs to a key of this vault, good or not, and 1 otherwise. On a
-/// terminal the secret is asked for and not shown.
+/// good, and records no use. Exits 0 if it belongs to a key of this vault, good or not, and 1
+/// otherwise. On a terminal the secret is asked for and not shown.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]

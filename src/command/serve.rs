@@ -20,15 +20,22 @@ use crate::ui::Ui;
 /// ForwardAuth, /verify for applications, /dovecot for Dovecot's reports of logins; /healthz
 /// and /metrics are for monitoring. `postkey connect` prints what to configure there.
 ///
-/// With systemd: a socket that is passed is used, and readiness is told.
+/// Under systemd, a socket that it passes takes the place of --listen, and it is told when
+/// `serve` is ready.
+///
+/// Formats: text.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
   postkey serve
   postkey serve --listen unix:/run/postkey/postkey.sock
-  curl --header \"api-key: $KEY\" 'http://127.0.0.1:7625/verify?method=GET&path=/v3/contacts'")]
+  curl --header @key.header '127.0.0.1:7625/verify?method=GET&path=/v3/contacts'
+
+key.header holds a line `api-key: KEY`: others can see a command's arguments.")]
 pub struct Serve {
-    /// Where to listen: 127.0.0.1:7625 if nothing is said, or unix:PATH
+    /// Where to listen: a loopback address and port, or unix:PATH
+    ///
+    /// Without it: `listen` in the settings, or 127.0.0.1:7625.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<Listen>,
 }

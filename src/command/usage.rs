@@ -24,10 +24,11 @@ const NOTHING_RECORDED: &str = "no use is recorded in this vault yet: `postkey v
 /// busiest; refusals with the latest reason; and from where it was used last. Without names,
 /// all keys that were ever used or refused.
 ///
-/// Recorded is what `postkey verify` was asked, and what servers ask. It is kept in usage.db
-/// beside the vault, which may be deleted: no key is in it.
+/// What is recorded is what `postkey verify` and `postkey serve` were asked, and the logins
+/// that Dovecot reported to `serve`. It is kept in usage.db beside the vault, which may be
+/// deleted: no key is in it.
 ///
-/// Formats: text, json, jsonl, csv (without days and addresses).
+/// Formats: text, json, jsonl, csv (of days, refusals and addresses the figures above only).
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -72,7 +73,7 @@ pub(super) fn run(args: Usage, session: &mut Session) -> Result<ExitStatus, Erro
     } else {
         report.all(&session.ui)?
     };
-    report.finish(&session.ui)?;
+    report.finish(status, &session.ui)?;
     Ok(status)
 }
 
@@ -125,14 +126,17 @@ impl Report<'_> {
         self.listing.push(&view)
     }
 
-    /// Ends the listing, and says what is in none of its rows.
-    fn finish(mut self, ui: &Ui) -> Result<(), Error> {
+    /// Ends a listing that went so, and says what is in none of its rows.
+    fn finish(mut self, status: ExitStatus, ui: &Ui) -> Result<(), Error> {
         let is_empty = self.listing.count() == 0;
         self.listing.finish::<UsageView<'_>>()?;
         if self.uses.are_missing() {
             ui.note(NOTHING_RECORDED);
-        } else if is_empty && self.uses.are_recorded() {
-            ui.note("no key was used or refused within this time");
+        } else if is_empty && status == ExitStatus::Done && self.uses.are_recorded() {
+            ui.note(match self.since {
+                Some(_) => "no key was used or refused within this time",
+                None => "no key was used or refused yet",
+            });
         }
         let nobody = self.uses.read(ui, |usage| usage.details(NOBODY));
         if !nobody.refused.is_empty() {

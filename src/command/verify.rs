@@ -45,7 +45,7 @@ pub struct Verify {
     /// API: that request's path, as in /v3/contacts
     #[arg(long, requires = "method")]
     path: Option<String>,
-    /// From where the secret was presented, for the record
+    /// From which IP address the secret was presented, for the record
     #[arg(long, value_name = "ADDRESS")]
     ip: Option<IpAddr>,
     /// Records no use, and counts nothing against the key's limit
@@ -146,23 +146,20 @@ impl Verify {
             Recognised::Lookalike(key) => (Some(*key), None),
             Recognised::Secret(secret) => (Some(secret.record.id), Some(secret.tail.clone())),
         };
-        let sighting = Sighting {
-            key,
-            tail,
-            verdict: "",
-            count: 1,
-            at: presented.at,
-            address: self.ip,
-        };
         let mut usage = Usage::open_or_make(vault, session.settings.wait)?;
-        let metered = usage.meter(sighting, |used| {
+        let metered = usage.meter(key, |used| {
             let (verdict, allowance) = decide(used);
-            let since = allowance.filter(|_| verdict.is_accepted());
-            let spent = since.map(|left| Used {
-                since: left.used.since,
+            let sighting = Sighting {
+                key,
+                tail,
+                verdict: verdict.word(),
                 count: 1,
-            });
-            ((verdict, allowance), verdict.word(), spent)
+                at: presented.at,
+                address: self.ip,
+            };
+            let spent = allowance.filter(|_| verdict.is_accepted());
+            let spent = spent.map(|Allowance { used, .. }| Used { count: 1, ..used });
+            ((verdict, allowance), sighting, spent)
         });
         metered.map_err(|error| usage.explained(error))
     }

@@ -9,17 +9,17 @@ const DEEPEST: usize = 4;
 ///
 /// What servers are known to read differently is none: `.` and `..` segments (RFC 3986,
 /// section 5.2.4), plain or encoded however often, also behind an encoded slash or before a
-/// `;`; a backslash; control characters; a broken percent-encoding. An encoded slash is kept
-/// within its segment.
+/// `;`; a `#`, at which some servers end the path; a backslash; control characters; a broken
+/// percent-encoding. An encoded slash is kept within its segment.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestPath<'a>(&'a str);
 
 impl<'a> RequestPath<'a> {
     /// The path of a request's target, without its query, if it is a plain one.
     pub fn parse(target: &'a str) -> Option<Self> {
-        let end = target.find(['?', '#']).unwrap_or(target.len());
-        let path = &target[..end];
-        let is_plain = path.starts_with('/') && path[1..].split('/').all(is_plain);
+        let path = target.split('?').next()?;
+        let is_plain =
+            path.starts_with('/') && !path.contains('#') && path[1..].split('/').all(is_plain);
         is_plain.then_some(Self(path))
     }
 
@@ -88,6 +88,7 @@ mod tests {
             "/a%2Fb",
             "/100%25",
             "/a.b/..c/...",
+            "/a%23b?c#d",
             "/größe",
         ] {
             assert!(RequestPath::parse(path).is_some(), "{path}");
@@ -116,6 +117,9 @@ mod tests {
             "/a\\b",
             "/..;/a",
             "/..;x=1/a",
+            "/a#b",
+            "/a#/../b",
+            "/a#b?c",
             "/%00",
             "/a%0d%0ab",
             "/a\nb",

@@ -256,8 +256,8 @@ impl Gate {
         self.remembered.get_or_insert_async(&digest, meet).await
     }
 
-    /// Finds out whose secret it is that was not seen before. What has not the shape of one, or a tail
-    /// that no key has, costs no hash.
+    /// Finds out whose secret it is that was not seen before. What has not the shape of one, or
+    /// a tail that no key has, costs no hash.
     async fn meet(
         &self,
         presented: &str,

@@ -194,8 +194,12 @@ fn refused(refusal: Refusal, status: StatusCode) -> Response {
     response
 }
 
-/// A login that Dovecot reports. It is never told to refuse: it has decided already.
+/// A login that Dovecot reports. It is never told to refuse: the vault has decided already, or
+/// will, where Dovecot asks before a login.
 async fn report(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+    if request.uri().query() == Some("command=allow") {
+        return go_on();
+    }
     let body = axum::body::to_bytes(request.into_body(), LARGEST_REPORT);
     let Ok(Ok(body)) = timeout(SLOWEST_REPORT, body).await else {
         return refused(BAD_REPORT, status(BAD_REPORT));
@@ -205,15 +209,20 @@ async fn report(State(desk): State<Arc<Desk>>, request: Request) -> Response {
         Some(Ok(verdict)) => {
             desk.metrics.count_login(verdict);
             desk.note_vault(None);
-            let mut response = Response::new(Body::from(r#"{"status":0,"msg":""}"#));
-            response.headers_mut().insert(CONTENT_TYPE, JSON);
-            response
+            go_on()
         }
         Some(Err(error)) => {
             desk.note_vault(Some(&error));
             refused(UNAVAILABLE, status(UNAVAILABLE))
         }
     }
+}
+
+/// What lets Dovecot go on.
+fn go_on() -> Response {
+    let mut response = Response::new(Body::from(r#"{"status":0,"msg":""}"#));
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
 }
 
 /// For a mail server that reports what is no login.

@@ -8,19 +8,21 @@ use serde::Deserialize;
 
 use super::meter::{Meter, Presentation};
 use super::source::Source;
-use crate::key::{Kind, Tail};
+use crate::key::{Kind, Standing, Tail};
 use crate::vault::{Error, KeyId, Record, Vault};
 use crate::verify::Verdict;
 
 /// A login that was tried (Dovecot 2.3, authentication policy support); what is not known here
 /// is left aside.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Deserialize)]
 pub(super) struct Report {
     login: String,
+    /// Only a report has it: what Dovecot asks before a login must not count as one.
     success: bool,
+    #[serde(default)]
     remote: String,
     /// The extra column of the password query; empty where it was not found.
+    #[serde(default)]
     tail: String,
 }
 
@@ -92,7 +94,6 @@ impl Report {
 
 /// Why a login with this key was refused, as far as can be told.
 fn why(record: &Record, at: Timestamp) -> Verdict {
-    use crate::key::Standing;
     match record.key.standing(at) {
         Standing::Active => Verdict::Mismatch,
         Standing::Inactive => Verdict::Inactive,

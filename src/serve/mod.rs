@@ -167,7 +167,7 @@ async fn serve(listen: &Listen, desk: Arc<Desk>) -> Result<(), Error> {
     let addresses = listeners.addresses();
     let (stop, stopping) = watch::channel(());
     let mut accepting = connections::accept(listeners.take(), &desk, &stopping);
-    let recorder = tokio::spawn(record(Arc::clone(&desk)));
+    let recorder = tokio::spawn(record(Arc::clone(&desk), stopping));
     (desk.tell)(Notice::Listening(addresses));
     // Without systemd there is nobody to tell.
     let _ = sd_notify::notify(&[NotifyState::Ready]);
@@ -179,17 +179,22 @@ async fn serve(listen: &Listen, desk: Arc<Desk>) -> Result<(), Error> {
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     drop(stop);
     while accepting.join_next().await.is_some() {}
-    recorder.abort();
+    // What it is about to record has been taken out of what is counted: let it.
+    let _ = recorder.await;
     Ok(())
 }
 
-/// Records use once a second, and tells when that fails and when it succeeds again.
-async fn record(desk: Arc<Desk>) {
+/// Records use once a second until `stopping` is closed, and tells when that fails and when it
+/// succeeds again.
+async fn record(desk: Arc<Desk>, mut stopping: watch::Receiver<()>) {
     let mut ticks = interval(RECORDED_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut is_up = true;
     loop {
-        ticks.tick().await;
+        select! {
+            _ = ticks.tick() => {}
+            _ = stopping.changed() => return,
+        }
         let to_record = Arc::clone(&desk);
         let recorded = spawn_blocking(move || {
             to_record.meter.forget_idle();

@@ -173,13 +173,17 @@ fn file_at(path: &Path) -> Option<(u64, u64)> {
     Some((found.dev(), found.ino()))
 }
 
-/// Where the use of a vault's keys is recorded: `usage.db` beside `vault.db`, otherwise
-/// `NAME.usage.db`, for a folder may hold several vaults.
+/// Where the use of a vault's keys is recorded: `usage.db` beside `vault.db`. A folder may hold
+/// several vaults, and no two may share a record: `NAME.usage.db` beside `NAME.db`, and beside
+/// any other name that name and `.usage`.
 fn path(vault: &Path) -> PathBuf {
-    match vault.file_stem().and_then(|stem| stem.to_str()) {
-        Some("vault") | None => vault.with_file_name("usage.db"),
-        Some(stem) => vault.with_file_name(format!("{stem}.usage.db")),
-    }
+    let name = vault.file_name().unwrap_or_default();
+    let stem = name.to_str().and_then(|name| name.strip_suffix(".db"));
+    vault.with_file_name(match stem {
+        Some("vault") => OsString::from("usage.db"),
+        Some(stem) => format!("{stem}.usage.db").into(),
+        None => [name, OsStr::new(".usage")].into_iter().collect(),
+    })
 }
 
 /// The day that a moment falls on, in days since 1970, UTC.
@@ -221,4 +225,23 @@ fn owner(connection: &Connection, path: &Path) -> Result<Option<Vec<u8>>, Error>
     }
     let owner = connection.query_row("SELECT vault FROM about", [], |row| row.get(0));
     Ok(Some(owner.optional()?.unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_vaults_of_a_folder_share_a_record() {
+        for (vault, usage) in [
+            ("vault.db", "usage.db"),
+            ("team.db", "team.usage.db"),
+            ("team", "team.usage"),
+            ("team.sqlite", "team.sqlite.usage"),
+            ("vault", "vault.usage"),
+        ] {
+            let found = path(&Path::new("/srv").join(vault));
+            assert_eq!(found, Path::new("/srv").join(usage));
+        }
+    }
 }

@@ -50,24 +50,20 @@ impl Usage {
         Ok(all)
     }
 
-    /// Decides on one presentation after the use of the key's limit so far, and records it
-    /// with what `decide` says, a verdict and its word.
+    /// Decides on one presentation of a key's secret, or of nobody's, after the use of the key's
+    /// limit so far, and records what `decide` says: the outcome, how it was presented, and what
+    /// it uses of the limit.
     ///
     /// # Errors
     /// If it cannot be recorded; then nothing was.
     pub fn meter<T>(
         &mut self,
-        sighting: Sighting,
-        decide: impl FnOnce(Used) -> (T, &'static str, Option<Used>),
+        key: Option<KeyId>,
+        decide: impl FnOnce(Used) -> (T, Sighting, Option<Used>),
     ) -> Result<T, Error> {
         let transaction = immediate(&mut self.connection)?;
-        let used = super::read::used(&transaction, sighting.key.unwrap_or(NOBODY))?;
-        let (outcome, verdict, spent) = decide(used);
-        let key = sighting.key;
-        let sighting = Sighting {
-            verdict,
-            ..sighting
-        };
+        let used = super::read::used(&transaction, key.unwrap_or(NOBODY))?;
+        let (outcome, sighting, spent) = decide(used);
         write(&transaction, &[sighting])?;
         if let (Some(key), Some(spent)) = (key, spent) {
             add(&mut transaction.prepare_cached(SPEND)?, key, spent)?;

@@ -50,7 +50,18 @@ fn what_is_no_report_is_refused() {
     let sandbox = Sandbox::with_three_keys();
     let server = Server::start(&sandbox);
     let large = format!(r#"{{"login":"{}"}}"#, "a".repeat(1 << 20));
-    for body in ["", "{", "[]x", "login=a", r#"{"login":7}"#, &large] {
+    // What Dovecot asks before it judges a login has no `success`.
+    let before = r#"{"login":"a","remote":"192.0.2.9","tls":true}"#;
+    for body in [
+        "",
+        "{",
+        "{}",
+        "[]",
+        "login=a",
+        r#"{"login":7}"#,
+        &large,
+        before,
+    ] {
         let status = post(&server.address, "/dovecot", &[], body).status;
         assert!([400, 413].contains(&status), "{status}");
     }
@@ -58,6 +69,7 @@ fn what_is_no_report_is_refused() {
     // A text that is no username is nobody's.
     let odd = login("'; DROP TABLE keys; --", false, "');--");
     post(&server.address, "/dovecot", &[], &odd).expect(200);
-    post(&server.address, "/dovecot", &[], "{}").expect(200);
+    let logins = "postkey_mail_logins_total{verdict=\"unknown\"}";
+    assert_eq!(server.metric(logins), 1);
     server.ask("GET", "/healthz", &[]).expect(200);
 }

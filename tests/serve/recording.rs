@@ -1,7 +1,6 @@
 //! Use: counted at once, recorded in a second, and its record no matter of life and death.
 
 use std::fs;
-use std::path::PathBuf;
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -9,19 +8,16 @@ use super::server::Server;
 use crate::sandbox::Sandbox;
 use crate::secrecy::watch::wait_for;
 
-fn usage(sandbox: &Sandbox) -> PathBuf {
-    sandbox.vault().with_file_name("usage.db")
-}
-
 /// One number of what is recorded; nothing while there is no record.
 pub fn recorded(sandbox: &Sandbox, query: &str) -> Option<i64> {
     // One that is not there is not made.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
-    let usage = Connection::open_with_flags(usage(sandbox), flags).ok()?;
+    let usage = Connection::open_with_flags(sandbox.usage(), flags).ok()?;
     usage.query_row(query, [], |row| row.get(0)).ok()?
 }
 
-const ACCEPTED: &str = "SELECT sum(count) FROM days WHERE verdict = 'accepted'";
+/// How often any key was accepted.
+pub const ACCEPTED: &str = "SELECT sum(count) FROM days WHERE verdict = 'accepted'";
 
 #[test]
 fn use_is_recorded_with_its_count_its_address_and_what_was_refused() {
@@ -74,13 +70,13 @@ fn a_record_that_is_deleted_begins_anew_and_one_that_is_damaged_stops_nothing() 
     }
     server.verify(&secret).expect(200);
     wait_for("a record anew", || recorded(&sandbox, ACCEPTED) == Some(1));
-    fs::remove_file(usage(&sandbox)).unwrap();
-    fs::create_dir(usage(&sandbox)).unwrap();
+    fs::remove_file(sandbox.usage()).unwrap();
+    fs::create_dir(sandbox.usage()).unwrap();
     server.verify(&secret).expect(200);
     wait_for("a warning", || server.log().contains("use is not recorded"));
     server.verify(&secret).expect(200);
     assert!(server.metric("postkey_lost_usage_records_total") > 0);
-    fs::remove_dir(usage(&sandbox)).unwrap();
+    fs::remove_dir(sandbox.usage()).unwrap();
     server.verify(&secret).expect(200);
     wait_for("a note", || server.log().contains("use is recorded again"));
     assert!(recorded(&sandbox, ACCEPTED) >= Some(1));

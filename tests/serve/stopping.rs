@@ -4,8 +4,10 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::http::Connection;
+use super::recording::{ACCEPTED, recorded};
 use super::server::Server;
 use crate::sandbox::Sandbox;
+use crate::secrecy::watch::wait_for;
 
 #[test]
 fn a_request_that_was_begun_is_answered_before_it_ends() {
@@ -30,13 +32,7 @@ fn a_request_that_was_begun_is_answered_before_it_ends() {
         let log = server.log();
         assert!(log.trim_end().ends_with("stopping"), "{log}");
         // The use that was counted last is recorded, too.
-        let usage = rusqlite::Connection::open(sandbox.vault().with_file_name("usage.db"));
-        let count = usage.unwrap().query_row(
-            "SELECT sum(count) FROM days WHERE verdict = 'accepted'",
-            [],
-            |row| row.get::<_, i64>(0),
-        );
-        assert_eq!(count, Ok(1));
+        assert_eq!(recorded(&sandbox, ACCEPTED), Some(1));
     }
 }
 
@@ -55,4 +51,23 @@ fn a_client_that_goes_on_and_on_does_not_keep_it() {
         "{:?}",
         start.elapsed()
     );
+}
+
+#[test]
+fn what_it_is_about_to_record_when_it_is_stopped_is_recorded() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    let mut server = Server::start(&sandbox);
+    server.verify(&secret).expect(200);
+    wait_for("a record", || recorded(&sandbox, ACCEPTED) == Some(1));
+    let other = rusqlite::Connection::open(sandbox.usage()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    server.verify(&secret).expect(200);
+    // By now it waits for the other.
+    sleep(Duration::from_millis(1500));
+    server.daemon.signal("TERM");
+    sleep(Duration::from_millis(200));
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(server.daemon.ended(), 0);
+    assert_eq!(recorded(&sandbox, ACCEPTED), Some(2));
 }

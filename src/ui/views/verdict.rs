@@ -96,12 +96,12 @@ fn reason<'a>(decision: &Decision<'a>, moment: impl Fn(Timestamp) -> String) -> 
             let (limit, reset) = (limit.unwrap_or_default(), reset.unwrap_or_default());
             format!("`{name}` has used up its limit of {limit}; it starts anew {reset}")
         }
-        verdict => match key.username() {
-            Some(username) => {
-                format!("`{name}` is an SMTP key for {username}, not what was asked for")
-            }
-            None => return without_key(verdict).into_owned().into(),
-        },
+        Verdict::Mismatch => {
+            let login = key.username().map(|username| format!(" for {username}"));
+            let login = login.unwrap_or_default();
+            format!("`{name}` is an {title} key{login}, not what was asked for")
+        }
+        Verdict::Malformed(_) | Verdict::Unknown => return without_key(decision.verdict),
     })
 }
 
