@@ -66,6 +66,9 @@ fn what_is_no_report_is_refused() {
         assert!([400, 413].contains(&status), "{status}");
     }
     server.ask("GET", "/dovecot", &[]).expect(405);
+    // Where Dovecot asks before it judges, it is told to go on, and nothing is counted.
+    let answer = post(&server.address, "/dovecot?command=allow", &[], before).expect(200);
+    assert_eq!(answer.body, r#"{"status":0,"msg":""}"#);
     // A text that is no username is nobody's.
     let odd = login("'; DROP TABLE keys; --", false, "');--");
     post(&server.address, "/dovecot", &[], &odd).expect(200);
