@@ -88,8 +88,9 @@ fn a_head_that_is_too_large_is_refused() {
             // It may be answered before it has been read to its end.
             let _ = connection.send(request("GET", "/", &headers).as_bytes());
             if let Ok(answer) = connection.answer() {
+                // The checker hangs up on such a head, which Caddy may still be sending: 502.
                 assert!(
-                    [400, 401, 414, 431].contains(&answer.status),
+                    [400, 401, 414, 431, 502].contains(&answer.status),
                     "{kind:?}: {answer:?}"
                 );
             }
