@@ -72,7 +72,10 @@ impl Limit {
         let Self::Requests { count, window } = self else {
             return None;
         };
-        let since = window.start(now);
+        let start = window.start(now);
+        // A request that was overtaken at the end of its window counts in the next one.
+        let next = start + window.length();
+        let since = if used.since == next { next } else { start };
         let is_current = used.since == since;
         Some(Allowance {
             limit: count,
@@ -178,6 +181,9 @@ mod tests {
         let third = left(second.spent().used, "2026-11-22T10:59:59Z");
         assert_eq!(third.remaining(), 0);
         assert_eq!(left(third.used, "2026-11-22T11:00:00Z").remaining(), 2);
+        let next = left(third.used, "2026-11-22T11:00:00Z").spent();
+        let overtaken = left(next.used, "2026-11-22T10:59:59Z");
+        assert_eq!((overtaken.remaining(), overtaken.used), (1, next.used));
         assert_eq!(
             Limit::None.allowance(third.used, at("2026-11-22T10:00:00Z")),
             None

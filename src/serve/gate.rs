@@ -17,6 +17,7 @@ use super::hashers::Hashers;
 use super::meter::{Meter, Presentation, Tally};
 use super::source::{Fresh, Source, Stamp};
 use super::throttle::Throttle;
+use super::turns::Turns;
 use crate::key::{Allowance, Kind, Secret, Used};
 use crate::settings::Permissions;
 use crate::vault::{Error, KeyId, Presented};
@@ -41,6 +42,7 @@ pub(super) struct Gate {
     meter: Arc<Meter>,
     permissions: Permissions,
     hashers: Hashers,
+    turns: Turns,
     throttle: Throttle,
     mac: Hmac<Sha256>,
     remembered: Cache<Digest, Arc<Known>>,
@@ -109,6 +111,7 @@ impl Gate {
             meter,
             permissions,
             hashers,
+            turns: Turns::default(),
             throttle: Throttle::new(Instant::now()),
             mac: Hmac::new_from_slice(key).expect("HMAC takes keys of any length"),
             remembered: Cache::new(REMEMBERED),
@@ -222,23 +225,27 @@ impl Gate {
     /// Asks the vault again about a secret that was recognised before it was changed. If it
     /// has the same hash still, that need not be computed anew.
     async fn look_again(&self, known: Arc<Known>, digest: Digest) -> Result<Arc<Known>, Stranger> {
-        let source = Arc::clone(&self.source);
+        let (source, meter) = (Arc::clone(&self.source), Arc::clone(&self.meter));
         let tail = known.secret.tail.clone();
-        let fresh = blocking(move || source.look_up(&tail)).await?;
-        match fresh.value {
-            Some(secret) if secret.hash == known.secret.hash => {
-                let again = Known {
-                    name: name(&secret),
-                    secret,
-                    stamp: fresh.stamp,
-                    newest: fresh.newest,
-                    tally: Arc::clone(&known.tally),
-                };
+        let look_up = move || {
+            let fresh = source.look_up(&tail)?;
+            let is_same = |secret: &Presented| secret.hash == known.secret.hash;
+            let secret = fresh.value.filter(is_same);
+            Ok(secret.map(|secret| Known {
+                tally: meter.tally(secret.record.id, &source),
+                name: name(&secret),
+                secret,
+                stamp: fresh.stamp,
+                newest: fresh.newest,
+            }))
+        };
+        match blocking(look_up).await? {
+            Some(again) => {
                 let again = Arc::new(again);
                 self.remembered.insert(digest, Arc::clone(&again));
                 Ok(again)
             }
-            _ => {
+            None => {
                 self.remembered.remove(&digest);
                 Err(Stranger::Refused(Verdict::Unknown, None))
             }
@@ -273,9 +280,10 @@ impl Gate {
         }
         let (source, tail) = (Arc::clone(&self.source), secret.tail());
         let fresh = blocking(move || source.look_up(&tail)).await?;
-        if fresh.value.is_none() {
+        let Some(ends_like) = fresh.value else {
             return Err(Stranger::Refused(Verdict::Unknown, None));
-        }
+        };
+        let _turn = self.turns.take(ends_like.record.id).await;
         let known = self.hash(presented).await;
         if let Err(Stranger::Refused(Verdict::Mismatch, Some(key))) = known {
             self.wrong.insert(digest, (fresh.stamp, key));

@@ -25,6 +25,8 @@ pub(super) struct Meter {
     /// Those with something to record.
     dirty: Mutex<Vec<Arc<Tally>>>,
     nobody: Arc<Tally>,
+    /// Which file the tallies are about.
+    number: Mutex<Option<u64>>,
 }
 
 /// The use of one key, or of none that is known.
@@ -58,6 +60,7 @@ impl Meter {
             tallies: Mutex::default(),
             dirty: Mutex::default(),
             nobody: Arc::default(),
+            number: Mutex::default(),
         }
     }
 
@@ -68,6 +71,7 @@ impl Meter {
 
     /// A key's tally. Blocks: what the key has used of its limit is read when it is first seen.
     pub(super) fn tally(&self, key: KeyId, source: &Source) -> Arc<Tally> {
+        self.follow(source);
         if let Some(tally) = locked(&self.tallies).get(&key) {
             return Arc::clone(tally);
         }
@@ -105,34 +109,50 @@ impl Meter {
         (verdict, allowance)
     }
 
-    /// Records what was counted since the last time. Blocks. What cannot be recorded is lost,
-    /// but what is used of the limits is kept.
+    /// Records what was counted since the last time. Blocks. What cannot be recorded is kept
+    /// for the next time, as far as there is room.
     ///
     /// # Errors
     /// Why it could not be recorded.
     pub(super) fn flush(&self, source: &Source) -> Result<(), Error> {
+        self.follow(source);
         let mut tallies = std::mem::take(&mut *locked(&self.dirty));
         if tallies.is_empty() {
             return Ok(());
         }
         // In the order in which they lie on the disk.
         tallies.sort_unstable_by_key(|tally| tally.key);
-        let (mut sightings, mut used) = (Vec::new(), Vec::new());
+        let mut taken = Taken::default();
         for tally in &tallies {
-            let (seen, unsaved) = locked(&tally.counts).take();
-            sightings.extend(seen.into_iter().map(|seen| Sighting {
-                key: tally.key,
-                ..seen
-            }));
-            let spent = Some(unsaved).filter(|unsaved| unsaved.count > 0);
-            used.extend(tally.key.zip(spent).map(|(key, spent)| (tally, key, spent)));
+            taken.add(tally);
         }
-        let spent: Vec<_> = used.iter().map(|(_, key, spent)| (*key, *spent)).collect();
-        let all = self.with_usage(source, |usage| usage.record(&sightings, &spent))?;
-        for ((tally, ..), all) in used.iter().zip(all) {
-            locked(&tally.counts).raise(all);
+        let recorded = self.with_usage(source, |usage| usage.record(&taken.sightings, &taken.used));
+        match recorded {
+            Ok(all) => {
+                for (tally, all) in taken.spenders.iter().zip(all) {
+                    locked(&tally.counts).raise(all);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                taken.put_back();
+                locked(&self.dirty).append(&mut tallies);
+                Err(error)
+            }
         }
-        Ok(())
+    }
+
+    /// Drops what was counted for another file, once it was replaced: its numbers mean other
+    /// keys.
+    fn follow(&self, source: &Source) {
+        let number = source.number();
+        let mut before = locked(&self.number);
+        if number.is_some() && *before != number {
+            *before = number;
+            locked(&self.tallies).clear();
+            locked(&self.dirty).clear();
+            *locked(&self.usage) = None;
+        }
     }
 
     /// Lets go of the tallies that nobody holds and that have nothing to record.
@@ -157,7 +177,59 @@ impl Meter {
     }
 }
 
+/// What is about to be recorded, and whose it is.
+#[derive(Default)]
+struct Taken<'a> {
+    sightings: Vec<Sighting>,
+    /// The tally of each sighting.
+    seen: Vec<&'a Tally>,
+    used: Vec<(KeyId, Used)>,
+    /// The tally of each use.
+    spenders: Vec<&'a Tally>,
+}
+
+impl<'a> Taken<'a> {
+    fn add(&mut self, tally: &'a Tally) {
+        let (sightings, unsaved) = locked(&tally.counts).take();
+        for seen in sightings {
+            let key = tally.key;
+            self.sightings.push(Sighting { key, ..seen });
+            self.seen.push(tally);
+        }
+        if let Some(key) = tally.key.filter(|_| unsaved.count > 0) {
+            self.used.push((key, unsaved));
+            self.spenders.push(tally);
+        }
+    }
+
+    fn put_back(self) {
+        for (sighting, tally) in self.sightings.into_iter().zip(self.seen) {
+            locked(&tally.counts).put_back(sighting);
+        }
+        for ((_, used), tally) in self.used.into_iter().zip(self.spenders) {
+            locked(&tally.counts).owe(used);
+        }
+    }
+}
+
 impl Counts {
+    /// Takes a sighting back that could not be recorded, if there is room for it.
+    fn put_back(&mut self, sighting: Sighting) {
+        self.is_dirty = true;
+        if self.sightings.len() < TOLD_APART {
+            self.sightings.push(sighting);
+        }
+    }
+
+    /// Takes back a use that could not be recorded, if its window is not over.
+    fn owe(&mut self, used: Used) {
+        if self.unsaved.count == 0 {
+            self.unsaved = used;
+        } else if self.unsaved.since == used.since {
+            self.unsaved.count = self.unsaved.count.saturating_add(used.count);
+        }
+    }
+
     fn spend(&mut self, allowance: Option<Allowance>) {
         let Some(Allowance { used, .. }) = allowance else {
             return;

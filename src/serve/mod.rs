@@ -13,6 +13,7 @@ mod meter;
 mod metrics;
 mod source;
 mod throttle;
+mod turns;
 mod workers;
 
 use std::io;

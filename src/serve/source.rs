@@ -16,6 +16,9 @@ use crate::vault::{Error, Presented, Vault, Watch};
 /// changed in it is seen at once; only its removal may be seen so much later.
 const LOOK_AFTER: i64 = 1;
 
+/// How long at most a busy record of uses is waited for: who is served must not notice.
+const USAGE_WAIT: Duration = Duration::from_millis(250);
+
 /// How many connections are kept open for the next reader.
 const KEPT: usize = 4;
 
@@ -130,7 +133,12 @@ impl Source {
     /// Opens the record of the vault's uses. Blocks.
     pub(super) fn open_usage(&self) -> Result<Usage, usage::Error> {
         let vault = Vault::open(&self.path, self.wait)?;
-        Usage::open_or_make(&vault, self.wait)
+        Usage::open_or_make(&vault, self.wait.min(USAGE_WAIT))
+    }
+
+    /// Which of the files that were the vault one after the other is it now.
+    pub(super) fn number(&self) -> Option<u64> {
+        self.opened.load().as_ref().map(|opened| opened.number)
     }
 
     fn current(&self) -> Result<Arc<Opened>, Error> {
@@ -152,10 +160,10 @@ impl Source {
             return Ok(opened);
         }
         self.opened.store(None);
-        let vault = Vault::open(&self.path, self.wait)?;
+        let (vault, watch) = Watch::open(&self.path, self.wait)?;
         let new = Arc::new(Opened {
             number: self.count.fetch_add(1, Ordering::Relaxed),
-            watch: Watch::new(&vault)?,
+            watch,
             idle: Mutex::new(vec![vault]),
         });
         self.opened.store(Some(Arc::clone(&new)));

@@ -8,9 +8,7 @@ mod read;
 mod write;
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,7 +16,7 @@ use jiff::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use crate::vault::{self, Vault};
+use crate::vault::{self, FileId, Vault};
 pub use error::Error;
 pub use read::{Details, Refused, Summary};
 pub use write::Sighting;
@@ -40,8 +38,8 @@ const KEPT_DAYS: i64 = 400;
 pub struct Usage {
     connection: Connection,
     path: PathBuf,
-    /// The device and number of the file that was opened.
-    file: Option<(u64, u64)>,
+    /// The file that was opened.
+    file: Option<FileId>,
 }
 
 impl Usage {
@@ -123,7 +121,7 @@ impl Usage {
         Ok(Self {
             connection,
             path: path.to_owned(),
-            file: file_at(path),
+            file: FileId::at(path),
         })
     }
 
@@ -163,14 +161,8 @@ impl Usage {
 
     /// Whether the file is still the one at its path.
     pub fn is_in_place(&self) -> bool {
-        self.file.is_some() && self.file == file_at(&self.path)
+        self.file.is_some() && self.file == FileId::at(&self.path)
     }
-}
-
-/// The device and number of the file at a path.
-fn file_at(path: &Path) -> Option<(u64, u64)> {
-    let found = fs::symlink_metadata(path).ok()?;
-    Some((found.dev(), found.ino()))
 }
 
 /// Where the use of a vault's keys is recorded: `usage.db` beside `vault.db`. A folder may hold

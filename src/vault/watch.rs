@@ -1,10 +1,11 @@
 //! Noticing that a vault was changed, without a lock and without asking SQLite.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::libc::O_NOFOLLOW;
 
@@ -28,18 +29,43 @@ const ROLLBACK: u8 = 1;
 pub struct Watch {
     header: ManuallyDrop<File>,
     path: PathBuf,
-    device: u64,
-    inode: u64,
+    file: FileId,
     schema: [u8; 4],
 }
 
+/// What tells a file from every other: its device and its number there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileId(u64, u64);
+
+impl FileId {
+    /// The file at a path, links not followed; `None` if there is none.
+    pub fn at(path: &Path) -> Option<Self> {
+        fs::symlink_metadata(path).ok().as_ref().map(Self::of)
+    }
+
+    fn of(found: &Metadata) -> Self {
+        Self(found.dev(), found.ino())
+    }
+}
+
 impl Watch {
-    /// Begins to watch the vault.
+    /// Opens a vault and begins to watch it.
     ///
     /// # Errors
-    /// If its file cannot be opened.
-    pub fn new(vault: &Vault) -> Result<Self, Error> {
-        let path = vault.path().to_owned();
+    /// As [`Vault::open`], and [`Error::Missing`] if the file was replaced meanwhile.
+    pub fn open(path: &Path, wait: Duration) -> Result<(Vault, Self), Error> {
+        let before = FileId::at(path);
+        let vault = Vault::open(path, wait)?;
+        let watch = Self::new(vault.path())?;
+        if before == Some(watch.file) {
+            Ok((vault, watch))
+        } else {
+            Err(Error::Missing(path.to_owned()))
+        }
+    }
+
+    fn new(path: &Path) -> Result<Self, Error> {
+        let path = path.to_owned();
         let failed = |source| Error::Io {
             doing: "open",
             path: path.clone(),
@@ -50,8 +76,7 @@ impl Watch {
         let header = ManuallyDrop::new(options.open(&path).map_err(failed)?);
         let found = header.metadata().map_err(failed)?;
         Ok(Self {
-            device: found.dev(),
-            inode: found.ino(),
+            file: FileId::of(&found),
             schema: schema(&header).map_err(failed)?,
             header,
             path,
@@ -81,9 +106,8 @@ impl Watch {
     /// Whether the watched file is still the one at the vault's path, with the schema that it
     /// had.
     pub fn is_in_place(&self) -> bool {
-        let is_there = fs::symlink_metadata(&self.path)
-            .is_ok_and(|found| (found.dev(), found.ino()) == (self.device, self.inode));
-        is_there && schema(&self.header).is_ok_and(|schema| schema == self.schema)
+        FileId::at(&self.path) == Some(self.file)
+            && schema(&self.header).is_ok_and(|schema| schema == self.schema)
     }
 }
 

@@ -1,0 +1,51 @@
+//! Turns: of each key one secret at a time is hashed, so that a flood of wrong ones for a key
+//! keeps no other key waiting.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Mutex as Queue, OwnedMutexGuard};
+
+use crate::vault::KeyId;
+
+/// The keys of which a secret is being hashed, and who waits for them.
+#[derive(Debug, Default)]
+pub(super) struct Turns(Mutex<HashMap<KeyId, Arc<Queue<()>>>>);
+
+/// A turn, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Turn<'a> {
+    turns: &'a Turns,
+    key: KeyId,
+    held: Option<OwnedMutexGuard<()>>,
+}
+
+impl Turns {
+    /// Waits for a turn of the key; who came first is first.
+    pub(super) async fn take(&self, key: KeyId) -> Turn<'_> {
+        let queue = Arc::clone(self.queues().entry(key).or_default());
+        Turn {
+            turns: self,
+            key,
+            held: Some(queue.lock_owned().await),
+        }
+    }
+
+    fn queues(&self) -> MutexGuard<'_, HashMap<KeyId, Arc<Queue<()>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut queues = self.turns.queues();
+        self.held = None;
+        // The last one puts the queue away.
+        if queues
+            .get(&self.key)
+            .is_some_and(|queue| Arc::strong_count(queue) == 1)
+        {
+            queues.remove(&self.key);
+        }
+    }
+}
