@@ -2,6 +2,7 @@
 
 mod activation;
 mod clients;
+mod floods;
 mod fresh;
 pub mod http;
 pub mod limits;

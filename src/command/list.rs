@@ -258,9 +258,11 @@ impl<'a> Filter<'a> {
                 "use is recorded since {} only: keys may have been used before",
                 look.date(start)
             )),
-            None => ui.warn(
+            // What could not be read was said already.
+            None if uses.are_missing() => ui.warn(
                 "no use is recorded in this vault: keys count from when they were made, used or not",
             ),
+            None => {}
         }
     }
 }

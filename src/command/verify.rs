@@ -49,7 +49,7 @@ pub struct Verify {
     #[arg(long, value_name = "ADDRESS")]
     ip: Option<IpAddr>,
     /// Records no use, and counts nothing against the key's limit
-    #[arg(long)]
+    #[arg(long, conflicts_with = "ip")]
     no_record: bool,
 }
 

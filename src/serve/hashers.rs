@@ -10,7 +10,7 @@ use crate::key::HashMemory;
 
 /// How much the threads yield to others that want the processor (nice(2)): a flood of wrong
 /// secrets keeps them busy, and requests with good ones must not notice.
-const NICENESS: i32 = 19;
+const NICENESS: i32 = 10;
 
 type Job = Box<dyn FnOnce(&mut HashMemory) + Send>;
 

@@ -60,6 +60,13 @@ const NOT_FOUND: Refusal = Refusal {
     message: "There is nothing here",
 };
 
+/// For a mail server that reports what is no login.
+const BAD_REPORT: Refusal = Refusal {
+    status: 400,
+    code: "bad_request",
+    message: "The body is not a report of Dovecot's auth policy protocol",
+};
+
 /// What every request is answered from.
 pub(super) struct Desk {
     pub(super) gate: Gate,
@@ -93,7 +100,7 @@ pub(super) fn router(desk: Arc<Desk>) -> Router {
         .route("/dovecot", post(report))
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
-        .fallback(async || refused(NOT_FOUND, status(NOT_FOUND)))
+        .fallback(async || refused(NOT_FOUND))
         .layer(DefaultBodyLimit::max(LARGEST_REPORT))
         .with_state(desk)
 }
@@ -101,7 +108,7 @@ pub(super) fn router(desk: Arc<Desk>) -> Router {
 impl Desk {
     async fn decide(&self, caller: Caller, parts: &Parts) -> Response {
         let Some(taken) = caller.take(parts) else {
-            return refused(BAD_REQUEST, status(BAD_REQUEST));
+            return refused(BAD_REQUEST);
         };
         let now = Timestamp::now();
         match self.gate.decide(taken.asked(), now).await {
@@ -116,7 +123,7 @@ impl Desk {
             Err(error) => {
                 self.metrics.count(caller, UNAVAILABLE.code);
                 self.note_vault(Some(&error));
-                refused(UNAVAILABLE, status(UNAVAILABLE))
+                refused(UNAVAILABLE)
             }
         }
     }
@@ -143,9 +150,9 @@ fn answer(caller: Caller, decision: &Decision, now: Timestamp) -> Response {
         None => Response::new(Body::empty()),
         // nginx takes nothing but 401 and 403 for a refusal.
         Some(refusal) if caller == Caller::Nginx && refusal.status != 401 => {
-            refused(refusal, StatusCode::FORBIDDEN)
+            refused_as(refusal, StatusCode::FORBIDDEN)
         }
-        Some(refusal) => refused(refusal, status(refusal)),
+        Some(refusal) => refused(refusal),
     };
     let headers = response.headers_mut();
     headers.reserve(6);
@@ -175,12 +182,14 @@ fn is_good(decision: &Decision) -> bool {
     decision.verdict.refusal() != Some(Refusal::UNAUTHORIZED)
 }
 
-fn status(refusal: Refusal) -> StatusCode {
-    StatusCode::from_u16(refusal.status).expect("refusals have HTTP's statuses")
+/// A refusal.
+fn refused(refusal: Refusal) -> Response {
+    let status = StatusCode::from_u16(refusal.status);
+    refused_as(refusal, status.expect("refusals have HTTP's statuses"))
 }
 
 /// A refusal, answered with a status that may differ from the true one.
-fn refused(refusal: Refusal, status: StatusCode) -> Response {
+fn refused_as(refusal: Refusal, status: StatusCode) -> Response {
     let Refusal { code, message, .. } = refusal;
     let body = format!(r#"{{"code":"{code}","message":"{message}"}}"#);
     let mut response = Response::new(Body::from(body));
@@ -202,10 +211,10 @@ async fn report(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     }
     let body = axum::body::to_bytes(request.into_body(), LARGEST_REPORT);
     let Ok(Ok(body)) = timeout(SLOWEST_REPORT, body).await else {
-        return refused(BAD_REPORT, status(BAD_REPORT));
+        return refused(BAD_REPORT);
     };
     match count(&desk, &body).await {
-        None => refused(BAD_REPORT, status(BAD_REPORT)),
+        None => refused(BAD_REPORT),
         Some(Ok(verdict)) => {
             desk.metrics.count_login(verdict);
             desk.note_vault(None);
@@ -213,7 +222,7 @@ async fn report(State(desk): State<Arc<Desk>>, request: Request) -> Response {
         }
         Some(Err(error)) => {
             desk.note_vault(Some(&error));
-            refused(UNAVAILABLE, status(UNAVAILABLE))
+            refused(UNAVAILABLE)
         }
     }
 }
@@ -224,13 +233,6 @@ fn go_on() -> Response {
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     response
 }
-
-/// For a mail server that reports what is no login.
-const BAD_REPORT: Refusal = Refusal {
-    status: 400,
-    code: "bad_request",
-    message: "The body is not a report of Dovecot's auth policy protocol",
-};
 
 async fn count(desk: &Desk, body: &Bytes) -> Option<Result<&'static str, Error>> {
     let report: Report = serde_json::from_slice(body).ok()?;
@@ -250,7 +252,7 @@ async fn health(State(desk): State<Arc<Desk>>) -> Response {
         }
         Err(error) => {
             desk.note_vault(Some(&error));
-            refused(UNAVAILABLE, status(UNAVAILABLE))
+            refused(UNAVAILABLE)
         }
     }
 }

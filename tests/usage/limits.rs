@@ -25,7 +25,7 @@ fn a_key_is_refused_when_its_limit_is_used_up_and_told_when_it_starts_anew() {
             .json();
         assert_eq!(
             (&answer["limit"], &answer["remaining"]),
-            (&2.into(), &remaining.into())
+            (&"2/minute".into(), &remaining.into())
         );
     }
     for _ in 0..2 {

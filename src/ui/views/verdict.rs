@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{KeyView, or_empty, text};
-use crate::key::{Allowance, Key};
+use crate::key::{Allowance, Key, Limit};
 use crate::ui::Look;
 use crate::ui::listing::Item;
 use crate::usage::Summary;
@@ -37,7 +37,8 @@ pub struct VerdictView<'a> {
     told: Cow<'a, str>,
     name: Option<&'a str>,
     kind: Option<&'static str>,
-    limit: Option<u32>,
+    #[serde(serialize_with = "text")]
+    limit: Option<Limit>,
     remaining: Option<u32>,
     #[serde(serialize_with = "text")]
     resets_at: Option<Timestamp>,
@@ -61,7 +62,9 @@ impl<'a> VerdictView<'a> {
             told: reason(decision, |end| look.moment_and_distance(end)),
             name: key.map(|key| key.name.as_str()),
             kind: key.map(|key| key.kind().word()),
-            limit: allowance.map(|allowance| allowance.limit),
+            limit: key
+                .and_then(Key::limit)
+                .filter(|limit| *limit != Limit::None),
             remaining: allowance.map(Allowance::remaining),
             resets_at: allowance.and_then(resets_at),
         }

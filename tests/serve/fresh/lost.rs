@@ -7,6 +7,8 @@ use std::time::Duration;
 use rusqlite::Connection as Vault;
 
 use crate::sandbox::Sandbox;
+use crate::secrecy::watch::wait_for;
+use crate::serve::recording::{ACCEPTED, recorded};
 use crate::serve::server::Server;
 
 #[test]
@@ -54,6 +56,15 @@ fn a_vault_that_was_replaced_is_the_one_that_counts() {
     sleep(Duration::from_millis(5));
     server.verify(&secret).expect(401);
     server.verify(&others).expect(200);
+    // Its use is recorded as its own, where the other vault's was.
+    wait_for("the new vault's use", || {
+        recorded(
+            &sandbox,
+            "SELECT sum(count) FROM days WHERE verdict = 'accepted'",
+        ) == Some(1)
+    });
+    let list = sandbox.run(["list"]).expect(0);
+    assert_eq!(list.stderr, "", "{list:?}");
 }
 
 #[test]
