@@ -58,10 +58,7 @@ fn a_vault_that_was_replaced_is_the_one_that_counts() {
     server.verify(&others).expect(200);
     // Its use is recorded as its own, where the other vault's was.
     wait_for("the new vault's use", || {
-        recorded(
-            &sandbox,
-            "SELECT sum(count) FROM days WHERE verdict = 'accepted'",
-        ) == Some(1)
+        recorded(&sandbox, ACCEPTED) == Some(1)
     });
     let list = sandbox.run(["list"]).expect(0);
     assert_eq!(list.stderr, "", "{list:?}");
