@@ -21,7 +21,7 @@ fn two_keys_are_none() {
 
 #[test]
 fn what_a_client_says_of_itself_changes_nothing_and_does_not_reach_the_backend() {
-    const SPOOFED: [(&str, &str); 12] = [
+    const SPOOFED: [(&str, &str); 14] = [
         (
             "Connection",
             "X-Postkey-Name, X-Original-Uri, X-Original-Method, X-Original-Address, \
@@ -38,6 +38,8 @@ fn what_a_client_says_of_itself_changes_nothing_and_does_not_reach_the_backend()
         ("X-Postkey-Name", "root"),
         ("X-Postkey-Status", "200"),
         ("x-postkey-name", "root"),
+        ("X_Postkey_Name", "root"),
+        ("x-postkey_name", "root"),
     ];
     for kind in Kind::ALL {
         let setup = Setup::start(kind);
