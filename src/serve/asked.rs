@@ -25,6 +25,7 @@ pub(super) enum Caller {
 
 /// The query of an application's request.
 #[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Parameters {
     method: Option<String>,
     path: Option<String>,
@@ -206,7 +207,12 @@ mod tests {
 
     #[test]
     fn half_a_question_is_not_understood_and_a_missing_target_is_allowed_to_nobody() {
-        for target in ["/verify?method=GET", "/verify?path=/", "/verify?address=x"] {
+        for target in [
+            "/verify?method=GET",
+            "/verify?path=/",
+            "/verify?address=x",
+            "/verify?Method=GET&Path=/",
+        ] {
             assert!(
                 Caller::Application.take(&parts(target, &[])).is_none(),
                 "{target}"

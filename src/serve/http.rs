@@ -52,7 +52,7 @@ const UNAVAILABLE: Refusal = Refusal {
 const BAD_REQUEST: Refusal = Refusal {
     status: 400,
     code: "bad_request",
-    message: "method and path are given together, address is an IP address",
+    message: "method and path are given together, address is an IP address; there is nothing else",
 };
 const NOT_FOUND: Refusal = Refusal {
     status: 404,

@@ -147,6 +147,7 @@ fn half_a_question_and_an_unknown_path_are_errors_that_accept_nothing() {
     let key = [("api-key", &*secret)];
     for (target, status) in [
         ("/verify?method=GET", 400),
+        ("/verify?Method=GET&Path=/", 400),
         ("/verify?path=/", 400),
         ("/verify?address=nowhere", 400),
         ("/verify?method=GET&method=PUT&path=/", 400),
