@@ -10,10 +10,10 @@ use jiff::Timestamp;
 
 use crate::key::Tail;
 use crate::usage::{self, Usage};
-use crate::vault::{Error, Presented, Vault, Watch};
+use crate::vault::{ChangedAt, Error, Presented, Vault, Watch};
 
 /// How often it is looked whether the vault is still where it was, in milliseconds. What was
-/// changed in it is seen at once; only its removal may be seen so much later.
+/// committed to it is seen at once; its removal, or a copy over it, may be seen so much later.
 const LOOK_AFTER: i64 = 1;
 
 /// How long at most a busy record of uses is waited for: who is served must not notice.
@@ -39,12 +39,20 @@ pub(super) struct Source {
 pub(super) struct Opened {
     number: u64,
     watch: Watch,
-    idle: Mutex<Vec<Vault>>,
+    /// When it was last changed, as of the last look.
+    changed_at: AtomicI64,
+    /// Each with the state that it last read.
+    idle: Mutex<Vec<(Vault, Stamp)>>,
 }
 
-/// What tells one state of the vault from every other: which file, and its change counter.
+/// What tells one state of the vault from every other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stamp(u64, u32);
+pub(super) struct Stamp {
+    /// Which file.
+    number: u64,
+    counter: u32,
+    changed_at: ChangedAt,
+}
 
 /// What the vault said, and under which state that is true.
 #[derive(Debug)]
@@ -76,7 +84,10 @@ impl Source {
     /// If it cannot be read.
     pub(super) fn stamp(&self, now: Timestamp) -> Result<Option<Stamp>, Error> {
         match &*self.opened.load() {
-            Some(opened) if self.is_in_place(opened, now) => opened.stamp().map(Some),
+            Some(opened) if self.is_in_place(opened, now) => {
+                let changed_at = opened.changed_at.load(Ordering::Relaxed);
+                opened.stamp(changed_at).map(Some)
+            }
             _ => Ok(None),
         }
     }
@@ -88,11 +99,12 @@ impl Source {
         if (looked_at..looked_at.saturating_add(LOOK_AFTER)).contains(&now) {
             return true;
         }
-        let is_in_place = opened.watch.is_in_place();
-        if is_in_place {
+        let changed_at = opened.watch.changed_at();
+        if let Some(changed_at) = changed_at {
+            opened.changed_at.store(changed_at, Ordering::Relaxed);
             self.looked_at.store(now, Ordering::Relaxed);
         }
-        is_in_place
+        changed_at.is_some()
     }
 
     /// Looks a secret up by its tail. Blocks.
@@ -106,7 +118,9 @@ impl Source {
         read: impl FnOnce(&Vault) -> Result<T, Error>,
     ) -> Result<Fresh<T>, Error> {
         let opened = self.current()?;
-        let vault = match opened.take() {
+        let missing = || Error::Missing(self.path.clone());
+        let changed_at = opened.watch.changed_at().ok_or_else(missing)?;
+        let vault = match opened.take(opened.stamp(changed_at)?) {
             Some(vault) => vault,
             None => Vault::open(&self.path, self.wait)?,
         };
@@ -114,20 +128,17 @@ impl Source {
             // The time first: a first read takes the lock under which the counter stands still.
             let newest = vault.time(Timestamp::MIN)?;
             let value = read(vault)?;
-            let stamp = opened.stamp()?;
+            let changed_at = opened.watch.changed_at().ok_or_else(missing)?;
+            let stamp = opened.stamp(changed_at)?;
             Ok::<_, Error>(Fresh {
                 value,
                 stamp,
                 newest,
             })
         })?;
-        opened.put_back(vault);
+        opened.put_back(vault, fresh.stamp);
         // It may have been replaced between the two looks at its path.
-        if opened.watch.is_in_place() {
-            Ok(fresh)
-        } else {
-            Err(Error::Missing(self.path.clone()))
-        }
+        opened.watch.changed_at().map(|_| fresh).ok_or_else(missing)
     }
 
     /// Opens the record of the vault's uses. Blocks.
@@ -150,7 +161,7 @@ impl Source {
 
     fn opened_in_place(&self) -> Option<Arc<Opened>> {
         let opened = self.opened.load_full();
-        opened.filter(|opened| opened.watch.is_in_place())
+        opened.filter(|opened| opened.watch.changed_at().is_some())
     }
 
     fn reopen(&self) -> Result<Arc<Opened>, Error> {
@@ -160,11 +171,13 @@ impl Source {
             return Ok(opened);
         }
         self.opened.store(None);
-        let (vault, watch) = Watch::open(&self.path, self.wait)?;
+        let (_, watch) = Watch::open(&self.path, self.wait)?;
+        let missing = || Error::Missing(self.path.clone());
         let new = Arc::new(Opened {
             number: self.count.fetch_add(1, Ordering::Relaxed),
+            changed_at: AtomicI64::new(watch.changed_at().ok_or_else(missing)?),
             watch,
-            idle: Mutex::new(vec![vault]),
+            idle: Mutex::default(),
         });
         self.opened.store(Some(Arc::clone(&new)));
         Ok(new)
@@ -172,22 +185,32 @@ impl Source {
 }
 
 impl Opened {
-    fn stamp(&self) -> Result<Stamp, Error> {
-        Ok(Stamp(self.number, self.watch.counter()?))
+    fn stamp(&self, changed_at: ChangedAt) -> Result<Stamp, Error> {
+        Ok(Stamp {
+            number: self.number,
+            counter: self.watch.counter()?,
+            changed_at,
+        })
     }
 
-    fn take(&self) -> Option<Vault> {
-        self.idle().pop()
+    /// A connection that may be used in the state that the vault is in now. SQLite remembers
+    /// pages until the counter moves on: where the file changed without that, no connection
+    /// will do, and the file's safety has to be looked at again.
+    fn take(&self, now: Stamp) -> Option<Vault> {
+        let is_good = |then: Stamp| then == now || then.counter != now.counter;
+        let mut idle = self.idle();
+        idle.retain(|(_, then)| is_good(*then));
+        idle.pop().map(|(vault, _)| vault)
     }
 
-    fn put_back(&self, vault: Vault) {
+    fn put_back(&self, vault: Vault, stamp: Stamp) {
         let mut idle = self.idle();
         if idle.len() < KEPT {
-            idle.push(vault);
+            idle.push((vault, stamp));
         }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Vault>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<(Vault, Stamp)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

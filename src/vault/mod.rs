@@ -24,7 +24,7 @@ pub use error::Error;
 pub use keys::{KeyId, Order, Page, Presented, Record};
 pub use log::{Actor, Author, Chain, Entry, Field, differences};
 use migrations::Found;
-pub use watch::{FileId, Watch};
+pub use watch::{ChangedAt, FileId, Watch};
 
 /// Files up to this size are checked whole before they are written to, in bytes.
 const CHECKED_SIZE: i64 = 8 << 20;

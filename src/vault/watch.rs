@@ -21,6 +21,9 @@ const SCHEMA: u64 = 60;
 /// The format version of a file in rollback mode; in WAL mode the counter stands still.
 const ROLLBACK: u8 = 1;
 
+/// When a file was last changed, by the system's count of nanoseconds.
+pub type ChangedAt = i64;
+
 /// A look at the vault's change counter, which every commit moves on.
 ///
 /// The counter is read through a descriptor of its own. That is never closed, for closing it
@@ -103,11 +106,17 @@ impl Watch {
         Ok(u32::from_be_bytes(counter))
     }
 
-    /// Whether the watched file is still the one at the vault's path, with the schema that it
-    /// had.
-    pub fn is_in_place(&self) -> bool {
-        FileId::at(&self.path) == Some(self.file)
-            && schema(&self.header).is_ok_and(|schema| schema == self.schema)
+    /// When the watched file was last changed in any way, if it is still the one at the vault's
+    /// path, with the schema that it had.
+    ///
+    /// Together with the counter that tells a commit from what others do to the file, a copy
+    /// over it, say: that moves the time on, but leaves the counter where the copy's was.
+    pub fn changed_at(&self) -> Option<ChangedAt> {
+        let found = fs::symlink_metadata(&self.path).ok()?;
+        let is_in_place = FileId::of(&found) == self.file
+            && schema(&self.header).is_ok_and(|schema| schema == self.schema);
+        let seconds = found.ctime().wrapping_mul(1_000_000_000);
+        is_in_place.then(|| seconds.wrapping_add(found.ctime_nsec()))
     }
 }
 

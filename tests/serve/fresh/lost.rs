@@ -1,6 +1,7 @@
 //! A vault that cannot be read: nothing is accepted until it can be.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -62,6 +63,37 @@ fn a_vault_that_was_replaced_is_the_one_that_counts() {
     });
     let list = sandbox.run(["list"]).expect(0);
     assert_eq!(list.stderr, "", "{list:?}");
+}
+
+#[test]
+fn a_vault_that_another_was_copied_over_is_that_other() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    let other = Sandbox::new();
+    other.generate(["api", "ci"]);
+    fs::copy(sandbox.vault(), other.vault()).unwrap();
+    // As many changes to each, so that the counter in the file does not tell them apart.
+    other.run(["deactivate", "ci"]).expect(0);
+    sandbox.run(["describe", "ci", "mine"]).expect(0);
+    let server = Server::start(&sandbox);
+    server.verify(&secret).expect(200);
+    let mine = fs::read(sandbox.vault()).unwrap();
+    fs::copy(other.vault(), sandbox.vault()).unwrap();
+    sleep(Duration::from_millis(50));
+    server.verify(&secret).expect(401);
+    fs::write(sandbox.vault(), &mine).unwrap();
+    sleep(Duration::from_millis(50));
+    server.verify(&secret).expect(200);
+    // Cut short behind its header, it says as little as without one.
+    fs::write(sandbox.vault(), &mine[..4096]).unwrap();
+    sleep(Duration::from_millis(50));
+    server.verify(&secret).expect(503);
+    fs::write(sandbox.vault(), &mine).unwrap();
+    sleep(Duration::from_millis(50));
+    server.verify(&secret).expect(200);
+    fs::set_permissions(sandbox.vault(), fs::Permissions::from_mode(0o644)).unwrap();
+    sleep(Duration::from_millis(50));
+    server.verify(&secret).expect(503);
 }
 
 #[test]
