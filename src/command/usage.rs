@@ -15,7 +15,7 @@ use crate::vault::{KeyId, Page, Record, Vault};
 
 /// What is said where there is nothing to tell.
 const NOTHING_RECORDED: &str = "no use is recorded in this vault yet: `postkey verify` records \
-     what it is asked, and so do servers that ask postkey";
+     what it is asked, and `postkey serve` what gateways ask and Dovecot reports";
 
 /// Tells how often keys were used and refused
 ///

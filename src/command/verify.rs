@@ -27,7 +27,7 @@ use crate::verify::{Need, Question, Recognised, Verdict, allowance, judge};
 #[command(after_long_help = "\
 Examples:
   printf %s \"$KEY\" | postkey verify
-  postkey verify --quiet <key.txt && echo good
+  postkey verify <key.txt >/dev/null && echo good
   postkey verify --method POST --path /v3/smtp/email --no-record <key.txt")]
 pub struct Verify {
     /// Only a key of this kind will do

@@ -140,7 +140,7 @@ impl<'a> UsageView<'a> {
     /// `3, over-limit`; nothing for none.
     fn refusals(&self) -> String {
         self.last_refusal
-            .map(|verdict| format!("{}, {verdict}", self.refused))
+            .map(|verdict| format!("{} (last {verdict})", self.refused))
             .unwrap_or_default()
     }
 }
