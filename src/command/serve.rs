@@ -1,6 +1,9 @@
 //! `postkey serve`: answers over HTTP.
 
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -10,6 +13,12 @@ use crate::exit::ExitStatus;
 use crate::serve::{self, Config, Notice};
 use crate::settings::Listen;
 use crate::ui::Ui;
+
+/// How many notices may wait to be told.
+const QUEUED: usize = 64;
+
+/// How long the last notices may take.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Checks keys over HTTP, for gateways, applications and Dovecot
 ///
@@ -49,9 +58,28 @@ pub(super) fn run(args: Serve, session: &mut Session) -> Result<ExitStatus, Erro
         listen: args.listen.unwrap_or_else(|| settings.listen.clone()),
         permissions: settings.permissions.clone(),
     };
-    let ui = session.ui.clone();
-    serve::run(config, Arc::new(move |notice| tell(&ui, notice)))?;
+    let (notices, told) = teller(session.ui.clone());
+    let tell = notices.clone();
+    let served = serve::run(config, Arc::new(move |notice| drop(tell.try_send(notice))));
+    // Once nobody can send any more, what was sent is told to its end.
+    drop(notices);
+    let _ = told.recv_timeout(LAST_WORDS);
+    served?;
     Ok(ExitStatus::Done)
+}
+
+/// A thread that tells of notices: nobody waits for whoever should read standard error but
+/// does not. What there is no room for is not told.
+fn teller(ui: Ui) -> (SyncSender<Notice>, Receiver<()>) {
+    let (notices, queue) = sync_channel(QUEUED);
+    let (done, told) = sync_channel(1);
+    thread::spawn(move || {
+        for notice in queue {
+            tell(&ui, notice);
+        }
+        let _ = done.send(());
+    });
+    (notices, told)
 }
 
 fn tell(ui: &Ui, notice: Notice) {

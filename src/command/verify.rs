@@ -8,7 +8,7 @@ use super::presented::{self, Presentation};
 use super::{Session, bounds, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Allowance, Key, Kind, Limit, Permission, Used, Username};
+use crate::key::{Allowance, Key, Kind, Limit, Permission, Spent, Used, Username};
 use crate::ui::{Decision, VerdictView};
 use crate::usage::{Sighting, Usage};
 use crate::vault::{Presented, Vault};
@@ -158,7 +158,13 @@ impl Verify {
                 address: self.ip,
             };
             let spent = allowance.filter(|_| verdict.is_accepted());
-            let spent = spent.map(|Allowance { used, .. }| Used { count: 1, ..used });
+            let spent = spent.map(|left| Spent {
+                used: Used {
+                    count: 1,
+                    ..left.used
+                },
+                until: left.resets_at,
+            });
             ((verdict, allowance), sighting, spent)
         });
         metered.map_err(|error| usage.explained(error))

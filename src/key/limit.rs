@@ -41,6 +41,15 @@ pub struct Used {
     pub count: u32,
 }
 
+/// Requests of one window that are to be recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// The window, and how many.
+    pub used: Used,
+    /// When the next window begins, in seconds since 1970.
+    pub until: i64,
+}
+
 /// What is left of a limit in the window that now is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {

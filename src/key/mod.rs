@@ -23,7 +23,7 @@ pub use expiry::{Expiry, Period};
 pub use hash::{Hash, HashError, HashMemory};
 pub use invalid::Invalid;
 pub use kind::Kind;
-pub use limit::{Allowance, Limit, Used};
+pub use limit::{Allowance, Limit, Spent, Used};
 pub use name::KeyName;
 pub use path::RequestPath;
 pub use permission::Permission;

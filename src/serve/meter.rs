@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use smallvec::SmallVec;
 
 use super::source::Source;
-use crate::key::{Allowance, Tail, Used};
+use crate::key::{Allowance, Spent, Tail, Used};
 use crate::usage::{Error, Sighting, Usage};
 use crate::vault::KeyId;
 use crate::verify::Verdict;
@@ -39,7 +39,7 @@ pub(super) struct Tally {
 #[derive(Debug, Default)]
 struct Counts {
     used: Used,
-    unsaved: Used,
+    unsaved: Spent,
     /// Mostly there is but one; it lies here then.
     sightings: SmallVec<[Sighting; 1]>,
     is_dirty: bool,
@@ -183,7 +183,7 @@ struct Taken<'a> {
     sightings: Vec<Sighting>,
     /// The tally of each sighting.
     seen: Vec<&'a Tally>,
-    used: Vec<(KeyId, Used)>,
+    used: Vec<(KeyId, Spent)>,
     /// The tally of each use.
     spenders: Vec<&'a Tally>,
 }
@@ -196,7 +196,7 @@ impl<'a> Taken<'a> {
             self.sightings.push(Sighting { key, ..seen });
             self.seen.push(tally);
         }
-        if let Some(key) = tally.key.filter(|_| unsaved.count > 0) {
+        if let Some(key) = tally.key.filter(|_| unsaved.used.count > 0) {
             self.used.push((key, unsaved));
             self.spenders.push(tally);
         }
@@ -222,26 +222,28 @@ impl Counts {
     }
 
     /// Takes back a use that could not be recorded, if its window is not over.
-    fn owe(&mut self, used: Used) {
-        if self.unsaved.count == 0 {
-            self.unsaved = used;
-        } else if self.unsaved.since == used.since {
-            self.unsaved.count = self.unsaved.count.saturating_add(used.count);
+    fn owe(&mut self, spent: Spent) {
+        let unsaved = &mut self.unsaved.used;
+        if unsaved.count == 0 {
+            self.unsaved = spent;
+        } else if unsaved.since == spent.used.since {
+            unsaved.count = unsaved.count.saturating_add(spent.used.count);
         }
     }
 
     fn spend(&mut self, allowance: Option<Allowance>) {
-        let Some(Allowance { used, .. }) = allowance else {
+        let Some(allowance) = allowance else {
             return;
         };
+        let used = allowance.used;
         self.used = used;
-        if self.unsaved.since != used.since {
-            self.unsaved = Used {
-                since: used.since,
-                count: 0,
+        if self.unsaved.used.since != used.since {
+            self.unsaved = Spent {
+                used: Used { count: 0, ..used },
+                until: allowance.resets_at,
             };
         }
-        self.unsaved.count += 1;
+        self.unsaved.used.count += 1;
     }
 
     /// Counts a presentation with those that are like it.
@@ -269,7 +271,7 @@ impl Counts {
     }
 
     /// Takes out what is to be recorded.
-    fn take(&mut self) -> (SmallVec<[Sighting; 1]>, Used) {
+    fn take(&mut self) -> (SmallVec<[Sighting; 1]>, Spent) {
         self.is_dirty = false;
         let unsaved = std::mem::take(&mut self.unsaved);
         (std::mem::take(&mut self.sightings), unsaved)
@@ -278,8 +280,8 @@ impl Counts {
     /// Takes over what others used of the limit in the same window.
     fn raise(&mut self, all: Used) {
         if self.used.since == all.since {
-            let unsaved = if self.unsaved.since == all.since {
-                self.unsaved.count
+            let unsaved = if self.unsaved.used.since == all.since {
+                self.unsaved.used.count
             } else {
                 0
             };

@@ -69,7 +69,7 @@ impl Permissions {
         let (Some(rules), Some(path)) = (self.0.get(permission), RequestPath::parse(target)) else {
             return false;
         };
-        rules.iter().any(|rule| rule.allows(method, &path))
+        !method.is_empty() && rules.iter().any(|rule| rule.allows(method, &path))
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
 
 use super::{ACCEPTED, Error, KEPT_DAYS, NOBODY, Usage, day_of};
-use crate::key::{Tail, Used};
+use crate::key::{Spent, Tail, Used};
 use crate::vault::KeyId;
 
 /// How many addresses of a key are kept.
@@ -38,7 +38,7 @@ impl Usage {
     pub fn record(
         &mut self,
         sightings: &[Sighting],
-        used: &[(KeyId, Used)],
+        used: &[(KeyId, Spent)],
     ) -> Result<Vec<Used>, Error> {
         let transaction = immediate(&mut self.connection)?;
         write(&transaction, sightings)?;
@@ -59,7 +59,7 @@ impl Usage {
     pub fn meter<T>(
         &mut self,
         key: Option<KeyId>,
-        decide: impl FnOnce(Used) -> (T, Sighting, Option<Used>),
+        decide: impl FnOnce(Used) -> (T, Sighting, Option<Spent>),
     ) -> Result<T, Error> {
         let transaction = immediate(&mut self.connection)?;
         let used = super::read::used(&transaction, key.unwrap_or(NOBODY))?;
@@ -77,10 +77,12 @@ pub(super) fn immediate(connection: &mut Connection) -> Result<Transaction<'_>, 
     Ok(connection.transaction_with_behavior(TransactionBehavior::Immediate)?)
 }
 
-/// Adds what was used of a limit to what others recorded of the same window.
+/// Adds what was used of a limit to what others recorded of the same window. If they have
+/// begun the next one (?4) already, what is late is forgotten; a window that lies elsewhere is
+/// another limit's or a wrong clock's, and is replaced.
 const SPEND: &str = "INSERT INTO windows (key_id, since, count) VALUES (?1, ?2, ?3)
-     ON CONFLICT DO UPDATE SET since = max(since, ?2), count = CASE
-       WHEN since = ?2 THEN count + ?3 WHEN since < ?2 THEN ?3 ELSE count END
+     ON CONFLICT DO UPDATE SET since = iif(since = ?4, since, ?2),
+       count = CASE since WHEN ?2 THEN count + ?3 WHEN ?4 THEN count ELSE ?3 END
      RETURNING since, count";
 
 /// Writes sightings, table by table, in the order of their keys if they have one.
@@ -156,8 +158,9 @@ impl Sighting {
     }
 }
 
-fn add(spend: &mut CachedStatement<'_>, key: KeyId, used: Used) -> Result<Used, Error> {
-    let row = spend.query_row(params![key, used.since, used.count], |row| {
+fn add(spend: &mut CachedStatement<'_>, key: KeyId, spent: Spent) -> Result<Used, Error> {
+    let Spent { used, until } = spent;
+    let row = spend.query_row(params![key, used.since, used.count, until], |row| {
         Ok(Used {
             since: row.get(0)?,
             count: row.get(1)?,

@@ -48,6 +48,39 @@ fn a_key_is_refused_when_its_limit_is_used_up_and_told_when_it_starts_anew() {
 }
 
 #[test]
+fn a_limit_of_another_window_counts_from_its_first_request_on() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci", "--limit", "9/minute"]);
+    verify(&sandbox, &secret, &[]).expect(0);
+    sandbox.run(["set", "ci", "--limit", "2/day"]).expect(0);
+    for status in [0, 0, 1] {
+        verify(&sandbox, &secret, &[]).expect(status);
+    }
+}
+
+#[test]
+fn a_clock_that_goes_back_does_not_start_a_limit_anew() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci", "--limit", "2/day"]);
+    verify(&sandbox, &secret, &[]).expect(0);
+    let usage = sandbox.vault().with_file_name("usage.db");
+    let move_window = |days: i64| {
+        let usage = rusqlite::Connection::open(&usage).unwrap();
+        let query = "UPDATE windows SET since = since + ?1 * 86400";
+        assert_eq!(usage.execute(query, [days]).unwrap(), 1);
+    };
+    // It was tomorrow already, and then today again.
+    move_window(1);
+    verify(&sandbox, &secret, &[]).expect(0);
+    verify(&sandbox, &secret, &[]).expect(1);
+    // It was next year once; what the clock said then does not keep requests from being counted.
+    move_window(365);
+    for status in [0, 0, 1] {
+        verify(&sandbox, &secret, &[]).expect(status);
+    }
+}
+
+#[test]
 fn many_processes_at_once_are_all_counted() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
