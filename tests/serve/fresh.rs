@@ -16,6 +16,9 @@ use crate::sandbox::Sandbox;
 /// How many warm connections ask all the time.
 const HAMMERS: usize = 4;
 
+/// How many changes are made while they hammer.
+const ROUNDS: usize = 10_000;
+
 fn vault(sandbox: &Sandbox) -> Vault {
     let vault = Vault::open(sandbox.vault()).unwrap();
     vault.busy_timeout(Duration::from_secs(20)).unwrap();
@@ -53,7 +56,7 @@ fn once_a_command_has_returned_no_request_with_the_old_secret_is_accepted() {
 }
 
 #[test]
-fn in_thousands_of_changes_no_answer_is_older_than_its_request() {
+fn in_ten_thousand_changes_no_answer_is_older_than_its_request() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "n0"]);
     let server = Server::start(&sandbox);
@@ -78,10 +81,8 @@ fn in_thousands_of_changes_no_answer_is_older_than_its_request() {
         };
         let hammers: Vec<_> = (0..HAMMERS).map(|_| scope.spawn(hammer)).collect();
         let mut connection = Connection::open(&server.address);
-        let start = Instant::now();
         let end = Ends(&is_over);
-        while start.elapsed() < Duration::from_secs(4) {
-            let round = committed.load(Ordering::SeqCst) + 1;
+        for round in 1..=ROUNDS {
             rename(&vault, round);
             committed.store(round, Ordering::SeqCst);
             assert_eq!(number(&mut connection), round);
@@ -93,11 +94,7 @@ fn in_thousands_of_changes_no_answer_is_older_than_its_request() {
             .map(Result::unwrap)
             .sum::<usize>()
     });
-    let rounds = committed.into_inner();
-    assert!(
-        rounds > 500 && asked > rounds,
-        "{rounds} rounds, {asked} requests"
-    );
+    assert!(asked > ROUNDS, "{asked} requests");
 }
 
 /// Lets the other threads end, also if this one fails.

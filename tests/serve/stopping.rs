@@ -27,7 +27,7 @@ fn a_request_that_was_begun_is_answered_before_it_ends() {
         begun.answer().unwrap().expect(200);
         let start = Instant::now();
         assert_eq!(server.daemon.ended(), 0);
-        assert!(start.elapsed() < Duration::from_secs(3));
+        assert!(start.elapsed() < Duration::from_millis(4500));
         assert!(idle.is_at_end());
         let log = server.log();
         assert!(log.trim_end().ends_with("stopping"), "{log}");
@@ -47,7 +47,7 @@ fn a_client_that_goes_on_and_on_does_not_keep_it() {
     server.daemon.signal("TERM");
     assert_eq!(server.daemon.ended(), 0);
     assert!(
-        start.elapsed() < Duration::from_secs(8),
+        start.elapsed() < Duration::from_secs(15),
         "{:?}",
         start.elapsed()
     );
