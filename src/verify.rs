@@ -135,6 +135,20 @@ pub enum Recognised {
     Secret(Box<Presented>),
 }
 
+impl Recognised {
+    /// The key's secret, or the verdict on what is none.
+    ///
+    /// # Errors
+    /// That verdict.
+    pub fn secret(&self) -> Result<&Presented, Verdict> {
+        match self {
+            Self::Nobody(verdict) => Err(*verdict),
+            Self::Lookalike(_) => Err(Verdict::Mismatch),
+            Self::Secret(secret) => Ok(secret),
+        }
+    }
+}
+
 /// Tells whose secret a presented text is: shape and checksum, then the tail, then the hash,
 /// so that a tail alone reveals nothing.
 ///

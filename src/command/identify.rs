@@ -9,7 +9,7 @@ use crate::exit::ExitStatus;
 use crate::key::Used;
 use crate::ui::{Decision, IdentityView};
 use crate::usage::Summary;
-use crate::verify::{Question, Recognised, Verdict, judge};
+use crate::verify::{Question, judge};
 
 /// Tells which key a secret belongs to, read from standard input
 ///
@@ -24,10 +24,9 @@ pub struct Identify {}
 pub(super) fn run(_: Identify, session: &mut Session) -> Result<ExitStatus, Error> {
     let presentation = presented::present(session)?;
     let (permissions, at) = (&session.settings.permissions, presentation.at);
-    let (verdict, key) = match &presentation.recognised {
-        Recognised::Nobody(verdict) => (*verdict, None),
-        Recognised::Lookalike(_) => (Verdict::Mismatch, None),
-        Recognised::Secret(secret) => {
+    let (verdict, key) = match presentation.recognised.secret() {
+        Err(verdict) => (verdict, None),
+        Ok(secret) => {
             let verdict = judge(
                 secret,
                 &Question::default(),
@@ -55,8 +54,8 @@ pub(super) fn run(_: Identify, session: &mut Session) -> Result<ExitStatus, Erro
 
 /// How the key was used that the secret belongs to.
 fn summary(presentation: &Presentation, session: &Session) -> Option<Summary> {
-    match (&presentation.recognised, &presentation.vault) {
-        (Recognised::Secret(secret), Some(vault)) => {
+    match (presentation.recognised.secret(), &presentation.vault) {
+        (Ok(secret), Some(vault)) => {
             let mut uses = session.uses(vault);
             uses.summary(&secret.record, presentation.at, &session.ui)
         }

@@ -8,7 +8,7 @@ use super::presented::{self, Presentation};
 use super::{Session, bounds, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Allowance, Key, Kind, Limit, Permission, Spent, Used, Username};
+use crate::key::{Allowance, Key, Kind, Limit, Permission, Used, Username};
 use crate::ui::{Decision, VerdictView};
 use crate::usage::{Sighting, Usage};
 use crate::vault::{Presented, Vault};
@@ -60,10 +60,8 @@ pub(super) fn run(args: Verify, session: &mut Session) -> Result<ExitStatus, Err
     let presentation = presented::present(session)?;
     let (verdict, allowance) = args.judge(&presentation, session);
     let look = session.look_at(presentation.at);
-    let key = match &presentation.recognised {
-        Recognised::Secret(secret) => Some(&secret.record.key),
-        Recognised::Nobody(_) | Recognised::Lookalike(_) => None,
-    };
+    let secret = presentation.recognised.secret();
+    let key = secret.ok().map(|secret| &secret.record.key);
     let view = VerdictView::new(
         &Decision {
             verdict,
@@ -96,10 +94,9 @@ impl Verify {
 
     /// The verdict, recorded before it is told; what is left of the key's limit.
     fn judge(&self, presented: &Presentation, session: &Session) -> (Verdict, Option<Allowance>) {
-        let decide = |used: Used| match &presented.recognised {
-            Recognised::Nobody(verdict) => (*verdict, None),
-            Recognised::Lookalike(_) => (Verdict::Mismatch, None),
-            Recognised::Secret(secret) => self.decide(secret, presented, used, session),
+        let decide = |used: Used| match presented.recognised.secret() {
+            Err(verdict) => (verdict, None),
+            Ok(secret) => self.decide(secret, presented, used, session),
         };
         let Some(vault) = &presented.vault else {
             return decide(Used::default());
@@ -158,13 +155,7 @@ impl Verify {
                 address: self.ip,
             };
             let spent = allowance.filter(|_| verdict.is_accepted());
-            let spent = spent.map(|left| Spent {
-                used: Used {
-                    count: 1,
-                    ..left.used
-                },
-                until: left.resets_at,
-            });
+            let spent = spent.map(|left| left.owing(1));
             ((verdict, allowance), sighting, spent)
         });
         metered.map_err(|error| usage.explained(error))

@@ -67,6 +67,14 @@ impl Allowance {
         self.limit.saturating_sub(self.used.count)
     }
 
+    /// So many requests of this window, to be recorded.
+    pub fn owing(self, count: u32) -> Spent {
+        Spent {
+            used: Used { count, ..self.used },
+            until: self.resets_at,
+        }
+    }
+
     /// The same after one more request.
     pub fn spent(self) -> Self {
         let count = self.used.count.saturating_add(1);

@@ -2,7 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, UnixListener};
 
 use super::Error;
 use crate::settings::Listen;
+use crate::vault::FileId;
 
 /// Who may connect to a unix socket: its owner and its group.
 const SOCKET_MODE: u32 = 0o660;
@@ -41,7 +42,7 @@ pub(super) struct Listeners {
 struct Socket {
     path: PathBuf,
     /// Its device and its number there.
-    id: (u64, u64),
+    id: FileId,
 }
 
 impl Listeners {
@@ -103,7 +104,7 @@ impl Socket {
         let found = fs::symlink_metadata(path)?;
         Ok(Self {
             path: path.to_owned(),
-            id: (found.dev(), found.ino()),
+            id: FileId::of(&found),
         })
     }
 

@@ -238,10 +238,7 @@ impl Counts {
         let used = allowance.used;
         self.used = used;
         if self.unsaved.used.since != used.since {
-            self.unsaved = Spent {
-                used: Used { count: 0, ..used },
-                until: allowance.resets_at,
-            };
+            self.unsaved = allowance.owing(0);
         }
         self.unsaved.used.count += 1;
     }

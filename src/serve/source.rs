@@ -118,8 +118,7 @@ impl Source {
         read: impl FnOnce(&Vault) -> Result<T, Error>,
     ) -> Result<Fresh<T>, Error> {
         let opened = self.current()?;
-        let missing = || Error::Missing(self.path.clone());
-        let changed_at = opened.watch.changed_at().ok_or_else(missing)?;
+        let changed_at = self.look_at(&opened.watch)?;
         let vault = match opened.take(opened.stamp(changed_at)?) {
             Some(vault) => vault,
             None => Vault::open(&self.path, self.wait)?,
@@ -128,8 +127,7 @@ impl Source {
             // The time first: a first read takes the lock under which the counter stands still.
             let newest = vault.time(Timestamp::MIN)?;
             let value = read(vault)?;
-            let changed_at = opened.watch.changed_at().ok_or_else(missing)?;
-            let stamp = opened.stamp(changed_at)?;
+            let stamp = opened.stamp(self.look_at(&opened.watch)?)?;
             Ok::<_, Error>(Fresh {
                 value,
                 stamp,
@@ -138,7 +136,13 @@ impl Source {
         })?;
         opened.put_back(vault, fresh.stamp);
         // It may have been replaced between the two looks at its path.
-        opened.watch.changed_at().map(|_| fresh).ok_or_else(missing)
+        self.look_at(&opened.watch).map(|_| fresh)
+    }
+
+    /// When the watched file was last changed; it must be the one at the vault's path.
+    fn look_at(&self, watch: &Watch) -> Result<ChangedAt, Error> {
+        let changed_at = watch.changed_at();
+        changed_at.ok_or_else(|| Error::Missing(self.path.clone()))
     }
 
     /// Opens the record of the vault's uses. Blocks.
@@ -171,11 +175,10 @@ impl Source {
             return Ok(opened);
         }
         self.opened.store(None);
-        let (_, watch) = Watch::open(&self.path, self.wait)?;
-        let missing = || Error::Missing(self.path.clone());
+        let watch = Watch::open(&self.path, self.wait)?;
         let new = Arc::new(Opened {
             number: self.count.fetch_add(1, Ordering::Relaxed),
-            changed_at: AtomicI64::new(watch.changed_at().ok_or_else(missing)?),
+            changed_at: AtomicI64::new(self.look_at(&watch)?),
             watch,
             idle: Mutex::default(),
         });

@@ -46,22 +46,23 @@ impl FileId {
         fs::symlink_metadata(path).ok().as_ref().map(Self::of)
     }
 
-    fn of(found: &Metadata) -> Self {
+    /// The file that was found so.
+    pub fn of(found: &Metadata) -> Self {
         Self(found.dev(), found.ino())
     }
 }
 
 impl Watch {
-    /// Opens a vault and begins to watch it.
+    /// Begins to watch the vault at a path, once it can be opened.
     ///
     /// # Errors
     /// As [`Vault::open`], and [`Error::Missing`] if the file was replaced meanwhile.
-    pub fn open(path: &Path, wait: Duration) -> Result<(Vault, Self), Error> {
+    pub fn open(path: &Path, wait: Duration) -> Result<Self, Error> {
         let before = FileId::at(path);
         let vault = Vault::open(path, wait)?;
         let watch = Self::new(vault.path())?;
         if before == Some(watch.file) {
-            Ok((vault, watch))
+            Ok(watch)
         } else {
             Err(Error::Missing(path.to_owned()))
         }

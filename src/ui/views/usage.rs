@@ -137,7 +137,7 @@ impl<'a> UsageView<'a> {
         }
     }
 
-    /// `3, over-limit`; nothing for none.
+    /// `3 (last over-limit)`; nothing for none.
     fn refusals(&self) -> String {
         self.last_refusal
             .map(|verdict| format!("{} (last {verdict})", self.refused))
