@@ -47,7 +47,7 @@ impl Error {
         use ErrorCode as Code;
         let path = path.to_owned();
         match error.sqlite_error_code() {
-            Some(Code::DatabaseBusy | Code::DatabaseLocked) => Self::Busy(path),
+            _ if is_busy(&error) => Self::Busy(path),
             Some(Code::ReadOnly | Code::CannotOpen) => Self::Unwritable(path),
             Some(Code::NotADatabase | Code::DatabaseCorrupt | Code::Unknown) | None => {
                 Self::Useless(path)
@@ -55,4 +55,13 @@ impl Error {
             Some(_) => Self::Failed(path, error),
         }
     }
+}
+
+/// Whether another process did not let go.
+pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(
+        code,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    )
 }

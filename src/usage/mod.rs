@@ -10,7 +10,8 @@ mod write;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rusqlite::config::DbConfig;
@@ -18,6 +19,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::vault::{self, FileId, Vault};
 pub use error::Error;
+use error::is_busy;
 pub use read::{Details, Refused, Summary};
 pub use write::Sighting;
 
@@ -29,6 +31,9 @@ pub const NOBODY: i64 = 0;
 
 /// The schema's version; a file with another one is not ours to use.
 const VERSION: i64 = 1;
+
+/// How long to wait until a file that was busy is tried again.
+const BUSY_FOR: Duration = Duration::from_millis(5);
 
 /// How many days of counts are kept.
 const KEPT_DAYS: i64 = 400;
@@ -73,7 +78,8 @@ impl Usage {
         let mut usage = Self::connect(&path, wait, OpenFlags::SQLITE_OPEN_CREATE)?;
         let owner = usage.guarded(|usage| owner(&usage.connection, &path))?;
         if owner.as_ref() != Some(&identity) {
-            usage.begin(&identity).map_err(|e| usage.explained(e))?;
+            let begun = usage.enter_wal(wait).and_then(|()| usage.begin(&identity));
+            begun.map_err(|error| usage.explained(error))?;
         }
         Ok(usage)
     }
@@ -138,10 +144,21 @@ impl Usage {
         }
     }
 
+    /// Switches the file to WAL mode. While others do so, or write, SQLite does not wait as it
+    /// does elsewhere: it says at once that the file is busy.
+    fn enter_wal(&self, wait: Duration) -> Result<(), Error> {
+        let mode = "PRAGMA journal_mode = WAL";
+        let start = Instant::now();
+        loop {
+            match self.connection.query_row(mode, [], |_| Ok(())) {
+                Err(error) if is_busy(&error) && start.elapsed() < wait => sleep(BUSY_FOR),
+                outcome => return Ok(outcome?),
+            }
+        }
+    }
+
     /// Makes an empty record of the keys of a vault, unless another process just did.
     fn begin(&mut self, identity: &[u8]) -> Result<(), Error> {
-        let mode = "PRAGMA journal_mode = WAL";
-        self.connection.query_row(mode, [], |_| Ok(()))?;
         let transaction = write::immediate(&mut self.connection)?;
         let owner = owner(&transaction, &self.path)?;
         if owner.as_deref() == Some(identity) {

@@ -94,6 +94,25 @@ fn many_processes_at_once_are_all_counted() {
 }
 
 #[test]
+fn a_record_that_somebody_else_begins_is_waited_for() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    std::fs::write(sandbox.usage(), "").unwrap();
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(sandbox.usage(), private).unwrap();
+    let other = rusqlite::Connection::open(sandbox.usage()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let beginning = std::thread::spawn(move || {
+        sleep(Duration::from_millis(500));
+        drop(other);
+    });
+    let run = verify(&sandbox, &secret, &["--wait", "60s"]).expect(0);
+    beginning.join().unwrap();
+    assert_eq!(run.stderr, "");
+    assert_eq!(sandbox.show("ci")["requests_today"], 1);
+}
+
+#[test]
 fn of_many_processes_at_once_as_many_are_let_through_as_the_limit_says() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci", "--limit", "20/day"]);
