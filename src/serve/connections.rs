@@ -131,6 +131,7 @@ async fn serve(
     });
     let connection = http.serve_connection(TokioIo::new(stream), service);
     select! {
+        biased;
         // A connection that broke is the client's to know of.
         _ = watcher.watch(connection) => {}
         () = progress.stands_still() => {}

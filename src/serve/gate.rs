@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hmac::{Hmac, KeyInit, Mac};
-use hyper::header::HeaderValue;
 use jiff::Timestamp;
 use quick_cache::sync::Cache;
 use sha2::Sha256;
@@ -53,8 +52,6 @@ pub(super) struct Gate {
 #[derive(Debug)]
 pub(super) struct Known {
     pub(super) secret: Presented,
-    /// The key's name, as a header has it.
-    pub(super) name: HeaderValue,
     stamp: Stamp,
     newest: Timestamp,
     tally: Arc<Tally>,
@@ -233,7 +230,6 @@ impl Gate {
             let secret = fresh.value.filter(is_same);
             Ok(secret.map(|secret| Known {
                 tally: meter.tally(secret.record.id, &source),
-                name: name(&secret),
                 secret,
                 stamp: fresh.stamp,
                 newest: fresh.newest,
@@ -312,8 +308,7 @@ impl Gate {
                 Recognised::Lookalike(key) => Err(Stranger::Refused(Verdict::Mismatch, Some(key))),
                 Recognised::Secret(secret) => Ok(Arc::new(Known {
                     tally: meter.tally(secret.record.id, &source),
-                    name: name(&secret),
-                    secret: *secret,
+                        secret: *secret,
                     stamp,
                     newest,
                 })),
@@ -323,11 +318,6 @@ impl Gate {
             .await
             .unwrap_or_else(|| Err(Stranger::Unavailable(Error::Busy)))
     }
-}
-
-fn name(secret: &Presented) -> HeaderValue {
-    HeaderValue::from_str(secret.record.key.name.as_str())
-        .expect("a name has none but plain characters")
 }
 
 /// Runs what blocks where it keeps nobody else waiting.

@@ -17,6 +17,11 @@ use crate::verify::Verdict;
 /// the address is lost.
 const TOLD_APART: usize = 16;
 
+/// Of how many keys at most uses are recorded in one go: of more that are in use at a time, some
+/// wait a second or two longer, so that recording takes no more of the processor, nor of the
+/// file's one writer, the more keys there are.
+const AT_ONCE: usize = 4096;
+
 /// What every key was used for since it was last recorded.
 #[derive(Debug)]
 pub(super) struct Meter {
@@ -109,14 +114,26 @@ impl Meter {
         (verdict, allowance)
     }
 
-    /// Records what was counted since the last time. Blocks. What cannot be recorded is kept
-    /// for the next time, as far as there is room.
+    /// Records all that was counted. Blocks.
+    ///
+    /// # Errors
+    /// Why it could not be recorded.
+    pub(super) fn flush_all(&self, source: &Source) -> Result<(), Error> {
+        while !locked(&self.dirty).is_empty() {
+            self.flush(source)?;
+        }
+        Ok(())
+    }
+
+    /// Records what was counted since the last time, of the keys that wait longest if there are
+    /// very many. Blocks. What cannot be recorded is kept for the next time, as far as there is
+    /// room.
     ///
     /// # Errors
     /// Why it could not be recorded.
     pub(super) fn flush(&self, source: &Source) -> Result<(), Error> {
         self.follow(source);
-        let mut tallies = std::mem::take(&mut *locked(&self.dirty));
+        let mut tallies = self.waiting_longest();
         if tallies.is_empty() {
             return Ok(());
         }
@@ -140,6 +157,13 @@ impl Meter {
                 Err(error)
             }
         }
+    }
+
+    fn waiting_longest(&self) -> Vec<Arc<Tally>> {
+        let mut dirty = locked(&self.dirty);
+        let count = dirty.len().min(AT_ONCE);
+        let later = dirty.split_off(count);
+        std::mem::replace(&mut *dirty, later)
     }
 
     /// Drops what was counted for another file, once it was replaced: its numbers mean other

@@ -118,7 +118,7 @@ pub fn run(config: Config, tell: Tell) -> Result<(), Error> {
     let runtime = runtime()?;
     let outcome = runtime.block_on(serve(&config.listen, Arc::clone(&desk)));
     // What was counted by requests that were answered at the very end.
-    let flushed = desk.meter.flush(&desk.source);
+    let flushed = desk.meter.flush_all(&desk.source);
     if let Err(error) = flushed {
         (desk.tell)(Notice::UsageLost(error.to_string()));
     }
