@@ -123,8 +123,9 @@ async fn serve(
     let progress = Progress::default();
     let service = service_fn(|request| {
         let under_way = progress.begin();
+        let answer = reply(desk, router, request);
         async move {
-            let answer = reply(desk, router, request).await;
+            let answer = answer.await;
             drop(under_way);
             Ok::<_, Infallible>(answer)
         }

@@ -65,8 +65,6 @@ pub(super) struct Decision {
     pub(super) allowance: Option<Allowance>,
     /// The secret, if it is a key's.
     pub(super) known: Option<Arc<Known>>,
-    /// How long to wait before it is told.
-    pub(super) penalty: Option<Duration>,
 }
 
 /// What was presented, and for what.
@@ -121,22 +119,32 @@ impl Gate {
         self.remembered.len()
     }
 
+    /// Decides on a request, and counts it, if nothing has to be waited for: if its secret was
+    /// recognised before and the vault was not changed since.
+    pub(super) fn decide_at_once(&self, asked: Asked<'_>, now: Timestamp) -> Option<Decision> {
+        let is_short = asked.presented.len() <= LONGEST;
+        let digest = is_short.then(|| self.digest(asked.presented))?;
+        let known = self.remembered.get(&digest)?;
+        let stamp = self.source.stamp(now).ok()?;
+        (stamp == Some(known.stamp)).then(|| self.judge(known, asked, now))
+    }
+
     /// Decides on a request, and counts it.
     ///
     /// # Errors
     /// If the vault cannot be read: then nothing is accepted.
     pub(super) async fn decide(&self, asked: Asked<'_>, now: Timestamp) -> Result<Decision, Error> {
-        let mut decision = match self.recognise(asked.presented, now).await {
-            Ok(known) => self.judge(known, asked, now),
-            Err(Stranger::Refused(verdict, key)) => {
-                Box::pin(self.refuse(verdict, key, asked, now)).await
-            }
-            Err(Stranger::Unavailable(error)) => return Err(error),
-        };
-        if !decision.verdict.is_accepted() {
-            decision.penalty = self.throttle.penalty(Instant::now());
+        match self.recognise(asked.presented, now).await {
+            Ok(known) => Ok(self.judge(known, asked, now)),
+            Err(Stranger::Refused(verdict, key)) => Ok(self.refuse(verdict, key, asked, now).await),
+            Err(Stranger::Unavailable(error)) => Err(error),
         }
-        Ok(decision)
+    }
+
+    /// How long to wait before a decision is told.
+    pub(super) fn penalty(&self, decision: &Decision) -> Option<Duration> {
+        let is_refused = !decision.verdict.is_accepted();
+        is_refused.then(|| self.throttle.penalty(Instant::now()))?
     }
 
     fn judge(&self, known: Arc<Known>, asked: Asked<'_>, now: Timestamp) -> Decision {
@@ -160,7 +168,6 @@ impl Gate {
             verdict,
             allowance,
             known: Some(known),
-            penalty: None,
         }
     }
 
@@ -190,7 +197,6 @@ impl Gate {
             verdict,
             allowance: None,
             known: None,
-            penalty: None,
         }
     }
 
@@ -203,14 +209,12 @@ impl Gate {
         let digest = self.digest(presented);
         let known = match self.remembered.get(&digest) {
             Some(known) => known,
-            // What is seldom awaited lies in a box, so that what is awaited on every request
-            // stays small.
-            None => Box::pin(self.first_sight(presented, digest, now)).await?,
+            None => self.first_sight(presented, digest, now).await?,
         };
         if self.source.stamp(now)? == Some(known.stamp) {
             return Ok(known);
         }
-        Box::pin(self.look_again(known, digest)).await
+        self.look_again(known, digest).await
     }
 
     fn digest(&self, presented: &str) -> Digest {
@@ -308,7 +312,7 @@ impl Gate {
                 Recognised::Lookalike(key) => Err(Stranger::Refused(Verdict::Mismatch, Some(key))),
                 Recognised::Secret(secret) => Ok(Arc::new(Known {
                     tally: meter.tally(secret.record.id, &source),
-                        secret: *secret,
+                    secret: *secret,
                     stamp,
                     newest,
                 })),

@@ -1,5 +1,6 @@
 //! The paths of `serve`, and what it answers at each.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,7 +13,9 @@ use axum::routing::{get, post};
 use compact_str::ToCompactString;
 use hyper::StatusCode;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{
+    CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use hyper::http::request::Parts;
 use jiff::Timestamp;
 use tokio::task::spawn_blocking;
@@ -79,20 +82,41 @@ pub(super) struct Desk {
     pub(super) is_vault_up: AtomicBool,
 }
 
-/// Answers a request. Those on keys are answered without a look through the other paths:
-/// they are the ones that there are many of.
-pub(super) async fn reply(
-    desk: &Desk,
-    router: &Router,
-    request: hyper::Request<Incoming>,
-) -> Response {
-    let path = request.uri().path();
-    match Caller::ALL.into_iter().find(|caller| caller.path() == path) {
-        Some(caller) => desk.decide(caller, request.into_parts().0).await,
-        None => Box::pin(router.clone().call(request))
-            .await
-            .unwrap_or_else(|never| match never {}),
+/// An answer, or what it takes to have one.
+enum Reply<'a> {
+    Now(Response),
+    /// What is seldom comes in a box, so that what comes with every request stays small.
+    Later(Pin<Box<dyn Future<Output = Response> + Send + 'a>>),
+}
+
+impl Reply<'_> {
+    async fn answer(self) -> Response {
+        match self {
+            Self::Now(response) => response,
+            Self::Later(answer) => answer.await,
+        }
     }
+}
+
+/// Answers a request. Those on keys are answered without a look through the other paths, and
+/// at once if nothing has to be waited for: they are the ones that there are many of.
+pub(super) fn reply<'a>(
+    desk: &'a Desk,
+    router: &'a Router,
+    request: hyper::Request<Incoming>,
+) -> impl Future<Output = Response> + Send + use<'a> {
+    let path = request.uri().path();
+    let caller = Caller::ALL.into_iter().find(|caller| caller.path() == path);
+    let reply = match caller {
+        Some(caller) => desk.decide(caller, request.into_parts().0),
+        None => {
+            let answer = router.clone().call(request);
+            Reply::Later(Box::pin(async {
+                answer.await.unwrap_or_else(|never| match never {})
+            }))
+        }
+    };
+    reply.answer()
 }
 
 /// The paths besides those on keys, and who answers at them.
@@ -107,25 +131,51 @@ pub(super) fn router(desk: Arc<Desk>) -> Router {
 }
 
 impl Desk {
-    async fn decide(&self, caller: Caller, parts: Parts) -> Response {
+    fn decide(&self, caller: Caller, parts: Parts) -> Reply<'_> {
+        let Some(taken) = caller.take(&parts) else {
+            return Reply::Now(refused(BAD_REQUEST));
+        };
+        let now = Timestamp::now();
+        match self.gate.decide_at_once(taken.asked(), now) {
+            Some(decision) => self.settle(caller, &decision, now, parts.headers),
+            None => Reply::Later(Box::pin(self.decide_later(caller, parts, now))),
+        }
+    }
+
+    async fn decide_later(&self, caller: Caller, parts: Parts, now: Timestamp) -> Response {
         let Some(taken) = caller.take(&parts) else {
             return refused(BAD_REQUEST);
         };
-        let now = Timestamp::now();
         match self.gate.decide(taken.asked(), now).await {
             Ok(decision) => {
-                self.metrics.count(caller, decision.verdict.word());
-                self.note_vault(None);
-                if let Some(penalty) = decision.penalty {
-                    Box::pin(sleep(penalty)).await;
-                }
-                answer(caller, &decision, now, parts.headers)
+                let reply = self.settle(caller, &decision, now, parts.headers);
+                reply.answer().await
             }
             Err(error) => {
                 self.metrics.count(caller, UNAVAILABLE.code);
                 self.note_vault(Some(&error));
                 refused(UNAVAILABLE)
             }
+        }
+    }
+
+    /// Counts a decision and tells it, in a while if it is one of too many refusals.
+    fn settle(
+        &self,
+        caller: Caller,
+        decision: &Decision,
+        now: Timestamp,
+        asked: HeaderMap,
+    ) -> Reply<'static> {
+        self.metrics.count(caller, decision.verdict.word());
+        self.note_vault(None);
+        let answer = answer(caller, decision, now, asked);
+        match self.gate.penalty(decision) {
+            None => Reply::Now(answer),
+            Some(penalty) => Reply::Later(Box::pin(async move {
+                sleep(penalty).await;
+                answer
+            })),
         }
     }
 

@@ -20,7 +20,7 @@ const TOLD_APART: usize = 16;
 /// Of how many keys at most uses are recorded in one go: of more that are in use at a time, some
 /// wait a second or two longer, so that recording takes no more of the processor, nor of the
 /// file's one writer, the more keys there are.
-const AT_ONCE: usize = 4096;
+const AT_ONCE: usize = 2048;
 
 /// What every key was used for since it was last recorded.
 #[derive(Debug)]
