@@ -15,6 +15,7 @@ const APPLICATION_ID: i64 = 0x706f_7374;
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_keys_and_log.sql"),
     include_str!("migrations/0002_smtp_login.sql"),
+    include_str!("migrations/0003_rotation_and_default.sql"),
 ];
 
 /// The oldest schema whose tables are read as the newest one's are.
@@ -26,10 +27,13 @@ const OBJECTS: &[(&str, &str)] = &[
     ("index", "log_key"),
     ("index", "log_key_id"),
     ("index", "secrets_current"),
+    ("index", "secrets_retiring"),
     ("table", "keys"),
     ("table", "log"),
     ("table", "log_head"),
     ("table", "pending"),
+    ("table", "policies"),
+    ("table", "sealed"),
     ("table", "secrets"),
     ("table", "sqlite_sequence"),
     ("view", "smtp_login"),

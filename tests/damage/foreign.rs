@@ -125,7 +125,7 @@ fn an_older_vault_is_copied_beside_and_then_has_the_view_of_mail_servers() {
     let (version, tails) = schema(&vault);
     assert_eq!(
         (version, tails),
-        (2, Some(vec![tail_of(FIRST, "rails-app")]))
+        (3, Some(vec![tail_of(FIRST, "rails-app")]))
     );
     assert_eq!(paths(sandbox.home()).len(), 2);
     // It holds what the vault was, to go back to.
@@ -168,7 +168,7 @@ fn an_older_vault_that_cannot_be_written_is_listed_and_verified_as_it_is() {
 }
 
 #[test]
-fn the_second_schema_is_taken_as_it_is() {
+fn the_second_schema_is_copied_beside_and_brought_up_to_date() {
     let sandbox = Sandbox::new();
     let vault = restored_from(&sandbox, SECOND, "vault-v2.db");
     let path = vault.to_str().unwrap();
@@ -179,11 +179,16 @@ fn the_second_schema_is_taken_as_it_is() {
         assert!(run.stdout.contains(&format!("`{name}`")), "{run:?}");
     }
     let tails = ["rails-app", "web"].map(|name| tail_of(SECOND, name));
-    assert_eq!(schema(&vault), (2, Some(tails.to_vec())));
     sandbox.run(["activate", "cron", "--vault", path]).expect(0);
+    sandbox
+        .run(["deactivate", "cron", "--vault", path])
+        .expect(0);
+    assert_eq!(schema(&vault), (3, Some(tails.to_vec())));
     let log = sandbox.run(["log", "--verify", "--vault", path]).expect(0);
-    assert!(log.stdout.contains("6 entries"), "{log:?}");
-    assert_eq!(paths(sandbox.home()), [vault.as_path()]);
+    assert!(log.stdout.contains("7 entries"), "{log:?}");
+    let copy = sandbox.home().join("vault-v2.db.schema-2");
+    assert_eq!(schema(&copy), (2, Some(tails.to_vec())));
+    assert_eq!(paths(sandbox.home()).len(), 2);
 }
 
 /// The schema's version, and the tails in the view of mail servers if it has one.

@@ -113,7 +113,7 @@ fn a_vault_that_was_made_unfit_accepts_nothing() {
     server.verify(&secret).expect(200);
     change("PRAGMA user_version = 99");
     server.verify(&secret).expect(503);
-    change("PRAGMA user_version = 2");
+    change("PRAGMA user_version = 3");
     server.verify(&secret).expect(200);
     fs::write(sandbox.vault(), "this is no vault").unwrap();
     server.verify(&secret).expect(503);
