@@ -44,6 +44,17 @@ pub struct Presented {
     pub record: Record,
 }
 
+/// What is known of a secret besides its hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// Its last 16 characters.
+    pub tail: Tail,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it stops or stopped, if it is not the key's current secret.
+    pub retires_at: Option<Timestamp>,
+}
+
 /// In which order keys are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
@@ -105,6 +116,20 @@ impl Vault {
             retires_at: row.get::<_, Option<i64>>(12)?.map(timestamp).transpose()?,
             record: record(row)?,
         }))
+    }
+
+    /// A key's secrets, the current one first; another one is there while a rotation is open,
+    /// and for a while afterwards.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn secrets(&self, id: KeyId) -> Result<Vec<Ending>, Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT key_id, tail, created_at, retires_at FROM secrets WHERE key_id = ?1
+             ORDER BY retires_at IS NOT NULL",
+        )?;
+        let endings = statement.query_map([id], |row| Ok(ending(row)))?;
+        endings.map(|ending| ending?).collect()
     }
 
     /// The SMTP key that a username is its own of, compared without case; a login that several
@@ -258,6 +283,14 @@ fn record(row: &Row<'_>) -> Result<Record, Error> {
     Ok(Record {
         id: row.get(0)?,
         key: key(row)?,
+    })
+}
+
+fn ending(row: &Row<'_>) -> Result<Ending, Error> {
+    Ok(Ending {
+        tail: parsed(row, 1)?,
+        created_at: timestamp(row.get(2)?)?,
+        retires_at: row.get::<_, Option<i64>>(3)?.map(timestamp).transpose()?,
     })
 }
 

@@ -21,7 +21,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 pub use change::Change;
 pub use error::Error;
-pub use keys::{KeyId, Order, Page, Presented, Record};
+pub use keys::{Ending, KeyId, Order, Page, Presented, Record};
 pub use log::{Actor, Author, Chain, Entry, Field, differences};
 use migrations::Found;
 pub use watch::{ChangedAt, FileId, Watch};
