@@ -1,15 +1,24 @@
 //! Random changes, and after each of them every secret there ever was.
 
 use std::collections::BTreeMap;
+use std::thread;
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
 use crate::sandbox::Sandbox;
-use crate::serve::http::Connection;
+use crate::serve::http::{Connection, request};
 use crate::serve::server::Server;
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
+
+/// How many walks of random changes are made side by side, and how long each is.
+const WALKS: usize = 8;
+const CHANGES: usize = 100;
+
+/// How many of the secrets that must not open anything any more are tried after each change:
+/// the latest ones, and as many of the others in turn.
+const TRIED: usize = 10;
 
 /// What a command may have done to a key.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +58,7 @@ fn changes() -> impl Strategy<Value = Vec<(&'static str, Change)>> {
         Change::Permit("read-only"),
         Change::Permit("send-only"),
     ]);
-    proptest::collection::vec((proptest::sample::select(NAMES.to_vec()), change), 60)
+    proptest::collection::vec((proptest::sample::select(NAMES.to_vec()), change), CHANGES)
 }
 
 impl Model {
@@ -94,47 +103,68 @@ impl Model {
         }
     }
 
-    /// Every secret, and the statuses that belong to reading and to sending with it.
-    fn expected(&self) -> impl Iterator<Item = (&str, [u16; 2])> {
-        let old = self
-            .old
-            .iter()
-            .rev()
-            .take(4)
-            .map(|secret| (&**secret, [401; 2]));
-        let keys = self.keys.values().map(|key| {
-            let statuses = match (key.is_active, key.permission) {
-                (false, _) => [401, 401],
-                (true, "read-only") => [200, 403],
-                (true, "send-only") => [403, 200],
-                (true, _) => [200, 200],
+    /// Presented secrets, for what they are presented, and the answers that belong to that.
+    fn questions(&self, round: usize) -> Vec<(&str, &'static str, u16)> {
+        let good = self.keys.values().flat_map(|key| {
+            let (reading, sending) = match (key.is_active, key.permission) {
+                (false, _) => (401, 401),
+                (true, "read-only") => (200, 403),
+                (true, "send-only") => (403, 200),
+                (true, _) => (200, 200),
             };
-            (&*key.secret, statuses)
+            let secret = key.secret.as_str();
+            [(secret, "GET", reading), (secret, "POST", sending)]
         });
-        old.chain(keys)
+        let latest = self.old.iter().rev().take(TRIED);
+        let others = self.old.iter().cycle().skip(round * TRIED).take(TRIED);
+        let old = latest.chain(others.take(self.old.len()));
+        good.chain(old.map(|secret| (secret.as_str(), "GET", 401)))
+            .collect()
     }
 }
 
-#[test]
-fn after_random_changes_exactly_the_good_secrets_are_accepted() {
+/// All questions at a time, since too many refusals in a second are told late.
+fn ask(address: &str, questions: &[(&str, &str, u16)]) -> Vec<u16> {
+    let asking = |(secret, method, _): &(&str, &str, u16)| {
+        let target = format!("/verify?method={method}&path=/v3/smtp/email");
+        let request = request("GET", &target, &[("api-key", secret)]);
+        let mut connection = Connection::open(address);
+        connection.send(request.as_bytes()).unwrap();
+        connection
+    };
+    let asked: Vec<_> = questions.iter().map(asking).collect();
+    let answered = asked
+        .into_iter()
+        .map(|mut connection| connection.answer().unwrap().status);
+    answered.collect()
+}
+
+/// Makes random changes, and asks after each; gives back how often it asked.
+fn walk() -> usize {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "first"]);
     let server = Server::start(&sandbox);
-    let mut connection = Connection::open(&server.address);
     let mut model = Model::default();
     let changes = changes().new_tree(&mut TestRunner::default()).unwrap();
-    let mut done = Vec::new();
-    for (name, change) in changes.current() {
+    let (mut done, mut asked) = (Vec::new(), 0);
+    for (round, (name, change)) in changes.current().into_iter().enumerate() {
         model.change(name, change, &sandbox);
         done.push((name, change));
-        for (secret, expected) in model.expected() {
-            let statuses = ["GET", "POST"].map(|method| {
-                let target = format!("/verify?method={method}&path=/v3/smtp/email");
-                connection
-                    .ask("GET", &target, &[("api-key", secret)])
-                    .status
-            });
-            assert_eq!(statuses, expected, "{done:?}");
+        let questions = model.questions(round);
+        let statuses = ask(&server.address, &questions);
+        for (status, question) in statuses.into_iter().zip(&questions) {
+            assert_eq!(status, question.2, "{question:?} after {done:?}");
         }
+        asked += questions.len();
     }
+    asked
+}
+
+#[test]
+fn in_ten_thousand_questions_between_random_changes_exactly_the_good_secrets_are_accepted() {
+    let walks = (0..WALKS).map(|_| thread::spawn(walk));
+    let walks: Vec<_> = walks.collect();
+    let asked = walks.into_iter().map(|walk| walk.join().unwrap());
+    let asked: usize = asked.sum();
+    assert!(asked >= 10_000, "{asked} questions");
 }
