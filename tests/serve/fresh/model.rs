@@ -14,7 +14,7 @@ const NAMES: [&str; 3] = ["a", "b", "c"];
 
 /// How many walks of random changes are made side by side, and how long each is.
 const WALKS: usize = 8;
-const CHANGES: usize = 100;
+const CHANGES: usize = 140;
 
 /// How many of the secrets that must not open anything any more are tried after each change:
 /// the latest ones, and as many of the others in turn.
