@@ -34,6 +34,7 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::process;
 use crate::settings::{Listen, Permissions};
 use crate::vault;
 use gate::Gate;
@@ -164,6 +165,8 @@ fn runtime() -> Result<Runtime, Error> {
 async fn serve(listen: &Listen, desk: Arc<Desk>) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::System)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::System)?;
+    let outlives_terminal = process::outlives_terminal();
+    let mut hangup = signal(SignalKind::hangup()).map_err(Error::System)?;
     let mut listeners = Listeners::open(listen)?;
     let addresses = listeners.addresses();
     let (stop, stopping) = watch::channel(());
@@ -175,6 +178,7 @@ async fn serve(listen: &Listen, desk: Arc<Desk>) -> Result<(), Error> {
     select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        _ = hangup.recv(), if !outlives_terminal => {}
     }
     (desk.tell)(Notice::Stopping);
     let _ = sd_notify::notify(&[NotifyState::Stopping]);

@@ -1,17 +1,18 @@
 //! How it ends: what was begun is answered, and what was counted is recorded.
 
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::http::Connection;
 use super::recording::{ACCEPTED, recorded};
-use super::server::Server;
+use super::server::{Server, loopback};
 use crate::sandbox::Sandbox;
 use crate::secrecy::watch::wait_for;
 
 #[test]
 fn a_request_that_was_begun_is_answered_before_it_ends() {
-    for signal in ["TERM", "INT"] {
+    for signal in ["TERM", "INT", "HUP"] {
         let sandbox = Sandbox::new();
         let secret = sandbox.generate(["api", "ci"]);
         let mut server = Server::start(&sandbox);
@@ -34,6 +35,26 @@ fn a_request_that_was_begun_is_answered_before_it_ends() {
         // The use that was counted last is recorded, too.
         assert_eq!(recorded(&sandbox, ACCEPTED), Some(1));
     }
+}
+
+#[test]
+fn started_with_nohup_it_outlives_its_terminal() {
+    let sandbox = Sandbox::with_three_keys();
+    let address = format!("{}:17625", loopback());
+    let served = sandbox.command(["serve", "--listen", &address]);
+    let mut command = Command::new("nohup");
+    command.arg(served.get_program()).args(served.get_args());
+    command.env_clear().stdin(Stdio::null());
+    command.envs(
+        served
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    let server = Server::of(&sandbox, command, &address);
+    server.daemon.signal("HUP");
+    sleep(Duration::from_millis(300));
+    server.ask("GET", "/healthz", &[]).expect(200);
+    server.stop();
 }
 
 #[test]
