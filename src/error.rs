@@ -2,7 +2,7 @@
 
 use crate::exit::ExitStatus;
 use crate::key::Invalid;
-use crate::{serve, settings, vault};
+use crate::{files, serve, settings, vault};
 
 /// A message in lower case without a full stop, a hint at the way out, and a status.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +67,16 @@ impl From<settings::Error> for Error {
             message: error.to_string(),
             hint: error.hint,
             status: ExitStatus::Trouble,
+        }
+    }
+}
+
+impl From<files::Error> for Error {
+    fn from(error: files::Error) -> Self {
+        let new = Self::new(ExitStatus::Trouble, error.to_string());
+        match error {
+            files::Error::Refused { mend, .. } => new.hint(mend),
+            files::Error::Io { .. } => new,
         }
     }
 }

@@ -12,12 +12,13 @@
 //! 7. `process`: what the process does to itself, and whom it acts for
 //! 8. `usage`: who used what
 //! 9. `vault`, `settings`: what is stored, what can be set
-//! 10. `key`: the domain, on `memory` for its hash
+//! 10. `key`: the domain, on `memory` for its hash; `files`: files that are written whole
 
 pub mod cli;
 pub mod command;
 mod error;
 pub mod exit;
+mod files;
 mod key;
 mod memory;
 pub mod process;

@@ -15,7 +15,7 @@ const STAIRCASE: [&[&str]; 11] = [
     &["process"],
     &["usage"],
     &["vault", "settings"],
-    &["key"],
+    &["key", "files"],
 ];
 
 /// What only some places may say.

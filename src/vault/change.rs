@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::{Author, Error, KeyId, Record, Vault, keys, log, place};
+use crate::files::sync_folder;
 use crate::key::{Hash, Key, KeyName, Limit, Tail, Username};
 
 /// How long a staged secret may wait to be taken before a later run drops it.
@@ -59,7 +60,7 @@ impl Vault {
     ) -> Result<T, Error> {
         let again = Self::open(&self.path, self.wait);
         match again.and_then(|vault| log::has(&vault.connection, intended)) {
-            Ok(true) if place::sync_folder(&self.path).is_ok() => Ok(outcome),
+            Ok(true) if sync_folder(&self.path).is_ok() => Ok(outcome),
             Ok(false) => Err(error.into()),
             Ok(true) | Err(_) => Err(Error::Unsure(error.to_string())),
         }

@@ -3,14 +3,15 @@
 //! Looks with lstat only: closing a descriptor of the vault's own would drop the locks that
 //! SQLite holds on the file.
 
-use std::fs::{self, DirBuilder, File, Metadata};
-use std::io::{self, ErrorKind};
+use std::fs::{self, DirBuilder, Metadata};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 
 use super::Error;
+use crate::files::{folder_of, sync_folder};
 
 /// Others may write.
 const OTHERS_WRITE: u32 = 0o002;
@@ -70,21 +71,9 @@ pub(super) fn make_folder(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes what was last done in the folder that holds `path` survive a power cut.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(folder_of(path))?.sync_all()
-}
-
 /// Whether there is a folder; the empty path, above a relative one, is the current folder.
 fn is_folder(path: &Path) -> bool {
     path.as_os_str().is_empty() || path.is_dir()
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
 }
 
 /// Whether there is a file at the resolved path; a file that is not private is refused.

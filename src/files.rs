@@ -1,0 +1,241 @@
+//! Files that are worth protecting: written whole or not at all, private from birth, never
+//! through a link, and never opened wider than they were.
+
+use std::fs::{self, File, Metadata, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+/// Everybody may read or write.
+const OPEN: u32 = 0o006;
+
+/// Why a file was not written; there is nothing new at its path then.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What is at the path must not be replaced.
+    #[error("`{}` {why}", path.display())]
+    Refused {
+        /// The path.
+        path: PathBuf,
+        /// What is there.
+        why: &'static str,
+        /// The way out.
+        mend: &'static str,
+    },
+    /// The system did not let it happen.
+    #[error("cannot write `{}`: {source}", path.display())]
+    Io {
+        /// The path.
+        path: PathBuf,
+        /// The system's word.
+        source: io::Error,
+    },
+}
+
+/// What to do about a file that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// It stays, and nothing is written.
+    Keep,
+    /// It is replaced; its owner, group and mode stay.
+    Replace,
+}
+
+/// A file beside the place where it is to be; gone unless [`Draft::publish`] puts it there.
+#[derive(Debug)]
+pub struct Draft {
+    file: NamedTempFile,
+    path: PathBuf,
+    existing: Existing,
+}
+
+impl Draft {
+    /// Begins a file, 0600 unless it replaces one.
+    ///
+    /// # Errors
+    /// If what is at the path must not be replaced, or nothing can be written beside it.
+    pub fn begin(path: &Path, existing: Existing) -> Result<Self, Error> {
+        let replaced = look_at(path, existing)?;
+        let begin = || {
+            let file = tempfile::Builder::new()
+                .prefix(".postkey-")
+                .permissions(Permissions::from_mode(0o600))
+                .tempfile_in(folder_of(path))?;
+            if let Some(replaced) = replaced {
+                resemble(file.as_file(), &replaced)?;
+            }
+            Ok(file)
+        };
+        Ok(Self {
+            file: begin().map_err(|source| failed(path, source))?,
+            path: path.to_owned(),
+            existing,
+        })
+    }
+
+    /// Where it lies until it is published.
+    pub fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// Adds to what it holds.
+    ///
+    /// # Errors
+    /// If the system does not take it.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let written = self.file.as_file_mut().write_all(bytes);
+        written.map_err(|source| failed(&self.path, source))
+    }
+
+    /// Puts it in its place, whole and safe from a power cut.
+    ///
+    /// # Errors
+    /// If that fails. [`Error::Refused`] if another file was put there meanwhile and must stay.
+    pub fn publish(self) -> Result<(), Error> {
+        let Self {
+            file,
+            path,
+            existing,
+        } = self;
+        look_at(&path, existing)?;
+        let publish = || {
+            file.as_file().sync_all()?;
+            match existing {
+                Existing::Keep => file.persist_noclobber(&path)?,
+                Existing::Replace => file.persist(&path)?,
+            };
+            sync_folder(&path)
+        };
+        publish().map_err(|source| failed(&path, source))
+    }
+}
+
+/// What is at the path now, if there is something; it must be a file that may be replaced.
+fn look_at(path: &Path, existing: Existing) -> Result<Option<Metadata>, Error> {
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(failed(path, source)),
+    };
+    match fault(&found, existing) {
+        None => Ok(Some(found)),
+        Some((why, mend)) => Err(Error::Refused {
+            path: path.to_owned(),
+            why,
+            mend,
+        }),
+    }
+}
+
+fn fault(found: &Metadata, existing: Existing) -> Option<(&'static str, &'static str)> {
+    if found.is_symlink() {
+        Some(("is a symbolic link", "name the file itself"))
+    } else if found.is_dir() {
+        Some(("is a folder", "name a file in it"))
+    } else if !found.is_file() {
+        Some(("is not a regular file", "name another one"))
+    } else if existing == Existing::Keep {
+        Some((
+            "is there already",
+            "name another file, or move that one away",
+        ))
+    } else if found.nlink() > 1 {
+        Some(("has a second name (a hard link)", "remove the other name"))
+    } else if found.mode() & OPEN != 0 {
+        Some(("is open to every user", "`chmod o=` it first"))
+    } else {
+        None
+    }
+}
+
+/// Gives a new file the owner, group and mode of the one that it replaces.
+fn resemble(file: &File, replaced: &Metadata) -> io::Result<()> {
+    let own = file.metadata()?;
+    if (own.uid(), own.gid()) != (replaced.uid(), replaced.gid()) {
+        fchown(file, Some(replaced.uid()), Some(replaced.gid()))?;
+    }
+    file.set_permissions(Permissions::from_mode(replaced.mode() & 0o7777))
+}
+
+fn failed(path: &Path, source: io::Error) -> Error {
+    Error::Io {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// Makes what was last done in the folder that holds `path` survive a power cut.
+///
+/// # Errors
+/// If the system cannot do so.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(folder_of(path))?.sync_all()
+}
+
+/// The folder that holds `path`, which may be relative.
+pub fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn write(path: &Path, existing: Existing) -> Result<(), Error> {
+        let mut draft = Draft::begin(path, existing)?;
+        draft.write(b"new")?;
+        draft.publish()
+    }
+
+    #[test]
+    fn a_new_file_is_private_and_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        write(&path, Existing::Keep).expect("written");
+        assert_eq!(fs::read(&path).expect("the file"), b"new");
+        let mode = fs::metadata(&path).expect("the file").mode();
+        assert_eq!(mode & 0o7777, 0o600);
+        assert!(write(&path, Existing::Keep).is_err());
+        assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1);
+    }
+
+    #[test]
+    fn a_replaced_file_keeps_its_mode_and_an_unsafe_one_is_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, link) = (folder.path().join("file"), folder.path().join("link"));
+        fs::write(&path, "old").expect("written");
+        symlink(&path, &link).expect("linked");
+        for (mode, is_written) in [(0o644, false), (0o602, false), (0o640, true), (0o400, true)] {
+            fs::write(&path, "old").ok();
+            fs::set_permissions(&path, Permissions::from_mode(mode)).expect("changed");
+            let written = write(&path, Existing::Replace);
+            assert_eq!(written.is_ok(), is_written, "{mode:o}");
+            let now = fs::metadata(&path).expect("the file").mode();
+            assert_eq!(now & 0o7777, mode);
+            assert!(write(&link, Existing::Replace).is_err());
+            fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("changed");
+        }
+        assert!(write(folder.path(), Existing::Replace).is_err());
+        assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 2);
+    }
+
+    #[test]
+    fn a_draft_that_is_given_up_leaves_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        let mut draft = Draft::begin(&path, Existing::Keep).expect("begun");
+        draft.write(b"half").expect("written");
+        drop(draft);
+        let draft = Draft::begin(&path, Existing::Keep).expect("begun");
+        fs::write(&path, "another's").expect("written");
+        assert!(draft.publish().is_err());
+        assert_eq!(fs::read(&path).expect("the file"), b"another's");
+        assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1);
+    }
+}
