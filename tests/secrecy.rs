@@ -26,7 +26,8 @@ fn no_part_of_a_secret_is_in_a_file_or_in_what_is_said() {
     let mail = story.issue(&["generate", "smtp", "mail", "--format", "json"]);
     let table = story.issue(&["generate", "api", "table", "--format", "csv"]);
     let new = story.issue(&["regenerate", "--yes", "ci", "--format", "env"]);
-    for secret in [&api, &mail, &table, &new] {
+    let beside = story.issue(&["rotate", "mail", "--format", "json"]);
+    for secret in [&api, &mail, &table, &new, &beside] {
         story.tell(&["verify", "--ip", "203.0.113.9"], secret);
         for present in ["verify", "identify"] {
             story.tell(&[present], secret);
@@ -46,6 +47,9 @@ fn no_part_of_a_secret_is_in_a_file_or_in_what_is_said() {
         &["usage"],
         &["usage", "--format", "json"],
         &["show", "build", "--format", "json"],
+        &["rotate", "mail"],
+        &["rotate", "--finish", "--yes", "mail"],
+        &["rotate", "--abort", "--yes", "mail"],
         &["delete", "build"],
         &["delete", "--yes", "build", "mail", "table", "ci"],
     ] {

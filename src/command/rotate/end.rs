@@ -8,6 +8,10 @@ use crate::ui::{Look, secret_use};
 use crate::usage::{Details, Takeover};
 use crate::vault::{Change, Error as VaultError, Record, Vault};
 
+/// What the log calls these two.
+const FINISH: &str = "rotate --finish";
+const ABORT: &str = "rotate --abort";
+
 /// A rotation that is open.
 struct Rotation<'a> {
     seen: &'a Record,
@@ -23,6 +27,8 @@ pub(super) fn finish(name: &KeyName, session: &Session) -> Result<ExitStatus, Er
     let seen = vault.find(name)?;
     let look = session.look_at(vault.time(Session::clock())?);
     let Some(rotation) = Rotation::of(&seen, session, &vault, &look) else {
+        // What is left of a rotation that is over goes with any change.
+        vault.change(&session.author(FINISH), |_| Ok::<_, VaultError>(()))?;
         session
             .ui
             .note(format!("`{name}` has no old secret; nothing was changed"));
@@ -33,12 +39,14 @@ pub(super) fn finish(name: &KeyName, session: &Session) -> Result<ExitStatus, Er
         session.ui.note("nothing was changed");
         return Ok(ExitStatus::No);
     }
-    let command = "rotate --finish";
-    let finished = rotation.end(command, session, &mut vault, |key, _| Some(key.finished()))?;
+    let finished = rotation.end(FINISH, session, &mut vault, |key, change| {
+        key.retiring_at(change.now()).map(|_| key.finished())
+    })?;
     let (new, old) = rotation.tails();
     session.ui.note(format!(
         "the old secret of `{name}`, {old}, has stopped; {new} is its only one"
     ));
+    let finished = finished.unwrap_or_else(|| seen.clone());
     session.show_keys(&[finished], &vault, look.now)?;
     Ok(ExitStatus::Done)
 }
@@ -55,10 +63,12 @@ pub(super) fn abort(name: &KeyName, session: &Session) -> Result<ExitStatus, Err
         session.ui.note("nothing was changed");
         return Ok(ExitStatus::No);
     }
-    let command = "rotate --abort";
-    let aborted = rotation.end(command, session, &mut vault, |key, change| {
+    let aborted = rotation.end(ABORT, session, &mut vault, |key, change| {
         key.rolled_back(change.now())
     })?;
+    let Some(aborted) = aborted else {
+        return Err(nothing_to_go_back_to(&seen.key, &session.look(&vault)));
+    };
     let (new, old) = rotation.tails();
     session.ui.note(format!(
         "the new secret of `{name}`, {new}, has stopped; {old} is its only one again"
@@ -69,7 +79,8 @@ pub(super) fn abort(name: &KeyName, session: &Session) -> Result<ExitStatus, Err
 
 fn nothing_to_go_back_to(key: &Key, look: &Look) -> Error {
     let name = &key.name;
-    let message = match &key.retiring {
+    let retired = key.retiring.as_ref().filter(|old| old.until <= look.now);
+    let message = match retired {
         Some(old) => format!(
             "the old secret of `{name}`, {}, retired {}: there is nothing to go back to",
             look.tail(&old.tail),
@@ -169,24 +180,33 @@ impl<'a> Rotation<'a> {
     }
 
     /// Ends the rotation with one of its secrets, as `choose` has the key then; it must be the
-    /// rotation that was looked at.
+    /// rotation that was looked at. `None` if that is over by now.
     fn end(
         &self,
         command: &'static str,
         session: &Session,
         vault: &mut Vault,
         choose: impl Fn(&Key, &Change<'_>) -> Option<Key>,
-    ) -> Result<Record, Error> {
+    ) -> Result<Option<Record>, Error> {
         let ended = vault.change(&session.author(command), |change| {
             let found = change.find(&self.seen.key.name)?;
-            let is_seen = found.id == self.seen.id
-                && found.key.tail == self.seen.key.tail
-                && found.key.retiring.as_ref().map(|old| &old.tail) == Some(&self.old.tail);
-            let key = choose(&found.key, change).filter(|_| is_seen);
-            let key = key.ok_or_else(|| VaultError::Changed(found.key.name.clone()))?;
+            if !self.is_of(&found) {
+                return Err(VaultError::Changed(found.key.name));
+            }
+            let Some(key) = choose(&found.key, change) else {
+                return Ok(None);
+            };
             change.keep_secret(&found, &key)?;
-            Ok::<_, VaultError>(Record { key, ..found })
+            Ok(Some(Record { key, ..found }))
         })?;
         Ok(ended)
+    }
+
+    /// Whether the key has the same secrets still, the old one if it has not retired.
+    fn is_of(&self, found: &Record) -> bool {
+        let is_same = |old: &Retiring| old.tail == self.old.tail;
+        found.id == self.seen.id
+            && found.key.tail == self.seen.key.tail
+            && found.key.retiring.as_ref().is_none_or(is_same)
     }
 }
