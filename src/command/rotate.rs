@@ -134,21 +134,22 @@ fn announce(key: &Key, grace: Grace, session: &Session, look: &Look) {
     };
     let (name, ui) = (&key.name, &session.ui);
     let (new, old) = (look.tail(&key.tail), look.tail(tail));
+    ui.note(format!("`{name}` has a new secret, {new}"));
+    session.tell_shown_once(key, look.now);
     let until_told = look.moment_and_distance(*until);
-    ui.note(format!(
-        "`{name}` has a new secret, {new}; the old one, {old}, works until {until_told}"
-    ));
+    ui.note(format!("the old one, {old}, works until {until_told}"));
     if key.expires_at == Some(*until) {
         ui.warn(format!(
-            "`{name}` expires then, which ends both: the grace time of {grace} is cut short"
+            "`{name}` expires then: the grace time of {grace} is cut short"
         ));
     }
-    session.tell_shown_once(key, look.now);
     ui.note(format!(
-        "put it where {old} is used; `postkey show {name}` tells when each was used last"
+        "next: put the new one in its place; `postkey show {name}` tells of its use"
     ));
     ui.note(format!(
-        "then `postkey rotate --finish {name}` retires the old one; \
-         `postkey rotate --abort {name}` takes the new one back"
+        "then: `postkey rotate --finish {name}` retires the old one"
+    ));
+    ui.note(format!(
+        "back: `postkey rotate --abort {name}` takes the new one back"
     ));
 }

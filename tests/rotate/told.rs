@@ -150,24 +150,24 @@ fn show_says_how_far_a_rotation_has_got_and_what_to_do_next() {
     expect(&[
         &format!("ends in {}, works until", shown(&old)),
         "no use of either secret is recorded",
-        "put the new secret in place",
-        "`postkey rotate --abort ci`",
+        "next: put the new one where the old one is used",
+        "back: postkey rotate --abort ci",
     ]);
     verify(&sandbox, &old, "203.0.113.9");
     expect(&[
         &format!("new {}: never used", shown(&new)),
         &format!("old {}: used ", shown(&old)),
-        "put the new secret in place",
+        "next: put the new one where the old one is used",
     ]);
     sleep(Duration::from_millis(1100));
     verify(&sandbox, &new, "203.0.113.9");
     expect(&[
         &format!("new {}: used ", shown(&new)),
-        "the old one was not used since; `postkey rotate --finish ci` retires it",
+        "next: the old one was not used since: postkey rotate --finish ci",
     ]);
     sleep(Duration::from_millis(1100));
     verify(&sandbox, &old, "203.0.113.9");
-    expect(&["something still uses the old one"]);
+    expect(&["next: find what still uses the old one, then: postkey rotate --finish ci"]);
     rotate(&sandbox, &["--finish", "--yes"]).expect(0);
     assert!(!show().contains("rotation  "), "{}", show());
 }
@@ -228,9 +228,12 @@ fn verify_and_identify_say_which_secret_it_is_and_until_when() {
         };
         let which = |secret: &str| {
             let answer = ask(secret, "json").json();
-            (answer["secret"].clone(), answer["retires_at"].clone())
+            (
+                answer["secret_status"].clone(),
+                answer["retires_at"].clone(),
+            )
         };
-        assert_eq!(which(&old), ("old".into(), until.clone()));
+        assert_eq!(which(&old), ("retiring".into(), until.clone()));
         assert_eq!(which(&new), ("current".into(), Value::Null));
         assert_eq!(which(&only), ("current".into(), Value::Null));
         let text = |secret: &str| ask(secret, "text").stdout;
@@ -238,7 +241,10 @@ fn verify_and_identify_say_which_secret_it_is_and_until_when() {
         assert!(text(&new).contains("is good; this is its new secret"));
         assert!(!text(&only).contains("this is its"));
         let csv = ask(&old, "csv").stdout;
-        assert!(csv.lines().nth(1).unwrap().contains(",old,20"), "{csv}");
+        assert!(
+            csv.lines().nth(1).unwrap().contains(",retiring,20"),
+            "{csv}"
+        );
     }
     super::end_grace(&sandbox);
     let retired = run_with_input(&sandbox, &["identify"], &old)

@@ -127,7 +127,7 @@ impl<'a> Rotation<'a> {
         let (name, (new, old)) = (&self.seen.key.name, self.tails());
         self.expect_answer("taking the new secret back", session)?;
         session.ui.note(format!(
-            "the new secret of `{name}`, {new}, will stop at once; {old} goes on as its only one"
+            "the new secret of `{name}`, {new}, will stop at once; {old} goes on alone"
         ));
         let used = self.used.as_ref();
         if let Some(new) = used.and_then(|used| used.of_secret(&self.seen.key.tail)) {

@@ -58,7 +58,9 @@ pub(super) fn rotation(key: &Key, details: Option<&Details>, look: &Look) -> Vec
         Some(details) => uses(key, old, details, look),
         None => vec!["no use of either secret is recorded".to_owned()],
     };
-    lines.push(next(key, old, details, look));
+    let takeover = details.map(|details| details.takeover(&key.tail, &old.tail));
+    lines.push(next(key, takeover));
+    lines.push(format!("back: postkey rotate --abort {}", key.name));
     lines
 }
 
@@ -72,19 +74,17 @@ fn uses(key: &Key, old: &Retiring, details: &Details, look: &Look) -> Vec<String
 }
 
 /// What is to be done next.
-fn next(key: &Key, old: &Retiring, details: Option<&Details>, look: &Look) -> String {
-    let name = &key.name;
-    let takeover = details.map(|details| details.takeover(&key.tail, &old.tail));
+fn next(key: &Key, takeover: Option<Takeover<'_>>) -> String {
+    let finish = format!("postkey rotate --finish {}", key.name);
     match takeover {
-        None | Some(Takeover::NotBegun) => format!(
-            "put the new secret in place of {}; `postkey rotate --abort {name}` takes it back",
-            look.tail(&old.tail)
-        ),
-        Some(Takeover::Partial(_)) => format!(
-            "something still uses the old one; `postkey rotate --finish {name}` would stop that"
-        ),
+        None | Some(Takeover::NotBegun) => {
+            "next: put the new one where the old one is used".to_owned()
+        }
+        Some(Takeover::Partial(_)) => {
+            format!("next: find what still uses the old one, then: {finish}")
+        }
         Some(Takeover::Complete) => {
-            format!("the old one was not used since; `postkey rotate --finish {name}` retires it")
+            format!("next: the old one was not used since: {finish}")
         }
     }
 }

@@ -41,10 +41,11 @@ impl Which {
         secret.retires_at.map_or(Self::Current, Self::Old)
     }
 
-    fn word(self) -> &'static str {
+    fn word(self, now: Timestamp) -> &'static str {
         match self {
             Self::Current => "current",
-            Self::Old(_) => "old",
+            Self::Old(end) if end > now => "retiring",
+            Self::Old(_) => "retired",
         }
     }
 
@@ -71,7 +72,7 @@ pub struct VerdictView<'a> {
     name: Option<&'a str>,
     kind: Option<&'static str>,
     /// Which of the key's secrets it is, and when that one retires.
-    secret: Option<&'static str>,
+    secret_status: Option<&'static str>,
     #[serde(serialize_with = "text")]
     retires_at: Option<Timestamp>,
     #[serde(serialize_with = "text")]
@@ -100,7 +101,7 @@ impl<'a> VerdictView<'a> {
             told: reason(decision, look.now, |end| look.moment_and_distance(end)),
             name: key.map(|key| key.name.as_str()),
             kind: key.map(|key| key.kind().word()),
-            secret: which.map(Which::word),
+            secret_status: which.map(|which| which.word(look.now)),
             retires_at: which.and_then(Which::retires_at),
             limit: key
                 .and_then(Key::limit)
@@ -187,7 +188,7 @@ impl Item for VerdictView<'_> {
         "reason",
         "name",
         "kind",
-        "secret",
+        "secret_status",
         "retires_at",
         "limit",
         "remaining",
@@ -203,7 +204,7 @@ impl Item for VerdictView<'_> {
             self.reason.to_string(),
             or_empty(self.name),
             or_empty(self.kind),
-            or_empty(self.secret),
+            or_empty(self.secret_status),
             or_empty(self.retires_at),
             or_empty(self.limit),
             or_empty(self.remaining),
@@ -219,7 +220,7 @@ pub struct IdentityView<'a> {
     good: bool,
     verdict: &'static str,
     reason: Cow<'a, str>,
-    secret: Option<&'static str>,
+    secret_status: Option<&'static str>,
     #[serde(serialize_with = "text")]
     retires_at: Option<Timestamp>,
     key: Option<KeyView<'a>>,
@@ -237,7 +238,7 @@ impl<'a> IdentityView<'a> {
             good: view.accepted,
             verdict: view.verdict,
             line: view.line(),
-            secret: view.secret,
+            secret_status: view.secret_status,
             retires_at: view.retires_at,
             reason: view.reason,
             key: decision.key.map(key),
@@ -264,7 +265,7 @@ impl Item for IdentityView<'_> {
         "kind",
         "tail",
         "status",
-        "secret",
+        "secret_status",
         "retires_at",
     ];
 
@@ -279,7 +280,7 @@ impl Item for IdentityView<'_> {
             or_empty(key.map(|key| key.kind)),
             or_empty(key.map(|key| key.tail)),
             or_empty(key.map(|key| key.status)),
-            or_empty(self.secret),
+            or_empty(self.secret_status),
             or_empty(self.retires_at),
         ]
     }
