@@ -202,6 +202,23 @@ fn a_key_that_is_rotated_while_another_rotation_hands_over_keeps_the_first() {
 }
 
 #[test]
+fn a_grace_time_begins_when_the_new_secret_has_been_taken() {
+    let sandbox = Sandbox::new();
+    let old = sandbox.generate(["api", "ci"]);
+    let args = ["rotate", "ci", "--grace", "3s"];
+    let (child, mut reader) = crate::secrecy::watch::undelivered(&sandbox, &args);
+    sleep(Duration::from_millis(3100));
+    assert_eq!(sandbox.verify(&old).0, "accepted");
+    let mut new = String::new();
+    std::io::Read::read_to_string(&mut reader, &mut new).unwrap();
+    assert!(child.wait_with_output().unwrap().status.success());
+    assert_eq!(
+        verdicts(&sandbox, &old, new.trim()),
+        ["accepted", "accepted"]
+    );
+}
+
+#[test]
 fn every_format_of_a_secret_is_there_and_env_only_where_one_is_made() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);

@@ -121,8 +121,9 @@ fn hand_over(
         let found = change.find(name)?;
         change.expect_one_secret(&found)?;
         same_secret(&found, seen)?;
-        // The grace time begins when the new secret is good.
-        let after = found.key.rotated(fresh.tail(), grace, change.now());
+        // The grace time begins when the new secret is handed over, however long that took.
+        let now = change.now().max(Session::clock());
+        let after = found.key.rotated(fresh.tail(), grace, now);
         change.rotate(&found, &after)?;
         Ok(after)
     })
