@@ -281,10 +281,11 @@ impl Change<'_> {
     }
 }
 
-/// Drops the secrets that have retired: whoever changes the vault takes them along.
+/// Drops the secrets that have retired: whoever changes the vault takes them along. SQLite looks
+/// for them in the partial index of old secrets, not among all.
 fn sweep_retired(transaction: &Transaction<'_>, now: Timestamp) -> Result<(), Error> {
     let mut sweep = transaction.prepare_cached(
-        "DELETE FROM secrets INDEXED BY secrets_retiring
+        "DELETE FROM secrets
          WHERE retires_at IS NOT NULL AND retires_at <= ?1",
     )?;
     sweep.execute([now.as_second()])?;
