@@ -1,6 +1,7 @@
 //! The verbs: a file each, with its arguments, whose doc comments are the help, and its run.
 
 mod activate;
+mod backup;
 mod bounds;
 pub mod completions;
 mod connect;
@@ -16,6 +17,7 @@ mod log;
 mod presented;
 mod regenerate;
 mod rename;
+mod restore;
 mod rotate;
 mod selection;
 mod serve;
@@ -30,6 +32,7 @@ mod verify;
 use clap::Subcommand;
 
 pub use session::Session;
+pub use values::paths;
 
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -59,6 +62,8 @@ pub enum Verb {
     Usage(usage::Usage),
     Serve(serve::Serve),
     Log(log::Log),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
     Connect(connect::Connect),
     Completions(completions::Completions),
 }
@@ -106,6 +111,8 @@ pub fn run(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
         Verb::Serve(args) => serve::run(args, session),
         Verb::Usage(args) => usage::run(args, session),
         Verb::Log(args) => log::run(args, session),
+        Verb::Backup(args) => backup::run(args, session),
+        Verb::Restore(args) => restore::run(args, session),
         Verb::Connect(args) => connect::run(args, session),
         Verb::Completions(args) => completions::run(args, session),
     }

@@ -1,7 +1,12 @@
 //! Parsers that the verbs share: words out of a closed list, completed by the shell.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
+
 use clap::ValueEnum;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
+
+use crate::key::{Invalid, looks_like_a_secret};
 
 /// A parser for one of `all`, each known by its word.
 pub(super) fn one_of<T, const N: usize>(
@@ -24,4 +29,21 @@ pub(super) fn word(value: impl ValueEnum) -> String {
         .to_possible_value()
         .map(|value| value.get_name().to_owned())
         .unwrap_or_default()
+}
+
+/// A parser for paths; a secret is not one.
+pub fn paths() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().try_map(path)
+}
+
+fn path(text: OsString) -> Result<PathBuf, Invalid> {
+    let lossy = text.to_string_lossy();
+    let rule = if text.is_empty() {
+        "a path is not empty"
+    } else if looks_like_a_secret(&lossy) {
+        "it looks like a secret"
+    } else {
+        return Ok(PathBuf::from(text));
+    };
+    Err(Invalid::new("a path", &lossy, rule).hint("name a file, as in `/srv/postkey/vault.db`"))
 }

@@ -73,6 +73,27 @@ impl Usage {
     }
 }
 
+impl Usage {
+    /// Forgets all that is recorded of these keys.
+    ///
+    /// # Errors
+    /// If it cannot be written; then nothing was.
+    pub fn forget(&mut self, keys: &[KeyId]) -> Result<(), Error> {
+        let keys = serde_json::to_string(keys).expect("numbers are JSON");
+        let forget = |usage: &mut Self| {
+            let transaction = immediate(&mut usage.connection)?;
+            for table in ["secrets", "days", "addresses", "windows"] {
+                let query = format!(
+                    "DELETE FROM {table} WHERE key_id IN (SELECT value FROM json_each(?1))"
+                );
+                transaction.execute(&query, [&keys])?;
+            }
+            Ok(transaction.commit()?)
+        };
+        forget(self).map_err(|error| self.explained(error))
+    }
+}
+
 pub(super) fn immediate(connection: &mut Connection) -> Result<Transaction<'_>, Error> {
     Ok(connection.transaction_with_behavior(TransactionBehavior::Immediate)?)
 }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::{Author, Error, KeyId, Record, Vault, keys, log, place};
+use super::{Author, Error, Field, KeyId, Record, Vault, keys, log};
 use crate::files::sync_folder;
 use crate::key::{Hash, Key, KeyName, Limit, Tail, Username};
 
@@ -259,6 +259,36 @@ impl Change<'_> {
         self.transaction
             .execute("DELETE FROM keys WHERE id = ?1", [record.id])?;
         self.log(record.id, Some(&record.key), None)
+    }
+
+    /// Drops every secret that is in waiting.
+    ///
+    /// # Errors
+    /// If the vault cannot be written.
+    pub(super) fn forget_staged(&self) -> Result<(), Error> {
+        self.transaction.execute("DELETE FROM pending", [])?;
+        Ok(())
+    }
+
+    /// Sees to it that new keys get numbers above this one.
+    ///
+    /// # Errors
+    /// If the vault cannot be written.
+    pub(super) fn number_above(&self, last: KeyId) -> Result<(), Error> {
+        let raise = "UPDATE sqlite_sequence SET seq = max(seq, ?1) WHERE name = 'keys'";
+        if self.transaction.execute(raise, [last])? == 0 {
+            let begin = "INSERT INTO sqlite_sequence (name, seq) VALUES ('keys', ?1)";
+            self.transaction.execute(begin, [last])?;
+        }
+        Ok(())
+    }
+
+    /// Logs an event of the vault as a whole.
+    ///
+    /// # Errors
+    /// If the vault cannot be written.
+    pub fn note(&self, changes: &[Field]) -> Result<(), Error> {
+        log::append_of_vault(self.transaction, self.author, self.now, changes)
     }
 
     fn give_secret(&self, id: KeyId, tail: &Tail) -> Result<(), Error> {

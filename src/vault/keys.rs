@@ -60,6 +60,13 @@ pub struct Ending {
     pub retires_at: Option<Timestamp>,
 }
 
+impl Ending {
+    /// Whether it has stopped by `now` in favour of another.
+    pub fn is_retired(&self, now: Timestamp) -> bool {
+        self.retires_at.is_some_and(|end| end <= now)
+    }
+}
+
 /// In which order keys are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
@@ -181,6 +188,15 @@ impl Vault {
         Ok(ids.collect::<Result<_, _>>()?)
     }
 
+    /// How many keys there are.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn count(&self) -> Result<i64, Error> {
+        let query = "SELECT count(*) FROM keys";
+        Ok(self.connection.query_row(query, [], |row| row.get(0))?)
+    }
+
     /// Hands the next keys of the listing to `take`, and tells whether there may be
     /// more.
     ///
@@ -252,7 +268,7 @@ impl Vault {
         !ids.is_empty()
     }
 
-    fn by_id(&self, id: KeyId) -> Result<Option<Record>, Error> {
+    pub(super) fn by_id(&self, id: KeyId) -> Result<Option<Record>, Error> {
         let query = format!("SELECT {COLUMNS} FROM {SOURCE} WHERE keys.id = ?1");
         let mut statement = self.connection.prepare_cached(&query)?;
         let found = statement

@@ -8,19 +8,22 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Error, Record, Vault, timestamp};
+use super::{Error, KeyId, Record, Vault, timestamp};
 use crate::key::{Key, KeyName};
 
 /// How many entries a page has.
 const PAGE: usize = 500;
 
-const COLUMNS: &str =
+pub(super) const COLUMNS: &str =
     "sequence, at, uid, user, sudo_user, host, command, key, change, hash, key_id";
 
-type ChainHash = [u8; 32];
+pub(super) type ChainHash = [u8; 32];
 
 /// The chain's value before the first entry.
-const GENESIS: ChainHash = [0; 32];
+pub(super) const GENESIS: ChainHash = [0; 32];
+
+/// The number of no key, under which an event of the vault as a whole is logged.
+const NO_KEY: i64 = 0;
 
 /// Who acts, as far as the system knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +71,8 @@ pub struct Entry {
     pub actor: Actor,
     /// With which command.
     pub command: String,
-    /// The name that the key had afterwards, or before it was deleted.
+    /// The name that the key had afterwards, or before it was deleted; empty where the event was
+    /// the whole vault's.
     pub key: String,
     /// What changed.
     pub change: Vec<Field>,
@@ -76,31 +80,20 @@ pub struct Entry {
     pub hash: ChainHash,
 }
 
-/// What a check of the whole chain found.
-#[derive(Debug)]
-pub struct Chain {
-    /// How many entries there are.
-    pub entries: i64,
-    /// The newest entry's hash, all zeros in an empty log.
-    pub head: ChainHash,
-    /// The first entry that does not hold, and why.
-    pub broken: Option<(i64, &'static str)>,
-}
-
 /// A row of the log, as it is hashed.
-struct Line {
-    sequence: i64,
+pub(super) struct Line {
+    pub(super) sequence: i64,
     at: i64,
     actor: Actor,
     command: String,
     key: String,
     change: String,
-    hash: Vec<u8>,
+    pub(super) hash: Vec<u8>,
     key_id: i64,
 }
 
 impl Line {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             sequence: row.get(0)?,
             at: row.get(1)?,
@@ -119,7 +112,7 @@ impl Line {
     }
 
     /// The chain's value after this entry; every field goes in with its length before it.
-    fn chained(&self, before: &[u8]) -> ChainHash {
+    pub(super) fn chained(&self, before: &[u8]) -> ChainHash {
         let mut digest = Sha256::new();
         let mut add = |bytes: &[u8]| {
             digest.update((bytes.len() as u64).to_le_bytes());
@@ -145,7 +138,7 @@ impl Line {
         digest.finalize().into()
     }
 
-    fn entry(self) -> Result<Entry, Error> {
+    pub(super) fn entry(self) -> Result<Entry, Error> {
         let damaged = || Error::Damaged(format!("log entry {} cannot be read", self.sequence));
         Ok(Entry {
             sequence: self.sequence,
@@ -190,6 +183,49 @@ impl Vault {
         Ok(length == PAGE)
     }
 
+    /// What tells a key from every other that ever had its number, in this vault or in one that
+    /// it was restored from: the hash of its first entry. Without an entry there is none.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn origin(&self, id: KeyId) -> Result<Option<Vec<u8>>, Error> {
+        let query = "SELECT hash FROM log WHERE key_id = ?1 ORDER BY sequence LIMIT 1";
+        let mut statement = self.connection.prepare_cached(query)?;
+        let row = statement.query_row([id], |row| row.get(0));
+        Ok(row.optional()?)
+    }
+
+    /// The newest entry of all.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn newest_entry(&self) -> Result<Option<Entry>, Error> {
+        let query = format!("SELECT {COLUMNS} FROM log ORDER BY sequence DESC LIMIT 1");
+        let line = self.connection.query_row(&query, [], Line::read);
+        line.optional()?.map(Line::entry).transpose()
+    }
+
+    /// The newest entry of a key that is such a one.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn newest(
+        &self,
+        id: KeyId,
+        is_such: impl Fn(&Entry) -> bool,
+    ) -> Result<Option<Entry>, Error> {
+        let query = format!("SELECT {COLUMNS} FROM log WHERE key_id = ?1 ORDER BY sequence DESC");
+        let mut statement = self.connection.prepare_cached(&query)?;
+        let mut rows = statement.query([id])?;
+        while let Some(row) = rows.next()? {
+            let entry = Line::read(row)?.entry()?;
+            if is_such(&entry) {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
+    }
+
     /// The newest entries of a key, the newest last.
     ///
     /// # Errors
@@ -205,57 +241,6 @@ impl Vault {
         entries.reverse();
         Ok(entries)
     }
-
-    /// Checks the whole chain, up to the head that the vault remembers.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
-    pub fn verify_log(&self) -> Result<Chain, Error> {
-        let snapshot = self.connection.unchecked_transaction()?;
-        let mut chain = Chain {
-            entries: 0,
-            head: GENESIS,
-            broken: None,
-        };
-        let mut statement =
-            snapshot.prepare(&format!("SELECT {COLUMNS} FROM log ORDER BY sequence"))?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            if let Err(why) = chain.extend(Line::read(row).ok()) {
-                chain.broken = Some((chain.entries + 1, why));
-                return Ok(chain);
-            }
-        }
-        let is_log = chain.entries > 0 || had_keys(&snapshot)?;
-        if head(&snapshot)? != is_log.then_some((chain.entries, chain.head)) {
-            chain.broken = Some((chain.entries + 1, "is missing: the log was cut short"));
-        }
-        Ok(chain)
-    }
-}
-
-impl Chain {
-    /// Takes the next line of the log, or tells what is wrong with it.
-    fn extend(&mut self, line: Option<Line>) -> Result<(), &'static str> {
-        let next = line.filter(|line| line.sequence == self.entries + 1);
-        let line = next.ok_or("is missing or cannot be read")?;
-        let hash = line.chained(&self.head);
-        if hash[..] != line.hash {
-            return Err("does not match its hash");
-        }
-        self.head = hash;
-        self.entries = line.sequence;
-        Ok(())
-    }
-}
-
-/// Whether there ever was a key, and so an entry in the log.
-fn had_keys(connection: &Connection) -> Result<bool, Error> {
-    let query = "SELECT 1 FROM sqlite_sequence WHERE name = 'keys'";
-    Ok(connection
-        .query_row(query, [], |_| Ok(()))
-        .optional()?
-        .is_some())
 }
 
 /// The clock's time, or the newest event's if the clock is behind it.
@@ -296,22 +281,40 @@ pub(super) fn append(
     before: Option<&Key>,
     after: Option<&Key>,
 ) -> Result<(), Error> {
+    let name = after.or(before).map(|key| key.name.to_string());
+    let changes = differences(before, after);
+    chain_on(connection, author, at, key_id, name, &changes)
+}
+
+/// Appends an event of the vault as a whole, which is no key's.
+pub(super) fn append_of_vault(
+    connection: &Connection,
+    author: &Author,
+    at: Timestamp,
+    changes: &[Field],
+) -> Result<(), Error> {
+    chain_on(connection, author, at, NO_KEY, None, changes)
+}
+
+fn chain_on(
+    connection: &Connection,
+    author: &Author,
+    at: Timestamp,
+    key_id: i64,
+    key: Option<String>,
+    changes: &[Field],
+) -> Result<(), Error> {
     let (last, head) = head(connection)?.unwrap_or((0, GENESIS));
     let sequence = last
         .checked_add(1)
         .ok_or_else(|| Error::Damaged("the log's end".to_owned()))?;
-    let name = after
-        .or(before)
-        .map(|key| key.name.to_string())
-        .unwrap_or_default();
     let mut line = Line {
         sequence,
         at: at.as_second(),
         actor: author.actor.clone(),
         command: author.command.to_owned(),
-        key: name,
-        change: serde_json::to_string(&differences(before, after))
-            .expect("a list of strings is JSON"),
+        key: key.unwrap_or_default(),
+        change: serde_json::to_string(changes).expect("a list of strings is JSON"),
         hash: Vec::new(),
         key_id,
     };

@@ -110,10 +110,24 @@ pub(super) fn migrate_if_writable(connection: &mut Connection, path: &Path) -> R
     }
 }
 
+/// Brings the schema of a database that is nobody's but ours up to date; of an older one no copy
+/// is made.
+pub(super) fn migrate_own(connection: &mut Connection) -> Result<(), Error> {
+    migrate_from(MIGRATIONS, connection, |_| Ok(()))
+}
+
 fn migrate_with(
     migrations: &[&str],
     connection: &mut Connection,
     path: &Path,
+) -> Result<(), Error> {
+    migrate_from(migrations, connection, |version| back_up(path, version))
+}
+
+fn migrate_from(
+    migrations: &[&str],
+    connection: &mut Connection,
+    keep: impl FnOnce(i64) -> Result<(), Error>,
 ) -> Result<(), Error> {
     if version(connection)? as usize >= migrations.len() {
         return Ok(());
@@ -125,7 +139,7 @@ fn migrate_with(
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let done = version(&transaction)?;
     if done > 0 && (done as usize) < migrations.len() {
-        back_up(path, done)?;
+        keep(done)?;
     }
     for migration in migrations.iter().skip(done as usize) {
         transaction.execute_batch(migration)?;

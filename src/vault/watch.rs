@@ -68,7 +68,7 @@ impl Watch {
         }
     }
 
-    fn new(path: &Path) -> Result<Self, Error> {
+    pub(super) fn new(path: &Path) -> Result<Self, Error> {
         let path = path.to_owned();
         let failed = |source| Error::Io {
             doing: "open",

@@ -1,6 +1,7 @@
 //! What results look like: the names of JSON fields and CSV cells, and the columns for
 //! people. They are the public interface; the domain's types may change.
 
+mod backup;
 mod entry;
 mod issued;
 mod key;
@@ -12,6 +13,7 @@ use std::fmt::Display;
 
 use serde::Serializer;
 
+pub use backup::{AffectedView, BackupView, counted, head_told, held};
 pub use entry::{ChainView, EntryView, changes};
 pub use issued::Issued;
 pub use key::{KeyDetails, KeyView};
