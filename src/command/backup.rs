@@ -7,8 +7,9 @@ use clap::Args;
 use super::{Session, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::files::Existing;
 use crate::ui::{BackupView, head_told};
-use crate::vault::{Copied, Field, Place, Vault};
+use crate::vault::{Copied, Field, Vault};
 
 /// Copies the vault to a file
 ///
@@ -37,11 +38,11 @@ pub struct Backup {
 
 pub(super) fn run(args: Backup, session: &mut Session) -> Result<ExitStatus, Error> {
     let mut vault = session.open()?;
-    let place = match args.replace {
-        true => Place::Taken,
-        false => Place::Free,
+    let existing = match args.replace {
+        true => Existing::Replace,
+        false => Existing::Keep,
     };
-    let copied = vault.copy_to(&args.file, place)?;
+    let copied = vault.copy_to(&args.file, existing)?;
     if let Some((entry, why)) = copied.broken {
         session.ui.warn(format!(
             "the vault's log does not hold, and so the backup's: entry {entry} {why}"

@@ -8,6 +8,7 @@ mod connect;
 mod deactivate;
 mod delete;
 mod describe;
+mod doctor;
 mod edit;
 mod generate;
 mod identify;
@@ -64,6 +65,7 @@ pub enum Verb {
     Log(log::Log),
     Backup(backup::Backup),
     Restore(restore::Restore),
+    Doctor(doctor::Doctor),
     Connect(connect::Connect),
     Completions(completions::Completions),
 }
@@ -113,6 +115,7 @@ pub fn run(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
         Verb::Log(args) => log::run(args, session),
         Verb::Backup(args) => backup::run(args, session),
         Verb::Restore(args) => restore::run(args, session),
+        Verb::Doctor(args) => doctor::run(args, session),
         Verb::Connect(args) => connect::run(args, session),
         Verb::Completions(args) => completions::run(args, session),
     }

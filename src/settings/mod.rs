@@ -24,6 +24,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 /// Everything that can be set, merged.
 #[derive(Debug)]
 pub struct Settings {
+    /// The settings' file, if there is one.
+    pub file: Option<PathBuf>,
     /// Where the vault lies.
     pub vault: PathBuf,
     /// Whether the vault's place follows from the user's home, not from a flag or setting.
@@ -144,7 +146,10 @@ impl Settings {
         let vault = named_vault
             .or_else(|| Some(homes?.data_dir().join("vault.db")))
             .ok_or_else(no_home)?;
-        merged(overrides, file, vault, is_vault_in_home).map_err(|invalid| at_path(&path, &invalid))
+        let mut settings = merged(overrides, file, vault, is_vault_in_home)
+            .map_err(|invalid| at_path(&path, &invalid))?;
+        settings.file = Some(path).filter(|path| path.is_file());
+        Ok(settings)
     }
 }
 
@@ -174,6 +179,7 @@ fn merged(
         .map(|plan| plans.limit(&plan))
         .transpose()?;
     Ok(Settings {
+        file: None,
         vault,
         is_vault_in_home,
         wait: overrides.wait.or(file.wait).unwrap_or_default().0,

@@ -8,7 +8,7 @@ use crate::files::sync_folder;
 use crate::key::{Hash, Key, KeyName, Limit, Tail, Username};
 
 /// How long a staged secret may wait to be taken before a later run drops it.
-const STAGED_FOR: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const STAGED_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// A change under way; it is lost unless [`Vault::change`] commits it.
 #[derive(Debug)]

@@ -1,26 +1,16 @@
 //! Copies of a vault: consistent, private from birth, whole or not there.
 
-use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
-use tempfile::{Builder, PathPersistError, TempPath};
 
 use super::{Error, FileId, Vault, log, migrations, place};
+use crate::files::{self, Draft, Existing};
 
 /// What SQLite puts behind a file's name for what belongs to it.
 const COMPANIONS: [&str; 4] = ["", "-journal", "-wal", "-shm"];
-
-/// What becomes of a file that is where the copy goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// It is left alone, and no copy is made.
-    Free,
-    /// It is replaced whole.
-    Taken,
-}
 
 /// A copy that was made and read again.
 #[derive(Debug)]
@@ -46,23 +36,23 @@ impl Vault {
     /// # Errors
     /// If a file is there already and is not to be replaced, the place is not safe, or the vault
     /// cannot be read whole; then there is no copy.
-    pub fn copy_to(&self, path: &Path, place: Place) -> Result<Copied, Error> {
-        let path = self.expect_place(path, place)?;
-        let copy = new_file_for(&path)?;
-        let head = self.write_copy(&copy)?;
-        let copied = read_again(&copy, &path, head)?;
-        put_in_place(copy, &path, place)?;
+    pub fn copy_to(&self, path: &Path, existing: Existing) -> Result<Copied, Error> {
+        let path = self.expect_place(path, existing)?;
+        let draft = Draft::begin(&path, existing)?;
+        let head = self.write_copy(draft.path())?;
+        let copied = read_again(draft.path(), &path, head)?;
+        draft.publish()?;
         Ok(copied)
     }
 
     /// The resolved path, if a copy can go there.
-    fn expect_place(&self, path: &Path, place: Place) -> Result<PathBuf, Error> {
+    fn expect_place(&self, path: &Path, existing: Existing) -> Result<PathBuf, Error> {
         let path = place::resolve(path).map_err(elsewhere)?;
         if self.consists_of(&path) {
             return Err(Error::TheVaultItself(path));
         }
         match place::exists(&path).map_err(elsewhere)? {
-            true if place == Place::Free => Err(Error::InTheWay(path)),
+            true if existing == Existing::Keep => Err(Error::InTheWay(path)),
             _ => Ok(path),
         }
     }
@@ -87,8 +77,6 @@ impl Vault {
             // Of a damaged vault even this may not be readable.
             Ok::<_, Error>(head.unwrap_or_default())
         })?;
-        drop(target);
-        sync(copy)?;
         Ok(head)
     }
 }
@@ -126,16 +114,6 @@ pub(super) fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
     Ok(Connection::open_with_flags(path, flags | always)?)
 }
 
-/// Makes an empty file beside the path, 0600; it is gone if nothing comes of it.
-pub(super) fn new_file_for(path: &Path) -> Result<TempPath, Error> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".unfinished-");
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let made = Builder::new().prefix(&name).tempfile_in(folder);
-    made.map(tempfile::NamedTempFile::into_temp_path)
-        .map_err(|source| failed("make a file beside", path, source))
-}
-
 /// Makes sure that the copy is whole and is what the vault was.
 fn read_again(copy: &Path, path: &Path, head: Option<Head>) -> Result<Copied, Error> {
     let connection = open(copy, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
@@ -155,38 +133,18 @@ fn read_again(copy: &Path, path: &Path, head: Option<Head>) -> Result<Copied, Er
     })
 }
 
-/// Gives the finished copy its name, for good.
-pub(super) fn put_in_place(copy: TempPath, path: &Path, place: Place) -> Result<(), Error> {
-    let named = match place {
-        Place::Free => copy.persist_noclobber(path),
-        Place::Taken => copy.persist(path),
-    };
-    named.map_err(|PathPersistError { error, .. }| match error.kind() {
-        ErrorKind::AlreadyExists => Error::InTheWay(path.to_owned()),
-        _ => failed("write", path, error),
-    })?;
-    place::sync_folder(path).map_err(|source| {
-        if place == Place::Free {
-            // What may be gone after a power cut is not to be relied on.
-            let _ = fs::remove_file(path);
+impl From<files::Error> for Error {
+    fn from(error: files::Error) -> Self {
+        match error {
+            files::Error::Refused { path, why, mend } => Self::Unsafe { path, why, mend },
+            files::Error::Io { source, .. } if source.kind() == ErrorKind::StorageFull => {
+                Self::Full
+            }
+            files::Error::Io { path, source } => Self::Io {
+                doing: "write",
+                path,
+                source,
+            },
         }
-        failed("sync the folder of", path, source)
-    })
-}
-
-fn sync(path: &Path) -> Result<(), Error> {
-    File::open(path)
-        .and_then(|file| file.sync_all())
-        .map_err(|source| failed("sync", path, source))
-}
-
-fn failed(doing: &'static str, path: &Path, source: std::io::Error) -> Error {
-    if source.kind() == ErrorKind::StorageFull {
-        return Error::Full;
-    }
-    Error::Io {
-        doing,
-        path: path.to_owned(),
-        source,
     }
 }

@@ -81,7 +81,8 @@ fn marks(connection: &Connection, path: &Path) -> Result<(i64, i64, i64), Error>
     })
 }
 
-fn refuse_foreign_objects(connection: &Connection) -> Result<(), Error> {
+/// Makes sure that the schema is the newest one and nothing else.
+pub(super) fn refuse_foreign_objects(connection: &Connection) -> Result<(), Error> {
     let query = "SELECT type, name FROM sqlite_schema WHERE type <> 'index' OR sql IS NOT NULL";
     let mut statement = connection.prepare(query)?;
     let mut rows = statement.query([])?;
@@ -147,6 +148,11 @@ fn migrate_from(
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", migrations.len() as i64)?;
     Ok(transaction.commit()?)
+}
+
+/// The version of the file's schema, and the newest that is known.
+pub(super) fn versions(connection: &Connection) -> Result<(i64, i64), Error> {
+    Ok((version(connection)?, MIGRATIONS.len() as i64))
 }
 
 fn version(connection: &Connection) -> Result<i64, Error> {

@@ -10,9 +10,10 @@ use jiff::Timestamp;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use super::copy::{Head, Place, copy_pages, new_file_for, open, put_in_place, with_end};
+use super::copy::{Head, copy_pages, open, with_end};
 use super::migrations::{self, Found};
 use super::{Author, Error, Field, KeyId, Record, Vault, Watch, configure, log, place};
+use crate::files::{Draft, Existing, sync_folder};
 use crate::key::{Key, Status};
 
 /// Where a database's header says how it is journalled, in bytes; 1 is a rollback journal
@@ -194,10 +195,10 @@ impl Present {
         let Some(vault) = &self.vault else {
             return Ok(None);
         };
-        let copy = new_file_for(&vault.path)?;
-        vault.write_copy(&copy)?;
         let path = free_path(&vault.path, now)?;
-        put_in_place(copy, &path, Place::Free)?;
+        let draft = Draft::begin(&path, Existing::Keep)?;
+        vault.write_copy(draft.path())?;
+        draft.publish()?;
         Ok(Some(path))
     }
 
@@ -258,7 +259,7 @@ impl Present {
         match again.map(|again| again.vault) {
             Ok(None) => Err(error),
             Ok(Some(again)) => match log::has(&again.connection, head) {
-                Ok(true) if place::sync_folder(&again.path).is_ok() => Ok(()),
+                Ok(true) if sync_folder(&again.path).is_ok() => Ok(()),
                 Ok(false) => Err(error),
                 Ok(true) | Err(_) => Err(Error::Unsure(error.to_string())),
             },

@@ -123,7 +123,7 @@ impl<'a> AffectedView<'a> {
 
     fn effect_told(&self) -> &'static str {
         match self.affected.effect {
-            _ if self.is_kept => "comes back, but stays stopped",
+            _ if self.is_kept => "stays stopped",
             Effect::Revived => "COMES BACK TO LIFE",
             Effect::Returned => "comes back, but is stopped or over",
             Effect::Gone => "will be gone",

@@ -3,6 +3,7 @@
 
 mod backup;
 mod entry;
+mod finding;
 mod issued;
 mod key;
 mod secret;
@@ -15,6 +16,7 @@ use serde::Serializer;
 
 pub use backup::{AffectedView, BackupView, counted, head_told, held};
 pub use entry::{ChainView, EntryView, changes};
+pub use finding::FindingView;
 pub use issued::Issued;
 pub use key::{KeyDetails, KeyView};
 pub use secret::secret_use;
