@@ -56,8 +56,9 @@ pub struct Restore {
 
 pub(super) fn run(args: Restore, session: &mut Session) -> Result<ExitStatus, Error> {
     session.expect_own_home()?;
-    let backup = read(&args, session)?;
     let present = open_present(session)?;
+    expect_another_file(&present, &args.file)?;
+    let backup = read(&args, session)?;
     let plan = Plan::new(&args, &backup, &present, session)?;
     plan.say(session)?;
     if args.dry_run {
@@ -132,10 +133,7 @@ impl Plan {
         let times = times.map(|vault| vault.time(clock).unwrap_or(clock));
         let now = times.max().unwrap_or(clock);
         let comparison = match vault {
-            Some(vault) => {
-                expect_another_file(vault, &args.file)?;
-                vault.compare(backup, now)?
-            }
+            Some(vault) => vault.compare(backup, now)?,
             None => Comparison::default(),
         };
         let trouble = present.trouble().or(comparison.unread.as_ref());
@@ -278,10 +276,12 @@ fn is_another(vault: &Vault, backup: &Vault) -> bool {
     }
 }
 
-fn expect_another_file(vault: &Vault, file: &Path) -> Result<(), Error> {
-    match vault.consists_of(file) {
-        true => Err(vault::Error::TheVaultItself(file.to_owned()).into()),
-        false => Ok(()),
+fn expect_another_file(present: &Present, file: &Path) -> Result<(), Error> {
+    match present.vault() {
+        Some(vault) if vault.consists_of(file) => {
+            Err(vault::Error::TheVaultItself(file.to_owned()).into())
+        }
+        _ => Ok(()),
     }
 }
 

@@ -44,9 +44,16 @@ pub const WRITING: [&[&str]; 11] = [
     &["delete", "--yes", "ci"],
 ];
 
-/// Every command that opens the vault.
+/// The command that reads the vault to write another, and logs that.
+const COPYING: &[&str] = &["backup", "copy.db"];
+
+/// The command that a vault need not be good for, only in a safe place.
+const RESTORING: &[&str] = &["restore", "--yes", "copy.db"];
+
+/// Every command that opens the vault and wants it good; `doctor` wants nothing.
 pub fn commands() -> impl Iterator<Item = &'static [&'static str]> {
-    READING.into_iter().chain(WRITING).chain([SERVING])
+    let others = [SERVING, COPYING];
+    READING.into_iter().chain(WRITING).chain(others)
 }
 
 /// What is made of a good vault: the path to open, and the one that the refusal names.
@@ -113,7 +120,7 @@ fn an_unsafe_vault_is_refused_by_every_command_and_not_touched() {
         sandbox.generate(["api", "ci"]);
         let (vault, named) = spoil(&sandbox.vault());
         let before = state(&vault);
-        for args in commands() {
+        for args in commands().chain([RESTORING]) {
             let args = [args, &["--vault", vault.to_str().unwrap()]].concat();
             let run = run_with_input(&sandbox, &args, &secret);
             let says = run.stderr.contains(&format!("`{}`", named.display()));
@@ -125,7 +132,7 @@ fn an_unsafe_vault_is_refused_by_every_command_and_not_touched() {
             assert_eq!(state(&vault), before, "{case} was touched by {args:?}");
             refused += 1;
         }
-        all += commands().count();
+        all += commands().count() + 1;
     }
     assert_eq!((refused, all), (21 * 21, 21 * 21));
 }
@@ -155,7 +162,7 @@ fn every_command_is_tried_on_unsafe_vaults() {
         .collect();
     let tried: BTreeSet<_> = commands()
         .map(|args| args[0])
-        .chain(["completions"])
+        .chain(["completions", "restore", "doctor"])
         .collect();
     assert_eq!(tried, all, "list the new command in READING or WRITING");
 }
