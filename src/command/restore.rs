@@ -248,7 +248,7 @@ impl Plan {
         let count = counted(revived.len() as i64, "key comes", "keys come");
         let needed = format!("{count} back to life, which wants more than a yes");
         let way_out = format!(
-            "--confirm {} confirms it, --keep-stopped keeps them stopped",
+            "--confirm {} confirms it; with --keep-stopped no key comes back to life",
             first.name
         );
         session.ui.expect_person(&needed, &way_out)?;

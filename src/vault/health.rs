@@ -96,7 +96,14 @@ pub fn examine(path: &Path, wait: std::time::Duration) -> Result<Examined, Error
     if !found.is_ok_and(|found| found.is_file()) {
         return Err(Error::NotAVault(path.to_owned()));
     }
-    Watch::new(path)?.counter()?;
+    if place::is_empty(path) {
+        return Err(Error::Missing(path.to_owned()));
+    }
+    let watch = Watch::new(path)?;
+    if !watch.is_database()? {
+        return Err(Error::NotAVault(path.to_owned()));
+    }
+    watch.counter()?;
     let file = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     file.busy_timeout(wait)?;
     match migrations::identify(&file, path) {

@@ -104,6 +104,11 @@ pub(super) fn exists(path: &Path) -> Result<bool, Error> {
     }
 }
 
+/// Whether there is nothing in the file, as where the first change to a vault was not ended.
+pub(super) fn is_empty(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() == 0)
+}
+
 /// What is wrong with the vault's file, and the mend.
 fn fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
     let kind = file.file_type();

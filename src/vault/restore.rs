@@ -148,7 +148,7 @@ impl Present {
             Err(Error::Missing(_)) => return Ok(present),
             resolved => resolved?,
         };
-        if !place::exists(&resolved)? {
+        if !place::exists(&resolved)? || place::is_empty(&resolved) {
             return Ok(present);
         }
         let watch = Watch::new(&resolved)?;
@@ -240,8 +240,7 @@ impl Present {
 
     fn expect_unchanged(&self) -> Result<(), Error> {
         let Some(Seen { watch, counter }) = &self.seen else {
-            let found = fs::symlink_metadata(&self.path);
-            let is_empty = found.is_ok_and(|found| found.len() == 0);
+            let is_empty = place::is_empty(&self.path);
             return is_empty.then_some(()).ok_or(Error::VaultChanged);
         };
         let seen = counter.as_ref().map_err(|_| Error::Wal)?;

@@ -116,7 +116,7 @@ const CASES: [Case; 28] = [
         "compare it",
     ),
     (
-        |s| sql(s, "UPDATE log SET at = at + 7200 WHERE sequence = 3"),
+        |s| sql(s, "UPDATE log SET at = at + 7200 WHERE sequence = 4"),
         "clock",
         "behind the log's newest entry",
         "set the clock",
@@ -133,7 +133,12 @@ const CASES: [Case; 28] = [
         "[permissions]",
     ),
     (
-        |s| sql(s, "UPDATE keys SET expires_at = 1e18 WHERE name = 'dev'"),
+        |s| {
+            sql(
+                s,
+                "UPDATE keys SET expires_at = 999999999999999999 WHERE name = 'dev'",
+            )
+        },
         "keys",
         "is not a time",
         "go back to a copy",

@@ -183,6 +183,12 @@ fn a_backup_makes_the_vault_where_there_is_none() {
         assert_eq!(mode, right, "{}", path.display());
     }
     sandbox.run(["doctor"]).expect(0);
+    // The same where the first change to a vault was not ended.
+    fs::write(sandbox.vault(), "").unwrap();
+    let run = sandbox.run(["doctor"]).expect(1);
+    assert!(run.stdout.contains("there is no vault at"), "{run:?}");
+    sandbox.restore(&["--yes"], &copy).expect(0);
+    assert_eq!(sandbox.verify(&secret).1, 0);
 }
 
 #[test]
@@ -264,7 +270,7 @@ fn the_use_of_keys_that_are_gone_is_no_other_keys_use() {
         .iter()
         .map(|key| &key["name"])
         .collect();
-    assert_eq!(names, ["same", "renewed", "limited"]);
+    assert_eq!(names, ["same", "stopped", "renewed", "over", "limited"]);
     let record = Connection::open(sandbox.usage()).unwrap();
     let query = "SELECT count(*) FROM days WHERE key_id > 6";
     let left: i64 = record.query_row(query, [], |row| row.get(0)).unwrap();

@@ -27,6 +27,8 @@ A_check() {
     echo BAD:logged-without-backup
     return
   fi
+  local there=nothing
+  [ -e "$copy" ] && there=backup
   pk "$dir" backup --replace "$copy" >/dev/null 2>&1 || { echo BAD:stuck; return; }
-  echo ok
+  echo "ok:$there"
 }
