@@ -4,6 +4,7 @@ mod around;
 mod inside;
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::Session;
 use crate::error::Error;
@@ -74,6 +75,14 @@ impl<'a> Report<'a> {
         let error = Error::from(error);
         let mend = error.way_out().unwrap_or("look at the system's messages");
         self.found(check, error.to_string(), mend);
+    }
+
+    /// How long ago something was; programs are told when.
+    fn when(&self, moment: Timestamp) -> String {
+        match self.session.ui.format.is_for_machines() {
+            true => moment.to_string(),
+            false => self.look.distance(moment),
+        }
     }
 
     /// What went well, or the error as a finding.

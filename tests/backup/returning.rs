@@ -363,6 +363,23 @@ fn a_vault_that_was_damaged_or_changed_by_hand_is_restored() {
 }
 
 #[test]
+fn while_others_read_a_restore_waits_and_then_gives_up_without_a_trace() {
+    let Story { sandbox, copy, .. } = Story::new();
+    let before = (paths(sandbox.home()), fs::read(sandbox.vault()).unwrap());
+    let reader = Connection::open(sandbox.vault()).unwrap();
+    reader
+        .execute_batch("BEGIN; SELECT count(*) FROM keys")
+        .unwrap();
+    let args = ["--wait", "1s", "--confirm", "deleted"];
+    let run = sandbox.restore(&args, &copy).expect(5);
+    assert!(run.stderr.contains("the vault is busy"), "{run:?}");
+    let after = (paths(sandbox.home()), fs::read(sandbox.vault()).unwrap());
+    assert!(before == after, "something was left behind");
+    reader.execute_batch("COMMIT").unwrap();
+    sandbox.restore(&["--confirm", "deleted"], &copy).expect(0);
+}
+
+#[test]
 fn a_restore_on_a_full_disk_changes_nothing() {
     expect_mounts();
     let sandbox = Sandbox::new();

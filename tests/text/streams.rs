@@ -7,13 +7,14 @@ use crate::sandbox::{POSTKEY, Run, Sandbox};
 use crate::secrecy::stock::stock;
 use crate::secrecy::watch::program;
 
-const READING: [&[&str]; 8] = [
+const READING: [&[&str]; 9] = [
     &["list"],
     &["show", "ci"],
     &["log"],
     &["log", "--verify"],
     &["verify"],
     &["identify"],
+    &["doctor"],
     &["connect", "dovecot"],
     &["completions", "bash"],
 ];

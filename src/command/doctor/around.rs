@@ -92,7 +92,7 @@ impl Report<'_> {
     fn leftover(&mut self, leftover: &Leftover) {
         let name = leftover.path.file_name().unwrap_or_default();
         let name = name.to_string_lossy();
-        let age = self.look.distance(leftover.written_at);
+        let written = self.when(leftover.written_at);
         let (what, mend) = match leftover.kind {
             LeftoverKind::Journal => (
                 "is of a change that was not ended",
@@ -113,7 +113,7 @@ impl Report<'_> {
         };
         self.found(
             "leftovers",
-            format!("`{name}`, written {age}, {what}"),
+            format!("`{name}`, written {written}, {what}"),
             mend,
         );
     }

@@ -84,12 +84,12 @@ impl Report<'_> {
                 self.well("clock", "it is not behind the log");
             }
             Ok(time) => {
-                let (time, distance) = (self.look.moment(time), self.look.distance(time));
+                let time = self.when(time);
                 self.found(
                     "clock",
                     format!(
-                        "it is behind the log's newest entry, of {time} ({distance}): that time \
-                         counts as now until the clock has caught up"
+                        "it is behind the log's newest entry ({time}), whose time counts as now \
+                         until the clock has caught up"
                     ),
                     "set the clock; if it was ahead when that was logged, keys expire early",
                 );
@@ -188,7 +188,7 @@ impl Report<'_> {
             Ok(None) => self.well("staged", "no secret was left waiting"),
             Ok(Some((oldest, count))) => {
                 let secrets = counted(count, "secret", "secrets");
-                let age = self.look.distance(oldest);
+                let age = self.when(oldest);
                 self.found(
                     "staged",
                     format!("{secrets} waited to be handed over, the oldest {age}"),
