@@ -48,6 +48,7 @@ fn no_poisoned_column_reaches_a_stream_raw() {
             &["log", "--verify"],
             &["verify"],
             &["identify"],
+            &["doctor"],
             &["deactivate", "ci", "mail"],
         ] {
             for format in FORMATS {
