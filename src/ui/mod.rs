@@ -23,8 +23,8 @@ pub use listing::{Listing, Row};
 pub use look::Look;
 pub use views::{
     AffectedView, BackupView, ChainView, Decision, EntryView, FindingView, IdentityView, Issued,
-    KeyDetails, KeyView, UsageView, VerdictView, Which, changes, counted, head_told, held, last_use,
-    refusals, secret_use,
+    KeyDetails, KeyView, UsageView, VerdictView, Which, changes, counted, head_told, held,
+    last_use, refusals, secret_use,
 };
 
 use crate::error::Error;

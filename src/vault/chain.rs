@@ -1,9 +1,9 @@
-//! The check of the log's chain.
+//! The log as a whole: the check of its chain, and single entries out of it.
 
 use rusqlite::{Connection, OptionalExtension};
 
 use super::log::{COLUMNS, ChainHash, GENESIS, Line, head};
-use super::{Error, Vault};
+use super::{Entry, Error, KeyId, Vault};
 
 /// What a check of the whole chain found.
 #[derive(Debug)]
@@ -42,6 +42,51 @@ impl Vault {
             chain.broken = Some((chain.entries + 1, "is missing: the log was cut short"));
         }
         Ok(chain)
+    }
+}
+
+impl Vault {
+    /// What tells a key from every other that ever had its number, in this vault or in one that
+    /// it was restored from: the hash of its first entry. Without an entry there is none.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn origin(&self, id: KeyId) -> Result<Option<Vec<u8>>, Error> {
+        let query = "SELECT hash FROM log WHERE key_id = ?1 ORDER BY sequence LIMIT 1";
+        let mut statement = self.connection.prepare_cached(query)?;
+        let row = statement.query_row([id], |row| row.get(0));
+        Ok(row.optional()?)
+    }
+
+    /// The newest entry of all.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn newest_entry(&self) -> Result<Option<Entry>, Error> {
+        let query = format!("SELECT {COLUMNS} FROM log ORDER BY sequence DESC LIMIT 1");
+        let line = self.connection.query_row(&query, [], Line::read);
+        line.optional()?.map(Line::entry).transpose()
+    }
+
+    /// The newest entry of a key that is such a one.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn newest(
+        &self,
+        id: KeyId,
+        is_such: impl Fn(&Entry) -> bool,
+    ) -> Result<Option<Entry>, Error> {
+        let query = format!("SELECT {COLUMNS} FROM log WHERE key_id = ?1 ORDER BY sequence DESC");
+        let mut statement = self.connection.prepare_cached(&query)?;
+        let mut rows = statement.query([id])?;
+        while let Some(row) = rows.next()? {
+            let entry = Line::read(row)?.entry()?;
+            if is_such(&entry) {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
     }
 }
 

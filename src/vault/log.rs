@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Error, KeyId, Record, Vault, timestamp};
+use super::{Error, Record, Vault, timestamp};
 use crate::key::{Key, KeyName};
 
 /// How many entries a page has.
@@ -181,49 +181,6 @@ impl Vault {
             take(entry);
         }
         Ok(length == PAGE)
-    }
-
-    /// What tells a key from every other that ever had its number, in this vault or in one that
-    /// it was restored from: the hash of its first entry. Without an entry there is none.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
-    pub fn origin(&self, id: KeyId) -> Result<Option<Vec<u8>>, Error> {
-        let query = "SELECT hash FROM log WHERE key_id = ?1 ORDER BY sequence LIMIT 1";
-        let mut statement = self.connection.prepare_cached(query)?;
-        let row = statement.query_row([id], |row| row.get(0));
-        Ok(row.optional()?)
-    }
-
-    /// The newest entry of all.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
-    pub fn newest_entry(&self) -> Result<Option<Entry>, Error> {
-        let query = format!("SELECT {COLUMNS} FROM log ORDER BY sequence DESC LIMIT 1");
-        let line = self.connection.query_row(&query, [], Line::read);
-        line.optional()?.map(Line::entry).transpose()
-    }
-
-    /// The newest entry of a key that is such a one.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
-    pub fn newest(
-        &self,
-        id: KeyId,
-        is_such: impl Fn(&Entry) -> bool,
-    ) -> Result<Option<Entry>, Error> {
-        let query = format!("SELECT {COLUMNS} FROM log WHERE key_id = ?1 ORDER BY sequence DESC");
-        let mut statement = self.connection.prepare_cached(&query)?;
-        let mut rows = statement.query([id])?;
-        while let Some(row) = rows.next()? {
-            let entry = Line::read(row)?.entry()?;
-            if is_such(&entry) {
-                return Ok(Some(entry));
-            }
-        }
-        Ok(None)
     }
 
     /// The newest entries of a key, the newest last.
