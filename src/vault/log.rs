@@ -292,26 +292,20 @@ pub(super) fn append(
     connection: &Connection,
     author: &Author,
     at: Timestamp,
-    key_id: i64,
-    before: Option<&Key>,
-    after: Option<&Key>,
+    (key_id, name): (i64, &KeyName),
+    fields: &[Field],
 ) -> Result<(), Error> {
     let (last, head) = head(connection)?.unwrap_or((0, GENESIS));
     let sequence = last
         .checked_add(1)
         .ok_or_else(|| Error::Damaged("the log's end".to_owned()))?;
-    let name = after
-        .or(before)
-        .map(|key| key.name.to_string())
-        .unwrap_or_default();
     let mut line = Line {
         sequence,
         at: at.as_second(),
         actor: author.actor.clone(),
         command: author.command.to_owned(),
-        key: name,
-        change: serde_json::to_string(&differences(before, after))
-            .expect("a list of strings is JSON"),
+        key: name.to_string(),
+        change: serde_json::to_string(fields).expect("a list of strings is JSON"),
         hash: Vec::new(),
         key_id,
     };

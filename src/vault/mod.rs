@@ -10,6 +10,7 @@ mod keys;
 mod log;
 mod migrations;
 mod place;
+mod policies;
 mod watch;
 
 use std::path::{Path, PathBuf};
