@@ -2,8 +2,10 @@
 //! people. They are the public interface; the domain's types may change.
 
 mod entry;
+mod finding;
 mod issued;
 mod key;
+mod policy;
 mod secret;
 mod usage;
 mod verdict;
@@ -13,8 +15,10 @@ use std::fmt::Display;
 use serde::Serializer;
 
 pub use entry::{ChainView, EntryView, changes};
+pub use finding::FindingView;
 pub use issued::Issued;
 pub use key::{KeyDetails, KeyView};
+pub use policy::PolicyView;
 pub use secret::secret_use;
 pub use usage::{UsageView, last_use, refusals};
 pub use verdict::{Decision, IdentityView, VerdictView, Which};
