@@ -59,7 +59,7 @@ impl ExitStatus {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Done => "did what was asked; verify: accepted",
-            Self::No => "the answer is no: rejected, declined, a log that does not hold",
+            Self::No => "the answer is no: rejected, declined, findings, a log that does not hold",
             Self::Usage => {
                 "wrong command line, bad value, or a prompt was needed and there is no terminal"
             }

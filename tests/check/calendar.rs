@@ -117,7 +117,9 @@ fn a_backslash_in_a_description_stays_one() {
     for description in ["a\\nb", "\\n\\N\\,", "\\\\;\\\\n"] {
         let sandbox = with_key("ci");
         sandbox.run(["describe", "ci", description]).expect(0);
-        let calendar = check(&sandbox, &["check", "--format", "ics"]).expect(0).stdout;
+        let calendar = check(&sandbox, &["check", "--format", "ics"])
+            .expect(0)
+            .stdout;
         let unfolded = calendar.replace("\r\n ", "");
         let mut lines = unfolded.lines();
         let escaped = lines.find_map(|line| line.strip_prefix("DESCRIPTION:"));

@@ -22,7 +22,7 @@ pub const READING: [&[&str]; 10] = [
     &["verify"],
     &["identify"],
     &["usage"],
-    &["check"],
+    &["check", "--format", "ics"],
     &["connect", "dovecot"],
     &["connect", "postfix"],
 ];
