@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::{Author, Error, Field, KeyId, Record, Vault, keys, log, place};
+use super::{Author, Error, Field, KeyId, Record, Vault, keys, log};
 use crate::files::sync_folder;
 use crate::key::{Hash, Key, KeyName, Limit, Tail, Username};
 
