@@ -44,7 +44,8 @@ fn a_network_that_is_new_to_a_key_with_a_history_is_found() {
     assert_eq!(findings.len(), 1, "{findings:?}");
     assert_eq!(findings[0]["finding"], "new-network");
     let message = findings[0]["message"].as_str().unwrap();
-    assert!(message.starts_with("used from 198.51.100.0/24, new to it, 20"));
+    assert!(message.starts_with("first used 20"), "{message}");
+    assert!(message.ends_with("Z from 198.51.100.0/24"), "{message}");
     from(&sandbox, &secret, "2001:db8:7:1::1");
     let message = json(&sandbox, &[])[0]["message"].take();
     assert!(

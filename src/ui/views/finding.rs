@@ -121,9 +121,10 @@ fn message(finding: &Finding, when: impl Fn(Timestamp) -> String) -> String {
 }
 
 fn new_network(network: &str, first: &str, others: usize) -> String {
-    match others {
-        0 => format!("used from {network}, new to it, {first}"),
-        1 => format!("used from {network} and another network, new to it, {first}"),
-        more => format!("used from {network} and {more} other networks, new to it, {first}"),
-    }
+    let more = match others {
+        0 => String::new(),
+        1 => " and another network".to_owned(),
+        others => format!(" and {others} other networks"),
+    };
+    format!("first used {first} from {network}{more}")
 }
