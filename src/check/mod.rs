@@ -6,7 +6,7 @@ mod unusual;
 
 use jiff::Timestamp;
 
-use crate::key::{Key, Standing, Status, Term};
+use crate::key::{Key, Status, Term};
 use crate::usage::{Recent, SecretUse};
 use crate::vault::Ending;
 pub use finding::{Finding, Reminder};
@@ -63,7 +63,7 @@ impl Known<'_> {
     /// What a calendar is to remind of: an active key's next rotation and its end, overdue or
     /// not.
     pub fn reminders(&self, rules: &Rules, now: Timestamp) -> Vec<Reminder> {
-        if self.key.standing(now) != Standing::Active {
+        if self.key.status == Status::Inactive || self.key.has_expired(now) {
             return Vec::new();
         }
         let rotation = self.rotation(rules.rotate_every.term);

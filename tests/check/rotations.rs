@@ -12,6 +12,8 @@ const OLD: &str = "0123456789abcdef";
 fn a_rotation_is_open_until_its_old_secret_stops() {
     let sandbox = rotating(HOUR, HOUR);
     assert_eq!(found(&sandbox, &[]), ["ci new-secret-unused"]);
+    let calendar = check(&sandbox, &["check", "--format", "ics"]).expect(0);
+    assert_eq!(calendar.stdout.matches("BEGIN:VEVENT").count(), 1);
     let sandbox = rotating(HOUR, 0);
     assert_eq!(found(&sandbox, &[]), [""; 0]);
 }
