@@ -66,7 +66,7 @@ struct Globals {
     #[arg(value_parser = command::paths())]
     config: Option<PathBuf>,
     /// The form of results: text for people, the others for programs; env only where a
-    /// secret is made
+    /// secret is made, ics only for check
     #[arg(
         long,
         global = true,

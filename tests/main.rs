@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod backup;
+mod check;
 mod completing;
 mod damage;
 mod edges;

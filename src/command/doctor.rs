@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::Session;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::ui::{FindingView, Look, counted};
+use crate::ui::{ExaminedView, Look, counted};
 use crate::vault::{self, health};
 
 /// Looks for what is wrong with the vault, its place, its clock and its settings
@@ -50,7 +50,7 @@ pub(super) fn run(_: Doctor, session: &mut Session) -> Result<ExitStatus, Error>
 struct Report<'a> {
     session: &'a Session,
     look: Look,
-    views: Vec<FindingView>,
+    views: Vec<ExaminedView>,
 }
 
 impl<'a> Report<'a> {
@@ -63,11 +63,11 @@ impl<'a> Report<'a> {
     }
 
     fn well(&mut self, check: &'static str, message: impl Into<String>) {
-        self.views.push(FindingView::well(check, message));
+        self.views.push(ExaminedView::well(check, message));
     }
 
     fn found(&mut self, check: &'static str, message: impl Into<String>, mend: impl Into<String>) {
-        self.views.push(FindingView::found(check, message, mend));
+        self.views.push(ExaminedView::found(check, message, mend));
     }
 
     /// An error of the vault as a finding, with the way out that every command names.
@@ -98,7 +98,7 @@ impl<'a> Report<'a> {
         for view in &self.views {
             listing.push(view)?;
         }
-        listing.finish::<FindingView>()?;
+        listing.finish::<ExaminedView>()?;
         let found = self.views.iter().filter(|view| !view.is_well()).count();
         if found == 0 {
             self.session.ui.note("all is well");

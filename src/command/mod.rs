@@ -3,6 +3,7 @@
 mod activate;
 mod backup;
 mod bounds;
+mod check;
 pub mod completions;
 mod connect;
 mod deactivate;
@@ -61,6 +62,7 @@ pub enum Verb {
     Verify(verify::Verify),
     Identify(identify::Identify),
     Usage(usage::Usage),
+    Check(check::Check),
     Serve(serve::Serve),
     Log(log::Log),
     Backup(backup::Backup),
@@ -81,9 +83,17 @@ impl Verb {
             Format::Csv,
             Format::Env,
         ];
+        const CALENDAR: &[Format] = &[
+            Format::Text,
+            Format::Json,
+            Format::Jsonl,
+            Format::Csv,
+            Format::Ics,
+        ];
         match self {
             Self::Generate(_) | Self::Regenerate(_) => SECRET,
             Self::Rotate(rotate) if rotate.makes_a_secret() => SECRET,
+            Self::Check(_) => CALENDAR,
             Self::Completions(_) | Self::Connect(_) | Self::Serve(_) => &[Format::Text],
             _ => RESULT,
         }
@@ -112,6 +122,7 @@ pub fn run(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
         Verb::Identify(args) => identify::run(args, session),
         Verb::Serve(args) => serve::run(args, session),
         Verb::Usage(args) => usage::run(args, session),
+        Verb::Check(args) => check::run(args, session),
         Verb::Log(args) => log::run(args, session),
         Verb::Backup(args) => backup::run(args, session),
         Verb::Restore(args) => restore::run(args, session),

@@ -4,6 +4,7 @@ mod file;
 mod listen;
 mod permissions;
 mod plans;
+mod policy;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -17,6 +18,7 @@ use file::{File, Text};
 pub use listen::Listen;
 pub use permissions::Permissions;
 pub use plans::Plans;
+pub use policy::Policy;
 
 /// How long a busy vault may be waited for.
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
@@ -50,6 +52,8 @@ pub struct Settings {
     pub plans: Plans,
     /// The permissions and what they allow.
     pub permissions: Permissions,
+    /// When `check` finds that keys need attention.
+    pub policy: Policy,
     /// Where `serve` listens, and servers that ask it find it.
     pub listen: Listen,
 }
@@ -192,6 +196,7 @@ fn merged(
         limit: limit.unwrap_or(Limit::None),
         plans,
         permissions,
+        policy: Policy::of(&file.policy),
         listen: file.serve.listen.unwrap_or_default(),
     })
 }

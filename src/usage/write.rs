@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
 
-use super::{ACCEPTED, Error, KEPT_DAYS, NOBODY, Usage, day_of};
+use super::{ACCEPTED, Error, KEPT_DAYS, NOBODY, Usage, day_of, networks};
 use crate::key::{Spent, Tail, Used};
 use crate::vault::KeyId;
 
@@ -131,7 +131,7 @@ fn write(to: &Transaction<'_>, sightings: &[Sighting]) -> Result<(), Error> {
     }
     for seen in accepted() {
         if let Some(address) = seen.address {
-            seen.write_address(&address.to_string(), to)?;
+            seen.write_address(address, to)?;
         }
     }
     Ok(())
@@ -154,8 +154,9 @@ impl Sighting {
         Ok(())
     }
 
-    fn write_address(&self, address: &str, to: &Transaction<'_>) -> Result<(), Error> {
+    fn write_address(&self, from: IpAddr, to: &Transaction<'_>) -> Result<(), Error> {
         let (key, at) = (self.key_id(), self.at.as_second());
+        let address = from.to_string();
         let known = to
             .prepare_cached(
                 "UPDATE addresses SET count = count + ?3, last_at = max(last_at, ?4)
@@ -175,7 +176,7 @@ impl Sighting {
                 ORDER BY last_at DESC, address LIMIT ?2)",
         )?
         .execute(params![key, KEPT_ADDRESSES])?;
-        Ok(())
+        networks::note(to, key, from, self.at)
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) const STAGED_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// A change under way; it is lost unless [`Vault::change`] commits it.
 #[derive(Debug)]
 pub struct Change<'a> {
-    transaction: &'a Transaction<'a>,
+    pub(super) transaction: &'a Transaction<'a>,
     author: &'a Author,
     now: Timestamp,
 }
@@ -221,6 +221,12 @@ impl Change<'_> {
     /// # Errors
     /// If its new name is taken, or the vault cannot be written.
     pub fn save(&self, before: &Record, after: &Key) -> Result<(), Error> {
+        self.update(before, after)?;
+        self.log(before.id, Some(&before.key), Some(after))
+    }
+
+    /// Writes a key's columns, without a word in the log.
+    pub(super) fn update(&self, before: &Record, after: &Key) -> Result<(), Error> {
         if !after.name.is_same(&before.key.name) {
             self.expect_free(&after.name, None)?;
         }
@@ -248,7 +254,7 @@ impl Change<'_> {
                 params![before.id, old.until.as_second()],
             )?;
         }
-        self.log(before.id, Some(&before.key), Some(after))
+        Ok(())
     }
 
     /// Deletes a key and its secrets; its log stays.
@@ -306,8 +312,19 @@ impl Change<'_> {
     }
 
     fn log(&self, id: KeyId, before: Option<&Key>, after: Option<&Key>) -> Result<(), Error> {
+        let key = after.or(before).expect("a key came, changed, or went");
+        self.log_fields(id, &key.name, &log::differences(before, after))
+    }
+
+    /// Writes an entry into the log: these fields of the key changed.
+    pub(super) fn log_fields(
+        &self,
+        id: KeyId,
+        name: &KeyName,
+        fields: &[Field],
+    ) -> Result<(), Error> {
         let connection: &Connection = self.transaction;
-        log::append(connection, self.author, self.now, id, before, after)
+        log::append(connection, self.author, self.now, (id, name), fields)
     }
 }
 

@@ -309,7 +309,7 @@ fn record(row: &Row<'_>) -> Result<Record, Error> {
     })
 }
 
-fn ending(row: &Row<'_>) -> Result<Ending, Error> {
+pub(super) fn ending(row: &Row<'_>) -> Result<Ending, Error> {
     Ok(Ending {
         tail: parsed(row, 1)?,
         created_at: timestamp(row.get(2)?)?,
@@ -361,7 +361,7 @@ fn parsed<T: FromStr>(row: &Row<'_>, column: usize) -> Result<T, Error> {
     optional(row, column)?.ok_or_else(|| damaged(row, column))
 }
 
-fn optional<T: FromStr>(row: &Row<'_>, column: usize) -> Result<Option<T>, Error> {
+pub(super) fn optional<T: FromStr>(row: &Row<'_>, column: usize) -> Result<Option<T>, Error> {
     match row.get_ref(column)? {
         ValueRef::Null => Ok(None),
         value => {

@@ -234,13 +234,17 @@ pub(super) fn append(
     connection: &Connection,
     author: &Author,
     at: Timestamp,
-    key_id: i64,
-    before: Option<&Key>,
-    after: Option<&Key>,
+    (key_id, name): (i64, &KeyName),
+    fields: &[Field],
 ) -> Result<(), Error> {
-    let name = after.or(before).map(|key| key.name.to_string());
-    let changes = differences(before, after);
-    chain_on(connection, author, at, key_id, name, &changes)
+    chain_on(
+        connection,
+        author,
+        at,
+        key_id,
+        Some(name.to_string()),
+        fields,
+    )
 }
 
 /// Appends an event of the vault as a whole, which is no key's.

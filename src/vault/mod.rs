@@ -14,6 +14,7 @@ mod keys;
 mod log;
 mod migrations;
 mod place;
+mod policies;
 mod restore;
 mod watch;
 

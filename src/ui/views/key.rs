@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::secret::{self, SecretView};
 use super::usage::{Recorded, told, under};
-use super::{EntryView, or_empty, text};
+use super::{EntryView, PolicyView, or_empty, text};
 use crate::key::{Key, Limit};
 use crate::ui::Look;
 use crate::ui::listing::{Item, Row, table_of};
@@ -195,6 +195,7 @@ impl Row for KeyView<'_> {
 pub struct KeyDetails<'a> {
     #[serde(flatten)]
     key: KeyView<'a>,
+    policy: PolicyView,
     secrets: Vec<SecretView<'a>>,
     usage: Option<Recorded<'a>>,
     log: Vec<EntryView<'a>>,
@@ -203,10 +204,11 @@ pub struct KeyDetails<'a> {
 }
 
 impl<'a> KeyDetails<'a> {
-    /// The key, its secrets, its use if any is recorded in the vault, and its newest entries,
-    /// the newest last.
+    /// The key, the rules that count for it, its secrets, its use if any is recorded in the vault,
+    /// and its newest entries, the newest last.
     pub fn new(
         key: KeyView<'a>,
+        policy: PolicyView,
         secrets: &'a [Ending],
         details: Option<&'a Details>,
         log: &'a [Entry],
@@ -214,6 +216,7 @@ impl<'a> KeyDetails<'a> {
         let of = |secret| SecretView::new(secret, details);
         Self {
             key,
+            policy,
             secrets: secrets.iter().map(of).collect(),
             usage: details
                 .filter(|details| !details.is_empty())
@@ -226,6 +229,7 @@ impl<'a> KeyDetails<'a> {
     /// All of it, for people.
     pub fn facts(&self, look: &Look) -> String {
         let mut facts = self.key.list(look);
+        facts.extend(self.policy.told(look));
         let rotation = secret::rotation(self.key.key, self.details, look);
         facts.extend(under("rotation", rotation.into_iter()));
         if let Some(details) = self.details {

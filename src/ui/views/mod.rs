@@ -3,9 +3,11 @@
 
 mod backup;
 mod entry;
+mod examined;
 mod finding;
 mod issued;
 mod key;
+mod policy;
 mod secret;
 mod usage;
 mod verdict;
@@ -16,9 +18,11 @@ use serde::Serializer;
 
 pub use backup::{AffectedView, BackupView, counted, head_told, held};
 pub use entry::{ChainView, EntryView, changes};
+pub use examined::ExaminedView;
 pub use finding::FindingView;
 pub use issued::Issued;
 pub use key::{KeyDetails, KeyView};
+pub use policy::PolicyView;
 pub use secret::secret_use;
 pub use usage::{UsageView, last_use, refusals};
 pub use verdict::{Decision, IdentityView, VerdictView, Which};
