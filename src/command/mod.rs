@@ -13,6 +13,7 @@ mod identify;
 mod issue;
 mod list;
 mod log;
+mod pasted;
 mod presented;
 mod regenerate;
 mod rename;

@@ -60,6 +60,13 @@ pub(super) struct Finding {
     pub(super) line: u64,
 }
 
+impl Finding {
+    /// Whether it is a key's of this vault, good or not.
+    pub(super) fn is_ours(&self) -> bool {
+        self.recognised.secret().is_ok()
+    }
+}
+
 /// What looks like secrets with a mistake.
 #[derive(Clone, Copy)]
 pub(super) struct Misspelt {

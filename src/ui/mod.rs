@@ -22,8 +22,8 @@ use serde::Serialize;
 pub use listing::{Listing, Row};
 pub use look::Look;
 pub use views::{
-    ChainView, Decision, EntryView, IdentityView, Issued, KeyDetails, KeyView, UsageView,
-    VerdictView, changes, last_use, refusals,
+    ChainView, Decision, EntryView, IdentityView, Issued, KeyDetails, KeyView, Seen, Sighted,
+    TextView, UsageView, VerdictView, changes, last_use, refusals,
 };
 
 use crate::error::Error;

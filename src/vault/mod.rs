@@ -6,6 +6,7 @@
 
 mod change;
 mod error;
+mod former;
 mod keys;
 mod log;
 mod migrations;
@@ -21,6 +22,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 pub use change::Change;
 pub use error::Error;
+pub use former::Former;
 pub use keys::{Ending, KeyId, Order, Page, Presented, Record};
 pub use log::{Actor, Author, Chain, Entry, Field, differences};
 use migrations::Found;

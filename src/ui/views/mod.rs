@@ -2,6 +2,7 @@
 //! people. They are the public interface; the domain's types may change.
 
 mod entry;
+mod identity;
 mod issued;
 mod key;
 mod usage;
@@ -12,10 +13,11 @@ use std::fmt::Display;
 use serde::Serializer;
 
 pub use entry::{ChainView, EntryView, changes};
+pub use identity::{IdentityView, Seen, Sighted, TextView};
 pub use issued::Issued;
 pub use key::{KeyDetails, KeyView};
 pub use usage::{UsageView, last_use, refusals};
-pub use verdict::{Decision, IdentityView, VerdictView};
+pub use verdict::{Decision, VerdictView};
 
 fn text<T: Display, S: Serializer>(value: &Option<T>, to: S) -> Result<S::Ok, S::Error> {
     match value {
