@@ -9,7 +9,7 @@ use super::pasted::{self, Asking, Finding, Pasted};
 use super::uses::Uses;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Key, Malformed, Tail, Used};
+use crate::key::{Key, Malformed, Used};
 use crate::ui::{Decision, Format, IdentityView, Look, Seen, Sighted, TextView};
 use crate::vault::Former;
 use crate::verify::{Question, Verdict, judge};
@@ -61,7 +61,7 @@ fn tell(pasted: &Pasted, session: &Session) -> Result<(), Error> {
     let clock = Session::clock();
     let vault = pasted.vault.as_ref();
     let look = session.look_at(vault.map_or(Ok(clock), |vault| vault.time(clock))?);
-    let former = former(pasted)?;
+    let former = pasted.former()?;
     let mut uses = vault.map(|vault| session.uses(vault));
     let mut sighted: Vec<Sighted<'_>> = pasted
         .findings
@@ -78,16 +78,6 @@ fn tell(pasted: &Pasted, session: &Session) -> Result<(), Error> {
     show(&views, &look, session)?;
     note_where(pasted, views.len(), session);
     Ok(())
-}
-
-/// Whose the secrets were that are nobody's now.
-fn former(pasted: &Pasted) -> Result<HashMap<String, Former>, Error> {
-    let nobodys = pasted.findings.iter().filter(|finding| !finding.is_ours());
-    let tails: Vec<&Tail> = nobodys.map(|finding| &finding.tail).collect();
-    match &pasted.vault {
-        Some(vault) => Ok(vault.former(&tails)?),
-        None => Ok(HashMap::new()),
-    }
 }
 
 impl Finding {

@@ -10,6 +10,7 @@ mod describe;
 mod edit;
 mod generate;
 mod identify;
+mod incident;
 mod issue;
 mod list;
 mod log;
@@ -17,6 +18,7 @@ mod pasted;
 mod presented;
 mod regenerate;
 mod rename;
+mod revoke;
 mod selection;
 mod serve;
 mod session;
@@ -55,6 +57,7 @@ pub enum Verb {
     Set(set::Set),
     Verify(verify::Verify),
     Identify(identify::Identify),
+    Revoke(revoke::Revoke),
     Usage(usage::Usage),
     Serve(serve::Serve),
     Log(log::Log),
@@ -74,7 +77,7 @@ impl Verb {
             Format::Env,
         ];
         match self {
-            Self::Generate(_) | Self::Regenerate(_) => SECRET,
+            Self::Generate(_) | Self::Regenerate(_) | Self::Revoke(_) => SECRET,
             Self::Completions(_) | Self::Connect(_) | Self::Serve(_) => &[Format::Text],
             _ => RESULT,
         }
@@ -100,6 +103,7 @@ pub fn run(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
         Verb::Set(args) => set::run(args, session),
         Verb::Verify(args) => verify::run(args, session),
         Verb::Identify(args) => identify::run(args, session),
+        Verb::Revoke(args) => revoke::run(args, session),
         Verb::Serve(args) => serve::run(args, session),
         Verb::Usage(args) => usage::run(args, session),
         Verb::Log(args) => log::run(args, session),

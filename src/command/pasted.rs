@@ -11,7 +11,7 @@ use super::Session;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{HashMemory, Malformed, Scanner, Secret, Sight, Tail};
-use crate::vault::{Presented, Vault};
+use crate::vault::{Former, Presented, Vault};
 use crate::verify::{Recognised, recognise};
 
 /// How many different secrets that are nobody's are told apart; of more, only the number is
@@ -58,6 +58,24 @@ pub(super) struct Finding {
     pub(super) count: u64,
     /// In which line first.
     pub(super) line: u64,
+}
+
+impl Pasted {
+    /// Whether a key's secret is good no more, though it is known.
+    pub(super) fn is_over(&self, secret: &Presented) -> Result<bool, Error> {
+        let vault = self.vault.as_ref();
+        vault.map_or(Ok(false), |vault| is_over(secret, vault))
+    }
+
+    /// Whose the secrets seem to have been that are nobody's now, by their tails.
+    pub(super) fn former(&self) -> Result<HashMap<String, Former>, Error> {
+        let nobodys = self.findings.iter().filter(|finding| !finding.is_ours());
+        let tails: Vec<&Tail> = nobodys.map(|finding| &finding.tail).collect();
+        match &self.vault {
+            Some(vault) => Ok(vault.former(&tails)?),
+            None => Ok(HashMap::new()),
+        }
+    }
 }
 
 impl Finding {
@@ -211,6 +229,12 @@ where
         let look_up = |tail: &Tail| vault.presented(tail);
         Ok(recognise(secret.expose(), look_up, &mut self.memory)?)
     }
+}
+
+/// Whether a key's secret has retired, as its vault sees the time.
+pub(super) fn is_over(secret: &Presented, vault: &Vault) -> Result<bool, Error> {
+    let now = vault.time(Session::clock())?;
+    Ok(secret.retires_at.is_some_and(|end| end <= now))
 }
 
 fn unreadable(error: &io::Error) -> Error {

@@ -78,7 +78,7 @@ fn confirm(key: &Key, session: &Session, look: &Look) -> Result<bool, Error> {
 }
 
 /// The key must not have been given another secret since it was looked at.
-fn same_secret(found: &Record, seen: &Record) -> Result<(), VaultError> {
+pub(super) fn same_secret(found: &Record, seen: &Record) -> Result<(), VaultError> {
     if found.key.tail == seen.key.tail {
         return Ok(());
     }

@@ -6,6 +6,7 @@ mod deliver;
 mod json;
 mod listing;
 mod look;
+mod markdown;
 mod prompt;
 mod spark;
 mod table;
@@ -22,8 +23,8 @@ use serde::Serialize;
 pub use listing::{Listing, Row};
 pub use look::Look;
 pub use views::{
-    ChainView, Decision, EntryView, IdentityView, Issued, KeyDetails, KeyView, Seen, Sighted,
-    TextView, UsageView, VerdictView, changes, last_use, refusals,
+    ChainView, Decision, EntryView, IdentityView, Incident, Issued, KeyDetails, KeyView,
+    Replacement, Seen, Sighted, TextView, UsageView, VerdictView, changes, last_use, refusals,
 };
 
 use crate::error::Error;

@@ -8,7 +8,7 @@ use crate::key::Tail;
 use crate::ui::Look;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
-use crate::vault::{Chain, Entry, Field};
+use crate::vault::{Actor, Chain, Entry, Field};
 
 /// An event of the log.
 #[derive(Debug, Serialize)]
@@ -47,10 +47,7 @@ impl<'a> EntryView<'a> {
     }
 
     fn who(&self) -> String {
-        match self.sudo_user {
-            Some(sudo_user) => format!("{sudo_user} as {}@{}", self.user, self.host),
-            None => format!("{}@{}", self.user, self.host),
-        }
+        who(&self.entry.actor)
     }
 }
 
@@ -167,8 +164,22 @@ pub fn changes(fields: &[Field], look: &Look) -> String {
     })
 }
 
+/// `ops@host1`, and who became that user by sudo.
+pub(super) fn who(actor: &Actor) -> String {
+    let Actor {
+        user,
+        sudo_user,
+        host,
+        ..
+    } = actor;
+    match sudo_user {
+        Some(sudo_user) => format!("{sudo_user} as {user}@{host}"),
+        None => format!("{user}@{host}"),
+    }
+}
+
 /// `status active → inactive, limit 300/day`; a name that only came or went is told already.
-fn told(fields: &[Field], show: impl Fn(&str, &str) -> String) -> String {
+pub(super) fn told(fields: &[Field], show: impl Fn(&str, &str) -> String) -> String {
     let one = |Field { field, from, to }: &Field| {
         let show = |value: &String| show(field, value);
         let field = field.strip_suffix("_at").unwrap_or(field);

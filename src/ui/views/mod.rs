@@ -3,6 +3,7 @@
 
 mod entry;
 mod identity;
+mod incident;
 mod issued;
 mod key;
 mod usage;
@@ -14,6 +15,7 @@ use serde::Serializer;
 
 pub use entry::{ChainView, EntryView, changes};
 pub use identity::{IdentityView, Seen, Sighted, TextView};
+pub use incident::{Incident, Replacement};
 pub use issued::Issued;
 pub use key::{KeyDetails, KeyView};
 pub use usage::{UsageView, last_use, refusals};
