@@ -48,6 +48,8 @@ fn no_poisoned_column_reaches_a_stream_raw() {
             &["log", "--verify"],
             &["verify"],
             &["identify"],
+            &["revoke"],
+            &["revoke", "mail"],
             &["deactivate", "ci", "mail"],
         ] {
             for format in FORMATS {

@@ -157,13 +157,13 @@ fn show(views: &[IdentityView<'_>], look: &Look, session: &Session) -> Result<()
 /// Says what is in no row: where it was, and what there was no room for.
 fn note_where(pasted: &Pasted, rows: usize, session: &Session) {
     let (lines, more) = (pasted.lines, pasted.more);
-    if let ([only], 1) = (pasted.findings.as_slice(), rows) {
-        if only.count > 1 || lines > 2 {
-            let times = if only.count == 1 { "time" } else { "times" };
-            let (count, line) = (only.count, only.line);
-            let note = format!("seen {count} {times}, first in line {line} of {lines}");
-            session.ui.note(note);
-        }
+    if let ([only], 1) = (pasted.findings.as_slice(), rows)
+        && (only.count > 1 || lines > 2)
+    {
+        let times = if only.count == 1 { "time" } else { "times" };
+        let (count, line) = (only.count, only.line);
+        let note = format!("seen {count} {times}, first in line {line} of {lines}");
+        session.ui.note(note);
     }
     if more > 0 {
         session.ui.warn(format!(

@@ -151,10 +151,10 @@ fn examine(window: &[u8]) -> Option<Result<Secret, Malformed>> {
 /// mail programs (RFC 2045, 6.7) and shells put before a line's end.
 fn joined(window: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut joined = Zeroizing::new(Vec::with_capacity(REACH));
-    let is_blank = |byte: u8| byte.is_ascii_whitespace();
     for (at, &byte) in window.iter().enumerate() {
         let is_before_end = matches!(window.get(at + 1), Some(b'\r' | b'\n'));
-        if !is_blank(byte) && !(matches!(byte, b'=' | b'\\') && is_before_end) {
+        let is_mark = matches!(byte, b'=' | b'\\') && is_before_end;
+        if !byte.is_ascii_whitespace() && !is_mark {
             joined.push(byte);
         }
     }
