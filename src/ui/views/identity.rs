@@ -140,6 +140,7 @@ impl Sighted<'_> {
             Verdict::Malformed(Malformed::Prefix) if self.line.is_none() => {
                 "nothing in it looks like a secret".to_owned()
             }
+            Verdict::Malformed(why) => why.to_string(),
             _ => format!("{reason}{more}"),
         }
     }

@@ -288,16 +288,16 @@ fn ends_in(tail: &Tail, look: &Look) -> String {
     format!("ends in {}", code(&look.tail(tail)))
 }
 
-/// `2026-11-22 10:00:00`
+/// `2026-11-22 10:00:00Z`
 fn at(moment: Timestamp) -> String {
-    moment.strftime("%Y-%m-%d %H:%M:%S").to_string()
+    moment.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
 fn at_or_never(moment: Option<Timestamp>) -> String {
     moment.map_or_else(|| "never, as far as is recorded".to_owned(), at)
 }
 
-/// `2026-11-22 10:00:00 by ops@host1`
+/// `2026-11-22 10:00:00Z by ops@host1`
 fn by(entry: &Entry) -> String {
     format!("{} by {}", at(entry.at), code(&who(&entry.actor)))
 }
