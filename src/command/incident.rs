@@ -1,8 +1,6 @@
 //! The report of a leak: what is known of it, gathered, and written to a file of its own.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -10,7 +8,7 @@ use jiff::Timestamp;
 use super::Session;
 use super::revoke::{Revocation, Stopped};
 use crate::error::Error;
-use crate::exit::ExitStatus;
+use crate::files::{self, Draft, Existing};
 use crate::key::{Invalid, looks_like_a_secret};
 use crate::ui::Incident;
 
@@ -44,7 +42,7 @@ pub(super) fn write(
     for stopped in &revocation.stopped {
         reports.push(report(stopped, revocation, leaked_at, session)?);
     }
-    create(path, reports.join("\n").as_bytes()).map_err(|error| unwritten(path, &error))?;
+    create(path, &reports.join("\n")).map_err(unwritten)?;
     let path = path.display();
     session.ui.note(format!("the report is in `{path}`"));
     Ok(())
@@ -73,28 +71,19 @@ fn report(
     Ok(incident.markdown(&session.look(vault)))
 }
 
-/// Makes a new file, 0600 from birth, whole and durable or not at all: beside its place first,
-/// and then moved there, where nothing may be, not even a link.
-fn create(path: &Path, contents: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::Builder::new()
-        .prefix(".postkey-report-")
-        .tempfile_in(folder)?;
-    file.write_all(contents)?;
-    file.as_file().sync_all()?;
-    file.persist_noclobber(path).map_err(|error| error.error)?;
-    File::open(folder)?.sync_all()
+/// Makes a new file, which takes no other's place.
+fn create(path: &Path, report: &str) -> Result<(), files::Error> {
+    let mut draft = Draft::begin(path, Existing::Keep)?;
+    draft.write(report.as_bytes())?;
+    draft.publish()
 }
 
-fn unwritten(path: &Path, error: &io::Error) -> Error {
-    let path = path.display();
-    let message = format!("the report was not written to `{path}`: {error}");
-    let hint = match error.kind() {
-        ErrorKind::AlreadyExists => "a report never takes a file's place; name a new file",
-        _ => "name another place: `postkey revoke --report FILE NAME` writes the report again",
+fn unwritten(error: files::Error) -> Error {
+    let hint = match &error {
+        files::Error::Refused { mend, .. } => format!("{mend}; "),
+        files::Error::Io { .. } => String::new(),
     };
-    Error::new(ExitStatus::Trouble, message).hint(hint)
+    Error::from(error).hint(format!(
+        "{hint}`postkey revoke --report FILE NAME` writes the report again"
+    ))
 }
