@@ -143,21 +143,34 @@ fn see_at(
 /// What the bytes begin with: a secret, something that was meant as one, or neither.
 fn examine(window: &[u8]) -> Option<Result<Secret, Malformed>> {
     let secret = |text: &[u8]| Secret::parse(shaped(text)?).ok();
-    let found = secret(window).or_else(|| secret(&joined(window)));
+    let whole = || begins_well(window).then(|| joined(window));
+    let found = secret(window).or_else(|| secret(&whole()?));
     found.map(Ok).or_else(|| misspelt(window).map(Err))
 }
 
-/// The bytes without what breaks a line, as far as a secret reaches: blanks, and the marks that
-/// mail programs (RFC 2045, 6.7) and shells put before a line's end.
+/// The bytes without what breaks a line: blanks, and the marks that mail programs (RFC 2045,
+/// 6.7) and shells put before a line's end.
+fn unbroken(window: &[u8]) -> impl Iterator<Item = u8> {
+    let is_before_end = |at: usize| matches!(window.get(at + 1), Some(b'\r' | b'\n'));
+    let is_mark = move |at, byte| matches!(byte, b'=' | b'\\') && is_before_end(at);
+    let bytes = window.iter().copied().enumerate();
+    let kept = bytes.filter(move |&(at, byte)| !byte.is_ascii_whitespace() && !is_mark(at, byte));
+    kept.map(|(_, byte)| byte)
+}
+
+/// Whether a prefix and a brand are followed by a dash and hex digits, which few words are.
+fn begins_well(window: &[u8]) -> bool {
+    let mut bytes = unbroken(window);
+    let dash = bytes
+        .by_ref()
+        .take(5 + 12 + 1)
+        .find(|byte| !byte.is_ascii_alphanumeric());
+    dash == Some(b'-') && bytes.take(8).all(|byte| byte.is_ascii_hexdigit())
+}
+
 fn joined(window: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut joined = Zeroizing::new(Vec::with_capacity(REACH));
-    for (at, &byte) in window.iter().enumerate() {
-        let is_before_end = matches!(window.get(at + 1), Some(b'\r' | b'\n'));
-        let is_mark = matches!(byte, b'=' | b'\\') && is_before_end;
-        if !byte.is_ascii_whitespace() && !is_mark {
-            joined.push(byte);
-        }
-    }
+    joined.extend(unbroken(window));
     joined
 }
 
