@@ -113,11 +113,15 @@ impl From<serve::Error> for Error {
     }
 }
 
+/// How to go on with a rotation that is open.
+pub const ROTATING: &str = "`postkey rotate --finish NAME` retires the old secret, \
+     `postkey rotate --abort NAME` takes the new one back";
+
 fn status(error: &vault::Error) -> ExitStatus {
-    use vault::Error::{Missing, NameTaken, NoSuchKey, Swept, Unsure, UsernameTaken};
+    use vault::Error::{Missing, NameTaken, NoSuchKey, Rotating, Swept, Unsure, UsernameTaken};
     match error {
         Missing(_) | NoSuchKey(_) => ExitStatus::NotFound,
-        NameTaken(_) | UsernameTaken(_) => ExitStatus::Exists,
+        NameTaken(_) | UsernameTaken(_) | Rotating(_) => ExitStatus::Exists,
         Swept => ExitStatus::Undelivered,
         Unsure(_) => ExitStatus::Unsure,
         _ => ExitStatus::Trouble,
@@ -145,6 +149,7 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
         E::UsernameTaken(_) => {
             "choose another, or share a login that is written as an e-mail address"
         }
+        E::Rotating(_) => ROTATING,
         E::Changed(_) => "look at it with `postkey show`, then try again",
         E::Swept => "run the command again and take the secret at once",
         E::Unsure(_) => {

@@ -14,6 +14,7 @@ mod permissions;
 mod place;
 mod prompts;
 mod readme;
+mod rotate;
 mod sandbox;
 mod secrecy;
 mod serve;

@@ -27,7 +27,8 @@ fn no_part_of_a_secret_is_in_a_file_or_in_what_is_said() {
     let table = story.issue(&["generate", "api", "table", "--format", "csv"]);
     let new = story.issue(&["regenerate", "--yes", "ci", "--format", "env"]);
     let newest = story.issue(&["revoke", "--replace", "--report", "in.md", "ci"]);
-    for secret in [&api, &mail, &table, &new, &newest] {
+    let beside = story.issue(&["rotate", "mail", "--format", "json"]);
+    for secret in [&api, &mail, &table, &new, &newest, &beside] {
         story.tell(&["verify", "--ip", "203.0.113.9"], secret);
         for present in ["verify", "identify"] {
             story.tell(&[present], secret);
@@ -53,6 +54,9 @@ fn no_part_of_a_secret_is_in_a_file_or_in_what_is_said() {
         &["usage"],
         &["usage", "--format", "json"],
         &["show", "build", "--format", "json"],
+        &["rotate", "mail"],
+        &["rotate", "--finish", "--yes", "mail"],
+        &["rotate", "--abort", "--yes", "mail"],
         &["revoke", "build", "--report", "out.md", "--leaked-at", "2h"],
         &["revoke", "missing"],
         &["delete", "build"],

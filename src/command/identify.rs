@@ -9,8 +9,8 @@ use super::pasted::{self, Asking, Finding, Pasted};
 use super::uses::Uses;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Key, Malformed, Used};
-use crate::ui::{Decision, Format, IdentityView, Look, Seen, Sighted, TextView};
+use crate::key::{Malformed, Used};
+use crate::ui::{Decision, Format, IdentityView, Look, Sighted, TextView, Which};
 use crate::vault::Former;
 use crate::verify::{Question, Verdict, judge};
 
@@ -101,11 +101,13 @@ impl Finding {
         let summary = |(uses, record): (&mut Uses, _)| uses.summary(record, look.now, &session.ui);
         Sighted {
             used: uses.zip(key).and_then(summary),
-            decision: decision(verdict, key.map(|record| &record.key)),
+            decision: Decision {
+                verdict,
+                key: key.map(|record| &record.key),
+                which: secret.ok().map(Which::of),
+                allowance: None,
+            },
             tail: Some(&self.tail),
-            seen: secret
-                .ok()
-                .map(|secret| Seen::of(secret.retires_at, look.now)),
             former: former.get(self.tail.as_str()),
             count: self.count,
             line: Some(self.line),
@@ -122,22 +124,18 @@ fn not_ours(pasted: &Pasted) -> Option<Sighted<'static>> {
         None => (Malformed::Prefix, 0, None),
     };
     Some(Sighted {
-        decision: decision(Verdict::Malformed(why), None),
+        decision: Decision {
+            verdict: Verdict::Malformed(why),
+            key: None,
+            which: None,
+            allowance: None,
+        },
         tail: None,
-        seen: None,
         former: None,
         used: None,
         count,
         line,
     })
-}
-
-fn decision(verdict: Verdict, key: Option<&Key>) -> Decision<'_> {
-    Decision {
-        verdict,
-        key,
-        allowance: None,
-    }
 }
 
 fn show(views: &[IdentityView<'_>], look: &Look, session: &Session) -> Result<(), Error> {

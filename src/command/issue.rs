@@ -7,15 +7,16 @@
 
 use std::fmt::Display;
 
+use jiff::Timestamp;
 use rand::TryRng;
 use rand::rngs::SysRng;
 
 use super::Session;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Brand, Hash, Kind, Secret, Tail};
+use crate::key::{Brand, Hash, Key, Kind, Secret, Tail};
 use crate::ui::{Issued, KeyView};
-use crate::vault::{self, Author, Change, Vault};
+use crate::vault::{self, Author, Change, Record, Vault};
 
 /// A secret that no key has yet.
 pub(super) struct Fresh {
@@ -67,20 +68,40 @@ impl Session {
     }
 
     /// Hands a staged secret over as the key's; `activate` makes it so.
-    pub(super) fn hand_over(
+    pub(super) fn hand_over<T>(
         &self,
         fresh: &Fresh,
         key: KeyView<'_>,
         vault: &mut Vault,
         author: &Author,
-        activate: impl Fn(&Change<'_>) -> Result<(), vault::Error>,
-    ) -> Result<(), Error> {
+        activate: impl Fn(&Change<'_>) -> Result<T, vault::Error>,
+    ) -> Result<T, Error> {
         let issued = Issued::new(key, &fresh.secret);
         self.ui.deliver(&issued.bytes(self.ui.format))?;
         vault
             .change(author, activate)
             .map_err(|error| not_good(&error))
     }
+
+    /// Says of a new secret that it is not shown again, and whether it is refused.
+    pub(super) fn tell_shown_once(&self, key: &Key, now: Timestamp) {
+        self.ui.note("it is shown only this once; keep it now");
+        let standing = key.standing(now);
+        if !standing.is_good() {
+            self.ui.warn(format!(
+                "`{}` is {standing}: the new secret is refused until that changes",
+                key.name
+            ));
+        }
+    }
+}
+
+/// The key must not have been given another secret since it was looked at.
+pub(super) fn same_secret(found: &Record, seen: &Record) -> Result<(), vault::Error> {
+    if found.key.tail == seen.key.tail {
+        return Ok(());
+    }
+    Err(vault::Error::Changed(seen.key.name.clone()))
 }
 
 /// The secret was shown, but never became the key's.
@@ -91,7 +112,7 @@ fn not_good(error: &vault::Error) -> Error {
             return Error::new(ExitStatus::Unsure, error.to_string())
                 .hint("check the secret that was written out with `postkey verify`");
         }
-        E::NameTaken(_) | E::UsernameTaken(_) => ExitStatus::Exists,
+        E::NameTaken(_) | E::UsernameTaken(_) | E::Rotating(_) => ExitStatus::Exists,
         E::NoSuchKey(_) => ExitStatus::NotFound,
         E::Changed(_) => ExitStatus::Trouble,
         _ => ExitStatus::Undelivered,

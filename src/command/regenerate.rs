@@ -2,17 +2,17 @@
 
 use clap::Args;
 
-use super::issue::Fresh;
+use super::issue::{Fresh, same_secret};
 use super::{Session, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName};
 use crate::ui::{KeyView, Look};
-use crate::vault::{Error as VaultError, Record};
 
 /// Gives a key a new secret; the old one stops at once
 ///
-/// Everything else about the key stays. If the new secret cannot be handed over, the old one
+/// A rotation that is open ends with it: the new secret is the only one. Everything else about
+/// the key stays. If the new secret cannot be handed over, the old one
 /// goes on working.
 ///
 /// Formats: text, json, jsonl, csv, env.
@@ -41,7 +41,7 @@ pub(super) fn run(args: Regenerate, session: &mut Session) -> Result<ExitStatus,
     }
     let author = session.author("regenerate");
     let fresh = Fresh::generate(seen.key.kind(), &session.settings.brand)?;
-    let key = with_secret(&seen.key, &fresh);
+    let key = seen.key.with_secret(fresh.tail());
     session.stage(&fresh, &mut vault, &author, |change| {
         same_secret(&change.find(&name)?, &seen)
     })?;
@@ -50,17 +50,10 @@ pub(super) fn run(args: Regenerate, session: &mut Session) -> Result<ExitStatus,
     session.hand_over(&fresh, view, &mut vault, &author, |change| {
         let found = change.find(&name)?;
         same_secret(&found, &seen)?;
-        change.replace_secret(&found, &with_secret(&found.key, &fresh))
+        change.replace_secret(&found, &found.key.with_secret(fresh.tail()))
     })?;
     announce(&seen.key, &key, session, &look);
     Ok(ExitStatus::Done)
-}
-
-fn with_secret(key: &Key, fresh: &Fresh) -> Key {
-    Key {
-        tail: fresh.tail(),
-        ..key.clone()
-    }
 }
 
 fn confirm(key: &Key, session: &Session, look: &Look) -> Result<bool, Error> {
@@ -74,29 +67,24 @@ fn confirm(key: &Key, session: &Session, look: &Look) -> Result<bool, Error> {
         "the secret of `{}` that ends in {tail} will stop at once",
         key.name
     ));
+    if let Some(old) = key.retiring_at(look.now) {
+        let (old, until) = (look.tail(&old.tail), look.moment_and_distance(old.until));
+        session.ui.note(format!(
+            "so will its old one, {old}, which else works until {until}"
+        ));
+    }
     session.ui.confirm("Make a new one?")
 }
 
-/// The key must not have been given another secret since it was looked at.
-pub(super) fn same_secret(found: &Record, seen: &Record) -> Result<(), VaultError> {
-    if found.key.tail == seen.key.tail {
-        return Ok(());
-    }
-    Err(VaultError::Changed(seen.key.name.clone()))
-}
-
 fn announce(old: &Key, new: &Key, session: &Session, look: &Look) {
-    let (old_tail, new_tail) = (look.tail(&old.tail), look.tail(&new.tail));
+    let (new_tail, old_tail) = (look.tail(&new.tail), look.tail(&old.tail));
+    let stopped = match old.retiring_at(look.now) {
+        Some(older) => format!("{} and {old_tail} have", look.tail(&older.tail)),
+        None => format!("{old_tail} has"),
+    };
     session.ui.note(format!(
-        "`{}` has a new secret, {new_tail}; {old_tail} has stopped",
+        "`{}` has a new secret, {new_tail}; {stopped} stopped",
         new.name
     ));
-    session.ui.note("it is shown only this once; keep it now");
-    let standing = new.standing(look.now);
-    if standing != crate::key::Standing::Active {
-        session.ui.warn(format!(
-            "`{}` is {standing}: the new secret is refused until that changes",
-            new.name
-        ));
-    }
+    session.tell_shown_once(new, look.now);
 }

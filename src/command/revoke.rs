@@ -8,9 +8,8 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
-use super::issue::Fresh;
+use super::issue::{Fresh, same_secret};
 use super::pasted::{self, Asking, Finding, Misspelt, Pasted};
-use super::regenerate::same_secret;
 use super::{Session, activate, incident, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -326,9 +325,8 @@ fn renew(seen: &Record, vault: &mut Vault, session: &Session) -> Result<Key, Err
     let author = session.author(COMMAND);
     let fresh = Fresh::generate(seen.key.kind(), &session.settings.brand)?;
     let renewed = |key: &Key| Key {
-        tail: fresh.tail(),
         status: Status::Active,
-        ..key.clone()
+        ..key.with_secret(fresh.tail())
     };
     session.stage(&fresh, vault, &author, |change| {
         same_secret(&change.find(name)?, seen)

@@ -13,6 +13,7 @@ mod name;
 mod past;
 mod path;
 mod permission;
+mod rotation;
 mod rule;
 mod scan;
 mod secret;
@@ -30,6 +31,7 @@ pub use name::KeyName;
 pub use past::Past;
 pub use path::RequestPath;
 pub use permission::Permission;
+pub use rotation::{Grace, Retiring};
 pub use rule::Rule;
 pub use scan::{Scanner, Sight};
 pub use secret::{Brand, Malformed, Secret, Tail};
@@ -56,6 +58,8 @@ pub struct Key {
     pub expires_at: Option<Timestamp>,
     /// The public ending of its current secret.
     pub tail: Tail,
+    /// Its secret from before the last rotation, until that is swept away.
+    pub retiring: Option<Retiring>,
 }
 
 /// What a key opens: a mail server as somebody, or an API within bounds.
@@ -115,6 +119,7 @@ impl Key {
         match self.status {
             Status::Inactive => Standing::Inactive,
             Status::Active if self.has_expired(now) => Standing::Expired,
+            Status::Active if self.retiring_at(now).is_some() => Standing::Rotating,
             Status::Active => Standing::Active,
         }
     }

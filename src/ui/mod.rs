@@ -24,7 +24,8 @@ pub use listing::{Listing, Row};
 pub use look::Look;
 pub use views::{
     ChainView, Decision, EntryView, IdentityView, Incident, Issued, KeyDetails, KeyView,
-    Replacement, Seen, Sighted, TextView, UsageView, VerdictView, changes, last_use, refusals,
+    Replacement, Sighted, TextView, UsageView, VerdictView, Which, changes, last_use, refusals,
+    secret_use,
 };
 
 use crate::error::Error;

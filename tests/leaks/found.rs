@@ -31,7 +31,7 @@ fn whatever_stands_around_a_secret_it_is_found() {
         let answer = identify(&sandbox, text.as_bytes()).expect(0).json();
         assert_eq!(answer["key"]["name"], "ci", "{text}");
         assert_eq!(
-            (&answer["good"], &answer["secret"]),
+            (&answer["good"], &answer["secret_status"]),
             (&true.into(), &"current".into())
         );
     }
@@ -97,7 +97,7 @@ fn a_rotations_old_secret_is_told_as_such() {
         rotate(&sandbox, retires_at);
         let answer = identify(&sandbox, secret.as_bytes()).expect(0).json();
         assert_eq!(
-            (&answer["verdict"], &answer["secret"]),
+            (&answer["verdict"], &answer["secret_status"]),
             (&verdict.into(), &word.into())
         );
     }

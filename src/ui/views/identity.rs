@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Decision, KeyView, VerdictView, or_empty};
+use super::{Decision, KeyView, VerdictView, or_empty, text};
 use crate::key::{Malformed, Tail};
 use crate::ui::Look;
 use crate::ui::listing::{Item, Row};
@@ -12,36 +12,6 @@ use crate::usage::Summary;
 use crate::vault::Former;
 use crate::verify::Verdict;
 
-/// What a secret is to its key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen {
-    /// The one that it has.
-    Current,
-    /// An old one, which is good until then.
-    Retiring(Timestamp),
-    /// An old one, which is good no more.
-    Retired,
-}
-
-impl Seen {
-    /// What a secret is at `now` that retires at some time or never.
-    pub fn of(retires_at: Option<Timestamp>, now: Timestamp) -> Self {
-        match retires_at {
-            None => Self::Current,
-            Some(end) if end > now => Self::Retiring(end),
-            Some(_) => Self::Retired,
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Current => "current",
-            Self::Retiring(_) => "retiring",
-            Self::Retired => "retired",
-        }
-    }
-}
-
 /// What was found in a text, and what is known of it.
 #[derive(Debug)]
 pub struct Sighted<'a> {
@@ -49,8 +19,6 @@ pub struct Sighted<'a> {
     pub decision: Decision<'a>,
     /// Its public ending, if it is a secret.
     pub tail: Option<&'a Tail>,
-    /// What it is to its key.
-    pub seen: Option<Seen>,
     /// Whose it seems to have been.
     pub former: Option<&'a Former>,
     /// How its key was used.
@@ -69,7 +37,9 @@ pub struct IdentityView<'a> {
     verdict: &'static str,
     reason: String,
     key: Option<KeyView<'a>>,
-    secret: Option<&'static str>,
+    secret_status: Option<&'static str>,
+    #[serde(serialize_with = "text")]
+    retires_at: Option<Timestamp>,
     former_name: Option<&'a str>,
     presented_tail: Option<&'a str>,
     occurrences: u64,
@@ -93,7 +63,8 @@ impl<'a> IdentityView<'a> {
             told: sighted.reason(&view.told, &more(Look::moment_and_distance)),
             reason: sighted.reason(&view.reason, &more(|_, moment| moment.to_string())),
             key: sighted.decision.key.map(key),
-            secret: sighted.seen.map(Seen::word),
+            secret_status: view.secret_status,
+            retires_at: view.retires_at,
             former_name: sighted.former.map(|former| former.name.as_str()),
             presented_tail: sighted.tail.map(Tail::as_str),
             occurrences: sighted.count,
@@ -116,21 +87,11 @@ impl<'a> IdentityView<'a> {
 impl Sighted<'_> {
     /// What is to be said besides the verdict.
     fn more(&self, look: &Look, moment: impl Fn(&Look, Timestamp) -> String) -> String {
-        match (self.former, self.seen) {
-            (Some(Former { name, until }), _) => {
-                format!(
-                    "; `{name}` had one that ends like it until {}",
-                    moment(look, *until)
-                )
-            }
-            (None, Some(Seen::Retiring(end))) => {
-                format!(
-                    "; this is its old secret, which retires {}",
-                    moment(look, end)
-                )
-            }
-            _ => String::new(),
-        }
+        let told = |Former { name, until }: &Former| {
+            let until = moment(look, *until);
+            format!("; `{name}` had one that ends like it before {until}")
+        };
+        self.former.map(told).unwrap_or_default()
     }
 
     /// The verdict's reason and what is to be said besides; a text in which nothing was seen
@@ -156,7 +117,8 @@ impl Item for IdentityView<'_> {
         "kind",
         "tail",
         "status",
-        "secret",
+        "secret_status",
+        "retires_at",
         "former_name",
         "presented_tail",
         "occurrences",
@@ -174,7 +136,8 @@ impl Item for IdentityView<'_> {
             or_empty(key.map(|key| key.kind)),
             or_empty(key.map(|key| key.tail)),
             or_empty(key.map(|key| key.status)),
-            or_empty(self.secret),
+            or_empty(self.secret_status),
+            or_empty(self.retires_at),
             or_empty(self.former_name),
             or_empty(self.presented_tail),
             self.occurrences.to_string(),
@@ -202,7 +165,7 @@ impl Row for IdentityView<'_> {
             self.verdict.to_owned(),
             or_empty(key.map(|key| key.name)),
             or_empty(key.map(|key| key.kind)),
-            or_empty(self.secret),
+            or_empty(self.secret_status),
             self.occurrences.to_string(),
             or_empty(self.first_line),
             self.told.clone(),

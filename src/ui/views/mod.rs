@@ -6,6 +6,7 @@ mod identity;
 mod incident;
 mod issued;
 mod key;
+mod secret;
 mod usage;
 mod verdict;
 
@@ -14,12 +15,13 @@ use std::fmt::Display;
 use serde::Serializer;
 
 pub use entry::{ChainView, EntryView, changes};
-pub use identity::{IdentityView, Seen, Sighted, TextView};
+pub use identity::{IdentityView, Sighted, TextView};
 pub use incident::{Incident, Replacement};
 pub use issued::Issued;
 pub use key::{KeyDetails, KeyView};
+pub use secret::secret_use;
 pub use usage::{UsageView, last_use, refusals};
-pub use verdict::{Decision, VerdictView};
+pub use verdict::{Decision, VerdictView, Which};
 
 fn text<T: Display, S: Serializer>(value: &Option<T>, to: S) -> Result<S::Ok, S::Error> {
     match value {
