@@ -62,7 +62,8 @@ impl FromStr for Expiry {
     }
 }
 
-fn moment(text: &str) -> Option<Timestamp> {
+/// A timestamp, or the first second of a date, UTC.
+pub(super) fn moment(text: &str) -> Option<Timestamp> {
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Timestamp::from_second(moment.as_second()).ok();
     }

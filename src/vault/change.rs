@@ -161,7 +161,8 @@ impl Change<'_> {
         self.log(id, None, Some(key))
     }
 
-    /// Gives a key the staged secret that `after`'s tail names; those before stop at once.
+    /// Gives a key the staged secret that `after`'s tail names, and `after`'s status; those before
+    /// stop at once.
     ///
     /// # Errors
     /// If the secret is gone, or the vault cannot be written.
@@ -169,6 +170,11 @@ impl Change<'_> {
         self.transaction
             .execute("DELETE FROM secrets WHERE key_id = ?1", [before.id])?;
         self.give_secret(before.id, &after.tail)?;
+        if after.status != before.key.status {
+            let query = "UPDATE keys SET status = ?2 WHERE id = ?1";
+            self.transaction
+                .execute(query, params![before.id, after.status.word()])?;
+        }
         self.log(before.id, Some(&before.key), Some(after))
     }
 

@@ -31,7 +31,7 @@ pub const READING: [&[&str]; 10] = [
 const SERVING: &[&str] = &["serve", "--listen", "unix:/nowhere/socket"];
 
 /// Every command that changes the vault.
-pub const WRITING: [&[&str]; 12] = [
+pub const WRITING: [&[&str]; 14] = [
     &["generate", "api", "new"],
     &["generate", "smtp", "new", "--if-absent"],
     &["regenerate", "--yes", "ci"],
@@ -43,6 +43,8 @@ pub const WRITING: [&[&str]; 12] = [
     &["describe", "ci", "something"],
     &["set", "ci", "--expires", "90d"],
     &["set", "ci", "--rotate-every", "30d"],
+    &["revoke", "ci"],
+    &["revoke", "--replace", "--yes", "ci"],
     &["delete", "--yes", "ci"],
 ];
 

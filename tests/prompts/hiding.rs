@@ -48,12 +48,18 @@ fn the_echo_is_back_after_every_ending_of_identify() {
     every_ending_restores("identify");
 }
 
+#[test]
+fn the_echo_is_back_after_every_ending_of_revoke() {
+    every_ending_restores("revoke");
+}
+
 fn every_ending_restores(verb: &str) {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     for (ending, status) in ENDINGS {
         let mut terminal = sandbox.on_terminal([verb]);
-        terminal.expect_unechoed("Secret");
+        let question = if verb == "revoke" { "secret" } else { "Secret" };
+        terminal.expect_unechoed(question);
         ending.befall(&mut terminal);
         assert_eq!(terminal.end_within(SOON), status, "{ending:?}");
         terminal.expect_restored();
