@@ -82,7 +82,7 @@ impl Usage {
         let keys = serde_json::to_string(keys).expect("numbers are JSON");
         let forget = |usage: &mut Self| {
             let transaction = immediate(&mut usage.connection)?;
-            for table in ["secrets", "days", "addresses", "windows"] {
+            for table in ["secrets", "days", "addresses", "networks", "windows"] {
                 let query = format!(
                     "DELETE FROM {table} WHERE key_id IN (SELECT value FROM json_each(?1))"
                 );
