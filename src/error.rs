@@ -114,10 +114,10 @@ impl From<serve::Error> for Error {
 }
 
 fn status(error: &vault::Error) -> ExitStatus {
-    use vault::Error::{Missing, NameTaken, NoSuchKey, Swept, Unsure, UsernameTaken};
+    use vault::Error::{DefaultTaken, Missing, NameTaken, NoSuchKey, Swept, Unsure, UsernameTaken};
     match error {
         Missing(_) | NoSuchKey(_) => ExitStatus::NotFound,
-        NameTaken(_) | UsernameTaken(_) => ExitStatus::Exists,
+        NameTaken(_) | UsernameTaken(_) | DefaultTaken(_) => ExitStatus::Exists,
         Swept => ExitStatus::Undelivered,
         Unsure(_) => ExitStatus::Unsure,
         _ => ExitStatus::Trouble,
@@ -144,6 +144,10 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
         E::NameTaken(_) => "choose another name",
         E::UsernameTaken(_) => {
             "choose another, or share a login that is written as an e-mail address"
+        }
+        E::DefaultTaken(_) => {
+            "a vault has one: delete that key, or `postkey regenerate` it without a passphrase, \
+             and it is the default no more"
         }
         E::Changed(_) => "look at it with `postkey show`, then try again",
         E::Swept => "run the command again and take the secret at once",

@@ -13,14 +13,16 @@ use rand::rngs::SysRng;
 use super::Session;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Brand, Hash, Kind, Secret, Tail};
+use crate::key::{Brand, Hash, Key, Kind, Sealer, Secret, Tail};
 use crate::ui::{Issued, KeyView};
-use crate::vault::{self, Author, Change, Vault};
+use crate::vault::{self, Author, Change, Record, Vault};
 
 /// A secret that no key has yet.
 pub(super) struct Fresh {
     secret: Secret,
     hash: Hash,
+    /// Seals it, if it is to be the default key's.
+    sealer: Option<Sealer>,
 }
 
 impl Fresh {
@@ -28,12 +30,49 @@ impl Fresh {
     pub(super) fn generate(kind: Kind, brand: &Brand) -> Result<Self, Error> {
         let secret = Secret::generate(kind, brand, &mut SysRng).map_err(no_chance)?;
         let hash = Hash::of(&secret, random()?).map_err(vault::Error::from)?;
-        Ok(Self { secret, hash })
+        Ok(Self {
+            secret,
+            hash,
+            sealer: None,
+        })
+    }
+
+    /// The same, to be sealed as the default key's if there is a sealer.
+    pub(super) fn sealed_by(self, sealer: Option<Sealer>) -> Self {
+        Self { sealer, ..self }
+    }
+
+    /// Whether it will be sealed.
+    pub(super) fn is_sealed(&self) -> bool {
+        self.sealer.is_some()
     }
 
     /// The public ending of the secret.
     pub(super) fn tail(&self) -> Tail {
         self.secret.tail()
+    }
+
+    /// Adds the key whose secret it is.
+    pub(super) fn add(&self, key: &Key, change: &Change<'_>) -> Result<(), vault::Error> {
+        match &self.sealer {
+            None => change.add(key),
+            Some(sealer) => change.add_default(key, |bond| sealer.seal(&self.secret, bond)),
+        }
+    }
+
+    /// Gives it to a key in the place of the secret before.
+    pub(super) fn replace(
+        &self,
+        before: &Record,
+        after: &Key,
+        change: &Change<'_>,
+    ) -> Result<(), vault::Error> {
+        match &self.sealer {
+            None => change.replace_secret(before, after),
+            Some(sealer) => {
+                change.replace_default_secret(before, after, |bond| sealer.seal(&self.secret, bond))
+            }
+        }
     }
 }
 
@@ -91,7 +130,7 @@ fn not_good(error: &vault::Error) -> Error {
             return Error::new(ExitStatus::Unsure, error.to_string())
                 .hint("check the secret that was written out with `postkey verify`");
         }
-        E::NameTaken(_) | E::UsernameTaken(_) => ExitStatus::Exists,
+        E::NameTaken(_) | E::UsernameTaken(_) | E::DefaultTaken(_) => ExitStatus::Exists,
         E::NoSuchKey(_) => ExitStatus::NotFound,
         E::Changed(_) => ExitStatus::Trouble,
         _ => ExitStatus::Undelivered,

@@ -13,9 +13,11 @@ mod identify;
 mod issue;
 mod list;
 mod log;
+mod passphrase;
 mod presented;
 mod regenerate;
 mod rename;
+mod reveal;
 mod selection;
 mod serve;
 mod session;
@@ -48,6 +50,7 @@ pub enum Verb {
     Deactivate(deactivate::Deactivate),
     Activate(activate::Activate),
     Regenerate(regenerate::Regenerate),
+    Reveal(reveal::Reveal),
     Delete(delete::Delete),
     Rename(rename::Rename),
     Describe(describe::Describe),
@@ -73,7 +76,7 @@ impl Verb {
             Format::Env,
         ];
         match self {
-            Self::Generate(_) | Self::Regenerate(_) => SECRET,
+            Self::Generate(_) | Self::Regenerate(_) | Self::Reveal(_) => SECRET,
             Self::Completions(_) | Self::Connect(_) | Self::Serve(_) => &[Format::Text],
             _ => RESULT,
         }
@@ -93,6 +96,7 @@ pub fn run(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
         Verb::Deactivate(args) => deactivate::run(args, session),
         Verb::Activate(args) => activate::run(args, session),
         Verb::Regenerate(args) => regenerate::run(args, session),
+        Verb::Reveal(args) => reveal::run(args, session),
         Verb::Delete(args) => delete::run(args, session),
         Verb::Rename(args) => rename::run(args, session),
         Verb::Describe(args) => describe::run(args, session),

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::{Author, Error, KeyId, Record, Vault, keys, log, place};
+use super::{Author, Error, Field, KeyId, Record, Vault, keys, log};
 use crate::files::sync_folder;
 use crate::key::{Hash, Key, KeyName, Limit, Tail, Username};
 
@@ -13,7 +13,7 @@ const STAGED_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// A change under way; it is lost unless [`Vault::change`] commits it.
 #[derive(Debug)]
 pub struct Change<'a> {
-    transaction: &'a Transaction<'a>,
+    pub(super) transaction: &'a Transaction<'a>,
     author: &'a Author,
     now: Timestamp,
 }
@@ -138,6 +138,11 @@ impl Change<'_> {
     /// # Errors
     /// If its name or username was taken meanwhile, or the secret is gone.
     pub fn add(&self, key: &Key) -> Result<(), Error> {
+        let id = self.insert(key)?;
+        self.log(id, None, Some(key), &[])
+    }
+
+    pub(super) fn insert(&self, key: &Key) -> Result<KeyId, Error> {
         self.expect_free(&key.name, key.username())?;
         let mut insert = self.transaction.prepare_cached(
             "INSERT INTO keys (name, kind, status, username, permission, request_limit,
@@ -156,18 +161,24 @@ impl Change<'_> {
             columns.expires_at,
         ])?;
         self.give_secret(id, &key.tail)?;
-        self.log(id, None, Some(key))
+        Ok(id)
     }
 
-    /// Gives a key the staged secret that `after`'s tail names; the one before stops at once.
+    /// Gives a key the staged secret that `after`'s tail names; the one before stops at once,
+    /// and its seal is dropped.
     ///
     /// # Errors
     /// If the secret is gone, or the vault cannot be written.
     pub fn replace_secret(&self, before: &Record, after: &Key) -> Result<(), Error> {
+        let unsealed = self.unseal(before.id)?;
+        self.exchange(before.id, &after.tail)?;
+        self.log(before.id, Some(&before.key), Some(after), &unsealed)
+    }
+
+    pub(super) fn exchange(&self, id: KeyId, tail: &Tail) -> Result<(), Error> {
         self.transaction
-            .execute("DELETE FROM secrets WHERE key_id = ?1", [before.id])?;
-        self.give_secret(before.id, &after.tail)?;
-        self.log(before.id, Some(&before.key), Some(after))
+            .execute("DELETE FROM secrets WHERE key_id = ?1", [id])?;
+        self.give_secret(id, tail)
     }
 
     /// Saves what is different about a key, its secret aside.
@@ -192,7 +203,7 @@ impl Change<'_> {
             columns.description,
             columns.expires_at,
         ])?;
-        self.log(before.id, Some(&before.key), Some(after))
+        self.log(before.id, Some(&before.key), Some(after), &[])
     }
 
     /// Deletes a key and its secrets; its log stays.
@@ -202,7 +213,7 @@ impl Change<'_> {
     pub fn delete(&self, record: &Record) -> Result<(), Error> {
         self.transaction
             .execute("DELETE FROM keys WHERE id = ?1", [record.id])?;
-        self.log(record.id, Some(&record.key), None)
+        self.log(record.id, Some(&record.key), None, &[])
     }
 
     fn give_secret(&self, id: KeyId, tail: &Tail) -> Result<(), Error> {
@@ -219,9 +230,16 @@ impl Change<'_> {
         Ok(())
     }
 
-    fn log(&self, id: KeyId, before: Option<&Key>, after: Option<&Key>) -> Result<(), Error> {
+    pub(super) fn log(
+        &self,
+        id: KeyId,
+        before: Option<&Key>,
+        after: Option<&Key>,
+        more: &[Field],
+    ) -> Result<(), Error> {
         let connection: &Connection = self.transaction;
-        log::append(connection, self.author, self.now, id, before, after)
+        let keys = (before, after);
+        log::append(connection, self.author, self.now, id, keys, more)
     }
 }
 

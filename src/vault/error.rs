@@ -80,6 +80,9 @@ pub enum Error {
     /// Another key has the username.
     #[error("the username `{0}` belongs to another key")]
     UsernameTaken(Username),
+    /// Another key is the default key.
+    #[error("the key `{0}` is the default key already")]
+    DefaultTaken(KeyName),
     /// The key is not any more what it was when the operator was asked.
     #[error("`{0}` was changed by somebody else meanwhile; nothing was done")]
     Changed(KeyName),

@@ -3,6 +3,8 @@
 //! The chain finds damage and careless edits. Whoever can write the file owns it: they can
 //! also write a whole new chain.
 
+mod chain;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
@@ -10,6 +12,8 @@ use sha2::{Digest, Sha256};
 
 use super::{Error, Record, Vault, timestamp};
 use crate::key::{Key, KeyName};
+
+pub use chain::Chain;
 
 /// How many entries a page has.
 const PAGE: usize = 500;
@@ -74,17 +78,6 @@ pub struct Entry {
     pub change: Vec<Field>,
     /// The chain's value: SHA-256 over this entry and the value before it.
     pub hash: ChainHash,
-}
-
-/// What a check of the whole chain found.
-#[derive(Debug)]
-pub struct Chain {
-    /// How many entries there are.
-    pub entries: i64,
-    /// The newest entry's hash, all zeros in an empty log.
-    pub head: ChainHash,
-    /// The first entry that does not hold, and why.
-    pub broken: Option<(i64, &'static str)>,
 }
 
 /// A row of the log, as it is hashed.
@@ -205,57 +198,6 @@ impl Vault {
         entries.reverse();
         Ok(entries)
     }
-
-    /// Checks the whole chain, up to the head that the vault remembers.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
-    pub fn verify_log(&self) -> Result<Chain, Error> {
-        let snapshot = self.connection.unchecked_transaction()?;
-        let mut chain = Chain {
-            entries: 0,
-            head: GENESIS,
-            broken: None,
-        };
-        let mut statement =
-            snapshot.prepare(&format!("SELECT {COLUMNS} FROM log ORDER BY sequence"))?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            if let Err(why) = chain.extend(Line::read(row).ok()) {
-                chain.broken = Some((chain.entries + 1, why));
-                return Ok(chain);
-            }
-        }
-        let is_log = chain.entries > 0 || had_keys(&snapshot)?;
-        if head(&snapshot)? != is_log.then_some((chain.entries, chain.head)) {
-            chain.broken = Some((chain.entries + 1, "is missing: the log was cut short"));
-        }
-        Ok(chain)
-    }
-}
-
-impl Chain {
-    /// Takes the next line of the log, or tells what is wrong with it.
-    fn extend(&mut self, line: Option<Line>) -> Result<(), &'static str> {
-        let next = line.filter(|line| line.sequence == self.entries + 1);
-        let line = next.ok_or("is missing or cannot be read")?;
-        let hash = line.chained(&self.head);
-        if hash[..] != line.hash {
-            return Err("does not match its hash");
-        }
-        self.head = hash;
-        self.entries = line.sequence;
-        Ok(())
-    }
-}
-
-/// Whether there ever was a key, and so an entry in the log.
-fn had_keys(connection: &Connection) -> Result<bool, Error> {
-    let query = "SELECT 1 FROM sqlite_sequence WHERE name = 'keys'";
-    Ok(connection
-        .query_row(query, [], |_| Ok(()))
-        .optional()?
-        .is_some())
 }
 
 /// The clock's time, or the newest event's if the clock is behind it.
@@ -287,14 +229,15 @@ pub(super) fn has(connection: &Connection, entry: Option<(i64, ChainHash)>) -> R
     Ok(found.optional()?.is_some())
 }
 
-/// Appends an event to the log; must be called within the change that it tells of.
+/// Appends an event to the log; must be called within the change that it tells of. `more` is
+/// what it changed besides the key's own fields.
 pub(super) fn append(
     connection: &Connection,
     author: &Author,
     at: Timestamp,
     key_id: i64,
-    before: Option<&Key>,
-    after: Option<&Key>,
+    (before, after): (Option<&Key>, Option<&Key>),
+    more: &[Field],
 ) -> Result<(), Error> {
     let (last, head) = head(connection)?.unwrap_or((0, GENESIS));
     let sequence = last
@@ -304,14 +247,15 @@ pub(super) fn append(
         .or(before)
         .map(|key| key.name.to_string())
         .unwrap_or_default();
+    let mut change = differences(before, after);
+    change.extend_from_slice(more);
     let mut line = Line {
         sequence,
         at: at.as_second(),
         actor: author.actor.clone(),
         command: author.command.to_owned(),
         key: name,
-        change: serde_json::to_string(&differences(before, after))
-            .expect("a list of strings is JSON"),
+        change: serde_json::to_string(&change).expect("a list of strings is JSON"),
         hash: Vec::new(),
         key_id,
     };

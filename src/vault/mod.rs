@@ -10,6 +10,7 @@ mod keys;
 mod log;
 mod migrations;
 mod place;
+mod sealed;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ pub use error::Error;
 pub use keys::{Ending, KeyId, Order, Page, Presented, Record};
 pub use log::{Actor, Author, Chain, Entry, Field, differences};
 use migrations::Found;
+pub use sealed::Sealed;
 pub use watch::{ChangedAt, FileId, Watch};
 
 /// Files up to this size are checked whole before they are written to, in bytes.
@@ -104,9 +106,7 @@ impl Vault {
     /// # Errors
     /// If the vault cannot be read.
     pub fn identity(&self) -> Result<Option<Vec<u8>>, Error> {
-        let query = "SELECT hash FROM log WHERE sequence = 1";
-        let row = self.connection.query_row(query, [], |row| row.get(0));
-        Ok(row.optional()?)
+        identity(&self.connection)
     }
 
     /// Makes sure that the vault has the view that mail servers read.
@@ -179,6 +179,12 @@ impl Vault {
             Err(Error::Busy)
         }
     }
+}
+
+fn identity(connection: &Connection) -> Result<Option<Vec<u8>>, Error> {
+    let query = "SELECT hash FROM log WHERE sequence = 1";
+    let row = connection.query_row(query, [], |row| row.get(0));
+    Ok(row.optional()?)
 }
 
 /// Whether there is a file beside a vault, at a path that was resolved with the vault's.
