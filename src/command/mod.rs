@@ -9,6 +9,7 @@ mod delete;
 mod describe;
 mod edit;
 mod generate;
+mod head;
 mod identify;
 mod issue;
 mod list;

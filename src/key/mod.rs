@@ -20,7 +20,7 @@ mod text;
 mod username;
 
 pub use description::Description;
-pub use expiry::{Expiry, Period};
+pub use expiry::{Expiry, Past, Period};
 pub use hash::{Hash, HashError, HashMemory};
 pub use invalid::Invalid;
 pub use kind::Kind;

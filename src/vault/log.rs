@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::{Error, Record, Vault, timestamp};
 use crate::key::{Key, KeyName};
 
-pub use chain::Chain;
+pub use chain::{Chain, Head};
 
 /// How many entries a page has.
 const PAGE: usize = 500;
@@ -152,27 +152,58 @@ impl Line {
     }
 }
 
+/// Which entries are sought; those that answer to all of it.
+#[derive(Clone, Debug, Default)]
+pub struct Sought {
+    /// Of keys that ever had this name.
+    pub key: Option<KeyName>,
+    /// Not before.
+    pub since: Option<Timestamp>,
+    /// Before.
+    pub until: Option<Timestamp>,
+    /// Of one of these commands; of any if there are none.
+    pub commands: Vec<String>,
+}
+
+impl Sought {
+    /// The condition on a row and what its parameters are, from the second on.
+    fn condition(&self) -> (&'static str, [Option<String>; 4]) {
+        let condition = "(?2 IS NULL OR key_id IN (SELECT key_id FROM log WHERE key = ?2))
+             AND (?3 IS NULL OR at >= CAST(?3 AS INTEGER))
+             AND (?4 IS NULL OR at < CAST(?4 AS INTEGER))
+             AND (?5 IS NULL OR command IN (SELECT value FROM json_each(?5)))";
+        let seconds = |moment: Timestamp| moment.as_second().to_string();
+        let is_any = self.commands.is_empty();
+        let commands = serde_json::to_string(&self.commands).expect("strings are JSON");
+        let parameters = [
+            self.key.as_ref().map(KeyName::to_string),
+            self.since.map(seconds),
+            self.until.map(seconds),
+            (!is_any).then_some(commands),
+        ];
+        (condition, parameters)
+    }
+}
+
 impl Vault {
-    /// Hands the entries after `last` to `take`, at most a page of them, and tells whether
-    /// there may be more. With a name: only those of keys that ever had it.
+    /// Hands the sought entries after `last` to `take`, at most a page of them, and tells whether
+    /// there may be more.
     ///
     /// # Errors
     /// If the vault cannot be read.
     pub fn log_page(
         &self,
         last: &mut i64,
-        name: Option<&KeyName>,
+        sought: &Sought,
         mut take: impl FnMut(Entry),
     ) -> Result<bool, Error> {
-        let filter = match name {
-            None => "?2 IS NULL",
-            Some(_) => "key_id IN (SELECT key_id FROM log WHERE key = ?2)",
-        };
+        let (condition, [key, since, until, commands]) = sought.condition();
         let query = format!(
-            "SELECT {COLUMNS} FROM log WHERE sequence > ?1 AND {filter} ORDER BY sequence LIMIT {PAGE}"
+            "SELECT {COLUMNS} FROM log WHERE sequence > ?1 AND {condition}
+             ORDER BY sequence LIMIT {PAGE}"
         );
         let mut statement = self.connection.prepare_cached(&query)?;
-        let mut rows = statement.query(params![*last, name.map(KeyName::as_str)])?;
+        let mut rows = statement.query(params![*last, key, since, until, commands])?;
         let mut length = 0;
         while let Some(row) = rows.next()? {
             let entry = Line::read(row)?.entry()?;
@@ -181,6 +212,18 @@ impl Vault {
             take(entry);
         }
         Ok(length == PAGE)
+    }
+
+    /// Whether any entry is of a key that ever had the name.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn is_in_log(&self, name: &KeyName) -> Result<bool, Error> {
+        let query = "SELECT 1 FROM log WHERE key = ?1 LIMIT 1";
+        let row = self
+            .connection
+            .query_row(query, [name.as_str()], |_| Ok(()));
+        Ok(row.optional()?.is_some())
     }
 
     /// The newest entries of a key, the newest last.
@@ -287,6 +330,11 @@ fn write(connection: &Connection, line: &Line) -> Result<(), Error> {
         )?
         .execute(params![line.sequence, line.hash])?;
     Ok(())
+}
+
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What is different about a key, field by field; no key has no fields.

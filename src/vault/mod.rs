@@ -23,7 +23,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 pub use change::Change;
 pub use error::Error;
 pub use keys::{Ending, KeyId, Order, Page, Presented, Record};
-pub use log::{Actor, Author, Chain, Entry, Field, differences};
+pub use log::{Actor, Author, Chain, Entry, Field, Head, Sought, differences, hex};
 use migrations::Found;
 pub use sealed::Sealed;
 pub use watch::{ChangedAt, FileId, Watch};

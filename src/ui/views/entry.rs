@@ -8,7 +8,7 @@ use crate::key::Tail;
 use crate::ui::Look;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
-use crate::vault::{Chain, Entry, Field};
+use crate::vault::{Chain, Entry, Field, hex};
 
 /// An event of the log.
 #[derive(Debug, Serialize)]
@@ -186,8 +186,4 @@ fn told(fields: &[Field], show: impl Fn(&str, &str) -> String) -> String {
         .map(one)
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
