@@ -13,6 +13,7 @@ mod permissions;
 mod place;
 mod prompts;
 mod readme;
+mod reveal;
 mod sandbox;
 mod secrecy;
 mod serve;

@@ -6,7 +6,7 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
 
-use super::{Session, head, selection};
+use super::{Session, head, selection, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{KeyName, Past};
@@ -64,10 +64,10 @@ pub struct Log {
     #[arg(long, conflicts_with_all = ["name", "key", "since", "until", "action"])]
     verify: bool,
     /// Checks also that the log goes on from the head that was saved in a file
-    #[arg(long, value_name = "FILE", requires = "verify")]
+    #[arg(long, value_name = "FILE", requires = "verify", value_parser = values::path())]
     head: Option<PathBuf>,
     /// Saves the newest entry's number and hash in a file, if the log holds
-    #[arg(long, value_name = "FILE", requires = "verify")]
+    #[arg(long, value_name = "FILE", requires = "verify", value_parser = values::path())]
     save_head: Option<PathBuf>,
 }
 

@@ -11,8 +11,8 @@ use nix::fcntl::OFlag;
 use nix::unistd::geteuid;
 use zeroize::Zeroizing;
 
-use super::Session;
 use super::issue::random;
+use super::{Session, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Passphrase, Sealer, Unopened};
@@ -28,7 +28,7 @@ const SHARED: u32 = 0o077;
 pub(super) struct Source {
     /// Takes the passphrase from a file's first line instead of asking for it; only you may
     /// have a right to the file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = values::path())]
     passphrase_file: Option<PathBuf>,
 }
 

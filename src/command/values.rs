@@ -1,7 +1,12 @@
 //! Parsers that the verbs share: words out of a closed list, completed by the shell.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
+
 use clap::ValueEnum;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
+
+use crate::key::{Invalid, looks_like_a_secret};
 
 /// A parser for one of `all`, each known by its word.
 pub(super) fn one_of<T, const N: usize>(
@@ -16,6 +21,21 @@ where
             .find(|&one| word(one) == text)
             .expect("clap let only these words through")
     })
+}
+
+/// A file's path; a secret is not one.
+fn file(text: OsString) -> Result<PathBuf, Invalid> {
+    let lossy = text.to_string_lossy();
+    if looks_like_a_secret(&lossy) {
+        let invalid = Invalid::new("a file", &lossy, "it looks like a secret");
+        return Err(invalid.hint("a secret is never an argument; name a file"));
+    }
+    Ok(PathBuf::from(text))
+}
+
+/// A parser for the path of a file.
+pub(super) fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().try_map(file)
 }
 
 /// The word by which the command line knows a value.

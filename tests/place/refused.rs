@@ -29,6 +29,9 @@ pub const READING: [&[&str]; 9] = [
 /// The command that goes on until it is stopped; here there is no place for it to listen.
 const SERVING: &[&str] = &["serve", "--listen", "unix:/nowhere/socket"];
 
+/// Those that a passphrase is needed for; none is given, and none is asked for here.
+const SEALING: [&[&str]; 2] = [&["reveal"], &["generate", "smtp", "new", "--default"]];
+
 /// Every command that changes the vault.
 pub const WRITING: [&[&str]; 9] = [
     &["generate", "api", "new"],
@@ -44,7 +47,8 @@ pub const WRITING: [&[&str]; 9] = [
 
 /// Every command that opens the vault.
 pub fn commands() -> impl Iterator<Item = &'static [&'static str]> {
-    READING.into_iter().chain(WRITING).chain([SERVING])
+    let writing = WRITING.into_iter().chain(SEALING);
+    READING.into_iter().chain(writing).chain([SERVING])
 }
 
 /// What is made of a good vault: the path to open, and the one that the refusal names.
@@ -125,7 +129,7 @@ fn an_unsafe_vault_is_refused_by_every_command_and_not_touched() {
         }
         all += commands().count();
     }
-    assert_eq!((refused, all), (21 * 19, 21 * 19));
+    assert_eq!((refused, all), (21 * 21, 21 * 21));
 }
 
 #[test]
