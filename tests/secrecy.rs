@@ -26,6 +26,19 @@ fn no_part_of_a_secret_is_in_a_file_or_in_what_is_said() {
     let mail = story.issue(&["generate", "smtp", "mail", "--format", "json"]);
     let table = story.issue(&["generate", "api", "table", "--format", "csv"]);
     let new = story.issue(&["regenerate", "--yes", "ci", "--format", "env"]);
+    story.sandbox.private("pass", b"correct horse battery");
+    let sealed = story.issue(&[
+        "generate",
+        "smtp",
+        "box",
+        "--default",
+        "--passphrase-file=pass",
+    ]);
+    let again = story.issue(&["reveal", "--passphrase-file=pass", "--format=env"]);
+    assert_eq!(
+        (&sealed, story.secrets.pop()),
+        (&again, Some(again.clone()))
+    );
     for secret in [&api, &mail, &table, &new] {
         story.tell(&["verify", "--ip", "203.0.113.9"], secret);
         for present in ["verify", "identify"] {
@@ -46,6 +59,9 @@ fn no_part_of_a_secret_is_in_a_file_or_in_what_is_said() {
         &["usage"],
         &["usage", "--format", "json"],
         &["show", "build", "--format", "json"],
+        &["show", "box"],
+        &["reveal"],
+        &["reveal", "--passphrase-file=build"],
         &["delete", "build"],
         &["delete", "--yes", "build", "mail", "table", "ci"],
     ] {

@@ -1,7 +1,11 @@
 //! What is sealed is shown again, as long as it is the default key's current secret.
 
+use std::fs;
+
+use rusqlite::Connection;
+
 use super::PASSPHRASE;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Run, Sandbox};
 
 #[test]
 fn the_secret_is_shown_again_with_its_passphrase() {
@@ -196,4 +200,26 @@ fn list_and_show_tell_which_is_the_default_key() {
         matches!(marked.as_slice(), [line] if line.starts_with("mail")),
         "{list}"
     );
+}
+
+#[test]
+fn no_byte_of_an_old_seal_stays_in_the_file() {
+    for args in [
+        &["regenerate", "--yes", "mail"][..],
+        &["delete", "--yes", "mail"],
+    ] {
+        let (sandbox, _) = Sandbox::with_default_key();
+        let select = "SELECT secret FROM sealed";
+        let vault = Connection::open(sandbox.vault()).unwrap();
+        let sealed: Vec<u8> = vault.query_row(select, [], |row| row.get(0)).unwrap();
+        drop(vault);
+        let left = || {
+            let file = fs::read(sandbox.vault()).unwrap();
+            let is_in = |part: &&[u8]| file.windows(8).any(|bytes| bytes == *part);
+            sealed.windows(8).filter(is_in).count()
+        };
+        assert_eq!(left(), sealed.len() - 7);
+        Run::of(sandbox.command(args.iter().copied()).output().unwrap()).expect(0);
+        assert_eq!(left(), 0, "{args:?}");
+    }
 }
