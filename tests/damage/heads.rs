@@ -1,7 +1,7 @@
 //! A head that was saved outside of the vault: what finds even a log that was written anew.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, symlink};
 
 use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
@@ -92,12 +92,10 @@ fn another_vaults_head_does_not_fit() {
 fn a_saved_head_is_three_lines_in_a_private_file() {
     let sandbox = told();
     let path = sandbox.home().join("head");
-    fs::write(
-        &path,
-        "something longer that was there before, and open to all\n".repeat(9),
-    )
-    .unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    sandbox.save_head().expect(0);
+    let mode = |path| fs::metadata(path).unwrap().mode() & 0o777;
+    assert_eq!(mode(&path), 0o600);
+    fs::write(&path, "something longer that was there before\n".repeat(9)).unwrap();
     sandbox.save_head().expect(0);
     let text = fs::read_to_string(&path).unwrap();
     let chain = sandbox.run(["log", "--verify", "--format", "json"]).json();
@@ -106,7 +104,7 @@ fn a_saved_head_is_three_lines_in_a_private_file() {
         text,
         format!("postkey log head, version 1\nsequence 8\nhash {hash}\n")
     );
-    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+    assert_eq!(mode(&path), 0o600);
     let left = fs::read_dir(sandbox.home()).unwrap().count();
     assert_eq!(left, 2, "a temporary file was left");
 }
