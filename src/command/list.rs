@@ -161,7 +161,7 @@ fn write_all(
         for (Record { id, key }, summary) in records.iter().zip(summaries) {
             if filter.matches_use(key, summary) {
                 let view = KeyView::new(key, filter.now).with_use(summary);
-                listing.push(&view.as_default(default == Some(*id)))?;
+                listing.push(&view.with_default(default == Some(*id)))?;
             }
         }
         match outcome {

@@ -38,7 +38,7 @@ pub(super) fn run(args: Show, session: &mut Session) -> Result<ExitStatus, Error
     let is_default = vault.default_id()? == Some(record.id);
     let key = KeyView::new(&record.key, look.now)
         .with_use(summary)
-        .as_default(is_default);
+        .with_default(is_default);
     let details = KeyDetails::new(key, used.as_ref(), &log);
     session.ui.result(&details, &details.facts(&look))?;
     Ok(ExitStatus::Done)

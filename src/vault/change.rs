@@ -139,7 +139,7 @@ impl Change<'_> {
     /// If its name or username was taken meanwhile, or the secret is gone.
     pub fn add(&self, key: &Key) -> Result<(), Error> {
         let id = self.insert(key)?;
-        self.log(id, None, Some(key), &[])
+        self.log(id, None, Some(key))
     }
 
     pub(super) fn insert(&self, key: &Key) -> Result<KeyId, Error> {
@@ -170,9 +170,8 @@ impl Change<'_> {
     /// # Errors
     /// If the secret is gone, or the vault cannot be written.
     pub fn replace_secret(&self, before: &Record, after: &Key) -> Result<(), Error> {
-        let unsealed = self.unseal(before.id)?;
         self.exchange(before.id, &after.tail)?;
-        self.log(before.id, Some(&before.key), Some(after), &unsealed)
+        self.log(before.id, Some(&before.key), Some(after))
     }
 
     pub(super) fn exchange(&self, id: KeyId, tail: &Tail) -> Result<(), Error> {
@@ -203,7 +202,7 @@ impl Change<'_> {
             columns.description,
             columns.expires_at,
         ])?;
-        self.log(before.id, Some(&before.key), Some(after), &[])
+        self.log(before.id, Some(&before.key), Some(after))
     }
 
     /// Deletes a key and its secrets; its log stays.
@@ -213,7 +212,7 @@ impl Change<'_> {
     pub fn delete(&self, record: &Record) -> Result<(), Error> {
         self.transaction
             .execute("DELETE FROM keys WHERE id = ?1", [record.id])?;
-        self.log(record.id, Some(&record.key), None, &[])
+        self.log(record.id, Some(&record.key), None)
     }
 
     fn give_secret(&self, id: KeyId, tail: &Tail) -> Result<(), Error> {
@@ -230,7 +229,14 @@ impl Change<'_> {
         Ok(())
     }
 
-    pub(super) fn log(
+    /// Logs what is different about a key; a seal of another secret than its current one is
+    /// dropped, whatever changed the secret.
+    fn log(&self, id: KeyId, before: Option<&Key>, after: Option<&Key>) -> Result<(), Error> {
+        let unsealed = after.map_or(Ok(Vec::new()), |key| self.unseal(id, &key.tail))?;
+        self.log_with(id, before, after, &unsealed)
+    }
+
+    pub(super) fn log_with(
         &self,
         id: KeyId,
         before: Option<&Key>,

@@ -88,7 +88,7 @@ impl Change<'_> {
     pub fn add_default(&self, key: &Key, seal: impl FnOnce(&Bond) -> Seal) -> Result<(), Error> {
         self.expect_no_default()?;
         let id = self.insert(key)?;
-        self.log(id, None, Some(key), &[is_default(None, "yes")])?;
+        self.log_with(id, None, Some(key), &[is_default(None, "yes")])?;
         self.keep(id, &key.tail, seal)
     }
 
@@ -107,7 +107,7 @@ impl Change<'_> {
             return Err(Error::Changed(after.name.clone()));
         }
         self.exchange(before.id, &after.tail)?;
-        self.log(before.id, Some(&before.key), Some(after), &[])?;
+        self.log_with(before.id, Some(&before.key), Some(after), &[])?;
         self.keep(before.id, &after.tail, seal)
     }
 
@@ -121,14 +121,16 @@ impl Change<'_> {
             from: None,
             to: Some(outcome.to_owned()),
         };
-        self.log(seen.id, Some(&seen.key), Some(&seen.key), &[seal])
+        self.log_with(seen.id, Some(&seen.key), Some(&seen.key), &[seal])
     }
 
-    /// Drops the seal of a key whose secret is about to be another; tells what to log of that.
-    pub(super) fn unseal(&self, id: KeyId) -> Result<Vec<Field>, Error> {
-        let dropped = self
-            .transaction
-            .execute("DELETE FROM sealed WHERE key_id = ?1", [id])?;
+    /// Drops the seal of a key if it is not of the secret with the tail; tells what to log of
+    /// that.
+    pub(super) fn unseal(&self, id: KeyId, tail: &Tail) -> Result<Vec<Field>, Error> {
+        let dropped = self.transaction.execute(
+            "DELETE FROM sealed WHERE key_id = ?1 AND tail <> ?2",
+            params![id, tail.as_str()],
+        )?;
         Ok(match dropped {
             0 => Vec::new(),
             _ => vec![is_default(Some("yes"), "no")],

@@ -70,7 +70,7 @@ impl<'a> KeyView<'a> {
     }
 
     /// The same, as the vault's default key if it is that.
-    pub fn as_default(self, is_default: bool) -> Self {
+    pub fn with_default(self, is_default: bool) -> Self {
         Self { is_default, ..self }
     }
 
