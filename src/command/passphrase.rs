@@ -26,8 +26,8 @@ const SHARED: u32 = 0o077;
 /// Where a passphrase comes from.
 #[derive(Args, Debug)]
 pub(super) struct Source {
-    /// Takes the passphrase from a file's first line instead of asking for it; only you may
-    /// have a right to the file
+    /// Takes the default key's passphrase from a file's first line instead of asking for it;
+    /// only you may have a right to the file
     #[arg(long, value_name = "FILE", value_parser = values::path())]
     passphrase_file: Option<PathBuf>,
 }
