@@ -113,13 +113,19 @@ impl From<serve::Error> for Error {
     }
 }
 
+/// How to go on with a rotation that is open.
+pub const ROTATING: &str = "`postkey rotate --finish NAME` retires the old secret, \
+     `postkey rotate --abort NAME` takes the new one back";
+
 fn status(error: &vault::Error) -> ExitStatus {
-    use vault::Error::{DefaultTaken, Missing, NameTaken, NoSuchKey, Swept, Unsure, UsernameTaken};
+    use vault::Error as E;
     match error {
-        Missing(_) | NoSuchKey(_) => ExitStatus::NotFound,
-        NameTaken(_) | UsernameTaken(_) | DefaultTaken(_) => ExitStatus::Exists,
-        Swept => ExitStatus::Undelivered,
-        Unsure(_) => ExitStatus::Unsure,
+        E::Missing(_) | E::NoSuchKey(_) => ExitStatus::NotFound,
+        E::NameTaken(_) | E::UsernameTaken(_) | E::DefaultTaken(_) | E::Rotating(_) => {
+            ExitStatus::Exists
+        }
+        E::Swept => ExitStatus::Undelivered,
+        E::Unsure(_) => ExitStatus::Unsure,
         _ => ExitStatus::Trouble,
     }
 }
@@ -149,6 +155,7 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
             "a vault has one: delete that key, or `postkey regenerate` it without a passphrase, \
              and it is the default no more"
         }
+        E::Rotating(_) => ROTATING,
         E::Changed(_) => "look at it with `postkey show`, then try again",
         E::Swept => "run the command again and take the secret at once",
         E::Unsure(_) => {

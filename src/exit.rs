@@ -13,7 +13,7 @@ pub enum ExitStatus {
     Usage = 2,
     /// There is no such key.
     NotFound = 3,
-    /// The name or username is taken.
+    /// The name or username is taken, or a rotation is open.
     Exists = 4,
     /// The vault, the settings or the system stood in the way.
     Trouble = 5,
@@ -64,7 +64,7 @@ impl ExitStatus {
                 "wrong command line, bad value, or a prompt was needed and there is no terminal"
             }
             Self::NotFound => "no such key",
-            Self::Exists => "the name or username is taken",
+            Self::Exists => "the name or username is taken, or the key is being rotated already",
             Self::Trouble => "vault, settings, disk or busy: nothing changed",
             Self::Undelivered => {
                 "the secret could not be handed over; no key was made, the old one still works"

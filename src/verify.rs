@@ -193,9 +193,9 @@ pub fn judge(
         _ if secret.retires_at.is_some_and(|end| end <= at) => Verdict::Retired,
         Standing::Inactive => Verdict::Inactive,
         Standing::Expired => Verdict::Expired,
-        Standing::Active if !question.is_of(key) => Verdict::Mismatch,
-        Standing::Active if !question.is_allowed(key, permissions) => Verdict::PermissionMissing,
-        Standing::Active => Verdict::Accepted,
+        _ if !question.is_of(key) => Verdict::Mismatch,
+        _ if !question.is_allowed(key, permissions) => Verdict::PermissionMissing,
+        Standing::Active | Standing::Rotating => Verdict::Accepted,
     };
     match allowance(&secret.record, used, at) {
         Some(allowance) if verdict.is_accepted() && allowance.remaining() == 0 => {

@@ -52,6 +52,8 @@ fn an_api_key_has_what_it_was_given() {
     ]);
     let mut key = sandbox.show("reports");
     let made = key["created_at"].take();
+    assert_eq!(key["secrets"][0]["created_at"], made);
+    key["secrets"][0]["created_at"].take();
     key.as_object_mut().unwrap().remove("log");
     assert!(
         made.as_str().is_some_and(|made| made.ends_with('Z')),
@@ -64,7 +66,10 @@ fn an_api_key_has_what_it_was_given() {
             "status": "active", "permission": "read-only", "limit": "20000/day",
             "description": "nightly reports", "created_at": null,
             "expires_at": "2999-01-31T00:00:00Z", "last_used_at": null, "requests_today": null,
-            "is_default": false, "usage": null,
+            "is_default": false, "usage": null, "secrets": [{
+                "tail": secret[secret.len() - 16..], "created_at": null, "retires_at": null,
+                "first_used_at": null, "last_used_at": null,
+            }],
         })
     );
 }

@@ -6,6 +6,7 @@ mod logins;
 mod machine;
 mod places;
 mod printed;
+mod rotation;
 mod secrecy;
 mod submission;
 mod view;

@@ -14,6 +14,7 @@ mod place;
 mod prompts;
 mod readme;
 mod reveal;
+mod rotate;
 mod sandbox;
 mod secrecy;
 mod serve;

@@ -29,6 +29,7 @@ fn folders_are_0700_and_files_0600_at_every_umask() {
         Run::of(verify.output().unwrap()).expect(0);
         fs::remove_file(sandbox.home().join("secret")).unwrap();
         run(&["regenerate", "--yes", "ci"]).expect(0);
+        run(&["rotate", "ci"]).expect(0);
         run(&["deactivate", "ci", "mail"]).expect(0);
         for path in paths(sandbox.home()) {
             let mode = fs::symlink_metadata(&path).unwrap().mode() & 0o7777;

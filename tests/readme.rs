@@ -27,7 +27,10 @@ const VARYING: [(&str, &str); 11] = [
         "TIME",
     ),
     (r"since \d{4}-\d\d-\d\d", "since DAY"),
-    (r"\bnow[),]|\d+ seconds? ago[),]?|\bnow\b {2,}", "AGO "),
+    (
+        r"(?m)\bnow([),]|$)|\d+ seconds? ago[),]?|\bnow\b {2,}",
+        "AGO ",
+    ),
     (r"head [0-9a-f]{64}", "head HASH"),
     (r"[\w.-]+@[\w.-]+", "WHO"),
     // `service` says this where there is no systemd, as on the machine of the test.

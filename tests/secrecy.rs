@@ -26,6 +26,7 @@ fn no_part_of_a_secret_is_in_a_file_or_in_what_is_said() {
     let mail = story.issue(&["generate", "smtp", "mail", "--format", "json"]);
     let table = story.issue(&["generate", "api", "table", "--format", "csv"]);
     let new = story.issue(&["regenerate", "--yes", "ci", "--format", "env"]);
+    let beside = story.issue(&["rotate", "mail", "--format", "json"]);
     story.sandbox.private("pass", b"correct horse battery");
     let sealed = story.issue(&[
         "generate",
@@ -39,7 +40,7 @@ fn no_part_of_a_secret_is_in_a_file_or_in_what_is_said() {
         (&sealed, story.secrets.pop()),
         (&again, Some(again.clone()))
     );
-    for secret in [&api, &mail, &table, &new] {
+    for secret in [&api, &mail, &table, &new, &beside] {
         story.tell(&["verify", "--ip", "203.0.113.9"], secret);
         for present in ["verify", "identify"] {
             story.tell(&[present], secret);
@@ -62,6 +63,9 @@ fn no_part_of_a_secret_is_in_a_file_or_in_what_is_said() {
         &["show", "box"],
         &["reveal"],
         &["reveal", "--passphrase-file=build"],
+        &["rotate", "mail"],
+        &["rotate", "--finish", "--yes", "mail"],
+        &["rotate", "--abort", "--yes", "mail"],
         &["delete", "build"],
         &["delete", "--yes", "build", "mail", "table", "ci"],
     ] {

@@ -24,13 +24,15 @@ fn a_key_tells_its_last_use_and_todays_requests_in_every_command_that_shows_it()
     for _ in 0..3 {
         verify(&sandbox, &secret, &["--ip", "203.0.113.9"]).expect(0);
     }
-    let commands: [&[&str]; 8] = [
+    let commands: [&[&str]; 10] = [
         &["list"],
         &["show", "ci"],
         &["deactivate", "ci"],
         &["activate", "ci"],
         &["set", "ci", "--limit", "300/day"],
         &["describe", "ci", "builds"],
+        &["rotate", "ci"],
+        &["rotate", "--finish", "--yes", "ci"],
         &["regenerate", "--yes", "ci"],
         &["delete", "--yes", "ci"],
     ];

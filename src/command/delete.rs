@@ -6,7 +6,7 @@ use super::Session;
 use super::selection::{self, Selector, each};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Key, KeyName, Standing};
+use crate::key::{Key, KeyName};
 use crate::ui::{Look, last_use};
 use crate::usage::Details;
 use crate::vault::{Record, Vault};
@@ -69,8 +69,8 @@ pub(super) fn run(args: Delete, session: &mut Session) -> Result<ExitStatus, Err
 
 fn delete(seen: &Record, session: &Session, vault: &mut Vault) -> Result<(), Error> {
     vault.change(&session.author("delete"), |change| {
-        change.expect(seen)?;
-        change.delete(seen)
+        let found = change.expect(seen)?;
+        change.delete(&found)
     })?;
     session.ui.note(format!("`{}` is deleted", seen.key.name));
     Ok(())
@@ -112,7 +112,7 @@ impl Doomed<'_> {
     }
 
     fn is_good(&self) -> bool {
-        self.key.standing(self.look.now) == Standing::Active
+        self.key.standing(self.look.now).is_good()
     }
 
     fn is_used_recently(&self) -> bool {
@@ -164,6 +164,9 @@ impl Doomed<'_> {
         note(format!(
             "  {kind} key{username}, {standing}, secret {tail}, made {made}"
         ));
+        if let Some(old) = key.retiring_at(look.now) {
+            note(format!("  its old secret {}", look.retiring(old)));
+        }
         note(format!("  {}", self.told()));
         note("  whatever uses it will be refused from then on".to_owned());
     }

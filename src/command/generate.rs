@@ -8,9 +8,7 @@ use super::passphrase::Source;
 use super::{Session, selection, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{
-    Description, Expiry, Grant, Key, KeyName, Kind, Sealer, Standing, Status, Username,
-};
+use crate::key::{Description, Expiry, Grant, Key, KeyName, Kind, Sealer, Status, Username};
 use crate::ui::KeyView;
 use crate::vault::{self, Author, Change, Vault};
 
@@ -97,6 +95,7 @@ pub(super) fn run(mut args: Generate, session: &mut Session) -> Result<ExitStatu
         created_at: now,
         expires_at: expires.resolve(now)?,
         tail: fresh.tail(),
+        retiring: None,
     };
     make(&args, &fresh, &key, session, &mut vault, &author)
 }
@@ -163,7 +162,7 @@ fn is_there(name: &KeyName, args: &Generate, kind: Kind, session: &Session) -> R
         .ui
         .note(format!("`{name}` is there already; nothing was done"));
     let standing = key.standing(session.look(&vault).now);
-    if standing != Standing::Active {
+    if !standing.is_good() {
         session
             .ui
             .warn(format!("`{name}` is {standing}: its secret is refused"));

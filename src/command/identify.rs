@@ -7,7 +7,7 @@ use super::presented::{self, Presentation};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::Used;
-use crate::ui::{Decision, IdentityView};
+use crate::ui::{Decision, IdentityView, Which};
 use crate::usage::Summary;
 use crate::verify::{Question, judge};
 
@@ -41,6 +41,7 @@ pub(super) fn run(_: Identify, session: &mut Session) -> Result<ExitStatus, Erro
     let decision = Decision {
         verdict,
         key,
+        which: presentation.recognised.secret().ok().map(Which::of),
         allowance: None,
     };
     let view = IdentityView::new(&decision, summary(&presentation, session), &look);

@@ -7,6 +7,7 @@
 
 use std::fmt::Display;
 
+use jiff::Timestamp;
 use rand::TryRng;
 use rand::rngs::SysRng;
 
@@ -106,20 +107,71 @@ impl Session {
     }
 
     /// Hands a staged secret over as the key's; `activate` makes it so.
-    pub(super) fn hand_over(
+    pub(super) fn hand_over<T>(
         &self,
         fresh: &Fresh,
         key: KeyView<'_>,
         vault: &mut Vault,
         author: &Author,
-        activate: impl Fn(&Change<'_>) -> Result<(), vault::Error>,
-    ) -> Result<(), Error> {
+        activate: impl Fn(&Change<'_>) -> Result<T, vault::Error>,
+    ) -> Result<T, Error> {
         let issued = Issued::new(key, &fresh.secret);
         self.ui.deliver(&issued.bytes(self.ui.format))?;
         vault
             .change(author, activate)
             .map_err(|error| not_good(&error))
     }
+
+    /// Says of a new secret whether it can be shown again, and whether it is refused.
+    pub(super) fn tell_of_secret(
+        &self,
+        key: &Key,
+        now: Timestamp,
+        was_default: bool,
+        fresh: &Fresh,
+    ) {
+        if !fresh.is_sealed() {
+            self.tell_shown_once(key, now);
+            return self.tell_of_default(key, was_default);
+        }
+        self.ui
+            .note("it stays the default key: `postkey reveal` shows the new secret");
+        self.warn_of_standing(key, now);
+    }
+
+    /// Says of the default key that its new secret was not sealed.
+    pub(super) fn tell_of_default(&self, key: &Key, was_default: bool) {
+        if was_default {
+            self.ui.warn(format!(
+                "`{}` is the default key no more: its new secret was not sealed",
+                key.name
+            ));
+        }
+    }
+
+    /// Says of a new secret that it is not shown again, and whether it is refused.
+    pub(super) fn tell_shown_once(&self, key: &Key, now: Timestamp) {
+        self.ui.note("it is shown only this once; keep it now");
+        self.warn_of_standing(key, now);
+    }
+
+    fn warn_of_standing(&self, key: &Key, now: Timestamp) {
+        let standing = key.standing(now);
+        if !standing.is_good() {
+            self.ui.warn(format!(
+                "`{}` is {standing}: the new secret is refused until that changes",
+                key.name
+            ));
+        }
+    }
+}
+
+/// The key must not have been given another secret since it was looked at.
+pub(super) fn same_secret(found: &Record, seen: &Record) -> Result<(), vault::Error> {
+    if found.key.tail == seen.key.tail {
+        return Ok(());
+    }
+    Err(vault::Error::Changed(seen.key.name.clone()))
 }
 
 /// The secret was shown, but never became the key's.
@@ -130,7 +182,9 @@ fn not_good(error: &vault::Error) -> Error {
             return Error::new(ExitStatus::Unsure, error.to_string())
                 .hint("check the secret that was written out with `postkey verify`");
         }
-        E::NameTaken(_) | E::UsernameTaken(_) | E::DefaultTaken(_) => ExitStatus::Exists,
+        E::NameTaken(_) | E::UsernameTaken(_) | E::DefaultTaken(_) | E::Rotating(_) => {
+            ExitStatus::Exists
+        }
         E::NoSuchKey(_) => ExitStatus::NotFound,
         E::Changed(_) => ExitStatus::Trouble,
         _ => ExitStatus::Undelivered,

@@ -40,7 +40,7 @@ pub struct List {
     /// Only API keys with this permission
     #[arg(long, add = bounds::permissions())]
     permission: Option<Permission>,
-    /// Only the key whose secret ends so, as in Gh4x
+    /// Only the key with a secret that ends so, as in Gh4x
     #[arg(long, value_name = "ENDING")]
     ending: Option<Ending>,
     /// Only keys that expire within this time, as in 14d
@@ -229,13 +229,20 @@ impl<'a> Filter<'a> {
             && args
                 .ending
                 .as_ref()
-                .is_none_or(|Ending(end)| key.tail.as_str().ends_with(end))
+                .is_none_or(|ending| self.ends_so(key, ending))
             && self
                 .expires_until
                 .is_none_or(|until| self.expires_by(key, until))
             && self
                 .created_before
                 .is_none_or(|before| key.created_at <= before)
+    }
+
+    /// Whether one of the key's secrets ends so that is not retired.
+    fn ends_so(&self, key: &Key, Ending(end): &Ending) -> bool {
+        let old = key.retiring_at(self.now).map(|old| &old.tail);
+        let mut tails = [&key.tail].into_iter().chain(old);
+        tails.any(|tail| tail.as_str().ends_with(end))
     }
 
     /// Whether the key is not over yet but will be by then.

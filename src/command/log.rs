@@ -14,11 +14,12 @@ use crate::ui::{ChainView, EntryView};
 use crate::vault::{self, Chain, Sought, Vault};
 
 /// The commands that leave entries.
-const LOGGED: [&str; 9] = [
+const LOGGED: [&str; 10] = [
     "generate",
     "deactivate",
     "activate",
     "regenerate",
+    "rotate",
     "reveal",
     "delete",
     "rename",

@@ -19,6 +19,7 @@ mod presented;
 mod regenerate;
 mod rename;
 mod reveal;
+mod rotate;
 mod selection;
 mod serve;
 mod session;
@@ -51,6 +52,7 @@ pub enum Verb {
     Deactivate(deactivate::Deactivate),
     Activate(activate::Activate),
     Regenerate(regenerate::Regenerate),
+    Rotate(rotate::Rotate),
     Reveal(reveal::Reveal),
     Delete(delete::Delete),
     Rename(rename::Rename),
@@ -78,6 +80,7 @@ impl Verb {
         ];
         match self {
             Self::Generate(_) | Self::Regenerate(_) | Self::Reveal(_) => SECRET,
+            Self::Rotate(rotate) if rotate.makes_a_secret() => SECRET,
             Self::Completions(_) | Self::Connect(_) | Self::Serve(_) => &[Format::Text],
             _ => RESULT,
         }
@@ -98,6 +101,7 @@ pub fn run(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
         Verb::Activate(args) => activate::run(args, session),
         Verb::Regenerate(args) => regenerate::run(args, session),
         Verb::Reveal(args) => reveal::run(args, session),
+        Verb::Rotate(args) => rotate::run(args, session),
         Verb::Delete(args) => delete::run(args, session),
         Verb::Rename(args) => rename::run(args, session),
         Verb::Describe(args) => describe::run(args, session),

@@ -2,18 +2,18 @@
 
 use clap::Args;
 
-use super::issue::Fresh;
+use super::issue::{Fresh, same_secret};
 use super::passphrase::Source;
 use super::{Session, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Sealer};
 use crate::ui::{KeyView, Look};
-use crate::vault::{Error as VaultError, Record};
 
 /// Gives a key a new secret; the old one stops at once
 ///
-/// Everything else about the key stays. If the new secret cannot be handed over, the old one
+/// A rotation that is open ends with it: the new secret is the only one. Everything else about
+/// the key stays. If the new secret cannot be handed over, the old one
 /// goes on working.
 ///
 /// The default key's new secret is sealed as the old one was: under a passphrase that is
@@ -49,7 +49,7 @@ pub(super) fn run(args: Regenerate, session: &mut Session) -> Result<ExitStatus,
     let is_default = vault.default_id()? == Some(seen.id);
     let sealer = sealer(&seen.key, is_default, &args.passphrase, session)?;
     let fresh = Fresh::generate(seen.key.kind(), &session.settings.brand)?.sealed_by(sealer);
-    let key = with_secret(&seen.key, &fresh);
+    let key = seen.key.with_secret(fresh.tail());
     session.stage(&fresh, &mut vault, &author, |change| {
         same_secret(&change.find(&name)?, &seen)
     })?;
@@ -58,18 +58,11 @@ pub(super) fn run(args: Regenerate, session: &mut Session) -> Result<ExitStatus,
     session.hand_over(&fresh, view, &mut vault, &author, |change| {
         let found = change.find(&name)?;
         same_secret(&found, &seen)?;
-        fresh.replace(&found, &with_secret(&found.key, &fresh), change)
+        fresh.replace(&found, &found.key.with_secret(fresh.tail()), change)
     })?;
     announce(&seen.key, &key, session, &look);
-    tell_of_seal(&key, is_default, &fresh, session);
+    session.tell_of_secret(&key, look.now, is_default, &fresh);
     Ok(ExitStatus::Done)
-}
-
-fn with_secret(key: &Key, fresh: &Fresh) -> Key {
-    Key {
-        tail: fresh.tail(),
-        ..key.clone()
-    }
 }
 
 /// What seals the new secret, if the key is the default one and is to stay that.
@@ -93,22 +86,6 @@ fn sealer(
     passphrase.chosen(session)
 }
 
-/// Says whether the new secret can be shown again.
-fn tell_of_seal(key: &Key, was_default: bool, fresh: &Fresh, session: &Session) {
-    if fresh.is_sealed() {
-        let shown = "it stays the default key: `postkey reveal` shows the new secret";
-        session.ui.note(shown);
-        return;
-    }
-    session.ui.note("it is shown only this once; keep it now");
-    if was_default {
-        session.ui.warn(format!(
-            "`{}` is the default key no more: its new secret was not sealed",
-            key.name
-        ));
-    }
-}
-
 fn confirm(key: &Key, session: &Session, look: &Look) -> Result<bool, Error> {
     if session.is_yes {
         return Ok(true);
@@ -120,28 +97,23 @@ fn confirm(key: &Key, session: &Session, look: &Look) -> Result<bool, Error> {
         "the secret of `{}` that ends in {tail} will stop at once",
         key.name
     ));
+    if let Some(old) = key.retiring_at(look.now) {
+        let (old, until) = (look.tail(&old.tail), look.moment_and_distance(old.until));
+        session.ui.note(format!(
+            "so will its old one, {old}, which else works until {until}"
+        ));
+    }
     session.ui.confirm("Make a new one?")
 }
 
-/// The key must not have been given another secret since it was looked at.
-fn same_secret(found: &Record, seen: &Record) -> Result<(), VaultError> {
-    if found.key.tail == seen.key.tail {
-        return Ok(());
-    }
-    Err(VaultError::Changed(seen.key.name.clone()))
-}
-
 fn announce(old: &Key, new: &Key, session: &Session, look: &Look) {
-    let (old_tail, new_tail) = (look.tail(&old.tail), look.tail(&new.tail));
+    let (new_tail, old_tail) = (look.tail(&new.tail), look.tail(&old.tail));
+    let stopped = match old.retiring_at(look.now) {
+        Some(older) => format!("{} and {old_tail} have", look.tail(&older.tail)),
+        None => format!("{old_tail} has"),
+    };
     session.ui.note(format!(
-        "`{}` has a new secret, {new_tail}; {old_tail} has stopped",
+        "`{}` has a new secret, {new_tail}; {stopped} stopped",
         new.name
     ));
-    let standing = new.standing(look.now);
-    if standing != crate::key::Standing::Active {
-        session.ui.warn(format!(
-            "`{}` is {standing}: the new secret is refused until that changes",
-            new.name
-        ));
-    }
 }

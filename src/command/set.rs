@@ -44,8 +44,7 @@ pub(super) fn run(args: Set, session: &mut Session) -> Result<ExitStatus, Error>
             .transpose()?;
         Ok(Key {
             grant: args.grant(key, permission.as_ref(), limit)?,
-            expires_at: expires.unwrap_or(key.expires_at),
-            ..key.clone()
+            ..key.expiring(expires.unwrap_or(key.expires_at))
         })
     })
 }

@@ -14,7 +14,7 @@ const RECENT: usize = 10;
 /// Shows all that is known of a key
 ///
 /// The secret is not: only its last characters. With them, when, how often and from where it
-/// was used, and the newest entries of the log; `postkey log NAME` shows all of those.
+/// was used, how far a rotation has got, and the newest entries of the log; `postkey log NAME` shows all of those.
 ///
 /// Formats: text, json, jsonl, csv (without the log, and of the use the last only).
 #[derive(Args, Debug)]
@@ -39,7 +39,9 @@ pub(super) fn run(args: Show, session: &mut Session) -> Result<ExitStatus, Error
     let key = KeyView::new(&record.key, look.now)
         .with_use(summary)
         .with_default(is_default);
-    let details = KeyDetails::new(key, used.as_ref(), &log);
+    let mut secrets = vault.secrets(record.id)?;
+    secrets.retain(|secret| secret.retires_at.is_none_or(|end| end > look.now));
+    let details = KeyDetails::new(key, &secrets, used.as_ref(), &log);
     session.ui.result(&details, &details.facts(&look))?;
     Ok(ExitStatus::Done)
 }

@@ -9,7 +9,7 @@ use super::{Session, bounds, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Allowance, Key, Kind, Limit, Permission, Used, Username};
-use crate::ui::{Decision, VerdictView};
+use crate::ui::{Decision, VerdictView, Which};
 use crate::usage::{Sighting, Usage};
 use crate::vault::{Presented, Vault};
 use crate::verify::{Need, Question, Recognised, Verdict, allowance, judge};
@@ -66,6 +66,7 @@ pub(super) fn run(args: Verify, session: &mut Session) -> Result<ExitStatus, Err
         &Decision {
             verdict,
             key,
+            which: secret.ok().map(Which::of),
             allowance,
         },
         &look,

@@ -12,6 +12,7 @@ mod limit;
 mod name;
 mod path;
 mod permission;
+mod rotation;
 mod rule;
 mod seal;
 mod secret;
@@ -28,6 +29,7 @@ pub use limit::{Allowance, Limit, Spent, Used};
 pub use name::KeyName;
 pub use path::RequestPath;
 pub use permission::Permission;
+pub use rotation::{Grace, Retiring};
 pub use rule::Rule;
 pub use seal::{Bond, Passphrase, Seal, Sealer, Unopened};
 pub use secret::{Brand, Malformed, Secret, Tail};
@@ -54,6 +56,8 @@ pub struct Key {
     pub expires_at: Option<Timestamp>,
     /// The public ending of its current secret.
     pub tail: Tail,
+    /// Its secret from before the last rotation, until that is swept away.
+    pub retiring: Option<Retiring>,
 }
 
 /// What a key opens: a mail server as somebody, or an API within bounds.
@@ -113,6 +117,7 @@ impl Key {
         match self.status {
             Status::Inactive => Standing::Inactive,
             Status::Active if self.has_expired(now) => Standing::Expired,
+            Status::Active if self.retiring_at(now).is_some() => Standing::Rotating,
             Status::Active => Standing::Active,
         }
     }

@@ -26,6 +26,8 @@ impl Status {
 pub enum Standing {
     /// Good.
     Active,
+    /// Good, and so is its old secret still.
+    Rotating,
     /// Stopped by the operator.
     Inactive,
     /// Over.
@@ -34,12 +36,18 @@ pub enum Standing {
 
 impl Standing {
     /// Every standing.
-    pub const ALL: [Self; 3] = [Self::Active, Self::Inactive, Self::Expired];
+    pub const ALL: [Self; 4] = [Self::Active, Self::Rotating, Self::Inactive, Self::Expired];
+
+    /// Whether a key that stands so opens anything.
+    pub fn is_good(self) -> bool {
+        matches!(self, Self::Active | Self::Rotating)
+    }
 
     /// The word that people, JSON and filters use.
     pub fn word(self) -> &'static str {
         match self {
             Self::Active => "active",
+            Self::Rotating => "rotating",
             Self::Inactive => "inactive",
             Self::Expired => "expired",
         }

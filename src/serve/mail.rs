@@ -95,7 +95,7 @@ impl Report {
 /// Why a login with this key was refused, as far as can be told.
 fn why(record: &Record, at: Timestamp) -> Verdict {
     match record.key.standing(at) {
-        Standing::Active => Verdict::Mismatch,
+        Standing::Active | Standing::Rotating => Verdict::Mismatch,
         Standing::Inactive => Verdict::Inactive,
         Standing::Expired => Verdict::Expired,
     }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{Ui, time};
-use crate::key::Tail;
+use crate::key::{Retiring, Tail};
 use crate::settings::Settings;
 
 /// How to show values to people, seen from one moment.
@@ -71,6 +71,12 @@ impl Look {
     /// `2026-11-22`, the day that the moment falls on, UTC
     pub fn date(&self, moment: Timestamp) -> String {
         moment.strftime("%Y-%m-%d").to_string()
+    }
+
+    /// `ends in …Gh4x, works until 2026-11-22 10:00:00+01:00 (in 5 hours)`
+    pub fn retiring(&self, old: &Retiring) -> String {
+        let (tail, until) = (self.tail(&old.tail), self.moment_and_distance(old.until));
+        format!("ends in {tail}, works until {until}")
     }
 
     /// When something stops; `never` is said out loud.

@@ -23,7 +23,7 @@ pub use listing::{Listing, Row};
 pub use look::Look;
 pub use views::{
     ChainView, Decision, EntryView, IdentityView, Issued, KeyDetails, KeyView, UsageView,
-    VerdictView, changes, last_use, refusals,
+    VerdictView, Which, changes, last_use, refusals, secret_use,
 };
 
 use crate::error::Error;

@@ -20,7 +20,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use crate::vault::{self, FileId, Vault};
 pub use error::Error;
 use error::is_busy;
-pub use read::{Details, Refused, Summary};
+pub use read::{Details, Refused, SecretUse, Summary, Takeover};
 pub use write::Sighting;
 
 /// The verdict that counts as a use.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{ACCEPTED, Error, NOBODY, Usage, day_of};
-use crate::key::Used;
+use crate::key::{Tail, Used};
 use crate::vault::KeyId;
 
 /// How many keys a page of [`Usage::keys_after`] has.
@@ -78,7 +78,42 @@ pub struct SecretUse {
     pub last_at: Timestamp,
 }
 
+/// How far a new secret has taken an old one's place, as far as their use is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takeover<'a> {
+    /// The new one was never used.
+    NotBegun,
+    /// The old one was used after the new one was first.
+    Partial(&'a SecretUse),
+    /// The old one was not.
+    Complete,
+}
+
 impl Details {
+    /// The use of one of the key's secrets.
+    pub fn of_secret(&self, tail: &Tail) -> Option<&SecretUse> {
+        self.secrets.iter().find(|used| used.tail == tail.as_str())
+    }
+
+    /// How far a new secret has taken an old one's place.
+    pub fn takeover(&self, new: &Tail, old: &Tail) -> Takeover<'_> {
+        let Some(new) = self.of_secret(new) else {
+            return Takeover::NotBegun;
+        };
+        let old = self.of_secret(old);
+        let is_later = |old: &&SecretUse| old.last_at > new.first_at;
+        old.filter(is_later)
+            .map_or(Takeover::Complete, Takeover::Partial)
+    }
+
+    /// From where the key was used at a moment: known of its last use only, and if that was the
+    /// only one then.
+    pub fn address_at(&self, moment: Timestamp) -> Option<&str> {
+        let then = self.secrets.iter().filter(|used| used.last_at == moment);
+        let is_only = then.count() == 1 && self.last_used_at() == Some(moment);
+        self.last_address().filter(|_| is_only)
+    }
+
     /// Whether nothing is recorded.
     pub fn is_empty(&self) -> bool {
         self.days.is_empty() && self.refused.is_empty()

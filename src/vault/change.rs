@@ -34,6 +34,7 @@ impl Vault {
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(Error::from)?;
         let now = log::time(&transaction, author.clock)?;
+        sweep_retired(&transaction, now)?;
         let before = log::head(&transaction)?;
         let outcome = work(&Change {
             transaction: &transaction,
@@ -81,13 +82,14 @@ impl Change<'_> {
         keys::find(self.transaction, name)
     }
 
-    /// Makes sure that a key is still what it was when the operator was asked about it.
+    /// The key, which must still be what it was when the operator was asked about it; that
+    /// its old secret has retired meanwhile does not count.
     ///
     /// # Errors
     /// [`Error::Changed`] if it is not.
-    pub fn expect(&self, seen: &Record) -> Result<(), Error> {
+    pub fn expect(&self, seen: &Record) -> Result<Record, Error> {
         match self.find(&seen.key.name) {
-            Ok(found) if found == *seen => Ok(()),
+            Ok(found) if found.id == seen.id && found.key == seen.key.at(self.now) => Ok(found),
             Ok(_) | Err(Error::NoSuchKey(_)) => Err(Error::Changed(seen.key.name.clone())),
             Err(error) => Err(error),
         }
@@ -164,8 +166,7 @@ impl Change<'_> {
         Ok(id)
     }
 
-    /// Gives a key the staged secret that `after`'s tail names; the one before stops at once,
-    /// and its seal is dropped.
+    /// Gives a key the staged secret that `after`'s tail names; those before stop at once.
     ///
     /// # Errors
     /// If the secret is gone, or the vault cannot be written.
@@ -180,7 +181,51 @@ impl Change<'_> {
         self.give_secret(id, tail)
     }
 
-    /// Saves what is different about a key, its secret aside.
+    /// Gives a key the staged secret that `after`'s tail names; the one before goes on until
+    /// `after` says.
+    ///
+    /// # Errors
+    /// [`Error::Rotating`] if it has two secrets already; if the secret is gone, or the vault
+    /// cannot be written.
+    pub fn rotate(&self, before: &Record, after: &Key) -> Result<(), Error> {
+        self.expect_one_secret(before)?;
+        let until = after.retiring.as_ref().map(|old| old.until.as_second());
+        self.transaction.execute(
+            "UPDATE secrets SET retires_at = ?2 WHERE key_id = ?1",
+            params![before.id, until],
+        )?;
+        self.give_secret(before.id, &after.tail)?;
+        self.log(before.id, Some(&before.key), Some(after))
+    }
+
+    /// Makes sure that a key can get a second secret.
+    ///
+    /// # Errors
+    /// [`Error::Rotating`] if it has two already.
+    pub fn expect_one_secret(&self, record: &Record) -> Result<(), Error> {
+        match record.key.retiring_at(self.now) {
+            Some(_) => Err(Error::Rotating(record.key.name.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Leaves a key with one of its two secrets: the one that `after`'s tail names.
+    ///
+    /// # Errors
+    /// If the vault cannot be written.
+    pub fn keep_secret(&self, before: &Record, after: &Key) -> Result<(), Error> {
+        self.transaction.execute(
+            "DELETE FROM secrets WHERE key_id = ?1 AND tail <> ?2",
+            params![before.id, after.tail.as_str()],
+        )?;
+        self.transaction.execute(
+            "UPDATE secrets SET retires_at = NULL WHERE key_id = ?1",
+            [before.id],
+        )?;
+        self.log(before.id, Some(&before.key), Some(after))
+    }
+
+    /// Saves what is different about a key, its secrets aside, and when an old one retires.
     ///
     /// # Errors
     /// If its new name is taken, or the vault cannot be written.
@@ -202,6 +247,16 @@ impl Change<'_> {
             columns.description,
             columns.expires_at,
         ])?;
+        if let Some(old) = after
+            .retiring
+            .as_ref()
+            .filter(|_| after.retiring != before.key.retiring)
+        {
+            self.transaction.execute(
+                "UPDATE secrets SET retires_at = ?2 WHERE key_id = ?1 AND retires_at IS NOT NULL",
+                params![before.id, old.until.as_second()],
+            )?;
+        }
         self.log(before.id, Some(&before.key), Some(after))
     }
 
@@ -247,6 +302,17 @@ impl Change<'_> {
         let keys = (before, after);
         log::append(connection, self.author, self.now, id, keys, more)
     }
+}
+
+/// Drops the secrets that have retired: whoever changes the vault takes them along. SQLite looks
+/// for them in the partial index of old secrets, not among all.
+fn sweep_retired(transaction: &Transaction<'_>, now: Timestamp) -> Result<(), Error> {
+    let mut sweep = transaction.prepare_cached(
+        "DELETE FROM secrets
+         WHERE retires_at IS NOT NULL AND retires_at <= ?1",
+    )?;
+    sweep.execute([now.as_second()])?;
+    Ok(())
 }
 
 /// A key's columns that may be null.

@@ -83,6 +83,9 @@ pub enum Error {
     /// Another key is the default key.
     #[error("the key `{0}` is the default key already")]
     DefaultTaken(KeyName),
+    /// The key has two secrets already.
+    #[error("`{0}` is being rotated already")]
+    Rotating(KeyName),
     /// The key is not any more what it was when the operator was asked.
     #[error("`{0}` was changed by somebody else meanwhile; nothing was done")]
     Changed(KeyName),

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use jiff::Timestamp;
 
 use super::{Error, Vault, timestamp};
-use crate::key::{Grant, Hash, Key, KeyName, Kind, Limit, Status, Tail};
+use crate::key::{Grant, Hash, Key, KeyName, Kind, Limit, Retiring, Status, Tail};
 
 /// A key's number in the vault; never used twice.
 pub type KeyId = i64;
@@ -18,9 +18,14 @@ const PAGE: usize = 500;
 
 const COLUMNS: &str = "keys.id, keys.name, keys.kind, keys.status, keys.username, \
      keys.permission, keys.request_limit, keys.description, keys.created_at, \
-     keys.expires_at, secrets.tail";
+     keys.expires_at, secrets.tail, retiring.tail, retiring.retires_at";
 
-const SOURCE: &str = "keys JOIN secrets ON secrets.key_id = keys.id AND secrets.retires_at IS NULL";
+const SOURCE: &str = "keys JOIN secrets ON secrets.key_id = keys.id AND secrets.retires_at IS NULL \
+     LEFT JOIN secrets AS retiring \
+       ON retiring.key_id = keys.id AND retiring.retires_at IS NOT NULL";
+
+/// The number of columns in [`COLUMNS`].
+const WIDTH: usize = 13;
 
 /// A key as the vault holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,8 +103,8 @@ impl Vault {
     /// If the vault cannot be read or holds a hash that must not be checked.
     pub fn presented(&self, tail: &Tail) -> Result<Option<Presented>, Error> {
         let query = format!(
-            "SELECT {COLUMNS}, presented.hash, presented.retires_at FROM {SOURCE}
-             JOIN secrets AS presented ON presented.key_id = keys.id WHERE presented.tail = ?1"
+            "SELECT {COLUMNS}, presented.hash, presented.retires_at FROM secrets AS presented
+             CROSS JOIN {SOURCE} WHERE presented.tail = ?1 AND keys.id = presented.key_id"
         );
         let mut statement = self.connection.prepare_cached(&query)?;
         let mut rows = statement.query(params![tail.as_str()])?;
@@ -109,11 +114,11 @@ impl Vault {
         Ok(Some(Presented {
             tail: tail.clone(),
             hash: row
-                .get_ref(11)?
+                .get_ref(WIDTH)?
                 .as_str()
                 .map_err(rusqlite::Error::from)?
                 .parse()?,
-            retires_at: row.get::<_, Option<i64>>(12)?.map(timestamp).transpose()?,
+            retires_at: moment(row, WIDTH + 1)?,
             record: record(row)?,
         }))
     }
@@ -218,6 +223,8 @@ impl Vault {
         // not all columns), SQLite walks both tables side by side instead of seeking in them.
         let query = format!(
             "SELECT {COLUMNS} FROM secrets CROSS JOIN keys ON keys.id = secrets.key_id
+             LEFT JOIN secrets AS retiring
+               ON retiring.key_id = keys.id AND retiring.retires_at IS NOT NULL
              WHERE +secrets.retires_at IS NULL AND secrets.key_id > ?1
              ORDER BY secrets.key_id LIMIT {PAGE}"
         );
@@ -294,7 +301,7 @@ fn ending(row: &Row<'_>) -> Result<Ending, Error> {
     Ok(Ending {
         tail: parsed(row, 1)?,
         created_at: timestamp(row.get(2)?)?,
-        retires_at: row.get::<_, Option<i64>>(3)?.map(timestamp).transpose()?,
+        retires_at: moment(row, 3)?,
     })
 }
 
@@ -305,9 +312,25 @@ fn key(row: &Row<'_>) -> Result<Key, Error> {
         status: word(row, 3, [Status::Active, Status::Inactive], Status::word)?,
         description: optional(row, 7)?,
         created_at: timestamp(row.get(8)?)?,
-        expires_at: row.get::<_, Option<i64>>(9)?.map(timestamp).transpose()?,
+        expires_at: moment(row, 9)?,
         tail: parsed(row, 10)?,
+        retiring: retiring(row)?,
     })
+}
+
+fn retiring(row: &Row<'_>) -> Result<Option<Retiring>, Error> {
+    let tail = optional(row, 11)?;
+    let until = moment(row, 12)?;
+    Ok(tail
+        .zip(until)
+        .map(|(tail, until)| Retiring { tail, until }))
+}
+
+/// The time in a column, if there is one.
+fn moment(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, Error> {
+    row.get::<_, Option<i64>>(column)?
+        .map(timestamp)
+        .transpose()
 }
 
 fn grant(row: &Row<'_>) -> Result<Grant, Error> {

@@ -353,7 +353,7 @@ pub fn differences(before: Option<&Key>, after: Option<&Key>) -> Vec<Field> {
 }
 
 /// All that the log tells of a key.
-fn facts(key: Option<&Key>) -> [(&'static str, Option<String>); 9] {
+fn facts(key: Option<&Key>) -> [(&'static str, Option<String>); 11] {
     let of = |fact: fn(&Key) -> Option<String>| key.and_then(fact);
     [
         ("name", of(|key| Some(key.name.to_string()))),
@@ -363,6 +363,18 @@ fn facts(key: Option<&Key>) -> [(&'static str, Option<String>); 9] {
             of(|key| key.username().map(ToString::to_string)),
         ),
         ("tail", of(|key| Some(key.tail.as_str().to_owned()))),
+        (
+            "retiring",
+            of(|key| {
+                key.retiring
+                    .as_ref()
+                    .map(|old| old.tail.as_str().to_owned())
+            }),
+        ),
+        (
+            "retires_at",
+            of(|key| key.retiring.as_ref().map(|old| old.until.to_string())),
+        ),
         ("status", of(|key| Some(key.status.word().to_owned()))),
         (
             "permission",

@@ -10,9 +10,10 @@ use crate::secrecy::stock::stock;
 use crate::secrecy::watch::{program, run_with_input};
 
 /// Commands that need room, each on a vault of its own.
-const COMMANDS: [&[&str]; 4] = [
+const COMMANDS: [&[&str]; 5] = [
     &["generate", "api", "new"],
     &["regenerate", "--yes", "ci"],
+    &["rotate", "ci"],
     &["describe", "ci", "something longer than nothing"],
     &["delete", "--yes", "stock-0007"],
 ];

@@ -85,8 +85,8 @@ fn what_does_not_match_and_what_does_not_exist_are_told_apart() {
 fn a_wrong_word_or_moment_is_refused_with_the_right_ones() {
     let sandbox = told();
     for (args, part) in [
-        (["--action", "destroy"], "regenerate, reveal, delete"),
-        (["--action", "generate,"], "regenerate, reveal, delete"),
+        (["--action", "destroy"], "rotate, reveal, delete"),
+        (["--action", "generate,"], "rotate, reveal, delete"),
         (["--since", "yesterday"], "2026-11-01"),
         (["--until=-3d", "--utc"], "--until"),
         (["--since=1d", "--until=2d"], "is not before"),

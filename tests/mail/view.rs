@@ -11,7 +11,7 @@ use crate::sandbox::{Run, Sandbox};
 use crate::secrecy::stock::Chance;
 
 /// How many random changes are made to the keys of a vault.
-const CHANGES: usize = 30;
+const CHANGES: usize = 45;
 
 /// Every secret that was ever made, by its tail.
 struct Keys {
@@ -56,7 +56,8 @@ impl Keys {
         let at = chance.below(self.names.len());
         let name = self.names[at].clone();
         let soon = Timestamp::from_second(Timestamp::now().as_second() + 1).unwrap();
-        match chance.below(7) {
+        let grace = ["1s", "1h"][chance.below(2)];
+        match chance.below(11) {
             0 | 1 => drop(self.run(&["deactivate", &name])),
             2 => drop(self.run(&["activate", &name])),
             3 => drop(self.run(&["set", &name, "--expires", "90d"])),
@@ -66,6 +67,15 @@ impl Keys {
                 let secret = self.run(&["regenerate", "--yes", &name]).expect(0).secret();
                 self.keep(secret);
             }
+            6 | 7 => {
+                // Where a rotation is open, there is no other.
+                let run = self.run(&["rotate", &name, "--grace", grace]);
+                if run.status == 0 {
+                    self.keep(run.secret());
+                }
+            }
+            8 => drop(self.run(&["rotate", "--finish", "--yes", &name])),
+            9 => drop(self.run(&["rotate", "--abort", "--yes", &name])),
             _ => {
                 self.run(&["delete", "--yes", &name]).expect(0);
                 self.names.remove(at);

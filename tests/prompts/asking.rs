@@ -132,6 +132,33 @@ fn a_secret_is_replaced_only_after_a_yes() {
 }
 
 #[test]
+fn a_key_is_rotated_without_a_question_and_the_rotation_ended_only_after_a_yes() {
+    let sandbox = Sandbox::new();
+    for (flag, said, left) in [
+        ("--finish", "the old secret of `ci`", 1),
+        ("--abort", "the new secret of `ci`", 0),
+    ] {
+        let name = &flag[2..];
+        let old = sandbox.generate(["api", name]);
+        let mut terminal = sandbox.on_terminal(["rotate", name]);
+        assert_eq!(terminal.end(), 0, "{}", terminal.shown());
+        let both = [old, secret(&terminal)];
+        for keys in ["\r", "n\r", "ci\r", END, "y\r"] {
+            let accepted = both.iter().filter(|secret| sandbox.verify(secret).1 == 0);
+            assert_eq!(accepted.count(), 2, "{flag} before {keys:?}");
+            let mut terminal = sandbox.on_terminal(["rotate", flag, name]);
+            let said = said.replace("ci", name);
+            terminal.expect(&said).expect("will stop at once");
+            terminal.expect("[y/N]").press(keys);
+            let status = i32::from(keys != "y\r");
+            assert_eq!(terminal.end(), status, "{keys:?}: {}", terminal.shown());
+        }
+        assert_eq!(sandbox.verify(&both[left]).1, 0, "{flag}");
+        assert_eq!(sandbox.verify(&both[1 - left]).0, "unknown", "{flag}");
+    }
+}
+
+#[test]
 fn a_key_is_found_by_typing_a_part_of_its_name() {
     let sandbox = Sandbox::with_three_keys();
     let mut terminal = sandbox.on_terminal(["show"]);
@@ -146,10 +173,19 @@ fn a_key_is_found_by_typing_a_part_of_its_name() {
 #[test]
 fn escape_chooses_nothing_and_does_nothing() {
     let sandbox = Sandbox::with_three_keys();
-    for verb in ["show", "deactivate", "activate", "delete", "regenerate"] {
-        let mut terminal = sandbox.on_terminal([verb]);
+    for verb in [
+        &["show"][..],
+        &["deactivate"],
+        &["activate"],
+        &["delete"],
+        &["regenerate"],
+        &["rotate"],
+        &["rotate", "--finish"],
+        &["rotate", "--abort"],
+    ] {
+        let mut terminal = sandbox.on_terminal(verb.iter().copied());
         terminal.expect_unechoed("prod-mail").press(ESCAPE);
-        assert_eq!(terminal.end(), 1, "{verb}: {}", terminal.shown());
+        assert_eq!(terminal.end(), 1, "{verb:?}: {}", terminal.shown());
         terminal.expect_restored();
     }
     let log = sandbox.run(["log", "--format", "jsonl"]).stdout;

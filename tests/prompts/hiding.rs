@@ -133,12 +133,18 @@ fn a_menu_that_is_interrupted_leaves_the_terminal_as_it_was() {
 fn a_confirmation_that_is_interrupted_changes_nothing() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
-    for (verb, question) in [("delete", "type its name"), ("regenerate", "[y/N]")] {
+    sandbox.run(["rotate", "ci"]).expect(0);
+    for (verb, question) in [
+        (&["delete"][..], "type its name"),
+        (&["regenerate"], "[y/N]"),
+        (&["rotate", "--finish"], "[y/N]"),
+        (&["rotate", "--abort"], "[y/N]"),
+    ] {
         for (ending, status) in ENDINGS {
-            let mut terminal = sandbox.on_terminal([verb, "ci"]);
+            let mut terminal = sandbox.on_terminal(verb.iter().copied().chain(["ci"]));
             terminal.expect(question);
             ending.befall(&mut terminal);
-            assert_eq!(terminal.end_within(SOON), status, "{verb} {ending:?}");
+            assert_eq!(terminal.end_within(SOON), status, "{verb:?} {ending:?}");
             terminal.expect_restored();
         }
     }

@@ -11,7 +11,7 @@ use crate::sandbox::{Run, Sandbox};
 const AT_ONCE: Duration = Duration::from_secs(3);
 
 /// Every command line that would ask, and what its hint must name.
-const ASKING: [(&[&str], &str); 10] = [
+const ASKING: [(&[&str], &str); 15] = [
     (&["generate"], "`postkey generate api NAME`"),
     (&["generate", "api"], "`postkey generate api NAME`"),
     (&["generate", "smtp"], "`postkey generate smtp NAME`"),
@@ -22,6 +22,11 @@ const ASKING: [(&[&str], &str); 10] = [
     (&["regenerate"], "`postkey list`"),
     (&["delete", "ci"], "--yes"),
     (&["regenerate", "ci"], "--yes"),
+    (&["rotate"], "`postkey list`"),
+    (&["rotate", "--finish"], "`postkey list`"),
+    (&["rotate", "--abort"], "`postkey list`"),
+    (&["rotate", "--finish", "ci"], "--yes"),
+    (&["rotate", "--abort", "ci"], "--yes"),
 ];
 
 #[test]
@@ -97,6 +102,7 @@ fn no_input_asks_nothing_on_a_terminal() {
 fn with_a_key() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
+    sandbox.run(["rotate", "ci"]).expect(0);
     nix::unistd::mkfifo(&sandbox.home().join("never"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     sandbox
 }

@@ -33,7 +33,7 @@ pub struct Terminal {
 
 impl Sandbox {
     /// Runs the binary on a terminal of 80 columns.
-    pub fn on_terminal<const N: usize>(&self, args: [&str; N]) -> Terminal {
+    pub fn on_terminal<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Terminal {
         Terminal::start(&self.command(args))
     }
 }

@@ -74,6 +74,43 @@ fn a_key_that_was_stopped_while_its_secret_was_replaced_stays_stopped() {
 }
 
 #[test]
+fn a_rotation_that_changed_while_its_end_was_asked_about_stays() {
+    for flag in ["--finish", "--abort"] {
+        let sandbox = Sandbox::new();
+        let old = sandbox.generate(["api", "ci"]);
+        sandbox.run(["rotate", "ci"]).expect(0);
+        let mut terminal = sandbox.on_terminal(["rotate", flag, "ci"]);
+        terminal.expect("[y/N]");
+        unhindered(&sandbox, ["rotate", "--abort", "--yes", "ci"]);
+        let newer = unhindered(&sandbox, ["rotate", "ci"]).secret();
+        terminal
+            .press("y\r")
+            .expect("was changed by somebody else meanwhile");
+        assert_eq!(terminal.end(), 5, "{flag}");
+        for secret in [&old, &newer] {
+            assert_eq!(sandbox.verify(secret).1, 0, "{flag}");
+        }
+    }
+}
+
+#[test]
+fn a_rotation_whose_time_ran_out_while_its_end_was_asked_about_is_over() {
+    for flag in ["--finish", "--abort"] {
+        let sandbox = Sandbox::new();
+        let old = sandbox.generate(["api", "ci"]);
+        let run = sandbox.run(["rotate", "ci", "--grace", "2s"]);
+        let mut terminal = sandbox.on_terminal(["rotate", flag, "ci"]);
+        terminal.expect("[y/N]");
+        std::thread::sleep(Duration::from_millis(2100));
+        terminal.press("y\r");
+        let status = if flag == "--finish" { 0 } else { 1 };
+        assert_eq!(terminal.end(), status, "{flag}: {}", terminal.shown());
+        assert_ne!(sandbox.verify(&old).1, 0, "{flag}");
+        assert_eq!(sandbox.verify(&run.secret()).1, 0, "{flag}");
+    }
+}
+
+#[test]
 fn a_menu_and_a_hidden_prompt_hold_nothing() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);

@@ -164,6 +164,24 @@ fn a_regenerated_secret_is_sealed_anew_or_not_at_all() {
 }
 
 #[test]
+fn a_rotation_drops_the_seal_and_says_so_and_its_abortion_does_not_bring_it_back() {
+    let (sandbox, old) = Sandbox::with_default_key();
+    let run = sandbox.run(["rotate", "mail"]).expect(0);
+    assert!(
+        run.stderr
+            .contains("warning: `mail` is the default key no more"),
+        "{run:?}"
+    );
+    assert_eq!(sandbox.newest(), ("rotate".into(), "default yes no".into()));
+    assert_eq!(sandbox.reveal().expect(3).stdout, "");
+    sandbox
+        .run(["rotate", "--abort", "--yes", "mail"])
+        .expect(0);
+    assert_eq!(sandbox.verify(&old).1, 0);
+    assert_eq!(sandbox.reveal().expect(3).stdout, "");
+}
+
+#[test]
 fn a_key_that_is_not_good_is_revealed_with_a_warning() {
     let (sandbox, secret) = Sandbox::with_default_key();
     sandbox.run(["deactivate", "mail"]).expect(0);

@@ -2,13 +2,15 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
 use super::PART;
 use super::stock::{Chance, stock};
 use super::watch::run_with_input;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Run, Sandbox};
 
 #[test]
 fn the_hash_of_a_key_that_is_deleted_or_regenerated_is_gone_from_the_file() {
@@ -19,6 +21,42 @@ fn the_hash_of_a_key_that_is_deleted_or_regenerated_is_gone_from_the_file() {
         assert_eq!(remains(&sandbox, &old), 1);
         sandbox.run(args).expect(0);
         assert_eq!(remains(&sandbox, &old), 0, "{args:?}");
+    }
+}
+
+#[test]
+fn the_hash_of_a_secret_whose_rotation_ended_is_gone_from_the_file() {
+    for args in [
+        &["rotate", "--finish", "--yes", "ci"][..],
+        &["rotate", "--abort", "--yes", "ci"],
+        &["regenerate", "--yes", "ci"],
+        &["delete", "--yes", "ci"],
+        &["describe", "other", "after the grace time"],
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.generate(["api", "other"]);
+        sandbox.generate(["api", "ci"]);
+        let is_over = args[0] == "describe";
+        let grace = if is_over { "1s" } else { "1h" };
+        sandbox.run(["rotate", "ci", "--grace", grace]).expect(0);
+        let before = hashes(&sandbox);
+        assert_eq!(before.len(), 3);
+        if is_over {
+            sleep(Duration::from_millis(1100));
+        }
+        Run::of(sandbox.command(args.iter().copied()).output().unwrap()).expect(0);
+        let after = hashes(&sandbox);
+        let gone: Vec<_> = before
+            .into_iter()
+            .filter(|hash| !after.contains(hash))
+            .collect();
+        let stopped = if matches!(args[0], "rotate" | "describe") {
+            1
+        } else {
+            2
+        };
+        assert_eq!(gone.len(), stopped, "{args:?}");
+        assert_eq!(remains(&sandbox, &gone), 0, "{args:?}");
     }
 }
 

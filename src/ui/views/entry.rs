@@ -157,17 +157,18 @@ impl Item for ChainView {
 /// What an event changed, for people: of a tail only its last characters.
 pub fn changes(fields: &[Field], look: &Look) -> String {
     told(fields, |field, value| match field {
-        "tail" => value
+        "tail" | "retiring" => value
             .parse()
             .map_or_else(|_| value.to_owned(), |tail: Tail| look.tail(&tail)),
-        "expires_at" => value
+        "expires_at" | "retires_at" => value
             .parse()
             .map_or_else(|_| value.to_owned(), |end| look.moment(end)),
         _ => value.to_owned(),
     })
 }
 
-/// `status active → inactive, limit 300/day`; a name that only came or went is told already.
+/// `status active → inactive, limit 300/day`; a name that only came or went is told already,
+/// and when a secret was to retire that is gone does not matter any more.
 fn told(fields: &[Field], show: impl Fn(&str, &str) -> String) -> String {
     let one = |Field { field, from, to }: &Field| {
         let show = |value: &String| show(field, value);
@@ -178,8 +179,11 @@ fn told(fields: &[Field], show: impl Fn(&str, &str) -> String) -> String {
             (from, None) => format!("{field} was {}", from.unwrap_or_default()),
         }
     };
-    let is_told =
-        |field: &&Field| field.field != "name" || (field.from.is_some() && field.to.is_some());
+    let is_told = |field: &&Field| match field.field.as_str() {
+        "name" => field.from.is_some() && field.to.is_some(),
+        "retires_at" => field.to.is_some(),
+        _ => true,
+    };
     fields
         .iter()
         .filter(is_told)

@@ -3,14 +3,15 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::usage::{Recorded, told};
+use super::secret::{self, SecretView};
+use super::usage::{Recorded, told, under};
 use super::{EntryView, or_empty, text};
 use crate::key::{Key, Limit};
 use crate::ui::Look;
 use crate::ui::listing::{Item, Row, table_of};
 use crate::ui::table::{self, Column};
 use crate::usage::{Details, Summary};
-use crate::vault::Entry;
+use crate::vault::{Ending, Entry};
 
 /// What is said of a key that was never accepted.
 pub(super) const NEVER_USED: &str = "never, as far as is recorded";
@@ -108,6 +109,8 @@ impl<'a> KeyView<'a> {
             "secret",
             Some(format!("ends in {}", look.tail(&self.key.tail))),
         );
+        let old = self.key.retiring_at(look.now);
+        add("old secret", old.map(|old| look.retiring(old)));
         add("status", Some(self.status.to_owned()));
         let again = "yes: `postkey reveal` shows its secret again";
         add("default", self.is_default.then(|| again.to_owned()));
@@ -207,6 +210,7 @@ pub struct KeyDetails<'a> {
     #[serde(flatten)]
     key: KeyView<'a>,
     is_default: bool,
+    secrets: Vec<SecretView<'a>>,
     usage: Option<Recorded<'a>>,
     log: Vec<EntryView<'a>>,
     #[serde(skip)]
@@ -214,12 +218,19 @@ pub struct KeyDetails<'a> {
 }
 
 impl<'a> KeyDetails<'a> {
-    /// The key, its use if any is recorded in the vault, and its newest entries, the newest
-    /// last.
-    pub fn new(key: KeyView<'a>, details: Option<&'a Details>, log: &'a [Entry]) -> Self {
+    /// The key, its secrets, its use if any is recorded in the vault, and its newest entries,
+    /// the newest last.
+    pub fn new(
+        key: KeyView<'a>,
+        secrets: &'a [Ending],
+        details: Option<&'a Details>,
+        log: &'a [Entry],
+    ) -> Self {
+        let of = |secret| SecretView::new(secret, details);
         Self {
             is_default: key.is_default,
             key,
+            secrets: secrets.iter().map(of).collect(),
             usage: details
                 .filter(|details| !details.is_empty())
                 .map(Recorded::new),
@@ -231,6 +242,8 @@ impl<'a> KeyDetails<'a> {
     /// All of it, for people.
     pub fn facts(&self, look: &Look) -> String {
         let mut facts = self.key.list(look);
+        let rotation = secret::rotation(self.key.key, self.details, look);
+        facts.extend(under("rotation", rotation.into_iter()));
         if let Some(details) = self.details {
             facts.extend(told(details, look));
         }

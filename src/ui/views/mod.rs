@@ -4,6 +4,7 @@
 mod entry;
 mod issued;
 mod key;
+mod secret;
 mod usage;
 mod verdict;
 
@@ -14,8 +15,9 @@ use serde::Serializer;
 pub use entry::{ChainView, EntryView, changes};
 pub use issued::Issued;
 pub use key::{KeyDetails, KeyView};
+pub use secret::secret_use;
 pub use usage::{UsageView, last_use, refusals};
-pub use verdict::{Decision, IdentityView, VerdictView};
+pub use verdict::{Decision, IdentityView, VerdictView, Which};
 
 fn text<T: Display, S: Serializer>(value: &Option<T>, to: S) -> Result<S::Ok, S::Error> {
     match value {

@@ -224,7 +224,7 @@ pub(super) fn told(details: &Details, look: &Look) -> Vec<(&'static str, String)
 }
 
 /// Lines of which only the first has a name.
-fn under(
+pub(super) fn under(
     name: &'static str,
     lines: impl Iterator<Item = String>,
 ) -> impl Iterator<Item = (&'static str, String)> {

@@ -10,6 +10,7 @@ use crate::key::{Allowance, Key, Limit};
 use crate::ui::Look;
 use crate::ui::listing::Item;
 use crate::usage::Summary;
+use crate::vault::Presented;
 use crate::verify::Verdict;
 
 /// A verdict, and what it is about.
@@ -19,8 +20,41 @@ pub struct Decision<'a> {
     pub verdict: Verdict,
     /// The key that the secret belongs to; nobody is told who only knows a tail.
     pub key: Option<&'a Key>,
+    /// Which of its secrets it is.
+    pub which: Option<Which>,
     /// What is left of the key's limit.
     pub allowance: Option<Allowance>,
+}
+
+/// Which of a key's secrets was presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The current one.
+    Current,
+    /// The one from before a rotation, until then.
+    Old(Timestamp),
+}
+
+impl Which {
+    /// Which of its key's secrets it is.
+    pub fn of(secret: &Presented) -> Self {
+        secret.retires_at.map_or(Self::Current, Self::Old)
+    }
+
+    fn word(self, now: Timestamp) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Old(end) if end > now => "retiring",
+            Self::Old(_) => "retired",
+        }
+    }
+
+    fn retires_at(self) -> Option<Timestamp> {
+        match self {
+            Self::Current => None,
+            Self::Old(end) => Some(end),
+        }
+    }
 }
 
 /// The answer to `verify`.
@@ -37,6 +71,10 @@ pub struct VerdictView<'a> {
     told: Cow<'a, str>,
     name: Option<&'a str>,
     kind: Option<&'static str>,
+    /// Which of the key's secrets it is, and when that one retires.
+    secret_status: Option<&'static str>,
+    #[serde(serialize_with = "text")]
+    retires_at: Option<Timestamp>,
     #[serde(serialize_with = "text")]
     limit: Option<Limit>,
     remaining: Option<u32>,
@@ -50,6 +88,7 @@ impl<'a> VerdictView<'a> {
         let Decision {
             verdict,
             key,
+            which,
             allowance,
         } = decision;
         let refusal = verdict.refusal();
@@ -58,10 +97,12 @@ impl<'a> VerdictView<'a> {
             accepted: verdict.is_accepted(),
             http_status: refusal.map_or(200, |refusal| refusal.status),
             code: refusal.map(|refusal| refusal.code),
-            reason: reason(decision, |end| end.to_string()),
-            told: reason(decision, |end| look.moment_and_distance(end)),
+            reason: reason(decision, look.now, |end| end.to_string()),
+            told: reason(decision, look.now, |end| look.moment_and_distance(end)),
             name: key.map(|key| key.name.as_str()),
             kind: key.map(|key| key.kind().word()),
+            secret_status: which.map(|which| which.word(look.now)),
+            retires_at: which.and_then(Which::retires_at),
             limit: key
                 .and_then(Key::limit)
                 .filter(|limit| *limit != Limit::None),
@@ -76,19 +117,34 @@ impl<'a> VerdictView<'a> {
     }
 }
 
-fn reason<'a>(decision: &Decision<'a>, moment: impl Fn(Timestamp) -> String) -> Cow<'a, str> {
+fn reason<'a>(
+    decision: &Decision<'a>,
+    now: Timestamp,
+    moment: impl Fn(Timestamp) -> String,
+) -> Cow<'a, str> {
     let Some(key) = decision.key else {
         return without_key(decision.verdict);
     };
     let (name, title) = (&key.name, key.kind().title());
     Cow::Owned(match decision.verdict {
-        Verdict::Accepted => format!("the {title} key `{name}` is good"),
+        Verdict::Accepted => match (decision.which, key.retiring_at(now)) {
+            (Some(Which::Old(end)), _) => {
+                let end = moment(end);
+                format!("the {title} key `{name}` is good; this is its old secret, until {end}")
+            }
+            (_, Some(_)) => format!("the {title} key `{name}` is good; this is its new secret"),
+            _ => format!("the {title} key `{name}` is good"),
+        },
         Verdict::Inactive => format!("`{name}` is deactivated"),
         Verdict::Expired => {
             let end = key.expires_at.map(moment).unwrap_or_default();
             format!("`{name}` expired {end}")
         }
-        Verdict::Retired => format!("it was replaced; `{name}` has a newer secret"),
+        Verdict::Retired => {
+            let end = decision.which.and_then(Which::retires_at).map(moment);
+            let end = end.map(|end| format!(" {end}")).unwrap_or_default();
+            format!("it retired{end}; `{name}` has a newer secret")
+        }
         Verdict::PermissionMissing => match key.permission() {
             Some(own) => format!("the permission {own} of `{name}` does not allow this"),
             None => format!("`{name}` is an SMTP key, which has no permissions"),
@@ -132,6 +188,8 @@ impl Item for VerdictView<'_> {
         "reason",
         "name",
         "kind",
+        "secret_status",
+        "retires_at",
         "limit",
         "remaining",
         "resets_at",
@@ -146,6 +204,8 @@ impl Item for VerdictView<'_> {
             self.reason.to_string(),
             or_empty(self.name),
             or_empty(self.kind),
+            or_empty(self.secret_status),
+            or_empty(self.retires_at),
             or_empty(self.limit),
             or_empty(self.remaining),
             or_empty(self.resets_at),
@@ -160,6 +220,9 @@ pub struct IdentityView<'a> {
     good: bool,
     verdict: &'static str,
     reason: Cow<'a, str>,
+    secret_status: Option<&'static str>,
+    #[serde(serialize_with = "text")]
+    retires_at: Option<Timestamp>,
     key: Option<KeyView<'a>>,
     #[serde(skip)]
     line: String,
@@ -175,6 +238,8 @@ impl<'a> IdentityView<'a> {
             good: view.accepted,
             verdict: view.verdict,
             line: view.line(),
+            secret_status: view.secret_status,
+            retires_at: view.retires_at,
             reason: view.reason,
             key: decision.key.map(key),
         }
@@ -200,6 +265,8 @@ impl Item for IdentityView<'_> {
         "kind",
         "tail",
         "status",
+        "secret_status",
+        "retires_at",
     ];
 
     fn fields(&self) -> Vec<String> {
@@ -213,6 +280,8 @@ impl Item for IdentityView<'_> {
             or_empty(key.map(|key| key.kind)),
             or_empty(key.map(|key| key.tail)),
             or_empty(key.map(|key| key.status)),
+            or_empty(self.secret_status),
+            or_empty(self.retires_at),
         ]
     }
 }

@@ -27,6 +27,9 @@ enum Change {
     Deactivate,
     Activate,
     Regenerate,
+    Rotate,
+    Finish,
+    Abort,
     Delete,
     Permit(&'static str),
 }
@@ -34,6 +37,8 @@ enum Change {
 /// A key as it should be.
 struct Key {
     secret: String,
+    /// Its secret from before a rotation that is open.
+    retiring: Option<String>,
     is_active: bool,
     permission: &'static str,
 }
@@ -53,6 +58,10 @@ fn changes() -> impl Strategy<Value = Vec<(&'static str, Change)>> {
         Change::Activate,
         Change::Activate,
         Change::Regenerate,
+        Change::Rotate,
+        Change::Rotate,
+        Change::Finish,
+        Change::Abort,
         Change::Delete,
         Change::Permit("full"),
         Change::Permit("read-only"),
@@ -72,6 +81,7 @@ impl Model {
             Change::Generate => {
                 let key = Key {
                     secret: sandbox.generate(["api", name]),
+                    retiring: None,
                     is_active: true,
                     permission: "full",
                 };
@@ -89,10 +99,39 @@ impl Model {
                 let key = self.keys.get_mut(name).unwrap();
                 self.old
                     .push(std::mem::replace(&mut key.secret, run.secret()));
+                self.old.extend(key.retiring.take());
+            }
+            Change::Rotate => {
+                let run = sandbox.run(["rotate", name]);
+                let key = self.keys.get_mut(name).unwrap();
+                if key.retiring.is_some() {
+                    run.expect(4);
+                } else {
+                    let secret = run.expect(0).secret();
+                    key.retiring = Some(std::mem::replace(&mut key.secret, secret));
+                }
+            }
+            Change::Finish => {
+                sandbox.run(["rotate", "--finish", "--yes", name]).expect(0);
+                self.old
+                    .extend(self.keys.get_mut(name).unwrap().retiring.take());
+            }
+            Change::Abort => {
+                let run = sandbox.run(["rotate", "--abort", "--yes", name]);
+                let key = self.keys.get_mut(name).unwrap();
+                match key.retiring.take() {
+                    Some(old) => {
+                        run.expect(0);
+                        self.old.push(std::mem::replace(&mut key.secret, old));
+                    }
+                    None => drop(run.expect(1)),
+                }
             }
             Change::Delete => {
                 sandbox.run(["delete", "--yes", name]).expect(0);
-                self.old.push(self.keys.remove(name).unwrap().secret);
+                let key = self.keys.remove(name).unwrap();
+                self.old.push(key.secret);
+                self.old.extend(key.retiring);
             }
             Change::Permit(permission) => {
                 sandbox
@@ -112,8 +151,9 @@ impl Model {
                 (true, "send-only") => (403, 200),
                 (true, _) => (200, 200),
             };
-            let secret = key.secret.as_str();
-            [(secret, "GET", reading), (secret, "POST", sending)]
+            let secrets = [&key.secret].into_iter().chain(&key.retiring);
+            let ask = move |secret| [(secret, "GET", reading), (secret, "POST", sending)];
+            secrets.map(String::as_str).flat_map(ask)
         });
         let latest = self.old.iter().rev().take(TRIED);
         let others = self.old.iter().cycle().skip(round * TRIED).take(TRIED);

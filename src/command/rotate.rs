@@ -1,0 +1,158 @@
+//! `postkey rotate`: a new secret beside the old one, and the end of that.
+
+mod end;
+
+use clap::Args;
+
+use super::issue::{Fresh, same_secret};
+use super::{Session, selection};
+use crate::error::{Error, ROTATING};
+use crate::exit::ExitStatus;
+use crate::key::{Grace, Key, KeyName, Retiring};
+use crate::ui::{KeyView, Look};
+use crate::vault::{Record, Vault};
+
+/// Gives a key a new secret; the old one goes on for a while
+///
+/// Until the grace time is over both secrets work, so that the new one can be put in place
+/// without an outage. Then the old one retires by itself. `postkey show` tells when each was
+/// used. --finish retires the old one at once; --abort takes the new one back.
+///
+/// The old secret never outlasts the key's own expiry. If the new one cannot be handed over,
+/// nothing changes.
+///
+/// Formats: text, json, jsonl, csv, env (where a secret is made).
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  postkey rotate ci
+  NEW=$(postkey rotate --grace 48h ci)
+  postkey rotate --finish ci
+  postkey rotate --abort ci")]
+pub struct Rotate {
+    /// Which key; asked for on a terminal
+    #[arg(add = selection::completer())]
+    name: Option<KeyName>,
+    /// How long the old secret goes on: 1 second to 365 days
+    #[arg(long, value_name = "SPAN", default_value = "24h")]
+    #[arg(conflicts_with_all = ["finish", "abort"])]
+    grace: Grace,
+    /// Retires the old secret now: only the new one works
+    #[arg(long, conflicts_with = "abort")]
+    finish: bool,
+    /// Takes the new secret back: only the old one works
+    #[arg(long)]
+    abort: bool,
+}
+
+impl Rotate {
+    /// Whether a secret is to be made, and no rotation ended.
+    pub(super) fn makes_a_secret(&self) -> bool {
+        !self.finish && !self.abort
+    }
+}
+
+pub(super) fn run(mut args: Rotate, session: &mut Session) -> Result<ExitStatus, Error> {
+    let question = match (args.finish, args.abort) {
+        (true, _) => "Which key's old secret is to retire?",
+        (_, true) => "Which key's new secret is to be taken back?",
+        _ => "Which key gets a new secret?",
+    };
+    let Some(name) = selection::name(args.name.take(), question, session)? else {
+        return Ok(selection::nothing_chosen(session));
+    };
+    match (args.finish, args.abort) {
+        (true, _) => end::finish(&name, session),
+        (_, true) => end::abort(&name, session),
+        _ => begin(&name, args.grace, session),
+    }
+}
+
+fn begin(name: &KeyName, grace: Grace, session: &Session) -> Result<ExitStatus, Error> {
+    session.ui.expect_receiver()?;
+    let mut vault = session.open_to_change()?;
+    let seen = vault.find(name)?;
+    let look = session.look_at(vault.time(Session::clock())?);
+    expect_rotatable(&seen.key, &look)?;
+    let was_default = vault.default_id()? == Some(seen.id);
+    let rotated = hand_over(&seen, grace, session, &mut vault, &look)?;
+    announce(&rotated, grace, session, &look);
+    session.tell_of_default(&rotated, was_default);
+    Ok(ExitStatus::Done)
+}
+
+fn expect_rotatable(key: &Key, look: &Look) -> Result<(), Error> {
+    let name = &key.name;
+    if let Some(old) = key.retiring_at(look.now) {
+        let (tail, until) = (look.tail(&old.tail), look.moment_and_distance(old.until));
+        let message = format!("`{name}` is being rotated already: {tail} works until {until}");
+        return Err(
+            Error::new(ExitStatus::Exists, message).hint(ROTATING.replace("NAME", name.as_str()))
+        );
+    }
+    if key.has_expired(look.now) {
+        let message = format!("`{name}` has expired: its old secret cannot go on");
+        return Err(Error::new(ExitStatus::No, message).hint(format!(
+            "extend it with `postkey set {name} --expires 90d`, or replace the secret with \
+             `postkey regenerate {name}`"
+        )));
+    }
+    Ok(())
+}
+
+/// Makes the new secret, hands it over, and gives back the key as it is then.
+fn hand_over(
+    seen: &Record,
+    grace: Grace,
+    session: &Session,
+    vault: &mut Vault,
+    look: &Look,
+) -> Result<Key, Error> {
+    let author = session.author("rotate");
+    let fresh = Fresh::generate(seen.key.kind(), &session.settings.brand)?;
+    let name = &seen.key.name;
+    session.stage(&fresh, vault, &author, |change| {
+        let found = change.find(name)?;
+        change.expect_one_secret(&found)?;
+        same_secret(&found, seen)
+    })?;
+    let key = seen.key.rotated(fresh.tail(), grace, look.now);
+    let used = session.use_for_programs(seen, look.now, vault);
+    let view = KeyView::new(&key, look.now).with_use(used);
+    session.hand_over(&fresh, view, vault, &author, |change| {
+        let found = change.find(name)?;
+        change.expect_one_secret(&found)?;
+        same_secret(&found, seen)?;
+        // The grace time begins when the new secret is handed over, however long that took.
+        let now = change.now().max(Session::clock());
+        let after = found.key.rotated(fresh.tail(), grace, now);
+        change.rotate(&found, &after)?;
+        Ok(after)
+    })
+}
+
+fn announce(key: &Key, grace: Grace, session: &Session, look: &Look) {
+    let Some(Retiring { tail, until }) = &key.retiring else {
+        return;
+    };
+    let (name, ui) = (&key.name, &session.ui);
+    let (new, old) = (look.tail(&key.tail), look.tail(tail));
+    ui.note(format!("`{name}` has a new secret, {new}"));
+    session.tell_shown_once(key, look.now);
+    let until_told = look.moment_and_distance(*until);
+    ui.note(format!("the old one, {old}, works until {until_told}"));
+    if key.expires_at == Some(*until) {
+        ui.warn(format!(
+            "`{name}` expires then: the grace time of {grace} is cut short"
+        ));
+    }
+    ui.note(format!(
+        "next: put the new one in its place; `postkey show {name}` tells of its use"
+    ));
+    ui.note(format!(
+        "then: `postkey rotate --finish {name}` retires the old one"
+    ));
+    ui.note(format!(
+        "back: `postkey rotate --abort {name}` takes the new one back"
+    ));
+}

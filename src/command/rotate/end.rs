@@ -1,0 +1,212 @@
+//! The end of a rotation before its time: with the new secret, or with the old one.
+
+use crate::command::Session;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::{Key, KeyName, Retiring};
+use crate::ui::{Look, secret_use};
+use crate::usage::{Details, Takeover};
+use crate::vault::{Change, Error as VaultError, Record, Vault};
+
+/// What the log calls these two.
+const FINISH: &str = "rotate --finish";
+const ABORT: &str = "rotate --abort";
+
+/// A rotation that is open.
+struct Rotation<'a> {
+    seen: &'a Record,
+    old: &'a Retiring,
+    /// The key's use; `None` if none is recorded.
+    used: Option<Details>,
+    look: &'a Look,
+}
+
+/// Retires the old secret. That it has retired already is just as good.
+pub(super) fn finish(name: &KeyName, session: &Session) -> Result<ExitStatus, Error> {
+    let mut vault = session.open_to_change()?;
+    let seen = vault.find(name)?;
+    let look = session.look_at(vault.time(Session::clock())?);
+    let Some(rotation) = Rotation::of(&seen, session, &vault, &look) else {
+        // What is left of a rotation that is over goes with any change.
+        vault.change(&session.author(FINISH), |_| Ok::<_, VaultError>(()))?;
+        session
+            .ui
+            .note(format!("`{name}` has no old secret; nothing was changed"));
+        session.show_keys(&[seen], &vault, look.now)?;
+        return Ok(ExitStatus::Done);
+    };
+    if !rotation.is_finish_confirmed(session)? {
+        session.ui.note("nothing was changed");
+        return Ok(ExitStatus::No);
+    }
+    let finished = rotation.end(FINISH, session, &mut vault, |key, change| {
+        key.retiring_at(change.now()).map(|_| key.finished())
+    })?;
+    let (new, old) = rotation.tails();
+    session.ui.note(format!(
+        "the old secret of `{name}`, {old}, has stopped; {new} is its only one"
+    ));
+    let finished = finished.unwrap_or_else(|| seen.clone());
+    session.show_keys(&[finished], &vault, look.now)?;
+    Ok(ExitStatus::Done)
+}
+
+/// Takes the new secret back.
+pub(super) fn abort(name: &KeyName, session: &Session) -> Result<ExitStatus, Error> {
+    let mut vault = session.open_to_change()?;
+    let seen = vault.find(name)?;
+    let look = session.look_at(vault.time(Session::clock())?);
+    let Some(rotation) = Rotation::of(&seen, session, &vault, &look) else {
+        return Err(nothing_to_go_back_to(&seen.key, &look));
+    };
+    if !rotation.is_abort_confirmed(session)? {
+        session.ui.note("nothing was changed");
+        return Ok(ExitStatus::No);
+    }
+    let aborted = rotation.end(ABORT, session, &mut vault, |key, change| {
+        key.rolled_back(change.now())
+    })?;
+    let Some(aborted) = aborted else {
+        return Err(nothing_to_go_back_to(&seen.key, &session.look(&vault)));
+    };
+    let (new, old) = rotation.tails();
+    session.ui.note(format!(
+        "the new secret of `{name}`, {new}, has stopped; {old} is its only one again"
+    ));
+    session.show_keys(&[aborted], &vault, look.now)?;
+    Ok(ExitStatus::Done)
+}
+
+fn nothing_to_go_back_to(key: &Key, look: &Look) -> Error {
+    let name = &key.name;
+    let retired = key.retiring.as_ref().filter(|old| old.until <= look.now);
+    let message = match retired {
+        Some(old) => format!(
+            "the old secret of `{name}`, {}, retired {}: there is nothing to go back to",
+            look.tail(&old.tail),
+            look.moment_and_distance(old.until)
+        ),
+        None => format!("`{name}` has no old secret to go back to"),
+    };
+    Error::new(ExitStatus::No, message).hint(format!(
+        "`postkey rotate {name}` makes another, `postkey regenerate {name}` stops this one at once"
+    ))
+}
+
+impl<'a> Rotation<'a> {
+    /// The key's rotation, if one is open.
+    fn of(seen: &'a Record, session: &Session, vault: &Vault, look: &'a Look) -> Option<Self> {
+        let old = seen.key.retiring_at(look.now)?;
+        Some(Self {
+            seen,
+            old,
+            used: session.uses(vault).details(seen, &session.ui),
+            look,
+        })
+    }
+
+    /// The endings of the new secret and the old one, for people.
+    fn tails(&self) -> (String, String) {
+        let Self {
+            seen, old, look, ..
+        } = self;
+        (look.tail(&seen.key.tail), look.tail(&old.tail))
+    }
+
+    fn is_finish_confirmed(&self, session: &Session) -> Result<bool, Error> {
+        let (name, (new, old)) = (&self.seen.key.name, self.tails());
+        self.expect_answer("retiring the old secret", session)?;
+        session.ui.note(format!(
+            "the old secret of `{name}`, {old}, will stop at once; {new} goes on"
+        ));
+        self.warn_before_finish(session);
+        self.is_confirmed("Retire the old secret?", session)
+    }
+
+    fn is_abort_confirmed(&self, session: &Session) -> Result<bool, Error> {
+        let (name, (new, old)) = (&self.seen.key.name, self.tails());
+        self.expect_answer("taking the new secret back", session)?;
+        session.ui.note(format!(
+            "the new secret of `{name}`, {new}, will stop at once; {old} goes on alone"
+        ));
+        let used = self.used.as_ref();
+        if let Some(new) = used.and_then(|used| used.of_secret(&self.seen.key.tail)) {
+            let used = secret_use(Some(new), self.look);
+            session.ui.warn(format!(
+                "the new secret was {used}: what has it will be refused"
+            ));
+        }
+        self.is_confirmed("Take the new secret back?", session)
+    }
+
+    fn warn_before_finish(&self, session: &Session) {
+        let (key, ui) = (&self.seen.key, &session.ui);
+        let Some(used) = &self.used else {
+            return ui.warn(format!(
+                "no use of `{}` is recorded: whether its new secret is in place is not known",
+                key.name
+            ));
+        };
+        match used.takeover(&key.tail, &self.old.tail) {
+            Takeover::Complete => {}
+            Takeover::NotBegun => {
+                ui.warn("the new secret was never used, as far as is recorded: is it in place?");
+            }
+            Takeover::Partial(last) => {
+                let address = used.address_at(last.last_at);
+                let from = address.map(|address| format!(" from {address}"));
+                let (ago, from) = (self.look.distance(last.last_at), from.unwrap_or_default());
+                ui.warn(format!(
+                    "the old secret was used {ago}{from}, after the new one was in use: \
+                     something still has it"
+                ));
+            }
+        }
+    }
+
+    fn expect_answer(&self, what: &str, session: &Session) -> Result<(), Error> {
+        if session.is_yes {
+            return Ok(());
+        }
+        let needed = format!("{what} of `{}` needs a confirmation", self.seen.key.name);
+        session.ui.expect_person(&needed, "--yes gives it")
+    }
+
+    fn is_confirmed(&self, question: &str, session: &Session) -> Result<bool, Error> {
+        if session.is_yes {
+            return Ok(true);
+        }
+        session.ui.confirm(question)
+    }
+
+    /// Ends the rotation with one of its secrets, as `choose` has the key then; it must be the
+    /// rotation that was looked at. `None` if that is over by now.
+    fn end(
+        &self,
+        command: &'static str,
+        session: &Session,
+        vault: &mut Vault,
+        choose: impl Fn(&Key, &Change<'_>) -> Option<Key>,
+    ) -> Result<Option<Record>, Error> {
+        let ended = vault.change(&session.author(command), |change| {
+            let found = change.find(&self.seen.key.name)?;
+            if !self.is_of(&found) {
+                return Err(VaultError::Changed(found.key.name));
+            }
+            let Some(key) = choose(&found.key, change) else {
+                return Ok(None);
+            };
+            change.keep_secret(&found, &key)?;
+            Ok(Some(Record { key, ..found }))
+        })?;
+        Ok(ended)
+    }
+
+    /// Whether the key has the same secrets still, the old one if it has not retired.
+    fn is_of(&self, found: &Record) -> bool {
+        let is_same = |old: &Retiring| old.tail == self.old.tail;
+        found.id == self.seen.id
+            && found.key.tail == self.seen.key.tail
+            && found.key.retiring.as_ref().is_none_or(is_same)
+    }
+}

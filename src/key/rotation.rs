@@ -1,0 +1,228 @@
+//! Rotation: a new secret beside the old one, which goes on for a while.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Invalid, Key, Period, Tail};
+
+/// How long a grace time may be at most.
+const LONGEST: SignedDuration = SignedDuration::from_hours(365 * 24);
+
+/// A key's secret from before a rotation, and until when it is good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retiring {
+    /// Its public ending.
+    pub tail: Tail,
+    /// When it retires.
+    pub until: Timestamp,
+}
+
+/// How long an old secret goes on beside the new one: whole seconds, at most a year.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grace(SignedDuration);
+
+impl Grace {
+    /// The moment at which it is over, from `now`.
+    fn after(self, now: Timestamp) -> Timestamp {
+        now.checked_add(self.0).unwrap_or(Timestamp::MAX)
+    }
+}
+
+impl fmt::Display for Grace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.0)
+    }
+}
+
+impl FromStr for Grace {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let seconds = |period: Period| i64::try_from(period.length()?.as_secs()).ok();
+        let seconds = text.parse().ok().and_then(seconds);
+        seconds
+            .map(SignedDuration::from_secs)
+            .filter(|length| length.is_positive() && *length <= LONGEST)
+            .map(Self)
+            .ok_or_else(|| {
+                Invalid::new("a grace time", text, "a grace time is 1 second to 365 days")
+                    .hint("write `48h` or `7d`; `postkey regenerate` stops the old secret at once")
+            })
+    }
+}
+
+impl Key {
+    /// The secret from before a rotation, while that is open at `now`.
+    pub fn retiring_at(&self, now: Timestamp) -> Option<&Retiring> {
+        self.retiring.as_ref().filter(|old| old.until > now)
+    }
+
+    /// The same key as it is at `now`: a secret that has retired is no part of it any more.
+    pub fn at(&self, now: Timestamp) -> Self {
+        Self {
+            retiring: self.retiring_at(now).cloned(),
+            ..self.clone()
+        }
+    }
+
+    /// The key with another secret and without the ones before.
+    pub fn with_secret(&self, tail: Tail) -> Self {
+        Self {
+            tail,
+            retiring: None,
+            ..self.clone()
+        }
+    }
+
+    /// The key with another secret; the current one goes on beside it from `now` for the grace
+    /// time, though no longer than the key itself.
+    pub fn rotated(&self, tail: Tail, grace: Grace, now: Timestamp) -> Self {
+        let old = Retiring {
+            tail: self.tail.clone(),
+            until: grace.after(now),
+        };
+        Self {
+            tail,
+            retiring: Some(old.by(self.expires_at)),
+            ..self.clone()
+        }
+    }
+
+    /// The key without the secret from before its rotation.
+    pub fn finished(&self) -> Self {
+        self.with_secret(self.tail.clone())
+    }
+
+    /// The key with the secret from before its rotation as its only one; `None` if there is
+    /// none at `now`.
+    pub fn rolled_back(&self, now: Timestamp) -> Option<Self> {
+        let old = self.retiring_at(now)?;
+        Some(self.with_secret(old.tail.clone()))
+    }
+
+    /// The key with another expiry, which its old secret does not outlast either.
+    pub fn expiring(&self, expires_at: Option<Timestamp>) -> Self {
+        Self {
+            expires_at,
+            retiring: self.retiring.clone().map(|old| old.by(expires_at)),
+            ..self.clone()
+        }
+    }
+}
+
+impl Retiring {
+    /// The same, at the latest by then.
+    fn by(self, end: Option<Timestamp>) -> Self {
+        Self {
+            until: end.map_or(self.until, |end| self.until.min(end)),
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::{Grant, Limit, Standing, Status};
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect(text)
+    }
+
+    fn tail(letter: &str) -> Tail {
+        letter.repeat(16).parse().expect("a tail")
+    }
+
+    fn key(expires_at: Option<&str>) -> Key {
+        Key {
+            name: "ci".parse().expect("a name"),
+            grant: Grant::Api {
+                permission: "full".parse().expect("a permission"),
+                limit: Limit::None,
+            },
+            status: Status::Active,
+            description: None,
+            created_at: at("2026-11-01T00:00:00Z"),
+            expires_at: expires_at.map(at),
+            tail: tail("a"),
+            retiring: None,
+        }
+    }
+
+    fn rotated(expires_at: Option<&str>) -> Key {
+        let grace = "24h".parse().expect("a grace time");
+        key(expires_at).rotated(tail("b"), grace, at("2026-11-22T10:00:00Z"))
+    }
+
+    #[test]
+    fn grace_times_are_understood_and_others_refused() {
+        for (text, seconds) in [
+            ("48h", 172_800),
+            ("2w", 1_209_600),
+            ("365d", 31_536_000),
+            ("1s", 1),
+        ] {
+            let grace = text.parse::<Grace>().expect(text);
+            assert_eq!(grace, Grace(SignedDuration::from_secs(seconds)), "{text}");
+        }
+        for text in [
+            "", "0s", "0", "999ms", "-1h", "366d", "1y", "soon", "never", "9999999h",
+        ] {
+            assert!(text.parse::<Grace>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_old_secret_goes_on_until_the_grace_time_is_over() {
+        let key = rotated(None);
+        let old = key.retiring.clone().expect("an old secret");
+        assert_eq!((key.tail.clone(), old.tail), (tail("b"), tail("a")));
+        assert_eq!(old.until, at("2026-11-23T10:00:00Z"));
+        for (now, standing) in [
+            ("2026-11-23T09:59:59Z", Standing::Rotating),
+            ("2026-11-23T10:00:00Z", Standing::Active),
+        ] {
+            assert_eq!(key.standing(at(now)), standing, "{now}");
+            let is_open = standing == Standing::Rotating;
+            assert_eq!(key.retiring_at(at(now)).is_some(), is_open, "{now}");
+            assert_eq!(key.rolled_back(at(now)).is_some(), is_open, "{now}");
+            assert_eq!(key.at(at(now)).retiring.is_some(), is_open, "{now}");
+        }
+    }
+
+    #[test]
+    fn an_old_secret_never_outlasts_its_key() {
+        let until = |key: &Key| key.retiring.as_ref().map(|old| old.until);
+        let noon = at("2026-11-22T12:00:00Z");
+        assert_eq!(until(&rotated(Some("2026-11-22T12:00:00Z"))), Some(noon));
+        let sooner = rotated(None).expiring(Some(noon));
+        assert_eq!(until(&sooner), Some(noon));
+        let later = sooner.expiring(None);
+        assert_eq!((until(&later), later.expires_at), (Some(noon), None));
+    }
+
+    #[test]
+    fn only_a_key_that_is_good_is_rotating() {
+        let now = at("2026-11-22T11:00:00Z");
+        let stopped = Key {
+            status: Status::Inactive,
+            ..rotated(None)
+        };
+        assert_eq!(stopped.standing(now), Standing::Inactive);
+        assert!(stopped.retiring_at(now).is_some());
+        let expired = rotated(Some("2026-11-22T10:30:00Z"));
+        assert_eq!(expired.standing(now), Standing::Expired);
+        assert!(expired.retiring_at(now).is_none());
+    }
+
+    #[test]
+    fn a_rotation_ends_with_the_one_secret_or_the_other() {
+        let (key, now) = (rotated(None), at("2026-11-22T11:00:00Z"));
+        let ended = |key: Key| (key.tail, key.retiring);
+        assert_eq!(ended(key.finished()), (tail("b"), None));
+        assert_eq!(key.rolled_back(now).map(ended), Some((tail("a"), None)));
+        assert_eq!(ended(key.with_secret(tail("c"))), (tail("c"), None));
+    }
+}

@@ -1,0 +1,90 @@
+//! The secrets of a key: their endings and their use.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::text;
+use crate::key::{Key, Retiring};
+use crate::ui::Look;
+use crate::usage::{Details, SecretUse, Takeover};
+use crate::vault::Ending;
+
+/// A secret of a key, for programs.
+#[derive(Debug, Serialize)]
+pub(super) struct SecretView<'a> {
+    tail: &'a str,
+    #[serde(serialize_with = "text")]
+    created_at: Option<Timestamp>,
+    #[serde(serialize_with = "text")]
+    retires_at: Option<Timestamp>,
+    #[serde(serialize_with = "text")]
+    first_used_at: Option<Timestamp>,
+    #[serde(serialize_with = "text")]
+    last_used_at: Option<Timestamp>,
+}
+
+impl<'a> SecretView<'a> {
+    /// The secret, with its use if any is recorded.
+    pub(super) fn new(ending: &'a Ending, details: Option<&Details>) -> Self {
+        let used = details.and_then(|details| details.of_secret(&ending.tail));
+        Self {
+            tail: ending.tail.as_str(),
+            created_at: Some(ending.created_at),
+            retires_at: ending.retires_at,
+            first_used_at: used.map(|used| used.first_at),
+            last_used_at: used.map(|used| used.last_at),
+        }
+    }
+}
+
+/// A secret's use: `first used 3 minutes ago, last used now`.
+pub fn secret_use(used: Option<&SecretUse>, look: &Look) -> String {
+    let Some(used) = used else {
+        return "never used, as far as is recorded".to_owned();
+    };
+    let (first, last) = (look.distance(used.first_at), look.distance(used.last_at));
+    if used.first_at == used.last_at {
+        return format!("used {last}");
+    }
+    format!("first used {first}, last used {last}")
+}
+
+/// How an open rotation stands and how it goes on, a line each, for people.
+pub(super) fn rotation(key: &Key, details: Option<&Details>, look: &Look) -> Vec<String> {
+    let Some(old) = key.retiring_at(look.now) else {
+        return Vec::new();
+    };
+    let mut lines = match details {
+        Some(details) => uses(key, old, details, look),
+        None => vec!["no use of either secret is recorded".to_owned()],
+    };
+    let takeover = details.map(|details| details.takeover(&key.tail, &old.tail));
+    lines.push(next(key, takeover));
+    lines.push(format!("back: postkey rotate --abort {}", key.name));
+    lines
+}
+
+fn uses(key: &Key, old: &Retiring, details: &Details, look: &Look) -> Vec<String> {
+    let both = [("new", &key.tail), ("old", &old.tail)];
+    let told = both.map(|(which, tail)| {
+        let used = secret_use(details.of_secret(tail), look);
+        format!("{which} {}: {used}", look.tail(tail))
+    });
+    told.to_vec()
+}
+
+/// What is to be done next.
+fn next(key: &Key, takeover: Option<Takeover<'_>>) -> String {
+    let finish = format!("postkey rotate --finish {}", key.name);
+    match takeover {
+        None | Some(Takeover::NotBegun) => {
+            "next: put the new one where the old one is used".to_owned()
+        }
+        Some(Takeover::Partial(_)) => {
+            format!("next: find what still uses the old one, then: {finish}")
+        }
+        Some(Takeover::Complete) => {
+            format!("next: the old one was not used since: {finish}")
+        }
+    }
+}

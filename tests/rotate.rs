@@ -1,0 +1,243 @@
+//! `postkey rotate`: two good secrets for a while, and each way in which that ends.
+
+mod bounds;
+mod ends;
+mod served;
+mod told;
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use crate::sandbox::{Run, Sandbox};
+
+/// A key that is being rotated: its old secret, and its new one.
+fn rotating(sandbox: &Sandbox) -> (String, String) {
+    let old = sandbox.generate(["api", "ci"]);
+    (old, rotate(sandbox, &[]).expect(0).secret())
+}
+
+/// `rotate ci` with some flags.
+fn rotate(sandbox: &Sandbox, flags: &[&str]) -> Run {
+    let args = ["rotate", "ci"].iter().chain(flags).copied();
+    Run::of(sandbox.command(args).output().unwrap())
+}
+
+/// The verdicts on an old secret and a new one, recording nothing.
+#[track_caller]
+fn verdicts(sandbox: &Sandbox, old: &str, new: &str) -> [String; 2] {
+    [old, new].map(|secret| {
+        let args = ["identify", "--format", "json"];
+        let run = sandbox.run_with_input(args, secret.as_bytes());
+        run.json()["verdict"].as_str().unwrap().to_owned()
+    })
+}
+
+fn tail(secret: &str) -> &str {
+    &secret[secret.len() - 16..]
+}
+
+/// When the key's old secret retires, in seconds from now.
+fn seconds_left(sandbox: &Sandbox) -> i64 {
+    let until = sandbox.show("ci")["secrets"][1]["retires_at"].clone();
+    let until: Timestamp = until.as_str().unwrap().parse().unwrap();
+    until.as_second() - Timestamp::now().as_second()
+}
+
+/// Moves the end of every old secret, as if time had passed.
+fn end_grace(sandbox: &Sandbox) {
+    let vault = Connection::open(sandbox.vault()).unwrap();
+    let retired = "UPDATE secrets SET retires_at = unixepoch() - 1 WHERE retires_at IS NOT NULL";
+    assert_eq!(vault.execute(retired, []).unwrap(), 1);
+}
+
+/// How many secrets the vault holds.
+fn secrets(sandbox: &Sandbox) -> i64 {
+    let vault = Connection::open(sandbox.vault()).unwrap();
+    vault
+        .query_row("SELECT count(*) FROM secrets", [], |row| row.get(0))
+        .unwrap()
+}
+
+#[test]
+fn both_secrets_work_until_the_grace_time_is_over_and_then_only_the_new_one() {
+    let sandbox = Sandbox::new();
+    let old = sandbox.generate(["api", "ci"]);
+    let new = rotate(&sandbox, &["--grace", "2s"]).expect(0).secret();
+    assert_eq!(verdicts(&sandbox, &old, &new), ["accepted", "accepted"]);
+    assert_eq!(sandbox.show("ci")["status"], "rotating");
+    sleep(Duration::from_millis(2100));
+    assert_eq!(verdicts(&sandbox, &old, &new), ["retired", "accepted"]);
+    assert_eq!(sandbox.show("ci")["status"], "active");
+    assert_eq!(sandbox.verify(&old), ("retired".to_owned(), 1));
+}
+
+#[test]
+fn a_grace_time_is_a_day_unless_something_else_is_said() {
+    let sandbox = Sandbox::new();
+    rotating(&sandbox);
+    assert!((86_300..=86_400).contains(&seconds_left(&sandbox)));
+    rotate(&sandbox, &["--abort", "--yes"]).expect(0);
+    rotate(&sandbox, &["--grace", "2w"]).expect(0);
+    assert!((14 * 86_400 - 100..=14 * 86_400).contains(&seconds_left(&sandbox)));
+}
+
+#[test]
+fn a_rotation_changes_nothing_but_the_secret() {
+    let sandbox = Sandbox::new();
+    let old = sandbox.generate(["smtp", "ci", "--username", "rails_prod"]);
+    let strip = |mut key: serde_json::Value| {
+        for field in ["tail", "status", "secrets", "log"] {
+            key.as_object_mut().unwrap().remove(field).unwrap();
+        }
+        key
+    };
+    let before = strip(sandbox.show("ci"));
+    let new = rotate(&sandbox, &[]).expect(0).secret();
+    assert_eq!(strip(sandbox.show("ci")), before);
+    for secret in [&old, &new] {
+        let args = ["verify", "--username", "rails_prod", "--kind", "smtp"];
+        sandbox.run_with_input(args, secret.as_bytes()).expect(0);
+    }
+}
+
+#[test]
+fn a_second_rotation_changes_nothing_and_says_how_to_go_on() {
+    let sandbox = Sandbox::new();
+    let (old, new) = rotating(&sandbox);
+    let before = std::fs::read(sandbox.vault()).unwrap();
+    let second = rotate(&sandbox, &["--grace", "48h"]).expect(4);
+    assert_eq!(second.stdout, "");
+    for said in [
+        "`ci` is being rotated already",
+        &format!("…{} works until", &old[old.len() - 4..]),
+        "`postkey rotate --finish ci`",
+        "`postkey rotate --abort ci`",
+    ] {
+        assert!(second.stderr.contains(said), "{said}: {second:?}");
+    }
+    assert_eq!(std::fs::read(sandbox.vault()).unwrap(), before);
+    assert_eq!(verdicts(&sandbox, &old, &new), ["accepted", "accepted"]);
+}
+
+#[test]
+fn once_a_rotation_is_over_the_next_one_begins() {
+    let sandbox = Sandbox::new();
+    let (first, second) = rotating(&sandbox);
+    end_grace(&sandbox);
+    let third = rotate(&sandbox, &[]).expect(0).secret();
+    assert_eq!(
+        verdicts(&sandbox, &second, &third),
+        ["accepted", "accepted"]
+    );
+    assert_eq!(sandbox.verify(&first).0, "unknown");
+    rotate(&sandbox, &["--finish", "--yes"]).expect(0);
+    let fourth = rotate(&sandbox, &[]).expect(0).secret();
+    assert_eq!(
+        verdicts(&sandbox, &third, &fourth),
+        ["accepted", "accepted"]
+    );
+    assert_eq!(sandbox.verify(&second).0, "unknown");
+    sandbox.run(["log", "--verify"]).expect(0);
+}
+
+#[test]
+fn a_secret_that_nobody_takes_leaves_the_old_one_alone() {
+    let sandbox = Sandbox::new();
+    let old = sandbox.generate(["api", "ci"]);
+    for script in [
+        "exec \"$@\" >&-",
+        "exec \"$@\" >/dev/full",
+        "exec \"$@\" >/dev/null",
+    ] {
+        let words = ["-c", script, "sh", crate::sandbox::POSTKEY, "rotate", "ci"];
+        let mut command = crate::secrecy::watch::program(&sandbox.command(words), "sh");
+        let run = Run::of(command.output().unwrap());
+        assert_ne!(run.status, 0, "{script}: {run:?}");
+        assert_eq!(sandbox.show("ci")["status"], "active", "{script}");
+        assert_eq!(sandbox.show("ci")["tail"], tail(&old), "{script}");
+    }
+    rotate(&sandbox, &[]).expect(0);
+    assert_eq!(sandbox.verify(&old).0, "accepted");
+}
+
+#[test]
+fn of_many_processes_that_rotate_one_key_exactly_one_does() {
+    let sandbox = Sandbox::new();
+    let old = sandbox.generate(["api", "ci"]);
+    let start = |_| {
+        let mut command = sandbox.command(["rotate", "ci", "--wait", "60s"]);
+        command.stdout(std::process::Stdio::piped());
+        command.stderr(std::process::Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let children: Vec<_> = (0..16).map(start).collect();
+    let ended = children.into_iter();
+    let runs = ended.map(|child| Run::of(child.wait_with_output().unwrap()));
+    let (won, lost): (Vec<Run>, Vec<Run>) = runs.partition(|run| run.status == 0);
+    assert_eq!((won.len(), lost.len()), (1, 15));
+    for run in lost {
+        assert!(matches!(run.status, 4 | 5), "{run:?}");
+        assert!(run.stdout.is_empty() || sandbox.verify(run.stdout.trim()).0 == "unknown");
+    }
+    let new = won[0].stdout.trim();
+    assert_eq!(verdicts(&sandbox, &old, new), ["accepted", "accepted"]);
+    sandbox.run(["log", "--verify"]).expect(0);
+}
+
+#[test]
+fn a_key_that_is_rotated_while_another_rotation_hands_over_keeps_the_first() {
+    let sandbox = Sandbox::new();
+    let old = sandbox.generate(["api", "ci"]);
+    let (child, mut reader) = crate::secrecy::watch::undelivered(&sandbox, &["rotate", "ci"]);
+    let new = rotate(&sandbox, &["--wait", "1s"]).expect(0).secret();
+    let mut late = String::new();
+    std::io::Read::read_to_string(&mut reader, &mut late).unwrap();
+    let status = child.wait_with_output().unwrap().status.code();
+    assert_eq!(status, Some(4));
+    assert_eq!(verdicts(&sandbox, &old, &new), ["accepted", "accepted"]);
+    assert_eq!(sandbox.verify(late.trim()), ("unknown".to_owned(), 1));
+}
+
+#[test]
+fn a_grace_time_begins_when_the_new_secret_has_been_taken() {
+    let sandbox = Sandbox::new();
+    let old = sandbox.generate(["api", "ci"]);
+    let args = ["rotate", "ci", "--grace", "3s"];
+    let (child, mut reader) = crate::secrecy::watch::undelivered(&sandbox, &args);
+    sleep(Duration::from_millis(3100));
+    assert_eq!(sandbox.verify(&old).0, "accepted");
+    let mut new = String::new();
+    std::io::Read::read_to_string(&mut reader, &mut new).unwrap();
+    assert!(child.wait_with_output().unwrap().status.success());
+    assert_eq!(
+        verdicts(&sandbox, &old, new.trim()),
+        ["accepted", "accepted"]
+    );
+}
+
+#[test]
+fn every_format_of_a_secret_is_there_and_env_only_where_one_is_made() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "ci"]);
+    let secrets = regex::Regex::new(crate::sandbox::SECRET).unwrap();
+    for format in ["json", "jsonl", "csv", "env"] {
+        let run = rotate(&sandbox, &["--format", format]).expect(0);
+        let secret = secrets.find(&run.stdout).unwrap().as_str();
+        assert_eq!(sandbox.verify(secret).0, "accepted", "{format}");
+        if format == "json" {
+            let key = run.json();
+            assert_eq!(
+                (&key["status"], &key["secret"]),
+                (&"rotating".into(), &secret.into())
+            );
+        }
+        let ended = rotate(&sandbox, &["--abort", "--yes", "--format", "env"]).expect(2);
+        assert!(ended.stderr.contains("no format `env`"), "{ended:?}");
+        let ended = rotate(&sandbox, &["--finish", "--yes", "--format", "jsonl"]).expect(0);
+        assert_eq!(ended.json()["tail"], tail(secret));
+        assert_eq!(ended.json()["status"], "active");
+    }
+}

@@ -1,0 +1,77 @@
+//! A rotation as a warm server sees it.
+
+use std::time::{Duration, Instant};
+
+use super::{rotate, rotating};
+use crate::sandbox::Sandbox;
+use crate::serve::http::Connection;
+use crate::serve::server::Server;
+
+#[test]
+fn once_a_rotation_has_ended_no_request_with_the_other_secret_is_accepted() {
+    let sandbox = Sandbox::new();
+    let mut old = sandbox.generate(["api", "ci"]);
+    let server = Server::start(&sandbox);
+    let mut warm = Connection::open(&server.address);
+    let mut ask = |secret: &str| warm.ask("GET", "/verify", &[("api-key", secret)]).status;
+    let start = Instant::now();
+    let mut rounds = 0;
+    while start.elapsed() < Duration::from_secs(5) {
+        let new = rotate(&sandbox, &[]).expect(0).secret();
+        assert_eq!((ask(&old), ask(&new)), (200, 200));
+        assert_eq!((ask(&old), ask(&new)), (200, 200));
+        rotate(&sandbox, &["--abort", "--yes"]).expect(0);
+        assert_eq!((ask(&new), ask(&old)), (401, 200));
+        let new = rotate(&sandbox, &[]).expect(0).secret();
+        assert_eq!((ask(&old), ask(&new)), (200, 200));
+        rotate(&sandbox, &["--finish", "--yes"]).expect(0);
+        assert_eq!((ask(&old), ask(&new)), (401, 200));
+        old = new;
+        rounds += 1;
+    }
+    assert!(rounds >= 3, "{rounds} rounds");
+}
+
+#[test]
+fn a_warm_old_secret_is_refused_when_its_time_is_over_though_nothing_changed() {
+    let sandbox = Sandbox::new();
+    let old = sandbox.generate(["api", "ci"]);
+    let server = Server::start(&sandbox);
+    let new = rotate(&sandbox, &["--grace", "3s"]).expect(0).secret();
+    let before = std::fs::read(sandbox.vault()).unwrap();
+    let until = sandbox.show("ci")["secrets"][1]["retires_at"].clone();
+    let until: jiff::Timestamp = until.as_str().unwrap().parse().unwrap();
+    let mut warm = Connection::open(&server.address);
+    let mut ask = |secret: &str| warm.ask("GET", "/verify", &[("api-key", secret)]).status;
+    let mut accepted = 0;
+    loop {
+        let before = jiff::Timestamp::now();
+        let status = ask(&old);
+        let after = jiff::Timestamp::now();
+        if after < until {
+            assert_eq!(status, 200);
+            accepted += 1;
+        } else if before >= until {
+            assert_eq!(status, 401);
+            break;
+        }
+    }
+    assert!(accepted > 10, "{accepted} accepted");
+    assert_eq!((ask(&old), ask(&new)), (401, 200));
+    assert_eq!(std::fs::read(sandbox.vault()).unwrap(), before);
+}
+
+#[test]
+fn what_a_server_records_says_which_secret_was_used() {
+    let sandbox = Sandbox::new();
+    let (old, new) = rotating(&sandbox);
+    let server = Server::start(&sandbox);
+    server.verify(&old).expect(200);
+    server.verify(&new).expect(200);
+    server.stop();
+    let key = sandbox.show("ci");
+    for at in [0, 1] {
+        let secret = &key["secrets"][at];
+        assert!(secret["last_used_at"].is_string(), "{secret}");
+    }
+}
