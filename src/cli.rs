@@ -1,18 +1,16 @@
 //! The command line: the global flags, the list of verbs, and the dispatch.
 
 use std::env;
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Args, CommandFactory, Parser};
 
 use crate::command::{self, Session, Verb};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Invalid, looks_like_a_secret};
+use crate::key::Invalid;
 use crate::settings::{Color, Overrides, Settings, Wait};
 use crate::ui::{Format, Ui, written};
 
@@ -52,7 +50,7 @@ struct Globals {
         hide_env_values = true,
         value_name = "PATH"
     )]
-    #[arg(value_parser = OsStringValueParser::new().try_map(path))]
+    #[arg(value_parser = command::paths())]
     vault: Option<PathBuf>,
     /// The settings' file
     ///
@@ -65,10 +63,10 @@ struct Globals {
         hide_env_values = true,
         value_name = "PATH"
     )]
-    #[arg(value_parser = OsStringValueParser::new().try_map(path))]
+    #[arg(value_parser = command::paths())]
     config: Option<PathBuf>,
     /// The form of results: text for people, the others for programs; env only where a
-    /// secret is made
+    /// secret is made, ics only for check
     #[arg(
         long,
         global = true,
@@ -101,19 +99,6 @@ struct Globals {
     /// When to use colour
     #[arg(long, global = true, value_enum, value_name = "WHEN")]
     color: Option<Color>,
-}
-
-/// A path from the command line; a secret is not one.
-fn path(text: OsString) -> Result<PathBuf, Invalid> {
-    let lossy = text.to_string_lossy();
-    let rule = if text.is_empty() {
-        "a path is not empty"
-    } else if looks_like_a_secret(&lossy) {
-        "it looks like a secret"
-    } else {
-        return Ok(PathBuf::from(text));
-    };
-    Err(Invalid::new("a path", &lossy, rule).hint("name a file, as in `/srv/postkey/vault.db`"))
 }
 
 /// The definition of the command line, from which the man pages and completions are made.

@@ -121,6 +121,7 @@ fn status(error: &vault::Error) -> ExitStatus {
     use vault::Error as E;
     match error {
         E::Missing(_) | E::NoSuchKey(_) => ExitStatus::NotFound,
+        E::Backup { why, .. } => status(why),
         E::NameTaken(_) | E::UsernameTaken(_) | E::DefaultTaken(_) | E::Rotating(_) => {
             ExitStatus::Exists
         }
@@ -157,10 +158,36 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
         }
         E::Rotating(_) => ROTATING,
         E::Changed(_) => "look at it with `postkey show`, then try again",
+        E::VaultChanged => "look at what has changed with `postkey log`, then try again",
+        E::InTheWay(_) => "name another file, or replace this one with --replace",
+        E::TheVaultItself(_) => "name another file",
+        E::BrokenLog(..) => {
+            "`postkey log --verify` tells more; somebody edited it, or it is damaged"
+        }
+        E::Backup { why, .. } => return Some(way_out_of_backup(why)),
         E::Swept => "run the command again and take the secret at once",
         E::Unsure(_) => {
             "look at the vault with `postkey list` and `postkey log` before trying again"
         }
         E::Io { .. } | E::NoMemory(_) | E::Sqlite(_) => return None,
     })
+}
+
+/// The way out if it is not the vault but its backup that cannot be used.
+fn way_out_of_backup(why: &vault::Error) -> &'static str {
+    use vault::Error as E;
+    match why {
+        E::Missing(_) => "name the file that `postkey backup` wrote",
+        E::Unsafe { .. } => {
+            "make a copy that only you can write, in a folder that is yours: \
+             `install -m 600 BACKUP COPY`"
+        }
+        E::NotAVault(_) => "name the file that `postkey backup` wrote",
+        E::Newer { .. } => "use the postkey that wrote it, or a newer one",
+        E::Wal => "in a copy of it, `sqlite3 COPY 'PRAGMA journal_mode = DELETE'` brings it back",
+        E::BrokenLog(..) => {
+            "somebody edited it, or it is damaged; --despite-log restores it all the same"
+        }
+        _ => "use another backup; nothing was changed",
+    }
 }

@@ -59,7 +59,10 @@ impl ExitStatus {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Done => "did what was asked; verify: accepted",
-            Self::No => "the answer is no: rejected, declined, a log that does not hold",
+            Self::No => {
+                "the answer is no: rejected, declined, findings, changes pending, a log that does \
+                 not hold"
+            }
             Self::Usage => {
                 "wrong command line, bad value, or a prompt was needed and there is no terminal"
             }

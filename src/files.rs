@@ -11,6 +11,9 @@ use tempfile::NamedTempFile;
 /// Everybody may read or write.
 const OPEN: u32 = 0o006;
 
+/// What the name of a file begins with that is not finished.
+pub const UNFINISHED: &str = ".postkey-";
+
 /// Why a file was not written; there is nothing new at its path then.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -60,7 +63,7 @@ impl Draft {
         let replaced = look_at(path, existing)?;
         let begin = || {
             let file = tempfile::Builder::new()
-                .prefix(".postkey-")
+                .prefix(UNFINISHED)
                 .permissions(Permissions::from_mode(0o600))
                 .tempfile_in(folder_of(path))?;
             if let Some(replaced) = replaced {

@@ -8,12 +8,14 @@
 //! 3. `ui`: the streams' rules, views, prompts
 //! 4. `error`: message, hint, status
 //! 5. `serve`: answers over HTTP
-//! 6. `verify`: from a presented text to a verdict; `exit`: the statuses
+//! 6. `verify`: from a presented text to a verdict; `check`: from a key to what needs attention;
+//!    `exit`: the statuses
 //! 7. `process`: what the process does to itself, and whom it acts for
 //! 8. `usage`: who used what
 //! 9. `vault`, `settings`: what is stored, what can be set
 //! 10. `key`: the domain, on `memory` for its hash; `files`: files that are written whole
 
+mod check;
 pub mod cli;
 pub mod command;
 mod error;

@@ -98,6 +98,7 @@ fn every_verb_that_takes_a_name_completes_it() {
         "rename",
         "describe",
         "set",
+        "check",
         "log",
     ] {
         let line = format!("postkey {words} pro");

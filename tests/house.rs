@@ -11,7 +11,7 @@ const STAIRCASE: [&[&str]; 11] = [
     &["ui"],
     &["error"],
     &["serve"],
-    &["verify", "exit"],
+    &["verify", "check", "exit"],
     &["process"],
     &["usage"],
     &["vault", "settings"],

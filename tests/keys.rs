@@ -55,6 +55,8 @@ fn an_api_key_has_what_it_was_given() {
     assert_eq!(key["secrets"][0]["created_at"], made);
     key["secrets"][0]["created_at"].take();
     key.as_object_mut().unwrap().remove("log");
+    let due_at = key["policy"]["rotation_due_at"].take();
+    assert!(due_at.is_string(), "{due_at}");
     assert!(
         made.as_str().is_some_and(|made| made.ends_with('Z')),
         "{made}"
@@ -70,6 +72,10 @@ fn an_api_key_has_what_it_was_given() {
                 "tail": secret[secret.len() - 16..], "created_at": null, "retires_at": null,
                 "first_used_at": null, "last_used_at": null,
             }],
+            "policy": {
+                "rotate_every": "90d", "rotate_every_from": "settings", "rotation_due_at": null,
+                "unused_after": "45d", "unused_after_from": "settings",
+            },
         })
     );
 }

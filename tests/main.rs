@@ -1,6 +1,8 @@
 //! The one test program: the real binary in a sandboxed folder, judged from outside.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod backup;
+mod check;
 mod completing;
 mod damage;
 mod edges;

@@ -16,7 +16,7 @@ const WITH_SERVERS: [&str; 2] = ["Guard a mail server", "Guard an HTTP API"];
 const MARK: &str = "@@@@";
 
 /// What differs from run to run, and what it is compared as.
-const VARYING: [(&str, &str); 11] = [
+const VARYING: [(&str, &str); 14] = [
     (r"(?m)^(X-RateLimit-Reset): \d{10}", "$1: SECOND"),
     (crate::sandbox::SECRET, "SECRET"),
     (r#""tail":"\w{16}""#, "TAIL"),
@@ -32,6 +32,9 @@ const VARYING: [(&str, &str); 11] = [
         "AGO ",
     ),
     (r"head [0-9a-f]{64}", "head HASH"),
+    (r"\bnow by ", "AGO by "),
+    (r"`/[\w./-]*/([\w.-]+)`", "`$1`"),
+    (r"before-restore-\d{8}T\d{6}Z", "before-restore-TIME"),
     (r"[\w.-]+@[\w.-]+", "WHO"),
     // `service` says this where there is no systemd, as on the machine of the test.
     (r"(?m)^(Restarting .*)?\.\n", ""),

@@ -59,6 +59,9 @@ fn no_part_of_a_secret_is_in_a_file_or_in_what_is_said() {
         &["log", "--format", "jsonl"],
         &["usage"],
         &["usage", "--format", "json"],
+        &["check"],
+        &["check", "--format", "json"],
+        &["check", "--format", "ics"],
         &["show", "build", "--format", "json"],
         &["show", "box"],
         &["reveal"],
@@ -115,6 +118,7 @@ fn people_see_the_last_four_characters_and_programs_the_tail() {
         &["verify"],
         &["identify"],
         &["usage"],
+        &["check", "--expiring", "9000y"],
     ] {
         for format in ["text", "json", "jsonl", "csv"] {
             let args = [args, &["--format", format]].concat();

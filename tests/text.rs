@@ -18,12 +18,14 @@ pub const POISON: &str =
 const FORMATS: [&str; 4] = ["text", "json", "jsonl", "csv"];
 
 /// Every column that holds text, with what it is poisoned with at its start.
-const COLUMNS: [(&str, &str, &str); 11] = [
+const COLUMNS: [(&str, &str, &str); 13] = [
     ("keys", "name", "="),
     ("keys", "username", "+"),
     ("keys", "permission", "-"),
     ("keys", "request_limit", "@"),
     ("keys", "description", "=cmd()"),
+    ("policies", "rotate_every", "="),
+    ("policies", "unused", "+"),
     ("log", "user", "="),
     ("log", "sudo_user", "+"),
     ("log", "host", "-"),
@@ -45,9 +47,11 @@ fn no_poisoned_column_reaches_a_stream_raw() {
             &["show", "mail"],
             &["log"],
             &["log", "ci"],
+            &["check", "--expiring", "9d"],
             &["log", "--verify"],
             &["verify"],
             &["identify"],
+            &["doctor"],
             &["deactivate", "ci", "mail"],
         ] {
             for format in FORMATS {
@@ -107,6 +111,9 @@ fn no_cell_of_any_table_begins_a_formula() {
 fn poisoned(sandbox: &Sandbox, table: &str, column: &str, start: &str) -> String {
     let secret = sandbox.generate(["api", "ci", "--limit", "1/day", "--description", "x"]);
     sandbox.generate(["smtp", "mail"]);
+    sandbox
+        .run(["set", "ci", "--rotate-every", "1d", "--expires", "1d"])
+        .expect(0);
     let text = format!("{start}{POISON}");
     let (value, text) = match column {
         "name" => ("?1 || id", text),

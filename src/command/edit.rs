@@ -3,9 +3,9 @@
 use super::Session;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Key, KeyName};
+use crate::key::{Key, KeyName, OwnPolicy};
 use crate::ui::changes;
-use crate::vault::{Change, Record, differences};
+use crate::vault::{Change, Record};
 
 impl Session {
     /// Changes one key as `change_it` says, and shows it.
@@ -15,29 +15,33 @@ impl Session {
         command: &'static str,
         change_it: impl Fn(&Key, &Change<'_>) -> Result<Key, Error>,
     ) -> Result<ExitStatus, Error> {
+        self.edit_with_policy(name, command, |key, policy, change| {
+            Ok((change_it(key, change)?, policy))
+        })
+    }
+
+    /// As [`Session::edit`], the key's own rules included.
+    pub(super) fn edit_with_policy(
+        &self,
+        name: &KeyName,
+        command: &'static str,
+        change_it: impl Fn(&Key, OwnPolicy, &Change<'_>) -> Result<(Key, OwnPolicy), Error>,
+    ) -> Result<ExitStatus, Error> {
         let mut vault = self.open_to_change()?;
-        let (before, after, now) = vault.change(&self.author(command), |change| {
+        let (after, fields, now) = vault.change(&self.author(command), |change| {
             let record = change.find(name)?;
-            let after = change_it(&record.key, change)?;
-            if after != record.key {
-                change.save(&record, &after)?;
-            }
-            Ok::<_, Error>((record, after, change.now()))
+            let policy = change.policy(record.id)?;
+            let (key, policy) = change_it(&record.key, policy, change)?;
+            let fields = change.save_with_policy(&record, &key, &policy)?;
+            Ok::<_, Error>((Record { key, ..record }, fields, change.now()))
         })?;
-        let changed = changes(
-            &differences(Some(&before.key), Some(&after)),
-            &self.look_at(now),
-        );
+        let changed = changes(&fields, &self.look_at(now));
         if changed.is_empty() {
             self.ui
                 .note(format!("`{name}` is so already; nothing was changed"));
         } else {
             self.ui.note(format!("`{name}`: {changed}"));
         }
-        let after = Record {
-            key: after,
-            ..before
-        };
         self.show_keys(&[after], &vault, now)?;
         Ok(ExitStatus::Done)
     }

@@ -7,13 +7,13 @@ use std::path::Path;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{Draft, Existing};
-use crate::vault::Head;
+use crate::vault::SavedHead;
 
 /// How long a saved head may be, in bytes: far more than it is.
 const LONGEST: u64 = 1024;
 
 /// Reads a head that was saved.
-pub(super) fn read(path: &Path) -> Result<Head, Error> {
+pub(super) fn read(path: &Path) -> Result<SavedHead, Error> {
     let mut text = String::new();
     File::open(path)
         .and_then(|file| file.take(LONGEST).read_to_string(&mut text))
@@ -28,7 +28,7 @@ pub(super) fn read(path: &Path) -> Result<Head, Error> {
 }
 
 /// Saves a head, in the place of the one before if there is one.
-pub(super) fn save(head: &Head, path: &Path) -> Result<(), Error> {
+pub(super) fn save(head: &SavedHead, path: &Path) -> Result<(), Error> {
     let mut draft = Draft::begin(path, Existing::Replace)?;
     draft.write(head.to_string().as_bytes())?;
     Ok(draft.publish()?)

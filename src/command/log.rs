@@ -14,7 +14,7 @@ use crate::ui::{ChainView, EntryView};
 use crate::vault::{self, Chain, Sought, Vault};
 
 /// The commands that leave entries.
-const LOGGED: [&str; 10] = [
+const LOGGED: [&str; 12] = [
     "generate",
     "deactivate",
     "activate",
@@ -25,6 +25,8 @@ const LOGGED: [&str; 10] = [
     "rename",
     "describe",
     "set",
+    "backup",
+    "restore",
 ];
 
 /// Tells who did what when
@@ -65,10 +67,10 @@ pub struct Log {
     #[arg(long, conflicts_with_all = ["name", "key", "since", "until", "action"])]
     verify: bool,
     /// Checks also that the log goes on from the head that was saved in a file
-    #[arg(long, value_name = "FILE", requires = "verify", value_parser = values::path())]
+    #[arg(long, value_name = "FILE", requires = "verify", value_parser = values::paths())]
     head: Option<PathBuf>,
     /// Saves the newest entry's number and hash in a file, if the log holds
-    #[arg(long, value_name = "FILE", requires = "verify", value_parser = values::path())]
+    #[arg(long, value_name = "FILE", requires = "verify", value_parser = values::paths())]
     save_head: Option<PathBuf>,
 }
 
@@ -139,7 +141,7 @@ fn list(sought: &Sought, session: &Session, vault: &Vault) -> Result<usize, Erro
 
 fn verify(args: &Log, session: &Session, vault: &Vault) -> Result<ExitStatus, Error> {
     let saved = args.head.as_deref().map(head::read).transpose()?;
-    let chain = vault.verify_log(saved.as_ref())?;
+    let chain = vault.verify_log_from(saved.as_ref())?;
     let view = ChainView::new(&chain);
     session.ui.result(&view, &view.line())?;
     if chain.broken.is_some() {

@@ -1,12 +1,15 @@
 //! The verbs: a file each, with its arguments, whose doc comments are the help, and its run.
 
 mod activate;
+mod backup;
 mod bounds;
+mod check;
 pub mod completions;
 mod connect;
 mod deactivate;
 mod delete;
 mod describe;
+mod doctor;
 mod edit;
 mod generate;
 mod head;
@@ -18,6 +21,7 @@ mod passphrase;
 mod presented;
 mod regenerate;
 mod rename;
+mod restore;
 mod reveal;
 mod rotate;
 mod selection;
@@ -33,6 +37,7 @@ mod verify;
 use clap::Subcommand;
 
 pub use session::Session;
+pub use values::paths;
 
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -61,8 +66,12 @@ pub enum Verb {
     Verify(verify::Verify),
     Identify(identify::Identify),
     Usage(usage::Usage),
+    Check(check::Check),
     Serve(serve::Serve),
     Log(log::Log),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
+    Doctor(doctor::Doctor),
     Connect(connect::Connect),
     Completions(completions::Completions),
 }
@@ -78,9 +87,17 @@ impl Verb {
             Format::Csv,
             Format::Env,
         ];
+        const CALENDAR: &[Format] = &[
+            Format::Text,
+            Format::Json,
+            Format::Jsonl,
+            Format::Csv,
+            Format::Ics,
+        ];
         match self {
             Self::Generate(_) | Self::Regenerate(_) | Self::Reveal(_) => SECRET,
             Self::Rotate(rotate) if rotate.makes_a_secret() => SECRET,
+            Self::Check(_) => CALENDAR,
             Self::Completions(_) | Self::Connect(_) | Self::Serve(_) => &[Format::Text],
             _ => RESULT,
         }
@@ -110,7 +127,11 @@ pub fn run(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
         Verb::Identify(args) => identify::run(args, session),
         Verb::Serve(args) => serve::run(args, session),
         Verb::Usage(args) => usage::run(args, session),
+        Verb::Check(args) => check::run(args, session),
         Verb::Log(args) => log::run(args, session),
+        Verb::Backup(args) => backup::run(args, session),
+        Verb::Restore(args) => restore::run(args, session),
+        Verb::Doctor(args) => doctor::run(args, session),
         Verb::Connect(args) => connect::run(args, session),
         Verb::Completions(args) => completions::run(args, session),
     }

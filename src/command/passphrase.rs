@@ -28,7 +28,7 @@ const SHARED: u32 = 0o077;
 pub(super) struct Source {
     /// Takes the default key's passphrase from a file's first line instead of asking for it;
     /// only you may have a right to the file
-    #[arg(long, value_name = "FILE", value_parser = values::path())]
+    #[arg(long, value_name = "FILE", value_parser = values::paths())]
     passphrase_file: Option<PathBuf>,
 }
 

@@ -12,7 +12,7 @@ use crate::ui::{Look, Row, Ui};
 use crate::vault::{self, Actor, Author, Vault};
 
 /// How far the clock may be behind the log before it is worth a word, in seconds.
-const SLOW_CLOCK: i64 = 60;
+pub(super) const SLOW_CLOCK: i64 = 60;
 
 /// One run of the program.
 #[derive(Debug)]

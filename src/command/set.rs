@@ -1,4 +1,6 @@
-//! `postkey set`: a key's permission, limit and expiry.
+//! `postkey set`: a key's permission, limit, expiry, and rules of its own.
+
+use std::str::FromStr;
 
 use clap::Args;
 
@@ -6,9 +8,9 @@ use super::bounds::Bounds;
 use super::{Session, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Expiry, Grant, Key, KeyName, Limit, Permission};
+use crate::key::{Expiry, Grant, Invalid, Key, KeyName, Limit, OwnPolicy, Permission, Term};
 
-/// Changes a key's permission, limit or expiry
+/// Changes a key's permission, limit or expiry, and when `check` mentions it
 ///
 /// Its secret stays.
 ///
@@ -17,7 +19,8 @@ use crate::key::{Expiry, Grant, Key, KeyName, Limit, Permission};
 #[command(after_long_help = "\
 Examples:
   postkey set ci --expires 90d
-  postkey set reports --permission read-only --limit 1000/hour")]
+  postkey set reports --permission read-only --limit 1000/hour
+  postkey set backup --rotate-every 365d --unused-after never")]
 pub struct Set {
     /// Which key
     #[arg(add = selection::completer())]
@@ -27,29 +30,72 @@ pub struct Set {
     /// When it stops by itself: 90d, 2027-01-31 (the first second of that day, UTC), or never
     #[arg(long, value_name = "WHEN")]
     expires: Option<Expiry>,
+    /// How old its secret may become until `check` mentions it: 30d, never, or policy for what
+    /// the settings say
+    #[arg(long, value_name = "SPAN")]
+    rotate_every: Option<OwnRule>,
+    /// How long nobody may use it until `check` mentions it: 10d, never, or policy for what the
+    /// settings say
+    #[arg(long, value_name = "SPAN")]
+    unused_after: Option<OwnRule>,
+}
+
+/// A rule of a key's own, or none.
+#[derive(Clone, Copy, Debug)]
+struct OwnRule(Option<Term>);
+
+impl FromStr for OwnRule {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if text == "policy" {
+            return Ok(Self(None));
+        }
+        text.parse().map(|term| Self(Some(term))).map_err(|_| {
+            let rule = "it is a span of time, `never`, or `policy`";
+            Invalid::new("a rule's time", text, rule)
+                .hint("write `30d`, `never`, or `policy` for what the settings say")
+        })
+    }
 }
 
 pub(super) fn run(args: Set, session: &mut Session) -> Result<ExitStatus, Error> {
-    if args.bounds.given().is_none() && args.expires.is_none() {
-        return Err(Error::usage("nothing to set was given").hint(
-            "say --permission, --plan, --limit or --expires; `describe` and `rename` do the rest",
-        ));
-    }
+    args.expect_something()?;
     let permission = args.bounds.permission(session)?;
     let limit = args.bounds.limit(session)?;
-    session.edit(&args.name, "set", |key, change| {
+    session.edit_with_policy(&args.name, "set", |key, policy, change| {
         let expires = args
             .expires
             .map(|expires| expires.resolve(change.now()))
             .transpose()?;
-        Ok(Key {
+        let key = Key {
             grant: args.grant(key, permission.as_ref(), limit)?,
             ..key.expiring(expires.unwrap_or(key.expires_at))
-        })
+        };
+        Ok((key, args.policy(policy)))
     })
 }
 
 impl Set {
+    fn expect_something(&self) -> Result<(), Error> {
+        let is_policy = self.rotate_every.is_some() || self.unused_after.is_some();
+        if is_policy || self.expires.is_some() || self.bounds.given().is_some() {
+            return Ok(());
+        }
+        Err(Error::usage("nothing to set was given").hint(
+            "say --permission, --plan, --limit, --expires, --rotate-every or --unused-after; \
+             `describe` and `rename` do the rest",
+        ))
+    }
+
+    fn policy(&self, before: OwnPolicy) -> OwnPolicy {
+        let or = |given: Option<OwnRule>, before| given.map_or(before, |OwnRule(rule)| rule);
+        OwnPolicy {
+            rotate_every: or(self.rotate_every, before.rotate_every),
+            unused: or(self.unused_after, before.unused),
+        }
+    }
+
     fn grant(
         &self,
         key: &Key,

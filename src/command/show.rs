@@ -3,20 +3,24 @@
 use clap::Args;
 
 use super::{Session, selection};
+use crate::check::{Given, Known, Rules};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::KeyName;
-use crate::ui::{KeyDetails, KeyView};
+use crate::ui::{KeyDetails, KeyView, PolicyView};
+use crate::vault::{Record, Vault};
 
 /// How many entries of the log are shown.
 const RECENT: usize = 10;
 
 /// Shows all that is known of a key
 ///
-/// The secret is not: only its last characters. With them, when, how often and from where it
-/// was used, how far a rotation has got, and the newest entries of the log; `postkey log NAME` shows all of those.
+/// The secret is not: only its last characters. With them, the rules by which `postkey check`
+/// looks at the key, its own or the settings'; when, how often and from where it was used; how
+/// far a rotation has got; and the newest entries of the log: `postkey log NAME` shows all of
+/// those.
 ///
-/// Formats: text, json, jsonl, csv (without the log, and of the use the last only).
+/// Formats: text, json, jsonl, csv (without rules and log, and of the use the last only).
 #[derive(Args, Debug)]
 pub struct Show {
     /// Which key; asked for on a terminal
@@ -39,9 +43,23 @@ pub(super) fn run(args: Show, session: &mut Session) -> Result<ExitStatus, Error
     let key = KeyView::new(&record.key, look.now)
         .with_use(summary)
         .with_default(is_default);
+    let policy = policy(&record, &vault, session)?;
     let mut secrets = vault.secrets(record.id)?;
     secrets.retain(|secret| secret.retires_at.is_none_or(|end| end > look.now));
-    let details = KeyDetails::new(key, &secrets, used.as_ref(), &log);
+    let details = KeyDetails::new(key, policy, &secrets, used.as_ref(), &log);
     session.ui.result(&details, &details.facts(&look))?;
     Ok(ExitStatus::Done)
+}
+
+/// The rules that count for the key, and when they ask for its next rotation.
+fn policy(record: &Record, vault: &Vault, session: &Session) -> Result<PolicyView, Error> {
+    let own = vault.policy(record.id)?;
+    let rules = Rules::new(&Given::default(), &own, &session.settings.policy);
+    let known = Known {
+        key: &record.key,
+        secrets: &vault.secrets(record.id)?,
+        used: None,
+    };
+    let rotation = known.rotation(rules.rotate_every.term);
+    Ok(PolicyView::new(rules, rotation.map(|(_, due_at)| due_at)))
 }

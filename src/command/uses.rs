@@ -1,12 +1,15 @@
 //! What is recorded of the use of keys, as far as it can be read: what cannot is said once and
 //! then left out, for no key depends on it.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 
 use super::Session;
+use crate::check::Used;
 use crate::ui::Ui;
 use crate::usage::{self, Details, Summary, Usage};
-use crate::vault::{Record, Vault};
+use crate::vault::{Ending, KeyId, Record, Vault};
 
 /// The record of use, if there is one that can be read.
 pub(super) struct Uses {
@@ -98,5 +101,36 @@ impl Uses {
     /// All that is recorded of a key; `None` where nothing is in the vault.
     pub(super) fn details(&mut self, record: &Record, ui: &Ui) -> Option<Details> {
         self.read(ui, |usage| usage.details(record.id).map(Some))
+    }
+
+    /// The use of each of these keys, as far as it is recorded since the first of these moments
+    /// and seen from the second; of a key in rotation with the use of its secrets.
+    pub(super) fn used(
+        &mut self,
+        records: &[Record],
+        secrets: &HashMap<KeyId, Vec<Ending>>,
+        (since, now): (Timestamp, Timestamp),
+        ui: &Ui,
+    ) -> Vec<Option<Used>> {
+        let keys: Vec<_> = records.iter().map(|record| record.id).collect();
+        let summaries = self.summaries(records.iter(), now, ui);
+        let mut recent = self.read(ui, |usage| usage.recent(&keys, now));
+        let is_rotating = |key| {
+            let all: &[Ending] = secrets.get(key).map_or(&[], Vec::as_slice);
+            all.iter().any(|old| old.retires_at > Some(now))
+        };
+        let used = keys.iter().zip(summaries).map(|(key, summary)| {
+            Some(Used {
+                since,
+                last_used_at: summary?.last_used_at,
+                recent: recent.remove(key).unwrap_or_default(),
+                secrets: if is_rotating(key) {
+                    self.read(ui, |usage| usage.secrets(*key))
+                } else {
+                    Vec::new()
+                },
+            })
+        });
+        used.collect()
     }
 }

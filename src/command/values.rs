@@ -23,25 +23,27 @@ where
     })
 }
 
-/// A file's path; a secret is not one.
-fn file(text: OsString) -> Result<PathBuf, Invalid> {
-    let lossy = text.to_string_lossy();
-    if looks_like_a_secret(&lossy) {
-        let invalid = Invalid::new("a file", &lossy, "it looks like a secret");
-        return Err(invalid.hint("a secret is never an argument; name a file"));
-    }
-    Ok(PathBuf::from(text))
-}
-
-/// A parser for the path of a file.
-pub(super) fn path() -> impl TypedValueParser<Value = PathBuf> {
-    OsStringValueParser::new().try_map(file)
-}
-
 /// The word by which the command line knows a value.
 pub(super) fn word(value: impl ValueEnum) -> String {
     value
         .to_possible_value()
         .map(|value| value.get_name().to_owned())
         .unwrap_or_default()
+}
+
+/// A parser for paths; a secret is not one.
+pub fn paths() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().try_map(path)
+}
+
+fn path(text: OsString) -> Result<PathBuf, Invalid> {
+    let lossy = text.to_string_lossy();
+    let rule = if text.is_empty() {
+        "a path is not empty"
+    } else if looks_like_a_secret(&lossy) {
+        "it looks like a secret"
+    } else {
+        return Ok(PathBuf::from(text));
+    };
+    Err(Invalid::new("a path", &lossy, rule).hint("name a file, as in `/srv/postkey/vault.db`"))
 }

@@ -1,5 +1,6 @@
 //! When a key stops by itself, and spans of time as people write them.
 
+use std::fmt;
 use std::str::FromStr;
 
 use jiff::civil::Date;
@@ -74,6 +75,21 @@ fn moment(text: &str) -> Option<Timestamp> {
 #[derive(Clone, Copy, Debug)]
 pub struct Period(Span);
 
+impl PartialEq for Period {
+    /// As they are written: 24 hours are not a day.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.fieldwise() == other.0.fieldwise()
+    }
+}
+
+impl Eq for Period {}
+
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.0)
+    }
+}
+
 impl Period {
     /// The moment this long after `now`, counting days of 24 hours.
     ///
@@ -96,7 +112,7 @@ impl Period {
         moment.map(|moment| moment.timestamp()).map_err(|_| {
             Invalid::new(
                 "a span of time",
-                &format!("{:#}", self.0),
+                &self.to_string(),
                 "it reaches beyond the calendar",
             )
             .hint("write `90d`, `2w` or another that is not so long")

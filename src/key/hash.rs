@@ -85,6 +85,13 @@ impl Hash {
         Ok(output == stored)
     }
 
+    /// Whether it costs less memory or fewer passes than a new one does.
+    pub fn is_cheap(&self) -> bool {
+        let (m, t, _) = PARAMS;
+        self.parts()
+            .is_some_and(|(params, ..)| params.m_cost() < m || params.t_cost() < t)
+    }
+
     /// What checking needs, if it is within the cap.
     fn parts(&self) -> Option<(Params, Salt, Output)> {
         let Self(phc) = self;

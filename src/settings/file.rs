@@ -10,7 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, de};
 
 use super::{Color, Error, Listen, Wait, nearest};
-use crate::key::{Brand, Expiry, Limit, Permission, Rule, escaped, quoted};
+use crate::key::{Brand, Expiry, Limit, Permission, Rule, Term, escaped, quoted};
 
 /// How large a settings file may be, in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -28,6 +28,7 @@ pub(super) struct File {
     pub(super) defaults: Defaults,
     pub(super) plans: BTreeMap<String, Text<Limit>>,
     pub(super) permissions: BTreeMap<Text<Permission>, Vec<Text<Rule>>>,
+    pub(super) policy: PolicyFile,
     pub(super) serve: Serve,
     pub(super) output: Output,
 }
@@ -40,6 +41,17 @@ pub(super) struct Defaults {
     pub(super) plan: Option<String>,
     #[serde(deserialize_with = "text")]
     pub(super) permission: Option<Permission>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct PolicyFile {
+    #[serde(deserialize_with = "text")]
+    pub(super) rotate_every: Option<Term>,
+    #[serde(deserialize_with = "text")]
+    pub(super) unused: Option<Term>,
+    #[serde(deserialize_with = "text")]
+    pub(super) expiring: Option<Term>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -191,6 +203,12 @@ mod tests {
                 "`GET v3` is not a rule",
             ),
             ("[permissions]\nX = []", 2, "`X` is not a permission"),
+            (
+                "[policy]\nunused = \"soon\"",
+                2,
+                "`soon` is not a rule's time",
+            ),
+            ("[policy]\nolder = \"1d\"", 2, "unknown setting `older`"),
             ("[serve]\nlisten = \"0.0.0.0:1\"", 2, "only loopback"),
             ("brand = ", 1, ""),
         ] {

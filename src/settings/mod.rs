@@ -4,6 +4,7 @@ mod file;
 mod listen;
 mod permissions;
 mod plans;
+mod policy;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -17,6 +18,7 @@ use file::{File, Text};
 pub use listen::Listen;
 pub use permissions::Permissions;
 pub use plans::Plans;
+pub use policy::Policy;
 
 /// How long a busy vault may be waited for.
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
@@ -24,6 +26,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 /// Everything that can be set, merged.
 #[derive(Debug)]
 pub struct Settings {
+    /// The settings' file, if there is one.
+    pub file: Option<PathBuf>,
     /// Where the vault lies.
     pub vault: PathBuf,
     /// Whether the vault's place follows from the user's home, not from a flag or setting.
@@ -48,6 +52,8 @@ pub struct Settings {
     pub plans: Plans,
     /// The permissions and what they allow.
     pub permissions: Permissions,
+    /// When `check` finds that keys need attention.
+    pub policy: Policy,
     /// Where `serve` listens, and servers that ask it find it.
     pub listen: Listen,
 }
@@ -144,7 +150,10 @@ impl Settings {
         let vault = named_vault
             .or_else(|| Some(homes?.data_dir().join("vault.db")))
             .ok_or_else(no_home)?;
-        merged(overrides, file, vault, is_vault_in_home).map_err(|invalid| at_path(&path, &invalid))
+        let mut settings = merged(overrides, file, vault, is_vault_in_home)
+            .map_err(|invalid| at_path(&path, &invalid))?;
+        settings.file = Some(path).filter(|path| path.is_file());
+        Ok(settings)
     }
 }
 
@@ -174,6 +183,7 @@ fn merged(
         .map(|plan| plans.limit(&plan))
         .transpose()?;
     Ok(Settings {
+        file: None,
         vault,
         is_vault_in_home,
         wait: overrides.wait.or(file.wait).unwrap_or_default().0,
@@ -186,6 +196,7 @@ fn merged(
         limit: limit.unwrap_or(Limit::None),
         plans,
         permissions,
+        policy: Policy::of(&file.policy),
         listen: file.serve.listen.unwrap_or_default(),
     })
 }

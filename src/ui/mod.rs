@@ -1,6 +1,7 @@
 //! The streams' rules: results go to standard output, talk to standard error, and what came
 //! from outside is escaped on its way to either. The only place that prints or asks.
 
+mod calendar;
 mod csv;
 mod deliver;
 mod json;
@@ -19,11 +20,13 @@ use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
+pub use calendar::Reminders;
 pub use listing::{Listing, Row};
 pub use look::Look;
 pub use views::{
-    ChainView, Decision, EntryView, IdentityView, Issued, KeyDetails, KeyView, UsageView,
-    VerdictView, Which, changes, last_use, refusals, secret_use,
+    AffectedView, BackupView, ChainView, Decision, EntryView, ExaminedView, FindingView,
+    IdentityView, Issued, KeyDetails, KeyView, PolicyView, UsageView, VerdictView, Which, changes,
+    counted, head_told, held, last_use, refusals, secret_use,
 };
 
 use crate::error::Error;
@@ -45,12 +48,14 @@ pub enum Format {
     Csv,
     /// NAME=value lines; only for commands that make a secret.
     Env,
+    /// A calendar with reminders (RFC 5545); only for `check`.
+    Ics,
 }
 
 impl Format {
     /// Whether programs read the results; then errors and warnings are JSON, and notes are left out.
     pub fn is_for_machines(self) -> bool {
-        self != Self::Text && self != Self::Env
+        matches!(self, Self::Json | Self::Jsonl | Self::Csv)
     }
 }
 

@@ -4,7 +4,9 @@
 //! vault it is in WAL mode, and a power cut may cost its last second.
 
 mod error;
+mod networks;
 mod read;
+mod recent;
 mod write;
 
 use std::ffi::{OsStr, OsString};
@@ -21,6 +23,7 @@ use crate::vault::{self, FileId, Vault};
 pub use error::Error;
 use error::is_busy;
 pub use read::{Details, Refused, SecretUse, Summary, Takeover};
+pub use recent::{DAYS, Recent};
 pub use write::Sighting;
 
 /// The verdict that counts as a use.
@@ -29,8 +32,11 @@ pub const ACCEPTED: &str = "accepted";
 /// The key number under which is counted what no key could be found for.
 pub const NOBODY: i64 = 0;
 
-/// The schema's version; a file with another one is not ours to use.
-const VERSION: i64 = 1;
+/// The schema's version; a file with a newer one is not ours to use.
+const VERSION: i64 = 2;
+
+/// The oldest version that is read, and made the newest one when it is written to.
+const READABLE: i64 = 1;
 
 /// How long to wait until a file that was busy is tried again.
 const BUSY_FOR: Duration = Duration::from_millis(5);
@@ -61,7 +67,7 @@ impl Usage {
         let (usage, owner) = Self::connect_to_read(&path, wait)?;
         match owner {
             None => Ok(None),
-            Some(owner) if owner == identity => Ok(Some(usage)),
+            Some((_, owner)) if owner == identity => Ok(Some(usage)),
             Some(_) => Err(Error::OfAnotherVault(path)),
         }
     }
@@ -77,7 +83,7 @@ impl Usage {
         let identity = vault.identity()?.unwrap_or_default();
         let mut usage = Self::connect(&path, wait, OpenFlags::SQLITE_OPEN_CREATE)?;
         let owner = usage.guarded(|usage| owner(&usage.connection, &path))?;
-        if owner.as_ref() != Some(&identity) {
+        if owner.as_ref() != Some(&(VERSION, identity.clone())) {
             let begun = usage.enter_wal(wait).and_then(|()| usage.begin(&identity));
             begun.map_err(|error| usage.explained(error))?;
         }
@@ -88,7 +94,7 @@ impl Usage {
     ///
     /// Where nothing can be written, not even the log's index, the file is read without the
     /// log.
-    fn connect_to_read(path: &Path, wait: Duration) -> Result<(Self, Option<Vec<u8>>), Error> {
+    fn connect_to_read(path: &Path, wait: Duration) -> Result<(Self, Option<Owner>), Error> {
         let looked_at = |usage: Self| {
             let owner = usage.guarded(|usage| owner(&usage.connection, path))?;
             Ok((usage, owner))
@@ -157,22 +163,25 @@ impl Usage {
         }
     }
 
-    /// Makes an empty record of the keys of a vault, unless another process just did.
+    /// Makes an empty record of the keys of a vault, or the newest version of an older one,
+    /// unless another process just did.
     fn begin(&mut self, identity: &[u8]) -> Result<(), Error> {
         let transaction = write::immediate(&mut self.connection)?;
-        let owner = owner(&transaction, &self.path)?;
-        if owner.as_deref() == Some(identity) {
-            return Ok(());
-        }
-        if owner.is_none() {
+        let (version, owner) = owner(&transaction, &self.path)?.unzip();
+        if version.is_none() {
             transaction.execute_batch(include_str!("schema.sql"))?;
+        }
+        if version != Some(VERSION) {
+            networks::add_table(&transaction)?;
             transaction.pragma_update(None, "user_version", VERSION)?;
         }
-        let forget = "DELETE FROM secrets; DELETE FROM days; DELETE FROM addresses; \
-                      DELETE FROM windows; DELETE FROM about;";
-        transaction.execute_batch(forget)?;
-        let remember = "INSERT INTO about (only_row, vault) VALUES (1, ?1)";
-        transaction.execute(remember, [identity])?;
+        if owner.as_deref() != Some(identity) {
+            let forget = "DELETE FROM secrets; DELETE FROM days; DELETE FROM addresses; \
+                          DELETE FROM networks; DELETE FROM windows; DELETE FROM about;";
+            transaction.execute_batch(forget)?;
+            let remember = "INSERT INTO about (only_row, vault) VALUES (1, ?1)";
+            transaction.execute(remember, [identity])?;
+        }
         Ok(transaction.commit()?)
     }
 
@@ -222,18 +231,21 @@ fn unchanging(path: &Path) -> PathBuf {
     name.into()
 }
 
+/// A record's version, and the identity of the vault whose keys it is about.
+type Owner = (i64, Vec<u8>);
+
 /// Which vault's keys the file is about; `None` if it is empty.
-fn owner(connection: &Connection, path: &Path) -> Result<Option<Vec<u8>>, Error> {
+fn owner(connection: &Connection, path: &Path) -> Result<Option<Owner>, Error> {
     let query =
         "SELECT user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version";
     let marks = connection.query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    match marks {
-        (VERSION, _) => {}
+    let version = match marks {
+        (version @ READABLE..=VERSION, _) => version,
         (0, 0) => return Ok(None),
         _ => return Err(Error::Useless(path.to_owned())),
-    }
+    };
     let owner = connection.query_row("SELECT vault FROM about", [], |row| row.get(0));
-    Ok(Some(owner.optional()?.unwrap_or_default()))
+    Ok(Some((version, owner.optional()?.unwrap_or_default())))
 }
 
 #[cfg(test)]

@@ -240,7 +240,11 @@ impl Usage {
         })
     }
 
-    fn secrets(&self, key: KeyId) -> Result<Vec<SecretUse>, Error> {
+    /// Which of a key's secrets were used, the last one first.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn secrets(&self, key: KeyId) -> Result<Vec<SecretUse>, Error> {
         let query = "SELECT tail, first_at, last_at FROM secrets WHERE key_id = ?1
                      ORDER BY last_at DESC, first_at DESC";
         self.rows(query, key, |row| {
@@ -320,7 +324,7 @@ pub(super) fn used(connection: &Connection, key: KeyId) -> Result<Used, Error> {
 }
 
 /// Whole seconds in a column as a time; what is none can only be damage.
-fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+pub(super) fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
     let seconds: i64 = row.get(column)?;
     Timestamp::from_second(seconds)
         .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, seconds))

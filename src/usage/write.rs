@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
 
-use super::{ACCEPTED, Error, KEPT_DAYS, NOBODY, Usage, day_of};
+use super::{ACCEPTED, Error, KEPT_DAYS, NOBODY, Usage, day_of, networks};
 use crate::key::{Spent, Tail, Used};
 use crate::vault::KeyId;
 
@@ -73,6 +73,27 @@ impl Usage {
     }
 }
 
+impl Usage {
+    /// Forgets all that is recorded of these keys.
+    ///
+    /// # Errors
+    /// If it cannot be written; then nothing was.
+    pub fn forget(&mut self, keys: &[KeyId]) -> Result<(), Error> {
+        let keys = serde_json::to_string(keys).expect("numbers are JSON");
+        let forget = |usage: &mut Self| {
+            let transaction = immediate(&mut usage.connection)?;
+            for table in ["secrets", "days", "addresses", "windows"] {
+                let query = format!(
+                    "DELETE FROM {table} WHERE key_id IN (SELECT value FROM json_each(?1))"
+                );
+                transaction.execute(&query, [&keys])?;
+            }
+            Ok(transaction.commit()?)
+        };
+        forget(self).map_err(|error| self.explained(error))
+    }
+}
+
 pub(super) fn immediate(connection: &mut Connection) -> Result<Transaction<'_>, Error> {
     Ok(connection.transaction_with_behavior(TransactionBehavior::Immediate)?)
 }
@@ -110,7 +131,7 @@ fn write(to: &Transaction<'_>, sightings: &[Sighting]) -> Result<(), Error> {
     }
     for seen in accepted() {
         if let Some(address) = seen.address {
-            seen.write_address(&address.to_string(), to)?;
+            seen.write_address(address, to)?;
         }
     }
     Ok(())
@@ -133,8 +154,9 @@ impl Sighting {
         Ok(())
     }
 
-    fn write_address(&self, address: &str, to: &Transaction<'_>) -> Result<(), Error> {
+    fn write_address(&self, from: IpAddr, to: &Transaction<'_>) -> Result<(), Error> {
         let (key, at) = (self.key_id(), self.at.as_second());
+        let address = from.to_string();
         let known = to
             .prepare_cached(
                 "UPDATE addresses SET count = count + ?3, last_at = max(last_at, ?4)
@@ -154,7 +176,7 @@ impl Sighting {
                 ORDER BY last_at DESC, address LIMIT ?2)",
         )?
         .execute(params![key, KEPT_ADDRESSES])?;
-        Ok(())
+        networks::note(to, key, from, self.at)
     }
 }
 

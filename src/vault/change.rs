@@ -8,7 +8,7 @@ use crate::files::sync_folder;
 use crate::key::{Hash, Key, KeyName, Limit, Tail, Username};
 
 /// How long a staged secret may wait to be taken before a later run drops it.
-const STAGED_FOR: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const STAGED_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// A change under way; it is lost unless [`Vault::change`] commits it.
 #[derive(Debug)]
@@ -230,6 +230,12 @@ impl Change<'_> {
     /// # Errors
     /// If its new name is taken, or the vault cannot be written.
     pub fn save(&self, before: &Record, after: &Key) -> Result<(), Error> {
+        self.update(before, after)?;
+        self.log(before.id, Some(&before.key), Some(after))
+    }
+
+    /// Writes a key's columns, without a word in the log.
+    pub(super) fn update(&self, before: &Record, after: &Key) -> Result<(), Error> {
         if !after.name.is_same(&before.key.name) {
             self.expect_free(&after.name, None)?;
         }
@@ -257,7 +263,7 @@ impl Change<'_> {
                 params![before.id, old.until.as_second()],
             )?;
         }
-        self.log(before.id, Some(&before.key), Some(after))
+        Ok(())
     }
 
     /// Deletes a key and its secrets; its log stays.
@@ -268,6 +274,36 @@ impl Change<'_> {
         self.transaction
             .execute("DELETE FROM keys WHERE id = ?1", [record.id])?;
         self.log(record.id, Some(&record.key), None)
+    }
+
+    /// Drops every secret that is in waiting.
+    ///
+    /// # Errors
+    /// If the vault cannot be written.
+    pub(super) fn forget_staged(&self) -> Result<(), Error> {
+        self.transaction.execute("DELETE FROM pending", [])?;
+        Ok(())
+    }
+
+    /// Sees to it that new keys get numbers above this one.
+    ///
+    /// # Errors
+    /// If the vault cannot be written.
+    pub(super) fn number_above(&self, last: KeyId) -> Result<(), Error> {
+        let raise = "UPDATE sqlite_sequence SET seq = max(seq, ?1) WHERE name = 'keys'";
+        if self.transaction.execute(raise, [last])? == 0 {
+            let begin = "INSERT INTO sqlite_sequence (name, seq) VALUES ('keys', ?1)";
+            self.transaction.execute(begin, [last])?;
+        }
+        Ok(())
+    }
+
+    /// Logs an event of the vault as a whole.
+    ///
+    /// # Errors
+    /// If the vault cannot be written.
+    pub fn note(&self, changes: &[Field]) -> Result<(), Error> {
+        log::append_of_vault(self.transaction, self.author, self.now, changes)
     }
 
     fn give_secret(&self, id: KeyId, tail: &Tail) -> Result<(), Error> {
@@ -291,6 +327,7 @@ impl Change<'_> {
         self.log_with(id, before, after, &unsealed)
     }
 
+    /// Logs what is different about a key, and what else is.
     pub(super) fn log_with(
         &self,
         id: KeyId,
@@ -298,9 +335,20 @@ impl Change<'_> {
         after: Option<&Key>,
         more: &[Field],
     ) -> Result<(), Error> {
+        let key = after.or(before).expect("a key came, changed, or went");
+        let fields = [&log::differences(before, after), more].concat();
+        self.log_fields(id, &key.name, &fields)
+    }
+
+    /// Writes an entry into the log: these fields of the key changed.
+    pub(super) fn log_fields(
+        &self,
+        id: KeyId,
+        name: &KeyName,
+        fields: &[Field],
+    ) -> Result<(), Error> {
         let connection: &Connection = self.transaction;
-        let keys = (before, after);
-        log::append(connection, self.author, self.now, id, keys, more)
+        log::append(connection, self.author, self.now, (id, name), fields)
     }
 }
 

@@ -89,6 +89,26 @@ pub enum Error {
     /// The key is not any more what it was when the operator was asked.
     #[error("`{0}` was changed by somebody else meanwhile; nothing was done")]
     Changed(KeyName),
+    /// The vault is not any more what it was when the operator was asked about it.
+    #[error("the vault was changed by somebody else meanwhile; nothing was done")]
+    VaultChanged,
+    /// There is a file where one was to be written.
+    #[error("there is a file at `{}` already", .0.display())]
+    InTheWay(PathBuf),
+    /// The file is one that the vault consists of.
+    #[error("`{}` is the vault's own file, or one that belongs to it", .0.display())]
+    TheVaultItself(PathBuf),
+    /// The log was edited, or is damaged.
+    #[error("its log does not hold: entry {0} {1}")]
+    BrokenLog(i64, &'static str),
+    /// A backup cannot be used.
+    #[error("the backup `{}` cannot be used: {why}", path.display())]
+    Backup {
+        /// The backup's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: Box<Error>,
+    },
     /// The pending secret was swept before it could become a key's.
     #[error("the secret waited too long to be taken and was dropped")]
     Swept,

@@ -60,6 +60,13 @@ pub struct Ending {
     pub retires_at: Option<Timestamp>,
 }
 
+impl Ending {
+    /// Whether it has stopped by `now` in favour of another.
+    pub fn is_retired(&self, now: Timestamp) -> bool {
+        self.retires_at.is_some_and(|end| end <= now)
+    }
+}
+
 /// In which order keys are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
@@ -181,6 +188,15 @@ impl Vault {
         Ok(ids.collect::<Result<_, _>>()?)
     }
 
+    /// How many keys there are.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn count(&self) -> Result<i64, Error> {
+        let query = "SELECT count(*) FROM keys";
+        Ok(self.connection.query_row(query, [], |row| row.get(0))?)
+    }
+
     /// Hands the next keys of the listing to `take`, and tells whether there may be
     /// more.
     ///
@@ -297,7 +313,7 @@ fn record(row: &Row<'_>) -> Result<Record, Error> {
     })
 }
 
-fn ending(row: &Row<'_>) -> Result<Ending, Error> {
+pub(super) fn ending(row: &Row<'_>) -> Result<Ending, Error> {
     Ok(Ending {
         tail: parsed(row, 1)?,
         created_at: timestamp(row.get(2)?)?,
@@ -349,7 +365,7 @@ fn parsed<T: FromStr>(row: &Row<'_>, column: usize) -> Result<T, Error> {
     optional(row, column)?.ok_or_else(|| damaged(row, column))
 }
 
-fn optional<T: FromStr>(row: &Row<'_>, column: usize) -> Result<Option<T>, Error> {
+pub(super) fn optional<T: FromStr>(row: &Row<'_>, column: usize) -> Result<Option<T>, Error> {
     match row.get_ref(column)? {
         ValueRef::Null => Ok(None),
         value => {

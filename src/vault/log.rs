@@ -3,8 +3,6 @@
 //! The chain finds damage and careless edits. Whoever can write the file owns it: they can
 //! also write a whole new chain.
 
-mod chain;
-
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
@@ -13,18 +11,16 @@ use sha2::{Digest, Sha256};
 use super::{Error, Record, Vault, timestamp};
 use crate::key::{Key, KeyName};
 
-pub use chain::{Chain, Head};
-
-/// How many entries a page has.
-const PAGE: usize = 500;
-
-const COLUMNS: &str =
+pub(super) const COLUMNS: &str =
     "sequence, at, uid, user, sudo_user, host, command, key, change, hash, key_id";
 
-type ChainHash = [u8; 32];
+pub(super) type ChainHash = [u8; 32];
 
 /// The chain's value before the first entry.
-const GENESIS: ChainHash = [0; 32];
+pub(super) const GENESIS: ChainHash = [0; 32];
+
+/// The number of no key, under which an event of the vault as a whole is logged.
+const NO_KEY: i64 = 0;
 
 /// Who acts, as far as the system knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +68,8 @@ pub struct Entry {
     pub actor: Actor,
     /// With which command.
     pub command: String,
-    /// The name that the key had afterwards, or before it was deleted.
+    /// The name that the key had afterwards, or before it was deleted; empty where the event was
+    /// the whole vault's.
     pub key: String,
     /// What changed.
     pub change: Vec<Field>,
@@ -81,19 +78,19 @@ pub struct Entry {
 }
 
 /// A row of the log, as it is hashed.
-struct Line {
-    sequence: i64,
+pub(super) struct Line {
+    pub(super) sequence: i64,
     at: i64,
     actor: Actor,
     command: String,
     key: String,
     change: String,
-    hash: Vec<u8>,
+    pub(super) hash: Vec<u8>,
     key_id: i64,
 }
 
 impl Line {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             sequence: row.get(0)?,
             at: row.get(1)?,
@@ -112,7 +109,7 @@ impl Line {
     }
 
     /// The chain's value after this entry; every field goes in with its length before it.
-    fn chained(&self, before: &[u8]) -> ChainHash {
+    pub(super) fn chained(&self, before: &[u8]) -> ChainHash {
         let mut digest = Sha256::new();
         let mut add = |bytes: &[u8]| {
             digest.update((bytes.len() as u64).to_le_bytes());
@@ -138,7 +135,7 @@ impl Line {
         digest.finalize().into()
     }
 
-    fn entry(self) -> Result<Entry, Error> {
+    pub(super) fn entry(self) -> Result<Entry, Error> {
         let damaged = || Error::Damaged(format!("log entry {} cannot be read", self.sequence));
         Ok(Entry {
             sequence: self.sequence,
@@ -152,80 +149,7 @@ impl Line {
     }
 }
 
-/// Which entries are sought; those that answer to all of it.
-#[derive(Clone, Debug, Default)]
-pub struct Sought {
-    /// Of keys that ever had this name.
-    pub key: Option<KeyName>,
-    /// Not before.
-    pub since: Option<Timestamp>,
-    /// Before.
-    pub until: Option<Timestamp>,
-    /// Of one of these commands; of any if there are none.
-    pub commands: Vec<String>,
-}
-
-impl Sought {
-    /// The condition on a row and what its parameters are, from the second on.
-    fn condition(&self) -> (&'static str, [Option<String>; 4]) {
-        let condition = "(?2 IS NULL OR key_id IN (SELECT key_id FROM log WHERE key = ?2))
-             AND (?3 IS NULL OR at >= CAST(?3 AS INTEGER))
-             AND (?4 IS NULL OR at < CAST(?4 AS INTEGER))
-             AND (?5 IS NULL OR command IN (SELECT value FROM json_each(?5)))";
-        let seconds = |moment: Timestamp| moment.as_second().to_string();
-        let is_any = self.commands.is_empty();
-        let commands = serde_json::to_string(&self.commands).expect("strings are JSON");
-        let parameters = [
-            self.key.as_ref().map(KeyName::to_string),
-            self.since.map(seconds),
-            self.until.map(seconds),
-            (!is_any).then_some(commands),
-        ];
-        (condition, parameters)
-    }
-}
-
 impl Vault {
-    /// Hands the sought entries after `last` to `take`, at most a page of them, and tells whether
-    /// there may be more.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
-    pub fn log_page(
-        &self,
-        last: &mut i64,
-        sought: &Sought,
-        mut take: impl FnMut(Entry),
-    ) -> Result<bool, Error> {
-        let (condition, [key, since, until, commands]) = sought.condition();
-        let query = format!(
-            "SELECT {COLUMNS} FROM log WHERE sequence > ?1 AND {condition}
-             ORDER BY sequence LIMIT {PAGE}"
-        );
-        let mut statement = self.connection.prepare_cached(&query)?;
-        let mut rows = statement.query(params![*last, key, since, until, commands])?;
-        let mut length = 0;
-        while let Some(row) = rows.next()? {
-            let entry = Line::read(row)?.entry()?;
-            *last = entry.sequence;
-            length += 1;
-            take(entry);
-        }
-        Ok(length == PAGE)
-    }
-
-    /// Whether any entry is of a key that ever had the name.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
-    pub fn is_in_log(&self, name: &KeyName) -> Result<bool, Error> {
-        let query = "SELECT 1 FROM log WHERE key = ?1 LIMIT 1";
-        let row = self
-            .connection
-            .query_row(query, [name.as_str()], |_| Ok(()));
-        Ok(row.optional()?.is_some())
-    }
-
     /// The newest entries of a key, the newest last.
     ///
     /// # Errors
@@ -278,27 +202,48 @@ pub(super) fn append(
     connection: &Connection,
     author: &Author,
     at: Timestamp,
+    (key_id, name): (i64, &KeyName),
+    fields: &[Field],
+) -> Result<(), Error> {
+    chain_on(
+        connection,
+        author,
+        at,
+        key_id,
+        Some(name.to_string()),
+        fields,
+    )
+}
+
+/// Appends an event of the vault as a whole, which is no key's.
+pub(super) fn append_of_vault(
+    connection: &Connection,
+    author: &Author,
+    at: Timestamp,
+    changes: &[Field],
+) -> Result<(), Error> {
+    chain_on(connection, author, at, NO_KEY, None, changes)
+}
+
+fn chain_on(
+    connection: &Connection,
+    author: &Author,
+    at: Timestamp,
     key_id: i64,
-    (before, after): (Option<&Key>, Option<&Key>),
-    more: &[Field],
+    key: Option<String>,
+    changes: &[Field],
 ) -> Result<(), Error> {
     let (last, head) = head(connection)?.unwrap_or((0, GENESIS));
     let sequence = last
         .checked_add(1)
         .ok_or_else(|| Error::Damaged("the log's end".to_owned()))?;
-    let name = after
-        .or(before)
-        .map(|key| key.name.to_string())
-        .unwrap_or_default();
-    let mut change = differences(before, after);
-    change.extend_from_slice(more);
     let mut line = Line {
         sequence,
         at: at.as_second(),
         actor: author.actor.clone(),
         command: author.command.to_owned(),
-        key: name,
-        change: serde_json::to_string(&change).expect("a list of strings is JSON"),
+        key: key.unwrap_or_default(),
+        change: serde_json::to_string(changes).expect("a list of strings is JSON"),
         hash: Vec::new(),
         key_id,
     };

@@ -81,7 +81,8 @@ fn marks(connection: &Connection, path: &Path) -> Result<(i64, i64, i64), Error>
     })
 }
 
-fn refuse_foreign_objects(connection: &Connection) -> Result<(), Error> {
+/// Makes sure that the schema is the newest one and nothing else.
+pub(super) fn refuse_foreign_objects(connection: &Connection) -> Result<(), Error> {
     let query = "SELECT type, name FROM sqlite_schema WHERE type <> 'index' OR sql IS NOT NULL";
     let mut statement = connection.prepare(query)?;
     let mut rows = statement.query([])?;
@@ -110,10 +111,24 @@ pub(super) fn migrate_if_writable(connection: &mut Connection, path: &Path) -> R
     }
 }
 
+/// Brings the schema of a database that is nobody's but ours up to date; of an older one no copy
+/// is made.
+pub(super) fn migrate_own(connection: &mut Connection) -> Result<(), Error> {
+    migrate_from(MIGRATIONS, connection, |_| Ok(()))
+}
+
 fn migrate_with(
     migrations: &[&str],
     connection: &mut Connection,
     path: &Path,
+) -> Result<(), Error> {
+    migrate_from(migrations, connection, |version| back_up(path, version))
+}
+
+fn migrate_from(
+    migrations: &[&str],
+    connection: &mut Connection,
+    keep: impl FnOnce(i64) -> Result<(), Error>,
 ) -> Result<(), Error> {
     if version(connection)? as usize >= migrations.len() {
         return Ok(());
@@ -125,7 +140,7 @@ fn migrate_with(
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let done = version(&transaction)?;
     if done > 0 && (done as usize) < migrations.len() {
-        back_up(path, done)?;
+        keep(done)?;
     }
     for migration in migrations.iter().skip(done as usize) {
         transaction.execute_batch(migration)?;
@@ -133,6 +148,11 @@ fn migrate_with(
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", migrations.len() as i64)?;
     Ok(transaction.commit()?)
+}
+
+/// The version of the file's schema, and the newest that is known.
+pub(super) fn versions(connection: &Connection) -> Result<(i64, i64), Error> {
+    Ok((version(connection)?, MIGRATIONS.len() as i64))
 }
 
 fn version(connection: &Connection) -> Result<i64, Error> {

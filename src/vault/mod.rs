@@ -4,13 +4,21 @@
 //! rename (mail servers keep it open), never in WAL mode (that locks read-only users out),
 //! and no lock on it outlives a call into this module.
 
+mod chain;
 mod change;
+mod comparison;
+mod copy;
 mod error;
+mod head;
+pub mod health;
 mod keys;
 mod log;
 mod migrations;
 mod place;
+mod policies;
+mod restore;
 mod sealed;
+mod sought;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -20,12 +28,18 @@ use jiff::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
+pub use chain::Chain;
 pub use change::Change;
+pub use comparison::{Affected, Comparison, Effect, Reason};
+pub use copy::{Copied, Head};
 pub use error::Error;
+pub use head::SavedHead;
 pub use keys::{Ending, KeyId, Order, Page, Presented, Record};
-pub use log::{Actor, Author, Chain, Entry, Field, Head, Sought, differences, hex};
+pub use log::{Actor, Author, Entry, Field, differences, hex};
 use migrations::Found;
+pub use restore::Present;
 pub use sealed::Sealed;
+pub use sought::Sought;
 pub use watch::{ChangedAt, FileId, Watch};
 
 /// Files up to this size are checked whole before they are written to, in bytes.
@@ -80,19 +94,21 @@ impl Vault {
             | create;
         let connection = Connection::open_with_flags(&path, flags)?;
         connection.busy_timeout(wait)?;
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-        // FULL loses an acknowledged commit in a power cut; EXTRA does not.
-        connection.execute_batch(
-            "PRAGMA synchronous = EXTRA;
-             PRAGMA secure_delete = ON;
-             PRAGMA foreign_keys = ON;
-             PRAGMA trusted_schema = OFF;",
-        )?;
+        configure(&connection)?;
         Ok(Self {
             connection,
             path,
             wait,
         })
+    }
+
+    /// A vault in a database that is open already, and that nobody else has.
+    fn of(connection: Connection, path: PathBuf) -> Self {
+        Self {
+            connection,
+            path,
+            wait: Duration::ZERO,
+        }
     }
 
     /// Where the vault lies, from the root on.
@@ -185,6 +201,19 @@ fn identity(connection: &Connection) -> Result<Option<Vec<u8>>, Error> {
     let query = "SELECT hash FROM log WHERE sequence = 1";
     let row = connection.query_row(query, [], |row| row.get(0));
     Ok(row.optional()?)
+}
+
+/// Sets what holds for every connection to a vault.
+fn configure(connection: &Connection) -> Result<(), Error> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    // FULL loses an acknowledged commit in a power cut; EXTRA does not.
+    connection.execute_batch(
+        "PRAGMA synchronous = EXTRA;
+         PRAGMA secure_delete = ON;
+         PRAGMA foreign_keys = ON;
+         PRAGMA trusted_schema = OFF;",
+    )?;
+    Ok(())
 }
 
 /// Whether there is a file beside a vault, at a path that was resolved with the vault's.

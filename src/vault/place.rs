@@ -71,6 +71,11 @@ pub(super) fn make_folder(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whether group or others can do anything at all with the folder of the vault's file.
+pub(super) fn is_folder_shared(path: &Path) -> bool {
+    fs::metadata(folder_of(path)).is_ok_and(|found| found.mode() & SHARED != 0)
+}
+
 /// Whether there is a folder; the empty path, above a relative one, is the current folder.
 fn is_folder(path: &Path) -> bool {
     path.as_os_str().is_empty() || path.is_dir()
@@ -97,6 +102,11 @@ pub(super) fn exists(path: &Path) -> Result<bool, Error> {
             mend,
         }),
     }
+}
+
+/// Whether there is nothing in the file, as where the first change to a vault was not ended.
+pub(super) fn is_empty(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() == 0)
 }
 
 /// What is wrong with the vault's file, and the mend.

@@ -1,7 +1,7 @@
 //! Noticing that a vault was changed, without a lock and without asking SQLite.
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::mem::ManuallyDrop;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -14,6 +14,9 @@ use super::{Error, Vault};
 /// Where the file's format versions and its change counter lie in its header, in bytes
 /// (<https://www.sqlite.org/fileformat2.html>, section 1.3).
 const HEADER: std::ops::Range<u64> = 18..28;
+
+/// What a database begins with.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// Where in the header the schema's version lies, in bytes.
 const SCHEMA: u64 = 60;
@@ -68,7 +71,7 @@ impl Watch {
         }
     }
 
-    fn new(path: &Path) -> Result<Self, Error> {
+    pub(super) fn new(path: &Path) -> Result<Self, Error> {
         let path = path.to_owned();
         let failed = |source| Error::Io {
             doing: "open",
@@ -79,12 +82,31 @@ impl Watch {
         options.read(true).custom_flags(O_NOFOLLOW);
         let header = ManuallyDrop::new(options.open(&path).map_err(failed)?);
         let found = header.metadata().map_err(failed)?;
+        let schema = schema(&header).map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => Error::NotAVault(path.clone()),
+            _ => failed(error),
+        })?;
         Ok(Self {
             file: FileId::of(&found),
-            schema: schema(&header).map_err(failed)?,
+            schema,
             header,
             path,
         })
+    }
+
+    /// Whether the file begins as every SQLite database does.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub(super) fn is_database(&self) -> Result<bool, Error> {
+        let mut bytes = [0; MAGIC.len()];
+        let length = self.header.read_at(&mut bytes, 0);
+        let length = length.map_err(|source| Error::Io {
+            doing: "read",
+            path: self.path.clone(),
+            source,
+        })?;
+        Ok(bytes[..length] == *MAGIC)
     }
 
     /// The change counter. What was read from the vault under it is true as long as it stays,

@@ -14,7 +14,7 @@ use crate::sandbox::Sandbox;
 use crate::secrecy::watch::{NOBODY, run_with_input};
 
 /// Every command that only reads the vault.
-pub const READING: [&[&str]; 9] = [
+pub const READING: [&[&str]; 10] = [
     &["list"],
     &["show", "ci"],
     &["log"],
@@ -22,6 +22,7 @@ pub const READING: [&[&str]; 9] = [
     &["verify"],
     &["identify"],
     &["usage"],
+    &["check", "--format", "ics"],
     &["connect", "dovecot"],
     &["connect", "postfix"],
 ];
@@ -33,7 +34,7 @@ const SERVING: &[&str] = &["serve", "--listen", "unix:/nowhere/socket"];
 const SEALING: [&[&str]; 2] = [&["reveal"], &["generate", "smtp", "new", "--default"]];
 
 /// Every command that changes the vault.
-pub const WRITING: [&[&str]; 11] = [
+pub const WRITING: [&[&str]; 12] = [
     &["generate", "api", "new"],
     &["generate", "smtp", "new", "--if-absent"],
     &["regenerate", "--yes", "ci"],
@@ -44,13 +45,21 @@ pub const WRITING: [&[&str]; 11] = [
     &["rename", "ci", "other"],
     &["describe", "ci", "something"],
     &["set", "ci", "--expires", "90d"],
+    &["set", "ci", "--rotate-every", "30d"],
     &["delete", "--yes", "ci"],
 ];
 
-/// Every command that opens the vault.
+/// The command that reads the vault to write another, and logs that.
+const COPYING: &[&str] = &["backup", "copy.db"];
+
+/// The command that a vault need not be good for, only in a safe place.
+const RESTORING: &[&str] = &["restore", "--yes", "copy.db"];
+
+/// Every command that opens the vault and wants it good; `doctor` wants nothing.
 pub fn commands() -> impl Iterator<Item = &'static [&'static str]> {
     let writing = WRITING.into_iter().chain(SEALING);
-    READING.into_iter().chain(writing).chain([SERVING])
+    let others = [SERVING, COPYING];
+    READING.into_iter().chain(writing).chain(others)
 }
 
 /// What is made of a good vault: the path to open, and the one that the refusal names.
@@ -117,7 +126,7 @@ fn an_unsafe_vault_is_refused_by_every_command_and_not_touched() {
         sandbox.generate(["api", "ci"]);
         let (vault, named) = spoil(&sandbox.vault());
         let before = state(&vault);
-        for args in commands() {
+        for args in commands().chain([RESTORING]) {
             let args = [args, &["--vault", vault.to_str().unwrap()]].concat();
             let run = run_with_input(&sandbox, &args, &secret);
             let says = run.stderr.contains(&format!("`{}`", named.display()));
@@ -129,9 +138,9 @@ fn an_unsafe_vault_is_refused_by_every_command_and_not_touched() {
             assert_eq!(state(&vault), before, "{case} was touched by {args:?}");
             refused += 1;
         }
-        all += commands().count();
+        all += commands().count() + 1;
     }
-    assert_eq!((refused, all), (21 * 23, 21 * 23));
+    assert_eq!((refused, all), (21 * 26, 21 * 26));
 }
 
 #[test]
@@ -159,7 +168,7 @@ fn every_command_is_tried_on_unsafe_vaults() {
         .collect();
     let tried: BTreeSet<_> = commands()
         .map(|args| args[0])
-        .chain(["completions"])
+        .chain(["completions", "restore", "doctor"])
         .collect();
     assert_eq!(tried, all, "list the new command in READING or WRITING");
 }

@@ -7,13 +7,15 @@ use crate::sandbox::{POSTKEY, Run, Sandbox};
 use crate::secrecy::stock::stock;
 use crate::secrecy::watch::program;
 
-const READING: [&[&str]; 8] = [
+const READING: [&[&str]; 9] = [
     &["list"],
     &["show", "ci"],
     &["log"],
+    &["check"],
     &["log", "--verify"],
     &["verify"],
     &["identify"],
+    &["doctor"],
     &["connect", "dovecot"],
     &["completions", "bash"],
 ];
@@ -52,7 +54,7 @@ fn a_reader_who_leaves_early_is_no_error() {
 #[test]
 fn a_full_disk_is_trouble_with_a_sentence() {
     let sandbox = Sandbox::new();
-    sandbox.generate(["api", "ci"]);
+    sandbox.generate(["api", "ci", "--expires", "1d"]);
     for args in READING {
         for format in ["text", "json", "jsonl", "csv"] {
             if ["connect", "completions"].contains(&args[0]) && format != "text" {
@@ -71,7 +73,7 @@ fn a_full_disk_is_trouble_with_a_sentence() {
 #[test]
 fn a_closed_standard_output_is_no_panic() {
     let sandbox = Sandbox::new();
-    sandbox.generate(["api", "ci"]);
+    sandbox.generate(["api", "ci", "--expires", "1d"]);
     for args in READING.iter().chain(&TELLING) {
         for closed in [
             ">&-",

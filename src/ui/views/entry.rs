@@ -8,7 +8,10 @@ use crate::key::Tail;
 use crate::ui::Look;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
-use crate::vault::{Chain, Entry, Field, hex};
+use crate::vault::{Actor, Chain, Entry, Field, hex};
+
+/// How many characters of a hash people are shown where it only tells two heads apart.
+const HASH_SHOWN: usize = 12;
 
 /// An event of the log.
 #[derive(Debug, Serialize)]
@@ -43,13 +46,6 @@ impl<'a> EntryView<'a> {
             change: &entry.change,
             hash: hex(&entry.hash),
             entry,
-        }
-    }
-
-    fn who(&self) -> String {
-        match self.sudo_user {
-            Some(sudo_user) => format!("{sudo_user} as {}@{}", self.user, self.host),
-            None => format!("{}@{}", self.user, self.host),
         }
     }
 }
@@ -96,11 +92,25 @@ impl Row for EntryView<'_> {
     fn cells(&self, look: &Look) -> Vec<String> {
         vec![
             look.moment(self.entry.at),
-            self.who(),
+            who(&self.entry.actor),
             self.command.to_owned(),
             self.key.to_owned(),
             changes(self.change, look),
         ]
+    }
+}
+
+/// `ops@host1`, or `ops as root@host1` where somebody became another user by sudo.
+pub(super) fn who(actor: &Actor) -> String {
+    let Actor {
+        user,
+        sudo_user,
+        host,
+        ..
+    } = actor;
+    match sudo_user {
+        Some(sudo_user) => format!("{sudo_user} as {user}@{host}"),
+        None => format!("{user}@{host}"),
     }
 }
 
@@ -160,11 +170,22 @@ pub fn changes(fields: &[Field], look: &Look) -> String {
         "tail" | "retiring" => value
             .parse()
             .map_or_else(|_| value.to_owned(), |tail: Tail| look.tail(&tail)),
+        "head" => start_of_head(value),
         "expires_at" | "retires_at" => value
             .parse()
             .map_or_else(|_| value.to_owned(), |end| look.moment(end)),
         _ => value.to_owned(),
     })
+}
+
+/// A log's head without most of its hash: `12 9c1f0e7a5b3d…`
+fn start_of_head(head: &str) -> String {
+    match head.split_once(' ') {
+        Some((entry, hash)) if hash.len() > HASH_SHOWN && hash.is_ascii() => {
+            format!("{entry} {}…", &hash[..HASH_SHOWN])
+        }
+        _ => head.to_owned(),
+    }
 }
 
 /// `status active → inactive, limit 300/day`; a name that only came or went is told already,

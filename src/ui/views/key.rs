@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::secret::{self, SecretView};
 use super::usage::{Recorded, told, under};
-use super::{EntryView, or_empty, text};
+use super::{EntryView, PolicyView, or_empty, text};
 use crate::key::{Key, Limit};
 use crate::ui::Look;
 use crate::ui::listing::{Item, Row, table_of};
@@ -210,6 +210,7 @@ pub struct KeyDetails<'a> {
     #[serde(flatten)]
     key: KeyView<'a>,
     is_default: bool,
+    policy: PolicyView,
     secrets: Vec<SecretView<'a>>,
     usage: Option<Recorded<'a>>,
     log: Vec<EntryView<'a>>,
@@ -218,10 +219,11 @@ pub struct KeyDetails<'a> {
 }
 
 impl<'a> KeyDetails<'a> {
-    /// The key, its secrets, its use if any is recorded in the vault, and its newest entries,
-    /// the newest last.
+    /// The key, the rules that count for it, its secrets, its use if any is recorded in the vault,
+    /// and its newest entries, the newest last.
     pub fn new(
         key: KeyView<'a>,
+        policy: PolicyView,
         secrets: &'a [Ending],
         details: Option<&'a Details>,
         log: &'a [Entry],
@@ -230,6 +232,7 @@ impl<'a> KeyDetails<'a> {
         Self {
             is_default: key.is_default,
             key,
+            policy,
             secrets: secrets.iter().map(of).collect(),
             usage: details
                 .filter(|details| !details.is_empty())
@@ -242,6 +245,7 @@ impl<'a> KeyDetails<'a> {
     /// All of it, for people.
     pub fn facts(&self, look: &Look) -> String {
         let mut facts = self.key.list(look);
+        facts.extend(self.policy.told(look));
         let rotation = secret::rotation(self.key.key, self.details, look);
         facts.extend(under("rotation", rotation.into_iter()));
         if let Some(details) = self.details {

@@ -1,9 +1,13 @@
 //! What results look like: the names of JSON fields and CSV cells, and the columns for
 //! people. They are the public interface; the domain's types may change.
 
+mod backup;
 mod entry;
+mod examined;
+mod finding;
 mod issued;
 mod key;
+mod policy;
 mod secret;
 mod usage;
 mod verdict;
@@ -12,9 +16,13 @@ use std::fmt::Display;
 
 use serde::Serializer;
 
+pub use backup::{AffectedView, BackupView, counted, head_told, held};
 pub use entry::{ChainView, EntryView, changes};
+pub use examined::ExaminedView;
+pub use finding::FindingView;
 pub use issued::Issued;
 pub use key::{KeyDetails, KeyView};
+pub use policy::PolicyView;
 pub use secret::secret_use;
 pub use usage::{UsageView, last_use, refusals};
 pub use verdict::{Decision, IdentityView, VerdictView, Which};

@@ -1,0 +1,213 @@
+//! What can be found about a key, and the command that mends it.
+
+use std::cmp::Reverse;
+
+use jiff::Timestamp;
+
+use crate::key::KeyName;
+
+/// Something about a key that needs attention.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// It was used far more than usual.
+    UnusualUse {
+        /// The first second of the day, UTC.
+        day: Timestamp,
+        /// How often it was accepted on it.
+        count: u32,
+        /// How often on the busiest day before.
+        usual: u32,
+    },
+    /// It was used from a network for the first time.
+    NewNetwork {
+        /// Which.
+        network: String,
+        /// When, for the first time.
+        first_at: Timestamp,
+        /// How many other networks are as new.
+        others: usize,
+    },
+    /// It is being rotated, and somebody still uses the old secret.
+    OldSecretUsed {
+        /// When the new secret was made.
+        made_at: Timestamp,
+        /// When the old one stops.
+        retires_at: Timestamp,
+        /// When the old one was last used.
+        used_at: Timestamp,
+    },
+    /// It is being rotated, and nobody uses the new secret.
+    NewSecretUnused {
+        /// When the new secret was made.
+        made_at: Timestamp,
+        /// When the old one stops.
+        retires_at: Timestamp,
+    },
+    /// It is being rotated; nothing is known of its use.
+    RotationOpen {
+        /// When the new secret was made.
+        made_at: Timestamp,
+        /// When the old one stops.
+        retires_at: Timestamp,
+    },
+    /// Its time is over.
+    Expired {
+        /// Since when.
+        at: Timestamp,
+    },
+    /// Its time is over soon.
+    Expiring {
+        /// When.
+        at: Timestamp,
+    },
+    /// Its secret is older than it may become.
+    RotationDue {
+        /// When the secret was made.
+        made_at: Timestamp,
+        /// Since when it is too old.
+        due_at: Timestamp,
+    },
+    /// It is being rotated, and only the new secret is used.
+    RotationUnfinished {
+        /// When the new secret was made.
+        made_at: Timestamp,
+        /// When the old one stops.
+        retires_at: Timestamp,
+        /// When the new one was first used.
+        used_at: Timestamp,
+    },
+    /// Nobody has used it for longer than is usual.
+    Unused {
+        /// When it was last accepted.
+        last_used_at: Timestamp,
+        /// Since when that is too long.
+        due_at: Timestamp,
+    },
+    /// Nobody ever used it.
+    NeverUsed {
+        /// When it was made.
+        made_at: Timestamp,
+        /// Since when that is too long.
+        due_at: Timestamp,
+    },
+}
+
+impl Finding {
+    /// The finding as a word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::UnusualUse { .. } => "unusual-use",
+            Self::NewNetwork { .. } => "new-network",
+            Self::OldSecretUsed { .. } => "old-secret-used",
+            Self::NewSecretUnused { .. } => "new-secret-unused",
+            Self::RotationOpen { .. } => "rotation-open",
+            Self::Expired { .. } => "expired",
+            Self::Expiring { .. } => "expiring",
+            Self::RotationDue { .. } => "rotation-due",
+            Self::RotationUnfinished { .. } => "rotation-unfinished",
+            Self::Unused { .. } => "unused",
+            Self::NeverUsed { .. } => "never-used",
+        }
+    }
+
+    /// When it began: the use, the secret or the key that it is about.
+    pub fn since_at(&self) -> Option<Timestamp> {
+        match *self {
+            Self::UnusualUse { day: at, .. }
+            | Self::NewNetwork { first_at: at, .. }
+            | Self::OldSecretUsed { made_at: at, .. }
+            | Self::NewSecretUnused { made_at: at, .. }
+            | Self::RotationOpen { made_at: at, .. }
+            | Self::RotationDue { made_at: at, .. }
+            | Self::RotationUnfinished { made_at: at, .. }
+            | Self::Unused {
+                last_used_at: at, ..
+            }
+            | Self::NeverUsed { made_at: at, .. } => Some(at),
+            Self::Expired { .. } | Self::Expiring { .. } => None,
+        }
+    }
+
+    /// When something happens by itself, or since when somebody should have acted.
+    pub fn due_at(&self) -> Option<Timestamp> {
+        match *self {
+            Self::UnusualUse { .. } | Self::NewNetwork { .. } => None,
+            Self::OldSecretUsed { retires_at: at, .. }
+            | Self::NewSecretUnused { retires_at: at, .. }
+            | Self::RotationOpen { retires_at: at, .. }
+            | Self::RotationUnfinished { retires_at: at, .. }
+            | Self::Expired { at }
+            | Self::Expiring { at }
+            | Self::RotationDue { due_at: at, .. }
+            | Self::Unused { due_at: at, .. }
+            | Self::NeverUsed { due_at: at, .. } => Some(at),
+        }
+    }
+
+    /// The order in which findings are looked at: what may be an attack, what stops soon or has
+    /// stopped, what is overdue, what only lies about; within that, use that is news first, and
+    /// otherwise what is due first.
+    pub fn urgency(&self) -> impl Ord + use<> {
+        let rank = match self {
+            Self::UnusualUse { .. } | Self::NewNetwork { .. } => 0,
+            Self::OldSecretUsed { .. }
+            | Self::NewSecretUnused { .. }
+            | Self::RotationOpen { .. } => 1,
+            Self::Expired { .. } | Self::Expiring { .. } => 2,
+            Self::RotationDue { .. } => 3,
+            Self::RotationUnfinished { .. } => 4,
+            Self::Unused { .. } | Self::NeverUsed { .. } => 5,
+        };
+        (rank, self.due_at(), Reverse(self.since_at()))
+    }
+
+    /// The command to run: what mends it, or what shows more where a person has to judge.
+    pub fn mend(&self, name: &KeyName) -> String {
+        match self {
+            Self::UnusualUse { .. }
+            | Self::NewNetwork { .. }
+            | Self::OldSecretUsed { .. }
+            | Self::NewSecretUnused { .. }
+            | Self::RotationOpen { .. } => format!("postkey show {name}"),
+            Self::Expired { .. } => format!("postkey delete {name}"),
+            Self::Expiring { .. } => format!("postkey set {name} --expires 90d"),
+            Self::RotationDue { .. } => format!("postkey rotate {name}"),
+            Self::RotationUnfinished { .. } => format!("postkey rotate {name} --finish"),
+            Self::Unused { .. } | Self::NeverUsed { .. } => format!("postkey deactivate {name}"),
+        }
+    }
+}
+
+/// What a calendar is to remind of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reminder {
+    /// A key's secret is to be replaced.
+    Rotation {
+        /// When it was made.
+        made_at: Timestamp,
+        /// When it becomes too old.
+        due_at: Timestamp,
+    },
+    /// A key's time is over.
+    Expiry {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl Reminder {
+    /// The reminder as a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Rotation { .. } => "rotation",
+            Self::Expiry { .. } => "expiry",
+        }
+    }
+
+    /// The moment that it is about.
+    pub fn at(self) -> Timestamp {
+        match self {
+            Self::Rotation { due_at: at, .. } | Self::Expiry { at } => at,
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! From what is known of a key to what needs attention: one place decides, whoever asks.
+
+mod finding;
+mod rules;
+mod unusual;
+
+use jiff::Timestamp;
+
+use crate::key::{Key, Status, Term};
+use crate::usage::{Recent, SecretUse};
+use crate::vault::Ending;
+pub use finding::{Finding, Reminder};
+pub use rules::{Given, Rule, Rules};
+
+/// What is known of a key.
+#[derive(Debug)]
+pub struct Known<'a> {
+    /// The key.
+    pub key: &'a Key,
+    /// Its secrets, the current one first.
+    pub secrets: &'a [Ending],
+    /// Its use; `None` where none is recorded in the vault.
+    pub used: Option<Used>,
+}
+
+/// How a key was used, as far as it is recorded.
+#[derive(Clone, Debug)]
+pub struct Used {
+    /// Since when anything is recorded in the vault.
+    pub since: Timestamp,
+    /// When it was last accepted; `None` if it never was.
+    pub last_used_at: Option<Timestamp>,
+    /// Its last days.
+    pub recent: Recent,
+    /// Which of its secrets were used; empty unless it has two.
+    pub secrets: Vec<SecretUse>,
+}
+
+impl Known<'_> {
+    /// What needs attention about the key at `now`.
+    ///
+    /// Of an inactive key only that its time is over, and of one whose time is over nothing
+    /// else: nobody can use either.
+    pub fn findings(&self, rules: &Rules, now: Timestamp) -> Vec<Finding> {
+        if let Some(at) = self.key.expires_at.filter(|&at| at <= now) {
+            return vec![Finding::Expired { at }];
+        }
+        if self.key.status == Status::Inactive {
+            return Vec::new();
+        }
+        let used = self.used.as_ref();
+        let findings = [
+            used.and_then(|used| unusual::burst(&used.recent, now)),
+            used.and_then(|used| unusual::new_network(&used.recent, now)),
+            self.open_rotation(now),
+            self.expiring(rules.expiring, now),
+            self.rotation_due(rules.rotate_every.term, now),
+            used.and_then(|used| self.unused(used, rules.unused.term, now)),
+        ];
+        findings.into_iter().flatten().collect()
+    }
+
+    /// What a calendar is to remind of: an active key's next rotation and its end, overdue or
+    /// not.
+    pub fn reminders(&self, rules: &Rules, now: Timestamp) -> Vec<Reminder> {
+        if self.key.status == Status::Inactive || self.key.has_expired(now) {
+            return Vec::new();
+        }
+        let rotation = self.rotation(rules.rotate_every.term);
+        let rotation = rotation.map(|(made_at, due_at)| Reminder::Rotation { made_at, due_at });
+        let end = self.key.expires_at.map(|at| Reminder::Expiry { at });
+        rotation.into_iter().chain(end).collect()
+    }
+
+    /// When the current secret was made, and when it is due to be replaced.
+    pub fn rotation(&self, every: Term) -> Option<(Timestamp, Timestamp)> {
+        let made_at = self.secrets.first()?.created_at;
+        Some((made_at, every.due(made_at)?))
+    }
+
+    fn rotation_due(&self, every: Term, now: Timestamp) -> Option<Finding> {
+        let (made_at, due_at) = self.rotation(every)?;
+        (due_at <= now).then_some(Finding::RotationDue { made_at, due_at })
+    }
+
+    fn expiring(&self, within: Term, now: Timestamp) -> Option<Finding> {
+        let at = self.key.expires_at?;
+        let is_soon = match within {
+            Term::Never => false,
+            term => term.due(now).is_none_or(|until| at <= until),
+        };
+        is_soon.then_some(Finding::Expiring { at })
+    }
+
+    /// That nobody uses it. A key that was never used counts from when it was made, or from
+    /// when use was first recorded: before, nobody would have noticed.
+    fn unused(&self, used: &Used, after: Term, now: Timestamp) -> Option<Finding> {
+        let made_at = self.key.created_at;
+        let start = used.last_used_at.unwrap_or(made_at.max(used.since));
+        let due_at = after.due(start).filter(|&due_at| due_at <= now)?;
+        Some(match used.last_used_at {
+            Some(last_used_at) => Finding::Unused {
+                last_used_at,
+                due_at,
+            },
+            None => Finding::NeverUsed { made_at, due_at },
+        })
+    }
+
+    /// How a rotation goes whose old secret is still good.
+    fn open_rotation(&self, now: Timestamp) -> Option<Finding> {
+        let [new, others @ ..] = self.secrets else {
+            return None;
+        };
+        let is_good = |old: &&Ending| old.retires_at.is_some_and(|end| end > now);
+        let old = others.iter().find(is_good)?;
+        let (made_at, retires_at) = (new.created_at, old.retires_at?);
+        let Some(used) = &self.used else {
+            return Some(Finding::RotationOpen {
+                made_at,
+                retires_at,
+            });
+        };
+        let use_of = |secret: &Ending| {
+            let mut all = used.secrets.iter();
+            all.find(|used| used.tail == secret.tail.as_str())
+        };
+        let old_used_at = use_of(old).map(|old| old.last_at);
+        let old_used_at = old_used_at.filter(|&used_at| used_at >= made_at);
+        let new_used_at = use_of(new).map(|new| new.first_at);
+        Some(match (old_used_at, new_used_at) {
+            (Some(used_at), first) if first.is_none_or(|first| used_at >= first) => {
+                Finding::OldSecretUsed {
+                    made_at,
+                    retires_at,
+                    used_at,
+                }
+            }
+            (_, Some(used_at)) => Finding::RotationUnfinished {
+                made_at,
+                retires_at,
+                used_at,
+            },
+            (_, None) => Finding::NewSecretUnused {
+                made_at,
+                retires_at,
+            },
+        })
+    }
+}

@@ -1,0 +1,53 @@
+//! Which rules count for a key: the command line's, then its own, then the settings'.
+
+use crate::key::{OwnPolicy, Term};
+use crate::settings::Policy;
+
+/// What the command line says, where it says anything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Given {
+    /// How old a secret may become.
+    pub rotate_every: Option<Term>,
+    /// For how long a key may go unused.
+    pub unused: Option<Term>,
+    /// How long before its expiry a key is mentioned.
+    pub expiring: Option<Term>,
+}
+
+/// A rule, and who made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// How long something may last.
+    pub term: Term,
+    /// Whether the key has it of its own.
+    pub is_own: bool,
+}
+
+/// The rules that count for a key.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// How old its secret may become.
+    pub rotate_every: Rule,
+    /// For how long it may go unused.
+    pub unused: Rule,
+    /// How long before its expiry it is mentioned.
+    pub expiring: Term,
+}
+
+impl Rules {
+    /// The rules for a key that has these of its own.
+    pub fn new(given: &Given, own: &OwnPolicy, policy: &Policy) -> Self {
+        Self {
+            rotate_every: rule(given.rotate_every, own.rotate_every, policy.rotate_every),
+            unused: rule(given.unused, own.unused, policy.unused),
+            expiring: given.expiring.unwrap_or(policy.expiring),
+        }
+    }
+}
+
+fn rule(given: Option<Term>, own: Option<Term>, policy: Term) -> Rule {
+    Rule {
+        term: given.or(own).unwrap_or(policy),
+        is_own: given.is_none() && own.is_some(),
+    }
+}

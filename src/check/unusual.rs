@@ -1,0 +1,106 @@
+//! Use that is not what it was: robust rules, which are wrong now and then but seldom.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Finding;
+use crate::usage::{DAYS, Recent, day_of};
+
+/// Against how many days before it a day is held.
+const TRAILING: usize = 14;
+
+/// On how many of them a key must have been used: without habits nothing is unusual.
+const LEAST_DAYS: usize = 3;
+
+/// A day is unusual with more requests than this many times the busiest day before it.
+const TIMES: u32 = 5;
+
+/// And with at least so many.
+const LEAST_REQUESTS: u32 = 100;
+
+/// How long addresses of a key must have been recorded until a network is new to it.
+const ADDRESS_HISTORY: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// A day, today or yesterday, on which a key was used far more than before. Yesterday counts,
+/// so that who looks once a day sees every whole day.
+pub(super) fn burst(recent: &Recent, now: Timestamp) -> Option<Finding> {
+    let days = [DAYS - 1, DAYS - 2].into_iter();
+    let (day, usual) = days
+        .map(|day| (day, usual(&recent.days[..day])))
+        .find(|&(day, usual)| matches!(usual, Some(usual) if is_burst(recent.days[day], usual)))?;
+    let start = (day_of(now) - (DAYS - 1 - day) as i64) * 86_400;
+    Some(Finding::UnusualUse {
+        day: Timestamp::from_second(start).ok()?,
+        count: recent.days[day],
+        usual: usual?,
+    })
+}
+
+/// How often the key was used on the busiest of the last days, if it was used on enough.
+fn usual(before: &[u32]) -> Option<u32> {
+    let days = &before[before.len() - TRAILING..];
+    let used = days.iter().filter(|&&count| count > 0).count();
+    days.iter().copied().max().filter(|_| used >= LEAST_DAYS)
+}
+
+fn is_burst(count: u32, usual: u32) -> bool {
+    count >= LEAST_REQUESTS && count > usual.saturating_mul(TIMES)
+}
+
+/// Networks from which a key was first used today or yesterday, while others are long known.
+pub(super) fn new_network(recent: &Recent, now: Timestamp) -> Option<Finding> {
+    let (first, others) = recent.networks.split_first()?;
+    let is_known = recent.first_address_at? <= now - ADDRESS_HISTORY;
+    is_known.then(|| Finding::NewNetwork {
+        network: first.network.clone(),
+        first_at: first.first_at,
+        others: others.len(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The counts of the last days, today's last.
+    fn found(last: &[u32]) -> Option<(u32, u32)> {
+        let mut days = [0; DAYS];
+        days[DAYS - last.len()..].copy_from_slice(last);
+        let recent = Recent {
+            days,
+            ..Recent::default()
+        };
+        match burst(
+            &recent,
+            Timestamp::UNIX_EPOCH + SignedDuration::from_hours(9999),
+        ) {
+            Some(Finding::UnusualUse { count, usual, .. }) => Some((count, usual)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn more_than_five_times_the_busiest_day_is_unusual() {
+        assert_eq!(found(&[10, 20, 15, 101]), Some((101, 20)));
+        assert_eq!(found(&[10, 20, 15, 100]), None, "five times is not more");
+        assert_eq!(found(&[10, 19, 15, 100]), Some((100, 19)));
+        assert_eq!(found(&[1, 1, 1, 99]), None, "too few to matter");
+        assert_eq!(found(&[1, 1, 1, 100]), Some((100, 1)));
+    }
+
+    #[test]
+    fn yesterday_counts_and_is_not_held_against_today() {
+        assert_eq!(found(&[1, 1, 1, 500, 3]), Some((500, 1)));
+        assert_eq!(found(&[1, 1, 1, 500, 3, 3]), None);
+        assert_eq!(found(&[1, 1, 1, 500, 2600]), Some((2600, 500)));
+    }
+
+    #[test]
+    fn without_three_days_of_use_in_the_last_fourteen_nothing_is_usual() {
+        assert_eq!(found(&[1, 1, 500]), None);
+        let mut days = [0; DAYS];
+        (days[1], days[2], days[3], days[DAYS - 1]) = (1, 1, 1, 500);
+        assert_eq!(found(&days), Some((500, 1)));
+        (days[0], days[1]) = (1, 0);
+        assert_eq!(found(&days), None, "fifteen days ago is too long");
+    }
+}

@@ -1,0 +1,76 @@
+//! `postkey backup`: a copy of the vault.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Session, values};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::files::Existing;
+use crate::ui::{BackupView, head_told};
+use crate::vault::{Copied, Field, Vault};
+
+/// Copies the vault to a file
+///
+/// The copy is what the vault is at one moment, whoever writes to it meanwhile. It is read again
+/// before it gets its name, and on the disk when this ends. It is 0600, as it holds the hash of
+/// every secret, and must go to a folder that nobody else can write to; an existing file is left
+/// alone. The log then says who made which copy when.
+///
+/// The record of use, usage.db, is not in it, nor are the settings.
+///
+/// Formats: text, json, jsonl, csv.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  postkey backup /srv/backup/postkey-$(date +%F).db
+  postkey backup --replace /srv/backup/postkey.db
+  postkey restore --dry-run /srv/backup/postkey.db")]
+pub struct Backup {
+    /// The file to write
+    #[arg(value_parser = values::paths(), value_hint = clap::ValueHint::FilePath)]
+    file: PathBuf,
+    /// Replaces the file, if there is one, by the whole copy
+    #[arg(long)]
+    replace: bool,
+}
+
+pub(super) fn run(args: Backup, session: &mut Session) -> Result<ExitStatus, Error> {
+    let mut vault = session.open()?;
+    let existing = match args.replace {
+        true => Existing::Replace,
+        false => Existing::Keep,
+    };
+    let copied = vault.copy_to(&args.file, existing)?;
+    if let Some((entry, why)) = copied.broken {
+        session.ui.warn(format!(
+            "the vault's log does not hold, and so the backup's: entry {entry} {why}"
+        ));
+    }
+    log(&copied, session, &mut vault);
+    let view = BackupView::new(&copied);
+    session.ui.result(&view, &view.line())?;
+    Ok(ExitStatus::Done)
+}
+
+/// Logs a backup that is there. One of a vault that cannot be written is good all the same.
+fn log(copied: &Copied, session: &Session, vault: &mut Vault) {
+    let to = |field: &str, value: String| Field {
+        field: field.to_owned(),
+        from: None,
+        to: Some(value),
+    };
+    let file = copied.path.to_string_lossy().into_owned();
+    let head = copied.head.as_ref().map(head_told);
+    let mut changes = vec![to("file", file)];
+    changes.extend(head.map(|head| to("head", head)));
+    let logged = vault
+        .check()
+        .and_then(|()| vault.change(&session.author("backup"), |change| change.note(&changes)));
+    if let Err(error) = logged {
+        session
+            .ui
+            .warn(format!("the backup is good, but not logged: {error}"));
+    }
+}

@@ -1,0 +1,327 @@
+//! `postkey check`: what needs attention.
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::Session;
+use super::selection::{self, Selector, each};
+use super::uses::Uses;
+use crate::check::{Finding, Given, Known, Rules};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::{KeyName, Kind, Term};
+use crate::settings::Policy;
+use crate::ui::{FindingView, Format, Listing, Look, Reminders, Ui};
+use crate::usage::Usage;
+use crate::vault::{Order, Record, Vault};
+
+/// Says what needs attention, for cron and CI
+///
+/// A line a finding, with the command that mends it, or that shows more where a person has to
+/// judge. The exit status is 1 if anything is found. What counts as too long is said by the
+/// flags here, else by the key itself (`postkey set --rotate-every`, `--unused-after`), else by
+/// [policy] in the settings, else it is 14 days before an expiry, 90 days for a secret, and 45
+/// days without use.
+///
+/// unusual-use: accepted more than 5 times as often, today or yesterday (UTC), as on the busiest
+/// of the 14 days before, at least 100 times, and used on at least 3 of those days.
+/// new-network: used since yesterday from a network (/24, IPv6 /48) that is new to the key, while
+/// others are known for 7 days.
+/// old-secret-used, new-secret-unused, rotation-open: a rotation whose old secret stops soon;
+/// rotation-unfinished: only the new one is used.
+/// expired, expiring: its time is over, or soon. rotation-due: its secret is too old.
+/// unused, never-used: nobody used it for so long, as far as use was recorded.
+/// Of keys that are deactivated only expired is found.
+///
+/// Formats: text, json (the most urgent first), jsonl, csv (key by key, a million in constant
+/// memory), and ics: a calendar with an all-day reminder of the next rotation and the expiry of
+/// each active key, those overdue and those to come. It is no finding: the exit status is 0.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  postkey check
+  postkey check --quiet --unused never
+  postkey check web ci --older-than 30d
+  postkey check --format ics >keys.ics")]
+pub struct Check {
+    /// Which keys, all if none is named; `-` reads names from standard input, a line each
+    #[arg(value_name = "NAME", add = selection::completer())]
+    names: Vec<Selector>,
+    /// How long before its expiry a key is mentioned: 14d, or never
+    #[arg(long, value_name = "SPAN")]
+    expiring: Option<Term>,
+    /// How old a secret may become, whatever key or settings say: 90d, or never
+    #[arg(long, value_name = "SPAN")]
+    older_than: Option<Term>,
+    /// How long a key may go unused, whatever key or settings say: 45d, or never
+    #[arg(long, value_name = "SPAN")]
+    unused: Option<Term>,
+}
+
+pub(super) fn run(args: Check, session: &mut Session) -> Result<ExitStatus, Error> {
+    let given = args.given();
+    let is_named = !args.names.is_empty();
+    let names = match args.names.as_slice() {
+        [] => Vec::new(),
+        _ => selection::names(args.names, "", session)?.unwrap_or_default(),
+    };
+    let vault = if is_named {
+        Some(session.open()?)
+    } else {
+        session.open_if_any()?
+    };
+    let Some(vault) = vault else {
+        return nothing_yet(session);
+    };
+    let look = session.look(&vault);
+    let mut watch = Watch::begin(vault, given, &look, session)?;
+    let status = if is_named {
+        each(&names, session, |name, session| {
+            watch.one(name, &session.ui)
+        })
+    } else {
+        watch.all(&session.ui)?
+    };
+    watch.finish(status, &session.ui)
+}
+
+impl Check {
+    fn given(&self) -> Given {
+        Given {
+            rotate_every: self.older_than,
+            unused: self.unused,
+            expiring: self.expiring,
+        }
+    }
+}
+
+fn nothing_yet(session: &Session) -> Result<ExitStatus, Error> {
+    if session.ui.format != Format::Ics {
+        return session.list_nothing::<FindingView<'_>>();
+    }
+    session.note_missing_vault();
+    let look = session.look_at_clock();
+    session.ui.reminders(&[], &look)?.finish()?;
+    Ok(ExitStatus::Done)
+}
+
+/// A look at keys under way.
+struct Watch<'a> {
+    vault: Vault,
+    uses: Uses,
+    /// Since when use is recorded.
+    recorded_since: Option<Timestamp>,
+    given: Given,
+    policy: Policy,
+    look: &'a Look,
+    output: Output<'a>,
+    /// How many keys were looked at.
+    keys: usize,
+    /// How many of them need attention.
+    found: usize,
+}
+
+/// Where it goes.
+enum Output<'a> {
+    /// Findings, as they come.
+    Stream(Listing<'a>),
+    /// Findings that are put in order at the end.
+    Gathered(Vec<Found>, Listing<'a>),
+    /// Reminders, as they come.
+    Calendar(Reminders<'a>),
+}
+
+/// A finding about a key.
+struct Found {
+    name: KeyName,
+    kind: Kind,
+    finding: Finding,
+}
+
+impl<'a> Watch<'a> {
+    fn begin(vault: Vault, given: Given, look: &'a Look, session: &Session) -> Result<Self, Error> {
+        let output = Output::begin(&vault, look, &session.ui)?;
+        let mut watch = Self {
+            uses: session.uses(&vault),
+            recorded_since: None,
+            vault,
+            given,
+            policy: session.settings.policy,
+            look,
+            output,
+            keys: 0,
+            found: 0,
+        };
+        if !matches!(watch.output, Output::Calendar(_)) {
+            watch.recorded_since = watch.uses.read(&session.ui, Usage::since);
+            watch.warn_of_unrecorded_use(&session.ui);
+        }
+        Ok(watch)
+    }
+
+    /// That nothing is found must not be taken for use that was watched.
+    fn warn_of_unrecorded_use(&self, ui: &Ui) {
+        let unused = self.given.unused.unwrap_or(self.policy.unused);
+        match self.recorded_since {
+            None if self.uses.are_missing() => ui.warn(
+                "no use is recorded in this vault: unused keys and unusual use are not found",
+            ),
+            Some(start) => {
+                let (begun, end) = (self.look.date(start), unused.due(start));
+                if let Some(end) = end.filter(|&end| end > self.look.now) {
+                    let end = self.look.date(end);
+                    ui.warn(format!(
+                        "use is recorded since {begun} only: keys that were never used are found from {end} on"
+                    ));
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn one(&mut self, name: &KeyName, ui: &Ui) -> Result<ExitStatus, Error> {
+        let record = self.vault.find(name)?;
+        let before = self.found;
+        self.page(&[record], ui)?;
+        Ok(status(self.found > before))
+    }
+
+    /// All keys, page by page; what cannot be read is said at the end.
+    fn all(&mut self, ui: &Ui) -> Result<ExitStatus, Error> {
+        let mut page = self.vault.first_page(Order::Created)?;
+        let mut damage = None;
+        let mut is_more = true;
+        while is_more && self.output.is_heard() {
+            let mut records = Vec::new();
+            is_more = self.vault.next_page(&mut page, |record| match record {
+                Ok(record) => records.push(record),
+                Err(error) => damage = Some(error),
+            })?;
+            self.page(&records, ui)?;
+        }
+        let status = status(self.found > 0);
+        Ok(damage.map_or(status, |error| said(&error.into(), ui)))
+    }
+
+    /// Looks at a page of keys.
+    fn page(&mut self, records: &[Record], ui: &Ui) -> Result<(), Error> {
+        let keys: Vec<_> = records.iter().map(|record| record.id).collect();
+        let mut secrets = self.vault.secrets_of(&keys)?;
+        let policies = self.vault.policies(&keys)?;
+        let now = self.look.now;
+        let used = match self.recorded_since {
+            Some(since) => self.uses.used(records, &secrets, (since, now), ui),
+            None => vec![None; records.len()],
+        };
+        for (record, used) in records.iter().zip(used) {
+            let secrets = secrets.remove(&record.id).unwrap_or_default();
+            let own = policies.get(&record.id).copied().unwrap_or_default();
+            let known = Known {
+                key: &record.key,
+                secrets: &secrets,
+                used,
+            };
+            let rules = Rules::new(&self.given, &own, &self.policy);
+            self.keys += 1;
+            let is_found = self.output.take(record, &known, &rules, now)?;
+            self.found += usize::from(is_found);
+        }
+        Ok(())
+    }
+
+    fn finish(self, status: ExitStatus, ui: &Ui) -> Result<ExitStatus, Error> {
+        let is_calendar = matches!(self.output, Output::Calendar(_));
+        self.output.finish()?;
+        let keys = match self.keys {
+            1 => "1 key".to_owned(),
+            keys => format!("{keys} keys"),
+        };
+        match self.found {
+            _ if is_calendar => {}
+            0 if status > ExitStatus::No => {}
+            0 => ui.note(format!("nothing needs attention: {keys} looked at")),
+            1 => ui.note(format!("1 of {keys} needs attention")),
+            found => ui.note(format!("{found} of {keys} need attention")),
+        }
+        Ok(status)
+    }
+}
+
+impl<'a> Output<'a> {
+    fn begin(vault: &Vault, look: &'a Look, ui: &Ui) -> Result<Self, Error> {
+        Ok(match ui.format {
+            Format::Ics => {
+                let identity = vault.identity()?.unwrap_or_default();
+                Self::Calendar(ui.reminders(&identity, look)?)
+            }
+            Format::Jsonl | Format::Csv => Self::Stream(ui.listing(look)),
+            _ => Self::Gathered(Vec::new(), ui.listing(look)),
+        })
+    }
+
+    fn is_heard(&self) -> bool {
+        match self {
+            Self::Stream(listing) | Self::Gathered(_, listing) => listing.is_heard(),
+            Self::Calendar(reminders) => reminders.is_heard(),
+        }
+    }
+
+    /// Takes what is to be said of a key; tells whether it needs attention.
+    fn take(
+        &mut self,
+        record: &Record,
+        known: &Known<'_>,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let (name, kind) = (&record.key.name, record.key.kind());
+        if let Self::Calendar(reminders) = self {
+            for reminder in known.reminders(rules, now) {
+                reminders.push(record.id, known.key, reminder)?;
+            }
+            return Ok(false);
+        }
+        let findings = known.findings(rules, now);
+        let is_found = !findings.is_empty();
+        for finding in findings {
+            match self {
+                Self::Stream(listing) => listing.push(&FindingView::new(name, kind, &finding))?,
+                Self::Gathered(all, _) => all.push(Found {
+                    name: name.clone(),
+                    kind,
+                    finding,
+                }),
+                Self::Calendar(_) => {}
+            }
+        }
+        Ok(is_found)
+    }
+
+    fn finish(self) -> Result<(), Error> {
+        match self {
+            Self::Stream(listing) => listing.finish::<FindingView<'_>>(),
+            Self::Calendar(reminders) => reminders.finish(),
+            Self::Gathered(mut all, mut listing) => {
+                all.sort_by_cached_key(|found| (found.finding.urgency(), found.name.to_string()));
+                for found in &all {
+                    listing.push(&FindingView::new(&found.name, found.kind, &found.finding))?;
+                }
+                listing.finish::<FindingView<'_>>()
+            }
+        }
+    }
+}
+
+fn status(is_found: bool) -> ExitStatus {
+    if is_found {
+        ExitStatus::No
+    } else {
+        ExitStatus::Done
+    }
+}
+
+/// Says an error that did not keep the rest from being looked at; how the command ends by it.
+fn said(error: &Error, ui: &Ui) -> ExitStatus {
+    ui.error(error);
+    error.exit_status()
+}

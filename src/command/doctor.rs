@@ -1,0 +1,111 @@
+//! `postkey doctor`: what is wrong with the vault and around it.
+
+mod around;
+mod inside;
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::Session;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::ui::{ExaminedView, Look, counted};
+use crate::vault::{self, health};
+
+/// Looks for what is wrong with the vault, its place, its clock and its settings
+///
+/// A line for each thing that was looked at: well, or what was found and how to mend it. It
+/// works on a vault that other commands refuse, goes on after a finding, and changes nothing.
+///
+/// Exits 1 if anything was found, and 5 if the vault could not be looked at, being busy, say.
+///
+/// Formats: text, json, jsonl, csv.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  postkey doctor
+  postkey doctor --format jsonl | grep '\"ok\":false'")]
+pub struct Doctor {}
+
+pub(super) fn run(_: Doctor, session: &mut Session) -> Result<ExitStatus, Error> {
+    session.expect_own_home()?;
+    let path = around::vault_path(session);
+    let mut report = Report::new(session);
+    report.well(
+        "program",
+        format!(
+            "postkey {} with SQLite {}",
+            env!("CARGO_PKG_VERSION"),
+            health::sqlite_version()
+        ),
+    );
+    report.place(&path)?;
+    report.inside(&path)?;
+    report.leftovers(&path);
+    report.settings();
+    report.show()
+}
+
+/// What was looked at so far.
+struct Report<'a> {
+    session: &'a Session,
+    look: Look,
+    views: Vec<ExaminedView>,
+}
+
+impl<'a> Report<'a> {
+    fn new(session: &'a Session) -> Self {
+        Self {
+            session,
+            look: session.look_at_clock(),
+            views: Vec::new(),
+        }
+    }
+
+    fn well(&mut self, check: &'static str, message: impl Into<String>) {
+        self.views.push(ExaminedView::well(check, message));
+    }
+
+    fn found(&mut self, check: &'static str, message: impl Into<String>, mend: impl Into<String>) {
+        self.views.push(ExaminedView::found(check, message, mend));
+    }
+
+    /// An error of the vault as a finding, with the way out that every command names.
+    fn fault(&mut self, check: &'static str, error: vault::Error) {
+        let error = Error::from(error);
+        let mend = error.way_out().unwrap_or("look at the system's messages");
+        self.found(check, error.to_string(), mend);
+    }
+
+    /// How long ago something was; programs are told when.
+    fn when(&self, moment: Timestamp) -> String {
+        match self.session.ui.format.is_for_machines() {
+            true => moment.to_string(),
+            false => self.look.distance(moment),
+        }
+    }
+
+    /// What went well, or the error as a finding.
+    fn outcome(&mut self, check: &'static str, outcome: Result<String, vault::Error>) {
+        match outcome {
+            Ok(message) => self.well(check, message),
+            Err(error) => self.fault(check, error),
+        }
+    }
+
+    fn show(self) -> Result<ExitStatus, Error> {
+        let mut listing = self.session.ui.listing(&self.look);
+        for view in &self.views {
+            listing.push(view)?;
+        }
+        listing.finish::<ExaminedView>()?;
+        let found = self.views.iter().filter(|view| !view.is_well()).count();
+        if found == 0 {
+            self.session.ui.note("all is well");
+            return Ok(ExitStatus::Done);
+        }
+        let found = counted(found as i64, "finding", "findings");
+        self.session.ui.note(found);
+        Ok(ExitStatus::No)
+    }
+}

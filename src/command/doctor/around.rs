@@ -1,0 +1,192 @@
+//! What lies around the vault: its place, what was left behind, the settings, the record of use.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::Report;
+use crate::command::Session;
+use crate::error::Error;
+use crate::settings::Listen;
+use crate::usage::Usage;
+use crate::vault::health::{self, Leftover, LeftoverKind};
+use crate::vault::{self, Vault};
+
+/// Group or others may write.
+const SHARED_WRITE: u32 = 0o022;
+
+/// A journal younger than this, in seconds, is of a change that may well be under way.
+const UNDER_WAY: i64 = 60;
+
+/// Where the vault lies, from the root on, as far as there is a folder.
+pub(super) fn vault_path(session: &Session) -> PathBuf {
+    let path = &session.settings.vault;
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let resolved = fs::canonicalize(folder).ok();
+    resolved
+        .zip(path.file_name())
+        .map_or_else(|| path.clone(), |(folder, name)| folder.join(name))
+}
+
+impl Report<'_> {
+    /// Whether the vault is there and private.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub(super) fn place(&mut self, path: &Path) -> Result<(), Error> {
+        let mut faults = health::place_faults(path);
+        let missing = faults
+            .iter()
+            .position(|fault| matches!(fault, vault::Error::Missing(_)));
+        if let Some(missing) = missing {
+            return Err(faults.swap_remove(missing).into());
+        }
+        if faults.is_empty() {
+            self.well("place", format!("`{}` is nobody else's", path.display()));
+        }
+        for fault in faults {
+            self.fault("place", fault);
+        }
+        if health::is_folder_open(path) {
+            self.found(
+                "place",
+                "other users can look into the vault's folder",
+                "`chmod 700` the folder",
+            );
+        }
+        if health::is_elsewhere(path) {
+            self.found(
+                "place",
+                "the vault is on a network file system, where locks may not keep two writers apart",
+                "keep it on a disk of this machine, and name it with --vault",
+            );
+        }
+        Ok(())
+    }
+
+    /// Files that commands left beside the vault.
+    pub(super) fn leftovers(&mut self, path: &Path) {
+        let leftovers = match health::leftovers(path) {
+            Ok(leftovers) => leftovers,
+            Err(error) => return self.fault("leftovers", error),
+        };
+        let before = self.look.now.as_second() - UNDER_WAY;
+        let is_left = |leftover: &&Leftover| match leftover.kind {
+            LeftoverKind::Journal | LeftoverKind::Unfinished => {
+                leftover.written_at.as_second() < before
+            }
+            _ => true,
+        };
+        let left: Vec<_> = leftovers.iter().filter(is_left).collect();
+        if left.is_empty() {
+            self.well("leftovers", "there are none");
+        }
+        for leftover in left {
+            self.leftover(leftover);
+        }
+    }
+
+    fn leftover(&mut self, leftover: &Leftover) {
+        let name = leftover.path.file_name().unwrap_or_default();
+        let name = name.to_string_lossy();
+        let written = self.when(leftover.written_at);
+        let (what, mend) = match leftover.kind {
+            LeftoverKind::Journal => (
+                "is of a change that was not ended",
+                "the next command takes the change back: `postkey list`",
+            ),
+            LeftoverKind::OlderSchema => (
+                "is the vault before it was brought up to date, with the hashes of that time",
+                "delete it once the vault has proved good",
+            ),
+            LeftoverKind::BeforeRestore => (
+                "is the vault before a restore, with the hashes of that time",
+                "delete it once the restore has proved right",
+            ),
+            LeftoverKind::Unfinished => (
+                "is a copy that was not finished",
+                "delete it, unless a backup or restore is under way",
+            ),
+        };
+        self.found(
+            "leftovers",
+            format!("`{name}`, written {written}, {what}"),
+            mend,
+        );
+    }
+
+    /// The settings' file: who can write it, and whether what it names is there.
+    pub(super) fn settings(&mut self) {
+        let session = self.session;
+        let Some(file) = &session.settings.file else {
+            self.well("settings", "there is no file; all is as it is by default");
+            return self.listen();
+        };
+        let is_shared = |path: &Path| {
+            let found = fs::metadata(path);
+            found.is_ok_and(|found| found.mode() & SHARED_WRITE != 0)
+        };
+        let file_or_folder = [Some(file.as_path()), file.parent()];
+        let shared = file_or_folder
+            .into_iter()
+            .flatten()
+            .find(|path| is_shared(path));
+        match shared {
+            None => self.well("settings", format!("`{}` is good", file.display())),
+            Some(path) => self.found(
+                "settings",
+                format!(
+                    "`{}` can be written by other users, who can then say what keys may do",
+                    path.display()
+                ),
+                "look what it says, then `chmod go-w` it",
+            ),
+        }
+        self.listen();
+    }
+
+    fn listen(&mut self) {
+        let session = self.session;
+        let Listen::Unix(socket) = &session.settings.listen else {
+            return;
+        };
+        let folder = socket.parent().unwrap_or(Path::new("/"));
+        if !folder.is_dir() {
+            self.found(
+                "settings",
+                format!(
+                    "`serve` is to listen in `{}`, which is no folder",
+                    folder.display()
+                ),
+                "make the folder, or name another place as `listen` under [serve]",
+            );
+        }
+    }
+
+    /// The record of use.
+    pub(super) fn usage(&mut self, vault: &Vault) {
+        match Usage::open(vault, self.session.settings.wait) {
+            Ok(Some(usage)) => match usage.since() {
+                Ok(Some(since)) => {
+                    let since = self.look.date(since);
+                    self.well("use", format!("it is recorded since {since}"));
+                }
+                Ok(None) => self.well("use", "none is recorded yet"),
+                Err(error) => self.useless(&error.to_string()),
+            },
+            Ok(None) => self.well("use", "none is recorded yet"),
+            Err(error) => self.useless(&error.to_string()),
+        }
+    }
+
+    /// The message of the record of use says the way out itself, after a semicolon.
+    fn useless(&mut self, message: &str) {
+        let (what, mend) = message
+            .split_once("; ")
+            .unwrap_or((message, "remove it, no key is in it"));
+        self.found("use", what, mend);
+    }
+}

@@ -1,0 +1,212 @@
+//! What is in the vault: its schema, its pages, its log, its keys.
+
+use std::path::Path;
+
+use super::Report;
+use crate::command::session::{SLOW_CLOCK, Session};
+use crate::error::Error;
+use crate::ui::counted;
+use crate::vault::health::{self, Examined};
+use crate::vault::{self, Record, Vault};
+
+/// How many keys a finding names.
+const NAMED: usize = 5;
+
+impl Report<'_> {
+    /// All that is in the vault's file.
+    ///
+    /// # Errors
+    /// If it is busy.
+    pub(super) fn inside(&mut self, path: &Path) -> Result<(), Error> {
+        match health::examine(path, self.session.settings.wait) {
+            Ok(examined) => self.examined(&examined),
+            Err(error @ vault::Error::Busy) => return Err(error.into()),
+            Err(vault::Error::ReadOnly | vault::Error::Sqlite(_)) if health::has_journal(path) => {
+                self.found(
+                    "whole",
+                    "a change was not ended, so that the vault cannot be read as it is",
+                    "the next command takes the change back: `postkey list`",
+                );
+            }
+            Err(error) => self.fault("whole", error),
+        }
+        Ok(())
+    }
+
+    fn examined(&mut self, examined: &Examined) {
+        let Examined {
+            vault,
+            schema,
+            known,
+        } = examined;
+        match (schema == known, vault.expect_nothing_foreign()) {
+            (_, Err(error)) => self.fault("schema", error),
+            (true, Ok(())) => self.well("schema", format!("version {schema}, the newest")),
+            (false, Ok(())) => self.found(
+                "schema",
+                format!("version {schema}; the newest is {known}"),
+                "the next command brings it up to date and keeps a copy: `postkey list`",
+            ),
+        }
+        let whole = vault.expect_whole();
+        self.outcome("whole", whole.map(|()| "every page can be read".to_owned()));
+        self.log(vault);
+        self.clock(vault);
+        self.keys(vault);
+        self.policies(vault);
+        self.hashes(vault);
+        self.staged(vault);
+        self.usage(vault);
+    }
+
+    fn log(&mut self, vault: &Vault) {
+        match vault.verify_log() {
+            Err(error) => self.fault("log", error),
+            Ok(chain) => match chain.broken {
+                None => {
+                    let entries = counted(chain.entries, "entry", "entries");
+                    self.well("log", format!("{entries}, and the chain holds"));
+                }
+                Some((entry, why)) => self.found(
+                    "log",
+                    format!("the log does not hold: entry {entry} {why}"),
+                    "somebody edited it, or it is damaged: compare it with a backup's",
+                ),
+            },
+        }
+    }
+
+    fn clock(&mut self, vault: &Vault) {
+        let clock = Session::clock();
+        match vault.time(clock) {
+            Err(error) => self.fault("clock", error),
+            Ok(time) if time.as_second() - clock.as_second() <= SLOW_CLOCK => {
+                self.well("clock", "it is not behind the log");
+            }
+            Ok(time) => {
+                let time = self.when(time);
+                self.found(
+                    "clock",
+                    format!(
+                        "it is behind the log's newest entry ({time}), whose time counts as now \
+                         until the clock has caught up"
+                    ),
+                    "set the clock; if it was ahead when that was logged, keys expire early",
+                );
+            }
+        }
+    }
+
+    fn keys(&mut self, vault: &Vault) {
+        let permissions = &self.session.settings.permissions;
+        let (mut count, mut unknown, mut unread) = (0, Vec::new(), Vec::new());
+        let read = vault.each_key(|record| match record {
+            Ok(Record { key, .. }) => {
+                count += 1;
+                let permission = key.permission().cloned();
+                if let Some(Err(_)) = permission.map(|given| permissions.expect(given)) {
+                    unknown.push(key.name.to_string());
+                }
+            }
+            Err(error) => unread.push(error),
+        });
+        if let Err(error) = read {
+            return self.fault("keys", error);
+        }
+        if unknown.is_empty() && unread.is_empty() {
+            let keys = counted(count, "key", "keys");
+            self.well(
+                "keys",
+                format!("{keys} can be read, each permission is known"),
+            );
+        }
+        for error in unread {
+            self.fault("keys", error);
+        }
+        if !unknown.is_empty() {
+            self.found(
+                "keys",
+                format!(
+                    "{} a permission that the settings do not define",
+                    having(&unknown)
+                ),
+                "define it under [permissions], or `postkey set NAME --permission …`",
+            );
+        }
+    }
+
+    fn policies(&mut self, vault: &Vault) {
+        let odd = match vault.odd_policies() {
+            Ok(odd) => odd,
+            Err(error) => return self.fault("policies", error),
+        };
+        for (name, text) in odd {
+            let text = crate::key::quoted(&text);
+            self.found(
+                "policies",
+                format!("the policy {text} of `{name}` is neither a period nor `never`"),
+                "somebody changed the vault by hand; set the policy anew",
+            );
+        }
+    }
+
+    fn hashes(&mut self, vault: &Vault) {
+        let odd = match vault.odd_hashes() {
+            Ok(odd) => odd,
+            Err(error) => return self.fault("hashes", error),
+        };
+        let of = |is_refused: bool| -> Vec<String> {
+            let keys = odd.iter().filter(|odd| odd.is_refused == is_refused);
+            keys.map(|odd| odd.key.clone()).collect()
+        };
+        let (refused, cheap) = (of(true), of(false));
+        if odd.is_empty() {
+            self.well("hashes", "each is what new ones are");
+        }
+        if !refused.is_empty() {
+            self.found(
+                "hashes",
+                format!(
+                    "{} a hash that is not checked: not Argon2id, or too costly",
+                    having(&refused)
+                ),
+                "`postkey regenerate NAME`; nobody can use the key as it is",
+            );
+        }
+        if !cheap.is_empty() {
+            self.found(
+                "hashes",
+                format!("{} a hash that costs less than new ones do", having(&cheap)),
+                "`postkey regenerate NAME`, when its user can take a new secret",
+            );
+        }
+    }
+
+    fn staged(&mut self, vault: &Vault) {
+        match vault.staged_too_long(self.look.now) {
+            Err(error) => self.fault("staged", error),
+            Ok(None) => self.well("staged", "no secret was left waiting"),
+            Ok(Some((oldest, count))) => {
+                let secrets = counted(count, "secret", "secrets");
+                let age = self.when(oldest);
+                self.found(
+                    "staged",
+                    format!("{secrets} waited to be handed over, the oldest {age}"),
+                    "they are good for nothing; the next new secret drops them",
+                );
+            }
+        }
+    }
+}
+
+/// `` `web` has``, or `` `web`, `ci` and 3 more have``
+fn having(names: &[String]) -> String {
+    let named = names.iter().take(NAMED);
+    let named: Vec<String> = named.map(|name| crate::key::quoted(name)).collect();
+    let named = named.join(", ");
+    match names.len() {
+        1 => format!("{named} has"),
+        count if count > NAMED => format!("{named} and {} more have", count - NAMED),
+        _ => format!("{named} have"),
+    }
+}

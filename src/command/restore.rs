@@ -1,0 +1,389 @@
+//! `postkey restore`: a backup's return.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::{Session, values};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::KeyName;
+use crate::ui::{AffectedView, Look, counted, head_told, held};
+use crate::usage::Usage;
+use crate::vault::{
+    self, Affected, Author, Comparison, Effect, Field, Head, KeyId, Present, Record, Vault,
+};
+
+/// Makes the vault what a backup holds
+///
+/// Says first what that does to each key, and asks. Keys whose secrets are refused now, because
+/// they were deactivated, deleted or given new secrets since the backup, COME BACK TO LIFE: their
+/// old secrets are accepted again. Then the name of one of them wants to be typed. Keys made
+/// since are gone.
+///
+/// The vault as it is now is saved beside it first, as vault.db.before-restore-TIME. The backup
+/// is written into the vault's file, in one transaction: servers that read it see the keys as
+/// they were from their next question on. The log goes on from the backup's newest entry, and
+/// says what was restored; a head of the log that was kept elsewhere since will not match.
+///
+/// Where there is no vault, one is made.
+///
+/// Formats: text, json, jsonl, csv.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  postkey restore --dry-run /srv/backup/postkey.db
+  postkey restore /srv/backup/postkey.db
+  postkey restore --yes --keep-stopped /srv/backup/postkey.db")]
+pub struct Restore {
+    /// The file that `postkey backup` wrote
+    #[arg(value_parser = values::paths(), value_hint = clap::ValueHint::FilePath)]
+    file: PathBuf,
+    /// Says what would happen, and exits 1 if it would happen to any key
+    #[arg(long, short = 'n')]
+    dry_run: bool,
+    /// Keys that would come back to life come back deactivated
+    #[arg(long)]
+    keep_stopped: bool,
+    /// Answers the question if keys come back to life, as typing the name of one of them does
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<KeyName>,
+    /// Restores a backup although its log does not hold
+    #[arg(long)]
+    despite_log: bool,
+}
+
+pub(super) fn run(args: Restore, session: &mut Session) -> Result<ExitStatus, Error> {
+    session.expect_own_home()?;
+    let present = open_present(session)?;
+    expect_another_file(&present, &args.file)?;
+    let backup = read(&args, session)?;
+    let plan = Plan::new(&args, &backup, &present, session)?;
+    plan.say(session)?;
+    if args.dry_run {
+        let is_nothing = plan.comparison.affected.is_empty();
+        return Ok(if is_nothing {
+            ExitStatus::Done
+        } else {
+            ExitStatus::No
+        });
+    }
+    if !plan.is_confirmed(&args, session)? {
+        session.ui.note("nothing was restored");
+        return Ok(ExitStatus::No);
+    }
+    restore(plan, backup, present, session)?;
+    Ok(ExitStatus::Done)
+}
+
+fn read(args: &Restore, session: &Session) -> Result<Vault, Error> {
+    let backup = Vault::read_backup(&args.file, session.settings.wait)?;
+    let Some((entry, why)) = backup.verify_log()?.broken else {
+        return Ok(backup);
+    };
+    let broken = vault::Error::BrokenLog(entry, why);
+    if args.despite_log {
+        session.ui.warn(format!("of the backup, {broken}"));
+        return Ok(backup);
+    }
+    Err(vault::Error::Backup {
+        path: args.file.clone(),
+        why: Box::new(broken),
+    }
+    .into())
+}
+
+fn open_present(session: &Session) -> Result<Present, Error> {
+    let path = &session.settings.vault;
+    Present::open(path, session.settings.wait).map_err(|error| match error {
+        vault::Error::NotAVault(_) | vault::Error::Sqlite(_) => Error::from(error).hint(
+            "if that is the vault and damaged, stop what reads it, move the file away, and \
+             restore again",
+        ),
+        error => error.into(),
+    })
+}
+
+/// What a restore is going to do.
+struct Plan {
+    comparison: Comparison,
+    /// The time that counts, now and after the restore.
+    look: Look,
+    made_at: Option<Timestamp>,
+    held: String,
+    is_stopping: bool,
+    /// What else cannot be told because the vault is damaged.
+    trouble: Option<String>,
+    is_vault: bool,
+    is_another: bool,
+}
+
+impl Plan {
+    fn new(
+        args: &Restore,
+        backup: &Vault,
+        present: &Present,
+        session: &Session,
+    ) -> Result<Self, Error> {
+        let clock = Session::clock();
+        let vault = present.vault();
+        // Time goes on from the later log, or what has expired since would be good again.
+        let times = [Some(backup), vault].into_iter().flatten();
+        let times = times.map(|vault| vault.time(clock).unwrap_or(clock));
+        let now = times.max().unwrap_or(clock);
+        let comparison = match vault {
+            Some(vault) => vault.compare(backup, now)?,
+            None => Comparison::default(),
+        };
+        let trouble = present.trouble().or(comparison.unread.as_ref());
+        Ok(Self {
+            trouble: trouble.map(ToString::to_string),
+            look: session.look_at(now),
+            made_at: backup.newest_entry()?.map(|entry| entry.at),
+            held: held(backup.count()?, backup.head()?.map_or(0, |(last, _)| last)),
+            is_stopping: args.keep_stopped,
+            is_vault: vault.is_some(),
+            is_another: vault.is_some_and(|vault| is_another(vault, backup)),
+            comparison,
+        })
+    }
+
+    fn with(&self, effect: Effect) -> impl Iterator<Item = &Affected> {
+        let all = self.comparison.affected.iter();
+        all.filter(move |affected| affected.effect == effect)
+    }
+
+    /// The keys whose old secrets will be accepted again.
+    fn revived(&self) -> Vec<&Affected> {
+        let revived = self.with(Effect::Revived);
+        revived.filter(|_| !self.is_stopping).collect()
+    }
+
+    /// The keys that would be revived, but are to stay stopped.
+    fn kept_stopped(&self) -> Vec<Record> {
+        let revived = self.with(Effect::Revived).filter(|_| self.is_stopping);
+        revived.filter_map(|key| key.record.clone()).collect()
+    }
+
+    /// Says what will happen: the keys as the result, the rest as talk.
+    fn say(&self, session: &Session) -> Result<(), Error> {
+        self.say_what_it_is(session);
+        let mut listing = session.ui.listing(&self.look);
+        for affected in &self.comparison.affected {
+            let is_kept = self.is_stopping && affected.effect == Effect::Revived;
+            listing.push(&AffectedView::new(affected, is_kept))?;
+        }
+        listing.finish::<AffectedView<'_>>()
+    }
+
+    fn say_what_it_is(&self, session: &Session) {
+        let ui = &session.ui;
+        let made = self.made_at.map(|at| self.look.moment_and_distance(at));
+        let made = made.map(|at| format!(", the newest of {at}"));
+        ui.note(format!(
+            "the backup holds {}{}",
+            self.held,
+            made.unwrap_or_default()
+        ));
+        if !self.is_vault {
+            return ui.note("there is no vault yet; it will be made");
+        }
+        if self.is_another {
+            ui.warn("it is a backup of another vault: no key of this one is in it");
+        }
+        if let Some(trouble) = &self.trouble {
+            ui.warn(format!(
+                "the vault as it is now cannot be read whole, so not all that happens can be \
+                 told: {trouble}"
+            ));
+        }
+        if self.comparison.affected.is_empty() && self.trouble.is_none() {
+            ui.note("every key is what it was then");
+        }
+    }
+
+    fn say_what_was_done(&self, stopped: usize, saved: Option<&Path>, session: &Session) {
+        let note = |text: String| session.ui.note(text);
+        note(match &self.made_at {
+            Some(at) => format!("the vault is what it was {}", self.look.moment(*at)),
+            None => "the vault is what it was".to_owned(),
+        });
+        if stopped > 0 {
+            let stopped = counted(stopped as i64, "key was", "keys were");
+            note(format!(
+                "{stopped} deactivated instead of coming back to life"
+            ));
+        }
+        if let Some(saved) = saved {
+            let saved = saved.display();
+            note(format!("what it was before is saved as `{saved}`"));
+        }
+    }
+
+    fn is_confirmed(&self, args: &Restore, session: &Session) -> Result<bool, Error> {
+        let revived = self.revived();
+        if let Some(first) = revived.first() {
+            return self.is_revival_confirmed(&revived, first, args, session);
+        }
+        if session.is_yes {
+            return Ok(true);
+        }
+        let needed = "a restore needs a confirmation";
+        session.ui.expect_person(needed, "--yes gives it")?;
+        session.ui.confirm("Restore?")
+    }
+
+    fn is_revival_confirmed(
+        &self,
+        revived: &[&Affected],
+        first: &Affected,
+        args: &Restore,
+        session: &Session,
+    ) -> Result<bool, Error> {
+        let is_one = |name: &KeyName| revived.iter().any(|key| key.name.is_same(name));
+        if args.confirm.as_ref().is_some_and(is_one) {
+            return Ok(true);
+        }
+        let count = counted(revived.len() as i64, "key comes", "keys come");
+        let needed = format!("{count} back to life, which wants more than a yes");
+        let way_out = format!(
+            "--confirm {} confirms it; with --keep-stopped no key comes back to life",
+            first.name
+        );
+        session.ui.expect_person(&needed, &way_out)?;
+        let question = match revived {
+            [_] => format!("{count} back to life; type its name to restore"),
+            _ => format!("{count} back to life; type the name of one of them to restore"),
+        };
+        let typed = session.ui.line(&question)?;
+        let Some(typed) = typed.filter(|typed| !typed.is_empty()) else {
+            return Ok(false);
+        };
+        let is_it = typed.parse().is_ok_and(|typed: KeyName| is_one(&typed));
+        if !is_it {
+            session.ui.note("that is not the name of one");
+        }
+        Ok(is_it)
+    }
+}
+
+/// Whether the two never had a log entry in common.
+fn is_another(vault: &Vault, backup: &Vault) -> bool {
+    match (vault.identity(), backup.identity()) {
+        (Ok(Some(here)), Ok(Some(there))) => here != there,
+        _ => false,
+    }
+}
+
+fn expect_another_file(present: &Present, file: &Path) -> Result<(), Error> {
+    match present.vault() {
+        Some(vault) if vault.consists_of(file) => {
+            Err(vault::Error::TheVaultItself(file.to_owned()).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn restore(
+    plan: Plan,
+    mut backup: Vault,
+    mut present: Present,
+    session: &Session,
+) -> Result<(), Error> {
+    let others = present.vault().map(|vault| others(vault, &backup, session));
+    let saved = present.save(plan.look.now)?;
+    let author = Author {
+        clock: plan.look.now,
+        ..session.author("restore")
+    };
+    let changes = told(&backup, &present, saved.as_deref())?;
+    let stopped = plan.kept_stopped();
+    let (before, then) = (head_of(&present), backup.head()?);
+    let outcome = backup
+        .prepare(&author, &present, &stopped, &changes)
+        .and_then(|()| present.replace(&backup));
+    if let Err(error) = outcome {
+        return Err(without_copy(error, saved.as_deref()));
+    }
+    plan.say_what_was_done(stopped.len(), saved.as_deref(), session);
+    if before.is_some() && before != then {
+        session.ui.note(
+            "the log goes on from the backup's newest entry; a head of it that was kept since does \
+             not match any more",
+        );
+    }
+    forget_use(others.unwrap_or_default(), session);
+    Ok(())
+}
+
+/// What the log tells of a restore: the file, the newest entry before and after, the copy.
+fn told(backup: &Vault, present: &Present, saved: Option<&Path>) -> Result<Vec<Field>, Error> {
+    let field = |field: &str, from, to| Field {
+        field: field.to_owned(),
+        from,
+        to,
+    };
+    let path = |path: &Path| Some(path.to_string_lossy().into_owned());
+    let before = head_of(present);
+    let then = backup.head()?;
+    let mut told = vec![field("file", None, path(backup.path()))];
+    if before.is_some() || then.is_some() {
+        let (from, to) = (before.as_ref().map(head_told), then.as_ref().map(head_told));
+        told.push(field("head", from, to));
+    }
+    told.extend(saved.map(|saved| field("saved", None, path(saved))));
+    Ok(told)
+}
+
+/// The newest entry of the vault's log, as far as that can be read.
+fn head_of(present: &Present) -> Option<Head> {
+    present.vault()?.head().ok()?
+}
+
+/// The failure of a restore; the copy that was made for nothing goes, unless it may be needed.
+fn without_copy(error: vault::Error, saved: Option<&Path>) -> Error {
+    if let (false, Some(saved)) = (matches!(error, vault::Error::Unsure(_)), saved) {
+        // What stays is a copy too many.
+        let _ = std::fs::remove_file(saved);
+    }
+    error.into()
+}
+
+/// The numbers under which use is recorded that is not of the backup's keys: of keys that were
+/// made since, or that had a number which means another one then.
+fn others(vault: &Vault, backup: &Vault, session: &Session) -> Vec<KeyId> {
+    let Ok(Some(usage)) = Usage::open(vault, session.settings.wait) else {
+        return Vec::new();
+    };
+    let is_other = |key: &KeyId| match (vault.origin(*key), backup.origin(*key)) {
+        (Ok(here), Ok(there)) => here != there,
+        _ => true,
+    };
+    let mut others = Vec::new();
+    let mut last = 0;
+    while let Ok(keys) = usage.keys_after(last) {
+        let Some(&end) = keys.last() else { break };
+        last = end;
+        others.extend(keys.into_iter().filter(is_other));
+    }
+    others
+}
+
+/// Clears what is recorded of keys that are not those of the vault any more.
+fn forget_use(others: Vec<KeyId>, session: &Session) {
+    if others.is_empty() {
+        return;
+    }
+    let forget = || -> Result<(), Error> {
+        let vault = session.open()?;
+        let usage = Usage::open(&vault, session.settings.wait)
+            .and_then(|usage| usage.map_or(Ok(()), |mut usage| usage.forget(&others)));
+        usage.map_err(|error| Error::new(ExitStatus::Trouble, error.to_string()))
+    };
+    if let Err(error) = forget() {
+        session
+            .ui
+            .warn(format!("the use of keys that are gone is kept: {error}"));
+    }
+}

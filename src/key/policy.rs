@@ -1,0 +1,88 @@
+//! How long something about a key may last before somebody should look at it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+
+use super::{Invalid, Period};
+
+/// A rule's time: `90d`, or `never` where there is nothing to watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Term {
+    /// It may last for ever.
+    Never,
+    /// It is due so long after it began.
+    After(Period),
+}
+
+impl Term {
+    /// When what began at `start` is due; `None` is never, as is what is beyond the calendar.
+    pub fn due(self, start: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Never => None,
+            Self::After(period) => period.after(start).ok(),
+        }
+    }
+}
+
+impl FromStr for Term {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if text == "never" {
+            return Ok(Self::Never);
+        }
+        text.parse().map(Self::After).map_err(|_| {
+            Invalid::new("a rule's time", text, "it is a span of time, or `never`")
+                .hint("write `30d`, `12w`, or `never`")
+        })
+    }
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Never => f.write_str("never"),
+            Self::After(period) => period.fmt(f),
+        }
+    }
+}
+
+/// What is said of one key instead of the settings' policy; nothing, by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OwnPolicy {
+    /// How old its secret may become.
+    pub rotate_every: Option<Term>,
+    /// For how long nobody may use it.
+    pub unused: Option<Term>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_term_is_written_as_it_was_read() {
+        for text in ["never", "90d", "48h", "2w", "1mo", "90m"] {
+            let term = text.parse::<Term>().expect(text);
+            assert_eq!(term.to_string(), text);
+            assert_eq!(term.to_string().parse::<Term>().expect(text), term);
+        }
+        for text in ["", "0d", "-1d", "policy", "always"] {
+            assert!(text.parse::<Term>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_beyond_the_calendar_is_never_due() {
+        let start: Timestamp = "2026-11-22T10:00:00Z".parse().expect("a time");
+        let due = |text: &str| text.parse::<Term>().expect(text).due(start);
+        assert_eq!(due("9000y"), None);
+        assert_eq!(due("never"), None);
+        assert_eq!(
+            due("1d"),
+            Some("2026-11-23T10:00:00Z".parse().expect("a time"))
+        );
+    }
+}

@@ -1,0 +1,30 @@
+//! The policy: when keys need attention, unless a key has a rule of its own.
+
+use super::file::PolicyFile;
+use crate::key::Term;
+
+/// When keys need attention.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// How old a secret may become.
+    pub rotate_every: Term,
+    /// For how long a key may go unused.
+    pub unused: Term,
+    /// How long before its expiry a key is mentioned.
+    pub expiring: Term,
+}
+
+impl Policy {
+    /// What the file says, and the defaults for what it leaves out.
+    pub(super) fn of(file: &PolicyFile) -> Self {
+        Self {
+            rotate_every: file.rotate_every.unwrap_or(days("90d")),
+            unused: file.unused.unwrap_or(days("45d")),
+            expiring: file.expiring.unwrap_or(days("14d")),
+        }
+    }
+}
+
+fn days(text: &str) -> Term {
+    text.parse().expect("the built-in times are times")
+}

@@ -1,0 +1,151 @@
+//! Reminders as a calendar (RFC 5545): an all-day event each, written as they come.
+
+use std::io::{self, BufWriter, StdoutLock, Write};
+
+use chrono::TimeDelta;
+use icalendar::{Alarm, Calendar, Component, Event, EventLike, Parameter, Property};
+use jiff::Timestamp;
+
+use super::{Look, Ui, written};
+use crate::check::Reminder;
+use crate::error::Error;
+use crate::key::{Key, escaped};
+
+/// How a calendar ends; what stands before it is its beginning.
+const END: &str = "END:VCALENDAR\r\n";
+
+/// A calendar under way.
+pub struct Reminders<'a> {
+    out: BufWriter<StdoutLock<'static>>,
+    look: &'a Look,
+    /// What tells the vault from every other.
+    vault: String,
+    is_heard: bool,
+}
+
+impl Ui {
+    /// Begins a calendar of the keys of a vault, which the identity tells from every other.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn reminders<'a>(&self, identity: &[u8], look: &'a Look) -> Result<Reminders<'a>, Error> {
+        let vault = identity.iter().take(8).map(|byte| format!("{byte:02x}"));
+        let mut reminders = Reminders {
+            out: BufWriter::new(io::stdout().lock()),
+            look,
+            vault: vault.collect(),
+            is_heard: true,
+        };
+        let whole = empty().to_string();
+        let beginning = whole.strip_suffix(END).unwrap_or(&whole);
+        reminders.write(beginning)?;
+        Ok(reminders)
+    }
+}
+
+/// A calendar in which nothing stands yet.
+fn empty() -> Calendar {
+    let product = concat!("-//postkey//postkey ", env!("CARGO_PKG_VERSION"), "//EN");
+    let mut calendar = Calendar::empty();
+    calendar
+        .append_property(("VERSION", "2.0"))
+        .append_property(("PRODID", product))
+        .append_property(("CALSCALE", "GREGORIAN"))
+        .append_property(("METHOD", "PUBLISH"))
+        .name("postkey")
+        .done()
+}
+
+impl Reminders<'_> {
+    /// Whether anybody still reads.
+    pub fn is_heard(&self) -> bool {
+        self.is_heard
+    }
+
+    /// Writes a reminder of the key with that number in the vault.
+    ///
+    /// # Errors
+    /// If it cannot be written; a reader who has gone is no error.
+    pub fn push(&mut self, id: i64, key: &Key, reminder: Reminder) -> Result<(), Error> {
+        let date = reminder.at().strftime("%Y%m%d").to_string();
+        // The same key and day give the same UID, so that a later import replaces the event.
+        let uid = format!("{}-{id}-{date}@{}.postkey", reminder.word(), self.vault);
+        let (summary, description) = told(key, reminder, self.look.now);
+        let mut event = Event::new();
+        event
+            .append_property(date_property("DTSTART", &date))
+            .append_property(("DTSTAMP", &*stamp(self.look.now)))
+            .append_property(("TRANSP", "TRANSPARENT"))
+            .uid(&uid)
+            .summary(&summary)
+            .description(&description)
+            .alarm(self.alarm(reminder, &uid, &summary));
+        self.write(&event.to_string())
+    }
+
+    /// At nine in the morning: of the day itself, or of the one before a key stops.
+    fn alarm(&self, reminder: Reminder, uid: &str, summary: &str) -> Alarm {
+        let from_midnight = match reminder {
+            Reminder::Rotation { .. } => TimeDelta::hours(9),
+            Reminder::Expiry { .. } => TimeDelta::hours(9 - 24),
+        };
+        let mut alarm = Alarm::display(summary, from_midnight);
+        // Without these two it would get others at random.
+        alarm
+            .add_property("UID", format!("alarm-{uid}"))
+            .add_property("DTSTAMP", stamp(self.look.now));
+        alarm
+    }
+
+    fn write(&mut self, text: &str) -> Result<(), Error> {
+        let result = self.out.write_all(text.as_bytes());
+        self.is_heard &= result.is_ok();
+        written(result)
+    }
+
+    /// Ends the calendar.
+    ///
+    /// # Errors
+    /// If what is left cannot be written.
+    pub fn finish(mut self) -> Result<(), Error> {
+        self.write(END)?;
+        written(self.out.flush())
+    }
+}
+
+fn date_property(name: &str, date: &str) -> Property {
+    Property::new(name, date)
+        .append_parameter(Parameter::new("VALUE", "DATE"))
+        .done()
+}
+
+fn stamp(moment: Timestamp) -> String {
+    moment.strftime("%Y%m%dT%H%M%SZ").to_string()
+}
+
+/// The reminder's title and text.
+fn told(key: &Key, reminder: Reminder, now: Timestamp) -> (String, String) {
+    let (kind, name) = (key.kind().title(), &key.name);
+    let (summary, mut lines) = match reminder {
+        Reminder::Rotation { made_at, due_at } => {
+            let overdue = if due_at <= now { " (overdue)" } else { "" };
+            (
+                format!("Rotate the {kind} key {name}{overdue}"),
+                vec![
+                    format!("Its secret was made {made_at}."),
+                    format!("postkey rotate {name}"),
+                ],
+            )
+        }
+        Reminder::Expiry { at } => (
+            format!("The {kind} key {name} expires"),
+            vec![
+                format!("It stops by itself {at}."),
+                format!("postkey set {name} --expires 90d"),
+            ],
+        ),
+    };
+    let description = key.description.as_ref();
+    lines.extend(description.map(|text| escaped(text.as_str()).into_owned()));
+    (summary, lines.join("\n"))
+}

@@ -1,0 +1,230 @@
+//! A backup, and what its return does to keys.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::entry::{changes, who};
+use super::{or_empty, text};
+use crate::key::Tail;
+use crate::ui::Look;
+use crate::ui::listing::{Item, Row};
+use crate::ui::table::Column;
+use crate::vault::{Affected, Copied, Effect, Field, Head, Reason, hex};
+
+/// A backup that was written.
+#[derive(Debug, Serialize)]
+pub struct BackupView {
+    file: String,
+    keys: i64,
+    entries: i64,
+    head: Option<String>,
+}
+
+impl BackupView {
+    /// What was written.
+    pub fn new(copied: &Copied) -> Self {
+        Self {
+            file: shown(&copied.path),
+            keys: copied.keys,
+            entries: copied.head.map_or(0, |(sequence, _)| sequence),
+            head: copied.head.map(|(_, hash)| hex(&hash)),
+        }
+    }
+
+    /// One line for people.
+    pub fn line(&self) -> String {
+        let Self { file, head, .. } = self;
+        let held = held(self.keys, self.entries);
+        let head = head.as_ref().map(|head| format!(", head {head}"));
+        let file = crate::key::escaped(file);
+        format!("`{file}` is a backup of {held}{}", head.unwrap_or_default())
+    }
+}
+
+impl Item for BackupView {
+    const FIELDS: &'static [&'static str] = &["file", "keys", "entries", "head"];
+
+    fn fields(&self) -> Vec<String> {
+        vec![
+            self.file.clone(),
+            self.keys.to_string(),
+            self.entries.to_string(),
+            or_empty(self.head.as_ref()),
+        ]
+    }
+}
+
+/// `3 keys and 1 log entry`
+pub fn held(keys: i64, entries: i64) -> String {
+    let keys = counted(keys, "key", "keys");
+    let entries = counted(entries, "log entry", "log entries");
+    format!("{keys} and {entries}")
+}
+
+/// `1 key`, `3 keys`
+pub fn counted(count: i64, one: &str, many: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        _ => format!("{count} {many}"),
+    }
+}
+
+/// A log's head as the log itself tells it: the entry's number and hash.
+pub fn head_told((sequence, hash): &Head) -> String {
+    format!("{sequence} {}", hex(hash))
+}
+
+/// A path as text; bytes that are none are replaced.
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// A key to which the return of a backup does something.
+#[derive(Debug, Serialize)]
+pub struct AffectedView<'a> {
+    name: &'a str,
+    effect: &'static str,
+    accepted_again: Vec<&'a str>,
+    refused: Vec<&'a str>,
+    reason: Option<&'static str>,
+    #[serde(serialize_with = "text")]
+    since: Option<Timestamp>,
+    by: Option<String>,
+    change: &'a [Field],
+    #[serde(skip)]
+    affected: &'a Affected,
+    #[serde(skip)]
+    is_kept: bool,
+}
+
+impl<'a> AffectedView<'a> {
+    /// What happens to a key; it `is_kept` stopped if it would come back to life but must not.
+    pub fn new(affected: &'a Affected, is_kept: bool) -> Self {
+        let event = affected.event.as_ref();
+        let revived = affected.revived.iter().filter(|_| !is_kept);
+        Self {
+            name: affected.name.as_str(),
+            effect: match is_kept {
+                true => "kept-stopped",
+                false => affected.effect.word(),
+            },
+            accepted_again: revived.map(Tail::as_str).collect(),
+            refused: affected.stopped.iter().map(Tail::as_str).collect(),
+            reason: affected.reason.map(Reason::word),
+            since: event.map(|event| event.at),
+            by: event.map(|event| who(&event.actor)),
+            change: &affected.change,
+            affected,
+            is_kept,
+        }
+    }
+
+    fn effect_told(&self) -> &'static str {
+        match self.affected.effect {
+            _ if self.is_kept => "stays stopped",
+            Effect::Revived => "COMES BACK TO LIFE",
+            Effect::Returned => "comes back, but is stopped or over",
+            Effect::Gone => "will be gone",
+            Effect::Stopped => "stops",
+            Effect::Changed => "changes",
+        }
+    }
+
+    fn tails(&self, look: &Look) -> String {
+        let Affected {
+            revived, stopped, ..
+        } = self.affected;
+        let tails = if revived.is_empty() { stopped } else { revived };
+        listed(tails, look)
+    }
+
+    /// What changes besides what the other cells tell.
+    fn else_changed(&self) -> Vec<Field> {
+        let is_deactivated = self.affected.reason == Some(Reason::Deactivated);
+        let is_told = |field: &&Field| match field.field.as_str() {
+            "tail" => true,
+            "status" => is_deactivated,
+            _ => false,
+        };
+        let others = self.change.iter().filter(|field| !is_told(field));
+        others.cloned().collect()
+    }
+
+    /// `deactivated 2 hours ago by ops@host1`
+    fn event_told(&self, reason: &str, look: &Look) -> String {
+        match (self.since, &self.by) {
+            (Some(since), Some(by)) => format!("{reason} {} by {by}", look.distance(since)),
+            _ => reason.to_owned(),
+        }
+    }
+
+    /// `deleted 2 hours ago by ops@host1; …B9Gh stops; limit none → 300/day`
+    fn why(&self, look: &Look) -> String {
+        let Affected {
+            effect,
+            revived,
+            stopped,
+            ..
+        } = self.affected;
+        let reason = match (effect, self.affected.reason) {
+            (Effect::Gone, Some(Reason::Deleted)) => Some("deleted in the backup".to_owned()),
+            (Effect::Gone, _) => Some("made since the backup".to_owned()),
+            (_, Some(Reason::Absent)) => Some("not in the vault now".to_owned()),
+            (_, reason) => reason.map(|reason| self.event_told(reason.word(), look)),
+        };
+        let is_told = !revived.is_empty() && !stopped.is_empty();
+        let stops = is_told.then(|| format!("{} stops", listed(stopped, look)));
+        let change = Some(changes(&self.else_changed(), look)).filter(|change| !change.is_empty());
+        let parts = [reason, stops, change];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+    }
+}
+
+fn listed(tails: &[Tail], look: &Look) -> String {
+    let tails = tails.iter().map(|tail| look.tail(tail));
+    tails.collect::<Vec<_>>().join(" ")
+}
+
+impl Item for AffectedView<'_> {
+    const FIELDS: &'static [&'static str] = &[
+        "name",
+        "effect",
+        "accepted_again",
+        "refused",
+        "reason",
+        "since",
+        "by",
+    ];
+
+    fn fields(&self) -> Vec<String> {
+        vec![
+            self.name.to_owned(),
+            self.effect.to_owned(),
+            self.accepted_again.join(" "),
+            self.refused.join(" "),
+            or_empty(self.reason),
+            or_empty(self.since),
+            or_empty(self.by.as_ref()),
+        ]
+    }
+}
+
+impl Row for AffectedView<'_> {
+    const COLUMNS: &'static [Column] = &[
+        Column::wrapped("NAME", 2),
+        Column::fixed("EFFECT"),
+        Column::fixed("SECRET"),
+        Column::wrapped("WHY, AND WHAT ELSE", 1),
+    ];
+
+    fn cells(&self, look: &Look) -> Vec<String> {
+        vec![
+            self.name.to_owned(),
+            self.effect_told().to_owned(),
+            self.tails(look),
+            self.why(look),
+        ]
+    }
+}

@@ -1,0 +1,130 @@
+//! What `check` found about a key.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{or_empty, text};
+use crate::check::Finding;
+use crate::key::{KeyName, Kind};
+use crate::ui::Look;
+use crate::ui::listing::{Item, Row};
+use crate::ui::table::Column;
+
+/// Something about a key that needs attention.
+#[derive(Debug, Serialize)]
+pub struct FindingView<'a> {
+    name: &'a str,
+    kind: &'static str,
+    finding: &'static str,
+    #[serde(serialize_with = "text")]
+    since_at: Option<Timestamp>,
+    #[serde(serialize_with = "text")]
+    due_at: Option<Timestamp>,
+    message: String,
+    mend: String,
+    #[serde(skip)]
+    found: &'a Finding,
+}
+
+impl<'a> FindingView<'a> {
+    /// The finding about the key of that name.
+    pub fn new(name: &'a KeyName, kind: Kind, finding: &'a Finding) -> Self {
+        Self {
+            name: name.as_str(),
+            kind: kind.word(),
+            finding: finding.word(),
+            since_at: finding.since_at(),
+            due_at: finding.due_at(),
+            message: message(finding, |moment| moment.to_string()),
+            mend: finding.mend(name),
+            found: finding,
+        }
+    }
+}
+
+impl Item for FindingView<'_> {
+    const FIELDS: &'static [&'static str] = &[
+        "name", "kind", "finding", "since_at", "due_at", "message", "mend",
+    ];
+
+    fn fields(&self) -> Vec<String> {
+        vec![
+            self.name.to_owned(),
+            self.kind.to_owned(),
+            self.finding.to_owned(),
+            or_empty(self.since_at),
+            or_empty(self.due_at),
+            self.message.clone(),
+            self.mend.clone(),
+        ]
+    }
+}
+
+impl Row for FindingView<'_> {
+    const COLUMNS: &'static [Column] = &[
+        Column::wrapped("NAME", 1),
+        Column::dropped("FINDING", 3),
+        Column::wrapped("WHAT", 2),
+        Column::fixed("COMMAND"),
+    ];
+
+    fn cells(&self, look: &Look) -> Vec<String> {
+        vec![
+            self.name.to_owned(),
+            self.finding.to_owned(),
+            message(self.found, |moment| look.distance(moment)),
+            self.mend.clone(),
+        ]
+    }
+}
+
+/// The finding in a sentence, with moments as `when` tells them.
+fn message(finding: &Finding, when: impl Fn(Timestamp) -> String) -> String {
+    match finding {
+        Finding::UnusualUse { day, count, usual } => format!(
+            "{count} requests on {}, at most {usual} a day before",
+            day.strftime("%Y-%m-%d")
+        ),
+        Finding::NewNetwork {
+            network,
+            first_at,
+            others,
+        } => new_network(network, &when(*first_at), *others),
+        Finding::OldSecretUsed {
+            retires_at,
+            used_at,
+            ..
+        } => {
+            let (stops, used) = (when(*retires_at), when(*used_at));
+            format!("the old secret stops {stops} and was still used {used}")
+        }
+        Finding::NewSecretUnused { retires_at, .. } => {
+            let stops = when(*retires_at);
+            format!("the old secret stops {stops} and the new one was never used")
+        }
+        Finding::RotationOpen { retires_at, .. } => {
+            format!("the old secret stops {}", when(*retires_at))
+        }
+        Finding::Expired { at } => format!("expired {}", when(*at)),
+        Finding::Expiring { at } => format!("expires {}", when(*at)),
+        Finding::RotationDue { made_at, due_at } => {
+            let (due, made) = (when(*due_at), when(*made_at));
+            format!("rotation due {due}, secret made {made}")
+        }
+        Finding::RotationUnfinished { used_at, .. } => {
+            let used = when(*used_at);
+            format!("the new secret is used since {used}, the old one is not")
+        }
+        Finding::Unused { last_used_at, .. } => format!("last used {}", when(*last_used_at)),
+        Finding::NeverUsed { made_at, .. } => format!("never used, made {}", when(*made_at)),
+    }
+}
+
+fn new_network(network: &str, first: &str, others: usize) -> String {
+    let more = match others {
+        0 => String::new(),
+        1 => " and another network".to_owned(),
+        others => format!(" and {others} other networks"),
+    };
+    format!("first used {first} from {network}{more}")
+}

@@ -1,0 +1,62 @@
+//! Which rules count for a key, and whose they are.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::text;
+use crate::check::{Rule, Rules};
+use crate::key::Term;
+use crate::ui::Look;
+
+/// The rules by which `check` looks at a key.
+#[derive(Debug, Serialize)]
+pub struct PolicyView {
+    rotate_every: String,
+    rotate_every_from: &'static str,
+    #[serde(serialize_with = "text")]
+    rotation_due_at: Option<Timestamp>,
+    unused_after: String,
+    unused_after_from: &'static str,
+    #[serde(skip)]
+    rules: Rules,
+}
+
+impl PolicyView {
+    /// The rules, and when they ask for the next rotation.
+    pub fn new(rules: Rules, rotation_due_at: Option<Timestamp>) -> Self {
+        Self {
+            rotate_every: rules.rotate_every.term.to_string(),
+            rotate_every_from: source(rules.rotate_every),
+            rotation_due_at,
+            unused_after: rules.unused.term.to_string(),
+            unused_after_from: source(rules.unused),
+            rules,
+        }
+    }
+
+    /// The rules as facts about the key, for people.
+    pub(super) fn told(&self, look: &Look) -> [(&'static str, String); 2] {
+        let mut rotation = rule(self.rules.rotate_every, "every");
+        if let Some(due_at) = self.rotation_due_at {
+            rotation.push_str(&format!("; due {}", look.moment_and_distance(due_at)));
+        }
+        [
+            ("rotate", rotation),
+            ("unused", rule(self.rules.unused, "after")),
+        ]
+    }
+}
+
+/// `every 90d (settings)`
+fn rule(rule: Rule, preposition: &str) -> String {
+    let source = source(rule);
+    match rule.term {
+        Term::Never => format!("never ({source})"),
+        term => format!("{preposition} {term} ({source})"),
+    }
+}
+
+/// Who made the rule.
+fn source(rule: Rule) -> &'static str {
+    if rule.is_own { "key" } else { "settings" }
+}

@@ -1,0 +1,101 @@
+//! What is read of many keys at once to tell whether their use is unusual.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use rusqlite::params;
+
+use super::read::moment;
+use super::{ACCEPTED, Error, Usage, day_of, networks};
+use crate::vault::KeyId;
+
+/// How many days are read, the last one being today's.
+pub const DAYS: usize = 16;
+
+/// A key's use in the last days, as far as it is recorded.
+#[derive(Clone, Debug, Default)]
+pub struct Recent {
+    /// How often it was accepted on each day, today's last.
+    pub days: [u32; DAYS],
+    /// Networks from which it was first used since yesterday, the first one first.
+    pub networks: Vec<Network>,
+    /// When its first address was recorded.
+    pub first_address_at: Option<Timestamp>,
+}
+
+/// A network from which a key was used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// As `203.0.113.0/24` or `2001:db8:1::/48`.
+    pub network: String,
+    /// When it was first used from there.
+    pub first_at: Timestamp,
+}
+
+impl Usage {
+    /// The last days of each of these keys of which any use is recorded in them.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn recent(&self, keys: &[KeyId], now: Timestamp) -> Result<HashMap<KeyId, Recent>, Error> {
+        let keys = serde_json::to_string(keys).expect("numbers are JSON");
+        let mut found = HashMap::new();
+        self.guarded(|usage| {
+            usage.read_days(&keys, now, &mut found)?;
+            usage.read_networks(&keys, now, &mut found)
+        })?;
+        Ok(found)
+    }
+
+    fn read_days(
+        &self,
+        keys: &str,
+        now: Timestamp,
+        found: &mut HashMap<KeyId, Recent>,
+    ) -> Result<(), Error> {
+        let today = day_of(now);
+        let mut statement = self.connection.prepare_cached(
+            "SELECT key_id, ?2 - day, count FROM json_each(?1) AS given
+             JOIN days ON key_id = given.value AND day BETWEEN ?2 - ?3 + 1 AND ?2
+             WHERE verdict = ?4",
+        )?;
+        let mut rows = statement.query(params![keys, today, DAYS as i64, ACCEPTED])?;
+        while let Some(row) = rows.next()? {
+            let recent = found.entry(row.get(0)?).or_default();
+            let ago: u8 = row.get(1)?;
+            recent.days[DAYS - 1 - usize::from(ago)] = row.get(2)?;
+        }
+        Ok(())
+    }
+
+    /// Reads of each key with a new network those networks, and when its first one was new.
+    fn read_networks(
+        &self,
+        keys: &str,
+        now: Timestamp,
+        found: &mut HashMap<KeyId, Recent>,
+    ) -> Result<(), Error> {
+        if !networks::has_table(&self.connection)? {
+            return Ok(());
+        }
+        let yesterday = (day_of(now) - 1) * 86_400;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT key_id, network, first_at,
+               (SELECT min(first_at) FROM networks AS all_of_them
+                WHERE all_of_them.key_id = networks.key_id)
+             FROM json_each(?1) AS given
+             JOIN networks ON key_id = given.value AND first_at >= ?2
+             ORDER BY first_at, network",
+        )?;
+        let mut rows = statement.query(params![keys, yesterday])?;
+        while let Some(row) = rows.next()? {
+            let recent = found.entry(row.get(0)?).or_default();
+            recent.first_address_at = Some(moment(row, 3)?);
+            recent.networks.push(Network {
+                network: row.get(1)?,
+                first_at: moment(row, 2)?,
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,136 @@
+//! The log as a whole: the check of its chain, and single entries out of it.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::log::{COLUMNS, ChainHash, GENESIS, Line, head};
+use super::{Entry, Error, KeyId, SavedHead, Vault};
+
+/// What a check of the whole chain found.
+#[derive(Debug)]
+pub struct Chain {
+    /// How many entries there are.
+    pub entries: i64,
+    /// The newest entry's hash, all zeros in an empty log.
+    pub head: ChainHash,
+    /// The first entry that does not hold, and why.
+    pub broken: Option<(i64, &'static str)>,
+}
+
+impl Vault {
+    /// Checks the whole chain, up to the head that the vault remembers.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn verify_log(&self) -> Result<Chain, Error> {
+        self.verify_log_from(None)
+    }
+
+    /// The same, and whether the log goes on from a head that was saved.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn verify_log_from(&self, saved: Option<&SavedHead>) -> Result<Chain, Error> {
+        let snapshot = self.connection.unchecked_transaction()?;
+        let mut chain = Chain {
+            entries: 0,
+            head: GENESIS,
+            broken: None,
+        };
+        let mut statement =
+            snapshot.prepare(&format!("SELECT {COLUMNS} FROM log ORDER BY sequence"))?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            if let Err(why) = chain.extend(Line::read(row).ok(), saved) {
+                chain.broken = Some((chain.entries + 1, why));
+                return Ok(chain);
+            }
+        }
+        let is_log = chain.entries > 0 || had_keys(&snapshot)?;
+        if head(&snapshot)? != is_log.then_some((chain.entries, chain.head)) {
+            chain.broken = Some((chain.entries + 1, "is missing: the log was cut short"));
+        } else if saved.is_some_and(|saved| saved.sequence() > chain.entries) {
+            let why = "is missing: the log was longer when its head was saved";
+            chain.broken = Some((chain.entries + 1, why));
+        }
+        Ok(chain)
+    }
+}
+
+impl Vault {
+    /// What tells a key from every other that ever had its number, in this vault or in one that
+    /// it was restored from: the hash of its first entry. Without an entry there is none.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn origin(&self, id: KeyId) -> Result<Option<Vec<u8>>, Error> {
+        let query = "SELECT hash FROM log WHERE key_id = ?1 ORDER BY sequence LIMIT 1";
+        let mut statement = self.connection.prepare_cached(query)?;
+        let row = statement.query_row([id], |row| row.get(0));
+        Ok(row.optional()?)
+    }
+
+    /// The newest entry of all.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn newest_entry(&self) -> Result<Option<Entry>, Error> {
+        let query = format!("SELECT {COLUMNS} FROM log ORDER BY sequence DESC LIMIT 1");
+        let line = self.connection.query_row(&query, [], Line::read);
+        line.optional()?.map(Line::entry).transpose()
+    }
+
+    /// The newest entry of a key that is such a one.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn newest(
+        &self,
+        id: KeyId,
+        is_such: impl Fn(&Entry) -> bool,
+    ) -> Result<Option<Entry>, Error> {
+        let query = format!("SELECT {COLUMNS} FROM log WHERE key_id = ?1 ORDER BY sequence DESC");
+        let mut statement = self.connection.prepare_cached(&query)?;
+        let mut rows = statement.query([id])?;
+        while let Some(row) = rows.next()? {
+            let entry = Line::read(row)?.entry()?;
+            if is_such(&entry) {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Chain {
+    /// Takes the next line of the log, or tells what is wrong with it.
+    fn extend(
+        &mut self,
+        line: Option<Line>,
+        saved: Option<&SavedHead>,
+    ) -> Result<(), &'static str> {
+        let next = line.filter(|line| line.sequence == self.entries + 1);
+        let line = next.ok_or("is missing or cannot be read")?;
+        let hash = line.chained(&self.head);
+        if hash[..] != line.hash {
+            return Err("does not match its hash");
+        }
+        if saved.is_some_and(|saved| saved.contradicts(line.sequence, &hash)) {
+            return Err(
+                "is another one than when its head was saved: the log was written anew, \
+                 or went on from an older copy",
+            );
+        }
+        self.head = hash;
+        self.entries = line.sequence;
+        Ok(())
+    }
+}
+
+/// Whether there ever was a key, and so an entry in the log.
+fn had_keys(connection: &Connection) -> Result<bool, Error> {
+    let query = "SELECT 1 FROM sqlite_sequence WHERE name = 'keys'";
+    Ok(connection
+        .query_row(query, [], |_| Ok(()))
+        .optional()?
+        .is_some())
+}

@@ -1,0 +1,150 @@
+//! Copies of a vault: consistent, private from birth, whole or not there.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
+
+use super::{Error, FileId, Vault, log, migrations, place};
+use crate::files::{self, Draft, Existing};
+
+/// What SQLite puts behind a file's name for what belongs to it.
+const COMPANIONS: [&str; 4] = ["", "-journal", "-wal", "-shm"];
+
+/// A copy that was made and read again.
+#[derive(Debug)]
+pub struct Copied {
+    /// Where it lies, from the root on.
+    pub path: PathBuf,
+    /// How many keys it holds.
+    pub keys: i64,
+    /// The newest entry of its log; a vault that never held a key has none.
+    pub head: Option<Head>,
+    /// The first entry of its log that does not hold, and why.
+    pub broken: Option<(i64, &'static str)>,
+}
+
+/// The newest entry of a log: its number and its hash.
+pub type Head = (i64, [u8; 32]);
+
+impl Vault {
+    /// Copies the vault to a file of its own as it is at one moment, 0600 in a folder that
+    /// nobody else can write to. The copy appears under its name when it is whole, read again,
+    /// and on the disk.
+    ///
+    /// # Errors
+    /// If a file is there already and is not to be replaced, the place is not safe, or the vault
+    /// cannot be read whole; then there is no copy.
+    pub fn copy_to(&self, path: &Path, existing: Existing) -> Result<Copied, Error> {
+        let path = self.expect_place(path, existing)?;
+        let draft = Draft::begin(&path, existing)?;
+        let head = self.write_copy(draft.path())?;
+        let copied = read_again(draft.path(), &path, head)?;
+        draft.publish()?;
+        Ok(copied)
+    }
+
+    /// The resolved path, if a copy can go there.
+    fn expect_place(&self, path: &Path, existing: Existing) -> Result<PathBuf, Error> {
+        let path = place::resolve(path).map_err(elsewhere)?;
+        if self.consists_of(&path) {
+            return Err(Error::TheVaultItself(path));
+        }
+        match place::exists(&path).map_err(elsewhere)? {
+            true if existing == Existing::Keep => Err(Error::InTheWay(path)),
+            _ => Ok(path),
+        }
+    }
+
+    /// Whether SQLite would take the file for the vault or a part of it.
+    pub fn consists_of(&self, path: &Path) -> bool {
+        let own = COMPANIONS
+            .iter()
+            .any(|end| with_end(&self.path, end) == path);
+        own || FileId::at(path).is_some_and(|file| FileId::at(&self.path) == Some(file))
+    }
+
+    /// Copies all pages in one go, for a copy by and by begins anew whenever somebody writes;
+    /// writers wait no longer than the page cache takes. Tells the newest log entry of the moment.
+    pub(super) fn write_copy(&self, copy: &Path) -> Result<Option<Head>, Error> {
+        let mut target = open(copy, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        // Nobody else has the file, and it is synced when the vault is free again.
+        target.execute_batch("PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF;")?;
+        let head = self.snapshot(|vault| {
+            let head = log::head(&vault.connection);
+            copy_pages(&vault.connection, &mut target)?;
+            // Of a damaged vault even this may not be readable.
+            Ok::<_, Error>(head.unwrap_or_default())
+        })?;
+        Ok(head)
+    }
+}
+
+/// The same refusal, with a way out that is a copy's.
+fn elsewhere(error: Error) -> Error {
+    match error {
+        Error::Unsafe { path, why, .. } => Error::Unsafe {
+            path,
+            why,
+            mend: "name another file, in a folder that only you can write to",
+        },
+        error => error,
+    }
+}
+
+/// The path with something behind its name.
+pub(super) fn with_end(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+/// Copies a whole database into another, in one transaction of that one.
+pub(super) fn copy_pages(from: &Connection, to: &mut Connection) -> Result<(), Error> {
+    match Backup::new(from, to)?.step(-1)? {
+        StepResult::Done => Ok(()),
+        _ => Err(Error::Busy),
+    }
+}
+
+/// Opens a file that is there.
+pub(super) fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
+    let always = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    Ok(Connection::open_with_flags(path, flags | always)?)
+}
+
+/// Makes sure that the copy is whole and is what the vault was.
+fn read_again(copy: &Path, path: &Path, head: Option<Head>) -> Result<Copied, Error> {
+    let connection = open(copy, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    migrations::identify(&connection, copy)?;
+    let vault = Vault::of(connection, path.to_owned());
+    vault.check_integrity()?;
+    let chain = vault.verify_log()?;
+    let found = log::head(&vault.connection)?;
+    if found != head {
+        return Err(Error::Damaged("the copy is not what was copied".to_owned()));
+    }
+    Ok(Copied {
+        path: path.to_owned(),
+        keys: vault.count()?,
+        head,
+        broken: chain.broken,
+    })
+}
+
+impl From<files::Error> for Error {
+    fn from(error: files::Error) -> Self {
+        match error {
+            files::Error::Refused { path, why, mend } => Self::Unsafe { path, why, mend },
+            files::Error::Io { source, .. } if source.kind() == ErrorKind::StorageFull => {
+                Self::Full
+            }
+            files::Error::Io { path, source } => Self::Io {
+                doing: "write",
+                path,
+                source,
+            },
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! Looking at a vault that may be in any state, without touching it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use nix::sys::statfs::{FsType, NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, statfs};
+use rusqlite::{Connection, OpenFlags};
+
+use super::change::STAGED_FOR;
+use super::copy::{copy_pages, open, with_end};
+use super::{Error, Vault, Watch, configure, migrations, place, timestamp};
+use crate::files;
+use crate::key::{Hash, Period};
+
+/// File systems of other machines: NFS, SMB, and CIFS in its two versions (Linux, `magic.h`).
+const ELSEWHERE: [FsType; 4] = [
+    NFS_SUPER_MAGIC,
+    SMB_SUPER_MAGIC,
+    FsType(0xff53_4d42),
+    FsType(0xfe53_4d42),
+];
+
+/// A vault as it was found, in memory.
+#[derive(Debug)]
+pub struct Examined {
+    /// The vault, its schema brought up to date.
+    pub vault: Vault,
+    /// The version of the schema that it was found with.
+    pub schema: i64,
+    /// The newest version that is known here.
+    pub known: i64,
+}
+
+/// A file that lies about beside a vault.
+#[derive(Debug)]
+pub struct Leftover {
+    /// Where.
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: LeftoverKind,
+    /// When it was last written.
+    pub written_at: Timestamp,
+}
+
+/// Where a file beside a vault comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeftoverKind {
+    /// A change that was not ended, or is under way.
+    Journal,
+    /// The vault before its schema was brought up to date.
+    OlderSchema,
+    /// The vault before a backup took its place.
+    BeforeRestore,
+    /// A copy that was not finished.
+    Unfinished,
+}
+
+/// A secret whose hash is not what new ones have.
+#[derive(Debug)]
+pub struct OddHash {
+    /// Whose it is.
+    pub key: String,
+    /// Whether checking it is refused, as it asks for too much; otherwise it is too cheap.
+    pub is_refused: bool,
+}
+
+/// What is wrong with the place of a vault's file, as every command sees it.
+pub fn place_faults(path: &Path) -> Vec<Error> {
+    let resolved = place::resolve(path);
+    let file = place::exists(resolved.as_deref().unwrap_or(path));
+    let file = match file {
+        Ok(true) => None,
+        Ok(false) => Some(Error::Missing(path.to_owned())),
+        Err(error) => Some(error),
+    };
+    resolved.err().into_iter().chain(file).collect()
+}
+
+/// Whether others can look into the folder of a vault's file.
+pub fn is_folder_open(path: &Path) -> bool {
+    place::is_folder_shared(path)
+}
+
+/// Whether the vault's file lies on another machine, where locks may hold nobody off.
+pub fn is_elsewhere(path: &Path) -> bool {
+    statfs(path).is_ok_and(|found| ELSEWHERE.contains(&found.filesystem_type()))
+}
+
+/// Reads a vault into memory as it is; nothing is written, not even where a change was not ended.
+///
+/// # Errors
+/// If it is not a regular file, not a vault that is known here, busy, or in WAL mode.
+pub fn examine(path: &Path, wait: std::time::Duration) -> Result<Examined, Error> {
+    let found = fs::symlink_metadata(path);
+    if !found.is_ok_and(|found| found.is_file()) {
+        return Err(Error::NotAVault(path.to_owned()));
+    }
+    if place::is_empty(path) {
+        return Err(Error::Missing(path.to_owned()));
+    }
+    let watch = Watch::new(path)?;
+    if !watch.is_database()? {
+        return Err(Error::NotAVault(path.to_owned()));
+    }
+    watch.counter()?;
+    let file = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    file.busy_timeout(wait)?;
+    match migrations::identify(&file, path) {
+        Ok(migrations::Found::Empty) => return Err(Error::Missing(path.to_owned())),
+        Ok(migrations::Found::Vault) | Err(Error::Foreign(_)) => {}
+        Err(error) => return Err(error),
+    }
+    let (schema, known) = migrations::versions(&file)?;
+    let mut memory = Connection::open_in_memory()?;
+    copy_pages(&file, &mut memory)?;
+    configure(&memory)?;
+    let mut vault = Vault::of(memory, path.to_owned());
+    // What is damaged may not be brought up to date; it is looked at as it is.
+    let _ = migrations::migrate_own(&mut vault.connection);
+    Ok(Examined {
+        vault,
+        schema,
+        known,
+    })
+}
+
+impl Vault {
+    /// What somebody else put into the schema.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`], or if the vault cannot be read.
+    pub fn expect_nothing_foreign(&self) -> Result<(), Error> {
+        migrations::refuse_foreign_objects(&self.connection)
+    }
+
+    /// Makes sure that every page, index and reference is whole, however large the vault is.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] with the first findings.
+    pub fn expect_whole(&self) -> Result<(), Error> {
+        self.check_integrity()?;
+        let query = "SELECT DISTINCT \"table\", parent FROM pragma_foreign_key_check";
+        let mut statement = self.connection.prepare(query)?;
+        let orphans = statement.query_map([], |row| {
+            let (table, parent): (String, String) = (row.get(0)?, row.get(1)?);
+            Ok(format!("{table} of no {parent}"))
+        })?;
+        let orphans: Vec<String> = orphans.collect::<Result<_, _>>()?;
+        match orphans.as_slice() {
+            [] => Ok(()),
+            _ => Err(Error::Damaged(format!("it holds {}", orphans.join(", ")))),
+        }
+    }
+
+    /// The secrets that have waited so long that a later run drops them: since when the oldest
+    /// has, and how many there are.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn staged_too_long(&self, now: Timestamp) -> Result<Option<(Timestamp, i64)>, Error> {
+        let query = "SELECT min(staged_at), count(*) FROM pending WHERE staged_at < ?1";
+        let before = (now - STAGED_FOR).as_second();
+        let (oldest, count): (Option<i64>, i64) =
+            self.connection
+                .query_row(query, [before], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let oldest = oldest.map(timestamp).transpose()?;
+        Ok(oldest.map(|oldest| (oldest, count)))
+    }
+
+    /// The secrets whose hashes are dearer or cheaper to check than they should be.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn odd_hashes(&self) -> Result<Vec<OddHash>, Error> {
+        let query = "SELECT keys.name, secrets.hash FROM secrets
+                     LEFT JOIN keys ON keys.id = secrets.key_id";
+        let mut statement = self.connection.prepare(query)?;
+        let mut rows = statement.query([])?;
+        let mut odd = Vec::new();
+        while let Some(row) = rows.next()? {
+            let name: Option<String> = row.get(0)?;
+            let hash: Result<Hash, _> = row.get::<_, String>(1)?.parse();
+            let is_refused = hash.is_err();
+            if hash.is_ok_and(|hash| !hash.is_cheap()) {
+                continue;
+            }
+            odd.push(OddHash {
+                key: name.unwrap_or_else(|| "?".to_owned()),
+                is_refused,
+            });
+        }
+        Ok(odd)
+    }
+
+    /// The policies of keys that are neither a period nor `never`: whose, and what they say.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn odd_policies(&self) -> Result<Vec<(String, String)>, Error> {
+        let query = "SELECT name, rotate_every FROM policies JOIN keys ON id = key_id
+                     UNION ALL SELECT name, unused FROM policies JOIN keys ON id = key_id";
+        let mut statement = self.connection.prepare(query)?;
+        let policies = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let policies: Vec<(String, Option<String>)> = policies.collect::<Result<_, _>>()?;
+        let is_odd = |text: &String| text != "never" && text.parse::<Period>().is_err();
+        let odd = policies.into_iter().filter_map(|(name, text)| {
+            let text = text.filter(is_odd)?;
+            Some((name, text))
+        });
+        Ok(odd.collect())
+    }
+
+    /// Hands every key to `take`; one that cannot be understood as the error that it is.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn each_key(
+        &self,
+        mut take: impl FnMut(Result<super::Record, Error>),
+    ) -> Result<(), Error> {
+        for id in self.ids()? {
+            if let Some(record) = self.by_id(id).transpose() {
+                take(record);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The files beside a vault that a command left behind, the oldest first.
+///
+/// # Errors
+/// If the folder cannot be read.
+pub fn leftovers(vault: &Path) -> Result<Vec<Leftover>, Error> {
+    let failed = |source| Error::Io {
+        doing: "read the folder of",
+        path: vault.to_owned(),
+        source,
+    };
+    let folder = vault.parent().unwrap_or(Path::new("/"));
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if let Some(kind) = kind_of(vault, &entry.path()) {
+            let written = entry.metadata().and_then(|found| found.modified());
+            let written_at = written.map_err(failed)?.try_into().unwrap_or_default();
+            let path = entry.path();
+            found.push(Leftover {
+                path,
+                kind,
+                written_at,
+            });
+        }
+    }
+    found.sort_by_key(|leftover| leftover.written_at);
+    Ok(found)
+}
+
+fn kind_of(vault: &Path, path: &Path) -> Option<LeftoverKind> {
+    let name = path.file_name()?.to_str()?;
+    if name.starts_with(files::UNFINISHED) {
+        return Some(LeftoverKind::Unfinished);
+    }
+    let rest = name.strip_prefix(vault.file_name()?.to_str()?)?;
+    if ["-journal", "-wal", "-shm"].contains(&rest) {
+        Some(LeftoverKind::Journal)
+    } else if rest.starts_with(".schema-") {
+        Some(LeftoverKind::OlderSchema)
+    } else if rest.starts_with(".before-restore-") {
+        Some(LeftoverKind::BeforeRestore)
+    } else {
+        None
+    }
+}
+
+/// Whether a change of the vault was not ended and waits to be taken back.
+pub fn has_journal(vault: &Path) -> bool {
+    with_end(vault, "-journal").exists()
+}
+
+/// The version of SQLite that is built in.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}

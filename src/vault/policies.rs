@@ -1,0 +1,144 @@
+//! Keys' own rules, and what else `check` reads of many keys at once.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::keys::{ending, optional};
+use super::{Change, Ending, Error, Field, KeyId, Record, Vault, differences};
+use crate::key::{Key, OwnPolicy, Term};
+
+impl Vault {
+    /// The rules of their own that these keys have; those that have none are left out.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn policies(&self, keys: &[KeyId]) -> Result<HashMap<KeyId, OwnPolicy>, Error> {
+        // A vault that could not be brought up to date has no such table.
+        let query = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'policies'";
+        let table = self
+            .connection
+            .query_row(query, [], |_| Ok(()))
+            .optional()?;
+        if table.is_none() {
+            return Ok(HashMap::new());
+        }
+        let mut statement = self.connection.prepare_cached(
+            "SELECT key_id, rotate_every, unused FROM json_each(?1) AS given
+             JOIN policies ON key_id = given.value",
+        )?;
+        let mut rows = statement.query([json(keys)])?;
+        let mut found = HashMap::new();
+        while let Some(row) = rows.next()? {
+            found.insert(row.get(0)?, policy(row)?);
+        }
+        Ok(found)
+    }
+
+    /// The rules of its own that a key has.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn policy(&self, key: KeyId) -> Result<OwnPolicy, Error> {
+        Ok(self.policies(&[key])?.remove(&key).unwrap_or_default())
+    }
+
+    /// The secrets of each of these keys, the current one first.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn secrets_of(&self, keys: &[KeyId]) -> Result<HashMap<KeyId, Vec<Ending>>, Error> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT key_id, tail, created_at, retires_at FROM json_each(?1) AS given
+             JOIN secrets ON key_id = given.value ORDER BY retires_at IS NOT NULL",
+        )?;
+        let mut rows = statement.query([json(keys)])?;
+        let mut found: HashMap<KeyId, Vec<Ending>> = HashMap::new();
+        while let Some(row) = rows.next()? {
+            found.entry(row.get(0)?).or_default().push(ending(row)?);
+        }
+        Ok(found)
+    }
+}
+
+impl Change<'_> {
+    /// The rules of its own that a key has.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn policy(&self, key: KeyId) -> Result<OwnPolicy, Error> {
+        own_policy(self.transaction, key)
+    }
+
+    /// Saves what is different about a key and its own rules, with one entry in the log; tells
+    /// what that was.
+    ///
+    /// # Errors
+    /// If its new name is taken, or the vault cannot be written.
+    pub fn save_with_policy(
+        &self,
+        before: &Record,
+        after: &Key,
+        policy: &OwnPolicy,
+    ) -> Result<Vec<Field>, Error> {
+        let mut fields = differences(Some(&before.key), Some(after));
+        fields.extend(policy_differences(&self.policy(before.id)?, policy));
+        if !fields.is_empty() {
+            self.update(before, after)?;
+            self.write_policy(before.id, policy)?;
+            self.log_fields(before.id, &after.name, &fields)?;
+        }
+        Ok(fields)
+    }
+
+    fn write_policy(&self, key: KeyId, policy: &OwnPolicy) -> Result<(), Error> {
+        if *policy == OwnPolicy::default() {
+            let forget = "DELETE FROM policies WHERE key_id = ?1";
+            self.transaction.execute(forget, [key])?;
+            return Ok(());
+        }
+        let text = |term: Option<Term>| term.map(|term| term.to_string());
+        self.transaction.execute(
+            "INSERT OR REPLACE INTO policies (key_id, rotate_every, unused) VALUES (?1, ?2, ?3)",
+            params![key, text(policy.rotate_every), text(policy.unused)],
+        )?;
+        Ok(())
+    }
+}
+
+fn own_policy(connection: &Connection, key: KeyId) -> Result<OwnPolicy, Error> {
+    let query = "SELECT key_id, rotate_every, unused FROM policies WHERE key_id = ?1";
+    let found = connection.query_row(query, [key], |row| Ok(policy(row)));
+    found
+        .optional()?
+        .unwrap_or_else(|| Ok(OwnPolicy::default()))
+}
+
+/// A key's own rules, in the columns after its number.
+fn policy(row: &Row<'_>) -> Result<OwnPolicy, Error> {
+    Ok(OwnPolicy {
+        rotate_every: optional(row, 1)?,
+        unused: optional(row, 2)?,
+    })
+}
+
+/// What is different about a key's own rules, as the log tells it.
+fn policy_differences(before: &OwnPolicy, after: &OwnPolicy) -> Vec<Field> {
+    let field = |field: &str, from: Option<Term>, to: Option<Term>| {
+        let text = |term: Option<Term>| term.map_or("policy".to_owned(), |term| term.to_string());
+        (from != to).then(|| Field {
+            field: field.to_owned(),
+            from: Some(text(from)),
+            to: Some(text(to)),
+        })
+    };
+    let fields = [
+        field("rotate_every", before.rotate_every, after.rotate_every),
+        field("unused_after", before.unused, after.unused),
+    ];
+    fields.into_iter().flatten().collect()
+}
+
+fn json(keys: &[KeyId]) -> String {
+    serde_json::to_string(keys).expect("numbers are JSON")
+}

@@ -1,0 +1,286 @@
+//! The return of a backup: looked through first, then written into the vault in place, as one
+//! transaction, for mail servers and `serve` keep the file open.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+use super::copy::{Head, copy_pages, open, with_end};
+use super::migrations::{self, Found};
+use super::{Author, Error, Field, KeyId, Record, Vault, Watch, configure, log, place};
+use crate::files::{Draft, Existing, sync_folder};
+use crate::key::{Key, Status};
+
+/// Where a database's header says how it is journalled, in bytes; 1 is a rollback journal
+/// (<https://www.sqlite.org/fileformat2.html>, section 1.3).
+const JOURNALLED: std::ops::Range<usize> = 18..20;
+
+/// How many copies of one second have names of their own.
+const COPIES: u32 = 100;
+
+/// The vault that a backup is to take the place of, if there is one.
+#[derive(Debug)]
+pub struct Present {
+    path: PathBuf,
+    wait: Duration,
+    vault: Option<Vault>,
+    /// What it was when it was looked at.
+    seen: Option<Seen>,
+    trouble: Option<Error>,
+}
+
+/// A vault at one moment.
+#[derive(Debug)]
+struct Seen {
+    watch: Watch,
+    counter: Result<u32, Error>,
+}
+
+impl Vault {
+    /// Reads a backup into memory, where it is brought up to date; the file stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Backup`] if it is not a whole vault of this or an older schema, or not private.
+    /// That its log does not hold is left to the caller to ask.
+    pub fn read_backup(path: &Path, wait: Duration) -> Result<Self, Error> {
+        let named = |why| Error::Backup {
+            path: path.to_owned(),
+            why: Box::new(why),
+        };
+        let resolved = place::resolve(path).map_err(named)?;
+        read_file(&resolved, wait).map_err(named)
+    }
+
+    /// Makes a backup in memory ready to take the vault's place, and logs its return in it:
+    /// nothing is staged in it, no number is used again, and these keys are stopped.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn prepare(
+        &mut self,
+        author: &Author,
+        present: &Present,
+        stopped: &[Record],
+        changes: &[Field],
+    ) -> Result<(), Error> {
+        let last = present.last_number();
+        self.change(author, |change| {
+            change.forget_staged()?;
+            change.number_above(last)?;
+            for record in stopped {
+                let key = Key {
+                    status: Status::Inactive,
+                    ..record.key.clone()
+                };
+                change.save(record, &key)?;
+            }
+            change.note(changes)
+        })
+    }
+
+    /// The newest entry of the log.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn head(&self) -> Result<Option<Head>, Error> {
+        log::head(&self.connection)
+    }
+}
+
+fn read_file(path: &Path, wait: Duration) -> Result<Vault, Error> {
+    if !place::exists(path)? {
+        return Err(Error::Missing(path.to_owned()));
+    }
+    expect_rollback_mode(path)?;
+    let file = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    file.busy_timeout(wait)?;
+    if migrations::identify(&file, path)? == Found::Empty {
+        return Err(Error::NotAVault(path.to_owned()));
+    }
+    let mut memory = Connection::open_in_memory()?;
+    copy_pages(&file, &mut memory)?;
+    configure(&memory)?;
+    let mut vault = Vault::of(memory, path.to_owned());
+    vault.check_integrity()?;
+    migrations::migrate_own(&mut vault.connection)?;
+    migrations::identify(&vault.connection, path)?;
+    Ok(vault)
+}
+
+/// Of a file in WAL mode not all may be in the file, and to read it files are made beside it.
+fn expect_rollback_mode(path: &Path) -> Result<(), Error> {
+    let failed = |source| Error::Io {
+        doing: "read",
+        path: path.to_owned(),
+        source,
+    };
+    let mut header = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    let most = JOURNALLED.end as u64;
+    file.take(most).read_to_end(&mut header).map_err(failed)?;
+    match header.get(JOURNALLED) {
+        Some([1, 1]) => Ok(()),
+        Some([2, 2]) => Err(Error::Wal),
+        _ => Err(Error::NotAVault(path.to_owned())),
+    }
+}
+
+impl Present {
+    /// Opens the vault at the path as it is, damaged or changed by hand as it may be; there need
+    /// not be one.
+    ///
+    /// # Errors
+    /// If it is not safe to use, busy, a newer postkey's, or no vault at all.
+    pub fn open(path: &Path, wait: Duration) -> Result<Self, Error> {
+        let mut present = Self {
+            path: path.to_owned(),
+            wait,
+            vault: None,
+            seen: None,
+            trouble: None,
+        };
+        let resolved = match place::resolve(path) {
+            Err(Error::Missing(_)) => return Ok(present),
+            resolved => resolved?,
+        };
+        if !place::exists(&resolved)? || place::is_empty(&resolved) {
+            return Ok(present);
+        }
+        let watch = Watch::new(&resolved)?;
+        let counter = watch.counter();
+        let vault = Vault::connect(resolved, wait, OpenFlags::empty())?;
+        let found = migrations::identify(&vault.connection, &vault.path);
+        present.trouble = match found.and_then(|found| sound(&vault, found)) {
+            Ok(Found::Empty) => return Ok(present),
+            Ok(Found::Vault) => None,
+            Err(error @ (Error::Foreign(_) | Error::Damaged(_))) => Some(error),
+            Err(error) => return Err(error),
+        };
+        present.vault = Some(vault);
+        present.seen = Some(Seen { watch, counter });
+        Ok(present)
+    }
+
+    /// The vault, if there is one.
+    pub fn vault(&self) -> Option<&Vault> {
+        self.vault.as_ref()
+    }
+
+    /// Why what it tells may be wrong.
+    pub fn trouble(&self) -> Option<&Error> {
+        self.trouble.as_ref()
+    }
+
+    /// The highest number that a key of it ever had, as far as that can be read.
+    fn last_number(&self) -> KeyId {
+        let query = "SELECT seq FROM sqlite_sequence WHERE name = 'keys'";
+        let last = self.vault.as_ref().and_then(|vault| {
+            let last = vault.connection.query_row(query, [], |row| row.get(0));
+            last.optional().ok().flatten()
+        });
+        last.unwrap_or_default()
+    }
+
+    /// Copies the vault as it is beside itself, to `vault.db.before-restore-` and the time; tells
+    /// where. Nothing is copied where there is no vault.
+    ///
+    /// # Errors
+    /// If there is no room, or it cannot be read.
+    pub fn save(&self, now: Timestamp) -> Result<Option<PathBuf>, Error> {
+        let Some(vault) = &self.vault else {
+            return Ok(None);
+        };
+        let path = free_path(&vault.path, now)?;
+        let draft = Draft::begin(&path, Existing::Keep)?;
+        vault.write_copy(draft.path())?;
+        draft.publish()?;
+        Ok(Some(path))
+    }
+
+    /// Writes a backup that was made ready into the vault's file, or makes the file.
+    ///
+    /// # Errors
+    /// [`Error::VaultChanged`] if the vault is not what was looked at, or why it could not be
+    /// written: then it is as it was. [`Error::Unsure`] if even that cannot be told.
+    pub fn replace(&mut self, by: &Vault) -> Result<(), Error> {
+        let mut vault = match self.vault.take() {
+            Some(vault) => vault,
+            None => self.make()?,
+        };
+        match self.write(&by.connection, &mut vault.connection) {
+            Err(error) => self.settle(&vault, by.head()?, error),
+            outcome => outcome,
+        }
+    }
+
+    fn make(&self) -> Result<Vault, Error> {
+        place::make_folder(&self.path)?;
+        let path = place::resolve(&self.path)?;
+        place::exists(&path)?;
+        Vault::connect(path, self.wait, OpenFlags::SQLITE_OPEN_CREATE)
+    }
+
+    fn write(&self, from: &Connection, to: &mut Connection) -> Result<(), Error> {
+        let backup = Backup::new(from, to)?;
+        // Without a page this only takes the lock, so that nobody changes what is looked at.
+        match backup.step(0)? {
+            StepResult::Busy | StepResult::Locked => return Err(Error::Busy),
+            _ => self.expect_unchanged()?,
+        }
+        match backup.step(-1)? {
+            StepResult::Done => Ok(()),
+            _ => Err(Error::Busy),
+        }
+    }
+
+    fn expect_unchanged(&self) -> Result<(), Error> {
+        let Some(Seen { watch, counter }) = &self.seen else {
+            let is_empty = place::is_empty(&self.path);
+            return is_empty.then_some(()).ok_or(Error::VaultChanged);
+        };
+        let seen = counter.as_ref().map_err(|_| Error::Wal)?;
+        let is_same = watch.changed_at().is_some() && watch.counter()? == *seen;
+        is_same.then_some(()).ok_or(Error::VaultChanged)
+    }
+
+    /// After a failure: looks whether the backup is in place all the same, by the entry of its
+    /// return.
+    fn settle(&self, vault: &Vault, head: Option<Head>, error: Error) -> Result<(), Error> {
+        if matches!(error, Error::Busy | Error::VaultChanged | Error::Wal) {
+            return Err(error);
+        }
+        let again = Self::open(&vault.path, self.wait);
+        match again.map(|again| again.vault) {
+            Ok(None) => Err(error),
+            Ok(Some(again)) => match log::has(&again.connection, head) {
+                Ok(true) if sync_folder(&again.path).is_ok() => Ok(()),
+                Ok(false) => Err(error),
+                Ok(true) | Err(_) => Err(Error::Unsure(error.to_string())),
+            },
+            Err(_) => Err(Error::Unsure(error.to_string())),
+        }
+    }
+}
+
+/// What was found, if it can be read whole.
+fn sound(vault: &Vault, found: Found) -> Result<Found, Error> {
+    if found == Found::Vault {
+        vault.check_integrity()?;
+    }
+    Ok(found)
+}
+
+/// A name for a copy that is to be kept, which no file has yet.
+fn free_path(vault: &Path, now: Timestamp) -> Result<PathBuf, Error> {
+    let time = now.strftime("%Y%m%dT%H%M%SZ");
+    let first = with_end(vault, &format!(".before-restore-{time}"));
+    let others = (2..COPIES).map(|count| with_end(&first, &format!("-{count}")));
+    let mut paths = [first.clone()].into_iter().chain(others);
+    let is_free = |path: &PathBuf| fs::symlink_metadata(path).is_err();
+    paths.find(is_free).ok_or(Error::InTheWay(first))
+}

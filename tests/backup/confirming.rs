@@ -1,0 +1,84 @@
+//! A restore is asked about, and nothing happens without the answer.
+
+use std::fs;
+
+use crate::prompts::terminal::Terminal;
+use crate::sandbox::Sandbox;
+
+const NAME: &str = "type its name to restore";
+
+fn with_a_deleted_key() -> (Sandbox, String) {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    sandbox.backup("copy.db");
+    sandbox.run(["delete", "--yes", "ci"]).expect(0);
+    (sandbox, secret)
+}
+
+#[test]
+fn without_a_terminal_the_flag_that_answers_is_named() {
+    let (sandbox, _) = with_a_deleted_key();
+    let before = fs::read(sandbox.vault()).unwrap();
+    for (args, hint) in [
+        (&["restore", "copy.db"][..], "--confirm ci"),
+        (&["restore", "--yes", "copy.db"], "--keep-stopped"),
+        (
+            &["restore", "--confirm", "other", "copy.db"],
+            "--confirm ci",
+        ),
+        (&["restore", "--keep-stopped", "copy.db"], "--yes"),
+    ] {
+        let run = crate::sandbox::Run::of(sandbox.command(args.iter().copied()).output().unwrap());
+        let run = run.expect(2);
+        assert!(run.stderr.contains(hint), "{args:?}: {run:?}");
+        assert!(run.stderr.contains("there is no terminal"), "{run:?}");
+    }
+    assert_eq!(fs::read(sandbox.vault()).unwrap(), before);
+}
+
+#[test]
+fn no_and_the_wrong_name_change_nothing() {
+    let (sandbox, _) = with_a_deleted_key();
+    let before = fs::read(sandbox.vault()).unwrap();
+    for keys in ["\r", "\x04", "y\r", "yes\r", "other\r"] {
+        let mut terminal = sandbox.on_terminal(["restore", "copy.db"]);
+        terminal.expect(NAME).press(keys);
+        assert_eq!(terminal.end(), 1, "{keys:?}: {}", terminal.shown());
+        assert!(terminal.shown().contains("nothing was restored"));
+        terminal.expect_restored();
+    }
+    for keys in ["\r", "\x04", "n\r"] {
+        let mut terminal = sandbox.on_terminal(["restore", "--keep-stopped", "copy.db"]);
+        terminal.expect("Restore? [y/N]").press(keys);
+        assert_eq!(terminal.end(), 1, "{keys:?}: {}", terminal.shown());
+    }
+    assert_eq!(fs::read(sandbox.vault()).unwrap(), before);
+}
+
+#[test]
+fn the_typed_name_restores() {
+    let (sandbox, secret) = with_a_deleted_key();
+    let mut terminal = sandbox.on_terminal(["restore", "--yes", "copy.db"]);
+    terminal
+        .expect("COMES BACK TO LIFE")
+        .expect(NAME)
+        .press("CI\r");
+    assert_eq!(terminal.end(), 0, "{}", terminal.shown());
+    assert_eq!(sandbox.verify(&secret).1, 0);
+}
+
+#[test]
+fn who_writes_while_the_question_stands_is_not_undone() {
+    let (sandbox, secret) = with_a_deleted_key();
+    let mut terminal = Terminal::start(&sandbox.command(["restore", "copy.db"]));
+    terminal.expect(NAME);
+    let new = sandbox.generate(["api", "meanwhile"]);
+    terminal.press("ci\r");
+    assert_eq!(terminal.end(), 5, "{}", terminal.shown());
+    assert!(terminal.shown().contains("changed by somebody else"));
+    assert_eq!((sandbox.verify(&new).1, sandbox.verify(&secret).1), (0, 1));
+    let folder = fs::read_dir(sandbox.vault().parent().unwrap()).unwrap();
+    let names: Vec<_> = folder.map(|entry| entry.unwrap().file_name()).collect();
+    let is_copy = |name: &std::ffi::OsString| name.to_str().unwrap().contains("before-restore");
+    assert!(!names.iter().any(is_copy), "{names:?}");
+}

@@ -1,0 +1,361 @@
+//! `doctor` finds each kind of sabotage, names its mend, and changes nothing.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::{edit, vault_of};
+use crate::sandbox::Sandbox;
+use crate::secrecy::stock::stock;
+use crate::secrecy::watch::paths;
+
+/// A PHC string that costs less than ours, and one that costs more than is allowed.
+const CHEAP: &str =
+    "$argon2id$v=19$m=1024,t=2,p=1$c2FsdHNhbHRzYWx0c2E$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const DEAR: &str = "$argon2id$v=19$m=4194304,t=2,p=1$c2FsdHNhbHRzYWx0c2E$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// What is done to a good vault, the check that finds it, and parts of the finding and its mend.
+type Case = (fn(&Sandbox), &'static str, &'static str, &'static str);
+
+const CASES: [Case; 28] = [
+    (
+        |s| mode(&s.vault(), 0o640),
+        "place",
+        "open to other users",
+        "chmod 600",
+    ),
+    (
+        |s| mode(s.vault().parent().unwrap(), 0o755),
+        "place",
+        "look into",
+        "chmod 700",
+    ),
+    (
+        |s| mode(s.vault().parent().unwrap(), 0o777),
+        "place",
+        "can write to",
+        "chmod go-w",
+    ),
+    (
+        |s| fs::hard_link(s.vault(), beside(s, "second")).unwrap(),
+        "place",
+        "hard link",
+        "remove the other name",
+    ),
+    (
+        |s| sql(s, "CREATE TABLE stowaway (x)"),
+        "schema",
+        "foreign table `stowaway`",
+        "take it out",
+    ),
+    (
+        |s| {
+            sql(
+                s,
+                "CREATE TRIGGER t AFTER UPDATE ON keys BEGIN DELETE FROM log; END",
+            )
+        },
+        "schema",
+        "foreign trigger",
+        "take it out",
+    ),
+    (older, "schema", "version 2; the newest is 3", "up to date"),
+    (
+        |s| sql(s, "PRAGMA user_version = 99"),
+        "whole",
+        "schema 99",
+        "a newer one",
+    ),
+    (
+        |s| sql(s, "PRAGMA application_id = 9"),
+        "whole",
+        "is not a postkey vault",
+        "name the vault",
+    ),
+    (
+        |s| sql(s, "PRAGMA journal_mode = WAL"),
+        "whole",
+        "WAL",
+        "switches it back",
+    ),
+    (|s| spoil(s, 3), "whole", "damaged", "go back to a copy"),
+    (
+        |s| fs::write(s.vault(), "x".repeat(9000)).unwrap(),
+        "whole",
+        "is not a postkey vault",
+        "name the vault",
+    ),
+    (
+        |s| {
+            sql(
+                s,
+                "PRAGMA foreign_keys = OFF; DELETE FROM keys WHERE name = 'dev'",
+            )
+        },
+        "whole",
+        "secrets of no keys",
+        "go back to a copy",
+    ),
+    (
+        |s| sql(s, "UPDATE log SET user = 'x' WHERE sequence = 2"),
+        "log",
+        "entry 2 does not match",
+        "compare it",
+    ),
+    (
+        |s| sql(s, "DELETE FROM log WHERE sequence = 3"),
+        "log",
+        "entry 3 is missing",
+        "compare it",
+    ),
+    (
+        |s| sql(s, "DELETE FROM log_head"),
+        "log",
+        "cut short",
+        "compare it",
+    ),
+    (
+        |s| sql(s, "UPDATE log SET at = at + 7200 WHERE sequence = 4"),
+        "clock",
+        "behind the log's newest entry",
+        "set the clock",
+    ),
+    (
+        |s| {
+            sql(
+                s,
+                "UPDATE keys SET permission = 'unheard-of' WHERE name = 'dev'",
+            )
+        },
+        "keys",
+        "`dev` has a permission",
+        "[permissions]",
+    ),
+    (
+        |s| {
+            sql(
+                s,
+                "UPDATE keys SET expires_at = 999999999999999999 WHERE name = 'dev'",
+            )
+        },
+        "keys",
+        "is not a time",
+        "go back to a copy",
+    ),
+    (
+        |s| sql(s, "INSERT INTO policies VALUES (1, 'soon', NULL)"),
+        "policies",
+        "`soon` of `prod-web`",
+        "set the policy anew",
+    ),
+    (
+        |s| hash(s, CHEAP),
+        "hashes",
+        "`prod-web` has a hash that costs less",
+        "regenerate",
+    ),
+    (
+        |s| hash(s, DEAR),
+        "hashes",
+        "`prod-web` has a hash that is not checked",
+        "regenerate",
+    ),
+    (
+        |s| sql(s, "INSERT INTO pending VALUES ('aaaabbbbccccdddd', 'x', 5)"),
+        "staged",
+        "1 secret waited",
+        "drops them",
+    ),
+    (
+        |s| fs::write(beside(s, "vault.db.schema-2"), "").unwrap(),
+        "leftovers",
+        "vault.db.schema-2",
+        "delete it",
+    ),
+    (
+        |s| fs::write(beside(s, "vault.db.before-restore-20200101T000000Z"), "").unwrap(),
+        "leftovers",
+        "before-restore",
+        "delete it",
+    ),
+    (|s| mode(&s.usage(), 0o644), "use", "usage.db", "remove it"),
+    (
+        |s| fs::write(s.usage(), "x".repeat(9000)).unwrap(),
+        "use",
+        "damaged",
+        "remove it",
+    ),
+    (
+        shared_settings,
+        "settings",
+        "can be written by other users",
+        "chmod go-w",
+    ),
+];
+
+fn mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+fn beside(sandbox: &Sandbox, name: &str) -> PathBuf {
+    sandbox.vault().with_file_name(name)
+}
+
+fn sql(sandbox: &Sandbox, sql: &str) {
+    edit(&sandbox.vault(), sql);
+}
+
+fn hash(sandbox: &Sandbox, hash: &str) {
+    sql(
+        sandbox,
+        &format!("UPDATE secrets SET hash = '{hash}' WHERE key_id = 1"),
+    );
+}
+
+fn older(sandbox: &Sandbox) {
+    fs::remove_file(sandbox.vault()).unwrap();
+    fs::remove_file(sandbox.usage()).unwrap();
+    vault_of(include_str!("../fixtures/vault-v2.sql"), &sandbox.vault());
+}
+
+fn spoil(sandbox: &Sandbox, page: usize) {
+    stock(sandbox, 100);
+    let mut bytes = fs::read(sandbox.vault()).unwrap();
+    bytes[page * 4096..][..4096].fill(0);
+    fs::write(sandbox.vault(), bytes).unwrap();
+}
+
+fn shared_settings(sandbox: &Sandbox) {
+    sandbox.settings("brand = \"acme\"");
+    mode(&sandbox.home().join(".config/postkey/config.toml"), 0o666);
+}
+
+fn healthy() -> Sandbox {
+    let sandbox = Sandbox::with_three_keys();
+    let secret = sandbox.generate(["api", "used"]);
+    assert_eq!(sandbox.verify(&secret).1, 0);
+    // All of it in the file, so that a file that is overwritten is not brought back.
+    edit(&sandbox.usage(), "PRAGMA wal_checkpoint(TRUNCATE)");
+    sandbox
+}
+
+/// Everything in the home folder but what SQLite makes to read a log.
+fn state(sandbox: &Sandbox) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+    let is_ours = |path: &PathBuf| {
+        let name = path.to_str().unwrap();
+        !name.ends_with("usage.db-shm") && !name.ends_with("usage.db-wal")
+    };
+    let files = paths(sandbox.home()).into_iter().filter(is_ours);
+    files
+        .map(|path| (path.clone(), fs::read(path).ok()))
+        .collect()
+}
+
+#[test]
+fn nothing_is_found_in_a_healthy_vault() {
+    let sandbox = healthy();
+    let run = sandbox.run(["doctor"]).expect(0);
+    assert!(
+        !run.stdout.contains('✗') && run.stderr.contains("all is well"),
+        "{run:?}"
+    );
+    let checks = sandbox.run(["doctor", "--format", "json"]).expect(0).json();
+    let checks = checks.as_array().unwrap();
+    assert!(checks.len() > 10 && checks.iter().all(|check| check["ok"] == true));
+    // Nor in one that was just made, or that never held a key.
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    sandbox.run(["doctor"]).expect(0);
+    sandbox.run(["regenerate", "--yes", "ci"]).expect(0);
+    assert_eq!(sandbox.verify(&secret).1, 1);
+    sandbox.run(["delete", "--yes", "ci"]).expect(0);
+    sandbox.run(["doctor"]).expect(0);
+}
+
+#[test]
+fn every_sabotage_is_found_with_its_mend_and_nothing_is_changed() {
+    for (number, (sabotage, check, says, mend)) in CASES.into_iter().enumerate() {
+        let sandbox = healthy();
+        sabotage(&sandbox);
+        let before = state(&sandbox);
+        let run = sandbox.run(["doctor", "--format", "json"]).expect(1);
+        let is_it = |found: &&serde_json::Value| {
+            let part = |field: &str, part: &str| {
+                found[field]
+                    .as_str()
+                    .is_some_and(|text| text.contains(part))
+            };
+            found["ok"] == false
+                && found["check"] == check
+                && part("message", says)
+                && part("mend", mend)
+        };
+        let report = run.json();
+        let found = report.as_array().unwrap().iter().filter(is_it).count();
+        assert_eq!(found, 1, "case {number}: {check} {says}: {run:?}");
+        assert_eq!(state(&sandbox), before, "case {number} was changed");
+        let text = sandbox.run(["doctor"]).expect(1);
+        assert!(text.stdout.contains('✗'), "case {number}: {text:?}");
+    }
+}
+
+#[test]
+fn a_finding_does_not_hide_another() {
+    let sandbox = healthy();
+    mode(&sandbox.vault(), 0o644);
+    sql(
+        &sandbox,
+        "UPDATE log SET user = 'x' WHERE sequence = 2; CREATE VIEW v AS SELECT 1",
+    );
+    let run = sandbox.run(["doctor", "--format", "csv"]).expect(1);
+    for check in ["place", "schema", "log"] {
+        assert!(
+            run.stdout.contains(&format!("{check},false,")),
+            "{check}: {run:?}"
+        );
+    }
+}
+
+#[test]
+fn a_change_that_was_not_ended_is_found_and_left() {
+    let sandbox = healthy();
+    let writer = rusqlite::Connection::open(sandbox.vault()).unwrap();
+    // What does not fit into the cache is written before the end.
+    let change = "PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN IMMEDIATE;
+         CREATE TABLE filler (x); INSERT INTO filler
+           WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+           SELECT randomblob(500) FROM n";
+    writer.execute_batch(change).unwrap();
+    let vault = fs::read(sandbox.vault()).unwrap();
+    let journal = fs::read(beside(&sandbox, "vault.db-journal")).unwrap();
+    drop(writer);
+    // As a writer that was killed leaves it.
+    fs::write(sandbox.vault(), vault).unwrap();
+    let left = beside(&sandbox, "vault.db-journal");
+    fs::write(&left, journal).unwrap();
+    mode(&left, 0o600);
+    let before = state(&sandbox);
+    let run = sandbox.run(["doctor"]).expect(1);
+    assert!(run.stdout.contains("a change was not ended"), "{run:?}");
+    assert_eq!(state(&sandbox), before);
+    sandbox.run(["list"]).expect(0);
+    sandbox.run(["doctor"]).expect(0);
+}
+
+#[test]
+fn where_there_is_no_vault_there_is_nothing_to_look_at() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.run(["doctor"]).expect(3);
+    assert!(run.stderr.contains("there is no vault at"), "{run:?}");
+    assert_eq!(paths(sandbox.home()), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_vault_that_stays_busy_could_not_be_looked_at() {
+    let sandbox = healthy();
+    let writer = rusqlite::Connection::open(sandbox.vault()).unwrap();
+    writer.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let run = sandbox.run(["doctor", "--wait", "1s"]).expect(5);
+    assert!(run.stderr.contains("busy"), "{run:?}");
+}

@@ -1,0 +1,216 @@
+//! Expiry, age, and use: each at its boundary.
+
+use super::{DAY, HOUR, MINUTE, age, check, end, found, in_vault, json, now, record_since};
+use super::{use_at, with_key};
+use crate::sandbox::{Run, Sandbox};
+
+const NONE: [&str; 0] = [];
+
+#[test]
+fn a_new_key_needs_no_attention() {
+    let sandbox = with_key("ci");
+    assert_eq!(found(&sandbox, &[]), NONE);
+    let run = check(&sandbox, &["check"]).expect(0);
+    assert_eq!(run.stdout, "");
+    assert_eq!(run.stderr, "nothing needs attention: 1 key looked at\n");
+}
+
+#[test]
+fn a_key_is_mentioned_two_weeks_before_it_expires() {
+    let sandbox = with_key("ci");
+    end(&sandbox, "ci", now() + 14 * DAY + MINUTE);
+    assert_eq!(found(&sandbox, &[]), NONE);
+    end(&sandbox, "ci", now() + 14 * DAY);
+    assert_eq!(found(&sandbox, &[]), ["ci expiring"]);
+    assert_eq!(found(&sandbox, &["--expiring", "13d"]), NONE);
+    assert_eq!(found(&sandbox, &["--expiring", "never"]), NONE);
+    let finding = &json(&sandbox, &["--expiring", "9000y"])[0];
+    assert_eq!(finding["mend"], "postkey set ci --expires 90d");
+    assert_eq!(
+        finding["message"],
+        format!("expires {}", finding["due_at"].as_str().unwrap())
+    );
+}
+
+#[test]
+fn a_key_that_has_expired_is_found_as_that_and_nothing_else() {
+    let sandbox = with_key("ci");
+    age(&sandbox, "ci", 300 * DAY);
+    end(&sandbox, "ci", now());
+    assert_eq!(found(&sandbox, &[]), ["ci expired"]);
+    assert_eq!(json(&sandbox, &[])[0]["mend"], "postkey delete ci");
+    sandbox.run(["deactivate", "ci"]).expect(0);
+    assert_eq!(found(&sandbox, &[]), ["ci expired"]);
+}
+
+#[test]
+fn a_secret_is_due_when_it_is_as_old_as_it_may_become() {
+    let sandbox = with_key("ci");
+    use_at(&sandbox, "ci", now(), 1);
+    age(&sandbox, "ci", 90 * DAY - MINUTE);
+    assert_eq!(found(&sandbox, &[]), NONE);
+    age(&sandbox, "ci", 90 * DAY);
+    assert_eq!(found(&sandbox, &[]), ["ci rotation-due"]);
+    assert_eq!(json(&sandbox, &[])[0]["mend"], "postkey rotate ci");
+}
+
+#[test]
+fn the_secrets_age_counts_and_not_the_keys() {
+    let sandbox = with_key("ci");
+    use_at(&sandbox, "ci", now(), 1);
+    age(&sandbox, "ci", 300 * DAY);
+    sandbox
+        .run(["regenerate", "--yes", "--format", "json", "ci"])
+        .expect(0);
+    assert_eq!(found(&sandbox, &[]), NONE);
+    age(&sandbox, "ci", 91 * DAY);
+    let finding = &json(&sandbox, &[])[0];
+    let since: jiff::Timestamp = finding["since_at"].as_str().unwrap().parse().unwrap();
+    assert!(
+        (now() - 91 * DAY - since.as_second()).abs() < MINUTE,
+        "{finding}"
+    );
+}
+
+#[test]
+fn a_key_is_unused_when_its_last_use_is_too_long_ago() {
+    let sandbox = with_key("ci");
+    age(&sandbox, "ci", 80 * DAY);
+    use_at(&sandbox, "ci", now() - 45 * DAY + MINUTE, 3);
+    assert_eq!(found(&sandbox, &[]), NONE);
+    assert_eq!(found(&sandbox, &["--unused", "40d"]), ["ci unused"]);
+    assert_eq!(found(&sandbox, &["--unused", "never"]), NONE);
+    let sandbox = with_key("ci");
+    age(&sandbox, "ci", 80 * DAY);
+    use_at(&sandbox, "ci", now() - 45 * DAY, 3);
+    assert_eq!(found(&sandbox, &[]), ["ci unused"]);
+    assert_eq!(json(&sandbox, &[])[0]["mend"], "postkey deactivate ci");
+}
+
+#[test]
+fn a_key_that_was_never_used_counts_from_when_it_was_made() {
+    let sandbox = with_key("ci");
+    age(&sandbox, "ci", 45 * DAY - MINUTE);
+    assert_eq!(found(&sandbox, &[]), NONE);
+    age(&sandbox, "ci", 45 * DAY);
+    assert_eq!(found(&sandbox, &[]), ["ci never-used"]);
+}
+
+#[test]
+fn a_key_is_not_called_unused_where_nobody_watched_for_so_long() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "ci"]);
+    age(&sandbox, "ci", 80 * DAY);
+    assert_eq!(found(&sandbox, &[]), NONE);
+    let run = check(&sandbox, &["check"]).expect(0);
+    assert!(run.stderr.contains("no use is recorded"), "{run:?}");
+    assert!(!sandbox.usage().exists());
+
+    record_since(&sandbox, now() - 44 * DAY);
+    assert_eq!(found(&sandbox, &[]), NONE);
+    let run = check(&sandbox, &["check"]).expect(0);
+    assert!(
+        run.stderr.contains("warning: use is recorded since 20"),
+        "{run:?}"
+    );
+    assert!(
+        run.stderr.contains("never used are found from 20"),
+        "{run:?}"
+    );
+    let run = check(&sandbox, &["check", "--unused", "never"]).expect(0);
+    assert!(!run.stderr.contains("warning"), "{run:?}");
+
+    let sandbox = with_key("ci");
+    age(&sandbox, "ci", 80 * DAY);
+    assert_eq!(found(&sandbox, &[]), ["ci never-used"]);
+}
+
+#[test]
+fn of_an_inactive_key_nothing_is_found_but_that_it_expired() {
+    let sandbox = with_key("ci");
+    age(&sandbox, "ci", 300 * DAY);
+    end(&sandbox, "ci", now() + DAY);
+    assert_eq!(found(&sandbox, &[]).len(), 3);
+    sandbox.run(["deactivate", "ci"]).expect(0);
+    assert_eq!(found(&sandbox, &[]), NONE);
+}
+
+#[test]
+fn a_clock_that_is_behind_counts_as_the_newest_event() {
+    let sandbox = with_key("ci");
+    end(&sandbox, "ci", now() + 20 * DAY);
+    assert_eq!(found(&sandbox, &[]), NONE);
+    in_vault(&sandbox, "UPDATE log SET at = ?1", [now() + 10 * DAY]);
+    assert_eq!(found(&sandbox, &[]), ["ci expiring"]);
+    in_vault(&sandbox, "UPDATE log SET at = ?1", [now() + 20 * DAY]);
+    assert_eq!(found(&sandbox, &[]), ["ci expired"]);
+}
+
+#[test]
+fn what_is_most_urgent_comes_first() {
+    let sandbox = with_key("old");
+    for name in ["idle", "soon", "sooner", "over", "busy"] {
+        sandbox.generate(["api", name]);
+    }
+    for name in ["old", "soon", "sooner", "over", "busy"] {
+        use_at(&sandbox, name, now(), 1);
+    }
+    age(&sandbox, "old", 99 * DAY);
+    age(&sandbox, "idle", 50 * DAY);
+    end(&sandbox, "soon", now() + 9 * DAY);
+    end(&sandbox, "sooner", now() + HOUR);
+    end(&sandbox, "over", now() - HOUR);
+    for days in 1..4 {
+        use_at(&sandbox, "busy", now() - (days + 1) * DAY, 10);
+    }
+    use_at(&sandbox, "busy", now() - DAY, 1000);
+    let found = found(&sandbox, &[]);
+    assert_eq!(
+        found,
+        [
+            "busy unusual-use",
+            "over expired",
+            "sooner expiring",
+            "soon expiring",
+            "old rotation-due",
+            "idle never-used",
+        ]
+    );
+    let run = check(&sandbox, &["check"]).expect(1);
+    let rows: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!(rows.len(), 7);
+    for (row, start) in rows[1..].iter().zip(&found) {
+        assert!(row.starts_with(start.split(' ').next().unwrap()), "{row}");
+    }
+    assert!(
+        rows[3].ends_with("postkey set sooner --expires 90d"),
+        "{run:?}"
+    );
+    assert_eq!(run.stderr, "6 of 6 keys need attention\n");
+}
+
+#[test]
+fn every_command_that_mends_is_one_that_postkey_understands() {
+    let sandbox = with_key("ci");
+    for (name, prepare) in [
+        ("expiring", [Some(now() + DAY), None]),
+        ("expired", [Some(now() - DAY), None]),
+        ("never-used", [None, Some(50 * DAY)]),
+    ] {
+        let [expires_at, made] = prepare;
+        let change = "UPDATE keys SET expires_at = ?1";
+        in_vault(&sandbox, change, [expires_at]);
+        age(&sandbox, "ci", made.unwrap_or(0));
+        let finding = json(&sandbox, &[]).remove(0);
+        assert_eq!(finding["finding"], name);
+        let mend = finding["mend"].as_str().unwrap();
+        let words = mend.split(' ').skip(1).chain(["--yes"]);
+        Run::of(sandbox.command(words).output().unwrap()).expect(0);
+        if name != "expired" {
+            assert_eq!(found(&sandbox, &[]), NONE, "after {mend}");
+        } else {
+            sandbox.run(["show", "ci"]).expect(3);
+            sandbox.generate(["api", "ci"]);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Rotations that were left open.
+
+use rusqlite::params;
+
+use super::{DAY, HOUR, MINUTE, age, check, found, in_usage, in_vault, json, now, number};
+use super::{use_at, with_key};
+use crate::sandbox::Sandbox;
+
+const OLD: &str = "0123456789abcdef";
+
+#[test]
+fn a_rotation_is_open_until_its_old_secret_stops() {
+    let sandbox = rotating(HOUR, HOUR);
+    assert_eq!(found(&sandbox, &[]), ["ci new-secret-unused"]);
+    let calendar = check(&sandbox, &["check", "--format", "ics"]).expect(0);
+    assert_eq!(calendar.stdout.matches("BEGIN:VEVENT").count(), 1);
+    let sandbox = rotating(HOUR, 0);
+    assert_eq!(found(&sandbox, &[]), [""; 0]);
+}
+
+#[test]
+fn an_old_secret_that_is_still_used_is_found_with_when() {
+    let sandbox = rotating(3 * HOUR, 2 * HOUR + MINUTE / 2);
+    used(&sandbox, OLD, now() - DAY, now() - 5 * MINUTE);
+    let finding = json(&sandbox, &[]).remove(0);
+    assert_eq!(finding["finding"], "old-secret-used");
+    assert_eq!(finding["mend"], "postkey show ci");
+    let run = check(&sandbox, &["check"]).expect(1);
+    let told = "the old secret stops in 2 hours and was still used 5 minutes ago";
+    assert!(run.stdout.contains(told), "{run:?}");
+    // That the new one is used, too, does not make it less so.
+    used(&sandbox, &tail(&sandbox), now() - HOUR, now());
+    assert_eq!(found(&sandbox, &[]), ["ci old-secret-used"]);
+}
+
+#[test]
+fn a_rotation_can_be_finished_when_only_the_new_secret_is_used() {
+    let sandbox = rotating(3 * HOUR, HOUR);
+    used(&sandbox, &tail(&sandbox), now() - 2 * HOUR, now());
+    let finding = json(&sandbox, &[]).remove(0);
+    assert_eq!(finding["finding"], "rotation-unfinished");
+    assert_eq!(finding["mend"], "postkey rotate ci --finish");
+    // The old one was used until the new one was, and not since.
+    used(&sandbox, OLD, now() - DAY, now() - 2 * HOUR - MINUTE);
+    assert_eq!(found(&sandbox, &[]), ["ci rotation-unfinished"]);
+}
+
+#[test]
+fn a_new_secret_that_nobody_uses_is_found() {
+    let sandbox = rotating(3 * HOUR, HOUR);
+    used(&sandbox, OLD, now() - DAY, now() - 4 * HOUR);
+    assert_eq!(found(&sandbox, &[]), ["ci new-secret-unused"]);
+    sandbox.run(["deactivate", "ci"]).expect(0);
+    assert_eq!(found(&sandbox, &[]), [""; 0]);
+}
+
+#[test]
+fn without_a_record_of_use_a_rotation_is_only_open() {
+    let sandbox = rotating(3 * HOUR, HOUR);
+    std::fs::remove_file(sandbox.usage()).unwrap();
+    assert_eq!(found(&sandbox, &[]), ["ci rotation-open"]);
+}
+
+#[test]
+fn a_key_in_rotation_is_as_old_as_its_new_secret() {
+    let sandbox = rotating(HOUR, HOUR);
+    let old = "UPDATE secrets SET created_at = 0 WHERE tail = ?1";
+    assert_eq!(in_vault(&sandbox, old, [OLD]), 1);
+    assert_eq!(found(&sandbox, &[]), ["ci new-secret-unused"]);
+    age(&sandbox, "ci", 90 * DAY);
+    use_at(&sandbox, "ci", now(), 1);
+    assert_eq!(
+        found(&sandbox, &[]),
+        ["ci new-secret-unused", "ci rotation-due"]
+    );
+}
+
+/// A vault with a key whose new secret is so old, and whose old one is good for so long.
+fn rotating(begun: i64, rest: i64) -> Sandbox {
+    let sandbox = with_key("ci");
+    age(&sandbox, "ci", begun);
+    let old = "INSERT INTO secrets SELECT key_id, ?1, hash, created_at - 999, ?2 FROM secrets";
+    assert_eq!(in_vault(&sandbox, old, params![OLD, now() + rest]), 1);
+    sandbox
+}
+
+/// Records the first and the last use of one of the key's secrets.
+fn used(sandbox: &Sandbox, tail: &str, first: i64, last: i64) {
+    let change = "INSERT INTO secrets VALUES (?1, ?2, ?3, ?4)";
+    let key = number(sandbox, "ci");
+    in_usage(sandbox, change, params![key, tail, first, last]);
+}
+
+fn tail(sandbox: &Sandbox) -> String {
+    sandbox.show("ci")["tail"].as_str().unwrap().to_owned()
+}
