@@ -89,6 +89,7 @@ fn every_verb_that_takes_a_name_completes_it() {
         "deactivate",
         "activate",
         "regenerate",
+        "revoke",
         "rotate",
         "rotate --finish",
         "rotate --abort",

@@ -10,6 +10,7 @@ mod gateway;
 mod generated;
 mod house;
 mod keys;
+mod leaks;
 mod mail;
 mod permissions;
 mod place;

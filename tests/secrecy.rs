@@ -26,6 +26,7 @@ fn no_part_of_a_secret_is_in_a_file_or_in_what_is_said() {
     let mail = story.issue(&["generate", "smtp", "mail", "--format", "json"]);
     let table = story.issue(&["generate", "api", "table", "--format", "csv"]);
     let new = story.issue(&["regenerate", "--yes", "ci", "--format", "env"]);
+    let newest = story.issue(&["revoke", "--replace", "--report", "in.md", "ci"]);
     let beside = story.issue(&["rotate", "mail", "--format", "json"]);
     story.sandbox.private("pass", b"correct horse battery");
     let sealed = story.issue(&[
@@ -40,7 +41,7 @@ fn no_part_of_a_secret_is_in_a_file_or_in_what_is_said() {
         (&sealed, story.secrets.pop()),
         (&again, Some(again.clone()))
     );
-    for secret in [&api, &mail, &table, &new, &beside] {
+    for secret in [&api, &mail, &table, &new, &newest, &beside] {
         story.tell(&["verify", "--ip", "203.0.113.9"], secret);
         for present in ["verify", "identify"] {
             story.tell(&[present], secret);
@@ -48,6 +49,12 @@ fn no_part_of_a_secret_is_in_a_file_or_in_what_is_said() {
             story.tell(&[present], &format!("{secret}\n\n"));
         }
         story.tell(&["deactivate", "-"], secret);
+        story.tell(&["revoke"], secret);
+        story.tell(&["revoke"], &secret[..70]);
+        story.tell(
+            &["revoke", "--format", "json"],
+            &format!("KEY=\"{secret}\"\n"),
+        );
     }
     for args in [
         &["generate", "api", "ci"][..],
@@ -69,6 +76,8 @@ fn no_part_of_a_secret_is_in_a_file_or_in_what_is_said() {
         &["rotate", "mail"],
         &["rotate", "--finish", "--yes", "mail"],
         &["rotate", "--abort", "--yes", "mail"],
+        &["revoke", "build", "--report", "out.md", "--leaked-at", "2h"],
+        &["revoke", "missing"],
         &["delete", "build"],
         &["delete", "--yes", "build", "mail", "table", "ci"],
     ] {
@@ -117,6 +126,7 @@ fn people_see_the_last_four_characters_and_programs_the_tail() {
         &["log", "--verify"],
         &["verify"],
         &["identify"],
+        &["revoke"],
         &["usage"],
         &["check", "--expiring", "9000y"],
     ] {

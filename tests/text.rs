@@ -52,6 +52,8 @@ fn no_poisoned_column_reaches_a_stream_raw() {
             &["verify"],
             &["identify"],
             &["doctor"],
+            &["revoke"],
+            &["revoke", "mail"],
             &["deactivate", "ci", "mail"],
         ] {
             for format in FORMATS {

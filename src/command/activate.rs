@@ -49,7 +49,8 @@ pub(super) fn change_status(
     Ok(highest)
 }
 
-fn change_one(
+/// Gives one key the status, and tells people how it stands.
+pub(super) fn change_one(
     name: &KeyName,
     status: Status,
     command: &'static str,

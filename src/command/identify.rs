@@ -1,65 +1,171 @@
-//! `postkey identify`: whose is a secret?
+//! `postkey identify`: whose are the secrets in a text?
+
+use std::collections::HashMap;
 
 use clap::Args;
 
 use super::Session;
-use super::presented::{self, Presentation};
+use super::pasted::{self, Asking, Finding, Pasted};
+use super::uses::Uses;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::Used;
-use crate::ui::{Decision, IdentityView, Which};
-use crate::usage::Summary;
-use crate::verify::{Question, judge};
+use crate::key::{Malformed, Used};
+use crate::ui::{Decision, Format, IdentityView, Look, Sighted, TextView, Which};
+use crate::vault::Former;
+use crate::verify::{Question, Verdict, judge};
 
-/// Tells which key a secret belongs to, read from standard input
+/// Tells which keys the secrets in a text belong to, read from standard input
 ///
-/// For a secret that turned up somewhere: prints the key and whether the secret is still
-/// good, and records no use. Exits 0 if it belongs to a key of this vault, good or not, and 1
-/// otherwise. On a terminal the secret is asked for and not shown.
+/// For what turned up somewhere: a secret, or anything that may hold some, such as a log or all
+/// files of a repository. Tells of each secret once whose it is and whether it is still good,
+/// how often it is there, and in which line first. What was mistyped or cut short is told, too.
+/// No use is recorded. Exits 0 if a secret of this vault is there, good or not, and 1
+/// otherwise. On a terminal a secret is asked for and not shown.
+///
+/// The text may be of any length and of any encoding that leaves ASCII as it is.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  postkey identify
+  postkey identify <build.log
+  git log -p --all | postkey identify
+  tar -cf - src | postkey identify --format jsonl")]
 pub struct Identify {}
 
+const ASKING: Asking = Asking {
+    question: "Secret",
+    way_out: "pipe it in, as in printf %s \"$KEY\" | postkey identify",
+};
+
 pub(super) fn run(_: Identify, session: &mut Session) -> Result<ExitStatus, Error> {
-    let presentation = presented::present(session)?;
-    let (permissions, at) = (&session.settings.permissions, presentation.at);
-    let (verdict, key) = match presentation.recognised.secret() {
-        Err(verdict) => (verdict, None),
-        Ok(secret) => {
-            let verdict = judge(
-                secret,
-                &Question::default(),
-                permissions,
-                at,
-                Used::default(),
-            );
-            (verdict, Some(&secret.record.key))
+    let mut pasted = pasted::search(&ASKING, session, Session::open, |_, _| Ok(()))?;
+    let failure = pasted.failure.take();
+    if let Some(failure) = failure {
+        if !pasted.findings.is_empty() {
+            tell(&pasted, session)?;
         }
-    };
-    let look = session.look_at(at);
-    let decision = Decision {
-        verdict,
-        key,
-        which: presentation.recognised.secret().ok().map(Which::of),
-        allowance: None,
-    };
-    let view = IdentityView::new(&decision, summary(&presentation, session), &look);
-    session.ui.result(&view, &view.facts(&look))?;
-    Ok(if key.is_some() {
+        return Err(failure);
+    }
+    tell(&pasted, session)?;
+    Ok(if pasted.findings.iter().any(Finding::is_ours) {
         ExitStatus::Done
     } else {
         ExitStatus::No
     })
 }
 
-/// How the key was used that the secret belongs to.
-fn summary(presentation: &Presentation, session: &Session) -> Option<Summary> {
-    match (presentation.recognised.secret(), &presentation.vault) {
-        (Ok(secret), Some(vault)) => {
-            let mut uses = session.uses(vault);
-            uses.summary(&secret.record, presentation.at, &session.ui)
+/// Tells what was found: in the form of one answer if it is one thing, of a list otherwise.
+fn tell(pasted: &Pasted, session: &Session) -> Result<(), Error> {
+    let clock = Session::clock();
+    let vault = pasted.vault.as_ref();
+    let look = session.look_at(vault.map_or(Ok(clock), |vault| vault.time(clock))?);
+    let former = pasted.former()?;
+    let mut uses = vault.map(|vault| session.uses(vault));
+    let mut sighted: Vec<Sighted<'_>> = pasted
+        .findings
+        .iter()
+        .map(|finding| finding.sighted(session, &look, uses.as_mut(), &former))
+        .collect();
+    // What is ours first.
+    sighted.sort_by_key(|sighted| sighted.decision.key.is_none());
+    sighted.extend(not_ours(pasted));
+    let views: Vec<_> = sighted
+        .iter()
+        .map(|sighted| IdentityView::new(sighted, &look))
+        .collect();
+    show(&views, &look, session)?;
+    note_where(pasted, views.len(), session);
+    Ok(())
+}
+
+impl Finding {
+    fn sighted<'a>(
+        &'a self,
+        session: &Session,
+        look: &Look,
+        uses: Option<&mut Uses>,
+        former: &'a HashMap<String, Former>,
+    ) -> Sighted<'a> {
+        let secret = self.recognised.secret();
+        let (verdict, key) = match secret {
+            Err(verdict) => (verdict, None),
+            Ok(secret) => {
+                let (question, used) = (Question::default(), Used::default());
+                let permissions = &session.settings.permissions;
+                let verdict = judge(secret, &question, permissions, look.now, used);
+                (verdict, Some(&secret.record))
+            }
+        };
+        let summary = |(uses, record): (&mut Uses, _)| uses.summary(record, look.now, &session.ui);
+        Sighted {
+            used: uses.zip(key).and_then(summary),
+            decision: Decision {
+                verdict,
+                key: key.map(|record| &record.key),
+                which: secret.ok().map(Which::of),
+                allowance: None,
+            },
+            tail: Some(&self.tail),
+            former: former.get(self.tail.as_str()),
+            count: self.count,
+            line: Some(self.line),
         }
-        _ => None,
+    }
+}
+
+/// What looks like a secret and is none; or that there is nothing at all.
+fn not_ours(pasted: &Pasted) -> Option<Sighted<'static>> {
+    let (why, count, line) = match pasted.misspelt {
+        Some(misspelt) => (misspelt.why, misspelt.count, Some(misspelt.line)),
+        None if !pasted.findings.is_empty() => return None,
+        None if pasted.is_empty => (Malformed::Empty, 0, None),
+        None => (Malformed::Prefix, 0, None),
+    };
+    Some(Sighted {
+        decision: Decision {
+            verdict: Verdict::Malformed(why),
+            key: None,
+            which: None,
+            allowance: None,
+        },
+        tail: None,
+        former: None,
+        used: None,
+        count,
+        line,
+    })
+}
+
+fn show(views: &[IdentityView<'_>], look: &Look, session: &Session) -> Result<(), Error> {
+    match (session.ui.format, views) {
+        (Format::Json, [first, ..]) => session.ui.result(&TextView::new(first, views), ""),
+        (Format::Text, [only]) => session.ui.result(only, &only.facts(look)),
+        _ => {
+            let mut listing = session.ui.listing(look);
+            for view in views {
+                listing.push(view)?;
+            }
+            listing.finish::<IdentityView<'_>>()
+        }
+    }
+}
+
+/// Says what is in no row: where it was, and what there was no room for.
+fn note_where(pasted: &Pasted, rows: usize, session: &Session) {
+    let (lines, more) = (pasted.lines, pasted.more);
+    if let ([only], 1) = (pasted.findings.as_slice(), rows)
+        && (only.count > 1 || lines > 2)
+    {
+        let times = if only.count == 1 { "time" } else { "times" };
+        let (count, line) = (only.count, only.line);
+        let note = format!("seen {count} {times}, first in line {line} of {lines}");
+        session.ui.note(note);
+    }
+    if more > 0 {
+        session.ui.warn(format!(
+            "{more} more secrets of no key here were seen than can be told apart"
+        ));
     }
 }

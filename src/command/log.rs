@@ -14,12 +14,13 @@ use crate::ui::{ChainView, EntryView};
 use crate::vault::{self, Chain, Sought, Vault};
 
 /// The commands that leave entries.
-const LOGGED: [&str; 12] = [
+const LOGGED: [&str; 13] = [
     "generate",
     "deactivate",
     "activate",
     "regenerate",
     "rotate",
+    "revoke",
     "reveal",
     "delete",
     "rename",
@@ -96,7 +97,7 @@ pub(super) fn run(mut args: Log, session: &mut Session) -> Result<ExitStatus, Er
 impl Log {
     fn sought(&mut self, session: &Session, vault: &Vault) -> Result<Sought, Error> {
         let now = session.look(vault).now;
-        let resolve = |past: Option<Past>| past.map(|past| past.resolve(now)).transpose();
+        let resolve = |past: Option<Past>| past.map(|past| past.moment(now)).transpose();
         let (since, until) = (resolve(self.since)?, resolve(self.until)?);
         expect_span(since, until)?;
         Ok(Sought {

@@ -14,15 +14,18 @@ mod edit;
 mod generate;
 mod head;
 mod identify;
+mod incident;
 mod issue;
 mod list;
 mod log;
 mod passphrase;
+mod pasted;
 mod presented;
 mod regenerate;
 mod rename;
 mod restore;
 mod reveal;
+mod revoke;
 mod rotate;
 mod selection;
 mod serve;
@@ -65,6 +68,7 @@ pub enum Verb {
     Set(set::Set),
     Verify(verify::Verify),
     Identify(identify::Identify),
+    Revoke(revoke::Revoke),
     Usage(usage::Usage),
     Check(check::Check),
     Serve(serve::Serve),
@@ -95,7 +99,7 @@ impl Verb {
             Format::Ics,
         ];
         match self {
-            Self::Generate(_) | Self::Regenerate(_) | Self::Reveal(_) => SECRET,
+            Self::Generate(_) | Self::Regenerate(_) | Self::Reveal(_) | Self::Revoke(_) => SECRET,
             Self::Rotate(rotate) if rotate.makes_a_secret() => SECRET,
             Self::Check(_) => CALENDAR,
             Self::Completions(_) | Self::Connect(_) | Self::Serve(_) => &[Format::Text],
@@ -125,6 +129,7 @@ pub fn run(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
         Verb::Set(args) => set::run(args, session),
         Verb::Verify(args) => verify::run(args, session),
         Verb::Identify(args) => identify::run(args, session),
+        Verb::Revoke(args) => revoke::run(args, session),
         Verb::Serve(args) => serve::run(args, session),
         Verb::Usage(args) => usage::run(args, session),
         Verb::Check(args) => check::run(args, session),

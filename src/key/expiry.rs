@@ -62,7 +62,8 @@ impl FromStr for Expiry {
     }
 }
 
-fn moment(text: &str) -> Option<Timestamp> {
+/// A timestamp, or the first second of a date, UTC.
+pub(super) fn moment(text: &str) -> Option<Timestamp> {
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Timestamp::from_second(moment.as_second()).ok();
     }
@@ -145,42 +146,6 @@ impl FromStr for Period {
     }
 }
 
-/// A moment in the past, as it was written: `90d` (so long ago), `2026-11-01`, a timestamp.
-#[derive(Clone, Copy, Debug)]
-pub enum Past {
-    /// So long before now.
-    Before(Period),
-    /// At a moment; a bare date is its first second, UTC.
-    At(Timestamp),
-}
-
-impl Past {
-    /// The moment that is meant, seen from `now`.
-    ///
-    /// # Errors
-    /// If it is beyond the calendar.
-    pub fn resolve(self, now: Timestamp) -> Result<Timestamp, Invalid> {
-        match self {
-            Self::Before(period) => period.before(now),
-            Self::At(moment) => Ok(moment),
-        }
-    }
-}
-
-impl FromStr for Past {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        if let Some(moment) = moment(text) {
-            return Ok(Self::At(moment));
-        }
-        text.parse().map(Self::Before).map_err(|_| {
-            Invalid::new("a moment", text, "a moment is a span of time or a date")
-                .hint("write `90d` (so long ago), or `2026-11-01` (its first second, UTC)")
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,23 +178,6 @@ mod tests {
                 text.parse::<Expiry>().expect(text).resolve(now).is_err(),
                 "{text}"
             );
-        }
-    }
-
-    #[test]
-    fn moments_of_the_past_are_understood() {
-        let now = at("2026-11-22T10:00:00Z");
-        for (text, moment) in [
-            ("90d", "2026-08-24T10:00:00Z"),
-            ("2h", "2026-11-22T08:00:00Z"),
-            ("2026-11-01", "2026-11-01T00:00:00Z"),
-            ("2026-11-01T01:00:00+02:00", "2026-10-31T23:00:00Z"),
-        ] {
-            let past: Past = text.parse().expect(text);
-            assert_eq!(past.resolve(now).expect(text), at(moment), "{text}");
-        }
-        for text in ["", "yesterday", "-1d", "0d", "2026-13-01", "never"] {
-            assert!(text.parse::<Past>().is_err(), "{text}");
         }
     }
 

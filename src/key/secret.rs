@@ -19,7 +19,8 @@ const RANDOM: usize = 10;
 const CHECKSUM: usize = 6;
 pub(super) const TAIL: usize = RANDOM + CHECKSUM;
 const SHORTEST: usize = 4 + 2 + 1 + HEX + 1 + TAIL;
-const LONGEST: usize = 5 + 12 + 1 + HEX + 1 + TAIL;
+/// The most characters that a secret has.
+pub(super) const LONGEST: usize = 5 + 12 + 1 + HEX + 1 + TAIL;
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -205,6 +206,18 @@ fn has_shape(text: &str) -> bool {
             .bytes()
             .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
         && is_tail(tail)
+}
+
+/// The text of a secret's shape that the bytes begin with.
+pub(super) fn shaped(bytes: &[u8]) -> Option<&str> {
+    let dash = bytes
+        .iter()
+        .take(5 + 12 + 1)
+        .position(|&byte| byte == b'-')?;
+    let text = bytes.get(..dash + 1 + HEX + 1 + TAIL)?;
+    std::str::from_utf8(text)
+        .ok()
+        .filter(|text| has_shape(text))
 }
 
 fn is_tail(text: &str) -> bool {

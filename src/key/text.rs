@@ -114,7 +114,7 @@ fn secret_start(run: &str) -> Option<usize> {
 
 /// Whether a prefix and a brand, of at most 17 characters, are followed by a dash and eight
 /// hex digits.
-fn has_secret_body(text: &str) -> bool {
+pub(super) fn has_secret_body(text: &str) -> bool {
     let text = text.as_bytes();
     let dash = text.iter().take(5 + 12 + 1).position(|&byte| byte == b'-');
     let body = dash.and_then(|dash| text.get(dash + 1..dash + 9));

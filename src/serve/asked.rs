@@ -143,7 +143,7 @@ fn bearer(authorization: &str) -> Option<&str> {
 }
 
 /// A header's only value; nothing if it is missing or there are several.
-fn only<'a>(headers: &'a HeaderMap, name: HeaderName) -> &'a str {
+fn only(headers: &HeaderMap, name: HeaderName) -> &str {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (Some(value), None) => text(value),

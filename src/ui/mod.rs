@@ -7,6 +7,7 @@ mod deliver;
 mod json;
 mod listing;
 mod look;
+mod markdown;
 mod prompt;
 mod spark;
 mod table;
@@ -25,8 +26,9 @@ pub use listing::{Listing, Row};
 pub use look::Look;
 pub use views::{
     AffectedView, BackupView, ChainView, Decision, EntryView, ExaminedView, FindingView,
-    IdentityView, Issued, KeyDetails, KeyView, PolicyView, UsageView, VerdictView, Which, changes,
-    counted, head_told, held, last_use, refusals, secret_use,
+    IdentityView, Incident, Issued, KeyDetails, KeyView, PolicyView, Replacement, Sighted,
+    TextView, UsageView, VerdictView, Which, changes, counted, head_told, held, last_use, refusals,
+    secret_use,
 };
 
 use crate::error::Error;

@@ -22,7 +22,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use crate::vault::{self, FileId, Vault};
 pub use error::Error;
 use error::is_busy;
-pub use read::{Details, Refused, SecretUse, Summary, Takeover};
+pub use read::{Address, Details, Refused, SecretUse, Summary, Takeover};
 pub use recent::{DAYS, Recent};
 pub use write::Sighting;
 

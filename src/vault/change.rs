@@ -166,12 +166,18 @@ impl Change<'_> {
         Ok(id)
     }
 
-    /// Gives a key the staged secret that `after`'s tail names; those before stop at once.
+    /// Gives a key the staged secret that `after`'s tail names, and `after`'s status; those before
+    /// stop at once.
     ///
     /// # Errors
     /// If the secret is gone, or the vault cannot be written.
     pub fn replace_secret(&self, before: &Record, after: &Key) -> Result<(), Error> {
         self.exchange(before.id, &after.tail)?;
+        if after.status != before.key.status {
+            let query = "UPDATE keys SET status = ?2 WHERE id = ?1";
+            self.transaction
+                .execute(query, params![before.id, after.status.word()])?;
+        }
         self.log(before.id, Some(&before.key), Some(after))
     }
 

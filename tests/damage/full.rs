@@ -10,11 +10,12 @@ use crate::secrecy::stock::stock;
 use crate::secrecy::watch::{program, run_with_input};
 
 /// Commands that need room, each on a vault of its own.
-const COMMANDS: [&[&str]; 5] = [
+const COMMANDS: [&[&str]; 6] = [
     &["generate", "api", "new"],
     &["regenerate", "--yes", "ci"],
     &["rotate", "ci"],
     &["describe", "ci", "something longer than nothing"],
+    &["revoke", "ci"],
     &["delete", "--yes", "stock-0007"],
 ];
 

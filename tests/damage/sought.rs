@@ -85,9 +85,9 @@ fn what_does_not_match_and_what_does_not_exist_are_told_apart() {
 fn a_wrong_word_or_moment_is_refused_with_the_right_ones() {
     let sandbox = told();
     for (args, part) in [
-        (["--action", "destroy"], "rotate, reveal, delete"),
-        (["--action", "generate,"], "rotate, reveal, delete"),
-        (["--since", "yesterday"], "2026-11-01"),
+        (["--action", "destroy"], "revoke, reveal, delete"),
+        (["--action", "generate,"], "revoke, reveal, delete"),
+        (["--since", "yesterday"], "2026-11-20"),
         (["--until=-3d", "--utc"], "--until"),
         (["--since=1d", "--until=2d"], "is not before"),
         (["mail", "--key=mail"], "cannot be used"),

@@ -34,7 +34,7 @@ const SERVING: &[&str] = &["serve", "--listen", "unix:/nowhere/socket"];
 const SEALING: [&[&str]; 2] = [&["reveal"], &["generate", "smtp", "new", "--default"]];
 
 /// Every command that changes the vault.
-pub const WRITING: [&[&str]; 12] = [
+pub const WRITING: [&[&str]; 14] = [
     &["generate", "api", "new"],
     &["generate", "smtp", "new", "--if-absent"],
     &["regenerate", "--yes", "ci"],
@@ -46,6 +46,8 @@ pub const WRITING: [&[&str]; 12] = [
     &["describe", "ci", "something"],
     &["set", "ci", "--expires", "90d"],
     &["set", "ci", "--rotate-every", "30d"],
+    &["revoke", "ci"],
+    &["revoke", "--replace", "--yes", "ci"],
     &["delete", "--yes", "ci"],
 ];
 
@@ -140,7 +142,7 @@ fn an_unsafe_vault_is_refused_by_every_command_and_not_touched() {
         }
         all += commands().count() + 1;
     }
-    assert_eq!((refused, all), (21 * 26, 21 * 26));
+    assert_eq!((refused, all), (21 * 29, 21 * 29));
 }
 
 #[test]

@@ -53,6 +53,11 @@ fn the_echo_is_back_after_every_ending_of_reveal() {
     every_ending_restores("reveal", "Passphrase");
 }
 
+#[test]
+fn the_echo_is_back_after_every_ending_of_revoke() {
+    every_ending_restores("revoke", "secret");
+}
+
 fn every_ending_restores(verb: &str, prompt: &str) {
     let (sandbox, _) = Sandbox::with_default_key();
     for (ending, status) in ENDINGS {

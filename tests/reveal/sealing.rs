@@ -182,6 +182,20 @@ fn a_rotation_drops_the_seal_and_says_so_and_its_abortion_does_not_bring_it_back
 }
 
 #[test]
+fn the_replacement_of_a_revoked_secret_is_not_sealed_and_it_says_so() {
+    let (sandbox, _) = Sandbox::with_default_key();
+    let run = sandbox
+        .run(["revoke", "--replace", "--yes", "mail"])
+        .expect(0);
+    assert!(
+        run.stderr
+            .contains("warning: `mail` is the default key no more"),
+        "{run:?}"
+    );
+    assert_eq!(sandbox.reveal().expect(3).stdout, "");
+}
+
+#[test]
 fn a_key_that_is_not_good_is_revealed_with_a_warning() {
     let (sandbox, secret) = Sandbox::with_default_key();
     sandbox.run(["deactivate", "mail"]).expect(0);

@@ -119,6 +119,7 @@ fn no_poisoned_input_reaches_a_stream_raw() {
     for args in [
         &["verify"][..],
         &["identify"],
+        &["revoke"],
         &["deactivate", "-"],
         &["activate", "-", "ci"],
         &["delete", "-y", "-"],

@@ -60,6 +60,7 @@ fn results_for_programs_are_the_same_bytes_everywhere() {
         &["check", "--expiring", "100d"],
         &["deactivate", "mail"],
         &["activate", "ci"],
+        &["revoke", "mail"],
     ] {
         for format in ["json", "jsonl", "csv"] {
             let usual = bytes(&sandbox, args, format, ("A", "B"));

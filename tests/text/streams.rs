@@ -7,7 +7,7 @@ use crate::sandbox::{POSTKEY, Run, Sandbox};
 use crate::secrecy::stock::stock;
 use crate::secrecy::watch::program;
 
-const READING: [&[&str]; 9] = [
+const READING: [&[&str]; 10] = [
     &["list"],
     &["show", "ci"],
     &["log"],

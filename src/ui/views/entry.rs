@@ -190,7 +190,7 @@ fn start_of_head(head: &str) -> String {
 
 /// `status active → inactive, limit 300/day`; a name that only came or went is told already,
 /// and when a secret was to retire that is gone does not matter any more.
-fn told(fields: &[Field], show: impl Fn(&str, &str) -> String) -> String {
+pub(super) fn told(fields: &[Field], show: impl Fn(&str, &str) -> String) -> String {
     let one = |Field { field, from, to }: &Field| {
         let show = |value: &String| show(field, value);
         let field = field.strip_suffix("_at").unwrap_or(field);

@@ -5,6 +5,8 @@ mod backup;
 mod entry;
 mod examined;
 mod finding;
+mod identity;
+mod incident;
 mod issued;
 mod key;
 mod policy;
@@ -20,12 +22,14 @@ pub use backup::{AffectedView, BackupView, counted, head_told, held};
 pub use entry::{ChainView, EntryView, changes};
 pub use examined::ExaminedView;
 pub use finding::FindingView;
+pub use identity::{IdentityView, Sighted, TextView};
+pub use incident::{Incident, Replacement};
 pub use issued::Issued;
 pub use key::{KeyDetails, KeyView};
 pub use policy::PolicyView;
 pub use secret::secret_use;
 pub use usage::{UsageView, last_use, refusals};
-pub use verdict::{Decision, IdentityView, VerdictView, Which};
+pub use verdict::{Decision, VerdictView, Which};
 
 fn text<T: Display, S: Serializer>(value: &Option<T>, to: S) -> Result<S::Ok, S::Error> {
     match value {

@@ -5,11 +5,10 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{KeyView, or_empty, text};
+use super::{or_empty, text};
 use crate::key::{Allowance, Key, Limit};
 use crate::ui::Look;
 use crate::ui::listing::Item;
-use crate::usage::Summary;
 use crate::vault::Presented;
 use crate::verify::Verdict;
 
@@ -60,21 +59,21 @@ impl Which {
 /// The answer to `verify`.
 #[derive(Debug, Serialize)]
 pub struct VerdictView<'a> {
-    verdict: &'static str,
-    accepted: bool,
+    pub(super) verdict: &'static str,
+    pub(super) accepted: bool,
     /// What a gateway answers.
     http_status: u16,
     code: Option<&'static str>,
-    reason: Cow<'a, str>,
+    pub(super) reason: Cow<'a, str>,
     /// The reason for people, in their time zone.
     #[serde(skip)]
-    told: Cow<'a, str>,
+    pub(super) told: Cow<'a, str>,
     name: Option<&'a str>,
     kind: Option<&'static str>,
     /// Which of the key's secrets it is, and when that one retires.
-    secret_status: Option<&'static str>,
+    pub(super) secret_status: Option<&'static str>,
     #[serde(serialize_with = "text")]
-    retires_at: Option<Timestamp>,
+    pub(super) retires_at: Option<Timestamp>,
     #[serde(serialize_with = "text")]
     limit: Option<Limit>,
     remaining: Option<u32>,
@@ -209,79 +208,6 @@ impl Item for VerdictView<'_> {
             or_empty(self.limit),
             or_empty(self.remaining),
             or_empty(self.resets_at),
-        ]
-    }
-}
-
-/// The answer to `identify`: whose a secret is, and whether it is still good.
-#[derive(Debug, Serialize)]
-pub struct IdentityView<'a> {
-    identified: bool,
-    good: bool,
-    verdict: &'static str,
-    reason: Cow<'a, str>,
-    secret_status: Option<&'static str>,
-    #[serde(serialize_with = "text")]
-    retires_at: Option<Timestamp>,
-    key: Option<KeyView<'a>>,
-    #[serde(skip)]
-    line: String,
-}
-
-impl<'a> IdentityView<'a> {
-    /// The verdict and the key it is about, with its use.
-    pub fn new(decision: &Decision<'a>, used: Option<Summary>, look: &Look) -> Self {
-        let view = VerdictView::new(decision, look);
-        let key = |key| KeyView::new(key, look.now).with_use(used);
-        Self {
-            identified: decision.key.is_some(),
-            good: view.accepted,
-            verdict: view.verdict,
-            line: view.line(),
-            secret_status: view.secret_status,
-            retires_at: view.retires_at,
-            reason: view.reason,
-            key: decision.key.map(key),
-        }
-    }
-
-    /// All of it, for people.
-    pub fn facts(&self, look: &Look) -> String {
-        let facts = self
-            .key
-            .as_ref()
-            .map(|key| format!("\n\n{}", key.facts(look)));
-        format!("{}{}", self.line, facts.unwrap_or_default())
-    }
-}
-
-impl Item for IdentityView<'_> {
-    const FIELDS: &'static [&'static str] = &[
-        "identified",
-        "good",
-        "verdict",
-        "reason",
-        "name",
-        "kind",
-        "tail",
-        "status",
-        "secret_status",
-        "retires_at",
-    ];
-
-    fn fields(&self) -> Vec<String> {
-        let key = self.key.as_ref();
-        vec![
-            self.identified.to_string(),
-            self.good.to_string(),
-            self.verdict.to_owned(),
-            self.reason.to_string(),
-            or_empty(key.map(|key| key.name)),
-            or_empty(key.map(|key| key.kind)),
-            or_empty(key.map(|key| key.tail)),
-            or_empty(key.map(|key| key.status)),
-            or_empty(self.secret_status),
-            or_empty(self.retires_at),
         ]
     }
 }

@@ -1,0 +1,89 @@
+//! The report of a leak: what is known of it, gathered, and written to a file of its own.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::Session;
+use super::revoke::{Revocation, Stopped};
+use crate::error::Error;
+use crate::files::{self, Draft, Existing};
+use crate::key::{Invalid, looks_like_a_secret};
+use crate::ui::Incident;
+
+/// How many entries of a key's log are in a report, the newest.
+const ENTRIES: usize = 1000;
+
+/// The path of a report from the command line: a file's, and no secret.
+pub(super) fn path(text: OsString) -> Result<PathBuf, Invalid> {
+    let lossy = text.to_string_lossy();
+    let rule = if text.is_empty() {
+        "a path is not empty"
+    } else if lossy == "-" {
+        "standard output is for the secret"
+    } else if looks_like_a_secret(&lossy) {
+        "it looks like a secret"
+    } else {
+        return Ok(PathBuf::from(text));
+    };
+    Err(Invalid::new("a file for the report", &lossy, rule)
+        .hint("name a new file, as in `incident.md`"))
+}
+
+/// Writes the report on the keys that were stopped.
+pub(super) fn write(
+    path: &Path,
+    revocation: &Revocation,
+    leaked_at: Option<Timestamp>,
+    session: &Session,
+) -> Result<(), Error> {
+    let mut reports = Vec::new();
+    for stopped in &revocation.stopped {
+        reports.push(report(stopped, revocation, leaked_at, session)?);
+    }
+    create(path, &reports.join("\n")).map_err(unwritten)?;
+    let path = path.display();
+    session.ui.note(format!("the report is in `{path}`"));
+    Ok(())
+}
+
+fn report(
+    stopped: &Stopped,
+    revocation: &Revocation,
+    leaked_at: Option<Timestamp>,
+    session: &Session,
+) -> Result<String, Error> {
+    let (vault, record) = (&revocation.vault, &stopped.record);
+    let log = vault.recent(record, ENTRIES)?;
+    let mut uses = session.uses(vault);
+    let incident = Incident {
+        key: &record.key,
+        secrets: &stopped.secrets,
+        renewed: revocation.renewed.as_ref(),
+        replacement: revocation.replacement,
+        seen: stopped.seen,
+        leaked_at,
+        is_log_whole: log.len() < ENTRIES,
+        log: &log,
+        used: uses.details(record, &session.ui),
+    };
+    Ok(incident.markdown(&session.look(vault)))
+}
+
+/// Makes a new file, which takes no other's place.
+fn create(path: &Path, report: &str) -> Result<(), files::Error> {
+    let mut draft = Draft::begin(path, Existing::Keep)?;
+    draft.write(report.as_bytes())?;
+    draft.publish()
+}
+
+fn unwritten(error: files::Error) -> Error {
+    let hint = match &error {
+        files::Error::Refused { mend, .. } => format!("{mend}; "),
+        files::Error::Io { .. } => String::new(),
+    };
+    Error::from(error).hint(format!(
+        "{hint}`postkey revoke --report FILE NAME` writes the report again"
+    ))
+}

@@ -1,0 +1,242 @@
+//! Secrets in pasted text: from standard input, however much there is, or typed unseen.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, IsTerminal, Read};
+use std::os::fd::AsFd;
+
+use sha2::{Digest, Sha256};
+
+use super::Session;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::{HashMemory, Malformed, Scanner, Secret, Sight, Tail};
+use crate::vault::{Former, Presented, Vault};
+use crate::verify::{Recognised, recognise};
+
+/// How many different secrets that are nobody's are told apart; of more, only the number is
+/// known.
+const MOST: usize = 10_000;
+
+/// What was found in a text.
+pub(super) struct Pasted {
+    /// Whether there was no text at all.
+    pub(super) is_empty: bool,
+    /// Each secret once, in the order in which they were seen first.
+    pub(super) findings: Vec<Finding>,
+    /// What looks like a secret and is none.
+    pub(super) misspelt: Option<Misspelt>,
+    /// How often secrets of nobody were seen after the [`MOST`] that are told apart.
+    pub(super) more: u64,
+    /// How many lines the text had.
+    pub(super) lines: u64,
+    /// The vault, if it had to be asked.
+    pub(super) vault: Option<Vault>,
+    /// What ended the search before the text did.
+    pub(super) failure: Option<Error>,
+}
+
+impl Default for Pasted {
+    fn default() -> Self {
+        Self {
+            is_empty: true,
+            findings: Vec::new(),
+            misspelt: None,
+            more: 0,
+            lines: 0,
+            vault: None,
+            failure: None,
+        }
+    }
+}
+
+/// A secret, and where it was seen.
+pub(super) struct Finding {
+    pub(super) tail: Tail,
+    pub(super) recognised: Recognised,
+    /// How often.
+    pub(super) count: u64,
+    /// In which line first.
+    pub(super) line: u64,
+}
+
+impl Pasted {
+    /// Whether a key's secret is good no more, though it is known.
+    pub(super) fn is_over(&self, secret: &Presented) -> Result<bool, Error> {
+        let vault = self.vault.as_ref();
+        vault.map_or(Ok(false), |vault| is_over(secret, vault))
+    }
+
+    /// Whose the secrets seem to have been that are nobody's now, by their tails.
+    pub(super) fn former(&self) -> Result<HashMap<String, Former>, Error> {
+        let nobodys = self.findings.iter().filter(|finding| !finding.is_ours());
+        let tails: Vec<&Tail> = nobodys.map(|finding| &finding.tail).collect();
+        match &self.vault {
+            Some(vault) => Ok(vault.former(&tails)?),
+            None => Ok(HashMap::new()),
+        }
+    }
+}
+
+impl Finding {
+    /// Whether it is a key's of this vault, good or not.
+    pub(super) fn is_ours(&self) -> bool {
+        self.recognised.secret().is_ok()
+    }
+}
+
+/// What looks like secrets with a mistake.
+#[derive(Clone, Copy)]
+pub(super) struct Misspelt {
+    /// What is wrong with the first.
+    pub(super) why: Malformed,
+    pub(super) count: u64,
+    pub(super) line: u64,
+}
+
+/// What is asked on a terminal, and said where nobody can be asked.
+pub(super) struct Asking {
+    pub(super) question: &'static str,
+    pub(super) way_out: &'static str,
+}
+
+/// A search under way.
+struct Search<'a, A> {
+    session: &'a Session,
+    open: fn(&Session) -> Result<Vault, Error>,
+    act: A,
+    memory: HashMemory,
+    /// Where in the findings a secret is, by its digest.
+    places: HashMap<[u8; 32], usize>,
+    pasted: Pasted,
+}
+
+/// Looks for secrets in standard input, or in what is typed unseen.
+///
+/// The vault is opened by `open` when the first is found, and not locked while more text is
+/// waited for. `act` learns at once of each that is a key's, current or not.
+///
+/// # Errors
+/// If nobody can be asked. What goes wrong later is in [`Pasted::failure`].
+pub(super) fn search<A>(
+    asking: &Asking,
+    session: &Session,
+    open: fn(&Session) -> Result<Vault, Error>,
+    act: A,
+) -> Result<Pasted, Error>
+where
+    A: FnMut(&Presented, &mut Vault) -> Result<(), Error>,
+{
+    session.expect_own_home()?;
+    let mut search = Search {
+        session,
+        open,
+        act,
+        memory: HashMemory::default(),
+        places: HashMap::new(),
+        pasted: Pasted::default(),
+    };
+    let outcome = if io::stdin().is_terminal() {
+        let missing = "no secret was given";
+        session.ui.expect_person(missing, asking.way_out)?;
+        let typed = session.ui.hidden(asking.question)?.unwrap_or_default();
+        search.read(typed.as_bytes())
+    } else {
+        search.read_input()
+    };
+    search.pasted.failure = outcome.err();
+    Ok(search.pasted)
+}
+
+impl<A> Search<'_, A>
+where
+    A: FnMut(&Presented, &mut Vault) -> Result<(), Error>,
+{
+    /// Not through std's buffer, in which a copy of a secret would stay.
+    fn read_input(&mut self) -> Result<(), Error> {
+        let input = io::stdin().as_fd().try_clone_to_owned();
+        self.read(File::from(input.map_err(|error| unreadable(&error))?))
+    }
+
+    fn read(&mut self, mut input: impl Read) -> Result<(), Error> {
+        let mut scanner = Scanner::default();
+        let mut sights = Vec::new();
+        loop {
+            let read = match input.read(scanner.room()) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                outcome => outcome.map_err(|error| unreadable(&error))?,
+            };
+            self.pasted.is_empty &= read == 0;
+            scanner.advance(read, |sight| sights.push(sight));
+            for sight in sights.drain(..) {
+                self.take(sight)?;
+            }
+            if read == 0 {
+                self.pasted.lines = scanner.lines();
+                return Ok(());
+            }
+        }
+    }
+
+    fn take(&mut self, sight: Sight) -> Result<(), Error> {
+        match sight.found {
+            Ok(secret) => self.take_secret(&secret, sight.line),
+            Err(why) => {
+                let (line, count) = (sight.line, 0);
+                let misspelt = &mut self.pasted.misspelt;
+                misspelt.get_or_insert(Misspelt { why, count, line }).count += 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// Each secret is looked up and hashed once, however often it is seen.
+    fn take_secret(&mut self, secret: &Secret, line: u64) -> Result<(), Error> {
+        let digest = Sha256::digest(secret.expose()).into();
+        if let Some(&place) = self.places.get(&digest) {
+            self.pasted.findings[place].count += 1;
+            return Ok(());
+        }
+        let recognised = self.recognise(secret)?;
+        if self.places.len() >= MOST && recognised.secret().is_err() {
+            self.pasted.more += 1;
+            return Ok(());
+        }
+        if let (Ok(presented), Some(vault)) = (recognised.secret(), &mut self.pasted.vault) {
+            (self.act)(presented, vault)?;
+        }
+        self.places.insert(digest, self.pasted.findings.len());
+        self.pasted.findings.push(Finding {
+            tail: secret.tail(),
+            recognised,
+            count: 1,
+            line,
+        });
+        Ok(())
+    }
+
+    /// One that has no vault to be looked up in is trouble, no answer.
+    fn recognise(&mut self, secret: &Secret) -> Result<Recognised, Error> {
+        let opened = match self.pasted.vault.take() {
+            Some(opened) => Ok(opened),
+            None => (self.open)(self.session),
+        };
+        let opened = opened.map_err(|error| match error.exit_status() {
+            ExitStatus::NotFound => error.with_status(ExitStatus::Trouble),
+            _ => error,
+        })?;
+        let vault = self.pasted.vault.insert(opened);
+        let look_up = |tail: &Tail| vault.presented(tail);
+        Ok(recognise(secret.expose(), look_up, &mut self.memory)?)
+    }
+}
+
+/// Whether a key's secret has retired, as its vault sees the time.
+pub(super) fn is_over(secret: &Presented, vault: &Vault) -> Result<bool, Error> {
+    let now = vault.time(Session::clock())?;
+    Ok(secret.retires_at.is_some_and(|end| end <= now))
+}
+
+fn unreadable(error: &io::Error) -> Error {
+    Error::usage(format!("cannot read standard input: {error}"))
+}

@@ -1,0 +1,371 @@
+//! `postkey revoke`: a secret has leaked.
+//!
+//! The key is stopped first, before anything that can fail or wait. Then a new secret is made,
+//! if it is wanted, and then the report is written, whatever became of that.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
+
+use super::issue::{Fresh, same_secret};
+use super::pasted::{self, Asking, Finding, Misspelt, Pasted};
+use super::{Session, activate, incident, selection};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::{Key, KeyName, Past, Standing, Status};
+use crate::ui::{KeyView, Look, Replacement};
+use crate::vault::{Ending, Presented, Record, Vault};
+
+/// Stops a key whose secret has leaked, at once and without a question
+///
+/// Names the key, or reads the leaked secret from standard input: alone, or in anything that
+/// holds some, such as a log; on a terminal it is asked for and not shown. Each key whose secret
+/// is there is stopped the moment it is found. An old secret that is good no more stops nothing;
+/// while a rotation is open, both secrets are stopped.
+///
+/// A key that was stopped can get a new secret, with which it is active again: --replace makes
+/// it, and on a terminal it is offered. If it cannot be handed over (status 6), the key stays
+/// stopped. --report writes what there is to know and to do: who made and changed the key, how
+/// and from where it was used, what was done, and what is left to do.
+///
+/// Formats: text, json, jsonl, csv, env.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  postkey revoke ci
+  postkey revoke --report incident.md <build.log
+  NEW=$(postkey revoke --replace --report incident.md --leaked-at 36h ci)")]
+pub struct Revoke {
+    /// Which key; without it the leaked secret is read
+    #[arg(add = selection::completer())]
+    name: Option<KeyName>,
+    /// Makes a new secret, with which the key is active again; of one key only
+    #[arg(long)]
+    replace: bool,
+    /// Writes a report in Markdown to a new file; it holds no secret
+    #[arg(long, value_name = "FILE")]
+    #[arg(value_parser = OsStringValueParser::new().try_map(incident::path))]
+    report: Option<PathBuf>,
+    /// When the secret may have leaked, as in 36h or 2026-11-20, for the report
+    #[arg(long, value_name = "TIME", requires = "report")]
+    leaked_at: Option<Past>,
+}
+
+/// The command's name in the log.
+const COMMAND: &str = "revoke";
+
+const ASKING: Asking = Asking {
+    question: "Leaked secret",
+    way_out: "name the key, or pipe the secret in, as in printf %s \"$KEY\" | postkey revoke",
+};
+
+/// A key that was stopped.
+pub(super) struct Stopped {
+    /// As it was after that.
+    pub(super) record: Record,
+    /// The secrets that it had then.
+    pub(super) secrets: Vec<Ending>,
+    /// How often its secrets were seen in what was read, if that is how it was found.
+    pub(super) seen: Option<u64>,
+}
+
+/// What was done so far, and how it went.
+pub(super) struct Revocation {
+    pub(super) vault: Vault,
+    pub(super) stopped: Vec<Stopped>,
+    /// The one key with its new secret.
+    pub(super) renewed: Option<Key>,
+    pub(super) replacement: Replacement,
+    status: ExitStatus,
+}
+
+pub(super) fn run(args: Revoke, session: &mut Session) -> Result<ExitStatus, Error> {
+    let leaked_at = args.leaked_at.map(|past| past.resolve(Session::clock()));
+    let leaked_at = leaked_at.transpose()?;
+    let revocation = match &args.name {
+        Some(name) => Some(by_name(name, session)?),
+        None => by_secret(session)?,
+    };
+    let Some(mut revocation) = revocation else {
+        return nothing_stopped(&args, session);
+    };
+    revocation.replace_if_wanted(args.replace, session);
+    if let Some(path) = &args.report {
+        let written = incident::write(path, &revocation, leaked_at, session);
+        revocation.note_outcome(written, session);
+    }
+    revocation.say_what_is_next(args.report.is_some(), session);
+    if revocation.renewed.is_none() {
+        let shown = revocation.show(session);
+        revocation.note_outcome(shown, session);
+    }
+    Ok(revocation.status)
+}
+
+fn by_name(name: &KeyName, session: &Session) -> Result<Revocation, Error> {
+    let mut vault = session.open_to_change()?;
+    let stopped = vec![stop(name, None, session, &mut vault)?];
+    Ok(Revocation::new(vault, stopped, ExitStatus::Done))
+}
+
+fn stop(
+    name: &KeyName,
+    seen: Option<u64>,
+    session: &Session,
+    vault: &mut Vault,
+) -> Result<Stopped, Error> {
+    let record = activate::change_one(name, Status::Inactive, COMMAND, session, vault)?;
+    Ok(Stopped {
+        // Only the report misses them; the key is stopped.
+        secrets: vault.secrets(record.id).unwrap_or_default(),
+        record,
+        seen,
+    })
+}
+
+/// Stops each key the moment its secret is found; `None` if there was none to stop.
+fn by_secret(session: &Session) -> Result<Option<Revocation>, Error> {
+    let mut stopped: Vec<Stopped> = Vec::new();
+    let mut status = ExitStatus::Done;
+    let stop_owner = |presented: &Presented, vault: &mut Vault| {
+        let record = &presented.record;
+        let is_stopped = stopped.iter().any(|one| one.record.id == record.id);
+        if is_stopped || pasted::is_over(presented, vault)? {
+            return Ok(());
+        }
+        let name = &record.key.name;
+        match stop(name, Some(0), session, vault) {
+            Ok(one) => stopped.push(one),
+            Err(error) => status = status.max(told(&error, session)),
+        }
+        Ok(())
+    };
+    let mut pasted = pasted::search(&ASKING, session, Session::open_to_change, stop_owner)?;
+    match pasted.failure.take() {
+        Some(failure) if stopped.is_empty() => return Err(failure),
+        Some(failure) => status = status.max(told(&failure, session)),
+        None => say_what_stopped_nothing(&pasted, session)?,
+    }
+    count_seen(&mut stopped, &pasted.findings);
+    let vault = pasted.vault.filter(|_| !stopped.is_empty());
+    if vault.is_none() && status > ExitStatus::Done {
+        return Err(Error::new(status, "no key was stopped").hint("name it: `postkey revoke NAME`"));
+    }
+    Ok(vault.map(|vault| Revocation::new(vault, stopped, status)))
+}
+
+fn count_seen(stopped: &mut [Stopped], findings: &[Finding]) {
+    for finding in findings {
+        let owner = finding
+            .recognised
+            .secret()
+            .ok()
+            .map(|secret| secret.record.id);
+        let of = stopped.iter_mut().find(|one| Some(one.record.id) == owner);
+        if let Some(seen) = of.and_then(|one| one.seen.as_mut()) {
+            *seen += finding.count;
+        }
+    }
+}
+
+/// Says what was found that is no reason to stop a key.
+fn say_what_stopped_nothing(pasted: &Pasted, session: &Session) -> Result<(), Error> {
+    let former = pasted.former()?;
+    let mut unknown = pasted.more;
+    for finding in &pasted.findings {
+        let (line, tail) = (finding.line, &finding.tail);
+        match finding.recognised.secret() {
+            Ok(secret) if pasted.is_over(secret)? => {
+                session
+                    .ui
+                    .warn(spared(secret.record.key.name.as_str(), line));
+            }
+            Ok(_) => {}
+            Err(_) => match former.get(tail.as_str()) {
+                Some(former) => session.ui.warn(spared(&former.name, line)),
+                None => unknown += finding.count,
+            },
+        }
+    }
+    if unknown > 0 {
+        let warning = format!("secrets that are no key's here were seen {unknown} times");
+        session.ui.warn(warning);
+    }
+    if let Some(Misspelt { count, line, why }) = pasted.misspelt {
+        session.ui.warn(format!(
+            "what looks like a secret but is none was seen {count} times, first in line {line}: {why}"
+        ));
+    }
+    Ok(())
+}
+
+fn spared(name: &str, line: u64) -> String {
+    format!(
+        "the secret in line {line} is an old one of `{name}` and good no more; \
+         it stops nothing: `postkey revoke {name}` stops the key all the same"
+    )
+}
+
+fn nothing_stopped(args: &Revoke, session: &Session) -> Result<ExitStatus, Error> {
+    let report = args
+        .report
+        .as_ref()
+        .map(|_| ", and there is nothing to report");
+    session.ui.warn(format!(
+        "there is no good secret of this vault in it: nothing was stopped{}",
+        report.unwrap_or_default()
+    ));
+    if session.ui.format.is_for_machines() {
+        let look = session.look_at_clock();
+        session.ui.listing(&look).finish::<KeyView<'_>>()?;
+    }
+    Ok(ExitStatus::No)
+}
+
+/// Says what went wrong where more is to be done.
+fn told(error: &Error, session: &Session) -> ExitStatus {
+    session.ui.error(error);
+    error.exit_status()
+}
+
+impl Revocation {
+    fn new(vault: Vault, stopped: Vec<Stopped>, status: ExitStatus) -> Self {
+        Self {
+            vault,
+            stopped,
+            renewed: None,
+            replacement: Replacement::NotAsked,
+            status,
+        }
+    }
+
+    fn note_outcome(&mut self, outcome: Result<(), Error>, session: &Session) {
+        if let Err(error) = outcome {
+            self.status = self.status.max(told(&error, session));
+        }
+    }
+
+    fn replace_if_wanted(&mut self, is_asked_for: bool, session: &Session) {
+        let is_wanted = if is_asked_for {
+            Ok(true)
+        } else {
+            self.is_offer_taken(session)
+        };
+        let outcome = match is_wanted {
+            Ok(false) => return,
+            Ok(true) => self.replace(session),
+            Err(error) => Err(error),
+        };
+        self.replacement = match outcome {
+            Ok(()) => Replacement::Made,
+            Err(_) => Replacement::Failed,
+        };
+        self.note_outcome(outcome, session);
+    }
+
+    /// Offers a new secret where somebody can answer, and could take it.
+    fn is_offer_taken(&self, session: &Session) -> Result<bool, Error> {
+        let [stopped] = self.stopped.as_slice() else {
+            return Ok(false);
+        };
+        let ui = &session.ui;
+        let can_ask = !session.is_yes && ui.expect_person("", "").is_ok();
+        if !can_ask || ui.expect_receiver().is_err() {
+            return Ok(false);
+        }
+        let name = &stopped.record.key.name;
+        ui.confirm(&format!("Make a new secret for `{name}`, and activate it?"))
+    }
+
+    /// Makes the new secret of the one key that was stopped.
+    fn replace(&mut self, session: &Session) -> Result<(), Error> {
+        let [stopped] = self.stopped.as_slice() else {
+            let count = self.stopped.len();
+            let message = format!("{count} keys were stopped, and --replace is for one");
+            let hint = "`postkey revoke --replace NAME` makes a new secret for each";
+            return Err(Error::usage(message).hint(hint));
+        };
+        let seen = stopped.record.clone();
+        let renewed = renew(&seen, &mut self.vault, session);
+        self.renewed = Some(renewed.map_err(|error| stays_stopped(error, &seen.key.name))?);
+        Ok(())
+    }
+
+    fn say_what_is_next(&self, has_report: bool, session: &Session) {
+        let note = |text: String| session.ui.note(text);
+        for Stopped { record, .. } in &self.stopped {
+            let name = &record.key.name;
+            if self.renewed.is_none() {
+                note(format!(
+                    "`postkey revoke --replace {name}` makes a new secret for it, \
+                     `postkey activate {name}` resumes it with the one that leaked"
+                ));
+            }
+            if !has_report {
+                note(format!(
+                    "`postkey revoke --report FILE {name}` writes a report of what happened \
+                     and what is left to do"
+                ));
+            }
+        }
+    }
+
+    fn show(&self, session: &Session) -> Result<(), Error> {
+        let now = self.vault.time(Session::clock())?;
+        let records = self.stopped.iter().map(|stopped| stopped.record.clone());
+        session.show_keys(&records.collect::<Vec<_>>(), &self.vault, now)
+    }
+}
+
+/// Gives a key that was stopped a new secret and resumes it.
+fn renew(seen: &Record, vault: &mut Vault, session: &Session) -> Result<Key, Error> {
+    session.ui.expect_receiver()?;
+    let name = &seen.key.name;
+    let author = session.author(COMMAND);
+    let fresh = Fresh::generate(seen.key.kind(), &session.settings.brand)?;
+    let renewed = |key: &Key| Key {
+        status: Status::Active,
+        ..key.with_secret(fresh.tail())
+    };
+    session.stage(&fresh, vault, &author, |change| {
+        same_secret(&change.find(name)?, seen)
+    })?;
+    let key = renewed(&seen.key);
+    let was_default = vault.default_id()? == Some(seen.id);
+    let look = session.look(vault);
+    let used = session.use_for_programs(seen, look.now, vault);
+    let view = KeyView::new(&key, look.now).with_use(used);
+    session.hand_over(&fresh, view, vault, &author, |change| {
+        let found = change.find(name)?;
+        same_secret(&found, seen)?;
+        change.replace_secret(&found, &renewed(&found.key))
+    })?;
+    announce(&seen.key, &key, session, &look);
+    session.tell_of_default(&key, was_default);
+    Ok(key)
+}
+
+fn announce(old: &Key, new: &Key, session: &Session, look: &Look) {
+    let (name, old, tail) = (&new.name, look.tail(&old.tail), look.tail(&new.tail));
+    session.ui.note(format!(
+        "`{name}` has a new secret, {tail}, and is active; {old} is gone for good"
+    ));
+    session.ui.note("it is shown only this once; keep it now");
+    if new.standing(look.now) == Standing::Expired {
+        session.ui.warn(format!(
+            "`{name}` has expired and stays refused; `postkey set {name} --expires 90d` extends it"
+        ));
+    }
+}
+
+/// The same error, with what it means for the key.
+fn stays_stopped(error: Error, name: &KeyName) -> Error {
+    if error.exit_status() == ExitStatus::Unsure {
+        return error;
+    }
+    error.hint(format!(
+        "`{name}` stays stopped; throw away what was written out, if anything, \
+         and try again: `postkey revoke --replace {name}`"
+    ))
+}

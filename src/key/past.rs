@@ -1,0 +1,61 @@
+//! Moments that have been, as people write them.
+
+use std::str::FromStr;
+
+use jiff::Timestamp;
+
+use super::expiry::moment;
+use super::{Invalid, Period};
+
+/// When something was, as it was written: `36h` for so long ago, `2026-11-20`, or a timestamp.
+#[derive(Clone, Copy, Debug)]
+pub enum Past {
+    /// So long before now.
+    Ago(Period),
+    /// At a moment; a bare date is its first second, UTC.
+    At(Timestamp),
+}
+
+impl Past {
+    /// The moment that is meant, seen from `now`.
+    ///
+    /// # Errors
+    /// If the moment is after `now`, or beyond the calendar.
+    pub fn resolve(self, now: Timestamp) -> Result<Timestamp, Invalid> {
+        let moment = self.moment(now)?;
+        if moment <= now {
+            return Ok(moment);
+        }
+        let moment = moment.to_string();
+        let invalid = Invalid::new("a time in the past", &moment, "it is yet to come");
+        Err(invalid.hint("write `36h`, or an earlier date such as `2026-11-20`"))
+    }
+
+    /// The moment that is meant, even if it is yet to come.
+    ///
+    /// # Errors
+    /// If it is beyond the calendar.
+    pub fn moment(self, now: Timestamp) -> Result<Timestamp, Invalid> {
+        match self {
+            Self::Ago(period) => period.before(now),
+            Self::At(moment) => Ok(moment),
+        }
+    }
+}
+
+impl FromStr for Past {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if let Some(moment) = moment(text) {
+            return Ok(Self::At(moment));
+        }
+        text.parse().map(Self::Ago).map_err(|_| {
+            let rule = "it is a span of time that has passed, a date, or a timestamp";
+            Invalid::new("a time in the past", text, rule).hint(
+                "write `36h`, `2026-11-20` (the first second of that day, UTC), \
+                 or `2026-11-20T14:00:00Z`",
+            )
+        })
+    }
+}

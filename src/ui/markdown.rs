@@ -1,0 +1,108 @@
+//! Markdown (CommonMark with GitHub's tables), into which text from outside goes only as code:
+//! it makes no structure of its own there, and a terminal is safe with it, too.
+
+use std::fmt::Write;
+
+use crate::key::{escaped, scrubbed};
+
+/// A document under way.
+#[derive(Debug, Default)]
+pub(super) struct Document(String);
+
+impl Document {
+    /// Begins a section; its title must be fit to be shown.
+    pub(super) fn heading(&mut self, level: usize, title: &str) {
+        self.begin_block();
+        let _ = writeln!(self.0, "{} {title}", "#".repeat(level));
+    }
+
+    /// A paragraph.
+    pub(super) fn paragraph(&mut self, text: &str) {
+        self.begin_block();
+        let _ = writeln!(self.0, "{text}");
+    }
+
+    /// A list, a line each, as it is to be ticked off.
+    pub(super) fn tasks(&mut self, tasks: &[(bool, String)]) {
+        self.begin_block();
+        for (is_done, task) in tasks {
+            let mark = if *is_done { 'x' } else { ' ' };
+            let _ = writeln!(self.0, "- [{mark}] {task}");
+        }
+    }
+
+    /// A table; its cells must be fit for one.
+    pub(super) fn table<const N: usize>(&mut self, titles: [&str; N], rows: &[[String; N]]) {
+        self.begin_block();
+        let _ = writeln!(self.0, "| {} |", titles.join(" | "));
+        let _ = writeln!(self.0, "|{}", "---|".repeat(N));
+        for row in rows {
+            let _ = writeln!(self.0, "| {} |", row.join(" | "));
+        }
+    }
+
+    /// The whole text.
+    pub(super) fn finish(self) -> String {
+        self.0
+    }
+
+    fn begin_block(&mut self) {
+        if !self.0.is_empty() {
+            self.0.push('\n');
+        }
+    }
+}
+
+/// Text from outside as code, on one line, in a table or not: without secrets, without what
+/// moves a cursor, and without the two characters that could end the code or the cell.
+pub(super) fn code(text: &str) -> String {
+    if text.is_empty() {
+        return "–".to_owned();
+    }
+    let text = scrubbed(text);
+    let text = escaped(&text)
+        .replace('`', "\\u{60}")
+        .replace('|', "\\u{7c}");
+    format!("`{text}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::is_hidden;
+    use proptest::prelude::*;
+    use pulldown_cmark::{Event, Options, Parser, Tag};
+
+    /// What a parser makes of a table of one row with this in its cells, the texts aside.
+    fn structure(cell: &str) -> Vec<String> {
+        let mut document = Document::default();
+        document.heading(1, &format!("Key {}", code(cell)));
+        document.table(["A", "B"], &[[code(cell), code(cell)]]);
+        document.tasks(&[(false, format!("look at {}", code(cell)))]);
+        let text = document.finish();
+        assert!(!text.replace('\n', "").chars().any(is_hidden));
+        let told = |event: Event<'_>| match event {
+            Event::Code(_) => "code".to_owned(),
+            Event::Start(Tag::Link { .. } | Tag::Image { .. }) => "link".to_owned(),
+            event => format!("{event:?}"),
+        };
+        Parser::new_ext(&text, Options::all()).map(told).collect()
+    }
+
+    #[test]
+    fn text_from_outside_is_shown_as_it_is_where_it_can_be() {
+        assert_eq!(code("the *web* <shop>"), "`the *web* <shop>`");
+        assert_eq!(code("a`|b\nc"), "`a\\u{60}\\u{7c}b\\u{a}c`");
+        assert_eq!(code(""), "–");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_a_structure_of_its_own(
+            text in prop_oneof![any::<String>(), "[ `|\\\\<>*_\\[\\]()!#:/a~$&;\n-]{1,40}"],
+        ) {
+            prop_assume!(!text.is_empty());
+            prop_assert_eq!(structure(&text), structure("plain"));
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Whose the secrets in a text are.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Decision, KeyView, VerdictView, or_empty, text};
+use crate::key::{Malformed, Tail};
+use crate::ui::Look;
+use crate::ui::listing::{Item, Row};
+use crate::ui::table::Column;
+use crate::usage::Summary;
+use crate::vault::Former;
+use crate::verify::Verdict;
+
+/// What was found in a text, and what is known of it.
+#[derive(Debug)]
+pub struct Sighted<'a> {
+    /// The verdict, and whose it is.
+    pub decision: Decision<'a>,
+    /// Its public ending, if it is a secret.
+    pub tail: Option<&'a Tail>,
+    /// Whose it seems to have been.
+    pub former: Option<&'a Former>,
+    /// How its key was used.
+    pub used: Option<Summary>,
+    /// How often it was seen.
+    pub count: u64,
+    /// In which line first; `None` for what was not seen.
+    pub line: Option<u64>,
+}
+
+/// The answer to `identify` for one secret: whose it is, and whether it is still good.
+#[derive(Debug, Serialize)]
+pub struct IdentityView<'a> {
+    identified: bool,
+    good: bool,
+    verdict: &'static str,
+    reason: String,
+    key: Option<KeyView<'a>>,
+    secret_status: Option<&'static str>,
+    #[serde(serialize_with = "text")]
+    retires_at: Option<Timestamp>,
+    former_name: Option<&'a str>,
+    presented_tail: Option<&'a str>,
+    occurrences: u64,
+    first_line: Option<u64>,
+    #[serde(skip)]
+    told: String,
+    #[serde(skip)]
+    tail: Option<&'a Tail>,
+}
+
+impl<'a> IdentityView<'a> {
+    /// What was found and the key that it is about, with its use.
+    pub fn new(sighted: &Sighted<'a>, look: &Look) -> Self {
+        let view = VerdictView::new(&sighted.decision, look);
+        let key = |key| KeyView::new(key, look.now).with_use(sighted.used);
+        let more = |moment: fn(&Look, Timestamp) -> String| sighted.more(look, moment);
+        Self {
+            identified: sighted.decision.key.is_some(),
+            good: view.accepted,
+            verdict: view.verdict,
+            told: sighted.reason(&view.told, &more(Look::moment_and_distance)),
+            reason: sighted.reason(&view.reason, &more(|_, moment| moment.to_string())),
+            key: sighted.decision.key.map(key),
+            secret_status: view.secret_status,
+            retires_at: view.retires_at,
+            former_name: sighted.former.map(|former| former.name.as_str()),
+            presented_tail: sighted.tail.map(Tail::as_str),
+            occurrences: sighted.count,
+            first_line: sighted.line,
+            tail: sighted.tail,
+        }
+    }
+
+    /// All of it, for people.
+    pub fn facts(&self, look: &Look) -> String {
+        let (verdict, told) = (self.verdict, &self.told);
+        let facts = self.key.as_ref().map(|key| key.facts(look));
+        match facts {
+            Some(facts) => format!("{verdict}: {told}\n\n{facts}"),
+            None => format!("{verdict}: {told}"),
+        }
+    }
+}
+
+impl Sighted<'_> {
+    /// What is to be said besides the verdict.
+    fn more(&self, look: &Look, moment: impl Fn(&Look, Timestamp) -> String) -> String {
+        let told = |Former { name, until }: &Former| {
+            let until = moment(look, *until);
+            format!("; `{name}` had one that ends like it before {until}")
+        };
+        self.former.map(told).unwrap_or_default()
+    }
+
+    /// The verdict's reason and what is to be said besides; a text in which nothing was seen
+    /// is judged as a whole.
+    fn reason(&self, reason: &str, more: &str) -> String {
+        match self.decision.verdict {
+            Verdict::Malformed(Malformed::Prefix) if self.line.is_none() => {
+                "nothing in it looks like a secret".to_owned()
+            }
+            Verdict::Malformed(why) => why.to_string(),
+            _ => format!("{reason}{more}"),
+        }
+    }
+}
+
+impl Item for IdentityView<'_> {
+    const FIELDS: &'static [&'static str] = &[
+        "identified",
+        "good",
+        "verdict",
+        "reason",
+        "name",
+        "kind",
+        "tail",
+        "status",
+        "secret_status",
+        "retires_at",
+        "former_name",
+        "presented_tail",
+        "occurrences",
+        "first_line",
+    ];
+
+    fn fields(&self) -> Vec<String> {
+        let key = self.key.as_ref();
+        vec![
+            self.identified.to_string(),
+            self.good.to_string(),
+            self.verdict.to_owned(),
+            self.reason.clone(),
+            or_empty(key.map(|key| key.name)),
+            or_empty(key.map(|key| key.kind)),
+            or_empty(key.map(|key| key.tail)),
+            or_empty(key.map(|key| key.status)),
+            or_empty(self.secret_status),
+            or_empty(self.retires_at),
+            or_empty(self.former_name),
+            or_empty(self.presented_tail),
+            self.occurrences.to_string(),
+            or_empty(self.first_line),
+        ]
+    }
+}
+
+impl Row for IdentityView<'_> {
+    const COLUMNS: &'static [Column] = &[
+        Column::fixed("SECRET"),
+        Column::fixed("VERDICT"),
+        Column::wrapped("KEY", 1),
+        Column::dropped("KIND", 4),
+        Column::dropped("IT IS", 3),
+        Column::fixed("TIMES"),
+        Column::fixed("FIRST LINE"),
+        Column::cut("REASON", 5),
+    ];
+
+    fn cells(&self, look: &Look) -> Vec<String> {
+        let key = self.key.as_ref();
+        vec![
+            or_empty(self.tail.map(|tail| look.tail(tail))),
+            self.verdict.to_owned(),
+            or_empty(key.map(|key| key.name)),
+            or_empty(key.map(|key| key.kind)),
+            or_empty(self.secret_status),
+            self.occurrences.to_string(),
+            or_empty(self.first_line),
+            self.told.clone(),
+        ]
+    }
+}
+
+/// All that was found in a text, for programs: the first of it, and each.
+#[derive(Debug, Serialize)]
+pub struct TextView<'a> {
+    #[serde(flatten)]
+    first: &'a IdentityView<'a>,
+    findings: &'a [IdentityView<'a>],
+}
+
+impl<'a> TextView<'a> {
+    /// What was found, what is ours before what is not.
+    pub fn new(first: &'a IdentityView<'a>, findings: &'a [IdentityView<'a>]) -> Self {
+        Self { first, findings }
+    }
+}
+
+impl Item for TextView<'_> {
+    const FIELDS: &'static [&'static str] = IdentityView::FIELDS;
+
+    fn fields(&self) -> Vec<String> {
+        self.first.fields()
+    }
+}

@@ -1,0 +1,328 @@
+//! The report of a leak, as a document in Markdown.
+
+use jiff::Timestamp;
+
+use super::entry::{told, who};
+use crate::key::{Key, Status, Tail};
+use crate::ui::markdown::{Document, code};
+use crate::ui::{Look, time};
+use crate::usage::{Address, Details, Refused, day_of};
+use crate::vault::{Ending, Entry, Field};
+
+/// How many days are told one by one.
+const DAYS: usize = 30;
+
+/// What became of a new secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replacement {
+    /// Nobody wanted one yet.
+    NotAsked,
+    /// The key has it.
+    Made,
+    /// It could not be made or handed over.
+    Failed,
+}
+
+/// All that is known of a leak.
+#[derive(Debug)]
+pub struct Incident<'a> {
+    /// The key as it was when it had been stopped.
+    pub key: &'a Key,
+    /// The secrets that it had then.
+    pub secrets: &'a [Ending],
+    /// The key with its new secret.
+    pub renewed: Option<&'a Key>,
+    /// What became of that.
+    pub replacement: Replacement,
+    /// How often its secrets were seen in the text in which they were found.
+    pub seen: Option<u64>,
+    /// When the leak may have begun.
+    pub leaked_at: Option<Timestamp>,
+    /// What happened to the key, the newest last.
+    pub log: &'a [Entry],
+    /// Whether that is all that happened to it.
+    pub is_log_whole: bool,
+    /// Its use; `None` if nothing is recorded in the vault.
+    pub used: Option<Details>,
+}
+
+impl Incident<'_> {
+    /// The report.
+    pub fn markdown(&self, look: &Look) -> String {
+        let mut document = Document::default();
+        let name = code(self.key.name.as_str());
+        document.heading(1, &format!("Leaked secret of the key {name}"));
+        document.paragraph(&format!(
+            "Written by postkey at {}. All times and days are UTC. \
+             No secret is in this report: of secrets it shows the last characters.",
+            at(look.now)
+        ));
+        document.heading(2, "The key");
+        document.table(["What", "Value"], &self.facts(look));
+        document.heading(2, "What was done");
+        document.tasks(&self.done(look));
+        document.heading(2, "What is left to do");
+        document.tasks(&self.left(look));
+        self.tell_use(&mut document, look);
+        document.heading(2, "What happened");
+        if !self.is_log_whole {
+            let more = format!(
+                "Older entries are in the log: `postkey log {}`.",
+                self.key.name
+            );
+            document.paragraph(&more);
+        }
+        document.table(["When", "What", "Who"], &self.timeline(look));
+        document.finish()
+    }
+
+    fn facts(&self, look: &Look) -> Vec<[String; 2]> {
+        let key = self.key;
+        let mut facts = vec![["Name".to_owned(), code(key.name.as_str())]];
+        let mut add = |fact: &str, value: Option<String>| {
+            facts.extend(value.map(|value| [fact.to_owned(), value]));
+        };
+        add("Kind", Some(key.kind().title().to_owned()));
+        add("Username", key.username().map(|name| code(name.as_str())));
+        add("Permission", key.permission().map(|one| code(one.as_str())));
+        add("Limit", key.limit().map(|limit| code(&limit.to_string())));
+        let description = key.description.as_ref();
+        add("Description", description.map(|text| code(text.as_str())));
+        add("Secret at the stop", Some(ends_in(&key.tail, look)));
+        for old in self.secrets {
+            let retires = |end| format!("{}, good until {}", ends_in(&old.tail, look), at(end));
+            add("Secret before that", old.retires_at.map(retires));
+        }
+        let new = self.renewed.map(|renewed| ends_in(&renewed.tail, look));
+        add("Secret now", new);
+        add("Made", Some(self.made()));
+        add(
+            "Expires",
+            Some(key.expires_at.map_or("never".to_owned(), at)),
+        );
+        add("Stopped", self.stop().map(by));
+        add("The leak may have begun", self.leaked_at.map(at));
+        add(
+            "Seen in what was read",
+            self.seen.map(|seen| format!("{seen} times")),
+        );
+        facts
+    }
+
+    /// When the key was made, and by whom if the log still tells.
+    fn made(&self) -> String {
+        let is_first = |entry: &&Entry| status(entry).is_some_and(|field| field.from.is_none());
+        let first = self.log.iter().find(is_first);
+        first.map_or_else(|| at(self.key.created_at), by)
+    }
+
+    /// The event that the key was stopped by.
+    fn stop(&self) -> Option<&Entry> {
+        let inactive = Some(Status::Inactive.word());
+        let is_stop = |entry: &&Entry| status(entry).is_some_and(|to| to.to.as_deref() == inactive);
+        self.log.iter().rev().find(is_stop)
+    }
+
+    fn done(&self, look: &Look) -> Vec<(bool, String)> {
+        let stopped = self
+            .stop()
+            .map_or_else(String::new, |stop| format!(" {}", by(stop)));
+        let new = match (self.replacement, self.renewed) {
+            (Replacement::Made, Some(renewed)) => format!(
+                "a new secret was made, {}; with it the key is active, and the leaked one is \
+                 gone for good",
+                ends_in(&renewed.tail, look)
+            ),
+            (Replacement::Failed, _) => "a new secret was wanted, but none was made".to_owned(),
+            _ => "no new secret was made yet".to_owned(),
+        };
+        let is_renewed = self.renewed.is_some();
+        vec![
+            (true, format!("the key was stopped{stopped}")),
+            (is_renewed, new),
+        ]
+    }
+
+    /// What only people can do.
+    fn left(&self, look: &Look) -> Vec<(bool, String)> {
+        let name = &self.key.name;
+        let mut left = Vec::new();
+        if self.renewed.is_some() {
+            left.push("give the new secret to whatever uses the key".to_owned());
+        } else {
+            left.push(format!(
+                "make a new secret: `postkey revoke --replace {name}`; or, if the key is needed \
+                 no more, `postkey delete {name}`"
+            ));
+            left.push(
+                "do not resume the key with `postkey activate`: its secret is known".to_owned(),
+            );
+        }
+        left.push(match &self.used {
+            Some(used) if !used.addresses.is_empty() => {
+                "look at the addresses below: which of them are not yours?".to_owned()
+            }
+            _ => "look into the logs of your own servers: no address is recorded here".to_owned(),
+        });
+        left.push("find out what was done with the key since the leak".to_owned());
+        left.push(format!(
+            "take the secret ({}) out of where it leaked: the repository and its history, logs \
+             and their copies, chats, tickets",
+            ends_in(&self.key.tail, look)
+        ));
+        left.push("look there for others: `postkey identify` reads any text".to_owned());
+        left.push("tell those whom it concerns".to_owned());
+        left.push("find out how it leaked, and see to it that it does not again".to_owned());
+        left.into_iter().map(|task| (false, task)).collect()
+    }
+
+    fn tell_use(&self, document: &mut Document, look: &Look) {
+        document.heading(2, "Use");
+        let used = self.used.as_ref().filter(|used| !used.is_empty());
+        let Some(used) = used else {
+            document.paragraph("No use of this key is recorded.");
+            return;
+        };
+        document.table(["What", "Value"], &self.totals(used));
+        let days = days(used, look.now);
+        if !days.is_empty() {
+            document.heading(3, "Requests by day");
+            document.paragraph(&format!("Days of the last {DAYS} on which there were any."));
+            document.table(["Day", "Requests"], &days);
+        }
+        if !used.addresses.is_empty() {
+            document.heading(3, "Addresses");
+            document.paragraph(
+                "The newest few that are recorded; those that are not yours first of all.",
+            );
+            document.table(["Address", "Requests", "Last"], &addresses(used));
+        }
+        if !used.refused.is_empty() {
+            document.heading(3, "Refusals");
+            document.table(["Why", "Times", "Last"], &refusals(used));
+        }
+    }
+
+    fn totals(&self, used: &Details) -> Vec<[String; 2]> {
+        let first = used.secrets.iter().map(|secret| secret.first_at).min();
+        let mut totals = vec![
+            ["First request".to_owned(), at_or_never(first)],
+            ["Last request".to_owned(), at_or_never(used.last_used_at())],
+        ];
+        if let Some(leaked_at) = self.leaked_at {
+            let stop = self.stop().map(|stop| stop.at);
+            let first = day_of(leaked_at);
+            let last = stop.map_or(i64::MAX, day_of);
+            let within = used
+                .days
+                .iter()
+                .filter(|day| (first..=last).contains(&day.day));
+            let count: u64 = within.map(|day| u64::from(day.count)).sum();
+            totals.push([
+                "Requests from the leak to the stop".to_owned(),
+                format!("{count}, counted in whole days"),
+            ]);
+        }
+        totals
+    }
+
+    /// What happened to the key, and when it was used first and last, in their order.
+    fn timeline(&self, look: &Look) -> Vec<[String; 3]> {
+        let mut events: Vec<(Timestamp, String, String)> = Vec::new();
+        for entry in self.log {
+            let changes = told(&entry.change, |field, value| shown(field, value, look));
+            let what = match changes.is_empty() {
+                true => code(&entry.command),
+                false => format!("{}: {}", code(&entry.command), code(&changes)),
+            };
+            events.push((entry.at, what, code(&who(&entry.actor))));
+        }
+        let mut add = |when, what: String| events.push((when, what, "–".to_owned()));
+        if let Some(leaked_at) = self.leaked_at {
+            add(leaked_at, "the leak may have begun".to_owned());
+        }
+        for secret in self.used.iter().flat_map(|used| &used.secrets) {
+            let tail = secret.tail.parse::<Tail>();
+            let tail = tail.map_or_else(|_| code(&secret.tail), |tail| ends_in(&tail, look));
+            add(
+                secret.first_at,
+                format!("first request, with the secret that {tail}"),
+            );
+            add(
+                secret.last_at,
+                format!("last request, with the secret that {tail}"),
+            );
+        }
+        for address in self.used.iter().flat_map(|used| &used.addresses) {
+            add(
+                address.last_at,
+                format!("last request from {}", code(&address.address)),
+            );
+        }
+        for refused in self.used.iter().flat_map(|used| &used.refused) {
+            add(
+                refused.last_at,
+                format!("last refusal: {}", code(&refused.verdict)),
+            );
+        }
+        events.sort_by_key(|(when, ..)| *when);
+        let row = |(when, what, who)| [at(when), what, who];
+        events.into_iter().map(row).collect()
+    }
+}
+
+/// The event's change of the status.
+fn status(entry: &Entry) -> Option<&Field> {
+    entry.change.iter().find(|field| field.field == "status")
+}
+
+/// A logged value: of a tail only its last characters.
+fn shown(field: &str, value: &str, look: &Look) -> String {
+    match (field, value.parse::<Tail>()) {
+        ("tail", Ok(tail)) => look.tail(&tail),
+        _ => value.to_owned(),
+    }
+}
+
+fn ends_in(tail: &Tail, look: &Look) -> String {
+    format!("ends in {}", code(&look.tail(tail)))
+}
+
+/// `2026-11-22 10:00:00Z`
+fn at(moment: Timestamp) -> String {
+    moment.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+fn at_or_never(moment: Option<Timestamp>) -> String {
+    moment.map_or_else(|| "never, as far as is recorded".to_owned(), at)
+}
+
+/// `2026-11-22 10:00:00Z by ops@host1`
+fn by(entry: &Entry) -> String {
+    format!("{} by {}", at(entry.at), code(&who(&entry.actor)))
+}
+
+fn days(used: &Details, now: Timestamp) -> Vec<[String; 2]> {
+    let counts = used.by_day(DAYS, now);
+    let first = day_of(now) + 1 - DAYS as i64;
+    let dated = (first..).zip(counts).filter(|(_, count)| *count > 0);
+    dated
+        .map(|(day, count)| [time::date(day), count.to_string()])
+        .collect()
+}
+
+fn addresses(used: &Details) -> Vec<[String; 3]> {
+    let row = |address: &Address| {
+        let (count, last) = (address.count.to_string(), at(address.last_at));
+        [code(&address.address), count, last]
+    };
+    used.addresses.iter().map(row).collect()
+}
+
+fn refusals(used: &Details) -> Vec<[String; 3]> {
+    let row = |refused: &Refused| {
+        let (count, last) = (refused.count.to_string(), at(refused.last_at));
+        [code(&refused.verdict), count, last]
+    };
+    used.refused.iter().map(row).collect()
+}

@@ -1,0 +1,54 @@
+//! Secrets that keys had once: what the log still tells of them.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+
+use super::{Error, Field, Vault, timestamp};
+use crate::key::Tail;
+
+/// Whose a secret was, by its tail, and until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Former {
+    /// The name that the key had then.
+    pub name: String,
+    /// When it lost the secret, or was deleted.
+    pub until: Timestamp,
+}
+
+impl Vault {
+    /// Which of the tails were a key's once and are no longer. Nothing is left of the secrets
+    /// to compare, so that a tail is all that is known of them.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub fn former(&self, tails: &[&Tail]) -> Result<HashMap<String, Former>, Error> {
+        let mut former = HashMap::new();
+        if tails.is_empty() {
+            return Ok(former);
+        }
+        let asked: HashSet<&str> = tails.iter().map(|tail| tail.as_str()).collect();
+        let mut statement = self.connection.prepare(
+            r#"SELECT key, at, change FROM log WHERE instr(change, '"tail","from":"') > 0
+               ORDER BY sequence"#,
+        )?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let Some(tail) = lost(&row.get::<_, String>(2)?) else {
+                continue;
+            };
+            if asked.contains(tail.as_str()) {
+                let (name, until) = (row.get(0)?, timestamp(row.get(1)?)?);
+                former.insert(tail, Former { name, until });
+            }
+        }
+        Ok(former)
+    }
+}
+
+/// The tail that a change took away; what cannot be read took none.
+fn lost(change: &str) -> Option<String> {
+    let fields: Vec<Field> = serde_json::from_str(change).ok()?;
+    let tail = fields.into_iter().find(|field| field.field == "tail")?;
+    tail.from
+}
