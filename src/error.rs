@@ -118,13 +118,15 @@ pub const ROTATING: &str = "`postkey rotate --finish NAME` retires the old secre
      `postkey rotate --abort NAME` takes the new one back";
 
 fn status(error: &vault::Error) -> ExitStatus {
-    use vault::Error::{Missing, NameTaken, NoSuchKey, Rotating, Swept, Unsure, UsernameTaken};
+    use vault::Error as E;
     match error {
-        Missing(_) | NoSuchKey(_) => ExitStatus::NotFound,
-        vault::Error::Backup { why, .. } => status(why),
-        NameTaken(_) | UsernameTaken(_) | Rotating(_) => ExitStatus::Exists,
-        Swept => ExitStatus::Undelivered,
-        Unsure(_) => ExitStatus::Unsure,
+        E::Missing(_) | E::NoSuchKey(_) => ExitStatus::NotFound,
+        E::Backup { why, .. } => status(why),
+        E::NameTaken(_) | E::UsernameTaken(_) | E::DefaultTaken(_) | E::Rotating(_) => {
+            ExitStatus::Exists
+        }
+        E::Swept => ExitStatus::Undelivered,
+        E::Unsure(_) => ExitStatus::Unsure,
         _ => ExitStatus::Trouble,
     }
 }
@@ -149,6 +151,10 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
         E::NameTaken(_) => "choose another name",
         E::UsernameTaken(_) => {
             "choose another, or share a login that is written as an e-mail address"
+        }
+        E::DefaultTaken(_) => {
+            "a vault has one: delete that key, or `postkey regenerate` it without a passphrase, \
+             and it is the default no more"
         }
         E::Rotating(_) => ROTATING,
         E::Changed(_) => "look at it with `postkey show`, then try again",

@@ -3,6 +3,8 @@
 mod chain;
 mod foreign;
 mod full;
+mod heads;
+mod sought;
 
 use std::collections::BTreeSet;
 use std::fs;

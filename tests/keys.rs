@@ -68,7 +68,7 @@ fn an_api_key_has_what_it_was_given() {
             "status": "active", "permission": "read-only", "limit": "20000/day",
             "description": "nightly reports", "created_at": null,
             "expires_at": "2999-01-31T00:00:00Z", "last_used_at": null, "requests_today": null,
-            "usage": null, "secrets": [{
+            "is_default": false, "usage": null, "secrets": [{
                 "tail": secret[secret.len() - 16..], "created_at": null, "retires_at": null,
                 "first_used_at": null, "last_used_at": null,
             }],

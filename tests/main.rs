@@ -16,6 +16,7 @@ mod permissions;
 mod place;
 mod prompts;
 mod readme;
+mod reveal;
 mod rotate;
 mod sandbox;
 mod secrecy;

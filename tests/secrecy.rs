@@ -28,6 +28,19 @@ fn no_part_of_a_secret_is_in_a_file_or_in_what_is_said() {
     let new = story.issue(&["regenerate", "--yes", "ci", "--format", "env"]);
     let newest = story.issue(&["revoke", "--replace", "--report", "in.md", "ci"]);
     let beside = story.issue(&["rotate", "mail", "--format", "json"]);
+    story.sandbox.private("pass", b"correct horse battery");
+    let sealed = story.issue(&[
+        "generate",
+        "smtp",
+        "box",
+        "--default",
+        "--passphrase-file=pass",
+    ]);
+    let again = story.issue(&["reveal", "--passphrase-file=pass", "--format=env"]);
+    assert_eq!(
+        (&sealed, story.secrets.pop()),
+        (&again, Some(again.clone()))
+    );
     for secret in [&api, &mail, &table, &new, &newest, &beside] {
         story.tell(&["verify", "--ip", "203.0.113.9"], secret);
         for present in ["verify", "identify"] {
@@ -57,6 +70,9 @@ fn no_part_of_a_secret_is_in_a_file_or_in_what_is_said() {
         &["check", "--format", "json"],
         &["check", "--format", "ics"],
         &["show", "build", "--format", "json"],
+        &["show", "box"],
+        &["reveal"],
+        &["reveal", "--passphrase-file=build"],
         &["rotate", "mail"],
         &["rotate", "--finish", "--yes", "mail"],
         &["rotate", "--abort", "--yes", "mail"],

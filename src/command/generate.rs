@@ -4,10 +4,11 @@ use clap::Args;
 
 use super::bounds::Bounds;
 use super::issue::{Fresh, random};
+use super::passphrase::Source;
 use super::{Session, selection, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Description, Expiry, Grant, Key, KeyName, Kind, Status, Username};
+use crate::key::{Description, Expiry, Grant, Key, KeyName, Kind, Sealer, Status, Username};
 use crate::ui::KeyView;
 use crate::vault::{self, Author, Change, Vault};
 
@@ -19,6 +20,9 @@ use crate::vault::{self, Author, Change, Vault};
 ///
 /// On a terminal, a kind or name that is missing is asked for.
 ///
+/// One SMTP key of a vault can be its default key: with --default the secret is also kept in
+/// the vault, sealed under a passphrase, and `postkey reveal` shows it again.
+///
 /// Formats: text, json, jsonl, csv, env.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
@@ -27,6 +31,7 @@ Examples:
   KEY=$(postkey generate api reports --permission read-only --plan starter --expires 90d)
   postkey generate smtp rails-app --username rails_prod
   postkey generate smtp newsletter --username ops@example.com
+  postkey generate smtp app-mail --default
   postkey generate api ci --format env >>ci.env")]
 pub struct Generate {
     /// What the key is for: sending mail, or calling an API
@@ -51,6 +56,12 @@ pub struct Generate {
     /// Does nothing and succeeds if a key has the name already
     #[arg(long)]
     if_absent: bool,
+    /// SMTP: makes it the vault's default key, whose secret `postkey reveal` shows again with a
+    /// passphrase that is now chosen
+    #[arg(long)]
+    default: bool,
+    #[command(flatten)]
+    passphrase: Source,
 }
 
 pub(super) fn run(mut args: Generate, session: &mut Session) -> Result<ExitStatus, Error> {
@@ -64,10 +75,14 @@ pub(super) fn run(mut args: Generate, session: &mut Session) -> Result<ExitStatu
         return Ok(ExitStatus::Done);
     }
     session.ui.expect_receiver()?;
+    let Some(sealer) = args.sealer(&name, session)? else {
+        session.ui.note("no passphrase was given; no key was made");
+        return Ok(ExitStatus::No);
+    };
     let mut vault = session.open_or_make()?;
     let author = session.author("generate");
     let now = vault.time(author.clock)?;
-    let fresh = Fresh::generate(kind, &session.settings.brand)?;
+    let fresh = Fresh::generate(kind, &session.settings.brand)?.sealed_by(sealer);
     let key = Key {
         name,
         grant,
@@ -93,7 +108,13 @@ fn make(
     vault: &mut Vault,
     author: &Author,
 ) -> Result<ExitStatus, Error> {
-    let allow = |change: &Change<'_>| change.expect_free(&key.name, key.username());
+    let allow = |change: &Change<'_>| {
+        change.expect_free(&key.name, key.username())?;
+        match fresh.is_sealed() {
+            true => change.expect_no_default(),
+            false => Ok(()),
+        }
+    };
     match session.stage(fresh, vault, author, allow) {
         // Somebody else was faster.
         Err(vault::Error::NameTaken(name)) if args.if_absent => {
@@ -107,21 +128,22 @@ fn make(
         staged => staged?,
     }
     let view = KeyView::new(key, key.created_at);
-    session.hand_over(fresh, view, vault, author, |change| change.add(key))?;
-    announce(key, session);
+    session.hand_over(fresh, view, vault, author, |change| fresh.add(key, change))?;
+    announce(key, fresh, session);
     Ok(ExitStatus::Done)
 }
 
 /// Whether there is a key of that name; it must not be another one than was asked for.
 fn is_there(name: &KeyName, args: &Generate, kind: Kind, session: &Session) -> Result<bool, Error> {
-    let Some(vault) = session.open_if_any()? else {
+    let Some(vault) = session.open_if_made()? else {
         return Ok(false);
     };
-    let key = match vault.find(name) {
-        Ok(record) => record.key,
+    let record = match vault.find(name) {
+        Ok(record) => record,
         Err(vault::Error::NoSuchKey(_)) => return Ok(false),
         Err(error) => return Err(error.into()),
     };
+    let key = &record.key;
     let is_other_username = args.username.is_some() && args.username.as_ref() != key.username();
     if key.kind() != kind || is_other_username {
         let username = key.username().map(|username| format!(" for {username}"));
@@ -130,6 +152,10 @@ fn is_there(name: &KeyName, args: &Generate, kind: Kind, session: &Session) -> R
             key.kind().title(),
             username.unwrap_or_default()
         );
+        return Err(Error::new(ExitStatus::Exists, message).hint("choose another name"));
+    }
+    if args.default && vault.default_id()? != Some(record.id) {
+        let message = format!("`{name}` is there already, but it is not the default key");
         return Err(Error::new(ExitStatus::Exists, message).hint("choose another name"));
     }
     session
@@ -189,6 +215,30 @@ fn ask_name(session: &Session) -> Result<Option<KeyName>, Error> {
 }
 
 impl Generate {
+    /// What seals the secret, if the key is to be the default one; `None` if the person who was
+    /// asked for a passphrase gave none.
+    ///
+    /// What would be refused later is refused here, before anybody is asked.
+    fn sealer(&self, name: &KeyName, session: &Session) -> Result<Option<Option<Sealer>>, Error> {
+        if !self.default {
+            return match self.passphrase.is_file() {
+                true => Err(
+                    Error::usage("--passphrase-file seals the default key's secret only")
+                        .hint("add --default, or leave it out"),
+                ),
+                false => Ok(Some(None)),
+            };
+        }
+        if let Some(vault) = session.open_if_made()? {
+            vault.expect_no_default()?;
+            match vault.find(name) {
+                Err(vault::Error::NoSuchKey(_)) => {}
+                found => return Err(vault::Error::NameTaken(found?.key.name).into()),
+            }
+        }
+        Ok(self.passphrase.chosen(session)?.map(Some))
+    }
+
     /// What the key is to open, by its kind; flags of the other kind are refused.
     fn grant(&self, kind: Kind, session: &Session) -> Result<Grant, Error> {
         match kind {
@@ -199,6 +249,8 @@ impl Generate {
                     username: self.username.clone().map_or_else(made_up, Ok)?,
                 })
             }
+            Kind::Api if self.default => Err(Error::usage("an API key cannot be the default key")
+                .hint("only an SMTP key's secret can be kept to be shown again")),
             Kind::Api if self.username.is_some() => {
                 Err(Error::usage("an API key has no --username")
                     .hint("only SMTP keys have usernames"))
@@ -218,7 +270,7 @@ impl Generate {
 }
 
 /// Says what was made, after the secret.
-fn announce(key: &Key, session: &Session) {
+fn announce(key: &Key, fresh: &Fresh, session: &Session) {
     let look = session.look_at(key.created_at);
     let grant = match &key.grant {
         Grant::Smtp { username } => format!("username {username}"),
@@ -232,7 +284,8 @@ fn announce(key: &Key, session: &Session) {
     session
         .ui
         .note(format!("expires {}", look.end(key.expires_at)));
-    session
-        .ui
-        .note("its secret is shown only this once; keep it now");
+    session.ui.note(match fresh.is_sealed() {
+        true => "it is the default key: `postkey reveal` shows its secret again",
+        false => "its secret is shown only this once; keep it now",
+    });
 }

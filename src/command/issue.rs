@@ -14,7 +14,7 @@ use rand::rngs::SysRng;
 use super::Session;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Brand, Hash, Key, Kind, Secret, Tail};
+use crate::key::{Brand, Hash, Key, Kind, Sealer, Secret, Tail};
 use crate::ui::{Issued, KeyView};
 use crate::vault::{self, Author, Change, Record, Vault};
 
@@ -22,6 +22,8 @@ use crate::vault::{self, Author, Change, Record, Vault};
 pub(super) struct Fresh {
     secret: Secret,
     hash: Hash,
+    /// Seals it, if it is to be the default key's.
+    sealer: Option<Sealer>,
 }
 
 impl Fresh {
@@ -29,12 +31,49 @@ impl Fresh {
     pub(super) fn generate(kind: Kind, brand: &Brand) -> Result<Self, Error> {
         let secret = Secret::generate(kind, brand, &mut SysRng).map_err(no_chance)?;
         let hash = Hash::of(&secret, random()?).map_err(vault::Error::from)?;
-        Ok(Self { secret, hash })
+        Ok(Self {
+            secret,
+            hash,
+            sealer: None,
+        })
+    }
+
+    /// The same, to be sealed as the default key's if there is a sealer.
+    pub(super) fn sealed_by(self, sealer: Option<Sealer>) -> Self {
+        Self { sealer, ..self }
+    }
+
+    /// Whether it will be sealed.
+    pub(super) fn is_sealed(&self) -> bool {
+        self.sealer.is_some()
     }
 
     /// The public ending of the secret.
     pub(super) fn tail(&self) -> Tail {
         self.secret.tail()
+    }
+
+    /// Adds the key whose secret it is.
+    pub(super) fn add(&self, key: &Key, change: &Change<'_>) -> Result<(), vault::Error> {
+        match &self.sealer {
+            None => change.add(key),
+            Some(sealer) => change.add_default(key, |bond| sealer.seal(&self.secret, bond)),
+        }
+    }
+
+    /// Gives it to a key in the place of the secret before.
+    pub(super) fn replace(
+        &self,
+        before: &Record,
+        after: &Key,
+        change: &Change<'_>,
+    ) -> Result<(), vault::Error> {
+        match &self.sealer {
+            None => change.replace_secret(before, after),
+            Some(sealer) => {
+                change.replace_default_secret(before, after, |bond| sealer.seal(&self.secret, bond))
+            }
+        }
     }
 }
 
@@ -83,9 +122,40 @@ impl Session {
             .map_err(|error| not_good(&error))
     }
 
+    /// Says of a new secret whether it can be shown again, and whether it is refused.
+    pub(super) fn tell_of_secret(
+        &self,
+        key: &Key,
+        now: Timestamp,
+        was_default: bool,
+        fresh: &Fresh,
+    ) {
+        if !fresh.is_sealed() {
+            self.tell_shown_once(key, now);
+            return self.tell_of_default(key, was_default);
+        }
+        self.ui
+            .note("it stays the default key: `postkey reveal` shows the new secret");
+        self.warn_of_standing(key, now);
+    }
+
+    /// Says of the default key that its new secret was not sealed.
+    pub(super) fn tell_of_default(&self, key: &Key, was_default: bool) {
+        if was_default {
+            self.ui.warn(format!(
+                "`{}` is the default key no more: its new secret was not sealed",
+                key.name
+            ));
+        }
+    }
+
     /// Says of a new secret that it is not shown again, and whether it is refused.
     pub(super) fn tell_shown_once(&self, key: &Key, now: Timestamp) {
         self.ui.note("it is shown only this once; keep it now");
+        self.warn_of_standing(key, now);
+    }
+
+    fn warn_of_standing(&self, key: &Key, now: Timestamp) {
         let standing = key.standing(now);
         if !standing.is_good() {
             self.ui.warn(format!(
@@ -112,7 +182,9 @@ fn not_good(error: &vault::Error) -> Error {
             return Error::new(ExitStatus::Unsure, error.to_string())
                 .hint("check the secret that was written out with `postkey verify`");
         }
-        E::NameTaken(_) | E::UsernameTaken(_) | E::Rotating(_) => ExitStatus::Exists,
+        E::NameTaken(_) | E::UsernameTaken(_) | E::DefaultTaken(_) | E::Rotating(_) => {
+            ExitStatus::Exists
+        }
         E::NoSuchKey(_) => ExitStatus::NotFound,
         E::Changed(_) => ExitStatus::Trouble,
         _ => ExitStatus::Undelivered,

@@ -147,6 +147,8 @@ fn write_all(
     listing: &mut Listing<'_>,
 ) -> Result<Option<vault::Error>, Error> {
     let mut page = first_page(filter.args.sort, vault, uses, ui)?;
+    // What is damaged is told of the keys.
+    let default = vault.default_id().ok().flatten();
     let mut damage = None;
     loop {
         let mut records = Vec::new();
@@ -156,9 +158,10 @@ fn write_all(
             Err(error) => damage = Some(error),
         });
         let summaries = uses.summaries(records.iter(), filter.now, ui);
-        for (Record { key, .. }, summary) in records.iter().zip(summaries) {
+        for (Record { id, key }, summary) in records.iter().zip(summaries) {
             if filter.matches_use(key, summary) {
-                listing.push(&KeyView::new(key, filter.now).with_use(summary))?;
+                let view = KeyView::new(key, filter.now).with_use(summary);
+                listing.push(&view.with_default(default == Some(*id)))?;
             }
         }
         match outcome {

@@ -1,44 +1,133 @@
 //! `postkey log`: who did what when.
 
-use clap::Args;
+use std::path::PathBuf;
 
-use super::{Session, selection};
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use jiff::Timestamp;
+
+use super::{Session, head, selection, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::KeyName;
+use crate::key::{KeyName, Past};
 use crate::ui::{ChainView, EntryView};
-use crate::vault::{self, Vault};
+use crate::vault::{self, Chain, Sought, Vault};
+
+/// The commands that leave entries.
+const LOGGED: [&str; 13] = [
+    "generate",
+    "deactivate",
+    "activate",
+    "regenerate",
+    "rotate",
+    "revoke",
+    "reveal",
+    "delete",
+    "rename",
+    "describe",
+    "set",
+    "backup",
+    "restore",
+];
 
 /// Tells who did what when
 ///
 /// The oldest entry first. Every change is logged in the same transaction, and each entry is
 /// chained to the one before it by a hash. That finds damage and careless edits; whoever can
-/// write the vault's file can also write a new chain.
+/// write the vault's file can also write a new chain. A head that is saved elsewhere finds
+/// that, too, and a vault that went back to an older copy.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  postkey log web
+  postkey log --since 30d --action delete,regenerate
+  postkey log --since 2026-11-01 --until 2026-12-01 --format csv
+  postkey log --verify --save-head /mnt/elsewhere/postkey.head
+  postkey log --verify --head /mnt/elsewhere/postkey.head")]
 pub struct Log {
     /// Only keys that have or had this name
-    #[arg(conflicts_with = "verify", add = selection::completer())]
+    #[arg(add = selection::completer())]
     name: Option<KeyName>,
+    /// The same as NAME
+    #[arg(long, value_name = "NAME", conflicts_with = "name", add = selection::completer())]
+    key: Option<KeyName>,
+    /// Only what happened since then: 90d (so long ago), 2026-11-01 (its first second, UTC), or
+    /// a time as in RFC 3339
+    #[arg(long, value_name = "WHEN")]
+    since: Option<Past>,
+    /// Only what happened before then
+    #[arg(long, value_name = "WHEN")]
+    until: Option<Past>,
+    /// Only what these commands did, as in generate,delete
+    #[arg(long, value_name = "COMMAND", value_delimiter = ',')]
+    #[arg(value_parser = PossibleValuesParser::new(LOGGED))]
+    action: Vec<String>,
     /// Checks the chain instead: exits 1 if the log was changed
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["name", "key", "since", "until", "action"])]
     verify: bool,
+    /// Checks also that the log goes on from the head that was saved in a file
+    #[arg(long, value_name = "FILE", requires = "verify", value_parser = values::paths())]
+    head: Option<PathBuf>,
+    /// Saves the newest entry's number and hash in a file, if the log holds
+    #[arg(long, value_name = "FILE", requires = "verify", value_parser = values::paths())]
+    save_head: Option<PathBuf>,
 }
 
-pub(super) fn run(args: Log, session: &mut Session) -> Result<ExitStatus, Error> {
+pub(super) fn run(mut args: Log, session: &mut Session) -> Result<ExitStatus, Error> {
     let Some(vault) = session.open_if_any()? else {
         return nothing_yet(&args, session);
     };
     if args.verify {
-        return verify(session, &vault);
+        return verify(&args, session, &vault);
     }
-    let look = session.look(&vault);
+    let sought = args.sought(session, &vault)?;
+    let count = list(&sought, session, &vault)?;
+    match &sought.key {
+        _ if count > 0 => {}
+        Some(name) if !vault.is_in_log(name)? => {
+            return Err(vault::Error::NoSuchKey(name.clone()).into());
+        }
+        _ => session.ui.note("nothing in the log matches"),
+    }
+    Ok(ExitStatus::Done)
+}
+
+impl Log {
+    fn sought(&mut self, session: &Session, vault: &Vault) -> Result<Sought, Error> {
+        let now = session.look(vault).now;
+        let resolve = |past: Option<Past>| past.map(|past| past.moment(now)).transpose();
+        let (since, until) = (resolve(self.since)?, resolve(self.until)?);
+        expect_span(since, until)?;
+        Ok(Sought {
+            key: self.name.take().or(self.key.take()),
+            since,
+            until,
+            commands: std::mem::take(&mut self.action),
+        })
+    }
+}
+
+/// Between the two there must be something.
+fn expect_span(since: Option<Timestamp>, until: Option<Timestamp>) -> Result<(), Error> {
+    match (since, until) {
+        (Some(since), Some(until)) if since >= until => {
+            let message = format!("--since {since} is not before --until {until}");
+            Err(Error::usage(message).hint("give the earlier one to --since"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Lists what is sought, page by page; between two pages nothing holds the vault.
+fn list(sought: &Sought, session: &Session, vault: &Vault) -> Result<usize, Error> {
+    let look = session.look(vault);
     let mut listing = session.ui.listing(&look);
     let mut last = 0;
     loop {
         let mut page = Vec::new();
-        let is_more = vault.log_page(&mut last, args.name.as_ref(), |entry| page.push(entry))?;
+        let is_more = vault.log_page(&mut last, sought, |entry| page.push(entry))?;
         for entry in &page {
             listing.push(&EntryView::new(entry))?;
         }
@@ -48,21 +137,36 @@ pub(super) fn run(args: Log, session: &mut Session) -> Result<ExitStatus, Error>
     }
     let count = listing.count();
     listing.finish::<EntryView<'_>>()?;
-    match args.name {
-        Some(name) if count == 0 => Err(vault::Error::NoSuchKey(name).into()),
-        _ => Ok(ExitStatus::Done),
-    }
+    Ok(count)
 }
 
-fn verify(session: &Session, vault: &Vault) -> Result<ExitStatus, Error> {
-    let chain = vault.verify_log()?;
+fn verify(args: &Log, session: &Session, vault: &Vault) -> Result<ExitStatus, Error> {
+    let saved = args.head.as_deref().map(head::read).transpose()?;
+    let chain = vault.verify_log_from(saved.as_ref())?;
     let view = ChainView::new(&chain);
     session.ui.result(&view, &view.line())?;
-    Ok(if chain.broken.is_none() {
-        ExitStatus::Done
-    } else {
-        ExitStatus::No
-    })
+    if chain.broken.is_some() {
+        return Ok(ExitStatus::No);
+    }
+    save(args, &chain, session)?;
+    Ok(ExitStatus::Done)
+}
+
+fn save(args: &Log, chain: &Chain, session: &Session) -> Result<(), Error> {
+    let Some(path) = &args.save_head else {
+        return Ok(());
+    };
+    let newest = chain.newest().ok_or_else(|| {
+        Error::new(
+            ExitStatus::Trouble,
+            "the log is empty: there is no head to save",
+        )
+        .hint("`postkey generate` makes the first entry")
+    })?;
+    head::save(&newest, path)?;
+    let path = path.display();
+    session.ui.note(format!("the head is saved in `{path}`"));
+    Ok(())
 }
 
 fn nothing_yet(args: &Log, session: &Session) -> Result<ExitStatus, Error> {

@@ -12,16 +12,19 @@ mod describe;
 mod doctor;
 mod edit;
 mod generate;
+mod head;
 mod identify;
 mod incident;
 mod issue;
 mod list;
 mod log;
+mod passphrase;
 mod pasted;
 mod presented;
 mod regenerate;
 mod rename;
 mod restore;
+mod reveal;
 mod revoke;
 mod rotate;
 mod selection;
@@ -58,6 +61,7 @@ pub enum Verb {
     Activate(activate::Activate),
     Regenerate(regenerate::Regenerate),
     Rotate(rotate::Rotate),
+    Reveal(reveal::Reveal),
     Delete(delete::Delete),
     Rename(rename::Rename),
     Describe(describe::Describe),
@@ -95,7 +99,7 @@ impl Verb {
             Format::Ics,
         ];
         match self {
-            Self::Generate(_) | Self::Regenerate(_) | Self::Revoke(_) => SECRET,
+            Self::Generate(_) | Self::Regenerate(_) | Self::Reveal(_) | Self::Revoke(_) => SECRET,
             Self::Rotate(rotate) if rotate.makes_a_secret() => SECRET,
             Self::Check(_) => CALENDAR,
             Self::Completions(_) | Self::Connect(_) | Self::Serve(_) => &[Format::Text],
@@ -117,6 +121,7 @@ pub fn run(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
         Verb::Deactivate(args) => deactivate::run(args, session),
         Verb::Activate(args) => activate::run(args, session),
         Verb::Regenerate(args) => regenerate::run(args, session),
+        Verb::Reveal(args) => reveal::run(args, session),
         Verb::Rotate(args) => rotate::run(args, session),
         Verb::Delete(args) => delete::run(args, session),
         Verb::Rename(args) => rename::run(args, session),

@@ -3,10 +3,11 @@
 use clap::Args;
 
 use super::issue::{Fresh, same_secret};
+use super::passphrase::Source;
 use super::{Session, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Key, KeyName};
+use crate::key::{Key, KeyName, Sealer};
 use crate::ui::{KeyView, Look};
 
 /// Gives a key a new secret; the old one stops at once
@@ -14,6 +15,9 @@ use crate::ui::{KeyView, Look};
 /// A rotation that is open ends with it: the new secret is the only one. Everything else about
 /// the key stays. If the new secret cannot be handed over, the old one
 /// goes on working.
+///
+/// The default key's new secret is sealed as the old one was: under a passphrase that is
+/// chosen anew. Where none is given, it is the default key no more.
 ///
 /// Formats: text, json, jsonl, csv, env.
 #[derive(Args, Debug)]
@@ -25,6 +29,8 @@ pub struct Regenerate {
     /// Which key; asked for on a terminal
     #[arg(add = selection::completer())]
     name: Option<KeyName>,
+    #[command(flatten)]
+    passphrase: Source,
 }
 
 pub(super) fn run(args: Regenerate, session: &mut Session) -> Result<ExitStatus, Error> {
@@ -40,7 +46,9 @@ pub(super) fn run(args: Regenerate, session: &mut Session) -> Result<ExitStatus,
         return Ok(ExitStatus::No);
     }
     let author = session.author("regenerate");
-    let fresh = Fresh::generate(seen.key.kind(), &session.settings.brand)?;
+    let is_default = vault.default_id()? == Some(seen.id);
+    let sealer = sealer(&seen.key, is_default, &args.passphrase, session)?;
+    let fresh = Fresh::generate(seen.key.kind(), &session.settings.brand)?.sealed_by(sealer);
     let key = seen.key.with_secret(fresh.tail());
     session.stage(&fresh, &mut vault, &author, |change| {
         same_secret(&change.find(&name)?, &seen)
@@ -50,10 +58,32 @@ pub(super) fn run(args: Regenerate, session: &mut Session) -> Result<ExitStatus,
     session.hand_over(&fresh, view, &mut vault, &author, |change| {
         let found = change.find(&name)?;
         same_secret(&found, &seen)?;
-        change.replace_secret(&found, &found.key.with_secret(fresh.tail()))
+        fresh.replace(&found, &found.key.with_secret(fresh.tail()), change)
     })?;
     announce(&seen.key, &key, session, &look);
+    session.tell_of_secret(&key, look.now, is_default, &fresh);
     Ok(ExitStatus::Done)
+}
+
+/// What seals the new secret, if the key is the default one and is to stay that.
+///
+/// A script that has no passphrase still gets its new secret: what leaked must stop.
+fn sealer(
+    key: &Key,
+    is_default: bool,
+    passphrase: &Source,
+    session: &Session,
+) -> Result<Option<Sealer>, Error> {
+    if !is_default && passphrase.is_file() {
+        return Err(
+            Error::usage(format!("`{}` is not the default key", key.name))
+                .hint("only the default key's secret is sealed; leave out --passphrase-file"),
+        );
+    }
+    if !is_default || (session.is_yes && !passphrase.is_file()) {
+        return Ok(None);
+    }
+    passphrase.chosen(session)
 }
 
 fn confirm(key: &Key, session: &Session, look: &Look) -> Result<bool, Error> {
@@ -86,5 +116,4 @@ fn announce(old: &Key, new: &Key, session: &Session, look: &Look) {
         "`{}` has a new secret, {new_tail}; {stopped} stopped",
         new.name
     ));
-    session.tell_shown_once(new, look.now);
 }

@@ -332,6 +332,7 @@ fn renew(seen: &Record, vault: &mut Vault, session: &Session) -> Result<Key, Err
         same_secret(&change.find(name)?, seen)
     })?;
     let key = renewed(&seen.key);
+    let was_default = vault.default_id()? == Some(seen.id);
     let look = session.look(vault);
     let used = session.use_for_programs(seen, look.now, vault);
     let view = KeyView::new(&key, look.now).with_use(used);
@@ -341,6 +342,7 @@ fn renew(seen: &Record, vault: &mut Vault, session: &Session) -> Result<Key, Err
         change.replace_secret(&found, &renewed(&found.key))
     })?;
     announce(&seen.key, &key, session, &look);
+    session.tell_of_default(&key, was_default);
     Ok(key)
 }
 

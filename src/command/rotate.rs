@@ -74,8 +74,10 @@ fn begin(name: &KeyName, grace: Grace, session: &Session) -> Result<ExitStatus, 
     let seen = vault.find(name)?;
     let look = session.look_at(vault.time(Session::clock())?);
     expect_rotatable(&seen.key, &look)?;
+    let was_default = vault.default_id()? == Some(seen.id);
     let rotated = hand_over(&seen, grace, session, &mut vault, &look)?;
     announce(&rotated, grace, session, &look);
+    session.tell_of_default(&rotated, was_default);
     Ok(ExitStatus::Done)
 }
 

@@ -60,6 +60,16 @@ impl Session {
         }
     }
 
+    /// Opens the vault for reading if there is one, named or not: what makes it begins so.
+    pub(super) fn open_if_made(&self) -> Result<Option<Vault>, Error> {
+        self.expect_own_home()?;
+        match Vault::open(&self.settings.vault, self.settings.wait) {
+            Ok(vault) => Ok(Some(vault)),
+            Err(vault::Error::Missing(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Opens the vault for a change.
     pub(super) fn open_to_change(&self) -> Result<Vault, Error> {
         self.checked(self.open()?)

@@ -39,7 +39,10 @@ pub(super) fn run(args: Show, session: &mut Session) -> Result<ExitStatus, Error
     let mut uses = session.uses(&vault);
     let summary = uses.summary(&record, look.now, &session.ui);
     let used = uses.details(&record, &session.ui);
-    let key = KeyView::new(&record.key, look.now).with_use(summary);
+    let is_default = vault.default_id()? == Some(record.id);
+    let key = KeyView::new(&record.key, look.now)
+        .with_use(summary)
+        .with_default(is_default);
     let policy = policy(&record, &vault, session)?;
     let mut secrets = vault.secrets(record.id)?;
     secrets.retain(|secret| secret.retires_at.is_none_or(|end| end > look.now));

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use argon2::password_hash::phc::{self, Ident, Output, ParamsString, PasswordHash, Salt};
+use argon2::password_hash::phc::{Ident, Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Params, Version};
 
 use super::Secret;
@@ -95,13 +95,18 @@ impl Hash {
     /// What checking needs, if it is within the cap.
     fn parts(&self) -> Option<(Params, Salt, Output)> {
         let Self(phc) = self;
-        let is_argon2id = phc.algorithm.as_str() == Algorithm::Argon2id.as_str()
-            && phc.version == Some(Version::V0x13.into());
-        let params = Params::try_from(phc).ok()?;
-        let (m, t, p) = MOST;
-        let is_within_cap = params.m_cost() <= m && params.t_cost() <= t && params.p_cost() <= p;
-        (is_argon2id && is_within_cap).then_some((params, phc.salt?, phc.hash?))
+        Some((within_cap(phc)?, phc.salt?, phc.hash?))
     }
+}
+
+/// What a PHC string asks for, if that is Argon2id within the cap.
+pub(super) fn within_cap(phc: &PasswordHash) -> Option<Params> {
+    let is_argon2id = phc.algorithm.as_str() == Algorithm::Argon2id.as_str()
+        && phc.version == Some(Version::V0x13.into());
+    let params = Params::try_from(phc).ok()?;
+    let (m, t, p) = MOST;
+    let is_within_cap = params.m_cost() <= m && params.t_cost() <= t && params.p_cost() <= p;
+    (is_argon2id && is_within_cap).then_some(params)
 }
 
 fn output(
@@ -111,16 +116,31 @@ fn output(
     length: usize,
     memory: &mut HashMemory,
 ) -> Result<Output, HashError> {
+    let mut bytes = [0; Output::MAX_LENGTH];
+    let bytes = bytes.get_mut(..length).ok_or(HashError::TooCostly)?;
+    fill(
+        bytes,
+        secret.expose().as_bytes(),
+        salt.as_ref(),
+        params,
+        memory,
+    )?;
+    Output::new(bytes).map_err(|_| HashError::TooCostly)
+}
+
+/// Fills `bytes` with the Argon2id hash of a text.
+pub(super) fn fill(
+    bytes: &mut [u8],
+    text: &[u8],
+    salt: &[u8],
+    params: Params,
+    memory: &mut HashMemory,
+) -> Result<(), HashError> {
     let mut blocks = memory.blocks(params.block_count())?;
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    let output = Output::init_with(length, |bytes| {
-        let secret = secret.expose().as_bytes();
-        argon2
-            .hash_password_into_with_memory(secret, salt.as_ref(), bytes, &mut blocks)
-            .map_err(|_| phc::Error::ParamsMaxExceeded)
-    });
+    let outcome = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into_with_memory(text, salt, bytes, &mut blocks);
     memory.keep(blocks);
-    output.map_err(|_| HashError::TooCostly)
+    outcome.map_err(|_| HashError::TooCostly)
 }
 
 impl fmt::Display for Hash {

@@ -22,14 +22,23 @@ impl Past {
     /// # Errors
     /// If the moment is after `now`, or beyond the calendar.
     pub fn resolve(self, now: Timestamp) -> Result<Timestamp, Invalid> {
+        let moment = self.moment(now)?;
+        if moment <= now {
+            return Ok(moment);
+        }
+        let moment = moment.to_string();
+        let invalid = Invalid::new("a time in the past", &moment, "it is yet to come");
+        Err(invalid.hint("write `36h`, or an earlier date such as `2026-11-20`"))
+    }
+
+    /// The moment that is meant, even if it is yet to come.
+    ///
+    /// # Errors
+    /// If it is beyond the calendar.
+    pub fn moment(self, now: Timestamp) -> Result<Timestamp, Invalid> {
         match self {
             Self::Ago(period) => period.before(now),
-            Self::At(moment) if moment <= now => Ok(moment),
-            Self::At(moment) => {
-                let moment = moment.to_string();
-                let invalid = Invalid::new("a time in the past", &moment, "it is yet to come");
-                Err(invalid.hint("write `36h`, or an earlier date such as `2026-11-20`"))
-            }
+            Self::At(moment) => Ok(moment),
         }
     }
 }

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::log::{COLUMNS, ChainHash, GENESIS, Line, head};
-use super::{Entry, Error, KeyId, Vault};
+use super::{Entry, Error, KeyId, SavedHead, Vault};
 
 /// What a check of the whole chain found.
 #[derive(Debug)]
@@ -22,6 +22,14 @@ impl Vault {
     /// # Errors
     /// If the vault cannot be read.
     pub fn verify_log(&self) -> Result<Chain, Error> {
+        self.verify_log_from(None)
+    }
+
+    /// The same, and whether the log goes on from a head that was saved.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn verify_log_from(&self, saved: Option<&SavedHead>) -> Result<Chain, Error> {
         let snapshot = self.connection.unchecked_transaction()?;
         let mut chain = Chain {
             entries: 0,
@@ -32,7 +40,7 @@ impl Vault {
             snapshot.prepare(&format!("SELECT {COLUMNS} FROM log ORDER BY sequence"))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            if let Err(why) = chain.extend(Line::read(row).ok()) {
+            if let Err(why) = chain.extend(Line::read(row).ok(), saved) {
                 chain.broken = Some((chain.entries + 1, why));
                 return Ok(chain);
             }
@@ -40,6 +48,9 @@ impl Vault {
         let is_log = chain.entries > 0 || had_keys(&snapshot)?;
         if head(&snapshot)? != is_log.then_some((chain.entries, chain.head)) {
             chain.broken = Some((chain.entries + 1, "is missing: the log was cut short"));
+        } else if saved.is_some_and(|saved| saved.sequence() > chain.entries) {
+            let why = "is missing: the log was longer when its head was saved";
+            chain.broken = Some((chain.entries + 1, why));
         }
         Ok(chain)
     }
@@ -92,12 +103,22 @@ impl Vault {
 
 impl Chain {
     /// Takes the next line of the log, or tells what is wrong with it.
-    fn extend(&mut self, line: Option<Line>) -> Result<(), &'static str> {
+    fn extend(
+        &mut self,
+        line: Option<Line>,
+        saved: Option<&SavedHead>,
+    ) -> Result<(), &'static str> {
         let next = line.filter(|line| line.sequence == self.entries + 1);
         let line = next.ok_or("is missing or cannot be read")?;
         let hash = line.chained(&self.head);
         if hash[..] != line.hash {
             return Err("does not match its hash");
+        }
+        if saved.is_some_and(|saved| saved.contradicts(line.sequence, &hash)) {
+            return Err(
+                "is another one than when its head was saved: the log was written anew, \
+                 or went on from an older copy",
+            );
         }
         self.head = hash;
         self.entries = line.sequence;

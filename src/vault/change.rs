@@ -140,6 +140,11 @@ impl Change<'_> {
     /// # Errors
     /// If its name or username was taken meanwhile, or the secret is gone.
     pub fn add(&self, key: &Key) -> Result<(), Error> {
+        let id = self.insert(key)?;
+        self.log(id, None, Some(key))
+    }
+
+    pub(super) fn insert(&self, key: &Key) -> Result<KeyId, Error> {
         self.expect_free(&key.name, key.username())?;
         let mut insert = self.transaction.prepare_cached(
             "INSERT INTO keys (name, kind, status, username, permission, request_limit,
@@ -158,7 +163,7 @@ impl Change<'_> {
             columns.expires_at,
         ])?;
         self.give_secret(id, &key.tail)?;
-        self.log(id, None, Some(key))
+        Ok(id)
     }
 
     /// Gives a key the staged secret that `after`'s tail names, and `after`'s status; those before
@@ -167,15 +172,19 @@ impl Change<'_> {
     /// # Errors
     /// If the secret is gone, or the vault cannot be written.
     pub fn replace_secret(&self, before: &Record, after: &Key) -> Result<(), Error> {
-        self.transaction
-            .execute("DELETE FROM secrets WHERE key_id = ?1", [before.id])?;
-        self.give_secret(before.id, &after.tail)?;
+        self.exchange(before.id, &after.tail)?;
         if after.status != before.key.status {
             let query = "UPDATE keys SET status = ?2 WHERE id = ?1";
             self.transaction
                 .execute(query, params![before.id, after.status.word()])?;
         }
         self.log(before.id, Some(&before.key), Some(after))
+    }
+
+    pub(super) fn exchange(&self, id: KeyId, tail: &Tail) -> Result<(), Error> {
+        self.transaction
+            .execute("DELETE FROM secrets WHERE key_id = ?1", [id])?;
+        self.give_secret(id, tail)
     }
 
     /// Gives a key the staged secret that `after`'s tail names; the one before goes on until
@@ -317,9 +326,24 @@ impl Change<'_> {
         Ok(())
     }
 
+    /// Logs what is different about a key; a seal of another secret than its current one is
+    /// dropped, whatever changed the secret.
     fn log(&self, id: KeyId, before: Option<&Key>, after: Option<&Key>) -> Result<(), Error> {
+        let unsealed = after.map_or(Ok(Vec::new()), |key| self.unseal(id, &key.tail))?;
+        self.log_with(id, before, after, &unsealed)
+    }
+
+    /// Logs what is different about a key, and what else is.
+    pub(super) fn log_with(
+        &self,
+        id: KeyId,
+        before: Option<&Key>,
+        after: Option<&Key>,
+        more: &[Field],
+    ) -> Result<(), Error> {
         let key = after.or(before).expect("a key came, changed, or went");
-        self.log_fields(id, &key.name, &log::differences(before, after))
+        let fields = [&log::differences(before, after), more].concat();
+        self.log_fields(id, &key.name, &fields)
     }
 
     /// Writes an entry into the log: these fields of the key changed.

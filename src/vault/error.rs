@@ -80,6 +80,9 @@ pub enum Error {
     /// Another key has the username.
     #[error("the username `{0}` belongs to another key")]
     UsernameTaken(Username),
+    /// Another key is the default key.
+    #[error("the key `{0}` is the default key already")]
+    DefaultTaken(KeyName),
     /// The key has two secrets already.
     #[error("`{0}` is being rotated already")]
     Rotating(KeyName),

@@ -269,12 +269,7 @@ impl Vault {
     }
 
     pub(super) fn by_id(&self, id: KeyId) -> Result<Option<Record>, Error> {
-        let query = format!("SELECT {COLUMNS} FROM {SOURCE} WHERE keys.id = ?1");
-        let mut statement = self.connection.prepare_cached(&query)?;
-        let found = statement
-            .query_row([id], |row| Ok(record(row)))
-            .optional()?;
-        found.transpose()
+        by_id(&self.connection, id)
     }
 
     /// Up to `most` names that begin with `prefix`, in their order; what is not a name, put
@@ -291,6 +286,15 @@ impl Vault {
         let names: Vec<String> = names.collect::<Result<_, _>>()?;
         Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
     }
+}
+
+pub(super) fn by_id(connection: &Connection, id: KeyId) -> Result<Option<Record>, Error> {
+    let query = format!("SELECT {COLUMNS} FROM {SOURCE} WHERE keys.id = ?1");
+    let mut statement = connection.prepare_cached(&query)?;
+    let found = statement
+        .query_row([id], |row| Ok(record(row)))
+        .optional()?;
+    found.transpose()
 }
 
 pub(super) fn find(connection: &Connection, name: &KeyName) -> Result<Record, Error> {

@@ -11,9 +11,6 @@ use sha2::{Digest, Sha256};
 use super::{Error, Record, Vault, timestamp};
 use crate::key::{Key, KeyName};
 
-/// How many entries a page has.
-const PAGE: usize = 500;
-
 pub(super) const COLUMNS: &str =
     "sequence, at, uid, user, sudo_user, host, command, key, change, hash, key_id";
 
@@ -153,36 +150,6 @@ impl Line {
 }
 
 impl Vault {
-    /// Hands the entries after `last` to `take`, at most a page of them, and tells whether
-    /// there may be more. With a name: only those of keys that ever had it.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
-    pub fn log_page(
-        &self,
-        last: &mut i64,
-        name: Option<&KeyName>,
-        mut take: impl FnMut(Entry),
-    ) -> Result<bool, Error> {
-        let filter = match name {
-            None => "?2 IS NULL",
-            Some(_) => "key_id IN (SELECT key_id FROM log WHERE key = ?2)",
-        };
-        let query = format!(
-            "SELECT {COLUMNS} FROM log WHERE sequence > ?1 AND {filter} ORDER BY sequence LIMIT {PAGE}"
-        );
-        let mut statement = self.connection.prepare_cached(&query)?;
-        let mut rows = statement.query(params![*last, name.map(KeyName::as_str)])?;
-        let mut length = 0;
-        while let Some(row) = rows.next()? {
-            let entry = Line::read(row)?.entry()?;
-            *last = entry.sequence;
-            length += 1;
-            take(entry);
-        }
-        Ok(length == PAGE)
-    }
-
     /// The newest entries of a key, the newest last.
     ///
     /// # Errors
@@ -229,7 +196,8 @@ pub(super) fn has(connection: &Connection, entry: Option<(i64, ChainHash)>) -> R
     Ok(found.optional()?.is_some())
 }
 
-/// Appends an event to the log; must be called within the change that it tells of.
+/// Appends an event to the log; must be called within the change that it tells of. `more` is
+/// what it changed besides the key's own fields.
 pub(super) fn append(
     connection: &Connection,
     author: &Author,
@@ -307,6 +275,11 @@ fn write(connection: &Connection, line: &Line) -> Result<(), Error> {
         )?
         .execute(params![line.sequence, line.hash])?;
     Ok(())
+}
+
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What is different about a key, field by field; no key has no fields.

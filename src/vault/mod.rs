@@ -10,6 +10,7 @@ mod comparison;
 mod copy;
 mod error;
 mod former;
+mod head;
 pub mod health;
 mod keys;
 mod log;
@@ -17,6 +18,8 @@ mod migrations;
 mod place;
 mod policies;
 mod restore;
+mod sealed;
+mod sought;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -32,10 +35,13 @@ pub use comparison::{Affected, Comparison, Effect, Reason};
 pub use copy::{Copied, Head};
 pub use error::Error;
 pub use former::Former;
+pub use head::SavedHead;
 pub use keys::{Ending, KeyId, Order, Page, Presented, Record};
-pub use log::{Actor, Author, Entry, Field, differences};
+pub use log::{Actor, Author, Entry, Field, differences, hex};
 use migrations::Found;
 pub use restore::Present;
+pub use sealed::Sealed;
+pub use sought::Sought;
 pub use watch::{ChangedAt, FileId, Watch};
 
 /// Files up to this size are checked whole before they are written to, in bytes.
@@ -118,9 +124,7 @@ impl Vault {
     /// # Errors
     /// If the vault cannot be read.
     pub fn identity(&self) -> Result<Option<Vec<u8>>, Error> {
-        let query = "SELECT hash FROM log WHERE sequence = 1";
-        let row = self.connection.query_row(query, [], |row| row.get(0));
-        Ok(row.optional()?)
+        identity(&self.connection)
     }
 
     /// Makes sure that the vault has the view that mail servers read.
@@ -193,6 +197,12 @@ impl Vault {
             Err(Error::Busy)
         }
     }
+}
+
+fn identity(connection: &Connection) -> Result<Option<Vec<u8>>, Error> {
+    let query = "SELECT hash FROM log WHERE sequence = 1";
+    let row = connection.query_row(query, [], |row| row.get(0));
+    Ok(row.optional()?)
 }
 
 /// Sets what holds for every connection to a vault.

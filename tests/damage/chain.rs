@@ -56,6 +56,8 @@ fn a_log_that_was_emptied_with_its_head_is_found_out() {
 #[test]
 fn every_change_has_one_entry_and_nothing_else_has_any() {
     let sandbox = Sandbox::new();
+    sandbox.private("pass", b"correct horse battery");
+    sandbox.private("wrong", b"battery");
     let mut logged = 0;
     for (args, status, entries) in [
         (&["generate", "api", "ci"][..], 0, 1),
@@ -100,6 +102,44 @@ fn every_change_has_one_entry_and_nothing_else_has_any() {
         (&["delete", "--yes", "mail", "missing", "other"], 3, 2),
         (&["delete", "--confirm", "other", "build"], 2, 0),
         (&["delete", "--confirm", "build", "build"], 0, 1),
+        (
+            &[
+                "generate",
+                "smtp",
+                "box",
+                "--default",
+                "--passphrase-file=pass",
+            ],
+            0,
+            1,
+        ),
+        (
+            &[
+                "generate",
+                "smtp",
+                "more",
+                "--default",
+                "--passphrase-file=pass",
+            ],
+            4,
+            0,
+        ),
+        (&["reveal", "--passphrase-file=pass"], 0, 1),
+        (&["reveal", "--passphrase-file=wrong"], 1, 1),
+        (&["reveal", "--passphrase-file=missing"], 2, 0),
+        (&["reveal"], 2, 0),
+        (
+            &["regenerate", "--yes", "box", "--passphrase-file=wrong"],
+            2,
+            0,
+        ),
+        (
+            &["regenerate", "--yes", "box", "--passphrase-file=pass"],
+            0,
+            1,
+        ),
+        (&["regenerate", "--yes", "box"], 0, 1),
+        (&["reveal", "--passphrase-file=pass"], 3, 0),
         (&["list"], 0, 0),
         (&["log"], 0, 0),
     ] {
@@ -111,7 +151,7 @@ fn every_change_has_one_entry_and_nothing_else_has_any() {
 }
 
 /// A vault with some events in its log.
-fn told() -> Sandbox {
+pub fn told() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     sandbox.generate(["smtp", "mail"]);

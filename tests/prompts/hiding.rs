@@ -40,26 +40,29 @@ impl Ending {
 
 #[test]
 fn the_echo_is_back_after_every_ending_of_verify() {
-    every_ending_restores("verify");
+    every_ending_restores("verify", "Secret");
 }
 
 #[test]
 fn the_echo_is_back_after_every_ending_of_identify() {
-    every_ending_restores("identify");
+    every_ending_restores("identify", "Secret");
+}
+
+#[test]
+fn the_echo_is_back_after_every_ending_of_reveal() {
+    every_ending_restores("reveal", "Passphrase");
 }
 
 #[test]
 fn the_echo_is_back_after_every_ending_of_revoke() {
-    every_ending_restores("revoke");
+    every_ending_restores("revoke", "secret");
 }
 
-fn every_ending_restores(verb: &str) {
-    let sandbox = Sandbox::new();
-    sandbox.generate(["api", "ci"]);
+fn every_ending_restores(verb: &str, prompt: &str) {
+    let (sandbox, _) = Sandbox::with_default_key();
     for (ending, status) in ENDINGS {
         let mut terminal = sandbox.on_terminal([verb]);
-        let question = if verb == "revoke" { "secret" } else { "Secret" };
-        terminal.expect_unechoed(question);
+        terminal.expect_unechoed(prompt);
         ending.befall(&mut terminal);
         assert_eq!(terminal.end_within(SOON), status, "{ending:?}");
         terminal.expect_restored();

@@ -5,13 +5,13 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::entry::{changes, hex, who};
+use super::entry::{changes, who};
 use super::{or_empty, text};
 use crate::key::Tail;
 use crate::ui::Look;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
-use crate::vault::{Affected, Copied, Effect, Field, Head, Reason};
+use crate::vault::{Affected, Copied, Effect, Field, Head, Reason, hex};
 
 /// A backup that was written.
 #[derive(Debug, Serialize)]

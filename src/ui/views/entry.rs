@@ -8,7 +8,7 @@ use crate::key::Tail;
 use crate::ui::Look;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
-use crate::vault::{Actor, Chain, Entry, Field};
+use crate::vault::{Actor, Chain, Entry, Field, hex};
 
 /// How many characters of a hash people are shown where it only tells two heads apart.
 const HASH_SHOWN: usize = 12;
@@ -211,8 +211,4 @@ pub(super) fn told(fields: &[Field], show: impl Fn(&str, &str) -> String) -> Str
         .map(one)
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

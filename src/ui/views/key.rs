@@ -40,6 +40,9 @@ pub struct KeyView<'a> {
     /// Whether the vault's use is recorded at all.
     #[serde(skip)]
     is_recorded: bool,
+    /// Whether its secret can be shown again.
+    #[serde(skip)]
+    is_default: bool,
 }
 
 impl<'a> KeyView<'a> {
@@ -63,7 +66,13 @@ impl<'a> KeyView<'a> {
             requests_today: None,
             key,
             is_recorded: false,
+            is_default: false,
         }
+    }
+
+    /// The same, as the vault's default key if it is that.
+    pub fn with_default(self, is_default: bool) -> Self {
+        Self { is_default, ..self }
     }
 
     /// The same with its use, if any is recorded in the vault.
@@ -103,6 +112,8 @@ impl<'a> KeyView<'a> {
         let old = self.key.retiring_at(look.now);
         add("old secret", old.map(|old| look.retiring(old)));
         add("status", Some(self.status.to_owned()));
+        let again = "yes: `postkey reveal` shows its secret again";
+        add("default", self.is_default.then(|| again.to_owned()));
         add("permission", self.permission.map(str::to_owned));
         add("limit", self.key.limit().map(|limit| limit.to_string()));
         add("description", self.description.map(str::to_owned));
@@ -178,7 +189,10 @@ impl Row for KeyView<'_> {
             self.kind.to_owned(),
             or_empty(self.username),
             look.tail(&self.key.tail),
-            self.status.to_owned(),
+            match self.is_default {
+                true => format!("{}, default", self.status),
+                false => self.status.to_owned(),
+            },
             or_empty(self.permission),
             or_empty(self.limit),
             self.last_used(look),
@@ -195,6 +209,7 @@ impl Row for KeyView<'_> {
 pub struct KeyDetails<'a> {
     #[serde(flatten)]
     key: KeyView<'a>,
+    is_default: bool,
     policy: PolicyView,
     secrets: Vec<SecretView<'a>>,
     usage: Option<Recorded<'a>>,
@@ -215,6 +230,7 @@ impl<'a> KeyDetails<'a> {
     ) -> Self {
         let of = |secret| SecretView::new(secret, details);
         Self {
+            is_default: key.is_default,
             key,
             policy,
             secrets: secrets.iter().map(of).collect(),

@@ -1,0 +1,35 @@
+//! The log's head, saved outside of the vault.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::files::{Draft, Existing};
+use crate::vault::SavedHead;
+
+/// How long a saved head may be, in bytes: far more than it is.
+const LONGEST: u64 = 1024;
+
+/// Reads a head that was saved.
+pub(super) fn read(path: &Path) -> Result<SavedHead, Error> {
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(LONGEST).read_to_string(&mut text))
+        .map_err(|error| {
+            let message = format!("cannot read the saved head `{}`: {error}", path.display());
+            Error::new(ExitStatus::Trouble, message)
+        })?;
+    text.parse().map_err(|why| {
+        Error::new(ExitStatus::Trouble, format!("`{}` {why}", path.display()))
+            .hint("`postkey log --verify --save-head FILE` saves one")
+    })
+}
+
+/// Saves a head, in the place of the one before if there is one.
+pub(super) fn save(head: &SavedHead, path: &Path) -> Result<(), Error> {
+    let mut draft = Draft::begin(path, Existing::Replace)?;
+    draft.write(head.to_string().as_bytes())?;
+    Ok(draft.publish()?)
+}

@@ -1,0 +1,190 @@
+//! The passphrase of the default key: typed unseen, or the first line of a private file; never
+//! an argument, and never from the environment.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use nix::fcntl::OFlag;
+use nix::unistd::geteuid;
+use zeroize::Zeroizing;
+
+use super::issue::random;
+use super::{Session, values};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::{Passphrase, Sealer, Unopened};
+
+/// How long a passphrase's line may be, in bytes; a terminal takes no longer one.
+const LONGEST: usize = 4096;
+
+/// Group or others may do anything at all.
+const SHARED: u32 = 0o077;
+
+/// Where a passphrase comes from.
+#[derive(Args, Debug)]
+pub(super) struct Source {
+    /// Takes the default key's passphrase from a file's first line instead of asking for it;
+    /// only you may have a right to the file
+    #[arg(long, value_name = "FILE", value_parser = values::paths())]
+    passphrase_file: Option<PathBuf>,
+}
+
+impl Source {
+    /// Whether a file was named.
+    pub(super) fn is_file(&self) -> bool {
+        self.passphrase_file.is_some()
+    }
+
+    /// The passphrase that opens a seal; `None` if the person who was asked gave none.
+    pub(super) fn known(&self, session: &Session) -> Result<Option<Passphrase>, Error> {
+        if let Some(path) = &self.passphrase_file {
+            return read(path).map(Some);
+        }
+        expect_person("revealing a secret", session)?;
+        let typed = session.ui.hidden("Passphrase")?;
+        Ok(typed.map(Passphrase::new))
+    }
+
+    /// A new passphrase, ready to seal; `None` if the person who was asked gave none.
+    pub(super) fn chosen(&self, session: &Session) -> Result<Option<Sealer>, Error> {
+        let chosen = match &self.passphrase_file {
+            Some(path) => Some(read(path).and_then(long_enough)?),
+            None => ask_twice(session)?,
+        };
+        chosen.map(|passphrase| sealer(&passphrase)).transpose()
+    }
+}
+
+fn expect_person(doing: &str, session: &Session) -> Result<(), Error> {
+    let needed = format!("{doing} needs a passphrase");
+    session
+        .ui
+        .expect_person(&needed, "--passphrase-file FILE gives it")
+}
+
+/// Asks until the same good passphrase was typed twice; an empty line ends it.
+fn ask_twice(session: &Session) -> Result<Option<Passphrase>, Error> {
+    expect_person("a default key", session)?;
+    loop {
+        let Some(first) = session.ui.hidden("Passphrase for the default key")? else {
+            return Ok(None);
+        };
+        let passphrase = match long_enough(Passphrase::new(first)) {
+            Ok(passphrase) => passphrase,
+            Err(error) => {
+                session.ui.error(&error);
+                continue;
+            }
+        };
+        let Some(again) = session.ui.hidden("The same again")? else {
+            return Ok(None);
+        };
+        if passphrase.is_same(&Passphrase::new(again)) {
+            return Ok(Some(passphrase));
+        }
+        session.ui.error(
+            &Error::usage("the two are not the same").hint("type it again; an empty line ends it"),
+        );
+    }
+}
+
+fn long_enough(passphrase: Passphrase) -> Result<Passphrase, Error> {
+    if passphrase.is_long_enough() {
+        return Ok(passphrase);
+    }
+    let shortest = Passphrase::SHORTEST;
+    Err(Error::usage(format!(
+        "the passphrase has fewer than {shortest} characters"
+    ))
+    .hint("take some words by chance, as in `correct horse battery staple`"))
+}
+
+fn sealer(passphrase: &Passphrase) -> Result<Sealer, Error> {
+    Sealer::new(passphrase, random()?, random()?).map_err(no_memory)
+}
+
+/// Why a passphrase could not be hashed.
+pub(super) fn no_memory(error: Unopened) -> Error {
+    Error::new(ExitStatus::Trouble, error.to_string())
+}
+
+/// The first line of a file that is nobody else's.
+fn read(path: &Path) -> Result<Passphrase, Error> {
+    let refused = |why: &str, hint: &str| {
+        let path = path.display();
+        Error::usage(format!("the passphrase's file `{path}` {why}")).hint(hint)
+    };
+    let unreadable = |error: io::Error| {
+        let is_link = error.raw_os_error() == Some(nix::errno::Errno::ELOOP as i32);
+        if is_link {
+            return refused("is a symbolic link", "name the file itself");
+        }
+        refused(
+            &format!("cannot be read: {error}"),
+            "name a file of your own",
+        )
+    };
+    let file = open(path).map_err(unreadable)?;
+    if let Some((why, hint)) = fault(&file.metadata().map_err(unreadable)?) {
+        return Err(refused(why, hint));
+    }
+    let line = first_line(file).map_err(unreadable)?;
+    if line.len() > LONGEST {
+        return Err(refused(
+            "has a first line of more than 4096 bytes",
+            "put the passphrase alone on it",
+        ));
+    }
+    let text = std::str::from_utf8(&line)
+        .map_err(|_| refused("is not UTF-8 text", "write the passphrase as text"))?;
+    let passphrase = Passphrase::new(Zeroizing::new(text.to_owned()));
+    if passphrase.is_empty() {
+        return Err(refused(
+            "has an empty first line",
+            "put the passphrase on it",
+        ));
+    }
+    Ok(passphrase)
+}
+
+/// Opens a file, but neither through a link nor to wait for a FIFO's writer.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits())
+        .open(path)
+}
+
+/// What is wrong with the file, and the mend.
+fn fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
+    if !file.is_file() {
+        Some(("is not a regular file", "name a file of your own"))
+    } else if ![0, geteuid().as_raw()].contains(&file.uid()) {
+        Some(("belongs to another user", "name a file of your own"))
+    } else if file.mode() & SHARED != 0 {
+        Some((
+            "is open to other users",
+            "look who has read it, then `chmod 600` it",
+        ))
+    } else {
+        None
+    }
+}
+
+/// The first line without its end, or more than may be there; not through std's buffer, in
+/// which a copy would stay.
+fn first_line(file: File) -> io::Result<Zeroizing<Vec<u8>>> {
+    let most = LONGEST + 2;
+    let mut line = Zeroizing::new(Vec::with_capacity(2 * most));
+    file.take(most as u64).read_to_end(&mut line)?;
+    let end = line.iter().position(|&byte| byte == b'\n');
+    line.truncate(end.unwrap_or(most));
+    if line.ends_with(b"\r") {
+        line.pop();
+    }
+    Ok(line)
+}

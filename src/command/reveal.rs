@@ -1,0 +1,120 @@
+//! `postkey reveal`: the default key's secret, once more.
+
+use clap::Args;
+
+use super::Session;
+use super::passphrase::{Source, no_memory};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::{Key, Secret, Standing, Unopened};
+use crate::ui::{Issued, KeyView};
+use crate::vault::{Error as VaultError, Sealed, Vault};
+
+/// Shows the secret of the default key again
+///
+/// A vault has at most one default key: an SMTP key made by `postkey generate smtp NAME
+/// --default`, whose secret the vault keeps sealed under a passphrase. No other key's secret
+/// can be shown again.
+///
+/// The passphrase is asked for and not shown. Who revealed it, and who gave a wrong
+/// passphrase, is in the log before anything is answered. The secret stands alone on standard
+/// output.
+///
+/// Formats: text, json, jsonl, csv, env.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  postkey reveal
+  PASSWORD=$(postkey reveal)
+  postkey reveal --passphrase-file ~/.postkey-passphrase --format env >>app.env")]
+pub struct Reveal {
+    #[command(flatten)]
+    passphrase: Source,
+}
+
+pub(super) fn run(args: Reveal, session: &mut Session) -> Result<ExitStatus, Error> {
+    session.ui.expect_receiver()?;
+    let mut vault = session.open_to_change()?;
+    let sealed = vault.default_key()?.ok_or_else(no_default)?;
+    let Some(passphrase) = args.passphrase.known(session)? else {
+        session
+            .ui
+            .note("no passphrase was given; nothing was revealed");
+        return Ok(ExitStatus::No);
+    };
+    match sealed.seal.open(&passphrase, &sealed.bond) {
+        Ok(secret) => show(&secret, &sealed, session, &mut vault),
+        Err(Unopened::NoMemory) => Err(no_memory(Unopened::NoMemory)),
+        Err(Unopened::Refused) => {
+            log("refused", &sealed, session, &mut vault)?;
+            Err(wrong(&sealed.record.key))
+        }
+        Err(error) => Err(VaultError::Damaged(error.to_string()).into()),
+    }
+}
+
+/// Shows the secret, after the log has it.
+fn show(
+    secret: &Secret,
+    sealed: &Sealed,
+    session: &Session,
+    vault: &mut Vault,
+) -> Result<ExitStatus, Error> {
+    log("opened", sealed, session, vault)?;
+    let record = &sealed.record;
+    let look = session.look(vault);
+    let used = session.use_for_programs(record, look.now, vault);
+    let view = KeyView::new(&record.key, look.now).with_use(used);
+    let issued = Issued::new(view, secret);
+    session
+        .ui
+        .deliver(&issued.bytes(session.ui.format))
+        .map_err(|error| error.hint("read standard output, as in PASSWORD=$(postkey reveal)"))?;
+    announce(&record.key, record.key.standing(look.now), session);
+    Ok(ExitStatus::Done)
+}
+
+/// Logs an attempt at the key as it was seen.
+fn log(
+    outcome: &str,
+    sealed: &Sealed,
+    session: &Session,
+    vault: &mut Vault,
+) -> Result<(), VaultError> {
+    vault.change(&session.author("reveal"), |change| {
+        change.expect(&sealed.record)?;
+        change.reveal(&sealed.record, outcome)
+    })
+}
+
+fn announce(key: &Key, standing: Standing, session: &Session) {
+    let username = key.username().map(ToString::to_string).unwrap_or_default();
+    session.ui.note(format!(
+        "this is the secret of the default key `{}`, username {username}",
+        key.name
+    ));
+    if standing != Standing::Active {
+        session.ui.warn(format!(
+            "`{}` is {standing}: the secret is refused until that changes",
+            key.name
+        ));
+    }
+}
+
+fn no_default() -> Error {
+    Error::new(
+        ExitStatus::NotFound,
+        "this vault has no default key, and no other can be shown again",
+    )
+    .hint("`postkey generate smtp NAME --default` makes one, `postkey regenerate` a new secret")
+}
+
+fn wrong(key: &Key) -> Error {
+    let message = format!(
+        "the passphrase does not open the seal of `{}`: it is another one, or the seal was \
+         changed or brought here from elsewhere",
+        key.name
+    );
+    Error::new(ExitStatus::No, message)
+        .hint("type it again; if it is lost, `postkey regenerate` makes a new secret")
+}

@@ -1,0 +1,313 @@
+//! A secret sealed under a passphrase: how the one default key's can be shown again.
+//!
+//! Argon2id makes a key of the passphrase, XChaCha20-Poly1305 encrypts the secret with it. What
+//! the seal is bound to goes in as associated data, so that one that was altered, or belongs
+//! to another vault, key or secret, does not open.
+
+use std::fmt;
+
+use argon2::Params;
+use argon2::password_hash::phc::PasswordHash;
+use chacha20poly1305::{AeadInOut, KeyInit, XChaCha20Poly1305};
+use zeroize::Zeroizing;
+
+use super::hash::{HashError, HashMemory, fill, within_cap};
+use super::{Secret, Tail};
+
+/// How a passphrase becomes a key: 64 MiB, three passes, one lane (RFC 9106, section 4, with
+/// one lane instead of four: nothing here is hashed in parallel).
+const KDF: &str = "$argon2id$v=19$m=65536,t=3,p=1";
+
+/// What the associated data begins with: the scheme.
+const SCHEME: &[u8] = b"postkey default key, argon2id, xchacha20poly1305, 1";
+
+/// The length of a seal's salt in bytes.
+const SALT: usize = 16;
+
+/// The length of a seal's nonce in bytes.
+const NONCE: usize = 24;
+
+/// What somebody remembers, or keeps in a file, to open a seal; wiped on drop.
+pub struct Passphrase(Zeroizing<String>);
+
+impl Passphrase {
+    /// How many characters one must have that is newly chosen.
+    pub const SHORTEST: usize = 12;
+
+    /// Takes a text for a passphrase.
+    pub fn new(text: Zeroizing<String>) -> Self {
+        Self(text)
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether it may be chosen for a new seal.
+    pub fn is_long_enough(&self) -> bool {
+        self.0.chars().count() >= Self::SHORTEST
+    }
+
+    /// Whether the other is the same.
+    pub fn is_same(&self, other: &Self) -> bool {
+        *self.0 == *other.0
+    }
+}
+
+impl fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Passphrase(…)")
+    }
+}
+
+/// What a seal belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bond {
+    /// What tells the vault from every other.
+    pub vault: Vec<u8>,
+    /// The key's number.
+    pub key: i64,
+    /// Which of the key's secrets it is.
+    pub tail: Tail,
+}
+
+impl Bond {
+    /// The associated data: every part with its length before it.
+    fn with(&self, kdf: &str) -> Vec<u8> {
+        let key = self.key.to_le_bytes();
+        let parts = [
+            SCHEME,
+            kdf.as_bytes(),
+            &self.vault,
+            &key,
+            self.tail.as_str().as_bytes(),
+        ];
+        let framed = parts.map(|part| [&(part.len() as u64).to_le_bytes(), part].concat());
+        framed.concat()
+    }
+}
+
+/// A sealed secret, as it is stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Seal {
+    /// How the passphrase becomes the key, as a PHC string.
+    pub kdf: String,
+    /// The passphrase's salt.
+    pub salt: [u8; SALT],
+    /// The encryption's nonce.
+    pub nonce: [u8; NONCE],
+    /// The encrypted secret.
+    pub secret: Vec<u8>,
+}
+
+impl fmt::Debug for Seal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Seal({})", self.kdf)
+    }
+}
+
+/// Why a seal does not open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unopened {
+    /// The passphrase is another one, or the seal is.
+    #[error("the passphrase does not open the seal")]
+    Refused,
+    /// It asks for another hash than Argon2id, or a dearer one than the cap; nothing was hashed.
+    #[error("its seal does not ask for Argon2id of at most m=240 MiB, t=10, p=4")]
+    TooCostly,
+    /// What was sealed is not the secret that it is said to be.
+    #[error("its seal does not hold its secret")]
+    AnotherSecret,
+    /// The system has not the memory that the hash fills.
+    #[error("there is no memory for hashing the passphrase, which takes 64 MiB")]
+    NoMemory,
+}
+
+impl From<HashError> for Unopened {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::TooCostly => Self::TooCostly,
+            HashError::NoMemory => Self::NoMemory,
+        }
+    }
+}
+
+/// A passphrase made into a key, ready to seal one secret; wiped on drop.
+pub struct Sealer {
+    key: Zeroizing<[u8; 32]>,
+    salt: [u8; SALT],
+    nonce: [u8; NONCE],
+}
+
+impl Sealer {
+    /// Hashes a passphrase, which takes its time, with random salt; the nonce is random, too.
+    ///
+    /// # Errors
+    /// [`Unopened::NoMemory`].
+    pub fn new(
+        passphrase: &Passphrase,
+        salt: [u8; SALT],
+        nonce: [u8; NONCE],
+    ) -> Result<Self, Unopened> {
+        let key = derive(passphrase, KDF, &salt)?;
+        Ok(Self { key, salt, nonce })
+    }
+
+    /// Seals a secret for what it is bound to; takes no time.
+    pub fn seal(&self, secret: &Secret, bond: &Bond) -> Seal {
+        let mut bytes = Vec::with_capacity(secret.expose().len() + 16);
+        bytes.extend_from_slice(secret.expose().as_bytes());
+        XChaCha20Poly1305::new((&*self.key).into())
+            .encrypt_in_place(&self.nonce.into(), &bond.with(KDF), &mut bytes)
+            .expect("a secret is far shorter than the cipher's 256 GiB");
+        Seal {
+            kdf: KDF.to_owned(),
+            salt: self.salt,
+            nonce: self.nonce,
+            secret: bytes,
+        }
+    }
+}
+
+impl Seal {
+    /// Makes sure, before anything is asked or hashed, that opening stays within the cap.
+    ///
+    /// # Errors
+    /// [`Unopened::TooCostly`].
+    pub fn check(&self) -> Result<(), Unopened> {
+        params(&self.kdf).map(|_| ())
+    }
+
+    /// Opens the seal of what it is bound to.
+    ///
+    /// # Errors
+    /// Why it does not open.
+    pub fn open(&self, passphrase: &Passphrase, bond: &Bond) -> Result<Secret, Unopened> {
+        let key = derive(passphrase, &self.kdf, &self.salt)?;
+        let mut bytes = Zeroizing::new(self.secret.clone());
+        XChaCha20Poly1305::new((&*key).into())
+            .decrypt_in_place(&self.nonce.into(), &bond.with(&self.kdf), &mut *bytes)
+            .map_err(|_| Unopened::Refused)?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| Unopened::AnotherSecret)?;
+        let secret = Secret::parse(text).map_err(|_| Unopened::AnotherSecret)?;
+        if secret.tail() == bond.tail {
+            Ok(secret)
+        } else {
+            Err(Unopened::AnotherSecret)
+        }
+    }
+}
+
+fn params(kdf: &str) -> Result<Params, Unopened> {
+    let phc = PasswordHash::new(kdf).map_err(|_| Unopened::TooCostly)?;
+    within_cap(&phc).ok_or(Unopened::TooCostly)
+}
+
+fn derive(
+    passphrase: &Passphrase,
+    kdf: &str,
+    salt: &[u8],
+) -> Result<Zeroizing<[u8; 32]>, Unopened> {
+    let mut key = Zeroizing::new([0; 32]);
+    let memory = &mut HashMemory::default();
+    let text = passphrase.0.as_bytes();
+    fill(&mut *key, text, salt, params(kdf)?, memory)?;
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::{Brand, Kind};
+    use rand::rngs::SysRng;
+
+    fn secret() -> Secret {
+        Secret::generate(Kind::Smtp, &Brand::default(), &mut SysRng).expect("random numbers")
+    }
+
+    fn passphrase(text: &str) -> Passphrase {
+        Passphrase::new(Zeroizing::new(text.to_owned()))
+    }
+
+    fn bond(secret: &Secret) -> Bond {
+        Bond {
+            vault: vec![7; 32],
+            key: 3,
+            tail: secret.tail(),
+        }
+    }
+
+    fn sealed(secret: &Secret) -> Seal {
+        let sealer = Sealer::new(&passphrase("a good passphrase"), [1; 16], [2; 24]);
+        sealer.expect("memory").seal(secret, &bond(secret))
+    }
+
+    #[test]
+    fn a_seal_opens_with_its_passphrase_only() {
+        let secret = secret();
+        let (seal, bond) = (sealed(&secret), bond(&secret));
+        let open = |text: &str| seal.open(&passphrase(text), &bond);
+        assert_eq!(open("a good passphrase"), Ok(secret));
+        for wrong in [
+            "",
+            "a good passphras",
+            "A good passphrase",
+            "a good passphrase ",
+        ] {
+            assert_eq!(open(wrong), Err(Unopened::Refused), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_seal_opens_only_for_what_it_is_bound_to() {
+        let (secret, other) = (secret(), self::secret());
+        let (seal, right) = (sealed(&secret), bond(&secret));
+        let vault = vec![8; 32];
+        for bond in [
+            Bond {
+                vault,
+                ..right.clone()
+            },
+            Bond {
+                key: 4,
+                ..right.clone()
+            },
+            Bond {
+                tail: other.tail(),
+                ..right.clone()
+            },
+        ] {
+            let opened = seal.open(&passphrase("a good passphrase"), &bond);
+            assert_eq!(opened, Err(Unopened::Refused), "{bond:?}");
+        }
+    }
+
+    #[test]
+    fn a_seal_that_asks_for_more_than_the_cap_is_refused_before_hashing() {
+        let secret = secret();
+        for kdf in [
+            "$argon2id$v=19$m=4194304,t=3,p=1",
+            "$argon2id$v=19$m=65536,t=4000000,p=1",
+            "$argon2id$v=19$m=65536,t=3,p=64",
+            "$argon2i$v=19$m=65536,t=3,p=1",
+            "$argon2id$v=16$m=65536,t=3,p=1",
+            "argon2id",
+            "",
+        ] {
+            let seal = Seal {
+                kdf: kdf.to_owned(),
+                ..sealed(&secret)
+            };
+            assert_eq!(seal.check(), Err(Unopened::TooCostly), "{kdf}");
+            let opened = seal.open(&passphrase("a good passphrase"), &bond(&secret));
+            assert_eq!(opened, Err(Unopened::TooCostly), "{kdf}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_neither_passphrase_nor_seal() {
+        assert_eq!(format!("{:?}", passphrase("hidden")), "Passphrase(…)");
+        assert_eq!(format!("{:?}", sealed(&secret())), format!("Seal({KDF})"));
+    }
+}

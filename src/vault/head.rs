@@ -1,0 +1,78 @@
+//! The log's head as it is kept outside of the vault.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::Chain;
+use super::log::{ChainHash, hex};
+
+/// The newest entry at some time, kept outside of the vault: what a log must go on from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedHead {
+    sequence: i64,
+    hash: String,
+}
+
+/// A text that is no saved head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is not a head that postkey saved")]
+pub struct NoHead;
+
+/// What a saved head begins with.
+const TITLE: &str = "postkey log head, version 1";
+
+impl fmt::Display for SavedHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sequence, hash } = self;
+        write!(f, "{TITLE}\nsequence {sequence}\nhash {hash}\n")
+    }
+}
+
+impl FromStr for SavedHead {
+    type Err = NoHead;
+
+    fn from_str(text: &str) -> Result<Self, NoHead> {
+        let mut lines = text.lines();
+        let mut next = |word| lines.next()?.strip_prefix(word);
+        let head = (|| {
+            next(TITLE).filter(|rest| rest.is_empty())?;
+            let sequence = next("sequence ")?
+                .parse()
+                .ok()
+                .filter(|&number| number > 0)?;
+            let hash = next("hash ").filter(|hash| is_hash(hash))?.to_owned();
+            Some(Self { sequence, hash })
+        })();
+        let is_all = lines.next().is_none();
+        head.filter(|_| is_all).ok_or(NoHead)
+    }
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == 64
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+impl SavedHead {
+    /// Its number.
+    pub(super) fn sequence(&self) -> i64 {
+        self.sequence
+    }
+
+    /// Whether it is another entry than the one with this number and hash.
+    pub(super) fn contradicts(&self, sequence: i64, hash: &ChainHash) -> bool {
+        self.sequence == sequence && self.hash != hex(hash)
+    }
+}
+
+impl Chain {
+    /// The newest entry, to be saved; an empty log has none.
+    pub fn newest(&self) -> Option<SavedHead> {
+        (self.entries > 0).then(|| SavedHead {
+            sequence: self.entries,
+            hash: hex(&self.head),
+        })
+    }
+}

@@ -1,0 +1,204 @@
+//! The default key: the one SMTP key whose secret is kept, sealed under a passphrase.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::{Change, Error, Field, KeyId, Record, Vault, keys};
+use crate::key::{Bond, Key, Seal, Tail};
+
+/// The seal that fits a current secret; one that does not is none.
+const FITTING: &str = "sealed JOIN secrets ON secrets.key_id = sealed.key_id
+       AND secrets.tail = sealed.tail AND secrets.retires_at IS NULL";
+
+/// The default key with its seal.
+#[derive(Debug)]
+pub struct Sealed {
+    /// The key.
+    pub record: Record,
+    /// Its secret, sealed.
+    pub seal: Seal,
+    /// What the seal has to be bound to.
+    pub bond: Bond,
+}
+
+impl Vault {
+    /// The default key's number, if there is a default key.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn default_id(&self) -> Result<Option<KeyId>, Error> {
+        // A vault that cannot be written may have an older schema.
+        let query = "SELECT count(*) FROM sqlite_schema WHERE name = 'sealed'";
+        match self.connection.query_row(query, [], |row| row.get(0))? {
+            0 => Ok(None),
+            _ => default_id(&self.connection),
+        }
+    }
+
+    /// Makes sure that there is no default key yet.
+    ///
+    /// # Errors
+    /// [`Error::DefaultTaken`] if there is one.
+    pub fn expect_no_default(&self) -> Result<(), Error> {
+        match self.default_id()? {
+            None => Ok(()),
+            Some(id) => taken(self.by_id(id)?),
+        }
+    }
+
+    /// The default key, if there is one, and its seal.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if the seal is not one of the key's current secret.
+    pub fn default_key(&self) -> Result<Option<Sealed>, Error> {
+        let query = "SELECT key_id, tail, kdf, salt, nonce, secret FROM sealed";
+        let row = self.connection.query_row(query, [], |row| {
+            let id: KeyId = row.get(0)?;
+            Ok((id, row.get::<_, String>(1)?, seal(row)?))
+        });
+        let Some((id, tail, seal)) = row.optional().map_err(unreadable)? else {
+            return Ok(None);
+        };
+        let record = self
+            .by_id(id)?
+            .filter(|found| found.key.tail.as_str() == tail);
+        let record = record.ok_or_else(|| damaged("it is not of the key's current secret"))?;
+        seal.check().map_err(|error| damaged(&error.to_string()))?;
+        let bond = bond(&self.connection, id, &record.key.tail)?;
+        Ok(Some(Sealed { record, seal, bond }))
+    }
+}
+
+impl Change<'_> {
+    /// Makes sure that there is no default key yet.
+    ///
+    /// # Errors
+    /// [`Error::DefaultTaken`] if there is one.
+    pub fn expect_no_default(&self) -> Result<(), Error> {
+        match default_id(self.transaction)? {
+            None => Ok(()),
+            Some(id) => taken(keys::by_id(self.transaction, id)?),
+        }
+    }
+
+    /// Adds a key as [`Change::add`] does, and makes it the default key; `seal` is told what
+    /// the seal is to be bound to.
+    ///
+    /// # Errors
+    /// As [`Change::add`], and [`Error::DefaultTaken`].
+    pub fn add_default(&self, key: &Key, seal: impl FnOnce(&Bond) -> Seal) -> Result<(), Error> {
+        self.expect_no_default()?;
+        let id = self.insert(key)?;
+        self.log_with(id, None, Some(key), &[is_default(None, "yes")])?;
+        self.keep(id, &key.tail, seal)
+    }
+
+    /// Gives the default key another secret as [`Change::replace_secret`] does, and seals that
+    /// one.
+    ///
+    /// # Errors
+    /// As [`Change::replace_secret`]; [`Error::Changed`] if it is not the default key any more.
+    pub fn replace_default_secret(
+        &self,
+        before: &Record,
+        after: &Key,
+        seal: impl FnOnce(&Bond) -> Seal,
+    ) -> Result<(), Error> {
+        if default_id(self.transaction)? != Some(before.id) {
+            return Err(Error::Changed(after.name.clone()));
+        }
+        self.exchange(before.id, &after.tail)?;
+        self.log_with(before.id, Some(&before.key), Some(after), &[])?;
+        self.keep(before.id, &after.tail, seal)
+    }
+
+    /// Logs that the default key's seal was opened, or that a passphrase was refused.
+    ///
+    /// # Errors
+    /// If the vault cannot be written.
+    pub fn reveal(&self, seen: &Record, outcome: &str) -> Result<(), Error> {
+        let seal = Field {
+            field: "seal".to_owned(),
+            from: None,
+            to: Some(outcome.to_owned()),
+        };
+        self.log_with(seen.id, Some(&seen.key), Some(&seen.key), &[seal])
+    }
+
+    /// Drops the seal of a key if it is not of the secret with the tail; tells what to log of
+    /// that.
+    pub(super) fn unseal(&self, id: KeyId, tail: &Tail) -> Result<Vec<Field>, Error> {
+        let dropped = self.transaction.execute(
+            "DELETE FROM sealed WHERE key_id = ?1 AND tail <> ?2",
+            params![id, tail.as_str()],
+        )?;
+        Ok(match dropped {
+            0 => Vec::new(),
+            _ => vec![is_default(Some("yes"), "no")],
+        })
+    }
+
+    fn keep(&self, id: KeyId, tail: &Tail, seal: impl FnOnce(&Bond) -> Seal) -> Result<(), Error> {
+        let seal = seal(&bond(self.transaction, id, tail)?);
+        self.transaction.execute(
+            "INSERT OR REPLACE INTO sealed (only_row, key_id, tail, kdf, salt, nonce, secret)
+               VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                id,
+                tail.as_str(),
+                seal.kdf,
+                seal.salt,
+                seal.nonce,
+                seal.secret
+            ],
+        )?;
+        Ok(())
+    }
+}
+
+fn taken(record: Option<Record>) -> Result<(), Error> {
+    record.map_or(Ok(()), |record| Err(Error::DefaultTaken(record.key.name)))
+}
+
+fn default_id(connection: &Connection) -> Result<Option<KeyId>, Error> {
+    let query = format!("SELECT sealed.key_id FROM {FITTING}");
+    let row = connection.query_row(&query, [], |row| row.get(0));
+    Ok(row.optional()?)
+}
+
+/// What the seal of a key's secret is bound to.
+fn bond(connection: &Connection, key: KeyId, tail: &Tail) -> Result<Bond, Error> {
+    Ok(Bond {
+        vault: super::identity(connection)?.unwrap_or_default(),
+        key,
+        tail: tail.clone(),
+    })
+}
+
+fn seal(row: &Row<'_>) -> rusqlite::Result<Seal> {
+    Ok(Seal {
+        kdf: row.get(2)?,
+        salt: row.get(3)?,
+        nonce: row.get(4)?,
+        secret: row.get(5)?,
+    })
+}
+
+fn is_default(from: Option<&str>, to: &str) -> Field {
+    Field {
+        field: "default".to_owned(),
+        from: from.map(str::to_owned),
+        to: Some(to.to_owned()),
+    }
+}
+
+fn damaged(why: &str) -> Error {
+    Error::Damaged(format!("the default key's secret cannot be opened: {why}"))
+}
+
+/// A column of another type or length is damage, too.
+fn unreadable(error: rusqlite::Error) -> Error {
+    match Error::from(error) {
+        Error::Sqlite(error) => damaged(&error.to_string()),
+        error => error,
+    }
+}

@@ -1,0 +1,86 @@
+//! Looking for entries of the log.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+
+use super::log::{COLUMNS, Line};
+use super::{Entry, Error, Vault};
+use crate::key::KeyName;
+
+/// How many entries a page has.
+const PAGE: usize = 500;
+
+/// Which entries are sought; those that answer to all of it.
+#[derive(Clone, Debug, Default)]
+pub struct Sought {
+    /// Of keys that ever had this name.
+    pub key: Option<KeyName>,
+    /// Not before.
+    pub since: Option<Timestamp>,
+    /// Before.
+    pub until: Option<Timestamp>,
+    /// Of one of these commands; of any if there are none.
+    pub commands: Vec<String>,
+}
+
+impl Sought {
+    /// The condition on a row and what its parameters are, from the second on.
+    fn condition(&self) -> (&'static str, [Option<String>; 4]) {
+        let condition = "(?2 IS NULL OR key_id IN (SELECT key_id FROM log WHERE key = ?2))
+             AND (?3 IS NULL OR at >= CAST(?3 AS INTEGER))
+             AND (?4 IS NULL OR at < CAST(?4 AS INTEGER))
+             AND (?5 IS NULL OR command IN (SELECT value FROM json_each(?5)))";
+        let seconds = |moment: Timestamp| moment.as_second().to_string();
+        let is_any = self.commands.is_empty();
+        let commands = serde_json::to_string(&self.commands).expect("strings are JSON");
+        let parameters = [
+            self.key.as_ref().map(KeyName::to_string),
+            self.since.map(seconds),
+            self.until.map(seconds),
+            (!is_any).then_some(commands),
+        ];
+        (condition, parameters)
+    }
+}
+
+impl Vault {
+    /// Hands the sought entries after `last` to `take`, at most a page of them, and tells whether
+    /// there may be more.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn log_page(
+        &self,
+        last: &mut i64,
+        sought: &Sought,
+        mut take: impl FnMut(Entry),
+    ) -> Result<bool, Error> {
+        let (condition, [key, since, until, commands]) = sought.condition();
+        let query = format!(
+            "SELECT {COLUMNS} FROM log WHERE sequence > ?1 AND {condition}
+             ORDER BY sequence LIMIT {PAGE}"
+        );
+        let mut statement = self.connection.prepare_cached(&query)?;
+        let mut rows = statement.query(params![*last, key, since, until, commands])?;
+        let mut length = 0;
+        while let Some(row) = rows.next()? {
+            let entry = Line::read(row)?.entry()?;
+            *last = entry.sequence;
+            length += 1;
+            take(entry);
+        }
+        Ok(length == PAGE)
+    }
+
+    /// Whether any entry is of a key that ever had the name.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn is_in_log(&self, name: &KeyName) -> Result<bool, Error> {
+        let query = "SELECT 1 FROM log WHERE key = ?1 LIMIT 1";
+        let row = self
+            .connection
+            .query_row(query, [name.as_str()], |_| Ok(()));
+        Ok(row.optional()?.is_some())
+    }
+}

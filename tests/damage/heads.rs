@@ -1,0 +1,211 @@
+//! A head that was saved outside of the vault: what finds even a log that was written anew.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+
+use rusqlite::{Connection, params};
+use sha2::{Digest, Sha256};
+
+use super::chain::told;
+use crate::sandbox::{Run, Sandbox};
+
+impl Sandbox {
+    fn save_head(&self) -> Run {
+        self.run(["log", "--verify", "--save-head", "head"])
+    }
+
+    fn check_head(&self) -> Run {
+        self.run(["log", "--verify", "--head", "head", "--format", "json"])
+    }
+}
+
+#[test]
+fn a_log_that_goes_on_from_its_saved_head_holds() {
+    let sandbox = told();
+    let run = sandbox.save_head().expect(0);
+    assert!(
+        run.stdout.starts_with("the log holds: 8 entries"),
+        "{run:?}"
+    );
+    sandbox.check_head().expect(0);
+    sandbox.generate(["api", "more"]);
+    let run = sandbox.check_head().expect(0);
+    assert_eq!(run.json()["holds"], true);
+    assert_eq!(run.json()["entries"], 9);
+}
+
+#[test]
+fn a_log_that_was_written_anew_passes_by_itself_but_not_by_its_saved_head() {
+    for forgery in [
+        "UPDATE log SET user = 'somebody' WHERE sequence = 8",
+        "UPDATE log SET at = at - 1 WHERE sequence = 1",
+        "DELETE FROM log WHERE sequence = 4; UPDATE log SET sequence = sequence - 1 WHERE sequence > 4",
+        "DELETE FROM log WHERE sequence > 5",
+        "DELETE FROM log WHERE sequence = 8",
+    ] {
+        let sandbox = told();
+        sandbox.save_head().expect(0);
+        rewrite(&sandbox, forgery);
+        sandbox.run(["log", "--verify"]).expect(0);
+        let run = sandbox.check_head().expect(1);
+        assert_eq!(run.json()["holds"], false, "{forgery}");
+        // Going on does not heal it.
+        sandbox.generate(["api", "more"]);
+        sandbox.generate(["api", "and-more"]);
+        sandbox.generate(["api", "and-yet-more"]);
+        sandbox.check_head().expect(1);
+        sandbox.run(["log", "--verify"]).expect(0);
+    }
+}
+
+#[test]
+fn a_vault_that_went_back_to_an_older_copy_is_found() {
+    let sandbox = told();
+    let copy = fs::read(sandbox.vault()).unwrap();
+    sandbox.generate(["api", "lost"]);
+    sandbox.save_head().expect(0);
+    fs::write(sandbox.vault(), copy).unwrap();
+    let run = sandbox.check_head().expect(1).json();
+    assert_eq!(run["broken_at"], 9);
+    assert!(
+        run["reason"].as_str().unwrap().contains("was longer"),
+        "{run}"
+    );
+    sandbox.generate(["api", "other"]);
+    let run = sandbox.check_head().expect(1).json();
+    assert_eq!(run["broken_at"], 9);
+    assert!(
+        run["reason"].as_str().unwrap().contains("older copy"),
+        "{run}"
+    );
+}
+
+#[test]
+fn another_vaults_head_does_not_fit() {
+    let (sandbox, other) = (told(), told());
+    other.save_head().expect(0);
+    fs::copy(other.home().join("head"), sandbox.home().join("head")).unwrap();
+    sandbox.check_head().expect(1);
+}
+
+#[test]
+fn a_saved_head_is_three_lines_in_a_private_file() {
+    let sandbox = told();
+    let path = sandbox.home().join("head");
+    sandbox.save_head().expect(0);
+    let mode = |path| fs::metadata(path).unwrap().mode() & 0o777;
+    assert_eq!(mode(&path), 0o600);
+    fs::write(&path, "something longer that was there before\n".repeat(9)).unwrap();
+    sandbox.save_head().expect(0);
+    let text = fs::read_to_string(&path).unwrap();
+    let chain = sandbox.run(["log", "--verify", "--format", "json"]).json();
+    let hash = chain["head"].as_str().unwrap();
+    assert_eq!(
+        text,
+        format!("postkey log head, version 1\nsequence 8\nhash {hash}\n")
+    );
+    assert_eq!(mode(&path), 0o600);
+    let left = fs::read_dir(sandbox.home()).unwrap().count();
+    assert_eq!(left, 2, "a temporary file was left");
+}
+
+#[test]
+fn a_head_is_saved_only_of_a_log_that_holds_and_never_through_a_link() {
+    let sandbox = told();
+    sandbox.save_head().expect(0);
+    let saved = fs::read(sandbox.home().join("head")).unwrap();
+    rewrite(
+        &sandbox,
+        "UPDATE log SET host = 'elsewhere' WHERE sequence = 2",
+    );
+    sandbox
+        .run(["log", "--verify", "--head", "head", "--save-head", "head"])
+        .expect(1);
+    assert_eq!(fs::read(sandbox.home().join("head")).unwrap(), saved);
+    symlink("head", sandbox.home().join("link")).unwrap();
+    for place in ["link", "/dev/null", "missing/head", "."] {
+        let run = sandbox
+            .run(["log", "--verify", "--save-head", place])
+            .expect(5);
+        assert!(run.stderr.contains(place), "{run:?}");
+    }
+    assert_eq!(fs::read(sandbox.home().join("head")).unwrap(), saved);
+}
+
+#[test]
+fn what_is_no_saved_head_is_refused() {
+    let sandbox = told();
+    sandbox.save_head().expect(0);
+    let path = sandbox.home().join("head");
+    let good = fs::read_to_string(&path).unwrap();
+    for bad in [
+        String::new(),
+        good.replace("version 1", "version 2"),
+        good.replace("sequence 8", "sequence 0"),
+        good.replace("sequence 8", "sequence -8"),
+        good.replace("sequence 8", "sequence 99999999999999999999"),
+        good.replace("hash ", "hash F"),
+        good[..good.len() - 2].to_owned(),
+        good.clone() + "more\n",
+        "x".repeat(100_000),
+    ] {
+        fs::write(&path, &bad).unwrap();
+        let run = sandbox.check_head().expect(5);
+        assert_eq!(run.stdout, "", "{bad:.80}");
+    }
+    fs::remove_file(&path).unwrap();
+    sandbox.check_head().expect(5);
+    sandbox.run(["log", "--head", "head"]).expect(2);
+    sandbox.run(["log", "--save-head", "head"]).expect(2);
+    Sandbox::new()
+        .run(["log", "--verify", "--save-head", "head"])
+        .expect(3);
+}
+
+/// Alters the log by hand and then gives every entry and the head the right hash again.
+fn rewrite(sandbox: &Sandbox, forgery: &str) {
+    let vault = Connection::open(sandbox.vault()).unwrap();
+    vault.execute_batch(forgery).unwrap();
+    let entries: i64 = vault
+        .query_row("SELECT count(*) FROM log", [], |row| row.get(0))
+        .unwrap();
+    let mut hash = vec![0; 32];
+    for sequence in 1..=entries {
+        hash = chained(&vault, sequence, &hash);
+        let update = "UPDATE log SET hash = ?2 WHERE sequence = ?1";
+        vault.execute(update, params![sequence, hash]).unwrap();
+    }
+    let update = "UPDATE log_head SET sequence = ?1, hash = ?2";
+    vault.execute(update, params![entries, hash]).unwrap();
+}
+
+/// The hash of an entry: SHA-256 over the one before and all columns, each with its length.
+fn chained(vault: &Connection, sequence: i64, before: &[u8]) -> Vec<u8> {
+    let query = "SELECT at, uid, user, sudo_user, host, command, key_id, key, change
+                 FROM log WHERE sequence = ?1";
+    let parts = vault.query_row(query, [sequence], |row| {
+        let number = |at| row.get(at).map(|number: i64| number.to_le_bytes().to_vec());
+        let text = |at| row.get(at).map(String::into_bytes);
+        let sudo_user: Option<String> = row.get(3)?;
+        Ok([
+            before.to_vec(),
+            sequence.to_le_bytes().to_vec(),
+            number(0)?,
+            row.get::<_, u32>(1)?.to_le_bytes().to_vec(),
+            text(2)?,
+            vec![u8::from(sudo_user.is_some())],
+            sudo_user.unwrap_or_default().into_bytes(),
+            text(4)?,
+            text(5)?,
+            number(6)?,
+            text(7)?,
+            text(8)?,
+        ])
+    });
+    let mut digest = Sha256::new();
+    for part in parts.unwrap() {
+        digest.update((part.len() as u64).to_le_bytes());
+        digest.update(part);
+    }
+    digest.finalize().to_vec()
+}
