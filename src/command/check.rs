@@ -4,7 +4,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::Session;
-use super::selection::{self, Selector, each};
+use super::selection::{self, Chosen, Selector, each, named_or_all};
 use super::uses::Uses;
 use crate::check::{Finding, Given, Known, Rules};
 use crate::error::Error;
@@ -60,27 +60,16 @@ pub struct Check {
 
 pub(super) fn run(args: Check, session: &mut Session) -> Result<ExitStatus, Error> {
     let given = args.given();
-    let is_named = !args.names.is_empty();
-    let names = match args.names.as_slice() {
-        [] => Vec::new(),
-        _ => selection::names(args.names, "", session)?.unwrap_or_default(),
-    };
-    let vault = if is_named {
-        Some(session.open()?)
-    } else {
-        session.open_if_any()?
-    };
-    let Some(vault) = vault else {
+    let Some(Chosen { names, vault }) = named_or_all(args.names, session)? else {
         return nothing_yet(session);
     };
     let look = session.look(&vault);
     let mut watch = Watch::begin(vault, given, &look, session)?;
-    let status = if is_named {
-        each(&names, session, |name, session| {
+    let status = match names {
+        Some(names) => each(&names, session, |name, session| {
             watch.one(name, &session.ui)
-        })
-    } else {
-        watch.all(&session.ui)?
+        }),
+        None => watch.all(&session.ui)?,
     };
     watch.finish(status, &session.ui)
 }

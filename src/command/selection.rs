@@ -115,6 +115,29 @@ fn choose(question: &str, session: &Session) -> Result<Option<KeyName>, Error> {
     Ok(answer.map(|answer| answer.parse()).transpose()?)
 }
 
+/// Which keys a reading command is about, and the vault that they are in.
+pub(super) struct Chosen {
+    /// The names that were given; `None` for all keys.
+    pub(super) names: Option<Vec<KeyName>>,
+    pub(super) vault: Vault,
+}
+
+/// The keys that were named, or all; `None` if all are meant and there is no vault.
+pub(super) fn named_or_all(
+    given: Vec<Selector>,
+    session: &Session,
+) -> Result<Option<Chosen>, Error> {
+    if given.is_empty() {
+        let vault = session.open_if_any()?;
+        return Ok(vault.map(|vault| Chosen { names: None, vault }));
+    }
+    let names = names(given, "", session)?;
+    Ok(Some(Chosen {
+        names: Some(names.unwrap_or_default()),
+        vault: session.open()?,
+    }))
+}
+
 /// What a verb ends with when the person who was asked did not answer.
 pub(super) fn nothing_chosen(session: &Session) -> ExitStatus {
     session.ui.note("nothing was chosen, nothing was done");

@@ -4,7 +4,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::Session;
-use super::selection::{self, Selector, each};
+use super::selection::{self, Chosen, Selector, each, named_or_all};
 use super::uses::Uses;
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -45,17 +45,7 @@ pub struct Usage {
 }
 
 pub(super) fn run(args: Usage, session: &mut Session) -> Result<ExitStatus, Error> {
-    let is_named = !args.names.is_empty();
-    let names = match args.names.as_slice() {
-        [] => Vec::new(),
-        _ => selection::names(args.names, "", session)?.unwrap_or_default(),
-    };
-    let vault = if is_named {
-        Some(session.open()?)
-    } else {
-        session.open_if_any()?
-    };
-    let Some(vault) = vault else {
+    let Some(Chosen { names, vault }) = named_or_all(args.names, session)? else {
         return session.list_nothing::<UsageView<'_>>();
     };
     let look = session.look(&vault);
@@ -66,12 +56,11 @@ pub(super) fn run(args: Usage, session: &mut Session) -> Result<ExitStatus, Erro
         look: &look,
         listing: session.ui.listing(&look),
     };
-    let status = if is_named {
-        each(&names, session, |name, session| {
+    let status = match names {
+        Some(names) => each(&names, session, |name, session| {
             report.one(name, &session.ui)
-        })
-    } else {
-        report.all(&session.ui)?
+        }),
+        None => report.all(&session.ui)?,
     };
     report.finish(status, &session.ui)?;
     Ok(status)
