@@ -6,8 +6,8 @@ mod unusual;
 
 use jiff::Timestamp;
 
-use crate::key::{Key, Status, Term};
-use crate::usage::{Recent, SecretUse};
+use crate::key::{Key, Status, Tail, Term};
+use crate::usage::{Recent, SecretUse, Takeover};
 use crate::vault::Ending;
 pub use finding::{Finding, Reminder};
 pub use rules::{Given, Rule, Rules};
@@ -109,42 +109,42 @@ impl Known<'_> {
 
     /// How a rotation goes whose old secret is still good.
     fn open_rotation(&self, now: Timestamp) -> Option<Finding> {
-        let [new, others @ ..] = self.secrets else {
-            return None;
-        };
-        let is_good = |old: &&Ending| old.retires_at.is_some_and(|end| end > now);
-        let old = others.iter().find(is_good)?;
-        let (made_at, retires_at) = (new.created_at, old.retires_at?);
+        let old = self.key.retiring_at(now)?;
+        let (made_at, retires_at) = (self.secrets.first()?.created_at, old.until);
         let Some(used) = &self.used else {
             return Some(Finding::RotationOpen {
                 made_at,
                 retires_at,
             });
         };
-        let use_of = |secret: &Ending| {
+        let use_of = |tail: &Tail| {
             let mut all = used.secrets.iter();
-            all.find(|used| used.tail == secret.tail.as_str())
+            all.find(|used| used.tail == tail.as_str())
         };
-        let old_used_at = use_of(old).map(|old| old.last_at);
-        let old_used_at = old_used_at.filter(|&used_at| used_at >= made_at);
-        let new_used_at = use_of(new).map(|new| new.first_at);
-        Some(match (old_used_at, new_used_at) {
-            (Some(used_at), first) if first.is_none_or(|first| used_at >= first) => {
-                Finding::OldSecretUsed {
-                    made_at,
-                    retires_at,
-                    used_at,
-                }
+        let (new_use, old_use) = (use_of(&self.key.tail), use_of(&old.tail));
+        let still_used = |used_at| Finding::OldSecretUsed {
+            made_at,
+            retires_at,
+            used_at,
+        };
+        Some(match (Takeover::of(new_use, old_use), new_use) {
+            (Takeover::Partial(old), _) => still_used(old.last_at),
+            (Takeover::Complete, Some(new)) => Finding::RotationUnfinished {
+                made_at,
+                retires_at,
+                used_at: new.first_at,
+            },
+            (Takeover::NotBegun | Takeover::Complete, _) => {
+                let used_at = old_use.map(|old| old.last_at);
+                let used_since = used_at.filter(|&used_at| used_at >= made_at);
+                used_since.map_or(
+                    Finding::NewSecretUnused {
+                        made_at,
+                        retires_at,
+                    },
+                    still_used,
+                )
             }
-            (_, Some(used_at)) => Finding::RotationUnfinished {
-                made_at,
-                retires_at,
-                used_at,
-            },
-            (_, None) => Finding::NewSecretUnused {
-                made_at,
-                retires_at,
-            },
         })
     }
 }

@@ -89,6 +89,17 @@ pub enum Takeover<'a> {
     Complete,
 }
 
+impl<'a> Takeover<'a> {
+    /// How far the use of a new secret has taken an old one's place.
+    pub fn of(new: Option<&SecretUse>, old: Option<&'a SecretUse>) -> Self {
+        let Some(new) = new else {
+            return Self::NotBegun;
+        };
+        let is_later = |old: &&SecretUse| old.last_at > new.first_at;
+        old.filter(is_later).map_or(Self::Complete, Self::Partial)
+    }
+}
+
 impl Details {
     /// The use of one of the key's secrets.
     pub fn of_secret(&self, tail: &Tail) -> Option<&SecretUse> {
@@ -97,13 +108,7 @@ impl Details {
 
     /// How far a new secret has taken an old one's place.
     pub fn takeover(&self, new: &Tail, old: &Tail) -> Takeover<'_> {
-        let Some(new) = self.of_secret(new) else {
-            return Takeover::NotBegun;
-        };
-        let old = self.of_secret(old);
-        let is_later = |old: &&SecretUse| old.last_at > new.first_at;
-        old.filter(is_later)
-            .map_or(Takeover::Complete, Takeover::Partial)
+        Takeover::of(self.of_secret(new), self.of_secret(old))
     }
 
     /// From where the key was used at a moment: known of its last use only, and if that was the
