@@ -134,7 +134,10 @@ fn status(error: &vault::Error) -> ExitStatus {
 fn way_out(error: &vault::Error) -> Option<&'static str> {
     use vault::Error as E;
     Some(match error {
-        E::Missing(_) => "`postkey generate` makes the vault with its first key",
+        E::Missing(_) => {
+            "is it elsewhere (--vault)? `postkey generate` makes it with its first key, \
+             `postkey restore` from a backup"
+        }
         E::Unsafe { mend, .. } => mend,
         E::NotAVault(_) => "name the vault with --vault or POSTKEY_VAULT",
         E::Newer { .. } => "use the postkey that wrote it, or a newer one",
@@ -159,7 +162,7 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
         E::Rotating(_) => ROTATING,
         E::Changed(_) => "look at it with `postkey show`, then try again",
         E::VaultChanged => "look at what has changed with `postkey log`, then try again",
-        E::InTheWay(_) => "name another file, or replace this one with --replace",
+        E::InTheWay(_) => "name another file, or move this one away (`backup` has --replace)",
         E::TheVaultItself(_) => "name another file",
         E::BrokenLog(..) => {
             "`postkey log --verify` tells more; somebody edited it, or it is damaged"

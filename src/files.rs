@@ -111,7 +111,11 @@ impl Draft {
             };
             sync_folder(&path)
         };
-        publish().map_err(|source| failed(&path, source))
+        // Another may have been faster to put one there.
+        publish().map_err(|source| match look_at(&path, existing) {
+            Err(refused) if source.kind() == ErrorKind::AlreadyExists => refused,
+            _ => failed(&path, source),
+        })
     }
 }
 

@@ -172,7 +172,7 @@ impl Finding {
             Self::Expired { .. } => format!("postkey delete {name}"),
             Self::Expiring { .. } => format!("postkey set {name} --expires 90d"),
             Self::RotationDue { .. } => format!("postkey rotate {name}"),
-            Self::RotationUnfinished { .. } => format!("postkey rotate {name} --finish"),
+            Self::RotationUnfinished { .. } => format!("postkey rotate --finish {name}"),
             Self::Unused { .. } | Self::NeverUsed { .. } => format!("postkey deactivate {name}"),
         }
     }

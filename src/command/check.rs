@@ -13,7 +13,7 @@ use crate::key::{KeyName, Kind, Term};
 use crate::settings::Policy;
 use crate::ui::{FindingView, Format, Listing, Look, Reminders, Ui};
 use crate::usage::Usage;
-use crate::vault::{Order, Record, Vault};
+use crate::vault::{self, Order, Record, Vault};
 
 /// Says what needs attention, for cron and CI
 ///
@@ -27,7 +27,7 @@ use crate::vault::{Order, Record, Vault};
 /// of the 14 days before, at least 100 times, and used on at least 3 of those days.
 /// new-network: used since yesterday from a network (/24, IPv6 /48) that is new to the key, while
 /// others are known for 7 days.
-/// old-secret-used, new-secret-unused, rotation-open: a rotation whose old secret stops soon;
+/// old-secret-used, new-secret-unused, rotation-open: a rotation whose old secret still works;
 /// rotation-unfinished: only the new one is used.
 /// expired, expiring: its time is over, or soon. rotation-due: its secret is too old.
 /// unused, never-used: nobody used it for so long, as far as use was recorded.
@@ -61,7 +61,8 @@ pub struct Check {
 pub(super) fn run(args: Check, session: &mut Session) -> Result<ExitStatus, Error> {
     let given = args.given();
     let Some(Chosen { names, vault }) = named_or_all(args.names, session)? else {
-        return nothing_yet(session);
+        // Nobody who has no keys looks at them every day: it is the wrong vault.
+        return Err(vault::Error::Missing(session.settings.vault.clone()).into());
     };
     let look = session.look(&vault);
     let mut watch = Watch::begin(vault, given, &look, session)?;
@@ -82,16 +83,6 @@ impl Check {
             expiring: self.expiring,
         }
     }
-}
-
-fn nothing_yet(session: &Session) -> Result<ExitStatus, Error> {
-    if session.ui.format != Format::Ics {
-        return session.list_nothing::<FindingView<'_>>();
-    }
-    session.note_missing_vault();
-    let look = session.look_at_clock();
-    session.ui.reminders(&[], &look)?.finish()?;
-    Ok(ExitStatus::Done)
 }
 
 /// A look at keys under way.

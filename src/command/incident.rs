@@ -42,7 +42,8 @@ pub(super) fn write(
     for stopped in &revocation.stopped {
         reports.push(report(stopped, revocation, leaked_at, session)?);
     }
-    create(path, &reports.join("\n")).map_err(unwritten)?;
+    let is_over = revocation.renewed.is_some();
+    create(path, &reports.join("\n")).map_err(|error| unwritten(error, is_over))?;
     let path = path.display();
     session.ui.note(format!("the report is in `{path}`"));
     Ok(())
@@ -71,6 +72,12 @@ fn report(
     Ok(incident.markdown(&session.look(vault)))
 }
 
+/// Makes sure that the report can be written, as far as that can be told before.
+pub(super) fn expect_place(path: &Path) -> Result<(), Error> {
+    let begun = Draft::begin(path, Existing::Keep);
+    begun.map(drop).map_err(|error| unwritten(error, false))
+}
+
 /// Makes a new file, which takes no other's place.
 fn create(path: &Path, report: &str) -> Result<(), files::Error> {
     let mut draft = Draft::begin(path, Existing::Keep)?;
@@ -78,7 +85,11 @@ fn create(path: &Path, report: &str) -> Result<(), files::Error> {
     draft.publish()
 }
 
-fn unwritten(error: files::Error) -> Error {
+/// Once the key has a new secret, to ask for the report again would stop that one.
+fn unwritten(error: files::Error, is_over: bool) -> Error {
+    if is_over {
+        return error.into();
+    }
     let hint = match &error {
         files::Error::Refused { mend, .. } => format!("{mend}; "),
         files::Error::Io { .. } => String::new(),

@@ -62,7 +62,7 @@ pub(super) fn run(args: Restore, session: &mut Session) -> Result<ExitStatus, Er
     let plan = Plan::new(&args, &backup, &present, session)?;
     plan.say(session)?;
     if args.dry_run {
-        let is_nothing = plan.comparison.affected.is_empty();
+        let is_nothing = plan.comparison.affected.is_empty() && plan.trouble.is_none();
         return Ok(if is_nothing {
             ExitStatus::Done
         } else {
@@ -97,10 +97,12 @@ fn read(args: &Restore, session: &Session) -> Result<Vault, Error> {
 fn open_present(session: &Session) -> Result<Present, Error> {
     let path = &session.settings.vault;
     Present::open(path, session.settings.wait).map_err(|error| match error {
-        vault::Error::NotAVault(_) | vault::Error::Sqlite(_) => Error::from(error).hint(
-            "if that is the vault and damaged, stop what reads it, move the file away, and \
+        vault::Error::NotAVault(_) | vault::Error::Sqlite(_) | vault::Error::Damaged(_) => {
+            Error::from(error).hint(
+                "if that is the vault and damaged, stop what reads it, move the file away, and \
              restore again",
-        ),
+            )
+        }
         error => error.into(),
     })
 }
@@ -187,7 +189,11 @@ impl Plan {
             made.unwrap_or_default()
         ));
         if !self.is_vault {
-            return ui.note("there is no vault yet; it will be made");
+            ui.note("there is no vault yet; it will be made");
+            return ui.warn(
+                "what was stopped, deleted or given a new secret after the backup is good again, \
+                 and nothing here can tell which keys these are",
+            );
         }
         if self.is_another {
             ui.warn("it is a backup of another vault: no key of this one is in it");
@@ -291,7 +297,8 @@ fn restore(
     mut present: Present,
     session: &Session,
 ) -> Result<(), Error> {
-    let others = present.vault().map(|vault| others(vault, &backup, session));
+    let same = present.vault().filter(|_| !plan.is_another);
+    let others = same.map(|vault| others(vault, &backup, session));
     let saved = present.save(plan.look.now)?;
     let author = Author {
         clock: plan.look.now,

@@ -93,7 +93,7 @@ fn announce(key: &Key, standing: Standing, session: &Session) {
         "this is the secret of the default key `{}`, username {username}",
         key.name
     ));
-    if standing != Standing::Active {
+    if !standing.is_good() {
         session.ui.warn(format!(
             "`{}` is {standing}: the secret is refused until that changes",
             key.name

@@ -14,7 +14,7 @@ use super::{Session, activate, incident, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Past, Standing, Status};
-use crate::ui::{KeyView, Look, Replacement};
+use crate::ui::{KeyView, Look, Replacement, counted};
 use crate::vault::{Ending, Presented, Record, Vault};
 
 /// Stops a key whose secret has leaked, at once and without a question
@@ -90,12 +90,18 @@ pub(super) fn run(args: Revoke, session: &mut Session) -> Result<ExitStatus, Err
     let Some(mut revocation) = revocation else {
         return nothing_stopped(&args, session);
     };
-    revocation.replace_if_wanted(args.replace, session);
-    if let Some(path) = &args.report {
-        let written = incident::write(path, &revocation, leaked_at, session);
-        revocation.note_outcome(written, session);
+    let report = args.report.as_deref();
+    // Before a new secret is made: a script that ends at an error would lose it.
+    match report.map_or(Ok(()), incident::expect_place) {
+        Ok(()) => {
+            revocation.replace_if_wanted(args.replace, session);
+            let write = |path| incident::write(path, &revocation, leaked_at, session);
+            let written = report.map_or(Ok(()), write);
+            revocation.note_outcome(written, session);
+        }
+        refused => revocation.note_outcome(refused, session),
     }
-    revocation.say_what_is_next(args.report.is_some(), session);
+    revocation.say_what_is_next(report.is_some(), session);
     if revocation.renewed.is_none() {
         let shown = revocation.show(session);
         revocation.note_outcome(shown, session);
@@ -189,12 +195,14 @@ fn say_what_stopped_nothing(pasted: &Pasted, session: &Session) -> Result<(), Er
         }
     }
     if unknown > 0 {
-        let warning = format!("secrets that are no key's here were seen {unknown} times");
+        let times = counted(unknown, "time", "times");
+        let warning = format!("secrets that are no key's here were seen {times}");
         session.ui.warn(warning);
     }
     if let Some(Misspelt { count, line, why }) = pasted.misspelt {
+        let times = counted(count, "time", "times");
         session.ui.warn(format!(
-            "what looks like a secret but is none was seen {count} times, first in line {line}: {why}"
+            "what looks like a secret but is none was seen {times}, first in line {line}: {why}"
         ));
     }
     Ok(())
@@ -293,15 +301,17 @@ impl Revocation {
     }
 
     fn say_what_is_next(&self, has_report: bool, session: &Session) {
+        // With a new secret the key is active: to revoke it again would stop that one.
+        if self.renewed.is_some() {
+            return;
+        }
         let note = |text: String| session.ui.note(text);
         for Stopped { record, .. } in &self.stopped {
             let name = &record.key.name;
-            if self.renewed.is_none() {
-                note(format!(
-                    "`postkey revoke --replace {name}` makes a new secret for it, \
-                     `postkey activate {name}` resumes it with the one that leaked"
-                ));
-            }
+            note(format!(
+                "`postkey revoke --replace {name}` makes a new secret for it, \
+                 `postkey activate {name}` resumes it with the one that leaked"
+            ));
             if !has_report {
                 note(format!(
                     "`postkey revoke --report FILE {name}` writes a report of what happened \

@@ -143,6 +143,7 @@ impl Session {
             "there is no vault at `{path}` yet; `postkey generate` makes it"
         ));
     }
+
     /// A listing of nothing, for there is no vault yet.
     pub(super) fn list_nothing<T: Row>(&self) -> Result<ExitStatus, Error> {
         self.note_missing_vault();

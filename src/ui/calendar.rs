@@ -68,8 +68,8 @@ impl Reminders<'_> {
     /// If it cannot be written; a reader who has gone is no error.
     pub fn push(&mut self, id: i64, key: &Key, reminder: Reminder) -> Result<(), Error> {
         let date = reminder.at().strftime("%Y%m%d").to_string();
-        // The same key and day give the same UID, so that a later import replaces the event.
-        let uid = format!("{}-{id}-{date}@{}.postkey", reminder.word(), self.vault);
+        // Not the day: a later import moves the event of a key that was rotated since.
+        let uid = format!("{}-{id}@{}.postkey", reminder.word(), self.vault);
         let (summary, description) = told(key, reminder, self.look.now);
         let mut event = Event::new();
         event

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::OptionalExtension;
 
 use super::{Ending, Entry, Error, Field, KeyId, Record, Vault, differences};
-use crate::key::{KeyName, Standing, Status, Tail};
+use crate::key::{KeyName, Status, Tail};
 
 /// What becomes of the keys of a vault if a backup takes its place.
 #[derive(Debug, Default)]
@@ -331,7 +331,7 @@ fn accepted(held: Option<&Held>, now: Timestamp) -> Vec<Tail> {
     else {
         return Vec::new();
     };
-    if record.key.standing(now) != Standing::Active {
+    if !record.key.standing(now).is_good() {
         return Vec::new();
     }
     let good = endings.iter().filter(|ending| !ending.is_retired(now));

@@ -89,6 +89,11 @@ fn elsewhere(error: Error) -> Error {
             why,
             mend: "name another file, in a folder that only you can write to",
         },
+        Error::Missing(path) => Error::Io {
+            doing: "find the folder of",
+            path,
+            source: ErrorKind::NotFound.into(),
+        },
         error => error,
     }
 }

@@ -196,8 +196,7 @@ pub(super) fn has(connection: &Connection, entry: Option<(i64, ChainHash)>) -> R
     Ok(found.optional()?.is_some())
 }
 
-/// Appends an event to the log; must be called within the change that it tells of. `more` is
-/// what it changed besides the key's own fields.
+/// Appends an event to the log; must be called within the change that it tells of.
 pub(super) fn append(
     connection: &Connection,
     author: &Author,

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::prompts::terminal::Terminal;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Run, Sandbox};
 
 const NAME: &str = "type its name to restore";
 
@@ -28,7 +28,7 @@ fn without_a_terminal_the_flag_that_answers_is_named() {
         ),
         (&["restore", "--keep-stopped", "copy.db"], "--yes"),
     ] {
-        let run = crate::sandbox::Run::of(sandbox.command(args.iter().copied()).output().unwrap());
+        let run = Run::of(sandbox.command(args.iter().copied()).output().unwrap());
         let run = run.expect(2);
         assert!(run.stderr.contains(hint), "{args:?}: {run:?}");
         assert!(run.stderr.contains("there is no terminal"), "{run:?}");
@@ -81,4 +81,58 @@ fn who_writes_while_the_question_stands_is_not_undone() {
     let names: Vec<_> = folder.map(|entry| entry.unwrap().file_name()).collect();
     let is_copy = |name: &std::ffi::OsString| name.to_str().unwrap().contains("before-restore");
     assert!(!names.iter().any(is_copy), "{names:?}");
+}
+
+/// A backup of a key that is being rotated, and its two secrets.
+fn with_an_open_rotation() -> (Sandbox, [String; 2]) {
+    let sandbox = Sandbox::new();
+    let old = sandbox.generate(["api", "ci"]);
+    let new = sandbox.run(["rotate", "ci"]).expect(0).secret();
+    sandbox.backup("copy.db");
+    (sandbox, [old, new])
+}
+
+#[test]
+fn both_secrets_of_a_rotation_come_back_only_by_name_and_stay_stopped_if_they_are_to() {
+    for stop in [
+        &["delete", "--yes", "ci"][..],
+        &["deactivate", "ci"],
+        &["regenerate", "--yes", "ci"],
+        &["rotate", "--finish", "--yes", "ci"],
+        &["rotate", "--abort", "--yes", "ci"],
+    ] {
+        let (sandbox, secrets) = with_an_open_rotation();
+        Run::of(sandbox.command(stop.iter().copied()).output().unwrap()).expect(0);
+        let refused = sandbox.run(["restore", "--yes", "copy.db"]).expect(2);
+        assert!(
+            refused.stderr.contains("--confirm ci"),
+            "{stop:?}: {refused:?}"
+        );
+        assert!(
+            refused.stdout.contains("COMES BACK"),
+            "{stop:?}: {refused:?}"
+        );
+        sandbox
+            .run(["restore", "--yes", "--keep-stopped", "copy.db"])
+            .expect(0);
+        for secret in &secrets {
+            assert_eq!(sandbox.verify(secret).1, 1);
+        }
+        sandbox.run(["activate", "ci"]).expect(0);
+        for secret in &secrets {
+            assert_eq!(sandbox.verify(secret).1, 0);
+        }
+    }
+}
+
+#[test]
+fn a_rotation_that_was_begun_since_ends_without_a_revival() {
+    let sandbox = Sandbox::new();
+    let old = sandbox.generate(["api", "ci"]);
+    sandbox.backup("copy.db");
+    let new = sandbox.run(["rotate", "ci"]).expect(0).secret();
+    let run = sandbox.run(["restore", "--yes", "copy.db"]).expect(0);
+    assert!(!run.stdout.contains("COMES BACK"), "{run:?}");
+    assert_eq!(sandbox.verify(&old).1, 0);
+    assert_eq!(sandbox.verify(&new).1, 1);
 }

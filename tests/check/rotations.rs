@@ -39,7 +39,7 @@ fn a_rotation_can_be_finished_when_only_the_new_secret_is_used() {
     used(&sandbox, &tail(&sandbox), now() - 2 * HOUR, now());
     let finding = json(&sandbox, &[]).remove(0);
     assert_eq!(finding["finding"], "rotation-unfinished");
-    assert_eq!(finding["mend"], "postkey rotate ci --finish");
+    assert_eq!(finding["mend"], "postkey rotate --finish ci");
     // The old one was used until the new one was, and not since.
     used(&sandbox, OLD, now() - DAY, now() - 2 * HOUR - MINUTE);
     assert_eq!(found(&sandbox, &[]), ["ci rotation-unfinished"]);

@@ -165,6 +165,26 @@ fn what_cannot_be_handed_over_leaves_the_key_stopped() {
 }
 
 #[test]
+fn where_the_report_cannot_be_written_no_secret_is_made_that_a_script_would_lose() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    std::fs::write(sandbox.home().join("in.md"), "another's").unwrap();
+    let revoke = ["revoke", "--replace", "--report", "in.md", "ci"];
+    let run = sandbox.run(revoke).expect(5);
+    assert_eq!(run.stdout, "");
+    assert!(run.stderr.contains("`in.md` is there already"), "{run:?}");
+    assert_eq!(sandbox.verify(&secret).0, "inactive");
+}
+
+#[test]
+fn a_key_that_has_its_new_secret_is_not_told_to_be_revoked_again() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "ci"]);
+    let run = sandbox.run(["revoke", "--replace", "ci"]).expect(0);
+    assert!(!run.stderr.contains("postkey revoke"), "{run:?}");
+}
+
+#[test]
 fn of_two_keys_none_is_replaced_and_the_status_says_so() {
     let sandbox = Sandbox::new();
     let (one, two) = (

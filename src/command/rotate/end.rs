@@ -125,7 +125,7 @@ impl<'a> Rotation<'a> {
 
     fn is_abort_confirmed(&self, session: &Session) -> Result<bool, Error> {
         let (name, (new, old)) = (&self.seen.key.name, self.tails());
-        self.expect_answer("taking the new secret back", session)?;
+        self.expect_answer("taking back the new secret", session)?;
         session.ui.note(format!(
             "the new secret of `{name}`, {new}, will stop at once; {old} goes on alone"
         ));

@@ -64,10 +64,10 @@ pub fn held(keys: i64, entries: i64) -> String {
 }
 
 /// `1 key`, `3 keys`
-pub fn counted(count: i64, one: &str, many: &str) -> String {
-    match count {
+pub fn counted(count: impl Into<i128>, one: &str, many: &str) -> String {
+    match count.into() {
         1 => format!("1 {one}"),
-        _ => format!("{count} {many}"),
+        count => format!("{count} {many}"),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::backup::counted;
 use super::entry::{told, who};
 use crate::key::{Key, Status, Tail};
 use crate::ui::markdown::{Document, code};
@@ -104,7 +105,7 @@ impl Incident<'_> {
         add("The leak may have begun", self.leaked_at.map(at));
         add(
             "Seen in what was read",
-            self.seen.map(|seen| format!("{seen} times")),
+            self.seen.map(|seen| counted(seen, "time", "times")),
         );
         facts
     }
@@ -279,7 +280,7 @@ fn status(entry: &Entry) -> Option<&Field> {
 /// A logged value: of a tail only its last characters.
 fn shown(field: &str, value: &str, look: &Look) -> String {
     match (field, value.parse::<Tail>()) {
-        ("tail", Ok(tail)) => look.tail(&tail),
+        ("tail" | "retiring", Ok(tail)) => look.tail(&tail),
         _ => value.to_owned(),
     }
 }
