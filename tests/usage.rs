@@ -141,7 +141,7 @@ fn usage_has_a_row_for_each_key_that_was_used_or_refused() {
     assert_eq!((rows.len(), run.stderr.as_str()), (3, ""));
     let text = sandbox.run(["usage"]).expect(0).stdout;
     assert!(
-        text.contains("ci    8      13      113      .......▁....▄█  now"),
+        text.contains("ci    8      13      113      .......▁....▄█  "),
         "{text}"
     );
     assert!(text.contains("...........█.."), "{text}");
