@@ -135,8 +135,8 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
     use vault::Error as E;
     Some(match error {
         E::Missing(_) => {
-            "is it elsewhere (--vault)? `postkey generate` makes it with its first key, \
-             `postkey restore` from a backup"
+            "`postkey generate` makes it with its first key, `postkey restore` from a backup; \
+             or is it elsewhere (--vault)?"
         }
         E::Unsafe { mend, .. } => mend,
         E::NotAVault(_) => "name the vault with --vault or POSTKEY_VAULT",
