@@ -190,7 +190,7 @@ pub fn judge(
 ) -> Verdict {
     let key = &secret.record.key;
     let verdict = match key.standing(at) {
-        _ if secret.retires_at.is_some_and(|end| end <= at) => Verdict::Retired,
+        _ if secret.is_retired(at) => Verdict::Retired,
         Standing::Inactive => Verdict::Inactive,
         Standing::Expired => Verdict::Expired,
         _ if !question.is_of(key) => Verdict::Mismatch,

@@ -233,8 +233,7 @@ where
 
 /// Whether a key's secret has retired, as its vault sees the time.
 pub(super) fn is_over(secret: &Presented, vault: &Vault) -> Result<bool, Error> {
-    let now = vault.time(Session::clock())?;
-    Ok(secret.retires_at.is_some_and(|end| end <= now))
+    Ok(secret.is_retired(vault.time(Session::clock())?))
 }
 
 fn unreadable(error: &io::Error) -> Error {

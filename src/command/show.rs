@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::KeyName;
 use crate::ui::{KeyDetails, KeyView, PolicyView};
-use crate::vault::{Record, Vault};
+use crate::vault::{Ending, Record, Vault};
 
 /// How many entries of the log are shown.
 const RECENT: usize = 10;
@@ -43,21 +43,26 @@ pub(super) fn run(args: Show, session: &mut Session) -> Result<ExitStatus, Error
     let key = KeyView::new(&record.key, look.now)
         .with_use(summary)
         .with_default(is_default);
-    let policy = policy(&record, &vault, session)?;
     let mut secrets = vault.secrets(record.id)?;
-    secrets.retain(|secret| secret.retires_at.is_none_or(|end| end > look.now));
+    secrets.retain(|secret| !secret.is_retired(look.now));
+    let policy = policy(&record, &secrets, &vault, session)?;
     let details = KeyDetails::new(key, policy, &secrets, used.as_ref(), &log);
     session.ui.result(&details, &details.facts(&look))?;
     Ok(ExitStatus::Done)
 }
 
 /// The rules that count for the key, and when they ask for its next rotation.
-fn policy(record: &Record, vault: &Vault, session: &Session) -> Result<PolicyView, Error> {
+fn policy(
+    record: &Record,
+    secrets: &[Ending],
+    vault: &Vault,
+    session: &Session,
+) -> Result<PolicyView, Error> {
     let own = vault.policy(record.id)?;
     let rules = Rules::new(&Given::default(), &own, &session.settings.policy);
     let known = Known {
         key: &record.key,
-        secrets: &vault.secrets(record.id)?,
+        secrets,
         used: None,
     };
     let rotation = known.rotation(rules.rotate_every.term);

@@ -35,8 +35,7 @@ pub(super) fn add_table(to: &Connection) -> Result<(), Error> {
 
 /// Whether the table is there; not in a record of an older version that nobody wrote since.
 pub(super) fn has_table(connection: &Connection) -> Result<bool, Error> {
-    let query = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'networks')";
-    Ok(connection.query_row(query, [], |row| row.get(0))?)
+    Ok(connection.table_exists(None, "networks")?)
 }
 
 /// Notes the network of an address from which the key was not known to be used.

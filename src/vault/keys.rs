@@ -60,11 +60,22 @@ pub struct Ending {
     pub retires_at: Option<Timestamp>,
 }
 
+impl Presented {
+    /// Whether it has stopped by `now` in favour of another.
+    pub fn is_retired(&self, now: Timestamp) -> bool {
+        is_retired(self.retires_at, now)
+    }
+}
+
 impl Ending {
     /// Whether it has stopped by `now` in favour of another.
     pub fn is_retired(&self, now: Timestamp) -> bool {
-        self.retires_at.is_some_and(|end| end <= now)
+        is_retired(self.retires_at, now)
     }
+}
+
+fn is_retired(retires_at: Option<Timestamp>, now: Timestamp) -> bool {
+    retires_at.is_some_and(|end| end <= now)
 }
 
 /// In which order keys are listed.
@@ -136,12 +147,7 @@ impl Vault {
     /// # Errors
     /// If the vault cannot be read.
     pub fn secrets(&self, id: KeyId) -> Result<Vec<Ending>, Error> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT key_id, tail, created_at, retires_at FROM secrets WHERE key_id = ?1
-             ORDER BY retires_at IS NOT NULL",
-        )?;
-        let endings = statement.query_map([id], |row| Ok(ending(row)))?;
-        endings.map(|ending| ending?).collect()
+        Ok(self.secrets_of(&[id])?.remove(&id).unwrap_or_default())
     }
 
     /// The SMTP key that a username is its own of, compared without case; a login that several

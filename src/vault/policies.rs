@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::keys::{ending, optional};
 use super::{Change, Ending, Error, Field, KeyId, Record, Vault, differences};
@@ -15,24 +15,10 @@ impl Vault {
     /// If the vault cannot be read.
     pub fn policies(&self, keys: &[KeyId]) -> Result<HashMap<KeyId, OwnPolicy>, Error> {
         // A vault that could not be brought up to date has no such table.
-        let query = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'policies'";
-        let table = self
-            .connection
-            .query_row(query, [], |_| Ok(()))
-            .optional()?;
-        if table.is_none() {
-            return Ok(HashMap::new());
+        match self.connection.table_exists(None, "policies")? {
+            true => policies(&self.connection, keys),
+            false => Ok(HashMap::new()),
         }
-        let mut statement = self.connection.prepare_cached(
-            "SELECT key_id, rotate_every, unused FROM json_each(?1) AS given
-             JOIN policies ON key_id = given.value",
-        )?;
-        let mut rows = statement.query([json(keys)])?;
-        let mut found = HashMap::new();
-        while let Some(row) = rows.next()? {
-            found.insert(row.get(0)?, policy(row)?);
-        }
-        Ok(found)
     }
 
     /// The rules of its own that a key has.
@@ -67,7 +53,9 @@ impl Change<'_> {
     /// # Errors
     /// If the vault cannot be read.
     pub fn policy(&self, key: KeyId) -> Result<OwnPolicy, Error> {
-        own_policy(self.transaction, key)
+        Ok(policies(self.transaction, &[key])?
+            .remove(&key)
+            .unwrap_or_default())
     }
 
     /// Saves what is different about a key and its own rules, with one entry in the log; tells
@@ -106,12 +94,17 @@ impl Change<'_> {
     }
 }
 
-fn own_policy(connection: &Connection, key: KeyId) -> Result<OwnPolicy, Error> {
-    let query = "SELECT key_id, rotate_every, unused FROM policies WHERE key_id = ?1";
-    let found = connection.query_row(query, [key], |row| Ok(policy(row)));
-    found
-        .optional()?
-        .unwrap_or_else(|| Ok(OwnPolicy::default()))
+fn policies(connection: &Connection, keys: &[KeyId]) -> Result<HashMap<KeyId, OwnPolicy>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT key_id, rotate_every, unused FROM json_each(?1) AS given
+         JOIN policies ON key_id = given.value",
+    )?;
+    let mut rows = statement.query([json(keys)])?;
+    let mut found = HashMap::new();
+    while let Some(row) = rows.next()? {
+        found.insert(row.get(0)?, policy(row)?);
+    }
+    Ok(found)
 }
 
 /// A key's own rules, in the columns after its number.

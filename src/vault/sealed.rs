@@ -27,10 +27,9 @@ impl Vault {
     /// If the vault cannot be read.
     pub fn default_id(&self) -> Result<Option<KeyId>, Error> {
         // A vault that cannot be written may have an older schema.
-        let query = "SELECT count(*) FROM sqlite_schema WHERE name = 'sealed'";
-        match self.connection.query_row(query, [], |row| row.get(0))? {
-            0 => Ok(None),
-            _ => default_id(&self.connection),
+        match self.connection.table_exists(None, "sealed")? {
+            true => default_id(&self.connection),
+            false => Ok(None),
         }
     }
 
