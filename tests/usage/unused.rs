@@ -11,7 +11,7 @@ fn the_listing_has_a_column_of_last_uses_once_any_is_recorded() {
     let sandbox = Sandbox::with_three_keys();
     let before = sandbox.run(["list"]).expect(0).stdout;
     assert!(!before.contains("LAST USED"), "{before}");
-    let sandbox = used_on(&[("ci", 5, 1), ("idle", 0, 1)]);
+    let sandbox = used_on(&[("ci", 5, 1), ("idle", 2, 1)]);
     sandbox.generate(["api", "new"]);
     let text = sandbox.run(["list"]).expect(0).stdout;
     let rows: Vec<&str> = text.lines().collect();
