@@ -1,6 +1,8 @@
 //! Files that are worth protecting: written whole or not at all, private from birth, never
 //! through a link, and never opened wider than they were.
 
+pub mod env;
+
 use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
