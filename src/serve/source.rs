@@ -175,7 +175,7 @@ impl Source {
             return Ok(opened);
         }
         self.opened.store(None);
-        let watch = Watch::open(&self.path, self.wait)?;
+        let watch = Watch::open(&self.path, self.wait)?.at_hand();
         let new = Arc::new(Opened {
             number: self.count.fetch_add(1, Ordering::Relaxed),
             changed_at: AtomicI64::new(self.look_at(&watch)?),

@@ -10,10 +10,11 @@ use std::time::Duration;
 use nix::libc::O_NOFOLLOW;
 
 use super::{Error, Vault};
+use crate::memory::FirstPage;
 
-/// Where the file's format versions and its change counter lie in its header, in bytes
+/// Where the page size, the file's format versions and its change counter lie in its header, in bytes
 /// (<https://www.sqlite.org/fileformat2.html>, section 1.3).
-const HEADER: std::ops::Range<u64> = 18..28;
+const HEADER: std::ops::Range<u64> = 16..28;
 
 /// What a database begins with.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -37,6 +38,7 @@ pub struct Watch {
     path: PathBuf,
     file: FileId,
     schema: [u8; 4],
+    page: Option<FirstPage>,
 }
 
 /// What tells a file from every other: its device and its number there.
@@ -91,7 +93,17 @@ impl Watch {
             schema,
             header,
             path,
+            page: None,
         })
+    }
+
+    /// The same, with the counter at hand without a system call where the file system allows
+    /// that. For a process that asks often: what it takes is never given back.
+    pub fn at_hand(self) -> Self {
+        Self {
+            page: FirstPage::of(&self.header),
+            ..self
+        }
     }
 
     /// Whether the file begins as every SQLite database does.
@@ -115,6 +127,13 @@ impl Watch {
     /// # Errors
     /// If the file cannot be read, or is in WAL mode.
     pub fn counter(&self) -> Result<u32, Error> {
+        match self.page.as_ref().and_then(counter_on) {
+            Some(counter) => Ok(counter),
+            None => self.counter_read(),
+        }
+    }
+
+    fn counter_read(&self) -> Result<u32, Error> {
         let mut bytes = [0; (HEADER.end - HEADER.start) as usize];
         self.header
             .read_exact_at(&mut bytes, HEADER.start)
@@ -123,7 +142,7 @@ impl Watch {
                 path: self.path.clone(),
                 source,
             })?;
-        let [ROLLBACK, ROLLBACK, _, _, _, _, counter @ ..] = bytes else {
+        let [_, _, ROLLBACK, ROLLBACK, _, _, _, _, counter @ ..] = bytes else {
             return Err(Error::Wal);
         };
         Ok(u32::from_be_bytes(counter))
@@ -141,6 +160,14 @@ impl Watch {
         let seconds = found.ctime().wrapping_mul(1_000_000_000);
         is_in_place.then(|| seconds.wrapping_add(found.ctime_nsec()))
     }
+}
+
+/// The counter on a page that is a database's in rollback mode.
+fn counter_on(page: &FirstPage) -> Option<u32> {
+    let [_, _, ROLLBACK, ROLLBACK] = page.word(HEADER.start as usize) else {
+        return None;
+    };
+    Some(u32::from_be_bytes(page.word(HEADER.end as usize - 4)))
 }
 
 fn schema(header: &File) -> io::Result<[u8; 4]> {

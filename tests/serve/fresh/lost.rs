@@ -97,6 +97,27 @@ fn a_vault_that_another_was_copied_over_is_that_other() {
 }
 
 #[test]
+fn a_vault_that_is_emptied_under_its_eyes_accepts_nothing_and_ends_nothing() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    let server = Server::start(&sandbox);
+    server.verify(&secret).expect(200);
+    let mine = fs::read(sandbox.vault()).unwrap();
+    for _ in 0..3 {
+        fs::write(sandbox.vault(), "").unwrap();
+        // At once: what is emptied is seen before anybody looks at the file's times.
+        server.verify(&secret).expect(503);
+        sleep(Duration::from_millis(5));
+        server.verify(&secret).expect(503);
+        fs::write(sandbox.vault(), &mine).unwrap();
+        sleep(Duration::from_millis(50));
+        server.verify(&secret).expect(200);
+    }
+    sandbox.run(["deactivate", "ci"]).expect(0);
+    server.verify(&secret).expect(401);
+}
+
+#[test]
 fn a_vault_that_was_made_unfit_accepts_nothing() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);

@@ -1,10 +1,14 @@
-//! The memory that Argon2 fills: one aligned block in huge pages where the kernel gives them.
+//! Memory that the system maps: the pages that Argon2 fills, and a file's first page.
 //!
-//! The only module with `unsafe`: neither fresh pages of a chosen alignment nor `madvise` have
-//! a safe wrapper. A third of a cold process's hash is page faults on 4 KiB pages; 2 MiB pages
+//! The only module with `unsafe`: neither fresh pages of a chosen alignment nor `madvise`, a
+//! shared mapping or what becomes of it when its file is cut off have a safe wrapper.
+//!
+//! Argon2 fills one aligned block in huge pages where the kernel gives them. A third of a cold process's hash is page faults on 4 KiB pages; 2 MiB pages
 //! take most of that away. An allocator will not do: it writes zeros into aligned memory, on
 //! small pages, before anything can be advised.
 #![allow(unsafe_code)]
+
+mod page;
 
 use std::ffi::c_void;
 use std::num::NonZeroUsize;
@@ -13,6 +17,8 @@ use std::slice;
 
 use argon2::Block;
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, munmap};
+
+pub use page::FirstPage;
 
 /// The size of a huge page on x86-64 and on aarch64 with 4 KiB base pages.
 const HUGE_PAGE: usize = 2 << 20;

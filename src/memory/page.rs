@@ -1,0 +1,130 @@
+//! The first page of a file as the kernel has it, read without a system call.
+
+use std::ffi::{c_int, c_void};
+use std::fs::File;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+
+use nix::libc::siginfo_t;
+use nix::sys::mman::{MapFlags, ProtFlags, mmap, mmap_anonymous};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::sys::statfs::{
+    BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, FsType, TMPFS_MAGIC, XFS_SUPER_MAGIC, fstatfs,
+};
+
+/// The smallest page of any system that Linux runs on, in bytes; a database's first page is
+/// mapped whole, of which this is at least the beginning.
+const PAGE: NonZeroUsize = NonZeroUsize::new(4096).expect("not nothing");
+
+/// Where what one process writes is in another's mapping at once, because both are the same
+/// memory. Not so on a layered or networked file system.
+const COHERENT: [FsType; 4] = [
+    EXT4_SUPER_MAGIC,
+    XFS_SUPER_MAGIC,
+    BTRFS_SUPER_MAGIC,
+    TMPFS_MAGIC,
+];
+
+/// Where the mapped pages begin; zero where there is none. They are never given back.
+static PAGES: [AtomicUsize; 16] = [const { AtomicUsize::new(0) }; 16];
+
+/// The first page of a file, as every write of any process leaves it. Of a file that was cut
+/// off before it is read, it is zeros for ever.
+#[derive(Debug)]
+pub struct FirstPage(usize);
+
+impl FirstPage {
+    /// Maps it for as long as the process runs; `None` where it would not follow what others
+    /// write, or the system does not let it.
+    pub fn of(file: &File) -> Option<Self> {
+        let kind = fstatfs(file).ok()?.filesystem_type();
+        if !COHERENT.contains(&kind) || !survives_cutting() {
+            return None;
+        }
+        let entry = PAGES.iter().find(|entry| {
+            entry
+                .compare_exchange(0, 1, Ordering::SeqCst, Ordering::SeqCst)
+                .is_ok()
+        })?;
+        // SAFETY: a mapping of its own, anywhere, touches no memory that exists.
+        let mapped = unsafe {
+            mmap(
+                None,
+                PAGE,
+                ProtFlags::PROT_READ,
+                MapFlags::MAP_SHARED,
+                file,
+                0,
+            )
+        };
+        let begins = mapped.map_or(0, |begins| begins.as_ptr() as usize);
+        entry.store(begins, Ordering::SeqCst);
+        (begins != 0).then_some(Self(begins))
+    }
+
+    /// The four bytes at a multiple of four.
+    ///
+    /// # Panics
+    /// If they are not within the page.
+    pub fn word(&self, at: usize) -> [u8; 4] {
+        assert!(at.is_multiple_of(4) && at < PAGE.get());
+        // SAFETY: within the page, which stays mapped, and aligned, since pages are. It is only
+        // ever read by this process, and others' writes are to memory that it shares with them,
+        // as to an atomic. If it is cut off, `put_zeros` puts another page there.
+        let word = unsafe { &*((self.0 + at) as *const AtomicU32) };
+        word.load(Ordering::Acquire).to_ne_bytes()
+    }
+}
+
+/// Sees to it that reading a page of a file that was cut off yields zeros. The system's answer
+/// to that, SIGBUS, would end the program.
+fn survives_cutting() -> bool {
+    let handler = SigHandler::SigAction(put_zeros);
+    let action = SigAction::new(handler, SaFlags::SA_NODEFER, SigSet::empty());
+    // SAFETY: the handler calls nothing but mmap(2) and sigaction(2), and takes no lock.
+    unsafe { sigaction(Signal::SIGBUS, &action) }.is_ok()
+}
+
+/// Puts zeros where a page of ours is not there any more; any other fault ends the program, as
+/// it would have.
+extern "C" fn put_zeros(_: c_int, fault: *mut siginfo_t, _: *mut c_void) {
+    // SAFETY: the kernel hands over what it knows of the fault.
+    let at = unsafe { (*fault).si_addr() } as usize;
+    let begins = PAGES
+        .iter()
+        .map(|entry| entry.load(Ordering::SeqCst))
+        .find(|&begins| begins > 1 && (begins..begins + PAGE.get()).contains(&at));
+    let protection = ProtFlags::PROT_READ;
+    let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_FIXED;
+    // SAFETY: takes the place of a mapping that is ours alone, which nobody could read.
+    let put = begins
+        .and_then(NonZeroUsize::new)
+        .is_some_and(|begins| unsafe {
+            mmap_anonymous(Some(begins), PAGE, protection, flags).is_ok()
+        });
+    if !put {
+        let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+        // SAFETY: the default handler; the fault happens again and meets it.
+        let _ = unsafe { sigaction(Signal::SIGBUS, &default) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::FileExt;
+
+    #[test]
+    fn a_page_shows_what_is_written_and_zeros_once_it_is_cut_off() {
+        let file = tempfile::tempfile().expect("a file");
+        file.write_all_at(&[7; 8192], 0).expect("written");
+        let page = FirstPage::of(&file).expect("a local file system");
+        assert_eq!(page.word(24), [7; 4]);
+        file.write_all_at(b"abcd", 24).expect("written");
+        assert_eq!(page.word(24), *b"abcd");
+        file.set_len(0).expect("cut off");
+        assert_eq!(page.word(24), [0; 4]);
+        file.write_all_at(&[7; 8192], 0).expect("written");
+        assert_eq!(page.word(24), [0; 4], "for ever");
+    }
+}
