@@ -81,6 +81,16 @@ impl From<files::Error> for Error {
     }
 }
 
+impl From<files::env::Error> for Error {
+    fn from(error: files::env::Error) -> Self {
+        match error {
+            files::env::Error::File(error) => error.into(),
+            ambiguous => Self::new(ExitStatus::Trouble, ambiguous.to_string())
+                .hint("which of them counts differs; leave one of the lines"),
+        }
+    }
+}
+
 impl From<vault::Error> for Error {
     fn from(error: vault::Error) -> Self {
         Self {

@@ -1,12 +1,65 @@
-//! Files of `NAME=value` lines, as sh, Docker and systemd read them: one variable is set, and
+//! Files of `NAME=value` lines, as sh, Docker and systemd read them: some variables are set, and
 //! everything else stays byte for byte.
+
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-/// A variable is set more than once: which of them counts is not the same to all readers.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the variable `{0}` is set more than once in it")]
-pub struct Ambiguous(pub String);
+use super::shared::{self, Changed};
+
+/// Why variables were not set in a file; it is as it was then.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be written.
+    #[error(transparent)]
+    File(#[from] super::Error),
+    /// A variable is set more than once: which of them counts is not the same to all readers.
+    #[error("`{}` sets the variable `{name}` more than once", path.display())]
+    Ambiguous {
+        /// The file.
+        path: PathBuf,
+        /// The variable.
+        name: String,
+    },
+}
+
+/// Sets variables in a file, all or none of them; makes the file, 0600, if there is none.
+///
+/// What other processes set in it in this way at the same time stays, too. Names and values are
+/// as [`set`] wants them.
+///
+/// # Errors
+/// If the file must not be replaced or cannot be written, or sets one of them more than once.
+pub fn save(path: &Path, variables: &[(&str, &str)]) -> Result<Changed, Error> {
+    shared::change(path, |text| set_all(path, text, variables))
+}
+
+/// Makes sure, as far as that can be told before, that the variables can be set in a file.
+///
+/// # Errors
+/// Those of [`save`].
+pub fn expect_savable(path: &Path, variables: &[(&str, &str)]) -> Result<(), Error> {
+    shared::expect_changeable(path, |text| set_all(path, text, variables))
+}
+
+fn set_all(
+    path: &Path,
+    text: &[u8],
+    variables: &[(&str, &str)],
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let mut text = Zeroizing::new(text.to_vec());
+    for (name, value) in variables {
+        text = set(&text, name, value).map_err(|Ambiguous| Error::Ambiguous {
+            path: path.to_owned(),
+            name: (*name).to_owned(),
+        })?;
+    }
+    Ok(text)
+}
+
+/// A variable is set more than once.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Ambiguous;
 
 /// One or several lines that belong together: an assignment whose value may span lines, or
 /// anything else.
@@ -30,11 +83,11 @@ pub fn set(text: &[u8], name: &str, value: &str) -> Result<Zeroizing<Vec<u8>>, A
     };
     let found = entries.iter().filter(is_it).count();
     if found > 1 {
-        return Err(Ambiguous(name.to_owned()));
+        return Err(Ambiguous);
     }
     // Large enough that no copy stays behind where it grew.
     let mut out = Zeroizing::new(Vec::with_capacity(
-        text.len() + name.len() + value.len() + 3,
+        text.len() + name.len() + value.len() + 4,
     ));
     for entry in &entries {
         match entry.variable {
@@ -47,14 +100,23 @@ pub fn set(text: &[u8], name: &str, value: &str) -> Result<Zeroizing<Vec<u8>>, A
         }
     }
     if found == 0 {
-        if !matches!(out.last(), None | Some(b'\n')) {
-            out.push(b'\n');
-        }
+        end_line(&mut out);
         for part in [name, "=", value, "\n"] {
             out.extend_from_slice(part.as_bytes());
         }
     }
     Ok(out)
+}
+
+/// Ends the last line, if there is one, so that what follows is a line of its own: a backslash
+/// before its end would join the two (to systemd, even in a comment).
+fn end_line(out: &mut Vec<u8>) {
+    if !matches!(out.last(), None | Some(b'\n')) {
+        out.push(b'\n');
+    }
+    if out.ends_with(b"\\\n") || out.ends_with(b"\\\r\n") {
+        out.push(b'\n');
+    }
 }
 
 /// The text, entry by entry. Where a quote is never closed, quotes mean nothing, as to Docker,
@@ -152,6 +214,8 @@ mod tests {
             ("KEY=\"a\nB=1\n\"\nC=2\n", "KEY=new\nC=2\n"),
             ("A='\nKEY=1\n'\nKEY=2\n", "A='\nKEY=1\n'\nKEY=new\n"),
             ("A=1\\\nKEY=1\n", "A=1\\\nKEY=1\nKEY=new\n"),
+            ("A=1\\\n", "A=1\\\n\nKEY=new\n"),
+            ("A=1\n# b\\", "A=1\n# b\\\n\nKEY=new\n"),
             ("A=1 # it's\nKEY=1\n", "A=1 # it's\nKEY=new\n"),
             ("A=it's\nKEY=1\nB=2\n", "A=it's\nKEY=new\nB=2\n"),
             ("#KEY=1\r\nKEY=2\r\n", "#KEY=1\r\nKEY=new\r\n"),
@@ -166,7 +230,26 @@ mod tests {
     fn a_variable_that_is_set_twice_is_not_touched() {
         let twice = b"KEY=1\nexport KEY=2\n";
         let refused = set(twice, "KEY", "new").map(|_| ());
-        assert_eq!(refused, Err(Ambiguous("KEY".to_owned())));
+        assert_eq!(refused, Err(Ambiguous));
+    }
+
+    #[test]
+    fn variables_are_saved_together_or_not_at_all() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("env");
+        let both = [("USER", "a_b@c.d"), ("PASSWORD", "x-1")];
+        save(&path, &both).expect("made");
+        let text = || std::fs::read_to_string(&path).expect("the file");
+        assert_eq!(text(), "USER=a_b@c.d\nPASSWORD=x-1\n");
+        let twice = "USER=a # us\nB=1\nPASSWORD=2\nPASSWORD=3\n";
+        std::fs::write(&path, twice).expect("written");
+        for refused in [save(&path, &both).map(drop), expect_savable(&path, &both)] {
+            let message = refused.expect_err("ambiguous").to_string();
+            assert!(message.ends_with("`PASSWORD` more than once"), "{message}");
+        }
+        assert_eq!(text(), twice);
+        save(&path, &both[..1]).expect("changed");
+        assert_eq!(text(), twice.replace("a # us", "a_b@c.d"));
     }
 
     proptest! {

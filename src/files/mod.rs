@@ -1,17 +1,24 @@
 //! Files that are worth protecting: written whole or not at all, private from birth, never
 //! through a link, and never opened wider than they were.
 
+#[allow(dead_code, reason = "the commands that use it come next")]
 pub mod env;
+#[allow(dead_code, reason = "the commands that use it come next")]
+mod shared;
 
 use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
+use nix::unistd::geteuid;
 use tempfile::NamedTempFile;
 
 /// Everybody may read or write.
 const OPEN: u32 = 0o006;
+
+/// Everybody may put files into a folder.
+const SHARED: u32 = 0o002;
 
 /// What the name of a file begins with that is not finished.
 pub const UNFINISHED: &str = ".postkey-";
@@ -128,7 +135,7 @@ fn look_at(path: &Path, existing: Existing) -> Result<Option<Metadata>, Error> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(failed(path, source)),
     };
-    match fault(&found, existing) {
+    match fault(&found, existing).or_else(|| foreign(&found, path)) {
         None => Ok(Some(found)),
         Some((why, mend)) => Err(Error::Refused {
             path: path.to_owned(),
@@ -154,6 +161,25 @@ fn fault(found: &Metadata, existing: Existing) -> Option<(&'static str, &'static
         Some(("has a second name (a hard link)", "remove the other name"))
     } else if found.mode() & OPEN != 0 {
         Some(("is open to every user", "`chmod o=` it first"))
+    } else {
+        None
+    }
+}
+
+/// A file of another user's, which stays that user's: only root can write it so, and nobody may
+/// have been able to put it there in root's way.
+fn foreign(found: &Metadata, path: &Path) -> Option<(&'static str, &'static str)> {
+    if found.uid() == geteuid().as_raw() {
+        return None;
+    }
+    let is_shared = fs::metadata(folder_of(path)).is_ok_and(|folder| folder.mode() & SHARED != 0);
+    if is_shared {
+        Some((
+            "belongs to another user, in a folder to which everybody can write",
+            "name a file in another folder",
+        ))
+    } else if !geteuid().is_root() {
+        Some(("belongs to another user", "name a file of your own"))
     } else {
         None
     }

@@ -1,0 +1,273 @@
+//! Files that several processes may change at once: read, changed and replaced under a lock.
+//!
+//! The lock is on the very file that is replaced, so that nothing is left behind. Whoever had to
+//! wait for it finds another file at the path then, and begins anew with that one.
+
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::fcntl::OFlag;
+use zeroize::Zeroizing;
+
+use super::{Draft, Error, Existing, failed, look_at, sync_folder};
+
+/// How long a file may be, in bytes: far more than any file of settings is.
+const LONGEST: u64 = 1 << 20;
+
+/// How long others are waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often they are asked.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// What a file holds; `None` if there is none.
+pub type Contents = Option<Zeroizing<Vec<u8>>>;
+
+/// A change of a file that was made, and can be taken back.
+#[derive(Debug)]
+pub struct Changed {
+    path: PathBuf,
+    before: Contents,
+    after: Zeroizing<Vec<u8>>,
+}
+
+impl Changed {
+    /// Makes the file what it was before, unless it was changed again since: then it stays.
+    ///
+    /// # Errors
+    /// If that fails; the file is then as the change left it.
+    pub fn take_back(self) -> Result<(), Error> {
+        let current = Current::hold(&self.path)?;
+        if current.text.as_ref() != Some(&self.after) {
+            return Ok(());
+        }
+        match &self.before {
+            Some(before) => current.replace(&self.path, before),
+            None => fs::remove_file(&self.path)
+                .and_then(|()| sync_folder(&self.path))
+                .map_err(|source| failed(&self.path, source)),
+        }
+    }
+}
+
+/// Changes a file, or makes it, 0600: `change` is given what it holds, or nothing, and gives back
+/// what it is to hold.
+///
+/// # Errors
+/// What `change` fails with, or why the file could not be written; it is as it was then.
+pub fn change<E: From<Error>>(
+    path: &Path,
+    change: impl Fn(&[u8]) -> Result<Zeroizing<Vec<u8>>, E>,
+) -> Result<Changed, E> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let current = Current::hold(path)?;
+        let after = change(current.contents())?;
+        let Err(error) = current.replace(path, &after) else {
+            return Ok(Changed {
+                path: path.to_owned(),
+                before: current.text,
+                after,
+            });
+        };
+        // Another was faster to make the file.
+        let is_late = current.file.is_none() && fs::symlink_metadata(path).is_ok();
+        if !is_late || Instant::now() > end {
+            current.settle(path, after);
+            return Err(error.into());
+        }
+    }
+}
+
+/// Makes sure, as far as that can be told before, that a file can be changed so.
+///
+/// # Errors
+/// Those of [`change`].
+pub fn expect_changeable<E: From<Error>>(
+    path: &Path,
+    change: impl Fn(&[u8]) -> Result<Zeroizing<Vec<u8>>, E>,
+) -> Result<(), E> {
+    let current = Current::hold(path)?;
+    let mut draft = Draft::begin(path, current.existing())?;
+    draft.write(&change(current.contents())?)?;
+    Ok(())
+}
+
+/// A file as it is now, which no other process changes in this way while it is held.
+struct Current {
+    file: Option<File>,
+    text: Contents,
+}
+
+impl Current {
+    /// Waits for the file if another process holds it.
+    fn hold(path: &Path) -> Result<Self, Error> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let Some(found) = look_at(path, Existing::Replace)? else {
+                return Ok(Self {
+                    file: None,
+                    text: None,
+                });
+            };
+            let file = open(path).map_err(|source| failed(path, source))?;
+            match file.try_lock() {
+                Ok(()) if is_same(&found, &file, path) => return Self::read(file, path),
+                Ok(()) | Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(source)) => return Err(failed(path, source)),
+            }
+            if Instant::now() > end {
+                return Err(Error::Refused {
+                    path: path.to_owned(),
+                    why: "is held by another process",
+                    mend: "try again when that is done",
+                });
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    fn read(file: File, path: &Path) -> Result<Self, Error> {
+        let length = file.metadata().map_or(0, |found| found.len());
+        // Large enough that no copy of it stays behind where it grew.
+        let room = usize::try_from(length.min(LONGEST)).unwrap_or_default() + 2;
+        let mut text = Zeroizing::new(Vec::with_capacity(room));
+        (&file)
+            .take(LONGEST + 1)
+            .read_to_end(&mut text)
+            .map_err(|source| failed(path, source))?;
+        if text.len() as u64 > LONGEST {
+            return Err(Error::Refused {
+                path: path.to_owned(),
+                why: "is longer than 1 MiB",
+                mend: "name another file",
+            });
+        }
+        Ok(Self {
+            file: Some(file),
+            text: Some(text),
+        })
+    }
+
+    fn existing(&self) -> Existing {
+        match self.file {
+            Some(_) => Existing::Replace,
+            None => Existing::Keep,
+        }
+    }
+
+    fn contents(&self) -> &[u8] {
+        self.text.as_ref().map_or(&[], |text| text)
+    }
+
+    /// Puts another file in its place.
+    fn replace(&self, path: &Path, text: &[u8]) -> Result<(), Error> {
+        let mut draft = Draft::begin(path, self.existing())?;
+        draft.write(text)?;
+        draft.publish()
+    }
+
+    /// Makes the file what it was, if the change failed only after it was in place.
+    fn settle(self, path: &Path, after: Zeroizing<Vec<u8>>) {
+        drop(self.file);
+        let changed = Changed {
+            path: path.to_owned(),
+            before: self.text,
+            after,
+        };
+        let _ = changed.take_back();
+    }
+}
+
+/// Opens a file, but neither through a link nor to wait for a FIFO's writer; for writing if
+/// it may be, since on NFS only that can be locked.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(flags.bits());
+    match options.clone().write(true).open(path) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => options.open(path),
+        opened => opened,
+    }
+}
+
+/// Whether the file that was looked at is the one that was opened, and still at its path.
+fn is_same(found: &Metadata, file: &File, path: &Path) -> bool {
+    let id = |file: &Metadata| (file.dev(), file.ino());
+    let opened = file.metadata().is_ok_and(|opened| id(&opened) == id(found));
+    opened && fs::symlink_metadata(path).is_ok_and(|now| id(&now) == id(found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn append(path: &Path, line: &str) -> Result<Changed, Error> {
+        change(path, |text| {
+            Ok(Zeroizing::new([text, line.as_bytes()].concat()))
+        })
+    }
+
+    #[test]
+    fn changes_at_the_same_time_are_all_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        thread::scope(|scope| {
+            for number in 0..16 {
+                let path = &path;
+                scope.spawn(move || append(path, &format!("{number}\n")).expect("changed"));
+            }
+        });
+        let text = fs::read_to_string(&path).expect("the file");
+        let mut lines: Vec<u8> = text
+            .lines()
+            .map(|line| line.parse().expect("ours"))
+            .collect();
+        lines.sort_unstable();
+        assert_eq!(lines, (0..16).collect::<Vec<_>>());
+        assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1);
+    }
+
+    #[test]
+    fn a_change_is_taken_back_unless_another_came_after_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        append(&path, "new")
+            .expect("made")
+            .take_back()
+            .expect("back");
+        assert!(!path.exists());
+        fs::write(&path, "old ").expect("written");
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("changed");
+        append(&path, "new")
+            .expect("changed")
+            .take_back()
+            .expect("back");
+        assert_eq!(fs::read(&path).expect("the file"), b"old ");
+        let first = append(&path, "first ").expect("changed");
+        append(&path, "second").expect("changed");
+        first.take_back().expect("nothing to do");
+        assert_eq!(fs::read(&path).expect("the file"), b"old first second");
+        let mode = fs::metadata(&path).expect("the file").mode();
+        assert_eq!(mode & 0o7777, 0o640);
+    }
+
+    #[test]
+    fn a_file_that_is_too_long_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        let file = File::create(&path).expect("made");
+        file.set_permissions(Permissions::from_mode(0o600))
+            .expect("changed");
+        file.set_len(LONGEST).expect("grown");
+        assert!(expect_changeable::<Error>(&path, |_| Ok(Zeroizing::default())).is_ok());
+        file.set_len(LONGEST + 1).expect("grown");
+        assert!(expect_changeable::<Error>(&path, |_| Ok(Zeroizing::default())).is_err());
+    }
+}
