@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use nix::libc::siginfo_t;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, mmap_anonymous};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
-use nix::sys::statfs::{
-    BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, FsType, TMPFS_MAGIC, XFS_SUPER_MAGIC, fstatfs,
-};
+use nix::sys::statfs::{BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, FsType, TMPFS_MAGIC, fstatfs};
 
 /// The smallest page of any system that Linux runs on, in bytes; a database's first page is
 /// mapped whole, of which this is at least the beginning.
 const PAGE: NonZeroUsize = NonZeroUsize::new(4096).expect("not nothing");
+
+/// XFS (statfs(2)), for which not every C library has the name.
+const XFS_SUPER_MAGIC: FsType = FsType(0x5846_5342);
 
 /// Where what one process writes is in another's mapping at once, because both are the same
 /// memory. Not so on a layered or networked file system.
@@ -126,5 +127,11 @@ mod tests {
         assert_eq!(page.word(24), [0; 4]);
         file.write_all_at(&[7; 8192], 0).expect("written");
         assert_eq!(page.word(24), [0; 4], "for ever");
+    }
+
+    #[test]
+    fn where_a_mapping_may_not_follow_there_is_none() {
+        let file = File::open("/proc/self/status").expect("a file of another kind");
+        assert!(FirstPage::of(&file).is_none());
     }
 }
