@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_page_shows_what_is_written_and_zeros_once_it_is_cut_off() {
-        let file = tempfile::tempfile().expect("a file");
+        let file = tempfile::tempfile_in("/dev/shm").expect("a file in memory");
         file.write_all_at(&[7; 8192], 0).expect("written");
         let page = FirstPage::of(&file).expect("a local file system");
         assert_eq!(page.word(24), [7; 4]);
