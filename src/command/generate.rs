@@ -5,6 +5,7 @@ use clap::Args;
 use super::bounds::Bounds;
 use super::issue::{Fresh, random};
 use super::passphrase::Source;
+use super::receiver::Receiver;
 use super::{Session, selection, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -14,9 +15,9 @@ use crate::vault::{self, Author, Change, Vault};
 
 /// Makes a key and the one secret that opens it
 ///
-/// The secret stands alone on standard output and is never shown again; what is said about
-/// it goes to standard error. If it cannot be handed over, no key is made. The first key
-/// makes the vault.
+/// The secret stands alone on standard output, or goes to the file that --save names, and is
+/// never shown again; what is said about it goes to standard error. If it cannot be handed over,
+/// no key is made. The first key makes the vault.
 ///
 /// On a terminal, a kind or name that is missing is asked for.
 ///
@@ -32,7 +33,9 @@ Examples:
   postkey generate smtp rails-app --username rails_prod
   postkey generate smtp newsletter --username ops@example.com
   postkey generate smtp app-mail --default
-  postkey generate api ci --format env >>ci.env")]
+  postkey generate api ci --save ci.env --format env
+  postkey generate smtp app --save /etc/app/env --env-name SMTP_PASSWORD
+  postkey generate api deploy --github env")]
 pub struct Generate {
     /// What the key is for: sending mail, or calling an API
     #[arg(value_parser = values::one_of(Kind::ALL, Kind::word))]
@@ -62,6 +65,8 @@ pub struct Generate {
     default: bool,
     #[command(flatten)]
     passphrase: Source,
+    #[command(flatten)]
+    receiver: Receiver,
 }
 
 pub(super) fn run(mut args: Generate, session: &mut Session) -> Result<ExitStatus, Error> {
@@ -74,7 +79,8 @@ pub(super) fn run(mut args: Generate, session: &mut Session) -> Result<ExitStatu
     if args.if_absent && is_there(&name, &args, kind, session)? {
         return Ok(ExitStatus::Done);
     }
-    session.ui.expect_receiver()?;
+    args.receiver.expect(session)?;
+    args.receiver.expect_place(&name, kind, session)?;
     let Some(sealer) = args.sealer(&name, session)? else {
         session.ui.note("no passphrase was given; no key was made");
         return Ok(ExitStatus::No);
@@ -128,8 +134,10 @@ fn make(
         staged => staged?,
     }
     let view = KeyView::new(key, key.created_at);
-    session.hand_over(fresh, view, vault, author, |change| fresh.add(key, change))?;
-    announce(key, fresh, session);
+    session.hand_over(fresh, view, &args.receiver, vault, author, |change| {
+        fresh.add(key, change)
+    })?;
+    announce(key, fresh, &args.receiver, session);
     Ok(ExitStatus::Done)
 }
 
@@ -270,7 +278,7 @@ impl Generate {
 }
 
 /// Says what was made, after the secret.
-fn announce(key: &Key, fresh: &Fresh, session: &Session) {
+fn announce(key: &Key, fresh: &Fresh, receiver: &Receiver, session: &Session) {
     let look = session.look_at(key.created_at);
     let grant = match &key.grant {
         Grant::Smtp { username } => format!("username {username}"),
@@ -284,8 +292,10 @@ fn announce(key: &Key, fresh: &Fresh, session: &Session) {
     session
         .ui
         .note(format!("expires {}", look.end(key.expires_at)));
-    session.ui.note(match fresh.is_sealed() {
-        true => "it is the default key: `postkey reveal` shows its secret again",
-        false => "its secret is shown only this once; keep it now",
-    });
+    receiver.tell("its secret", fresh.is_sealed(), key, session);
+    if fresh.is_sealed() {
+        session
+            .ui
+            .note("it is the default key: `postkey reveal` shows its secret again");
+    }
 }

@@ -12,6 +12,7 @@ use rand::TryRng;
 use rand::rngs::SysRng;
 
 use super::Session;
+use super::receiver::Receiver;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Brand, Hash, Key, Kind, Sealer, Secret, Tail};
@@ -111,32 +112,33 @@ impl Session {
         &self,
         fresh: &Fresh,
         key: KeyView<'_>,
+        receiver: &Receiver,
         vault: &mut Vault,
         author: &Author,
         activate: impl Fn(&Change<'_>) -> Result<T, vault::Error>,
     ) -> Result<T, Error> {
-        let issued = Issued::new(key, &fresh.secret);
-        self.ui.deliver(&issued.bytes(self.ui.format))?;
+        let handed = receiver.take(Issued::new(key, &fresh.secret), self)?;
         vault
             .change(author, activate)
-            .map_err(|error| not_good(&error))
+            .map_err(|error| handed.not_good(&error))
     }
 
-    /// Says of a new secret whether it can be shown again, and whether it is refused.
+    /// Says of a new secret where it is, whether it can be shown again, and whether it is refused.
     pub(super) fn tell_of_secret(
         &self,
         key: &Key,
         now: Timestamp,
         was_default: bool,
         fresh: &Fresh,
+        receiver: &Receiver,
     ) {
-        if !fresh.is_sealed() {
-            self.tell_shown_once(key, now);
-            return self.tell_of_default(key, was_default);
+        receiver.tell("it", fresh.is_sealed(), key, self);
+        if fresh.is_sealed() {
+            self.ui
+                .note("it stays the default key: `postkey reveal` shows the new secret");
         }
-        self.ui
-            .note("it stays the default key: `postkey reveal` shows the new secret");
         self.warn_of_standing(key, now);
+        self.tell_of_default(key, was_default && !fresh.is_sealed());
     }
 
     /// Says of the default key that its new secret was not sealed.
@@ -149,13 +151,8 @@ impl Session {
         }
     }
 
-    /// Says of a new secret that it is not shown again, and whether it is refused.
-    pub(super) fn tell_shown_once(&self, key: &Key, now: Timestamp) {
-        self.ui.note("it is shown only this once; keep it now");
-        self.warn_of_standing(key, now);
-    }
-
-    fn warn_of_standing(&self, key: &Key, now: Timestamp) {
+    /// Warns if a new secret is refused.
+    pub(super) fn warn_of_standing(&self, key: &Key, now: Timestamp) {
         let standing = key.standing(now);
         if !standing.is_good() {
             self.ui.warn(format!(
@@ -172,26 +169,4 @@ pub(super) fn same_secret(found: &Record, seen: &Record) -> Result<(), vault::Er
         return Ok(());
     }
     Err(vault::Error::Changed(seen.key.name.clone()))
-}
-
-/// The secret was shown, but never became the key's.
-fn not_good(error: &vault::Error) -> Error {
-    use vault::Error as E;
-    let status = match error {
-        E::Unsure(_) => {
-            return Error::new(ExitStatus::Unsure, error.to_string())
-                .hint("check the secret that was written out with `postkey verify`");
-        }
-        E::NameTaken(_) | E::UsernameTaken(_) | E::DefaultTaken(_) | E::Rotating(_) => {
-            ExitStatus::Exists
-        }
-        E::NoSuchKey(_) => ExitStatus::NotFound,
-        E::Changed(_) => ExitStatus::Trouble,
-        _ => ExitStatus::Undelivered,
-    };
-    Error::new(
-        status,
-        format!("the secret that was written out is not good: {error}"),
-    )
-    .hint("throw it away; look at what there is, and try again")
 }

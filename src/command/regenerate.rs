@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::issue::{Fresh, same_secret};
 use super::passphrase::Source;
+use super::receiver::Receiver;
 use super::{Session, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -24,22 +25,27 @@ use crate::ui::{KeyView, Look};
 #[command(after_long_help = "\
 Examples:
   postkey regenerate ci
-  NEW=$(postkey regenerate --yes ci)")]
+  NEW=$(postkey regenerate --yes ci)
+  postkey regenerate --yes ci --save ci.env --format env")]
 pub struct Regenerate {
     /// Which key; asked for on a terminal
     #[arg(add = selection::completer())]
     name: Option<KeyName>,
     #[command(flatten)]
     passphrase: Source,
+    #[command(flatten)]
+    receiver: Receiver,
 }
 
 pub(super) fn run(args: Regenerate, session: &mut Session) -> Result<ExitStatus, Error> {
     let Some(name) = selection::name(args.name, "Which key gets a new secret?", session)? else {
         return Ok(selection::nothing_chosen(session));
     };
-    session.ui.expect_receiver()?;
+    args.receiver.expect(session)?;
     let mut vault = session.open_to_change()?;
     let seen = vault.find(&name)?;
+    args.receiver
+        .expect_place(&name, seen.key.kind(), session)?;
     let look = session.look(&vault);
     if !confirm(&seen.key, session, &look)? {
         session.ui.note("nothing was changed");
@@ -55,13 +61,20 @@ pub(super) fn run(args: Regenerate, session: &mut Session) -> Result<ExitStatus,
     })?;
     let used = session.use_for_programs(&seen, look.now, &vault);
     let view = KeyView::new(&key, look.now).with_use(used);
-    session.hand_over(&fresh, view, &mut vault, &author, |change| {
-        let found = change.find(&name)?;
-        same_secret(&found, &seen)?;
-        fresh.replace(&found, &found.key.with_secret(fresh.tail()), change)
-    })?;
+    session.hand_over(
+        &fresh,
+        view,
+        &args.receiver,
+        &mut vault,
+        &author,
+        |change| {
+            let found = change.find(&name)?;
+            same_secret(&found, &seen)?;
+            fresh.replace(&found, &found.key.with_secret(fresh.tail()), change)
+        },
+    )?;
     announce(&seen.key, &key, session, &look);
-    session.tell_of_secret(&key, look.now, is_default, &fresh);
+    session.tell_of_secret(&key, look.now, is_default, &fresh, &args.receiver);
     Ok(ExitStatus::Done)
 }
 

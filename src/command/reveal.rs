@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::Session;
 use super::passphrase::{Source, no_memory};
+use super::receiver::Receiver;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, Secret, Standing, Unopened};
@@ -18,7 +19,7 @@ use crate::vault::{Error as VaultError, Sealed, Vault};
 ///
 /// The passphrase is asked for and not shown. Who revealed it, and who gave a wrong
 /// passphrase, is in the log before anything is answered. The secret stands alone on standard
-/// output.
+/// output, or goes to the file that --save names.
 ///
 /// Formats: text, json, jsonl, csv, env.
 #[derive(Args, Debug)]
@@ -26,16 +27,20 @@ use crate::vault::{Error as VaultError, Sealed, Vault};
 Examples:
   postkey reveal
   PASSWORD=$(postkey reveal)
-  postkey reveal --passphrase-file ~/.postkey-passphrase --format env >>app.env")]
+  postkey reveal --passphrase-file ~/.postkey-passphrase --format env --save app.env")]
 pub struct Reveal {
     #[command(flatten)]
     passphrase: Source,
+    #[command(flatten)]
+    receiver: Receiver,
 }
 
 pub(super) fn run(args: Reveal, session: &mut Session) -> Result<ExitStatus, Error> {
-    session.ui.expect_receiver()?;
+    args.receiver.expect(session)?;
     let mut vault = session.open_to_change()?;
     let sealed = vault.default_key()?.ok_or_else(no_default)?;
+    let key = &sealed.record.key;
+    args.receiver.expect_place(&key.name, key.kind(), session)?;
     let Some(passphrase) = args.passphrase.known(session)? else {
         session
             .ui
@@ -43,7 +48,7 @@ pub(super) fn run(args: Reveal, session: &mut Session) -> Result<ExitStatus, Err
         return Ok(ExitStatus::No);
     };
     match sealed.seal.open(&passphrase, &sealed.bond) {
-        Ok(secret) => show(&secret, &sealed, session, &mut vault),
+        Ok(secret) => show(&secret, &sealed, &args.receiver, session, &mut vault),
         Err(Unopened::NoMemory) => Err(no_memory(Unopened::NoMemory)),
         Err(Unopened::Refused) => {
             log("refused", &sealed, session, &mut vault)?;
@@ -57,6 +62,7 @@ pub(super) fn run(args: Reveal, session: &mut Session) -> Result<ExitStatus, Err
 fn show(
     secret: &Secret,
     sealed: &Sealed,
+    receiver: &Receiver,
     session: &Session,
     vault: &mut Vault,
 ) -> Result<ExitStatus, Error> {
@@ -65,12 +71,18 @@ fn show(
     let look = session.look(vault);
     let used = session.use_for_programs(record, look.now, vault);
     let view = KeyView::new(&record.key, look.now).with_use(used);
-    let issued = Issued::new(view, secret);
-    session
-        .ui
-        .deliver(&issued.bytes(session.ui.format))
-        .map_err(|error| error.hint("read standard output, as in PASSWORD=$(postkey reveal)"))?;
-    announce(&record.key, record.key.standing(look.now), session);
+    receiver
+        .take(Issued::new(view, secret), session)
+        .map_err(|error| match receiver.is_given() {
+            true => error,
+            false => error.hint("read standard output, as in PASSWORD=$(postkey reveal)"),
+        })?;
+    announce(
+        &record.key,
+        record.key.standing(look.now),
+        receiver,
+        session,
+    );
     Ok(ExitStatus::Done)
 }
 
@@ -87,12 +99,16 @@ fn log(
     })
 }
 
-fn announce(key: &Key, standing: Standing, session: &Session) {
+fn announce(key: &Key, standing: Standing, receiver: &Receiver, session: &Session) {
     let username = key.username().map(ToString::to_string).unwrap_or_default();
-    session.ui.note(format!(
-        "this is the secret of the default key `{}`, username {username}",
+    let secret = format!(
+        "the secret of the default key `{}`, username {username}",
         key.name
-    ));
+    );
+    session.ui.note(match receiver.place(key, session) {
+        None => format!("this is {secret}"),
+        Some(place) => format!("{secret}, is {place}"),
+    });
     if !standing.is_good() {
         session.ui.warn(format!(
             "`{}` is {standing}: the secret is refused until that changes",

@@ -10,6 +10,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use super::issue::{Fresh, same_secret};
 use super::pasted::{self, Asking, Finding, Misspelt, Pasted};
+use super::receiver::Receiver;
 use super::{Session, activate, incident, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -35,7 +36,8 @@ use crate::vault::{Ending, Presented, Record, Vault};
 Examples:
   postkey revoke ci
   postkey revoke --report incident.md <build.log
-  NEW=$(postkey revoke --replace --report incident.md --leaked-at 36h ci)")]
+  NEW=$(postkey revoke --replace --report incident.md --leaked-at 36h ci)
+  postkey revoke --replace --save ci.env --format env ci")]
 pub struct Revoke {
     /// Which key; without it the leaked secret is read
     #[arg(add = selection::completer())]
@@ -50,6 +52,8 @@ pub struct Revoke {
     /// When the secret may have leaked, as in 36h or 2026-11-20, for the report
     #[arg(long, value_name = "TIME", requires = "report")]
     leaked_at: Option<Past>,
+    #[command(flatten)]
+    receiver: Receiver,
 }
 
 /// The command's name in the log.
@@ -83,6 +87,10 @@ pub(super) struct Revocation {
 pub(super) fn run(args: Revoke, session: &mut Session) -> Result<ExitStatus, Error> {
     let leaked_at = args.leaked_at.map(|past| past.resolve(Session::clock()));
     let leaked_at = leaked_at.transpose()?;
+    if args.receiver.is_given() && !args.replace {
+        return Err(Error::usage("without --replace there is no secret to save")
+            .hint("add --replace, or leave out --save, --env-name and --github"));
+    }
     let revocation = match &args.name {
         Some(name) => Some(by_name(name, session)?),
         None => by_secret(session)?,
@@ -94,7 +102,7 @@ pub(super) fn run(args: Revoke, session: &mut Session) -> Result<ExitStatus, Err
     // Before a new secret is made: a script that ends at an error would lose it.
     match report.map_or(Ok(()), incident::expect_place) {
         Ok(()) => {
-            revocation.replace_if_wanted(args.replace, session);
+            revocation.replace_if_wanted(&args, session);
             let write = |path| incident::write(path, &revocation, leaked_at, session);
             let written = report.map_or(Ok(()), write);
             revocation.note_outcome(written, session);
@@ -254,15 +262,15 @@ impl Revocation {
         }
     }
 
-    fn replace_if_wanted(&mut self, is_asked_for: bool, session: &Session) {
-        let is_wanted = if is_asked_for {
+    fn replace_if_wanted(&mut self, args: &Revoke, session: &Session) {
+        let is_wanted = if args.replace {
             Ok(true)
         } else {
             self.is_offer_taken(session)
         };
         let outcome = match is_wanted {
             Ok(false) => return,
-            Ok(true) => self.replace(session),
+            Ok(true) => self.replace(&args.receiver, session),
             Err(error) => Err(error),
         };
         self.replacement = match outcome {
@@ -287,7 +295,7 @@ impl Revocation {
     }
 
     /// Makes the new secret of the one key that was stopped.
-    fn replace(&mut self, session: &Session) -> Result<(), Error> {
+    fn replace(&mut self, receiver: &Receiver, session: &Session) -> Result<(), Error> {
         let [stopped] = self.stopped.as_slice() else {
             let count = self.stopped.len();
             let message = format!("{count} keys were stopped, and --replace is for one");
@@ -295,7 +303,7 @@ impl Revocation {
             return Err(Error::usage(message).hint(hint));
         };
         let seen = stopped.record.clone();
-        let renewed = renew(&seen, &mut self.vault, session);
+        let renewed = renew(&seen, &mut self.vault, receiver, session);
         self.renewed = Some(renewed.map_err(|error| stays_stopped(error, &seen.key.name))?);
         Ok(())
     }
@@ -329,9 +337,15 @@ impl Revocation {
 }
 
 /// Gives a key that was stopped a new secret and resumes it.
-fn renew(seen: &Record, vault: &mut Vault, session: &Session) -> Result<Key, Error> {
-    session.ui.expect_receiver()?;
+fn renew(
+    seen: &Record,
+    vault: &mut Vault,
+    receiver: &Receiver,
+    session: &Session,
+) -> Result<Key, Error> {
+    receiver.expect(session)?;
     let name = &seen.key.name;
+    receiver.expect_place(name, seen.key.kind(), session)?;
     let author = session.author(COMMAND);
     let fresh = Fresh::generate(seen.key.kind(), &session.settings.brand)?;
     let renewed = |key: &Key| Key {
@@ -346,22 +360,22 @@ fn renew(seen: &Record, vault: &mut Vault, session: &Session) -> Result<Key, Err
     let look = session.look(vault);
     let used = session.use_for_programs(seen, look.now, vault);
     let view = KeyView::new(&key, look.now).with_use(used);
-    session.hand_over(&fresh, view, vault, &author, |change| {
+    session.hand_over(&fresh, view, receiver, vault, &author, |change| {
         let found = change.find(name)?;
         same_secret(&found, seen)?;
         change.replace_secret(&found, &renewed(&found.key))
     })?;
-    announce(&seen.key, &key, session, &look);
+    announce(&seen.key, &key, receiver, session, &look);
     session.tell_of_default(&key, was_default);
     Ok(key)
 }
 
-fn announce(old: &Key, new: &Key, session: &Session, look: &Look) {
+fn announce(old: &Key, new: &Key, receiver: &Receiver, session: &Session, look: &Look) {
     let (name, old, tail) = (&new.name, look.tail(&old.tail), look.tail(&new.tail));
     session.ui.note(format!(
         "`{name}` has a new secret, {tail}, and is active; {old} is gone for good"
     ));
-    session.ui.note("it is shown only this once; keep it now");
+    receiver.tell("it", false, new, session);
     if new.standing(look.now) == Standing::Expired {
         session.ui.warn(format!(
             "`{name}` has expired and stays refused; `postkey set {name} --expires 90d` extends it"

@@ -5,6 +5,7 @@ mod end;
 use clap::Args;
 
 use super::issue::{Fresh, same_secret};
+use super::receiver::Receiver;
 use super::{Session, selection};
 use crate::error::{Error, ROTATING};
 use crate::exit::ExitStatus;
@@ -27,6 +28,7 @@ use crate::vault::{Record, Vault};
 Examples:
   postkey rotate ci
   NEW=$(postkey rotate --grace 48h ci)
+  postkey rotate app --save /etc/app/env --env-name SMTP_PASSWORD && systemctl restart app
   postkey rotate --finish ci
   postkey rotate --abort ci")]
 pub struct Rotate {
@@ -39,10 +41,13 @@ pub struct Rotate {
     grace: Grace,
     /// Retires the old secret now: only the new one works
     #[arg(long, conflicts_with = "abort")]
+    #[arg(conflicts_with_all = ["save", "env_name", "github"])]
     finish: bool,
     /// Takes the new secret back: only the old one works
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["save", "env_name", "github"])]
     abort: bool,
+    #[command(flatten)]
+    receiver: Receiver,
 }
 
 impl Rotate {
@@ -64,19 +69,20 @@ pub(super) fn run(mut args: Rotate, session: &mut Session) -> Result<ExitStatus,
     match (args.finish, args.abort) {
         (true, _) => end::finish(&name, session),
         (_, true) => end::abort(&name, session),
-        _ => begin(&name, args.grace, session),
+        _ => begin(&name, &args, session),
     }
 }
 
-fn begin(name: &KeyName, grace: Grace, session: &Session) -> Result<ExitStatus, Error> {
-    session.ui.expect_receiver()?;
+fn begin(name: &KeyName, args: &Rotate, session: &Session) -> Result<ExitStatus, Error> {
+    args.receiver.expect(session)?;
     let mut vault = session.open_to_change()?;
     let seen = vault.find(name)?;
     let look = session.look_at(vault.time(Session::clock())?);
     expect_rotatable(&seen.key, &look)?;
+    args.receiver.expect_place(name, seen.key.kind(), session)?;
     let was_default = vault.default_id()? == Some(seen.id);
-    let rotated = hand_over(&seen, grace, session, &mut vault, &look)?;
-    announce(&rotated, grace, session, &look);
+    let rotated = hand_over(&seen, args, session, &mut vault, &look)?;
+    announce(&rotated, args, session, &look);
     session.tell_of_default(&rotated, was_default);
     Ok(ExitStatus::Done)
 }
@@ -103,12 +109,12 @@ fn expect_rotatable(key: &Key, look: &Look) -> Result<(), Error> {
 /// Makes the new secret, hands it over, and gives back the key as it is then.
 fn hand_over(
     seen: &Record,
-    grace: Grace,
+    args: &Rotate,
     session: &Session,
     vault: &mut Vault,
     look: &Look,
 ) -> Result<Key, Error> {
-    let author = session.author("rotate");
+    let (author, grace) = (session.author("rotate"), args.grace);
     let fresh = Fresh::generate(seen.key.kind(), &session.settings.brand)?;
     let name = &seen.key.name;
     session.stage(&fresh, vault, &author, |change| {
@@ -119,7 +125,7 @@ fn hand_over(
     let key = seen.key.rotated(fresh.tail(), grace, look.now);
     let used = session.use_for_programs(seen, look.now, vault);
     let view = KeyView::new(&key, look.now).with_use(used);
-    session.hand_over(&fresh, view, vault, &author, |change| {
+    session.hand_over(&fresh, view, &args.receiver, vault, &author, |change| {
         let found = change.find(name)?;
         change.expect_one_secret(&found)?;
         same_secret(&found, seen)?;
@@ -131,23 +137,29 @@ fn hand_over(
     })
 }
 
-fn announce(key: &Key, grace: Grace, session: &Session, look: &Look) {
+fn announce(key: &Key, args: &Rotate, session: &Session, look: &Look) {
     let Some(Retiring { tail, until }) = &key.retiring else {
         return;
     };
     let (name, ui) = (&key.name, &session.ui);
     let (new, old) = (look.tail(&key.tail), look.tail(tail));
     ui.note(format!("`{name}` has a new secret, {new}"));
-    session.tell_shown_once(key, look.now);
+    args.receiver.tell("it", false, key, session);
+    session.warn_of_standing(key, look.now);
     let until_told = look.moment_and_distance(*until);
     ui.note(format!("the old one, {old}, works until {until_told}"));
     if key.expires_at == Some(*until) {
         ui.warn(format!(
-            "`{name}` expires then: the grace time of {grace} is cut short"
+            "`{name}` expires then: the grace time of {} is cut short",
+            args.grace
         ));
     }
     ui.note(format!(
-        "next: put the new one in its place; `postkey show {name}` tells of its use"
+        "next: {}; `postkey show {name}` tells of its use",
+        match args.receiver.is_given() {
+            true => "have what uses the key read it",
+            false => "put the new one in its place",
+        }
     ));
     ui.note(format!(
         "then: `postkey rotate --finish {name}` retires the old one"

@@ -1,10 +1,10 @@
 //! Files that are worth protecting: written whole or not at all, private from birth, never
 //! through a link, and never opened wider than they were.
 
-#[allow(dead_code, reason = "the commands that use it come next")]
+mod appended;
 pub mod env;
-#[allow(dead_code, reason = "the commands that use it come next")]
 mod shared;
+pub mod whole;
 
 use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, ErrorKind, Write};
@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 use tempfile::NamedTempFile;
+
+pub use appended::{Appended, append, expect_appendable};
+pub use shared::Changed;
 
 /// Everybody may read or write.
 const OPEN: u32 = 0o006;

@@ -36,14 +36,18 @@ pub struct Changed {
 }
 
 impl Changed {
-    /// Makes the file what it was before, unless it was changed again since: then it stays.
+    /// Makes the file what it was before.
     ///
     /// # Errors
-    /// If that fails; the file is then as the change left it.
+    /// If that fails, or if the file was changed again since; it stays as it is then.
     pub fn take_back(self) -> Result<(), Error> {
         let current = Current::hold(&self.path)?;
         if current.text.as_ref() != Some(&self.after) {
-            return Ok(());
+            return Err(Error::Refused {
+                path: self.path,
+                why: "was changed again meanwhile",
+                mend: "look at what it holds",
+            });
         }
         match &self.before {
             Some(before) => current.replace(&self.path, before),
@@ -252,7 +256,7 @@ mod tests {
         assert_eq!(fs::read(&path).expect("the file"), b"old ");
         let first = append(&path, "first ").expect("changed");
         append(&path, "second").expect("changed");
-        first.take_back().expect("nothing to do");
+        first.take_back().expect_err("it was changed since");
         assert_eq!(fs::read(&path).expect("the file"), b"old first second");
         let mode = fs::metadata(&path).expect("the file").mode();
         assert_eq!(mode & 0o7777, 0o640);

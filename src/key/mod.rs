@@ -22,7 +22,6 @@ mod secret;
 mod status;
 mod text;
 mod username;
-#[allow(dead_code, reason = "the commands that use it come next")]
 mod variable;
 
 pub use description::Description;
@@ -44,8 +43,7 @@ pub use secret::{Brand, Malformed, Secret, Tail};
 pub use status::{Standing, Status};
 pub use text::{escaped, is_hidden, looks_like_a_secret, quoted, scrubbed};
 pub use username::Username;
-#[allow(unused_imports, reason = "the commands that use it come next")]
-pub use variable::Variable;
+pub use variable::{Variable, Variables};
 
 use jiff::Timestamp;
 

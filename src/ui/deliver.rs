@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::Ui;
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::process::job;
 
 impl Ui {
     /// Makes sure, before anything is done, that standard output can take a secret.
@@ -19,9 +20,27 @@ impl Ui {
     /// so both are refused alike.
     ///
     /// # Errors
-    /// With the status `undelivered` if it is closed, a device such as `/dev/null`, or not open for
-    /// writing.
+    /// With the status `undelivered` if it is closed, a device such as `/dev/null`, not open for
+    /// writing, or certain to be the log of a CI job.
     pub fn expect_receiver(&self) -> Result<(), Error> {
+        self.expect_reader()?;
+        if !io::stdout().is_terminal() && job::has_log_as_output() {
+            let message = "standard output is the log of this CI job: the secret would be in it";
+            let hint = match job::is_github() {
+                true => "--github env gives it to the later steps",
+                false => "--save FILE writes it to a file that only you can read",
+            };
+            return Err(Error::new(ExitStatus::Undelivered, message)
+                .hint(format!("{hint}; with `| cat` it is printed all the same")));
+        }
+        Ok(())
+    }
+
+    /// Makes sure that what is written to standard output goes somewhere.
+    ///
+    /// # Errors
+    /// With the status `undelivered` if not.
+    pub fn expect_reader(&self) -> Result<(), Error> {
         let stdout = io::stdout();
         let why = match (fstat(&stdout), fcntl(&stdout, FcntlArg::F_GETFL)) {
             (Ok(file), Ok(flags)) => {
@@ -39,6 +58,21 @@ impl Ui {
         Err(undelivered(format!(
             "standard output {why}: the secret would be lost"
         )))
+    }
+
+    /// Makes sure that GitHub's runner may read standard output: it does so through pipes.
+    ///
+    /// # Errors
+    /// With the status `undelivered` if it surely does not.
+    pub fn expect_runner(&self) -> Result<(), Error> {
+        self.expect_reader()?;
+        let kind = fstat(io::stdout()).map(|file| SFlag::from_bits_truncate(file.st_mode));
+        if kind.is_ok_and(|kind| kind & SFlag::S_IFMT == SFlag::S_IFREG) {
+            let message = "standard output is a file: the runner would not learn what to mask";
+            return Err(Error::new(ExitStatus::Undelivered, message)
+                .hint("leave standard output as the step has it"));
+        }
+        Ok(())
     }
 
     /// Writes a secret to standard output, whole and flushed; to disk, if that is a file.
@@ -66,6 +100,7 @@ impl Ui {
 
 fn undelivered(message: String) -> Error {
     Error::new(ExitStatus::Undelivered, message).hint(
-        "no key was made or changed; read standard output, as in KEY=$(postkey generate api ci)",
+        "no key was made or changed; read standard output, as in KEY=$(postkey generate api ci), \
+         or name a file with --save",
     )
 }

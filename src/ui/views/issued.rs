@@ -1,12 +1,10 @@
 //! A key with its new secret.
 
-use std::borrow::Cow;
-
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::KeyView;
-use crate::key::{Kind, Secret};
+use crate::key::{Key, Secret, Variables};
 use crate::ui::listing::csv_lines;
 use crate::ui::{Format, json};
 
@@ -14,6 +12,7 @@ use crate::ui::{Format, json};
 pub struct Issued<'a> {
     key: KeyView<'a>,
     secret: &'a Secret,
+    variables: Variables,
 }
 
 /// Large enough for every form of an issued key, so that no copy of the secret stays behind
@@ -23,10 +22,30 @@ const ISSUED: usize = 8192;
 impl<'a> Issued<'a> {
     /// The key as it will stand once its secret is handed over.
     pub fn new(key: KeyView<'a>, secret: &'a Secret) -> Self {
-        Self { key, secret }
+        let variables = Variables::of(&key.key.name, key.key.kind());
+        Self {
+            key,
+            secret,
+            variables,
+        }
     }
 
-    /// What is written to standard output.
+    /// The same, in other variables than the key's own.
+    pub fn in_variables(self, variables: Variables) -> Self {
+        Self { variables, ..self }
+    }
+
+    /// The key.
+    pub fn key(&self) -> &Key {
+        self.key.key
+    }
+
+    /// The secret.
+    pub fn secret(&self) -> &Secret {
+        self.secret
+    }
+
+    /// What is written to standard output, or to its file.
     pub fn bytes(&self, format: Format) -> Zeroizing<Vec<u8>> {
         let mut out = Zeroizing::new(Vec::with_capacity(ISSUED));
         match format {
@@ -73,38 +92,20 @@ impl<'a> Issued<'a> {
     }
 
     fn write_env(&self, out: &mut Vec<u8>) {
-        let name = variable(self.key.name);
-        let parts: &[&str] = match (self.key.key.kind(), self.key.username) {
-            (Kind::Smtp, Some(username)) => &[
-                &name,
-                "_SMTP_USERNAME=",
-                username,
-                "\n",
-                &name,
-                "_SMTP_PASSWORD=",
-            ],
-            _ => &[&name, "_API_KEY="],
-        };
-        for part in parts.iter().chain(&[self.secret.expose()]) {
-            out.extend_from_slice(part.as_bytes());
+        for (at, (name, value)) in self.assignments().iter().enumerate() {
+            let gap = if at == 0 { "" } else { "\n" };
+            for part in [gap, name, "=", value] {
+                out.extend_from_slice(part.as_bytes());
+            }
         }
     }
-}
 
-/// A key's name as the beginning of an environment variable's (POSIX, XBD 8.1).
-fn variable(name: &str) -> Cow<'_, str> {
-    let upper: String = name
-        .chars()
-        .map(|letter| {
-            if letter.is_ascii_alphanumeric() {
-                letter.to_ascii_uppercase()
-            } else {
-                '_'
-            }
-        })
-        .collect();
-    if upper.starts_with(|letter: char| letter.is_ascii_digit()) {
-        return Cow::Owned(format!("KEY_{upper}"));
+    /// The variables that it is handed over in, with their values, which are plain: sh, Docker and
+    /// systemd read them alike without quotes.
+    pub fn assignments(&self) -> Vec<(&str, &str)> {
+        let username = self.variables.username.as_ref().zip(self.key.username);
+        let username = username.map(|(name, value)| (name.as_str(), value));
+        let secret = (self.variables.secret.as_str(), self.secret.expose());
+        username.into_iter().chain([secret]).collect()
     }
-    Cow::Owned(upper)
 }

@@ -1,5 +1,7 @@
 //! What the process does to itself before it touches a secret, and whom it acts for.
 
+pub mod job;
+
 use std::env;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

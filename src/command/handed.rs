@@ -1,0 +1,59 @@
+//! What became of a secret between its handing over and its becoming good.
+
+use std::path::PathBuf;
+
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::files::{Appended, Changed};
+use crate::vault;
+
+/// A secret that was handed over, for good or not.
+pub(super) enum Handed {
+    /// To standard output.
+    Printed,
+    /// To a file that was named.
+    Saved(Changed, PathBuf),
+    /// To a file of a runner's.
+    Appended(Appended),
+}
+
+impl Handed {
+    /// The secret was handed over, but never became the key's: what can be taken back is.
+    pub(super) fn not_good(self, error: &vault::Error) -> Error {
+        let status = status(error);
+        if status == ExitStatus::Unsure {
+            return Error::new(status, error.to_string())
+                .hint("check the secret that was written out with `postkey verify`");
+        }
+        let taken_back = match self {
+            Self::Printed => None,
+            Self::Saved(changed, path) => Some((changed.take_back(), path.display().to_string())),
+            Self::Appended(appended) => Some((appended.take_back(), "the runner's file".into())),
+        };
+        match taken_back {
+            Some((Ok(()), place)) => {
+                Error::new(status, format!("the secret did not become good: {error}")).hint(
+                    format!("{place} is as it was; look at what there is, and try again"),
+                )
+            }
+            _ => Error::new(
+                status,
+                format!("the secret that was written out is not good: {error}"),
+            )
+            .hint("throw it away; look at what there is, and try again"),
+        }
+    }
+}
+
+fn status(error: &vault::Error) -> ExitStatus {
+    use vault::Error as E;
+    match error {
+        E::Unsure(_) => ExitStatus::Unsure,
+        E::NameTaken(_) | E::UsernameTaken(_) | E::DefaultTaken(_) | E::Rotating(_) => {
+            ExitStatus::Exists
+        }
+        E::NoSuchKey(_) => ExitStatus::NotFound,
+        E::Changed(_) => ExitStatus::Trouble,
+        _ => ExitStatus::Undelivered,
+    }
+}

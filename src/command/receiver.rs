@@ -1,0 +1,290 @@
+//! Where a secret goes: to standard output, to a file, or to the later steps of a CI job.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use zeroize::Zeroizing;
+
+use super::handed::Handed;
+use super::{Session, values};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::files::{self, env, whole};
+use crate::key::{Invalid, Key, KeyName, Kind, Variable, Variables, looks_like_a_secret};
+use crate::process::job;
+use crate::ui::{Format, Issued};
+
+/// As long as a value can be, in bytes.
+const LONGEST_VALUE: usize = 254;
+
+/// Where the secret goes, if not to standard output.
+#[derive(Args, Debug, Default)]
+pub(super) struct Receiver {
+    /// Writes the secret to a file, 0600, and nothing to standard output; with --format env only
+    /// its variables are set in the file
+    #[arg(long, value_name = "FILE")]
+    #[arg(value_parser = OsStringValueParser::new().try_map(path))]
+    save: Option<PathBuf>,
+    /// Names the secret's variable, and means --format env
+    #[arg(long, value_name = "VAR")]
+    env_name: Option<Variable>,
+    /// SMTP: names the username's variable; without it, it is called after the secret's
+    #[arg(long, value_name = "VAR", requires = "env_name")]
+    env_username: Option<Variable>,
+    /// In GitHub Actions: masks the secret in the job's log, and sets its variables for the job's
+    /// later steps (env) or as outputs of this one (output); mask only masks, beside --save
+    #[arg(long, value_name = "FOR")]
+    #[arg(value_parser = values::one_of(Github::ALL, Github::word))]
+    github: Option<Github>,
+}
+
+/// What GitHub Actions is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Github {
+    /// Variables of the job's later steps.
+    Env,
+    /// Outputs of this step.
+    Output,
+    /// The secret's mask only.
+    Mask,
+}
+
+impl Github {
+    const ALL: [Self; 3] = [Self::Env, Self::Output, Self::Mask];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Env => "env",
+            Self::Output => "output",
+            Self::Mask => "mask",
+        }
+    }
+
+    /// The variable that names the runner's file.
+    fn variable(self) -> Option<&'static str> {
+        match self {
+            Self::Env => Some("GITHUB_ENV"),
+            Self::Output => Some("GITHUB_OUTPUT"),
+            Self::Mask => None,
+        }
+    }
+
+    /// The file that the runner reads when the step has ended.
+    fn file(self) -> Result<Option<PathBuf>, Error> {
+        let Some(variable) = self.variable() else {
+            return Ok(None);
+        };
+        let unset = || {
+            Error::usage(format!("there is no `{variable}` here"))
+                .hint("the runner sets it in each step; hand it on to where postkey runs")
+        };
+        job::file(variable).map(Some).ok_or_else(unset)
+    }
+}
+
+/// The path of a file to save to, from the command line.
+fn path(text: OsString) -> Result<PathBuf, Invalid> {
+    let lossy = text.to_string_lossy();
+    let rule = if text.is_empty() {
+        "a path is not empty"
+    } else if lossy == "-" {
+        "without --save the secret goes to standard output"
+    } else if looks_like_a_secret(&lossy) {
+        "it looks like a secret"
+    } else {
+        return Ok(PathBuf::from(text));
+    };
+    Err(Invalid::new("a file to save to", &lossy, rule).hint("name a file, as in `app.env`"))
+}
+
+impl Receiver {
+    /// Whether any of the flags was given.
+    pub(super) fn is_given(&self) -> bool {
+        self.save.is_some() || self.env_name.is_some() || self.github.is_some()
+    }
+
+    /// Makes sure, before anything is done, that there is somebody to take a secret.
+    pub(super) fn expect(&self, session: &Session) -> Result<(), Error> {
+        self.format(session)?;
+        match self.github {
+            None if self.save.is_none() => session.ui.expect_receiver(),
+            None => Ok(()),
+            Some(github) => {
+                self.expect_github(github)?;
+                session.ui.expect_runner()
+            }
+        }
+    }
+
+    fn expect_github(&self, github: Github) -> Result<(), Error> {
+        let word = github.word();
+        if !job::is_github() {
+            return Err(Error::usage(format!(
+                "--github {word} is for a job of GitHub Actions, and this is none"
+            ))
+            .hint("elsewhere, --save FILE --format env sets the variables in a file"));
+        }
+        match (github, &self.save) {
+            (Github::Mask, None) => Err(Error::usage(
+                "--github mask only masks the secret: it would be lost",
+            )
+            .hint("add --save FILE, or say --github env")),
+            (Github::Env | Github::Output, Some(_)) => Err(Error::usage(format!(
+                "--github {word} and --save are two places for one secret"
+            ))
+            .hint("leave one of them out; --github mask goes with --save")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes sure, as far as that can be told before, that a key's secret can be put in its place.
+    pub(super) fn expect_place(
+        &self,
+        name: &KeyName,
+        kind: Kind,
+        session: &Session,
+    ) -> Result<(), Error> {
+        let variables = self.variables(name, kind)?;
+        let format = self.format(session)?;
+        if let Some(path) = self.github.map_or(Ok(None), Github::file)? {
+            files::expect_appendable(&path).map_err(unsaved)?;
+        }
+        let Some(path) = &self.save else {
+            return Ok(());
+        };
+        if format == Format::Env {
+            let names = variables.username.iter().chain([&variables.secret]);
+            let value = "x".repeat(LONGEST_VALUE);
+            let values: Vec<_> = names.map(|name| (name.as_str(), &value[..])).collect();
+            return env::expect_savable(path, &values).map_err(unsaved);
+        }
+        whole::expect_savable(path, shape(format, kind)).map_err(unsaved)
+    }
+
+    /// Hands a secret over.
+    pub(super) fn take(&self, issued: Issued<'_>, session: &Session) -> Result<Handed, Error> {
+        let key = issued.key();
+        let (kind, variables) = (key.kind(), self.variables(&key.name, key.kind())?);
+        let issued = issued.in_variables(variables);
+        let format = self.format(session)?;
+        if self.github.is_some() {
+            session.ui.deliver(&mask(&issued))?;
+        }
+        let text = issued.bytes(format);
+        if let Some(path) = self.github.map_or(Ok(None), Github::file)? {
+            let appended = files::append(&path, &text).map_err(unsaved)?;
+            return Ok(Handed::Appended(appended));
+        }
+        let Some(path) = &self.save else {
+            session.ui.deliver(&text)?;
+            return Ok(Handed::Printed);
+        };
+        let changed = match format {
+            Format::Env => env::save(path, &issued.assignments()).map_err(unsaved)?,
+            _ => whole::save(path, shape(format, kind), &text).map_err(unsaved)?,
+        };
+        Ok(Handed::Saved(changed, path.clone()))
+    }
+
+    /// Says where a new secret, called `what`, is now; that it was shown only if it is not again.
+    pub(super) fn tell(&self, what: &str, is_sealed: bool, key: &Key, session: &Session) {
+        match self.place(key, session) {
+            Some(place) => session.ui.note(format!("{what} is {place}")),
+            None if is_sealed => {}
+            None => session
+                .ui
+                .note(format!("{what} is shown only this once; keep it now")),
+        }
+    }
+
+    /// Where the secret is, if not on standard output.
+    pub(super) fn place(&self, key: &Key, session: &Session) -> Option<String> {
+        let secret = self.variables(&key.name, key.kind()).ok()?.secret;
+        match (self.github, &self.save) {
+            (Some(Github::Env), _) => Some(format!("`{secret}` in the later steps of this job")),
+            (Some(Github::Output), _) => Some(format!("the output `{secret}` of this step")),
+            (_, None) => None,
+            (_, Some(path)) => {
+                let path = path.display();
+                let is_env = self
+                    .format(session)
+                    .is_ok_and(|format| format == Format::Env);
+                Some(match is_env {
+                    true => format!("`{secret}` in `{path}`"),
+                    false => format!("in `{path}`"),
+                })
+            }
+        }
+    }
+
+    /// The format that the secret takes: that of variables, if they are named.
+    fn format(&self, session: &Session) -> Result<Format, Error> {
+        let is_in_variables = match self.github {
+            Some(Github::Env | Github::Output) => true,
+            Some(Github::Mask) | None => self.env_name.is_some(),
+        };
+        match session.ui.format {
+            Format::Text | Format::Env if is_in_variables => Ok(Format::Env),
+            format if is_in_variables => {
+                let flag = if self.env_name.is_some() {
+                    "--env-name"
+                } else {
+                    "--github"
+                };
+                let word = values::word(format);
+                Err(Error::usage(format!(
+                    "{flag} sets variables, and --format {word} has none"
+                ))
+                .hint(format!("leave out {flag}, or say --format env")))
+            }
+            format => Ok(format),
+        }
+    }
+
+    fn variables(&self, name: &KeyName, kind: Kind) -> Result<Variables, Error> {
+        if kind == Kind::Api && self.env_username.is_some() {
+            return Err(Error::usage("an API key has no --env-username")
+                .hint("only SMTP keys have usernames"));
+        }
+        if self.env_name.is_some() && self.env_name == self.env_username {
+            return Err(
+                Error::usage("--env-name and --env-username name the same variable")
+                    .hint("name another for the username"),
+            );
+        }
+        Ok(match &self.env_name {
+            None => Variables::of(name, kind),
+            Some(secret) => Variables::named(kind, secret.clone(), self.env_username.clone()),
+        })
+    }
+}
+
+/// The line by which GitHub's runner learns what it is to mask.
+fn mask(issued: &Issued<'_>) -> Zeroizing<Vec<u8>> {
+    let secret = issued.secret().expose();
+    Zeroizing::new([b"::add-mask::", secret.as_bytes(), b"\n"].concat())
+}
+
+/// The secret could not be put in its place.
+fn unsaved(error: impl Into<Error>) -> Error {
+    let error: Error = error.into();
+    let hint = error.way_out().unwrap_or("name a file that can be written");
+    let hint = format!("{hint}; nothing was changed");
+    Error::new(
+        ExitStatus::Undelivered,
+        format!("the secret cannot be saved: {error}"),
+    )
+    .hint(hint)
+}
+
+/// What a result in this form looks like.
+fn shape(format: Format, kind: Kind) -> whole::Shape {
+    let (start, lines) = match format {
+        Format::Json | Format::Jsonl => ("{\"name\":", 1),
+        Format::Csv => ("name,", 2),
+        Format::Text | Format::Env | Format::Ics => (kind.prefix(), 1),
+    };
+    whole::Shape { start, lines }
+}

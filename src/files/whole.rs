@@ -1,0 +1,98 @@
+//! Files that hold one result and nothing else, and are replaced whole: by the like only, since
+//! somebody may have named a file that holds other things.
+
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::Error;
+use super::shared::{self, Changed};
+
+/// What a result looks like, and so the one that it may replace.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// What it begins with.
+    pub start: &'static str,
+    /// How many lines it has.
+    pub lines: usize,
+}
+
+/// More than any result needs, in bytes.
+const ROOM: usize = 1024;
+
+/// Puts a result into a file, 0600 if it is new.
+///
+/// # Errors
+/// If the file must not be replaced or cannot be written; it is as it was then.
+pub fn save(path: &Path, shape: Shape, text: &[u8]) -> Result<Changed, Error> {
+    shared::change(path, |before| {
+        shape.expect(before, path)?;
+        Ok(Zeroizing::new(text.to_vec()))
+    })
+}
+
+/// Makes sure, as far as that can be told before, that a result can be put into a file.
+///
+/// # Errors
+/// Those of [`save`].
+pub fn expect_savable(path: &Path, shape: Shape) -> Result<(), Error> {
+    shared::expect_changeable(path, |before| {
+        shape.expect(before, path)?;
+        Ok(Zeroizing::new(vec![b'\n'; ROOM]))
+    })
+}
+
+impl Shape {
+    fn expect(self, text: &[u8], path: &Path) -> Result<(), Error> {
+        let lines = text.iter().filter(|&&byte| byte == b'\n').count();
+        let is_alike = text.starts_with(self.start.as_bytes()) && lines <= self.lines;
+        if is_alike || text.trim_ascii().is_empty() {
+            return Ok(());
+        }
+        Err(Error::Refused {
+            path: path.to_owned(),
+            why: "holds something else, which would be lost",
+            mend: "name another file, or set a variable in this one with --format env",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn only_the_like_or_nothing_is_replaced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        let shape = Shape {
+            start: "xkey",
+            lines: 1,
+        };
+        for (before, is_replaced) in [
+            ("", true),
+            ("\n", true),
+            ("xkeypost-1\n", true),
+            ("xkeypost-1", true),
+            ("xkeypost-1\nB=2\n", false),
+            ("KEY=xkeypost-1\n", false),
+            ("xsmtppost-1\n", false),
+        ] {
+            fs::write(&path, before).expect("written");
+            fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("changed");
+            assert_eq!(
+                expect_savable(&path, shape).is_ok(),
+                is_replaced,
+                "{before:?}"
+            );
+            assert_eq!(fs::read(&path).expect("the file"), before.as_bytes());
+            assert_eq!(
+                save(&path, shape, b"new\n").is_ok(),
+                is_replaced,
+                "{before:?}"
+            );
+        }
+    }
+}

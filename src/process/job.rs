@@ -1,0 +1,108 @@
+//! The CI job that the process may run in: where it takes things from, and whether standard output
+//! is its log.
+//!
+//! Only what is certain counts. A runner takes in the log by pipes, as the shell takes in what
+//! `KEY=$(…)` captures, and from inside the two look alike: mostly it cannot be told.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use nix::sys::stat::fstat;
+use nix::unistd::{Pid, getppid};
+
+/// What some CI system or other sets in each of its jobs.
+const MARKS: [&str; 6] = [
+    "CI",
+    "GITHUB_ACTIONS",
+    "GITLAB_CI",
+    "JENKINS_URL",
+    "TF_BUILD",
+    "TEAMCITY_VERSION",
+];
+
+/// How many processes are looked at on the way up, at most.
+const ANCESTORS: usize = 64;
+
+/// What GitHub's runner is called, whose children are the steps of a job.
+const GITHUB_RUNNER: &str = "Runner.Worker";
+
+/// A device and an inode: which file it is.
+type Id = (u64, u64);
+
+/// Whether GitHub Actions runs this, or what does as it does.
+pub fn is_github() -> bool {
+    env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
+}
+
+/// The file that a variable of the runner's names.
+pub fn file(variable: &str) -> Option<PathBuf> {
+    let path = env::var_os(variable).filter(|path| !path.is_empty())?;
+    Some(PathBuf::from(path))
+}
+
+/// Whether standard output is the log of a CI job, for certain.
+pub fn has_log_as_output() -> bool {
+    is_job() && (is_one_with_errors() || is_step_output())
+}
+
+fn is_job() -> bool {
+    let is_set = |value: &OsStr| !["", "0", "false"].iter().any(|no| value == *no);
+    MARKS
+        .iter()
+        .any(|mark| env::var_os(mark).is_some_and(|value| is_set(&value)))
+}
+
+/// Whether standard output and standard error are one, and nobody between here and the runner has
+/// led them anywhere: the process above has the same.
+fn is_one_with_errors() -> bool {
+    let (Some(output), Some(errors)) = (id(&io::stdout()), id(&io::stderr())) else {
+        return false;
+    };
+    let above = getppid();
+    let has_other = |descriptor| id_of(above, descriptor).is_some_and(|other| other != output);
+    output == errors && !has_other(1) && !has_other(2)
+}
+
+/// Whether standard output is that of the step which GitHub's runner has started.
+fn is_step_output() -> bool {
+    let output = id(&io::stdout());
+    let mut process = Pid::this();
+    for _ in 0..ANCESTORS {
+        let Some(above) = parent(process) else {
+            return false;
+        };
+        if name(above).as_deref() == Some(GITHUB_RUNNER) {
+            return process != Pid::this() && output.is_some() && id_of(process, 1) == output;
+        }
+        process = above;
+    }
+    false
+}
+
+fn id(stream: &impl AsFd) -> Option<Id> {
+    let found = fstat(stream).ok()?;
+    Some((found.st_dev, found.st_ino))
+}
+
+/// Which file another process has open there, if that can be seen.
+fn id_of(process: Pid, descriptor: u32) -> Option<Id> {
+    let found = fs::metadata(format!("/proc/{process}/fd/{descriptor}")).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
+/// What a process is called (proc(5), `comm`).
+fn name(process: Pid) -> Option<String> {
+    let name = fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
+    Some(name.trim_end().to_owned())
+}
+
+fn parent(process: Pid) -> Option<Pid> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+    parent.trim().parse().ok().map(Pid::from_raw)
+}
