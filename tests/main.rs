@@ -19,6 +19,7 @@ mod readme;
 mod reveal;
 mod rotate;
 mod sandbox;
+mod save;
 mod secrecy;
 mod serve;
 mod text;

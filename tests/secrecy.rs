@@ -41,7 +41,8 @@ fn no_part_of_a_secret_is_in_a_file_or_in_what_is_said() {
         (&sealed, story.secrets.pop()),
         (&again, Some(again.clone()))
     );
-    for secret in [&api, &mail, &table, &new, &newest, &beside] {
+    let saved = story.save(&["generate", "api", "saved", "--format", "env"]);
+    for secret in [&api, &mail, &table, &new, &newest, &beside, &saved] {
         story.tell(&["verify", "--ip", "203.0.113.9"], secret);
         for present in ["verify", "identify"] {
             story.tell(&[present], secret);
@@ -79,7 +80,7 @@ fn no_part_of_a_secret_is_in_a_file_or_in_what_is_said() {
         &["revoke", "build", "--report", "out.md", "--leaked-at", "2h"],
         &["revoke", "missing"],
         &["delete", "build"],
-        &["delete", "--yes", "build", "mail", "table", "ci"],
+        &["delete", "--yes", "build", "mail", "table", "ci", "saved"],
     ] {
         story.tell(args, &new);
     }
@@ -177,6 +178,20 @@ impl Story {
         self.secrets.push(secret.clone());
         self.look(&run.stderr, args);
         secret
+    }
+
+    /// Issues a secret into a file outside of the home folder, the one place where it may be.
+    fn save(&mut self, args: &[&str]) -> String {
+        let kept = tempfile::tempdir().unwrap();
+        let file = kept.path().join("app.env");
+        let args = [args, &["--save", file.to_str().unwrap()]].concat();
+        let run = run_with_input(&self.sandbox, &args, "").expect(0);
+        let text = fs::read_to_string(&file).unwrap();
+        let secret = Regex::new(SECRET).unwrap().find(&text).unwrap().as_str();
+        self.secrets.push(secret.to_owned());
+        self.look(&(run.stdout + &run.stderr), &args);
+        assert_eq!(paths(kept.path()), [file]);
+        secret.to_owned()
     }
 
     fn tell(&self, args: &[&str], input: &str) {

@@ -169,6 +169,7 @@ fn is_there(name: &KeyName, args: &Generate, kind: Kind, session: &Session) -> R
     session
         .ui
         .note(format!("`{name}` is there already; nothing was done"));
+    args.receiver.warn_if_lost(name, session);
     let standing = key.standing(session.look(&vault).now);
     if !standing.is_good() {
         session

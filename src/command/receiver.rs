@@ -199,6 +199,17 @@ impl Receiver {
         }
     }
 
+    /// Warns if the file is missing that has the secret of a key which is there.
+    pub(super) fn warn_if_lost(&self, name: &KeyName, session: &Session) {
+        let missing = self.save.as_ref().filter(|path| !path.exists());
+        if let Some(path) = missing.map(|path| path.display()) {
+            session.ui.warn(format!(
+                "`{path}` is not there: if the secret of `{name}` is lost, \
+                 `postkey regenerate {name} --save {path}` makes a new one"
+            ));
+        }
+    }
+
     /// Where the secret is, if not on standard output.
     pub(super) fn place(&self, key: &Key, session: &Session) -> Option<String> {
         let secret = self.variables(&key.name, key.kind()).ok()?.secret;

@@ -84,7 +84,7 @@ impl Draft {
             Ok(file)
         };
         Ok(Self {
-            file: begin().map_err(|source| failed(path, source))?,
+            file: begin().map_err(|error| failed(path, plain(error)))?,
             path: path.to_owned(),
             existing,
         })
@@ -102,6 +102,19 @@ impl Draft {
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let written = self.file.as_file_mut().write_all(bytes);
         written.map_err(|source| failed(&self.path, source))
+    }
+
+    /// Locks it for the processes that would lock the file once it is in its place, until what is
+    /// given back is closed.
+    ///
+    /// # Errors
+    /// If the file system cannot do so.
+    pub fn lock(&self) -> Result<File, Error> {
+        let lock = || {
+            let file = self.file.as_file().try_clone()?;
+            file.lock().map(|()| file)
+        };
+        lock().map_err(|source| failed(&self.path, source))
     }
 
     /// Puts it in its place, whole and safe from a power cut.
@@ -195,6 +208,13 @@ fn resemble(file: &File, replaced: &Metadata) -> io::Result<()> {
         fchown(file, Some(replaced.uid()), Some(replaced.gid()))?;
     }
     file.set_permissions(Permissions::from_mode(replaced.mode() & 0o7777))
+}
+
+/// The system's word alone: what is not there yet need not be named.
+fn plain(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|wrapped| wrapped.source());
+    let code = inner.and_then(|inner| inner.downcast_ref::<io::Error>()?.raw_os_error());
+    code.map_or(error, io::Error::from_raw_os_error)
 }
 
 fn failed(path: &Path, source: io::Error) -> Error {

@@ -27,10 +27,12 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// What a file holds; `None` if there is none.
 pub type Contents = Option<Zeroizing<Vec<u8>>>;
 
-/// A change of a file that was made, and can be taken back.
-#[derive(Debug)]
+/// A change of a file that was made, and can be taken back; until this is dropped, no other
+/// process changes the file in this way.
 pub struct Changed {
     path: PathBuf,
+    /// The file as it is now, locked.
+    file: File,
     before: Contents,
     after: Zeroizing<Vec<u8>>,
 }
@@ -39,10 +41,10 @@ impl Changed {
     /// Makes the file what it was before.
     ///
     /// # Errors
-    /// If that fails, or if the file was changed again since; it stays as it is then.
+    /// If that fails, or if somebody changed it all the same; it stays as it is then.
     pub fn take_back(self) -> Result<(), Error> {
-        let current = Current::hold(&self.path)?;
-        if current.text.as_ref() != Some(&self.after) {
+        if !self.is_in_place() || fs::read(&self.path).map(Zeroizing::new).ok() != Some(self.after)
+        {
             return Err(Error::Refused {
                 path: self.path,
                 why: "was changed again meanwhile",
@@ -50,11 +52,19 @@ impl Changed {
             });
         }
         match &self.before {
-            Some(before) => current.replace(&self.path, before),
             None => fs::remove_file(&self.path)
                 .and_then(|()| sync_folder(&self.path))
                 .map_err(|source| failed(&self.path, source)),
+            Some(before) => {
+                let mut draft = Draft::begin(&self.path, Existing::Replace)?;
+                draft.write(before)?;
+                draft.publish()
+            }
         }
+    }
+
+    fn is_in_place(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok_and(|found| is_same(&found, &self.file, &self.path))
     }
 }
 
@@ -70,18 +80,15 @@ pub fn change<E: From<Error>>(
     let end = Instant::now() + PATIENCE;
     loop {
         let current = Current::hold(path)?;
+        let is_new = current.file.is_none();
         let after = change(current.contents())?;
-        let Err(error) = current.replace(path, &after) else {
-            return Ok(Changed {
-                path: path.to_owned(),
-                before: current.text,
-                after,
-            });
+        let error = match current.replace(path, after) {
+            Ok(changed) => return Ok(changed),
+            Err(error) => error,
         };
-        // Another was faster to make the file.
-        let is_late = current.file.is_none() && fs::symlink_metadata(path).is_ok();
+        // Another may have been faster to make the file.
+        let is_late = is_new && fs::symlink_metadata(path).is_ok();
         if !is_late || Instant::now() > end {
-            current.settle(path, after);
             return Err(error.into());
         }
     }
@@ -118,11 +125,16 @@ impl Current {
                     text: None,
                 });
             };
-            let file = open(path).map_err(|source| failed(path, source))?;
-            match file.try_lock() {
-                Ok(()) if is_same(&found, &file, path) => return Self::read(file, path),
-                Ok(()) | Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(source)) => return Err(failed(path, source)),
+            let held = open(path).and_then(|file| match file.try_lock() {
+                Ok(()) => Ok(is_same(&found, &file, path).then_some(file)),
+                Err(TryLockError::WouldBlock) => Ok(None),
+                Err(TryLockError::Error(source)) => Err(source),
+            });
+            match held {
+                Ok(Some(file)) => return Self::read(file, path),
+                Ok(None) => {}
+                Err(source) if source.kind() == ErrorKind::NotFound => {}
+                Err(source) => return Err(failed(path, source)),
             }
             if Instant::now() > end {
                 return Err(Error::Refused {
@@ -168,22 +180,26 @@ impl Current {
         self.text.as_ref().map_or(&[], |text| text)
     }
 
-    /// Puts another file in its place.
-    fn replace(&self, path: &Path, text: &[u8]) -> Result<(), Error> {
+    /// Puts another file in its place; what fails after that is taken back.
+    fn replace(self, path: &Path, after: Zeroizing<Vec<u8>>) -> Result<Changed, Error> {
         let mut draft = Draft::begin(path, self.existing())?;
-        draft.write(text)?;
-        draft.publish()
-    }
-
-    /// Makes the file what it was, if the change failed only after it was in place.
-    fn settle(self, path: &Path, after: Zeroizing<Vec<u8>>) {
-        drop(self.file);
+        draft.write(&after)?;
         let changed = Changed {
             path: path.to_owned(),
+            file: draft.lock()?,
             before: self.text,
             after,
         };
-        let _ = changed.take_back();
+        match draft.publish() {
+            Ok(()) => Ok(changed),
+            Err(error) => {
+                if changed.is_in_place() {
+                    // It is there, but may not survive a power cut.
+                    let _ = changed.take_back();
+                }
+                Err(error)
+            }
+        }
     }
 }
 
@@ -255,11 +271,29 @@ mod tests {
             .expect("back");
         assert_eq!(fs::read(&path).expect("the file"), b"old ");
         let first = append(&path, "first ").expect("changed");
-        append(&path, "second").expect("changed");
+        fs::write(&path, "another's").expect("written by what takes no lock");
         first.take_back().expect_err("it was changed since");
-        assert_eq!(fs::read(&path).expect("the file"), b"old first second");
+        assert_eq!(fs::read(&path).expect("the file"), b"another's");
         let mode = fs::metadata(&path).expect("the file").mode();
         assert_eq!(mode & 0o7777, 0o640);
+    }
+
+    #[test]
+    fn a_change_that_may_be_taken_back_keeps_others_waiting() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        for before in ["", "old "] {
+            let first = append(&path, "first").expect("changed");
+            thread::scope(|scope| {
+                let second = scope.spawn(|| append(&path, "second").map(drop));
+                thread::sleep(Duration::from_millis(100));
+                first.take_back().expect("back");
+                second.join().expect("no panic").expect("changed");
+            });
+            let text = fs::read_to_string(&path).expect("the file");
+            assert_eq!(text, format!("{before}second"));
+            fs::write(&path, "old ").expect("written");
+        }
     }
 
     #[test]

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """leakscan.py: does any part of the printed secret reach anything but standard output?
 
-  leakscan.py [-k 8] [-p REGEX] [-x PATH ...] [--memory] -- COMMAND ARG...
+  leakscan.py [-k 8] [-p REGEX] [-x PATH ...] [-s FILE] [--memory] -- COMMAND ARG...
 
-Runs COMMAND under strace and takes the secret from its standard output by REGEX: group 1 is
+Runs COMMAND under strace and takes the secret from its standard output, or from the FILE that it
+saves it to, which then is the one place where it may be, by REGEX: group 1 is
 the part of which no K characters in a row may turn up, the whole match must not either. (The
 default is postkey's: the 64 hex characters. The 16 after them are public and in the vault.)
 Looks for them plain, reversed, as hex, base64 at each of the three offsets and UTF-16, in
@@ -34,6 +35,7 @@ def arguments():
     parser.add_argument('-k', type=int, default=8, help='characters in a row')
     parser.add_argument('-p', default=SECRET, help='the secret on standard output')
     parser.add_argument('-x', action='append', default=[], help='look into these files, too')
+    parser.add_argument('-s', help='the secret is saved to this file')
     parser.add_argument('--memory', action='store_true')
     parser.add_argument('command', nargs='+')
     return parser.parse_args()
@@ -106,7 +108,13 @@ def unhex(text):
     return bytes.fromhex(text.replace('\\x', ''))
 
 
-def traced_texts(trace, output):
+def is_saved(path, saved):
+    """Whether a path is that of the file that the secret is saved to, or of it unfinished."""
+    folder, name = os.path.split(path)
+    return path == saved or (folder == os.path.dirname(saved) and name.startswith('.postkey-'))
+
+
+def traced_texts(trace, is_output):
     """Yields (place, bytes) for every string that a traced call took anywhere but to the output."""
     string = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
     with open(trace, errors='replace') as file:
@@ -117,7 +125,7 @@ def traced_texts(trace, output):
             name, rest = call.groups()
             # strace -y tells the file, so a duplicate of standard output is known as such.
             to = re.match(r'\d+<((?:\\x[0-9a-f]{2})*)>, ', rest)
-            to_output = name in ('write', 'writev') and to and unhex(to[1]) == output.encode()
+            to_output = name in ('write', 'writev') and to and is_output(unhex(to[1]).decode())
             if name in INCOMING or to_output:
                 continue
             place = f'{name}({to and unhex(to[1]).decode(errors="replace") or rest[:40]})'
@@ -148,15 +156,17 @@ def main():
         copies = look_into_memory(strace, output, pattern) if options.memory else None
         status = strace.wait()
 
-        with open(output, 'rb') as file:
+        saved = options.s and os.path.realpath(options.s)
+        with open(saved or output, 'rb') as file:
             match = pattern.search(file.read())
         if not match:
-            print(f'no secret on standard output (exit status {status})')
+            print(f'no secret where it should be (exit status {status})')
             return 2
 
         sought = needles(match.group(1), match.group(0), options.k)
         looked, leaks = 0, []
-        places = [traced_texts(trace, output), *map(stored_texts, options.x)]
+        is_output = (lambda path: is_saved(path, saved)) if saved else output.__eq__
+        places = [traced_texts(trace, is_output), *map(stored_texts, options.x)]
         for place, text in (found for texts in places for found in texts):
             looked += 1
             if any(needle in text for needle in sought):

@@ -1,0 +1,60 @@
+//! Secrets that go to a file, or to the later steps of a CI job, instead of standard output.
+
+mod github;
+mod job;
+mod kinds;
+mod order;
+mod places;
+mod readers;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use regex::Regex;
+
+use crate::sandbox::{Run, SECRET, Sandbox};
+
+/// What a file of the home folder holds.
+#[track_caller]
+fn held(sandbox: &Sandbox, name: &str) -> String {
+    fs::read_to_string(sandbox.home().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The one secret in a text.
+#[track_caller]
+fn secret_in(text: &str) -> String {
+    let found: Vec<_> = Regex::new(SECRET).unwrap().find_iter(text).collect();
+    assert_eq!(found.len(), 1, "{text}");
+    found[0].as_str().to_owned()
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+/// Nothing is on standard output, and no secret is said.
+#[track_caller]
+fn expect_silent(run: &Run) {
+    assert_eq!(run.stdout, "", "{run:?}");
+    assert!(
+        !Regex::new(SECRET).unwrap().is_match(&run.stderr),
+        "{run:?}"
+    );
+}
+
+/// The names of the keys that there are.
+fn keys(sandbox: &Sandbox) -> Vec<String> {
+    let list = sandbox.run(["list", "--format", "json"]).expect(0).json();
+    let name = |key: &serde_json::Value| key["name"].as_str().unwrap().to_owned();
+    list.as_array().unwrap().iter().map(name).collect()
+}
+
+/// The files of the home folder, hidden ones of ours too.
+fn files(sandbox: &Sandbox) -> Vec<String> {
+    let entries = fs::read_dir(sandbox.home()).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.filter(|name| name != ".local").collect();
+    names.sort();
+    names
+}

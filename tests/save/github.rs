@@ -1,0 +1,230 @@
+//! A step of GitHub Actions: its log, its masks, and the files that it hands on.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::process::{Command, Stdio};
+
+use super::{expect_silent, held, keys, mode, secret_in};
+use crate::sandbox::{Run, Sandbox};
+
+/// What the runner makes before a step.
+fn files(sandbox: &Sandbox) {
+    for name in ["set_env", "set_output"] {
+        fs::write(sandbox.home().join(name), "").unwrap();
+    }
+}
+
+fn step(sandbox: &Sandbox, args: &[&str]) -> Command {
+    let mut command = sandbox.command(args.iter().copied());
+    command
+        .env("CI", "true")
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_ENV", sandbox.home().join("set_env"))
+        .env("GITHUB_OUTPUT", sandbox.home().join("set_output"));
+    command
+}
+
+fn run(sandbox: &Sandbox, args: &[&str]) -> Run {
+    Run::of(step(sandbox, args).output().unwrap())
+}
+
+/// What the runner masks from now on, and what is in its log.
+fn log(run: &Run) -> (Vec<String>, String) {
+    let mut masks = Vec::new();
+    let mut log = run.stderr.clone();
+    for line in run.stdout.lines() {
+        match line.strip_prefix("::add-mask::") {
+            Some(mask) => masks.push(mask.to_owned()),
+            None => log += line,
+        }
+    }
+    for mask in &masks {
+        log = log.replace(mask, "***");
+    }
+    (masks, log)
+}
+
+/// What the runner reads from such a file: `NAME=value`, or `NAME<<END`, lines, `END`.
+fn variables(text: &str) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next().filter(|line| !line.is_empty()) {
+        let (name, value) = match (line.find('='), line.find("<<")) {
+            (Some(equals), heredoc) if heredoc.is_none_or(|at| equals < at) => {
+                (&line[..equals], line[equals + 1..].to_owned())
+            }
+            (_, Some(at)) => {
+                let value: Vec<_> = lines
+                    .by_ref()
+                    .take_while(|next| *next != &line[at + 2..])
+                    .collect();
+                (&line[..at], value.join("\n"))
+            }
+            _ => panic!("the runner would refuse {line:?}"),
+        };
+        found.insert(name.to_owned(), value);
+    }
+    found
+}
+
+#[test]
+fn later_steps_have_the_secret_and_the_log_has_not() {
+    let sandbox = Sandbox::new();
+    files(&sandbox);
+    let before = "COLOR=blue\nTEXT<<end\nA=1\nend\n";
+    for (to, file) in [("env", "set_env"), ("output", "set_output")] {
+        fs::write(sandbox.home().join(file), before).unwrap();
+        let inode = fs::metadata(sandbox.home().join(file)).unwrap().ino();
+        let name = format!("mail-{to}");
+        let made = [
+            "generate",
+            "smtp",
+            &name,
+            "--username",
+            "ops@example.com",
+            "--github",
+            to,
+        ];
+        for args in [
+            &made[..],
+            &["rotate", &name, "--github", to],
+            &["regenerate", "--yes", &name, "--github", to],
+            &[
+                "revoke",
+                "--replace",
+                &name,
+                "--github",
+                to,
+                "--env-name",
+                "PASSWORD",
+            ],
+        ] {
+            let run = run(&sandbox, args).expect(0);
+            let text = held(&sandbox, file);
+            assert!(text.starts_with(before), "{text}");
+            let read = variables(&text);
+            let (user, password) = match args[0] {
+                "revoke" => ("USERNAME".to_owned(), "PASSWORD".to_owned()),
+                _ => {
+                    let start = name.to_uppercase().replace('-', "_");
+                    (
+                        format!("{start}_SMTP_USERNAME"),
+                        format!("{start}_SMTP_PASSWORD"),
+                    )
+                }
+            };
+            assert_eq!((&read["COLOR"][..], &read["TEXT"][..]), ("blue", "A=1"));
+            assert_eq!(read[&user], "ops@example.com");
+            let secret = &read[&password];
+            assert_eq!(sandbox.verify(secret).0, "accepted");
+            assert_eq!(run.stdout, format!("::add-mask::{secret}\n"));
+            let (masks, log) = log(&run);
+            assert_eq!(masks, [secret.clone()]);
+            assert!(!log.contains(&secret[..20]), "{log}");
+        }
+        let path = sandbox.home().join(file);
+        assert_eq!(
+            fs::metadata(&path).unwrap().ino(),
+            inode,
+            "the runner reads its own file"
+        );
+    }
+}
+
+#[test]
+fn a_secret_that_is_saved_can_be_masked_too() {
+    let (sandbox, secret) = Sandbox::with_default_key();
+    for args in [
+        &["generate", "api", "web", "--format", "env"][..],
+        &["reveal", "--passphrase-file", "pass"],
+    ] {
+        let args = [args, &["--save", args[0], "--github", "mask"]].concat();
+        let run = run(&sandbox, &args).expect(0);
+        let saved = secret_in(&held(&sandbox, args[0]));
+        assert_eq!(run.stdout, format!("::add-mask::{saved}\n"));
+        assert_eq!(mode(&sandbox.home().join(args[0])), 0o600);
+    }
+    assert_eq!(secret_in(&held(&sandbox, "reveal")), secret);
+}
+
+#[test]
+fn a_secret_is_masked_only_where_a_runner_takes_the_mask() {
+    let sandbox = Sandbox::new();
+    files(&sandbox);
+    let generate = ["generate", "api", "web", "--github", "env"];
+    let expect = |mut command: Command, status: i32, says: &str| {
+        let run = Run::of(command.output().unwrap()).expect(status);
+        assert!(
+            run.stderr.contains(says) && run.stderr.contains("hint"),
+            "{run:?}"
+        );
+        expect_silent(&run);
+    };
+    for value in ["", "false", "1"] {
+        let mut command = step(&sandbox, &generate);
+        command.env("GITHUB_ACTIONS", value);
+        expect(command, 2, "GitHub Actions");
+    }
+    let mut command = step(&sandbox, &generate);
+    command.env_remove("GITHUB_ENV");
+    expect(command, 2, "`GITHUB_ENV`");
+    let mut command = step(&sandbox, &["generate", "api", "web", "--github", "mask"]);
+    command.env_remove("GITHUB_ENV");
+    expect(command, 2, "--save");
+    expect(
+        step(&sandbox, &[&generate[..], &["--save", "x"]].concat()),
+        2,
+        "two places",
+    );
+    expect(
+        step(&sandbox, &[&generate[..], &["--format", "csv"]].concat()),
+        2,
+        "--format csv",
+    );
+    let to_file = File::create(sandbox.home().join("log")).unwrap();
+    for (stdout, says) in [
+        (Stdio::null(), "/dev/null"),
+        (Stdio::from(to_file), "is a file"),
+    ] {
+        let mut command = step(&sandbox, &generate);
+        let child = command
+            .stdout(stdout)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let run = Run::of(child.wait_with_output().unwrap()).expect(6);
+        assert!(run.stderr.contains(says), "{run:?}");
+    }
+    assert_eq!(held(&sandbox, "log"), "");
+    assert_eq!(held(&sandbox, "set_env"), "");
+    assert!(!sandbox.vault().exists());
+}
+
+#[test]
+fn a_runners_file_that_is_none_is_refused_before_anything_is_done() {
+    let sandbox = Sandbox::new();
+    files(&sandbox);
+    let home = sandbox.home();
+    symlink("set_env", home.join("link")).unwrap();
+    fs::create_dir(home.join("folder")).unwrap();
+    nix::unistd::mkfifo(&home.join("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for name in [
+        "link",
+        "folder",
+        "fifo",
+        "missing",
+        "/dev/null",
+        "/dev/full",
+    ] {
+        let mut command = step(&sandbox, &["generate", "api", "web", "--github", "env"]);
+        command.env("GITHUB_ENV", home.join(name));
+        let run = Run::of(command.output().unwrap()).expect(6);
+        expect_silent(&run);
+        assert!(run.stderr.contains(name), "{run:?}");
+        assert!(!sandbox.vault().exists(), "{name}");
+    }
+    assert_eq!(held(&sandbox, "set_env"), "");
+    sandbox.generate(["api", "ci"]);
+    assert_eq!(keys(&sandbox), ["ci"]);
+}

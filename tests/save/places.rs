@@ -1,0 +1,258 @@
+//! What a file holds after each command, in each form.
+
+use std::fs;
+use std::process::Stdio;
+
+use super::{expect_silent, files, held, keys, mode, secret_in};
+use crate::sandbox::{Run, Sandbox};
+
+#[test]
+fn every_command_that_makes_a_secret_saves_it_and_prints_nothing() {
+    let (sandbox, revealed) = Sandbox::with_default_key();
+    for (name, args) in [
+        ("a", &["generate", "api", "web"][..]),
+        ("a", &["regenerate", "--yes", "web"]),
+        ("a", &["rotate", "web"]),
+        ("a", &["revoke", "--replace", "web"]),
+        ("b", &["reveal", "--passphrase-file", "pass"]),
+    ] {
+        let args = [args, &["--save", name]].concat();
+        let run = Run::of(sandbox.command(args.iter().copied()).output().unwrap()).expect(0);
+        expect_silent(&run);
+        assert!(run.stderr.contains(&format!("in `{name}`")), "{run:?}");
+        assert!(!run.stderr.contains("keep it now"), "{run:?}");
+        let text = held(&sandbox, name);
+        let secret = secret_in(&text);
+        assert_eq!(text, format!("{secret}\n"));
+        assert_eq!(sandbox.verify(&secret).0, "accepted", "{args:?}");
+        assert_eq!(mode(&sandbox.home().join(name)), 0o600);
+    }
+    assert_eq!(secret_in(&held(&sandbox, "b")), revealed);
+    assert_eq!(files(&sandbox), ["a", "b", "pass"]);
+}
+
+#[test]
+fn a_file_holds_what_standard_output_would_have_held() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["smtp", "mail", "--username", "mail_prod"]);
+    for format in ["text", "json", "jsonl", "csv", "env"] {
+        let regenerate = ["regenerate", "--yes", "mail", "--format", format];
+        let printed = sandbox.run(regenerate).expect(0).stdout;
+        let saved = [&regenerate[..], &["--save", format]].concat();
+        expect_silent(&sandbox.run::<7>(saved.try_into().unwrap()).expect(0));
+        let saved = held(&sandbox, format);
+        let (old, new) = (secret_in(&printed), secret_in(&saved));
+        let (old_tail, new_tail) = (&old[old.len() - 16..], &new[new.len() - 16..]);
+        let expected = printed.replace(&old, &new).replace(old_tail, new_tail);
+        assert_eq!(saved, expected, "{format}");
+        assert_eq!(sandbox.verify(&new).0, "accepted");
+        // And again, over what is there.
+        let again = [&regenerate[..], &["--save", format]].concat();
+        sandbox.run::<7>(again.try_into().unwrap()).expect(0);
+        assert_eq!(held(&sandbox, format).len(), saved.len());
+    }
+}
+
+#[test]
+fn variables_are_set_in_place_and_the_rest_stays() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["smtp", "shop-mail", "--username", "shop_prod"]);
+    let before = "# the shop\n\nPORT=8080\nexport SHOP_MAIL_SMTP_PASSWORD='old' # rotate me\nNAME=\"a\nb\"\n";
+    sandbox.private("app.env", before.as_bytes());
+    let rotate = [
+        "rotate",
+        "shop-mail",
+        "--format",
+        "env",
+        "--save",
+        "app.env",
+    ];
+    expect_silent(&sandbox.run(rotate).expect(0));
+    let secret = secret_in(&held(&sandbox, "app.env"));
+    let after =
+        before.replace("'old' # rotate me", &secret) + "SHOP_MAIL_SMTP_USERNAME=shop_prod\n";
+    assert_eq!(held(&sandbox, "app.env"), after);
+    assert_eq!(sandbox.verify(&secret).0, "accepted");
+}
+
+#[test]
+fn variables_are_called_what_they_are_told_to_be_called() {
+    let sandbox = Sandbox::new();
+    let smtp = ["generate", "smtp", "--username", "shop_prod"];
+    for (number, (flags, names)) in [
+        (
+            &["--env-name", "SMTP_PASSWORD"][..],
+            ["SMTP_USERNAME", "SMTP_PASSWORD"],
+        ),
+        (
+            &["--env-name", "smtp_password"],
+            ["smtp_username", "smtp_password"],
+        ),
+        (&["--env-name", "MAIL"], ["MAIL_USERNAME", "MAIL"]),
+        (
+            &["--env-name", "P", "--env-username", "U", "--format", "env"],
+            ["U", "P"],
+        ),
+        (&["--format", "env"], ["X_SMTP_USERNAME", "X_SMTP_PASSWORD"]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let vault = format!("{number}.db");
+        let args = [&smtp[..], &["x", "--vault", &vault], flags].concat();
+        let printed = Run::of(sandbox.command(args.iter().copied()).output().unwrap()).expect(0);
+        let secret = secret_in(&printed.stdout);
+        let expected = format!("{}=shop_prod\n{}={secret}\n", names[0], names[1]);
+        assert_eq!(printed.stdout, expected);
+        let (vault, file) = (format!("{number}-saved.db"), format!("{number}.env"));
+        let args = [&smtp[..], &["x", "--vault", &vault, "--save", &file], flags].concat();
+        Run::of(sandbox.command(args.iter().copied()).output().unwrap()).expect(0);
+        let saved = held(&sandbox, &file);
+        assert_eq!(saved, expected.replace(&secret, &secret_in(&saved)));
+    }
+    let run = sandbox
+        .run(["generate", "api", "web", "--env-name", "API_KEY"])
+        .expect(0);
+    assert!(run.stdout.starts_with("API_KEY=xkeypost-"), "{run:?}");
+}
+
+#[test]
+fn flags_that_do_not_fit_together_are_refused_before_anything_is_done() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "ci"]);
+    for (args, says) in [
+        (
+            &[
+                "generate",
+                "api",
+                "new",
+                "--env-name",
+                "A",
+                "--format",
+                "json",
+            ][..],
+            "--format json",
+        ),
+        (
+            &["generate", "api", "new", "--env-name", "A-B"],
+            "not a variable's name",
+        ),
+        (
+            &["generate", "api", "new", "--env-name", "1A"],
+            "not a variable's name",
+        ),
+        (
+            &["generate", "api", "new", "--env-username", "U"],
+            "--env-name",
+        ),
+        (
+            &[
+                "generate",
+                "api",
+                "new",
+                "--env-name",
+                "A",
+                "--env-username",
+                "U",
+            ],
+            "no --env-username",
+        ),
+        (
+            &[
+                "generate",
+                "smtp",
+                "new",
+                "--env-name",
+                "A",
+                "--env-username",
+                "A",
+            ],
+            "the same variable",
+        ),
+        (
+            &["generate", "api", "new", "--save", ""],
+            "a path is not empty",
+        ),
+        (
+            &["generate", "api", "new", "--save", "-"],
+            "standard output",
+        ),
+        (
+            &["generate", "api", "new", "--save", "x", "--github", "mask"],
+            "GitHub Actions",
+        ),
+        (
+            &["rotate", "--finish", "--yes", "ci", "--save", "x"],
+            "--save",
+        ),
+        (
+            &["rotate", "--abort", "--yes", "ci", "--env-name", "X"],
+            "--env-name",
+        ),
+        (&["revoke", "ci", "--save", "x"], "--replace"),
+    ] {
+        let run = Run::of(sandbox.command(args.iter().copied()).output().unwrap()).expect(2);
+        assert!(run.stderr.contains(says), "{args:?}: {run:?}");
+        assert!(
+            run.stdout.is_empty() && run.stderr.contains("hint"),
+            "{run:?}"
+        );
+    }
+    assert_eq!(
+        (keys(&sandbox), files(&sandbox)),
+        (vec!["ci".to_owned()], vec![])
+    );
+    assert_eq!(sandbox.show("ci")["status"], "active");
+}
+
+#[test]
+fn with_save_nobody_needs_to_read_standard_output() {
+    let sandbox = Sandbox::new();
+    let save = ["generate", "api", "null", "--save", "a"];
+    let output = sandbox
+        .command(save)
+        .stdout(Stdio::null())
+        .output()
+        .unwrap();
+    Run::of(output).expect(0);
+    let closed = format!(
+        "exec '{}' generate api closed --save b >&-",
+        crate::sandbox::POSTKEY
+    );
+    let mut shell = crate::secrecy::watch::program(&sandbox.command(["-c", &closed]), "sh");
+    Run::of(shell.output().unwrap()).expect(0);
+    for name in ["a", "b"] {
+        assert_eq!(
+            sandbox.verify(&secret_in(&held(&sandbox, name))).0,
+            "accepted"
+        );
+    }
+}
+
+#[test]
+fn a_key_that_is_there_already_is_left_alone_and_so_is_the_file() {
+    let sandbox = Sandbox::new();
+    let make = [
+        "generate",
+        "api",
+        "web",
+        "--if-absent",
+        "--format",
+        "env",
+        "--save",
+        "app.env",
+    ];
+    sandbox.run(make).expect(0);
+    let before = held(&sandbox, "app.env");
+    expect_silent(&sandbox.run(make).expect(0));
+    assert_eq!(held(&sandbox, "app.env"), before);
+    // Whoever has lost the file is told so.
+    fs::remove_file(sandbox.home().join("app.env")).unwrap();
+    let run = sandbox.run(make).expect(0);
+    assert!(
+        run.stderr.contains("warning: `app.env` is not there"),
+        "{run:?}"
+    );
+    assert!(run.stderr.contains("postkey regenerate"), "{run:?}");
+    assert_eq!(files(&sandbox), Vec::<String>::new());
+}
