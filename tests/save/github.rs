@@ -120,7 +120,7 @@ fn later_steps_have_the_secret_and_the_log_has_not() {
             assert_eq!(sandbox.verify(secret).0, "accepted");
             assert_eq!(run.stdout, format!("::add-mask::{secret}\n"));
             let (masks, log) = log(&run);
-            assert_eq!(masks, [secret.clone()]);
+            assert_eq!(masks, std::slice::from_ref(secret));
             assert!(!log.contains(&secret[..20]), "{log}");
         }
         let path = sandbox.home().join(file);

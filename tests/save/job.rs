@@ -5,11 +5,9 @@ use std::io::{Read, pipe};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-use regex::Regex;
-
 use super::keys;
 use crate::prompts::terminal::Terminal;
-use crate::sandbox::{POSTKEY, SECRET, Sandbox};
+use crate::sandbox::{POSTKEY, Sandbox};
 use crate::secrecy::watch::program;
 
 /// How a job's shell is run: what it wrote and how it ended.
@@ -100,7 +98,7 @@ fn a_secret_that_would_be_in_a_jobs_log_is_not_made() {
                 log.contains("--github env") && log.contains("`| cat`"),
                 "{log}"
             );
-            assert!(!Regex::new(SECRET).unwrap().is_match(&log), "{log}");
+            assert!(!log.contains("xkeypost-"), "{log}");
             assert!(!sandbox.vault().exists(), "{name}: {script}");
         }
         let (log, status) = run(&sandbox, "postkey generate api ci; true", "CI=1");
