@@ -21,11 +21,13 @@ pub enum ExitStatus {
     Undelivered = 6,
     /// The outcome of a commit is not known.
     Unsure = 7,
+    /// The change was made, but not all exports were rewritten.
+    Stale = 8,
 }
 
 impl ExitStatus {
     /// Every exit status, in the order of the numbers.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Done,
         Self::No,
         Self::Usage,
@@ -34,6 +36,7 @@ impl ExitStatus {
         Self::Trouble,
         Self::Undelivered,
         Self::Unsure,
+        Self::Stale,
     ];
 
     /// The status as a number.
@@ -52,6 +55,7 @@ impl ExitStatus {
             Self::Trouble => "trouble",
             Self::Undelivered => "undelivered",
             Self::Unsure => "unsure",
+            Self::Stale => "stale",
         }
     }
 
@@ -73,6 +77,10 @@ impl ExitStatus {
                 "the secret could not be handed over; no key was made, the old one still works"
             }
             Self::Unsure => "the outcome of a commit is not known; what is known is said",
+            Self::Stale => {
+                "the change was made, but an export could not be rewritten: who reads it does not \
+                 know of it"
+            }
         }
     }
 }

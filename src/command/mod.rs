@@ -11,6 +11,8 @@ mod delete;
 mod describe;
 mod doctor;
 mod edit;
+mod export;
+mod exports;
 mod generate;
 mod handed;
 mod head;
@@ -77,6 +79,7 @@ pub enum Verb {
     Log(log::Log),
     Backup(backup::Backup),
     Restore(restore::Restore),
+    Export(export::Export),
     Doctor(doctor::Doctor),
     Connect(connect::Connect),
     Completions(completions::Completions),
@@ -116,6 +119,11 @@ impl Verb {
 /// Why it could not do what was asked.
 pub fn run(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
     expect_format(verb.formats(), session.ui.format)?;
+    let outcome = dispatch(verb, session);
+    exports::renew_after(outcome, session)
+}
+
+fn dispatch(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
     match verb {
         Verb::Generate(args) => generate::run(args, session),
         Verb::List(args) => list::run(args, session),
@@ -138,6 +146,7 @@ pub fn run(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
         Verb::Log(args) => log::run(args, session),
         Verb::Backup(args) => backup::run(args, session),
         Verb::Restore(args) => restore::run(args, session),
+        Verb::Export(args) => export::run(args, session),
         Verb::Doctor(args) => doctor::run(args, session),
         Verb::Connect(args) => connect::run(args, session),
         Verb::Completions(args) => completions::run(args, session),

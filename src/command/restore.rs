@@ -310,6 +310,7 @@ fn restore(
     let outcome = backup
         .prepare(&author, &present, &stopped, &changes)
         .and_then(|()| present.replace(&backup));
+    session.changes.note_if(true);
     if let Err(error) = outcome {
         return Err(without_copy(error, saved.as_deref()));
     }

@@ -120,7 +120,9 @@ pub(super) fn run(args: Revoke, session: &mut Session) -> Result<ExitStatus, Err
 fn by_name(name: &KeyName, session: &Session) -> Result<Revocation, Error> {
     let mut vault = session.open_to_change()?;
     let stopped = vec![stop(name, None, session, &mut vault)?];
-    Ok(Revocation::new(vault, stopped, ExitStatus::Done))
+    // Before anything is asked: an answer may take its time.
+    let status = session.renew_exports();
+    Ok(Revocation::new(vault, stopped, status))
 }
 
 fn stop(
@@ -150,7 +152,10 @@ fn by_secret(session: &Session) -> Result<Option<Revocation>, Error> {
         }
         let name = &record.key.name;
         match stop(name, Some(0), session, vault) {
-            Ok(one) => stopped.push(one),
+            Ok(one) => {
+                stopped.push(one);
+                status = status.max(session.renew_exports());
+            }
             Err(error) => status = status.max(told(&error, session)),
         }
         Ok(())

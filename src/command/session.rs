@@ -9,7 +9,7 @@ use crate::exit::ExitStatus;
 use crate::process;
 use crate::settings::Settings;
 use crate::ui::{Look, Row, Ui};
-use crate::vault::{self, Actor, Author, Vault};
+use crate::vault::{self, Actor, Author, Changes, Vault};
 
 /// How far the clock may be behind the log before it is worth a word, in seconds.
 pub(super) const SLOW_CLOCK: i64 = 60;
@@ -23,6 +23,8 @@ pub struct Session {
     pub settings: Settings,
     /// Whether questions are answered with yes.
     pub is_yes: bool,
+    /// Whether a vault was changed.
+    pub(super) changes: Changes,
     /// Found when it is first needed.
     actor: OnceCell<Actor>,
 }
@@ -34,6 +36,7 @@ impl Session {
             ui,
             settings,
             is_yes,
+            changes: Changes::default(),
             actor: OnceCell::new(),
         }
     }
@@ -47,14 +50,15 @@ impl Session {
     /// Opens the vault for reading.
     pub(super) fn open(&self) -> Result<Vault, Error> {
         self.expect_own_home()?;
-        Ok(Vault::open(&self.settings.vault, self.settings.wait)?)
+        let vault = Vault::open(&self.settings.vault, self.settings.wait)?;
+        Ok(vault.telling(&self.changes))
     }
 
     /// Opens the vault for reading if there is one; one that was named must be there.
     pub(super) fn open_if_any(&self) -> Result<Option<Vault>, Error> {
         self.expect_own_home()?;
         match Vault::open(&self.settings.vault, self.settings.wait) {
-            Ok(vault) => Ok(Some(vault)),
+            Ok(vault) => Ok(Some(vault.telling(&self.changes))),
             Err(vault::Error::Missing(_)) if self.settings.is_vault_in_home => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -64,7 +68,7 @@ impl Session {
     pub(super) fn open_if_made(&self) -> Result<Option<Vault>, Error> {
         self.expect_own_home()?;
         match Vault::open(&self.settings.vault, self.settings.wait) {
-            Ok(vault) => Ok(Some(vault)),
+            Ok(vault) => Ok(Some(vault.telling(&self.changes))),
             Err(vault::Error::Missing(_)) => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -78,10 +82,8 @@ impl Session {
     /// Opens the vault for a change, or makes it.
     pub(super) fn open_or_make(&self) -> Result<Vault, Error> {
         self.expect_own_home()?;
-        self.checked(Vault::open_or_make(
-            &self.settings.vault,
-            self.settings.wait,
-        )?)
+        let vault = Vault::open_or_make(&self.settings.vault, self.settings.wait)?;
+        self.checked(vault.telling(&self.changes))
     }
 
     fn checked(&self, vault: Vault) -> Result<Vault, Error> {

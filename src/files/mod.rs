@@ -4,18 +4,21 @@
 mod appended;
 pub mod env;
 mod shared;
+mod turn;
 pub mod whole;
 
 use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use nix::unistd::geteuid;
 use tempfile::NamedTempFile;
 
 pub use appended::{Appended, append, expect_appendable};
 pub use shared::Changed;
+pub use turn::Turn;
 
 /// Everybody may read or write.
 const OPEN: u32 = 0o006;
@@ -127,8 +130,11 @@ impl Draft {
             path,
             existing,
         } = self;
-        look_at(&path, existing)?;
+        let replaced = look_at(&path, existing)?;
         let publish = || {
+            if let Some(replaced) = replaced {
+                date_after(file.as_file(), &replaced)?;
+            }
             file.as_file().sync_all()?;
             match existing {
                 Existing::Keep => file.persist_noclobber(&path)?,
@@ -215,6 +221,17 @@ fn plain(error: io::Error) -> io::Error {
     let inner = error.get_ref().and_then(|wrapped| wrapped.source());
     let code = inner.and_then(|inner| inner.downcast_ref::<io::Error>()?.raw_os_error());
     code.map_or(error, io::Error::from_raw_os_error)
+}
+
+/// Gives a new file a later date than the one that it replaces, in whole seconds. Who looks
+/// for changes by that and the size, as Dovecot does, would miss the second one of a second.
+fn date_after(file: &File, replaced: &Metadata) -> io::Result<()> {
+    let second = |found: &Metadata| Duration::from_secs(found.mtime().try_into().unwrap_or(0));
+    let next = second(replaced) + Duration::from_secs(1);
+    if second(&file.metadata()?) < next {
+        file.set_modified(SystemTime::UNIX_EPOCH + next)?;
+    }
+    Ok(())
 }
 
 fn failed(path: &Path, source: io::Error) -> Error {

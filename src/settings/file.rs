@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::{Color, Error, Listen, Wait, nearest};
+use super::{Color, Error, Export, Listen, Wait, nearest};
 use crate::key::{Brand, Expiry, Limit, Permission, Rule, Term, escaped, quoted};
 
 /// How large a settings file may be, in bytes.
@@ -30,6 +30,7 @@ pub(super) struct File {
     pub(super) permissions: BTreeMap<Text<Permission>, Vec<Text<Rule>>>,
     pub(super) policy: PolicyFile,
     pub(super) serve: Serve,
+    pub(super) export: Vec<Export>,
     pub(super) output: Output,
 }
 
@@ -88,9 +89,14 @@ fn text<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
 }
 
 fn absolute<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
+    whole_path(from).map(Some)
+}
+
+/// A path from the root on: a relative one would be another in every folder.
+pub(super) fn whole_path<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
     let path = PathBuf::deserialize(from)?;
     if path.is_absolute() {
-        return Ok(Some(path));
+        return Ok(path);
     }
     let path = quoted(&path.to_string_lossy());
     Err(de::Error::custom(format!(
@@ -210,6 +216,17 @@ mod tests {
             ),
             ("[policy]\nolder = \"1d\"", 2, "unknown setting `older`"),
             ("[serve]\nlisten = \"0.0.0.0:1\"", 2, "only loopback"),
+            (
+                "[[export]]\nformat = \"shadow\"\nfile = \"/x\"",
+                2,
+                "unknown value `shadow`",
+            ),
+            ("[[export]]\nformat = \"json\"", 1, "missing field `file`"),
+            (
+                "[[export]]\nformat = \"json\"\nfile = \"users\"",
+                3,
+                "does not begin with a slash",
+            ),
             ("brand = ", 1, ""),
         ] {
             let (found, message, _) = parse(text).expect_err(text);

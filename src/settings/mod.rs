@@ -1,5 +1,6 @@
 //! The settings: flags over environment over `config.toml` over defaults, merged once.
 
+mod export;
 mod file;
 mod listen;
 mod permissions;
@@ -14,6 +15,7 @@ use directories::ProjectDirs;
 use serde::Deserialize;
 
 use crate::key::{Brand, Expiry, Invalid, Limit, Period, Permission, Rule};
+pub use export::{Export, ExportFormat};
 use file::{File, Text};
 pub use listen::Listen;
 pub use permissions::Permissions;
@@ -56,6 +58,10 @@ pub struct Settings {
     pub policy: Policy,
     /// Where `serve` listens, and servers that ask it find it.
     pub listen: Listen,
+    /// The files for servers that cannot read the vault, which changes rewrite.
+    pub exports: Vec<Export>,
+    /// The vault that these are of, whichever another flag or variable names.
+    pub exported_vault: Option<PathBuf>,
 }
 
 /// What flags and environment say, where they say anything.
@@ -147,12 +153,13 @@ impl Settings {
         };
         let named_vault = overrides.vault.clone().or_else(|| file.vault.clone());
         let is_vault_in_home = named_vault.is_none();
-        let vault = named_vault
-            .or_else(|| Some(homes?.data_dir().join("vault.db")))
-            .ok_or_else(no_home)?;
+        let vault_in_home = homes.map(|homes| homes.data_dir().join("vault.db"));
+        let exported_vault = file.vault.clone().or_else(|| vault_in_home.clone());
+        let vault = named_vault.or(vault_in_home).ok_or_else(no_home)?;
         let mut settings = merged(overrides, file, vault, is_vault_in_home)
             .map_err(|invalid| at_path(&path, &invalid))?;
         settings.file = Some(path).filter(|path| path.is_file());
+        settings.exported_vault = exported_vault;
         Ok(settings)
     }
 }
@@ -198,6 +205,8 @@ fn merged(
         permissions,
         policy: Policy::of(&file.policy),
         listen: file.serve.listen.unwrap_or_default(),
+        exports: export::each_to_its_own_file(file.export)?,
+        exported_vault: None,
     })
 }
 

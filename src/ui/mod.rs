@@ -4,6 +4,7 @@
 mod calendar;
 mod csv;
 mod deliver;
+mod export;
 mod json;
 mod listing;
 mod look;
@@ -22,10 +23,11 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 pub use calendar::Reminders;
+pub use export::{ExportText, Tally, may_give_way};
 pub use listing::{Listing, Row};
 pub use look::Look;
 pub use views::{
-    AffectedView, BackupView, ChainView, Decision, EntryView, ExaminedView, FindingView,
+    AffectedView, BackupView, ChainView, Decision, EntryView, ExaminedView, ExportedView, FindingView,
     IdentityView, Incident, Issued, KeyDetails, KeyView, PolicyView, Replacement, Sighted,
     TextView, UsageView, VerdictView, Which, changes, counted, head_told, held, last_use, refusals,
     secret_use,

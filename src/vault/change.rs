@@ -43,7 +43,10 @@ impl Vault {
         })?;
         let after = log::head(&transaction)?;
         match transaction.commit() {
-            Ok(()) => Ok(outcome),
+            Ok(()) => {
+                self.changes.note_if(after != before);
+                Ok(outcome)
+            }
             Err(error) if after == before => Err(Error::from(error).into()),
             Err(error) => Ok(self.settle(after, outcome, error)?),
         }
@@ -59,6 +62,7 @@ impl Vault {
         outcome: T,
         error: rusqlite::Error,
     ) -> Result<T, Error> {
+        self.changes.note_if(true);
         let again = Self::open(&self.path, self.wait);
         match again.and_then(|vault| log::has(&vault.connection, intended)) {
             Ok(true) if sync_folder(&self.path).is_ok() => Ok(outcome),

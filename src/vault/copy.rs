@@ -45,12 +45,22 @@ impl Vault {
         Ok(copied)
     }
 
-    /// The resolved path, if a copy can go there.
-    fn expect_place(&self, path: &Path, existing: Existing) -> Result<PathBuf, Error> {
+    /// The resolved path, if what is told of the vault's secrets can go there: to a folder that
+    /// nobody else can write to, and not over the vault itself.
+    ///
+    /// # Errors
+    /// [`Error::Unsafe`], [`Error::TheVaultItself`], or if there is no such folder.
+    pub fn expect_place_for_export(&self, path: &Path) -> Result<PathBuf, Error> {
         let path = place::resolve(path).map_err(elsewhere)?;
         if self.consists_of(&path) {
             return Err(Error::TheVaultItself(path));
         }
+        Ok(path)
+    }
+
+    /// The resolved path, if a copy can go there.
+    fn expect_place(&self, path: &Path, existing: Existing) -> Result<PathBuf, Error> {
+        let path = self.expect_place_for_export(path)?;
         match place::exists(&path).map_err(elsewhere)? {
             true if existing == Existing::Keep => Err(Error::InTheWay(path)),
             _ => Ok(path),

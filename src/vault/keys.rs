@@ -16,7 +16,7 @@ pub type KeyId = i64;
 /// How many keys a page has.
 const PAGE: usize = 500;
 
-const COLUMNS: &str = "keys.id, keys.name, keys.kind, keys.status, keys.username, \
+pub(super) const COLUMNS: &str = "keys.id, keys.name, keys.kind, keys.status, keys.username, \
      keys.permission, keys.request_limit, keys.description, keys.created_at, \
      keys.expires_at, secrets.tail, retiring.tail, retiring.retires_at";
 
@@ -25,7 +25,7 @@ const SOURCE: &str = "keys JOIN secrets ON secrets.key_id = keys.id AND secrets.
        ON retiring.key_id = keys.id AND retiring.retires_at IS NOT NULL";
 
 /// The number of columns in [`COLUMNS`].
-const WIDTH: usize = 13;
+pub(super) const WIDTH: usize = 13;
 
 /// A key as the vault holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -312,7 +312,7 @@ pub(super) fn find(connection: &Connection, name: &KeyName) -> Result<Record, Er
     found.unwrap_or_else(|| Err(Error::NoSuchKey(name.clone())))
 }
 
-fn record(row: &Row<'_>) -> Result<Record, Error> {
+pub(super) fn record(row: &Row<'_>) -> Result<Record, Error> {
     Ok(Record {
         id: row.get(0)?,
         key: key(row)?,

@@ -6,9 +6,11 @@
 
 mod chain;
 mod change;
+mod changes;
 mod comparison;
 mod copy;
 mod error;
+mod export;
 mod former;
 mod head;
 pub mod health;
@@ -31,9 +33,11 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 pub use chain::Chain;
 pub use change::Change;
+pub use changes::Changes;
 pub use comparison::{Affected, Comparison, Effect, Reason};
 pub use copy::{Copied, Head};
 pub use error::Error;
+pub use export::Good;
 pub use former::Former;
 pub use head::SavedHead;
 pub use keys::{Ending, KeyId, Order, Page, Presented, Record};
@@ -53,6 +57,7 @@ pub struct Vault {
     connection: Connection,
     path: PathBuf,
     wait: Duration,
+    changes: Changes,
 }
 
 impl Vault {
@@ -101,6 +106,7 @@ impl Vault {
             connection,
             path,
             wait,
+            changes: Changes::default(),
         })
     }
 
@@ -110,7 +116,14 @@ impl Vault {
             connection,
             path,
             wait: Duration::ZERO,
+            changes: Changes::default(),
         }
+    }
+
+    /// Tells these of every change that is made through it.
+    pub fn telling(self, changes: &Changes) -> Self {
+        let changes = changes.clone();
+        Self { changes, ..self }
     }
 
     /// Where the vault lies, from the root on.

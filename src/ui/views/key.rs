@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::secret::{self, SecretView};
 use super::usage::{Recorded, told, under};
 use super::{EntryView, PolicyView, or_empty, text};
-use crate::key::{Key, Limit};
+use crate::key::{Key, Limit, Tail};
 use crate::ui::Look;
 use crate::ui::listing::{Item, Row, table_of};
 use crate::ui::table::{self, Column};
@@ -73,6 +73,12 @@ impl<'a> KeyView<'a> {
     /// The same, as the vault's default key if it is that.
     pub fn with_default(self, is_default: bool) -> Self {
         Self { is_default, ..self }
+    }
+
+    /// The same, of the secret that ends so.
+    pub fn with_tail(self, tail: &'a Tail) -> Self {
+        let tail = tail.as_str();
+        Self { tail, ..self }
     }
 
     /// The same with its use, if any is recorded in the vault.

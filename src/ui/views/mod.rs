@@ -4,6 +4,7 @@
 mod backup;
 mod entry;
 mod examined;
+mod exported;
 mod finding;
 mod identity;
 mod incident;
@@ -21,6 +22,7 @@ use serde::Serializer;
 pub use backup::{AffectedView, BackupView, counted, head_told, held};
 pub use entry::{ChainView, EntryView, changes};
 pub use examined::ExaminedView;
+pub use exported::{ExportedView, GoodView};
 pub use finding::FindingView;
 pub use identity::{IdentityView, Sighted, TextView};
 pub use incident::{Incident, Replacement};

@@ -1,0 +1,121 @@
+//! `postkey export`: what is good, for servers that cannot read the vault.
+
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::exports::pour;
+use super::{Session, values};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::settings::{self, ExportFormat};
+use crate::ui::{ExportedView, Tally};
+use crate::vault::Vault;
+
+/// Writes what is good now to a file, for servers that cannot read the vault
+///
+/// An export holds the hash of every secret that is good at that moment: not those of keys that
+/// are deactivated or expired, and no retired ones, but both of a rotation. It is written beside
+/// its file and renamed, so that a reader sees one or the other whole. A new one is 0600; one
+/// that is there keeps its owner, group and mode, and is replaced only if it is an earlier
+/// export of the same format or empty.
+///
+/// dovecot is for Dovecot as `postkey connect dovecot --export FILE` configures it: each secret
+/// of a login has a line. htpasswd has API keys, `name:$argon2id$…`, and of each only the current
+/// secret; few servers check Argon2, and none of them knows permissions or limits. json is an
+/// array with an object for each secret, as `list` shows keys, with `hash` and `retires_at`.
+///
+/// Exports that the settings name, under [[export]], are rewritten by every command that changes
+/// the vault, before it exits; if one cannot be, the status is 8. Without arguments, this writes
+/// them all, for keys that expire, and rotations that end, by themselves.
+///
+/// Without FILE the export goes to standard output. Formats, of what is told of files: text,
+/// json, jsonl, csv.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  postkey export dovecot /etc/dovecot/postkey-users
+  postkey export json | jq length
+  postkey export")]
+pub struct Export {
+    /// What it looks like; without it, the exports of the settings are written
+    #[arg(value_enum, value_name = "FORMAT")]
+    to: Option<ExportFormat>,
+    /// The file to write, `-` for standard output
+    #[arg(value_parser = values::paths(), value_hint = clap::ValueHint::FilePath)]
+    file: Option<PathBuf>,
+}
+
+pub(super) fn run(args: Export, session: &mut Session) -> Result<ExitStatus, Error> {
+    let file = args.file.filter(|file| file != Path::new("-"));
+    match (args.to, file) {
+        (None, _) => write_those_of_the_settings(session),
+        (Some(format), Some(file)) => {
+            let export = settings::Export { format, file };
+            let written = session.write_one_export(&export, &session.open()?)?;
+            show(&[written], session)
+        }
+        (Some(format), None) => print(format, session),
+    }
+}
+
+fn write_those_of_the_settings(session: &Session) -> Result<ExitStatus, Error> {
+    if session.settings.exports.is_empty() {
+        let message = "the settings name no export, and the command line none either";
+        return Err(Error::usage(message)
+            .hint("`postkey export dovecot FILE`, or [[export]] in the settings"));
+    }
+    if !session.has_exports_of_its_vault() {
+        return Err(Error::usage(session.is_anothers())
+            .hint("name a format and a file, or leave out --vault and POSTKEY_VAULT"));
+    }
+    let (written, failures) = session.write_exports(&session.open()?)?;
+    let shown = show(&written, session)?;
+    let statuses = failures.iter().map(|error| {
+        session.ui.error(error);
+        error.exit_status()
+    });
+    Ok(statuses.max().unwrap_or(shown))
+}
+
+/// Tells people of each file, and shows them to programs.
+fn show(written: &[ExportedView], session: &Session) -> Result<ExitStatus, Error> {
+    if !session.ui.format.is_for_machines() {
+        for view in written {
+            session.ui.note(view.line());
+        }
+        return Ok(ExitStatus::Done);
+    }
+    let look = session.look_at_clock();
+    let mut listing = session.ui.listing(&look);
+    for view in written {
+        listing.push(view)?;
+    }
+    listing.finish::<ExportedView>()?;
+    Ok(ExitStatus::Done)
+}
+
+/// Prints an export, from a file without a name: the vault is not kept from others for as long
+/// as somebody reads.
+fn print(format: ExportFormat, session: &Session) -> Result<ExitStatus, Error> {
+    let (mut spool, tally) = spooled(format, &session.open()?)?;
+    session.tell_of_export(&values::word(format), &tally);
+    let printed = spool
+        .rewind()
+        .and_then(|()| io::copy(&mut spool, &mut io::stdout().lock()))
+        .and_then(|_| io::stdout().flush());
+    crate::ui::written(printed)?;
+    Ok(ExitStatus::Done)
+}
+
+fn spooled(format: ExportFormat, vault: &Vault) -> Result<(File, Tally), Error> {
+    let failed = |error: io::Error| {
+        let message = format!("there is no room for the export: {error}");
+        Error::new(ExitStatus::Trouble, message).hint("TMPDIR says where it is put together")
+    };
+    let mut spool = tempfile::tempfile().map_err(failed)?;
+    let tally = pour(format, vault, |text| spool.write_all(text).map_err(failed))?;
+    Ok((spool, tally))
+}

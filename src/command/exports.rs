@@ -1,0 +1,213 @@
+//! The exports: files with what is good, for servers that cannot read the vault.
+//!
+//! Those that the settings name are rewritten wherever a command has changed the vault, here and
+//! nowhere else. Of several processes one at a time reads the vault and writes its exports, so
+//! that no older one takes the place of a newer one.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use super::{Session, values};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::files::{Draft, Existing, Turn, folder_of};
+use crate::settings::{Export, ExportFormat};
+use crate::ui::{ExportText, ExportedView, Tally, may_give_way};
+use crate::vault::{FileId, Vault};
+
+/// How much of a file tells whether it is an export, in bytes.
+const START: u64 = 256;
+
+/// Ends a command: what it changed goes into the exports that the settings name.
+pub(super) fn renew_after(
+    outcome: Result<ExitStatus, Error>,
+    session: &Session,
+) -> Result<ExitStatus, Error> {
+    match (outcome, session.renew_exports()) {
+        (Ok(status), renewed) => Ok(status.max(renewed)),
+        (Err(error), ExitStatus::Done) => Err(error),
+        (Err(error), renewed) => {
+            session.ui.error(&error);
+            Ok(renewed)
+        }
+    }
+}
+
+impl Session {
+    /// Rewrites the exports that the settings name, if the vault was changed; says what went
+    /// wrong.
+    pub(super) fn renew_exports(&self) -> ExitStatus {
+        if !self.changes.take() || self.settings.exports.is_empty() {
+            return ExitStatus::Done;
+        }
+        if !self.has_exports_of_its_vault() {
+            self.ui.warn(format!(
+                "{}: the exports that the settings name stay as they are",
+                self.is_anothers()
+            ));
+            return ExitStatus::Done;
+        }
+        let failures = match self.open().and_then(|vault| self.write_exports(&vault)) {
+            Ok((_, failures)) => failures,
+            Err(error) => vec![error],
+        };
+        for error in &failures {
+            self.ui.error(&not_renewed(error));
+        }
+        match failures.is_empty() {
+            true => ExitStatus::Done,
+            false => ExitStatus::Stale,
+        }
+    }
+
+    /// Whether the exports that the settings name are of the vault that this run is about.
+    pub(super) fn has_exports_of_its_vault(&self) -> bool {
+        let own = self.settings.exported_vault.as_deref();
+        own == Some(&self.settings.vault)
+            || own.and_then(FileId::at).is_some_and(|file| {
+                FileId::at(&self.settings.vault).is_some_and(|this| this == file)
+            })
+    }
+
+    /// Why they are not.
+    pub(super) fn is_anothers(&self) -> String {
+        let own = self.settings.exported_vault.as_deref();
+        let own = own.map_or_else(|| "?".into(), Path::to_string_lossy);
+        format!(
+            "this is not the vault of the settings, `{own}` (`vault` in the settings names another)"
+        )
+    }
+
+    /// Writes every export that the settings name, and tells what was written and what failed.
+    ///
+    /// # Errors
+    /// If it is not this process's turn in time.
+    pub(super) fn write_exports(
+        &self,
+        vault: &Vault,
+    ) -> Result<(Vec<ExportedView>, Vec<Error>), Error> {
+        let _turn = self.turn(vault)?;
+        let (mut written, mut failures) = (Vec::new(), Vec::new());
+        for export in &self.settings.exports {
+            match self.write_export(export, vault) {
+                Ok(view) => written.push(view),
+                Err(error) => failures.push(error),
+            }
+        }
+        Ok((written, failures))
+    }
+
+    /// Writes one export to a file that nobody named in the settings, perhaps.
+    ///
+    /// # Errors
+    /// If it cannot be written; then the file is what it was.
+    pub(super) fn write_one_export(
+        &self,
+        export: &Export,
+        vault: &Vault,
+    ) -> Result<ExportedView, Error> {
+        let _turn = self.turn(vault)?;
+        self.write_export(export, vault)
+    }
+
+    /// A turn at writing exports of this vault.
+    fn turn(&self, vault: &Vault) -> Result<Turn, Error> {
+        let turn = Turn::wait_for(folder_of(vault.path()), self.settings.wait);
+        let trouble = |message| Error::new(ExitStatus::Trouble, message);
+        match turn {
+            Ok(Some(turn)) => Ok(turn),
+            Ok(None) => {
+                let message = "another process is still writing the exports of this vault";
+                Err(trouble(message.to_owned()).hint("wait longer for it with --wait 30s"))
+            }
+            Err(error) => Err(trouble(format!("the vault's folder cannot be locked: {error}"))),
+        }
+    }
+
+    fn write_export(&self, export: &Export, vault: &Vault) -> Result<ExportedView, Error> {
+        let path = expect_place(export, vault)?;
+        let mut draft = Draft::begin(&path, Existing::Replace)?;
+        let tally = pour(export.format, vault, |text| Ok(draft.write(text)?))?;
+        draft.publish()?;
+        self.tell_of_export(&path.to_string_lossy(), &tally);
+        Ok(ExportedView::new(&path, values::word(export.format), &tally))
+    }
+
+    /// Says what is good but not in an export.
+    pub(super) fn tell_of_export(&self, name: &str, tally: &Tally) {
+        if let Some(left_out) = tally.left_out_told() {
+            self.ui
+                .warn(format!("`{name}` has no place for {left_out}: these are refused by who reads it"));
+        }
+        for damage in &tally.unread {
+            self.ui.warn(format!("left out of `{name}`: {damage}"));
+        }
+    }
+}
+
+/// Writes an export of what the vault holds at one moment, piece by piece.
+///
+/// # Errors
+/// What `take` fails with, or if the vault cannot be read.
+pub(super) fn pour(
+    format: ExportFormat,
+    vault: &Vault,
+    mut take: impl FnMut(&[u8]) -> Result<(), Error>,
+) -> Result<Tally, Error> {
+    vault.snapshot(|vault| {
+        let now = vault.time(Session::clock())?;
+        let mut text = ExportText::new(format, now);
+        vault.each_good(format.kind(), now, |good| {
+            match good {
+                Ok(good) => text.push(&good),
+                Err(damage) => text.pass_by(damage.to_string()),
+            }
+            match text.is_full() {
+                true => take(&text.take()),
+                false => Ok(()),
+            }
+        })?;
+        let (rest, tally) = text.finish();
+        take(&rest)?;
+        Ok(tally)
+    })
+}
+
+/// The resolved path of an export, if it may be written there: what is there must be an earlier
+/// one, or empty.
+fn expect_place(export: &Export, vault: &Vault) -> Result<PathBuf, Error> {
+    let path = vault.expect_place_for_export(&export.file)?;
+    let is_file = fs::symlink_metadata(&path).is_ok_and(|found| found.is_file());
+    if !is_file || may_give_way(&start(&path)?, export.format) {
+        return Ok(path);
+    }
+    let message = format!(
+        "`{}` is there, and no earlier export to {}",
+        path.display(),
+        values::word(export.format)
+    );
+    Err(Error::new(ExitStatus::Trouble, message).hint("name another file, or move that one away"))
+}
+
+/// What a file begins with.
+fn start(path: &Path) -> Result<Vec<u8>, Error> {
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(START).read_to_end(&mut start));
+    match read {
+        Ok(_) => Ok(start),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(start),
+        Err(source) => {
+            let message = format!("cannot read `{}`: {source}", path.display());
+            Err(Error::new(ExitStatus::Trouble, message))
+        }
+    }
+}
+
+fn not_renewed(error: &Error) -> Error {
+    let message = format!("what was changed is not in the export: {error}");
+    let hint = error.way_out().map(|way_out| format!("{way_out}; then "));
+    let hint = hint.unwrap_or_default();
+    Error::new(ExitStatus::Stale, message)
+        .hint(format!("{hint}`postkey export` writes it; until then who reads it goes by what was"))
+}

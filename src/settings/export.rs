@@ -1,0 +1,55 @@
+//! Exports: files with the secrets that are good, for servers that cannot read the vault.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::file::whole_path;
+use crate::key::{Invalid, Kind};
+
+/// A file that every command rewrites that changes the vault.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Export {
+    /// What is written.
+    pub format: ExportFormat,
+    /// Where, from the root on.
+    #[serde(deserialize_with = "whole_path")]
+    pub file: PathBuf,
+}
+
+/// What an export looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ExportFormat {
+    /// SMTP keys as a passwd-file of Dovecot's
+    Dovecot,
+    /// API keys, a line `name:hash` each
+    Htpasswd,
+    /// All keys, as `list` has them, with their hashes
+    Json,
+}
+
+impl ExportFormat {
+    /// The kind of key that it holds; `None` is both.
+    pub fn kind(self) -> Option<Kind> {
+        match self {
+            Self::Dovecot => Some(Kind::Smtp),
+            Self::Htpasswd => Some(Kind::Api),
+            Self::Json => None,
+        }
+    }
+}
+
+/// The exports, none of which would overwrite another.
+pub(super) fn each_to_its_own_file(exports: Vec<Export>) -> Result<Vec<Export>, Invalid> {
+    for (at, export) in exports.iter().enumerate() {
+        if exports[..at].iter().any(|other| other.file == export.file) {
+            let file = export.file.to_string_lossy();
+            let rule = "two exports would overwrite each other";
+            return Err(Invalid::new("a file for an export", &file, rule)
+                .hint("name another `file` in one of the two [[export]]"));
+        }
+    }
+    Ok(exports)
+}

@@ -1,0 +1,177 @@
+//! What an export looks like, a secret after the other.
+//!
+//! The same secrets give the same bytes, whenever and by whom they are written.
+
+use std::collections::BTreeSet;
+use std::mem;
+
+use jiff::Timestamp;
+
+use super::json;
+use super::views::GoodView;
+use crate::settings::ExportFormat;
+use crate::vault::Good;
+
+/// How much is gathered before it is handed on, in bytes.
+const BUFFER: usize = 64 << 10;
+
+/// How many of those that are left out are named.
+const NAMED: usize = 3;
+
+/// An export under way: text that is taken out now and then.
+#[derive(Debug)]
+pub struct ExportText {
+    format: ExportFormat,
+    now: Timestamp,
+    text: Vec<u8>,
+    tally: Tally,
+    /// The logins of which there may be only one line, as far as several keys may share them.
+    logins: BTreeSet<String>,
+}
+
+/// What became of the secrets.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// How many are in the export.
+    pub secrets: u64,
+    /// How many are good, but have no place in it.
+    pub left_out: u64,
+    /// The keys of the first of those, and why.
+    named: Vec<String>,
+    /// What could not be understood.
+    pub unread: Vec<String>,
+}
+
+impl Tally {
+    /// Which secrets are not in it and why, if there are any.
+    pub fn left_out_told(&self) -> Option<String> {
+        let more = self.left_out.saturating_sub(self.named.len() as u64);
+        let more = (more > 0).then(|| format!("{more} more"));
+        let all: Vec<_> = self.named.iter().cloned().chain(more).collect();
+        (!all.is_empty()).then(|| all.join(", "))
+    }
+
+    fn leave_out(&mut self, what: String) {
+        self.left_out += 1;
+        if self.named.len() < NAMED {
+            self.named.push(what);
+        }
+    }
+}
+
+impl ExportText {
+    /// Begins an export of what is good at `now`.
+    pub fn new(format: ExportFormat, now: Timestamp) -> Self {
+        let text = beginning(format).as_bytes().to_vec();
+        Self {
+            format,
+            now,
+            text,
+            tally: Tally::default(),
+            logins: BTreeSet::new(),
+        }
+    }
+
+    /// Adds a secret, or notes that the format has no place for it.
+    pub fn push(&mut self, good: &Good) {
+        let refused = match self.format {
+            ExportFormat::Dovecot => self.push_login(good),
+            ExportFormat::Htpasswd => self.push_account(good),
+            ExportFormat::Json => self.push_object(good),
+        };
+        let name = &good.record.key.name;
+        match refused {
+            None => self.tally.secrets += 1,
+            Some(why) => self.tally.leave_out(format!("{why} of `{name}`")),
+        }
+    }
+
+    /// Passes by what cannot be understood, and so is refused.
+    pub fn pass_by(&mut self, damage: String) {
+        self.tally.unread.push(damage);
+    }
+
+    /// Whether there is enough text to be taken out.
+    pub fn is_full(&self) -> bool {
+        self.text.len() >= BUFFER
+    }
+
+    /// Takes out the text so far.
+    pub fn take(&mut self) -> Vec<u8> {
+        mem::replace(&mut self.text, Vec::with_capacity(BUFFER))
+    }
+
+    /// The rest of the text, and what became of the secrets.
+    pub fn finish(mut self) -> (Vec<u8>, Tally) {
+        match (self.format, self.tally.secrets) {
+            (ExportFormat::Json, 0) => self.text.extend_from_slice(b"]\n"),
+            (ExportFormat::Json, _) => self.text.extend_from_slice(b"\n]\n"),
+            _ => {}
+        }
+        (self.text, self.tally)
+    }
+
+    fn add(&mut self, text: &str) {
+        self.text.extend_from_slice(text.as_bytes());
+    }
+
+    /// A line that Dovecot finds by the login and the tail of the presented password. One from
+    /// elsewhere has no tail: it is found by what is not shaped like a secret.
+    fn push_login(&mut self, good: &Good) -> Option<&'static str> {
+        // Dovecot lower-cases what it is given.
+        let username = good.record.key.username()?.to_string().to_ascii_lowercase();
+        let hash = &good.hash;
+        if !good.is_imported() {
+            let tail = good.tail.as_str();
+            self.add(&format!("{username}|{tail}:{hash}::::::tail={tail}\n"));
+            return None;
+        }
+        if !self.logins.insert(username.clone()) {
+            return Some("a second imported password");
+        }
+        self.add(&format!("{username}|:{hash}::::::\n"));
+        None
+    }
+
+    /// A line of a name and a hash without the scheme that only Dovecot names.
+    fn push_account(&mut self, good: &Good) -> Option<&'static str> {
+        if good.retires_at.is_some() {
+            return Some("the old secret");
+        }
+        let bare = good.hash.split_once('}').map_or("", |(_, bare)| bare);
+        if !bare.starts_with('$') {
+            return Some("an imported hash");
+        }
+        let name = &good.record.key.name;
+        self.add(&format!("{name}:{bare}\n"));
+        None
+    }
+
+    fn push_object(&mut self, good: &Good) -> Option<&'static str> {
+        if self.tally.secrets > 0 {
+            self.add(",\n");
+        }
+        let view = GoodView::new(good, self.now);
+        json::write(&mut self.text, &view).expect("writing to memory does not fail");
+        None
+    }
+}
+
+/// What an export of the format begins with.
+fn beginning(format: ExportFormat) -> &'static str {
+    match format {
+        ExportFormat::Dovecot => "# Written by `postkey export dovecot`, which writes it anew.\n",
+        ExportFormat::Htpasswd => "# Written by `postkey export htpasswd`, which writes it anew.\n",
+        ExportFormat::Json => "[\n",
+    }
+}
+
+/// Whether a file that begins so is an earlier export of the format, or empty, and may give way
+/// to one.
+pub fn may_give_way(start: &[u8], format: ExportFormat) -> bool {
+    let Some(rest) = start.strip_prefix(beginning(format).as_bytes()) else {
+        return start.is_empty();
+    };
+    let is_of_keys = rest.starts_with(b"{\"name\":\"") || rest.starts_with(b"]");
+    format != ExportFormat::Json || is_of_keys
+}

@@ -1,0 +1,87 @@
+//! An export that was written, and what is in one.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{KeyView, counted, text};
+use crate::ui::Look;
+use crate::ui::export::Tally;
+use crate::ui::listing::{Item, Row};
+use crate::ui::table::Column;
+use crate::vault::Good;
+
+/// A secret that is good, as an export to JSON has it: its key, and how to check it.
+#[derive(Debug, Serialize)]
+pub struct GoodView<'a> {
+    #[serde(flatten)]
+    key: KeyView<'a>,
+    hash: &'a str,
+    #[serde(serialize_with = "text")]
+    retires_at: Option<Timestamp>,
+}
+
+impl<'a> GoodView<'a> {
+    /// The secret as it is at `now`.
+    pub fn new(good: &'a Good, now: Timestamp) -> Self {
+        Self {
+            key: KeyView::new(&good.record.key, now).with_tail(&good.tail),
+            hash: &good.hash,
+            retires_at: good.retires_at,
+        }
+    }
+}
+
+/// An export that was written to a file.
+#[derive(Debug, Serialize)]
+pub struct ExportedView {
+    file: String,
+    format: String,
+    secrets: u64,
+    left_out: u64,
+}
+
+impl ExportedView {
+    /// What was written where.
+    pub fn new(file: &Path, format: String, tally: &Tally) -> Self {
+        Self {
+            file: file.to_string_lossy().into_owned(),
+            format,
+            secrets: tally.secrets,
+            left_out: tally.left_out,
+        }
+    }
+
+    /// One line for people.
+    pub fn line(&self) -> String {
+        let secrets = counted(self.secrets, "good secret", "good secrets");
+        format!("`{}` holds {secrets}", self.file)
+    }
+}
+
+impl Item for ExportedView {
+    const FIELDS: &'static [&'static str] = &["file", "format", "secrets", "left_out"];
+
+    fn fields(&self) -> Vec<String> {
+        vec![
+            self.file.clone(),
+            self.format.clone(),
+            self.secrets.to_string(),
+            self.left_out.to_string(),
+        ]
+    }
+}
+
+impl Row for ExportedView {
+    const COLUMNS: &'static [Column] = &[
+        Column::wrapped("FILE", 1),
+        Column::fixed("FORMAT"),
+        Column::fixed("SECRETS"),
+        Column::fixed("LEFT OUT"),
+    ];
+
+    fn cells(&self, _: &Look) -> Vec<String> {
+        self.fields()
+    }
+}

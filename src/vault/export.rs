@@ -1,0 +1,106 @@
+//! Reading all that is good, with its hashes, for servers that cannot read the vault.
+
+use jiff::Timestamp;
+use rusqlite::Row;
+
+use super::keys::{COLUMNS, WIDTH, record};
+use super::{Error, Record, Vault};
+use crate::key::{Kind, Tail};
+
+/// What the hash of an imported password is kept under instead of a tail: nobody knows its end.
+const IMPORTED: &str = "imported-";
+
+/// What a hash begins with that names its scheme, as Dovecot does.
+const SCHEME: char = '{';
+
+/// A secret that is good, and the key that it opens.
+#[derive(Debug)]
+pub struct Good {
+    /// The key.
+    pub record: Record,
+    /// The secret's tail.
+    pub tail: Tail,
+    /// Its hash behind the name of its scheme, as in `{ARGON2ID}$argon2id$…`.
+    pub hash: String,
+    /// When it stops in favour of another, if it is not the key's current one.
+    pub retires_at: Option<Timestamp>,
+}
+
+impl Good {
+    /// Whether it is a password from elsewhere, whose end nobody knows.
+    pub fn is_imported(&self) -> bool {
+        self.tail.as_str().starts_with(IMPORTED)
+    }
+}
+
+impl Vault {
+    /// Hands over every secret that is good at `now`, or that cannot be understood, in the order
+    /// in which the keys were made, a key's current one before its old one.
+    ///
+    /// # Errors
+    /// What `take` fails with, or if the vault cannot be read.
+    pub fn each_good<E: From<Error>>(
+        &self,
+        kind: Option<Kind>,
+        now: Timestamp,
+        mut take: impl FnMut(Result<Good, Error>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let query = format!(
+            "SELECT {COLUMNS}, secrets.hash, retiring.hash
+             FROM secrets CROSS JOIN keys ON keys.id = secrets.key_id
+             LEFT JOIN secrets AS retiring
+               ON retiring.key_id = keys.id AND retiring.retires_at IS NOT NULL
+             WHERE +secrets.retires_at IS NULL AND (?1 IS NULL OR keys.kind = ?1)
+             ORDER BY secrets.key_id"
+        );
+        let mut statement = self.connection.prepare(&query).map_err(Error::from)?;
+        let kind = kind.map(Kind::word);
+        let mut rows = statement.query([kind]).map_err(Error::from)?;
+        while let Some(row) = rows.next().map_err(Error::from)? {
+            match good(row, now) {
+                Ok(good) => good.into_iter().flatten().try_for_each(|one| take(Ok(one)))?,
+                Err(error) => take(Err(error))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The row's secrets that are good: the current one, and the one before.
+fn good(row: &Row<'_>, now: Timestamp) -> Result<[Option<Good>; 2], Error> {
+    let found = record(row)?;
+    if !found.key.standing(now).is_good() {
+        return Ok([None, None]);
+    }
+    let old = found.key.retiring_at(now).cloned();
+    let old = old.map(|old| {
+        Ok::<_, Error>(Good {
+            record: found.clone(),
+            hash: hash(row, WIDTH + 1)?,
+            tail: old.tail,
+            retires_at: Some(old.until),
+        })
+    });
+    let current = Good {
+        tail: found.key.tail.clone(),
+        hash: hash(row, WIDTH)?,
+        retires_at: None,
+        record: found,
+    };
+    Ok([Some(current), old.transpose()?])
+}
+
+/// A hash that stands on a line of its own, whatever somebody put into the vault.
+fn hash(row: &Row<'_>, column: usize) -> Result<String, Error> {
+    let text: String = row.get(column)?;
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b':';
+    if text.is_empty() || !text.bytes().all(is_plain) {
+        let id = row.get::<_, i64>(0)?;
+        let message = format!("key number {id} has a hash that cannot be read");
+        return Err(Error::Damaged(message));
+    }
+    Ok(match text.starts_with(SCHEME) {
+        true => text,
+        false => format!("{{ARGON2ID}}{text}"),
+    })
+}
