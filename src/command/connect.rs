@@ -3,28 +3,30 @@
 //! A server is a word, a line for each of its files, and a file under `connect/` for each:
 //! real configuration with `{placeholder}`s.
 
+mod dovecot;
 mod gateway;
 
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use rand::TryRng;
-use rand::rngs::SysRng;
 
 use super::{Session, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::process;
+use crate::key::{Brand, Kind};
 use crate::settings::Listen;
 use gateway::Backend;
 
-/// Prints the configuration that makes a server use this vault
+/// Prints the configuration that makes a server use this vault, or a scanner know its secrets
 ///
 /// A mail server's names the vault by its whole path; a gateway's names the address of
 /// `postkey serve` that is in the settings. Comments say where it belongs and why each line is
 /// there. Nothing is written to the server's own files. Dovecot has two files; each is printed
-/// below a line that names it, or alone with --file.
+/// below a line that names it, or alone with --file. With --export it reads what
+/// `postkey export dovecot` wrote, where it cannot read the vault.
+///
+/// gitleaks and pre-commit find secrets of the brand that is in the settings before they are
+/// published; what they need is made from the one definition of a secret.
 ///
 /// Formats: text.
 #[derive(Args, Debug)]
@@ -33,9 +35,11 @@ Examples:
   postkey connect dovecot --file sql >/etc/dovecot/postkey-sql.conf.ext
   postkey connect dovecot --file main >/etc/dovecot/dovecot.conf
   postkey connect postfix >>/etc/postfix/master.cf
-  postkey connect nginx --backend 127.0.0.1:3000 >/etc/nginx/conf.d/postkey.conf")]
+  postkey connect nginx --backend 127.0.0.1:3000 >/etc/nginx/conf.d/postkey.conf
+  postkey connect dovecot --export /etc/dovecot/postkey-users >/etc/dovecot/dovecot.conf
+  postkey connect gitleaks >.gitleaks.toml")]
 pub struct Connect {
-    /// Which server
+    /// Which server or scanner
     #[arg(value_enum)]
     server: Server,
     /// Only this one of the server's files
@@ -44,9 +48,13 @@ pub struct Connect {
     /// Gateways: what is guarded, by its host and port; 127.0.0.1:8081 if nothing is said
     #[arg(long, value_name = "ADDRESS")]
     backend: Option<Backend>,
+    /// Dovecot: reads this file, which `postkey export dovecot` writes, instead of the vault
+    #[arg(long, value_name = "FILE")]
+    #[arg(value_parser = values::paths(), value_hint = clap::ValueHint::FilePath)]
+    export: Option<PathBuf>,
 }
 
-/// A server that can use a vault.
+/// A server that can use a vault, or a scanner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Server {
     /// Dovecot 2.3: reads the vault, for itself and for mail servers that ask it
@@ -61,6 +69,10 @@ enum Server {
     Caddy,
     /// Traefik 2 or 3: the same
     Traefik,
+    /// gitleaks 8: rules for what it finds in a repository
+    Gitleaks,
+    /// pre-commit: a hook that stops a commit with a secret in it
+    PreCommit,
 }
 
 /// One of the files that a server's configuration consists of.
@@ -76,12 +88,12 @@ enum Part {
 struct Template {
     server: Server,
     part: Part,
-    /// Where it belongs on Debian.
+    /// Where it belongs, on Debian or in a repository.
     place: &'static str,
     text: &'static str,
 }
 
-const TEMPLATES: [Template; 7] = [
+const TEMPLATES: [Template; 9] = [
     Template {
         server: Server::Dovecot,
         part: Part::Sql,
@@ -124,6 +136,18 @@ const TEMPLATES: [Template; 7] = [
         place: "/etc/traefik/dynamic/postkey.yaml",
         text: include_str!("connect/traefik.yaml"),
     },
+    Template {
+        server: Server::Gitleaks,
+        part: Part::Main,
+        place: ".gitleaks.toml",
+        text: include_str!("connect/gitleaks.toml"),
+    },
+    Template {
+        server: Server::PreCommit,
+        part: Part::Main,
+        place: ".pre-commit-config.yaml",
+        text: include_str!("connect/pre-commit.yaml"),
+    },
 ];
 
 /// What placeholders are filled from.
@@ -132,21 +156,30 @@ struct Facts<'a> {
     vault: &'a Path,
     listen: &'a Listen,
     backend: &'a Backend,
+    brand: &'a Brand,
+    /// What Dovecot reads instead of the vault.
+    export: Option<&'a Path>,
 }
 
 /// How a placeholder's value is found.
 type Value = fn(Facts) -> Result<String, Error>;
 
-const PLACEHOLDERS: [(&str, Value); 9] = [
-    ("vault_uri", |facts| Ok(uri(facts.vault))),
-    ("owner", |_| owner()),
+const PLACEHOLDERS: [(&str, Value); 15] = [
+    ("vault_uri", |facts| Ok(dovecot::uri(facts.vault))),
+    ("owner", |_| dovecot::owner()),
+    ("passdbs", dovecot::passdbs),
+    ("worker", dovecot::worker),
+    ("export", dovecot::export),
     ("listen", |facts| Ok(facts.listen.to_string())),
-    ("nonce", |_| nonce()),
-    ("report", report),
+    ("nonce", |_| dovecot::nonce()),
+    ("report", dovecot::report),
     ("nginx_checker", |facts| gateway::nginx(facts.listen)),
     ("caddy_checker", |facts| gateway::caddy(facts.listen)),
     ("traefik_checker", |facts| gateway::traefik(facts.listen)),
     ("backend", |facts| Ok(facts.backend.to_string())),
+    ("brand", |facts| Ok(facts.brand.to_string())),
+    ("api_pattern", |facts| Ok(facts.brand.pattern(Kind::Api))),
+    ("smtp_pattern", |facts| Ok(facts.brand.pattern(Kind::Smtp))),
 ];
 
 pub(super) fn run(args: Connect, session: &mut Session) -> Result<ExitStatus, Error> {
@@ -155,11 +188,21 @@ pub(super) fn run(args: Connect, session: &mut Session) -> Result<ExitStatus, Er
         let message = format!("{server} guards no backend, so --backend says nothing");
         return Err(Error::usage(message).hint("gateways do: nginx, caddy, traefik"));
     }
-    let vault = args.server.vault(session)?;
+    if args.export.is_some() && args.server != Server::Dovecot {
+        let server = values::word(args.server);
+        let message = format!("{server} reads no export, so --export says nothing");
+        return Err(Error::usage(message).hint("dovecot does"));
+    }
+    let vault = match args.server.reads_vault() && args.export.is_none() {
+        true => readable_vault(session)?,
+        false => session.settings.vault.clone(),
+    };
     let facts = Facts {
         vault: &vault,
         listen: &session.settings.listen,
         backend: &args.backend.unwrap_or_default(),
+        brand: &session.settings.brand,
+        export: args.export.as_deref(),
     };
     let text = configuration(args.server, args.file, facts)?;
     session.ui.print(&text)?;
@@ -171,20 +214,22 @@ impl Server {
         matches!(self, Self::Nginx | Self::Caddy | Self::Traefik)
     }
 
-    /// Where the vault lies, which a mail server reads and a gateway does not.
-    fn vault(self, session: &Session) -> Result<PathBuf, Error> {
-        if self.is_gateway() {
-            return Ok(session.settings.vault.clone());
-        }
-        let vault = session.open()?;
-        vault.expect_login_view()?;
-        Ok(vault.path().to_owned())
+    /// Whether it has to do with the vault itself, as mail servers have.
+    fn reads_vault(self) -> bool {
+        matches!(self, Self::Dovecot | Self::Postfix | Self::Exim)
     }
+}
+
+/// Where the vault lies, if mail servers can read it.
+fn readable_vault(session: &Session) -> Result<PathBuf, Error> {
+    let vault = session.open()?;
+    vault.expect_login_view()?;
+    Ok(vault.path().to_owned())
 }
 
 /// The server's files, or the one that is asked for.
 fn configuration(server: Server, part: Option<Part>, facts: Facts) -> Result<String, Error> {
-    let files = chosen(server, part)?;
+    let files = chosen(server, part, facts)?;
     let texts = files.iter().map(|file| {
         let text = fill(file.text, facts)?;
         Ok(match files.len() {
@@ -196,8 +241,14 @@ fn configuration(server: Server, part: Option<Part>, facts: Facts) -> Result<Str
 }
 
 /// The templates of the server, at least one.
-fn chosen(server: Server, part: Option<Part>) -> Result<Vec<&'static Template>, Error> {
+fn chosen(
+    server: Server,
+    part: Option<Part>,
+    facts: Facts,
+) -> Result<Vec<&'static Template>, Error> {
+    let is_needed = |file: &&Template| facts.export.is_none() || file.part != Part::Sql;
     let files = TEMPLATES.iter().filter(|file| file.server == server);
+    let files = files.filter(is_needed);
     let chosen: Vec<_> = files
         .clone()
         .filter(|file| part.is_none_or(|part| file.part == part))
@@ -248,71 +299,9 @@ fn placeholder(text: &str) -> Option<(Value, &str)> {
     })
 }
 
-/// The path as SQLite's URI (sqlite.org/uri.html), with everything encoded that SQLite or the
-/// reader of a configuration could take for something else.
-fn uri(path: &Path) -> String {
-    let encoded = path.as_os_str().as_bytes().iter().map(|&byte| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => {
-            char::from(byte).to_string()
-        }
-        _ => format!("%{byte:02X}"),
-    });
-    format!("file:{}?mode=rw", encoded.collect::<String>())
-}
-
-/// The name of the vault's owner, who is the one who runs this.
-fn owner() -> Result<String, Error> {
-    let name = process::user();
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    name.filter(|name| !name.is_empty() && name.bytes().all(is_plain))
-        .ok_or_else(|| {
-            let message = "the vault's owner has no name that Dovecot's configuration can hold";
-            let hint =
-                "keep the vault as a user whose name is of letters, digits, `.`, `_` and `-`";
-            Error::new(ExitStatus::Trouble, message).hint(hint)
-        })
-}
-
-/// What Dovecot salts its hashes of passwords with; it reports none, but starts only with it.
-fn nonce() -> Result<String, Error> {
-    let mut bytes = [0; 16];
-    SysRng.try_fill_bytes(&mut bytes).map_err(|error| {
-        let message = format!("the system's random generator failed: {error}");
-        Error::new(ExitStatus::Trouble, message)
-    })?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// How Dovecot tells `serve` of logins, if it can.
-fn report(facts: Facts) -> Result<String, Error> {
-    let text = match facts.listen {
-        Listen::Tcp(_) => include_str!("connect/dovecot-report.conf"),
-        Listen::Unix(_) => include_str!("connect/dovecot-no-report.conf"),
-    };
-    Ok(fill(text, facts)?.trim_end().to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_could_be_taken_for_something_else_is_encoded() {
-        for (path, encoded) in [
-            (
-                "/srv/postkey/vault.db",
-                "file:/srv/postkey/vault.db?mode=rw",
-            ),
-            ("/a b#c'd\"e", "file:/a%20b%23c%27d%22e?mode=rw"),
-            (
-                "/50%?mode=ro&x={owner}\n",
-                "file:/50%25%3Fmode%3Dro%26x%3D%7Bowner%7D%0A?mode=rw",
-            ),
-            ("/schlüssel", "file:/schl%C3%BCssel?mode=rw"),
-        ] {
-            assert_eq!(uri(Path::new(path)), encoded);
-        }
-    }
 
     #[test]
     fn every_template_is_filled_and_keeps_the_braces_of_its_own() {
@@ -321,6 +310,8 @@ mod tests {
             vault: Path::new("/srv/vault.db"),
             listen: &listen,
             backend: &Backend::default(),
+            brand: &Brand::default(),
+            export: Some(Path::new("/etc/dovecot/postkey-users")),
         };
         for template in TEMPLATES {
             let filled = fill(template.text, facts).expect(template.place);

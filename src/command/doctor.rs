@@ -1,6 +1,7 @@
 //! `postkey doctor`: what is wrong with the vault and around it.
 
 mod around;
+mod exports;
 mod inside;
 
 use clap::Args;

@@ -121,7 +121,9 @@ impl Session {
                 let message = "another process is still writing the exports of this vault";
                 Err(trouble(message.to_owned()).hint("wait longer for it with --wait 30s"))
             }
-            Err(error) => Err(trouble(format!("the vault's folder cannot be locked: {error}"))),
+            Err(error) => Err(trouble(format!(
+                "the vault's folder cannot be locked: {error}"
+            ))),
         }
     }
 
@@ -131,14 +133,19 @@ impl Session {
         let tally = pour(export.format, vault, |text| Ok(draft.write(text)?))?;
         draft.publish()?;
         self.tell_of_export(&path.to_string_lossy(), &tally);
-        Ok(ExportedView::new(&path, values::word(export.format), &tally))
+        Ok(ExportedView::new(
+            &path,
+            values::word(export.format),
+            &tally,
+        ))
     }
 
     /// Says what is good but not in an export.
     pub(super) fn tell_of_export(&self, name: &str, tally: &Tally) {
         if let Some(left_out) = tally.left_out_told() {
-            self.ui
-                .warn(format!("`{name}` has no place for {left_out}: these are refused by who reads it"));
+            self.ui.warn(format!(
+                "`{name}` has no place for {left_out}: these are refused by who reads it"
+            ));
         }
         for damage in &tally.unread {
             self.ui.warn(format!("left out of `{name}`: {damage}"));
@@ -205,9 +212,10 @@ fn start(path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 fn not_renewed(error: &Error) -> Error {
-    let message = format!("what was changed is not in the export: {error}");
+    let message = format!("the change was made, but an export could not be rewritten: {error}");
     let hint = error.way_out().map(|way_out| format!("{way_out}; then "));
     let hint = hint.unwrap_or_default();
-    Error::new(ExitStatus::Stale, message)
-        .hint(format!("{hint}`postkey export` writes it; until then who reads it goes by what was"))
+    Error::new(ExitStatus::Stale, message).hint(format!(
+        "{hint}`postkey export` writes it; until then its readers go by what was before"
+    ))
 }

@@ -35,6 +35,15 @@ impl Default for Brand {
     }
 }
 
+impl Brand {
+    /// What secrets of the kind and this brand look like, and next to nothing else: a regular
+    /// expression that Go, Python and Rust read alike. Only the checksum is not judged.
+    pub fn pattern(&self, kind: Kind) -> String {
+        let prefix = kind.prefix();
+        format!("{prefix}{self}-[0-9a-f]{{{HEX}}}-[0-9A-Za-z]{{{TAIL}}}")
+    }
+}
+
 impl fmt::Display for Brand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -27,10 +27,10 @@ pub use export::{ExportText, Tally, may_give_way};
 pub use listing::{Listing, Row};
 pub use look::Look;
 pub use views::{
-    AffectedView, BackupView, ChainView, Decision, EntryView, ExaminedView, ExportedView, FindingView,
-    IdentityView, Incident, Issued, KeyDetails, KeyView, PolicyView, Replacement, Sighted,
-    TextView, UsageView, VerdictView, Which, changes, counted, head_told, held, last_use, refusals,
-    secret_use,
+    AffectedView, BackupView, ChainView, Decision, EntryView, ExaminedView, ExportedView,
+    FindingView, IdentityView, Incident, Issued, KeyDetails, KeyView, PolicyView, Replacement,
+    Sighted, TextView, UsageView, VerdictView, Which, changes, counted, head_told, held, last_use,
+    refusals, secret_use,
 };
 
 use crate::error::Error;

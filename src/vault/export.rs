@@ -58,7 +58,10 @@ impl Vault {
         let mut rows = statement.query([kind]).map_err(Error::from)?;
         while let Some(row) = rows.next().map_err(Error::from)? {
             match good(row, now) {
-                Ok(good) => good.into_iter().flatten().try_for_each(|one| take(Ok(one)))?,
+                Ok(good) => good
+                    .into_iter()
+                    .flatten()
+                    .try_for_each(|one| take(Ok(one)))?,
                 Err(error) => take(Err(error))?,
             }
         }

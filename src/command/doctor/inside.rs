@@ -57,6 +57,7 @@ impl Report<'_> {
         self.hashes(vault);
         self.staged(vault);
         self.usage(vault);
+        self.exports(vault);
     }
 
     fn log(&mut self, vault: &Vault) {

@@ -1,0 +1,113 @@
+//! What Dovecot's configuration is filled with.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use rand::TryRng;
+use rand::rngs::SysRng;
+
+use super::{Facts, fill};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::process;
+use crate::settings::Listen;
+
+/// Where Dovecot looks secrets up: in the vault, or in an export of it.
+pub(super) fn passdbs(facts: Facts) -> Result<String, Error> {
+    let text = match facts.export {
+        None => include_str!("dovecot-passdbs-sql.conf"),
+        Some(_) => include_str!("dovecot-passdb-export.conf"),
+    };
+    Ok(fill(text, facts)?.trim_end().to_owned())
+}
+
+/// Who reads the vault, if Dovecot does.
+pub(super) fn worker(facts: Facts) -> Result<String, Error> {
+    match facts.export {
+        None => fill(include_str!("dovecot-worker.conf"), facts).map(|text| text + "\n"),
+        Some(_) => Ok(String::new()),
+    }
+}
+
+/// The path of an export, if Dovecot's configuration takes it as it is.
+pub(super) fn export(facts: Facts) -> Result<String, Error> {
+    let path = facts.export.unwrap_or(Path::new("")).to_string_lossy();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@".contains(&byte);
+    if path.starts_with('/') && path.bytes().all(is_plain) {
+        return Ok(path.into_owned());
+    }
+    let message = format!(
+        "{} is not a path that Dovecot's configuration can hold",
+        crate::key::quoted(&path)
+    );
+    Err(Error::usage(message).hint(
+        "name the whole path, of letters, digits and `._-+@`, as in /etc/dovecot/postkey-users",
+    ))
+}
+
+/// The path as SQLite's URI (sqlite.org/uri.html), with everything encoded that SQLite or the
+/// reader of a configuration could take for something else.
+pub(super) fn uri(path: &Path) -> String {
+    let encoded = path.as_os_str().as_bytes().iter().map(|&byte| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => {
+            char::from(byte).to_string()
+        }
+        _ => format!("%{byte:02X}"),
+    });
+    format!("file:{}?mode=rw", encoded.collect::<String>())
+}
+
+/// The name of the vault's owner, who is the one who runs this.
+pub(super) fn owner() -> Result<String, Error> {
+    let name = process::user();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    name.filter(|name| !name.is_empty() && name.bytes().all(is_plain))
+        .ok_or_else(|| {
+            let message = "the vault's owner has no name that Dovecot's configuration can hold";
+            let hint =
+                "keep the vault as a user whose name is of letters, digits, `.`, `_` and `-`";
+            Error::new(ExitStatus::Trouble, message).hint(hint)
+        })
+}
+
+/// What Dovecot salts its hashes of passwords with; it reports none, but starts only with it.
+pub(super) fn nonce() -> Result<String, Error> {
+    let mut bytes = [0; 16];
+    SysRng.try_fill_bytes(&mut bytes).map_err(|error| {
+        let message = format!("the system's random generator failed: {error}");
+        Error::new(ExitStatus::Trouble, message)
+    })?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// How Dovecot tells `serve` of logins, if it can.
+pub(super) fn report(facts: Facts) -> Result<String, Error> {
+    let text = match facts.listen {
+        Listen::Tcp(_) => include_str!("dovecot-report.conf"),
+        Listen::Unix(_) => include_str!("dovecot-no-report.conf"),
+    };
+    Ok(fill(text, facts)?.trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_be_taken_for_something_else_is_encoded() {
+        for (path, encoded) in [
+            (
+                "/srv/postkey/vault.db",
+                "file:/srv/postkey/vault.db?mode=rw",
+            ),
+            ("/a b#c'd\"e", "file:/a%20b%23c%27d%22e?mode=rw"),
+            (
+                "/50%?mode=ro&x={owner}\n",
+                "file:/50%25%3Fmode%3Dro%26x%3D%7Bowner%7D%0A?mode=rw",
+            ),
+            ("/schlüssel", "file:/schl%C3%BCssel?mode=rw"),
+        ] {
+            assert_eq!(uri(Path::new(path)), encoded);
+        }
+    }
+}

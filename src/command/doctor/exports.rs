@@ -1,0 +1,75 @@
+//! Whether the exports that the settings name are what the vault holds.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+
+use super::Report;
+use crate::command::exports::pour;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::settings::Export;
+use crate::vault::Vault;
+
+impl Report<'_> {
+    /// Each export that the settings name.
+    pub(super) fn exports(&mut self, vault: &Vault) {
+        let session = self.session;
+        let exports = &session.settings.exports;
+        if exports.is_empty() {
+            return;
+        }
+        if !session.has_exports_of_its_vault() {
+            let mend = "name this vault as `vault` in the settings, if they are to be its own";
+            return self.found("exports", session.is_anothers(), mend);
+        }
+        for export in exports {
+            self.export(export, vault);
+        }
+    }
+
+    fn export(&mut self, export: &Export, vault: &Vault) {
+        let path = export.file.display();
+        match is_current(export, vault) {
+            Ok(true) => self.well("exports", format!("`{path}` is what the vault holds")),
+            Ok(false) => self.found(
+                "exports",
+                format!("`{path}` is not what the vault holds now: its readers go by what was"),
+                "`postkey export` writes it; keys that expire by themselves want that in a timer",
+            ),
+            Err(error) => self.found("exports", error.to_string(), "`postkey export` writes it"),
+        }
+    }
+}
+
+/// Whether the file is what would be written now.
+fn is_current(export: &Export, vault: &Vault) -> Result<bool, Error> {
+    let mut file = opened(&export.file)?;
+    let mut is_same = true;
+    let mut found = Vec::new();
+    pour(export.format, vault, |text| {
+        found.clear();
+        let read = file
+            .by_ref()
+            .take(text.len() as u64)
+            .read_to_end(&mut found);
+        is_same &= read.is_ok() && found == text;
+        Ok(())
+    })?;
+    let has_ended = file.read(&mut [0]).is_ok_and(|read| read == 0);
+    Ok(is_same && has_ended)
+}
+
+fn opened(path: &Path) -> Result<File, Error> {
+    let trouble = |what: String| {
+        let message = format!("`{}` cannot be read: {what}", path.display());
+        Error::new(ExitStatus::Trouble, message)
+    };
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => {
+            File::open(path).map_err(|error| trouble(error.to_string()))
+        }
+        Ok(_) => Err(trouble("it is not a regular file".to_owned())),
+        Err(error) => Err(trouble(error.to_string())),
+    }
+}
