@@ -1,7 +1,7 @@
 //! Real mail servers on the vault: Dovecot, and Postfix in front of it. As root only.
 
 mod busy;
-mod dovecot;
+pub mod dovecot;
 mod logins;
 mod machine;
 mod places;

@@ -52,6 +52,7 @@ fn no_poisoned_column_reaches_a_stream_raw() {
             &["verify"],
             &["identify"],
             &["doctor"],
+            &["export", "json", "keys.json"],
             &["revoke"],
             &["revoke", "mail"],
             &["deactivate", "ci", "mail"],

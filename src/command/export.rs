@@ -80,13 +80,14 @@ fn write_those_of_the_settings(session: &Session) -> Result<ExitStatus, Error> {
     Ok(statuses.max().unwrap_or(shown))
 }
 
-/// Tells people of each file, and shows them to programs.
+/// Tells people of each file, and shows them to programs; tells whether nothing is damaged.
 fn show(written: &[ExportedView], session: &Session) -> Result<ExitStatus, Error> {
+    let status = status(written.iter().all(ExportedView::is_whole));
     if !session.ui.format.is_for_machines() {
         for view in written {
             session.ui.note(view.line());
         }
-        return Ok(ExitStatus::Done);
+        return Ok(status);
     }
     let look = session.look_at_clock();
     let mut listing = session.ui.listing(&look);
@@ -94,7 +95,14 @@ fn show(written: &[ExportedView], session: &Session) -> Result<ExitStatus, Error
         listing.push(view)?;
     }
     listing.finish::<ExportedView>()?;
-    Ok(ExitStatus::Done)
+    Ok(status)
+}
+
+fn status(is_whole: bool) -> ExitStatus {
+    match is_whole {
+        true => ExitStatus::Done,
+        false => ExitStatus::Trouble,
+    }
 }
 
 /// Prints an export, from a file without a name: the vault is not kept from others for as long
@@ -107,7 +115,7 @@ fn print(format: ExportFormat, session: &Session) -> Result<ExitStatus, Error> {
         .and_then(|()| io::copy(&mut spool, &mut io::stdout().lock()))
         .and_then(|_| io::stdout().flush());
     crate::ui::written(printed)?;
-    Ok(ExitStatus::Done)
+    Ok(status(tally.unread == 0))
 }
 
 fn spooled(format: ExportFormat, vault: &Vault) -> Result<(File, Tally), Error> {

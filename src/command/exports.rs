@@ -1,7 +1,7 @@
 //! The exports: files with what is good, for servers that cannot read the vault.
 //!
-//! Those that the settings name are rewritten wherever a command has changed the vault, here and
-//! nowhere else. Of several processes one at a time reads the vault and writes its exports, so
+//! Those that the settings name are rewritten by every command that opens the vault to change it,
+//! here and nowhere else: the same command again also makes up for one that was killed. Of several processes one at a time reads the vault and writes its exports, so
 //! that no older one takes the place of a newer one.
 
 use std::fs::{self, File};
@@ -35,8 +35,8 @@ pub(super) fn renew_after(
 }
 
 impl Session {
-    /// Rewrites the exports that the settings name, if the vault was changed; says what went
-    /// wrong.
+    /// Rewrites the exports that the settings name, if the vault was changed, or was to be; says
+    /// what went wrong.
     pub(super) fn renew_exports(&self) -> ExitStatus {
         if !self.changes.take() || self.settings.exports.is_empty() {
             return ExitStatus::Done;
@@ -144,10 +144,10 @@ impl Session {
     pub(super) fn tell_of_export(&self, name: &str, tally: &Tally) {
         if let Some(left_out) = tally.left_out_told() {
             self.ui.warn(format!(
-                "`{name}` has no place for {left_out}: these are refused by who reads it"
+                "`{name}` has no place for {left_out}: who reads it refuses that"
             ));
         }
-        for damage in &tally.unread {
+        for damage in tally.damage() {
             self.ui.warn(format!("left out of `{name}`: {damage}"));
         }
     }

@@ -23,7 +23,7 @@ pub struct Session {
     pub settings: Settings,
     /// Whether questions are answered with yes.
     pub is_yes: bool,
-    /// Whether a vault was changed.
+    /// Whether a vault was changed, or was to be.
     pub(super) changes: Changes,
     /// Found when it is first needed.
     actor: OnceCell<Actor>,
@@ -88,6 +88,8 @@ impl Session {
 
     fn checked(&self, vault: Vault) -> Result<Vault, Error> {
         vault.check()?;
+        // Also where there will be nothing to change: the command that did may have been killed.
+        self.changes.note_if(true);
         let clock = Self::clock();
         let time = vault.time(clock)?;
         if time.as_second() - clock.as_second() > SLOW_CLOCK {

@@ -38,8 +38,10 @@ pub struct Tally {
     pub left_out: u64,
     /// The keys of the first of those, and why.
     named: Vec<String>,
-    /// What could not be understood.
-    pub unread: Vec<String>,
+    /// How many keys could not be understood.
+    pub unread: u64,
+    /// What is wrong with the first of those.
+    damage: Vec<String>,
 }
 
 impl Tally {
@@ -49,6 +51,11 @@ impl Tally {
         let more = (more > 0).then(|| format!("{more} more"));
         let all: Vec<_> = self.named.iter().cloned().chain(more).collect();
         (!all.is_empty()).then(|| all.join(", "))
+    }
+
+    /// What is wrong with keys that could not be understood, as far as it is told.
+    pub fn damage(&self) -> &[String] {
+        &self.damage
     }
 
     fn leave_out(&mut self, what: String) {
@@ -88,7 +95,10 @@ impl ExportText {
 
     /// Passes by what cannot be understood, and so is refused.
     pub fn pass_by(&mut self, damage: String) {
-        self.tally.unread.push(damage);
+        self.tally.unread += 1;
+        if self.tally.damage.len() < NAMED {
+            self.tally.damage.push(damage);
+        }
     }
 
     /// Whether there is enough text to be taken out.

@@ -60,6 +60,7 @@ fn good_line(name: &str, verb: &clap::Command) -> Vec<OsString> {
         "kind" => "api",
         "shell" => "bash",
         "server" => "postfix",
+        "to" => "json",
         _ => "ci",
     };
     let values = verb.get_positionals().map(value);

@@ -7,7 +7,7 @@ use crate::sandbox::{POSTKEY, Run, Sandbox};
 use crate::secrecy::stock::stock;
 use crate::secrecy::watch::program;
 
-const READING: [&[&str]; 10] = [
+const READING: [&[&str]; 11] = [
     &["list"],
     &["show", "ci"],
     &["log"],
@@ -17,6 +17,7 @@ const READING: [&[&str]; 10] = [
     &["identify"],
     &["doctor"],
     &["connect", "dovecot"],
+    &["export", "json"],
     &["completions", "bash"],
 ];
 

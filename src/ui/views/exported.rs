@@ -40,6 +40,8 @@ pub struct ExportedView {
     format: String,
     secrets: u64,
     left_out: u64,
+    #[serde(skip)]
+    unread: u64,
 }
 
 impl ExportedView {
@@ -50,7 +52,13 @@ impl ExportedView {
             format,
             secrets: tally.secrets,
             left_out: tally.left_out,
+            unread: tally.unread,
         }
+    }
+
+    /// Whether every key could be understood.
+    pub fn is_whole(&self) -> bool {
+        self.unread == 0
     }
 
     /// One line for people.

@@ -1,0 +1,126 @@
+//! The files that exports are written to.
+
+use std::fs::{self, File, Permissions};
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::Duration;
+
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+use crate::sandbox::{Run, Sandbox};
+
+#[test]
+fn an_export_is_private_from_birth_and_keeps_the_mode_that_it_is_given() {
+    let sandbox = Sandbox::with_three_keys();
+    let file = sandbox.home().join("users");
+    let mut command = sandbox.command(["-c", "umask 000; exec \"$0\" export dovecot users"]);
+    command.arg(crate::sandbox::POSTKEY);
+    let mut shell = crate::secrecy::watch::program(&command, "bash");
+    let run = Run::of(shell.output().unwrap()).expect(0);
+    assert!(
+        run.stderr.ends_with("/users` holds 1 good secret\n"),
+        "{run:?}"
+    );
+    assert_eq!(mode(&file), 0o600);
+    fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+    let (mut before, mut text) = (File::open(&file).unwrap(), String::new());
+    sandbox.run(["deactivate", "prod-mail"]).expect(0);
+    sandbox.run(["export", "dovecot", "users"]).expect(0);
+    assert_eq!(mode(&file), 0o640);
+    before.read_to_string(&mut text).unwrap();
+    assert_eq!(text.lines().count(), 2, "it was written over, not renamed");
+    assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 1);
+}
+
+#[test]
+fn what_must_not_be_replaced_is_refused_and_not_touched() {
+    let sandbox = Sandbox::with_three_keys();
+    let home = sandbox.home();
+    let good = home.join("good");
+    sandbox.run(["export", "json", "good"]).expect(0);
+    let open = home.join("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
+    symlink(&good, home.join("link")).unwrap();
+    fs::copy(&good, home.join("linked")).unwrap();
+    fs::hard_link(home.join("linked"), home.join("again")).unwrap();
+    fs::create_dir(home.join("folder")).unwrap();
+    mkfifo(&home.join("fifo"), Mode::S_IRUSR).unwrap();
+    fs::copy(&good, home.join("world")).unwrap();
+    fs::set_permissions(home.join("world"), Permissions::from_mode(0o604)).unwrap();
+    fs::write(home.join("other.json"), "[\n1]\n").unwrap();
+    fs::write(home.join("shadow"), "root:*:1::::::\n").unwrap();
+    sandbox.run(["export", "dovecot", "users"]).expect(0);
+    let vault = sandbox.vault();
+    let vault = vault.to_str().unwrap();
+    let journal = format!("{vault}-journal");
+    let before = state(home);
+    for (file, why) in [
+        ("link", "is a symbolic link"),
+        ("linked", "hard link"),
+        ("folder", "is a folder"),
+        ("fifo", "is not a regular file"),
+        ("world", "is open to every user"),
+        ("other.json", "is there, and no earlier export to json"),
+        ("shadow", "is there, and no earlier export to json"),
+        ("users", "is there, and no earlier export to json"),
+        ("open/keys.json", "that other users can write to"),
+        ("/dev/null", "is not a regular file"),
+        (vault, "is the vault's own file"),
+        (&journal, "is the vault's own file"),
+        ("nowhere/keys.json", "cannot find the folder of"),
+    ] {
+        let run = sandbox.run(["export", "json", file]).expect(5);
+        assert!(run.stderr.contains(why), "{file}: {run:?}");
+        assert_eq!(run.stdout, "");
+        assert_eq!(state(home), before, "{file}");
+    }
+    fs::write(home.join("empty"), "").unwrap();
+    fs::set_permissions(home.join("empty"), Permissions::from_mode(0o600)).unwrap();
+    for file in ["empty", "good", "-"] {
+        sandbox.run(["export", "json", file]).expect(0);
+    }
+    assert!(!home.join("-").exists());
+}
+
+#[test]
+fn killed_at_any_moment_an_export_is_what_it_was_or_what_it_is_to_be() {
+    let sandbox = Sandbox::with_three_keys();
+    sandbox.export_to("json");
+    sandbox.run(["activate", "dev"]).expect(0);
+    let with = sandbox.read_exported();
+    let mut killed = 0;
+    for delay in 0..40 {
+        let mut command = sandbox.command(["deactivate", "dev"]);
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        sleep(Duration::from_micros(delay * 500));
+        child.kill().unwrap();
+        killed += usize::from(!child.wait().unwrap().success());
+        let found = sandbox.read_exported();
+        let is_without = !found.contains("\"dev\"") && found.ends_with("\n]\n");
+        assert!(found == with || is_without, "{found}");
+        sandbox.run(["activate", "dev", "--wait", "1s"]).expect(0);
+        assert_eq!(sandbox.read_exported(), sandbox.export("json"));
+    }
+    assert!(killed > 5, "only {killed} were killed in time");
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().mode() & 0o7777
+}
+
+/// Every file below, with its mode, link and contents.
+fn state(folder: &Path) -> Vec<String> {
+    let mut paths = crate::secrecy::watch::paths(folder);
+    paths.sort();
+    let state = paths.iter().map(|path| {
+        let found = fs::symlink_metadata(path).unwrap();
+        let contents = found.is_file().then(|| fs::read(path).unwrap());
+        format!("{path:?} {:o} {} {contents:?}", found.mode(), found.nlink())
+    });
+    state.collect()
+}

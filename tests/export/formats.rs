@@ -1,0 +1,181 @@
+//! What is in an export, and what it looks like.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::process::Stdio;
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::sandbox::Sandbox;
+use crate::secrecy::stock::stock;
+
+const TITLE: &str = "# Written by `postkey export ";
+
+#[test]
+fn at_every_step_of_a_keys_life_an_export_holds_what_mail_servers_read_and_verify_accepts() {
+    let sandbox = Sandbox::new();
+    let mut secrets = Vec::new();
+    for (name, username) in [("own", "Own_Name"), ("a", "ops@example.com")] {
+        secrets.push(sandbox.generate(["smtp", name, "--username", username]));
+    }
+    secrets.push(sandbox.generate(["api", "web", "--permission", "read-only"]));
+    for step in [
+        &["rotate", "own"][..],
+        &["generate", "smtp", "b", "--username", "OPS@example.com"],
+        &["rotate", "web", "--grace", "1h"],
+        &["deactivate", "a", "web"],
+        &["generate", "smtp", "idle", "--inactive"],
+        &["regenerate", "--yes", "a"],
+        &["activate", "web"],
+        &["rotate", "--finish", "--yes", "own"],
+        &["rotate", "--abort", "--yes", "web"],
+        &["set", "b", "--expires", "1h"],
+        &["rename", "b", "c"],
+        &["revoke", "c"],
+        &["delete", "--yes", "own"],
+    ] {
+        let run = crate::sandbox::Run::of(sandbox.command(step.iter().copied()).output().unwrap());
+        assert_eq!(run.status, 0, "{run:?}");
+        let lines = run.stdout.lines().map(str::to_owned);
+        secrets.extend(lines.filter(|line| line.starts_with('x')));
+        assert_eq!(dovecot(&sandbox), view(&sandbox), "{step:?}");
+        let accepted: BTreeSet<_> = secrets
+            .iter()
+            .filter(|secret| sandbox.verify(secret).1 == 0)
+            .map(|secret| secret[secret.len() - 16..].to_owned())
+            .collect();
+        assert_eq!(tails(&sandbox), accepted, "{step:?}");
+    }
+}
+
+#[test]
+fn json_has_what_list_has_and_the_hash_of_each_secret() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "web", "--limit", "7/day", "--expires", "90d"]);
+    sandbox.generate(["smtp", "mail", "--description", "the \u{fc}ber \"shop\""]);
+    let old = sandbox.show("mail")["tail"].clone();
+    sandbox.run(["rotate", "mail"]).expect(0);
+    let keys = sandbox.run(["list", "--format", "json"]).expect(0).json();
+    let all: Value = serde_json::from_str(&sandbox.export("json")).unwrap();
+    let all = all.as_array().unwrap();
+    assert_eq!(all.len(), 3);
+    for (secret, key) in all.iter().zip([&keys[0], &keys[1], &keys[1]]) {
+        let mut secret = secret.as_object().unwrap().clone();
+        let hash = secret.remove("hash").unwrap();
+        assert!(
+            hash.as_str()
+                .unwrap()
+                .starts_with("{ARGON2ID}$argon2id$v=19$")
+        );
+        let retires_at = secret.remove("retires_at").unwrap();
+        assert_eq!(retires_at.is_null(), secret["tail"] == key["tail"]);
+        let tail = secret.insert("tail".to_owned(), key["tail"].clone());
+        assert!(retires_at.is_null() || tail.unwrap() == old);
+        assert_eq!(&Value::Object(secret), key);
+    }
+}
+
+#[test]
+fn htpasswd_has_a_line_for_each_api_key_and_says_what_has_none() {
+    let sandbox = Sandbox::with_three_keys();
+    let before = sandbox.run(["export", "htpasswd"]).expect(0);
+    assert_eq!(before.stderr, "");
+    sandbox.run(["rotate", "dev"]).expect(0);
+    let run = sandbox.run(["export", "htpasswd"]).expect(0);
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert!(lines[0].starts_with(TITLE), "{run:?}");
+    let names: Vec<_> = lines[1..].iter().map(|line| line.split_once(':')).collect();
+    assert_eq!(names.len(), 2);
+    for (found, name) in names.iter().zip(["prod-web", "dev"]) {
+        let (found, hash) = found.unwrap();
+        assert_eq!(found, name);
+        assert_eq!(hash, hash_of(&sandbox, name));
+    }
+    let said = "`htpasswd` has no place for the old secret of `dev`: who reads it refuses that";
+    assert!(run.stderr.contains(said), "{run:?}");
+}
+
+#[test]
+fn of_nothing_good_there_is_an_export_of_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "web", "--inactive"]);
+    assert_eq!(sandbox.export("json"), "[\n]\n");
+    for format in ["dovecot", "htpasswd"] {
+        let text = sandbox.export(format);
+        assert!(
+            text.starts_with(TITLE) && text.lines().count() == 1,
+            "{text}"
+        );
+    }
+    let missing = Sandbox::new().run(["export", "json"]).expect(3);
+    assert!(missing.stderr.contains("there is no vault"), "{missing:?}");
+}
+
+#[test]
+fn whoever_reads_an_export_slowly_keeps_nobody_from_the_vault() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "ci"]);
+    stock(&sandbox, 5000);
+    let mut command = sandbox.command(["export", "json"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    let mut first = [0];
+    stdout.read_exact(&mut first).unwrap();
+    sandbox.run(["deactivate", "ci", "--wait", "1s"]).expect(0);
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(rest.contains("\"name\":\"ci\"") && rest.ends_with("\n]\n"));
+}
+
+#[test]
+fn a_hash_that_would_break_a_line_is_left_out_and_told() {
+    let sandbox = Sandbox::with_three_keys();
+    let vault = Connection::open(sandbox.vault()).unwrap();
+    let spoil = "UPDATE secrets SET hash = hash || char(10) || 'root:x'
+                 WHERE key_id = (SELECT id FROM keys WHERE name = 'prod-mail')";
+    vault.execute(spoil, []).unwrap();
+    for format in ["dovecot", "json"] {
+        let run = sandbox.run(["export", format]).expect(5);
+        assert!(!run.stdout.contains("root"), "{run:?}");
+        assert!(run.stderr.contains("key number 2 has a hash"), "{run:?}");
+    }
+}
+
+/// The logins, tails and passwords of an export to Dovecot.
+fn dovecot(sandbox: &Sandbox) -> BTreeSet<(String, String, String)> {
+    let text = sandbox.export("dovecot");
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let parts = lines.map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        let (login, tail) = fields[0].split_once('|').unwrap();
+        assert_eq!(fields[2..], ["", "", "", "", "", &format!("tail={tail}")]);
+        (login.to_owned(), tail.to_owned(), fields[1].to_owned())
+    });
+    parts.collect()
+}
+
+/// The same from the view that mail servers read.
+fn view(sandbox: &Sandbox) -> BTreeSet<(String, String, String)> {
+    let vault = Connection::open(sandbox.vault()).unwrap();
+    let query = "SELECT lower(username), tail, password FROM smtp_login";
+    let mut statement = vault.prepare(query).unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    rows.unwrap().map(Result::unwrap).collect()
+}
+
+fn tails(sandbox: &Sandbox) -> BTreeSet<String> {
+    let all: Value = serde_json::from_str(&sandbox.export("json")).unwrap();
+    let all = all.as_array().unwrap().iter();
+    all.map(|secret| secret["tail"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// The hash of a key's current secret.
+fn hash_of(sandbox: &Sandbox, name: &str) -> String {
+    let vault = Connection::open(sandbox.vault()).unwrap();
+    let query = "SELECT hash FROM secrets JOIN keys ON keys.id = key_id
+                 WHERE name = ?1 AND retires_at IS NULL";
+    vault.query_row(query, [name], |row| row.get(0)).unwrap()
+}

@@ -1,0 +1,62 @@
+//! Many processes at once: what is exported last is what the vault holds then.
+
+use std::process::{Child, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::sandbox::{Run, Sandbox};
+
+const MANY: usize = 16;
+
+#[test]
+fn of_many_changes_at_once_none_is_missing_from_the_export() {
+    let sandbox = Sandbox::new();
+    for number in 0..MANY {
+        sandbox.generate(["api", &format!("key-{number}")]);
+    }
+    sandbox.export_to("json");
+    for round in 0..6 {
+        let verb = ["deactivate", "activate"][round % 2];
+        let start = |number| {
+            let name = format!("key-{number}");
+            let mut command = sandbox.command([verb, &name, "--wait", "60s"]);
+            command.stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let children: Vec<Child> = (0..MANY).map(start).collect();
+        for child in children {
+            let run = Run::of(child.wait_with_output().unwrap());
+            assert_eq!(run.status, 0, "{run:?}");
+        }
+        let exported = sandbox.read_exported();
+        let count = exported.matches("\"name\"").count();
+        assert_eq!(count, MANY * (round % 2), "{verb}: {exported}");
+        assert_eq!(exported, sandbox.export("json"));
+    }
+}
+
+#[test]
+fn who_does_not_get_a_turn_says_so_and_the_change_is_made() {
+    let sandbox = Sandbox::with_three_keys();
+    sandbox.export_to("json");
+    sandbox.run(["activate", "dev"]).expect(0);
+    sandbox.run(["rename", "dev", "devel"]).expect(0);
+    let before = sandbox.read_exported();
+    let folder = sandbox.vault();
+    let folder = std::fs::File::open(folder.parent().unwrap()).unwrap();
+    folder.lock().unwrap();
+    let run = sandbox
+        .run(["deactivate", "devel", "--wait", "1s"])
+        .expect(8);
+    assert!(
+        run.stderr.contains("another process is still writing"),
+        "{run:?}"
+    );
+    assert_eq!(sandbox.show("devel")["status"], "inactive");
+    assert_eq!(sandbox.read_exported(), before);
+    let mut command = sandbox.command(["activate", "devel", "--wait", "30s"]);
+    let child = command.stderr(Stdio::null()).spawn().unwrap();
+    sleep(Duration::from_millis(300));
+    drop(folder);
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
+    assert_eq!(sandbox.read_exported(), sandbox.export("json"));
+}
