@@ -10,7 +10,11 @@ use crate::mail::{Machine, only_as_root};
 use crate::sandbox::{POSTKEY, Run, Sandbox};
 
 /// The sections whose sessions start servers.
-const WITH_SERVERS: [&str; 2] = ["Guard a mail server", "Guard an HTTP API"];
+const WITH_SERVERS: [&str; 3] = [
+    "Guard a mail server",
+    "Guard an HTTP API",
+    "Servers that cannot read SQLite",
+];
 
 /// What stands between the outputs of two commands.
 const MARK: &str = "@@@@";
