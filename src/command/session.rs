@@ -68,7 +68,10 @@ impl Session {
     pub(super) fn open_if_made(&self) -> Result<Option<Vault>, Error> {
         self.expect_own_home()?;
         match Vault::open(&self.settings.vault, self.settings.wait) {
-            Ok(vault) => Ok(Some(vault.telling(&self.changes))),
+            Ok(vault) => {
+                self.changes.note_if(true);
+                Ok(Some(vault.telling(&self.changes)))
+            }
             Err(vault::Error::Missing(_)) => Ok(None),
             Err(error) => Err(error.into()),
         }
