@@ -27,7 +27,7 @@ use crate::vault::Vault;
 /// secret; few servers check Argon2, and none of them knows permissions or limits. json is an
 /// array with an object for each secret, as `list` shows keys, with `hash` and `retires_at`.
 ///
-/// Exports that the settings name, under [[export]], are rewritten by every command that changes
+/// The exports that the settings name are rewritten by every command that changes
 /// the vault, before it exits; if one cannot be, the status is 8. Without arguments, this writes
 /// them all, for keys that expire, and rotations that end, by themselves.
 ///
