@@ -22,7 +22,8 @@ const STYLES: Styles = Styles::styled()
 
 const AFTER_HELP: &str = "\
 A full secret is shown once, when it is made: alone on standard output, so that
-KEY=$(postkey generate api ci) works. Everything else is said on standard error.
+KEY=$(postkey generate api ci) works; --save FILE writes it to a file instead.
+Everything else is said on standard error.
 `postkey help COMMAND` tells more of each command.";
 
 /// Issues, guards and retires the keys that programs use to send mail and call an API

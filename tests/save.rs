@@ -5,6 +5,7 @@ mod job;
 mod kinds;
 mod order;
 mod places;
+mod printed;
 mod readers;
 
 use std::fs;

@@ -1,7 +1,7 @@
 //! Where a secret goes: to standard output, to a file, or to the later steps of a CI job.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -11,7 +11,7 @@ use super::handed::Handed;
 use super::{Session, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{self, env, whole};
+use crate::files::{self, Changed, env, whole};
 use crate::key::{Invalid, Key, KeyName, Kind, Variable, Variables, looks_like_a_secret};
 use crate::process::job;
 use crate::ui::{Format, Issued};
@@ -185,6 +185,9 @@ impl Receiver {
             Format::Env => env::save(path, &issued.assignments()).map_err(unsaved)?,
             _ => whole::save(path, shape(format, kind), &text).map_err(unsaved)?,
         };
+        if format == Format::Env {
+            note_new_variable(&changed, &issued, path, session);
+        }
         Ok(Handed::Saved(changed, path.clone()))
     }
 
@@ -205,28 +208,28 @@ impl Receiver {
         if let Some(path) = missing.map(|path| path.display()) {
             session.ui.warn(format!(
                 "`{path}` is not there: if the secret of `{name}` is lost, \
-                 `postkey regenerate {name} --save {path}` makes a new one"
+                 `postkey regenerate {name}` makes a new one"
             ));
         }
     }
 
     /// Where the secret is, if not on standard output.
     pub(super) fn place(&self, key: &Key, session: &Session) -> Option<String> {
-        let secret = self.variables(&key.name, key.kind()).ok()?.secret;
-        match (self.github, &self.save) {
-            (Some(Github::Env), _) => Some(format!("`{secret}` in the later steps of this job")),
-            (Some(Github::Output), _) => Some(format!("the output `{secret}` of this step")),
-            (_, None) => None,
-            (_, Some(path)) => {
-                let path = path.display();
-                let is_env = self
-                    .format(session)
-                    .is_ok_and(|format| format == Format::Env);
-                Some(match is_env {
-                    true => format!("`{secret}` in `{path}`"),
-                    false => format!("in `{path}`"),
-                })
+        let Variables { username, secret } = self.variables(&key.name, key.kind()).ok()?;
+        let username = username.map(|name| format!(", the username `{name}`"));
+        let username = username.unwrap_or_default();
+        let is_env = self.format(session).ok()? == Format::Env;
+        let file = self.save.as_ref().map(|path| path.display());
+        match (self.github, file) {
+            (Some(Github::Env), _) => Some(format!(
+                "`{secret}` in the later steps of this job{username}"
+            )),
+            (Some(Github::Output), _) => {
+                Some(format!("the output `{secret}` of this step{username}"))
             }
+            (_, None) => None,
+            (_, Some(path)) if is_env => Some(format!("`{secret}` in `{path}`{username}")),
+            (_, Some(path)) => Some(format!("in `{path}`")),
         }
     }
 
@@ -269,6 +272,17 @@ impl Receiver {
             None => Variables::of(name, kind),
             Some(secret) => Variables::named(kind, secret.clone(), self.env_username.clone()),
         })
+    }
+}
+
+/// Says so if the variable was not there before, in a file that was: it may be misspelt.
+fn note_new_variable(changed: &Changed, issued: &Issued<'_>, path: &Path, session: &Session) {
+    let before = changed.before().unwrap_or_default();
+    for (name, _) in issued.assignments() {
+        if !before.trim_ascii().is_empty() && !env::is_set(before, name) {
+            let path = path.display();
+            session.ui.note(format!("`{name}` is new in `{path}`"));
+        }
     }
 }
 

@@ -57,6 +57,11 @@ fn set_all(
     Ok(text)
 }
 
+/// Whether a text sets the variable.
+pub fn is_set(text: &[u8], name: &str) -> bool {
+    entries(text).iter().any(|entry| entry.sets(name))
+}
+
 /// A variable is set more than once.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Ambiguous;
@@ -69,6 +74,13 @@ struct Entry<'a> {
     variable: Option<(&'a [u8], usize)>,
 }
 
+impl Entry<'_> {
+    fn sets(&self, name: &str) -> bool {
+        self.variable
+            .is_some_and(|(found, _)| found == name.as_bytes())
+    }
+}
+
 /// The text of a file with the variable set: where it stood, or at the end. The value must be
 /// plain: letters, digits and `.`, `_`, `-`, `@` mean themselves to every reader without quotes.
 ///
@@ -76,12 +88,7 @@ struct Entry<'a> {
 /// If the variable is set there more than once.
 pub fn set(text: &[u8], name: &str, value: &str) -> Result<Zeroizing<Vec<u8>>, Ambiguous> {
     let entries = entries(text);
-    let is_it = |entry: &&Entry<'_>| {
-        entry
-            .variable
-            .is_some_and(|(found, _)| found == name.as_bytes())
-    };
-    let found = entries.iter().filter(is_it).count();
+    let found = entries.iter().filter(|entry| entry.sets(name)).count();
     if found > 1 {
         return Err(Ambiguous);
     }

@@ -1,6 +1,7 @@
 //! Files that are worth protecting: written whole or not at all, private from birth, never
 //! through a link, and never opened wider than they were.
 
+mod acl;
 mod appended;
 pub mod env;
 mod shared;
@@ -81,6 +82,7 @@ impl Draft {
                 .prefix(UNFINISHED)
                 .permissions(Permissions::from_mode(0o600))
                 .tempfile_in(folder_of(path))?;
+            acl::remove_list(file.as_file())?;
             if let Some(replaced) = replaced {
                 resemble(file.as_file(), &replaced)?;
             }
@@ -157,7 +159,10 @@ fn look_at(path: &Path, existing: Existing) -> Result<Option<Metadata>, Error> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(failed(path, source)),
     };
-    match fault(&found, existing).or_else(|| foreign(&found, path)) {
+    let fault = fault(&found, existing)
+        .or_else(|| foreign(&found, path))
+        .or_else(|| listed(path));
+    match fault {
         None => Ok(Some(found)),
         Some((why, mend)) => Err(Error::Refused {
             path: path.to_owned(),
@@ -186,6 +191,14 @@ fn fault(found: &Metadata, existing: Existing) -> Option<(&'static str, &'static
     } else {
         None
     }
+}
+
+/// A file with rights that a new one in its place would not have, or have for others.
+fn listed(path: &Path) -> Option<(&'static str, &'static str)> {
+    acl::has_list(path).then_some((
+        "has an access control list",
+        "take it off (`setfacl -b`) and set the mode",
+    ))
 }
 
 /// A file of another user's, which stays that user's: only root can write it so, and nobody may

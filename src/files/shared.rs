@@ -63,6 +63,11 @@ impl Changed {
         }
     }
 
+    /// What the file held before; `None` if there was none.
+    pub fn before(&self) -> Option<&[u8]> {
+        self.before.as_ref().map(|text| &text[..])
+    }
+
     fn is_in_place(&self) -> bool {
         fs::symlink_metadata(&self.path).is_ok_and(|found| is_same(&found, &self.file, &self.path))
     }

@@ -30,7 +30,7 @@ fn run(sandbox: &Sandbox, args: &[&str]) -> Run {
 }
 
 /// What the runner masks from now on, and what is in its log.
-fn log(run: &Run) -> (Vec<String>, String) {
+pub fn log(run: &Run) -> (Vec<String>, String) {
     let mut masks = Vec::new();
     let mut log = run.stderr.clone();
     for line in run.stdout.lines() {
@@ -46,7 +46,7 @@ fn log(run: &Run) -> (Vec<String>, String) {
 }
 
 /// What the runner reads from such a file: `NAME=value`, or `NAME<<END`, lines, `END`.
-fn variables(text: &str) -> BTreeMap<String, String> {
+pub fn variables(text: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next().filter(|line| !line.is_empty()) {

@@ -76,6 +76,23 @@ fn variables_are_set_in_place_and_the_rest_stays() {
 }
 
 #[test]
+fn a_variable_that_is_new_in_a_file_is_told_for_it_may_be_misspelt() {
+    let sandbox = Sandbox::new();
+    sandbox.private("app.env", b"SMTP_PASSWORD=old\nSMTP_USERNAME=ops\n");
+    sandbox.generate(["smtp", "app"]);
+    let save = ["rotate", "app", "--save", "app.env", "--env-name"];
+    for (name, is_new) in [("SMTP_PASWORD", true), ("SMTP_PASSWORD", false)] {
+        let args: Vec<_> = save.into_iter().chain([name]).collect();
+        let run = Run::of(sandbox.command(args).output().unwrap()).expect(0);
+        let says = format!("`{name}` is new in `app.env`");
+        assert_eq!(run.stderr.contains(&says), is_new, "{run:?}");
+        sandbox
+            .run(["rotate", "--finish", "--yes", "app"])
+            .expect(0);
+    }
+}
+
+#[test]
 fn variables_are_called_what_they_are_told_to_be_called() {
     let sandbox = Sandbox::new();
     let smtp = ["generate", "smtp", "--username", "shop_prod"];

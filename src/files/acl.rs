@@ -1,0 +1,75 @@
+//! Access control lists (acl(5)): they give rights of which a file's mode tells nothing, and what
+//! the mode has for the group is then the most that they may give.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use rustix::fs::{fremovexattr, lgetxattr_query};
+use rustix::io::Errno;
+
+/// Where the kernel keeps a file's list.
+const LIST: &str = "system.posix_acl_access";
+
+/// Whether the file has a list.
+pub(super) fn has_list(path: &Path) -> bool {
+    lgetxattr_query(path, LIST).is_ok()
+}
+
+/// Takes the list away that a new file may have from its folder.
+///
+/// # Errors
+/// If that fails.
+pub(super) fn remove_list(file: &File) -> io::Result<()> {
+    match fremovexattr(file, LIST) {
+        Ok(()) | Err(Errno::NODATA | Errno::NOTSUP | Errno::NOSYS) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::{Draft, Existing};
+    use rustix::fs::{XattrFlags, setxattr};
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    /// `user::rw-,user:54321:rw-,group::---,mask::rw-,other::---`, as the kernel writes it.
+    fn list() -> Vec<u8> {
+        let entry = |tag: u16, rights: u16, id: u32| {
+            let (tag, rights) = (tag.to_le_bytes(), rights.to_le_bytes());
+            [&tag[..], &rights, &id.to_le_bytes()].concat()
+        };
+        let nobody = u32::MAX;
+        let entries = [
+            entry(0x01, 6, nobody),
+            entry(0x02, 6, 54321),
+            entry(0x04, 0, nobody),
+            entry(0x10, 6, nobody),
+            entry(0x20, 0, nobody),
+        ];
+        [&2_u32.to_le_bytes()[..], &entries.concat()].concat()
+    }
+
+    #[test]
+    fn a_list_is_neither_lost_nor_taken_over_from_the_folder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        fs::write(&path, "old").expect("written");
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("changed");
+        let default = "system.posix_acl_default";
+        let has_lists = setxattr(folder.path(), default, &list(), XattrFlags::empty()).is_ok();
+        let mut draft = Draft::begin(&path, Existing::Replace).expect("begun");
+        assert!(!has_list(draft.path()));
+        draft.write(b"new").expect("written");
+        draft.publish().expect("published");
+        let mode = fs::metadata(&path).expect("the file").permissions().mode();
+        assert_eq!((mode & 0o7777, has_list(&path)), (0o640, false));
+        // Where the file system knows no lists, there is none to lose.
+        if has_lists {
+            setxattr(&path, LIST, &list(), XattrFlags::empty()).expect("a list");
+        }
+        assert_eq!(Draft::begin(&path, Existing::Replace).is_err(), has_lists);
+    }
+}
