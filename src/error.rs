@@ -132,9 +132,12 @@ fn status(error: &vault::Error) -> ExitStatus {
     match error {
         E::Missing(_) | E::NoSuchKey(_) => ExitStatus::NotFound,
         E::Backup { why, .. } => status(why),
-        E::NameTaken(_) | E::UsernameTaken(_) | E::DefaultTaken(_) | E::Rotating(_) => {
-            ExitStatus::Exists
-        }
+        E::NameTaken(_)
+        | E::UsernameTaken(_)
+        | E::PasswordTaken(_)
+        | E::SecretTaken(_)
+        | E::DefaultTaken(_)
+        | E::Rotating(_) => ExitStatus::Exists,
         E::Swept => ExitStatus::Undelivered,
         E::Unsure(_) => ExitStatus::Unsure,
         _ => ExitStatus::Trouble,
@@ -165,6 +168,10 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
         E::UsernameTaken(_) => {
             "choose another, or share a login that is written as an e-mail address"
         }
+        E::PasswordTaken(_) => {
+            "a login has one at most: delete or regenerate the key that has it, or leave this out"
+        }
+        E::SecretTaken(_) => "it needs no second key; `postkey list` shows whose it is",
         E::DefaultTaken(_) => {
             "a vault has one: delete that key, or `postkey regenerate` it without a passphrase, \
              and it is the default no more"

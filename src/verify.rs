@@ -131,6 +131,8 @@ pub enum Recognised {
     Nobody(Verdict),
     /// Nobody's either, but it ends like one of this key's.
     Lookalike(KeyId),
+    /// Nobody's either, but it was presented for the login of this key's imported password.
+    WrongPassword(KeyId),
     /// A key's, current or not.
     Secret(Box<Presented>),
 }
@@ -143,9 +145,16 @@ impl Recognised {
     pub fn secret(&self) -> Result<&Presented, Verdict> {
         match self {
             Self::Nobody(verdict) => Err(*verdict),
-            Self::Lookalike(_) => Err(Verdict::Mismatch),
+            Self::Lookalike(_) | Self::WrongPassword(_) => Err(Verdict::Mismatch),
             Self::Secret(secret) => Ok(secret),
         }
+    }
+
+    /// Whether it is a secret of a key with that login.
+    fn is_of(&self, login: &str) -> bool {
+        let username = self.secret().ok().map(|secret| &secret.record.key);
+        let username = username.and_then(Key::username);
+        username.is_some_and(|username| username.is(login))
     }
 }
 
@@ -170,13 +179,42 @@ pub fn recognise(
     let Some(known) = look_up(&tail)? else {
         return Ok(Recognised::Nobody(Verdict::Unknown));
     };
-    if !known.hash.matches(&secret, memory)? {
+    if !known.hash.matches(secret.expose(), memory)? {
         return Ok(Recognised::Lookalike(known.record.id));
     }
     let again = look_up(&tail)?.filter(|again| again.hash == known.hash);
     Ok(again.map_or(Recognised::Nobody(Verdict::Unknown), |again| {
         Recognised::Secret(Box::new(again))
     }))
+}
+
+/// Tells whether what was presented for a login is its imported password, unless it was
+/// recognised as a secret of that login: Dovecot asks in the same order. `look_up` finds a
+/// login's imported password; as [`recognise`] asks, it is asked again after the hash.
+///
+/// # Errors
+/// If the vault cannot be read, or its hash must not be checked.
+pub fn recognise_password(
+    presented: &str,
+    login: &str,
+    recognised: Recognised,
+    mut look_up: impl FnMut(&str) -> Result<Option<Presented>, Error>,
+    memory: &mut HashMemory,
+) -> Result<Recognised, Error> {
+    if presented.is_empty() || recognised.is_of(login) {
+        return Ok(recognised);
+    }
+    let Some(known) = look_up(login)? else {
+        return Ok(recognised);
+    };
+    if !known.hash.matches(presented, memory)? {
+        return Ok(match recognised {
+            Recognised::Nobody(_) => Recognised::WrongPassword(known.record.id),
+            recognised => recognised,
+        });
+    }
+    let again = look_up(login)?.filter(|again| again.hash == known.hash);
+    Ok(again.map_or(recognised, |again| Recognised::Secret(Box::new(again))))
 }
 
 /// Decides whether a recognised secret opens its key for what is asked, `at` that time and
@@ -214,10 +252,7 @@ pub fn allowance(record: &Record, used: Used, at: Timestamp) -> Option<Allowance
 impl Question<'_> {
     /// Whether the key is of the kind and login that were asked for.
     fn is_of(&self, key: &Key) -> bool {
-        let is_login = |asked: &str| {
-            key.username()
-                .is_some_and(|username| username.as_str().eq_ignore_ascii_case(asked))
-        };
+        let is_login = |asked: &str| key.username().is_some_and(|username| username.is(asked));
         self.kind.is_none_or(|kind| key.kind() == kind) && self.username.is_none_or(is_login)
     }
 

@@ -22,7 +22,8 @@ use crate::verify::{Question, Verdict, judge};
 /// No use is recorded. Exits 0 if a secret of this vault is there, good or not, and 1
 /// otherwise. On a terminal a secret is asked for and not shown.
 ///
-/// The text may be of any length and of any encoding that leaves ASCII as it is.
+/// The text may be of any length and of any encoding that leaves ASCII as it is. A password that
+/// was imported looks like nothing in particular: only `postkey verify --username` tells of one.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
@@ -106,6 +107,7 @@ impl Finding {
                 key: key.map(|record| &record.key),
                 which: secret.ok().map(Which::of),
                 allowance: None,
+                login: None,
             },
             tail: Some(&self.tail),
             former: former.get(self.tail.as_str()),
@@ -129,6 +131,7 @@ fn not_ours(pasted: &Pasted) -> Option<Sighted<'static>> {
             key: None,
             which: None,
             allowance: None,
+            login: None,
         },
         tail: None,
         former: None,

@@ -242,7 +242,7 @@ impl<'a> Filter<'a> {
     fn ends_so(&self, key: &Key, Ending(end): &Ending) -> bool {
         let old = key.retiring_at(self.now).map(|old| &old.tail);
         let mut tails = [&key.tail].into_iter().chain(old);
-        tails.any(|tail| tail.as_str().ends_with(end))
+        tails.any(|tail| tail.known().is_some_and(|tail| tail.ends_with(end)))
     }
 
     /// Whether the key is not over yet but will be by then.

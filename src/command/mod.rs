@@ -17,6 +17,7 @@ mod generate;
 mod handed;
 mod head;
 mod identify;
+mod import;
 mod incident;
 mod issue;
 mod list;
@@ -77,6 +78,7 @@ pub enum Verb {
     Check(check::Check),
     Serve(serve::Serve),
     Log(log::Log),
+    Import(import::Import),
     Backup(backup::Backup),
     Restore(restore::Restore),
     Export(export::Export),
@@ -144,6 +146,7 @@ fn dispatch(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
         Verb::Usage(args) => usage::run(args, session),
         Verb::Check(args) => check::run(args, session),
         Verb::Log(args) => log::run(args, session),
+        Verb::Import(args) => import::run(args, session),
         Verb::Backup(args) => backup::run(args, session),
         Verb::Restore(args) => restore::run(args, session),
         Verb::Export(args) => export::run(args, session),

@@ -10,9 +10,9 @@ use zeroize::Zeroizing;
 use super::Session;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{HashMemory, Tail};
+use crate::key::{HashMemory, Tail, Username};
 use crate::vault::{self, Vault};
-use crate::verify::{Recognised, recognise};
+use crate::verify::{Recognised, recognise, recognise_password};
 
 /// How much standard input may hold, in bytes: far more than a secret.
 const LONGEST: u64 = 1024;
@@ -25,21 +25,14 @@ pub(super) struct Presentation {
     pub(super) vault: Option<Vault>,
 }
 
-/// Reads a secret and tells whose it is. The vault is only opened for what has the shape of a
-/// secret; one that is not there is trouble, no verdict.
-pub(super) fn present(session: &Session) -> Result<Presentation, Error> {
+/// Reads a secret and tells whose it is; with a login also what is its imported password. The
+/// vault is only opened for what has the shape of a secret, or for a login; one that is not there
+/// is trouble, no verdict.
+pub(super) fn present(session: &Session, login: Option<&Username>) -> Result<Presentation, Error> {
     session.expect_own_home()?;
     let presented = read(session)?;
     let mut vault = None;
-    let look_up = |tail: &Tail| {
-        let settings = &session.settings;
-        let opened = match vault.take() {
-            Some(opened) => opened,
-            None => Vault::open(&settings.vault, settings.wait)?,
-        };
-        vault.insert(opened).presented(tail)
-    };
-    let recognised = recognise(&presented, look_up, &mut HashMemory::default());
+    let recognised = recognised(&presented, login, session, &mut vault);
     let recognised = recognised.map_err(|error| match error {
         vault::Error::Missing(_) => Error::from(error).with_status(ExitStatus::Trouble),
         error => error.into(),
@@ -53,6 +46,32 @@ pub(super) fn present(session: &Session) -> Result<Presentation, Error> {
         at,
         vault,
     })
+}
+
+fn recognised(
+    presented: &str,
+    login: Option<&Username>,
+    session: &Session,
+    vault: &mut Option<Vault>,
+) -> Result<Recognised, vault::Error> {
+    let memory = &mut HashMemory::default();
+    let by_tail = |tail: &Tail| opened(vault, session)?.presented(tail);
+    let recognised = recognise(presented, by_tail, memory)?;
+    let Some(login) = login.map(Username::as_str) else {
+        return Ok(recognised);
+    };
+    let by_login = |login: &str| opened(vault, session)?.imported(login);
+    recognise_password(presented, login, recognised, by_login, memory)
+}
+
+/// The vault, opened when it is first needed.
+fn opened<'a>(vault: &'a mut Option<Vault>, session: &Session) -> Result<&'a Vault, vault::Error> {
+    let settings = &session.settings;
+    let opened = match vault.take() {
+        Some(opened) => opened,
+        None => Vault::open(&settings.vault, settings.wait)?,
+    };
+    Ok(vault.insert(opened))
 }
 
 /// What was presented, without the line end that `echo` or a file puts behind it.

@@ -103,15 +103,18 @@ fn confirm(key: &Key, session: &Session, look: &Look) -> Result<bool, Error> {
     if session.is_yes {
         return Ok(true);
     }
-    let tail = look.tail(&key.tail);
+    let ending = match key.tail.is_imported() {
+        true => "was imported".to_owned(),
+        false => look.ending(&key.tail),
+    };
     let needed = format!("a new secret for `{}` needs a confirmation", key.name);
     session.ui.expect_person(&needed, "--yes gives it")?;
     session.ui.note(format!(
-        "the secret of `{}` that ends in {tail} will stop at once",
+        "the secret of `{}` that {ending} will stop at once",
         key.name
     ));
     if let Some(old) = key.retiring_at(look.now) {
-        let (old, until) = (look.tail(&old.tail), look.moment_and_distance(old.until));
+        let (old, until) = (look.secret(&old.tail), look.moment_and_distance(old.until));
         session.ui.note(format!(
             "so will its old one, {old}, which else works until {until}"
         ));
@@ -120,9 +123,9 @@ fn confirm(key: &Key, session: &Session, look: &Look) -> Result<bool, Error> {
 }
 
 fn announce(old: &Key, new: &Key, session: &Session, look: &Look) {
-    let (new_tail, old_tail) = (look.tail(&new.tail), look.tail(&old.tail));
+    let (new_tail, old_tail) = (look.tail(&new.tail), look.secret(&old.tail));
     let stopped = match old.retiring_at(look.now) {
-        Some(older) => format!("{} and {old_tail} have", look.tail(&older.tail)),
+        Some(older) => format!("{} and {old_tail} have", look.secret(&older.tail)),
         None => format!("{old_tail} has"),
     };
     session.ui.note(format!(

@@ -376,7 +376,7 @@ fn renew(
 }
 
 fn announce(old: &Key, new: &Key, receiver: &Receiver, session: &Session, look: &Look) {
-    let (name, old, tail) = (&new.name, look.tail(&old.tail), look.tail(&new.tail));
+    let (name, old, tail) = (&new.name, look.secret(&old.tail), look.tail(&new.tail));
     session.ui.note(format!(
         "`{name}` has a new secret, {tail}, and is active; {old} is gone for good"
     ));

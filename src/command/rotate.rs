@@ -90,7 +90,7 @@ fn begin(name: &KeyName, args: &Rotate, session: &Session) -> Result<ExitStatus,
 fn expect_rotatable(key: &Key, look: &Look) -> Result<(), Error> {
     let name = &key.name;
     if let Some(old) = key.retiring_at(look.now) {
-        let (tail, until) = (look.tail(&old.tail), look.moment_and_distance(old.until));
+        let (tail, until) = (look.secret(&old.tail), look.moment_and_distance(old.until));
         let message = format!("`{name}` is being rotated already: {tail} works until {until}");
         return Err(
             Error::new(ExitStatus::Exists, message).hint(ROTATING.replace("NAME", name.as_str()))

@@ -28,12 +28,14 @@ use crate::verify::{Need, Question, Recognised, Verdict, allowance, judge};
 Examples:
   printf %s \"$KEY\" | postkey verify
   postkey verify <key.txt >/dev/null && echo good
+  postkey verify --username ops@example.com
   postkey verify --method POST --path /v3/smtp/email --no-record <key.txt")]
 pub struct Verify {
     /// Only a key of this kind will do
     #[arg(long, value_parser = values::one_of(Kind::ALL, Kind::word))]
     kind: Option<Kind>,
-    /// SMTP: the login that the secret must be a password of
+    /// SMTP: the login that the secret must be a password of; an imported password is only found
+    /// with it
     #[arg(long)]
     username: Option<Username>,
     /// API: what the key must be permitted; `full` permits everything
@@ -57,7 +59,7 @@ pub(super) fn run(args: Verify, session: &mut Session) -> Result<ExitStatus, Err
     if let Some(permission) = &args.permission {
         session.settings.permissions.expect(permission.clone())?;
     }
-    let presentation = presented::present(session)?;
+    let presentation = presented::present(session, args.username.as_ref())?;
     let (verdict, allowance) = args.judge(&presentation, session);
     let look = session.look_at(presentation.at);
     let secret = presentation.recognised.secret();
@@ -68,6 +70,7 @@ pub(super) fn run(args: Verify, session: &mut Session) -> Result<ExitStatus, Err
             key,
             which: secret.ok().map(Which::of),
             allowance,
+            login: args.compared(&presentation.recognised),
         },
         &look,
     );
@@ -91,6 +94,13 @@ impl Verify {
             username: self.username.as_ref().map(Username::as_str),
             need,
         }
+    }
+
+    /// The login whose imported password it is not.
+    fn compared(&self, recognised: &Recognised) -> Option<&str> {
+        let is_compared = matches!(recognised, Recognised::WrongPassword(_));
+        let login = self.username.as_ref().filter(|_| is_compared);
+        login.map(Username::as_str)
     }
 
     /// The verdict, recorded before it is told; what is left of the key's limit.
@@ -141,7 +151,7 @@ impl Verify {
     ) -> Result<(Verdict, Option<Allowance>), crate::usage::Error> {
         let (key, tail) = match &presented.recognised {
             Recognised::Nobody(_) => (None, None),
-            Recognised::Lookalike(key) => (Some(*key), None),
+            Recognised::Lookalike(key) | Recognised::WrongPassword(key) => (Some(*key), None),
             Recognised::Secret(secret) => (Some(secret.record.id), Some(secret.tail.clone())),
         };
         let mut usage = Usage::open_or_make(vault, session.settings.wait)?;

@@ -1,4 +1,9 @@
-//! What the vault keeps instead of a secret: an Argon2id hash as a PHC string.
+//! What the vault keeps instead of a secret: an Argon2id hash as a PHC string, or of a password
+//! that was imported whatever hash it came with.
+
+mod crypt;
+mod digest;
+mod imported;
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,6 +13,8 @@ use argon2::{Algorithm, Argon2, Params, Version};
 
 use super::Secret;
 use crate::memory::Blocks;
+use imported::Imported;
+pub use imported::{Foreign, in_clear};
 
 /// 19456 KiB, two passes, one lane, 32 bytes (OWASP Password Storage Cheat Sheet).
 const PARAMS: (u32, u32, u32) = (19_456, 2, 1);
@@ -36,9 +43,16 @@ impl HashMemory {
     }
 }
 
-/// The hash of a whole secret, as a PHC string that mail servers read.
+/// The hash of a whole secret, as a PHC string that mail servers read; or the hash of an imported
+/// password, its scheme in braces before it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Hash(PasswordHash);
+pub struct Hash(Form);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Form {
+    Own(PasswordHash),
+    Imported(Imported),
+}
 
 /// Why a secret cannot be hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +63,9 @@ pub enum HashError {
     /// The system has not the memory that a hash fills.
     #[error("there is no memory for hashing a secret, which takes 19 MiB")]
     NoMemory,
+    /// The stored hash of an imported password is none, or dearer than its cap.
+    #[error("the stored hash of an imported password is not one that is checked")]
+    Unknown,
 }
 
 impl Hash {
@@ -57,75 +74,126 @@ impl Hash {
     /// # Errors
     /// [`HashError::NoMemory`].
     pub fn of(secret: &Secret, salt: [u8; SALT]) -> Result<Self, HashError> {
-        let (m, t, p) = PARAMS;
-        let params = Params::new(m, t, p, Some(Params::DEFAULT_OUTPUT_LEN))
-            .expect("the parameters are within Argon2's bounds");
-        let salt = Salt::new(&salt).expect("16 bytes are a salt's recommended length");
-        let params_string =
-            ParamsString::try_from(&params).expect("three numbers fit into a PHC string");
-        let memory = &mut HashMemory::default();
-        let output = output(secret, &salt, params, Params::DEFAULT_OUTPUT_LEN, memory)?;
-        Ok(Self(PasswordHash {
-            algorithm: Ident::new(Algorithm::Argon2id.as_str()).expect("a constant name"),
-            version: Some(Version::V0x13.into()),
-            params: params_string,
-            salt: Some(salt),
-            hash: Some(output),
-        }))
+        let phc = fresh(secret.expose(), salt, &mut HashMemory::default())?;
+        Ok(Self(Form::Own(phc)))
     }
 
-    /// Whether this is the hash of the presented secret; compared in constant time.
+    /// Hashes an imported password with a random salt.
+    ///
+    /// # Errors
+    /// [`HashError::NoMemory`].
+    pub fn of_password(
+        password: &str,
+        salt: [u8; SALT],
+        memory: &mut HashMemory,
+    ) -> Result<Self, HashError> {
+        let phc = fresh(password, salt, memory)?;
+        Ok(Self(Form::Imported(Imported::Argon2(
+            Algorithm::Argon2id,
+            phc,
+        ))))
+    }
+
+    /// Takes over the hash of a password from elsewhere: with its scheme in braces before it, or
+    /// known by its beginning.
+    ///
+    /// # Errors
+    /// Why it cannot be checked here, or not by Dovecot.
+    pub fn import(text: &str) -> Result<Self, Foreign> {
+        Imported::read(text).map(|imported| Self(Form::Imported(imported)))
+    }
+
+    /// Takes the hash of a secret of ours that was imported with its scheme.
+    pub fn of_secret(&self) -> Option<Self> {
+        match &self.0 {
+            Form::Imported(Imported::Argon2(Algorithm::Argon2id, phc)) => {
+                Some(Self(Form::Own(phc.clone())))
+            }
+            _ => None,
+        }
+    }
+
+    /// The scheme's name, as Dovecot has it.
+    pub fn scheme(&self) -> &'static str {
+        match &self.0 {
+            Form::Own(_) => "ARGON2ID",
+            Form::Imported(imported) => imported.scheme(),
+        }
+    }
+
+    /// Whether this is the hash of what was presented; compared in constant time.
     ///
     /// # Errors
     /// [`HashError::TooCostly`] if checking would exceed the cap; nothing is hashed then.
     /// [`HashError::NoMemory`].
-    pub fn matches(&self, presented: &Secret, memory: &mut HashMemory) -> Result<bool, HashError> {
-        let (params, salt, stored) = self.parts().ok_or(HashError::TooCostly)?;
-        let output = output(presented, &salt, params, stored.len(), memory)?;
-        Ok(output == stored)
+    pub fn matches(&self, presented: &str, memory: &mut HashMemory) -> Result<bool, HashError> {
+        match &self.0 {
+            Form::Own(phc) => matches(Algorithm::Argon2id, phc, presented, memory),
+            Form::Imported(imported) => imported.matches(presented, memory),
+        }
     }
 
-    /// Whether it costs less memory or fewer passes than a new one does.
+    /// Whether it costs less memory or fewer passes than a new one does; of an imported one,
+    /// whether guessing costs less than it should.
     pub fn is_cheap(&self) -> bool {
-        let (m, t, _) = PARAMS;
-        self.parts()
-            .is_some_and(|(params, ..)| params.m_cost() < m || params.t_cost() < t)
+        match &self.0 {
+            Form::Own(phc) => is_cheap(Algorithm::Argon2id, phc),
+            Form::Imported(imported) => imported.is_cheap(),
+        }
     }
+}
 
-    /// What checking needs, if it is within the cap.
-    fn parts(&self) -> Option<(Params, Salt, Output)> {
-        let Self(phc) = self;
-        Some((within_cap(phc)?, phc.salt?, phc.hash?))
-    }
+/// A new hash of a text.
+fn fresh(text: &str, salt: [u8; SALT], memory: &mut HashMemory) -> Result<PasswordHash, HashError> {
+    let (m, t, p) = PARAMS;
+    let params = Params::new(m, t, p, Some(Params::DEFAULT_OUTPUT_LEN))
+        .expect("the parameters are within Argon2's bounds");
+    let salt = Salt::new(&salt).expect("16 bytes are a salt's recommended length");
+    let params_string =
+        ParamsString::try_from(&params).expect("three numbers fit into a PHC string");
+    let mut bytes = [0; Params::DEFAULT_OUTPUT_LEN];
+    fill(&mut bytes, text.as_bytes(), salt.as_ref(), params, memory)?;
+    Ok(PasswordHash {
+        algorithm: Ident::new(Algorithm::Argon2id.as_str()).expect("a constant name"),
+        version: Some(Version::V0x13.into()),
+        params: params_string,
+        salt: Some(salt),
+        hash: Some(Output::new(&bytes).map_err(|_| HashError::TooCostly)?),
+    })
+}
+
+fn matches(
+    algorithm: Algorithm,
+    phc: &PasswordHash,
+    presented: &str,
+    memory: &mut HashMemory,
+) -> Result<bool, HashError> {
+    let params = within_cap_of(algorithm, phc).ok_or(HashError::TooCostly)?;
+    let (salt, stored) = phc.salt.zip(phc.hash).ok_or(HashError::TooCostly)?;
+    let mut bytes = [0; Output::MAX_LENGTH];
+    let bytes = bytes.get_mut(..stored.len()).ok_or(HashError::TooCostly)?;
+    let text = presented.as_bytes();
+    fill_with(algorithm, bytes, text, salt.as_ref(), params, memory)?;
+    Ok(Output::new(bytes).map_err(|_| HashError::TooCostly)? == stored)
+}
+
+fn is_cheap(algorithm: Algorithm, phc: &PasswordHash) -> bool {
+    let (m, t, _) = PARAMS;
+    within_cap_of(algorithm, phc).is_some_and(|params| params.m_cost() < m || params.t_cost() < t)
 }
 
 /// What a PHC string asks for, if that is Argon2id within the cap.
 pub(super) fn within_cap(phc: &PasswordHash) -> Option<Params> {
-    let is_argon2id = phc.algorithm.as_str() == Algorithm::Argon2id.as_str()
-        && phc.version == Some(Version::V0x13.into());
+    within_cap_of(Algorithm::Argon2id, phc)
+}
+
+fn within_cap_of(algorithm: Algorithm, phc: &PasswordHash) -> Option<Params> {
+    let is_that =
+        phc.algorithm.as_str() == algorithm.as_str() && phc.version == Some(Version::V0x13.into());
     let params = Params::try_from(phc).ok()?;
     let (m, t, p) = MOST;
     let is_within_cap = params.m_cost() <= m && params.t_cost() <= t && params.p_cost() <= p;
-    (is_argon2id && is_within_cap).then_some(params)
-}
-
-fn output(
-    secret: &Secret,
-    salt: &Salt,
-    params: Params,
-    length: usize,
-    memory: &mut HashMemory,
-) -> Result<Output, HashError> {
-    let mut bytes = [0; Output::MAX_LENGTH];
-    let bytes = bytes.get_mut(..length).ok_or(HashError::TooCostly)?;
-    fill(
-        bytes,
-        secret.expose().as_bytes(),
-        salt.as_ref(),
-        params,
-        memory,
-    )?;
-    Output::new(bytes).map_err(|_| HashError::TooCostly)
+    (is_that && is_within_cap).then_some(params)
 }
 
 /// Fills `bytes` with the Argon2id hash of a text.
@@ -136,16 +204,34 @@ pub(super) fn fill(
     params: Params,
     memory: &mut HashMemory,
 ) -> Result<(), HashError> {
+    fill_with(Algorithm::Argon2id, bytes, text, salt, params, memory)
+}
+
+fn fill_with(
+    algorithm: Algorithm,
+    bytes: &mut [u8],
+    text: &[u8],
+    salt: &[u8],
+    params: Params,
+    memory: &mut HashMemory,
+) -> Result<(), HashError> {
     let mut blocks = memory.blocks(params.block_count())?;
-    let outcome = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password_into_with_memory(text, salt, bytes, &mut blocks);
+    let outcome = Argon2::new(algorithm, Version::V0x13, params).hash_password_into_with_memory(
+        text,
+        salt,
+        bytes,
+        &mut blocks,
+    );
     memory.keep(blocks);
     outcome.map_err(|_| HashError::TooCostly)
 }
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match &self.0 {
+            Form::Own(phc) => phc.fmt(f),
+            Form::Imported(imported) => imported.fmt(f),
+        }
     }
 }
 
@@ -159,10 +245,13 @@ impl FromStr for Hash {
     type Err = HashError;
 
     fn from_str(text: &str) -> Result<Self, HashError> {
-        let hash = Self(PasswordHash::new(text).map_err(|_| HashError::TooCostly)?);
-        hash.parts()
-            .is_some()
-            .then_some(hash)
+        if text.starts_with('{') {
+            return Self::import(text).map_err(|_| HashError::Unknown);
+        }
+        let phc = PasswordHash::new(text).map_err(|_| HashError::TooCostly)?;
+        let is_whole = within_cap(&phc).is_some() && phc.salt.is_some() && phc.hash.is_some();
+        is_whole
+            .then_some(Self(Form::Own(phc)))
             .ok_or(HashError::TooCostly)
     }
 }
@@ -182,9 +271,9 @@ mod tests {
         let (secret, other) = (secret(), self::secret());
         let hash = Hash::of(&secret, [7; SALT]).expect("memory");
         let mut memory = HashMemory::default();
-        assert_eq!(hash.matches(&secret, &mut memory), Ok(true));
-        assert_eq!(hash.matches(&other, &mut memory), Ok(false));
-        assert_eq!(hash.matches(&secret, &mut memory), Ok(true));
+        assert_eq!(hash.matches(secret.expose(), &mut memory), Ok(true));
+        assert_eq!(hash.matches(other.expose(), &mut memory), Ok(false));
+        assert_eq!(hash.matches(secret.expose(), &mut memory), Ok(true));
     }
 
     #[test]

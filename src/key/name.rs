@@ -22,6 +22,11 @@ impl KeyName {
         self.0.eq_ignore_ascii_case(&other.0)
     }
 
+    /// A name near a text, which may be the text itself.
+    pub fn near(text: &str) -> Self {
+        Self(suggestion(text).into())
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -127,7 +127,7 @@ pub enum Unopened {
 impl From<HashError> for Unopened {
     fn from(error: HashError) -> Self {
         match error {
-            HashError::TooCostly => Self::TooCostly,
+            HashError::TooCostly | HashError::Unknown => Self::TooCostly,
             HashError::NoMemory => Self::NoMemory,
         }
     }

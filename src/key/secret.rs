@@ -237,10 +237,38 @@ fn is_tail(text: &str) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tail(CompactString);
 
+/// What stands in for the tail of an imported password begins so; no secret's tail has a dash.
+const STAND_IN: &str = "imported-";
+
 impl Tail {
-    /// The whole tail, for machine formats and for looking up.
+    /// A stand-in for the tail of an imported password, which is not known.
+    ///
+    /// # Errors
+    /// Whatever the source of chance fails with.
+    pub fn imported<R: TryRng>(chance: &mut R) -> Result<Self, R::Error> {
+        let digits = TAIL - STAND_IN.len();
+        let mut text = String::from(STAND_IN);
+        push_base62(
+            &mut text,
+            random_below(62_u64.pow(digits as u32), chance)?,
+            digits,
+        );
+        Ok(Self(text.into()))
+    }
+
+    /// The whole tail for looking up, or what stands in for it.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it only stands in for the tail of an imported password.
+    pub fn is_imported(&self) -> bool {
+        self.0.starts_with(STAND_IN)
+    }
+
+    /// The whole tail, for machine formats; `None` if it is not known.
+    pub fn known(&self) -> Option<&str> {
+        (!self.is_imported()).then_some(&self.0)
     }
 
     /// The last `characters` of it, as people are shown it.
@@ -253,7 +281,10 @@ impl FromStr for Tail {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        if is_tail(text) {
+        let is_stand_in = text.strip_prefix(STAND_IN).is_some_and(|digits| {
+            text.len() == TAIL && digits.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        });
+        if is_tail(text) || is_stand_in {
             return Ok(Self(text.into()));
         }
         Err(Invalid::new(

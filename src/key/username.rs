@@ -28,6 +28,11 @@ impl Username {
         &self.0
     }
 
+    /// Whether it is the login that is asked for: compared without case.
+    pub fn is(&self, asked: &str) -> bool {
+        self.0.eq_ignore_ascii_case(asked)
+    }
+
     /// Whether several keys may have it: it is written as an e-mail address.
     pub fn is_shared(&self) -> bool {
         self.0.contains('@')

@@ -309,7 +309,9 @@ impl Gate {
             let (stamp, newest) = read.expect("what has the shape of a secret is looked up");
             match recognised {
                 Recognised::Nobody(verdict) => Err(Stranger::Refused(verdict, None)),
-                Recognised::Lookalike(key) => Err(Stranger::Refused(Verdict::Mismatch, Some(key))),
+                Recognised::Lookalike(key) | Recognised::WrongPassword(key) => {
+                    Err(Stranger::Refused(Verdict::Mismatch, Some(key)))
+                }
                 Recognised::Secret(secret) => Ok(Arc::new(Known {
                     tally: meter.tally(secret.record.id, &source),
                     secret: *secret,

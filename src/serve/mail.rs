@@ -79,10 +79,14 @@ impl Report {
             .as_ref()
             .map(|tail| vault.presented(tail))
             .transpose()?;
-        let by_tail = by_tail.flatten().map(|known| known.record);
-        let record = match by_tail.filter(|record| record.key.kind() == Kind::Smtp) {
-            Some(record) => Some(record),
-            None => vault.of_username(&self.login)?,
+        // An imported password's tail is not known, and so not reported.
+        let known = match by_tail.flatten() {
+            None if self.tail.is_empty() => vault.imported(&self.login)?,
+            by_tail => by_tail.filter(|known| known.record.key.kind() == Kind::Smtp),
+        };
+        let (record, tail) = match known {
+            Some(known) => (Some(known.record), Some(known.tail)),
+            None => (vault.of_username(&self.login)?, tail),
         };
         Ok(Login {
             verdict: Verdict::Accepted,

@@ -40,9 +40,28 @@ impl Look {
         }
     }
 
-    /// `…Gh4x`
+    /// `…Gh4x`, or `imported` where the tail is not known
     pub fn tail(&self, tail: &Tail) -> String {
-        format!("…{}", tail.shown(self.characters))
+        match tail.is_imported() {
+            true => "imported".to_owned(),
+            false => format!("…{}", tail.shown(self.characters)),
+        }
+    }
+
+    /// `…Gh4x`, or `the imported one`
+    pub fn secret(&self, tail: &Tail) -> String {
+        match tail.is_imported() {
+            true => "the imported one".to_owned(),
+            false => self.tail(tail),
+        }
+    }
+
+    /// `ends in …Gh4x`, or `imported: only its hash is known`
+    pub fn ending(&self, tail: &Tail) -> String {
+        match tail.is_imported() {
+            true => "imported: only its hash is known".to_owned(),
+            false => format!("ends in {}", self.tail(tail)),
+        }
     }
 
     /// `3 days ago`, `in 5 days`
@@ -75,8 +94,11 @@ impl Look {
 
     /// `ends in …Gh4x, works until 2026-11-22 10:00:00+01:00 (in 5 hours)`
     pub fn retiring(&self, old: &Retiring) -> String {
-        let (tail, until) = (self.tail(&old.tail), self.moment_and_distance(old.until));
-        format!("ends in {tail}, works until {until}")
+        let until = self.moment_and_distance(old.until);
+        match old.tail.is_imported() {
+            true => format!("imported, works until {until}"),
+            false => format!("{}, works until {until}", self.ending(&old.tail)),
+        }
     }
 
     /// When something stops; `never` is said out loud.

@@ -28,9 +28,9 @@ pub use listing::{Listing, Row};
 pub use look::Look;
 pub use views::{
     AffectedView, BackupView, ChainView, Decision, EntryView, ExaminedView, ExportedView,
-    FindingView, IdentityView, Incident, Issued, KeyDetails, KeyView, PolicyView, Replacement,
-    Sighted, TextView, UsageView, VerdictView, Which, changes, counted, head_told, held, last_use,
-    refusals, secret_use,
+    FindingView, IdentityView, ImportedView, Incident, Issued, KeyDetails, KeyView, Outcome,
+    PolicyView, Replacement, Sighted, TextView, UsageView, VerdictView, Which, changes, counted,
+    head_told, held, last_use, refusals, secret_use,
 };
 
 use crate::error::Error;

@@ -100,6 +100,15 @@ impl<'a> Takeover<'a> {
     }
 }
 
+impl SecretUse {
+    /// Its tail, unless that only stands in for one that is not known.
+    pub fn known_tail(&self) -> Option<&str> {
+        let tail = self.tail.parse::<Tail>();
+        let is_imported = tail.is_ok_and(|tail| tail.is_imported());
+        (!is_imported).then_some(&self.tail)
+    }
+}
+
 impl Details {
     /// The use of one of the key's secrets.
     pub fn of_secret(&self, tail: &Tail) -> Option<&SecretUse> {

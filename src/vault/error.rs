@@ -80,6 +80,12 @@ pub enum Error {
     /// Another key has the username.
     #[error("the username `{0}` belongs to another key")]
     UsernameTaken(Username),
+    /// The login has an imported password, and may have one only.
+    #[error("the login `{0}` has an imported password already")]
+    PasswordTaken(Username),
+    /// Another secret has the tail.
+    #[error("the secret of `{0}` is in this vault already")]
+    SecretTaken(KeyName),
     /// Another key is the default key.
     #[error("the key `{0}` is the default key already")]
     DefaultTaken(KeyName),
@@ -133,7 +139,7 @@ impl From<rusqlite::Error> for Error {
 impl From<HashError> for Error {
     fn from(error: HashError) -> Self {
         match error {
-            HashError::TooCostly => Self::Damaged(error.to_string()),
+            HashError::TooCostly | HashError::Unknown => Self::Damaged(error.to_string()),
             HashError::NoMemory => Self::NoMemory(error),
         }
     }

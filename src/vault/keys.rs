@@ -120,23 +120,30 @@ impl Vault {
     /// # Errors
     /// If the vault cannot be read or holds a hash that must not be checked.
     pub fn presented(&self, tail: &Tail) -> Result<Option<Presented>, Error> {
+        self.secret_where("tail", tail.as_str())
+    }
+
+    /// The secret whose column says that.
+    pub(super) fn secret_where(
+        &self,
+        column: &str,
+        value: &str,
+    ) -> Result<Option<Presented>, Error> {
         let query = format!(
-            "SELECT {COLUMNS}, presented.hash, presented.retires_at FROM secrets AS presented
-             CROSS JOIN {SOURCE} WHERE presented.tail = ?1 AND keys.id = presented.key_id"
+            "SELECT {COLUMNS}, presented.tail, presented.hash, presented.retires_at
+             FROM secrets AS presented CROSS JOIN {SOURCE}
+             WHERE presented.{column} = ?1 AND keys.id = presented.key_id"
         );
         let mut statement = self.connection.prepare_cached(&query)?;
-        let mut rows = statement.query(params![tail.as_str()])?;
+        let mut rows = statement.query([value])?;
         let Some(row) = rows.next()? else {
             return Ok(None);
         };
+        let hash = row.get_ref(WIDTH + 1)?;
         Ok(Some(Presented {
-            tail: tail.clone(),
-            hash: row
-                .get_ref(WIDTH)?
-                .as_str()
-                .map_err(rusqlite::Error::from)?
-                .parse()?,
-            retires_at: moment(row, WIDTH + 1)?,
+            tail: parsed(row, WIDTH)?,
+            hash: hash.as_str().map_err(rusqlite::Error::from)?.parse()?,
+            retires_at: moment(row, WIDTH + 2)?,
             record: record(row)?,
         }))
     }

@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_keys_and_log.sql"),
     include_str!("migrations/0002_smtp_login.sql"),
     include_str!("migrations/0003_rotation_and_default.sql"),
+    include_str!("migrations/0004_imported.sql"),
 ];
 
 /// The oldest schema whose tables are read as the newest one's are.
@@ -27,6 +28,7 @@ const OBJECTS: &[(&str, &str)] = &[
     ("index", "log_key"),
     ("index", "log_key_id"),
     ("index", "secrets_current"),
+    ("index", "secrets_login"),
     ("index", "secrets_retiring"),
     ("table", "keys"),
     ("table", "log"),

@@ -14,6 +14,7 @@ mod export;
 mod former;
 mod head;
 pub mod health;
+mod imported;
 mod keys;
 mod log;
 mod migrations;

@@ -110,7 +110,7 @@ impl<'a> Rotation<'a> {
         let Self {
             seen, old, look, ..
         } = self;
-        (look.tail(&seen.key.tail), look.tail(&old.tail))
+        (look.tail(&seen.key.tail), look.secret(&old.tail))
     }
 
     fn is_finish_confirmed(&self, session: &Session) -> Result<bool, Error> {

@@ -134,7 +134,7 @@ impl Item for IdentityView<'_> {
             self.reason.clone(),
             or_empty(key.map(|key| key.name)),
             or_empty(key.map(|key| key.kind)),
-            or_empty(key.map(|key| key.tail)),
+            or_empty(key.and_then(|key| key.tail)),
             or_empty(key.map(|key| key.status)),
             or_empty(self.secret_status),
             or_empty(self.retires_at),

@@ -286,7 +286,10 @@ fn shown(field: &str, value: &str, look: &Look) -> String {
 }
 
 fn ends_in(tail: &Tail, look: &Look) -> String {
-    format!("ends in {}", code(&look.tail(tail)))
+    match tail.is_imported() {
+        true => "was imported".to_owned(),
+        false => format!("ends in {}", code(&look.tail(tail))),
+    }
 }
 
 /// `2026-11-22 10:00:00Z`

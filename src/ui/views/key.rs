@@ -22,7 +22,7 @@ pub struct KeyView<'a> {
     pub(super) name: &'a str,
     pub(super) kind: &'static str,
     pub(super) username: Option<&'a str>,
-    pub(super) tail: &'a str,
+    pub(super) tail: Option<&'a str>,
     pub(super) status: &'static str,
     permission: Option<&'a str>,
     #[serde(serialize_with = "text")]
@@ -52,7 +52,7 @@ impl<'a> KeyView<'a> {
             name: key.name.as_str(),
             kind: key.kind().word(),
             username: key.username().map(|username| username.as_str()),
-            tail: key.tail.as_str(),
+            tail: key.tail.known(),
             status: key.standing(now).word(),
             permission: key.permission().map(|permission| permission.as_str()),
             limit: key.limit().filter(|&limit| limit != Limit::None),
@@ -111,10 +111,7 @@ impl<'a> KeyView<'a> {
         ];
         let mut add = |name, value: Option<String>| facts.extend(value.map(|value| (name, value)));
         add("username", self.username.map(str::to_owned));
-        add(
-            "secret",
-            Some(format!("ends in {}", look.tail(&self.key.tail))),
-        );
+        add("secret", Some(look.ending(&self.key.tail)));
         let old = self.key.retiring_at(look.now);
         add("old secret", old.map(|old| look.retiring(old)));
         add("status", Some(self.status.to_owned()));
@@ -161,7 +158,7 @@ impl Item for KeyView<'_> {
             self.name.to_owned(),
             self.kind.to_owned(),
             or_empty(self.username),
-            self.tail.to_owned(),
+            or_empty(self.tail),
             self.status.to_owned(),
             or_empty(self.permission),
             or_empty(self.limit),

@@ -12,7 +12,7 @@ use crate::vault::Ending;
 /// A secret of a key, for programs.
 #[derive(Debug, Serialize)]
 pub(super) struct SecretView<'a> {
-    tail: &'a str,
+    tail: Option<&'a str>,
     #[serde(serialize_with = "text")]
     created_at: Option<Timestamp>,
     #[serde(serialize_with = "text")]
@@ -28,7 +28,7 @@ impl<'a> SecretView<'a> {
     pub(super) fn new(ending: &'a Ending, details: Option<&Details>) -> Self {
         let used = details.and_then(|details| details.of_secret(&ending.tail));
         Self {
-            tail: ending.tail.as_str(),
+            tail: ending.tail.known(),
             created_at: Some(ending.created_at),
             retires_at: ending.retires_at,
             first_used_at: used.map(|used| used.first_at),

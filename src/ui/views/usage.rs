@@ -54,7 +54,7 @@ struct AddressView<'a> {
 
 #[derive(Debug, Serialize)]
 struct SecretView<'a> {
-    tail: &'a str,
+    tail: Option<&'a str>,
     #[serde(serialize_with = "moment")]
     first_used_at: Timestamp,
     #[serde(serialize_with = "moment")]
@@ -83,7 +83,7 @@ impl<'a> Recorded<'a> {
             last_used_at: address.last_at,
         });
         let secrets = details.secrets.iter().map(|secret| SecretView {
-            tail: &secret.tail,
+            tail: secret.known_tail(),
             first_used_at: secret.first_at,
             last_used_at: secret.last_at,
         });

@@ -23,6 +23,8 @@ pub struct Decision<'a> {
     pub which: Option<Which>,
     /// What is left of the key's limit.
     pub allowance: Option<Allowance>,
+    /// The login whose imported password was compared, where it is not that.
+    pub login: Option<&'a str>,
 }
 
 /// Which of a key's secrets was presented.
@@ -89,6 +91,7 @@ impl<'a> VerdictView<'a> {
             key,
             which,
             allowance,
+            ..
         } = decision;
         let refusal = verdict.refusal();
         Self {
@@ -122,7 +125,7 @@ fn reason<'a>(
     moment: impl Fn(Timestamp) -> String,
 ) -> Cow<'a, str> {
     let Some(key) = decision.key else {
-        return without_key(decision.verdict);
+        return without_key(decision);
     };
     let (name, title) = (&key.name, key.kind().title());
     Cow::Owned(match decision.verdict {
@@ -159,18 +162,22 @@ fn reason<'a>(
             let login = login.unwrap_or_default();
             format!("`{name}` is an {title} key{login}, not what was asked for")
         }
-        Verdict::Malformed(_) | Verdict::Unknown => return without_key(decision.verdict),
+        Verdict::Malformed(_) | Verdict::Unknown => return without_key(decision),
     })
 }
 
 /// The reason where it is not known, or not told, whose the secret is.
-fn without_key(verdict: Verdict) -> Cow<'static, str> {
-    match verdict {
-        Verdict::Malformed(why) => {
-            Cow::Owned(format!("{why}; present the bare secret as it was shown"))
-        }
+fn without_key(decision: &Decision<'_>) -> Cow<'static, str> {
+    match decision.verdict {
+        Verdict::Malformed(why) => Cow::Owned(format!(
+            "{why}; present the bare secret as it was shown, or an imported password with \
+             --username"
+        )),
         Verdict::Unknown => Cow::Borrowed("no key in this vault has this secret"),
-        _ => Cow::Borrowed("it is not the secret that it ends like"),
+        _ => match decision.login {
+            Some(login) => Cow::Owned(format!("it is not the imported password of {login}")),
+            None => Cow::Borrowed("it is not the secret that it ends like"),
+        },
     }
 }
 

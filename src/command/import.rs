@@ -1,0 +1,236 @@
+//! `postkey import`: passwords and keys from elsewhere, with the hashes that they have there.
+
+mod entry;
+mod fault;
+mod input;
+mod line;
+mod object;
+mod plan;
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+
+use super::{Session, values};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::{Description, Expiry, HashMemory, Status, quoted};
+use crate::settings::Permissions;
+use crate::ui::{ImportedView, Look, Outcome, counted};
+use crate::vault::{self, Vault};
+use entry::Entry;
+use fault::Faults;
+use plan::Plan;
+
+/// How many keys a warning names.
+const NAMED: usize = 5;
+
+/// Takes over passwords and keys from elsewhere, with the hashes that they have there
+///
+/// Each user of a Dovecot passwd-file or an htpasswd file becomes an SMTP key whose password is
+/// the one that it was: Dovecot goes on accepting it, and `postkey verify --username` does, too.
+/// The key's name is made from the username: `ops-example.com` from `ops@example.com`. Known are
+/// the schemes ARGON2ID, ARGON2I, BLF-CRYPT, SHA512-CRYPT, SHA256-CRYPT, MD5-CRYPT, PBKDF2, SSHA,
+/// SSHA256, SSHA512, SHA, SHA256, SHA512, and CRYPT with one of these. A password in clear
+/// (`{PLAIN}…`) is hashed; it may come by standard input only.
+///
+/// JSON is an array of objects, or an object a line: `username`, and `hash` or `password` (in
+/// clear), make an SMTP key; `name`, `description`, `status`, `created_at` and `expires_at` may
+/// say more. An object with a `tail`, as another vault of postkey's has it, is a key of either
+/// kind that comes whole: its secret stays what it is.
+///
+/// All or nothing: if a line is bad, each bad line is reported with its number, and nothing is
+/// imported.
+///
+/// Formats: text, json, jsonl, csv.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  postkey import dovecot --dry-run /etc/dovecot/users
+  postkey import htpasswd --expires 90d .htpasswd
+  postkey import dovecot - --skip-existing <users
+  postkey import json keys.json")]
+pub struct Import {
+    /// What is imported
+    #[arg(value_enum)]
+    form: Form,
+    /// The file, or `-` for standard input
+    #[arg(value_parser = values::paths(), value_hint = clap::ValueHint::FilePath)]
+    file: Option<PathBuf>,
+    /// Says what would be imported, and exits 1 if anything would be
+    #[arg(long, short = 'n')]
+    dry_run: bool,
+    /// Leaves out who has a key here already; otherwise that is an error
+    #[arg(long)]
+    skip_existing: bool,
+    /// What the keys are for, where nothing says it; it is not secret
+    #[arg(long, value_name = "TEXT")]
+    description: Option<Description>,
+    /// When the keys stop by themselves, where nothing says it: 90d, 2027-01-31, or never
+    #[arg(long, value_name = "WHEN")]
+    expires: Option<Expiry>,
+    /// Imports keys deactivated, where nothing says it; `postkey activate` starts them
+    #[arg(long)]
+    inactive: bool,
+}
+
+/// What a file is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// A passwd-file of Dovecot's: user:{SCHEME}hash and more fields
+    Dovecot,
+    /// What `htpasswd` makes: user:hash
+    Htpasswd,
+    /// An array of objects, or an object a line
+    Json,
+}
+
+/// What entries are made with.
+struct Making<'a> {
+    now: Timestamp,
+    expires_at: Option<Timestamp>,
+    description: Option<Description>,
+    status: Status,
+    permissions: &'a Permissions,
+    /// Whether it is standard input that is read: only there may passwords be in clear.
+    is_input: bool,
+    form: Form,
+}
+
+pub(super) fn run(args: Import, session: &mut Session) -> Result<ExitStatus, Error> {
+    session.expect_own_home()?;
+    let clock = Session::clock();
+    let expires = args.expires.unwrap_or(session.settings.expires);
+    let input = input::read(args.file.as_deref())?;
+    let mut vault = match args.dry_run {
+        true => session.open_if_made()?,
+        false => session
+            .open_if_made()?
+            .map(|_| session.open_to_change())
+            .transpose()?,
+    };
+    let now = vault
+        .as_ref()
+        .map_or(Ok(clock), |vault| vault.time(clock))?;
+    let making = Making {
+        now,
+        expires_at: expires.resolve(now)?,
+        description: args.description.clone(),
+        status: if args.inactive {
+            Status::Inactive
+        } else {
+            Status::Active
+        },
+        permissions: &session.settings.permissions,
+        is_input: input.is_standard,
+        form: args.form,
+    };
+    let mut faults = Faults::default();
+    let entries = making.entries(&input.bytes, &mut faults);
+    let plan = Plan::new(entries, vault.as_ref(), args.skip_existing, &mut faults)?;
+    if !faults.is_empty() {
+        return Err(faults.report(session));
+    }
+    let look = session.look_at(now);
+    if args.dry_run {
+        return tell(&plan, Outcome::WouldBeImported, &look, session);
+    }
+    import(plan, vault.take(), &look, session)
+}
+
+/// Makes the keys, in one change; where there is no vault, one is made.
+fn import(
+    mut plan: Plan,
+    vault: Option<Vault>,
+    look: &Look,
+    session: &Session,
+) -> Result<ExitStatus, Error> {
+    if plan.entries.is_empty() {
+        return tell(&plan, Outcome::Imported, look, session);
+    }
+    let memory = &mut HashMemory::default();
+    for entry in &mut plan.entries {
+        entry.hash(memory)?;
+    }
+    let mut vault = vault.map_or_else(|| session.open_or_make(), Ok)?;
+    vault
+        .change(&session.author("import"), |change| {
+            let mut imports = plan.entries.iter().filter_map(Entry::hashed);
+            imports.try_for_each(|(entry, hash)| change.import(&entry.key, hash, entry.secret_at))
+        })
+        .map_err(|error: vault::Error| Error::from(error))?;
+    tell(&plan, Outcome::Imported, look, session)
+}
+
+/// Tells of each key, and what was, or would be, done.
+fn tell(
+    plan: &Plan,
+    outcome: Outcome,
+    look: &Look,
+    session: &Session,
+) -> Result<ExitStatus, Error> {
+    let mut listing = session.ui.listing(look);
+    for entry in &plan.entries {
+        listing.push(&ImportedView::new(
+            &entry.key,
+            entry.scheme(),
+            outcome,
+            look.now,
+        ))?;
+    }
+    for entry in &plan.skipped {
+        let skipped = Outcome::Skipped;
+        listing.push(&ImportedView::new(
+            &entry.key,
+            entry.scheme(),
+            skipped,
+            look.now,
+        ))?;
+    }
+    listing.finish::<ImportedView<'_>>()?;
+    warn(plan, session);
+    note(plan, outcome, session);
+    Ok(match (outcome, plan.entries.is_empty()) {
+        (Outcome::WouldBeImported, false) => ExitStatus::No,
+        _ => ExitStatus::Done,
+    })
+}
+
+fn note(plan: &Plan, outcome: Outcome, session: &Session) {
+    let keys = counted(plan.entries.len() as i64, "key", "keys");
+    session.ui.note(match outcome {
+        _ if plan.entries.is_empty() => "there is nothing to import".to_owned(),
+        Outcome::WouldBeImported => format!("{keys} would be imported; nothing was done"),
+        _ => format!("imported {keys}"),
+    });
+    if !plan.skipped.is_empty() {
+        let skipped = counted(plan.skipped.len() as i64, "key", "keys");
+        session
+            .ui
+            .note(format!("left out what is here already: {skipped}"));
+    }
+}
+
+/// Warns of what is easily guessed, and of what was left behind.
+fn warn(plan: &Plan, session: &Session) {
+    let cheap: Vec<&Entry> = plan
+        .entries
+        .iter()
+        .filter(|entry| entry.is_cheap())
+        .collect();
+    if cheap.is_empty() {
+        return;
+    }
+    let named = cheap.iter().take(NAMED);
+    let named: Vec<String> = named.map(|entry| quoted(entry.key.name.as_str())).collect();
+    let more = match cheap.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    session.ui.warn(format!(
+        "whoever gets hold of their hashes guesses these passwords cheaply: {}{more}; \
+         `postkey rotate NAME` gives a secret that nobody guesses",
+        named.join(", ")
+    ));
+}

@@ -1,0 +1,170 @@
+//! A key that is to be imported.
+
+use jiff::Timestamp;
+use rand::rngs::SysRng;
+use zeroize::Zeroizing;
+
+use super::fault::{Fault, Faults};
+use super::line::User;
+use super::{Form, Making};
+use crate::command::issue::random;
+use crate::error::Error;
+use crate::key::{
+    Description, Grant, Hash, HashMemory, Key, KeyName, Status, Tail, Username, in_clear,
+};
+use crate::vault;
+
+/// The longest password in clear, in bytes: what `verify` can be given.
+const LONGEST: usize = 1023;
+
+/// A key, and what its secret is known by.
+pub(super) struct Entry {
+    pub(super) line: u64,
+    pub(super) key: Key,
+    pub(super) secret_at: Timestamp,
+    secret: Secret,
+}
+
+/// What an imported secret is known by.
+pub(super) enum Secret {
+    Hash(Hash),
+    Clear(Zeroizing<String>),
+}
+
+/// What is said of a key besides its name and its secret.
+pub(super) struct About {
+    pub(super) status: Status,
+    pub(super) description: Option<Description>,
+    pub(super) created_at: Timestamp,
+    pub(super) expires_at: Option<Timestamp>,
+}
+
+impl Making<'_> {
+    /// All entries of an input; what is none is among the faults.
+    pub(super) fn entries(&self, bytes: &[u8], faults: &mut Faults) -> Vec<Entry> {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        match self.form {
+            Form::Dovecot | Form::Htpasswd => self.lines(bytes, faults),
+            Form::Json => self.objects(bytes, faults),
+        }
+    }
+
+    /// What is said of a key of which nothing is said.
+    pub(super) fn about(&self) -> About {
+        About {
+            status: self.status,
+            description: self.description.clone(),
+            created_at: self.now,
+            expires_at: self.expires_at,
+        }
+    }
+
+    /// A user of a passwd-file.
+    pub(super) fn password_of(&self, line: u64, user: &User<'_>) -> Result<Entry, Fault> {
+        let username: Username = user.username.parse()?;
+        let secret = self.secret(user.password)?;
+        let name = KeyName::near(username.as_str());
+        self.imported(line, name, username, secret, self.about())
+    }
+
+    /// A hash, or a password in clear behind the scheme of one.
+    pub(super) fn secret(&self, text: &str) -> Result<Secret, Fault> {
+        match in_clear(text) {
+            Some(clear) => self.clear(clear),
+            None => Ok(Secret::Hash(Hash::import(text)?)),
+        }
+    }
+
+    /// A password in clear, if it may be.
+    pub(super) fn clear(&self, password: &str) -> Result<Secret, Fault> {
+        if !self.is_input {
+            let fault = Fault::new("its password is in clear, which a file should never hold");
+            return Err(fault.hint(
+                "passwords in clear are taken from standard input only: put `-` in the place of \
+                 the file's name, pipe it in, and delete it",
+            ));
+        }
+        if password.is_empty() {
+            return Err(Fault::new("its password is empty"));
+        }
+        if password.len() > LONGEST || password.contains(['\0', '\n', '\r']) {
+            return Err(Fault::new(
+                "its password is too long, or has a NUL or a line end in it",
+            ));
+        }
+        Ok(Secret::Clear(Zeroizing::new(password.to_owned())))
+    }
+
+    /// A key with a password that is nothing more than that.
+    pub(super) fn imported(
+        &self,
+        line: u64,
+        name: KeyName,
+        username: Username,
+        secret: Secret,
+        about: About,
+    ) -> Result<Entry, Fault> {
+        let tail = Tail::imported(&mut SysRng)
+            .map_err(|error| Fault::new(format!("the system gives no random numbers: {error}")))?;
+        Ok(Entry {
+            line,
+            secret_at: self.now,
+            key: about.key(name, Grant::Smtp { username }, tail),
+            secret,
+        })
+    }
+}
+
+impl About {
+    pub(super) fn key(self, name: KeyName, grant: Grant, tail: Tail) -> Key {
+        Key {
+            name,
+            grant,
+            status: self.status,
+            description: self.description,
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+            tail,
+            retiring: None,
+        }
+    }
+}
+
+impl Entry {
+    /// A key that comes whole, with a secret of which the tail is known.
+    pub(super) fn whole(line: u64, key: Key, hash: Hash) -> Self {
+        Self {
+            line,
+            secret_at: key.created_at,
+            key,
+            secret: Secret::Hash(hash),
+        }
+    }
+
+    /// Hashes a password in clear, and forgets it.
+    pub(super) fn hash(&mut self, memory: &mut HashMemory) -> Result<(), Error> {
+        if let Secret::Clear(password) = &self.secret {
+            let hash = Hash::of_password(password, random()?, memory);
+            self.secret = Secret::Hash(hash.map_err(vault::Error::from)?);
+        }
+        Ok(())
+    }
+
+    /// The entry and its hash, once there is one.
+    pub(super) fn hashed(&self) -> Option<(&Self, &Hash)> {
+        match &self.secret {
+            Secret::Hash(hash) => Some((self, hash)),
+            Secret::Clear(_) => None,
+        }
+    }
+
+    /// The scheme of its hash.
+    pub(super) fn scheme(&self) -> &'static str {
+        self.hashed().map_or("ARGON2ID", |(_, hash)| hash.scheme())
+    }
+
+    /// Whether its password costs little to guess.
+    pub(super) fn is_cheap(&self) -> bool {
+        self.hashed().is_some_and(|(_, hash)| hash.is_cheap())
+    }
+}

@@ -1,0 +1,101 @@
+//! What is wrong with lines: all of it is reported, and none of what may be a password.
+
+use std::collections::HashSet;
+
+use crate::command::Session;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::{Foreign, Invalid};
+use crate::ui::counted;
+use crate::vault;
+
+/// How many bad lines are reported; of more, only the number is.
+const MOST: usize = 100;
+
+/// Why a line cannot be imported.
+#[derive(Debug)]
+pub(super) struct Fault(Error);
+
+impl Fault {
+    pub(super) fn new(why: impl Into<String>) -> Self {
+        Self(Error::usage(why))
+    }
+
+    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
+        Self(self.0.hint(hint))
+    }
+
+    /// The same, as the fault of a name or secret that is taken.
+    pub(super) fn of_taken(self) -> Self {
+        Self(self.0.with_status(ExitStatus::Exists))
+    }
+}
+
+impl From<Foreign> for Fault {
+    fn from(foreign: Foreign) -> Self {
+        let new = Self::new(foreign.to_string());
+        match foreign.way_out() {
+            Some(hint) => new.hint(hint),
+            None => new,
+        }
+    }
+}
+
+impl From<Invalid> for Fault {
+    fn from(invalid: Invalid) -> Self {
+        Self(invalid.into())
+    }
+}
+
+impl From<vault::Error> for Fault {
+    fn from(error: vault::Error) -> Self {
+        Self(error.into())
+    }
+}
+
+/// The bad lines of an input.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    /// The first of them, with their lines.
+    first: Vec<(u64, Fault)>,
+    count: u64,
+    worst: Option<ExitStatus>,
+}
+
+impl Faults {
+    pub(super) fn add(&mut self, line: u64, fault: Fault) {
+        self.worst = self.worst.max(Some(fault.0.exit_status()));
+        self.count += 1;
+        if self.first.len() < MOST {
+            self.first.push((line, fault));
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Says what is wrong with each line, each hint once, and gives back that nothing was done.
+    pub(super) fn report(mut self, session: &Session) -> Error {
+        self.first.sort_by_key(|(line, _)| *line);
+        let mut hints = HashSet::new();
+        for (line, Fault(error)) in &self.first {
+            let told = Error::new(error.exit_status(), format!("line {line}: {error}"));
+            let hint = error
+                .way_out()
+                .filter(|hint| hints.insert(hint.to_string()));
+            session.ui.error(&match hint {
+                Some(hint) => told.hint(hint),
+                None => told,
+            });
+        }
+        let lines = counted(i128::from(self.count), "line is", "lines are");
+        let more = match self.count.saturating_sub(MOST as u64) {
+            0 => String::new(),
+            more => format!(", of which {more} are not shown"),
+        };
+        let message = format!("nothing was imported: {lines} bad{more}");
+        Error::new(self.worst.unwrap_or(ExitStatus::Usage), message)
+            .hint("mend them or take them out, and try again")
+    }
+}

@@ -1,0 +1,133 @@
+//! Lines of passwd-files: Dovecot's, and those of htpasswd.
+
+use std::str;
+
+use super::fault::{Fault, Faults};
+use super::{Form, Making, entry::Entry};
+
+/// The longest line, in bytes.
+const LONGEST: usize = 64 << 10;
+
+/// A passwd-file's last field, which says more about a user, comes after so many others.
+const EXTRA: usize = 7;
+
+/// What a line says that counts here.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct User<'a> {
+    pub(super) username: &'a str,
+    pub(super) password: &'a str,
+}
+
+impl Making<'_> {
+    /// The entries of a passwd-file.
+    pub(super) fn lines(&self, bytes: &[u8], faults: &mut Faults) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        for (line, bytes) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
+            let entry = user(bytes, self.form)
+                .and_then(|user| user.map(|user| self.password_of(line, &user)).transpose());
+            match entry {
+                Ok(entry) => entries.extend(entry),
+                Err(fault) => faults.add(line, fault),
+            }
+        }
+        entries
+    }
+}
+
+/// The user of a line; of a comment or a blank line there is none.
+pub(super) fn user(line: &[u8], form: Form) -> Result<Option<User<'_>>, Fault> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.len() > LONGEST {
+        return Err(Fault::new("it is longer than 64 KiB"));
+    }
+    let line = str::from_utf8(line).map_err(|_| Fault::new("it is not UTF-8 text"))?;
+    if line.trim().is_empty() || line.starts_with('#') {
+        return Ok(None);
+    }
+    if line.contains('\0') {
+        return Err(Fault::new("there is a NUL in it"));
+    }
+    let mut fields = line.splitn(EXTRA + 1, ':');
+    let (Some(username), Some(password)) = (fields.next(), fields.next()) else {
+        let form = "a line is `user:hash`";
+        return Err(Fault::new("it has no `:` behind a username").hint(form));
+    };
+    if let (Form::Dovecot, Some(extra)) = (form, fields.nth(EXTRA - 2)) {
+        expect_nothing_lost(extra)?;
+    }
+    Ok(Some(User { username, password }))
+}
+
+/// Makes sure that Dovecot is told nothing of a login that would be lost. What is for its userdb
+/// stays with that.
+fn expect_nothing_lost(extra: &str) -> Result<(), Fault> {
+    let names = extra
+        .split_whitespace()
+        .map(|field| field.split('=').next());
+    let lost = names.flatten().find(|name| !name.starts_with("userdb_"));
+    lost.map_or(Ok(()), |name| {
+        let name = crate::key::quoted(name);
+        let fault = Fault::new(format!("its extra field {name} would be lost"));
+        Err(fault.hint("what limits a login is not kept: take the field out if it may go"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(line: &str, form: Form) -> Option<(&str, &str)> {
+        let user = user(line.as_bytes(), form).expect("a good line");
+        user.map(|User { username, password }| (username, password))
+    }
+
+    #[test]
+    fn a_line_is_a_username_and_a_hash_and_the_rest_is_left() {
+        for (line, expected) in [
+            ("bob:{SHA}x", ("bob", "{SHA}x")),
+            ("bob:{SHA}x\r", ("bob", "{SHA}x")),
+            ("bob:", ("bob", "")),
+            (":x", ("", "x")),
+            ("bob:x:1000:1000:Bob:/home/bob:/bin/sh:", ("bob", "x")),
+            ("bob:x::::::userdb_mail=maildir:~/Mail", ("bob", "x")),
+        ] {
+            assert_eq!(read(line, Form::Dovecot), Some(expected), "{line}");
+        }
+        for line in ["", " ", "\t\r", "#bob:x"] {
+            assert_eq!(read(line, Form::Htpasswd), None, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn what_limits_a_login_is_not_lost_in_silence() {
+        for extra in [
+            "allow_nets=192.0.2.0/24",
+            "userdb_x=1 nologin",
+            "nopassword=y",
+        ] {
+            let line = format!("bob:x::::::{extra}");
+            assert!(user(line.as_bytes(), Form::Dovecot).is_err(), "{extra}");
+            assert!(user(line.as_bytes(), Form::Htpasswd).is_ok(), "{extra}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_line_or_a_fault(line in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = user(&line, Form::Dovecot);
+        }
+
+        #[test]
+        fn no_fault_says_anything_of_a_password(
+            password in "[a-z]{12}", extra in "(:[^:\n]{0,9}){0,7}", form in 0..2,
+        ) {
+            let form = [Form::Dovecot, Form::Htpasswd][form];
+            let line = format!("\u{7}bob:{password}{extra}");
+            match user(line.as_bytes(), form) {
+                Ok(user) => prop_assert_eq!(user.map(|user| user.password), Some(&*password)),
+                Err(fault) => prop_assert!(!format!("{fault:?}").contains(&password)),
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What is going to be imported: what is new, what is here already, and what is in the way.
+
+use std::collections::HashMap;
+
+use super::entry::Entry;
+use super::fault::{Fault, Faults};
+use crate::error::Error;
+use crate::key::{Key, Username};
+use crate::vault::{self, Vault};
+
+/// What is to be imported and what is not.
+pub(super) struct Plan {
+    pub(super) entries: Vec<Entry>,
+    /// Who has a key here already.
+    pub(super) skipped: Vec<Entry>,
+}
+
+impl Plan {
+    /// Looks what is in the way of each entry: another of the input, or a key of the vault.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub(super) fn new(
+        entries: Vec<Entry>,
+        vault: Option<&Vault>,
+        is_skipping: bool,
+        faults: &mut Faults,
+    ) -> Result<Self, Error> {
+        let mut seen = Seen::default();
+        let mut plan = Self {
+            entries: Vec::new(),
+            skipped: Vec::new(),
+        };
+        for entry in entries {
+            if let Some(fault) = seen.twice(&entry) {
+                faults.add(entry.line, fault);
+                continue;
+            }
+            match vault.map_or(Ok(None), |vault| in_the_way(&entry.key, vault))? {
+                None => plan.entries.push(entry),
+                Some((_, true)) if is_skipping => plan.skipped.push(entry),
+                Some((error, is_here)) => faults.add(entry.line, taken(error, is_here)),
+            }
+        }
+        Ok(plan)
+    }
+}
+
+fn taken(error: vault::Error, is_here: bool) -> Fault {
+    let fault = Fault::from(error);
+    match is_here {
+        true => fault.hint("--skip-existing leaves out who has a key here already"),
+        false => fault,
+    }
+}
+
+/// What of the vault is in the way of a key, and whether that is the key itself: the same login or
+/// the same secret.
+fn in_the_way(key: &Key, vault: &Vault) -> Result<Option<(vault::Error, bool)>, vault::Error> {
+    if vault.presented(&key.tail)?.is_some() {
+        return Ok(Some((vault::Error::SecretTaken(key.name.clone()), true)));
+    }
+    let own = key.username().filter(|username| !username.is_shared());
+    if let Some(username) = own
+        && vault.of_username(username.as_str())?.is_some()
+    {
+        return Ok(Some((vault::Error::UsernameTaken(username.clone()), true)));
+    }
+    if let Some(login) = login(key)
+        && vault.imported(login.as_str())?.is_some()
+    {
+        return Ok(Some((vault::Error::PasswordTaken(login.clone()), true)));
+    }
+    match vault.find(&key.name) {
+        Ok(found) => {
+            let is_here = login(key).is_some() && found.key.username() == key.username();
+            Ok(Some((vault::Error::NameTaken(found.key.name), is_here)))
+        }
+        Err(vault::Error::NoSuchKey(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The login whose imported password a key's secret is.
+fn login(key: &Key) -> Option<&Username> {
+    key.username().filter(|_| key.tail.is_imported())
+}
+
+/// What the input has had so far, and in which line.
+#[derive(Default)]
+struct Seen(HashMap<String, u64>);
+
+impl Seen {
+    /// What an entry has that another had before it.
+    fn twice(&mut self, entry: &Entry) -> Option<Fault> {
+        let Entry { line, key, .. } = entry;
+        let own = key.username().filter(|username| !username.is_shared());
+        let marks = [
+            (own.or(login(key)).map(Username::as_str), "username"),
+            (Some(key.name.as_str()), "name"),
+            (key.tail.known(), "secret"),
+        ];
+        let marks = marks.map(|(text, what)| (mark(text, what), what));
+        let found = marks.iter().find_map(|(mark, what)| {
+            let before = self.0.get(mark.as_ref()?)?;
+            Some(Fault::new(format!("line {before} has the same {what}")).of_taken())
+        });
+        if found.is_none() {
+            let marks = marks.into_iter().filter_map(|(mark, _)| mark);
+            self.0.extend(marks.map(|mark| (mark, *line)));
+        }
+        found
+    }
+}
+
+/// A text as it is compared: tails with case, the others without.
+fn mark(text: Option<&str>, what: &str) -> Option<String> {
+    let text = text?;
+    Some(match what {
+        "secret" => format!("{what} {text}"),
+        _ => format!("{what} {}", text.to_ascii_lowercase()),
+    })
+}

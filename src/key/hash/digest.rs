@@ -1,0 +1,102 @@
+//! Digests of a password, with a salt behind it or without one: what LDAP servers keep.
+
+use sha1::Sha1;
+use sha2::{Sha256, Sha512};
+use subtle::ConstantTimeEq;
+
+use super::imported::{Foreign, Imported};
+
+/// The longest salt, in bytes; far more than anybody uses.
+const LONGEST_SALT: usize = 256;
+
+/// A digest's algorithm, and whether it is salted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Digest {
+    Sha1,
+    Sha256,
+    Sha512,
+    SaltedSha1,
+    SaltedSha256,
+    SaltedSha512,
+}
+
+use Digest::{SaltedSha1, SaltedSha256, SaltedSha512};
+
+impl Digest {
+    const ALL: [Self; 6] = [
+        Self::Sha1,
+        Self::Sha256,
+        Self::Sha512,
+        SaltedSha1,
+        SaltedSha256,
+        SaltedSha512,
+    ];
+
+    /// The digest of that scheme.
+    pub(super) fn named(scheme: &str) -> Option<Self> {
+        let scheme = if scheme == "SHA1" { "SHA" } else { scheme };
+        Self::ALL.into_iter().find(|digest| digest.name() == scheme)
+    }
+
+    /// The scheme's name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Sha1 => "SHA",
+            Self::Sha256 => "SHA256",
+            Self::Sha512 => "SHA512",
+            SaltedSha1 => "SSHA",
+            SaltedSha256 => "SSHA256",
+            SaltedSha512 => "SSHA512",
+        }
+    }
+
+    /// How many bytes it has before its salt.
+    fn length(self) -> usize {
+        match self {
+            Self::Sha1 | SaltedSha1 => 20,
+            Self::Sha256 | SaltedSha256 => 32,
+            Self::Sha512 | SaltedSha512 => 64,
+        }
+    }
+
+    fn is_salted(self) -> bool {
+        matches!(self, SaltedSha1 | SaltedSha256 | SaltedSha512)
+    }
+
+    /// Whether Dovecot takes the text for hexadecimal digits although nothing says so.
+    pub(super) fn is_hexadecimal(self, value: &str) -> bool {
+        !self.is_salted() && value.len() == 2 * self.length()
+    }
+
+    /// The hash, if it has the length of one.
+    pub(super) fn read(self, bytes: &[u8]) -> Result<Imported, Foreign> {
+        let salt = bytes.len().checked_sub(self.length());
+        let is_whole = match self.is_salted() {
+            true => salt.is_some_and(|salt| (1..=LONGEST_SALT).contains(&salt)),
+            false => salt == Some(0),
+        };
+        match is_whole {
+            true => Ok(Imported::Digest(self, bytes.to_owned())),
+            false => Err(Foreign::Malformed(self.name())),
+        }
+    }
+
+    /// Whether the bytes are the digest of the password and its salt; compared in constant time.
+    pub(super) fn matches(self, bytes: &[u8], password: &str) -> bool {
+        let Some((digest, salt)) = bytes.split_at_checked(self.length()) else {
+            return false;
+        };
+        let parts = [password.as_bytes(), salt];
+        let own = match self {
+            Self::Sha1 | SaltedSha1 => digest_of::<Sha1>(parts),
+            Self::Sha256 | SaltedSha256 => digest_of::<Sha256>(parts),
+            Self::Sha512 | SaltedSha512 => digest_of::<Sha512>(parts),
+        };
+        own.ct_eq(digest).into()
+    }
+}
+
+fn digest_of<D: sha2::Digest>(parts: [&[u8]; 2]) -> Vec<u8> {
+    let digest = parts.into_iter().fold(D::new(), D::chain_update);
+    digest.finalize().to_vec()
+}

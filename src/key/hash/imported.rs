@@ -1,0 +1,299 @@
+//! Hashes that other programs made: passwords that came from elsewhere and go on working.
+//!
+//! Each is kept as Dovecot writes it, its scheme in braces before it, and only in forms that
+//! Dovecot itself can check (doc.dovecot.org, password schemes). None costs more than the cap
+//! of its scheme.
+
+use std::fmt;
+
+use argon2::Algorithm;
+use argon2::password_hash::phc::PasswordHash;
+use base64ct::{Base64, Encoding};
+
+use super::crypt::{self, Crypt};
+use super::digest::Digest;
+use super::{HashError, HashMemory, within_cap_of};
+
+/// A password's hash of a scheme that Dovecot knows.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Imported {
+    /// Argon2id or Argon2i, as a PHC string.
+    Argon2(Algorithm, PasswordHash),
+    /// What crypt(3) checks, and PBKDF2: a text whose fields `$` parts.
+    Crypt(Crypt, String),
+    /// A digest of the password, with or without a salt.
+    Digest(Digest, Vec<u8>),
+}
+
+/// Why a hash cannot be taken over; none of the texts says anything of the hash itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Foreign {
+    /// It is a password in clear.
+    #[error("its password is in clear")]
+    Clear,
+    /// There is nothing.
+    #[error("it has no password")]
+    Missing,
+    /// Neither a scheme nor a known beginning.
+    #[error("its password has no `{{SCHEME}}`, and is no hash that is known by its beginning")]
+    NoScheme,
+    /// Apache's own MD5, which crypt(3) does not know.
+    #[error("its hash is Apache's `$apr1$`, which Dovecot cannot check")]
+    Apr1,
+    /// A scheme that Dovecot knows and postkey does not.
+    #[error("its scheme `{0}` is not supported")]
+    Unsupported(&'static str),
+    /// A scheme that is none of Dovecot's.
+    #[error("its scheme is not known")]
+    UnknownScheme,
+    /// The hash has not the form of its scheme.
+    #[error("its hash has not the form of `{0}`")]
+    Malformed(&'static str),
+    /// Checking it would cost too much.
+    #[error("its hash costs more to check than is allowed: {0}")]
+    TooCostly(&'static str),
+}
+
+impl Foreign {
+    /// The way out, if there is one to name.
+    pub fn way_out(self) -> Option<&'static str> {
+        match self {
+            Self::Clear => None,
+            Self::Missing => Some("leave the line out: nobody can log in with it"),
+            Self::NoScheme => Some(
+                "`{SCHEME}` names it, as in `{BLF-CRYPT}$2y$…`; a password in clear is \
+                 `{PLAIN}…`, from standard input only",
+            ),
+            Self::Apr1 => Some("make the password anew with `htpasswd -B`, or generate a key"),
+            Self::Unsupported(_) | Self::UnknownScheme => Some(SUPPORTED),
+            Self::Malformed(_) => Some("a part of it may be missing; copy the line again"),
+            Self::TooCostly(_) => Some("make the hash anew with less, or generate a key"),
+        }
+    }
+}
+
+const SUPPORTED: &str = "known are ARGON2ID, ARGON2I, BLF-CRYPT, SHA512-CRYPT, SHA256-CRYPT, \
+     MD5-CRYPT, PBKDF2, SSHA, SSHA256, SSHA512, SHA, SHA256, SHA512, CRYPT with one of these, \
+     and PLAIN";
+
+/// The schemes of Dovecot 2.3 that are named, but not checked here.
+const UNSUPPORTED: [&str; 17] = [
+    "CRAM-MD5",
+    "CRYPT",
+    "DES-CRYPT",
+    "DIGEST-MD5",
+    "HMAC-MD5",
+    "LANMAN",
+    "LDAP-MD5",
+    "NTLM",
+    "OTP",
+    "PLAIN-MD4",
+    "PLAIN-MD5",
+    "PLAIN-TRUNC",
+    "RPA",
+    "SCRAM-SHA-1",
+    "SCRAM-SHA-256",
+    "SKEY",
+    "SMD5",
+];
+
+/// The schemes that are no hashes.
+const CLEAR: [&str; 3] = ["PLAIN", "CLEAR", "CLEARTEXT"];
+
+/// How a hash is written behind its scheme.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Written {
+    /// As the scheme has it.
+    Plainly,
+    Base64,
+    Hex,
+}
+
+/// The password behind a scheme that is no hash.
+pub fn in_clear(text: &str) -> Option<&str> {
+    let (scheme, password) = text.strip_prefix('{')?.split_once('}')?;
+    let is_clear = CLEAR.iter().any(|clear| clear.eq_ignore_ascii_case(scheme));
+    is_clear.then_some(password)
+}
+
+impl Imported {
+    /// The hash that a file has: with its scheme, or known by its beginning.
+    ///
+    /// # Errors
+    /// Why it cannot be taken over.
+    pub fn read(text: &str) -> Result<Self, Foreign> {
+        if text.is_empty() {
+            return Err(Foreign::Missing);
+        }
+        let Some(rest) = text.strip_prefix('{') else {
+            return by_beginning(text);
+        };
+        let (scheme, value) = rest.split_once('}').ok_or(Foreign::NoScheme)?;
+        let scheme = scheme.to_ascii_uppercase();
+        let (scheme, written) = match scheme.split_once('.') {
+            None => (scheme.as_str(), Written::Plainly),
+            Some((scheme, "B64" | "BASE64")) => (scheme, Written::Base64),
+            Some((scheme, "HEX")) => (scheme, Written::Hex),
+            Some(_) => return Err(Foreign::UnknownScheme),
+        };
+        of_scheme(scheme, value, written)
+    }
+
+    /// The scheme's name.
+    pub fn scheme(&self) -> &'static str {
+        match self {
+            Self::Argon2(algorithm, _) => argon2_name(*algorithm),
+            Self::Crypt(crypt, _) => crypt.name(),
+            Self::Digest(digest, _) => digest.name(),
+        }
+    }
+
+    /// Whether it is the hash of the password. A password with a NUL is none: C ends there.
+    pub(super) fn matches(
+        &self,
+        password: &str,
+        memory: &mut HashMemory,
+    ) -> Result<bool, HashError> {
+        if password.contains('\0') {
+            return Ok(false);
+        }
+        match self {
+            Self::Argon2(algorithm, phc) => super::matches(*algorithm, phc, password, memory),
+            Self::Crypt(crypt, text) => crypt.matches(text, password),
+            Self::Digest(digest, bytes) => Ok(digest.matches(bytes, password)),
+        }
+    }
+
+    /// Whether guessing the password costs less than it should: less memory or fewer passes than
+    /// a new Argon2 hash has, or less than is usual with the scheme.
+    pub(super) fn is_cheap(&self) -> bool {
+        match self {
+            Self::Argon2(algorithm, phc) => super::is_cheap(*algorithm, phc),
+            Self::Crypt(crypt, text) => crypt.is_cheap(text),
+            Self::Digest(..) => true,
+        }
+    }
+}
+
+fn argon2_name(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::Argon2i => "ARGON2I",
+        _ => "ARGON2ID",
+    }
+}
+
+/// A hash without a scheme, as crypt(3) tells them apart.
+fn by_beginning(text: &str) -> Result<Imported, Foreign> {
+    if text.starts_with("$apr1$") {
+        return Err(Foreign::Apr1);
+    }
+    if text.starts_with("$argon2") {
+        return argon2(text);
+    }
+    Crypt::by_beginning(text)
+        .ok_or(Foreign::NoScheme)?
+        .read(text)
+}
+
+fn of_scheme(scheme: &str, value: &str, written: Written) -> Result<Imported, Foreign> {
+    if CLEAR.contains(&scheme) {
+        return Err(Foreign::Clear);
+    }
+    if value.is_empty() {
+        return Err(Foreign::Missing);
+    }
+    if let Some(digest) = Digest::named(scheme) {
+        return digest.read(&decoded(value, digest, written)?);
+    }
+    let text = match written {
+        Written::Plainly => value.to_owned(),
+        _ => text_of(decode(value, written)).ok_or(Foreign::UnknownScheme)?,
+    };
+    match scheme {
+        "ARGON2ID" | "ARGON2I" => argon2(&text),
+        "CRYPT" if text.starts_with("$apr1$") => Err(Foreign::Apr1),
+        // What crypt(3) is told apart by is the beginning, whatever the scheme is called.
+        "CRYPT" | "BLF-CRYPT" | "SHA256-CRYPT" | "SHA512-CRYPT" | "MD5-CRYPT" | "MD5" => {
+            match Crypt::by_beginning(&text) {
+                Some(crypt) => crypt.read(&text),
+                None if scheme == "CRYPT" && text.starts_with('$') => {
+                    Err(Foreign::Unsupported("CRYPT"))
+                }
+                None if scheme == "CRYPT" => Err(Foreign::Unsupported("DES-CRYPT")),
+                None => Err(Foreign::Malformed(crypt::name_of(scheme))),
+            }
+        }
+        "PBKDF2" => Crypt::Pbkdf2.read(&text),
+        _ => Err(unsupported(scheme)),
+    }
+}
+
+fn unsupported(scheme: &str) -> Foreign {
+    let known = UNSUPPORTED.into_iter().find(|known| *known == scheme);
+    known.map_or(Foreign::UnknownScheme, Foreign::Unsupported)
+}
+
+/// A PHC string of either variant.
+fn argon2(text: &str) -> Result<Imported, Foreign> {
+    let algorithm = match text.strip_prefix("$argon2i$") {
+        Some(_) => Algorithm::Argon2i,
+        None => Algorithm::Argon2id,
+    };
+    let malformed = Foreign::Malformed(argon2_name(algorithm));
+    let phc = PasswordHash::new(text).map_err(|_| malformed)?;
+    if phc.algorithm.as_str() != algorithm.as_str() || phc.to_string() != text {
+        return Err(malformed);
+    }
+    if phc.version != Some(argon2::Version::V0x13.into()) || phc.salt.is_none() {
+        return Err(malformed);
+    }
+    // Fewer are refused by libsodium, which Dovecot checks with.
+    if phc.hash.as_ref().is_none_or(|hash| hash.len() < 16) {
+        return Err(malformed);
+    }
+    within_cap_of(algorithm, &phc)
+        .ok_or(Foreign::TooCostly("at most m=240 MiB, t=10, p=4"))
+        .map(|_| Imported::Argon2(algorithm, phc))
+}
+
+/// The bytes of a digest, which Dovecot takes for hexadecimal where they have its length.
+fn decoded(value: &str, digest: Digest, written: Written) -> Result<Vec<u8>, Foreign> {
+    let written = match written {
+        Written::Plainly if digest.is_hexadecimal(value) => Written::Hex,
+        Written::Plainly => Written::Base64,
+        written => written,
+    };
+    decode(value, written).ok_or(Foreign::Malformed(digest.name()))
+}
+
+fn decode(value: &str, written: Written) -> Option<Vec<u8>> {
+    match written {
+        Written::Hex => unhex(value),
+        _ => Base64::decode_vec(value).ok(),
+    }
+}
+
+fn text_of(bytes: Option<Vec<u8>>) -> Option<String> {
+    String::from_utf8(bytes?).ok()
+}
+
+/// The bytes that hexadecimal digits of either case stand for.
+pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let pairs = text.as_bytes().chunks(2).map(|pair| match pair {
+        [high, low] => u8::try_from(digit(*high)? << 4 | digit(*low)?).ok(),
+        _ => None,
+    });
+    pairs.collect()
+}
+
+impl fmt::Display for Imported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{{{}}}", self.scheme())?;
+        match self {
+            Self::Argon2(_, phc) => phc.fmt(f),
+            Self::Crypt(_, text) => f.write_str(text),
+            Self::Digest(_, bytes) => f.write_str(&Base64::encode_string(bytes)),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! A key that comes from elsewhere.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::or_empty;
+use crate::key::Key;
+use crate::ui::Look;
+use crate::ui::listing::{Item, Row};
+use crate::ui::table::Column;
+
+/// What became of a key that was to be imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is here now.
+    Imported,
+    /// It would be, had it not been a trial.
+    WouldBeImported,
+    /// It was here before.
+    Skipped,
+}
+
+impl Outcome {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Imported => "imported",
+            Self::WouldBeImported => "would-be-imported",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// A key that is imported, a row of `import`.
+#[derive(Debug, Serialize)]
+pub struct ImportedView<'a> {
+    name: &'a str,
+    kind: &'static str,
+    username: Option<&'a str>,
+    tail: Option<&'a str>,
+    scheme: &'static str,
+    status: &'static str,
+    outcome: &'static str,
+    #[serde(skip)]
+    key: &'a Key,
+}
+
+impl<'a> ImportedView<'a> {
+    /// The key as it stands at `now`, and the scheme of its hash.
+    pub fn new(key: &'a Key, scheme: &'static str, outcome: Outcome, now: Timestamp) -> Self {
+        Self {
+            name: key.name.as_str(),
+            kind: key.kind().word(),
+            username: key.username().map(|username| username.as_str()),
+            tail: key.tail.known(),
+            scheme,
+            status: key.standing(now).word(),
+            outcome: outcome.word(),
+            key,
+        }
+    }
+}
+
+impl Item for ImportedView<'_> {
+    const FIELDS: &'static [&'static str] = &[
+        "name", "kind", "username", "tail", "scheme", "status", "outcome",
+    ];
+
+    fn fields(&self) -> Vec<String> {
+        vec![
+            self.name.to_owned(),
+            self.kind.to_owned(),
+            or_empty(self.username),
+            or_empty(self.tail),
+            self.scheme.to_owned(),
+            self.status.to_owned(),
+            self.outcome.to_owned(),
+        ]
+    }
+}
+
+impl Row for ImportedView<'_> {
+    const COLUMNS: &'static [Column] = &[
+        Column::wrapped("NAME", 1),
+        Column::dropped("KIND", 4),
+        Column::cut("USERNAME", 3),
+        Column::dropped("TAIL", 5),
+        Column::dropped("SCHEME", 2),
+        Column::fixed("STATUS"),
+        Column::fixed("OUTCOME"),
+    ];
+
+    fn cells(&self, look: &Look) -> Vec<String> {
+        vec![
+            self.name.to_owned(),
+            self.kind.to_owned(),
+            or_empty(self.username),
+            look.tail(&self.key.tail),
+            self.scheme.to_owned(),
+            self.status.to_owned(),
+            self.outcome.replace('-', " "),
+        ]
+    }
+}
