@@ -2,6 +2,7 @@
 
 mod busy;
 pub mod dovecot;
+mod imported;
 mod logins;
 mod machine;
 mod places;

@@ -10,6 +10,7 @@ mod export;
 mod gateway;
 mod generated;
 mod house;
+mod import;
 mod keys;
 mod leaks;
 mod mail;

@@ -7,7 +7,7 @@ mod fresh;
 pub mod http;
 pub mod limits;
 mod listening;
-mod logins;
+pub mod logins;
 pub mod recording;
 pub mod server;
 mod stopping;

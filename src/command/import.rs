@@ -229,8 +229,8 @@ fn warn(plan: &Plan, session: &Session) {
         more => format!(" and {more} more"),
     };
     session.ui.warn(format!(
-        "whoever gets hold of their hashes guesses these passwords cheaply: {}{more}; \
-         `postkey rotate NAME` gives a secret that nobody guesses",
+        "easily guessed by whoever gets hold of the hashes: {}{more}; `postkey rotate NAME` gives \
+         a secret that nobody guesses",
         named.join(", ")
     ));
 }

@@ -14,7 +14,7 @@ use crate::secrecy::watch::paths;
 use crate::serve::server::Server;
 
 /// The dumps of older schemas, and the keys of each that are good.
-const FIXTURES: [(&str, &[&str]); 2] = [
+const FIXTURES: [(&str, &[&str]); 3] = [
     (
         include_str!("../fixtures/vault-v1.sql"),
         &["reports", "rails-app"],
@@ -22,6 +22,10 @@ const FIXTURES: [(&str, &[&str]); 2] = [
     (
         include_str!("../fixtures/vault-v2.sql"),
         &["reports", "rails-app", "web"],
+    ),
+    (
+        include_str!("../fixtures/vault-v3.sql"),
+        &["reports", "rails-app", "web", "ci"],
     ),
 ];
 

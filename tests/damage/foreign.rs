@@ -14,6 +14,7 @@ use crate::secrecy::watch::{paths, run_with_input};
 
 const FIRST: &str = include_str!("../fixtures/vault-v1.sql");
 const SECOND: &str = include_str!("../fixtures/vault-v2.sql");
+const THIRD: &str = include_str!("../fixtures/vault-v3.sql");
 
 const FOREIGN: [(&str, &str); 7] = [
     ("PRAGMA user_version = 99", "has schema 99"),
@@ -125,7 +126,7 @@ fn an_older_vault_is_copied_beside_and_then_has_the_view_of_mail_servers() {
     let (version, tails) = schema(&vault);
     assert_eq!(
         (version, tails),
-        (3, Some(vec![tail_of(FIRST, "rails-app")]))
+        (4, Some(vec![tail_of(FIRST, "rails-app")]))
     );
     assert_eq!(paths(sandbox.home()).len(), 2);
     // It holds what the vault was, to go back to.
@@ -187,12 +188,49 @@ fn the_second_schema_is_copied_beside_and_brought_up_to_date() {
     sandbox
         .run(["deactivate", "cron", "--vault", path])
         .expect(0);
-    assert_eq!(schema(&vault), (3, Some(tails.to_vec())));
+    assert_eq!(schema(&vault), (4, Some(tails.to_vec())));
     let log = sandbox.run(["log", "--verify", "--vault", path]).expect(0);
     assert!(log.stdout.contains("7 entries"), "{log:?}");
     let copy = sandbox.home().join("vault-v2.db.schema-2");
     assert_eq!(schema(&copy), (2, Some(tails.to_vec())));
     assert_eq!(paths(sandbox.home()).len(), 2);
+}
+
+#[test]
+fn the_third_schema_keeps_its_rotation_its_rules_and_its_default_key() {
+    let sandbox = Sandbox::new();
+    let vault = restored_from(&sandbox, THIRD, "vault-v3.db");
+    let path = vault.to_str().unwrap();
+    let tails = ["rails-app", "web", "office"].map(|name| tail_of(THIRD, name));
+    for (name, key, status) in [
+        ("reports", "reports", 0),
+        ("rails-app", "rails-app", 0),
+        ("web", "web", 0),
+        ("cron", "cron", 1),
+        ("office", "office-mail", 0),
+        ("ci", "ci", 0),
+    ] {
+        let verify = ["verify", "--no-record", "--vault", path];
+        let run = run_with_input(&sandbox, &verify, secret_of(THIRD, name)).expect(status);
+        assert!(run.stdout.contains(&format!("`{key}`")), "{run:?}");
+    }
+    assert_eq!(schema(&vault), (4, Some(tails.to_vec())));
+    let copy = sandbox.home().join("vault-v3.db.schema-3");
+    assert_eq!(schema(&copy), (3, Some(tails.to_vec())));
+    let shown = ["show", "reports", "--format", "json", "--vault", path];
+    let policy = &sandbox.run(shown).expect(0).json()["policy"];
+    assert!(policy.to_string().contains("30d"), "{policy}");
+    let passphrase = sandbox.home().join("passphrase");
+    fs::write(&passphrase, "correct horse battery staple\n").unwrap();
+    fs::set_permissions(&passphrase, Permissions::from_mode(0o600)).unwrap();
+    let file = passphrase.to_str().unwrap();
+    let reveal = ["reveal", "--passphrase-file", file, "--vault", path];
+    let revealed = sandbox.run(reveal).expect(0);
+    assert_eq!(revealed.secret(), secret_of(THIRD, "office"));
+    let users = b"old_user:{SHA}L55TUjtiq8FBorTWAZ0jy6g129A=";
+    let import = ["import", "dovecot", "-", "--vault", path];
+    sandbox.run_with_input(import, users).expect(0);
+    sandbox.run(["log", "--verify", "--vault", path]).expect(0);
 }
 
 /// The schema's version, and the tails in the view of mail servers if it has one.

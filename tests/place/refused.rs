@@ -55,13 +55,16 @@ pub const WRITING: [&[&str]; 14] = [
 /// The command that reads the vault to write another, and logs that.
 const COPYING: &[&str] = &["backup", "copy.db"];
 
+/// The command that takes what it makes from elsewhere.
+const IMPORTING: &[&str] = &["import", "dovecot", "-"];
+
 /// The command that a vault need not be good for, only in a safe place.
 const RESTORING: &[&str] = &["restore", "--yes", "copy.db"];
 
 /// Every command that opens the vault and wants it good; `doctor` wants nothing.
 pub fn commands() -> impl Iterator<Item = &'static [&'static str]> {
     let writing = WRITING.into_iter().chain(SEALING);
-    let others = [SERVING, COPYING];
+    let others = [SERVING, COPYING, IMPORTING];
     READING.into_iter().chain(writing).chain(others)
 }
 

@@ -58,6 +58,7 @@ fn joined(start: &str, text: &OsStr) -> OsString {
 fn good_line(name: &str, verb: &clap::Command) -> Vec<OsString> {
     let value = |argument: &clap::Arg| match argument.get_id().as_str() {
         "kind" => "api",
+        "form" => "dovecot",
         "shell" => "bash",
         "server" => "postfix",
         "to" => "json",

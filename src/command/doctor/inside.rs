@@ -168,7 +168,7 @@ impl Report<'_> {
             self.found(
                 "hashes",
                 format!(
-                    "{} a hash that is not checked: not Argon2id, or too costly",
+                    "{} a hash that is not checked: of no known scheme, or too costly",
                     having(&refused)
                 ),
                 "`postkey regenerate NAME`; nobody can use the key as it is",

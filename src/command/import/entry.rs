@@ -10,7 +10,7 @@ use super::{Form, Making};
 use crate::command::issue::random;
 use crate::error::Error;
 use crate::key::{
-    Description, Grant, Hash, HashMemory, Key, KeyName, Status, Tail, Username, in_clear,
+    Description, Grant, Hash, HashMemory, Invalid, Key, KeyName, Status, Tail, Username, in_clear,
 };
 use crate::vault;
 
@@ -61,7 +61,7 @@ impl Making<'_> {
 
     /// A user of a passwd-file.
     pub(super) fn password_of(&self, line: u64, user: &User<'_>) -> Result<Entry, Fault> {
-        let username: Username = user.username.parse()?;
+        let username = username(user.username)?;
         let secret = self.secret(user.password)?;
         let name = KeyName::near(username.as_str());
         self.imported(line, name, username, secret, self.about())
@@ -113,6 +113,14 @@ impl Making<'_> {
             secret,
         })
     }
+}
+
+/// A username that a key can have; a hint at what to do about another.
+pub(super) fn username(text: &str) -> Result<Username, Fault> {
+    text.parse().map_err(|invalid: Invalid| {
+        let hint = "a key cannot have it: rename the user, also in the program that logs in";
+        Fault::from(invalid).hint(hint)
+    })
 }
 
 impl About {

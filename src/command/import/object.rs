@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
 use super::Making;
-use super::entry::{About, Entry};
+use super::entry::{self, About, Entry};
 use super::fault::{Fault, Faults};
-use crate::key::{Grant, Hash, Invalid, KeyName, Kind, Limit, Status, Tail, Username};
+use crate::key::{Grant, Hash, Invalid, KeyName, Kind, Limit, Status, Tail};
 
 /// An object's fields; those that are texts are wiped on drop, for passwords may be among them.
 struct Object(Map<String, Value>);
@@ -91,7 +91,8 @@ impl Making<'_> {
             let fault = Fault::new("it is an API key without a `tail`");
             return Err(fault.hint("an API key is found by its tail only; generate a new one"));
         }
-        let username: Username = object.needed("username")?;
+        let username = object.text("username")?;
+        let username = entry::username(username.ok_or_else(|| missing("username"))?)?;
         let hash = match object.text("hash")? {
             None => object.text("password_hash")?,
             hash => hash,

@@ -40,8 +40,6 @@ pub struct ImportedView<'a> {
     scheme: &'static str,
     status: &'static str,
     outcome: &'static str,
-    #[serde(skip)]
-    key: &'a Key,
 }
 
 impl<'a> ImportedView<'a> {
@@ -55,7 +53,6 @@ impl<'a> ImportedView<'a> {
             scheme,
             status: key.standing(now).word(),
             outcome: outcome.word(),
-            key,
         }
     }
 }
@@ -83,18 +80,16 @@ impl Row for ImportedView<'_> {
         Column::wrapped("NAME", 1),
         Column::dropped("KIND", 4),
         Column::cut("USERNAME", 3),
-        Column::dropped("TAIL", 5),
         Column::dropped("SCHEME", 2),
         Column::fixed("STATUS"),
         Column::fixed("OUTCOME"),
     ];
 
-    fn cells(&self, look: &Look) -> Vec<String> {
+    fn cells(&self, _: &Look) -> Vec<String> {
         vec![
             self.name.to_owned(),
             self.kind.to_owned(),
             or_empty(self.username),
-            look.tail(&self.key.tail),
             self.scheme.to_owned(),
             self.status.to_owned(),
             self.outcome.replace('-', " "),

@@ -1,0 +1,71 @@
+//! Passwords and keys that come from elsewhere.
+
+mod faults;
+mod hostile;
+mod json;
+mod living;
+mod users;
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::sandbox::{Run, Sandbox};
+
+/// The password of every user here.
+pub const PASSWORD: &str = "correct horse";
+
+/// Its SHA-1, salted with `ab`: cheap to check, so that tests of other things are quick.
+pub const QUICK: &str = "{SSHA}rz7oanCxwi0VvZxe0ENPl4i4THRhYg==";
+
+/// Every scheme that is taken over, as `doveadm` makes it.
+pub const SCHEMES: [&str; 18] = [
+    "ARGON2ID",
+    "ARGON2I",
+    "BLF-CRYPT",
+    "SHA512-CRYPT",
+    "SHA256-CRYPT",
+    "MD5-CRYPT",
+    "MD5",
+    "CRYPT",
+    "PBKDF2",
+    "SSHA",
+    "SSHA256",
+    "SSHA512",
+    "SHA",
+    "SHA1",
+    "SHA256",
+    "SHA512",
+    "SSHA256.HEX",
+    "SHA512-CRYPT.B64",
+];
+
+/// Dovecot's own hash of a password.
+pub fn doveadm(scheme: &str, password: &str) -> String {
+    let mut command = Command::new("doveadm");
+    command.args(["pw", "-s", scheme, "-p", password]);
+    let run = Run::of(command.output().unwrap()).expect(0);
+    run.stdout.trim_end().to_owned()
+}
+
+impl Sandbox {
+    /// Imports what is given on standard input.
+    pub fn import(&self, form: &str, input: impl AsRef<[u8]>) -> Run {
+        self.run_with_input(["import", form, "-"], input.as_ref())
+    }
+
+    /// The verdict on a password that is presented for a login.
+    pub fn verify_login(&self, username: &str, password: &str) -> String {
+        let args = ["verify", "--username", username, "--format", "json"];
+        let run = self.run_with_input(args, password.as_bytes());
+        let verdict = run.json()["verdict"].as_str().unwrap().to_owned();
+        assert_eq!(run.status, i32::from(verdict != "accepted"), "{run:?}");
+        verdict
+    }
+
+    /// All keys as `list` tells them.
+    pub fn keys(&self) -> Vec<Value> {
+        let run = self.run(["list", "--format", "json"]).expect(0);
+        run.json().as_array().unwrap().clone()
+    }
+}

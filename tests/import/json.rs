@@ -1,0 +1,157 @@
+//! JSON: passwords from elsewhere, and keys of another vault that come whole.
+
+use serde_json::{Value, json};
+
+use super::{PASSWORD, QUICK};
+use crate::backup::edit;
+use crate::sandbox::Sandbox;
+
+/// A key as another vault tells it, with the hash of its secret.
+fn told(sandbox: &Sandbox, name: &str) -> Value {
+    let run = sandbox.run(["list", "--format", "json", name]).expect(0);
+    let mut key = run.json()[0].clone();
+    let vault = rusqlite::Connection::open(sandbox.vault()).unwrap();
+    let query = "SELECT hash FROM secrets JOIN keys ON id = key_id WHERE name = ?1";
+    let hash: String = vault.query_row(query, [name], |row| row.get(0)).unwrap();
+    key["hash"] = format!("{{ARGON2ID}}{hash}").into();
+    key
+}
+
+#[test]
+fn keys_of_another_vault_come_whole_secret_and_all() {
+    let there = Sandbox::new();
+    let api = there.generate([
+        "api",
+        "web",
+        "--permission",
+        "read-only",
+        "--limit",
+        "9/day",
+        "--description",
+        "the shop",
+    ]);
+    let mail = there.generate([
+        "smtp",
+        "mail",
+        "--username",
+        "rails_prod",
+        "--expires",
+        "90d",
+    ]);
+    there.generate(["smtp", "idle", "--inactive"]);
+    edit(
+        &there.vault(),
+        "UPDATE keys SET created_at = created_at - 900000",
+    );
+    let keys = ["web", "mail", "idle"].map(|name| told(&there, name));
+    let here = Sandbox::new();
+    here.import("json", json!(keys).to_string()).expect(0);
+    assert_eq!(here.keys(), there.keys());
+    for secret in [&api, &mail] {
+        assert_eq!(here.verify(secret).0, "accepted");
+    }
+    assert_eq!(here.verify_login("rails_prod", &mail), "accepted");
+    let again = here.import("json", json!([keys[0]]).to_string()).expect(4);
+    assert!(
+        again
+            .stderr
+            .contains("the secret of `web` is in this vault already"),
+        "{again:?}"
+    );
+    let run = here.run_with_input(
+        ["import", "json", "-", "--skip-existing"],
+        json!(keys).to_string().as_bytes(),
+    );
+    assert!(run.expect(0).stderr.contains("3 keys"));
+}
+
+#[test]
+fn objects_of_little_are_imported_passwords() {
+    let sandbox = Sandbox::new();
+    let lines = [
+        json!({"username": "first_user", "hash": QUICK}),
+        json!({"username": "ops@example.com", "password_hash": QUICK, "name": "ops", "tail": null}),
+        json!({"username": "clear_user", "password": PASSWORD, "status": "inactive",
+               "expires_at": null, "created_at": "2026-01-01T00:00:00Z", "more": {"a": [1]}}),
+        json!({"username": "plain_user", "hash": format!("{{PLAIN}}{PASSWORD}")}),
+    ];
+    let text = lines.map(|line| line.to_string()).join("\n");
+    sandbox
+        .run_with_input(["import", "json", "-", "--expires", "9d"], text.as_bytes())
+        .expect(0);
+    let names: Vec<Value> = sandbox
+        .keys()
+        .iter()
+        .map(|key| key["name"].clone())
+        .collect();
+    assert_eq!(names, ["first_user", "ops", "clear_user", "plain_user"]);
+    let keys = sandbox.keys();
+    assert!(keys[0]["expires_at"].is_string() && keys[2]["expires_at"].is_null());
+    assert_eq!(keys[2]["created_at"], "2026-01-01T00:00:00Z");
+    let logins = ["first_user", "ops@example.com", "plain_user", "clear_user"];
+    let verdicts = logins.map(|login| sandbox.verify_login(login, PASSWORD));
+    assert_eq!(verdicts, ["accepted", "accepted", "accepted", "inactive"]);
+}
+
+#[test]
+fn objects_that_will_not_do_are_bad_lines() {
+    let sandbox = Sandbox::new();
+    let there = Sandbox::new();
+    there.generate(["api", "web"]);
+    let whole = told(&there, "web");
+    let but = |field: &str, value: Value| {
+        let mut key = whole.clone();
+        key[field] = value;
+        key
+    };
+    for (object, said) in [
+        (json!({"hash": QUICK}), "it has no `username`"),
+        (json!({"username": "some_user"}), "it has no `hash`"),
+        (
+            json!({"username": "some_user", "hash": QUICK, "password": "x"}),
+            "a `hash` and a `password`",
+        ),
+        (
+            json!({"username": "some_user", "hash": ["x"]}),
+            "its `hash` is not a text",
+        ),
+        (
+            json!({"username": "some_user", "hash": QUICK, "name": "a b"}),
+            "`a b` is not a key's name",
+        ),
+        (
+            json!({"username": "some_user", "hash": QUICK, "created_at": "2999-01-01T00:00:00Z"}),
+            "yet to come",
+        ),
+        (
+            json!({"username": "some_user", "hash": QUICK, "expires_at": "soon"}),
+            "`expires_at` is not a time",
+        ),
+        (
+            json!({"kind": "api", "name": "x", "hash": QUICK}),
+            "an API key without a `tail`",
+        ),
+        (but("kind", "ftp".into()), "neither smtp nor api"),
+        (but("hash", QUICK.into()), "has an ARGON2ID hash"),
+        (but("hash", Value::Null), "it has no `hash`"),
+        (but("name", Value::Null), "it has no `name`"),
+        (
+            but("permission", "everything".into()),
+            "is not a permission",
+        ),
+        (but("permission", Value::Null), "it has no `permission`"),
+        (but("tail", "short".into()), "is not a tail"),
+        (
+            but("status", "asleep".into()),
+            "neither active nor inactive",
+        ),
+        (but("limit", "much".into()), "is not a limit"),
+    ] {
+        let run = sandbox.import("json", object.to_string()).expect(2);
+        assert!(run.stderr.contains(said), "{said}: {run:?}");
+    }
+    let twice = json!([whole, but("name", "other".into())]).to_string();
+    let run = sandbox.import("json", twice).expect(4);
+    assert!(run.stderr.contains("line 1 has the same secret"), "{run:?}");
+    assert!(!sandbox.vault().exists());
+}

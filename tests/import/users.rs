@@ -1,0 +1,159 @@
+//! Users of passwd-files: each becomes a key with the password that it had.
+
+use std::fs;
+
+use super::{PASSWORD, QUICK, SCHEMES, doveadm};
+use crate::sandbox::Sandbox;
+
+#[test]
+fn a_password_of_every_scheme_goes_on_working_and_no_other_does() {
+    let sandbox = Sandbox::new();
+    let users: String = (0..)
+        .zip(SCHEMES)
+        .map(|(at, scheme)| {
+            format!(
+                "user_{at}:{}:1000:1000::/home/x::\n",
+                doveadm(scheme, PASSWORD)
+            )
+        })
+        .collect();
+    fs::write(sandbox.home().join("users"), users).unwrap();
+    let run = sandbox.run(["import", "dovecot", "users"]).expect(0);
+    assert!(run.stderr.contains("imported 18 keys"), "{run:?}");
+    for (at, scheme) in SCHEMES.into_iter().enumerate() {
+        let login = format!("user_{at}");
+        let verdicts = [PASSWORD, "correct hors", "correct horse ", "Correct horse"]
+            .map(|password| sandbox.verify_login(&login, password));
+        let expected = ["accepted", "mismatch", "mismatch", "mismatch"];
+        assert_eq!(verdicts, expected, "{scheme}");
+    }
+    sandbox.run(["log", "--verify"]).expect(0);
+}
+
+#[test]
+fn what_htpasswd_makes_is_taken_over_but_for_apaches_own_md5() {
+    let sandbox = Sandbox::new();
+    let bare = |scheme| {
+        doveadm(scheme, PASSWORD)
+            .split_once('}')
+            .unwrap()
+            .1
+            .to_owned()
+    };
+    let users = format!(
+        "bcrypt_user:{}\nsha_user:{}\nsha512_user:{}:a remark\r\n",
+        bare("BLF-CRYPT"),
+        doveadm("SHA", PASSWORD),
+        bare("SHA512-CRYPT"),
+    );
+    sandbox.import("htpasswd", &users).expect(0);
+    for login in ["bcrypt_user", "sha_user", "SHA512_USER"] {
+        assert_eq!(sandbox.verify_login(login, PASSWORD), "accepted", "{login}");
+    }
+    let apr1 = "old_user:$apr1$ab$2AViYtCrOwG81vjtLDlBI0";
+    let run = sandbox.import("htpasswd", apr1).expect(2);
+    assert!(
+        run.stderr.contains("line 1: its hash is Apache's"),
+        "{run:?}"
+    );
+    assert!(run.stderr.contains("htpasswd -B"), "{run:?}");
+}
+
+#[test]
+fn a_key_is_named_after_its_user_and_has_what_the_flags_say() {
+    let sandbox = Sandbox::new();
+    let users = format!("# users\n\nOps@Example.com:{QUICK}\nRails_Prod:{QUICK}");
+    let args = [
+        "import",
+        "dovecot",
+        "-",
+        "--inactive",
+        "--description",
+        "old server",
+    ];
+    let args = [&args[..], &["--expires", "90d", "--format", "json"]].concat();
+    let args: [&str; 10] = args.try_into().unwrap();
+    let rows = sandbox
+        .run_with_input(args, users.as_bytes())
+        .expect(0)
+        .json();
+    let fields = ["name", "username", "scheme", "status", "outcome"];
+    let row = |at: usize| fields.map(|field| rows[at][field].as_str().unwrap());
+    let expected = [
+        "ops-example.com",
+        "Ops@Example.com",
+        "SSHA",
+        "inactive",
+        "imported",
+    ];
+    assert_eq!(row(0), expected);
+    assert_eq!(rows[0]["tail"], serde_json::Value::Null);
+    assert_eq!(row(1)[..2], ["rails_prod", "Rails_Prod"]);
+    let keys = sandbox.keys();
+    assert_eq!(keys[0]["description"], "old server");
+    assert!(keys[1]["expires_at"].is_string());
+    assert_eq!(sandbox.verify_login("rails_prod", PASSWORD), "inactive");
+}
+
+#[test]
+fn passwords_in_clear_come_by_standard_input_only_and_stay_nowhere() {
+    let sandbox = Sandbox::new();
+    let users = "clear_user:{PLAIN}correct horse\nother:{cleartext}x{y}";
+    fs::write(sandbox.home().join("users"), users).unwrap();
+    let run = sandbox.run(["import", "dovecot", "users"]).expect(2);
+    assert!(run.stderr.contains("standard input only"), "{run:?}");
+    assert!(!sandbox.vault().exists());
+    let run = sandbox.import("dovecot", users).expect(0);
+    assert!(run.stdout.contains("ARGON2ID"), "{run:?}");
+    assert_eq!(sandbox.verify_login("clear_user", PASSWORD), "accepted");
+    assert_eq!(sandbox.verify_login("other", "x{y}"), "accepted");
+    let vault = fs::read(sandbox.vault()).unwrap();
+    let holds = |text: &str| {
+        vault
+            .windows(text.len())
+            .any(|part| part == text.as_bytes())
+    };
+    assert!(!holds("correct") && holds("{ARGON2ID}$argon2id$v=19$m=19456,t=2,p=1$"));
+}
+
+#[test]
+fn a_trial_tells_what_would_be_imported_and_does_nothing() {
+    let sandbox = Sandbox::new();
+    let users = format!("some_user:{QUICK}\n");
+    let trial = ["import", "dovecot", "-", "--dry-run"];
+    let run = sandbox.run_with_input(trial, users.as_bytes()).expect(1);
+    assert!(run.stdout.contains("would be imported"), "{run:?}");
+    assert!(
+        run.stderr
+            .contains("1 key would be imported; nothing was done"),
+        "{run:?}"
+    );
+    assert!(!sandbox.vault().exists());
+    sandbox.import("dovecot", &users).expect(0);
+    sandbox.run_with_input(trial, users.as_bytes()).expect(4);
+    let skipping = ["import", "dovecot", "-", "--dry-run", "--skip-existing"];
+    let run = sandbox.run_with_input(skipping, users.as_bytes()).expect(0);
+    assert!(run.stdout.contains("skipped"), "{run:?}");
+    let run = sandbox.run_with_input(trial, b"# nobody\n").expect(0);
+    assert_eq!(run.stderr, "there is nothing to import\n");
+}
+
+#[test]
+fn what_is_cheap_to_guess_is_taken_over_with_a_warning_and_found_by_doctor() {
+    let sandbox = Sandbox::new();
+    let dear = doveadm("SHA512-CRYPT", PASSWORD);
+    let users = format!("cheap_user:{QUICK}\ndear_user:{dear}\n");
+    let run = sandbox.import("dovecot", users).expect(0);
+    assert!(
+        run.stderr.contains("hashes: `cheap_user`; `postkey rotate"),
+        "{run:?}"
+    );
+    let run = sandbox.run(["doctor"]).expect(1);
+    assert!(
+        run.stdout
+            .contains("`cheap_user` has a hash that costs less"),
+        "{run:?}"
+    );
+    sandbox.run(["regenerate", "--yes", "cheap_user"]).expect(0);
+    sandbox.run(["doctor"]).expect(0);
+}

@@ -1,0 +1,139 @@
+//! Imported passwords as Dovecot sees them: it takes what `verify` takes, and nothing else.
+
+use super::dovecot::{Accepted, Client, Mechanism, Refused};
+use super::machine::Machine;
+use super::only_as_root;
+use crate::import::{PASSWORD, QUICK, SCHEMES, doveadm};
+
+/// The query of the configurations that were printed before there were imported passwords.
+const FORMER_QUERY: &str = "postkey connect dovecot --file sql |
+    sed \"s/ AND tail IN (''. '\\(.*\\)') ORDER BY.*/ AND tail = '\\1'/\" \
+    >/etc/dovecot/postkey-sql.conf.ext &&
+grep -q \"AND tail = '%{if\" /etc/dovecot/postkey-sql.conf.ext &&
+postkey connect dovecot --file main >/etc/dovecot/dovecot.conf";
+
+#[test]
+fn a_password_of_every_scheme_logs_in_as_verify_says() {
+    only_as_root!();
+    let (machine, secret) = Machine::with_dovecot();
+    import_every_scheme(&machine);
+    expect_every_scheme(&machine);
+    machine.expect_logins(&[("shop_prod", &secret, Accepted)]);
+    machine.expect_no_errors();
+}
+
+#[test]
+fn a_configuration_from_before_takes_imported_passwords_too() {
+    only_as_root!();
+    let machine = Machine::boot();
+    let secret = machine
+        .sandbox
+        .generate(["smtp", "shop-mail", "--username", "shop_prod"]);
+    machine.start_dovecot(FORMER_QUERY);
+    import_every_scheme(&machine);
+    expect_every_scheme(&machine);
+    machine.expect_logins(&[("shop_prod", &secret, Accepted)]);
+    machine.expect_no_errors();
+}
+
+#[test]
+fn what_is_done_to_an_imported_key_counts_at_the_next_login() {
+    only_as_root!();
+    let (machine, _) = Machine::with_dovecot();
+    let postkey = &machine.sandbox;
+    let users = format!("rails_prod:{QUICK}\nops@example.com:{QUICK}\n");
+    postkey.import("dovecot", users).expect(0);
+    let other = postkey.generate(["smtp", "other", "--username", "ops@example.com"]);
+    let mut client = Client::new(&machine);
+    let mut login = |username: &str, password: &str| {
+        let [plain, login] = [Mechanism::Plain, Mechanism::Login]
+            .map(|mechanism| client.login(mechanism, username, password));
+        assert_eq!(plain, login);
+        plain
+    };
+    assert_eq!(login("Rails_Prod", PASSWORD), Accepted);
+    for wrong in ["", "x", "correct horse ", "' OR 1 --", "imported-", &other] {
+        assert_eq!(login("rails_prod", wrong), Refused, "{wrong}");
+    }
+    postkey.run(["deactivate", "rails_prod"]).expect(0);
+    assert_eq!(login("rails_prod", PASSWORD), Refused);
+    postkey.run(["activate", "rails_prod"]).expect(0);
+    let second = postkey.run(["rotate", "rails_prod"]).expect(0).secret();
+    let both = [PASSWORD, &second].map(|secret| login("rails_prod", secret));
+    assert_eq!(both, [Accepted, Accepted]);
+    postkey
+        .run(["rotate", "--finish", "--yes", "rails_prod"])
+        .expect(0);
+    let both = [PASSWORD, &second].map(|secret| login("rails_prod", secret));
+    assert_eq!(both, [Refused, Accepted]);
+
+    // A login that is shared has its secrets and the one password.
+    let both = [PASSWORD, &other].map(|secret| login("ops@example.com", secret));
+    assert_eq!(both, [Accepted, Accepted]);
+    postkey
+        .run(["set", "ops-example.com", "--expires", "1s"])
+        .expect(0);
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let both = [PASSWORD, &other].map(|secret| login("ops@example.com", secret));
+    assert_eq!(both, [Refused, Accepted]);
+    postkey
+        .run(["delete", "--yes", "ops-example.com"])
+        .expect(0);
+    assert_eq!(login("ops@example.com", PASSWORD), Refused);
+    machine.expect_no_errors();
+    assert!(!machine.dovecot_log().contains(PASSWORD));
+}
+
+#[test]
+fn a_secret_of_another_vault_of_which_only_the_hash_came_logs_in() {
+    only_as_root!();
+    let (machine, _) = Machine::with_dovecot();
+    let there = crate::sandbox::Sandbox::new();
+    let secret = there.generate(["smtp", "app", "--username", "app_prod"]);
+    let hash = doveadm("SHA512-CRYPT", &secret);
+    let postkey = &machine.sandbox;
+    postkey
+        .import("dovecot", format!("app_prod:{hash}"))
+        .expect(0);
+    let unknown = there.generate(["smtp", "unknown"]);
+    machine.expect_logins(&[
+        ("app_prod", &secret, Accepted),
+        ("app_prod", &unknown, Refused),
+        ("shop_prod", &secret, Refused),
+    ]);
+    assert_eq!(postkey.verify_login("app_prod", &secret), "accepted");
+    assert_eq!(postkey.verify_login("app_prod", &unknown), "mismatch");
+    machine.expect_no_errors();
+}
+
+/// A user for each scheme, named by its number.
+fn import_every_scheme(machine: &Machine) {
+    let users = (0..).zip(SCHEMES);
+    let users = users.map(|(at, scheme)| format!("user_{at}:{}\n", doveadm(scheme, PASSWORD)));
+    let users: String = users
+        .chain(["plain_user:{PLAIN}correct horse".to_owned()])
+        .collect();
+    machine.sandbox.import("dovecot", users).expect(0);
+}
+
+#[track_caller]
+fn expect_every_scheme(machine: &Machine) {
+    let logins: Vec<String> = (0..SCHEMES.len()).map(|at| format!("user_{at}")).collect();
+    let logins = logins.iter().map(String::as_str).chain(["plain_user"]);
+    let passwords = [PASSWORD, "correct hors", "xsmtp-0-correct"].map(str::to_owned);
+    for login in logins {
+        let expected = passwords.each_ref().map(|password| {
+            let is_accepted = machine.sandbox.verify_login(login, password) == "accepted";
+            (
+                login,
+                password,
+                if is_accepted { Accepted } else { Refused },
+            )
+        });
+        assert_eq!(
+            expected.map(|(.., answer)| answer),
+            [Accepted, Refused, Refused]
+        );
+        machine.expect_logins(&expected);
+    }
+}
