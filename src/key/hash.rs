@@ -90,7 +90,7 @@ impl Hash {
         let phc = fresh(password, salt, memory)?;
         Ok(Self(Form::Imported(Imported::Argon2(
             Algorithm::Argon2id,
-            phc,
+            Box::new(phc),
         ))))
     }
 
@@ -107,7 +107,7 @@ impl Hash {
     pub fn of_secret(&self) -> Option<Self> {
         match &self.0 {
             Form::Imported(Imported::Argon2(Algorithm::Argon2id, phc)) => {
-                Some(Self(Form::Own(phc.clone())))
+                Some(Self(Form::Own((**phc).clone())))
             }
             _ => None,
         }

@@ -38,6 +38,7 @@ const OBJECTS: &[(&str, &str)] = &[
     ("table", "sealed"),
     ("table", "secrets"),
     ("table", "sqlite_sequence"),
+    ("view", "good"),
     ("view", "smtp_login"),
 ];
 

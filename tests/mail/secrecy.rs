@@ -23,17 +23,23 @@ fn no_piece_of_a_secret_is_in_a_log_or_a_file() {
     let (machine, secret) = Machine::with_dovecot();
     let other = machine.sandbox.generate(["smtp", "other"]);
     let human = "correct horse battery staple";
+    let users = format!("rails_prod:{{PLAIN}}{human}");
+    machine.sandbox.import("dovecot", users).expect(0);
     let mut client = Client::new(&machine);
     for mechanism in [Mechanism::Plain, Mechanism::Login] {
         assert_eq!(client.login(mechanism, "shop_prod", &secret), Accepted);
         for refused in [&other, human] {
             assert_eq!(client.login(mechanism, "shop_prod", refused), Refused);
         }
+        assert_eq!(client.login(mechanism, "rails_prod", human), Accepted);
     }
     machine.sandbox.run(["deactivate", "shop-mail"]).expect(0);
     assert_eq!(machine.login("shop_prod", &secret), Refused);
     let log = machine.dovecot_log();
-    assert!(log.contains("Debug: ") && log.contains("tail = "), "{log}");
+    assert!(
+        log.contains("Debug: ") && log.contains("tail IN ("),
+        "{log}"
+    );
     let files = ["/etc/dovecot", "/run", "/var/log", "/var/lib/dovecot"];
     let files = files.map(|folder| paths(&machine.path(folder))).concat();
     let mut looked_at = 0;

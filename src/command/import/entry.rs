@@ -27,7 +27,7 @@ pub(super) struct Entry {
 
 /// What an imported secret is known by.
 pub(super) enum Secret {
-    Hash(Hash),
+    Hash(Box<Hash>),
     Clear(Zeroizing<String>),
 }
 
@@ -71,7 +71,7 @@ impl Making<'_> {
     pub(super) fn secret(&self, text: &str) -> Result<Secret, Fault> {
         match in_clear(text) {
             Some(clear) => self.clear(clear),
-            None => Ok(Secret::Hash(Hash::import(text)?)),
+            None => Ok(Secret::Hash(Box::new(Hash::import(text)?))),
         }
     }
 
@@ -145,7 +145,7 @@ impl Entry {
             line,
             secret_at: key.created_at,
             key,
-            secret: Secret::Hash(hash),
+            secret: Secret::Hash(Box::new(hash)),
         }
     }
 
@@ -153,7 +153,7 @@ impl Entry {
     pub(super) fn hash(&mut self, memory: &mut HashMemory) -> Result<(), Error> {
         if let Secret::Clear(password) = &self.secret {
             let hash = Hash::of_password(password, random()?, memory);
-            self.secret = Secret::Hash(hash.map_err(vault::Error::from)?);
+            self.secret = Secret::Hash(Box::new(hash.map_err(vault::Error::from)?));
         }
         Ok(())
     }

@@ -224,16 +224,16 @@ fn md5_round(
     password: &[u8],
     salt: &[u8],
 ) -> md5::digest::Output<Md5> {
-    let is_odd = round % 2 == 1;
+    let is_odd = !round.is_multiple_of(2);
     let (first, last) = match is_odd {
         true => (password, before.as_slice()),
         false => (before.as_slice(), password),
     };
     let mut digest = Md5::new().chain_update(first);
-    if round % 3 != 0 {
+    if !round.is_multiple_of(3) {
         digest.update(salt);
     }
-    if round % 7 != 0 {
+    if !round.is_multiple_of(7) {
         digest.update(password);
     }
     digest.chain_update(last).finalize()

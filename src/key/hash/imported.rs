@@ -18,7 +18,7 @@ use super::{HashError, HashMemory, within_cap_of};
 #[derive(Clone, PartialEq, Eq)]
 pub enum Imported {
     /// Argon2id or Argon2i, as a PHC string.
-    Argon2(Algorithm, PasswordHash),
+    Argon2(Algorithm, Box<PasswordHash>),
     /// What crypt(3) checks, and PBKDF2: a text whose fields `$` parts.
     Crypt(Crypt, String),
     /// A digest of the password, with or without a salt.
@@ -253,7 +253,7 @@ fn argon2(text: &str) -> Result<Imported, Foreign> {
     }
     within_cap_of(algorithm, &phc)
         .ok_or(Foreign::TooCostly("at most m=240 MiB, t=10, p=4"))
-        .map(|_| Imported::Argon2(algorithm, phc))
+        .map(|_| Imported::Argon2(algorithm, Box::new(phc)))
 }
 
 /// The bytes of a digest, which Dovecot takes for hexadecimal where they have its length.
