@@ -50,7 +50,7 @@ pub struct Hash(Form);
 
 #[derive(Clone, PartialEq, Eq)]
 enum Form {
-    Own(PasswordHash),
+    Own(Box<PasswordHash>),
     Imported(Imported),
 }
 
@@ -75,7 +75,7 @@ impl Hash {
     /// [`HashError::NoMemory`].
     pub fn of(secret: &Secret, salt: [u8; SALT]) -> Result<Self, HashError> {
         let phc = fresh(secret.expose(), salt, &mut HashMemory::default())?;
-        Ok(Self(Form::Own(phc)))
+        Ok(Self(Form::Own(Box::new(phc))))
     }
 
     /// Hashes an imported password with a random salt.
@@ -107,7 +107,7 @@ impl Hash {
     pub fn of_secret(&self) -> Option<Self> {
         match &self.0 {
             Form::Imported(Imported::Argon2(Algorithm::Argon2id, phc)) => {
-                Some(Self(Form::Own((**phc).clone())))
+                Some(Self(Form::Own(phc.clone())))
             }
             _ => None,
         }
@@ -251,7 +251,7 @@ impl FromStr for Hash {
         let phc = PasswordHash::new(text).map_err(|_| HashError::TooCostly)?;
         let is_whole = within_cap(&phc).is_some() && phc.salt.is_some() && phc.hash.is_some();
         is_whole
-            .then_some(Self(Form::Own(phc)))
+            .then_some(Self(Form::Own(Box::new(phc))))
             .ok_or(HashError::TooCostly)
     }
 }
