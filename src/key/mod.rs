@@ -102,6 +102,14 @@ impl Key {
         }
     }
 
+    /// The login whose imported password is a secret of the key's, current or retiring.
+    pub fn imported_login(&self) -> Option<&Username> {
+        let old = self.retiring.as_ref().map(|old| &old.tail);
+        let mut tails = [Some(&self.tail), old].into_iter().flatten();
+        let is_imported = tails.any(Tail::is_imported);
+        self.username().filter(|_| is_imported)
+    }
+
     /// Its permission, if it is an API key.
     pub fn permission(&self) -> Option<&Permission> {
         match &self.grant {

@@ -7,9 +7,6 @@ use super::keys::{COLUMNS, WIDTH, record};
 use super::{Error, Record, Vault};
 use crate::key::{Kind, Tail};
 
-/// What the hash of an imported password is kept under instead of a tail: nobody knows its end.
-const IMPORTED: &str = "imported-";
-
 /// What a hash begins with that names its scheme, as Dovecot does.
 const SCHEME: char = '{';
 
@@ -29,7 +26,7 @@ pub struct Good {
 impl Good {
     /// Whether it is a password from elsewhere, whose end nobody knows.
     pub fn is_imported(&self) -> bool {
-        self.tail.as_str().starts_with(IMPORTED)
+        self.tail.is_imported()
     }
 }
 

@@ -77,7 +77,7 @@ impl<'a> KeyView<'a> {
 
     /// The same, of the secret that ends so.
     pub fn with_tail(self, tail: &'a Tail) -> Self {
-        let tail = tail.as_str();
+        let tail = tail.known();
         Self { tail, ..self }
     }
 
