@@ -157,7 +157,9 @@ fn import(
     vault
         .change(&session.author("import"), |change| {
             let mut imports = plan.entries.iter().filter_map(Entry::hashed);
-            imports.try_for_each(|(entry, hash)| change.import(&entry.key, hash, entry.secret_at))
+            imports.try_for_each(|(entry, hash)| {
+                change.import(&entry.key, hash, entry.old.as_deref(), entry.secret_at)
+            })
         })
         .map_err(|error: vault::Error| Error::from(error))?;
     tell(&plan, Outcome::Imported, look, session)

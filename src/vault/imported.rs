@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use rusqlite::params;
 
-use super::{Change, Error, Field, Presented, Vault, migrations};
-use crate::key::{Hash, Key, Username};
+use super::{Change, Error, Field, KeyId, Presented, Vault, migrations};
+use crate::key::{Hash, Key, Retiring, Tail, Username};
 
 /// The first schema that has a place for imported passwords.
 const SINCE: i64 = 4;
@@ -25,31 +25,54 @@ impl Vault {
 }
 
 impl Change<'_> {
-    /// Adds a key with a hash that was made elsewhere, for a secret that it has had since
-    /// `secret_at`. A tail that stands in for one that is not known makes it the imported
-    /// password of the key's login.
+    /// Adds a key with hashes that were made elsewhere: of a secret that it has had since
+    /// `secret_at`, and of the one before, if that is retiring. A tail that stands in for one that
+    /// is not known makes a secret the imported password of the key's login.
     ///
     /// # Errors
-    /// If its name, its username or its secret is taken, or the login has an imported password.
-    pub fn import(&self, key: &Key, hash: &Hash, secret_at: Timestamp) -> Result<(), Error> {
-        let login = key.username().filter(|_| key.tail.is_imported());
-        if let Some(login) = login {
+    /// If its name, its username or a secret is taken, or the login has an imported password.
+    pub fn import(
+        &self,
+        key: &Key,
+        hash: &Hash,
+        old: Option<&Hash>,
+        secret_at: Timestamp,
+    ) -> Result<(), Error> {
+        if let Some(login) = key.imported_login() {
             self.expect_no_password(login)?;
         }
-        self.expect_new_secret(key)?;
+        self.expect_new_secret(key, &key.tail)?;
         self.stage(&key.tail, hash)?;
         let id = self.insert(key)?;
-        let mut complete = self
-            .transaction
-            .prepare_cached("UPDATE secrets SET login = ?2, created_at = ?3 WHERE key_id = ?1")?;
-        let login = login.map(Username::as_str);
-        complete.execute(params![id, login, secret_at.as_second()])?;
-        let scheme = Field {
-            field: "scheme".to_owned(),
-            from: None,
-            to: Some(hash.scheme().to_owned()),
-        };
-        self.log_with(id, None, Some(key), &[scheme])
+        let complete = "UPDATE secrets SET login = ?2, created_at = ?3 WHERE key_id = ?1";
+        let login = login_of(key, &key.tail);
+        self.transaction.prepare_cached(complete)?.execute(params![
+            id,
+            login,
+            secret_at.as_second()
+        ])?;
+        if let Some((old, hash)) = key.retiring.as_ref().zip(old) {
+            self.import_old(id, key, old, hash)?;
+        }
+        self.log_with(id, None, Some(key), &[scheme(hash)])
+    }
+
+    /// Adds the secret from before a rotation.
+    fn import_old(&self, id: KeyId, key: &Key, old: &Retiring, hash: &Hash) -> Result<(), Error> {
+        self.expect_new_secret(key, &old.tail)?;
+        self.transaction.execute(
+            "INSERT INTO secrets (key_id, tail, hash, created_at, retires_at, login)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                id,
+                old.tail.as_str(),
+                hash.to_string(),
+                key.created_at.as_second(),
+                old.until.as_second(),
+                login_of(key, &old.tail),
+            ],
+        )?;
+        Ok(())
     }
 
     fn expect_no_password(&self, login: &Username) -> Result<(), Error> {
@@ -61,12 +84,27 @@ impl Change<'_> {
         }
     }
 
-    fn expect_new_secret(&self, key: &Key) -> Result<(), Error> {
+    fn expect_new_secret(&self, key: &Key, tail: &Tail) -> Result<(), Error> {
         let query = "SELECT 1 FROM secrets WHERE tail = ?1";
         let mut statement = self.transaction.prepare_cached(query)?;
-        match statement.exists([key.tail.as_str()])? {
+        match statement.exists([tail.as_str()])? {
             true => Err(Error::SecretTaken(key.name.clone())),
             false => Ok(()),
         }
+    }
+}
+
+/// The login whose imported password the secret with that tail is, if it is one.
+fn login_of<'a>(key: &'a Key, tail: &Tail) -> Option<&'a str> {
+    let login = key.username().filter(|_| tail.is_imported());
+    login.map(Username::as_str)
+}
+
+/// What the log tells of a hash.
+fn scheme(hash: &Hash) -> Field {
+    Field {
+        field: "scheme".to_owned(),
+        from: None,
+        to: Some(hash.scheme().to_owned()),
     }
 }

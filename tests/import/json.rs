@@ -66,6 +66,44 @@ fn keys_of_another_vault_come_whole_secret_and_all() {
 }
 
 #[test]
+fn an_export_comes_back_whole_with_its_rotations_and_its_imported_passwords() {
+    let there = Sandbox::new();
+    let users = format!("rails_prod:{QUICK}\nops@example.com:{QUICK}\n");
+    there.import("dovecot", users).expect(0);
+    let web = there.generate(["api", "web"]);
+    let new = there.run(["rotate", "web"]).expect(0).secret();
+    let rails = there.run(["rotate", "rails_prod"]).expect(0).secret();
+    let export = there.run(["export", "json"]).expect(0).stdout;
+    let here = Sandbox::new();
+    here.import("json", &export).expect(0);
+    assert_eq!(here.keys(), there.keys());
+    let again = here.run(["export", "json"]).expect(0);
+    assert_eq!(again.stdout, export);
+    for secret in [&web, &new, &rails] {
+        assert_eq!(here.verify(secret).0, "accepted");
+    }
+    for login in ["rails_prod", "ops@example.com"] {
+        assert_eq!(here.verify_login(login, PASSWORD), "accepted");
+    }
+    here.run(["rotate", "--finish", "--yes", "web"]).expect(0);
+    here.run(["rotate", "--abort", "--yes", "rails_prod"])
+        .expect(0);
+    assert_eq!(
+        [&web, &new, &rails].map(|secret| here.verify(secret).1),
+        [1, 0, 1]
+    );
+    let rows: Vec<Value> = serde_json::from_str(&export).unwrap();
+    let olds = rows.iter().filter(|row| !row["retires_at"].is_null());
+    let olds: Vec<&Value> = olds.collect();
+    assert_eq!(olds.len(), 2);
+    let run = here.import("json", json!(olds).to_string()).expect(2);
+    assert!(
+        run.stderr.contains("not below the new one of its key"),
+        "{run:?}"
+    );
+}
+
+#[test]
 fn objects_of_little_are_imported_passwords() {
     let sandbox = Sandbox::new();
     let lines = [

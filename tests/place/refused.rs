@@ -146,7 +146,7 @@ fn an_unsafe_vault_is_refused_by_every_command_and_not_touched() {
         }
         all += commands().count() + 1;
     }
-    assert_eq!((refused, all), (21 * 30, 21 * 30));
+    assert_eq!((refused, all), (21 * 31, 21 * 31));
 }
 
 #[test]

@@ -10,7 +10,8 @@ use super::{Form, Making};
 use crate::command::issue::random;
 use crate::error::Error;
 use crate::key::{
-    Description, Grant, Hash, HashMemory, Invalid, Key, KeyName, Status, Tail, Username, in_clear,
+    Description, Grant, Hash, HashMemory, Invalid, Key, KeyName, Retiring, Status, Tail, Username,
+    in_clear,
 };
 use crate::vault;
 
@@ -23,6 +24,8 @@ pub(super) struct Entry {
     pub(super) key: Key,
     pub(super) secret_at: Timestamp,
     secret: Secret,
+    /// The hash of its secret from before a rotation.
+    pub(super) old: Option<Box<Hash>>,
 }
 
 /// What an imported secret is known by.
@@ -111,6 +114,7 @@ impl Making<'_> {
             secret_at: self.now,
             key: about.key(name, Grant::Smtp { username }, tail),
             secret,
+            old: None,
         })
     }
 }
@@ -146,7 +150,24 @@ impl Entry {
             secret_at: key.created_at,
             key,
             secret: Secret::Hash(Box::new(hash)),
+            old: None,
         }
+    }
+
+    /// Takes another of the same key for its secret from before a rotation, which is good until
+    /// then.
+    pub(super) fn retire(&mut self, old: Self, until: Timestamp) -> Result<(), Fault> {
+        if self.old.is_some() {
+            return Err(Fault::new("it is a third secret of one key"));
+        }
+        let Secret::Hash(hash) = old.secret else {
+            return Err(Fault::new("an old secret has a `hash`"));
+        };
+        let until = self.key.expires_at.map_or(until, |end| end.min(until));
+        let tail = old.key.tail;
+        self.key.retiring = Some(Retiring { tail, until });
+        self.old = Some(hash);
+        Ok(())
     }
 
     /// Hashes a password in clear, and forgets it.

@@ -25,6 +25,31 @@ impl Drop for Object {
     }
 }
 
+/// What an object is about.
+enum Found {
+    Key(Entry),
+    /// A secret of the key before it, good until then.
+    OldSecret(Entry, Timestamp),
+    /// One that is good no more.
+    Retired,
+}
+
+impl Found {
+    fn add_to(self, entries: &mut Vec<Entry>) -> Result<(), Fault> {
+        match self {
+            Self::Key(entry) => entries.push(entry),
+            Self::OldSecret(old, until) => {
+                let key = entries.last_mut();
+                let key = key.filter(|last| last.key.name.is_same(&old.key.name));
+                let lost = "it is an old secret, but not below the new one of its key";
+                key.ok_or_else(|| Fault::new(lost))?.retire(old, until)?;
+            }
+            Self::Retired => {}
+        }
+        Ok(())
+    }
+}
+
 impl Making<'_> {
     /// The entries of JSON.
     pub(super) fn objects(&self, bytes: &[u8], faults: &mut Faults) -> Vec<Entry> {
@@ -43,9 +68,9 @@ impl Making<'_> {
             let start = value.get().as_ptr().addr() - text.as_ptr().addr();
             line += lines_in(&bytes[at..start]);
             at = start;
-            match self.object(line, value) {
-                Ok(entry) => entries.push(entry),
-                Err(fault) => faults.add(line, fault),
+            let found = self.object(line, value);
+            if let Err(fault) = found.and_then(|found| found.add_to(&mut entries)) {
+                faults.add(line, fault);
             }
         }
         if let Some(error) = error {
@@ -57,13 +82,18 @@ impl Making<'_> {
         entries
     }
 
-    fn object(&self, line: u64, value: &RawValue) -> Result<Entry, Fault> {
+    fn object(&self, line: u64, value: &RawValue) -> Result<Found, Fault> {
         let object = serde_json::from_str(value.get()).map(Object);
         let object = object.map_err(|_| Fault::new("it is not an object"))?;
-        match object.parsed::<Tail>("tail")? {
+        let entry = match object.parsed::<Tail>("tail")? {
             Some(tail) if !tail.is_imported() => self.whole(line, &object, tail),
             _ => self.password(line, &object),
-        }
+        }?;
+        Ok(match object.moment("retires_at")? {
+            None => Found::Key(entry),
+            Some(until) if until > self.now => Found::OldSecret(entry, until),
+            Some(_) => Found::Retired,
+        })
     }
 
     /// A key of another vault, secret and all.

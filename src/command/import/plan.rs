@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::entry::Entry;
 use super::fault::{Fault, Faults};
 use crate::error::Error;
-use crate::key::{Key, Username};
+use crate::key::{Key, Tail, Username};
 use crate::vault::{self, Vault};
 
 /// What is to be imported and what is not.
@@ -57,8 +57,10 @@ fn taken(error: vault::Error, is_here: bool) -> Fault {
 /// What of the vault is in the way of a key, and whether that is the key itself: the same login or
 /// the same secret.
 fn in_the_way(key: &Key, vault: &Vault) -> Result<Option<(vault::Error, bool)>, vault::Error> {
-    if vault.presented(&key.tail)?.is_some() {
-        return Ok(Some((vault::Error::SecretTaken(key.name.clone()), true)));
+    for tail in tails(key) {
+        if vault.presented(tail)?.is_some() {
+            return Ok(Some((vault::Error::SecretTaken(key.name.clone()), true)));
+        }
     }
     let own = key.username().filter(|username| !username.is_shared());
     if let Some(username) = own
@@ -66,14 +68,14 @@ fn in_the_way(key: &Key, vault: &Vault) -> Result<Option<(vault::Error, bool)>, 
     {
         return Ok(Some((vault::Error::UsernameTaken(username.clone()), true)));
     }
-    if let Some(login) = login(key)
+    if let Some(login) = key.imported_login()
         && vault.imported(login.as_str())?.is_some()
     {
         return Ok(Some((vault::Error::PasswordTaken(login.clone()), true)));
     }
     match vault.find(&key.name) {
         Ok(found) => {
-            let is_here = login(key).is_some() && found.key.username() == key.username();
+            let is_here = key.imported_login().is_some() && found.key.username() == key.username();
             Ok(Some((vault::Error::NameTaken(found.key.name), is_here)))
         }
         Err(vault::Error::NoSuchKey(_)) => Ok(None),
@@ -81,9 +83,10 @@ fn in_the_way(key: &Key, vault: &Vault) -> Result<Option<(vault::Error, bool)>, 
     }
 }
 
-/// The login whose imported password a key's secret is.
-fn login(key: &Key) -> Option<&Username> {
-    key.username().filter(|_| key.tail.is_imported())
+/// The tails of a key's secrets.
+fn tails(key: &Key) -> impl Iterator<Item = &Tail> {
+    let old = key.retiring.as_ref().map(|old| &old.tail);
+    [&key.tail].into_iter().chain(old)
 }
 
 /// What the input has had so far, and in which line.
@@ -95,10 +98,16 @@ impl Seen {
     fn twice(&mut self, entry: &Entry) -> Option<Fault> {
         let Entry { line, key, .. } = entry;
         let own = key.username().filter(|username| !username.is_shared());
+        let mut tails = tails(key).map(Tail::known);
+        let (new, old) = (tails.next().flatten(), tails.next().flatten());
         let marks = [
-            (own.or(login(key)).map(Username::as_str), "username"),
+            (
+                own.or(key.imported_login()).map(Username::as_str),
+                "username",
+            ),
             (Some(key.name.as_str()), "name"),
-            (key.tail.known(), "secret"),
+            (new, "secret"),
+            (old, "secret"),
         ];
         let marks = marks.map(|(text, what)| (mark(text, what), what));
         let found = marks.iter().find_map(|(mark, what)| {
