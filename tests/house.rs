@@ -19,10 +19,11 @@ const STAIRCASE: [&[&str]; 11] = [
 ];
 
 /// What only some places may say.
-const ONLY: [(&str, &[&str]); 8] = [
+const ONLY: [(&str, &[&str]); 9] = [
     ("rusqlite", &["vault", "usage"]),
     ("comfy_table", &["ui"]),
     ("dialoguer", &["ui"]),
+    ("indicatif", &["ui"]),
     ("toml::", &["settings"]),
     ("directories::", &["settings"]),
     ("argon2::", &["key", "memory"]),

@@ -14,6 +14,7 @@ mod import;
 mod keys;
 mod leaks;
 mod mail;
+mod many;
 mod permissions;
 mod place;
 mod prompts;

@@ -1,6 +1,13 @@
-//! `postkey generate`: makes a key.
+//! `postkey generate`: makes a key, or many.
+
+mod many;
+mod names;
+mod place;
+
+use std::path::PathBuf;
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::bounds::Bounds;
 use super::issue::{Fresh, random};
@@ -9,7 +16,7 @@ use super::receiver::Receiver;
 use super::{Session, selection, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Description, Expiry, Grant, Key, KeyName, Kind, Sealer, Status, Username};
+use crate::key::{Description, Expiry, Grant, Key, KeyName, Kind, Sealer, Status, Tail, Username};
 use crate::ui::KeyView;
 use crate::vault::{self, Author, Change, Vault};
 
@@ -20,6 +27,11 @@ use crate::vault::{self, Author, Change, Vault};
 /// no key is made. The first key makes the vault.
 ///
 /// On a terminal, a kind or name that is missing is asked for.
+///
+/// With --from it makes many keys at once, all with the same flags, hashing on all cores: their
+/// secrets go into a folder, or an object a line to standard output (--format jsonl). Every name
+/// that is wrong, taken or there twice is told before anything is made. Killed, it leaves whole
+/// keys and nothing else; the same command with --if-absent makes the rest.
 ///
 /// One SMTP key of a vault can be its default key: with --default the secret is also kept in
 /// the vault, sealed under a passphrase, and `postkey reveal` shows it again.
@@ -35,7 +47,9 @@ Examples:
   postkey generate smtp app-mail --default
   postkey generate api ci --save ci.env --format env
   postkey generate smtp app --save /etc/app/env --env-name SMTP_PASSWORD
-  postkey generate api deploy --github env")]
+  postkey generate api deploy --github env
+  postkey generate api --from names.txt --save-dir keys
+  postkey generate smtp --from names.txt --format jsonl | import-them")]
 pub struct Generate {
     /// What the key is for: sending mail, or calling an API
     #[arg(value_parser = values::one_of(Kind::ALL, Kind::word))]
@@ -67,9 +81,27 @@ pub struct Generate {
     passphrase: Source,
     #[command(flatten)]
     receiver: Receiver,
+    /// Makes a key for each name in a file: one name a line, and comments after #; `-` reads
+    /// them from standard input
+    #[arg(long, value_name = "FILE", value_parser = values::paths())]
+    #[arg(requires = "kind", conflicts_with_all = ["name", "default", "save", "env_name", "github"])]
+    from: Option<PathBuf>,
+    /// With --from: writes each secret into a file of its own in this folder, by the key's name
+    /// (and its format, as in ci.env); what is there is never replaced
+    #[arg(long, value_name = "FOLDER", value_parser = values::paths())]
+    save_dir: Option<PathBuf>,
 }
 
 pub(super) fn run(mut args: Generate, session: &mut Session) -> Result<ExitStatus, Error> {
+    if let (Some(names), Some(kind)) = (&args.from, args.kind) {
+        return many::run(&args, names, kind, session);
+    }
+    if args.save_dir.is_some() {
+        return Err(Error::usage(
+            "--save-dir takes the secrets of many keys, and --from names none",
+        )
+        .hint("--from FILE names a file with their names, a line each"));
+    }
     let Some((kind, name)) = kind_and_name(&mut args, session)? else {
         return Ok(selection::nothing_chosen(session));
     };
@@ -89,20 +121,7 @@ pub(super) fn run(mut args: Generate, session: &mut Session) -> Result<ExitStatu
     let author = session.author("generate");
     let now = vault.time(author.clock)?;
     let fresh = Fresh::generate(kind, &session.settings.brand)?.sealed_by(sealer);
-    let key = Key {
-        name,
-        grant,
-        status: if args.inactive {
-            Status::Inactive
-        } else {
-            Status::Active
-        },
-        description: args.description.take(),
-        created_at: now,
-        expires_at: expires.resolve(now)?,
-        tail: fresh.tail(),
-        retiring: None,
-    };
+    let key = args.key(name, grant, fresh.tail(), now, expires)?;
     make(&args, &fresh, &key, session, &mut vault, &author)
 }
 
@@ -152,15 +171,8 @@ fn is_there(name: &KeyName, args: &Generate, kind: Kind, session: &Session) -> R
         Err(error) => return Err(error.into()),
     };
     let key = &record.key;
-    let is_other_username = args.username.is_some() && args.username.as_ref() != key.username();
-    if key.kind() != kind || is_other_username {
-        let username = key.username().map(|username| format!(" for {username}"));
-        let message = format!(
-            "`{name}` is there already, but it is an {} key{}",
-            key.kind().title(),
-            username.unwrap_or_default()
-        );
-        return Err(Error::new(ExitStatus::Exists, message).hint("choose another name"));
+    if let Some(error) = other_than_asked(name, key, args, kind) {
+        return Err(error);
     }
     if args.default && vault.default_id()? != Some(record.id) {
         let message = format!("`{name}` is there already, but it is not the default key");
@@ -177,6 +189,21 @@ fn is_there(name: &KeyName, args: &Generate, kind: Kind, session: &Session) -> R
             .warn(format!("`{name}` is {standing}: its secret is refused"));
     }
     Ok(true)
+}
+
+/// What is wrong with a key that is there already, if it is another one than was asked for.
+fn other_than_asked(name: &KeyName, key: &Key, args: &Generate, kind: Kind) -> Option<Error> {
+    let is_other_username = args.username.is_some() && args.username.as_ref() != key.username();
+    if key.kind() == kind && !is_other_username {
+        return None;
+    }
+    let username = key.username().map(|username| format!(" for {username}"));
+    let message = format!(
+        "`{name}` is there already, but it is an {} key{}",
+        key.kind().title(),
+        username.unwrap_or_default()
+    );
+    Some(Error::new(ExitStatus::Exists, message).hint("choose another name"))
 }
 
 /// The kind and name that were given or are answered; `None` if a question is not answered.
@@ -230,13 +257,7 @@ impl Generate {
     /// What would be refused later is refused here, before anybody is asked.
     fn sealer(&self, name: &KeyName, session: &Session) -> Result<Option<Option<Sealer>>, Error> {
         if !self.default {
-            return match self.passphrase.is_file() {
-                true => Err(
-                    Error::usage("--passphrase-file seals the default key's secret only")
-                        .hint("add --default, or leave it out"),
-                ),
-                false => Ok(Some(None)),
-            };
+            return self.expect_no_passphrase().map(|()| Some(None));
         }
         if let Some(vault) = session.open_if_made()? {
             vault.expect_no_default()?;
@@ -246,6 +267,44 @@ impl Generate {
             }
         }
         Ok(self.passphrase.chosen(session)?.map(Some))
+    }
+
+    fn expect_no_passphrase(&self) -> Result<(), Error> {
+        if !self.passphrase.is_file() {
+            return Ok(());
+        }
+        Err(
+            Error::usage("--passphrase-file seals the default key's secret only")
+                .hint("add --default, or leave it out"),
+        )
+    }
+
+    /// The key as it is to be.
+    fn key(
+        &self,
+        name: KeyName,
+        grant: Grant,
+        tail: Tail,
+        now: Timestamp,
+        expires: Expiry,
+    ) -> Result<Key, Error> {
+        Ok(Key {
+            name,
+            grant,
+            status: self.status(),
+            description: self.description.clone(),
+            created_at: now,
+            expires_at: expires.resolve(now)?,
+            tail,
+            retiring: None,
+        })
+    }
+
+    fn status(&self) -> Status {
+        match self.inactive {
+            true => Status::Inactive,
+            false => Status::Active,
+        }
     }
 
     /// What the key is to open, by its kind; flags of the other kind are refused.

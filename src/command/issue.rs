@@ -5,6 +5,8 @@
 //! outage. So the new secret is first committed as pending, which is where everything that
 //! can fail fails; then written out; and only then made a key's.
 
+mod many;
+
 use std::fmt::Display;
 
 use jiff::Timestamp;
@@ -15,7 +17,7 @@ use super::Session;
 use super::receiver::Receiver;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Brand, Hash, Key, Kind, Sealer, Secret, Tail};
+use crate::key::{Brand, Hash, HashMemory, Key, Kind, Sealer, Secret, Tail};
 use crate::ui::{Issued, KeyView};
 use crate::vault::{self, Author, Change, Record, Vault};
 
@@ -30,13 +32,23 @@ pub(super) struct Fresh {
 impl Fresh {
     /// Makes a secret and its hash from the system's random numbers.
     pub(super) fn generate(kind: Kind, brand: &Brand) -> Result<Self, Error> {
+        Self::generate_in(&mut HashMemory::default(), kind, brand)
+    }
+
+    /// The same, with memory for its hash that others had before.
+    fn generate_in(memory: &mut HashMemory, kind: Kind, brand: &Brand) -> Result<Self, Error> {
         let secret = Secret::generate(kind, brand, &mut SysRng).map_err(no_chance)?;
-        let hash = Hash::of(&secret, random()?).map_err(vault::Error::from)?;
-        Ok(Self {
+        let hash = Hash::of(&secret, random()?, memory).map_err(vault::Error::from)?;
+        Ok(Self::of(secret, hash))
+    }
+
+    /// A secret that was staged before, and its hash.
+    pub(super) fn of(secret: Secret, hash: Hash) -> Self {
+        Self {
             secret,
             hash,
             sealer: None,
-        })
+        }
     }
 
     /// The same, to be sealed as the default key's if there is a sealer.
@@ -52,6 +64,16 @@ impl Fresh {
     /// The public ending of the secret.
     pub(super) fn tail(&self) -> Tail {
         self.secret.tail()
+    }
+
+    /// Puts it in waiting.
+    pub(super) fn stage(&self, change: &Change<'_>) -> Result<(), vault::Error> {
+        change.stage(&self.tail(), &self.hash)
+    }
+
+    /// It with its key, as it is handed over.
+    pub(super) fn issued<'a>(&'a self, key: KeyView<'a>) -> Issued<'a> {
+        Issued::new(key, &self.secret)
     }
 
     /// Adds the key whose secret it is.
@@ -103,7 +125,7 @@ impl Session {
     ) -> Result<(), vault::Error> {
         vault.change(author, |change| {
             allow(change)?;
-            change.stage(&fresh.tail(), &fresh.hash)
+            fresh.stage(change)
         })
     }
 
@@ -117,7 +139,7 @@ impl Session {
         author: &Author,
         activate: impl Fn(&Change<'_>) -> Result<T, vault::Error>,
     ) -> Result<T, Error> {
-        let handed = receiver.take(Issued::new(key, &fresh.secret), self)?;
+        let handed = receiver.take(fresh.issued(key), self)?;
         vault
             .change(author, activate)
             .map_err(|error| handed.not_good(&error))

@@ -4,6 +4,7 @@
 mod acl;
 mod appended;
 pub mod env;
+mod folder;
 mod shared;
 mod turn;
 pub mod whole;
@@ -18,6 +19,7 @@ use nix::unistd::geteuid;
 use tempfile::NamedTempFile;
 
 pub use appended::{Appended, append, expect_appendable};
+pub use folder::{expect_own_folder, make_folders, missing_folders};
 pub use shared::Changed;
 pub use turn::Turn;
 
@@ -127,6 +129,17 @@ impl Draft {
     /// # Errors
     /// If that fails. [`Error::Refused`] if another file was put there meanwhile and must stay.
     pub fn publish(self) -> Result<(), Error> {
+        let path = self.path.clone();
+        self.publish_among_many()?;
+        sync_folder(&path).map_err(|source| failed(&path, source))
+    }
+
+    /// Puts it in its place, whole; that it is there survives a power cut only once the folder
+    /// is synced, which may wait until all the others are there, too.
+    ///
+    /// # Errors
+    /// As for [`Draft::publish`].
+    pub fn publish_among_many(self) -> Result<(), Error> {
         let Self {
             file,
             path,
@@ -142,10 +155,10 @@ impl Draft {
                 Existing::Keep => file.persist_noclobber(&path)?,
                 Existing::Replace => file.persist(&path)?,
             };
-            sync_folder(&path)
+            Ok(())
         };
         // Another may have been faster to put one there.
-        publish().map_err(|source| match look_at(&path, existing) {
+        publish().map_err(|source: io::Error| match look_at(&path, existing) {
             Err(refused) if source.kind() == ErrorKind::AlreadyExists => refused,
             _ => failed(&path, source),
         })
@@ -247,7 +260,8 @@ fn date_after(file: &File, replaced: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
-fn failed(path: &Path, source: io::Error) -> Error {
+/// The error that the system's word on a path is.
+pub fn failed(path: &Path, source: io::Error) -> Error {
     Error::Io {
         path: path.to_owned(),
         source,

@@ -73,8 +73,12 @@ impl Hash {
     ///
     /// # Errors
     /// [`HashError::NoMemory`].
-    pub fn of(secret: &Secret, salt: [u8; SALT]) -> Result<Self, HashError> {
-        let phc = fresh(secret.expose(), salt, &mut HashMemory::default())?;
+    pub fn of(
+        secret: &Secret,
+        salt: [u8; SALT],
+        memory: &mut HashMemory,
+    ) -> Result<Self, HashError> {
+        let phc = fresh(secret.expose(), salt, memory)?;
         Ok(Self(Form::Own(Box::new(phc))))
     }
 
@@ -269,8 +273,8 @@ mod tests {
     #[test]
     fn a_hash_matches_its_own_secret_only() {
         let (secret, other) = (secret(), self::secret());
-        let hash = Hash::of(&secret, [7; SALT]).expect("memory");
         let mut memory = HashMemory::default();
+        let hash = Hash::of(&secret, [7; SALT], &mut memory).expect("memory");
         assert_eq!(hash.matches(secret.expose(), &mut memory), Ok(true));
         assert_eq!(hash.matches(other.expose(), &mut memory), Ok(false));
         assert_eq!(hash.matches(secret.expose(), &mut memory), Ok(true));
@@ -278,7 +282,9 @@ mod tests {
 
     #[test]
     fn a_hash_is_a_phc_string_with_the_documented_parameters() {
-        let text = Hash::of(&secret(), [7; SALT]).expect("memory").to_string();
+        let memory = &mut HashMemory::default();
+        let hash = Hash::of(&secret(), [7; SALT], memory);
+        let text = hash.expect("memory").to_string();
         assert!(
             text.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
             "{text}"

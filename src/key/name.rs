@@ -27,6 +27,11 @@ impl KeyName {
         Self(suggestion(text).into())
     }
 
+    /// What all names that mean the same key have in common.
+    pub fn folded(&self) -> String {
+        self.as_str().to_ascii_lowercase()
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -9,6 +9,7 @@ mod json;
 mod listing;
 mod look;
 mod markdown;
+mod progress;
 mod prompt;
 mod spark;
 mod table;

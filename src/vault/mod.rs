@@ -23,6 +23,7 @@ mod policies;
 mod restore;
 mod sealed;
 mod sought;
+mod staged;
 mod watch;
 
 use std::path::{Path, PathBuf};

@@ -3,15 +3,15 @@
 //! Looks with lstat only: closing a descriptor of the vault's own would drop the locks that
 //! SQLite holds on the file.
 
-use std::fs::{self, DirBuilder, Metadata};
+use std::fs::{self, Metadata};
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 
 use super::Error;
-use crate::files::{folder_of, sync_folder};
+use crate::files::{folder_of, make_folders, missing_folders};
 
 /// Others may write.
 const OTHERS_WRITE: u32 = 0o002;
@@ -52,33 +52,17 @@ pub(super) fn make_folder(path: &Path) -> Result<(), Error> {
         path: folder.to_owned(),
         source,
     };
-    let missing: Vec<&Path> = folder
-        .ancestors()
-        .take_while(|above| !is_folder(above))
-        .collect();
+    let missing = missing_folders(folder);
     let Some(highest) = missing.last() else {
         return Ok(());
     };
     check_folder(&fs::canonicalize(folder_of(highest)).map_err(failed)?, 1)?;
-    for folder in missing.into_iter().rev() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(failed)?;
-        sync_folder(folder).map_err(failed)?;
-    }
-    Ok(())
+    make_folders(&missing).map_err(failed)
 }
 
 /// Whether group or others can do anything at all with the folder of the vault's file.
 pub(super) fn is_folder_shared(path: &Path) -> bool {
     fs::metadata(folder_of(path)).is_ok_and(|found| found.mode() & SHARED != 0)
-}
-
-/// Whether there is a folder; the empty path, above a relative one, is the current folder.
-fn is_folder(path: &Path) -> bool {
-    path.as_os_str().is_empty() || path.is_dir()
 }
 
 /// Whether there is a file at the resolved path; a file that is not private is refused.

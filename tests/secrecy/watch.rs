@@ -94,13 +94,18 @@ pub fn wait_for(what: &str, is_so: impl Fn() -> bool) {
 
 /// Starts a command whose secret nobody reads yet: it waits in the middle of handing it over.
 pub fn undelivered(sandbox: &Sandbox, args: &[&str]) -> (Child, PipeReader) {
+    stuck(sandbox, args, 1)
+}
+
+/// The same with several secrets.
+pub fn stuck(sandbox: &Sandbox, args: &[&str], secrets: i64) -> (Child, PipeReader) {
     let (reader, writer) = pipe().unwrap();
     let room = fcntl(&writer, FcntlArg::F_GETPIPE_SZ).unwrap();
     (&writer).write_all(&vec![b'\n'; room as usize]).unwrap();
     let mut command = sandbox.command(args.iter().copied());
     command.stdout(writer).stderr(Stdio::null());
     let child = command.spawn().unwrap();
-    wait_for("a staged secret", || staged(&sandbox.vault()) == 1);
+    wait_for("a staged secret", || staged(&sandbox.vault()) == secrets);
     (child, reader)
 }
 

@@ -73,7 +73,8 @@ fn endless_input_is_a_usage_error_soon_and_in_little_memory() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     let mut faults = Vec::new();
-    for args in [&["verify"][..], &["deactivate", "-"]] {
+    let many = &["generate", "api", "--from", "-", "--save-dir", "keys"];
+    for args in [&["verify"][..], &["deactivate", "-"], many] {
         for source in ENDLESS {
             let start = Instant::now();
             let run = flooded(&sandbox, source, args);

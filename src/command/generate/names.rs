@@ -1,0 +1,209 @@
+//! The names that many keys are to have, a line each, and all that is wrong with them.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+use crate::command::Session;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::{Invalid, KeyName};
+use crate::ui::counted;
+
+/// How many names there may be.
+const MOST: usize = 1_000_000;
+
+/// How many lines there may be, most of which are names.
+const MOST_LINES: usize = 2 * MOST;
+
+/// How much is read of them, in bytes: a million of the longest names, and comments.
+const LONGEST: u64 = 80 << 20;
+
+/// How long a line may be, in bytes.
+const LONGEST_LINE: u64 = 4096;
+
+/// How many of the faults are told one by one.
+const TOLD: usize = 20;
+
+/// After how many faults nothing more is read.
+const ENOUGH: usize = 1000;
+
+/// A name, and the line that it stands in, counted from 1.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) name: KeyName,
+    pub(super) line: usize,
+}
+
+/// What is wrong with lines, to be told together before anything is made.
+pub(super) struct Faults {
+    /// Where the lines stand.
+    place: String,
+    count: usize,
+    /// Of each kind of fault at least the first ones.
+    kept: Vec<(usize, Error)>,
+    highest: ExitStatus,
+}
+
+/// The names in a file, or on standard input if that is what `-` says.
+///
+/// # Errors
+/// If it cannot be read, or holds too much. What is wrong with single lines is added to the
+/// faults.
+pub(super) fn read(path: &Path) -> Result<(Vec<Wanted>, Faults), Error> {
+    let (input, place): (Box<dyn Read>, String) = match path.to_str() {
+        Some("-") => (Box::new(io::stdin().lock()), "standard input".to_owned()),
+        _ => {
+            let place = format!("`{}`", path.display());
+            let file = File::open(path).map_err(|error| unreadable(&place, &error))?;
+            (Box::new(file), place)
+        }
+    };
+    let mut faults = Faults::of(place);
+    let wanted = lines(BufReader::new(input), &mut faults)?;
+    Ok((wanted, faults))
+}
+
+fn lines(mut input: impl BufRead, faults: &mut Faults) -> Result<Vec<Wanted>, Error> {
+    let mut reading = Reading::default();
+    let mut length = 0;
+    let mut text = Vec::new();
+    for line in 1.. {
+        text.clear();
+        let read = input
+            .by_ref()
+            .take(LONGEST_LINE)
+            .read_until(b'\n', &mut text);
+        length += read.map_err(|error| unreadable(&faults.place, &error))? as u64;
+        if text.is_empty() || faults.count == ENOUGH {
+            break;
+        }
+        if let Err(error) = reading.take(&text, line) {
+            faults.add(line, error);
+        }
+        if let Some(most) = reading.excess(line, length, &text) {
+            return Err(too_much(&faults.place, most));
+        }
+    }
+    Ok(reading.wanted)
+}
+
+/// The names so far.
+#[derive(Default)]
+struct Reading {
+    wanted: Vec<Wanted>,
+    /// In which line each of them stands.
+    seen: HashMap<String, usize>,
+}
+
+impl Reading {
+    /// What there is more of than may be, after this line.
+    fn excess(&self, line: usize, length: u64, text: &[u8]) -> Option<&'static str> {
+        if text.len() as u64 == LONGEST_LINE && !text.ends_with(b"\n") {
+            Some("4096 characters in a line")
+        } else if length > LONGEST {
+            Some("80 MiB")
+        } else if line > MOST_LINES {
+            Some("two million lines")
+        } else if self.wanted.len() > MOST {
+            Some("a million names")
+        } else {
+            None
+        }
+    }
+
+    /// Takes the name of a line, if there is one.
+    fn take(&mut self, text: &[u8], line: usize) -> Result<(), Error> {
+        let Some(name) = name(text)? else {
+            return Ok(());
+        };
+        match self.seen.entry(name.folded()) {
+            Entry::Occupied(first) => {
+                let message = format!("`{name}` stands in line {} already", first.get());
+                Err(Error::usage(message).hint("names are compared without case; leave one out"))
+            }
+            Entry::Vacant(vacant) => {
+                vacant.insert(line);
+                self.wanted.push(Wanted { name, line });
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The name in a line; a blank line and a comment have none.
+fn name(line: &[u8]) -> Result<Option<KeyName>, Error> {
+    let text = String::from_utf8_lossy(line);
+    // Windows puts a byte order mark before the first line.
+    let text = text.trim_start_matches('\u{feff}');
+    let text = text.split('#').next().unwrap_or_default().trim();
+    let name = (!text.is_empty()).then(|| text.parse());
+    Ok(name.transpose().map_err(|invalid: Invalid| invalid)?)
+}
+
+fn unreadable(place: &str, error: &io::Error) -> Error {
+    Error::usage(format!("cannot read {place}: {error}"))
+        .hint("--from names a file with a name a line; `-` is standard input")
+}
+
+fn too_much(place: &str, most: &str) -> Error {
+    Error::usage(format!("{place} holds more than {most}")).hint("take it in several runs")
+}
+
+impl Faults {
+    fn of(place: String) -> Self {
+        Self {
+            place,
+            count: 0,
+            kept: Vec::new(),
+            highest: ExitStatus::Done,
+        }
+    }
+
+    /// Adds what is wrong with a line. Lines come in order, for each kind of fault anew.
+    pub(super) fn add(&mut self, line: usize, error: Error) {
+        self.count += 1;
+        self.highest = self.highest.max(error.exit_status());
+        self.kept.push((line, error));
+        if self.kept.len() > 2 * TOLD {
+            self.keep_first();
+        }
+    }
+
+    fn keep_first(&mut self) {
+        self.kept.sort_by_key(|(line, _)| *line);
+        self.kept.truncate(TOLD);
+    }
+
+    /// Tells the first faults, line by line.
+    ///
+    /// # Errors
+    /// If there were any, with the highest status of theirs.
+    pub(super) fn tell(mut self, session: &Session) -> Result<(), Error> {
+        if self.count == 0 {
+            return Ok(());
+        }
+        self.keep_first();
+        for (line, error) in &self.kept {
+            let message = format!("line {line} of {}: {error}", self.place);
+            let told = Error::new(error.exit_status(), message);
+            session.ui.error(&match error.way_out() {
+                Some(hint) => told.hint(hint),
+                None => told,
+            });
+        }
+        let least = if self.count < ENOUGH { "" } else { "at least " };
+        let lines = counted(self.count as i128, "line is", "lines are");
+        let message = format!(
+            "{least}{lines} not right in {}; no key was made",
+            self.place
+        );
+        let told = self.kept.len();
+        Err(match self.count > told {
+            true => Error::new(self.highest, message).hint(format!("these are the first {told}")),
+            false => Error::new(self.highest, message),
+        })
+    }
+}

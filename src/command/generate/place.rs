@@ -1,0 +1,230 @@
+//! Where the secrets of many keys go: each into a file of its own, or all to standard output.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
+use zeroize::Zeroizing;
+
+use super::Generate;
+use crate::command::Session;
+use crate::command::issue::Fresh;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::files::{self, Draft, Existing, sync_folder};
+use crate::key::{Key, KeyName, Kind, Scanner, Secret};
+use crate::ui::{Format, KeyView};
+use crate::vault::Vault;
+
+/// The longest file that could be one of ours, in bytes.
+const LONGEST: u64 = 8192;
+
+/// A key that is being made, its secret, and whether an earlier run has written that already.
+pub(super) struct Piece {
+    pub(super) key: Key,
+    pub(super) fresh: Fresh,
+    pub(super) is_left: bool,
+}
+
+impl Piece {
+    fn bytes(&self, format: Format) -> Zeroizing<Vec<u8>> {
+        let view = KeyView::new(&self.key, self.key.created_at);
+        self.fresh.issued(view).bytes(format)
+    }
+}
+
+/// What takes the secrets.
+pub(super) enum Place {
+    /// A folder, with a file a key.
+    Folder { path: PathBuf, format: Format },
+    /// Standard output, with an object a line.
+    Lines,
+}
+
+/// What is there in the place of a new key's secret.
+pub(super) enum Found {
+    Nothing,
+    /// The secret of a run that was killed before its key was made.
+    Left(Box<Fresh>),
+    /// Something that must stay.
+    Another(Error),
+}
+
+impl Place {
+    /// What the command line names.
+    pub(super) fn of(args: &Generate, session: &Session) -> Result<Self, Error> {
+        match (&args.save_dir, session.ui.format) {
+            (Some(path), format) => {
+                files::expect_own_folder(path)?;
+                let path = path.clone();
+                Ok(Self::Folder { path, format })
+            }
+            (None, Format::Jsonl) => {
+                args.receiver.expect(session)?;
+                Ok(Self::Lines)
+            }
+            (None, _) => Err(Error::usage("many secrets need a place to go to").hint(
+                "--save-dir FOLDER writes a file a key, --format jsonl prints an object a line",
+            )),
+        }
+    }
+
+    /// Makes the folder if it is missing.
+    pub(super) fn prepare(&self) -> Result<(), Error> {
+        let Self::Folder { path, .. } = self else {
+            return Ok(());
+        };
+        files::make_folders(&files::missing_folders(path)).map_err(|error| {
+            let message = format!("cannot make the folder `{}`: {error}", path.display());
+            Error::new(ExitStatus::Trouble, message)
+        })
+    }
+
+    /// Whether the secret of a key that is there lies where this would put it, as far as can
+    /// be told.
+    pub(super) fn has(&self, name: &KeyName) -> bool {
+        match self {
+            Self::Folder { .. } => fs::symlink_metadata(self.path_of(name)).is_ok(),
+            Self::Lines => true,
+        }
+    }
+
+    /// What is in the place of a key's secret that is not there yet.
+    pub(super) fn look(
+        &self,
+        name: &KeyName,
+        kind: Kind,
+        vault: Option<&Vault>,
+    ) -> Result<Found, Error> {
+        let path = match self {
+            Self::Folder { .. } => self.path_of(name),
+            Self::Lines => return Ok(Found::Nothing),
+        };
+        match fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Found::Nothing),
+            _ => match vault.map(|vault| left(&path, kind, vault)).transpose()? {
+                Some(Some(fresh)) => Ok(Found::Left(Box::new(fresh))),
+                _ => Ok(Found::Another(in_the_way(&path))),
+            },
+        }
+    }
+
+    /// Hands all secrets over.
+    ///
+    /// # Errors
+    /// Why not, and how many were handed over all the same.
+    pub(super) fn deliver(
+        &self,
+        pieces: &[Piece],
+        session: &Session,
+    ) -> Result<(), (usize, Error)> {
+        match self {
+            Self::Folder { path, format } => {
+                for (written, piece) in pieces.iter().enumerate() {
+                    self.write(piece, *format)
+                        .map_err(|error| (written, undelivered(error)))?;
+                }
+                sync_folder(&path.join("."))
+                    .map_err(|source| files::failed(path, source))
+                    .map_err(|error| (pieces.len(), undelivered(error)))
+            }
+            Self::Lines => session
+                .ui
+                .deliver(&lines(pieces))
+                .map_err(|error| (0, error)),
+        }
+    }
+
+    fn write(&self, piece: &Piece, format: Format) -> Result<(), files::Error> {
+        let existing = match piece.is_left {
+            true => Existing::Replace,
+            false => Existing::Keep,
+        };
+        let mut draft = Draft::begin(&self.path_of(&piece.key.name), existing)?;
+        draft.write(&piece.bytes(format))?;
+        draft.publish_among_many()
+    }
+
+    /// Takes back what was handed over for keys that will not be.
+    pub(super) fn take_back<'a>(&self, names: impl IntoIterator<Item = &'a KeyName>) {
+        if let Self::Folder { .. } = self {
+            for name in names {
+                // What stays is a secret that opens nothing.
+                let _ = fs::remove_file(self.path_of(name));
+            }
+        }
+    }
+
+    /// The file of a key's secret; the form that it has is the name's ending.
+    fn path_of(&self, name: &KeyName) -> PathBuf {
+        let Self::Folder { path, format } = self else {
+            return PathBuf::new();
+        };
+        match format {
+            Format::Text | Format::Ics => path.join(name.as_str()),
+            Format::Json => path.join(format!("{name}.json")),
+            Format::Jsonl => path.join(format!("{name}.jsonl")),
+            Format::Csv => path.join(format!("{name}.csv")),
+            Format::Env => path.join(format!("{name}.env")),
+        }
+    }
+}
+
+/// All secrets, a line each.
+fn lines(pieces: &[Piece]) -> Zeroizing<Vec<u8>> {
+    let lines: Vec<_> = pieces
+        .iter()
+        .map(|piece| piece.bytes(Format::Jsonl))
+        .collect();
+    let length = lines.iter().map(|line| line.len()).sum();
+    // Large enough that no copy stays behind where it grew.
+    let mut whole = Zeroizing::new(Vec::with_capacity(length));
+    for line in &lines {
+        whole.extend_from_slice(line);
+    }
+    whole
+}
+
+/// The secret in a file, if it is one that is in waiting: it was never good, and will be now.
+fn left(path: &Path, kind: Kind, vault: &Vault) -> Result<Option<Fresh>, Error> {
+    let is_of_kind = |secret: &Secret| secret.expose().starts_with(kind.prefix());
+    let Some(secret) = secret_in(path).filter(is_of_kind) else {
+        return Ok(None);
+    };
+    let hash = vault.staged(&secret.tail())?;
+    Ok(hash.map(|hash| Fresh::of(secret, hash)))
+}
+
+/// The one secret in a file that is no longer than ours are.
+fn secret_in(path: &Path) -> Option<Secret> {
+    let mut open = OpenOptions::new();
+    // Neither through a link, nor waiting for whoever writes into a pipe.
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let mut file = open.read(true).custom_flags(flags.bits()).open(path).ok()?;
+    let metadata = file.metadata().ok()?;
+    if !metadata.is_file() || metadata.len() > LONGEST {
+        return None;
+    }
+    let (mut scanner, mut found) = (Scanner::default(), Vec::new());
+    loop {
+        let read = file.read(scanner.room()).ok()?;
+        scanner.advance(read, |sight| found.push(sight.found));
+        if read == 0 {
+            break;
+        }
+    }
+    let only = found.pop().filter(|_| found.is_empty());
+    only?.ok()
+}
+
+fn in_the_way(path: &Path) -> Error {
+    let message = format!("`{}` is there already, its key is not", path.display());
+    Error::new(ExitStatus::Exists, message)
+        .hint("nothing is replaced: name another folder, or move the file away")
+}
+
+fn undelivered(error: files::Error) -> Error {
+    Error::from(error).with_status(ExitStatus::Undelivered)
+}

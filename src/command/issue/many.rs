@@ -1,0 +1,88 @@
+//! Many fresh secrets: made on all cores, ahead of whoever hands them out.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use super::Fresh;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::{Brand, HashMemory, Kind};
+
+/// How many secrets a core may be ahead: about a second's.
+const AHEAD: usize = 64;
+
+/// Fresh secrets of one kind, as they come from the cores.
+pub(in crate::command) struct Many {
+    made: Receiver<Result<Fresh, Error>>,
+    cores: usize,
+}
+
+/// What the threads share.
+struct Order {
+    kind: Kind,
+    brand: Brand,
+    /// How many are yet to be begun.
+    left: AtomicUsize,
+}
+
+impl Fresh {
+    /// Makes so many secrets and their hashes on all cores. Whoever drops them early stops that.
+    ///
+    /// # Errors
+    /// If the system has no more threads.
+    pub(in crate::command) fn many(kind: Kind, brand: &Brand, count: usize) -> Result<Many, Error> {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let (made, receiver) = sync_channel(AHEAD * cores);
+        let order = Arc::new(Order {
+            kind,
+            brand: brand.clone(),
+            left: AtomicUsize::new(count),
+        });
+        for _ in 0..cores.min(count) {
+            let (order, made) = (Arc::clone(&order), made.clone());
+            let maker = thread::Builder::new().name("maker".to_owned());
+            let started = maker.spawn(move || make(&order, &made));
+            started.map_err(|error| {
+                let message = format!("the system has no more threads: {error}");
+                Error::new(ExitStatus::Trouble, message)
+            })?;
+        }
+        Ok(Many {
+            made: receiver,
+            cores,
+        })
+    }
+}
+
+impl Many {
+    /// How many are made in about a second.
+    pub(in crate::command) fn in_a_second(&self) -> usize {
+        AHEAD * self.cores
+    }
+}
+
+impl Iterator for Many {
+    type Item = Result<Fresh, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.made.recv().ok()
+    }
+}
+
+/// Makes secrets until there are enough, or nobody takes them.
+fn make(order: &Order, made: &SyncSender<Result<Fresh, Error>>) {
+    let mut memory = HashMemory::default();
+    let begin = |left: usize| left.checked_sub(1);
+    while order
+        .left
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, begin)
+        .is_ok()
+    {
+        let fresh = Fresh::generate_in(&mut memory, order.kind, &order.brand);
+        if made.send(fresh).is_err() {
+            break;
+        }
+    }
+}

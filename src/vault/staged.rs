@@ -1,0 +1,48 @@
+//! Secrets in waiting whose run has ended, or that will not be handed over.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{Change, Error, Vault};
+use crate::key::{Hash, Tail};
+
+impl Vault {
+    /// The hash of the secret with that tail, if it is in waiting.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn staged(&self, tail: &Tail) -> Result<Option<Hash>, Error> {
+        let query = "SELECT hash FROM pending WHERE tail = ?1";
+        let mut statement = self.connection.prepare_cached(query)?;
+        let found: Option<String> = statement
+            .query_row([tail.as_str()], |row| row.get(0))
+            .optional()?;
+        Ok(found.map(|hash| hash.parse()).transpose()?)
+    }
+}
+
+impl Change<'_> {
+    /// Lets a secret that is in waiting wait anew.
+    ///
+    /// # Errors
+    /// [`Error::Swept`] if it is not in waiting any more.
+    pub fn stage_again(&self, tail: &Tail) -> Result<(), Error> {
+        let mut update = self
+            .transaction
+            .prepare_cached("UPDATE pending SET staged_at = ?2 WHERE tail = ?1")?;
+        match update.execute(params![tail.as_str(), self.now().as_second()])? {
+            0 => Err(Error::Swept),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes a secret back that is in waiting: no key will have it. Whether it was in waiting.
+    ///
+    /// # Errors
+    /// If the vault cannot be written.
+    pub fn withdraw(&self, tail: &Tail) -> Result<bool, Error> {
+        let mut delete = self
+            .transaction
+            .prepare_cached("DELETE FROM pending WHERE tail = ?1")?;
+        Ok(delete.execute([tail.as_str()])? > 0)
+    }
+}

@@ -1,0 +1,57 @@
+//! Several runs at once with the same names.
+
+use std::collections::BTreeMap;
+
+use crate::sandbox::{Run, Sandbox};
+
+#[test]
+fn of_two_runs_with_two_folders_each_key_has_one_file() {
+    let sandbox = Sandbox::new();
+    let names = sandbox.names(30);
+    let ends = run_both(&sandbox, &["one", "two"]);
+    assert!(ends.contains(&0), "{ends:?}");
+    let mut opened = BTreeMap::new();
+    for folder in ["one", "two"] {
+        for (file, name) in sandbox.opened(&sandbox.home().join(folder)) {
+            assert_eq!(
+                name.as_ref(),
+                Some(&file),
+                "{folder} keeps a file that opens nothing"
+            );
+            assert!(opened.insert(file, folder).is_none());
+        }
+    }
+    assert_eq!(opened.len(), names.len());
+}
+
+#[test]
+fn of_two_runs_with_one_folder_no_secret_is_lost() {
+    for _ in 0..4 {
+        let sandbox = Sandbox::new();
+        let names = sandbox.names(30);
+        run_both(&sandbox, &["keys", "keys"]);
+        sandbox.make_many(&["--if-absent"]).expect(0);
+        sandbox.expect_all(&names);
+    }
+}
+
+fn run_both(sandbox: &Sandbox, folders: &[&str; 2]) -> Vec<i32> {
+    let start = |folder: &&str| {
+        let args = ["generate", "api", "--from", "names", "--save-dir", folder];
+        let mut command = sandbox.command(args.into_iter().chain(["--wait", "20s"]));
+        command.stdout(std::process::Stdio::piped());
+        command
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let children: Vec<_> = folders.iter().map(start).collect();
+    let ends = children
+        .into_iter()
+        .map(|child| Run::of(child.wait_with_output().unwrap()));
+    ends.map(|run| {
+        assert!([0, 4, 6].contains(&run.status), "{run:?}");
+        run.status
+    })
+    .collect()
+}

@@ -1,0 +1,51 @@
+//! The bar on a terminal.
+
+use crate::sandbox::Sandbox;
+
+const ARGS: [&str; 6] = ["generate", "api", "--from", "names", "--save-dir", "keys"];
+
+#[test]
+fn a_terminal_shows_a_bar_that_is_gone_in_the_end() {
+    let sandbox = Sandbox::new();
+    sandbox.names(20);
+    let mut terminal = sandbox.on_terminal(ARGS);
+    terminal.expect("making keys [").expect("of 20");
+    assert_eq!(terminal.end(), 0);
+    terminal.expect_restored();
+    let shown = terminal.shown();
+    let (_, after) = shown.rsplit_once("making keys [").unwrap();
+    let cleared = after.find("\x1b[2K").unwrap_or_else(|| panic!("{after:?}"));
+    assert!(after[cleared..].contains("made 20 API keys"), "{after:?}");
+}
+
+#[test]
+fn a_bar_is_gone_after_a_signal_too() {
+    let sandbox = Sandbox::new();
+    sandbox.names(2000);
+    let mut terminal = sandbox.on_terminal(ARGS);
+    terminal.expect("making keys [").press("\x03");
+    assert_eq!(terminal.end(), 130);
+    terminal.expect_restored();
+    let shown = terminal.shown();
+    let (_, after) = shown.rsplit_once("making keys [").unwrap();
+    let cleared = after.find("\x1b[2K").unwrap_or_else(|| panic!("{after:?}"));
+    assert!(
+        after[cleared..].contains("of 2000 keys are made"),
+        "{after:?}"
+    );
+}
+
+#[test]
+fn nobody_else_sees_a_bar() {
+    let sandbox = Sandbox::new();
+    sandbox.names(3);
+    let mut quiet = sandbox.on_terminal(ARGS.into_iter().chain(["--quiet"]));
+    assert_eq!((quiet.end(), quiet.shown()), (0, String::new()));
+    let other = Sandbox::new();
+    other.names(3);
+    let run = other.make_many(&[]).expect(0);
+    assert!(
+        !run.stderr.contains("making") && !run.stderr.contains('\x1b'),
+        "{run:?}"
+    );
+}
