@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC1091,SC2034
+# shellcheck shell=bash disable=SC1091,SC2034,SC2086
 # postkey generate api --from NAMES --save-dir KEYS, of three names: each has its key and a file
 # with the secret that opens it, or no key; and the same command makes the rest.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
