@@ -21,7 +21,7 @@ pub enum ExitStatus {
     Undelivered = 6,
     /// The outcome of a commit is not known.
     Unsure = 7,
-    /// The change was made, but not all exports were rewritten.
+    /// Not all exports have what was changed in the vault.
     Stale = 8,
 }
 
@@ -78,8 +78,8 @@ impl ExitStatus {
             }
             Self::Unsure => "the outcome of a commit is not known; what is known is said",
             Self::Stale => {
-                "the change was made, but an export could not be rewritten: who reads it does not \
-                 know of it"
+                "an export could not be rewritten: who reads it does not know what was changed in \
+                 the vault"
             }
         }
     }

@@ -212,7 +212,7 @@ fn start(path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 fn not_renewed(error: &Error) -> Error {
-    let message = format!("the change was made, but an export could not be rewritten: {error}");
+    let message = format!("an export could not be rewritten, and lacks what was changed: {error}");
     let hint = error.way_out().map(|way_out| format!("{way_out}; then "));
     let hint = hint.unwrap_or_default();
     Error::new(ExitStatus::Stale, message).hint(format!(

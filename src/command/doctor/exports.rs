@@ -35,7 +35,7 @@ impl Report<'_> {
             Ok(false) => self.found(
                 "exports",
                 format!("`{path}` is not what the vault holds now: its readers go by what was"),
-                "`postkey export` writes it; keys that expire by themselves want that in a timer",
+                "`postkey export`; keys that expire need that in a timer",
             ),
             Err(error) => self.found("exports", error.to_string(), "`postkey export` writes it"),
         }
