@@ -81,6 +81,42 @@ fn several_changes_within_a_second_are_all_noticed() {
 }
 
 #[test]
+fn an_imported_password_works_beside_the_secrets_of_its_login() {
+    only_as_root!();
+    let (machine, secret) = machine();
+    let postkey = &machine.sandbox;
+    let hashed = machine.shell("doveadm pw -s SSHA512 -p 'an old password'");
+    let line = format!("ops@example.com:{}", hashed.expect(0).stdout);
+    fs::write(postkey.home().join("users"), line).unwrap();
+    postkey.run(["import", "dovecot", "users"]).expect(0);
+    let beside = postkey.generate(["smtp", "beside", "--username", "ops@example.com"]);
+    sleep(LOOKED);
+    let (old, other) = ("an old password".to_owned(), "another password".to_owned());
+    machine.expect_logins(&[
+        ("ops@example.com", &old, Accepted),
+        ("ops@example.com", &beside, Accepted),
+        ("ops@example.com", &other, Refused),
+        ("ops@example.com", &secret, Refused),
+        ("shop_prod", &old, Refused),
+    ]);
+    let name = "ops-example.com";
+    let new = postkey.run(["rotate", name]).expect(0).secret();
+    sleep(LOOKED);
+    machine.expect_logins(&[
+        ("ops@example.com", &old, Accepted),
+        ("ops@example.com", &new, Accepted),
+    ]);
+    postkey.run(["rotate", "--finish", "--yes", name]).expect(0);
+    sleep(LOOKED);
+    machine.expect_logins(&[
+        ("ops@example.com", &old, Refused),
+        ("ops@example.com", &new, Accepted),
+        ("ops@example.com", &beside, Accepted),
+    ]);
+    machine.expect_no_errors();
+}
+
+#[test]
 fn keys_of_one_login_each_have_their_password_and_no_password_gets_into_a_log() {
     only_as_root!();
     let (machine, secret) = machine();

@@ -1,6 +1,7 @@
 //! What is in an export, and what it looks like.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io::Read;
 use std::process::Stdio;
 
@@ -9,6 +10,9 @@ use serde_json::Value;
 
 use crate::sandbox::Sandbox;
 use crate::secrecy::stock::stock;
+
+/// A login whose password is `password`.
+const IMPORTED: &str = "old_shop:{SHA256}XohImNooBHFR0OVvjcYpJ3NgPQ1qq73WKhHvch0VQtg=\n";
 
 const TITLE: &str = "# Written by `postkey export ";
 
@@ -74,6 +78,38 @@ fn json_has_what_list_has_and_the_hash_of_each_secret() {
         assert!(retires_at.is_null() || tail.unwrap() == old);
         assert_eq!(&Value::Object(secret), key);
     }
+}
+
+#[test]
+fn what_was_exported_to_json_and_imported_elsewhere_is_the_same_there() {
+    let sandbox = Sandbox::with_three_keys();
+    let old = sandbox.generate(["smtp", "shared", "--username", "ops@example.com"]);
+    let new = sandbox.run(["rotate", "shared"]).expect(0).secret();
+    fs::write(sandbox.home().join("users"), IMPORTED).unwrap();
+    sandbox.run(["import", "dovecot", "users"]).expect(0);
+    sandbox.run(["export", "json", "keys.json"]).expect(0);
+    let other = Sandbox::new();
+    let file = sandbox.home().join("keys.json");
+    other
+        .run(["import", "json", file.to_str().unwrap()])
+        .expect(0);
+    let exported = fs::read_to_string(&file).unwrap();
+    assert_eq!(exported.matches("\n{").count(), 6, "{exported}");
+    assert_eq!(other.export("json"), exported);
+    for secret in [&old, &new] {
+        assert_eq!(other.verify(secret).0, "accepted");
+    }
+}
+
+#[test]
+fn an_imported_password_has_a_line_that_every_password_of_its_login_finds() {
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.home().join("users"), IMPORTED).unwrap();
+    sandbox.run(["import", "dovecot", "users"]).expect(0);
+    let line = "old_shop|:{SHA256}XohImNooBHFR0OVvjcYpJ3NgPQ1qq73WKhHvch0VQtg=::::::\n";
+    assert!(sandbox.export("dovecot").ends_with(line));
+    sandbox.run(["deactivate", "old_shop"]).expect(0);
+    assert!(!sandbox.export("dovecot").contains("old_shop"));
 }
 
 #[test]
