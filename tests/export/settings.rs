@@ -17,9 +17,14 @@ fn every_command_that_changes_the_vault_rewrites_the_exports_before_it_exits() {
     let sandbox = Sandbox::with_three_keys();
     sandbox.run(["backup", "copy.db"]).expect(0);
     sandbox.export_to("json");
+    fs::write(sandbox.home().join("names"), "one\ntwo\n").unwrap();
+    let hash = "{SHA256}XohImNooBHFR0OVvjcYpJ3NgPQ1qq73WKhHvch0VQtg=";
+    fs::write(sandbox.home().join("users"), format!("old_shop:{hash}\n")).unwrap();
     let mut last = String::new();
     for args in [
-        &["generate", "api", "new"][..],
+        &["generate", "api", "--from", "names", "--format", "jsonl"][..],
+        &["import", "dovecot", "users"],
+        &["generate", "api", "new"],
         &["generate", "smtp", "new-mail", "--format", "json"],
         &["regenerate", "--yes", "new"],
         &["rotate", "new"],
