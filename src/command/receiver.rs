@@ -296,7 +296,7 @@ fn mask(issued: &Issued<'_>) -> Zeroizing<Vec<u8>> {
 fn unsaved(error: impl Into<Error>) -> Error {
     let error: Error = error.into();
     let hint = error.way_out().unwrap_or("name a file that can be written");
-    let hint = format!("{hint}; nothing was changed");
+    let hint = format!("{hint}; no key was made or changed");
     Error::new(
         ExitStatus::Undelivered,
         format!("the secret cannot be saved: {error}"),

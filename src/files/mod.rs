@@ -130,8 +130,10 @@ impl Draft {
     /// If that fails. [`Error::Refused`] if another file was put there meanwhile and must stay.
     pub fn publish(self) -> Result<(), Error> {
         let path = self.path.clone();
+        // Opened now, for what fails later is in place already.
+        let folder = File::open(folder_of(&path)).map_err(|source| failed(&path, source))?;
         self.publish_among_many()?;
-        sync_folder(&path).map_err(|source| failed(&path, source))
+        folder.sync_all().map_err(|source| failed(&path, source))
     }
 
     /// Puts it in its place, whole; that it is there survives a power cut only once the folder
@@ -162,6 +164,19 @@ impl Draft {
             Err(refused) if source.kind() == ErrorKind::AlreadyExists => refused,
             _ => failed(&path, source),
         })
+    }
+
+    /// Puts it in the place of another, and makes that survive a power cut if the disk can do so.
+    ///
+    /// # Errors
+    /// If it is not in its place.
+    fn put_back(self) -> Result<(), Error> {
+        let Self { file, path, .. } = self;
+        let _ = file.as_file().sync_all();
+        let put = file.persist(&path).map(drop);
+        put.map_err(|error| failed(&path, error.into()))?;
+        let _ = sync_folder(&path);
+        Ok(())
     }
 }
 

@@ -43,24 +43,27 @@ impl Changed {
     /// # Errors
     /// If that fails, or if somebody changed it all the same; it stays as it is then.
     pub fn take_back(self) -> Result<(), Error> {
-        if !self.is_in_place() || fs::read(&self.path).map(Zeroizing::new).ok() != Some(self.after)
-        {
-            return Err(Error::Refused {
-                path: self.path,
-                why: "was changed again meanwhile",
-                mend: "look at what it holds",
-            });
+        let is_ours =
+            || fs::read(&self.path).is_ok_and(|text| *Zeroizing::new(text) == *self.after);
+        if self.is_in_place() && is_ours() && self.put_back().is_ok() {
+            return Ok(());
         }
-        match &self.before {
-            None => fs::remove_file(&self.path)
-                .and_then(|()| sync_folder(&self.path))
-                .map_err(|source| failed(&self.path, source)),
-            Some(before) => {
-                let mut draft = Draft::begin(&self.path, Existing::Replace)?;
-                draft.write(before)?;
-                draft.publish()
-            }
-        }
+        Err(Error::Refused {
+            path: self.path,
+            why: "could not be made what it was",
+            mend: "look at what it holds: the secret that was written to it is not good",
+        })
+    }
+
+    fn put_back(&self) -> Result<(), Error> {
+        let Some(before) = &self.before else {
+            fs::remove_file(&self.path).map_err(|source| failed(&self.path, source))?;
+            let _ = sync_folder(&self.path);
+            return Ok(());
+        };
+        let mut draft = Draft::begin(&self.path, Existing::Replace)?;
+        draft.write(before)?;
+        draft.put_back()
     }
 
     /// What the file held before; `None` if there was none.
@@ -200,7 +203,7 @@ impl Current {
             Err(error) => {
                 if changed.is_in_place() {
                     // It is there, but may not survive a power cut.
-                    let _ = changed.take_back();
+                    changed.take_back()?;
                 }
                 Err(error)
             }

@@ -26,8 +26,8 @@ A_check() {
   sed -n 's/^API_KEY=//p' "$dir/app.env" >"$dir/saved"
   if cmp -s "$dir/saved" "$OUT/old-secret"; then
     : >"$dir/saved"
-  elif [ "$rc" != 0 ] && [ "$rc" != 137 ]; then
-    echo BAD:not-taken-back
+  elif [[ $rc != @(0|7|137) ]] && ! grep -q 'is not good' "$err"; then
+    echo BAD:not-taken-back-in-silence
     return
   fi
   judge "$dir" "$rc" "$dir/saved" "$err"
