@@ -50,6 +50,8 @@ fn no_part_of_a_secret_is_in_a_file_or_in_what_is_said() {
             story.tell(&[present], &format!("{secret}\n\n"));
         }
         story.tell(&["deactivate", "-"], secret);
+        story.tell(&["import", "dovecot", "-"], secret);
+        story.tell(&["import", "json", "-"], secret);
         story.tell(&["revoke"], secret);
         story.tell(&["revoke"], &secret[..70]);
         story.tell(

@@ -154,6 +154,7 @@ fn import(
         entry.hash(memory)?;
     }
     let mut vault = vault.map_or_else(|| session.open_or_make(), Ok)?;
+    vault.gather_changes()?;
     vault
         .change(&session.author("import"), |change| {
             let mut imports = plan.entries.iter().filter_map(Entry::hashed);

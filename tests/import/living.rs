@@ -152,6 +152,67 @@ fn an_imported_password_is_known_for_its_login_only() {
 }
 
 #[test]
+fn a_stored_hash_that_costs_too_much_is_not_checked_and_doctor_finds_it() {
+    let (sandbox, _) = with_users();
+    for hash in [
+        "{BLF-CRYPT}$2y$31$pWtxTjwPPO1MIxJKVFR16OKa7F9MvLnt4V41AjOB3bmHUrq760dra",
+        "{ARGON2I}$argon2i$v=19$m=65536,t=3000,p=1$IgUPtGn5ggLntbRQT9LXmQ$H2p3O+OxgJ9fXz+kV+PsrWz91BwEH+fYOLBTzQPLImg",
+        "{PBKDF2}$1$salt$4294967295$20123b708a2b1816f8767d8f2c26429df985f8d6",
+        "{ROT13}x",
+        "{",
+    ] {
+        let sql = format!("UPDATE secrets SET hash = '{hash}' WHERE key_id = 1");
+        crate::backup::edit(&sandbox.vault(), &sql);
+        let verify = ["verify", "--username", "rails_prod"];
+        let run = sandbox
+            .run_with_input(verify, PASSWORD.as_bytes())
+            .expect(5);
+        assert!(
+            run.stderr.contains("is not one that is checked"),
+            "{hash}: {run:?}"
+        );
+        let run = sandbox.run(["doctor"]).expect(1);
+        assert!(
+            run.stdout
+                .contains("`rails_prod` has a hash that is not checked"),
+            "{run:?}"
+        );
+    }
+    sandbox.run(["regenerate", "--yes", "rails_prod"]).expect(0);
+    assert!(!sandbox.run(["doctor"]).stdout.contains("rails_prod"));
+}
+
+#[test]
+fn two_imports_of_one_login_at_once_leave_one() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "ci"]);
+    let runs = std::thread::scope(|scope| {
+        let import = |at: usize| {
+            let user = format!(
+                "{{\"name\": \"key-{at}\", \"username\": \"ops@example.com\", \"hash\": \"{QUICK}\"}}"
+            );
+            sandbox.import("json", user).status
+        };
+        let threads: Vec<_> = (0..8).map(|at| scope.spawn(move || import(at))).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(
+        runs.iter().filter(|&&status| status == 0).count(),
+        1,
+        "{runs:?}"
+    );
+    assert_eq!(
+        runs.iter().filter(|&&status| status == 4).count(),
+        7,
+        "{runs:?}"
+    );
+    assert_eq!(sandbox.keys().len(), 2);
+}
+
+#[test]
 fn a_stand_in_for_a_tail_is_shown_to_nobody() {
     let (sandbox, _) = with_users();
     assert_eq!(sandbox.verify_login("rails_prod", PASSWORD), "accepted");

@@ -31,6 +31,48 @@ fn a_password_of_every_scheme_goes_on_working_and_no_other_does() {
 }
 
 #[test]
+fn a_password_of_every_length_is_hashed_as_dovecot_hashes_it() {
+    let sandbox = Sandbox::new();
+    let lengths = [1, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 71, 72, 73, 130];
+    let passwords: Vec<String> = lengths
+        .into_iter()
+        .map(|length| "aZ9:ü€ ~$".chars().cycle().take(length).collect())
+        .collect();
+    let schemes = [
+        "BLF-CRYPT",
+        "SHA512-CRYPT",
+        "SHA256-CRYPT",
+        "MD5-CRYPT",
+        "PBKDF2",
+        "SSHA512",
+    ];
+    let users = schemes.iter().enumerate().flat_map(|(kind, scheme)| {
+        let passwords = passwords.iter().enumerate();
+        passwords
+            .map(move |(at, password)| format!("user_{kind}_{at}:{}\n", doveadm(scheme, password)))
+    });
+    sandbox
+        .import("dovecot", users.collect::<String>())
+        .expect(0);
+    for (kind, scheme) in schemes.iter().enumerate() {
+        for (at, password) in passwords.iter().enumerate() {
+            let login = format!("user_{kind}_{at}");
+            assert_eq!(
+                sandbox.verify_login(&login, password),
+                "accepted",
+                "{scheme} {password}"
+            );
+            let other = format!("b{}", &password[1..]);
+            assert_eq!(
+                sandbox.verify_login(&login, &other),
+                "mismatch",
+                "{scheme} {other}"
+            );
+        }
+    }
+}
+
+#[test]
 fn what_htpasswd_makes_is_taken_over_but_for_apaches_own_md5() {
     let sandbox = Sandbox::new();
     let bare = |scheme| {

@@ -74,7 +74,8 @@ fn endless_input_is_a_usage_error_soon_and_in_little_memory() {
     sandbox.generate(["api", "ci"]);
     let mut faults = Vec::new();
     let many = &["generate", "api", "--from", "-", "--save-dir", "keys"];
-    for args in [&["verify"][..], &["deactivate", "-"], many] {
+    let import = &["import", "dovecot", "-"];
+    for args in [&["verify"][..], &["deactivate", "-"], many, import] {
         for source in ENDLESS {
             let start = Instant::now();
             let run = flooded(&sandbox, source, args);
