@@ -7,7 +7,7 @@
 //! 2. `command`: a file a verb; load, decide, save, show
 //! 3. `ui`: the streams' rules, views, prompts
 //! 4. `error`: message, hint, status
-//! 5. `serve`: answers over HTTP
+//! 5. `serve`: answers over HTTP; `manifest`: what `apply` is told, and what follows from it
 //! 6. `verify`: from a presented text to a verdict; `check`: from a key to what needs attention;
 //!    `exit`: the statuses
 //! 7. `process`: what the process does to itself, and whom it acts for
@@ -22,6 +22,7 @@ mod error;
 pub mod exit;
 mod files;
 mod key;
+mod manifest;
 mod memory;
 pub mod process;
 mod serve;

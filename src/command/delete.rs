@@ -1,9 +1,11 @@
 //! `postkey delete`: deletes keys for good.
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::Session;
 use super::selection::{self, Selector, each};
+use super::uses::Uses;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName};
@@ -49,12 +51,7 @@ pub(super) fn run(args: Delete, session: &mut Session) -> Result<ExitStatus, Err
     let mut deleted = Vec::new();
     let highest = each(&names, session, |name, session| {
         let record = vault.find(name)?;
-        let doomed = Doomed {
-            key: &record.key,
-            used: uses.details(&record, &session.ui),
-            is_use_unknown: !uses.are_recorded() && !uses.are_missing(),
-            look: &look,
-        };
+        let doomed = Doomed::new(&record, &mut uses, &look, session);
         if !doomed.is_confirmed(&args.confirm, session)? {
             session.ui.note(format!("`{name}` was not deleted"));
             return Ok(ExitStatus::No);
@@ -77,12 +74,28 @@ fn delete(seen: &Record, session: &Session, vault: &mut Vault) -> Result<(), Err
 }
 
 /// A key that is about to be deleted.
-struct Doomed<'a> {
+pub(super) struct Doomed<'a> {
     key: &'a Key,
     /// Its use; `None` if none is recorded.
     used: Option<Details>,
     is_use_unknown: bool,
     look: &'a Look,
+}
+
+impl<'a> Doomed<'a> {
+    pub(super) fn new(
+        record: &'a Record,
+        uses: &mut Uses,
+        look: &'a Look,
+        session: &Session,
+    ) -> Self {
+        Self {
+            key: &record.key,
+            used: uses.details(record, &session.ui),
+            is_use_unknown: !uses.are_recorded() && !uses.are_missing(),
+            look,
+        }
+    }
 }
 
 impl Doomed<'_> {
@@ -111,16 +124,24 @@ impl Doomed<'_> {
         session.ui.confirm(&format!("Delete `{name}`?"))
     }
 
-    fn is_good(&self) -> bool {
+    pub(super) fn name(&self) -> &KeyName {
+        &self.key.name
+    }
+
+    pub(super) fn is_good(&self) -> bool {
         self.key.standing(self.look.now).is_good()
     }
 
-    fn is_used_recently(&self) -> bool {
-        let last = self.used.as_ref().and_then(Details::last_used_at);
-        last.is_some_and(|last| self.look.now.as_second() - last.as_second() <= RECENT)
+    pub(super) fn last_used_at(&self) -> Option<Timestamp> {
+        self.used.as_ref().and_then(Details::last_used_at)
     }
 
-    fn warn_of_recent_use(&self, session: &Session) {
+    pub(super) fn is_used_recently(&self) -> bool {
+        self.last_used_at()
+            .is_some_and(|last| self.look.now.as_second() - last.as_second() <= RECENT)
+    }
+
+    pub(super) fn warn_of_recent_use(&self, session: &Session) {
         if self.is_used_recently() {
             let (name, used) = (&self.key.name, self.told());
             session.ui.warn(format!("`{name}` was {used}"));
@@ -128,7 +149,7 @@ impl Doomed<'_> {
     }
 
     /// `last used 3 minutes ago from 203.0.113.9, 214 requests today`
-    fn told(&self) -> String {
+    pub(super) fn told(&self) -> String {
         match &self.used {
             Some(used) => last_use(used, self.look),
             None if self.is_use_unknown => "it is not known whether it is used".to_owned(),
@@ -137,7 +158,7 @@ impl Doomed<'_> {
     }
 
     /// Asks for the key's name; an empty line or the end of input is a no.
-    fn is_name_typed(&self, why: &str, session: &Session) -> Result<bool, Error> {
+    pub(super) fn is_name_typed(&self, why: &str, session: &Session) -> Result<bool, Error> {
         let typed = session
             .ui
             .line(&format!("{why}; type its name to delete it"))?;
@@ -153,7 +174,7 @@ impl Doomed<'_> {
         Ok(is_it)
     }
 
-    fn say_what_is_lost(&self, session: &Session) {
+    pub(super) fn say_what_is_lost(&self, session: &Session) {
         let Self { key, look, .. } = self;
         let (name, kind, standing) = (&key.name, key.kind().title(), key.standing(look.now));
         let username = key.username().map(|username| format!(" for {username}"));

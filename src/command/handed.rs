@@ -15,6 +15,8 @@ pub(super) enum Handed {
     Saved(Changed, PathBuf),
     /// To a file of a runner's.
     Appended(Appended),
+    /// To a command, which keeps it.
+    Taken,
 }
 
 impl Handed {
@@ -26,7 +28,7 @@ impl Handed {
                 .hint("check the secret that was written out with `postkey verify`");
         }
         let taken_back = match self {
-            Self::Printed => None,
+            Self::Printed | Self::Taken => None,
             Self::Saved(changed, path) => Some((changed.take_back(), path.display().to_string())),
             Self::Appended(appended) => Some((appended.take_back(), "the runner's file".into())),
         };

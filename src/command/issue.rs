@@ -61,6 +61,11 @@ impl Fresh {
         self.sealer.is_some()
     }
 
+    /// The secret itself, to be handed over.
+    pub(super) fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
     /// The public ending of the secret.
     pub(super) fn tail(&self) -> Tail {
         self.secret.tail()

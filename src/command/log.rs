@@ -14,7 +14,7 @@ use crate::ui::{ChainView, EntryView};
 use crate::vault::{self, Chain, Sought, Vault};
 
 /// The commands that leave entries.
-const LOGGED: [&str; 13] = [
+const LOGGED: [&str; 14] = [
     "generate",
     "deactivate",
     "activate",
@@ -28,6 +28,7 @@ const LOGGED: [&str; 13] = [
     "set",
     "backup",
     "restore",
+    "apply",
 ];
 
 /// Tells who did what when

@@ -1,6 +1,7 @@
 //! The verbs: a file each, with its arguments, whose doc comments are the help, and its run.
 
 mod activate;
+mod apply;
 mod backup;
 mod bounds;
 mod check;
@@ -78,6 +79,7 @@ pub enum Verb {
     Check(check::Check),
     Serve(serve::Serve),
     Log(log::Log),
+    Apply(apply::Apply),
     Import(import::Import),
     Backup(backup::Backup),
     Restore(restore::Restore),
@@ -146,6 +148,7 @@ fn dispatch(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
         Verb::Usage(args) => usage::run(args, session),
         Verb::Check(args) => check::run(args, session),
         Verb::Log(args) => log::run(args, session),
+        Verb::Apply(args) => apply::run(args, session),
         Verb::Import(args) => import::run(args, session),
         Verb::Backup(args) => backup::run(args, session),
         Verb::Restore(args) => restore::run(args, session),

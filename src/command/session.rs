@@ -66,12 +66,16 @@ impl Session {
 
     /// Opens the vault for reading if there is one, named or not: what makes it begins so.
     pub(super) fn open_if_made(&self) -> Result<Option<Vault>, Error> {
+        let vault = self.open_if_there()?;
+        self.changes.note_if(vault.is_some());
+        Ok(vault)
+    }
+
+    /// The same, but nothing will be changed.
+    pub(super) fn open_if_there(&self) -> Result<Option<Vault>, Error> {
         self.expect_own_home()?;
         match Vault::open(&self.settings.vault, self.settings.wait) {
-            Ok(vault) => {
-                self.changes.note_if(true);
-                Ok(Some(vault.telling(&self.changes)))
-            }
+            Ok(vault) => Ok(Some(vault.telling(&self.changes))),
             Err(vault::Error::Missing(_)) => Ok(None),
             Err(error) => Err(error.into()),
         }

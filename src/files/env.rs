@@ -126,6 +126,29 @@ fn end_line(out: &mut Vec<u8>) {
     }
 }
 
+/// The value of a variable, without quotes and what follows it; the last, as to sh, if it is set
+/// more than once.
+pub fn value<'a>(text: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let entries = entries(text);
+    let of = |entry: &Entry<'a>| {
+        let (_, at) = entry
+            .variable
+            .filter(|(found, _)| *found == name.as_bytes())?;
+        Some(unquoted(&entry.text[at..]))
+    };
+    entries.iter().rev().find_map(of)
+}
+
+fn unquoted(value: &[u8]) -> &[u8] {
+    let until = |value: &'_ [u8], is_end: &dyn Fn(&u8) -> bool| {
+        value.iter().position(is_end).unwrap_or(value.len())
+    };
+    match value.split_first() {
+        Some((quote @ (b'"' | b'\''), rest)) => &rest[..until(rest, &|byte| byte == quote)],
+        _ => &value[..until(value, &u8::is_ascii_whitespace)],
+    }
+}
+
 /// The text, entry by entry. Where a quote is never closed, quotes mean nothing, as to Docker,
 /// and each line stands for itself.
 fn entries(text: &[u8]) -> Vec<Entry<'_>> {
@@ -238,6 +261,23 @@ mod tests {
         let twice = b"KEY=1\nexport KEY=2\n";
         let refused = set(twice, "KEY", "new").map(|_| ());
         assert_eq!(refused, Err(Ambiguous));
+    }
+
+    #[test]
+    fn a_value_is_read_as_it_is_meant() {
+        for (text, expected) in [
+            ("KEY=x-1\n", Some("x-1")),
+            ("KEY=x # y\r\n", Some("x")),
+            ("export KEY='x y'\n", Some("x y")),
+            ("KEY=\"x\" # y", Some("x")),
+            ("KEY=1\nKEY=2\n", Some("2")),
+            ("KEY=\nB=1", Some("")),
+            ("A='\nKEY=1\n'\n", None),
+            ("#KEY=1\nMY_KEY=2\n", None),
+        ] {
+            let found = value(text.as_bytes(), "KEY");
+            assert_eq!(found, expected.map(str::as_bytes), "{text:?}");
+        }
     }
 
     #[test]

@@ -26,18 +26,29 @@ impl Expiry {
     /// # Errors
     /// If the moment is not after `now`, or beyond the calendar.
     pub fn resolve(self, now: Timestamp) -> Result<Option<Timestamp>, Invalid> {
-        let end = match self {
-            Self::Never => return Ok(None),
-            Self::After(period) => period.after(now)?,
-            Self::At(end) => end,
-        };
-        if end <= now {
-            return Err(
-                Invalid::new("an expiry", &end.to_string(), "it is not in the future")
-                    .hint("write `90d`, a later date such as `2027-01-31`, or `never`"),
-            );
+        let end = self.counted_from(now)?;
+        match end {
+            Some(end) if end <= now => {
+                Err(
+                    Invalid::new("an expiry", &end.to_string(), "it is not in the future")
+                        .hint("write `90d`, a later date such as `2027-01-31`, or `never`"),
+                )
+            }
+            end => Ok(end),
         }
-        Ok(Some(end))
+    }
+
+    /// The moment that is meant if spans of time count from `start`, be it past or not; `None`
+    /// is never.
+    ///
+    /// # Errors
+    /// If the moment is beyond the calendar.
+    pub fn counted_from(self, start: Timestamp) -> Result<Option<Timestamp>, Invalid> {
+        match self {
+            Self::Never => Ok(None),
+            Self::After(period) => period.after(start).map(Some),
+            Self::At(end) => Ok(Some(end)),
+        }
     }
 }
 

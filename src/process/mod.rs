@@ -3,6 +3,7 @@
 pub mod job;
 
 use std::env;
+use std::ffi::OsString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -77,6 +78,11 @@ impl Reprieve {
 /// Dies as the signal would have killed the process.
 pub fn die_by(signal: i32) {
     let _ = low_level::emulate_default_handler(signal);
+}
+
+/// Where programs are looked for.
+pub fn search_path() -> Option<OsString> {
+    env::var_os("PATH")
 }
 
 /// The user and host that the log names.

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::{Color, Error, Export, Listen, Wait, nearest};
+use super::{Color, Error, Export, Listen, Wait, way_out};
 use crate::key::{Brand, Expiry, Limit, Permission, Rule, Term, escaped, quoted};
 
 /// How large a settings file may be, in bytes.
@@ -163,10 +163,7 @@ fn explained(message: &str) -> (String, Option<String>) {
             } else {
                 "value"
             };
-            let hint = match nearest(unknown, known) {
-                Some(name) => format!("did you mean `{name}`?"),
-                None => format!("the right words here are {}", known.join(", ")),
-            };
+            let hint = way_out(unknown, known);
             (format!("unknown {what} {}", quoted(unknown)), Some(hint))
         }
         _ if message.starts_with("invalid type") => {

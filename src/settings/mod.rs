@@ -223,6 +223,15 @@ fn at_path(path: &Path, invalid: &Invalid) -> Error {
     Error::new(format!("{}: {invalid}", path.display()), hint)
 }
 
+/// What to say about a word that is none of those that are right: the one that was most likely
+/// meant, or all of them.
+pub fn way_out(word: &str, known: &[&str]) -> String {
+    match nearest(word, known) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!("the right words here are {}", known.join(", ")),
+    }
+}
+
 /// The word that was most likely meant.
 fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let likeness = |name: &&str| strsim::jaro_winkler(word, name);

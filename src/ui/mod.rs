@@ -21,6 +21,7 @@ use std::io::{self, IsTerminal, Write};
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
+use indicatif::ProgressBar;
 use serde::Serialize;
 
 pub use calendar::Reminders;
@@ -28,10 +29,10 @@ pub use export::{ExportText, Tally, may_give_way};
 pub use listing::{Listing, Row};
 pub use look::Look;
 pub use views::{
-    AffectedView, BackupView, ChainView, Decision, EntryView, ExaminedView, ExportedView,
+    AffectedView, BackupView, ChainView, Decision, EntryView, ExaminedView, ExportedView, Fate,
     FindingView, IdentityView, ImportedView, Incident, Issued, KeyDetails, KeyView, Outcome,
-    PolicyView, Replacement, Sighted, TextView, UsageView, VerdictView, Which, changes, counted,
-    head_told, held, last_use, refusals, secret_use,
+    PolicyView, Replacement, Sighted, StepView, TextView, UsageView, VerdictView, Which, changes,
+    counted, head_told, held, last_use, refusals, secret_use,
 };
 
 use crate::error::Error;
@@ -75,6 +76,8 @@ pub struct Ui {
     pub may_ask: bool,
     /// When to use colour.
     pub color: Color,
+    /// How far a long command is; what is said stands above it.
+    bar: ProgressBar,
 }
 
 impl Ui {
@@ -85,6 +88,7 @@ impl Ui {
             is_quiet: false,
             may_ask: false,
             color: Color::Auto,
+            bar: ProgressBar::hidden(),
         }
     }
 
@@ -128,15 +132,18 @@ impl Ui {
 
     /// A line on standard error. That nobody may be listening there is no failure.
     fn say(&self, label: Option<(&str, AnsiColor)>, text: &str) {
-        let mut stderr = AutoStream::new(io::stderr().lock(), self.choice(&io::stderr()));
         let text = shown(text);
-        let _ = match label {
-            None => writeln!(stderr, "{text}"),
-            Some((label, color)) => {
-                let style = Style::new().bold().fg_color(Some(color.into()));
-                writeln!(stderr, "{style}{label}:{style:#} {text}")
-            }
+        let say = || {
+            let mut stderr = AutoStream::new(io::stderr().lock(), self.choice(&io::stderr()));
+            let _ = match label {
+                None => writeln!(stderr, "{text}"),
+                Some((label, color)) => {
+                    let style = Style::new().bold().fg_color(Some(color.into()));
+                    writeln!(stderr, "{style}{label}:{style:#} {text}")
+                }
+            };
         };
+        self.bar.suspend(say);
     }
 
     fn choice(&self, stream: &impl anstream::stream::RawStream) -> anstream::ColorChoice {

@@ -1,10 +1,14 @@
 //! How far something long has come: a bar on standard error, if that is a terminal.
 
 use std::io::{self, IsTerminal};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Ui;
+
+/// What talks while it goes on shows how far it is only if it takes longer than this.
+const LONG: Duration = Duration::from_secs(1);
 
 /// A bar that is gone when this is dropped.
 #[derive(Debug)]
@@ -21,6 +25,34 @@ impl Ui {
         let bar = ProgressBar::with_draw_target(Some(count as u64), target).with_message(doing);
         bar.set_style(style());
         Progress(bar)
+    }
+
+    /// Begins to count the parts of something that may take long, and that is talked about
+    /// meanwhile: what is said stands above the bar.
+    pub fn begin_parts(&mut self, count: usize) {
+        let hidden = ProgressDrawTarget::hidden();
+        self.bar = ProgressBar::with_draw_target(Some(count as u64), hidden).with_style(style());
+    }
+
+    /// Says which part is begun.
+    pub fn begin_part(&self, part: &str) {
+        let is_shown = io::stderr().is_terminal() && !self.is_quiet;
+        let is_shown = is_shown && !self.format.is_for_machines();
+        if is_shown && self.bar.is_hidden() && self.bar.elapsed() > LONG {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        self.bar.set_message(part.to_owned());
+    }
+
+    /// The part that was begun is over.
+    pub fn end_part(&self) {
+        self.bar.inc(1);
+    }
+
+    /// Takes the bar off the screen.
+    pub fn end_parts(&mut self) {
+        self.bar.finish_and_clear();
+        self.bar = ProgressBar::hidden();
     }
 }
 

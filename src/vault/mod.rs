@@ -16,6 +16,7 @@ mod head;
 pub mod health;
 mod imported;
 mod keys;
+mod known;
 mod log;
 mod migrations;
 mod place;

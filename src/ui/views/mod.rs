@@ -13,6 +13,7 @@ mod issued;
 mod key;
 mod policy;
 mod secret;
+mod step;
 mod usage;
 mod verdict;
 
@@ -32,6 +33,7 @@ pub use issued::Issued;
 pub use key::{KeyDetails, KeyView};
 pub use policy::PolicyView;
 pub use secret::secret_use;
+pub use step::{Fate, StepView};
 pub use usage::{UsageView, last_use, refusals};
 pub use verdict::{Decision, VerdictView, Which};
 

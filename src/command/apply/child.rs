@@ -1,0 +1,270 @@
+//! A command that takes a secret on its standard input, and has its time for it.
+
+use std::io::{self, PipeReader, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::ioctl_fionread;
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use zeroize::Zeroizing;
+
+/// How long a command that took too long has to end by itself.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How much of what it says is read at once, in bytes.
+const CHUNK: usize = 16 << 10;
+
+/// The longest line that is told whole, in bytes.
+const LONGEST: usize = 1000;
+
+/// So many of its lines are told.
+const MOST: usize = 100;
+
+/// A command that is to be run.
+pub(super) struct Order<'a> {
+    /// Where the program is.
+    pub(super) program: PathBuf,
+    pub(super) arguments: &'a [String],
+    /// Where it runs; empty is here.
+    pub(super) folder: PathBuf,
+    /// What it finds in its environment besides ours; nothing secret.
+    pub(super) variables: Vec<(&'static str, String)>,
+    pub(super) timeout: Duration,
+}
+
+/// A command under way.
+struct Running<'a> {
+    child: Child,
+    group: Pid,
+    /// Becomes readable when the child ends.
+    end: OwnedFd,
+    output: Option<PipeReader>,
+    told: Told<'a>,
+}
+
+impl Order<'_> {
+    /// Runs it, with the secret and nothing else on its standard input; what it says, on either
+    /// stream, is handed to `tell` line by line.
+    ///
+    /// # Errors
+    /// Why it cannot be taken for done, as the end of a sentence that begins with its name.
+    pub(super) fn run(&self, secret: &str, tell: impl FnMut(&str)) -> Result<(), String> {
+        let (input, mut feed) = io::pipe().map_err(|error| failed(&error))?;
+        let mut tell = tell;
+        let mut running = self
+            .start(&input, &mut tell)
+            .map_err(|error| failed(&error))?;
+        // A pipe takes far more than a secret without anybody reading (pipe(7)), and does not
+        // break, for this end of it stays open.
+        let fed = feed.write_all(secret.as_bytes());
+        drop(feed);
+        let ended = running.wait(self.timeout).map_err(|error| failed(&error));
+        let last = running.told.end();
+        fed.map_err(|error| failed(&error))?;
+        match ended? {
+            None => Err(format!(
+                "took longer than {:?} and was stopped",
+                self.timeout
+            )),
+            Some(status) if !status.success() => Err(format!("{}{last}", told(status))),
+            Some(_) if ioctl_fionread(&input).is_ok_and(|unread| unread > 0) => {
+                Err("ended well, but did not read the secret".to_owned())
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn start<'t>(
+        &self,
+        input: &PipeReader,
+        tell: &'t mut dyn FnMut(&str),
+    ) -> io::Result<Running<'t>> {
+        let (output, said) = io::pipe()?;
+        let mut command = Command::new(&self.program);
+        command
+            .args(self.arguments)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(input.try_clone()?)
+            .stdout(said.try_clone()?)
+            .stderr(said)
+            .process_group(0);
+        if !self.folder.as_os_str().is_empty() {
+            command.current_dir(&self.folder);
+        }
+        let mut child = command.spawn()?;
+        // The ends of pipes that it holds would keep ours from ending.
+        drop(command);
+        let group = Pid::from_child(&child);
+        match pidfd_open(group, PidfdFlags::empty()) {
+            Ok(end) => Ok(Running {
+                child,
+                group,
+                end,
+                output: Some(output),
+                told: Told::to(tell),
+            }),
+            Err(error) => {
+                let _ = kill_process_group(group, Signal::KILL);
+                let _ = child.wait();
+                Err(error.into())
+            }
+        }
+    }
+}
+
+impl Running<'_> {
+    /// How it ended; `None` if it had to be stopped.
+    fn wait(&mut self, timeout: Duration) -> io::Result<Option<ExitStatus>> {
+        if self.is_over_by(Instant::now() + timeout)? {
+            self.hear_the_rest()?;
+            return self.child.wait().map(Some);
+        }
+        let _ = kill_process_group(self.group, Signal::TERM);
+        let is_over = self.is_over_by(Instant::now() + GRACE);
+        // Whatever became of itself, others of its group may be left.
+        let _ = kill_process_group(self.group, Signal::KILL);
+        self.child.wait()?;
+        is_over.map(|_| None)
+    }
+
+    /// Hears it out until it ends, or it is too late.
+    fn is_over_by(&mut self, deadline: Instant) -> io::Result<bool> {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let (is_over, is_said) = self.look(left)?;
+            if is_over {
+                return Ok(true);
+            }
+            if is_said {
+                self.hear()?;
+            }
+            if left.is_zero() {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// What it said before it ended; its children may go on, and are not waited for.
+    fn hear_the_rest(&mut self) -> io::Result<()> {
+        let mut chunks = 0;
+        while chunks < MOST && self.look(Duration::ZERO)?.1 {
+            self.hear()?;
+            chunks += 1;
+        }
+        Ok(())
+    }
+
+    /// Waits until it ends or says something; whether it has, each.
+    fn look(&self, longest: Duration) -> io::Result<(bool, bool)> {
+        let mut ends = vec![PollFd::new(&self.end, PollFlags::IN)];
+        if let Some(output) = &self.output {
+            ends.push(PollFd::new(output, PollFlags::IN));
+        }
+        let longest = Timespec::try_from(longest).map_err(io::Error::other)?;
+        match poll(&mut ends, Some(&longest)) {
+            Err(rustix::io::Errno::INTR) | Ok(0) => Ok((false, false)),
+            Err(error) => Err(error.into()),
+            Ok(_) => {
+                let has = |at: usize| ends.get(at).is_some_and(|end| !end.revents().is_empty());
+                Ok((has(0), has(1)))
+            }
+        }
+    }
+
+    fn hear(&mut self) -> io::Result<()> {
+        let mut chunk = Zeroizing::new([0; CHUNK]);
+        let Some(output) = &mut self.output else {
+            return Ok(());
+        };
+        match output.read(&mut *chunk)? {
+            0 => self.output = None,
+            length => self.told.hear(&chunk[..length]),
+        }
+        Ok(())
+    }
+}
+
+/// What a command says, as it is told.
+struct Told<'a> {
+    tell: &'a mut dyn FnMut(&str),
+    /// The beginning of a line that has not ended yet. A command may repeat the secret.
+    line: Zeroizing<Vec<u8>>,
+    last: Zeroizing<Vec<u8>>,
+    count: usize,
+}
+
+impl<'a> Told<'a> {
+    fn to(tell: &'a mut dyn FnMut(&str)) -> Self {
+        let line = || Zeroizing::new(Vec::with_capacity(LONGEST));
+        Self {
+            tell,
+            line: line(),
+            last: line(),
+            count: 0,
+        }
+    }
+
+    fn hear(&mut self, bytes: &[u8]) {
+        // Of what is not told, only the last line matters.
+        let passed = match self.count > MOST {
+            true => bytes.len().saturating_sub(LONGEST),
+            false => 0,
+        };
+        for part in bytes[passed..].split_inclusive(|&byte| byte == b'\n') {
+            for piece in part.strip_suffix(b"\n").unwrap_or(part).chunks(LONGEST) {
+                if self.line.len() + piece.len() > LONGEST {
+                    self.end_line();
+                }
+                self.line.extend_from_slice(piece);
+            }
+            if part.ends_with(b"\n") {
+                self.end_line();
+            }
+        }
+    }
+
+    fn end_line(&mut self) {
+        let length = self.line.trim_ascii_end().len();
+        self.line.truncate(length);
+        if self.line.is_empty() {
+            return;
+        }
+        self.count += 1;
+        match self.count {
+            ..=MOST => (self.tell)(&lossy(&self.line)),
+            count if count == MOST + 1 => (self.tell)("what else it says is left out"),
+            _ => {}
+        }
+        std::mem::swap(&mut self.line, &mut self.last);
+        self.line.clear();
+    }
+
+    /// The last line, as the end of a sentence.
+    fn end(&mut self) -> String {
+        self.end_line();
+        match self.last.as_slice() {
+            [] => String::new(),
+            last => format!(": {}", *lossy(last)),
+        }
+    }
+}
+
+fn lossy(line: &[u8]) -> Zeroizing<String> {
+    Zeroizing::new(String::from_utf8_lossy(line).into_owned())
+}
+
+fn told(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("ended with exit status {code}"),
+        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, None) => "did not end well".to_owned(),
+    }
+}
+
+fn failed(error: &io::Error) -> String {
+    format!("could not be run: {error}")
+}

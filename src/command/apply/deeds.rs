@@ -1,0 +1,162 @@
+//! A plan, carried out: each key by itself, so that one that fails keeps no other from being
+//! made.
+
+use super::place;
+use super::source::Source;
+use crate::command::Session;
+use crate::command::issue::{Fresh, random};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::{Key, Username};
+use crate::manifest::{Deed, Plan, Step, Wanted};
+use crate::ui::{Fate, changes};
+use crate::vault::{self, Author, Record, Vault};
+
+/// What became of a plan.
+pub(super) struct Done {
+    /// Of each step.
+    pub(super) outcomes: Vec<Fate>,
+    highest: ExitStatus,
+}
+
+impl Done {
+    /// How the command ends: what a person has to see to is a finding.
+    pub(super) fn status(&self, plan: &Plan<'_>) -> ExitStatus {
+        let is_found = plan.steps.iter().any(|step| step.finding.is_some());
+        match is_found {
+            true => self.highest.max(ExitStatus::No),
+            false => self.highest,
+        }
+    }
+}
+
+/// Does all that is planned. Nothing is deleted unless all else could be done.
+pub(super) fn do_all(
+    plan: &Plan<'_>,
+    source: &Source,
+    vault: &mut Vault,
+    session: &mut Session,
+) -> Done {
+    let is_work = |step: &&Step<'_>| !matches!(step.deed, Deed::Keep { .. });
+    let count = plan.steps.iter().filter(is_work).count();
+    session.ui.begin_parts(count);
+    let mut done = Done {
+        outcomes: Vec::with_capacity(plan.steps.len()),
+        highest: ExitStatus::Done,
+    };
+    for step in &plan.steps {
+        let outcome = match &step.deed {
+            Deed::Keep { .. } => Fate::Kept,
+            Deed::Delete(_) if done.highest != ExitStatus::Done => Fate::Left,
+            _ => {
+                session.ui.begin_part(step.name().as_str());
+                let outcome = done.note(do_one(step, source, vault, session), session);
+                session.ui.end_part();
+                outcome
+            }
+        };
+        done.outcomes.push(outcome);
+    }
+    session.ui.end_parts();
+    if done.outcomes.contains(&Fate::Left) {
+        session
+            .ui
+            .warn("nothing was deleted, since not all else could be done");
+    }
+    done
+}
+
+impl Done {
+    fn note(&mut self, result: Result<(), Error>, session: &Session) -> Fate {
+        let Err(error) = result else {
+            return Fate::Done;
+        };
+        session.ui.error(&error);
+        self.highest = self.highest.max(error.exit_status());
+        Fate::Failed
+    }
+}
+
+fn do_one(
+    step: &Step<'_>,
+    source: &Source,
+    vault: &mut Vault,
+    session: &Session,
+) -> Result<(), Error> {
+    let name = step.name();
+    let done = match &step.deed {
+        Deed::Make(wanted) => make(wanted, source, vault, session),
+        Deed::Change { before, after, .. } => change(before, after, vault, session),
+        Deed::Delete(record) => delete(record, vault, session),
+        Deed::Keep { .. } => Ok(()),
+    };
+    done.map_err(|error| {
+        let message = format!("`{name}`: {error}");
+        let new = Error::new(error.exit_status(), message);
+        match error.way_out() {
+            Some(hint) => new.hint(hint),
+            None => new.hint("mend that and run it again: it does what is left to do"),
+        }
+    })
+}
+
+/// Makes a key: its secret is staged, delivered, and only then good.
+fn make(
+    wanted: &Wanted,
+    source: &Source,
+    vault: &mut Vault,
+    session: &Session,
+) -> Result<(), Error> {
+    let author = session.author("apply");
+    let now = vault.time(author.clock)?;
+    let fresh = Fresh::generate(wanted.kind, &session.settings.brand)?;
+    let made_up = Username::made_up(random()?);
+    let key = wanted.key(&session.settings, made_up, fresh.tail(), now)?;
+    session.stage(&fresh, vault, &author, |change| {
+        change.expect_free(&key.name, key.username())
+    })?;
+    let handed = place::deliver(wanted, &key, fresh.secret(), source, session)?;
+    activate(&fresh, &key, vault, &author).map_err(|error| handed.not_good(&error))?;
+    let (name, place) = (&key.name, &wanted.place);
+    session
+        .ui
+        .note(format!("made `{name}`; its secret went to {place}"));
+    Ok(())
+}
+
+fn activate(
+    fresh: &Fresh,
+    key: &Key,
+    vault: &mut Vault,
+    author: &Author,
+) -> Result<(), vault::Error> {
+    vault.change(author, |change| fresh.add(key, change))
+}
+
+/// Changes a key, which must still be what the plan saw.
+fn change(before: &Record, after: &Key, vault: &mut Vault, session: &Session) -> Result<(), Error> {
+    let (fields, now) = vault.change(&session.author("apply"), |change| {
+        let found = change.expect(before)?;
+        // Only what is wanted otherwise: an old secret may have retired since.
+        let after = Key {
+            retiring: after.retiring.clone().and(found.key.retiring.clone()),
+            ..after.clone()
+        };
+        let after = after.expiring(after.expires_at);
+        change.save(&found, &after)?;
+        let fields = vault::differences(Some(&found.key), Some(&after));
+        Ok::<_, vault::Error>((fields, change.now()))
+    })?;
+    let changed = changes(&fields, &session.look_at(now));
+    session.ui.note(format!("`{}`: {changed}", before.key.name));
+    Ok(())
+}
+
+fn delete(seen: &Record, vault: &mut Vault, session: &Session) -> Result<(), Error> {
+    vault.change(&session.author("apply"), |change| {
+        let found = change.expect(seen)?;
+        change.delete(&found)
+    })?;
+    session.ui.note(format!("`{}` is deleted", seen.key.name));
+    Ok(())
+}

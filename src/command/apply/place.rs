@@ -1,0 +1,300 @@
+//! The places that secrets go to: looked at before anything is made, and served.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use which::which_in;
+use zeroize::Zeroizing;
+
+use super::Scheme;
+use super::child::Order;
+use super::source::Source;
+use crate::command::Session;
+use crate::command::handed::Handed;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::files::whole::{self, Shape};
+use crate::files::{env, folder_of};
+use crate::key::{Key, Kind, Secret, Tail, quoted};
+use crate::manifest::{Deed, Finding, Held, Mistake, Place, Replaced, Step, Wanted};
+use crate::process;
+use crate::vault::{self, Vault};
+
+/// How much of a file is looked into, in bytes; no file that secrets are saved in is longer.
+const LONGEST: u64 = 1 << 20;
+
+/// As long as a value can be, in bytes.
+const LONGEST_VALUE: usize = 254;
+
+/// Looks at the place that a step is about: whether it can take the secret of a key that is to
+/// be made, and whether it has that of one that is there, which becomes a finding if not.
+///
+/// # Errors
+/// Why the secret could not be delivered.
+pub(super) fn look_at(
+    step: &mut Step<'_>,
+    scheme: &Scheme<'_>,
+    vault: Option<&Vault>,
+    session: &Session,
+) -> Result<(), Mistake> {
+    let Some(wanted) = step.wanted() else {
+        return Ok(());
+    };
+    if matches!(step.deed, Deed::Make(_)) {
+        let looked = expect_fit(wanted, scheme.source, vault)
+            .and_then(|()| replaced(wanted, vault))
+            .and_then(|replaced| scheme.expect_replaceable(replaced, wanted));
+        step.replaced = looked.map_err(|error| mistake(wanted, &error))?;
+        return Ok(());
+    }
+    let held = step.record().map(|record| held(&wanted.place, &record.key));
+    match held.transpose() {
+        Ok(None | Some(Held::It)) => {}
+        Ok(Some(held)) => {
+            step.finding.get_or_insert(Finding::Place(held));
+        }
+        Err(error) => {
+            let (name, place) = (&wanted.name, &wanted.place);
+            let message = format!("whether {place} has the secret of `{name}` is not known");
+            session.ui.warn(format!("{message}: {error}"));
+        }
+    }
+    Ok(())
+}
+
+impl Scheme<'_> {
+    /// A secret that was made elsewhere may be in use, and is lost once it is replaced.
+    fn expect_replaceable(
+        &self,
+        replaced: Option<Replaced>,
+        wanted: &Wanted,
+    ) -> Result<Option<Replaced>, Error> {
+        if self.is_replacing || replaced != Some(Replaced::Foreign) {
+            return Ok(replaced);
+        }
+        let place = &wanted.place;
+        let message = format!("{place} has a secret that was not made in this vault");
+        Err(Error::new(ExitStatus::Trouble, message).hint(
+            "is this the right vault (--vault)? if that secret is good for nothing any more, \
+             take it out, or replace it with --replace",
+        ))
+    }
+}
+
+/// What is where the secret of a key that is to be made goes.
+fn replaced(wanted: &Wanted, vault: Option<&Vault>) -> Result<Option<Replaced>, Error> {
+    let Some(file) = wanted.place.file() else {
+        return Ok(None);
+    };
+    let text = text(file).map_err(|error| {
+        let message = format!("cannot read `{}`: {error}", file.display());
+        Error::new(ExitStatus::Trouble, message)
+    })?;
+    let value = text
+        .as_ref()
+        .and_then(|text| secret_in(text, &wanted.place));
+    let Some(value) = value.filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    let secret = std::str::from_utf8(value).ok().map(Secret::parse);
+    let (Some(Ok(secret)), vault) = (secret, vault) else {
+        return Ok(Some(Replaced::Value));
+    };
+    let tail = secret.tail();
+    let Some(vault) = vault else {
+        return Ok(Some(Replaced::Foreign));
+    };
+    Ok(Some(match vault.presented(&tail)? {
+        Some(found) => Replaced::SecretOf(found.record.key.name),
+        None if vault.has_made(&tail)? => Replaced::Value,
+        None => Replaced::Foreign,
+    }))
+}
+
+fn mistake(wanted: &Wanted, error: &Error) -> Mistake {
+    let hint = error.way_out().map(str::to_owned);
+    let message = format!("`{}`: {error}", wanted.name);
+    Mistake::about(wanted, message, hint, error.exit_status())
+}
+
+/// Makes sure, as far as that can be told before, that a place takes a secret.
+fn expect_fit(wanted: &Wanted, source: &Source, vault: Option<&Vault>) -> Result<(), Error> {
+    let place = &wanted.place;
+    let files = vault.zip(place.file());
+    if let Some((_, file)) = files.filter(|(vault, file)| consists_of(vault, file)) {
+        return Err(vault::Error::TheVaultItself(file.to_owned()).into());
+    }
+    expect_folder(place)?;
+    match place {
+        Place::Variables {
+            file,
+            username,
+            secret,
+        } => {
+            let names = username.iter().chain([secret]);
+            let value = "x".repeat(LONGEST_VALUE);
+            let variables: Vec<_> = names.map(|name| (name.as_str(), &value[..])).collect();
+            Ok(env::expect_savable(file, &variables)?)
+        }
+        Place::File(file) => Ok(whole::expect_savable(file, shape(wanted.kind))?),
+        Place::Command { words, .. } => program(words, source).map(drop),
+    }
+}
+
+fn expect_folder(place: &Place) -> Result<(), Error> {
+    match place.file().map(folder_of) {
+        Some(folder) if !folder.is_dir() => {
+            let (folder, message) = (folder.display(), "there is no folder");
+            Err(
+                Error::new(ExitStatus::Trouble, format!("{message} `{folder}`"))
+                    .hint(format!("make it first: `mkdir -p -m 700 {folder}`")),
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What a file holds that a secret of its own is saved in.
+fn shape(kind: Kind) -> Shape {
+    Shape {
+        start: kind.prefix(),
+        lines: 1,
+    }
+}
+
+/// Whether a file is the vault, seen from where it really is.
+fn consists_of(vault: &Vault, file: &Path) -> bool {
+    let folder = fs::canonicalize(folder_of(file));
+    let real = folder.ok().zip(file.file_name());
+    vault.consists_of(file)
+        || real.is_some_and(|(folder, name)| vault.consists_of(&folder.join(name)))
+}
+
+/// Where a command's program is.
+fn program(words: &[String], source: &Source) -> Result<PathBuf, Error> {
+    let name = words.first().map_or("", String::as_str);
+    let folder = fs::canonicalize(match source.folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => &source.folder,
+    });
+    let folder = folder.unwrap_or_else(|_| source.folder.clone());
+    which_in(name, process::search_path(), folder).map_err(|_| {
+        let name = quoted(name);
+        let message = format!("there is no program {name} to run");
+        Error::new(ExitStatus::Trouble, message)
+            .hint("install it, or write where it is; PATH says where programs are looked for")
+    })
+}
+
+/// What a place holds, as far as it can be looked into: secrets are told by their tails.
+fn held(place: &Place, key: &Key) -> io::Result<Held> {
+    let Some(file) = place.file() else {
+        return Ok(Held::It);
+    };
+    let Some(text) = text(file)? else {
+        return Ok(Held::Nothing);
+    };
+    let secret = secret_in(&text, place);
+    let username = match place {
+        Place::Variables {
+            username: Some(username),
+            ..
+        } => Some(env::value(&text, username.as_str())),
+        _ => None,
+    };
+    let tail = |tail: &Tail| {
+        let tail = tail.as_str().as_bytes();
+        secret.is_some_and(|secret| secret.len() > tail.len() && secret.ends_with(tail))
+    };
+    let has = key.username().map(|username| username.as_str().as_bytes());
+    Ok(match &key.retiring {
+        _ if secret.is_none_or(<[u8]>::is_empty) => Held::Nothing,
+        Some(old) if tail(&old.tail) => Held::Old(old.until),
+        _ if !tail(&key.tail) => Held::Another,
+        _ if username.is_some_and(|held| held != has) => Held::WrongUsername,
+        _ => Held::It,
+    })
+}
+
+/// What stands for the secret in a place's file.
+fn secret_in<'a>(text: &'a [u8], place: &Place) -> Option<&'a [u8]> {
+    match place {
+        Place::Variables { secret, .. } => env::value(text, secret.as_str()),
+        _ => Some(text.trim_ascii()),
+    }
+}
+
+/// What a file holds; `None` if there is none.
+fn text(file: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let found = match fs::metadata(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        found => found?,
+    };
+    if !found.is_file() || found.len() > LONGEST {
+        return Err(io::Error::other(
+            "it is not a file that secrets are saved in",
+        ));
+    }
+    Ok(Some(Zeroizing::new(fs::read(file)?)))
+}
+
+/// Delivers the secret of a key that is to be made.
+///
+/// # Errors
+/// With the status `undelivered`.
+pub(super) fn deliver(
+    wanted: &Wanted,
+    key: &Key,
+    secret: &Secret,
+    source: &Source,
+    session: &Session,
+) -> Result<Handed, Error> {
+    let undelivered = |error: Error| error.with_status(ExitStatus::Undelivered);
+    match &wanted.place {
+        Place::Variables {
+            file,
+            username,
+            secret: variable,
+        } => {
+            let name = key.username().map_or("", |username| username.as_str());
+            let username = username.iter().map(|variable| (variable.as_str(), name));
+            let secret = [(variable.as_str(), secret.expose())];
+            let variables: Vec<_> = username.chain(secret).collect();
+            let saved = env::save(file, &variables);
+            let saved = saved.map(|changed| Handed::Saved(changed, file.clone()));
+            saved.map_err(|error| undelivered(error.into()))
+        }
+        Place::File(file) => {
+            let line = Zeroizing::new([secret.expose().as_bytes(), b"\n"].concat());
+            let saved = whole::save(file, shape(wanted.kind), &line);
+            let saved = saved.map(|changed| Handed::Saved(changed, file.clone()));
+            saved.map_err(|error| undelivered(error.into()))
+        }
+        Place::Command { words, timeout } => {
+            let order = Order {
+                program: program(words, source).map_err(undelivered)?,
+                arguments: &words[1..],
+                folder: source.folder.clone(),
+                variables: variables(key),
+                timeout: *timeout,
+            };
+            let tell = |line: &str| session.ui.note(format!("{}: {line}", key.name));
+            let ran = order.run(secret.expose(), tell);
+            ran.map(|()| Handed::Taken).map_err(|why| {
+                let message = format!("{} {why}", wanted.place);
+                Error::new(ExitStatus::Undelivered, message)
+            })
+        }
+    }
+}
+
+/// What a command is told of the key whose secret it gets.
+fn variables(key: &Key) -> Vec<(&'static str, String)> {
+    let username = key.username().map(ToString::to_string);
+    vec![
+        ("POSTKEY_NAME", key.name.to_string()),
+        ("POSTKEY_KIND", key.kind().word().to_owned()),
+        ("POSTKEY_USERNAME", username.unwrap_or_default()),
+    ]
+}

@@ -1,0 +1,104 @@
+//! The keys that a manifest does not name.
+
+use std::collections::HashSet;
+
+use crate::command::Session;
+use crate::command::delete::Doomed;
+use crate::error::Error;
+use crate::key::KeyName;
+use crate::manifest::{Manifest, Plan};
+use crate::ui::{Look, counted};
+use crate::vault::{self, Order, Record, Vault};
+
+/// The keys of a vault that a manifest does not name, in the order of their names.
+pub(super) fn surplus(manifest: &Manifest, vault: &Vault) -> Result<Vec<Record>, vault::Error> {
+    let lower = |name: &KeyName| name.as_str().to_ascii_lowercase();
+    let named: HashSet<String> = manifest.keys.iter().map(|key| lower(&key.name)).collect();
+    let mut surplus = Vec::new();
+    let mut page = vault.first_page(Order::Name)?;
+    loop {
+        let mut damaged = None;
+        let is_more = vault.next_page(&mut page, |found| match found {
+            Ok(record) if named.contains(&lower(&record.key.name)) => {}
+            Ok(record) => surplus.push(record),
+            Err(error) => damaged = Some(error),
+        })?;
+        match damaged {
+            Some(error) => return Err(error),
+            None if !is_more => return Ok(surplus),
+            None => {}
+        }
+    }
+}
+
+/// The keys that are about to be deleted, with their use.
+pub(super) struct Surplus<'a>(Vec<Doomed<'a>>);
+
+impl<'a> Surplus<'a> {
+    pub(super) fn of(
+        plan: &'a Plan<'_>,
+        vault: Option<&Vault>,
+        look: &'a Look,
+        session: &Session,
+    ) -> Self {
+        let Some(vault) = vault.filter(|_| plan.deleted().next().is_some()) else {
+            return Self(Vec::new());
+        };
+        let mut uses = session.uses(vault);
+        let doomed = plan
+            .deleted()
+            .map(|record| Doomed::new(record, &mut uses, look, session));
+        Self(doomed.collect())
+    }
+
+    /// In the order of the plan.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Doomed<'a>> {
+        self.0.iter()
+    }
+
+    /// Whether they may go: a yes will do where none of them is good or was used of late.
+    pub(super) fn is_confirmed(&self, session: &Session) -> Result<bool, Error> {
+        let keys = &self.0;
+        if keys.is_empty() {
+            return Ok(true);
+        }
+        if session.is_yes {
+            keys.iter().for_each(|key| key.warn_of_recent_use(session));
+            return Ok(true);
+        }
+        let count = counted(keys.len() as i64, "key", "keys");
+        let needed = format!("deleting {count} needs a confirmation");
+        let way_out = "--yes gives it; without --prune nothing is deleted";
+        session.ui.expect_person(&needed, way_out)?;
+        keys.iter().for_each(|key| key.say_what_is_lost(session));
+        match keys
+            .iter()
+            .find(|key| key.is_good() || key.is_used_recently())
+        {
+            None => session.ui.confirm(&format!("Delete {count}?")),
+            Some(_) => self.is_one_named(session),
+        }
+    }
+
+    /// Asks for a name; an empty line or the end of input is a no.
+    fn is_one_named(&self, session: &Session) -> Result<bool, Error> {
+        let question = match self.0.as_slice() {
+            [_] => "It is good, or was used in the last 7 days; type its name to delete it",
+            _ => {
+                "Some are good, or were used in the last 7 days; type the name of one of the keys \
+                 to delete all of them"
+            }
+        };
+        let typed = session.ui.line(question)?;
+        let Some(typed) = typed.filter(|typed| !typed.is_empty()) else {
+            return Ok(false);
+        };
+        let is_one = typed
+            .parse()
+            .is_ok_and(|typed: KeyName| self.0.iter().any(|key| key.name().is_same(&typed)));
+        if !is_one {
+            session.ui.note("that is not the name of one");
+        }
+        Ok(is_one)
+    }
+}

@@ -1,0 +1,126 @@
+//! Where a manifest comes from.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::command::Session;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::files::folder_of;
+use crate::manifest::{self, Manifest, Mistake};
+
+/// How large a manifest may be, in bytes.
+const LARGEST: u64 = 1 << 20;
+
+/// A file's path, or `-` for standard input.
+#[derive(Clone, Debug)]
+pub(super) enum FileOrInput {
+    File(PathBuf),
+    StandardInput,
+}
+
+impl From<PathBuf> for FileOrInput {
+    fn from(path: PathBuf) -> Self {
+        if path.as_os_str() == "-" {
+            Self::StandardInput
+        } else {
+            Self::File(path)
+        }
+    }
+}
+
+/// A manifest's text, and where it was.
+pub(super) struct Source {
+    text: String,
+    /// Its own file, if it has one.
+    file: Option<PathBuf>,
+    /// The folder that files and commands in it are seen from.
+    pub(super) folder: PathBuf,
+}
+
+impl Source {
+    pub(super) fn read(from: &FileOrInput) -> Result<Self, Error> {
+        match from {
+            FileOrInput::StandardInput => Ok(Self {
+                text: text(io::stdin().lock(), "standard input")?,
+                file: None,
+                folder: PathBuf::new(),
+            }),
+            FileOrInput::File(path) => Self::read_file(path),
+        }
+    }
+
+    fn read_file(path: &Path) -> Result<Self, Error> {
+        let shown = format!("`{}`", path.display());
+        let failed = |why: &dyn std::fmt::Display| {
+            Error::usage(format!("cannot read the manifest {shown}: {why}"))
+        };
+        let found = fs::metadata(path).map_err(|error| failed(&error))?;
+        if found.is_dir() {
+            return Err(failed(&"it is a folder").hint("name the file in it"));
+        }
+        if !found.is_file() {
+            return Err(failed(&"it is not a regular file")
+                .hint("`-` reads a manifest from standard input"));
+        }
+        let file = File::open(path).map_err(|error| failed(&error))?;
+        let folder = folder_of(path);
+        Ok(Self {
+            text: text(file, &shown)?,
+            file: Some(path.to_owned()),
+            folder: match folder == Path::new(".") {
+                true => PathBuf::new(),
+                false => folder.to_owned(),
+            },
+        })
+    }
+
+    /// The keys that it names.
+    pub(super) fn manifest(&self, session: &Session) -> Result<Manifest, Error> {
+        let own = self.file.as_deref();
+        manifest::read(&self.text, &self.folder, own, &session.settings)
+            .map_err(|mistakes| self.refused(mistakes, session))
+    }
+
+    /// Says all mistakes but the last, and gives that back.
+    pub(super) fn refused(&self, mistakes: Vec<Mistake>, session: &Session) -> Error {
+        let highest = mistakes.iter().map(|mistake| mistake.status).max();
+        let mut errors = mistakes.into_iter().map(|mistake| self.error(mistake));
+        let last = errors.next_back();
+        for error in errors {
+            session.ui.error(&error);
+        }
+        let last = last.unwrap_or_else(|| Error::usage("the manifest cannot be applied"));
+        last.with_status(highest.unwrap_or(ExitStatus::Usage))
+    }
+
+    fn error(&self, mistake: Mistake) -> Error {
+        let file = self.file.as_ref().map(|file| file.display().to_string());
+        let file = file.as_deref().unwrap_or("standard input");
+        let message = format!("{file}:{}: {}", mistake.line, mistake.message);
+        let error = Error::new(mistake.status, message);
+        match mistake.hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+}
+
+/// All of a manifest's text, if it is not too much.
+fn text(from: impl Read, shown: &str) -> Result<String, Error> {
+    let failed = |why: &dyn std::fmt::Display| {
+        Error::usage(format!("cannot read the manifest {shown}: {why}"))
+    };
+    let mut bytes = Vec::new();
+    let read = from.take(LARGEST + 1).read_to_end(&mut bytes);
+    read.map_err(|error| failed(&error))?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(failed(&"it is larger than 1 MiB").hint("split it in several"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        failed(&format!("its line {line} is not UTF-8 text")).hint("save it as UTF-8")
+    })
+}

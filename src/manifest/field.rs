@@ -1,0 +1,158 @@
+//! A table of the manifest, read field by field. A mistake is noted with its line and does not
+//! keep the rest from being read.
+
+use std::str::FromStr;
+
+use toml::de::{DeTable, DeValue};
+
+use super::Mistake;
+use crate::key::{Invalid, looks_like_a_secret, quoted};
+use crate::settings::way_out;
+
+/// So many mistakes are gathered; whoever made more will look again.
+const MOST: usize = 20;
+
+/// What is wrong with a value, and the way out.
+pub(super) struct Fault {
+    pub(super) message: String,
+    pub(super) hint: String,
+}
+
+impl Fault {
+    pub(super) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            hint: hint.into(),
+        }
+    }
+}
+
+impl From<Invalid> for Fault {
+    fn from(invalid: Invalid) -> Self {
+        Self::new(invalid.to_string(), invalid.way_out().unwrap_or_default())
+    }
+}
+
+/// The mistakes of a manifest.
+pub(super) struct Mistakes {
+    /// Where each line but the first begins.
+    lines: Vec<usize>,
+    all: Vec<Mistake>,
+}
+
+impl Mistakes {
+    pub(super) fn of(text: &str) -> Self {
+        let ends = text.match_indices('\n');
+        Self {
+            lines: ends.map(|(at, _)| at + 1).collect(),
+            all: Vec::new(),
+        }
+    }
+
+    /// The line that a byte is in.
+    pub(super) fn line(&self, at: usize) -> usize {
+        self.lines.partition_point(|&start| start <= at) + 1
+    }
+
+    pub(super) fn note(&mut self, line: usize, fault: Fault) {
+        if !self.are_enough() {
+            let hint = Some(fault.hint).filter(|hint| !hint.is_empty());
+            self.all.push(Mistake {
+                hint,
+                ..Mistake::new(line, fault.message, "")
+            });
+        }
+    }
+
+    pub(super) fn are_enough(&self) -> bool {
+        self.all.len() >= MOST
+    }
+
+    /// What was read, if there was no mistake; otherwise these, in the order of their lines.
+    pub(super) fn or<T>(mut self, read: T) -> Result<T, Vec<Mistake>> {
+        if self.all.is_empty() {
+            return Ok(read);
+        }
+        self.all.sort_by_key(|mistake| mistake.line);
+        Err(self.all)
+    }
+}
+
+/// A table whose fields are known.
+pub(super) struct Fields<'a> {
+    pub(super) table: &'a DeTable<'a>,
+    pub(super) known: &'a [&'a str],
+    /// What the table is, for people.
+    pub(super) what: &'a str,
+}
+
+impl Fields<'_> {
+    /// Notes the fields that nobody knows.
+    pub(super) fn expect_known(&self, mistakes: &mut Mistakes) {
+        for field in self.table.keys() {
+            let (name, at) = (field.get_ref().as_ref(), field.span().start);
+            if !self.known.contains(&name) {
+                let message = format!("{} has no field {}", self.what, quoted(name));
+                let fault = Fault::new(message, way_out(name, self.known));
+                mistakes.note(mistakes.line(at), fault);
+            }
+        }
+    }
+
+    /// The line of a field, if it is there.
+    pub(super) fn line(&self, name: &str, mistakes: &Mistakes) -> Option<usize> {
+        let (field, _) = self.table.get_key_value(name)?;
+        Some(mistakes.line(field.span().start))
+    }
+
+    /// A field, if it is there and can be read.
+    pub(super) fn get<T>(
+        &self,
+        name: &str,
+        mistakes: &mut Mistakes,
+        read: impl FnOnce(&DeValue<'_>) -> Result<T, Fault>,
+    ) -> Option<T> {
+        let value = self.table.get(name)?;
+        match read(value.get_ref()) {
+            Ok(read) => Some(read),
+            Err(fault) => {
+                let line = self.line(name, mistakes).unwrap_or_default();
+                let message = format!("{name}: {}", fault.message);
+                mistakes.note(line, Fault { message, ..fault });
+                None
+            }
+        }
+    }
+}
+
+/// A value that is text and no secret.
+pub(super) fn text<'a>(value: &'a DeValue<'_>) -> Result<&'a str, Fault> {
+    let text = value.as_str().ok_or_else(|| {
+        let message = format!("it is {}, and must be text", kind_of(value));
+        Fault::new(message, "write it in quotation marks")
+    })?;
+    if looks_like_a_secret(text) {
+        return Err(Fault::new(
+            "it looks like a secret, and a manifest holds none",
+            "leave it out: `apply` makes the secrets itself",
+        ));
+    }
+    Ok(text)
+}
+
+/// A value that is written as text and read by its own parser.
+pub(super) fn parsed<T: FromStr<Err = Invalid>>(value: &DeValue<'_>) -> Result<T, Fault> {
+    Ok(text(value)?.parse()?)
+}
+
+/// What a value is instead of what it should be.
+pub(super) fn kind_of(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "text",
+        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date without quotation marks",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}

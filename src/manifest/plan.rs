@@ -1,0 +1,314 @@
+//! What a manifest asks for, key by key, of a vault as it is.
+
+use jiff::Timestamp;
+
+use super::{Manifest, Mistake, Wanted};
+use crate::exit::ExitStatus;
+use crate::key::{Grant, Invalid, Key, KeyName, Kind, Standing};
+use crate::vault::{Field, Record, differences};
+
+/// What a vault has where a manifest wants a key.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// The key of that name.
+    pub record: Option<Record>,
+    /// Another key that the username belongs to.
+    pub holder: Option<KeyName>,
+}
+
+/// What is to be done, key by key.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    /// In the order of the manifest; what is deleted comes last.
+    pub steps: Vec<Step<'a>>,
+}
+
+/// What is to be done about one key.
+#[derive(Debug)]
+pub struct Step<'a> {
+    /// What.
+    pub deed: Deed<'a>,
+    /// What a person has to see to.
+    pub finding: Option<Finding>,
+    /// What its secret takes the place of.
+    pub replaced: Option<Replaced>,
+}
+
+/// What is where a new secret goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replaced {
+    /// A value that is no secret of ours, or one that is good for nothing.
+    Value,
+    /// The secret of another key.
+    SecretOf(KeyName),
+    /// A secret that was made elsewhere.
+    Foreign,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Deed<'a> {
+    /// The key is missing.
+    Make(&'a Wanted),
+    /// The key differs.
+    Change {
+        /// What is wanted.
+        wanted: &'a Wanted,
+        /// The key as it is.
+        before: Record,
+        /// The key as it is to be.
+        after: Box<Key>,
+    },
+    /// The key is as it is wanted.
+    Keep {
+        /// What is wanted.
+        wanted: &'a Wanted,
+        /// The key.
+        record: Record,
+    },
+    /// Nobody wants the key.
+    Delete(Record),
+}
+
+/// What the place of a key's secret holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// The secret of the key, or what nobody can look into.
+    It,
+    /// The secret that is retiring, until then.
+    Old(Timestamp),
+    /// Another one.
+    Another,
+    /// None.
+    Nothing,
+    /// The secret of the key, but another username, or none.
+    WrongUsername,
+}
+
+/// What a manifest wants and `apply` cannot do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// By the manifest the key's time would be over, which it is not.
+    Over(Timestamp),
+    /// Its secret is not where it belongs, and cannot be shown again.
+    Place(Held),
+}
+
+impl<'a> Plan<'a> {
+    /// What is to be done about a vault at `now` in which the keys of the manifest were `seen`;
+    /// keys that are `surplus` go.
+    ///
+    /// # Errors
+    /// Where the vault contradicts the manifest in what cannot be changed.
+    pub fn new(
+        manifest: &'a Manifest,
+        seen: Vec<Seen>,
+        surplus: Vec<Record>,
+        now: Timestamp,
+    ) -> Result<Self, Vec<Mistake>> {
+        let (mut steps, mut mistakes) = (Vec::new(), Vec::new());
+        for (wanted, seen) in manifest.keys.iter().zip(seen) {
+            match wanted.step(seen, now) {
+                Ok(step) => steps.push(step),
+                Err(mistake) => mistakes.push(mistake),
+            }
+        }
+        let deleted = surplus.into_iter().map(Deed::Delete);
+        steps.extend(deleted.map(Step::from));
+        match mistakes.is_empty() {
+            true => Ok(Self { steps }),
+            false => Err(mistakes),
+        }
+    }
+
+    /// Whether nothing is to be done, and a person has nothing to see to either.
+    pub fn is_settled(&self) -> bool {
+        let is_settled =
+            |step: &Step<'_>| step.finding.is_none() && matches!(step.deed, Deed::Keep { .. });
+        self.steps.iter().all(is_settled)
+    }
+
+    /// The keys that are to be deleted.
+    pub fn deleted(&self) -> impl Iterator<Item = &Record> {
+        self.steps.iter().filter_map(|step| match &step.deed {
+            Deed::Delete(record) => Some(record),
+            _ => None,
+        })
+    }
+}
+
+impl<'a> From<Deed<'a>> for Step<'a> {
+    fn from(deed: Deed<'a>) -> Self {
+        Self {
+            deed,
+            finding: None,
+            replaced: None,
+        }
+    }
+}
+
+impl Step<'_> {
+    /// The key's name.
+    pub fn name(&self) -> &KeyName {
+        match &self.deed {
+            Deed::Make(wanted) => &wanted.name,
+            Deed::Change { before, .. } => &before.key.name,
+            Deed::Keep { record, .. } | Deed::Delete(record) => &record.key.name,
+        }
+    }
+
+    /// The key's kind.
+    pub fn kind(&self) -> Kind {
+        match &self.deed {
+            Deed::Make(wanted) => wanted.kind,
+            Deed::Change { before, .. } => before.key.kind(),
+            Deed::Keep { record, .. } | Deed::Delete(record) => record.key.kind(),
+        }
+    }
+
+    /// What is wanted of it; `None` if it is to go.
+    pub fn wanted(&self) -> Option<&Wanted> {
+        match &self.deed {
+            Deed::Make(wanted) | Deed::Change { wanted, .. } | Deed::Keep { wanted, .. } => {
+                Some(wanted)
+            }
+            Deed::Delete(_) => None,
+        }
+    }
+
+    /// The key as it is, if it is there.
+    pub fn record(&self) -> Option<&Record> {
+        match &self.deed {
+            Deed::Make(_) => None,
+            Deed::Change { before, .. } => Some(before),
+            Deed::Keep { record, .. } | Deed::Delete(record) => Some(record),
+        }
+    }
+
+    /// What is to be changed about it.
+    pub fn changes(&self) -> Vec<Field> {
+        match &self.deed {
+            Deed::Change { before, after, .. } => differences(Some(&before.key), Some(after)),
+            _ => Vec::new(),
+        }
+    }
+
+    /// How it will stand at `now`; `None` of one that is not there yet.
+    pub fn standing(&self, now: Timestamp) -> Option<Standing> {
+        match &self.deed {
+            Deed::Change { after, .. } => Some(after.standing(now)),
+            _ => self.record().map(|record| record.key.standing(now)),
+        }
+    }
+}
+
+impl Wanted {
+    fn step(&self, seen: Seen, now: Timestamp) -> Result<Step<'_>, Mistake> {
+        let at = |invalid: &Invalid| Mistake::of(self.line, invalid);
+        match seen {
+            Seen {
+                record: Some(record),
+                ..
+            } => {
+                self.expect_same(&record.key)?;
+                self.compared(record, now).map_err(|invalid| at(&invalid))
+            }
+            Seen {
+                holder: Some(holder),
+                ..
+            } => Err(self.username_taken(&holder)),
+            _ => {
+                let end = self.expires.map(|expires| expires.resolve(now));
+                end.transpose().map_err(|invalid| at(&invalid))?;
+                Ok(Deed::Make(self).into())
+            }
+        }
+    }
+
+    /// What cannot be changed about a key must be as it is wanted.
+    fn expect_same(&self, key: &Key) -> Result<(), Mistake> {
+        let name = &key.name;
+        let title = key.kind().title();
+        let (message, hint) = match (key.username(), &self.username) {
+            _ if key.kind() != self.kind => (
+                format!("`{name}` is there already, but it is an {title} key"),
+                "call one of them by another name: a key's kind cannot be changed",
+            ),
+            (Some(has), Some(wanted)) if !has.as_str().eq_ignore_ascii_case(wanted.as_str()) => (
+                format!("`{name}` is there already, but its username is `{has}`"),
+                "write that, or give the key another name: a username cannot be changed",
+            ),
+            _ => return Ok(()),
+        };
+        Err(Mistake::new(self.line, message, hint).with_status(ExitStatus::Exists))
+    }
+
+    fn username_taken(&self, holder: &KeyName) -> Mistake {
+        let username = self.username.as_ref().map(ToString::to_string);
+        let message = format!(
+            "the username `{}` belongs to the key `{holder}`",
+            username.unwrap_or_default()
+        );
+        let hint = "choose another, or share a login that is written as an e-mail address";
+        Mistake::new(self.line, message, hint).with_status(ExitStatus::Exists)
+    }
+
+    /// What of a key that is there is not as it is wanted.
+    fn compared(&self, record: Record, now: Timestamp) -> Result<Step<'_>, Invalid> {
+        let key = &record.key;
+        let mut finding = None;
+        let mut after = Key {
+            grant: self.granted(&key.grant),
+            description: self
+                .description
+                .clone()
+                .unwrap_or_else(|| key.description.clone()),
+            ..key.clone()
+        };
+        let end = self.expires.map(|end| end.counted_from(key.created_at));
+        match end.transpose()?.unwrap_or(key.expires_at) {
+            end if end == key.expires_at => {}
+            // It works, and stopping it is more than bringing it back in line.
+            Some(end) if end <= now => finding = Some(Finding::Over(end)),
+            end => after = after.expiring(end),
+        }
+        let deed = if after == *key {
+            Deed::Keep {
+                wanted: self,
+                record,
+            }
+        } else {
+            Deed::Change {
+                wanted: self,
+                before: record,
+                after: Box::new(after),
+            }
+        };
+        Ok(Step {
+            finding,
+            ..Step::from(deed)
+        })
+    }
+
+    fn granted(&self, grant: &Grant) -> Grant {
+        match grant {
+            smtp @ Grant::Smtp { .. } => smtp.clone(),
+            Grant::Api { permission, limit } => Grant::Api {
+                permission: self.permission.as_ref().unwrap_or(permission).clone(),
+                limit: self.limit.unwrap_or(*limit),
+            },
+        }
+    }
+}
+
+impl Deed<'_> {
+    /// What is done, as a word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Make(_) => "make",
+            Self::Change { .. } => "change",
+            Self::Keep { .. } => "keep",
+            Self::Delete(_) => "delete",
+        }
+    }
+}

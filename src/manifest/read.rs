@@ -1,0 +1,299 @@
+//! From a manifest's text to the keys that it wants, or to its mistakes: as many as can be told
+//! at once, each with its line and the way out.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::field::{Fault, Fields, Mistakes, kind_of, parsed, text};
+use super::save::{place, spelled};
+use super::{Manifest, Mistake, Place, Wanted};
+use crate::key::{Description, Kind, Limit, Permission, Status, escaped};
+use crate::settings::Settings;
+
+const KNOWN: [&str; 10] = [
+    "name",
+    "kind",
+    "username",
+    "description",
+    "permission",
+    "plan",
+    "limit",
+    "expires",
+    "inactive",
+    "save",
+];
+
+/// Reads a manifest. Files in it are seen from the `folder`; `own` is its own file, if it has one.
+///
+/// # Errors
+/// Its mistakes, in the order of their lines.
+pub fn read(
+    text: &str,
+    folder: &Path,
+    own: Option<&Path>,
+    settings: &Settings,
+) -> Result<Manifest, Vec<Mistake>> {
+    let mut mistakes = Mistakes::of(text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        for error in errors {
+            let at = error.span().map_or(0, |span| span.start);
+            let message = escaped(&error.message().replace('\n', " ")).into_owned();
+            let hint = "a manifest is written in TOML: https://toml.io";
+            mistakes.note(mistakes.line(at), Fault::new(message, hint));
+        }
+        return mistakes.or(Manifest { keys: Vec::new() });
+    }
+    let mut keys = Vec::new();
+    for (table, line) in tables(document.get_ref(), &mut mistakes) {
+        if mistakes.are_enough() {
+            break;
+        }
+        keys.extend(wanted(table, line, folder, settings, &mut mistakes));
+    }
+    expect_apart(&keys, own, &mut mistakes);
+    mistakes.or(Manifest { keys })
+}
+
+/// The tables of the keys, with their lines.
+fn tables<'a>(document: &'a DeTable<'a>, mistakes: &mut Mistakes) -> Vec<(&'a DeTable<'a>, usize)> {
+    let top = Fields {
+        table: document,
+        known: &["key"],
+        what: "a manifest",
+    };
+    top.expect_known(mistakes);
+    let form = "begin each key with a line `[[key]]`";
+    let none = || Fault::new("the manifest names no key", form);
+    let mut tables = Vec::new();
+    match document.get("key").map(Spanned::get_ref) {
+        Some(DeValue::Array(list)) if !list.is_empty() => {
+            for one in list.iter() {
+                let line = mistakes.line(one.span().start);
+                match one.get_ref() {
+                    DeValue::Table(table) => tables.push((table, line)),
+                    other => mistakes.note(line, not_a_key(other)),
+                }
+            }
+        }
+        Some(DeValue::Array(_)) => mistakes.note(1, none()),
+        Some(DeValue::Table(_)) => {
+            let line = top.line("key", mistakes).unwrap_or(1);
+            let message = "`[key]` is a table, and must be a list of them";
+            mistakes.note(line, Fault::new(message, form));
+        }
+        Some(other) => {
+            let line = top.line("key", mistakes).unwrap_or(1);
+            mistakes.note(line, not_a_key(other));
+        }
+        None if document.is_empty() => mistakes.note(1, none()),
+        None => {}
+    }
+    tables
+}
+
+fn not_a_key(value: &DeValue<'_>) -> Fault {
+    let message = format!("`key` is {}, and must be a table", kind_of(value));
+    Fault::new(message, "begin each key with a line `[[key]]`")
+}
+
+/// One key; `None` if it cannot be told whole.
+fn wanted(
+    table: &DeTable<'_>,
+    line: usize,
+    folder: &Path,
+    settings: &Settings,
+    mistakes: &mut Mistakes,
+) -> Option<Wanted> {
+    let fields = Fields {
+        table,
+        known: &KNOWN,
+        what: "a key",
+    };
+    fields.expect_known(mistakes);
+    for (name, example) in [("name", "name = \"reports\""), ("kind", "kind = \"api\"")] {
+        if !table.contains_key(name) {
+            let message = format!("the key has no `{name}`");
+            mistakes.note(line, Fault::new(message, format!("add `{example}`")));
+        }
+    }
+    let kind = fields.get("kind", mistakes, kind);
+    expect_fitting(&fields, kind, mistakes);
+    let name = fields.get("name", mistakes, parsed);
+    let username = fields.get("username", mistakes, parsed);
+    let description = fields.get("description", mistakes, description);
+    let permission = fields.get("permission", mistakes, |value| {
+        let permission: Permission = parsed(value)?;
+        Ok(settings.permissions.expect(permission)?)
+    });
+    let limit = limit(&fields, settings, mistakes);
+    let expires = fields.get("expires", mistakes, parsed);
+    let status = fields.get("inactive", mistakes, status);
+    let place = place(&fields, line, kind, folder, mistakes);
+    Some(Wanted {
+        line,
+        name: name?,
+        kind: kind?,
+        username,
+        description,
+        permission,
+        limit,
+        expires,
+        status: status.unwrap_or(Status::Active),
+        place: place?,
+    })
+}
+
+/// Notes what only keys of the other kind have.
+fn expect_fitting(fields: &Fields<'_>, kind: Option<Kind>, mistakes: &mut Mistakes) {
+    let (others, hint): (&[&str], _) = match kind {
+        Some(Kind::Smtp) => (
+            &["permission", "plan", "limit"],
+            "only API keys have permissions and limits",
+        ),
+        Some(Kind::Api) => (&["username"], "only SMTP keys have usernames"),
+        None => return,
+    };
+    let title = kind.map_or("", Kind::title);
+    for name in others {
+        if let Some(line) = fields.line(name, mistakes) {
+            let message = format!("an {title} key has no `{name}`");
+            mistakes.note(line, Fault::new(message, hint));
+        }
+    }
+}
+
+fn kind(value: &DeValue<'_>) -> Result<Kind, Fault> {
+    let text = text(value)?;
+    let known = Kind::ALL.map(Kind::word);
+    let found = Kind::ALL.into_iter().find(|kind| kind.word() == text);
+    found.ok_or_else(|| {
+        let message = format!("{} is not a kind", crate::key::quoted(text));
+        Fault::new(message, crate::settings::way_out(text, &known))
+    })
+}
+
+fn description(value: &DeValue<'_>) -> Result<Option<Description>, Fault> {
+    match text(value)? {
+        "" => Ok(None),
+        _ => parsed(value).map(Some),
+    }
+}
+
+fn status(value: &DeValue<'_>) -> Result<Status, Fault> {
+    match value.as_bool() {
+        Some(true) => Ok(Status::Inactive),
+        Some(false) => Ok(Status::Active),
+        None => Err(Fault::new(
+            format!("it is {}, and must be true or false", kind_of(value)),
+            "write `inactive = true`, without quotation marks",
+        )),
+    }
+}
+
+/// The limit, said by itself or by a plan.
+fn limit(fields: &Fields<'_>, settings: &Settings, mistakes: &mut Mistakes) -> Option<Limit> {
+    let limit = fields.get("limit", mistakes, parsed);
+    let plan = fields.get("plan", mistakes, |value| {
+        Ok(settings.plans.limit(text(value)?)?)
+    });
+    if let (Some(line), Some(_)) = (
+        fields.line("limit", mistakes),
+        fields.line("plan", mistakes),
+    ) {
+        let message = "the key has a `plan` and a `limit`";
+        mistakes.note(line, Fault::new(message, "leave one of them out"));
+    }
+    limit.or(plan)
+}
+
+/// Notes what two keys cannot both have: a name, a username of their own, the same place.
+fn expect_apart(keys: &[Wanted], own: Option<&Path>, mistakes: &mut Mistakes) {
+    let mut names = HashMap::new();
+    let mut usernames = HashMap::new();
+    let mut files = Files::new(own);
+    for key in keys {
+        let name = key.name.as_str();
+        if let Some(first) = names.insert(name.to_ascii_lowercase(), key.line) {
+            let message = format!("the name `{name}` is taken by the key of line {first}");
+            mistakes.note(key.line, Fault::new(message, "give each key its own name"));
+        }
+        let username = key.username.as_ref().filter(|name| !name.is_shared());
+        if let Some(username) = username {
+            let lower = username.as_str().to_ascii_lowercase();
+            if let Some(first) = usernames.insert(lower, key.line) {
+                let message =
+                    format!("the username `{username}` belongs to the key of line {first}");
+                let hint = "choose another, or share a login that is written as an e-mail address";
+                mistakes.note(key.line, Fault::new(message, hint));
+            }
+        }
+        if let Err(fault) = files.take(key) {
+            mistakes.note(key.line, fault);
+        }
+    }
+}
+
+/// What is written into files, and by the key of which line.
+struct Files {
+    own: Option<PathBuf>,
+    /// Each file's variables; none of a file that is one secret.
+    taken: HashMap<PathBuf, HashMap<Option<String>, usize>>,
+}
+
+impl Files {
+    fn new(own: Option<&Path>) -> Self {
+        Self {
+            own: own.map(spelled),
+            taken: HashMap::new(),
+        }
+    }
+
+    fn take(&mut self, key: &Wanted) -> Result<(), Fault> {
+        let Some(file) = key.place.file().map(spelled) else {
+            return Ok(());
+        };
+        let shown = file.display().to_string();
+        if self.own.as_ref() == Some(&file) {
+            let message = format!("`{shown}` is the manifest itself");
+            return Err(Fault::new(message, "name another file"));
+        }
+        let taken = self.taken.entry(file).or_default();
+        for variable in variables(&key.place) {
+            let is_whole = variable.is_none();
+            let other = taken
+                .iter()
+                .find(|(other, _)| is_whole || other.is_none())
+                .map(|(_, line)| *line);
+            if let Some(first) = other {
+                let message = format!("`{shown}` is written by the key of line {first}, too");
+                return Err(Fault::new(message, "give each secret its own place"));
+            }
+            if let Some(first) = taken.insert(variable.clone(), key.line) {
+                let variable = variable.unwrap_or_default();
+                let message = format!(
+                    "the variable `{variable}` of `{shown}` is set by the key of line {first}, too"
+                );
+                return Err(Fault::new(message, "give each its own variable"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The variables of a file that a place writes; none where it writes the whole file.
+fn variables(place: &Place) -> Vec<Option<String>> {
+    match place {
+        Place::Variables {
+            username, secret, ..
+        } => {
+            let variables = username.iter().chain([secret]);
+            variables.map(|name| Some(name.to_string())).collect()
+        }
+        Place::File(_) => vec![None],
+        Place::Command { .. } => Vec::new(),
+    }
+}

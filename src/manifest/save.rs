@@ -1,0 +1,185 @@
+//! Where a manifest wants a secret to go: its `save`.
+
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use toml::de::{DeTable, DeValue};
+
+use super::Place;
+use super::field::{Fault, Fields, Mistakes, kind_of, parsed, text};
+use crate::key::{Invalid, Kind, Period, quoted};
+
+const KNOWN: [&str; 5] = ["file", "username", "secret", "command", "timeout"];
+
+/// How long a command may take if nothing is said.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long it may take at most: a secret that waits longer than an hour is dropped.
+const LONGEST: Duration = Duration::from_secs(30 * 60);
+
+/// What may stand there.
+const EXAMPLES: &str = "write `save = { file = \".env\", secret = \"API_KEY\" }`, \
+     `save = { file = \"secret.txt\" }` or `save = { command = [\"store\", \"name\"] }`";
+
+/// Reads where the secret of a key goes, which must be said; the key's table begins in `line`.
+pub(super) fn place(
+    key: &Fields<'_>,
+    line: usize,
+    kind: Option<Kind>,
+    folder: &Path,
+    mistakes: &mut Mistakes,
+) -> Option<Place> {
+    let Some(at) = key.line("save", mistakes) else {
+        let message = "the key has no `save`: its secret would be lost";
+        mistakes.note(line, Fault::new(message, EXAMPLES));
+        return None;
+    };
+    let place = match key.table.get("save")?.get_ref() {
+        DeValue::Table(table) => of_table(table, at, kind, folder, mistakes)?,
+        other => Err(Fault::new(
+            format!("save: it is {}, and must be a table", kind_of(other)),
+            EXAMPLES,
+        )),
+    };
+    place.map_err(|fault| mistakes.note(at, fault)).ok()
+}
+
+/// The place, or what is wrong with the table as a whole; `None` if a field of it is wrong.
+fn of_table(
+    table: &DeTable<'_>,
+    at: usize,
+    kind: Option<Kind>,
+    folder: &Path,
+    mistakes: &mut Mistakes,
+) -> Option<Result<Place, Fault>> {
+    let fields = Fields {
+        table,
+        known: &KNOWN,
+        what: "`save`",
+    };
+    fields.expect_known(mistakes);
+    expect_no_username(&fields, at, kind, mistakes);
+    let has = |name| table.contains_key(name);
+    match (has("file"), has("command")) {
+        (true, false) => of_file(&fields, folder, mistakes),
+        (false, true) => of_command(&fields, mistakes),
+        (true, true) => Some(Err(Fault::new(
+            "save: it is a file or a command, not both",
+            "let the command write the file, or leave it out",
+        ))),
+        (false, false) => Some(Err(Fault::new(
+            "save: it names neither a file nor a command",
+            EXAMPLES,
+        ))),
+    }
+}
+
+fn expect_no_username(fields: &Fields<'_>, at: usize, kind: Option<Kind>, mistakes: &mut Mistakes) {
+    if kind == Some(Kind::Api) && fields.table.contains_key("username") {
+        let message = "save: an API key has no username to be saved";
+        mistakes.note(at, Fault::new(message, "leave `username` out"));
+    }
+}
+
+fn of_file(
+    fields: &Fields<'_>,
+    folder: &Path,
+    mistakes: &mut Mistakes,
+) -> Option<Result<Place, Fault>> {
+    let file = fields.get("file", mistakes, |value| file(value, folder));
+    let username = fields.get("username", mistakes, parsed);
+    let secret = fields.get("secret", mistakes, parsed);
+    let has = |name| fields.table.contains_key(name);
+    if has("timeout") {
+        return Some(Err(Fault::new(
+            "save: a file has no `timeout`",
+            "leave it out; only a command has one",
+        )));
+    }
+    if has("username") && !has("secret") {
+        return Some(Err(Fault::new(
+            "save: a variable for the username wants one for the secret",
+            "add `secret = \"SMTP_PASSWORD\"`",
+        )));
+    }
+    match (has("secret"), secret) {
+        (false, _) => Some(Ok(Place::File(file?))),
+        (true, secret) => Some(Ok(Place::Variables {
+            file: file?,
+            username,
+            secret: secret?,
+        })),
+    }
+}
+
+fn of_command(fields: &Fields<'_>, mistakes: &mut Mistakes) -> Option<Result<Place, Fault>> {
+    let words = fields.get("command", mistakes, words);
+    let timeout = fields.get("timeout", mistakes, timeout);
+    for name in ["username", "secret"] {
+        if let Some(line) = fields.line(name, mistakes) {
+            let message = format!("save: a command has no `{name}`");
+            let hint = "leave it out: the command gets the secret on its standard input, and the \
+                        username as POSTKEY_USERNAME";
+            mistakes.note(line, Fault::new(message, hint));
+        }
+    }
+    if fields.table.contains_key("timeout") && timeout.is_none() {
+        return None;
+    }
+    Some(Ok(Place::Command {
+        words: words?,
+        timeout: timeout.unwrap_or(TIMEOUT),
+    }))
+}
+
+/// A file, as seen from the folder that the manifest is in.
+fn file(value: &DeValue<'_>, folder: &Path) -> Result<PathBuf, Fault> {
+    let text = text(value)?;
+    let fault = |why: &str| {
+        let hint = "name a file, as in `.env` (beside the manifest) or `/etc/shop/secret`";
+        Fault::new(format!("{} {why}", quoted(text)), hint)
+    };
+    match text {
+        "" => Err(fault("is not a path")),
+        text if text.ends_with('/') => Err(fault("is a folder")),
+        text if text.contains('\0') => Err(fault("is not a path")),
+        text if text.starts_with('~') => Err(fault("begins with a `~`, which only a shell knows")),
+        text => Ok(folder.join(text)),
+    }
+}
+
+fn words(value: &DeValue<'_>) -> Result<Vec<String>, Fault> {
+    let form = "write a list of words, as in `[\"vault\", \"kv\", \"put\", \"secret/ci\", \
+                \"key=-\"]`; for a shell, `[\"sh\", \"-c\", \"…\"]`";
+    let DeValue::Array(list) = value else {
+        let message = format!("it is {}, and must be a list", kind_of(value));
+        return Err(Fault::new(message, form));
+    };
+    let words = list.iter().map(|word| Ok(text(word.get_ref())?.to_owned()));
+    let words: Vec<String> = words.collect::<Result<_, Fault>>()?;
+    match words.first() {
+        None => Err(Fault::new("it is empty", form)),
+        Some(program) if program.is_empty() => Err(Fault::new("it names no program", form)),
+        Some(_) if words.iter().any(|word| word.contains('\0')) => {
+            Err(Fault::new("a word of it holds a NUL", form))
+        }
+        Some(_) => Ok(words),
+    }
+}
+
+fn timeout(value: &DeValue<'_>) -> Result<Duration, Fault> {
+    let text = text(value)?;
+    let length = text.parse::<Period>()?.length();
+    length
+        .filter(|&length| length <= LONGEST)
+        .ok_or_else(|| {
+            Invalid::new("a timeout", text, "a timeout is at most 30 minutes").hint("write `60s`")
+        })
+        .map_err(Fault::from)
+}
+
+/// The file, spelled in one way, so that two of them can be compared without looking.
+pub(super) fn spelled(file: &Path) -> PathBuf {
+    let is_plain = |part: &Component<'_>| *part != Component::CurDir;
+    file.components().filter(is_plain).collect()
+}

@@ -1,0 +1,263 @@
+//! What a manifest asks for of one key.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::entry::{changes, told};
+use super::{or_empty, text};
+use crate::key::{Standing, Status};
+use crate::manifest::{Deed, Finding, Held, Place, Replaced, Step, Wanted};
+use crate::ui::Look;
+use crate::ui::listing::{Item, Row};
+use crate::ui::table::Column;
+use crate::vault::Field;
+
+/// What became of a step of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Nothing yet.
+    Planned,
+    /// It was done.
+    Done,
+    /// There was nothing to do.
+    Kept,
+    /// It was tried.
+    Failed,
+    /// It was not tried, for another had failed.
+    Left,
+}
+
+impl Fate {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Done => "done",
+            Self::Kept => "kept",
+            Self::Failed => "failed",
+            Self::Left => "left",
+        }
+    }
+}
+
+/// A step of a plan.
+#[derive(Debug, Serialize)]
+pub struct StepView<'a> {
+    name: &'a str,
+    kind: &'static str,
+    action: &'static str,
+    outcome: &'static str,
+    status: Option<&'static str>,
+    change: Vec<Field>,
+    saved_to: Option<String>,
+    replaces: Option<String>,
+    #[serde(serialize_with = "text")]
+    last_used_at: Option<Timestamp>,
+    finding: Option<String>,
+    mend: Option<String>,
+    #[serde(skip)]
+    step: &'a Step<'a>,
+    #[serde(skip)]
+    used: Option<String>,
+}
+
+impl<'a> StepView<'a> {
+    /// A step, and what became of it.
+    pub fn new(step: &'a Step<'a>, outcome: Fate, look: &Look) -> Self {
+        let wanted = step.wanted();
+        let finding = step.finding.as_ref().zip(wanted);
+        Self {
+            name: step.name().as_str(),
+            kind: step.kind().word(),
+            action: step.deed.word(),
+            outcome: outcome.word(),
+            status: step.standing(look.now).map(Standing::word),
+            change: step.changes(),
+            saved_to: wanted.map(|wanted| wanted.place.to_string()),
+            replaces: step.replaced.as_ref().map(replaced),
+            last_used_at: None,
+            finding: finding.map(|(finding, wanted)| message(finding, wanted)),
+            mend: finding.map(|(finding, wanted)| mend(finding, wanted)),
+            step,
+            used: None,
+        }
+    }
+
+    /// With when the key was last used, in figures and in words.
+    pub fn with_use(self, last_used_at: Option<Timestamp>, used: String) -> Self {
+        Self {
+            last_used_at,
+            used: Some(used),
+            ..self
+        }
+    }
+
+    /// What a person has to see to, and how.
+    pub fn finding(&self) -> Option<(&str, &str)> {
+        self.finding.as_deref().zip(self.mend.as_deref())
+    }
+
+    fn what(&self, look: &Look) -> String {
+        let tail = |step: &Step<'_>| step.record().map(|record| look.tail(&record.key.tail));
+        let mut parts = match &self.step.deed {
+            Deed::Make(wanted) => made(wanted, look),
+            Deed::Change { .. } => vec![changes(&self.change, look)],
+            Deed::Keep { .. } => Vec::new(),
+            Deed::Delete(_) => [tail(self.step), self.used.clone()]
+                .into_iter()
+                .flatten()
+                .collect(),
+        };
+        let replaces = self.replaces.as_ref();
+        parts.extend(replaces.map(|replaced| format!("in the place of {replaced}")));
+        let is_told = matches!(self.step.deed, Deed::Keep { .. } | Deed::Change { .. });
+        let standing = self.step.standing(look.now).filter(|_| is_told);
+        let standing = standing.filter(|standing| *standing != Standing::Active);
+        parts.extend(standing.map(|standing| standing.word().to_owned()));
+        parts.extend(self.finding.clone());
+        parts.join(", ")
+    }
+}
+
+impl Item for StepView<'_> {
+    const FIELDS: &'static [&'static str] = &[
+        "name",
+        "kind",
+        "action",
+        "outcome",
+        "status",
+        "change",
+        "saved_to",
+        "replaces",
+        "last_used_at",
+        "finding",
+        "mend",
+    ];
+
+    fn fields(&self) -> Vec<String> {
+        vec![
+            self.name.to_owned(),
+            self.kind.to_owned(),
+            self.action.to_owned(),
+            self.outcome.to_owned(),
+            or_empty(self.status),
+            told(&self.change, |_, value| value.to_owned()),
+            or_empty(self.saved_to.as_ref()),
+            or_empty(self.replaces.as_ref()),
+            or_empty(self.last_used_at),
+            or_empty(self.finding.as_ref()),
+            or_empty(self.mend.as_ref()),
+        ]
+    }
+}
+
+impl Row for StepView<'_> {
+    const COLUMNS: &'static [Column] = &[
+        Column::fixed("PLAN"),
+        Column::wrapped("NAME", 2),
+        Column::fixed("KIND"),
+        Column::wrapped("WHAT", 1),
+    ];
+
+    fn cells(&self, look: &Look) -> Vec<String> {
+        let sign = match &self.step.deed {
+            Deed::Make(_) => "+ make",
+            Deed::Change { .. } => "~ change",
+            Deed::Keep { .. } => "= keep",
+            Deed::Delete(_) => "- delete",
+        };
+        vec![
+            sign.to_owned(),
+            self.name.to_owned(),
+            self.kind.to_owned(),
+            self.what(look),
+        ]
+    }
+}
+
+/// What is said of a key that is made, and where its secret goes.
+fn made(wanted: &Wanted, look: &Look) -> Vec<String> {
+    let expires = wanted.expires.map(|expires| expires.resolve(look.now));
+    let expires = expires.and_then(Result::ok).flatten();
+    let said = [
+        wanted
+            .username
+            .as_ref()
+            .map(|name| format!("username {name}")),
+        wanted
+            .permission
+            .as_ref()
+            .map(|permission| format!("permission {permission}")),
+        wanted.limit.map(|limit| format!("limit {limit}")),
+        expires.map(|end| format!("expires {}", look.date(end))),
+        (wanted.status == Status::Inactive).then(|| Status::Inactive.word().to_owned()),
+        Some(format!("secret to {}", wanted.place)),
+    ];
+    said.into_iter().flatten().collect()
+}
+
+/// What a new secret takes the place of.
+fn replaced(replaced: &Replaced) -> String {
+    match replaced {
+        Replaced::Value => "the value that is there".to_owned(),
+        Replaced::SecretOf(name) => format!("the secret of `{name}`"),
+        Replaced::Foreign => "a secret that was made elsewhere".to_owned(),
+    }
+}
+
+/// The finding as the end of a sentence that begins with the key's name.
+fn message(finding: &Finding, wanted: &Wanted) -> String {
+    let place = &wanted.place;
+    match finding {
+        Finding::Over(end) => format!("by the manifest its time was over {end}"),
+        Finding::Place(Held::Another) => format!("{place} has another secret"),
+        Finding::Place(Held::Old(until)) => {
+            format!("{place} has its old secret, which works until {until}")
+        }
+        Finding::Place(Held::WrongUsername) => {
+            format!("{place} has its secret, but another username")
+        }
+        Finding::Place(_) => format!("its secret is not in {place}"),
+    }
+}
+
+/// What mends it.
+fn mend(finding: &Finding, wanted: &Wanted) -> String {
+    let Wanted { name, place, .. } = wanted;
+    match finding {
+        Finding::Over(_) => {
+            format!("let `expires` reach further, or stop it: `postkey set {name} --expires WHEN`")
+        }
+        Finding::Place(Held::WrongUsername) => {
+            format!("write in the file the one that `postkey show {name}` tells")
+        }
+        Finding::Place(_) => {
+            let flags = match place {
+                Place::Variables {
+                    file,
+                    username,
+                    secret,
+                } => {
+                    let username = username.as_ref();
+                    let username = username.map(|name| format!(" --env-username {name}"));
+                    let username = username.unwrap_or_default();
+                    format!("--save {} --env-name {secret}{username}", word(file))
+                }
+                Place::File(file) => format!("--save {}", word(file)),
+                Place::Command { .. } => String::new(),
+            };
+            format!("a secret is shown once: `postkey rotate {name} {flags}` makes another")
+        }
+    }
+}
+
+/// A path as a shell takes it for one word.
+fn word(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte);
+    match path.bytes().all(is_plain) {
+        true => path.into_owned(),
+        false => format!("'{}'", path.replace('\'', r"'\''")),
+    }
+}
