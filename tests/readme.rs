@@ -30,7 +30,7 @@ const VARYING: [(&str, &str); 14] = [
         r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)",
         "TIME",
     ),
-    (r"since \d{4}-\d\d-\d\d", "since DAY"),
+    (r"(since|expires) \d{4}-\d\d-\d\d", "$1 DAY"),
     (
         r"(?m)\bnow([),]|$)|\d+ seconds? ago[),]?|\bnow\b {2,}",
         "AGO ",
@@ -46,6 +46,8 @@ const VARYING: [(&str, &str); 14] = [
 
 struct Session {
     section: String,
+    /// The blocks that are files, by name.
+    files: Vec<(String, String)>,
     steps: Vec<Step>,
 }
 
@@ -72,6 +74,9 @@ fn every_session_of_the_readme_goes_as_it_is_shown() {
     );
     for session in sessions.iter().filter(|session| !session.has_servers()) {
         let sandbox = Sandbox::new();
+        for (name, text) in &session.files {
+            fs::write(sandbox.home().join(name), text).unwrap();
+        }
         compare(session, &in_bash(&sandbox, &script(session)).stdout);
     }
 }
@@ -179,11 +184,21 @@ fn sessions(text: &str) -> Vec<Session> {
         if !steps.is_empty() {
             sessions.push(Session {
                 section: title,
+                files: files(section),
                 steps,
             });
         }
     }
     sessions
+}
+
+/// The blocks that say behind their language which file they are.
+fn files(section: &str) -> Vec<(String, String)> {
+    let block = Regex::new("(?ms)^```[a-z]+ ([a-z.]+)\n(.*?)^```$").unwrap();
+    let files = block.captures_iter(section);
+    files
+        .map(|found| (found[1].to_owned(), found[2].to_owned()))
+        .collect()
 }
 
 fn steps(block: &str) -> Vec<Step> {

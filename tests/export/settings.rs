@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::apply::THREE;
 use crate::sandbox::{Run, Sandbox};
 use crate::secrecy::watch::wait_for;
 
@@ -20,6 +21,7 @@ fn every_command_that_changes_the_vault_rewrites_the_exports_before_it_exits() {
     fs::write(sandbox.home().join("names"), "one\ntwo\n").unwrap();
     let hash = "{SHA256}XohImNooBHFR0OVvjcYpJ3NgPQ1qq73WKhHvch0VQtg=";
     fs::write(sandbox.home().join("users"), format!("old_shop:{hash}\n")).unwrap();
+    sandbox.manifest(THREE);
     let mut last = String::new();
     for args in [
         &["generate", "api", "--from", "names", "--format", "jsonl"][..],
@@ -39,6 +41,7 @@ fn every_command_that_changes_the_vault_rewrites_the_exports_before_it_exits() {
         &["revoke", "newer"],
         &["revoke", "--replace", "--yes", "newer"],
         &["delete", "--yes", "newer"],
+        &["apply", "keys.toml"],
         &["restore", "--yes", "--keep-stopped", "copy.db"],
     ] {
         let run = Run::of(sandbox.command(args.iter().copied()).output().unwrap());
@@ -54,6 +57,7 @@ fn every_command_that_changes_the_vault_rewrites_the_exports_before_it_exits() {
 fn a_command_that_only_reads_leaves_the_exports_alone() {
     let sandbox = Sandbox::with_three_keys();
     sandbox.export_to("dovecot");
+    sandbox.manifest(THREE);
     sandbox.run(["rename", "dev", "devel"]).expect(0);
     let number = || fs::metadata(sandbox.exported()).unwrap().ino();
     let before = number();
@@ -63,6 +67,7 @@ fn a_command_that_only_reads_leaves_the_exports_alone() {
         &["check"],
         &["doctor"],
         &["export", "json"],
+        &["apply", "--dry-run", "keys.toml"],
     ] {
         Run::of(sandbox.command(args.iter().copied()).output().unwrap());
         assert_eq!(number(), before, "{args:?}");

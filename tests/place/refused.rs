@@ -10,6 +10,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::{geteuid, mkfifo};
 use rusqlite::Connection;
 
+use crate::apply::THREE;
 use crate::sandbox::Sandbox;
 use crate::secrecy::watch::{NOBODY, run_with_input};
 
@@ -60,6 +61,9 @@ const IMPORTING: &[&str] = &["import", "dovecot", "-"];
 
 /// The command that a vault need not be good for, only in a safe place.
 const RESTORING: &[&str] = &["restore", "--yes", "copy.db"];
+
+/// The command that wants a manifest, which lies in the home folder here.
+const APPLYING: &[&str] = &["apply", "keys.toml"];
 
 /// Every command that opens the vault and wants it good; `doctor` wants nothing.
 pub fn commands() -> impl Iterator<Item = &'static [&'static str]> {
@@ -130,9 +134,10 @@ fn an_unsafe_vault_is_refused_by_every_command_and_not_touched() {
     for (case, spoil) in CASES {
         let sandbox = Sandbox::new();
         sandbox.generate(["api", "ci"]);
+        sandbox.manifest(THREE);
         let (vault, named) = spoil(&sandbox.vault());
         let before = state(&vault);
-        for args in commands().chain([RESTORING]) {
+        for args in commands().chain([RESTORING, APPLYING]) {
             let args = [args, &["--vault", vault.to_str().unwrap()]].concat();
             let run = run_with_input(&sandbox, &args, &secret);
             let says = run.stderr.contains(&format!("`{}`", named.display()));
@@ -144,9 +149,9 @@ fn an_unsafe_vault_is_refused_by_every_command_and_not_touched() {
             assert_eq!(state(&vault), before, "{case} was touched by {args:?}");
             refused += 1;
         }
-        all += commands().count() + 1;
+        all += commands().count() + 2;
     }
-    assert_eq!((refused, all), (21 * 31, 21 * 31));
+    assert_eq!((refused, all), (21 * 32, 21 * 32));
 }
 
 #[test]
@@ -174,7 +179,7 @@ fn every_command_is_tried_on_unsafe_vaults() {
         .collect();
     let tried: BTreeSet<_> = commands()
         .map(|args| args[0])
-        .chain(["completions", "restore", "doctor"])
+        .chain(["completions", "restore", "doctor", "apply"])
         .collect();
     assert_eq!(tried, all, "list the new command in READING or WRITING");
 }

@@ -1,0 +1,201 @@
+//! Commands that take secrets: what they get, and what becomes of a key whose command fails.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
+use super::each;
+use crate::prompts::terminal::until;
+use crate::sandbox::Sandbox;
+
+/// A manifest of one key, and then those that `more` says.
+fn with(script: &str, more: &str) -> Sandbox {
+    let script = script.replace('\\', "\\\\").replace('"', "\\\"");
+    Sandbox::with_manifest(&format!(
+        "[[key]]\nname = \"first\"\nkind = \"smtp\"\nusername = \"shop_prod\"\n\
+         save = {{ command = [\"sh\", \"-c\", \"{script}\"], timeout = \"2s\" }}\n{more}"
+    ))
+}
+
+const SECOND: &str = "[[key]]\nname = \"second\"\nkind = \"api\"\nsave = { file = \"second\" }\n";
+
+#[test]
+fn a_command_gets_the_secret_alone_and_is_told_whose_it_is() {
+    let sandbox = with(
+        "cat >got; env >env; tr '\\0' ' ' </proc/$$/cmdline >args; pwd >folder",
+        "",
+    );
+    let run = sandbox.apply(&[]).expect(0);
+    assert_eq!(
+        (run.stdout.contains("xsmtp"), run.stderr.contains("xsmtp")),
+        (false, false)
+    );
+    let secret = sandbox.read("got");
+    assert_eq!(sandbox.verify(&secret).1, 0, "{secret:?}");
+    let env = sandbox.read("env");
+    for line in [
+        "POSTKEY_NAME=first",
+        "POSTKEY_KIND=smtp",
+        "POSTKEY_USERNAME=shop_prod",
+    ] {
+        assert!(env.lines().any(|found| found == line), "{line}: {env}");
+    }
+    for text in [env, sandbox.read("args")] {
+        assert!(!text.contains(&secret[10..18]), "{text}");
+    }
+    assert_eq!(
+        fs::canonicalize(sandbox.read("folder").trim_end()).unwrap(),
+        fs::canonicalize(sandbox.home()).unwrap()
+    );
+}
+
+#[test]
+fn a_program_is_found_in_path_or_beside_the_manifest() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.home().join("deploy")).unwrap();
+    sandbox.write("deploy/store", "#!/bin/sh\ncat >\"$1\"\n");
+    let program = sandbox.home().join("deploy/store");
+    let keys =
+        "[[key]]\nname = \"a\"\nkind = \"api\"\nsave = { command = [\"./store\", \"kept\"] }\n";
+    sandbox.write("deploy/keys.toml", keys);
+    let run = sandbox.run(["apply", "deploy/keys.toml"]).expect(5);
+    assert!(run.stderr.contains("no program `./store`"), "{run:?}");
+    fs::set_permissions(program, fs::Permissions::from_mode(0o700)).unwrap();
+    sandbox.run(["apply", "deploy/keys.toml"]).expect(0);
+    assert_eq!(sandbox.verify(&sandbox.read("deploy/kept")).1, 0);
+}
+
+#[test]
+fn a_command_that_fails_keeps_its_key_from_being_made_and_no_other() {
+    for (script, why) in [
+        (
+            "cat >/dev/null; echo no such vault >&2; exit 3",
+            "exit status 3: no such vault",
+        ),
+        ("kill -KILL $$", "ended by signal 9"),
+        ("exit 0", "did not read the secret"),
+        ("head -c 20 >/dev/null", "did not read the secret"),
+        (
+            "cat >/dev/null; sleep 60",
+            "took longer than 2s and was stopped",
+        ),
+    ] {
+        let sandbox = with(script, SECOND);
+        let run = sandbox.apply(&[]).expect(6);
+        let first = run
+            .stderr
+            .lines()
+            .find(|line| line.starts_with("error: `first`: "));
+        assert!(
+            first.is_some_and(|line| line.contains(why)),
+            "{script}: {run:?}"
+        );
+        assert!(run.stderr.contains("run it again"), "{run:?}");
+        assert_eq!(sandbox.how_many(), 1, "{script}");
+        assert_eq!(sandbox.verify(sandbox.read("second").trim_end()).1, 0);
+        let rows = sandbox.rows(&[], 6);
+        assert_eq!(each(&rows, "outcome"), ["failed", "kept"], "{script}");
+        let text = sandbox.read("keys.toml");
+        let good = format!(
+            "cat >first{}",
+            if script.contains("head") { " #" } else { "; #" }
+        );
+        let start = text.find("\"-c\", \"").unwrap() + "\"-c\", \"".len();
+        sandbox.manifest(&format!("{}{good}{}", &text[..start], &text[start..]));
+        sandbox.apply(&[]).expect(0);
+        assert_eq!(sandbox.verify(&sandbox.read("first")).1, 0, "{script}");
+    }
+}
+
+#[test]
+fn a_command_that_takes_too_long_is_stopped_with_all_that_it_started() {
+    let sandbox = with(
+        "cat >/dev/null; trap '' TERM; sleep 61 & echo $! >child; sleep 62; sleep 63",
+        "",
+    );
+    let began = Instant::now();
+    sandbox.apply(&[]).expect(6);
+    assert!(began.elapsed() < Duration::from_secs(20));
+    let child = sandbox.read("child");
+    let state = format!("/proc/{}/stat", child.trim());
+    let is_gone = until(Duration::from_secs(5), || {
+        fs::read_to_string(&state).map_or(true, |stat| stat.contains(") Z "))
+    });
+    assert!(is_gone, "{child}");
+}
+
+#[test]
+fn what_a_command_leaves_running_is_not_waited_for() {
+    let sandbox = with("cat >got; sleep 30 & echo $! >child", "");
+    let began = Instant::now();
+    sandbox.apply(&[]).expect(0);
+    assert!(began.elapsed() < Duration::from_secs(20));
+    let kill = format!("kill {}", sandbox.read("child"));
+    std::process::Command::new("sh")
+        .args(["-c", &kill])
+        .status()
+        .unwrap();
+}
+
+#[test]
+fn what_a_command_says_is_told_without_the_secret_or_anything_that_moves_a_cursor() {
+    let script =
+        "tee got; echo; printf '\\033[2Jred\\n' >&2; tee -a /dev/null <got >&2; echo; echo last";
+    let sandbox = with(script, "");
+    let run = sandbox.apply(&[]).expect(0);
+    let secret = sandbox.read("got");
+    assert_eq!(sandbox.verify(&secret).1, 0);
+    assert!(run.stderr.contains("first: \\u{1b}[2Jred\n"), "{run:?}");
+    assert!(
+        run.stderr.contains("first: [secret not shown]\n"),
+        "{run:?}"
+    );
+    assert!(run.stderr.contains("first: last\n"), "{run:?}");
+    for at in 10..secret.len() - 24 {
+        assert!(!run.stderr.contains(&secret[at..at + 8]), "{run:?}");
+    }
+    assert!(!run.stdout.contains(&secret[10..18]));
+    let sandbox = with("cat; exit 1", "");
+    let run = sandbox.apply(&["--format", "json"]).expect(6);
+    assert!(run.stderr.contains("[secret not shown]"), "{run:?}");
+    let sandbox = with("cat >/dev/null; yes | head -c 1000000", "");
+    let run = sandbox.apply(&[]).expect(0);
+    assert_eq!(run.stderr.matches("first: y\n").count(), 100);
+    assert!(run.stderr.contains("left out"), "{:?}", run.stderr.len());
+    let run = with("cat >got; echo hello", "")
+        .apply(&["--quiet"])
+        .expect(0);
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn the_vault_is_free_while_a_command_takes_its_time() {
+    let sandbox = with("cat >got; while ! [ -e go ]; do sleep 0.05; done", "");
+    let text = sandbox.read("keys.toml").replace("2s", "60s");
+    sandbox.manifest(&text);
+    let mut child = sandbox.command(["apply", "keys.toml"]).spawn().unwrap();
+    assert!(until(Duration::from_secs(20), || {
+        fs::metadata(sandbox.home().join("got")).is_ok_and(|got| got.len() > 80)
+    }));
+    let secret = sandbox.read("got");
+    assert_eq!(sandbox.verify(&secret), ("unknown".to_owned(), 1));
+    sandbox
+        .run(["generate", "api", "meanwhile", "--wait", "1s"])
+        .expect(0);
+    assert_eq!(sandbox.how_many(), 1);
+    sandbox.write("go", "");
+    assert!(child.wait().unwrap().success());
+    assert_eq!(sandbox.verify(&secret).1, 0);
+}
+
+#[test]
+fn keys_that_are_there_need_no_command() {
+    let sandbox = with("cat >got", "");
+    sandbox.apply(&[]).expect(0);
+    let text = sandbox
+        .read("keys.toml")
+        .replace("\"sh\"", "\"no-such-thing\"");
+    sandbox.manifest(&text);
+    sandbox.apply(&["--dry-run"]).expect(0);
+    sandbox.apply(&[]).expect(0);
+}

@@ -1,0 +1,261 @@
+//! Files that secrets go to: what is in them stays, what is not ours is not lost, and what is
+//! lost is found.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+use super::{THREE, each};
+use crate::sandbox::Sandbox;
+
+#[test]
+fn a_file_keeps_what_else_is_in_it_and_is_private() {
+    let sandbox = Sandbox::with_manifest(THREE);
+    sandbox.write(
+        ".env",
+        "# ours\nSMTP_PASSWORD=changeme\nRAILS_ENV='production'",
+    );
+    let path = sandbox.home().join(".env");
+    fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+    let run = sandbox.apply(&[]).expect(0);
+    assert!(
+        run.stdout
+            .contains("in the place of the value that is there"),
+        "{run:?}"
+    );
+    let secret = sandbox.variable(".env", "SMTP_PASSWORD");
+    assert_eq!(
+        sandbox.read(".env"),
+        format!(
+            "# ours\nSMTP_PASSWORD={secret}\nRAILS_ENV='production'\nSMTP_USERNAME=shop_prod\n"
+        )
+    );
+    assert_eq!(sandbox.verify(&secret).1, 0);
+    let mode = |name: &str| fs::metadata(sandbox.home().join(name)).unwrap().mode() & 0o7777;
+    assert_eq!(mode(".env"), 0o640);
+    assert_eq!(mode("reports.secret"), 0o600);
+    assert_eq!(mode("deploy.secret"), 0o600, "a command has our umask");
+}
+
+#[test]
+fn a_username_that_is_made_up_is_delivered_too() {
+    let sandbox = Sandbox::with_manifest(&THREE.replace("username = \"shop_prod\"", ""));
+    sandbox.apply(&[]).expect(0);
+    let username = sandbox.variable(".env", "SMTP_USERNAME");
+    assert_eq!(sandbox.show("shop-mail")["username"], username.as_str());
+    sandbox.apply(&[]).expect(0);
+}
+
+#[test]
+fn files_are_seen_from_the_manifests_folder() {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.home().join("deploy/files")).unwrap();
+    sandbox.write(
+        "deploy/keys.toml",
+        &THREE.replace("\".env\"", "\"files/../files/.env\""),
+    );
+    let run = sandbox.run(["apply", "deploy/keys.toml"]).expect(0);
+    assert!(
+        run.stdout.contains("in `deploy/files/../files/.env`"),
+        "{run:?}"
+    );
+    let secret = sandbox.variable("deploy/files/.env", "SMTP_PASSWORD");
+    assert_eq!(sandbox.verify(&secret).1, 0);
+    let secret = sandbox.read("deploy/deploy.secret");
+    assert_eq!(sandbox.verify(&secret).1, 0);
+    sandbox.run(["apply", "-n", "deploy/keys.toml"]).expect(0);
+}
+
+#[test]
+fn a_file_that_cannot_take_a_secret_is_told_before_any_key_is_made() {
+    for (spoil, message) in [
+        (
+            (|sandbox: &Sandbox| symlink("elsewhere", sandbox.home().join(".env")).unwrap())
+                as fn(&Sandbox),
+            "is a symbolic link",
+        ),
+        (
+            |sandbox| fs::create_dir(sandbox.home().join(".env")).unwrap(),
+            "is a folder",
+        ),
+        (
+            |sandbox| {
+                sandbox.write(".env", "SMTP_PASSWORD=a\nSMTP_PASSWORD=b\n");
+                let path = sandbox.home().join(".env");
+                fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+            },
+            "more than once",
+        ),
+        (
+            |sandbox| {
+                sandbox.write(".env", "A=1\n");
+                let path = sandbox.home().join(".env");
+                fs::set_permissions(path, Permissions::from_mode(0o644)).unwrap();
+            },
+            "open to every user",
+        ),
+        (
+            |sandbox| {
+                sandbox.write("reports.secret", "a diary\n");
+                let path = sandbox.home().join("reports.secret");
+                fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+            },
+            "holds something else",
+        ),
+    ] {
+        let sandbox = Sandbox::with_manifest(THREE);
+        spoil(&sandbox);
+        let run = sandbox.apply(&[]).expect(5);
+        assert!(run.stderr.contains(message), "{message}: {run:?}");
+        assert!(run.stderr.starts_with("error: keys.toml:"), "{run:?}");
+        assert!(!sandbox.vault().exists(), "{message}");
+        assert!(!sandbox.home().join("deploy.secret").exists(), "{message}");
+    }
+}
+
+#[test]
+fn the_vault_is_no_place_for_a_secret() {
+    let vault = ".local/share/postkey/vault.db";
+    let sandbox = Sandbox::with_manifest(&THREE.replace("\".env\"", &format!("\"{vault}\"")));
+    let secret = sandbox.generate(["api", "ci"]);
+    let before = fs::read(sandbox.vault()).unwrap();
+    let run = sandbox.apply(&["--replace"]).expect(5);
+    assert!(run.stderr.contains("the vault's own file"), "{run:?}");
+    assert_eq!(fs::read(sandbox.vault()).unwrap(), before);
+    assert_eq!(sandbox.verify(&secret).1, 0);
+}
+
+#[test]
+fn a_secret_that_is_not_where_it_belongs_is_a_finding_with_the_command_that_mends_it() {
+    let sandbox = Sandbox::with_manifest(THREE);
+    sandbox.apply(&[]).expect(0);
+    let good = sandbox.read(".env");
+    let other = Sandbox::new().generate(["smtp", "other"]);
+    for (text, finding) in [
+        (None, "its secret is not in `SMTP_PASSWORD` in `.env`"),
+        (Some("A=1\n".to_owned()), "its secret is not in"),
+        (Some("SMTP_PASSWORD=\n".to_owned()), "its secret is not in"),
+        (
+            Some(format!("SMTP_PASSWORD={other}\n")),
+            "`SMTP_PASSWORD` in `.env` has another secret",
+        ),
+        (
+            Some(good.replace("shop_prod", "shop_test")),
+            "has its secret, but another username",
+        ),
+    ] {
+        match &text {
+            Some(text) => sandbox.write(".env", text),
+            None => fs::remove_file(sandbox.home().join(".env")).unwrap(),
+        }
+        let (vault, entries) = (fs::read(sandbox.vault()).unwrap(), sandbox.logged());
+        for args in [&[][..], &["-n"]] {
+            let run = sandbox.apply(args).expect(1);
+            assert!(run.stderr.contains(finding), "{finding}: {run:?}");
+            let rows = sandbox.rows(args, 1);
+            assert_eq!(each(&rows, "action"), ["keep"; 3]);
+            let mend = rows[0]["mend"].as_str().unwrap();
+            assert!(mend.contains("`postkey "), "{mend}");
+        }
+        assert_eq!(sandbox.logged(), entries);
+        assert_eq!(fs::read(sandbox.vault()).unwrap(), vault);
+        let now = fs::read_to_string(sandbox.home().join(".env")).ok();
+        assert_eq!(now, text);
+    }
+    sandbox.write(".env", &good.replace('=', "=\"").replace('\n', "\"\n"));
+    sandbox.apply(&[]).expect(0);
+    assert_mends(&sandbox);
+    fs::remove_file(sandbox.home().join("reports.secret")).unwrap();
+    let rows = sandbox.rows(&[], 1);
+    assert_eq!(rows[1]["finding"], "its secret is not in `reports.secret`");
+}
+
+/// Loses what is in a file, runs the command that is said to mend it, and nothing is left to do.
+#[track_caller]
+fn assert_mends(sandbox: &Sandbox) {
+    sandbox.write(".env", "OTHER=1\n");
+    let path = sandbox.home().join(".env");
+    fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+    let rows = sandbox.rows(&[], 1);
+    let mend = rows[0]["mend"].as_str().unwrap();
+    let words: Vec<_> = mend.split('`').nth(1).unwrap().split(' ').skip(1).collect();
+    assert_eq!(words[0], "rotate", "{mend}");
+    let status = sandbox.command(words).output().unwrap().status;
+    assert!(status.success(), "{mend}");
+    sandbox.apply(&[]).expect(0);
+    assert!(sandbox.read(".env").starts_with("OTHER=1\nSMTP_"));
+}
+
+#[test]
+fn an_old_secret_that_is_retiring_is_a_finding() {
+    let sandbox = Sandbox::with_manifest(THREE);
+    sandbox.apply(&[]).expect(0);
+    let new = sandbox.run(["rotate", "reports"]).expect(0).secret();
+    let rows = sandbox.rows(&["-n"], 1);
+    let finding = rows[1]["finding"].as_str().unwrap();
+    assert!(
+        finding.contains("has its old secret, which works until"),
+        "{finding}"
+    );
+    sandbox.write("reports.secret", &format!("{new}\n"));
+    sandbox.apply(&["-n"]).expect(0);
+}
+
+#[test]
+fn a_secret_that_was_made_elsewhere_is_not_replaced_unasked() {
+    let elsewhere = Sandbox::with_manifest(THREE);
+    elsewhere.apply(&[]).expect(0);
+    let files = [".env", "reports.secret"].map(|name| (name, elsewhere.read(name)));
+    let sandbox = Sandbox::with_manifest(THREE);
+    for (name, text) in &files {
+        sandbox.write(name, text);
+        let path = sandbox.home().join(name);
+        fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+    }
+    let run = sandbox.apply(&[]).expect(5);
+    assert_eq!(
+        run.stderr.matches("was not made in this vault").count(),
+        2,
+        "{run:?}"
+    );
+    assert!(
+        run.stderr.contains("--vault") && run.stderr.contains("--replace"),
+        "{run:?}"
+    );
+    assert!(!sandbox.vault().exists());
+    for (name, text) in &files {
+        assert_eq!(&sandbox.read(name), text);
+    }
+    let run = sandbox.apply(&["--replace"]).expect(0);
+    assert!(
+        run.stdout
+            .contains("in the place of a secret that was made elsewhere"),
+        "{run:?}"
+    );
+    assert_eq!(
+        sandbox.verify(&sandbox.variable(".env", "SMTP_PASSWORD")).1,
+        0
+    );
+}
+
+#[test]
+fn what_was_made_here_is_replaced_once_its_key_is_gone() {
+    let sandbox = Sandbox::with_manifest(THREE);
+    sandbox.apply(&[]).expect(0);
+    sandbox
+        .run(["delete", "--yes", "shop-mail", "reports"])
+        .expect(0);
+    let rows = sandbox.rows(&[], 0);
+    assert_eq!(each(&rows, "action"), ["make", "make", "keep"]);
+    assert_eq!(rows[0]["replaces"], "the value that is there");
+    assert_eq!(
+        sandbox.verify(&sandbox.variable(".env", "SMTP_PASSWORD")).1,
+        0
+    );
+    sandbox.manifest(&THREE.replace("\"reports\"", "\"figures\""));
+    let rows = sandbox.rows(&[], 0);
+    assert_eq!(rows[1]["replaces"], "the secret of `reports`");
+    assert_eq!(
+        sandbox.verify(sandbox.read("reports.secret").trim_end()).1,
+        0
+    );
+}

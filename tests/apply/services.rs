@@ -1,0 +1,37 @@
+//! Services that start with what was delivered, and servers that let them in.
+
+use std::process::Command;
+
+use super::THREE;
+use crate::sandbox::{Run, Sandbox};
+use crate::serve::server::Server;
+
+/// A service that is started with the file of variables, and tells what the server answers.
+fn service(sandbox: &Sandbox, server: &Server) -> String {
+    let script = format!(
+        "set -a; . ./.env; exec curl -sS -o /dev/null -w '%{{http_code}}' \
+         -H \"api-key: $REPORTS_API_KEY\" http://{}/verify",
+        server.address
+    );
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &script]).current_dir(sandbox.home());
+    Run::of(shell.output().unwrap()).expect(0).stdout
+}
+
+#[test]
+fn a_service_is_let_in_with_what_was_delivered_until_its_key_is_gone() {
+    let manifest = THREE.replace(
+        "file = \"reports.secret\"",
+        "file = \".env\", secret = \"REPORTS_API_KEY\"",
+    );
+    let sandbox = Sandbox::with_manifest(&manifest);
+    sandbox.apply(&[]).expect(0);
+    let server = Server::start(&sandbox);
+    assert_eq!(service(&sandbox, &server), "200");
+    let others = manifest
+        .replace("\"reports\"", "\"others\"")
+        .replace("REPORTS", "OTHERS");
+    sandbox.manifest(&others);
+    sandbox.apply(&["--prune", "--yes"]).expect(0);
+    assert_eq!(service(&sandbox, &server), "401");
+}

@@ -1,0 +1,51 @@
+//! Several at once, and what becomes of one that is killed.
+
+use std::process::Stdio;
+
+use super::THREE;
+use crate::sandbox::{Run, Sandbox};
+
+#[test]
+fn of_many_at_once_every_delivered_secret_verifies() {
+    let sandbox = Sandbox::with_manifest(THREE);
+    let children: Vec<_> = (0..8)
+        .map(|_| {
+            let mut command = sandbox.command(["apply", "keys.toml", "--wait", "60s"]);
+            let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            command.spawn().unwrap()
+        })
+        .collect();
+    for child in children {
+        Run::of(child.wait_with_output().unwrap()).expect(0);
+    }
+    for secret in [
+        sandbox.variable(".env", "SMTP_PASSWORD"),
+        sandbox.read("reports.secret").trim_end().to_owned(),
+        sandbox.read("deploy.secret"),
+    ] {
+        assert_eq!(sandbox.verify(&secret).1, 0);
+    }
+    assert_eq!((sandbox.how_many(), sandbox.logged()), (3, 3));
+}
+
+#[test]
+fn a_second_one_says_that_it_must_wait() {
+    let slow = THREE.replace("cat >deploy.secret", "cat >deploy.secret; sleep 3");
+    let sandbox = Sandbox::with_manifest(&slow);
+    let mut child = sandbox
+        .command(["apply", "keys.toml", "-q"])
+        .spawn()
+        .unwrap();
+    let is_under_way = crate::prompts::terminal::until(std::time::Duration::from_secs(20), || {
+        sandbox.home().join("deploy.secret").exists()
+    });
+    assert!(is_under_way);
+    let run = sandbox.apply(&["--wait", "1s"]).expect(5);
+    assert!(
+        run.stderr.contains("another `postkey apply` is at work"),
+        "{run:?}"
+    );
+    assert!(run.stderr.contains("--wait"), "{run:?}");
+    assert!(child.wait().unwrap().success());
+    sandbox.apply(&[]).expect(0);
+}
