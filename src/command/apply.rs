@@ -25,7 +25,7 @@ use source::{FileOrInput, Source};
 
 /// Makes the keys that a manifest names, and delivers each secret to its place
 ///
-/// The manifest is a TOML file: a table [[key]] for each key, which says with `save` where its
+/// The manifest is a TOML file: a table `[[key]]` for each key, which says with `save` where its
 /// secret goes: into variables of a file, into a file of its own, or to a command's standard
 /// input. Nothing is printed but the plan.
 ///
