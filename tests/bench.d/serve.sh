@@ -127,7 +127,7 @@ measure_first-sight() {
   start_servers
   fill good 240 19456 2 >"$serving/fresh"
   start 7647 "$BIN" --vault "$serving/vault.db" serve --listen 127.0.0.1:7647
-  other=$("$examples/hashes" 240)
+  other=$(bare_hashes 240)
   start=$EPOCHREALTIME
   xargs -P 8 -n 10 sh -c '
     for secret; do printf "next\nurl = http://127.0.0.1:7647/verify\nheader = \"api-key: %s\"\nfail\noutput = /dev/null\n" "$secret"; done |
