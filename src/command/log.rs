@@ -14,7 +14,7 @@ use crate::ui::{ChainView, EntryView};
 use crate::vault::{self, Chain, Sought, Vault};
 
 /// The commands that leave entries.
-const LOGGED: [&str; 14] = [
+const LOGGED: [&str; 15] = [
     "generate",
     "deactivate",
     "activate",
@@ -28,6 +28,7 @@ const LOGGED: [&str; 14] = [
     "set",
     "backup",
     "restore",
+    "import",
     "apply",
 ];
 

@@ -44,6 +44,13 @@ fn what_is_done_to_a_key_counts_for_its_imported_password() {
 }
 
 #[test]
+fn the_log_tells_which_keys_were_imported() {
+    let (sandbox, _) = with_users();
+    let log = sandbox.run(["log", "--action", "import", "--format", "jsonl"]);
+    assert_eq!(log.expect(0).stdout.lines().count(), 2);
+}
+
+#[test]
 fn a_rotation_leads_from_the_imported_password_to_a_secret_and_back() {
     let (sandbox, _) = with_users();
     let verdicts = |secret: &str| {
