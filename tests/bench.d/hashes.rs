@@ -20,7 +20,10 @@ fn main() {
             scope.spawn(|| hash(share));
         }
     });
-    println!("{:.2}", (share * cores) as f64 / start.elapsed().as_secs_f64());
+    println!(
+        "{:.2}",
+        (share * cores) as f64 / start.elapsed().as_secs_f64()
+    );
 }
 
 fn hash(count: usize) {
