@@ -257,11 +257,14 @@ fn resemble(file: &File, replaced: &Metadata) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(replaced.mode() & 0o7777))
 }
 
-/// The system's word alone: what is not there yet need not be named.
+/// The system's word alone: what is not there yet need not be named, and tempfile puts that behind
+/// it.
 fn plain(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(|wrapped| wrapped.source());
-    let code = inner.and_then(|inner| inner.downcast_ref::<io::Error>()?.raw_os_error());
-    code.map_or(error, io::Error::from_raw_os_error)
+    let text = error.to_string();
+    match text.split_once(" at path ") {
+        Some((word, _)) => io::Error::new(error.kind(), word.to_owned()),
+        None => error,
+    }
 }
 
 /// Gives a new file a later date than the one that it replaces, in whole seconds. Who looks
@@ -340,6 +343,18 @@ mod tests {
         }
         assert!(write(folder.path(), Existing::Replace).is_err());
         assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 2);
+    }
+
+    #[test]
+    fn why_there_is_no_draft_is_said_in_the_systems_words_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("missing/file");
+        let error = Draft::begin(&path, Existing::Keep).expect_err("no folder");
+        let expected = format!(
+            "cannot write `{}`: No such file or directory (os error 2)",
+            path.display()
+        );
+        assert_eq!(error.to_string(), expected);
     }
 
     #[test]
