@@ -154,6 +154,7 @@ impl Receiver {
         let Some(path) = &self.save else {
             return Ok(());
         };
+        session.expect_elsewhere(path).map_err(unsaved)?;
         if format == Format::Env {
             let names = variables.username.iter().chain([&variables.secret]);
             let value = "x".repeat(LONGEST_VALUE);

@@ -1,6 +1,7 @@
 //! What every verb works with: the streams, the settings, the clock, and the vault.
 
 use std::cell::OnceCell;
+use std::path::Path;
 
 use jiff::Timestamp;
 
@@ -9,6 +10,7 @@ use crate::exit::ExitStatus;
 use crate::process;
 use crate::settings::Settings;
 use crate::ui::{Look, Row, Ui};
+use crate::usage;
 use crate::vault::{self, Actor, Author, Changes, Vault};
 
 /// How far the clock may be behind the log before it is worth a word, in seconds.
@@ -116,6 +118,16 @@ impl Session {
             return Err(Error::new(ExitStatus::Trouble, message).hint(hint));
         }
         Ok(())
+    }
+
+    /// Makes sure that a file is neither the vault nor its record of use, nor a part of them.
+    pub(super) fn expect_elsewhere(&self, file: &Path) -> Result<(), Error> {
+        let vault = &self.settings.vault;
+        let own = [vault, &usage::path(vault)];
+        match own.iter().any(|own| vault::consists_of(own, file)) {
+            true => Err(vault::Error::TheVaultItself(file.to_owned()).into()),
+            false => Ok(()),
+        }
     }
 
     /// Who acts with which command, now.

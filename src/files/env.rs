@@ -47,6 +47,13 @@ fn set_all(
     text: &[u8],
     variables: &[(&str, &str)],
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
+    if text.contains(&0) {
+        return Err(Error::File(super::Error::Refused {
+            path: path.to_owned(),
+            why: "is no text, as a file of variables is",
+            mend: "name another file",
+        }));
+    }
     let mut text = Zeroizing::new(text.to_vec());
     for (name, value) in variables {
         text = set(&text, name, value).map_err(|Ambiguous| Error::Ambiguous {
@@ -223,6 +230,7 @@ fn line_end(text: &[u8]) -> &'static [u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::{Draft, Existing};
     use proptest::prelude::*;
 
     fn set_in(text: &str, name: &str) -> String {
@@ -297,6 +305,18 @@ mod tests {
         assert_eq!(text(), twice);
         save(&path, &both[..1]).expect("changed");
         assert_eq!(text(), twice.replace("a # us", "a_b@c.d"));
+    }
+
+    #[test]
+    fn what_is_no_text_is_left_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("photo");
+        let other = Draft::begin(&path, Existing::Keep);
+        let other = other.and_then(|mut other| other.write(b"A=1\n\0").map(|()| other));
+        other.and_then(Draft::publish).expect("written");
+        let refused = save(&path, &[("A", "2")]).err().expect("no text");
+        assert!(refused.to_string().contains("is no text"), "{refused}");
+        assert_eq!(std::fs::read(&path).expect("the file"), b"A=1\n\0");
     }
 
     proptest! {

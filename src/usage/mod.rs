@@ -194,7 +194,7 @@ impl Usage {
 /// Where the use of a vault's keys is recorded: `usage.db` beside `vault.db`. A folder may hold
 /// several vaults, and no two may share a record: `NAME.usage.db` beside `NAME.db`, and beside
 /// any other name that name and `.usage`.
-fn path(vault: &Path) -> PathBuf {
+pub fn path(vault: &Path) -> PathBuf {
     let name = vault.file_name().unwrap_or_default();
     let stem = name.to_str().and_then(|name| name.strip_suffix(".db"));
     vault.with_file_name(match stem {

@@ -69,10 +69,7 @@ impl Vault {
 
     /// Whether SQLite would take the file for the vault or a part of it.
     pub fn consists_of(&self, path: &Path) -> bool {
-        let own = COMPANIONS
-            .iter()
-            .any(|end| with_end(&self.path, end) == path);
-        own || FileId::at(path).is_some_and(|file| FileId::at(&self.path) == Some(file))
+        consists_of(&self.path, path)
     }
 
     /// Copies all pages in one go, for a copy by and by begins anew whenever somebody writes;
@@ -89,6 +86,14 @@ impl Vault {
         })?;
         Ok(head)
     }
+}
+
+/// Whether SQLite would take a file for the database at a path, or for a part of that; neither
+/// need be there yet.
+pub fn consists_of(database: &Path, path: &Path) -> bool {
+    let (own, real) = (place::real(database), place::real(path));
+    let is_named_so = COMPANIONS.iter().any(|end| with_end(&own, end) == real);
+    is_named_so || FileId::at(&real).is_some_and(|file| FileId::at(&own) == Some(file))
 }
 
 /// The same refusal, with a way out that is a copy's.

@@ -38,7 +38,7 @@ pub use chain::Chain;
 pub use change::Change;
 pub use changes::Changes;
 pub use comparison::{Affected, Comparison, Effect, Reason};
-pub use copy::{Copied, Head};
+pub use copy::{Copied, Head, consists_of};
 pub use error::Error;
 pub use export::Good;
 pub use former::Former;

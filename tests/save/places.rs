@@ -1,6 +1,7 @@
 //! What a file holds after each command, in each form.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::process::Stdio;
 
 use super::{expect_silent, files, held, keys, mode, secret_in};
@@ -220,6 +221,50 @@ fn flags_that_do_not_fit_together_are_refused_before_anything_is_done() {
         (vec!["ci".to_owned()], vec![])
     );
     assert_eq!(sandbox.show("ci")["status"], "active");
+}
+
+#[test]
+fn no_secret_goes_into_the_vaults_own_files() {
+    let sandbox = Sandbox::new();
+    let refused = |file: &str, flags: &[&str]| {
+        let make = ["generate", "api", "ci", "--save", file];
+        let args = make.into_iter().chain(flags.iter().copied());
+        let run = Run::of(sandbox.command(args).output().unwrap()).expect(6);
+        assert!(run.stderr.contains("the vault's own file"), "{run:?}");
+    };
+    fs::create_dir_all(sandbox.vault().parent().unwrap()).unwrap();
+    symlink(
+        sandbox.vault().parent().unwrap(),
+        sandbox.home().join("way"),
+    )
+    .unwrap();
+    let beside = |name: &str| sandbox.vault().with_file_name(name);
+    let own = ["vault.db", "vault.db-journal", "usage.db", "usage.db-wal"];
+    for is_made in [false, true] {
+        if is_made {
+            sandbox.generate(["api", "first"]);
+        }
+        let before = fs::read(sandbox.vault()).ok();
+        for name in own {
+            refused(beside(name).to_str().unwrap(), &[]);
+            refused(&format!("way/{name}"), &["--format", "env"]);
+        }
+        assert_eq!(fs::read(sandbox.vault()).ok(), before);
+        assert!(!beside("usage.db").exists());
+    }
+    // Nor where it lies by another name.
+    let folder = sandbox.vault().parent().unwrap().to_owned();
+    let args = [
+        "generate", "api", "ci", "--vault", "vault.db", "--save", "vault.db",
+    ];
+    let output = sandbox.command(args).current_dir(&folder).output().unwrap();
+    assert!(
+        Run::of(output)
+            .expect(6)
+            .stderr
+            .contains("the vault's own file")
+    );
+    assert_eq!(keys(&sandbox), ["first"]);
 }
 
 #[test]
