@@ -6,7 +6,7 @@ use super::{PASSWORD, QUICK};
 use crate::sandbox::Sandbox;
 
 /// Bad lines of a passwd-file, and what is said of each.
-const BAD: [(&str, &str); 33] = [
+const BAD: [(&str, &str); 35] = [
     ("no_colon", "it has no `:` behind a username"),
     (
         "bob:{SHA}L55TUjtiq8FBorTWAZ0jy6g129A=",
@@ -76,6 +76,14 @@ const BAD: [(&str, &str); 33] = [
         "not the form of `PBKDF2`",
     ),
     (
+        "some_user:{PBKDF2}$1$sa lt$5000$20123b708a2b1816f8767d8f2c26429df985f8d6",
+        "not the form of `PBKDF2`",
+    ),
+    (
+        "some_user:{PLAIN.B64}Z2VoZWltbmlz",
+        "its password is in clear",
+    ),
+    (
         "some_user:{ARGON2ID}$argon2id$v=16$m=65536,t=3,p=1$IgUPtGn5ggLntbRQT9LXmQ$H2p3O+OxgJ9fXz+kV+PsrWz91BwEH+fYOLBTzQPLImg",
         "not the form of `ARGON2ID`",
     ),
@@ -134,7 +142,7 @@ fn each_bad_line_is_named_and_nothing_is_imported() {
     }
     assert!(
         run.stderr
-            .contains("nothing was imported: 33 lines are bad"),
+            .contains("nothing was imported: 35 lines are bad"),
         "{run:?}"
     );
     assert!(!sandbox.vault().exists());

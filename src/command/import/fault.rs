@@ -33,11 +33,7 @@ impl Fault {
 
 impl From<Foreign> for Fault {
     fn from(foreign: Foreign) -> Self {
-        let new = Self::new(foreign.to_string());
-        match foreign.way_out() {
-            Some(hint) => new.hint(hint),
-            None => new,
-        }
+        Self::new(foreign.to_string()).hint(foreign.way_out())
     }
 }
 

@@ -51,13 +51,10 @@ const NAMES: [(Crypt, &str); 5] = [
     (Crypt::Pbkdf2, "PBKDF2"),
 ];
 
-/// The scheme's name, for good; what is none of these can only be `MD5`.
+/// The name of a scheme of these, as a constant; what has none can only be `MD5`.
 pub(super) fn name_of(scheme: &str) -> &'static str {
-    let names = NAMES.into_iter().map(|(_, name)| name);
-    names
-        .into_iter()
-        .find(|name| *name == scheme)
-        .unwrap_or("MD5-CRYPT")
+    let mut names = NAMES.into_iter().map(|(_, name)| name);
+    names.find(|name| *name == scheme).unwrap_or("MD5-CRYPT")
 }
 
 impl Crypt {
@@ -177,7 +174,9 @@ fn pbkdf2_parts(text: &str) -> Option<(&str, u32, Vec<u8>)> {
     let (salt, rounds, digest) = (fields.next()?, fields.next()?, fields.next()?);
     let rounds = number(rounds).filter(|&rounds| rounds > 0)?;
     let digest = unhex(digest).filter(|digest| digest.len() == 20)?;
-    let is_salt = (1..=LONGEST_SALT).contains(&salt.len()) && salt.is_ascii();
+    // Neither what parts the fields of a passwd-file, nor what ends its lines.
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b':';
+    let is_salt = (1..=LONGEST_SALT).contains(&salt.len()) && salt.bytes().all(is_plain);
     (is_salt && fields.next().is_none()).then_some((salt, rounds, digest))
 }
 

@@ -55,19 +55,19 @@ pub enum Foreign {
 }
 
 impl Foreign {
-    /// The way out, if there is one to name.
-    pub fn way_out(self) -> Option<&'static str> {
+    /// The way out.
+    pub fn way_out(self) -> &'static str {
         match self {
-            Self::Clear => None,
-            Self::Missing => Some("leave the line out: nobody can log in with it"),
-            Self::NoScheme => Some(
+            Self::Clear => "write it as it is behind `{PLAIN}`, or hash it",
+            Self::Missing => "leave the line out: nobody can log in with it",
+            Self::NoScheme => {
                 "`{SCHEME}` names it, as in `{BLF-CRYPT}$2y$…`; a password in clear is \
-                 `{PLAIN}…`, from standard input only",
-            ),
-            Self::Apr1 => Some("make the password anew with `htpasswd -B`, or generate a key"),
-            Self::Unsupported(_) | Self::UnknownScheme => Some(SUPPORTED),
-            Self::Malformed(_) => Some("a part of it may be missing; copy the line again"),
-            Self::TooCostly(_) => Some("make the hash anew with less, or generate a key"),
+                 `{PLAIN}…`, from standard input only"
+            }
+            Self::Apr1 => "make the password anew with `htpasswd -B`, or generate a key",
+            Self::Unsupported(_) | Self::UnknownScheme => SUPPORTED,
+            Self::Malformed(_) => "a part of it may be missing; copy the line again",
+            Self::TooCostly(_) => "make the hash anew with less, or generate a key",
         }
     }
 }
