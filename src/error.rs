@@ -127,7 +127,8 @@ impl From<serve::Error> for Error {
 pub const ROTATING: &str = "`postkey rotate --finish NAME` retires the old secret, \
      `postkey rotate --abort NAME` takes the new one back";
 
-fn status(error: &vault::Error) -> ExitStatus {
+/// How a command ends by what is wrong with the vault.
+pub fn status(error: &vault::Error) -> ExitStatus {
     use vault::Error as E;
     match error {
         E::Missing(_) | E::NoSuchKey(_) => ExitStatus::NotFound,

@@ -47,15 +47,12 @@ impl Handed {
     }
 }
 
-fn status(error: &vault::Error) -> ExitStatus {
-    use vault::Error as E;
-    match error {
-        E::Unsure(_) => ExitStatus::Unsure,
-        E::NameTaken(_) | E::UsernameTaken(_) | E::DefaultTaken(_) | E::Rotating(_) => {
-            ExitStatus::Exists
-        }
-        E::NoSuchKey(_) => ExitStatus::NotFound,
-        E::Changed(_) => ExitStatus::Trouble,
-        _ => ExitStatus::Undelivered,
+/// How a command ends whose secret was handed over and is not good.
+pub(super) fn status(error: &vault::Error) -> ExitStatus {
+    match (error, crate::error::status(error)) {
+        (vault::Error::Changed(_), status) => status,
+        // Whatever the trouble is: the one with the secret comes first.
+        (_, ExitStatus::Trouble) => ExitStatus::Undelivered,
+        (_, status) => status,
     }
 }

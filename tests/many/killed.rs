@@ -1,6 +1,7 @@
 //! A run that ends early: what it leaves is whole, and the same command makes the rest.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Child;
 use std::thread::sleep;
@@ -49,6 +50,17 @@ fn a_secret_that_was_written_but_never_good_is_taken_up() {
         // That of `other`, whose file is gone, waits to be swept.
         assert_eq!(pending.is_ok(), seconds == 1);
     }
+}
+
+#[test]
+fn a_run_that_fails_leaves_nothing_that_it_took_up_in_the_way_of_the_next() {
+    let (sandbox, _) = with_one_left(1);
+    let left = sandbox.secrets().join("ci");
+    fs::set_permissions(left, Permissions::from_mode(0o644)).unwrap();
+    let run = sandbox.make_many(&[]).expect(6);
+    assert!(run.stderr.contains("is open to every user"), "{run:?}");
+    sandbox.make_many(&[]).expect(0);
+    sandbox.expect_all(&["other", "ci"].map(str::to_owned));
 }
 
 #[test]

@@ -1,8 +1,12 @@
 //! Several runs at once with the same names.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 
-use crate::sandbox::{Run, Sandbox};
+use regex::Regex;
+
+use crate::sandbox::{Run, SECRET, Sandbox};
+use crate::secrecy::watch::stuck;
 
 #[test]
 fn of_two_runs_with_two_folders_each_key_has_one_file() {
@@ -33,6 +37,27 @@ fn of_two_runs_with_one_folder_no_secret_is_lost() {
         sandbox.make_many(&["--if-absent"]).expect(0);
         sandbox.expect_all(&names);
     }
+}
+
+#[test]
+fn what_was_printed_for_names_that_were_taken_meanwhile_is_said_not_to_be_good() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "first"]);
+    sandbox.names(3);
+    let args = ["generate", "api", "--from", "names", "--format", "jsonl"];
+    let (child, mut reader) = stuck(&sandbox, &args, 3);
+    sandbox.generate(["api", "key-2"]);
+    let mut printed = String::new();
+    reader.read_to_string(&mut printed).unwrap();
+    let run = Run::of(child.wait_with_output().unwrap()).expect(4);
+    let said = "the last 3 secrets did not become good";
+    assert!(run.stderr.contains(said), "{run:?}");
+    let secrets: Vec<_> = Regex::new(SECRET).unwrap().find_iter(&printed).collect();
+    assert_eq!(secrets.len(), 3, "{printed}");
+    for secret in secrets {
+        assert_eq!(sandbox.verify(secret.as_str()).1, 1);
+    }
+    assert_eq!(sandbox.count(), 2);
 }
 
 fn run_both(sandbox: &Sandbox, folders: &[&str; 2]) -> Vec<i32> {

@@ -103,7 +103,7 @@ pub fn stuck(sandbox: &Sandbox, args: &[&str], secrets: i64) -> (Child, PipeRead
     let room = fcntl(&writer, FcntlArg::F_GETPIPE_SZ).unwrap();
     (&writer).write_all(&vec![b'\n'; room as usize]).unwrap();
     let mut command = sandbox.command(args.iter().copied());
-    command.stdout(writer).stderr(Stdio::null());
+    command.stdout(writer).stderr(Stdio::piped());
     let child = command.spawn().unwrap();
     wait_for("a staged secret", || staged(&sandbox.vault()) == secrets);
     (child, reader)

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use super::names::{self, Faults, Wanted};
 use super::place::{Found, Piece, Place};
 use super::{Generate, other_than_asked};
-use crate::command::Session;
 use crate::command::issue::Fresh;
+use crate::command::{Session, handed};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Expiry, Grant, KeyName, Kind};
@@ -197,14 +197,13 @@ impl<'a> Order<'a> {
             })
         });
         let new = plan.new.into_iter().zip(many).map(|(name, fresh)| {
-            bar.advance(1);
             Ok(Named {
                 name,
                 fresh: fresh?,
                 is_left: false,
             })
         });
-        let mut all = left.chain(new);
+        let mut all = left.chain(new).inspect(|_| bar.advance(1));
         loop {
             let next = all.by_ref().take(size);
             let batch = next.take_while(|_| reprieve.signal().is_none());
@@ -228,14 +227,16 @@ impl<'a> Order<'a> {
             let mut pieces = pieces.iter();
             pieces.try_for_each(|piece| piece.fresh.add(&piece.key, change))
         });
-        match activated {
-            Ok(()) => Ok(pieces.len()),
-            Err(error @ vault::Error::Unsure(_)) => Err(Error::from(error)),
-            Err(error) => {
-                self.take_back(&pieces, pieces.len(), vault, &author);
-                Err(taken(error))
-            }
+        let Err(error) = activated else {
+            return Ok(pieces.len());
+        };
+        if !matches!(error, vault::Error::Unsure(_)) {
+            self.take_back(&pieces, pieces.len(), vault, &author);
         }
+        Err(match &self.place {
+            Place::Folder { .. } => taken(error),
+            Place::Lines => not_good(&error, pieces.len()),
+        })
     }
 
     /// Puts a batch in waiting, without the names that were taken meanwhile if they may be.
@@ -297,8 +298,8 @@ impl<'a> Order<'a> {
         }
     }
 
-    /// Withdraws secrets that no key will have, and then what was written of them: nothing that
-    /// somebody else has taken up meanwhile.
+    /// Withdraws secrets that no key will have, and then what was written of them, be it by an
+    /// earlier run: nothing that somebody else has taken up meanwhile.
     fn take_back(&self, pieces: &[Piece], written: usize, vault: &mut Vault, author: &Author) {
         let withdrawn = vault.change(author, |change| {
             let withdraw = |piece: &Piece| change.withdraw(&piece.fresh.tail());
@@ -308,9 +309,12 @@ impl<'a> Order<'a> {
                 .collect::<Result<Vec<bool>, _>>()
         });
         let withdrawn = withdrawn.unwrap_or_default();
-        let pieces = pieces.iter().zip(withdrawn).take(written);
-        let gone = pieces.filter(|(_, is_withdrawn)| *is_withdrawn);
-        self.place.take_back(gone.map(|(piece, _)| &piece.key.name));
+        let pieces = pieces.iter().zip(withdrawn).enumerate();
+        let gone = pieces.filter(|(at, (piece, is_withdrawn))| {
+            *is_withdrawn && (*at < written || piece.is_left)
+        });
+        self.place
+            .take_back(gone.map(|(_, (piece, _))| &piece.key.name));
     }
 
     /// Says what was made.
@@ -343,6 +347,19 @@ impl<'a> Order<'a> {
         }
         Ok(())
     }
+}
+
+/// Secrets were printed, but did not become good.
+fn not_good(error: &vault::Error, count: usize) -> Error {
+    let status = handed::status(error);
+    let secrets = counted(count as i128, "secret", "secrets");
+    if status == ExitStatus::Unsure {
+        return Error::new(status, error.to_string()).hint(format!(
+            "check the last {secrets} that were printed with `postkey verify`"
+        ));
+    }
+    let message = format!("of what was printed the last {secrets} did not become good: {error}");
+    Error::new(status, message).hint("throw them away; look at what there is, and try again")
 }
 
 /// The error, with what helps where a name is taken.

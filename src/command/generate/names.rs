@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::command::Session;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Invalid, KeyName};
+use crate::key::KeyName;
 use crate::ui::counted;
 
 /// How many names there may be.
@@ -139,8 +139,10 @@ fn name(line: &[u8]) -> Result<Option<KeyName>, Error> {
     // Windows puts a byte order mark before the first line.
     let text = text.trim_start_matches('\u{feff}');
     let text = text.split('#').next().unwrap_or_default().trim();
-    let name = (!text.is_empty()).then(|| text.parse());
-    Ok(name.transpose().map_err(|invalid: Invalid| invalid)?)
+    match text {
+        "" => Ok(None),
+        name => Ok(Some(name.parse()?)),
+    }
 }
 
 fn unreadable(place: &str, error: &io::Error) -> Error {
@@ -162,7 +164,7 @@ impl Faults {
         }
     }
 
-    /// Adds what is wrong with a line. Lines come in order, for each kind of fault anew.
+    /// Adds what is wrong with a line.
     pub(super) fn add(&mut self, line: usize, error: Error) {
         self.count += 1;
         self.highest = self.highest.max(error.exit_status());
