@@ -103,12 +103,10 @@ pub(super) fn run(args: Import, session: &mut Session) -> Result<ExitStatus, Err
     let clock = Session::clock();
     let expires = args.expires.unwrap_or(session.settings.expires);
     let input = input::read(args.file.as_deref())?;
-    let mut vault = match args.dry_run {
-        true => session.open_if_made()?,
-        false => session
-            .open_if_made()?
-            .map(|_| session.open_to_change())
-            .transpose()?,
+    let vault = session.open_if_there()?;
+    let vault = match args.dry_run {
+        true => vault,
+        false => vault.map(|vault| session.checked(vault)).transpose()?,
     };
     let now = vault
         .as_ref()
@@ -117,10 +115,9 @@ pub(super) fn run(args: Import, session: &mut Session) -> Result<ExitStatus, Err
         now,
         expires_at: expires.resolve(now)?,
         description: args.description.clone(),
-        status: if args.inactive {
-            Status::Inactive
-        } else {
-            Status::Active
+        status: match args.inactive {
+            true => Status::Inactive,
+            false => Status::Active,
         },
         permissions: &session.settings.permissions,
         is_input: input.is_standard,
@@ -136,7 +133,7 @@ pub(super) fn run(args: Import, session: &mut Session) -> Result<ExitStatus, Err
     if args.dry_run {
         return tell(&plan, Outcome::WouldBeImported, &look, session);
     }
-    import(plan, vault.take(), &look, session)
+    import(plan, vault, &look, session)
 }
 
 /// Makes the keys, in one change; where there is no vault, one is made.
@@ -174,22 +171,11 @@ fn tell(
     session: &Session,
 ) -> Result<ExitStatus, Error> {
     let mut listing = session.ui.listing(look);
-    for entry in &plan.entries {
-        listing.push(&ImportedView::new(
-            &entry.key,
-            entry.scheme(),
-            outcome,
-            look.now,
-        ))?;
-    }
-    for entry in &plan.skipped {
-        let skipped = Outcome::Skipped;
-        listing.push(&ImportedView::new(
-            &entry.key,
-            entry.scheme(),
-            skipped,
-            look.now,
-        ))?;
+    let entries = plan.entries.iter().map(|entry| (entry, outcome));
+    let skipped = plan.skipped.iter().map(|entry| (entry, Outcome::Skipped));
+    for (entry, outcome) in entries.chain(skipped) {
+        let (key, scheme) = (&entry.key, entry.scheme());
+        listing.push(&ImportedView::new(key, scheme, outcome, look.now))?;
     }
     listing.finish::<ImportedView<'_>>()?;
     warn(plan, session);
@@ -215,7 +201,7 @@ fn note(plan: &Plan, outcome: Outcome, session: &Session) {
     }
 }
 
-/// Warns of what is easily guessed, and of what was left behind.
+/// Warns of what is easily guessed.
 fn warn(plan: &Plan, session: &Session) {
     let cheap: Vec<&Entry> = plan
         .entries

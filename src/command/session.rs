@@ -95,7 +95,8 @@ impl Session {
         self.checked(vault.telling(&self.changes))
     }
 
-    fn checked(&self, vault: Vault) -> Result<Vault, Error> {
+    /// The vault, if it can be changed.
+    pub(super) fn checked(&self, vault: Vault) -> Result<Vault, Error> {
         vault.check()?;
         // Also where there will be nothing to change: the command that did may have been killed.
         self.changes.note_if(true);

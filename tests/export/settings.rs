@@ -58,6 +58,7 @@ fn a_command_that_only_reads_leaves_the_exports_alone() {
     let sandbox = Sandbox::with_three_keys();
     sandbox.export_to("dovecot");
     sandbox.manifest(THREE);
+    fs::write(sandbox.home().join("users"), "old_shop:$1$").unwrap();
     sandbox.run(["rename", "dev", "devel"]).expect(0);
     let number = || fs::metadata(sandbox.exported()).unwrap().ino();
     let before = number();
@@ -68,6 +69,7 @@ fn a_command_that_only_reads_leaves_the_exports_alone() {
         &["doctor"],
         &["export", "json"],
         &["apply", "--dry-run", "keys.toml"],
+        &["import", "--dry-run", "dovecot", "users"],
     ] {
         Run::of(sandbox.command(args.iter().copied()).output().unwrap());
         assert_eq!(number(), before, "{args:?}");
