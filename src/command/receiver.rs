@@ -16,9 +16,6 @@ use crate::key::{Invalid, Key, KeyName, Kind, Variable, Variables, looks_like_a_
 use crate::process::job;
 use crate::ui::{Format, Issued};
 
-/// As long as a value can be, in bytes.
-const LONGEST_VALUE: usize = 254;
-
 /// Where the secret goes, if not to standard output.
 #[derive(Args, Debug, Default)]
 pub(super) struct Receiver {
@@ -157,9 +154,8 @@ impl Receiver {
         session.expect_elsewhere(path).map_err(unsaved)?;
         if format == Format::Env {
             let names = variables.username.iter().chain([&variables.secret]);
-            let value = "x".repeat(LONGEST_VALUE);
-            let values: Vec<_> = names.map(|name| (name.as_str(), &value[..])).collect();
-            return env::expect_savable(path, &values).map_err(unsaved);
+            let names: Vec<_> = names.map(Variable::as_str).collect();
+            return env::expect_savable(path, &names).map_err(unsaved);
         }
         whole::expect_savable(path, shape(format, kind)).map_err(unsaved)
     }

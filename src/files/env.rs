@@ -7,6 +7,9 @@ use zeroize::Zeroizing;
 
 use super::shared::{self, Changed};
 
+/// Longer than any value is, in bytes.
+const LONGEST_VALUE: usize = 254;
+
 /// Why variables were not set in a file; it is as it was then.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -34,12 +37,15 @@ pub fn save(path: &Path, variables: &[(&str, &str)]) -> Result<Changed, Error> {
     shared::change(path, |text| set_all(path, text, variables))
 }
 
-/// Makes sure, as far as that can be told before, that the variables can be set in a file.
+/// Makes sure, as far as that can be told before, that variables of these names can be set in a
+/// file.
 ///
 /// # Errors
 /// Those of [`save`].
-pub fn expect_savable(path: &Path, variables: &[(&str, &str)]) -> Result<(), Error> {
-    shared::expect_changeable(path, |text| set_all(path, text, variables))
+pub fn expect_savable(path: &Path, names: &[&str]) -> Result<(), Error> {
+    let value = "x".repeat(LONGEST_VALUE);
+    let variables: Vec<_> = names.iter().map(|name| (*name, &value[..])).collect();
+    shared::expect_changeable(path, |text| set_all(path, text, &variables))
 }
 
 fn set_all(
@@ -298,7 +304,8 @@ mod tests {
         assert_eq!(text(), "USER=a_b@c.d\nPASSWORD=x-1\n");
         let twice = "USER=a # us\nB=1\nPASSWORD=2\nPASSWORD=3\n";
         std::fs::write(&path, twice).expect("written");
-        for refused in [save(&path, &both).map(drop), expect_savable(&path, &both)] {
+        let names = both.map(|(name, _)| name);
+        for refused in [save(&path, &both).map(drop), expect_savable(&path, &names)] {
             let message = refused.expect_err("ambiguous").to_string();
             assert!(message.ends_with("`PASSWORD` more than once"), "{message}");
         }

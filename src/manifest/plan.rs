@@ -234,7 +234,7 @@ impl Wanted {
                 format!("`{name}` is there already, but it is an {title} key"),
                 "call one of them by another name: a key's kind cannot be changed",
             ),
-            (Some(has), Some(wanted)) if !has.as_str().eq_ignore_ascii_case(wanted.as_str()) => (
+            (Some(has), Some(wanted)) if !has.is(wanted.as_str()) => (
                 format!("`{name}` is there already, but its username is `{has}`"),
                 "write that, or give the key another name: a username cannot be changed",
             ),

@@ -216,8 +216,8 @@ fn expect_apart(keys: &[Wanted], own: Option<&Path>, mistakes: &mut Mistakes) {
     let mut usernames = HashMap::new();
     let mut files = Files::new(own);
     for key in keys {
-        let name = key.name.as_str();
-        if let Some(first) = names.insert(name.to_ascii_lowercase(), key.line) {
+        let name = &key.name;
+        if let Some(first) = names.insert(name.folded(), key.line) {
             let message = format!("the name `{name}` is taken by the key of line {first}");
             mistakes.note(key.line, Fault::new(message, "give each key its own name"));
         }

@@ -16,16 +16,13 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::whole::{self, Shape};
 use crate::files::{env, folder_of};
-use crate::key::{Key, Kind, Secret, Tail, quoted};
+use crate::key::{Key, Kind, Secret, Tail, Variable, quoted};
 use crate::manifest::{Deed, Finding, Held, Mistake, Place, Replaced, Step, Wanted};
 use crate::process;
-use crate::vault::{self, Vault};
+use crate::vault::Vault;
 
 /// How much of a file is looked into, in bytes; no file that secrets are saved in is longer.
 const LONGEST: u64 = 1 << 20;
-
-/// As long as a value can be, in bytes.
-const LONGEST_VALUE: usize = 254;
 
 /// Looks at the place that a step is about: whether it can take the secret of a key that is to
 /// be made, and whether it has that of one that is there, which becomes a finding if not.
@@ -42,7 +39,7 @@ pub(super) fn look_at(
         return Ok(());
     };
     if matches!(step.deed, Deed::Make(_)) {
-        let looked = expect_fit(wanted, scheme.source, vault)
+        let looked = expect_fit(wanted, scheme.source, session)
             .and_then(|()| replaced(wanted, vault))
             .and_then(|replaced| scheme.expect_replaceable(replaced, wanted));
         step.replaced = looked.map_err(|error| mistake(wanted, &error))?;
@@ -119,11 +116,10 @@ fn mistake(wanted: &Wanted, error: &Error) -> Mistake {
 }
 
 /// Makes sure, as far as that can be told before, that a place takes a secret.
-fn expect_fit(wanted: &Wanted, source: &Source, vault: Option<&Vault>) -> Result<(), Error> {
+fn expect_fit(wanted: &Wanted, source: &Source, session: &Session) -> Result<(), Error> {
     let place = &wanted.place;
-    let files = vault.zip(place.file());
-    if let Some((_, file)) = files.filter(|(vault, file)| consists_of(vault, file)) {
-        return Err(vault::Error::TheVaultItself(file.to_owned()).into());
+    if let Some(file) = place.file() {
+        session.expect_elsewhere(file)?;
     }
     expect_folder(place)?;
     match place {
@@ -133,9 +129,8 @@ fn expect_fit(wanted: &Wanted, source: &Source, vault: Option<&Vault>) -> Result
             secret,
         } => {
             let names = username.iter().chain([secret]);
-            let value = "x".repeat(LONGEST_VALUE);
-            let variables: Vec<_> = names.map(|name| (name.as_str(), &value[..])).collect();
-            Ok(env::expect_savable(file, &variables)?)
+            let names: Vec<_> = names.map(Variable::as_str).collect();
+            Ok(env::expect_savable(file, &names)?)
         }
         Place::File(file) => Ok(whole::expect_savable(file, shape(wanted.kind))?),
         Place::Command { words, .. } => program(words, source).map(drop),
@@ -161,14 +156,6 @@ fn shape(kind: Kind) -> Shape {
         start: kind.prefix(),
         lines: 1,
     }
-}
-
-/// Whether a file is the vault, seen from where it really is.
-fn consists_of(vault: &Vault, file: &Path) -> bool {
-    let folder = fs::canonicalize(folder_of(file));
-    let real = folder.ok().zip(file.file_name());
-    vault.consists_of(file)
-        || real.is_some_and(|(folder, name)| vault.consists_of(&folder.join(name)))
 }
 
 /// Where a command's program is.

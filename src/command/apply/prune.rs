@@ -12,14 +12,13 @@ use crate::vault::{self, Order, Record, Vault};
 
 /// The keys of a vault that a manifest does not name, in the order of their names.
 pub(super) fn surplus(manifest: &Manifest, vault: &Vault) -> Result<Vec<Record>, vault::Error> {
-    let lower = |name: &KeyName| name.as_str().to_ascii_lowercase();
-    let named: HashSet<String> = manifest.keys.iter().map(|key| lower(&key.name)).collect();
+    let named: HashSet<String> = manifest.keys.iter().map(|key| key.name.folded()).collect();
     let mut surplus = Vec::new();
     let mut page = vault.first_page(Order::Name)?;
     loop {
         let mut damaged = None;
         let is_more = vault.next_page(&mut page, |found| match found {
-            Ok(record) if named.contains(&lower(&record.key.name)) => {}
+            Ok(record) if named.contains(&record.key.name.folded()) => {}
             Ok(record) => surplus.push(record),
             Err(error) => damaged = Some(error),
         })?;
