@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::Session;
 use super::revoke::{Revocation, Stopped};
+use super::{Session, values};
 use crate::error::Error;
 use crate::files::{self, Draft, Existing};
-use crate::key::{Invalid, looks_like_a_secret};
+use crate::key::Invalid;
 use crate::ui::Incident;
 
 /// How many entries of a key's log are in a report, the newest.
@@ -17,18 +17,9 @@ const ENTRIES: usize = 1000;
 
 /// The path of a report from the command line: a file's, and no secret.
 pub(super) fn path(text: OsString) -> Result<PathBuf, Invalid> {
-    let lossy = text.to_string_lossy();
-    let rule = if text.is_empty() {
-        "a path is not empty"
-    } else if lossy == "-" {
-        "standard output is for the secret"
-    } else if looks_like_a_secret(&lossy) {
-        "it looks like a secret"
-    } else {
-        return Ok(PathBuf::from(text));
-    };
-    Err(Invalid::new("a file for the report", &lossy, rule)
-        .hint("name a new file, as in `incident.md`"))
+    let dash = "standard output is for the secret";
+    values::path_of("a file for the report", text, Some(dash))
+        .map_err(|invalid| invalid.hint("name a new file, as in `incident.md`"))
 }
 
 /// Writes the report on the keys that were stopped.

@@ -12,7 +12,7 @@ use super::{Session, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, Changed, env, whole};
-use crate::key::{Invalid, Key, KeyName, Kind, Variable, Variables, looks_like_a_secret};
+use crate::key::{Invalid, Key, KeyName, Kind, Variable, Variables};
 use crate::process::job;
 use crate::ui::{Format, Issued};
 
@@ -83,17 +83,9 @@ impl Github {
 
 /// The path of a file to save to, from the command line.
 fn path(text: OsString) -> Result<PathBuf, Invalid> {
-    let lossy = text.to_string_lossy();
-    let rule = if text.is_empty() {
-        "a path is not empty"
-    } else if lossy == "-" {
-        "without --save the secret goes to standard output"
-    } else if looks_like_a_secret(&lossy) {
-        "it looks like a secret"
-    } else {
-        return Ok(PathBuf::from(text));
-    };
-    Err(Invalid::new("a file to save to", &lossy, rule).hint("name a file, as in `app.env`"))
+    let dash = "without --save the secret goes to standard output";
+    values::path_of("a file to save to", text, Some(dash))
+        .map_err(|invalid| invalid.hint("name a file, as in `app.env`"))
 }
 
 impl Receiver {
@@ -302,7 +294,7 @@ fn unsaved(error: impl Into<Error>) -> Error {
 }
 
 /// What a result in this form looks like.
-fn shape(format: Format, kind: Kind) -> whole::Shape {
+pub(super) fn shape(format: Format, kind: Kind) -> whole::Shape {
     let (start, lines) = match format {
         Format::Json | Format::Jsonl => ("{\"name\":", 1),
         Format::Csv => ("name,", 2),

@@ -37,13 +37,22 @@ pub fn paths() -> impl TypedValueParser<Value = PathBuf> {
 }
 
 fn path(text: OsString) -> Result<PathBuf, Invalid> {
+    path_of("a path", text, None)
+        .map_err(|invalid| invalid.hint("name a file, as in `/srv/postkey/vault.db`"))
+}
+
+/// The path of what it is called; no secret, and not `-` if something stands against that.
+pub(super) fn path_of(
+    what: &'static str,
+    text: OsString,
+    against_dash: Option<&'static str>,
+) -> Result<PathBuf, Invalid> {
     let lossy = text.to_string_lossy();
-    let rule = if text.is_empty() {
-        "a path is not empty"
-    } else if looks_like_a_secret(&lossy) {
-        "it looks like a secret"
-    } else {
-        return Ok(PathBuf::from(text));
+    let rule = match against_dash {
+        _ if text.is_empty() => "a path is not empty",
+        Some(why) if lossy == "-" => why,
+        _ if looks_like_a_secret(&lossy) => "it looks like a secret",
+        _ => return Ok(PathBuf::from(text)),
     };
-    Err(Invalid::new("a path", &lossy, rule).hint("name a file, as in `/srv/postkey/vault.db`"))
+    Err(Invalid::new(what, &lossy, rule))
 }

@@ -114,14 +114,16 @@ fn a_file_that_cannot_take_a_secret_is_told_before_any_key_is_made() {
 
 #[test]
 fn the_vault_is_no_place_for_a_secret() {
-    let vault = ".local/share/postkey/vault.db";
-    let sandbox = Sandbox::with_manifest(&THREE.replace("\".env\"", &format!("\"{vault}\"")));
-    let secret = sandbox.generate(["api", "ci"]);
-    let before = fs::read(sandbox.vault()).unwrap();
-    let run = sandbox.apply(&["--replace"]).expect(5);
-    assert!(run.stderr.contains("the vault's own file"), "{run:?}");
-    assert_eq!(fs::read(sandbox.vault()).unwrap(), before);
-    assert_eq!(sandbox.verify(&secret).1, 0);
+    for own in ["vault.db", "vault.db-journal", "usage.db"] {
+        let own = format!("\".local/share/postkey/{own}\"");
+        let sandbox = Sandbox::with_manifest(&THREE.replace("\".env\"", &own));
+        let secret = sandbox.generate(["api", "ci"]);
+        let before = fs::read(sandbox.vault()).unwrap();
+        let run = sandbox.apply(&["--replace"]).expect(5);
+        assert!(run.stderr.contains("the vault's own file"), "{run:?}");
+        assert_eq!(fs::read(sandbox.vault()).unwrap(), before);
+        assert_eq!(sandbox.verify(&secret).1, 0);
+    }
 }
 
 #[test]

@@ -12,13 +12,14 @@ use super::child::Order;
 use super::source::Source;
 use crate::command::Session;
 use crate::command::handed::Handed;
+use crate::command::receiver::shape;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::whole::{self, Shape};
-use crate::files::{env, folder_of};
-use crate::key::{Key, Kind, Secret, Tail, Variable, quoted};
+use crate::files::{env, folder_of, whole};
+use crate::key::{Key, Secret, Tail, Variable, quoted};
 use crate::manifest::{Deed, Finding, Held, Mistake, Place, Replaced, Step, Wanted};
 use crate::process;
+use crate::ui::Format;
 use crate::vault::Vault;
 
 /// How much of a file is looked into, in bytes; no file that secrets are saved in is longer.
@@ -132,7 +133,10 @@ fn expect_fit(wanted: &Wanted, source: &Source, session: &Session) -> Result<(),
             let names: Vec<_> = names.map(Variable::as_str).collect();
             Ok(env::expect_savable(file, &names)?)
         }
-        Place::File(file) => Ok(whole::expect_savable(file, shape(wanted.kind))?),
+        Place::File(file) => Ok(whole::expect_savable(
+            file,
+            shape(Format::Text, wanted.kind),
+        )?),
         Place::Command { words, .. } => program(words, source).map(drop),
     }
 }
@@ -147,14 +151,6 @@ fn expect_folder(place: &Place) -> Result<(), Error> {
             )
         }
         _ => Ok(()),
-    }
-}
-
-/// What a file holds that a secret of its own is saved in.
-fn shape(kind: Kind) -> Shape {
-    Shape {
-        start: kind.prefix(),
-        lines: 1,
     }
 }
 
@@ -254,7 +250,7 @@ pub(super) fn deliver(
         }
         Place::File(file) => {
             let line = Zeroizing::new([secret.expose().as_bytes(), b"\n"].concat());
-            let saved = whole::save(file, shape(wanted.kind), &line);
+            let saved = whole::save(file, shape(Format::Text, wanted.kind), &line);
             let saved = saved.map(|changed| Handed::Saved(changed, file.clone()));
             saved.map_err(|error| undelivered(error.into()))
         }
