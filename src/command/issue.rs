@@ -112,7 +112,8 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], Error> {
     Ok(bytes)
 }
 
-fn no_chance(error: impl Display) -> Error {
+/// There are none.
+pub(super) fn no_chance(error: impl Display) -> Error {
     Error::new(
         ExitStatus::Trouble,
         format!("the system gives no random numbers: {error}"),

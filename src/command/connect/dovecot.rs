@@ -3,10 +3,8 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use rand::TryRng;
-use rand::rngs::SysRng;
-
 use super::{Facts, fill};
+use crate::command::issue::random;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::process;
@@ -72,11 +70,7 @@ pub(super) fn owner() -> Result<String, Error> {
 
 /// What Dovecot salts its hashes of passwords with; it reports none, but starts only with it.
 pub(super) fn nonce() -> Result<String, Error> {
-    let mut bytes = [0; 16];
-    SysRng.try_fill_bytes(&mut bytes).map_err(|error| {
-        let message = format!("the system's random generator failed: {error}");
-        Error::new(ExitStatus::Trouble, message)
-    })?;
+    let bytes: [u8; 16] = random()?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 

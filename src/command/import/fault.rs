@@ -43,6 +43,12 @@ impl From<Invalid> for Fault {
     }
 }
 
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
 impl From<vault::Error> for Fault {
     fn from(error: vault::Error) -> Self {
         Self(error.into())
