@@ -152,8 +152,8 @@ impl Recognised {
 
     /// Whether it is a secret of a key with that login.
     fn is_of(&self, login: &str) -> bool {
-        let username = self.secret().ok().map(|secret| &secret.record.key);
-        let username = username.and_then(Key::username);
+        let key = self.secret().ok().map(|secret| &secret.record.key);
+        let username = key.and_then(Key::username);
         username.is_some_and(|username| username.is(login))
     }
 }

@@ -68,7 +68,7 @@ fn write_those_of_the_settings(session: &Session) -> Result<ExitStatus, Error> {
             .hint("`postkey export dovecot FILE`, or [[export]] in the settings"));
     }
     if !session.has_exports_of_its_vault() {
-        return Err(Error::usage(session.is_anothers())
+        return Err(Error::usage(session.other_vault_told())
             .hint("name a format and a file, or leave out --vault and POSTKEY_VAULT"));
     }
     let (written, failures) = session.write_exports(&session.open()?)?;

@@ -1,8 +1,9 @@
 //! The exports: files with what is good, for servers that cannot read the vault.
 //!
 //! Those that the settings name are rewritten by every command that opens the vault to change it,
-//! here and nowhere else: the same command again also makes up for one that was killed. Of several processes one at a time reads the vault and writes its exports, so
-//! that no older one takes the place of a newer one.
+//! here and nowhere else: the same command again also makes up for one that was killed. Of several
+//! processes one at a time reads the vault and writes its exports, so that no older one takes the
+//! place of a newer one.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
@@ -44,7 +45,7 @@ impl Session {
         if !self.has_exports_of_its_vault() {
             self.ui.warn(format!(
                 "{}: the exports that the settings name stay as they are",
-                self.is_anothers()
+                self.other_vault_told()
             ));
             return ExitStatus::Done;
         }
@@ -70,8 +71,8 @@ impl Session {
             })
     }
 
-    /// Why they are not.
-    pub(super) fn is_anothers(&self) -> String {
+    /// Why they are not: which vault they are of.
+    pub(super) fn other_vault_told(&self) -> String {
         let own = self.settings.exported_vault.as_deref();
         let own = own.map_or_else(|| "?".into(), Path::to_string_lossy);
         format!(

@@ -3,9 +3,10 @@
 //! The only module with `unsafe`: neither fresh pages of a chosen alignment nor `madvise`, a
 //! shared mapping or what becomes of it when its file is cut off have a safe wrapper.
 //!
-//! Argon2 fills one aligned block in huge pages where the kernel gives them. A third of a cold process's hash is page faults on 4 KiB pages; 2 MiB pages
-//! take most of that away. An allocator will not do: it writes zeros into aligned memory, on
-//! small pages, before anything can be advised.
+//! Argon2 fills one aligned block in huge pages where the kernel gives them. A third of a cold
+//! process's hash is page faults on 4 KiB pages; 2 MiB pages take most of that away. An allocator
+//! will not do: it writes zeros into aligned memory, on small pages, before anything can be
+//! advised.
 #![allow(unsafe_code)]
 
 mod page;

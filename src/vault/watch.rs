@@ -12,8 +12,8 @@ use nix::libc::O_NOFOLLOW;
 use super::{Error, Vault};
 use crate::memory::FirstPage;
 
-/// Where the page size, the file's format versions and its change counter lie in its header, in bytes
-/// (<https://www.sqlite.org/fileformat2.html>, section 1.3).
+/// Where the page size, the file's format versions and its change counter lie in its header, in
+/// bytes (<https://www.sqlite.org/fileformat2.html>, section 1.3).
 const HEADER: std::ops::Range<u64> = 16..28;
 
 /// What a database begins with.

@@ -21,7 +21,7 @@ impl Report<'_> {
         }
         if !session.has_exports_of_its_vault() {
             let mend = "name this vault as `vault` in the settings, if they are to be its own";
-            return self.found("exports", session.is_anothers(), mend);
+            return self.found("exports", session.other_vault_told(), mend);
         }
         for export in exports {
             self.export(export, vault);
