@@ -291,7 +291,15 @@ pub fn failed(path: &Path, source: io::Error) -> Error {
 /// # Errors
 /// If the system cannot do so.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(folder_of(path))?.sync_all()
+    sync_within(folder_of(path))
+}
+
+/// Makes what was last done in a folder survive a power cut.
+///
+/// # Errors
+/// If the system cannot do so.
+pub fn sync_within(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 /// The folder that holds `path`, which may be relative.

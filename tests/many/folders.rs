@@ -32,6 +32,35 @@ fn files_and_folders_are_private_whatever_the_umask() {
 }
 
 #[test]
+fn no_key_is_good_before_the_disk_has_its_file() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "first"]);
+    sandbox.names(3);
+    let trace = [
+        "-f",
+        "-y",
+        "-o",
+        "trace",
+        "-e",
+        "trace=renameat2,fsync",
+        POSTKEY,
+    ];
+    let args = ["generate", "api", "--from", "names", "--save-dir", "keys"];
+    let command = sandbox.command(trace.into_iter().chain(args));
+    Run::of(program(&command, "strace").output().unwrap()).expect(0);
+    let trace = fs::read_to_string(sandbox.home().join("trace")).unwrap();
+    let last = |what: &str| {
+        let at = trace.lines().rev().position(|line| line.contains(what));
+        let at = at.unwrap_or_else(|| panic!("no {what}: {trace}"));
+        trace.lines().count() - at
+    };
+    let folder = format!("<{}>)", sandbox.secrets().display());
+    let vault = format!("<{}>)", sandbox.vault().display());
+    let order = [last("\"keys/key-3\""), last(&folder), last(&vault)];
+    assert!(order.is_sorted(), "{order:?}: {trace}");
+}
+
+#[test]
 fn each_format_has_its_ending() {
     let sandbox = Sandbox::new();
     fs::write(sandbox.home().join("names"), "ci").unwrap();

@@ -13,7 +13,7 @@ use crate::command::Session;
 use crate::command::issue::Fresh;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{self, Draft, Existing, sync_folder};
+use crate::files::{self, Draft, Existing, sync_within};
 use crate::key::{Key, KeyName, Kind, Scanner, Secret};
 use crate::ui::{Format, KeyView};
 use crate::vault::Vault;
@@ -126,7 +126,7 @@ impl Place {
                     self.write(piece, *format)
                         .map_err(|error| (written, undelivered(error)))?;
                 }
-                sync_folder(&path.join("."))
+                sync_within(path)
                     .map_err(|source| files::failed(path, source))
                     .map_err(|error| (pieces.len(), undelivered(error)))
             }
