@@ -18,6 +18,9 @@ pub const PASSWORD: &str = "correct horse";
 /// Its SHA-1, salted with `ab`: cheap to check, so that tests of other things are quick.
 pub const QUICK: &str = "{SSHA}rz7oanCxwi0VvZxe0ENPl4i4THRhYg==";
 
+/// Passwords with which Dovecot lets nobody log in, whatever their hashes.
+pub const NEVER_A_PASSWORD: [&str; 5] = ["a\tb", "\ta", "word\n", "word\r", "a\u{1}b"];
+
 /// Every scheme that is taken over, as `doveadm` makes it.
 pub const SCHEMES: [&str; 18] = [
     "ARGON2ID",

@@ -14,7 +14,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use super::Secret;
 use crate::memory::Blocks;
 use imported::Imported;
-pub use imported::{Foreign, in_clear};
+pub use imported::{Foreign, NEVER_IN_PASSWORDS, in_clear};
 
 /// 19456 KiB, two passes, one lane, 32 bytes (OWASP Password Storage Cheat Sheet).
 const PARAMS: (u32, u32, u32) = (19_456, 2, 1);

@@ -26,7 +26,7 @@ mod variable;
 
 pub use description::Description;
 pub use expiry::{Expiry, Period};
-pub use hash::{Foreign, Hash, HashError, HashMemory, in_clear};
+pub use hash::{Foreign, Hash, HashError, HashMemory, NEVER_IN_PASSWORDS, in_clear};
 pub use invalid::Invalid;
 pub use kind::Kind;
 pub use limit::{Allowance, Limit, Spent, Used};

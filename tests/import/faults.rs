@@ -6,7 +6,7 @@ use super::{PASSWORD, QUICK};
 use crate::sandbox::Sandbox;
 
 /// Bad lines of a passwd-file, and what is said of each.
-const BAD: [(&str, &str); 35] = [
+const BAD: [(&str, &str); 40] = [
     ("no_colon", "it has no `:` behind a username"),
     (
         "bob:{SHA}L55TUjtiq8FBorTWAZ0jy6g129A=",
@@ -87,6 +87,29 @@ const BAD: [(&str, &str); 35] = [
         "some_user:{ARGON2ID}$argon2id$v=16$m=65536,t=3,p=1$IgUPtGn5ggLntbRQT9LXmQ$H2p3O+OxgJ9fXz+kV+PsrWz91BwEH+fYOLBTzQPLImg",
         "not the form of `ARGON2ID`",
     ),
+    // libsodium, which Dovecot asks, reads neither.
+    (
+        "some_user:{ARGON2ID}$argon2id$v=19$t=3,m=65536,p=1$IgUPtGn5ggLntbRQT9LXmQ$H2p3O+OxgJ9fXz+kV+PsrWz91BwEH+fYOLBTzQPLImg",
+        "not the form of `ARGON2ID`",
+    ),
+    (
+        "some_user:{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1,data=AAAA$IgUPtGn5ggLntbRQT9LXmQ$H2p3O+OxgJ9fXz+kV+PsrWz91BwEH+fYOLBTzQPLImg",
+        "not the form of `ARGON2ID`",
+    ),
+    // A salt with a line end in it, with which there can be no export.
+    (
+        "some_user:{PBKDF2.B64}JDEkc2EKbHQkMjAwMDAkMjAxMjNiNzA4YTJiMTgxNmY4NzY3ZDhmMmMyNjQyOWRmOTg1ZjhkNg==",
+        "not the form of `PBKDF2`",
+    ),
+    // Lines without their first field.
+    (
+        "{SHA}geheimnis:1000:1000",
+        "a hash in the place of the username",
+    ),
+    (
+        "$6$ab$taQi2R/p.00nDn/0OiJ:1000",
+        "a hash in the place of the username",
+    ),
     // What would cost too much.
     (
         "some_user:{ARGON2ID}$argon2id$v=19$m=4194304,t=3,p=1$IgUPtGn5ggLntbRQT9LXmQ$H2p3O+OxgJ9fXz+kV+PsrWz91BwEH+fYOLBTzQPLImg",
@@ -142,7 +165,7 @@ fn each_bad_line_is_named_and_nothing_is_imported() {
     }
     assert!(
         run.stderr
-            .contains("nothing was imported: 35 lines are bad"),
+            .contains("nothing was imported: 40 lines are bad"),
         "{run:?}"
     );
     assert!(!sandbox.vault().exists());

@@ -104,6 +104,28 @@ fn an_export_comes_back_whole_with_its_rotations_and_its_imported_passwords() {
 }
 
 #[test]
+fn an_old_secret_of_another_login_is_not_taken_for_one_of_the_keys() {
+    let there = Sandbox::new();
+    there
+        .import("dovecot", format!("rails_prod:{QUICK}"))
+        .expect(0);
+    there.run(["rotate", "rails_prod"]).expect(0);
+    let export = there.run(["export", "json"]).expect(0);
+    for (field, value) in [
+        ("username", json!("someone_else")),
+        ("username", json!("rails@example.com")),
+    ] {
+        let mut rows = export.json();
+        assert!(rows[1]["retires_at"].is_string(), "{rows}");
+        rows[1][field] = value;
+        let here = Sandbox::new();
+        let run = here.import("json", rows.to_string()).expect(2);
+        assert!(run.stderr.contains("opens something else"), "{run:?}");
+        assert!(!here.vault().exists());
+    }
+}
+
+#[test]
 fn objects_of_little_are_imported_passwords() {
     let sandbox = Sandbox::new();
     let lines = [

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{PASSWORD, QUICK, SCHEMES, doveadm};
+use super::{NEVER_A_PASSWORD, PASSWORD, QUICK, SCHEMES, doveadm};
 use crate::sandbox::Sandbox;
 
 #[test]
@@ -70,6 +70,27 @@ fn a_password_of_every_length_is_hashed_as_dovecot_hashes_it() {
             );
         }
     }
+}
+
+#[test]
+fn what_dovecot_never_takes_for_a_password_is_none() {
+    let sandbox = Sandbox::new();
+    let passwords = NEVER_A_PASSWORD.iter().zip(0..);
+    let users =
+        passwords.map(|(password, at)| format!("user_{at}:{}\n", doveadm("SSHA", password)));
+    sandbox
+        .import("dovecot", users.collect::<String>())
+        .expect(0);
+    for (password, at) in NEVER_A_PASSWORD.iter().zip(0..) {
+        // One line end is taken off.
+        let presented = format!("{password}\n");
+        let verdict = sandbox.verify_login(&format!("user_{at}"), &presented);
+        assert_eq!(verdict, "mismatch", "{password:?}");
+    }
+    let run = sandbox
+        .import("dovecot", "clear_user:{PLAIN}a\tb\n")
+        .expect(2);
+    assert!(run.stderr.contains("a tab or a line end"), "{run:?}");
 }
 
 #[test]

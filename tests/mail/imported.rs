@@ -3,7 +3,7 @@
 use super::dovecot::{Accepted, Client, Mechanism, Refused};
 use super::machine::Machine;
 use super::only_as_root;
-use crate::import::{PASSWORD, QUICK, SCHEMES, doveadm};
+use crate::import::{NEVER_A_PASSWORD, PASSWORD, QUICK, SCHEMES, doveadm};
 
 /// The query of the configurations that were printed before there were imported passwords.
 const FORMER_QUERY: &str = "postkey connect dovecot --file sql |
@@ -82,6 +82,19 @@ fn what_is_done_to_an_imported_key_counts_at_the_next_login() {
     assert_eq!(login("ops@example.com", PASSWORD), Refused);
     machine.expect_no_errors();
     assert!(!machine.dovecot_log().contains(PASSWORD));
+}
+
+#[test]
+fn a_password_with_a_tab_or_a_line_end_in_it_logs_nobody_in() {
+    only_as_root!();
+    let (machine, _) = Machine::with_dovecot();
+    for (password, at) in NEVER_A_PASSWORD.iter().zip(0..) {
+        let user = format!("user_{at}:{}", doveadm("SSHA", password));
+        machine.sandbox.import("dovecot", user).expect(0);
+        let answer = machine.login(&format!("user_{at}"), password);
+        assert_eq!(answer, Refused, "{password:?}");
+    }
+    machine.expect_no_errors();
 }
 
 #[test]

@@ -10,8 +10,8 @@ use super::{Form, Making};
 use crate::command::issue::{no_chance, random};
 use crate::error::Error;
 use crate::key::{
-    Description, Grant, Hash, HashMemory, Invalid, Key, KeyName, Retiring, Status, Tail, Username,
-    in_clear,
+    Description, Grant, Hash, HashMemory, Invalid, Key, KeyName, NEVER_IN_PASSWORDS, Retiring,
+    Status, Tail, Username, in_clear,
 };
 use crate::vault;
 
@@ -90,9 +90,10 @@ impl Making<'_> {
         if password.is_empty() {
             return Err(Fault::new("its password is empty"));
         }
-        if password.len() > LONGEST || password.contains(['\0', '\n', '\r']) {
+        if password.len() > LONGEST || password.contains(NEVER_IN_PASSWORDS) {
             return Err(Fault::new(
-                "its password is too long, or has a NUL or a line end in it",
+                "its password is too long, or has a NUL, a tab or a line end in it, with which nobody \
+                 logs in",
             ));
         }
         Ok(Secret::Clear(Zeroizing::new(password.to_owned())))
@@ -118,8 +119,13 @@ impl Making<'_> {
     }
 }
 
-/// A username that a key can have; a hint at what to do about another.
+/// A username that a key can have; a hint at what to do about another. What may be a hash, as
+/// where a line lacks its first field, is not shown.
 pub(super) fn username(text: &str) -> Result<Username, Fault> {
+    if text.starts_with('{') || text.contains('$') {
+        let fault = Fault::new("it has a hash in the place of the username");
+        return Err(fault.hint("a username comes first, and has no `$` in it"));
+    }
     text.parse().map_err(|invalid: Invalid| {
         let hint = "a key cannot have it: rename the user, also in the program that logs in";
         Fault::from(invalid).hint(hint)
@@ -158,6 +164,11 @@ impl Entry {
     pub(super) fn retire(&mut self, old: Self, until: Timestamp) -> Result<(), Fault> {
         if self.old.is_some() {
             return Err(Fault::new("it is a third secret of one key"));
+        }
+        if self.key.grant != old.key.grant {
+            return Err(Fault::new(
+                "it is an old secret, but opens something else than the new one of its key",
+            ));
         }
         let Secret::Hash(hash) = old.secret else {
             return Err(Fault::new("an old secret has a `hash`"));

@@ -6,8 +6,8 @@
 
 use std::fmt;
 
-use argon2::Algorithm;
 use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Params};
 use base64ct::{Base64, Encoding};
 
 use super::crypt::{self, Crypt};
@@ -100,6 +100,10 @@ const UNSUPPORTED: [&str; 17] = [
 /// The schemes that are no hashes.
 const CLEAR: [&str; 3] = ["PLAIN", "CLEAR", "CLEARTEXT"];
 
+/// What no password has in it: C ends at the first of these, and Dovecot refuses whatever has one
+/// of the others (its `auth_request_verify_plain`).
+pub const NEVER_IN_PASSWORDS: [char; 5] = ['\0', '\u{1}', '\t', '\n', '\r'];
+
 /// How a hash is written behind its scheme.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Written {
@@ -148,13 +152,13 @@ impl Imported {
         }
     }
 
-    /// Whether it is the hash of the password. A password with a NUL is none: C ends there.
+    /// Whether it is the hash of the password, which has nothing in it that none can have.
     pub(super) fn matches(
         &self,
         password: &str,
         memory: &mut HashMemory,
     ) -> Result<bool, HashError> {
-        if password.contains('\0') {
+        if password.contains(NEVER_IN_PASSWORDS) {
             return Ok(false);
         }
         match self {
@@ -249,6 +253,12 @@ fn argon2(text: &str) -> Result<Imported, Foreign> {
     }
     // Fewer are refused by libsodium, which Dovecot checks with.
     if phc.hash.as_ref().is_none_or(|hash| hash.len() < 16) {
+        return Err(malformed);
+    }
+    // libsodium reads these three in this order only, and nothing after them.
+    let params = Params::try_from(&phc).map_err(|_| malformed)?;
+    let (m, t, p) = (params.m_cost(), params.t_cost(), params.p_cost());
+    if phc.params.as_str() != format!("m={m},t={t},p={p}") {
         return Err(malformed);
     }
     within_cap_of(algorithm, &phc)
