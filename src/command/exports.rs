@@ -15,7 +15,8 @@ use crate::exit::ExitStatus;
 use crate::files::{Draft, Existing, Turn, folder_of};
 use crate::settings::{Export, ExportFormat};
 use crate::ui::{ExportText, ExportedView, Tally, may_give_way};
-use crate::vault::{FileId, Vault};
+use crate::usage;
+use crate::vault::{self, FileId, Vault};
 
 /// How much of a file tells whether it is an export, in bytes.
 const START: u64 = 256;
@@ -186,6 +187,9 @@ pub(super) fn pour(
 /// one, or empty.
 fn expect_place(export: &Export, vault: &Vault) -> Result<PathBuf, Error> {
     let path = vault.expect_place_for_export(&export.file)?;
+    if path == usage::path(vault.path()) {
+        return Err(vault::Error::TheVaultItself(path).into());
+    }
     let is_file = fs::symlink_metadata(&path).is_ok_and(|found| found.is_file());
     if !is_file || may_give_way(&start(&path)?, export.format) {
         return Ok(path);

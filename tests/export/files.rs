@@ -58,6 +58,8 @@ fn what_must_not_be_replaced_is_refused_and_not_touched() {
     let vault = sandbox.vault();
     let vault = vault.to_str().unwrap();
     let journal = format!("{vault}-journal");
+    let usage = sandbox.usage();
+    let usage = usage.to_str().unwrap();
     let before = state(home);
     for (file, why) in [
         ("link", "is a symbolic link"),
@@ -72,6 +74,7 @@ fn what_must_not_be_replaced_is_refused_and_not_touched() {
         ("/dev/null", "is not a regular file"),
         (vault, "is the vault's own file"),
         (&journal, "is the vault's own file"),
+        (usage, "or one that belongs to it"),
         ("nowhere/keys.json", "cannot find the folder of"),
     ] {
         let run = sandbox.run(["export", "json", file]).expect(5);
