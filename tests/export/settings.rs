@@ -257,3 +257,19 @@ fn code(line: &str) -> String {
     let said: serde_json::Value = serde_json::from_str(line).unwrap();
     said["error"]["code"].as_str().unwrap_or("?").to_owned()
 }
+
+#[test]
+fn what_an_export_that_was_cut_off_left_is_found() {
+    let sandbox = Sandbox::with_three_keys();
+    sandbox.export_to("json");
+    sandbox.run(["export"]).expect(0);
+    let left = sandbox.exported().with_file_name(".postkey-cut0ff");
+    fs::write(&left, "[\n").unwrap();
+    sandbox.run(["doctor"]).expect(0);
+    let file = fs::File::options().write(true).open(&left).unwrap();
+    let hour_ago = std::time::SystemTime::now() - Duration::from_secs(3600);
+    file.set_modified(hour_ago).unwrap();
+    let doctor = sandbox.run(["doctor", "--format", "csv"]).expect(1);
+    let found = format!("exports,false,\"`{}` is an export", left.display());
+    assert!(doctor.stdout.contains(&found), "{doctor:?}");
+}

@@ -16,7 +16,7 @@ use crate::vault::{self, Vault};
 const SHARED_WRITE: u32 = 0o022;
 
 /// A journal younger than this, in seconds, is of a change that may well be under way.
-const UNDER_WAY: i64 = 60;
+pub(super) const UNDER_WAY: i64 = 60;
 
 /// Where the vault lies, from the root on, as far as there is a folder.
 pub(super) fn vault_path(session: &Session) -> PathBuf {

@@ -5,11 +5,13 @@ use std::io::Read;
 use std::path::Path;
 
 use super::Report;
+use super::around::UNDER_WAY;
 use crate::command::exports::pour;
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::files::{UNFINISHED, folder_of};
 use crate::settings::Export;
-use crate::vault::Vault;
+use crate::vault::{Vault, health};
 
 impl Report<'_> {
     /// Each export that the settings name.
@@ -25,6 +27,30 @@ impl Report<'_> {
         }
         for export in exports {
             self.export(export, vault);
+        }
+        self.unfinished(vault);
+    }
+
+    /// What exports that were cut off left beside theirs; beside the vault that is found anyway.
+    fn unfinished(&mut self, vault: &Vault) {
+        let exports = &self.session.settings.exports;
+        let mut folders: Vec<&Path> = exports.iter().map(|one| folder_of(&one.file)).collect();
+        folders.sort();
+        folders.dedup();
+        folders.retain(|folder| *folder != folder_of(vault.path()));
+        let before = self.look.now.as_second() - UNDER_WAY;
+        for folder in folders {
+            // Whether the folder can be read was told with its export.
+            let found = health::leftovers(&folder.join(UNFINISHED)).unwrap_or_default();
+            for left in found {
+                if left.written_at.as_second() < before {
+                    let message = format!(
+                        "`{}` is an export that was not finished, with hashes",
+                        left.path.display()
+                    );
+                    self.found("exports", message, "delete it");
+                }
+            }
         }
     }
 
