@@ -12,11 +12,11 @@ use std::path::{Path, PathBuf};
 use super::{Session, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{Draft, Existing, Turn, folder_of};
+use crate::files::{Draft, Existing, FileId, Turn, folder_of};
 use crate::settings::{Export, ExportFormat};
 use crate::ui::{ExportText, ExportedView, Tally, may_give_way};
 use crate::usage;
-use crate::vault::{self, FileId, Vault};
+use crate::vault::{self, Vault};
 
 /// How much of a file tells whether it is an export, in bytes.
 const START: u64 = 256;
@@ -65,11 +65,11 @@ impl Session {
 
     /// Whether the exports that the settings name are of the vault that this run is about.
     pub(super) fn has_exports_of_its_vault(&self) -> bool {
+        let this = &self.settings.vault;
         let own = self.settings.exported_vault.as_deref();
-        own == Some(&self.settings.vault)
-            || own.and_then(FileId::at).is_some_and(|file| {
-                FileId::at(&self.settings.vault).is_some_and(|this| this == file)
-            })
+        own.is_some_and(|own| {
+            own == this || FileId::at(own).is_some_and(|own| FileId::at(this) == Some(own))
+        })
     }
 
     /// Why they are not: which vault they are of.

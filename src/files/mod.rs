@@ -5,6 +5,7 @@ mod acl;
 mod appended;
 pub mod env;
 mod folder;
+mod id;
 mod shared;
 mod turn;
 pub mod whole;
@@ -20,6 +21,7 @@ use tempfile::NamedTempFile;
 
 pub use appended::{Appended, append, expect_appendable};
 pub use folder::{expect_own_folder, make_folders, missing_folders};
+pub use id::FileId;
 pub use shared::Changed;
 pub use turn::Turn;
 

@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use nix::fcntl::OFlag;
 use zeroize::Zeroizing;
 
-use super::{Draft, Error, Existing, failed, look_at, sync_folder};
+use super::{Draft, Error, Existing, FileId, failed, look_at, sync_folder};
 
 /// How long a file may be, in bytes: far more than any file of settings is.
 const LONGEST: u64 = 1 << 20;
@@ -225,16 +225,18 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// Whether the file that was looked at is the one that was opened, and still at its path.
 fn is_same(found: &Metadata, file: &File, path: &Path) -> bool {
-    let id = |file: &Metadata| (file.dev(), file.ino());
-    let opened = file.metadata().is_ok_and(|opened| id(&opened) == id(found));
-    opened && fs::symlink_metadata(path).is_ok_and(|now| id(&now) == id(found))
+    let id = FileId::of(found);
+    let opened = file
+        .metadata()
+        .is_ok_and(|opened| FileId::of(&opened) == id);
+    opened && FileId::at(path) == Some(id)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::fs::Permissions;
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     fn append(path: &Path, line: &str) -> Result<Changed, Error> {
         change(path, |text| {

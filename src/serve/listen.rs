@@ -10,8 +10,8 @@ use listenfd::ListenFd;
 use tokio::net::{TcpListener, UnixListener};
 
 use super::Error;
+use crate::files::FileId;
 use crate::settings::Listen;
-use crate::vault::FileId;
 
 /// Who may connect to a unix socket: its owner and its group.
 const SOCKET_MODE: u32 = 0o660;

@@ -19,7 +19,8 @@ use jiff::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use crate::vault::{self, FileId, Vault};
+use crate::files::FileId;
+use crate::vault::{self, Vault};
 pub use error::Error;
 use error::is_busy;
 pub use read::{Address, Details, Refused, SecretUse, Summary, Takeover};

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Error, FileId, Vault, log, migrations, place};
-use crate::files::{self, Draft, Existing};
+use super::{Error, Vault, log, migrations, place};
+use crate::files::{self, Draft, Existing, FileId};
 
 /// What SQLite puts behind a file's name for what belongs to it.
 const COMPANIONS: [&str; 4] = ["", "-journal", "-wal", "-shm"];

@@ -49,7 +49,7 @@ use migrations::Found;
 pub use restore::Present;
 pub use sealed::Sealed;
 pub use sought::Sought;
-pub use watch::{ChangedAt, FileId, Watch};
+pub use watch::{ChangedAt, Watch};
 
 /// Files up to this size are checked whole before they are written to, in bytes.
 const CHECKED_SIZE: i64 = 8 << 20;

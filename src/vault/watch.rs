@@ -1,6 +1,6 @@
 //! Noticing that a vault was changed, without a lock and without asking SQLite.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::mem::ManuallyDrop;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
@@ -10,6 +10,7 @@ use std::time::Duration;
 use nix::libc::O_NOFOLLOW;
 
 use super::{Error, Vault};
+use crate::files::FileId;
 use crate::memory::FirstPage;
 
 /// Where the page size, the file's format versions and its change counter lie in its header, in
@@ -39,22 +40,6 @@ pub struct Watch {
     file: FileId,
     schema: [u8; 4],
     page: Option<FirstPage>,
-}
-
-/// What tells a file from every other: its device and its number there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FileId(u64, u64);
-
-impl FileId {
-    /// The file at a path, links not followed; `None` if there is none.
-    pub fn at(path: &Path) -> Option<Self> {
-        fs::symlink_metadata(path).ok().as_ref().map(Self::of)
-    }
-
-    /// The file that was found so.
-    pub fn of(found: &Metadata) -> Self {
-        Self(found.dev(), found.ino())
-    }
 }
 
 impl Watch {

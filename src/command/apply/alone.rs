@@ -2,7 +2,7 @@
 //! only one of these would be good.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use nix::fcntl::OFlag;
 use crate::command::Session;
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::files::FileId;
 use crate::vault::Vault;
 
 /// How often the other one is asked.
@@ -63,9 +64,8 @@ fn open(path: &Path) -> std::io::Result<File> {
 }
 
 fn is_at(file: &File, path: &Path) -> bool {
-    let id = |found: &fs::Metadata| (found.dev(), found.ino());
-    let held = file.metadata().map(|held| id(&held)).ok();
-    held == fs::symlink_metadata(path).map(|found| id(&found)).ok()
+    file.metadata()
+        .is_ok_and(|held| FileId::at(path) == Some(FileId::of(&held)))
 }
 
 fn busy() -> Error {
