@@ -132,9 +132,12 @@ fn a_vault_that_was_made_unfit_accepts_nothing() {
     server.verify(&secret).expect(503);
     change("PRAGMA journal_mode = DELETE");
     server.verify(&secret).expect(200);
+    let vault = Vault::open(sandbox.vault()).unwrap();
+    let version = |row: &rusqlite::Row| row.get::<_, i64>(0);
+    let version = vault.query_row("PRAGMA user_version", [], version).unwrap();
     change("PRAGMA user_version = 99");
     server.verify(&secret).expect(503);
-    change("PRAGMA user_version = 3");
+    change(&format!("PRAGMA user_version = {version}"));
     server.verify(&secret).expect(200);
     fs::write(sandbox.vault(), "this is no vault").unwrap();
     server.verify(&secret).expect(503);
