@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::files::real;
 use crate::process;
 use crate::settings::Settings;
 use crate::ui::{Look, Row, Ui};
@@ -121,14 +122,25 @@ impl Session {
         Ok(())
     }
 
-    /// Makes sure that a file is neither the vault nor its record of use, nor a part of them.
+    /// Makes sure that a file is neither the vault nor its record of use, nor a part of them, and
+    /// neither the settings nor an export.
     pub(super) fn expect_elsewhere(&self, file: &Path) -> Result<(), Error> {
         let vault = &self.settings.vault;
         let own = [vault, &usage::path(vault)];
-        match own.iter().any(|own| vault::consists_of(own, file)) {
-            true => Err(vault::Error::TheVaultItself(file.to_owned()).into()),
-            false => Ok(()),
+        if own.iter().any(|own| vault::consists_of(own, file)) {
+            return Err(vault::Error::TheVaultItself(file.to_owned()).into());
         }
+        let real_file = real(file);
+        let is = |own: &Path| real(own) == real_file;
+        let what = if self.settings.file.as_deref().is_some_and(is) {
+            "is the settings file"
+        } else if self.settings.exports.iter().any(|own| is(&own.file)) {
+            "is an export, which is rewritten with every change"
+        } else {
+            return Ok(());
+        };
+        let message = format!("`{}` {what}", file.display());
+        Err(Error::new(ExitStatus::Trouble, message).hint("name another file"))
     }
 
     /// Who acts with which command, now.

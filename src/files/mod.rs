@@ -13,7 +13,7 @@ pub mod whole;
 use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use nix::unistd::geteuid;
@@ -302,6 +302,18 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
 /// If the system cannot do so.
 pub fn sync_within(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
+}
+
+/// A path as no other leads to the same file: with the folder as it really is, where there is one.
+pub fn real(path: &Path) -> PathBuf {
+    let folder = fs::canonicalize(folder_of(path)).ok();
+    match folder.zip(path.file_name()) {
+        Some((folder, name)) => folder.join(name),
+        None => path
+            .components()
+            .filter(|part| *part != Component::CurDir)
+            .collect(),
+    }
 }
 
 /// The folder that holds `path`, which may be relative.

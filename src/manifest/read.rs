@@ -2,14 +2,16 @@
 //! at once, each with its line and the way out.
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::field::{Fault, Fields, Mistakes, kind_of, parsed, text};
-use super::save::{place, spelled};
+use super::save::place;
 use super::{Manifest, Mistake, Place, Wanted};
+use crate::files::real;
 use crate::key::{Description, Kind, Limit, Permission, Status, escaped};
 use crate::settings::Settings;
 
@@ -247,16 +249,18 @@ struct Files {
 impl Files {
     fn new(own: Option<&Path>) -> Self {
         Self {
-            own: own.map(spelled),
+            // Through a link, too: what is written to is never one.
+            own: own.map(|own| fs::canonicalize(own).unwrap_or_else(|_| real(own))),
             taken: HashMap::new(),
         }
     }
 
     fn take(&mut self, key: &Wanted) -> Result<(), Fault> {
-        let Some(file) = key.place.file().map(spelled) else {
+        let Some(file) = key.place.file() else {
             return Ok(());
         };
         let shown = file.display().to_string();
+        let file = real(file);
         if self.own.as_ref() == Some(&file) {
             let message = format!("`{shown}` is the manifest itself");
             return Err(Fault::new(message, "name another file"));

@@ -1,6 +1,6 @@
 //! Where a manifest wants a secret to go: its `save`.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
@@ -176,10 +176,4 @@ fn timeout(value: &DeValue<'_>) -> Result<Duration, Fault> {
             Invalid::new("a timeout", text, "a timeout is at most 30 minutes").hint("write `60s`")
         })
         .map_err(Fault::from)
-}
-
-/// The file, spelled in one way, so that two of them can be compared without looking.
-pub(super) fn spelled(file: &Path) -> PathBuf {
-    let is_plain = |part: &Component<'_>| *part != Component::CurDir;
-    file.components().filter(is_plain).collect()
 }

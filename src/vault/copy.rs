@@ -7,7 +7,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use super::{Error, Vault, log, migrations, place};
-use crate::files::{self, Draft, Existing, FileId};
+use crate::files::{self, Draft, Existing, FileId, real};
 
 /// What SQLite puts behind a file's name for what belongs to it.
 const COMPANIONS: [&str; 4] = ["", "-journal", "-wal", "-shm"];
@@ -91,7 +91,7 @@ impl Vault {
 /// Whether SQLite would take a file for the database at a path, or for a part of that; neither
 /// need be there yet.
 pub fn consists_of(database: &Path, path: &Path) -> bool {
-    let (own, real) = (place::real(database), place::real(path));
+    let (own, real) = (real(database), real(path));
     let is_named_so = COMPANIONS.iter().any(|end| with_end(&own, end) == real);
     is_named_so || FileId::at(&real).is_some_and(|file| FileId::at(&own) == Some(file))
 }

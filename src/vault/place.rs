@@ -44,13 +44,6 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, Error> {
     Ok(folder.join(name))
 }
 
-/// The path with its folder resolved, if that is there.
-pub(super) fn real(path: &Path) -> PathBuf {
-    let folder = fs::canonicalize(folder_of(path)).ok();
-    let real = folder.zip(path.file_name());
-    real.map_or_else(|| path.to_owned(), |(folder, name)| folder.join(name))
-}
-
 /// Makes the vault's folder if it is missing, and those above it: 0700, and durable.
 pub(super) fn make_folder(path: &Path) -> Result<(), Error> {
     let folder = folder_of(path);

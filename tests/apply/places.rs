@@ -261,3 +261,51 @@ fn what_was_made_here_is_replaced_once_its_key_is_gone() {
         0
     );
 }
+
+#[test]
+fn one_place_is_one_place_however_its_path_is_spelled() {
+    for (first, second) in [
+        ("env", "deploy/../env"),
+        ("real/env", "link/env"),
+        ("env", "HOME/env"),
+        ("link/../env", "./env"),
+    ] {
+        let sandbox = Sandbox::new();
+        let home = sandbox.home();
+        for folder in ["deploy", "real"] {
+            fs::create_dir(home.join(folder)).unwrap();
+        }
+        symlink(home.join("real"), home.join("link")).unwrap();
+        let key = |name: &str, file: &str| {
+            let file = file.replace("HOME", home.to_str().unwrap());
+            let save = format!("{{ file = \"{file}\", secret = \"API_KEY\" }}");
+            format!("[[key]]\nname = \"{name}\"\nkind = \"api\"\nsave = {save}\n")
+        };
+        sandbox.manifest(&[key("a", first), key("b", second)].concat());
+        let run = sandbox.apply(&[]).expect(2);
+        let message = "is set by the key of line 1, too";
+        assert!(run.stderr.contains(message), "{first}: {run:?}");
+        assert!(!sandbox.vault().exists(), "{first}");
+    }
+}
+
+#[test]
+fn the_manifest_is_no_place_for_a_secret() {
+    for (given, file) in [
+        ("keys.toml", "keys.toml"),
+        ("keys.toml", "deploy/../keys.toml"),
+        ("link.toml", "keys.toml"),
+        ("deploy/../keys.toml", "./keys.toml"),
+    ] {
+        let sandbox = Sandbox::with_manifest(&THREE.replace(".env", file));
+        let home = sandbox.home();
+        fs::create_dir(home.join("deploy")).unwrap();
+        symlink("keys.toml", home.join("link.toml")).unwrap();
+        fs::set_permissions(home.join("keys.toml"), Permissions::from_mode(0o600)).unwrap();
+        let before = sandbox.read("keys.toml");
+        let run = sandbox.run(["apply", given]).expect(2);
+        assert!(run.stderr.contains("the manifest itself"), "{run:?}");
+        assert_eq!(sandbox.read("keys.toml"), before, "{given}: {file}");
+        assert!(!sandbox.vault().exists(), "{given}: {file}");
+    }
+}

@@ -318,3 +318,32 @@ fn a_key_that_is_there_already_is_left_alone_and_so_is_the_file() {
     assert!(run.stderr.contains("postkey regenerate"), "{run:?}");
     assert_eq!(files(&sandbox), Vec::<String>::new());
 }
+
+#[test]
+fn no_secret_goes_into_the_settings_or_an_export() {
+    let sandbox = Sandbox::new();
+    let export = sandbox.home().join("exported");
+    let export = export.display();
+    sandbox.settings(&format!(
+        "[[export]]\nformat = \"htpasswd\"\nfile = \"{export}\"\n"
+    ));
+    sandbox.generate(["api", "web"]);
+    for (file, why) in [
+        (".config/postkey/config.toml", "is the settings file"),
+        (
+            ".config/../.config/postkey/config.toml",
+            "is the settings file",
+        ),
+        ("exported", "is an export"),
+    ] {
+        let path = sandbox.home().join(file);
+        let before = fs::read(&path).unwrap();
+        for more in [&["--env-name", "K"][..], &[]] {
+            let args = [&["generate", "api", "ci", "--save", file][..], more].concat();
+            let run = Run::of(sandbox.command(args).output().unwrap()).expect(6);
+            assert!(run.stderr.contains(why), "{file}: {run:?}");
+            assert_eq!(fs::read(&path).unwrap(), before, "{file}");
+        }
+    }
+    assert_eq!(keys(&sandbox), ["web"]);
+}
