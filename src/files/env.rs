@@ -162,13 +162,18 @@ fn unquoted(value: &[u8]) -> &[u8] {
     }
 }
 
+/// So many quotes may be open to the end: each is looked for up to there.
+const MOST_OPEN: usize = 20;
+
 /// The text, entry by entry. Where a quote is never closed, quotes mean nothing, as to Docker,
 /// and each line stands for itself.
 fn entries(text: &[u8]) -> Vec<Entry<'_>> {
     let mut entries = Vec::new();
-    let mut rest = text;
+    let (mut rest, mut open) = (text, 0);
     while !rest.is_empty() {
-        let length = length(rest).unwrap_or_else(|| line(rest));
+        let closed = Some(rest).filter(|_| open < MOST_OPEN).and_then(length);
+        open += usize::from(closed.is_none());
+        let length = closed.unwrap_or_else(|| line(rest));
         let (text, after) = rest.split_at(length);
         entries.push(Entry {
             text,
@@ -275,6 +280,15 @@ mod tests {
         let twice = b"KEY=1\nexport KEY=2\n";
         let refused = set(twice, "KEY", "new").map(|_| ());
         assert_eq!(refused, Err(Ambiguous));
+    }
+
+    #[test]
+    fn quotes_that_are_never_closed_take_no_long_time() {
+        let text = "A=\\''\n".repeat(50_000);
+        let began = std::time::Instant::now();
+        let set = set(text.as_bytes(), "KEY", "new").expect("not set");
+        assert_eq!(set.as_slice(), format!("{text}KEY=new\n").as_bytes());
+        assert!(began.elapsed().as_secs() < 20);
     }
 
     #[test]
