@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::Standing;
 use crate::manifest::{Deed, Manifest, Mistake, Plan, Seen, Step, Wanted};
+use crate::process;
 use crate::ui::{Fate, Look, StepView, counted};
 use crate::vault::{self, Vault};
 use alone::Alone;
@@ -188,6 +189,11 @@ impl<'a> Scheme<'a> {
                 .map_err(|error| lost(&error))?;
         }
         tell_end(&plan, &done, session);
+        if let Some(signal) = done.signal {
+            session.ui.note("the same command does what is left to do");
+            session.renew_exports();
+            process::die_by(signal);
+        }
         Ok(done.status(&plan))
     }
 }

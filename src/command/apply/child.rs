@@ -12,8 +12,13 @@ use rustix::io::ioctl_fionread;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use zeroize::Zeroizing;
 
-/// How long a command that took too long has to end by itself.
+use crate::process::Reprieve;
+
+/// How long a command that is stopped has to end by itself.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// How often it is asked whether the command is to be stopped.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// How much of what it says is read at once, in bytes.
 const CHUNK: usize = 16 << 10;
@@ -34,6 +39,9 @@ pub(super) struct Order<'a> {
     /// What it finds in its environment besides ours; nothing secret.
     pub(super) variables: Vec<(&'static str, String)>,
     pub(super) timeout: Duration,
+    /// A signal stops it: if it went on by itself, its secret, which is nobody's, could take the
+    /// place of the one that the next run delivers.
+    pub(super) reprieve: &'a Reprieve,
 }
 
 /// A command under way.
@@ -62,10 +70,11 @@ impl Order<'_> {
         // break, for this end of it stays open.
         let fed = feed.write_all(secret.as_bytes());
         drop(feed);
-        let ended = running.wait(self.timeout).map_err(|error| failed(&error));
+        let ended = running.wait(self).map_err(|error| failed(&error));
         let last = running.told.end();
         fed.map_err(|error| failed(&error))?;
         match ended? {
+            None if self.reprieve.signal().is_some() => Err("was stopped".to_owned()),
             None => Err(format!(
                 "took longer than {:?} and was stopped",
                 self.timeout
@@ -118,31 +127,32 @@ impl Order<'_> {
 
 impl Running<'_> {
     /// How it ended; `None` if it had to be stopped.
-    fn wait(&mut self, timeout: Duration) -> io::Result<Option<ExitStatus>> {
-        if self.is_over_by(Instant::now() + timeout)? {
+    fn wait(&mut self, order: &Order<'_>) -> io::Result<Option<ExitStatus>> {
+        let is_to_stop = || order.reprieve.signal().is_some();
+        if self.is_over_by(Instant::now() + order.timeout, is_to_stop)? {
             self.hear_the_rest()?;
             return self.child.wait().map(Some);
         }
         let _ = kill_process_group(self.group, Signal::TERM);
-        let is_over = self.is_over_by(Instant::now() + GRACE);
+        let is_over = self.is_over_by(Instant::now() + GRACE, || false);
         // Whatever became of itself, others of its group may be left.
         let _ = kill_process_group(self.group, Signal::KILL);
         self.child.wait()?;
         is_over.map(|_| None)
     }
 
-    /// Hears it out until it ends, or it is too late.
-    fn is_over_by(&mut self, deadline: Instant) -> io::Result<bool> {
+    /// Hears it out until it ends, or it is too late, or to be stopped.
+    fn is_over_by(&mut self, deadline: Instant, is_to_stop: impl Fn() -> bool) -> io::Result<bool> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let (is_over, is_said) = self.look(left)?;
+            let (is_over, is_said) = self.look(left.min(PAUSE))?;
             if is_over {
                 return Ok(true);
             }
             if is_said {
                 self.hear()?;
             }
-            if left.is_zero() {
+            if left.is_zero() || is_to_stop() {
                 return Ok(false);
             }
         }

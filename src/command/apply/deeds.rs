@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, Username};
 use crate::manifest::{Deed, Plan, Step, Wanted};
+use crate::process::Reprieve;
 use crate::ui::{Fate, changes};
 use crate::vault::{self, Author, Record, Vault};
 
@@ -17,6 +18,8 @@ pub(super) struct Done {
     /// Of each step.
     pub(super) outcomes: Vec<Fate>,
     highest: ExitStatus,
+    /// The signal that ended it early.
+    pub(super) signal: Option<i32>,
 }
 
 impl Done {
@@ -30,7 +33,8 @@ impl Done {
     }
 }
 
-/// Does all that is planned. Nothing is deleted unless all else could be done.
+/// Does all that is planned, or what is done when a signal comes: no key is left half made.
+/// Nothing is deleted unless all else could be done.
 pub(super) fn do_all(
     plan: &Plan<'_>,
     source: &Source,
@@ -40,17 +44,20 @@ pub(super) fn do_all(
     let is_work = |step: &&Step<'_>| !matches!(step.deed, Deed::Keep { .. });
     let count = plan.steps.iter().filter(is_work).count();
     session.ui.begin_parts(count);
+    let reprieve = Reprieve::begin();
     let mut done = Done {
         outcomes: Vec::with_capacity(plan.steps.len()),
         highest: ExitStatus::Done,
+        signal: None,
     };
     for step in &plan.steps {
         let outcome = match &step.deed {
             Deed::Keep { .. } => Fate::Kept,
+            _ if reprieve.signal().is_some() => Fate::Left,
             Deed::Delete(_) if done.highest != ExitStatus::Done => Fate::Left,
             _ => {
                 session.ui.begin_part(step.name().as_str());
-                let outcome = done.note(do_one(step, source, vault, session), session);
+                let outcome = done.note(do_one(step, source, &reprieve, vault, session), session);
                 session.ui.end_part();
                 outcome
             }
@@ -58,7 +65,8 @@ pub(super) fn do_all(
         done.outcomes.push(outcome);
     }
     session.ui.end_parts();
-    if done.outcomes.contains(&Fate::Left) {
+    done.signal = reprieve.signal();
+    if done.signal.is_none() && done.outcomes.contains(&Fate::Left) {
         session
             .ui
             .warn("nothing was deleted, since not all else could be done");
@@ -80,12 +88,13 @@ impl Done {
 fn do_one(
     step: &Step<'_>,
     source: &Source,
+    reprieve: &Reprieve,
     vault: &mut Vault,
     session: &Session,
 ) -> Result<(), Error> {
     let name = step.name();
     let done = match &step.deed {
-        Deed::Make(wanted) => make(wanted, source, vault, session),
+        Deed::Make(wanted) => make(wanted, source, reprieve, vault, session),
         Deed::Change { before, after, .. } => change(before, after, vault, session),
         Deed::Delete(record) => delete(record, vault, session),
         Deed::Keep { .. } => Ok(()),
@@ -104,6 +113,7 @@ fn do_one(
 fn make(
     wanted: &Wanted,
     source: &Source,
+    reprieve: &Reprieve,
     vault: &mut Vault,
     session: &Session,
 ) -> Result<(), Error> {
@@ -115,7 +125,7 @@ fn make(
     session.stage(&fresh, vault, &author, |change| {
         change.expect_free(&key.name, key.username())
     })?;
-    let handed = place::deliver(wanted, &key, fresh.secret(), source, session)?;
+    let handed = place::deliver(wanted, &key, fresh.secret(), source, reprieve, session)?;
     activate(&fresh, &key, vault, &author).map_err(|error| handed.not_good(&error))?;
     let (name, place) = (&key.name, &wanted.place);
     session

@@ -18,7 +18,7 @@ use crate::exit::ExitStatus;
 use crate::files::{env, folder_of, whole};
 use crate::key::{Key, Secret, Tail, Variable, quoted};
 use crate::manifest::{Deed, Finding, Held, Mistake, Place, Replaced, Step, Wanted};
-use crate::process;
+use crate::process::{self, Reprieve};
 use crate::ui::Format;
 use crate::vault::Vault;
 
@@ -231,6 +231,7 @@ pub(super) fn deliver(
     key: &Key,
     secret: &Secret,
     source: &Source,
+    reprieve: &Reprieve,
     session: &Session,
 ) -> Result<Handed, Error> {
     let undelivered = |error: Error| error.with_status(ExitStatus::Undelivered);
@@ -261,6 +262,7 @@ pub(super) fn deliver(
                 folder: source.folder.clone(),
                 variables: variables(key),
                 timeout: *timeout,
+                reprieve,
             };
             let tell = |line: &str| session.ui.note(format!("{}: {line}", key.name));
             let ran = order.run(secret.expose(), tell);

@@ -25,7 +25,7 @@ pub enum Fate {
     Kept,
     /// It was tried.
     Failed,
-    /// It was not tried, for another had failed.
+    /// It was not tried: another had failed, or a signal came.
     Left,
 }
 
