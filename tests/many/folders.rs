@@ -131,6 +131,17 @@ fn a_folder_that_others_can_write_to_and_a_file_are_refused() {
 }
 
 #[test]
+fn the_vaults_own_folder_is_no_place_for_secrets() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "first"]);
+    fs::write(sandbox.home().join("names"), "vault.db-journal\n").unwrap();
+    symlink(sandbox.vault().parent().unwrap(), sandbox.secrets()).unwrap();
+    let run = sandbox.make_many(&[]).expect(5);
+    assert!(run.stderr.contains("the vault's own folder"), "{run:?}");
+    assert_eq!(sandbox.count(), 1);
+}
+
+#[test]
 fn a_full_disk_leaves_no_key_without_its_file() {
     expect_mounts();
     let sandbox = Sandbox::new();

@@ -58,6 +58,7 @@ impl Place {
         match (&args.save_dir, session.ui.format) {
             (Some(path), format) => {
                 files::expect_own_folder(path)?;
+                expect_no_vault_in(path, session)?;
                 let path = path.clone();
                 Ok(Self::Folder { path, format })
             }
@@ -217,6 +218,16 @@ fn secret_in(path: &Path) -> Option<Secret> {
     }
     let only = found.pop().filter(|_| found.is_empty());
     only?.ok()
+}
+
+/// A key may be called as a file of SQLite's is, which makes and removes them as it likes.
+fn expect_no_vault_in(folder: &Path, session: &Session) -> Result<(), Error> {
+    let own = files::real(&session.settings.vault);
+    if files::real(&folder.join("key")).parent() != own.parent() {
+        return Ok(());
+    }
+    let message = format!("`{}` is the vault's own folder", folder.display());
+    Err(Error::new(ExitStatus::Trouble, message).hint("name another one"))
 }
 
 fn in_the_way(path: &Path) -> Error {
