@@ -201,30 +201,28 @@ fn keys_that_are_there_need_no_command() {
 
 #[test]
 fn a_signal_stops_the_command_too_and_leaves_the_rest_to_the_next_run() {
-    for signal in [2, 15, 1] {
-        let script = "cat >/dev/null; sleep 50 & echo $! >child; sleep 51; echo late >late";
-        let sandbox = with(script, SECOND);
-        let text = sandbox.read("keys.toml").replace("2s", "60s");
-        sandbox.manifest(&text);
-        let mut command = sandbox.command(["apply", "keys.toml"]);
-        let apply = command.stderr(Stdio::piped()).spawn().unwrap();
-        assert!(until(Duration::from_secs(20), || {
-            fs::metadata(sandbox.home().join("child")).is_ok_and(|child| child.len() > 1)
-        }));
-        let kill = format!("kill -{signal} {}", apply.id());
-        Command::new("sh").args(["-c", &kill]).status().unwrap();
-        let output = apply.wait_with_output().unwrap();
-        assert_eq!(output.status.signal(), Some(signal));
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains("was stopped\n"), "{said}");
-        let state = format!("/proc/{}/stat", sandbox.read("child").trim());
-        let is_gone = until(Duration::from_secs(5), || {
-            fs::read_to_string(&state).map_or(true, |stat| stat.contains(") Z "))
-        });
-        assert!(is_gone, "{said}");
-        assert_eq!(sandbox.how_many(), 0, "{said}");
-        sandbox.manifest(&text.replace("sleep 5", "true 5"));
-        sandbox.apply(&[]).expect(0);
-        assert_eq!(sandbox.how_many(), 2);
-    }
+    let script = "cat >/dev/null; sleep 50 & echo $! >child; sleep 51; echo late >late";
+    let sandbox = with(script, SECOND);
+    let text = sandbox.read("keys.toml").replace("2s", "60s");
+    sandbox.manifest(&text);
+    let mut command = sandbox.command(["apply", "keys.toml"]);
+    let apply = command.stderr(Stdio::piped()).spawn().unwrap();
+    assert!(until(Duration::from_secs(20), || {
+        fs::metadata(sandbox.home().join("child")).is_ok_and(|child| child.len() > 1)
+    }));
+    let kill = format!("kill -TERM {}", apply.id());
+    Command::new("sh").args(["-c", &kill]).status().unwrap();
+    let output = apply.wait_with_output().unwrap();
+    assert_eq!(output.status.signal(), Some(15));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("was stopped\n"), "{said}");
+    let state = format!("/proc/{}/stat", sandbox.read("child").trim());
+    let is_gone = until(Duration::from_secs(5), || {
+        fs::read_to_string(&state).map_or(true, |stat| stat.contains(") Z "))
+    });
+    assert!(is_gone, "{said}");
+    assert_eq!(sandbox.how_many(), 0, "{said}");
+    sandbox.manifest(&text.replace("sleep 5", "true 5"));
+    sandbox.apply(&[]).expect(0);
+    assert_eq!(sandbox.how_many(), 2);
 }
