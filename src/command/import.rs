@@ -53,7 +53,7 @@ Examples:
   postkey import json keys.json")]
 pub struct Import {
     /// What is imported
-    #[arg(value_enum)]
+    #[arg(value_enum, value_name = "FORMAT")]
     form: Form,
     /// The file, or `-` for standard input
     #[arg(value_parser = values::paths(), value_hint = clap::ValueHint::FilePath)]
