@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{Appended, Changed};
+use crate::key::{Scanner, Secret, Tail};
 use crate::vault;
 
 /// A secret that was handed over, for good or not.
@@ -20,6 +21,22 @@ pub(super) enum Handed {
 }
 
 impl Handed {
+    /// The file that it was saved to, and the tails of the secrets that this held and holds no
+    /// more.
+    pub(super) fn displaced(&self) -> Option<(PathBuf, Vec<Tail>)> {
+        let Self::Saved(changed, path) = self else {
+            return None;
+        };
+        let tails = |text: &[u8]| -> Vec<Tail> {
+            let secrets = Scanner::secrets_in(text);
+            secrets.iter().map(Secret::tail).collect()
+        };
+        let after = tails(changed.after());
+        let mut gone = tails(changed.before()?);
+        gone.retain(|tail| !after.contains(tail));
+        (!gone.is_empty()).then(|| (path.clone(), gone))
+    }
+
     /// The secret was handed over, but never became the key's: what can be taken back is.
     pub(super) fn not_good(self, error: &vault::Error) -> Error {
         let status = status(error);

@@ -8,6 +8,7 @@
 mod many;
 
 use std::fmt::Display;
+use std::path::Path;
 
 use jiff::Timestamp;
 use rand::TryRng;
@@ -146,9 +147,30 @@ impl Session {
         activate: impl Fn(&Change<'_>) -> Result<T, vault::Error>,
     ) -> Result<T, Error> {
         let handed = receiver.take(fresh.issued(key), self)?;
-        vault
+        let displaced = handed.displaced();
+        let done = vault
             .change(author, activate)
-            .map_err(|error| handed.not_good(&error))
+            .map_err(|error| handed.not_good(&error))?;
+        if let Some((path, tails)) = displaced {
+            self.warn_of_displaced(&path, &tails, vault);
+        }
+        Ok(done)
+    }
+
+    /// Warns of secrets of other keys that were where the new one is now.
+    fn warn_of_displaced(&self, path: &Path, tails: &[Tail], vault: &Vault) {
+        for tail in tails {
+            // The new secret is good, whatever this tells.
+            let found = vault.presented(tail).ok().flatten();
+            let current = found.filter(|found| found.retires_at.is_none());
+            if let Some(key) = current.map(|found| found.record.key) {
+                let (path, name) = (path.display(), &key.name);
+                self.ui.warn(format!(
+                    "`{path}` held the secret of `{name}`, which has no other: if it is nowhere \
+                     else, `postkey regenerate {name}` makes a new one"
+                ));
+            }
+        }
     }
 
     /// Says of a new secret where it is, whether it can be shown again, and whether it is refused.

@@ -71,6 +71,11 @@ impl Changed {
         self.before.as_ref().map(|text| &text[..])
     }
 
+    /// What it holds now.
+    pub fn after(&self) -> &[u8] {
+        &self.after
+    }
+
     fn is_in_place(&self) -> bool {
         fs::symlink_metadata(&self.path).is_ok_and(|found| is_same(&found, &self.file, &self.path))
     }

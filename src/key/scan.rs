@@ -63,6 +63,21 @@ impl Default for Scanner {
 }
 
 impl Scanner {
+    /// All secrets that are whole in a text.
+    pub fn secrets_in(text: &[u8]) -> Vec<Secret> {
+        let (mut scanner, mut found, mut rest) = (Self::default(), Vec::new(), text);
+        loop {
+            let (room, read) = (scanner.room(), rest.len());
+            let read = read.min(room.len());
+            room[..read].copy_from_slice(&rest[..read]);
+            rest = &rest[read..];
+            scanner.advance(read, |sight| found.extend(sight.found));
+            if read == 0 {
+                return found;
+            }
+        }
+    }
+
     /// Where the next bytes of the stream go.
     pub fn room(&mut self) -> &mut [u8] {
         &mut self.buffer[self.progress.filled..]
