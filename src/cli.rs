@@ -228,9 +228,25 @@ fn explained(error: &clap::Error) -> Error {
             "the form is: {}",
             one_line(usage.trim_start_matches("Usage: "))
         ),
-        (None, None) => "`postkey --help` shows the commands".to_owned(),
+        (None, None) => match command(error) {
+            Some(name) => format!("`postkey help {name}` tells more"),
+            None => "`postkey --help` shows the commands".to_owned(),
+        },
     };
     Error::usage(message).hint(hint)
+}
+
+/// The command that the command line names, if its value or flag is what is wrong.
+fn command(error: &clap::Error) -> Option<String> {
+    if error.kind() != ErrorKind::InvalidValue {
+        return None;
+    }
+    let cli = Cli::command();
+    let words: Vec<_> = env::args_os().skip(1).collect();
+    let found = cli
+        .get_subcommands()
+        .find(|command| words.iter().any(|word| word == command.get_name()));
+    found.map(|command| command.get_name().to_owned())
 }
 
 /// The flag whose value an error is about; a positional argument's value says it itself.

@@ -230,3 +230,18 @@ fn sixteen_edits_of_one_key_at_once_all_succeed() {
     }
     sandbox.run(["log", "--verify"]).expect(0);
 }
+
+#[test]
+fn a_word_that_is_none_of_the_possible_ones_points_to_the_help_of_its_command() {
+    let sandbox = Sandbox::new();
+    for (args, command) in [
+        (&["import", "users"][..], "import"),
+        (&["--quiet", "export", "users"], "export"),
+        (&["connect", "sendmail"], "connect"),
+        (&["list", "--format", "xml"], "list"),
+    ] {
+        let run = Run::of(sandbox.command(args.iter().copied()).output().unwrap());
+        let hint = format!("hint: `postkey help {command}` tells more\n");
+        assert!(run.expect(2).stderr.ends_with(&hint), "{args:?}");
+    }
+}
