@@ -39,6 +39,15 @@ fn names_come_with_comments_blank_lines_and_the_line_ends_of_windows() {
 }
 
 #[test]
+fn a_file_without_a_name_makes_nothing_and_says_so() {
+    let sandbox = Sandbox::new();
+    let args = ["generate", "api", "--from", "-", "--save-dir", "keys"];
+    let run = sandbox.run_with_input(args, b"# none yet\n\n").expect(0);
+    assert_eq!(run.stderr, "no line has a name; nothing was done\n");
+    assert!(!sandbox.vault().exists() && !sandbox.secrets().exists());
+}
+
+#[test]
 fn all_that_is_wrong_is_told_with_its_line_before_anything_is_made() {
     let sandbox = Sandbox::new();
     let leaked = sandbox.generate(["api", "there"]);

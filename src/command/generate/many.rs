@@ -161,6 +161,9 @@ impl<'a> Order<'a> {
 
     fn tell_of_those_there(&self, plan: &Plan) {
         let ui = &self.session.ui;
+        if plan.there + plan.count() == 0 {
+            ui.note("no line has a name; nothing was done");
+        }
         let are = |count: usize| counted(count as i128, "key is", "keys are");
         if plan.there > 0 {
             ui.note(format!(
