@@ -76,6 +76,9 @@ impl From<files::Error> for Error {
         let new = Self::new(ExitStatus::Trouble, error.to_string());
         match error {
             files::Error::Refused { mend, .. } => new.hint(mend),
+            files::Error::NoFolder(_) => {
+                new.hint("`mkdir -p -m 700` makes it; or name a file elsewhere")
+            }
             files::Error::Io { .. } => new,
         }
     }
@@ -182,6 +185,7 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
         E::VaultChanged => "look at what has changed with `postkey log`, then try again",
         E::InTheWay(_) => "name another file, or move this one away (`backup` has --replace)",
         E::TheVaultItself(_) => "name another file",
+        E::NoFolder(_) => "make it first, or name a file elsewhere",
         E::BrokenLog(..) => {
             "`postkey log --verify` tells more; somebody edited it, or it is damaged"
         }

@@ -83,7 +83,7 @@ fn unwritten(error: files::Error, is_over: bool) -> Error {
     }
     let hint = match &error {
         files::Error::Refused { mend, .. } => format!("{mend}; "),
-        files::Error::Io { .. } => String::new(),
+        files::Error::NoFolder(_) | files::Error::Io { .. } => String::new(),
     };
     Error::from(error).hint(format!(
         "{hint}`postkey revoke --report FILE NAME` writes the report again"

@@ -47,6 +47,9 @@ pub enum Error {
         /// The way out.
         mend: &'static str,
     },
+    /// There is nothing to put a file into.
+    #[error("there is no folder `{}`", .0.display())]
+    NoFolder(PathBuf),
     /// The system did not let it happen.
     #[error("cannot write `{}`: {source}", path.display())]
     Io {
@@ -93,7 +96,7 @@ impl Draft {
             Ok(file)
         };
         Ok(Self {
-            file: begin().map_err(|error| failed(path, plain(error)))?,
+            file: begin().map_err(|error| unbegun(path, plain(error)))?,
             path: path.to_owned(),
             existing,
         })
@@ -280,6 +283,15 @@ fn date_after(file: &File, replaced: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
+/// Why no file can be begun beside a path.
+fn unbegun(path: &Path, source: io::Error) -> Error {
+    let folder = folder_of(path);
+    match source.kind() {
+        ErrorKind::NotFound if !folder.exists() => Error::NoFolder(folder.to_owned()),
+        _ => failed(path, source),
+    }
+}
+
 /// The error that the system's word on a path is.
 pub fn failed(path: &Path, source: io::Error) -> Error {
     Error::Io {
@@ -369,13 +381,13 @@ mod tests {
 
     #[test]
     fn why_there_is_no_draft_is_said_in_the_systems_words_alone() {
+        let error = Draft::begin(Path::new("/proc/file"), Existing::Keep).expect_err("no disk");
+        let expected = "cannot write `/proc/file`: No such file or directory (os error 2)";
+        assert_eq!(error.to_string(), expected);
         let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("missing/file");
-        let error = Draft::begin(&path, Existing::Keep).expect_err("no folder");
-        let expected = format!(
-            "cannot write `{}`: No such file or directory (os error 2)",
-            path.display()
-        );
+        let missing = folder.path().join("missing");
+        let error = Draft::begin(&missing.join("file"), Existing::Keep).expect_err("no folder");
+        let expected = format!("there is no folder `{}`", missing.display());
         assert_eq!(error.to_string(), expected);
     }
 

@@ -7,7 +7,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use super::{Error, Vault, log, migrations, place};
-use crate::files::{self, Draft, Existing, FileId, real};
+use crate::files::{self, Draft, Existing, FileId, folder_of, real};
 
 /// What SQLite puts behind a file's name for what belongs to it.
 const COMPANIONS: [&str; 4] = ["", "-journal", "-wal", "-shm"];
@@ -104,11 +104,7 @@ fn elsewhere(error: Error) -> Error {
             why,
             mend: "name another file, in a folder that only you can write to",
         },
-        Error::Missing(path) => Error::Io {
-            doing: "find the folder of",
-            path,
-            source: ErrorKind::NotFound.into(),
-        },
+        Error::Missing(path) => Error::NoFolder(folder_of(&path).to_owned()),
         error => error,
     }
 }
@@ -160,6 +156,7 @@ impl From<files::Error> for Error {
             files::Error::Io { source, .. } if source.kind() == ErrorKind::StorageFull => {
                 Self::Full
             }
+            files::Error::NoFolder(folder) => Self::NoFolder(folder),
             files::Error::Io { path, source } => Self::Io {
                 doing: "write",
                 path,

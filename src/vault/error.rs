@@ -101,6 +101,9 @@ pub enum Error {
     /// There is a file where one was to be written.
     #[error("there is a file at `{}` already", .0.display())]
     InTheWay(PathBuf),
+    /// There is nothing to put a copy or an export into.
+    #[error("there is no folder `{}`", .0.display())]
+    NoFolder(PathBuf),
     /// The file is one that the vault consists of.
     #[error("`{}` is the vault's own file, or one that belongs to it", .0.display())]
     TheVaultItself(PathBuf),

@@ -75,7 +75,7 @@ fn what_must_not_be_replaced_is_refused_and_not_touched() {
         (vault, "is the vault's own file"),
         (&journal, "is the vault's own file"),
         (usage, "or one that belongs to it"),
-        ("nowhere/keys.json", "cannot find the folder of"),
+        ("nowhere/keys.json", "there is no folder `"),
     ] {
         let run = sandbox.run(["export", "json", file]).expect(5);
         assert!(run.stderr.contains(why), "{file}: {run:?}");

@@ -182,6 +182,16 @@ fn a_place_where_nothing_can_be_written_is_refused_before_anything_is_done() {
 }
 
 #[test]
+fn a_folder_that_is_missing_is_told_with_the_way_out() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.run(["generate", "api", "new", "--save", "missing/file"]);
+    let told = run.expect(6).stderr;
+    assert!(told.contains("there is no folder `missing`\n"), "{told}");
+    assert!(told.contains("hint: `mkdir -p -m 700`"), "{told}");
+    assert!(!told.contains(".postkey-"), "{told}");
+}
+
+#[test]
 fn a_file_of_something_else_is_not_replaced_whole() {
     let sandbox = Sandbox::new();
     sandbox.private("app.env", b"A=1\nB=2\n");

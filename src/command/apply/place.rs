@@ -15,7 +15,7 @@ use crate::command::handed::Handed;
 use crate::command::receiver::shape;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{env, folder_of, whole};
+use crate::files::{self, env, folder_of, whole};
 use crate::key::{Key, Secret, Tail, Variable, quoted};
 use crate::manifest::{Deed, Finding, Held, Mistake, Place, Replaced, Step, Wanted};
 use crate::process::{self, Reprieve};
@@ -143,13 +143,7 @@ fn expect_fit(wanted: &Wanted, source: &Source, session: &Session) -> Result<(),
 
 fn expect_folder(place: &Place) -> Result<(), Error> {
     match place.file().map(folder_of) {
-        Some(folder) if !folder.is_dir() => {
-            let (folder, message) = (folder.display(), "there is no folder");
-            Err(
-                Error::new(ExitStatus::Trouble, format!("{message} `{folder}`"))
-                    .hint(format!("make it first: `mkdir -p -m 700 {folder}`")),
-            )
-        }
+        Some(folder) if !folder.is_dir() => Err(files::Error::NoFolder(folder.to_owned()).into()),
         _ => Ok(()),
     }
 }

@@ -63,7 +63,13 @@ impl Report<'_> {
                 format!("`{path}` is not what the vault holds now: its readers go by what was"),
                 "`postkey export`; keys that expire need that in a timer",
             ),
-            Err(error) => self.found("exports", error.to_string(), "`postkey export` writes it"),
+            Err(error) => {
+                let mend = match folder_of(&export.file).is_dir() {
+                    true => "`postkey export` writes it",
+                    false => "make its folder; then `postkey export` writes it",
+                };
+                self.found("exports", error.to_string(), mend);
+            }
         }
     }
 }

@@ -178,7 +178,7 @@ impl Report<'_> {
             self.found(
                 "hashes",
                 format!("{} a hash that costs less than new ones do", having(&cheap)),
-                "`postkey regenerate NAME`, when its user can take a new secret",
+                "`postkey rotate NAME`, when its user can take a new secret",
             );
         }
     }
