@@ -47,8 +47,8 @@ pub enum Error {
         /// The way out.
         mend: &'static str,
     },
-    /// There is nothing to put a file into.
-    #[error("there is no folder `{}`", .0.display())]
+    /// There is nothing to put the file at this path into.
+    #[error("cannot write `{}`: there is no folder `{}`", .0.display(), folder_of(.0).display())]
     NoFolder(PathBuf),
     /// The system did not let it happen.
     #[error("cannot write `{}`: {source}", path.display())]
@@ -285,9 +285,8 @@ fn date_after(file: &File, replaced: &Metadata) -> io::Result<()> {
 
 /// Why no file can be begun beside a path.
 fn unbegun(path: &Path, source: io::Error) -> Error {
-    let folder = folder_of(path);
     match source.kind() {
-        ErrorKind::NotFound if !folder.exists() => Error::NoFolder(folder.to_owned()),
+        ErrorKind::NotFound if !folder_of(path).exists() => Error::NoFolder(path.to_owned()),
         _ => failed(path, source),
     }
 }
@@ -387,7 +386,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let missing = folder.path().join("missing");
         let error = Draft::begin(&missing.join("file"), Existing::Keep).expect_err("no folder");
-        let expected = format!("there is no folder `{}`", missing.display());
+        let folder = missing.display();
+        let expected = format!("cannot write `{folder}/file`: there is no folder `{folder}`");
         assert_eq!(error.to_string(), expected);
     }
 

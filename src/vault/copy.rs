@@ -156,7 +156,7 @@ impl From<files::Error> for Error {
             files::Error::Io { source, .. } if source.kind() == ErrorKind::StorageFull => {
                 Self::Full
             }
-            files::Error::NoFolder(folder) => Self::NoFolder(folder),
+            files::Error::NoFolder(path) => Self::NoFolder(folder_of(&path).to_owned()),
             files::Error::Io { path, source } => Self::Io {
                 doing: "write",
                 path,

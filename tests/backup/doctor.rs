@@ -153,7 +153,7 @@ const CASES: [Case; 28] = [
         |s| hash(s, CHEAP),
         "hashes",
         "`prod-web` has a hash that costs less",
-        "regenerate",
+        "rotate",
     ),
     (
         |s| hash(s, DEAR),

@@ -142,8 +142,10 @@ fn expect_fit(wanted: &Wanted, source: &Source, session: &Session) -> Result<(),
 }
 
 fn expect_folder(place: &Place) -> Result<(), Error> {
-    match place.file().map(folder_of) {
-        Some(folder) if !folder.is_dir() => Err(files::Error::NoFolder(folder.to_owned()).into()),
+    match place.file() {
+        Some(file) if !folder_of(file).is_dir() => {
+            Err(files::Error::NoFolder(file.to_owned()).into())
+        }
         _ => Ok(()),
     }
 }
