@@ -1,4 +1,4 @@
-//! Reading keys: by name, by tail, and page by page.
+//! Reading keys: by name and by tail.
 
 use std::str::FromStr;
 
@@ -12,9 +12,6 @@ use crate::key::{Grant, Hash, Key, KeyName, Kind, Limit, Retiring, Status, Tail}
 
 /// A key's number in the vault; never used twice.
 pub type KeyId = i64;
-
-/// How many keys a page has.
-const PAGE: usize = 500;
 
 pub(super) const COLUMNS: &str = "keys.id, keys.name, keys.kind, keys.status, keys.username, \
      keys.permission, keys.request_limit, keys.description, keys.created_at, \
@@ -76,34 +73,6 @@ impl Ending {
 
 fn is_retired(retires_at: Option<Timestamp>, now: Timestamp) -> bool {
     retires_at.is_some_and(|end| end <= now)
-}
-
-/// In which order keys are listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// Oldest first.
-    Created,
-    /// By name, without case.
-    Name,
-    /// Those that expire first, first; those that never do, last.
-    Expires,
-}
-
-/// Where a listing stands: which keys come next.
-#[derive(Debug)]
-pub enum Page {
-    /// All keys with a greater number, in the order of the numbers.
-    After(KeyId),
-    /// These keys, the next one last.
-    Rest(Vec<KeyId>),
-}
-
-impl Page {
-    /// These keys in this order; a number that no key has is passed by.
-    pub fn of(mut keys: Vec<KeyId>) -> Self {
-        keys.reverse();
-        Self::Rest(keys)
-    }
 }
 
 impl Vault {
@@ -174,23 +143,6 @@ impl Vault {
         found.transpose()
     }
 
-    /// Where a listing in that order begins.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
-    pub fn first_page(&self, order: Order) -> Result<Page, Error> {
-        let order = match order {
-            Order::Created => return Ok(Page::After(KeyId::MIN)),
-            Order::Name => "name DESC",
-            Order::Expires => "expires_at IS NULL DESC, expires_at DESC, id DESC",
-        };
-        let mut statement = self
-            .connection
-            .prepare(&format!("SELECT id FROM keys ORDER BY {order}"))?;
-        let ids = statement.query_map([], |row| row.get(0))?;
-        Ok(Page::Rest(ids.collect::<Result<_, _>>()?))
-    }
-
     /// The numbers of all keys, the oldest first.
     ///
     /// # Errors
@@ -208,77 +160,6 @@ impl Vault {
     pub fn count(&self) -> Result<i64, Error> {
         let query = "SELECT count(*) FROM keys";
         Ok(self.connection.query_row(query, [], |row| row.get(0))?)
-    }
-
-    /// Hands the next keys of the listing to `take`, and tells whether there may be
-    /// more.
-    ///
-    /// A key that cannot be understood is handed over as the error that it is.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
-    pub fn next_page(
-        &self,
-        page: &mut Page,
-        mut take: impl FnMut(Result<Record, Error>),
-    ) -> Result<bool, Error> {
-        match page {
-            Page::Rest(ids) => Ok(self.page_of(ids, &mut take)),
-            Page::After(last) => match self.page_after(last, &mut take) {
-                Err(error @ Error::Damaged(_)) => {
-                    take(Err(error));
-                    *page = Page::Rest(self.ids_after(*last)?);
-                    Ok(true)
-                }
-                outcome => outcome,
-            },
-        }
-    }
-
-    /// All numbers that a key after this one may have, the next one last: what is damaged
-    /// is passed by key by key.
-    fn ids_after(&self, last: KeyId) -> Result<Vec<KeyId>, Error> {
-        let query = "SELECT seq FROM sqlite_sequence WHERE name = 'keys'";
-        let newest: KeyId = self.connection.query_row(query, [], |row| row.get(0))?;
-        Ok((last.max(0) + 1..=newest).rev().collect())
-    }
-
-    fn page_after(
-        &self,
-        last: &mut KeyId,
-        take: &mut impl FnMut(Result<Record, Error>),
-    ) -> Result<bool, Error> {
-        // In this order, and by the primary key (the + keeps the smaller index out, which has
-        // not all columns), SQLite walks both tables side by side instead of seeking in them.
-        let query = format!(
-            "SELECT {COLUMNS} FROM secrets CROSS JOIN keys ON keys.id = secrets.key_id
-             LEFT JOIN secrets AS retiring
-               ON retiring.key_id = keys.id AND retiring.retires_at IS NOT NULL
-             WHERE +secrets.retires_at IS NULL AND secrets.key_id > ?1
-             ORDER BY secrets.key_id LIMIT {PAGE}"
-        );
-        let mut statement = self.connection.prepare_cached(&query)?;
-        let mut rows = statement.query([*last])?;
-        let mut length = 0;
-        while let Some(row) = rows.next()? {
-            *last = row.get(0)?;
-            length += 1;
-            take(record(row));
-        }
-        Ok(length == PAGE)
-    }
-
-    fn page_of(&self, ids: &mut Vec<KeyId>, take: &mut impl FnMut(Result<Record, Error>)) -> bool {
-        for id in ids
-            .split_off(ids.len().saturating_sub(PAGE))
-            .into_iter()
-            .rev()
-        {
-            if let Some(found) = self.by_id(id).transpose() {
-                take(found);
-            }
-        }
-        !ids.is_empty()
     }
 
     pub(super) fn by_id(&self, id: KeyId) -> Result<Option<Record>, Error> {
