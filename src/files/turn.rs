@@ -1,4 +1,4 @@
-//! Turns: of several processes one at a time does something in a folder.
+//! Turns: of several processes one at a time does something in a folder, or holds a file.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -6,13 +6,15 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::FileId;
+
 /// How long to wait before looking again.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// A turn in a folder, until it is dropped or the process ends. It leaves no file.
+/// A turn, until it is dropped or the process ends. One in a folder leaves no file.
 #[derive(Debug)]
 pub struct Turn {
-    _folder: File,
+    held: File,
 }
 
 impl Turn {
@@ -21,15 +23,28 @@ impl Turn {
     /// # Errors
     /// If the folder cannot be opened, or its file system knows no locks.
     pub fn wait_for(folder: &Path, wait: Duration) -> io::Result<Option<Self>> {
+        Self::at(File::open(folder)?, wait)
+    }
+
+    /// Waits for a turn at what was opened, for so long; `None` if it did not come.
+    ///
+    /// # Errors
+    /// If its file system knows no locks.
+    pub fn at(held: File, wait: Duration) -> io::Result<Option<Self>> {
         let start = Instant::now();
-        let folder = File::open(folder)?;
         loop {
-            match folder.try_lock() {
-                Ok(()) => return Ok(Some(Self { _folder: folder })),
+            match held.try_lock() {
+                Ok(()) => return Ok(Some(Self { held })),
                 Err(TryLockError::WouldBlock) if start.elapsed() < wait => sleep(PAUSE),
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(error),
             }
         }
+    }
+
+    /// Whether what is held is what is at a path.
+    pub fn is_of(&self, path: &Path) -> bool {
+        let held = self.held.metadata();
+        held.is_ok_and(|held| FileId::at(path) == Some(FileId::of(&held)))
     }
 }

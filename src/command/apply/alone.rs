@@ -1,27 +1,23 @@
 //! One `apply` at a time: two that make the same key at once would each deliver a secret, and
 //! only one of these would be good.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::fcntl::OFlag;
 
 use crate::command::Session;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::FileId;
+use crate::files::Turn;
 use crate::vault::Vault;
-
-/// How often the other one is asked.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// While this lives, no other `apply` is at work on the vault; all other commands go on. The
 /// system gives the lock back however the process ends.
 pub(super) struct Alone {
-    _file: File,
+    _turn: Turn,
     path: PathBuf,
 }
 
@@ -37,13 +33,12 @@ impl Alone {
             let Ok(file) = open(&path) else {
                 return Ok(None);
             };
-            match file.try_lock() {
+            match Turn::at(file, end.saturating_duration_since(Instant::now())) {
                 // Who had it before may have removed it.
-                Ok(()) if !is_at(&file, &path) => {}
-                Ok(()) => return Ok(Some(Self { _file: file, path })),
-                Err(TryLockError::Error(_)) => return Ok(None),
-                Err(TryLockError::WouldBlock) if Instant::now() >= end => return Err(busy()),
-                Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
+                Ok(Some(turn)) if !turn.is_of(&path) => {}
+                Ok(Some(turn)) => return Ok(Some(Self { _turn: turn, path })),
+                Ok(None) => return Err(busy()),
+                Err(_) => return Ok(None),
             }
         }
     }
@@ -61,11 +56,6 @@ fn open(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).mode(0o600);
     options.custom_flags(flags.bits()).open(path)
-}
-
-fn is_at(file: &File, path: &Path) -> bool {
-    file.metadata()
-        .is_ok_and(|held| FileId::at(path) == Some(FileId::of(&held)))
 }
 
 fn busy() -> Error {
