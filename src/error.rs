@@ -1,5 +1,7 @@
 //! Errors as people and scripts meet them: what was wrong, the way out, the exit status.
 
+use std::fmt::Display;
+
 use crate::exit::ExitStatus;
 use crate::key::Invalid;
 use crate::{files, serve, settings, vault};
@@ -37,6 +39,12 @@ impl Error {
     /// Gives it another status.
     pub fn with_status(mut self, status: ExitStatus) -> Self {
         self.status = status;
+        self
+    }
+
+    /// Says first what it is about.
+    pub fn about(mut self, what: impl Display) -> Self {
+        self.message = format!("{what}: {}", self.message);
         self
     }
 

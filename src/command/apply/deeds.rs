@@ -100,11 +100,10 @@ fn do_one(
         Deed::Keep { .. } => Ok(()),
     };
     done.map_err(|error| {
-        let message = format!("`{name}`: {error}");
-        let new = Error::new(error.exit_status(), message);
+        let error = error.about(format_args!("`{name}`"));
         match error.way_out() {
-            Some(hint) => new.hint(hint),
-            None => new.hint("mend that and run it again: it does what is left to do"),
+            Some(_) => error,
+            None => error.hint("mend that and run it again: it does what is left to do"),
         }
     })
 }

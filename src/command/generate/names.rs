@@ -188,13 +188,10 @@ impl Faults {
             return Ok(());
         }
         self.keep_first();
-        for (line, error) in &self.kept {
-            let message = format!("line {line} of {}: {error}", self.place);
-            let told = Error::new(error.exit_status(), message);
-            session.ui.error(&match error.way_out() {
-                Some(hint) => told.hint(hint),
-                None => told,
-            });
+        let told = self.kept.len();
+        for (line, error) in self.kept {
+            let place = format_args!("line {line} of {}", self.place);
+            session.ui.error(&error.about(place));
         }
         let least = if self.count < ENOUGH { "" } else { "at least " };
         let lines = counted(self.count as i128, "line is", "lines are");
@@ -202,7 +199,6 @@ impl Faults {
             "{least}{lines} not right in {}; no key was made",
             self.place
         );
-        let told = self.kept.len();
         Err(match self.count > told {
             true => Error::new(self.highest, message).hint(format!("these are the first {told}")),
             false => Error::new(self.highest, message),
