@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Standing, Status};
 use crate::ui::KeyView;
-use crate::vault::{Record, Vault};
+use crate::vault::{Action, Record, Vault};
 
 /// Resumes keys that were deactivated
 ///
@@ -25,14 +25,14 @@ pub struct Activate {
 
 pub(super) fn run(args: Activate, session: &mut Session) -> Result<ExitStatus, Error> {
     let names = selection::names(args.names, "Which key is to be activated?", session)?;
-    change_status(names, Status::Active, "activate", session)
+    change_status(names, Status::Active, Action::Activate, session)
 }
 
 /// Gives each key the status, and tells how it stands.
 pub(super) fn change_status(
     names: Option<Vec<KeyName>>,
     status: Status,
-    command: &'static str,
+    action: Action,
     session: &mut Session,
 ) -> Result<ExitStatus, Error> {
     let Some(names) = names else {
@@ -42,7 +42,7 @@ pub(super) fn change_status(
     let now = vault.time(Session::clock())?;
     let mut changed = Vec::new();
     let highest = each(&names, session, |name, session| {
-        changed.push(change_one(name, status, command, session, &mut vault)?);
+        changed.push(change_one(name, status, action, session, &mut vault)?);
         Ok(ExitStatus::Done)
     });
     session.show_keys(&changed, &vault, now)?;
@@ -53,11 +53,11 @@ pub(super) fn change_status(
 pub(super) fn change_one(
     name: &KeyName,
     status: Status,
-    command: &'static str,
+    action: Action,
     session: &Session,
     vault: &mut Vault,
 ) -> Result<Record, Error> {
-    let author = session.author(command);
+    let author = session.author(action);
     let (before, after, now) = vault.change(&author, |change| {
         let record = change.find(name)?;
         let after = Key {

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::Existing;
 use crate::ui::{BackupView, head_told};
-use crate::vault::{Copied, Field, Vault};
+use crate::vault::{Action, Copied, Field, Vault};
 
 /// Copies the vault to a file
 ///
@@ -65,9 +65,11 @@ fn log(copied: &Copied, session: &Session, vault: &mut Vault) {
     let head = copied.head.as_ref().map(head_told);
     let mut changes = vec![to("file", file)];
     changes.extend(head.map(|head| to("head", head)));
-    let logged = vault
-        .check()
-        .and_then(|()| vault.change(&session.author("backup"), |change| change.note(&changes)));
+    let logged = vault.check().and_then(|()| {
+        vault.change(&session.author(Action::Backup), |change| {
+            change.note(&changes)
+        })
+    });
     if let Err(error) = logged {
         session
             .ui

@@ -7,6 +7,7 @@ use super::{Session, activate};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::Status;
+use crate::vault::Action;
 
 /// Stops keys until they are activated again
 ///
@@ -23,5 +24,5 @@ pub struct Deactivate {
 
 pub(super) fn run(args: Deactivate, session: &mut Session) -> Result<ExitStatus, Error> {
     let names = selection::names(args.names, "Which key is to be deactivated?", session)?;
-    activate::change_status(names, Status::Inactive, "deactivate", session)
+    activate::change_status(names, Status::Inactive, Action::Deactivate, session)
 }

@@ -11,7 +11,7 @@ use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName};
 use crate::ui::{Look, last_use};
 use crate::usage::Details;
-use crate::vault::{Record, Vault};
+use crate::vault::{Action, Record, Vault};
 
 /// How long ago the last use was of a key that seems to be in use, in seconds.
 const RECENT: i64 = 7 * 86_400;
@@ -65,7 +65,7 @@ pub(super) fn run(args: Delete, session: &mut Session) -> Result<ExitStatus, Err
 }
 
 fn delete(seen: &Record, session: &Session, vault: &mut Vault) -> Result<(), Error> {
-    vault.change(&session.author("delete"), |change| {
+    vault.change(&session.author(Action::Delete), |change| {
         let found = change.expect(seen)?;
         change.delete(&found)
     })?;

@@ -6,6 +6,7 @@ use super::{Session, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Description, Key, KeyName};
+use crate::vault::Action;
 
 /// Says what a key is for
 ///
@@ -25,7 +26,7 @@ pub struct Describe {
 
 pub(super) fn run(args: Describe, session: &mut Session) -> Result<ExitStatus, Error> {
     let description = args.description;
-    session.edit(&args.name, "describe", |key, _| {
+    session.edit(&args.name, Action::Describe, |key, _| {
         Ok(Key {
             description: description.clone(),
             ..key.clone()

@@ -5,17 +5,17 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, OwnPolicy};
 use crate::ui::changes;
-use crate::vault::{Change, Record};
+use crate::vault::{Action, Change, Record};
 
 impl Session {
     /// Changes one key as `change_it` says, and shows it.
     pub(super) fn edit(
         &self,
         name: &KeyName,
-        command: &'static str,
+        action: Action,
         change_it: impl Fn(&Key, &Change<'_>) -> Result<Key, Error>,
     ) -> Result<ExitStatus, Error> {
-        self.edit_with_policy(name, command, |key, policy, change| {
+        self.edit_with_policy(name, action, |key, policy, change| {
             Ok((change_it(key, change)?, policy))
         })
     }
@@ -24,11 +24,11 @@ impl Session {
     pub(super) fn edit_with_policy(
         &self,
         name: &KeyName,
-        command: &'static str,
+        action: Action,
         change_it: impl Fn(&Key, OwnPolicy, &Change<'_>) -> Result<(Key, OwnPolicy), Error>,
     ) -> Result<ExitStatus, Error> {
         let mut vault = self.open_to_change()?;
-        let (after, fields, now) = vault.change(&self.author(command), |change| {
+        let (after, fields, now) = vault.change(&self.author(action), |change| {
             let record = change.find(name)?;
             let policy = change.policy(record.id)?;
             let (key, policy) = change_it(&record.key, policy, change)?;

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Description, Expiry, Grant, Key, KeyName, Kind, Sealer, Status, Tail, Username};
 use crate::ui::KeyView;
-use crate::vault::{self, Author, Change, Vault};
+use crate::vault::{self, Action, Author, Change, Vault};
 
 /// Makes a key and the one secret that opens it
 ///
@@ -118,7 +118,7 @@ pub(super) fn run(mut args: Generate, session: &mut Session) -> Result<ExitStatu
         return Ok(ExitStatus::No);
     };
     let mut vault = session.open_or_make()?;
-    let author = session.author("generate");
+    let author = session.author(Action::Generate);
     let now = vault.time(author.clock)?;
     let fresh = Fresh::generate(kind, &session.settings.brand)?.sealed_by(sealer);
     let key = args.key(name, grant, fresh.tail(), now, expires)?;

@@ -18,7 +18,7 @@ use crate::exit::ExitStatus;
 use crate::key::{Description, Expiry, HashMemory, Status, quoted};
 use crate::settings::Permissions;
 use crate::ui::{ImportedView, Look, Outcome, counted};
-use crate::vault::{self, Vault};
+use crate::vault::{self, Action, Vault};
 use entry::Entry;
 use fault::Faults;
 use plan::Plan;
@@ -153,7 +153,7 @@ fn import(
     let mut vault = vault.map_or_else(|| session.open_or_make(), Ok)?;
     vault.gather_changes()?;
     vault
-        .change(&session.author("import"), |change| {
+        .change(&session.author(Action::Import), |change| {
             let mut imports = plan.entries.iter().filter_map(Entry::hashed);
             imports.try_for_each(|(entry, hash)| {
                 change.import(&entry.key, hash, entry.old.as_deref(), entry.secret_at)

@@ -11,26 +11,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{KeyName, Past};
 use crate::ui::{ChainView, EntryView};
-use crate::vault::{self, Chain, Sought, Vault};
-
-/// The commands that leave entries.
-const LOGGED: [&str; 15] = [
-    "generate",
-    "deactivate",
-    "activate",
-    "regenerate",
-    "rotate",
-    "revoke",
-    "reveal",
-    "delete",
-    "rename",
-    "describe",
-    "set",
-    "backup",
-    "restore",
-    "import",
-    "apply",
-];
+use crate::vault::{self, Action, Chain, Sought, Vault};
 
 /// Tells who did what when
 ///
@@ -64,7 +45,7 @@ pub struct Log {
     until: Option<Past>,
     /// Only what these commands did, as in generate,delete
     #[arg(long, value_name = "COMMAND", value_delimiter = ',')]
-    #[arg(value_parser = PossibleValuesParser::new(LOGGED))]
+    #[arg(value_parser = PossibleValuesParser::new(Action::commands()))]
     action: Vec<String>,
     /// Checks the chain instead: exits 1 if the log was changed
     #[arg(long, conflicts_with_all = ["name", "key", "since", "until", "action"])]
@@ -106,7 +87,11 @@ impl Log {
             key: self.name.take().or(self.key.take()),
             since,
             until,
-            commands: std::mem::take(&mut self.action),
+            actions: self
+                .action
+                .iter()
+                .flat_map(|command| Action::of(command))
+                .collect(),
         })
     }
 }

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Sealer};
 use crate::ui::{KeyView, Look};
+use crate::vault::Action;
 
 /// Gives a key a new secret; the old one stops at once
 ///
@@ -51,7 +52,7 @@ pub(super) fn run(args: Regenerate, session: &mut Session) -> Result<ExitStatus,
         session.ui.note("nothing was changed");
         return Ok(ExitStatus::No);
     }
-    let author = session.author("regenerate");
+    let author = session.author(Action::Regenerate);
     let is_default = vault.default_id()? == Some(seen.id);
     let sealer = sealer(&seen.key, is_default, &args.passphrase, session)?;
     let fresh = Fresh::generate(seen.key.kind(), &session.settings.brand)?.sealed_by(sealer);

@@ -6,6 +6,7 @@ use super::{Session, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName};
+use crate::vault::Action;
 
 /// Gives a key another name
 ///
@@ -23,7 +24,7 @@ pub struct Rename {
 
 pub(super) fn run(args: Rename, session: &mut Session) -> Result<ExitStatus, Error> {
     let new_name = args.new_name;
-    session.edit(&args.name, "rename", |key, _| {
+    session.edit(&args.name, Action::Rename, |key, _| {
         Ok(Key {
             name: new_name.clone(),
             ..key.clone()

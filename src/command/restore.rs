@@ -12,7 +12,7 @@ use crate::key::KeyName;
 use crate::ui::{AffectedView, Look, counted, head_told, held};
 use crate::usage::Usage;
 use crate::vault::{
-    self, Affected, Author, Comparison, Effect, Field, Head, KeyId, Present, Record, Vault,
+    self, Action, Affected, Author, Comparison, Effect, Field, Head, KeyId, Present, Record, Vault,
 };
 
 /// Makes the vault what a backup holds
@@ -302,7 +302,7 @@ fn restore(
     let saved = present.save(plan.look.now)?;
     let author = Author {
         clock: plan.look.now,
-        ..session.author("restore")
+        ..session.author(Action::Restore)
     };
     let changes = told(&backup, &present, saved.as_deref())?;
     let stopped = plan.kept_stopped();

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, Secret, Standing, Unopened};
 use crate::ui::{Issued, KeyView};
-use crate::vault::{Error as VaultError, Sealed, Vault};
+use crate::vault::{Action, Error as VaultError, Sealed, Vault};
 
 /// Shows the secret of the default key again
 ///
@@ -93,7 +93,7 @@ fn log(
     session: &Session,
     vault: &mut Vault,
 ) -> Result<(), VaultError> {
-    vault.change(&session.author("reveal"), |change| {
+    vault.change(&session.author(Action::Reveal), |change| {
         change.expect(&sealed.record)?;
         change.reveal(&sealed.record, outcome)
     })

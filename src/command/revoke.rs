@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Past, Standing, Status};
 use crate::ui::{KeyView, Look, Replacement, counted};
-use crate::vault::{Ending, Presented, Record, Vault};
+use crate::vault::{Action, Ending, Presented, Record, Vault};
 
 /// Stops a key whose secret has leaked, at once and without a question
 ///
@@ -55,9 +55,6 @@ pub struct Revoke {
     #[command(flatten)]
     receiver: Receiver,
 }
-
-/// The command's name in the log.
-const COMMAND: &str = "revoke";
 
 const ASKING: Asking = Asking {
     question: "Leaked secret",
@@ -131,7 +128,7 @@ fn stop(
     session: &Session,
     vault: &mut Vault,
 ) -> Result<Stopped, Error> {
-    let record = activate::change_one(name, Status::Inactive, COMMAND, session, vault)?;
+    let record = activate::change_one(name, Status::Inactive, Action::Revoke, session, vault)?;
     Ok(Stopped {
         // Only the report misses them; the key is stopped.
         secrets: vault.secrets(record.id).unwrap_or_default(),
@@ -351,7 +348,7 @@ fn renew(
     receiver.expect(session)?;
     let name = &seen.key.name;
     receiver.expect_place(name, seen.key.kind(), session)?;
-    let author = session.author(COMMAND);
+    let author = session.author(Action::Revoke);
     let fresh = Fresh::generate(seen.key.kind(), &session.settings.brand)?;
     let renewed = |key: &Key| Key {
         status: Status::Active,

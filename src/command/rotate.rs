@@ -11,7 +11,7 @@ use crate::error::{Error, ROTATING};
 use crate::exit::ExitStatus;
 use crate::key::{Grace, Key, KeyName, Retiring};
 use crate::ui::{KeyView, Look};
-use crate::vault::{Record, Vault};
+use crate::vault::{Action, Record, Vault};
 
 /// Gives a key a new secret; the old one goes on for a while
 ///
@@ -114,7 +114,7 @@ fn hand_over(
     vault: &mut Vault,
     look: &Look,
 ) -> Result<Key, Error> {
-    let (author, grace) = (session.author("rotate"), args.grace);
+    let (author, grace) = (session.author(Action::Rotate), args.grace);
     let fresh = Fresh::generate(seen.key.kind(), &session.settings.brand)?;
     let name = &seen.key.name;
     session.stage(&fresh, vault, &author, |change| {

@@ -12,7 +12,7 @@ use crate::process;
 use crate::settings::Settings;
 use crate::ui::{Look, Row, Ui};
 use crate::usage;
-use crate::vault::{self, Actor, Author, Changes, Vault};
+use crate::vault::{self, Action, Actor, Author, Changes, Vault};
 
 /// How far the clock may be behind the log before it is worth a word, in seconds.
 pub(super) const SLOW_CLOCK: i64 = 60;
@@ -143,11 +143,11 @@ impl Session {
         Err(Error::new(ExitStatus::Trouble, message).hint("name another file"))
     }
 
-    /// Who acts with which command, now.
-    pub(super) fn author(&self, command: &'static str) -> Author {
+    /// Who acts, and how, now.
+    pub(super) fn author(&self, action: Action) -> Author {
         Author {
             actor: self.actor.get_or_init(process::actor).clone(),
-            command,
+            action,
             clock: Self::clock(),
         }
     }

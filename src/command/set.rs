@@ -9,6 +9,7 @@ use super::{Session, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Expiry, Grant, Invalid, Key, KeyName, Limit, OwnPolicy, Permission, Term};
+use crate::vault::Action;
 
 /// Changes a key's permission, limit or expiry, and when `check` mentions it
 ///
@@ -63,7 +64,7 @@ pub(super) fn run(args: Set, session: &mut Session) -> Result<ExitStatus, Error>
     args.expect_something()?;
     let permission = args.bounds.permission(session)?;
     let limit = args.bounds.limit(session)?;
-    session.edit_with_policy(&args.name, "set", |key, policy, change| {
+    session.edit_with_policy(&args.name, Action::Set, |key, policy, change| {
         let expires = args
             .expires
             .map(|expires| expires.resolve(change.now()))

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Error, Record, Vault, timestamp};
+use super::{Action, Error, Record, Vault, timestamp};
 use crate::key::{Key, KeyName};
 
 pub(super) const COLUMNS: &str =
@@ -35,13 +35,13 @@ pub struct Actor {
     pub host: String,
 }
 
-/// Who makes a change with which command, and what the clock says.
+/// Who makes a change, which one, and what the clock says.
 #[derive(Clone, Debug)]
 pub struct Author {
     /// Who.
     pub actor: Actor,
-    /// The name of the command.
-    pub command: &'static str,
+    /// What the log calls it.
+    pub action: Action,
     /// The clock, in whole seconds.
     pub clock: Timestamp,
 }
@@ -240,7 +240,7 @@ fn chain_on(
         sequence,
         at: at.as_second(),
         actor: author.actor.clone(),
-        command: author.command.to_owned(),
+        command: author.action.logged().to_owned(),
         key: key.unwrap_or_default(),
         change: serde_json::to_string(changes).expect("a list of strings is JSON"),
         hash: Vec::new(),

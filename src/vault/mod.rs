@@ -4,6 +4,7 @@
 //! rename (mail servers keep it open), never in WAL mode (that locks read-only users out),
 //! and no lock on it outlives a call into this module.
 
+mod action;
 mod chain;
 mod change;
 mod changes;
@@ -35,6 +36,7 @@ use jiff::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
+pub use action::Action;
 pub use chain::Chain;
 pub use change::Change;
 pub use changes::Changes;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use super::log::{COLUMNS, Line};
-use super::{Entry, Error, Vault};
+use super::{Action, Entry, Error, Vault};
 use crate::key::KeyName;
 
 /// How many entries a page has.
@@ -19,8 +19,8 @@ pub struct Sought {
     pub since: Option<Timestamp>,
     /// Before.
     pub until: Option<Timestamp>,
-    /// Of one of these commands; of any if there are none.
-    pub commands: Vec<String>,
+    /// One of these; any if there are none.
+    pub actions: Vec<Action>,
 }
 
 impl Sought {
@@ -31,13 +31,13 @@ impl Sought {
              AND (?4 IS NULL OR at < CAST(?4 AS INTEGER))
              AND (?5 IS NULL OR command IN (SELECT value FROM json_each(?5)))";
         let seconds = |moment: Timestamp| moment.as_second().to_string();
-        let is_any = self.commands.is_empty();
-        let commands = serde_json::to_string(&self.commands).expect("strings are JSON");
+        let logged: Vec<_> = self.actions.iter().map(|action| action.logged()).collect();
+        let commands = serde_json::to_string(&logged).expect("strings are JSON");
         let parameters = [
             self.key.as_ref().map(KeyName::to_string),
             self.since.map(seconds),
             self.until.map(seconds),
-            (!is_any).then_some(commands),
+            (!logged.is_empty()).then_some(commands),
         ];
         (condition, parameters)
     }

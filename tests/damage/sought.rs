@@ -1,9 +1,13 @@
 //! The log's filters: what is asked for, and nothing else.
 
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
 use rusqlite::Connection;
 
 use super::chain::told;
-use crate::place::refused::WRITING;
 use crate::sandbox::{Run, Sandbox};
 
 /// The sequence numbers that a filter lets through.
@@ -99,11 +103,81 @@ fn a_wrong_word_or_moment_is_refused_with_the_right_ones() {
 }
 
 #[test]
-fn every_command_that_changes_something_can_be_sought() {
-    let sandbox = told();
-    for command in WRITING.iter().map(|args| args[0]).chain(["reveal"]) {
-        sandbox.run(["log", "--action", command]).expect(0);
+fn every_entry_of_every_command_is_found_by_exactly_one_action() {
+    let sandbox = Sandbox::new();
+    let run = |line: &str| {
+        let args = line.split(' ');
+        Run::of(sandbox.command(args).output().unwrap()).expect(0);
+    };
+    let write = |name, text: &str| private(&sandbox.home().join(name), text);
+    write(
+        "passphrase",
+        "a passphrase of many words, none of them known\n",
+    );
+    write("users", "oper:{SSHA}W6ph5Mm5Pz8GgiULbPgzG37mj9hnMTIz\n");
+    write(
+        "keys.toml",
+        "[[key]]\nname = \"applied\"\nkind = \"api\"\nsave = { file = \"applied.key\" }\n",
+    );
+    run("generate smtp mine --default --passphrase-file passphrase --save mine.key");
+    run("reveal --passphrase-file passphrase --save revealed.key");
+    run("generate api web");
+    for line in LIFE {
+        run(line);
     }
+    let all = sought(&sandbox, &[]);
+    assert!(all.len() >= 20, "{all:?}");
+    let mut found: Vec<i64> = Vec::new();
+    for action in actions(&sandbox) {
+        let of_this = sought(&sandbox, &["--action", &action]);
+        assert!(!of_this.is_empty(), "{action} leaves no entry here");
+        found.extend(of_this);
+    }
+    found.sort_unstable();
+    assert_eq!(found, all);
+}
+
+/// Every kind of change, in an order in which each is possible.
+const LIFE: [&str; 20] = [
+    "deactivate web",
+    "activate web",
+    "regenerate --yes web",
+    "rotate web",
+    "rotate --finish --yes web",
+    "rotate web",
+    "rotate --abort --yes web",
+    "revoke web",
+    "revoke --replace web",
+    "rename web site",
+    "describe site what-it-is-for",
+    "set site --limit 1/day",
+    "set site --rotate-every 30d",
+    "import dovecot users",
+    "apply keys.toml",
+    "backup backup.db",
+    "delete --yes site",
+    "restore --yes --keep-stopped backup.db",
+    "backup again.db",
+    "delete --yes applied",
+];
+
+/// What `--action` takes, as its error tells.
+fn actions(sandbox: &Sandbox) -> Vec<String> {
+    let refused = sandbox
+        .run(["log", "--action", "x", "--format", "json"])
+        .expect(2);
+    let error: serde_json::Value = serde_json::from_str(&refused.stderr).unwrap();
+    let message = error["error"]["message"].as_str().unwrap();
+    let (_, values) = message.split_once("possible values: ").unwrap();
+    let values = values.trim_end_matches(']').split(", ");
+    values.map(str::to_owned).collect()
+}
+
+/// Makes a file that only its owner may read.
+fn private(path: &Path, text: &str) {
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create_new(true).mode(0o600).open(path);
+    file.unwrap().write_all(text.as_bytes()).unwrap();
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::key::{Key, Username};
 use crate::manifest::{Deed, Plan, Step, Wanted};
 use crate::process::Reprieve;
 use crate::ui::{Fate, changes};
-use crate::vault::{self, Author, Record, Vault};
+use crate::vault::{self, Action, Author, Record, Vault};
 
 /// What became of a plan.
 pub(super) struct Done {
@@ -116,7 +116,7 @@ fn make(
     vault: &mut Vault,
     session: &Session,
 ) -> Result<(), Error> {
-    let author = session.author("apply");
+    let author = session.author(Action::Apply);
     let now = vault.time(author.clock)?;
     let fresh = Fresh::generate(wanted.kind, &session.settings.brand)?;
     let made_up = Username::made_up(random()?);
@@ -144,7 +144,7 @@ fn activate(
 
 /// Changes a key, which must still be what the plan saw.
 fn change(before: &Record, after: &Key, vault: &mut Vault, session: &Session) -> Result<(), Error> {
-    let (fields, now) = vault.change(&session.author("apply"), |change| {
+    let (fields, now) = vault.change(&session.author(Action::Apply), |change| {
         let found = change.expect(before)?;
         // Only what is wanted otherwise: an old secret may have retired since.
         let after = Key {
@@ -162,7 +162,7 @@ fn change(before: &Record, after: &Key, vault: &mut Vault, session: &Session) ->
 }
 
 fn delete(seen: &Record, vault: &mut Vault, session: &Session) -> Result<(), Error> {
-    vault.change(&session.author("apply"), |change| {
+    vault.change(&session.author(Action::Apply), |change| {
         let found = change.expect(seen)?;
         change.delete(&found)
     })?;

@@ -18,7 +18,7 @@ use crate::exit::ExitStatus;
 use crate::key::{Expiry, Grant, KeyName, Kind};
 use crate::process::{self, Reprieve};
 use crate::ui::counted;
-use crate::vault::{self, Author, Change, Vault};
+use crate::vault::{self, Action, Author, Change, Vault};
 
 /// The most keys that one transaction makes.
 const BATCH: usize = 256;
@@ -220,7 +220,7 @@ impl<'a> Order<'a> {
 
     /// Stages, hands over and activates; how many keys there are then.
     fn hand_out(&self, batch: Vec<Named>, vault: &mut Vault) -> Result<usize, Error> {
-        let author = self.session.author("generate");
+        let author = self.session.author(Action::Generate);
         let pieces: Vec<Piece> = vault.change(&author, |change| self.stage(batch, change))?;
         if let Err((written, error)) = self.place.deliver(&pieces, self.session) {
             self.take_back(&pieces, written, vault, &author);

@@ -6,11 +6,7 @@ use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Retiring};
 use crate::ui::{Look, secret_use};
 use crate::usage::{Details, Takeover};
-use crate::vault::{Change, Error as VaultError, Record, Vault};
-
-/// What the log calls these two.
-const FINISH: &str = "rotate --finish";
-const ABORT: &str = "rotate --abort";
+use crate::vault::{Action, Change, Error as VaultError, Record, Vault};
 
 /// A rotation that is open.
 struct Rotation<'a> {
@@ -28,7 +24,9 @@ pub(super) fn finish(name: &KeyName, session: &Session) -> Result<ExitStatus, Er
     let look = session.look_at(vault.time(Session::clock())?);
     let Some(rotation) = Rotation::of(&seen, session, &vault, &look) else {
         // What is left of a rotation that is over goes with any change.
-        vault.change(&session.author(FINISH), |_| Ok::<_, VaultError>(()))?;
+        vault.change(&session.author(Action::FinishRotation), |_| {
+            Ok::<_, VaultError>(())
+        })?;
         session
             .ui
             .note(format!("`{name}` has no old secret; nothing was changed"));
@@ -39,9 +37,12 @@ pub(super) fn finish(name: &KeyName, session: &Session) -> Result<ExitStatus, Er
         session.ui.note("nothing was changed");
         return Ok(ExitStatus::No);
     }
-    let finished = rotation.end(FINISH, session, &mut vault, |key, change| {
-        key.retiring_at(change.now()).map(|_| key.finished())
-    })?;
+    let finished = rotation.end(
+        Action::FinishRotation,
+        session,
+        &mut vault,
+        |key, change| key.retiring_at(change.now()).map(|_| key.finished()),
+    )?;
     let (new, old) = rotation.tails();
     session.ui.note(format!(
         "the old secret of `{name}`, {old}, has stopped; {new} is its only one"
@@ -63,7 +64,7 @@ pub(super) fn abort(name: &KeyName, session: &Session) -> Result<ExitStatus, Err
         session.ui.note("nothing was changed");
         return Ok(ExitStatus::No);
     }
-    let aborted = rotation.end(ABORT, session, &mut vault, |key, change| {
+    let aborted = rotation.end(Action::AbortRotation, session, &mut vault, |key, change| {
         key.rolled_back(change.now())
     })?;
     let Some(aborted) = aborted else {
@@ -183,12 +184,12 @@ impl<'a> Rotation<'a> {
     /// rotation that was looked at. `None` if that is over by now.
     fn end(
         &self,
-        command: &'static str,
+        action: Action,
         session: &Session,
         vault: &mut Vault,
         choose: impl Fn(&Key, &Change<'_>) -> Option<Key>,
     ) -> Result<Option<Record>, Error> {
-        let ended = vault.change(&session.author(command), |change| {
+        let ended = vault.change(&session.author(action), |change| {
             let found = change.find(&self.seen.key.name)?;
             if !self.is_of(&found) {
                 return Err(VaultError::Changed(found.key.name));
