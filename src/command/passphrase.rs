@@ -51,7 +51,7 @@ impl Source {
     /// A new passphrase, ready to seal; `None` if the person who was asked gave none.
     pub(super) fn chosen(&self, session: &Session) -> Result<Option<Sealer>, Error> {
         let chosen = match &self.passphrase_file {
-            Some(path) => Some(read(path).and_then(long_enough)?),
+            Some(path) => Some(read(path).and_then(strong)?),
             None => ask_twice(session)?,
         };
         chosen.map(|passphrase| sealer(&passphrase)).transpose()
@@ -72,7 +72,7 @@ fn ask_twice(session: &Session) -> Result<Option<Passphrase>, Error> {
         let Some(first) = session.ui.hidden("Passphrase for the default key")? else {
             return Ok(None);
         };
-        let passphrase = match long_enough(Passphrase::new(first)) {
+        let passphrase = match strong(Passphrase::new(first)) {
             Ok(passphrase) => passphrase,
             Err(error) => {
                 session.ui.error(&error);
@@ -91,15 +91,12 @@ fn ask_twice(session: &Session) -> Result<Option<Passphrase>, Error> {
     }
 }
 
-fn long_enough(passphrase: Passphrase) -> Result<Passphrase, Error> {
-    if passphrase.is_long_enough() {
-        return Ok(passphrase);
+fn strong(passphrase: Passphrase) -> Result<Passphrase, Error> {
+    match passphrase.expect_strong() {
+        Ok(()) => Ok(passphrase),
+        Err(weak) => Err(Error::usage(weak.to_string())
+            .hint("take four words or more that you draw at random, as with dice")),
     }
-    let shortest = Passphrase::SHORTEST;
-    Err(Error::usage(format!(
-        "the passphrase has fewer than {shortest} characters"
-    ))
-    .hint("take some words by chance, as in `correct horse battery staple`"))
 }
 
 fn sealer(passphrase: &Passphrase) -> Result<Sealer, Error> {

@@ -37,7 +37,9 @@ fn two_that_differ_and_one_that_is_short_are_asked_for_again() {
     let sandbox = Sandbox::new();
     let mut terminal = sandbox.on_terminal(MAKE);
     answer(&mut terminal, FIRST, "elf zeichen");
-    terminal.expect("fewer than 12 characters");
+    terminal.expect("fewer than 15 characters");
+    answer(&mut terminal, FIRST, "abcabcabcabcabcabc");
+    terminal.expect("the passphrase is easily guessed");
     answer(&mut terminal, FIRST, PASSPHRASE);
     answer(&mut terminal, SECOND, "correct horse batterie");
     terminal.expect("the two are not the same");

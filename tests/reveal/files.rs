@@ -58,20 +58,31 @@ fn a_first_line_that_is_no_passphrase_is_refused() {
 }
 
 #[test]
-fn a_short_passphrase_is_not_chosen_and_no_key_made() {
+fn a_passphrase_that_is_short_or_easily_guessed_is_not_chosen_and_no_key_made() {
     let sandbox = Sandbox::new();
-    sandbox.private("short", "elf zeichen".as_bytes());
-    sandbox.private("long", "zwölf zeiche".as_bytes());
-    let with = |file| {
-        [&MAKE[..], &["--passphrase-file", file]]
-            .concat()
-            .try_into()
-            .unwrap()
+    let with = |text: &str| {
+        sandbox.private("chosen", text.as_bytes());
+        let args = [&MAKE[..], &["--passphrase-file", "chosen"]].concat();
+        sandbox.run::<6>(args.try_into().unwrap())
     };
-    let run = sandbox.run::<6>(with("short")).expect(2);
-    assert!(run.stderr.contains("fewer than 12 characters"), "{run:?}");
-    assert!(!sandbox.vault().exists());
-    sandbox.run::<6>(with("long")).expect(0);
+    for (text, why) in [
+        ("vierzehn Zeich", "fewer than 15 characters"),
+        (&"a".repeat(40), "repeats like"),
+        ("passwordpassword1", "easily guessed"),
+        ("qwertyuiopasdfgh", "easily guessed"),
+    ] {
+        let run = with(text).expect(2);
+        assert!(run.stderr.contains(why), "{text}: {run:?}");
+        assert!(!run.stderr.contains(text), "{text}: {run:?}");
+        assert!(!sandbox.vault().exists());
+    }
+    with("fünfzehn Zeiche").expect(0);
+    // Nor is it where a new secret is sealed; what it was sealed with still opens the old one.
+    sandbox.private("weak", "a".repeat(40).as_bytes());
+    let again = ["regenerate", "-y", "new", "--passphrase-file=weak"];
+    sandbox.run(again).expect(2);
+    sandbox.private("pass", "fünfzehn Zeiche".as_bytes());
+    sandbox.reveal().expect(0);
 }
 
 #[test]

@@ -1,0 +1,134 @@
+//! A passphrase, and which one may be chosen.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+use zxcvbn::{Score, zxcvbn};
+
+/// What somebody remembers, or keeps in a file, to open a seal; wiped on drop.
+pub struct Passphrase(Zeroizing<String>);
+
+/// Why a passphrase may not be chosen.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WeakPassphrase {
+    /// Shorter than NIST SP 800-63B-4, section 3.1.1, wants one that stands alone.
+    #[error("the passphrase has fewer than {} characters", Passphrase::SHORTEST)]
+    Short,
+    /// A cracker's word lists and rules find it soon.
+    #[error("the passphrase is easily guessed: {0}")]
+    Guessed(String),
+}
+
+impl Passphrase {
+    /// How many characters one must have that is newly chosen.
+    pub const SHORTEST: usize = 15;
+
+    /// Takes a text for a passphrase.
+    pub fn new(text: Zeroizing<String>) -> Self {
+        Self(text)
+    }
+
+    /// The text.
+    pub(super) fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether it may be chosen for a new seal; an old one opens with whatever it was sealed.
+    ///
+    /// # Errors
+    /// [`WeakPassphrase`] if it is too short, or a common one, or a pattern.
+    pub fn expect_strong(&self) -> Result<(), WeakPassphrase> {
+        if self.0.chars().count() < Self::SHORTEST {
+            return Err(WeakPassphrase::Short);
+        }
+        let found = zxcvbn(&self.0, &["postkey", "smtp"]);
+        if found.score() >= Score::Three {
+            return Ok(());
+        }
+        let warning = found
+            .feedback()
+            .and_then(zxcvbn::feedback::Feedback::warning);
+        let why = warning.map_or_else(
+            || "its parts are common words or patterns".to_owned(),
+            |warning| said(&warning.to_string()),
+        );
+        Err(WeakPassphrase::Guessed(why))
+    }
+
+    /// Whether the other is the same.
+    pub fn is_same(&self, other: &Self) -> bool {
+        *self.0 == *other.0
+    }
+}
+
+/// A sentence as part of a message.
+fn said(sentence: &str) -> String {
+    let mut letters = sentence.trim_end_matches('.').chars();
+    let first = letters.next().map(|first| first.to_ascii_lowercase());
+    first.into_iter().chain(letters).collect()
+}
+
+impl fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Passphrase(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(text: &str) -> Result<(), WeakPassphrase> {
+        Passphrase::new(Zeroizing::new(text.to_owned())).expect_strong()
+    }
+
+    #[test]
+    fn a_short_passphrase_is_refused_whatever_is_in_it() {
+        for text in ["", "hunter2", "x9$Kd!2pQz@7Lm", "éééééééééééééé"] {
+            assert_eq!(judged(text), Err(WeakPassphrase::Short), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_passphrase_that_is_easily_guessed_is_refused_and_it_is_said_why() {
+        for (text, why) in [
+            (
+                "aaaaaaaaaaaaaaaaaaaa",
+                "repeats like \"aaa\" are easy to guess",
+            ),
+            ("abcabcabcabcabcabc", "repeats like"),
+            ("passwordpassword", "repeats like"),
+            ("qwertyuiopasdfgh", ""),
+            ("abcdefghijklmnopqrstuvwxyz", "sequences like abc"),
+            ("123456789012345678", ""),
+            ("postkeypostkeypostkey", ""),
+            ("Password12345678", ""),
+            ("iloveyou1234567890", ""),
+            (&"é".repeat(40), "repeats like"),
+        ] {
+            match judged(text) {
+                Err(WeakPassphrase::Guessed(told)) => assert!(told.contains(why), "{text}: {told}"),
+                other => panic!("{text}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn some_words_that_do_not_belong_together_are_enough() {
+        for text in [
+            "correct horse battery",
+            "another fine passphrase",
+            "lampe gurke vierzehn moos",
+            "x9$Kd!2pQz@7LmW",
+            "лошадь батарея скрепка верно",
+            &"9f8e7d6c5b4a3921".repeat(256),
+        ] {
+            assert_eq!(judged(text), Ok(()), "{text}");
+        }
+    }
+}
