@@ -11,6 +11,7 @@ use crate::command::{self, Session, Verb};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::Invalid;
+use crate::process;
 use crate::settings::{Color, Overrides, Settings, Wait};
 use crate::ui::{Format, Ui, written};
 
@@ -107,8 +108,21 @@ pub fn definition() -> clap::Command {
     Cli::command()
 }
 
-/// Completes a command line if a shell asks for it; otherwise parses it and runs its verb.
+/// Makes the process safe to work with secrets, and does what the command line asks.
 pub fn run() -> ExitStatus {
+    process::tell_panics();
+    match process::expect_random_bytes() {
+        Ok(()) => process::harden(),
+        Err(error) => {
+            let ui = Ui::before_settings(asked_format());
+            return ended(&ui, Err(Error::no_random_bytes(error)));
+        }
+    }
+    run_hardened()
+}
+
+/// Completes a command line if a shell asks for it; otherwise parses it and runs its verb.
+fn run_hardened() -> ExitStatus {
     if is_only_version_asked() {
         return print_version();
     }

@@ -30,6 +30,13 @@ impl Error {
         Self::new(ExitStatus::Usage, message)
     }
 
+    /// There is nothing to make a secret of.
+    pub fn no_random_bytes(error: impl Display) -> Self {
+        let message = format!("cannot get random bytes from the operating system: {error}");
+        Self::new(ExitStatus::Trouble, message)
+            .hint("allow the system call getrandom, or bring /dev/urandom into the sandbox")
+    }
+
     /// Adds the way out.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -3,6 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    postkey::process::harden();
     postkey::cli::run().into()
 }

@@ -27,6 +27,7 @@ mod save;
 mod scanners;
 mod secrecy;
 mod serve;
+mod system;
 mod text;
 mod together;
 mod usage;

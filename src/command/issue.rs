@@ -7,7 +7,6 @@
 
 mod many;
 
-use std::fmt::Display;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -17,7 +16,6 @@ use rand::rngs::SysRng;
 use super::Session;
 use super::receiver::Receiver;
 use crate::error::Error;
-use crate::exit::ExitStatus;
 use crate::key::{Brand, Hash, HashMemory, Key, Kind, Sealer, Secret, Tail};
 use crate::ui::{Issued, KeyView};
 use crate::vault::{self, Author, Change, Record, Vault};
@@ -38,7 +36,7 @@ impl Fresh {
 
     /// The same, with memory for its hash that others had before.
     fn generate_in(memory: &mut HashMemory, kind: Kind, brand: &Brand) -> Result<Self, Error> {
-        let secret = Secret::generate(kind, brand, &mut SysRng).map_err(no_chance)?;
+        let secret = Secret::generate(kind, brand, &mut SysRng).map_err(Error::no_random_bytes)?;
         let hash = Hash::of(&secret, random()?, memory).map_err(vault::Error::from)?;
         Ok(Self::of(secret, hash))
     }
@@ -109,16 +107,10 @@ impl Fresh {
 /// Bytes from the system's random numbers.
 pub(super) fn random<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
-    SysRng.try_fill_bytes(&mut bytes).map_err(no_chance)?;
+    SysRng
+        .try_fill_bytes(&mut bytes)
+        .map_err(Error::no_random_bytes)?;
     Ok(bytes)
-}
-
-/// There are none.
-pub(super) fn no_chance(error: impl Display) -> Error {
-    Error::new(
-        ExitStatus::Trouble,
-        format!("the system gives no random numbers: {error}"),
-    )
 }
 
 impl Session {

@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::path::Path;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -30,6 +31,8 @@ pub struct Session {
     pub(super) changes: Changes,
     /// Found when it is first needed.
     actor: OnceCell<Actor>,
+    /// The same.
+    zone: OnceCell<TimeZone>,
 }
 
 impl Session {
@@ -41,6 +44,7 @@ impl Session {
             is_yes,
             changes: Changes::default(),
             actor: OnceCell::new(),
+            zone: OnceCell::new(),
         }
     }
 
@@ -169,7 +173,22 @@ impl Session {
 
     /// How values look to people at a time.
     pub(super) fn look_at(&self, now: Timestamp) -> Look {
-        Look::new(&self.ui, &self.settings, now)
+        Look::new(&self.ui, &self.settings, self.zone(), now)
+    }
+
+    /// The zone that times are told in to people; a wrong `TZ` is told once.
+    fn zone(&self) -> TimeZone {
+        let local = || {
+            process::time_zone().unwrap_or_else(|why| {
+                self.ui.warn(format!("{why}; times are in UTC"));
+                TimeZone::UTC
+            })
+        };
+        let zone = self.zone.get_or_init(|| match self.settings.utc {
+            true => TimeZone::UTC,
+            false => local(),
+        });
+        zone.clone()
     }
 
     /// Says that there is no vault yet.

@@ -1,20 +1,28 @@
 //! What the process does to itself before it touches a secret, and whom it acts for.
 
+mod actor;
 pub mod job;
+mod panic;
+mod zone;
 
 use std::env;
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use nix::sys::prctl::set_dumpable;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{User, geteuid, gethostname, getuid};
+use nix::unistd::{User, geteuid};
+use rand::TryRng;
+use rand::rngs::SysRng;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::{flag, low_level};
 
-use crate::vault::Actor;
+pub use actor::actor;
+pub use panic::tell_panics;
+pub use zone::time_zone;
 
 /// Makes the process private: new files 0600 whatever the caller's umask, no core dump, no
 /// reading of its memory by other processes of the same user, and no death by a file-size
@@ -85,19 +93,13 @@ pub fn search_path() -> Option<OsString> {
     env::var_os("PATH")
 }
 
-/// The user and host that the log names.
-pub fn actor() -> Actor {
-    let uid = getuid();
-    let user = User::from_uid(uid).ok().flatten();
-    Actor {
-        uid: uid.as_raw(),
-        user: user.map_or_else(|| uid.to_string(), |user| user.name),
-        sudo_user: env::var("SUDO_USER").ok().filter(|name| !name.is_empty()),
-        host: gethostname().map_or_else(
-            |_| "unknown".to_owned(),
-            |host| host.to_string_lossy().into_owned(),
-        ),
-    }
+/// Makes sure that the system gives random bytes, before anything else: without them even a hash
+/// table panics.
+///
+/// # Errors
+/// What the system answered.
+pub fn expect_random_bytes() -> Result<(), impl Display> {
+    SysRng.try_fill_bytes(&mut [0; 1])
 }
 
 /// The name of the user whom new files belong to, if that user has one.

@@ -1,7 +1,5 @@
 //! How values look to people: in which time zone, how wide, in colour or not.
 
-use std::cell::OnceCell;
-
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -14,9 +12,8 @@ use crate::settings::Settings;
 pub struct Look {
     /// The moment that "3 days ago" counts from.
     pub now: Timestamp,
-    utc: bool,
-    /// Found when it is first needed: it takes a walk through the time zone database.
-    zone: OnceCell<TimeZone>,
+    /// The zone that moments are told in.
+    zone: TimeZone,
     characters: usize,
     /// The terminal's width in columns; without a terminal there is none.
     pub width: Option<u16>,
@@ -26,14 +23,13 @@ pub struct Look {
 
 impl Look {
     /// The look that the settings and standard output ask for.
-    pub fn new(ui: &Ui, settings: &Settings, now: Timestamp) -> Self {
+    pub fn new(ui: &Ui, settings: &Settings, zone: TimeZone, now: Timestamp) -> Self {
         let width = console::Term::stdout()
             .size_checked()
             .map(|(_, columns)| columns);
         Self {
             now,
-            utc: settings.utc,
-            zone: OnceCell::new(),
+            zone,
             characters: settings.shown,
             width: width.filter(|_| ui.is_on_terminal()),
             color: ui.has_color(),
@@ -71,14 +67,7 @@ impl Look {
 
     /// `2026-11-22 10:00:00+01:00`
     pub fn moment(&self, moment: Timestamp) -> String {
-        let zone = self.zone.get_or_init(|| {
-            if self.utc {
-                TimeZone::UTC
-            } else {
-                TimeZone::system()
-            }
-        });
-        let shown = moment.to_zoned(zone.clone());
+        let shown = moment.to_zoned(self.zone.clone());
         shown.strftime("%Y-%m-%d %H:%M:%S%:z").to_string()
     }
 

@@ -76,8 +76,9 @@ pub struct Ui {
     pub may_ask: bool,
     /// When to use colour.
     pub color: Color,
-    /// How far a long command is; what is said stands above it.
-    bar: ProgressBar,
+    /// How far a long command is; what is said stands above it. Without one nothing is hashed,
+    /// so that an error can be said where there are no random bytes.
+    bar: Option<ProgressBar>,
 }
 
 impl Ui {
@@ -88,7 +89,7 @@ impl Ui {
             is_quiet: false,
             may_ask: false,
             color: Color::Auto,
-            bar: ProgressBar::hidden(),
+            bar: None,
         }
     }
 
@@ -143,7 +144,10 @@ impl Ui {
                 }
             };
         };
-        self.bar.suspend(say);
+        match &self.bar {
+            Some(bar) => bar.suspend(say),
+            None => say(),
+        }
     }
 
     fn choice(&self, stream: &impl anstream::stream::RawStream) -> anstream::ColorChoice {

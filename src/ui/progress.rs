@@ -31,28 +31,35 @@ impl Ui {
     /// meanwhile: what is said stands above the bar.
     pub fn begin_parts(&mut self, count: usize) {
         let hidden = ProgressDrawTarget::hidden();
-        self.bar = ProgressBar::with_draw_target(Some(count as u64), hidden).with_style(style());
+        let bar = ProgressBar::with_draw_target(Some(count as u64), hidden);
+        self.bar = Some(bar.with_style(style()));
     }
 
     /// Says which part is begun.
     pub fn begin_part(&self, part: &str) {
         let is_shown = io::stderr().is_terminal() && !self.is_quiet;
         let is_shown = is_shown && !self.format.is_for_machines();
-        if is_shown && self.bar.is_hidden() && self.bar.elapsed() > LONG {
-            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        let Some(bar) = &self.bar else {
+            return;
+        };
+        if is_shown && bar.is_hidden() && bar.elapsed() > LONG {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
         }
-        self.bar.set_message(part.to_owned());
+        bar.set_message(part.to_owned());
     }
 
     /// The part that was begun is over.
     pub fn end_part(&self) {
-        self.bar.inc(1);
+        if let Some(bar) = &self.bar {
+            bar.inc(1);
+        }
     }
 
     /// Takes the bar off the screen.
     pub fn end_parts(&mut self) {
-        self.bar.finish_and_clear();
-        self.bar = ProgressBar::hidden();
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
     }
 }
 

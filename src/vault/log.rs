@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Action, Error, Record, Vault, timestamp};
+use super::{Action, Error, Record, Sudoer, Vault, timestamp};
 use crate::key::{Key, KeyName};
 
 pub(super) const COLUMNS: &str =
@@ -29,8 +29,8 @@ pub struct Actor {
     pub uid: u32,
     /// The name of that user, or the number again if it has none.
     pub user: String,
-    /// Who became that user by sudo.
-    pub sudo_user: Option<String>,
+    /// Who became that user, by sudo say.
+    pub sudoer: Option<Sudoer>,
     /// The host's name.
     pub host: String,
 }
@@ -97,7 +97,7 @@ impl Line {
             actor: Actor {
                 uid: row.get(2)?,
                 user: row.get(3)?,
-                sudo_user: row.get(4)?,
+                sudoer: row.get::<_, Option<String>>(4)?.map(Sudoer),
                 host: row.get(5)?,
             },
             command: row.get(6)?,
@@ -120,13 +120,9 @@ impl Line {
         add(&self.at.to_le_bytes());
         add(&self.actor.uid.to_le_bytes());
         add(self.actor.user.as_bytes());
-        add(&[u8::from(self.actor.sudo_user.is_some())]);
-        add(self
-            .actor
-            .sudo_user
-            .as_deref()
-            .unwrap_or_default()
-            .as_bytes());
+        let sudoer = self.actor.sudoer.as_ref().map(|who| who.0.as_str());
+        add(&[u8::from(sudoer.is_some())]);
+        add(sudoer.unwrap_or_default().as_bytes());
         add(self.actor.host.as_bytes());
         add(self.command.as_bytes());
         add(&self.key_id.to_le_bytes());
@@ -260,7 +256,7 @@ fn write(connection: &Connection, line: &Line) -> Result<(), Error> {
             line.at,
             line.actor.uid,
             line.actor.user,
-            line.actor.sudo_user,
+            line.actor.sudoer.as_ref().map(|who| &who.0),
             line.actor.host,
             line.command,
             line.key,

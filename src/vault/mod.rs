@@ -27,6 +27,7 @@ mod restore;
 mod sealed;
 mod sought;
 mod staged;
+mod sudoer;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -53,6 +54,7 @@ pub use pages::{Order, Page};
 pub use restore::Present;
 pub use sealed::Sealed;
 pub use sought::Sought;
+pub use sudoer::Sudoer;
 pub use watch::{ChangedAt, Watch};
 
 /// Files up to this size are checked whole before they are written to, in bytes.

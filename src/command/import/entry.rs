@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::fault::{Fault, Faults};
 use super::line::User;
 use super::{Form, Making};
-use crate::command::issue::{no_chance, random};
+use crate::command::issue::random;
 use crate::error::Error;
 use crate::key::{
     Description, Grant, Hash, HashMemory, Invalid, Key, KeyName, NEVER_IN_PASSWORDS, Retiring,
@@ -108,7 +108,8 @@ impl Making<'_> {
         secret: Secret,
         about: About,
     ) -> Result<Entry, Fault> {
-        let tail = Tail::imported(&mut SysRng).map_err(|error| Fault::from(no_chance(error)))?;
+        let tail = Tail::imported(&mut SysRng)
+            .map_err(|error| Fault::from(Error::no_random_bytes(error)))?;
         Ok(Entry {
             line,
             secret_at: self.now,

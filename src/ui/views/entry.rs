@@ -8,7 +8,7 @@ use crate::key::Tail;
 use crate::ui::Look;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
-use crate::vault::{Actor, Chain, Entry, Field, hex};
+use crate::vault::{Actor, Chain, Entry, Field, Sudoer, hex};
 
 /// How many characters of a hash people are shown where it only tells two heads apart.
 const HASH_SHOWN: usize = 12;
@@ -22,6 +22,7 @@ pub struct EntryView<'a> {
     uid: u32,
     user: &'a str,
     sudo_user: Option<&'a str>,
+    sudo_user_verified: Option<bool>,
     host: &'a str,
     command: &'a str,
     key: &'a str,
@@ -34,12 +35,14 @@ pub struct EntryView<'a> {
 impl<'a> EntryView<'a> {
     /// The event.
     pub fn new(entry: &'a Entry) -> Self {
+        let sudoer = entry.actor.sudoer.as_ref();
         Self {
             sequence: entry.sequence,
             at: Some(entry.at),
             uid: entry.actor.uid,
             user: &entry.actor.user,
-            sudo_user: entry.actor.sudo_user.as_deref(),
+            sudo_user: sudoer.map(Sudoer::name),
+            sudo_user_verified: sudoer.map(Sudoer::is_verified),
             host: &entry.actor.host,
             command: &entry.command,
             key: &entry.key,
@@ -57,6 +60,7 @@ impl Item for EntryView<'_> {
         "uid",
         "user",
         "sudo_user",
+        "sudo_user_verified",
         "host",
         "command",
         "key",
@@ -71,6 +75,7 @@ impl Item for EntryView<'_> {
             self.uid.to_string(),
             self.user.to_owned(),
             or_empty(self.sudo_user),
+            or_empty(self.sudo_user_verified),
             self.host.to_owned(),
             self.command.to_owned(),
             self.key.to_owned(),
@@ -100,17 +105,16 @@ impl Row for EntryView<'_> {
     }
 }
 
-/// `ops@host1`, or `ops as root@host1` where somebody became another user by sudo.
+/// `ops@host1`; `ops as root@host1` where the kernel says that somebody became another user,
+/// `root@host1 (SUDO_USER=ops)` where only the environment does.
 pub(super) fn who(actor: &Actor) -> String {
     let Actor {
-        user,
-        sudo_user,
-        host,
-        ..
+        user, sudoer, host, ..
     } = actor;
-    match sudo_user {
-        Some(sudo_user) => format!("{sudo_user} as {user}@{host}"),
+    match sudoer {
         None => format!("{user}@{host}"),
+        Some(sudoer) if sudoer.is_verified() => format!("{} as {user}@{host}", sudoer.name()),
+        Some(sudoer) => format!("{user}@{host} (SUDO_USER={})", sudoer.name()),
     }
 }
 

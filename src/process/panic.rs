@@ -1,0 +1,25 @@
+//! What is said of a bug that ends the process.
+
+use std::io::{self, Write};
+use std::panic::{self, PanicHookInfo};
+
+/// Has a panic told without its message, which may quote an argument, a line or a secret.
+pub fn tell_panics() {
+    panic::set_hook(Box::new(|info| {
+        // Nothing can be done about a standard error that takes nothing.
+        let _ = io::stderr().write_all(told(info).as_bytes());
+    }));
+}
+
+fn told(info: &PanicHookInfo<'_>) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let place = info
+        .location()
+        .map_or_else(String::new, |at| format!(", {}:{}", at.file(), at.line()));
+    format!(
+        "error: this is a bug in postkey ({version}{place}): the change may or may not have been \
+         committed\n\
+         hint: `postkey doctor` and `postkey log` show how things are; report this line and the \
+         command, without its secrets, to whoever maintains postkey\n"
+    )
+}

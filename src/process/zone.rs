@@ -1,0 +1,171 @@
+//! The local time zone, from `TZ` or the system.
+//!
+//! jiff reads whatever file `TZ` and `TZDIR` name, a device without end too, so that the file is
+//! read here and jiff is given its bytes only.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Component, Path, PathBuf};
+
+use jiff::tz::TimeZone;
+use nix::fcntl::OFlag;
+
+/// The zone of a system that says nothing about `TZ`.
+const LOCALTIME: &str = "/etc/localtime";
+
+/// Where the time zone database may lie.
+const ZONEINFO: [&str; 3] = [
+    "/usr/share/zoneinfo",
+    "/usr/lib/zoneinfo",
+    "/usr/share/lib/zoneinfo",
+];
+
+/// What every database calls UTC, for a system that has none.
+const UTC: [&str; 4] = ["UTC", "Etc/UTC", "GMT", "Z"];
+
+/// How large a time zone's file may be, in bytes; the largest has some 4,000.
+const LARGEST: u64 = 64 << 10;
+
+/// The local time zone: what `TZ` names, or else the system's.
+///
+/// # Errors
+/// Why `TZ` names none, in words.
+pub fn time_zone() -> Result<TimeZone, String> {
+    let Some(value) = env::var_os("TZ") else {
+        return Ok(system());
+    };
+    named(&value, &databases()).ok_or_else(|| {
+        "TZ names neither a time zone, as in Europe/Berlin, nor its rule, as in CET-1CEST"
+            .to_owned()
+    })
+}
+
+fn system() -> TimeZone {
+    from_file(Path::new(LOCALTIME)).unwrap_or(TimeZone::UTC)
+}
+
+fn databases() -> Vec<PathBuf> {
+    let own = env::var_os("TZDIR").map(PathBuf::from);
+    own.into_iter().chain(ZONEINFO.map(PathBuf::from)).collect()
+}
+
+/// The zone that a value of `TZ` means (POSIX.1-2024, 8.3): a name in a database, a rule, or
+/// the path of a file.
+fn named(value: &OsStr, databases: &[PathBuf]) -> Option<TimeZone> {
+    let value = value.to_str()?;
+    let value = value.strip_prefix(':').unwrap_or(value);
+    if value.is_empty() || UTC.contains(&value) {
+        return Some(TimeZone::UTC);
+    }
+    let path = Path::new(value);
+    if path.is_absolute() {
+        return from_file(path);
+    }
+    from_databases(path, databases).or_else(|| TimeZone::posix(value).ok())
+}
+
+fn from_databases(name: &Path, databases: &[PathBuf]) -> Option<TimeZone> {
+    let is_name = name
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
+    let mut files = databases.iter().map(|folder| folder.join(name));
+    is_name.then(|| files.find_map(|file| from_file(&file)))?
+}
+
+fn from_file(path: &Path) -> Option<TimeZone> {
+    TimeZone::tzif("Local", &read(path).ok()?).ok()
+}
+
+/// Reads a small regular file: opening a device may already do something, and a FIFO waits.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let refuse_unless = |is_right: bool| match is_right {
+        true => Ok(()),
+        false => Err(io::Error::from(ErrorKind::InvalidInput)),
+    };
+    refuse_unless(fs::metadata(path)?.is_file())?;
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits())
+        .open(path)?;
+    refuse_unless(file.metadata()?.is_file())?;
+    let mut data = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut data)?;
+    refuse_unless(data.len() as u64 <= LARGEST)?;
+    Ok(data)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    /// A database with the zone `Here/There`, two hours east, in a version-2 file (RFC 9636).
+    fn database() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        let header = |version: u8| {
+            let mut header = b"TZif".to_vec();
+            header.push(version);
+            header.extend([0; 15]);
+            for count in [0_u32, 0, 0, 0, 1, 4] {
+                header.extend(count.to_be_bytes());
+            }
+            header.extend(7200_i32.to_be_bytes());
+            header.extend(b"\0\0ABC\0");
+            header
+        };
+        let file = [header(b'2'), header(b'2'), b"\nABC-2\n".to_vec()].concat();
+        fs::create_dir(folder.path().join("Here")).expect("a folder");
+        fs::write(folder.path().join("Here/There"), file).expect("a zone");
+        folder
+    }
+
+    fn offset(zone: &TimeZone) -> i32 {
+        zone.to_offset(Timestamp::UNIX_EPOCH).seconds()
+    }
+
+    #[test]
+    fn a_time_zone_is_a_name_a_rule_or_a_small_regular_file() {
+        let folder = database();
+        let place = folder.path();
+        let path = |name: &str| place.join(name).to_str().expect("a path").to_owned();
+        let large = vec![b'x'; LARGEST as usize + 1];
+        fs::write(path("large"), large).expect("a file");
+        nix::unistd::mkfifo(&place.join("fifo"), nix::sys::stat::Mode::S_IRWXU).expect("a fifo");
+        std::os::unix::fs::symlink("/dev/zero", place.join("zero")).expect("a link");
+        let there = path("Here/There");
+        for (value, expected) in [
+            ("", Some(0)),
+            (":", Some(0)),
+            ("UTC", Some(0)),
+            ("Here/There", Some(7200)),
+            (":Here/There", Some(7200)),
+            (&there, Some(7200)),
+            (&format!(":{there}"), Some(7200)),
+            ("CET-1CEST,M3.5.0,M10.5.0/3", Some(3600)),
+            ("<+03>-3", Some(10_800)),
+            ("/dev/zero", None),
+            ("/dev/tty", None),
+            ("/proc/kmsg", None),
+            ("/etc/passwd", None),
+            ("fifo", None),
+            ("zero", None),
+            ("large", None),
+            (&path("fifo"), None),
+            (&path("zero"), None),
+            (&path("Here"), None),
+            (&path("missing"), None),
+            ("../Here/There", None),
+            ("./Here/There", None),
+            ("Here/../Here/There", None),
+            ("nonsense", None),
+        ] {
+            let found = named(OsStr::new(value), &[place.to_owned()]);
+            assert_eq!(found.as_ref().map(offset), expected, "{value}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What the system lacks, and what the environment claims.
+
+mod actor;
+mod random;
+mod zone;

@@ -1,0 +1,85 @@
+//! `TZ` and `TZDIR`, which anybody may have set to anything.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+use crate::sandbox::{POSTKEY, Run, Sandbox};
+use crate::secrecy::watch::program;
+
+/// Runs with that environment, for 10 seconds and in 256 MiB at most.
+fn bounded(sandbox: &Sandbox, name: &str, value: &str, args: &[&str]) -> Run {
+    let words = ["--as=268435456", "timeout", "10", POSTKEY];
+    let words = words.into_iter().chain(args.iter().copied());
+    let mut command = program(&sandbox.command(words), "prlimit");
+    Run::of(command.env(name, value).output().unwrap())
+}
+
+#[test]
+fn a_time_zone_is_never_read_from_a_device_or_a_fifo() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "ci", "--expires", "90d"]);
+    let place = |name: &str| sandbox.home().join(name);
+    mkfifo(&place("fifo"), Mode::S_IRWXU).unwrap();
+    symlink("/dev/zero", place("zero")).unwrap();
+    fs::create_dir(place("zones")).unwrap();
+    mkfifo(&place("zones/UTC"), Mode::S_IRWXU).unwrap();
+    fs::write(place("endless"), vec![b'x'; 20 << 20]).unwrap();
+    let text = |name: &str| place(name).to_str().unwrap().to_owned();
+    for value in [
+        "/dev/zero".to_owned(),
+        ":/dev/zero".to_owned(),
+        "/proc/kmsg".to_owned(),
+        "zero".to_owned(),
+        "./fifo".to_owned(),
+        "../zoneinfo/fifo".to_owned(),
+        text("fifo"),
+        text("zero"),
+        text("endless"),
+        text("zones"),
+        "nonsense".to_owned(),
+    ] {
+        for args in [
+            &["show", "ci"][..],
+            &["log"],
+            &["check", "--older-than", "1d"],
+        ] {
+            let run = bounded(&sandbox, "TZ", &value, args).expect(0);
+            assert!(run.stderr.contains("TZ names neither"), "{value}: {run:?}");
+            assert!(run.stderr.contains("times are in UTC"), "{value}: {run:?}");
+            assert_eq!(
+                run.stderr.matches("TZ names").count(),
+                1,
+                "{value}: {run:?}"
+            );
+        }
+    }
+    for value in [
+        text("zones"),
+        text("fifo"),
+        "/".to_owned(),
+        "/dev".to_owned(),
+    ] {
+        let run = bounded(&sandbox, "TZDIR", &value, &["log"]).expect(0);
+        assert!(run.stdout.contains("+00:00"), "{value}: {run:?}");
+    }
+}
+
+#[test]
+fn a_named_zone_a_rule_and_a_file_are_understood() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "ci"]);
+    for (value, offset) in [
+        ("Asia/Kathmandu", "+05:45"),
+        (":Asia/Kathmandu", "+05:45"),
+        ("/usr/share/zoneinfo/Asia/Kathmandu", "+05:45"),
+        ("<+0545>-5:45", "+05:45"),
+        ("", "+00:00"),
+    ] {
+        let run = bounded(&sandbox, "TZ", value, &["log"]).expect(0);
+        assert!(run.stdout.contains(offset), "{value}: {run:?}");
+        assert_eq!(run.stderr, "", "{value}");
+    }
+}
