@@ -101,10 +101,13 @@ impl From<files::Error> for Error {
 
 impl From<files::env::Error> for Error {
     fn from(error: files::env::Error) -> Self {
+        let new = Self::new(ExitStatus::Trouble, error.to_string());
         match error {
             files::env::Error::File(error) => error.into(),
-            ambiguous => Self::new(ExitStatus::Trouble, ambiguous.to_string())
-                .hint("which of them counts differs; leave one of the lines"),
+            files::env::Error::Ambiguous { .. } => {
+                new.hint("readers disagree on which one wins; remove all but one of the lines")
+            }
+            files::env::Error::Line { hint, .. } => new.hint(hint),
         }
     }
 }

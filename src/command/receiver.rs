@@ -267,8 +267,11 @@ impl Receiver {
 /// Says so if the variable was not there before, in a file that was: it may be misspelt.
 fn note_new_variable(changed: &Changed, issued: &Issued<'_>, path: &Path, session: &Session) {
     let before = changed.before().unwrap_or_default();
+    let Ok(variables) = env::Variables::read(path, before) else {
+        return;
+    };
     for (name, _) in issued.assignments() {
-        if !before.trim_ascii().is_empty() && !env::is_set(before, name) {
+        if !before.trim_ascii().is_empty() && !variables.has(name) {
             let path = path.display();
             session.ui.note(format!("`{name}` is new in `{path}`"));
         }

@@ -1,16 +1,19 @@
-//! Files of `NAME=value` lines, as sh, Docker and systemd read them: some variables are set, and
-//! everything else stays byte for byte.
+//! Env files: lines of `NAME=value`, as shells, systemd, Docker and the dotenv libraries read them.
+//! Some variables are set, and everything else stays byte for byte.
+
+mod line;
 
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use super::shared::{self, Changed};
+use line::{Assignment, BLANKS, Entry, Fault, entries};
 
 /// Longer than any value is, in bytes.
 const LONGEST_VALUE: usize = 254;
 
-/// Why variables were not set in a file; it is as it was then.
+/// Why variables were not set in a file, or not read from it; it is as it was then.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file cannot be written.
@@ -24,15 +27,28 @@ pub enum Error {
         /// The variable.
         name: String,
     },
+    /// A line does not mean the same to all readers.
+    #[error("line {line} of `{}`: {why}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        why: &'static str,
+        /// How to fix it.
+        hint: &'static str,
+    },
 }
 
 /// Sets variables in a file, all or none of them; makes the file, 0600, if there is none.
 ///
-/// What other processes set in it in this way at the same time stays, too. Names and values are
-/// as [`set`] wants them.
+/// What other processes set in it in this way at the same time stays, too. Values must be plain:
+/// letters, digits and `.`, `_`, `-`, `@` mean themselves to every reader without quotes.
 ///
 /// # Errors
-/// If the file must not be replaced or cannot be written, or sets one of them more than once.
+/// If the file must not be replaced or cannot be written, has a line that not all readers take
+/// alike, or sets one of the variables more than once.
 pub fn save(path: &Path, variables: &[(&str, &str)]) -> Result<Changed, Error> {
     shared::change(path, |text| set_all(path, text, variables))
 }
@@ -53,299 +69,185 @@ fn set_all(
     text: &[u8],
     variables: &[(&str, &str)],
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
-    if text.contains(&0) {
-        return Err(Error::File(super::Error::Refused {
-            path: path.to_owned(),
-            why: "is no text, as a file of variables is",
-            mend: "name another file",
-        }));
-    }
-    let mut text = Zeroizing::new(text.to_vec());
+    let mut text = Zeroizing::new(utf8(text).map_err(|refused| refused.at(path))?.to_owned());
     for (name, value) in variables {
-        text = set(&text, name, value).map_err(|Ambiguous| Error::Ambiguous {
-            path: path.to_owned(),
-            name: (*name).to_owned(),
-        })?;
+        text = set(&text, name, value).map_err(|refused| refused.at(path))?;
     }
-    Ok(text)
+    Ok(Zeroizing::new(std::mem::take(&mut *text).into_bytes()))
 }
 
-/// Whether a text sets the variable.
-pub fn is_set(text: &[u8], name: &str) -> bool {
-    entries(text).iter().any(|entry| entry.sets(name))
+/// The variables of a file, as all readers see them.
+pub struct Variables<'a> {
+    entries: Vec<Entry<'a>>,
 }
 
-/// A variable is set more than once.
+impl<'a> Variables<'a> {
+    /// Reads what the file at `path` holds.
+    ///
+    /// # Errors
+    /// If a line does not mean the same to all readers.
+    pub fn read(path: &Path, text: &'a [u8]) -> Result<Self, Error> {
+        let entries = utf8(text).and_then(|text| Ok(entries(text)?));
+        let entries = entries.map_err(|refused| refused.at(path))?;
+        Ok(Self { entries })
+    }
+
+    /// Whether a variable is set.
+    pub fn has(&self, name: &str) -> bool {
+        self.entries.iter().any(|entry| entry.sets(name))
+    }
+
+    /// The value of a variable, without its quotes; the last, as to sh, if it is set more than
+    /// once.
+    pub fn value(&self, name: &str) -> Option<&'a str> {
+        self.all().rev().find(|(found, _)| *found == name)?.1.into()
+    }
+
+    /// The names of all variables, with their values, from the first line to the last.
+    pub fn all(&self) -> impl DoubleEndedIterator<Item = (&'a str, &'a str)> {
+        let assignments = self
+            .entries
+            .iter()
+            .filter_map(|entry| entry.assignment.as_ref());
+        assignments.map(|assignment| (assignment.name, assignment.value))
+    }
+}
+
+/// Why a text is not changed.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Ambiguous;
-
-/// One or several lines that belong together: an assignment whose value may span lines, or
-/// anything else.
-struct Entry<'a> {
-    text: &'a [u8],
-    /// The variable, and where its value begins.
-    variable: Option<(&'a [u8], usize)>,
+enum Refusal {
+    /// It is no env file.
+    NotText(&'static str, &'static str),
+    /// A line of it is not understood.
+    Line(Fault),
+    /// A variable is set more than once.
+    Ambiguous(String),
 }
 
-impl Entry<'_> {
-    fn sets(&self, name: &str) -> bool {
-        self.variable
-            .is_some_and(|(found, _)| found == name.as_bytes())
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Line(fault)
     }
 }
 
-/// The text of a file with the variable set: where it stood, or at the end. The value must be
-/// plain: letters, digits and `.`, `_`, `-`, `@` mean themselves to every reader without quotes.
-///
-/// # Errors
-/// If the variable is set there more than once.
-pub fn set(text: &[u8], name: &str, value: &str) -> Result<Zeroizing<Vec<u8>>, Ambiguous> {
-    let entries = entries(text);
-    let found = entries.iter().filter(|entry| entry.sets(name)).count();
-    if found > 1 {
-        return Err(Ambiguous);
+impl Refusal {
+    fn at(self, path: &Path) -> Error {
+        let path = path.to_owned();
+        match self {
+            Self::NotText(why, mend) => super::Error::Refused { path, why, mend }.into(),
+            Self::Line(Fault { line, why, hint }) => Error::Line {
+                path,
+                line,
+                why,
+                hint,
+            },
+            Self::Ambiguous(name) => Error::Ambiguous { path, name },
+        }
     }
+}
+
+fn utf8(text: &[u8]) -> Result<&str, Refusal> {
+    if text.contains(&0) {
+        let why = "is not text, as an env file is";
+        return Err(Refusal::NotText(why, "name another file"));
+    }
+    std::str::from_utf8(text).map_err(|_| {
+        let hint = "convert it (`iconv -t UTF-8`), or name another file";
+        Refusal::NotText("is not UTF-8 text", hint)
+    })
+}
+
+/// The text of a file with the variable set: where it stood, or at the end.
+fn set(text: &str, name: &str, value: &str) -> Result<Zeroizing<String>, Refusal> {
+    let entries = entries(text)?;
+    let mut found = entries.iter().filter(|entry| entry.sets(name));
+    if let Some(entry) = entries.iter().find(|entry| entry.hides(name)) {
+        return Err(hidden(entry).into());
+    }
+    match (found.next(), found.next()) {
+        (None, _) => Ok(appended(text, name, value)),
+        (Some(_), Some(_)) => Err(Refusal::Ambiguous(name.to_owned())),
+        (Some(entry), None) => Ok(replaced(text, entry, value)?),
+    }
+}
+
+fn hidden(entry: &Entry<'_>) -> Fault {
+    Fault {
+        line: entry.line,
+        why: "some readers take a part of the value as a variable that is to be set",
+        hint: "name another variable, or take that part away",
+    }
+}
+
+fn appended(text: &str, name: &str, value: &str) -> Zeroizing<String> {
     // Large enough that no copy stays behind where it grew.
-    let mut out = Zeroizing::new(Vec::with_capacity(
-        text.len() + name.len() + value.len() + 4,
-    ));
-    for entry in &entries {
-        match entry.variable {
-            Some((found, at)) if found == name.as_bytes() => {
-                out.extend_from_slice(&entry.text[..at]);
-                out.extend_from_slice(value.as_bytes());
-                out.extend_from_slice(line_end(entry.text));
-            }
-            _ => out.extend_from_slice(entry.text),
-        }
+    let room = text.len() + name.len() + value.len() + 4;
+    let mut out = Zeroizing::new(String::with_capacity(room));
+    out.push_str(text);
+    if !text.is_empty() && !text.ends_with('\n') {
+        out.push('\n');
     }
-    if found == 0 {
-        end_line(&mut out);
-        for part in [name, "=", value, "\n"] {
-            out.extend_from_slice(part.as_bytes());
-        }
+    // To systemd a backslash joins the line with the next, even in a comment.
+    if out.ends_with("\\\n") {
+        out.push('\n');
+    }
+    for part in [name, "=", value, "\n"] {
+        out.push_str(part);
+    }
+    out
+}
+
+/// The text with another value in one of its entries. A comment behind the old value gets a line
+/// of its own: systemd and Docker would take it as a part of the new one.
+fn replaced(text: &str, entry: &Entry<'_>, value: &str) -> Result<Zeroizing<String>, Fault> {
+    let Some(assignment) = &entry.assignment else {
+        return Ok(Zeroizing::new(text.to_owned()));
+    };
+    expect_replaceable(entry, assignment)?;
+    let (before, after) = (
+        &text[..entry.start],
+        &text[entry.start + entry.text.len()..],
+    );
+    let blanks = entry.text.len() - entry.text.trim_start_matches(BLANKS).len();
+    let comment = match assignment.comment {
+        Some(comment) => [&entry.text[..blanks], comment, "\n"],
+        None => [""; 3],
+    };
+    let assigned = [&entry.text[..assignment.start], value, "\n"];
+    let room = text.len() + blanks + value.len() + 2;
+    let mut out = Zeroizing::new(String::with_capacity(room));
+    for part in [before]
+        .into_iter()
+        .chain(comment)
+        .chain(assigned)
+        .chain([after])
+    {
+        out.push_str(part);
     }
     Ok(out)
 }
 
-/// Ends the last line, if there is one, so that what follows is a line of its own: a backslash
-/// before its end would join the two (to systemd, even in a comment).
-fn end_line(out: &mut Vec<u8>) {
-    if !matches!(out.last(), None | Some(b'\n')) {
-        out.push(b'\n');
-    }
-    if out.ends_with(b"\\\n") || out.ends_with(b"\\\r\n") {
-        out.push(b'\n');
-    }
-}
-
-/// The value of a variable, without quotes and what follows it; the last, as to sh, if it is set
-/// more than once.
-pub fn value<'a>(text: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let entries = entries(text);
-    let of = |entry: &Entry<'a>| {
-        let (_, at) = entry
-            .variable
-            .filter(|(found, _)| *found == name.as_bytes())?;
-        Some(unquoted(&entry.text[at..]))
+/// Makes sure that nothing is lost but a value that stands in one line by itself.
+fn expect_replaceable(entry: &Entry<'_>, assignment: &Assignment<'_>) -> Result<(), Fault> {
+    let fault = |why, hint| Fault {
+        line: entry.line,
+        why,
+        hint,
     };
-    entries.iter().rev().find_map(of)
-}
-
-fn unquoted(value: &[u8]) -> &[u8] {
-    let until = |value: &'_ [u8], is_end: &dyn Fn(&u8) -> bool| {
-        value.iter().position(is_end).unwrap_or(value.len())
-    };
-    match value.split_first() {
-        Some((quote @ (b'"' | b'\''), rest)) => &rest[..until(rest, &|byte| byte == quote)],
-        _ => &value[..until(value, &u8::is_ascii_whitespace)],
+    if assignment.is_split {
+        return Err(fault(
+            "the variable that is to be set has a value that not all readers take as one",
+            "take that line away, or name another variable",
+        ));
     }
-}
-
-/// So many quotes may be open to the end: each is looked for up to there.
-const MOST_OPEN: usize = 20;
-
-/// The text, entry by entry. Where a quote is never closed, quotes mean nothing, as to Docker,
-/// and each line stands for itself.
-fn entries(text: &[u8]) -> Vec<Entry<'_>> {
-    let mut entries = Vec::new();
-    let (mut rest, mut open) = (text, 0);
-    while !rest.is_empty() {
-        let closed = Some(rest).filter(|_| open < MOST_OPEN).and_then(length);
-        open += usize::from(closed.is_none());
-        let length = closed.unwrap_or_else(|| line(rest));
-        let (text, after) = rest.split_at(length);
-        entries.push(Entry {
-            text,
-            variable: variable(text),
-        });
-        rest = after;
-    }
-    entries
-}
-
-/// How long the first line is, its end included.
-fn line(text: &[u8]) -> usize {
-    let end = text.iter().position(|&byte| byte == b'\n');
-    end.map_or(text.len(), |end| end + 1)
-}
-
-/// How long the first entry is; `None` if a quote in it is never closed.
-fn length(text: &[u8]) -> Option<usize> {
-    let Some((_, value)) = variable(text) else {
-        return Some(line(text));
-    };
-    let mut quote = None;
-    let mut bytes = text.iter().enumerate().skip(value);
-    while let Some((at, &byte)) = bytes.next() {
-        match (byte, quote) {
-            (b'\\', None | Some(b'"')) => {
-                bytes.next();
-            }
-            (b'\n', None) => return Some(at + 1),
-            (b'#', None) if text[at - 1].is_ascii_whitespace() => {
-                return Some(at + line(&text[at..]));
-            }
-            (b'"' | b'\'', None) => quote = Some(byte),
-            (byte, Some(open)) if byte == open => quote = None,
-            _ => {}
-        }
-    }
-    quote.is_none().then_some(text.len())
-}
-
-/// The variable that the first line sets, and where its value begins.
-fn variable(text: &[u8]) -> Option<(&[u8], usize)> {
-    let line = &text[..line(text)];
-    let equals = line.iter().position(|&byte| byte == b'=')?;
-    let before = line[..equals].trim_ascii_start();
-    let name = match before.strip_prefix(b"export") {
-        Some(rest) if rest.first().is_some_and(u8::is_ascii_whitespace) => rest.trim_ascii_start(),
-        _ => before,
-    };
-    let is_name = name
-        .iter()
-        .all(|&byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    let begins_well = name.first().is_some_and(|byte| !byte.is_ascii_digit());
-    (is_name && begins_well).then_some((name, equals + 1))
-}
-
-fn line_end(text: &[u8]) -> &'static [u8] {
-    if text.ends_with(b"\r\n") {
-        b"\r\n"
-    } else {
-        b"\n"
+    match assignment.is_expanded {
+        true => Err(fault(
+            "the variable that is to be set takes its value from others",
+            "set one of those, or take that line away",
+        )),
+        false => Ok(()),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::files::{Draft, Existing};
-    use proptest::prelude::*;
-
-    fn set_in(text: &str, name: &str) -> String {
-        let set = set(text.as_bytes(), name, "new").expect("set once at most");
-        String::from_utf8(set.to_vec()).expect("text")
-    }
-
-    #[test]
-    fn one_variable_is_set_and_the_rest_stays() {
-        for (before, after) in [
-            ("", "KEY=new\n"),
-            ("A=1", "A=1\nKEY=new\n"),
-            ("KEY=old\n", "KEY=new\n"),
-            ("KEY=old", "KEY=new\n"),
-            (
-                "# a\n\n  export KEY='old' # b\nB=2\n",
-                "# a\n\n  export KEY=new\nB=2\n",
-            ),
-            ("KEY=\"a\nB=1\n\"\nC=2\n", "KEY=new\nC=2\n"),
-            ("A='\nKEY=1\n'\nKEY=2\n", "A='\nKEY=1\n'\nKEY=new\n"),
-            ("A=1\\\nKEY=1\n", "A=1\\\nKEY=1\nKEY=new\n"),
-            ("A=1\\\n", "A=1\\\n\nKEY=new\n"),
-            ("A=1\n# b\\", "A=1\n# b\\\n\nKEY=new\n"),
-            ("A=1 # it's\nKEY=1\n", "A=1 # it's\nKEY=new\n"),
-            ("A=it's\nKEY=1\nB=2\n", "A=it's\nKEY=new\nB=2\n"),
-            ("#KEY=1\r\nKEY=2\r\n", "#KEY=1\r\nKEY=new\r\n"),
-            ("MY_KEY=1\nKEY_2=1\n", "MY_KEY=1\nKEY_2=1\nKEY=new\n"),
-        ] {
-            assert_eq!(set_in(before, "KEY"), after, "{before:?}");
-            assert_eq!(set_in(after, "KEY"), after, "{before:?} twice");
-        }
-    }
-
-    #[test]
-    fn a_variable_that_is_set_twice_is_not_touched() {
-        let twice = b"KEY=1\nexport KEY=2\n";
-        let refused = set(twice, "KEY", "new").map(|_| ());
-        assert_eq!(refused, Err(Ambiguous));
-    }
-
-    #[test]
-    fn quotes_that_are_never_closed_take_no_long_time() {
-        let text = "A=\\''\n".repeat(50_000);
-        let began = std::time::Instant::now();
-        let set = set(text.as_bytes(), "KEY", "new").expect("not set");
-        assert_eq!(set.as_slice(), format!("{text}KEY=new\n").as_bytes());
-        assert!(began.elapsed().as_secs() < 20);
-    }
-
-    #[test]
-    fn a_value_is_read_as_it_is_meant() {
-        for (text, expected) in [
-            ("KEY=x-1\n", Some("x-1")),
-            ("KEY=x # y\r\n", Some("x")),
-            ("export KEY='x y'\n", Some("x y")),
-            ("KEY=\"x\" # y", Some("x")),
-            ("KEY=1\nKEY=2\n", Some("2")),
-            ("KEY=\nB=1", Some("")),
-            ("A='\nKEY=1\n'\n", None),
-            ("#KEY=1\nMY_KEY=2\n", None),
-        ] {
-            let found = value(text.as_bytes(), "KEY");
-            assert_eq!(found, expected.map(str::as_bytes), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn variables_are_saved_together_or_not_at_all() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("env");
-        let both = [("USER", "a_b@c.d"), ("PASSWORD", "x-1")];
-        save(&path, &both).expect("made");
-        let text = || std::fs::read_to_string(&path).expect("the file");
-        assert_eq!(text(), "USER=a_b@c.d\nPASSWORD=x-1\n");
-        let twice = "USER=a # us\nB=1\nPASSWORD=2\nPASSWORD=3\n";
-        std::fs::write(&path, twice).expect("written");
-        let names = both.map(|(name, _)| name);
-        for refused in [save(&path, &both).map(drop), expect_savable(&path, &names)] {
-            let message = refused.expect_err("ambiguous").to_string();
-            assert!(message.ends_with("`PASSWORD` more than once"), "{message}");
-        }
-        assert_eq!(text(), twice);
-        save(&path, &both[..1]).expect("changed");
-        assert_eq!(text(), twice.replace("a # us", "a_b@c.d"));
-    }
-
-    #[test]
-    fn what_is_no_text_is_left_alone() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("photo");
-        let other = Draft::begin(&path, Existing::Keep);
-        let other = other.and_then(|mut other| other.write(b"A=1\n\0").map(|()| other));
-        other.and_then(Draft::publish).expect("written");
-        let refused = save(&path, &[("A", "2")]).err().expect("no text");
-        assert!(refused.to_string().contains("is no text"), "{refused}");
-        assert_eq!(std::fs::read(&path).expect("the file"), b"A=1\n\0");
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_not_the_variable_stays(text in "([A-C]=[^\n]{0,6}\n|[^\n=]{0,8}\n|\n){0,8}") {
-            let after = set(text.as_bytes(), "KEY", "new").expect("it is not there");
-            prop_assert!(after.starts_with(text.as_bytes()));
-            prop_assert!(after.ends_with(b"KEY=new\n"));
-        }
-    }
-}
+mod tests;

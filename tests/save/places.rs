@@ -106,8 +106,12 @@ fn variables_are_set_in_place_and_the_rest_stays() {
     ];
     expect_silent(&sandbox.run(rotate).expect(0));
     let secret = secret_in(&held(&sandbox, "app.env"));
-    let after =
-        before.replace("'old' # rotate me", &secret) + "SHOP_MAIL_SMTP_USERNAME=shop_prod\n";
+    let line = "export SHOP_MAIL_SMTP_PASSWORD=";
+    let after = before.replace(
+        &format!("{line}'old' # rotate me"),
+        &format!("# rotate me\n{line}{secret}"),
+    );
+    let after = after + "SHOP_MAIL_SMTP_USERNAME=shop_prod\n";
     assert_eq!(held(&sandbox, "app.env"), after);
     assert_eq!(sandbox.verify(&secret).0, "accepted");
 }

@@ -85,13 +85,10 @@ fn replaced(wanted: &Wanted, vault: Option<&Vault>) -> Result<Option<Replaced>, 
     let Some(file) = wanted.place.file() else {
         return Ok(None);
     };
-    let text = text(file).map_err(|error| {
-        let message = format!("cannot read `{}`: {error}", file.display());
-        Error::new(ExitStatus::Trouble, message)
-    })?;
-    let value = text
-        .as_ref()
-        .and_then(|text| secret_in(text, &wanted.place));
+    let Some(text) = text(file)? else {
+        return Ok(None);
+    };
+    let value = value_in(&text, &wanted.place, Part::Secret)?;
     let Some(value) = value.filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
@@ -167,55 +164,77 @@ fn program(words: &[String], source: &Source) -> Result<PathBuf, Error> {
 }
 
 /// What a place holds, as far as it can be looked into: secrets are told by their tails.
-fn held(place: &Place, key: &Key) -> io::Result<Held> {
+///
+/// # Errors
+/// If its file cannot be read or is not understood.
+fn held(place: &Place, key: &Key) -> Result<Held, Error> {
     let Some(file) = place.file() else {
         return Ok(Held::It);
     };
     let Some(text) = text(file)? else {
         return Ok(Held::Nothing);
     };
-    let secret = secret_in(&text, place);
-    let username = match place {
-        Place::Variables {
-            username: Some(username),
-            ..
-        } => Some(env::value(&text, username.as_str())),
-        _ => None,
-    };
+    let secret = value_in(&text, place, Part::Secret)?;
+    let username = value_in(&text, place, Part::Username)?;
     let tail = |tail: &Tail| {
         let tail = tail.as_str().as_bytes();
         secret.is_some_and(|secret| secret.len() > tail.len() && secret.ends_with(tail))
     };
     let has = key.username().map(|username| username.as_str().as_bytes());
+    let is_of_username = matches!(
+        place,
+        Place::Variables {
+            username: Some(_),
+            ..
+        }
+    );
     Ok(match &key.retiring {
         _ if secret.is_none_or(<[u8]>::is_empty) => Held::Nothing,
         Some(old) if tail(&old.tail) => Held::Old(old.until),
         _ if !tail(&key.tail) => Held::Another,
-        _ if username.is_some_and(|held| held != has) => Held::WrongUsername,
+        _ if is_of_username && username != has => Held::WrongUsername,
         _ => Held::It,
     })
 }
 
-/// What stands for the secret in a place's file.
-fn secret_in<'a>(text: &'a [u8], place: &Place) -> Option<&'a [u8]> {
-    match place {
-        Place::Variables { secret, .. } => env::value(text, secret.as_str()),
-        _ => Some(text.trim_ascii()),
-    }
+/// What a key is given out as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Username,
+    Secret,
+}
+
+/// What stands for a part of a key in a place's file.
+fn value_in<'a>(text: &'a [u8], place: &Place, part: Part) -> Result<Option<&'a [u8]>, Error> {
+    let (file, variable) = match (place, part) {
+        (Place::Variables { file, secret, .. }, Part::Secret) => (file, Some(secret)),
+        (Place::Variables { file, username, .. }, Part::Username) => (file, username.as_ref()),
+        (_, Part::Secret) => return Ok(Some(text.trim_ascii())),
+        (_, Part::Username) => return Ok(None),
+    };
+    let variables = env::Variables::read(file, text)?;
+    let value = variable.and_then(|variable| variables.value(variable.as_str()));
+    Ok(value.map(str::as_bytes))
 }
 
 /// What a file holds; `None` if there is none.
-fn text(file: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    let found = match fs::metadata(file) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        found => found?,
+fn text(file: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+    let read = || {
+        let found = match fs::metadata(file) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            found => found?,
+        };
+        if !found.is_file() || found.len() > LONGEST {
+            return Err(io::Error::other(
+                "it is not a file that secrets are saved in",
+            ));
+        }
+        Ok(Some(Zeroizing::new(fs::read(file)?)))
     };
-    if !found.is_file() || found.len() > LONGEST {
-        return Err(io::Error::other(
-            "it is not a file that secrets are saved in",
-        ));
-    }
-    Ok(Some(Zeroizing::new(fs::read(file)?)))
+    read().map_err(|error| {
+        let message = format!("cannot read `{}`: {error}", file.display());
+        Error::new(ExitStatus::Trouble, message)
+    })
 }
 
 /// Delivers the secret of a key that is to be made.

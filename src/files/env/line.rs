@@ -1,0 +1,357 @@
+//! What stands in an env file, line by line: blanks, comments and assignments, each understood
+//! exactly as every reader takes it, or refused.
+//!
+//! Readers differ: a shell (POSIX, 2.10) runs what is no assignment, systemd joins lines that end
+//! in a backslash, Docker takes each line as it stands, the dotenv libraries look for quotes over
+//! many lines. A line is let through only if all of them agree on where it ends and which variable
+//! it sets; they need not agree on the value of one that is left alone.
+
+/// A line that is not understood, counted from 1, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) line: usize,
+    pub(super) why: &'static str,
+    pub(super) hint: &'static str,
+}
+
+/// A line, or several that one quoted value spans.
+#[derive(Debug)]
+pub(super) struct Entry<'a> {
+    /// The number of its first line, counted from 1.
+    pub(super) line: usize,
+    /// Where it begins in the whole text.
+    pub(super) start: usize,
+    /// The text, its line end included.
+    pub(super) text: &'a str,
+    /// What it sets; `None` of a blank line or a comment.
+    pub(super) assignment: Option<Assignment<'a>>,
+}
+
+/// A variable and its value.
+#[derive(Debug)]
+pub(super) struct Assignment<'a> {
+    pub(super) name: &'a str,
+    /// Where the value begins in the entry's text.
+    pub(super) start: usize,
+    /// The value, without its quotes.
+    pub(super) value: &'a str,
+    /// The comment behind the value, from its `#`.
+    pub(super) comment: Option<&'a str>,
+    /// Whether other variables go into the value.
+    pub(super) is_expanded: bool,
+    /// Whether some readers take a part of the value as an assignment or a line of its own.
+    pub(super) is_split: bool,
+}
+
+type Refusal = (&'static str, &'static str);
+
+const ANOTHER_FILE: &str = "only an env file takes variables, with a comment or NAME=value in each \
+     line; name another file";
+const NOT_CLOSED: Refusal = (
+    "a quote is not closed",
+    "close it, or put the value in quotes of the other kind",
+);
+const IN_QUOTES: &str = "put the whole value in single quotes";
+const CONTINUED: Refusal = (
+    "a backslash ends the line, which some readers join with the next",
+    "take the backslash away",
+);
+const COMMAND: Refusal = (
+    "the value runs a command",
+    "write the value itself, or put it in single quotes",
+);
+
+/// The text, entry by entry.
+///
+/// # Errors
+/// The first line that not every reader takes alike.
+pub(super) fn entries(text: &str) -> Result<Vec<Entry<'_>>, Fault> {
+    let (mut entries, mut start, mut line) = (Vec::new(), 0, 1);
+    while start < text.len() {
+        let read = entry(&text[start..], line);
+        let (length, assignment) = read.map_err(|(why, hint)| Fault { line, why, hint })?;
+        let text = &text[start..start + length];
+        entries.push(Entry {
+            line,
+            start,
+            text,
+            assignment,
+        });
+        line += text.matches('\n').count();
+        start += length;
+    }
+    Ok(entries)
+}
+
+/// The first entry of a text that is not empty: its length, and what it sets.
+fn entry(text: &str, number: usize) -> Result<(usize, Option<Assignment<'_>>), Refusal> {
+    let line = first_line(text);
+    expect_plain(line, number)?;
+    let content = content(line);
+    let begin = content.trim_start_matches(BLANKS);
+    match begin.chars().next() {
+        None => Ok((line.len(), None)),
+        Some('#') => {
+            expect_comment_ends(content, &text[line.len()..])?;
+            Ok((line.len(), None))
+        }
+        Some(_) => {
+            let (length, assignment) = assignment(text, line)?;
+            Ok((length, Some(assignment)))
+        }
+    }
+}
+
+/// What may stand before a name and behind a value.
+pub(super) const BLANKS: [char; 2] = [' ', '\t'];
+
+/// The first line of a text, its end included.
+fn first_line(text: &str) -> &str {
+    let end = text.find('\n').map_or(text.len(), |end| end + 1);
+    &text[..end]
+}
+
+fn content(line: &str) -> &str {
+    line.strip_suffix('\n').unwrap_or(line)
+}
+
+/// Makes sure that no character in a line ends it for some readers only, or hides in it.
+fn expect_plain(line: &str, number: usize) -> Result<(), Refusal> {
+    let content = content(line);
+    if number == 1 && content.starts_with('\u{feff}') {
+        return Err((
+            "it begins with a byte order mark, which shells take as a part of the first name",
+            "remove it: sed -i '1s/^\\xEF\\xBB\\xBF//' FILE",
+        ));
+    }
+    if content.ends_with('\r') {
+        return Err((
+            "it ends in CRLF, and shells take the CR as a part of the value",
+            "remove each CR: sed -i 's/\\r$//' FILE",
+        ));
+    }
+    let is_odd = |char: char| {
+        matches!(char, '\u{2028}' | '\u{2029}' | '\u{feff}') || (char.is_control() && char != '\t')
+    };
+    match content.contains(is_odd) {
+        true => Err(("it has a control character", "remove it")),
+        false => Ok(()),
+    }
+}
+
+/// systemd before version 254 joins a comment that ends in a backslash with the next line.
+fn expect_comment_ends(comment: &str, after: &str) -> Result<(), Refusal> {
+    let is_joined = comment.ends_with('\\') && !first_line(after).trim().is_empty();
+    if is_joined { Err(CONTINUED) } else { Ok(()) }
+}
+
+/// The assignment that a text begins with, and its length with the line end.
+fn assignment<'a>(text: &'a str, line: &'a str) -> Result<(usize, Assignment<'a>), Refusal> {
+    let (name, start) = name(content(line))?;
+    let after = &text[start..];
+    let value = match after.chars().next() {
+        Some(quote @ ('\'' | '"')) => quoted(after, quote)?,
+        _ => bare(content(&line[start..]))?,
+    };
+    let tail = first_line(&after[value.length..]);
+    let comment = comment(content(tail), value.is_quoted)?;
+    if is_base64(name, first_line(after).trim_end()) {
+        return Err((
+            "it looks like a secret, and not like NAME=value",
+            ANOTHER_FILE,
+        ));
+    }
+    let assignment = Assignment {
+        name,
+        start,
+        value: value.text,
+        comment,
+        is_expanded: value.is_expanded,
+        is_split: value.is_split,
+    };
+    Ok((start + value.length + tail.len(), assignment))
+}
+
+/// The variable that a line sets, and where its value begins.
+fn name(line: &str) -> Result<(&str, usize), Refusal> {
+    let Some(equals) = line.find('=') else {
+        return Err(("it is neither a comment nor NAME=value", ANOTHER_FILE));
+    };
+    let before = line[..equals].trim_start_matches(BLANKS);
+    let name = match before.strip_prefix("export") {
+        Some(rest) if rest.starts_with(BLANKS) => rest.trim_start_matches(BLANKS),
+        _ => before,
+    };
+    // Dots and dashes are in names that Docker passes on; shells cannot set those.
+    let is_word = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '.' | '-');
+    let begins_well = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+    if begins_well && name.chars().all(is_word) {
+        return Ok((name, equals + 1));
+    }
+    let is_spaced = begins_well && name.trim_end_matches(BLANKS).chars().all(is_word);
+    Err(match is_spaced {
+        true => (
+            "there is a blank before the `=`",
+            "write NAME=value, without blanks around the `=`",
+        ),
+        false => ("it is neither a comment nor NAME=value", ANOTHER_FILE),
+    })
+}
+
+/// Whether what looks like a name is a secret in Base64, with its padding.
+fn is_base64(name: &str, value: &str) -> bool {
+    let has = |of: fn(&char) -> bool| name.chars().any(|char| of(&char));
+    let is_mixed = has(char::is_ascii_lowercase) && has(char::is_ascii_uppercase);
+    match value {
+        "=" => true,
+        "" => name.len() > 15 && is_mixed && has(char::is_ascii_digit),
+        _ => false,
+    }
+}
+
+/// A value as it stands.
+struct Value<'a> {
+    text: &'a str,
+    /// With its quotes.
+    length: usize,
+    is_quoted: bool,
+    is_expanded: bool,
+    is_split: bool,
+}
+
+/// A value in quotes, which may go on over several lines.
+fn quoted(text: &str, quote: char) -> Result<Value<'_>, Refusal> {
+    let is_double = quote == '"';
+    let (mut chars, mut end) = (text.char_indices().skip(1), None);
+    while let Some((at, char)) = chars.next() {
+        match char {
+            '\\' if is_double => drop(chars.next()),
+            _ if char == quote => {
+                end = Some(at);
+                break;
+            }
+            _ => {}
+        }
+    }
+    let inner = &text[1..end.ok_or(NOT_CLOSED)?];
+    if inner.ends_with('\\') {
+        return Err((
+            "a backslash stands before the closing quote, which some readers take as escaped",
+            "take the backslash away",
+        ));
+    }
+    for line in inner.split_inclusive('\n').skip(1) {
+        expect_plain(line, 0)?;
+    }
+    Ok(Value {
+        text: inner,
+        length: inner.len() + 2,
+        is_quoted: true,
+        is_expanded: is_double && expands(inner)?,
+        is_split: inner.contains('\n'),
+    })
+}
+
+/// A value without quotes: up to the first blank.
+fn bare(line: &str) -> Result<Value<'_>, Refusal> {
+    let text = &line[..line.find(BLANKS).unwrap_or(line.len())];
+    if line.ends_with('\\') {
+        return Err(CONTINUED);
+    }
+    let is_expanded = expands(text)?;
+    if text.contains(['\'', '"']) {
+        let is_open = text.matches('\'').count() % 2 + text.matches('"').count() % 2 > 0;
+        let within = ("there is a quote within the value", IN_QUOTES);
+        return Err(if is_open { NOT_CLOSED } else { within });
+    }
+    // Query strings are common, and no reader but a shell ends an address at a `&`.
+    let is_split = text.contains('&');
+    if text.contains([';', '|', '<', '>', '(', ')']) || (is_split && !text.contains("://")) {
+        return Err((
+            "a character of the value ends it for a shell (one of ; & | < > ( ))",
+            IN_QUOTES,
+        ));
+    }
+    Ok(Value {
+        text,
+        length: text.len(),
+        is_quoted: false,
+        is_expanded,
+        is_split,
+    })
+}
+
+/// What follows a value in its line: a comment, if anything.
+fn comment(tail: &str, is_quoted: bool) -> Result<Option<&str>, Refusal> {
+    let comment = tail.trim_start_matches(BLANKS);
+    match comment.chars().next() {
+        None => Ok(None),
+        Some('#') if comment.ends_with('\\') => Err(CONTINUED),
+        Some('#') if comment.len() < tail.len() => Ok(Some(comment)),
+        Some(_) if is_quoted => Err(("there is text behind the closing quote", IN_QUOTES)),
+        Some(_) => Err((
+            "there is more than one word behind the `=`",
+            "put a value with blanks in quotes, and each variable on a line of its own",
+        )),
+    }
+}
+
+/// Whether other variables go into a text; the ways that run or set something are refused.
+fn expands(text: &str) -> Result<bool, Refusal> {
+    if text.contains('`') {
+        return Err(COMMAND);
+    }
+    let mut is_expanded = false;
+    for (at, _) in text.match_indices('$') {
+        let after = &text[at + 1..];
+        if after.starts_with(['(', '[']) {
+            return Err(COMMAND);
+        }
+        if let Some(braces) = after.strip_prefix('{') {
+            let inner = braces.split('}').next().unwrap_or_default();
+            expect_lookup(inner)?;
+        }
+        is_expanded |= after.starts_with(|first: char| first == '{' || is_of_name(first));
+    }
+    Ok(is_expanded)
+}
+
+/// Makes sure that what stands in `${…}` only looks a variable up, with a default at most.
+fn expect_lookup(inner: &str) -> Result<(), Refusal> {
+    let rest = inner.trim_start_matches(is_of_name);
+    let word = rest.strip_prefix(':').unwrap_or(rest);
+    let is_default = word.starts_with(['-', '+']) && !word.contains(['$', '\\', '\'', '"', '{']);
+    match rest.is_empty() || is_default {
+        true => Ok(()),
+        false => Err((
+            "`${…}` does more than look a variable up",
+            "write the value itself, or put it in single quotes",
+        )),
+    }
+}
+
+fn is_of_name(char: char) -> bool {
+    char.is_ascii_alphanumeric() || char == '_'
+}
+
+impl Entry<'_> {
+    /// Whether the entry sets the variable, as all readers see it.
+    pub(super) fn sets(&self, name: &str) -> bool {
+        let assignment = self.assignment.as_ref();
+        assignment.is_some_and(|assignment| assignment.name == name)
+    }
+
+    /// Whether some readers see the variable set within the value of another.
+    pub(super) fn hides(&self, name: &str) -> bool {
+        let Some(assignment) = self.assignment.as_ref().filter(|value| value.is_split) else {
+            return false;
+        };
+        let parts = assignment.value.split(['\n', '&']).skip(1);
+        parts.into_iter().any(|part| {
+            let part = part.trim_start_matches(BLANKS);
+            let part = part.strip_prefix("export").map_or(part, str::trim_start);
+            let word = part.split(|char| !is_of_name(char)).next();
+            word == Some(name)
+        })
+    }
+}
