@@ -131,7 +131,11 @@ impl From<serve::Error> for Error {
             }
             serve::Error::NotLoopback(_) => Some("let the socket unit name 127.0.0.1 or a path"),
             serve::Error::NotASocket => Some("let the socket unit say ListenStream="),
-            serve::Error::System(_) => None,
+            serve::Error::Thread(_) => Some(NO_THREAD),
+            serve::Error::TooFewFiles(_) => {
+                Some("raise it with `ulimit -n 1024`, or LimitNOFILE=1024 in the service's unit")
+            }
+            serve::Error::Random(_) | serve::Error::System(_) => None,
         };
         let new = match error {
             serve::Error::Vault(error) => return error.into(),
@@ -143,6 +147,10 @@ impl From<serve::Error> for Error {
         }
     }
 }
+
+/// What may keep the system from starting a thread.
+pub const NO_THREAD: &str = "raise the limit on processes: TasksMax= in the service's unit, \
+     the container's pids limit, or `ulimit -u`";
 
 /// How to go on with a rotation that is open.
 pub const ROTATING: &str = "`postkey rotate --finish NAME` retires the old secret, \

@@ -19,7 +19,7 @@ const STAIRCASE: [&[&str]; 11] = [
 ];
 
 /// What only some places may say.
-const ONLY: [(&str, &[&str]); 9] = [
+const ONLY: [(&str, &[&str]); 12] = [
     ("rusqlite", &["vault", "usage"]),
     ("comfy_table", &["ui"]),
     ("dialoguer", &["ui"]),
@@ -29,6 +29,10 @@ const ONLY: [(&str, &[&str]); 9] = [
     ("argon2::", &["key", "memory"]),
     ("unsafe ", &["memory"]),
     ("std::env", &["cli", "command/completions", "process"]),
+    // These end the process where the system starts no thread.
+    ("thread::spawn(", &[]),
+    ("spawn_blocking", &[]),
+    ("new_multi_thread", &[]),
 ];
 
 #[test]

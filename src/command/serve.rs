@@ -1,5 +1,6 @@
 //! `postkey serve`: answers over HTTP.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -58,7 +59,7 @@ pub(super) fn run(args: Serve, session: &mut Session) -> Result<ExitStatus, Erro
         listen: args.listen.unwrap_or_else(|| settings.listen.clone()),
         permissions: settings.permissions.clone(),
     };
-    let (notices, told) = teller(session.ui.clone());
+    let (notices, told) = teller(session.ui.clone()).map_err(serve::Error::Thread)?;
     let tell = notices.clone();
     let served = serve::run(config, Arc::new(move |notice| drop(tell.try_send(notice))));
     // Once nobody can send any more, what was sent is told to its end.
@@ -70,16 +71,20 @@ pub(super) fn run(args: Serve, session: &mut Session) -> Result<ExitStatus, Erro
 
 /// A thread that tells of notices: nobody waits for whoever should read standard error but
 /// does not. What there is no room for is not told.
-fn teller(ui: Ui) -> (SyncSender<Notice>, Receiver<()>) {
+///
+/// # Errors
+/// If the system starts no more threads.
+fn teller(ui: Ui) -> io::Result<(SyncSender<Notice>, Receiver<()>)> {
     let (notices, queue) = sync_channel(QUEUED);
     let (done, told) = sync_channel(1);
-    thread::spawn(move || {
+    let thread = thread::Builder::new().name("teller".to_owned());
+    thread.spawn(move || {
         for notice in queue {
             tell(&ui, notice);
         }
         let _ = done.send(());
-    });
-    (notices, told)
+    })?;
+    Ok((notices, told))
 }
 
 fn tell(ui: &Ui, notice: Notice) {

@@ -3,10 +3,11 @@
 use std::ffi::{c_int, c_void};
 use std::fs::File;
 use std::num::NonZeroUsize;
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use nix::libc::siginfo_t;
-use nix::sys::mman::{MapFlags, ProtFlags, mmap, mmap_anonymous};
+use nix::sys::mman::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::statfs::{BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, FsType, TMPFS_MAGIC, fstatfs};
 
@@ -26,16 +27,22 @@ const COHERENT: [FsType; 4] = [
     TMPFS_MAGIC,
 ];
 
-/// Where the mapped pages begin; zero where there is none. They are never given back.
+/// Marks an entry of [`PAGES`] that is taken, but of no page.
+const TAKEN: usize = 1;
+
+/// Where the mapped pages begin; zero where there is none.
 static PAGES: [AtomicUsize; 16] = [const { AtomicUsize::new(0) }; 16];
 
 /// The first page of a file, as every write of any process leaves it. Of a file that was cut
 /// off before it is read, it is zeros for ever.
 #[derive(Debug)]
-pub struct FirstPage(usize);
+pub struct FirstPage {
+    begins: usize,
+    entry: &'static AtomicUsize,
+}
 
 impl FirstPage {
-    /// Maps it for as long as the process runs; `None` where it would not follow what others
+    /// Maps it until this is dropped; `None` where it would not follow what others
     /// write, or the system does not let it.
     pub fn of(file: &File) -> Option<Self> {
         let kind = fstatfs(file).ok()?.filesystem_type();
@@ -44,7 +51,7 @@ impl FirstPage {
         }
         let entry = PAGES.iter().find(|entry| {
             entry
-                .compare_exchange(0, 1, Ordering::SeqCst, Ordering::SeqCst)
+                .compare_exchange(0, TAKEN, Ordering::SeqCst, Ordering::SeqCst)
                 .is_ok()
         })?;
         // SAFETY: a mapping of its own, anywhere, touches no memory that exists.
@@ -60,7 +67,7 @@ impl FirstPage {
         };
         let begins = mapped.map_or(0, |begins| begins.as_ptr() as usize);
         entry.store(begins, Ordering::SeqCst);
-        (begins != 0).then_some(Self(begins))
+        (begins != 0).then_some(Self { begins, entry })
     }
 
     /// The four bytes at a multiple of four.
@@ -72,8 +79,20 @@ impl FirstPage {
         // SAFETY: within the page, which stays mapped, and aligned, since pages are. It is only
         // ever read by this process, and others' writes are to memory that it shares with them,
         // as to an atomic. If it is cut off, `put_zeros` puts another page there.
-        let word = unsafe { &*((self.0 + at) as *const AtomicU32) };
+        let word = unsafe { &*((self.begins + at) as *const AtomicU32) };
         word.load(Ordering::Acquire).to_ne_bytes()
+    }
+}
+
+impl Drop for FirstPage {
+    fn drop(&mut self) {
+        // A fault at an address that is not a page of ours any longer is not ours to handle.
+        self.entry.store(TAKEN, Ordering::SeqCst);
+        if let Some(begins) = NonNull::new(self.begins as *mut c_void) {
+            // SAFETY: it is mapped, and nobody reads it: that takes this value.
+            let _ = unsafe { munmap(begins, PAGE.get()) };
+        }
+        self.entry.store(0, Ordering::SeqCst);
     }
 }
 
@@ -94,7 +113,7 @@ extern "C" fn put_zeros(_: c_int, fault: *mut siginfo_t, _: *mut c_void) {
     let begins = PAGES
         .iter()
         .map(|entry| entry.load(Ordering::SeqCst))
-        .find(|&begins| begins > 1 && (begins..begins + PAGE.get()).contains(&at));
+        .find(|&begins| begins > TAKEN && (begins..begins + PAGE.get()).contains(&at));
     let protection = ProtFlags::PROT_READ;
     let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_FIXED;
     // SAFETY: takes the place of a mapping that is ours alone, which nobody could read.
@@ -127,6 +146,15 @@ mod tests {
         assert_eq!(page.word(24), [0; 4]);
         file.write_all_at(&[7; 8192], 0).expect("written");
         assert_eq!(page.word(24), [0; 4], "for ever");
+    }
+
+    #[test]
+    fn any_number_of_files_can_be_mapped_one_after_the_other() {
+        for _ in 0..10 * PAGES.len() {
+            let file = tempfile::tempfile_in("/dev/shm").expect("a file in memory");
+            file.write_all_at(&[7; 4096], 0).expect("written");
+            assert!(FirstPage::of(&file).is_some());
+        }
     }
 
     #[test]

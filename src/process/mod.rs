@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use nix::sys::prctl::set_dumpable;
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{User, geteuid};
 use rand::TryRng;
@@ -33,6 +33,22 @@ pub fn harden() {
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
     let _ = set_dumpable(false);
     let _ = flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
+}
+
+/// Lets the process have as many files open as it can ask for; tells how many that are.
+pub fn raise_open_files() -> usize {
+    let files = Resource::RLIMIT_NOFILE;
+    let Ok((soft, hard)) = getrlimit(files) else {
+        return usize::MAX;
+    };
+    let raised = setrlimit(files, hard, hard).is_ok();
+    let limit = if raised { hard } else { soft };
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+/// How many files it has open; none where that cannot be told.
+pub fn open_files() -> usize {
+    std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }
 
 /// Whether whoever started the process, `nohup` say, wants it to outlive its terminal: then

@@ -21,8 +21,8 @@ use tokio::time::{sleep, timeout};
 use super::http::{Desk, reply, router};
 use super::listen::{Listener, Stream};
 
-/// How many connections are served at once; more wait to be accepted.
-const CONNECTIONS: usize = 4096;
+/// How many connections are served at once at most; more wait to be accepted.
+pub(super) const CONNECTIONS: usize = 4096;
 
 /// How long at least a client may take for the head of a request, and a connection may be idle;
 /// at most it is twice that.
@@ -37,14 +37,15 @@ const LAST_REQUESTS: Duration = Duration::from_secs(5);
 /// How long to wait after a connection could not be accepted, for want of descriptors mostly.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
 
-/// Accepts connections of all listeners until `stopping` is closed; each task then lets its
+/// Accepts connections of all listeners, so many at once, until `stopping` is closed; each task then lets its
 /// open connections end.
 pub(super) fn accept(
     listeners: Vec<Listener>,
+    room: usize,
     desk: &Arc<Desk>,
     stopping: &watch::Receiver<()>,
 ) -> JoinSet<()> {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let room = Arc::new(Semaphore::new(room));
     let router = router(Arc::clone(desk));
     let door = |listener| Door {
         listener,
@@ -120,6 +121,8 @@ async fn serve(
     let mut http = http1::Builder::new();
     // It allows a head 100 fields; to say a number would cost a piece of memory each time.
     http.max_buf_size(LARGEST_HEAD).writev(false);
+    // A client may say that it will ask nothing more, and still waits for its answer.
+    http.half_close(true);
     let progress = Progress::default();
     let service = service_fn(|request| {
         let under_way = progress.begin();

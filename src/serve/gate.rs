@@ -9,11 +9,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use quick_cache::sync::Cache;
 use sha2::Sha256;
-use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
-use super::hashers::Hashers;
 use super::meter::{Meter, Presentation, Tally};
+use super::pool::{Hashers, Readers};
 use super::source::{Fresh, Source, Stamp};
 use super::throttle::Throttle;
 use super::turns::Turns;
@@ -41,6 +40,7 @@ pub(super) struct Gate {
     meter: Arc<Meter>,
     permissions: Permissions,
     hashers: Hashers,
+    readers: Arc<Readers>,
     turns: Turns,
     throttle: Throttle,
     mac: Hmac<Sha256>,
@@ -99,6 +99,7 @@ impl Gate {
         meter: Arc<Meter>,
         permissions: Permissions,
         hashers: Hashers,
+        readers: Arc<Readers>,
         key: &[u8; 32],
     ) -> Self {
         Self {
@@ -106,6 +107,7 @@ impl Gate {
             meter,
             permissions,
             hashers,
+            readers,
             turns: Turns::default(),
             throttle: Throttle::new(Instant::now()),
             mac: Hmac::new_from_slice(key).expect("HMAC takes keys of any length"),
@@ -183,8 +185,8 @@ impl Gate {
             None => Arc::clone(self.meter.nobody()),
             Some(key) => {
                 let (meter, source) = (Arc::clone(&self.meter), Arc::clone(&self.source));
-                let found = spawn_blocking(move || meter.tally(key, &source)).await;
-                found.unwrap_or_else(|_| Arc::clone(self.meter.nobody()))
+                let found = self.readers.run(move |()| meter.tally(key, &source)).await;
+                found.unwrap_or_else(|| Arc::clone(self.meter.nobody()))
             }
         };
         let presented = Presentation {
@@ -239,7 +241,7 @@ impl Gate {
                 newest: fresh.newest,
             }))
         };
-        match blocking(look_up).await? {
+        match self.reading(look_up).await? {
             Some(again) => {
                 let again = Arc::new(again);
                 self.remembered.insert(digest, Arc::clone(&again));
@@ -279,7 +281,7 @@ impl Gate {
             return Err(Stranger::Refused(Verdict::Mismatch, Some(key)));
         }
         let (source, tail) = (Arc::clone(&self.source), secret.tail());
-        let fresh = blocking(move || source.look_up(&tail)).await?;
+        let fresh = self.reading(move || source.look_up(&tail)).await?;
         let Some(ends_like) = fresh.value else {
             return Err(Stranger::Refused(Verdict::Unknown, None));
         };
@@ -324,11 +326,13 @@ impl Gate {
             .await
             .unwrap_or_else(|| Err(Stranger::Unavailable(Error::Busy)))
     }
-}
 
-/// Runs what blocks where it keeps nobody else waiting.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    spawn_blocking(work).await.unwrap_or(Err(Error::Busy))
+    /// Reads on a thread on which that keeps nobody else waiting.
+    async fn reading<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let read = self.readers.run(move |()| work()).await;
+        read.unwrap_or(Err(Error::Busy))
+    }
 }

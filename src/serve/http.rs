@@ -18,7 +18,6 @@ use hyper::header::{
 };
 use hyper::http::request::Parts;
 use jiff::Timestamp;
-use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tower_service::Service;
 
@@ -27,6 +26,7 @@ use super::gate::{Decision, Gate};
 use super::mail::Report;
 use super::meter::Meter;
 use super::metrics::Metrics;
+use super::pool::Readers;
 use super::source::Source;
 use super::workers::Workers;
 use super::{Notice, Tell};
@@ -38,6 +38,9 @@ const LARGEST_REPORT: usize = 64 << 10;
 
 /// How long the body of a report may take.
 const SLOWEST_REPORT: Duration = Duration::from_secs(10);
+
+/// How long at most it takes to tell whether keys can be verified.
+const SLOWEST_PROBE: Duration = Duration::from_millis(750);
 
 const POSTKEY_STATUS: HeaderName = HeaderName::from_static("x-postkey-status");
 const POSTKEY_NAME: HeaderName = HeaderName::from_static("x-postkey-name");
@@ -79,6 +82,9 @@ pub(super) struct Desk {
     pub(super) metrics: Metrics,
     pub(super) tell: Tell,
     pub(super) workers: Workers,
+    pub(super) readers: Arc<Readers>,
+    /// Apart from those who read for requests, so that it waits behind none of them.
+    pub(super) prober: Readers,
     pub(super) is_vault_up: AtomicBool,
 }
 
@@ -137,6 +143,7 @@ impl Desk {
         };
         let now = Timestamp::now();
         match self.gate.decide_at_once(taken.asked(), now) {
+            // The vault was not read, so that this says nothing about it.
             Some(decision) => self.settle(caller, &decision, now, parts.headers),
             None => Reply::Later(Box::pin(self.decide_later(caller, parts, now))),
         }
@@ -148,6 +155,7 @@ impl Desk {
         };
         match self.gate.decide(taken.asked(), now).await {
             Ok(decision) => {
+                self.note_vault(None);
                 let reply = self.settle(caller, &decision, now, parts.headers);
                 reply.answer().await
             }
@@ -168,7 +176,6 @@ impl Desk {
         asked: HeaderMap,
     ) -> Reply<'static> {
         self.metrics.count(caller, decision.verdict.word());
-        self.note_vault(None);
         let answer = answer(caller, decision, now, asked);
         match self.gate.penalty(decision) {
             None => Reply::Now(answer),
@@ -176,6 +183,13 @@ impl Desk {
                 sleep(penalty).await;
                 answer
             })),
+        }
+    }
+
+    /// Looks whether a vault that was lost is back. Blocks.
+    pub(super) fn look_again(&self) {
+        if !self.is_vault_up.load(Ordering::Relaxed) && self.source.probe().is_ok() {
+            self.note_vault(None);
         }
     }
 
@@ -303,16 +317,18 @@ fn go_on() -> Response {
 async fn count(desk: &Desk, body: &Bytes) -> Option<Result<&'static str, Error>> {
     let report: Report = serde_json::from_slice(body).ok()?;
     let (source, meter) = (Arc::clone(&desk.source), Arc::clone(&desk.meter));
-    let counted = spawn_blocking(move || report.count(&source, &meter, Timestamp::now()));
-    Some(counted.await.unwrap_or(Err(Error::Busy)))
+    let count = move |(): &mut ()| report.count(&source, &meter, Timestamp::now());
+    let counted = desk.readers.run(count).await;
+    Some(counted.unwrap_or(Err(Error::Busy)))
 }
 
 /// Whether keys can be verified now.
 async fn health(State(desk): State<Arc<Desk>>) -> Response {
     let source = Arc::clone(&desk.source);
-    let read = spawn_blocking(move || source.read(|_| Ok(())));
-    match read.await.unwrap_or(Err(Error::Busy)) {
-        Ok(_) => {
+    let probe = desk.prober.run(move |()| source.probe());
+    let probed = timeout(SLOWEST_PROBE, probe).await;
+    match probed.ok().flatten().unwrap_or(Err(Error::Busy)) {
+        Ok(()) => {
             desk.note_vault(None);
             Response::new(Body::from("ok\n"))
         }

@@ -5,12 +5,15 @@
 mod asked;
 mod connections;
 mod gate;
-mod hashers;
 mod http;
 mod listen;
 mod mail;
 mod meter;
 mod metrics;
+mod patience;
+mod pool;
+mod recorder;
+mod signals;
 mod source;
 mod throttle;
 mod turns;
@@ -27,30 +30,32 @@ use std::time::Duration;
 use rand::TryRng;
 use rand::rngs::SysRng;
 use sd_notify::NotifyState;
-use tokio::runtime::{Builder, Runtime};
-use tokio::select;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::runtime::Builder;
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
-use tokio::time::{MissedTickBehavior, interval};
 
 use crate::process;
 use crate::settings::{Listen, Permissions};
 use crate::vault;
 use gate::Gate;
-use hashers::Hashers;
 use http::Desk;
 use listen::Listeners;
 use meter::Meter;
 use metrics::Metrics;
+use pool::{Hashers, Pool, Readers};
+use recorder::Recorder;
+use signals::Signals;
 use source::Source;
 use workers::Workers;
 
-/// How often use is recorded.
-const RECORDED_EVERY: Duration = Duration::from_secs(1);
-
 /// How many threads read the vault.
 const READERS: usize = 4;
+
+/// How many descriptors are needed for all but connections, and how many more for each core,
+/// which has a thread that serves connections and one that hashes.
+const DESCRIPTORS: (usize, usize) = (40, 8);
+
+/// With room for fewer connections than this, it does not begin.
+const FEWEST_CONNECTIONS: usize = 8;
 
 /// What is served, and where.
 #[derive(Debug)]
@@ -105,8 +110,17 @@ pub enum Error {
     /// systemd passed something else than a listening stream socket.
     #[error("what was passed is not a listening stream socket")]
     NotASocket,
-    /// The system refused.
-    #[error("the system refused: {0}")]
+    /// The system starts no more threads.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
+    /// The process may not have enough files open.
+    #[error("cannot serve with at most {0} open files")]
+    TooFewFiles(usize),
+    /// The system has no random numbers.
+    #[error("cannot get random bytes from the operating system: {0}")]
+    Random(rand::rngs::SysError),
+    /// The system refused something else.
+    #[error("cannot wait for connections: {0}")]
     System(io::Error),
 }
 
@@ -115,27 +129,42 @@ pub enum Error {
 /// # Errors
 /// Why it cannot begin.
 pub fn run(config: Config, tell: Tell) -> Result<(), Error> {
-    let desk = Arc::new(open(&config, tell)?);
-    let runtime = runtime()?;
-    let outcome = runtime.block_on(serve(&config.listen, Arc::clone(&desk)));
+    let cores = available_parallelism().map_or(1, usize::from);
+    let room = room(cores)?;
+    let desk = Arc::new(open(&config, cores, tell)?);
+    let recorder = Recorder::start(Arc::clone(&desk)).map_err(Error::Thread)?;
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(Error::System)?;
+    let outcome = runtime.block_on(serve(&config.listen, room, &desk));
+    recorder.end();
     // What was counted by requests that were answered at the very end.
     let flushed = desk.meter.flush_all(&desk.source);
     if let Err(error) = flushed {
         (desk.tell)(Notice::UsageLost(error.to_string()));
     }
-    runtime.shutdown_background();
     outcome
 }
 
-fn open(config: &Config, tell: Tell) -> Result<Desk, Error> {
+/// How many connections there are descriptors for, once the process may have as many as it can.
+fn room(cores: usize) -> Result<usize, Error> {
+    let limit = process::raise_open_files();
+    let (others, each) = DESCRIPTORS;
+    let needed = process::open_files() + others + each * cores;
+    match limit.saturating_sub(needed).min(connections::CONNECTIONS) {
+        room if room < FEWEST_CONNECTIONS => Err(Error::TooFewFiles(limit)),
+        room => Ok(room),
+    }
+}
+
+/// Opens the vault and starts every thread: later the system may have none.
+fn open(config: &Config, cores: usize, tell: Tell) -> Result<Desk, Error> {
     let source = Arc::new(Source::open(config.vault.clone(), config.wait)?);
     let meter = Arc::new(Meter::new());
-    let cores = available_parallelism().map_or(1, usize::from);
-    let hashers = Hashers::start(cores).map_err(Error::System)?;
+    let hashers = Hashers::hashing(cores).map_err(Error::Thread)?;
+    let readers = Pool::start("reader", READERS, || ()).map_err(Error::Thread)?;
+    let readers: Arc<Readers> = Arc::new(readers);
     let mut key = [0; 32];
-    SysRng
-        .try_fill_bytes(&mut key)
-        .map_err(|error| Error::System(io::Error::other(error)))?;
+    SysRng.try_fill_bytes(&mut key).map_err(Error::Random)?;
     let permissions = config.permissions.clone();
     let metrics = Metrics::new();
     metrics.vault_up.set(1);
@@ -145,76 +174,34 @@ fn open(config: &Config, tell: Tell) -> Result<Desk, Error> {
             Arc::clone(&meter),
             permissions,
             hashers,
+            Arc::clone(&readers),
             &key,
         ),
         source,
         meter,
         metrics,
         tell,
-        workers: Workers::start(cores, READERS).map_err(Error::System)?,
+        workers: Workers::start(cores).map_err(Error::Thread)?,
+        readers,
+        prober: Pool::start("prober", 1, || ()).map_err(Error::Thread)?,
         is_vault_up: AtomicBool::new(true),
     })
 }
 
-fn runtime() -> Result<Runtime, Error> {
-    let mut builder = Builder::new_multi_thread();
-    builder.enable_all().max_blocking_threads(READERS);
-    builder.build().map_err(Error::System)
-}
-
-async fn serve(listen: &Listen, desk: Arc<Desk>) -> Result<(), Error> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(Error::System)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::System)?;
-    let outlives_terminal = process::outlives_terminal();
-    let mut hangup = signal(SignalKind::hangup()).map_err(Error::System)?;
+async fn serve(listen: &Listen, room: usize, desk: &Arc<Desk>) -> Result<(), Error> {
+    let mut signals = Signals::catch().map_err(Error::System)?;
     let mut listeners = Listeners::open(listen)?;
     let addresses = listeners.addresses();
     let (stop, stopping) = watch::channel(());
-    let mut accepting = connections::accept(listeners.take(), &desk, &stopping);
-    let recorder = tokio::spawn(record(Arc::clone(&desk), stopping));
+    let mut accepting = connections::accept(listeners.take(), room, desk, &stopping);
+    drop(stopping);
     (desk.tell)(Notice::Listening(addresses));
     // Without systemd there is nobody to tell.
     let _ = sd_notify::notify(&[NotifyState::Ready]);
-    select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        _ = hangup.recv(), if !outlives_terminal => {}
-    }
+    signals.first().await;
     (desk.tell)(Notice::Stopping);
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     drop(stop);
     while accepting.join_next().await.is_some() {}
-    // What it is about to record has been taken out of what is counted: let it.
-    let _ = recorder.await;
     Ok(())
-}
-
-/// Records use once a second until `stopping` is closed, and tells when that fails and when it
-/// succeeds again.
-async fn record(desk: Arc<Desk>, mut stopping: watch::Receiver<()>) {
-    let mut ticks = interval(RECORDED_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut is_up = true;
-    loop {
-        select! {
-            _ = ticks.tick() => {}
-            _ = stopping.changed() => return,
-        }
-        let to_record = Arc::clone(&desk);
-        let recorded = spawn_blocking(move || {
-            to_record.meter.forget_idle();
-            to_record.meter.flush(&to_record.source)
-        });
-        // It is only not run when the runtime is about to end.
-        let Ok(recorded) = recorded.await else { return };
-        match &recorded {
-            Ok(()) if !is_up => (desk.tell)(Notice::UsageBack),
-            Err(error) if is_up => (desk.tell)(Notice::UsageLost(error.to_string())),
-            _ => {}
-        }
-        is_up = recorded.is_ok();
-        if !is_up {
-            desk.metrics.lost_records.inc();
-        }
-    }
 }

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread::sleep;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 
+use super::patience::{Deadline, Patience};
 use crate::key::Tail;
 use crate::usage::{self, Usage};
 use crate::vault::{ChangedAt, Error, Presented, Vault, Watch};
@@ -19,6 +21,13 @@ const LOOK_AFTER: i64 = 1;
 /// How long at most a busy record of uses is waited for: who is served must not notice.
 const USAGE_WAIT: Duration = Duration::from_millis(250);
 
+/// How long a locked vault is waited for by whoever only wants to know whether it can be read;
+/// a commit takes less.
+const PROBED_FOR: Duration = Duration::from_millis(250);
+
+/// How long it takes to open a vault, about.
+const OPENED_IN: Duration = Duration::from_millis(2);
+
 /// How many connections are kept open for the next reader.
 const KEPT: usize = 4;
 
@@ -26,7 +35,7 @@ const KEPT: usize = 4;
 #[derive(Debug)]
 pub(super) struct Source {
     path: PathBuf,
-    wait: Duration,
+    patience: Patience,
     /// Read on every request, and so without a lock that requests would meet at.
     opened: ArcSwapOption<Opened>,
     opening: Mutex<()>,
@@ -68,13 +77,13 @@ impl Source {
     pub(super) fn open(path: PathBuf, wait: Duration) -> Result<Self, Error> {
         let source = Self {
             path,
-            wait,
+            patience: Patience::new(wait),
             opened: ArcSwapOption::empty(),
             opening: Mutex::default(),
             looked_at: AtomicI64::new(i64::MIN),
             count: AtomicU64::new(0),
         };
-        source.reopen()?;
+        source.reopen(Deadline::after(wait))?;
         Ok(source)
     }
 
@@ -115,14 +124,29 @@ impl Source {
     /// Reads from the vault as it is now. Blocks.
     pub(super) fn read<T>(
         &self,
-        read: impl FnOnce(&Vault) -> Result<T, Error>,
+        read: impl Fn(&Vault) -> Result<T, Error>,
     ) -> Result<Fresh<T>, Error> {
-        let opened = self.current()?;
+        self.patience.attempt(|until| self.read_until(until, &read))
+    }
+
+    /// Finds out whether the vault can be read, without waiting for long. Blocks.
+    pub(super) fn probe(&self) -> Result<(), Error> {
+        let read = self.read_until(Deadline::after(PROBED_FOR), |_| Ok(()));
+        read.map(drop)
+    }
+
+    fn read_until<T>(
+        &self,
+        until: Deadline,
+        read: impl Fn(&Vault) -> Result<T, Error>,
+    ) -> Result<Fresh<T>, Error> {
+        let opened = self.current(until)?;
         let changed_at = self.look_at(&opened.watch)?;
-        let vault = match opened.take(opened.stamp(changed_at)?) {
+        let mut vault = match opened.take(opened.stamp(changed_at)?) {
             Some(vault) => vault,
-            None => Vault::open(&self.path, self.wait)?,
+            None => Vault::open(&self.path, until.left())?,
         };
+        vault.set_wait(until.left())?;
         let fresh = vault.snapshot(|vault| {
             // The time first: a first read takes the lock under which the counter stands still.
             let newest = vault.time(Timestamp::MIN)?;
@@ -147,8 +171,10 @@ impl Source {
 
     /// Opens the record of the vault's uses. Blocks.
     pub(super) fn open_usage(&self) -> Result<Usage, usage::Error> {
-        let vault = Vault::open(&self.path, self.wait)?;
-        Usage::open_or_make(&vault, self.wait.min(USAGE_WAIT))
+        let open = |until: Deadline| Vault::open(&self.path, until.left());
+        let mut vault = self.patience.attempt(open)?;
+        vault.set_wait(USAGE_WAIT)?;
+        Usage::open_or_make(&vault, USAGE_WAIT)
     }
 
     /// Which of the files that were the vault one after the other is it now.
@@ -156,10 +182,10 @@ impl Source {
         self.opened.load().as_ref().map(|opened| opened.number)
     }
 
-    fn current(&self) -> Result<Arc<Opened>, Error> {
+    fn current(&self, until: Deadline) -> Result<Arc<Opened>, Error> {
         match self.opened_in_place() {
             Some(opened) => Ok(opened),
-            None => self.reopen(),
+            None => self.reopen(until),
         }
     }
 
@@ -168,14 +194,14 @@ impl Source {
         opened.filter(|opened| opened.watch.changed_at().is_some())
     }
 
-    fn reopen(&self) -> Result<Arc<Opened>, Error> {
-        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+    fn reopen(&self, until: Deadline) -> Result<Arc<Opened>, Error> {
+        let _opening = self.begin_opening(until)?;
         // Another may have been faster.
         if let Some(opened) = self.opened_in_place() {
             return Ok(opened);
         }
         self.opened.store(None);
-        let watch = Watch::open(&self.path, self.wait)?.at_hand();
+        let watch = Watch::open(&self.path, until.left())?.at_hand();
         let new = Arc::new(Opened {
             number: self.count.fetch_add(1, Ordering::Relaxed),
             changed_at: AtomicI64::new(self.look_at(&watch)?),
@@ -184,6 +210,18 @@ impl Source {
         });
         self.opened.store(Some(Arc::clone(&new)));
         Ok(new)
+    }
+
+    /// The right to open the vault, which whoever waits for a lock on it may have for long.
+    fn begin_opening(&self, until: Deadline) -> Result<MutexGuard<'_, ()>, Error> {
+        loop {
+            match self.opening.try_lock() {
+                Ok(opening) => return Ok(opening),
+                Err(TryLockError::Poisoned(opening)) => return Ok(opening.into_inner()),
+                Err(TryLockError::WouldBlock) if until.left().is_zero() => return Err(Error::Busy),
+                Err(TryLockError::WouldBlock) => sleep(OPENED_IN),
+            }
+        }
     }
 }
 

@@ -17,12 +17,10 @@ impl Workers {
     /// Starts so many threads.
     ///
     /// # Errors
-    /// If the system has no more threads.
-    pub(super) fn start(count: usize, readers: usize) -> io::Result<Self> {
+    /// If the system starts no more threads.
+    pub(super) fn start(count: usize) -> io::Result<Self> {
         let start = |_| {
-            let mut builder = Builder::new_current_thread();
-            builder.enable_all().max_blocking_threads(readers);
-            let runtime = builder.build()?;
+            let runtime = Builder::new_current_thread().enable_all().build()?;
             let handle = runtime.handle().clone();
             let thread = thread::Builder::new().name("worker".to_owned());
             thread.spawn(move || runtime.block_on(std::future::pending::<()>()))?;

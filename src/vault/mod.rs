@@ -10,6 +10,7 @@ mod change;
 mod changes;
 mod comparison;
 mod copy;
+mod descriptors;
 mod error;
 mod export;
 mod former;
@@ -37,12 +38,15 @@ use jiff::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
+use crate::files::FileId;
+
 pub use action::Action;
 pub use chain::Chain;
 pub use change::Change;
 pub use changes::Changes;
 pub use comparison::{Affected, Comparison, Effect, Reason};
 pub use copy::{Copied, Head, consists_of};
+use descriptors::Connected;
 pub use error::Error;
 pub use export::Good;
 pub use former::Former;
@@ -64,6 +68,8 @@ const CHECKED_SIZE: i64 = 8 << 20;
 #[derive(Debug)]
 pub struct Vault {
     connection: Connection,
+    /// Dropped after the connection.
+    _connected: Option<Connected>,
     path: PathBuf,
     wait: Duration,
     changes: Changes,
@@ -108,11 +114,17 @@ impl Vault {
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_NOFOLLOW
             | create;
+        let mut connected = Connected::begin();
+        let before = FileId::at(&path);
         let connection = Connection::open_with_flags(&path, flags)?;
+        if let Some(file) = before.filter(|_| before == FileId::at(&path)) {
+            connected.settle(file);
+        }
         connection.busy_timeout(wait)?;
         configure(&connection)?;
         Ok(Self {
             connection,
+            _connected: Some(connected),
             path,
             wait,
             changes: Changes::default(),
@@ -123,10 +135,20 @@ impl Vault {
     fn of(connection: Connection, path: PathBuf) -> Self {
         Self {
             connection,
+            _connected: None,
             path,
             wait: Duration::ZERO,
             changes: Changes::default(),
         }
+    }
+
+    /// Waits at most so long from now on whenever it is busy.
+    ///
+    /// # Errors
+    /// If SQLite refuses.
+    pub fn set_wait(&mut self, wait: Duration) -> Result<(), Error> {
+        self.wait = wait;
+        Ok(self.connection.busy_timeout(wait)?)
     }
 
     /// Tells these of every change that is made through it.

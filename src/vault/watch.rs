@@ -2,13 +2,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::mem::ManuallyDrop;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::libc::O_NOFOLLOW;
 
+use super::descriptors::Descriptor;
 use super::{Error, Vault};
 use crate::files::FileId;
 use crate::memory::FirstPage;
@@ -31,13 +31,11 @@ pub type ChangedAt = i64;
 
 /// A look at the vault's change counter, which every commit moves on.
 ///
-/// The counter is read through a descriptor of its own. That is never closed, for closing it
-/// would drop the locks that SQLite holds on the file.
+/// The counter is read through a descriptor of its own.
 #[derive(Debug)]
 pub struct Watch {
-    header: ManuallyDrop<File>,
+    header: Descriptor,
     path: PathBuf,
-    file: FileId,
     schema: [u8; 4],
     page: Option<FirstPage>,
 }
@@ -51,7 +49,7 @@ impl Watch {
         let before = FileId::at(path);
         let vault = Vault::open(path, wait)?;
         let watch = Self::new(vault.path())?;
-        if before == Some(watch.file) {
+        if before == Some(watch.header.id()) {
             Ok(watch)
         } else {
             Err(Error::Missing(path.to_owned()))
@@ -67,14 +65,14 @@ impl Watch {
         };
         let mut options = OpenOptions::new();
         options.read(true).custom_flags(O_NOFOLLOW);
-        let header = ManuallyDrop::new(options.open(&path).map_err(failed)?);
-        let found = header.metadata().map_err(failed)?;
+        let file = options.open(&path).map_err(failed)?;
+        let found = file.metadata().map_err(failed)?;
+        let header = Descriptor::new(file, FileId::of(&found));
         let schema = schema(&header).map_err(|error| match error.kind() {
             ErrorKind::UnexpectedEof => Error::NotAVault(path.clone()),
             _ => failed(error),
         })?;
         Ok(Self {
-            file: FileId::of(&found),
             schema,
             header,
             path,
@@ -83,7 +81,7 @@ impl Watch {
     }
 
     /// The same, with the counter at hand without a system call where the file system allows
-    /// that. For a process that asks often: what it takes is never given back.
+    /// that.
     pub fn at_hand(self) -> Self {
         Self {
             page: FirstPage::of(&self.header),
@@ -140,7 +138,7 @@ impl Watch {
     /// over it, say: that moves the time on, but leaves the counter where the copy's was.
     pub fn changed_at(&self) -> Option<ChangedAt> {
         let found = fs::symlink_metadata(&self.path).ok()?;
-        let is_in_place = FileId::of(&found) == self.file
+        let is_in_place = FileId::of(&found) == self.header.id()
             && schema(&self.header).is_ok_and(|schema| schema == self.schema);
         let seconds = found.ctime().wrapping_mul(1_000_000_000);
         is_in_place.then(|| seconds.wrapping_add(found.ctime_nsec()))

@@ -36,7 +36,8 @@ fn once_a_command_has_returned_no_request_with_the_old_secret_is_accepted() {
     let mut ask = |secret: &str| warm.ask("GET", "/verify", &[("api-key", secret)]).status;
     let start = Instant::now();
     let mut rounds = 0;
-    while start.elapsed() < Duration::from_secs(5) {
+    // A busy machine makes few rounds in that time.
+    while rounds < 3 || start.elapsed() < Duration::from_secs(5) {
         assert_eq!(ask(&secret), 200);
         sandbox.run(["deactivate", "ci"]).expect(0);
         assert_eq!(ask(&secret), 401);
@@ -52,7 +53,6 @@ fn once_a_command_has_returned_no_request_with_the_old_secret_is_accepted() {
         secret = sandbox.generate(["api", "ci"]);
         rounds += 1;
     }
-    assert!(rounds >= 3, "{rounds} rounds");
 }
 
 #[test]

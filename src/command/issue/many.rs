@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use super::Fresh;
-use crate::error::Error;
+use crate::error::{Error, NO_THREAD};
 use crate::exit::ExitStatus;
 use crate::key::{Brand, HashMemory, Kind};
 
@@ -45,8 +45,8 @@ impl Fresh {
             let maker = thread::Builder::new().name("maker".to_owned());
             let started = maker.spawn(move || make(&order, &made));
             started.map_err(|error| {
-                let message = format!("the system has no more threads: {error}");
-                Error::new(ExitStatus::Trouble, message)
+                let message = format!("cannot start a thread: {error}");
+                Error::new(ExitStatus::Trouble, message).hint(NO_THREAD)
             })?;
         }
         Ok(Many {

@@ -1,0 +1,115 @@
+//! How long a locked vault is waited for: once for all who wait, not once for each.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::vault::Error;
+
+/// One wait that is shared by all.
+#[derive(Debug)]
+pub(super) struct Patience {
+    wait: Duration,
+    locked: Mutex<Option<Locked>>,
+}
+
+/// The vault is locked.
+#[derive(Clone, Copy, Debug)]
+struct Locked {
+    since: Instant,
+    seen_at: Instant,
+}
+
+/// Until when to wait.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline(Instant);
+
+impl Deadline {
+    pub(super) fn after(wait: Duration) -> Self {
+        Self(Instant::now() + wait)
+    }
+
+    /// How long that is from now.
+    pub(super) fn left(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+}
+
+impl Patience {
+    pub(super) fn new(wait: Duration) -> Self {
+        Self {
+            wait,
+            locked: Mutex::default(),
+        }
+    }
+
+    /// Tries at once, and again if the vault is locked: until the deadline that all have who
+    /// find it so.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if it was locked until then, or what `work` fails with.
+    pub(super) fn attempt<T>(
+        &self,
+        work: impl Fn(Deadline) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let outcome = match work(Deadline::after(Duration::ZERO)) {
+            Err(Error::Busy) => work(self.deadline(Instant::now())),
+            outcome => outcome,
+        };
+        if !matches!(outcome, Err(Error::Busy)) {
+            *self.locked() = None;
+        }
+        outcome
+    }
+
+    fn deadline(&self, now: Instant) -> Deadline {
+        let mut locked = self.locked();
+        // One that was seen long ago may be another.
+        let same = locked.filter(|locked| now < locked.seen_at + self.wait);
+        let since = same.map_or(now, |locked| locked.since);
+        *locked = Some(Locked {
+            since,
+            seen_at: now,
+        });
+        Deadline(since + self.wait)
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, Option<Locked>> {
+        self.locked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WAIT: Duration = Duration::from_secs(5);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn all_who_find_it_locked_wait_until_the_same_moment() {
+        let patience = Patience::new(WAIT);
+        let start = Instant::now();
+        for after in 0..12 {
+            let deadline = patience.deadline(start + after * SECOND);
+            assert_eq!(deadline.0, start + WAIT, "after {after} s");
+        }
+    }
+
+    #[test]
+    fn a_lock_long_after_another_is_waited_for_anew() {
+        let patience = Patience::new(WAIT);
+        let start = Instant::now();
+        patience.deadline(start);
+        let later = start + 2 * WAIT;
+        assert_eq!(patience.deadline(later).0, later + WAIT);
+    }
+
+    #[test]
+    fn once_it_was_read_the_next_lock_is_waited_for_anew() {
+        let patience = Patience::new(WAIT);
+        let start = Instant::now();
+        patience.deadline(start);
+        patience.attempt(|_| Ok(())).expect("read");
+        assert_eq!(patience.deadline(start + SECOND).0, start + SECOND + WAIT);
+    }
+}

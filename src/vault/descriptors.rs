@@ -1,0 +1,142 @@
+//! Descriptors of a vault's file besides SQLite's own, closed only where that drops no lock.
+//!
+//! Closing any descriptor of a file drops every lock that the process holds on that file
+//! (fcntl(2), "Record locks"), and so those of SQLite's connections, which would not notice.
+
+use std::fs::File;
+use std::ops::Deref;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::files::FileId;
+
+/// What this process has open.
+static OPEN: Mutex<Open> = Mutex::new(Open {
+    connections: Vec::new(),
+    parked: Vec::new(),
+});
+
+#[derive(Default)]
+struct Open {
+    /// The file of each connection; `None` while it is not known which file that is.
+    connections: Vec<Option<FileId>>,
+    /// Descriptors that nobody needs and that cannot be closed yet.
+    parked: Vec<(File, FileId)>,
+}
+
+/// A descriptor of a file that may be a vault.
+#[derive(Debug)]
+pub(super) struct Descriptor {
+    /// Always there until it is dropped.
+    file: Option<File>,
+    id: FileId,
+}
+
+/// An open connection, counted for as long as this is kept.
+#[derive(Debug)]
+pub(super) struct Connected(Option<FileId>);
+
+impl Descriptor {
+    pub(super) fn new(file: File, id: FileId) -> Self {
+        let file = Some(file);
+        Self { file, id }
+    }
+
+    /// Which file it is of.
+    pub(super) fn id(&self) -> FileId {
+        self.id
+    }
+}
+
+impl Deref for Descriptor {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        self.file.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+impl Drop for Descriptor {
+    fn drop(&mut self) {
+        if let Some(file) = self.file.take() {
+            open().release(file, self.id);
+        }
+    }
+}
+
+impl Connected {
+    /// Counts a connection that is about to be opened.
+    pub(super) fn begin() -> Self {
+        open().connections.push(None);
+        Self(None)
+    }
+
+    /// Says which file it is to, once it is open.
+    pub(super) fn settle(&mut self, file: FileId) {
+        let mut open = open();
+        open.connections.push(Some(file));
+        open.forget(self.0);
+        self.0 = Some(file);
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        open().forget(self.0);
+    }
+}
+
+impl Open {
+    /// Closes a descriptor, at once or as soon as no connection can be to its file.
+    fn release(&mut self, file: File, id: FileId) {
+        self.parked.push((file, id));
+        self.close_parked();
+    }
+
+    fn forget(&mut self, connection: Option<FileId>) {
+        let at = self.connections.iter().position(|&file| file == connection);
+        if let Some(at) = at {
+            self.connections.swap_remove(at);
+        }
+        self.close_parked();
+    }
+
+    fn close_parked(&mut self) {
+        let connections = &self.connections;
+        let is_needed = |id| {
+            let may_be = |file: &Option<FileId>| file.is_none_or(|file| file == id);
+            connections.iter().any(may_be)
+        };
+        self.parked.retain(|(_, id)| is_needed(*id));
+    }
+}
+
+/// Locked until a descriptor is closed, so that no connection is opened meanwhile.
+fn open() -> MutexGuard<'static, Open> {
+    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_descriptor_is_closed_once_no_connection_can_be_to_its_file() {
+        let new = || {
+            let file = tempfile::tempfile().expect("a file");
+            let id = FileId::of(&file.metadata().expect("a file's"));
+            (file, id)
+        };
+        let ((first, id), (second, other)) = (new(), new());
+        let mut open = Open::default();
+        open.connections = vec![None, Some(id), Some(id)];
+        open.release(second, other);
+        open.release(first, id);
+        assert_eq!(open.parked.len(), 2, "one may be to any file");
+        open.forget(None);
+        assert_eq!(open.parked.len(), 1, "none is to the second");
+        open.forget(Some(id));
+        assert_eq!(open.parked.len(), 1);
+        open.forget(Some(id));
+        assert!(open.parked.is_empty());
+    }
+}
