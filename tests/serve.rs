@@ -9,6 +9,8 @@ pub mod limits;
 mod listening;
 pub mod logins;
 pub mod recording;
+mod scarcity;
 pub mod server;
 mod stopping;
 mod verdicts;
+mod waiting;

@@ -55,10 +55,18 @@ impl Patience {
             Err(Error::Busy) => work(self.deadline(Instant::now())),
             outcome => outcome,
         };
-        if !matches!(outcome, Err(Error::Busy)) {
-            *self.locked() = None;
+        match outcome {
+            Err(Error::Busy) => self.see(Instant::now()),
+            _ => *self.locked() = None,
         }
         outcome
+    }
+
+    /// Notes that it is still locked.
+    fn see(&self, now: Instant) {
+        if let Some(locked) = &mut *self.locked() {
+            locked.seen_at = now;
+        }
     }
 
     fn deadline(&self, now: Instant) -> Deadline {
@@ -100,7 +108,10 @@ mod tests {
         let patience = Patience::new(WAIT);
         let start = Instant::now();
         patience.deadline(start);
-        let later = start + 2 * WAIT;
+        patience.see(start + WAIT);
+        let soon = start + WAIT + SECOND;
+        assert_eq!(patience.deadline(soon).0, start + WAIT);
+        let later = start + 3 * WAIT;
         assert_eq!(patience.deadline(later).0, later + WAIT);
     }
 

@@ -15,7 +15,6 @@ static OPEN: Mutex<Open> = Mutex::new(Open {
     parked: Vec::new(),
 });
 
-#[derive(Default)]
 struct Open {
     /// The file of each connection; `None` while it is not known which file that is.
     connections: Vec<Option<FileId>>,
@@ -127,8 +126,10 @@ mod tests {
             (file, id)
         };
         let ((first, id), (second, other)) = (new(), new());
-        let mut open = Open::default();
-        open.connections = vec![None, Some(id), Some(id)];
+        let mut open = Open {
+            connections: vec![None, Some(id), Some(id)],
+            parked: Vec::new(),
+        };
         open.release(second, other);
         open.release(first, id);
         assert_eq!(open.parked.len(), 2, "one may be to any file");

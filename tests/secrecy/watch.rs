@@ -81,7 +81,7 @@ pub fn as_user(command: &mut Command, user: u32) -> &mut Command {
 }
 
 /// Waits until something is so, and fails if it does not come about.
-pub fn wait_for(what: &str, is_so: impl Fn() -> bool) {
+pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {
         assert!(

@@ -1,5 +1,7 @@
 //! Clients that are slow, large, odd or hostile.
 
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::http::{Connection, request};
@@ -180,4 +182,39 @@ fn older_clients_are_answered_and_hung_up_on() {
         }
     }
     server.verify(&secret).expect(200);
+}
+
+#[test]
+fn a_client_that_will_ask_nothing_more_is_answered() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    let server = Server::start(&sandbox);
+    let verify = request("GET", "/verify", &[("api-key", &secret)]);
+    let health = request("GET", "/healthz", &[]);
+    let report = request("POST", "/dovecot", &[("Content-Length", "2")]) + "{}";
+    // The first one takes a hash.
+    for (asked, answers) in [
+        (verify.clone(), 1),
+        (verify.clone() + &health + &verify, 3),
+        (health.clone(), 1),
+        (request("GET", "/metrics", &[]), 1),
+        (report.clone(), 1),
+        (verify.clone() + "GET /verify HTTP/1.1\r\nHost: a\r\n", 1),
+        (report[..report.len() - 1].to_owned(), 0),
+        (String::new(), 0),
+    ] {
+        let start = Instant::now();
+        let mut stream = TcpStream::connect(&server.address).unwrap();
+        stream.write_all(asked.as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let count = answer.matches("HTTP/1.1 200 OK").count();
+        let refused = answer.matches("HTTP/1.1 40").count();
+        assert!(
+            count + refused >= answers && count <= answers,
+            "{asked}: {answer}"
+        );
+        assert!(start.elapsed() < Duration::from_secs(5), "{asked}");
+    }
 }

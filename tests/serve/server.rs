@@ -62,19 +62,34 @@ impl Server {
     }
 
     /// Starts one by a command of its own, and waits until it listens.
-    pub fn of(sandbox: &Sandbox, mut command: Command, address: &str) -> Self {
+    pub fn of(sandbox: &Sandbox, command: Command, address: &str) -> Self {
+        let started = Self::try_of(sandbox, command, address);
+        started.unwrap_or_else(|(status, log)| panic!("it ended with {status}: {log}"))
+    }
+
+    /// Starts one by a command of its own, and waits until it listens; or tells how it ended.
+    pub fn try_of(
+        sandbox: &Sandbox,
+        mut command: Command,
+        address: &str,
+    ) -> Result<Self, (i32, String)> {
         let log = sandbox.home().join("serve.log");
         let file = File::create(&log).unwrap();
         command.stdout(file.try_clone().unwrap()).stderr(file);
-        let server = Self {
+        let mut server = Self {
             address: address.to_owned(),
             daemon: Daemon(command.spawn().unwrap()),
             log,
         };
+        let mut ended = None;
         wait_for("a server that listens", || {
-            server.log().contains("listening on")
+            ended = server.daemon.0.try_wait().unwrap();
+            ended.is_some() || server.log().contains("listening on")
         });
-        server
+        match ended {
+            None => Ok(server),
+            Some(status) => Err((status.code().unwrap_or(-1), server.log())),
+        }
     }
 
     /// All that it said.

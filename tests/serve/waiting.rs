@@ -1,0 +1,71 @@
+//! A vault that others keep locked: all wait for it together, and not one after the other.
+
+use std::thread::scope;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection as Vault;
+
+use super::server::{Server, loopback};
+use crate::sandbox::Sandbox;
+
+/// How long a busy vault is waited for.
+const WAIT: Duration = Duration::from_secs(4);
+
+#[test]
+fn all_who_meet_a_locked_vault_wait_once_and_the_health_check_does_not() {
+    let sandbox = Sandbox::new();
+    let names: Vec<String> = (1..=10).map(|number| format!("k{number}")).collect();
+    let secrets = Vec::from_iter(names.iter().map(|name| sandbox.generate(["api", name])));
+    let address = format!("{}:17625", loopback());
+    let command = sandbox.command(["serve", "--wait", "4s", "--listen", &address]);
+    let server = Server::of(&sandbox, command, &address);
+    let vault = Vault::open(sandbox.vault()).unwrap();
+    vault.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let start = Instant::now();
+    scope(|scope| {
+        for secret in &secrets {
+            let server = &server;
+            scope.spawn(move || server.verify(secret).expect_refusal(503));
+        }
+        while start.elapsed() < WAIT / 2 {
+            let asked = Instant::now();
+            server.ask("GET", "/healthz", &[]).expect(503);
+            assert!(
+                asked.elapsed() < Duration::from_secs(2),
+                "{:?}",
+                asked.elapsed()
+            );
+        }
+    });
+    let took = start.elapsed();
+    assert!((WAIT..2 * WAIT).contains(&took), "{took:?}");
+    // Whoever comes later finds out at once.
+    let asked = Instant::now();
+    server.verify(&secrets[0]).expect_refusal(503);
+    assert!(asked.elapsed() < WAIT / 2, "{:?}", asked.elapsed());
+    vault.execute_batch("ROLLBACK").unwrap();
+    server.ask("GET", "/healthz", &[]).expect(200);
+    for secret in secrets {
+        server.verify(&secret).expect(200);
+    }
+    assert_eq!(server.metric("postkey_vault_up"), 1);
+}
+
+#[test]
+fn a_lock_that_ends_in_time_is_waited_for() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    let server = Server::start(&sandbox);
+    let vault = Vault::open(sandbox.vault()).unwrap();
+    for _ in 0..2 {
+        vault.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        scope(|scope| {
+            scope.spawn(|| server.verify(&secret).expect(200));
+            std::thread::sleep(Duration::from_secs(1));
+            // The counter moves on, so that the next one has to be looked up, too.
+            vault
+                .execute_batch("UPDATE keys SET description = 'x'; COMMIT")
+                .unwrap();
+        });
+    }
+}
