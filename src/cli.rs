@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgAction, Args, CommandFactory, Parser};
+use clap::parser::ValueSource;
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser};
 
 use crate::command::{self, Session, Verb};
 use crate::error::Error;
@@ -13,7 +14,7 @@ use crate::exit::ExitStatus;
 use crate::key::Invalid;
 use crate::process;
 use crate::settings::{Color, Overrides, Settings, Wait};
-use crate::ui::{Format, Ui, written};
+use crate::ui::{Format, Ui};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -127,16 +128,19 @@ fn run_hardened() -> ExitStatus {
         return print_version();
     }
     command::completions::complete_if_asked(definition);
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let (Cli { verb, globals }, vault_source) = match parsed() {
+        Ok(parsed) => parsed,
         Err(error) => return refuse(&error),
     };
-    let Cli { verb, globals } = cli;
     let mut ui = Ui::before_settings(globals.format);
     ui.is_quiet = globals.quiet;
     ui.may_ask = !globals.no_input;
     ui.color = globals.color.unwrap_or_default();
-    match Settings::merge(globals.overrides()) {
+    let overrides = Overrides {
+        is_vault_from_environment: vault_source == Some(ValueSource::EnvVariable),
+        ..globals.overrides()
+    };
+    match Settings::merge(overrides) {
         Err(error) => ended(&ui, Err(error.into())),
         Ok(settings) => {
             ui.color = settings.color;
@@ -147,6 +151,15 @@ fn run_hardened() -> ExitStatus {
     }
 }
 
+/// The command line, and what says where the vault lies.
+fn parsed() -> Result<(Cli, Option<ValueSource>), clap::Error> {
+    let mut command = Cli::command();
+    let matches = command.try_get_matches_from_mut(env::args_os())?;
+    let vault_source = matches.value_source("vault");
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    Ok((cli, vault_source))
+}
+
 impl Globals {
     fn overrides(&self) -> Overrides {
         Overrides {
@@ -155,6 +168,7 @@ impl Globals {
             wait: self.wait,
             utc: self.utc,
             color: self.color,
+            ..Overrides::default()
         }
     }
 }
@@ -189,11 +203,16 @@ fn ended(ui: &Ui, result: Result<ExitStatus, Error>) -> ExitStatus {
 fn refuse(error: &clap::Error) -> ExitStatus {
     let ui = Ui::before_settings(asked_format());
     let status = match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitStatus::Done,
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let printed = ui.print_styled(&error.render());
+            return ended(&ui, printed.map(|()| ExitStatus::Done));
+        }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => ExitStatus::Usage,
         _ => return ended(&ui, Err(explained(error))),
     };
-    ended(&ui, written(error.print()).map(|()| status))
+    // To standard error: that nobody may be listening there is no failure.
+    let _ = error.print();
+    status
 }
 
 /// The format that the command line asks for, even if the rest of it is wrong.

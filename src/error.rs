@@ -160,7 +160,7 @@ pub const ROTATING: &str = "`postkey rotate --finish NAME` retires the old secre
 pub fn status(error: &vault::Error) -> ExitStatus {
     use vault::Error as E;
     match error {
-        E::Missing(_) | E::NoSuchKey(_) => ExitStatus::NotFound,
+        E::NoSuchKey(_) => ExitStatus::NotFound,
         E::Backup { why, .. } => status(why),
         E::NameTaken(_)
         | E::UsernameTaken(_)

@@ -21,8 +21,8 @@ pub enum ExitStatus {
     Undelivered = 6,
     /// The outcome of a commit is not known.
     Unsure = 7,
-    /// Not all exports have what was changed in the vault.
-    Stale = 8,
+    /// The change was made, but something that follows from it was not.
+    Incomplete = 8,
 }
 
 impl ExitStatus {
@@ -36,7 +36,7 @@ impl ExitStatus {
         Self::Trouble,
         Self::Undelivered,
         Self::Unsure,
-        Self::Stale,
+        Self::Incomplete,
     ];
 
     /// The status as a number.
@@ -55,7 +55,7 @@ impl ExitStatus {
             Self::Trouble => "trouble",
             Self::Undelivered => "undelivered",
             Self::Unsure => "unsure",
-            Self::Stale => "stale",
+            Self::Incomplete => "incomplete",
         }
     }
 
@@ -72,14 +72,17 @@ impl ExitStatus {
             }
             Self::NotFound => "no such key",
             Self::Exists => "the name or username is taken, or the key is being rotated already",
-            Self::Trouble => "vault, settings, disk or busy: nothing changed",
+            Self::Trouble => {
+                "no vault, or trouble with the vault, settings, disk or output: nothing changed \
+                 (of several keys: not the ones that are named)"
+            }
             Self::Undelivered => {
                 "the secret could not be handed over; no key was made, the old one still works"
             }
             Self::Unsure => "the outcome of a commit is not known; what is known is said",
-            Self::Stale => {
-                "an export could not be rewritten: who reads it does not know what was changed in \
-                 the vault"
+            Self::Incomplete => {
+                "the change was made, but something that follows from it failed: its result or \
+                 report could not be written, or an export is out of date"
             }
         }
     }

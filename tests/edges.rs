@@ -156,32 +156,6 @@ fn a_set_without_anything_to_set_is_a_usage_error() {
 }
 
 #[test]
-fn a_result_that_is_lost_after_the_change_is_not_called_nothing_changed() {
-    let sandbox = Sandbox::new();
-    sandbox.generate(["api", "ci"]);
-    let full = std::fs::File::options()
-        .write(true)
-        .open("/dev/full")
-        .unwrap();
-    let output = sandbox
-        .command(["deactivate", "ci", "--format", "json"])
-        .stdout(full)
-        .output()
-        .unwrap();
-    let run = Run::of(output).expect(7);
-    assert!(run.stderr.contains("what was asked is done"), "{run:?}");
-}
-
-#[test]
-fn a_vault_that_was_named_but_is_not_there_is_not_an_empty_one() {
-    let sandbox = Sandbox::new();
-    sandbox.run(["list", "--vault", "typo/vault.db"]).expect(3);
-    let secret = sandbox.generate(["api", "ci"]);
-    let run = sandbox.run_with_input(["verify", "--vault", "typo/vault.db"], secret.as_bytes());
-    run.expect(5);
-}
-
-#[test]
 fn a_secret_is_not_taken_for_a_pattern_and_a_bare_return_is_no_line_end() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);

@@ -533,26 +533,6 @@ fn a_wait_that_no_program_waits_is_refused() {
         .expect(2);
         assert!(run.stderr.starts_with("error: --wait: "), "{run:?}");
     }
+    sandbox.generate(["api", "ci"]);
     sandbox.run(["list", "--wait", "1ms"]).expect(0);
-}
-
-#[test]
-fn without_a_vault_reading_is_empty_and_selecting_finds_nothing() {
-    let sandbox = Sandbox::new();
-    assert_eq!(
-        sandbox.run(["list", "--format", "json"]).expect(0).stdout,
-        "[]\n"
-    );
-    assert_eq!(
-        sandbox.run(["log", "--format", "jsonl"]).expect(0).stdout,
-        ""
-    );
-    for run in [
-        sandbox.run(["show", "ci"]),
-        sandbox.run(["delete", "--yes", "ci"]),
-    ] {
-        let run = run.expect(3);
-        assert!(run.stderr.contains("there is no vault at"), "{run:?}");
-    }
-    assert!(!sandbox.home().join(".local").exists());
 }

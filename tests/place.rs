@@ -1,5 +1,6 @@
 //! Where a vault lies: private from birth, and in whose home.
 
+mod missing;
 pub mod mounts;
 pub mod read_only;
 pub mod refused;
@@ -71,7 +72,7 @@ fn generate_makes_the_folders_that_are_missing() {
     let sandbox = Sandbox::new();
     let vault = sandbox.home().join("a/b/keys.db");
     let vault = vault.to_str().unwrap();
-    sandbox.run(["list", "--vault", vault]).expect(3);
+    sandbox.run(["list", "--vault", vault]).expect(5);
     assert!(
         !sandbox.home().join("a").exists(),
         "a reading command made a folder"

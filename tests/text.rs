@@ -2,6 +2,7 @@
 
 mod floods;
 mod given;
+mod lost;
 mod machine;
 mod streams;
 

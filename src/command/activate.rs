@@ -101,13 +101,6 @@ impl Session {
         if !self.ui.format.is_for_machines() {
             return Ok(());
         }
-        self.list_keys(keys, vault, now).map_err(|error| {
-            let message = format!("what was asked is done, but the result is lost: {error}");
-            Error::new(ExitStatus::Unsure, message).hint("`postkey list` shows how things are")
-        })
-    }
-
-    fn list_keys(&self, keys: &[Record], vault: &Vault, now: Timestamp) -> Result<(), Error> {
         let look = self.look_at(now);
         let summaries = self.uses(vault).summaries(keys.iter(), now, &self.ui);
         let mut listing = self.ui.listing(&look);

@@ -89,6 +89,9 @@ pub(super) fn run(args: Apply, session: &mut Session) -> Result<ExitStatus, Erro
     };
     if args.dry_run {
         let vault = session.open_if_there()?;
+        if vault.is_none() {
+            session.tell_of_missing_vault();
+        }
         let plan = scheme.plan(vault.as_ref(), session)?;
         return scheme.show(&plan, vault.as_ref(), session);
     }
@@ -185,8 +188,7 @@ impl<'a> Scheme<'a> {
         }
         let done = deeds::do_all(&plan, self.source, &mut vault, session);
         if is_for_machines {
-            list(&plan, &surplus, Some(&done.outcomes), &look, session)
-                .map_err(|error| lost(&error))?;
+            list(&plan, &surplus, Some(&done.outcomes), &look, session)?;
         }
         tell_end(&plan, &done, session);
         if let Some(signal) = done.signal {
@@ -223,11 +225,6 @@ fn list(
         }
     }
     listing.finish::<StepView<'_>>()
-}
-
-fn lost(error: &Error) -> Error {
-    let message = format!("the plan was carried out, but the result is lost: {error}");
-    Error::new(ExitStatus::Unsure, message).hint("run it again: it does what is left to do")
 }
 
 /// Tells people what they have to see to, and which keys are refused.

@@ -43,6 +43,7 @@ pub(super) fn run(args: Backup, session: &mut Session) -> Result<ExitStatus, Err
         false => Existing::Keep,
     };
     let copied = vault.copy_to(&args.file, existing)?;
+    session.note_done("the backup was made");
     if let Some((entry, why)) = copied.broken {
         session.ui.warn(format!(
             "the vault's log does not hold, and so the backup's: entry {entry} {why}"

@@ -13,7 +13,7 @@ use crate::key::{KeyName, Kind, Term};
 use crate::settings::Policy;
 use crate::ui::{FindingView, Format, Listing, Look, Reminders, Ui};
 use crate::usage::Usage;
-use crate::vault::{self, Order, Record, Vault};
+use crate::vault::{Order, Record, Vault};
 
 /// Says what needs attention, for cron and CI
 ///
@@ -60,10 +60,7 @@ pub struct Check {
 
 pub(super) fn run(args: Check, session: &mut Session) -> Result<ExitStatus, Error> {
     let given = args.given();
-    let Some(Chosen { names, vault }) = named_or_all(args.names, session)? else {
-        // Nobody who has no keys looks at them every day: it is the wrong vault.
-        return Err(vault::Error::Missing(session.settings.vault.clone()).into());
-    };
+    let Chosen { names, vault } = named_or_all(args.names, session)?;
     let look = session.look(&vault);
     let mut watch = Watch::begin(vault, given, &look, session)?;
     let status = match names {

@@ -11,7 +11,7 @@ use super::{Session, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::settings::{self, ExportFormat};
-use crate::ui::{ExportedView, Tally};
+use crate::ui::{ExportedView, Output, Tally, written};
 use crate::vault::Vault;
 
 /// Writes what is good now to a file, for servers that cannot read the vault
@@ -48,6 +48,14 @@ pub struct Export {
     file: Option<PathBuf>,
 }
 
+impl Export {
+    /// Whether files are written, and nothing goes to standard output but what is told of them.
+    pub(super) fn is_to_files(&self) -> bool {
+        let is_named = |file: &PathBuf| file != Path::new("-");
+        self.to.is_none() || self.file.as_ref().is_some_and(is_named)
+    }
+}
+
 pub(super) fn run(args: Export, session: &mut Session) -> Result<ExitStatus, Error> {
     let file = args.file.filter(|file| file != Path::new("-"));
     match (args.to, file) {
@@ -55,6 +63,7 @@ pub(super) fn run(args: Export, session: &mut Session) -> Result<ExitStatus, Err
         (Some(format), Some(file)) => {
             let export = settings::Export { format, file };
             let written = session.write_one_export(&export, &session.open()?)?;
+            session.note_done("the export was written");
             show(&[written], session)
         }
         (Some(format), None) => print(format, session),
@@ -72,6 +81,9 @@ fn write_those_of_the_settings(session: &Session) -> Result<ExitStatus, Error> {
             .hint("name a format and a file, or leave out --vault and POSTKEY_VAULT"));
     }
     let (written, failures) = session.write_exports(&session.open()?)?;
+    if !written.is_empty() {
+        session.note_done("the exports were written");
+    }
     let shown = show(&written, session)?;
     let statuses = failures.iter().map(|error| {
         session.ui.error(error);
@@ -112,9 +124,8 @@ fn print(format: ExportFormat, session: &Session) -> Result<ExitStatus, Error> {
     session.tell_of_export(&values::word(format), &tally);
     let printed = spool
         .rewind()
-        .and_then(|()| io::copy(&mut spool, &mut io::stdout().lock()))
-        .and_then(|_| io::stdout().flush());
-    crate::ui::written(printed)?;
+        .and_then(|()| io::copy(&mut spool, &mut Output));
+    written(printed.map(drop))?;
     Ok(status(tally.unread == 0))
 }
 

@@ -59,7 +59,7 @@ impl Session {
         }
         match failures.is_empty() {
             true => ExitStatus::Done,
-            false => ExitStatus::Stale,
+            false => ExitStatus::Incomplete,
         }
     }
 
@@ -220,7 +220,7 @@ fn not_renewed(error: &Error) -> Error {
     let message = format!("an export could not be rewritten, and lacks what was changed: {error}");
     let hint = error.way_out().map(|way_out| format!("{way_out}; then "));
     let hint = hint.unwrap_or_default();
-    Error::new(ExitStatus::Stale, message).hint(format!(
+    Error::new(ExitStatus::Incomplete, message).hint(format!(
         "{hint}`postkey export` writes it; until then its readers go by what was before"
     ))
 }

@@ -105,7 +105,12 @@ pub(super) fn run(args: Import, session: &mut Session) -> Result<ExitStatus, Err
     let input = input::read(args.file.as_deref())?;
     let vault = session.open_if_there()?;
     let vault = match args.dry_run {
-        true => vault,
+        true => {
+            if vault.is_none() {
+                session.tell_of_missing_vault();
+            }
+            vault
+        }
         false => vault.map(|vault| session.checked(vault)).transpose()?,
     };
     let now = vault

@@ -111,9 +111,7 @@ impl std::str::FromStr for Ending {
 }
 
 pub(super) fn run(args: List, session: &mut Session) -> Result<ExitStatus, Error> {
-    let Some(vault) = session.open_if_any()? else {
-        return session.list_nothing::<KeyView<'_>>();
-    };
+    let vault = session.open()?;
     let look = session.look(&vault);
     let filter = Filter::new(&args, look.now)?;
     let mut uses = session.uses(&vault);

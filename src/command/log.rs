@@ -59,9 +59,7 @@ pub struct Log {
 }
 
 pub(super) fn run(mut args: Log, session: &mut Session) -> Result<ExitStatus, Error> {
-    let Some(vault) = session.open_if_any()? else {
-        return nothing_yet(&args, session);
-    };
+    let vault = session.open()?;
     if args.verify {
         return verify(&args, session, &vault);
     }
@@ -154,12 +152,4 @@ fn save(args: &Log, chain: &Chain, session: &Session) -> Result<(), Error> {
     let path = path.display();
     session.ui.note(format!("the head is saved in `{path}`"));
     Ok(())
-}
-
-fn nothing_yet(args: &Log, session: &Session) -> Result<ExitStatus, Error> {
-    if args.verify {
-        // There is nothing to vouch for.
-        session.open()?;
-    }
-    session.list_nothing::<EntryView<'_>>()
 }

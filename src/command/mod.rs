@@ -117,13 +117,32 @@ impl Verb {
     }
 }
 
+impl Verb {
+    /// Whether the verb has something to write to standard output, secrets aside, and is no
+    /// emergency: then it is not begun where that is closed.
+    fn has_result(&self, format: Format) -> bool {
+        match self {
+            Self::Deactivate(_) | Self::Revoke(_) | Self::Serve(_) => false,
+            Self::Generate(_) | Self::Regenerate(_) | Self::Reveal(_) => false,
+            Self::Rotate(rotate) if rotate.makes_a_secret() => false,
+            Self::Activate(_) | Self::Delete(_) | Self::Rotate(_) => format.is_for_machines(),
+            Self::Rename(_) | Self::Describe(_) | Self::Set(_) => format.is_for_machines(),
+            Self::Export(export) if export.is_to_files() => format.is_for_machines(),
+            _ => true,
+        }
+    }
+}
+
 /// Runs a verb.
 ///
 /// # Errors
 /// Why it could not do what was asked.
 pub fn run(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
     expect_format(verb.formats(), session.ui.format)?;
-    let outcome = dispatch(verb, session);
+    if verb.has_result(session.ui.format) {
+        session.ui.expect_output()?;
+    }
+    let outcome = dispatch(verb, session).map_err(|error| session.after_change(error));
     exports::renew_after(outcome, session)
 }
 

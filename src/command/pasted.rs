@@ -9,7 +9,6 @@ use sha2::{Digest, Sha256};
 
 use super::Session;
 use crate::error::Error;
-use crate::exit::ExitStatus;
 use crate::key::{HashMemory, Malformed, Scanner, Secret, Sight, Tail};
 use crate::vault::{Former, Presented, Vault};
 use crate::verify::{Recognised, recognise};
@@ -144,6 +143,10 @@ where
     } else {
         search.read_input()
     };
+    let outcome = match search.pasted.vault {
+        Some(_) => outcome,
+        None => outcome.and_then(|()| session.expect_vault()),
+    };
     search.pasted.failure = outcome.err();
     Ok(search.pasted)
 }
@@ -215,17 +218,12 @@ where
         Ok(())
     }
 
-    /// One that has no vault to be looked up in is trouble, no answer.
     fn recognise(&mut self, secret: &Secret) -> Result<Recognised, Error> {
         let opened = match self.pasted.vault.take() {
             Some(opened) => Ok(opened),
             None => (self.open)(self.session),
         };
-        let opened = opened.map_err(|error| match error.exit_status() {
-            ExitStatus::NotFound => error.with_status(ExitStatus::Trouble),
-            _ => error,
-        })?;
-        let vault = self.pasted.vault.insert(opened);
+        let vault = self.pasted.vault.insert(opened?);
         let look_up = |tail: &Tail| vault.presented(tail);
         Ok(recognise(secret.expose(), look_up, &mut self.memory)?)
     }

@@ -9,7 +9,6 @@ use zeroize::Zeroizing;
 
 use super::Session;
 use crate::error::Error;
-use crate::exit::ExitStatus;
 use crate::key::{HashMemory, Tail, Username};
 use crate::vault::{self, Vault};
 use crate::verify::{Recognised, recognise, recognise_password};
@@ -33,10 +32,10 @@ pub(super) fn present(session: &Session, login: Option<&Username>) -> Result<Pre
     let presented = read(session)?;
     let mut vault = None;
     let recognised = recognised(&presented, login, session, &mut vault);
-    let recognised = recognised.map_err(|error| match error {
-        vault::Error::Missing(_) => Error::from(error).with_status(ExitStatus::Trouble),
-        error => error.into(),
-    })?;
+    let recognised = recognised.map_err(|error| session.explained(error))?;
+    if vault.is_none() {
+        session.expect_vault()?;
+    }
     let clock = Session::clock();
     let at = vault
         .as_ref()

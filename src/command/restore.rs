@@ -189,7 +189,10 @@ impl Plan {
             made.unwrap_or_default()
         ));
         if !self.is_vault {
-            ui.note("there is no vault yet; it will be made");
+            let path = session.settings.vault.display();
+            ui.note(format!(
+                "there is no vault at `{path}`; a restore creates it"
+            ));
             return ui.warn(
                 "what was stopped, deleted or given a new secret after the backup is good again, \
                  and nothing here can tell which keys these are",
@@ -313,6 +316,10 @@ fn restore(
     session.changes.note_if(true);
     if let Err(error) = outcome {
         return Err(without_copy(error, saved.as_deref()));
+    }
+    session.note_done("the vault was restored");
+    if !plan.is_vault {
+        session.tell_of_new_vault();
     }
     plan.say_what_was_done(stopped.len(), saved.as_deref(), session);
     if before.is_some() && before != then {

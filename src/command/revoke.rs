@@ -129,6 +129,7 @@ fn stop(
     vault: &mut Vault,
 ) -> Result<Stopped, Error> {
     let record = activate::change_one(name, Status::Inactive, Action::Revoke, session, vault)?;
+    session.note_done(format!("`{}` was revoked", record.key.name));
     Ok(Stopped {
         // Only the report misses them; the key is stopped.
         secrets: vault.secrets(record.id).unwrap_or_default(),
@@ -260,6 +261,7 @@ impl Revocation {
 
     fn note_outcome(&mut self, outcome: Result<(), Error>, session: &Session) {
         if let Err(error) = outcome {
+            let error = session.after_change(error);
             self.status = self.status.max(told(&error, session));
         }
     }

@@ -122,20 +122,14 @@ pub(super) struct Chosen {
     pub(super) vault: Vault,
 }
 
-/// The keys that were named, or all; `None` if all are meant and there is no vault.
-pub(super) fn named_or_all(
-    given: Vec<Selector>,
-    session: &Session,
-) -> Result<Option<Chosen>, Error> {
-    if given.is_empty() {
-        let vault = session.open_if_any()?;
-        return Ok(vault.map(|vault| Chosen { names: None, vault }));
-    }
-    let names = names(given, "", session)?;
-    Ok(Some(Chosen {
-        names: Some(names.unwrap_or_default()),
-        vault: session.open()?,
-    }))
+/// The keys that were named, or all.
+pub(super) fn named_or_all(given: Vec<Selector>, session: &Session) -> Result<Chosen, Error> {
+    let names = match given.is_empty() {
+        true => None,
+        false => Some(names(given, "", session)?.unwrap_or_default()),
+    };
+    let vault = session.open()?;
+    Ok(Chosen { names, vault })
 }
 
 /// What a verb ends with when the person who was asked did not answer.

@@ -1,7 +1,9 @@
 //! What every verb works with: the streams, the settings, the clock, and the vault.
 
 use std::cell::OnceCell;
-use std::path::Path;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, absolute};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -10,13 +12,21 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::real;
 use crate::process;
-use crate::settings::Settings;
-use crate::ui::{Look, Row, Ui};
+use crate::settings::{Settings, VaultSource};
+use crate::ui::{Look, Ui};
 use crate::usage;
 use crate::vault::{self, Action, Actor, Author, Changes, Vault};
 
 /// How far the clock may be behind the log before it is worth a word, in seconds.
 pub(super) const SLOW_CLOCK: i64 = 60;
+
+/// The hint where a vault is missing that was named.
+const CHECK_PATH: &str = "check the path; `postkey generate` creates a vault with its first key, \
+     `postkey restore` from a backup";
+
+/// The hint where the default vault is missing.
+const CHECK_HOME: &str = "name another with --vault or POSTKEY_VAULT; `postkey generate` creates \
+     this one with its first key, `postkey restore` from a backup";
 
 /// One run of the program.
 #[derive(Debug)]
@@ -29,6 +39,8 @@ pub struct Session {
     pub is_yes: bool,
     /// Whether a vault was changed, or was to be.
     pub(super) changes: Changes,
+    /// What was done that no later failure undoes; without it, that the vault was changed.
+    done: OnceCell<String>,
     /// Found when it is first needed.
     actor: OnceCell<Actor>,
     /// The same.
@@ -43,6 +55,7 @@ impl Session {
             settings,
             is_yes,
             changes: Changes::default(),
+            done: OnceCell::new(),
             actor: OnceCell::new(),
             zone: OnceCell::new(),
         }
@@ -57,18 +70,35 @@ impl Session {
     /// Opens the vault for reading.
     pub(super) fn open(&self) -> Result<Vault, Error> {
         self.expect_own_home()?;
-        let vault = Vault::open(&self.settings.vault, self.settings.wait)?;
+        let vault = Vault::open(&self.settings.vault, self.settings.wait);
+        let vault = vault.map_err(|error| self.explained(error))?;
         Ok(vault.telling(&self.changes))
     }
 
-    /// Opens the vault for reading if there is one; one that was named must be there.
-    pub(super) fn open_if_any(&self) -> Result<Option<Vault>, Error> {
-        self.expect_own_home()?;
-        match Vault::open(&self.settings.vault, self.settings.wait) {
-            Ok(vault) => Ok(Some(vault.telling(&self.changes))),
-            Err(vault::Error::Missing(_)) if self.settings.is_vault_in_home => Ok(None),
-            Err(error) => Err(error.into()),
+    /// Makes sure that there is a vault, where it need not be opened: an answer without one
+    /// would be taken for an answer about its keys.
+    pub(super) fn expect_vault(&self) -> Result<(), Error> {
+        let path = &self.settings.vault;
+        let found = fs::symlink_metadata(path);
+        match found.map_err(|error| error.kind()) {
+            Err(ErrorKind::NotFound) => Err(self.explained(vault::Error::Missing(path.clone()))),
+            _ => Ok(()),
         }
+    }
+
+    /// An error of the vault; of one that is missing also why it was looked for there.
+    pub(super) fn explained(&self, error: vault::Error) -> Error {
+        let vault::Error::Missing(_) = error else {
+            return error.into();
+        };
+        let (why, hint) = match self.settings.vault_source {
+            VaultSource::Flag => ("named by --vault", CHECK_PATH),
+            VaultSource::Environment => ("named by POSTKEY_VAULT", CHECK_PATH),
+            VaultSource::Settings => ("named by `vault` in the settings", CHECK_PATH),
+            VaultSource::Home => ("the default", CHECK_HOME),
+        };
+        let message = format!("there is no vault at `{}` ({why})", self.vault_told());
+        Error::new(ExitStatus::Trouble, message).hint(hint)
     }
 
     /// Opens the vault for reading if there is one, named or not: what makes it begins so.
@@ -97,6 +127,9 @@ impl Session {
     pub(super) fn open_or_make(&self) -> Result<Vault, Error> {
         self.expect_own_home()?;
         let vault = Vault::open_or_make(&self.settings.vault, self.settings.wait)?;
+        if vault.is_new() {
+            self.tell_of_new_vault();
+        }
         self.checked(vault.telling(&self.changes))
     }
 
@@ -117,7 +150,7 @@ impl Session {
 
     /// Makes sure that it is clear whose vault is meant.
     pub(super) fn expect_own_home(&self) -> Result<(), Error> {
-        if self.settings.is_vault_in_home && process::is_root_in_another_home() {
+        if self.settings.vault_source == VaultSource::Home && process::is_root_in_another_home() {
             let hint = "`sudo -H postkey …` uses root's own vault, `sudo -u USER postkey …` \
                         that user's, --vault names one";
             let message = "root runs with another user's HOME: which vault is meant is not clear";
@@ -145,6 +178,28 @@ impl Session {
         };
         let message = format!("`{}` {what}", file.display());
         Err(Error::new(ExitStatus::Trouble, message).hint("name another file"))
+    }
+
+    /// Notes what is done and stays so, whatever fails after it: `the backup was made`.
+    pub(super) fn note_done(&self, what: impl Into<String>) {
+        // Of several, the first is told.
+        let _ = self.done.set(what.into());
+    }
+
+    /// A failure that may come after the change was made: then that is said, and nobody is told
+    /// that nothing changed.
+    pub(super) fn after_change(&self, error: Error) -> Error {
+        let done = match self.done.get() {
+            Some(done) => done,
+            None if self.changes.is_committed() => "the change was made",
+            None => return error,
+        };
+        if error.exit_status() != ExitStatus::Trouble {
+            return error;
+        }
+        let after = Error::new(ExitStatus::Incomplete, format!("{done}, but {error}"));
+        let stays = "do not run the command again for that; `postkey log` shows what was changed";
+        after.hint(error.way_out().unwrap_or(stays))
     }
 
     /// Who acts, and how, now.
@@ -191,18 +246,26 @@ impl Session {
         zone.clone()
     }
 
-    /// Says that there is no vault yet.
-    pub(super) fn note_missing_vault(&self) {
-        let path = self.settings.vault.display();
-        self.ui.note(format!(
-            "there is no vault at `{path}` yet; `postkey generate` makes it"
-        ));
+    /// Where the vault lies, from the root on.
+    fn vault_told(&self) -> String {
+        let path = &self.settings.vault;
+        let path = absolute(path).unwrap_or_else(|_| path.clone());
+        path.display().to_string()
     }
 
-    /// A listing of nothing, for there is no vault yet.
-    pub(super) fn list_nothing<T: Row>(&self) -> Result<ExitStatus, Error> {
-        self.note_missing_vault();
-        self.ui.listing(&self.look_at_clock()).finish::<T>()?;
-        Ok(ExitStatus::Done)
+    /// Says where a vault would be created, were it not for a dry run.
+    pub(super) fn tell_of_missing_vault(&self) {
+        let path = self.vault_told();
+        let text = format!("there is no vault at `{path}`: it would be created");
+        self.ui.note(text);
+    }
+
+    /// Says that a vault was created, and where: it may be the wrong place.
+    pub(super) fn tell_of_new_vault(&self) {
+        let text = format!("created vault `{}`", self.vault_told());
+        match self.ui.format.is_for_machines() {
+            true => self.ui.warn(text),
+            false => self.ui.note(text),
+        }
     }
 }

@@ -45,9 +45,7 @@ pub struct Usage {
 }
 
 pub(super) fn run(args: Usage, session: &mut Session) -> Result<ExitStatus, Error> {
-    let Some(Chosen { names, vault }) = named_or_all(args.names, session)? else {
-        return session.list_nothing::<UsageView<'_>>();
-    };
+    let Chosen { names, vault } = named_or_all(args.names, session)?;
     let look = session.look(&vault);
     let mut report = Report {
         uses: session.uses(&vault),

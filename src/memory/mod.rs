@@ -1,7 +1,9 @@
-//! Memory that the system maps: the pages that Argon2 fills, and a file's first page.
+//! Memory that the system maps: the pages that Argon2 fills, and a file's first page; and what is
+//! seen before `main`.
 //!
 //! The only module with `unsafe`: neither fresh pages of a chosen alignment nor `madvise`, a
-//! shared mapping or what becomes of it when its file is cut off have a safe wrapper.
+//! shared mapping or what becomes of it when its file is cut off, nor code that runs before
+//! `main`, have a safe wrapper.
 //!
 //! Argon2 fills one aligned block in huge pages where the kernel gives them. A third of a cold
 //! process's hash is page faults on 4 KiB pages; 2 MiB pages take most of that away. An allocator
@@ -10,6 +12,7 @@
 #![allow(unsafe_code)]
 
 mod page;
+mod start;
 
 use std::ffi::c_void;
 use std::num::NonZeroUsize;
@@ -20,6 +23,7 @@ use argon2::Block;
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, munmap};
 
 pub use page::FirstPage;
+pub use start::was_output_closed;
 
 /// The size of a huge page on x86-64 and on aarch64 with 4 KiB base pages.
 const HUGE_PAGE: usize = 2 << 20;

@@ -24,6 +24,8 @@ pub use actor::actor;
 pub use panic::tell_panics;
 pub use zone::time_zone;
 
+use crate::memory;
+
 /// Makes the process private: new files 0600 whatever the caller's umask, no core dump, no
 /// reading of its memory by other processes of the same user, and no death by a file-size
 /// limit, so that the result of a write decides. (Rust's runtime ignores SIGPIPE already.)
@@ -49,6 +51,11 @@ pub fn raise_open_files() -> usize {
 /// How many files it has open; none where that cannot be told.
 pub fn open_files() -> usize {
     std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
+}
+
+/// Whether standard output was closed when the process was started.
+pub fn is_output_closed() -> bool {
+    memory::was_output_closed()
 }
 
 /// Whether whoever started the process, `nohup` say, wants it to outlive its terminal: then

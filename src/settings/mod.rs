@@ -32,8 +32,8 @@ pub struct Settings {
     pub file: Option<PathBuf>,
     /// Where the vault lies.
     pub vault: PathBuf,
-    /// Whether the vault's place follows from the user's home, not from a flag or setting.
-    pub is_vault_in_home: bool,
+    /// What says that it lies there.
+    pub vault_source: VaultSource,
     /// How long to wait for a busy vault.
     pub wait: Duration,
     /// Whether people are shown UTC instead of their own time zone.
@@ -64,11 +64,26 @@ pub struct Settings {
     pub exported_vault: Option<PathBuf>,
 }
 
+/// What says where the vault lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VaultSource {
+    /// `--vault`
+    Flag,
+    /// `POSTKEY_VAULT`
+    Environment,
+    /// `vault` in the settings file.
+    Settings,
+    /// The user's home.
+    Home,
+}
+
 /// What flags and environment say, where they say anything.
 #[derive(Debug, Default)]
 pub struct Overrides {
-    /// `--vault`
+    /// `--vault`, or `POSTKEY_VAULT`
     pub vault: Option<PathBuf>,
+    /// Whether it was the variable.
+    pub is_vault_from_environment: bool,
     /// `--config`
     pub config: Option<PathBuf>,
     /// `--wait`
@@ -152,11 +167,16 @@ impl Settings {
             None => (File::default(), PathBuf::new()),
         };
         let named_vault = overrides.vault.clone().or_else(|| file.vault.clone());
-        let is_vault_in_home = named_vault.is_none();
+        let vault_source = match (&overrides.vault, &file.vault) {
+            (Some(_), _) if overrides.is_vault_from_environment => VaultSource::Environment,
+            (Some(_), _) => VaultSource::Flag,
+            (None, Some(_)) => VaultSource::Settings,
+            (None, None) => VaultSource::Home,
+        };
         let vault_in_home = homes.map(|homes| homes.data_dir().join("vault.db"));
         let exported_vault = file.vault.clone().or_else(|| vault_in_home.clone());
         let vault = named_vault.or(vault_in_home).ok_or_else(no_home)?;
-        let mut settings = merged(overrides, file, vault, is_vault_in_home)
+        let mut settings = merged(overrides, file, vault, vault_source)
             .map_err(|invalid| at_path(&path, &invalid))?;
         settings.file = Some(path).filter(|path| path.is_file());
         settings.exported_vault = exported_vault;
@@ -168,7 +188,7 @@ fn merged(
     overrides: Overrides,
     file: File,
     vault: PathBuf,
-    is_vault_in_home: bool,
+    vault_source: VaultSource,
 ) -> Result<Settings, Invalid> {
     let mut plans = Plans::default();
     plans.add(
@@ -192,7 +212,7 @@ fn merged(
     Ok(Settings {
         file: None,
         vault,
-        is_vault_in_home,
+        vault_source,
         wait: overrides.wait.or(file.wait).unwrap_or_default().0,
         utc: overrides.utc || file.output.utc.unwrap_or_default(),
         color: overrides.color.or(file.output.color).unwrap_or_default(),
@@ -248,7 +268,13 @@ mod tests {
     #[test]
     fn plans_of_the_settings_join_the_built_in_ones() {
         let file = file::parse("[plans]\nteam = \"7/hour\"\nfree = \"1/day\"").expect("settings");
-        let merged = merged(Overrides::default(), file, PathBuf::new(), true).expect("merged");
+        let merged = merged(
+            Overrides::default(),
+            file,
+            PathBuf::new(),
+            VaultSource::Home,
+        )
+        .expect("merged");
         let limit = |plan| merged.plans.limit(plan).map(|limit| limit.to_string());
         assert_eq!(limit("team").as_deref(), Ok("7/hour"));
         assert_eq!(limit("free").as_deref(), Ok("1/day"));

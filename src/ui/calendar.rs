@@ -1,12 +1,12 @@
 //! Reminders as a calendar (RFC 5545): an all-day event each, written as they come.
 
-use std::io::{self, BufWriter, StdoutLock, Write};
+use std::io::{BufWriter, Write};
 
 use chrono::TimeDelta;
 use icalendar::{Alarm, Calendar, Component, Event, EventLike, Parameter, Property};
 use jiff::Timestamp;
 
-use super::{Look, Ui, written};
+use super::{Look, Output, Ui, written};
 use crate::check::Reminder;
 use crate::error::Error;
 use crate::key::{Key, escaped};
@@ -16,7 +16,7 @@ const END: &str = "END:VCALENDAR\r\n";
 
 /// A calendar under way.
 pub struct Reminders<'a> {
-    out: BufWriter<StdoutLock<'static>>,
+    out: BufWriter<Output>,
     look: &'a Look,
     /// What tells the vault from every other.
     vault: String,
@@ -31,7 +31,7 @@ impl Ui {
     pub fn reminders<'a>(&self, identity: &[u8], look: &'a Look) -> Result<Reminders<'a>, Error> {
         let vault = identity.iter().take(8).map(|byte| format!("{byte:02x}"));
         let mut reminders = Reminders {
-            out: BufWriter::new(io::stdout().lock()),
+            out: BufWriter::new(Output),
             look,
             vault: vault.collect(),
             is_heard: true,

@@ -1,11 +1,11 @@
 //! Results of which there may be many: written as they come, in every format.
 
-use std::io::{self, BufWriter, StdoutLock, Write};
+use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
 
 use super::table::{self, Table};
-use super::{Format, Look, Ui, csv, json, written};
+use super::{Format, Look, Output, Ui, csv, json, written};
 use crate::error::Error;
 
 /// How many bytes are gathered before they are written.
@@ -31,7 +31,7 @@ pub trait Row: Item {
 
 /// A listing under way.
 pub struct Listing<'a> {
-    out: BufWriter<StdoutLock<'static>>,
+    out: BufWriter<Output>,
     format: Format,
     look: &'a Look,
     table: Table,
@@ -43,7 +43,7 @@ impl Ui {
     /// Begins a listing.
     pub fn listing<'a>(&self, look: &'a Look) -> Listing<'a> {
         Listing {
-            out: BufWriter::with_capacity(BUFFER, io::stdout().lock()),
+            out: BufWriter::with_capacity(BUFFER, Output),
             format: self.format,
             look,
             table: Table::default(),

@@ -9,6 +9,7 @@ mod json;
 mod listing;
 mod look;
 mod markdown;
+mod output;
 mod progress;
 mod prompt;
 mod spark;
@@ -26,8 +27,9 @@ use serde::Serialize;
 
 pub use calendar::Reminders;
 pub use export::{ExportText, Tally, may_give_way};
-pub use listing::{Listing, Row};
+pub use listing::Listing;
 pub use look::Look;
+pub use output::Output;
 pub use views::{
     AffectedView, BackupView, ChainView, Decision, EntryView, ExaminedView, ExportedView, Fate,
     FindingView, IdentityView, ImportedView, Incident, Issued, KeyDetails, KeyView, Outcome,
@@ -162,14 +164,6 @@ impl Ui {
     fn has_color(&self) -> bool {
         let choice = self.choice(&io::stdout());
         !matches!(choice, anstream::ColorChoice::Never)
-    }
-
-    /// Writes text to standard output as it is.
-    ///
-    /// # Errors
-    /// If it cannot be written; a reader who has gone is no error.
-    pub fn print(&self, text: &str) -> Result<(), Error> {
-        written(io::stdout().lock().write_all(text.as_bytes()))
     }
 
     /// Whether standard output is a terminal.

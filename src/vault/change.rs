@@ -44,7 +44,9 @@ impl Vault {
         let after = log::head(&transaction)?;
         match transaction.commit() {
             Ok(()) => {
-                self.changes.note_if(after != before);
+                if after != before {
+                    self.changes.note_commit();
+                }
                 Ok(outcome)
             }
             Err(error) if after == before => Err(Error::from(error).into()),
@@ -65,7 +67,10 @@ impl Vault {
         self.changes.note_if(true);
         let again = Self::open(&self.path, self.wait);
         match again.and_then(|vault| log::has(&vault.connection, intended)) {
-            Ok(true) if sync_folder(&self.path).is_ok() => Ok(outcome),
+            Ok(true) if sync_folder(&self.path).is_ok() => {
+                self.changes.note_commit();
+                Ok(outcome)
+            }
             Ok(false) => Err(error.into()),
             Ok(true) | Err(_) => Err(Error::Unsure(error.to_string())),
         }

@@ -3,18 +3,33 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether something was changed, or may have been, since that was last asked.
+/// Whether something was changed, or may have been.
 #[derive(Clone, Debug, Default)]
-pub struct Changes(Arc<AtomicBool>);
+pub struct Changes {
+    /// Since that was last asked.
+    is_new: Arc<AtomicBool>,
+    is_committed: Arc<AtomicBool>,
+}
 
 impl Changes {
     /// Notes a change, if it is one.
     pub fn note_if(&self, is_change: bool) {
-        self.0.fetch_or(is_change, Ordering::Relaxed);
+        self.is_new.fetch_or(is_change, Ordering::Relaxed);
+    }
+
+    /// Notes a change that is committed for certain.
+    pub fn note_commit(&self) {
+        self.note_if(true);
+        self.is_committed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a change is committed for certain.
+    pub fn is_committed(&self) -> bool {
+        self.is_committed.load(Ordering::Relaxed)
     }
 
     /// Whether there was one since this was last asked.
     pub fn take(&self) -> bool {
-        self.0.swap(false, Ordering::Relaxed)
+        self.is_new.swap(false, Ordering::Relaxed)
     }
 }

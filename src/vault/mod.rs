@@ -73,6 +73,7 @@ pub struct Vault {
     path: PathBuf,
     wait: Duration,
     changes: Changes,
+    is_new: bool,
 }
 
 impl Vault {
@@ -104,7 +105,7 @@ impl Vault {
         let path = place::resolve(path)?;
         place::exists(&path)?;
         let mut vault = Self::connect(path, wait, OpenFlags::SQLITE_OPEN_CREATE)?;
-        migrations::identify(&vault.connection, &vault.path)?;
+        vault.is_new = migrations::identify(&vault.connection, &vault.path)? == Found::Empty;
         migrations::migrate(&mut vault.connection, &vault.path)?;
         Ok(vault)
     }
@@ -128,6 +129,7 @@ impl Vault {
             path,
             wait,
             changes: Changes::default(),
+            is_new: false,
         })
     }
 
@@ -139,6 +141,7 @@ impl Vault {
             path,
             wait: Duration::ZERO,
             changes: Changes::default(),
+            is_new: false,
         }
     }
 
@@ -155,6 +158,11 @@ impl Vault {
     pub fn telling(self, changes: &Changes) -> Self {
         let changes = changes.clone();
         Self { changes, ..self }
+    }
+
+    /// Whether there was none before it was opened.
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// Where the vault lies, from the root on.

@@ -346,7 +346,7 @@ fn a_change_that_was_not_ended_is_found_and_left() {
 #[test]
 fn where_there_is_no_vault_there_is_nothing_to_look_at() {
     let sandbox = Sandbox::new();
-    let run = sandbox.run(["doctor"]).expect(3);
+    let run = sandbox.run(["doctor"]).expect(5);
     assert!(run.stderr.contains("there is no vault at"), "{run:?}");
     assert_eq!(paths(sandbox.home()), Vec::<PathBuf>::new());
 }

@@ -177,7 +177,7 @@ fn a_backup_makes_the_vault_where_there_is_none() {
     let copy = sandbox.backup("copy.db");
     fs::remove_dir_all(sandbox.home().join(".local")).unwrap();
     let run = sandbox.restore(&["--dry-run"], &copy).expect(0);
-    assert!(run.stderr.contains("there is no vault yet"), "{run:?}");
+    assert!(run.stderr.contains("there is no vault at"), "{run:?}");
     assert!(!sandbox.home().join(".local").exists());
     sandbox.restore(&["--yes"], &copy).expect(0);
     assert_eq!(sandbox.verify(&secret).1, 0);

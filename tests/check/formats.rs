@@ -80,7 +80,7 @@ fn without_a_vault_it_does_not_say_that_all_is_well() {
         &["check", "ci"],
         &["check", "-q"],
     ] {
-        let run = check(&sandbox, args).expect(3);
+        let run = check(&sandbox, args).expect(5);
         assert!(run.stderr.contains("there is no vault"), "{run:?}");
         assert_eq!(run.stdout, "");
     }

@@ -159,7 +159,7 @@ fn what_is_no_saved_head_is_refused() {
     sandbox.run(["log", "--save-head", "head"]).expect(2);
     Sandbox::new()
         .run(["log", "--verify", "--save-head", "head"])
-        .expect(3);
+        .expect(5);
 }
 
 /// Alters the log by hand and then gives every entry and the head the right hash again.

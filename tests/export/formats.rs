@@ -144,7 +144,7 @@ fn of_nothing_good_there_is_an_export_of_nothing() {
             "{text}"
         );
     }
-    let missing = Sandbox::new().run(["export", "json"]).expect(3);
+    let missing = Sandbox::new().run(["export", "json"]).expect(5);
     assert!(missing.stderr.contains("there is no vault"), "{missing:?}");
 }
 

@@ -102,7 +102,7 @@ fn a_change_that_did_not_reach_an_export_is_heard_whatever_the_command_says() {
     );
     let run = sandbox.run(["deactivate", "prod-web", "missing", "--format", "json"]);
     let codes: Vec<_> = run.expect(8).stderr.lines().map(code).collect();
-    assert_eq!(codes, ["not-found", "stale"]);
+    assert_eq!(codes, ["not-found", "incomplete"]);
     let doctor = sandbox.run(["doctor", "--format", "csv"]).expect(1);
     assert!(doctor.stdout.contains("\nexports,false,"), "{doctor:?}");
     assert!(doctor.stdout.contains(",make its folder; "), "{doctor:?}");

@@ -52,7 +52,7 @@ fn an_address_that_is_taken_is_said_to_be() {
 #[test]
 fn without_a_vault_it_does_not_begin() {
     let sandbox = Sandbox::new();
-    let run = sandbox.run(["serve"]).expect(3);
+    let run = sandbox.run(["serve"]).expect(5);
     assert!(run.stderr.contains("there is no vault"), "{run:?}");
     assert!(!sandbox.vault().exists());
 }

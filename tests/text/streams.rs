@@ -92,7 +92,7 @@ fn a_closed_standard_output_is_no_panic() {
     }
 }
 
-fn redirected(sandbox: &Sandbox, how: &str, args: &[&str]) -> Run {
+pub fn redirected(sandbox: &Sandbox, how: &str, args: &[&str]) -> Run {
     let script = format!("exec \"$@\" {how}");
     let words = ["-c", &script, "sh", POSTKEY]
         .into_iter()

@@ -42,7 +42,7 @@ impl Report<'_> {
             .iter()
             .position(|fault| matches!(fault, vault::Error::Missing(_)));
         if let Some(missing) = missing {
-            return Err(faults.swap_remove(missing).into());
+            return Err(self.session.explained(faults.swap_remove(missing)));
         }
         if faults.is_empty() {
             self.well("place", format!("`{}` is nobody else's", path.display()));

@@ -77,9 +77,17 @@ pub(super) fn run(
         "{made} of {} made; the same command with --if-absent makes the rest",
         counted(count as i128, "key is", "keys are")
     ));
-    if let Some(signal) = ended? {
-        session.renew_exports();
-        process::die_by(signal);
+    match ended {
+        Ok(None) => {}
+        Ok(Some(signal)) => {
+            session.renew_exports();
+            process::die_by(signal);
+        }
+        // Told as what became of the others, not of the keys that are made.
+        Err(error) => {
+            session.ui.error(&error);
+            return Ok(error.exit_status());
+        }
     }
     Ok(ExitStatus::No)
 }

@@ -1,0 +1,63 @@
+//! Standard output, on which no write is lost without an error.
+
+use std::io::{self, Write};
+
+use nix::unistd;
+
+use super::{Ui, written};
+use crate::error::Error;
+use crate::process;
+
+/// Standard output.
+///
+/// Not `io::Stdout`, which takes a descriptor that is closed, or not open for writing, for a
+/// success.
+#[derive(Debug)]
+pub struct Output;
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        expect_open()?;
+        Ok(unistd::write(io::stdout(), bytes)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn expect_open() -> io::Result<()> {
+    match process::is_output_closed() {
+        true => Err(io::Error::other("it is closed")),
+        false => Ok(()),
+    }
+}
+
+impl Ui {
+    /// Makes sure, before anything is done, that standard output is not closed.
+    ///
+    /// # Errors
+    /// With the status `trouble` if it is.
+    pub fn expect_output(&self) -> Result<(), Error> {
+        written(expect_open())
+    }
+
+    /// Writes text to standard output as it is.
+    ///
+    /// # Errors
+    /// If it cannot be written; a reader who has gone is no error.
+    pub fn print(&self, text: &str) -> Result<(), Error> {
+        written(Output.write_all(text.as_bytes()))
+    }
+
+    /// Writes text that clap has styled to standard output.
+    ///
+    /// # Errors
+    /// As [`Ui::print`].
+    pub fn print_styled(&self, text: &clap::builder::StyledStr) -> Result<(), Error> {
+        self.print(&match self.has_color() {
+            true => text.ansi().to_string(),
+            false => text.to_string(),
+        })
+    }
+}

@@ -1,0 +1,256 @@
+//! A result that cannot be written after its change was made: what is told is the truth.
+
+use std::fs;
+use std::io::pipe;
+
+use super::streams::redirected;
+use crate::sandbox::{Run, Sandbox};
+
+/// A command that changes something and then writes a result: what is run before it, and what it
+/// says is done if the result is lost.
+struct Changing {
+    before: &'static [&'static str],
+    line: &'static str,
+    done: &'static str,
+    /// Whether it is done even if it is plain from the start that the result will be lost.
+    is_urgent: bool,
+}
+
+const fn changing(before: &'static [&'static str], line: &'static str) -> Changing {
+    Changing {
+        before,
+        line,
+        done: "the change was made",
+        is_urgent: false,
+    }
+}
+
+const CHANGING: [Changing; 15] = [
+    changing(&["deactivate ci"], "activate ci --format json"),
+    changing(&[], "rename ci web --format csv"),
+    changing(&[], "describe ci text --format json"),
+    changing(&[], "set ci --limit 1/day --format jsonl"),
+    changing(&["rotate ci"], "rotate --finish --yes ci --format json"),
+    changing(&["rotate ci"], "rotate --abort --yes ci --format json"),
+    changing(&[], "delete --yes ci --format json"),
+    changing(&[], "import htpasswd users"),
+    changing(&[], "import htpasswd users --format json"),
+    changing(&[], "apply keys.toml --format json"),
+    Changing {
+        done: "the backup was made",
+        ..changing(&[], "backup copy.db")
+    },
+    Changing {
+        done: "the export was written",
+        ..changing(&[], "export json export.json --format json")
+    },
+    Changing {
+        is_urgent: true,
+        ..changing(&[], "deactivate ci --format json")
+    },
+    Changing {
+        done: "`ci` was revoked",
+        is_urgent: true,
+        ..changing(&[], "revoke ci --format json")
+    },
+    Changing {
+        done: "`ci` was revoked",
+        is_urgent: true,
+        ..changing(&["deactivate ci"], "revoke ci --format json")
+    },
+];
+
+#[test]
+fn a_result_that_is_lost_after_the_change_is_not_called_nothing_changed() {
+    for changing in &CHANGING {
+        let sandbox = prepared(changing);
+        let before = state(&sandbox);
+        let run = on(&sandbox, changing, ">/dev/full").expect(8);
+        let told = format!("{}, but cannot write to standard output", changing.done);
+        assert!(run.stderr.contains(&told), "{}: {run:?}", changing.line);
+        assert!(run.stderr.contains("hint"), "{}: {run:?}", changing.line);
+        let is_changed = state(&sandbox) != before;
+        assert!(
+            is_changed || !changing.before.is_empty(),
+            "{}",
+            changing.line
+        );
+    }
+}
+
+#[test]
+fn with_standard_output_closed_nothing_is_begun_but_what_is_urgent() {
+    for changing in &CHANGING {
+        let sandbox = prepared(changing);
+        let before = state(&sandbox);
+        let run = on(&sandbox, changing, ">&-");
+        let is_changed = state(&sandbox) != before;
+        match changing.is_urgent {
+            true => assert_eq!(run.status, 8, "{}: {run:?}", changing.line),
+            false => assert_eq!((run.status, is_changed), (5, false), "{run:?}"),
+        }
+        assert!(run.stderr.contains("standard output"), "{run:?}");
+    }
+}
+
+#[test]
+fn a_reader_who_has_gone_keeps_no_change_from_being_made() {
+    for changing in &CHANGING {
+        let sandbox = prepared(changing);
+        let before = state(&sandbox);
+        let (reader, writer) = pipe().unwrap();
+        drop(reader);
+        let mut command = sandbox.command(changing.line.split(' '));
+        Run::of(command.stdout(writer).output().unwrap()).expect(0);
+        let is_changed = state(&sandbox) != before;
+        assert!(
+            is_changed || !changing.before.is_empty(),
+            "{}",
+            changing.line
+        );
+    }
+}
+
+#[test]
+fn what_writes_its_result_first_changes_nothing_where_that_is_lost() {
+    let sandbox = prepared(&CHANGING[1]);
+    sandbox.run(["backup", "copy.db"]).expect(0);
+    sandbox.run(["describe", "ci", "text"]).expect(0);
+    let before = state(&sandbox);
+    for line in [
+        "restore --yes copy.db",
+        "apply keys.toml",
+        "log --verify --save-head head",
+    ] {
+        for how in [">&-", ">/dev/full"] {
+            let args: Vec<&str> = line.split(' ').collect();
+            redirected(&sandbox, how, &args).expect(5);
+            assert_eq!(state(&sandbox), before, "{line} {how}");
+            assert!(!sandbox.home().join("head").exists());
+        }
+    }
+}
+
+#[test]
+fn a_revocation_stands_whatever_becomes_of_its_report() {
+    for (place, why) in [
+        ("nowhere/report.md", "there is no folder"),
+        ("users", "users"),
+        ("/dev/full", "/dev/full"),
+    ] {
+        for line in ["revoke ci --report", "revoke --replace ci --report"] {
+            let sandbox = prepared(&CHANGING[0]);
+            let secret = sandbox.run(["regenerate", "--yes", "ci"]).secret();
+            sandbox.run(["activate", "ci"]).expect(0);
+            let args = line.split(' ').chain([place]);
+            let run = Run::of(sandbox.command(args).output().unwrap()).expect(8);
+            assert!(run.stderr.contains("`ci` was revoked, but"), "{run:?}");
+            assert!(run.stderr.contains(why), "{run:?}");
+            assert_eq!(sandbox.verify(&secret).1, 1);
+        }
+    }
+}
+
+/// What has no rows here.
+const NOTHING_HERE: [&str; 4] = [
+    "check",
+    "usage",
+    "list --kind smtp",
+    "restore --dry-run copy.db",
+];
+
+#[test]
+fn every_command_with_a_result_fails_where_standard_output_is_closed_or_not_for_writing() {
+    let sandbox = prepared(&CHANGING[1]);
+    sandbox.run(["backup", "copy.db"]).expect(0);
+    for line in [
+        "list",
+        "list --kind smtp",
+        "show ci",
+        "log",
+        "log --verify",
+        "check",
+        "usage",
+        "verify",
+        "identify",
+        "doctor",
+        "connect nginx",
+        "connect dovecot",
+        "export json",
+        "completions bash",
+        "import htpasswd --dry-run users",
+        "restore --dry-run copy.db",
+        "apply --dry-run keys.toml",
+        "--help",
+        "--version",
+        "help",
+        "help generate",
+        "list --help",
+    ] {
+        let args: Vec<&str> = line.split(' ').collect();
+        let run = redirected(&sandbox, ">&-", &args).expect(5);
+        assert!(
+            run.stderr.contains("standard output: it is closed"),
+            "{run:?}"
+        );
+        if !NOTHING_HERE.contains(&line) {
+            redirected(&sandbox, "1<users", &args).expect(5);
+        }
+        // Without a reader, a person or a script may well want the status only.
+        let run = redirected(&sandbox, ">/dev/null", &args);
+        assert!(run.status < 2, "{line}: {run:?}");
+    }
+}
+
+#[test]
+fn what_has_no_result_for_people_works_where_standard_output_is_closed() {
+    let sandbox = prepared(&CHANGING[1]);
+    for line in [
+        "deactivate ci",
+        "activate ci",
+        "rename ci web",
+        "describe web text",
+        "set web --limit 1/day",
+        "rotate web --save web.key",
+        "rotate --finish --yes web",
+        "generate api more --save more.key",
+        "export json export.json",
+        "revoke web",
+        "delete --yes web",
+    ] {
+        let args: Vec<&str> = line.split(' ').collect();
+        redirected(&sandbox, ">&-", &args).expect(0);
+    }
+}
+
+fn prepared(changing: &Changing) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "ci"]);
+    let write = |name, text| fs::write(sandbox.home().join(name), text).unwrap();
+    write("users", "someone:{SHA}fEqNCco3Yq9h5ZUglD3CZJT4lBs=\n");
+    write(
+        "keys.toml",
+        "[[key]]\nname = \"web\"\nkind = \"api\"\nsave = { file = \"web.key\" }\n",
+    );
+    for line in changing.before {
+        let args = line.split(' ');
+        Run::of(sandbox.command(args).output().unwrap()).expect(0);
+    }
+    sandbox
+}
+
+fn on(sandbox: &Sandbox, changing: &Changing, how: &str) -> Run {
+    let args: Vec<&str> = changing.line.split(' ').collect();
+    redirected(sandbox, how, &args)
+}
+
+/// What tells whether anything was changed.
+fn state(sandbox: &Sandbox) -> (usize, bool, bool) {
+    let log = sandbox.run(["log", "--format", "jsonl"]).expect(0).stdout;
+    let is_there = |name| sandbox.home().join(name).exists();
+    (
+        log.lines().count(),
+        is_there("copy.db"),
+        is_there("export.json"),
+    )
+}
