@@ -41,7 +41,28 @@ pub(super) fn place(
             EXAMPLES,
         )),
     };
+    let is_made_up = kind == Some(Kind::Smtp) && !key.table.contains_key("username");
+    let place = place.and_then(|place| match is_made_up {
+        true => keeping_username(place),
+        false => Ok(place),
+    });
     place.map_err(|fault| mistakes.note(at, fault)).ok()
+}
+
+/// The place, if it takes a username that nobody has chosen or knows.
+fn keeping_username(place: Place) -> Result<Place, Fault> {
+    let hint = match &place {
+        Place::Variables { username: None, .. } => {
+            "add `username = \"SMTP_USERNAME\"` to `save`, or `username = \"shop_prod\"` to the key"
+        }
+        Place::File(_) => {
+            "add `username = \"shop_prod\"` to the key, or save both into variables: \
+             `save = { file = \".env\", username = \"SMTP_USERNAME\", secret = \"SMTP_PASSWORD\" }`"
+        }
+        Place::Variables { .. } | Place::Command { .. } => return Ok(place),
+    };
+    let message = "save: the key has no `username`, and the one that is made up is saved nowhere";
+    Err(Fault::new(message, hint))
 }
 
 /// The place, or what is wrong with the table as a whole; `None` if a field of it is wrong.

@@ -106,13 +106,13 @@ fn cases() -> Vec<(String, usize, &'static str, &'static str)> {
             "SMTP",
         ),
         (
-            smtp("permission = \"full\""),
+            smtp("permission = \"full\"\nusername = \"shop\""),
             5,
             "an SMTP key has no `permission`",
             "API",
         ),
         (
-            smtp("plan = \"free\""),
+            smtp("plan = \"free\"\nusername = \"shop\""),
             5,
             "an SMTP key has no `plan`",
             "API",
@@ -252,6 +252,24 @@ fn cases() -> Vec<(String, usize, &'static str, &'static str)> {
             4,
             "no `secret`",
             "standard input",
+        ),
+        (
+            smtp(""),
+            4,
+            "saved nowhere",
+            "`username = \"SMTP_USERNAME\"`",
+        ),
+        (
+            smtp("").replace(", secret = \"KEY\"", ""),
+            4,
+            "saved nowhere",
+            "`username = \"shop_prod\"`",
+        ),
+        (
+            save("{ file = \".env\", secret = \"NODE_OPTIONS\" }"),
+            4,
+            "programs obey",
+            "API_KEY",
         ),
         (
             smtp("").replace("secret = \"KEY\"", "username = \"U\""),
