@@ -20,6 +20,14 @@ impl Variable {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether GitHub's runner sets it itself in each step, whatever a step before has set.
+    pub fn is_of_runner(&self) -> bool {
+        let upper = self.0.to_ascii_uppercase();
+        ["GITHUB_", "RUNNER_"]
+            .iter()
+            .any(|start| upper.starts_with(start))
+    }
 }
 
 impl fmt::Display for Variable {
@@ -32,6 +40,11 @@ impl FromStr for Variable {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
+        if obeyed(text) {
+            let rule = "programs obey what it says";
+            return Err(Invalid::new("a variable for a secret", text, rule)
+                .hint("choose another name, as in `API_KEY`"));
+        }
         let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         let begins_well = text.starts_with(|first: char| !first.is_ascii_digit());
         if begins_well && text.len() <= LONGEST && text.bytes().all(is_word) {
@@ -40,6 +53,97 @@ impl FromStr for Variable {
         let rule = "it is 1 to 128 of A-Z a-z 0-9 _, and does not begin with a digit";
         Err(Invalid::new("a variable's name", text, rule).hint("write `SMTP_PASSWORD`, say"))
     }
+}
+
+/// Variables that shells, the dynamic linker, language runtimes, other programs or postkey itself
+/// obey: with a secret in one of them they fail, print it, or run something else.
+const OBEYED: &[&str] = &[
+    "BASHOPTS",
+    "BASH_COMPAT",
+    "BASH_ENV",
+    "BASH_LOADABLES_PATH",
+    "BASH_XTRACEFD",
+    "CDPATH",
+    "CLASSPATH",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "DISPLAY",
+    "EDITOR",
+    "ENV",
+    "EUID",
+    "FPATH",
+    "GCONV_PATH",
+    "GETCONF_DIR",
+    "GIT_ASKPASS",
+    "GIT_EXEC_PATH",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GLIBC_TUNABLES",
+    "GLOBIGNORE",
+    "HISTFILE",
+    "HOME",
+    "HOSTALIASES",
+    "IFS",
+    "JAVA_TOOL_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "LANG",
+    "LANGUAGE",
+    "LD_AUDIT",
+    "LD_BIND_NOT",
+    "LD_BIND_NOW",
+    "LD_DEBUG",
+    "LD_DEBUG_OUTPUT",
+    "LD_DYNAMIC_WEAK",
+    "LD_LIBRARY_PATH",
+    "LD_ORIGIN_PATH",
+    "LD_PRELOAD",
+    "LD_PROFILE",
+    "LD_PROFILE_OUTPUT",
+    "LD_SHOW_AUXV",
+    "LOCPATH",
+    "LOGNAME",
+    "MALLOC_TRACE",
+    "NLSPATH",
+    "NODE_OPTIONS",
+    "NODE_PATH",
+    "OLDPWD",
+    "OPTARG",
+    "OPTIND",
+    "PAGER",
+    "PATH",
+    "PERL5DB",
+    "PERL5LIB",
+    "PERL5OPT",
+    "POSIXLY_CORRECT",
+    "POSTKEY_CONFIG",
+    "POSTKEY_VAULT",
+    "POSTKEY_WAIT",
+    "PPID",
+    "PROMPT_COMMAND",
+    "PS1",
+    "PS2",
+    "PS4",
+    "PWD",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "RESOLV_HOST_CONF",
+    "RUBYLIB",
+    "RUBYOPT",
+    "SHELL",
+    "SHELLOPTS",
+    "TERM",
+    "TMPDIR",
+    "TZ",
+    "UID",
+    "_JAVA_OPTIONS",
+];
+
+/// What the names of such variables begin with.
+const OBEYED_STARTS: [&str; 2] = ["DYLD_", "LC_"];
+
+fn obeyed(name: &str) -> bool {
+    let starts = |start: &&str| name.starts_with(*start);
+    OBEYED.contains(&name) || name == "_" || OBEYED_STARTS.iter().any(starts)
 }
 
 /// The variables that a key is handed over in.
@@ -110,7 +214,7 @@ mod tests {
 
     #[test]
     fn only_what_every_shell_takes_is_a_name() {
-        for good in ["A", "_", "SMTP_PASSWORD", "a1", &"x".repeat(LONGEST)] {
+        for good in ["A", "_a", "SMTP_PASSWORD", "a1", &"x".repeat(LONGEST)] {
             assert_eq!(good.parse::<Variable>().expect("good").as_str(), good);
         }
         for bad in [
@@ -119,6 +223,7 @@ mod tests {
             "A-B",
             "A B",
             "A=B",
+            "_",
             "Ä",
             "A\n",
             &"x".repeat(LONGEST + 1),
@@ -126,6 +231,32 @@ mod tests {
             assert!(bad.parse::<Variable>().is_err(), "{bad}");
         }
     }
+
+    #[test]
+    fn what_programs_obey_is_no_place_for_a_secret() {
+        let starts = OBEYED_STARTS.map(|start| format!("{start}X"));
+        for name in OBEYED
+            .iter()
+            .copied()
+            .chain(starts.iter().map(String::as_str))
+        {
+            let refused = name.parse::<Variable>().expect_err(name);
+            assert!(refused.to_string().contains("programs obey"), "{name}");
+            assert!(refused.way_out().is_some(), "{name}");
+        }
+        for good in [
+            "MY_PATH",
+            "PATHS",
+            "ENVIRONMENT",
+            "HOME_KEY",
+            "OLD_",
+            "USERNAME",
+            "PASSWORD",
+        ] {
+            good.parse::<Variable>().expect(good);
+        }
+    }
+
     #[test]
     fn the_usernames_variable_follows_the_passwords() {
         for (secret, username) in [
