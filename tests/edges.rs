@@ -132,6 +132,69 @@ fn if_absent_does_not_take_another_key_for_the_one_that_is_asked_for() {
 }
 
 #[test]
+fn if_absent_tells_what_of_the_key_differs_from_what_is_asked_for() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "web", "--limit", "3/day", "--expires", "30d"]);
+    for (flags, says) in [
+        (&["--limit", "4/day"][..], Some("limit is 3/day, not 4/day")),
+        (&["--limit", "none"], Some("limit is 3/day, not none")),
+        (
+            &["--plan", "starter"],
+            Some("limit is 3/day, not 20000/day"),
+        ),
+        (
+            &["--permission", "read-only"],
+            Some("permission is full, not read-only"),
+        ),
+        (&["--expires", "31d"], Some("expiry is ")),
+        (&["--expires", "never"], Some(", not never")),
+        (
+            &["--description", "x"],
+            Some("description is none, not `x`"),
+        ),
+        (&["--inactive"], Some("status is active, not inactive")),
+        (&["--limit", "3/day", "--expires", "30d"], None),
+        (&["--permission", "full"], None),
+        (&[], None),
+    ] {
+        let asked = ["generate", "api", "web", "--if-absent"];
+        let asked = [&asked[..], flags].concat();
+        let run = Run::of(sandbox.command(asked.iter().copied()).output().unwrap()).expect(0);
+        let is_told = run
+            .stderr
+            .contains("warning: `web` differs from what was asked for: ");
+        assert_eq!(is_told, says.is_some(), "{run:?}");
+        assert!(run.stderr.contains(says.unwrap_or_default()), "{run:?}");
+        assert_eq!(run.stdout, "");
+        let strict = asked.into_iter().chain(["--strict"]);
+        let status = if says.is_some() { 4 } else { 0 };
+        let run = Run::of(sandbox.command(strict).output().unwrap()).expect(status);
+        assert!(run.stderr.contains(says.unwrap_or_default()), "{run:?}");
+        assert_eq!(run.stderr.contains("\nhint: "), says.is_some(), "{run:?}");
+    }
+    let both = [
+        "generate",
+        "api",
+        "web",
+        "--if-absent",
+        "--limit",
+        "1/day",
+        "--inactive",
+    ];
+    let told = sandbox.run(both).expect(0).stderr;
+    assert!(
+        told.contains("limit is 3/day, not 1/day; status is active"),
+        "{told}"
+    );
+    sandbox
+        .run(["generate", "smtp", "web", "--if-absent"])
+        .expect(4);
+    sandbox
+        .run(["generate", "api", "new", "--strict"])
+        .expect(2);
+}
+
+#[test]
 fn a_foreign_trigger_is_refused_whatever_it_calls_itself() {
     for sql in [
         "PRAGMA user_version = -1",

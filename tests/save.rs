@@ -4,6 +4,7 @@ mod github;
 mod job;
 mod kinds;
 mod order;
+mod owners;
 mod places;
 mod printed;
 mod readers;

@@ -120,12 +120,14 @@ impl<'a> Scheme<'a> {
             Some(vault) => prune::surplus(self.manifest, vault)?,
             None => Vec::new(),
         };
+        let deleted = surplus.iter().map(|record| record.key.name.clone());
+        let deleted: Vec<_> = deleted.collect();
         let plan = Plan::new(self.manifest, seen, surplus, now);
         let mut plan = plan.map_err(|mistakes| self.source.refused(mistakes, session))?;
         let mistakes: Vec<Mistake> = plan
             .steps
             .iter_mut()
-            .filter_map(|step| place::look_at(step, self, vault, session).err())
+            .filter_map(|step| place::look_at(step, self, &deleted, vault, session).err())
             .collect();
         match mistakes.is_empty() {
             true => Ok(plan),

@@ -1,5 +1,6 @@
 //! `postkey generate`: makes a key, or many.
 
+mod existing;
 mod many;
 mod names;
 mod place;
@@ -12,7 +13,7 @@ use jiff::Timestamp;
 use super::bounds::Bounds;
 use super::issue::{Fresh, random};
 use super::passphrase::Source;
-use super::receiver::Receiver;
+use super::receiver::{Overwrite, Receiver, Subject, Target};
 use super::{Session, selection, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -73,6 +74,10 @@ pub struct Generate {
     /// Does nothing and succeeds if a key has the name already
     #[arg(long)]
     if_absent: bool,
+    /// With --if-absent: fails if the key that exists differs from what the other flags say; else
+    /// each difference is a warning
+    #[arg(long, requires = "if_absent")]
+    strict: bool,
     /// SMTP: makes it the vault's default key, whose secret `postkey reveal` shows again with a
     /// passphrase that is now chosen
     #[arg(long)]
@@ -81,6 +86,8 @@ pub struct Generate {
     passphrase: Source,
     #[command(flatten)]
     receiver: Receiver,
+    #[command(flatten)]
+    overwrite: Overwrite,
     /// Makes a key for each name in a file: one name a line, and comments after #; `-` reads
     /// them from standard input
     #[arg(long, value_name = "FILE", value_parser = values::paths())]
@@ -108,11 +115,19 @@ pub(super) fn run(mut args: Generate, session: &mut Session) -> Result<ExitStatu
     let expires = args.expires.unwrap_or(session.settings.expires);
     expires.resolve(Session::clock())?;
     let grant = args.grant(kind, session)?;
-    if args.if_absent && is_there(&name, &args, kind, session)? {
+    if args.if_absent && existing::is_there(&name, &args, kind, session)? {
         return Ok(ExitStatus::Done);
     }
     args.receiver.expect(session)?;
-    args.receiver.expect_place(&name, kind, session)?;
+    let subject = Subject {
+        name: &name,
+        kind,
+        before: None,
+        overwrite: Some(args.overwrite),
+    };
+    let seen = session.open_if_made()?;
+    let target = args.receiver.target(&subject, seen.as_ref(), session)?;
+    drop(seen);
     let Some(sealer) = args.sealer(&name, session)? else {
         session.ui.note("no passphrase was given; no key was made");
         return Ok(ExitStatus::No);
@@ -122,13 +137,14 @@ pub(super) fn run(mut args: Generate, session: &mut Session) -> Result<ExitStatu
     let now = vault.time(author.clock)?;
     let fresh = Fresh::generate(kind, &session.settings.brand)?.sealed_by(sealer);
     let key = args.key(name, grant, fresh.tail(), now, expires)?;
-    make(&args, &fresh, &key, session, &mut vault, &author)
+    make(&args, &fresh, &key, &target, session, &mut vault, &author)
 }
 
 fn make(
     args: &Generate,
     fresh: &Fresh,
     key: &Key,
+    target: &Target<'_>,
     session: &Session,
     vault: &mut Vault,
     author: &Author,
@@ -143,7 +159,7 @@ fn make(
     match session.stage(fresh, vault, author, allow) {
         // Somebody else was faster.
         Err(vault::Error::NameTaken(name)) if args.if_absent => {
-            is_there(&name, args, key.kind(), session)?;
+            existing::is_there(&name, args, key.kind(), session)?;
             return Ok(ExitStatus::Done);
         }
         Err(error @ vault::Error::NameTaken(_)) => {
@@ -153,57 +169,14 @@ fn make(
         staged => staged?,
     }
     let view = KeyView::new(key, key.created_at);
-    session.hand_over(fresh, view, &args.receiver, vault, author, |change| {
+    session.hand_over(fresh, view, target, vault, author, |change| {
         fresh.add(key, change)
     })?;
-    announce(key, fresh, &args.receiver, session);
+    announce(key, fresh, target, session);
+    if args.username.is_none() {
+        tell_made_up(key, target, session);
+    }
     Ok(ExitStatus::Done)
-}
-
-/// Whether there is a key of that name; it must not be another one than was asked for.
-fn is_there(name: &KeyName, args: &Generate, kind: Kind, session: &Session) -> Result<bool, Error> {
-    let Some(vault) = session.open_if_made()? else {
-        return Ok(false);
-    };
-    let record = match vault.find(name) {
-        Ok(record) => record,
-        Err(vault::Error::NoSuchKey(_)) => return Ok(false),
-        Err(error) => return Err(error.into()),
-    };
-    let key = &record.key;
-    if let Some(error) = other_than_asked(name, key, args, kind) {
-        return Err(error);
-    }
-    if args.default && vault.default_id()? != Some(record.id) {
-        let message = format!("`{name}` is there already, but it is not the default key");
-        return Err(Error::new(ExitStatus::Exists, message).hint("choose another name"));
-    }
-    session
-        .ui
-        .note(format!("`{name}` is there already; nothing was done"));
-    args.receiver.warn_if_lost(name, session);
-    let standing = key.standing(session.look(&vault).now);
-    if !standing.is_good() {
-        session
-            .ui
-            .warn(format!("`{name}` is {standing}: its secret is refused"));
-    }
-    Ok(true)
-}
-
-/// What is wrong with a key that is there already, if it is another one than was asked for.
-fn other_than_asked(name: &KeyName, key: &Key, args: &Generate, kind: Kind) -> Option<Error> {
-    let is_other_username = args.username.is_some() && args.username.as_ref() != key.username();
-    if key.kind() == kind && !is_other_username {
-        return None;
-    }
-    let username = key.username().map(|username| format!(" for {username}"));
-    let message = format!(
-        "`{name}` is there already, but it is an {} key{}",
-        key.kind().title(),
-        username.unwrap_or_default()
-    );
-    Some(Error::new(ExitStatus::Exists, message).hint("choose another name"))
 }
 
 /// The kind and name that were given or are answered; `None` if a question is not answered.
@@ -337,8 +310,18 @@ impl Generate {
     }
 }
 
+/// Says the username that was made up where nothing else does.
+fn tell_made_up(key: &Key, target: &Target<'_>, session: &Session) {
+    let is_told = !session.ui.is_quiet || target.has_username();
+    if let Some(username) = key.username().filter(|_| !is_told) {
+        session
+            .ui
+            .insist(format!("the username of `{}` is {username}", key.name));
+    }
+}
+
 /// Says what was made, after the secret.
-fn announce(key: &Key, fresh: &Fresh, receiver: &Receiver, session: &Session) {
+fn announce(key: &Key, fresh: &Fresh, target: &Target<'_>, session: &Session) {
     let look = session.look_at(key.created_at);
     let grant = match &key.grant {
         Grant::Smtp { username } => format!("username {username}"),
@@ -352,7 +335,7 @@ fn announce(key: &Key, fresh: &Fresh, receiver: &Receiver, session: &Session) {
     session
         .ui
         .note(format!("expires {}", look.end(key.expires_at)));
-    receiver.tell("its secret", fresh.is_sealed(), key, session);
+    target.tell("its secret", fresh.is_sealed(), session);
     if fresh.is_sealed() {
         session
             .ui

@@ -27,13 +27,7 @@ impl Handed {
         let Self::Saved(changed, path) = self else {
             return None;
         };
-        let tails = |text: &[u8]| -> Vec<Tail> {
-            let secrets = Scanner::secrets_in(text);
-            secrets.iter().map(Secret::tail).collect()
-        };
-        let after = tails(changed.after());
-        let mut gone = tails(changed.before()?);
-        gone.retain(|tail| !after.contains(tail));
+        let gone = displaced(changed.before()?, changed.after());
         (!gone.is_empty()).then(|| (path.clone(), gone))
     }
 
@@ -62,6 +56,18 @@ impl Handed {
             .hint("throw it away; look at what there is, and try again"),
         }
     }
+}
+
+/// The tails of the secrets that were in a text before and no longer are.
+pub(super) fn displaced(before: &[u8], after: &[u8]) -> Vec<Tail> {
+    let tails = |text: &[u8]| -> Vec<Tail> {
+        let secrets = Scanner::secrets_in(text);
+        secrets.iter().map(Secret::tail).collect()
+    };
+    let after = tails(after);
+    let mut gone = tails(before);
+    gone.retain(|tail| !after.contains(tail));
+    gone
 }
 
 /// How a command ends whose secret was handed over and is not good.

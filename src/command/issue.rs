@@ -14,7 +14,7 @@ use rand::TryRng;
 use rand::rngs::SysRng;
 
 use super::Session;
-use super::receiver::Receiver;
+use super::receiver::Target;
 use crate::error::Error;
 use crate::key::{Brand, Hash, HashMemory, Key, Kind, Sealer, Secret, Tail};
 use crate::ui::{Issued, KeyView};
@@ -133,12 +133,12 @@ impl Session {
         &self,
         fresh: &Fresh,
         key: KeyView<'_>,
-        receiver: &Receiver,
+        target: &Target<'_>,
         vault: &mut Vault,
         author: &Author,
         activate: impl Fn(&Change<'_>) -> Result<T, vault::Error>,
     ) -> Result<T, Error> {
-        let handed = receiver.take(fresh.issued(key), self)?;
+        let handed = target.take(fresh.issued(key), vault, self)?;
         let displaced = handed.displaced();
         let done = vault
             .change(author, activate)
@@ -172,9 +172,9 @@ impl Session {
         now: Timestamp,
         was_default: bool,
         fresh: &Fresh,
-        receiver: &Receiver,
+        target: &Target<'_>,
     ) {
-        receiver.tell("it", fresh.is_sealed(), key, self);
+        target.tell("it", fresh.is_sealed(), self);
         if fresh.is_sealed() {
             self.ui
                 .note("it stays the default key: `postkey reveal` shows the new secret");

@@ -1,20 +1,21 @@
 //! Where a secret goes: to standard output, to a file, or to the later steps of a CI job.
 
+mod target;
+
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use zeroize::Zeroizing;
 
-use super::handed::Handed;
 use super::{Session, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{self, Changed, env, whole};
-use crate::key::{Invalid, Key, KeyName, Kind, Variable, Variables};
+use crate::files::whole;
+use crate::key::{Invalid, KeyName, Kind, Variable, Variables};
 use crate::process::job;
-use crate::ui::{Format, Issued};
+use crate::ui::Format;
+pub(super) use target::{Overwrite, Subject, Target, loss, owner_of_lost};
 
 /// Where the secret goes, if not to standard output.
 #[derive(Args, Debug, Default)]
@@ -128,69 +129,6 @@ impl Receiver {
         }
     }
 
-    /// Makes sure, as far as that can be told before, that a key's secret can be put in its place.
-    pub(super) fn expect_place(
-        &self,
-        name: &KeyName,
-        kind: Kind,
-        session: &Session,
-    ) -> Result<(), Error> {
-        let variables = self.variables(name, kind)?;
-        let format = self.format(session)?;
-        if let Some(path) = self.github.map_or(Ok(None), Github::file)? {
-            files::expect_appendable(&path).map_err(unsaved)?;
-        }
-        let Some(path) = &self.save else {
-            return Ok(());
-        };
-        session.expect_elsewhere(path).map_err(unsaved)?;
-        if format == Format::Env {
-            let names = variables.username.iter().chain([&variables.secret]);
-            let names: Vec<_> = names.map(Variable::as_str).collect();
-            return env::expect_savable(path, &names).map_err(unsaved);
-        }
-        whole::expect_savable(path, shape(format, kind)).map_err(unsaved)
-    }
-
-    /// Hands a secret over.
-    pub(super) fn take(&self, issued: Issued<'_>, session: &Session) -> Result<Handed, Error> {
-        let key = issued.key();
-        let (kind, variables) = (key.kind(), self.variables(&key.name, key.kind())?);
-        let issued = issued.in_variables(variables);
-        let format = self.format(session)?;
-        if self.github.is_some() {
-            session.ui.deliver(&mask(&issued))?;
-        }
-        let text = issued.bytes(format);
-        if let Some(path) = self.github.map_or(Ok(None), Github::file)? {
-            let appended = files::append(&path, &text).map_err(unsaved)?;
-            return Ok(Handed::Appended(appended));
-        }
-        let Some(path) = &self.save else {
-            session.ui.deliver(&text)?;
-            return Ok(Handed::Printed);
-        };
-        let changed = match format {
-            Format::Env => env::save(path, &issued.assignments()).map_err(unsaved)?,
-            _ => whole::save(path, shape(format, kind), &text).map_err(unsaved)?,
-        };
-        if format == Format::Env {
-            note_new_variable(&changed, &issued, path, session);
-        }
-        Ok(Handed::Saved(changed, path.clone()))
-    }
-
-    /// Says where a new secret, called `what`, is now; that it was shown only if it is not again.
-    pub(super) fn tell(&self, what: &str, is_sealed: bool, key: &Key, session: &Session) {
-        match self.place(key, session) {
-            Some(place) => session.ui.note(format!("{what} is {place}")),
-            None if is_sealed => {}
-            None => session
-                .ui
-                .note(format!("{what} is shown only this once; keep it now")),
-        }
-    }
-
     /// Warns if the file is missing that has the secret of a key which is there.
     pub(super) fn warn_if_lost(&self, name: &KeyName, session: &Session) {
         let missing = self.save.as_ref().filter(|path| !path.exists());
@@ -199,26 +137,6 @@ impl Receiver {
                 "`{path}` is not there: if the secret of `{name}` is lost, \
                  `postkey regenerate {name}` makes a new one"
             ));
-        }
-    }
-
-    /// Where the secret is, if not on standard output.
-    pub(super) fn place(&self, key: &Key, session: &Session) -> Option<String> {
-        let Variables { username, secret } = self.variables(&key.name, key.kind()).ok()?;
-        let username = username.map(|name| format!(", the username `{name}`"));
-        let username = username.unwrap_or_default();
-        let is_env = self.format(session).ok()? == Format::Env;
-        let file = self.save.as_ref().map(|path| path.display());
-        match (self.github, file) {
-            (Some(Github::Env), _) => Some(format!(
-                "`{secret}` in the later steps of this job{username}"
-            )),
-            (Some(Github::Output), _) => {
-                Some(format!("the output `{secret}` of this step{username}"))
-            }
-            (_, None) => None,
-            (_, Some(path)) if is_env => Some(format!("`{secret}` in `{path}`{username}")),
-            (_, Some(path)) => Some(format!("in `{path}`")),
         }
     }
 
@@ -262,26 +180,6 @@ impl Receiver {
             Some(secret) => Variables::named(kind, secret.clone(), self.env_username.clone()),
         })
     }
-}
-
-/// Says so if the variable was not there before, in a file that was: it may be misspelt.
-fn note_new_variable(changed: &Changed, issued: &Issued<'_>, path: &Path, session: &Session) {
-    let before = changed.before().unwrap_or_default();
-    let Ok(variables) = env::Variables::read(path, before) else {
-        return;
-    };
-    for (name, _) in issued.assignments() {
-        if !before.trim_ascii().is_empty() && !variables.has(name) {
-            let path = path.display();
-            session.ui.note(format!("`{name}` is new in `{path}`"));
-        }
-    }
-}
-
-/// The line by which GitHub's runner learns what it is to mask.
-fn mask(issued: &Issued<'_>) -> Zeroizing<Vec<u8>> {
-    let secret = issued.secret().expose();
-    Zeroizing::new([b"::add-mask::", secret.as_bytes(), b"\n"].concat())
 }
 
 /// The secret could not be put in its place.

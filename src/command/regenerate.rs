@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::issue::{Fresh, same_secret};
 use super::passphrase::Source;
-use super::receiver::Receiver;
+use super::receiver::{Overwrite, Receiver, Subject};
 use super::{Session, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -18,6 +18,10 @@ use crate::vault::Action;
 /// the key stays. If the new secret cannot be handed over, the old one
 /// goes on working.
 ///
+/// A pipe cannot be waited for: if the program that reads the secret fails later, the new secret is
+/// lost and the old one no longer valid. Use --save to write it to a file, or `postkey rotate`,
+/// which keeps the old secret valid for a grace period.
+///
 /// The default key's new secret is sealed as the old one was: under a passphrase that is
 /// chosen anew. Where none is given, it is the default key no more.
 ///
@@ -26,8 +30,8 @@ use crate::vault::Action;
 #[command(after_long_help = "\
 Examples:
   postkey regenerate ci
-  NEW=$(postkey regenerate --yes ci)
-  postkey regenerate --yes ci --save ci.env --format env")]
+  postkey regenerate --yes ci --save ci.env --format env
+  NEW=$(postkey regenerate --yes ci)")]
 pub struct Regenerate {
     /// Which key; asked for on a terminal
     #[arg(add = selection::completer())]
@@ -36,6 +40,8 @@ pub struct Regenerate {
     passphrase: Source,
     #[command(flatten)]
     receiver: Receiver,
+    #[command(flatten)]
+    overwrite: Overwrite,
 }
 
 pub(super) fn run(args: Regenerate, session: &mut Session) -> Result<ExitStatus, Error> {
@@ -45,8 +51,13 @@ pub(super) fn run(args: Regenerate, session: &mut Session) -> Result<ExitStatus,
     args.receiver.expect(session)?;
     let mut vault = session.open_to_change()?;
     let seen = vault.find(&name)?;
-    args.receiver
-        .expect_place(&name, seen.key.kind(), session)?;
+    let subject = Subject {
+        name: &name,
+        kind: seen.key.kind(),
+        before: Some(&seen.key),
+        overwrite: Some(args.overwrite),
+    };
+    let target = args.receiver.target(&subject, Some(&vault), session)?;
     let look = session.look(&vault);
     if !confirm(&seen.key, session, &look)? {
         session.ui.note("nothing was changed");
@@ -62,20 +73,13 @@ pub(super) fn run(args: Regenerate, session: &mut Session) -> Result<ExitStatus,
     })?;
     let used = session.use_for_programs(&seen, look.now, &vault);
     let view = KeyView::new(&key, look.now).with_use(used);
-    session.hand_over(
-        &fresh,
-        view,
-        &args.receiver,
-        &mut vault,
-        &author,
-        |change| {
-            let found = change.find(&name)?;
-            same_secret(&found, &seen)?;
-            fresh.replace(&found, &found.key.with_secret(fresh.tail()), change)
-        },
-    )?;
+    session.hand_over(&fresh, view, &target, &mut vault, &author, |change| {
+        let found = change.find(&name)?;
+        same_secret(&found, &seen)?;
+        fresh.replace(&found, &found.key.with_secret(fresh.tail()), change)
+    })?;
     announce(&seen.key, &key, session, &look);
-    session.tell_of_secret(&key, look.now, is_default, &fresh, &args.receiver);
+    session.tell_of_secret(&key, look.now, is_default, &fresh, &target);
     Ok(ExitStatus::Done)
 }
 

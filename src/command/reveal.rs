@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::Session;
 use super::passphrase::{Source, no_memory};
-use super::receiver::Receiver;
+use super::receiver::{Overwrite, Receiver, Subject, Target};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, Secret, Standing, Unopened};
@@ -33,6 +33,8 @@ pub struct Reveal {
     passphrase: Source,
     #[command(flatten)]
     receiver: Receiver,
+    #[command(flatten)]
+    overwrite: Overwrite,
 }
 
 pub(super) fn run(args: Reveal, session: &mut Session) -> Result<ExitStatus, Error> {
@@ -40,7 +42,13 @@ pub(super) fn run(args: Reveal, session: &mut Session) -> Result<ExitStatus, Err
     let mut vault = session.open_to_change()?;
     let sealed = vault.default_key()?.ok_or_else(no_default)?;
     let key = &sealed.record.key;
-    args.receiver.expect_place(&key.name, key.kind(), session)?;
+    let subject = Subject {
+        name: &key.name,
+        kind: key.kind(),
+        before: None,
+        overwrite: Some(args.overwrite),
+    };
+    let target = args.receiver.target(&subject, Some(&vault), session)?;
     let Some(passphrase) = args.passphrase.known(session)? else {
         session
             .ui
@@ -48,7 +56,7 @@ pub(super) fn run(args: Reveal, session: &mut Session) -> Result<ExitStatus, Err
         return Ok(ExitStatus::No);
     };
     match sealed.seal.open(&passphrase, &sealed.bond) {
-        Ok(secret) => show(&secret, &sealed, &args.receiver, session, &mut vault),
+        Ok(secret) => show(&secret, &sealed, &target, session, &mut vault),
         Err(Unopened::NoMemory) => Err(no_memory(Unopened::NoMemory)),
         Err(Unopened::Refused) => {
             log("refused", &sealed, session, &mut vault)?;
@@ -62,7 +70,7 @@ pub(super) fn run(args: Reveal, session: &mut Session) -> Result<ExitStatus, Err
 fn show(
     secret: &Secret,
     sealed: &Sealed,
-    receiver: &Receiver,
+    target: &Target<'_>,
     session: &Session,
     vault: &mut Vault,
 ) -> Result<ExitStatus, Error> {
@@ -71,18 +79,13 @@ fn show(
     let look = session.look(vault);
     let used = session.use_for_programs(record, look.now, vault);
     let view = KeyView::new(&record.key, look.now).with_use(used);
-    receiver
-        .take(Issued::new(view, secret), session)
-        .map_err(|error| match receiver.is_given() {
+    target
+        .take(Issued::new(view, secret), vault, session)
+        .map_err(|error| match target.is_given() {
             true => error,
             false => error.hint("read standard output, as in PASSWORD=$(postkey reveal)"),
         })?;
-    announce(
-        &record.key,
-        record.key.standing(look.now),
-        receiver,
-        session,
-    );
+    announce(&record.key, record.key.standing(look.now), target, session);
     Ok(ExitStatus::Done)
 }
 
@@ -99,13 +102,13 @@ fn log(
     })
 }
 
-fn announce(key: &Key, standing: Standing, receiver: &Receiver, session: &Session) {
+fn announce(key: &Key, standing: Standing, target: &Target<'_>, session: &Session) {
     let username = key.username().map(ToString::to_string).unwrap_or_default();
     let secret = format!(
         "the secret of the default key `{}`, username {username}",
         key.name
     );
-    session.ui.note(match receiver.place(key, session) {
+    session.ui.note(match target.place() {
         None => format!("this is {secret}"),
         Some(place) => format!("{secret}, is {place}"),
     });

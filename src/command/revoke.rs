@@ -10,7 +10,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use super::issue::{Fresh, same_secret};
 use super::pasted::{self, Asking, Finding, Misspelt, Pasted};
-use super::receiver::Receiver;
+use super::receiver::{Receiver, Subject, Target};
 use super::{Session, activate, incident, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -349,7 +349,13 @@ fn renew(
 ) -> Result<Key, Error> {
     receiver.expect(session)?;
     let name = &seen.key.name;
-    receiver.expect_place(name, seen.key.kind(), session)?;
+    let subject = Subject {
+        name,
+        kind: seen.key.kind(),
+        before: Some(&seen.key),
+        overwrite: None,
+    };
+    let target = receiver.target(&subject, Some(vault), session)?;
     let author = session.author(Action::Revoke);
     let fresh = Fresh::generate(seen.key.kind(), &session.settings.brand)?;
     let renewed = |key: &Key| Key {
@@ -364,22 +370,22 @@ fn renew(
     let look = session.look(vault);
     let used = session.use_for_programs(seen, look.now, vault);
     let view = KeyView::new(&key, look.now).with_use(used);
-    session.hand_over(&fresh, view, receiver, vault, &author, |change| {
+    session.hand_over(&fresh, view, &target, vault, &author, |change| {
         let found = change.find(name)?;
         same_secret(&found, seen)?;
         change.replace_secret(&found, &renewed(&found.key))
     })?;
-    announce(&seen.key, &key, receiver, session, &look);
+    announce(&seen.key, &key, &target, session, &look);
     session.tell_of_default(&key, was_default);
     Ok(key)
 }
 
-fn announce(old: &Key, new: &Key, receiver: &Receiver, session: &Session, look: &Look) {
+fn announce(old: &Key, new: &Key, target: &Target<'_>, session: &Session, look: &Look) {
     let (name, old, tail) = (&new.name, look.secret(&old.tail), look.tail(&new.tail));
     session.ui.note(format!(
         "`{name}` has a new secret, {tail}, and is active; {old} is gone for good"
     ));
-    receiver.tell("it", false, new, session);
+    target.tell("it", false, session);
     if new.standing(look.now) == Standing::Expired {
         session.ui.warn(format!(
             "`{name}` has expired and stays refused; `postkey set {name} --expires 90d` extends it"

@@ -5,7 +5,7 @@ mod end;
 use clap::Args;
 
 use super::issue::{Fresh, same_secret};
-use super::receiver::Receiver;
+use super::receiver::{Overwrite, Receiver, Subject, Target};
 use super::{Session, selection};
 use crate::error::{Error, ROTATING};
 use crate::exit::ExitStatus;
@@ -19,6 +19,10 @@ use crate::vault::{Action, Record, Vault};
 /// without an outage. Then the old one retires by itself. `postkey show` tells when each was
 /// used. --finish retires the old one at once; --abort takes the new one back.
 ///
+/// A pipe cannot be waited for: if the program that reads the secret fails later, postkey does not
+/// see it. Prefer --save, and check that the new secret is in use before --finish; --abort
+/// keeps the old one.
+///
 /// The old secret never outlasts the key's own expiry. If the new one cannot be handed over,
 /// nothing changes.
 ///
@@ -26,9 +30,9 @@ use crate::vault::{Action, Record, Vault};
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
+  postkey rotate app --save /etc/app/env --env-name SMTP_PASSWORD && systemctl restart app
   postkey rotate ci
   NEW=$(postkey rotate --grace 48h ci)
-  postkey rotate app --save /etc/app/env --env-name SMTP_PASSWORD && systemctl restart app
   postkey rotate --finish ci
   postkey rotate --abort ci")]
 pub struct Rotate {
@@ -48,6 +52,8 @@ pub struct Rotate {
     abort: bool,
     #[command(flatten)]
     receiver: Receiver,
+    #[command(flatten)]
+    overwrite: Overwrite,
 }
 
 impl Rotate {
@@ -79,10 +85,16 @@ fn begin(name: &KeyName, args: &Rotate, session: &Session) -> Result<ExitStatus,
     let seen = vault.find(name)?;
     let look = session.look_at(vault.time(Session::clock())?);
     expect_rotatable(&seen.key, &look)?;
-    args.receiver.expect_place(name, seen.key.kind(), session)?;
+    let subject = Subject {
+        name,
+        kind: seen.key.kind(),
+        before: Some(&seen.key),
+        overwrite: Some(args.overwrite),
+    };
+    let target = args.receiver.target(&subject, Some(&vault), session)?;
     let was_default = vault.default_id()? == Some(seen.id);
-    let rotated = hand_over(&seen, args, session, &mut vault, &look)?;
-    announce(&rotated, args, session, &look);
+    let rotated = hand_over(&seen, args, &target, session, &mut vault, &look)?;
+    announce(&rotated, args, &target, session, &look);
     session.tell_of_default(&rotated, was_default);
     Ok(ExitStatus::Done)
 }
@@ -110,6 +122,7 @@ fn expect_rotatable(key: &Key, look: &Look) -> Result<(), Error> {
 fn hand_over(
     seen: &Record,
     args: &Rotate,
+    target: &Target<'_>,
     session: &Session,
     vault: &mut Vault,
     look: &Look,
@@ -125,7 +138,7 @@ fn hand_over(
     let key = seen.key.rotated(fresh.tail(), grace, look.now);
     let used = session.use_for_programs(seen, look.now, vault);
     let view = KeyView::new(&key, look.now).with_use(used);
-    session.hand_over(&fresh, view, &args.receiver, vault, &author, |change| {
+    session.hand_over(&fresh, view, target, vault, &author, |change| {
         let found = change.find(name)?;
         change.expect_one_secret(&found)?;
         same_secret(&found, seen)?;
@@ -137,14 +150,14 @@ fn hand_over(
     })
 }
 
-fn announce(key: &Key, args: &Rotate, session: &Session, look: &Look) {
+fn announce(key: &Key, args: &Rotate, target: &Target<'_>, session: &Session, look: &Look) {
     let Some(Retiring { tail, until }) = &key.retiring else {
         return;
     };
     let (name, ui) = (&key.name, &session.ui);
     let (new, old) = (look.tail(&key.tail), look.tail(tail));
     ui.note(format!("`{name}` has a new secret, {new}"));
-    args.receiver.tell("it", false, key, session);
+    target.tell("it", false, session);
     session.warn_of_standing(key, look.now);
     let until_told = look.moment_and_distance(*until);
     ui.note(format!("the old one, {old}, works until {until_told}"));

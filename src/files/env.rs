@@ -48,9 +48,18 @@ pub enum Error {
 ///
 /// # Errors
 /// If the file must not be replaced or cannot be written, has a line that not all readers take
-/// alike, or sets one of the variables more than once.
-pub fn save(path: &Path, variables: &[(&str, &str)]) -> Result<Changed, Error> {
-    shared::change(path, |text| set_all(path, text, variables))
+/// alike, or sets one of the variables more than once; and what `allow` fails with, which is given
+/// what the file holds and what it is to hold.
+pub fn save<E: From<Error> + From<super::Error>>(
+    path: &Path,
+    variables: &[(&str, &str)],
+    allow: impl Fn(&[u8], &[u8]) -> Result<(), E>,
+) -> Result<Changed, E> {
+    shared::change(path, |before| {
+        let after = set_all(path, before, variables)?;
+        allow(before, &after)?;
+        Ok(after)
+    })
 }
 
 /// Makes sure, as far as that can be told before, that variables of these names can be set in a
@@ -58,10 +67,26 @@ pub fn save(path: &Path, variables: &[(&str, &str)]) -> Result<Changed, Error> {
 ///
 /// # Errors
 /// Those of [`save`].
-pub fn expect_savable(path: &Path, names: &[&str]) -> Result<(), Error> {
+pub fn expect_savable<E: From<Error> + From<super::Error>>(
+    path: &Path,
+    names: &[&str],
+    allow: impl Fn(&[u8], &[u8]) -> Result<(), E>,
+) -> Result<(), E> {
     let value = "x".repeat(LONGEST_VALUE);
     let variables: Vec<_> = names.iter().map(|name| (*name, &value[..])).collect();
-    shared::expect_changeable(path, |text| set_all(path, text, &variables))
+    shared::expect_changeable(path, |before| {
+        let after = set_all(path, before, &variables)?;
+        allow(before, &after)?;
+        Ok(after)
+    })
+}
+
+/// What the file at `path` holds; nothing if there is none.
+///
+/// # Errors
+/// If it is no file that [`save`] changes, or cannot be read.
+pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+    Ok(shared::read(path)?.unwrap_or_default())
 }
 
 fn set_all(

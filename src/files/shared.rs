@@ -107,6 +107,14 @@ pub fn change<E: From<Error>>(
     }
 }
 
+/// What a file that can be changed so holds; `None` if there is none.
+///
+/// # Errors
+/// If it must not be replaced, or cannot be read.
+pub fn read(path: &Path) -> Result<Contents, Error> {
+    Current::hold(path).map(|current| current.text)
+}
+
 /// Makes sure, as far as that can be told before, that a file can be changed so.
 ///
 /// # Errors

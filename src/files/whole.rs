@@ -23,10 +23,17 @@ const ROOM: usize = 1024;
 /// Puts a result into a file, 0600 if it is new.
 ///
 /// # Errors
-/// If the file must not be replaced or cannot be written; it is as it was then.
-pub fn save(path: &Path, shape: Shape, text: &[u8]) -> Result<Changed, Error> {
+/// If the file must not be replaced or cannot be written; it is as it was then. And what `allow`
+/// fails with, which is given what the file holds and what it is to hold.
+pub fn save<E: From<Error>>(
+    path: &Path,
+    shape: Shape,
+    text: &[u8],
+    allow: impl Fn(&[u8], &[u8]) -> Result<(), E>,
+) -> Result<Changed, E> {
     shared::change(path, |before| {
         shape.expect(before, path)?;
+        allow(before, text)?;
         Ok(Zeroizing::new(text.to_vec()))
     })
 }
@@ -35,10 +42,16 @@ pub fn save(path: &Path, shape: Shape, text: &[u8]) -> Result<Changed, Error> {
 ///
 /// # Errors
 /// Those of [`save`].
-pub fn expect_savable(path: &Path, shape: Shape) -> Result<(), Error> {
+pub fn expect_savable<E: From<Error>>(
+    path: &Path,
+    shape: Shape,
+    allow: impl Fn(&[u8], &[u8]) -> Result<(), E>,
+) -> Result<(), E> {
     shared::expect_changeable(path, |before| {
+        let after = Zeroizing::new(vec![b'\n'; ROOM]);
         shape.expect(before, path)?;
-        Ok(Zeroizing::new(vec![b'\n'; ROOM]))
+        allow(before, &after)?;
+        Ok(after)
     })
 }
 
@@ -71,6 +84,7 @@ mod tests {
             start: "xkey",
             lines: 1,
         };
+        let allow = |_: &[u8], _: &[u8]| Ok::<_, Error>(());
         for (before, is_replaced) in [
             ("", true),
             ("\n", true),
@@ -83,13 +97,13 @@ mod tests {
             fs::write(&path, before).expect("written");
             fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("changed");
             assert_eq!(
-                expect_savable(&path, shape).is_ok(),
+                expect_savable(&path, shape, allow).is_ok(),
                 is_replaced,
                 "{before:?}"
             );
             assert_eq!(fs::read(&path).expect("the file"), before.as_bytes());
             assert_eq!(
-                save(&path, shape, b"new\n").is_ok(),
+                save(&path, shape, b"new\n", allow).is_ok(),
                 is_replaced,
                 "{before:?}"
             );

@@ -102,6 +102,11 @@ impl Ui {
         }
     }
 
+    /// Says what nothing else tells, on standard error, even if only results are wanted.
+    pub fn insist(&self, text: impl AsRef<str>) {
+        self.say(None, text.as_ref());
+    }
+
     /// Says what may turn out to be a mistake, on standard error.
     pub fn warn(&self, text: impl AsRef<str>) {
         if self.is_quiet {

@@ -254,12 +254,41 @@ fn what_was_made_here_is_replaced_once_its_key_is_gone() {
         0
     );
     sandbox.manifest(&THREE.replace("\"reports\"", "\"figures\""));
-    let rows = sandbox.rows(&[], 0);
+    let run = sandbox.apply(&[]).expect(5);
+    let says = "`reports.secret` holds the secret of `reports`, which would be lost";
+    assert!(run.stderr.contains(says), "{run:?}");
+    assert!(run.stderr.contains("--replace"), "{run:?}");
+    let rows = sandbox.rows(&["--replace"], 0);
     assert_eq!(rows[1]["replaces"], "the secret of `reports`");
     assert_eq!(
         sandbox.verify(sandbox.read("reports.secret").trim_end()).1,
         0
     );
+}
+
+#[test]
+fn the_secret_of_another_key_in_a_variable_is_not_replaced_unasked() {
+    let manifest = |name: &str| {
+        format!(
+            "[[key]]\nname = \"{name}\"\nkind = \"api\"\n\
+             save = {{ file = \".env\", secret = \"API_KEY\" }}\n"
+        )
+    };
+    let sandbox = Sandbox::with_manifest(&manifest("one"));
+    sandbox.apply(&[]).expect(0);
+    let before = sandbox.read(".env");
+    sandbox.manifest(&manifest("two"));
+    for flags in [&[][..], &["-n"], &["--yes"]] {
+        let run = sandbox.apply(flags).expect(5);
+        assert!(
+            run.stderr.contains("`.env` holds the secret of `one`"),
+            "{run:?}"
+        );
+        assert_eq!(sandbox.read(".env"), before);
+    }
+    // A key that goes in the same run needs its secret no longer.
+    sandbox.apply(&["--yes", "--prune"]).expect(0);
+    assert_eq!(sandbox.verify(&sandbox.variable(".env", "API_KEY")).1, 0);
 }
 
 #[test]

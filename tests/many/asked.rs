@@ -218,18 +218,24 @@ fn with_if_absent_what_is_there_is_left_alone() {
     sandbox.make_many(&[]).expect(4);
     let run = sandbox.make_many(&["--if-absent"]).expect(0);
     for told in [
-        "1 key is there already",
-        "warning: 1 key is there, but inactive or expired",
-        "warning: 1 key is there, but not the file",
+        "skipped 1 existing key",
+        "warning: 1 key is inactive or expired",
+        "warning: 1 existing key has no file",
         "made 3 API keys",
     ] {
         assert!(run.stderr.contains(told), "{told}: {run:?}");
     }
+    let limit = ["--if-absent", "--limit", "3/day", "--strict"];
+    let differing = sandbox.make_many(&limit[..3]).expect(0);
+    let told = "`key-1` differs from what was asked for: limit is none, not 3/day";
+    assert!(differing.stderr.contains(told), "{differing:?}");
+    let refused = sandbox.make_many(&limit).expect(4);
+    assert!(refused.stderr.contains(told), "{refused:?}");
     sandbox.run(["activate", "key-2"]).expect(0);
     assert_eq!(sandbox.verify(&old).1, 0);
     let again = sandbox.make_many(&["--if-absent", "--quiet"]).expect(0);
     assert!(
-        again.stderr.is_empty() || again.stderr.contains("not the file"),
+        again.stderr.is_empty() || again.stderr.contains("no file"),
         "{again:?}"
     );
     assert_eq!(sandbox.opened(&sandbox.secrets()).len(), names.len() - 1);
@@ -245,6 +251,6 @@ fn with_if_absent_what_is_there_is_left_alone() {
     let run = sandbox.run(smtp).expect(4);
     assert!(
         run.stderr
-            .contains("line 1 of `names`: `key-1` is there already, but it is an API key")
+            .contains("line 1 of `names`: `key-1` already exists, but it is an API key")
     );
 }

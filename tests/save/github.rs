@@ -202,6 +202,65 @@ fn a_secret_is_masked_only_where_a_runner_takes_the_mask() {
 }
 
 #[test]
+fn a_variable_that_the_runner_does_not_take_is_refused_before_a_key_is_made() {
+    let sandbox = Sandbox::new();
+    files(&sandbox);
+    for name in [
+        "NODE_OPTIONS",
+        "GITHUB_API_KEY",
+        "github_x",
+        "RUNNER_KEY",
+        "PATH",
+        "LD_PRELOAD",
+        "HOME",
+        "IFS",
+        "BASH_ENV",
+    ] {
+        let args = [
+            "generate",
+            "api",
+            "web",
+            "--github",
+            "env",
+            "--env-name",
+            name,
+        ];
+        let run = run(&sandbox, &args).expect(2);
+        expect_silent(&run);
+        assert!(run.stderr.contains(&format!("`{name}`")), "{run:?}");
+        assert!(run.stderr.contains("\nhint: "), "{run:?}");
+    }
+    // Nor one that a key is called by itself; as an output it may be.
+    let by_itself = run(&sandbox, &["generate", "api", "github", "--github", "env"]).expect(2);
+    assert!(by_itself.stderr.contains("--env-name"), "{by_itself:?}");
+    assert_eq!(held(&sandbox, "set_env"), "");
+    assert!(!sandbox.vault().exists());
+    run(
+        &sandbox,
+        &["generate", "api", "github", "--github", "output"],
+    )
+    .expect(0);
+}
+
+#[test]
+fn one_step_does_not_set_one_variable_for_two_keys() {
+    for to in ["env", "output"] {
+        let sandbox = Sandbox::new();
+        files(&sandbox);
+        run(&sandbox, &["generate", "api", "a-b", "--github", to]).expect(0);
+        let before = held(&sandbox, &format!("set_{to}"));
+        let refused = run(&sandbox, &["generate", "api", "a.b", "--github", to]).expect(6);
+        expect_silent(&refused);
+        assert!(
+            refused.stderr.contains("`A_B_API_KEY` for `a-b`"),
+            "{refused:?}"
+        );
+        assert_eq!(held(&sandbox, &format!("set_{to}")), before);
+        run(&sandbox, &["rotate", "a-b", "--github", to]).expect(0);
+    }
+}
+
+#[test]
 fn a_runners_file_that_is_none_is_refused_before_anything_is_done() {
     let sandbox = Sandbox::new();
     files(&sandbox);

@@ -199,3 +199,17 @@ fn a_leaked_key_is_stopped_even_if_its_new_secret_cannot_be_saved() {
     assert!(run.stderr.contains("`ci` stays stopped"), "{run:?}");
     assert_eq!(sandbox.verify(&old).0, "inactive");
 }
+
+#[test]
+fn who_replaces_a_secret_is_warned_of_pipes_and_led_to_a_file() {
+    let sandbox = Sandbox::new();
+    for command in ["regenerate", "rotate"] {
+        let help = sandbox.run([command, "--help"]).expect(0).stdout;
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(help.contains("A pipe cannot be waited for"), "{help}");
+        let (_, examples) = help.split_once("Examples:").unwrap();
+        assert!(examples.contains("--save"), "{examples}");
+    }
+    let readme = include_str!("../../README.md");
+    assert!(readme.contains("A secret that goes into a pipe counts as delivered"));
+}

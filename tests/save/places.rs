@@ -55,42 +55,6 @@ fn a_file_holds_what_standard_output_would_have_held() {
 }
 
 #[test]
-fn the_secret_of_another_key_that_is_replaced_is_told() {
-    let sandbox = Sandbox::new();
-    let told = "held the secret of `one`, which has no other";
-    for (file, format) in [("a", "text"), ("b", "env"), ("c", "json")] {
-        let save = ["--save", file, "--format", format];
-        let run = |args: &[&str]| {
-            let args = [args, &save].concat();
-            Run::of(sandbox.command(args).output().unwrap()).expect(0)
-        };
-        let names = match format {
-            "env" => &["--env-name", "KEY"][..],
-            _ => &[],
-        };
-        run(&[&["generate", "api", "one"], names].concat());
-        let again = run(&[&["rotate", "one"], names].concat());
-        assert!(!again.stderr.contains("held the secret"), "{again:?}");
-        let other = run(&[&["generate", "api", "two"], names].concat());
-        assert!(
-            other.stderr.contains(&format!("`{file}` {told}")),
-            "{other:?}"
-        );
-        assert!(
-            other.stderr.contains("`postkey regenerate one`"),
-            "{other:?}"
-        );
-        assert!(!other.stderr.contains(&secret_in(&held(&sandbox, file))));
-        // A key that is gone misses nothing.
-        sandbox.run(["delete", "--yes", "one"]).expect(0);
-        sandbox.run(["delete", "--yes", "two"]).expect(0);
-        let last = run(&[&["generate", "api", "two"], names].concat());
-        assert!(!last.stderr.contains("held the secret"), "{last:?}");
-        sandbox.run(["delete", "--yes", "two"]).expect(0);
-    }
-}
-
-#[test]
 fn variables_are_set_in_place_and_the_rest_stays() {
     let sandbox = Sandbox::new();
     sandbox.generate(["smtp", "shop-mail", "--username", "shop_prod"]);
@@ -248,6 +212,23 @@ fn flags_that_do_not_fit_together_are_refused_before_anything_is_done() {
             "--env-name",
         ),
         (&["revoke", "ci", "--save", "x"], "--replace"),
+        (&["regenerate", "ci", "--replace"], "--save"),
+        (
+            &[
+                "generate",
+                "api",
+                "new",
+                "--save",
+                "x",
+                "--env-name",
+                "PATH",
+            ],
+            "programs obey",
+        ),
+        (
+            &["rotate", "ci", "--save", "x", "--env-name", "LD_PRELOAD"],
+            "programs obey",
+        ),
     ] {
         let run = Run::of(sandbox.command(args.iter().copied()).output().unwrap()).expect(2);
         assert!(run.stderr.contains(says), "{args:?}: {run:?}");

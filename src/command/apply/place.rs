@@ -12,11 +12,11 @@ use super::child::Order;
 use super::source::Source;
 use crate::command::Session;
 use crate::command::handed::Handed;
-use crate::command::receiver::shape;
+use crate::command::receiver::{loss, owner_of_lost, shape};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, env, folder_of, whole};
-use crate::key::{Key, Secret, Tail, Variable, quoted};
+use crate::key::{Key, KeyName, Secret, Tail, Variable, quoted};
 use crate::manifest::{Deed, Finding, Held, Mistake, Place, Replaced, Step, Wanted};
 use crate::process::{self, Reprieve};
 use crate::ui::Format;
@@ -33,6 +33,7 @@ const LONGEST: u64 = 1 << 20;
 pub(super) fn look_at(
     step: &mut Step<'_>,
     scheme: &Scheme<'_>,
+    deleted: &[KeyName],
     vault: Option<&Vault>,
     session: &Session,
 ) -> Result<(), Mistake> {
@@ -40,7 +41,10 @@ pub(super) fn look_at(
         return Ok(());
     };
     if matches!(step.deed, Deed::Make(_)) {
-        let looked = expect_fit(wanted, scheme.source, session)
+        let allow = |before: &[u8], after: &[u8]| {
+            scheme.expect_no_loss(wanted, deleted, vault, before, after)
+        };
+        let looked = expect_fit(wanted, scheme.source, allow, session)
             .and_then(|()| replaced(wanted, vault))
             .and_then(|replaced| scheme.expect_replaceable(replaced, wanted));
         step.replaced = looked.map_err(|error| mistake(wanted, &error))?;
@@ -62,6 +66,28 @@ pub(super) fn look_at(
 }
 
 impl Scheme<'_> {
+    /// Makes sure that no secret of another key is lost unasked, unless that key is deleted.
+    fn expect_no_loss(
+        &self,
+        wanted: &Wanted,
+        deleted: &[KeyName],
+        vault: Option<&Vault>,
+        before: &[u8],
+        after: &[u8],
+    ) -> Result<(), Error> {
+        let Some(file) = wanted.place.file() else {
+            return Ok(());
+        };
+        match owner_of_lost(before, after, &wanted.name, vault)? {
+            Some(owner) if !self.is_replacing && !deleted.contains(&owner) => {
+                let hint = "let `save` name another file or variable; or pass --replace if that \
+                            secret is obsolete";
+                Err(loss(file, &owner).hint(hint))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A secret that was made elsewhere may be in use, and is lost once it is replaced.
     fn expect_replaceable(
         &self,
@@ -114,7 +140,12 @@ fn mistake(wanted: &Wanted, error: &Error) -> Mistake {
 }
 
 /// Makes sure, as far as that can be told before, that a place takes a secret.
-fn expect_fit(wanted: &Wanted, source: &Source, session: &Session) -> Result<(), Error> {
+fn expect_fit(
+    wanted: &Wanted,
+    source: &Source,
+    allow: impl Fn(&[u8], &[u8]) -> Result<(), Error>,
+    session: &Session,
+) -> Result<(), Error> {
     let place = &wanted.place;
     if let Some(file) = place.file() {
         session.expect_elsewhere(file)?;
@@ -128,12 +159,9 @@ fn expect_fit(wanted: &Wanted, source: &Source, session: &Session) -> Result<(),
         } => {
             let names = username.iter().chain([secret]);
             let names: Vec<_> = names.map(Variable::as_str).collect();
-            Ok(env::expect_savable(file, &names)?)
+            env::expect_savable(file, &names, allow)
         }
-        Place::File(file) => Ok(whole::expect_savable(
-            file,
-            shape(Format::Text, wanted.kind),
-        )?),
+        Place::File(file) => whole::expect_savable(file, shape(Format::Text, wanted.kind), allow),
         Place::Command { words, .. } => program(words, source).map(drop),
     }
 }
@@ -250,6 +278,8 @@ pub(super) fn deliver(
     session: &Session,
 ) -> Result<Handed, Error> {
     let undelivered = |error: Error| error.with_status(ExitStatus::Undelivered);
+    // What is lost was looked at when the plan was made.
+    let planned = |_: &[u8], _: &[u8]| Ok(());
     match &wanted.place {
         Place::Variables {
             file,
@@ -260,15 +290,15 @@ pub(super) fn deliver(
             let username = username.iter().map(|variable| (variable.as_str(), name));
             let secret = [(variable.as_str(), secret.expose())];
             let variables: Vec<_> = username.chain(secret).collect();
-            let saved = env::save(file, &variables);
+            let saved = env::save(file, &variables, planned);
             let saved = saved.map(|changed| Handed::Saved(changed, file.clone()));
-            saved.map_err(|error| undelivered(error.into()))
+            saved.map_err(undelivered)
         }
         Place::File(file) => {
             let line = Zeroizing::new([secret.expose().as_bytes(), b"\n"].concat());
-            let saved = whole::save(file, shape(Format::Text, wanted.kind), &line);
+            let saved = whole::save(file, shape(Format::Text, wanted.kind), &line, planned);
             let saved = saved.map(|changed| Handed::Saved(changed, file.clone()));
-            saved.map_err(|error| undelivered(error.into()))
+            saved.map_err(undelivered)
         }
         Place::Command { words, timeout } => {
             let order = Order {

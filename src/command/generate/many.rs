@@ -8,9 +8,10 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 
+use super::Generate;
+use super::existing::Existing;
 use super::names::{self, Faults, Wanted};
 use super::place::{Found, Piece, Place};
-use super::{Generate, other_than_asked};
 use crate::command::issue::Fresh;
 use crate::command::{Session, handed};
 use crate::error::Error;
@@ -29,10 +30,7 @@ struct Plan {
     new: Vec<KeyName>,
     /// With the secrets that a run which was killed has left.
     left: Vec<(KeyName, Fresh)>,
-    there: usize,
-    /// Of those that are there: how many are refused, and how many have no file.
-    bad: usize,
-    without_file: usize,
+    existing: Existing,
 }
 
 /// What all keys have in common.
@@ -150,10 +148,12 @@ impl<'a> Order<'a> {
     ) -> Result<Option<Error>, Error> {
         match vault.map(|vault| vault.find(&name)) {
             Some(Ok(record)) if self.args.if_absent => {
-                plan.there += 1;
-                plan.bad += usize::from(!record.key.standing(now).is_good());
-                plan.without_file += usize::from(!self.place.has(&name));
-                return Ok(other_than_asked(&name, &record.key, self.args, self.kind));
+                let look = self.session.look_at(now);
+                let existing = &mut plan.existing;
+                existing.note_file(self.place.has(&name));
+                return Ok(existing
+                    .add(&record.key, self.args, self.kind, &look, self.session)
+                    .err());
             }
             Some(Ok(_)) => return Ok(Some(taken(vault::Error::NameTaken(name)))),
             None | Some(Err(vault::Error::NoSuchKey(_))) => {}
@@ -169,29 +169,10 @@ impl<'a> Order<'a> {
 
     fn tell_of_those_there(&self, plan: &Plan) {
         let ui = &self.session.ui;
-        if plan.there + plan.count() == 0 {
+        if plan.existing.count() + plan.count() == 0 {
             ui.note("no line has a name; nothing was done");
         }
-        let are = |count: usize| counted(count as i128, "key is", "keys are");
-        if plan.there > 0 {
-            ui.note(format!(
-                "{} there already; nothing was done about that",
-                are(plan.there)
-            ));
-        }
-        if plan.bad > 0 {
-            ui.warn(format!(
-                "{} there, but inactive or expired: refused",
-                are(plan.bad)
-            ));
-        }
-        if plan.without_file > 0 {
-            ui.warn(format!(
-                "{} there, but not the file: a secret is not shown again; \
-                 `postkey regenerate` makes a new one",
-                are(plan.without_file)
-            ));
-        }
+        plan.existing.tell(ui);
     }
 
     /// Makes all keys, batch by batch; the signal that ended it early, if one did.
@@ -340,7 +321,7 @@ impl<'a> Order<'a> {
         let status = self.args.status().word();
         let grant = match self.args.grant(self.kind, self.session)? {
             Grant::Smtp { username } if username.is_shared() => format!(", username {username}"),
-            Grant::Smtp { .. } => String::new(),
+            Grant::Smtp { .. } => ", usernames made up (`postkey list` shows them)".to_owned(),
             Grant::Api { permission, limit } => {
                 format!(", permission {permission}, limit {limit}")
             }

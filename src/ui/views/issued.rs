@@ -4,7 +4,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::KeyView;
-use crate::key::{Key, Secret, Variables};
+use crate::key::{Secret, Variables};
 use crate::ui::listing::csv_lines;
 use crate::ui::{Format, json};
 
@@ -33,11 +33,6 @@ impl<'a> Issued<'a> {
     /// The same, in other variables than the key's own.
     pub fn in_variables(self, variables: Variables) -> Self {
         Self { variables, ..self }
-    }
-
-    /// The key.
-    pub fn key(&self) -> &Key {
-        self.key.key
     }
 
     /// The secret.

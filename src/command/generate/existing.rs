@@ -1,0 +1,219 @@
+//! What `--if-absent` makes of a key that exists: it is left alone, and what differs is told.
+
+use super::Generate;
+use crate::command::Session;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::{Grant, Key, KeyName, Kind, Status};
+use crate::ui::{Look, Ui, counted};
+use crate::vault;
+
+/// Whether there is a key of that name; it must not be another one than was asked for.
+pub(super) fn is_there(
+    name: &KeyName,
+    args: &Generate,
+    kind: Kind,
+    session: &Session,
+) -> Result<bool, Error> {
+    let Some(vault) = session.open_if_made()? else {
+        return Ok(false);
+    };
+    let record = match vault.find(name) {
+        Ok(record) => record,
+        Err(vault::Error::NoSuchKey(_)) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    let (key, look) = (&record.key, session.look(&vault));
+    if let Some(error) = other_than_asked(name, key, args, kind) {
+        return Err(error);
+    }
+    if args.default && vault.default_id()? != Some(record.id) {
+        let message = format!("`{name}` already exists, but it is not the default key");
+        return Err(Error::new(ExitStatus::Exists, message).hint("choose another name"));
+    }
+    if let Some(difference) = difference(key, args, &look, session)? {
+        session.ui.warn(difference);
+    }
+    session
+        .ui
+        .note(format!("`{name}` already exists: unchanged"));
+    args.receiver.warn_if_lost(name, session);
+    let standing = key.standing(look.now);
+    if !standing.is_good() {
+        session
+            .ui
+            .warn(format!("`{name}` is {standing}: its secret is refused"));
+    }
+    Ok(true)
+}
+
+/// What is wrong with a key that exists, if it is another one than was asked for.
+pub(super) fn other_than_asked(
+    name: &KeyName,
+    key: &Key,
+    args: &Generate,
+    kind: Kind,
+) -> Option<Error> {
+    let is_other_username = args.username.is_some() && args.username.as_ref() != key.username();
+    if key.kind() == kind && !is_other_username {
+        return None;
+    }
+    let username = key.username().map(|username| format!(" for {username}"));
+    let message = format!(
+        "`{name}` already exists, but it is an {} key{}",
+        key.kind().title(),
+        username.unwrap_or_default()
+    );
+    Some(Error::new(ExitStatus::Exists, message).hint("choose another name"))
+}
+
+/// What of a key differs from what was asked for, as a sentence.
+///
+/// # Errors
+/// If that is an error (`--strict`).
+pub(super) fn difference(
+    key: &Key,
+    args: &Generate,
+    look: &Look,
+    session: &Session,
+) -> Result<Option<String>, Error> {
+    let differences = differences(key, args, look, session)?;
+    if differences.is_empty() {
+        return Ok(None);
+    }
+    let message = format!(
+        "`{}` differs from what was asked for: {}",
+        key.name,
+        differences.join("; ")
+    );
+    match args.strict {
+        false => Ok(Some(message)),
+        true => Err(Error::new(ExitStatus::Exists, message).hint(format!(
+            "`postkey set`, `describe` and `activate` change `{}`; without --strict this is a \
+             warning",
+            key.name
+        ))),
+    }
+}
+
+fn differences(
+    key: &Key,
+    args: &Generate,
+    look: &Look,
+    session: &Session,
+) -> Result<Vec<String>, Error> {
+    let mut found = Vec::new();
+    let mut compare = |what: &str, asked: Option<String>, has: String| {
+        if let Some(asked) = asked.filter(|asked| *asked != has) {
+            found.push(format!("{what} is {has}, not {asked}"));
+        }
+    };
+    if let Grant::Api { permission, limit } = &key.grant {
+        let asked = args.bounds.permission(session)?;
+        compare(
+            "permission",
+            asked.map(|asked| asked.to_string()),
+            permission.to_string(),
+        );
+        let asked = args.bounds.limit(session)?;
+        compare(
+            "limit",
+            asked.map(|asked| asked.to_string()),
+            limit.to_string(),
+        );
+    }
+    // A span is counted from when the key was made, as it was then.
+    let asked = args.expires.map(|asked| asked.counted_from(key.created_at));
+    let asked = asked.transpose()?.map(|end| look.end(end));
+    compare("expiry", asked, look.end(key.expires_at));
+    let told = |text: &str| crate::key::quoted(text);
+    let asked = args.description.as_ref().map(|asked| told(asked.as_str()));
+    let has = key.description.as_ref().map(|has| told(has.as_str()));
+    compare(
+        "description",
+        asked,
+        has.unwrap_or_else(|| "none".to_owned()),
+    );
+    let asked = args.inactive.then(|| Status::Inactive.word().to_owned());
+    compare("status", asked, key.status.word().to_owned());
+    Ok(found)
+}
+
+/// Of the names of many keys, those that exist.
+#[derive(Default)]
+pub(super) struct Existing {
+    count: usize,
+    refused: usize,
+    without_file: usize,
+    /// How the first of them differ from what was asked for, and how many do.
+    differences: Vec<String>,
+    differing: usize,
+}
+
+/// How many keys that differ are told one by one.
+const TOLD: usize = 10;
+
+impl Existing {
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Counts a key whose secret is not where this would put it.
+    pub(super) fn note_file(&mut self, has_file: bool) {
+        self.without_file += usize::from(!has_file);
+    }
+
+    /// Adds a key.
+    ///
+    /// # Errors
+    /// If it is another one than was asked for, or differs and must not.
+    pub(super) fn add(
+        &mut self,
+        key: &Key,
+        args: &Generate,
+        kind: Kind,
+        look: &Look,
+        session: &Session,
+    ) -> Result<(), Error> {
+        self.count += 1;
+        self.refused += usize::from(!key.standing(look.now).is_good());
+        other_than_asked(&key.name, key, args, kind).map_or(Ok(()), Err)?;
+        if let Some(difference) = difference(key, args, look, session)? {
+            self.differing += 1;
+            self.differences
+                .extend(Some(difference).filter(|_| self.differing <= TOLD));
+        }
+        Ok(())
+    }
+
+    /// Says how many there are, and what is the matter with some.
+    pub(super) fn tell(&self, ui: &Ui) {
+        let keys = |count: usize| counted(count as i128, "existing key", "existing keys");
+        if self.count > 0 {
+            ui.note(format!("skipped {}", keys(self.count)));
+        }
+        for difference in &self.differences {
+            ui.warn(difference);
+        }
+        let untold = self.differing - self.differences.len();
+        if untold > 0 {
+            let keys = counted(untold as i128, "more key differs", "more keys differ");
+            ui.warn(format!("{keys} from what was asked for"));
+        }
+        if self.refused > 0 {
+            let keys = counted(self.refused as i128, "key is", "keys are");
+            ui.warn(format!("{keys} inactive or expired: refused"));
+        }
+        if self.without_file > 0 {
+            let keys = counted(
+                self.without_file as i128,
+                "existing key has",
+                "existing keys have",
+            );
+            ui.warn(format!(
+                "{keys} no file: a secret is not shown again; `postkey regenerate` makes a new one"
+            ));
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! Where the secret of one key goes: what the flags say, for this key and what its file holds.
+
+use std::fs;
+use std::path::Path;
+
+use clap::Args;
+use zeroize::Zeroizing;
+
+use super::{Github, Receiver, shape, unsaved};
+use crate::command::Session;
+use crate::command::handed::{Handed, displaced};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::files::{self, Changed, env, whole};
+use crate::key::{Key, KeyName, Kind, Secret, Variable, Variables};
+use crate::ui::{Format, Issued};
+use crate::vault::Vault;
+
+/// Whether another key's secret may be lost.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(in crate::command) struct Overwrite {
+    /// With --save: replaces the secret of another key in the file; nobody can show it again
+    #[arg(long, requires = "save")]
+    replace: bool,
+}
+
+/// The key whose secret is delivered.
+pub(in crate::command) struct Subject<'a> {
+    pub(in crate::command) name: &'a KeyName,
+    pub(in crate::command) kind: Kind,
+    /// The key, if it is one whose secret is replaced.
+    pub(in crate::command) before: Option<&'a Key>,
+    /// `None` where the command has no flag for it.
+    pub(in crate::command) overwrite: Option<Overwrite>,
+}
+
+/// Where its secret goes.
+pub(in crate::command) struct Target<'a> {
+    receiver: &'a Receiver,
+    format: Format,
+    name: KeyName,
+    kind: Kind,
+    overwrite: Option<Overwrite>,
+    variables: Variables,
+    /// Other variables of the file that have the secret which is replaced.
+    also: Vec<Variable>,
+}
+
+impl Receiver {
+    /// Finds out where a key's secret goes, and makes sure, as far as that can be told before,
+    /// that it can be put there.
+    pub(in crate::command) fn target(
+        &self,
+        subject: &Subject<'_>,
+        vault: Option<&Vault>,
+        session: &Session,
+    ) -> Result<Target<'_>, Error> {
+        let &Subject {
+            name,
+            kind,
+            overwrite,
+            ..
+        } = subject;
+        let mut target = Target {
+            receiver: self,
+            format: self.format(session)?,
+            name: name.clone(),
+            kind,
+            overwrite,
+            variables: self.variables(name, kind)?,
+            also: Vec::new(),
+        };
+        if let Some(file) = self.github.map_or(Ok(None), Github::file)? {
+            target.expect_settable()?;
+            files::expect_appendable(&file).map_err(unsaved)?;
+            target.expect_unset(&file, vault).map_err(unsaved)?;
+        }
+        if let Some(path) = &self.save {
+            session.expect_elsewhere(path).map_err(unsaved)?;
+            target.find_old(path, subject.before)?;
+            target.expect_savable(path, vault)?;
+        }
+        Ok(target)
+    }
+}
+
+impl Target<'_> {
+    /// Finds the variables of the file that have the secret which is replaced: it would stay there
+    /// as a dead one.
+    fn find_old(&mut self, path: &Path, before: Option<&Key>) -> Result<(), Error> {
+        let Some(key) = before.filter(|_| self.format == Format::Env) else {
+            return Ok(());
+        };
+        let text = env::read(path).map_err(unsaved)?;
+        let found = env::Variables::read(path, &text).map_err(unsaved)?;
+        let is_old = |value: &str| {
+            let tail = Secret::parse(value).map(|secret| secret.tail());
+            let retiring = key.retiring.as_ref().map(|old| &old.tail);
+            tail.is_ok_and(|tail| tail == key.tail || Some(&tail) == retiring)
+        };
+        let old = found.all().filter(|(_, value)| is_old(value));
+        self.also = old.filter_map(|(name, _)| name.parse().ok()).collect();
+        let own = &self.variables.secret;
+        let is_named = self.receiver.env_name.is_some() || found.has(own.as_str());
+        if !is_named && !self.also.is_empty() {
+            let username = key.username().map(|username| username.as_str());
+            let has_username = found.all().any(|(_, value)| Some(value) == username);
+            self.variables = Variables::named(self.kind, self.also[0].clone(), None);
+            self.variables.username.take_if(|_| has_username);
+        }
+        let own = &self.variables.secret;
+        self.also.retain(|variable| variable != own);
+        self.also.dedup();
+        Ok(())
+    }
+
+    fn expect_savable(&self, path: &Path, vault: Option<&Vault>) -> Result<(), Error> {
+        let allow = |before: &[u8], after: &[u8]| self.expect_no_loss(path, before, after, vault);
+        let expected = match self.format {
+            Format::Env => {
+                let own = self
+                    .variables
+                    .username
+                    .iter()
+                    .chain([&self.variables.secret]);
+                let names: Vec<_> = own.chain(&self.also).map(Variable::as_str).collect();
+                env::expect_savable(path, &names, allow)
+            }
+            format => whole::expect_savable(path, shape(format, self.kind), allow),
+        };
+        expected.map_err(unsaved)
+    }
+
+    /// Makes sure that no other key's secret is lost unasked: it is shown only once.
+    fn expect_no_loss(
+        &self,
+        path: &Path,
+        before: &[u8],
+        after: &[u8],
+        vault: Option<&Vault>,
+    ) -> Result<(), Error> {
+        let is_wanted = self.overwrite.is_some_and(|overwrite| overwrite.replace);
+        let owner = owner_of_lost(before, after, &self.name, vault.filter(|_| !is_wanted))?;
+        let Some(owner) = owner else {
+            return Ok(());
+        };
+        let hint = match self.overwrite {
+            Some(_) => "name another file or variable; or pass --replace if it is obsolete",
+            None => "name another file or variable",
+        };
+        Err(loss(path, &owner).hint(hint))
+    }
+
+    /// Delivers a secret.
+    pub(in crate::command) fn take(
+        &self,
+        issued: Issued<'_>,
+        vault: &Vault,
+        session: &Session,
+    ) -> Result<Handed, Error> {
+        let receiver = self.receiver;
+        let issued = issued.in_variables(self.variables.clone());
+        if receiver.github.is_some() {
+            session.ui.deliver(&mask(&issued))?;
+        }
+        let text = issued.bytes(self.format);
+        if let Some(path) = receiver.github.map_or(Ok(None), Github::file)? {
+            let appended = files::append(&path, &text).map_err(unsaved)?;
+            return Ok(Handed::Appended(appended));
+        }
+        let Some(path) = &receiver.save else {
+            session.ui.deliver(&text)?;
+            return Ok(Handed::Printed);
+        };
+        let changed = self.save(&issued, path, &text, vault).map_err(unsaved)?;
+        if self.format == Format::Env {
+            note_new_variable(&changed, &issued, path, session);
+        }
+        Ok(Handed::Saved(changed, path.clone()))
+    }
+
+    fn save(
+        &self,
+        issued: &Issued<'_>,
+        path: &Path,
+        text: &[u8],
+        vault: &Vault,
+    ) -> Result<Changed, Error> {
+        let allow =
+            |before: &[u8], after: &[u8]| self.expect_no_loss(path, before, after, Some(vault));
+        if self.format != Format::Env {
+            return whole::save(path, shape(self.format, self.kind), text, allow);
+        }
+        let secret = issued.secret().expose();
+        let mut assignments = issued.assignments();
+        assignments.extend(self.also.iter().map(|variable| (variable.as_str(), secret)));
+        env::save(path, &assignments, allow)
+    }
+
+    /// Says where a new secret, called `what`, is now; that it was shown only if it is not again.
+    pub(in crate::command) fn tell(&self, what: &str, is_sealed: bool, session: &Session) {
+        match self.place() {
+            Some(place) => session.ui.note(format!("{what} is {place}")),
+            None if is_sealed => {}
+            None => session
+                .ui
+                .note(format!("{what} is shown only this once; keep it now")),
+        }
+        let Some(path) = self.receiver.save.as_ref().map(|path| path.display()) else {
+            return;
+        };
+        for variable in &self.also {
+            session.ui.note(format!(
+                "`{variable}` in `{path}` held the old secret: it has the new one, too"
+            ));
+        }
+        let own = Variables::of(&self.name, self.kind).secret;
+        if self.receiver.env_name.is_none() && self.variables.secret != own {
+            let secret = &self.variables.secret;
+            session.ui.note(format!(
+                "`{path}` held the old secret as `{secret}`, and has no `{own}`"
+            ));
+        }
+    }
+
+    /// Where the secret is, if not on standard output.
+    pub(in crate::command) fn place(&self) -> Option<String> {
+        let Variables { username, secret } = &self.variables;
+        let username = username.as_ref();
+        let username = username.map(|name| format!(", the username `{name}`"));
+        let username = username.unwrap_or_default();
+        let file = self.receiver.save.as_ref().map(|path| path.display());
+        match (self.receiver.github, file) {
+            (Some(Github::Env), _) => Some(format!(
+                "`{secret}` in the later steps of this job{username}"
+            )),
+            (Some(Github::Output), _) => {
+                Some(format!("the output `{secret}` of this step{username}"))
+            }
+            (_, None) => None,
+            (_, Some(path)) if self.format == Format::Env => {
+                Some(format!("`{secret}` in `{path}`{username}"))
+            }
+            (_, Some(path)) => Some(format!("in `{path}`")),
+        }
+    }
+
+    /// Whether a flag says where the secret goes.
+    pub(in crate::command) fn is_given(&self) -> bool {
+        self.receiver.is_given()
+    }
+
+    /// Whether the username goes there, too.
+    pub(in crate::command) fn has_username(&self) -> bool {
+        self.format != Format::Text
+    }
+
+    /// Makes sure that GitHub's runner takes the variables.
+    fn expect_settable(&self) -> Result<(), Error> {
+        if self.receiver.github != Some(Github::Env) {
+            return Ok(());
+        }
+        let names = self
+            .variables
+            .username
+            .iter()
+            .chain([&self.variables.secret]);
+        match names.into_iter().find(|name| name.is_of_runner()) {
+            None => Ok(()),
+            Some(name) => Err(Error::usage(format!(
+                "GitHub's runner does not take `{name}`: it sets GITHUB_* and RUNNER_* itself"
+            ))
+            .hint("name another variable, as in --env-name API_KEY")),
+        }
+    }
+
+    /// Makes sure that the runner's file does not set the variable to another key's secret: the last
+    /// one wins.
+    fn expect_unset(&self, file: &Path, vault: Option<&Vault>) -> Result<(), Error> {
+        let Ok(text) = fs::read_to_string(file).map(Zeroizing::new) else {
+            return Ok(());
+        };
+        let start = format!("{}=", self.variables.secret);
+        let values = text.lines().filter_map(|line| line.strip_prefix(&start));
+        for value in values {
+            if let Some(owner) = owner_of_lost(value.as_bytes(), b"", &self.name, vault)? {
+                let message = format!(
+                    "this step has set `{}` for `{owner}`",
+                    self.variables.secret
+                );
+                return Err(Error::new(ExitStatus::Trouble, message)
+                    .hint("name another variable with --env-name"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Another key than `own` whose current secret a file held before and no longer holds.
+pub(in crate::command) fn owner_of_lost(
+    before: &[u8],
+    after: &[u8],
+    own: &KeyName,
+    vault: Option<&Vault>,
+) -> Result<Option<KeyName>, Error> {
+    let Some(vault) = vault else {
+        return Ok(None);
+    };
+    for tail in displaced(before, after) {
+        let found = vault.presented(&tail)?;
+        let current = found.filter(|found| found.retires_at.is_none());
+        let owner = current.map(|found| found.record.key.name);
+        if let Some(owner) = owner.filter(|owner| owner != own) {
+            return Ok(Some(owner));
+        }
+    }
+    Ok(None)
+}
+
+/// Another key's secret would be lost from a file.
+pub(in crate::command) fn loss(path: &Path, owner: &KeyName) -> Error {
+    let message = format!(
+        "`{}` holds the secret of `{owner}`, which would be lost",
+        path.display()
+    );
+    Error::new(ExitStatus::Trouble, message)
+}
+
+/// Says so if the variable was not there before, in a file that was: it may be misspelt.
+fn note_new_variable(changed: &Changed, issued: &Issued<'_>, path: &Path, session: &Session) {
+    let before = changed.before().unwrap_or_default();
+    let Ok(variables) = env::Variables::read(path, before) else {
+        return;
+    };
+    for (name, _) in issued.assignments() {
+        if !before.trim_ascii().is_empty() && !variables.has(name) {
+            let path = path.display();
+            session.ui.note(format!("`{name}` is new in `{path}`"));
+        }
+    }
+}
+
+/// The line by which GitHub's runner learns what it is to mask.
+fn mask(issued: &Issued<'_>) -> Zeroizing<Vec<u8>> {
+    let secret = issued.secret().expose();
+    Zeroizing::new([b"::add-mask::", secret.as_bytes(), b"\n"].concat())
+}
