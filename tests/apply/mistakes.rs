@@ -343,6 +343,12 @@ fn every_mistake_has_its_line_and_a_way_out_and_nothing_is_touched() {
             let run = sandbox.apply(dry);
             let first = format!("error: keys.toml:{line}: ");
             let (says, way_out) = run.stderr.split_once("\nhint: ").unwrap_or_default();
+            let at = says.find("error: ").unwrap_or_default();
+            let (note, says) = says.split_at(at);
+            assert!(
+                note.is_empty() || note.contains("it would be created"),
+                "{run:?}"
+            );
             assert!(matches!(run.status, 2 | 5), "{text}\n{run:?}");
             assert!(says.starts_with(&first), "{text}\n{run:?}");
             assert!(says.contains(message), "{text}\n{run:?}");
