@@ -1,6 +1,9 @@
 //! Errors as people and scripts meet them: what was wrong, the way out, the exit status.
 
 use std::fmt::Display;
+use std::io;
+
+use nix::errno::Errno;
 
 use crate::exit::ExitStatus;
 use crate::key::Invalid;
@@ -13,6 +16,7 @@ pub struct Error {
     message: String,
     hint: Option<String>,
     status: ExitStatus,
+    is_malformed: bool,
 }
 
 impl Error {
@@ -22,6 +26,7 @@ impl Error {
             message: message.into(),
             hint: None,
             status,
+            is_malformed: false,
         }
     }
 
@@ -60,6 +65,11 @@ impl Error {
         self.hint.as_deref()
     }
 
+    /// Whether SQLite calls the vault damaged, which may be the disk's fault.
+    pub fn is_malformed(&self) -> bool {
+        self.is_malformed
+    }
+
     /// How the command ends.
     pub fn exit_status(&self) -> ExitStatus {
         self.status
@@ -72,6 +82,7 @@ impl From<Invalid> for Error {
             message: invalid.to_string(),
             hint: invalid.way_out().map(str::to_owned),
             status: ExitStatus::Usage,
+            is_malformed: false,
         }
     }
 }
@@ -82,6 +93,7 @@ impl From<settings::Error> for Error {
             message: error.to_string(),
             hint: error.hint,
             status: ExitStatus::Trouble,
+            is_malformed: false,
         }
     }
 }
@@ -94,7 +106,10 @@ impl From<files::Error> for Error {
             files::Error::NoFolder(_) => {
                 new.hint("`mkdir -p -m 700` makes it; or name a file elsewhere")
             }
-            files::Error::Io { .. } => new,
+            files::Error::Io { source, .. } => match hint_of_io(&source) {
+                Some(hint) => new.hint(hint),
+                None => new,
+            },
         }
     }
 }
@@ -118,6 +133,7 @@ impl From<vault::Error> for Error {
             message: error.to_string(),
             hint: way_out(&error).map(str::to_owned),
             status: status(&error),
+            is_malformed: matches!(error, vault::Error::Malformed(_)),
         }
     }
 }
@@ -174,6 +190,19 @@ pub fn status(error: &vault::Error) -> ExitStatus {
     }
 }
 
+/// How to get at more descriptors.
+const NO_FILES: &str = "close what is open or raise the limit: `ulimit -n` shows the process's, \
+     `sysctl fs.file-max` the system's";
+
+/// How to go on where the system refused, if there is more to say than it does.
+fn hint_of_io(error: &io::Error) -> Option<&'static str> {
+    match Errno::from_raw(error.raw_os_error()?) {
+        Errno::EMFILE | Errno::ENFILE => Some(NO_FILES),
+        Errno::EIO => Some("look at the disk: `dmesg` tells more"),
+        _ => None,
+    }
+}
+
 fn way_out(error: &vault::Error) -> Option<&'static str> {
     use vault::Error as E;
     Some(match error {
@@ -189,8 +218,16 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
         E::ReadOnly => "keys can still be listed and verified",
         E::Wal => "any postkey command that changes something switches it back",
         E::Full => "make room on the disk and try again",
-        E::Disk(_) => "look at the disk, and whether there is a file-size limit (`ulimit -f`)",
-        E::Damaged(_) => {
+        E::Disk => {
+            "look at the disk (`dmesg`), and whether there is a file-size limit (`ulimit -f`)"
+        }
+        E::Unreadable => {
+            "look at the disk (`dmesg`) and try again before you restore a backup: the vault itself \
+             may be whole"
+        }
+        E::NoFiles(_) => NO_FILES,
+        E::Io { source, .. } => return hint_of_io(source),
+        E::Damaged(_) | E::Malformed(_) => {
             "nothing was written; go back to a copy; `postkey list` shows what can still be read"
         }
         E::NoSuchKey(_) => "`postkey list` shows the keys in this vault",
@@ -220,7 +257,7 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
         E::Unsure(_) => {
             "look at the vault with `postkey list` and `postkey log` before trying again"
         }
-        E::Io { .. } | E::NoMemory(_) | E::Sqlite(_) => return None,
+        E::NoMemory(_) | E::Sqlite(_) => return None,
     })
 }
 

@@ -1,5 +1,6 @@
 //! What the system lacks, and what the environment claims.
 
 mod actor;
+mod causes;
 mod random;
 mod zone;

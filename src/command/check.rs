@@ -67,7 +67,7 @@ pub(super) fn run(args: Check, session: &mut Session) -> Result<ExitStatus, Erro
         Some(names) => each(&names, session, |name, session| {
             watch.one(name, &session.ui)
         }),
-        None => watch.all(&session.ui)?,
+        None => watch.all(session)?,
     };
     watch.finish(status, &session.ui)
 }
@@ -164,7 +164,7 @@ impl<'a> Watch<'a> {
     }
 
     /// All keys, page by page; what cannot be read is said at the end.
-    fn all(&mut self, ui: &Ui) -> Result<ExitStatus, Error> {
+    fn all(&mut self, session: &Session) -> Result<ExitStatus, Error> {
         let mut page = self.vault.first_page(Order::Created)?;
         let mut damage = None;
         let mut is_more = true;
@@ -174,10 +174,15 @@ impl<'a> Watch<'a> {
                 Ok(record) => records.push(record),
                 Err(error) => damage = Some(error),
             })?;
-            self.page(&records, ui)?;
+            self.page(&records, &session.ui)?;
         }
         let status = status(self.found > 0);
-        Ok(damage.map_or(status, |error| said(&error.into(), ui)))
+        Ok(damage.map_or(status, |error| {
+            // It did not keep the rest from being looked at.
+            let error = session.diagnosed(error.into());
+            session.ui.error(&error);
+            error.exit_status()
+        }))
     }
 
     /// Looks at a page of keys.
@@ -295,10 +300,4 @@ fn status(is_found: bool) -> ExitStatus {
     } else {
         ExitStatus::Done
     }
-}
-
-/// Says an error that did not keep the rest from being looked at; how the command ends by it.
-fn said(error: &Error, ui: &Ui) -> ExitStatus {
-    ui.error(error);
-    error.exit_status()
 }

@@ -73,7 +73,7 @@ impl<'a> Report<'a> {
 
     /// An error of the vault as a finding, with the way out that every command names.
     fn fault(&mut self, check: &'static str, error: vault::Error) {
-        let error = Error::from(error);
+        let error = self.session.diagnosed(error.into());
         let mend = error.way_out().unwrap_or("look at the system's messages");
         self.found(check, error.to_string(), mend);
     }

@@ -97,12 +97,13 @@ fn read(args: &Restore, session: &Session) -> Result<Vault, Error> {
 fn open_present(session: &Session) -> Result<Present, Error> {
     let path = &session.settings.vault;
     Present::open(path, session.settings.wait).map_err(|error| match error {
-        vault::Error::NotAVault(_) | vault::Error::Sqlite(_) | vault::Error::Damaged(_) => {
-            Error::from(error).hint(
-                "if that is the vault and damaged, stop what reads it, move the file away, and \
+        error @ (vault::Error::NotAVault(_)
+        | vault::Error::Sqlite(_)
+        | vault::Error::Damaged(_)
+        | vault::Error::Malformed(_)) => Error::from(error).hint(
+            "if that is the vault and damaged, stop what reads it, move the file away, and \
              restore again",
-            )
-        }
+        ),
         error => error.into(),
     })
 }

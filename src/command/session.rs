@@ -148,6 +148,19 @@ impl Session {
         Ok(vault)
     }
 
+    /// The error at a command's end, with its true cause where SQLite takes a disk that fails for
+    /// a damaged vault.
+    pub(super) fn diagnosed(&self, error: Error) -> Error {
+        let cause = match error.is_malformed() {
+            true => vault::diagnose(&self.settings.vault),
+            false => None,
+        };
+        match cause {
+            Some(cause) => Error::from(cause).with_status(error.exit_status()),
+            None => error,
+        }
+    }
+
     /// Makes sure that it is clear whose vault is meant.
     pub(super) fn expect_own_home(&self) -> Result<(), Error> {
         if self.settings.vault_source == VaultSource::Home && process::is_root_in_another_home() {
@@ -216,6 +229,7 @@ impl Session {
     pub(super) fn look(&self, vault: &Vault) -> Look {
         let clock = Self::clock();
         self.look_at(vault.time(clock).unwrap_or_else(|error| {
+            let error = self.diagnosed(error.into());
             self.ui.warn(format!("{error}; the clock's time is used"));
             clock
         }))

@@ -1,9 +1,11 @@
 //! What can go wrong with a vault.
 
+use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 
-use rusqlite::ErrorCode;
+use nix::errno::Errno;
+use rusqlite::{ErrorCode, ffi};
 
 use crate::key::{HashError, KeyName, Username};
 
@@ -50,8 +52,18 @@ pub enum Error {
     #[error("the disk is full")]
     Full,
     /// The disk, or a limit on the file's size, stood in the way.
-    #[error("the vault's file cannot be read or written: {0}")]
-    Disk(rusqlite::Error),
+    #[error("cannot write the vault: input/output error")]
+    Disk,
+    /// The disk did not give what is in the file; what is on it may be whole.
+    #[error("cannot read the vault: input/output error")]
+    Unreadable,
+    /// The process, or the system, has as many files open as it may.
+    #[error("cannot open the vault's files: {0}")]
+    NoFiles(io::Error),
+    /// SQLite says that the file's contents are damaged, which it also does where the disk did
+    /// not give a page: see [`super::diagnose`].
+    #[error("the vault is damaged: {0}")]
+    Malformed(rusqlite::Error),
     /// The file's contents are damaged.
     #[error("the vault is damaged: {0}")]
     Damaged(String),
@@ -132,8 +144,41 @@ impl From<rusqlite::Error> for Error {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
             Some(ErrorCode::ReadOnly) => Self::ReadOnly,
             Some(ErrorCode::DiskFull) => Self::Full,
-            Some(ErrorCode::SystemIoFailure) => Self::Disk(error),
-            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged(error.to_string()),
+            Some(ErrorCode::SystemIoFailure) => Self::of_disk(error),
+            Some(ErrorCode::DatabaseCorrupt) => Self::Malformed(error),
+            Some(ErrorCode::CannotOpen) => Self::of_opening(error),
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
+impl Error {
+    /// Whether what is in the file makes no sense.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged(_) | Self::Malformed(_))
+    }
+
+    fn of_disk(error: rusqlite::Error) -> Self {
+        match error.sqlite_error().map(|error| error.extended_code) {
+            Some(ffi::SQLITE_IOERR_NOMEM) => Self::Sqlite(error),
+            Some(
+                ffi::SQLITE_IOERR_READ | ffi::SQLITE_IOERR_SHORT_READ | ffi::SQLITE_IOERR_CORRUPTFS,
+            ) => Self::Unreadable,
+            _ => Self::Disk,
+        }
+    }
+
+    /// SQLite does not say why it could not open a file; another file shows whether any can be.
+    fn of_opening(error: rusqlite::Error) -> Self {
+        const NO_FILES: [i32; 2] = [Errno::EMFILE as i32, Errno::ENFILE as i32];
+        match File::open("/dev/null") {
+            Err(why)
+                if why
+                    .raw_os_error()
+                    .is_some_and(|why| NO_FILES.contains(&why)) =>
+            {
+                Self::NoFiles(why)
+            }
             _ => Self::Sqlite(error),
         }
     }

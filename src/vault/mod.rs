@@ -11,6 +11,7 @@ mod changes;
 mod comparison;
 mod copy;
 mod descriptors;
+mod diagnosis;
 mod error;
 mod export;
 mod former;
@@ -47,6 +48,8 @@ pub use changes::Changes;
 pub use comparison::{Affected, Comparison, Effect, Reason};
 pub use copy::{Copied, Head, consists_of};
 use descriptors::Connected;
+pub use diagnosis::diagnose;
+use diagnosis::is_of_disk;
 pub use error::Error;
 pub use export::Good;
 pub use former::Former;
@@ -236,6 +239,9 @@ impl Vault {
         let findings: Vec<String> = findings.collect::<Result<_, _>>()?;
         match findings.as_slice() {
             [only] if only == "ok" => Ok(()),
+            findings if findings.iter().any(|finding| is_of_disk(finding)) => {
+                Err(Error::Unreadable)
+            }
             _ => Err(Error::Damaged(findings.join("; ").replace('\n', " "))),
         }
     }

@@ -67,7 +67,7 @@ impl Vault {
         match page {
             Page::Rest(ids) => Ok(self.page_of(ids, &mut take)),
             Page::After(last) => match self.page_after(last, &mut take) {
-                Err(error @ Error::Damaged(_)) => {
+                Err(error) if error.is_damage() => {
                     take(Err(error));
                     *page = Page::Rest(self.ids_after(*last)?);
                     Ok(true)

@@ -158,7 +158,8 @@ impl Present {
         present.trouble = match found.and_then(|found| sound(&vault, found)) {
             Ok(Found::Empty) => return Ok(present),
             Ok(Found::Vault) => None,
-            Err(error @ (Error::Foreign(_) | Error::Damaged(_))) => Some(error),
+            Err(error @ Error::Foreign(_)) => Some(error),
+            Err(error) if error.is_damage() => Some(error),
             Err(error) => return Err(error),
         };
         present.vault = Some(vault);
