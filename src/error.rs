@@ -190,6 +190,11 @@ pub fn status(error: &vault::Error) -> ExitStatus {
     }
 }
 
+/// How to get at a vault whose last transaction was interrupted.
+pub const INTERRUPTED: &str = "make it writable (`mount -o remount,rw`), and the next command rolls \
+     the transaction back; or copy the vault and its -journal file together into a folder of yours \
+     and name the copy with --vault";
+
 /// How to get at more descriptors.
 const NO_FILES: &str = "close what is open or raise the limit: `ulimit -n` shows the process's, \
      `sysctl fs.file-max` the system's";
@@ -216,6 +221,7 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
         E::Foreign(_) => "somebody changed the vault by hand; take it out, or use a backup",
         E::Busy => "try again, or wait longer with --wait 30s",
         E::ReadOnly => "keys can still be listed and verified",
+        E::Interrupted | E::NoCopy { .. } => INTERRUPTED,
         E::Wal => "any postkey command that changes something switches it back",
         E::Full => "make room on the disk and try again",
         E::Disk => {

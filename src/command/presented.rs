@@ -65,10 +65,9 @@ fn recognised(
 
 /// The vault, opened when it is first needed.
 fn opened<'a>(vault: &'a mut Option<Vault>, session: &Session) -> Result<&'a Vault, vault::Error> {
-    let settings = &session.settings;
     let opened = match vault.take() {
         Some(opened) => opened,
-        None => Vault::open(&settings.vault, settings.wait)?,
+        None => session.opened()?,
     };
     Ok(vault.insert(opened))
 }

@@ -1,6 +1,6 @@
 //! What every verb works with: the streams, the settings, the clock, and the vault.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, absolute};
@@ -45,6 +45,8 @@ pub struct Session {
     actor: OnceCell<Actor>,
     /// The same.
     zone: OnceCell<TimeZone>,
+    /// Of an interrupted transaction.
+    has_warned: Cell<bool>,
 }
 
 impl Session {
@@ -58,6 +60,7 @@ impl Session {
             done: OnceCell::new(),
             actor: OnceCell::new(),
             zone: OnceCell::new(),
+            has_warned: Cell::new(false),
         }
     }
 
@@ -70,8 +73,18 @@ impl Session {
     /// Opens the vault for reading.
     pub(super) fn open(&self) -> Result<Vault, Error> {
         self.expect_own_home()?;
-        let vault = Vault::open(&self.settings.vault, self.settings.wait);
-        let vault = vault.map_err(|error| self.explained(error))?;
+        self.opened().map_err(|error| self.explained(error))
+    }
+
+    /// The vault, if need be as it was before a transaction that was interrupted: then it says so.
+    pub(super) fn opened(&self) -> Result<Vault, vault::Error> {
+        let vault = Vault::open_to_read(&self.settings.vault, self.settings.wait)?;
+        if vault.is_recovered() && !self.has_warned.replace(true) {
+            self.ui.warn(
+                "an interrupted transaction cannot be rolled back, as the vault or its file system \
+                 is read-only: this is the state before it, read from a private copy",
+            );
+        }
         Ok(vault.telling(&self.changes))
     }
 
@@ -111,8 +124,8 @@ impl Session {
     /// The same, but nothing will be changed.
     pub(super) fn open_if_there(&self) -> Result<Option<Vault>, Error> {
         self.expect_own_home()?;
-        match Vault::open(&self.settings.vault, self.settings.wait) {
-            Ok(vault) => Ok(Some(vault.telling(&self.changes))),
+        match self.opened() {
+            Ok(vault) => Ok(Some(vault)),
             Err(vault::Error::Missing(_)) => Ok(None),
             Err(error) => Err(error.into()),
         }

@@ -4,7 +4,9 @@
 //! (fcntl(2), "Record locks"), and so those of SQLite's connections, which would not notice.
 
 use std::fs::File;
+use std::io;
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::files::FileId;
@@ -38,6 +40,13 @@ impl Descriptor {
     pub(super) fn new(file: File, id: FileId) -> Self {
         let file = Some(file);
         Self { file, id }
+    }
+
+    /// Opens a file to read it.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let id = FileId::of(&file.metadata()?);
+        Ok(Self::new(file, id))
     }
 
     /// Which file it is of.

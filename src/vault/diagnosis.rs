@@ -3,21 +3,18 @@
 //! SQLite reports a page that the disk did not give (EIO) as damage, too: it turns its
 //! `SQLITE_IOERR_CORRUPTFS` into `SQLITE_CORRUPT`.
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::Error;
+use super::descriptors::Descriptor;
 
 /// What is behind damage that SQLite reported: [`Error::Unreadable`] if the disk fails, or failed
 /// and the file is whole. `None` if the file is damaged indeed, or nothing more can be found out.
-///
-/// Closes a descriptor of the vault's file, and so drops all locks that this process has on it:
-/// only for a process that is done with it.
 pub fn diagnose(path: &Path) -> Option<Error> {
-    let read = File::open(path).and_then(|mut file| io::copy(&mut file, &mut io::sink()));
+    let read = Descriptor::open(path).and_then(|file| io::copy(&mut &*file, &mut io::sink()));
     let is_disk = read.is_err()
         || match checked(path).map_err(Error::from) {
             Ok(finding) => finding == "ok" || is_of_disk(&finding),

@@ -45,6 +45,24 @@ pub enum Error {
     /// The vault or its file system takes no writes.
     #[error("the vault cannot be written: the file or its file system is read-only")]
     ReadOnly,
+    /// A transaction was interrupted, and cannot be rolled back where the vault lies.
+    #[error(
+        "an interrupted transaction must be rolled back first, and the vault or its file system \
+         is read-only"
+    )]
+    Interrupted,
+    /// The same, and there is no place for a private copy in which it could be rolled back.
+    #[error(
+        "an interrupted transaction must be rolled back first, and `{}` cannot be copied for \
+         that: {source}",
+        path.display()
+    )]
+    NoCopy {
+        /// The vault.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
     /// Somebody switched the vault to WAL mode, in which changes go unnoticed.
     #[error("the vault was switched to WAL mode by another program")]
     Wal,
@@ -142,7 +160,12 @@ impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
-            Some(ErrorCode::ReadOnly) => Self::ReadOnly,
+            Some(ErrorCode::ReadOnly) => match error.sqlite_error() {
+                Some(error) if error.extended_code == ffi::SQLITE_READONLY_ROLLBACK => {
+                    Self::Interrupted
+                }
+                _ => Self::ReadOnly,
+            },
             Some(ErrorCode::DiskFull) => Self::Full,
             Some(ErrorCode::SystemIoFailure) => Self::of_disk(error),
             Some(ErrorCode::DatabaseCorrupt) => Self::Malformed(error),

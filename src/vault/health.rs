@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use nix::sys::statfs::{FsType, NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, statfs};
+use nix::unistd::{AccessFlags, access};
 use rusqlite::{Connection, OpenFlags};
 
 use super::change::STAGED_FOR;
@@ -277,6 +278,13 @@ fn kind_of(vault: &Path, path: &Path) -> Option<LeftoverKind> {
 /// Whether a change of the vault was not ended and waits to be taken back.
 pub fn has_journal(vault: &Path) -> bool {
     with_end(vault, "-journal").exists()
+}
+
+/// Whether a vault's file and folder can be written, as far as can be told without doing it.
+pub fn is_writable(vault: &Path) -> bool {
+    [vault, files::folder_of(vault)]
+        .into_iter()
+        .all(|path| access(path, AccessFlags::W_OK).is_ok())
 }
 
 /// The version of SQLite that is built in.

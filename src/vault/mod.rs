@@ -25,6 +25,7 @@ mod migrations;
 mod pages;
 mod place;
 mod policies;
+mod recovered;
 mod restore;
 mod sealed;
 mod sought;
@@ -77,6 +78,7 @@ pub struct Vault {
     wait: Duration,
     changes: Changes,
     is_new: bool,
+    is_recovered: bool,
 }
 
 impl Vault {
@@ -133,6 +135,7 @@ impl Vault {
             wait,
             changes: Changes::default(),
             is_new: false,
+            is_recovered: false,
         })
     }
 
@@ -145,6 +148,7 @@ impl Vault {
             wait: Duration::ZERO,
             changes: Changes::default(),
             is_new: false,
+            is_recovered: false,
         }
     }
 
@@ -222,9 +226,13 @@ impl Vault {
     /// enough to check, and in rollback mode.
     ///
     /// # Errors
-    /// [`Error::Damaged`] with the first findings; nothing was written. [`Error::Busy`] if
+    /// [`Error::Damaged`] with the first findings; nothing was written. [`Error::Interrupted`] if
+    /// it is a copy of what cannot be written. [`Error::Busy`] if
     /// somebody switched to WAL and others have the vault open.
     pub fn check(&self) -> Result<(), Error> {
+        if self.is_recovered {
+            return Err(Error::Interrupted);
+        }
         let query = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
         let size: i64 = self.connection.query_row(query, [], |row| row.get(0))?;
         if size <= CHECKED_SIZE {

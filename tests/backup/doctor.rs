@@ -337,7 +337,11 @@ fn a_change_that_was_not_ended_is_found_and_left() {
     mode(&left, 0o600);
     let before = state(&sandbox);
     let run = sandbox.run(["doctor"]).expect(1);
-    assert!(run.stdout.contains("a change was not ended"), "{run:?}");
+    assert!(
+        run.stdout
+            .contains("an interrupted transaction must be rolled back"),
+        "{run:?}"
+    );
     assert_eq!(state(&sandbox), before);
     sandbox.run(["list"]).expect(0);
     sandbox.run(["doctor"]).expect(0);

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Report;
+use super::inside::rollback;
 use crate::command::Session;
 use crate::error::Error;
 use crate::settings::Listen;
@@ -95,8 +96,8 @@ impl Report<'_> {
         let written = self.when(leftover.written_at);
         let (what, mend) = match leftover.kind {
             LeftoverKind::Journal => (
-                "is of a change that was not ended",
-                "the next command takes the change back: `postkey list`",
+                "is of a transaction that was interrupted",
+                rollback(&self.session.settings.vault).1,
             ),
             LeftoverKind::OlderSchema => (
                 "is the vault before it was brought up to date, with the hashes of that time",

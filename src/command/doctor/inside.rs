@@ -4,13 +4,27 @@ use std::path::Path;
 
 use super::Report;
 use crate::command::session::{SLOW_CLOCK, Session};
-use crate::error::Error;
+use crate::error::{Error, INTERRUPTED};
 use crate::ui::counted;
 use crate::vault::health::{self, Examined};
 use crate::vault::{self, Record, Vault};
 
 /// How many keys a finding names.
 const NAMED: usize = 5;
+
+/// What is said of a transaction that was interrupted, and of how it is rolled back.
+pub(super) fn rollback(vault: &Path) -> (&'static str, &'static str) {
+    match health::is_writable(vault) {
+        true => (
+            "an interrupted transaction must be rolled back first",
+            "the next command does it: `postkey list`",
+        ),
+        false => (
+            "an interrupted transaction must be rolled back, but the vault cannot be written",
+            INTERRUPTED,
+        ),
+    }
+}
 
 impl Report<'_> {
     /// All that is in the vault's file.
@@ -21,12 +35,11 @@ impl Report<'_> {
         match health::examine(path, self.session.settings.wait) {
             Ok(examined) => self.examined(&examined),
             Err(error @ vault::Error::Busy) => return Err(error.into()),
-            Err(vault::Error::ReadOnly | vault::Error::Sqlite(_)) if health::has_journal(path) => {
-                self.found(
-                    "whole",
-                    "a change was not ended, so that the vault cannot be read as it is",
-                    "the next command takes the change back: `postkey list`",
-                );
+            Err(vault::Error::Interrupted | vault::Error::ReadOnly | vault::Error::Sqlite(_))
+                if health::has_journal(path) =>
+            {
+                let (what, hint) = rollback(path);
+                self.found("whole", what, hint);
             }
             Err(error) => self.fault("whole", error),
         }
