@@ -1,7 +1,7 @@
 //! The command line: the global flags, the list of verbs, and the dispatch.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -14,7 +14,7 @@ use crate::exit::ExitStatus;
 use crate::key::Invalid;
 use crate::process;
 use crate::settings::{Color, Overrides, Settings, Wait};
-use crate::ui::{Format, Ui};
+use crate::ui::{self, Format, Ui};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -135,6 +135,7 @@ fn run_hardened() -> ExitStatus {
     let mut ui = Ui::before_settings(globals.format);
     ui.is_quiet = globals.quiet;
     ui.may_ask = !globals.no_input;
+    ui.globals = globals.of_flags();
     ui.color = globals.color.unwrap_or_default();
     let overrides = Overrides {
         is_vault_from_environment: vault_source == Some(ValueSource::EnvVariable),
@@ -161,6 +162,17 @@ fn parsed() -> Result<(Cli, Option<ValueSource>), clap::Error> {
 }
 
 impl Globals {
+    /// The flags that name the vault and the settings; the environment's names go on by themselves.
+    fn of_flags(&self) -> String {
+        let given = |path: &Option<PathBuf>, variable| {
+            let is_given = env::var_os(variable).as_deref() != path.as_deref().map(Path::as_os_str);
+            path.clone().filter(|_| is_given)
+        };
+        let vault = given(&self.vault, "POSTKEY_VAULT");
+        let config = given(&self.config, "POSTKEY_CONFIG");
+        ui::globals(vault.as_deref(), config.as_deref())
+    }
+
     fn overrides(&self) -> Overrides {
         Overrides {
             vault: self.vault.clone(),

@@ -169,8 +169,8 @@ pub const NO_THREAD: &str = "raise the limit on processes: TasksMax= in the serv
      the container's pids limit, or `ulimit -u`";
 
 /// How to go on with a rotation that is open.
-pub const ROTATING: &str = "`postkey rotate --finish NAME` retires the old secret, \
-     `postkey rotate --abort NAME` takes the new one back";
+pub const ROTATING: &str = "`postkey show NAME` tells which of its secrets is used; then \
+     `postkey rotate --abort NAME` ends the new one, or `postkey rotate --finish NAME` the old one";
 
 /// How a command ends by what is wrong with the vault.
 pub fn status(error: &vault::Error) -> ExitStatus {
@@ -241,14 +241,9 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
         E::UsernameTaken(_) => {
             "choose another, or share a login that is written as an e-mail address"
         }
-        E::PasswordTaken(_) => {
-            "a login has one at most: delete or regenerate the key that has it, or leave this out"
-        }
+        E::PasswordTaken(_) => "a login has one at most: leave this one out",
         E::SecretTaken(_) => "it needs no second key; `postkey list` shows whose it is",
-        E::DefaultTaken(_) => {
-            "a vault has one: delete that key, or `postkey regenerate` it without a passphrase, \
-             and it is the default no more"
-        }
+        E::DefaultTaken(_) => "a vault has one at most: leave out --default",
         E::Rotating(_) => ROTATING,
         E::Changed(_) => "look at it with `postkey show`, then try again",
         E::VaultChanged => "look at what has changed with `postkey log`, then try again",

@@ -1,6 +1,7 @@
 //! The one test program: the real binary in a sandboxed folder, judged from outside.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod advice;
 mod apply;
 mod backup;
 mod check;

@@ -1,7 +1,7 @@
 //! Where a vault lies: private from birth, and in whose home.
 
-mod missing;
 mod interrupted;
+mod missing;
 pub mod mounts;
 pub mod read_only;
 pub mod refused;

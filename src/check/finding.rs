@@ -6,6 +6,9 @@ use jiff::Timestamp;
 
 use crate::key::KeyName;
 
+/// For how long a key is extended by the command that is suggested.
+pub const EXTENSION: &str = "90d";
+
 /// Something about a key that needs attention.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
@@ -54,11 +57,15 @@ pub enum Finding {
     Expired {
         /// Since when.
         at: Timestamp,
+        /// Whether somebody may miss it.
+        need: Need,
     },
     /// Its time is over soon.
     Expiring {
         /// When.
         at: Timestamp,
+        /// Whether [`EXTENSION`] from now on is later than that.
+        is_extended: bool,
     },
     /// Its secret is older than it may become.
     RotationDue {
@@ -66,6 +73,8 @@ pub enum Finding {
         made_at: Timestamp,
         /// Since when it is too old.
         due_at: Timestamp,
+        /// Whether a rotation is open, which must end first.
+        is_rotating: bool,
     },
     /// It is being rotated, and only the new secret is used.
     RotationUnfinished {
@@ -90,6 +99,17 @@ pub enum Finding {
         /// Since when that is too long.
         due_at: Timestamp,
     },
+}
+
+/// Whether a key that has expired is still needed, as far as its use tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// It was used until lately: whoever used it is being refused now.
+    Used,
+    /// Nobody has used it for longer than is usual, and that would have been recorded.
+    Unused,
+    /// It is not known.
+    Unknown,
 }
 
 impl Finding {
@@ -136,8 +156,8 @@ impl Finding {
             | Self::NewSecretUnused { retires_at: at, .. }
             | Self::RotationOpen { retires_at: at, .. }
             | Self::RotationUnfinished { retires_at: at, .. }
-            | Self::Expired { at }
-            | Self::Expiring { at }
+            | Self::Expired { at, .. }
+            | Self::Expiring { at, .. }
             | Self::RotationDue { due_at: at, .. }
             | Self::Unused { due_at: at, .. }
             | Self::NeverUsed { due_at: at, .. } => Some(at),
@@ -161,19 +181,39 @@ impl Finding {
         (rank, self.due_at(), Reverse(self.since_at()))
     }
 
-    /// The command to run: what mends it, or what shows more where a person has to judge.
+    /// The command to run after `postkey`: what mends it, or what shows more where a person has to
+    /// judge. None takes a secret from anybody who may still use it.
     pub fn mend(&self, name: &KeyName) -> String {
         match self {
             Self::UnusualUse { .. }
             | Self::NewNetwork { .. }
             | Self::OldSecretUsed { .. }
             | Self::NewSecretUnused { .. }
-            | Self::RotationOpen { .. } => format!("postkey show {name}"),
-            Self::Expired { .. } => format!("postkey delete {name}"),
-            Self::Expiring { .. } => format!("postkey set {name} --expires 90d"),
-            Self::RotationDue { .. } => format!("postkey rotate {name}"),
-            Self::RotationUnfinished { .. } => format!("postkey rotate --finish {name}"),
-            Self::Unused { .. } | Self::NeverUsed { .. } => format!("postkey deactivate {name}"),
+            | Self::RotationOpen { .. }
+            | Self::Expired {
+                need: Need::Unknown,
+                ..
+            }
+            | Self::Expiring {
+                is_extended: false, ..
+            }
+            | Self::RotationDue {
+                is_rotating: true, ..
+            } => format!("show {name}"),
+            Self::Expired {
+                need: Need::Unused, ..
+            } => format!("delete {name}"),
+            Self::Expired {
+                need: Need::Used, ..
+            }
+            | Self::Expiring {
+                is_extended: true, ..
+            } => format!("set {name} --expires {EXTENSION}"),
+            Self::RotationDue {
+                is_rotating: false, ..
+            } => format!("rotate {name}"),
+            Self::RotationUnfinished { .. } => format!("rotate --finish {name}"),
+            Self::Unused { .. } | Self::NeverUsed { .. } => format!("deactivate {name}"),
         }
     }
 }

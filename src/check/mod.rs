@@ -6,10 +6,10 @@ mod unusual;
 
 use jiff::Timestamp;
 
-use crate::key::{Key, Status, Tail, Term};
+use crate::key::{Key, Period, Status, Tail, Term};
 use crate::usage::{Recent, SecretUse, Takeover};
 use crate::vault::Ending;
-pub use finding::{Finding, Reminder};
+pub use finding::{EXTENSION, Finding, Need, Reminder};
 pub use rules::{Given, Rule, Rules};
 
 /// What is known of a key.
@@ -43,7 +43,8 @@ impl Known<'_> {
     /// else: nobody can use either.
     pub fn findings(&self, rules: &Rules, now: Timestamp) -> Vec<Finding> {
         if let Some(at) = self.key.expires_at.filter(|&at| at <= now) {
-            return vec![Finding::Expired { at }];
+            let need = self.need(rules.unused.term, now);
+            return vec![Finding::Expired { at, need }];
         }
         if self.key.status == Status::Inactive {
             return Vec::new();
@@ -58,6 +59,23 @@ impl Known<'_> {
             used.and_then(|used| self.unused(used, rules.unused.term, now)),
         ];
         findings.into_iter().flatten().collect()
+    }
+
+    /// Whether a key that has expired is still needed. One that was deactivated, too, may be
+    /// wanted back; that is not for its use to tell.
+    fn need(&self, unused: Term, now: Timestamp) -> Need {
+        let Some(used) = self
+            .used
+            .as_ref()
+            .filter(|_| self.key.status == Status::Active)
+        else {
+            return Need::Unknown;
+        };
+        match self.unused(used, unused, now) {
+            Some(_) => Need::Unused,
+            None if used.last_used_at.is_some() => Need::Used,
+            None => Need::Unknown,
+        }
     }
 
     /// What a calendar is to remind of: an active key's next rotation and its end, overdue or
@@ -80,7 +98,11 @@ impl Known<'_> {
 
     fn rotation_due(&self, every: Term, now: Timestamp) -> Option<Finding> {
         let (made_at, due_at) = self.rotation(every)?;
-        (due_at <= now).then_some(Finding::RotationDue { made_at, due_at })
+        (due_at <= now).then(|| Finding::RotationDue {
+            made_at,
+            due_at,
+            is_rotating: self.key.retiring_at(now).is_some(),
+        })
     }
 
     fn expiring(&self, within: Term, now: Timestamp) -> Option<Finding> {
@@ -89,7 +111,12 @@ impl Known<'_> {
             Term::Never => false,
             term => term.due(now).is_none_or(|until| at <= until),
         };
-        is_soon.then_some(Finding::Expiring { at })
+        let extended = EXTENSION.parse::<Period>().ok();
+        let extended = extended.and_then(|period| period.after(now).ok());
+        is_soon.then(|| Finding::Expiring {
+            at,
+            is_extended: extended.is_some_and(|extended| extended > at),
+        })
     }
 
     /// That nobody uses it. A key that was never used counts from when it was made, or from

@@ -101,9 +101,9 @@ struct Watch<'a> {
 /// Where it goes.
 enum Output<'a> {
     /// Findings, as they come.
-    Stream(Listing<'a>),
+    Stream(Listing<'a>, &'a Look),
     /// Findings that are put in order at the end.
-    Gathered(Vec<Found>, Listing<'a>),
+    Gathered(Vec<Found>, Listing<'a>, &'a Look),
     /// Reminders, as they come.
     Calendar(Reminders<'a>),
 }
@@ -236,14 +236,14 @@ impl<'a> Output<'a> {
                 let identity = vault.identity()?.unwrap_or_default();
                 Self::Calendar(ui.reminders(&identity, look)?)
             }
-            Format::Jsonl | Format::Csv => Self::Stream(ui.listing(look)),
-            _ => Self::Gathered(Vec::new(), ui.listing(look)),
+            Format::Jsonl | Format::Csv => Self::Stream(ui.listing(look), look),
+            _ => Self::Gathered(Vec::new(), ui.listing(look), look),
         })
     }
 
     fn is_heard(&self) -> bool {
         match self {
-            Self::Stream(listing) | Self::Gathered(_, listing) => listing.is_heard(),
+            Self::Stream(listing, _) | Self::Gathered(_, listing, _) => listing.is_heard(),
             Self::Calendar(reminders) => reminders.is_heard(),
         }
     }
@@ -267,8 +267,10 @@ impl<'a> Output<'a> {
         let is_found = !findings.is_empty();
         for finding in findings {
             match self {
-                Self::Stream(listing) => listing.push(&FindingView::new(name, kind, &finding))?,
-                Self::Gathered(all, _) => all.push(Found {
+                Self::Stream(listing, look) => {
+                    listing.push(&FindingView::new(name, kind, &finding, look))?;
+                }
+                Self::Gathered(all, ..) => all.push(Found {
                     name: name.clone(),
                     kind,
                     finding,
@@ -281,12 +283,17 @@ impl<'a> Output<'a> {
 
     fn finish(self) -> Result<(), Error> {
         match self {
-            Self::Stream(listing) => listing.finish::<FindingView<'_>>(),
+            Self::Stream(listing, _) => listing.finish::<FindingView<'_>>(),
             Self::Calendar(reminders) => reminders.finish(),
-            Self::Gathered(mut all, mut listing) => {
+            Self::Gathered(mut all, mut listing, look) => {
                 all.sort_by_cached_key(|found| (found.finding.urgency(), found.name.to_string()));
                 for found in &all {
-                    listing.push(&FindingView::new(&found.name, found.kind, &found.finding))?;
+                    let Found {
+                        name,
+                        kind,
+                        finding,
+                    } = found;
+                    listing.push(&FindingView::new(name, *kind, finding, look))?;
                 }
                 listing.finish::<FindingView<'_>>()
             }

@@ -68,7 +68,8 @@ impl<'a> Report<'a> {
     }
 
     fn found(&mut self, check: &'static str, message: impl Into<String>, mend: impl Into<String>) {
-        self.views.push(ExaminedView::found(check, message, mend));
+        let hint = self.look.completed(&mend.into());
+        self.views.push(ExaminedView::found(check, message, hint));
     }
 
     /// An error of the vault as a finding, with the way out that every command names.

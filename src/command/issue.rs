@@ -17,7 +17,7 @@ use super::Session;
 use super::receiver::Target;
 use crate::error::Error;
 use crate::key::{Brand, Hash, HashMemory, Key, Kind, Sealer, Secret, Tail};
-use crate::ui::{Issued, KeyView};
+use crate::ui::{Issued, KeyView, another_secret};
 use crate::vault::{self, Author, Change, Record, Vault};
 
 /// A secret that no key has yet.
@@ -157,9 +157,10 @@ impl Session {
             let current = found.filter(|found| found.retires_at.is_none());
             if let Some(key) = current.map(|found| found.record.key) {
                 let (path, name) = (path.display(), &key.name);
+                let another = another_secret(&key, "", Self::clock());
                 self.ui.warn(format!(
                     "`{path}` held the secret of `{name}`, which has no other: if it is nowhere \
-                     else, `postkey regenerate {name}` makes a new one"
+                     else, {another}"
                 ));
             }
         }

@@ -142,8 +142,8 @@ pub fn run(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
     if verb.has_result(session.ui.format) {
         session.ui.expect_output()?;
     }
-    let outcome = dispatch(verb, session)
-        .map_err(|error| session.after_change(session.diagnosed(error)));
+    let outcome =
+        dispatch(verb, session).map_err(|error| session.after_change(session.diagnosed(error)));
     exports::renew_after(outcome, session)
 }
 

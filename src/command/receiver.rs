@@ -7,14 +7,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use jiff::Timestamp;
 
 use super::{Session, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::whole;
-use crate::key::{Invalid, KeyName, Kind, Variable, Variables};
+use crate::key::{Invalid, Key, KeyName, Kind, Variable, Variables};
 use crate::process::job;
-use crate::ui::Format;
+use crate::ui::{Format, another_secret, shell_word};
 pub(super) use target::{Overwrite, Subject, Target, loss, owner_of_lost};
 
 /// Where the secret goes, if not to standard output.
@@ -130,13 +131,27 @@ impl Receiver {
     }
 
     /// Warns if the file is missing that has the secret of a key which is there.
-    pub(super) fn warn_if_lost(&self, name: &KeyName, session: &Session) {
-        let missing = self.save.as_ref().filter(|path| !path.exists());
-        if let Some(path) = missing.map(|path| path.display()) {
+    pub(super) fn warn_if_lost(&self, key: &Key, now: Timestamp, session: &Session) {
+        if let Some(path) = self.save.as_ref().filter(|path| !path.exists()) {
+            let flags = format!("--save {}{}", shell_word(path), self.form(session));
             session.ui.warn(format!(
-                "`{path}` is not there: if the secret of `{name}` is lost, \
-                 `postkey regenerate {name}` makes a new one"
+                "`{}` not found: if the secret of `{}` is lost, {}",
+                path.display(),
+                key.name,
+                another_secret(key, &flags, now)
             ));
+        }
+    }
+
+    /// The flags that say in which form a secret is saved.
+    fn form(&self, session: &Session) -> String {
+        let flag = |flag: &str, variable: &Option<Variable>| {
+            let variable = variable.as_ref();
+            variable.map_or_else(String::new, |variable| format!(" {flag} {variable}"))
+        };
+        match self.format(session) {
+            Ok(Format::Env) if self.env_name.is_none() => " --format env".to_owned(),
+            _ => flag("--env-name", &self.env_name) + &flag("--env-username", &self.env_username),
         }
     }
 

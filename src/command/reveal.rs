@@ -8,7 +8,7 @@ use super::receiver::{Overwrite, Receiver, Subject, Target};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, Secret, Standing, Unopened};
-use crate::ui::{Issued, KeyView};
+use crate::ui::{Issued, KeyView, another_secret};
 use crate::vault::{Action, Error as VaultError, Sealed, Vault};
 
 /// Shows the secret of the default key again
@@ -125,7 +125,10 @@ fn no_default() -> Error {
         ExitStatus::NotFound,
         "this vault has no default key, and no other can be shown again",
     )
-    .hint("`postkey generate smtp NAME --default` makes one, `postkey regenerate` a new secret")
+    .hint(
+        "`postkey generate smtp NAME --default` makes one; `postkey rotate NAME` makes another \
+         secret of a key",
+    )
 }
 
 fn wrong(key: &Key) -> Error {
@@ -134,6 +137,8 @@ fn wrong(key: &Key) -> Error {
          changed or brought here from elsewhere",
         key.name
     );
-    Error::new(ExitStatus::No, message)
-        .hint("type it again; if it is lost, `postkey regenerate` makes a new secret")
+    Error::new(ExitStatus::No, message).hint(format!(
+        "type it again; if the passphrase is lost, {}",
+        another_secret(key, "", Session::clock())
+    ))
 }

@@ -111,8 +111,7 @@ fn expect_rotatable(key: &Key, look: &Look) -> Result<(), Error> {
     if key.has_expired(look.now) {
         let message = format!("`{name}` has expired: its old secret cannot go on");
         return Err(Error::new(ExitStatus::No, message).hint(format!(
-            "extend it with `postkey set {name} --expires 90d`, or replace the secret with \
-             `postkey regenerate {name}`"
+            "`postkey set {name} --expires 90d` extends it, with the secret that it has"
         )));
     }
     Ok(())

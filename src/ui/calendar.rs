@@ -7,7 +7,7 @@ use icalendar::{Alarm, Calendar, Component, Event, EventLike, Parameter, Propert
 use jiff::Timestamp;
 
 use super::{Look, Output, Ui, written};
-use crate::check::Reminder;
+use crate::check::{EXTENSION, Reminder};
 use crate::error::Error;
 use crate::key::{Key, escaped};
 
@@ -70,7 +70,7 @@ impl Reminders<'_> {
         let date = reminder.at().strftime("%Y%m%d").to_string();
         // Not the day: a later import moves the event of a key that was rotated since.
         let uid = format!("{}-{id}@{}.postkey", reminder.word(), self.vault);
-        let (summary, description) = told(key, reminder, self.look.now);
+        let (summary, description) = told(key, reminder, self.look);
         let mut event = Event::new();
         event
             .append_property(date_property("DTSTART", &date))
@@ -124,16 +124,16 @@ fn stamp(moment: Timestamp) -> String {
 }
 
 /// The reminder's title and text.
-fn told(key: &Key, reminder: Reminder, now: Timestamp) -> (String, String) {
+fn told(key: &Key, reminder: Reminder, look: &Look) -> (String, String) {
     let (kind, name) = (key.kind().title(), &key.name);
     let (summary, mut lines) = match reminder {
         Reminder::Rotation { made_at, due_at } => {
-            let overdue = if due_at <= now { " (overdue)" } else { "" };
+            let overdue = if due_at <= look.now { " (overdue)" } else { "" };
             (
                 format!("Rotate the {kind} key {name}{overdue}"),
                 vec![
                     format!("Its secret was made {made_at}."),
-                    format!("postkey rotate {name}"),
+                    look.command(&format!("rotate {name}")),
                 ],
             )
         }
@@ -141,7 +141,7 @@ fn told(key: &Key, reminder: Reminder, now: Timestamp) -> (String, String) {
             format!("The {kind} key {name} expires"),
             vec![
                 format!("It stops by itself {at}."),
-                format!("postkey set {name} --expires 90d"),
+                look.command(&format!("set {name} --expires {EXTENSION}")),
             ],
         ),
     };

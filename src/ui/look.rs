@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Ui, time};
+use super::{Ui, advice, time};
 use crate::key::{Retiring, Tail};
 use crate::settings::Settings;
 
@@ -19,6 +19,7 @@ pub struct Look {
     pub width: Option<u16>,
     /// Whether to use colour.
     pub color: bool,
+    globals: String,
 }
 
 impl Look {
@@ -33,6 +34,7 @@ impl Look {
             characters: settings.shown,
             width: width.filter(|_| ui.is_on_terminal()),
             color: ui.has_color(),
+            globals: ui.globals.clone(),
         }
     }
 
@@ -58,6 +60,16 @@ impl Look {
             true => "imported: only its hash is known".to_owned(),
             false => format!("ends in {}", self.tail(tail)),
         }
+    }
+
+    /// `postkey show ci`, with the flags that name the vault, where the command line named it.
+    pub fn command(&self, words: &str) -> String {
+        format!("postkey{} {words}", self.globals)
+    }
+
+    /// The text, each command in it with those flags.
+    pub fn completed(&self, text: &str) -> String {
+        advice::completed(text, &self.globals)
     }
 
     /// `3 days ago`, `in 5 days`

@@ -1,6 +1,7 @@
 //! The streams' rules: results go to standard output, talk to standard error, and what came
 //! from outside is escaped on its way to either. The only place that prints or asks.
 
+mod advice;
 mod calendar;
 mod csv;
 mod deliver;
@@ -25,6 +26,7 @@ use anstyle::{AnsiColor, Style};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
+pub use advice::{another_secret, globals, shell_word};
 pub use calendar::Reminders;
 pub use export::{ExportText, Tally, may_give_way};
 pub use listing::Listing;
@@ -78,6 +80,8 @@ pub struct Ui {
     pub may_ask: bool,
     /// When to use colour.
     pub color: Color,
+    /// The flags that a command which is suggested needs to mean the same vault.
+    pub globals: String,
     /// How far a long command is; what is said stands above it. Without one nothing is hashed,
     /// so that an error can be said where there are no random bytes.
     bar: Option<ProgressBar>,
@@ -91,6 +95,7 @@ impl Ui {
             is_quiet: false,
             may_ask: false,
             color: Color::Auto,
+            globals: String::new(),
             bar: None,
         }
     }
@@ -114,7 +119,7 @@ impl Ui {
         }
         if self.format.is_for_machines() {
             return say_as_json(&Talk::Warning {
-                message: &scrubbed(text.as_ref()),
+                message: &scrubbed(&self.completed(text.as_ref())),
             });
         }
         self.say(Some(("warning", AnsiColor::Yellow)), text.as_ref());
@@ -125,7 +130,9 @@ impl Ui {
         let message = error.to_string();
         if self.format.is_for_machines() {
             let code = error.exit_status().name();
-            let (message, hint) = (scrubbed(&message), error.way_out().map(scrubbed));
+            let message = scrubbed(&self.completed(&message)).into_owned();
+            let hint = error.way_out().map(|hint| self.completed(hint));
+            let hint = hint.as_deref().map(scrubbed);
             return say_as_json(&Talk::Error {
                 code,
                 message: &message,
@@ -140,7 +147,8 @@ impl Ui {
 
     /// A line on standard error. That nobody may be listening there is no failure.
     fn say(&self, label: Option<(&str, AnsiColor)>, text: &str) {
-        let text = shown(text);
+        let text = self.completed(text);
+        let text = shown(&text);
         let say = || {
             let mut stderr = AutoStream::new(io::stderr().lock(), self.choice(&io::stderr()));
             let _ = match label {

@@ -39,8 +39,14 @@ fn a_key_that_has_expired_is_found_as_that_and_nothing_else() {
     end(&sandbox, "ci", now());
     assert_eq!(found(&sandbox, &[]), ["ci expired"]);
     assert_eq!(json(&sandbox, &[])[0]["mend"], "postkey delete ci");
+    use_at(&sandbox, "ci", now() - DAY, 1);
+    assert_eq!(
+        json(&sandbox, &[])[0]["mend"],
+        "postkey set ci --expires 90d"
+    );
     sandbox.run(["deactivate", "ci"]).expect(0);
     assert_eq!(found(&sandbox, &[]), ["ci expired"]);
+    assert_eq!(json(&sandbox, &[])[0]["mend"], "postkey show ci");
 }
 
 #[test]
@@ -194,7 +200,7 @@ fn every_command_that_mends_is_one_that_postkey_understands() {
     let sandbox = with_key("ci");
     for (name, prepare) in [
         ("expiring", [Some(now() + DAY), None]),
-        ("expired", [Some(now() - DAY), None]),
+        ("expired", [Some(now() - DAY), Some(300 * DAY)]),
         ("never-used", [None, Some(50 * DAY)]),
     ] {
         let [expires_at, made] = prepare;

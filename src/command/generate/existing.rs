@@ -37,7 +37,7 @@ pub(super) fn is_there(
     session
         .ui
         .note(format!("`{name}` already exists: unchanged"));
-    args.receiver.warn_if_lost(name, session);
+    args.receiver.warn_if_lost(key, look.now, session);
     let standing = key.standing(look.now);
     if !standing.is_good() {
         session
@@ -212,7 +212,8 @@ impl Existing {
                 "existing keys have",
             );
             ui.warn(format!(
-                "{keys} no file: a secret is not shown again; `postkey regenerate` makes a new one"
+                "{keys} no file: a secret is not shown again; `postkey rotate NAME` makes \
+                 another while the old one keeps working"
             ));
         }
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{or_empty, text};
-use crate::check::Finding;
+use crate::check::{Finding, Need};
 use crate::key::{KeyName, Kind};
 use crate::ui::Look;
 use crate::ui::listing::{Item, Row};
@@ -28,7 +28,7 @@ pub struct FindingView<'a> {
 
 impl<'a> FindingView<'a> {
     /// The finding about the key of that name.
-    pub fn new(name: &'a KeyName, kind: Kind, finding: &'a Finding) -> Self {
+    pub fn new(name: &'a KeyName, kind: Kind, finding: &'a Finding, look: &Look) -> Self {
         Self {
             name: name.as_str(),
             kind: kind.word(),
@@ -36,7 +36,7 @@ impl<'a> FindingView<'a> {
             since_at: finding.since_at(),
             due_at: finding.due_at(),
             message: message(finding, |moment| moment.to_string()),
-            mend: finding.mend(name),
+            mend: look.command(&finding.mend(name)),
             found: finding,
         }
     }
@@ -105,9 +105,18 @@ fn message(finding: &Finding, when: impl Fn(Timestamp) -> String) -> String {
         Finding::RotationOpen { retires_at, .. } => {
             format!("the old secret stops {}", when(*retires_at))
         }
-        Finding::Expired { at } => format!("expired {}", when(*at)),
-        Finding::Expiring { at } => format!("expires {}", when(*at)),
-        Finding::RotationDue { made_at, due_at } => {
+        Finding::Expired { at, need } => {
+            let used = match need {
+                Need::Used => " and was used lately",
+                Need::Unused => " and has not been used for long",
+                Need::Unknown => "",
+            };
+            format!("expired {}{used}", when(*at))
+        }
+        Finding::Expiring { at, .. } => format!("expires {}", when(*at)),
+        Finding::RotationDue {
+            made_at, due_at, ..
+        } => {
             let (due, made) = (when(*due_at), when(*made_at));
             format!("rotation due {due}, secret made {made}")
         }

@@ -68,8 +68,8 @@ impl Incident<'_> {
         document.heading(2, "What happened");
         if !self.is_log_whole {
             let more = format!(
-                "Older entries are in the log: `postkey log {}`.",
-                self.key.name
+                "Older entries are in the log: `{}`.",
+                look.command(&format!("log {}", self.key.name))
             );
             document.paragraph(&more);
         }
@@ -152,12 +152,11 @@ impl Incident<'_> {
             left.push("give the new secret to whatever uses the key".to_owned());
         } else {
             left.push(format!(
-                "make a new secret: `postkey revoke --replace {name}`; or, if the key is needed \
-                 no more, `postkey delete {name}`"
+                "make a new secret: `{}`; or, if the key is no longer needed, `{}`",
+                look.command(&format!("revoke --replace {name}")),
+                look.command(&format!("delete {name}"))
             ));
-            left.push(
-                "do not resume the key with `postkey activate`: its secret is known".to_owned(),
-            );
+            left.push("do not activate the key again: its secret is known".to_owned());
         }
         left.push(match &self.used {
             Some(used) if !used.addresses.is_empty() => {
@@ -171,7 +170,10 @@ impl Incident<'_> {
              and their copies, chats, tickets",
             ends_in(&self.key.tail, look)
         ));
-        left.push("look there for others: `postkey identify` reads any text".to_owned());
+        let identify = look.command("identify");
+        left.push(format!(
+            "look there for others: `{identify}` reads any text"
+        ));
         left.push("tell those whom it concerns".to_owned());
         left.push("find out how it leaked, and see to it that it does not again".to_owned());
         left.into_iter().map(|task| (false, task)).collect()

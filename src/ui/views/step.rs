@@ -1,7 +1,5 @@
 //! What a manifest asks for of one key.
 
-use std::path::Path;
-
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -9,9 +7,9 @@ use super::entry::{changes, told};
 use super::{or_empty, text};
 use crate::key::{Standing, Status};
 use crate::manifest::{Deed, Finding, Held, Place, Replaced, Step, Wanted};
-use crate::ui::Look;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
+use crate::ui::{Look, another_secret, shell_word};
 use crate::vault::Field;
 
 /// What became of a step of a plan.
@@ -78,7 +76,8 @@ impl<'a> StepView<'a> {
             replaces: step.replaced.as_ref().map(replaced),
             last_used_at: None,
             finding: finding.map(|(finding, wanted)| message(finding, wanted)),
-            mend: finding.map(|(finding, wanted)| mend(finding, wanted)),
+            mend: finding
+                .map(|(finding, wanted)| look.completed(&mend(finding, wanted, step, look))),
             step,
             used: None,
         }
@@ -223,15 +222,21 @@ fn message(finding: &Finding, wanted: &Wanted) -> String {
 }
 
 /// What mends it.
-fn mend(finding: &Finding, wanted: &Wanted) -> String {
+fn mend(finding: &Finding, wanted: &Wanted, step: &Step<'_>, look: &Look) -> String {
     let Wanted { name, place, .. } = wanted;
     match finding {
         Finding::Over(_) => {
-            format!("let `expires` reach further, or stop it: `postkey set {name} --expires WHEN`")
+            format!(
+                "write a later `expires` in the manifest, or end its use: `postkey deactivate {name}`"
+            )
         }
         Finding::Place(Held::WrongUsername) => {
             format!("write in the file the one that `postkey show {name}` tells")
         }
+        Finding::Place(Held::Old(_)) => format!(
+            "write the new secret there, or end it: `postkey rotate --abort {name}` makes the old \
+             one its only one again"
+        ),
         Finding::Place(_) => {
             let flags = match place {
                 Place::Variables {
@@ -242,22 +247,15 @@ fn mend(finding: &Finding, wanted: &Wanted) -> String {
                     let username = username.as_ref();
                     let username = username.map(|name| format!(" --env-username {name}"));
                     let username = username.unwrap_or_default();
-                    format!("--save {} --env-name {secret}{username}", word(file))
+                    format!("--save {} --env-name {secret}{username}", shell_word(file))
                 }
-                Place::File(file) => format!("--save {}", word(file)),
+                Place::File(file) => format!("--save {}", shell_word(file)),
                 Place::Command { .. } => String::new(),
             };
-            format!("a secret is shown once: `postkey rotate {name} {flags}` makes another")
+            let another = step
+                .record()
+                .map(|record| another_secret(&record.key, &flags, look.now));
+            format!("a secret is shown once: {}", another.unwrap_or_default())
         }
-    }
-}
-
-/// A path as a shell takes it for one word.
-fn word(path: &Path) -> String {
-    let path = path.to_string_lossy();
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte);
-    match path.bytes().all(is_plain) {
-        true => path.into_owned(),
-        false => format!("'{}'", path.replace('\'', r"'\''")),
     }
 }

@@ -1,0 +1,115 @@
+//! Commands that messages suggest: they must work where they are read, and lose nothing.
+
+use std::path::{Path, absolute};
+
+use jiff::Timestamp;
+
+use super::Ui;
+use crate::key::Key;
+
+/// What begins a suggested command in a sentence.
+const COMMAND: &str = "`postkey ";
+
+/// Commands that mean no vault.
+const ANYWHERE: [&str; 3] = ["help", "-", "connect"];
+
+/// A path as a shell takes it for one word, and no command for a flag.
+pub fn shell_word(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte);
+    let path = match path.starts_with('-') {
+        true => format!("./{path}").into(),
+        false => path,
+    };
+    match path.bytes().all(is_plain) {
+        true => path.into_owned(),
+        false => format!("'{}'", path.replace('\'', r"'\''")),
+    }
+}
+
+/// How a key gets another secret if its current one is lost, in a sentence: what is still used
+/// goes on working wherever that is possible.
+pub fn another_secret(key: &Key, flags: &str, now: Timestamp) -> String {
+    let name = &key.name;
+    let flags = match flags {
+        "" => String::new(),
+        flags => format!(" {flags}"),
+    };
+    let rotate =
+        format!("`postkey rotate {name}{flags}` makes another while the old one keeps working");
+    if key.has_expired(now) {
+        return format!("`postkey set {name} --expires 90d` extends the key, and then {rotate}");
+    }
+    match key.retiring_at(now) {
+        Some(_) => format!("`postkey rotate --abort {name}` ends the lost one, and then {rotate}"),
+        None => rotate,
+    }
+}
+
+/// The flags that name the vault and the settings, where the command line did.
+pub fn globals(vault: Option<&Path>, config: Option<&Path>) -> String {
+    let flag = |name: &str, path: Option<&Path>| {
+        let path = path.map(|path| absolute(path).unwrap_or_else(|_| path.to_owned()));
+        path.map_or_else(String::new, |path| format!(" {name} {}", shell_word(&path)))
+    };
+    flag("--vault", vault) + &flag("--config", config)
+}
+
+impl Ui {
+    /// The text, each command in it with the flags that this run was given to name the vault.
+    pub(super) fn completed(&self, text: &str) -> String {
+        completed(text, &self.globals)
+    }
+}
+
+/// The text, each command in it with the flags that name the vault.
+pub(super) fn completed(text: &str, globals: &str) -> String {
+    let mut parts = text.split(COMMAND);
+    let mut completed = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        completed.push_str("`postkey");
+        if !ANYWHERE.iter().any(|word| part.starts_with(word)) {
+            completed.push_str(globals);
+        }
+        completed.push(' ');
+        completed.push_str(part);
+    }
+    completed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Format;
+    use super::*;
+
+    #[test]
+    fn a_path_is_one_word_for_a_shell() {
+        for (path, word) in [
+            ("app.env", "app.env"),
+            ("/srv/a b/.env", "'/srv/a b/.env'"),
+            ("it's", r"'it'\''s'"),
+            ("-x", "./-x"),
+            ("--save $(id)", "'./--save $(id)'"),
+            ("", ""),
+        ] {
+            assert_eq!(shell_word(Path::new(path)), word);
+        }
+    }
+
+    #[test]
+    fn every_command_in_a_text_names_the_vault_that_was_named() {
+        let mut ui = Ui::before_settings(Format::Text);
+        let text = "try `postkey list`, or `postkey set web --expires 90d`; `postkey help set`";
+        assert_eq!(ui.completed(text), text);
+        ui.globals = globals(Some(Path::new("/a b/v.db")), None);
+        assert_eq!(
+            ui.completed(text),
+            "try `postkey --vault '/a b/v.db' list`, or `postkey --vault '/a b/v.db' set web \
+             --expires 90d`; `postkey help set`"
+        );
+        assert_eq!(
+            globals(Some(Path::new("/v.db")), Some(Path::new("/c.toml"))),
+            " --vault /v.db --config /c.toml"
+        );
+    }
+}
