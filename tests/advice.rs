@@ -500,6 +500,7 @@ const COVERED: &[(&str, &str)] = &[
     ("rotate NAME", "the old secret keeps working"),
     ("serve", "names what may be running"),
     ("set NAME --permission …", "a permission only"),
+    ("set", "names what changes a key"),
     ("show", "reads"),
     ("verify", "reads"),
 ];
