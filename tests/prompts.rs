@@ -1,7 +1,9 @@
 //! What happens on a terminal, and where there is none.
 
 mod asking;
+mod dumb;
 mod hiding;
+mod job;
 mod nobody;
 mod showing;
 pub mod terminal;

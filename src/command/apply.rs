@@ -79,6 +79,9 @@ pub struct Apply {
 }
 
 pub(super) fn run(args: Apply, session: &mut Session) -> Result<ExitStatus, Error> {
+    if matches!(args.file, FileOrInput::StandardInput) {
+        session.ui.expect_typist()?;
+    }
     let source = Source::read(&args.file)?;
     let manifest = source.manifest(session)?;
     let scheme = Scheme {

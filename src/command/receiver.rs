@@ -37,6 +37,9 @@ pub(super) struct Receiver {
     #[arg(long, value_name = "FOR")]
     #[arg(value_parser = values::one_of(Github::ALL, Github::word))]
     github: Option<Github>,
+    /// Prints the secret even where standard output is the log of a CI job
+    #[arg(long, conflicts_with_all = ["save", "github"])]
+    print_secret: bool,
 }
 
 /// What GitHub Actions is told.
@@ -96,10 +99,23 @@ impl Receiver {
         self.save.is_some() || self.env_name.is_some() || self.github.is_some()
     }
 
+    /// The first flag that says where a secret goes.
+    pub(super) fn given(&self) -> Option<&'static str> {
+        let flags = [
+            ("--save", self.save.is_some()),
+            ("--env-name", self.env_name.is_some()),
+            ("--github", self.github.is_some()),
+            ("--print-secret", self.print_secret),
+        ];
+        let given = flags.into_iter().find(|(_, is_given)| *is_given);
+        given.map(|(flag, _)| flag)
+    }
+
     /// Makes sure, before anything is done, that there is somebody to take a secret.
     pub(super) fn expect(&self, session: &Session) -> Result<(), Error> {
         self.format(session)?;
         match self.github {
+            None if self.print_secret => session.ui.expect_reader(),
             None if self.save.is_none() => session.ui.expect_receiver(),
             None => Ok(()),
             Some(github) => {

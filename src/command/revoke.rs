@@ -84,9 +84,10 @@ pub(super) struct Revocation {
 pub(super) fn run(args: Revoke, session: &mut Session) -> Result<ExitStatus, Error> {
     let leaked_at = args.leaked_at.map(|past| past.resolve(Session::clock()));
     let leaked_at = leaked_at.transpose()?;
-    if args.receiver.is_given() && !args.replace {
-        return Err(Error::usage("without --replace there is no secret to save")
-            .hint("add --replace, or leave out --save, --env-name and --github"));
+    if let (Some(flag), false) = (args.receiver.given(), args.replace) {
+        let message = format!("{flag} is for a new secret, and without --replace there is none");
+        let hint = format!("add --replace, or leave out {flag}");
+        return Err(Error::usage(message).hint(hint));
     }
     let revocation = match &args.name {
         Some(name) => Some(by_name(name, session)?),
@@ -398,8 +399,10 @@ fn stays_stopped(error: Error, name: &KeyName) -> Error {
     if error.exit_status() == ExitStatus::Unsure {
         return error;
     }
+    let hint = error.way_out().map(|hint| format!("{hint}; "));
+    let hint = hint.unwrap_or_default();
     error.hint(format!(
-        "`{name}` stays stopped; throw away what was written out, if anything, \
+        "{hint}`{name}` stays stopped; throw away what was written out, if anything, \
          and try again: `postkey revoke --replace {name}`"
     ))
 }

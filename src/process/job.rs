@@ -2,7 +2,8 @@
 //! is its log.
 //!
 //! Only what is certain counts. A runner takes in the log by pipes, as the shell takes in what
-//! `KEY=$(…)` captures, and from inside the two look alike: mostly it cannot be told.
+//! `KEY=$(…)` captures, and from inside the two look alike: mostly it cannot be told. A terminal
+//! is certain: in a job nobody sits at one, and what is shown on it is logged.
 
 use std::env;
 use std::ffi::OsStr;
@@ -50,11 +51,21 @@ pub fn has_log_as_output() -> bool {
     is_job() && (is_one_with_errors() || is_step_output())
 }
 
+/// The variable that says that a terminal is the log of a CI job, where nobody answers.
+pub fn unattended() -> Option<&'static str> {
+    // The command-line clients of Jenkins want their server's address in a person's shell, too.
+    marks().find(|mark| *mark != "JENKINS_URL")
+}
+
 fn is_job() -> bool {
+    marks().next().is_some()
+}
+
+/// Those of the [`MARKS`] that are set.
+fn marks() -> impl Iterator<Item = &'static str> {
     let is_set = |value: &OsStr| !["", "0", "false"].iter().any(|no| value == *no);
-    MARKS
-        .iter()
-        .any(|mark| env::var_os(mark).is_some_and(|value| is_set(&value)))
+    let is_marked = move |mark: &&str| env::var_os(mark).is_some_and(|value| is_set(&value));
+    MARKS.into_iter().filter(is_marked)
 }
 
 /// Whether standard output and standard error are one, and nobody between here and the runner has

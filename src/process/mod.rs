@@ -53,6 +53,11 @@ pub fn open_files() -> usize {
     std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }
 
+/// Whether the terminal can do nothing but show lines.
+pub fn is_dumb_terminal() -> bool {
+    env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
+}
+
 /// Whether standard output was closed when the process was started.
 pub fn is_output_closed() -> bool {
     memory::was_output_closed()

@@ -24,16 +24,21 @@ impl Ui {
     /// writing, or certain to be the log of a CI job.
     pub fn expect_receiver(&self) -> Result<(), Error> {
         self.expect_reader()?;
-        if !io::stdout().is_terminal() && job::has_log_as_output() {
-            let message = "standard output is the log of this CI job: the secret would be in it";
-            let hint = match job::is_github() {
-                true => "--github env gives it to the later steps",
-                false => "--save FILE writes it to a file that only you can read",
-            };
-            return Err(Error::new(ExitStatus::Undelivered, message)
-                .hint(format!("{hint}; with `| cat` it is printed all the same")));
-        }
-        Ok(())
+        let message = match job::unattended().filter(|_| io::stdout().is_terminal()) {
+            Some(mark) => format!(
+                "`{mark}` is set, so this terminal is the log of a CI job: the secret would be in it"
+            ),
+            None if !io::stdout().is_terminal() && job::has_log_as_output() => {
+                "standard output is the log of this CI job: the secret would be in it".to_owned()
+            }
+            None => return Ok(()),
+        };
+        let hint = match job::is_github() {
+            true => "--github env gives it to the later steps, --save FILE writes it to a file",
+            false => "--save FILE writes it to a file that only you can read",
+        };
+        Err(Error::new(ExitStatus::Undelivered, message)
+            .hint(format!("{hint}; --print-secret prints it all the same")))
     }
 
     /// Makes sure that what is written to standard output goes somewhere.

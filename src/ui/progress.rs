@@ -6,6 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Ui;
+use crate::process;
 
 /// What talks while it goes on shows how far it is only if it takes longer than this.
 const LONG: Duration = Duration::from_secs(1);
@@ -17,7 +18,7 @@ pub struct Progress(ProgressBar);
 impl Ui {
     /// Begins to show how much of `count` is done; to nobody without a terminal.
     pub fn progress(&self, doing: &'static str, count: usize) -> Progress {
-        let is_shown = !self.is_quiet && io::stderr().is_terminal();
+        let is_shown = !self.is_quiet && can_show();
         let target = match is_shown {
             true => ProgressDrawTarget::stderr(),
             false => ProgressDrawTarget::hidden(),
@@ -37,7 +38,7 @@ impl Ui {
 
     /// Says which part is begun.
     pub fn begin_part(&self, part: &str) {
-        let is_shown = io::stderr().is_terminal() && !self.is_quiet;
+        let is_shown = can_show() && !self.is_quiet;
         let is_shown = is_shown && !self.format.is_for_machines();
         let Some(bar) = &self.bar else {
             return;
@@ -61,6 +62,11 @@ impl Ui {
             bar.finish_and_clear();
         }
     }
+}
+
+/// Whether standard error is a terminal on which a line can be written over.
+fn can_show() -> bool {
+    io::stderr().is_terminal() && !process::is_dumb_terminal()
 }
 
 /// A line that leaves room at its end for the `^C` that a terminal shows: what would begin the

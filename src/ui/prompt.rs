@@ -14,10 +14,14 @@ use super::terminal::Guard;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::escaped;
+use crate::process::{self, job};
 
 /// Room for what a terminal's line holds (Linux, N_TTY), so that no copy of a secret stays
 /// behind where a buffer grew.
 const LONGEST_ANSWER: usize = 4096;
+
+/// How many items are listed above a question that is answered by a line.
+const LISTED: usize = 50;
 
 impl Ui {
     /// Makes sure that somebody can be asked.
@@ -26,16 +30,29 @@ impl Ui {
     /// A usage error that names what would have answered, if there is no terminal or
     /// `--no-input` was given.
     pub fn expect_person(&self, question: &str, answer: &str) -> Result<(), Error> {
-        let is_terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
-        if self.may_ask && is_terminal {
-            return Ok(());
-        }
-        let why = if is_terminal {
-            "--no-input forbids asking"
-        } else {
-            "there is no terminal to ask on"
+        let why = match (self.may_ask, job::unattended()) {
+            _ if !io::stdin().is_terminal() || !io::stderr().is_terminal() => {
+                "there is no terminal to ask on".to_owned()
+            }
+            (false, _) => "--no-input forbids asking".to_owned(),
+            (true, Some(mark)) => format!("`{mark}` is set, and nobody answers in a CI job"),
+            (true, None) => return Ok(()),
         };
         Err(Error::usage(format!("{question}, but {why}")).hint(answer))
+    }
+
+    /// Makes sure that standard input, if it is a terminal, has somebody who types.
+    ///
+    /// # Errors
+    /// A usage error if nobody does, as in a CI job.
+    pub fn expect_typist(&self) -> Result<(), Error> {
+        match job::unattended().filter(|_| io::stdin().is_terminal()) {
+            None => Ok(()),
+            Some(mark) => Err(Error::usage(format!(
+                "standard input is a terminal, but `{mark}` is set, and nobody types in a CI job"
+            ))
+            .hint("redirect standard input, as in `<FILE`")),
+        }
     }
 
     /// Asks yes or no; no, an empty line, and the end of input are all no.
@@ -95,6 +112,9 @@ impl Ui {
     /// # Errors
     /// If the terminal cannot be read.
     pub fn choose(&self, question: &str, items: &[impl Display]) -> Result<Option<usize>, Error> {
+        if process::is_dumb_terminal() {
+            return self.choose_by_line(question, items);
+        }
         let _guard = Guard::new().map_err(|error| unreadable(&error))?;
         let theme = self.theme();
         let select = Select::with_theme(&*theme)
@@ -109,6 +129,9 @@ impl Ui {
     /// # Errors
     /// If the terminal cannot be read.
     pub fn search(&self, question: &str, items: &[impl Display]) -> Result<Option<usize>, Error> {
+        if process::is_dumb_terminal() {
+            return self.choose_by_line(question, items);
+        }
         let _guard = Guard::new().map_err(|error| unreadable(&error))?;
         let theme = self.theme();
         let select = FuzzySelect::with_theme(&*theme)
@@ -116,6 +139,39 @@ impl Ui {
             .items(items)
             .default(0);
         select.max_length(10).interact_opt().map_err(from_dialoguer)
+    }
+
+    /// The same where the terminal has no cursor to move: the items are numbered, and a number or
+    /// an item's text is typed; an empty line and the end of input are `None`.
+    fn choose_by_line(
+        &self,
+        question: &str,
+        items: &[impl Display],
+    ) -> Result<Option<usize>, Error> {
+        let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+        for (at, item) in items.iter().enumerate().take(LISTED) {
+            self.say(None, &format!("{:>3}  {item}", at + 1));
+        }
+        loop {
+            let answer = self.line(question)?;
+            let Some(answer) = answer.filter(|answer| !answer.is_empty()) else {
+                return Ok(None);
+            };
+            let is_it = |item: &String| item.eq_ignore_ascii_case(&answer);
+            let number = || {
+                answer
+                    .parse()
+                    .ok()
+                    .filter(|at| (1..=items.len()).contains(at))
+            };
+            match items.iter().position(is_it).or_else(|| Some(number()? - 1)) {
+                Some(chosen) => return Ok(Some(chosen)),
+                None => self.error(
+                    &Error::usage("no such choice")
+                        .hint("type a number or a name; leave empty to cancel"),
+                ),
+            }
+        }
     }
 
     fn theme(&self) -> Box<dyn Theme> {

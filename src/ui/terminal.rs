@@ -13,6 +13,8 @@ use signal_hook::flag::register_conditional_default;
 use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level::emulate_default_handler;
 
+use crate::process;
+
 /// No key at all, among a terminal's control characters (Linux, `_POSIX_VDISABLE`).
 const DISABLED: u8 = 0;
 
@@ -94,5 +96,7 @@ fn restore(before: Option<&Termios>, when: SetArg) {
     if let Some(before) = before {
         let _ = tcsetattr(io::stdin(), when, before);
     }
-    let _ = io::stderr().write_all(SHOW_CURSOR);
+    if !process::is_dumb_terminal() {
+        let _ = io::stderr().write_all(SHOW_CURSOR);
+    }
 }

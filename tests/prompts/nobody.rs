@@ -8,10 +8,10 @@ use super::terminal::{Terminal, until};
 use crate::sandbox::{Run, Sandbox};
 
 /// A second is promised; a loaded machine gets three.
-const AT_ONCE: Duration = Duration::from_secs(3);
+pub const AT_ONCE: Duration = Duration::from_secs(3);
 
 /// Every command line that would ask, and what its hint must name.
-const ASKING: [(&[&str], &str); 15] = [
+pub const ASKING: [(&[&str], &str); 15] = [
     (&["generate"], "`postkey generate api NAME`"),
     (&["generate", "api"], "`postkey generate api NAME`"),
     (&["generate", "smtp"], "`postkey generate smtp NAME`"),
@@ -99,7 +99,7 @@ fn no_input_asks_nothing_on_a_terminal() {
     }
 }
 
-fn with_a_key() -> Sandbox {
+pub fn with_a_key() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     sandbox.run(["rotate", "ci"]).expect(0);

@@ -56,6 +56,9 @@ pub(super) fn run(
     session: &Session,
 ) -> Result<ExitStatus, Error> {
     let order = Order::of(args, kind, session)?;
+    if names == std::path::Path::new("-") {
+        session.ui.expect_typist()?;
+    }
     let (wanted, faults) = names::read(names)?;
     let plan = order.plan(wanted, faults)?;
     order.tell_of_those_there(&plan);
