@@ -74,6 +74,7 @@ struct Globals {
         long,
         global = true,
         value_enum,
+        ignore_case = true,
         default_value_t,
         hide_default_value = true
     )]
@@ -240,7 +241,7 @@ fn asked_format() -> Format {
             word => word.strip_prefix("--format="),
         });
     value
-        .and_then(|value| clap::ValueEnum::from_str(value, false).ok())
+        .and_then(|value| clap::ValueEnum::from_str(value, true).ok())
         .unwrap_or_default()
 }
 

@@ -373,6 +373,31 @@ fn a_command_refuses_a_format_that_it_does_not_have() {
 }
 
 #[test]
+fn a_permission_that_no_key_can_have_is_no_filter() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.run(["list", "--permission", "nosuch"]).expect(2);
+    assert!(
+        run.stderr.contains("`nosuch` is not a permission"),
+        "{run:?}"
+    );
+    sandbox.generate(["api", "ci"]);
+    sandbox.run(["list", "--permission", "read-onyl"]).expect(2);
+    sandbox.run(["list", "--permission", "read-only"]).expect(0);
+}
+
+#[test]
+fn a_format_that_is_none_is_told_with_the_one_that_was_meant() {
+    let sandbox = Sandbox::new();
+    for flag in ["--format=jsno", "--format=jsonlines"] {
+        let run = sandbox.run(["list", flag]).expect(2);
+        assert!(run.stderr.contains("'json"), "{run:?}");
+        assert!(run.stderr.contains("json, jsonl, csv"), "{run:?}");
+    }
+    sandbox.generate(["api", "ci"]);
+    sandbox.run(["list", "--format", "JSON"]).expect(0).json();
+}
+
+#[test]
 fn errors_are_json_where_results_are() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);

@@ -111,6 +111,9 @@ impl std::str::FromStr for Ending {
 }
 
 pub(super) fn run(args: List, session: &mut Session) -> Result<ExitStatus, Error> {
+    if let Some(permission) = &args.permission {
+        session.settings.permissions.expect(permission.clone())?;
+    }
     let vault = session.open()?;
     let look = session.look(&vault);
     let filter = Filter::new(&args, look.now)?;

@@ -1,6 +1,7 @@
 //! `postkey log`: who did what when.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
@@ -53,7 +54,8 @@ pub struct Log {
     /// Checks also that the log goes on from the head that was saved in a file
     #[arg(long, value_name = "FILE", requires = "verify", value_parser = values::paths())]
     head: Option<PathBuf>,
-    /// Saves the newest entry's number and hash in a file, if the log holds
+    /// Saves the newest entry's number and hash in a file, if the log holds, and goes on from the
+    /// head that is in that file, or in the one that --head names
     #[arg(long, value_name = "FILE", requires = "verify", value_parser = values::paths())]
     save_head: Option<PathBuf>,
 }
@@ -76,6 +78,15 @@ pub(super) fn run(mut args: Log, session: &mut Session) -> Result<ExitStatus, Er
 }
 
 impl Log {
+    /// The file of a saved head that is to be replaced: the log must go on from it, or one that
+    /// was rewritten would pass.
+    fn replaced_head(&self) -> Option<&Path> {
+        let file = self.save_head.as_deref()?;
+        fs::symlink_metadata(file)
+            .is_ok_and(|found| found.is_file())
+            .then_some(file)
+    }
+
     fn sought(&mut self, session: &Session, vault: &Vault) -> Result<Sought, Error> {
         let now = session.look(vault).now;
         let resolve = |past: Option<Past>| past.map(|past| past.moment(now)).transpose();
@@ -126,7 +137,8 @@ fn list(sought: &Sought, session: &Session, vault: &Vault) -> Result<usize, Erro
 }
 
 fn verify(args: &Log, session: &Session, vault: &Vault) -> Result<ExitStatus, Error> {
-    let saved = args.head.as_deref().map(head::read).transpose()?;
+    let before = args.head.as_deref().or(args.replaced_head());
+    let saved = before.map(head::read).transpose()?;
     let chain = vault.verify_log_from(saved.as_ref())?;
     let view = ChainView::new(&chain);
     session.ui.result(&view, &view.line())?;
