@@ -10,7 +10,8 @@ _clap_complete_postkey() {
     fi
     local words=("${COMP_WORDS[@]}")
     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-        words[COMP_CWORD]="$2"
+        words[COMP_CWORD]="${2//\\/}"
+        words[COMP_CWORD]="${words[COMP_CWORD]#[\"\']}"
     fi
     COMPREPLY=( $( \
         _CLAP_IFS="$IFS" \
@@ -20,6 +21,14 @@ _clap_complete_postkey() {
         POSTKEY_COMPLETE="bash" \
         "postkey" -- "${words[@]}" \
     ) )
+    local status=$? candidate
+    for candidate in "${COMPREPLY[@]}"; do
+        if [[ $candidate == *[!A-Za-z0-9_./=:@%+-]* && -e $candidate ]]; then
+            compopt -o filenames 2> /dev/null
+            break
+        fi
+    done
+    (exit $status)
     if [[ $? != 0 ]]; then
         unset COMPREPLY
     elif [[ $_CLAP_COMPLETE_SPACE == false ]] && [[ "${COMPREPLY-}" =~ [=/:]$ ]]; then

@@ -22,6 +22,26 @@ fn bash_completes_verbs_flags_and_names() {
 }
 
 #[test]
+fn bash_quotes_the_names_of_files_that_have_blanks_in_them() {
+    let sandbox = Sandbox::with_three_keys();
+    sandbox.run(["backup", "my copy.db"]).expect(0);
+    std::fs::create_dir(sandbox.home().join("a folder")).unwrap();
+    sandbox.run(["backup", "a folder/copy.db"]).expect(0);
+    let mut terminal = interactive("bash", &sandbox, &[]);
+    for keys in [
+        "postkey restore --dry-run my\t\r",
+        "postkey restore --dry-run my\\ c\t\r",
+        "postkey restore --dry-run a\\ folder/c\t\r",
+        "postkey restore --dry-run a\tc\t\r",
+    ] {
+        terminal
+            .press(keys)
+            .expect("the backup holds")
+            .expect(READY);
+    }
+}
+
+#[test]
 fn zsh_completes_verbs_flags_and_names() {
     completes_interactively("zsh");
 }
@@ -76,6 +96,11 @@ fn fish_completes_verbs_flags_and_names() {
         ("postkey show pro", &["prod-mail", "prod-web"]),
         ("postkey show PROD-W", &["prod-web"]),
         ("postkey show nothing", &[]),
+        ("postkey generate api x --plan st", &["starter"]),
+        (
+            "postkey restore x.db --confirm pro",
+            &["prod-mail", "prod-web"],
+        ),
     ] {
         assert_eq!(fish(&sandbox, line, &[]), completions, "{line}");
     }

@@ -8,6 +8,7 @@ use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use super::{Session, completions};
 use crate::error::Error;
 use crate::key::{Limit, Permission};
+use crate::settings::Settings;
 
 /// The flags that only API keys have.
 #[derive(Args, Debug)]
@@ -16,7 +17,7 @@ pub(super) struct Bounds {
     #[arg(long, add = permissions())]
     permission: Option<Permission>,
     /// API: the limit by the name of a plan: free, starter, business, or one of the settings
-    #[arg(long, conflicts_with = "limit")]
+    #[arg(long, conflicts_with = "limit", add = plans())]
     plan: Option<String>,
     /// API: how often it may be used: 300/day, 1000/hour, 20/minute, or none
     #[arg(long)]
@@ -64,11 +65,21 @@ impl Bounds {
 
 /// Completes the names of permissions, those of the settings too.
 pub(super) fn permissions() -> ArgValueCompleter {
-    ArgValueCompleter::new(|current: &OsStr| -> Vec<CompletionCandidate> {
+    of_settings(|settings| settings.permissions.names().map(str::to_owned).collect())
+}
+
+/// Completes the names of plans, those of the settings too.
+fn plans() -> ArgValueCompleter {
+    of_settings(|settings| settings.plans.names().map(str::to_owned).collect())
+}
+
+/// Completes names that the settings define.
+fn of_settings(names: fn(&Settings) -> Vec<String>) -> ArgValueCompleter {
+    ArgValueCompleter::new(move |current: &OsStr| -> Vec<CompletionCandidate> {
         let Some((prefix, session)) = current.to_str().zip(completions::session()) else {
             return Vec::new();
         };
-        let names = session.settings.permissions.names();
+        let names = names(&session.settings).into_iter();
         let names = names.filter(|name| name.starts_with(prefix));
         names.map(CompletionCandidate::new).collect()
     })

@@ -25,6 +25,29 @@ if [ "$funcstack[1]" = "_postkey" ]; then
 fi
 "#;
 
+/// How bash's script hands on the word that is completed: as it is typed.
+const BASH_WORD: &str = "words[COMP_CWORD]=\"$2\"\n";
+
+/// The same without what it is quoted with.
+const BASH_BARE_WORD: &str = r#"words[COMP_CWORD]="${2//\\/}"
+        words[COMP_CWORD]="${words[COMP_CWORD]#[\"\']}"
+"#;
+
+/// What bash's script does with the candidates.
+const BASH_REPLY: &str = "    if [[ $? != 0 ]]; then\n";
+
+/// What it does before: bash only quotes what it knows to be names of files. Those of keys, and
+/// flags, have nothing in them that wants to be quoted.
+const BASH_FILES: &str = r#"    local status=$? candidate
+    for candidate in "${COMPREPLY[@]}"; do
+        if [[ $candidate == *[!A-Za-z0-9_./=:@%+-]* && -e $candidate ]]; then
+            compopt -o filenames 2> /dev/null
+            break
+        fi
+    done
+    (exit $status)
+"#;
+
 /// How long a Tab waits for a busy vault.
 const PATIENCE: Duration = Duration::from_millis(200);
 
@@ -75,7 +98,10 @@ pub fn script(shell: Shell) -> String {
     let script = String::from_utf8(script).expect("a shell script of text is text");
     match shell {
         Shell::Zsh => script + FIRST_CALL,
-        Shell::Bash | Shell::Fish => script,
+        Shell::Bash => script
+            .replace(BASH_WORD, BASH_BARE_WORD)
+            .replace(BASH_REPLY, &format!("{BASH_FILES}{BASH_REPLY}")),
+        Shell::Fish => script,
     }
 }
 

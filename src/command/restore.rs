@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{Session, values};
+use super::{Session, selection, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::KeyName;
@@ -47,7 +47,7 @@ pub struct Restore {
     #[arg(long)]
     keep_stopped: bool,
     /// Answers the question if keys come back to life, as typing the name of one of them does
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = selection::completer())]
     confirm: Option<KeyName>,
     /// Restores a backup although its log does not hold
     #[arg(long)]

@@ -15,6 +15,11 @@ impl Plans {
         self.0.extend(plans);
     }
 
+    /// All names, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// The limit of a plan.
     ///
     /// # Errors
@@ -31,7 +36,7 @@ impl Plans {
             )
             .hint("say it with --limit, as in `--limit 100000/day`"));
         }
-        let names: Vec<&str> = self.0.keys().map(String::as_str).collect();
+        let names: Vec<&str> = self.names().collect();
         let rule = format!("the plans are {}", names.join(", "));
         let invalid = Invalid::new("a plan", plan, rule);
         Err(match nearest(plan, &names) {
