@@ -4,7 +4,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::Session;
-use super::selection::{self, Selector, each};
+use super::selection::{self, Question, Selector, each};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Standing, Status};
@@ -23,8 +23,14 @@ pub struct Activate {
     names: Vec<Selector>,
 }
 
+const QUESTION: Question = Question {
+    text: "Which key is to be activated?",
+    fits: Some(|key, _| key.status == Status::Inactive),
+    none: "no key is inactive",
+};
+
 pub(super) fn run(args: Activate, session: &mut Session) -> Result<ExitStatus, Error> {
-    let names = selection::names(args.names, "Which key is to be activated?", session)?;
+    let names = selection::names(args.names, QUESTION, session)?;
     change_status(names, Status::Active, Action::Activate, session)
 }
 

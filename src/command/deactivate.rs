@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::selection::{self, Selector};
+use super::selection::{self, Question, Selector};
 use super::{Session, activate};
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -22,7 +22,13 @@ pub struct Deactivate {
     names: Vec<Selector>,
 }
 
+const QUESTION: Question = Question {
+    text: "Which key is to be deactivated?",
+    fits: Some(|key, _| key.status == Status::Active),
+    none: "no key is active",
+};
+
 pub(super) fn run(args: Deactivate, session: &mut Session) -> Result<ExitStatus, Error> {
-    let names = selection::names(args.names, "Which key is to be deactivated?", session)?;
+    let names = selection::names(args.names, QUESTION, session)?;
     activate::change_status(names, Status::Inactive, Action::Deactivate, session)
 }

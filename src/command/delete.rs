@@ -4,7 +4,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::Session;
-use super::selection::{self, Selector, each};
+use super::selection::{self, Question, Selector, each};
 use super::uses::Uses;
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -40,8 +40,10 @@ pub struct Delete {
     confirm: Vec<KeyName>,
 }
 
+const QUESTION: Question = Question::of_any("Which key is to be deleted?");
+
 pub(super) fn run(args: Delete, session: &mut Session) -> Result<ExitStatus, Error> {
-    let names = selection::names(args.names, "Which key is to be deleted?", session)?;
+    let names = selection::names(args.names, QUESTION, session)?;
     let Some(names) = names else {
         return Ok(selection::nothing_chosen(session));
     };

@@ -2,10 +2,11 @@
 
 use clap::Args;
 
+use super::Session;
 use super::issue::{Fresh, same_secret};
 use super::passphrase::Source;
 use super::receiver::{Overwrite, Receiver, Subject};
-use super::{Session, selection};
+use super::selection::{self, Question};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Sealer};
@@ -44,8 +45,10 @@ pub struct Regenerate {
     overwrite: Overwrite,
 }
 
+const QUESTION: Question = Question::of_any("Which key gets a new secret?");
+
 pub(super) fn run(args: Regenerate, session: &mut Session) -> Result<ExitStatus, Error> {
-    let Some(name) = selection::name(args.name, "Which key gets a new secret?", session)? else {
+    let Some(name) = selection::name(args.name, QUESTION, session)? else {
         return Ok(selection::nothing_chosen(session));
     };
     args.receiver.expect(session)?;

@@ -4,9 +4,10 @@ mod end;
 
 use clap::Args;
 
+use super::Session;
 use super::issue::{Fresh, same_secret};
 use super::receiver::{Overwrite, Receiver, Subject, Target};
-use super::{Session, selection};
+use super::selection::{self, Question};
 use crate::error::{Error, ROTATING};
 use crate::exit::ExitStatus;
 use crate::key::{Grace, Key, KeyName, Retiring};
@@ -45,10 +46,10 @@ pub struct Rotate {
     grace: Grace,
     /// Retires the old secret now: only the new one works
     #[arg(long, conflicts_with = "abort")]
-    #[arg(conflicts_with_all = ["save", "env_name", "github"])]
+    #[arg(conflicts_with_all = ["save", "env_name", "github", "print_secret"])]
     finish: bool,
     /// Takes the new secret back: only the old one works
-    #[arg(long, conflicts_with_all = ["save", "env_name", "github"])]
+    #[arg(long, conflicts_with_all = ["save", "env_name", "github", "print_secret"])]
     abort: bool,
     #[command(flatten)]
     receiver: Receiver,
@@ -57,6 +58,24 @@ pub struct Rotate {
 }
 
 impl Rotate {
+    /// What is asked if no key is named.
+    fn question(&self) -> Question {
+        let of_rotating = |text| Question {
+            text,
+            fits: Some(|key, now| key.retiring_at(now).is_some()),
+            none: "no key is being rotated",
+        };
+        match (self.finish, self.abort) {
+            (true, _) => of_rotating("Which key's old secret is to retire?"),
+            (_, true) => of_rotating("Which key's new secret is to be taken back?"),
+            _ => Question {
+                text: "Which key gets a new secret?",
+                fits: Some(|key, now| key.retiring_at(now).is_none() && !key.has_expired(now)),
+                none: "every key has expired or is being rotated",
+            },
+        }
+    }
+
     /// Whether a secret is to be made, and no rotation ended.
     pub(super) fn makes_a_secret(&self) -> bool {
         !self.finish && !self.abort
@@ -64,12 +83,7 @@ impl Rotate {
 }
 
 pub(super) fn run(mut args: Rotate, session: &mut Session) -> Result<ExitStatus, Error> {
-    let question = match (args.finish, args.abort) {
-        (true, _) => "Which key's old secret is to retire?",
-        (_, true) => "Which key's new secret is to be taken back?",
-        _ => "Which key gets a new secret?",
-    };
-    let Some(name) = selection::name(args.name.take(), question, session)? else {
+    let Some(name) = selection::name(args.name.take(), args.question(), session)? else {
         return Ok(selection::nothing_chosen(session));
     };
     match (args.finish, args.abort) {

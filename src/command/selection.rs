@@ -5,12 +5,13 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::str::FromStr;
 
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+use jiff::Timestamp;
 
 use super::Session;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Invalid, KeyName};
-use crate::vault::Vault;
+use crate::key::{Invalid, Key, KeyName};
+use crate::vault::{self, Order, Record, Vault};
 
 /// How much standard input may hold when names are read from it, in bytes.
 const LONGEST_INPUT: u64 = 16 << 20;
@@ -36,12 +37,33 @@ impl FromStr for Selector {
     }
 }
 
+/// What is asked where no key was named, and which keys are offered.
+#[derive(Clone, Copy)]
+pub(super) struct Question {
+    pub(super) text: &'static str,
+    /// Whether the command has something to do to a key at a time; without it, to any.
+    pub(super) fits: Option<fn(&Key, Timestamp) -> bool>,
+    /// What is said where it has to none.
+    pub(super) none: &'static str,
+}
+
+impl Question {
+    /// A question about any key.
+    pub(super) const fn of_any(text: &'static str) -> Self {
+        Self {
+            text,
+            fits: None,
+            none: "there are no keys in this vault",
+        }
+    }
+}
+
 /// The keys that the selectors mean; asks for one if there are none.
 ///
 /// `None` if the person who was asked did not choose.
 pub(super) fn names(
     selectors: Vec<Selector>,
-    question: &str,
+    question: Question,
     session: &Session,
 ) -> Result<Option<Vec<KeyName>>, Error> {
     if selectors.is_empty() {
@@ -51,7 +73,10 @@ pub(super) fn names(
     for selector in selectors {
         match selector {
             Selector::Name(name) => names.push(name),
-            Selector::StandardInput => names.append(&mut from_standard_input()?),
+            Selector::StandardInput => {
+                session.ui.expect_typist()?;
+                names.append(&mut from_standard_input()?);
+            }
         }
     }
     Ok(Some(names))
@@ -60,7 +85,7 @@ pub(super) fn names(
 /// The key that is meant; asks for it if it was not named.
 pub(super) fn name(
     name: Option<KeyName>,
-    question: &str,
+    question: Question,
     session: &Session,
 ) -> Result<Option<KeyName>, Error> {
     name.map_or_else(|| choose(question, session), |name| Ok(Some(name)))
@@ -87,7 +112,7 @@ fn from_standard_input() -> Result<Vec<KeyName>, Error> {
     Ok(names)
 }
 
-fn choose(question: &str, session: &Session) -> Result<Option<KeyName>, Error> {
+fn choose(question: Question, session: &Session) -> Result<Option<KeyName>, Error> {
     if session.is_yes {
         return Err(
             Error::usage("no key was named, and --yes leaves nothing to ask")
@@ -97,22 +122,44 @@ fn choose(question: &str, session: &Session) -> Result<Option<KeyName>, Error> {
     session
         .ui
         .expect_person("no key was named", "name it: `postkey list` shows the keys")?;
-    let names = session.open()?.names("", OFFERED + 1)?;
-    if names.is_empty() {
+    let vault = session.open()?;
+    if vault.names("", 1)?.is_empty() {
         return Err(
             Error::new(ExitStatus::NotFound, "there are no keys in this vault")
                 .hint("`postkey generate` makes one"),
         );
     }
+    let names = fitting(question, &vault, session.look(&vault).now)?;
+    if names.is_empty() {
+        return Err(Error::new(ExitStatus::NotFound, question.none)
+            .hint("`postkey list` shows the keys in this vault"));
+    }
     if names.len() <= OFFERED {
-        let chosen = session.ui.search(question, &names)?;
+        let chosen = session.ui.search(question.text, &names)?;
         return Ok(chosen.map(|chosen| names[chosen].clone()));
     }
     let answer = session
         .ui
-        .line(question)?
+        .line(question.text)?
         .filter(|answer| !answer.is_empty());
     Ok(answer.map(|answer| answer.parse()).transpose()?)
+}
+
+/// The names of the keys to offer, of too many one more than are.
+fn fitting(question: Question, vault: &Vault, now: Timestamp) -> Result<Vec<KeyName>, Error> {
+    let Some(fits) = question.fits else {
+        return Ok(vault.names("", OFFERED + 1)?);
+    };
+    let mut page = vault.first_page(Order::Name)?;
+    let mut names = Vec::new();
+    let mut take = |record: Result<Record, vault::Error>| match record {
+        Ok(Record { key, .. }) if fits(&key, now) => names.push(key.name),
+        // A damaged key can still be named.
+        _ => {}
+    };
+    while vault.next_page(&mut page, &mut take)? {}
+    names.truncate(OFFERED + 1);
+    Ok(names)
 }
 
 /// Which keys a reading command is about, and the vault that they are in.
@@ -126,7 +173,7 @@ pub(super) struct Chosen {
 pub(super) fn named_or_all(given: Vec<Selector>, session: &Session) -> Result<Chosen, Error> {
     let names = match given.is_empty() {
         true => None,
-        false => Some(names(given, "", session)?.unwrap_or_default()),
+        false => Some(names(given, Question::of_any(""), session)?.unwrap_or_default()),
     };
     let vault = session.open()?;
     Ok(Chosen { names, vault })

@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use super::{Session, selection};
+use super::Session;
+use super::selection::{self, Question};
 use crate::check::{Given, Known, Rules};
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -29,7 +30,7 @@ pub struct Show {
 }
 
 pub(super) fn run(args: Show, session: &mut Session) -> Result<ExitStatus, Error> {
-    let Some(name) = selection::name(args.name, "Which key?", session)? else {
+    let Some(name) = selection::name(args.name, Question::of_any("Which key?"), session)? else {
         return Ok(selection::nothing_chosen(session));
     };
     let vault = session.open()?;

@@ -197,7 +197,7 @@ fn set_widths(table: &mut comfy_table::Table, widths: &[usize]) {
 
 /// A cell with the one word coloured that says how a key stands.
 fn colored(text: String) -> Cell {
-    let color = match text.as_str() {
+    let color = match text.strip_suffix(", default").unwrap_or(&text) {
         "active" => Some(comfy_table::Color::Green),
         "inactive" => Some(comfy_table::Color::Yellow),
         "expired" => Some(comfy_table::Color::Red),

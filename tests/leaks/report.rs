@@ -150,7 +150,7 @@ fn the_report_is_private_and_takes_no_files_place() {
         "new.md",
     ] {
         sandbox.run(["activate", "ci"]).expect(0);
-        let run = sandbox.run(["revoke", "ci", "--report", name]).expect(5);
+        let run = sandbox.run(["revoke", "ci", "--report", name]).expect(8);
         assert!(run.stderr.contains(&format!("`{name}`")), "{run:?}");
         assert_eq!(sandbox.verify(&secret).0, "inactive", "{name}");
     }

@@ -173,6 +173,8 @@ fn a_key_is_found_by_typing_a_part_of_its_name() {
 #[test]
 fn escape_chooses_nothing_and_does_nothing() {
     let sandbox = Sandbox::with_three_keys();
+    sandbox.run(["deactivate", "prod-mail"]).expect(0);
+    sandbox.run(["rotate", "prod-web"]).expect(0);
     for verb in [
         &["show"][..],
         &["deactivate"],
@@ -184,12 +186,12 @@ fn escape_chooses_nothing_and_does_nothing() {
         &["rotate", "--abort"],
     ] {
         let mut terminal = sandbox.on_terminal(verb.iter().copied());
-        terminal.expect_unechoed("prod-mail").press(ESCAPE);
+        terminal.expect_unechoed("›").press(ESCAPE);
         assert_eq!(terminal.end(), 1, "{verb:?}: {}", terminal.shown());
         terminal.expect_restored();
     }
     let log = sandbox.run(["log", "--format", "jsonl"]).stdout;
-    assert_eq!(log.lines().count(), 3, "{log}");
+    assert_eq!(log.lines().count(), 5, "{log}");
 }
 
 #[test]

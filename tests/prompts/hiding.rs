@@ -90,7 +90,7 @@ fn a_secret_that_is_typed_is_judged_and_never_shown() {
 
 #[test]
 fn what_is_typed_the_moment_the_question_appears_is_not_shown() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::with_three_keys();
     for verb in ["verify", "identify"].repeat(10) {
         let mut terminal = sandbox.on_terminal([verb]);
         terminal.expect("Secret").press(HALF);
@@ -170,7 +170,7 @@ fn the_question_after_a_menu_can_be_interrupted_too() {
 
 #[test]
 fn a_hidden_prompt_does_not_stop_on_ctrl_z_to_come_back_with_the_echo_on() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::with_three_keys();
     let mut terminal = sandbox.on_terminal(["verify"]);
     terminal
         .expect_unechoed("Secret")

@@ -31,6 +31,23 @@ fn a_list_has_colour_on_a_terminal() {
 }
 
 #[test]
+fn the_default_key_has_the_colour_of_its_status() {
+    let sandbox = Sandbox::new();
+    let passphrase = "a passphrase of many words, none of them known\n";
+    let path = sandbox.home().join("passphrase");
+    std::fs::write(&path, passphrase).unwrap();
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&path, private).unwrap();
+    let args = ["smtp", "mine", "--default", "--passphrase-file"];
+    sandbox.generate([args[0], args[1], args[2], args[3], "passphrase"]);
+    sandbox.generate(["api", "other"]);
+    let shown = list(&sandbox, 200, &[], &[]);
+    let colored = |text| Regex::new(&format!("\x1b\\[[0-9;]+m{text}")).unwrap();
+    assert!(colored("active, default").is_match(&shown), "{shown:?}");
+    assert!(colored("active +\x1b").is_match(&shown), "{shown:?}");
+}
+
+#[test]
 fn colour_can_be_refused() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
