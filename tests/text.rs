@@ -156,7 +156,7 @@ pub fn fault(run: &Run, format: &str) -> Option<String> {
             return Some("a line was forged".to_owned());
         }
     }
-    if !(0..=7).contains(&run.status) || run.stderr.contains("a bug in postkey") {
+    if !(0..=8).contains(&run.status) || run.stderr.contains("a bug in postkey") {
         return Some(format!("{run:?}"));
     }
     is_csv.then(|| formula(&run.stdout)).flatten()

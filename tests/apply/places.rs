@@ -267,6 +267,23 @@ fn what_was_made_here_is_replaced_once_its_key_is_gone() {
 }
 
 #[test]
+fn a_file_that_is_not_understood_is_told_with_its_line_and_not_taken_for_right() {
+    let sandbox = Sandbox::with_manifest(THREE);
+    sandbox.apply(&[]).expect(0);
+    let before = sandbox.read(".env") + "A = 3\n";
+    sandbox.write(".env", &before);
+    let run = sandbox.apply(&[]).expect(0);
+    let says = "warning: cannot tell whether `SMTP_PASSWORD` in `.env` has the secret of `shop-mail`: \
+                line 3 of `.env`: there is a blank before the `=`; write NAME=value";
+    assert!(run.stderr.contains(says), "{run:?}");
+    // Nor is a key made whose secret would go there.
+    sandbox.run(["delete", "--yes", "shop-mail"]).expect(0);
+    let run = sandbox.apply(&[]).expect(5);
+    assert!(run.stderr.contains("line 3 of `.env`"), "{run:?}");
+    assert_eq!(sandbox.read(".env"), before);
+}
+
+#[test]
 fn the_secret_of_another_key_in_a_variable_is_not_replaced_unasked() {
     let manifest = |name: &str| {
         format!(

@@ -58,8 +58,11 @@ pub(super) fn look_at(
         }
         Err(error) => {
             let (name, place) = (&wanted.name, &wanted.place);
-            let message = format!("whether {place} has the secret of `{name}` is not known");
-            session.ui.warn(format!("{message}: {error}"));
+            let hint = error.way_out().map(|hint| format!("; {hint}"));
+            session.ui.warn(format!(
+                "cannot tell whether {place} has the secret of `{name}`: {error}{}",
+                hint.unwrap_or_default()
+            ));
         }
     }
     Ok(())
