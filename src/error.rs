@@ -142,9 +142,8 @@ impl From<serve::Error> for Error {
     fn from(error: serve::Error) -> Self {
         let hint = match &error {
             serve::Error::Vault(_) => None,
-            serve::Error::Listen { .. } => {
-                Some("is another `postkey serve` running? --listen names another address")
-            }
+            serve::Error::Listen { source, .. } => Some(listen_hint(source)),
+            serve::Error::Socket { hint, .. } => Some(*hint),
             serve::Error::NotLoopback(_) => Some("let the socket unit name 127.0.0.1 or a path"),
             serve::Error::NotASocket => Some("let the socket unit say ListenStream="),
             serve::Error::Thread(_) => Some(NO_THREAD),
@@ -161,6 +160,21 @@ impl From<serve::Error> for Error {
             Some(hint) => new.hint(hint),
             None => new,
         }
+    }
+}
+
+/// How to listen where the system refused it.
+fn listen_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "is another `postkey serve` running? --listen names another address"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "name a port from 1024 on, or a socket in a folder that you can write to, with --listen"
+        }
+        io::ErrorKind::NotFound => "create its folder first, or name another with --listen",
+        io::ErrorKind::AddrNotAvailable => "name 127.0.0.1 or [::1] with --listen",
+        _ => "name another address with --listen",
     }
 }
 
@@ -235,6 +249,10 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
         E::Io { source, .. } => return hint_of_io(source),
         E::Damaged(_) | E::Malformed(_) => {
             "nothing was written; go back to a copy; `postkey list` shows what can still be read"
+        }
+        E::DamagedKey { .. } => {
+            "`postkey doctor` finds what else is damaged; `postkey regenerate` gives the key a new \
+             secret and hash, `postkey restore` brings a backup back"
         }
         E::NoSuchKey(_) => "`postkey list` shows the keys in this vault",
         E::NameTaken(_) => "choose another name",

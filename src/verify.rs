@@ -179,7 +179,7 @@ pub fn recognise(
     let Some(known) = look_up(&tail)? else {
         return Ok(Recognised::Nobody(Verdict::Unknown));
     };
-    if !known.hash.matches(secret.expose(), memory)? {
+    if !matches(&known, secret.expose(), memory)? {
         return Ok(Recognised::Lookalike(known.record.id));
     }
     let again = look_up(&tail)?.filter(|again| again.hash == known.hash);
@@ -207,7 +207,7 @@ pub fn recognise_password(
     let Some(known) = look_up(login)? else {
         return Ok(recognised);
     };
-    if !known.hash.matches(presented, memory)? {
+    if !matches(&known, presented, memory)? {
         return Ok(match recognised {
             Recognised::Nobody(_) => Recognised::WrongPassword(known.record.id),
             recognised => recognised,
@@ -215,6 +215,11 @@ pub fn recognise_password(
     }
     let again = look_up(login)?.filter(|again| again.hash == known.hash);
     Ok(again.map_or(recognised, |again| Recognised::Secret(Box::new(again))))
+}
+
+fn matches(known: &Presented, text: &str, memory: &mut HashMemory) -> Result<bool, Error> {
+    let outcome = known.hash.matches(text, memory);
+    outcome.map_err(|error| Error::of_hash(&known.record.key.name, error))
 }
 
 /// Decides whether a recognised secret opens its key for what is asked, `at` that time and

@@ -30,12 +30,16 @@ macro_rules! only_as_root {
 pub(crate) use only_as_root;
 
 impl Machine {
-    /// Makes sure that the vault is as private as before, and that nothing lies beside it.
+    /// Makes sure that the vault is as private as before, and that nothing lies beside it but the
+    /// token with which logins are reported.
     #[track_caller]
     fn expect_vault_alone(&self) {
         let vault = self.sandbox.vault();
         let folder = vault.parent().unwrap();
-        assert_eq!(paths(folder), [vault.as_path()]);
+        let token = self.sandbox.token();
+        let mut found = paths(folder);
+        found.sort();
+        assert_eq!(found, [token.as_path(), vault.as_path()]);
         let mode = |path: &std::path::Path| fs::metadata(path).unwrap().mode() & 0o7777;
         assert_eq!((mode(&vault), mode(folder)), (0o600, 0o700));
     }

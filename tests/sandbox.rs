@@ -59,6 +59,11 @@ impl Sandbox {
         self.vault().with_file_name("usage.db")
     }
 
+    /// The token with which Dovecot reports logins.
+    pub fn token(&self) -> PathBuf {
+        self.vault().with_file_name("dovecot-token")
+    }
+
     /// Writes the settings' file.
     pub fn settings(&self, text: &str) {
         let folder = self.home().join(".config/postkey");

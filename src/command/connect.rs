@@ -22,7 +22,8 @@ use gateway::Backend;
 /// A mail server's names the vault by its whole path; a gateway's names the address of
 /// `postkey serve` that is in the settings. Comments say where it belongs and why each line is
 /// there. Nothing is written to the server's own files. Dovecot has two files; each is printed
-/// below a line that names it, or alone with --file. With --export it reads what
+/// below a line that names it, or alone with --file. Beside the vault, connect dovecot creates
+/// the file dovecot-token, by which `serve` knows that it is Dovecot that reports a login. With --export it reads what
 /// `postkey export dovecot` wrote, where it cannot read the vault.
 ///
 /// gitleaks and pre-commit find secrets of the brand that is in the settings before they are
@@ -154,6 +155,8 @@ const TEMPLATES: [Template; 9] = [
 #[derive(Clone, Copy)]
 struct Facts<'a> {
     vault: &'a Path,
+    /// The vault that `serve` serves on this machine, if there is one.
+    served: Option<&'a Path>,
     listen: &'a Listen,
     backend: &'a Backend,
     brand: &'a Brand,
@@ -164,7 +167,7 @@ struct Facts<'a> {
 /// How a placeholder's value is found.
 type Value = fn(Facts) -> Result<String, Error>;
 
-const PLACEHOLDERS: [(&str, Value); 15] = [
+const PLACEHOLDERS: [(&str, Value); 17] = [
     ("vault_uri", |facts| Ok(dovecot::uri(facts.vault))),
     ("owner", |_| dovecot::owner()),
     ("passdbs", dovecot::passdbs),
@@ -173,6 +176,8 @@ const PLACEHOLDERS: [(&str, Value); 15] = [
     ("listen", |facts| Ok(facts.listen.to_string())),
     ("nonce", |_| dovecot::nonce()),
     ("report", dovecot::report),
+    ("token", dovecot::token),
+    ("unreported", dovecot::why_not),
     ("nginx_checker", |facts| gateway::nginx(facts.listen)),
     ("caddy_checker", |facts| gateway::caddy(facts.listen)),
     ("traefik_checker", |facts| gateway::traefik(facts.listen)),
@@ -197,8 +202,12 @@ pub(super) fn run(args: Connect, session: &mut Session) -> Result<ExitStatus, Er
         true => readable_vault(session)?,
         false => session.settings.vault.clone(),
     };
+    let is_dovecot = args.server == Server::Dovecot;
+    let served = is_dovecot.then(|| session.open().ok()).flatten();
+    let served = served.map(|vault| vault.path().to_owned());
     let facts = Facts {
         vault: &vault,
+        served: served.as_deref(),
         listen: &session.settings.listen,
         backend: &args.backend.unwrap_or_default(),
         brand: &session.settings.brand,
@@ -306,8 +315,11 @@ mod tests {
     #[test]
     fn every_template_is_filled_and_keeps_the_braces_of_its_own() {
         let listen = Listen::default();
+        let folder = tempfile::tempdir().expect("a folder");
+        let vault = folder.path().join("vault.db");
         let facts = Facts {
-            vault: Path::new("/srv/vault.db"),
+            vault: &vault,
+            served: Some(&vault),
             listen: &listen,
             backend: &Backend::default(),
             brand: &Brand::default(),

@@ -93,7 +93,12 @@ fn tell(ui: &Ui, notice: Notice) {
         Notice::VaultLost(why) => {
             ui.warn(format!("{why}; nothing is accepted until it can be read"))
         }
+        Notice::KeyDamaged(why) => ui.warn(format!("{why}; it is refused, and no other key is")),
         Notice::VaultBack => ui.note("the vault can be read again"),
+        Notice::ReportRefused => ui.warn(
+            "a login was reported without this vault's token and is not counted; if Dovecot \
+             reported it, print its configuration anew with `postkey connect dovecot`",
+        ),
         Notice::UsageLost(why) => ui.warn(format!("use is not recorded: {why}")),
         Notice::UsageBack => ui.note("use is recorded again"),
         Notice::Stopping => ui.note("stopping"),

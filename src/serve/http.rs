@@ -1,13 +1,14 @@
 //! The paths of `serve`, and what it answers at each.
 
+use std::collections::BTreeSet;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use compact_str::ToCompactString;
@@ -23,7 +24,7 @@ use tower_service::Service;
 
 use super::asked::Caller;
 use super::gate::{Decision, Gate};
-use super::mail::Report;
+use super::mail;
 use super::meter::Meter;
 use super::metrics::Metrics;
 use super::pool::Readers;
@@ -33,24 +34,21 @@ use super::{Notice, Tell};
 use crate::vault::Error;
 use crate::verify::Refusal;
 
-/// How large a report of a login may be, in bytes.
-const LARGEST_REPORT: usize = 64 << 10;
-
-/// How long the body of a report may take.
-const SLOWEST_REPORT: Duration = Duration::from_secs(10);
-
 /// How long at most it takes to tell whether keys can be verified.
 const SLOWEST_PROBE: Duration = Duration::from_millis(750);
+
+/// Of how many damaged keys it is told.
+const DAMAGED: usize = 100;
 
 const POSTKEY_STATUS: HeaderName = HeaderName::from_static("x-postkey-status");
 const POSTKEY_NAME: HeaderName = HeaderName::from_static("x-postkey-name");
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// For a caller that cannot be answered now.
-const UNAVAILABLE: Refusal = Refusal {
+pub(super) const UNAVAILABLE: Refusal = Refusal {
     status: 503,
     code: "unavailable",
     message: "Key verification is unavailable",
@@ -67,13 +65,6 @@ const NOT_FOUND: Refusal = Refusal {
     message: "There is nothing here",
 };
 
-/// For a mail server that reports what is no login.
-const BAD_REPORT: Refusal = Refusal {
-    status: 400,
-    code: "bad_request",
-    message: "The body is not a report of Dovecot's auth policy protocol",
-};
-
 /// What every request is answered from.
 pub(super) struct Desk {
     pub(super) gate: Gate,
@@ -86,6 +77,10 @@ pub(super) struct Desk {
     /// Apart from those who read for requests, so that it waits behind none of them.
     pub(super) prober: Readers,
     pub(super) is_vault_up: AtomicBool,
+    /// The keys that were told to be damaged.
+    pub(super) damaged: Mutex<BTreeSet<String>>,
+    /// Whether it was told that a report came without a token.
+    pub(super) was_report_refused: AtomicBool,
 }
 
 /// An answer, or what it takes to have one.
@@ -128,11 +123,11 @@ pub(super) fn reply<'a>(
 /// The paths besides those on keys, and who answers at them.
 pub(super) fn router(desk: Arc<Desk>) -> Router {
     Router::new()
-        .route("/dovecot", post(report))
+        .route("/dovecot", post(mail::report))
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
         .fallback(async || refused(NOT_FOUND))
-        .layer(DefaultBodyLimit::max(LARGEST_REPORT))
+        .layer(DefaultBodyLimit::max(mail::LARGEST_REPORT))
         .with_state(desk)
 }
 
@@ -193,18 +188,33 @@ impl Desk {
         }
     }
 
-    /// Tells when the vault is lost, and when it is back.
-    fn note_vault(&self, error: Option<&Error>) {
-        let is_up = error.is_none();
+    /// Tells when the vault is lost, and when it is back. One damaged key is no lost vault.
+    pub(super) fn note_vault(&self, error: Option<&Error>) {
+        let is_up = match error {
+            None => true,
+            Some(error @ Error::DamagedKey { key, .. }) => {
+                self.note_damage(key, error);
+                true
+            }
+            Some(_) => false,
+        };
         if self.is_vault_up.load(Ordering::Relaxed) == is_up {
             return;
         }
         if self.is_vault_up.swap(is_up, Ordering::Relaxed) != is_up {
             self.metrics.vault_up.set(is_up.into());
-            (self.tell)(match error {
+            (self.tell)(match error.filter(|_| !is_up) {
                 Some(error) => Notice::VaultLost(error.to_string()),
                 None => Notice::VaultBack,
             });
+        }
+    }
+
+    /// Tells once of each key that it is damaged.
+    fn note_damage(&self, key: &str, error: &Error) {
+        let mut told = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() < DAMAGED && told.insert(key.to_owned()) {
+            (self.tell)(Notice::KeyDamaged(error.to_string()));
         }
     }
 }
@@ -263,7 +273,7 @@ fn is_good(decision: &Decision) -> bool {
 }
 
 /// A refusal.
-fn refused(refusal: Refusal) -> Response {
+pub(super) fn refused(refusal: Refusal) -> Response {
     let status = StatusCode::from_u16(refusal.status);
     refused_as(refusal, status.expect("refusals have HTTP's statuses"))
 }
@@ -281,45 +291,6 @@ fn refused_as(refusal: Refusal, status: StatusCode) -> Response {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
-}
-
-/// A login that Dovecot reports. It is never told to refuse: the vault has decided already, or
-/// will, where Dovecot asks before a login.
-async fn report(State(desk): State<Arc<Desk>>, request: Request) -> Response {
-    if request.uri().query() == Some("command=allow") {
-        return go_on();
-    }
-    let body = axum::body::to_bytes(request.into_body(), LARGEST_REPORT);
-    let Ok(Ok(body)) = timeout(SLOWEST_REPORT, body).await else {
-        return refused(BAD_REPORT);
-    };
-    match count(&desk, &body).await {
-        None => refused(BAD_REPORT),
-        Some(Ok(verdict)) => {
-            desk.metrics.count_login(verdict);
-            desk.note_vault(None);
-            go_on()
-        }
-        Some(Err(error)) => {
-            desk.note_vault(Some(&error));
-            refused(UNAVAILABLE)
-        }
-    }
-}
-
-/// What lets Dovecot go on.
-fn go_on() -> Response {
-    let mut response = Response::new(Body::from(r#"{"status":0,"msg":""}"#));
-    response.headers_mut().insert(CONTENT_TYPE, JSON);
-    response
-}
-
-async fn count(desk: &Desk, body: &Bytes) -> Option<Result<&'static str, Error>> {
-    let report: Report = serde_json::from_slice(body).ok()?;
-    let (source, meter) = (Arc::clone(&desk.source), Arc::clone(&desk.meter));
-    let count = move |(): &mut ()| report.count(&source, &meter, Timestamp::now());
-    let counted = desk.readers.run(count).await;
-    Some(counted.unwrap_or(Err(Error::Busy)))
 }
 
 /// Whether keys can be verified now.

@@ -1,12 +1,13 @@
 //! Where connections come from: loopback or a unix socket, our own or systemd's.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, Metadata, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 
 use listenfd::ListenFd;
+use nix::unistd::geteuid;
 use tokio::net::{TcpListener, UnixListener};
 
 use super::Error;
@@ -68,6 +69,7 @@ impl Listeners {
                 (tcp(socket)?, None)
             }
             Listen::Unix(path) => {
+                make_way(path)?;
                 let socket = bind(path).map_err(failed)?;
                 let file = Socket::at(path).map_err(failed)?;
                 (unix(socket)?, Some(file))
@@ -178,18 +180,55 @@ fn unix(socket: std::os::unix::net::UnixListener) -> Result<Listener, Error> {
     Ok(Listener::Unix(listener))
 }
 
-/// Opens a unix socket; one that nobody listens on any more is replaced.
-fn bind(path: &Path) -> io::Result<std::os::unix::net::UnixListener> {
-    let is_socket =
-        |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
-    if is_socket(path) && is_refused(StdUnixStream::connect(path)) {
-        fs::remove_file(path)?;
+/// Removes a socket of ours that nobody listens on any longer; anything else is left alone.
+fn make_way(path: &Path) -> Result<(), Error> {
+    let Ok(found) = fs::symlink_metadata(path) else {
+        return Ok(());
+    };
+    if let Some((why, hint)) = obstacle(path, &found) {
+        let path = path.to_owned();
+        return Err(Error::Socket { path, why, hint });
     }
+    fs::remove_file(path).map_err(|source| Error::Listen {
+        address: format!("unix:{}", path.display()),
+        source,
+    })
+}
+
+/// Why what is at the path is not to be replaced, and how to listen all the same.
+fn obstacle(path: &Path, found: &Metadata) -> Option<(&'static str, &'static str)> {
+    let kind = found.file_type();
+    if kind.is_symlink() {
+        let hint = "name what it points to with --listen, or remove it";
+        return Some(("a symbolic link is there", hint));
+    }
+    if kind.is_dir() {
+        let hint = "name a path in it, as in --listen unix:FOLDER/postkey.sock";
+        return Some(("a folder is there", hint));
+    }
+    if !kind.is_socket() {
+        let hint = "name another path with --listen, or move the file away";
+        return Some(("a file is there that is not a socket", hint));
+    }
+    match StdUnixStream::connect(path) {
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+            let hint = "remove it if it is not needed, or name another path with --listen";
+            let is_ours = found.uid() == geteuid().as_raw();
+            (!is_ours).then_some(("another user's socket is there", hint))
+        }
+        Err(_) => Some((
+            "a socket is there, and it cannot be told whether anybody listens on it",
+            "remove it if nobody does, or name another path with --listen",
+        )),
+        Ok(_) => Some((
+            "another process listens on it",
+            "is another `postkey serve` running? stop it, or name another path with --listen",
+        )),
+    }
+}
+
+fn bind(path: &Path) -> io::Result<std::os::unix::net::UnixListener> {
     let socket = std::os::unix::net::UnixListener::bind(path)?;
     fs::set_permissions(path, Permissions::from_mode(SOCKET_MODE))?;
     Ok(socket)
-}
-
-fn is_refused(connection: io::Result<StdUnixStream>) -> bool {
-    connection.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }

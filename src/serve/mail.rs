@@ -2,15 +2,45 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use hyper::header::{CONTENT_TYPE, HeaderMap};
 use jiff::Timestamp;
 use serde::Deserialize;
+use tokio::time::timeout;
 
+use super::Notice;
+use super::http::{Desk, JSON, UNAVAILABLE, refused};
 use super::meter::{Meter, Presentation};
 use super::source::Source;
+use super::token;
 use crate::key::{Kind, Standing, Tail};
 use crate::vault::{Error, KeyId, Record, Vault};
-use crate::verify::Verdict;
+use crate::verify::{Refusal, Verdict};
+
+/// How large a report of a login may be, in bytes.
+pub(super) const LARGEST_REPORT: usize = 64 << 10;
+
+/// How long the body of a report may take.
+const SLOWEST_REPORT: Duration = Duration::from_secs(10);
+
+/// For a mail server that reports what is no login.
+const BAD_REPORT: Refusal = Refusal {
+    status: 400,
+    code: "bad_request",
+    message: "The body is not a report of Dovecot's auth policy protocol",
+};
+
+/// For whoever reports a login without proof of being the mail server.
+const NOT_THE_MAIL_SERVER: Refusal = Refusal {
+    status: 401,
+    code: "unauthorized",
+    message: "The report does not carry the vault's token",
+};
 
 /// A login that was tried (Dovecot 2.3, authentication policy support); what is not known here
 /// is left aside.
@@ -32,6 +62,70 @@ struct Login {
     key: Option<KeyId>,
     tail: Option<Tail>,
     verdict: Verdict,
+}
+
+/// A login that Dovecot reports. It is never told to refuse: the vault has decided already, or
+/// will, where Dovecot asks before a login.
+pub(super) async fn report(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+    if request.uri().query() == Some("command=allow") {
+        return go_on();
+    }
+    match is_from_dovecot(&desk, request.headers()).await {
+        Ok(true) => {}
+        Ok(false) => {
+            if !desk.was_report_refused.swap(true, Ordering::Relaxed) {
+                (desk.tell)(Notice::ReportRefused);
+            }
+            return refused(NOT_THE_MAIL_SERVER);
+        }
+        Err(error) => {
+            desk.note_vault(Some(&error));
+            return refused(UNAVAILABLE);
+        }
+    }
+    let body = axum::body::to_bytes(request.into_body(), LARGEST_REPORT);
+    let Ok(Ok(body)) = timeout(SLOWEST_REPORT, body).await else {
+        return refused(BAD_REPORT);
+    };
+    match count(&desk, &body).await {
+        None => refused(BAD_REPORT),
+        Some(Ok(verdict)) => {
+            desk.metrics.count_login(verdict);
+            desk.note_vault(None);
+            go_on()
+        }
+        Some(Err(error)) => {
+            desk.note_vault(Some(&error));
+            refused(UNAVAILABLE)
+        }
+    }
+}
+
+/// Whether a report comes with the vault's token. That is read anew each time: it may be made,
+/// or replaced, while this runs.
+async fn is_from_dovecot(desk: &Desk, headers: &HeaderMap) -> Result<bool, Error> {
+    let Some(presented) = token::presented(headers) else {
+        return Ok(false);
+    };
+    let source = Arc::clone(&desk.source);
+    let token = desk.readers.run(move |()| source.token()).await;
+    let token = token.unwrap_or(Err(Error::Busy))?;
+    Ok(token.is_some_and(|token| token.is(presented)))
+}
+
+/// What lets Dovecot go on.
+fn go_on() -> Response {
+    let mut response = Response::new(Body::from(r#"{"status":0,"msg":""}"#));
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
+}
+
+async fn count(desk: &Desk, body: &Bytes) -> Option<Result<&'static str, Error>> {
+    let report: Report = serde_json::from_slice(body).ok()?;
+    let (source, meter) = (Arc::clone(&desk.source), Arc::clone(&desk.meter));
+    let count = move |(): &mut ()| report.count(&source, &meter, Timestamp::now());
+    let counted = desk.readers.run(count).await;
+    Some(counted.unwrap_or(Err(Error::Busy)))
 }
 
 impl Report {

@@ -16,14 +16,15 @@ mod recorder;
 mod signals;
 mod source;
 mod throttle;
+mod token;
 mod turns;
 mod workers;
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -45,6 +46,7 @@ use pool::{Hashers, Pool, Readers};
 use recorder::Recorder;
 use signals::Signals;
 use source::Source;
+pub use token::ensure as ensure_token;
 use workers::Workers;
 
 /// How many threads read the vault.
@@ -79,6 +81,10 @@ pub enum Notice {
     VaultLost(String),
     /// It can be read again.
     VaultBack,
+    /// One key is damaged and refused.
+    KeyDamaged(String),
+    /// A report of a login came without the vault's token.
+    ReportRefused,
     /// Use cannot be recorded.
     UsageLost(String),
     /// It can be recorded again.
@@ -103,6 +109,16 @@ pub enum Error {
         address: String,
         /// What the system answered.
         source: io::Error,
+    },
+    /// What is at a unix socket's path is not to be replaced.
+    #[error("cannot listen on `unix:{}`: {why}", path.display())]
+    Socket {
+        /// Where.
+        path: PathBuf,
+        /// What is there.
+        why: &'static str,
+        /// How to listen all the same.
+        hint: &'static str,
     },
     /// systemd passed a socket that other machines can reach.
     #[error("the socket that was passed listens on {0}, which other machines can reach")]
@@ -185,6 +201,8 @@ fn open(config: &Config, cores: usize, tell: Tell) -> Result<Desk, Error> {
         readers,
         prober: Pool::start("prober", 1, || ()).map_err(Error::Thread)?,
         is_vault_up: AtomicBool::new(true),
+        damaged: Mutex::default(),
+        was_report_refused: AtomicBool::new(false),
     })
 }
 

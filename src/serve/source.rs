@@ -10,6 +10,7 @@ use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 
 use super::patience::{Deadline, Patience};
+use super::token::Token;
 use crate::key::Tail;
 use crate::usage::{self, Usage};
 use crate::vault::{ChangedAt, Error, Presented, Vault, Watch};
@@ -167,6 +168,11 @@ impl Source {
     fn look_at(&self, watch: &Watch) -> Result<ChangedAt, Error> {
         let changed_at = watch.changed_at();
         changed_at.ok_or_else(|| Error::Missing(self.path.clone()))
+    }
+
+    /// The token that reports of logins have to come with, if there is one. Blocks.
+    pub(super) fn token(&self) -> Result<Option<Token>, Error> {
+        Token::of(&self.path)
     }
 
     /// Opens the record of the vault's uses. Blocks.

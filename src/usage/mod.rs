@@ -192,17 +192,10 @@ impl Usage {
     }
 }
 
-/// Where the use of a vault's keys is recorded: `usage.db` beside `vault.db`. A folder may hold
-/// several vaults, and no two may share a record: `NAME.usage.db` beside `NAME.db`, and beside
-/// any other name that name and `.usage`.
+/// Where the use of a vault's keys is recorded: `usage.db` beside `vault.db`.
 pub fn path(vault: &Path) -> PathBuf {
-    let name = vault.file_name().unwrap_or_default();
-    let stem = name.to_str().and_then(|name| name.strip_suffix(".db"));
-    vault.with_file_name(match stem {
-        Some("vault") => OsString::from("usage.db"),
-        Some(stem) => format!("{stem}.usage.db").into(),
-        None => [name, OsStr::new(".usage")].into_iter().collect(),
-    })
+    let is_database = vault.extension().is_some_and(|end| end == "db");
+    vault::beside(vault, if is_database { "usage.db" } else { "usage" })
 }
 
 /// The day that a moment falls on, in days since 1970, UTC.

@@ -85,6 +85,14 @@ pub enum Error {
     /// The file's contents are damaged.
     #[error("the vault is damaged: {0}")]
     Damaged(String),
+    /// What is stored of one key is damaged; the others can be read.
+    #[error("the key {} is damaged: {why}", crate::key::quoted(.key))]
+    DamagedKey {
+        /// Its name.
+        key: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The operating system refused.
     #[error("cannot {doing} `{}`: {source}", path.display())]
     Io {
@@ -213,5 +221,23 @@ impl From<HashError> for Error {
             HashError::TooCostly | HashError::Unknown => Self::Damaged(error.to_string()),
             HashError::NoMemory => Self::NoMemory(error),
         }
+    }
+}
+
+impl Error {
+    /// Why a key's stored hash cannot be checked.
+    pub fn of_hash(key: &KeyName, error: HashError) -> Self {
+        Self::from(error).of_key(key.as_str())
+    }
+
+    /// The same error, with the key's name if what it found is damaged.
+    pub(super) fn of_key(self, key: &str) -> Self {
+        let why = match self {
+            Self::Damaged(why) => why,
+            Self::Sqlite(error) => error.to_string(),
+            error => return error,
+        };
+        let key = key.to_owned();
+        Self::DamagedKey { key, why }
     }
 }

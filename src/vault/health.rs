@@ -181,9 +181,13 @@ impl Vault {
         let mut odd = Vec::new();
         while let Some(row) = rows.next()? {
             let name: Option<String> = row.get(0)?;
-            let hash: Result<Hash, _> = row.get::<_, String>(1)?.parse();
-            let is_refused = hash.is_err();
-            if hash.is_ok_and(|hash| !hash.is_cheap()) {
+            let hash: Option<Hash> = row
+                .get_ref(1)?
+                .as_str()
+                .ok()
+                .and_then(|text| text.parse().ok());
+            let is_refused = hash.is_none();
+            if hash.is_some_and(|hash| !hash.is_cheap()) {
                 continue;
             }
             odd.push(OddHash {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use jiff::Timestamp;
 
 use super::{Error, Vault, timestamp};
-use crate::key::{Grant, Hash, Key, KeyName, Kind, Limit, Retiring, Status, Tail};
+use crate::key::{Grant, Hash, HashError, Key, KeyName, Kind, Limit, Retiring, Status, Tail};
 
 /// A key's number in the vault; never used twice.
 pub type KeyId = i64;
@@ -108,13 +108,11 @@ impl Vault {
         let Some(row) = rows.next()? else {
             return Ok(None);
         };
-        let hash = row.get_ref(WIDTH + 1)?;
-        Ok(Some(Presented {
-            tail: parsed(row, WIDTH)?,
-            hash: hash.as_str().map_err(rusqlite::Error::from)?.parse()?,
-            retires_at: moment(row, WIDTH + 2)?,
-            record: record(row)?,
-        }))
+        presented(row).map(Some).map_err(|error| {
+            let name = row.get_ref(1).ok();
+            let name = name.and_then(|name| name.as_bytes().ok());
+            error.of_key(&String::from_utf8_lossy(name.unwrap_or_default()))
+        })
     }
 
     /// A key's secrets, the current one first; another one is there while a rotation is open,
@@ -204,6 +202,21 @@ pub(super) fn record(row: &Row<'_>) -> Result<Record, Error> {
     Ok(Record {
         id: row.get(0)?,
         key: key(row)?,
+    })
+}
+
+/// A row of [`COLUMNS`] and what there is of a secret.
+fn presented(row: &Row<'_>) -> Result<Presented, Error> {
+    let record = record(row)?;
+    let hash: Result<Hash, HashError> = match row.get_ref(WIDTH + 1)?.as_str() {
+        Ok(text) => text.parse(),
+        Err(_) => Err(HashError::Unknown),
+    };
+    Ok(Presented {
+        tail: parsed(row, WIDTH)?,
+        hash: hash.map_err(|error| Error::of_hash(&record.key.name, error))?,
+        retires_at: moment(row, WIDTH + 2)?,
+        record,
     })
 }
 

@@ -33,6 +33,7 @@ mod staged;
 mod sudoer;
 mod watch;
 
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -282,6 +283,21 @@ fn configure(connection: &Connection) -> Result<(), Error> {
          PRAGMA trusted_schema = OFF;",
     )?;
     Ok(())
+}
+
+/// The file of that name that belongs to a vault. A folder may hold several vaults, and no two
+/// may share a file: `NAME` beside `vault.db`, `OWN.NAME` beside `OWN.db`, and beside any other
+/// vault its whole name, a dot and `NAME`.
+pub fn beside(vault: &Path, name: &str) -> PathBuf {
+    let own = vault.file_name().unwrap_or_default();
+    let stem = own.to_str().and_then(|own| own.strip_suffix(".db"));
+    vault.with_file_name(match stem {
+        Some("vault") => OsString::from(name),
+        Some(stem) => format!("{stem}.{name}").into(),
+        None => [own, OsStr::new("."), OsStr::new(name)]
+            .into_iter()
+            .collect(),
+    })
 }
 
 /// Whether there is a file beside a vault, at a path that was resolved with the vault's.

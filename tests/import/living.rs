@@ -6,7 +6,7 @@ use super::{PASSWORD, QUICK};
 use crate::sandbox::{Run, Sandbox};
 use crate::secrecy::watch::wait_for;
 use crate::serve::http::post;
-use crate::serve::logins::login;
+use crate::serve::logins::{login, proof};
 use crate::serve::recording::recorded;
 use crate::serve::server::Server;
 
@@ -264,12 +264,14 @@ fn no_gateway_takes_an_imported_password_and_a_login_counts_for_its_key() {
     for key in [PASSWORD, "imported-abcdefg"] {
         server.ask("GET", "/nginx", &[("api-key", key)]).expect(401);
     }
+    let proof = proof(&sandbox);
+    let proof = [("Authorization", &*proof)];
     for report in [
         login("rails_prod", true, ""),
         login("OPS@example.com", true, ""),
         login("ops@example.com", true, &secret[secret.len() - 16..]),
     ] {
-        post(&server.address, "/dovecot?command=report", &[], &report).expect(200);
+        post(&server.address, "/dovecot?command=report", &proof, &report).expect(200);
     }
     let query = "SELECT count(*) FROM secrets WHERE key_id IN (1, 2) AND tail LIKE 'imported-%'";
     wait_for("the use of both imported passwords", || {

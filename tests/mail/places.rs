@@ -27,7 +27,10 @@ fn the_vault_of_a_user_without_rights_stays_that_users_alone() {
     assert_eq!(machine.login("shop_prod", "guessed"), Refused);
     let modes = "cd /var/lib/keeper/.local/share/postkey && stat -c '%a %U %n' . *";
     let run = machine.shell(modes).expect(0);
-    assert_eq!(run.stdout, "700 keeper .\n600 keeper vault.db\n");
+    assert_eq!(
+        run.stdout,
+        "700 keeper .\n600 keeper dovecot-token\n600 keeper vault.db\n"
+    );
     machine.expect_no_errors();
 }
 

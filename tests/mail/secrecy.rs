@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::dovecot::{Accepted, Client, Mechanism, Refused};
 use super::machine::Machine;
 use super::only_as_root;
-use crate::secrecy::watch::paths;
+use crate::secrecy::watch::{paths, wait_for};
 
 /// How long a piece of a secret is too long.
 const PIECE: usize = 8;
@@ -86,6 +86,45 @@ fn a_login_is_reported_with_its_tail_to_where_serve_listens() {
     for report in reports {
         assert!(report.get("pwhash").is_none(), "{report}");
     }
+}
+
+#[test]
+fn serve_takes_the_reports_of_dovecot_and_of_nobody_else() {
+    only_as_root!();
+    let (machine, secret) = Machine::with_dovecot();
+    let start = "(setsid postkey serve 2>serve.log &) && \
+                 until grep -q 'listening on' serve.log; do sleep 0.05; done";
+    machine.shell(start).expect(0);
+    assert_eq!(machine.login("shop_prod", &secret), Accepted);
+    assert_eq!(machine.login("shop_prod", "guessed"), Refused);
+    let metrics = || {
+        machine
+            .shell("curl -s 127.0.0.1:7625/metrics")
+            .expect(0)
+            .stdout
+    };
+    let logins = |verdict: &str, count: u32| {
+        let line = format!("postkey_mail_logins_total{{verdict=\"{verdict}\"}} {count}\n");
+        metrics().contains(&line)
+    };
+    wait_for("two reports", || {
+        logins("accepted", 1) && logins("mismatch", 1)
+    });
+    // Any local user could say that.
+    let forged = "curl -s -o /dev/null -w '%{http_code}' 127.0.0.1:7625/dovecot?command=report \
+                  --json '{\"login\":\"shop_prod\",\"success\":true,\"remote\":\"192.0.2.1\"}'";
+    assert_eq!(machine.shell(forged).expect(0).stdout, "401");
+    assert!(logins("accepted", 1) && logins("mismatch", 1));
+    // What it reads to prove itself is in no configuration that others can see.
+    let token = fs::read_to_string(machine.sandbox.token()).unwrap();
+    let token = token.rsplit_once(' ').unwrap().1;
+    let run = machine
+        .shell("cat /etc/dovecot/dovecot.conf; doveconf -n")
+        .expect(0);
+    assert!(run.stdout.contains("dovecot-token") && !run.stdout.contains(token));
+    assert!(!machine.dovecot_log().contains(token));
+    assert!(!machine.dovecot_log().contains("Policy server HTTP error"));
+    machine.expect_no_errors();
 }
 
 /// How many characters of a secret everybody knows: `xsmtppost-`, all pieces within it.

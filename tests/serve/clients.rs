@@ -5,6 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::http::{Connection, request};
+use super::logins::proof;
 use super::server::Server;
 use crate::sandbox::Sandbox;
 
@@ -21,7 +22,9 @@ fn a_client_that_never_finishes_is_cut_off_and_keeps_nobody_waiting() {
             .unwrap();
     }
     let mut report = Connection::open(&server.address);
-    let head = request("POST", "/dovecot", &[("Content-Length", "100")]);
+    let proof = proof(&sandbox);
+    let proof = ("Authorization", &*proof);
+    let head = request("POST", "/dovecot", &[proof, ("Content-Length", "100")]);
     report.send((head + "{").as_bytes()).unwrap();
     while start.elapsed() < Duration::from_secs(2) {
         let asked = Instant::now();
@@ -191,7 +194,9 @@ fn a_client_that_will_ask_nothing_more_is_answered() {
     let server = Server::start(&sandbox);
     let verify = request("GET", "/verify", &[("api-key", &secret)]);
     let health = request("GET", "/healthz", &[]);
-    let report = request("POST", "/dovecot", &[("Content-Length", "2")]) + "{}";
+    let proof = proof(&sandbox);
+    let proof = ("Authorization", &*proof);
+    let report = request("POST", "/dovecot", &[proof, ("Content-Length", "2")]) + "{}";
     // The first one takes a hash.
     for (asked, answers) in [
         (verify.clone(), 1),

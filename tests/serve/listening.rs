@@ -89,21 +89,65 @@ fn a_socket_that_nobody_listens_on_is_replaced() {
 }
 
 #[test]
-fn what_is_in_the_sockets_place_is_left_alone() {
+fn what_is_in_the_sockets_place_is_left_alone_and_named() {
     let sandbox = Sandbox::with_three_keys();
-    let path = sandbox.home().join("postkey.sock");
-    let address = format!("unix:{}", path.display());
-    fs::write(&path, "kept").unwrap();
-    sandbox.run(["serve", "--listen", &address]).expect(5);
-    assert_eq!(fs::read_to_string(&path).unwrap(), "kept");
-    fs::remove_file(&path).unwrap();
-    let server = Server::start_at(&sandbox, &address);
-    sandbox.run(["serve", "--listen", &address]).expect(5);
+    let place = |name: &str| sandbox.home().join(name);
+    fs::write(place("file"), "kept").unwrap();
+    fs::create_dir(place("folder")).unwrap();
+    std::os::unix::fs::symlink("elsewhere", place("link")).unwrap();
+    let live = format!("unix:{}", place("live").display());
+    let server = Server::start_at(&sandbox, &live);
+    std::os::unix::fs::symlink("live", place("link-to-live")).unwrap();
+    let dead = place("others");
+    drop(UnixListener::bind(&dead).unwrap());
+    let is_root = nix::unistd::geteuid().is_root();
+    if is_root {
+        std::os::unix::fs::chown(&dead, Some(54321), None).unwrap();
+    }
+    let (long, taken) = ("x".repeat(120), &"is another `postkey serve` running?");
+    for (name, why, hint) in [
+        (
+            "file",
+            "a file is there that is not a socket",
+            "move the file away",
+        ),
+        ("folder", "a folder is there", "unix:FOLDER/postkey.sock"),
+        ("link", "a symbolic link is there", "name what it points to"),
+        (
+            "link-to-live",
+            "a symbolic link is there",
+            "name what it points to",
+        ),
+        ("live", "another process listens on it", taken),
+        (
+            "nowhere/socket",
+            "No such file or directory",
+            "create its folder",
+        ),
+        (&long, "path must be shorter", "another address"),
+        (
+            "others",
+            "another user's socket is there",
+            "remove it if it is not needed",
+        ),
+    ] {
+        if name == "others" && !is_root {
+            continue;
+        }
+        let address = format!("unix:{}", place(name).display());
+        let run = sandbox.run(["serve", "--listen", &address]).expect(5);
+        let expected = format!("error: cannot listen on `{address}`: {why}");
+        assert!(run.stderr.starts_with(&expected), "{run:?}");
+        let line = run.stderr.lines().nth(1).unwrap();
+        assert!(line.starts_with("hint: ") && line.contains(hint), "{run:?}");
+    }
+    assert_eq!(fs::read_to_string(place("file")).unwrap(), "kept");
+    assert!(place("folder").is_dir() && dead.exists());
+    assert_eq!(
+        fs::read_link(place("link")).unwrap().to_str(),
+        Some("elsewhere")
+    );
     server.ask("GET", "/healthz", &[]).expect(200);
-    fs::remove_file(&path).unwrap();
-    std::os::unix::fs::symlink("elsewhere", &path).unwrap();
-    sandbox.run(["serve", "--listen", &address]).expect(5);
-    assert_eq!(fs::read_link(&path).unwrap().to_str(), Some("elsewhere"));
 }
 
 #[test]

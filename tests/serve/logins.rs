@@ -1,5 +1,8 @@
 //! Logins that Dovecot reports.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
 use super::http::post;
 use super::recording::recorded;
 use super::server::Server;
@@ -13,6 +16,13 @@ pub fn login(username: &str, success: bool, tail: &str) -> String {
     )
 }
 
+/// What Dovecot sends with a report, once its configuration has been printed.
+pub fn proof(sandbox: &Sandbox) -> String {
+    sandbox.run(["connect", "dovecot"]).expect(0);
+    let token = fs::read_to_string(sandbox.token()).unwrap();
+    token.strip_prefix("Authorization: ").unwrap().to_owned()
+}
+
 #[test]
 fn a_login_is_counted_for_its_key_with_its_address() {
     let sandbox = Sandbox::new();
@@ -20,6 +30,9 @@ fn a_login_is_counted_for_its_key_with_its_address() {
     sandbox.generate(["smtp", "stopped", "--username", "stopped", "--inactive"]);
     let tail = &secret[secret.len() - 16..];
     let server = Server::start(&sandbox);
+    // It is made, or replaced, while the server runs.
+    let proof = proof(&sandbox);
+    let proof = [("Authorization", &*proof)];
     for report in [
         login("mail_prod", true, tail),
         login("MAIL_PROD", true, tail),
@@ -27,7 +40,7 @@ fn a_login_is_counted_for_its_key_with_its_address() {
         login("stopped", false, ""),
         login("nobody_here", false, ""),
     ] {
-        let answer = post(&server.address, "/dovecot?command=report", &[], &report).expect(200);
+        let answer = post(&server.address, "/dovecot?command=report", &proof, &report).expect(200);
         assert_eq!(answer.body, r#"{"status":0,"msg":""}"#);
     }
     let count = |verdict| {
@@ -49,6 +62,8 @@ fn a_login_is_counted_for_its_key_with_its_address() {
 fn what_is_no_report_is_refused() {
     let sandbox = Sandbox::with_three_keys();
     let server = Server::start(&sandbox);
+    let proof = proof(&sandbox);
+    let proof = [("Authorization", &*proof)];
     let large = format!(r#"{{"login":"{}"}}"#, "a".repeat(1 << 20));
     // What Dovecot asks before it judges a login has no `success`.
     let before = r#"{"login":"a","remote":"192.0.2.9","tls":true}"#;
@@ -62,7 +77,7 @@ fn what_is_no_report_is_refused() {
         &large,
         before,
     ] {
-        let status = post(&server.address, "/dovecot", &[], body).status;
+        let status = post(&server.address, "/dovecot", &proof, body).status;
         assert!([400, 413].contains(&status), "{status}");
     }
     server.ask("GET", "/dovecot", &[]).expect(405);
@@ -71,8 +86,105 @@ fn what_is_no_report_is_refused() {
     assert_eq!(answer.body, r#"{"status":0,"msg":""}"#);
     // A text that is no username is nobody's.
     let odd = login("'; DROP TABLE keys; --", false, "');--");
-    post(&server.address, "/dovecot", &[], &odd).expect(200);
+    post(&server.address, "/dovecot", &proof, &odd).expect(200);
     let logins = "postkey_mail_logins_total{verdict=\"unknown\"}";
     assert_eq!(server.metric(logins), 1);
     server.ask("GET", "/healthz", &[]).expect(200);
+}
+
+#[test]
+fn a_report_without_the_vaults_token_is_refused_and_counted_nowhere() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["smtp", "mail", "--username", "mail_prod"]);
+    let server = Server::start(&sandbox);
+    let report = login("mail_prod", true, &secret[secret.len() - 16..]);
+    let tell = |headers: &[(&str, &str)]| {
+        post(&server.address, "/dovecot?command=report", headers, &report)
+    };
+    let guessed = format!("Bearer {}", "0".repeat(64));
+    // Before there is a token nothing is one.
+    for headers in [&[][..], &[("Authorization", &*guessed)]] {
+        assert_eq!(
+            tell(headers).expect(401).header("www-authenticate"),
+            Some("Bearer")
+        );
+    }
+    let proof = proof(&sandbox);
+    let (short, long) = (&proof[..proof.len() - 1], format!("{proof}0"));
+    let other = proof.replace(&proof[7..8], if &proof[7..8] == "0" { "1" } else { "0" });
+    for wrong in [
+        "",
+        "Bearer ",
+        &guessed,
+        short,
+        &long,
+        &other,
+        &proof[7..],
+        &proof.to_uppercase(),
+    ] {
+        tell(&[("Authorization", wrong)]).expect(401);
+        tell(&[("X-API-Key", wrong)]).expect(401);
+    }
+    let twice = [("Authorization", &*proof), ("Authorization", &*proof)];
+    tell(&twice).expect(401);
+    tell(&twice[..1]).expect(200);
+    // A token that is made anew counts from then on.
+    fs::remove_file(sandbox.token()).unwrap();
+    tell(&twice[..1]).expect(401);
+    let new = self::proof(&sandbox);
+    assert_ne!(new, proof);
+    tell(&[("Authorization", &new)]).expect(200);
+    fs::write(sandbox.token(), "something else").unwrap();
+    tell(&[("Authorization", &new)]).expect(503);
+    let run = sandbox.run(["connect", "dovecot"]).expect(5);
+    assert!(
+        run.stderr
+            .contains("does not hold a token\nhint: remove it"),
+        "{run:?}"
+    );
+    fs::remove_file(sandbox.token()).unwrap();
+    let accepted = "postkey_mail_logins_total{verdict=\"accepted\"}";
+    assert_eq!(server.metric(accepted), 2);
+    let log = server.stop();
+    assert_eq!(
+        log.matches("a login was reported without this vault's token")
+            .count(),
+        1
+    );
+    assert!(
+        !log.contains(&proof[7..]) && !log.contains(&new[7..]),
+        "{log}"
+    );
+}
+
+#[test]
+fn the_token_is_private_the_same_each_time_and_never_printed() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["smtp", "mail"]);
+    let proof = proof(&sandbox);
+    let mode = fs::metadata(sandbox.token()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o600);
+    let run = sandbox.run(["connect", "dovecot"]).expect(0);
+    assert!(!run.stdout.contains(&proof[7..]), "{run:?}");
+    let line = format!(
+        "\nauth_policy_server_api_header = <{}\n",
+        sandbox.token().display()
+    );
+    assert!(run.stdout.contains(&line), "{run:?}");
+    assert_eq!(self::proof(&sandbox), proof);
+    let other = sandbox.vault().with_file_name("other.db");
+    let vault = other.to_str().unwrap();
+    sandbox.generate(["smtp", "mail", "--vault", vault]);
+    sandbox
+        .run(["connect", "dovecot", "--vault", vault])
+        .expect(0);
+    let token = fs::read_to_string(other.with_file_name("other.dovecot-token")).unwrap();
+    assert!(!token.contains(&proof[7..]));
+    // Others' eyes make it no proof.
+    fs::set_permissions(sandbox.token(), fs::Permissions::from_mode(0o644)).unwrap();
+    let run = sandbox.run(["connect", "dovecot"]).expect(5);
+    assert!(
+        run.stderr.contains("is open to other users\nhint: "),
+        "{run:?}"
+    );
 }

@@ -8,6 +8,7 @@ use crate::command::issue::random;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::process;
+use crate::serve::ensure_token;
 use crate::settings::Listen;
 
 /// Where Dovecot looks secrets up: in the vault, or in an export of it.
@@ -76,11 +77,37 @@ pub(super) fn nonce() -> Result<String, Error> {
 
 /// How Dovecot tells `serve` of logins, if it can.
 pub(super) fn report(facts: Facts) -> Result<String, Error> {
-    let text = match facts.listen {
-        Listen::Tcp(_) => include_str!("dovecot-report.conf"),
-        Listen::Unix(_) => include_str!("dovecot-no-report.conf"),
+    let text = match unreported(facts) {
+        None => fill(include_str!("dovecot-report.conf"), facts)?,
+        Some(_) => fill(include_str!("dovecot-no-report.conf"), facts)?,
     };
-    Ok(fill(text, facts)?.trim_end().to_owned())
+    Ok(text.trim_end().to_owned())
+}
+
+/// Why Dovecot cannot tell `serve` of logins, in two lines of a comment.
+pub(super) fn why_not(facts: Facts) -> Result<String, Error> {
+    Ok(unreported(facts).unwrap_or_default().to_owned())
+}
+
+fn unreported(facts: Facts) -> Option<&'static str> {
+    if matches!(facts.listen, Listen::Unix(_)) {
+        return Some(
+            "it reports over TCP only, and the\n# settings have `serve` listen on a unix socket.",
+        );
+    }
+    let Some(vault) = facts.served else {
+        return Some("there is no vault on this\n# machine that it could serve.");
+    };
+    // It would begin a comment; a line's end ends the setting.
+    let is_odd = |letter: char| letter == '#' || letter.is_control();
+    let is_told = vault.to_str().is_some_and(|path| !path.contains(is_odd));
+    (!is_told).then_some("its configuration cannot hold the\n# vault's path: keep the vault in a folder without `#` in its name.")
+}
+
+/// The file with the token that Dovecot's reports come with.
+pub(super) fn token(facts: Facts) -> Result<String, Error> {
+    let path = ensure_token(facts.served.unwrap_or(facts.vault), random()?)?;
+    Ok(path.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]

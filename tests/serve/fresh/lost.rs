@@ -181,3 +181,54 @@ fn a_key_stops_at_the_second_in_which_it_expires() {
         sleep(Duration::from_millis(20));
     }
 }
+
+#[test]
+fn a_damaged_key_is_refused_and_named_and_no_other_is() {
+    for damage in [
+        "UPDATE secrets SET hash = '$argon2id$v=19$m=19456,t=2,p=1$c2FsdA' WHERE key_id = 1",
+        "UPDATE secrets SET hash = '' WHERE key_id = 1",
+        "UPDATE secrets SET hash = x'00ff' WHERE key_id = 1",
+        "UPDATE keys SET request_limit = 'often' WHERE id = 1",
+        "UPDATE keys SET permission = '*' WHERE id = 1",
+    ] {
+        let sandbox = Sandbox::new();
+        let damaged = sandbox.generate(["api", "damaged"]);
+        let warm = sandbox.generate(["api", "warm"]);
+        let cold = sandbox.generate(["api", "cold"]);
+        let server = Server::start(&sandbox);
+        server.verify(&warm).expect(200);
+        let vault = Vault::open(sandbox.vault()).unwrap();
+        let change = format!("PRAGMA ignore_check_constraints = ON; {damage}");
+        vault.execute_batch(&change).unwrap();
+        for _ in 0..3 {
+            assert_ne!(server.verify(&damaged).status, 200, "{damage}");
+            server.verify(&warm).expect(200);
+            server.verify(&cold).expect(200);
+            server.ask("GET", "/healthz", &[]).expect(200);
+            assert_eq!(server.metric("postkey_vault_up"), 1);
+        }
+        let (verdict, status) = (sandbox.run_with_input(["verify"], damaged.as_bytes()), 5);
+        assert_eq!(verdict.status, status, "{damage}: {verdict:?}");
+        assert!(
+            verdict.stderr.contains("the key `damaged` is damaged: "),
+            "{verdict:?}"
+        );
+        let log = server.stop();
+        assert_eq!(
+            log.matches("the key `damaged` is damaged: ").count(),
+            1,
+            "{log}"
+        );
+        assert!(!log.contains("nothing is accepted"), "{log}");
+        if damage.contains("SET hash") {
+            let doctor = sandbox.run(["doctor"]);
+            assert!(doctor.stdout.contains("`damaged`"), "{doctor:?}");
+            // What is said there helps.
+            let new = sandbox
+                .run(["regenerate", "--yes", "damaged"])
+                .expect(0)
+                .secret();
+            assert_eq!(sandbox.verify(&new).0, "accepted");
+        }
+    }
+}

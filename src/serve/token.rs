@@ -1,0 +1,120 @@
+//! What proves that a report of a login comes from Dovecot: a random token in a file beside the
+//! vault, which only the vault's owner and root can read.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hyper::header::{AUTHORIZATION, HeaderMap};
+use subtle::ConstantTimeEq;
+
+use crate::files::{Draft, Existing};
+use crate::vault::{Error, beside, file_is_there};
+
+/// What the file's only line begins with: Dovecot sends it as a header, whole.
+const HEADER: &str = "Authorization: ";
+
+/// How the header's value begins.
+const SCHEME: &str = "Bearer ";
+
+/// How many hexadecimal digits a token has.
+const DIGITS: usize = 64;
+
+/// The header's value that a report has to come with.
+#[derive(Debug)]
+pub(super) struct Token(String);
+
+impl Token {
+    /// The token of the vault at a path; `None` while it has none.
+    ///
+    /// # Errors
+    /// [`Error::Unsafe`] if the file is not private or holds something else, [`Error::Io`].
+    pub(super) fn of(vault: &Path) -> Result<Option<Self>, Error> {
+        let path = path(vault);
+        if !file_is_there(&path)? {
+            return Ok(None);
+        }
+        let text = fs::read_to_string(&path).map_err(|source| Error::Io {
+            doing: "read",
+            path: path.clone(),
+            source,
+        })?;
+        let value = text.strip_prefix(HEADER).filter(|value| is_shaped(value));
+        let value = value.ok_or(Error::Unsafe {
+            path,
+            why: "does not hold a token",
+            mend: "remove it: `postkey connect dovecot` creates another",
+        })?;
+        Ok(Some(Self(value.to_owned())))
+    }
+
+    /// Whether it is what was presented; compared in constant time.
+    pub(super) fn is(&self, presented: &str) -> bool {
+        self.0.as_bytes().ct_eq(presented.as_bytes()).into()
+    }
+}
+
+/// What a request came with, if that is shaped like a token.
+pub(super) fn presented(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next()?.to_str().ok()?;
+    (values.next().is_none() && is_shaped(value)).then_some(value)
+}
+
+/// The file with the token of the vault at a path, made of these bytes if there is none.
+///
+/// # Errors
+/// If it cannot be made, or what is there is not private or no token.
+pub fn ensure(vault: &Path, bytes: [u8; DIGITS / 2]) -> Result<PathBuf, Error> {
+    let path = path(vault);
+    if Token::of(vault)?.is_none() {
+        let digits = bytes.map(|byte| format!("{byte:02x}")).concat();
+        let mut draft = Draft::begin(&path, Existing::Keep)?;
+        // Without a line's end, which would be a part of the header.
+        draft.write(format!("{HEADER}{SCHEME}{digits}").as_bytes())?;
+        match draft.publish() {
+            // Another may have been faster.
+            Err(error) if Token::of(vault)?.is_none() => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Ok(path)
+}
+
+/// Where the token of the vault at a path is.
+fn path(vault: &Path) -> PathBuf {
+    beside(vault, "dovecot-token")
+}
+
+fn is_shaped(value: &str) -> bool {
+    value.strip_prefix(SCHEME).is_some_and(|digits| {
+        digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_made_once_and_is_itself_only() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let vault = folder.path().join("vault.db");
+        assert!(Token::of(&vault).expect("none").is_none());
+        let path = ensure(&vault, [0xab; 32]).expect("made");
+        assert_eq!(ensure(&vault, [0xcd; 32]).expect("there"), path);
+        let token = Token::of(&vault).expect("read").expect("there");
+        let right = format!("Bearer {}", "ab".repeat(32));
+        assert!(token.is(&right));
+        for wrong in [
+            "",
+            &right[..70],
+            &format!("{right} "),
+            &right.to_uppercase(),
+            &right.replacen('a', "b", 1),
+        ] {
+            assert!(!token.is(wrong), "{wrong}");
+        }
+        fs::write(&path, "else").expect("written");
+        assert!(matches!(Token::of(&vault), Err(Error::Unsafe { .. })));
+    }
+}
