@@ -114,9 +114,7 @@ fn what_is_no_backup_is_refused_and_nothing_is_touched() {
         let bytes = || (fs::read(&copy).ok(), fs::read(sandbox.vault()).unwrap());
         let before = bytes();
         for args in [&["--yes"][..], &["--dry-run"]] {
-            let run = sandbox.restore(args, &copy);
-            let status = if case == "missing" { 3 } else { 5 };
-            let run = run.expect(status);
+            let run = sandbox.restore(args, &copy).expect(5);
             assert!(run.stderr.contains(says), "{case}: {run:?}");
             assert!(
                 run.stderr.contains("\nhint: ") && run.stdout.is_empty(),
