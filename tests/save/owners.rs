@@ -44,7 +44,7 @@ fn the_secret_of_another_key_is_replaced_only_if_that_is_said() {
         let told = run(&sandbox, &wanted).expect(0).stderr;
         let says = "`a` held the secret of `one`, which has no other";
         assert!(told.contains(says), "{told}");
-        assert!(told.contains("`postkey regenerate one`"), "{told}");
+        assert!(told.contains("`postkey rotate one`"), "{told}");
         let secret = secret_in(&held(&sandbox, "a"));
         assert_eq!(sandbox.verify(&secret).0, "accepted");
         // A key that is gone misses nothing.

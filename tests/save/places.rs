@@ -333,10 +333,11 @@ fn a_key_that_is_there_already_is_left_alone_and_so_is_the_file() {
     fs::remove_file(sandbox.home().join("app.env")).unwrap();
     let run = sandbox.run(make).expect(0);
     assert!(
-        run.stderr.contains("warning: `app.env` is not there"),
+        run.stderr.contains("warning: `app.env` not found"),
         "{run:?}"
     );
-    assert!(run.stderr.contains("postkey regenerate"), "{run:?}");
+    let way = "`postkey rotate web --save app.env --format env`";
+    assert!(run.stderr.contains(way), "{run:?}");
     assert_eq!(files(&sandbox), Vec::<String>::new());
 }
 
