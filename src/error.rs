@@ -141,7 +141,7 @@ impl From<vault::Error> for Error {
 impl From<serve::Error> for Error {
     fn from(error: serve::Error) -> Self {
         let hint = match &error {
-            serve::Error::Vault(_) => None,
+            serve::Error::Vault(_) | serve::Error::Place(_) => None,
             serve::Error::Listen { source, .. } => Some(listen_hint(source)),
             serve::Error::Socket { hint, .. } => Some(*hint),
             serve::Error::NotLoopback(_) => Some("let the socket unit name 127.0.0.1 or a path"),
@@ -154,6 +154,7 @@ impl From<serve::Error> for Error {
         };
         let new = match error {
             serve::Error::Vault(error) => return error.into(),
+            serve::Error::Place(error) => return Self::from(error).about("cannot listen there"),
             error => Self::new(ExitStatus::Trouble, error.to_string()),
         };
         match hint {
@@ -267,6 +268,7 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
         E::VaultChanged => "look at what has changed with `postkey log`, then try again",
         E::InTheWay(_) => "name another file, or move this one away (`backup` has --replace)",
         E::TheVaultItself(_) => "name another file",
+        E::OfAnotherVault(_) => "name another file, or remove that one first",
         E::NoFolder(_) => "make it first, or name a file elsewhere",
         E::BrokenLog(..) => {
             "`postkey log --verify` tells more; somebody edited it, or it is damaged"

@@ -9,6 +9,7 @@ mod completing;
 mod damage;
 mod edges;
 mod export;
+mod files;
 mod gateway;
 mod generated;
 mod house;

@@ -5,21 +5,15 @@
 //! processes one at a time reads the vault and writes its exports, so that no older one takes the
 //! place of a newer one.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Session, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{Draft, Existing, FileId, Turn, folder_of};
+use crate::files::{Draft, Existing, FileId, Turn, Use, folder_of};
 use crate::settings::{Export, ExportFormat};
 use crate::ui::{ExportText, ExportedView, Tally, may_give_way};
-use crate::usage;
-use crate::vault::{self, Vault};
-
-/// How much of a file tells whether it is an export, in bytes.
-const START: u64 = 256;
+use crate::vault::Vault;
 
 /// Ends a command: what it changed goes into the exports that the settings name.
 pub(super) fn renew_after(
@@ -130,8 +124,8 @@ impl Session {
     }
 
     fn write_export(&self, export: &Export, vault: &Vault) -> Result<ExportedView, Error> {
-        let path = expect_place(export, vault)?;
-        let mut draft = Draft::begin(&path, Existing::Replace)?;
+        let path = vault.expect_place_for_export(&export.file)?;
+        let mut draft = begin(export.format, &path)?;
         let tally = pour(export.format, vault, |text| Ok(draft.write(text)?))?;
         draft.publish()?;
         self.tell_of_export(&path.to_string_lossy(), &tally);
@@ -183,37 +177,18 @@ pub(super) fn pour(
     })
 }
 
-/// The resolved path of an export, if it may be written there: what is there must be an earlier
-/// one, or empty.
-fn expect_place(export: &Export, vault: &Vault) -> Result<PathBuf, Error> {
-    let path = vault.expect_place_for_export(&export.file)?;
-    if path == usage::path(vault.path()) {
-        return Err(vault::Error::TheVaultItself(path).into());
-    }
-    let is_file = fs::symlink_metadata(&path).is_ok_and(|found| found.is_file());
-    if !is_file || may_give_way(&start(&path)?, export.format) {
-        return Ok(path);
-    }
-    let message = format!(
-        "`{}` is there, and no earlier export to {}",
-        path.display(),
-        values::word(export.format)
-    );
-    Err(Error::new(ExitStatus::Trouble, message).hint("name another file, or move that one away"))
-}
-
-/// What a file begins with.
-fn start(path: &Path) -> Result<Vec<u8>, Error> {
-    let mut start = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(START).read_to_end(&mut start));
-    match read {
-        Ok(_) => Ok(start),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(start),
-        Err(source) => {
-            let message = format!("cannot read `{}`: {source}", path.display());
-            Err(Error::new(ExitStatus::Trouble, message))
-        }
-    }
+/// Begins an export in the place of an earlier one of the format, or of nothing.
+fn begin(format: ExportFormat, path: &Path) -> Result<Draft, Error> {
+    let is_earlier = match format {
+        ExportFormat::Dovecot => |start: &[u8]| may_give_way(start, ExportFormat::Dovecot),
+        ExportFormat::Htpasswd => |start: &[u8]| may_give_way(start, ExportFormat::Htpasswd),
+        ExportFormat::Json => |start: &[u8]| may_give_way(start, ExportFormat::Json),
+    };
+    Ok(Draft::begin(
+        path,
+        Use::Export,
+        Existing::ReplaceIf(is_earlier),
+    )?)
 }
 
 fn not_renewed(error: &Error) -> Error {

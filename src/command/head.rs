@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{Draft, Existing};
+use crate::files::{Draft, Existing, Use};
 use crate::vault::SavedHead;
 
 /// How long a saved head may be, in bytes: far more than it is.
@@ -29,7 +29,11 @@ pub(super) fn read(path: &Path) -> Result<SavedHead, Error> {
 
 /// Saves a head, in the place of the one before if there is one.
 pub(super) fn save(head: &SavedHead, path: &Path) -> Result<(), Error> {
-    let mut draft = Draft::begin(path, Existing::Replace)?;
+    let is_head = |text: &[u8]| {
+        let text = str::from_utf8(text).ok();
+        text.is_some_and(|text| text.parse::<SavedHead>().is_ok())
+    };
+    let mut draft = Draft::begin(path, Use::LogHead, Existing::ReplaceIf(is_head))?;
     draft.write(head.to_string().as_bytes())?;
     Ok(draft.publish()?)
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::revoke::{Revocation, Stopped};
 use super::{Session, values};
 use crate::error::Error;
-use crate::files::{self, Draft, Existing};
+use crate::files::{self, Draft, Existing, Use};
 use crate::key::Invalid;
 use crate::ui::Incident;
 
@@ -65,13 +65,13 @@ fn report(
 
 /// Makes sure that the report can be written, as far as that can be told before.
 pub(super) fn expect_place(path: &Path) -> Result<(), Error> {
-    let begun = Draft::begin(path, Existing::Keep);
+    let begun = Draft::begin(path, Use::Report, Existing::Keep);
     begun.map(drop).map_err(|error| unwritten(error, false))
 }
 
 /// Makes a new file, which takes no other's place.
 fn create(path: &Path, report: &str) -> Result<(), files::Error> {
-    let mut draft = Draft::begin(path, Existing::Keep)?;
+    let mut draft = Draft::begin(path, Use::Report, Existing::Keep)?;
     draft.write(report.as_bytes())?;
     draft.publish()
 }

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::real;
+use crate::files::{self, What};
 use crate::process;
 use crate::settings::{Settings, VaultSource};
 use crate::ui::{Look, Ui};
@@ -52,6 +52,7 @@ pub struct Session {
 impl Session {
     /// Begins a run.
     pub fn new(ui: Ui, settings: Settings, is_yes: bool) -> Self {
+        keep_files(&settings);
         Self {
             ui,
             settings,
@@ -185,27 +186,6 @@ impl Session {
         Ok(())
     }
 
-    /// Makes sure that a file is neither the vault nor its record of use, nor a part of them, and
-    /// neither the settings nor an export.
-    pub(super) fn expect_elsewhere(&self, file: &Path) -> Result<(), Error> {
-        let vault = &self.settings.vault;
-        let own = [vault, &usage::path(vault)];
-        if own.iter().any(|own| vault::consists_of(own, file)) {
-            return Err(vault::Error::TheVaultItself(file.to_owned()).into());
-        }
-        let real_file = real(file);
-        let is = |own: &Path| real(own) == real_file;
-        let what = if self.settings.file.as_deref().is_some_and(is) {
-            "is the settings file"
-        } else if self.settings.exports.iter().any(|own| is(&own.file)) {
-            "is an export, which is rewritten with every change"
-        } else {
-            return Ok(());
-        };
-        let message = format!("`{}` {what}", file.display());
-        Err(Error::new(ExitStatus::Trouble, message).hint("name another file"))
-    }
-
     /// Notes what is done and stays so, whatever fails after it: `the backup was made`.
     pub(super) fn note_done(&self, what: impl Into<String>) {
         // Of several, the first is told.
@@ -294,5 +274,17 @@ impl Session {
             true => self.ui.warn(text),
             false => self.ui.note(text),
         }
+    }
+}
+
+/// Keeps from being written over, whatever this run writes, what has a use of its own.
+fn keep_files(settings: &Settings) {
+    files::keep(&settings.vault, What::Vault);
+    files::keep(&usage::path(&settings.vault), What::Vault);
+    if let Some(file) = &settings.place {
+        files::keep(file, What::Settings);
+    }
+    for export in &settings.exports {
+        files::keep(&export.file, What::Export);
     }
 }

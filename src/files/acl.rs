@@ -1,9 +1,11 @@
 //! Access control lists (acl(5)): they give rights of which a file's mode tells nothing, and what
 //! the mode has for the group is then the most that they may give.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{fremovexattr, lgetxattr_query};
 use rustix::io::Errno;
@@ -14,6 +16,15 @@ const LIST: &str = "system.posix_acl_access";
 /// Whether the file has a list.
 pub(super) fn has_list(path: &Path) -> bool {
     lgetxattr_query(path, LIST).is_ok()
+}
+
+/// Whether a file in a folder that is open has a list; `path` is asked where there is no /proc.
+pub(super) fn has_list_at(folder: &File, name: &OsStr, path: &Path) -> bool {
+    let held = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd()));
+    match held.is_dir() {
+        true => has_list(&held.join(name)),
+        false => has_list(path),
+    }
 }
 
 /// Takes the list away that a new file may have from its folder.
@@ -30,7 +41,7 @@ pub(super) fn remove_list(file: &File) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::{Draft, Existing};
+    use crate::files::{Draft, Existing, Use};
     use rustix::fs::{XattrFlags, setxattr};
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt;
@@ -60,8 +71,8 @@ mod tests {
         fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("changed");
         let default = "system.posix_acl_default";
         let has_lists = setxattr(folder.path(), default, &list(), XattrFlags::empty()).is_ok();
-        let mut draft = Draft::begin(&path, Existing::Replace).expect("begun");
-        assert!(!has_list(draft.path()));
+        let mut draft = Draft::begin(&path, Use::Secret, Existing::Replace).expect("begun");
+        assert!(!has_list(&draft.path()));
         draft.write(b"new").expect("written");
         draft.publish().expect("published");
         let mode = fs::metadata(&path).expect("the file").permissions().mode();
@@ -70,6 +81,9 @@ mod tests {
         if has_lists {
             setxattr(&path, LIST, &list(), XattrFlags::empty()).expect("a list");
         }
-        assert_eq!(Draft::begin(&path, Existing::Replace).is_err(), has_lists);
+        assert_eq!(
+            Draft::begin(&path, Use::Secret, Existing::Replace).is_err(),
+            has_lists
+        );
     }
 }

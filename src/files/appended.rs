@@ -1,14 +1,15 @@
 //! Files that another program made and reads, to which lines are added in place: a file of the
 //! same name would not be the one that it waits for.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::OFlag;
+use super::location::Location;
+use super::{Error, Use, failed};
 
-use super::{Error, failed};
+/// How much of a file tells whether it takes lines, in bytes.
+const START: u64 = 4096;
 
 /// What was added to a file, and can be taken back.
 #[derive(Debug)]
@@ -71,23 +72,42 @@ pub fn expect_appendable(path: &Path) -> Result<(), Error> {
     open(path).map(drop)
 }
 
-/// Opens a file, but neither through a link nor to wait for a FIFO's reader.
+/// Opens a file of the runner's, which must be one that takes such lines.
 fn open(path: &Path) -> Result<File, Error> {
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    let found = fs::symlink_metadata(path).map_err(|source| failed(path, source))?;
-    if !found.is_file() {
-        return Err(Error::Refused {
-            path: path.to_owned(),
-            why: "is not a regular file",
-            mend: "let it name the file that the runner made",
-        });
+    let location = Location::open(path, Use::Job)?;
+    let refused = |why| Error::Refused {
+        path: path.to_owned(),
+        why,
+        mend: "let it name the file that the runner made",
+    };
+    let found = location.look().map_err(|source| failed(path, source))?;
+    match found {
+        Some(found) if !found.is_file() => return Err(refused("is not a regular file")),
+        Some(_) => {}
+        None => return Err(failed(path, ErrorKind::NotFound.into())),
     }
-    OpenOptions::new()
-        .read(true)
-        .append(true)
-        .custom_flags(flags.bits())
-        .open(path)
-        .map_err(|source| failed(path, source))
+    let mut file = location.append().map_err(|source| failed(path, source))?;
+    match takes_lines(&mut file).map_err(|source| failed(path, source))? {
+        true => Ok(file),
+        false => Err(refused("holds something else than a job's variables")),
+    }
+}
+
+/// Whether a file is empty, or begins as the runner's do: `NAME=value`, or `NAME<<END`.
+fn takes_lines(file: &mut File) -> io::Result<bool> {
+    let mut start = Vec::new();
+    file.take(START).read_to_end(&mut start)?;
+    let first = start
+        .split(|&byte| byte == b'\n')
+        .find(|line| !line.trim_ascii().is_empty());
+    let Some(first) = first else {
+        return Ok(true);
+    };
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let end = first.iter().position(|byte| !is_name(byte));
+    let rest = end.filter(|&end| end > 0).map(|end| &first[end..]);
+    let is_set = rest.is_some_and(|rest| rest.starts_with(b"=") || rest.starts_with(b"<<"));
+    Ok(is_set && !start.contains(&0))
 }
 
 fn ends_a_line(file: &mut File, length: u64) -> io::Result<bool> {
@@ -103,6 +123,7 @@ fn ends_a_line(file: &mut File, length: u64) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn lines_are_added_whole_and_taken_back() {

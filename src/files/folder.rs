@@ -1,14 +1,12 @@
 //! Folders that are made for files worth protecting.
 
-use std::fs::{self, DirBuilder};
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use super::{Error, failed, sync_folder};
-
-/// Group or others may write.
-const SHARED_WRITE: u32 = 0o022;
+use super::walk::{Other, Walk, Who};
+use super::{Error, Use, failed, folder_of, sync_folder};
 
 /// A folder and those above it that are missing, the lowest first.
 pub fn missing_folders(folder: &Path) -> Vec<&Path> {
@@ -33,32 +31,30 @@ pub fn make_folders(missing: &[&Path]) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes sure that files can be kept in a folder that is there: others must not be able to put
-/// theirs in their place. One that is missing will do.
+/// Makes sure that files can be kept in a folder, or in one that is to be made: nobody else may
+/// be able to put theirs, or another folder, in their place.
 ///
 /// # Errors
-/// [`Error::Refused`] if others may write to it, or it is no folder.
-pub fn expect_own_folder(folder: &Path) -> Result<(), Error> {
-    let found = match fs::metadata(folder) {
-        Ok(found) => found,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(source) => return Err(failed(folder, source)),
-    };
-    let (why, mend) = if !found.is_dir() {
-        ("is not a folder", "name another one")
-    } else if found.mode() & SHARED_WRITE != 0 {
-        (
-            "is a folder that other users can write to",
-            "`chmod go-w` it, or name another one",
-        )
-    } else {
-        return Ok(());
-    };
-    Err(Error::Refused {
-        path: folder.to_owned(),
-        why,
-        mend,
-    })
+/// [`Error::Refused`] if others may write to it or to one above it, or it is no folder.
+pub fn expect_own_folder(folder: &Path, what: Use) -> Result<(), Error> {
+    if folder.exists() && !folder.is_dir() {
+        return Err(Error::Refused {
+            path: folder.to_owned(),
+            why: "is not a folder",
+            mend: "name another one",
+        });
+    }
+    let missing = missing_folders(folder);
+    let highest = missing.last().map_or(folder, |highest| folder_of(highest));
+    let walk = Walk::into(highest).map_err(|source| failed(folder, source))?;
+    walk.expect_ours().map_err(|other| what.refusal(&other))?;
+    match walk.is_shared() && missing.is_empty() {
+        true => Err(what.refusal(&Other {
+            path: walk.real.clone(),
+            who: Who::Writers,
+        })),
+        false => Ok(()),
+    }
 }
 
 /// Whether there is a folder; the empty path, above a relative one, is the current folder.

@@ -3,17 +3,18 @@
 //! The lock is on the very file that is replaced, so that nothing is left behind. Whoever had to
 //! wait for it finds another file at the path then, and begins anew with that one.
 
-use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::fs::{File, Metadata, TryLockError};
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::fcntl::OFlag;
 use zeroize::Zeroizing;
 
-use super::{Draft, Error, Existing, FileId, failed, look_at, sync_folder};
+use super::draft::look_at;
+use super::location::Location;
+use super::{Draft, Error, Existing, FileId, Use, failed};
 
 /// How long a file may be, in bytes: far more than any file of settings is.
 const LONGEST: u64 = 1 << 20;
@@ -30,7 +31,7 @@ pub type Contents = Option<Zeroizing<Vec<u8>>>;
 /// A change of a file that was made, and can be taken back; until this is dropped, no other
 /// process changes the file in this way.
 pub struct Changed {
-    path: PathBuf,
+    location: Arc<Location>,
     /// The file as it is now, locked.
     file: File,
     before: Contents,
@@ -43,25 +44,24 @@ impl Changed {
     /// # Errors
     /// If that fails, or if somebody changed it all the same; it stays as it is then.
     pub fn take_back(self) -> Result<(), Error> {
-        let is_ours =
-            || fs::read(&self.path).is_ok_and(|text| *Zeroizing::new(text) == *self.after);
-        if self.is_in_place() && is_ours() && self.put_back().is_ok() {
+        if self.is_in_place() && self.is_unchanged() && self.put_back().is_ok() {
             return Ok(());
         }
         Err(Error::Refused {
-            path: self.path,
+            path: self.location.path().to_owned(),
             why: "could not be made what it was",
-            mend: "look at what it holds: the secret that was written to it is not good",
+            mend: "look at what it holds: the secret that was written to it is not valid",
         })
     }
 
     fn put_back(&self) -> Result<(), Error> {
         let Some(before) = &self.before else {
-            fs::remove_file(&self.path).map_err(|source| failed(&self.path, source))?;
-            let _ = sync_folder(&self.path);
+            let cleared = self.location.clear();
+            cleared.map_err(|source| failed(self.location.path(), source))?;
+            let _ = self.location.sync();
             return Ok(());
         };
-        let mut draft = Draft::begin(&self.path, Existing::Replace)?;
+        let mut draft = Draft::at(self.location.clone(), Existing::Replace)?;
         draft.write(before)?;
         draft.put_back()
     }
@@ -77,7 +77,17 @@ impl Changed {
     }
 
     fn is_in_place(&self) -> bool {
-        fs::symlink_metadata(&self.path).is_ok_and(|found| is_same(&found, &self.file, &self.path))
+        let now = self.file.metadata();
+        now.is_ok_and(|now| self.location.id() == Some(FileId::of(&now)))
+    }
+
+    fn is_unchanged(&self) -> bool {
+        let mut text = Zeroizing::new(Vec::with_capacity(self.after.len() + 2));
+        let read = self.location.read().and_then(|file| {
+            let most = self.after.len() as u64 + 1;
+            file.take(most).read_to_end(&mut text)
+        });
+        read.is_ok() && text == self.after
     }
 }
 
@@ -93,14 +103,14 @@ pub fn change<E: From<Error>>(
     let end = Instant::now() + PATIENCE;
     loop {
         let current = Current::hold(path)?;
-        let is_new = current.file.is_none();
+        let (is_new, location) = (current.file.is_none(), current.location.clone());
         let after = change(current.contents())?;
-        let error = match current.replace(path, after) {
+        let error = match current.replace(after) {
             Ok(changed) => return Ok(changed),
             Err(error) => error,
         };
         // Another may have been faster to make the file.
-        let is_late = is_new && fs::symlink_metadata(path).is_ok();
+        let is_late = is_new && location.id().is_some();
         if !is_late || Instant::now() > end {
             return Err(error.into());
         }
@@ -124,13 +134,14 @@ pub fn expect_changeable<E: From<Error>>(
     change: impl Fn(&[u8]) -> Result<Zeroizing<Vec<u8>>, E>,
 ) -> Result<(), E> {
     let current = Current::hold(path)?;
-    let mut draft = Draft::begin(path, current.existing())?;
-    draft.write(&change(current.contents())?)?;
+    let after = change(current.contents())?;
+    Draft::at(current.location.clone(), current.existing())?.write(&after)?;
     Ok(())
 }
 
 /// A file as it is now, which no other process changes in this way while it is held.
 struct Current {
+    location: Arc<Location>,
     file: Option<File>,
     text: Contents,
 }
@@ -139,20 +150,22 @@ impl Current {
     /// Waits for the file if another process holds it.
     fn hold(path: &Path) -> Result<Self, Error> {
         let end = Instant::now() + PATIENCE;
+        let location = Arc::new(Location::open(path, Use::Secret)?);
         loop {
-            let Some(found) = look_at(path, Existing::Replace)? else {
+            let Some(found) = look_at(&location, Existing::Replace)? else {
                 return Ok(Self {
+                    location,
                     file: None,
                     text: None,
                 });
             };
-            let held = open(path).and_then(|file| match file.try_lock() {
-                Ok(()) => Ok(is_same(&found, &file, path).then_some(file)),
+            let held = location.read().and_then(|file| match file.try_lock() {
+                Ok(()) => Ok(is_same(&found, &file, &location).then_some(file)),
                 Err(TryLockError::WouldBlock) => Ok(None),
                 Err(TryLockError::Error(source)) => Err(source),
             });
             match held {
-                Ok(Some(file)) => return Self::read(file, path),
+                Ok(Some(file)) => return Self::read(file, location),
                 Ok(None) => {}
                 Err(source) if source.kind() == ErrorKind::NotFound => {}
                 Err(source) => return Err(failed(path, source)),
@@ -168,7 +181,8 @@ impl Current {
         }
     }
 
-    fn read(file: File, path: &Path) -> Result<Self, Error> {
+    fn read(file: File, location: Arc<Location>) -> Result<Self, Error> {
+        let path = location.path();
         let length = file.metadata().map_or(0, |found| found.len());
         // Large enough that no copy of it stays behind where it grew.
         let room = usize::try_from(length.min(LONGEST)).unwrap_or_default() + 2;
@@ -185,6 +199,7 @@ impl Current {
             });
         }
         Ok(Self {
+            location,
             file: Some(file),
             text: Some(text),
         })
@@ -202,11 +217,11 @@ impl Current {
     }
 
     /// Puts another file in its place; what fails after that is taken back.
-    fn replace(self, path: &Path, after: Zeroizing<Vec<u8>>) -> Result<Changed, Error> {
-        let mut draft = Draft::begin(path, self.existing())?;
+    fn replace(self, after: Zeroizing<Vec<u8>>) -> Result<Changed, Error> {
+        let mut draft = Draft::at(self.location.clone(), self.existing())?;
         draft.write(&after)?;
         let changed = Changed {
-            path: path.to_owned(),
+            location: self.location,
             file: draft.lock()?,
             before: self.text,
             after,
@@ -215,7 +230,7 @@ impl Current {
             Ok(()) => Ok(changed),
             Err(error) => {
                 if changed.is_in_place() {
-                    // It is there, but may not survive a power cut.
+                    // It is there, but may not survive a power cut, or not be seen at the path.
                     changed.take_back()?;
                 }
                 Err(error)
@@ -224,31 +239,19 @@ impl Current {
     }
 }
 
-/// Opens a file, but neither through a link nor to wait for a FIFO's writer; for writing if
-/// it may be, since on NFS only that can be locked.
-fn open(path: &Path) -> io::Result<File> {
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    let mut options = OpenOptions::new();
-    options.read(true).custom_flags(flags.bits());
-    match options.clone().write(true).open(path) {
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => options.open(path),
-        opened => opened,
-    }
-}
-
-/// Whether the file that was looked at is the one that was opened, and still at its path.
-fn is_same(found: &Metadata, file: &File, path: &Path) -> bool {
+/// Whether the file that was looked at is the one that was opened, and still in its place.
+fn is_same(found: &Metadata, file: &File, location: &Location) -> bool {
     let id = FileId::of(found);
     let opened = file
         .metadata()
         .is_ok_and(|opened| FileId::of(&opened) == id);
-    opened && FileId::at(path) == Some(id)
+    opened && location.id() == Some(id)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs::Permissions;
+    use std::fs::{self, Permissions};
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     fn append(path: &Path, line: &str) -> Result<Changed, Error> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::FileId;
 
 /// How long to wait before looking again.
-const PAUSE: Duration = Duration::from_millis(5);
+pub const PAUSE: Duration = Duration::from_millis(5);
 
 /// A turn, until it is dropped or the process ends. One in a folder leaves no file.
 #[derive(Debug)]
@@ -43,8 +43,15 @@ impl Turn {
     }
 
     /// Whether what is held is what is at a path.
-    pub fn is_of(&self, path: &Path) -> bool {
-        let held = self.held.metadata();
-        held.is_ok_and(|held| FileId::at(path) == Some(FileId::of(&held)))
+    ///
+    /// # Errors
+    /// If one of them cannot be looked at.
+    pub fn is_of(&self, path: &Path) -> io::Result<bool> {
+        let held = FileId::of(&self.held.metadata()?);
+        match std::fs::symlink_metadata(path) {
+            Ok(found) => Ok(FileId::of(&found) == held),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }

@@ -11,7 +11,7 @@ use nix::unistd::geteuid;
 use tokio::net::{TcpListener, UnixListener};
 
 use super::Error;
-use crate::files::FileId;
+use crate::files::{self, FileId, Use};
 use crate::settings::Listen;
 
 /// Who may connect to a unix socket: its owner and its group.
@@ -69,6 +69,10 @@ impl Listeners {
                 (tcp(socket)?, None)
             }
             Listen::Unix(path) => {
+                // What else is wrong with the path, the system tells when it is bound.
+                if let Err(error @ files::Error::Refused { .. }) = Use::Socket.expect_place(path) {
+                    return Err(Error::Place(error));
+                }
                 make_way(path)?;
                 let socket = bind(path).map_err(failed)?;
                 let file = Socket::at(path).map_err(failed)?;

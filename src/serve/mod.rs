@@ -34,6 +34,7 @@ use sd_notify::NotifyState;
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 
+use crate::files;
 use crate::process;
 use crate::settings::{Listen, Permissions};
 use crate::vault;
@@ -120,6 +121,9 @@ pub enum Error {
         /// How to listen all the same.
         hint: &'static str,
     },
+    /// Others could put a socket of their own in the place of ours.
+    #[error("cannot listen there: {0}")]
+    Place(files::Error),
     /// systemd passed a socket that other machines can reach.
     #[error("the socket that was passed listens on {0}, which other machines can reach")]
     NotLoopback(SocketAddr),

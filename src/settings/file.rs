@@ -10,6 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, de};
 
 use super::{Color, Error, Export, Listen, Wait, way_out};
+use crate::files::{self, Use};
 use crate::key::{Brand, Expiry, Limit, Permission, Rule, Term, escaped, quoted};
 
 /// How large a settings file may be, in bytes.
@@ -114,8 +115,8 @@ fn shown<'de, D: Deserializer<'de>>(from: D) -> Result<Option<usize>, D::Error> 
     )))
 }
 
-/// Reads a settings file; one that nobody named may be missing.
-pub(super) fn read(path: &Path, is_named: bool) -> Result<File, Error> {
+/// Reads a settings file, which must be nobody else's; one that nobody named may be missing.
+pub(super) fn read(path: &Path, is_named: bool) -> Result<String, Error> {
     let failed = |why: &dyn Display| {
         Error::new(
             format!("cannot read the settings `{}`: {why}", path.display()),
@@ -126,14 +127,27 @@ pub(super) fn read(path: &Path, is_named: bool) -> Result<File, Error> {
         Ok(found) if !found.is_file() => return Err(failed(&"it is not a regular file")),
         Ok(found) if found.len() > LARGEST => return Err(failed(&"it is larger than 1 MiB")),
         Ok(_) => {}
-        Err(error) if is_missing(&error) && !is_named => return Ok(File::default()),
+        Err(error) if is_missing(&error) && !is_named => return Ok(String::new()),
         Err(error) => return Err(failed(&error)),
     }
+    let file = Use::Settings.open(path).map_err(|error| match error {
+        files::Error::Refused { mend, .. } => Error::new(
+            format!("the settings are not trusted: {error}"),
+            Some(mend.to_owned()),
+        ),
+        files::Error::Io { source, .. } => failed(&source),
+        error @ files::Error::NoFolder(_) => failed(&error),
+    })?;
     let mut text = String::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(LARGEST).read_to_string(&mut text))
+    file.take(LARGEST)
+        .read_to_string(&mut text)
         .map_err(|error| failed(&error))?;
-    parse(&text).map_err(|(line, message, hint)| {
+    Ok(text)
+}
+
+/// The settings that a file's text says.
+pub(super) fn understood(text: &str, path: &Path) -> Result<File, Error> {
+    parse(text).map_err(|(line, message, hint)| {
         Error::new(format!("{}:{line}: {message}", path.display()), hint)
     })
 }

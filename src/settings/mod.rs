@@ -28,6 +28,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 /// Everything that can be set, merged.
 #[derive(Debug)]
 pub struct Settings {
+    /// Where the settings' file is, or would be.
+    pub place: Option<PathBuf>,
     /// The settings' file, if there is one.
     pub file: Option<PathBuf>,
     /// Where the vault lies.
@@ -163,7 +165,10 @@ impl Settings {
         let is_named = path.is_some();
         let path = path.or_else(|| Some(homes.as_ref()?.config_dir().join("config.toml")));
         let (file, path) = match path {
-            Some(path) => (file::read(&path, is_named)?, path),
+            Some(path) => (
+                file::understood(&file::read(&path, is_named)?, &path)?,
+                path,
+            ),
             None => (File::default(), PathBuf::new()),
         };
         let named_vault = overrides.vault.clone().or_else(|| file.vault.clone());
@@ -178,7 +183,8 @@ impl Settings {
         let vault = named_vault.or(vault_in_home).ok_or_else(no_home)?;
         let mut settings = merged(overrides, file, vault, vault_source)
             .map_err(|invalid| at_path(&path, &invalid))?;
-        settings.file = Some(path).filter(|path| path.is_file());
+        settings.place = Some(path).filter(|path| !path.as_os_str().is_empty());
+        settings.file = settings.place.clone().filter(|path| path.is_file());
         settings.exported_vault = exported_vault;
         Ok(settings)
     }
@@ -210,6 +216,7 @@ fn merged(
         .map(|plan| plans.limit(&plan))
         .transpose()?;
     Ok(Settings {
+        place: None,
         file: None,
         vault,
         vault_source,

@@ -1,16 +1,24 @@
 //! Copies of a vault: consistent, private from birth, whole or not there.
 
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use super::{Error, Vault, log, migrations, place};
-use crate::files::{self, Draft, Existing, FileId, folder_of, real};
+use crate::files::{self, Draft, Existing, FileId, Use, folder_of, real};
 
 /// What SQLite puts behind a file's name for what belongs to it.
 const COMPANIONS: [&str; 4] = ["", "-journal", "-wal", "-shm"];
+
+/// How much of a file tells whether it is a vault or a copy of one, in bytes
+/// (<https://www.sqlite.org/fileformat2.html>, section 1.3).
+const HEADER: u64 = 100;
+
+/// Where a database says what it is of.
+const APPLICATION: std::ops::Range<usize> = 68..72;
 
 /// A copy that was made and read again.
 #[derive(Debug)]
@@ -38,9 +46,13 @@ impl Vault {
     /// cannot be read whole; then there is no copy.
     pub fn copy_to(&self, path: &Path, existing: Existing) -> Result<Copied, Error> {
         let path = self.expect_place(path, existing)?;
-        let draft = Draft::begin(&path, existing)?;
-        let head = self.write_copy(draft.path())?;
-        let copied = read_again(draft.path(), &path, head)?;
+        let existing = match existing {
+            Existing::Keep => Existing::Keep,
+            _ => Existing::ReplaceIf(is_of_a_vault),
+        };
+        let draft = Draft::begin(&path, Use::Backup, existing)?;
+        let head = self.write_copy(&draft.path())?;
+        let copied = read_again(&draft.path(), &path, head)?;
         draft.publish()?;
         Ok(copied)
     }
@@ -62,8 +74,29 @@ impl Vault {
     fn expect_place(&self, path: &Path, existing: Existing) -> Result<PathBuf, Error> {
         let path = self.expect_place_for_export(path)?;
         match place::exists(&path).map_err(elsewhere)? {
-            true if existing == Existing::Keep => Err(Error::InTheWay(path)),
-            _ => Ok(path),
+            true if matches!(existing, Existing::Keep) => Err(Error::InTheWay(path)),
+            true => self.expect_earlier(&path).map(|()| path),
+            false => Ok(path),
+        }
+    }
+
+    /// Makes sure that a file, if it is a copy of a vault, is one of this vault: it begins with
+    /// the same log. What it is else, is told when it is to be replaced.
+    fn expect_earlier(&self, path: &Path) -> Result<(), Error> {
+        let is_copy = |path: &Path| {
+            let mut start = Vec::new();
+            let read = File::open(path).and_then(|file| file.take(HEADER).read_to_end(&mut start));
+            read.is_ok() && is_of_a_vault(&start)
+        };
+        if !is_copy(path) {
+            return Ok(());
+        }
+        let other = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        match log::origin(&other) {
+            Ok(None) => Ok(()),
+            Ok(origin) if origin == log::origin(&self.connection)? => Ok(()),
+            Ok(_) => Err(Error::OfAnotherVault(path.to_owned())),
+            Err(_) => Err(Error::InTheWay(path.to_owned())),
         }
     }
 
@@ -90,10 +123,16 @@ impl Vault {
 
 /// Whether SQLite would take a file for the database at a path, or for a part of that; neither
 /// need be there yet.
-pub fn consists_of(database: &Path, path: &Path) -> bool {
+fn consists_of(database: &Path, path: &Path) -> bool {
     let (own, real) = (real(database), real(path));
     let is_named_so = COMPANIONS.iter().any(|end| with_end(&own, end) == real);
     is_named_so || FileId::at(&real).is_some_and(|file| FileId::at(&own) == Some(file))
+}
+
+/// Whether a file that begins so is a vault, or a copy of one.
+fn is_of_a_vault(start: &[u8]) -> bool {
+    let application = (migrations::APPLICATION_ID as u32).to_be_bytes();
+    start.starts_with(b"SQLite format 3\0") && start.get(APPLICATION) == Some(&application[..])
 }
 
 /// The same refusal, with a way out that is a copy's.

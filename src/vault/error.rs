@@ -145,6 +145,9 @@ pub enum Error {
     /// The file is one that the vault consists of.
     #[error("`{}` is the vault's own file, or one that belongs to it", .0.display())]
     TheVaultItself(PathBuf),
+    /// A file that was to be replaced by a copy holds another vault, or a copy of one.
+    #[error("`{}` is another vault, or a backup of one", .0.display())]
+    OfAnotherVault(PathBuf),
     /// The log was edited, or is damaged.
     #[error("its log does not hold: entry {0} {1}")]
     BrokenLog(i64, &'static str),

@@ -182,6 +182,13 @@ pub(super) fn head(connection: &Connection) -> Result<Option<(i64, ChainHash)>, 
     Ok(row.optional()?)
 }
 
+/// The hash of the first entry, which tells one vault's log, and its copies, from every other.
+pub(super) fn origin(connection: &Connection) -> Result<Option<ChainHash>, Error> {
+    let query = "SELECT hash FROM log WHERE sequence = 1";
+    let row = connection.query_row(query, [], |row| row.get(0));
+    Ok(row.optional()?)
+}
+
 /// Whether an entry is in the log.
 pub(super) fn has(connection: &Connection, entry: Option<(i64, ChainHash)>) -> Result<bool, Error> {
     let Some((sequence, hash)) = entry else {

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::Error;
 
 /// `post` in ASCII: marks the file as a vault of ours.
-const APPLICATION_ID: i64 = 0x706f_7374;
+pub(super) const APPLICATION_ID: i64 = 0x706f_7374;
 
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_keys_and_log.sql"),

@@ -48,7 +48,7 @@ pub use chain::Chain;
 pub use change::Change;
 pub use changes::Changes;
 pub use comparison::{Affected, Comparison, Effect, Reason};
-pub use copy::{Copied, Head, consists_of};
+pub use copy::{Copied, Head};
 use descriptors::Connected;
 pub use diagnosis::diagnose;
 use diagnosis::is_of_disk;

@@ -11,16 +11,10 @@ use std::path::{Path, PathBuf};
 use nix::unistd::geteuid;
 
 use super::Error;
-use crate::files::{folder_of, make_folders, missing_folders};
+use crate::files::{Last, Other, Use, Walk, Who, folder_of, make_folders, missing_folders};
 
-/// Others may write.
-const OTHERS_WRITE: u32 = 0o002;
-/// Group or others may write.
-const SHARED_WRITE: u32 = 0o022;
 /// Group or others may do anything at all.
 const SHARED: u32 = 0o077;
-/// Only owners may rename and delete what is in the folder, as in `/tmp`.
-const STICKY: u32 = 0o1000;
 
 /// The path with its folder resolved, checked to be private; the file need not exist.
 ///
@@ -29,19 +23,24 @@ const STICKY: u32 = 0o1000;
 /// the vault through it.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, Error> {
     let folder = folder_of(path);
-    let folder = fs::canonicalize(folder).map_err(|source| match source.kind() {
+    let walk = Walk::to(path, Last::Stay).map_err(|source| match source.kind() {
         ErrorKind::NotFound => Error::Missing(path.to_owned()),
+        ErrorKind::IsADirectory => Error::NotAVault(path.to_owned()),
         _ => Error::Io {
             doing: "open the folder",
             path: folder.to_owned(),
             source,
         },
     })?;
-    check_folder(&folder, 0)?;
-    let name = path
-        .file_name()
-        .ok_or_else(|| Error::NotAVault(path.to_owned()))?;
-    Ok(folder.join(name))
+    expect_ours(&walk)?;
+    if walk.is_shared() {
+        let path = walk.real.clone();
+        return Err(refused(&Other {
+            path,
+            who: Who::Writers,
+        }));
+    }
+    Ok(walk.path())
 }
 
 /// Makes the vault's folder if it is missing, and those above it: 0700, and durable.
@@ -56,8 +55,18 @@ pub(super) fn make_folder(path: &Path) -> Result<(), Error> {
     let Some(highest) = missing.last() else {
         return Ok(());
     };
-    check_folder(&fs::canonicalize(folder_of(highest)).map_err(failed)?, 1)?;
+    expect_ours(&Walk::into(folder_of(highest)).map_err(failed)?)?;
     make_folders(&missing).map_err(failed)
+}
+
+/// Makes sure that nobody else could put another file, or another folder further up, in the
+/// vault's place.
+fn expect_ours(walk: &Walk) -> Result<(), Error> {
+    walk.expect_ours().map_err(|other| refused(&other))
+}
+
+fn refused(other: &Other) -> Error {
+    Use::Vault.refusal(other).into()
 }
 
 /// Whether group or others can do anything at all with the folder of the vault's file.
@@ -123,34 +132,4 @@ fn fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
     } else {
         None
     }
-}
-
-/// Checks a folder that is `depth` steps above the vault's file, 0 being its own, and all
-/// above it.
-fn check_folder(folder: &Path, depth: usize) -> Result<(), Error> {
-    for (depth, folder) in (depth..).zip(folder.ancestors()) {
-        let found = fs::metadata(folder).map_err(|source| Error::Io {
-            doing: "look at the folder",
-            path: folder.to_owned(),
-            source,
-        })?;
-        if is_open(&found, depth) {
-            return Err(Error::Unsafe {
-                path: folder.to_owned(),
-                why: "is a folder that other users can write to, or another user's",
-                mend: "`chmod go-w` it, or keep the vault elsewhere with --vault",
-            });
-        }
-    }
-    Ok(())
-}
-
-/// Whether others could put another file, or another folder further up, in the vault's place.
-fn is_open(folder: &Metadata, depth: usize) -> bool {
-    let is_ours = [0, geteuid().as_raw()].contains(&folder.uid());
-    let is_shared = match depth {
-        0 => folder.mode() & SHARED_WRITE != 0,
-        _ => folder.mode() & OTHERS_WRITE != 0 && folder.mode() & STICKY == 0,
-    };
-    is_shared || !is_ours
 }

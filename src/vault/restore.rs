@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use super::copy::{Head, copy_pages, open, with_end};
 use super::migrations::{self, Found};
 use super::{Author, Error, Field, KeyId, Record, Vault, Watch, configure, log, place};
-use crate::files::{Draft, Existing, sync_folder};
+use crate::files::{Draft, Existing, Use, sync_folder};
 use crate::key::{Key, Status};
 
 /// Where a database's header says how it is journalled, in bytes; 1 is a rollback journal
@@ -197,8 +197,8 @@ impl Present {
             return Ok(None);
         };
         let path = free_path(&vault.path, now)?;
-        let draft = Draft::begin(&path, Existing::Keep)?;
-        vault.write_copy(draft.path())?;
+        let draft = Draft::begin(&path, Use::Vault, Existing::Keep)?;
+        vault.write_copy(&draft.path())?;
         draft.publish()?;
         Ok(Some(path))
     }

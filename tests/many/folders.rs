@@ -5,6 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use crate::many::{file_name, files, mode};
 use crate::place::mounts::{expect_mounts, run_mounted};
+use crate::place::refused::give_to_a_group;
 use crate::sandbox::{POSTKEY, Run, Sandbox};
 use crate::secrecy::watch::program;
 
@@ -56,7 +57,7 @@ fn no_key_is_good_before_the_disk_has_its_file() {
     };
     let folder = format!("<{}>)", sandbox.secrets().display());
     let vault = format!("<{}>)", sandbox.vault().display());
-    let order = [last("\"keys/key-3\""), last(&folder), last(&vault)];
+    let order = [last("\"key-3\""), last(&folder), last(&vault)];
     assert!(order.is_sorted(), "{order:?}: {trace}");
 }
 
@@ -111,11 +112,12 @@ fn a_folder_that_others_can_write_to_and_a_file_are_refused() {
     sandbox.names(2);
     for mode in [0o770, 0o703, 0o1777] {
         fs::create_dir_all(sandbox.secrets()).unwrap();
+        give_to_a_group(&sandbox.secrets());
         fs::set_permissions(sandbox.secrets(), Permissions::from_mode(mode)).unwrap();
         let run = sandbox.make_many(&[]).expect(5);
         assert!(
             run.stderr
-                .contains("`keys` is a folder that other users can write to")
+                .contains("/keys` is a folder that other users can write to")
         );
     }
     fs::remove_dir(sandbox.secrets()).unwrap();

@@ -245,7 +245,7 @@ fn a_file_is_never_seen_by_others_nor_half_written() {
     let trace = held(&sandbox, "trace");
     let made: Vec<_> = trace
         .lines()
-        .filter(|line| line.contains("/.postkey-") && line.contains("O_CREAT"))
+        .filter(|line| line.contains("\".postkey-") && line.contains("O_CREAT"))
         .collect();
     assert!(!made.is_empty(), "{trace}");
     for line in made {

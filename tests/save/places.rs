@@ -126,7 +126,7 @@ fn variables_are_called_what_they_are_told_to_be_called() {
         let secret = secret_in(&printed.stdout);
         let expected = format!("{}=shop_prod\n{}={secret}\n", names[0], names[1]);
         assert_eq!(printed.stdout, expected);
-        let (vault, file) = (format!("{number}-saved.db"), format!("{number}.env"));
+        let (vault, file) = (format!("of-{number}/vault.db"), format!("{number}.env"));
         let args = [&smtp[..], &["x", "--vault", &vault, "--save", &file], flags].concat();
         Run::of(sandbox.command(args.iter().copied()).output().unwrap()).expect(0);
         let saved = held(&sandbox, &file);

@@ -2,8 +2,10 @@
 //! only one of these would be good.
 
 use std::fs::{self, File, OpenOptions};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
 use std::time::Instant;
 
 use nix::fcntl::OFlag;
@@ -11,7 +13,7 @@ use nix::fcntl::OFlag;
 use crate::command::Session;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::Turn;
+use crate::files::{PAUSE, Turn};
 use crate::vault::Vault;
 
 /// While this lives, no other `apply` is at work on the vault; all other commands go on. The
@@ -34,9 +36,13 @@ impl Alone {
                 return Ok(None);
             };
             match Turn::at(file, end.saturating_duration_since(Instant::now())) {
-                // Who had it before may have removed it.
-                Ok(Some(turn)) if !turn.is_of(&path) => {}
-                Ok(Some(turn)) => return Ok(Some(Self { _turn: turn, path })),
+                Ok(Some(turn)) => match turn.is_of(&path) {
+                    Ok(true) => return Ok(Some(Self { _turn: turn, path })),
+                    // Who had it before may have removed it.
+                    Ok(false) if Instant::now() < end => sleep(PAUSE),
+                    Ok(false) => return Err(busy()),
+                    Err(error) => return Err(unclear(&path, &error)),
+                },
                 Ok(None) => return Err(busy()),
                 Err(_) => return Ok(None),
             }
@@ -56,6 +62,11 @@ fn open(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).mode(0o600);
     options.custom_flags(flags.bits()).open(path)
+}
+
+fn unclear(path: &Path, error: &io::Error) -> Error {
+    let message = format!("cannot look at the lock `{}`: {error}", path.display());
+    Error::new(ExitStatus::Trouble, message).hint("check the file system that the vault is on")
 }
 
 fn busy() -> Error {

@@ -44,7 +44,7 @@ pub(super) fn look_at(
         let allow = |before: &[u8], after: &[u8]| {
             scheme.expect_no_loss(wanted, deleted, vault, before, after)
         };
-        let looked = expect_fit(wanted, scheme.source, allow, session)
+        let looked = expect_fit(wanted, scheme.source, allow)
             .and_then(|()| replaced(wanted, vault))
             .and_then(|replaced| scheme.expect_replaceable(replaced, wanted));
         step.replaced = looked.map_err(|error| mistake(wanted, &error))?;
@@ -147,12 +147,8 @@ fn expect_fit(
     wanted: &Wanted,
     source: &Source,
     allow: impl Fn(&[u8], &[u8]) -> Result<(), Error>,
-    session: &Session,
 ) -> Result<(), Error> {
     let place = &wanted.place;
-    if let Some(file) = place.file() {
-        session.expect_elsewhere(file)?;
-    }
     expect_folder(place)?;
     match place {
         Place::Variables {

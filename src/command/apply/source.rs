@@ -1,13 +1,13 @@
 //! Where a manifest comes from.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::command::Session;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::folder_of;
+use crate::files::{self, Use, What, folder_of};
 use crate::manifest::{self, Manifest, Mistake};
 
 /// How large a manifest may be, in bytes.
@@ -64,7 +64,14 @@ impl Source {
             return Err(failed(&"it is not a regular file")
                 .hint("`-` reads a manifest from standard input"));
         }
-        let file = File::open(path).map_err(|error| failed(&error))?;
+        let file = Use::Manifest.open(path).map_err(|error| match error {
+            files::Error::Io { source, .. } => failed(&source),
+            error => Error::from(error).about("the manifest is not trusted"),
+        })?;
+        files::keep(
+            &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
+            What::Manifest,
+        );
         let folder = folder_of(path);
         Ok(Self {
             text: text(file, &shown)?,

@@ -13,7 +13,7 @@ use crate::command::Session;
 use crate::command::issue::Fresh;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{self, Draft, Existing, sync_within};
+use crate::files::{self, Draft, Existing, Use, sync_within};
 use crate::key::{Key, KeyName, Kind, Scanner, Secret};
 use crate::ui::{Format, KeyView};
 use crate::vault::Vault;
@@ -57,7 +57,7 @@ impl Place {
     pub(super) fn of(args: &Generate, session: &Session) -> Result<Self, Error> {
         match (&args.save_dir, session.ui.format) {
             (Some(path), format) => {
-                files::expect_own_folder(path)?;
+                files::expect_own_folder(path, Use::Secret)?;
                 expect_no_vault_in(path, session)?;
                 let path = path.clone();
                 Ok(Self::Folder { path, format })
@@ -143,7 +143,7 @@ impl Place {
             true => Existing::Replace,
             false => Existing::Keep,
         };
-        let mut draft = Draft::begin(&self.path_of(&piece.key.name), existing)?;
+        let mut draft = Draft::begin(&self.path_of(&piece.key.name), Use::Secret, existing)?;
         draft.write(&piece.bytes(format))?;
         draft.publish_among_many()
     }

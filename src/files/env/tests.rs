@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::files::{Draft, Existing};
+use crate::files::{Draft, Existing, Use};
 
 mod readers;
 
@@ -230,7 +230,7 @@ fn a_file_that_is_refused_is_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     for (name, text) in [("photo", &b"A=1\n\0"[..]), ("yml", b"a: b\n")] {
         let path = folder.path().join(name);
-        let other = Draft::begin(&path, Existing::Keep);
+        let other = Draft::begin(&path, Use::Secret, Existing::Keep);
         let other = other.and_then(|mut other| other.write(text).map(|()| other));
         other.and_then(Draft::publish).expect("written");
         let saved = save(&path, &[("A", "2")], |_, _| Ok::<_, Error>(()));

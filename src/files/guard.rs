@@ -1,0 +1,147 @@
+//! What no command may write over, whatever it writes and whatever the file holds: the vault and
+//! all that belongs to it, the settings, the manifest, the exports. It is told once in a run, so
+//! that no writer can forget to ask.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
+
+use super::walk::Walk;
+use super::{Error, FileId, UNFINISHED, Use, real};
+
+/// What SQLite puts behind a database's name for what belongs to it.
+const COMPANIONS: [&str; 3] = ["-journal", "-wal", "-shm"];
+
+/// What is put behind the vault's name for its copies and its locks.
+const BESIDE: [&str; 3] = [".apply", ".schema-", ".before-restore-"];
+
+/// What a database of SQLite's begins with (<https://www.sqlite.org/fileformat2.html>).
+const SQLITE: &[u8] = b"SQLite format 3\0";
+
+/// A file that is kept.
+#[derive(Clone, Debug)]
+struct Kept {
+    path: PathBuf,
+    what: What,
+}
+
+/// Why a file is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// The vault's database, or the one of its usage.
+    Vault,
+    /// The settings.
+    Settings,
+    /// The manifest that is applied.
+    Manifest,
+    /// An export that the settings name.
+    Export,
+}
+
+static KEPT: RwLock<Vec<Kept>> = RwLock::new(Vec::new());
+
+/// Keeps a file from being written over until the process ends.
+pub fn keep(path: &Path, what: What) {
+    let kept = Kept {
+        path: real(path),
+        what,
+    };
+    KEPT.write()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(kept);
+}
+
+/// Makes sure that a file is none that is kept, by any of its names.
+pub(super) fn expect_writable(path: &Path, walk: &Walk, use_: Use) -> Result<(), Error> {
+    let refused = |why| {
+        Err(Error::Refused {
+            path: path.to_owned(),
+            why,
+            mend: "name another file",
+        })
+    };
+    if use_ == Use::Vault {
+        return Ok(());
+    }
+    let real = walk.path();
+    let kept = KEPT.read().unwrap_or_else(PoisonError::into_inner);
+    let found = kept.iter().find(|kept| kept.is_at(&real, use_));
+    let is_beside =
+        |kept: &Kept| kept.what == What::Vault && kept.path.parent() == Some(&walk.real);
+    match found.map(|kept| kept.what) {
+        Some(What::Vault) => refused("is the vault's own file, or one that belongs to it"),
+        Some(What::Settings) => refused("is the settings file"),
+        Some(What::Manifest) => refused("is the manifest itself"),
+        Some(What::Export) => refused("is an export, which is rewritten with every change"),
+        None if use_ == Use::Secret && kept.iter().any(is_beside) => {
+            refused("is in the vault's own folder")
+        }
+        None if is_companion(&walk.real, &walk.name) => {
+            refused("has the name of a part of a database, or of an unfinished file")
+        }
+        None => Ok(()),
+    }
+}
+
+impl Kept {
+    /// Whether what is at a path is kept from this use, by the same name or another.
+    fn is_at(&self, real: &Path, use_: Use) -> bool {
+        let is_same = || is_same(&self.path, real);
+        match self.what {
+            What::Vault => is_part(&self.path, real) || is_same(),
+            What::Export => use_ != Use::Export && is_same(),
+            What::Settings | What::Manifest => is_same(),
+        }
+    }
+}
+
+/// Whether the file at a path is the one that is kept, by the same name or another.
+fn is_same(kept: &Path, real: &Path) -> bool {
+    kept == real || FileId::at(real).is_some_and(|id| FileId::at(kept) == Some(id))
+}
+
+/// Whether a file has the name of the database, or of what SQLite or postkey put beside it.
+fn is_part(database: &Path, real: &Path) -> bool {
+    let (Some(own), Some(name)) = (bytes(database), bytes(real)) else {
+        return false;
+    };
+    let rest = match database.parent() == real.parent() {
+        true => name.strip_prefix(own),
+        false => None,
+    };
+    rest.is_some_and(|rest| {
+        rest.is_empty()
+            || COMPANIONS.iter().any(|end| rest == end.as_bytes())
+            || BESIDE
+                .iter()
+                .any(|start| rest.starts_with(start.as_bytes()))
+    })
+}
+
+/// Whether a name is the one of a journal, or the like, of any database that is there, or of a
+/// file that another command has not finished.
+fn is_companion(folder: &Path, name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    let database = COMPANIONS
+        .iter()
+        .find_map(|end| name.strip_suffix(end.as_bytes()));
+    let is_database = |name: &[u8]| {
+        let path = folder.join(String::from_utf8_lossy(name).as_ref());
+        let is_file = fs::symlink_metadata(&path).is_ok_and(|found| found.is_file());
+        is_file && starts_with(&path, SQLITE)
+    };
+    name.starts_with(UNFINISHED.as_bytes()) || database.is_some_and(is_database)
+}
+
+fn starts_with(path: &Path, start: &[u8]) -> bool {
+    let mut text = Vec::new();
+    let read =
+        File::open(path).and_then(|file| file.take(start.len() as u64).read_to_end(&mut text));
+    read.is_ok() && text == start
+}
+
+fn bytes(path: &Path) -> Option<&[u8]> {
+    path.file_name().map(OsStr::as_encoded_bytes)
+}

@@ -1,0 +1,192 @@
+//! A file's place: its name in a folder that is held open. Whatever is done there is done in that
+//! folder, even if somebody puts another one, or a link, at its path meanwhile.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, Metadata};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use rand::TryRng;
+use rand::rngs::SysRng;
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, openat, renameat, renameat_with, unlinkat};
+use rustix::io::Errno;
+
+use super::walk::{Last, Walk};
+use super::{Error, FileId, UNFINISHED, Use, acl, failed, guard};
+
+/// Only the owner may read and write.
+const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
+
+/// How many names are tried for a file that has none yet.
+const TRIES: usize = 16;
+
+/// Where a file is or is to be.
+#[derive(Debug)]
+pub(super) struct Location {
+    /// As it was named, for people.
+    path: PathBuf,
+    /// Where the folder really is, as far as the path is true.
+    real: PathBuf,
+    name: OsString,
+    folder: File,
+}
+
+impl Location {
+    /// Opens the folder of a file that may be written there.
+    ///
+    /// # Errors
+    /// If there is no such folder, others have a say in what is in it, or what is to be kept
+    /// would be overwritten.
+    pub(super) fn open(path: &Path, what: Use) -> Result<Self, Error> {
+        let walk = Walk::to(path, Last::Stay).map_err(|error| unfound(path, error))?;
+        walk.expect_theirs().map_err(|other| what.refusal(&other))?;
+        guard::expect_writable(path, &walk, what)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = openat(&walk.folder, ".", flags, Mode::empty());
+        Ok(Self {
+            path: path.to_owned(),
+            folder: folder.map_err(|error| failed(path, error.into()))?.into(),
+            real: walk.real,
+            name: walk.name,
+        })
+    }
+
+    /// The path as it was named.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder itself.
+    pub(super) fn folder(&self) -> io::Result<Metadata> {
+        self.folder.metadata()
+    }
+
+    /// The folder's descriptor.
+    pub(super) fn handle(&self) -> &File {
+        &self.folder
+    }
+
+    /// Where a file of this name in the folder is.
+    pub(super) fn beside(&self, name: &OsStr) -> PathBuf {
+        self.real.join(name)
+    }
+
+    /// What is there now, links not followed; `None` if there is nothing.
+    pub(super) fn look(&self) -> io::Result<Option<Metadata>> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match openat(&self.folder, &self.name, flags, Mode::empty()) {
+            Ok(found) => File::from(found).metadata().map(Some),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Which file is there now.
+    pub(super) fn id(&self) -> Option<FileId> {
+        self.look().ok().flatten().as_ref().map(FileId::of)
+    }
+
+    /// Whether what is there has an access control list.
+    pub(super) fn has_list(&self) -> bool {
+        acl::has_list_at(&self.folder, &self.name, &self.path)
+    }
+
+    /// Opens what is there, but neither through a link nor to wait for a FIFO's writer; for
+    /// writing if it may be, since on NFS only that can be locked.
+    pub(super) fn read(&self) -> io::Result<File> {
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let open = |mode| openat(&self.folder, &self.name, flags | mode, Mode::empty());
+        let opened = match open(OFlags::RDWR) {
+            Err(Errno::ACCESS | Errno::PERM | Errno::ROFS) => open(OFlags::RDONLY),
+            opened => opened,
+        };
+        Ok(opened?.into())
+    }
+
+    /// Opens what is there to add to it, with the same care.
+    pub(super) fn append(&self) -> io::Result<File> {
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let flags = flags | OFlags::RDWR | OFlags::APPEND;
+        Ok(openat(&self.folder, &self.name, flags, Mode::empty())?.into())
+    }
+
+    /// Makes a new file in the folder, 0600, under a name of no other.
+    pub(super) fn begin(&self) -> io::Result<(OsString, File)> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
+        for _ in 0..TRIES {
+            let number = SysRng.try_next_u64().map_err(io::Error::other)?;
+            let name = OsString::from(format!("{UNFINISHED}{number:016x}"));
+            match openat(&self.folder, &name, flags | OFlags::CLOEXEC, PRIVATE) {
+                Ok(file) => return Ok((name, file.into())),
+                Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ErrorKind::AlreadyExists.into())
+    }
+
+    /// Gives what is in the folder under another name this one, in the place of what has it.
+    pub(super) fn replace_by(&self, other: &OsStr) -> io::Result<()> {
+        Ok(renameat(&self.folder, other, &self.folder, &self.name)?)
+    }
+
+    /// The same, if nothing has this name.
+    pub(super) fn fill_by(&self, other: &OsStr) -> io::Result<()> {
+        let (folder, name) = (&self.folder, &self.name);
+        match renameat_with(folder, other, folder, name, RenameFlags::NOREPLACE) {
+            // Not every file system can do so.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+                rustix::fs::linkat(folder, other, folder, name, AtFlags::empty())?;
+                self.remove(other)
+            }
+            done => Ok(done?),
+        }
+    }
+
+    /// Removes what is there.
+    pub(super) fn clear(&self) -> io::Result<()> {
+        self.remove(&self.name)
+    }
+
+    /// Removes a file from the folder.
+    pub(super) fn remove(&self, name: &OsStr) -> io::Result<()> {
+        Ok(unlinkat(&self.folder, name, AtFlags::empty())?)
+    }
+
+    /// Makes what was last done in the folder survive a power cut.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.folder.sync_all()
+    }
+
+    /// Makes sure that the path still leads to the folder.
+    ///
+    /// # Errors
+    /// If it does not: what is done in the folder is not seen there.
+    pub(super) fn expect_unmoved(&self) -> Result<(), Error> {
+        let held = self.folder.metadata();
+        let walk = Walk::to(&self.path, Last::Stay).and_then(|walk| walk.folder.metadata());
+        let is_same = held
+            .and_then(|held| Ok(FileId::of(&held) == FileId::of(&walk?)))
+            .unwrap_or_default();
+        match is_same {
+            true => Ok(()),
+            false => Err(Error::Refused {
+                path: self.path.clone(),
+                why: "is in a folder that was moved or replaced meanwhile",
+                mend: "find out who replaced the folder, then try again",
+            }),
+        }
+    }
+}
+
+fn unfound(path: &Path, source: io::Error) -> Error {
+    match source.kind() {
+        ErrorKind::NotFound => Error::NoFolder(path.to_owned()),
+        ErrorKind::IsADirectory => Error::Refused {
+            path: path.to_owned(),
+            why: "is a folder",
+            mend: "name a file in it",
+        },
+        _ => failed(path, source),
+    }
+}

@@ -1,0 +1,133 @@
+//! Files that are obeyed or written to: who may have a say in them, and what to do about others.
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use nix::unistd::geteuid;
+use rustix::fs::{Mode, OFlags, openat};
+
+use super::walk::{Last, Other, Walk, Who, is_ours, is_shared};
+use super::{Error, failed};
+
+/// What a file is to postkey.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// The vault, or what is beside it.
+    Vault,
+    /// `config.toml`.
+    Settings,
+    /// What `apply` reads.
+    Manifest,
+    /// Where `serve` listens.
+    Socket,
+    /// A new secret, alone in its file or in a variable of it.
+    Secret,
+    /// A file of the job's runner, to which a new secret is added.
+    Job,
+    /// What servers read that cannot read the vault.
+    Export,
+    /// The report of a leak.
+    Report,
+    /// A copy of the vault.
+    Backup,
+    /// The newest entry of the audit log.
+    LogHead,
+}
+
+impl Use {
+    /// Where else it could be.
+    fn elsewhere(self) -> &'static str {
+        match self {
+            Self::Vault => "keep the vault in a folder of your own, and name it with --vault",
+            Self::Settings => {
+                "keep the settings in a folder of your own, and name them with --config"
+            }
+            Self::Manifest => "copy it to a folder of your own, and apply that",
+            Self::Socket => {
+                "name a socket in a folder of your own, as in `unix:/run/postkey/socket`"
+            }
+            _ => "name a file in a folder that only you can write to",
+        }
+    }
+
+    /// The refusal because somebody else has a say in it.
+    pub fn refusal(self, other: &Other) -> Error {
+        let path = other.path.clone();
+        let owner = std::fs::symlink_metadata(&path).map(|found| found.uid());
+        let is_dir = path.is_dir();
+        let (why, mend) = match other.who {
+            Who::Owner(_) if is_dir => ("is another user's folder", self.elsewhere()),
+            Who::Owner(_) => ("belongs to another user", self.elsewhere()),
+            Who::Writers if is_dir => (
+                "is a folder that other users can write to",
+                match may_change_mode(owner) {
+                    true => "`chmod go-w` it, or use a folder that only you can write to",
+                    false => self.elsewhere(),
+                },
+            ),
+            Who::Writers => (
+                "can be written by other users",
+                match may_change_mode(owner) {
+                    true => "find out who changed it, then `chmod go-w` it",
+                    false => self.elsewhere(),
+                },
+            ),
+        };
+        Error::Refused { path, why, mend }
+    }
+
+    /// Opens a file to obey what it says: neither it nor a folder on the way to it may be
+    /// another user's or writable by others.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if it is not trusted; the system's word if it cannot be opened.
+    pub fn open(self, path: &Path) -> Result<File, Error> {
+        let failed = |source: io::Error| failed(path, source);
+        let walk = Walk::to(path, Last::Follow).map_err(failed)?;
+        walk.expect_ours().map_err(|other| self.refusal(&other))?;
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = openat(
+            &walk.folder,
+            &walk.name,
+            flags | OFlags::CLOEXEC,
+            Mode::empty(),
+        );
+        let file = File::from(file.map_err(|error| failed(error.into()))?);
+        let found = file.metadata().map_err(failed)?;
+        let real = walk.path();
+        let who = if !is_ours(found.uid()) {
+            Some(Who::Owner(found.uid()))
+        } else if is_shared(&found, &file, &real) {
+            Some(Who::Writers)
+        } else {
+            None
+        };
+        match who {
+            None => Ok(file),
+            Some(who) => Err(self.refusal(&Other { path: real, who })),
+        }
+    }
+
+    /// Makes sure that nobody else could put another file in the place of one that is there, or
+    /// is to be.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if others could; [`Error::NoFolder`] if there is no folder for it.
+    pub fn expect_place(self, path: &Path) -> Result<Walk, Error> {
+        let walk = Walk::to(path, Last::Stay).map_err(|source| match source.kind() {
+            ErrorKind::NotFound => Error::NoFolder(path.to_owned()),
+            _ => failed(path, source),
+        })?;
+        match walk.expect_theirs() {
+            Ok(()) => Ok(walk),
+            Err(other) => Err(self.refusal(&other)),
+        }
+    }
+}
+
+/// Whether the user of this process can take rights away from a file of this owner's.
+fn may_change_mode(owner: io::Result<u32>) -> bool {
+    geteuid().is_root() || owner.is_ok_and(|owner| owner == geteuid().as_raw())
+}

@@ -1,0 +1,300 @@
+//! The way to a file: walked folder by folder, so that whoever else could lead it elsewhere is
+//! known, and the folder that was found stays open.
+//!
+//! What follows from a file that others could have put there is decided by who asks: the vault,
+//! the settings and manifests must be nobody else's ([`Walk::expect_ours`]); into the folder of
+//! another user's application root may write, but not through it into a third one's
+//! ([`Walk::expect_theirs`]).
+
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, Metadata};
+use std::io::{self, ErrorKind};
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+
+use nix::unistd::{Gid, Group, Uid, User, geteuid};
+use rustix::fs::{CWD, Mode, OFlags, StatVfsMountFlags, fstatvfs, openat, readlinkat};
+use rustix::io::Errno;
+
+use super::acl;
+
+/// Others may write.
+const OTHERS_WRITE: u32 = 0o002;
+/// The group may write.
+const GROUP_WRITE: u32 = 0o020;
+/// Only owners may rename and remove what is in the folder, as in `/tmp`.
+const STICKY: u32 = 0o1000;
+
+/// As many links as the kernel follows (path_resolution(7)).
+const MOST_LINKS: usize = 40;
+
+/// A file's folder, as it was found.
+#[derive(Debug)]
+pub struct Walk {
+    /// The folder, opened for looking up only.
+    pub(super) folder: File,
+    /// Where the folder really is.
+    pub real: PathBuf,
+    /// The file's name in it.
+    pub name: OsString,
+    /// Who else could put another file at the path, in the order of the way.
+    others: Vec<Other>,
+    /// Whether others may put files of their own into the folder, as into `/tmp`.
+    is_shared: bool,
+}
+
+/// Somebody else who has a say in what a path leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Other {
+    /// Where on the way.
+    pub path: PathBuf,
+    /// Who it is.
+    pub who: Who,
+}
+
+/// Who could change a file or a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Its owner, who is neither root nor the user of this process.
+    Owner(u32),
+    /// Whoever its mode lets write.
+    Writers,
+}
+
+/// What to do where a path ends in a symbolic link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Last {
+    /// The link is the file.
+    Stay,
+    /// The file is what the link leads to.
+    Follow,
+}
+
+impl Walk {
+    /// Walks to a file, which need not be there.
+    ///
+    /// # Errors
+    /// The system's word if its folder cannot be found.
+    pub fn to(path: &Path, last: Last) -> io::Result<Self> {
+        let mut walker = Walker::new(path)?;
+        while let Some(part) = walker.rest.pop_front() {
+            let is_last = walker.rest.is_empty();
+            if is_last && part != ".." {
+                match walker.look(&part)? {
+                    Some((link, found)) if found.is_symlink() && last == Last::Follow => {
+                        walker.follow(&link, &found, &part)?;
+                        continue;
+                    }
+                    _ => return walker.finish(part),
+                }
+            }
+            walker.enter(&part)?;
+        }
+        Err(io::Error::new(ErrorKind::IsADirectory, "it is a folder"))
+    }
+
+    /// Walks to a folder itself, links followed.
+    ///
+    /// # Errors
+    /// The system's word if it cannot be found.
+    pub fn into(folder: &Path) -> io::Result<Self> {
+        let mut walker = Walker::new(folder)?;
+        while let Some(part) = walker.rest.pop_front() {
+            walker.enter(&part)?;
+        }
+        walker.finish(OsString::new())
+    }
+
+    /// The path without links.
+    pub fn path(&self) -> PathBuf {
+        self.real.join(&self.name)
+    }
+
+    /// Whether others may put files of their own into the folder.
+    pub fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
+    /// Makes sure that nobody but root and the user of this process has a say in what is at the
+    /// path.
+    ///
+    /// # Errors
+    /// Who has.
+    pub fn expect_ours(&self) -> Result<(), Other> {
+        self.others.first().cloned().map_or(Ok(()), Err)
+    }
+
+    /// The same, but for root the folder may be another user's, and that user's alone: what root
+    /// writes there cannot be led into a folder that is not.
+    ///
+    /// # Errors
+    /// Who else has a say.
+    pub fn expect_theirs(&self) -> Result<(), Other> {
+        let Some(other) = self.others.first() else {
+            return Ok(());
+        };
+        let owner = self.folder.metadata().map(|found| found.uid()).ok();
+        let is_theirs = |other: &Other| match other.who {
+            Who::Owner(user) => owner == Some(user),
+            Who::Writers => false,
+        };
+        match geteuid().is_root() && self.others.iter().all(is_theirs) {
+            true => Ok(()),
+            false => Err(other.clone()),
+        }
+    }
+}
+
+/// A walk under way.
+struct Walker {
+    folder: File,
+    real: PathBuf,
+    rest: VecDeque<OsString>,
+    links: usize,
+    others: Vec<Other>,
+    is_shared: bool,
+}
+
+impl Walker {
+    fn new(path: &Path) -> io::Result<Self> {
+        let mut walker = Self {
+            folder: root()?,
+            real: PathBuf::from("/"),
+            rest: VecDeque::new(),
+            links: 0,
+            others: Vec::new(),
+            is_shared: false,
+        };
+        let found = walker.folder.metadata()?;
+        walker.arrive(&found);
+        if path.is_relative() {
+            walker.rest.extend(parts(&fs::canonicalize(".")?));
+        }
+        walker.rest.extend(parts(path));
+        Ok(walker)
+    }
+
+    /// What has the name in the folder: itself and what it is, links not followed.
+    fn look(&self, name: &OsStr) -> io::Result<Option<(File, Metadata)>> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match openat(&self.folder, name, flags, Mode::empty()) {
+            Ok(found) => {
+                let found = File::from(found);
+                let metadata = found.metadata()?;
+                Ok(Some((found, metadata)))
+            }
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Goes into a folder, or where a link leads.
+    fn enter(&mut self, name: &OsStr) -> io::Result<()> {
+        let Some((found, metadata)) = self.look(name)? else {
+            return Err(Errno::NOENT.into());
+        };
+        if metadata.is_symlink() {
+            return self.follow(&found, &metadata, name);
+        }
+        if !metadata.is_dir() {
+            return Err(Errno::NOTDIR.into());
+        }
+        match name == ".." {
+            true => drop(self.real.pop()),
+            false => self.real.push(name),
+        }
+        self.folder = found;
+        self.arrive(&metadata);
+        Ok(())
+    }
+
+    fn follow(&mut self, link: &File, found: &Metadata, name: &OsStr) -> io::Result<()> {
+        self.links += 1;
+        if self.links > MOST_LINKS {
+            return Err(Errno::LOOP.into());
+        }
+        if !is_ours(found.uid()) {
+            self.note(self.real.join(name), Who::Owner(found.uid()));
+        }
+        let target = readlinkat(link, "", Vec::new())?;
+        let target = PathBuf::from(OsString::from_vec(target.into_bytes()));
+        if target.is_absolute() {
+            self.folder = root()?;
+            self.real = PathBuf::from("/");
+        }
+        for part in parts(&target).into_iter().rev() {
+            self.rest.push_front(part);
+        }
+        Ok(())
+    }
+
+    /// Notes who could change what is in the folder that was entered.
+    fn arrive(&mut self, found: &Metadata) {
+        if !is_ours(found.uid()) {
+            self.note(self.real.clone(), Who::Owner(found.uid()));
+        }
+        self.is_shared = is_shared(found, &self.folder, &self.real);
+        if self.is_shared && found.mode() & STICKY == 0 {
+            self.note(self.real.clone(), Who::Writers);
+        }
+    }
+
+    fn note(&mut self, path: PathBuf, who: Who) {
+        self.others.push(Other { path, who });
+    }
+
+    fn finish(self, name: OsString) -> io::Result<Walk> {
+        Ok(Walk {
+            folder: self.folder,
+            real: self.real,
+            name,
+            others: self.others,
+            is_shared: self.is_shared,
+        })
+    }
+}
+
+fn root() -> io::Result<File> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(openat(CWD, "/", flags, Mode::empty())?.into())
+}
+
+fn parts(path: &Path) -> Vec<OsString> {
+    let parts = path.components().filter_map(|part| match part {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        Component::Prefix(_) | Component::RootDir | Component::CurDir => None,
+    });
+    parts.collect()
+}
+
+/// Whether a user is root or the one of this process.
+pub(super) fn is_ours(user: u32) -> bool {
+    [0, geteuid().as_raw()].contains(&user)
+}
+
+/// Whether others than the owner can write to a file or folder; on a file system that is mounted
+/// read-only nobody can.
+pub(super) fn is_shared(found: &Metadata, opened: &File, path: &Path) -> bool {
+    let mode = found.mode();
+    let by_group = || {
+        let may_write = mode & GROUP_WRITE != 0;
+        may_write && (acl::has_list(path) || !is_private(found.gid(), found.uid()))
+    };
+    let is_read_only =
+        || fstatvfs(opened).is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::RDONLY));
+    (mode & OTHERS_WRITE != 0 || by_group()) && !is_read_only()
+}
+
+/// Whether a group is its owner's alone, as where each user has a group of the same name and a
+/// umask of 002 lets it write. (OpenSSH in Debian judges so, too.)
+fn is_private(group: u32, owner: u32) -> bool {
+    let user = User::from_uid(Uid::from_raw(owner)).ok().flatten();
+    let found = Group::from_gid(Gid::from_raw(group)).ok().flatten();
+    user.zip(found).is_some_and(|(user, found)| {
+        let is_only = found.mem.iter().all(|member| *member == user.name);
+        user.gid.as_raw() == group && found.name == user.name && is_only
+    })
+}
