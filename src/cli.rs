@@ -1,8 +1,10 @@
 //! The command line: the global flags, the list of verbs, and the dispatch.
 
 use std::env;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use clap::builder::Resettable;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
@@ -142,10 +144,17 @@ fn run_hardened() -> ExitStatus {
         is_vault_from_environment: vault_source == Some(ValueSource::EnvVariable),
         ..globals.overrides()
     };
-    match Settings::merge(overrides) {
+    let read = match verb.is_for_emergencies() {
+        true => Settings::salvage(overrides),
+        false => Settings::merge(overrides).map(|settings| (settings, None)),
+    };
+    match read {
         Err(error) => ended(&ui, Err(error.into())),
-        Ok(settings) => {
+        Ok((settings, invalid)) => {
             ui.color = settings.color;
+            if let Some(invalid) = invalid {
+                ui.warn(format!("{invalid}; going on without what is not valid"));
+            }
             let mut session = Session::new(ui, settings, globals.yes);
             let result = command::run(verb, &mut session);
             ended(&session.ui, result)
@@ -155,11 +164,20 @@ fn run_hardened() -> ExitStatus {
 
 /// The command line, and what says where the vault lies.
 fn parsed() -> Result<(Cli, Option<ValueSource>), clap::Error> {
-    let mut command = Cli::command();
+    let mut command = without_empty_variables(Cli::command());
     let matches = command.try_get_matches_from_mut(env::args_os())?;
     let vault_source = matches.value_source("vault");
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
     Ok((cli, vault_source))
+}
+
+/// The same command line, for which a variable of the environment that is empty is not set.
+fn without_empty_variables(definition: clap::Command) -> clap::Command {
+    let is_empty = |name: &OsStr| env::var_os(name).is_some_and(|value| value.is_empty());
+    definition.mut_args(|argument| match argument.get_env().is_some_and(is_empty) {
+        true => argument.env(Resettable::Reset),
+        false => argument,
+    })
 }
 
 impl Globals {
@@ -256,6 +274,10 @@ fn explained(error: &clap::Error) -> Error {
         let hint = invalid.way_out().unwrap_or("see `postkey --help`");
         return Error::usage(format!("{argument}{invalid}")).hint(hint);
     }
+    if let Some((flag, value)) = value_like_an_option(error) {
+        let message = format!("{flag} needs a value, and `{value}` looks like an option");
+        return Error::usage(message).hint(format!("write `{flag}={value}` if it is the value"));
+    }
     let rendered = error.to_string();
     let mut paragraphs = rendered.split("\n\n");
     let message = one_line(
@@ -280,6 +302,35 @@ fn explained(error: &clap::Error) -> Error {
         },
     };
     Error::usage(message).hint(hint)
+}
+
+/// The option that stands before what clap takes for another one, though it wants a value; and
+/// that value.
+fn value_like_an_option(error: &clap::Error) -> Option<(String, String)> {
+    if error.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let Some(ContextValue::String(unknown)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let words: Vec<_> = env::args_os()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let at = words.iter().position(|word| word.starts_with(unknown))?;
+    let flag = words[..at].last()?;
+    wants_a_value(&Cli::command(), flag).then(|| (flag.clone(), words[at].clone()))
+}
+
+/// Whether a word is an option, of any command, that has a value.
+fn wants_a_value(command: &clap::Command, word: &str) -> bool {
+    let is_it = |argument: &clap::Arg| {
+        let long = argument.get_long().map(|long| format!("--{long}"));
+        let short = argument.get_short().map(|short| format!("-{short}"));
+        let is_named = [long, short].iter().flatten().any(|name| name == word);
+        is_named && argument.get_action().takes_values()
+    };
+    let mut below = command.get_subcommands();
+    command.get_arguments().any(is_it) || below.any(|command| wants_a_value(command, word))
 }
 
 /// The command that the command line names, if its value or flag is what is wrong.

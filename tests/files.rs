@@ -1,5 +1,7 @@
 //! Files that postkey writes, and files that it obeys: which, where, and whose.
 
+mod emergencies;
+mod named;
 mod overwritten;
 mod swapped;
 mod trusted;

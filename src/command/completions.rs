@@ -11,7 +11,7 @@ use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 use super::Session;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::settings::{Overrides, Settings};
+use crate::settings::{Overrides, Settings, expanded};
 use crate::ui::{Format, Ui};
 
 /// The variable by which a shell's script asks for completions.
@@ -127,7 +127,11 @@ pub(super) fn session() -> Option<Session> {
             }
         })
     };
-    let named = |flag, variable| value(flag).or_else(|| env::var_os(variable).map(PathBuf::from));
+    let set = |variable| env::var_os(variable).filter(|path| !path.is_empty());
+    let named = |flag, variable| {
+        let path = value(flag).or_else(|| set(variable).map(PathBuf::from))?;
+        expanded(path.as_os_str()).ok()
+    };
     let overrides = Overrides {
         vault: named("--vault", "POSTKEY_VAULT"),
         config: named("--config", "POSTKEY_CONFIG"),

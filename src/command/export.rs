@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -44,7 +44,7 @@ pub struct Export {
     #[arg(value_enum, value_name = "FORMAT")]
     to: Option<ExportFormat>,
     /// The file to write, `-` for standard output
-    #[arg(value_parser = values::paths(), value_hint = clap::ValueHint::FilePath)]
+    #[arg(value_parser = values::paths_or_dash(), value_hint = clap::ValueHint::FilePath)]
     file: Option<PathBuf>,
 }
 
@@ -57,7 +57,7 @@ impl Export {
 }
 
 pub(super) fn run(args: Export, session: &mut Session) -> Result<ExitStatus, Error> {
-    let file = args.file.filter(|file| file != Path::new("-"));
+    let file = args.file.filter(|file| !values::is_dash(file));
     match (args.to, file) {
         (None, _) => write_those_of_the_settings(session),
         (Some(format), Some(file)) => {

@@ -34,7 +34,20 @@ impl Session {
     /// Rewrites the exports that the settings name, if the vault was changed, or was to be; says
     /// what went wrong.
     pub(super) fn renew_exports(&self) -> ExitStatus {
-        if !self.changes.take() || self.settings.exports.is_empty() {
+        if !self.changes.take() {
+            return ExitStatus::Done;
+        }
+        match self.settings.lacks_exports {
+            true => {
+                self.ui.error(&unread());
+                self.renew_named_exports().max(ExitStatus::Stale)
+            }
+            false => self.renew_named_exports(),
+        }
+    }
+
+    fn renew_named_exports(&self) -> ExitStatus {
+        if self.settings.exports.is_empty() {
             return ExitStatus::Done;
         }
         if !self.has_exports_of_its_vault() {
@@ -189,6 +202,14 @@ fn begin(format: ExportFormat, path: &Path) -> Result<Draft, Error> {
         Use::Export,
         Existing::ReplaceIf(is_earlier),
     )?)
+}
+
+/// The settings seem to name exports, which could not be read.
+fn unread() -> Error {
+    let message =
+        "the exports that the settings name may be out of date: the settings are not valid";
+    Error::new(ExitStatus::Stale, message)
+        .hint("correct the settings; then `postkey export` writes the exports")
 }
 
 fn not_renewed(error: &Error) -> Error {

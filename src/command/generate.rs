@@ -90,7 +90,7 @@ pub struct Generate {
     overwrite: Overwrite,
     /// Makes a key for each name in a file: one name a line, and comments after #; `-` reads
     /// them from standard input
-    #[arg(long, value_name = "FILE", value_parser = values::paths())]
+    #[arg(long, value_name = "FILE", value_parser = values::paths_or_dash())]
     #[arg(requires = "kind", conflicts_with_all = ["name", "default", "save", "env_name", "github"])]
     from: Option<PathBuf>,
     /// With --from: writes each secret into a file of its own in this folder, by the key's name

@@ -56,7 +56,7 @@ pub struct Import {
     #[arg(value_enum, value_name = "FORMAT")]
     form: Form,
     /// The file, or `-` for standard input
-    #[arg(value_parser = values::paths(), value_hint = clap::ValueHint::FilePath)]
+    #[arg(value_parser = values::paths_or_dash(), value_hint = clap::ValueHint::FilePath)]
     file: Option<PathBuf>,
     /// Says what would be imported, and exits 1 if anything would be
     #[arg(long, short = 'n')]

@@ -1,26 +1,21 @@
 //! The report of a leak: what is known of it, gathered, and written to a file of its own.
 
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 
+use super::Session;
 use super::revoke::{Revocation, Stopped};
-use super::{Session, values};
+use super::values::Dash;
 use crate::error::Error;
 use crate::files::{self, Draft, Existing, Use};
-use crate::key::Invalid;
 use crate::ui::Incident;
 
 /// How many entries of a key's log are in a report, the newest.
 const ENTRIES: usize = 1000;
 
-/// The path of a report from the command line: a file's, and no secret.
-pub(super) fn path(text: OsString) -> Result<PathBuf, Invalid> {
-    let dash = "standard output is for the secret";
-    values::path_of("a file for the report", text, Some(dash))
-        .map_err(|invalid| invalid.hint("name a new file, as in `incident.md`"))
-}
+/// Why `-` is no file for a report.
+pub(super) const NOT_A_FILE: Dash = Dash::Nothing("standard output is for the secret");
 
 /// Writes the report on the keys that were stopped.
 pub(super) fn write(

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::{Session, head, selection, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::files::{self, Use};
 use crate::key::{KeyName, Past};
 use crate::ui::{ChainView, EntryView};
 use crate::vault::{self, Action, Chain, Sought, Vault};
@@ -55,14 +56,16 @@ pub struct Log {
     #[arg(long, value_name = "FILE", requires = "verify", value_parser = values::paths())]
     head: Option<PathBuf>,
     /// Saves the newest entry's number and hash in a file, if the log holds, and goes on from the
-    /// head that is in that file, or in the one that --head names
-    #[arg(long, value_name = "FILE", requires = "verify", value_parser = values::paths())]
+    /// head that is in that file, or in the one that --head names; `-` is standard output, and
+    /// the verdict is then on standard error
+    #[arg(long, value_name = "FILE", requires = "verify", value_parser = values::paths_or_dash())]
     save_head: Option<PathBuf>,
 }
 
 pub(super) fn run(mut args: Log, session: &mut Session) -> Result<ExitStatus, Error> {
     let vault = session.open()?;
     if args.verify {
+        args.expect_one_result(session)?;
         return verify(&args, session, &vault);
     }
     let sought = args.sought(session, &vault)?;
@@ -80,11 +83,30 @@ pub(super) fn run(mut args: Log, session: &mut Session) -> Result<ExitStatus, Er
 impl Log {
     /// The file of a saved head that is to be replaced: the log must go on from it, or one that
     /// was rewritten would pass.
-    fn replaced_head(&self) -> Option<&Path> {
-        let file = self.save_head.as_deref()?;
-        fs::symlink_metadata(file)
-            .is_ok_and(|found| found.is_file())
-            .then_some(file)
+    ///
+    /// # Errors
+    /// If nothing may be written there; what is there is then not even opened.
+    fn replaced_head(&self) -> Result<Option<&Path>, Error> {
+        let file = self.save_head.as_deref();
+        let Some(file) = file.filter(|file| !values::is_dash(file)) else {
+            return Ok(None);
+        };
+        files::expect_writable(file, Use::LogHead)?;
+        let is_file = fs::symlink_metadata(file).is_ok_and(|found| found.is_file());
+        Ok(is_file.then_some(file))
+    }
+
+    /// Makes sure that standard output gets one thing only.
+    fn expect_one_result(&self, session: &Session) -> Result<(), Error> {
+        let is_printed = self.save_head.as_deref().is_some_and(values::is_dash);
+        match is_printed && session.ui.format.is_for_machines() {
+            true => Err(Error::usage(format!(
+                "--save-head - and --format {} both write to standard output",
+                values::word(session.ui.format)
+            ))
+            .hint("leave one of them out, or name a file for the head")),
+            false => Ok(()),
+        }
     }
 
     fn sought(&mut self, session: &Session, vault: &Vault) -> Result<Sought, Error> {
@@ -137,11 +159,15 @@ fn list(sought: &Sought, session: &Session, vault: &Vault) -> Result<usize, Erro
 }
 
 fn verify(args: &Log, session: &Session, vault: &Vault) -> Result<ExitStatus, Error> {
-    let before = args.head.as_deref().or(args.replaced_head());
+    let replaced = args.replaced_head()?;
+    let before = args.head.as_deref().or(replaced);
     let saved = before.map(head::read).transpose()?;
     let chain = vault.verify_log_from(saved.as_ref())?;
     let view = ChainView::new(&chain);
-    session.ui.result(&view, &view.line())?;
+    match args.save_head.as_deref().is_some_and(values::is_dash) {
+        true => session.ui.note(view.line()),
+        false => session.ui.result(&view, &view.line())?,
+    }
     if chain.broken.is_some() {
         return Ok(ExitStatus::No);
     }
@@ -160,6 +186,9 @@ fn save(args: &Log, chain: &Chain, session: &Session) -> Result<(), Error> {
         )
         .hint("`postkey generate` makes the first entry")
     })?;
+    if values::is_dash(path) {
+        return session.ui.print(&newest.to_string());
+    }
     head::save(&newest, path)?;
     let path = path.display();
     session.ui.note(format!("the head is saved in `{path}`"));

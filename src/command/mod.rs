@@ -90,6 +90,19 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// Whether it is for when a secret leaks, and so goes on with settings that are not valid.
+    pub fn is_for_emergencies(&self) -> bool {
+        matches!(
+            self,
+            Self::Deactivate(_)
+                | Self::Revoke(_)
+                | Self::List(_)
+                | Self::Show(_)
+                | Self::Identify(_)
+                | Self::Log(_)
+        )
+    }
+
     /// The forms that the verb's results can take.
     fn formats(&self) -> &'static [Format] {
         const RESULT: &[Format] = &[Format::Text, Format::Json, Format::Jsonl, Format::Csv];

@@ -2,7 +2,8 @@
 //! an argument, and never from the environment.
 
 use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, IsTerminal, Read};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -27,8 +28,8 @@ const SHARED: u32 = 0o077;
 #[derive(Args, Debug)]
 pub(super) struct Source {
     /// Takes the default key's passphrase from a file's first line instead of asking for it;
-    /// only you may have a right to the file
-    #[arg(long, value_name = "FILE", value_parser = values::paths())]
+    /// only you may have a right to the file; `-` is standard input
+    #[arg(long, value_name = "FILE", value_parser = values::paths_or_dash())]
     passphrase_file: Option<PathBuf>,
 }
 
@@ -110,10 +111,12 @@ pub(super) fn no_memory(error: Unopened) -> Error {
 
 /// The first line of a file that is nobody else's.
 fn read(path: &Path) -> Result<Passphrase, Error> {
-    let refused = |why: &str, hint: &str| {
-        let path = path.display();
-        Error::usage(format!("the passphrase's file `{path}` {why}")).hint(hint)
+    let is_input = values::is_dash(path);
+    let what = match is_input {
+        true => "standard input".to_owned(),
+        false => format!("the passphrase's file `{}`", path.display()),
     };
+    let refused = |why: &str, hint: &str| Error::usage(format!("{what} {why}")).hint(hint);
     let unreadable = |error: io::Error| {
         let is_link = error.raw_os_error() == Some(nix::errno::Errno::ELOOP as i32);
         if is_link {
@@ -124,8 +127,24 @@ fn read(path: &Path) -> Result<Passphrase, Error> {
             "name a file of your own",
         )
     };
-    let file = open(path).map_err(unreadable)?;
-    if let Some((why, hint)) = fault(&file.metadata().map_err(unreadable)?) {
+    let file = match is_input {
+        true if io::stdin().is_terminal() => {
+            let hint = "leave --passphrase-file out, and the passphrase is asked for";
+            return Err(refused(
+                "is a terminal, which would show the passphrase",
+                hint,
+            ));
+        }
+        true => File::from(
+            io::stdin()
+                .as_fd()
+                .try_clone_to_owned()
+                .map_err(unreadable)?,
+        ),
+        false => open(path).map_err(unreadable)?,
+    };
+    let found = file.metadata().map_err(unreadable)?;
+    if let Some((why, hint)) = fault(&found).filter(|_| !is_input) {
         return Err(refused(why, hint));
     }
     let line = first_line(file).map_err(unreadable)?;

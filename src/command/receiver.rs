@@ -2,18 +2,17 @@
 
 mod target;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::builder::{OsStringValueParser, TypedValueParser};
 use jiff::Timestamp;
 
+use super::values::Dash;
 use super::{Session, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::whole;
-use crate::key::{Invalid, Key, KeyName, Kind, Variable, Variables};
+use crate::key::{Key, KeyName, Kind, Variable, Variables};
 use crate::process::job;
 use crate::ui::{Format, another_secret, shell_word};
 pub(super) use target::{Overwrite, Subject, Target, loss, owner_of_lost};
@@ -24,7 +23,7 @@ pub(super) struct Receiver {
     /// Writes the secret to a file, 0600, and nothing to standard output; with --format env only
     /// its variables are set in the file
     #[arg(long, value_name = "FILE")]
-    #[arg(value_parser = OsStringValueParser::new().try_map(path))]
+    #[arg(value_parser = values::parser("a file to save to", NOT_A_FILE))]
     save: Option<PathBuf>,
     /// Names the secret's variable, and means --format env
     #[arg(long, value_name = "VAR")]
@@ -86,12 +85,8 @@ impl Github {
     }
 }
 
-/// The path of a file to save to, from the command line.
-fn path(text: OsString) -> Result<PathBuf, Invalid> {
-    let dash = "without --save the secret goes to standard output";
-    values::path_of("a file to save to", text, Some(dash))
-        .map_err(|invalid| invalid.hint("name a file, as in `app.env`"))
-}
+/// Why `-` is no file to save to.
+const NOT_A_FILE: Dash = Dash::Nothing("without --save the secret goes to standard output");
 
 impl Receiver {
     /// Whether any of the flags was given.

@@ -6,12 +6,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use super::issue::{Fresh, same_secret};
 use super::pasted::{self, Asking, Finding, Misspelt, Pasted};
 use super::receiver::{Receiver, Subject, Target};
-use super::{Session, activate, incident, selection};
+use super::{Session, activate, incident, selection, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Past, Standing, Status};
@@ -47,7 +46,7 @@ pub struct Revoke {
     replace: bool,
     /// Writes a report in Markdown to a new file; it holds no secret
     #[arg(long, value_name = "FILE")]
-    #[arg(value_parser = OsStringValueParser::new().try_map(incident::path))]
+    #[arg(value_parser = values::parser("a file for the report", incident::NOT_A_FILE))]
     report: Option<PathBuf>,
     /// When the secret may have leaked, as in 36h or 2026-11-20, for the report
     #[arg(long, value_name = "TIME", requires = "report")]

@@ -1,12 +1,13 @@
 //! Parsers that the verbs share: words out of a closed list, completed by the shell.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 
 use crate::key::{Invalid, looks_like_a_secret};
+use crate::settings::expanded;
 
 /// A parser for one of `all`, each known by its word.
 pub(super) fn one_of<T, const N: usize>(
@@ -31,28 +32,47 @@ pub(super) fn word(value: impl ValueEnum) -> String {
         .unwrap_or_default()
 }
 
-/// A parser for paths; a secret is not one.
+/// What a `-` means where a path is wanted.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Dash {
+    /// Standard input or output, which the command uses in its stead.
+    Stream,
+    /// Nothing, for this reason.
+    Nothing(&'static str),
+}
+
+/// A parser for the paths of files that must be files; a secret is not one, and neither is `-`.
 pub fn paths() -> impl TypedValueParser<Value = PathBuf> {
-    OsStringValueParser::new().try_map(path)
+    parser("a path", Dash::Nothing("this has to be a file"))
 }
 
-fn path(text: OsString) -> Result<PathBuf, Invalid> {
-    path_of("a path", text, None)
-        .map_err(|invalid| invalid.hint("name a file, as in `/srv/postkey/vault.db`"))
+/// A parser for paths and `-`, which is standard input or output.
+pub(super) fn paths_or_dash() -> impl TypedValueParser<Value = PathBuf> {
+    parser("a path", Dash::Stream)
 }
 
-/// The path of what it is called; no secret, and not `-` if something stands against that.
-pub(super) fn path_of(
-    what: &'static str,
-    text: OsString,
-    against_dash: Option<&'static str>,
-) -> Result<PathBuf, Invalid> {
+/// A parser for the paths of what it is called.
+pub(super) fn parser(what: &'static str, dash: Dash) -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().try_map(move |text| path(what, text, dash))
+}
+
+/// Whether a path is the `-` that is standard input or output.
+pub(super) fn is_dash(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+fn path(what: &'static str, text: OsString, dash: Dash) -> Result<PathBuf, Invalid> {
     let lossy = text.to_string_lossy();
-    let rule = match against_dash {
-        _ if text.is_empty() => "a path is not empty",
-        Some(why) if lossy == "-" => why,
-        _ if looks_like_a_secret(&lossy) => "it looks like a secret",
-        _ => return Ok(PathBuf::from(text)),
-    };
-    Err(Invalid::new(what, &lossy, rule))
+    let refused = |rule, hint| Err(Invalid::new(what, &lossy, rule).hint(hint));
+    let example = "name a file, as in `/srv/postkey/file`";
+    match dash {
+        _ if text.is_empty() => refused("a path is not empty", example),
+        Dash::Stream if lossy == "-" => Ok(PathBuf::from(text)),
+        Dash::Nothing(why) if lossy == "-" => refused(why, "`./-` is a file of that name"),
+        _ if looks_like_a_secret(&lossy) => refused("it looks like a secret", example),
+        _ => match expanded(&text) {
+            Ok(path) => Ok(path),
+            Err(rule) => refused(rule, "write the whole path; `./~…` is a file of that name"),
+        },
+    }
 }

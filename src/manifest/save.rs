@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::Place;
 use super::field::{Fault, Fields, Mistakes, kind_of, parsed, text};
 use crate::key::{Invalid, Kind, Period, quoted};
+use crate::settings::expanded;
 
 const KNOWN: [&str; 5] = ["file", "username", "secret", "command", "timeout"];
 
@@ -164,8 +165,11 @@ fn file(value: &DeValue<'_>, folder: &Path) -> Result<PathBuf, Fault> {
         "" => Err(fault("is not a path")),
         text if text.ends_with('/') => Err(fault("is a folder")),
         text if text.contains('\0') => Err(fault("is not a path")),
-        text if text.starts_with('~') => Err(fault("begins with a `~`, which only a shell knows")),
-        text => Ok(folder.join(text)),
+        "-" => Err(fault("is not a file: a secret of a manifest is saved")),
+        text => match expanded(text.as_ref()) {
+            Ok(path) => Ok(folder.join(path)),
+            Err(rule) => Err(fault(&format!("is not a path: {rule}"))),
+        },
     }
 }
 

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::{Color, Error, Export, Listen, Wait, way_out};
+use super::{Color, Error, Export, Listen, Wait, expanded, way_out};
 use crate::files::{self, Use};
 use crate::key::{Brand, Expiry, Limit, Permission, Rule, Term, escaped, quoted};
 
@@ -95,14 +95,14 @@ fn absolute<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Er
 
 /// A path from the root on: a relative one would be another in every folder.
 pub(super) fn whole_path<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
-    let path = PathBuf::deserialize(from)?;
-    if path.is_absolute() {
-        return Ok(path);
-    }
-    let path = quoted(&path.to_string_lossy());
-    Err(de::Error::custom(format!(
-        "{path} does not begin with a slash: name the whole path"
-    )))
+    let written = PathBuf::deserialize(from)?;
+    let rule = match expanded(written.as_os_str()) {
+        Ok(path) if path.is_absolute() => return Ok(path),
+        Ok(_) => "does not begin with a slash: name the whole path",
+        Err(_) => "begins with a `~` that cannot be replaced: name the whole path",
+    };
+    let written = quoted(&written.to_string_lossy());
+    Err(de::Error::custom(format!("{written} {rule}")))
 }
 
 fn shown<'de, D: Deserializer<'de>>(from: D) -> Result<Option<usize>, D::Error> {
@@ -213,7 +213,7 @@ mod tests {
                 "`soon` is not an expiry",
             ),
             ("wait = 5", 1, "invalid type"),
-            ("vault = \"~/v.db\"", 1, "does not begin with a slash"),
+            ("vault = \"~ops/v.db\"", 1, "that cannot be replaced"),
             (
                 "[permissions]\nx = [\"GET v3\"]",
                 2,

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::expanded;
 use crate::key::Invalid;
 
 /// An address that only this machine reaches.
@@ -40,10 +41,10 @@ impl FromStr for Listen {
                 .hint("write `127.0.0.1:7625`, `[::1]:7625` or `unix:/run/postkey/postkey.sock`"))
         };
         if let Some(path) = text.strip_prefix("unix:") {
-            return if path.starts_with('/') && !path.ends_with('/') {
-                Ok(Self::Unix(path.into()))
-            } else {
-                refused("a unix socket is named by its whole path")
+            return match expanded(path.as_ref()) {
+                Ok(whole) if whole.is_absolute() && !path.ends_with('/') => Ok(Self::Unix(whole)),
+                Ok(_) => refused("a unix socket is named by its whole path"),
+                Err(rule) => refused(rule),
             };
         }
         match text.parse::<SocketAddr>() {

@@ -3,10 +3,13 @@
 mod export;
 mod file;
 mod listen;
+mod path;
 mod permissions;
 mod plans;
 mod policy;
+mod salvage;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -16,11 +19,13 @@ use serde::Deserialize;
 
 use crate::key::{Brand, Expiry, Invalid, Limit, Period, Permission, Rule};
 pub use export::{Export, ExportFormat};
-use file::{File, Text};
+use file::{Defaults, File, Text};
 pub use listen::Listen;
+pub use path::expanded;
 pub use permissions::Permissions;
 pub use plans::Plans;
 pub use policy::Policy;
+use salvage::{Salvaged, salvage};
 
 /// How long a busy vault may be waited for.
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
@@ -64,6 +69,8 @@ pub struct Settings {
     pub exports: Vec<Export>,
     /// The vault that these are of, whichever another flag or variable names.
     pub exported_vault: Option<PathBuf>,
+    /// Whether the settings' file may name exports that could not be read.
+    pub lacks_exports: bool,
 }
 
 /// What says where the vault lies.
@@ -80,7 +87,7 @@ pub enum VaultSource {
 }
 
 /// What flags and environment say, where they say anything.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// `--vault`, or `POSTKEY_VAULT`
     pub vault: Option<PathBuf>,
@@ -156,21 +163,86 @@ impl Settings {
     /// Merges flags and environment, the settings file, and the defaults.
     ///
     /// # Errors
-    /// If the file cannot be read or understood, or there is no home to find it in.
+    /// If the file cannot be read or understood, is not trusted, or there is no home to find it
+    /// in.
     pub fn merge(overrides: Overrides) -> Result<Self, Error> {
+        let source = Source::find(&overrides)?;
+        let file = file::understood(&source.text, &source.path)?;
+        source.settings(overrides, file)
+    }
+
+    /// Merges what is valid of a settings file that is not, for commands that must not wait until
+    /// it is; tells why it is not.
+    ///
+    /// # Errors
+    /// As [`Settings::merge`], if the file cannot be read or is not trusted, or if it may name
+    /// another vault than the one that would be used.
+    pub fn salvage(overrides: Overrides) -> Result<(Self, Option<Error>), Error> {
+        let source = Source::find(&overrides)?;
+        let whole = file::understood(&source.text, &source.path)
+            .and_then(|file| source.settings(overrides.clone(), file));
+        let error = match whole {
+            Ok(settings) => return Ok((settings, None)),
+            Err(error) => error,
+        };
+        let Salvaged {
+            file,
+            is_vault_unclear,
+            lacks_exports,
+        } = salvage(&source.text);
+        if is_vault_unclear && overrides.vault.is_none() {
+            let hint = error.hint.as_deref().unwrap_or("correct the settings");
+            let hint = format!("{hint}; until then, name the vault with --vault");
+            return Err(Error::new(error.message, Some(hint)));
+        }
+        // What these may say is needed for new keys only.
+        let file = File {
+            defaults: Defaults::default(),
+            plans: BTreeMap::new(),
+            ..file
+        };
+        let without = |file: &File| File {
+            vault: file.vault.clone(),
+            ..File::default()
+        };
+        let bare = without(&file);
+        let settings = source.settings(overrides.clone(), file);
+        let is_bare = settings.is_err();
+        let settings = settings.or_else(|_| source.settings(overrides, bare))?;
+        let settings = Self {
+            lacks_exports: lacks_exports || is_bare,
+            ..settings
+        };
+        Ok((settings, Some(error)))
+    }
+}
+
+/// The text of the settings' file, and where it and the vault are by default.
+struct Source {
+    path: PathBuf,
+    text: String,
+    vault_in_home: Option<PathBuf>,
+}
+
+impl Source {
+    fn find(overrides: &Overrides) -> Result<Self, Error> {
         // A home that is not absolute would be another one in every folder.
         let homes =
             ProjectDirs::from("", "", "postkey").filter(|homes| homes.data_dir().is_absolute());
-        let path = overrides.config.as_deref().map(Path::to_owned);
-        let is_named = path.is_some();
-        let path = path.or_else(|| Some(homes.as_ref()?.config_dir().join("config.toml")));
-        let (file, path) = match path {
-            Some(path) => (
-                file::understood(&file::read(&path, is_named)?, &path)?,
-                path,
-            ),
-            None => (File::default(), PathBuf::new()),
+        let in_home = || Some(homes.as_ref()?.config_dir().join("config.toml"));
+        let path = overrides.config.clone().or_else(in_home);
+        let text = match &path {
+            Some(path) => file::read(path, overrides.config.is_some())?,
+            None => String::new(),
         };
+        Ok(Self {
+            path: path.unwrap_or_default(),
+            text,
+            vault_in_home: homes.map(|homes| homes.data_dir().join("vault.db")),
+        })
+    }
+
+    fn settings(&self, overrides: Overrides, file: File) -> Result<Settings, Error> {
         let named_vault = overrides.vault.clone().or_else(|| file.vault.clone());
         let vault_source = match (&overrides.vault, &file.vault) {
             (Some(_), _) if overrides.is_vault_from_environment => VaultSource::Environment,
@@ -178,13 +250,14 @@ impl Settings {
             (None, Some(_)) => VaultSource::Settings,
             (None, None) => VaultSource::Home,
         };
-        let vault_in_home = homes.map(|homes| homes.data_dir().join("vault.db"));
+        let vault_in_home = self.vault_in_home.clone();
         let exported_vault = file.vault.clone().or_else(|| vault_in_home.clone());
         let vault = named_vault.or(vault_in_home).ok_or_else(no_home)?;
         let mut settings = merged(overrides, file, vault, vault_source)
-            .map_err(|invalid| at_path(&path, &invalid))?;
-        settings.place = Some(path).filter(|path| !path.as_os_str().is_empty());
-        settings.file = settings.place.clone().filter(|path| path.is_file());
+            .map_err(|invalid| at_path(&self.path, &invalid))?;
+        let place = Some(&self.path).filter(|path| !path.as_os_str().is_empty());
+        settings.place = place.cloned();
+        settings.file = place.filter(|path| path.is_file()).cloned();
         settings.exported_vault = exported_vault;
         Ok(settings)
     }
@@ -234,6 +307,7 @@ fn merged(
         listen: file.serve.listen.unwrap_or_default(),
         exports: export::each_to_its_own_file(file.export)?,
         exported_vault: None,
+        lacks_exports: false,
     })
 }
 

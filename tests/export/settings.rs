@@ -247,7 +247,7 @@ fn settings_that_name_nothing_to_export_or_one_file_twice_are_told_so() {
     );
     let one = "[[export]]\nformat = \"json\"\nfile = \"/srv/keys\"\n";
     sandbox.settings(&one.repeat(2));
-    let run = sandbox.run(["list"]).expect(5);
+    let run = sandbox.run(["check"]).expect(5);
     assert!(
         run.stderr
             .contains("two exports would overwrite each other"),

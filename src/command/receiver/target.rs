@@ -76,7 +76,6 @@ impl Receiver {
             target.expect_unset(&file, vault).map_err(unsaved)?;
         }
         if let Some(path) = &self.save {
-            session.expect_elsewhere(path).map_err(unsaved)?;
             target.find_old(path, subject.before)?;
             target.expect_savable(path, vault)?;
         }

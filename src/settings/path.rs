@@ -1,0 +1,33 @@
+//! Paths as people write them, wherever they do: flags, the environment, settings and manifests.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use directories::BaseDirs;
+
+/// The path that was written: `~/file` is in the home folder, as to a shell, which does not
+/// replace the `~` in a variable, behind `=`, or between quotation marks.
+///
+/// # Errors
+/// Why there is no such path: which rule it breaks.
+pub fn expanded(written: &OsStr) -> Result<PathBuf, &'static str> {
+    let Some(rest) = written.as_bytes().strip_prefix(b"~") else {
+        return Ok(PathBuf::from(written));
+    };
+    let homes = BaseDirs::new();
+    let home = homes.as_ref().map(BaseDirs::home_dir);
+    let home = home.filter(|home| home.is_absolute());
+    match (rest, home) {
+        ([] | [b'/', ..], None) => Err("there is no home folder that its `~` could mean"),
+        ([], Some(home)) => Ok(home.to_owned()),
+        ([b'/', rest @ ..], Some(home)) => Ok(home.join(relative(rest))),
+        _ => Err("only a shell knows what its `~` and a name mean"),
+    }
+}
+
+/// A path below a folder, though it may begin with more slashes.
+fn relative(rest: &[u8]) -> &Path {
+    let slashes = rest.iter().take_while(|&&byte| byte == b'/').count();
+    Path::new(OsStr::from_bytes(&rest[slashes..]))
+}
