@@ -73,8 +73,8 @@ fn an_api_key_has_what_it_was_given() {
                 "first_used_at": null, "last_used_at": null,
             }],
             "policy": {
-                "rotate_every": "90d", "rotate_every_from": "settings", "rotation_due_at": null,
-                "unused_after": "45d", "unused_after_from": "settings",
+                "rotate_every": "90d", "rotate_every_from": "default", "rotation_due_at": null,
+                "unused_after": "45d", "unused_after_from": "default",
             },
         })
     );

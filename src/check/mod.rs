@@ -10,7 +10,7 @@ use crate::key::{Key, Period, Status, Tail, Term};
 use crate::usage::{Recent, SecretUse, Takeover};
 use crate::vault::Ending;
 pub use finding::{EXTENSION, Finding, Need, Reminder};
-pub use rules::{Given, Rule, Rules};
+pub use rules::{Given, Origin, Rule, Rules};
 
 /// What is known of a key.
 #[derive(Debug)]

@@ -14,13 +14,24 @@ pub struct Given {
     pub expiring: Option<Term>,
 }
 
+/// Who made a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The key has it of its own.
+    Key,
+    /// The settings say so.
+    Settings,
+    /// Nobody said otherwise.
+    Default,
+}
+
 /// A rule, and who made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// How long something may last.
     pub term: Term,
-    /// Whether the key has it of its own.
-    pub is_own: bool,
+    /// Who made it; one of the command line counts as the settings'.
+    pub origin: Origin,
 }
 
 /// The rules that count for a key.
@@ -38,16 +49,24 @@ impl Rules {
     /// The rules for a key that has these of its own.
     pub fn new(given: &Given, own: &OwnPolicy, policy: &Policy) -> Self {
         Self {
-            rotate_every: rule(given.rotate_every, own.rotate_every, policy.rotate_every),
-            unused: rule(given.unused, own.unused, policy.unused),
+            rotate_every: rule(
+                given.rotate_every,
+                own.rotate_every,
+                policy.rotate_every,
+                policy.has_rotate_every,
+            ),
+            unused: rule(given.unused, own.unused, policy.unused, policy.has_unused),
             expiring: given.expiring.unwrap_or(policy.expiring),
         }
     }
 }
 
-fn rule(given: Option<Term>, own: Option<Term>, policy: Term) -> Rule {
-    Rule {
-        term: given.or(own).unwrap_or(policy),
-        is_own: given.is_none() && own.is_some(),
-    }
+fn rule(given: Option<Term>, own: Option<Term>, policy: Term, is_set: bool) -> Rule {
+    let (term, origin) = match (given, own) {
+        (Some(term), _) => (term, Origin::Settings),
+        (None, Some(term)) => (term, Origin::Key),
+        (None, None) if is_set => (policy, Origin::Settings),
+        (None, None) => (policy, Origin::Default),
+    };
+    Rule { term, origin }
 }

@@ -10,6 +10,10 @@ pub struct Policy {
     pub rotate_every: Term,
     /// For how long a key may go unused.
     pub unused: Term,
+    /// Whether the settings say how old it may become.
+    pub has_rotate_every: bool,
+    /// Whether the settings say for how long it may go unused.
+    pub has_unused: bool,
     /// How long before its expiry a key is mentioned.
     pub expiring: Term,
 }
@@ -20,6 +24,8 @@ impl Policy {
         Self {
             rotate_every: file.rotate_every.unwrap_or(days("90d")),
             unused: file.unused.unwrap_or(days("45d")),
+            has_rotate_every: file.rotate_every.is_some(),
+            has_unused: file.unused.is_some(),
             expiring: file.expiring.unwrap_or(days("14d")),
         }
     }

@@ -113,12 +113,12 @@ fn show_tells_which_rule_counts_and_whose_it_is() {
     let policy = sandbox.show("ci")["policy"].take();
     assert_eq!(
         (&policy["rotate_every"], &policy["rotate_every_from"]),
-        (&"90d".into(), &"settings".into())
+        (&"90d".into(), &"default".into())
     );
     let due: jiff::Timestamp = policy["rotation_due_at"].as_str().unwrap().parse().unwrap();
     assert!((now() - 10 * DAY - due.as_second()).abs() < 60, "{policy}");
     let text = sandbox.run(["show", "ci"]).expect(0).stdout;
-    assert!(text.contains("every 90d (settings); due 20"), "{text}");
+    assert!(text.contains("every 90d (default); due 20"), "{text}");
     assert!(text.contains("(10 days ago)"), "{text}");
     set(
         &sandbox,

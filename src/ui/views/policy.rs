@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::text;
-use crate::check::{Rule, Rules};
+use crate::check::{Origin, Rule, Rules};
 use crate::key::Term;
 use crate::ui::Look;
 
@@ -58,5 +58,9 @@ fn rule(rule: Rule, preposition: &str) -> String {
 
 /// Who made the rule.
 fn source(rule: Rule) -> &'static str {
-    if rule.is_own { "key" } else { "settings" }
+    match rule.origin {
+        Origin::Key => "key",
+        Origin::Settings => "settings",
+        Origin::Default => "default",
+    }
 }
