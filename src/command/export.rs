@@ -51,7 +51,7 @@ pub struct Export {
 impl Export {
     /// Whether files are written, and nothing goes to standard output but what is told of them.
     pub(super) fn is_to_files(&self) -> bool {
-        let is_named = |file: &PathBuf| file != Path::new("-");
+        let is_named = |file: &PathBuf| !values::is_dash(file);
         self.to.is_none() || self.file.as_ref().is_some_and(is_named)
     }
 }

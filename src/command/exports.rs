@@ -40,7 +40,7 @@ impl Session {
         match self.settings.lacks_exports {
             true => {
                 self.ui.error(&unread());
-                self.renew_named_exports().max(ExitStatus::Stale)
+                self.renew_named_exports().max(ExitStatus::Incomplete)
             }
             false => self.renew_named_exports(),
         }
@@ -208,7 +208,7 @@ fn begin(format: ExportFormat, path: &Path) -> Result<Draft, Error> {
 fn unread() -> Error {
     let message =
         "the exports that the settings name may be out of date: the settings are not valid";
-    Error::new(ExitStatus::Stale, message)
+    Error::new(ExitStatus::Incomplete, message)
         .hint("correct the settings; then `postkey export` writes the exports")
 }
 

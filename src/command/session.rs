@@ -3,7 +3,7 @@
 use std::cell::{Cell, OnceCell};
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, absolute};
+use std::path::absolute;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

@@ -31,6 +31,16 @@ pub(super) struct Location {
     folder: File,
 }
 
+/// Makes sure that a file may be written at a path, as far as that can be told without opening
+/// what is there.
+///
+/// # Errors
+/// If there is no such folder, others have a say in what is in it, or what is to be kept would be
+/// overwritten.
+pub fn expect_writable(path: &Path, what: Use) -> Result<(), Error> {
+    Location::open(path, what).map(drop)
+}
+
 impl Location {
     /// Opens the folder of a file that may be written there.
     ///

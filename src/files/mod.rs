@@ -24,6 +24,7 @@ pub use draft::{Draft, Existing};
 pub use folder::{expect_own_folder, make_folders, missing_folders};
 pub use guard::{What, keep};
 pub use id::FileId;
+pub use location::expect_writable;
 pub use shared::Changed;
 pub use trust::Use;
 pub use turn::{PAUSE, Turn};

@@ -1,9 +1,11 @@
 //! Several at once, and what becomes of one that is killed.
 
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use super::THREE;
-use crate::sandbox::{Run, Sandbox};
+use crate::sandbox::{POSTKEY, Run, Sandbox};
+use crate::secrecy::watch::program;
 
 #[test]
 fn of_many_at_once_every_delivered_secret_verifies() {
@@ -47,5 +49,31 @@ fn a_second_one_says_that_it_must_wait() {
     );
     assert!(run.stderr.contains("--wait"), "{run:?}");
     assert!(child.wait().unwrap().success());
+    sandbox.apply(&[]).expect(0);
+}
+
+#[test]
+fn a_lock_that_cannot_be_looked_at_is_an_error_and_no_endless_loop() {
+    let sandbox = Sandbox::with_manifest(THREE);
+    sandbox.generate(["api", "first"]);
+    let lock = sandbox.vault().with_file_name("vault.db.apply");
+    let lock = lock.to_str().unwrap();
+    // What is held cannot be looked at, or never is what is at the path.
+    for (inject, says) in [
+        ("inject=statx:error=EIO", "cannot look at the lock"),
+        (
+            "inject=statx:error=ENOENT:when=2+2",
+            "another `postkey apply` is at work",
+        ),
+    ] {
+        let strace = ["-qq", "-o", "/dev/null", "-P", lock, "-e", inject, POSTKEY];
+        let args = ["apply", "keys.toml", "--wait", "1s"];
+        let command = sandbox.command(strace.into_iter().chain(args));
+        let begun = Instant::now();
+        let run = Run::of(program(&command, "strace").output().unwrap()).expect(5);
+        assert!(run.stderr.contains(says), "{inject}: {run:?}");
+        assert!(begun.elapsed() < Duration::from_secs(30), "{inject}");
+        assert_eq!(sandbox.how_many(), 1);
+    }
     sandbox.apply(&[]).expect(0);
 }

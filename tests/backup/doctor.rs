@@ -18,7 +18,7 @@ const DEAR: &str = "$argon2id$v=19$m=4194304,t=2,p=1$c2FsdHNhbHRzYWx0c2E$AAAAAAA
 /// What is done to a good vault, the check that finds it, and parts of the finding and its mend.
 type Case = (fn(&Sandbox), &'static str, &'static str, &'static str);
 
-const CASES: [Case; 28] = [
+const CASES: [Case; 27] = [
     (
         |s| mode(&s.vault(), 0o640),
         "place",
@@ -186,12 +186,6 @@ const CASES: [Case; 28] = [
         "damaged",
         "remove it",
     ),
-    (
-        shared_settings,
-        "settings",
-        "can be written by other users",
-        "chmod go-w",
-    ),
 ];
 
 fn mode(path: &Path, mode: u32) {
@@ -224,11 +218,6 @@ fn spoil(sandbox: &Sandbox, page: usize) {
     let mut bytes = fs::read(sandbox.vault()).unwrap();
     bytes[page * 4096..][..4096].fill(0);
     fs::write(sandbox.vault(), bytes).unwrap();
-}
-
-fn shared_settings(sandbox: &Sandbox) {
-    sandbox.settings("brand = \"acme\"");
-    mode(&sandbox.home().join(".config/postkey/config.toml"), 0o666);
 }
 
 fn healthy() -> Sandbox {

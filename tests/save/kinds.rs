@@ -214,9 +214,9 @@ fn a_file_is_0600_at_every_umask_and_keeps_the_mode_that_it_has() {
         sandbox.private("group", TEXT.as_bytes());
         let (new, group) = (sandbox.home().join("new"), sandbox.home().join("group"));
         fs::set_permissions(&group, Permissions::from_mode(0o640)).unwrap();
-        for name in ["new", "group", "new", "group"] {
+        for (number, name) in ["new", "group", "new", "group"].iter().enumerate() {
             let script = format!("umask {umask}; exec \"$@\"");
-            let key = format!("{name}-{}", keys(&sandbox).len());
+            let key = format!("{name}-{number}");
             let args = ["-c", &script, "sh", POSTKEY, "generate", "api", &key];
             let args = args.into_iter().chain(["--format", "env", "--save", name]);
             Run::of(program(&sandbox.command(args), "sh").output().unwrap()).expect(0);

@@ -15,7 +15,7 @@ use crate::command::handed::Handed;
 use crate::command::receiver::{loss, owner_of_lost, shape};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{self, env, folder_of, whole};
+use crate::files::{self, Use, env, folder_of, whole};
 use crate::key::{Key, KeyName, Secret, Tail, Variable, quoted};
 use crate::manifest::{Deed, Finding, Held, Mistake, Place, Replaced, Step, Wanted};
 use crate::process::{self, Reprieve};
@@ -251,6 +251,8 @@ fn text(file: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             found => found?,
         };
+        // Before it is opened: to close the vault's file would let go of SQLite's locks.
+        files::expect_writable(file, Use::Secret).map_err(io::Error::other)?;
         if !found.is_file() || found.len() > LONGEST {
             return Err(io::Error::other(
                 "it is not a file that secrets are saved in",

@@ -1,7 +1,6 @@
 //! What lies around the vault: its place, what was left behind, the settings, the record of use.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Report;
@@ -12,9 +11,6 @@ use crate::settings::Listen;
 use crate::usage::Usage;
 use crate::vault::health::{self, Leftover, LeftoverKind};
 use crate::vault::{self, Vault};
-
-/// Group or others may write.
-const SHARED_WRITE: u32 = 0o022;
 
 /// A journal younger than this, in seconds, is of a change that may well be under way.
 pub(super) const UNDER_WAY: i64 = 60;
@@ -119,33 +115,15 @@ impl Report<'_> {
         );
     }
 
-    /// The settings' file: who can write it, and whether what it names is there.
+    /// The settings' file, and whether what it names is there.
     pub(super) fn settings(&mut self) {
         let session = self.session;
         let Some(file) = &session.settings.file else {
             self.well("settings", "there is no file; all is as it is by default");
             return self.listen();
         };
-        let is_shared = |path: &Path| {
-            let found = fs::metadata(path);
-            found.is_ok_and(|found| found.mode() & SHARED_WRITE != 0)
-        };
-        let file_or_folder = [Some(file.as_path()), file.parent()];
-        let shared = file_or_folder
-            .into_iter()
-            .flatten()
-            .find(|path| is_shared(path));
-        match shared {
-            None => self.well("settings", format!("`{}` is good", file.display())),
-            Some(path) => self.found(
-                "settings",
-                format!(
-                    "`{}` can be written by other users, who can then say what keys may do",
-                    path.display()
-                ),
-                "look what it says, then `chmod go-w` it",
-            ),
-        }
+        // One that others can write is refused by every command, this one included.
+        self.well("settings", format!("`{}` is valid", file.display()));
         self.listen();
     }
 

@@ -11,7 +11,7 @@ use crate::command::Session;
 use crate::command::handed::{Handed, displaced};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{self, Changed, env, whole};
+use crate::files::{self, Changed, Use, env, whole};
 use crate::key::{Key, KeyName, Kind, Secret, Variable, Variables};
 use crate::ui::{Format, Issued};
 use crate::vault::Vault;
@@ -76,6 +76,7 @@ impl Receiver {
             target.expect_unset(&file, vault).map_err(unsaved)?;
         }
         if let Some(path) = &self.save {
+            files::expect_writable(path, Use::Secret).map_err(unsaved)?;
             target.find_old(path, subject.before)?;
             target.expect_savable(path, vault)?;
         }
