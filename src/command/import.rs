@@ -2,6 +2,7 @@
 
 mod entry;
 mod fault;
+mod field;
 mod input;
 mod line;
 mod object;
@@ -36,8 +37,8 @@ const NAMED: usize = 5;
 /// (`{PLAIN}…`) is hashed; it may come by standard input only.
 ///
 /// JSON is an array of objects, or an object a line: `username`, and `hash` or `password` (in
-/// clear), make an SMTP key; `name`, `description`, `status`, `created_at` and `expires_at` may
-/// say more. An object with a `tail`, as another vault of postkey's has it, is a key of either
+/// clear), make an SMTP key; `name`, `description`, `status` (or `disabled`, `locked`, `enabled`,
+/// `active`), `created_at` and `expires_at` may say more. Any other field is an error. An object with a `tail`, as another vault of postkey's has it, is a key of either
 /// kind that comes whole: its secret stays what it is.
 ///
 /// All or nothing: if a line is bad, each bad line is reported with its number, and nothing is

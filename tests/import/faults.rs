@@ -6,7 +6,7 @@ use super::{PASSWORD, QUICK};
 use crate::sandbox::Sandbox;
 
 /// Bad lines of a passwd-file, and what is said of each.
-const BAD: [(&str, &str); 40] = [
+const BAD: [(&str, &str); 49] = [
     ("no_colon", "it has no `:` behind a username"),
     (
         "bob:{SHA}L55TUjtiq8FBorTWAZ0jy6g129A=",
@@ -20,7 +20,22 @@ const BAD: [(&str, &str); 40] = [
     ("some_user:", "it has no password"),
     ("some_user:{SHA}", "it has no password"),
     ("some_user:{PLAIN}", "its password is empty"),
-    ("some_user:*", "no `{SCHEME}`"),
+    ("some_user:*", "its account is locked"),
+    ("some_user:!", "its account is locked"),
+    ("some_user:!!", "its account is locked"),
+    ("some_user:!*", "its account is locked"),
+    ("some_user:*LK*", "its account is locked"),
+    ("some_user:NP", "its account is locked"),
+    (
+        "some_user:!$2y$05$pWtxTjwPPO1MIxJKVFR16OKa7F9MvLnt4V41AjOB3bmHUrq760dra",
+        "its account is locked",
+    ),
+    (
+        "some_user:{CRYPT}!$2y$05$pWtxTjwPPO1MIxJKVFR16OKa7F9MvLnt4V41AjOB3bmHUrq760dra",
+        "its account is locked",
+    ),
+    ("some_user:{CRYPT}*", "its account is locked"),
+    ("some_user:x", "in another file, /etc/shadow"),
     ("some_user:geheimnis", "no `{SCHEME}`"),
     ("some_user:{geheimnis", "no `{SCHEME}`"),
     ("some_user:{geheimnis}x", "its scheme is not known"),
@@ -165,7 +180,7 @@ fn each_bad_line_is_named_and_nothing_is_imported() {
     }
     assert!(
         run.stderr
-            .contains("nothing was imported: 40 lines are bad"),
+            .contains("nothing was imported: 49 invalid lines"),
         "{run:?}"
     );
     assert!(!sandbox.vault().exists());
@@ -205,7 +220,7 @@ fn a_hundred_bad_lines_are_shown_and_the_rest_is_counted() {
     assert_eq!(run.stderr.matches("error: line ").count(), 100);
     assert!(
         run.stderr
-            .contains("1234 lines are bad, of which 1134 are not shown"),
+            .contains("1234 invalid lines, of which 1134 are not shown"),
         "{run:?}"
     );
     assert_eq!(run.stderr.matches("hint: a line is").count(), 1);
@@ -230,7 +245,7 @@ fn what_is_taken_is_named_with_its_line_and_status() {
         "line 4: the login `Team@example.com` has an imported password already",
         "line 5: line 1 has the same username",
         "line 7: line 6 has the same username",
-        "5 lines are bad",
+        "5 invalid lines",
     ] {
         assert!(run.stderr.contains(said), "{said}: {run:?}");
     }

@@ -13,7 +13,7 @@ fn a_million_lines_are_counted_and_a_larger_file_is_refused() {
         .import("dovecot", "a:b\n".repeat(1_000_000))
         .expect(2);
     assert!(
-        run.stderr.contains("1000000 lines are bad"),
+        run.stderr.contains("1000000 invalid lines"),
         "{} bytes",
         run.stderr.len()
     );
@@ -46,7 +46,7 @@ fn odd_bytes_are_bad_lines_and_line_ends_are_as_they_may_be() {
         "line 4: it is longer than 64 KiB",
         "line 5: `some\\u{1b}[2Juser` is not a username",
         "line 6: [secret not shown] is not a username",
-        "5 lines are bad",
+        "5 invalid lines",
     ] {
         assert!(run.stderr.contains(said), "{said}: {run:?}");
     }

@@ -132,7 +132,7 @@ fn objects_of_little_are_imported_passwords() {
         json!({"username": "first_user", "hash": QUICK}),
         json!({"username": "ops@example.com", "password_hash": QUICK, "name": "ops", "tail": null}),
         json!({"username": "clear_user", "password": PASSWORD, "status": "inactive",
-               "expires_at": null, "created_at": "2026-01-01T00:00:00Z", "more": {"a": [1]}}),
+               "expires_at": null, "created_at": "2026-01-01T00:00:00Z"}),
         json!({"username": "plain_user", "hash": format!("{{PLAIN}}{PASSWORD}")}),
     ];
     let text = lines.map(|line| line.to_string()).join("\n");
@@ -163,6 +163,11 @@ fn objects_that_will_not_do_are_bad_lines() {
         let mut key = whole.clone();
         key[field] = value;
         key
+    };
+    let and = |field: &str, value: Value| {
+        let mut user = json!({"username": "some_user", "hash": QUICK});
+        user[field] = value;
+        user
     };
     for (object, said) in [
         (json!({"hash": QUICK}), "it has no `username`"),
@@ -206,12 +211,96 @@ fn objects_that_will_not_do_are_bad_lines() {
             "neither active nor inactive",
         ),
         (but("limit", "much".into()), "is not a limit"),
+        (
+            and("allow_nets", "192.0.2.0/24".into()),
+            "unknown field `allow_nets`",
+        ),
+        (
+            and("expires_att", Value::Null),
+            "did you mean `expires_at`?",
+        ),
+        (and("expires", "90d".into()), "its `expires` is not a time"),
+        (
+            and("expiresAt", 1_800_000_000.into()),
+            "its `expiresAt` is not a text",
+        ),
+        (
+            and("status", "expired".into()),
+            "no `expires_at` that is past",
+        ),
+        (
+            and("disabled", "yes".into()),
+            "its `disabled` is neither true nor false",
+        ),
+        (
+            and("locked", 1.into()),
+            "its `locked` is neither true nor false",
+        ),
+        (
+            and("enabled", Value::Null),
+            "its `enabled` is neither true nor false",
+        ),
+        (
+            and("password_hash", QUICK.into()),
+            "a `hash` and a `password_hash`",
+        ),
+        (and("hash", "!".into()), "its account is locked"),
+        (
+            json!({"username": "some_user", "hash": QUICK, "status": "active", "disabled": true}),
+            "its `status` and `disabled` disagree",
+        ),
+        (
+            json!({"username": "some_user", "hash": QUICK, "expires": null, "expiry": null}),
+            "it has `expires` and `expiry`",
+        ),
     ] {
         let run = sandbox.import("json", object.to_string()).expect(2);
         assert!(run.stderr.contains(said), "{said}: {run:?}");
+    }
+    for doubled in ["username", "hash", "status"] {
+        let text = format!(
+            r#"{{"username": "some_user", "hash": "{QUICK}", "status": "active", "{doubled}": "x"}}"#
+        );
+        let run = sandbox.import("json", text).expect(2);
+        assert!(
+            run.stderr.contains(&format!("`{doubled}` twice")),
+            "{run:?}"
+        );
     }
     let twice = json!([whole, but("name", "other".into())]).to_string();
     let run = sandbox.import("json", twice).expect(4);
     assert!(run.stderr.contains("line 1 has the same secret"), "{run:?}");
     assert!(!sandbox.vault().exists());
+}
+
+#[test]
+fn what_is_disabled_or_has_expired_elsewhere_is_no_active_key_here() {
+    let past = "2026-01-01T00:00:00Z";
+    for (field, value, status) in [
+        ("status", json!("active"), "active"),
+        ("status", json!("inactive"), "inactive"),
+        ("status", json!("disabled"), "inactive"),
+        ("enabled", json!(true), "active"),
+        ("enabled", json!(false), "inactive"),
+        ("active", json!(false), "inactive"),
+        ("disabled", json!(false), "active"),
+        ("disabled", json!(true), "inactive"),
+        ("locked", json!(true), "inactive"),
+        ("expires", json!(past), "expired"),
+        ("expiresAt", json!(past), "expired"),
+        ("expires_at", json!(past), "expired"),
+        ("expiry", json!(past), "expired"),
+        ("expires", json!(null), "active"),
+        ("expiry", json!("2999-01-01T00:00:00Z"), "active"),
+    ] {
+        let sandbox = Sandbox::new();
+        let mut user = json!({
+            "username": "some_user", "hash": QUICK, "created_at": "2025-01-01T00:00:00Z",
+        });
+        user[field] = value;
+        sandbox.import("json", user.to_string()).expect(0);
+        assert_eq!(sandbox.show("some_user")["status"], status, "{user}");
+        let is_accepted = sandbox.verify_login("some_user", PASSWORD) == "accepted";
+        assert_eq!(is_accepted, status == "active", "{user}");
+    }
 }

@@ -11,7 +11,7 @@ use crate::command::issue::random;
 use crate::error::Error;
 use crate::key::{
     Description, Grant, Hash, HashMemory, Invalid, Key, KeyName, NEVER_IN_PASSWORDS, Retiring,
-    Status, Tail, Username, in_clear,
+    Status, Tail, Username, in_clear, without_mark,
 };
 use crate::vault;
 
@@ -45,7 +45,7 @@ pub(super) struct About {
 impl Making<'_> {
     /// All entries of an input; what is none is among the faults.
     pub(super) fn entries(&self, bytes: &[u8], faults: &mut Faults) -> Vec<Entry> {
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let bytes = without_mark(bytes);
         match self.form {
             Form::Dovecot | Form::Htpasswd => self.lines(bytes, faults),
             Form::Json => self.objects(bytes, faults),

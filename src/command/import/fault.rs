@@ -91,13 +91,13 @@ impl Faults {
                 None => told,
             });
         }
-        let lines = counted(i128::from(self.count), "line is", "lines are");
+        let lines = counted(i128::from(self.count), "invalid line", "invalid lines");
         let more = match self.count.saturating_sub(MOST as u64) {
             0 => String::new(),
             more => format!(", of which {more} are not shown"),
         };
-        let message = format!("nothing was imported: {lines} bad{more}");
+        let message = format!("nothing was imported: {lines}{more}");
         Error::new(self.worst.unwrap_or(ExitStatus::Usage), message)
-            .hint("mend them or take them out, and try again")
+            .hint("fix or remove them, and try again")
     }
 }

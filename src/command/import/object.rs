@@ -4,26 +4,12 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
-use zeroize::Zeroize;
 
 use super::Making;
 use super::entry::{self, About, Entry};
 use super::fault::{Fault, Faults};
-use crate::key::{Grant, Hash, Invalid, KeyName, Kind, Limit, Status, Tail};
-
-/// An object's fields; those that are texts are wiped on drop, for passwords may be among them.
-struct Object(Map<String, Value>);
-
-impl Drop for Object {
-    fn drop(&mut self) {
-        for value in self.0.values_mut() {
-            if let Value::String(text) = value {
-                text.zeroize();
-            }
-        }
-    }
-}
+use super::field::Object;
+use crate::key::{Grant, Hash, Invalid, KeyName, Kind, Limit, Tail};
 
 /// What an object is about.
 enum Found {
@@ -83,8 +69,7 @@ impl Making<'_> {
     }
 
     fn object(&self, line: u64, value: &RawValue) -> Result<Found, Fault> {
-        let object = serde_json::from_str(value.get()).map(Object);
-        let object = object.map_err(|_| Fault::new("it is not an object"))?;
+        let object = Object::read(value)?;
         let entry = match object.parsed::<Tail>("tail")? {
             Some(tail) if !tail.is_imported() => self.whole(line, &object, tail),
             _ => self.password(line, &object),
@@ -123,9 +108,11 @@ impl Making<'_> {
         }
         let username = object.text("username")?;
         let username = entry::username(username.ok_or_else(|| missing("username"))?)?;
-        let hash = match object.text("hash")? {
-            None => object.text("password_hash")?,
-            hash => hash,
+        let hash = match (object.text("hash")?, object.text("password_hash")?) {
+            (Some(_), Some(_)) => {
+                return Err(Fault::new("it has a `hash` and a `password_hash`"));
+            }
+            (hash, None) | (None, hash) => hash,
         };
         let secret = match (hash, object.text("password")?) {
             (Some(hash), None) => self.secret(hash)?,
@@ -140,20 +127,6 @@ impl Making<'_> {
 }
 
 impl Object {
-    /// A field's text; `null` is none.
-    fn text(&self, field: &str) -> Result<Option<&str>, Fault> {
-        match self.0.get(field) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(Fault::new(format!("its `{field}` is not a text"))),
-        }
-    }
-
-    fn parsed<T: FromStr<Err = Invalid>>(&self, field: &str) -> Result<Option<T>, Fault> {
-        let text = self.text(field)?;
-        Ok(text.map(T::from_str).transpose()?)
-    }
-
     fn needed<T: FromStr<Err = Invalid>>(&self, field: &str) -> Result<T, Fault> {
         self.parsed(field)?.ok_or_else(|| missing(field))
     }
@@ -174,37 +147,20 @@ impl Object {
         if created_at > making.now {
             return Err(Fault::new("its `created_at` is yet to come"));
         }
+        let expires_at = self.expires_at()?.unwrap_or(about.expires_at);
+        let has_expired = expires_at.is_some_and(|end| end <= making.now);
+        if self.is_expired()? && !has_expired {
+            let fault =
+                Fault::new("its `status` is expired, but it has no `expires_at` that is past");
+            return Err(
+                fault.hint("give the time at which it expired, or \"inactive\" as its `status`")
+            );
+        }
         Ok(About {
             status: self.status()?.unwrap_or(about.status),
             description: self.parsed("description")?.or(about.description),
             created_at,
-            expires_at: match self.0.contains_key("expires_at") {
-                true => self.moment("expires_at")?,
-                false => about.expires_at,
-            },
-        })
-    }
-
-    /// The operator's status; what follows from the time follows again.
-    fn status(&self) -> Result<Option<Status>, Fault> {
-        match self.text("status")? {
-            None => Ok(None),
-            Some("active" | "rotating" | "expired") => Ok(Some(Status::Active)),
-            Some("inactive") => Ok(Some(Status::Inactive)),
-            Some(_) => Err(Fault::new("its `status` is neither active nor inactive")),
-        }
-    }
-
-    /// A time in whole seconds.
-    fn moment(&self, field: &str) -> Result<Option<Timestamp>, Fault> {
-        let Some(text) = self.text(field)? else {
-            return Ok(None);
-        };
-        let moment = text.parse::<Timestamp>();
-        let moment = moment.and_then(|moment| Timestamp::from_second(moment.as_second()));
-        moment.map(Some).map_err(|_| {
-            let fault = Fault::new(format!("its `{field}` is not a time"));
-            fault.hint("a time is written as in 2026-11-22T10:00:00Z")
+            expires_at,
         })
     }
 }

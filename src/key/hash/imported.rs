@@ -34,6 +34,12 @@ pub enum Foreign {
     /// There is nothing.
     #[error("it has no password")]
     Missing,
+    /// Nothing that is a password's hash (passwd(5), shadow(5)): nobody logs in with it.
+    #[error("its account is locked: what stands for its password is no hash")]
+    Locked,
+    /// The hash is elsewhere (passwd(5)).
+    #[error("its hash is in another file, /etc/shadow")]
+    Shadowed,
     /// Neither a scheme nor a known beginning.
     #[error("its password has no `{{SCHEME}}`, and is no hash that is known by its beginning")]
     NoScheme,
@@ -60,6 +66,11 @@ impl Foreign {
         match self {
             Self::Clear => "write it as it is behind `{PLAIN}`, or hash it",
             Self::Missing => "leave the line out: nobody can log in with it",
+            Self::Locked => {
+                "leave the line out, or give the hash without what locks it and import it with \
+                 --inactive"
+            }
+            Self::Shadowed => "give the hash from there, or leave the line out",
             Self::NoScheme => {
                 "`{SCHEME}` names it, as in `{BLF-CRYPT}$2y$…`; a password in clear is \
                  `{PLAIN}…`, from standard input only"
@@ -129,6 +140,12 @@ impl Imported {
         if text.is_empty() {
             return Err(Foreign::Missing);
         }
+        if text == "x" {
+            return Err(Foreign::Shadowed);
+        }
+        if is_locked(text) {
+            return Err(Foreign::Locked);
+        }
         let Some(rest) = text.strip_prefix('{') else {
             return by_beginning(text);
         };
@@ -186,6 +203,11 @@ fn argon2_name(algorithm: Algorithm) -> &'static str {
     }
 }
 
+/// Whether what stands for a password locks the account, with or without a hash behind it.
+fn is_locked(text: &str) -> bool {
+    text.starts_with(['!', '*']) || text == "NP"
+}
+
 /// A hash without a scheme, as crypt(3) tells them apart.
 fn by_beginning(text: &str) -> Result<Imported, Foreign> {
     if text.starts_with("$apr1$") {
@@ -205,6 +227,9 @@ fn of_scheme(scheme: &str, value: &str, written: Written) -> Result<Imported, Fo
     }
     if value.is_empty() {
         return Err(Foreign::Missing);
+    }
+    if is_locked(value) {
+        return Err(Foreign::Locked);
     }
     if let Some(digest) = Digest::named(scheme) {
         return digest.read(&decoded(value, digest, written)?);

@@ -1,0 +1,203 @@
+//! An object's fields: all of them are known, and each is there once.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use zeroize::Zeroize;
+
+use super::fault::Fault;
+use crate::key::{Invalid, Status, quoted};
+use crate::settings;
+
+/// What an object may have in it: what is imported, the usual names of that, and what postkey
+/// itself tells of a key.
+const KNOWN: [&str; 25] = [
+    "name",
+    "kind",
+    "username",
+    "hash",
+    "password_hash",
+    "password",
+    "tail",
+    "status",
+    "enabled",
+    "active",
+    "disabled",
+    "locked",
+    "permission",
+    "limit",
+    "description",
+    "created_at",
+    "expires_at",
+    "expires",
+    "expiresAt",
+    "expiry",
+    "retires_at",
+    "last_used_at",
+    "requests_today",
+    "default",
+    "rotate_every",
+];
+
+/// The names under which an end is told.
+const EXPIRY: [&str; 4] = ["expires_at", "expires", "expiresAt", "expiry"];
+
+/// The fields that are true or false, and the status that each means if it is true.
+const SWITCHES: [(&str, Status); 4] = [
+    ("enabled", Status::Active),
+    ("active", Status::Active),
+    ("disabled", Status::Inactive),
+    ("locked", Status::Inactive),
+];
+
+/// An object's fields; those that are texts are wiped on drop, for passwords may be among them.
+pub(super) struct Object(Vec<(String, Value)>);
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        for (_, value) in &mut self.0 {
+            if let Value::String(text) = value {
+                text.zeroize();
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+                let mut object = Object(Vec::new());
+                while let Some(field) = map.next_entry()? {
+                    object.0.push(field);
+                }
+                Ok(object)
+            }
+        }
+
+        from.deserialize_map(Fields)
+    }
+}
+
+impl Object {
+    /// The fields of a value.
+    pub(super) fn read(value: &RawValue) -> Result<Self, Fault> {
+        let object = serde_json::from_str::<Self>(value.get());
+        let object = object.map_err(|_| Fault::new("it is not an object"))?;
+        for (at, (name, _)) in object.0.iter().enumerate() {
+            if !KNOWN.contains(&name.as_str()) {
+                return Err(unknown(name));
+            }
+            if object.0[..at].iter().any(|(before, _)| before == name) {
+                return Err(Fault::new(format!("it has `{name}` twice")));
+            }
+        }
+        Ok(object)
+    }
+
+    fn get(&self, field: &str) -> Option<&Value> {
+        let found = self.0.iter().find(|(name, _)| name == field);
+        found.map(|(_, value)| value)
+    }
+
+    /// A field's text; `null` is none.
+    pub(super) fn text(&self, field: &str) -> Result<Option<&str>, Fault> {
+        match self.get(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(Fault::new(format!("its `{field}` is not a text"))),
+        }
+    }
+
+    /// A field's text, as something that has a form.
+    pub(super) fn parsed<T: FromStr<Err = Invalid>>(
+        &self,
+        field: &str,
+    ) -> Result<Option<T>, Fault> {
+        let text = self.text(field)?;
+        Ok(text.map(T::from_str).transpose()?)
+    }
+
+    /// A time in whole seconds.
+    pub(super) fn moment(&self, field: &str) -> Result<Option<Timestamp>, Fault> {
+        let Some(text) = self.text(field)? else {
+            return Ok(None);
+        };
+        let moment = text.parse::<Timestamp>();
+        let moment = moment.and_then(|moment| Timestamp::from_second(moment.as_second()));
+        moment.map(Some).map_err(|_| {
+            let fault = Fault::new(format!("its `{field}` is not a time"));
+            fault.hint("a time is written as in 2026-11-22T10:00:00Z")
+        })
+    }
+
+    /// When it expires, if it says so; `null` is never.
+    pub(super) fn expires_at(&self) -> Result<Option<Option<Timestamp>>, Fault> {
+        let mut given = EXPIRY.iter().filter(|field| self.get(field).is_some());
+        match (given.next(), given.next()) {
+            (None, _) => Ok(None),
+            (Some(field), None) => self.moment(field).map(Some),
+            (Some(field), Some(other)) => {
+                let fault = Fault::new(format!("it has `{field}` and `{other}`"));
+                Err(fault.hint("give `expires_at` alone"))
+            }
+        }
+    }
+
+    /// Whether it says that it has expired.
+    pub(super) fn is_expired(&self) -> Result<bool, Fault> {
+        Ok(self.text("status")? == Some("expired"))
+    }
+
+    /// The operator's status; what follows from the time follows again.
+    pub(super) fn status(&self) -> Result<Option<Status>, Fault> {
+        let mut said = match self.text("status")? {
+            None => None,
+            Some("active" | "rotating" | "expired") => Some(("status", Status::Active)),
+            Some("inactive" | "disabled" | "locked") => Some(("status", Status::Inactive)),
+            Some(_) => return Err(Fault::new("its `status` is neither active nor inactive")),
+        };
+        for (field, on) in SWITCHES {
+            let status = match (self.get(field), on) {
+                (None, _) => continue,
+                (Some(Value::Bool(true)), on) => on,
+                (Some(Value::Bool(false)), Status::Active) => Status::Inactive,
+                (Some(Value::Bool(false)), Status::Inactive) => Status::Active,
+                (Some(_), _) => {
+                    let fault = Fault::new(format!("its `{field}` is neither true nor false"));
+                    return Err(fault.hint("`status` is \"active\" or \"inactive\""));
+                }
+            };
+            match said {
+                Some((before, other)) if other != status => {
+                    return Err(Fault::new(format!("its `{before}` and `{field}` disagree")));
+                }
+                _ => said = Some((field, status)),
+            }
+        }
+        Ok(said.map(|(_, status)| status))
+    }
+}
+
+/// A field that nobody knows may limit a key, and would be lost.
+fn unknown(name: &str) -> Fault {
+    let fault = Fault::new(format!("it has an unknown field {}", quoted(name)));
+    fault.hint(match name.to_ascii_lowercase().replace('-', "_").as_str() {
+        "allow_nets" | "allownets" | "nologin" | "networks" | "ip" | "ips" => {
+            "what limits a login is not kept: remove the field if it may go".to_owned()
+        }
+        _ => settings::way_out(name, &KNOWN),
+    })
+}
