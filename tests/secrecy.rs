@@ -1,5 +1,6 @@
 //! Secrets: where no part of one may be, while it lives.
 
+mod digests;
 mod echoes;
 mod erased;
 pub mod lines;

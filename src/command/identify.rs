@@ -10,7 +10,7 @@ use super::uses::Uses;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Malformed, Used};
-use crate::ui::{Decision, Format, IdentityView, Look, Sighted, TextView, Which};
+use crate::ui::{Decision, Format, IdentityView, Look, Sighted, TextView, Which, counted};
 use crate::vault::Former;
 use crate::verify::{Question, Verdict, judge};
 
@@ -22,7 +22,9 @@ use crate::verify::{Question, Verdict, judge};
 /// No use is recorded. Exits 0 if a secret of this vault is there, good or not, and 1
 /// otherwise. On a terminal a secret is asked for and not shown.
 ///
-/// The text may be of any length and of any encoding that leaves ASCII as it is. A password that
+/// The text may be of any length. A secret is also found in base64 (SMTP AUTH, HTTP Basic,
+/// Kubernetes), UTF-16, percent, JSON, HTML and quoted-printable encoding, with colours, quoting or
+/// line breaks inside. Compressed and encrypted data is not read: a warning tells of it. A password that
 /// was imported looks like nothing in particular: only `postkey verify --username` tells of one.
 ///
 /// Formats: text, json, jsonl, csv.
@@ -161,14 +163,15 @@ fn note_where(pasted: &Pasted, rows: usize, session: &Session) {
     if let ([only], 1) = (pasted.findings.as_slice(), rows)
         && (only.count > 1 || lines > 2)
     {
-        let times = if only.count == 1 { "time" } else { "times" };
-        let (count, line) = (only.count, only.line);
-        let note = format!("seen {count} {times}, first in line {line} of {lines}");
+        let (times, line) = (counted(only.count, "time", "times"), only.line);
+        let note = format!("seen {times}, first in line {line} of {lines}");
         session.ui.note(note);
     }
     if more > 0 {
         session.ui.warn(format!(
-            "{more} more secrets of no key here were seen than can be told apart"
+            "{} of no key here were seen than can be told apart",
+            counted(more, "more secret", "more secrets")
         ));
     }
+    pasted.warn_of_unreadable(session);
 }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::Session;
 use crate::error::Error;
-use crate::key::{HashMemory, Malformed, Scanner, Secret, Sight, Tail};
+use crate::key::{HashMemory, Malformed, Scanner, Secret, Sight, Tail, Unreadable};
 use crate::vault::{Former, Presented, Vault};
 use crate::verify::{Recognised, recognise};
 
@@ -27,6 +27,8 @@ pub(super) struct Pasted {
     pub(super) misspelt: Option<Misspelt>,
     /// How often secrets of nobody were seen after the [`MOST`] that are told apart.
     pub(super) more: u64,
+    /// What could hold a secret and could not be read.
+    pub(super) unreadable: Option<Unreadable>,
     /// How many lines the text had.
     pub(super) lines: u64,
     /// The vault, if it had to be asked.
@@ -42,6 +44,7 @@ impl Default for Pasted {
             findings: Vec::new(),
             misspelt: None,
             more: 0,
+            unreadable: None,
             lines: 0,
             vault: None,
             failure: None,
@@ -73,6 +76,16 @@ impl Pasted {
         match &self.vault {
             Some(vault) => Ok(vault.former(&tails)?),
             None => Ok(HashMap::new()),
+        }
+    }
+
+    /// Says what a secret may be hidden in.
+    pub(super) fn warn_of_unreadable(&self, session: &Session) {
+        if let Some(Unreadable { what, line }) = self.unreadable {
+            session.ui.warn(format!(
+                "{what} data was not searched, first in line {line}: \
+                 decompress or decrypt it, and search what comes out"
+            ));
         }
     }
 }
@@ -176,6 +189,7 @@ where
             }
             if read == 0 {
                 self.pasted.lines = scanner.lines();
+                self.pasted.unreadable = scanner.unreadable();
                 return Ok(());
             }
         }

@@ -188,6 +188,7 @@ fn count_seen(stopped: &mut [Stopped], findings: &[Finding]) {
 
 /// Says what was found that is no reason to stop a key.
 fn say_what_stopped_nothing(pasted: &Pasted, session: &Session) -> Result<(), Error> {
+    pasted.warn_of_unreadable(session);
     let former = pasted.former()?;
     let mut unknown = pasted.more;
     for finding in &pasted.findings {
@@ -232,7 +233,7 @@ fn nothing_stopped(args: &Revoke, session: &Session) -> Result<ExitStatus, Error
         .as_ref()
         .map(|_| ", and there is nothing to report");
     session.ui.warn(format!(
-        "there is no good secret of this vault in it: nothing was stopped{}",
+        "no valid secret of this vault found; nothing was revoked{}",
         report.unwrap_or_default()
     ));
     if session.ui.format.is_for_machines() {

@@ -39,11 +39,11 @@ pub use permission::Permission;
 pub use policy::{OwnPolicy, Term};
 pub use rotation::{Grace, Retiring};
 pub use rule::Rule;
-pub use scan::{Scanner, Sight};
+pub use scan::{Scanner, Sight, Unreadable};
 pub use seal::{Bond, Seal, Sealer, Unopened};
 pub use secret::{Brand, Malformed, Secret, Tail};
 pub use status::{Standing, Status};
-pub use text::{escaped, is_hidden, looks_like_a_secret, quoted, scrubbed};
+pub use text::{Lines, escaped, is_hidden, looks_like_a_secret, quoted, scrubbed, without_mark};
 pub use username::Username;
 pub use variable::{Variable, Variables};
 

@@ -1,22 +1,35 @@
 //! Finding secrets in any text: a stream of bytes that is taken in piece by piece, however long
 //! it and its lines are, in memory of a fixed size.
 //!
-//! What stands around a secret does not matter: the checksum decides. One that a mail program
-//! or a terminal broke into lines is found, too.
+//! What stands around a secret does not matter: the checksum decides. Each piece is read as a
+//! [`View`] in which escapes, colours, line breaks and the like are undone, and searched for what
+//! a secret begins with, plain or in base64.
 
-use aho_corasick::AhoCorasick;
+mod candidate;
+mod escape;
+mod near;
+mod pattern;
+mod view;
+
 use memchr::memchr_iter;
 use zeroize::Zeroizing;
 
+pub(super) use candidate::spans;
+
 use super::Kind;
-use super::secret::{LONGEST, Malformed, Secret, shaped};
-use super::text::has_secret_body;
+use super::secret::{LONGEST, Malformed, Secret};
+use candidate::{Candidate, Likely, candidates};
+use view::{Marks, View};
 
 /// How much is taken in at once, in bytes.
 const PIECE: usize = 256 << 10;
 
-/// How far behind its beginning a secret may end, with what was put between its characters.
-const REACH: usize = LONGEST + 60;
+/// How far behind its beginning a secret may end, with what was put between its characters:
+/// enough for each of them to be escaped, and for one on every line.
+const REACH: usize = 4 << 10;
+
+/// How much of a word that looks like a secret is looked at.
+const LONGEST_WORD: usize = LONGEST + 60;
 
 /// Something that was found, and the line that it begins in, counted from 1.
 #[derive(Debug)]
@@ -27,14 +40,24 @@ pub struct Sight {
     pub line: u64,
 }
 
+/// What could hold a secret and cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// What the first of them is, as in `gzip`.
+    pub what: &'static str,
+    /// The line that it begins in, counted from 1.
+    pub line: u64,
+}
+
 /// A search through a stream.
 #[derive(Debug)]
 pub struct Scanner {
-    prefixes: AhoCorasick,
     /// What was taken in and may still begin a secret. It never grows, so that no copy of a
     /// secret stays behind.
     buffer: Zeroizing<Vec<u8>>,
+    view: View,
     progress: Progress,
+    unreadable: Option<Unreadable>,
 }
 
 /// How far the search has come; places are counted from the buffer's beginning.
@@ -42,27 +65,44 @@ pub struct Scanner {
 struct Progress {
     /// Up to where there is text.
     filled: usize,
-    /// Up to where every beginning was judged.
-    judged: usize,
-    /// Up to where the last secret reaches.
+    /// From where on a secret is one that was not told.
+    untold: usize,
+    /// Up to where the last of what was told for good reaches.
     covered: usize,
     /// Up to where line ends were counted.
     counted: usize,
     line_ends: u64,
 }
 
+/// What was found at a place, before it is told.
+struct Found {
+    start: usize,
+    end: usize,
+    what: What,
+}
+
+enum What {
+    Secret(Secret),
+    Fault(Malformed),
+    Unreadable(&'static str),
+}
+
 impl Default for Scanner {
     fn default() -> Self {
-        Self {
-            prefixes: AhoCorasick::new(Kind::ALL.map(Kind::prefix))
-                .expect("two short words can be searched for"),
-            buffer: Zeroizing::new(vec![0; PIECE + REACH]),
-            progress: Progress::default(),
-        }
+        Self::with_room(PIECE + REACH)
     }
 }
 
 impl Scanner {
+    fn with_room(room: usize) -> Self {
+        Self {
+            buffer: Zeroizing::new(vec![0; room]),
+            view: View::with_capacity(room),
+            progress: Progress::default(),
+            unreadable: None,
+        }
+    }
+
     /// All secrets that are whole in a text.
     pub fn secrets_in(text: &[u8]) -> Vec<Secret> {
         let (mut scanner, mut found, mut rest) = (Self::default(), Vec::new(), text);
@@ -90,21 +130,35 @@ impl Scanner {
     pub fn advance(&mut self, read: usize, mut see: impl FnMut(Sight)) {
         self.progress.filled += read;
         let filled = self.progress.filled;
-        let decided = if read == 0 {
-            filled
-        } else {
-            filled.saturating_sub(REACH)
+        let decided = match read {
+            0 => filled,
+            _ => filled.saturating_sub(REACH),
         };
         let text = &self.buffer[..filled];
-        let from = self.progress.judged;
-        for prefix in self.prefixes.find_iter(&text[from..]) {
-            let start = from + prefix.start();
-            let window = &text[start..filled.min(start + REACH)];
-            let found = examine(window);
-            if start >= decided && !matches!(found, Some(Ok(_))) {
-                break;
+        let progress = &mut self.progress;
+        let mut covered = progress.covered;
+        for Found { start, end, what } in found(text, &mut self.view) {
+            let is_decided = start < decided;
+            let found = match what {
+                What::Unreadable(what) if is_decided && self.unreadable.is_none() => {
+                    let line = progress.line(text, start);
+                    self.unreadable = Some(Unreadable { what, line });
+                    continue;
+                }
+                What::Secret(secret) => Ok(secret),
+                What::Fault(fault) if is_decided && start >= covered => Err(fault),
+                _ => continue,
+            };
+            covered = covered.max(end);
+            if is_decided {
+                progress.covered = covered;
             }
-            see_at(&mut self.progress, text, start, found, &mut see);
+            if found.is_ok() && start < progress.untold {
+                continue;
+            }
+            progress.untold = progress.untold.max(start + 1);
+            let line = progress.line(text, start);
+            see(Sight { found, line });
         }
         self.forget(decided);
     }
@@ -114,209 +168,91 @@ impl Scanner {
         self.progress.line_ends + 1
     }
 
+    /// The first of what could hold a secret and could not be read.
+    pub fn unreadable(&self) -> Option<Unreadable> {
+        self.unreadable
+    }
+
     /// Drops the text before a place, which the next bytes cannot change any more.
     fn forget(&mut self, decided: usize) {
         let progress = &mut self.progress;
         progress.count(&self.buffer, decided);
         self.buffer.copy_within(decided..progress.filled, 0);
         progress.filled -= decided;
-        progress.judged = progress.judged.saturating_sub(decided);
+        progress.untold = progress.untold.saturating_sub(decided);
         progress.covered = progress.covered.saturating_sub(decided);
         progress.counted -= decided;
     }
 }
 
+/// All that is in a text, from left to right.
+fn found(text: &[u8], view: &mut View) -> Vec<Found> {
+    let mut all = Vec::new();
+    view.fill(text, Marks::Dashes);
+    all.extend(candidates(view, text).filter_map(|(at, one)| judge(at, &one, view, text)));
+    if view.has_marks() {
+        view.fill(text, Marks::Dropped);
+        all.extend(candidates(view, text).filter_map(|(at, one)| judge(at, &one, view, text)));
+    }
+    // A secret says more than what another reading makes of it.
+    all.sort_by_key(|found| (found.start, !matches!(found.what, What::Secret(_))));
+    all
+}
+
+fn judge(at: usize, candidate: &Candidate<'_>, view: &View, text: &[u8]) -> Option<Found> {
+    let start = view.raw_at(at);
+    let (what, length) = match candidate {
+        Candidate::Unreadable(what) => (What::Unreadable(what), 1),
+        Candidate::Secret(likely) => match likely.secret() {
+            Some(secret) => (What::Secret(secret), likely.nearly()?),
+            None => (What::Fault(fault(likely, &text[start..])?), 1),
+        },
+    };
+    let end = view.raw_range(at..at + length).end;
+    Some(Found { start, end, what })
+}
+
 impl Progress {
+    /// The line that a place is in.
+    fn line(&mut self, text: &[u8], place: usize) -> u64 {
+        self.count(text, place);
+        self.line_ends + 1 - line_ends(&text[place..self.counted])
+    }
+
     /// Counts the line ends up to a place.
     fn count(&mut self, text: &[u8], place: usize) {
         if let Some(new) = text.get(self.counted..place) {
-            self.line_ends += memchr_iter(b'\n', new).count() as u64;
+            self.line_ends += line_ends(new);
             self.counted = place;
         }
     }
 }
 
-/// Tells what begins at a place, unless it is but a part of a secret that was told.
-fn see_at(
-    progress: &mut Progress,
-    text: &[u8],
-    start: usize,
-    found: Option<Result<Secret, Malformed>>,
-    see: &mut impl FnMut(Sight),
-) {
-    progress.judged = start + 1;
-    let Some(found) = found.filter(|found| found.is_ok() || start >= progress.covered) else {
-        return;
-    };
-    progress.count(text, start);
-    let length = found.as_ref().map_or(1, |secret| secret.expose().len());
-    progress.covered = progress.covered.max(start + length);
-    let line = progress.line_ends + 1;
-    see(Sight { found, line });
+fn line_ends(text: &[u8]) -> u64 {
+    memchr_iter(b'\n', text).count() as u64
 }
 
-/// What the bytes begin with: a secret, something that was meant as one, or neither.
-fn examine(window: &[u8]) -> Option<Result<Secret, Malformed>> {
-    let secret = |text: &[u8]| Secret::parse(shaped(text)?).ok();
-    let whole = || begins_well(window).then(|| joined(window));
-    let found = secret(window).or_else(|| secret(&whole()?));
-    found.map(Ok).or_else(|| misspelt(window).map(Err))
+/// What is wrong with what looks like a secret; the text begins where it does.
+fn fault(likely: &Likely<'_>, text: &[u8]) -> Option<Malformed> {
+    let prefixes = Kind::ALL.map(|kind| kind.prefix().as_bytes());
+    if prefixes.iter().any(|prefix| text.starts_with(prefix)) {
+        return misspelt(&text[..text.len().min(LONGEST_WORD)]);
+    }
+    likely.fault()
 }
 
-/// The bytes without what breaks a line: blanks, and the marks that mail programs (RFC 2045,
-/// 6.7) and shells put before a line's end.
-fn unbroken(window: &[u8]) -> impl Iterator<Item = u8> {
-    let is_before_end = |at: usize| matches!(window.get(at + 1), Some(b'\r' | b'\n'));
-    let is_mark = move |at, byte| matches!(byte, b'=' | b'\\') && is_before_end(at);
-    let bytes = window.iter().copied().enumerate();
-    let kept = bytes.filter(move |&(at, byte)| !byte.is_ascii_whitespace() && !is_mark(at, byte));
-    kept.map(|(_, byte)| byte)
-}
-
-/// Whether a prefix and a brand are followed by a dash and hex digits, which few words are.
-fn begins_well(window: &[u8]) -> bool {
-    let mut bytes = unbroken(window);
-    let dash = bytes
-        .by_ref()
-        .take(5 + 12 + 1)
-        .find(|byte| !byte.is_ascii_alphanumeric());
-    dash == Some(b'-') && bytes.take(8).all(|byte| byte.is_ascii_hexdigit())
-}
-
-fn joined(window: &[u8]) -> Zeroizing<Vec<u8>> {
-    let mut joined = Zeroizing::new(Vec::with_capacity(REACH));
-    joined.extend(unbroken(window));
-    joined
-}
-
-/// What is wrong with what looks like a secret; `None` for what does not, or holds another
+/// What is wrong with a word that looks like a secret; `None` for what does not, or holds another
 /// beginning, which tells more.
-fn misspelt(window: &[u8]) -> Option<Malformed> {
+fn misspelt(text: &[u8]) -> Option<Malformed> {
     let is_within = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
-    let length = window.iter().take_while(|byte| is_within(byte)).count();
-    let text = std::str::from_utf8(&window[..length]).ok()?;
-    let dash = text.find('-')?;
-    let begins_again = Kind::ALL
-        .iter()
-        .any(|kind| text[1..dash].contains(kind.prefix()));
-    if begins_again || !has_secret_body(&text.to_ascii_lowercase()) {
+    let length = text.iter().take_while(|byte| is_within(byte)).count();
+    let text = std::str::from_utf8(&text[..length]).ok()?;
+    let brand = text.split('-').next()?;
+    let begins_again = |kind: &Kind| brand[1..].contains(kind.prefix());
+    if Kind::ALL.iter().any(begins_again) || near::length(text.as_bytes()).is_none() {
         return None;
     }
     Secret::parse(text).err()
 }
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use rand::rngs::SysRng;
-
-    /// What is found in a text that comes in pieces: secrets, and lines.
-    fn found(text: &[u8], piece: usize) -> Vec<(Result<String, Malformed>, u64)> {
-        let mut scanner = Scanner::default();
-        let mut all = Vec::new();
-        for piece in text.chunks(piece).chain([&[][..]]) {
-            scanner.room()[..piece.len()].copy_from_slice(piece);
-            scanner.advance(piece.len(), |sight| {
-                let found = sight.found.map(|secret| secret.expose().to_owned());
-                all.push((found, sight.line));
-            });
-        }
-        all
-    }
-
-    fn secret(kind: Kind, brand: &str) -> String {
-        let brand = brand.parse().expect("a good brand");
-        let secret = Secret::generate(kind, &brand, &mut SysRng);
-        secret.expect("random numbers").expose().to_owned()
-    }
-
-    #[test]
-    fn a_secret_is_found_whatever_stands_around_it() {
-        let secret = secret(Kind::Api, "post");
-        for (before, after) in [
-            ("", ""),
-            ("  \"", "\"  \r\n"),
-            ("Authorization: Bearer ", "\n"),
-            ("export KEY=\"", "\";"),
-            ("{\"a\":\"\\n", "\\n\"}"),
-            ("xkey", "xkey"),
-            ("xkeypost-", "abc"),
-            ("https://user:", "@example.com/"),
-            ("xkeypost-0123456789ab", "-"),
-        ] {
-            let text = format!("{before}{secret}{after}");
-            let all = found(text.as_bytes(), 7);
-            let good: Vec<_> = all.iter().filter(|(found, _)| found.is_ok()).collect();
-            assert_eq!(good, [&(Ok(secret.clone()), 1)], "{before:?} {after:?}");
-        }
-    }
-
-    #[test]
-    fn a_secret_that_was_broken_into_lines_is_found() {
-        let secret = secret(Kind::Smtp, "post");
-        for gap in ["\n", "\r\n  ", "=\r\n", "\\\n", " "] {
-            for at in 5..secret.len() {
-                let text = format!("\n{}{gap}{}\n", &secret[..at], &secret[at..]);
-                assert_eq!(found(text.as_bytes(), 9), [(Ok(secret.clone()), 2)], "{at}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_was_mistyped_or_cut_short_is_told_once_with_its_line() {
-        let good = secret(Kind::Api, "post");
-        let wrong = good.replace(&good[20..21], if &good[20..21] == "a" { "b" } else { "a" });
-        for (text, why) in [
-            (wrong.clone(), Malformed::Checksum),
-            (good[..60].to_owned(), Malformed::Short),
-            (format!("xkey{wrong}"), Malformed::Checksum),
-            (
-                good.to_uppercase().replacen("XKEY", "xkey", 1),
-                Malformed::Shape,
-            ),
-        ] {
-            let text = format!("one\ntwo {text}\nthree");
-            assert_eq!(found(text.as_bytes(), 50), [(Err(why), 2)], "{text}");
-        }
-    }
-
-    #[test]
-    fn a_brand_may_hold_a_prefix() {
-        for brand in ["axkeyb", "xsmtp", "xkey", "xkeyxkeyxk"] {
-            let secret = secret(Kind::Api, brand);
-            assert_eq!(found(secret.as_bytes(), 1), [(Ok(secret.clone()), 1)]);
-        }
-    }
-
-    #[test]
-    fn ordinary_words_are_no_secrets() {
-        let text = b"xkey xsmtp xkey-production-eu xkeypost- xkeypost-\xff\xfe0123 XKEYPOST";
-        assert_eq!(found(text, 3), []);
-    }
-
-    proptest! {
-        #[test]
-        fn every_secret_is_found_wherever_the_pieces_end(
-            piece in 1..400_usize,
-            gaps in prop::collection::vec("[ -~\n]{0,300}", 1..6),
-        ) {
-            let mut text = String::new();
-            let mut expected = Vec::new();
-            for gap in gaps {
-                text.push_str(&gap.replace('x', "y"));
-                let line = text.matches('\n').count() as u64 + 1;
-                let secret = secret(Kind::Smtp, "acme");
-                text.push_str(&secret);
-                text.push(' ');
-                expected.push((Ok(secret), line));
-            }
-            prop_assert_eq!(found(text.as_bytes(), piece), expected);
-        }
-
-        #[test]
-        fn any_bytes_are_looked_through(text in any::<Vec<u8>>(), piece in 1..50_usize) {
-            found(&text, piece);
-        }
-    }
-}
+mod tests;

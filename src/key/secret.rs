@@ -14,7 +14,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::{Invalid, Kind};
 
-const HEX: usize = 64;
+pub(super) const HEX: usize = 64;
 const RANDOM: usize = 10;
 const CHECKSUM: usize = 6;
 pub(super) const TAIL: usize = RANDOM + CHECKSUM;

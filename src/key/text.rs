@@ -2,20 +2,17 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::ops::Range;
 
-use super::secret::TAIL;
+use zeroize::Zeroizing;
+
+use super::scan::spans;
 
 /// What stands where something that looks like a secret stood.
 const BLANKED: &str = "[secret not shown]";
 
 /// How many characters of a bad value an error shows.
 const SHOWN: usize = 80;
-
-/// The least that is taken for a part of a secret: `xkey`, a dash and eight digits.
-const SHORTEST_PART: usize = 4 + 1 + 8;
-
-/// A run of hex digits this long is taken for a part of a secret.
-const HEX_RUN: usize = 48;
 
 /// Replaces control, C1, bidi and other invisible characters by `\u{…}`.
 ///
@@ -45,6 +42,11 @@ pub fn is_hidden(character: char) -> bool {
             | '\u{e0000}'..='\u{e007f}')
 }
 
+/// A text without the byte order mark that programs on Windows put before it.
+pub fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}
+
 /// A value as an error quotes it: in backticks, escaped, shortened, secrets blanked out.
 pub fn quoted(value: &str) -> String {
     if looks_like_a_secret(value) {
@@ -57,98 +59,81 @@ pub fn quoted(value: &str) -> String {
     format!("`{}`", escaped(&short))
 }
 
-/// Whether a secret, or a long part of one, stands anywhere in the text.
+/// Whether a secret, or what is nearly one, stands anywhere in the text, however it is encoded.
 pub fn looks_like_a_secret(text: &str) -> bool {
-    find_secret(text).is_some()
+    !spans(text.as_bytes()).is_empty()
 }
 
-/// Blanks out whatever looks like a secret, or like a long part of one.
+/// Blanks out secrets, and what is nearly one.
 pub fn scrubbed(text: &str) -> Cow<'_, str> {
-    let mut rest = text;
-    let mut out = String::new();
-    while let Some((start, end)) = find_secret(rest) {
-        out.push_str(&rest[..start]);
-        out.push_str(BLANKED);
-        rest = &rest[end..];
-    }
-    if out.is_empty() {
+    let spans = spans(text.as_bytes());
+    if spans.is_empty() {
         return Cow::Borrowed(text);
     }
-    out.push_str(rest);
-    Cow::Owned(out)
+    Cow::Owned(without(text.as_bytes(), 0, spans))
 }
 
-/// Where the first thing that looks like a secret starts and ends, in bytes.
-fn find_secret(text: &str) -> Option<(usize, usize)> {
-    let mut start = None;
-    for (at, character) in text.char_indices().chain([(text.len(), ' ')]) {
-        let within = character.is_ascii_alphanumeric() || character == '-';
-        match start {
-            None if within => start = Some(at),
-            Some(from) if !within => {
-                if let Some(part) = secret_start(&text[from..at]) {
-                    return Some((from + part, at));
-                }
-                start = None;
-            }
-            _ => {}
+/// The text from a place on, with spans of it blanked out; what is not UTF-8 is replaced.
+fn without(text: &[u8], mut from: usize, spans: Vec<Range<usize>>) -> String {
+    let mut out = String::with_capacity(text.len() - from);
+    let begin = from;
+    for span in spans.into_iter().filter(|span| span.end > begin) {
+        out.push_str(&String::from_utf8_lossy(&text[from..span.start.max(from)]));
+        out.push_str(BLANKED);
+        from = span.end;
+    }
+    out.push_str(&String::from_utf8_lossy(&text[from..]));
+    out
+}
+
+/// Lines that may hold a secret, also one that was broken into several of them.
+#[derive(Debug)]
+pub struct Lines {
+    /// The last line, and some of what came before it.
+    text: Zeroizing<Vec<u8>>,
+    /// Where the last line begins.
+    start: usize,
+}
+
+/// How much of what was before a line is looked at, in bytes.
+const BEFORE: usize = 4 << 10;
+
+impl Lines {
+    /// No lines yet, each of which will be no longer than so many bytes.
+    pub fn no_longer_than(longest: usize) -> Self {
+        Self {
+            // It never grows, so that no copy of a secret stays behind.
+            text: Zeroizing::new(Vec::with_capacity(2 * BEFORE + 1 + longest)),
+            start: 0,
         }
     }
-    None
-}
 
-/// Where in a run of letters, digits and dashes a secret begins.
-fn secret_start(run: &str) -> Option<usize> {
-    if run.len() < SHORTEST_PART {
-        return None;
-    }
-    let lower = run.to_ascii_lowercase();
-    let prefixed = ["xkey", "xsmtp"]
-        .iter()
-        .flat_map(|prefix| lower.match_indices(prefix));
-    let prefixed = prefixed
-        .map(|(at, _)| at)
-        .filter(|&at| has_secret_body(&lower[at..]));
-    prefixed.chain(hex_run(&lower)).chain(ending(&lower)).min()
-}
-
-/// Whether a prefix and a brand, of at most 17 characters, are followed by a dash and eight
-/// hex digits.
-pub(super) fn has_secret_body(text: &str) -> bool {
-    let text = text.as_bytes();
-    let dash = text.iter().take(5 + 12 + 1).position(|&byte| byte == b'-');
-    let body = dash.and_then(|dash| text.get(dash + 1..dash + 9));
-    body.is_some_and(|body| body.iter().all(u8::is_ascii_hexdigit))
-}
-
-/// Where a secret's last part begins: eight hex digits or more, a dash and a tail.
-fn ending(run: &str) -> Option<usize> {
-    let (before, tail) = run.rsplit_once('-')?;
-    let start = before
-        .trim_end_matches(|digit: char| digit.is_ascii_hexdigit())
-        .len();
-    (tail.len() == TAIL && before.len() - start >= 8).then_some(start)
-}
-
-/// Where a run of at least [`HEX_RUN`] hex digits begins.
-fn hex_run(text: &str) -> Option<usize> {
-    let mut length = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        length = if byte.is_ascii_hexdigit() {
-            length + 1
-        } else {
-            0
-        };
-        if length == HEX_RUN {
-            return Some(at + 1 - HEX_RUN);
+    /// Takes the next line, without its end; what is too long for one is left off.
+    pub fn push(&mut self, line: &[u8]) {
+        let longest = self.text.capacity() - 2 * BEFORE - 1;
+        let line = &line[..line.len().min(longest)];
+        if self.text.len() > 2 * BEFORE {
+            let from = self.text.len() - BEFORE;
+            self.text.copy_within(from.., 0);
+            self.text.truncate(BEFORE);
         }
+        self.text.push(b'\n');
+        self.start = self.text.len();
+        self.text.extend_from_slice(line);
     }
-    None
+
+    /// The last line, with what is a part of a secret blanked out.
+    pub fn last(&self) -> Zeroizing<String> {
+        let from = self.start.saturating_sub(BEFORE);
+        let text = &self.text[from..];
+        Zeroizing::new(without(text, self.start - from, spans(text)))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64ct::{Base64, Encoding};
 
     const SECRET: &str = "xkeypost-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef-ABCDEFGHIJ012345";
 
@@ -165,22 +150,71 @@ mod tests {
     }
 
     #[test]
-    fn a_long_part_of_a_secret_is_blanked_out_too() {
-        assert!(looks_like_a_secret(&SECRET[..30]));
-        assert!(looks_like_a_secret(&SECRET[12..64]));
-        assert!(looks_like_a_secret(&SECRET[60..]));
-        assert!(looks_like_a_secret(&SECRET.to_uppercase()));
-        assert!(looks_like_a_secret("xkey-xkeypost-0123456789"));
+    fn what_is_nearly_a_secret_is_blanked_out_too() {
+        let mistyped = SECRET.replace("89ab", "98ab");
+        let escaped = SECRET.replace('-', "%2D");
+        let split = format!("{} {}", &SECRET[..30], &SECRET[30..]);
+        for text in [
+            &SECRET[..20],
+            &SECRET[..30],
+            &SECRET[9..],
+            &SECRET[12..],
+            &SECRET[40..],
+            &SECRET.to_uppercase(),
+            &SECRET[9..].to_uppercase(),
+            "xkey-xkeypost-0123456789",
+            &mistyped,
+            &SECRET.replacen("01", "0z", 1),
+            &SECRET.replace("f0", "zz"),
+            &SECRET.replace("ef-", "e-"),
+            &escaped,
+            &escaped[12..],
+            &split,
+        ] {
+            let shown = scrubbed(text);
+            assert!(shown.ends_with(BLANKED), "{text}: {shown}");
+            assert!(
+                !shown.to_ascii_lowercase().contains("456789ab"),
+                "{text}: {shown}"
+            );
+            assert!(looks_like_a_secret(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_is_broken_into_lines_is_blanked_out_in_each() {
+        let encoded = Base64::encode_string(format!("user:{SECRET}").as_bytes());
+        for text in [SECRET, &encoded] {
+            for at in [40, 60, 76] {
+                let (head, rest) = text.split_at(at);
+                let mut lines = Lines::no_longer_than(200);
+                lines.push(b"got");
+                assert_eq!(*lines.last(), "got");
+                lines.push(head.as_bytes());
+                let head = lines.last();
+                assert!(head.ends_with(BLANKED) && head.len() < 32, "{at}: {head:?}");
+                lines.push(rest.as_bytes());
+                assert_eq!(lines.last().trim_end_matches('='), BLANKED, "{at}");
+                lines.push(b"done");
+                assert_eq!(*lines.last(), "done");
+            }
+        }
     }
 
     #[test]
     fn ordinary_words_are_left_alone() {
+        let digest = &SECRET[9..73];
+        let path = format!("/var/lib/docker/overlay2/{digest}/merged/app.env");
         for text in [
             "my-key",
             "xkeypost",
             "xsmtp-relay",
             "c0ffee",
             "xkey-production-eu",
+            "xkeyprod-20261128",
+            digest,
+            &path,
+            "grün - 邮件",
         ] {
             assert_eq!(scrubbed(text), text);
         }

@@ -134,7 +134,7 @@ fn a_secret_that_is_good_no_more_stops_nothing_and_says_so() {
         (&former, "old one of `ci`"),
         (&elsewhere, "no key's here"),
         (&former[..50], "looks like a secret"),
-        ("nothing", "nothing was stopped"),
+        ("nothing", "nothing was revoked"),
     ] {
         let run = sandbox.run_with_input(["revoke", "--replace"], text.as_bytes());
         let run = run.expect(1);
@@ -142,7 +142,7 @@ fn a_secret_that_is_good_no_more_stops_nothing_and_says_so() {
             run.stdout.is_empty() && run.stderr.contains(says),
             "{run:?}"
         );
-        assert!(run.stderr.contains("nothing was stopped"), "{run:?}");
+        assert!(run.stderr.contains("nothing was revoked"), "{run:?}");
     }
     assert_eq!(sandbox.show("ci")["status"], "active");
     sandbox.run(["revoke", "ci"]).expect(0);

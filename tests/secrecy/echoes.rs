@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 
 use super::lines::command_lines;
 use super::watch::run;
-use super::{digits, files, leaks};
+use super::{files, leaks};
 use crate::sandbox::{Run, Sandbox};
 
 #[test]
@@ -76,8 +76,13 @@ fn variants(secret: &str) -> Vec<String> {
         secret[..20].to_owned(),
         secret[..60].to_owned(),
         secret[12..].to_owned(),
-        digits(secret).to_owned(),
         format!("KEY=\"{secret}\""),
         format!("https://user:{secret}@example.com/"),
+        secret.replace('-', "%2D"),
+        secret.replace('-', "%252d")[12..].to_owned(),
+        secret.replace('-', "\u{2011}"),
+        format!("{} {}", &secret[..45], &secret[45..]),
+        format!("{}\n{}", &secret[..25], &secret[25..]),
+        secret.replace(secret.get(11..13).unwrap(), "zz"),
     ]
 }

@@ -12,6 +12,7 @@ use rustix::io::ioctl_fionread;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use zeroize::Zeroizing;
 
+use crate::key::Lines;
 use crate::process::Reprieve;
 
 /// How long a command that is stopped has to end by itself.
@@ -203,17 +204,16 @@ struct Told<'a> {
     tell: &'a mut dyn FnMut(&str),
     /// The beginning of a line that has not ended yet. A command may repeat the secret.
     line: Zeroizing<Vec<u8>>,
-    last: Zeroizing<Vec<u8>>,
+    lines: Lines,
     count: usize,
 }
 
 impl<'a> Told<'a> {
     fn to(tell: &'a mut dyn FnMut(&str)) -> Self {
-        let line = || Zeroizing::new(Vec::with_capacity(LONGEST));
         Self {
             tell,
-            line: line(),
-            last: line(),
+            line: Zeroizing::new(Vec::with_capacity(LONGEST)),
+            lines: Lines::no_longer_than(LONGEST),
             count: 0,
         }
     }
@@ -244,27 +244,23 @@ impl<'a> Told<'a> {
             return;
         }
         self.count += 1;
+        self.lines.push(&self.line);
         match self.count {
-            ..=MOST => (self.tell)(&lossy(&self.line)),
-            count if count == MOST + 1 => (self.tell)("what else it says is left out"),
+            ..=MOST => (self.tell)(&self.lines.last()),
+            count if count == MOST + 1 => (self.tell)("further output omitted"),
             _ => {}
         }
-        std::mem::swap(&mut self.line, &mut self.last);
         self.line.clear();
     }
 
     /// The last line, as the end of a sentence.
     fn end(&mut self) -> String {
         self.end_line();
-        match self.last.as_slice() {
-            [] => String::new(),
-            last => format!(": {}", *lossy(last)),
+        match self.count {
+            0 => String::new(),
+            _ => format!(": {}", *self.lines.last()),
         }
     }
-}
-
-fn lossy(line: &[u8]) -> Zeroizing<String> {
-    Zeroizing::new(String::from_utf8_lossy(line).into_owned())
 }
 
 fn told(status: ExitStatus) -> String {

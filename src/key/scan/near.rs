@@ -1,0 +1,110 @@
+//! What is a secret, or nearly one: cut short, mistyped, in other letters, or without its prefix.
+//!
+//! A prefix and a good part of the rest make one, and so do 64 hex digits with a tail. A run of hex
+//! digits alone makes none: digests, container ids and commits look like that.
+
+use std::ops::Range;
+
+use crate::key::Kind;
+use crate::key::secret::{HEX, TAIL};
+
+/// How many hex digits behind a prefix are taken for a part of a secret.
+const FEWEST: usize = 8;
+
+/// So many of a secret's hex digits are nearly all of them.
+const MOST_OF_THEM: usize = 48;
+
+/// How many hex digits before a tail are taken for a part of a secret: so many if it is one of
+/// mixed letters, and so many if only a digit tells it from a word.
+const SHORT: usize = 16;
+const LONG: usize = 32;
+
+/// The longest brand.
+const BRAND: Range<usize> = 2..13;
+
+/// How much of the text, which begins with a prefix, is a secret or nearly one.
+pub(in crate::key) fn length(text: &[u8]) -> Option<usize> {
+    let prefixes = Kind::ALL.map(|kind| kind.prefix().as_bytes());
+    let starts = |prefix: &&&[u8]| {
+        let start = text.get(..prefix.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    let prefix = prefixes.iter().find(starts)?.len();
+    let brand = count(&text[prefix..], BRAND.end, u8::is_ascii_alphanumeric);
+    let dash = prefix + brand;
+    if !BRAND.contains(&brand) || text.get(dash) != Some(&b'-') {
+        return None;
+    }
+    let body = &text[dash + 1..];
+    let digits = digits(body);
+    if digits < FEWEST || is_date(&body[..digits]) {
+        return None;
+    }
+    let end = dash + 1 + digits;
+    let tail = match text.get(end) {
+        Some(b'-') if digits >= MOST_OF_THEM => {
+            1 + count(&text[end + 1..], TAIL, u8::is_ascii_alphanumeric)
+        }
+        _ => 0,
+    };
+    Some(end + tail)
+}
+
+/// How many hex digits a text begins with, a few that were mistyped among them.
+fn digits(body: &[u8]) -> usize {
+    let word = count(body, HEX, u8::is_ascii_alphanumeric);
+    let right = body[..word].iter().filter(|byte| byte.is_ascii_hexdigit());
+    match right.count() {
+        right if right >= SHORT && right * 8 >= word * 7 => word,
+        _ => count(body, HEX, u8::is_ascii_hexdigit),
+    }
+}
+
+/// Whether so many digits are rather a day, or a time of one, as a name may end in.
+fn is_date(digits: &[u8]) -> bool {
+    digits.len() <= 14 && digits.starts_with(b"20") && digits.iter().all(u8::is_ascii_digit)
+}
+
+fn count(text: &[u8], most: usize, is_one: fn(&u8) -> bool) -> usize {
+    text.iter()
+        .take(most)
+        .take_while(|byte| is_one(byte))
+        .count()
+}
+
+/// Where secrets end whose beginning is missing: hex digits, a dash and a tail.
+pub(super) fn endings(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    memchr::memchr_iter(b'-', text).filter_map(move |dash| ending(text, dash))
+}
+
+fn ending(text: &[u8], dash: usize) -> Option<Range<usize>> {
+    let before = text[..dash].iter().rev();
+    let digits = before
+        .take(2 * HEX)
+        .take_while(|byte| byte.is_ascii_hexdigit())
+        .count();
+    let start = dash - digits;
+    let is_apart = start == 0 || !text[start - 1].is_ascii_alphanumeric();
+    let tail = &text[dash + 1..];
+    let length = count(tail, TAIL + 1, u8::is_ascii_alphanumeric);
+    let tail = tail.get(..TAIL).filter(|_| length == TAIL)?;
+    let is_word = tail.iter().all(u8::is_ascii_hexdigit);
+    let is_ending = match digits {
+        HEX if is_apart => !is_word,
+        // With more digits, what is left of an escape stands before it.
+        HEX.. => is_mixed(tail),
+        LONG..HEX => {
+            is_apart && !is_word && (is_mixed(tail) || tail.iter().any(u8::is_ascii_digit))
+        }
+        SHORT..LONG => is_apart && is_mixed(tail),
+        _ => false,
+    };
+    is_ending.then_some(start..dash + 1 + TAIL)
+}
+
+/// Whether letters of both cases are in it, as in nearly every tail and in few words.
+fn is_mixed(tail: &[u8]) -> bool {
+    tail.iter().any(u8::is_ascii_uppercase)
+        && tail.iter().any(u8::is_ascii_lowercase)
+        && !tail.iter().all(u8::is_ascii_hexdigit)
+}

@@ -1,0 +1,176 @@
+//! Secrets in the encodings in which they leak, and what cannot be read.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::sandbox::{Run, Sandbox};
+
+/// How much memory a search may take at most, in KiB; a hash alone takes 19 MiB.
+const MOST: u64 = 48 << 10;
+
+/// How long a hostile input of 2 MiB may take, unoptimised and on a busy machine.
+const SOON: Duration = Duration::from_secs(120);
+
+/// What a program makes of a text.
+fn piped(program: &str, text: &[u8]) -> Vec<u8> {
+    let mut child = Command::new("sh")
+        .args(["-c", program])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It may end without reading.
+    let _ = child.stdin.take().unwrap().write_all(text);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{program}");
+    output.stdout
+}
+
+/// Every way in which the issue of a leaked secret was seen, made by the programs that make it.
+fn forms(secret: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let made = |program: &str, text: String| piped(program, text.as_bytes());
+    let config = format!("one\nKEY={secret}\ntwo\n");
+    vec![
+        (
+            "AUTH PLAIN",
+            made("base64", format!("\0ops@example.com\0{secret}")),
+        ),
+        (
+            "authzid",
+            made("base64", format!("admin\0ops@example.com\0{secret}")),
+        ),
+        ("AUTH LOGIN", made("base64 -w 0", secret.to_owned())),
+        ("Basic", {
+            let value = made("base64 -w 0", format!("user:{secret}"));
+            [b"Authorization: Basic ", &value[..], b"\r\n"].concat()
+        }),
+        ("Kubernetes", {
+            let value = made("base64 -w 0", format!("{secret}\n"));
+            [b"kind: Secret\ndata:\n  key: ", &value[..], b"\n"].concat()
+        }),
+        (
+            "UTF-16 LE with BOM",
+            made("printf '\\377\\376'; iconv -t UTF-16LE", config.clone()),
+        ),
+        ("UTF-16 BE", made("iconv -t UTF-16BE", config.clone())),
+        (
+            "grep",
+            made("grep --color=always 'post-[0-9a-f]*'", config.clone()),
+        ),
+        ("percent", made("sed 's/-/%2D/g'", config.clone())),
+        ("JSON", made("sed 's/-/\\\\u002d/g'", config.clone())),
+        ("hyphens", secret.replace('-', "\u{2011}").into_bytes()),
+        ("quoted printable", secret.replace('-', "=2D").into_bytes()),
+        (
+            "soft break",
+            format!("{}=\r\n{}", &secret[..70], &secret[70..]).into_bytes(),
+        ),
+        (
+            "diff",
+            made("base64 | sed 's/^/+/'", format!("user:{secret}")),
+        ),
+        (
+            "mail",
+            made("fold -w 60 | sed 's/^/> > /'", secret.to_owned()),
+        ),
+        ("break", format!("xk\ney{}", &secret[4..]).into_bytes()),
+    ]
+}
+
+#[test]
+fn a_secret_is_identified_and_revoked_in_every_encoding_in_which_it_leaks() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    for (name, form) in forms(&secret) {
+        let run = sandbox.run_with_input(["identify", "--format", "json"], &form);
+        assert_eq!(run.expect(0).json()["key"]["name"], "ci", "{name}");
+        sandbox.run(["activate", "ci"]).expect(0);
+        sandbox.run_with_input(["revoke"], &form).expect(0);
+        assert_eq!(sandbox.show("ci")["status"], "inactive", "{name}");
+    }
+}
+
+#[test]
+fn what_could_hide_a_secret_is_no_plain_no() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    for (program, what) in [
+        ("gzip", "gzip data"),
+        ("xz", "xz data"),
+        ("gzip | base64", "gzip data"),
+        ("gzip | base64 -w 0 | base64", "gzip data"),
+        (
+            "echo; echo '-----BEGIN PGP MESSAGE-----'",
+            "encrypted PGP data",
+        ),
+    ] {
+        let text = piped(program, format!("{secret}\n").repeat(9).as_bytes());
+        for command in ["identify", "revoke"] {
+            for format in ["text", "json"] {
+                let run = sandbox.run_with_input([command, "--format", format], &text);
+                let run = run.expect(1);
+                assert!(run.stderr.contains(what), "{program} {command}: {run:?}");
+            }
+        }
+    }
+    for text in [
+        &secret[..],
+        "nothing",
+        "H4sIAAAA is how gzip begins in base64",
+    ] {
+        let run = sandbox.run_with_input(["identify"], text.as_bytes());
+        assert!(!run.stderr.contains("not searched"), "{text}: {run:?}");
+    }
+}
+
+#[test]
+fn hostile_input_takes_little_memory_and_no_long_time() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    for filler in [
+        "eGtleX",
+        "RYS2V5",
+        "h4a2V5",
+        "xkey",
+        "xkeyaa-",
+        "%25",
+        "\\u005c",
+        "=\n",
+        "\x1b[",
+        "\0x",
+        "-\n",
+        "\u{ad}",
+        "xkeyaa-0123456789abcdef",
+        "H4sI",
+        "&#x",
+    ] {
+        let filler = filler.repeat((1 << 20) / filler.len());
+        let mut command = sandbox.command(["identify", "--format", "json"]);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let start = Instant::now();
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(filler.as_bytes()).unwrap();
+        stdin.write_all(format!(" {secret} ").as_bytes()).unwrap();
+        stdin.write_all(filler.as_bytes()).unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let highest = status
+            .lines()
+            .find(|line| line.starts_with("VmHWM"))
+            .unwrap();
+        let highest: u64 = highest.split_whitespace().nth(1).unwrap().parse().unwrap();
+        drop(stdin);
+        let run = Run::of(child.wait_with_output().unwrap()).expect(0);
+        assert_eq!(run.json()["occurrences"], 1, "{:?}", &filler[..8]);
+        let took = start.elapsed();
+        assert!(
+            highest < MOST && took < SOON,
+            "{:?}: {highest} KiB, {took:?}",
+            &filler[..8]
+        );
+    }
+}
