@@ -4,7 +4,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::Session;
-use super::selection::{self, Question, Selector, each};
+use super::selection::{self, Names, Question, Selector, each};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Standing, Status};
@@ -36,7 +36,7 @@ pub(super) fn run(args: Activate, session: &mut Session) -> Result<ExitStatus, E
 
 /// Gives each key the status, and tells how it stands.
 pub(super) fn change_status(
-    names: Option<Vec<KeyName>>,
+    names: Option<Names>,
     status: Status,
     action: Action,
     session: &mut Session,

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{KeyName, Kind, Term};
 use crate::settings::Policy;
-use crate::ui::{FindingView, Format, Listing, Look, Reminders, Ui};
+use crate::ui::{FindingView, Format, Listing, Look, Reminders, Ui, counted};
 use crate::usage::Usage;
 use crate::vault::{Order, Record, Vault};
 
@@ -214,10 +214,7 @@ impl<'a> Watch<'a> {
     fn finish(self, status: ExitStatus, ui: &Ui) -> Result<ExitStatus, Error> {
         let is_calendar = matches!(self.output, Output::Calendar(_));
         self.output.finish()?;
-        let keys = match self.keys {
-            1 => "1 key".to_owned(),
-            keys => format!("{keys} keys"),
-        };
+        let keys = counted(self.keys as i128, "key", "keys");
         match self.found {
             _ if is_calendar => {}
             0 if status > ExitStatus::No => {}

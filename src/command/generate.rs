@@ -2,7 +2,6 @@
 
 mod existing;
 mod many;
-mod names;
 mod place;
 
 use std::path::PathBuf;

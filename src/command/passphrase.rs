@@ -16,7 +16,7 @@ use super::issue::random;
 use super::{Session, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Passphrase, Sealer, Unopened};
+use crate::key::{Passphrase, Sealer, Unopened, without_mark};
 
 /// How long a passphrase's line may be, in bytes; a terminal takes no longer one.
 const LONGEST: usize = 4096;
@@ -154,7 +154,7 @@ fn read(path: &Path) -> Result<Passphrase, Error> {
             "put the passphrase alone on it",
         ));
     }
-    let text = std::str::from_utf8(&line)
+    let text = std::str::from_utf8(without_mark(&line))
         .map_err(|_| refused("is not UTF-8 text", "write the passphrase as text"))?;
     let passphrase = Passphrase::new(Zeroizing::new(text.to_owned()));
     if passphrase.is_empty() {

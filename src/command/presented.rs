@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::Session;
 use crate::error::Error;
-use crate::key::{HashMemory, Tail, Username};
+use crate::key::{HashMemory, Tail, Username, without_mark};
 use crate::vault::{self, Vault};
 use crate::verify::{Recognised, recognise, recognise_password};
 
@@ -85,8 +85,8 @@ fn read(session: &Session) -> Result<Zeroizing<String>, Error> {
     if bytes.len() as u64 > LONGEST {
         return Err(refused("standard input holds more than 1 KiB"));
     }
-    let text =
-        std::str::from_utf8(&bytes).map_err(|_| refused("standard input is not UTF-8 text"))?;
+    let text = std::str::from_utf8(without_mark(&bytes))
+        .map_err(|_| refused("standard input is not UTF-8 text"))?;
     let line = text
         .strip_suffix("\r\n")
         .or_else(|| text.strip_suffix('\n'));

@@ -1,20 +1,18 @@
 //! Which keys are meant: names on the command line, from standard input, or chosen.
 
 use std::ffi::OsStr;
-use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
 use std::str::FromStr;
 
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use jiff::Timestamp;
 
 use super::Session;
+use super::names::{self as list, Repeated, STANDARD_INPUT};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Invalid, Key, KeyName};
 use crate::vault::{self, Order, Record, Vault};
-
-/// How much standard input may hold when names are read from it, in bytes.
-const LONGEST_INPUT: u64 = 16 << 20;
 
 /// How many keys are offered to choose from.
 const OFFERED: usize = 1000;
@@ -58,6 +56,24 @@ impl Question {
     }
 }
 
+/// The names that were given, and how what was wrong with some of them ends the command.
+pub(super) struct Names {
+    all: Vec<Wanted>,
+    status: ExitStatus,
+}
+
+/// A name, and the line of standard input that it stands in, if it was read from there.
+struct Wanted {
+    name: KeyName,
+    line: Option<usize>,
+}
+
+impl Wanted {
+    fn given(name: KeyName) -> Self {
+        Self { name, line: None }
+    }
+}
+
 /// The keys that the selectors mean; asks for one if there are none.
 ///
 /// `None` if the person who was asked did not choose.
@@ -65,21 +81,48 @@ pub(super) fn names(
     selectors: Vec<Selector>,
     question: Question,
     session: &Session,
-) -> Result<Option<Vec<KeyName>>, Error> {
+) -> Result<Option<Names>, Error> {
+    let mut names = Names {
+        all: Vec::new(),
+        status: ExitStatus::Done,
+    };
     if selectors.is_empty() {
-        return Ok(choose(question, session)?.map(|name| vec![name]));
+        let chosen = choose(question, session)?;
+        names.all.extend(chosen.map(Wanted::given));
+        return Ok(Some(names).filter(|names| !names.all.is_empty()));
     }
-    let mut names = Vec::new();
     for selector in selectors {
         match selector {
-            Selector::Name(name) => names.push(name),
-            Selector::StandardInput => {
-                session.ui.expect_typist()?;
-                names.append(&mut from_standard_input()?);
-            }
+            Selector::Name(name) => names.all.push(Wanted::given(name)),
+            Selector::StandardInput => names.read(session)?,
         }
     }
     Ok(Some(names))
+}
+
+impl Names {
+    /// Adds the names on standard input. What is wrong with a line is told, and keeps no other
+    /// from being taken.
+    fn read(&mut self, session: &Session) -> Result<(), Error> {
+        let (wanted, faults) = list::read(Path::new("-"), Repeated::Skipped, session)?;
+        let is_over = faults.are_enough();
+        let done = match is_over {
+            true => "nothing was done",
+            false => "they were skipped",
+        };
+        if let Err(error) = faults.tell(done, session) {
+            if is_over {
+                return Err(error);
+            }
+            session.ui.error(&error);
+            self.status = self.status.max(error.exit_status());
+        }
+        self.all.extend(wanted.into_iter().map(|wanted| Wanted {
+            name: wanted.name,
+            line: Some(wanted.line),
+        }));
+        Ok(())
+    }
 }
 
 /// The key that is meant; asks for it if it was not named.
@@ -89,27 +132,6 @@ pub(super) fn name(
     session: &Session,
 ) -> Result<Option<KeyName>, Error> {
     name.map_or_else(|| choose(question, session), |name| Ok(Some(name)))
-}
-
-fn from_standard_input() -> Result<Vec<KeyName>, Error> {
-    let input = BufReader::new(io::stdin().lock().take(LONGEST_INPUT + 1));
-    let mut names = Vec::new();
-    let mut length = 0;
-    for line in input.split(b'\n') {
-        let line =
-            line.map_err(|error| Error::usage(format!("cannot read standard input: {error}")))?;
-        length += line.len() as u64 + 1;
-        if length > LONGEST_INPUT {
-            return Err(Error::usage(
-                "standard input holds more than 16 MiB of names",
-            ));
-        }
-        let line = String::from_utf8_lossy(&line);
-        if !line.trim().is_empty() {
-            names.push(line.trim().parse()?);
-        }
-    }
-    Ok(names)
 }
 
 fn choose(question: Question, session: &Session) -> Result<Option<KeyName>, Error> {
@@ -165,7 +187,7 @@ fn fitting(question: Question, vault: &Vault, now: Timestamp) -> Result<Vec<KeyN
 /// Which keys a reading command is about, and the vault that they are in.
 pub(super) struct Chosen {
     /// The names that were given; `None` for all keys.
-    pub(super) names: Option<Vec<KeyName>>,
+    pub(super) names: Option<Names>,
     pub(super) vault: Vault,
 }
 
@@ -173,7 +195,7 @@ pub(super) struct Chosen {
 pub(super) fn named_or_all(given: Vec<Selector>, session: &Session) -> Result<Chosen, Error> {
     let names = match given.is_empty() {
         true => None,
-        false => Some(names(given, Question::of_any(""), session)?.unwrap_or_default()),
+        false => names(given, Question::of_any(""), session)?,
     };
     let vault = session.open()?;
     Ok(Chosen { names, vault })
@@ -187,13 +209,18 @@ pub(super) fn nothing_chosen(session: &Session) -> ExitStatus {
 
 /// Does something to each key, reports each failure, and ends with the highest status.
 pub(super) fn each(
-    names: &[KeyName],
+    names: &Names,
     session: &mut Session,
     mut act: impl FnMut(&KeyName, &mut Session) -> Result<ExitStatus, Error>,
 ) -> ExitStatus {
-    let mut highest = ExitStatus::Done;
-    for name in names {
+    let mut highest = names.status;
+    for Wanted { name, line } in &names.all {
         let status = act(name, session).unwrap_or_else(|error| {
+            let error = session.with_suggestion(error);
+            let error = match line {
+                None => error,
+                Some(line) => error.about(format_args!("line {line} of {STANDARD_INPUT}")),
+            };
             session.ui.error(&error);
             error.exit_status()
         });

@@ -39,11 +39,11 @@ fn names_come_with_comments_blank_lines_and_the_line_ends_of_windows() {
 }
 
 #[test]
-fn a_file_without_a_name_makes_nothing_and_says_so() {
+fn a_file_without_a_name_is_an_error_and_makes_nothing() {
     let sandbox = Sandbox::new();
     let args = ["generate", "api", "--from", "-", "--save-dir", "keys"];
-    let run = sandbox.run_with_input(args, b"# none yet\n\n").expect(0);
-    assert_eq!(run.stderr, "no line has a name; nothing was done\n");
+    let run = sandbox.run_with_input(args, b"# none yet\n\n").expect(2);
+    assert!(run.stderr.contains("no names in standard input"), "{run:?}");
     assert!(!sandbox.vault().exists() && !sandbox.secrets().exists());
 }
 
@@ -62,7 +62,7 @@ fn all_that_is_wrong_is_told_with_its_line_before_anything_is_made() {
         "error: line 4 of `names`: `ONE` stands in line 1 already",
         "error: line 6 of `names`: ",
         "error: line 7 of `names`: ",
-        "error: 5 lines are not right in `names`; no key was made",
+        "error: 5 invalid lines in `names`; no key was made",
     ] {
         assert!(run.stderr.contains(told), "{told}: {run:?}");
     }
@@ -92,10 +92,7 @@ fn of_many_faults_the_first_are_told_and_all_are_counted() {
         .collect();
     assert_eq!(told.len(), 21, "{run:?}");
     let last = told[20]["error"]["message"].as_str().unwrap();
-    assert!(
-        last.starts_with("at least 1000 lines are not right"),
-        "{last}"
-    );
+    assert!(last.starts_with("at least 1000 invalid lines in"), "{last}");
     let tenth = told[9]["error"]["message"].as_str().unwrap();
     assert!(tenth.starts_with("line 11 of"), "{tenth}");
 }

@@ -10,9 +10,9 @@ use jiff::Timestamp;
 
 use super::Generate;
 use super::existing::Existing;
-use super::names::{self, Faults, Wanted};
 use super::place::{Found, Piece, Place};
 use crate::command::issue::Fresh;
+use crate::command::names::{self, Faults, Repeated, Wanted};
 use crate::command::{Session, handed};
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -56,10 +56,7 @@ pub(super) fn run(
     session: &Session,
 ) -> Result<ExitStatus, Error> {
     let order = Order::of(args, kind, session)?;
-    if names == std::path::Path::new("-") {
-        session.ui.expect_typist()?;
-    }
-    let (wanted, faults) = names::read(names)?;
+    let (wanted, faults) = names::read(names, Repeated::Fault, session)?;
     let plan = order.plan(wanted, faults)?;
     order.tell_of_those_there(&plan);
     let count = plan.count();
@@ -137,7 +134,7 @@ impl<'a> Order<'a> {
                 faults.add(line, error);
             }
         }
-        faults.tell(self.session)?;
+        faults.tell("no key was made", self.session)?;
         Ok(plan)
     }
 
@@ -171,11 +168,7 @@ impl<'a> Order<'a> {
     }
 
     fn tell_of_those_there(&self, plan: &Plan) {
-        let ui = &self.session.ui;
-        if plan.existing.count() + plan.count() == 0 {
-            ui.note("no line has a name; nothing was done");
-        }
-        plan.existing.tell(ui);
+        plan.existing.tell(&self.session.ui);
     }
 
     /// Makes all keys, batch by batch; the signal that ended it early, if one did.

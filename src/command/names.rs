@@ -1,15 +1,16 @@
-//! The names that many keys are to have, a line each, and all that is wrong with them.
+//! Lists of names, a line each, and all that is wrong with them: the names that keys have or are
+//! to have.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::path::Path;
 
-use crate::command::Session;
+use super::Session;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::KeyName;
+use crate::key::{KeyName, without_mark};
 use crate::ui::counted;
 
 /// How many names there may be.
@@ -47,14 +48,27 @@ pub(super) struct Faults {
     highest: ExitStatus,
 }
 
+/// What a name is that was there before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeated {
+    /// A fault: two keys cannot have it.
+    Fault,
+    /// The same key once more.
+    Skipped,
+}
+
 /// The names in a file, or on standard input if that is what `-` says.
 ///
 /// # Errors
-/// If it cannot be read, or holds too much. What is wrong with single lines is added to the
-/// faults.
-pub(super) fn read(path: &Path) -> Result<(Vec<Wanted>, Faults), Error> {
+/// If it cannot be read, holds too much, or no names. What is wrong with single lines is added to
+/// the faults.
+pub(super) fn read(
+    path: &Path,
+    repeated: Repeated,
+    session: &Session,
+) -> Result<(Vec<Wanted>, Faults), Error> {
     let (input, place): (Box<dyn Read>, String) = match path.to_str() {
-        Some("-") => (Box::new(io::stdin().lock()), "standard input".to_owned()),
+        Some("-") => (Box::new(standard_input(session)?), STANDARD_INPUT.to_owned()),
         _ => {
             let place = format!("`{}`", path.display());
             let file = File::open(path).map_err(|error| unreadable(&place, &error))?;
@@ -62,11 +76,32 @@ pub(super) fn read(path: &Path) -> Result<(Vec<Wanted>, Faults), Error> {
         }
     };
     let mut faults = Faults::of(place);
-    let wanted = lines(BufReader::new(input), &mut faults)?;
+    let wanted = lines(BufReader::new(input), repeated, &mut faults)?;
+    if wanted.is_empty() && faults.count == 0 {
+        let message = format!("no names in {}", faults.place);
+        return Err(Error::usage(message).hint("one name a line; `#` begins a comment"));
+    }
     Ok((wanted, faults))
 }
 
-fn lines(mut input: impl BufRead, faults: &mut Faults) -> Result<Vec<Wanted>, Error> {
+/// What standard input is called.
+pub(super) const STANDARD_INPUT: &str = "standard input";
+
+fn standard_input(session: &Session) -> Result<impl Read, Error> {
+    session.ui.expect_typist()?;
+    let input = io::stdin().lock();
+    if input.is_terminal() {
+        let note = "reading names from standard input, one a line; Ctrl-D ends the list";
+        session.ui.note(note);
+    }
+    Ok(input)
+}
+
+fn lines(
+    mut input: impl BufRead,
+    repeated: Repeated,
+    faults: &mut Faults,
+) -> Result<Vec<Wanted>, Error> {
     let mut reading = Reading::default();
     let mut length = 0;
     let mut text = Vec::new();
@@ -80,7 +115,7 @@ fn lines(mut input: impl BufRead, faults: &mut Faults) -> Result<Vec<Wanted>, Er
         if text.is_empty() || faults.count == ENOUGH {
             break;
         }
-        if let Err(error) = reading.take(&text, line) {
+        if let Err(error) = reading.take(&text, line, repeated) {
             faults.add(line, error);
         }
         if let Some(most) = reading.excess(line, length, &text) {
@@ -115,11 +150,12 @@ impl Reading {
     }
 
     /// Takes the name of a line, if there is one.
-    fn take(&mut self, text: &[u8], line: usize) -> Result<(), Error> {
+    fn take(&mut self, text: &[u8], line: usize, repeated: Repeated) -> Result<(), Error> {
         let Some(name) = name(text)? else {
             return Ok(());
         };
         match self.seen.entry(name.folded()) {
+            Entry::Occupied(_) if repeated == Repeated::Skipped => Ok(()),
             Entry::Occupied(first) => {
                 let message = format!("`{name}` stands in line {} already", first.get());
                 Err(Error::usage(message).hint("names are compared without case; leave one out"))
@@ -135,9 +171,7 @@ impl Reading {
 
 /// The name in a line; a blank line and a comment have none.
 fn name(line: &[u8]) -> Result<Option<KeyName>, Error> {
-    let text = String::from_utf8_lossy(line);
-    // Windows puts a byte order mark before the first line.
-    let text = text.trim_start_matches('\u{feff}');
+    let text = String::from_utf8_lossy(without_mark(line));
     let text = text.split('#').next().unwrap_or_default().trim();
     match text {
         "" => Ok(None),
@@ -164,6 +198,11 @@ impl Faults {
         }
     }
 
+    /// Whether there were so many that the rest was not read.
+    pub(super) fn are_enough(&self) -> bool {
+        self.count >= ENOUGH
+    }
+
     /// Adds what is wrong with a line.
     pub(super) fn add(&mut self, line: usize, error: Error) {
         self.count += 1;
@@ -182,8 +221,8 @@ impl Faults {
     /// Tells the first faults, line by line.
     ///
     /// # Errors
-    /// If there were any, with the highest status of theirs.
-    pub(super) fn tell(mut self, session: &Session) -> Result<(), Error> {
+    /// If there were any, with the highest status of theirs: so much was done then.
+    pub(super) fn tell(mut self, done: &str, session: &Session) -> Result<(), Error> {
         if self.count == 0 {
             return Ok(());
         }
@@ -194,11 +233,8 @@ impl Faults {
             session.ui.error(&error.about(place));
         }
         let least = if self.count < ENOUGH { "" } else { "at least " };
-        let lines = counted(self.count as i128, "line is", "lines are");
-        let message = format!(
-            "{least}{lines} not right in {}; no key was made",
-            self.place
-        );
+        let lines = counted(self.count as i128, "invalid line", "invalid lines");
+        let message = format!("{least}{lines} in {}; {done}", self.place);
         Err(match self.count > told {
             true => Error::new(self.highest, message).hint(format!("these are the first {told}")),
             false => Error::new(self.highest, message),
