@@ -6,7 +6,7 @@ use std::io;
 use nix::errno::Errno;
 
 use crate::exit::ExitStatus;
-use crate::key::Invalid;
+use crate::key::{Invalid, KeyName};
 use crate::{files, serve, settings, vault};
 
 /// A message in lower case without a full stop, a hint at the way out, and a status.
@@ -17,6 +17,7 @@ pub struct Error {
     hint: Option<String>,
     status: ExitStatus,
     is_malformed: bool,
+    not_found: Option<KeyName>,
 }
 
 impl Error {
@@ -27,6 +28,7 @@ impl Error {
             hint: None,
             status,
             is_malformed: false,
+            not_found: None,
         }
     }
 
@@ -70,6 +72,11 @@ impl Error {
         self.is_malformed
     }
 
+    /// The name that no key has, if that is what was wrong.
+    pub fn not_found(&self) -> Option<&KeyName> {
+        self.not_found.as_ref()
+    }
+
     /// How the command ends.
     pub fn exit_status(&self) -> ExitStatus {
         self.status
@@ -83,6 +90,7 @@ impl From<Invalid> for Error {
             hint: invalid.way_out().map(str::to_owned),
             status: ExitStatus::Usage,
             is_malformed: false,
+            not_found: None,
         }
     }
 }
@@ -94,6 +102,7 @@ impl From<settings::Error> for Error {
             hint: error.hint,
             status: ExitStatus::Trouble,
             is_malformed: false,
+            not_found: None,
         }
     }
 }
@@ -134,6 +143,10 @@ impl From<vault::Error> for Error {
             hint: way_out(&error).map(str::to_owned),
             status: status(&error),
             is_malformed: matches!(error, vault::Error::Malformed(_)),
+            not_found: match error {
+                vault::Error::NoSuchKey(name) => Some(name),
+                _ => None,
+            },
         }
     }
 }

@@ -4,6 +4,7 @@ mod floods;
 mod given;
 mod lost;
 mod machine;
+mod named;
 mod streams;
 
 use rusqlite::Connection;

@@ -23,6 +23,7 @@ mod incident;
 mod issue;
 mod list;
 mod log;
+mod names;
 mod passphrase;
 mod pasted;
 mod presented;
@@ -155,8 +156,10 @@ pub fn run(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
     if verb.has_result(session.ui.format) {
         session.ui.expect_output()?;
     }
-    let outcome =
-        dispatch(verb, session).map_err(|error| session.after_change(session.diagnosed(error)));
+    let outcome = dispatch(verb, session).map_err(|error| {
+        let error = session.with_suggestion(session.diagnosed(error));
+        session.after_change(error)
+    });
     exports::renew_after(outcome, session)
 }
 

@@ -49,6 +49,9 @@ pub struct Session {
     has_warned: Cell<bool>,
 }
 
+/// Among how many names one is sought that was likely meant.
+const MOST_COMPARED: usize = 10_000;
+
 impl Session {
     /// Begins a run.
     pub fn new(ui: Ui, settings: Settings, is_yes: bool) -> Self {
@@ -171,6 +174,18 @@ impl Session {
         };
         match cause {
             Some(cause) => Error::from(cause).with_status(error.exit_status()),
+            None => error,
+        }
+    }
+
+    /// The same error, with the key that was likely meant if no key has the name that was given.
+    pub(super) fn with_suggestion(&self, error: Error) -> Error {
+        let near = error.not_found().and_then(|name| {
+            let vault = self.open().ok()?;
+            name.nearest(vault.names("", MOST_COMPARED).ok()?)
+        });
+        match near {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
             None => error,
         }
     }

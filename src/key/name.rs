@@ -32,6 +32,17 @@ impl KeyName {
         self.as_str().to_ascii_lowercase()
     }
 
+    /// The one of the names that was likely meant: not many letters differ.
+    pub fn nearest(&self, names: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let most = 1 + self.as_str().len() / 5;
+        let own = self.folded();
+        let distance = |name: &Self| strsim::damerau_levenshtein(&own, &name.folded());
+        let near = names.into_iter().map(|name| (distance(&name), name));
+        let near = near.filter(|(distance, name)| *distance <= most && *distance < name.0.len());
+        near.min_by_key(|(distance, _)| *distance)
+            .map(|(_, name)| name)
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -70,7 +81,18 @@ fn way_out(text: &str) -> String {
         return "a secret is never an argument; `postkey identify` reads one from standard input"
             .to_owned();
     }
+    if is_pattern(text) {
+        return format!("names are exact; `postkey list '{text}'` shows the keys that match");
+    }
     format!("`{}` would do", suggestion(text))
+}
+
+/// Whether it is a pattern for names, which shells and `list` know.
+fn is_pattern(text: &str) -> bool {
+    let is_wild = |byte| matches!(byte, b'*' | b'?');
+    text.len() <= LONGEST
+        && text.bytes().any(is_wild)
+        && text.bytes().all(|byte| is_wild(byte) || is_allowed(byte))
 }
 
 /// A name near `text` that would do: `Production App` gives `production-app`.
@@ -112,6 +134,34 @@ mod tests {
         ] {
             let error = bad.parse::<KeyName>().expect_err(bad);
             assert_eq!(error.way_out(), Some(format!("`{good}` would do").as_str()));
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_no_name_and_hints_at_no_key() {
+        for pattern in ["team*", "*", "a?c", "*-eu"] {
+            let error = pattern.parse::<KeyName>().expect_err(pattern);
+            let hint =
+                format!("names are exact; `postkey list '{pattern}'` shows the keys that match");
+            assert_eq!(error.way_out(), Some(hint.as_str()));
+        }
+    }
+
+    #[test]
+    fn the_nearest_name_is_one_that_is_near() {
+        let name = |text: &str| text.parse::<KeyName>().expect("a name");
+        let all = ["web", "prod-mail", "prod-web", "build"].map(name);
+        for (text, near) in [
+            ("wbe", Some("web")),
+            ("prod-mial", Some("prod-mail")),
+            ("Prod_Web", Some("prod-web")),
+            ("prodweb", Some("prod-web")),
+            ("deploy", None),
+            ("x", None),
+            ("mail", None),
+        ] {
+            let found = name(text).nearest(all.clone());
+            assert_eq!(found, near.map(name), "{text}");
         }
     }
 
