@@ -41,9 +41,14 @@ impl FromStr for Description {
             return Err(invalid("it holds a control or invisible character")
                 .hint("write it on one line, without tabs, escapes or text direction marks"));
         }
-        if text.trim().is_empty() || text.chars().count() > LONGEST {
-            return Err(invalid("a description is 1 to 200 characters long")
-                .hint("`postkey describe NAME --clear` takes a description away"));
+        let rule = "a description is 1 to 200 characters long";
+        if text.trim().is_empty() {
+            let hint = "`postkey describe NAME --clear` removes a description";
+            return Err(invalid(rule).hint(hint));
+        }
+        let length = text.chars().count();
+        if length > LONGEST {
+            return Err(invalid(rule).hint(format!("it has {length}: shorten it")));
         }
         Ok(Self(text.trim().to_owned()))
     }

@@ -127,10 +127,9 @@ impl Fields<'_> {
 
 /// A value that is text and no secret.
 pub(super) fn text<'a>(value: &'a DeValue<'_>) -> Result<&'a str, Fault> {
-    let text = value.as_str().ok_or_else(|| {
-        let message = format!("it is {}, and must be text", kind_of(value));
-        Fault::new(message, "write it in quotation marks")
-    })?;
+    let text = value
+        .as_str()
+        .ok_or_else(|| Fault::new(no_text(value), "write it in quotation marks"))?;
     if looks_like_a_secret(text) {
         return Err(Fault::new(
             "it looks like a secret, and a manifest holds none",
@@ -140,9 +139,32 @@ pub(super) fn text<'a>(value: &'a DeValue<'_>) -> Result<&'a str, Fault> {
     Ok(text)
 }
 
+fn no_text(value: &DeValue<'_>) -> String {
+    format!("it is {}, and must be text", kind_of(value))
+}
+
 /// A value that is written as text and read by its own parser.
 pub(super) fn parsed<T: FromStr<Err = Invalid>>(value: &DeValue<'_>) -> Result<T, Fault> {
+    if let Some(written) = without_marks(value) {
+        // Quotation marks are no help where the text would be refused, too.
+        let hint = match written.parse::<T>() {
+            Ok(_) => format!("write it in quotation marks: \"{written}\""),
+            Err(invalid) => invalid.way_out().unwrap_or_default().to_owned(),
+        };
+        return Err(Fault::new(no_text(value), hint));
+    }
     Ok(text(value)?.parse()?)
+}
+
+/// What is written where quotation marks are missing.
+fn without_marks(value: &DeValue<'_>) -> Option<String> {
+    Some(match value {
+        DeValue::Integer(number) => number.as_str().to_owned(),
+        DeValue::Float(number) => number.as_str().to_owned(),
+        DeValue::Boolean(truth) => truth.to_string(),
+        DeValue::Datetime(date) => date.to_string(),
+        _ => return None,
+    })
 }
 
 /// What a value is instead of what it should be.

@@ -193,8 +193,8 @@ fn words(value: &DeValue<'_>) -> Result<Vec<String>, Fault> {
 }
 
 fn timeout(value: &DeValue<'_>) -> Result<Duration, Fault> {
+    let length = parsed::<Period>(value)?.length();
     let text = text(value)?;
-    let length = text.parse::<Period>()?.length();
     length
         .filter(|&length| length <= LONGEST)
         .ok_or_else(|| {

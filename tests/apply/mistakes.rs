@@ -66,7 +66,7 @@ fn cases() -> Vec<(String, usize, &'static str, &'static str)> {
             api("limit = 300"),
             5,
             "it is a number, and must be text",
-            "quotation marks",
+            "write `300/day`",
         ),
         (
             api("plan = \"free\"\nlimit = \"1/day\""),
@@ -245,7 +245,7 @@ fn cases() -> Vec<(String, usize, &'static str, &'static str)> {
             save("{ command = [\"cat\"], timeout = 60 }"),
             4,
             "a number",
-            "quotation",
+            "`48h`",
         ),
         (
             save("{ command = [\"cat\"], secret = \"A\" }"),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{or_empty, text};
+use super::{counted, or_empty, text};
 use crate::key::Tail;
 use crate::ui::Look;
 use crate::ui::listing::{Item, Row};
@@ -147,8 +147,9 @@ impl ChainView {
                 format!("the log does not hold: entry {sequence} {reason}")
             }
             _ => format!(
-                "the log holds: {} entries, head {}",
-                self.entries, self.head
+                "the log holds: {}, head {}",
+                counted(self.entries, "entry", "entries"),
+                self.head
             ),
         }
     }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{or_empty, text};
+use super::{counted, or_empty, text};
 use crate::check::{Finding, Need};
 use crate::key::{KeyName, Kind};
 use crate::ui::Look;
@@ -82,7 +82,8 @@ impl Row for FindingView<'_> {
 fn message(finding: &Finding, when: impl Fn(Timestamp) -> String) -> String {
     match finding {
         Finding::UnusualUse { day, count, usual } => format!(
-            "{count} requests on {}, at most {usual} a day before",
+            "{} on {}, at most {usual} a day before",
+            counted(*count, "request", "requests"),
             day.strftime("%Y-%m-%d")
         ),
         Finding::NewNetwork {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::key::NEVER_USED;
-use super::{or_empty, text};
+use super::{counted, or_empty, text};
 use crate::key::Key;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
@@ -261,8 +261,7 @@ pub fn last_use(details: &Details, look: &Look) -> String {
     let from = address.map(|address| format!(" from {address}"));
     let requests = match details.requests(1, look.now) {
         0 => String::new(),
-        1 => ", 1 request today".to_owned(),
-        count => format!(", {count} requests today"),
+        count => format!(", {} today", counted(count, "request", "requests")),
     };
     let (ago, from) = (look.distance(last), from.unwrap_or_default());
     format!("last used {ago}{from}{requests}")
