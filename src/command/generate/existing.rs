@@ -154,11 +154,6 @@ pub(super) struct Existing {
 const TOLD: usize = 10;
 
 impl Existing {
-    /// How many there are.
-    pub(super) fn count(&self) -> usize {
-        self.count
-    }
-
     /// Counts a key whose secret is not where this would put it.
     pub(super) fn note_file(&mut self, has_file: bool) {
         self.without_file += usize::from(!has_file);
