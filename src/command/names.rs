@@ -68,7 +68,10 @@ pub(super) fn read(
     session: &Session,
 ) -> Result<(Vec<Wanted>, Faults), Error> {
     let (input, place): (Box<dyn Read>, String) = match path.to_str() {
-        Some("-") => (Box::new(standard_input(session)?), STANDARD_INPUT.to_owned()),
+        Some("-") => (
+            Box::new(standard_input(session)?),
+            STANDARD_INPUT.to_owned(),
+        ),
         _ => {
             let place = format!("`{}`", path.display());
             let file = File::open(path).map_err(|error| unreadable(&place, &error))?;
