@@ -449,6 +449,7 @@ const COVERED: &[(&str, &str)] = &[
         "only where a manifest's date is over: nothing is lost, the secret stays",
     ),
     ("list", ""),
+    ("list '{text}'", "reads"),
     ("regenerate {name}", ""),
     ("revoke --replace {name}", ""),
     ("rotate --abort NAME", ""),
@@ -464,6 +465,7 @@ const COVERED: &[(&str, &str)] = &[
     ("--help", "reads"),
     ("apply", "names what is at work"),
     ("backup", "names what wrote the file"),
+    ("connect dovecot", "prints"),
     ("connect {server} --file {part}", "prints"),
     (
         "describe NAME --clear",

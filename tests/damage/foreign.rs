@@ -158,7 +158,7 @@ fn an_older_vault_that_cannot_be_written_is_listed_and_verified_as_it_is() {
     let shown = run(&["show", "reports"]).expect(0);
     assert!(shown.stdout.contains("every 90d (default)"), "{shown:?}");
     let found = run(&["check", "--older-than", "1s"]).expect(1);
-    assert!(found.stdout.contains("postkey rotate reports"), "{found:?}");
+    assert!(found.stdout.contains(" rotate reports"), "{found:?}");
     let verdict = run(&["verify"]).expect(0);
     assert!(verdict.stdout.contains("`reports`"), "{verdict:?}");
     for args in [&["deactivate", "reports"][..], &["connect", "dovecot"]] {
