@@ -503,7 +503,7 @@ fn settings_give_the_defaults_and_flags_go_before_them() {
 fn a_mistake_in_the_settings_is_an_error_with_file_and_line() {
     let sandbox = Sandbox::new();
     sandbox.settings("\n[defualts]\n");
-    let run = sandbox.run(["list"]).expect(5);
+    let run = sandbox.run(["usage"]).expect(5);
     assert!(
         run.stderr
             .contains("config.toml:2: unknown setting `defualts`"),
