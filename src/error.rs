@@ -247,6 +247,10 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
         E::NotAVault(_) => "name the vault with --vault or POSTKEY_VAULT",
         E::Newer { .. } => "use the postkey that wrote it, or a newer one",
         E::Foreign(_) => "somebody changed the vault by hand; take it out, or use a backup",
+        E::Contradicted(_) => {
+            "somebody edited the vault by hand, or it is damaged: `postkey doctor` tells all that \
+             differs; restore a backup, or stop the key with `postkey deactivate` or `delete`"
+        }
         E::Busy => "try again, or wait longer with --wait 30s",
         E::ReadOnly => "keys can still be listed and verified",
         E::Interrupted | E::NoCopy { .. } => INTERRUPTED,

@@ -75,8 +75,7 @@ fn age(sandbox: &Sandbox, name: &str, seconds: i64) {
 
 /// Lets a key end at that time.
 fn end(sandbox: &Sandbox, name: &str, at: i64) {
-    let change = "UPDATE keys SET expires_at = ?2 WHERE name = ?1";
-    assert_eq!(in_vault(sandbox, change, params![name, at]), 1);
+    crate::ledger::expire(sandbox, name, at);
 }
 
 /// Records that a key was used so often, the last time then.

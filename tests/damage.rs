@@ -1,6 +1,7 @@
 //! Vaults that are damaged, foreign, or out of room.
 
 mod chain;
+mod facts;
 mod foreign;
 mod full;
 mod heads;

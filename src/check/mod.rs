@@ -42,9 +42,11 @@ impl Known<'_> {
     /// Of an inactive key only that its time is over, and of one whose time is over nothing
     /// else: nobody can use either.
     pub fn findings(&self, rules: &Rules, now: Timestamp) -> Vec<Finding> {
-        if let Some(at) = self.key.expires_at.filter(|&at| at <= now) {
+        if self.key.has_expired(now) {
+            let at = self.key.expires_at.or(self.key.expired_at);
             let need = self.need(rules.unused.term, now);
-            return vec![Finding::Expired { at, need }];
+            let finding = at.map(|at| Finding::Expired { at, need });
+            return finding.into_iter().collect();
         }
         if self.key.status == Status::Inactive {
             return Vec::new();
@@ -90,10 +92,13 @@ impl Known<'_> {
         rotation.into_iter().chain(end).collect()
     }
 
-    /// When the current secret was made, and when it is due to be replaced.
+    /// When the current secret was made, and when it is due to be replaced, unless its key expires
+    /// before.
     pub fn rotation(&self, every: Term) -> Option<(Timestamp, Timestamp)> {
         let made_at = self.secrets.first()?.created_at;
-        Some((made_at, every.due(made_at)?))
+        let due_at = every.due(made_at)?;
+        let is_before_end = self.key.expires_at.is_none_or(|end| due_at <= end);
+        is_before_end.then_some((made_at, due_at))
     }
 
     fn rotation_due(&self, every: Term, now: Timestamp) -> Option<Finding> {

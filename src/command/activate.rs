@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Standing, Status};
 use crate::ui::KeyView;
-use crate::vault::{Action, Record, Vault};
+use crate::vault::{self, Action, Record, Vault};
 
 /// Resumes keys that were deactivated
 ///
@@ -45,7 +45,7 @@ pub(super) fn change_status(
         return Ok(selection::nothing_chosen(session));
     };
     let mut vault = session.open_to_change()?;
-    let now = vault.time(Session::clock())?;
+    let now = Session::clock();
     let mut changed = Vec::new();
     let highest = each(&names, session, |name, session| {
         changed.push(change_one(name, status, action, session, &mut vault)?);
@@ -64,8 +64,14 @@ pub(super) fn change_one(
     vault: &mut Vault,
 ) -> Result<Record, Error> {
     let author = session.author(action);
+    let mut contradictions = Vec::new();
     let (before, after, now) = vault.change(&author, |change| {
-        let record = change.find(name)?;
+        let record = match status {
+            Status::Active => change.find(name)?,
+            // Whatever is wrong with it, it is stopped.
+            Status::Inactive => change.find_as_is(name)?,
+        };
+        contradictions = change.contradictions(&record).unwrap_or_default();
         let after = Key {
             status,
             ..record.key.clone()
@@ -75,6 +81,10 @@ pub(super) fn change_one(
         }
         Ok::<_, Error>((record, after, change.now()))
     })?;
+    for contradiction in contradictions {
+        let error = Error::from(vault::Error::Contradicted(contradiction));
+        session.ui.warn(error.to_string());
+    }
     tell(&before.key, &after, after.standing(now), session);
     Ok(Record {
         key: after,

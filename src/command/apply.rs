@@ -116,8 +116,7 @@ struct Scheme<'a> {
 impl<'a> Scheme<'a> {
     /// The plan, if all of it can be done as far as that can be told.
     fn plan(&self, vault: Option<&Vault>, session: &Session) -> Result<Plan<'a>, Error> {
-        let clock = Session::clock();
-        let now = vault.map_or(Ok(clock), |vault| vault.time(clock))?;
+        let now = Session::clock();
         let seen = self.seen(vault)?;
         let surplus = match vault.filter(|_| self.is_pruning) {
             Some(vault) => prune::surplus(self.manifest, vault)?,
@@ -164,7 +163,7 @@ impl<'a> Scheme<'a> {
         vault: Option<&Vault>,
         session: &Session,
     ) -> Result<ExitStatus, Error> {
-        let look = session.look_at(time(vault)?);
+        let look = session.look();
         let surplus = Surplus::of(plan, vault, &look, session);
         list(plan, &surplus, None, &look, session)?;
         tell_findings(plan, &look, session);
@@ -180,7 +179,7 @@ impl<'a> Scheme<'a> {
         let mut vault = session.open_or_make()?;
         let _alone = Alone::wait(&vault, session)?;
         let plan = self.plan(Some(&vault), session)?;
-        let look = session.look_at(time(Some(&vault))?);
+        let look = session.look();
         let surplus = Surplus::of(&plan, Some(&vault), &look, session);
         let is_for_machines = session.ui.format.is_for_machines();
         if !is_for_machines {
@@ -203,11 +202,6 @@ impl<'a> Scheme<'a> {
         }
         Ok(done.status(&plan))
     }
-}
-
-fn time(vault: Option<&Vault>) -> Result<Timestamp, Error> {
-    let clock = Session::clock();
-    Ok(vault.map_or(Ok(clock), |vault| vault.time(clock))?)
 }
 
 /// Shows the plan, and to programs what became of it.

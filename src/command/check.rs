@@ -12,7 +12,6 @@ use crate::exit::ExitStatus;
 use crate::key::{KeyName, Kind, Term};
 use crate::settings::Policy;
 use crate::ui::{FindingView, Format, Listing, Look, Reminders, Ui, counted};
-use crate::usage::Usage;
 use crate::vault::{Order, Record, Vault};
 
 /// Says what needs attention, for cron and CI
@@ -60,8 +59,11 @@ pub struct Check {
 
 pub(super) fn run(args: Check, session: &mut Session) -> Result<ExitStatus, Error> {
     let given = args.given();
-    let Chosen { names, vault } = named_or_all(args.names, session)?;
-    let look = session.look(&vault);
+    let spans = [given.rotate_every, given.unused, given.expiring];
+    session.note_minutes(spans.map(|span| span.and_then(Term::minutes)));
+    let Chosen { names, mut vault } = named_or_all(args.names, session)?;
+    let look = session.look();
+    session.note_ends(&mut vault);
     let mut watch = Watch::begin(vault, given, &look, session)?;
     let status = match names {
         Some(names) => each(&names, session, |name, session| {
@@ -130,7 +132,7 @@ impl<'a> Watch<'a> {
             found: 0,
         };
         if !matches!(watch.output, Output::Calendar(_)) {
-            watch.recorded_since = watch.uses.read(&session.ui, Usage::since);
+            watch.recorded_since = watch.uses.since(&session.ui);
             watch.warn_of_unrecorded_use(&session.ui);
         }
         Ok(watch)

@@ -48,7 +48,7 @@ pub(super) fn run(args: Delete, session: &mut Session) -> Result<ExitStatus, Err
         return Ok(selection::nothing_chosen(session));
     };
     let mut vault = session.open_to_change()?;
-    let look = session.look_at(vault.time(Session::clock())?);
+    let look = session.look();
     let mut uses = session.uses(&vault);
     let mut deleted = Vec::new();
     let highest = each(&names, session, |name, session| {
@@ -68,7 +68,7 @@ pub(super) fn run(args: Delete, session: &mut Session) -> Result<ExitStatus, Err
 
 fn delete(seen: &Record, session: &Session, vault: &mut Vault) -> Result<(), Error> {
     vault.change(&session.author(Action::Delete), |change| {
-        let found = change.expect(seen)?;
+        let found = change.expect_as_is(seen)?;
         change.delete(&found)
     })?;
     session.ui.note(format!("`{}` is deleted", seen.key.name));

@@ -1,6 +1,7 @@
 //! `postkey doctor`: what is wrong with the vault and around it.
 
 mod around;
+mod clock;
 mod exports;
 mod inside;
 
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use super::Session;
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::key::quoted;
 use crate::ui::{ExaminedView, Look, counted};
 use crate::vault::{self, health};
 
@@ -18,6 +20,9 @@ use crate::vault::{self, health};
 /// A line for each thing that was looked at: well, or what was found and how to mend it. It
 /// works on a vault that other commands refuse, goes on after a finding, and changes nothing.
 ///
+/// With --accept-clock it looks for nothing, but takes the clock for right where what was recorded
+/// lies ahead of it: what was seen to expire by the wrong clock is valid again.
+///
 /// Exits 1 if anything was found, and 5 if the vault could not be looked at, being busy, say.
 ///
 /// Formats: text, json, jsonl, csv.
@@ -25,11 +30,19 @@ use crate::vault::{self, health};
 #[command(after_long_help = "\
 Examples:
   postkey doctor
+  postkey doctor --accept-clock
   postkey doctor --format jsonl | grep '\"ok\":false'")]
-pub struct Doctor {}
+pub struct Doctor {
+    /// Accept that the clock is right, and what was recorded ahead of it is not
+    #[arg(long)]
+    accept_clock: bool,
+}
 
-pub(super) fn run(_: Doctor, session: &mut Session) -> Result<ExitStatus, Error> {
+pub(super) fn run(args: Doctor, session: &mut Session) -> Result<ExitStatus, Error> {
     session.expect_own_home()?;
+    if args.accept_clock {
+        return clock::accept(session);
+    }
     let path = around::vault_path(session);
     let mut report = Report::new(session);
     report.well(
@@ -47,6 +60,19 @@ pub(super) fn run(_: Doctor, session: &mut Session) -> Result<ExitStatus, Error>
     report.show()
 }
 
+/// How many keys a finding names.
+const NAMED: usize = 5;
+
+/// `` `web`, `ci` and 3 more``
+fn quoted_names(names: &[String]) -> String {
+    let named: Vec<String> = names.iter().take(NAMED).map(|name| quoted(name)).collect();
+    let named = named.join(", ");
+    match names.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
+
 /// What was looked at so far.
 struct Report<'a> {
     session: &'a Session,
@@ -58,7 +84,7 @@ impl<'a> Report<'a> {
     fn new(session: &'a Session) -> Self {
         Self {
             session,
-            look: session.look_at_clock(),
+            look: session.look(),
             views: Vec::new(),
         }
     }

@@ -101,7 +101,7 @@ fn show(written: &[ExportedView], session: &Session) -> Result<ExitStatus, Error
         }
         return Ok(status);
     }
-    let look = session.look_at_clock();
+    let look = session.look();
     let mut listing = session.ui.listing(&look);
     for view in written {
         listing.push(view)?;

@@ -172,7 +172,7 @@ pub(super) fn pour(
     mut take: impl FnMut(&[u8]) -> Result<(), Error>,
 ) -> Result<Tally, Error> {
     vault.snapshot(|vault| {
-        let now = vault.time(Session::clock())?;
+        let now = Session::clock();
         let mut text = ExportText::new(format, now);
         vault.each_good(format.kind(), now, |good| {
             match good {

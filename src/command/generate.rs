@@ -113,6 +113,7 @@ pub(super) fn run(mut args: Generate, session: &mut Session) -> Result<ExitStatu
     };
     let expires = args.expires.unwrap_or(session.settings.expires);
     expires.resolve(Session::clock())?;
+    session.note_minutes([expires.minutes()]);
     let grant = args.grant(kind, session)?;
     if args.if_absent && existing::is_there(&name, &args, kind, session)? {
         return Ok(ExitStatus::Done);
@@ -133,7 +134,7 @@ pub(super) fn run(mut args: Generate, session: &mut Session) -> Result<ExitStatu
     };
     let mut vault = session.open_or_make()?;
     let author = session.author(Action::Generate);
-    let now = vault.time(author.clock)?;
+    let now = author.clock;
     let fresh = Fresh::generate(kind, &session.settings.brand)?.sealed_by(sealer);
     let key = args.key(name, grant, fresh.tail(), now, expires)?;
     make(&args, &fresh, &key, &target, session, &mut vault, &author)
@@ -267,6 +268,7 @@ impl Generate {
             description: self.description.clone(),
             created_at: now,
             expires_at: expires.resolve(now)?,
+            expired_at: None,
             tail,
             retiring: None,
         })

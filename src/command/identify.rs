@@ -61,9 +61,8 @@ pub(super) fn run(_: Identify, session: &mut Session) -> Result<ExitStatus, Erro
 
 /// Tells what was found: in the form of one answer if it is one thing, of a list otherwise.
 fn tell(pasted: &Pasted, session: &Session) -> Result<(), Error> {
-    let clock = Session::clock();
     let vault = pasted.vault.as_ref();
-    let look = session.look_at(vault.map_or(Ok(clock), |vault| vault.time(clock))?);
+    let look = session.look();
     let former = pasted.former()?;
     let mut uses = vault.map(|vault| session.uses(vault));
     let mut sighted: Vec<Sighted<'_>> = pasted

@@ -101,8 +101,9 @@ struct Making<'a> {
 
 pub(super) fn run(args: Import, session: &mut Session) -> Result<ExitStatus, Error> {
     session.expect_own_home()?;
-    let clock = Session::clock();
+    let now = Session::clock();
     let expires = args.expires.unwrap_or(session.settings.expires);
+    session.note_minutes([expires.minutes()]);
     let input = input::read(args.file.as_deref())?;
     let vault = session.open_if_there()?;
     let vault = match args.dry_run {
@@ -114,9 +115,6 @@ pub(super) fn run(args: Import, session: &mut Session) -> Result<ExitStatus, Err
         }
         false => vault.map(|vault| session.checked(vault)).transpose()?,
     };
-    let now = vault
-        .as_ref()
-        .map_or(Ok(clock), |vault| vault.time(clock))?;
     let making = Making {
         now,
         expires_at: expires.resolve(now)?,

@@ -55,7 +55,7 @@ fn report(
         log: &log,
         used: uses.details(record, &session.ui),
     };
-    Ok(incident.markdown(&session.look(vault)))
+    Ok(incident.markdown(&session.look()))
 }
 
 /// Makes sure that the report can be written, as far as that can be told before.

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Invalid, Key, Kind, Period, Permission, Standing, looks_like_a_secret};
 use crate::ui::{KeyView, Listing, Look, Ui};
-use crate::usage::{Summary, Usage};
+use crate::usage::Summary;
 use crate::vault::{self, Order, Page, Record, Vault};
 
 /// Lists keys
@@ -115,7 +115,7 @@ pub(super) fn run(args: List, session: &mut Session) -> Result<ExitStatus, Error
         session.settings.permissions.expect(permission.clone())?;
     }
     let vault = session.open()?;
-    let look = session.look(&vault);
+    let look = session.look();
     let filter = Filter::new(&args, look.now)?;
     let mut uses = session.uses(&vault);
     filter.warn_of_unrecorded_use(&mut uses, &look, &session.ui);
@@ -185,7 +185,7 @@ fn first_page(sort: Sort, vault: &Vault, uses: &mut Uses, ui: &Ui) -> Result<Pag
 
 /// The keys that were never used, then the others.
 fn by_last_use(vault: &Vault, uses: &mut Uses, ui: &Ui) -> Result<Page, Error> {
-    let used = uses.read(ui, Usage::keys_by_last_use);
+    let used = uses.read(ui, |usage| usage.keys_by_last_use(Session::clock()));
     let mut known = used.clone();
     known.sort_unstable();
     let mut keys = vault.ids()?;
@@ -263,7 +263,7 @@ impl<'a> Filter<'a> {
         let Some(unused_since) = self.unused_since else {
             return;
         };
-        match uses.read(ui, Usage::since) {
+        match uses.since(ui) {
             Some(start) if start <= unused_since => {}
             Some(start) => ui.warn(format!(
                 "use is recorded since {} only: keys may have been used before",

@@ -68,7 +68,7 @@ pub(super) fn run(mut args: Log, session: &mut Session) -> Result<ExitStatus, Er
         args.expect_one_result(session)?;
         return verify(&args, session, &vault);
     }
-    let sought = args.sought(session, &vault)?;
+    let sought = args.sought(session)?;
     let count = list(&sought, session, &vault)?;
     match &sought.key {
         _ if count > 0 => {}
@@ -109,8 +109,8 @@ impl Log {
         }
     }
 
-    fn sought(&mut self, session: &Session, vault: &Vault) -> Result<Sought, Error> {
-        let now = session.look(vault).now;
+    fn sought(&mut self, session: &Session) -> Result<Sought, Error> {
+        let now = session.look().now;
         let resolve = |past: Option<Past>| past.map(|past| past.moment(now)).transpose();
         let (since, until) = (resolve(self.since)?, resolve(self.until)?);
         expect_span(since, until)?;
@@ -140,7 +140,7 @@ fn expect_span(since: Option<Timestamp>, until: Option<Timestamp>) -> Result<(),
 
 /// Lists what is sought, page by page; between two pages nothing holds the vault.
 fn list(sought: &Sought, session: &Session, vault: &Vault) -> Result<usize, Error> {
-    let look = session.look(vault);
+    let look = session.look();
     let mut listing = session.ui.listing(&look);
     let mut last = 0;
     loop {

@@ -63,12 +63,6 @@ pub(super) struct Finding {
 }
 
 impl Pasted {
-    /// Whether a key's secret is good no more, though it is known.
-    pub(super) fn is_over(&self, secret: &Presented) -> Result<bool, Error> {
-        let vault = self.vault.as_ref();
-        vault.map_or(Ok(false), |vault| is_over(secret, vault))
-    }
-
     /// Whose the secrets seem to have been that are nobody's now, by their tails.
     pub(super) fn former(&self) -> Result<HashMap<String, Former>, Error> {
         let nobodys = self.findings.iter().filter(|finding| !finding.is_ours());
@@ -241,11 +235,6 @@ where
         let look_up = |tail: &Tail| vault.presented(tail);
         Ok(recognise(secret.expose(), look_up, &mut self.memory)?)
     }
-}
-
-/// Whether a key's secret has retired, as its vault sees the time.
-pub(super) fn is_over(secret: &Presented, vault: &Vault) -> Result<bool, Error> {
-    Ok(secret.is_retired(vault.time(Session::clock())?))
 }
 
 fn unreadable(error: &io::Error) -> Error {

@@ -19,7 +19,7 @@ const LONGEST: u64 = 1024;
 /// A secret that was presented, and the vault if it had to be asked.
 pub(super) struct Presentation {
     pub(super) recognised: Recognised,
-    /// The clock's time, or the vault's if that is ahead.
+    /// When.
     pub(super) at: Timestamp,
     pub(super) vault: Option<Vault>,
 }
@@ -36,13 +36,9 @@ pub(super) fn present(session: &Session, login: Option<&Username>) -> Result<Pre
     if vault.is_none() {
         session.expect_vault()?;
     }
-    let clock = Session::clock();
-    let at = vault
-        .as_ref()
-        .map_or(Ok(clock), |vault| vault.time(clock))?;
     Ok(Presentation {
         recognised,
-        at,
+        at: Session::clock(),
         vault,
     })
 }

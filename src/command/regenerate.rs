@@ -61,7 +61,7 @@ pub(super) fn run(args: Regenerate, session: &mut Session) -> Result<ExitStatus,
         overwrite: Some(args.overwrite),
     };
     let target = args.receiver.target(&subject, Some(&vault), session)?;
-    let look = session.look(&vault);
+    let look = session.look();
     if !confirm(&seen.key, session, &look)? {
         session.ui.note("nothing was changed");
         return Ok(ExitStatus::No);

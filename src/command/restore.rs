@@ -111,7 +111,6 @@ fn open_present(session: &Session) -> Result<Present, Error> {
 /// What a restore is going to do.
 struct Plan {
     comparison: Comparison,
-    /// The time that counts, now and after the restore.
     look: Look,
     made_at: Option<Timestamp>,
     held: String,
@@ -129,12 +128,8 @@ impl Plan {
         present: &Present,
         session: &Session,
     ) -> Result<Self, Error> {
-        let clock = Session::clock();
+        let now = Session::clock();
         let vault = present.vault();
-        // Time goes on from the later log, or what has expired since would be good again.
-        let times = [Some(backup), vault].into_iter().flatten();
-        let times = times.map(|vault| vault.time(clock).unwrap_or(clock));
-        let now = times.max().unwrap_or(clock);
         let comparison = match vault {
             Some(vault) => vault.compare(backup, now)?,
             None => Comparison::default(),

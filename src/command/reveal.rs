@@ -76,7 +76,7 @@ fn show(
 ) -> Result<ExitStatus, Error> {
     log("opened", sealed, session, vault)?;
     let record = &sealed.record;
-    let look = session.look(vault);
+    let look = session.look();
     let used = session.use_for_programs(record, look.now, vault);
     let view = KeyView::new(&record.key, look.now).with_use(used);
     target
@@ -97,7 +97,7 @@ fn log(
     vault: &mut Vault,
 ) -> Result<(), VaultError> {
     vault.change(&session.author(Action::Reveal), |change| {
-        change.expect(&sealed.record)?;
+        change.expect_as_is(&sealed.record)?;
         change.reveal(&sealed.record, outcome)
     })
 }

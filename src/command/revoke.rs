@@ -145,7 +145,7 @@ fn by_secret(session: &Session) -> Result<Option<Revocation>, Error> {
     let stop_owner = |presented: &Presented, vault: &mut Vault| {
         let record = &presented.record;
         let is_stopped = stopped.iter().any(|one| one.record.id == record.id);
-        if is_stopped || pasted::is_over(presented, vault)? {
+        if is_stopped || presented.is_retired(Session::clock()) {
             return Ok(());
         }
         let name = &record.key.name;
@@ -194,7 +194,7 @@ fn say_what_stopped_nothing(pasted: &Pasted, session: &Session) -> Result<(), Er
     for finding in &pasted.findings {
         let (line, tail) = (finding.line, &finding.tail);
         match finding.recognised.secret() {
-            Ok(secret) if pasted.is_over(secret)? => {
+            Ok(secret) if secret.is_retired(Session::clock()) => {
                 session
                     .ui
                     .warn(spared(secret.record.key.name.as_str(), line));
@@ -237,7 +237,7 @@ fn nothing_stopped(args: &Revoke, session: &Session) -> Result<ExitStatus, Error
         report.unwrap_or_default()
     ));
     if session.ui.format.is_for_machines() {
-        let look = session.look_at_clock();
+        let look = session.look();
         session.ui.listing(&look).finish::<KeyView<'_>>()?;
     }
     Ok(ExitStatus::No)
@@ -335,7 +335,7 @@ impl Revocation {
     }
 
     fn show(&self, session: &Session) -> Result<(), Error> {
-        let now = self.vault.time(Session::clock())?;
+        let now = Session::clock();
         let records = self.stopped.iter().map(|stopped| stopped.record.clone());
         session.show_keys(&records.collect::<Vec<_>>(), &self.vault, now)
     }
@@ -368,7 +368,7 @@ fn renew(
     })?;
     let key = renewed(&seen.key);
     let was_default = vault.default_id()? == Some(seen.id);
-    let look = session.look(vault);
+    let look = session.look();
     let used = session.use_for_programs(seen, look.now, vault);
     let view = KeyView::new(&key, look.now).with_use(used);
     session.hand_over(&fresh, view, &target, vault, &author, |change| {

@@ -97,7 +97,7 @@ fn begin(name: &KeyName, args: &Rotate, session: &Session) -> Result<ExitStatus,
     args.receiver.expect(session)?;
     let mut vault = session.open_to_change()?;
     let seen = vault.find(name)?;
-    let look = session.look_at(vault.time(Session::clock())?);
+    let look = session.look();
     expect_rotatable(&seen.key, &look)?;
     let subject = Subject {
         name,
@@ -164,7 +164,7 @@ fn hand_over(
 }
 
 fn announce(key: &Key, args: &Rotate, target: &Target<'_>, session: &Session, look: &Look) {
-    let Some(Retiring { tail, until }) = &key.retiring else {
+    let Some(Retiring { tail, until, .. }) = &key.retiring else {
         return;
     };
     let (name, ui) = (&key.name, &session.ui);

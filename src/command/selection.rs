@@ -151,7 +151,7 @@ fn choose(question: Question, session: &Session) -> Result<Option<KeyName>, Erro
                 .hint("`postkey generate` makes one"),
         );
     }
-    let names = fitting(question, &vault, session.look(&vault).now)?;
+    let names = fitting(question, &vault, session.look().now)?;
     if names.is_empty() {
         return Err(Error::new(ExitStatus::NotFound, question.none)
             .hint("`postkey list` shows the keys in this vault"));

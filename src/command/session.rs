@@ -11,14 +11,15 @@ use jiff::tz::TimeZone;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, What};
+use crate::key::Period;
 use crate::process;
 use crate::settings::{Settings, VaultSource};
 use crate::ui::{Look, Ui};
 use crate::usage;
 use crate::vault::{self, Action, Actor, Author, Changes, Vault};
 
-/// How far the clock may be behind the log before it is worth a word, in seconds.
-pub(super) const SLOW_CLOCK: i64 = 60;
+/// How far two clocks may differ before that is worth a word, in seconds.
+const TOLERANCE: i64 = 60;
 
 /// The hint where a vault is missing that was named.
 const CHECK_PATH: &str = "check the path; `postkey generate` creates a vault with its first key, \
@@ -151,18 +152,41 @@ impl Session {
     }
 
     /// The vault, if it can be changed.
-    pub(super) fn checked(&self, vault: Vault) -> Result<Vault, Error> {
+    pub(super) fn checked(&self, mut vault: Vault) -> Result<Vault, Error> {
         vault.check()?;
         // Also where there will be nothing to change: the command that did may have been killed.
         self.changes.note_if(true);
-        let clock = Self::clock();
-        let time = vault.time(clock)?;
-        if time.as_second() - clock.as_second() > SLOW_CLOCK {
+        let author = self.author(Action::Expire);
+        self.warn_of_clock(&vault, author.clock)?;
+        vault.note_ends(&author)?;
+        Ok(vault)
+    }
+
+    /// Warns if the clock is behind the newest entry of the audit log.
+    fn warn_of_clock(&self, vault: &Vault, clock: Timestamp) -> Result<(), Error> {
+        let newest = vault.newest_entry()?.map(|entry| entry.at);
+        if let Some(newest) = newest.filter(|&newest| is_ahead(newest, clock)) {
+            let newest = self.look_at(clock).moment_and_distance(newest);
             self.ui.warn(format!(
-                "the clock is behind the log's newest entry; {time} counts as now"
+                "the newest entry of the audit log is of {newest}: is the clock right? \
+                 `postkey doctor` tells what to do"
             ));
         }
-        Ok(vault)
+        Ok(())
+    }
+
+    /// Notes what has expired or retired, if the vault can be written: what was seen to have
+    /// ended stays so. If not, the clock has to do.
+    pub(super) fn note_ends(&self, vault: &mut Vault) {
+        let _ = vault.note_ends(&self.author(Action::Expire));
+    }
+
+    /// Says of spans of minutes that they are none of months.
+    pub(super) fn note_minutes(&self, spans: impl IntoIterator<Item = Option<Period>>) {
+        for span in spans.into_iter().flatten() {
+            self.ui
+                .note(format!("`{span}` is a span of minutes; a month is `1mo`"));
+        }
     }
 
     /// The error at a command's end, with its true cause where SQLite takes a disk that fails for
@@ -232,19 +256,8 @@ impl Session {
         }
     }
 
-    /// How values look to people at the time that counts for the vault; at the clock's if
-    /// that is damaged, for what can be read is shown.
-    pub(super) fn look(&self, vault: &Vault) -> Look {
-        let clock = Self::clock();
-        self.look_at(vault.time(clock).unwrap_or_else(|error| {
-            let error = self.diagnosed(error.into());
-            self.ui.warn(format!("{error}; the clock's time is used"));
-            clock
-        }))
-    }
-
-    /// How values look to people where no vault was opened.
-    pub(super) fn look_at_clock(&self) -> Look {
+    /// How values look to people now.
+    pub(super) fn look(&self) -> Look {
         self.look_at(Self::clock())
     }
 
@@ -302,4 +315,9 @@ fn keep_files(settings: &Settings) {
     for export in &settings.exports {
         files::keep(&export.file, What::Export);
     }
+}
+
+/// Whether a moment is so far ahead of the clock that one of them is wrong.
+pub(super) fn is_ahead(moment: Timestamp, clock: Timestamp) -> bool {
+    moment.as_second() - clock.as_second() > TOLERANCE
 }

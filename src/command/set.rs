@@ -8,7 +8,9 @@ use super::bounds::Bounds;
 use super::{Session, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Expiry, Grant, Invalid, Key, KeyName, Limit, OwnPolicy, Permission, Term};
+use crate::key::{
+    Expiry, Grant, Invalid, Key, KeyName, Limit, OwnPolicy, Period, Permission, Term,
+};
 use crate::vault::Action;
 
 /// Changes a key's permission, limit or expiry, and when `check` mentions it
@@ -62,6 +64,7 @@ impl FromStr for OwnRule {
 
 pub(super) fn run(args: Set, session: &mut Session) -> Result<ExitStatus, Error> {
     args.expect_something()?;
+    session.note_minutes(args.minutes());
     let permission = args.bounds.permission(session)?;
     let limit = args.bounds.limit(session)?;
     session.edit_with_policy(&args.name, Action::Set, |key, policy, change| {
@@ -71,7 +74,7 @@ pub(super) fn run(args: Set, session: &mut Session) -> Result<ExitStatus, Error>
             .transpose()?;
         let key = Key {
             grant: args.grant(key, permission.as_ref(), limit)?,
-            ..key.expiring(expires.unwrap_or(key.expires_at))
+            ..expires.map_or_else(|| key.clone(), |end| key.expiring(end))
         };
         Ok((key, args.policy(policy)))
     })
@@ -87,6 +90,16 @@ impl Set {
             "say --permission, --plan, --limit, --expires, --rotate-every or --unused-after; \
              `describe` and `rename` do the rest",
         ))
+    }
+
+    /// What may be meant to be months.
+    fn minutes(&self) -> [Option<Period>; 3] {
+        let of_rule = |rule: Option<OwnRule>| rule.and_then(|rule| rule.0?.minutes());
+        [
+            self.expires.and_then(Expiry::minutes),
+            of_rule(self.rotate_every),
+            of_rule(self.unused_after),
+        ]
     }
 
     fn policy(&self, before: OwnPolicy) -> OwnPolicy {

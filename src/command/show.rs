@@ -1,6 +1,7 @@
 //! `postkey show`: all that is known of a key.
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::Session;
 use super::selection::{self, Question};
@@ -36,7 +37,7 @@ pub(super) fn run(args: Show, session: &mut Session) -> Result<ExitStatus, Error
     let vault = session.open()?;
     let record = vault.find(&name)?;
     let log = vault.recent(&record, RECENT)?;
-    let look = session.look(&vault);
+    let look = session.look();
     let mut uses = session.uses(&vault);
     let summary = uses.summary(&record, look.now, &session.ui);
     let used = uses.details(&record, &session.ui);
@@ -46,7 +47,7 @@ pub(super) fn run(args: Show, session: &mut Session) -> Result<ExitStatus, Error
         .with_default(is_default);
     let mut secrets = vault.secrets(record.id)?;
     secrets.retain(|secret| !secret.is_retired(look.now));
-    let policy = policy(&record, &secrets, &vault, session)?;
+    let policy = policy(&record, &secrets, look.now, &vault, session)?;
     let details = KeyDetails::new(key, policy, &secrets, used.as_ref(), &log);
     session.ui.result(&details, &details.facts(&look))?;
     Ok(ExitStatus::Done)
@@ -56,6 +57,7 @@ pub(super) fn run(args: Show, session: &mut Session) -> Result<ExitStatus, Error
 fn policy(
     record: &Record,
     secrets: &[Ending],
+    now: Timestamp,
     vault: &Vault,
     session: &Session,
 ) -> Result<PolicyView, Error> {
@@ -66,6 +68,9 @@ fn policy(
         secrets,
         used: None,
     };
-    let rotation = known.rotation(rules.rotate_every.term);
+    let rotation = match record.key.has_expired(now) {
+        true => None,
+        false => known.rotation(rules.rotate_every.term),
+    };
     Ok(PolicyView::new(rules, rotation.map(|(_, due_at)| due_at)))
 }

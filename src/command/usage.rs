@@ -46,7 +46,7 @@ pub struct Usage {
 
 pub(super) fn run(args: Usage, session: &mut Session) -> Result<ExitStatus, Error> {
     let Chosen { names, vault } = named_or_all(args.names, session)?;
-    let look = session.look(&vault);
+    let look = session.look();
     let mut report = Report {
         uses: session.uses(&vault),
         vault,
@@ -125,7 +125,9 @@ impl Report<'_> {
                 None => "no key was used or refused yet",
             });
         }
-        let nobody = self.uses.read(ui, |usage| usage.details(NOBODY));
+        let nobody = self
+            .uses
+            .read(ui, |usage| usage.details(NOBODY, self.look.now));
         if !nobody.refused.is_empty() {
             let refused = refusals(&nobody.refused, self.look);
             ui.note(format!("refused without a key being known: {refused}"));

@@ -14,6 +14,7 @@ use crate::vault::{Ending, KeyId, Record, Vault};
 /// The record of use, if there is one that can be read.
 pub(super) struct Uses {
     usage: Option<Usage>,
+    now: Timestamp,
     is_left_out: bool,
 }
 
@@ -22,6 +23,7 @@ impl Session {
     pub(super) fn uses(&self, vault: &Vault) -> Uses {
         let mut uses = Uses {
             usage: None,
+            now: Self::clock(),
             is_left_out: false,
         };
         match Usage::open(vault, self.settings.wait) {
@@ -58,6 +60,12 @@ impl Uses {
         ui.warn(format!("use is left out: {error}"));
         self.usage = None;
         self.is_left_out = true;
+    }
+
+    /// Since when use is recorded, if any is that can be read.
+    pub(super) fn since(&mut self, ui: &Ui) -> Option<Timestamp> {
+        let now = self.now;
+        self.read(ui, |usage| usage.since(now))
     }
 
     /// What `read` finds, or nothing where it cannot be read.
@@ -100,7 +108,8 @@ impl Uses {
 
     /// All that is recorded of a key; `None` where nothing is in the vault.
     pub(super) fn details(&mut self, record: &Record, ui: &Ui) -> Option<Details> {
-        self.read(ui, |usage| usage.details(record.id).map(Some))
+        let now = self.now;
+        self.read(ui, |usage| usage.details(record.id, now).map(Some))
     }
 
     /// The use of each of these keys, as far as it is recorded since the first of these moments
@@ -125,7 +134,7 @@ impl Uses {
                 last_used_at: summary?.last_used_at,
                 recent: recent.remove(key).unwrap_or_default(),
                 secrets: if is_rotating(key) {
-                    self.read(ui, |usage| usage.secrets(*key))
+                    self.read(ui, |usage| usage.secrets(*key, now))
                 } else {
                     Vec::new()
                 },

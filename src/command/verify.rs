@@ -59,8 +59,14 @@ pub(super) fn run(args: Verify, session: &mut Session) -> Result<ExitStatus, Err
     if let Some(permission) = &args.permission {
         session.settings.permissions.expect(permission.clone())?;
     }
-    let presentation = presented::present(session, args.username.as_ref())?;
+    let mut presentation = presented::present(session, args.username.as_ref())?;
     let (verdict, allowance) = args.judge(&presentation, session);
+    if matches!(verdict, Verdict::Expired | Verdict::Retired) && !args.no_record {
+        let vault = presentation.vault.as_mut();
+        if let Some(vault) = vault {
+            session.note_ends(vault);
+        }
+    }
     let look = session.look_at(presentation.at);
     let secret = presentation.recognised.secret();
     let key = secret.ok().map(|secret| &secret.record.key);

@@ -9,6 +9,9 @@ use jiff::{Span, Timestamp};
 
 use super::Invalid;
 
+/// What a date looks like.
+const DATE: &str = "2027-01-31";
+
 /// When a key is to stop, as it was written: `90d`, `2027-01-31`, a timestamp, or `never`.
 #[derive(Clone, Copy, Debug)]
 pub enum Expiry {
@@ -38,6 +41,14 @@ impl Expiry {
         }
     }
 
+    /// The span, if it is one of minutes alone: a month may be meant.
+    pub fn minutes(self) -> Option<Period> {
+        match self {
+            Self::After(period) => period.minutes(),
+            Self::Never | Self::At(_) => None,
+        }
+    }
+
     /// The moment that is meant if spans of time count from `start`, be it past or not; `None`
     /// is never.
     ///
@@ -63,14 +74,26 @@ impl FromStr for Expiry {
             return Ok(Self::At(moment));
         }
         text.parse().map(Self::After).map_err(|_| {
-            Invalid::new(
-                "an expiry",
-                text,
-                "an expiry is a span of time, a date, or `never`",
-            )
-            .hint("write `90d`, `2027-01-31` (the first second of that day, UTC), or `never`")
+            let rule = match is_no_day(text) {
+                true => "there is no such day in the calendar",
+                false => "an expiry is a span of time, a date, or `never`",
+            };
+            Invalid::new("an expiry", text, rule)
+                .hint("write `90d`, `2027-01-31` (the first second of that day, UTC), or `never`")
         })
     }
+}
+
+/// Whether a text begins as a date does, but with no day of the calendar, as `2027-02-29`.
+pub(super) fn is_no_day(text: &str) -> bool {
+    let shape = |(at, byte): (usize, u8)| match at {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
+    };
+    let date = text
+        .get(..DATE.len())
+        .filter(|date| date.bytes().enumerate().all(shape));
+    date.is_some_and(|date| date.parse::<Date>().is_err())
 }
 
 /// A timestamp, or the first second of a date, UTC.
@@ -78,7 +101,7 @@ pub(super) fn moment(text: &str) -> Option<Timestamp> {
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Timestamp::from_second(moment.as_second()).ok();
     }
-    let is_date = text.len() == "2027-01-31".len();
+    let is_date = text.len() == DATE.len();
     let date = is_date.then(|| text.parse::<Date>().ok())??;
     Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
@@ -129,6 +152,12 @@ impl Period {
             )
             .hint("write `90d`, `2w` or another that is not so long")
         })
+    }
+
+    /// Itself, if it is one of minutes alone: a month may be meant.
+    pub fn minutes(self) -> Option<Self> {
+        let minutes = Span::new().try_minutes(self.0.get_minutes()).ok()?;
+        (self.0.fieldwise() == minutes.fieldwise()).then_some(self)
     }
 
     /// Its length, if it is a fixed one: of days and smaller.
@@ -189,6 +218,33 @@ mod tests {
                 text.parse::<Expiry>().expect(text).resolve(now).is_err(),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn a_day_that_is_not_in_the_calendar_is_said_to_be_none() {
+        for (text, rule) in [
+            ("2027-02-29", "no such day"),
+            ("2027-13-01", "no such day"),
+            ("2027-02-30T10:00:00Z", "no such day"),
+            ("2027-2-1", "a span of time"),
+            ("soon", "a span of time"),
+        ] {
+            let invalid = text.parse::<Expiry>().expect_err(text).to_string();
+            assert!(invalid.contains(rule), "{invalid}");
+        }
+    }
+
+    #[test]
+    fn minutes_alone_may_be_meant_to_be_months() {
+        for (text, are) in [
+            ("1m", true),
+            ("90m", true),
+            ("1mo", false),
+            ("1h 5m", false),
+        ] {
+            let expiry: Expiry = text.parse().expect(text);
+            assert_eq!(expiry.minutes().is_some(), are, "{text}");
         }
     }
 

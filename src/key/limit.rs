@@ -7,6 +7,9 @@ use jiff::Timestamp;
 
 use super::Invalid;
 
+/// How far ahead of the clock a window may have begun and still count, in seconds.
+const TOLERANCE: i64 = 60;
+
 /// Requests a window of time, or no limit at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
@@ -46,8 +49,9 @@ pub struct Used {
 pub struct Spent {
     /// The window, and how many.
     pub used: Used,
-    /// When the next window begins, in seconds since 1970.
-    pub until: i64,
+    /// When the next window begins, in seconds since 1970, if that is so soon that others may
+    /// have begun it.
+    pub next: Option<i64>,
 }
 
 /// What is left of a limit in the window that now is in.
@@ -59,6 +63,8 @@ pub struct Allowance {
     pub used: Used,
     /// When the next window begins, in seconds since 1970.
     pub resets_at: i64,
+    /// The same, if that is so soon that others may have begun it.
+    next: Option<i64>,
 }
 
 impl Allowance {
@@ -71,7 +77,7 @@ impl Allowance {
     pub fn owing(self, count: u32) -> Spent {
         Spent {
             used: Used { count, ..self.used },
-            until: self.resets_at,
+            next: self.next,
         }
     }
 
@@ -90,9 +96,12 @@ impl Limit {
             return None;
         };
         let start = window.start(now);
-        // A request that was overtaken at the end of its window counts in the next one.
-        let next = start + window.length();
-        let since = if used.since == next { next } else { start };
+        // A request that was overtaken at the end of its window counts in the next one, as does
+        // one after a clock that was set back a little. A window further ahead is a wrong clock's.
+        let soon = |since: i64| (since - now.as_second() <= TOLERANCE).then_some(since);
+        let next = soon(start + window.length());
+        let is_next = next == Some(used.since);
+        let since = if is_next { used.since } else { start };
         let is_current = used.since == since;
         Some(Allowance {
             limit: count,
@@ -101,6 +110,7 @@ impl Limit {
                 count: if is_current { used.count } else { 0 },
             },
             resets_at: since + window.length(),
+            next: soon(since + window.length()),
         })
     }
 }
@@ -201,6 +211,11 @@ mod tests {
         let next = left(third.used, "2026-11-22T11:00:00Z").spent();
         let overtaken = left(next.used, "2026-11-22T10:59:59Z");
         assert_eq!((overtaken.remaining(), overtaken.used), (1, next.used));
+        // A clock that was set back by a few seconds, and one that had been half an hour ahead.
+        let set_back = left(next.used, "2026-11-22T10:59:00Z");
+        assert_eq!(set_back.used, next.used);
+        let far = left(next.used, "2026-11-22T10:30:00Z");
+        assert_eq!((far.remaining(), far.resets_at), (2, first.resets_at));
         assert_eq!(
             Limit::None.allowance(third.used, at("2026-11-22T10:00:00Z")),
             None

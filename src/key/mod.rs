@@ -64,9 +64,11 @@ pub struct Key {
     pub created_at: Timestamp,
     /// When it stops by itself; `None` is never.
     pub expires_at: Option<Timestamp>,
+    /// When it was first seen expired; it stays so whatever a clock says later.
+    pub expired_at: Option<Timestamp>,
     /// The public ending of its current secret.
     pub tail: Tail,
-    /// Its secret from before the last rotation, until that is swept away.
+    /// Its secret from before the last rotation, retired or not, until that is removed.
     pub retiring: Option<Retiring>,
 }
 
@@ -140,8 +142,8 @@ impl Key {
         }
     }
 
-    /// Whether its time is over at `now`.
+    /// Whether it has expired at `now`, or was seen to have.
     pub fn has_expired(&self, now: Timestamp) -> bool {
-        self.expires_at.is_some_and(|end| end <= now)
+        self.expired_at.is_some() || self.expires_at.is_some_and(|end| end <= now)
     }
 }

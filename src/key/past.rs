@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use super::expiry::moment;
+use super::expiry::{is_no_day, moment};
 use super::{Invalid, Period};
 
 /// When something was, as it was written: `36h` for so long ago, `2026-11-20`, or a timestamp.
@@ -51,7 +51,10 @@ impl FromStr for Past {
             return Ok(Self::At(moment));
         }
         text.parse().map(Self::Ago).map_err(|_| {
-            let rule = "it is a span of time that has passed, a date, or a timestamp";
+            let rule = match is_no_day(text) {
+                true => "there is no such day in the calendar",
+                false => "it is a span of time that has passed, a date, or a timestamp",
+            };
             Invalid::new("a time in the past", text, rule).hint(
                 "write `36h`, `2026-11-20` (the first second of that day, UTC), \
                  or `2026-11-20T14:00:00Z`",

@@ -26,6 +26,16 @@ impl Term {
     }
 }
 
+impl Term {
+    /// The span, if it is one of minutes alone: a month may be meant.
+    pub fn minutes(self) -> Option<Period> {
+        match self {
+            Self::After(period) => period.minutes(),
+            Self::Never => None,
+        }
+    }
+}
+
 impl FromStr for Term {
     type Err = Invalid;
 

@@ -17,6 +17,8 @@ pub struct Retiring {
     pub tail: Tail,
     /// When it retires.
     pub until: Timestamp,
+    /// When it was first seen retired; it stays so whatever a clock says later.
+    pub retired_at: Option<Timestamp>,
 }
 
 /// How long an old secret goes on beside the new one: whole seconds, at most a year.
@@ -56,13 +58,15 @@ impl FromStr for Grace {
 impl Key {
     /// The secret from before a rotation, while that is open at `now`.
     pub fn retiring_at(&self, now: Timestamp) -> Option<&Retiring> {
-        self.retiring.as_ref().filter(|old| old.until > now)
+        self.retiring.as_ref().filter(|old| !old.is_over(now))
     }
 
-    /// The same key as it is at `now`: a secret that has retired is no part of it any more.
+    /// The same key as it is at `now`: a secret that has retired is no part of it any more, and
+    /// when it was seen expired makes no difference.
     pub fn at(&self, now: Timestamp) -> Self {
         Self {
             retiring: self.retiring_at(now).cloned(),
+            expired_at: self.has_expired(now).then_some(Timestamp::UNIX_EPOCH),
             ..self.clone()
         }
     }
@@ -82,6 +86,7 @@ impl Key {
         let old = Retiring {
             tail: self.tail.clone(),
             until: grace.after(now),
+            retired_at: None,
         };
         Self {
             tail,
@@ -102,10 +107,12 @@ impl Key {
         Some(self.with_secret(old.tail.clone()))
     }
 
-    /// The key with another expiry, which its old secret does not outlast either.
+    /// The key with a new expiry, which its old secret does not outlast either: that it was seen
+    /// expired before no longer counts.
     pub fn expiring(&self, expires_at: Option<Timestamp>) -> Self {
         Self {
             expires_at,
+            expired_at: None,
             retiring: self.retiring.clone().map(|old| old.by(expires_at)),
             ..self.clone()
         }
@@ -113,6 +120,11 @@ impl Key {
 }
 
 impl Retiring {
+    /// Whether it has retired at `now`, or was seen to have.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.retired_at.is_some() || self.until <= now
+    }
+
     /// The same, at the latest by then.
     fn by(self, end: Option<Timestamp>) -> Self {
         Self {
@@ -146,6 +158,7 @@ mod tests {
             description: None,
             created_at: at("2026-11-01T00:00:00Z"),
             expires_at: expires_at.map(at),
+            expired_at: None,
             tail: tail("a"),
             retiring: None,
         }

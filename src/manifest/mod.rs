@@ -181,6 +181,7 @@ impl Wanted {
             description: self.description.clone().flatten(),
             created_at: now,
             expires_at: self.expires.unwrap_or(settings.expires).resolve(now)?,
+            expired_at: None,
             tail,
             retiring: None,
         })

@@ -11,6 +11,7 @@ use quick_cache::sync::Cache;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::ended::Ended;
 use super::meter::{Meter, Presentation, Tally};
 use super::pool::{Hashers, Readers};
 use super::source::{Fresh, Source, Stamp};
@@ -38,6 +39,7 @@ type Digest = [u8; 32];
 pub(super) struct Gate {
     source: Arc<Source>,
     meter: Arc<Meter>,
+    ended: Arc<Ended>,
     permissions: Permissions,
     hashers: Hashers,
     readers: Arc<Readers>,
@@ -53,7 +55,6 @@ pub(super) struct Gate {
 pub(super) struct Known {
     pub(super) secret: Presented,
     stamp: Stamp,
-    newest: Timestamp,
     tally: Arc<Tally>,
 }
 
@@ -97,6 +98,7 @@ impl Gate {
     pub(super) fn new(
         source: Arc<Source>,
         meter: Arc<Meter>,
+        ended: Arc<Ended>,
         permissions: Permissions,
         hashers: Hashers,
         readers: Arc<Readers>,
@@ -105,6 +107,7 @@ impl Gate {
         Self {
             source,
             meter,
+            ended,
             permissions,
             hashers,
             readers,
@@ -150,7 +153,6 @@ impl Gate {
     }
 
     fn judge(&self, known: Arc<Known>, asked: Asked<'_>, now: Timestamp) -> Decision {
-        let at = now.max(known.newest);
         let question = Question {
             kind: Some(Kind::Api),
             username: None,
@@ -159,13 +161,17 @@ impl Gate {
         let presented = Presentation {
             tail: Some(&known.secret.tail),
             address: asked.address,
-            at,
+            at: now,
         };
+        let at = self.ended.time(&known.secret, now);
         let decide = |used: Used| {
             let verdict = judge(&known.secret, &question, &self.permissions, at, used);
-            (verdict, allowance(&known.secret.record, used, at))
+            (verdict, allowance(&known.secret.record, used, now))
         };
         let (verdict, allowance) = self.meter.count(&known.tally, presented, decide);
+        if matches!(verdict, Verdict::Expired | Verdict::Retired) {
+            self.ended.see(&known.secret, at);
+        }
         Decision {
             verdict,
             allowance,
@@ -238,7 +244,6 @@ impl Gate {
                 tally: meter.tally(secret.record.id, &source),
                 secret,
                 stamp: fresh.stamp,
-                newest: fresh.newest,
             }))
         };
         match self.reading(look_up).await? {
@@ -299,16 +304,12 @@ impl Gate {
         let recognised = self.hashers.run(move |memory| {
             let mut read = None;
             let look_up = |tail: &_| {
-                let Fresh {
-                    value,
-                    stamp,
-                    newest,
-                } = source.look_up(tail)?;
-                read = Some((stamp, newest));
+                let Fresh { value, stamp } = source.look_up(tail)?;
+                read = Some(stamp);
                 Ok(value)
             };
             let recognised = recognise(&presented, look_up, memory)?;
-            let (stamp, newest) = read.expect("what has the shape of a secret is looked up");
+            let stamp = read.expect("what has the shape of a secret is looked up");
             match recognised {
                 Recognised::Nobody(verdict) => Err(Stranger::Refused(verdict, None)),
                 Recognised::Lookalike(key) | Recognised::WrongPassword(key) => {
@@ -318,7 +319,6 @@ impl Gate {
                     tally: meter.tally(secret.record.id, &source),
                     secret: *secret,
                     stamp,
-                    newest,
                 })),
             }
         });

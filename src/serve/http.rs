@@ -23,6 +23,7 @@ use tokio::time::{sleep, timeout};
 use tower_service::Service;
 
 use super::asked::Caller;
+use super::ended::Ended;
 use super::gate::{Decision, Gate};
 use super::mail;
 use super::meter::Meter;
@@ -70,6 +71,7 @@ pub(super) struct Desk {
     pub(super) gate: Gate,
     pub(super) source: Arc<Source>,
     pub(super) meter: Arc<Meter>,
+    pub(super) ended: Arc<Ended>,
     pub(super) metrics: Metrics,
     pub(super) tell: Tell,
     pub(super) workers: Workers,

@@ -145,7 +145,7 @@ impl Report {
         let presented = Presentation {
             tail: login.tail.as_ref(),
             address: self.remote.parse::<IpAddr>().ok(),
-            at: clock.max(fresh.newest),
+            at: clock,
         };
         let (verdict, _) = meter.count(&tally, presented, |_| (login.verdict, None));
         Ok(verdict.word())
@@ -157,11 +157,10 @@ impl Report {
         }
         // Which secret was presented is not reported, and so not which key of a shared login.
         let record = vault.of_username(&self.login)?;
-        let at = vault.time(clock)?;
         Ok(Login {
             verdict: record
                 .as_ref()
-                .map_or(Verdict::Unknown, |record| why(record, at)),
+                .map_or(Verdict::Unknown, |record| why(record, clock)),
             key: record.map(|record| record.id),
             tail: None,
         })

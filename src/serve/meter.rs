@@ -278,7 +278,7 @@ impl Counts {
         });
         if let Some(seen) = like {
             seen.count = seen.count.saturating_add(1);
-            seen.at = seen.at.max(presented.at);
+            seen.at = presented.at;
             return;
         }
         self.sightings.push(Sighting {

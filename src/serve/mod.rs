@@ -4,6 +4,7 @@
 
 mod asked;
 mod connections;
+mod ended;
 mod gate;
 mod http;
 mod listen;
@@ -38,6 +39,7 @@ use crate::files;
 use crate::process;
 use crate::settings::{Listen, Permissions};
 use crate::vault;
+use ended::Ended;
 use gate::Gate;
 use http::Desk;
 use listen::Listeners;
@@ -180,6 +182,7 @@ fn room(cores: usize) -> Result<usize, Error> {
 fn open(config: &Config, cores: usize, tell: Tell) -> Result<Desk, Error> {
     let source = Arc::new(Source::open(config.vault.clone(), config.wait)?);
     let meter = Arc::new(Meter::new());
+    let ended = Arc::new(Ended::default());
     let hashers = Hashers::hashing(cores).map_err(Error::Thread)?;
     let readers = Pool::start("reader", READERS, || ()).map_err(Error::Thread)?;
     let readers: Arc<Readers> = Arc::new(readers);
@@ -192,6 +195,7 @@ fn open(config: &Config, cores: usize, tell: Tell) -> Result<Desk, Error> {
         gate: Gate::new(
             Arc::clone(&source),
             Arc::clone(&meter),
+            Arc::clone(&ended),
             permissions,
             hashers,
             Arc::clone(&readers),
@@ -199,6 +203,7 @@ fn open(config: &Config, cores: usize, tell: Tell) -> Result<Desk, Error> {
         ),
         source,
         meter,
+        ended,
         metrics,
         tell,
         workers: Workers::start(cores).map_err(Error::Thread)?,

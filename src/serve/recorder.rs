@@ -6,6 +6,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::Notice;
 use super::http::Desk;
 
@@ -44,6 +46,7 @@ fn record(desk: &Desk, stopped: &Receiver<()>) {
     let mut is_up = true;
     while stopped.recv_timeout(RECORDED_EVERY) == Err(RecvTimeoutError::Timeout) {
         desk.look_again();
+        desk.ended.note(&desk.source, Timestamp::now());
         desk.meter.forget_idle();
         let recorded = desk.meter.flush(&desk.source);
         match &recorded {

@@ -69,8 +69,6 @@ pub(super) struct Stamp {
 pub(super) struct Fresh<T> {
     pub(super) value: T,
     pub(super) stamp: Stamp,
-    /// The newest event's time, which counts as now for a clock that is behind it.
-    pub(super) newest: Timestamp,
 }
 
 impl Source {
@@ -149,15 +147,10 @@ impl Source {
         };
         vault.set_wait(until.left())?;
         let fresh = vault.snapshot(|vault| {
-            // The time first: a first read takes the lock under which the counter stands still.
-            let newest = vault.time(Timestamp::MIN)?;
+            // A first read takes the lock under which the counter stands still.
             let value = read(vault)?;
             let stamp = opened.stamp(self.look_at(&opened.watch)?)?;
-            Ok::<_, Error>(Fresh {
-                value,
-                stamp,
-                newest,
-            })
+            Ok::<_, Error>(Fresh { value, stamp })
         })?;
         opened.put_back(vault, fresh.stamp);
         // It may have been replaced between the two looks at its path.
@@ -173,6 +166,11 @@ impl Source {
     /// The token that reports of logins have to come with, if there is one. Blocks.
     pub(super) fn token(&self) -> Result<Option<Token>, Error> {
         Token::of(&self.path)
+    }
+
+    /// Opens the vault for a change. Blocks.
+    pub(super) fn open_vault(&self) -> Result<Vault, Error> {
+        Vault::open(&self.path, USAGE_WAIT)
     }
 
     /// Opens the record of the vault's uses. Blocks.

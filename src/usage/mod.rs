@@ -3,6 +3,7 @@
 //! It may be deleted at any time; keys, secrets and the log are in the vault alone. Unlike the
 //! vault it is in WAL mode, and a power cut may cost its last second.
 
+mod clock;
 mod error;
 mod networks;
 mod read;

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
+use super::clock::{latest, latest_day};
 use super::{ACCEPTED, Error, NOBODY, Usage, day_of};
 use crate::key::{Tail, Used};
 use crate::vault::KeyId;
@@ -187,69 +188,74 @@ impl Usage {
         let keys = serde_json::to_string(keys).expect("numbers are JSON");
         let summary = |row: &Row<'_>| {
             let summary = Summary {
-                last_used_at: Some(moment(row, 1)?),
+                last_used_at: Some(moment(row, 1)?.min(now)),
                 requests_today: row.get(2)?,
             };
             Ok((row.get(0)?, summary))
         };
         self.guarded(|usage| {
             let mut statement = usage.connection.prepare_cached(
-                "SELECT key_id, last_at, iif(day = ?2, count, 0) FROM json_each(?1) AS given
+                "SELECT key_id, last_at, iif(day = ?2, count, 0)
+                 FROM json_each(?1) AS given
                  JOIN days ON key_id = given.value AND verdict = ?3 AND day =
                    (SELECT day FROM days WHERE key_id = given.value AND verdict = ?3
-                    ORDER BY day DESC LIMIT 1)",
+                    AND day <= ?4 ORDER BY day DESC LIMIT 1)",
             )?;
-            let rows = statement.query_map(params![keys, day_of(now), ACCEPTED], summary)?;
+            let (today, latest) = (day_of(now), latest_day(now));
+            let rows = statement.query_map(params![keys, today, ACCEPTED, latest], summary)?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }
 
-    /// All that is recorded of a key.
+    /// All that is recorded of a key until `now`.
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn details(&self, key: KeyId) -> Result<Details, Error> {
+    pub fn details(&self, key: KeyId, now: Timestamp) -> Result<Details, Error> {
         Ok(Details {
-            days: self.days(key)?,
-            refused: self.refused(key)?,
-            addresses: self.addresses(key)?,
-            secrets: self.secrets(key)?,
+            days: self.days(key, now)?,
+            refused: self.refused(key, now)?,
+            addresses: self.addresses(key, now)?,
+            secrets: self.secrets(key, now)?,
         })
     }
 
-    fn days(&self, key: KeyId) -> Result<Vec<Day>, Error> {
+    fn days(&self, key: KeyId, now: Timestamp) -> Result<Vec<Day>, Error> {
         let query = "SELECT day, count, last_at FROM days
-                     WHERE key_id = ?1 AND verdict = 'accepted' ORDER BY day";
-        self.rows(query, key, |row| {
+                     WHERE key_id = ?1 AND verdict = 'accepted' AND day <= ?2 ORDER BY day";
+        let until = params![key, latest_day(now)];
+        self.rows(query, until, |row| {
             Ok(Day {
                 day: row.get(0)?,
                 count: row.get(1)?,
-                last_at: moment(row, 2)?,
+                last_at: moment(row, 2)?.min(now),
             })
         })
     }
 
-    fn refused(&self, key: KeyId) -> Result<Vec<Refused>, Error> {
+    fn refused(&self, key: KeyId, now: Timestamp) -> Result<Vec<Refused>, Error> {
         let query = "SELECT verdict, min(sum(count), 4294967295), max(last_at) FROM days
-                     WHERE key_id = ?1 AND verdict <> 'accepted'
+                     WHERE key_id = ?1 AND verdict <> 'accepted' AND day <= ?2
                      GROUP BY verdict ORDER BY 3 DESC, 1";
-        self.rows(query, key, |row| {
+        let until = params![key, latest_day(now)];
+        self.rows(query, until, |row| {
             Ok(Refused {
                 verdict: row.get(0)?,
                 count: row.get(1)?,
-                last_at: moment(row, 2)?,
+                last_at: moment(row, 2)?.min(now),
             })
         })
     }
 
-    fn addresses(&self, key: KeyId) -> Result<Vec<Address>, Error> {
-        let query = "SELECT address, count, last_at FROM addresses WHERE key_id = ?1
-                     ORDER BY last_at DESC, address";
-        self.rows(query, key, |row| {
+    fn addresses(&self, key: KeyId, now: Timestamp) -> Result<Vec<Address>, Error> {
+        let query = "SELECT address, count, last_at FROM addresses
+                     WHERE key_id = ?1 AND last_at <= ?2 ORDER BY last_at DESC, address";
+        let until = params![key, latest(now)];
+        self.rows(query, until, |row| {
             Ok(Address {
                 address: row.get(0)?,
                 count: row.get(1)?,
-                last_at: moment(row, 2)?,
+                last_at: moment(row, 2)?.min(now),
             })
         })
     }
@@ -258,14 +264,16 @@ impl Usage {
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn secrets(&self, key: KeyId) -> Result<Vec<SecretUse>, Error> {
-        let query = "SELECT tail, first_at, last_at FROM secrets WHERE key_id = ?1
+    pub fn secrets(&self, key: KeyId, now: Timestamp) -> Result<Vec<SecretUse>, Error> {
+        let query = "SELECT tail, first_at, last_at FROM secrets
+                     WHERE key_id = ?1 AND last_at <= ?2
                      ORDER BY last_at DESC, first_at DESC";
-        self.rows(query, key, |row| {
+        let until = params![key, latest(now)];
+        self.rows(query, until, |row| {
             Ok(SecretUse {
                 tail: row.get(0)?,
-                first_at: moment(row, 1)?,
-                last_at: moment(row, 2)?,
+                first_at: moment(row, 1)?.min(now),
+                last_at: moment(row, 2)?.min(now),
             })
         })
     }
@@ -278,28 +286,31 @@ impl Usage {
         let query = format!(
             "SELECT DISTINCT key_id FROM days WHERE key_id > ?1 ORDER BY key_id LIMIT {PAGE}"
         );
-        self.rows(&query, last, |row| row.get(0))
+        self.rows(&query, [last], |row| row.get(0))
     }
 
-    /// All keys that were ever accepted, the one whose last time is longest ago first.
+    /// All keys that were accepted until `now`, the one whose last time is longest ago first.
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn keys_by_last_use(&self) -> Result<Vec<KeyId>, Error> {
-        let query = "SELECT key_id FROM days WHERE verdict = 'accepted' AND key_id > ?1
+    pub fn keys_by_last_use(&self, now: Timestamp) -> Result<Vec<KeyId>, Error> {
+        let query = "SELECT key_id FROM days
+                     WHERE verdict = 'accepted' AND key_id > ?1 AND day <= ?2
                      GROUP BY key_id ORDER BY max(last_at), key_id";
-        self.rows(query, NOBODY, |row| row.get(0))
+        self.rows(query, [NOBODY, latest_day(now)], |row| row.get(0))
     }
 
     /// The first moment of the first day of which anything is recorded.
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn since(&self) -> Result<Option<Timestamp>, Error> {
-        let query = "SELECT min(day) * 86400 FROM days HAVING min(day) IS NOT NULL";
+    pub fn since(&self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+        let query = "SELECT min(day) * 86400 FROM days WHERE day <= ?1
+                     HAVING min(day) IS NOT NULL";
         self.guarded(|usage| {
             let mut statement = usage.connection.prepare(query)?;
-            Ok(statement.query_row([], |row| moment(row, 0)).optional()?)
+            let since = statement.query_row([latest_day(now)], |row| moment(row, 0));
+            Ok(since.optional()?)
         })
     }
 
@@ -314,12 +325,12 @@ impl Usage {
     fn rows<T>(
         &self,
         query: &str,
-        key: KeyId,
+        given: impl Params,
         read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, Error> {
         self.guarded(|usage| {
             let mut statement = usage.connection.prepare_cached(query)?;
-            let rows = statement.query_map([key], |row| read(row))?;
+            let rows = statement.query_map(given, |row| read(row))?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }

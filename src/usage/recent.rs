@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use rusqlite::params;
 
+use super::clock::latest;
 use super::read::moment;
 use super::{ACCEPTED, Error, Usage, day_of, networks};
 use crate::vault::KeyId;
@@ -84,10 +85,10 @@ impl Usage {
                (SELECT min(first_at) FROM networks AS all_of_them
                 WHERE all_of_them.key_id = networks.key_id)
              FROM json_each(?1) AS given
-             JOIN networks ON key_id = given.value AND first_at >= ?2
+             JOIN networks ON key_id = given.value AND first_at BETWEEN ?2 AND ?3
              ORDER BY first_at, network",
         )?;
-        let mut rows = statement.query(params![keys, yesterday])?;
+        let mut rows = statement.query(params![keys, yesterday, latest(now)])?;
         while let Some(row) = rows.next()? {
             let recent = found.entry(row.get(0)?).or_default();
             recent.first_address_at = Some(moment(row, 3)?);

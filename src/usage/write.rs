@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
 
+use super::clock::latest;
 use super::{ACCEPTED, Error, KEPT_DAYS, NOBODY, Usage, day_of, networks};
 use crate::key::{Spent, Tail, Used};
 use crate::vault::KeyId;
@@ -99,8 +100,8 @@ pub(super) fn immediate(connection: &mut Connection) -> Result<Transaction<'_>, 
 }
 
 /// Adds what was used of a limit to what others recorded of the same window. If they have
-/// begun the next one (?4) already, what is late is forgotten; a window that lies elsewhere is
-/// another limit's or a wrong clock's, and is replaced.
+/// begun the next one (?4, if it is due so soon) already, what is late is forgotten; a window that
+/// lies elsewhere is another limit's or a wrong clock's, and is replaced.
 const SPEND: &str = "INSERT INTO windows (key_id, since, count) VALUES (?1, ?2, ?3)
      ON CONFLICT DO UPDATE SET since = iif(since = ?4, since, ?2),
        count = CASE since WHEN ?2 THEN count + ?3 WHEN ?4 THEN count ELSE ?3 END
@@ -109,24 +110,28 @@ const SPEND: &str = "INSERT INTO windows (key_id, since, count) VALUES (?1, ?2, 
 /// Writes sightings, table by table, in the order of their keys if they have one.
 fn write(to: &Transaction<'_>, sightings: &[Sighting]) -> Result<(), Error> {
     let mut known = to.prepare_cached(
-        "UPDATE days SET count = count + ?4, last_at = max(last_at, ?5)
+        "UPDATE days SET count = count + ?4,
+           last_at = iif(last_at > ?6, ?5, max(last_at, ?5))
          WHERE key_id = ?1 AND day = ?2 AND verdict = ?3",
     )?;
     for seen in sightings {
         let (day, at) = (day_of(seen.at), seen.at.as_second());
-        let day_so_far = params![seen.key_id(), day, seen.verdict, seen.count, at];
+        let latest = latest(seen.at);
+        let day_so_far = params![seen.key_id(), day, seen.verdict, seen.count, at, latest];
         if known.execute(day_so_far)? == 0 {
             seen.begin_day(to)?;
         }
     }
     let mut secrets = to.prepare_cached(
         "INSERT INTO secrets (key_id, tail, first_at, last_at) VALUES (?1, ?2, ?3, ?3)
-         ON CONFLICT DO UPDATE SET last_at = max(last_at, ?3)",
+         ON CONFLICT DO UPDATE SET first_at = min(first_at, ?3),
+           last_at = iif(last_at > ?4, ?3, max(last_at, ?3))",
     )?;
     let accepted = || sightings.iter().filter(|seen| seen.verdict == ACCEPTED);
     for seen in accepted() {
         if let Some(tail) = &seen.tail {
-            secrets.execute(params![seen.key_id(), tail.as_str(), seen.at.as_second()])?;
+            let (at, latest) = (seen.at.as_second(), latest(seen.at));
+            secrets.execute(params![seen.key_id(), tail.as_str(), at, latest])?;
         }
     }
     for seen in accepted() {
@@ -149,8 +154,13 @@ impl Sighting {
             "INSERT INTO days (key_id, day, verdict, count, last_at) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
         .execute(params![key, day, self.verdict, self.count, at])?;
-        to.prepare_cached("DELETE FROM days WHERE key_id = ?1 AND day < ?2")?
-            .execute(params![key, day - KEPT_DAYS])?;
+        // Not those before a date: the clock may be wrong.
+        to.prepare_cached(
+            "DELETE FROM days WHERE key_id = ?1 AND verdict = ?2 AND day <
+               (SELECT day FROM days WHERE key_id = ?1 AND verdict = ?2
+                ORDER BY day DESC LIMIT 1 OFFSET ?3)",
+        )?
+        .execute(params![key, self.verdict, KEPT_DAYS])?;
         Ok(())
     }
 
@@ -159,10 +169,11 @@ impl Sighting {
         let address = from.to_string();
         let known = to
             .prepare_cached(
-                "UPDATE addresses SET count = count + ?3, last_at = max(last_at, ?4)
+                "UPDATE addresses SET count = count + ?3,
+                   last_at = iif(last_at > ?5, ?4, max(last_at, ?4))
                  WHERE key_id = ?1 AND address = ?2",
             )?
-            .execute(params![key, address, self.count, at])?;
+            .execute(params![key, address, self.count, at, latest(self.at)])?;
         if known > 0 {
             return Ok(());
         }
@@ -181,8 +192,8 @@ impl Sighting {
 }
 
 fn add(spend: &mut CachedStatement<'_>, key: KeyId, spent: Spent) -> Result<Used, Error> {
-    let Spent { used, until } = spent;
-    let row = spend.query_row(params![key, used.since, used.count, until], |row| {
+    let Spent { used, next } = spent;
+    let row = spend.query_row(params![key, used.since, used.count, next], |row| {
         Ok(Used {
             since: row.get(0)?,
             count: row.get(1)?,

@@ -43,6 +43,8 @@ actions! {
     Restore => "restore",
     Import => "import",
     Apply => "apply",
+    Expire => "expire",
+    Doctor => "doctor",
 }
 
 impl Action {

@@ -1,21 +1,17 @@
 //! Changes: each one transaction, with its entry in the log.
 
-use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use jiff::Timestamp;
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use super::{Author, Error, Field, KeyId, Record, Vault, keys, log};
+use super::{Author, Error, Field, KeyId, Record, Vault, log};
 use crate::files::sync_folder;
-use crate::key::{Hash, Key, KeyName, Limit, Tail, Username};
-
-/// How long a staged secret may wait to be taken before a later run drops it.
-pub(super) const STAGED_FOR: SignedDuration = SignedDuration::from_hours(1);
+use crate::key::{Key, KeyName, Limit, Tail, Username};
 
 /// A change under way; it is lost unless [`Vault::change`] commits it.
 #[derive(Debug)]
 pub struct Change<'a> {
     pub(super) transaction: &'a Transaction<'a>,
     author: &'a Author,
-    now: Timestamp,
 }
 
 impl Vault {
@@ -29,17 +25,18 @@ impl Vault {
         author: &Author,
         work: impl FnOnce(&Change<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
+        // SQLite begins a write on such a file without a word, and fails at the first change.
+        if self.connection.is_readonly("main").map_err(Error::from)? {
+            return Err(Error::ReadOnly.into());
+        }
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(Error::from)?;
-        let now = log::time(&transaction, author.clock)?;
-        sweep_retired(&transaction, now)?;
         let before = log::head(&transaction)?;
         let outcome = work(&Change {
             transaction: &transaction,
             author,
-            now,
         })?;
         let after = log::head(&transaction)?;
         match transaction.commit() {
@@ -78,70 +75,9 @@ impl Vault {
 }
 
 impl Change<'_> {
-    /// The time that counts for this change.
+    /// The time of this change.
     pub fn now(&self) -> Timestamp {
-        self.now
-    }
-
-    /// The key of that name.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchKey`] if there is none.
-    pub fn find(&self, name: &KeyName) -> Result<Record, Error> {
-        keys::find(self.transaction, name)
-    }
-
-    /// The key, which must still be what it was when the operator was asked about it; that
-    /// its old secret has retired meanwhile does not count.
-    ///
-    /// # Errors
-    /// [`Error::Changed`] if it is not.
-    pub fn expect(&self, seen: &Record) -> Result<Record, Error> {
-        match self.find(&seen.key.name) {
-            Ok(found) if found.id == seen.id && found.key == seen.key.at(self.now) => Ok(found),
-            Ok(_) | Err(Error::NoSuchKey(_)) => Err(Error::Changed(seen.key.name.clone())),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Makes sure that a new key can have the name and the username.
-    ///
-    /// # Errors
-    /// [`Error::NameTaken`], [`Error::UsernameTaken`].
-    pub fn expect_free(&self, name: &KeyName, username: Option<&Username>) -> Result<(), Error> {
-        let taken = |query, text| -> Result<bool, Error> {
-            let found: Option<i64> = self
-                .transaction
-                .query_row(query, [text], |row| row.get(0))
-                .optional()?;
-            Ok(found.is_some())
-        };
-        if taken("SELECT 1 FROM keys WHERE name = ?1", name.as_str())? {
-            return Err(Error::NameTaken(name.clone()));
-        }
-        let query = "SELECT 1 FROM keys WHERE username = ?1 AND instr(username, '@') = 0";
-        match username {
-            Some(username) if taken(query, username.as_str())? => {
-                Err(Error::UsernameTaken(username.clone()))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Puts a secret in waiting, neither accepted nor listed, and drops those that waited
-    /// too long.
-    ///
-    /// # Errors
-    /// If the vault cannot be written.
-    pub fn stage(&self, tail: &Tail, hash: &Hash) -> Result<(), Error> {
-        let oldest = (self.now - STAGED_FOR).as_second();
-        self.transaction
-            .execute("DELETE FROM pending WHERE staged_at < ?1", [oldest])?;
-        self.transaction.execute(
-            "INSERT INTO pending (tail, hash, staged_at) VALUES (?1, ?2, ?3)",
-            params![tail.as_str(), hash.to_string(), self.now.as_second()],
-        )?;
-        Ok(())
+        self.author.clock
     }
 
     /// Adds a key; its tail names the staged secret that becomes its current one.
@@ -197,13 +133,14 @@ impl Change<'_> {
     }
 
     /// Gives a key the staged secret that `after`'s tail names; the one before goes on until
-    /// `after` says.
+    /// `after` says, and one from before that, which has retired, is removed.
     ///
     /// # Errors
     /// [`Error::Rotating`] if it has two secrets already; if the secret is gone, or the vault
     /// cannot be written.
     pub fn rotate(&self, before: &Record, after: &Key) -> Result<(), Error> {
         self.expect_one_secret(before)?;
+        self.remove_retired(before.id)?;
         let until = after.retiring.as_ref().map(|old| old.until.as_second());
         self.transaction.execute(
             "UPDATE secrets SET retires_at = ?2 WHERE key_id = ?1",
@@ -218,7 +155,7 @@ impl Change<'_> {
     /// # Errors
     /// [`Error::Rotating`] if it has two already.
     pub fn expect_one_secret(&self, record: &Record) -> Result<(), Error> {
-        match record.key.retiring_at(self.now) {
+        match record.key.retiring_at(self.now()) {
             Some(_) => Err(Error::Rotating(record.key.name.clone())),
             None => Ok(()),
         }
@@ -234,7 +171,7 @@ impl Change<'_> {
             params![before.id, after.tail.as_str()],
         )?;
         self.transaction.execute(
-            "UPDATE secrets SET retires_at = NULL WHERE key_id = ?1",
+            "UPDATE secrets SET retires_at = NULL, retired_at = NULL WHERE key_id = ?1",
             [before.id],
         )?;
         self.log(before.id, Some(&before.key), Some(after))
@@ -256,7 +193,7 @@ impl Change<'_> {
         }
         let mut update = self.transaction.prepare_cached(
             "UPDATE keys SET name = ?2, status = ?3, permission = ?4, request_limit = ?5,
-               description = ?6, expires_at = ?7 WHERE id = ?1",
+               description = ?6, expires_at = ?7, expired_at = ?8 WHERE id = ?1",
         )?;
         let columns = Columns::of(after);
         update.execute(params![
@@ -267,6 +204,7 @@ impl Change<'_> {
             columns.request_limit,
             columns.description,
             columns.expires_at,
+            after.expired_at.map(Timestamp::as_second),
         ])?;
         if let Some(old) = after
             .retiring
@@ -291,15 +229,6 @@ impl Change<'_> {
         self.log(record.id, Some(&record.key), None)
     }
 
-    /// Drops every secret that is in waiting.
-    ///
-    /// # Errors
-    /// If the vault cannot be written.
-    pub(super) fn forget_staged(&self) -> Result<(), Error> {
-        self.transaction.execute("DELETE FROM pending", [])?;
-        Ok(())
-    }
-
     /// Sees to it that new keys get numbers above this one.
     ///
     /// # Errors
@@ -318,14 +247,14 @@ impl Change<'_> {
     /// # Errors
     /// If the vault cannot be written.
     pub fn note(&self, changes: &[Field]) -> Result<(), Error> {
-        log::append_of_vault(self.transaction, self.author, self.now, changes)
+        log::append_of_vault(self.transaction, self.author, changes)
     }
 
     fn give_secret(&self, id: KeyId, tail: &Tail) -> Result<(), Error> {
         let moved = self.transaction.execute(
             "INSERT INTO secrets (key_id, tail, hash, created_at)
                SELECT ?1, tail, hash, ?3 FROM pending WHERE tail = ?2",
-            params![id, tail.as_str(), self.now.as_second()],
+            params![id, tail.as_str(), self.now().as_second()],
         )?;
         if moved == 0 {
             return Err(Error::Swept);
@@ -363,19 +292,17 @@ impl Change<'_> {
         fields: &[Field],
     ) -> Result<(), Error> {
         let connection: &Connection = self.transaction;
-        log::append(connection, self.author, self.now, (id, name), fields)
+        log::append(connection, self.author, (id, name), fields)
     }
-}
 
-/// Drops the secrets that have retired: whoever changes the vault takes them along. SQLite looks
-/// for them in the partial index of old secrets, not among all.
-fn sweep_retired(transaction: &Transaction<'_>, now: Timestamp) -> Result<(), Error> {
-    let mut sweep = transaction.prepare_cached(
-        "DELETE FROM secrets
-         WHERE retires_at IS NOT NULL AND retires_at <= ?1",
-    )?;
-    sweep.execute([now.as_second()])?;
-    Ok(())
+    /// Removes the secret from before a rotation that is over. Only what is asked for does that:
+    /// the end of a rotation, the next one, a new secret, or the key's end. A clock alone must
+    /// not, for it may be wrong.
+    fn remove_retired(&self, id: KeyId) -> Result<(), Error> {
+        let remove = "DELETE FROM secrets WHERE key_id = ?1 AND retires_at IS NOT NULL";
+        self.transaction.execute(remove, [id])?;
+        Ok(())
+    }
 }
 
 /// A key's columns that may be null.

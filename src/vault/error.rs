@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 use rusqlite::{ErrorCode, ffi};
 
+use super::Contradiction;
 use crate::key::{HashError, KeyName, Username};
 
 /// Why the vault could not do what was asked.
@@ -36,9 +37,15 @@ pub enum Error {
         /// The newest that is known here.
         known: i64,
     },
-    /// Somebody added to the schema.
-    #[error("the vault holds a foreign {0}")]
+    /// Somebody changed the schema.
+    #[error("the vault holds {0}")]
     Foreign(String),
+    /// The key is not what the log says: it was edited by hand, or is damaged.
+    #[error(
+        "`{}` is not what the audit log says: its {} is {}, the log says {}",
+        .0.key, .0.fact, .0.told(.0.found.as_deref()), .0.told(.0.logged.as_deref())
+    )]
+    Contradicted(Contradiction),
     /// Another process did not let go in time.
     #[error("the vault is busy: another process is writing to it")]
     Busy,

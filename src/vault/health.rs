@@ -8,9 +8,9 @@ use nix::sys::statfs::{FsType, NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, statfs};
 use nix::unistd::{AccessFlags, access};
 use rusqlite::{Connection, OpenFlags};
 
-use super::change::STAGED_FOR;
 use super::copy::{copy_pages, open, with_end};
-use super::{Error, Vault, Watch, configure, migrations, place, timestamp};
+use super::staged::STAGED_FOR;
+use super::{Error, Vault, Watch, configure, migrations, place, schema, timestamp};
 use crate::files;
 use crate::key::{Hash, Period};
 
@@ -132,7 +132,8 @@ impl Vault {
     /// # Errors
     /// [`Error::Foreign`], or if the vault cannot be read.
     pub fn expect_nothing_foreign(&self) -> Result<(), Error> {
-        migrations::refuse_foreign_objects(&self.connection)
+        let (version, _) = migrations::versions(&self.connection)?;
+        schema::expect(&self.connection, version)
     }
 
     /// Makes sure that every page, index and reference is whole, however large the vault is.

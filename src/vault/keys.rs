@@ -15,14 +15,15 @@ pub type KeyId = i64;
 
 pub(super) const COLUMNS: &str = "keys.id, keys.name, keys.kind, keys.status, keys.username, \
      keys.permission, keys.request_limit, keys.description, keys.created_at, \
-     keys.expires_at, secrets.tail, retiring.tail, retiring.retires_at";
+     keys.expires_at, secrets.tail, retiring.tail, retiring.retires_at, keys.expired_at, \
+     retiring.retired_at";
 
 const SOURCE: &str = "keys JOIN secrets ON secrets.key_id = keys.id AND secrets.retires_at IS NULL \
      LEFT JOIN secrets AS retiring \
        ON retiring.key_id = keys.id AND retiring.retires_at IS NOT NULL";
 
 /// The number of columns in [`COLUMNS`].
-pub(super) const WIDTH: usize = 13;
+pub(super) const WIDTH: usize = 15;
 
 /// A key as the vault holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub struct Presented {
     pub hash: Hash,
     /// When it stops or stopped, if it is not the key's current secret.
     pub retires_at: Option<Timestamp>,
+    /// When it was first seen retired.
+    pub retired_at: Option<Timestamp>,
     /// The key that it belongs to.
     pub record: Record,
 }
@@ -55,24 +58,30 @@ pub struct Ending {
     pub created_at: Timestamp,
     /// When it stops or stopped, if it is not the key's current secret.
     pub retires_at: Option<Timestamp>,
+    /// When it was first seen retired.
+    pub retired_at: Option<Timestamp>,
 }
 
 impl Presented {
-    /// Whether it has stopped by `now` in favour of another.
+    /// Whether it has stopped by `now` in favour of another, or was seen to have.
     pub fn is_retired(&self, now: Timestamp) -> bool {
-        is_retired(self.retires_at, now)
+        is_retired(self.retires_at, self.retired_at, now)
     }
 }
 
 impl Ending {
-    /// Whether it has stopped by `now` in favour of another.
+    /// Whether it has stopped by `now` in favour of another, or was seen to have.
     pub fn is_retired(&self, now: Timestamp) -> bool {
-        is_retired(self.retires_at, now)
+        is_retired(self.retires_at, self.retired_at, now)
     }
 }
 
-fn is_retired(retires_at: Option<Timestamp>, now: Timestamp) -> bool {
-    retires_at.is_some_and(|end| end <= now)
+fn is_retired(
+    retires_at: Option<Timestamp>,
+    retired_at: Option<Timestamp>,
+    now: Timestamp,
+) -> bool {
+    retired_at.is_some() || retires_at.is_some_and(|end| end <= now)
 }
 
 impl Vault {
@@ -99,7 +108,8 @@ impl Vault {
         value: &str,
     ) -> Result<Option<Presented>, Error> {
         let query = format!(
-            "SELECT {COLUMNS}, presented.tail, presented.hash, presented.retires_at
+            "SELECT {COLUMNS}, presented.tail, presented.hash, presented.retires_at,
+               presented.retired_at
              FROM secrets AS presented CROSS JOIN {SOURCE}
              WHERE presented.{column} = ?1 AND keys.id = presented.key_id"
         );
@@ -216,6 +226,7 @@ fn presented(row: &Row<'_>) -> Result<Presented, Error> {
         tail: parsed(row, WIDTH)?,
         hash: hash.map_err(|error| Error::of_hash(&record.key.name, error))?,
         retires_at: moment(row, WIDTH + 2)?,
+        retired_at: moment(row, WIDTH + 3)?,
         record,
     })
 }
@@ -225,6 +236,7 @@ pub(super) fn ending(row: &Row<'_>) -> Result<Ending, Error> {
         tail: parsed(row, 1)?,
         created_at: timestamp(row.get(2)?)?,
         retires_at: moment(row, 3)?,
+        retired_at: moment(row, 4)?,
     })
 }
 
@@ -236,6 +248,7 @@ fn key(row: &Row<'_>) -> Result<Key, Error> {
         description: optional(row, 7)?,
         created_at: timestamp(row.get(8)?)?,
         expires_at: moment(row, 9)?,
+        expired_at: moment(row, 13)?,
         tail: parsed(row, 10)?,
         retiring: retiring(row)?,
     })
@@ -244,13 +257,16 @@ fn key(row: &Row<'_>) -> Result<Key, Error> {
 fn retiring(row: &Row<'_>) -> Result<Option<Retiring>, Error> {
     let tail = optional(row, 11)?;
     let until = moment(row, 12)?;
-    Ok(tail
-        .zip(until)
-        .map(|(tail, until)| Retiring { tail, until }))
+    let retired_at = moment(row, 14)?;
+    Ok(tail.zip(until).map(|(tail, until)| Retiring {
+        tail,
+        until,
+        retired_at,
+    }))
 }
 
 /// The time in a column, if there is one.
-fn moment(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, Error> {
+pub(super) fn moment(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, Error> {
     row.get::<_, Option<i64>>(column)?
         .map(timestamp)
         .transpose()

@@ -163,18 +163,6 @@ impl Vault {
     }
 }
 
-/// The clock's time, or the newest event's if the clock is behind it.
-pub(super) fn time(connection: &Connection, clock: Timestamp) -> Result<Timestamp, Error> {
-    let query = "SELECT at FROM log ORDER BY sequence DESC LIMIT 1";
-    let newest = connection
-        .query_row(query, [], |row| row.get(0))
-        .optional()?;
-    Ok(newest
-        .map(timestamp)
-        .transpose()?
-        .map_or(clock, |newest| newest.max(clock)))
-}
-
 /// The newest entry's sequence and hash, as the vault remembers them.
 pub(super) fn head(connection: &Connection) -> Result<Option<(i64, ChainHash)>, Error> {
     let query = "SELECT sequence, hash FROM log_head";
@@ -203,34 +191,24 @@ pub(super) fn has(connection: &Connection, entry: Option<(i64, ChainHash)>) -> R
 pub(super) fn append(
     connection: &Connection,
     author: &Author,
-    at: Timestamp,
     (key_id, name): (i64, &KeyName),
     fields: &[Field],
 ) -> Result<(), Error> {
-    chain_on(
-        connection,
-        author,
-        at,
-        key_id,
-        Some(name.to_string()),
-        fields,
-    )
+    chain_on(connection, author, key_id, Some(name.to_string()), fields)
 }
 
 /// Appends an event of the vault as a whole, which is no key's.
 pub(super) fn append_of_vault(
     connection: &Connection,
     author: &Author,
-    at: Timestamp,
     changes: &[Field],
 ) -> Result<(), Error> {
-    chain_on(connection, author, at, NO_KEY, None, changes)
+    chain_on(connection, author, NO_KEY, None, changes)
 }
 
 fn chain_on(
     connection: &Connection,
     author: &Author,
-    at: Timestamp,
     key_id: i64,
     key: Option<String>,
     changes: &[Field],
@@ -241,7 +219,7 @@ fn chain_on(
         .ok_or_else(|| Error::Damaged("the log's end".to_owned()))?;
     let mut line = Line {
         sequence,
-        at: at.as_second(),
+        at: author.clock.as_second(),
         actor: author.actor.clone(),
         command: author.action.logged().to_owned(),
         key: key.unwrap_or_default(),
@@ -300,7 +278,7 @@ pub fn differences(before: Option<&Key>, after: Option<&Key>) -> Vec<Field> {
 }
 
 /// All that the log tells of a key.
-fn facts(key: Option<&Key>) -> [(&'static str, Option<String>); 11] {
+pub(super) fn facts(key: Option<&Key>) -> [(&'static str, Option<String>); 13] {
     let of = |fact: fn(&Key) -> Option<String>| key.and_then(fact);
     [
         ("name", of(|key| Some(key.name.to_string()))),
@@ -321,6 +299,10 @@ fn facts(key: Option<&Key>) -> [(&'static str, Option<String>); 11] {
         (
             "retires_at",
             of(|key| key.retiring.as_ref().map(|old| old.until.to_string())),
+        ),
+        (
+            "retired_at",
+            of(|key| Some(key.retiring.as_ref()?.retired_at?.to_string())),
         ),
         ("status", of(|key| Some(key.status.word().to_owned()))),
         (
@@ -343,6 +325,10 @@ fn facts(key: Option<&Key>) -> [(&'static str, Option<String>); 11] {
                         .map_or("never".to_owned(), |end| end.to_string()),
                 )
             }),
+        ),
+        (
+            "expired_at",
+            of(|key| key.expired_at.map(|seen| seen.to_string())),
         ),
     ]
 }

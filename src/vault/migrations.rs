@@ -7,40 +7,24 @@ use std::path::{Path, PathBuf};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::Error;
+use super::{Error, schema};
 
 /// `post` in ASCII: marks the file as a vault of ours.
 pub(super) const APPLICATION_ID: i64 = 0x706f_7374;
 
-const MIGRATIONS: &[&str] = &[
+pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_keys_and_log.sql"),
     include_str!("migrations/0002_smtp_login.sql"),
     include_str!("migrations/0003_rotation_and_default.sql"),
     include_str!("migrations/0004_imported.sql"),
+    include_str!("migrations/0005_ended.sql"),
 ];
 
 /// The oldest schema whose tables are read as the newest one's are.
 const READABLE: i64 = 1;
 
-/// What the newest schema consists of; anything else in the file is foreign.
-const OBJECTS: &[(&str, &str)] = &[
-    ("index", "keys_own_username"),
-    ("index", "log_key"),
-    ("index", "log_key_id"),
-    ("index", "secrets_current"),
-    ("index", "secrets_login"),
-    ("index", "secrets_retiring"),
-    ("table", "keys"),
-    ("table", "log"),
-    ("table", "log_head"),
-    ("table", "pending"),
-    ("table", "policies"),
-    ("table", "sealed"),
-    ("table", "secrets"),
-    ("table", "sqlite_sequence"),
-    ("view", "good"),
-    ("view", "smtp_login"),
-];
+/// What later schemas added to tables that are read of any: nothing is the same as null.
+const LATER: [(&str, &str); 2] = [("keys", "expired_at"), ("secrets", "retired_at")];
 
 /// What kind of file was opened.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,9 +51,7 @@ pub(super) fn identify(connection: &Connection, path: &Path) -> Result<Found, Er
             known,
         });
     }
-    if version == known {
-        refuse_foreign_objects(connection)?;
-    }
+    schema::expect(connection, version)?;
     Ok(Found::Vault)
 }
 
@@ -84,23 +66,6 @@ fn marks(connection: &Connection, path: &Path) -> Result<(i64, i64, i64), Error>
     })
 }
 
-/// Makes sure that the schema is the newest one and nothing else.
-pub(super) fn refuse_foreign_objects(connection: &Connection) -> Result<(), Error> {
-    let query = "SELECT type, name FROM sqlite_schema WHERE type <> 'index' OR sql IS NOT NULL";
-    let mut statement = connection.prepare(query)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let (kind, name): (String, String) = (row.get(0)?, row.get(1)?);
-        if !OBJECTS.contains(&(kind.as_str(), name.as_str())) {
-            return Err(Error::Foreign(format!(
-                "{kind} `{}`",
-                crate::key::escaped(&name)
-            )));
-        }
-    }
-    Ok(())
-}
-
 /// Brings the schema up to date, in one transaction. An older vault is copied beside first.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     migrate_with(MIGRATIONS, connection, path)
@@ -109,15 +74,34 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Er
 /// As [`migrate`], but leaves an older vault that cannot be written as it is: it can be read.
 pub(super) fn migrate_if_writable(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     match migrate(connection, path) {
-        Err(Error::ReadOnly) if version(connection)? >= READABLE => Ok(()),
+        Err(Error::ReadOnly) if version(connection)? >= READABLE => lend_columns(connection),
         outcome => outcome,
     }
+}
+
+/// Lends the tables of an older vault, for this connection only, the columns that they lack, so
+/// that they are read as the newest ones are.
+fn lend_columns(connection: &Connection) -> Result<(), Error> {
+    connection.execute_batch("PRAGMA temp_store = MEMORY")?;
+    for (table, column) in LATER {
+        if !connection.column_exists(Some("main"), table, column)? {
+            connection.execute_batch(&format!(
+                "CREATE TEMP VIEW {table} AS SELECT *, NULL AS {column} FROM main.{table}"
+            ))?;
+        }
+    }
+    Ok(())
 }
 
 /// Brings the schema of a database that is nobody's but ours up to date; of an older one no copy
 /// is made.
 pub(super) fn migrate_own(connection: &mut Connection) -> Result<(), Error> {
-    migrate_from(MIGRATIONS, connection, |_| Ok(()))
+    migrate_fresh(MIGRATIONS, connection)
+}
+
+/// The same, by these migrations.
+pub(super) fn migrate_fresh(migrations: &[&str], connection: &mut Connection) -> Result<(), Error> {
+    migrate_from(migrations, connection, |_| Ok(()))
 }
 
 fn migrate_with(
@@ -219,20 +203,5 @@ mod tests {
             })
             .expect("its schema");
         assert_eq!((version(&copy).expect("a version"), columns), (1, 1));
-    }
-
-    #[test]
-    fn the_list_of_objects_is_what_the_migrations_make() {
-        let mut connection = Connection::open_in_memory().expect("a vault");
-        migrate(&mut connection, Path::new("")).expect("the schema");
-        refuse_foreign_objects(&connection).expect("nothing foreign");
-        let objects: i64 = connection
-            .query_row(
-                "SELECT count(*) FROM sqlite_schema WHERE type <> 'index' OR sql IS NOT NULL",
-                [],
-                |row| row.get(0),
-            )
-            .expect("a count");
-        assert_eq!(objects as usize, OBJECTS.len());
     }
 }

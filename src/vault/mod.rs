@@ -12,6 +12,7 @@ mod comparison;
 mod copy;
 mod descriptors;
 mod diagnosis;
+mod ended;
 mod error;
 mod export;
 mod former;
@@ -21,12 +22,15 @@ mod imported;
 mod keys;
 mod known;
 mod log;
+mod lookup;
 mod migrations;
 mod pages;
 mod place;
 mod policies;
 mod recovered;
+mod replay;
 mod restore;
+mod schema;
 mod sealed;
 mod sought;
 mod staged;
@@ -60,6 +64,7 @@ pub use keys::{Ending, KeyId, Presented, Record};
 pub use log::{Actor, Author, Entry, Field, differences, hex};
 use migrations::Found;
 pub use pages::{Order, Page};
+pub use replay::Contradiction;
 pub use restore::Present;
 pub use sealed::Sealed;
 pub use sought::Sought;
@@ -117,6 +122,22 @@ impl Vault {
     }
 
     fn connect(path: PathBuf, wait: Duration, create: OpenFlags) -> Result<Self, Error> {
+        Self::connect_after("", path, wait, create)
+    }
+
+    /// The same where the schema may be damaged: all that can be done then is to write over it.
+    fn connect_despite_damage(path: PathBuf, wait: Duration) -> Result<Self, Error> {
+        // SQLite takes a schema that it cannot read for an empty one then.
+        let prepare = "PRAGMA writable_schema = ON";
+        Self::connect_after(prepare, path, wait, OpenFlags::empty())
+    }
+
+    fn connect_after(
+        prepare: &str,
+        path: PathBuf,
+        wait: Duration,
+        create: OpenFlags,
+    ) -> Result<Self, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_NOFOLLOW
@@ -128,6 +149,7 @@ impl Vault {
             connected.settle(file);
         }
         connection.busy_timeout(wait)?;
+        connection.execute_batch(prepare)?;
         configure(&connection)?;
         Ok(Self {
             connection,
@@ -197,15 +219,6 @@ impl Vault {
             0 => Err(Error::ReadOnly),
             _ => Ok(()),
         }
-    }
-
-    /// The time that counts: the clock's, or the newest event's if the clock is behind it,
-    /// so that what has expired stays expired.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
-    pub fn time(&self, clock: Timestamp) -> Result<Timestamp, Error> {
-        log::time(&self.connection, clock)
     }
 
     /// Reads in one snapshot: while it lasts, and something was read in it, nobody commits.

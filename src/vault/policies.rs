@@ -35,7 +35,7 @@ impl Vault {
     /// If the vault cannot be read.
     pub fn secrets_of(&self, keys: &[KeyId]) -> Result<HashMap<KeyId, Vec<Ending>>, Error> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT key_id, tail, created_at, retires_at FROM json_each(?1) AS given
+            "SELECT key_id, tail, created_at, retires_at, retired_at FROM json_each(?1) AS given
              JOIN secrets ON key_id = given.value ORDER BY retires_at IS NOT NULL",
         )?;
         let mut rows = statement.query([json(keys)])?;
@@ -117,19 +117,32 @@ fn policy(row: &Row<'_>) -> Result<OwnPolicy, Error> {
 
 /// What is different about a key's own rules, as the log tells it.
 fn policy_differences(before: &OwnPolicy, after: &OwnPolicy) -> Vec<Field> {
-    let field = |field: &str, from: Option<Term>, to: Option<Term>| {
-        let text = |term: Option<Term>| term.map_or("policy".to_owned(), |term| term.to_string());
-        (from != to).then(|| Field {
-            field: field.to_owned(),
-            from: Some(text(from)),
-            to: Some(text(to)),
-        })
-    };
-    let fields = [
-        field("rotate_every", before.rotate_every, after.rotate_every),
-        field("unused_after", before.unused, after.unused),
-    ];
-    fields.into_iter().flatten().collect()
+    let pairs = facts(before).into_iter().zip(facts(after));
+    let differences = pairs.filter(|((_, from), (_, to))| from != to);
+    let fields = differences.map(|((field, from), (_, to))| Field {
+        field: field.to_owned(),
+        from,
+        to,
+    });
+    fields.collect()
+}
+
+/// What the log tells of a key's own rules.
+fn facts(policy: &OwnPolicy) -> [(&'static str, Option<String>); 2] {
+    let text = |term: Option<Term>| term.map_or("policy".to_owned(), |term| term.to_string());
+    [
+        ("rotate_every", Some(text(policy.rotate_every))),
+        ("unused_after", Some(text(policy.unused))),
+    ]
+}
+
+/// What the log tells of the rules of its own that a key has.
+pub(super) fn facts_of(
+    connection: &Connection,
+    key: KeyId,
+) -> Result<[(&'static str, Option<String>); 2], Error> {
+    let own = policies(connection, &[key])?.remove(&key);
+    Ok(facts(&own.unwrap_or_default()))
 }
 
 fn json(keys: &[KeyId]) -> String {

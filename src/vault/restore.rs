@@ -153,7 +153,10 @@ impl Present {
         }
         let watch = Watch::new(&resolved)?;
         let counter = watch.counter();
-        let vault = Vault::connect(resolved, wait, OpenFlags::empty())?;
+        let vault = match Vault::connect(resolved.clone(), wait, OpenFlags::empty()) {
+            Err(error) if error.is_damage() => Vault::connect_despite_damage(resolved, wait)?,
+            vault => vault?,
+        };
         let found = migrations::identify(&vault.connection, &vault.path);
         present.trouble = match found.and_then(|found| sound(&vault, found)) {
             Ok(Found::Empty) => return Ok(present),

@@ -164,6 +164,11 @@ fn default_id(connection: &Connection) -> Result<Option<KeyId>, Error> {
     Ok(row.optional()?)
 }
 
+/// Whether a key is the default key.
+pub(super) fn is_default_key(connection: &Connection, id: KeyId) -> Result<bool, Error> {
+    Ok(default_id(connection)? == Some(id))
+}
+
 /// What the seal of a key's secret is bound to.
 fn bond(connection: &Connection, key: KeyId, tail: &Tail) -> Result<Bond, Error> {
     Ok(Bond {

@@ -1,9 +1,13 @@
 //! Secrets in waiting whose run has ended, or that will not be handed over.
 
+use jiff::SignedDuration;
 use rusqlite::{OptionalExtension, params};
 
 use super::{Change, Error, Vault};
 use crate::key::{Hash, Tail};
+
+/// How long a staged secret may wait to be taken before a later run drops it.
+pub(super) const STAGED_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 impl Vault {
     /// The hash of the secret with that tail, if it is in waiting.
@@ -21,6 +25,34 @@ impl Vault {
 }
 
 impl Change<'_> {
+    /// Puts a secret in waiting, neither accepted nor listed, and drops those that waited
+    /// too long.
+    ///
+    /// # Errors
+    /// If the vault cannot be written.
+    pub fn stage(&self, tail: &Tail, hash: &Hash) -> Result<(), Error> {
+        // One that was staged long after now was so by a clock that was ahead.
+        let [oldest, newest] = [self.now() - STAGED_FOR, self.now() + STAGED_FOR];
+        self.transaction.execute(
+            "DELETE FROM pending WHERE staged_at NOT BETWEEN ?1 AND ?2",
+            [oldest.as_second(), newest.as_second()],
+        )?;
+        self.transaction.execute(
+            "INSERT INTO pending (tail, hash, staged_at) VALUES (?1, ?2, ?3)",
+            params![tail.as_str(), hash.to_string(), self.now().as_second()],
+        )?;
+        Ok(())
+    }
+
+    /// Drops every secret that is in waiting.
+    ///
+    /// # Errors
+    /// If the vault cannot be written.
+    pub(super) fn forget_staged(&self) -> Result<(), Error> {
+        self.transaction.execute("DELETE FROM pending", [])?;
+        Ok(())
+    }
+
     /// Lets a secret that is in waiting wait anew.
     ///
     /// # Errors

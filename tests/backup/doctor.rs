@@ -18,7 +18,7 @@ const DEAR: &str = "$argon2id$v=19$m=4194304,t=2,p=1$c2FsdHNhbHRzYWx0c2E$AAAAAAA
 /// What is done to a good vault, the check that finds it, and parts of the finding and its mend.
 type Case = (fn(&Sandbox), &'static str, &'static str, &'static str);
 
-const CASES: [Case; 27] = [
+const CASES: [Case; 30] = [
     (
         |s| mode(&s.vault(), 0o640),
         "place",
@@ -60,7 +60,7 @@ const CASES: [Case; 27] = [
         "foreign trigger",
         "take it out",
     ),
-    (older, "schema", "version 2; the newest is 4", "up to date"),
+    (older, "schema", "version 2; the newest is 5", "up to date"),
     (
         |s| sql(s, "PRAGMA user_version = 99"),
         "whole",
@@ -116,9 +116,38 @@ const CASES: [Case; 27] = [
         "compare it",
     ),
     (
+        |s| {
+            sql(
+                s,
+                "DROP VIEW smtp_login; CREATE VIEW smtp_login (username, tail, password)
+                 AS SELECT 'root', '', '{PLAIN}x'",
+            )
+        },
+        "schema",
+        "another view `smtp_login` than postkey made",
+        "use a backup",
+    ),
+    (
+        |s| sql(s, "UPDATE keys SET status = 'inactive' WHERE name = 'dev'"),
+        "facts",
+        "`dev` is not what the audit log says: its status is `inactive`, the log says `active`",
+        "restore a backup",
+    ),
+    (
+        |s| {
+            sql(
+                s,
+                "DELETE FROM secrets WHERE key_id = 1; DELETE FROM keys WHERE id = 1",
+            )
+        },
+        "facts",
+        "its name is nothing",
+        "restore a backup",
+    ),
+    (
         |s| sql(s, "UPDATE log SET at = at + 7200 WHERE sequence = 4"),
         "clock",
-        "behind the log's newest entry",
+        "behind the newest entry of the audit log",
         "set the clock",
     ),
     (

@@ -1,6 +1,6 @@
 //! Expiry, age, and use: each at its boundary.
 
-use super::{DAY, HOUR, MINUTE, age, check, end, found, in_vault, json, now, record_since};
+use super::{DAY, HOUR, MINUTE, age, check, end, found, json, now, record_since};
 use super::{use_at, with_key};
 use crate::sandbox::{Run, Sandbox};
 
@@ -142,17 +142,6 @@ fn of_an_inactive_key_nothing_is_found_but_that_it_expired() {
 }
 
 #[test]
-fn a_clock_that_is_behind_counts_as_the_newest_event() {
-    let sandbox = with_key("ci");
-    end(&sandbox, "ci", now() + 20 * DAY);
-    assert_eq!(found(&sandbox, &[]), NONE);
-    in_vault(&sandbox, "UPDATE log SET at = ?1", [now() + 10 * DAY]);
-    assert_eq!(found(&sandbox, &[]), ["ci expiring"]);
-    in_vault(&sandbox, "UPDATE log SET at = ?1", [now() + 20 * DAY]);
-    assert_eq!(found(&sandbox, &[]), ["ci expired"]);
-}
-
-#[test]
 fn what_is_most_urgent_comes_first() {
     let sandbox = with_key("old");
     for name in ["idle", "soon", "sooner", "over", "busy"] {
@@ -204,8 +193,9 @@ fn every_command_that_mends_is_one_that_postkey_understands() {
         ("never-used", [None, Some(50 * DAY)]),
     ] {
         let [expires_at, made] = prepare;
-        let change = "UPDATE keys SET expires_at = ?1";
-        in_vault(&sandbox, change, [expires_at]);
+        if let Some(at) = expires_at {
+            end(&sandbox, "ci", at);
+        }
         age(&sandbox, "ci", made.unwrap_or(0));
         let finding = json(&sandbox, &[]).remove(0);
         assert_eq!(finding["finding"], name);

@@ -15,8 +15,18 @@ use crate::secrecy::watch::{paths, run_with_input};
 const FIRST: &str = include_str!("../fixtures/vault-v1.sql");
 const SECOND: &str = include_str!("../fixtures/vault-v2.sql");
 const THIRD: &str = include_str!("../fixtures/vault-v3.sql");
+const FOURTH: &str = include_str!("../fixtures/vault-v4.sql");
 
-const FOREIGN: [(&str, &str); 7] = [
+const FOREIGN: [(&str, &str); 9] = [
+    (
+        "DROP VIEW smtp_login; CREATE VIEW smtp_login (username, tail, password)
+           AS SELECT 'root', '', '{PLAIN}x'",
+        "another view `smtp_login` than postkey made",
+    ),
+    (
+        "DROP INDEX keys_own_username",
+        "no index `keys_own_username`",
+    ),
     ("PRAGMA user_version = 99", "has schema 99"),
     ("PRAGMA application_id = 99", "is not a postkey vault"),
     ("PRAGMA application_id = 0", "is not a postkey vault"),
@@ -126,7 +136,7 @@ fn an_older_vault_is_copied_beside_and_then_has_the_view_of_mail_servers() {
     let (version, tails) = schema(&vault);
     assert_eq!(
         (version, tails),
-        (4, Some(vec![tail_of(FIRST, "rails-app")]))
+        (5, Some(vec![tail_of(FIRST, "rails-app")]))
     );
     assert_eq!(paths(sandbox.home()).len(), 2);
     // It holds what the vault was, to go back to.
@@ -188,7 +198,7 @@ fn the_second_schema_is_copied_beside_and_brought_up_to_date() {
     sandbox
         .run(["deactivate", "cron", "--vault", path])
         .expect(0);
-    assert_eq!(schema(&vault), (4, Some(tails.to_vec())));
+    assert_eq!(schema(&vault), (5, Some(tails.to_vec())));
     let log = sandbox.run(["log", "--verify", "--vault", path]).expect(0);
     assert!(log.stdout.contains("7 entries"), "{log:?}");
     let copy = sandbox.home().join("vault-v2.db.schema-2");
@@ -214,7 +224,7 @@ fn the_third_schema_keeps_its_rotation_its_rules_and_its_default_key() {
         let run = run_with_input(&sandbox, &verify, secret_of(THIRD, name)).expect(status);
         assert!(run.stdout.contains(&format!("`{key}`")), "{run:?}");
     }
-    assert_eq!(schema(&vault), (4, Some(tails.to_vec())));
+    assert_eq!(schema(&vault), (5, Some(tails.to_vec())));
     let copy = sandbox.home().join("vault-v3.db.schema-3");
     assert_eq!(schema(&copy), (3, Some(tails.to_vec())));
     let shown = ["show", "reports", "--format", "json", "--vault", path];
@@ -231,6 +241,57 @@ fn the_third_schema_keeps_its_rotation_its_rules_and_its_default_key() {
     let import = ["import", "dovecot", "-", "--vault", path];
     sandbox.run_with_input(import, users).expect(0);
     sandbox.run(["log", "--verify", "--vault", path]).expect(0);
+}
+
+#[test]
+fn the_fourth_schema_notes_what_had_ended_and_keeps_the_rest() {
+    let sandbox = Sandbox::new();
+    let vault = restored_from(&sandbox, FOURTH, "vault-v4.db");
+    let path = vault.to_str().unwrap();
+    for (name, verdict) in [
+        ("reports", "accepted"),
+        ("cron", "inactive"),
+        ("old-ci", "accepted"),
+        ("ci", "accepted"),
+        ("old-web", "retired"),
+        ("web2", "accepted"),
+        ("brief", "expired"),
+        ("gone", "unknown"),
+    ] {
+        let verify = ["verify", "--vault", path];
+        let run = run_with_input(&sandbox, &verify, secret_of(FOURTH, name));
+        assert!(run.stdout.starts_with(verdict), "{name}: {run:?}");
+    }
+    let tails = ["web2", "rails-app", "web", "office"].map(|name| tail_of(FOURTH, name));
+    let tails = [tails.to_vec(), vec![String::new()]].concat();
+    let copy = sandbox.home().join("vault-v4.db.schema-4");
+    let (found, before) = (schema(&vault), schema(&copy));
+    assert_eq!((found.0, before.0), (5, 4));
+    let sorted = |tails: Option<Vec<String>>| {
+        let mut tails = tails.unwrap();
+        tails.sort();
+        tails
+    };
+    assert_eq!(sorted(found.1), sorted(Some(tails)));
+    let log = sandbox.run(["log", "--vault", path, "--action", "expire"]);
+    let log = log.expect(0).stdout;
+    assert!(log.contains("short") && log.contains("web2"), "{log}");
+    sandbox.run(["log", "--verify", "--vault", path]).expect(0);
+}
+
+#[test]
+fn no_fact_of_an_older_vault_is_called_into_question() {
+    for fixture in [FIRST, SECOND, THIRD, FOURTH] {
+        let sandbox = Sandbox::new();
+        let vault = restored_from(&sandbox, fixture, "older.db");
+        let path = vault.to_str().unwrap();
+        sandbox
+            .run(["describe", "reports", "same", "--vault", path])
+            .expect(0);
+        let doctor = sandbox.run(["doctor", "--vault", path]);
+        assert!(doctor.stdout.contains("✓  facts"), "{doctor:?}");
+        assert!(doctor.stdout.contains("✓  schema"), "{doctor:?}");
+    }
 }
 
 /// The schema's version, and the tails in the view of mail servers if it has one.

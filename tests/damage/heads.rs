@@ -3,10 +3,10 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 
-use rusqlite::{Connection, params};
-use sha2::{Digest, Sha256};
+use rusqlite::Connection;
 
 use super::chain::told;
+use crate::ledger::rehash;
 use crate::sandbox::{Run, Sandbox};
 
 impl Sandbox {
@@ -180,46 +180,5 @@ fn what_is_no_saved_head_is_refused() {
 fn rewrite(sandbox: &Sandbox, forgery: &str) {
     let vault = Connection::open(sandbox.vault()).unwrap();
     vault.execute_batch(forgery).unwrap();
-    let entries: i64 = vault
-        .query_row("SELECT count(*) FROM log", [], |row| row.get(0))
-        .unwrap();
-    let mut hash = vec![0; 32];
-    for sequence in 1..=entries {
-        hash = chained(&vault, sequence, &hash);
-        let update = "UPDATE log SET hash = ?2 WHERE sequence = ?1";
-        vault.execute(update, params![sequence, hash]).unwrap();
-    }
-    let update = "UPDATE log_head SET sequence = ?1, hash = ?2";
-    vault.execute(update, params![entries, hash]).unwrap();
-}
-
-/// The hash of an entry: SHA-256 over the one before and all columns, each with its length.
-fn chained(vault: &Connection, sequence: i64, before: &[u8]) -> Vec<u8> {
-    let query = "SELECT at, uid, user, sudo_user, host, command, key_id, key, change
-                 FROM log WHERE sequence = ?1";
-    let parts = vault.query_row(query, [sequence], |row| {
-        let number = |at| row.get(at).map(|number: i64| number.to_le_bytes().to_vec());
-        let text = |at| row.get(at).map(String::into_bytes);
-        let sudo_user: Option<String> = row.get(3)?;
-        Ok([
-            before.to_vec(),
-            sequence.to_le_bytes().to_vec(),
-            number(0)?,
-            row.get::<_, u32>(1)?.to_le_bytes().to_vec(),
-            text(2)?,
-            vec![u8::from(sudo_user.is_some())],
-            sudo_user.unwrap_or_default().into_bytes(),
-            text(4)?,
-            text(5)?,
-            number(6)?,
-            text(7)?,
-            text(8)?,
-        ])
-    });
-    let mut digest = Sha256::new();
-    for part in parts.unwrap() {
-        digest.update((part.len() as u64).to_le_bytes());
-        digest.update(part);
-    }
-    digest.finalize().to_vec()
+    rehash(&vault);
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::chain::told;
+use crate::clock::at;
 use crate::sandbox::{Run, Sandbox};
 
 /// The sequence numbers that a filter lets through.
@@ -125,6 +126,9 @@ fn every_entry_of_every_command_is_found_by_exactly_one_action() {
     for line in LIFE {
         run(line);
     }
+    run("generate api brief --expires 1h --save brief.key");
+    at(&sandbox, "+2h", &["check"]);
+    run("doctor --accept-clock --yes");
     let all = sought(&sandbox, &[]);
     assert!(all.len() >= 20, "{all:?}");
     let mut found: Vec<i64> = Vec::new();

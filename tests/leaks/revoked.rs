@@ -105,7 +105,7 @@ fn a_replacement_is_the_only_good_secret_and_the_key_is_active() {
 fn with_a_replacement_both_secrets_of_a_rotation_are_gone() {
     let sandbox = Sandbox::new();
     let old = sandbox.generate(["api", "ci"]);
-    rotate(&sandbox, 4_000_000_000);
+    sandbox.run(["rotate", "ci"]).expect(0);
     assert_eq!(sandbox.verify(&old).0, "accepted");
     sandbox.run_with_input(["revoke"], old.as_bytes()).expect(0);
     assert_eq!(sandbox.verify(&old).0, "inactive");

@@ -1,9 +1,11 @@
 //! How long an old secret goes on: the grace time, the key's own expiry, and a clock that
 //! goes back.
 
-use rusqlite::Connection;
+use jiff::Timestamp;
 
 use super::{end_grace, rotate, rotating, seconds_left, verdicts};
+use crate::clock::at;
+use crate::ledger;
 use crate::sandbox::Sandbox;
 
 #[test]
@@ -67,10 +69,7 @@ fn a_sooner_expiry_pulls_the_end_of_the_old_secret_along_and_a_later_one_does_no
 fn an_expired_key_is_not_rotated_and_both_its_secrets_are_refused() {
     let sandbox = Sandbox::new();
     let (old, new) = rotating(&sandbox);
-    let vault = Connection::open(sandbox.vault()).unwrap();
-    let expired = "UPDATE keys SET expires_at = unixepoch() - 1";
-    vault.execute(expired, []).unwrap();
-    drop(vault);
+    ledger::expire(&sandbox, "ci", Timestamp::now().as_second() - 1);
     assert_eq!(verdicts(&sandbox, &old, &new), ["expired", "expired"]);
     assert_eq!(sandbox.show("ci")["status"], "expired");
     end_grace(&sandbox);
@@ -84,11 +83,8 @@ fn an_expired_key_is_not_rotated_and_both_its_secrets_are_refused() {
 fn a_clock_that_goes_back_revives_no_retired_secret() {
     let sandbox = Sandbox::new();
     let (old, new) = rotating(&sandbox);
-    // The log's newest entry is from later: it was the clock that went back.
-    let vault = Connection::open(sandbox.vault()).unwrap();
-    let later = "UPDATE log SET at = at + 2 * 86400";
-    vault.execute(later, []).unwrap();
-    drop(vault);
+    // Two days later that was seen; then the clock went back.
+    at(&sandbox, "+2d", &["check"]);
     assert_eq!(verdicts(&sandbox, &old, &new), ["retired", "accepted"]);
     assert_eq!(sandbox.show("ci")["status"], "active");
     rotate(&sandbox, &["--abort", "--yes"]).expect(1);
@@ -106,9 +102,7 @@ fn how_long_a_key_goes_on_is_said_before_and_after_and_never_out_loud() {
     assert!(show().lines().any(never), "{}", show());
     sandbox.run(["set", "ci", "--expires", "90d"]).expect(0);
     assert!(show().contains("(in 3 months)"), "{}", show());
-    let vault = Connection::open(sandbox.vault()).unwrap();
-    let expired = "UPDATE keys SET expires_at = unixepoch() - 7200";
-    vault.execute(expired, []).unwrap();
+    ledger::expire(&sandbox, "ci", Timestamp::now().as_second() - 7200);
     assert!(show().contains("(2 hours ago)"), "{}", show());
     let list = sandbox
         .run(["list", "--status", "expired"])
@@ -132,10 +126,7 @@ fn an_expired_key_stays_so_when_the_clock_goes_back() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci", "--expires", "1d"]);
     sandbox.generate(["api", "other"]);
-    let vault = Connection::open(sandbox.vault()).unwrap();
-    let later = "UPDATE log SET at = at + 2 * 86400 WHERE sequence = 2";
-    vault.execute(later, []).unwrap();
-    drop(vault);
+    at(&sandbox, "+2d", &["describe", "other", "later"]).expect(0);
     assert_eq!(sandbox.verify(&secret), ("expired".to_owned(), 1));
     assert_eq!(sandbox.show("ci")["status"], "expired");
     sandbox.run(["activate", "ci"]).expect(0);

@@ -59,7 +59,7 @@ fn a_limit_of_another_window_counts_from_its_first_request_on() {
 }
 
 #[test]
-fn a_clock_that_goes_back_does_not_start_a_limit_anew() {
+fn a_window_of_a_clock_that_was_ahead_neither_counts_nor_keeps_from_counting() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci", "--limit", "2/day"]);
     verify(&sandbox, &secret, &[]).expect(0);
@@ -69,14 +69,11 @@ fn a_clock_that_goes_back_does_not_start_a_limit_anew() {
         let query = "UPDATE windows SET since = since + ?1 * 86400";
         assert_eq!(usage.execute(query, [days]).unwrap(), 1);
     };
-    // It was tomorrow already, and then today again.
-    move_window(1);
-    verify(&sandbox, &secret, &[]).expect(0);
-    verify(&sandbox, &secret, &[]).expect(1);
-    // It was next year once; what the clock said then does not keep requests from being counted.
-    move_window(365);
-    for status in [0, 0, 1] {
-        verify(&sandbox, &secret, &[]).expect(status);
+    for days in [1, 365] {
+        move_window(days);
+        for status in [0, 0, 1] {
+            verify(&sandbox, &secret, &[]).expect(status);
+        }
     }
 }
 

@@ -117,7 +117,7 @@ fn make(
     session: &Session,
 ) -> Result<(), Error> {
     let author = session.author(Action::Apply);
-    let now = vault.time(author.clock)?;
+    let now = author.clock;
     let fresh = Fresh::generate(wanted.kind, &session.settings.brand)?;
     let made_up = Username::made_up(random()?);
     let key = wanted.key(&session.settings, made_up, fresh.tail(), now)?;
@@ -151,7 +151,12 @@ fn change(before: &Record, after: &Key, vault: &mut Vault, session: &Session) ->
             retiring: after.retiring.clone().and(found.key.retiring.clone()),
             ..after.clone()
         };
-        let after = after.expiring(after.expires_at);
+        let expired_at = found.key.expired_at;
+        let is_same_end = after.expires_at == found.key.expires_at;
+        let after = Key {
+            expired_at: expired_at.filter(|_| is_same_end),
+            ..after.expiring(after.expires_at)
+        };
         change.save(&found, &after)?;
         let fields = vault::differences(Some(&found.key), Some(&after));
         Ok::<_, vault::Error>((fields, change.now()))
@@ -163,7 +168,7 @@ fn change(before: &Record, after: &Key, vault: &mut Vault, session: &Session) ->
 
 fn delete(seen: &Record, vault: &mut Vault, session: &Session) -> Result<(), Error> {
     vault.change(&session.author(Action::Apply), |change| {
-        let found = change.expect(seen)?;
+        let found = change.expect_as_is(seen)?;
         change.delete(&found)
     })?;
     session.ui.note(format!("`{}` is deleted", seen.key.name));

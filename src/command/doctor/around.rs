@@ -148,7 +148,7 @@ impl Report<'_> {
     /// The record of use.
     pub(super) fn usage(&mut self, vault: &Vault) {
         match Usage::open(vault, self.session.settings.wait) {
-            Ok(Some(usage)) => match usage.since() {
+            Ok(Some(usage)) => match usage.since(self.look.now) {
                 Ok(Some(since)) => {
                     let since = self.look.date(since);
                     self.well("use", format!("it is recorded since {since}"));

@@ -2,15 +2,11 @@
 
 use std::path::Path;
 
-use super::Report;
-use crate::command::session::{SLOW_CLOCK, Session};
+use super::{Report, quoted_names};
 use crate::error::{Error, INTERRUPTED};
 use crate::ui::counted;
 use crate::vault::health::{self, Examined};
 use crate::vault::{self, Record, Vault};
-
-/// How many keys a finding names.
-const NAMED: usize = 5;
 
 /// What is said of a transaction that was interrupted, and of how it is rolled back.
 pub(super) fn rollback(vault: &Path) -> (&'static str, &'static str) {
@@ -66,6 +62,7 @@ impl Report<'_> {
         self.log(vault);
         self.clock(vault);
         self.keys(vault);
+        self.facts(vault);
         self.policies(vault);
         self.hashes(vault);
         self.staged(vault);
@@ -87,27 +84,6 @@ impl Report<'_> {
                     "somebody edited it, or it is damaged: compare it with a backup's",
                 ),
             },
-        }
-    }
-
-    fn clock(&mut self, vault: &Vault) {
-        let clock = Session::clock();
-        match vault.time(clock) {
-            Err(error) => self.fault("clock", error),
-            Ok(time) if time.as_second() - clock.as_second() <= SLOW_CLOCK => {
-                self.well("clock", "it is not behind the log");
-            }
-            Ok(time) => {
-                let time = self.when(time);
-                self.found(
-                    "clock",
-                    format!(
-                        "it is behind the log's newest entry ({time}), whose time counts as now \
-                         until the clock has caught up"
-                    ),
-                    "set the clock; if it was ahead when that was logged, keys expire early",
-                );
-            }
         }
     }
 
@@ -146,6 +122,20 @@ impl Report<'_> {
                 ),
                 "define it under [permissions], or `postkey set NAME --permission …`",
             );
+        }
+    }
+
+    /// Whether each key is what the audit log says.
+    fn facts(&mut self, vault: &Vault) {
+        let contradictions = match vault.contradictions() {
+            Ok(contradictions) => contradictions,
+            Err(error) => return self.fault("facts", error),
+        };
+        if contradictions.is_empty() {
+            self.well("facts", "every key is what the audit log says");
+        }
+        for contradiction in contradictions {
+            self.fault("facts", vault::Error::Contradicted(contradiction));
         }
     }
 
@@ -215,12 +205,6 @@ impl Report<'_> {
 
 /// `` `web` has``, or `` `web`, `ci` and 3 more have``
 fn having(names: &[String]) -> String {
-    let named = names.iter().take(NAMED);
-    let named: Vec<String> = named.map(|name| crate::key::quoted(name)).collect();
-    let named = named.join(", ");
-    match names.len() {
-        1 => format!("{named} has"),
-        count if count > NAMED => format!("{named} and {} more have", count - NAMED),
-        _ => format!("{named} have"),
-    }
+    let verb = if names.len() == 1 { "has" } else { "have" };
+    format!("{} {verb}", quoted_names(names))
 }

@@ -23,7 +23,7 @@ pub(super) fn is_there(
         Err(vault::Error::NoSuchKey(_)) => return Ok(false),
         Err(error) => return Err(error.into()),
     };
-    let (key, look) = (&record.key, session.look(&vault));
+    let (key, look) = (&record.key, session.look());
     if let Some(error) = other_than_asked(name, key, args, kind) {
         return Err(error);
     }

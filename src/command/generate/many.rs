@@ -111,6 +111,7 @@ impl<'a> Order<'a> {
         args.grant(kind, session)?;
         let expires = args.expires.unwrap_or(session.settings.expires);
         expires.resolve(Session::clock())?;
+        session.note_minutes([expires.minutes()]);
         Ok(Self {
             args,
             kind,
@@ -123,10 +124,7 @@ impl<'a> Order<'a> {
     /// Looks for each name whether it can be had, and tells all that is wrong together.
     fn plan(&self, wanted: Vec<Wanted>, mut faults: Faults) -> Result<Plan, Error> {
         let vault = self.session.open_if_made()?;
-        let now = match &vault {
-            Some(vault) => self.session.look(vault).now,
-            None => Session::clock(),
-        };
+        let now = Session::clock();
         let mut plan = Plan::default();
         for Wanted { name, line } in wanted {
             let fault = self.judge(name, vault.as_ref(), now, &mut plan)?;

@@ -142,6 +142,7 @@ impl About {
             description: self.description,
             created_at: self.created_at,
             expires_at: self.expires_at,
+            expired_at: None,
             tail,
             retiring: None,
         }
@@ -176,7 +177,11 @@ impl Entry {
         };
         let until = self.key.expires_at.map_or(until, |end| end.min(until));
         let tail = old.key.tail;
-        self.key.retiring = Some(Retiring { tail, until });
+        self.key.retiring = Some(Retiring {
+            tail,
+            until,
+            retired_at: None,
+        });
         self.old = Some(hash);
         Ok(())
     }

@@ -21,17 +21,9 @@ struct Rotation<'a> {
 pub(super) fn finish(name: &KeyName, session: &Session) -> Result<ExitStatus, Error> {
     let mut vault = session.open_to_change()?;
     let seen = vault.find(name)?;
-    let look = session.look_at(vault.time(Session::clock())?);
+    let look = session.look();
     let Some(rotation) = Rotation::of(&seen, session, &vault, &look) else {
-        // What is left of a rotation that is over goes with any change.
-        vault.change(&session.author(Action::FinishRotation), |_| {
-            Ok::<_, VaultError>(())
-        })?;
-        session
-            .ui
-            .note(format!("`{name}` has no old secret; nothing was changed"));
-        session.show_keys(&[seen], &vault, look.now)?;
-        return Ok(ExitStatus::Done);
+        return remove_retired(seen, session, &mut vault);
     };
     if !rotation.is_finish_confirmed(session)? {
         session.ui.note("nothing was changed");
@@ -52,11 +44,33 @@ pub(super) fn finish(name: &KeyName, session: &Session) -> Result<ExitStatus, Er
     Ok(ExitStatus::Done)
 }
 
+/// Removes what is left of a rotation that is over: the old secret's hash stays until that is
+/// asked for, since the clock that ended it may have been wrong.
+fn remove_retired(seen: Record, session: &Session, vault: &mut Vault) -> Result<ExitStatus, Error> {
+    let name = &seen.key.name;
+    let removed = vault.change(&session.author(Action::FinishRotation), |change| {
+        let found = change.find(name)?;
+        let is_retired = |old: &Retiring| old.is_over(change.now());
+        if !found.key.retiring.as_ref().is_some_and(is_retired) {
+            return Ok::<_, VaultError>(None);
+        }
+        let key = found.key.finished();
+        change.keep_secret(&found, &key)?;
+        Ok(Some(Record { key, ..found }))
+    })?;
+    session.ui.note(match removed {
+        Some(_) => format!("the old secret of `{name}` had retired already; its hash was removed"),
+        None => format!("`{name}` has no old secret; nothing was changed"),
+    });
+    session.show_keys(&[removed.unwrap_or(seen)], vault, Session::clock())?;
+    Ok(ExitStatus::Done)
+}
+
 /// Takes the new secret back.
 pub(super) fn abort(name: &KeyName, session: &Session) -> Result<ExitStatus, Error> {
     let mut vault = session.open_to_change()?;
     let seen = vault.find(name)?;
-    let look = session.look_at(vault.time(Session::clock())?);
+    let look = session.look();
     let Some(rotation) = Rotation::of(&seen, session, &vault, &look) else {
         return Err(nothing_to_go_back_to(&seen.key, &look));
     };
@@ -68,7 +82,7 @@ pub(super) fn abort(name: &KeyName, session: &Session) -> Result<ExitStatus, Err
         key.rolled_back(change.now())
     })?;
     let Some(aborted) = aborted else {
-        return Err(nothing_to_go_back_to(&seen.key, &session.look(&vault)));
+        return Err(nothing_to_go_back_to(&seen.key, &session.look()));
     };
     let (new, old) = rotation.tails();
     session.ui.note(format!(
@@ -80,7 +94,15 @@ pub(super) fn abort(name: &KeyName, session: &Session) -> Result<ExitStatus, Err
 
 fn nothing_to_go_back_to(key: &Key, look: &Look) -> Error {
     let name = &key.name;
-    let retired = key.retiring.as_ref().filter(|old| old.until <= look.now);
+    let retired = key.retiring.as_ref().filter(|old| old.is_over(look.now));
+    if let Some(old) = retired.filter(|old| old.until > look.now) {
+        let message = format!(
+            "the old secret of `{name}`, {}, retired by a clock that was ahead",
+            look.tail(&old.tail)
+        );
+        let hint = "if the clock is right now, `postkey doctor --accept-clock` brings it back";
+        return Error::new(ExitStatus::No, message).hint(hint);
+    }
     let message = match retired {
         Some(old) => format!(
             "the old secret of `{name}`, {}, retired {}: there is nothing to go back to",

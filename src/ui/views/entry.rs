@@ -176,7 +176,7 @@ pub fn changes(fields: &[Field], look: &Look) -> String {
             .parse()
             .map_or_else(|_| value.to_owned(), |tail: Tail| look.tail(&tail)),
         "head" => start_of_head(value),
-        "expires_at" | "retires_at" => value
+        "expires_at" | "expired_at" | "retires_at" | "retired_at" | "clock" => value
             .parse()
             .map_or_else(|_| value.to_owned(), |end| look.moment(end)),
         _ => value.to_owned(),
@@ -207,7 +207,7 @@ pub(super) fn told(fields: &[Field], show: impl Fn(&str, &str) -> String) -> Str
     };
     let is_told = |field: &&Field| match field.field.as_str() {
         "name" => field.from.is_some() && field.to.is_some(),
-        "retires_at" => field.to.is_some(),
+        "retires_at" | "retired_at" => field.to.is_some(),
         _ => true,
     };
     fields

@@ -125,6 +125,13 @@ impl<'a> KeyView<'a> {
             Some(look.moment_and_distance(self.key.created_at)),
         );
         add("expires", Some(look.end(self.key.expires_at)));
+        let is_ahead = self.key.expires_at > Some(look.now);
+        let seen = self.key.expired_at.filter(|_| is_ahead);
+        let seen = seen.map(|at| look.moment_and_distance(at));
+        add(
+            "expired",
+            seen.map(|at| format!("seen {at}: `postkey doctor` tells about the clock")),
+        );
         facts
     }
 

@@ -1,0 +1,79 @@
+//! Uses that were recorded by a clock that was ahead: until that is said to have been so, they are
+//! left aside, for nobody knows when they were.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::{Error, Usage, day_of, networks, write::immediate};
+
+/// How far ahead of the clock a use may be recorded and still count, in seconds: clocks are set,
+/// and several processes record.
+const TOLERANCE: i64 = 60;
+
+/// The last second that counts as past, seen from `now`.
+pub(super) fn latest(now: Timestamp) -> i64 {
+    now.as_second().saturating_add(TOLERANCE)
+}
+
+/// The last day that counts as past.
+pub(super) fn latest_day(now: Timestamp) -> i64 {
+    latest(now).div_euclid(86_400)
+}
+
+impl Usage {
+    /// Whether any use was recorded by a clock that was ahead of this one.
+    ///
+    /// # Errors
+    /// If that cannot be read.
+    pub fn has_uses_ahead(&self, now: Timestamp) -> Result<bool, Error> {
+        let query = "SELECT
+          EXISTS (SELECT 1 FROM days WHERE day > ?1 OR last_at > ?2)
+          OR EXISTS (SELECT 1 FROM secrets WHERE last_at > ?2 OR first_at > ?2)
+          OR EXISTS (SELECT 1 FROM addresses WHERE last_at > ?2)
+          OR EXISTS (SELECT 1 FROM windows WHERE since > ?2)";
+        self.guarded(|usage| {
+            let ahead = params![latest_day(now), latest(now)];
+            Ok(usage.connection.query_row(query, ahead, |row| row.get(0))?)
+        })
+    }
+
+    /// Takes the clock for right: uses that lie ahead of it were made by now at the latest, and
+    /// count from now on as if they had been made just now.
+    ///
+    /// # Errors
+    /// If it cannot be written; then nothing was.
+    pub fn accept_clock(&mut self, now: Timestamp) -> Result<(), Error> {
+        let accept = |usage: &mut Self| {
+            let transaction = immediate(&mut usage.connection)?;
+            bring_back(&transaction, now)?;
+            Ok(transaction.commit()?)
+        };
+        accept(self).map_err(|error| self.explained(error))
+    }
+}
+
+fn bring_back(to: &Connection, now: Timestamp) -> Result<(), Error> {
+    let seconds = now.as_second();
+    to.execute(
+        "INSERT INTO days (key_id, day, verdict, count, last_at)
+         SELECT key_id, ?1, verdict, min(sum(count), 4294967295), ?2 FROM days
+         WHERE day > ?1 GROUP BY key_id, verdict
+         ON CONFLICT DO UPDATE SET count = min(days.count + excluded.count, 4294967295)",
+        params![day_of(now), seconds],
+    )?;
+    to.execute("DELETE FROM days WHERE day > ?1", [day_of(now)])?;
+    for query in [
+        "UPDATE days SET last_at = ?1 WHERE last_at > ?1",
+        "UPDATE secrets SET first_at = min(first_at, ?1), last_at = min(last_at, ?1)
+         WHERE last_at > ?1 OR first_at > ?1",
+        "UPDATE addresses SET last_at = ?1 WHERE last_at > ?1",
+        "DELETE FROM windows WHERE since > ?1",
+    ] {
+        to.execute(query, [seconds])?;
+    }
+    if networks::has_table(to)? {
+        let query = "UPDATE networks SET first_at = ?1 WHERE first_at > ?1";
+        to.execute(query, [seconds])?;
+    }
+    Ok(())
+}

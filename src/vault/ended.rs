@@ -1,0 +1,202 @@
+//! What has ended: keys that expired and secrets that retired. That this was seen is stored, so
+//! that it stays true when a clock goes back; a clock that was ahead can be told so.
+
+use rusqlite::{Connection, params};
+
+use jiff::Timestamp;
+
+use super::{Action, Author, Change, Error, Field, KeyId, Record, Vault, keys, migrations};
+use crate::key::{Key, KeyName, Retiring};
+
+/// The first schema that has a place for it.
+const SINCE: i64 = 5;
+
+/// How many ends at most are noted in one go, the newest first: those that a clock which goes back
+/// a little would undo.
+const AT_ONCE: i64 = 1000;
+
+/// Whether anything has ended of which that is not noted.
+const IS_ANY: &str = "SELECT
+  EXISTS (SELECT 1 FROM keys
+          WHERE expires_at IS NOT NULL AND expired_at IS NULL AND expires_at <= ?1)
+  OR EXISTS (SELECT 1 FROM secrets
+             WHERE retires_at IS NOT NULL AND retired_at IS NULL AND retires_at <= ?1)";
+
+/// Keys of which something has ended that is not noted.
+const ENDED: &str = "SELECT id FROM (
+    SELECT id, expires_at AS ended_at FROM keys
+    WHERE expires_at IS NOT NULL AND expired_at IS NULL AND expires_at <= ?1
+    UNION ALL
+    SELECT key_id, retires_at FROM secrets
+    WHERE retires_at IS NOT NULL AND retired_at IS NULL AND retires_at <= ?1
+  ) GROUP BY id ORDER BY max(ended_at) DESC";
+
+/// Keys of which something was seen to have ended that, by the clock, has not.
+const AHEAD: &str = "SELECT id FROM keys WHERE expired_at IS NOT NULL AND expires_at > ?1
+  UNION SELECT key_id FROM secrets WHERE retired_at IS NOT NULL AND retires_at > ?1";
+
+/// When the next thing ends of which that is not noted.
+const NEXT: &str = "SELECT min(ends_at) FROM (
+    SELECT min(expires_at) AS ends_at FROM keys
+    WHERE expires_at IS NOT NULL AND expired_at IS NULL
+    UNION ALL
+    SELECT min(retires_at) FROM secrets WHERE retires_at IS NOT NULL AND retired_at IS NULL)";
+
+impl Vault {
+    /// Notes which keys have expired and which secrets have retired by the author's clock, each
+    /// with its entry in the log.
+    ///
+    /// # Errors
+    /// If the vault cannot be written; then nothing was noted.
+    pub fn note_ends(&mut self, author: &Author) -> Result<(), Error> {
+        if !self.has_ends_to_note(author.clock)? {
+            return Ok(());
+        }
+        let author = Author {
+            action: Action::Expire,
+            ..author.clone()
+        };
+        // Nothing that is told to others follows: they go by the clock, too.
+        let changes = std::mem::take(&mut self.changes);
+        let noted = self.change(&author, |change| change.note_ends());
+        self.changes = changes;
+        noted
+    }
+
+    fn has_ends_to_note(&self, now: Timestamp) -> Result<bool, Error> {
+        if !self.has_ends()? {
+            return Ok(false);
+        }
+        let mut statement = self.connection.prepare_cached(IS_ANY)?;
+        Ok(statement.query_row([now.as_second()], |row| row.get(0))?)
+    }
+
+    /// Whether ends are stored at all: a vault that could not be brought up to date has no place.
+    fn has_ends(&self) -> Result<bool, Error> {
+        let (version, _) = migrations::versions(&self.connection)?;
+        Ok(version >= SINCE)
+    }
+
+    /// When the next key expires or secret retires of which that is not noted yet.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn next_end(&self) -> Result<Option<Timestamp>, Error> {
+        if !self.has_ends()? {
+            return Ok(None);
+        }
+        let mut statement = self.connection.prepare_cached(NEXT)?;
+        statement.query_row([], |row| Ok(keys::moment(row, 0)))?
+    }
+
+    /// The keys of which something was seen to have ended that, by the clock, has not: what was
+    /// seen then, or what is seen now, was seen by a wrong clock.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn ended_ahead(&self, now: Timestamp) -> Result<Vec<Record>, Error> {
+        if !self.has_ends()? {
+            return Ok(Vec::new());
+        }
+        let ids = ids(&self.connection, AHEAD, now, AT_ONCE)?;
+        let records = ids.into_iter().map(|id| self.by_id(id).transpose());
+        records.flatten().collect()
+    }
+
+    /// Takes the author's clock for right: what was seen to have ended and, by that clock, has not
+    /// is valid again, and the log says so. Tells which keys these are.
+    ///
+    /// # Errors
+    /// If the vault cannot be written; then nothing has changed.
+    pub fn accept_clock(&mut self, author: &Author) -> Result<Vec<KeyName>, Error> {
+        let newest = self.newest_entry()?.map(|entry| entry.at);
+        self.change(author, |change| {
+            let revived = change.forget_ends_ahead()?;
+            change.note(&[Field {
+                field: "clock".to_owned(),
+                from: newest.map(|at| at.to_string()),
+                to: Some(change.now().to_string()),
+            }])?;
+            Ok(revived)
+        })
+    }
+}
+
+impl Change<'_> {
+    fn note_ends(&self) -> Result<(), Error> {
+        let now = self.now();
+        for id in ids(self.transaction, ENDED, now, AT_ONCE)? {
+            // One that cannot be read is told by whoever needs it.
+            if let Ok(Some(found)) = keys::by_id(self.transaction, id) {
+                self.write_ends(&found, &seen(&found.key, now))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn forget_ends_ahead(&self) -> Result<Vec<KeyName>, Error> {
+        let now = self.now();
+        let mut names = Vec::new();
+        for id in ids(self.transaction, AHEAD, now, -1)? {
+            if let Some(found) = keys::by_id(self.transaction, id)? {
+                self.write_ends(&found, &unseen(&found.key, now))?;
+                names.push(found.key.name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// Writes what was seen to have ended of a key, with its entry in the log.
+    fn write_ends(&self, before: &Record, after: &Key) -> Result<(), Error> {
+        let seconds = |seen: Option<Timestamp>| seen.map(Timestamp::as_second);
+        let mut expired = self
+            .transaction
+            .prepare_cached("UPDATE keys SET expired_at = ?2 WHERE id = ?1")?;
+        expired.execute(params![before.id, seconds(after.expired_at)])?;
+        let mut retired = self.transaction.prepare_cached(
+            "UPDATE secrets SET retired_at = ?2 WHERE key_id = ?1 AND retires_at IS NOT NULL",
+        )?;
+        let retired_at = after.retiring.as_ref().and_then(|old| old.retired_at);
+        retired.execute(params![before.id, seconds(retired_at)])?;
+        self.log_with(before.id, Some(&before.key), Some(after), &[])
+    }
+}
+
+/// The key with what has ended by `now` noted.
+fn seen(key: &Key, now: Timestamp) -> Key {
+    let note = |noted: Option<Timestamp>, is_over: bool| noted.or(is_over.then_some(now));
+    Key {
+        expired_at: note(key.expired_at, key.has_expired(now)),
+        retiring: key.retiring.clone().map(|old| Retiring {
+            retired_at: note(old.retired_at, old.is_over(now)),
+            ..old
+        }),
+        ..key.clone()
+    }
+}
+
+/// The key without what was noted and, by the clock, has not ended.
+fn unseen(key: &Key, now: Timestamp) -> Key {
+    let is_past = |end: Option<Timestamp>| end.is_none_or(|end| end <= now);
+    Key {
+        expired_at: key.expired_at.filter(|_| is_past(key.expires_at)),
+        retiring: key.retiring.clone().map(|old| Retiring {
+            retired_at: old.retired_at.filter(|_| is_past(Some(old.until))),
+            ..old
+        }),
+        ..key.clone()
+    }
+}
+
+/// The keys that a query finds, at most so many; -1 is all.
+fn ids(
+    connection: &Connection,
+    query: &str,
+    now: Timestamp,
+    most: i64,
+) -> Result<Vec<KeyId>, Error> {
+    let query = format!("SELECT * FROM ({query}) LIMIT ?2");
+    let mut statement = connection.prepare_cached(&query)?;
+    let ids = statement.query_map(params![now.as_second(), most], |row| row.get(0))?;
+    Ok(ids.collect::<Result<_, _>>()?)
+}

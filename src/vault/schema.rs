@@ -1,0 +1,119 @@
+//! What a vault's schema consists of: what migrations make, to the letter, and nothing else. A view
+//! that was replaced under its own name would tell mail servers what its author likes.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+use sha2::{Digest, Sha256};
+
+use super::Error;
+use super::log::hex;
+use super::migrations::{self, MIGRATIONS};
+
+/// SHA-256 of the newest schema; a test makes it from the migrations.
+const NEWEST: &str = "cf9215d4bd8ecf00302f2d42f0f42f0ce984e4f3ddb1f172da856efa09f9ac1c";
+
+/// The text of each object of a schema, by its type and name, in one spelling of blanks.
+type Objects = BTreeMap<(String, String), String>;
+
+/// Makes sure that the schema of that version is what migrations make, and nothing else.
+///
+/// # Errors
+/// [`Error::Foreign`] with what is not.
+pub(super) fn expect(connection: &Connection, version: i64) -> Result<(), Error> {
+    let found = objects(connection)?;
+    if version == MIGRATIONS.len() as i64 && fingerprint(&found) == NEWEST {
+        return Ok(());
+    }
+    let made = objects(&made(version)?)?;
+    match difference(&found, &made) {
+        None => Ok(()),
+        Some(difference) => Err(Error::Foreign(difference)),
+    }
+}
+
+fn objects(connection: &Connection) -> Result<Objects, Error> {
+    let query =
+        "SELECT type, name, sql FROM sqlite_schema WHERE type <> 'index' OR sql IS NOT NULL";
+    let mut statement = connection.prepare(query)?;
+    let mut rows = statement.query([])?;
+    let mut objects = Objects::new();
+    while let Some(row) = rows.next()? {
+        let text: Option<String> = row.get(2)?;
+        let text = text.unwrap_or_default();
+        let words: Vec<&str> = text.split_whitespace().collect();
+        objects.insert((row.get(0)?, row.get(1)?), words.join(" "));
+    }
+    Ok(objects)
+}
+
+fn fingerprint(objects: &Objects) -> String {
+    let mut digest = Sha256::new();
+    for ((kind, name), text) in objects {
+        for part in [kind, name, text] {
+            digest.update((part.len() as u64).to_le_bytes());
+            digest.update(part);
+        }
+    }
+    hex(&digest.finalize())
+}
+
+/// A schema as its migrations make it.
+fn made(version: i64) -> Result<Connection, Error> {
+    let mut made = Connection::open_in_memory()?;
+    let count = usize::try_from(version).unwrap_or_default();
+    migrations::migrate_fresh(&MIGRATIONS[..count.min(MIGRATIONS.len())], &mut made)?;
+    Ok(made)
+}
+
+/// What of the schema is not as it was made.
+fn difference(found: &Objects, made: &Objects) -> Option<String> {
+    let told = |(kind, name): &(String, String)| format!("{kind} `{}`", crate::key::escaped(name));
+    for (object, text) in found {
+        match made.get(object) {
+            Some(made) if made == text => {}
+            Some(_) => return Some(format!("another {} than postkey made", told(object))),
+            None => return Some(format!("a foreign {}", told(object))),
+        }
+    }
+    let missing = made.keys().find(|object| !found.contains_key(*object));
+    missing.map(|object| format!("no {}", told(object)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_schema_is_the_one_that_the_migrations_make() {
+        let newest = made(MIGRATIONS.len() as i64).expect("the schema");
+        assert_eq!(fingerprint(&objects(&newest).expect("its objects")), NEWEST);
+    }
+
+    #[test]
+    fn what_is_added_replaced_or_missing_is_named() {
+        for (change, named) in [
+            ("CREATE TABLE x (y)", "a foreign table `x`"),
+            (
+                "DROP VIEW smtp_login; CREATE VIEW smtp_login (username, tail, password) AS
+                   SELECT 'root', '', '{PLAIN}x'",
+                "another view `smtp_login` than postkey made",
+            ),
+            (
+                "DROP INDEX keys_own_username; CREATE INDEX keys_own_username ON keys (username)",
+                "another index `keys_own_username` than postkey made",
+            ),
+            ("DROP INDEX log_key", "no index `log_key`"),
+        ] {
+            for version in 4..=MIGRATIONS.len() as i64 {
+                let schema = made(version).expect("the schema");
+                expect(&schema, version).expect("nothing foreign");
+                schema.execute_batch(change).expect("a change");
+                match expect(&schema, version) {
+                    Err(Error::Foreign(found)) => assert_eq!(found, named),
+                    other => panic!("{change}: {other:?}"),
+                }
+            }
+        }
+    }
+}

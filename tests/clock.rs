@@ -1,0 +1,49 @@
+//! Clocks that go back or run ahead: what has ended stays so, and nothing else follows from them.
+
+mod ahead;
+mod back;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::sandbox::{Run, Sandbox};
+
+/// Runs postkey under a clock that is so far ahead, as in `+2h` or `-10s`.
+pub fn at(sandbox: &Sandbox, offset: &str, args: &[&str]) -> Run {
+    let mut command = sandbox.command(args.iter().copied());
+    fake(&mut command, offset);
+    Run::of(command.output().unwrap())
+}
+
+/// The verdict on a secret under such a clock.
+pub fn verdict_at(sandbox: &Sandbox, offset: &str, secret: &str) -> String {
+    let path = sandbox.home().join("presented");
+    std::fs::write(&path, secret).unwrap();
+    let mut command = sandbox.command(["verify", "--format", "json"]);
+    fake(&mut command, offset);
+    command.stdin(std::fs::File::open(path).unwrap());
+    let run = Run::of(command.output().unwrap());
+    run.json()["verdict"].as_str().unwrap().to_owned()
+}
+
+/// Gives a command such a clock.
+pub fn fake(command: &mut Command, offset: &str) {
+    command.envs(preload());
+    command.env("FAKETIME", offset);
+}
+
+/// What loads libfaketime, which tests/run installs.
+pub fn preload() -> [(&'static str, OsString); 3] {
+    let folders = std::fs::read_dir("/usr/lib").unwrap();
+    let library = |folder: PathBuf| folder.join("faketime/libfaketime.so.1");
+    let found = folders
+        .map(|folder| library(folder.unwrap().path()))
+        .find(|path| path.exists());
+    let found = found.expect("libfaketime is installed (apt-get install libfaketime)");
+    [
+        ("LD_PRELOAD", found.into_os_string()),
+        ("FAKETIME_NO_CACHE", "1".into()),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
+    ]
+}

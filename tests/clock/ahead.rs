@@ -1,0 +1,169 @@
+//! A clock that ran ahead once: it freezes nothing, and loses nothing once that is said.
+
+use super::{at, verdict_at};
+use crate::sandbox::{Run, Sandbox};
+
+/// How far ahead the clock was, for one command.
+const AHEAD: &str = "+3650d";
+
+/// A vault in which one event was logged by a clock that was far ahead.
+fn once_ahead() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "first"]);
+    at(&sandbox, AHEAD, &["describe", "first", "of the future"]).expect(0);
+    sandbox
+}
+
+#[test]
+fn what_is_made_after_a_clock_once_ahead_ends_in_time() {
+    let sandbox = once_ahead();
+    let brief = sandbox.generate(["api", "brief", "--expires", "1h"]);
+    let old = sandbox.generate(["api", "ci"]);
+    let rotated = sandbox.run(["rotate", "ci", "--grace", "1h"]).expect(0);
+    for secret in [&brief, &old, &rotated.secret()] {
+        assert_eq!(verdict_at(&sandbox, "+59m", secret), "accepted");
+    }
+    assert_eq!(verdict_at(&sandbox, "+61m", &brief), "expired");
+    assert_eq!(verdict_at(&sandbox, "+61m", &old), "retired");
+    assert_eq!(verdict_at(&sandbox, "+61m", &rotated.secret()), "accepted");
+}
+
+#[test]
+fn the_view_of_mail_servers_goes_by_the_clock() {
+    let sandbox = once_ahead();
+    sandbox.generate(["smtp", "mail", "--expires", "1h"]);
+    let rows = |offset: &str| {
+        let mut sqlite = std::process::Command::new("sqlite3");
+        sqlite.arg(sandbox.vault());
+        sqlite.arg("SELECT count(*) FROM smtp_login");
+        super::fake(&mut sqlite, offset);
+        Run::of(sqlite.output().unwrap()).expect(0).stdout
+    };
+    assert_eq!((rows("+59m"), rows("+61m")), ("1\n".into(), "0\n".into()));
+}
+
+#[test]
+fn a_limit_starts_anew_after_a_clock_once_ahead() {
+    for (limit, over) in [("2/minute", "+61s"), ("2/hour", "+61m"), ("2/day", "+25h")] {
+        let sandbox = Sandbox::new();
+        let secret = sandbox.generate(["api", "ci", "--limit", limit]);
+        for ahead in [AHEAD, "+30h"] {
+            assert_eq!(verdict_at(&sandbox, ahead, &secret), "accepted");
+        }
+        // In the middle of a window, whenever this runs.
+        let use_up = |offset: &str| [0; 3].map(|_| verdict_at(&sandbox, offset, &secret));
+        let verdicts = use_up("+0");
+        assert!(verdicts.contains(&"accepted".to_owned()), "{limit}");
+        use_up("+0");
+        assert_eq!(verdict_at(&sandbox, "+0", &secret), "over-limit", "{limit}");
+        assert_eq!(verdict_at(&sandbox, over, &secret), "accepted", "{limit}");
+    }
+}
+
+#[test]
+fn dates_after_now_are_in_the_future() {
+    let sandbox = once_ahead();
+    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(240);
+    let soon = soon.to_string();
+    sandbox.run(["set", "first", "--expires", &soon]).expect(0);
+    let shown = sandbox.show("first");
+    assert_eq!(shown["status"], "active");
+}
+
+#[test]
+fn a_backup_from_before_is_whole_again() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci", "--expires", "1d"]);
+    sandbox.run(["backup", "copy.db"]).expect(0);
+    at(&sandbox, AHEAD, &["describe", "ci", "of the future"]).expect(0);
+    assert_eq!(sandbox.verify(&secret).0, "expired");
+    let restore = ["restore", "copy.db", "--confirm", "ci", "--yes"];
+    sandbox.run(restore).expect(0);
+    assert_eq!(sandbox.verify(&secret).0, "accepted");
+    let doctor = sandbox.run(["doctor"]).expect(1);
+    assert!(doctor.stdout.contains("✓  clock"), "{doctor:?}");
+}
+
+#[test]
+fn one_wrong_run_loses_nothing_once_the_clock_is_accepted() {
+    for wrong in [
+        &["describe", "ci", "of the future"][..],
+        &["check"],
+        &["deactivate", "other"],
+        &["generate", "api", "new"],
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.generate(["api", "other"]);
+        let brief = sandbox.generate(["smtp", "brief", "--expires", "90d"]);
+        let old = sandbox.generate(["api", "ci"]);
+        let new = sandbox.run(["rotate", "ci"]).expect(0).secret();
+        sandbox.run(["doctor"]).expect(0);
+        at(&sandbox, AHEAD, wrong);
+        let verdicts = || [&brief, &old, &new].map(|secret| sandbox.verify(secret).0);
+        assert_eq!(verdicts(), ["expired", "retired", "accepted"], "{wrong:?}");
+
+        let doctor = sandbox.run(["doctor"]).expect(1);
+        assert!(doctor.stdout.contains("--accept-clock"), "{doctor:?}");
+        let abort = sandbox.run(["rotate", "--abort", "ci", "--yes"]).expect(1);
+        assert!(abort.stderr.contains("--accept-clock"), "{abort:?}");
+        let changed = sandbox.run(["describe", "other", "now"]).expect(0);
+        assert!(
+            changed.stderr.contains("is the clock right?"),
+            "{changed:?}"
+        );
+        sandbox.run(["doctor", "--accept-clock"]).expect(2);
+        let accepted = sandbox.run(["doctor", "--accept-clock", "--yes"]).expect(0);
+        assert!(
+            accepted.stderr.contains("valid again: `brief`, `ci`"),
+            "{accepted:?}"
+        );
+        assert_eq!(
+            verdicts(),
+            ["accepted", "accepted", "accepted"],
+            "{wrong:?}"
+        );
+        sandbox.run(["doctor"]).expect(0);
+        let changed = sandbox.run(["describe", "other", "again"]).expect(0);
+        assert!(!changed.stderr.contains("clock"), "{changed:?}");
+        sandbox.run(["log", "--verify"]).expect(0);
+    }
+}
+
+#[test]
+fn a_new_expiry_undoes_what_was_seen() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci", "--expires", "90d"]);
+    at(&sandbox, AHEAD, &["describe", "ci", "of the future"]).expect(0);
+    assert_eq!(sandbox.verify(&secret).0, "expired");
+    sandbox.run(["describe", "ci", "now"]).expect(0);
+    assert_eq!(sandbox.verify(&secret).0, "expired");
+    sandbox.run(["set", "ci", "--expires", "60d"]).expect(0);
+    assert_eq!(sandbox.verify(&secret).0, "accepted");
+    sandbox.run(["doctor"]).expect(0);
+}
+
+#[test]
+fn a_use_recorded_ahead_neither_hides_nor_freezes_anything() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    assert_eq!(verdict_at(&sandbox, "-50d", &secret), "accepted");
+    assert_eq!(verdict_at(&sandbox, AHEAD, &secret), "accepted");
+    let last = || sandbox.show("ci")["last_used_at"].clone();
+    let ago = |value: serde_json::Value| {
+        let at: jiff::Timestamp = value.as_str().unwrap().parse().unwrap();
+        (jiff::Timestamp::now().as_second() - at.as_second()) / 86_400
+    };
+    assert_eq!(
+        ago(last()),
+        50,
+        "the days before are kept, those ahead do not count"
+    );
+    let unused = sandbox.run(["list", "--unused", "45d"]).expect(0);
+    assert!(unused.stdout.contains("ci"), "{unused:?}");
+    let doctor = sandbox.run(["doctor"]).expect(1);
+    assert!(doctor.stdout.contains("behind uses"), "{doctor:?}");
+    sandbox.run(["doctor", "--accept-clock"]).expect(0);
+    assert_eq!(ago(last()), 0, "it was made by now");
+    sandbox.run(["doctor"]).expect(0);
+    assert_eq!(sandbox.show("ci")["requests_today"], 1);
+}

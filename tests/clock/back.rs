@@ -1,0 +1,90 @@
+//! A clock that is set back: what was seen to have ended stays so.
+
+use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::{at, preload, verdict_at};
+use crate::sandbox::Sandbox;
+use crate::serve::server::{Server, loopback};
+
+#[test]
+fn what_was_seen_expired_or_retired_stays_so() {
+    for see in [
+        &["check"][..],
+        &["describe", "other", "later"],
+        &["deactivate", "other"],
+        &["generate", "api", "new"],
+        &["apply", "keys.toml", "--yes"],
+        &["verify"],
+    ] {
+        let sandbox = Sandbox::new();
+        let manifest = "[[key]]\nname = \"made\"\nkind = \"api\"\nsave = { file = \"made.key\" }\n";
+        fs::write(sandbox.home().join("keys.toml"), manifest).unwrap();
+        sandbox.generate(["api", "other"]);
+        let brief = sandbox.generate(["smtp", "brief", "--expires", "1h"]);
+        let old = sandbox.generate(["api", "ci"]);
+        sandbox.run(["rotate", "ci", "--grace", "1h"]).expect(0);
+        let secrets = [(&brief, "expired"), (&old, "retired")];
+        match see {
+            ["verify"] => secrets.map(|(secret, verdict)| {
+                assert_eq!(verdict_at(&sandbox, "+2h", secret), verdict);
+            }),
+            _ => {
+                at(&sandbox, "+2h", see);
+                [(), ()]
+            }
+        };
+        for (secret, verdict) in secrets {
+            assert_eq!(sandbox.verify(secret).0, verdict, "{see:?}");
+        }
+        let export = sandbox.run(["export", "dovecot"]).expect(0);
+        assert!(!export.stdout.contains("brief"), "{see:?}: {export:?}");
+        let vault = rusqlite::Connection::open(sandbox.vault()).unwrap();
+        let rows = "SELECT count(*) FROM smtp_login";
+        let rows: i64 = vault.query_row(rows, [], |row| row.get(0)).unwrap();
+        assert_eq!(rows, 0, "{see:?}");
+        sandbox.run(["log", "--verify"]).expect(0);
+        let log = sandbox.run(["log", "brief"]).expect(0);
+        assert!(log.stdout.contains("expire"), "{log:?}");
+    }
+}
+
+#[test]
+fn what_is_not_recorded_changes_nothing() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "brief", "--expires", "1h"]);
+    let before = fs::read(sandbox.vault()).unwrap();
+    for args in [&["list"][..], &["show", "brief"], &["log"], &["usage"]] {
+        at(&sandbox, "+2h", args).expect(0);
+    }
+    assert_eq!(fs::read(sandbox.vault()).unwrap(), before);
+    assert_eq!(sandbox.verify(&secret).0, "accepted");
+}
+
+#[test]
+fn a_running_server_keeps_to_what_it_saw() {
+    let sandbox = Sandbox::new();
+    let brief = sandbox.generate(["api", "brief", "--expires", "1h"]);
+    let old = sandbox.generate(["api", "ci"]);
+    sandbox.run(["rotate", "ci", "--grace", "1h"]).expect(0);
+    let clock = sandbox.home().join("clock");
+    let set = |offset: &str| fs::write(&clock, offset).unwrap();
+    set("+0");
+    let address = format!("{}:17625", loopback());
+    let mut command = sandbox.command(["serve", "--listen", &address]);
+    command.envs(preload());
+    command.env("FAKETIME_TIMESTAMP_FILE", &clock);
+    let server = Server::of(&sandbox, command, &address);
+    let status = |secret: &str| server.verify(secret).status;
+    assert_eq!([status(&brief), status(&old)], [200, 200]);
+    set("+2h");
+    assert_eq!([status(&brief), status(&old)], [401, 401]);
+    // At once, and after the vault says so, too.
+    set("+0");
+    assert_eq!([status(&brief), status(&old)], [401, 401]);
+    sleep(Duration::from_millis(2500));
+    assert_eq!([status(&brief), status(&old)], [401, 401]);
+    assert_eq!(sandbox.verify(&brief).0, "expired");
+    assert_eq!(sandbox.verify(&old).0, "retired");
+}

@@ -1,0 +1,78 @@
+//! Edits by hand that the audit log knows of: as if time had passed, and with every hash right.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+use sha2::{Digest, Sha256};
+
+use crate::sandbox::Sandbox;
+
+/// Lets a key expire at that time, in seconds since 1970.
+pub fn expire(sandbox: &Sandbox, name: &str, at: i64) {
+    let change = "UPDATE keys SET expires_at = ?2 WHERE name = ?1";
+    edit(sandbox, change, name, "expires_at", at);
+}
+
+/// Lets a key's old secret retire at that time.
+pub fn retire(sandbox: &Sandbox, name: &str, at: i64) {
+    let change = "UPDATE secrets SET retires_at = ?2 WHERE retires_at IS NOT NULL
+                  AND key_id = (SELECT id FROM keys WHERE name = ?1)";
+    edit(sandbox, change, name, "retires_at", at);
+}
+
+fn edit(sandbox: &Sandbox, change: &str, name: &str, field: &str, at: i64) {
+    let vault = Connection::open(sandbox.vault()).unwrap();
+    assert_eq!(vault.execute(change, params![name, at]).unwrap(), 1);
+    let to = Timestamp::from_second(at).unwrap();
+    let entry = format!(r#"[{{"field":"{field}","from":null,"to":"{to}"}}]"#);
+    let append = "INSERT INTO log
+        SELECT (SELECT max(sequence) + 1 FROM log), unixepoch(), 0, 'root', NULL, 'vm', 'set',
+               id, name, ?2, zeroblob(32) FROM keys WHERE name = ?1";
+    vault.execute(append, params![name, entry]).unwrap();
+    rehash(&vault);
+}
+
+/// Gives every entry and the head the right hash again.
+pub fn rehash(vault: &Connection) {
+    let entries: i64 = vault
+        .query_row("SELECT count(*) FROM log", [], |row| row.get(0))
+        .unwrap();
+    let mut hash = vec![0; 32];
+    for sequence in 1..=entries {
+        hash = chained(vault, sequence, &hash);
+        let update = "UPDATE log SET hash = ?2 WHERE sequence = ?1";
+        vault.execute(update, params![sequence, hash]).unwrap();
+    }
+    let update = "UPDATE log_head SET sequence = ?1, hash = ?2";
+    vault.execute(update, params![entries, hash]).unwrap();
+}
+
+/// The hash of an entry: SHA-256 over the one before and all columns, each with its length.
+fn chained(vault: &Connection, sequence: i64, before: &[u8]) -> Vec<u8> {
+    let query = "SELECT at, uid, user, sudo_user, host, command, key_id, key, change
+                 FROM log WHERE sequence = ?1";
+    let parts = vault.query_row(query, [sequence], |row| {
+        let number = |at| row.get(at).map(|number: i64| number.to_le_bytes().to_vec());
+        let text = |at| row.get(at).map(String::into_bytes);
+        let sudo_user: Option<String> = row.get(3)?;
+        Ok([
+            before.to_vec(),
+            sequence.to_le_bytes().to_vec(),
+            number(0)?,
+            row.get::<_, u32>(1)?.to_le_bytes().to_vec(),
+            text(2)?,
+            vec![u8::from(sudo_user.is_some())],
+            sudo_user.unwrap_or_default().into_bytes(),
+            text(4)?,
+            text(5)?,
+            number(6)?,
+            text(7)?,
+            text(8)?,
+        ])
+    });
+    let mut digest = Sha256::new();
+    for part in parts.unwrap() {
+        digest.update((part.len() as u64).to_le_bytes());
+        digest.update(part);
+    }
+    digest.finalize().to_vec()
+}
