@@ -220,7 +220,7 @@ const STATES: &[State] = &[
     State {
         name: "a name is not found",
         setup: "postkey generate api prod >prod",
-        asks: "show prdo",
+        asks: "show other",
         suggests: &["postkey list"],
         never: &["delete"],
     },

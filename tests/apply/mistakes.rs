@@ -197,7 +197,7 @@ fn cases() -> Vec<(String, usize, &'static str, &'static str)> {
             "leave",
         ),
         (save("{ file = \"\" }"), 4, "not a path", "name a file"),
-        (save("{ file = \"~/a\" }"), 4, "`~`", "name a file"),
+        (save("{ file = \"~root/a\" }"), 4, "`~`", "name a file"),
         (save("{ file = \"a/\" }"), 4, "a folder", "name a file"),
         (
             save("{ file = \"keys.toml\" }"),
