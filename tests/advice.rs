@@ -5,10 +5,12 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use jiff::Timestamp;
 use regex::Regex;
 use rusqlite::Connection;
 
 use crate::sandbox::{POSTKEY, Run, SECRET, Sandbox};
+use crate::{clock, ledger};
 
 /// A state in which advice is given.
 struct State {
@@ -225,6 +227,13 @@ const STATES: &[State] = &[
         never: &["delete"],
     },
     State {
+        name: "the clock was ahead, and a key was seen to expire",
+        setup: "postkey generate api prod --expires 30d >prod; ahead prod",
+        asks: "doctor",
+        suggests: &["postkey doctor --accept-clock"],
+        never: &["delete", "restore"],
+    },
+    State {
         name: "a rotation has no second secret to finish",
         setup: "postkey generate api prod >prod",
         asks: "rotate --finish prod",
@@ -242,9 +251,6 @@ manifest() {
 }
 "#;
 
-/// Has a key's time end a second ago.
-const EXPIRE: &str = "UPDATE keys SET expires_at = unixepoch() - 1 WHERE name = ?1";
-
 /// Makes a key's secrets a hundred days older.
 const AGE: &str = "UPDATE secrets SET created_at = created_at - 100 * 86400
     WHERE key_id = (SELECT id FROM keys WHERE name = ?1)";
@@ -261,7 +267,8 @@ impl Brought {
         };
         for step in state.setup.split(';').map(str::trim) {
             match step.split_once(' ') {
-                Some(("expire", name)) => brought.change(EXPIRE, name),
+                Some(("expire", name)) => brought.expire(name),
+                Some(("ahead", name)) => brought.change_ahead(name),
                 Some(("age", name)) => brought.change(AGE, name),
                 _ => drop(brought.shell(step).expect(0)),
             }
@@ -282,6 +289,17 @@ impl Brought {
             .current_dir(self.sandbox.home())
             .stdin(std::process::Stdio::null());
         Run::of(command.output().unwrap())
+    }
+
+    /// Has a key's time end a second ago.
+    fn expire(&self, name: &str) {
+        let at = Timestamp::now().as_second() - 1;
+        ledger::expire(&self.sandbox, name, at);
+    }
+
+    /// Changes a key under a clock that is a year ahead.
+    fn change_ahead(&self, name: &str) {
+        clock::at(&self.sandbox, "+365d", &["describe", name, "later"]).expect(0);
     }
 
     /// Changes a key behind postkey's back.
@@ -329,7 +347,7 @@ fn commands(text: &str) -> Vec<String> {
     let unfolded = text.replace("\r\n ", "").replace("\r\n", "\n");
     let unfolded = unfolded.replace("\\n", "\n");
     let quoted = Regex::new(r"`(postkey [^`]+)`").unwrap();
-    let column = Regex::new(r"(?m)(?:^|  )(postkey [^`\n\r]+)$").unwrap();
+    let column = Regex::new(r"(?m)(?:^|  )(postkey [a-z-][^`\n\r]*)$").unwrap();
     let found = quoted
         .captures_iter(&unfolded)
         .chain(column.captures_iter(&unfolded));
@@ -472,6 +490,11 @@ const COVERED: &[(&str, &str)] = &[
         "a description only, and only where one was to be cleared",
     ),
     ("doctor", "reads"),
+    ("doctor --accept-clock", ""),
+    (
+        "deactivate",
+        "for a key that somebody edited by hand, whose use is to end",
+    ),
     ("export", "writes the exports that the settings name"),
     ("export dovecot", "in a file's first line"),
     ("export dovecot FILE", "a new file"),

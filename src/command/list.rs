@@ -111,9 +111,6 @@ impl std::str::FromStr for Ending {
 }
 
 pub(super) fn run(args: List, session: &mut Session) -> Result<ExitStatus, Error> {
-    if let Some(permission) = &args.permission {
-        session.settings.permissions.expect(permission.clone())?;
-    }
     let vault = session.open()?;
     let look = session.look();
     let filter = Filter::new(&args, look.now)?;
@@ -122,6 +119,10 @@ pub(super) fn run(args: List, session: &mut Session) -> Result<ExitStatus, Error
     let mut listing = session.ui.listing(&look);
     let damage = write_all(&vault, &mut uses, &filter, &session.ui, &mut listing);
     let count = listing.count();
+    // A key may have one that the settings no longer define.
+    if let (0, Some(permission)) = (count, &args.permission) {
+        session.settings.permissions.expect(permission.clone())?;
+    }
     listing.finish::<KeyView<'_>>()?;
     match damage? {
         Some(error) => Err(error.into()),

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use jiff::Timestamp;
 
@@ -181,12 +181,14 @@ impl Vault {
     /// If the vault cannot be read.
     pub fn names(&self, prefix: &str, most: usize) -> Result<Vec<KeyName>, Error> {
         // `~` comes after every character that a name may have.
-        let query =
-            "SELECT name FROM keys WHERE name >= ?1 AND name < ?1 || '~' ORDER BY name LIMIT ?2";
+        let query = "SELECT name FROM keys WHERE name >= ?1 AND name < ?1 || '~' ORDER BY name";
         let mut statement = self.connection.prepare(query)?;
-        let names = statement.query_map(params![prefix, most as i64], |row| row.get(0))?;
-        let names: Vec<String> = names.collect::<Result<_, _>>()?;
-        Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+        let names = statement.query_map([prefix], |row| row.get::<_, String>(0))?;
+        let names = names.filter_map(|name| match name {
+            Ok(name) => name.parse().ok().map(Ok),
+            Err(error) => Some(Err(error.into())),
+        });
+        names.take(most).collect()
     }
 }
 

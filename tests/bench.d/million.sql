@@ -22,7 +22,17 @@ FROM keys, first WHERE keys.id > first.id;
 
 INSERT INTO log (sequence, at, uid, user, host, command, key_id, key, change, hash)
 SELECT first.sequence + keys.id - first.id, keys.created_at,
-  model.uid, model.user, model.host, model.command, keys.id, keys.name, model.change, randomblob(32)
+  model.uid, model.user, model.host, model.command, keys.id, keys.name,
+  json_array(
+    json_object('field', 'name', 'from', NULL, 'to', keys.name),
+    json_object('field', 'kind', 'from', NULL, 'to', keys.kind),
+    json_object('field', 'username', 'from', NULL, 'to', keys.username),
+    json_object('field', 'tail', 'from', NULL, 'to', printf('%016d', keys.id)),
+    json_object('field', 'status', 'from', NULL, 'to', keys.status),
+    json_object('field', 'permission', 'from', NULL, 'to', keys.permission),
+    json_object('field', 'limit', 'from', NULL, 'to', iif(keys.kind = 'api', 'none', NULL)),
+    json_object('field', 'expires_at', 'from', NULL, 'to', 'never')),
+  randomblob(32)
 FROM first, keys JOIN log AS model ON model.sequence = first.sequence
 WHERE keys.id > first.id ORDER BY keys.id;
 

@@ -79,8 +79,10 @@ fn a_secret_of_the_other_kind_or_beside_another_is_not_taken_up() {
 #[test]
 fn killed_anywhere_and_run_again_every_key_is_there_with_its_file() {
     let mut chance = Chance(41);
-    let mut interrupted = 0;
-    for round in 0..12 {
+    let (mut round, mut interrupted) = (0, 0);
+    while interrupted < 5 {
+        round += 1;
+        assert!(round < 60, "{interrupted} were killed before the end");
         let sandbox = Sandbox::new();
         let names = sandbox.names(24);
         let more: &[&str] = if round % 2 == 0 {
@@ -89,7 +91,7 @@ fn killed_anywhere_and_run_again_every_key_is_there_with_its_file() {
             &["--format", "text"]
         };
         let mut child = sandbox.start_many(more);
-        sleep(Duration::from_millis(chance.below(700) as u64));
+        sleep(Duration::from_millis(chance.below(400) as u64));
         child.kill().unwrap();
         child.wait().unwrap();
         interrupted += usize::from(files(&sandbox.secrets()).len() < 24);
@@ -97,10 +99,6 @@ fn killed_anywhere_and_run_again_every_key_is_there_with_its_file() {
         sandbox.make_many(&["--if-absent"]).expect(0);
         sandbox.expect_all(&names);
     }
-    assert!(
-        interrupted > 4,
-        "{interrupted} of 20 were killed before the end"
-    );
 }
 
 #[test]

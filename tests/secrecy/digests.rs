@@ -13,7 +13,7 @@ fn a_digest_is_good_in_every_path_name_and_description() {
     let layer = sandbox.home().join("overlay2").join(DIGEST).join("merged");
     fs::create_dir_all(&layer).unwrap();
     let at = |name: &str| layer.join(name).to_str().unwrap().to_owned();
-    let (vault, saved, backup) = (at("vault.db"), at("app.env"), at("backup.db"));
+    let (vault, saved, backup) = (at("vault/vault.db"), at("app.env"), at("backup.db"));
     let image = format!("image sha256:{DIGEST}");
     let run = |args: &[&str]| {
         let mut command = sandbox.command(args.iter().copied());

@@ -1,7 +1,9 @@
 //! A vault with many keys, quickly.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
+use serde_json::json;
 
+use crate::ledger;
 use crate::sandbox::Sandbox;
 
 /// A seeded source of chance: splitmix64.
@@ -34,7 +36,12 @@ pub fn stock(sandbox: &Sandbox, count: usize) -> Vec<(String, String)> {
         .unwrap();
     let change = vault.transaction().unwrap();
     let key = "INSERT INTO keys (name, kind, status, permission, created_at) VALUES (?1, 'api', 'active', 'full', 1700000000)";
-    let secret = "INSERT INTO secrets (key_id, tail, hash, created_at) VALUES (last_insert_rowid(), ?1, ?2, 1700000000)";
+    let secret =
+        "INSERT INTO secrets (key_id, tail, hash, created_at) VALUES (?1, ?2, ?3, 1700000000)";
+    // The log knows of them: a key that it does not know takes no change.
+    let entry =
+        "INSERT INTO log SELECT max(sequence) + 1, 1700000000, 0, 'root', NULL, 'vm', 'generate',
+        last_insert_rowid(), ?1, ?2, zeroblob(32) FROM log";
     let mut made = Vec::new();
     for number in 0..count {
         let (name, hash) = (format!("stock-{number:04}"), chance.letters(43));
@@ -42,10 +49,32 @@ pub fn stock(sandbox: &Sandbox, count: usize) -> Vec<(String, String)> {
             "$argon2id$v=19$m=19456,t=2,p=1${}${hash}",
             chance.letters(22)
         );
+        let tail = chance.letters(16);
         change.execute(key, [&name]).unwrap();
-        change.execute(secret, [&chance.letters(16), &phc]).unwrap();
+        change
+            .execute(entry, [&name, &facts(&name, &tail)])
+            .unwrap();
+        let key = "SELECT id FROM keys WHERE name = ?1";
+        let id: i64 = change.query_row(key, [&name], |row| row.get(0)).unwrap();
+        change.execute(secret, params![id, tail, phc]).unwrap();
         made.push((name, hash));
     }
+    ledger::rehash(&change);
     change.commit().unwrap();
     made
+}
+
+/// What the log says of a new API key.
+fn facts(name: &str, tail: &str) -> String {
+    let facts = [
+        ("name", name),
+        ("kind", "api"),
+        ("tail", tail),
+        ("status", "active"),
+        ("permission", "full"),
+        ("limit", "none"),
+        ("expires_at", "never"),
+    ];
+    let facts = facts.map(|(field, to)| json!({"field": field, "from": null, "to": to}));
+    json!(facts).to_string()
 }

@@ -1,5 +1,6 @@
 //! What Dovecot's configuration is filled with.
 
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -10,6 +11,7 @@ use crate::exit::ExitStatus;
 use crate::process;
 use crate::serve::ensure_token;
 use crate::settings::Listen;
+use crate::vault;
 
 /// Where Dovecot looks secrets up: in the vault, or in an export of it.
 pub(super) fn passdbs(facts: Facts) -> Result<String, Error> {
@@ -77,7 +79,7 @@ pub(super) fn nonce() -> Result<String, Error> {
 
 /// How Dovecot tells `serve` of logins, if it can.
 pub(super) fn report(facts: Facts) -> Result<String, Error> {
-    let text = match unreported(facts) {
+    let text = match unreported(facts)? {
         None => fill(include_str!("dovecot-report.conf"), facts)?,
         Some(_) => fill(include_str!("dovecot-no-report.conf"), facts)?,
     };
@@ -86,22 +88,36 @@ pub(super) fn report(facts: Facts) -> Result<String, Error> {
 
 /// Why Dovecot cannot tell `serve` of logins, in two lines of a comment.
 pub(super) fn why_not(facts: Facts) -> Result<String, Error> {
-    Ok(unreported(facts).unwrap_or_default().to_owned())
+    Ok(unreported(facts)?.unwrap_or_default().to_owned())
 }
 
-fn unreported(facts: Facts) -> Option<&'static str> {
+fn unreported(facts: Facts) -> Result<Option<&'static str>, Error> {
     if matches!(facts.listen, Listen::Unix(_)) {
-        return Some(
+        return Ok(Some(
             "it reports over TCP only, and the\n# settings have `serve` listen on a unix socket.",
-        );
+        ));
     }
     let Some(vault) = facts.served else {
-        return Some("there is no vault on this\n# machine that it could serve.");
+        return Ok(Some(
+            "there is no vault on this\n# machine that it could serve.",
+        ));
     };
     // It would begin a comment; a line's end ends the setting.
     let is_odd = |letter: char| letter == '#' || letter.is_control();
     let is_told = vault.to_str().is_some_and(|path| !path.contains(is_odd));
-    (!is_told).then_some("its configuration cannot hold the\n# vault's path: keep the vault in a folder without `#` in its name.")
+    if !is_told {
+        return Ok(Some(
+            "its configuration cannot hold the\n# vault's path: keep the vault in a folder without `#` in its name.",
+        ));
+    }
+    match ensure_token(vault, random()?) {
+        Err(vault::Error::Io { source, .. }) if source.kind() == ErrorKind::ReadOnlyFilesystem => {
+            Ok(Some(
+                "the vault is read-only: the token\n# that its reports come with cannot be created beside it.",
+            ))
+        }
+        ensured => Ok(ensured.map(|_| None)?),
+    }
 }
 
 /// The file with the token that Dovecot's reports come with.
