@@ -110,6 +110,23 @@ fn show_tells_when_and_from_where_a_key_was_used_and_why_it_was_refused() {
 }
 
 #[test]
+fn the_last_address_is_the_last_one_also_of_many_in_one_second() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    let addresses = (1..=12).map(|number| format!("203.0.113.{}", 250 - 7 * number));
+    let addresses: Vec<_> = addresses.chain(["203.0.113.243".to_owned()]).collect();
+    for address in &addresses {
+        verify(&sandbox, &secret, &["--ip", address]).expect(0);
+    }
+    let usage = sandbox.show("ci")["usage"].clone();
+    let shown = usage["addresses"].as_array().unwrap().iter();
+    let shown: Vec<_> = shown.map(|one| one["address"].as_str().unwrap()).collect();
+    let last: Vec<_> = addresses.iter().rev().take(shown.len()).collect();
+    assert_eq!(shown.len(), 10);
+    assert_eq!(shown, last);
+}
+
+#[test]
 fn usage_has_a_row_for_each_key_that_was_used_or_refused() {
     let sandbox = used_on(&[
         ("ci", 0, 8),

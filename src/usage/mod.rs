@@ -35,7 +35,7 @@ pub const ACCEPTED: &str = "accepted";
 pub const NOBODY: i64 = 0;
 
 /// The schema's version; a file with a newer one is not ours to use.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// The oldest version that is read, and made the newest one when it is written to.
 const READABLE: i64 = 1;
@@ -173,10 +173,14 @@ impl Usage {
         if version.is_none() {
             transaction.execute_batch(include_str!("schema.sql"))?;
         }
-        if version != Some(VERSION) {
+        if version.is_none_or(|version| version < 2) {
             networks::add_table(&transaction)?;
-            transaction.pragma_update(None, "user_version", VERSION)?;
         }
+        if version.is_some_and(|version| version < 3) {
+            let turn = "ALTER TABLE addresses ADD COLUMN turn INTEGER NOT NULL DEFAULT 0";
+            transaction.execute_batch(turn)?;
+        }
+        transaction.pragma_update(None, "user_version", VERSION)?;
         if owner.as_deref() != Some(identity) {
             let forget = "DELETE FROM secrets; DELETE FROM days; DELETE FROM addresses; \
                           DELETE FROM networks; DELETE FROM windows; DELETE FROM about;";

@@ -248,8 +248,13 @@ impl Usage {
     }
 
     fn addresses(&self, key: KeyId, now: Timestamp) -> Result<Vec<Address>, Error> {
-        let query = "SELECT address, count, last_at FROM addresses
-                     WHERE key_id = ?1 AND last_at <= ?2 ORDER BY last_at DESC, address";
+        // A record of an older version that nobody wrote since has no order within a second.
+        let has_turns = self.connection.column_exists(None, "addresses", "turn")?;
+        let order = if has_turns { "turn DESC" } else { "address" };
+        let query = &format!(
+            "SELECT address, count, last_at FROM addresses
+             WHERE key_id = ?1 AND last_at <= ?2 ORDER BY last_at DESC, {order}"
+        );
         let until = params![key, latest(now)];
         self.rows(query, until, |row| {
             Ok(Address {

@@ -25,12 +25,13 @@ CREATE TABLE days (
   PRIMARY KEY (key_id, day, verdict)
 ) WITHOUT ROWID;
 
--- From where keys were used, the newest few of each.
+-- From where keys were used, the newest few of each; `turn` orders the uses of one second.
 CREATE TABLE addresses (
   key_id  INTEGER NOT NULL,
   address TEXT NOT NULL,
   count   INTEGER NOT NULL,
   last_at INTEGER NOT NULL,
+  turn    INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (key_id, address)
 ) WITHOUT ROWID;
 

@@ -134,7 +134,10 @@ fn write(to: &Transaction<'_>, sightings: &[Sighting]) -> Result<(), Error> {
             secrets.execute(params![seen.key_id(), tail.as_str(), at, latest])?;
         }
     }
-    for seen in accepted() {
+    // The last of several addresses in one second is the one that is written last.
+    let mut in_order: Vec<_> = accepted().collect();
+    in_order.sort_by_key(|seen| seen.at);
+    for seen in in_order {
         if let Some(address) = seen.address {
             seen.write_address(address, to)?;
         }
@@ -170,7 +173,8 @@ impl Sighting {
         let known = to
             .prepare_cached(
                 "UPDATE addresses SET count = count + ?3,
-                   last_at = iif(last_at > ?5, ?4, max(last_at, ?4))
+                   last_at = iif(last_at > ?5, ?4, max(last_at, ?4)),
+                   turn = (SELECT max(turn) + 1 FROM addresses WHERE key_id = ?1)
                  WHERE key_id = ?1 AND address = ?2",
             )?
             .execute(params![key, address, self.count, at, latest(self.at)])?;
@@ -178,13 +182,14 @@ impl Sighting {
             return Ok(());
         }
         to.prepare_cached(
-            "INSERT INTO addresses (key_id, address, count, last_at) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT INTO addresses (key_id, address, count, last_at, turn)
+             SELECT ?1, ?2, ?3, ?4, ifnull(max(turn), 0) + 1 FROM addresses WHERE key_id = ?1",
         )?
         .execute(params![key, address, self.count, at])?;
         to.prepare_cached(
             "DELETE FROM addresses WHERE key_id = ?1 AND address NOT IN
                (SELECT address FROM addresses WHERE key_id = ?1
-                ORDER BY last_at DESC, address LIMIT ?2)",
+                ORDER BY last_at DESC, turn DESC LIMIT ?2)",
         )?
         .execute(params![key, KEPT_ADDRESSES])?;
         networks::note(to, key, from, self.at)

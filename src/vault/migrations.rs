@@ -152,7 +152,9 @@ fn version(connection: &Connection) -> Result<i64, Error> {
 /// write keeps everybody else from writing meanwhile.
 fn back_up(path: &Path, version: i64) -> Result<(), Error> {
     let source = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let mut copy = Connection::open(backup_path(path, version))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let mut copy = Connection::open_with_flags(backup_path(path, version), flags)?;
     match Backup::new(&source, &mut copy)?.step(-1)? {
         StepResult::Done => Ok(()),
         _ => Err(Error::Busy),

@@ -51,7 +51,10 @@ fn a_key_is_refused_when_its_limit_is_used_up_and_told_when_it_starts_anew() {
 fn a_limit_of_another_window_counts_from_its_first_request_on() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci", "--limit", "9/minute"]);
-    verify(&sandbox, &secret, &[]).expect(0);
+    // In the day's first minute both windows began at the same time, and are one.
+    if jiff::Timestamp::now().as_second() % 86_400 >= 60 {
+        verify(&sandbox, &secret, &[]).expect(0);
+    }
     sandbox.run(["set", "ci", "--limit", "2/day"]).expect(0);
     for status in [0, 0, 1] {
         verify(&sandbox, &secret, &[]).expect(status);
