@@ -269,3 +269,14 @@ fn a_word_that_is_none_of_the_possible_ones_points_to_the_help_of_its_command() 
         assert!(run.expect(2).stderr.ends_with(&hint), "{args:?}");
     }
 }
+
+#[test]
+fn a_span_of_minutes_is_not_taken_for_months_unseen() {
+    let sandbox = Sandbox::new();
+    for (expires, is_noted) in [("1m", true), ("90m", true), ("1mo", false), ("48h", false)] {
+        let name = format!("key-{expires}");
+        let run = sandbox.run(["generate", "api", &name, "--expires", expires]);
+        let noted = run.expect(0).stderr.contains("a month is `1mo`");
+        assert_eq!(noted, is_noted, "{expires}");
+    }
+}

@@ -74,6 +74,29 @@ fn each_active_key_has_a_reminder_of_its_rotation_and_its_end() {
 }
 
 #[test]
+fn no_rotation_is_planned_after_a_keys_end() {
+    let sandbox = with_key("ci");
+    end(&sandbox, "ci", now() + 20 * DAY);
+    for (rotate_every, is_planned) in [("90d", false), ("21d", false), ("10d", true)] {
+        let set = ["set", "ci", "--rotate-every", rotate_every];
+        sandbox.run(set).expect(0);
+        let events = events(&sandbox, &[]);
+        let summaries: Vec<_> = events.iter().map(|event| text(event, "summary")).collect();
+        let rotates = summaries
+            .iter()
+            .any(|summary| summary == "Rotate the API key ci");
+        assert_eq!(rotates, is_planned, "{rotate_every}: {summaries:?}");
+        assert!(
+            summaries
+                .iter()
+                .any(|summary| summary == "The API key ci expires")
+        );
+        let shown = sandbox.run(["show", "ci"]).expect(0).stdout;
+        assert_eq!(shown.contains("; due "), is_planned, "{shown}");
+    }
+}
+
+#[test]
 fn the_same_key_has_the_same_uid_whenever_it_is_due_and_others_have_another() {
     let sandbox = with_key("ci");
     sandbox.generate(["api", "cd"]);
