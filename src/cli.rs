@@ -8,14 +8,14 @@ use clap::builder::Resettable;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use crate::command::{self, Session, Verb};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::Invalid;
 use crate::process;
-use crate::settings::{Color, Overrides, Settings, Wait};
+use crate::settings::{Color, Overrides, Settings, Wait, nearest};
 use crate::ui::{self, Format, Ui};
 
 const STYLES: Styles = Styles::styled()
@@ -258,9 +258,19 @@ fn asked_format() -> Format {
             "--format" => words.get(at + 1).map(String::as_str),
             word => word.strip_prefix("--format="),
         });
-    value
-        .and_then(|value| clap::ValueEnum::from_str(value, true).ok())
-        .unwrap_or_default()
+    value.map_or_else(Format::default, meant)
+}
+
+/// The format that a word names, or was most likely meant to: a script that misspells JSON reads
+/// the error as JSON.
+fn meant(word: &str) -> Format {
+    let formats = Format::value_variants();
+    let names = formats.iter().filter_map(ValueEnum::to_possible_value);
+    let names: Vec<_> = names.map(|value| value.get_name().to_owned()).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let nearest = || nearest(word, &names).and_then(|name| Format::from_str(name, false).ok());
+    let named = Format::from_str(word, true).ok();
+    named.or_else(nearest).unwrap_or_default()
 }
 
 /// clap's error in our form: one message, one hint.

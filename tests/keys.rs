@@ -380,9 +380,14 @@ fn a_permission_that_no_key_can_have_is_no_filter() {
 #[test]
 fn a_format_that_is_none_is_told_with_the_one_that_was_meant() {
     let sandbox = Sandbox::new();
-    for flag in ["--format=jsno", "--format=jsonlines"] {
+    for (flag, form) in [
+        ("--format=jsno", "{\"error\":"),
+        ("--format=jsonlines", "{\"error\":"),
+        ("--format=txt", "error: "),
+        ("--format=yaml", "error: "),
+    ] {
         let run = sandbox.run(["list", flag]).expect(2);
-        assert!(run.stderr.contains("'json"), "{run:?}");
+        assert!(run.stderr.starts_with(form), "{run:?}");
         assert!(run.stderr.contains("json, jsonl, csv"), "{run:?}");
     }
     sandbox.generate(["api", "ci"]);

@@ -334,7 +334,7 @@ pub fn way_out(word: &str, known: &[&str]) -> String {
 }
 
 /// The word that was most likely meant.
-fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let likeness = |name: &&str| strsim::jaro_winkler(word, name);
     let best = known
         .iter()
