@@ -269,8 +269,8 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
             "nothing was written; go back to a copy; `postkey list` shows what can still be read"
         }
         E::DamagedKey { .. } => {
-            "`postkey doctor` finds what else is damaged; `postkey regenerate` gives the key a new \
-             secret and hash, `postkey restore` brings a backup back"
+            "`postkey doctor` finds what else is damaged; where it is the hash, `postkey regenerate` \
+             makes another, and otherwise `postkey restore` brings a backup back"
         }
         E::NoSuchKey(_) => "`postkey list` shows the keys in this vault",
         E::NameTaken(_) => "choose another name",

@@ -145,7 +145,7 @@ fn by_secret(session: &Session) -> Result<Option<Revocation>, Error> {
     let stop_owner = |presented: &Presented, vault: &mut Vault| {
         let record = &presented.record;
         let is_stopped = stopped.iter().any(|one| one.record.id == record.id);
-        if is_stopped || presented.is_retired(Session::clock()) {
+        if is_stopped || presented.is_past_grace(Session::clock()) {
             return Ok(());
         }
         let name = &record.key.name;
@@ -194,7 +194,7 @@ fn say_what_stopped_nothing(pasted: &Pasted, session: &Session) -> Result<(), Er
     for finding in &pasted.findings {
         let (line, tail) = (finding.line, &finding.tail);
         match finding.recognised.secret() {
-            Ok(secret) if secret.is_retired(Session::clock()) => {
+            Ok(secret) if secret.is_past_grace(Session::clock()) => {
                 session
                     .ui
                     .warn(spared(secret.record.key.name.as_str(), line));

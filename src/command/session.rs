@@ -157,14 +157,15 @@ impl Session {
         // Also where there will be nothing to change: the command that did may have been killed.
         self.changes.note_if(true);
         let author = self.author(Action::Expire);
-        self.warn_of_clock(&vault, author.clock)?;
-        vault.note_ends(&author)?;
+        self.warn_of_clock(&vault, author.clock);
+        // Neither keeps a damaged log from the command: an emergency does not wait for it.
+        let _ = vault.note_ends(&author);
         Ok(vault)
     }
 
     /// Warns if the clock is behind the newest entry of the audit log.
-    fn warn_of_clock(&self, vault: &Vault, clock: Timestamp) -> Result<(), Error> {
-        let newest = vault.newest_entry()?.map(|entry| entry.at);
+    fn warn_of_clock(&self, vault: &Vault, clock: Timestamp) {
+        let newest = vault.newest_entry().ok().flatten().map(|entry| entry.at);
         if let Some(newest) = newest.filter(|&newest| is_ahead(newest, clock)) {
             let newest = self.look_at(clock).moment_and_distance(newest);
             self.ui.warn(format!(
@@ -172,7 +173,6 @@ impl Session {
                  `postkey doctor` tells what to do"
             ));
         }
-        Ok(())
     }
 
     /// Notes what has expired or retired, if the vault can be written: what was seen to have

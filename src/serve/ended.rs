@@ -79,10 +79,17 @@ impl Ended {
             return;
         }
         let outcome = self.note_with(&mut noting, source, now);
-        noting.failed_at = outcome.err().map(|_| Instant::now());
+        let is_soon_again = matches!(outcome, Ok(true) | Err(Error::Busy));
+        noting.failed_at = (!is_soon_again).then(Instant::now);
     }
 
-    fn note_with(&self, noting: &mut Noting, source: &Source, now: Timestamp) -> Result<(), Error> {
+    /// Whether all is noted; a key that cannot be read stays.
+    fn note_with(
+        &self,
+        noting: &mut Noting,
+        source: &Source,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
         let latest = locked(&self.seen).values().map(|seen| seen.at).max();
         let clock = latest.map_or(now, |latest| latest.max(now));
         let next = noting.next_end(source, now)?;
@@ -94,10 +101,11 @@ impl Ended {
                 clock: Timestamp::from_second(clock.as_second()).unwrap_or(clock),
             })?;
         }
-        if noting.next_end(source, now)?.is_none_or(|end| end > clock) {
+        let is_noted = noting.next_end(source, now)?.is_none_or(|end| end > clock);
+        if is_noted {
             self.forget(clock);
         }
-        Ok(())
+        Ok(is_noted)
     }
 
     /// Forgets what was seen until then: the vault says it now.

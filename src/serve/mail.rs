@@ -70,18 +70,13 @@ pub(super) async fn report(State(desk): State<Arc<Desk>>, request: Request) -> R
     if request.uri().query() == Some("command=allow") {
         return go_on();
     }
-    match is_from_dovecot(&desk, request.headers()).await {
-        Ok(true) => {}
-        Ok(false) => {
-            if !desk.was_report_refused.swap(true, Ordering::Relaxed) {
-                (desk.tell)(Notice::ReportRefused);
-            }
-            return refused(NOT_THE_MAIL_SERVER);
+    let is_from_dovecot = is_from_dovecot(&desk, request.headers()).await;
+    if !matches!(is_from_dovecot, Ok(true)) {
+        if !desk.was_report_refused.swap(true, Ordering::Relaxed) {
+            (desk.tell)(Notice::ReportRefused);
         }
-        Err(error) => {
-            desk.note_vault(Some(&error));
-            return refused(UNAVAILABLE);
-        }
+        // A token that cannot be read says nothing of the vault.
+        return refused(is_from_dovecot.map_or(UNAVAILABLE, |_| NOT_THE_MAIL_SERVER));
     }
     let body = axum::body::to_bytes(request.into_body(), LARGEST_REPORT);
     let Ok(Ok(body)) = timeout(SLOWEST_REPORT, body).await else {

@@ -63,6 +63,12 @@ pub struct Ending {
 }
 
 impl Presented {
+    /// Whether its grace period is over by its own date; what a wrong clock saw to end may become
+    /// valid again.
+    pub fn is_past_grace(&self, now: Timestamp) -> bool {
+        self.retires_at.is_some_and(|end| end <= now)
+    }
+
     /// Whether it has stopped by `now` in favour of another, or was seen to have.
     pub fn is_retired(&self, now: Timestamp) -> bool {
         is_retired(self.retires_at, self.retired_at, now)

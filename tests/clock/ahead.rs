@@ -167,3 +167,16 @@ fn a_use_recorded_ahead_neither_hides_nor_freezes_anything() {
     sandbox.run(["doctor"]).expect(0);
     assert_eq!(sandbox.show("ci")["requests_today"], 1);
 }
+
+#[test]
+fn a_leaked_secret_that_a_wrong_clock_saw_retire_still_revokes_its_key() {
+    let sandbox = Sandbox::new();
+    let old = sandbox.generate(["api", "ci"]);
+    let rotate = sandbox.run(["rotate", "ci", "--grace", "30d"]).expect(0);
+    at(&sandbox, "+365d", &["describe", "ci", "x"]).expect(0);
+    assert_eq!(sandbox.verify(&old).0, "retired");
+    sandbox.run_with_input(["revoke"], old.as_bytes()).expect(0);
+    sandbox.run(["doctor", "--accept-clock", "--yes"]).expect(0);
+    assert_eq!(sandbox.verify(&old).0, "inactive");
+    assert_eq!(sandbox.verify(&rotate.secret()).0, "inactive");
+}
