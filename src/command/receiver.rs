@@ -222,10 +222,17 @@ fn unsaved(error: impl Into<Error>) -> Error {
 
 /// What a result in this form looks like.
 pub(super) fn shape(format: Format, kind: Kind) -> whole::Shape {
-    let (start, lines) = match format {
-        Format::Json | Format::Jsonl => ("{\"name\":", 1),
-        Format::Csv => ("name,", 2),
-        Format::Text | Format::Env | Format::Ics => (kind.prefix(), 1),
+    let (start, marks, lines): (_, &[&str], _) = match format {
+        Format::Json | Format::Jsonl => {
+            const FIELDS: [&str; 3] = [",\"kind\":\"", ",\"tail\":\"", ",\"secret\":\"x"];
+            ("{\"name\":", &FIELDS, 1)
+        }
+        Format::Csv => ("name,kind,username,tail,status,", &[], 2),
+        Format::Text | Format::Env | Format::Ics => (kind.prefix(), &[], 1),
     };
-    whole::Shape { start, lines }
+    whole::Shape {
+        start,
+        marks,
+        lines,
+    }
 }

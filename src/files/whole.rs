@@ -13,6 +13,8 @@ use super::shared::{self, Changed};
 pub struct Shape {
     /// What it begins with.
     pub start: &'static str,
+    /// What it holds besides.
+    pub marks: &'static [&'static str],
     /// How many lines it has.
     pub lines: usize,
 }
@@ -58,7 +60,10 @@ pub fn expect_savable<E: From<Error>>(
 impl Shape {
     fn expect(self, text: &[u8], path: &Path) -> Result<(), Error> {
         let lines = text.iter().filter(|&&byte| byte == b'\n').count();
-        let is_alike = text.starts_with(self.start.as_bytes()) && lines <= self.lines;
+        let holds = |mark: &&str| memchr::memmem::find(text, mark.as_bytes()).is_some();
+        let is_alike = text.starts_with(self.start.as_bytes())
+            && self.marks.iter().all(holds)
+            && lines <= self.lines;
         if is_alike || text.trim_ascii().is_empty() {
             return Ok(());
         }
@@ -82,6 +87,7 @@ mod tests {
         let path = folder.path().join("file");
         let shape = Shape {
             start: "xkey",
+            marks: &["post-"],
             lines: 1,
         };
         let allow = |_: &[u8], _: &[u8]| Ok::<_, Error>(());
@@ -93,6 +99,7 @@ mod tests {
             ("xkeypost-1\nB=2\n", false),
             ("KEY=xkeypost-1\n", false),
             ("xsmtppost-1\n", false),
+            ("xkeychain\n", false),
         ] {
             fs::write(&path, before).expect("written");
             fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("changed");

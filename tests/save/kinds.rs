@@ -192,6 +192,28 @@ fn a_folder_that_is_missing_is_told_with_the_way_out() {
 }
 
 #[test]
+fn a_file_that_only_begins_like_a_result_is_not_replaced() {
+    for (format, foreign) in [
+        (
+            "json",
+            "{\"name\":\"x\",\"secret\":\"zzz\",\"other\":\"precious\"}\n",
+        ),
+        (
+            "jsonl",
+            "{\"name\":\"x\",\"kind\":\"api\",\"tail\":\"t\"}\n",
+        ),
+        ("csv", "name,secret\nfoo,bar\n"),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.private("f", foreign.as_bytes());
+        let save = ["generate", "api", "ci", "--save", "f", "--format", format];
+        let run = sandbox.run(save).expect(6);
+        assert!(run.stderr.contains("holds something else"), "{run:?}");
+        assert_eq!(held(&sandbox, "f"), foreign);
+    }
+}
+
+#[test]
 fn a_file_of_something_else_is_not_replaced_whole() {
     let sandbox = Sandbox::new();
     sandbox.private("app.env", b"A=1\nB=2\n");
