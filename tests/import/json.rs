@@ -196,6 +196,11 @@ fn objects_that_will_not_do_are_bad_lines() {
             json!({"kind": "api", "name": "x", "hash": QUICK}),
             "an API key without a `tail`",
         ),
+        (and("limit", "1/day".into()), "an SMTP key has no `limit`"),
+        (
+            and("permission", "read-only".into()),
+            "an SMTP key has no `permission`",
+        ),
         (but("kind", "ftp".into()), "neither smtp nor api"),
         (but("hash", QUICK.into()), "has an ARGON2ID hash"),
         (but("hash", Value::Null), "it has no `hash`"),

@@ -84,9 +84,12 @@ impl Making<'_> {
     /// A key of another vault, secret and all.
     fn whole(&self, line: u64, object: &Object, tail: Tail) -> Result<Entry, Fault> {
         let grant = match object.kind()? {
-            Some(Kind::Smtp) => Grant::Smtp {
-                username: object.needed("username")?,
-            },
+            Some(Kind::Smtp) => {
+                object.expect_unbounded()?;
+                Grant::Smtp {
+                    username: object.needed("username")?,
+                }
+            }
             Some(Kind::Api) => Grant::Api {
                 permission: self.permissions.expect(object.needed("permission")?)?,
                 limit: object.parsed("limit")?.unwrap_or(Limit::None),
@@ -106,6 +109,7 @@ impl Making<'_> {
             let fault = Fault::new("it is an API key without a `tail`");
             return Err(fault.hint("an API key is found by its tail only; generate a new one"));
         }
+        object.expect_unbounded()?;
         let username = object.text("username")?;
         let username = entry::username(username.ok_or_else(|| missing("username"))?)?;
         let hash = match (object.text("hash")?, object.text("password_hash")?) {
@@ -127,6 +131,17 @@ impl Making<'_> {
 }
 
 impl Object {
+    /// Makes sure that nothing limits what an SMTP key may do, which it would lose.
+    fn expect_unbounded(&self) -> Result<(), Fault> {
+        for field in ["permission", "limit"] {
+            if self.text(field)?.is_some() {
+                let fault = Fault::new(format!("an SMTP key has no `{field}`"));
+                return Err(fault.hint("leave it out; the key can then do what any SMTP key can"));
+            }
+        }
+        Ok(())
+    }
+
     fn needed<T: FromStr<Err = Invalid>>(&self, field: &str) -> Result<T, Fault> {
         self.parsed(field)?.ok_or_else(|| missing(field))
     }
