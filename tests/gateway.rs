@@ -3,12 +3,16 @@
 mod backend;
 mod clients;
 mod keys;
+mod kind;
 mod lost;
 mod printed;
 mod secrecy;
 mod setup;
+mod slow;
+mod upgrades;
 
-use setup::{Kind, Setup};
+use kind::Kind;
+use setup::Setup;
 
 /// What is asked for a key's sake alone.
 const GET: (&str, &str) = ("GET", "/v3/contacts?limit=1");

@@ -68,8 +68,10 @@ enum Server {
     Nginx,
     /// Caddy 2: the same
     Caddy,
-    /// Traefik 2 or 3: the same
+    /// Traefik 3: the same
     Traefik,
+    /// HAProxy 2.6 or later: the same
+    Haproxy,
     /// gitleaks 8: rules for what it finds in a repository
     Gitleaks,
     /// pre-commit: a hook that stops a commit with a secret in it
@@ -83,6 +85,8 @@ enum Part {
     Main,
     /// How Dovecot looks secrets up
     Sql,
+    /// How HAProxy asks `postkey serve`
+    Lua,
 }
 
 /// A server's file, with placeholders.
@@ -94,7 +98,7 @@ struct Template {
     text: &'static str,
 }
 
-const TEMPLATES: [Template; 9] = [
+const TEMPLATES: [Template; 11] = [
     Template {
         server: Server::Dovecot,
         part: Part::Sql,
@@ -138,6 +142,18 @@ const TEMPLATES: [Template; 9] = [
         text: include_str!("connect/traefik.yaml"),
     },
     Template {
+        server: Server::Haproxy,
+        part: Part::Main,
+        place: "/etc/haproxy/haproxy.cfg",
+        text: include_str!("connect/haproxy.cfg"),
+    },
+    Template {
+        server: Server::Haproxy,
+        part: Part::Lua,
+        place: "/etc/haproxy/postkey.lua",
+        text: include_str!("connect/haproxy-postkey.lua"),
+    },
+    Template {
         server: Server::Gitleaks,
         part: Part::Main,
         place: ".gitleaks.toml",
@@ -167,7 +183,7 @@ struct Facts<'a> {
 /// How a placeholder's value is found.
 type Value = fn(Facts) -> Result<String, Error>;
 
-const PLACEHOLDERS: [(&str, Value); 17] = [
+const PLACEHOLDERS: [(&str, Value); 18] = [
     ("vault_uri", |facts| Ok(dovecot::uri(facts.vault))),
     ("owner", |_| dovecot::owner()),
     ("passdbs", dovecot::passdbs),
@@ -181,6 +197,7 @@ const PLACEHOLDERS: [(&str, Value); 17] = [
     ("nginx_checker", |facts| gateway::nginx(facts.listen)),
     ("caddy_checker", |facts| gateway::caddy(facts.listen)),
     ("traefik_checker", |facts| gateway::traefik(facts.listen)),
+    ("haproxy_checker", |facts| gateway::haproxy(facts.listen)),
     ("backend", |facts| Ok(facts.backend.to_string())),
     ("brand", |facts| Ok(facts.brand.to_string())),
     ("api_pattern", |facts| Ok(facts.brand.pattern(Kind::Api))),
@@ -191,7 +208,7 @@ pub(super) fn run(args: Connect, session: &mut Session) -> Result<ExitStatus, Er
     if args.backend.is_some() && !args.server.is_gateway() {
         let server = values::word(args.server);
         let message = format!("{server} guards no backend, so --backend says nothing");
-        return Err(Error::usage(message).hint("gateways do: nginx, caddy, traefik"));
+        return Err(Error::usage(message).hint("gateways do: nginx, caddy, traefik, haproxy"));
     }
     if args.export.is_some() && args.server != Server::Dovecot {
         let server = values::word(args.server);
@@ -220,7 +237,10 @@ pub(super) fn run(args: Connect, session: &mut Session) -> Result<ExitStatus, Er
 
 impl Server {
     fn is_gateway(self) -> bool {
-        matches!(self, Self::Nginx | Self::Caddy | Self::Traefik)
+        matches!(
+            self,
+            Self::Nginx | Self::Caddy | Self::Traefik | Self::Haproxy
+        )
     }
 
     /// Whether it has to do with the vault itself, as mail servers have.

@@ -54,11 +54,45 @@ fn serve(stream: TcpStream, notes: &Mutex<Vec<Received>>) {
     let mut reader = BufReader::new(stream);
     while let Some(received) = receive(&mut reader) {
         let status = status(&received.line);
+        let upgrade = received.header("upgrade").concat().to_lowercase();
         notes.lock().unwrap().push(received);
+        if upgrade == "websocket" {
+            return echo(&mut reader);
+        }
+        if !upgrade.is_empty() {
+            // It takes every protocol, and what comes then is read as more requests.
+            let answer = switched(&upgrade);
+            if reader.get_mut().write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+            continue;
+        }
         let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 8\r\n\r\nbackend\n");
         if reader.get_mut().write_all(answer.as_bytes()).is_err() {
             return;
         }
+    }
+}
+
+/// The answer to the key of RFC 6455, section 1.3, which HAProxy checks.
+const ACCEPTED_KEY: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+fn switched(protocol: &str) -> String {
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\n\
+         Sec-WebSocket-Accept: {ACCEPTED_KEY}\r\n\r\n"
+    )
+}
+
+/// Says back what it is told, as over a WebSocket, until the connection ends.
+fn echo(reader: &mut BufReader<TcpStream>) {
+    let mut said = switched("websocket").into_bytes();
+    while reader.get_mut().write_all(&said).is_ok() {
+        said = match reader.fill_buf() {
+            Ok(bytes) if !bytes.is_empty() => bytes.to_vec(),
+            _ => return,
+        };
+        reader.consume(said.len());
     }
 }
 

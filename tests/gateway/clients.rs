@@ -81,18 +81,20 @@ fn a_head_that_is_too_large_is_refused() {
         let secret = setup.sandbox.generate(["api", "ci"]);
         let large = "a".repeat(1 << 20);
         let medium = "a".repeat(40_000);
-        for headers in [
-            vec![("api-key", &*large)],
-            vec![("api-key", &*medium)],
-            vec![("api-key", &*secret), ("x", &large)],
-        ] {
+        let mut heads = vec![vec![("api-key", &*large)], vec![("api-key", &*medium)]];
+        // Traefik asks the checker without a client's other headers.
+        if kind != Kind::Traefik {
+            heads.push(vec![("api-key", &*secret), ("x", &large)]);
+        }
+        for headers in heads {
             let mut connection = Connection::open(&setup.address);
             // It may be answered before it has been read to its end.
             let _ = connection.send(request("GET", "/", &headers).as_bytes());
             if let Ok(answer) = connection.answer() {
-                // The checker hangs up on such a head, which Caddy may still be sending: 502.
+                // The checker hangs up on such a head, which the gateway may still be sending.
+                let hung_up = kind.status_without_a_checker();
                 assert!(
-                    [400, 401, 414, 431, 502].contains(&answer.status),
+                    [400, 401, 414, 431, 502, hung_up].contains(&answer.status),
                     "{kind:?}: {answer:?}"
                 );
             }

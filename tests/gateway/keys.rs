@@ -48,7 +48,8 @@ fn with_a_good_key_the_backend_is_told_its_name_and_not_the_key() {
         let basic = [("api-key", &*secret), ("Authorization", "Basic YTpi")];
         setup.ask(GET, &basic).expect(200);
         let with_basic = setup.only();
-        assert_eq!(with_basic.header("authorization"), ["Basic YTpi"]);
+        let passed = with_basic.header("authorization") == ["Basic YTpi"];
+        assert_eq!(passed, kind.passes_other_credentials(), "{kind:?}");
         for received in [&received, &with_bearer, &with_basic] {
             assert_eq!(received.header("x-postkey-name"), ["ci"]);
             assert!(received.header("api-key").is_empty());
@@ -121,14 +122,16 @@ fn a_permission_holds_for_the_request_as_the_gateway_received_it() {
 
 #[test]
 fn a_limit_counts_down_and_refuses_until_the_end_of_its_window() {
-    with_each(|_, setup| {
+    with_each(|kind, setup| {
         let secret = setup
             .sandbox
             .generate(["api", "few", "--limit", "3/minute"]);
         early_in_the_minute();
         for left in [2, 1, 0] {
             let (answer, received) = setup.accepted(&secret);
-            expect_left(&answer, 3, left, 60);
+            if kind.tells_what_is_left() {
+                expect_left(&answer, 3, left, 60);
+            }
             assert!(received.header("x-ratelimit-limit").is_empty());
         }
         for _ in 0..2 {

@@ -2,20 +2,13 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use super::backend::{Backend, Received};
+use super::kind::{Kind, folder};
 use crate::sandbox::Sandbox;
-use crate::secrecy::watch::{paths, program, wait_for};
+use crate::secrecy::watch::{paths, wait_for};
 use crate::serve::http::{self, Answer, Header};
 use crate::serve::server::{Daemon, Server, loopback};
-
-/// Which gateway.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Nginx,
-    Caddy,
-}
 
 /// All of it, running. Fields are dropped in this order.
 pub struct Setup {
@@ -27,86 +20,6 @@ pub struct Setup {
     pub address: String,
 }
 
-impl Kind {
-    pub const ALL: [Self; 2] = [Self::Nginx, Self::Caddy];
-
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Nginx => "nginx",
-            Self::Caddy => "caddy",
-        }
-    }
-
-    /// Puts the configuration that was printed to its place, changing nothing but the port
-    /// and what two gateways on one machine have in common; gives back what starts it.
-    fn configure(self, printed: &str, address: &str, sandbox: &Sandbox) -> Command {
-        let text = printed.replace("127.0.0.1:8080", address);
-        match self {
-            Self::Nginx => {
-                write(sandbox, "postkey.conf", &text);
-                write(sandbox, "nginx.conf", AROUND);
-                let prefix = format!("{}/", gateway(sandbox).display());
-                let foreground = "daemon off; master_process off;";
-                let arguments = [
-                    "-p",
-                    &prefix,
-                    "-c",
-                    "nginx.conf",
-                    "-e",
-                    "error.log",
-                    "-g",
-                    foreground,
-                ];
-                program(&sandbox.command(arguments), "/usr/sbin/nginx")
-            }
-            Self::Caddy => {
-                let (host, port) = address.split_once(':').unwrap();
-                let text = text
-                    .replace(
-                        "\n:8080 {\n\tbind 127.0.0.1\n",
-                        &format!("\n:{port} {{\n\tbind {host}\n"),
-                    )
-                    .replacen("\n{\n", "\n{\n\tadmin off\n", 1);
-                let path = write(sandbox, "Caddyfile", &text);
-                let arguments = ["run", "--adapter", "caddyfile", "--config"].map(String::from);
-                let path = path.to_str().unwrap().to_owned();
-                program(
-                    &sandbox.command(arguments.into_iter().chain([path])),
-                    "caddy",
-                )
-            }
-        }
-    }
-}
-
-/// What an nginx of its own needs around the configuration.
-const AROUND: &str = "\
-pid nginx.pid;
-events {}
-http {
-  access_log access.log combined;
-  client_body_temp_path temp;
-  proxy_temp_path temp;
-  fastcgi_temp_path temp;
-  uwsgi_temp_path temp;
-  scgi_temp_path temp;
-  include postkey.conf;
-}
-";
-
-/// The gateway's own folder.
-fn gateway(sandbox: &Sandbox) -> PathBuf {
-    sandbox.home().join("gateway")
-}
-
-fn write(sandbox: &Sandbox, name: &str, text: &str) -> PathBuf {
-    let folder = gateway(sandbox);
-    fs::create_dir_all(&folder).unwrap();
-    let path = folder.join(name);
-    fs::write(&path, text).unwrap();
-    path
-}
-
 impl Setup {
     /// A gateway on a TCP address of its own.
     pub fn start(kind: Kind) -> Self {
@@ -115,13 +28,23 @@ impl Setup {
 
     /// A gateway for a sandbox whose `serve` listens at an address.
     pub fn start_with(kind: Kind, sandbox: Sandbox, listen: &str) -> Self {
+        Self::start_altered(kind, sandbox, listen, |printed| printed)
+    }
+
+    /// The same, with what an administrator changes in the printed configuration.
+    pub fn start_altered(
+        kind: Kind,
+        sandbox: Sandbox,
+        listen: &str,
+        alter: impl Fn(String) -> String,
+    ) -> Self {
         let host = loopback();
         let (address, guarded) = (format!("{host}:18080"), format!("{host}:18081"));
         sandbox.settings(&format!("[serve]\nlisten = \"{listen}\"\n"));
         sandbox.generate(["api", "first"]);
         let connect = sandbox.run(["connect", kind.word(), "--backend", &guarded]);
-        let mut command = kind.configure(&connect.expect(0).stdout, &address, &sandbox);
-        let log = File::create(gateway(&sandbox).join("stderr.log")).unwrap();
+        let mut command = kind.configure(&alter(connect.expect(0).stdout), &address, &sandbox);
+        let log = File::create(folder(&sandbox).join("stderr.log")).unwrap();
         command.stdout(log.try_clone().unwrap()).stderr(log);
         let setup = Self {
             _gateway: Daemon(command.spawn().unwrap()),
@@ -132,6 +55,10 @@ impl Setup {
         };
         wait_for("a gateway that listens", || {
             std::net::TcpStream::connect(&setup.address).is_ok()
+        });
+        // Traefik reads its routes a moment later.
+        wait_for("a gateway that checks keys", || {
+            [401, 403].contains(&setup.ask(super::GET, &[]).status)
         });
         setup
     }

@@ -62,6 +62,13 @@ impl Connection {
         Ok(answer)
     }
 
+    /// The next line, once the connection has changed its protocol.
+    pub fn line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        self.0.read_line(&mut line)?;
+        Ok(line)
+    }
+
     /// The next answer's head; the answer to `HEAD` has nothing else.
     pub fn head(&mut self) -> io::Result<Answer> {
         let mut head = String::new();

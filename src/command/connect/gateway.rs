@@ -86,6 +86,14 @@ pub(super) fn traefik(listen: &Listen) -> Result<String, Error> {
     }
 }
 
+/// Where HAProxy finds `serve`.
+pub(super) fn haproxy(listen: &Listen) -> Result<String, Error> {
+    match listen {
+        Listen::Tcp(address) => Ok(address.to_string()),
+        Listen::Unix(path) => Ok(format!("unix@{}", plain(path)?)),
+    }
+}
+
 /// The path, if no configuration takes anything in it for something else.
 fn plain(path: &Path) -> Result<&str, Error> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
@@ -137,6 +145,7 @@ mod tests {
         };
         assert_eq!(written(nginx), ["unix:/run/postkey/a.sock", "[::1]:80"]);
         assert_eq!(written(caddy), ["unix//run/postkey/a.sock", "[::1]:80"]);
+        assert_eq!(written(haproxy), ["unix@/run/postkey/a.sock", "[::1]:80"]);
         assert_eq!(written(traefik), ["", "http://[::1]:80/forward"]);
         for path in [
             "unix:/a b",
