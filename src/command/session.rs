@@ -11,15 +11,12 @@ use jiff::tz::TimeZone;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, What};
-use crate::key::Period;
+use crate::key::{Period, TOLERANCE};
 use crate::process;
 use crate::settings::{Settings, VaultSource};
 use crate::ui::{Look, Ui};
 use crate::usage;
 use crate::vault::{self, Action, Actor, Author, Changes, Vault};
-
-/// How far two clocks may differ before that is worth a word, in seconds.
-const TOLERANCE: i64 = 60;
 
 /// The hint where a vault is missing that was named.
 const CHECK_PATH: &str = "check the path; `postkey generate` creates a vault with its first key, \

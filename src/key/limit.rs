@@ -7,8 +7,9 @@ use jiff::Timestamp;
 
 use super::Invalid;
 
-/// How far ahead of the clock a window may have begun and still count, in seconds.
-const TOLERANCE: i64 = 60;
+/// How far two clocks may differ, in seconds: less is no reason for a warning, and a use or a
+/// window that is no further ahead of the clock counts.
+pub const TOLERANCE: i64 = 60;
 
 /// Requests a window of time, or no limit at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,7 +30,7 @@ pub use expiry::{Expiry, Period};
 pub use hash::{Foreign, Hash, HashError, HashMemory, NEVER_IN_PASSWORDS, in_clear};
 pub use invalid::Invalid;
 pub use kind::Kind;
-pub use limit::{Allowance, Limit, Spent, Used};
+pub use limit::{Allowance, Limit, Spent, TOLERANCE, Used};
 pub use name::KeyName;
 pub use passphrase::Passphrase;
 pub use past::Past;

@@ -2,12 +2,13 @@
 //! until the vault says so, too.
 
 use std::collections::HashMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::meter::locked;
 use super::source::{Source, Stamp};
 use crate::process;
 use crate::vault::{Action, Author, Error, Presented};
@@ -133,8 +134,4 @@ impl Noting {
 
 fn ends(secret: &Presented) -> Ends {
     [secret.record.key.expires_at, secret.retires_at]
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

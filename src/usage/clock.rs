@@ -5,10 +5,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::{Error, Usage, day_of, networks, write::immediate};
-
-/// How far ahead of the clock a use may be recorded and still count, in seconds: clocks are set,
-/// and several processes record.
-const TOLERANCE: i64 = 60;
+use crate::key::TOLERANCE;
 
 /// The last second that counts as past, seen from `now`.
 pub(super) fn latest(now: Timestamp) -> i64 {

@@ -43,7 +43,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags};
 
 use crate::files::FileId;
 
@@ -280,9 +280,7 @@ impl Vault {
 }
 
 fn identity(connection: &Connection) -> Result<Option<Vec<u8>>, Error> {
-    let query = "SELECT hash FROM log WHERE sequence = 1";
-    let row = connection.query_row(query, [], |row| row.get(0));
-    Ok(row.optional()?)
+    Ok(log::origin(connection)?.map(Vec::from))
 }
 
 /// Sets what holds for every connection to a vault.
