@@ -73,7 +73,7 @@ pub struct Apply {
     /// Deletes the keys that the manifest does not name, for good; asks before
     #[arg(long)]
     prune: bool,
-    /// Lets new secrets take the place of ones in files that were not made in this vault
+    /// Lets new secrets take the place of other keys' and other vaults' in files
     #[arg(long)]
     replace: bool,
 }
@@ -129,7 +129,7 @@ impl<'a> Scheme<'a> {
         let mistakes: Vec<Mistake> = plan
             .steps
             .iter_mut()
-            .filter_map(|step| place::look_at(step, self, &deleted, vault, session).err())
+            .filter_map(|step| place::look_at(step, self, &deleted, vault).err())
             .collect();
         match mistakes.is_empty() {
             true => Ok(plan),
@@ -190,7 +190,7 @@ impl<'a> Scheme<'a> {
             session.ui.note("nothing was done");
             return Ok(ExitStatus::No);
         }
-        let done = deeds::do_all(&plan, self.source, &mut vault, session);
+        let done = deeds::do_all(&plan, self, &mut vault, session);
         if is_for_machines {
             list(&plan, &surplus, Some(&done.outcomes), &look, session)?;
         }

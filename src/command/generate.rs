@@ -122,6 +122,7 @@ pub(super) fn run(mut args: Generate, session: &mut Session) -> Result<ExitStatu
     let subject = Subject {
         name: &name,
         kind,
+        username: args.username.as_ref(),
         before: None,
         overwrite: Some(args.overwrite),
     };
@@ -136,7 +137,7 @@ pub(super) fn run(mut args: Generate, session: &mut Session) -> Result<ExitStatu
     let author = session.author(Action::Generate);
     let now = author.clock;
     let fresh = Fresh::generate(kind, &session.settings.brand)?.sealed_by(sealer);
-    let key = args.key(name, grant, fresh.tail(), now, expires)?;
+    let key = args.key(name.clone(), grant, fresh.tail(), now, expires)?;
     make(&args, &fresh, &key, &target, session, &mut vault, &author)
 }
 

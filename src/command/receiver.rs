@@ -1,5 +1,6 @@
 //! Where a secret goes: to standard output, to a file, or to the later steps of a CI job.
 
+mod loss;
 mod target;
 
 use std::path::PathBuf;
@@ -15,7 +16,8 @@ use crate::files::whole;
 use crate::key::{Key, KeyName, Kind, Variable, Variables};
 use crate::process::job;
 use crate::ui::{Format, another_secret, shell_word};
-pub(super) use target::{Overwrite, Subject, Target, loss, owner_of_lost};
+pub(super) use loss::Loss;
+pub(super) use target::{Overwrite, Subject, Target};
 
 /// Where the secret goes, if not to standard output.
 #[derive(Args, Debug, Default)]

@@ -57,6 +57,7 @@ pub(super) fn run(args: Regenerate, session: &mut Session) -> Result<ExitStatus,
     let subject = Subject {
         name: &name,
         kind: seen.key.kind(),
+        username: seen.key.username(),
         before: Some(&seen.key),
         overwrite: Some(args.overwrite),
     };

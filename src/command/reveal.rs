@@ -45,6 +45,7 @@ pub(super) fn run(args: Reveal, session: &mut Session) -> Result<ExitStatus, Err
     let subject = Subject {
         name: &key.name,
         kind: key.kind(),
+        username: key.username(),
         before: None,
         overwrite: Some(args.overwrite),
     };

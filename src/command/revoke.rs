@@ -353,6 +353,7 @@ fn renew(
     let subject = Subject {
         name,
         kind: seen.key.kind(),
+        username: seen.key.username(),
         before: Some(&seen.key),
         overwrite: None,
     };

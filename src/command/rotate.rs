@@ -102,6 +102,7 @@ fn begin(name: &KeyName, args: &Rotate, session: &Session) -> Result<ExitStatus,
     let subject = Subject {
         name,
         kind: seen.key.kind(),
+        username: seen.key.username(),
         before: Some(&seen.key),
         overwrite: Some(args.overwrite),
     };

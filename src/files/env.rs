@@ -10,8 +10,11 @@ use zeroize::Zeroizing;
 use super::shared::{self, Changed};
 use line::{Assignment, BLANKS, Entry, Fault, entries};
 
-/// Longer than any value is, in bytes.
-const LONGEST_VALUE: usize = 254;
+/// Stands for a value that is not known yet; longer than any is.
+pub const ANY: &str = match str::from_utf8(&[b'x'; 254]) {
+    Ok(text) => text,
+    Err(_) => "",
+};
 
 /// Why variables were not set in a file, or not read from it; it is as it was then.
 #[derive(Debug, thiserror::Error)]
@@ -62,20 +65,18 @@ pub fn save<E: From<Error> + From<super::Error>>(
     })
 }
 
-/// Makes sure, as far as that can be told before, that variables of these names can be set in a
-/// file.
+/// Makes sure, as far as that can be told before, that variables can be set in a file; [`ANY`] is
+/// the value of one that is not known.
 ///
 /// # Errors
 /// Those of [`save`].
 pub fn expect_savable<E: From<Error> + From<super::Error>>(
     path: &Path,
-    names: &[&str],
+    variables: &[(&str, &str)],
     allow: impl Fn(&[u8], &[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
-    let value = "x".repeat(LONGEST_VALUE);
-    let variables: Vec<_> = names.iter().map(|name| (*name, &value[..])).collect();
     shared::expect_changeable(path, |before| {
-        let after = set_all(path, before, &variables)?;
+        let after = set_all(path, before, variables)?;
         allow(before, &after)?;
         Ok(after)
     })
@@ -135,6 +136,15 @@ impl<'a> Variables<'a> {
             .iter()
             .filter_map(|entry| entry.assignment.as_ref());
         assignments.map(|assignment| (assignment.name, assignment.value))
+    }
+
+    /// The line and the name of the first variable whose value is such.
+    pub fn find(&self, is_such: impl Fn(&str) -> bool) -> Option<(usize, &'a str)> {
+        self.entries.iter().find_map(|entry| {
+            let assignment = entry.assignment.as_ref();
+            let found = assignment.filter(|found| is_such(found.value))?;
+            Some((entry.line, found.name))
+        })
     }
 }
 

@@ -92,6 +92,13 @@ pub enum Finding {
     Over(Timestamp),
     /// Its secret is not where it belongs, and cannot be shown again.
     Place(Held),
+    /// Whether its secret is where it belongs cannot be told.
+    Unclear {
+        /// What is wrong with the place.
+        why: String,
+        /// How to fix that.
+        hint: Option<String>,
+    },
 }
 
 impl<'a> Plan<'a> {

@@ -157,6 +157,19 @@ impl Vault {
         found.transpose()
     }
 
+    /// The names of all keys that have this username, or share this login.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn names_of_username(&self, username: &str) -> Result<Vec<KeyName>, Error> {
+        let query = "SELECT name FROM keys WHERE username = ?1";
+        let mut statement = self.connection.prepare_cached(query)?;
+        let names = statement.query_map([username], |row| row.get::<_, String>(0))?;
+        // What is wrong with a damaged name is told where the key is read.
+        let names = names.map(|name| name.map(|name| name.parse().ok()).transpose());
+        Ok(names.flatten().collect::<Result<_, _>>()?)
+    }
+
     /// The numbers of all keys, the oldest first.
     ///
     /// # Errors

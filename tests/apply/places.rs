@@ -5,7 +5,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use super::{THREE, each};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Run, Sandbox};
 
 #[test]
 fn a_file_keeps_what_else_is_in_it_and_is_private() {
@@ -272,10 +272,12 @@ fn a_file_that_is_not_understood_is_told_with_its_line_and_not_taken_for_right()
     sandbox.apply(&[]).expect(0);
     let before = sandbox.read(".env") + "A = 3\n";
     sandbox.write(".env", &before);
-    let run = sandbox.apply(&[]).expect(0);
-    let says = "warning: cannot tell whether `SMTP_PASSWORD` in `.env` has the secret of `shop-mail`: \
-                line 3 of `.env`: there is a blank before the `=`; write NAME=value";
+    let run = sandbox.apply(&[]).expect(1);
+    let says = "cannot tell whether `SMTP_PASSWORD` in `.env` has its secret: \
+                line 3 of `.env`: there is a blank before the `=`";
+    assert!(run.stdout.contains(says), "{run:?}");
     assert!(run.stderr.contains(says), "{run:?}");
+    assert!(run.stderr.contains("; write NAME=value"), "{run:?}");
     // Nor is a key made whose secret would go there.
     sandbox.run(["delete", "--yes", "shop-mail"]).expect(0);
     let run = sandbox.apply(&[]).expect(5);
@@ -306,6 +308,28 @@ fn the_secret_of_another_key_in_a_variable_is_not_replaced_unasked() {
     // A key that goes in the same run needs its secret no longer.
     sandbox.apply(&["--yes", "--prune"]).expect(0);
     assert_eq!(sandbox.verify(&sandbox.variable(".env", "API_KEY")).1, 0);
+}
+
+#[test]
+fn what_came_into_a_file_after_it_was_looked_at_is_not_lost_either() {
+    for (flags, status) in [(&[][..], 6), (&["--replace"], 0)] {
+        let sandbox = Sandbox::with_manifest(
+            "[[key]]\nname = \"a\"\nkind = \"api\"\n\
+             save = { command = [\"sh\", \"-c\", \"cat >a; cp -p other.env b.env\"] }\n\
+             [[key]]\nname = \"b\"\nkind = \"api\"\n\
+             save = { file = \"b.env\", secret = \"API_KEY\" }\n",
+        );
+        let other = ["generate", "api", "other", "--env-name", "API_KEY"];
+        let other = [&other[..], &["--save", "other.env"]].concat();
+        Run::of(sandbox.command(other).output().unwrap()).expect(0);
+        let before = sandbox.read("other.env");
+        let run = sandbox.apply(flags).expect(status);
+        let has_b = sandbox.run(["show", "b"]).status == 0;
+        assert_eq!(has_b, status == 0, "{run:?}");
+        let says = "`b.env` holds the secret of `other`, which would be lost";
+        assert_eq!(run.stderr.contains(says), status == 6, "{run:?}");
+        assert_eq!(sandbox.read("b.env") == before, status == 6, "{run:?}");
+    }
 }
 
 #[test]

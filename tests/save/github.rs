@@ -252,7 +252,9 @@ fn one_step_does_not_set_one_variable_for_two_keys() {
         let refused = run(&sandbox, &["generate", "api", "a.b", "--github", to]).expect(6);
         expect_silent(&refused);
         assert!(
-            refused.stderr.contains("`A_B_API_KEY` for `a-b`"),
+            refused
+                .stderr
+                .contains("a step has set `A_B_API_KEY` to the secret of `a-b`"),
             "{refused:?}"
         );
         assert_eq!(held(&sandbox, &format!("set_{to}")), before);

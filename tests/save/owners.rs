@@ -1,5 +1,6 @@
 //! Whose secrets a file holds: none is lost unasked, and none stays that is no longer valid.
 
+use base64ct::{Base64, Encoding};
 use regex::Regex;
 
 use super::{files, held, keys, secret_in};
@@ -94,7 +95,6 @@ fn the_variable_that_has_the_old_secret_gets_the_new_one() {
         ("K=OLD\nWEB_API_KEY=OLD\n", &[], "K=NEW\nWEB_API_KEY=NEW\n"),
         ("K=OLD\n", &["--env-name", "L"], "K=NEW\nL=NEW\n"),
         ("K=OLD\n", &["--env-name", "K"], "K=NEW\n"),
-        ("K=OLDx\n", &[], "K=OLDx\nWEB_API_KEY=NEW\n"),
         ("# OLD\n", &[], "# OLD\nWEB_API_KEY=NEW\n"),
         ("", &[], "WEB_API_KEY=NEW\n"),
     ] {
@@ -120,9 +120,124 @@ fn the_variable_that_has_the_old_secret_gets_the_new_one() {
             assert_eq!(text, expected, "{command:?} {flags:?}");
             let is_told = told.contains("held the old secret");
             let is_named = flags.contains(&"K");
-            let is_updated = before.contains("K=") && !before.contains("OLDx") && !is_named;
+            let is_updated = before.contains("K=") && !is_named;
             assert_eq!(is_told, is_updated, "{before:?} {told}");
         }
+    }
+}
+
+#[test]
+fn the_old_secret_does_not_stay_inside_another_value() {
+    let encoded = |text: &str| Base64::encode_string(text.as_bytes());
+    for (before, says) in [
+        (
+            "URL=https://x:OLD@h/\n",
+            "line 1 of `app.env`: the value of `URL`",
+        ),
+        (
+            "A=1\n\nexport U='https://h/?key=OLD'\n",
+            "line 3 of `app.env`: the value of `U`",
+        ),
+        (
+            "K=OLD\nURL=https://x:OLD@h/\n",
+            "line 2 of `app.env`: the value of `URL`",
+        ),
+        (
+            "WEB_API_KEY=https://x:OLD@h/\n",
+            "line 1 of `app.env`: the value of `WEB_API_KEY`",
+        ),
+        ("B64=BASE64\n", "line 1 of `app.env`: the value of `B64`"),
+        (
+            "AUTH='Basic BASIC'\n",
+            "line 1 of `app.env`: the value of `AUTH`",
+        ),
+        ("K=OLDx\n", "line 1 of `app.env`: the value of `K`"),
+    ] {
+        let sandbox = Sandbox::new();
+        let old = sandbox.generate(["api", "web"]);
+        let before = before.replace("OLD", &old);
+        let before = before.replace("BASE64", &encoded(&old));
+        let before = before.replace("BASIC", &encoded(&format!("web:{old}")));
+        sandbox.private("app.env", before.as_bytes());
+        let save = ["--format", "env", "--save", "app.env"];
+        for command in [
+            &["regenerate", "--yes", "web"][..],
+            &["regenerate", "--yes", "web", "--replace"],
+            &["rotate", "web"],
+        ] {
+            let refused = run(&sandbox, &[command, &save]).expect(6).stderr;
+            assert!(refused.contains(says), "{command:?}: {refused}");
+            assert!(!refused.contains(&old), "{refused}");
+            assert_eq!(held(&sandbox, "app.env"), before, "{command:?}");
+        }
+        assert_eq!(sandbox.verify(&old).0, "accepted");
+        // Another key's secret may go there: nothing is replaced.
+        if !before.starts_with("WEB_API_KEY") {
+            run(&sandbox, &[&["generate", "api", "other"], &save]).expect(0);
+        }
+    }
+}
+
+#[test]
+fn the_secret_of_another_vault_is_replaced_only_if_that_is_said() {
+    let foreign = Sandbox::new().generate(["api", "elsewhere"]);
+    let as_env = format!("K={foreign}\n");
+    let as_line = format!("{foreign}\n");
+    for (before, flags) in [
+        (&as_line, &["--save", "a"][..]),
+        (&as_env, &["--save", "a", "--env-name", "K"]),
+    ] {
+        // With a vault and without one.
+        for is_there in [false, true] {
+            let sandbox = Sandbox::new();
+            if is_there {
+                sandbox.generate(["api", "one"]);
+            }
+            sandbox.private("a", before.as_bytes());
+            let made = [&["generate", "api", "new"], flags];
+            let refused = run(&sandbox, &made).expect(6).stderr;
+            let says = "`a` holds a secret that was not made in this vault, which would be lost";
+            assert!(refused.contains(says), "{refused}");
+            assert!(refused.contains("--replace"), "{refused}");
+            assert_eq!(&held(&sandbox, "a"), before);
+            assert_eq!(keys(&sandbox).len(), usize::from(is_there));
+            run(&sandbox, &[&made[..], &[&["--replace"]]].concat()).expect(0);
+            let secret = secret_in(&held(&sandbox, "a"));
+            assert_eq!(sandbox.verify(&secret).0, "accepted");
+        }
+    }
+}
+
+#[test]
+fn the_username_of_another_key_stays() {
+    let sandbox = Sandbox::new();
+    let smtp = |name: &'static str, username: &'static str| {
+        ["generate", "smtp", name, "--username", username]
+    };
+    let save = ["--save", "a", "--env-username", "LOGIN", "--env-name"];
+    run(&sandbox, &[&smtp("one", "ops_1"), &save, &["P1"]]).expect(0);
+    let before = held(&sandbox, "a");
+    let refused = run(&sandbox, &[&smtp("two", "ops_2"), &save, &["P2"]]).expect(6);
+    let says = "`LOGIN` in `a` holds the username of `one`";
+    assert!(refused.stderr.contains(says), "{refused:?}");
+    let made_up = run(&sandbox, &[&["generate", "smtp", "two"], &save, &["P2"]]).expect(6);
+    assert!(made_up.stderr.contains(says), "{made_up:?}");
+    assert_eq!(held(&sandbox, "a"), before);
+    assert_eq!(keys(&sandbox), ["one"]);
+    run(
+        &sandbox,
+        &[&smtp("two", "ops_2"), &save, &["P2", "--replace"]],
+    )
+    .expect(0);
+    assert!(held(&sandbox, "a").contains("LOGIN=ops_2\n"));
+    // A login that both share is the same value.
+    for (name, variable) in [("three", "P3"), ("four", "P4")] {
+        let save = ["--save", "b", "--env-username", "LOGIN", "--env-name"];
+        run(
+            &sandbox,
+            &[&smtp(name, "ops@example.com"), &save, &[variable]],
+        )
+        .expect(0);
     }
 }
 

@@ -1,13 +1,12 @@
 //! A plan, carried out: each key by itself, so that one that fails keeps no other from being
 //! made.
 
-use super::place;
-use super::source::Source;
+use super::{Scheme, place};
 use crate::command::Session;
 use crate::command::issue::{Fresh, random};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Key, Username};
+use crate::key::{Key, KeyName, Username};
 use crate::manifest::{Deed, Plan, Step, Wanted};
 use crate::process::Reprieve;
 use crate::ui::{Fate, changes};
@@ -33,11 +32,19 @@ impl Done {
     }
 }
 
+/// What goes for all steps of a plan that is carried out.
+pub(super) struct Work<'a> {
+    pub(super) scheme: &'a Scheme<'a>,
+    /// The keys that are to be deleted.
+    pub(super) deleted: Vec<KeyName>,
+    pub(super) reprieve: &'a Reprieve,
+}
+
 /// Does all that is planned, or what is done when a signal comes: no key is left half made.
 /// Nothing is deleted unless all else could be done.
 pub(super) fn do_all(
     plan: &Plan<'_>,
-    source: &Source,
+    scheme: &Scheme<'_>,
     vault: &mut Vault,
     session: &mut Session,
 ) -> Done {
@@ -45,6 +52,12 @@ pub(super) fn do_all(
     let count = plan.steps.iter().filter(is_work).count();
     session.ui.begin_parts(count);
     let reprieve = Reprieve::begin();
+    let deleted = plan.deleted().map(|record| record.key.name.clone());
+    let work = Work {
+        scheme,
+        deleted: deleted.collect(),
+        reprieve: &reprieve,
+    };
     let mut done = Done {
         outcomes: Vec::with_capacity(plan.steps.len()),
         highest: ExitStatus::Done,
@@ -57,7 +70,7 @@ pub(super) fn do_all(
             Deed::Delete(_) if done.highest != ExitStatus::Done => Fate::Left,
             _ => {
                 session.ui.begin_part(step.name().as_str());
-                let outcome = done.note(do_one(step, source, &reprieve, vault, session), session);
+                let outcome = done.note(do_one(step, &work, vault, session), session);
                 session.ui.end_part();
                 outcome
             }
@@ -87,14 +100,13 @@ impl Done {
 
 fn do_one(
     step: &Step<'_>,
-    source: &Source,
-    reprieve: &Reprieve,
+    work: &Work<'_>,
     vault: &mut Vault,
     session: &Session,
 ) -> Result<(), Error> {
     let name = step.name();
     let done = match &step.deed {
-        Deed::Make(wanted) => make(wanted, source, reprieve, vault, session),
+        Deed::Make(wanted) => make(wanted, work, vault, session),
         Deed::Change { before, after, .. } => change(before, after, vault, session),
         Deed::Delete(record) => delete(record, vault, session),
         Deed::Keep { .. } => Ok(()),
@@ -111,8 +123,7 @@ fn do_one(
 /// Makes a key: its secret is staged, delivered, and only then good.
 fn make(
     wanted: &Wanted,
-    source: &Source,
-    reprieve: &Reprieve,
+    work: &Work<'_>,
     vault: &mut Vault,
     session: &Session,
 ) -> Result<(), Error> {
@@ -124,7 +135,7 @@ fn make(
     session.stage(&fresh, vault, &author, |change| {
         change.expect_free(&key.name, key.username())
     })?;
-    let handed = place::deliver(wanted, &key, fresh.secret(), source, reprieve, session)?;
+    let handed = place::deliver(wanted, &key, fresh.secret(), work, vault, session)?;
     activate(&fresh, &key, vault, &author).map_err(|error| handed.not_good(&error))?;
     let (name, place) = (&key.name, &wanted.place);
     session

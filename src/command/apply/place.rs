@@ -9,16 +9,17 @@ use zeroize::Zeroizing;
 
 use super::Scheme;
 use super::child::Order;
+use super::deeds::Work;
 use super::source::Source;
 use crate::command::Session;
 use crate::command::handed::Handed;
-use crate::command::receiver::{loss, owner_of_lost, shape};
+use crate::command::receiver::{Loss, shape};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, Use, env, folder_of, whole};
-use crate::key::{Key, KeyName, Secret, Tail, Variable, quoted};
+use crate::key::{Key, KeyName, Secret, Tail, Username, quoted};
 use crate::manifest::{Deed, Finding, Held, Mistake, Place, Replaced, Step, Wanted};
-use crate::process::{self, Reprieve};
+use crate::process;
 use crate::ui::Format;
 use crate::vault::Vault;
 
@@ -35,7 +36,6 @@ pub(super) fn look_at(
     scheme: &Scheme<'_>,
     deleted: &[KeyName],
     vault: Option<&Vault>,
-    session: &Session,
 ) -> Result<(), Mistake> {
     let Some(wanted) = step.wanted() else {
         return Ok(());
@@ -44,9 +44,8 @@ pub(super) fn look_at(
         let allow = |before: &[u8], after: &[u8]| {
             scheme.expect_no_loss(wanted, deleted, vault, before, after)
         };
-        let looked = expect_fit(wanted, scheme.source, allow)
-            .and_then(|()| replaced(wanted, vault))
-            .and_then(|replaced| scheme.expect_replaceable(replaced, wanted));
+        let looked =
+            expect_fit(wanted, scheme.source, allow).and_then(|()| replaced(wanted, vault));
         step.replaced = looked.map_err(|error| mistake(wanted, &error))?;
         return Ok(());
     }
@@ -57,19 +56,16 @@ pub(super) fn look_at(
             step.finding.get_or_insert(Finding::Place(held));
         }
         Err(error) => {
-            let (name, place) = (&wanted.name, &wanted.place);
-            let hint = error.way_out().map(|hint| format!("; {hint}"));
-            session.ui.warn(format!(
-                "cannot tell whether {place} has the secret of `{name}`: {error}{}",
-                hint.unwrap_or_default()
-            ));
+            let (why, hint) = (error.to_string(), error.way_out().map(str::to_owned));
+            step.finding.get_or_insert(Finding::Unclear { why, hint });
         }
     }
     Ok(())
 }
 
 impl Scheme<'_> {
-    /// Makes sure that no secret of another key is lost unasked, unless that key is deleted.
+    /// Makes sure that no secret of another key, or another vault, is lost unasked, unless that key
+    /// is deleted.
     fn expect_no_loss(
         &self,
         wanted: &Wanted,
@@ -81,31 +77,17 @@ impl Scheme<'_> {
         let Some(file) = wanted.place.file() else {
             return Ok(());
         };
-        match owner_of_lost(before, after, &wanted.name, vault)? {
-            Some(owner) if !self.is_replacing && !deleted.contains(&owner) => {
+        if self.is_replacing {
+            return Ok(());
+        }
+        match Loss::find(before, after, &wanted.name, vault)? {
+            Some(loss) if loss.owner().is_none_or(|owner| !deleted.contains(owner)) => {
                 let hint = "let `save` name another file or variable; or pass --replace if that \
-                            secret is obsolete";
-                Err(loss(file, &owner).hint(hint))
+                            is obsolete";
+                Err(loss.refused(file, hint))
             }
             _ => Ok(()),
         }
-    }
-
-    /// A secret that was made elsewhere may be in use, and is lost once it is replaced.
-    fn expect_replaceable(
-        &self,
-        replaced: Option<Replaced>,
-        wanted: &Wanted,
-    ) -> Result<Option<Replaced>, Error> {
-        if self.is_replacing || replaced != Some(Replaced::Foreign) {
-            return Ok(replaced);
-        }
-        let place = &wanted.place;
-        let message = format!("{place} has a secret that was not made in this vault");
-        Err(Error::new(ExitStatus::Trouble, message).hint(
-            "is this the right vault (--vault)? if that secret is good for nothing any more, \
-             take it out, or replace it with --replace",
-        ))
     }
 }
 
@@ -156,9 +138,10 @@ fn expect_fit(
             username,
             secret,
         } => {
-            let names = username.iter().chain([secret]);
-            let names: Vec<_> = names.map(Variable::as_str).collect();
-            env::expect_savable(file, &names, allow)
+            let own = wanted.username.as_ref().map_or(env::ANY, Username::as_str);
+            let username = username.iter().map(|variable| (variable.as_str(), own));
+            let variables: Vec<_> = username.chain([(secret.as_str(), env::ANY)]).collect();
+            env::expect_savable(file, &variables, allow)
         }
         Place::File(file) => whole::expect_savable(file, shape(Format::Text, wanted.kind), allow),
         Place::Command { words, .. } => program(words, source).map(drop),
@@ -274,13 +257,21 @@ pub(super) fn deliver(
     wanted: &Wanted,
     key: &Key,
     secret: &Secret,
-    source: &Source,
-    reprieve: &Reprieve,
+    work: &Work<'_>,
+    vault: &Vault,
     session: &Session,
 ) -> Result<Handed, Error> {
     let undelivered = |error: Error| error.with_status(ExitStatus::Undelivered);
-    // What is lost was looked at when the plan was made.
-    let planned = |_: &[u8], _: &[u8]| Ok(());
+    let Work {
+        scheme,
+        deleted,
+        reprieve,
+    } = work;
+    // Others may have written to the file since the plan was made.
+    let allow = |before: &[u8], after: &[u8]| {
+        scheme.expect_no_loss(wanted, deleted, Some(vault), before, after)
+    };
+    let source = scheme.source;
     match &wanted.place {
         Place::Variables {
             file,
@@ -291,13 +282,13 @@ pub(super) fn deliver(
             let username = username.iter().map(|variable| (variable.as_str(), name));
             let secret = [(variable.as_str(), secret.expose())];
             let variables: Vec<_> = username.chain(secret).collect();
-            let saved = env::save(file, &variables, planned);
+            let saved = env::save(file, &variables, allow);
             let saved = saved.map(|changed| Handed::Saved(changed, file.clone()));
             saved.map_err(undelivered)
         }
         Place::File(file) => {
             let line = Zeroizing::new([secret.expose().as_bytes(), b"\n"].concat());
-            let saved = whole::save(file, shape(Format::Text, wanted.kind), &line, planned);
+            let saved = whole::save(file, shape(Format::Text, wanted.kind), &line, allow);
             let saved = saved.map(|changed| Handed::Saved(changed, file.clone()));
             saved.map_err(undelivered)
         }

@@ -6,20 +6,22 @@ use std::path::Path;
 use clap::Args;
 use zeroize::Zeroizing;
 
+use super::loss::{Loss, expect_none_left, is_secret, tails_of};
 use super::{Github, Receiver, shape, unsaved};
 use crate::command::Session;
-use crate::command::handed::{Handed, displaced};
+use crate::command::handed::Handed;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, Changed, Use, env, whole};
-use crate::key::{Key, KeyName, Kind, Secret, Variable, Variables};
+use crate::key::{Key, KeyName, Kind, Tail, Username, Variable, Variables};
 use crate::ui::{Format, Issued};
 use crate::vault::Vault;
 
 /// Whether another key's secret may be lost.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub(in crate::command) struct Overwrite {
-    /// With --save: replaces the secret of another key in the file; nobody can show it again
+    /// With --save: replaces the secret of another key, or another vault, in the file; nobody can
+    /// show it again
     #[arg(long, requires = "save")]
     replace: bool,
 }
@@ -28,6 +30,8 @@ pub(in crate::command) struct Overwrite {
 pub(in crate::command) struct Subject<'a> {
     pub(in crate::command) name: &'a KeyName,
     pub(in crate::command) kind: Kind,
+    /// `None` of a key that has none, or gets one that is made up.
+    pub(in crate::command) username: Option<&'a Username>,
     /// The key, if it is one whose secret is replaced.
     pub(in crate::command) before: Option<&'a Key>,
     /// `None` where the command has no flag for it.
@@ -40,6 +44,9 @@ pub(in crate::command) struct Target<'a> {
     format: Format,
     name: KeyName,
     kind: Kind,
+    username: Option<&'a Username>,
+    /// The secrets that are replaced.
+    old: Vec<Tail>,
     overwrite: Option<Overwrite>,
     variables: Variables,
     /// Other variables of the file that have the secret which is replaced.
@@ -49,23 +56,26 @@ pub(in crate::command) struct Target<'a> {
 impl Receiver {
     /// Finds out where a key's secret goes, and makes sure, as far as that can be told before,
     /// that it can be put there.
-    pub(in crate::command) fn target(
-        &self,
-        subject: &Subject<'_>,
+    pub(in crate::command) fn target<'a>(
+        &'a self,
+        subject: &Subject<'a>,
         vault: Option<&Vault>,
         session: &Session,
-    ) -> Result<Target<'_>, Error> {
+    ) -> Result<Target<'a>, Error> {
         let &Subject {
             name,
             kind,
+            username,
+            before,
             overwrite,
-            ..
         } = subject;
         let mut target = Target {
             receiver: self,
             format: self.format(session)?,
             name: name.clone(),
             kind,
+            username,
+            old: before.map(tails_of).unwrap_or_default(),
             overwrite,
             variables: self.variables(name, kind)?,
             also: Vec::new(),
@@ -77,7 +87,7 @@ impl Receiver {
         }
         if let Some(path) = &self.save {
             files::expect_writable(path, Use::Secret).map_err(unsaved)?;
-            target.find_old(path, subject.before)?;
+            target.find_old(path, before)?;
             target.expect_savable(path, vault)?;
         }
         Ok(target)
@@ -93,11 +103,7 @@ impl Target<'_> {
         };
         let text = env::read(path).map_err(unsaved)?;
         let found = env::Variables::read(path, &text).map_err(unsaved)?;
-        let is_old = |value: &str| {
-            let tail = Secret::parse(value).map(|secret| secret.tail());
-            let retiring = key.retiring.as_ref().map(|old| &old.tail);
-            tail.is_ok_and(|tail| tail == key.tail || Some(&tail) == retiring)
-        };
+        let is_old = |value: &str| self.old.iter().any(|tail| is_secret(value, tail));
         let old = found.all().filter(|(_, value)| is_old(value));
         self.also = old.filter_map(|(name, _)| name.parse().ok()).collect();
         let own = &self.variables.secret;
@@ -118,20 +124,20 @@ impl Target<'_> {
         let allow = |before: &[u8], after: &[u8]| self.expect_no_loss(path, before, after, vault);
         let expected = match self.format {
             Format::Env => {
-                let own = self
-                    .variables
-                    .username
-                    .iter()
-                    .chain([&self.variables.secret]);
-                let names: Vec<_> = own.chain(&self.also).map(Variable::as_str).collect();
-                env::expect_savable(path, &names, allow)
+                let username = self.username.map_or(env::ANY, Username::as_str);
+                let username = self.variables.username.iter().map(|name| (name, username));
+                let secrets = [&self.variables.secret].into_iter().chain(&self.also);
+                let all = username.chain(secrets.map(|name| (name, env::ANY)));
+                let all: Vec<_> = all.map(|(name, value)| (name.as_str(), value)).collect();
+                env::expect_savable(path, &all, allow)
             }
             format => whole::expect_savable(path, shape(format, self.kind), allow),
         };
         expected.map_err(unsaved)
     }
 
-    /// Makes sure that no other key's secret is lost unasked: it is shown only once.
+    /// Makes sure that no other key's secret is lost unasked, since it is shown only once, and that
+    /// the secret which is replaced does not stay.
     fn expect_no_loss(
         &self,
         path: &Path,
@@ -140,15 +146,22 @@ impl Target<'_> {
         vault: Option<&Vault>,
     ) -> Result<(), Error> {
         let is_wanted = self.overwrite.is_some_and(|overwrite| overwrite.replace);
-        let owner = owner_of_lost(before, after, &self.name, vault.filter(|_| !is_wanted))?;
-        let Some(owner) = owner else {
+        if self.format == Format::Env {
+            expect_none_left(path, before, after, &self.old)?;
+        }
+        if is_wanted {
+            return Ok(());
+        }
+        let Some(loss) = Loss::find(before, after, &self.name, vault)? else {
             return Ok(());
         };
-        let hint = match self.overwrite {
-            Some(_) => "name another file or variable; or pass --replace if it is obsolete",
-            None => "name another file or variable",
-        };
-        Err(loss(path, &owner).hint(hint))
+        Err(loss.refused(
+            path,
+            match self.overwrite {
+                Some(_) => "name another file or variable; or pass --replace if it is obsolete",
+                None => "name another file or variable",
+            },
+        ))
     }
 
     /// Delivers a secret.
@@ -274,56 +287,35 @@ impl Target<'_> {
         }
     }
 
-    /// Makes sure that the runner's file does not set the variable to another key's secret: the last
-    /// one wins.
+    /// Makes sure that the runner's file does not set the variables for another key: the last one
+    /// wins.
     fn expect_unset(&self, file: &Path, vault: Option<&Vault>) -> Result<(), Error> {
         let Ok(text) = fs::read_to_string(file).map(Zeroizing::new) else {
             return Ok(());
         };
-        let start = format!("{}=", self.variables.secret);
-        let values = text.lines().filter_map(|line| line.strip_prefix(&start));
-        for value in values {
-            if let Some(owner) = owner_of_lost(value.as_bytes(), b"", &self.name, vault)? {
-                let message = format!(
-                    "this step has set `{}` for `{owner}`",
-                    self.variables.secret
-                );
+        let Variables { username, secret } = &self.variables;
+        for variable in username.iter().chain([secret]) {
+            let start = format!("{variable}=");
+            let is_username = Some(variable) == username.as_ref();
+            let new = self.username.filter(|_| is_username);
+            let after = format!("{start}{}", new.map_or(env::ANY, Username::as_str));
+            for line in text.lines().filter(|line| line.starts_with(&start)) {
+                let loss = Loss::find(line.as_bytes(), after.as_bytes(), &self.name, vault)?;
+                let Some(loss) = loss else {
+                    continue;
+                };
+                let what = match &loss {
+                    Loss::SecretOf(owner) => format!("the secret of `{owner}`"),
+                    Loss::UsernameOf(owner, _) => format!("the username of `{owner}`"),
+                    Loss::Foreign => "a secret that was not made in this vault".to_owned(),
+                };
+                let message = format!("a step has set `{variable}` to {what}");
                 return Err(Error::new(ExitStatus::Trouble, message)
                     .hint("name another variable with --env-name"));
             }
         }
         Ok(())
     }
-}
-
-/// Another key than `own` whose current secret a file held before and no longer holds.
-pub(in crate::command) fn owner_of_lost(
-    before: &[u8],
-    after: &[u8],
-    own: &KeyName,
-    vault: Option<&Vault>,
-) -> Result<Option<KeyName>, Error> {
-    let Some(vault) = vault else {
-        return Ok(None);
-    };
-    for tail in displaced(before, after) {
-        let found = vault.presented(&tail)?;
-        let current = found.filter(|found| found.retires_at.is_none());
-        let owner = current.map(|found| found.record.key.name);
-        if let Some(owner) = owner.filter(|owner| owner != own) {
-            return Ok(Some(owner));
-        }
-    }
-    Ok(None)
-}
-
-/// Another key's secret would be lost from a file.
-pub(in crate::command) fn loss(path: &Path, owner: &KeyName) -> Error {
-    let message = format!(
-        "`{}` holds the secret of `{owner}`, which would be lost",
-        path.display()
-    );
-    Error::new(ExitStatus::Trouble, message)
 }
 
 /// Says so if the variable was not there before, in a file that was: it may be misspelt.

@@ -218,6 +218,9 @@ fn message(finding: &Finding, wanted: &Wanted) -> String {
             format!("{place} has its secret, but another username")
         }
         Finding::Place(_) => format!("its secret is not in {place}"),
+        Finding::Unclear { why, .. } => {
+            format!("cannot tell whether {place} has its secret: {why}")
+        }
     }
 }
 
@@ -230,6 +233,10 @@ fn mend(finding: &Finding, wanted: &Wanted, step: &Step<'_>, look: &Look) -> Str
                 "write a later `expires` in the manifest, or end its use: `postkey deactivate {name}`"
             )
         }
+        Finding::Unclear { hint, .. } => match hint {
+            Some(hint) => hint.clone(),
+            None => format!("correct that; `postkey show {name}` tells which secret is meant"),
+        },
         Finding::Place(Held::WrongUsername) => {
             format!("write in the file the one that `postkey show {name}` tells")
         }

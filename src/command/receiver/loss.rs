@@ -1,0 +1,150 @@
+//! What a file would lose, or keep although it is no longer valid, where a new secret is put
+//! into it.
+
+use std::path::Path;
+
+use crate::command::handed::displaced;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::files::env::{self, Variables};
+use crate::key::{Key, KeyName, Scanner, Tail};
+use crate::vault::Vault;
+
+/// What a file would no longer hold, and nobody can show again or has asked to change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::command) enum Loss {
+    /// The current secret of another key.
+    SecretOf(KeyName),
+    /// A secret that was not made in this vault.
+    Foreign,
+    /// The username of another key, in this variable.
+    UsernameOf(KeyName, String),
+}
+
+impl Loss {
+    /// What is lost if a file that held `before` holds `after`, where the key `own` gets a secret.
+    pub(in crate::command) fn find(
+        before: &[u8],
+        after: &[u8],
+        own: &KeyName,
+        vault: Option<&Vault>,
+    ) -> Result<Option<Self>, Error> {
+        for tail in displaced(before, after) {
+            if let Some(loss) = of_secret(&tail, own, vault)? {
+                return Ok(Some(loss));
+            }
+        }
+        match vault {
+            Some(vault) => of_username(before, after, own, vault),
+            None => Ok(None),
+        }
+    }
+
+    /// The other key that it concerns.
+    pub(in crate::command) fn owner(&self) -> Option<&KeyName> {
+        match self {
+            Self::SecretOf(owner) | Self::UsernameOf(owner, _) => Some(owner),
+            Self::Foreign => None,
+        }
+    }
+
+    /// The error, with a hint that says how else to save.
+    pub(in crate::command) fn refused(&self, path: &Path, way_out: &str) -> Error {
+        let path = path.display();
+        let (message, question) = match self {
+            Self::SecretOf(owner) => (
+                format!("`{path}` holds the secret of `{owner}`, which would be lost"),
+                "",
+            ),
+            Self::Foreign => (
+                format!(
+                    "`{path}` holds a secret that was not made in this vault, which would be lost"
+                ),
+                "is this the right vault (--vault)? ",
+            ),
+            Self::UsernameOf(owner, variable) => (
+                format!("`{variable}` in `{path}` holds the username of `{owner}`"),
+                "",
+            ),
+        };
+        Error::new(ExitStatus::Trouble, message).hint(format!("{question}{way_out}"))
+    }
+}
+
+fn of_secret(tail: &Tail, own: &KeyName, vault: Option<&Vault>) -> Result<Option<Loss>, Error> {
+    let Some(vault) = vault else {
+        return Ok(Some(Loss::Foreign));
+    };
+    Ok(match vault.presented(tail)? {
+        Some(found) if found.retires_at.is_some() || found.record.key.name == *own => None,
+        Some(found) => Some(Loss::SecretOf(found.record.key.name)),
+        None if vault.has_made(tail)? => None,
+        None => Some(Loss::Foreign),
+    })
+}
+
+fn of_username(
+    before: &[u8],
+    after: &[u8],
+    own: &KeyName,
+    vault: &Vault,
+) -> Result<Option<Loss>, Error> {
+    // What is no env file has no variables to lose.
+    let read = |text| Variables::read(Path::new(""), text).ok();
+    let Some((before, after)) = read(before).zip(read(after)) else {
+        return Ok(None);
+    };
+    for (name, value) in before.all() {
+        if after.value(name) == Some(value) {
+            continue;
+        }
+        let others = vault.names_of_username(value)?;
+        if let Some(owner) = others.into_iter().find(|owner| owner != own) {
+            return Ok(Some(Loss::UsernameOf(owner, name.to_owned())));
+        }
+    }
+    Ok(None)
+}
+
+/// The secrets that a key has now, of which one or both are replaced.
+pub(super) fn tails_of(key: &Key) -> Vec<Tail> {
+    let retiring = key.retiring.as_ref().map(|old| old.tail.clone());
+    [key.tail.clone()].into_iter().chain(retiring).collect()
+}
+
+/// Makes sure that no variable of an env file would keep a secret that is replaced: one within
+/// another value is none that could be set.
+pub(super) fn expect_none_left(
+    path: &Path,
+    before: &[u8],
+    after: &[u8],
+    old: &[Tail],
+) -> Result<(), Error> {
+    let has_old = |text: &[u8]| {
+        let found = Scanner::secrets_in(text);
+        found.iter().any(|secret| old.contains(&secret.tail()))
+    };
+    if old.is_empty() || !has_old(before) {
+        return Ok(());
+    }
+    let is_whole = |value: &str| old.iter().any(|tail| is_secret(value, tail));
+    let before = env::Variables::read(path, before)?;
+    let within = before.find(|value| !is_whole(value) && has_old(value.as_bytes()));
+    let after = env::Variables::read(path, after)?;
+    let left = after.find(|value| has_old(value.as_bytes()));
+    let Some((line, name)) = within.or(left) else {
+        return Ok(());
+    };
+    let path = path.display();
+    let message = format!(
+        "line {line} of `{path}`: the value of `{name}` contains the secret that is replaced"
+    );
+    Err(Error::new(ExitStatus::Trouble, message).hint(
+        "take the secret out of that value, or name another file and change that value yourself",
+    ))
+}
+
+/// Whether a value is the secret with that tail, and nothing else.
+pub(super) fn is_secret(value: &str, tail: &Tail) -> bool {
+    crate::key::Secret::parse(value).is_ok_and(|secret| secret.tail() == *tail)
+}
