@@ -7,13 +7,14 @@
 use std::ops::Range;
 
 use serde::Deserialize;
-use toml::de::{DeTable, Deserializer};
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue, Deserializer};
 
-use super::file::File;
+use super::file::{File, Text};
 use super::nearest;
 
-/// The settings at the top.
-const TOP: [&str; 10] = [
+/// The settings: those at the top, and those in the tables.
+const ALL: [&str; 22] = [
     "vault",
     "wait",
     "brand",
@@ -24,6 +25,18 @@ const TOP: [&str; 10] = [
     "serve",
     "export",
     "output",
+    "expires",
+    "plan",
+    "permission",
+    "rotate_every",
+    "unused",
+    "expiring",
+    "listen",
+    "format",
+    "file",
+    "shown",
+    "utc",
+    "color",
 ];
 
 /// What could be read.
@@ -56,18 +69,29 @@ pub(super) fn salvage(text: &str) -> Salvaged {
         .filter(|(_, value)| is_whole(value.span()));
     for (key, value) in whole {
         let one: DeTable<'_> = [(key.clone(), value.clone())].into_iter().collect();
-        let one = toml::Spanned::new(document.span(), one);
+        let one = Spanned::new(document.span(), one);
         if let Ok(one) = File::deserialize(Deserializer::from(one)) {
             take(&mut file, key.get_ref(), one);
         }
     }
-    let is_named = file.vault.is_some();
-    let exports = mentions(text.lines(), "export");
+    let lines = mentions(text, "vault");
+    let keys = named(document.get_ref(), "vault");
+    let meant = meant(&file, "vault");
     Salvaged {
-        is_vault_unclear: !is_named && mentions(at_top(text), "vault") > 0,
-        lacks_exports: exports != file.export.len(),
+        is_vault_unclear: lines > meant || keys > meant,
+        lacks_exports: mentions(text, "export") != file.export.len(),
         file,
     }
+}
+
+/// How many mentions of a setting are what they seem to be: the setting itself, where it is valid
+/// and at the top, and plans and permissions of that name.
+fn meant(file: &File, setting: &str) -> usize {
+    let is_it = |name: &str| nearest(name, &ALL) == Some(setting);
+    let plans = file.plans.keys().filter(|name| is_it(name));
+    let permissions = file.permissions.keys();
+    let permissions = permissions.filter(|Text(name)| is_it(name.as_str()));
+    usize::from(file.vault.is_some()) + plans.count() + permissions.count()
 }
 
 /// Takes over the one setting that was read.
@@ -87,14 +111,29 @@ fn take(file: &mut File, name: &str, one: File) {
     }
 }
 
-/// The lines before the first table.
-fn at_top(text: &str) -> impl Iterator<Item = &str> {
-    text.lines()
-        .take_while(|line| !line.trim_start().starts_with('['))
+/// How many keys, in whatever table, have the name of a setting of the top, or what was most
+/// likely meant to be it.
+fn named(table: &DeTable<'_>, setting: &str) -> usize {
+    let one = |(key, value): (&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| {
+        let is_it = nearest(key.get_ref(), &ALL) == Some(setting);
+        usize::from(is_it) + named_within(value.get_ref(), setting)
+    };
+    table.iter().map(one).sum()
+}
+
+fn named_within(value: &DeValue<'_>, setting: &str) -> usize {
+    match value {
+        DeValue::Table(table) => named(table, setting),
+        DeValue::Array(values) => values
+            .iter()
+            .map(|value| named_within(value.get_ref(), setting))
+            .sum(),
+        _ => 0,
+    }
 }
 
 /// How many lines name a setting of the top, or what was most likely meant to.
-fn mentions<'a>(lines: impl Iterator<Item = &'a str>, setting: &str) -> usize {
+fn mentions(text: &str, setting: &str) -> usize {
     let is_it = |line: &&str| {
         let start = line.trim_start_matches(|c: char| c.is_whitespace() || "['\"".contains(c));
         let word: String = start
@@ -103,9 +142,9 @@ fn mentions<'a>(lines: impl Iterator<Item = &'a str>, setting: &str) -> usize {
             .collect();
         let is_header = line.trim_start().starts_with('[');
         let is_named = is_header || start[word.len()..].contains('=');
-        is_named && nearest(&word, &TOP) == Some(setting)
+        is_named && nearest(&word, &ALL) == Some(setting)
     };
-    lines.filter(is_it).count()
+    text.lines().filter(is_it).count()
 }
 
 #[cfg(test)]
@@ -132,10 +171,51 @@ mod tests {
             (export.replace("json", "jsno"), false, 0, false, true),
             (export.replace("export", "exprot"), false, 0, false, true),
             (format!("{vault}[[export\nformat"), true, 0, false, true),
+            // Twice, also after a mistake: which one is meant?
+            (format!("{vault}vault = \"/w.db\"\n"), true, 0, true, false),
+            (format!("'vault' = 'x'\n{vault}"), false, 0, true, false),
+            // Under a table in which it means nothing.
+            (format!("[output]\n{vault}"), false, 0, true, false),
+            (format!("[plans]\n{vault}"), false, 0, true, false),
+            (format!("{vault}[serve]\n{vault}"), true, 0, true, false),
+            (format!("[[export]]\n{vault}"), false, 0, true, true),
+            (format!("output.{vault}"), false, 0, true, false),
             (
-                "[plans]\nvault = \"x\"\n".to_owned(),
+                format!("output = {{ {} }}", vault.trim()),
                 false,
                 0,
+                true,
+                false,
+            ),
+            // Where names are free, it is one.
+            (
+                format!("{vault}[plans]\nvault = \"3/day\"\n[output]\ncolr = 1\n"),
+                true,
+                0,
+                false,
+                false,
+            ),
+            (
+                "colr = 1\n[plans]\nvault = \"3/day\"\n".to_owned(),
+                false,
+                0,
+                false,
+                false,
+            ),
+            (
+                "colr = 1\n[permissions]\nvault = [\"GET /*\"]\n".to_owned(),
+                false,
+                0,
+                false,
+                false,
+            ),
+            // Every other setting that there is, is none that is taken for it.
+            (
+                format!(
+                    "{vault}wait = \"1s\"\nbrand = \"x\"\n[defaults]\nexpires = \"1d\"\nplan = \"free\"\npermission = \"full\"\n[policy]\nrotate_every = \"1d\"\nunused = \"1d\"\nexpiring = \"1d\"\n[serve]\nlisten = \"x\"\n[output]\nshown = 4\nutc = true\ncolor = \"never\"\n{export}"
+                ),
+                true,
+                1,
                 false,
                 false,
             ),

@@ -44,6 +44,10 @@ fn which_vault_is_meant_is_not_guessed() {
         "valut = \"/srv/v.db\"\n",
         "vault = \"v.db\"\n",
         "vault = /v.db\n",
+        "vault = \"/srv/v.db\"\nvault = \"/srv/w.db\"\n",
+        "[output]\nvault = \"/srv/v.db\"\n",
+        "[plans]\nvault = \"/srv/v.db\"\n",
+        "output.vault = \"/srv/v.db\"\n",
     ] {
         sandbox.settings(settings);
         let run = sandbox.run(["deactivate", "web"]).expect(5);
