@@ -20,7 +20,7 @@ use crate::vault::Vault;
 /// are deactivated or expired, and no retired ones, but both of a rotation. It is written beside
 /// its file and renamed, so that a reader sees one or the other whole. A new one is 0600; one
 /// that is there keeps its owner, group and mode, and is replaced only if it is an earlier
-/// export of the same format or empty.
+/// export of this vault in the same format, or empty.
 ///
 /// dovecot is for Dovecot as `postkey connect dovecot --export FILE` configures it: each secret
 /// of a login has a line. htpasswd has API keys, `name:$argon2id$…`, and of each only the current

@@ -10,9 +10,9 @@ use std::path::Path;
 use super::{Session, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{Draft, Existing, FileId, Turn, Use, folder_of};
+use crate::files::{self, Draft, Existing, FileId, Turn, Use, folder_of};
 use crate::settings::{Export, ExportFormat};
-use crate::ui::{ExportText, ExportedView, Tally, may_give_way};
+use crate::ui::{ExportText, ExportedView, Tally, can_be_of, may_give_way};
 use crate::vault::Vault;
 
 /// Ends a command: what it changed goes into the exports that the settings name.
@@ -139,6 +139,7 @@ impl Session {
     fn write_export(&self, export: &Export, vault: &Vault) -> Result<ExportedView, Error> {
         let path = vault.expect_place_for_export(&export.file)?;
         let mut draft = begin(export.format, &path)?;
+        expect_own(&draft.replaced()?, &path, vault)?;
         let tally = pour(export.format, vault, |text| Ok(draft.write(text)?))?;
         draft.publish()?;
         self.tell_of_export(&path.to_string_lossy(), &tally);
@@ -173,7 +174,8 @@ pub(super) fn pour(
 ) -> Result<Tally, Error> {
     vault.snapshot(|vault| {
         let now = Session::clock();
-        let mut text = ExportText::new(format, now);
+        let mark = vault.mark()?;
+        let mut text = ExportText::new(format, now, mark.as_deref());
         vault.each_good(format.kind(), now, |good| {
             match good {
                 Ok(good) => text.push(&good),
@@ -202,6 +204,20 @@ fn begin(format: ExportFormat, path: &Path) -> Result<Draft, Error> {
         Use::Export,
         Existing::ReplaceIf(is_earlier),
     )?)
+}
+
+/// Makes sure that the export in a file, if there is one, is not another vault's: its readers
+/// would refuse all that is good there.
+fn expect_own(start: &[u8], path: &Path, vault: &Vault) -> Result<(), Error> {
+    let mark = vault.mark()?;
+    if can_be_of(start, mark.as_deref(), |tail| vault.has_made(tail))? {
+        return Ok(());
+    }
+    Err(Error::from(files::Error::Refused {
+        path: path.to_owned(),
+        why: "is an export of another vault",
+        mend: "name another file, or move that one away",
+    }))
 }
 
 /// The settings seem to name exports, which could not be read.

@@ -86,6 +86,17 @@ impl Draft {
         self.location.beside(name)
     }
 
+    /// What the file begins with that it is to replace; nothing if there is none.
+    ///
+    /// # Errors
+    /// If that cannot be read.
+    pub fn replaced(&self) -> Result<Vec<u8>, Error> {
+        match beginning(&self.location) {
+            Err(source) if source.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            start => start.map_err(|source| failed(self.location.path(), source)),
+        }
+    }
+
     /// Adds to what it holds.
     ///
     /// # Errors
@@ -227,14 +238,18 @@ fn unlike(location: &Location, existing: Existing) -> io::Result<Option<Fault>> 
     let Existing::ReplaceIf(is_alike) = existing else {
         return Ok(None);
     };
-    let mut start = Vec::new();
-    let file = location.read()?;
-    file.take(START).read_to_end(&mut start)?;
+    let start = beginning(location)?;
     let is_replaceable = start.is_empty() || is_alike(&start);
     Ok((!is_replaceable).then_some((
         "holds something else, which would be lost",
         "name another file, or move that one away",
     )))
+}
+
+fn beginning(location: &Location) -> io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    location.read()?.take(START).read_to_end(&mut start)?;
+    Ok(start)
 }
 
 /// A file that others can read, write, or may have put there.

@@ -6,14 +6,19 @@ use std::collections::BTreeSet;
 use std::mem;
 
 use jiff::Timestamp;
+use memchr::memmem;
 
 use super::json;
 use super::views::GoodView;
+use crate::key::Tail;
 use crate::settings::ExportFormat;
 use crate::vault::Good;
 
 /// How much is gathered before it is handed on, in bytes.
 const BUFFER: usize = 64 << 10;
+
+/// What stands before the vault's mark at the end of the first line.
+const VAULT: &str = " Vault: ";
 
 /// How many of those that are left out are named.
 const NAMED: usize = 3;
@@ -67,9 +72,11 @@ impl Tally {
 }
 
 impl ExportText {
-    /// Begins an export of what is good at `now`.
-    pub fn new(format: ExportFormat, now: Timestamp) -> Self {
-        let text = beginning(format).as_bytes().to_vec();
+    /// Begins an export of what is good at `now` in the vault with this mark.
+    pub fn new(format: ExportFormat, now: Timestamp, mark: Option<&str>) -> Self {
+        let mark = mark.filter(|_| format != ExportFormat::Json);
+        let mark = mark.map_or_else(String::new, |mark| format!("{VAULT}{mark}"));
+        let text = [beginning(format), &mark, "\n"].concat().into_bytes();
         Self {
             format,
             now,
@@ -170,9 +177,9 @@ impl ExportText {
 /// What an export of the format begins with.
 fn beginning(format: ExportFormat) -> &'static str {
     match format {
-        ExportFormat::Dovecot => "# Written by `postkey export dovecot`, which writes it anew.\n",
-        ExportFormat::Htpasswd => "# Written by `postkey export htpasswd`, which writes it anew.\n",
-        ExportFormat::Json => "[\n",
+        ExportFormat::Dovecot => "# Written by `postkey export dovecot`, which writes it anew.",
+        ExportFormat::Htpasswd => "# Written by `postkey export htpasswd`, which writes it anew.",
+        ExportFormat::Json => "[",
     }
 }
 
@@ -182,6 +189,55 @@ pub fn may_give_way(start: &[u8], format: ExportFormat) -> bool {
     let Some(rest) = start.strip_prefix(beginning(format).as_bytes()) else {
         return start.is_empty();
     };
-    let is_of_keys = rest.starts_with(b"{\"name\":\"") || rest.starts_with(b"]");
-    format != ExportFormat::Json || is_of_keys
+    match (format, rest.strip_prefix(b"\n")) {
+        (ExportFormat::Json, rest) => rest.is_some_and(|rest| rest == b"]\n" || is_object(rest)),
+        (_, rest) => rest.is_some() || mark_in(start).is_some(),
+    }
+}
+
+/// Whether a text begins with the object of a secret, as [`ExportText`] writes it.
+fn is_object(text: &[u8]) -> bool {
+    const FIELDS: [&str; 4] = [
+        "\"kind\":\"",
+        "\"tail\":",
+        "\"hash\":\"{",
+        "\"retires_at\":",
+    ];
+    let line = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let has = |field: &str| memmem::find(line, field.as_bytes()).is_some();
+    line.starts_with(b"{\"name\":\"") && FIELDS.into_iter().all(has)
+}
+
+/// The mark of the vault that an export is of.
+fn mark_in(start: &[u8]) -> Option<&str> {
+    let line = start.split(|&byte| byte == b'\n').next()?;
+    let (_, mark) = str::from_utf8(line).ok()?.split_once(VAULT)?;
+    Some(mark)
+}
+
+/// Whether a file that begins so can be an export of the vault with this mark: `has_made` tells
+/// whether a secret of this tail was ever made in it.
+///
+/// # Errors
+/// Those of `has_made`.
+pub fn can_be_of<E>(
+    start: &[u8],
+    mark: Option<&str>,
+    has_made: impl Fn(&Tail) -> Result<bool, E>,
+) -> Result<bool, E> {
+    if let Some(found) = mark_in(start) {
+        return Ok(Some(found) == mark);
+    }
+    // JSON has no place for a mark, and older exports had none.
+    let text = String::from_utf8_lossy(start);
+    let tails = text.split("\"tail\":\"").skip(1);
+    let tails = tails.filter_map(|rest| rest.split('"').next()?.parse().ok());
+    let mut is_of_another = false;
+    for tail in tails {
+        if has_made(&tail)? {
+            return Ok(true);
+        }
+        is_of_another = true;
+    }
+    Ok(!is_of_another)
 }

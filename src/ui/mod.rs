@@ -28,7 +28,7 @@ use serde::Serialize;
 
 pub use advice::{another_secret, globals, shell_word};
 pub use calendar::Reminders;
-pub use export::{ExportText, Tally, may_give_way};
+pub use export::{ExportText, Tally, can_be_of, may_give_way};
 pub use listing::Listing;
 pub use look::Look;
 pub use output::Output;

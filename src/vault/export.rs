@@ -4,8 +4,12 @@ use jiff::Timestamp;
 use rusqlite::Row;
 
 use super::keys::{COLUMNS, WIDTH, record};
+use super::log::{self, hex};
 use super::{Error, Record, Vault};
 use crate::key::{Kind, Tail};
+
+/// How much of the first entry's hash tells a vault from others, in bytes.
+const MARK: usize = 8;
 
 /// What a hash begins with that names its scheme, as Dovecot does.
 const SCHEME: char = '{';
@@ -31,6 +35,15 @@ impl Good {
 }
 
 impl Vault {
+    /// What tells this vault, and its backups, from every other; `None` before its first entry.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn mark(&self) -> Result<Option<String>, Error> {
+        let origin = log::origin(&self.connection)?;
+        Ok(origin.map(|hash| hex(&hash[..MARK])))
+    }
+
     /// Hands over every secret that is good at `now`, or that cannot be understood, in the order
     /// in which the keys were made, a key's current one before its old one.
     ///

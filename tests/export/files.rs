@@ -52,7 +52,18 @@ fn what_must_not_be_replaced_is_refused_and_not_touched() {
     mkfifo(&home.join("fifo"), Mode::S_IRUSR).unwrap();
     fs::copy(&good, home.join("world")).unwrap();
     fs::set_permissions(home.join("world"), Permissions::from_mode(0o604)).unwrap();
-    fs::write(home.join("other.json"), "[\n1]\n").unwrap();
+    for (name, text) in [
+        ("other.json", "[\n1]\n"),
+        ("people.json", "[\n{\"name\":\"Ada\",\"hash\":\"{x}\"}\n]\n"),
+        (
+            "keys.json",
+            "[\n{\"name\":\"a\",\"kind\":\"api\",\"tail\":null}\n]\n",
+        ),
+        ("more.json", "[\n]\n{\"name\":\"a\"}\n"),
+    ] {
+        fs::write(home.join(name), text).unwrap();
+        fs::set_permissions(home.join(name), Permissions::from_mode(0o600)).unwrap();
+    }
     fs::write(home.join("shadow"), "root:*:1::::::\n").unwrap();
     sandbox.run(["export", "dovecot", "users"]).expect(0);
     let vault = sandbox.vault();
@@ -68,6 +79,9 @@ fn what_must_not_be_replaced_is_refused_and_not_touched() {
         ("fifo", "is not a regular file"),
         ("world", "is open to every user"),
         ("other.json", "holds something else, which would be lost"),
+        ("people.json", "holds something else, which would be lost"),
+        ("keys.json", "holds something else, which would be lost"),
+        ("more.json", "holds something else, which would be lost"),
         ("shadow", "holds something else, which would be lost"),
         ("users", "holds something else, which would be lost"),
         ("open/keys.json", "that other users can write to"),
@@ -88,6 +102,46 @@ fn what_must_not_be_replaced_is_refused_and_not_touched() {
         sandbox.run(["export", "json", file]).expect(0);
     }
     assert!(!home.join("-").exists());
+}
+
+#[test]
+fn an_export_of_another_vault_is_refused_and_not_touched() {
+    for format in ["dovecot", "htpasswd", "json"] {
+        let sandbox = Sandbox::with_three_keys();
+        let run = |args: &[&str]| Run::of(sandbox.command(args.iter().copied()).output().unwrap());
+        run(&["generate", "smtp", "else", "--vault", "other.db"]).expect(0);
+        run(&["generate", "api", "web", "--vault", "other.db"]).expect(0);
+        run(&["export", format, "users", "--vault", "other.db"]).expect(0);
+        let path = sandbox.home().join("users");
+        let before = fs::read(&path).unwrap();
+        let refused = run(&["export", format, "users"]).expect(5);
+        assert!(
+            refused.stderr.contains("is an export of another vault"),
+            "{refused:?}"
+        );
+        assert!(refused.stderr.contains("move that one away"), "{refused:?}");
+        // Nor does one that the settings name.
+        let file = path.to_str().unwrap();
+        sandbox.settings(&format!(
+            "[[export]]\nformat = \"{format}\"\nfile = \"{file}\"\n"
+        ));
+        run(&["rotate", "dev"]).expect(8);
+        assert_eq!(fs::read(&path).unwrap(), before, "{format}");
+        fs::remove_file(&path).unwrap();
+        run(&["export"]).expect(0);
+        // Its own is, however old; so is one that has no mark yet, and one of a backup.
+        run(&["backup", "copy.db"]).expect(0);
+        run(&["export", format, "users", "--vault", "copy.db"]).expect(0);
+        for name in ["prod-web", "prod-mail", "dev"] {
+            run(&["delete", "-y", name]).expect(0);
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(" Vault: ") != (format == "json"), "{text}");
+        let old = regex::Regex::new(" Vault: .*").unwrap().replace(&text, "");
+        fs::write(&path, &*old).unwrap();
+        run(&["export"]).expect(0);
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
 }
 
 #[test]
