@@ -78,7 +78,7 @@ impl Pasted {
         if let Some(Unreadable { what, line }) = self.unreadable {
             session.ui.warn(format!(
                 "{what} data was not searched, first in line {line}: \
-                 decompress or decrypt it, and search what comes out"
+                 decode, decompress or decrypt it, and search what comes out"
             ));
         }
     }

@@ -45,10 +45,16 @@ pub struct Session {
     zone: OnceCell<TimeZone>,
     /// Of an interrupted transaction.
     has_warned: Cell<bool>,
+    /// For how many names one was sought that was likely meant.
+    compared: Cell<usize>,
 }
 
 /// Among how many names one is sought that was likely meant.
 const MOST_COMPARED: usize = 10_000;
+
+/// For how many names one is sought: of a long list of names that no key has, all are most likely
+/// meant for another vault.
+const MOST_SUGGESTED: usize = 10;
 
 impl Session {
     /// Begins a run.
@@ -63,6 +69,7 @@ impl Session {
             actor: OnceCell::new(),
             zone: OnceCell::new(),
             has_warned: Cell::new(false),
+            compared: Cell::new(0),
         }
     }
 
@@ -202,6 +209,11 @@ impl Session {
     /// The same error, with the key that was likely meant if no key has the name that was given.
     pub(super) fn with_suggestion(&self, error: Error) -> Error {
         let near = error.not_found().and_then(|name| {
+            let compared = self.compared.get();
+            self.compared.set(compared + 1);
+            if compared >= MOST_SUGGESTED {
+                return None;
+            }
             let vault = self.open().ok()?;
             name.nearest(vault.names("", MOST_COMPARED).ok()?)
         });

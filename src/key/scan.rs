@@ -1,15 +1,20 @@
 //! Finding secrets in any text: a stream of bytes that is taken in piece by piece, however long
 //! it and its lines are, in memory of a fixed size.
 //!
-//! What stands around a secret does not matter: the checksum decides. Each piece is read as a
-//! [`View`] in which escapes, colours, line breaks and the like are undone, and searched for what
-//! a secret begins with, plain or in base64.
+//! What stands around a secret does not matter: the checksum decides. In each piece escapes,
+//! colours, line breaks and the like are undone, then base64, hex and dumps, and what was encoded
+//! in these (see [`walk`]); each text that comes of it is searched for what a secret begins with.
 
+mod base64;
 mod candidate;
+mod decoded;
+mod dump;
 mod escape;
+mod likely;
 mod near;
 mod pattern;
 mod view;
+mod walk;
 
 use memchr::memchr_iter;
 use zeroize::Zeroizing;
@@ -19,7 +24,7 @@ pub(super) use candidate::spans;
 use super::Kind;
 use super::secret::{LONGEST, Malformed, Secret};
 use candidate::{Candidate, Likely, candidates};
-use view::{Marks, View};
+use walk::{Place, walk};
 
 /// How much is taken in at once, in bytes.
 const PIECE: usize = 256 << 10;
@@ -55,7 +60,6 @@ pub struct Scanner {
     /// What was taken in and may still begin a secret. It never grows, so that no copy of a
     /// secret stays behind.
     buffer: Zeroizing<Vec<u8>>,
-    view: View,
     progress: Progress,
     unreadable: Option<Unreadable>,
 }
@@ -97,7 +101,6 @@ impl Scanner {
     fn with_room(room: usize) -> Self {
         Self {
             buffer: Zeroizing::new(vec![0; room]),
-            view: View::with_capacity(room),
             progress: Progress::default(),
             unreadable: None,
         }
@@ -137,7 +140,7 @@ impl Scanner {
         let text = &self.buffer[..filled];
         let progress = &mut self.progress;
         let mut covered = progress.covered;
-        for Found { start, end, what } in found(text, &mut self.view) {
+        for Found { start, end, what } in found(text) {
             let is_decided = start < decided;
             let found = match what {
                 What::Unreadable(what) if is_decided && self.unreadable.is_none() => {
@@ -156,7 +159,7 @@ impl Scanner {
             if found.is_ok() && start < progress.untold {
                 continue;
             }
-            progress.untold = progress.untold.max(start + 1);
+            progress.untold = progress.untold.max(end);
             let line = progress.line(text, start);
             see(Sight { found, line });
         }
@@ -186,21 +189,23 @@ impl Scanner {
 }
 
 /// All that is in a text, from left to right.
-fn found(text: &[u8], view: &mut View) -> Vec<Found> {
+fn found(text: &[u8]) -> Vec<Found> {
     let mut all = Vec::new();
-    view.fill(text, Marks::Dashes);
-    all.extend(candidates(view, text).filter_map(|(at, one)| judge(at, &one, view, text)));
-    if view.has_marks() {
-        view.fill(text, Marks::Dropped);
-        all.extend(candidates(view, text).filter_map(|(at, one)| judge(at, &one, view, text)));
-    }
+    let left = walk(text, &mut |place| {
+        all.extend(candidates(place).filter_map(|(at, one)| judge(at, &one, place, text)));
+    });
+    all.extend(left.map(|start| Found {
+        start,
+        end: start,
+        what: What::Unreadable("deeply encoded"),
+    }));
     // A secret says more than what another reading makes of it.
     all.sort_by_key(|found| (found.start, !matches!(found.what, What::Secret(_))));
     all
 }
 
-fn judge(at: usize, candidate: &Candidate<'_>, view: &View, text: &[u8]) -> Option<Found> {
-    let start = view.raw_at(at);
+fn judge(at: usize, candidate: &Candidate<'_>, place: &Place<'_>, text: &[u8]) -> Option<Found> {
+    let start = place.layer.raw_range(at..at + 1).start;
     let (what, length) = match candidate {
         Candidate::Unreadable(what) => (What::Unreadable(what), 1),
         Candidate::Secret(likely) => match likely.secret() {
@@ -208,7 +213,7 @@ fn judge(at: usize, candidate: &Candidate<'_>, view: &View, text: &[u8]) -> Opti
             None => (What::Fault(fault(likely, &text[start..])?), 1),
         },
     };
-    let end = view.raw_range(at..at + length).end;
+    let end = place.layer.raw_range(at..at + length).end;
     Some(Found { start, end, what })
 }
 

@@ -75,6 +75,36 @@ fn forms(secret: &str) -> Vec<(&'static str, Vec<u8>)> {
             made("fold -w 60 | sed 's/^/> > /'", secret.to_owned()),
         ),
         ("break", format!("xk\ney{}", &secret[4..]).into_bytes()),
+        (".dockerconfigjson", {
+            let login = made("base64 -w 0", format!("user:{secret}"));
+            let login = String::from_utf8(login).unwrap();
+            let registry = format!("{{\"auths\":{{\"r.example.com\":{{\"auth\":\"{login}\"}}}}}}");
+            let value = made("base64 -w 0", registry);
+            [b"data:\n  .dockerconfigjson: ", &value[..], b"\n"].concat()
+        }),
+        ("base64 of JSON", {
+            made("sed 's/-/\\\\u002d/g' | base64", config.clone())
+        }),
+        ("hex", made("od -An -v -tx1", config.clone())),
+        ("od", made("od -v -tx1", config.clone())),
+        ("od -x", made("od -x", config.clone())),
+        ("od -c", made("od -c", config.clone())),
+        ("od -b", made("od -b", config.clone())),
+        ("octal", secret.replace('-', "\\055").into_bytes()),
+        ("HTML", secret.replace('-', "&hyphen;").into_bytes()),
+        ("RTF", secret.replace('-', "\\'2d").into_bytes()),
+        (
+            "link",
+            format!("\x1b]8;;https://example.com/{secret}\x1b\\x\x1b]8;;\x1b\\").into_bytes(),
+        ),
+        (
+            "program",
+            format!("\"{}\" +\n  \"{}\"", &secret[..40], &secret[40..]).into_bytes(),
+        ),
+        (
+            "UTF-16 of JSON",
+            made("sed 's/-/\\\\u002d/g' | iconv -t UTF-16LE", config.clone()),
+        ),
     ]
 }
 
@@ -84,7 +114,8 @@ fn a_secret_is_identified_and_revoked_in_every_encoding_in_which_it_leaks() {
     let secret = sandbox.generate(["api", "ci"]);
     for (name, form) in forms(&secret) {
         let run = sandbox.run_with_input(["identify", "--format", "json"], &form);
-        assert_eq!(run.expect(0).json()["key"]["name"], "ci", "{name}");
+        assert_eq!(run.status, 0, "{name}: {run:?}");
+        assert_eq!(run.json()["key"]["name"], "ci", "{name}");
         sandbox.run(["activate", "ci"]).expect(0);
         sandbox.run_with_input(["revoke"], &form).expect(0);
         assert_eq!(sandbox.show("ci")["status"], "inactive", "{name}");
@@ -144,6 +175,16 @@ fn hostile_input_takes_little_memory_and_no_long_time() {
         "xkeyaa-0123456789abcdef",
         "H4sI",
         "&#x",
+        "&amp;",
+        "AAAA",
+        "QUFB",
+        "UTFGQlFV",
+        "7878",
+        "00000000: 7878\n",
+        "\" + \"",
+        "\x1b]",
+        "\\x",
+        "\\055",
     ] {
         let filler = filler.repeat((1 << 20) / filler.len());
         let mut command = sandbox.command(["identify", "--format", "json"]);

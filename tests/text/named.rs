@@ -105,6 +105,16 @@ fn a_name_that_no_key_has_hints_at_the_one_that_was_likely_meant() {
 }
 
 #[test]
+fn a_long_list_of_names_that_no_key_has_is_compared_only_at_its_beginning() {
+    let sandbox = Sandbox::with_three_keys();
+    let names: String = (0..40).map(|at| format!("prod-web{at}\n")).collect();
+    let run = run_with_input(&sandbox, &["deactivate", "-"], &names).expect(3);
+    let count = |text| run.stderr.matches(text).count();
+    assert_eq!(count("did you mean `prod-web`?"), 10, "{run:?}");
+    assert_eq!(count("no key is named"), 40, "{run:?}");
+}
+
+#[test]
 fn a_pattern_hints_at_no_key() {
     let sandbox = Sandbox::new();
     for name in ["team", "team-a", "team-b"] {

@@ -12,6 +12,9 @@ pub(super) enum Unit {
     Nothing,
 }
 
+/// Latin-1's soft hyphen.
+pub(super) const SOFT_HYPHEN: u8 = 0xad;
+
 /// Reads what stands at a place, and how many bytes of the text it takes: one at least.
 pub(super) fn unit(text: &[u8], at: usize) -> (Unit, usize) {
     let rest = &text[at..];
@@ -20,16 +23,23 @@ pub(super) fn unit(text: &[u8], at: usize) -> (Unit, usize) {
         b'=' => quoted_printable(rest),
         b'\\' => Some(backslash(rest)),
         b'&' => entity(rest),
+        quote if is_quote(quote) => concatenation(rest),
         0xc2 | 0xe2 | 0xef => special(rest),
         // Latin-1's soft hyphen and Windows' dash, unless it is a part of a longer character.
-        0x96 | 0xad if at == 0 || text[at - 1].is_ascii() => Some((known(rest[0].into()), 1)),
+        0x96 | SOFT_HYPHEN if at == 0 || text[at - 1].is_ascii() => {
+            Some((known(rest[0].into()), 1))
+        }
         _ => None,
     };
     escaped.unwrap_or((Unit::Byte(rest[0]), 1))
 }
 
-/// `%2D`, encoded again however often (`%252D`), or several such that make one character.
+/// `%2D`, encoded again however often (`%252D`), several such that make one character, or
+/// JavaScript's old `%u002D`.
 fn percent(text: &[u8]) -> Option<(Unit, usize)> {
+    if let Some(b'u' | b'U') = text.get(1) {
+        return Some((known(number(text.get(2..6)?, 16)?), 6));
+    }
     sequence(text, |text| {
         let mut at = 1;
         text.strip_prefix(b"%")?;
@@ -78,19 +88,22 @@ fn sequence(text: &[u8], one: impl Fn(&[u8]) -> Option<(u8, usize)>) -> Option<(
 fn backslash(text: &[u8]) -> (Unit, usize) {
     let slashes = text.iter().take_while(|&&byte| byte == b'\\').count();
     let rest = &text[slashes..];
-    let digits = |from: usize, count: usize| number(rest.get(from..from + count)?, 16);
-    let braced = || {
-        let end = rest.iter().take(9).position(|&byte| byte == b'}')?;
-        Some((
-            number(rest.strip_prefix(b"u{")?.get(..end - 2)?, 16)?,
-            end + 1,
-        ))
+    let digits = |from: usize, count: usize| {
+        let code = number(rest.get(from..from + count)?, 16)?;
+        Some((code, from + count))
     };
     let escaped = match rest.first() {
-        Some(b'u') => digits(1, 4).map(|code| (code, 5)).or_else(braced),
-        Some(b'x') => digits(1, 2).map(|code| (code, 3)),
+        Some(b'u') => decimal(rest)
+            .or_else(|| digits(1, 4))
+            .or_else(|| braced(rest)),
+        Some(b'U') => digits(1, 8),
+        Some(b'x') => digits(1, 2).or_else(|| braced(rest)),
+        Some(b'\'') => digits(1, 2),
+        Some(b'0'..=b'7') => octal(rest).or_else(|| digits(0, 2).filter(is_dash)),
+        Some(b'_') => Some((b'-'.into(), 1)),
         Some(b'n' | b'r') => Some((b'\n'.into(), 1)),
         Some(b't') => Some((b'\t'.into(), 1)),
+        Some(b'a') => Some((0x07, 1)),
         Some(b'e') => Some((0x1b, 1)),
         _ => None,
     };
@@ -100,15 +113,126 @@ fn backslash(text: &[u8]) -> (Unit, usize) {
     }
 }
 
-/// `&#45;` or `&#x2d;`.
+fn is_dash(&(code, _): &(u32, usize)) -> bool {
+    code == u32::from(b'-')
+}
+
+/// `u{2d}` or `x{2d}`.
+fn braced(text: &[u8]) -> Option<(u32, usize)> {
+    let end = text.iter().take(10).position(|&byte| byte == b'}')?;
+    let digits = text[1..end].strip_prefix(b"{")?;
+    Some((number(digits, 16)?, end + 1))
+}
+
+/// `055`, or `0055` as `printf %b` reads it.
+fn octal(text: &[u8]) -> Option<(u32, usize)> {
+    let digits = |count: usize| Some((number(text.get(..count)?, 8)?, count));
+    let is_printed = |&(code, _): &(u32, usize)| matches!(code, 0x09 | 0x0a | 0x0d | 0x20..0x7f);
+    let long = digits(4).filter(|long| text[0] == b'0' && is_printed(long));
+    match digits(3).filter(|&(code, _)| code < 256) {
+        Some(short) if is_printed(&short) => Some(short),
+        short => long.or(short),
+    }
+}
+
+/// RTF's `u8209?`, the number of a hyphen in decimal with what older readers show for it.
+fn decimal(text: &[u8]) -> Option<(u32, usize)> {
+    let code = number(text.get(1..5)?, 10)?;
+    (0x2010..=0x2015).contains(&code).then(|| {
+        let fallback = match text.get(5..) {
+            Some([b'?' | b'-' | b'_', ..]) => 1,
+            Some([b'\\', b'\'', _, _, ..]) => 4,
+            _ => 0,
+        };
+        (code, 5 + fallback)
+    })
+}
+
+/// What HTML has names for, of what may stand in a secret, hide in one or escape something.
+const NAMED: [(&[u8], u32); 26] = [
+    (b"hyphen", 0x2010),
+    (b"dash", 0x2010),
+    (b"ndash", 0x2013),
+    (b"mdash", 0x2014),
+    (b"horbar", 0x2015),
+    (b"minus", 0x2212),
+    (b"shy", 0xad),
+    (b"nbsp", 0xa0),
+    (b"ZeroWidthSpace", 0x200b),
+    (b"zwnj", 0x200c),
+    (b"zwj", 0x200d),
+    (b"NoBreak", 0x2060),
+    (b"quot", b'"' as u32),
+    (b"apos", b'\'' as u32),
+    (b"grave", b'`' as u32),
+    (b"amp", b'&' as u32),
+    (b"lt", b'<' as u32),
+    (b"gt", b'>' as u32),
+    (b"num", b'#' as u32),
+    (b"percnt", b'%' as u32),
+    (b"equals", b'=' as u32),
+    (b"bsol", b'\\' as u32),
+    (b"plus", b'+' as u32),
+    (b"sol", b'/' as u32),
+    (b"Tab", b'\t' as u32),
+    (b"NewLine", b'\n' as u32),
+];
+
+/// The longest name of [`NAMED`], or number with zeros before it, with `&` and `;`.
+const LONGEST_ENTITY: usize = 16;
+
+/// `&#45;`, `&#x2d;` or `&hyphen;`, encoded again however often (`&amp;#45;`).
 fn entity(text: &[u8]) -> Option<(Unit, usize)> {
-    let end = text.iter().take(10).position(|&byte| byte == b';')?;
-    let digits = text.get(2..end).filter(|_| text.starts_with(b"&#"))?;
-    let code = match digits {
-        [b'x' | b'X', digits @ ..] => number(digits, 16),
-        digits => number(digits, 10),
+    const AGAIN: &[u8] = b"amp;";
+    let mut start = 1;
+    while text[start..].starts_with(AGAIN) && entity_name(&text[start + AGAIN.len()..]).is_some() {
+        start += AGAIN.len();
+    }
+    let (code, length) = entity_name(&text[start..])?;
+    Some((known(code), start + length))
+}
+
+/// What stands behind the `&`, with what ends it.
+fn entity_name(text: &[u8]) -> Option<(u32, usize)> {
+    let end = text
+        .iter()
+        .take(LONGEST_ENTITY)
+        .position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'#')?;
+    let is_ended = text[end] == b';';
+    let code = match &text[..end] {
+        [b'#', b'x' | b'X', digits @ ..] => number(digits, 16)?,
+        [b'#', digits @ ..] => number(digits, 10)?,
+        name if is_ended => NAMED.iter().find(|(known, _)| *known == name)?.1,
+        _ => return None,
     };
-    Some((known(code?), end + 1))
+    Some((code, end + usize::from(is_ended)))
+}
+
+/// Whether a text of a program may begin or end with this.
+pub(super) fn is_quote(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\'' | b'`')
+}
+
+/// From the end of one text of a program to the beginning of the next that is added to it, as in
+/// `"abc" + "def"`.
+fn concatenation(text: &[u8]) -> Option<(Unit, usize)> {
+    const LONGEST_OPERATOR: usize = 3;
+    let is_between = |byte: u8| byte.is_ascii_whitespace() || byte == b'\\';
+    let mut operators = 0;
+    for (at, &byte) in text.iter().enumerate().skip(1) {
+        match byte {
+            _ if is_quote(byte) => return Some((Unit::Nothing, at + 1)),
+            // A line's end that was escaped.
+            b'n' | b'r' | b't' if text[at - 1] == b'\\' => {}
+            b'+' | b'.' | b'&' | b'|' | b'~' | b'<' | b'>' | b'^' | b'_' => operators += 1,
+            _ if is_between(byte) => {}
+            _ => return None,
+        }
+        if operators > LONGEST_OPERATOR {
+            return None;
+        }
+    }
+    None
 }
 
 /// A character of several bytes that is a hyphen, or is not seen.

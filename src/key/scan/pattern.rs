@@ -1,5 +1,4 @@
-//! What a secret begins with, in each form in which it may stand in a text, and the beginnings of
-//! what cannot be read.
+//! What a secret begins with, and the beginnings of what cannot be read.
 
 use std::sync::LazyLock;
 
@@ -11,29 +10,11 @@ use crate::key::Kind;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Beginning {
     /// A secret's prefix.
-    Plain,
-    /// A secret's prefix in base64.
-    Base64(Shift),
+    Secret,
     /// Something that could hold a secret and cannot be read.
     Unreadable(&'static str),
     /// The same in base64.
     UnreadableBase64(&'static str),
-}
-
-/// Where in a group of four characters of base64 a secret begins: after so many whole bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Shift(usize);
-
-impl Shift {
-    /// How many characters before the first one that is known the secret begins.
-    pub(super) fn lead(self) -> usize {
-        usize::from(self.0 > 0)
-    }
-
-    /// How many bits of that character are not the secret's.
-    pub(super) fn bits(self) -> usize {
-        2 * self.0
-    }
 }
 
 /// The beginnings of files and texts that are compressed or encrypted, as they read once blanks
@@ -51,10 +32,9 @@ const UNREADABLE: [(&[u8], &str); 10] = [
     (b"age-encryption.org/v1", "encrypted age"),
 ];
 
-/// The same in base64; gzip in it twice is how Helm keeps its releases.
-const UNREADABLE_IN_BASE64: [(&[u8], &str); 7] = [
+/// The same in base64.
+const UNREADABLE_IN_BASE64: [(&[u8], &str); 6] = [
     (b"H4sI", "gzip"),
-    (b"SDRzS", "gzip"),
     (b"UEsDB", "zip"),
     (b"Td6WFoA", "xz"),
     (b"KLUv/", "zstd"),
@@ -79,7 +59,7 @@ pub(super) fn beginnings(text: &[u8]) -> impl Iterator<Item = Match> {
             from = at + 1;
             let (word, beginning) = &BEGINNINGS.all[found.pattern().as_usize()];
             // Only what is no secret's beginning has to be as it is to the case.
-            if *beginning == Beginning::Plain || text[at..].starts_with(word) {
+            if *beginning == Beginning::Secret || text[at..].starts_with(word) {
                 let beginning = *beginning;
                 return Some(Match { at, beginning });
             }
@@ -105,32 +85,15 @@ static BEGINNINGS: LazyLock<Beginnings> = LazyLock::new(|| {
 });
 
 fn all() -> Vec<(Vec<u8>, Beginning)> {
-    let plain = Kind::ALL.map(|kind| (kind.prefix().into(), Beginning::Plain));
-    let prefixes = Kind::ALL.map(|kind| kind.prefix().as_bytes().to_vec());
-    // As PowerShell encodes commands: UTF-16, in which each letter is followed by a null byte.
-    let wide = Kind::ALL.map(|kind| {
-        let letters = kind.prefix().bytes().flat_map(|letter| [0, letter]);
-        letters.skip(1).collect::<Vec<u8>>()
-    });
-    let encoded = prefixes.iter().chain(&wide).flat_map(|prefix| {
-        [Shift(0), Shift(1), Shift(2)]
-            .map(|shift| (in_base64(prefix, shift), Beginning::Base64(shift)))
-    });
+    let secrets = Kind::ALL.map(|kind| (kind.prefix().into(), Beginning::Secret));
     let unreadable = UNREADABLE.map(|(word, what)| (word.to_vec(), Beginning::Unreadable(what)));
     let in_base64 =
         UNREADABLE_IN_BASE64.map(|(word, what)| (word.to_vec(), Beginning::UnreadableBase64(what)));
-    let plain = plain.into_iter().chain(encoded);
-    plain.chain(unreadable).chain(in_base64).collect()
-}
-
-/// The characters of base64 (RFC 4648, section 4) that a word alone decides, wherever it stands.
-fn in_base64(word: &[u8], shift: Shift) -> Vec<u8> {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let bit = |at: usize| usize::from(word[at / 8] >> (7 - at % 8) & 1);
-    let first = (6 - shift.bits()) % 6;
-    let whole = (8 * word.len() - first) / 6;
-    let digit = |at: usize| (0..6).fold(0, |digit, next| digit << 1 | bit(first + 6 * at + next));
-    (0..whole).map(|at| ALPHABET[digit(at)]).collect()
+    secrets
+        .into_iter()
+        .chain(unreadable)
+        .chain(in_base64)
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! Forms of secrets, and what is none.
 
+mod encodings;
+
 use super::*;
 use base64ct::{Base64, Encoding};
+use encodings::ENCODINGS;
 use proptest::prelude::*;
 use rand::rngs::SysRng;
 
@@ -65,7 +68,8 @@ fn a_secret_that_was_broken_into_lines_is_found() {
 #[test]
 fn what_was_mistyped_or_cut_short_is_told_once_with_its_line() {
     let good = secret(Kind::Api, "post");
-    let wrong = good.replace(&good[20..21], if &good[20..21] == "a" { "b" } else { "a" });
+    let other = if &good[20..21] == "a" { "b" } else { "a" };
+    let wrong = format!("{}{other}{}", &good[..20], &good[21..]);
     for (text, why) in [
         (wrong.clone(), Malformed::Checksum),
         (good[..60].to_owned(), Malformed::Short),
@@ -138,6 +142,20 @@ fn forms(secret: &str) -> Vec<(String, Vec<u8>)> {
         ("quoted printable of U+2011", "=E2=80=91"),
         ("HTML", "&#45;"),
         ("HTML in hex", "&#x2d;"),
+        ("HTML with zeros", "&#0045;"),
+        ("HTML by name", "&hyphen;"),
+        ("HTML by another name", "&dash;"),
+        ("HTML in HTML", "&amp;hyphen;"),
+        ("octal", "\\055"),
+        ("octal of printf", "\\0055"),
+        ("long Unicode escape", "\\U0000002d"),
+        ("braced", "\\x{2d}"),
+        ("CSS", "\\2d "),
+        ("RTF", "\\'2d"),
+        ("RTF's own hyphen", "\\_"),
+        ("RTF by number", "\\u8209?"),
+        ("JavaScript", "%u002D"),
+        ("concatenation", "\" + \"-\" + \""),
         ("break before dash", "\n-"),
         ("break behind dash", "-\n"),
     ] {
@@ -238,6 +256,9 @@ fn forms(secret: &str) -> Vec<(String, Vec<u8>)> {
         let script = format!("{user}{secret}");
         let script = Base64::encode_string(&wide(&script, u16::to_le_bytes));
         add(&format!("PowerShell, {shift}"), script.into_bytes());
+    }
+    for encoding in ENCODINGS {
+        add(encoding.0, (encoding.1)(secret.as_bytes()));
     }
     forms
 }

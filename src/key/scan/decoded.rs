@@ -1,0 +1,96 @@
+//! What was decoded from a text, and where in it each part of that was.
+
+use std::ops::Range;
+
+use zeroize::Zeroizing;
+
+/// Decoded bytes, with their places in what they were decoded from.
+#[derive(Debug, Default)]
+pub(super) struct Decoded {
+    bytes: Zeroizing<Vec<u8>>,
+    runs: Vec<Run>,
+}
+
+/// A part that stands in the original as it is here, or one character that was encoded.
+#[derive(Debug)]
+struct Run {
+    start: usize,
+    /// Where it begins in the original.
+    raw: usize,
+    /// How many bytes of the original a character of it takes.
+    width: usize,
+}
+
+impl Decoded {
+    /// Room for so many bytes: it never moves, so that no copy of a secret is left.
+    pub(super) fn with_capacity(capacity: usize) -> Self {
+        Self {
+            bytes: Zeroizing::new(Vec::with_capacity(capacity)),
+            runs: Vec::new(),
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.runs.clear();
+    }
+
+    /// Adds what takes so many bytes of the original each, from a place in it on.
+    pub(super) fn push(&mut self, bytes: &[u8], raw: usize, width: usize) {
+        let start = self.bytes.len();
+        let goes_on = |run: &Run| run.width == 1 && run.raw + (start - run.start) == raw;
+        if width != 1 || !self.runs.last().is_some_and(goes_on) {
+            self.runs.push(Run { start, raw, width });
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Ends it where the original ends.
+    pub(super) fn end(&mut self, raw: usize) {
+        let (start, width) = (self.bytes.len(), 0);
+        self.runs.push(Run { start, raw, width });
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Where in the original a place is.
+    pub(super) fn raw_at(&self, place: usize) -> usize {
+        self.raw_of(place).start
+    }
+
+    /// Where in the original a part is that is not empty.
+    pub(super) fn raw_range(&self, part: Range<usize>) -> Range<usize> {
+        let last = part.end.min(self.bytes.len()).max(part.start + 1) - 1;
+        let start = self.raw_at(part.start);
+        start..self.raw_of(last).end.max(start)
+    }
+
+    fn raw_of(&self, place: usize) -> Range<usize> {
+        let run = self.runs.partition_point(|run| run.start <= place);
+        let Some(run) = run.checked_sub(1).map(|run| &self.runs[run]) else {
+            return 0..0;
+        };
+        let start = run.raw + (place - run.start);
+        start..start + run.width
+    }
+}
+
+/// What was decoded, and what that was decoded from in its turn.
+#[derive(Clone, Copy)]
+pub(super) struct Layer<'a> {
+    pub(super) of: &'a Decoded,
+    pub(super) above: Option<&'a Layer<'a>>,
+}
+
+impl Layer<'_> {
+    /// Where in the text that everything was decoded from a part is that is not empty.
+    pub(super) fn raw_range(&self, part: Range<usize>) -> Range<usize> {
+        let range = self.of.raw_range(part);
+        match self.above {
+            None => range,
+            Some(above) => above.raw_range(range),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Which parts of decoded bytes are text: what was no encoding, or was decoded from the wrong place,
+//! comes out as bytes of any kind.
+
+use std::ops::Range;
+
+/// How many characters more of a text than of anything else make a part of it worth a look. In
+/// random bytes one of some hundred places has as many.
+const FEWEST: i32 = 12;
+
+/// With so many less than there were before, a part has ended.
+const MOST_LOST: i32 = 24;
+
+/// Finds the parts of bytes that are text, one byte after the other.
+#[derive(Default)]
+pub(super) struct Parts {
+    at: usize,
+    start: usize,
+    score: i32,
+    best: i32,
+    end: usize,
+}
+
+impl Parts {
+    /// Takes the next byte; gives back a part that ended before it.
+    #[inline]
+    pub(super) fn push(&mut self, byte: u8) -> Option<Range<usize>> {
+        self.score += i32::from(SCORES[usize::from(byte)]);
+        self.at += 1;
+        if self.score > self.best {
+            (self.best, self.end) = (self.score, self.at);
+        } else if self.score <= 0 || self.score < self.best - MOST_LOST {
+            return self.end();
+        }
+        None
+    }
+
+    /// The part that ends here, if there is one.
+    pub(super) fn end(&mut self) -> Option<Range<usize>> {
+        let part = (self.best >= FEWEST).then_some(self.start..self.end);
+        (self.start, self.end) = (self.at, self.at);
+        (self.score, self.best) = (0, 0);
+        part
+    }
+}
+
+/// How much each byte speaks for a text.
+static SCORES: [i8; 256] = {
+    let mut scores = [-1; 256];
+    let mut byte = 0;
+    while byte < 0x80 {
+        scores[byte] = match byte as u8 {
+            // In UTF-16 every other byte is null.
+            b' '..=b'~' | 0 | b'\t' | b'\n' | b'\r' | 0x1b => 1,
+            _ => -2,
+        };
+        byte += 1;
+    }
+    scores
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::TryRng;
+    use rand::rngs::SysRng;
+
+    fn parts(bytes: &[u8]) -> Vec<Range<usize>> {
+        let mut parts = Parts::default();
+        let mut all: Vec<_> = bytes.iter().filter_map(|&byte| parts.push(byte)).collect();
+        all.extend(parts.end());
+        all
+    }
+
+    #[test]
+    fn text_is_told_from_other_bytes() {
+        let text = "xkeypost\u{2011}0123456789abcdef".as_bytes();
+        for (before, after) in [(&b"\xff\x01\x02"[..], &b"\x01\x02\xff"[..]), (b"", b"")] {
+            let bytes = [before, text, after].concat();
+            let start = before.len();
+            let expected = start..start + text.len();
+            assert_eq!(parts(&bytes), std::slice::from_ref(&expected));
+        }
+        assert!(parts(b"too short").is_empty());
+    }
+
+    #[test]
+    fn hardly_any_random_bytes_are_text() {
+        let mut bytes = vec![0; 1 << 16];
+        SysRng.try_fill_bytes(&mut bytes).expect("random numbers");
+        let text: usize = parts(&bytes).iter().map(Range::len).sum();
+        assert!(text < bytes.len() / 8, "{text}");
+    }
+}

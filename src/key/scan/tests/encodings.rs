@@ -1,0 +1,221 @@
+//! Encodings upon encodings, and what hides a secret in programs and terminals.
+
+use super::*;
+
+/// What an encoding makes of a text.
+type Encode = fn(&[u8]) -> Vec<u8>;
+
+/// What is undone, and how it is done: any of these upon any other.
+pub(super) const ENCODINGS: [(&str, Encode); 15] = [
+    ("base64", |text| Base64::encode_string(text).into_bytes()),
+    ("base64 in lines", |text| base64(text).into_bytes()),
+    ("hex", |text| each(text, |byte| format!("{byte:02x}"))),
+    ("hex in capitals", |text| {
+        each(text, |byte| format!("{byte:02X} "))
+    }),
+    ("bytea", |text| {
+        [b"\\x".to_vec(), each(text, |byte| format!("{byte:02x}"))].concat()
+    }),
+    ("xxd", |text| dump(text, "{}: ", 2, false)),
+    ("hexdump -C", |text| dump(text, "{}  ", 1, false)),
+    ("hexdump", |text| dump(text, "{} ", 2, true)),
+    ("od -c", |text| {
+        let lines = text.chunks(16).enumerate().map(|(at, line)| {
+            let cells: String = line.iter().map(|&byte| cell(byte)).collect();
+            format!("{:07o}{cells}\n", 16 * at)
+        });
+        lines.collect::<String>().into_bytes()
+    }),
+    ("JSON", |text| {
+        let text = String::from_utf8_lossy(text);
+        serde_json::to_vec(&text).expect("a text").to_vec()
+    }),
+    ("JSON with dashes escaped", |text| {
+        each(text, |byte| match byte {
+            b'-' | b'"' | b'\\' | b'\n' | 0 => format!("\\u{byte:04x}"),
+            byte => char::from(byte).to_string(),
+        })
+    }),
+    ("percent", |text| {
+        each(text, |byte| match byte {
+            byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+            byte => format!("%{byte:02X}"),
+        })
+    }),
+    ("HTML", |text| {
+        each(text, |byte| match byte {
+            b'-' | b'&' | b'"' | 0 => format!("&#{byte};"),
+            byte => char::from(byte).to_string(),
+        })
+    }),
+    ("octal", |text| {
+        each(text, |byte| match byte {
+            b'-' | b'"' | b'\\' | b'\n' | 0 => format!("\\{byte:03o}"),
+            byte => char::from(byte).to_string(),
+        })
+    }),
+    ("UTF-16", |text| {
+        wide(&String::from_utf8_lossy(text), u16::to_le_bytes)
+    }),
+];
+
+fn each(text: &[u8], form: impl Fn(u8) -> String) -> Vec<u8> {
+    text.iter()
+        .map(|&byte| form(byte))
+        .collect::<String>()
+        .into_bytes()
+}
+
+/// One byte as `od -c` prints it.
+fn cell(byte: u8) -> String {
+    match byte {
+        b'\n' => "  \\n".to_owned(),
+        0 => "  \\0".to_owned(),
+        b' '..=b'~' => format!("{:>4}", char::from(byte)),
+        byte => format!(" {byte:03o}"),
+    }
+}
+
+/// Lines of 16 bytes with an offset before and the text behind them, but for words.
+fn dump(text: &[u8], offset: &str, group: usize, is_words: bool) -> Vec<u8> {
+    let mut out = String::new();
+    for (at, line) in text.chunks(16).enumerate() {
+        let groups: Vec<String> = line
+            .chunks(group)
+            .map(|group| {
+                let mut group = group.to_vec();
+                if is_words {
+                    group.resize(2, 0);
+                    group.reverse();
+                }
+                group.iter().map(|byte| format!("{byte:02x}")).collect()
+            })
+            .collect();
+        let (left, right) = groups.split_at(groups.len().min(8));
+        let middle = if group == 1 { "  " } else { " " };
+        let bytes = [left.join(" "), right.join(" ")].join(middle);
+        let bytes = bytes.trim_end();
+        let place = format!("{:08x}", 16 * at);
+        out.push_str(&offset.replace("{}", &place));
+        if is_words {
+            out.push_str(bytes);
+        } else {
+            let printed = |&byte: &u8| {
+                if byte.is_ascii_graphic() {
+                    byte.into()
+                } else {
+                    '.'
+                }
+            };
+            let text: String = line.iter().map(printed).collect();
+            let (before, after) = if group == 1 { ("|", "|") } else { ("", "") };
+            let width = if group == 1 { 48 } else { 39 };
+            out.push_str(&format!("{bytes:width$}  {before}{text}{after}"));
+        }
+        out.push('\n');
+    }
+    out.into_bytes()
+}
+
+#[test]
+fn a_secret_is_found_under_any_two_encodings() {
+    let secret = secret(Kind::Api, "post");
+    for (first, inner) in ENCODINGS {
+        for (second, outer) in ENCODINGS {
+            for plain in [secret.clone(), format!("{{\"user\": \"{secret}\"}}\n")] {
+                let text = outer(&inner(plain.as_bytes()));
+                let all = found(&text, 5000).into_iter();
+                let good: Vec<String> = all.filter_map(|(found, _)| found.ok()).collect();
+                assert_eq!(good, [&secret[..]], "{first}, {second}, {plain:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_link_in_a_terminal_hides_no_secret() {
+    let secret = secret(Kind::Api, "post");
+    let whole = [
+        format!("\x1b]8;;https://example.com/?key={secret}\x1b\\here\x1b]8;;\x1b\\"),
+        format!("\x1b]8;;https://example.com\x07{secret}\x1b]8;;\x07"),
+    ];
+    // Behind the backslash that ends a target stands what could be read as escaped by it.
+    let parted = (9..secret.len()).flat_map(|at| {
+        let (head, rest) = secret.split_at(at);
+        ["\x1b\\", "\x07"]
+            .map(|end| format!("{head}\x1b]8;;https://example.com{end}{rest}\x1b]8;;{end}"))
+    });
+    for text in whole.into_iter().chain(parted) {
+        assert_eq!(
+            found(text.as_bytes(), 40),
+            [(Ok(secret.clone()), 1)],
+            "{text:?}"
+        );
+    }
+}
+
+#[test]
+fn a_text_that_is_added_up_hides_no_secret() {
+    let secret = secret(Kind::Smtp, "post");
+    let (head, rest) = secret.split_at(40);
+    for between in [
+        "\" + \"",
+        "' . '",
+        "\" \\\n    \"",
+        "\" &\n \"",
+        "' || '",
+        "\" <> \"",
+        "\",\n\"",
+    ] {
+        let text = format!("key = \"{head}{between}{rest}\";");
+        let all = found(text.as_bytes(), 40);
+        let is_found = all.iter().any(|(found, _)| found.as_ref() == Ok(&secret));
+        assert_eq!(is_found, !between.contains(','), "{between:?}: {all:?}");
+    }
+}
+
+#[test]
+fn what_is_encoded_too_often_is_told() {
+    let secret = secret(Kind::Api, "post");
+    let mut text = secret.into_bytes();
+    for _ in 0..5 {
+        text = Base64::encode_string(&text).into_bytes();
+    }
+    let mut scanner = small();
+    scanner.room()[..text.len()].copy_from_slice(&text);
+    scanner.advance(text.len(), |_| panic!("found"));
+    scanner.advance(0, |_| panic!("found"));
+    let expected = Unreadable {
+        what: "deeply encoded",
+        line: 1,
+    };
+    assert_eq!(scanner.unreadable(), Some(expected));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_chain_of_encodings_is_undone_or_told(
+        chain in prop::collection::vec(0..ENCODINGS.len(), 1..4),
+        before in "[ -~\n]{0,80}",
+    ) {
+        let secret = secret(Kind::Api, "post");
+        let mut text = format!("{}\n{secret}\n", before.replace('x', "y")).into_bytes();
+        let mut names = Vec::new();
+        for &encoding in &chain {
+            text = (ENCODINGS[encoding].1)(&text);
+            names.push(ENCODINGS[encoding].0);
+        }
+        let mut scanner = Scanner::with_room(16 * REACH);
+        let mut all = Vec::new();
+        for piece in text.chunks(8 * REACH).chain([&[][..]]) {
+            scanner.room()[..piece.len()].copy_from_slice(piece);
+            scanner.advance(piece.len(), |sight| all.extend(sight.found.ok()));
+        }
+        let is_found = all.iter().any(|found| found.expose() == secret);
+        prop_assert!(is_found || scanner.unreadable().is_some(), "{names:?}");
+        let told = spans(&text);
+        prop_assert!(!is_found || !told.is_empty(), "{names:?}");
+    }
+}

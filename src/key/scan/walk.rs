@@ -1,0 +1,132 @@
+//! The order in which encodings are undone: each text is read as a [`View`], and what in it is
+//! encoded is a text again, up to [`DEPTH`] encodings deep.
+//!
+//! Undoing too much hides nothing, for a secret's checksum decides. What is read is bounded by the
+//! length of the text, whatever it holds.
+
+use super::base64::Radix;
+use super::decoded::{Decoded, Layer};
+use super::dump;
+use super::view::{Reading, View};
+
+/// How many encodings, one within the other, are undone.
+const DEPTH: usize = 3;
+
+/// How often the length of the text may be read in all; texts of programs need 3 to 6 times.
+const MOST_READ: usize = 16;
+
+/// A short text may be read more often.
+const LEAST_READ: usize = 64 << 10;
+
+/// What is left encoded is worth a word if a secret has room in it.
+const LEAST_LEFT: usize = 64;
+
+/// A text, as one reading of it.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) view: &'a View,
+    /// Where in the whole text the view's bytes are.
+    pub(super) layer: Layer<'a>,
+    /// The text that the view is one of.
+    pub(super) text: &'a [u8],
+}
+
+/// Visits each reading of a text, and of each text that is encoded in it.
+///
+/// Tells where the first part begins that is encoded more often than is undone.
+pub(super) fn walk(raw: &[u8], visit: &mut dyn FnMut(&Place<'_>)) -> Option<usize> {
+    let mut walk = Walk {
+        unread: LEAST_READ.max(MOST_READ * raw.len()),
+        left: None,
+        visit,
+    };
+    walk.text(raw, None, DEPTH);
+    walk.left
+}
+
+struct Walk<'a> {
+    /// How many bytes may still be read.
+    unread: usize,
+    left: Option<usize>,
+    visit: &'a mut dyn FnMut(&Place<'_>),
+}
+
+impl Walk<'_> {
+    fn text(&mut self, text: &[u8], above: Option<&Layer<'_>>, depth: usize) {
+        let Some(unread) = self.unread.checked_sub(text.len()) else {
+            return self.leave(above);
+        };
+        self.unread = unread;
+        let mut view = View::of(text, Reading::Dashes);
+        self.read(&view, text, above, depth);
+        let is_nested = view.is_nested();
+        for (reading, is_other) in [
+            (Reading::Dropped, view.has_marks()),
+            (Reading::Base64, view.has_base64_marks()),
+        ] {
+            if is_other {
+                view.fill(text, reading);
+                self.read(&view, text, above, depth);
+            }
+        }
+        let Some(depth) = depth.checked_sub(1) else {
+            return;
+        };
+        let mut deeper = |decoded: Decoded| self.decoded(&decoded, above, depth);
+        dump::dumps(text, &mut deeper);
+        // `\x` before hex digits may escape the first two of them, or tell that all are hex.
+        if memchr::memchr(b'\\', text).is_some() {
+            Radix::Hex.decode(text, &mut deeper);
+        }
+        if let Some(narrow) = narrow(text) {
+            deeper(narrow);
+        }
+        if is_nested {
+            view.fill(text, Reading::Layout);
+            let of = &view.decoded;
+            self.text(of.bytes(), Some(&Layer { of, above }), depth);
+        }
+    }
+
+    fn read(&mut self, view: &View, text: &[u8], above: Option<&Layer<'_>>, depth: usize) {
+        let of = &view.decoded;
+        let layer = Layer { of, above };
+        (self.visit)(&Place { view, layer, text });
+        for radix in Radix::ALL {
+            radix.decode(view.bytes(), |decoded| match depth.checked_sub(1) {
+                Some(depth) => self.decoded(&decoded, Some(&layer), depth),
+                None if decoded.bytes().len() < LEAST_LEFT => {}
+                None => {
+                    let of = &decoded;
+                    let above = Some(&layer);
+                    self.leave(Some(&Layer { of, above }));
+                }
+            });
+        }
+    }
+
+    fn decoded(&mut self, of: &Decoded, above: Option<&Layer<'_>>, depth: usize) {
+        self.text(of.bytes(), Some(&Layer { of, above }), depth);
+    }
+
+    fn leave(&mut self, layer: Option<&Layer<'_>>) {
+        let start = layer.map_or(0, |layer| layer.raw_range(0..1).start);
+        self.left = Some(self.left.map_or(start, |left| left.min(start)));
+    }
+}
+
+/// A text of UTF-16 without its null bytes, in which escapes and lines are whole again.
+fn narrow(text: &[u8]) -> Option<Decoded> {
+    let nulls = memchr::memchr_iter(0, text).count();
+    if nulls < text.len() / 8 || nulls == 0 || nulls == text.len() {
+        return None;
+    }
+    let mut narrow = Decoded::with_capacity(text.len());
+    let mut at = 0;
+    for part in text.split(|&byte| byte == 0) {
+        narrow.push(part, at, 1);
+        at += part.len() + 1;
+    }
+    narrow.end(text.len());
+    Some(narrow)
+}
