@@ -2,9 +2,12 @@
 
 mod backend;
 mod clients;
+mod cors;
+mod credentials;
 mod keys;
 mod kind;
 mod lost;
+mod odd;
 mod printed;
 mod secrecy;
 mod setup;

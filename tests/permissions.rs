@@ -188,12 +188,17 @@ fn half_a_request_or_a_wrong_address_is_a_usage_error() {
         &["--path", "/v3"],
         &["--permission", "full", "--method", "GET", "--path", "/"],
         &["--ip", "localhost"],
-        &["--ip", "203.0.113.9:80"],
+        &["--ip", "203.0.113.9:x"],
         &["--permission", "Full"],
     ] {
         ask(&sandbox, &secret, args).expect(2);
     }
-    for address in ["203.0.113.9", "2001:db8::1"] {
+    for address in [
+        "203.0.113.9",
+        "203.0.113.9:80",
+        "::ffff:203.0.113.9",
+        "2001:db8::1",
+    ] {
         ask(&sandbox, &secret, &["--ip", address]).expect(0);
     }
     let addresses = &sandbox.show("ci")["usage"]["addresses"];

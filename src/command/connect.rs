@@ -3,6 +3,7 @@
 //! A server is a word, a line for each of its files, and a file under `connect/` for each:
 //! real configuration with `{placeholder}`s.
 
+mod credentials;
 mod dovecot;
 mod gateway;
 
@@ -14,7 +15,7 @@ use super::{Session, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Brand, Kind};
-use crate::settings::Listen;
+use crate::settings::{Credentials, Listen};
 use gateway::Backend;
 
 /// Prints the configuration that makes a server use this vault, or a scanner know its secrets
@@ -174,6 +175,7 @@ struct Facts<'a> {
     /// The vault that `serve` serves on this machine, if there is one.
     served: Option<&'a Path>,
     listen: &'a Listen,
+    credentials: &'a Credentials,
     backend: &'a Backend,
     brand: &'a Brand,
     /// What Dovecot reads instead of the vault.
@@ -183,7 +185,7 @@ struct Facts<'a> {
 /// How a placeholder's value is found.
 type Value = fn(Facts) -> Result<String, Error>;
 
-const PLACEHOLDERS: [(&str, Value); 18] = [
+const PLACEHOLDERS: [(&str, Value); 27] = [
     ("vault_uri", |facts| Ok(dovecot::uri(facts.vault))),
     ("owner", |_| dovecot::owner()),
     ("passdbs", dovecot::passdbs),
@@ -198,6 +200,33 @@ const PLACEHOLDERS: [(&str, Value); 18] = [
     ("caddy_checker", |facts| gateway::caddy(facts.listen)),
     ("traefik_checker", |facts| gateway::traefik(facts.listen)),
     ("haproxy_checker", |facts| gateway::haproxy(facts.listen)),
+    ("nginx_bearer", |facts| {
+        Ok(credentials::nginx_bearer(facts.credentials))
+    }),
+    ("nginx_removed", |facts| {
+        Ok(credentials::nginx_removed(facts.credentials))
+    }),
+    ("caddy_unlogged", |facts| {
+        Ok(credentials::caddy_unlogged(facts.credentials))
+    }),
+    ("caddy_removed", |facts| {
+        Ok(credentials::caddy_removed(facts.credentials))
+    }),
+    ("traefik_asked", |facts| {
+        Ok(credentials::traefik_asked(facts.credentials))
+    }),
+    ("traefik_removed", |facts| {
+        Ok(credentials::traefik_removed(facts.credentials))
+    }),
+    ("haproxy_asked", |facts| {
+        Ok(credentials::haproxy_asked(facts.credentials))
+    }),
+    ("haproxy_removed", |facts| {
+        Ok(credentials::haproxy_removed(facts.credentials))
+    }),
+    ("challenge", |facts| {
+        Ok(facts.credentials.challenge().to_owned())
+    }),
     ("backend", |facts| Ok(facts.backend.to_string())),
     ("brand", |facts| Ok(facts.brand.to_string())),
     ("api_pattern", |facts| Ok(facts.brand.pattern(Kind::Api))),
@@ -226,6 +255,7 @@ pub(super) fn run(args: Connect, session: &mut Session) -> Result<ExitStatus, Er
         vault: &vault,
         served: served.as_deref(),
         listen: &session.settings.listen,
+        credentials: &session.settings.credentials,
         backend: &args.backend.unwrap_or_default(),
         brand: &session.settings.brand,
         export: args.export.as_deref(),
@@ -341,6 +371,7 @@ mod tests {
             vault: &vault,
             served: Some(&vault),
             listen: &listen,
+            credentials: &Credentials::default(),
             backend: &Backend::default(),
             brand: &Brand::default(),
             export: Some(Path::new("/etc/dovecot/postkey-users")),

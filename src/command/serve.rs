@@ -58,6 +58,8 @@ pub(super) fn run(args: Serve, session: &mut Session) -> Result<ExitStatus, Erro
         wait: settings.wait,
         listen: args.listen.unwrap_or_else(|| settings.listen.clone()),
         permissions: settings.permissions.clone(),
+        credentials: settings.credentials.clone(),
+        cors_origins: settings.cors_origins.clone(),
     };
     let (notices, told) = teller(session.ui.clone()).map_err(serve::Error::Thread)?;
     let tell = notices.clone();

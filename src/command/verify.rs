@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Allowance, Key, Kind, Limit, Permission, Used, Username};
 use crate::ui::{Decision, VerdictView, Which};
-use crate::usage::{Sighting, Usage};
+use crate::usage::{Sighting, Usage, read_address};
 use crate::vault::{Presented, Vault};
 use crate::verify::{Need, Question, Recognised, Verdict, allowance, judge};
 
@@ -48,7 +48,7 @@ pub struct Verify {
     #[arg(long, requires = "method")]
     path: Option<String>,
     /// From which IP address the secret was presented, for the record
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = read_address)]
     ip: Option<IpAddr>,
     /// Records no use, and counts nothing against the key's limit
     #[arg(long, conflicts_with = "ip")]

@@ -18,6 +18,10 @@ pub struct Rule {
     segments: Vec<CompactString>,
 }
 
+/// Methods that no rule allows, since what follows them would not be checked: one opens a tunnel,
+/// the other sends a client's request back to it (RFC 9110, sections 9.3.6 and 9.3.8).
+const NEVER: [&str; 2] = ["CONNECT", "TRACE"];
+
 /// Any method, any segment, or at the end of a path everything below.
 const ANY: &str = "*";
 
@@ -28,7 +32,7 @@ impl Rule {
             .methods
             .iter()
             .any(|allowed| allowed == ANY || allowed == method);
-        is_method && self.covers(path)
+        is_method && !NEVER.contains(&method) && self.covers(path)
     }
 
     fn covers(&self, path: &RequestPath<'_>) -> bool {
@@ -73,6 +77,10 @@ impl FromStr for Rule {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         parsed(text).ok_or_else(|| {
+            if let Some(never) = methods_of(text).find(|method| NEVER.contains(method)) {
+                return Invalid::new("a rule", text, format!("{never} is allowed to no key"))
+                    .hint("leave it out: what follows such a request could not be checked");
+            }
             let rule = "a rule is methods, a blank, and a path of plain segments, of which each \
                         may be `*`";
             Invalid::new("a rule", text, rule)
@@ -81,9 +89,14 @@ impl FromStr for Rule {
     }
 }
 
+fn methods_of(text: &str) -> impl Iterator<Item = &str> {
+    let (methods, _) = text.split_once(' ').unwrap_or((text, ""));
+    methods.split(',')
+}
+
 fn parsed(text: &str) -> Option<Rule> {
-    let (methods, path) = text.split_once(' ')?;
-    let methods: Vec<CompactString> = methods.split(',').map(Into::into).collect();
+    let (_, path) = text.split_once(' ')?;
+    let methods: Vec<CompactString> = methods_of(text).map(Into::into).collect();
     let segments: Vec<CompactString> = path.strip_prefix('/')?.split('/').map(Into::into).collect();
     let are_good = (methods == [ANY] || methods.iter().all(|method| is_method(method)))
         && segments.iter().all(|segment| is_segment(segment))
@@ -92,7 +105,8 @@ fn parsed(text: &str) -> Option<Rule> {
 }
 
 fn is_method(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase())
+    let is_word = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase());
+    is_word && !NEVER.contains(&text)
 }
 
 /// Whether a rule may hold the segment: unreserved characters and the few others that stand
@@ -118,6 +132,8 @@ mod tests {
         for (rule, method, path, is_allowed) in [
             ("* /*", "DELETE", "/", true),
             ("* /*", "DELETE", "/a/b%2Fc?d=/../e", true),
+            ("* /*", "CONNECT", "/", false),
+            ("* /*", "TRACE", "/", false),
             ("GET,HEAD /*", "HEAD", "/v3/x", true),
             ("GET,HEAD /*", "get", "/v3/x", false),
             ("POST /v3/smtp/*", "POST", "/v3/smtp/email", true),
@@ -168,6 +184,8 @@ mod tests {
             "GET /a?b",
             "GET /ä",
             "/v3",
+            "CONNECT /v3",
+            "GET,TRACE /v3",
         ] {
             assert!(text.parse::<Rule>().is_err(), "{text}");
         }

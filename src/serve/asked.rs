@@ -5,15 +5,16 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use axum::extract::Query;
-use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName};
 use hyper::http::request::Parts;
 use serde::Deserialize;
 
+use super::credentials::{Credentials, text};
 use super::gate::Asked;
+use crate::usage::read_address;
 use crate::verify::Need;
 
 // As constants, so that they are not read anew on every request.
-const API_KEY: HeaderName = HeaderName::from_static("api-key");
 const ORIGINAL_ADDRESS: HeaderName = HeaderName::from_static("x-original-address");
 const ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
 const ORIGINAL_URI: HeaderName = HeaderName::from_static("x-original-uri");
@@ -38,7 +39,7 @@ pub(super) enum Caller {
 struct Parameters {
     method: Option<String>,
     path: Option<String>,
-    address: Option<IpAddr>,
+    address: Option<String>,
 }
 
 /// A request, taken apart.
@@ -62,10 +63,15 @@ impl Caller {
         }
     }
 
+    /// Whether it passes on the request of a client that may be a browser.
+    pub(super) fn is_gateway(self) -> bool {
+        self != Self::Application
+    }
+
     /// Takes a request apart; `None` if it cannot be understood.
-    pub(super) fn take(self, parts: &Parts) -> Option<Taken<'_>> {
+    pub(super) fn take<'a>(self, parts: &'a Parts, credentials: &Credentials) -> Option<Taken<'a>> {
         let headers = &parts.headers;
-        let presented = presented(headers);
+        let presented = credentials.presented(headers);
         let of = |method, target, address| Taken {
             presented,
             request: Some((only(headers, method).into(), only(headers, target).into())),
@@ -73,7 +79,7 @@ impl Caller {
         };
         match self {
             Self::Nginx => {
-                let address = only(headers, ORIGINAL_ADDRESS).parse().ok();
+                let address = read_address(only(headers, ORIGINAL_ADDRESS)).ok();
                 Some(of(ORIGINAL_METHOD, ORIGINAL_URI, address))
             }
             Self::Forward => {
@@ -97,14 +103,20 @@ fn of_application<'a>(presented: &'a str, parts: &Parts) -> Option<Taken<'a>> {
         // Half a question would be answered too generously.
         _ => return None,
     };
+    let address = parameters.address.map(|text| read_address(&text));
     Some(Taken {
         presented,
         request,
-        address: parameters.address,
+        address: address.transpose().ok()?,
     })
 }
 
 impl Taken<'_> {
+    /// The request's method, as far as one is known.
+    pub(super) fn method(&self) -> &str {
+        self.request.as_ref().map_or("", |(method, _)| method)
+    }
+
     /// What is asked.
     pub(super) fn asked(&self) -> Asked<'_> {
         let need = match &self.request {
@@ -119,29 +131,6 @@ impl Taken<'_> {
     }
 }
 
-/// The one key that was presented, in `api-key` or as a bearer's (RFC 6750, section 2.1);
-/// nothing if there are several.
-fn presented(headers: &HeaderMap) -> &str {
-    let own = headers.get_all(API_KEY).iter().map(text);
-    let bearers = headers
-        .get_all(AUTHORIZATION)
-        .iter()
-        .map(text)
-        .filter_map(bearer);
-    let mut presented = own.chain(bearers);
-    match (presented.next(), presented.next()) {
-        (Some(only), None) => only,
-        _ => "",
-    }
-}
-
-/// The credentials of the scheme `Bearer`, which is compared without case.
-fn bearer(authorization: &str) -> Option<&str> {
-    let (scheme, credentials) = authorization.split_once(' ').unwrap_or((authorization, ""));
-    let is_bearer = scheme.eq_ignore_ascii_case("bearer");
-    is_bearer.then(|| credentials.trim_matches(' '))
-}
-
 /// A header's only value; nothing if it is missing or there are several.
 fn only(headers: &HeaderMap, name: HeaderName) -> &str {
     let mut values = headers.get_all(name).iter();
@@ -154,17 +143,13 @@ fn only(headers: &HeaderMap, name: HeaderName) -> &str {
 /// The last address of a list: the one that the gateway itself saw.
 fn last(headers: &HeaderMap, name: HeaderName) -> Option<IpAddr> {
     let values = text(headers.get_all(name).iter().next_back()?);
-    values.rsplit(',').next()?.trim().parse().ok()
-}
-
-/// A header's value as text; what is no text is nothing.
-fn text(value: &HeaderValue) -> &str {
-    std::str::from_utf8(value.as_bytes()).unwrap_or_default()
+    read_address(values.rsplit(',').next()?).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings;
     use hyper::Request;
 
     fn parts(target: &str, headers: &[(&str, &str)]) -> Parts {
@@ -176,27 +161,8 @@ mod tests {
     }
 
     #[test]
-    fn one_key_counts_and_two_are_none() {
-        for (headers, expected) in [
-            (&[("api-key", "a")][..], "a"),
-            (&[("Authorization", "Bearer a")], "a"),
-            (&[("Authorization", "bearer  a")], "a"),
-            (&[("Authorization", "Basic YTpi"), ("api-key", "a")], "a"),
-            (&[("Authorization", "Basic YTpi")], ""),
-            (&[], ""),
-            (&[("api-key", "a"), ("api-key", "a")], ""),
-            (&[("api-key", "a"), ("Authorization", "Bearer a")], ""),
-        ] {
-            assert_eq!(
-                presented(&parts("/", headers).headers),
-                expected,
-                "{headers:?}"
-            );
-        }
-    }
-
-    #[test]
     fn each_caller_reads_its_own_headers_only() {
+        let credentials = Credentials::new(&settings::Credentials::default());
         let headers = [
             ("X-Original-Method", "GET"),
             ("X-Original-URI", "/nginx"),
@@ -211,7 +177,7 @@ mod tests {
             ("PUT", "/forward", "192.0.2.2"),
             ("POST", "/own", "192.0.2.4"),
         ]) {
-            let taken = caller.take(&parts).expect("understood");
+            let taken = caller.take(&parts, &credentials).expect("understood");
             let (method, target) = taken.request.expect("a request");
             let address = taken.address.expect("an address").to_string();
             assert_eq!((&*method, &*target, &*address), expected);
@@ -220,6 +186,7 @@ mod tests {
 
     #[test]
     fn half_a_question_is_not_understood_and_a_missing_target_is_allowed_to_nobody() {
+        let credentials = Credentials::new(&settings::Credentials::default());
         for target in [
             "/verify?method=GET",
             "/verify?path=/",
@@ -227,13 +194,17 @@ mod tests {
             "/verify?Method=GET&Path=/",
         ] {
             assert!(
-                Caller::Application.take(&parts(target, &[])).is_none(),
+                Caller::Application
+                    .take(&parts(target, &[]), &credentials)
+                    .is_none(),
                 "{target}"
             );
         }
         let twice = [("X-Original-URI", "/a"), ("X-Original-URI", "/b")];
         let parts = parts("/", &twice);
-        let taken = Caller::Nginx.take(&parts).expect("understood");
+        let taken = Caller::Nginx
+            .take(&parts, &credentials)
+            .expect("understood");
         assert_eq!(taken.request, Some(("".into(), "".into())));
     }
 }

@@ -15,14 +15,16 @@ use compact_str::ToCompactString;
 use hyper::StatusCode;
 use hyper::body::Incoming;
 use hyper::header::{
-    CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use hyper::http::request::Parts;
 use jiff::Timestamp;
 use tokio::time::{sleep, timeout};
 use tower_service::Service;
 
-use super::asked::Caller;
+use super::asked::{Caller, Taken};
+use super::cors;
+use super::credentials::Credentials;
 use super::ended::Ended;
 use super::gate::{Decision, Gate};
 use super::mail;
@@ -32,11 +34,17 @@ use super::pool::Readers;
 use super::source::Source;
 use super::workers::Workers;
 use super::{Notice, Tell};
+use crate::settings::Origins;
 use crate::vault::Error;
 use crate::verify::Refusal;
 
 /// How long at most it takes to tell whether keys can be verified.
 const SLOWEST_PROBE: Duration = Duration::from_millis(750);
+
+/// The longest wait in seconds that a client is told in `Retry-After`. Some sleep that long
+/// without a word (urllib3, and with it Brevo's older Python clients); when a longer window ends
+/// is told by `X-RateLimit-Reset`.
+const LONGEST_RETRY_AFTER: i64 = 60;
 
 /// Of how many damaged keys it is told.
 const DAMAGED: usize = 100;
@@ -47,6 +55,9 @@ const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// What a preflight is counted as.
+const PREFLIGHT: &str = "preflight";
 
 /// For a caller that cannot be answered now.
 pub(super) const UNAVAILABLE: Refusal = Refusal {
@@ -69,6 +80,8 @@ const NOT_FOUND: Refusal = Refusal {
 /// What every request is answered from.
 pub(super) struct Desk {
     pub(super) gate: Gate,
+    pub(super) credentials: Credentials,
+    pub(super) cors_origins: Origins,
     pub(super) source: Arc<Source>,
     pub(super) meter: Arc<Meter>,
     pub(super) ended: Arc<Ended>,
@@ -93,7 +106,15 @@ enum Reply<'a> {
 }
 
 impl Reply<'_> {
+    /// The answer, which no cache on the way may give to another request.
     async fn answer(self) -> Response {
+        let mut response = self.response().await;
+        let no_store = HeaderValue::from_static("no-store");
+        response.headers_mut().insert(CACHE_CONTROL, no_store);
+        response
+    }
+
+    async fn response(self) -> Response {
         match self {
             Self::Now(response) => response,
             Self::Later(answer) => answer.await,
@@ -135,9 +156,13 @@ pub(super) fn router(desk: Arc<Desk>) -> Router {
 
 impl Desk {
     fn decide(&self, caller: Caller, parts: Parts) -> Reply<'_> {
-        let Some(taken) = caller.take(&parts) else {
+        let Some(taken) = caller.take(&parts, &self.credentials) else {
             return Reply::Now(refused(BAD_REQUEST));
         };
+        if self.is_preflight(caller, &taken, &parts.headers) {
+            self.metrics.count(caller, PREFLIGHT);
+            return Reply::Now(preflight());
+        }
         let now = Timestamp::now();
         match self.gate.decide_at_once(taken.asked(), now) {
             // The vault was not read, so that this says nothing about it.
@@ -147,21 +172,31 @@ impl Desk {
     }
 
     async fn decide_later(&self, caller: Caller, parts: Parts, now: Timestamp) -> Response {
-        let Some(taken) = caller.take(&parts) else {
+        let Some(taken) = caller.take(&parts, &self.credentials) else {
             return refused(BAD_REQUEST);
         };
         match self.gate.decide(taken.asked(), now).await {
             Ok(decision) => {
                 self.note_vault(None);
                 let reply = self.settle(caller, &decision, now, parts.headers);
-                reply.answer().await
+                reply.response().await
             }
             Err(error) => {
                 self.metrics.count(caller, UNAVAILABLE.code);
                 self.note_vault(Some(&error));
-                refused(UNAVAILABLE)
+                let mut answer = refused(UNAVAILABLE);
+                if let Some(origin) = cors::allowed(&self.cors_origins, &parts.headers) {
+                    cors::let_read(&mut answer, origin);
+                }
+                answer
             }
         }
+    }
+
+    fn is_preflight(&self, caller: Caller, taken: &Taken<'_>, headers: &HeaderMap) -> bool {
+        caller.is_gateway()
+            && cors::is_preflight(&self.cors_origins, taken.method(), headers)
+            && self.credentials.are_absent(headers)
     }
 
     /// Counts a decision and tells it, in a while if it is one of too many refusals.
@@ -173,7 +208,15 @@ impl Desk {
         asked: HeaderMap,
     ) -> Reply<'static> {
         self.metrics.count(caller, decision.verdict.word());
-        let answer = answer(caller, decision, now, asked);
+        let origin = cors::allowed(&self.cors_origins, &asked);
+        let mut answer = answer(caller, decision, now, asked);
+        if decision.verdict.refusal() == Some(Refusal::UNAUTHORIZED) {
+            let challenge = self.credentials.challenge();
+            answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(origin) = origin.filter(|_| !decision.verdict.is_accepted()) {
+            cors::let_read(&mut answer, origin);
+        }
         match self.gate.penalty(decision) {
             None => Reply::Now(answer),
             Some(penalty) => Reply::Later(Box::pin(async move {
@@ -221,6 +264,16 @@ impl Desk {
     }
 }
 
+/// What lets a preflight pass. The name is there and empty: Caddy passes on what it does not find
+/// as the placeholder that it looked for.
+fn preflight() -> Response {
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    headers.insert(POSTKEY_STATUS, HeaderValue::from_static("200"));
+    headers.insert(POSTKEY_NAME, HeaderValue::from_static(""));
+    response
+}
+
 /// What a gateway or an application is told. The map of what they asked with is used again:
 /// there is memory in it.
 fn answer(caller: Caller, decision: &Decision, now: Timestamp, mut asked: HeaderMap) -> Response {
@@ -251,8 +304,10 @@ fn answer(caller: Caller, decision: &Decision, now: Timestamp, mut asked: Header
         headers.insert(REMAINING, number(allowance.remaining()));
         headers.insert(RESET, number(allowance.resets_at));
         if decision.verdict.refusal() == Some(Refusal::TOO_MANY_REQUESTS) {
-            let wait = allowance.resets_at - now.as_second();
-            headers.insert(RETRY_AFTER, wait.max(1).into());
+            let wait = (allowance.resets_at - now.as_second()).max(1);
+            if wait <= LONGEST_RETRY_AFTER {
+                headers.insert(RETRY_AFTER, wait.into());
+            }
         }
     }
     response

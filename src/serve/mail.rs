@@ -1,6 +1,5 @@
 //! Logins that Dovecot reports by its auth policy protocol.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -19,6 +18,7 @@ use super::meter::{Meter, Presentation};
 use super::source::Source;
 use super::token;
 use crate::key::{Kind, Standing, Tail};
+use crate::usage::read_address;
 use crate::vault::{Error, KeyId, Record, Vault};
 use crate::verify::{Refusal, Verdict};
 
@@ -139,7 +139,7 @@ impl Report {
         };
         let presented = Presentation {
             tail: login.tail.as_ref(),
-            address: self.remote.parse::<IpAddr>().ok(),
+            address: read_address(&self.remote).ok(),
             at: clock,
         };
         let (verdict, _) = meter.count(&tally, presented, |_| (login.verdict, None));

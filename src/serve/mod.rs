@@ -4,6 +4,8 @@
 
 mod asked;
 mod connections;
+mod cors;
+mod credentials;
 mod ended;
 mod gate;
 mod http;
@@ -37,8 +39,9 @@ use tokio::sync::watch;
 
 use crate::files;
 use crate::process;
-use crate::settings::{Listen, Permissions};
+use crate::settings::{self, Listen, Origins, Permissions};
 use crate::vault;
+use credentials::Credentials;
 use ended::Ended;
 use gate::Gate;
 use http::Desk;
@@ -73,6 +76,10 @@ pub struct Config {
     pub listen: Listen,
     /// What permissions allow.
     pub permissions: Permissions,
+    /// In which headers a key may be presented.
+    pub credentials: settings::Credentials,
+    /// Which web pages may call the API from a browser.
+    pub cors_origins: Origins,
 }
 
 /// What an operator may want to know while it runs.
@@ -201,6 +208,8 @@ fn open(config: &Config, cores: usize, tell: Tell) -> Result<Desk, Error> {
             Arc::clone(&readers),
             &key,
         ),
+        credentials: Credentials::new(&config.credentials),
+        cors_origins: config.cors_origins.clone(),
         source,
         meter,
         ended,

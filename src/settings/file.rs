@@ -9,7 +9,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::{Color, Error, Export, Listen, Wait, expanded, way_out};
+use super::origins::Origin;
+use super::{Color, Error, Export, KeyHeader, Listen, Wait, expanded, way_out};
 use crate::files::{self, Use};
 use crate::key::{Brand, Expiry, Limit, Permission, Rule, Term, escaped, quoted};
 
@@ -61,6 +62,9 @@ pub(super) struct PolicyFile {
 pub(super) struct Serve {
     #[serde(deserialize_with = "text")]
     pub(super) listen: Option<Listen>,
+    pub(super) headers: Option<Vec<Text<KeyHeader>>>,
+    pub(super) bearer: Option<bool>,
+    pub(super) cors_origins: Vec<Text<Origin>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -227,6 +231,18 @@ mod tests {
             ),
             ("[policy]\nolder = \"1d\"", 2, "unknown setting `older`"),
             ("[serve]\nlisten = \"0.0.0.0:1\"", 2, "only loopback"),
+            ("[serve]\nheaders = [\"cookie\"]", 2, "means something else"),
+            (
+                "[serve]\nheaders = [\"Authorization\"]",
+                2,
+                "a key in it is a bearer's",
+            ),
+            (
+                "[serve]\ncors_origins = [\"null\"]",
+                2,
+                "`null` is not an origin",
+            ),
+            ("[serve]\nbearer = \"no\"", 2, "invalid type"),
             (
                 "[[export]]\nformat = \"shadow\"\nfile = \"/x\"",
                 2,

@@ -1,8 +1,10 @@
 //! The settings: flags over environment over `config.toml` over defaults, merged once.
 
+mod credentials;
 mod export;
 mod file;
 mod listen;
+mod origins;
 mod path;
 mod permissions;
 mod plans;
@@ -17,10 +19,12 @@ use std::time::Duration;
 use directories::ProjectDirs;
 use serde::Deserialize;
 
-use crate::key::{Brand, Expiry, Invalid, Limit, Period, Permission, Rule};
+use crate::key::{Brand, Expiry, Invalid, Limit, Period, Permission};
+pub use credentials::{Credentials, KeyHeader};
 pub use export::{Export, ExportFormat};
 use file::{Defaults, File, Text};
 pub use listen::Listen;
+pub use origins::Origins;
 pub use path::expanded;
 pub use permissions::Permissions;
 pub use plans::Plans;
@@ -65,6 +69,10 @@ pub struct Settings {
     pub policy: Policy,
     /// Where `serve` listens, and servers that ask it find it.
     pub listen: Listen,
+    /// In which headers an API key may be presented.
+    pub credentials: Credentials,
+    /// Which web pages may call the API from a browser.
+    pub cors_origins: Origins,
     /// The files for servers that cannot read the vault, which changes rewrite.
     pub exports: Vec<Export>,
     /// The vault that these are of, whichever another flag or variable names.
@@ -276,11 +284,10 @@ fn merged(
             .map(|(name, Text(limit))| (name, limit)),
     );
     let mut permissions = Permissions::default();
-    let rules = |rules: Vec<Text<Rule>>| rules.into_iter().map(|Text(rule)| rule).collect();
     permissions.add(
         file.permissions
             .into_iter()
-            .map(|(Text(permission), texts)| (permission, rules(texts))),
+            .map(|(Text(permission), texts)| (permission, values(texts))),
     )?;
     let permission = file.defaults.permission.unwrap_or_else(Permission::full);
     let limit = file
@@ -288,6 +295,11 @@ fn merged(
         .plan
         .map(|plan| plans.limit(&plan))
         .transpose()?;
+    let credentials = Credentials::default();
+    let credentials = Credentials::new(
+        file.serve.headers.map_or(credentials.headers, values),
+        file.serve.bearer.unwrap_or(credentials.bearer),
+    )?;
     Ok(Settings {
         place: None,
         file: None,
@@ -305,10 +317,23 @@ fn merged(
         permissions,
         policy: Policy::of(&file.policy),
         listen: file.serve.listen.unwrap_or_default(),
+        credentials,
+        cors_origins: Origins::new(
+            file.serve
+                .cors_origins
+                .into_iter()
+                .map(|Text(origin)| origin)
+                .collect(),
+        ),
         exports: export::each_to_its_own_file(file.export)?,
         exported_vault: None,
         lacks_exports: false,
     })
+}
+
+/// The values of a list of texts.
+fn values<T>(texts: Vec<Text<T>>) -> Vec<T> {
+    texts.into_iter().map(|Text(value)| value).collect()
 }
 
 fn no_home() -> Error {

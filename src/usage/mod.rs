@@ -3,6 +3,7 @@
 //! It may be deleted at any time; keys, secrets and the log are in the vault alone. Unlike the
 //! vault it is in WAL mode, and a power cut may cost its last second.
 
+mod address;
 mod clock;
 mod error;
 mod networks;
@@ -22,6 +23,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::files::FileId;
 use crate::vault::{self, Vault};
+pub use address::read_address;
 pub use error::Error;
 use error::is_busy;
 pub use read::{Address, Details, Refused, SecretUse, Summary, Takeover};

@@ -67,7 +67,12 @@ fn traefiks_is_yaml_that_says_what_its_documentation_asks_for() {
     );
     assert_eq!(
         ask["authRequestHeaders"],
-        serde_json::json!(["api-key", "Authorization"])
+        serde_json::json!([
+            "api-key",
+            "Authorization",
+            "Origin",
+            "Access-Control-Request-Method"
+        ])
     );
     let kept = &http["middlewares"]["postkey-keep-key"]["headers"]["customRequestHeaders"];
     assert_eq!(

@@ -31,6 +31,13 @@ impl Setup {
         Self::start_altered(kind, sandbox, listen, |printed| printed)
     }
 
+    /// A gateway of a `serve` with more settings, under `[serve]`.
+    pub fn start_set(kind: Kind, settings: &str) -> Self {
+        let sandbox = Sandbox::new();
+        let listen = format!("{}:17625", loopback());
+        Self::start_whole(kind, sandbox, &listen, settings, |printed| printed)
+    }
+
     /// The same, with what an administrator changes in the printed configuration.
     pub fn start_altered(
         kind: Kind,
@@ -38,9 +45,19 @@ impl Setup {
         listen: &str,
         alter: impl Fn(String) -> String,
     ) -> Self {
+        Self::start_whole(kind, sandbox, listen, "", alter)
+    }
+
+    fn start_whole(
+        kind: Kind,
+        sandbox: Sandbox,
+        listen: &str,
+        settings: &str,
+        alter: impl Fn(String) -> String,
+    ) -> Self {
         let host = loopback();
         let (address, guarded) = (format!("{host}:18080"), format!("{host}:18081"));
-        sandbox.settings(&format!("[serve]\nlisten = \"{listen}\"\n"));
+        sandbox.settings(&format!("[serve]\nlisten = \"{listen}\"\n{settings}"));
         sandbox.generate(["api", "first"]);
         let connect = sandbox.run(["connect", kind.word(), "--backend", &guarded]);
         let mut command = kind.configure(&alter(connect.expect(0).stdout), &address, &sandbox);

@@ -122,6 +122,16 @@ impl Answer {
         value.filter(|_| values.next().is_none())
     }
 
+    /// Whether it has a header, even an empty one.
+    pub fn has(&self, name: &str) -> bool {
+        let name = format!("{name}:");
+        let mut lines = self.head.lines();
+        lines.any(|line| {
+            line.get(..name.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(&name))
+        })
+    }
+
     fn headers<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         self.head.lines().filter_map(move |line| {
             let (found, value) = line.split_once(": ")?;

@@ -80,6 +80,22 @@ fn a_restart_and_the_operators_own_checks_count_against_the_same_limit() {
 }
 
 #[test]
+fn a_wait_of_more_than_a_minute_is_not_asked_of_a_client() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci", "--limit", "1/day"]);
+    let server = Server::start(&sandbox);
+    server.verify(&secret).expect(200);
+    let refused = server.verify(&secret).expect_refusal(429);
+    expect_left(&refused, 1, 0, 86_400);
+    let reset = refused.number("x-ratelimit-reset");
+    let left = reset - Timestamp::now().as_second();
+    assert!(
+        left <= 60 || refused.header("retry-after").is_none(),
+        "{refused:?}"
+    );
+}
+
+#[test]
 fn of_many_at_once_exactly_as_many_are_accepted_as_the_limit_says() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci", "--limit", "40/day"]);

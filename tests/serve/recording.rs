@@ -40,16 +40,21 @@ fn use_is_recorded_with_its_count_its_address_and_what_was_refused() {
     from("/nginx", "192.0.2.1");
     from("/forward", "198.51.100.7, 192.0.2.2");
     from("/nginx", "no address");
-    let target = "/verify?address=2001:db8::1";
-    server
-        .ask("GET", target, &[("api-key", &secret)])
-        .expect(200);
+    // As an nginx on `[::]` with `ipv6only=off` and gateways that append the port write it.
+    from("/nginx", "::ffff:192.0.2.1");
+    from("/forward", "[::ffff:192.0.2.2]:4321");
+    from("/forward", "198.51.100.7, 192.0.2.2:50000");
+    for address in ["2001:db8::1", "%5B2001:db8::1%5D:443"] {
+        let target = format!("/verify?address={address}");
+        let key = [("api-key", &*secret)];
+        server.ask("GET", &target, &key).expect(200);
+    }
     server.verify("nonsense").expect(401);
     let is = |query: &str, count| recorded(&sandbox, query) == Some(count);
     let at =
         |address: &str| format!("SELECT sum(count) FROM addresses WHERE address = '{address}'");
-    wait_for("five recorded uses", || is(ACCEPTED, 5));
-    assert!(is(&at("192.0.2.1"), 2) && is(&at("192.0.2.2"), 1) && is(&at("2001:db8::1"), 1));
+    wait_for("nine recorded uses", || is(ACCEPTED, 9));
+    assert!(is(&at("192.0.2.1"), 3) && is(&at("192.0.2.2"), 3) && is(&at("2001:db8::1"), 2));
     assert!(is("SELECT count(*) FROM addresses WHERE key_id > 0", 3));
     assert!(is(
         "SELECT sum(count) FROM days WHERE key_id = 0 AND verdict = 'malformed'",

@@ -99,7 +99,10 @@ impl Server {
 
     #[track_caller]
     pub fn ask(&self, method: &str, target: &str, headers: &[Header]) -> Answer {
-        http::ask(&self.address, method, target, headers)
+        let answer = http::ask(&self.address, method, target, headers);
+        // A cache that kept one would give it to requests without a key.
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        answer
     }
 
     /// What an application is told of a key, whatever it needs it for.

@@ -1,6 +1,8 @@
 -- HAProxy: asks `postkey serve` about each request. Made by `postkey connect haproxy`; on Debian
 -- it belongs in /etc/haproxy/postkey.lua.
-local credentials = { "api-key", "authorization" }
+local credentials = { {haproxy_asked} }
+-- By these a browser's question before a request is known (CORS); it asks for no WebSocket.
+local preflight = { "origin", "access-control-request-method" }
 
 local function ask(txn)
   local asked = {
@@ -10,13 +12,17 @@ local function ask(txn)
   }
   -- All of a client's credentials, so that two keys are seen to be two.
   local given = txn.http:req_get_headers()
-  for _, name in ipairs(credentials) do
-    local values = given[name]
-    if values then
-      asked[name] = {}
-      for at = 0, #values do table.insert(asked[name], values[at]) end
+  local function pass_on(names)
+    for _, name in ipairs(names) do
+      local values = given[name]
+      if values then
+        asked[name] = {}
+        for at = 0, #values do table.insert(asked[name], values[at]) end
+      end
     end
   end
+  pass_on(credentials)
+  if not given["upgrade"] then pass_on(preflight) end
   txn:set_var("txn.postkey_status", 0)
   local answer = core.httpclient():get{
     url = "http://postkey/forward",
@@ -41,6 +47,9 @@ local function ask(txn)
   if wait then txn:set_var("txn.postkey_wait", wait) end
   if status == 200 and answer.status == 200 then
     txn:set_var("txn.postkey_name", header("x-postkey-name"))
+  elseif header("access-control-allow-origin") then
+    txn:set_var("txn.postkey_origin", header("access-control-allow-origin"))
+    txn:set_var("txn.postkey_exposed", header("access-control-expose-headers"))
   end
   txn:set_var("txn.postkey_status", status)
 end
