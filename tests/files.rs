@@ -3,5 +3,6 @@
 mod emergencies;
 mod named;
 mod overwritten;
+mod pipes;
 mod swapped;
 mod trusted;

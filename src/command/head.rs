@@ -1,12 +1,11 @@
 //! The log's head, saved outside of the vault.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{Draft, Existing, Use};
+use crate::files::{Draft, Existing, Use, open_input};
 use crate::vault::SavedHead;
 
 /// How long a saved head may be, in bytes: far more than it is.
@@ -15,7 +14,7 @@ const LONGEST: u64 = 1024;
 /// Reads a head that was saved.
 pub(super) fn read(path: &Path) -> Result<SavedHead, Error> {
     let mut text = String::new();
-    File::open(path)
+    open_input(path)
         .and_then(|file| file.take(LONGEST).read_to_string(&mut text))
         .map_err(|error| {
             let message = format!("cannot read the saved head `{}`: {error}", path.display());

@@ -133,6 +133,7 @@ pub(super) fn run(args: Import, session: &mut Session) -> Result<ExitStatus, Err
     if !faults.is_empty() {
         return Err(faults.report(session));
     }
+    plan.expect_some(args.file.as_deref())?;
     let look = session.look_at(now);
     if args.dry_run {
         return tell(&plan, Outcome::WouldBeImported, &look, session);
@@ -193,7 +194,7 @@ fn tell(
 fn note(plan: &Plan, outcome: Outcome, session: &Session) {
     let keys = counted(plan.entries.len() as i64, "key", "keys");
     session.ui.note(match outcome {
-        _ if plan.entries.is_empty() => "there is nothing to import".to_owned(),
+        _ if plan.entries.is_empty() => "there is nothing new to import".to_owned(),
         Outcome::WouldBeImported => format!("{keys} would be imported; nothing was done"),
         _ => format!("imported {keys}"),
     });

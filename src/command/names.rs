@@ -3,13 +3,13 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::path::Path;
 
 use super::Session;
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::files::open_input;
 use crate::key::{KeyName, without_mark};
 use crate::ui::counted;
 
@@ -74,7 +74,7 @@ pub(super) fn read(
         ),
         _ => {
             let place = format!("`{}`", path.display());
-            let file = File::open(path).map_err(|error| unreadable(&place, &error))?;
+            let file = open_input(path).map_err(|error| unreadable(&place, &error))?;
             (Box::new(file), place)
         }
     };

@@ -12,7 +12,7 @@ use super::values::Dash;
 use super::{Session, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::whole;
+use crate::files::{self, whole};
 use crate::key::{Key, KeyName, Kind, Variable, Variables};
 use crate::process::job;
 use crate::ui::{Format, another_secret, shell_word};
@@ -111,6 +111,7 @@ impl Receiver {
     /// Makes sure, before anything is done, that there is somebody to take a secret.
     pub(super) fn expect(&self, session: &Session) -> Result<(), Error> {
         self.format(session)?;
+        self.expect_file()?;
         match self.github {
             None if self.print_secret => session.ui.expect_reader(),
             None if self.save.is_none() => session.ui.expect_receiver(),
@@ -120,6 +121,22 @@ impl Receiver {
                 session.ui.expect_runner()
             }
         }
+    }
+
+    /// Makes sure that a path which says that it is a folder's does not become a file's.
+    fn expect_file(&self) -> Result<(), Error> {
+        let folder = self.save.as_ref().filter(|path| files::is_of_folder(path));
+        let Some(folder) = folder else {
+            return Ok(());
+        };
+        let word = shell_word(folder);
+        let message = format!(
+            "--save takes a file, and `{}` is a folder",
+            folder.display()
+        );
+        Err(Error::usage(message).hint(format!(
+            "name a file in it; for the keys of a list, `--save-dir {word}` writes a file a key"
+        )))
     }
 
     fn expect_github(&self, github: Github) -> Result<(), Error> {

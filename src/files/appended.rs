@@ -1,15 +1,20 @@
 //! Files that another program made and reads, to which lines are added in place: a file of the
 //! same name would not be the one that it waits for.
 
+mod lines;
+
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use super::location::Location;
 use super::{Error, Use, failed};
+use lines::Fault;
 
-/// How much of a file tells whether it takes lines, in bytes.
-const START: u64 = 4096;
+/// How long a runner's file may be, in bytes: longer than any is.
+const LONGEST: u64 = 16 << 20;
 
 /// What was added to a file, and can be taken back.
 #[derive(Debug)]
@@ -48,7 +53,7 @@ pub fn append(path: &Path, lines: &[u8]) -> Result<Appended, Error> {
         } else {
             b"\n"
         };
-        let text = zeroize::Zeroizing::new([gap, lines].concat());
+        let text = Zeroizing::new([gap, lines].concat());
         let added = file.write_all(&text).and_then(|()| file.sync_all());
         if added.is_err() {
             let _ = file.set_len(before);
@@ -86,28 +91,41 @@ fn open(path: &Path) -> Result<File, Error> {
         Some(_) => {}
         None => return Err(failed(path, ErrorKind::NotFound.into())),
     }
-    let mut file = location.append().map_err(|source| failed(path, source))?;
-    match takes_lines(&mut file).map_err(|source| failed(path, source))? {
-        true => Ok(file),
-        false => Err(refused("holds something else than a job's variables")),
-    }
+    let file = location.append().map_err(|source| failed(path, source))?;
+    let text = all_of(&file).map_err(|source| failed(path, source))?;
+    let why = match lines::variables(&text) {
+        _ if text.len() as u64 > LONGEST => "is longer than 16 MiB",
+        Ok(_) if !text.contains(&0) => return Ok(file),
+        Err(Fault::Open) => {
+            "has a value without an end (`NAME<<END` and no `END`), so that the runner reads no more"
+        }
+        Ok(_) | Err(Fault::Line) => "holds something else than a job's variables",
+    };
+    Err(refused(why))
 }
 
-/// Whether a file is empty, or begins as the runner's do: `NAME=value`, or `NAME<<END`.
-fn takes_lines(file: &mut File) -> io::Result<bool> {
-    let mut start = Vec::new();
-    file.take(START).read_to_end(&mut start)?;
-    let first = start
-        .split(|&byte| byte == b'\n')
-        .find(|line| !line.trim_ascii().is_empty());
-    let Some(first) = first else {
-        return Ok(true);
-    };
-    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    let end = first.iter().position(|byte| !is_name(byte));
-    let rest = end.filter(|&end| end > 0).map(|end| &first[end..]);
-    let is_set = rest.is_some_and(|rest| rest.starts_with(b"=") || rest.starts_with(b"<<"));
-    Ok(is_set && !start.contains(&0))
+/// What a runner's file holds, or the beginning of one that is too long.
+fn all_of(file: &File) -> io::Result<Zeroizing<Vec<u8>>> {
+    let length = file.metadata()?.len().min(LONGEST);
+    // Large enough that no copy of it stays behind where it grew.
+    let room = usize::try_from(length).unwrap_or_default() + 2;
+    let mut text = Zeroizing::new(Vec::with_capacity(room));
+    file.take(LONGEST + 1).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+/// The values that a runner's file gives a variable; none if it is none that can be read.
+pub fn values_of(path: &Path, name: &str) -> Vec<Zeroizing<Vec<u8>>> {
+    let text = open(path).and_then(|mut file| {
+        let read = file.rewind().and_then(|()| all_of(&file));
+        read.map_err(|source| failed(path, source))
+    });
+    let text = text.unwrap_or_default();
+    let found = lines::variables(&text).unwrap_or_default();
+    let found = found.into_iter().filter(|(own, _)| *own == name.as_bytes());
+    found
+        .map(|(_, value)| Zeroizing::new(value.to_vec()))
+        .collect()
 }
 
 fn ends_a_line(file: &mut File, length: u64) -> io::Result<bool> {
@@ -144,6 +162,9 @@ mod tests {
             added.take_back().expect("taken back");
             assert_eq!(fs::read_to_string(&path).expect("the file"), before);
         }
+        fs::write(&path, "B<<END\n2\n").expect("written");
+        append(&path, b"A=1\n").expect_err("the runner would take it for a part of B");
+        fs::write(&path, "B=2\n").expect("written");
         let added = append(&path, b"A=1\n").expect("added");
         append(&path, b"C=3\n").expect("added");
         assert!(added.take_back().is_err());

@@ -41,6 +41,12 @@ pub fn expect_writable(path: &Path, what: Use) -> Result<(), Error> {
     Location::open(path, what).map(drop)
 }
 
+/// Whether a path says that it is a folder's: a file's has no `/` at its end.
+pub fn is_of_folder(path: &Path) -> bool {
+    let path = path.as_os_str().as_encoded_bytes();
+    path.ends_with(b"/") || path.ends_with(b"/.")
+}
+
 impl Location {
     /// Opens the folder of a file that may be written there.
     ///
@@ -48,6 +54,9 @@ impl Location {
     /// If there is no such folder, others have a say in what is in it, or what is to be kept
     /// would be overwritten.
     pub(super) fn open(path: &Path, what: Use) -> Result<Self, Error> {
+        if is_of_folder(path) {
+            return Err(unfound(path, ErrorKind::IsADirectory.into()));
+        }
         let walk = Walk::to(path, Last::Stay).map_err(|error| unfound(path, error))?;
         walk.expect_theirs().map_err(|other| what.refusal(&other))?;
         guard::expect_writable(path, &walk, what)?;

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use nix::unistd::geteuid;
 
 use super::Error;
-use crate::files::{Last, Other, Use, Walk, Who, folder_of, make_folders, missing_folders};
+use crate::files::{
+    Last, Other, Use, Walk, Who, folder_of, is_of_folder, make_folders, missing_folders,
+};
 
 /// Group or others may do anything at all.
 const SHARED: u32 = 0o077;
@@ -22,10 +24,13 @@ const SHARED: u32 = 0o077;
 /// [`Error::Missing`] if there is no such folder, [`Error::Unsafe`] if others could get at
 /// the vault through it.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, Error> {
+    if is_of_folder(path) {
+        return Err(folder_instead(path));
+    }
     let folder = folder_of(path);
     let walk = Walk::to(path, Last::Stay).map_err(|source| match source.kind() {
         ErrorKind::NotFound => Error::Missing(path.to_owned()),
-        ErrorKind::IsADirectory => Error::NotAVault(path.to_owned()),
+        ErrorKind::IsADirectory => folder_instead(path),
         _ => Error::Io {
             doing: "open the folder",
             path: folder.to_owned(),
@@ -41,6 +46,14 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, Error> {
         }));
     }
     Ok(walk.path())
+}
+
+fn folder_instead(path: &Path) -> Error {
+    Error::Unsafe {
+        path: path.to_owned(),
+        why: "is a folder",
+        mend: "name a file in it",
+    }
 }
 
 /// Makes the vault's folder if it is missing, and those above it: 0700, and durable.

@@ -197,8 +197,8 @@ fn a_trial_tells_what_would_be_imported_and_does_nothing() {
     let skipping = ["import", "dovecot", "-", "--dry-run", "--skip-existing"];
     let run = sandbox.run_with_input(skipping, users.as_bytes()).expect(0);
     assert!(run.stdout.contains("skipped"), "{run:?}");
-    let run = sandbox.run_with_input(trial, b"# nobody\n").expect(0);
-    assert_eq!(run.stderr, "there is nothing to import\n");
+    let run = sandbox.run_with_input(trial, b"# nobody\n").expect(2);
+    assert!(run.stderr.contains("nothing to import"), "{run:?}");
 }
 
 #[test]

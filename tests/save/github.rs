@@ -263,6 +263,41 @@ fn one_step_does_not_set_one_variable_for_two_keys() {
 }
 
 #[test]
+fn a_variable_of_many_lines_is_seen_and_one_without_an_end_is_refused() {
+    let sandbox = Sandbox::new();
+    files(&sandbox);
+    let other = sandbox.generate(["api", "other"]);
+    let made = ["generate", "api", "web", "--github", "env"];
+    for (text, says) in [
+        (
+            "A=1\nTEXT<<END\none\n".to_owned(),
+            "has a value without an end",
+        ),
+        (
+            "TEXT<<END\none\n END\n".to_owned(),
+            "has a value without an end",
+        ),
+        ("A=1\nnot a variable\n".to_owned(), "holds something else"),
+        (
+            format!("WEB_API_KEY<<END\n{other}\nEND\n"),
+            "has set `WEB_API_KEY` to the secret of `other`",
+        ),
+    ] {
+        fs::write(sandbox.home().join("set_env"), &text).unwrap();
+        let refused = run(&sandbox, &made).expect(6);
+        expect_silent(&refused);
+        assert!(refused.stderr.contains(says), "{text}: {refused:?}");
+        assert_eq!(held(&sandbox, "set_env"), text);
+    }
+    assert_eq!(keys(&sandbox), ["other"]);
+    let closed = "TEXT<<END\nA<<B\nEND\n";
+    fs::write(sandbox.home().join("set_env"), closed).unwrap();
+    run(&sandbox, &made).expect(0);
+    let set = variables(&held(&sandbox, "set_env"));
+    assert_eq!(sandbox.verify(&set["WEB_API_KEY"]).0, "accepted");
+}
+
+#[test]
 fn a_runners_file_that_is_none_is_refused_before_anything_is_done() {
     let sandbox = Sandbox::new();
     files(&sandbox);

@@ -8,6 +8,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
+use crate::files::open_input;
 
 /// How much there may be, in bytes: the passwords of a hundred thousand users.
 const LONGEST: usize = 16 << 20;
@@ -39,7 +40,7 @@ pub(super) fn read(file: Option<&Path>) -> Result<Input, Error> {
 
 fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     let name = format!("`{}`", path.display());
-    let file = File::open(path).map_err(|error| unreadable(&name, &error))?;
+    let file = open_input(path).map_err(|error| unreadable(&name, &error))?;
     read_all(file, &name)
 }
 
@@ -57,7 +58,7 @@ fn read_standard() -> Result<Zeroizing<Vec<u8>>, Error> {
 }
 
 /// Not into a buffer that grows by itself: where it was, passwords would stay.
-fn read_all(mut file: File, name: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
+fn read_all(mut file: impl Read, name: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut bytes = Zeroizing::new(vec![0; FIRST]);
     let mut filled = 0;
     loop {

@@ -1,9 +1,12 @@
 //! What is going to be imported: what is new, what is here already, and what is in the way.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use super::entry::Entry;
 use super::fault::{Fault, Faults};
+use crate::command::names::STANDARD_INPUT;
+use crate::command::values;
 use crate::error::Error;
 use crate::key::{Key, Tail, Username};
 use crate::vault::{self, Vault};
@@ -43,6 +46,20 @@ impl Plan {
             }
         }
         Ok(plan)
+    }
+
+    /// Makes sure that there was anything to import: a list that came out empty is a mistake of
+    /// whoever made it.
+    pub(super) fn expect_some(&self, file: Option<&Path>) -> Result<(), Error> {
+        if !self.entries.is_empty() || !self.skipped.is_empty() {
+            return Ok(());
+        }
+        let file = file.filter(|file| !values::is_dash(file));
+        let place = file.map_or(STANDARD_INPUT.to_owned(), |file| {
+            format!("`{}`", file.display())
+        });
+        Err(Error::usage(format!("nothing to import in {place}"))
+            .hint("look why it is empty: a command before it may have failed"))
     }
 }
 

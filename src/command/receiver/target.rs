@@ -1,6 +1,5 @@
 //! Where the secret of one key goes: what the flags say, for this key and what its file holds.
 
-use std::fs;
 use std::path::Path;
 
 use clap::Args;
@@ -290,17 +289,15 @@ impl Target<'_> {
     /// Makes sure that the runner's file does not set the variables for another key: the last one
     /// wins.
     fn expect_unset(&self, file: &Path, vault: Option<&Vault>) -> Result<(), Error> {
-        let Ok(text) = fs::read_to_string(file).map(Zeroizing::new) else {
-            return Ok(());
-        };
         let Variables { username, secret } = &self.variables;
         for variable in username.iter().chain([secret]) {
             let start = format!("{variable}=");
             let is_username = Some(variable) == username.as_ref();
             let new = self.username.filter(|_| is_username);
             let after = format!("{start}{}", new.map_or(env::ANY, Username::as_str));
-            for line in text.lines().filter(|line| line.starts_with(&start)) {
-                let loss = Loss::find(line.as_bytes(), after.as_bytes(), &self.name, vault)?;
+            for value in files::values_of(file, variable.as_str()) {
+                let before = Zeroizing::new([start.as_bytes(), &value].concat());
+                let loss = Loss::find(&before, after.as_bytes(), &self.name, vault)?;
                 let Some(loss) = loss else {
                     continue;
                 };

@@ -1,0 +1,101 @@
+//! The variables of a job, as GitHub's runner reads them: `NAME=value`, or `NAME<<END` and lines
+//! up to `END` (actions/runner, `FileCommandManager.cs`).
+
+/// Why the runner would not read a file to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A line is of neither form.
+    Line,
+    /// The end of a value is missing: what is added would be part of it.
+    Open,
+}
+
+/// The names and values of all variables that a file sets, in its order.
+///
+/// # Errors
+/// Why the runner would not read it to its end.
+pub fn variables(text: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Fault> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some(line) = next_line(&mut rest) {
+        if line.is_empty() {
+            continue;
+        }
+        let (name, set) = split(line).ok_or(Fault::Line)?;
+        found.push(match set.strip_prefix(b"<<") {
+            Some(b"") => return Err(Fault::Line),
+            Some(end) => (name, lines_before(end, &mut rest)?),
+            None => (name, &set[1..]),
+        });
+    }
+    Ok(found)
+}
+
+fn next_line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    if rest.is_empty() {
+        return None;
+    }
+    let end = rest.iter().position(|&byte| byte == b'\n');
+    let (line, after) = rest.split_at(end.map_or(rest.len(), |end| end + 1));
+    *rest = after;
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    Some(line.strip_suffix(b"\r").unwrap_or(line))
+}
+
+/// All before the line that is `end`, which is passed by.
+fn lines_before<'a>(end: &[u8], rest: &mut &'a [u8]) -> Result<&'a [u8], Fault> {
+    let all = *rest;
+    loop {
+        let length = all.len() - rest.len();
+        if next_line(rest).ok_or(Fault::Open)? == end {
+            return Ok(&all[..length]);
+        }
+    }
+}
+
+/// A line's name, and the rest with the `=` or `<<` that it begins with.
+fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let end = line.iter().position(|byte| !is_name(byte))?;
+    let (name, rest) = line.split_at(end);
+    let is_set = rest.starts_with(b"=") || rest.starts_with(b"<<");
+    (is_set && !name.is_empty()).then_some((name, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_read_as_the_runner_does() {
+        for (text, expected) in [
+            ("", Ok(vec![])),
+            ("\n\r\n", Ok(vec![])),
+            ("A=1\nB=\n", Ok(vec![("A", "1"), ("B", "")])),
+            ("A=1", Ok(vec![("A", "1")])),
+            ("A=x<<y\n", Ok(vec![("A", "x<<y")])),
+            ("A<<E\nE\n", Ok(vec![("A", "")])),
+            (
+                "A<<E\n1\n\nB=2\nE\nC=3",
+                Ok(vec![("A", "1\n\nB=2\n"), ("C", "3")]),
+            ),
+            ("A<<E\r\n1\r\nE\r\n", Ok(vec![("A", "1\r\n")])),
+            ("A<<E=\n1\nE=", Ok(vec![("A", "1\n")])),
+            ("A<<E\n1\n", Err(Fault::Open)),
+            ("A<<E", Err(Fault::Open)),
+            ("A<<E\nE \n", Err(Fault::Open)),
+            ("A<<E\n1\nE\nB<<E\n2\n", Err(Fault::Open)),
+            ("A<<\n\n", Err(Fault::Line)),
+            ("# a comment\n", Err(Fault::Line)),
+            ("A=1\nB\n", Err(Fault::Line)),
+            ("=1\n", Err(Fault::Line)),
+            ("A\0=1\n", Err(Fault::Line)),
+        ] {
+            let found = variables(text.as_bytes());
+            let bytes =
+                |(name, value): (&'static str, &'static str)| (name.as_bytes(), value.as_bytes());
+            let expected = expected.map(|all| all.into_iter().map(bytes).collect::<Vec<_>>());
+            assert_eq!(found, expected, "{text:?}");
+        }
+    }
+}
