@@ -10,11 +10,14 @@ pub enum Fault {
     Open,
 }
 
+/// A variable's name and value.
+type Variable<'a> = (&'a [u8], &'a [u8]);
+
 /// The names and values of all variables that a file sets, in its order.
 ///
 /// # Errors
 /// Why the runner would not read it to its end.
-pub fn variables(text: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Fault> {
+pub fn variables(text: &[u8]) -> Result<Vec<Variable<'_>>, Fault> {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some(line) = next_line(&mut rest) {
