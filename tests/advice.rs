@@ -476,7 +476,7 @@ const COVERED: &[(&str, &str)] = &[
     ("rotate --finish {name}", ""),
     ("rotate {name}", ""),
     ("rotate {name}{flags}", ""),
-    ("set {name} --expires 90d", ""),
+    ("set {name} --expires {EXTENSION}", ""),
     ("show NAME", ""),
     ("show {name}", ""),
     // Words to fill in, or nothing but reading.

@@ -8,7 +8,7 @@ use super::selection::{self, Names, Question, Selector, each};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Standing, Status};
-use crate::ui::KeyView;
+use crate::ui::{KeyView, extension};
 use crate::vault::{self, Action, Record, Vault};
 
 /// Resumes keys that were deactivated
@@ -85,23 +85,24 @@ pub(super) fn change_one(
         let error = Error::from(vault::Error::Contradicted(contradiction));
         session.ui.warn(error.to_string());
     }
-    tell(&before.key, &after, after.standing(now), session);
+    tell(&before.key, &after, now, session);
     Ok(Record {
         key: after,
         ..before
     })
 }
 
-fn tell(before: &Key, after: &Key, standing: Standing, session: &Session) {
+fn tell(before: &Key, after: &Key, now: Timestamp, session: &Session) {
     let (name, word) = (&after.name, after.status.word());
     if before.status == after.status {
         session.ui.note(format!("`{name}` was {word} already"));
     } else {
         session.ui.note(format!("`{name}` is {word} now"));
     }
-    if after.status == Status::Active && standing == Standing::Expired {
+    if after.standing(now) == Standing::Expired {
         session.ui.warn(format!(
-            "`{name}` has expired and stays refused; `postkey set {name} --expires 90d` extends it"
+            "`{name}` has expired and stays refused; {}",
+            extension(after, now)
         ));
     }
 }

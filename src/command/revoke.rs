@@ -14,7 +14,7 @@ use super::{Session, activate, incident, selection, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Past, Standing, Status};
-use crate::ui::{KeyView, Look, Replacement, counted};
+use crate::ui::{KeyView, Look, Replacement, counted, extension};
 use crate::vault::{Action, Ending, Presented, Record, Vault};
 
 /// Stops a key whose secret has leaked, at once and without a question
@@ -390,7 +390,8 @@ fn announce(old: &Key, new: &Key, target: &Target<'_>, session: &Session, look: 
     target.tell("it", false, session);
     if new.standing(look.now) == Standing::Expired {
         session.ui.warn(format!(
-            "`{name}` has expired and stays refused; `postkey set {name} --expires 90d` extends it"
+            "`{name}` has expired and stays refused; {}",
+            extension(new, look.now)
         ));
     }
 }

@@ -11,7 +11,7 @@ use super::selection::{self, Question};
 use crate::error::{Error, ROTATING};
 use crate::exit::ExitStatus;
 use crate::key::{Grace, Key, KeyName, Retiring};
-use crate::ui::{KeyView, Look};
+use crate::ui::{KeyView, Look, extension};
 use crate::vault::{Action, Record, Vault};
 
 /// Gives a key a new secret; the old one goes on for a while
@@ -125,11 +125,9 @@ fn expect_rotatable(key: &Key, look: &Look) -> Result<(), Error> {
     }
     if key.has_expired(look.now) {
         let message = format!("`{name}` has expired: its old secret cannot go on");
-        return Err(Error::new(ExitStatus::No, message).hint(format!(
-            "`postkey set {name} --expires 90d` extends it, with the secret that it has"
-        )));
+        return Err(Error::new(ExitStatus::No, message).hint(extension(key, look.now)));
     }
-    Ok(())
+    end::expect_no_early_end(key, look)
 }
 
 /// Makes the new secret, hands it over, and gives back the key as it is then.

@@ -5,6 +5,7 @@ use std::path::{Path, absolute};
 use jiff::Timestamp;
 
 use super::Ui;
+use crate::check::EXTENSION;
 use crate::key::Key;
 
 /// What begins a suggested command in a sentence.
@@ -38,12 +39,23 @@ pub fn another_secret(key: &Key, flags: &str, now: Timestamp) -> String {
     let rotate =
         format!("`postkey rotate {name}{flags}` makes another while the old one keeps working");
     if key.has_expired(now) {
-        return format!("`postkey set {name} --expires 90d` extends the key, and then {rotate}");
+        return format!("{}, and then {rotate}", extension(key, now));
     }
     match key.retiring_at(now) {
         Some(_) => format!("`postkey rotate --abort {name}` ends the lost one, and then {rotate}"),
         None => rotate,
     }
+}
+
+/// How a key that has expired becomes valid again, in a clause.
+pub fn extension(key: &Key, now: Timestamp) -> String {
+    if key.expires_at.is_none_or(|end| end > now) {
+        return "if the clock was ahead and is right now, `postkey doctor --accept-clock` brings it \
+                back"
+        .to_owned();
+    }
+    let name = &key.name;
+    format!("`postkey set {name} --expires {EXTENSION}` extends it, with the secret that it has")
 }
 
 /// The flags that name the vault and the settings, where the command line did.

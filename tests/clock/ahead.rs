@@ -106,6 +106,11 @@ fn one_wrong_run_loses_nothing_once_the_clock_is_accepted() {
         assert!(doctor.stdout.contains("--accept-clock"), "{doctor:?}");
         let abort = sandbox.run(["rotate", "--abort", "ci", "--yes"]).expect(1);
         assert!(abort.stderr.contains("--accept-clock"), "{abort:?}");
+        // Another rotation would take the place of the old secret, which comes back below.
+        let rotate = sandbox.run(["rotate", "ci"]).expect(1);
+        assert!(rotate.stderr.contains("--accept-clock"), "{rotate:?}");
+        let rotate = sandbox.run(["rotate", "brief"]).expect(1);
+        assert!(rotate.stderr.contains("--accept-clock"), "{rotate:?}");
         let changed = sandbox.run(["describe", "other", "now"]).expect(0);
         assert!(
             changed.stderr.contains("is the clock right?"),

@@ -92,17 +92,28 @@ pub(super) fn abort(name: &KeyName, session: &Session) -> Result<ExitStatus, Err
     Ok(ExitStatus::Done)
 }
 
-fn nothing_to_go_back_to(key: &Key, look: &Look) -> Error {
+/// Makes sure that no old secret was retired by a clock that was ahead: it can be brought back,
+/// unless another rotation takes its place.
+pub(super) fn expect_no_early_end(key: &Key, look: &Look) -> Result<(), Error> {
     let name = &key.name;
     let retired = key.retiring.as_ref().filter(|old| old.is_over(look.now));
-    if let Some(old) = retired.filter(|old| old.until > look.now) {
-        let message = format!(
-            "the old secret of `{name}`, {}, retired by a clock that was ahead",
-            look.tail(&old.tail)
-        );
-        let hint = "if the clock is right now, `postkey doctor --accept-clock` brings it back";
-        return Error::new(ExitStatus::No, message).hint(hint);
+    let Some(old) = retired.filter(|old| old.until > look.now) else {
+        return Ok(());
+    };
+    let message = format!(
+        "the old secret of `{name}`, {}, retired by a clock that was ahead",
+        look.tail(&old.tail)
+    );
+    let hint = "if the clock is right now, `postkey doctor --accept-clock` brings it back";
+    Err(Error::new(ExitStatus::No, message).hint(hint))
+}
+
+fn nothing_to_go_back_to(key: &Key, look: &Look) -> Error {
+    if let Err(error) = expect_no_early_end(key, look) {
+        return error;
     }
+    let name = &key.name;
+    let retired = key.retiring.as_ref().filter(|old| old.is_over(look.now));
     let message = match retired {
         Some(old) => format!(
             "the old secret of `{name}`, {}, retired {}: there is nothing to go back to",
