@@ -45,7 +45,7 @@ impl Appended {
 /// # Errors
 /// If it is not a regular file, or cannot be written.
 pub fn append(path: &Path, lines: &[u8]) -> Result<Appended, Error> {
-    let mut file = open(path)?;
+    let (mut file, _) = open(path)?;
     let mut add = || {
         let before = file.metadata()?.len();
         let gap: &[u8] = if ends_a_line(&mut file, before)? {
@@ -77,8 +77,8 @@ pub fn expect_appendable(path: &Path) -> Result<(), Error> {
     open(path).map(drop)
 }
 
-/// Opens a file of the runner's, which must be one that takes such lines.
-fn open(path: &Path) -> Result<File, Error> {
+/// Opens a file of the runner's, which must be one that takes such lines, and reads it.
+fn open(path: &Path) -> Result<(File, Zeroizing<Vec<u8>>), Error> {
     let location = Location::open(path, Use::Job)?;
     let refused = |why| Error::Refused {
         path: path.to_owned(),
@@ -95,7 +95,7 @@ fn open(path: &Path) -> Result<File, Error> {
     let text = all_of(&file).map_err(|source| failed(path, source))?;
     let why = match lines::variables(&text) {
         _ if text.len() as u64 > LONGEST => "is longer than 16 MiB",
-        Ok(_) if !text.contains(&0) => return Ok(file),
+        Ok(_) if !text.contains(&0) => return Ok((file, text)),
         Err(Fault::Open) => {
             "has a value without an end (`NAME<<END` and no `END`), so that the runner reads no more"
         }
@@ -116,11 +116,7 @@ fn all_of(file: &File) -> io::Result<Zeroizing<Vec<u8>>> {
 
 /// The values that a runner's file gives a variable; none if it is none that can be read.
 pub fn values_of(path: &Path, name: &str) -> Vec<Zeroizing<Vec<u8>>> {
-    let text = open(path).and_then(|mut file| {
-        let read = file.rewind().and_then(|()| all_of(&file));
-        read.map_err(|source| failed(path, source))
-    });
-    let text = text.unwrap_or_default();
+    let text = open(path).map(|(_, text)| text).unwrap_or_default();
     let found = lines::variables(&text).unwrap_or_default();
     let found = found.into_iter().filter(|(own, _)| *own == name.as_bytes());
     found

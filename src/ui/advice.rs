@@ -47,12 +47,14 @@ pub fn another_secret(key: &Key, flags: &str, now: Timestamp) -> String {
     }
 }
 
+/// How what a clock that was ahead ended becomes valid again.
+pub const BRINGS_BACK: &str =
+    "if the clock is right now, `postkey doctor --accept-clock` brings it back";
+
 /// How a key that has expired becomes valid again, in a clause.
 pub fn extension(key: &Key, now: Timestamp) -> String {
     if key.expires_at.is_none_or(|end| end > now) {
-        return "if the clock was ahead and is right now, `postkey doctor --accept-clock` brings it \
-                back"
-        .to_owned();
+        return BRINGS_BACK.to_owned();
     }
     let name = &key.name;
     format!("`postkey set {name} --expires {EXTENSION}` extends it, with the secret that it has")

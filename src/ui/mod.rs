@@ -26,7 +26,7 @@ use anstyle::{AnsiColor, Style};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
-pub use advice::{another_secret, extension, globals, shell_word};
+pub use advice::{BRINGS_BACK, another_secret, extension, globals, shell_word};
 pub use calendar::Reminders;
 pub use export::{ExportText, Tally, can_be_of, may_give_way};
 pub use listing::Listing;

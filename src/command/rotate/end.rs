@@ -4,7 +4,7 @@ use crate::command::Session;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Retiring};
-use crate::ui::{Look, secret_use};
+use crate::ui::{BRINGS_BACK, Look, secret_use};
 use crate::usage::{Details, Takeover};
 use crate::vault::{Action, Change, Error as VaultError, Record, Vault};
 
@@ -104,8 +104,7 @@ pub(super) fn expect_no_early_end(key: &Key, look: &Look) -> Result<(), Error> {
         "the old secret of `{name}`, {}, retired by a clock that was ahead",
         look.tail(&old.tail)
     );
-    let hint = "if the clock is right now, `postkey doctor --accept-clock` brings it back";
-    Err(Error::new(ExitStatus::No, message).hint(hint))
+    Err(Error::new(ExitStatus::No, message).hint(BRINGS_BACK))
 }
 
 fn nothing_to_go_back_to(key: &Key, look: &Look) -> Error {
