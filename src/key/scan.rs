@@ -3,7 +3,7 @@
 //!
 //! What stands around a secret does not matter: the checksum decides. In each piece escapes,
 //! colours, line breaks and the like are undone, then base64, hex and dumps, and what was encoded
-//! in these (see [`walk`]); each text that comes of it is searched for what a secret begins with.
+//! in these (see [`walk()`]); each text that comes of it is searched for what a secret begins with.
 
 mod base64;
 mod candidate;
