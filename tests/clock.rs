@@ -2,12 +2,14 @@
 
 mod ahead;
 mod back;
+mod served;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
 use crate::sandbox::{Run, Sandbox};
+use crate::serve::server::{Server, loopback};
 
 /// Runs postkey under a clock that is so far ahead, as in `+2h` or `-10s`.
 pub fn at(sandbox: &Sandbox, offset: &str, args: &[&str]) -> Run {
@@ -25,6 +27,38 @@ pub fn verdict_at(sandbox: &Sandbox, offset: &str, secret: &str) -> String {
     command.stdin(std::fs::File::open(path).unwrap());
     let run = Run::of(command.output().unwrap());
     run.json()["verdict"].as_str().unwrap().to_owned()
+}
+
+/// A `serve` whose clock can be set while it runs.
+pub struct Served {
+    pub server: Server,
+    clock: PathBuf,
+}
+
+impl Served {
+    pub fn start(sandbox: &Sandbox) -> Self {
+        let clock = sandbox.home().join("clock");
+        std::fs::write(&clock, "+0").unwrap();
+        let address = format!("{}:17625", loopback());
+        let mut command = sandbox.command(["serve", "--listen", &address]);
+        command.envs(preload());
+        command.env("FAKETIME_TIMESTAMP_FILE", &clock);
+        let server = Server::of(sandbox, command, &address);
+        Self { server, clock }
+    }
+
+    /// Sets its clock so far ahead.
+    pub fn set(&self, offset: &str) {
+        // In one step, for it reads the file whenever it looks at the clock.
+        let new = self.clock.with_extension("new");
+        std::fs::write(&new, offset).unwrap();
+        std::fs::rename(new, &self.clock).unwrap();
+    }
+
+    /// The status that it answers a secret with.
+    pub fn status(&self, secret: &str) -> u16 {
+        self.server.verify(secret).status
+    }
 }
 
 /// Gives a command such a clock.

@@ -1,5 +1,5 @@
 //! What was seen to have expired or retired here: it stays so when the clock goes back, in memory
-//! until the vault says so, too.
+//! until the vault says so, too, or until somebody says that the clock was wrong.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -11,10 +11,13 @@ use jiff::Timestamp;
 use super::meter::locked;
 use super::source::{Source, Stamp};
 use crate::process;
-use crate::vault::{Action, Author, Error, Presented};
+use crate::vault::{Action, Author, Error, Head, Presented, SeenEnd};
 
 /// How long to wait after the vault could not be written: it may never be.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// How many ends at most are noted in one transaction, during which nobody else can write.
+const AT_ONCE: usize = 1000;
 
 /// What has ended, as far as this process saw.
 #[derive(Debug, Default)]
@@ -22,26 +25,17 @@ pub(super) struct Ended {
     /// Whether there is anything in `seen`, so that requests need no lock.
     is_any: AtomicBool,
     /// By the tail of a secret.
-    seen: Mutex<HashMap<String, Seen>>,
+    seen: Mutex<HashMap<String, SeenEnd>>,
     noting: Mutex<Noting>,
 }
-
-/// An end that was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Seen {
-    /// When the secret and its key were to end; a key that was extended is another matter.
-    ends: Ends,
-    at: Timestamp,
-}
-
-/// When a key expires, and its secret retires.
-type Ends = [Option<Timestamp>; 2];
 
 /// What is known of ends that are to be noted.
 #[derive(Debug, Default)]
 struct Noting {
     /// When the next one is, and in which state of the vault.
     next: Option<(Stamp, Option<Timestamp>)>,
+    /// The newest entry of the log in that state.
+    head: Option<Head>,
     failed_at: Option<Instant>,
 }
 
@@ -51,8 +45,9 @@ impl Ended {
         if !self.is_any.load(Ordering::Acquire) {
             return now;
         }
-        let seen = locked(&self.seen).get(secret.tail.as_str()).copied();
-        let same = seen.filter(|seen| seen.ends == ends(secret));
+        let seen = locked(&self.seen);
+        let seen = seen.get(secret.tail.as_str());
+        let same = seen.filter(|seen| is_same(seen, secret));
         same.map_or(now, |seen| seen.at.max(now))
     }
 
@@ -61,12 +56,16 @@ impl Ended {
         if secret.record.key.expired_at.is_some() || secret.retired_at.is_some() {
             return;
         }
-        let ends = ends(secret);
         let mut seen = locked(&self.seen);
-        let tail = secret.tail.as_str().to_owned();
-        let known = seen.entry(tail).or_insert(Seen { ends, at: now });
-        if known.ends != ends {
-            *known = Seen { ends, at: now };
+        let known = seen.get(secret.tail.as_str());
+        if !known.is_some_and(|known| is_same(known, secret)) {
+            let end = SeenEnd {
+                tail: secret.tail.clone(),
+                expires_at: secret.record.key.expires_at,
+                retires_at: secret.retires_at,
+                at: Timestamp::from_second(now.as_second()).unwrap_or(now),
+            };
+            seen.insert(secret.tail.as_str().to_owned(), end);
         }
         self.is_any.store(true, Ordering::Release);
     }
@@ -75,63 +74,100 @@ impl Ended {
     /// is kept in mind.
     pub(super) fn note(&self, source: &Source, now: Timestamp) {
         let mut noting = locked(&self.noting);
+        if self
+            .look(&mut noting, |noting| noting.look(source, now))
+            .is_err()
+        {
+            return;
+        }
         let is_early = |failed_at: Instant| failed_at.elapsed() < RETRY_AFTER;
         if noting.failed_at.is_some_and(is_early) {
             return;
         }
         let outcome = self.note_with(&mut noting, source, now);
-        let is_soon_again = matches!(outcome, Ok(true) | Err(Error::Busy));
+        let is_soon_again = matches!(outcome, Ok(()) | Err(Error::Busy));
         noting.failed_at = (!is_soon_again).then(Instant::now);
     }
 
-    /// Whether all is noted; a key that cannot be read stays.
-    fn note_with(
+    /// Looks into the vault. What was seen before another clock was accepted was not so.
+    fn look(
         &self,
         noting: &mut Noting,
-        source: &Source,
-        now: Timestamp,
-    ) -> Result<bool, Error> {
-        let latest = locked(&self.seen).values().map(|seen| seen.at).max();
-        let clock = latest.map_or(now, |latest| latest.max(now));
-        let next = noting.next_end(source, now)?;
-        if next.is_some_and(|end| end <= clock) {
-            let mut vault = source.open_vault()?;
-            vault.note_ends(&Author {
-                actor: process::actor(),
-                action: Action::Expire,
-                clock: Timestamp::from_second(clock.as_second()).unwrap_or(clock),
-            })?;
+        look: impl FnOnce(&mut Noting) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
+        if look(noting)? {
+            self.forget(|_| true);
         }
-        let is_noted = noting.next_end(source, now)?.is_none_or(|end| end > clock);
-        if is_noted {
-            self.forget(clock);
-        }
-        Ok(is_noted)
+        Ok(())
     }
 
-    /// Forgets what was seen until then: the vault says it now.
-    fn forget(&self, until: Timestamp) {
+    /// Notes what was seen, which a clock may have shown that is right again, and what has ended
+    /// by now.
+    fn note_with(&self, noting: &mut Noting, source: &Source, now: Timestamp) -> Result<(), Error> {
+        let seen: HashMap<String, SeenEnd> = {
+            let all = locked(&self.seen);
+            let some = all.iter().take(AT_ONCE);
+            some.map(|(tail, end)| (tail.clone(), end.clone()))
+                .collect()
+        };
+        let is_due = noting.is_due(now);
+        if seen.is_empty() && !is_due {
+            return Ok(());
+        }
+        let mut vault = source.open_vault()?;
+        let author = Author {
+            actor: process::actor(),
+            action: Action::Expire,
+            clock: Timestamp::from_second(now.as_second()).unwrap_or(now),
+        };
+        if !seen.is_empty() {
+            vault.note_seen(&author, seen.values(), noting.head)?;
+            self.forget(|end| seen.get(end.tail.as_str()) == Some(end));
+        }
+        if is_due && vault.note_ends(&author)? {
+            // What is left has ended, too, but cannot be read.
+            self.look(noting, |noting| noting.read(source, now))?;
+        }
+        Ok(())
+    }
+
+    /// Forgets what was seen: the vault says it now, or it was not so.
+    fn forget(&self, is_over: impl Fn(&SeenEnd) -> bool) {
         let mut seen = locked(&self.seen);
-        seen.retain(|_, seen| seen.at > until);
+        seen.retain(|_, end| !is_over(end));
         self.is_any.store(!seen.is_empty(), Ordering::Release);
     }
 }
 
 impl Noting {
-    /// When the next end is that the vault does not say yet.
-    fn next_end(&mut self, source: &Source, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+    /// Reads when the next end is, if the vault was changed. Whether somebody accepted another
+    /// clock since it was read before.
+    fn look(&mut self, source: &Source, now: Timestamp) -> Result<bool, Error> {
         let stamp = source.stamp(now)?;
-        if let Some((then, next)) = self.next
-            && stamp == Some(then)
-        {
-            return Ok(next);
+        if self.next.is_some_and(|(then, _)| stamp == Some(then)) {
+            return Ok(false);
         }
-        let fresh = source.read(|vault| vault.next_end())?;
-        self.next = Some((fresh.stamp, fresh.value));
-        Ok(fresh.value)
+        self.read(source, Timestamp::MIN)
+    }
+
+    fn read(&mut self, source: &Source, after: Timestamp) -> Result<bool, Error> {
+        let since = self.head;
+        let fresh = source.read(|vault| {
+            let has_accepted = |since| vault.has_accepted_clock(since);
+            let is_accepted = since.map_or(Ok(false), has_accepted)?;
+            Ok((vault.next_end(after)?, vault.head()?, is_accepted))
+        })?;
+        let (next, head, is_accepted) = fresh.value;
+        (self.next, self.head) = (Some((fresh.stamp, next)), head);
+        Ok(is_accepted)
+    }
+
+    fn is_due(&self, now: Timestamp) -> bool {
+        let next = self.next.and_then(|(_, next)| next);
+        next.is_some_and(|end| end <= now)
     }
 }
 
-fn ends(secret: &Presented) -> Ends {
-    [secret.record.key.expires_at, secret.retires_at]
+fn is_same(seen: &SeenEnd, secret: &Presented) -> bool {
+    seen.expires_at == secret.record.key.expires_at && seen.retires_at == secret.retires_at
 }

@@ -1,12 +1,14 @@
 //! What has ended: keys that expired and secrets that retired. That this was seen is stored, so
 //! that it stays true when a clock goes back; a clock that was ahead can be told so.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use jiff::Timestamp;
 
-use super::{Action, Author, Change, Error, Field, KeyId, Record, Vault, keys, migrations};
-use crate::key::{Key, KeyName, Retiring};
+use super::{
+    Action, Author, Change, Error, Field, Head, KeyId, Record, Vault, keys, log, migrations,
+};
+use crate::key::{Key, KeyName, Retiring, Tail};
 
 /// The first schema that has a place for it.
 const SINCE: i64 = 5;
@@ -35,30 +37,80 @@ const ENDED: &str = "SELECT id FROM (
 const AHEAD: &str = "SELECT id FROM keys WHERE expired_at IS NOT NULL AND expires_at > ?1
   UNION SELECT key_id FROM secrets WHERE retired_at IS NOT NULL AND retires_at > ?1";
 
-/// When the next thing ends of which that is not noted.
+/// When the next thing ends, after that time, of which that is not noted.
 const NEXT: &str = "SELECT min(ends_at) FROM (
     SELECT min(expires_at) AS ends_at FROM keys
-    WHERE expires_at IS NOT NULL AND expired_at IS NULL
+    WHERE expires_at IS NOT NULL AND expired_at IS NULL AND expires_at > ?1
     UNION ALL
-    SELECT min(retires_at) FROM secrets WHERE retires_at IS NOT NULL AND retired_at IS NULL)";
+    SELECT min(retires_at) FROM secrets
+    WHERE retires_at IS NOT NULL AND retired_at IS NULL AND retires_at > ?1)";
+
+/// The key that has a secret.
+const OWNER: &str = "SELECT key_id FROM secrets WHERE tail = ?1";
+
+/// The end of a secret that was seen, but not noted yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenEnd {
+    /// The secret's last 16 characters.
+    pub tail: Tail,
+    /// When its key was to expire then; a key that was extended since is another matter.
+    pub expires_at: Option<Timestamp>,
+    /// When it was to retire itself.
+    pub retires_at: Option<Timestamp>,
+    /// When that was seen.
+    pub at: Timestamp,
+}
 
 impl Vault {
     /// Notes which keys have expired and which secrets have retired by the author's clock, each
-    /// with its entry in the log.
+    /// with its entry in the log. Tells whether these are all, of the keys that can be read: of the
+    /// others nothing is accepted anyway.
     ///
     /// # Errors
     /// If the vault cannot be written; then nothing was noted.
-    pub fn note_ends(&mut self, author: &Author) -> Result<(), Error> {
-        if !self.has_ends_to_note(author.clock)? {
-            return Ok(());
+    pub fn note_ends(&mut self, author: &Author) -> Result<bool, Error> {
+        let now = author.clock;
+        if !self.has_ends_to_note(now)? {
+            return Ok(true);
         }
+        let ids = ids(&self.connection, ENDED, now, AT_ONCE)?;
+        let is_all = ids.len() < AT_ONCE as usize;
+        let found = ids.iter().find(|&&id| self.by_id(id).is_ok());
+        if found.is_some() {
+            self.note_with(author, |change| change.note_ends(&ids))?;
+        }
+        Ok(is_all)
+    }
+
+    /// Notes the ends of secrets that were seen, by whatever clock: these and no others. None if
+    /// somebody accepted another clock since the log ended so.
+    ///
+    /// # Errors
+    /// If the vault cannot be written; then nothing was noted.
+    pub fn note_seen<'a>(
+        &mut self,
+        author: &Author,
+        seen: impl Iterator<Item = &'a SeenEnd>,
+        since: Option<Head>,
+    ) -> Result<(), Error> {
+        match self.has_ends()? {
+            true => self.note_with(author, |change| change.note_seen(seen, since)),
+            false => Ok(()),
+        }
+    }
+
+    fn note_with(
+        &mut self,
+        author: &Author,
+        note: impl FnOnce(&Change<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let author = Author {
             action: Action::Expire,
             ..author.clone()
         };
         // Nothing that is told to others follows: they go by the clock, too.
         let changes = std::mem::take(&mut self.changes);
-        let noted = self.change(&author, |change| change.note_ends());
+        let noted = self.change(&author, note);
         self.changes = changes;
         noted
     }
@@ -77,16 +129,25 @@ impl Vault {
         Ok(version >= SINCE)
     }
 
-    /// When the next key expires or secret retires of which that is not noted yet.
+    /// When, after that time, the next key expires or secret retires of which that is not noted.
     ///
     /// # Errors
     /// If the vault cannot be read.
-    pub fn next_end(&self) -> Result<Option<Timestamp>, Error> {
+    pub fn next_end(&self, after: Timestamp) -> Result<Option<Timestamp>, Error> {
         if !self.has_ends()? {
             return Ok(None);
         }
         let mut statement = self.connection.prepare_cached(NEXT)?;
-        statement.query_row([], |row| Ok(keys::moment(row, 0)))?
+        statement.query_row([after.as_second()], |row| Ok(keys::moment(row, 0)))?
+    }
+
+    /// Whether somebody accepted a clock since the log ended so, or the log is another one: that of
+    /// a backup that was restored.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn has_accepted_clock(&self, since: Head) -> Result<bool, Error> {
+        has_accepted_clock(&self.connection, since)
     }
 
     /// The keys of which something was seen to have ended that, by the clock, has not: what was
@@ -124,12 +185,34 @@ impl Vault {
 }
 
 impl Change<'_> {
-    fn note_ends(&self) -> Result<(), Error> {
+    fn note_ends(&self, ids: &[KeyId]) -> Result<(), Error> {
         let now = self.now();
-        for id in ids(self.transaction, ENDED, now, AT_ONCE)? {
+        for &id in ids {
             // One that cannot be read is told by whoever needs it.
             if let Ok(Some(found)) = keys::by_id(self.transaction, id) {
-                self.write_ends(&found, &seen(&found.key, now))?;
+                self.write_ends(&found, &ended(&found.key, now))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn note_seen<'a>(
+        &self,
+        all: impl Iterator<Item = &'a SeenEnd>,
+        since: Option<Head>,
+    ) -> Result<(), Error> {
+        let has_accepted = |head| has_accepted_clock(self.transaction, head);
+        if since.map_or(Ok(false), has_accepted)? {
+            return Ok(());
+        }
+        for seen in all {
+            let mut owner = self.transaction.prepare_cached(OWNER)?;
+            let owner = owner.query_row([seen.tail.as_str()], |row| row.get(0));
+            let Some(id) = owner.optional()? else {
+                continue;
+            };
+            if let Ok(Some(found)) = keys::by_id(self.transaction, id) {
+                self.write_ends(&found, &seen.noted(&found.key))?;
             }
         }
         Ok(())
@@ -149,6 +232,9 @@ impl Change<'_> {
 
     /// Writes what was seen to have ended of a key, with its entry in the log.
     fn write_ends(&self, before: &Record, after: &Key) -> Result<(), Error> {
+        if *after == before.key {
+            return Ok(());
+        }
         let seconds = |seen: Option<Timestamp>| seen.map(Timestamp::as_second);
         let mut expired = self
             .transaction
@@ -163,8 +249,37 @@ impl Change<'_> {
     }
 }
 
+impl SeenEnd {
+    /// The key with this end noted, if it was to end then still.
+    fn noted(&self, key: &Key) -> Key {
+        let is_over = |end: Option<Timestamp>| end.is_some_and(|end| end <= self.at);
+        let mut noted = key.clone();
+        if key.expires_at == self.expires_at && is_over(key.expires_at) {
+            noted.expired_at.get_or_insert(self.at);
+        }
+        let retiring = noted.retiring.as_mut();
+        if let Some(old) = retiring.filter(|old| old.tail == self.tail)
+            && Some(old.until) == self.retires_at
+            && is_over(self.retires_at)
+        {
+            old.retired_at.get_or_insert(self.at);
+        }
+        noted
+    }
+}
+
+fn has_accepted_clock(connection: &Connection, since: Head) -> Result<bool, Error> {
+    if !log::has(connection, Some(since))? {
+        return Ok(true);
+    }
+    let query = "SELECT EXISTS (SELECT 1 FROM log WHERE sequence > ?1 AND command = ?2)";
+    let mut statement = connection.prepare_cached(query)?;
+    let accepts = params![since.0, Action::Doctor.logged()];
+    Ok(statement.query_row(accepts, |row| row.get(0))?)
+}
+
 /// The key with what has ended by `now` noted.
-fn seen(key: &Key, now: Timestamp) -> Key {
+fn ended(key: &Key, now: Timestamp) -> Key {
     let note = |noted: Option<Timestamp>, is_over: bool| noted.or(is_over.then_some(now));
     Key {
         expired_at: note(key.expired_at, key.has_expired(now)),
@@ -200,4 +315,112 @@ fn ids(
     let mut statement = connection.prepare_cached(&query)?;
     let ids = statement.query_map(params![now.as_second(), most], |row| row.get(0))?;
     Ok(ids.collect::<Result<_, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::vault::log::Actor;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("a time")
+    }
+
+    fn author(second: i64) -> Author {
+        Author {
+            actor: Actor {
+                uid: 0,
+                user: "root".to_owned(),
+                sudoer: None,
+                host: "vm".to_owned(),
+            },
+            action: Action::Expire,
+            clock: at(second),
+        }
+    }
+
+    /// A vault with API keys, each with when it expires.
+    fn vault(keys: &[(&str, i64)]) -> (TempDir, Vault) {
+        let folder = TempDir::new().expect("a folder");
+        let path = folder.path().join("vault/v.db");
+        let vault = Vault::open_or_make(&path, Duration::ZERO).expect("a vault");
+        for (id, (name, end)) in (0..).zip(keys) {
+            let id: i64 = id;
+            let key =
+                "INSERT INTO keys (id, name, kind, status, permission, created_at, expires_at)
+                       VALUES (?1, ?2, 'api', 'active', 'full', 0, ?3)";
+            let added = vault.connection.execute(key, params![id, name, end]);
+            added.expect("a key");
+            let secret = "INSERT INTO secrets (key_id, tail, hash, created_at)
+                          VALUES (?1, ?2, '$argon2id$', 0)";
+            let tail = format!("{id:016}");
+            let added = vault.connection.execute(secret, params![id, tail]);
+            added.expect("a secret");
+        }
+        (folder, vault)
+    }
+
+    fn noted(vault: &Vault) -> Vec<String> {
+        let query = "SELECT name FROM keys WHERE expired_at IS NOT NULL ORDER BY name";
+        let mut statement = vault.connection.prepare(query).expect("a query");
+        let names = statement.query_map([], |row| row.get(0)).expect("rows");
+        names.collect::<Result<_, _>>().expect("names")
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_read_is_not_tried_for_ever() {
+        let (_folder, mut vault) = vault(&[("a", 50), ("b", 60), ("later", 200)]);
+        let damage = "UPDATE keys SET permission = 'not one' WHERE name = 'b'";
+        vault.connection.execute(damage, []).expect("damage");
+        assert!(vault.note_ends(&author(100)).expect("noted"));
+        assert_eq!(noted(&vault), ["a"]);
+        assert_eq!(vault.next_end(at(100)).expect("the next"), Some(at(200)));
+        // Nothing is left to write: not even the lock is taken.
+        let lock = Connection::open(&vault.path).expect("a vault");
+        lock.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+        assert!(vault.note_ends(&author(100)).expect("nothing to note"));
+        assert!(matches!(vault.note_ends(&author(200)), Err(Error::Busy)));
+    }
+
+    #[test]
+    fn what_was_seen_by_a_clock_ahead_is_noted_and_nothing_else() {
+        let (_folder, mut vault) = vault(&[("a", 50), ("b", 60), ("c", 70)]);
+        let seen = |id: i64, end: i64, second: i64| SeenEnd {
+            tail: format!("{id:016}").parse().expect("a tail"),
+            expires_at: Some(at(end)),
+            retires_at: None,
+            at: at(second),
+        };
+        // The last one was extended since.
+        let all = [seen(0, 50, 100), seen(2, 69, 100)];
+        let head = vault.head().expect("a head");
+        vault
+            .note_seen(&author(10), all.iter(), head)
+            .expect("noted");
+        assert_eq!(noted(&vault), ["a"]);
+        let head = vault.head().expect("a head");
+        vault
+            .accept_clock(&Author {
+                action: Action::Doctor,
+                ..author(10)
+            })
+            .expect("accepted");
+        assert!(noted(&vault).is_empty());
+        vault
+            .note_seen(&author(10), all.iter(), head)
+            .expect("not noted");
+        assert!(
+            noted(&vault).is_empty(),
+            "it was seen before the clock was accepted"
+        );
+        let head = vault.head().expect("a head");
+        vault
+            .note_seen(&author(10), all.iter(), head)
+            .expect("noted");
+        assert_eq!(noted(&vault), ["a"]);
+    }
 }

@@ -56,6 +56,7 @@ pub use copy::{Copied, Head};
 use descriptors::Connected;
 pub use diagnosis::diagnose;
 use diagnosis::is_of_disk;
+pub use ended::SeenEnd;
 pub use error::Error;
 pub use export::Good;
 pub use former::Former;

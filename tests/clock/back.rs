@@ -1,12 +1,9 @@
 //! A clock that is set back: what was seen to have ended stays so.
 
 use std::fs;
-use std::thread::sleep;
-use std::time::Duration;
 
-use super::{at, preload, verdict_at};
+use super::{at, verdict_at};
 use crate::sandbox::Sandbox;
-use crate::serve::server::{Server, loopback};
 
 #[test]
 fn what_was_seen_expired_or_retired_stays_so() {
@@ -60,31 +57,4 @@ fn what_is_not_recorded_changes_nothing() {
     }
     assert_eq!(fs::read(sandbox.vault()).unwrap(), before);
     assert_eq!(sandbox.verify(&secret).0, "accepted");
-}
-
-#[test]
-fn a_running_server_keeps_to_what_it_saw() {
-    let sandbox = Sandbox::new();
-    let brief = sandbox.generate(["api", "brief", "--expires", "1h"]);
-    let old = sandbox.generate(["api", "ci"]);
-    sandbox.run(["rotate", "ci", "--grace", "1h"]).expect(0);
-    let clock = sandbox.home().join("clock");
-    let set = |offset: &str| fs::write(&clock, offset).unwrap();
-    set("+0");
-    let address = format!("{}:17625", loopback());
-    let mut command = sandbox.command(["serve", "--listen", &address]);
-    command.envs(preload());
-    command.env("FAKETIME_TIMESTAMP_FILE", &clock);
-    let server = Server::of(&sandbox, command, &address);
-    let status = |secret: &str| server.verify(secret).status;
-    assert_eq!([status(&brief), status(&old)], [200, 200]);
-    set("+2h");
-    assert_eq!([status(&brief), status(&old)], [401, 401]);
-    // At once, and after the vault says so, too.
-    set("+0");
-    assert_eq!([status(&brief), status(&old)], [401, 401]);
-    sleep(Duration::from_millis(2500));
-    assert_eq!([status(&brief), status(&old)], [401, 401]);
-    assert_eq!(sandbox.verify(&brief).0, "expired");
-    assert_eq!(sandbox.verify(&old).0, "retired");
 }
