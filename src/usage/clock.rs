@@ -30,7 +30,8 @@ impl Usage {
           OR EXISTS (SELECT 1 FROM windows WHERE since > ?2)";
         self.guarded(|usage| {
             let ahead = params![latest_day(now), latest(now)];
-            Ok(usage.connection.query_row(query, ahead, |row| row.get(0))?)
+            let has_uses: bool = usage.connection.query_row(query, ahead, |row| row.get(0))?;
+            Ok(has_uses || networks::has_after(&usage.connection, latest(now))?)
         })
     }
 

@@ -6,13 +6,13 @@ use std::net::{IpAddr, Ipv6Addr};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::Error;
+use super::{Error, clock::latest};
 use crate::vault::KeyId;
 
 /// The table's definition.
 const TABLE: &str = include_str!("networks.sql");
 
-/// How many networks of a key are kept.
+/// How many networks of a key are kept; those from a clock that was ahead go first.
 const KEPT_NETWORKS: i64 = 1000;
 
 /// Makes the table, and fills it from a record that was begun without it: what is known there
@@ -38,6 +38,15 @@ pub(super) fn has_table(connection: &Connection) -> Result<bool, Error> {
     Ok(connection.table_exists(None, "networks")?)
 }
 
+/// Whether a network was noted after that second.
+pub(super) fn has_after(connection: &Connection, second: i64) -> Result<bool, Error> {
+    if !has_table(connection)? {
+        return Ok(false);
+    }
+    let query = "SELECT EXISTS (SELECT 1 FROM networks WHERE first_at > ?1)";
+    Ok(connection.query_row(query, [second], |row| row.get(0))?)
+}
+
 /// Notes the network of an address from which the key was not known to be used.
 pub(super) fn note(
     to: &Connection,
@@ -49,9 +58,9 @@ pub(super) fn note(
         to.prepare_cached(
             "DELETE FROM networks WHERE key_id = ?1 AND network IN
                (SELECT network FROM networks WHERE key_id = ?1
-                ORDER BY first_at DESC, network LIMIT -1 OFFSET ?2)",
+                ORDER BY first_at > ?3, first_at DESC, network LIMIT -1 OFFSET ?2)",
         )?
-        .execute(params![key, KEPT_NETWORKS])?;
+        .execute(params![key, KEPT_NETWORKS, latest(at)])?;
     }
     Ok(())
 }

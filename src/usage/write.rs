@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
 
-use super::clock::latest;
+use super::clock::{latest, latest_day};
 use super::{ACCEPTED, Error, KEPT_DAYS, NOBODY, Usage, day_of, networks};
 use crate::key::{Spent, Tail, Used};
 use crate::vault::KeyId;
 
-/// How many addresses of a key are kept.
+/// How many addresses of a key are kept; those from a clock that was ahead go first.
 const KEPT_ADDRESSES: i64 = 10;
 
 /// One or several presentations of a secret with the same verdict.
@@ -157,13 +157,13 @@ impl Sighting {
             "INSERT INTO days (key_id, day, verdict, count, last_at) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
         .execute(params![key, day, self.verdict, self.count, at])?;
-        // Not those before a date: the clock may be wrong.
+        // Not those before a date: the clock may be wrong. If it was ahead, its days go first.
         to.prepare_cached(
-            "DELETE FROM days WHERE key_id = ?1 AND verdict = ?2 AND day <
+            "DELETE FROM days WHERE key_id = ?1 AND verdict = ?2 AND day IN
                (SELECT day FROM days WHERE key_id = ?1 AND verdict = ?2
-                ORDER BY day DESC LIMIT 1 OFFSET ?3)",
+                ORDER BY day > ?4, day DESC LIMIT -1 OFFSET ?3)",
         )?
-        .execute(params![key, self.verdict, KEPT_DAYS])?;
+        .execute(params![key, self.verdict, KEPT_DAYS, latest_day(self.at)])?;
         Ok(())
     }
 
@@ -189,9 +189,9 @@ impl Sighting {
         to.prepare_cached(
             "DELETE FROM addresses WHERE key_id = ?1 AND address NOT IN
                (SELECT address FROM addresses WHERE key_id = ?1
-                ORDER BY last_at DESC, turn DESC LIMIT ?2)",
+                ORDER BY last_at > ?3, last_at DESC, turn DESC LIMIT ?2)",
         )?
-        .execute(params![key, KEPT_ADDRESSES])?;
+        .execute(params![key, KEPT_ADDRESSES, latest(self.at)])?;
         networks::note(to, key, from, self.at)
     }
 }

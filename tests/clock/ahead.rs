@@ -1,5 +1,7 @@
 //! A clock that ran ahead once: it freezes nothing, and loses nothing once that is said.
 
+use rusqlite::Connection;
+
 use super::{at, verdict_at};
 use crate::sandbox::{Run, Sandbox};
 
@@ -171,6 +173,65 @@ fn a_use_recorded_ahead_neither_hides_nor_freezes_anything() {
     assert_eq!(ago(last()), 0, "it was made by now");
     sandbox.run(["doctor"]).expect(0);
     assert_eq!(sandbox.show("ci")["requests_today"], 1);
+}
+
+#[test]
+fn what_a_clock_ahead_recorded_pushes_out_nothing_that_comes_after() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    let verify = |ip: &str| {
+        let args = ["verify", "--ip", ip];
+        sandbox.run_with_input(args, secret.as_bytes()).expect(0)
+    };
+    verify("192.0.2.1");
+    let usage = Connection::open(sandbox.usage()).unwrap();
+    let fill = "
+        WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 1100),
+          ahead(at) AS (SELECT unixepoch() + 3650 * 86400)
+        INSERT INTO addresses (key_id, address, count, last_at)
+          SELECT key_id, '10.0.0.' || n, 1, at + n FROM secrets, n, ahead WHERE n < 10;
+        WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 1100),
+          ahead(at) AS (SELECT unixepoch() + 3650 * 86400)
+        INSERT INTO networks (key_id, network, first_at)
+          SELECT key_id, n || '/24', at FROM secrets, n, ahead WHERE n < 1000;
+        WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 1100),
+          ahead(at) AS (SELECT unixepoch() + 3650 * 86400)
+        INSERT INTO days (key_id, day, verdict, count, last_at)
+          SELECT key_id, at / 86400 + n, 'accepted', 1, at FROM secrets, n, ahead WHERE n < 420;
+        DELETE FROM days WHERE day < unixepoch() / 86400 + 10;
+        DELETE FROM addresses WHERE address LIKE '192.%'";
+    usage.execute_batch(fill).unwrap();
+    verify("203.0.113.7");
+    let addresses = || {
+        let run = sandbox.run(["usage", "ci", "--format", "json"]).expect(0);
+        let found = run.json()[0]["addresses"].clone();
+        let all = found.as_array().unwrap().iter();
+        let all = all.map(|found| found["address"].as_str().unwrap().to_owned());
+        all.collect::<Vec<_>>()
+    };
+    assert_eq!(addresses(), ["203.0.113.7"]);
+    verify("198.51.100.7");
+    assert_eq!(addresses(), ["198.51.100.7", "203.0.113.7"]);
+    assert_eq!(sandbox.show("ci")["requests_today"], 2);
+    let networks = "SELECT count(*) FROM networks WHERE first_at <= unixepoch()";
+    let networks: i64 = usage.query_row(networks, [], |row| row.get(0)).unwrap();
+    assert_eq!(networks, 3, "the first, and two new ones");
+}
+
+#[test]
+fn a_network_that_was_noted_ahead_is_told() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    let verify = ["verify", "--ip", "192.0.2.1"];
+    sandbox.run_with_input(verify, secret.as_bytes()).expect(0);
+    sandbox.run(["doctor"]).expect(0);
+    let usage = Connection::open(sandbox.usage()).unwrap();
+    let ahead = "UPDATE networks SET first_at = first_at + 86400";
+    usage.execute_batch(ahead).unwrap();
+    let doctor = sandbox.run(["doctor"]).expect(1);
+    assert!(doctor.stdout.contains("behind uses"), "{doctor:?}");
+    sandbox.run(["doctor", "--accept-clock"]).expect(0);
+    sandbox.run(["doctor"]).expect(0);
 }
 
 #[test]
