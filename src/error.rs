@@ -7,6 +7,7 @@ use nix::errno::Errno;
 
 use crate::exit::ExitStatus;
 use crate::key::{Invalid, KeyName};
+use crate::process::WrongClock;
 use crate::{files, serve, settings, vault};
 
 /// A message in lower case without a full stop, a hint at the way out, and a status.
@@ -104,6 +105,12 @@ impl From<settings::Error> for Error {
             is_malformed: false,
             not_found: None,
         }
+    }
+}
+
+impl From<WrongClock> for Error {
+    fn from(wrong: WrongClock) -> Self {
+        Self::new(ExitStatus::Trouble, wrong.to_string()).hint(WrongClock::HINT)
     }
 }
 

@@ -3,6 +3,7 @@
 mod ahead;
 mod back;
 mod served;
+mod wrong;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

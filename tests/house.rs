@@ -19,7 +19,7 @@ const STAIRCASE: [&[&str]; 11] = [
 ];
 
 /// What only some places may say.
-const ONLY: [(&str, &[&str]); 12] = [
+const ONLY: [(&str, &[&str]); 14] = [
     ("rusqlite", &["vault", "usage"]),
     ("comfy_table", &["ui"]),
     ("dialoguer", &["ui"]),
@@ -29,6 +29,9 @@ const ONLY: [(&str, &[&str]); 12] = [
     ("argon2::", &["key", "memory"]),
     ("unsafe ", &["memory"]),
     ("std::env", &["cli", "command/completions", "process"]),
+    // One place knows what a clock may say.
+    ("Timestamp::now(", &["process/clock"]),
+    ("SystemTime::now(", &["process/clock"]),
     // These end the process where the system starts no thread.
     ("thread::spawn(", &[]),
     ("spawn_blocking", &[]),

@@ -1,6 +1,6 @@
 //! Use that is not what it was: robust rules, which are wrong now and then but seldom.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::Finding;
 use crate::usage::{DAYS, Recent, day_of};
@@ -17,8 +17,8 @@ const TIMES: u32 = 5;
 /// And with at least so many.
 const LEAST_REQUESTS: u32 = 100;
 
-/// How long addresses of a key must have been recorded until a network is new to it.
-const ADDRESS_HISTORY: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long addresses of a key must have been recorded until a network is new to it, in seconds.
+const ADDRESS_HISTORY: i64 = 7 * 86_400;
 
 /// A day, today or yesterday, on which a key was used far more than before. Yesterday counts,
 /// so that who looks once a day sees every whole day.
@@ -49,8 +49,8 @@ fn is_burst(count: u32, usual: u32) -> bool {
 /// Networks from which a key was first used today or yesterday, while others are long known.
 pub(super) fn new_network(recent: &Recent, now: Timestamp) -> Option<Finding> {
     let (first, others) = recent.networks.split_first()?;
-    let is_known = recent.first_address_at? <= now - ADDRESS_HISTORY;
-    is_known.then(|| Finding::NewNetwork {
+    let known_for = now.as_second() - recent.first_address_at?.as_second();
+    (known_for >= ADDRESS_HISTORY).then(|| Finding::NewNetwork {
         network: first.network.clone(),
         first_at: first.first_at,
         others: others.len(),
@@ -59,6 +59,8 @@ pub(super) fn new_network(recent: &Recent, now: Timestamp) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
 
     /// The counts of the last days, today's last.

@@ -51,6 +51,7 @@ pub use values::paths;
 
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::process;
 use crate::ui::Format;
 
 /// What postkey can be told to do; each verb's arguments have its help as their documentation.
@@ -104,6 +105,20 @@ impl Verb {
         )
     }
 
+    /// Whether it goes on by a clock that is surely wrong: where that is found, where nothing that
+    /// stays depends on it, and where waiting for a right one does harm.
+    fn goes_on_by_any_clock(&self) -> bool {
+        self.is_for_emergencies()
+            || matches!(
+                self,
+                Self::Delete(_)
+                    | Self::Doctor(_)
+                    | Self::Serve(_)
+                    | Self::Connect(_)
+                    | Self::Completions(_)
+            )
+    }
+
     /// The forms that the verb's results can take.
     fn formats(&self) -> &'static [Format] {
         const RESULT: &[Format] = &[Format::Text, Format::Json, Format::Jsonl, Format::Csv];
@@ -153,6 +168,7 @@ impl Verb {
 /// Why it could not do what was asked.
 pub fn run(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
     expect_format(verb.formats(), session.ui.format)?;
+    expect_clock(&verb, session)?;
     if verb.has_result(session.ui.format) {
         session.ui.expect_output()?;
     }
@@ -193,6 +209,23 @@ fn dispatch(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
         Verb::Connect(args) => connect::run(args, session),
         Verb::Completions(args) => completions::run(args, session),
     }
+}
+
+/// Makes sure that the clock says a time that can be; what goes on all the same is told so.
+fn expect_clock(verb: &Verb, session: &Session) -> Result<(), Error> {
+    let Err(wrong) = process::clock() else {
+        return Ok(());
+    };
+    if !verb.goes_on_by_any_clock() {
+        return Err(wrong.into());
+    }
+    if !matches!(verb, Verb::Doctor(_)) {
+        let nearest = session.look().moment(wrong.nearest());
+        session
+            .ui
+            .warn(format!("{wrong}; going on as if it were {nearest}"));
+    }
+    Ok(())
 }
 
 fn expect_format(formats: &[Format], format: Format) -> Result<(), Error> {

@@ -101,6 +101,8 @@ fn tell(ui: &Ui, notice: Notice) {
             "a login was reported without this vault's token and is not counted; if Dovecot \
              reported it, print its configuration anew with `postkey connect dovecot`",
         ),
+        Notice::ClockWrong(why) => ui.warn(format!("{why}; set it")),
+        Notice::ClockBack => ui.note("the system clock can be right again"),
         Notice::UsageLost(why) => ui.warn(format!("use is not recorded: {why}")),
         Notice::UsageBack => ui.note("use is recorded again"),
         Notice::Stopping => ui.note("stopping"),

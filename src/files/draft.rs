@@ -301,9 +301,11 @@ fn resemble(file: &File, replaced: &Metadata) -> io::Result<()> {
 /// for changes by that and the size, as Dovecot does, would miss the second one of a second.
 fn date_after(file: &File, replaced: &Metadata) -> io::Result<()> {
     let second = |found: &Metadata| Duration::from_secs(found.mtime().try_into().unwrap_or(0));
-    let next = second(replaced) + Duration::from_secs(1);
+    let next = second(replaced).saturating_add(Duration::from_secs(1));
     if second(&file.metadata()?) < next {
-        file.set_modified(SystemTime::UNIX_EPOCH + next)?;
+        // There is none after the last one that a file can have.
+        let next = SystemTime::UNIX_EPOCH.checked_add(next);
+        next.map_or(Ok(()), |next| file.set_modified(next))?;
     }
     Ok(())
 }

@@ -28,7 +28,10 @@ pub struct Grace(SignedDuration);
 impl Grace {
     /// The moment at which it is over, from `now`.
     fn after(self, now: Timestamp) -> Timestamp {
-        now.checked_add(self.0).unwrap_or(Timestamp::MAX)
+        // In whole seconds, as it is stored.
+        let end = now.as_second().saturating_add(self.0.as_secs());
+        let end = end.min(Timestamp::MAX.as_second());
+        Timestamp::from_second(end).unwrap_or(now)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the process does to itself before it touches a secret, and whom it acts for.
 
 mod actor;
+mod clock;
 pub mod job;
 mod panic;
 mod zone;
@@ -21,6 +22,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::{flag, low_level};
 
 pub use actor::actor;
+pub use clock::{WrongClock, clock, has_http_date, now};
 pub use panic::tell_panics;
 pub use zone::time_zone;
 

@@ -1,7 +1,10 @@
 //! Connections: accepted while there is room, served, and let end.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
@@ -20,6 +23,7 @@ use tokio::time::{sleep, timeout};
 
 use super::http::{Desk, reply, router};
 use super::listen::{Listener, Stream};
+use crate::process;
 
 /// How many connections are served at once at most; more wait to be accepted.
 pub(super) const CONNECTIONS: usize = 4096;
@@ -134,10 +138,16 @@ async fn serve(
         }
     });
     let connection = http.serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(watcher.watch(connection));
+    // hyper panics where HTTP has no date for what the clock says, also where it writes none.
+    let answered = poll_fn(|context| match process::has_http_date() {
+        true => connection.as_mut().poll(context).map(drop),
+        false => Poll::Ready(()),
+    });
     select! {
         biased;
         // A connection that broke is the client's to know of.
-        _ = watcher.watch(connection) => {}
+        () = answered => {}
         () = progress.stands_still() => {}
     }
 }

@@ -130,7 +130,7 @@ impl Gate {
         let is_short = asked.presented.len() <= LONGEST;
         let digest = is_short.then(|| self.digest(asked.presented))?;
         let known = self.remembered.get(&digest)?;
-        let stamp = self.source.stamp(now).ok()?;
+        let stamp = self.source.stamp().ok()?;
         (stamp == Some(known.stamp)).then(|| self.judge(known, asked, now))
     }
 
@@ -139,7 +139,7 @@ impl Gate {
     /// # Errors
     /// If the vault cannot be read: then nothing is accepted.
     pub(super) async fn decide(&self, asked: Asked<'_>, now: Timestamp) -> Result<Decision, Error> {
-        match self.recognise(asked.presented, now).await {
+        match self.recognise(asked.presented).await {
             Ok(known) => Ok(self.judge(known, asked, now)),
             Err(Stranger::Refused(verdict, key)) => Ok(self.refuse(verdict, key, asked, now).await),
             Err(Stranger::Unavailable(error)) => Err(error),
@@ -209,7 +209,7 @@ impl Gate {
     }
 
     /// Whose secret it is, as the vault has it now.
-    async fn recognise(&self, presented: &str, now: Timestamp) -> Result<Arc<Known>, Stranger> {
+    async fn recognise(&self, presented: &str) -> Result<Arc<Known>, Stranger> {
         if presented.len() > LONGEST {
             let long = crate::key::Malformed::Long;
             return Err(Stranger::Refused(Verdict::Malformed(long), None));
@@ -217,9 +217,9 @@ impl Gate {
         let digest = self.digest(presented);
         let known = match self.remembered.get(&digest) {
             Some(known) => known,
-            None => self.first_sight(presented, digest, now).await?,
+            None => self.first_sight(presented, digest).await?,
         };
-        if self.source.stamp(now)? == Some(known.stamp) {
+        if self.source.stamp()? == Some(known.stamp) {
             return Ok(known);
         }
         self.look_again(known, digest).await
@@ -260,28 +260,18 @@ impl Gate {
     }
 
     /// Recognises a secret that was not seen before, once for all that present it at a time.
-    async fn first_sight(
-        &self,
-        presented: &str,
-        digest: Digest,
-        now: Timestamp,
-    ) -> Result<Arc<Known>, Stranger> {
-        let meet = self.meet(presented, digest, now);
+    async fn first_sight(&self, presented: &str, digest: Digest) -> Result<Arc<Known>, Stranger> {
+        let meet = self.meet(presented, digest);
         self.remembered.get_or_insert_async(&digest, meet).await
     }
 
     /// Finds out whose secret it is that was not seen before. What has not the shape of one, or
     /// a tail that no key has, costs no hash.
-    async fn meet(
-        &self,
-        presented: &str,
-        digest: Digest,
-        now: Timestamp,
-    ) -> Result<Arc<Known>, Stranger> {
+    async fn meet(&self, presented: &str, digest: Digest) -> Result<Arc<Known>, Stranger> {
         let secret = Secret::parse(presented)
             .map_err(|malformed| Stranger::Refused(Verdict::Malformed(malformed), None))?;
         if let Some((stamp, key)) = self.wrong.get(&digest)
-            && self.source.stamp(now)? == Some(stamp)
+            && self.source.stamp()? == Some(stamp)
         {
             return Err(Stranger::Refused(Verdict::Mismatch, Some(key)));
         }

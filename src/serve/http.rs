@@ -34,6 +34,7 @@ use super::pool::Readers;
 use super::source::Source;
 use super::workers::Workers;
 use super::{Notice, Tell};
+use crate::process;
 use crate::settings::Origins;
 use crate::vault::Error;
 use crate::verify::Refusal;
@@ -163,7 +164,7 @@ impl Desk {
             self.metrics.count(caller, PREFLIGHT);
             return Reply::Now(preflight());
         }
-        let now = Timestamp::now();
+        let now = process::now();
         match self.gate.decide_at_once(taken.asked(), now) {
             // The vault was not read, so that this says nothing about it.
             Some(decision) => self.settle(caller, &decision, now, parts.headers),

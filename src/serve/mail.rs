@@ -18,6 +18,7 @@ use super::meter::{Meter, Presentation};
 use super::source::Source;
 use super::token;
 use crate::key::{Kind, Standing, Tail};
+use crate::process;
 use crate::usage::read_address;
 use crate::vault::{Error, KeyId, Record, Vault};
 use crate::verify::{Refusal, Verdict};
@@ -118,7 +119,7 @@ fn go_on() -> Response {
 async fn count(desk: &Desk, body: &Bytes) -> Option<Result<&'static str, Error>> {
     let report: Report = serde_json::from_slice(body).ok()?;
     let (source, meter) = (Arc::clone(&desk.source), Arc::clone(&desk.meter));
-    let count = move |(): &mut ()| report.count(&source, &meter, Timestamp::now());
+    let count = move |(): &mut ()| report.count(&source, &meter, process::now());
     let counted = desk.readers.run(count).await;
     Some(counted.unwrap_or(Err(Error::Busy)))
 }

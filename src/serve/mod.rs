@@ -95,6 +95,10 @@ pub enum Notice {
     KeyDamaged(String),
     /// A report of a login came without the vault's token.
     ReportRefused,
+    /// The clock says what cannot be.
+    ClockWrong(String),
+    /// It is right again.
+    ClockBack,
     /// Use cannot be recorded.
     UsageLost(String),
     /// It can be recorded again.

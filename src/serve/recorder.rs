@@ -6,10 +6,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use super::Notice;
 use super::http::Desk;
+use crate::process;
 
 /// How often use is recorded.
 const RECORDED_EVERY: Duration = Duration::from_secs(1);
@@ -43,10 +42,10 @@ impl Recorder {
 
 /// Records use, and tells when that fails and when it succeeds again.
 fn record(desk: &Desk, stopped: &Receiver<()>) {
-    let mut is_up = true;
+    let (mut is_up, mut is_right) = (true, true);
     while stopped.recv_timeout(RECORDED_EVERY) == Err(RecvTimeoutError::Timeout) {
         desk.look_again();
-        desk.ended.note(&desk.source, Timestamp::now());
+        is_right = tell_of_clock(desk, is_right);
         desk.meter.forget_idle();
         let recorded = desk.meter.flush(&desk.source);
         match &recorded {
@@ -59,4 +58,20 @@ fn record(desk: &Desk, stopped: &Receiver<()>) {
             desk.metrics.lost_records.inc();
         }
     }
+}
+
+/// Notes what has ended by the clock, unless that is wrong, which is told. Whether it is right.
+fn tell_of_clock(desk: &Desk, was_right: bool) -> bool {
+    let clock = process::clock();
+    match clock {
+        Ok(now) => {
+            if !was_right {
+                (desk.tell)(Notice::ClockBack);
+            }
+            desk.ended.note(&desk.source, now);
+        }
+        Err(wrong) if was_right => (desk.tell)(Notice::ClockWrong(wrong.to_string())),
+        Err(_) => {}
+    }
+    clock.is_ok()
 }

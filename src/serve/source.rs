@@ -4,10 +4,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use jiff::Timestamp;
 
 use super::patience::{Deadline, Patience};
 use super::token::Token;
@@ -17,7 +16,7 @@ use crate::vault::{ChangedAt, Error, Presented, Vault, Watch};
 
 /// How often it is looked whether the vault is still where it was, in milliseconds. What was
 /// committed to it is seen at once; its removal, or a copy over it, may be seen so much later.
-const LOOK_AFTER: i64 = 1;
+const LOOK_AFTER: u64 = 1;
 
 /// How long at most a busy record of uses is waited for: who is served must not notice.
 const USAGE_WAIT: Duration = Duration::from_millis(250);
@@ -40,7 +39,9 @@ pub(super) struct Source {
     /// Read on every request, and so without a lock that requests would meet at.
     opened: ArcSwapOption<Opened>,
     opening: Mutex<()>,
-    looked_at: AtomicI64,
+    start: Instant,
+    /// In milliseconds since the start.
+    looked_at: AtomicU64,
     count: AtomicU64,
 }
 
@@ -79,7 +80,9 @@ impl Source {
             patience: Patience::new(wait),
             opened: ArcSwapOption::empty(),
             opening: Mutex::default(),
-            looked_at: AtomicI64::new(i64::MIN),
+            start: Instant::now(),
+            // Long before.
+            looked_at: AtomicU64::new(u64::MAX / 2),
             count: AtomicU64::new(0),
         };
         source.reopen(Deadline::after(wait))?;
@@ -90,9 +93,9 @@ impl Source {
     ///
     /// # Errors
     /// If it cannot be read.
-    pub(super) fn stamp(&self, now: Timestamp) -> Result<Option<Stamp>, Error> {
+    pub(super) fn stamp(&self) -> Result<Option<Stamp>, Error> {
         match &*self.opened.load() {
-            Some(opened) if self.is_in_place(opened, now) => {
+            Some(opened) if self.is_in_place(opened) => {
                 let changed_at = opened.changed_at.load(Ordering::Relaxed);
                 opened.stamp(changed_at).map(Some)
             }
@@ -101,10 +104,11 @@ impl Source {
     }
 
     /// Whether the file was in place a moment ago.
-    fn is_in_place(&self, opened: &Opened, now: Timestamp) -> bool {
-        let now = now.as_millisecond();
+    fn is_in_place(&self, opened: &Opened) -> bool {
+        // Not the clock, which may stand still or be set.
+        let now = self.start.elapsed().as_millis() as u64;
         let looked_at = self.looked_at.load(Ordering::Relaxed);
-        if (looked_at..looked_at.saturating_add(LOOK_AFTER)).contains(&now) {
+        if now.wrapping_sub(looked_at) < LOOK_AFTER {
             return true;
         }
         let changed_at = opened.watch.changed_at();

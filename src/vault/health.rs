@@ -162,7 +162,7 @@ impl Vault {
     /// If the vault cannot be read.
     pub fn staged_too_long(&self, now: Timestamp) -> Result<Option<(Timestamp, i64)>, Error> {
         let query = "SELECT min(staged_at), count(*) FROM pending WHERE staged_at < ?1";
-        let before = (now - STAGED_FOR).as_second();
+        let before = now.as_second() - STAGED_FOR;
         let (oldest, count): (Option<i64>, i64) =
             self.connection
                 .query_row(query, [before], |row| Ok((row.get(0)?, row.get(1)?)))?;

@@ -1,13 +1,12 @@
 //! Secrets in waiting whose run has ended, or that will not be handed over.
 
-use jiff::SignedDuration;
 use rusqlite::{OptionalExtension, params};
 
 use super::{Change, Error, Vault};
 use crate::key::{Hash, Tail};
 
-/// How long a staged secret may wait to be taken before a later run drops it.
-pub(super) const STAGED_FOR: SignedDuration = SignedDuration::from_hours(1);
+/// How long a staged secret may wait to be taken before a later run drops it, in seconds.
+pub(super) const STAGED_FOR: i64 = 3_600;
 
 impl Vault {
     /// The hash of the secret with that tail, if it is in waiting.
@@ -32,14 +31,14 @@ impl Change<'_> {
     /// If the vault cannot be written.
     pub fn stage(&self, tail: &Tail, hash: &Hash) -> Result<(), Error> {
         // One that was staged long after now was so by a clock that was ahead.
-        let [oldest, newest] = [self.now() - STAGED_FOR, self.now() + STAGED_FOR];
+        let now = self.now().as_second();
         self.transaction.execute(
             "DELETE FROM pending WHERE staged_at NOT BETWEEN ?1 AND ?2",
-            [oldest.as_second(), newest.as_second()],
+            [now - STAGED_FOR, now + STAGED_FOR],
         )?;
         self.transaction.execute(
             "INSERT INTO pending (tail, hash, staged_at) VALUES (?1, ?2, ?3)",
-            params![tail.as_str(), hash.to_string(), self.now().as_second()],
+            params![tail.as_str(), hash.to_string(), now],
         )?;
         Ok(())
     }

@@ -4,6 +4,7 @@ use super::{Report, quoted_names};
 use crate::command::session::{Session, is_ahead};
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::process::{self, WrongClock};
 use crate::usage::Usage;
 use crate::vault::{Action, Record, Vault};
 
@@ -15,6 +16,9 @@ impl Report<'_> {
     /// Compares the clock with what the vault and the record of use hold.
     pub(super) fn clock(&mut self, vault: &Vault) {
         let found = self.views.len();
+        if let Err(wrong) = process::clock() {
+            self.found("clock", wrong.to_string(), WrongClock::HINT);
+        }
         self.newest_entry(vault);
         self.ended_ahead(vault);
         self.uses_ahead(vault);
@@ -62,6 +66,7 @@ impl Report<'_> {
 
 /// Takes the clock for right, after a yes if anything becomes valid again by that.
 pub(super) fn accept(session: &Session) -> Result<ExitStatus, Error> {
+    process::clock()?;
     let mut vault = session.open()?;
     vault.check()?;
     let look = session.look();

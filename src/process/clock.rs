@@ -1,0 +1,105 @@
+//! The one clock: what the system says, where that can be reckoned with.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+
+/// The first second that is reckoned with: 1970. Some of what postkey is built from cannot tell
+/// a time before.
+const FIRST: i64 = 0;
+
+/// The last one: the year 9000. Terms and zones have room until the calendar ends.
+const LAST: i64 = 221_845_392_000;
+
+/// The last second that HTTP has a date for (RFC 9110, section 5.6.7): years have four digits.
+const LAST_DATE: i64 = 253_402_300_799;
+
+/// A clock that says what cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the system clock is wrong: it says {}", said(*.seconds))]
+pub struct WrongClock {
+    seconds: i64,
+}
+
+impl WrongClock {
+    /// How to set it right.
+    pub const HINT: &str = "set the clock (`date` shows it), and run this again";
+
+    /// The time that comes nearest to it and can be reckoned with.
+    pub fn nearest(self) -> Timestamp {
+        timestamp(self.seconds.clamp(FIRST, LAST))
+    }
+}
+
+/// The time, in whole seconds as it is stored; by a clock that is wrong, the nearest that can be
+/// reckoned with.
+pub fn now() -> Timestamp {
+    clock().unwrap_or_else(WrongClock::nearest)
+}
+
+/// The same.
+///
+/// # Errors
+/// [`WrongClock`] if it is before 1970 or after the year 9000.
+pub fn clock() -> Result<Timestamp, WrongClock> {
+    reckoned(seconds())
+}
+
+/// Whether HTTP has a date for what the clock says.
+pub fn has_http_date() -> bool {
+    (FIRST..=LAST_DATE).contains(&seconds())
+}
+
+fn reckoned(seconds: i64) -> Result<Timestamp, WrongClock> {
+    match (FIRST..=LAST).contains(&seconds) {
+        true => Ok(timestamp(seconds)),
+        false => Err(WrongClock { seconds }),
+    }
+}
+
+fn timestamp(seconds: i64) -> Timestamp {
+    Timestamp::from_second(seconds).expect("the calendar has all of these years")
+}
+
+/// Seconds since 1970.
+fn seconds() -> i64 {
+    let whole = |span: std::time::Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => whole(since),
+        // A part of a second before 1970 is before 1970.
+        Err(before) => whole(before.duration()).saturating_neg().saturating_sub(1),
+    }
+}
+
+fn said(seconds: i64) -> String {
+    match Timestamp::from_second(seconds) {
+        Ok(said) => said.to_string(),
+        Err(_) => format!("{seconds} seconds since 1970"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_beyond_what_can_be_reckoned_with_is_wrong() {
+        for (seconds, nearest, said) in [
+            (i64::MIN, FIRST, "-9223372036854775808 seconds since 1970"),
+            (-62_135_596_800, FIRST, "0001-01-01T00:00:00Z"),
+            (-1, FIRST, "1969-12-31T23:59:59Z"),
+            (LAST + 1, LAST, "9000-01-01T00:00:01Z"),
+            (LAST_DATE, LAST, "253402300799 seconds since 1970"),
+            (i64::MAX, LAST, "9223372036854775807 seconds since 1970"),
+        ] {
+            let wrong = reckoned(seconds).expect_err("a wrong clock");
+            assert_eq!(wrong.nearest().as_second(), nearest, "{seconds}");
+            let message = format!("the system clock is wrong: it says {said}");
+            assert_eq!(wrong.to_string(), message);
+        }
+        for seconds in [FIRST, i64::from(i32::MAX) + 1, 1 << 32, LAST] {
+            let now = reckoned(seconds).map(Timestamp::as_second);
+            assert_eq!(now, Ok(seconds));
+        }
+    }
+}
