@@ -88,14 +88,14 @@ fn ending(text: &[u8], dash: usize) -> Option<Range<usize>> {
     let tail = &text[dash + 1..];
     let length = count(tail, TAIL + 1, u8::is_ascii_alphanumeric);
     let tail = tail.get(..TAIL).filter(|_| length == TAIL)?;
-    let is_word = tail.iter().all(u8::is_ascii_hexdigit);
+    let is_number = tail.iter().all(u8::is_ascii_hexdigit);
     let is_ending = match digits {
-        HEX if is_apart => !is_word,
+        _ if is_number => false,
+        HEX if is_apart => true,
+        96 | 128 if is_apart => is_mixed(tail),
         // With more digits, what is left of an escape stands before it.
-        HEX.. => is_mixed(tail),
-        LONG..HEX => {
-            is_apart && !is_word && (is_mixed(tail) || tail.iter().any(u8::is_ascii_digit))
-        }
+        HEX.. => is_no_word(tail),
+        LONG..HEX => is_apart && is_no_word(tail),
         SHORT..LONG => is_apart && is_mixed(tail),
         _ => false,
     };
@@ -104,7 +104,53 @@ fn ending(text: &[u8], dash: usize) -> Option<Range<usize>> {
 
 /// Whether letters of both cases are in it, as in nearly every tail and in few words.
 fn is_mixed(tail: &[u8]) -> bool {
-    tail.iter().any(u8::is_ascii_uppercase)
-        && tail.iter().any(u8::is_ascii_lowercase)
-        && !tail.iter().all(u8::is_ascii_hexdigit)
+    tail.iter().any(u8::is_ascii_uppercase) && tail.iter().any(u8::is_ascii_lowercase)
+}
+
+/// Whether letters of both cases, or a digit, are in it: all but one tail of a million has them.
+fn is_no_word(tail: &[u8]) -> bool {
+    is_mixed(tail) || tail.iter().any(u8::is_ascii_digit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGITS: &str = "4bf92f3577b34da6a3ce929d0e0e47360f067aa0ba902b7c01d5f1c0ffee0123";
+
+    fn is_ending(text: &str) -> bool {
+        endings(text.as_bytes()).next().is_some()
+    }
+
+    #[test]
+    fn an_ending_is_told_whatever_letters_are_in_its_tail() {
+        for tail in [
+            "qwertyuiop012345",
+            "QWERTYUIOP012345",
+            "qwertyuiopASDFGH",
+            "0000000000z00000",
+            "Qwertyuiopasdfg7",
+        ] {
+            for before in ["2D", "2d", "x2D", "%252D", "055", "u002d", "Z"] {
+                assert!(is_ending(&format!("{before}{DIGITS}-{tail}")), "{before} {tail}");
+            }
+            for digits in [&DIGITS[1..], &DIGITS[24..], DIGITS] {
+                assert!(is_ending(&format!("{digits}-{tail}")), "{digits} {tail}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_digest_before_a_word_or_a_number_is_no_ending() {
+        let (sha384, sha512) = (format!("{DIGITS}{}", &DIGITS[..32]), DIGITS.repeat(2));
+        for digest in [&DIGITS[..40], DIGITS, &sha384, &sha512] {
+            for behind in ["init", "linux", "0123456789abcdef", "0123456789", ""] {
+                assert!(!is_ending(&format!("{digest}-{behind}")), "{digest} {behind}");
+            }
+        }
+        for digest in [&sha384, &sha512] {
+            assert!(!is_ending(&format!("{digest}-release20261128x")), "{digest}");
+        }
+        assert!(!is_ending(&format!("{DIGITS}2D-productionserver")));
+    }
 }
