@@ -23,9 +23,10 @@ use crate::verify::{Question, Verdict, judge};
 /// otherwise. On a terminal a secret is asked for and not shown.
 ///
 /// The text may be of any length. A secret is also found in base64 (SMTP AUTH, HTTP Basic,
-/// Kubernetes), hex and dumps of it, UTF-16, percent, JSON, HTML, RTF, octal and quoted-printable
-/// encoding, up to three of these one within the other, with colours, quoting or line breaks
-/// inside. What is encoded more often, compressed or encrypted is not read: a warning tells of it.
+/// Kubernetes), hex, dumps and lists of bytes, UTF-16, percent, JSON, HTML, RTF, octal and
+/// quoted-printable encoding, up to three of these one within the other, with colours, quoting or
+/// line breaks inside. What is encoded more often, compressed or encrypted is not read: a warning
+/// tells of it.
 /// A password that was imported looks like nothing in particular: only `postkey verify --username` tells of one.
 ///
 /// Formats: text, json, jsonl, csv.

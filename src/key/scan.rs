@@ -2,8 +2,8 @@
 //! it and its lines are, in memory of a fixed size.
 //!
 //! What stands around a secret does not matter: the checksum decides. In each piece escapes,
-//! colours, line breaks and the like are undone, then base64, hex and dumps, and what was encoded
-//! in these (see [`walk()`]); each text that comes of it is searched for what a secret begins with.
+//! colours, line breaks and the like are undone, then base64, hex, dumps and lists, and what was
+//! encoded in these (see [`walk()`]); each text that comes of it is searched for what a secret begins with.
 
 mod base64;
 mod candidate;
@@ -11,7 +11,9 @@ mod decoded;
 mod dump;
 mod escape;
 mod likely;
+mod list;
 mod near;
+mod parts;
 mod pattern;
 mod view;
 mod walk;
@@ -29,9 +31,9 @@ use walk::{Place, walk};
 /// How much is taken in at once, in bytes.
 const PIECE: usize = 256 << 10;
 
-/// How far behind its beginning a secret may end, with what was put between its characters:
-/// enough for each of them to be escaped, and for one on every line.
-const REACH: usize = 4 << 10;
+/// How far behind its beginning a secret may end: enough for any two encodings of all of it. A
+/// longer one is found unless a piece ends in it.
+const REACH: usize = 16 << 10;
 
 /// How much of a word that looks like a secret is looked at.
 const LONGEST_WORD: usize = LONGEST + 60;

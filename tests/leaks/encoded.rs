@@ -90,6 +90,17 @@ fn forms(secret: &str) -> Vec<(&'static str, Vec<u8>)> {
         ("od -x", made("od -x", config.clone())),
         ("od -c", made("od -c", config.clone())),
         ("od -b", made("od -b", config.clone())),
+        ("od -tu1", made("od -v -tu1", config.clone())),
+        ("od -An -tu1", made("od -An -v -tu1", config.clone())),
+        ("od -tx4", made("od -v -tx4", config.clone())),
+        (
+            "colons",
+            made("od -An -v -tx1 | tr -d '\\n' | tr ' ' :", config.clone()),
+        ),
+        ("Buffer", {
+            let bytes = serde_json::to_string(config.as_bytes()).unwrap();
+            format!("{{\"type\":\"Buffer\",\"data\":{bytes}}}").into_bytes()
+        }),
         ("octal", secret.replace('-', "\\055").into_bytes()),
         ("HTML", secret.replace('-', "&hyphen;").into_bytes()),
         ("RTF", secret.replace('-', "\\'2d").into_bytes()),
@@ -172,6 +183,7 @@ fn hostile_input_takes_little_memory_and_no_long_time() {
         "\0x",
         "-\n",
         "\u{ad}",
+        "xkeyaa-0123456789",
         "xkeyaa-0123456789abcdef",
         "H4sI",
         "&#x",
@@ -181,6 +193,8 @@ fn hostile_input_takes_little_memory_and_no_long_time() {
         "UTFGQlFV",
         "7878",
         "00000000: 7878\n",
+        "00000000: 7878\nnone\n",
+        "120,",
         "\" + \"",
         "\x1b]",
         "\\x",

@@ -167,7 +167,7 @@ fn a_stream_of_any_length_takes_little_memory() {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        for _ in 0..100 {
+        for _ in 0..60 {
             stdin.write_all(filler.as_bytes()).unwrap();
         }
         stdin.write_all(secret.as_bytes()).unwrap();

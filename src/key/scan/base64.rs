@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::decoded::Decoded;
-use super::likely::Parts;
+use super::likely::{Parts, is_text};
 
 /// What several characters stand for bytes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,34 +44,78 @@ impl Radix {
     /// on: what stands before it may look alike.
     pub(super) fn decode(self, text: &[u8], mut take: impl FnMut(Decoded)) {
         for run in self.runs(text) {
-            for shift in 0..self.group().0 {
-                let from = run.start + shift;
-                let encoded = &text[from..run.end];
-                let mut parts = Parts::default();
-                self.bytes(encoded, |byte| {
-                    if let Some(part) = parts.push(byte) {
-                        take(self.part(encoded, part, from));
+            match self {
+                Self::Base64 => self.decode_likely(text, run, &mut take),
+                Self::Hex => {
+                    for from in run.start..run.start + self.group().0 {
+                        self.decode_from(text, from, run.end, run.end, &mut take);
                     }
-                });
-                if let Some(part) = parts.end() {
-                    take(self.part(encoded, part, from));
                 }
             }
         }
     }
 
-    /// Where in a text enough of its characters stand in a row.
+    /// The same of a run of base64, only where whole groups of it stand for text.
+    fn decode_likely(self, text: &[u8], run: Range<usize>, take: &mut impl FnMut(Decoded)) {
+        // Up to where each phase was read.
+        let mut done: [usize; GROUP] = std::array::from_fn(|phase| run.start + phase);
+        for at in likely(&text[run.clone()]).map(|at| run.start + at) {
+            let done = &mut done[(at - run.start) % GROUP];
+            if at >= *done {
+                let from = at - BEFORE.min(at - *done);
+                *done = self.decode_from(text, from, at + LIKELY, run.end, take);
+            }
+        }
+    }
+
+    /// The same from a place on, up to where no text goes on behind another place.
+    ///
+    /// Returns up to where it read.
+    fn decode_from(
+        self,
+        text: &[u8],
+        from: usize,
+        least: usize,
+        end: usize,
+        take: &mut impl FnMut(Decoded),
+    ) -> usize {
+        let encoded = &text[from..end];
+        let (characters, bytes) = self.group();
+        let mut parts = Parts::default();
+        let mut at = 0;
+        for group in encoded.chunks(characters) {
+            self.bytes(group, |byte| {
+                if let Some(part) = parts.push(byte) {
+                    take(self.part(encoded, part, from));
+                }
+            });
+            at += bytes;
+            let read = from + at / bytes * characters;
+            if read >= least && parts.is_idle() {
+                return read;
+            }
+        }
+        if let Some(part) = parts.end() {
+            take(self.part(encoded, part, from));
+        }
+        end
+    }
+
+    /// Where in a text enough of its characters stand in a row. What is not between them is mostly
+    /// not looked at.
     fn runs(self, text: &[u8]) -> impl Iterator<Item = Range<usize>> {
+        let is_one = move |&byte: &u8| self.value(byte) != NONE;
         let mut at = 0;
         std::iter::from_fn(move || {
             loop {
-                let is_one = |&byte: &u8| self.value(byte) != NONE;
-                at += text.get(at..)?.iter().position(is_one)?;
-                let start = at;
-                at += text[start..].iter().take_while(|byte| is_one(byte)).count();
-                if at - start >= self.fewest() {
+                let first = text.get(at..at + self.fewest())?;
+                let Some(other) = first.iter().rposition(|byte| !is_one(byte)) else {
+                    let start = at;
+                    let more = text[at + self.fewest()..].iter();
+                    at += self.fewest() + more.take_while(|byte| is_one(byte)).count();
                     return Some(start..at);
-                }
+                };
+                at += other + 1;
             }
         })
     }
@@ -112,6 +156,49 @@ impl Radix {
         decoded
     }
 }
+
+/// How many characters of base64 make a group.
+const GROUP: usize = 4;
+
+/// How many of them have to stand for text before a run of them is decoded. With fewer there is
+/// no room for what begins a secret.
+const LIKELY: usize = 3 * GROUP;
+
+/// How many before these are decoded, too.
+const BEFORE: usize = 6 * GROUP;
+
+/// Where in a run of base64 a few groups begin that stand for nothing but text.
+fn likely(run: &[u8]) -> impl Iterator<Item = usize> {
+    // Of the groups that the last characters may be in, which stand for text up to here; and of
+    // the last places, at which of them a whole one ended, the newest in the lowest bit.
+    let (mut pair, mut begun, mut whole) = (0_usize, 0_u8, 0_u32);
+    run.iter().enumerate().filter_map(move |(at, &byte)| {
+        pair = (pair << 6 | usize::from(BASE64[usize::from(byte)])) & 0xfff;
+        let texts = begun & TEXTS[pair];
+        begun = texts << 1 | 1;
+        whole = whole << 1 | u32::from(texts >> 2 & 1);
+        (whole & 0x111 == 0x111).then(|| at + 1 - LIKELY)
+    })
+}
+
+/// For two characters of base64 in a row, whether they are text as the first byte of a group, as
+/// its second and as its third, in one bit each.
+static TEXTS: [u8; 1 << 12] = {
+    let mut texts = [0; 1 << 12];
+    let mut pair = 0;
+    while pair < texts.len() {
+        let mut place = 0;
+        while place < 3 {
+            let byte = (pair >> (4 - 2 * place)) as u8;
+            if is_text(byte) {
+                texts[pair] |= 1 << place;
+            }
+            place += 1;
+        }
+        pair += 1;
+    }
+    texts
+};
 
 /// What stands for nothing.
 const NONE: u8 = 0xff;

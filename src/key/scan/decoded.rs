@@ -55,6 +55,33 @@ impl Decoded {
         &self.bytes
     }
 
+    /// A part of it, with the places in the same original.
+    pub(super) fn part(&self, part: Range<usize>) -> Self {
+        let mut decoded = Self::with_capacity(part.len());
+        decoded.bytes.extend_from_slice(&self.bytes[part.clone()]);
+        let first = self.runs.partition_point(|run| run.start <= part.start);
+        let first = first.saturating_sub(1);
+        let within = self.runs[first..].iter();
+        let within = within.take_while(|run| run.start < part.end);
+        decoded.runs.extend(within.map(|run| {
+            let start = run.start.max(part.start);
+            let raw = run.raw + (start - run.start);
+            Run {
+                start: start - part.start,
+                raw,
+                width: run.width,
+            }
+        }));
+        decoded.end(self.raw_range(part).end);
+        decoded
+    }
+
+    /// Where what was encoded is.
+    pub(super) fn encoded(&self) -> impl Iterator<Item = usize> {
+        let is_encoded = |run: &&Run| run.width > 1;
+        self.runs.iter().filter(is_encoded).map(|run| run.start)
+    }
+
     /// Where in the original a place is.
     pub(super) fn raw_at(&self, place: usize) -> usize {
         self.raw_of(place).start

@@ -1,13 +1,16 @@
 //! Dumps of bytes, as `xxd`, `hexdump` and `od` print them: on each line an offset, the bytes, and
 //! mostly what they are as text.
 
+use std::ops::{Range, RangeInclusive};
+
 use super::decoded::Decoded;
+use super::list::number;
 
 /// The fewest bytes of a dump that is looked at.
 const FEWEST: usize = 24;
 
 /// How many characters an offset may have.
-const OFFSET: std::ops::RangeInclusive<usize> = 4..=16;
+const OFFSET: RangeInclusive<usize> = 4..=16;
 
 /// The most characters of one group of hex digits.
 const LONGEST_GROUP: usize = 32;
@@ -17,76 +20,152 @@ const LONGEST_GROUP: usize = 32;
 enum Form {
     /// Groups of hex digits.
     Hex,
-    /// Words of four hex digits whose lower half comes first in memory (`hexdump`, `od -x`).
+    /// Groups whose last two hex digits come first in memory (`hexdump`, `od -x`, `xxd -e`).
     Words,
     /// Three octal digits a byte (`od -b`).
     Octal,
+    /// One to three decimal digits a byte (`od -tu1`).
+    Decimal,
+    /// Eight bits a byte (`xxd -b`).
+    Bits,
     /// The characters themselves, or three octal digits of what cannot be printed (`od -c`).
     Text,
 }
 
-/// Hands over the bytes of each dump in a text.
-pub(super) fn dumps(text: &[u8], take: &mut dyn FnMut(Decoded)) {
-    let mut dump = Decoded::default();
-    let mut lines = 0;
-    let mut at = 0;
-    for line in text.split_inclusive(|&byte| byte == b'\n') {
-        let end = at + line.len();
-        if let Some((form, start)) = begin(line) {
-            if lines == 0 {
-                dump = Decoded::with_capacity((text.len() - at).div_ceil(2));
-            }
-            lines += 1;
-            cells(&line[start..], at + start, form, &mut dump);
-        } else if lines > 0 && line.trim_ascii() != b"*" {
-            lines = 0;
-            hand_over(std::mem::take(&mut dump), at, take);
-        }
-        at = end;
-    }
-    hand_over(dump, at, take);
+/// How digits are read that may be of two forms.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// As octal, and in the order in which they stand.
+    First,
+    /// As decimal, and each group from its end.
+    Second,
 }
 
-fn hand_over(mut dump: Decoded, end: usize, take: &mut dyn FnMut(Decoded)) {
-    if dump.bytes().len() >= FEWEST {
-        dump.end(end);
-        take(dump);
+impl Reading {
+    const ALL: [Self; 2] = [Self::First, Self::Second];
+}
+
+/// Hands over the bytes of each dump in a text.
+pub(super) fn dumps(text: &[u8], take: &mut dyn FnMut(Decoded)) {
+    let (mut start, mut at) = (None, 0);
+    for line in lines(text) {
+        if begin(line, &Reading::ALL).is_some() {
+            start.get_or_insert(at);
+        } else if let Some(start) = start.take_if(|_| line.trim_ascii() != b"*") {
+            read(text, start..at, take);
+        }
+        at += line.len();
+    }
+    if let Some(start) = start {
+        read(text, start..at, take);
+    }
+}
+
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split_inclusive(|&byte| byte == b'\n')
+}
+
+/// Reads the lines of a dump, in both ways.
+fn read(text: &[u8], part: Range<usize>, take: &mut dyn FnMut(Decoded)) {
+    // An offset is no shorter than the bytes of a line's first group.
+    if part.len() < 2 * FEWEST {
+        return;
+    }
+    for reading in Reading::ALL {
+        let mut dump = Decoded::with_capacity(part.len().div_ceil(2));
+        let mut at = part.start;
+        for line in lines(&text[part.clone()]) {
+            if let Some((form, start)) = begin(line, &[reading]) {
+                cells(&line[start..], at + start, form, &mut dump);
+            }
+            at += line.len();
+        }
+        if dump.bytes().len() >= FEWEST {
+            dump.end(part.end);
+            take(dump);
+        }
     }
 }
 
 /// What form a line of a dump has, and where in it the bytes begin.
-fn begin(line: &[u8]) -> Option<(Form, usize)> {
+fn begin(line: &[u8], readings: &[Reading]) -> Option<(Form, usize)> {
+    let is_digit = |byte: &u8| byte.is_ascii_hexdigit();
     let mut at = 0;
-    while at < line.len() {
-        let is_digit = |byte: &&u8| byte.is_ascii_hexdigit();
-        let digits = line[at..].iter().take_while(is_digit).count();
+    loop {
+        let first = line.get(at..at + *OFFSET.start())?;
+        if let Some(other) = first.iter().rposition(|byte| !is_digit(byte)) {
+            at += other + 1;
+            continue;
+        }
+        let digits = line[at..].iter().take_while(|byte| is_digit(byte)).count();
+        at += digits;
         if OFFSET.contains(&digits) {
-            let found = bytes_behind(&line[at + digits..]);
-            if let Some((form, start)) = found {
-                return Some((form, at + digits + start));
+            let mut found = readings
+                .iter()
+                .filter_map(|&of| bytes_behind(&line[at..], of));
+            if let Some((form, start)) = found.next() {
+                return Some((form, at + start));
             }
         }
-        at += digits.max(1);
     }
-    None
 }
 
 /// The same of what stands behind an offset.
-fn bytes_behind(rest: &[u8]) -> Option<(Form, usize)> {
+fn bytes_behind(rest: &[u8], reading: Reading) -> Option<(Form, usize)> {
     let colon = usize::from(rest.first() == Some(&b':'));
     let blanks = blanks(&rest[colon..]);
+    if blanks == 0 {
+        return None;
+    }
     let start = colon + blanks;
     let word = word(&rest[start..]);
-    let is_hex = word.len().is_multiple_of(2) && word.iter().all(u8::is_ascii_hexdigit);
-    let form = match word {
-        _ if blanks == 0 => return None,
-        [_] | [b'\\', _] => return Some((Form::Text, colon)),
-        [b'0'..=b'3', b'0'..=b'7', b'0'..=b'7'] => Form::Octal,
-        [_, _, _, _] if is_hex && colon == 0 => Form::Words,
-        [_, _, ..] if is_hex => Form::Hex,
-        _ => return None,
+    let form = match reading {
+        Reading::First => first(word, &rest[start..], colon > 0)?,
+        Reading::Second if colon > 0 && is_padded(blanks, word) => Form::Words,
+        Reading::Second => second(word)?,
     };
+    // Every character has four places.
+    let start = if form == Form::Text { colon } else { start };
     Some((form, start))
+}
+
+fn first(word: &[u8], line: &[u8], has_colon: bool) -> Option<Form> {
+    Some(match word {
+        [_] | [b'\\', _] => Form::Text,
+        _ if is_octal(word) => {
+            let mut words = line.split(u8::is_ascii_whitespace);
+            // Among characters some are no numbers.
+            match words.all(|word| word.is_empty() || is_octal(word)) {
+                true => Form::Octal,
+                false => Form::Text,
+            }
+        }
+        [_, _, _, _, _, _, _, _] if number(word, 2).is_some() => Form::Bits,
+        [_, _, _, _] if is_hex(word) && !has_colon => Form::Words,
+        [_, _, ..] if is_hex(word) => Form::Hex,
+        _ => return None,
+    })
+}
+
+fn second(word: &[u8]) -> Option<Form> {
+    match word.len() {
+        1..=3 => number(word, 10).map(|_| Form::Decimal),
+        4 | 8 | 16 => is_hex(word).then_some(Form::Words),
+        _ => None,
+    }
+}
+
+fn is_octal(word: &[u8]) -> bool {
+    word.len() == 3 && number(word, 8).is_some()
+}
+
+/// Whether a word of `xxd -e` is the last of a line, with fewer digits than the others.
+fn is_padded(blanks: usize, word: &[u8]) -> bool {
+    is_hex(word) && word.len() < 8 && blanks + word.len() == 9
+}
+
+fn is_hex(word: &[u8]) -> bool {
+    word.len().is_multiple_of(2) && word.iter().all(u8::is_ascii_hexdigit)
 }
 
 fn blanks(text: &[u8]) -> usize {
@@ -115,11 +194,16 @@ fn cells(line: &[u8], raw: usize, form: Form, dump: &mut Decoded) {
         }
         bytes += cell.len().div_ceil(2);
         at += cell.len();
-        // Between groups is one blank, or two in the middle of what `hexdump -C` prints; the text
-        // stands behind two.
+        // Between groups is one blank, or two in the middle of what `hexdump -C` prints, or as
+        // many as a shorter number or a shorter last word leaves; the text stands behind two.
         let gap = blanks(&line[at..]);
         let is_middle = gap == 2 && bytes == 8 && cell.len() == 2;
-        if gap > 1 && !is_middle {
+        let is_short = match form {
+            Form::Decimal => gap <= 3,
+            Form::Words => is_padded(gap, word(&line[at + gap..])),
+            _ => false,
+        };
+        if gap > 1 && !is_middle && !is_short {
             return;
         }
         at += gap;
@@ -146,33 +230,32 @@ fn characters(line: &[u8], raw: usize, dump: &mut Decoded) {
 
 /// Adds the bytes of one group; false if it is none.
 fn push(cell: &[u8], raw: usize, form: Form, dump: &mut Decoded) -> bool {
-    if form == Form::Octal {
-        let byte = number(cell, 8).filter(|_| cell.len() == 3);
-        if let Some(byte) = byte {
-            dump.push(&[byte], raw, cell.len());
-        }
-        return byte.is_some();
+    let one =
+        |length: Range<usize>, radix| number(cell, radix).filter(|_| length.contains(&cell.len()));
+    let byte = match form {
+        Form::Octal => one(3..4, 8),
+        Form::Decimal => one(1..4, 10),
+        Form::Bits => one(8..9, 2),
+        _ => return push_group(cell, raw, form == Form::Words, dump),
+    };
+    if let Some(byte) = byte {
+        dump.push(&[byte], raw, cell.len().max(2));
     }
-    let is_hex = cell.iter().all(u8::is_ascii_hexdigit);
-    if !is_hex || !cell.len().is_multiple_of(2) || cell.len() > LONGEST_GROUP {
+    byte.is_some()
+}
+
+/// The same of a group of hex digits, read from its end if it is a word.
+fn push_group(cell: &[u8], raw: usize, is_word: bool, dump: &mut Decoded) -> bool {
+    if !is_hex(cell) || cell.len() > LONGEST_GROUP {
         return false;
     }
     let pairs = cell.len() / 2;
     for at in 0..pairs {
         // What comes first in memory.
-        let pair = if form == Form::Words {
-            pairs - 1 - at
-        } else {
-            at
-        };
+        let pair = if is_word { pairs - 1 - at } else { at };
         if let Some(byte) = number(&cell[2 * pair..][..2], 16) {
             dump.push(&[byte], raw + 2 * at, 2);
         }
     }
     true
-}
-
-fn number(digits: &[u8], radix: u32) -> Option<u8> {
-    let digits = std::str::from_utf8(digits).ok()?;
-    u8::from_str_radix(digits, radix).ok()
 }

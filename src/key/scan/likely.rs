@@ -34,6 +34,11 @@ impl Parts {
         None
     }
 
+    /// Whether no part goes on here.
+    pub(super) fn is_idle(&self) -> bool {
+        self.score <= 0
+    }
+
     /// The part that ends here, if there is one.
     pub(super) fn end(&mut self) -> Option<Range<usize>> {
         let part = (self.best >= FEWEST).then_some(self.start..self.end);
@@ -43,16 +48,17 @@ impl Parts {
     }
 }
 
+/// Whether a byte is one of texts. In UTF-16 every other one is null.
+pub(super) const fn is_text(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~' | 0 | b'\t' | b'\n' | b'\r' | 0x1b)
+}
+
 /// How much each byte speaks for a text.
 static SCORES: [i8; 256] = {
     let mut scores = [-1; 256];
     let mut byte = 0;
     while byte < 0x80 {
-        scores[byte] = match byte as u8 {
-            // In UTF-16 every other byte is null.
-            b' '..=b'~' | 0 | b'\t' | b'\n' | b'\r' | 0x1b => 1,
-            _ => -2,
-        };
+        scores[byte] = if is_text(byte as u8) { 1 } else { -2 };
         byte += 1;
     }
     scores

@@ -132,7 +132,10 @@ mod tests {
             "Qwertyuiopasdfg7",
         ] {
             for before in ["2D", "2d", "x2D", "%252D", "055", "u002d", "Z"] {
-                assert!(is_ending(&format!("{before}{DIGITS}-{tail}")), "{before} {tail}");
+                assert!(
+                    is_ending(&format!("{before}{DIGITS}-{tail}")),
+                    "{before} {tail}"
+                );
             }
             for digits in [&DIGITS[1..], &DIGITS[24..], DIGITS] {
                 assert!(is_ending(&format!("{digits}-{tail}")), "{digits} {tail}");
@@ -145,11 +148,17 @@ mod tests {
         let (sha384, sha512) = (format!("{DIGITS}{}", &DIGITS[..32]), DIGITS.repeat(2));
         for digest in [&DIGITS[..40], DIGITS, &sha384, &sha512] {
             for behind in ["init", "linux", "0123456789abcdef", "0123456789", ""] {
-                assert!(!is_ending(&format!("{digest}-{behind}")), "{digest} {behind}");
+                assert!(
+                    !is_ending(&format!("{digest}-{behind}")),
+                    "{digest} {behind}"
+                );
             }
         }
         for digest in [&sha384, &sha512] {
-            assert!(!is_ending(&format!("{digest}-release20261128x")), "{digest}");
+            assert!(
+                !is_ending(&format!("{digest}-release20261128x")),
+                "{digest}"
+            );
         }
         assert!(!is_ending(&format!("{DIGITS}2D-productionserver")));
     }

@@ -17,9 +17,10 @@ pub(super) enum Beginning {
     UnreadableBase64(&'static str),
 }
 
-/// The beginnings of files and texts that are compressed or encrypted, as they read once blanks
+/// The beginnings of files and texts that are compressed, encrypted or encoded in a way that is not
+/// undone, as they read once blanks
 /// and null bytes are dropped.
-const UNREADABLE: [(&[u8], &str); 10] = [
+const UNREADABLE: [(&[u8], &str); 12] = [
     (b"\x1f\x8b\x08", "gzip"),
     (b"PK\x03\x04", "zip"),
     (b"\xfd7zXZ", "xz"),
@@ -30,6 +31,8 @@ const UNREADABLE: [(&[u8], &str); 10] = [
     (b"-----BEGINPGPMESSAGE-----", "encrypted PGP"),
     (b"-----BEGINAGEENCRYPTEDFILE-----", "encrypted age"),
     (b"age-encryption.org/v1", "encrypted age"),
+    (b"begin644", "uuencoded"),
+    (b"begin600", "uuencoded"),
 ];
 
 /// The same in base64.

@@ -4,8 +4,12 @@
 //! None of that can be a part of a secret, or of one in base64, so that undoing too much hides
 //! none. Only a `-` at the beginning of a line, and a soft hyphen, may or may not be one.
 
+use std::ops::Range;
+
+use super::base64::digit;
 use super::decoded::Decoded;
 use super::escape::{self, Unit};
+use super::parts::Parts;
 
 /// How a text is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,12 +28,15 @@ pub(super) enum Reading {
 /// The longest control sequence of a terminal that is looked for.
 const LONGEST_SEQUENCE: u8 = 32;
 
+/// So many characters in a row are rather a part of a secret than a word.
+const LONG_WORD: usize = 12;
+
 /// The text, and where in the original each part of it was.
 #[derive(Debug, Default)]
 pub(super) struct View {
     pub(super) decoded: Decoded,
-    has_marks: bool,
-    has_base64_marks: bool,
+    marked: Parts,
+    base64_marked: Parts,
     is_nested: bool,
 }
 
@@ -45,15 +52,15 @@ impl View {
     /// The view of one text.
     pub(super) fn of(raw: &[u8], reading: Reading) -> Self {
         let mut view = Self::with_capacity(raw.len());
-        view.fill(raw, reading);
+        view.fill(raw, 0..raw.len(), reading);
         view
     }
 
-    /// Becomes the view of a text that is no longer than the capacity.
-    pub(super) fn fill(&mut self, raw: &[u8], reading: Reading) {
+    /// Becomes the view of a part of a text that is no longer than the capacity.
+    pub(super) fn fill(&mut self, raw: &[u8], part: Range<usize>, reading: Reading) {
         self.decoded.clear();
-        self.has_marks = false;
-        self.has_base64_marks = false;
+        self.marked.clear();
+        self.base64_marked.clear();
         self.is_nested = false;
         let mut writer = Writer {
             view: self,
@@ -61,23 +68,22 @@ impl View {
             is_line_start: true,
             sequence: Sequence::None,
         };
-        writer.write(raw);
-        self.decoded.end(raw.len());
+        writer.write(&raw[..part.end], part.start);
+        self.decoded.end(part.end);
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
         self.decoded.bytes()
     }
 
-    /// Whether something was read that [`Reading::Dashes`] and [`Reading::Dropped`] read each
-    /// in its own way.
-    pub(super) fn has_marks(&self) -> bool {
-        self.has_marks
+    /// What of the text [`Reading::Dashes`] and [`Reading::Dropped`] read each in its own way.
+    pub(super) fn marked(&mut self) -> Parts {
+        std::mem::take(&mut self.marked)
     }
 
-    /// Whether something was read that [`Reading::Base64`] reads in its own way.
-    pub(super) fn has_base64_marks(&self) -> bool {
-        self.has_base64_marks
+    /// What of the text [`Reading::Base64`] reads in its own way.
+    pub(super) fn base64_marked(&mut self) -> Parts {
+        std::mem::take(&mut self.base64_marked)
     }
 
     /// Whether something was escaped, which may be a part of an escape itself, or of a layout.
@@ -111,8 +117,8 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn write(&mut self, raw: &[u8]) {
-        let mut at = 0;
+    fn write(&mut self, raw: &[u8], from: usize) {
+        let mut at = from;
         while at < raw.len() {
             if self.is_text() {
                 let run = raw[at..].iter().take_while(|&&byte| is_plain(byte)).count();
@@ -129,9 +135,9 @@ impl Writer<'_> {
             match unit {
                 Unit::Byte(byte) => {
                     self.view.is_nested |= length > 1;
-                    self.byte(byte, at, length);
+                    self.byte(byte, raw, at, length);
                 }
-                Unit::SoftHyphen => self.mark(at, length),
+                Unit::SoftHyphen => self.mark(raw, at, length),
                 Unit::Nothing => {}
             }
             at += length;
@@ -153,40 +159,51 @@ impl Writer<'_> {
         self.reading == Reading::Layout || (!self.is_line_start && self.sequence == Sequence::None)
     }
 
-    fn byte(&mut self, byte: u8, raw: usize, width: usize) {
+    fn byte(&mut self, byte: u8, raw: &[u8], at: usize, width: usize) {
         if self.reading == Reading::Layout {
-            return self.view.push(&[byte], raw, width);
+            return self.view.push(&[byte], at, width);
         }
-        if self.sequence != Sequence::None && self.is_in_sequence(byte) {
-            return;
+        if self.sequence != Sequence::None {
+            if (self.sequence, byte) == (Sequence::Begun, b']') {
+                self.view.marked.add(raw, at);
+            }
+            if self.is_in_sequence(byte) {
+                return;
+            }
         }
         match byte {
             0x1b => self.sequence = Sequence::Begun,
             b'\n' | b'\r' => self.is_line_start = true,
             b'\0' | b'\t' | 0x0b | 0x0c | b' ' => {}
             b'+' | b'/' if self.is_line_start && self.reading != Reading::Base64 => {
-                self.view.has_base64_marks = true;
+                if goes_on(&raw[..at], &raw[at + width..]) {
+                    self.view.base64_marked.add(raw, at);
+                }
             }
             b'>' | b'|' | b'#' | b'*' | b';' if self.is_line_start => {}
             b'-' if self.is_line_start => {
                 self.is_line_start = false;
-                self.mark(raw, width);
+                if goes_on(&raw[..at], &raw[at + width..]) {
+                    self.mark(raw, at, width);
+                } else {
+                    self.view.push(b"-", at, width);
+                }
             }
             // The lower half of a hyphen in UTF-16 (U+2010 to U+2013), whose upper half is a blank.
-            0x10..=0x13 => self.view.push(b"-", raw, width),
+            0x10..=0x13 => self.view.push(b"-", at, width),
             _ => {
                 self.is_line_start = false;
-                self.view.push(&[byte], raw, width);
+                self.view.push(&[byte], at, width);
             }
         }
     }
 
-    fn mark(&mut self, raw: usize, width: usize) {
-        self.view.has_marks = true;
+    fn mark(&mut self, raw: &[u8], at: usize, width: usize) {
+        self.view.marked.add(raw, at);
         match self.reading {
-            Reading::Dashes | Reading::Base64 => self.view.push(b"-", raw, width),
+            Reading::Dashes | Reading::Base64 => self.view.push(b"-", at, width),
             Reading::Dropped => {}
-            Reading::Layout => self.view.push(&[escape::SOFT_HYPHEN], raw, width),
+            Reading::Layout => self.view.push(&[escape::SOFT_HYPHEN], at, width),
         }
     }
 
@@ -195,7 +212,6 @@ impl Writer<'_> {
         let (next, belongs) = match (self.sequence, byte) {
             (Sequence::Begun, b'[') => (Sequence::Parameters(0), true),
             (Sequence::Begun, b']') => {
-                self.view.has_marks = true;
                 let is_dropped = self.reading == Reading::Dropped;
                 (
                     if is_dropped {
@@ -222,6 +238,36 @@ impl Writer<'_> {
         self.sequence = next;
         belongs
     }
+}
+
+/// Whether what was broken into lines may go on behind a mark: a long word does, or stands before it.
+fn goes_on(before: &[u8], rest: &[u8]) -> bool {
+    let mut length = 0;
+    for &byte in rest {
+        match byte {
+            b' ' | b'\t' if length == 0 => {}
+            b'\0' => {}
+            // What may be escaped.
+            b'%' | b'=' | b'\\' | b'&' | b'#' | b';' | 0x1b | 0x80.. => length += 1,
+            _ if digit(byte).is_none() => break,
+            _ => length += 1,
+        }
+        if length == LONG_WORD {
+            return true;
+        }
+    }
+    length > 0 && is_behind_word(before)
+}
+
+/// Whether a long word stands before a line's beginning.
+fn is_behind_word(before: &[u8]) -> bool {
+    let is_between = |byte: &&u8| byte.is_ascii_whitespace() || b">|#*;+/=\\".contains(byte);
+    let between = before.iter().rev().take_while(is_between).count();
+    let before = &before[..before.len() - between];
+    // Of a line's end that was escaped.
+    let before = before.strip_suffix(b"\\n").unwrap_or(before);
+    let word = before.iter().rev().take(LONG_WORD);
+    word.filter(|&&byte| digit(byte).is_some()).count() == LONG_WORD
 }
 
 /// Whether a byte stands for itself, except at the beginning of a line.
@@ -276,17 +322,40 @@ mod tests {
 
     #[test]
     fn what_may_be_a_mark_reads_both_ways() {
-        for raw in [
-            "a\n-b",
-            "a\u{ad}b",
-            "a\n  -b",
-            "a&#173;b",
-            "a%C2%ADb",
-            "a\\u00adb",
+        let word = "0123456789ab";
+        for between in [
+            "\n-", "\u{ad}", "\n  -", "&#173;", "%C2%AD", "\\u00ad", "\\n-",
         ] {
-            let read = |marks| View::of(raw.as_bytes(), marks).bytes().to_vec();
-            assert_eq!(read(Reading::Dashes), b"a-b", "{raw:?}");
-            assert_eq!(read(Reading::Dropped), b"ab", "{raw:?}");
+            for (head, rest) in [(word, "c"), ("c", word)] {
+                let raw = format!("{head}{between}{rest}");
+                let read = |reading| {
+                    let mut view = View::of(raw.as_bytes(), reading);
+                    let is_marked = view.marked().into_iter().next().is_some();
+                    let text = String::from_utf8_lossy(view.bytes()).into_owned();
+                    (text, is_marked)
+                };
+                let (dashes, dropped) = (format!("{head}-{rest}"), format!("{head}{rest}"));
+                assert_eq!(read(Reading::Dashes), (dashes, true), "{raw:?}");
+                assert_eq!(read(Reading::Dropped).0, dropped, "{raw:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_and_a_diff_of_words_have_no_marks() {
+        for raw in [
+            "- one\n- two three\n-\n--\n",
+            "-let one = two;\n+let one = three;\n",
+            "-    \"one\",\n+    \"two\",\n",
+            "+/// Some words.\n+use some::words;\n",
+        ] {
+            let mut view = View::of(raw.as_bytes(), Reading::Dashes);
+            let parts = view.marked().into_iter();
+            assert_eq!(
+                parts.chain(view.base64_marked().into_iter()).count(),
+                0,
+                "{raw:?}"
+            );
         }
     }
 

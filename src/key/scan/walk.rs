@@ -6,8 +6,9 @@
 
 use super::base64::Radix;
 use super::decoded::{Decoded, Layer};
-use super::dump;
+use super::parts::Parts;
 use super::view::{Reading, View};
+use super::{dump, list};
 
 /// How many encodings, one within the other, are undone.
 const DEPTH: usize = 3;
@@ -60,12 +61,12 @@ impl Walk<'_> {
         let mut view = View::of(text, Reading::Dashes);
         self.read(&view, text, above, depth);
         let is_nested = view.is_nested();
-        for (reading, is_other) in [
-            (Reading::Dropped, view.has_marks()),
-            (Reading::Base64, view.has_base64_marks()),
+        for (reading, parts) in [
+            (Reading::Dropped, view.marked()),
+            (Reading::Base64, view.base64_marked()),
         ] {
-            if is_other {
-                view.fill(text, reading);
+            for part in parts.into_iter() {
+                view.fill(text, part, reading);
                 self.read(&view, text, above, depth);
             }
         }
@@ -74,6 +75,7 @@ impl Walk<'_> {
         };
         let mut deeper = |decoded: Decoded| self.decoded(&decoded, above, depth);
         dump::dumps(text, &mut deeper);
+        list::lists(text, &mut deeper);
         // `\x` before hex digits may escape the first two of them, or tell that all are hex.
         if memchr::memchr(b'\\', text).is_some() {
             Radix::Hex.decode(text, &mut deeper);
@@ -82,9 +84,13 @@ impl Walk<'_> {
             deeper(narrow);
         }
         if is_nested {
-            view.fill(text, Reading::Layout);
+            view.fill(text, 0..text.len(), Reading::Layout);
             let of = &view.decoded;
-            self.text(of.bytes(), Some(&Layer { of, above }), depth);
+            let mut parts = Parts::default();
+            of.encoded().for_each(|place| parts.add(of.bytes(), place));
+            for part in parts.into_iter() {
+                self.decoded(&of.part(part), above, depth);
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use super::*;
 type Encode = fn(&[u8]) -> Vec<u8>;
 
 /// What is undone, and how it is done: any of these upon any other.
-pub(super) const ENCODINGS: [(&str, Encode); 15] = [
+pub(super) const ENCODINGS: [(&str, Encode); 25] = [
     ("base64", |text| Base64::encode_string(text).into_bytes()),
     ("base64 in lines", |text| base64(text).into_bytes()),
     ("hex", |text| each(text, |byte| format!("{byte:02x}"))),
@@ -18,6 +18,8 @@ pub(super) const ENCODINGS: [(&str, Encode); 15] = [
     }),
     ("xxd", |text| dump(text, "{}: ", 2, false)),
     ("hexdump -C", |text| dump(text, "{}  ", 1, false)),
+    ("tcpdump -X", |text| dump(text, "\t0x{}:  ", 2, false)),
+    ("Wireshark", |text| dump(text, "{}   ", 1, false)),
     ("hexdump", |text| dump(text, "{} ", 2, true)),
     ("od -c", |text| {
         let lines = text.chunks(16).enumerate().map(|(at, line)| {
@@ -25,6 +27,50 @@ pub(super) const ENCODINGS: [(&str, Encode); 15] = [
             format!("{:07o}{cells}\n", 16 * at)
         });
         lines.collect::<String>().into_bytes()
+    }),
+    ("xxd -b", |text| {
+        lines(text, 6, |at, bytes| {
+            let bits: String = bytes.iter().map(|byte| format!("{byte:08b} ")).collect();
+            let text: String = bytes.iter().map(|&byte| printed(byte)).collect();
+            format!("{at:08x}: {bits} {text}\n")
+        })
+    }),
+    ("xxd -e", |text| {
+        lines(text, 16, |at, bytes| {
+            let groups = bytes.chunks(4).map(|group| {
+                let group = group.iter().rev().map(|byte| format!("{byte:02x}"));
+                format!("{:>8}", group.collect::<String>())
+            });
+            let groups: Vec<String> = groups.collect();
+            let text: String = bytes.iter().map(|&byte| printed(byte)).collect();
+            format!("{at:08x}: {:35}  {text}\n", groups.join(" "))
+        })
+    }),
+    ("od -tu1", |text| {
+        lines(text, 16, |at, bytes| {
+            let bytes: String = bytes.iter().map(|byte| format!(" {byte:>3}")).collect();
+            format!("{at:07o}{bytes}\n")
+        })
+    }),
+    ("xxd -i", |text| {
+        lines(text, 12, |_, bytes| {
+            let bytes = bytes.iter().map(|byte| format!("0x{byte:02x}"));
+            format!("  {},\n", bytes.collect::<Vec<_>>().join(", "))
+        })
+    }),
+    ("Buffer", |text| {
+        let list = serde_json::to_string(text).expect("a list");
+        format!("{{\"type\":\"Buffer\",\"data\":{list}}}").into_bytes()
+    }),
+    ("list in lines", |text| {
+        each(text, |byte| format!("{byte},\n    "))
+    }),
+    ("list of Go", |text| {
+        let list = text.iter().map(u8::to_string).collect::<Vec<_>>();
+        format!("[{}]", list.join(" ")).into_bytes()
+    }),
+    ("hex with colons", |text| {
+        each(text, |byte| format!("{byte:02x}:"))
     }),
     ("JSON", |text| {
         let text = String::from_utf8_lossy(text);
@@ -66,6 +112,21 @@ fn each(text: &[u8], form: impl Fn(u8) -> String) -> Vec<u8> {
         .into_bytes()
 }
 
+/// Lines of so many bytes each, of which each is told where it is.
+fn lines(text: &[u8], width: usize, line: impl Fn(usize, &[u8]) -> String) -> Vec<u8> {
+    let lines = text.chunks(width).enumerate();
+    let lines = lines.map(|(at, bytes)| line(at * width, bytes));
+    lines.collect::<String>().into_bytes()
+}
+
+fn printed(byte: u8) -> char {
+    if byte.is_ascii_graphic() {
+        byte.into()
+    } else {
+        '.'
+    }
+}
+
 /// One byte as `od -c` prints it.
 fn cell(byte: u8) -> String {
     match byte {
@@ -100,14 +161,7 @@ fn dump(text: &[u8], offset: &str, group: usize, is_words: bool) -> Vec<u8> {
         if is_words {
             out.push_str(bytes);
         } else {
-            let printed = |&byte: &u8| {
-                if byte.is_ascii_graphic() {
-                    byte.into()
-                } else {
-                    '.'
-                }
-            };
-            let text: String = line.iter().map(printed).collect();
+            let text: String = line.iter().map(|&byte| printed(byte)).collect();
             let (before, after) = if group == 1 { ("|", "|") } else { ("", "") };
             let width = if group == 1 { 48 } else { 39 };
             out.push_str(&format!("{bytes:width$}  {before}{text}{after}"));
@@ -130,6 +184,29 @@ fn a_secret_is_found_under_any_two_encodings() {
             }
         }
     }
+}
+
+#[test]
+fn what_two_encodings_make_of_a_secret_is_within_reach() {
+    let secret = secret(Kind::Smtp, "acmecompany");
+    let filler = b"nothing in this line\n".repeat(REACH / 20);
+    let mut longest = 0;
+    for (first, inner) in ENCODINGS {
+        for (second, outer) in ENCODINGS {
+            let form = outer(&inner(secret.as_bytes()));
+            assert!(form.len() <= REACH, "{first}, {second}: {}", form.len());
+            longest = longest.max(form.len());
+            if form.len() > REACH / 4 {
+                let text = [&filler[..], b"\n", &form, b"\n"].concat();
+                for piece in [filler.len() + 2, filler.len() + form.len() - 2] {
+                    let good = found(&text, piece).into_iter();
+                    let good: Vec<String> = good.filter_map(|(found, _)| found.ok()).collect();
+                    assert_eq!(good, [&secret[..]], "{first}, {second}, {piece}");
+                }
+            }
+        }
+    }
+    assert!(longest > REACH / 2, "{longest}");
 }
 
 #[test]
