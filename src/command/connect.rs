@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Brand, Kind};
 use crate::settings::{Credentials, Listen};
+use crate::vault::Vault;
 use gateway::Backend;
 
 /// Prints the configuration that makes a server use this vault, or a scanner know its secrets
@@ -54,12 +55,15 @@ pub struct Connect {
     #[arg(long, value_name = "FILE")]
     #[arg(value_parser = values::paths(), value_hint = clap::ValueHint::FilePath)]
     export: Option<PathBuf>,
+    /// Dovecot: prints for this version; that of the Dovecot installed here by default
+    #[arg(long, value_enum, value_name = "VERSION")]
+    dovecot: Option<dovecot::Version>,
 }
 
 /// A server that can use a vault, or a scanner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Server {
-    /// Dovecot 2.3: reads the vault, for itself and for mail servers that ask it
+    /// Dovecot 2.3 or 2.4: reads the vault, for itself and for mail servers that ask it
     Dovecot,
     /// Postfix: mail from programs on port 587, asking Dovecot
     Postfix,
@@ -104,13 +108,13 @@ const TEMPLATES: [Template; 11] = [
         server: Server::Dovecot,
         part: Part::Sql,
         place: "/etc/dovecot/postkey-sql.conf.ext",
-        text: include_str!("connect/dovecot-sql.conf.ext"),
+        text: include_str!("connect/dovecot/sql.conf.ext"),
     },
     Template {
         server: Server::Dovecot,
         part: Part::Main,
         place: "/etc/dovecot/dovecot.conf",
-        text: include_str!("connect/dovecot.conf"),
+        text: include_str!("connect/dovecot/main.conf"),
     },
     Template {
         server: Server::Postfix,
@@ -180,22 +184,13 @@ struct Facts<'a> {
     brand: &'a Brand,
     /// What Dovecot reads instead of the vault.
     export: Option<&'a Path>,
+    dovecot: dovecot::Version,
 }
 
 /// How a placeholder's value is found.
 type Value = fn(Facts) -> Result<String, Error>;
 
-const PLACEHOLDERS: [(&str, Value); 27] = [
-    ("vault_uri", |facts| Ok(dovecot::uri(facts.vault))),
-    ("owner", |_| dovecot::owner()),
-    ("passdbs", dovecot::passdbs),
-    ("worker", dovecot::worker),
-    ("export", dovecot::export),
-    ("listen", |facts| Ok(facts.listen.to_string())),
-    ("nonce", |_| dovecot::nonce()),
-    ("report", dovecot::report),
-    ("token", dovecot::token),
-    ("unreported", dovecot::why_not),
+const PLACEHOLDERS: [(&str, Value); 17] = [
     ("nginx_checker", |facts| gateway::nginx(facts.listen)),
     ("caddy_checker", |facts| gateway::caddy(facts.listen)),
     ("traefik_checker", |facts| gateway::traefik(facts.listen)),
@@ -234,35 +229,59 @@ const PLACEHOLDERS: [(&str, Value); 27] = [
 ];
 
 pub(super) fn run(args: Connect, session: &mut Session) -> Result<ExitStatus, Error> {
-    if args.backend.is_some() && !args.server.is_gateway() {
-        let server = values::word(args.server);
-        let message = format!("{server} guards no backend, so --backend says nothing");
-        return Err(Error::usage(message).hint("gateways do: nginx, caddy, traefik, haproxy"));
-    }
-    if args.export.is_some() && args.server != Server::Dovecot {
-        let server = values::word(args.server);
-        let message = format!("{server} reads no export, so --export says nothing");
-        return Err(Error::usage(message).hint("dovecot does"));
-    }
+    args.expect_flags_of_server()?;
     let vault = match args.server.reads_vault() && args.export.is_none() {
         true => readable_vault(session)?,
         false => session.settings.vault.clone(),
     };
-    let is_dovecot = args.server == Server::Dovecot;
+    let is_dovecot = args.server.is_dovecot();
+    let dovecot = match args.dovecot {
+        Some(version) => version,
+        None if is_dovecot => dovecot::Version::choose(session)?,
+        None => dovecot::Version::NEWEST,
+    };
     let served = is_dovecot.then(|| session.open().ok()).flatten();
-    let served = served.map(|vault| vault.path().to_owned());
+    if let Some(vault) = served.as_ref().filter(|_| args.file != Some(Part::Sql)) {
+        dovecot.warn_of_refused(vault, session)?;
+    }
     let facts = Facts {
         vault: &vault,
-        served: served.as_deref(),
+        served: served.as_ref().map(Vault::path),
         listen: &session.settings.listen,
         credentials: &session.settings.credentials,
         backend: &args.backend.unwrap_or_default(),
         brand: &session.settings.brand,
         export: args.export.as_deref(),
+        dovecot,
     };
     let text = configuration(args.server, args.file, facts)?;
     session.ui.print(&text)?;
     Ok(ExitStatus::Done)
+}
+
+impl Connect {
+    /// Makes sure that each flag is one of the server's.
+    fn expect_flags_of_server(&self) -> Result<(), Error> {
+        let flags: [(&str, bool, fn(Server) -> bool); 3] = [
+            ("--backend", self.backend.is_some(), Server::is_gateway),
+            ("--export", self.export.is_some(), Server::is_dovecot),
+            ("--dovecot", self.dovecot.is_some(), Server::is_dovecot),
+        ];
+        for (flag, is_given, is_for) in flags {
+            if is_given && !is_for(self.server) {
+                let server = values::word(self.server);
+                let servers = Server::value_variants()
+                    .iter()
+                    .copied()
+                    .filter(|&one| is_for(one));
+                let servers: Vec<String> = servers.map(values::word).collect();
+                let message = format!("{flag} does not apply to {server}");
+                let hint = format!("it is for {}", servers.join(", "));
+                return Err(Error::usage(message).hint(hint));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Server {
@@ -271,6 +290,10 @@ impl Server {
             self,
             Self::Nginx | Self::Caddy | Self::Traefik | Self::Haproxy
         )
+    }
+
+    fn is_dovecot(self) -> bool {
+        self == Self::Dovecot
     }
 
     /// Whether it has to do with the vault itself, as mail servers have.
@@ -350,11 +373,15 @@ fn fill(template: &str, facts: Facts) -> Result<String, Error> {
     Ok(filled + rest)
 }
 
+fn placeholders() -> impl Iterator<Item = (&'static str, Value)> {
+    dovecot::PLACEHOLDERS.into_iter().chain(PLACEHOLDERS)
+}
+
 /// The placeholder whose name the text begins with, and what follows its brace.
 fn placeholder(text: &str) -> Option<(Value, &str)> {
-    PLACEHOLDERS.iter().find_map(|(name, value)| {
+    placeholders().find_map(|(name, value)| {
         let after = text.strip_prefix(name)?.strip_prefix('}')?;
-        Some((*value, after))
+        Some((value, after))
     })
 }
 
@@ -374,13 +401,25 @@ mod tests {
             credentials: &Credentials::default(),
             backend: &Backend::default(),
             brand: &Brand::default(),
-            export: Some(Path::new("/etc/dovecot/postkey-users")),
+            export: None,
+            dovecot: dovecot::Version::NEWEST,
         };
-        for template in TEMPLATES {
-            let filled = fill(template.text, facts).expect(template.place);
-            for (name, _) in PLACEHOLDERS {
-                let left = format!("{{{name}}}");
-                assert!(!filled.contains(&left), "{}: {left}", template.place);
+        let exported = Some(Path::new("/etc/dovecot/postkey-users"));
+        let variants = dovecot::Version::value_variants().iter();
+        let variants = variants.flat_map(|&dovecot| {
+            [None, exported].map(|export| Facts {
+                export,
+                dovecot,
+                ..facts
+            })
+        });
+        for facts in variants {
+            for template in TEMPLATES {
+                let filled = fill(template.text, facts).expect(template.place);
+                for (name, _) in placeholders() {
+                    let left = format!("{{{name}}}");
+                    assert!(!filled.contains(&left), "{}: {left}", template.place);
+                }
             }
         }
         let kept = "passdb {\n} %{user} {x} {";

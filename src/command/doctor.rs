@@ -11,8 +11,7 @@ use jiff::Timestamp;
 use super::Session;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::quoted;
-use crate::ui::{ExaminedView, Look, counted};
+use crate::ui::{ExaminedView, Look, counted, quoted_names};
 use crate::vault::{self, health};
 
 /// Looks for what is wrong with the vault, its place, its clock and its settings
@@ -58,19 +57,6 @@ pub(super) fn run(args: Doctor, session: &mut Session) -> Result<ExitStatus, Err
     report.leftovers(&path);
     report.settings();
     report.show()
-}
-
-/// How many keys a finding names.
-const NAMED: usize = 5;
-
-/// `` `web`, `ci` and 3 more``
-fn quoted_names(names: &[String]) -> String {
-    let named: Vec<String> = names.iter().take(NAMED).map(|name| quoted(name)).collect();
-    let named = named.join(", ");
-    match names.len().saturating_sub(NAMED) {
-        0 => named,
-        more => format!("{named} and {more} more"),
-    }
 }
 
 /// What was looked at so far.

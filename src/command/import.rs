@@ -16,16 +16,15 @@ use jiff::Timestamp;
 use super::{Session, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Description, Expiry, HashMemory, Status, quoted};
+use crate::key::{Description, Expiry, Hash, HashMemory, Status};
 use crate::settings::Permissions;
-use crate::ui::{ImportedView, Look, Outcome, counted};
+use crate::ui::{
+    ALLOWS_WEAK, ImportedView, Look, Outcome, counted, quoted_names, refused_by_dovecot_2_4,
+};
 use crate::vault::{self, Action, Vault};
 use entry::Entry;
 use fault::Faults;
 use plan::Plan;
-
-/// How many keys a warning names.
-const NAMED: usize = 5;
 
 /// Takes over passwords and keys from elsewhere, with the hashes that they have there
 ///
@@ -206,25 +205,24 @@ fn note(plan: &Plan, outcome: Outcome, session: &Session) {
     }
 }
 
-/// Warns of what is easily guessed.
+/// Warns of what is easily guessed, and of what a newer Dovecot refuses.
 fn warn(plan: &Plan, session: &Session) {
-    let cheap: Vec<&Entry> = plan
-        .entries
-        .iter()
-        .filter(|entry| entry.is_cheap())
-        .collect();
-    if cheap.is_empty() {
-        return;
-    }
-    let named = cheap.iter().take(NAMED);
-    let named: Vec<String> = named.map(|entry| quoted(entry.key.name.as_str())).collect();
-    let more = match cheap.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
+    let names = |is_so: fn(&Hash) -> bool| -> Vec<String> {
+        let hashed = plan.entries.iter().filter_map(Entry::hashed);
+        let found = hashed.filter(|(_, hash)| is_so(hash));
+        found.map(|(entry, _)| entry.key.name.to_string()).collect()
     };
-    session.ui.warn(format!(
-        "easily guessed by whoever gets hold of the hashes: {}{more}; `postkey rotate NAME` gives \
-         a secret that nobody guesses",
-        named.join(", ")
-    ));
+    let cheap = names(Hash::is_cheap);
+    if !cheap.is_empty() {
+        session.ui.warn(format!(
+            "easily guessed by whoever gets hold of the hashes: {}; `postkey rotate NAME` gives a \
+             secret that nobody guesses",
+            quoted_names(&cheap)
+        ));
+    }
+    let refused = names(Hash::is_refused_by_dovecot_2_4);
+    if !refused.is_empty() {
+        let refused = refused_by_dovecot_2_4(&refused);
+        session.ui.warn(format!("{refused}; {ALLOWS_WEAK}"));
+    }
 }

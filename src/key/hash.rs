@@ -145,6 +145,15 @@ impl Hash {
             Form::Imported(imported) => imported.is_cheap(),
         }
     }
+
+    /// Whether Dovecot 2.4 refuses it unless it is told to allow weak schemes (doc.dovecot.org,
+    /// `auth_allow_weak_schemes`).
+    pub fn is_refused_by_dovecot_2_4(&self) -> bool {
+        match &self.0 {
+            Form::Own(_) => false,
+            Form::Imported(imported) => imported.is_refused_by_dovecot_2_4(),
+        }
+    }
 }
 
 /// A new hash of a text.

@@ -26,7 +26,10 @@ use anstyle::{AnsiColor, Style};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
-pub use advice::{BRINGS_BACK, another_secret, extension, globals, shell_word};
+pub use advice::{
+    ALLOWS_WEAK, BRINGS_BACK, another_secret, extension, globals, refused_by_dovecot_2_4,
+    shell_word,
+};
 pub use calendar::Reminders;
 pub use export::{ExportText, Tally, can_be_of, may_give_way};
 pub use listing::Listing;
@@ -36,7 +39,7 @@ pub use views::{
     AffectedView, BackupView, ChainView, Decision, EntryView, ExaminedView, ExportedView, Fate,
     FindingView, IdentityView, ImportedView, Incident, Issued, KeyDetails, KeyView, Outcome,
     PolicyView, Replacement, Sighted, StepView, TextView, UsageView, VerdictView, Which, changes,
-    counted, head_told, held, last_use, refusals, secret_use,
+    counted, head_told, held, last_use, quoted_names, refusals, secret_use,
 };
 
 use crate::error::Error;

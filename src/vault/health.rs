@@ -199,6 +199,28 @@ impl Vault {
         Ok(odd)
     }
 
+    /// The keys with an imported password that Dovecot 2.4 refuses.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn refused_by_dovecot_2_4(&self) -> Result<Vec<String>, Error> {
+        // What was imported has its scheme in braces before it.
+        let query = "SELECT keys.name, secrets.hash FROM secrets
+                     JOIN keys ON keys.id = secrets.key_id
+                     WHERE substr(secrets.hash, 1, 1) = '{' ORDER BY keys.name";
+        let mut statement = self.connection.prepare(query)?;
+        let mut rows = statement.query([])?;
+        let mut refused = Vec::new();
+        while let Some(row) = rows.next()? {
+            let hash = row.get_ref(1)?.as_str().unwrap_or_default();
+            let hash = hash.parse::<Hash>();
+            if hash.is_ok_and(|hash| hash.is_refused_by_dovecot_2_4()) {
+                refused.push(row.get(0)?);
+            }
+        }
+        Ok(refused)
+    }
+
     /// The policies of keys that are neither a period nor `never`: whose, and what they say.
     ///
     /// # Errors

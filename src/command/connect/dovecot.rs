@@ -1,10 +1,12 @@
 //! What Dovecot's configuration is filled with.
 
+mod version;
+
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::{Facts, fill};
+use super::{Facts, Value, fill};
 use crate::command::issue::random;
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -12,26 +14,80 @@ use crate::process;
 use crate::serve::ensure_token;
 use crate::settings::Listen;
 use crate::vault;
+use version::Spelling;
+pub(super) use version::Version;
+
+/// What Dovecot's files are filled from.
+pub(super) const PLACEHOLDERS: [(&str, Value); 18] = [
+    ("dovecot_version", |facts| {
+        Ok(facts.dovecot.spelling().name.to_owned())
+    }),
+    ("head", head),
+    ("database", |facts| spelled(facts, |own| own.database)),
+    ("query", |facts| spelled(facts, |own| own.query)),
+    ("passdbs", passdbs),
+    ("vault_passdbs", |facts| {
+        spelled(facts, |own| own.vault_passdbs)
+    }),
+    ("export_passdbs", |facts| {
+        spelled(facts, |own| own.export_passdbs)
+    }),
+    ("weak", weak),
+    ("vault_uri", |facts| Ok(uri(facts.vault))),
+    ("export", export),
+    ("worker", worker),
+    ("owner", |_| owner()),
+    ("report", report),
+    ("attributes", |facts| spelled(facts, |own| own.attributes)),
+    ("listen", |facts| Ok(facts.listen.to_string())),
+    ("nonce", |_| nonce()),
+    ("token", token),
+    ("unreported", why_not),
+];
+
+/// What the version spells its own way, filled.
+fn spelled(facts: Facts, pick: fn(&Spelling) -> &'static str) -> Result<String, Error> {
+    let text = fill(pick(facts.dovecot.spelling()), facts)?;
+    Ok(text.trim_end().to_owned())
+}
+
+/// The settings that come before all others, and a blank line.
+fn head(facts: Facts) -> Result<String, Error> {
+    let head = spelled(facts, |own| own.head)?;
+    Ok(match head.is_empty() {
+        true => head,
+        false => head + "\n\n",
+    })
+}
 
 /// Where Dovecot looks secrets up: in the vault, or in an export of it.
-pub(super) fn passdbs(facts: Facts) -> Result<String, Error> {
+fn passdbs(facts: Facts) -> Result<String, Error> {
     let text = match facts.export {
-        None => include_str!("dovecot-passdbs-sql.conf"),
-        Some(_) => include_str!("dovecot-passdb-export.conf"),
+        None => include_str!("dovecot/passdbs-vault.conf"),
+        Some(_) => include_str!("dovecot/passdbs-export.conf"),
     };
     Ok(fill(text, facts)?.trim_end().to_owned())
 }
 
+/// What the version says of weak hashes, after a blank line.
+fn weak(facts: Facts) -> Result<String, Error> {
+    let weak = spelled(facts, |own| own.weak)?;
+    Ok(match weak.is_empty() {
+        true => weak,
+        false => format!("\n{weak}\n"),
+    })
+}
+
 /// Who reads the vault, if Dovecot does.
-pub(super) fn worker(facts: Facts) -> Result<String, Error> {
+fn worker(facts: Facts) -> Result<String, Error> {
     match facts.export {
-        None => fill(include_str!("dovecot-worker.conf"), facts).map(|text| text + "\n"),
+        None => fill(include_str!("dovecot/worker.conf"), facts).map(|text| text + "\n"),
         Some(_) => Ok(String::new()),
     }
 }
 
 /// The path of an export, if Dovecot's configuration takes it as it is.
-pub(super) fn export(facts: Facts) -> Result<String, Error> {
+fn export(facts: Facts) -> Result<String, Error> {
     let path = facts.export.unwrap_or(Path::new("")).to_string_lossy();
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@".contains(&byte);
     if path.starts_with('/') && path.bytes().all(is_plain) {
@@ -48,7 +104,7 @@ pub(super) fn export(facts: Facts) -> Result<String, Error> {
 
 /// The path as SQLite's URI (sqlite.org/uri.html), with everything encoded that SQLite or the
 /// reader of a configuration could take for something else.
-pub(super) fn uri(path: &Path) -> String {
+fn uri(path: &Path) -> String {
     let encoded = path.as_os_str().as_bytes().iter().map(|&byte| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => {
             char::from(byte).to_string()
@@ -59,7 +115,7 @@ pub(super) fn uri(path: &Path) -> String {
 }
 
 /// The name of the vault's owner, who is the one who runs this.
-pub(super) fn owner() -> Result<String, Error> {
+fn owner() -> Result<String, Error> {
     let name = process::user();
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     name.filter(|name| !name.is_empty() && name.bytes().all(is_plain))
@@ -72,22 +128,22 @@ pub(super) fn owner() -> Result<String, Error> {
 }
 
 /// What Dovecot salts its hashes of passwords with; it reports none, but starts only with it.
-pub(super) fn nonce() -> Result<String, Error> {
+fn nonce() -> Result<String, Error> {
     let bytes: [u8; 16] = random()?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// How Dovecot tells `serve` of logins, if it can.
-pub(super) fn report(facts: Facts) -> Result<String, Error> {
+fn report(facts: Facts) -> Result<String, Error> {
     let text = match unreported(facts)? {
-        None => fill(include_str!("dovecot-report.conf"), facts)?,
-        Some(_) => fill(include_str!("dovecot-no-report.conf"), facts)?,
+        None => fill(include_str!("dovecot/report.conf"), facts)?,
+        Some(_) => fill(include_str!("dovecot/no-report.conf"), facts)?,
     };
     Ok(text.trim_end().to_owned())
 }
 
 /// Why Dovecot cannot tell `serve` of logins, in two lines of a comment.
-pub(super) fn why_not(facts: Facts) -> Result<String, Error> {
+fn why_not(facts: Facts) -> Result<String, Error> {
     Ok(unreported(facts)?.unwrap_or_default().to_owned())
 }
 
@@ -121,7 +177,7 @@ fn unreported(facts: Facts) -> Result<Option<&'static str>, Error> {
 }
 
 /// The file with the token that Dovecot's reports come with.
-pub(super) fn token(facts: Facts) -> Result<String, Error> {
+fn token(facts: Facts) -> Result<String, Error> {
     let path = ensure_token(facts.served.unwrap_or(facts.vault), random()?)?;
     Ok(path.to_string_lossy().into_owned())
 }

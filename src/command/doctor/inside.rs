@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Report, quoted_names};
 use crate::error::{Error, INTERRUPTED};
-use crate::ui::counted;
+use crate::ui::{ALLOWS_WEAK, counted, refused_by_dovecot_2_4};
 use crate::vault::health::{self, Examined};
 use crate::vault::{self, Record, Vault};
 
@@ -65,6 +65,7 @@ impl Report<'_> {
         self.facts(vault);
         self.policies(vault);
         self.hashes(vault);
+        self.weak(vault);
         self.staged(vault);
         self.usage(vault);
         self.exports(vault);
@@ -183,6 +184,15 @@ impl Report<'_> {
                 format!("{} a hash that costs less than new ones do", having(&cheap)),
                 "`postkey rotate NAME`, when its user can take a new secret",
             );
+        }
+    }
+
+    /// Whether there are passwords that a newer Dovecot refuses, however costly they are.
+    fn weak(&mut self, vault: &Vault) {
+        match vault.refused_by_dovecot_2_4() {
+            Err(error) => self.fault("hashes", error),
+            Ok(keys) if keys.is_empty() => {}
+            Ok(keys) => self.found("hashes", refused_by_dovecot_2_4(&keys), ALLOWS_WEAK),
         }
     }
 

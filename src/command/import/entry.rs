@@ -207,9 +207,4 @@ impl Entry {
     pub(super) fn scheme(&self) -> &'static str {
         self.hashed().map_or("ARGON2ID", |(_, hash)| hash.scheme())
     }
-
-    /// Whether its password costs little to guess.
-    pub(super) fn is_cheap(&self) -> bool {
-        self.hashed().is_some_and(|(_, hash)| hash.is_cheap())
-    }
 }

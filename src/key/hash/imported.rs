@@ -194,6 +194,11 @@ impl Imported {
             Self::Digest(..) => true,
         }
     }
+
+    /// Whether Dovecot 2.4 refuses it as weak.
+    pub(super) fn is_refused_by_dovecot_2_4(&self) -> bool {
+        matches!(self, Self::Crypt(Crypt::Md5, _))
+    }
 }
 
 fn argon2_name(algorithm: Algorithm) -> &'static str {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::entry::{changes, who};
 use super::{or_empty, text};
-use crate::key::Tail;
+use crate::key::{Tail, quoted};
 use crate::ui::Look;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
@@ -68,6 +68,19 @@ pub fn counted(count: impl Into<i128>, one: &str, many: &str) -> String {
     match count.into() {
         1 => format!("1 {one}"),
         count => format!("{count} {many}"),
+    }
+}
+
+/// How many names are told.
+const NAMED: usize = 5;
+
+/// `` `web`, `ci` and 3 more``
+pub fn quoted_names(names: &[String]) -> String {
+    let named: Vec<String> = names.iter().take(NAMED).map(|name| quoted(name)).collect();
+    let named = named.join(", ");
+    match names.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
     }
 }
 

@@ -1,0 +1,185 @@
+//! Which Dovecot a configuration is for, and what each version spells its own way.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use clap::ValueEnum;
+use which::which_in;
+
+use crate::command::Session;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::quoted;
+use crate::process;
+use crate::ui::{ALLOWS_WEAK, refused_by_dovecot_2_4};
+use crate::vault::Vault;
+
+/// Where Debian and whoever builds it have the server, which are not in everybody's `PATH`.
+const FOLDERS: &str = "/usr/local/sbin:/usr/sbin";
+
+/// A version with a syntax of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::command::connect) enum Version {
+    /// Dovecot 2.3, as in Debian 12
+    #[value(name = "2.3")]
+    V2_3,
+    /// Dovecot 2.4, as in Debian 13
+    #[value(name = "2.4")]
+    V2_4,
+}
+
+/// What a version spells its own way, with placeholders.
+pub(super) struct Spelling {
+    pub(super) name: &'static str,
+    /// The settings that come before all others.
+    pub(super) head: &'static str,
+    pub(super) database: &'static str,
+    pub(super) query: &'static str,
+    pub(super) vault_passdbs: &'static str,
+    pub(super) export_passdbs: &'static str,
+    /// What is said of hashes that it calls weak.
+    pub(super) weak: &'static str,
+    /// What it reports of a login.
+    pub(super) attributes: &'static str,
+}
+
+const V2_3: Spelling = Spelling {
+    name: "2.3",
+    head: "",
+    database: include_str!("2.3/database.conf"),
+    query: include_str!("2.3/query.conf"),
+    vault_passdbs: include_str!("2.3/passdbs-vault.conf"),
+    export_passdbs: include_str!("2.3/passdbs-export.conf"),
+    weak: "",
+    attributes: include_str!("2.3/attributes.conf"),
+};
+
+const V2_4: Spelling = Spelling {
+    name: "2.4",
+    head: include_str!("2.4/head.conf"),
+    database: include_str!("2.4/database.conf"),
+    query: include_str!("2.4/query.conf"),
+    vault_passdbs: include_str!("2.4/passdbs-vault.conf"),
+    export_passdbs: include_str!("2.4/passdbs-export.conf"),
+    weak: include_str!("2.4/weak.conf"),
+    attributes: include_str!("2.4/attributes.conf"),
+};
+
+impl Version {
+    pub(in crate::command::connect) const NEWEST: Self = Self::V2_4;
+
+    /// The version to print for where none is named: that of the Dovecot which is installed, or
+    /// the newest, with a note.
+    ///
+    /// # Errors
+    /// If the Dovecot that is installed is too old.
+    pub(in crate::command::connect) fn choose(session: &Session) -> Result<Self, Error> {
+        let newest = Self::NEWEST.spelling().name;
+        let Some(program) = program() else {
+            session.ui.note(format!(
+                "no Dovecot found here: this is for Dovecot {newest}; --dovecot 2.3 prints for 2.3"
+            ));
+            return Ok(Self::NEWEST);
+        };
+        let said = said_of_version(&program);
+        match numbers(&said) {
+            Some((2, 3)) => Ok(Self::V2_3),
+            Some((2, 4)) => Ok(Self::V2_4),
+            Some(numbers) if numbers < (2, 3) => Err(too_old(numbers)),
+            _ => {
+                let program = quoted(&program.to_string_lossy());
+                session.ui.note(format!(
+                    "{program} is neither Dovecot 2.3 nor 2.4: this is for Dovecot {newest}"
+                ));
+                Ok(Self::NEWEST)
+            }
+        }
+    }
+
+    /// Warns of the passwords in the vault that the version refuses.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub(in crate::command::connect) fn warn_of_refused(
+        self,
+        vault: &Vault,
+        session: &Session,
+    ) -> Result<(), Error> {
+        let refused = match self {
+            Self::V2_3 => Vec::new(),
+            Self::V2_4 => vault.refused_by_dovecot_2_4()?,
+        };
+        if !refused.is_empty() {
+            let refused = refused_by_dovecot_2_4(&refused);
+            session.ui.warn(format!("{refused}; {ALLOWS_WEAK}"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn spelling(self) -> &'static Spelling {
+        match self {
+            Self::V2_3 => &V2_3,
+            Self::V2_4 => &V2_4,
+        }
+    }
+}
+
+/// The Dovecot that is installed.
+fn program() -> Option<PathBuf> {
+    let paths = process::search_path().unwrap_or_default();
+    let named = which_in("dovecot", Some(paths), "/");
+    named
+        .or_else(|_| which_in("dovecot", Some(FOLDERS), "/"))
+        .ok()
+}
+
+/// What the program says of its version; nothing where it cannot be run.
+fn said_of_version(program: &Path) -> String {
+    let mut command = Command::new(program);
+    let output = command.arg("--version").stdin(Stdio::null()).output();
+    let said = output.map(|output| output.stdout).unwrap_or_default();
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+/// The first two numbers of a version, as of `2.3.19.1 (9b53102964)`.
+fn numbers(said: &str) -> Option<(u32, u32)> {
+    let mut numbers = said.trim_start().split('.');
+    let major = numbers.next()?.parse().ok()?;
+    let minor = numbers.next()?;
+    let digits = minor.find(|letter: char| !letter.is_ascii_digit());
+    let minor = &minor[..digits.unwrap_or(minor.len())];
+    Some((major, minor.parse().ok()?))
+}
+
+fn too_old((major, minor): (u32, u32)) -> Error {
+    let message =
+        format!("Dovecot {major}.{minor} is installed here, and the oldest supported is 2.3");
+    Error::new(ExitStatus::Trouble, message)
+        .hint("upgrade it; for a Dovecot elsewhere, name its version with --dovecot")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read_from_what_dovecot_says() {
+        for (said, expected) in [
+            ("2.3.19.1 (9b53102964)\n", Some((2, 3))),
+            ("2.4.1-4 (7d8c0e5759)\n", Some((2, 4))),
+            ("2.4\n", Some((2, 4))),
+            ("2.4-rc1\n", Some((2, 4))),
+            ("2.30.0\n", Some((2, 30))),
+            ("3.0.0\n", Some((3, 0))),
+            ("1.2.15\n", Some((1, 2))),
+            ("", None),
+            ("2\n", None),
+            ("2.x\n", None),
+            ("dovecot: unrecognized option '--version'\n", None),
+            ("-2.4\n", None),
+            ("99999999999.4\n", None),
+        ] {
+            assert_eq!(numbers(said), expected, "{said}");
+        }
+    }
+}
