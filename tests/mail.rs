@@ -10,12 +10,13 @@ mod printed;
 mod rotation;
 mod secrecy;
 mod submission;
+mod version;
 mod view;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-pub use machine::Machine;
+pub use machine::{Debian, Machine, on_each_debian};
 
 use crate::secrecy::watch::paths;
 

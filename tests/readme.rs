@@ -6,15 +6,12 @@ use std::path::Path;
 
 use regex::Regex;
 
-use crate::mail::{Machine, only_as_root};
+use crate::mail::{Debian, Machine, on_each_debian, only_as_root};
 use crate::sandbox::{POSTKEY, Run, Sandbox};
 
-/// The sections whose sessions start servers.
-const WITH_SERVERS: [&str; 3] = [
-    "Guard a mail server",
-    "Guard an HTTP API",
-    "Servers that cannot read SQLite",
-];
+/// The sections whose sessions start mail servers, and those that start gateways.
+const WITH_MAIL_SERVERS: [&str; 2] = ["Guard a mail server", "Servers that cannot read SQLite"];
+const WITH_GATEWAYS: [&str; 1] = ["Guard an HTTP API"];
 
 /// What stands between the outputs of two commands.
 const MARK: &str = "@@@@";
@@ -41,7 +38,7 @@ const VARYING: [(&str, &str); 14] = [
     (r"before-restore-\d{8}T\d{6}Z", "before-restore-TIME"),
     (r"[\w.-]+@[\w.-]+", "WHO"),
     // `service` says this where there is no systemd, as on the machine of the test.
-    (r"(?m)^(Restarting .*)?\.\n", ""),
+    (r"(?m)^((Restarting|Stopping|Starting) .*)?\.\n", ""),
 ];
 
 struct Session {
@@ -58,7 +55,8 @@ struct Step {
 
 impl Session {
     fn has_servers(&self) -> bool {
-        WITH_SERVERS.contains(&&*self.section)
+        let section = &&*self.section;
+        WITH_MAIL_SERVERS.contains(section) || WITH_GATEWAYS.contains(section)
     }
 }
 
@@ -82,19 +80,33 @@ fn every_session_of_the_readme_goes_as_it_is_shown() {
 }
 
 #[test]
-fn the_sessions_with_servers_go_as_they_are_shown() {
+fn the_sessions_with_mail_servers_go_as_they_are_shown() {
+    on_each_debian(|debian| go_as_shown(&WITH_MAIL_SERVERS, debian));
+}
+
+#[test]
+fn the_session_with_a_gateway_goes_as_it_is_shown() {
     only_as_root!();
+    go_as_shown(&WITH_GATEWAYS, Debian::Here);
+}
+
+/// Compares the sessions of these sections on machines of their own, all at once.
+fn go_as_shown(sections: &[&str], debian: Debian) {
     let sessions = sessions(&readme());
-    let sessions: Vec<_> = sessions
+    let sessions = sessions
         .iter()
-        .filter(|session| session.has_servers())
-        .collect();
-    assert_eq!(sessions.len(), WITH_SERVERS.len());
-    for session in sessions {
-        assert!(session.steps.len() > 10);
-        let machine = Machine::boot();
-        compare(session, &machine.shell(&script(session)).stdout);
-    }
+        .filter(|session| sections.contains(&&*session.section));
+    let sessions: Vec<_> = sessions.collect();
+    assert_eq!(sessions.len(), sections.len());
+    std::thread::scope(|scope| {
+        for session in sessions {
+            scope.spawn(move || {
+                assert!(session.steps.len() > 10);
+                let machine = Machine::boot(debian);
+                compare(session, &machine.shell(&script(session)).stdout);
+            });
+        }
+    });
 }
 
 #[test]

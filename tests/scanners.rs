@@ -135,11 +135,11 @@ fn neither_needs_a_vault_nor_takes_what_is_for_servers() {
         let run = sandbox
             .run(["connect", scanner, "--backend", "a:1"])
             .expect(2);
-        assert!(run.stderr.contains("--backend says nothing"), "{run:?}");
+        assert!(run.stderr.contains("--backend does not apply"), "{run:?}");
         let run = sandbox
             .run(["connect", scanner, "--export", "/x"])
             .expect(2);
-        assert!(run.stderr.contains("--export says nothing"), "{run:?}");
+        assert!(run.stderr.contains("--export does not apply"), "{run:?}");
     }
     assert!(!sandbox.vault().exists());
 }

@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::mail::dovecot::{Accepted, Refused};
-use crate::mail::{Machine, only_as_root};
+use crate::mail::{Debian, Machine, on_each_debian};
 use crate::sandbox::Sandbox;
 
 /// What the README says, with the export where both sides see it.
@@ -18,8 +18,8 @@ postkey connect dovecot --export \"$HOME/exported\" >/etc/dovecot/dovecot.conf";
 /// Dovecot looks at its file once a second.
 const LOOKED: Duration = Duration::from_millis(1100);
 
-fn machine() -> (Machine, String) {
-    let machine = Machine::boot();
+fn machine(debian: Debian) -> (Machine, String) {
+    let machine = Machine::boot(debian);
     let sandbox = &machine.sandbox;
     // Dovecot's own user has to come to the export, not to the vault.
     fs::set_permissions(sandbox.home(), Permissions::from_mode(0o711)).unwrap();
@@ -31,125 +31,129 @@ fn machine() -> (Machine, String) {
 
 #[test]
 fn a_login_follows_what_is_done_to_its_key_through_the_export() {
-    only_as_root!();
-    let (machine, secret) = machine();
-    let postkey: &Sandbox = &machine.sandbox;
-    let login = |secret: &str| {
-        sleep(LOOKED);
-        machine.login("shop_prod", secret)
-    };
-    assert_eq!(login(&secret), Accepted);
-    postkey.run(["deactivate", "shop-mail"]).expect(0);
-    assert_eq!(login(&secret), Refused);
-    postkey.run(["activate", "shop-mail"]).expect(0);
-    assert_eq!(login(&secret), Accepted);
-    let new = postkey.run(["rotate", "shop-mail"]).expect(0).secret();
-    assert_eq!((login(&secret), login(&new)), (Accepted, Accepted));
-    postkey
-        .run(["rotate", "--finish", "--yes", "shop-mail"])
-        .expect(0);
-    assert_eq!((login(&secret), login(&new)), (Refused, Accepted));
-    postkey.run(["delete", "--yes", "shop-mail"]).expect(0);
-    assert_eq!(login(&new), Refused);
-    machine.expect_no_errors();
+    on_each_debian(|debian| {
+        let (machine, secret) = machine(debian);
+        let postkey: &Sandbox = &machine.sandbox;
+        let login = |secret: &str| {
+            sleep(LOOKED);
+            machine.login("shop_prod", secret)
+        };
+        assert_eq!(login(&secret), Accepted);
+        postkey.run(["deactivate", "shop-mail"]).expect(0);
+        assert_eq!(login(&secret), Refused);
+        postkey.run(["activate", "shop-mail"]).expect(0);
+        assert_eq!(login(&secret), Accepted);
+        let new = postkey.run(["rotate", "shop-mail"]).expect(0).secret();
+        assert_eq!((login(&secret), login(&new)), (Accepted, Accepted));
+        postkey
+            .run(["rotate", "--finish", "--yes", "shop-mail"])
+            .expect(0);
+        assert_eq!((login(&secret), login(&new)), (Refused, Accepted));
+        postkey.run(["delete", "--yes", "shop-mail"]).expect(0);
+        assert_eq!(login(&new), Refused);
+        machine.expect_no_errors();
+    });
 }
 
 #[test]
 fn several_changes_within_a_second_are_all_noticed() {
-    only_as_root!();
-    let (machine, mut secret) = machine();
-    let postkey = &machine.sandbox;
-    let regenerate = || {
-        let run = postkey.run(["regenerate", "--yes", "shop-mail"]);
-        run.expect(0).secret()
-    };
-    for round in 0..4 {
-        let between = regenerate();
-        // Dovecot takes this one in, in the same second in which the next is made.
-        sleep(Duration::from_millis(300 * round));
-        machine.login("shop_prod", &between);
-        let new = regenerate();
-        sleep(LOOKED);
-        machine.expect_logins(&[
-            ("shop_prod", &secret, Refused),
-            ("shop_prod", &between, Refused),
-            ("shop_prod", &new, Accepted),
-        ]);
-        secret = new;
-    }
-    machine.expect_no_errors();
+    on_each_debian(|debian| {
+        let (machine, mut secret) = machine(debian);
+        let postkey = &machine.sandbox;
+        let regenerate = || {
+            let run = postkey.run(["regenerate", "--yes", "shop-mail"]);
+            run.expect(0).secret()
+        };
+        for round in 0..4 {
+            let between = regenerate();
+            // Dovecot takes this one in, in the same second in which the next is made.
+            sleep(Duration::from_millis(300 * round));
+            machine.login("shop_prod", &between);
+            let new = regenerate();
+            sleep(LOOKED);
+            machine.expect_logins(&[
+                ("shop_prod", &secret, Refused),
+                ("shop_prod", &between, Refused),
+                ("shop_prod", &new, Accepted),
+            ]);
+            secret = new;
+        }
+        machine.expect_no_errors();
+    });
 }
 
 #[test]
 fn an_imported_password_works_beside_the_secrets_of_its_login() {
-    only_as_root!();
-    let (machine, secret) = machine();
-    let postkey = &machine.sandbox;
-    let hashed = machine.shell("doveadm pw -s SSHA512 -p 'an old password'");
-    let line = format!("ops@example.com:{}", hashed.expect(0).stdout);
-    fs::write(postkey.home().join("users"), line).unwrap();
-    postkey.run(["import", "dovecot", "users"]).expect(0);
-    let beside = postkey.generate(["smtp", "beside", "--username", "ops@example.com"]);
-    sleep(LOOKED);
-    let (old, other) = ("an old password".to_owned(), "another password".to_owned());
-    machine.expect_logins(&[
-        ("ops@example.com", &old, Accepted),
-        ("ops@example.com", &beside, Accepted),
-        ("ops@example.com", &other, Refused),
-        ("ops@example.com", &secret, Refused),
-        ("shop_prod", &old, Refused),
-    ]);
-    let name = "ops-example.com";
-    let new = postkey.run(["rotate", name]).expect(0).secret();
-    sleep(LOOKED);
-    machine.expect_logins(&[
-        ("ops@example.com", &old, Accepted),
-        ("ops@example.com", &new, Accepted),
-    ]);
-    postkey.run(["rotate", "--finish", "--yes", name]).expect(0);
-    sleep(LOOKED);
-    machine.expect_logins(&[
-        ("ops@example.com", &old, Refused),
-        ("ops@example.com", &new, Accepted),
-        ("ops@example.com", &beside, Accepted),
-    ]);
-    machine.expect_no_errors();
+    on_each_debian(|debian| {
+        let (machine, secret) = machine(debian);
+        let postkey = &machine.sandbox;
+        let hashed = machine.shell("doveadm pw -s SSHA512 -p 'an old password'");
+        let line = format!("ops@example.com:{}", hashed.expect(0).stdout);
+        fs::write(postkey.home().join("users"), line).unwrap();
+        postkey.run(["import", "dovecot", "users"]).expect(0);
+        let beside = postkey.generate(["smtp", "beside", "--username", "ops@example.com"]);
+        sleep(LOOKED);
+        let (old, other) = ("an old password".to_owned(), "another password".to_owned());
+        machine.expect_logins(&[
+            ("ops@example.com", &old, Accepted),
+            ("ops@example.com", &beside, Accepted),
+            ("ops@example.com", &other, Refused),
+            ("ops@example.com", &secret, Refused),
+            ("shop_prod", &old, Refused),
+        ]);
+        let name = "ops-example.com";
+        let new = postkey.run(["rotate", name]).expect(0).secret();
+        sleep(LOOKED);
+        machine.expect_logins(&[
+            ("ops@example.com", &old, Accepted),
+            ("ops@example.com", &new, Accepted),
+        ]);
+        postkey.run(["rotate", "--finish", "--yes", name]).expect(0);
+        sleep(LOOKED);
+        machine.expect_logins(&[
+            ("ops@example.com", &old, Refused),
+            ("ops@example.com", &new, Accepted),
+            ("ops@example.com", &beside, Accepted),
+        ]);
+        machine.expect_no_errors();
+    });
 }
 
 #[test]
 fn keys_of_one_login_each_have_their_password_and_no_password_gets_into_a_log() {
-    only_as_root!();
-    let (machine, secret) = machine();
-    let postkey = &machine.sandbox;
-    let shared = ["web", "cron"]
-        .map(|name| postkey.generate(["smtp", name, "--username", "Ops@Example.com"]));
-    let api = postkey.generate(["api", "shop-api"]);
-    sleep(LOOKED);
-    let typed = "correct horse battery staple".to_owned();
-    let tail = secret[secret.len() - 16..].to_owned();
-    let as_name = format!("shop_prod|{tail}");
-    machine.expect_logins(&[
-        ("ops@example.com", &shared[0], Accepted),
-        ("OPS@example.com", &shared[1], Accepted),
-        ("ops@example.com", &secret, Refused),
-        ("SHOP_prod", &secret, Accepted),
-        ("shop_prod", &shared[0], Refused),
-        ("shop_prod", &api, Refused),
-        ("shop_prod", &typed, Refused),
-        ("shop_prod", &tail, Refused),
-        (&as_name, &secret, Refused),
-        ("shop_prod|", &typed, Refused),
-    ]);
-    postkey.run(["deactivate", "web"]).expect(0);
-    sleep(LOOKED);
-    machine.expect_logins(&[
-        ("ops@example.com", &shared[0], Refused),
-        ("ops@example.com", &shared[1], Accepted),
-    ]);
-    machine.expect_no_errors();
-    let log = machine.dovecot_log();
-    assert!(!log.contains("staple"), "{log}");
-    for secret in [&secret, &shared[0], &shared[1]] {
-        assert!(!log.contains(&secret[..secret.len() - 16]), "{log}");
-    }
+    on_each_debian(|debian| {
+        let (machine, secret) = machine(debian);
+        let postkey = &machine.sandbox;
+        let shared = ["web", "cron"]
+            .map(|name| postkey.generate(["smtp", name, "--username", "Ops@Example.com"]));
+        let api = postkey.generate(["api", "shop-api"]);
+        sleep(LOOKED);
+        let typed = "correct horse battery staple".to_owned();
+        let tail = secret[secret.len() - 16..].to_owned();
+        let as_name = format!("shop_prod|{tail}");
+        machine.expect_logins(&[
+            ("ops@example.com", &shared[0], Accepted),
+            ("OPS@example.com", &shared[1], Accepted),
+            ("ops@example.com", &secret, Refused),
+            ("SHOP_prod", &secret, Accepted),
+            ("shop_prod", &shared[0], Refused),
+            ("shop_prod", &api, Refused),
+            ("shop_prod", &typed, Refused),
+            ("shop_prod", &tail, Refused),
+            (&as_name, &secret, Refused),
+            ("shop_prod|", &typed, Refused),
+        ]);
+        postkey.run(["deactivate", "web"]).expect(0);
+        sleep(LOOKED);
+        machine.expect_logins(&[
+            ("ops@example.com", &shared[0], Refused),
+            ("ops@example.com", &shared[1], Accepted),
+        ]);
+        machine.expect_no_errors();
+        let log = machine.dovecot_log();
+        assert!(!log.contains("staple"), "{log}");
+        for secret in [&secret, &shared[0], &shared[1]] {
+            assert!(!log.contains(&secret[..secret.len() - 16]), "{log}");
+        }
+    });
 }

@@ -1,12 +1,11 @@
 //! Dovecot with the configuration that postkey prints, and a client of its that asks as
 //! Postfix and Exim do (doc.dovecot.org, authentication protocol).
 
-use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::thread;
 
-use super::machine::Machine;
+use super::machine::{Debian, Machine};
 use crate::secrecy::watch::wait_for;
 
 const SOCKET: &str = "/var/spool/postfix/private/auth";
@@ -19,11 +18,19 @@ postkey connect dovecot --file main >/etc/dovecot/dovecot.conf";
 
 /// Appended to the configuration: failures at once, and every log in one file.
 const FOR_TESTS: &str = "
-auth_failure_delay = 0
-auth_verbose = yes
-auth_debug = yes
-log_path = /var/log/dovecot.log
-";
+{
+  echo auth_failure_delay = 0
+  echo auth_verbose = yes
+  echo log_path = /var/log/dovecot.log
+  case $(dovecot --version) in
+    2.3.*) echo auth_debug = yes ;;
+    *) echo log_debug = category=auth ;;
+  esac
+} >>/etc/dovecot/dovecot.conf";
+
+/// How many logins are made at once. Dovecot 2.4 has 30 workers, and does not know it before the
+/// first of them has begun: asked for more just after its start, it drops what is too much.
+const MOST_AT_ONCE: usize = 30;
 
 /// A mechanism of SASL.
 #[derive(Clone, Copy, Debug)]
@@ -41,12 +48,12 @@ pub enum Answer {
     Unable,
 }
 
-pub use Answer::{Accepted, Refused};
+pub use Answer::{Accepted, Refused, Unable};
 
 impl Machine {
     /// A machine on which Dovecot guards the sandbox's vault, in which there is one key.
-    pub fn with_dovecot() -> (Self, String) {
-        let machine = Self::boot();
+    pub fn with_dovecot(debian: Debian) -> (Self, String) {
+        let machine = Self::boot(debian);
         let secret = machine
             .sandbox
             .generate(["smtp", "shop-mail", "--username", "shop_prod"]);
@@ -57,11 +64,7 @@ impl Machine {
     /// Starts Dovecot after a script that writes its configuration.
     pub fn start_dovecot(&self, configure: &str) {
         self.shell(configure).expect(0);
-        let mut file = OpenOptions::new();
-        let file = file
-            .append(true)
-            .open(self.path("/etc/dovecot/dovecot.conf"));
-        file.unwrap().write_all(FOR_TESTS.as_bytes()).unwrap();
+        self.shell(FOR_TESTS).expect(0);
         let run = self.shell("dovecot </dev/null");
         assert_eq!(run.status, 0, "{run:?}");
         wait_for("a socket of Dovecot's", || {
@@ -75,22 +78,46 @@ impl Machine {
         Client::new(self).login(Mechanism::Plain, username, secret)
     }
 
-    /// Makes sure of the answers to many logins at once: Dovecot takes its time for a refusal.
+    /// The answer to a login by each mechanism, which must be the same.
+    #[track_caller]
+    pub fn login_by_both(&self, username: &str, secret: &str) -> Answer {
+        let both = [Mechanism::Plain, Mechanism::Login];
+        let answers = self.answers(&both.map(|mechanism| (mechanism, username, secret)));
+        assert_eq!(answers[0], answers[1], "{username:?} {secret:?}");
+        answers[0]
+    }
+
+    /// Makes sure of the answers to many logins.
     #[track_caller]
     pub fn expect_logins(&self, logins: &[(&str, &String, Answer)]) {
-        let answers: Vec<Answer> = thread::scope(|scope| {
-            let threads = logins
-                .iter()
-                .map(|&(username, secret, _)| scope.spawn(move || self.login(username, secret)));
-            let threads: Vec<_> = threads.collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap())
-                .collect()
-        });
+        let plain = logins
+            .iter()
+            .map(|&(username, secret, _)| (Mechanism::Plain, username, secret.as_str()));
+        let answers = self.answers(&plain.collect::<Vec<_>>());
         for (answer, (username, secret, expected)) in answers.iter().zip(logins) {
             assert_eq!(answer, expected, "{username:?} {secret:?}");
         }
+    }
+
+    /// The answers to many logins, to as many at once as may be: Dovecot takes its time for a
+    /// refusal.
+    pub fn answers(&self, logins: &[(Mechanism, &str, &str)]) -> Vec<Answer> {
+        let at_once = |logins: &[(Mechanism, &str, &str)]| -> Vec<Answer> {
+            thread::scope(|scope| {
+                let threads = logins.iter().map(|&(mechanism, username, secret)| {
+                    scope.spawn(move || Client::new(self).login(mechanism, username, secret))
+                });
+                let threads: Vec<_> = threads.collect();
+                let answers = threads.into_iter().map(|thread| thread.join().unwrap());
+                answers.collect()
+            })
+        };
+        logins.chunks(MOST_AT_ONCE).flat_map(at_once).collect()
+    }
+
+    /// Whether its Dovecot has the syntax of 2.4.
+    pub fn has_dovecot_2_4(&self) -> bool {
+        !self.shell("dovecot --version").stdout.starts_with("2.3.")
     }
 
     /// What Dovecot has logged.
@@ -98,20 +125,24 @@ impl Machine {
         self.read(LOG)
     }
 
-    /// Makes sure that Dovecot met no error, but that nobody takes its reports.
+    /// Makes sure that Dovecot met no error.
     #[track_caller]
     pub fn expect_no_errors(&self) {
-        let log = self.dovecot_log();
-        let errors: Vec<&str> = log
-            .lines()
-            .filter(|line| {
-                ["Error:", "Fatal:", "Panic:"]
-                    .iter()
-                    .any(|word| line.contains(word))
-            })
-            .filter(|line| !line.contains("Debug: ") && !line.contains("Policy server HTTP error"))
-            .collect();
+        let errors = self.errors();
         assert!(errors.is_empty(), "{errors:#?}");
+    }
+
+    /// The errors that Dovecot met, but that nobody takes its reports.
+    pub fn errors(&self) -> Vec<String> {
+        let is_error = |line: &&str| {
+            let mut words = ["Error:", "Fatal:", "Panic:"].iter();
+            words.any(|word| line.contains(word))
+        };
+        let log = self.dovecot_log();
+        let errors = log.lines().filter(is_error);
+        let errors = errors
+            .filter(|line| !line.contains("Debug: ") && !line.contains("Policy server HTTP error"));
+        errors.map(str::to_owned).collect()
     }
 }
 

@@ -1,30 +1,95 @@
 //! A machine of a test's own: a name space each for mounts, network and processes, in which
-//! what is written to /etc, /var and /run stays. When the test ends, all of it is gone.
+//! what is written to /etc, /var and /run stays. When the test ends, all of it is gone. Its
+//! programs are those of this system, or of Debian 13.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::panic::resume_unwind;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use nix::unistd::geteuid;
 
 use crate::sandbox::{POSTKEY, Run, Sandbox};
 
 /// Runs as the machine's first process, until its standard input ends. It must be bash, which
-/// also takes leave of processes that are not its own children.
+/// also takes leave of processes that are not its own children. Its arguments are a folder to
+/// keep files in, whose system it has, and what it sees of this one where that is another.
 const INIT: &str = r#"
 set -e
 read -r pid _ </proc/self/stat
-mount -t proc proc /proc
-mount -t tmpfs none "$0"
-for folder in etc var; do
-  mkdir "$0/$folder" "$0/$folder.work"
-  mount -t overlay none -o "lowerdir=/$folder,upperdir=$0/$folder,workdir=$0/$folder.work" "/$folder"
-done
-mount -t tmpfs -o mode=755 none /run
-mkdir -m 1777 /run/lock
+files=$0 system=$1 root=
+shift
+mount -t tmpfs none "$files"
+if [ "$system" = / ]; then
+  for folder in etc var; do
+    mkdir "$files/$folder" "$files/$folder.work"
+    mount -t overlay none \
+      -o "lowerdir=/$folder,upperdir=$files/$folder,workdir=$files/$folder.work" "/$folder"
+  done
+else
+  root=$files/root
+  mkdir "$root" "$files/changed" "$files/work"
+  mount -t overlay none \
+    -o "lowerdir=$system,upperdir=$files/changed,workdir=$files/work" "$root"
+  for seen in "$@"; do
+    mkdir -p "$root$seen"
+    mount --bind "$seen" "$root$seen"
+  done
+  mount --rbind /dev "$root/dev"
+fi
+mount -t proc proc "$root/proc"
+mount -t tmpfs -o mode=755 none "$root/run"
+mkdir -m 1777 "$root/run/lock"
 ip link set lo up
 echo "$pid"
-while read -r; do :; done
+exec chroot "$root/" bash -c 'while read -r; do :; done'
 "#;
+
+/// Whose programs a machine has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Debian {
+    /// Those of the system that the tests run on.
+    Here,
+    /// Debian 13's, from a folder that tests/run makes.
+    Trixie,
+}
+
+/// Runs a test on a machine of each Debian, on all at once. As root only; `tests/run` says so.
+pub fn on_each_debian(test: impl Fn(Debian) + Sync) {
+    if !geteuid().is_root() {
+        return;
+    }
+    thread::scope(|scope| {
+        let tests = [Debian::Here, Debian::Trixie].map(|debian| {
+            let test = &test;
+            (debian, scope.spawn(move || test(debian)))
+        });
+        for (debian, test) in tests {
+            if let Err(panic) = test.join() {
+                eprintln!("that was on {debian:?}");
+                resume_unwind(panic);
+            }
+        }
+    });
+}
+
+impl Debian {
+    /// Where its files are.
+    fn root(self) -> PathBuf {
+        if self == Self::Here {
+            return PathBuf::from("/");
+        }
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("debian-13");
+        assert!(
+            root.join("etc").exists(),
+            "`{}` is missing: tests/run makes it",
+            root.display()
+        );
+        root
+    }
+}
 
 /// A machine that shares the sandbox's home with this one.
 pub struct Machine {
@@ -35,13 +100,15 @@ pub struct Machine {
 }
 
 impl Machine {
-    pub fn boot() -> Self {
+    pub fn boot(debian: Debian) -> Self {
         let sandbox = Sandbox::new();
         let files = sandbox.home().join("machine");
         fs::create_dir(&files).unwrap();
         let mut unshare = Command::new("unshare")
             .args(["-mnp", "--fork", "--kill-child", "bash", "-c", INIT])
             .arg(files)
+            .arg(debian.root())
+            .args([sandbox.home(), folder_of_postkey()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -74,10 +141,10 @@ impl Machine {
     /// A program on the machine, in root's environment and the sandbox's home.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new("nsenter");
-        let folder = PathBuf::from(POSTKEY);
-        let folder = folder.parent().unwrap().display();
+        let folder = folder_of_postkey().display();
         command
-            .args(["-t", &self.init, "-m", "-n", "-p", "--", program])
+            .args(["-t", &self.init, "-m", "-n", "-p", "-r", "-w"])
+            .args(["--", program])
             .env_clear()
             .env(
                 "PATH",
@@ -112,6 +179,10 @@ impl Machine {
     pub fn read(&self, path: &str) -> String {
         fs::read_to_string(self.path(path)).unwrap_or_default()
     }
+}
+
+fn folder_of_postkey() -> &'static Path {
+    Path::new(POSTKEY).parent().unwrap()
 }
 
 impl Drop for Machine {

@@ -3,8 +3,7 @@
 use std::fs;
 
 use super::dovecot::{Accepted, Refused};
-use super::machine::Machine;
-use super::only_as_root;
+use super::machine::{Machine, on_each_debian};
 
 /// A user who keeps the vault and whose name the configuration holds.
 const OWNED: &str = r#"
@@ -17,80 +16,85 @@ as_keeper connect dovecot --file main >/etc/dovecot/dovecot.conf"#;
 
 #[test]
 fn the_vault_of_a_user_without_rights_stays_that_users_alone() {
-    only_as_root!();
-    let machine = Machine::boot();
-    machine.start_dovecot(OWNED);
-    let conf = machine.read("/etc/dovecot/dovecot.conf");
-    assert!(conf.contains("user = keeper\n"), "{conf}");
-    let secret = machine.read("/var/secret");
-    assert_eq!(machine.login("shop_prod", secret.trim()), Accepted);
-    assert_eq!(machine.login("shop_prod", "guessed"), Refused);
-    let modes = "cd /var/lib/keeper/.local/share/postkey && stat -c '%a %U %n' . *";
-    let run = machine.shell(modes).expect(0);
-    assert_eq!(
-        run.stdout,
-        "700 keeper .\n600 keeper dovecot-token\n600 keeper vault.db\n"
-    );
-    machine.expect_no_errors();
+    on_each_debian(|debian| {
+        let machine = Machine::boot(debian);
+        machine.start_dovecot(OWNED);
+        let conf = machine.read("/etc/dovecot/dovecot.conf");
+        assert!(conf.contains("user = keeper\n"), "{conf}");
+        let secret = machine.read("/var/secret");
+        assert_eq!(machine.login("shop_prod", secret.trim()), Accepted);
+        assert_eq!(machine.login("shop_prod", "guessed"), Refused);
+        let modes = "cd /var/lib/keeper/.local/share/postkey && stat -c '%a %U %n' . *";
+        let run = machine.shell(modes).expect(0);
+        assert_eq!(
+            run.stdout,
+            "700 keeper .\n600 keeper dovecot-token\n600 keeper vault.db\n"
+        );
+        machine.expect_no_errors();
+    });
 }
 
 #[test]
 fn a_vault_can_lie_in_a_folder_of_any_name() {
-    only_as_root!();
-    let machine = Machine::boot();
-    let vault = machine
-        .sandbox
-        .home()
-        .join("50% 'of' #1?mode=ro & {owner}\\\"ü\n$x;/a b.db");
-    let (flag, path) = ("--vault", vault.to_str().unwrap());
-    let secret = machine
-        .sandbox
-        .generate(["smtp", "mail", "--username", "shop_prod", flag, path]);
-    fs::write(machine.sandbox.home().join("path"), path).unwrap();
-    machine.start_dovecot(
-        r#"
+    on_each_debian(|debian| {
+        let machine = Machine::boot(debian);
+        let vault = machine
+            .sandbox
+            .home()
+            .join("50% 'of' #1?mode=ro & {owner}\\\"ü\n$x;/a b.db");
+        let (flag, path) = ("--vault", vault.to_str().unwrap());
+        let secret =
+            machine
+                .sandbox
+                .generate(["smtp", "mail", "--username", "shop_prod", flag, path]);
+        fs::write(machine.sandbox.home().join("path"), path).unwrap();
+        machine.start_dovecot(
+            r#"
         export POSTKEY_VAULT="$(cat path)" &&
         postkey connect dovecot --file sql >/etc/dovecot/postkey-sql.conf.ext &&
         postkey connect dovecot --file main >/etc/dovecot/dovecot.conf"#,
-    );
-    assert_eq!(machine.login("shop_prod", &secret), Accepted);
-    machine
-        .sandbox
-        .run(["deactivate", "mail", flag, path])
-        .expect(0);
-    assert_eq!(machine.login("shop_prod", &secret), Refused);
-    machine.expect_no_errors();
+        );
+        assert_eq!(machine.login("shop_prod", &secret), Accepted);
+        machine
+            .sandbox
+            .run(["deactivate", "mail", flag, path])
+            .expect(0);
+        assert_eq!(machine.login("shop_prod", &secret), Refused);
+        machine.expect_no_errors();
+    });
 }
 
 #[test]
 fn an_owner_without_a_usable_name_is_refused() {
-    only_as_root!();
-    let machine = Machine::boot();
-    machine.sandbox.generate(["smtp", "mail"]);
-    for entry in ["an owner:x:0:0::/:/bin/sh\n", "a{b}:x:0:0::/:/bin/sh\n"] {
-        fs::write(machine.path("/etc/passwd"), entry).unwrap();
-        let run = machine.shell("postkey connect dovecot");
-        assert_eq!(run.status, 5, "{run:?}");
-        assert!(
-            run.stdout
-                .starts_with("error: the vault's owner has no name"),
-            "{run:?}"
-        );
-        assert!(run.stdout.contains("\nhint: "), "{run:?}");
-        assert_eq!(machine.shell("postkey connect postfix").status, 0);
-    }
+    on_each_debian(|debian| {
+        let machine = Machine::boot(debian);
+        machine.sandbox.generate(["smtp", "mail"]);
+        for entry in ["an owner:x:0:0::/:/bin/sh\n", "a{b}:x:0:0::/:/bin/sh\n"] {
+            fs::write(machine.path("/etc/passwd"), entry).unwrap();
+            let run = machine.shell("postkey connect dovecot");
+            assert_eq!(run.status, 5, "{run:?}");
+            assert!(
+                run.stdout
+                    .starts_with("error: the vault's owner has no name"),
+                "{run:?}"
+            );
+            assert!(run.stdout.contains("\nhint: "), "{run:?}");
+            assert_eq!(machine.shell("postkey connect postfix").status, 0);
+        }
+    });
 }
 
 #[test]
 fn a_missing_vault_is_not_made_by_dovecot() {
-    only_as_root!();
-    let (machine, secret) = Machine::with_dovecot();
-    let vault = machine.sandbox.vault();
-    let hidden = vault.with_file_name("elsewhere");
-    fs::rename(&vault, &hidden).unwrap();
-    assert_ne!(machine.login("shop_prod", &secret), Accepted);
-    assert!(!vault.exists());
-    fs::rename(&hidden, &vault).unwrap();
-    assert_eq!(machine.login("shop_prod", &secret), Accepted);
-    machine.expect_vault_alone();
+    on_each_debian(|debian| {
+        let (machine, secret) = Machine::with_dovecot(debian);
+        let vault = machine.sandbox.vault();
+        let hidden = vault.with_file_name("elsewhere");
+        fs::rename(&vault, &hidden).unwrap();
+        assert_ne!(machine.login("shop_prod", &secret), Accepted);
+        assert!(!vault.exists());
+        fs::rename(&hidden, &vault).unwrap();
+        assert_eq!(machine.login("shop_prod", &secret), Accepted);
+        machine.expect_vault_alone();
+    });
 }

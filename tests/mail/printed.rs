@@ -8,36 +8,40 @@ const SERVERS: [&str; 3] = ["dovecot", "postfix", "exim"];
 fn both_files_of_dovecot_are_named_and_each_is_printed_alone() {
     let sandbox = Sandbox::new();
     sandbox.generate(["smtp", "mail"]);
-    let both = sandbox.run(["connect", "dovecot"]).expect(0);
-    assert_eq!(both.stderr, "");
-    for (part, place) in [
-        ("sql", "/etc/dovecot/postkey-sql.conf.ext"),
-        ("main", "/etc/dovecot/dovecot.conf"),
-    ] {
-        let alone = sandbox
-            .run(["connect", "dovecot", "--file", part])
-            .expect(0);
-        let heading = format!("# === {place}, which `postkey connect dovecot --file {part}`");
-        assert!(both.stdout.contains(&heading), "{both:?}");
-        assert!(!alone.stdout.contains("# ==="), "{alone:?}");
-        assert!(same(&both).contains(&same(&alone)), "{alone:?}");
+    for (version, database) in [("2.3", "connect"), ("2.4", "sqlite_path")] {
+        let connect = ["connect", "dovecot", "--dovecot", version];
+        let both = sandbox.run(connect).expect(0);
+        assert_eq!(both.stderr, "");
+        for (part, place) in [
+            ("sql", "/etc/dovecot/postkey-sql.conf.ext"),
+            ("main", "/etc/dovecot/dovecot.conf"),
+        ] {
+            let [connect, dovecot, flag, version] = connect;
+            let alone = [connect, dovecot, flag, version, "--file", part];
+            let alone = sandbox.run(alone).expect(0);
+            let heading = format!("# === {place}, which `postkey connect dovecot --file {part}`");
+            assert!(both.stdout.contains(&heading), "{both:?}");
+            assert!(!alone.stdout.contains("# ==="), "{alone:?}");
+            assert!(same(&both).contains(&same(&alone)), "{alone:?}");
+        }
+        let uri = format!("{database} = file:{}?mode=rw\n", sandbox.vault().display());
+        assert!(both.stdout.contains(&uri), "{both:?}");
     }
-    let uri = format!("connect = file:{}?mode=rw\n", sandbox.vault().display());
-    assert!(both.stdout.contains(&uri), "{both:?}");
 }
 
 #[test]
 fn each_printing_has_a_salt_of_its_own() {
     let sandbox = Sandbox::new();
     sandbox.generate(["smtp", "mail"]);
-    let print = || {
-        sandbox
-            .run(["connect", "dovecot", "--file", "main"])
-            .expect(0)
-    };
-    let (one, two) = (print(), print());
-    assert_ne!(one.stdout, two.stdout);
-    assert_eq!(same(&one), same(&two));
+    for version in ["2.3", "2.4"] {
+        let print = || {
+            let args = ["connect", "dovecot", "--file", "main", "--dovecot", version];
+            sandbox.run(args).expect(0)
+        };
+        let (one, two) = (print(), print());
+        assert_ne!(one.stdout, two.stdout);
+        assert_eq!(same(&one), same(&two));
+    }
 }
 
 #[test]
@@ -59,12 +63,15 @@ fn logins_are_reported_to_where_serve_listens() {
         ),
     ] {
         sandbox.settings(&format!("[serve]\nlisten = \"{listen}\""));
-        let run = sandbox.run(["connect", "dovecot"]).expect(0);
-        assert!(run.stdout.contains(line), "{listen}: {run:?}");
-        assert_eq!(
-            run.stdout.contains("\nauth_policy"),
-            !listen.starts_with("unix")
-        );
+        for version in ["2.3", "2.4"] {
+            let args = ["connect", "dovecot", "--dovecot", version];
+            let run = sandbox.run(args).expect(0);
+            assert!(run.stdout.contains(line), "{listen}: {run:?}");
+            assert_eq!(
+                run.stdout.contains("\nauth_policy"),
+                !listen.starts_with("unix")
+            );
+        }
     }
 }
 
@@ -115,6 +122,25 @@ fn what_a_server_has_not_is_a_usage_error() {
         run.stderr.contains("this command has no format `json`"),
         "{run:?}"
     );
+}
+
+#[test]
+fn a_flag_that_is_not_the_servers_is_a_usage_error() {
+    let sandbox = Sandbox::new();
+    let gateways = "nginx, caddy, traefik, haproxy";
+    for (flag, value, server, servers) in [
+        ("--dovecot", "2.4", "nginx", "dovecot"),
+        ("--dovecot", "2.3", "postfix", "dovecot"),
+        ("--export", "/etc/x", "haproxy", "dovecot"),
+        ("--backend", "a:1", "dovecot", gateways),
+        ("--backend", "a:1", "gitleaks", gateways),
+    ] {
+        let run = sandbox.run(["connect", server, flag, value]).expect(2);
+        let said = format!("error: {flag} does not apply to {server}\nhint: it is for {servers}\n");
+        assert_eq!((run.stdout.as_str(), run.stderr), ("", said));
+    }
+    let run = sandbox.run(["connect", "dovecot", "--dovecot", "2.2"]);
+    assert!(run.expect(2).stderr.contains("2.3, 2.4"));
 }
 
 /// The text but for the salt.

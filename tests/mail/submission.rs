@@ -1,8 +1,7 @@
 //! Postfix in front of Dovecot, with the configuration that postkey prints, asked over SMTP.
 
 use super::dovecot::Mechanism;
-use super::machine::Machine;
-use super::only_as_root;
+use super::machine::{Machine, on_each_debian};
 use crate::sandbox::Run;
 
 /// What swaks exits with when no login was to be had, when the sender was refused, and when
@@ -13,36 +12,37 @@ const NOT_TAKEN_FOR: i32 = 24;
 
 #[test]
 fn postfix_takes_mail_from_whoever_logs_in_and_from_nobody_else() {
-    only_as_root!();
-    let (machine, secret) = Machine::with_dovecot();
-    let configure =
-        "postkey connect postfix >>/etc/postfix/master.cf && service postfix start </dev/null";
-    machine.shell(configure).expect(0);
-    let mut client = Swaks {
-        machine: &machine,
-        from: 1,
-    };
-    for mechanism in [Mechanism::Plain, Mechanism::Login] {
-        let run = client.mail(mechanism, &secret).expect(0);
-        assert!(run.stdout.contains("250 2.0.0 Ok: queued"), "{run:?}");
-    }
-    machine.sandbox.run(["deactivate", "shop-mail"]).expect(0);
-    for mechanism in [Mechanism::Plain, Mechanism::Login] {
-        let run = client.mail(mechanism, &secret).expect(REFUSED);
-        assert!(run.stdout.contains("535 5.7.8"), "{run:?}");
-    }
-    machine.sandbox.run(["activate", "shop-mail"]).expect(0);
-    client.mail(Mechanism::Plain, &secret).expect(0);
-    let run = client.run(&["--auth", "PLAIN"], &secret).expect(REFUSED);
-    assert!(!run.stdout.contains("250-AUTH"), "{run:?}");
-    let run = client.run(&[], "").expect(NOT_TAKEN);
-    assert!(
-        run.stdout.contains("530 5.7.0 Must issue a STARTTLS"),
-        "{run:?}"
-    );
-    let run = client.run(&["--tls"], "").expect(NOT_TAKEN_FOR);
-    assert!(run.stdout.contains("554 5.7.1"), "{run:?}");
-    machine.expect_no_errors();
+    on_each_debian(|debian| {
+        let (machine, secret) = Machine::with_dovecot(debian);
+        let configure =
+            "postkey connect postfix >>/etc/postfix/master.cf && service postfix start </dev/null";
+        machine.shell(configure).expect(0);
+        let mut client = Swaks {
+            machine: &machine,
+            from: 1,
+        };
+        for mechanism in [Mechanism::Plain, Mechanism::Login] {
+            let run = client.mail(mechanism, &secret).expect(0);
+            assert!(run.stdout.contains("250 2.0.0 Ok: queued"), "{run:?}");
+        }
+        machine.sandbox.run(["deactivate", "shop-mail"]).expect(0);
+        for mechanism in [Mechanism::Plain, Mechanism::Login] {
+            let run = client.mail(mechanism, &secret).expect(REFUSED);
+            assert!(run.stdout.contains("535 5.7.8"), "{run:?}");
+        }
+        machine.sandbox.run(["activate", "shop-mail"]).expect(0);
+        client.mail(Mechanism::Plain, &secret).expect(0);
+        let run = client.run(&["--auth", "PLAIN"], &secret).expect(REFUSED);
+        assert!(!run.stdout.contains("250-AUTH"), "{run:?}");
+        let run = client.run(&[], "").expect(NOT_TAKEN);
+        assert!(
+            run.stdout.contains("530 5.7.0 Must issue a STARTTLS"),
+            "{run:?}"
+        );
+        let run = client.run(&["--tls"], "").expect(NOT_TAKEN_FOR);
+        assert!(run.stdout.contains("554 5.7.1"), "{run:?}");
+        machine.expect_no_errors();
+    });
 }
 
 struct Swaks<'a> {
