@@ -5,6 +5,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
+
+use rusqlite::Connection;
 
 use super::dovecot::{Accepted, Client, Mechanism};
 use super::machine::{Machine, on_each_debian};
@@ -73,6 +76,32 @@ fn a_change_that_was_cut_off_is_undone_at_the_next_login() {
         machine.sandbox.run(["deactivate", "shop-mail"]).expect(0);
         machine.expect_no_errors();
         machine.expect_vault_alone();
+    });
+}
+
+#[test]
+fn what_dovecot_cannot_answer_at_once_it_asks_again() {
+    on_each_debian(|debian| {
+        let (machine, secret) = Machine::with_dovecot(debian);
+        let vault = Connection::open(machine.sandbox.vault()).unwrap();
+        let mut client = Client::new(&machine);
+        let mut login = || client.login(Mechanism::Plain, "shop_prod", &secret);
+        assert_eq!(login(), Accepted);
+        // As a newer postkey changes the schema: the worker's next query fails.
+        let change = "BEGIN; CREATE TABLE more (x); DROP TABLE more; COMMIT";
+        vault.execute_batch(change).unwrap();
+        assert_eq!(login(), Accepted);
+        // Each of the two asks for a second.
+        vault.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        let answer = thread::scope(|scope| {
+            let answer = scope.spawn(login);
+            thread::sleep(Duration::from_millis(1500));
+            vault.execute_batch("COMMIT").unwrap();
+            answer.join().unwrap()
+        });
+        assert_eq!(answer, Accepted);
+        let errors = machine.errors();
+        assert!(!errors.is_empty(), "nothing had to be asked again");
     });
 }
 

@@ -33,8 +33,11 @@ fn a_login_follows_what_is_done_to_its_key() {
             .run(["set", "shop-mail", "--expires", "never"])
             .expect(0);
         assert_eq!(login(&new), Accepted);
+        let newest = postkey.run(["revoke", "--replace", "--yes", "shop-mail"]);
+        let newest = newest.expect(0).secret();
+        assert_eq!((login(&new), login(&newest)), (Refused, Accepted));
         postkey.run(["delete", "--yes", "shop-mail"]).expect(0);
-        assert_eq!((login(&secret), login(&new)), (Refused, Refused));
+        assert_eq!((login(&secret), login(&newest)), (Refused, Refused));
         machine.expect_no_errors();
         machine.expect_vault_alone();
     });

@@ -43,8 +43,17 @@ mount -t proc proc "$root/proc"
 mount -t tmpfs -o mode=755 none "$root/run"
 mkdir -m 1777 "$root/run/lock"
 ip link set lo up
+if [ "$root" ]; then
+  # Nothing of this system is within reach any longer.
+  mkdir "$root/old"
+  cd "$root"
+  pivot_root . old
+  umount -l /old
+  rmdir /old
+fi
+# Not earlier: whoever knows it enters.
 echo "$pid"
-exec chroot "$root/" bash -c 'while read -r; do :; done'
+while read -r; do :; done
 "#;
 
 /// Whose programs a machine has.
@@ -83,7 +92,7 @@ impl Debian {
         }
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("debian-13");
         assert!(
-            root.join("etc").exists(),
+            root.join("installed").exists(),
             "`{}` is missing: tests/run makes it",
             root.display()
         );
@@ -143,8 +152,7 @@ impl Machine {
         let mut command = Command::new("nsenter");
         let folder = folder_of_postkey().display();
         command
-            .args(["-t", &self.init, "-m", "-n", "-p", "-r", "-w"])
-            .args(["--", program])
+            .args(["-t", &self.init, "-m", "-n", "-p", "--", program])
             .env_clear()
             .env(
                 "PATH",

@@ -4,6 +4,7 @@ use std::fs;
 
 use super::dovecot::{Accepted, Refused};
 use super::machine::{Machine, on_each_debian};
+use crate::secrecy::watch::wait_for;
 
 /// A user who keeps the vault and whose name the configuration holds.
 const OWNED: &str = r#"
@@ -37,31 +38,44 @@ fn the_vault_of_a_user_without_rights_stays_that_users_alone() {
 #[test]
 fn a_vault_can_lie_in_a_folder_of_any_name() {
     on_each_debian(|debian| {
-        let machine = Machine::boot(debian);
-        let vault = machine
-            .sandbox
-            .home()
-            .join("50% 'of' #1?mode=ro & {owner}\\\"ü\n$x;/a b.db");
-        let (flag, path) = ("--vault", vault.to_str().unwrap());
-        let secret =
-            machine
-                .sandbox
-                .generate(["smtp", "mail", "--username", "shop_prod", flag, path]);
-        fs::write(machine.sandbox.home().join("path"), path).unwrap();
-        machine.start_dovecot(
-            r#"
+        // Of the first, the token cannot be named, so that nothing is reported.
+        for (folder, is_reported) in [
+            ("50% 'of' #1?mode=ro & {owner}\\\"ü\n$x;", false),
+            ("50% 'of' $HOME $ENV:HOME &%{user}{owner}\\\"ü<;", true),
+        ] {
+            follow_the_vault_in(folder, is_reported, &Machine::boot(debian));
+        }
+    });
+}
+
+fn follow_the_vault_in(folder: &str, is_reported: bool, machine: &Machine) {
+    let vault = machine.sandbox.home().join(folder).join("a b.db");
+    let (flag, path) = ("--vault", vault.to_str().unwrap());
+    let key = ["smtp", "mail", "--username", "shop_prod", flag, path];
+    let secret = machine.sandbox.generate(key);
+    fs::write(machine.sandbox.home().join("path"), path).unwrap();
+    machine.start_dovecot(
+        r#"
         export POSTKEY_VAULT="$(cat path)" &&
         postkey connect dovecot --file sql >/etc/dovecot/postkey-sql.conf.ext &&
-        postkey connect dovecot --file main >/etc/dovecot/dovecot.conf"#,
-        );
-        assert_eq!(machine.login("shop_prod", &secret), Accepted);
-        machine
-            .sandbox
-            .run(["deactivate", "mail", flag, path])
-            .expect(0);
-        assert_eq!(machine.login("shop_prod", &secret), Refused);
-        machine.expect_no_errors();
-    });
+        postkey connect dovecot --file main >/etc/dovecot/dovecot.conf &&
+        (setsid postkey serve 2>serve.log &) &&
+        until grep -q 'listening on' serve.log; do sleep 0.05; done"#,
+    );
+    assert_eq!(machine.login("shop_prod", &secret), Accepted);
+    if is_reported {
+        let count = "curl -s 127.0.0.1:7625/metrics";
+        let accepted = "postkey_mail_logins_total{verdict=\"accepted\"} 1\n";
+        wait_for("a report", || {
+            machine.shell(count).expect(0).stdout.contains(accepted)
+        });
+    }
+    machine
+        .sandbox
+        .run(["deactivate", "mail", flag, path])
+        .expect(0);
+    assert_eq!(machine.login("shop_prod", &secret), Refused);
+    machine.expect_no_errors();
 }
 
 #[test]
@@ -95,6 +109,27 @@ fn a_missing_vault_is_not_made_by_dovecot() {
         assert!(!vault.exists());
         fs::rename(&hidden, &vault).unwrap();
         assert_eq!(machine.login("shop_prod", &secret), Accepted);
+        machine.expect_vault_alone();
+    });
+}
+
+/// What the comments say of a Dovecot that has other work, on Debian.
+const BESIDE: &str = r#"
+postkey connect dovecot --file sql >/etc/dovecot/postkey-sql.conf.ext &&
+postkey connect dovecot --file main | sed '1,/^ssl = no$/d' >/etc/dovecot/conf.d/99-postkey.conf &&
+sed -i 's/^!include auth-system/#&/' /etc/dovecot/conf.d/10-auth.conf"#;
+
+#[test]
+fn what_follows_ssl_is_enough_beside_debians_own_configuration() {
+    on_each_debian(|debian| {
+        let machine = Machine::boot(debian);
+        let key = ["smtp", "shop-mail", "--username", "shop_prod"];
+        let secret = machine.sandbox.generate(key);
+        machine.start_dovecot(BESIDE);
+        assert_eq!(machine.login_by_both("shop_prod", &secret), Accepted);
+        machine.sandbox.run(["deactivate", "shop-mail"]).expect(0);
+        assert_eq!(machine.login_by_both("shop_prod", &secret), Refused);
+        machine.expect_no_errors();
         machine.expect_vault_alone();
     });
 }
