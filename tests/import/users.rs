@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{NEVER_A_PASSWORD, PASSWORD, QUICK, SCHEMES, doveadm};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Run, Sandbox};
 
 #[test]
 fn a_password_of_every_scheme_goes_on_working_and_no_other_does() {
@@ -219,4 +219,51 @@ fn what_is_cheap_to_guess_is_taken_over_with_a_warning_and_found_by_doctor() {
     );
     sandbox.run(["regenerate", "--yes", "cheap_user"]).expect(0);
     sandbox.run(["doctor"]).expect(0);
+}
+
+#[test]
+fn what_dovecot_2_4_refuses_is_told_by_import_doctor_and_connect() {
+    let sandbox = Sandbox::new();
+    let weak = doveadm("MD5-CRYPT", PASSWORD);
+    let weak = weak.trim_start_matches("{MD5-CRYPT}");
+    let dear = doveadm("SHA512-CRYPT", PASSWORD);
+    let users = format!("weak_user:{{MD5}}{weak}\nweaker_user:{weak}\ndear_user:{dear}\n");
+    let told = "Dovecot 2.4 refuses the MD5-CRYPT passwords of `weak_user`, `weaker_user`";
+    let warning = format!("warning: {told}; `postkey rotate NAME` gives a secret that it accepts");
+    let dry = ["import", "dovecot", "--dry-run", "-"];
+    for run in [
+        sandbox.run_with_input(dry, users.as_bytes()),
+        sandbox.import("dovecot", &users),
+    ] {
+        assert_eq!(run.stderr.matches(&warning).count(), 1, "{run:?}");
+    }
+    let found = |sandbox: &Sandbox| sandbox.run(["doctor", "--format", "csv"]).stdout;
+    let findings = found(&sandbox);
+    // Besides what is found of every cheap hash.
+    assert!(findings.contains("`weaker_user` have a hash that costs less"));
+    assert!(
+        findings.contains(&format!("hashes,false,\"{told}\"")),
+        "{findings}"
+    );
+    for (args, is_told) in [
+        (&["--dovecot", "2.4"][..], true),
+        (&["--dovecot", "2.4", "--file", "main"], true),
+        (
+            &["--dovecot", "2.4", "--export", "/etc/dovecot/users"],
+            true,
+        ),
+        // Whoever prints one file prints the other, too.
+        (&["--dovecot", "2.4", "--file", "sql"], false),
+        (&["--dovecot", "2.3"], false),
+    ] {
+        let args = ["connect", "dovecot"].iter().chain(args).copied();
+        let run = Run::of(sandbox.command(args).output().unwrap()).expect(0);
+        assert_eq!(run.stderr.contains(&warning), is_told, "{run:?}");
+    }
+    for user in ["weak_user", "weaker_user"] {
+        sandbox.run(["regenerate", "--yes", user]).expect(0);
+    }
+    assert!(!found(&sandbox).contains("Dovecot 2.4"));
+    let run = sandbox.run(["connect", "dovecot", "--dovecot", "2.4"]);
+    assert_eq!(run.expect(0).stderr, "");
 }
