@@ -23,10 +23,13 @@ use gateway::Backend;
 ///
 /// A mail server's names the vault by its whole path; a gateway's names the address of
 /// `postkey serve` that is in the settings. Comments say where it belongs and why each line is
-/// there. Nothing is written to the server's own files. Dovecot has two files; each is printed
-/// below a line that names it, or alone with --file. Beside the vault, connect dovecot creates
-/// the file dovecot-token, by which `serve` knows that it is Dovecot that reports a login. With --export it reads what
-/// `postkey export dovecot` wrote, where it cannot read the vault.
+/// there. Nothing is written to the server's own files.
+///
+/// Dovecot has two files; each is printed below a line that names it, or alone with --file. They
+/// are for the version of the Dovecot that is installed here, or that --dovecot names. Beside the
+/// vault, connect dovecot creates the file dovecot-token, by which `serve` knows that it is Dovecot
+/// that reports a login. With --export it reads what `postkey export dovecot` wrote, where it
+/// cannot read the vault.
 ///
 /// gitleaks and pre-commit find secrets of the brand that is in the settings before they are
 /// published; what they need is made from the one definition of a secret.
@@ -40,6 +43,7 @@ Examples:
   postkey connect postfix >>/etc/postfix/master.cf
   postkey connect nginx --backend 127.0.0.1:3000 >/etc/nginx/conf.d/postkey.conf
   postkey connect dovecot --export /etc/dovecot/postkey-users >/etc/dovecot/dovecot.conf
+  postkey connect dovecot --dovecot 2.4
   postkey connect gitleaks >.gitleaks.toml")]
 pub struct Connect {
     /// Which server or scanner

@@ -31,9 +31,9 @@ use plan::Plan;
 /// Each user of a Dovecot passwd-file or an htpasswd file becomes an SMTP key whose password is
 /// the one that it was: Dovecot goes on accepting it, and `postkey verify --username` does, too.
 /// The key's name is made from the username: `ops-example.com` from `ops@example.com`. Known are
-/// the schemes ARGON2ID, ARGON2I, BLF-CRYPT, SHA512-CRYPT, SHA256-CRYPT, MD5-CRYPT, PBKDF2, SSHA,
-/// SSHA256, SSHA512, SHA, SHA256, SHA512, and CRYPT with one of these. A password in clear
-/// (`{PLAIN}…`) is hashed; it may come by standard input only.
+/// the schemes ARGON2ID, ARGON2I, ARGON2, BLF-CRYPT, SHA512-CRYPT, SHA256-CRYPT, MD5-CRYPT,
+/// PBKDF2, SSHA, SSHA256, SSHA512, SHA, SHA256, SHA512, and CRYPT with one of these. A password in
+/// clear (`{PLAIN}…`) is hashed; it may come by standard input only.
 ///
 /// JSON is an array of objects, or an object a line: `username`, and `hash` or `password` (in
 /// clear), make an SMTP key; `name`, `description`, `status` (or `disabled`, `locked`, `enabled`,

@@ -43,7 +43,7 @@ const NOT_THE_MAIL_SERVER: Refusal = Refusal {
     message: "The report does not carry the vault's token",
 };
 
-/// A login that was tried (Dovecot 2.3, authentication policy support); what is not known here
+/// A login that was tried (doc.dovecot.org, authentication policy support); what is not known here
 /// is left aside.
 #[derive(Debug, Deserialize)]
 pub(super) struct Report {

@@ -31,6 +31,31 @@ fn a_password_of_every_scheme_goes_on_working_and_no_other_does() {
 }
 
 #[test]
+fn a_scheme_of_dovecot_2_4_is_known_by_what_its_hash_says() {
+    let sandbox = Sandbox::new();
+    let of_2_4 = |scheme| doveadm(scheme, PASSWORD).replace(scheme, "ARGON2");
+    let users = format!(
+        "one_user:{}\ntwo_user:{}\n",
+        of_2_4("ARGON2ID"),
+        of_2_4("ARGON2I")
+    );
+    assert!(users.contains("one_user:{ARGON2}$argon2id$"), "{users}");
+    let run = sandbox.import("dovecot", users).expect(0);
+    let is_in = |user, scheme| {
+        let mut lines = run.stdout.lines();
+        lines.any(|line| line.contains(user) && line.contains(scheme))
+    };
+    assert!(
+        is_in("one_user", " ARGON2ID ") && is_in("two_user", " ARGON2I "),
+        "{run:?}"
+    );
+    for user in ["one_user", "two_user"] {
+        assert_eq!(sandbox.verify_login(user, PASSWORD), "accepted");
+        assert_eq!(sandbox.verify_login(user, "correct hors"), "mismatch");
+    }
+}
+
+#[test]
 fn a_password_of_every_length_is_hashed_as_dovecot_hashes_it() {
     let sandbox = Sandbox::new();
     let lengths = [1, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 71, 72, 73, 130];

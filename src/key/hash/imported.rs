@@ -83,11 +83,11 @@ impl Foreign {
     }
 }
 
-const SUPPORTED: &str = "known are ARGON2ID, ARGON2I, BLF-CRYPT, SHA512-CRYPT, SHA256-CRYPT, \
+const SUPPORTED: &str = "known are ARGON2ID, ARGON2I, ARGON2, BLF-CRYPT, SHA512-CRYPT, SHA256-CRYPT, \
      MD5-CRYPT, PBKDF2, SSHA, SSHA256, SSHA512, SHA, SHA256, SHA512, CRYPT with one of these, \
      and PLAIN";
 
-/// The schemes of Dovecot 2.3 that are named, but not checked here.
+/// The schemes of Dovecot that are named, but not checked here.
 const UNSUPPORTED: [&str; 17] = [
     "CRAM-MD5",
     "CRYPT",
@@ -244,7 +244,8 @@ fn of_scheme(scheme: &str, value: &str, written: Written) -> Result<Imported, Fo
         _ => text_of(decode(value, written)).ok_or(Foreign::UnknownScheme)?,
     };
     match scheme {
-        "ARGON2ID" | "ARGON2I" => argon2(&text),
+        // The last is what Dovecot 2.4 calls either.
+        "ARGON2ID" | "ARGON2I" | "ARGON2" => argon2(&text),
         "CRYPT" if text.starts_with("$apr1$") => Err(Foreign::Apr1),
         // What crypt(3) is told apart by is the beginning, whatever the scheme is called.
         "CRYPT" | "BLF-CRYPT" | "SHA256-CRYPT" | "SHA512-CRYPT" | "MD5-CRYPT" | "MD5" => {
