@@ -263,10 +263,13 @@ pub(super) fn run(args: Connect, session: &mut Session) -> Result<ExitStatus, Er
     Ok(ExitStatus::Done)
 }
 
+/// Whether a flag is for a server.
+type IsFor = fn(Server) -> bool;
+
 impl Connect {
     /// Makes sure that each flag is one of the server's.
     fn expect_flags_of_server(&self) -> Result<(), Error> {
-        let flags: [(&str, bool, fn(Server) -> bool); 3] = [
+        let flags: [(&str, bool, IsFor); 3] = [
             ("--backend", self.backend.is_some(), Server::is_gateway),
             ("--export", self.export.is_some(), Server::is_dovecot),
             ("--dovecot", self.dovecot.is_some(), Server::is_dovecot),

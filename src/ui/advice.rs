@@ -91,6 +91,20 @@ pub(super) fn completed(text: &str, globals: &str) -> String {
     completed
 }
 
+/// What is said of passwords that Dovecot 2.4 refuses.
+pub fn refused_by_dovecot_2_4(keys: &[String]) -> String {
+    let passwords = match keys.len() {
+        1 => "password",
+        _ => "passwords",
+    };
+    let names = quoted_names(keys);
+    format!("Dovecot 2.4 refuses the MD5-CRYPT {passwords} of {names}")
+}
+
+/// What makes Dovecot 2.4 accept whoever has such a password.
+pub const ALLOWS_WEAK: &str = "`postkey rotate NAME` gives a secret that it accepts; until then its \
+     setting `auth_allow_weak_schemes = yes` allows these, and all other weak hashes";
+
 #[cfg(test)]
 mod tests {
     use super::super::Format;
@@ -127,17 +141,3 @@ mod tests {
         );
     }
 }
-
-/// What is said of passwords that Dovecot 2.4 refuses.
-pub fn refused_by_dovecot_2_4(keys: &[String]) -> String {
-    let passwords = match keys.len() {
-        1 => "password",
-        _ => "passwords",
-    };
-    let names = quoted_names(keys);
-    format!("Dovecot 2.4 refuses the MD5-CRYPT {passwords} of {names}")
-}
-
-/// What makes Dovecot 2.4 accept whoever has such a password.
-pub const ALLOWS_WEAK: &str = "`postkey rotate NAME` gives a secret that it accepts; until then its \
-     setting `auth_allow_weak_schemes = yes` allows these, and all other weak hashes";

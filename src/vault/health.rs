@@ -176,7 +176,7 @@ impl Vault {
     /// If the vault cannot be read.
     pub fn odd_hashes(&self) -> Result<Vec<OddHash>, Error> {
         let query = "SELECT keys.name, secrets.hash FROM secrets
-                     LEFT JOIN keys ON keys.id = secrets.key_id";
+                     LEFT JOIN keys ON keys.id = secrets.key_id ORDER BY keys.name";
         let mut statement = self.connection.prepare(query)?;
         let mut rows = statement.query([])?;
         let mut odd = Vec::new();

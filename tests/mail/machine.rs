@@ -72,14 +72,13 @@ pub fn on_each_debian(test: impl Fn(Debian) + Sync) {
     }
     thread::scope(|scope| {
         let tests = [Debian::Here, Debian::Trixie].map(|debian| {
+            // A failure names the thread.
+            let thread = thread::Builder::new().name(format!("on {debian:?}"));
             let test = &test;
-            (debian, scope.spawn(move || test(debian)))
+            thread.spawn_scoped(scope, move || test(debian)).unwrap()
         });
-        for (debian, test) in tests {
-            if let Err(panic) = test.join() {
-                eprintln!("that was on {debian:?}");
-                resume_unwind(panic);
-            }
+        for test in tests {
+            test.join().unwrap_or_else(|panic| resume_unwind(panic));
         }
     });
 }
