@@ -147,7 +147,12 @@ impl From<vault::Error> for Error {
     fn from(error: vault::Error) -> Self {
         Self {
             message: error.to_string(),
-            hint: way_out(&error).map(str::to_owned),
+            hint: way_out(&error).map(|hint| match &error {
+                vault::Error::Rotating(name) | vault::Error::RetiredEarly(name) => {
+                    hint.replace("NAME", name.as_str())
+                }
+                _ => hint.to_owned(),
+            }),
             status: status(&error),
             is_malformed: matches!(error, vault::Error::Malformed(_)),
             not_found: match error {
@@ -207,6 +212,10 @@ pub const NO_THREAD: &str = "raise the limit on processes: TasksMax= in the serv
 pub const ROTATING: &str = "`postkey show NAME` tells which of its secrets is used; then \
      `postkey rotate --abort NAME` ends the new one, or `postkey rotate --finish NAME` the old one";
 
+/// How what a clock that was ahead ended becomes valid again.
+pub const BRINGS_BACK: &str =
+    "if the clock is right now, `postkey doctor --accept-clock --confirm NAME` brings it back";
+
 /// How a command ends by what is wrong with the vault.
 pub fn status(error: &vault::Error) -> ExitStatus {
     use vault::Error as E;
@@ -219,6 +228,7 @@ pub fn status(error: &vault::Error) -> ExitStatus {
         | E::SecretTaken(_)
         | E::DefaultTaken(_)
         | E::Rotating(_) => ExitStatus::Exists,
+        E::RetiredEarly(_) => ExitStatus::No,
         E::Swept => ExitStatus::Undelivered,
         E::Unsure(_) => ExitStatus::Unsure,
         _ => ExitStatus::Trouble,
@@ -288,6 +298,7 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
         E::SecretTaken(_) => "it needs no second key; `postkey list` shows whose it is",
         E::DefaultTaken(_) => "a vault has one at most: leave out --default",
         E::Rotating(_) => ROTATING,
+        E::RetiredEarly(_) => BRINGS_BACK,
         E::Changed(_) => "look at it with `postkey show`, then try again",
         E::VaultChanged => "look at what has changed with `postkey log`, then try again",
         E::InTheWay(_) => "name another file, or move this one away (`backup` has --replace)",

@@ -230,7 +230,59 @@ const STATES: &[State] = &[
         name: "the clock was ahead, and a key was seen to expire",
         setup: "postkey generate api prod --expires 30d >prod; ahead prod",
         asks: "doctor",
+        suggests: &["postkey doctor --accept-clock --confirm prod"],
+        never: &["delete", "restore"],
+    },
+    State {
+        name: "the clock was ahead, and nothing ended by it",
+        setup: "postkey generate api prod >prod; ahead prod",
+        asks: "doctor",
         suggests: &["postkey doctor --accept-clock"],
+        never: &["delete", "restore"],
+    },
+    State {
+        name: "a clock ahead ended a key that was in use",
+        setup: "postkey generate api prod --expires 30d >prod; postkey verify <prod; ahead prod",
+        asks: "check",
+        suggests: &["postkey doctor --accept-clock --confirm prod"],
+        never: &["set prod", "delete"],
+    },
+    State {
+        name: "a clock ahead ended a key that is activated",
+        setup: "postkey generate api prod --expires 30d --inactive >prod; ahead prod",
+        asks: "activate prod",
+        suggests: &["postkey doctor --accept-clock --confirm prod"],
+        never: &["set prod", "delete"],
+    },
+    State {
+        name: "a clock ahead retired the old secret of a key that is rotated",
+        setup: "postkey generate api prod >prod; postkey rotate prod >new; ahead prod",
+        asks: "rotate prod",
+        suggests: &["postkey doctor --accept-clock --confirm prod"],
+        never: &["regenerate", "--finish"],
+    },
+    State {
+        name: "a term was counted from a clock ahead",
+        setup: "ahead-of generate api prod --expires 1h >prod",
+        asks: "doctor",
+        suggests: &["postkey set prod --expires 1h"],
+        never: &["delete", "restore"],
+    },
+    State {
+        name: "a grace period was counted from a clock ahead",
+        setup: "postkey generate api prod >prod; ahead-of rotate prod --grace 1h >new",
+        asks: "doctor",
+        suggests: &[
+            "postkey rotate --finish prod",
+            "postkey rotate --abort prod",
+        ],
+        never: &["delete", "restore"],
+    },
+    State {
+        name: "a clock is accepted after a term was counted from a clock ahead",
+        setup: "ahead-of generate api prod --expires 1h >prod",
+        asks: "doctor --accept-clock",
+        suggests: &["postkey set prod --expires 1h"],
         never: &["delete", "restore"],
     },
     State {
@@ -246,6 +298,7 @@ const STATES: &[State] = &[
 const PRELUDE: &str = r#"
 umask 077
 postkey() { "$POSTKEY" "$@"; }
+ahead-of() { LD_PRELOAD="$FAKETIME_LIBRARY" FAKETIME=+365d "$POSTKEY" "$@"; }
 manifest() {
   printf '[[key]]\nname = "app"\nkind = "api"\nsave = { file = "%s", secret = "APP_KEY" }\n' "$1" >keys.toml
 }
@@ -286,6 +339,7 @@ impl Brought {
             .env("HOME", self.sandbox.home())
             .env("TZ", "UTC")
             .env("POSTKEY", POSTKEY)
+            .env("FAKETIME_LIBRARY", &clock::preload()[0].1)
             .current_dir(self.sandbox.home())
             .stdin(std::process::Stdio::null());
         Run::of(command.output().unwrap())
@@ -398,7 +452,9 @@ fn every_command_that_is_suggested_works_and_loses_nothing() {
                 brought.restore(kept.path());
             }
             let run = brought.shell(&command.replacen("postkey ", "postkey -y ", 1));
-            if run.status != 0 {
+            // What it finds is its answer.
+            let is_answer = command == "postkey doctor" && run.status == 1;
+            if run.status != 0 && !is_answer {
                 fault(format!("`{command}` ends with {run:?}"));
             }
             let says_end = ENDS
@@ -491,6 +547,8 @@ const COVERED: &[(&str, &str)] = &[
     ),
     ("doctor", "reads"),
     ("doctor --accept-clock", ""),
+    ("doctor --accept-clock --confirm NAME", ""),
+    ("set {name} --expires {span}", ""),
     (
         "deactivate",
         "for a key that somebody edited by hand, whose use is to end",

@@ -1,5 +1,6 @@
 //! Clocks that go back or run ahead: what has ended stays so, and nothing else follows from them.
 
+mod accepting;
 mod ahead;
 mod back;
 mod served;

@@ -110,6 +110,8 @@ pub enum Need {
     Unused,
     /// It is not known.
     Unknown,
+    /// It has not expired at all: a clock that was ahead saw it end.
+    Early,
 }
 
 impl Finding {
@@ -203,6 +205,9 @@ impl Finding {
             Self::Expired {
                 need: Need::Unused, ..
             } => format!("delete {name}"),
+            Self::Expired {
+                need: Need::Early, ..
+            } => format!("doctor --accept-clock --confirm {name}"),
             Self::Expired {
                 need: Need::Used, ..
             }

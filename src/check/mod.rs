@@ -66,6 +66,9 @@ impl Known<'_> {
     /// Whether a key that has expired is still needed. One that was deactivated, too, may be
     /// wanted back; that is not for its use to tell.
     fn need(&self, unused: Term, now: Timestamp) -> Need {
+        if self.key.has_expired_early(now) {
+            return Need::Early;
+        }
         let Some(used) = self
             .used
             .as_ref()

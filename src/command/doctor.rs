@@ -8,9 +8,10 @@ mod inside;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::Session;
+use super::{Session, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::key::KeyName;
 use crate::ui::{ExaminedView, Look, counted, quoted_names};
 use crate::vault::{self, health};
 
@@ -20,7 +21,9 @@ use crate::vault::{self, health};
 /// works on a vault that other commands refuse, goes on after a finding, and changes nothing.
 ///
 /// With --accept-clock it looks for nothing, but takes the clock for right where what was recorded
-/// lies ahead of it: what was seen to expire by the wrong clock is valid again.
+/// lies ahead of it: what was seen to expire by the wrong clock is valid again, for which the name
+/// of one of these keys wants to be typed. Terms that were counted from the wrong clock are named;
+/// they stay until they are set anew.
 ///
 /// Exits 1 if anything was found, and 5 if the vault could not be looked at, being busy, say.
 ///
@@ -30,17 +33,22 @@ use crate::vault::{self, health};
 Examples:
   postkey doctor
   postkey doctor --accept-clock
+  postkey doctor --accept-clock --confirm NAME
   postkey doctor --format jsonl | grep '\"ok\":false'")]
 pub struct Doctor {
     /// Accept that the clock is right, and what was recorded ahead of it is not
     #[arg(long)]
     accept_clock: bool,
+    /// Answers the question if that makes secrets valid again, as typing the name of one of their
+    /// keys does
+    #[arg(long, value_name = "NAME", requires = "accept_clock", add = selection::completer())]
+    confirm: Option<KeyName>,
 }
 
 pub(super) fn run(args: Doctor, session: &mut Session) -> Result<ExitStatus, Error> {
     session.expect_own_home()?;
     if args.accept_clock {
-        return clock::accept(session);
+        return clock::accept(args.confirm.as_ref(), session);
     }
     let path = around::vault_path(session);
     let mut report = Report::new(session);

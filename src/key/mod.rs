@@ -142,6 +142,12 @@ impl Key {
         }
     }
 
+    /// Whether it has expired though its time is not over at `now`: a clock that was ahead saw it
+    /// end.
+    pub fn has_expired_early(&self, now: Timestamp) -> bool {
+        self.expired_at.is_some() && self.expires_at.is_none_or(|end| end > now)
+    }
+
     /// Whether it has expired at `now`, or was seen to have.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expired_at.is_some() || self.expires_at.is_some_and(|end| end <= now)

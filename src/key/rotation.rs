@@ -64,6 +64,13 @@ impl Key {
         self.retiring.as_ref().filter(|old| !old.is_over(now))
     }
 
+    /// The secret from before a rotation that has retired though its time is not over at `now`: a
+    /// clock that was ahead saw it end.
+    pub fn retired_early(&self, now: Timestamp) -> Option<&Retiring> {
+        let retired = self.retiring.as_ref().filter(|old| old.is_over(now));
+        retired.filter(|old| old.until > now)
+    }
+
     /// The same key as it is at `now`: a secret that has retired is no part of it any more, and
     /// when it was seen expired makes no difference.
     pub fn at(&self, now: Timestamp) -> Self {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{Ui, quoted_names};
 use crate::check::EXTENSION;
+use crate::error::BRINGS_BACK;
 use crate::key::Key;
 
 /// What begins a suggested command in a sentence.
@@ -47,16 +48,12 @@ pub fn another_secret(key: &Key, flags: &str, now: Timestamp) -> String {
     }
 }
 
-/// How what a clock that was ahead ended becomes valid again.
-pub const BRINGS_BACK: &str =
-    "if the clock is right now, `postkey doctor --accept-clock` brings it back";
-
 /// How a key that has expired becomes valid again, in a clause.
 pub fn extension(key: &Key, now: Timestamp) -> String {
-    if key.expires_at.is_none_or(|end| end > now) {
-        return BRINGS_BACK.to_owned();
-    }
     let name = &key.name;
+    if key.has_expired_early(now) {
+        return BRINGS_BACK.replace("NAME", name.as_str());
+    }
     format!("`postkey set {name} --expires {EXTENSION}` extends it, with the secret that it has")
 }
 

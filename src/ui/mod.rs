@@ -27,8 +27,7 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 
 pub use advice::{
-    ALLOWS_WEAK, BRINGS_BACK, another_secret, extension, globals, refused_by_dovecot_2_4,
-    shell_word,
+    ALLOWS_WEAK, another_secret, extension, globals, refused_by_dovecot_2_4, shell_word,
 };
 pub use calendar::Reminders;
 pub use export::{ExportText, Tally, can_be_of, may_give_way};

@@ -136,8 +136,8 @@ impl Change<'_> {
     /// `after` says, and one from before that, which has retired, is removed.
     ///
     /// # Errors
-    /// [`Error::Rotating`] if it has two secrets already; if the secret is gone, or the vault
-    /// cannot be written.
+    /// [`Error::Rotating`] or [`Error::RetiredEarly`] if it has two secrets already; if the secret
+    /// is gone, or the vault cannot be written.
     pub fn rotate(&self, before: &Record, after: &Key) -> Result<(), Error> {
         self.expect_one_secret(before)?;
         self.remove_retired(before.id)?;
@@ -153,10 +153,15 @@ impl Change<'_> {
     /// Makes sure that a key can get a second secret.
     ///
     /// # Errors
-    /// [`Error::Rotating`] if it has two already.
+    /// [`Error::Rotating`] if it has two already; [`Error::RetiredEarly`] if it has an old one that
+    /// comes back once the clock is accepted, unless another takes its place.
     pub fn expect_one_secret(&self, record: &Record) -> Result<(), Error> {
-        match record.key.retiring_at(self.now()) {
-            Some(_) => Err(Error::Rotating(record.key.name.clone())),
+        let (key, now) = (&record.key, self.now());
+        if key.retiring_at(now).is_some() {
+            return Err(Error::Rotating(key.name.clone()));
+        }
+        match key.retired_early(now) {
+            Some(_) => Err(Error::RetiredEarly(key.name.clone())),
             None => Ok(()),
         }
     }

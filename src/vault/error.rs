@@ -137,6 +137,9 @@ pub enum Error {
     /// The key has two secrets already.
     #[error("`{0}` is being rotated already")]
     Rotating(KeyName),
+    /// The key has an old secret that retired before its time.
+    #[error("the old secret of `{0}` retired by a clock that was ahead")]
+    RetiredEarly(KeyName),
     /// The key is not any more what it was when the operator was asked.
     #[error("`{0}` was changed by somebody else meanwhile; nothing was done")]
     Changed(KeyName),

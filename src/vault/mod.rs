@@ -5,6 +5,7 @@
 //! and no lock on it outlives a call into this module.
 
 mod action;
+mod ahead;
 mod chain;
 mod change;
 mod changes;
@@ -48,6 +49,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::files::FileId;
 
 pub use action::Action;
+pub use ahead::{Ends, TermAhead};
 pub use chain::Chain;
 pub use change::Change;
 pub use changes::Changes;

@@ -119,7 +119,15 @@ fn one_wrong_run_loses_nothing_once_the_clock_is_accepted() {
             "{changed:?}"
         );
         sandbox.run(["doctor", "--accept-clock"]).expect(2);
-        let accepted = sandbox.run(["doctor", "--accept-clock", "--yes"]).expect(0);
+        // A yes is not enough, nor is the name of another key.
+        for confirm in ["--yes", "--confirm=other"] {
+            let refused = sandbox.run(["doctor", "--accept-clock", confirm]).expect(2);
+            let hint = "hint: --confirm brief confirms it";
+            assert!(refused.stderr.contains(hint), "{refused:?}");
+            assert_eq!(verdicts(), ["expired", "retired", "accepted"], "{wrong:?}");
+        }
+        let confirm = ["doctor", "--accept-clock", "--confirm", "brief"];
+        let accepted = sandbox.run(confirm).expect(0);
         assert!(
             accepted.stderr.contains("valid again: `brief`, `ci`"),
             "{accepted:?}"
@@ -242,7 +250,8 @@ fn a_leaked_secret_that_a_wrong_clock_saw_retire_still_revokes_its_key() {
     at(&sandbox, "+365d", &["describe", "ci", "x"]).expect(0);
     assert_eq!(sandbox.verify(&old).0, "retired");
     sandbox.run_with_input(["revoke"], old.as_bytes()).expect(0);
-    sandbox.run(["doctor", "--accept-clock", "--yes"]).expect(0);
+    let confirm = ["doctor", "--accept-clock", "--confirm", "ci"];
+    sandbox.run(confirm).expect(0);
     assert_eq!(sandbox.verify(&old).0, "inactive");
     assert_eq!(sandbox.verify(&rotate.secret()).0, "inactive");
 }

@@ -65,7 +65,8 @@ fn only_what_a_server_saw_end_has_ended() {
         doctor.stdout.contains("`brief`, `ci` expired or retired"),
         "{doctor:?}"
     );
-    sandbox.run(["doctor", "--accept-clock", "--yes"]).expect(0);
+    let confirm = ["doctor", "--accept-clock", "--confirm", "ci"];
+    sandbox.run(confirm).expect(0);
     assert_eq!(served.status(&brief), 200);
     sleep(Duration::from_millis(2500));
     assert_eq!(

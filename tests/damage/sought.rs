@@ -128,7 +128,7 @@ fn every_entry_of_every_command_is_found_by_exactly_one_action() {
     }
     run("generate api brief --expires 1h --save brief.key");
     at(&sandbox, "+2h", &["check"]);
-    run("doctor --accept-clock --yes");
+    run("doctor --accept-clock --confirm brief");
     let all = sought(&sandbox, &[]);
     assert!(all.len() >= 20, "{all:?}");
     let mut found: Vec<i64> = Vec::new();

@@ -1,16 +1,27 @@
 //! The clock, compared with what was recorded by it; and what follows once it is known to be right.
 
-use super::{Report, quoted_names};
+use jiff::Timestamp;
+
+use super::Report;
 use crate::command::session::{Session, is_ahead};
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::key::{KeyName, TOLERANCE};
 use crate::process::{self, WrongClock};
+use crate::ui::{Look, counted, quoted_names};
 use crate::usage::Usage;
-use crate::vault::{Action, Record, Vault};
+use crate::vault::{self, Action, Ends, Record, TermAhead, Vault};
 
 /// What to do about a clock that is behind what was recorded.
 const ADVICE: &str =
     "set the clock if it is wrong; if it is right, `postkey doctor --accept-clock`";
+
+/// The same, where secrets become valid again by that.
+const ADVICE_WITH_NAME: &str = "set the clock if it is wrong; if it is right, \
+     `postkey doctor --accept-clock --confirm NAME`";
+
+/// How many terms are told that were counted from a clock ahead.
+const TOLD: usize = 20;
 
 impl Report<'_> {
     /// Compares the clock with what the vault and the record of use hold.
@@ -19,39 +30,55 @@ impl Report<'_> {
         if let Err(wrong) = process::clock() {
             self.found("clock", wrong.to_string(), WrongClock::HINT);
         }
-        self.newest_entry(vault);
-        self.ended_ahead(vault);
-        self.uses_ahead(vault);
+        let ended = vault.ended_ahead(self.look.now).unwrap_or_else(|error| {
+            self.fault("clock", error);
+            Vec::new()
+        });
+        let advice = match ended.first() {
+            None => ADVICE.to_owned(),
+            Some(first) => ADVICE_WITH_NAME.replace("NAME", first.key.name.as_str()),
+        };
+        self.newest_entry(vault, &advice);
+        if !ended.is_empty() {
+            let names = quoted_names(&names(&ended));
+            let message = format!("by a clock that was ahead, {names} expired or retired");
+            self.found("clock", message, &advice);
+        }
+        self.uses_ahead(vault, &advice);
+        self.terms_ahead(vault);
         if self.views.len() == found {
             self.well("clock", "it is not behind anything that was recorded");
         }
     }
 
-    fn newest_entry(&mut self, vault: &Vault) {
+    fn newest_entry(&mut self, vault: &Vault, advice: &str) {
         match vault.newest_entry() {
             Err(error) => self.fault("clock", error),
             Ok(Some(newest)) if is_ahead(newest.at, self.look.now) => {
                 let at = self.when(newest.at);
                 let message = format!("it is behind the newest entry of the audit log ({at})");
-                self.found("clock", message, ADVICE);
+                self.found("clock", message, advice);
             }
             Ok(_) => {}
         }
     }
 
-    fn ended_ahead(&mut self, vault: &Vault) {
-        match vault.ended_ahead(self.look.now) {
+    fn terms_ahead(&mut self, vault: &Vault) {
+        match terms_ahead(vault, self.look.now) {
             Err(error) => self.fault("clock", error),
-            Ok(ended) if !ended.is_empty() => {
-                let names = quoted_names(&names(&ended));
-                let message = format!("by a clock that was ahead, {names} expired or retired");
-                self.found("clock", message, ADVICE);
+            Ok(terms) => {
+                for term in terms.iter().take(TOLD) {
+                    let ends = self.when(term.ends_at);
+                    self.found("clock", told(term, &ends), way_out(term));
+                }
+                if let Some(more) = left_out(&terms) {
+                    self.found("clock", more, "set these anew, and look again");
+                }
             }
-            Ok(_) => {}
         }
     }
 
-    fn uses_ahead(&mut self, vault: &Vault) {
+    fn uses_ahead(&mut self, vault: &Vault, advice: &str) {
         // What cannot be read is told of the use itself.
         let usage = Usage::open(vault, self.session.settings.wait)
             .ok()
@@ -59,19 +86,20 @@ impl Report<'_> {
         let now = self.look.now;
         if usage.is_some_and(|usage| usage.has_uses_ahead(now).unwrap_or(false)) {
             let message = "it is behind uses that were recorded, which do not count until then";
-            self.found("clock", message, ADVICE);
+            self.found("clock", message, advice);
         }
     }
 }
 
-/// Takes the clock for right, after a yes if anything becomes valid again by that.
-pub(super) fn accept(session: &Session) -> Result<ExitStatus, Error> {
+/// Takes the clock for right, after the name of a key whose secrets become valid again by that, if
+/// there is any.
+pub(super) fn accept(confirmed: Option<&KeyName>, session: &Session) -> Result<ExitStatus, Error> {
     process::clock()?;
     let mut vault = session.open()?;
     vault.check()?;
     let look = session.look();
-    let ended = names(&vault.ended_ahead(look.now)?);
-    if !is_confirmed(&ended, session)? {
+    let ended = vault.ended_ahead(look.now)?;
+    if !is_confirmed(&ended, confirmed, session)? {
         session.ui.note("nothing was changed");
         return Ok(ExitStatus::No);
     }
@@ -79,39 +107,121 @@ pub(super) fn accept(session: &Session) -> Result<ExitStatus, Error> {
     let revived: Vec<String> = revived.iter().map(ToString::to_string).collect();
     let now = look.moment(look.now);
     session.ui.note(format!("accepted {now} as the time"));
+    session.note_done("the clock was accepted");
     if !revived.is_empty() {
         session
             .ui
             .note(format!("valid again: {}", quoted_names(&revived)));
     }
-    accept_for_use(&vault, session);
+    warn_of_terms(&vault, &look, session)?;
+    accept_for_use(&vault, session)?;
     Ok(ExitStatus::Done)
 }
 
-fn is_confirmed(ended: &[String], session: &Session) -> Result<bool, Error> {
-    if session.is_yes || ended.is_empty() {
+fn is_confirmed(
+    ended: &[Record],
+    confirmed: Option<&KeyName>,
+    session: &Session,
+) -> Result<bool, Error> {
+    let Some(first) = ended.first() else {
+        return Ok(true);
+    };
+    let is_one = |name: &KeyName| ended.iter().any(|found| found.key.name.is_same(name));
+    if confirmed.is_some_and(is_one) {
         return Ok(true);
     }
     let now = session.look().moment(Session::clock());
     session.ui.warn(format!(
         "the clock says {now}: if that is so, secrets of {} are valid again, which expired or \
          retired by a clock that was ahead",
-        quoted_names(ended)
+        quoted_names(&names(ended))
     ));
-    let needed = "making secrets valid again needs a confirmation";
-    session.ui.expect_person(needed, "--yes gives it")?;
-    session.ui.confirm("Is the clock right?")
+    let needed = "making secrets valid again wants more than a yes";
+    let way_out = format!("--confirm {} confirms it", first.key.name);
+    session.ui.expect_person(needed, &way_out)?;
+    let question = "Is the clock right? Type the name of one of these keys";
+    let typed = session.ui.line(question)?.unwrap_or_default();
+    let is_it = typed.parse().is_ok_and(|typed: KeyName| is_one(&typed));
+    if !is_it && !typed.is_empty() {
+        session.ui.note("that is not the name of one");
+    }
+    Ok(is_it)
 }
 
-/// No key depends on it: what fails is only told.
-fn accept_for_use(vault: &Vault, session: &Session) {
+/// Warns of terms that go on longer than was meant: nobody but the operator knows what was.
+fn warn_of_terms(vault: &Vault, look: &Look, session: &Session) -> Result<(), Error> {
+    let terms = terms_ahead(vault, look.now)?;
+    for term in terms.iter().take(TOLD) {
+        let ends = look.moment_and_distance(term.ends_at);
+        let (told, way_out) = (told(term, &ends), way_out(term));
+        session.ui.warn(format!("{told}; {way_out}"));
+    }
+    if let Some(more) = left_out(&terms) {
+        session.ui.warn(more);
+    }
+    Ok(())
+}
+
+fn accept_for_use(vault: &Vault, session: &Session) -> Result<(), Error> {
     let accepted = Usage::open(vault, session.settings.wait).and_then(|usage| {
         let now = Session::clock();
         usage.map_or(Ok(()), |mut usage| usage.accept_clock(now))
     });
-    if let Err(error) = accepted {
-        session.ui.warn(format!("uses stay as recorded: {error}"));
+    accepted.map_err(|error| {
+        let message = format!("uses stay as recorded: {error}");
+        Error::new(ExitStatus::Trouble, message)
+            .hint("once that is mended, `postkey doctor --accept-clock` does the rest")
+    })
+}
+
+fn terms_ahead(vault: &Vault, now: Timestamp) -> Result<Vec<TermAhead>, vault::Error> {
+    let latest = Timestamp::from_second(now.as_second().saturating_add(TOLERANCE));
+    vault.terms_ahead(now, latest.unwrap_or(now))
+}
+
+fn told(term: &TermAhead, ends: &str) -> String {
+    let name = &term.key.name;
+    match term.what {
+        Ends::Key => format!("the term of `{name}` was counted from a clock ahead: it ends {ends}"),
+        Ends::GracePeriod => format!(
+            "the grace period of `{name}` was counted from a clock ahead: the old secret stops \
+             {ends}"
+        ),
     }
+}
+
+fn way_out(term: &TermAhead) -> String {
+    let name = &term.key.name;
+    match term.what {
+        Ends::Key => {
+            let span = span(term.ends_at.as_second() - term.set_at.as_second());
+            format!("`postkey set {name} --expires {span}` counts it from now")
+        }
+        Ends::GracePeriod => format!(
+            "`postkey rotate --finish {name}` retires the old one, or \
+             `postkey rotate --abort {name}` takes the new one back"
+        ),
+    }
+}
+
+/// A span as it was most likely written: some seconds pass until a term is logged.
+fn span(seconds: i64) -> String {
+    let round = |unit: i64| seconds.saturating_add(unit - 1) / unit;
+    let (minutes, hours) = (round(60), round(3_600));
+    match seconds {
+        ..=119 => format!("{}s", seconds.max(1)),
+        ..=172_799 if minutes % 60 != 0 => format!("{minutes}m"),
+        _ if hours % 24 != 0 => format!("{hours}h"),
+        _ => format!("{}d", hours / 24),
+    }
+}
+
+fn left_out(terms: &[TermAhead]) -> Option<String> {
+    let more = terms.len().checked_sub(TOLD).filter(|&more| more > 0)?;
+    Some(format!(
+        "and {}",
+        counted(more as i64, "more such term", "more such terms")
+    ))
 }
 
 fn names(records: &[Record]) -> Vec<String> {
@@ -119,4 +229,28 @@ fn names(records: &[Record]) -> Vec<String> {
         .iter()
         .map(|found| found.key.name.to_string())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_is_told_as_it_was_written() {
+        const DAY: i64 = 86_400;
+        for (seconds, told) in [
+            (-5, "1s"),
+            (30, "30s"),
+            (119, "119s"),
+            (300, "5m"),
+            (3_598, "1h"),
+            (5_400, "90m"),
+            (48 * 3_600 - 2, "2d"),
+            (36 * 3_600, "36h"),
+            (90 * DAY - 7, "90d"),
+            (100 * DAY + 7_000, "2402h"),
+        ] {
+            assert_eq!(span(seconds), told, "{seconds}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use crate::command::Session;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Retiring};
-use crate::ui::{BRINGS_BACK, Look, secret_use};
+use crate::ui::{Look, secret_use};
 use crate::usage::{Details, Takeover};
 use crate::vault::{Action, Change, Error as VaultError, Record, Vault};
 
@@ -95,16 +95,10 @@ pub(super) fn abort(name: &KeyName, session: &Session) -> Result<ExitStatus, Err
 /// Makes sure that no old secret was retired by a clock that was ahead: it can be brought back,
 /// unless another rotation takes its place.
 pub(super) fn expect_no_early_end(key: &Key, look: &Look) -> Result<(), Error> {
-    let name = &key.name;
-    let retired = key.retiring.as_ref().filter(|old| old.is_over(look.now));
-    let Some(old) = retired.filter(|old| old.until > look.now) else {
-        return Ok(());
-    };
-    let message = format!(
-        "the old secret of `{name}`, {}, retired by a clock that was ahead",
-        look.tail(&old.tail)
-    );
-    Err(Error::new(ExitStatus::No, message).hint(BRINGS_BACK))
+    match key.retired_early(look.now) {
+        Some(_) => Err(VaultError::RetiredEarly(key.name.clone()).into()),
+        None => Ok(()),
+    }
 }
 
 fn nothing_to_go_back_to(key: &Key, look: &Look) -> Error {

@@ -106,11 +106,18 @@ fn message(finding: &Finding, when: impl Fn(Timestamp) -> String) -> String {
         Finding::RotationOpen { retires_at, .. } => {
             format!("the old secret stops {}", when(*retires_at))
         }
+        Finding::Expired {
+            at,
+            need: Need::Early,
+        } => {
+            let expires = when(*at);
+            format!("expires {expires}, but was seen to by a clock that was ahead")
+        }
         Finding::Expired { at, need } => {
             let used = match need {
                 Need::Used => " and was used lately",
                 Need::Unused => " and has not been used for long",
-                Need::Unknown => "",
+                Need::Unknown | Need::Early => "",
             };
             format!("expired {}{used}", when(*at))
         }
