@@ -126,6 +126,11 @@ impl From<files::Error> for Error {
                 Some(hint) => new.hint(hint),
                 None => new,
             },
+            files::Error::Unsynced { source, .. } => {
+                let new = new.with_status(ExitStatus::Unsure);
+                let hint = hint_of_io(&source).unwrap_or(UNSYNCED);
+                new.hint(hint)
+            }
         }
     }
 }
@@ -230,7 +235,7 @@ pub fn status(error: &vault::Error) -> ExitStatus {
         | E::Rotating(_) => ExitStatus::Exists,
         E::RetiredEarly(_) => ExitStatus::No,
         E::Swept => ExitStatus::Undelivered,
-        E::Unsure(_) => ExitStatus::Unsure,
+        E::Unsure(_) | E::Unsynced { .. } => ExitStatus::Unsure,
         _ => ExitStatus::Trouble,
     }
 }
@@ -239,6 +244,9 @@ pub fn status(error: &vault::Error) -> ExitStatus {
 pub const INTERRUPTED: &str = "make it writable (`mount -o remount,rw`), and the next command rolls \
      the transaction back; or copy the vault and its -journal file together into a folder of yours \
      and name the copy with --vault";
+
+/// What to do about a file that is there and may go with the power.
+const UNSYNCED: &str = "`sync` makes all that was written survive one";
 
 /// How to get at more descriptors.
 const NO_FILES: &str = "close what is open or raise the limit: `ulimit -n` shows the process's, \
@@ -282,6 +290,7 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
         }
         E::NoFiles(_) => NO_FILES,
         E::Io { source, .. } => return hint_of_io(source),
+        E::Unsynced { source, .. } => hint_of_io(source).unwrap_or(UNSYNCED),
         E::Damaged(_) | E::Malformed(_) => {
             "nothing was written; go back to a copy; `postkey list` shows what can still be read"
         }

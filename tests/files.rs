@@ -6,3 +6,4 @@ mod overwritten;
 mod pipes;
 mod swapped;
 mod trusted;
+mod unsynced;

@@ -229,6 +229,10 @@ fn unread() -> Error {
 }
 
 fn not_renewed(error: &Error) -> Error {
+    if error.exit_status() == ExitStatus::Unsure {
+        let new = Error::new(ExitStatus::Incomplete, format!("an export: {error}"));
+        return new.hint(error.way_out().unwrap_or_default());
+    }
     let message = format!("an export could not be rewritten, and lacks what was changed: {error}");
     let hint = error.way_out().map(|way_out| format!("{way_out}; then "));
     let hint = hint.unwrap_or_default();

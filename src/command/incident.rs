@@ -73,12 +73,12 @@ fn create(path: &Path, report: &str) -> Result<(), files::Error> {
 
 /// Once the key has a new secret, to ask for the report again would stop that one.
 fn unwritten(error: files::Error, is_over: bool) -> Error {
-    if is_over {
+    if is_over || matches!(error, files::Error::Unsynced { .. }) {
         return error.into();
     }
     let hint = match &error {
         files::Error::Refused { mend, .. } => format!("{mend}; "),
-        files::Error::NoFolder(_) | files::Error::Io { .. } => String::new(),
+        _ => String::new(),
     };
     Error::from(error).hint(format!(
         "{hint}`postkey revoke --report FILE NAME` writes the report again"

@@ -13,7 +13,7 @@ use crate::exit::ExitStatus;
 use crate::files::{self, Use};
 use crate::key::{KeyName, Past};
 use crate::ui::{ChainView, EntryView};
-use crate::vault::{self, Action, Chain, Sought, Vault};
+use crate::vault::{self, Action, Chain, SavedHead, Sought, Vault};
 
 /// Tells who did what when
 ///
@@ -56,7 +56,7 @@ pub struct Log {
     #[arg(long, value_name = "FILE", requires = "verify", value_parser = values::paths())]
     head: Option<PathBuf>,
     /// Saves the newest entry's number and hash in a file, if the log holds, and goes on from the
-    /// head that is in that file, or in the one that --head names; `-` is standard output, and
+    /// head that is in that file, and from the one that --head names; `-` is standard output, and
     /// the verdict is then on standard error
     #[arg(long, value_name = "FILE", requires = "verify", value_parser = values::paths_or_dash())]
     save_head: Option<PathBuf>,
@@ -160,9 +160,9 @@ fn list(sought: &Sought, session: &Session, vault: &Vault) -> Result<usize, Erro
 
 fn verify(args: &Log, session: &Session, vault: &Vault) -> Result<ExitStatus, Error> {
     let replaced = args.replaced_head()?;
-    let before = args.head.as_deref().or(replaced);
-    let saved = before.map(head::read).transpose()?;
-    let chain = vault.verify_log_from(saved.as_ref())?;
+    let before = args.head.as_deref().into_iter().chain(replaced);
+    let saved: Vec<SavedHead> = before.map(head::read).collect::<Result<_, _>>()?;
+    let chain = vault.verify_log_from(&saved)?;
     let view = ChainView::new(&chain);
     match args.save_head.as_deref().is_some_and(values::is_dash) {
         true => session.ui.note(view.line()),

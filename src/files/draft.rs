@@ -122,12 +122,16 @@ impl Draft {
     /// Puts it in its place, whole and safe from a power cut.
     ///
     /// # Errors
-    /// If that fails. [`Error::Refused`] if another file was put there meanwhile and must stay.
+    /// If that fails. [`Error::Refused`] if another file was put there meanwhile and must stay;
+    /// [`Error::Unsynced`] if it is there, but perhaps not safe from a power cut.
     pub fn publish(mut self) -> Result<(), Error> {
         self.put()?;
         let synced = self.location.sync();
-        synced.map_err(|source| failed(self.location.path(), source))?;
-        self.location.expect_unmoved()
+        self.location.expect_unmoved()?;
+        synced.map_err(|source| Error::Unsynced {
+            path: self.location.path().to_owned(),
+            source,
+        })
     }
 
     /// Puts it in its place, whole; that it is there survives a power cut only once the folder

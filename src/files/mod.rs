@@ -35,7 +35,7 @@ pub use walk::{Last, Other, Walk, Who};
 /// What the name of a file begins with that is not finished.
 pub const UNFINISHED: &str = ".postkey-";
 
-/// Why a file was not written; there is nothing new at its path then.
+/// Why a file was not written; there is nothing new at its path then, but for [`Error::Unsynced`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// What is at the path must not be replaced.
@@ -59,6 +59,25 @@ pub enum Error {
         /// The system's word.
         source: io::Error,
     },
+    /// The file is in its place, whole; only that it stays there is not sure.
+    #[error("`{}` was written, but may not survive a power cut: {source}", path.display())]
+    Unsynced {
+        /// The path.
+        path: PathBuf,
+        /// The system's word.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// The same of a file that serves for nothing unless it is sure to stay.
+    #[must_use]
+    pub fn or_not_written(self) -> Self {
+        match self {
+            Self::Unsynced { path, source } => Self::Io { path, source },
+            error => error,
+        }
+    }
 }
 
 /// The error that the system's word on a path is.

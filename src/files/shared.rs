@@ -233,7 +233,7 @@ impl Current {
                     // It is there, but may not survive a power cut, or not be seen at the path.
                     changed.take_back()?;
                 }
-                Err(error)
+                Err(error.or_not_written())
             }
         }
     }

@@ -140,7 +140,7 @@ pub(super) fn read(path: &Path, is_named: bool) -> Result<String, Error> {
             Some(mend.to_owned()),
         ),
         files::Error::Io { source, .. } => failed(&source),
-        error @ files::Error::NoFolder(_) => failed(&error),
+        error => failed(&error),
     })?;
     let mut text = String::new();
     file.take(LARGEST)

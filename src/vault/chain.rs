@@ -22,14 +22,14 @@ impl Vault {
     /// # Errors
     /// If the vault cannot be read.
     pub fn verify_log(&self) -> Result<Chain, Error> {
-        self.verify_log_from(None)
+        self.verify_log_from(&[])
     }
 
-    /// The same, and whether the log goes on from a head that was saved.
+    /// The same, and whether the log goes on from each of the heads that were saved.
     ///
     /// # Errors
     /// If the vault cannot be read.
-    pub fn verify_log_from(&self, saved: Option<&SavedHead>) -> Result<Chain, Error> {
+    pub fn verify_log_from(&self, saved: &[SavedHead]) -> Result<Chain, Error> {
         let snapshot = self.connection.unchecked_transaction()?;
         let mut chain = Chain {
             entries: 0,
@@ -48,7 +48,7 @@ impl Vault {
         let is_log = chain.entries > 0 || had_keys(&snapshot)?;
         if head(&snapshot)? != is_log.then_some((chain.entries, chain.head)) {
             chain.broken = Some((chain.entries + 1, "is missing: the log was cut short"));
-        } else if saved.is_some_and(|saved| saved.sequence() > chain.entries) {
+        } else if saved.iter().any(|saved| saved.sequence() > chain.entries) {
             let why = "is missing: the log was longer when its head was saved";
             chain.broken = Some((chain.entries + 1, why));
         }
@@ -103,18 +103,15 @@ impl Vault {
 
 impl Chain {
     /// Takes the next line of the log, or tells what is wrong with it.
-    fn extend(
-        &mut self,
-        line: Option<Line>,
-        saved: Option<&SavedHead>,
-    ) -> Result<(), &'static str> {
+    fn extend(&mut self, line: Option<Line>, saved: &[SavedHead]) -> Result<(), &'static str> {
         let next = line.filter(|line| line.sequence == self.entries + 1);
         let line = next.ok_or("is missing or cannot be read")?;
         let hash = line.chained(&self.head);
         if hash[..] != line.hash {
             return Err("does not match its hash");
         }
-        if saved.is_some_and(|saved| saved.contradicts(line.sequence, &hash)) {
+        let contradicts = |saved: &SavedHead| saved.contradicts(line.sequence, &hash);
+        if saved.iter().any(contradicts) {
             return Err(
                 "is another one than when its head was saved: the log was written anew, \
                  or went on from an older copy",

@@ -201,6 +201,7 @@ impl From<files::Error> for Error {
                 path,
                 source,
             },
+            files::Error::Unsynced { path, source } => Self::Unsynced { path, source },
         }
     }
 }

@@ -161,6 +161,14 @@ pub enum Error {
     /// The log was edited, or is damaged.
     #[error("its log does not hold: entry {0} {1}")]
     BrokenLog(i64, &'static str),
+    /// The file is in its place, whole; only that it stays there is not sure.
+    #[error("`{}` was written, but may not survive a power cut: {source}", path.display())]
+    Unsynced {
+        /// The file.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
     /// A backup cannot be used.
     #[error("the backup `{}` cannot be used: {why}", path.display())]
     Backup {

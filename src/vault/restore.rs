@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use super::copy::{Head, copy_pages, open, with_end};
 use super::migrations::{self, Found};
 use super::{Author, Error, Field, KeyId, Record, Vault, Watch, configure, log, place};
-use crate::files::{Draft, Existing, Use, sync_folder};
+use crate::files::{self, Draft, Existing, Use, sync_folder};
 use crate::key::{Key, Status};
 
 /// Where a database's header says how it is journalled, in bytes; 1 is a rollback journal
@@ -202,7 +202,7 @@ impl Present {
         let path = free_path(&vault.path, now)?;
         let draft = Draft::begin(&path, Use::Vault, Existing::Keep)?;
         vault.write_copy(&draft.path())?;
-        draft.publish()?;
+        draft.publish().map_err(files::Error::or_not_written)?;
         Ok(Some(path))
     }
 

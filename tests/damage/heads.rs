@@ -74,6 +74,27 @@ fn a_saved_head_is_not_replaced_by_that_of_a_log_which_does_not_go_on_from_it() 
 }
 
 #[test]
+fn a_head_is_replaced_only_by_that_of_a_log_which_goes_on_from_it_whatever_else_is_checked() {
+    let sandbox = told();
+    let older = ["log", "--verify", "--save-head", "older"];
+    sandbox.run(older).expect(0);
+    sandbox.generate(["api", "more"]);
+    sandbox.save_head().expect(0);
+    let saved = fs::read(sandbox.home().join("head")).unwrap();
+    let both = ["log", "--verify", "--head", "older", "--save-head", "head"];
+    sandbox.run(both).expect(0);
+    rewrite(&sandbox, "UPDATE log SET user = 'x' WHERE sequence = 9");
+    sandbox
+        .run(["log", "--verify", "--head", "older"])
+        .expect(0);
+    sandbox.run(both).expect(1);
+    assert_eq!(fs::read(sandbox.home().join("head")).unwrap(), saved);
+    // The one that is named last of all is as much looked at.
+    let turned = ["log", "--verify", "--head", "head", "--save-head", "older"];
+    sandbox.run(turned).expect(1);
+}
+
+#[test]
 fn a_vault_that_went_back_to_an_older_copy_is_found() {
     let sandbox = told();
     let copy = fs::read(sandbox.vault()).unwrap();

@@ -2,7 +2,7 @@
 
 mod version;
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -167,13 +167,19 @@ fn unreported(facts: Facts) -> Result<Option<&'static str>, Error> {
         ));
     }
     match ensure_token(vault, random()?) {
-        Err(vault::Error::Io { source, .. }) if source.kind() == ErrorKind::ReadOnlyFilesystem => {
-            Ok(Some(
-                "the vault is read-only: the token\n# that its reports come with cannot be created beside it.",
-            ))
-        }
+        Err(vault::Error::Io { source, .. }) if is_read_only(&source) => Ok(Some(
+            "the vault is read-only: the token\n# that its reports come with cannot be created beside it.",
+        )),
         ensured => Ok(ensured.map(|_| None)?),
     }
+}
+
+/// Whether a file system or a folder is what cannot be written.
+fn is_read_only(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied
+    )
 }
 
 /// The file with the token that Dovecot's reports come with.
