@@ -6,6 +6,7 @@ use std::io;
 use nix::errno::Errno;
 
 use crate::exit::ExitStatus;
+use crate::files::{folder_of, hint_of};
 use crate::key::{Invalid, KeyName};
 use crate::process::WrongClock;
 use crate::{files, serve, settings, vault};
@@ -118,9 +119,10 @@ impl From<files::Error> for Error {
     fn from(error: files::Error) -> Self {
         let new = Self::new(ExitStatus::Trouble, error.to_string());
         match error {
-            files::Error::Refused { mend, .. } => new.hint(mend),
-            files::Error::NoFolder(_) => {
-                new.hint("`mkdir -p -m 700` makes it; or name a file elsewhere")
+            files::Error::Refused { mend, path, .. } => new.hint(hint_of(mend, &path)),
+            files::Error::NoFolder(path) => {
+                let hint = "`mkdir -p -m 700 {path}` makes it; or name a file elsewhere";
+                new.hint(hint_of(hint, folder_of(&path)))
             }
             files::Error::Io { source, .. } => match hint_of_io(&source) {
                 Some(hint) => new.hint(hint),
@@ -156,6 +158,7 @@ impl From<vault::Error> for Error {
                 vault::Error::Rotating(name) | vault::Error::RetiredEarly(name) => {
                     hint.replace("NAME", name.as_str())
                 }
+                vault::Error::Unsafe { path, .. } => hint_of(hint, path),
                 _ => hint.to_owned(),
             }),
             status: status(&error),
@@ -265,8 +268,8 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
     use vault::Error as E;
     Some(match error {
         E::Missing(_) => {
-            "`postkey generate` makes it with its first key, `postkey restore` from a backup; \
-             or is it elsewhere (--vault)?"
+            "`postkey generate api NAME` makes it with its first key, `postkey restore FILE` from a \
+             backup; or is it elsewhere (--vault)?"
         }
         E::Unsafe { mend, .. } => mend,
         E::NotAVault(_) => "name the vault with --vault or POSTKEY_VAULT",
@@ -295,8 +298,8 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
             "nothing was written; go back to a copy; `postkey list` shows what can still be read"
         }
         E::DamagedKey { .. } => {
-            "`postkey doctor` finds what else is damaged; where it is the hash, `postkey regenerate` \
-             makes another, and otherwise `postkey restore` brings a backup back"
+            "`postkey doctor` finds what else is damaged; where it is the hash, `postkey regenerate NAME` \
+             makes another, and otherwise `postkey restore FILE` brings a backup back"
         }
         E::NoSuchKey(_) => "`postkey list` shows the keys in this vault",
         E::NameTaken(_) => "choose another name",

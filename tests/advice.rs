@@ -286,6 +286,63 @@ const STATES: &[State] = &[
         never: &["delete", "restore"],
     },
     State {
+        name: "others can write the settings",
+        setup: "mkdir -p .config/postkey; touch .config/postkey/config.toml; \
+                chmod 666 .config/postkey/config.toml",
+        asks: "list",
+        suggests: &["chmod go-w ~/.config/postkey/config.toml"],
+        never: &[],
+    },
+    State {
+        name: "others can write a folder on the way to the vault",
+        setup: "postkey generate api prod >prod; chmod 777 .local/share",
+        asks: "list",
+        suggests: &["chmod go-w ~/.local/share"],
+        never: &["delete"],
+    },
+    State {
+        name: "others can read the vault",
+        setup: "postkey generate api prod >prod; chmod 644 .local/share/postkey/vault.db",
+        asks: "list",
+        suggests: &["chmod 600 ~/.local/share/postkey/vault.db"],
+        never: &["delete"],
+    },
+    State {
+        name: "others can look into the vault's folder",
+        setup: "postkey generate api prod >prod; chmod 755 .local/share/postkey",
+        asks: "doctor",
+        suggests: &["chmod 700 ~/.local/share/postkey"],
+        never: &["delete"],
+    },
+    State {
+        name: "others can read the file for a secret",
+        setup: "touch \"it's a.key\"; chmod 644 \"it's a.key\"",
+        asks: "generate api prod --save \"it's a.key\"",
+        suggests: &[r"chmod o= 'it'\''s a.key'"],
+        never: &[],
+    },
+    State {
+        name: "others can read the passphrase's file",
+        setup: "echo correct horse battery staple >'a pass'; chmod 644 'a pass'",
+        asks: "generate smtp mail --default --passphrase-file 'a pass' --save mail.key",
+        suggests: &["chmod 600 'a pass'"],
+        never: &[],
+    },
+    State {
+        name: "there is no folder for the secret",
+        setup: "postkey generate api prod >prod",
+        asks: "rotate prod --save 'no folder/yet/key'",
+        suggests: &["mkdir -p -m 700 'no folder/yet'"],
+        never: &["regenerate"],
+    },
+    State {
+        name: "there is no vault",
+        setup: "true",
+        asks: "list",
+        suggests: &["postkey generate api NAME", "postkey restore FILE"],
+        never: &[],
+    },
+    State {
         name: "a rotation has no second secret to finish",
         setup: "postkey generate api prod >prod",
         asks: "rotate --finish prod",
@@ -376,7 +433,11 @@ impl Brought {
                 let run = self
                     .sandbox
                     .run_with_input(args, secret.as_str().as_bytes());
-                let verdict = run.json()["verdict"].as_str().unwrap().to_owned();
+                // A vault that is not trusted gives none.
+                let verdict = match run.status {
+                    5 => "none".to_owned(),
+                    _ => run.json()["verdict"].as_str().unwrap().to_owned(),
+                };
                 verdicts.insert(secret.as_str().to_owned(), verdict);
             }
         }
@@ -400,7 +461,7 @@ impl Brought {
 fn commands(text: &str) -> Vec<String> {
     let unfolded = text.replace("\r\n ", "").replace("\r\n", "\n");
     let unfolded = unfolded.replace("\\n", "\n");
-    let quoted = Regex::new(r"`(postkey [^`]+)`").unwrap();
+    let quoted = Regex::new(&format!("`((?:postkey|{TOOLS}) [^`]+)`")).unwrap();
     let column = Regex::new(r"(?m)(?:^|  )(postkey [a-z-][^`\n\r]*)$").unwrap();
     let found = quoted
         .captures_iter(&unfolded)
@@ -414,6 +475,9 @@ fn commands(text: &str) -> Vec<String> {
     });
     found
 }
+
+/// Other programs that messages suggest.
+const TOOLS: &str = "chmod|setfacl|mkdir";
 
 /// Whether somebody has to put a word into it first.
 fn has_placeholder(command: &str) -> bool {
@@ -432,7 +496,9 @@ fn every_command_that_is_suggested_works_and_loses_nothing() {
         let suggested = commands(&text);
         let mut fault = |what: String| faults.push(format!("{}: {what}\n{text}", state.name));
         for expected in state.suggests {
-            if !suggested.iter().any(|command| command == expected) {
+            let home = brought.sandbox.home().canonicalize().unwrap();
+            let expected = expected.replace('~', home.to_str().unwrap());
+            if !suggested.contains(&expected) {
                 fault(format!("`{expected}` is not suggested"));
             }
         }
@@ -457,11 +523,18 @@ fn every_command_that_is_suggested_works_and_loses_nothing() {
             if run.status != 0 && !is_answer {
                 fault(format!("`{command}` ends with {run:?}"));
             }
+            if !command.starts_with("postkey ") {
+                let again = brought.shell(&format!("postkey -y {}", state.asks));
+                if format!("{}\n{}", again.stdout, again.stderr).contains(command) {
+                    fault(format!("`{command}` does not help: {again:?}"));
+                }
+            }
             let says_end = ENDS
                 .iter()
                 .any(|(verb, words)| command.contains(verb) && text.contains(words));
             let after = brought.verdicts();
-            for (secret, _) in before.iter().filter(|(_, verdict)| *verdict == "accepted") {
+            let is_kept = |verdict: &str| ["accepted", "none"].contains(&verdict);
+            for (secret, _) in before.iter().filter(|(_, verdict)| is_kept(verdict)) {
                 let is_lost = after
                     .get(secret)
                     .is_none_or(|verdict| verdict != "accepted");
@@ -516,6 +589,12 @@ fn a_suggested_command_names_the_vault_that_was_named() {
 
 /// The suggestions in the source that a state above runs, or, with why, none can.
 const COVERED: &[(&str, &str)] = &[
+    ("chmod 600 {path}", ""),
+    ("chmod 700 {path}", ""),
+    ("chmod go-w {path}", ""),
+    ("chmod o= {path}", ""),
+    ("mkdir -p -m 700 {path}", ""),
+    ("setfacl -b {path}", "not every machine has it"),
     // Run above, some as part of `check`'s column, where they stand without backquotes.
     ("activate {name}", ""),
     (
@@ -557,7 +636,6 @@ const COVERED: &[(&str, &str)] = &[
     ("export dovecot", "in a file's first line"),
     ("export dovecot FILE", "a new file"),
     ("export htpasswd", "in a file's first line"),
-    ("generate", "makes a new key"),
     ("generate api NAME", "makes a new key"),
     ("generate smtp NAME", "makes a new key"),
     ("generate smtp NAME --default", "makes a new key"),
@@ -573,7 +651,10 @@ const COVERED: &[(&str, &str)] = &[
         "for whoever wants no grace period, and says what it stops",
     ),
     ("regenerate NAME", "only where nobody can use the secret"),
-    ("restore", "only where there is no vault"),
+    (
+        "restore FILE",
+        "only where there is no vault, or a damaged one",
+    ),
     ("reveal", "reads"),
     ("revoke --replace NAME", "the secret is dead already"),
     ("revoke --report FILE NAME", "the secret is dead already"),
@@ -607,6 +688,7 @@ fn every_suggestion_in_the_source_is_known_here() {
 /// What stands in backquotes after `postkey` in the code, the tests in it left out.
 fn suggestions(folder: &Path) -> BTreeSet<String> {
     let quoted = Regex::new("`postkey ([^`\"]+)`").unwrap();
+    let quoted_tool = Regex::new(&format!("`((?:{TOOLS}) [^`\"]+)`")).unwrap();
     let continued = Regex::new(r"\\\n\s*").unwrap();
     let mut found = BTreeSet::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -621,7 +703,10 @@ fn suggestions(folder: &Path) -> BTreeSet<String> {
                 .filter(|line| !line.trim_start().starts_with("//"));
             let code = lines.collect::<Vec<_>>().join("\n");
             let code = continued.replace_all(&code, "");
-            found.extend(quoted.captures_iter(&code).map(|found| found[1].to_owned()));
+            let all = quoted
+                .captures_iter(&code)
+                .chain(quoted_tool.captures_iter(&code));
+            found.extend(all.map(|found| found[1].to_owned()));
         }
     }
     found

@@ -34,7 +34,7 @@ const VARYING: [(&str, &str); 14] = [
     ),
     (r"head [0-9a-f]{64}", "head HASH"),
     (r"\bnow by ", "AGO by "),
-    (r"`/[\w./-]*/([\w.-]+)`", "`$1`"),
+    (r"([` ])/[\w./-]*/([\w.-]+)`", "$1$2`"),
     (r"before-restore-\d{8}T\d{6}Z", "before-restore-TIME"),
     (r"[\w.-]+@[\w.-]+", "WHO"),
     // `service` says this where there is no systemd, as on the machine of the test.

@@ -77,7 +77,7 @@ fn unwritten(error: files::Error, is_over: bool) -> Error {
         return error.into();
     }
     let hint = match &error {
-        files::Error::Refused { mend, .. } => format!("{mend}; "),
+        files::Error::Refused { mend, path, .. } => format!("{}; ", files::hint_of(mend, path)),
         _ => String::new(),
     };
     Error::from(error).hint(format!(

@@ -184,7 +184,7 @@ fn save(args: &Log, chain: &Chain, session: &Session) -> Result<(), Error> {
             ExitStatus::Trouble,
             "the log is empty: there is no head to save",
         )
-        .hint("`postkey generate` makes the first entry")
+        .hint("`postkey generate api NAME` makes the first entry")
     })?;
     if values::is_dash(path) {
         return session.ui.print(&newest.to_string());

@@ -16,6 +16,7 @@ use super::issue::random;
 use super::{Session, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::files::hint_of;
 use crate::key::{Passphrase, Sealer, Unopened, without_mark};
 
 /// How long a passphrase's line may be, in bytes; a terminal takes no longer one.
@@ -116,7 +117,8 @@ fn read(path: &Path) -> Result<Passphrase, Error> {
         true => "standard input".to_owned(),
         false => format!("the passphrase's file `{}`", path.display()),
     };
-    let refused = |why: &str, hint: &str| Error::usage(format!("{what} {why}")).hint(hint);
+    let refused =
+        |why: &str, hint: &str| Error::usage(format!("{what} {why}")).hint(hint_of(hint, path));
     let unreadable = |error: io::Error| {
         let is_link = error.raw_os_error() == Some(nix::errno::Errno::ELOOP as i32);
         if is_link {
@@ -184,7 +186,7 @@ fn fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
     } else if file.mode() & SHARED != 0 {
         Some((
             "is open to other users",
-            "look who has read it, then `chmod 600` it",
+            "find out who has read it, then `chmod 600 {path}`",
         ))
     } else {
         None

@@ -12,10 +12,11 @@ use super::values::Dash;
 use super::{Session, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::files::shell_word;
 use crate::files::{self, whole};
 use crate::key::{Key, KeyName, Kind, Variable, Variables};
 use crate::process::job;
-use crate::ui::{Format, another_secret, shell_word};
+use crate::ui::{Format, another_secret};
 pub(super) use loss::Loss;
 pub(super) use target::{Overwrite, Subject, Target};
 

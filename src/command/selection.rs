@@ -148,7 +148,7 @@ fn choose(question: Question, session: &Session) -> Result<Option<KeyName>, Erro
     if vault.names("", 1)?.is_empty() {
         return Err(
             Error::new(ExitStatus::NotFound, "there are no keys in this vault")
-                .hint("`postkey generate` makes one"),
+                .hint("`postkey generate api NAME` makes one"),
         );
     }
     let names = fitting(question, &vault, session.look().now)?;

@@ -19,12 +19,12 @@ use crate::usage;
 use crate::vault::{self, Action, Actor, Author, Changes, Vault};
 
 /// The hint where a vault is missing that was named.
-const CHECK_PATH: &str = "check the path; `postkey generate` creates a vault with its first key, \
-     `postkey restore` from a backup";
+const CHECK_PATH: &str = "check the path; `postkey generate api NAME` creates a vault with its first \
+     key, `postkey restore FILE` from a backup";
 
 /// The hint where the default vault is missing.
-const CHECK_HOME: &str = "name another with --vault or POSTKEY_VAULT; `postkey generate` creates \
-     this one with its first key, `postkey restore` from a backup";
+const CHECK_HOME: &str = "name another with --vault or POSTKEY_VAULT; `postkey generate api NAME` \
+     creates this one with its first key, `postkey restore FILE` from a backup";
 
 /// One run of the program.
 #[derive(Debug)]

@@ -259,7 +259,7 @@ fn beginning(location: &Location) -> io::Result<Vec<u8>> {
 /// A file that others can read, write, or may have put there.
 fn exposed(found: &Metadata, location: &Location) -> io::Result<Option<Fault>> {
     if found.mode() & OPEN != 0 {
-        return Ok(Some(("is open to every user", "`chmod o=` it first")));
+        return Ok(Some(("is open to every user", "`chmod o= {path}` first")));
     }
     Ok(foreign(found, location)?.or_else(|| listed(location)))
 }
@@ -268,7 +268,7 @@ fn exposed(found: &Metadata, location: &Location) -> io::Result<Option<Fault>> {
 fn listed(location: &Location) -> Option<Fault> {
     location.has_list().then_some((
         "has an access control list",
-        "take it off (`setfacl -b`) and set the mode",
+        "`setfacl -b {path}` takes it off; then set the mode",
     ))
 }
 

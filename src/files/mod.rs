@@ -7,6 +7,7 @@ mod draft;
 pub mod env;
 mod folder;
 mod guard;
+mod hint;
 mod id;
 mod input;
 mod location;
@@ -24,6 +25,7 @@ pub use appended::{Appended, append, expect_appendable, values_of};
 pub use draft::{Draft, Existing};
 pub use folder::{expect_own_folder, make_folders, missing_folders};
 pub use guard::{What, keep};
+pub use hint::{hint_of, shell_word};
 pub use id::FileId;
 pub use input::open_input;
 pub use location::{expect_writable, is_of_folder};
@@ -45,7 +47,7 @@ pub enum Error {
         path: PathBuf,
         /// What is there.
         why: &'static str,
-        /// The way out.
+        /// The way out; [`hint_of`] fills the path in.
         mend: &'static str,
     },
     /// There is nothing to put the file at this path into.

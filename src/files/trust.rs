@@ -63,14 +63,14 @@ impl Use {
             Who::Writers if is_dir => (
                 "is a folder that other users can write to",
                 match may_change_mode(owner) {
-                    true => "`chmod go-w` it, or use a folder that only you can write to",
+                    true => "`chmod go-w {path}`, or use a folder that only you can write to",
                     false => self.elsewhere(),
                 },
             ),
             Who::Writers => (
                 "can be written by other users",
                 match may_change_mode(owner) {
-                    true => "find out who changed it, then `chmod go-w` it",
+                    true => "find out who changed it, then `chmod go-w {path}`",
                     false => self.elsewhere(),
                 },
             ),

@@ -135,9 +135,9 @@ pub(super) fn read(path: &Path, is_named: bool) -> Result<String, Error> {
         Err(error) => return Err(failed(&error)),
     }
     let file = Use::Settings.open(path).map_err(|error| match error {
-        files::Error::Refused { mend, .. } => Error::new(
+        files::Error::Refused { mend, ref path, .. } => Error::new(
             format!("the settings are not trusted: {error}"),
-            Some(mend.to_owned()),
+            Some(files::hint_of(mend, path)),
         ),
         files::Error::Io { source, .. } => failed(&source),
         error => failed(&error),

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{Ui, quoted_names};
 use crate::check::EXTENSION;
 use crate::error::BRINGS_BACK;
+use crate::files::shell_word;
 use crate::key::Key;
 
 /// What begins a suggested command in a sentence.
@@ -14,20 +15,6 @@ const COMMAND: &str = "`postkey ";
 
 /// Commands that mean no vault.
 const ANYWHERE: [&str; 3] = ["help", "-", "connect"];
-
-/// A path as a shell takes it for one word, and no command for a flag.
-pub fn shell_word(path: &Path) -> String {
-    let path = path.to_string_lossy();
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte);
-    let path = match path.starts_with('-') {
-        true => format!("./{path}").into(),
-        false => path,
-    };
-    match path.bytes().all(is_plain) {
-        true => path.into_owned(),
-        false => format!("'{}'", path.replace('\'', r"'\''")),
-    }
-}
 
 /// How a key gets another secret if its current one is lost, in a sentence: what is still used
 /// goes on working wherever that is possible.
@@ -106,20 +93,6 @@ pub const ALLOWS_WEAK: &str = "`postkey rotate NAME` gives a secret that it acce
 mod tests {
     use super::super::Format;
     use super::*;
-
-    #[test]
-    fn a_path_is_one_word_for_a_shell() {
-        for (path, word) in [
-            ("app.env", "app.env"),
-            ("/srv/a b/.env", "'/srv/a b/.env'"),
-            ("it's", r"'it'\''s'"),
-            ("-x", "./-x"),
-            ("--save $(id)", "'./--save $(id)'"),
-            ("", ""),
-        ] {
-            assert_eq!(shell_word(Path::new(path)), word);
-        }
-    }
 
     #[test]
     fn every_command_in_a_text_names_the_vault_that_was_named() {

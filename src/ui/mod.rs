@@ -26,9 +26,7 @@ use anstyle::{AnsiColor, Style};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
-pub use advice::{
-    ALLOWS_WEAK, another_secret, extension, globals, refused_by_dovecot_2_4, shell_word,
-};
+pub use advice::{ALLOWS_WEAK, another_secret, extension, globals, refused_by_dovecot_2_4};
 pub use calendar::Reminders;
 pub use export::{ExportText, Tally, can_be_of, may_give_way};
 pub use listing::Listing;

@@ -23,7 +23,7 @@ pub enum Error {
         path: PathBuf,
         /// What is unsafe about it.
         why: &'static str,
-        /// How to mend it.
+        /// How to mend it; `files::hint_of` fills the path in.
         mend: &'static str,
     },
     /// The file is a database of something else, or none.

@@ -140,7 +140,7 @@ fn fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
     } else if file.mode() & SHARED != 0 {
         Some((
             "is open to other users",
-            "look who changed it, then `chmod 600` it",
+            "find out who changed it, then `chmod 600 {path}`",
         ))
     } else {
         None

@@ -97,7 +97,7 @@ fn without_a_vault_nothing_is_printed() {
             run.stderr.starts_with("error: there is no vault at"),
             "{run:?}"
         );
-        assert!(run.stderr.contains("`postkey generate` creates"), "{run:?}");
+        assert!(run.stderr.contains("generate api NAME` creates"), "{run:?}");
     }
 }
 

@@ -187,7 +187,7 @@ fn a_folder_that_is_missing_is_told_with_the_way_out() {
     let run = sandbox.run(["generate", "api", "new", "--save", "missing/file"]);
     let told = run.expect(6).stderr;
     assert!(told.contains("there is no folder `missing`\n"), "{told}");
-    assert!(told.contains("hint: `mkdir -p -m 700`"), "{told}");
+    assert!(told.contains("hint: `mkdir -p -m 700 missing`"), "{told}");
     assert!(!told.contains(".postkey-"), "{told}");
 }
 

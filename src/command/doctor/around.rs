@@ -7,6 +7,7 @@ use super::Report;
 use super::inside::rollback;
 use crate::command::Session;
 use crate::error::Error;
+use crate::files::{folder_of, hint_of};
 use crate::settings::Listen;
 use crate::usage::Usage;
 use crate::vault::health::{self, Leftover, LeftoverKind};
@@ -51,7 +52,7 @@ impl Report<'_> {
             self.found(
                 "place",
                 "other users can look into the vault's folder",
-                "`chmod 700` the folder",
+                hint_of("`chmod 700 {path}`", folder_of(path)),
             );
         }
         if health::is_elsewhere(path) {

@@ -5,11 +5,12 @@ use serde::Serialize;
 
 use super::entry::{changes, told};
 use super::{or_empty, text};
+use crate::files::shell_word;
 use crate::key::{Standing, Status};
 use crate::manifest::{Deed, Finding, Held, Place, Replaced, Step, Wanted};
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
-use crate::ui::{Look, another_secret, shell_word};
+use crate::ui::{Look, another_secret};
 use crate::vault::Field;
 
 /// What became of a step of a plan.

@@ -1,0 +1,54 @@
+//! Hints whose commands name a path: written once as they read, and filled in where they are told.
+
+use std::path::Path;
+
+/// What stands for the path in a hint.
+const PATH: &str = "{path}";
+
+/// A hint, each command in it with the path that is meant.
+pub fn hint_of(hint: &str, path: &Path) -> String {
+    hint.replace(PATH, &shell_word(path))
+}
+
+/// A path as a shell takes it for one word, and no command for a flag.
+pub fn shell_word(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte);
+    let path = match path.starts_with('-') {
+        true => format!("./{path}").into(),
+        false => path,
+    };
+    match path.bytes().all(is_plain) {
+        true => path.into_owned(),
+        false => format!("'{}'", path.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_one_word_for_a_shell() {
+        for (path, word) in [
+            ("app.env", "app.env"),
+            ("/srv/a b/.env", "'/srv/a b/.env'"),
+            ("it's", r"'it'\''s'"),
+            ("-x", "./-x"),
+            ("--save $(id)", "'./--save $(id)'"),
+            ("", ""),
+        ] {
+            assert_eq!(shell_word(Path::new(path)), word);
+        }
+    }
+
+    #[test]
+    fn a_hint_names_the_path_as_one_word() {
+        let hint = hint_of("`chmod 600 {path}`, or {path}", Path::new("a b"));
+        assert_eq!(hint, "`chmod 600 'a b'`, or 'a b'");
+        assert_eq!(
+            hint_of("name another file", Path::new("x")),
+            "name another file"
+        );
+    }
+}
