@@ -7,19 +7,21 @@
 //! 2. `command`: a file a verb; load, decide, save, show
 //! 3. `ui`: the streams' rules, views, prompts
 //! 4. `error`: message, hint, status
-//! 5. `serve`: answers over HTTP; `manifest`: what `apply` is told, and what follows from it
-//! 6. `verify`: from a presented text to a verdict; `check`: from a key to what needs attention;
+//! 5. `explain`: what somebody tried with a secret
+//! 6. `serve`: answers over HTTP; `manifest`: what `apply` is told, and what follows from it
+//! 7. `verify`: from a presented text to a verdict; `check`: from a key to what needs attention;
 //!    `exit`: the statuses
-//! 7. `process`: what the process does to itself, and whom it acts for
-//! 8. `usage`: who used what
-//! 9. `vault`, `settings`: what is stored, what can be set
-//! 10. `key`: the domain, on `memory` for its hash; `files`: files that are written whole
+//! 8. `process`: what the process does to itself, and whom it acts for
+//! 9. `usage`: who used what
+//! 10. `vault`, `settings`: what is stored, what can be set
+//! 11. `key`: the domain, on `memory` for its hash; `files`: files that are written whole
 
 mod check;
 pub mod cli;
 pub mod command;
 mod error;
 pub mod exit;
+mod explain;
 mod files;
 mod key;
 mod manifest;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::key::{
-    Allowance, HashMemory, Key, Kind, Limit, Malformed, Permission, Secret, Standing, Tail, Used,
+    Allowance, HashMemory, Key, Kind, Limit, Malformed, Permission, Secret, Status, Tail, Used,
 };
 use crate::settings::Permissions;
 use crate::usage;
@@ -222,6 +222,71 @@ fn matches(known: &Presented, text: &str, memory: &mut HashMemory) -> Result<boo
     outcome.map_err(|error| Error::of_hash(&known.record.key.name, error))
 }
 
+/// What a recognised secret must pass for its key to open what is asked, in the order in which
+/// they are looked at: the first that it does not pass is the verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// It is its key's current secret, or the old one within its grace period.
+    Current,
+    /// The operator did not stop the key.
+    Status,
+    /// The key did not expire.
+    Expiry,
+    /// The key is of the kind and has the login that was asked for.
+    Kind,
+    /// The key may do what it is needed for.
+    Permission,
+    /// The key was not used as often as it may be.
+    Limit,
+}
+
+impl Check {
+    /// Every check, in order.
+    pub const ALL: [Self; 6] = [
+        Self::Current,
+        Self::Status,
+        Self::Expiry,
+        Self::Kind,
+        Self::Permission,
+        Self::Limit,
+    ];
+
+    /// Whether a secret passes, `at` that time and after its key's limited use so far.
+    pub fn is_passed(
+        self,
+        secret: &Presented,
+        question: &Question<'_>,
+        permissions: &Permissions,
+        at: Timestamp,
+        used: Used,
+    ) -> bool {
+        let key = &secret.record.key;
+        match self {
+            Self::Current => !secret.is_retired(at),
+            Self::Status => key.status == Status::Active,
+            Self::Expiry => !key.has_expired(at),
+            Self::Kind => question.is_of(key),
+            Self::Permission => question.is_allowed(key, permissions),
+            Self::Limit => {
+                let allowance = allowance(&secret.record, used, at);
+                allowance.is_none_or(|allowance| allowance.remaining() > 0)
+            }
+        }
+    }
+
+    /// The verdict on what does not pass.
+    pub fn verdict(self) -> Verdict {
+        match self {
+            Self::Current => Verdict::Retired,
+            Self::Status => Verdict::Inactive,
+            Self::Expiry => Verdict::Expired,
+            Self::Kind => Verdict::Mismatch,
+            Self::Permission => Verdict::PermissionMissing,
+            Self::Limit => Verdict::OverLimit,
+        }
+    }
+}
+
 /// Decides whether a recognised secret opens its key for what is asked, `at` that time and
 /// after its limited use so far.
 pub fn judge(
@@ -231,21 +296,9 @@ pub fn judge(
     at: Timestamp,
     used: Used,
 ) -> Verdict {
-    let key = &secret.record.key;
-    let verdict = match key.standing(at) {
-        _ if secret.is_retired(at) => Verdict::Retired,
-        Standing::Inactive => Verdict::Inactive,
-        Standing::Expired => Verdict::Expired,
-        _ if !question.is_of(key) => Verdict::Mismatch,
-        _ if !question.is_allowed(key, permissions) => Verdict::PermissionMissing,
-        Standing::Active | Standing::Rotating => Verdict::Accepted,
-    };
-    match allowance(&secret.record, used, at) {
-        Some(allowance) if verdict.is_accepted() && allowance.remaining() == 0 => {
-            Verdict::OverLimit
-        }
-        _ => verdict,
-    }
+    let mut checks = Check::ALL.into_iter();
+    let failed = checks.find(|check| !check.is_passed(secret, question, permissions, at, used));
+    failed.map_or(Verdict::Accepted, Check::verdict)
 }
 
 /// What is left of a key's limit, if it has one.

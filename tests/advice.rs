@@ -664,6 +664,10 @@ const COVERED: &[(&str, &str)] = &[
     ("rotate NAME", "the old secret keeps working"),
     ("serve", "names what may be running"),
     ("set NAME --permission …", "a permission only"),
+    (
+        "set {name} --permission {first}",
+        "a permission only, which tests/explain.rs runs",
+    ),
     ("set", "names what changes a key"),
     ("show", "reads"),
     ("verify", "reads"),

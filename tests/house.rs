@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The steps from the top down; what stands on one step may see the steps below.
-const STAIRCASE: [&[&str]; 11] = [
+const STAIRCASE: [&[&str]; 12] = [
     &["main"],
     &["cli"],
     &["command"],
     &["ui"],
     &["error"],
+    &["explain"],
     &["serve", "manifest"],
     &["verify", "check", "exit"],
     &["process"],

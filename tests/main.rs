@@ -9,6 +9,7 @@ mod clock;
 mod completing;
 mod damage;
 mod edges;
+mod explain;
 mod export;
 mod files;
 mod gateway;

@@ -45,7 +45,7 @@ fn no_part_of_a_secret_is_in_a_file_or_in_what_is_said() {
     let saved = story.save(&["generate", "api", "saved", "--format", "env"]);
     for secret in [&api, &mail, &table, &new, &newest, &beside, &saved] {
         story.tell(&["verify", "--ip", "203.0.113.9"], secret);
-        for present in ["verify", "identify"] {
+        for present in ["verify", "identify", "explain"] {
             story.tell(&[present], secret);
             story.tell(&[present, "--format", "json"], &format!("{secret}x"));
             story.tell(&[present], &format!("{secret}\n\n"));
@@ -130,6 +130,7 @@ fn people_see_the_last_four_characters_and_programs_the_tail() {
         &["log", "--verify"],
         &["verify"],
         &["identify"],
+        &["explain"],
         &["revoke"],
         &["usage"],
         &["check", "--expiring", "9000y"],

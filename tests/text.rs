@@ -53,6 +53,7 @@ fn no_poisoned_column_reaches_a_stream_raw() {
             &["log", "--verify"],
             &["verify"],
             &["identify"],
+            &["explain"],
             &["doctor"],
             &["export", "json", "keys.json"],
             &["revoke"],

@@ -12,6 +12,7 @@ mod delete;
 mod describe;
 mod doctor;
 mod edit;
+mod explain;
 mod export;
 mod exports;
 mod generate;
@@ -76,6 +77,7 @@ pub enum Verb {
     Set(set::Set),
     Verify(verify::Verify),
     Identify(identify::Identify),
+    Explain(explain::Explain),
     Revoke(revoke::Revoke),
     Usage(usage::Usage),
     Check(check::Check),
@@ -195,6 +197,7 @@ fn dispatch(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
         Verb::Set(args) => set::run(args, session),
         Verb::Verify(args) => verify::run(args, session),
         Verb::Identify(args) => identify::run(args, session),
+        Verb::Explain(args) => explain::run(args, session),
         Verb::Revoke(args) => revoke::run(args, session),
         Verb::Serve(args) => serve::run(args, session),
         Verb::Usage(args) => usage::run(args, session),

@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 
 use super::Session;
 use crate::error::Error;
-use crate::key::{HashMemory, Tail, Username, without_mark};
+use crate::key::{HashMemory, Limit, Tail, Used, Username, without_mark};
+use crate::usage::{self, Usage};
 use crate::vault::{self, Vault};
 use crate::verify::{Recognised, recognise, recognise_password};
 
@@ -29,18 +30,41 @@ pub(super) struct Presentation {
 /// is trouble, no verdict.
 pub(super) fn present(session: &Session, login: Option<&Username>) -> Result<Presentation, Error> {
     session.expect_own_home()?;
-    let presented = read(session)?;
-    let mut vault = None;
-    let recognised = recognised(&presented, login, session, &mut vault);
-    let recognised = recognised.map_err(|error| session.explained(error))?;
-    if vault.is_none() {
-        session.expect_vault()?;
+    Presentation::of(&read(session)?, login, session)
+}
+
+impl Presentation {
+    /// Tells whose a secret is, as [`present`] does.
+    pub(super) fn of(
+        presented: &str,
+        login: Option<&Username>,
+        session: &Session,
+    ) -> Result<Self, Error> {
+        let mut vault = None;
+        let recognised = recognised(presented, login, session, &mut vault);
+        let recognised = recognised.map_err(|error| session.explained(error))?;
+        if vault.is_none() {
+            session.expect_vault()?;
+        }
+        Ok(Self {
+            recognised,
+            at: Session::clock(),
+            vault,
+        })
     }
-    Ok(Presentation {
-        recognised,
-        at: Session::clock(),
-        vault,
-    })
+
+    /// How much of its limit the secret's key has used so far.
+    pub(super) fn used(&self, session: &Session) -> Result<Used, usage::Error> {
+        let (Some(vault), Recognised::Secret(secret)) = (&self.vault, &self.recognised) else {
+            return Ok(Used::default());
+        };
+        let limit = secret.record.key.limit();
+        if limit.is_none_or(|limit| limit == Limit::None) {
+            return Ok(Used::default());
+        }
+        let usage = Usage::open(vault, session.settings.wait)?;
+        usage.map_or(Ok(Used::default()), |usage| usage.used(secret.record.id))
+    }
 }
 
 fn recognised(
@@ -75,7 +99,7 @@ fn read(session: &Session) -> Result<Zeroizing<String>, Error> {
         session.ui.expect_person("no secret was given", way_out)?;
         return Ok(session.ui.hidden("Secret")?.unwrap_or_default());
     }
-    let bytes = read_input()
+    let bytes = read_input(LONGEST)
         .map_err(|error| Error::usage(format!("cannot read standard input: {error}")))?;
     let refused = |why| Error::usage(why).hint("give one secret and nothing else");
     if bytes.len() as u64 > LONGEST {
@@ -91,9 +115,9 @@ fn read(session: &Session) -> Result<Zeroizing<String>, Error> {
 
 /// Standard input up to a little more than may be there; not through std's buffer, in which
 /// a copy of the secret would stay.
-fn read_input() -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(2 * LONGEST as usize));
+pub(super) fn read_input(longest: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(2 * longest as usize));
     let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-    input.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    input.take(longest + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -8,7 +8,7 @@ use super::presented::{self, Presentation};
 use super::{Session, bounds, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Allowance, Key, Kind, Limit, Permission, Used, Username};
+use crate::key::{Allowance, Kind, Permission, Used, Username};
 use crate::ui::{Decision, VerdictView, Which};
 use crate::usage::{Sighting, Usage, read_address};
 use crate::vault::{Presented, Vault};
@@ -119,7 +119,7 @@ impl Verify {
             return decide(Used::default());
         };
         let (decided, without) = if self.no_record {
-            let decided = used(presented, vault, session).map(decide);
+            let decided = presented.used(session).map(decide);
             (decided, "what the key has used of its limit is not known")
         } else {
             let decided = self.record(presented, vault, session, decide);
@@ -177,23 +177,4 @@ impl Verify {
         });
         metered.map_err(|error| usage.explained(error))
     }
-}
-
-/// How much of its limit the key has used so far.
-fn used(
-    presented: &Presentation,
-    vault: &Vault,
-    session: &Session,
-) -> Result<Used, crate::usage::Error> {
-    match &presented.recognised {
-        Recognised::Secret(secret) if is_limited(&secret.record.key) => {
-            let usage = Usage::open(vault, session.settings.wait)?;
-            usage.map_or(Ok(Used::default()), |usage| usage.used(secret.record.id))
-        }
-        _ => Ok(Used::default()),
-    }
-}
-
-fn is_limited(key: &Key) -> bool {
-    key.limit().is_some_and(|limit| limit != Limit::None)
 }

@@ -12,6 +12,7 @@ use compact_str::CompactString;
 use rand::TryRng;
 use zeroize::{Zeroize, Zeroizing};
 
+use super::stray::{Stray, strays};
 use super::{Invalid, Kind};
 
 pub(super) const HEX: usize = 64;
@@ -112,8 +113,8 @@ impl Secret {
         if text.is_empty() {
             return Err(Malformed::Empty);
         }
-        if text.chars().any(char::is_whitespace) {
-            return Err(Malformed::Blank);
+        if let Some(stray) = strays(text).next() {
+            return Err(Malformed::Stray(stray));
         }
         let has_prefix = Kind::ALL.iter().any(|kind| text.starts_with(kind.prefix()));
         if !has_prefix {
@@ -301,9 +302,9 @@ pub enum Malformed {
     /// There is nothing.
     #[error("nothing was presented")]
     Empty,
-    /// White space in or around it.
-    #[error("there is white space in or around it")]
-    Blank,
+    /// A blank, a quotation mark or a character that cannot be seen, in or around it.
+    #[error("there is {0}")]
+    Stray(Stray),
     /// It is no secret of ours.
     #[error("it does not begin with xkey or xsmtp")]
     Prefix,
@@ -402,7 +403,7 @@ mod tests {
             prop_assert!(Secret::parse(&good.expose()[cut + 1..]).is_err());
             let mut text = good.expose().to_owned();
             text.insert_str(cut, &blank);
-            prop_assert_eq!(Secret::parse(&text), Err(Malformed::Blank));
+            prop_assert!(matches!(Secret::parse(&text), Err(Malformed::Stray(_))));
         }
 
         #[test]

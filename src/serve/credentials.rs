@@ -6,14 +6,15 @@ use crate::settings;
 
 /// In which headers a key may be presented.
 #[derive(Debug)]
-pub(super) struct Credentials {
+pub struct Credentials {
     headers: Box<[HeaderName]>,
     bearer: bool,
     challenge: HeaderValue,
 }
 
 impl Credentials {
-    pub(super) fn new(settings: &settings::Credentials) -> Self {
+    /// As the settings have it.
+    pub fn new(settings: &settings::Credentials) -> Self {
         let name = |header: &settings::KeyHeader| {
             HeaderName::from_bytes(header.as_str().as_bytes()).expect("it was read as a name")
         };
@@ -25,7 +26,7 @@ impl Credentials {
     }
 
     /// The one key that was presented; nothing if there are several.
-    pub(super) fn presented<'a>(&self, headers: &'a HeaderMap) -> &'a str {
+    pub fn presented<'a>(&self, headers: &'a HeaderMap) -> &'a str {
         let own = self.headers.iter().flat_map(|name| headers.get_all(name));
         let authorizations = self.bearer.then(|| headers.get_all(AUTHORIZATION));
         let bearers = authorizations.into_iter().flatten().map(text);

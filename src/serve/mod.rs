@@ -41,7 +41,7 @@ use crate::files;
 use crate::process;
 use crate::settings::{self, Listen, Origins, Permissions};
 use crate::vault;
-use credentials::Credentials;
+pub use credentials::Credentials;
 use ended::Ended;
 use gate::Gate;
 use http::Desk;

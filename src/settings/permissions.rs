@@ -71,6 +71,14 @@ impl Permissions {
         };
         !method.is_empty() && rules.iter().any(|rule| rule.allows(method, &path))
     }
+
+    /// The names of the permissions that allow a request, `full` last.
+    pub fn allowing(&self, method: &str, target: &str) -> Vec<&str> {
+        let allowing = self.0.keys().filter(|own| self.allow(own, method, target));
+        let mut names: Vec<_> = allowing.collect();
+        names.sort_by_key(|permission| permission.is_full());
+        names.into_iter().map(Permission::as_str).collect()
+    }
 }
 
 impl Default for Permissions {

@@ -20,6 +20,9 @@ use crate::process::{self, job};
 /// behind where a buffer grew.
 const LONGEST_ANSWER: usize = 4096;
 
+/// Room for a pasted text of several lines, in bytes.
+const LONGEST_TEXT: usize = 64 << 10;
+
 /// How many items are listed above a question that is answered by a line.
 const LISTED: usize = 50;
 
@@ -75,12 +78,16 @@ impl Ui {
         Ok(answer.map(|answer| answer.trim().to_owned()))
     }
 
-    fn ask(&self, question: &str) -> Result<Option<Zeroizing<String>>, Error> {
+    /// Writes a question.
+    fn put(&self, question: &str) {
         let mut prompt = String::new();
-        let _ = self
-            .theme()
-            .format_input_prompt(&mut prompt, &escaped(question), None);
+        let theme = self.theme();
+        let _ = theme.format_input_prompt(&mut prompt, &escaped(question), None);
         let _ = io::stderr().write_all(prompt.as_bytes());
+    }
+
+    fn ask(&self, question: &str) -> Result<Option<Zeroizing<String>>, Error> {
+        self.put(question);
         let line = read_line().map_err(|error| unreadable(&error))?;
         if line.is_empty() {
             let _ = io::stderr().write_all(b"\n");
@@ -105,6 +112,28 @@ impl Ui {
             let _ = io::stderr().write_all(b"\n");
         }
         Ok(answer.filter(|answer| !answer.is_empty()))
+    }
+
+    /// Asks for lines that must not be shown, up to the end of input.
+    ///
+    /// # Errors
+    /// If the terminal cannot be read.
+    pub fn hidden_text(&self, question: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let _guard = Guard::unechoed().map_err(|error| unreadable(&error))?;
+        self.put(question);
+        let mut text = Zeroizing::new(Vec::with_capacity(LONGEST_TEXT));
+        loop {
+            let line = read_line().map_err(|error| unreadable(&error))?;
+            if line.is_empty() {
+                break;
+            }
+            if text.len() + line.len() > LONGEST_TEXT {
+                return Err(Error::usage("more than 64 KiB were pasted").hint("give it in a file"));
+            }
+            text.extend_from_slice(&line);
+        }
+        let _ = io::stderr().write_all(b"\n");
+        Ok(text)
     }
 
     /// Lets one of a few things be chosen; `None` is Escape.

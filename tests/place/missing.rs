@@ -9,7 +9,7 @@ use crate::sandbox::{Run, Sandbox};
 use crate::secrecy::watch::paths;
 
 /// Every command but those that create a vault and those that need none.
-const NEEDING: [&str; 31] = [
+const NEEDING: [&str; 32] = [
     "list",
     "list --kind api",
     "show ci",
@@ -27,6 +27,7 @@ const NEEDING: [&str; 31] = [
     "verify",
     "verify --no-record",
     "identify",
+    "explain",
     "revoke",
     "revoke ci",
     "usage",
@@ -70,7 +71,7 @@ fn without_a_vault_every_command_says_so_with_where_and_why() {
                 assert!(run.stderr.contains("hint"), "{line}, {how}: {run:?}");
                 assert_eq!(run.stdout, "", "{line}, {how}");
                 assert!(files(&sandbox).is_empty(), "{line}: {:?}", files(&sandbox));
-                if how.is_empty() || !["verify", "identify", "revoke"].contains(&line) {
+                if how.is_empty() || !["verify", "identify", "explain", "revoke"].contains(&line) {
                     break;
                 }
             }

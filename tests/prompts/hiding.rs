@@ -58,6 +58,11 @@ fn the_echo_is_back_after_every_ending_of_revoke() {
     every_ending_restores("revoke", "secret");
 }
 
+#[test]
+fn the_echo_is_back_after_every_ending_of_explain() {
+    every_ending_restores("explain", "Ctrl-D");
+}
+
 fn every_ending_restores(verb: &str, prompt: &str) {
     let (sandbox, _) = Sandbox::with_default_key();
     for (ending, status) in ENDINGS {
@@ -68,6 +73,28 @@ fn every_ending_restores(verb: &str, prompt: &str) {
         terminal.expect_restored();
         assert!(!terminal.shown().contains(HALF), "{ending:?}");
     }
+}
+
+#[test]
+fn a_request_that_is_pasted_is_explained_and_never_shown() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci"]);
+    let mut terminal = sandbox.on_terminal(["explain"]);
+    terminal.expect_unechoed("Ctrl-D");
+    for line in [
+        "GET /v3/account HTTP/1.1",
+        &format!("api-key: {secret}"),
+        "",
+    ] {
+        terminal.press(line).press("\r");
+    }
+    terminal
+        .press("\x04")
+        .expect("the secret of the API key `ci`");
+    assert_eq!(terminal.end(), 0);
+    terminal.expect_restored();
+    let shown = terminal.shown();
+    assert!(!shown.contains(&secret[..20]), "{shown:?}");
 }
 
 #[test]

@@ -9,9 +9,10 @@ use super::terminal::Terminal;
 use crate::sandbox::{SECRET, Sandbox};
 
 /// What else would wait for somebody who types.
-const TYPING: [&str; 9] = [
+const TYPING: [&str; 10] = [
     "verify",
     "identify",
+    "explain",
     "revoke",
     "import dovecot",
     "deactivate -",

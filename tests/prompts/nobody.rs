@@ -90,7 +90,7 @@ fn a_secret_is_not_asked_for_on_half_a_terminal() {
 fn no_input_asks_nothing_on_a_terminal() {
     let sandbox = with_a_key();
     let asking = ASKING.into_iter().map(|(args, _)| args);
-    for args in asking.chain([&["verify"][..], &["identify"], &["revoke"]]) {
+    for args in asking.chain([&["verify"][..], &["identify"], &["explain"], &["revoke"]]) {
         let args = args.iter().copied().chain(["--no-input"]);
         let mut terminal = Terminal::start(&sandbox.command(args));
         assert_eq!(terminal.end_within(AT_ONCE), 2, "{}", terminal.shown());

@@ -119,6 +119,7 @@ fn no_poisoned_input_reaches_a_stream_raw() {
     for args in [
         &["verify"][..],
         &["identify"],
+        &["explain"],
         &["revoke"],
         &["deactivate", "-"],
         &["activate", "-", "ci"],

@@ -173,6 +173,7 @@ fn every_command_with_a_result_fails_where_standard_output_is_closed_or_not_for_
         "usage",
         "verify",
         "identify",
+        "explain",
         "doctor",
         "connect nginx",
         "connect dovecot",

@@ -53,6 +53,7 @@ fn results_for_programs_are_the_same_bytes_everywhere() {
         &["log", "--verify"],
         &["verify", "--no-record"],
         &["identify"],
+        &["explain"],
         &["usage"],
         &["usage", "mail", "ci"],
         &["doctor"],

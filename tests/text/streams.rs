@@ -7,7 +7,7 @@ use crate::sandbox::{POSTKEY, Run, Sandbox};
 use crate::secrecy::stock::stock;
 use crate::secrecy::watch::program;
 
-const READING: [&[&str]; 11] = [
+const READING: [&[&str]; 12] = [
     &["list"],
     &["show", "ci"],
     &["log"],
@@ -15,6 +15,7 @@ const READING: [&[&str]; 11] = [
     &["log", "--verify"],
     &["verify"],
     &["identify"],
+    &["explain"],
     &["doctor"],
     &["connect", "dovecot"],
     &["export", "json"],

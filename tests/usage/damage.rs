@@ -170,12 +170,13 @@ fn several_vaults_in_one_folder_have_records_of_their_own() {
 }
 
 /// Commands that look at the record of use.
-const READING: [&[&str]; 6] = [
+const READING: [&[&str]; 7] = [
     &["list"],
     &["show", "ci"],
     &["usage"],
     &["check", "--unused", "never"],
     &["identify"],
+    &["explain"],
     &["verify", "--no-record"],
 ];
 

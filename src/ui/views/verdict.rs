@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::{or_empty, text};
 use crate::key::{Allowance, Key, Limit};
-use crate::ui::Look;
 use crate::ui::listing::Item;
+use crate::ui::{Format, Look};
 use crate::vault::Presented;
 use crate::verify::Verdict;
 
@@ -110,6 +110,14 @@ impl<'a> VerdictView<'a> {
                 .filter(|limit| *limit != Limit::None),
             remaining: allowance.map(Allowance::remaining),
             resets_at: allowance.and_then(resets_at),
+        }
+    }
+
+    /// The reason as the format's readers are told it: programs are told times in UTC.
+    pub fn reason(&self, format: Format) -> &str {
+        match format.is_for_machines() {
+            true => &self.reason,
+            false => &self.told,
         }
     }
 

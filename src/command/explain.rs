@@ -1,0 +1,230 @@
+//! `postkey explain`: why is a request or a login accepted or refused?
+
+mod points;
+
+use std::io::{self, IsTerminal};
+
+use clap::Args;
+use zeroize::Zeroizing;
+
+use super::Session;
+use super::presented;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::explain::{Attempt, Fault, Login, Place, Request, Sent};
+use crate::key::{Kind, Username, quoted, scrubbed};
+use crate::settings::Credentials;
+use crate::ui::{ExaminedView, Look};
+use crate::verify::{Need, Question};
+
+/// How much may be pasted, in bytes.
+const LONGEST: u64 = 1 << 20;
+
+/// Explains why a request or a login is accepted or refused, point by point
+///
+/// Reads from standard input what a developer can show: an HTTP request as it was sent, the output
+/// of `curl -v`, an SMTP transcript (from swaks, openssl or Python's smtplib, say), or a secret
+/// alone. Looks at each point that matters - how and where the secret was sent, blanks and
+/// characters that cannot be seen, its form, whose it is, whether the key is active, expired,
+/// permitted to do this, within its limit - and tells how to mend what fails.
+///
+/// Nothing is recorded, nothing is sent, and no secret is shown. Exits 0 if every point is well,
+/// and 1 otherwise. On a terminal what is pasted is not shown; Enter and Ctrl-D end it.
+///
+/// Formats: text, json, jsonl, csv.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  curl -v --header @key.header https://api.example.com/v3/account 2>&1 | postkey explain
+  swaks --server mail.example.com --auth-user user_1 2>&1 | postkey explain
+  postkey explain <request.txt
+  printf %s \"$KEY\" | postkey explain")]
+pub struct Explain {}
+
+pub(super) fn run(_: Explain, session: &mut Session) -> Result<ExitStatus, Error> {
+    session.expect_own_home()?;
+    let pasted = read(session)?;
+    session.expect_vault()?;
+    let attempt = Attempt::read(&pasted).ok_or_else(|| {
+        let what = "what was given is neither a request, nor a transcript, nor one secret alone";
+        Error::usage(what).hint(WANTED)
+    })?;
+    let mut report = Report::new(session);
+    match &attempt {
+        Attempt::Request(request) => report.request(request)?,
+        Attempt::Login(login) => report.login(login)?,
+        Attempt::Secret(secret) => report.secret(secret, None, &Question::default())?,
+    }
+    report.show()
+}
+
+/// What can be explained.
+const WANTED: &str = "give an HTTP request, the output of curl -v, an SMTP transcript or a secret";
+
+fn read(session: &Session) -> Result<Zeroizing<Vec<u8>>, Error> {
+    if io::stdin().is_terminal() {
+        let way_out = "redirect standard input, as in postkey explain <request.txt";
+        session.ui.expect_person("nothing was given", way_out)?;
+        return session
+            .ui
+            .hidden_text("Request, transcript or secret, then Ctrl-D");
+    }
+    let bytes = presented::read_input(LONGEST)
+        .map_err(|error| Error::usage(format!("cannot read standard input: {error}")))?;
+    if bytes.len() as u64 > LONGEST {
+        return Err(Error::usage("standard input holds more than 1 MiB").hint(WANTED));
+    }
+    Ok(bytes)
+}
+
+/// The points that were looked at so far.
+struct Report<'a> {
+    session: &'a Session,
+    look: Look,
+    points: Vec<ExaminedView>,
+}
+
+impl<'a> Report<'a> {
+    fn new(session: &'a Session) -> Self {
+        Self {
+            session,
+            look: session.look(),
+            points: Vec::new(),
+        }
+    }
+
+    fn well(&mut self, point: &'static str, message: impl Into<String>) {
+        self.points.push(ExaminedView::well(point, message));
+    }
+
+    fn fails(&mut self, point: &'static str, message: impl Into<String>, mend: impl Into<String>) {
+        let mend = self.look.completed(&mend.into());
+        self.points.push(ExaminedView::found(point, message, mend));
+    }
+
+    fn show(self) -> Result<ExitStatus, Error> {
+        let mut listing = self.session.ui.listing(&self.look);
+        for point in &self.points {
+            listing.push(point)?;
+        }
+        listing.finish::<ExaminedView>()?;
+        Ok(match self.points.iter().all(ExaminedView::is_well) {
+            true => ExitStatus::Done,
+            false => ExitStatus::No,
+        })
+    }
+
+    fn request(&mut self, request: &Request) -> Result<(), Error> {
+        if request.count > 1 {
+            let note = format!("of {} requests the last is explained", request.count);
+            self.session.ui.note(note);
+        }
+        let credentials = &self.session.settings.credentials;
+        let ways = ways(credentials);
+        let Some(sent) = Sent::find(request, credentials) else {
+            self.fails("header", "no key was sent", format!("send it as {ways}"));
+            return Ok(());
+        };
+        let places: Vec<String> = sent.places.iter().map(Place::to_string).collect();
+        match &*places {
+            _ if sent.is_read => self.well("header", format!("sent as {}", places.join(", "))),
+            [only] => {
+                let message = format!("sent as {only}; this API reads {ways}");
+                self.fails("header", message, format!("send it as {ways}"));
+            }
+            _ => {
+                let message = format!("sent {} times: {}", places.len(), places.join(", "));
+                self.fails("header", message, format!("send it once, as {ways}"));
+            }
+        }
+        let need = request
+            .line
+            .as_ref()
+            .map(|(method, target)| Need::Request { method, target });
+        let question = Question {
+            kind: Some(Kind::Api),
+            username: None,
+            need: need.unwrap_or_default(),
+        };
+        self.secret(&sent.presented, None, &question)
+    }
+
+    fn login(&mut self, login: &Login) -> Result<(), Error> {
+        let mechanism = login.mechanism.as_deref().unwrap_or_default();
+        let mechanism = scrubbed(mechanism);
+        let password = match &login.password {
+            Ok(password) => password,
+            Err(fault) => {
+                let (message, mend) = told(*fault, &mechanism);
+                self.fails("login", message, mend);
+                return Ok(());
+            }
+        };
+        let username = login.username.as_deref().unwrap_or_default();
+        self.well(
+            "login",
+            format!("AUTH {mechanism} for {}", quoted(username)),
+        );
+        let parsed = username.parse::<Username>();
+        if let Err(invalid) = &parsed {
+            self.fails(
+                "username",
+                invalid.to_string(),
+                "log in with the key's username",
+            );
+        }
+        let question = Question {
+            kind: Some(Kind::Smtp),
+            username: parsed.is_ok().then_some(username),
+            need: Need::Nothing,
+        };
+        self.secret(password, parsed.as_ref().ok(), &question)
+    }
+}
+
+/// How this API reads keys, in a sentence.
+fn ways(credentials: &Credentials) -> String {
+    let headers = credentials
+        .headers
+        .iter()
+        .map(|header| format!("`{header}`"));
+    let bearer = credentials
+        .bearer
+        .then(|| "`Authorization: Bearer`".to_owned());
+    headers.chain(bearer).collect::<Vec<_>>().join(" or ")
+}
+
+/// Why a transcript shows no secret, and what to do.
+fn told(fault: Fault, mechanism: &str) -> (String, String) {
+    let again = "log in with PLAIN or LOGIN, over TLS".to_owned();
+    match fault {
+        Fault::NoAuth => ("nobody logged in: there is no AUTH in it".to_owned(), again),
+        Fault::Mechanism => {
+            let message =
+                format!("AUTH {mechanism} does not send the secret, which has to be checked");
+            (message, again)
+        }
+        Fault::NotBase64 => {
+            let message = format!("what AUTH {mechanism} sent is not in base64");
+            (
+                message,
+                "encode it whole, as in printf '\\0%s\\0%s' USER SECRET | base64 -w0".to_owned(),
+            )
+        }
+        Fault::NotPlain => {
+            let message =
+                "what AUTH PLAIN sent has no username and secret, each after a null character";
+            (
+                message.to_owned(),
+                "encode it as in printf '\\0%s\\0%s' USER SECRET | base64 -w0".to_owned(),
+            )
+        }
+        Fault::Missing => {
+            let message = format!("the secret of AUTH {mechanism} is not in the transcript");
+            (
+                message,
+                "give the transcript to its end, with what the client sent".to_owned(),
+            )
+        }
+    }
+}

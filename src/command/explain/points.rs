@@ -1,0 +1,253 @@
+//! What `explain` says of a secret and of its key.
+
+use jiff::Timestamp;
+use zeroize::Zeroizing;
+
+use super::super::presented::Presentation;
+use super::Report;
+use crate::error::Error;
+use crate::key::{Key, Kind, Limit, Secret, Used, Username, quoted, strays, without_strays};
+use crate::ui::{Decision, VerdictView, Which, extension};
+use crate::vault::Presented;
+use crate::verify::{Check, Need, Question, Recognised, Verdict, allowance};
+
+/// How many stray characters are named.
+const NAMED: usize = 3;
+
+impl Report<'_> {
+    /// What there is to say of a secret itself, and of its key.
+    pub(super) fn secret(
+        &mut self,
+        presented: &str,
+        login: Option<&Username>,
+        question: &Question<'_>,
+    ) -> Result<(), Error> {
+        let exact = Presentation::of(presented, login, self.session)?;
+        let is_ours = matches!(exact.recognised, Recognised::Secret(_));
+        let (clean, presentation) = match strays(presented).next() {
+            Some(_) if !is_ours => {
+                self.strays(presented);
+                let clean = without_strays(presented);
+                let presentation = Presentation::of(&clean, login, self.session)?;
+                (clean, presentation)
+            }
+            _ => {
+                self.well(
+                    "characters",
+                    "no blanks, quotation marks or hidden characters",
+                );
+                (Zeroizing::new(presented.to_owned()), exact)
+            }
+        };
+        if !self.form(&clean, &presentation.recognised) {
+            return Ok(());
+        }
+        match presentation.recognised.secret() {
+            Ok(secret) => self.key(secret, &presentation, question),
+            Err(verdict) => self.stranger(verdict, &clean, &presentation, login)?,
+        }
+        Ok(())
+    }
+
+    fn strays(&mut self, presented: &str) {
+        let all: Vec<_> = strays(presented).collect();
+        let named: Vec<String> = all.iter().take(NAMED).map(ToString::to_string).collect();
+        let more = match all.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let message = format!("there is {}{more}", named.join(", "));
+        let mend = "remove them where the secret is kept: it is letters, digits and `-` only";
+        self.fails("characters", message, mend);
+    }
+
+    /// Whether it has the form of a secret, or is the password that was imported.
+    fn form(&mut self, clean: &str, recognised: &Recognised) -> bool {
+        if let Recognised::Secret(secret) = recognised
+            && secret.tail.is_imported()
+        {
+            self.well("form", "an imported password, which may have any form");
+            return true;
+        }
+        match Secret::parse(clean) {
+            Ok(secret) => {
+                let characters = secret.expose().len();
+                let message = format!("{characters} characters, and the checksum is right");
+                self.well("form", message);
+                true
+            }
+            Err(malformed) => {
+                let message = format!("{malformed} ({} characters)", clean.chars().count());
+                self.fails(
+                    "form",
+                    message,
+                    "copy the whole secret again from where it is kept",
+                );
+                false
+            }
+        }
+    }
+
+    /// What is known of a secret that no key has.
+    fn stranger(
+        &mut self,
+        verdict: Verdict,
+        clean: &str,
+        presentation: &Presentation,
+        login: Option<&Username>,
+    ) -> Result<(), Error> {
+        let decision = Decision {
+            verdict,
+            key: None,
+            which: None,
+            allowance: None,
+            login: login.map(Username::as_str),
+        };
+        let mut message = self.reason(&decision);
+        let tail = Secret::parse(clean).ok().map(|secret| secret.tail());
+        if let (Some(vault), Some(tail)) = (&presentation.vault, &tail)
+            && let Some(former) = vault.former(&[tail])?.get(tail.as_str())
+        {
+            let name = quoted(&former.name);
+            message.push_str(&format!(
+                "; {name} had one that ends like it, which was replaced"
+            ));
+        }
+        let mend = "present the secret that the key has now, and look at the right vault";
+        self.fails("secret", message, mend);
+        Ok(())
+    }
+
+    /// What every check says of a key's secret.
+    fn key(&mut self, secret: &Presented, presentation: &Presentation, question: &Question<'_>) {
+        let used = presentation.used(self.session).unwrap_or_else(|error| {
+            let unknown = "what the key has used of its limit is not known";
+            self.session.ui.warn(format!("{unknown}: {error}"));
+            Used::default()
+        });
+        let (key, at) = (&secret.record.key, presentation.at);
+        let permissions = &self.session.settings.permissions;
+        for check in Check::ALL {
+            let Some((point, well)) = self.told(check, secret, question, used) else {
+                continue;
+            };
+            if check.is_passed(secret, question, permissions, at, used) {
+                self.well(point, well);
+                continue;
+            }
+            let decision = Decision {
+                verdict: check.verdict(),
+                key: Some(key),
+                which: Some(Which::of(secret)),
+                allowance: allowance(&secret.record, used, at),
+                login: None,
+            };
+            let mend = self.mend(check, key, question);
+            self.fails(point, self.reason(&decision), mend);
+        }
+    }
+
+    /// What a check is called here, and what is said where it is passed; `None` if it says nothing
+    /// on what was asked.
+    fn told(
+        &self,
+        check: Check,
+        secret: &Presented,
+        question: &Question<'_>,
+        used: Used,
+    ) -> Option<(&'static str, String)> {
+        let key = &secret.record.key;
+        let (name, title) = (&key.name, key.kind().title());
+        Some(match check {
+            Check::Current => match secret.retires_at {
+                None => ("secret", format!("the secret of the {title} key `{name}`")),
+                Some(end) => {
+                    let end = self.moment(end);
+                    (
+                        "secret",
+                        format!("the old secret of `{name}`, valid until {end}"),
+                    )
+                }
+            },
+            Check::Status => ("status", format!("`{name}` is active")),
+            Check::Expiry => match key.expires_at {
+                None => ("expiry", format!("`{name}` never expires")),
+                Some(end) => ("expiry", format!("`{name}` expires {}", self.moment(end))),
+            },
+            Check::Kind => match (question.kind?, question.username) {
+                (Kind::Smtp, Some(username)) => {
+                    ("username", format!("{} is the key's", quoted(username)))
+                }
+                (kind, _) => ("kind", format!("{} keys are accepted here", kind.title())),
+            },
+            Check::Permission => {
+                let Need::Request { method, target } = question.need else {
+                    return None;
+                };
+                let path = target.split_once('?').map_or(target, |(path, _)| path);
+                let request = quoted(&format!("{method} {path}"));
+                (
+                    "permission",
+                    format!("{} allows {request}", key.permission()?),
+                )
+            }
+            Check::Limit => {
+                let limit = key.limit().filter(|limit| *limit != Limit::None)?;
+                let left = allowance(&secret.record, used, self.look.now)?.remaining();
+                ("limit", format!("{left} left of {limit}"))
+            }
+        })
+    }
+
+    fn mend(&self, check: Check, key: &Key, question: &Question<'_>) -> String {
+        let name = &key.name;
+        match check {
+            Check::Current => {
+                let tail = self.look.secret(&key.tail);
+                format!("present the current secret, {tail}")
+            }
+            Check::Status => {
+                format!("`postkey activate {name}`, once it is clear why it was stopped")
+            }
+            Check::Expiry => extension(key, self.look.now),
+            Check::Kind => match (question.kind, key.username()) {
+                (Some(Kind::Smtp), Some(username)) => format!("log in as {username}"),
+                (Some(Kind::Smtp), None) => "a mail server takes SMTP keys".to_owned(),
+                _ => "an API takes API keys".to_owned(),
+            },
+            Check::Permission => self.permission(key, question),
+            Check::Limit => "wait until then, or have a higher limit set".to_owned(),
+        }
+    }
+
+    /// The narrowest way to permit a request; none where nothing permits it.
+    fn permission(&self, key: &Key, question: &Question<'_>) -> String {
+        let permissions = &self.session.settings.permissions;
+        let Need::Request { method, target } = question.need else {
+            return String::new();
+        };
+        let allowing = permissions.allowing(method, target);
+        match &*allowing {
+            [] => "no permission allows such a path: send it without `..`, `//` or odd encoding"
+                .to_owned(),
+            [first, ..] => {
+                let all = allowing.join(", ");
+                let name = &key.name;
+                format!("`postkey set {name} --permission {first}`; it is allowed by {all}")
+            }
+        }
+    }
+
+    /// The reason for a verdict; programs are told times in UTC.
+    fn reason(&self, decision: &Decision<'_>) -> String {
+        let view = VerdictView::new(decision, &self.look);
+        view.reason(self.session.ui.format).to_owned()
+    }
+
+    fn moment(&self, moment: Timestamp) -> String {
+        match self.session.ui.format.is_for_machines() {
+            true => moment.to_string(),
+            false => self.look.moment_and_distance(moment),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Where in a request a key was sent.
+
+use std::fmt;
+
+use base64ct::{Base64, Encoding};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use zeroize::Zeroizing;
+
+use super::Request;
+use crate::key::{Kind, quoted, without_strays};
+use crate::serve;
+use crate::settings::Credentials;
+
+/// The key in a request, and where it was.
+#[derive(Debug)]
+pub struct Sent {
+    /// The first that was found, whether it is read or not.
+    pub presented: Zeroizing<String>,
+    /// Where all of them are.
+    pub places: Vec<Place>,
+    /// Whether `serve` reads it there; from several places it reads none.
+    pub is_read: bool,
+}
+
+/// Where a key stands in a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In a header, by its name as it was written.
+    Header(String),
+    /// In `Authorization`, with a scheme: `Bearer`
+    Authorization(String),
+    /// In the query, as that parameter.
+    Query(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header(name) => f.write_str(&quoted(name)),
+            Self::Authorization(scheme) => {
+                f.write_str(&quoted(&format!("Authorization: {scheme}")))
+            }
+            Self::Query(name) => write!(f, "{} in the query", quoted(name)),
+        }
+    }
+}
+
+impl Sent {
+    /// Finds the keys in a request; `None` if there is none.
+    pub fn find(request: &Request, credentials: &Credentials) -> Option<Self> {
+        let mut found: Vec<(Place, Zeroizing<String>)> = Vec::new();
+        for (name, value) in &request.headers {
+            let place = match name.eq_ignore_ascii_case("authorization") {
+                true => in_authorization(value),
+                false => in_header(name, value, credentials),
+            };
+            found.extend(place);
+        }
+        let target = request.line.as_ref().map(|(_, target)| target);
+        let query = target.and_then(|target| target.split_once('?'));
+        found.extend(query.into_iter().flat_map(|(_, query)| in_query(query)));
+        let read = serve::Credentials::new(credentials);
+        let read = read.presented(&header_map(&request.headers)).to_owned();
+        let read = Zeroizing::new(read);
+        let (_, first) = found.first()?;
+        Some(Self {
+            is_read: !read.is_empty() || (found.len() == 1 && first.is_empty()),
+            presented: if read.is_empty() { first.clone() } else { read },
+            places: found.into_iter().map(|(place, _)| place).collect(),
+        })
+    }
+}
+
+/// Whether a text begins like a secret, once what came along is taken away.
+pub(super) fn begins_like_a_secret(text: &str) -> bool {
+    let clean = without_strays(text);
+    Kind::ALL
+        .iter()
+        .any(|kind| clean.starts_with(kind.prefix()))
+}
+
+/// A header that is meant for keys, or has a secret as its value.
+fn in_header(
+    name: &str,
+    value: &str,
+    credentials: &Credentials,
+) -> Option<(Place, Zeroizing<String>)> {
+    let mut own = credentials.headers.iter();
+    let is_own = own.any(|header| header.as_str().eq_ignore_ascii_case(name));
+    let is_sent = is_own || begins_like_a_secret(value);
+    is_sent.then(|| {
+        (
+            Place::Header(name.to_owned()),
+            Zeroizing::new(value.to_owned()),
+        )
+    })
+}
+
+/// What `Authorization` has: a bearer's token, or a secret by another scheme.
+fn in_authorization(value: &str) -> Option<(Place, Zeroizing<String>)> {
+    if begins_like_a_secret(value) {
+        let place = Place::Header("Authorization".to_owned());
+        return Some((place, Zeroizing::new(value.to_owned())));
+    }
+    let (scheme, credentials) = value.split_once(' ')?;
+    let credentials = credentials.trim_matches(' ');
+    let sent = match scheme.eq_ignore_ascii_case("basic") {
+        true => basic(credentials)?,
+        false => Zeroizing::new(credentials.to_owned()),
+    };
+    let is_sent = scheme.eq_ignore_ascii_case("bearer") || begins_like_a_secret(&sent);
+    is_sent.then(|| (Place::Authorization(scheme.to_owned()), sent))
+}
+
+/// The part of `user:password` that is a secret.
+fn basic(credentials: &str) -> Option<Zeroizing<String>> {
+    let bytes = Zeroizing::new(Base64::decode_vec(credentials).ok()?);
+    let text = super::decoded(&bytes);
+    let (user, password) = text.split_once(':')?;
+    let mut parts = [password, user].into_iter();
+    let secret = parts.find(|part| begins_like_a_secret(part))?;
+    Some(Zeroizing::new(secret.to_owned()))
+}
+
+fn in_query(query: &str) -> impl Iterator<Item = (Place, Zeroizing<String>)> + '_ {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let secrets = pairs.filter(|(_, value)| begins_like_a_secret(value));
+    secrets.map(|(name, value)| {
+        let place = Place::Query(name.to_owned());
+        (place, Zeroizing::new(value.to_owned()))
+    })
+}
+
+/// The headers as a server has them; it takes none whose name or value no HTTP has.
+fn header_map(headers: &[(String, Zeroizing<String>)]) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        let value = HeaderValue::from_bytes(value.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, value) {
+            map.append(name, value);
+        }
+    }
+    map
+}

@@ -1,0 +1,150 @@
+//! A login at a mail server in an SMTP transcript (RFC 4954; PLAIN is RFC 4616, LOGIN a draft that
+//! everybody follows), as swaks, smtplib, openssl or a log has it.
+
+use std::fmt;
+
+use base64ct::{Base64, Encoding};
+use zeroize::Zeroizing;
+
+use crate::key::escaped;
+
+/// How tools mark what the client sent.
+const CLIENT: [&str; 7] = ["-> ", "~> ", "C: ", ">>> ", "--> ", "=> ", "> "];
+
+/// How they mark what the server answered, or what is no part of the dialogue.
+const OTHERS: [&str; 10] = [
+    "<- ", "<~ ", "<** ", "<~* ", "S: ", "<<< ", "<-- ", "<= ", "< ", "=== ",
+];
+
+/// What a client begins with that speaks SMTP.
+const COMMANDS: [&str; 4] = ["EHLO ", "HELO ", "AUTH ", "MAIL FROM:"];
+
+/// The last login in a transcript.
+pub struct Login {
+    /// How the secret was sent: `PLAIN`
+    pub mechanism: Option<String>,
+    /// For whom.
+    pub username: Option<String>,
+    /// The secret, or why it cannot be told from the transcript.
+    pub password: Result<Zeroizing<String>, Fault>,
+}
+
+/// Why a transcript does not show a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nobody logged in.
+    NoAuth,
+    /// The secret is never sent by that mechanism.
+    Mechanism,
+    /// What was sent is not in base64.
+    NotBase64,
+    /// What was sent by PLAIN is not two texts or three, each after a null character.
+    NotPlain,
+    /// The transcript ends before, or the client gave up.
+    Missing,
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let password = self.password.as_ref().map(|_| "…");
+        write!(
+            f,
+            "Login({:?}, {:?}, {password:?})",
+            self.mechanism, self.username
+        )
+    }
+}
+
+impl Login {
+    /// The last login in the text, if it is a transcript.
+    pub(super) fn read(lines: &[&str]) -> Option<Self> {
+        let is_marked = lines.iter().any(|line| strip(line, &CLIENT).is_some());
+        let client: Vec<&str> = lines
+            .iter()
+            .filter_map(|line| match is_marked {
+                true => strip(line, &CLIENT),
+                false => own(line),
+            })
+            .collect();
+        let begins = |line: &str| COMMANDS.iter().any(|command| has_prefix(line, command));
+        client.iter().find(|line| begins(line))?;
+        let auth = client.iter().rposition(|line| has_prefix(line, "AUTH "));
+        let Some(auth) = auth else {
+            return Some(Self::without(None, Fault::NoAuth));
+        };
+        let mut words = client[auth].split_ascii_whitespace().skip(1);
+        let mechanism = words.next().unwrap_or_default().to_ascii_uppercase();
+        let mut sent = words.chain(client[auth + 1..].iter().copied());
+        Some(match &*mechanism {
+            "PLAIN" => Self::by_plain(mechanism, sent.next()),
+            "LOGIN" => Self::by_login(mechanism, sent.next(), sent.next()),
+            _ => Self::without(Some(escaped(&mechanism).into_owned()), Fault::Mechanism),
+        })
+    }
+
+    fn without(mechanism: Option<String>, fault: Fault) -> Self {
+        Self {
+            mechanism,
+            username: None,
+            password: Err(fault),
+        }
+    }
+
+    fn by_plain(mechanism: String, sent: Option<&str>) -> Self {
+        let message = match sent.map(decoded) {
+            None => return Self::without(Some(mechanism), Fault::Missing),
+            Some(Err(fault)) => return Self::without(Some(mechanism), fault),
+            Some(Ok(message)) => message,
+        };
+        let parts: Vec<&str> = message.split('\0').collect();
+        match parts[..] {
+            [_, username, password] => Self {
+                mechanism: Some(mechanism),
+                username: Some(username.to_owned()),
+                password: Ok(Zeroizing::new(password.to_owned())),
+            },
+            _ => Self::without(Some(mechanism), Fault::NotPlain),
+        }
+    }
+
+    fn by_login(mechanism: String, username: Option<&str>, password: Option<&str>) -> Self {
+        let username = username.map(decoded).and_then(Result::ok);
+        Self {
+            mechanism: Some(mechanism),
+            username: username.map(|username| username.to_string()),
+            password: password.map_or(Err(Fault::Missing), decoded),
+        }
+    }
+}
+
+/// What stands behind one of the marks.
+fn strip<'a>(line: &'a str, marks: &[&str]) -> Option<&'a str> {
+    let line = line.trim_start();
+    marks.iter().find_map(|mark| line.strip_prefix(mark))
+}
+
+/// A line of the client's, where lines have no marks: all that is not a server's answer.
+fn own(line: &str) -> Option<&str> {
+    let line = line.trim();
+    let code = line.as_bytes();
+    let is_answer = code.len() > 2
+        && code[..3].iter().all(u8::is_ascii_digit)
+        && matches!(code.get(3), None | Some(b' ' | b'-'));
+    let is_other = OTHERS.iter().any(|mark| line.starts_with(mark));
+    (!line.is_empty() && !is_answer && !is_other).then_some(line)
+}
+
+fn has_prefix(line: &str, prefix: &str) -> bool {
+    let begin = line.get(..prefix.len());
+    begin.is_some_and(|begin| begin.eq_ignore_ascii_case(prefix))
+}
+
+/// What the base64 stands for; what is no text in it is replaced by U+FFFD.
+fn decoded(base64: &str) -> Result<Zeroizing<String>, Fault> {
+    if base64 == "*" {
+        return Err(Fault::Missing);
+    }
+    let bytes = Base64::decode_vec(base64.trim()).map_err(|_| Fault::NotBase64)?;
+    let bytes = Zeroizing::new(bytes);
+    Ok(super::decoded(&bytes))
+}

@@ -1,0 +1,283 @@
+//! `explain`: each point of a request, a login or a secret, and how what fails is mended.
+
+use base64ct::{Base64, Encoding};
+
+use crate::import::{PASSWORD, QUICK};
+use crate::sandbox::{Run, Sandbox};
+
+/// A vault with a key of each kind, and their secrets.
+fn prepared() -> (Sandbox, String, String) {
+    let sandbox = Sandbox::new();
+    let api = sandbox.generate([
+        "api",
+        "web",
+        "--permission",
+        "read-only",
+        "--limit",
+        "5/day",
+    ]);
+    let smtp = sandbox.generate(["smtp", "mail", "--username", "user_1"]);
+    (sandbox, api, smtp)
+}
+
+/// What is told, which never is the secret.
+#[track_caller]
+fn explain(sandbox: &Sandbox, text: &str, secret: &str) -> Run {
+    let run = sandbox.run_with_input(["explain"], text.as_bytes());
+    for stream in [&run.stdout, &run.stderr] {
+        assert!(!stream.contains(&secret[9..25]), "{run:?}");
+    }
+    run
+}
+
+#[test]
+fn a_request_in_the_wrong_header_that_is_not_permitted_is_told_point_by_point() {
+    let (sandbox, api, _) = prepared();
+    let text = format!("POST /v3/contacts HTTP/1.1\r\nHost: a\r\nX-Auth-Key: {api}\r\n\r\n");
+    let run = explain(&sandbox, &text, &api).expect(1);
+    assert_eq!(
+        run.stdout,
+        "   CHECK       FOUND                                                                      MEND
+✗  header      sent as `X-Auth-Key`; this API reads `api-key` or `Authorization: Bearer`  send it as `api-key` or `Authorization: Bearer`
+✓  characters  no blanks, quotation marks or hidden characters
+✓  form        90 characters, and the checksum is right
+✓  secret      the secret of the API key `web`
+✓  status      `web` is active
+✓  expiry      `web` never expires
+✓  kind        API keys are accepted here
+✗  permission  the permission read-only of `web` does not allow this                      `postkey set web --permission contacts`; it is allowed by contacts, full
+✓  limit       5 left of 5/day
+"
+    );
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn every_point_that_fails_is_told_with_its_mend() {
+    let (sandbox, api, smtp) = prepared();
+    let plain = |user: &str, secret: &str| {
+        let message = format!("\0{user}\0{secret}");
+        format!(
+            "EHLO x\nAUTH PLAIN {}\n535 no\n",
+            Base64::encode_string(message.as_bytes())
+        )
+    };
+    let curl = |line: &str| format!("> GET /v3/account HTTP/1.1\n> {line}\n>\n< HTTP/1.1 401\n");
+    let wrong = format!("{}A", &api[..api.len() - 1]);
+    for (text, failing) in [
+        (curl(&format!("api-key: {api}")), &[][..]),
+        (curl(&format!("Authorization: Bearer {api}")), &[]),
+        (plain("User_1", &smtp), &[]),
+        (api.clone(), &[]),
+        (format!("{api}\r\n"), &[]),
+        (curl("Host: a"), &["header: no key was sent"]),
+        (
+            curl(&format!("api-key: {api}\n> Authorization: Bearer {api}")),
+            &["header: sent 2 times: `api-key`, `Authorization: Bearer`"],
+        ),
+        (
+            curl(&format!(
+                "Authorization: Basic {}",
+                Base64::encode_string(format!("{api}:").as_bytes())
+            )),
+            &[
+                "header: sent as `Authorization: Basic`; this API reads `api-key` or `Authorization: Bearer`",
+            ],
+        ),
+        (
+            curl("api-key:"),
+            &["form: nothing was presented (0 characters)"],
+        ),
+        (
+            format!("\u{feff}\"{api}\u{200b}\" \n"),
+            &[
+                "characters: there is a byte order mark (U+FEFF) before it, a quotation mark before it, \
+               a zero width space (U+200B) behind it and 2 more",
+            ],
+        ),
+        (
+            api.replace('-', "\u{2011}"),
+            &[
+                "characters: there is a non-breaking hyphen (U+2011) in it, at position 9, \
+               a non-breaking hyphen (U+2011) in it, at position 74",
+            ],
+        ),
+        (
+            curl(&format!("api-key: {}\u{a0}{}", &api[..20], &api[20..])),
+            &["characters: there is a no-break space (U+00A0) in it, at position 21"],
+        ),
+        (
+            api[..80].to_owned(),
+            &["form: it is too short: a part is missing (80 characters)"],
+        ),
+        (
+            wrong,
+            &["form: its checksum does not fit: a character is wrong or missing (90 characters)"],
+        ),
+        (
+            "hunter2".to_owned(),
+            &["form: it does not begin with xkey or xsmtp (7 characters)"],
+        ),
+        (
+            curl(&format!("api-key: {smtp}")),
+            &["kind: `mail` is an SMTP key for user_1, not what was asked for"],
+        ),
+        (
+            plain("user_1", &api),
+            &["username: `web` is an API key, not what was asked for"],
+        ),
+        (
+            plain("user_2", &smtp),
+            &["username: `mail` is an SMTP key for user_1, not what was asked for"],
+        ),
+        (
+            plain("user_1", &format!("{smtp}\n")),
+            &["characters: there is a line break (U+000A) behind it"],
+        ),
+        (
+            "AUTH CRAM-MD5\n".to_owned(),
+            &["login: AUTH CRAM-MD5 does not send the secret, which has to be checked"],
+        ),
+    ] {
+        let args = ["explain", "--format", "json"];
+        let run = sandbox.run_with_input(args, text.as_bytes());
+        let points = run.json();
+        let failed: Vec<String> = points
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|point| point["ok"] == false)
+            .map(|point| {
+                assert!(
+                    point["mend"].as_str().is_some_and(|mend| !mend.is_empty()),
+                    "{point}"
+                );
+                format!(
+                    "{}: {}",
+                    point["check"].as_str().unwrap(),
+                    point["message"].as_str().unwrap()
+                )
+            })
+            .collect();
+        assert_eq!(failed, failing, "{text:?}");
+        assert_eq!(run.status, i32::from(!failing.is_empty()), "{text:?}");
+        for secret in [&api, &smtp] {
+            assert!(!run.stdout.contains(&secret[9..25]), "{run:?}");
+        }
+    }
+}
+
+#[test]
+fn what_the_vault_says_of_the_key_is_told_and_nothing_is_recorded() {
+    let (sandbox, api, _) = prepared();
+    let before = sandbox.run(["log"]).expect(0).stdout;
+    let failing = |secret: &str| {
+        let run = sandbox.run_with_input(["explain", "--format", "json"], secret.as_bytes());
+        let points = run.json();
+        let failed = points
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|point| point["ok"] == false);
+        let failed = failed.map(|point| {
+            format!(
+                "{}: {}",
+                point["message"].as_str().unwrap(),
+                point["mend"].as_str().unwrap()
+            )
+        });
+        failed.collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(failing(&api), "");
+    assert_eq!(sandbox.run(["log"]).expect(0).stdout, before);
+    assert!(!sandbox.usage().exists());
+    let text = format!("POST /v3/contacts HTTP/1.1\napi-key: {api}\n\n");
+    let told = failing(&text);
+    assert!(
+        told.contains("does not allow this: `postkey set web --permission contacts`"),
+        "{told}"
+    );
+    sandbox
+        .run(["set", "web", "--permission", "contacts"])
+        .expect(0);
+    assert_eq!(failing(&text), "");
+    sandbox.run(["deactivate", "web"]).expect(0);
+    assert_eq!(
+        failing(&api),
+        "`web` is deactivated: `postkey activate web`, once it is clear why it was stopped"
+    );
+    sandbox.run(["activate", "web"]).expect(0);
+    let new = sandbox
+        .run(["regenerate", "--yes", "web"])
+        .expect(0)
+        .secret();
+    assert_eq!(
+        failing(&api),
+        "no key in this vault has this secret; `web` had one that ends like it, which was \
+         replaced: present the secret that the key has now, and look at the right vault"
+    );
+    for _ in 0..5 {
+        assert_eq!(sandbox.verify(&new).1, 0);
+    }
+    let told = failing(&new);
+    assert!(
+        told.starts_with("`web` has used up its limit of 5/day; it starts anew "),
+        "{told}"
+    );
+    let other = Sandbox::new().generate(["api", "other"]);
+    assert!(failing(&other).starts_with("no key in this vault has this secret:"));
+}
+
+#[test]
+fn an_imported_password_is_known_by_its_login() {
+    let sandbox = Sandbox::new();
+    let line = format!("user_1:{QUICK}\n");
+    sandbox
+        .run_with_input(["import", "dovecot", "-"], line.as_bytes())
+        .expect(0);
+    for (password, status) in [("wrong", 1), (PASSWORD, 0)] {
+        let message = format!("\0user_1\0{password}");
+        let text = format!("AUTH PLAIN {}\n", Base64::encode_string(message.as_bytes()));
+        let run = sandbox
+            .run_with_input(["explain"], text.as_bytes())
+            .expect(status);
+        assert!(!run.stdout.contains(password), "{run:?}");
+    }
+}
+
+#[test]
+fn the_settings_say_which_header_is_read() {
+    let (sandbox, api, _) = prepared();
+    sandbox.settings("[serve]\nheaders = [\"x-api-key\"]\nbearer = false\n");
+    let text = format!("GET /v3/account HTTP/1.1\napi-key: {api}\n\n");
+    let run = explain(&sandbox, &text, &api).expect(1);
+    assert!(
+        run.stdout
+            .contains("sent as `api-key`; this API reads `x-api-key` "),
+        "{run:?}"
+    );
+    let text = text.replace("api-key", "X-API-Key");
+    explain(&sandbox, &text, &api).expect(0);
+}
+
+#[test]
+fn what_is_no_attempt_is_refused() {
+    let sandbox = Sandbox::with_three_keys();
+    let many = "a".repeat((1 << 20) + 1);
+    for (text, why) in [
+        (
+            "two words",
+            "neither a request, nor a transcript, nor one secret alone",
+        ),
+        (&many, "standard input holds more than 1 MiB"),
+    ] {
+        let run = sandbox
+            .run_with_input(["explain"], text.as_bytes())
+            .expect(2);
+        assert!(
+            run.stderr.contains(why) && run.stderr.contains("hint: "),
+            "{run:?}"
+        );
+        assert_eq!(run.stdout, "");
+    }
+}
