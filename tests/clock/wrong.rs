@@ -49,6 +49,7 @@ const COMMANDS: &[Case] = &[
     ("doctor", None, ANSWER, 1),
     ("doctor --accept-clock --yes", None, 0, 5),
     ("verify", Some("web"), 0, 5),
+    ("explain", Some("web"), 0, 5),
     ("usage", None, 0, 5),
     ("check", None, ANSWER, 5),
     ("check --format ics", None, 0, 5),
