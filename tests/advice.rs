@@ -413,10 +413,11 @@ impl Brought {
         clock::at(&self.sandbox, "+365d", &["describe", name, "later"]).expect(0);
     }
 
-    /// Changes a key behind postkey's back.
+    /// Changes a key behind postkey's back, as if its log knew of it.
     fn change(&self, sql: &str, name: &str) {
         let vault = Connection::open(self.sandbox.vault()).unwrap();
         assert!(vault.execute(sql, [name]).unwrap() > 0);
+        ledger::reseal(&vault);
     }
 
     /// The secrets that lie in the home, as those who know them keep them, and their verdicts.
@@ -620,6 +621,10 @@ const COVERED: &[(&str, &str)] = &[
     ("backup", "names what wrote the file"),
     ("connect dovecot", "prints"),
     ("connect {server} --file {part}", "prints"),
+    (
+        "delete NAME",
+        "a key that the log contradicts, whose secret nobody can vouch for",
+    ),
     (
         "describe NAME --clear",
         "a description only, and only where one was to be cleared",

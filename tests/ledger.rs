@@ -1,7 +1,7 @@
 //! Edits by hand that the audit log knows of: as if time had passed, and with every hash right.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ToSql, params};
 use sha2::{Digest, Sha256};
 
 use crate::sandbox::Sandbox;
@@ -24,10 +24,7 @@ fn edit(sandbox: &Sandbox, change: &str, name: &str, field: &str, at: i64) {
     assert_eq!(vault.execute(change, params![name, at]).unwrap(), 1);
     let to = Timestamp::from_second(at).unwrap();
     let entry = format!(r#"[{{"field":"{field}","from":null,"to":"{to}"}}]"#);
-    let append = "INSERT INTO log
-        SELECT (SELECT max(sequence) + 1 FROM log), unixepoch(), 0, 'root', NULL, 'vm', 'set',
-               id, name, ?2, zeroblob(32) FROM keys WHERE name = ?1";
-    vault.execute(append, params![name, entry]).unwrap();
+    append_of_key(&vault, "name", name, &entry);
     rehash(&vault);
 }
 
@@ -38,6 +35,61 @@ pub fn append(vault: &Connection, command: &str, change: &str) {
         FROM log";
     vault.execute(append, [command, change]).unwrap();
     rehash(vault);
+}
+
+/// What the checksum of a secret covers, each column by its name.
+const COVERED: [&str; 5] = [
+    "secrets.tail",
+    "secrets.login",
+    "secrets.hash",
+    "secrets.created_at",
+    "keys.created_at",
+];
+
+/// Has the log say that every secret is what it is now.
+pub fn reseal(vault: &Connection) {
+    let query = format!(
+        "SELECT key_id, retires_at IS NULL, salt, {} FROM secrets JOIN keys ON id = key_id
+         WHERE salt IS NOT NULL",
+        COVERED
+            .map(|column| format!("CAST({column} AS BLOB)"))
+            .join(", ")
+    );
+    let mut statement = vault.prepare(&query).unwrap();
+    let mut rows = statement.query([]).unwrap();
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next().unwrap() {
+        let mut parts: Vec<Vec<u8>> = vec![row.get(2).unwrap()];
+        for (column, name) in (3..).zip(COVERED) {
+            if let Some(value) = row.get::<_, Option<Vec<u8>>>(column).unwrap() {
+                parts.extend([name.as_bytes().to_vec(), value]);
+            }
+        }
+        let sum: String = digest(parts)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let field = match row.get(1).unwrap() {
+            true => "checksum",
+            false => "retiring_checksum",
+        };
+        let entry = format!(r#"[{{"field":"{field}","from":null,"to":"{sum}"}}]"#);
+        entries.push((row.get::<_, i64>(0).unwrap(), entry));
+    }
+    for (id, entry) in entries {
+        append_of_key(vault, "id", id, &entry);
+    }
+    rehash(vault);
+}
+
+/// Appends an entry to the log of the key whose column says that; the hashes are another's work.
+fn append_of_key(vault: &Connection, column: &str, value: impl ToSql, entry: &str) {
+    let append = format!(
+        "INSERT INTO log
+         SELECT (SELECT max(sequence) + 1 FROM log), unixepoch(), 0, 'root', NULL, 'vm', 'set',
+                id, name, ?2, zeroblob(32) FROM keys WHERE {column} = ?1"
+    );
+    vault.execute(&append, params![value, entry]).unwrap();
 }
 
 /// Gives every entry and the head the right hash again.
@@ -78,8 +130,13 @@ fn chained(vault: &Connection, sequence: i64, before: &[u8]) -> Vec<u8> {
             text(8)?,
         ])
     });
+    digest(parts.unwrap())
+}
+
+/// SHA-256 over all parts, each with its length before it.
+fn digest(parts: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
     let mut digest = Sha256::new();
-    for part in parts.unwrap() {
+    for part in parts {
         digest.update((part.len() as u64).to_le_bytes());
         digest.update(part);
     }

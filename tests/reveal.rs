@@ -55,7 +55,9 @@ impl Sandbox {
     fn newest(&self) -> (String, String) {
         let log = self.run(["log", "--format", "json"]).expect(0).json();
         let entry = log.as_array().unwrap().last().unwrap().clone();
-        let change = entry["change"].as_array().unwrap().last().cloned();
+        let change = entry["change"].as_array().unwrap();
+        let mut shown = change.iter().filter(|field| field["field"] != "checksum");
+        let change = shown.next_back().cloned();
         let told = change.map(|field| {
             let text = |name: &str| field[name].as_str().unwrap_or("-").to_owned();
             format!("{} {} {}", text("field"), text("from"), text("to"))

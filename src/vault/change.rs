@@ -257,8 +257,8 @@ impl Change<'_> {
 
     fn give_secret(&self, id: KeyId, tail: &Tail) -> Result<(), Error> {
         let moved = self.transaction.execute(
-            "INSERT INTO secrets (key_id, tail, hash, created_at)
-               SELECT ?1, tail, hash, ?3 FROM pending WHERE tail = ?2",
+            "INSERT INTO secrets (key_id, tail, hash, created_at, salt)
+               SELECT ?1, tail, hash, ?3, randomblob(32) FROM pending WHERE tail = ?2",
             params![id, tail.as_str(), self.now().as_second()],
         )?;
         if moved == 0 {
@@ -276,7 +276,7 @@ impl Change<'_> {
         self.log_with(id, before, after, &unsealed)
     }
 
-    /// Logs what is different about a key, and what else is.
+    /// Logs what is different about a key, and what else is; with a new secret its checksum.
     pub(super) fn log_with(
         &self,
         id: KeyId,
@@ -285,7 +285,8 @@ impl Change<'_> {
         more: &[Field],
     ) -> Result<(), Error> {
         let key = after.or(before).expect("a key came, changed, or went");
-        let fields = [&log::differences(before, after), more].concat();
+        let checksums = self.checksums(id, before, after)?;
+        let fields = [&log::differences(before, after), more, &checksums].concat();
         self.log_fields(id, &key.name, &fields)
     }
 

@@ -42,8 +42,7 @@ pub enum Error {
     Foreign(String),
     /// The key is not what the log says: it was edited by hand, or is damaged.
     #[error(
-        "`{}` is not what the audit log says: its {} is {}, the log says {}",
-        .0.key, .0.fact, .0.told(.0.found.as_deref()), .0.told(.0.logged.as_deref())
+        "`{}` is not what the audit log says: {}", .0.key, .0.difference()
     )]
     Contradicted(Contradiction),
     /// Another process did not let go in time.

@@ -70,8 +70,8 @@ impl Change<'_> {
     fn import_old(&self, id: KeyId, key: &Key, old: &Retiring, hash: &Hash) -> Result<(), Error> {
         self.expect_new_secret(key, &old.tail)?;
         self.transaction.execute(
-            "INSERT INTO secrets (key_id, tail, hash, created_at, retires_at, login)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO secrets (key_id, tail, hash, created_at, retires_at, login, salt)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, randomblob(32))",
             params![
                 id,
                 old.tail.as_str(),

@@ -18,13 +18,17 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_rotation_and_default.sql"),
     include_str!("migrations/0004_imported.sql"),
     include_str!("migrations/0005_ended.sql"),
+    include_str!("migrations/0006_salt.sql"),
 ];
 
 /// The oldest schema whose tables are read as the newest one's are.
 const READABLE: i64 = 1;
 
 /// What later schemas added to tables that are read of any: nothing is the same as null.
-const LATER: [(&str, &str); 2] = [("keys", "expired_at"), ("secrets", "retired_at")];
+const LATER: [(&str, &[&str]); 2] = [
+    ("keys", &["expired_at"]),
+    ("secrets", &["login", "retired_at", "salt"]),
+];
 
 /// What kind of file was opened.
 #[derive(Debug, PartialEq, Eq)]
@@ -83,10 +87,16 @@ pub(super) fn migrate_if_writable(connection: &mut Connection, path: &Path) -> R
 /// that they are read as the newest ones are.
 fn lend_columns(connection: &Connection) -> Result<(), Error> {
     connection.execute_batch("PRAGMA temp_store = MEMORY")?;
-    for (table, column) in LATER {
-        if !connection.column_exists(Some("main"), table, column)? {
+    for (table, columns) in LATER {
+        let mut lent = String::new();
+        for column in columns {
+            if !connection.column_exists(Some("main"), table, column)? {
+                lent += &format!(", NULL AS {column}");
+            }
+        }
+        if !lent.is_empty() {
             connection.execute_batch(&format!(
-                "CREATE TEMP VIEW {table} AS SELECT *, NULL AS {column} FROM main.{table}"
+                "CREATE TEMP VIEW {table} AS SELECT *{lent} FROM main.{table}"
             ))?;
         }
     }

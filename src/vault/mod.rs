@@ -9,6 +9,7 @@ mod ahead;
 mod chain;
 mod change;
 mod changes;
+mod checksum;
 mod comparison;
 mod copy;
 mod descriptors;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use rusqlite::Connection;
 
 use super::log::{self, Field};
-use super::{Error, KeyId, Record, Vault, policies, sealed};
+use super::{Error, KeyId, Record, Vault, checksum, policies, sealed};
 use crate::key::quoted;
 
 /// How many of a tail's last characters people are shown.
@@ -29,9 +29,23 @@ pub struct Contradiction {
 }
 
 impl Contradiction {
+    /// What is different; of a checksum only what it covers.
+    pub(super) fn difference(&self) -> String {
+        let secret = match self.fact.as_str() {
+            checksum::CURRENT => "its secret",
+            checksum::RETIRING => "its old secret",
+            fact => {
+                let [found, logged] = [&self.found, &self.logged];
+                let [found, logged] = [found, logged].map(|value| self.told(value.as_deref()));
+                return format!("its {fact} is {found}, the log says {logged}");
+            }
+        };
+        format!("the hash, login, salt or time of creation of {secret} is another")
+    }
+
     /// A value of which nobody knows who wrote it, as it may be told; of a secret's tail only the
     /// last characters.
-    pub(super) fn told(&self, value: Option<&str>) -> String {
+    fn told(&self, value: Option<&str>) -> String {
         let is_tail = matches!(self.fact.as_str(), "tail" | "retiring");
         match value {
             None => "nothing".to_owned(),
@@ -52,12 +66,25 @@ impl Vault {
     pub fn contradictions(&self) -> Result<Vec<Contradiction>, Error> {
         let mut found = Vec::new();
         for id in self.ids()? {
-            if let Ok(Some(record)) = self.by_id(id) {
-                found.extend(of_key(&self.connection, &record)?);
+            match self.by_id(id) {
+                Ok(Some(record)) => found.extend(of_key(&self.connection, &record)?),
+                Ok(None) => found.extend(self.without_secret(id)?),
+                Err(_) => {}
             }
         }
         found.extend(self.missing()?);
         Ok(found)
+    }
+
+    /// What a key is without, of which the vault holds no current secret.
+    fn without_secret(&self, id: KeyId) -> Result<Option<Contradiction>, Error> {
+        let mut facts = replayed(&self.connection, id)?.facts;
+        Ok(facts.remove("name").flatten().map(|key| Contradiction {
+            key,
+            fact: "tail".to_owned(),
+            found: None,
+            logged: facts.remove("tail").flatten(),
+        }))
     }
 
     /// Keys that the vault should hold, and does not.
@@ -69,7 +96,8 @@ impl Vault {
         let gone: Vec<KeyId> = gone.collect::<Result<_, _>>()?;
         let mut missing = Vec::new();
         for id in gone {
-            let logged = replayed(&self.connection, id)?.remove("name").flatten();
+            let logged = replayed(&self.connection, id)?.facts.remove("name");
+            let logged = logged.flatten();
             missing.extend(logged.map(|name| Contradiction {
                 key: name.clone(),
                 fact: "name".to_owned(),
@@ -81,27 +109,57 @@ impl Vault {
     }
 }
 
+/// What the log says of a key.
+#[derive(Default)]
+struct Logged {
+    /// The last that it says of each fact.
+    facts: HashMap<String, Option<String>>,
+    /// The checksum of each secret that has one, by its tail.
+    checksums: HashMap<String, String>,
+    /// Whether the rotation that left the old secret is of a time when none was removed without
+    /// an entry.
+    is_old_kept: bool,
+}
+
 /// What of a key is not as the log says.
 pub(super) fn of_key(
     connection: &Connection,
     record: &Record,
 ) -> Result<Vec<Contradiction>, Error> {
     let logged = replayed(connection, record.id)?;
-    let has_old = record.key.retiring.is_some();
+    let has_old = record.key.retiring.is_some() || logged.is_old_kept;
     let mut contradictions = Vec::new();
-    for (fact, found) in facts(connection, record)? {
-        let default = DEFAULTS.iter().find(|(name, _)| *name == fact);
-        let default = default.map(|(_, value)| (*value).to_owned());
-        let logged = logged.get(fact).cloned().unwrap_or(default);
-        // An old secret that had retired was once removed without a word.
-        let is_of_old = matches!(fact, "retiring" | "retires_at" | "retired_at");
-        if found != logged && (has_old || !is_of_old) {
+    let mut compare = |fact: &str, found, logged| {
+        if found != logged {
             contradictions.push(Contradiction {
                 key: record.key.name.to_string(),
                 fact: fact.to_owned(),
                 found,
                 logged,
             });
+        }
+    };
+    for (fact, found) in facts(connection, record)? {
+        let default = DEFAULTS.iter().find(|(name, _)| *name == fact);
+        let default = default.map(|(_, value)| (*value).to_owned());
+        let is_of_old = matches!(fact, "retiring" | "retires_at" | "retired_at");
+        if has_old || !is_of_old {
+            compare(
+                fact,
+                found,
+                logged.facts.get(fact).cloned().unwrap_or(default),
+            );
+        }
+    }
+    for secret in checksum::secrets(connection, record.id)? {
+        let fact = match secret.is_current {
+            true => checksum::CURRENT,
+            false => checksum::RETIRING,
+        };
+        let logged = logged.checksums.get(&secret.tail);
+        compare(fact, secret.checksum, logged.cloned());
+        if let Some(at) = secret.retired_at.filter(|_| secret.is_current) {
+            compare("retired_at", Some(at.to_string()), None);
         }
     }
     Ok(contradictions)
@@ -119,21 +177,45 @@ fn facts(
     Ok(facts)
 }
 
-/// The last that the log says of each fact of a key.
-fn replayed(connection: &Connection, id: KeyId) -> Result<HashMap<String, Option<String>>, Error> {
+/// What the log says of a key, all its entries taken together.
+fn replayed(connection: &Connection, id: KeyId) -> Result<Logged, Error> {
     let query = "SELECT sequence, change FROM log WHERE key_id = ?1 ORDER BY sequence";
     let mut statement = connection.prepare_cached(query)?;
     let mut rows = statement.query([id])?;
-    let mut facts = HashMap::new();
+    let mut logged = Logged::default();
     while let Some(row) = rows.next()? {
         let (sequence, change): (i64, String) = (row.get(0)?, row.get(1)?);
         let fields: Vec<Field> = serde_json::from_str(&change)
             .map_err(|_| Error::Damaged(format!("log entry {sequence} cannot be read")))?;
+        logged.add(fields);
+    }
+    Ok(logged)
+}
+
+impl Logged {
+    /// Adds an entry.
+    fn add(&mut self, fields: Vec<Field>) {
+        let is_of = |field: &Field, names: &[&str]| names.contains(&field.field.as_str());
+        let has = |names: &[&str]| fields.iter().any(|field| is_of(field, names));
+        // Schemas that had no checksums removed old secrets that had retired without a word.
+        if has(&["retiring"]) {
+            self.is_old_kept = has(&[checksum::CURRENT, checksum::RETIRING]);
+        }
+        let pairs = [
+            ("tail", checksum::CURRENT),
+            ("retiring", checksum::RETIRING),
+        ];
+        let given = pairs.map(|pair| has(&[pair.1]).then_some(pair));
         for Field { field, to, .. } in fields {
             // That it is not the default key any more is said in a word.
             let to = to.filter(|to| field != "default" || to != "no");
-            facts.insert(field, to);
+            self.facts.insert(field, to);
+        }
+        for (tail, checksum) in given.into_iter().flatten() {
+            let [tail, checksum] = [tail, checksum].map(|fact| self.facts.get(fact).cloned());
+            if let Some((tail, checksum)) = tail.flatten().zip(checksum.flatten()) {
+                self.checksums.insert(tail, checksum);
+            }
         }
     }
-    Ok(facts)
 }

@@ -5,7 +5,10 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use rusqlite::Connection;
+
 use super::{edit, vault_of};
+use crate::ledger;
 use crate::sandbox::Sandbox;
 use crate::secrecy::stock::stock;
 use crate::secrecy::watch::paths;
@@ -18,7 +21,7 @@ const DEAR: &str = "$argon2id$v=19$m=4194304,t=2,p=1$c2FsdHNhbHRzYWx0c2E$AAAAAAA
 /// What is done to a good vault, the check that finds it, and parts of the finding and its mend.
 type Case = (fn(&Sandbox), &'static str, &'static str, &'static str);
 
-const CASES: [Case; 30] = [
+const CASES: [Case; 33] = [
     (
         |s| mode(&s.vault(), 0o640),
         "place",
@@ -60,7 +63,7 @@ const CASES: [Case; 30] = [
         "foreign trigger",
         "take it out",
     ),
-    (older, "schema", "version 2; the newest is 5", "up to date"),
+    (older, "schema", "version 2; the newest is 6", "up to date"),
     (
         |s| sql(s, "PRAGMA user_version = 99"),
         "whole",
@@ -143,6 +146,30 @@ const CASES: [Case; 30] = [
         "facts",
         "its name is nothing",
         "restore a backup",
+    ),
+    (
+        |s| sql(s, "UPDATE secrets SET created_at = 1 WHERE key_id = 1"),
+        "facts",
+        "`prod-web` is not what the audit log says: the hash, login, salt or time of creation of \
+         its secret is another",
+        "restore a backup",
+    ),
+    (
+        |s| sql(s, "DELETE FROM secrets WHERE key_id = 1"),
+        "facts",
+        "`prod-web` is not what the audit log says: its tail is nothing",
+        "restore a backup",
+    ),
+    (
+        |s| {
+            sql(
+                s,
+                &format!("UPDATE secrets SET hash = '{DEAR}' WHERE key_id = 1"),
+            )
+        },
+        "hashes",
+        "`prod-web` has a hash that is not checked",
+        "`postkey delete NAME`",
     ),
     (
         |s| sql(s, "UPDATE log SET at = at + 7200 WHERE sequence = 4"),
@@ -234,6 +261,7 @@ fn hash(sandbox: &Sandbox, hash: &str) {
         sandbox,
         &format!("UPDATE secrets SET hash = '{hash}' WHERE key_id = 1"),
     );
+    ledger::reseal(&Connection::open(sandbox.vault()).unwrap());
 }
 
 fn older(sandbox: &Sandbox) {

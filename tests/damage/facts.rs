@@ -5,17 +5,23 @@ use std::fs;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
+use crate::ledger;
 use crate::sandbox::{Run, Sandbox};
 
 /// Of how many bits one is flipped: a number that falls on every bit of a byte in turn.
 const ONE_IN: usize = 37;
 
-/// What is judged of a key. When it was made is not.
-const JUDGED: &str = "SELECT id, name, kind, status, username, permission, request_limit,
-                      description, expires_at, expired_at FROM keys ORDER BY id";
+/// All that is stored of keys and secrets.
+const STORED: [(&str, &str); 2] = [
+    ("keys", "SELECT * FROM keys ORDER BY id"),
+    ("secrets", "SELECT * FROM secrets ORDER BY key_id, tail"),
+];
+
+/// A user of a mail server, with a hash that `doctor` finds nothing about.
+const USERS: &[u8] = b"old_user:{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHRzYWx0c2E$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Edits by hand that change what a key may do.
-const EDITS: [(&str, &str); 9] = [
+const EDITS: [(&str, &str); 22] = [
     (
         "UPDATE keys SET status = 'active' WHERE name = 'off'",
         "off",
@@ -28,7 +34,7 @@ const EDITS: [(&str, &str); 9] = [
     ),
     ("UPDATE keys SET request_limit = NULL", "web"),
     (
-        "UPDATE keys SET username = 'root' WHERE kind = 'smtp'",
+        "UPDATE keys SET username = 'root' WHERE name = 'mail'",
         "mail",
     ),
     (
@@ -37,6 +43,44 @@ const EDITS: [(&str, &str); 9] = [
     ),
     ("UPDATE keys SET expired_at = 1", "web"),
     ("INSERT INTO policies VALUES (1, 'never', NULL)", "web"),
+    ("UPDATE keys SET created_at = created_at - 1", "web"),
+    (
+        "UPDATE secrets SET hash = (SELECT hash FROM secrets WHERE key_id = 3) WHERE key_id = 1",
+        "web",
+    ),
+    (
+        "UPDATE secrets SET created_at = created_at + 1 WHERE key_id = 1",
+        "web",
+    ),
+    ("UPDATE secrets SET retired_at = 1 WHERE key_id = 1", "web"),
+    (
+        "UPDATE secrets SET tail = '0000000000000000' WHERE key_id = 1",
+        "web",
+    ),
+    (
+        "UPDATE secrets SET salt = zeroblob(32) WHERE key_id = 1",
+        "web",
+    ),
+    ("UPDATE secrets SET salt = NULL WHERE key_id = 1", "web"),
+    ("UPDATE secrets SET login = 'web' WHERE key_id = 2", "mail"),
+    (
+        "UPDATE secrets SET login = 'root' WHERE key_id = 5",
+        "old_user",
+    ),
+    (
+        "UPDATE secrets SET login = NULL WHERE key_id = 5",
+        "old_user",
+    ),
+    (
+        "UPDATE secrets SET hash = (SELECT hash FROM secrets WHERE key_id = 1)
+         WHERE retires_at > 0",
+        "ci",
+    ),
+    (
+        "UPDATE secrets SET created_at = 1 WHERE retires_at > 0",
+        "ci",
+    ),
+    ("DELETE FROM secrets WHERE retires_at > 0", "ci"),
 ];
 
 fn stocked() -> Sandbox {
@@ -63,6 +107,9 @@ fn stocked() -> Sandbox {
     sandbox.generate(["api", "off", "--inactive"]);
     sandbox.generate(["api", "ci"]);
     sandbox.run(["rotate", "ci", "--grace", "9d"]).expect(0);
+    sandbox
+        .run_with_input(["import", "dovecot", "-"], USERS)
+        .expect(0);
     sandbox
 }
 
@@ -97,42 +144,120 @@ fn an_edit_by_hand_is_named_and_the_key_takes_no_change_but_its_end() {
 }
 
 #[test]
-fn a_flipped_bit_that_changes_a_judged_fact_is_named() {
+fn a_flipped_bit_that_changes_what_is_stored_is_named() {
     let sandbox = stocked();
     let good = fs::read(sandbox.vault()).unwrap();
-    let facts = judged(&sandbox).unwrap();
-    let (mut changed, mut flipped) = (0, 0);
-    for bit in bits_of_keys(&sandbox, &good).step_by(ONE_IN) {
-        let mut damaged = good.clone();
-        damaged[bit / 8] ^= 1 << (bit % 8);
-        fs::write(sandbox.vault(), &damaged).unwrap();
-        flipped += 1;
-        if judged(&sandbox).is_ok_and(|found| found == facts) {
-            continue;
+    for (table, query) in STORED {
+        let stored = rows(&sandbox, query).unwrap();
+        let (mut changed, mut flipped) = (0, 0);
+        for bit in bits_of(table, &sandbox, &good).step_by(ONE_IN) {
+            let mut damaged = good.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            fs::write(sandbox.vault(), &damaged).unwrap();
+            flipped += 1;
+            if rows(&sandbox, query).is_ok_and(|found| found == stored) {
+                continue;
+            }
+            changed += 1;
+            let doctor = sandbox.run(["doctor"]).expect(1);
+            let is_named = |check: &str| doctor.stdout.contains(&format!("✗  {check}"));
+            let is_any = ["whole", "facts", "keys"].into_iter().any(is_named);
+            assert!(is_any, "{table}, bit {bit}: {doctor:?}");
         }
-        changed += 1;
-        let doctor = sandbox.run(["doctor"]).expect(1);
-        let is_named = |check: &str| doctor.stdout.contains(&format!("✗  {check}"));
-        let is_any = ["whole", "facts", "keys"].into_iter().any(is_named);
-        assert!(is_any, "bit {bit}: {doctor:?}");
+        assert!(changed > flipped / 3, "{table}: {changed} of {flipped}");
+        fs::write(sandbox.vault(), &good).unwrap();
     }
-    assert!(changed > flipped / 3, "{changed} of {flipped}");
 }
 
-/// The bits of the page that holds the keys, as far as it is in use.
-fn bits_of_keys(sandbox: &Sandbox, vault: &[u8]) -> std::ops::Range<usize> {
+#[test]
+fn an_old_secret_is_gone_without_a_finding_however_a_rotation_ended() {
+    for end in [
+        &["rotate", "ci", "--finish", "--yes"][..],
+        &["rotate", "ci", "--abort", "--yes"],
+        &["regenerate", "ci", "--yes"],
+        &["delete", "ci", "--yes"],
+    ] {
+        let sandbox = stocked();
+        Run::of(sandbox.command(end.iter().copied()).output().unwrap()).expect(0);
+        sandbox.run(["doctor"]).expect(0);
+    }
+    let sandbox = stocked();
+    ledger::retire(&sandbox, "ci", 1_000_000_000);
+    sandbox.run(["rotate", "ci", "--grace", "1d"]).expect(0);
+    sandbox.run(["doctor"]).expect(0);
+    sandbox.run(["rotate", "ci", "--abort", "--yes"]).expect(0);
+    sandbox.run(["rotate", "ci", "--grace", "1d"]).expect(0);
+    sandbox.run(["doctor"]).expect(0);
+}
+
+#[test]
+fn an_old_secret_that_had_retired_is_missed() {
+    let sandbox = stocked();
+    ledger::retire(&sandbox, "ci", 1_000_000_000);
+    sandbox.run(["list"]).expect(0);
+    sandbox.run(["doctor"]).expect(0);
+    crate::backup::edit(&sandbox.vault(), "DELETE FROM secrets WHERE retires_at > 0");
+    let doctor = sandbox.run(["doctor"]).expect(1);
+    assert!(
+        doctor.stdout.contains("its retiring is nothing"),
+        "{doctor:?}"
+    );
+}
+
+#[test]
+fn a_checksum_is_for_programs_and_what_it_is_made_with_goes_with_the_secret() {
+    let sandbox = stocked();
+    let salts = "SELECT group_concat(hex(salt)) FROM secrets";
+    let [salts] = &rows(&sandbox, salts).unwrap()[0][..] else {
+        panic!("no salts");
+    };
+    let Value::Text(salts) = salts else {
+        panic!("no salts: {salts:?}");
+    };
+    let salts: Vec<&str> = salts.split(',').collect();
+    let mut each = salts.clone();
+    each.sort_unstable();
+    each.dedup();
+    assert_eq!(each.len(), 6, "{salts:?}");
+    let log = sandbox.run(["log", "--format", "json"]).expect(0).json();
+    let checksums = log.to_string().matches(r#""field":"checksum""#).count();
+    assert_eq!(checksums, 6, "{log}");
+    for format in ["text", "csv"] {
+        let log = sandbox.run(["log", "--format", format]).expect(0);
+        assert!(!log.stdout.contains("checksum"), "{log:?}");
+    }
+    for name in ["web", "mail", "off", "ci", "old_user"] {
+        sandbox.run(["delete", name, "--yes"]).expect(0);
+    }
+    let vault = fs::read(sandbox.vault()).unwrap();
+    for salt in salts {
+        let bytes: Vec<u8> = (0..32)
+            .map(|at| u8::from_str_radix(&salt[2 * at..][..2], 16).unwrap())
+            .collect();
+        let is_left = vault.windows(32).any(|window| window == bytes);
+        assert!(!is_left, "{salt}");
+    }
+}
+
+/// The bits of the page that holds a table, as far as it is in use.
+fn bits_of(table: &str, sandbox: &Sandbox, vault: &[u8]) -> std::ops::Range<usize> {
     let connection = Connection::open(sandbox.vault()).unwrap();
-    let root = "SELECT rootpage FROM sqlite_schema WHERE name = 'keys'";
-    let root: u32 = connection.query_row(root, [], |row| row.get(0)).unwrap();
+    let root = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
+    let root: u32 = connection
+        .query_row(root, [table], |row| row.get(0))
+        .unwrap();
     let start = (root as usize - 1) * 4096;
     // Where the cells begin (https://www.sqlite.org/fileformat2.html, section 1.6).
     let content = usize::from(u16::from_be_bytes([vault[start + 5], vault[start + 6]]));
     (start + content) * 8..(start + 4096) * 8
 }
 
-fn judged(sandbox: &Sandbox) -> rusqlite::Result<Vec<Vec<Value>>> {
+fn rows(sandbox: &Sandbox, query: &str) -> rusqlite::Result<Vec<Vec<Value>>> {
     let vault = Connection::open(sandbox.vault())?;
-    let mut statement = vault.prepare(JUDGED)?;
-    let rows = statement.query_map([], |row| (0..10).map(|column| row.get(column)).collect())?;
+    let mut statement = vault.prepare(query)?;
+    let columns = statement.column_count();
+    let rows = statement.query_map([], |row| {
+        (0..columns).map(|column| row.get(column)).collect()
+    })?;
     rows.collect()
 }

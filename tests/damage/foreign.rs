@@ -16,6 +16,7 @@ const FIRST: &str = include_str!("../fixtures/vault-v1.sql");
 const SECOND: &str = include_str!("../fixtures/vault-v2.sql");
 const THIRD: &str = include_str!("../fixtures/vault-v3.sql");
 const FOURTH: &str = include_str!("../fixtures/vault-v4.sql");
+const FIFTH: &str = include_str!("../fixtures/vault-v5.sql");
 
 const FOREIGN: [(&str, &str); 9] = [
     (
@@ -136,7 +137,7 @@ fn an_older_vault_is_copied_beside_and_then_has_the_view_of_mail_servers() {
     let (version, tails) = schema(&vault);
     assert_eq!(
         (version, tails),
-        (5, Some(vec![tail_of(FIRST, "rails-app")]))
+        (6, Some(vec![tail_of(FIRST, "rails-app")]))
     );
     assert_eq!(paths(sandbox.home()).len(), 2);
     // It holds what the vault was, to go back to.
@@ -198,7 +199,7 @@ fn the_second_schema_is_copied_beside_and_brought_up_to_date() {
     sandbox
         .run(["deactivate", "cron", "--vault", path])
         .expect(0);
-    assert_eq!(schema(&vault), (5, Some(tails.to_vec())));
+    assert_eq!(schema(&vault), (6, Some(tails.to_vec())));
     let log = sandbox.run(["log", "--verify", "--vault", path]).expect(0);
     assert!(log.stdout.contains("7 entries"), "{log:?}");
     let copy = sandbox.home().join("vault-v2.db.schema-2");
@@ -224,7 +225,7 @@ fn the_third_schema_keeps_its_rotation_its_rules_and_its_default_key() {
         let run = run_with_input(&sandbox, &verify, secret_of(THIRD, name)).expect(status);
         assert!(run.stdout.contains(&format!("`{key}`")), "{run:?}");
     }
-    assert_eq!(schema(&vault), (5, Some(tails.to_vec())));
+    assert_eq!(schema(&vault), (6, Some(tails.to_vec())));
     let copy = sandbox.home().join("vault-v3.db.schema-3");
     assert_eq!(schema(&copy), (3, Some(tails.to_vec())));
     let shown = ["show", "reports", "--format", "json", "--vault", path];
@@ -266,7 +267,7 @@ fn the_fourth_schema_notes_what_had_ended_and_keeps_the_rest() {
     let tails = [tails.to_vec(), vec![String::new()]].concat();
     let copy = sandbox.home().join("vault-v4.db.schema-4");
     let (found, before) = (schema(&vault), schema(&copy));
-    assert_eq!((found.0, before.0), (5, 4));
+    assert_eq!((found.0, before.0), (6, 4));
     let sorted = |tails: Option<Vec<String>>| {
         let mut tails = tails.unwrap();
         tails.sort();
@@ -281,7 +282,7 @@ fn the_fourth_schema_notes_what_had_ended_and_keeps_the_rest() {
 
 #[test]
 fn no_fact_of_an_older_vault_is_called_into_question() {
-    for fixture in [FIRST, SECOND, THIRD, FOURTH] {
+    for fixture in [FIRST, SECOND, THIRD, FOURTH, FIFTH] {
         let sandbox = Sandbox::new();
         let vault = restored_from(&sandbox, fixture, "older.db");
         let path = vault.to_str().unwrap();
@@ -292,6 +293,40 @@ fn no_fact_of_an_older_vault_is_called_into_question() {
         assert!(doctor.stdout.contains("✓  facts"), "{doctor:?}");
         assert!(doctor.stdout.contains("✓  schema"), "{doctor:?}");
     }
+}
+
+/// What nothing in the log of a fifth schema speaks against: it has no checksums, and an old secret
+/// may have been removed without a word.
+const UNPROVEN: [&str; 3] = [
+    "UPDATE secrets SET created_at = 1, hash = hash || 'A' WHERE key_id = 1",
+    "UPDATE keys SET created_at = 1",
+    "DELETE FROM secrets WHERE retires_at IS NOT NULL",
+];
+
+#[test]
+fn what_the_fifth_schema_did_not_log_is_no_finding_and_a_new_secret_has_its_checksum() {
+    let sandbox = Sandbox::new();
+    let vault = restored_from(&sandbox, FIFTH, "vault-v5.db");
+    let path = vault.to_str().unwrap();
+    for edit in UNPROVEN {
+        crate::backup::edit(&vault, edit);
+        let doctor = sandbox.run(["doctor", "--vault", path]);
+        assert!(doctor.stdout.contains("✓  facts"), "{edit}: {doctor:?}");
+    }
+    let regenerate = ["regenerate", "reports", "--yes", "--vault", path];
+    sandbox.run(regenerate).expect(0);
+    assert_eq!(schema(&vault).0, 6);
+    let copy = sandbox.home().join("vault-v5.db.schema-5");
+    assert_eq!(schema(&copy).0, 5);
+    let salted = "SELECT group_concat(key_id) FROM secrets WHERE salt IS NOT NULL";
+    let salted = Connection::open(&vault)
+        .unwrap()
+        .query_row(salted, [], |row| row.get::<_, String>(0));
+    assert_eq!(salted.unwrap(), "1");
+    crate::backup::edit(&vault, UNPROVEN[0]);
+    let doctor = sandbox.run(["doctor", "--vault", path]).expect(1);
+    assert!(doctor.stdout.contains("✗  facts"), "{doctor:?}");
+    sandbox.run(["log", "--verify", "--vault", path]).expect(0);
 }
 
 /// The schema's version, and the tails in the view of mail servers if it has one.

@@ -62,9 +62,9 @@ impl Report<'_> {
         self.log(vault);
         self.clock(vault);
         self.keys(vault);
-        self.facts(vault);
+        let contradicted = self.facts(vault);
         self.policies(vault);
-        self.hashes(vault);
+        self.hashes(vault, &contradicted);
         self.weak(vault);
         self.staged(vault);
         self.usage(vault);
@@ -126,18 +126,24 @@ impl Report<'_> {
         }
     }
 
-    /// Whether each key is what the audit log says.
-    fn facts(&mut self, vault: &Vault) {
+    /// Whether each key is what the audit log says; the names of those that are not.
+    fn facts(&mut self, vault: &Vault) -> Vec<String> {
         let contradictions = match vault.contradictions() {
             Ok(contradictions) => contradictions,
-            Err(error) => return self.fault("facts", error),
+            Err(error) => {
+                self.fault("facts", error);
+                return Vec::new();
+            }
         };
         if contradictions.is_empty() {
             self.well("facts", "every key is what the audit log says");
         }
+        let mut names = Vec::new();
         for contradiction in contradictions {
+            names.push(contradiction.key.clone());
             self.fault("facts", vault::Error::Contradicted(contradiction));
         }
+        names
     }
 
     fn policies(&mut self, vault: &Vault) {
@@ -155,7 +161,8 @@ impl Report<'_> {
         }
     }
 
-    fn hashes(&mut self, vault: &Vault) {
+    /// Whether each hash is what new ones are; a key that contradicts the log takes no new secret.
+    fn hashes(&mut self, vault: &Vault, contradicted: &[String]) {
         let odd = match vault.odd_hashes() {
             Ok(odd) => odd,
             Err(error) => return self.fault("hashes", error),
@@ -165,6 +172,15 @@ impl Report<'_> {
             keys.map(|odd| odd.key.clone()).collect()
         };
         let (refused, cheap) = (of(true), of(false));
+        let hint = |names: &[String], otherwise| match names
+            .iter()
+            .any(|name| contradicted.contains(name))
+        {
+            true => {
+                "restore a backup, or `postkey delete NAME`: the key is not what the audit log says"
+            }
+            false => otherwise,
+        };
         if odd.is_empty() {
             self.well("hashes", "each is what new ones are");
         }
@@ -175,14 +191,20 @@ impl Report<'_> {
                     "{} a hash that is not checked: of no known scheme, or too costly",
                     having(&refused)
                 ),
-                "`postkey regenerate NAME`; nobody can use the key as it is",
+                hint(
+                    &refused,
+                    "`postkey regenerate NAME`; nobody can use the key as it is",
+                ),
             );
         }
         if !cheap.is_empty() {
             self.found(
                 "hashes",
                 format!("{} a hash that costs less than new ones do", having(&cheap)),
-                "`postkey rotate NAME`, when its user can take a new secret",
+                hint(
+                    &cheap,
+                    "`postkey rotate NAME`, when its user can take a new secret",
+                ),
             );
         }
     }

@@ -194,7 +194,8 @@ fn start_of_head(head: &str) -> String {
 }
 
 /// `status active → inactive, limit 300/day`; a name that only came or went is told already,
-/// and when a secret was to retire that is gone does not matter any more.
+/// when a secret was to retire that is gone does not matter any more, and a checksum is for
+/// programs.
 pub(super) fn told(fields: &[Field], show: impl Fn(&str, &str) -> String) -> String {
     let one = |Field { field, from, to }: &Field| {
         let show = |value: &String| show(field, value);
@@ -208,6 +209,7 @@ pub(super) fn told(fields: &[Field], show: impl Fn(&str, &str) -> String) -> Str
     let is_told = |field: &&Field| match field.field.as_str() {
         "name" => field.from.is_some() && field.to.is_some(),
         "retires_at" | "retired_at" => field.to.is_some(),
+        "checksum" | "retiring_checksum" => false,
         _ => true,
     };
     fields
