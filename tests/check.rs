@@ -71,6 +71,7 @@ fn age(sandbox: &Sandbox, name: &str, seconds: i64) {
     assert_eq!(in_vault(sandbox, secret, params![name, at]), 1);
     let key = "UPDATE keys SET created_at = min(created_at, ?2) WHERE name = ?1";
     assert_eq!(in_vault(sandbox, key, params![name, at]), 1);
+    crate::ledger::reseal(&Connection::open(sandbox.vault()).unwrap());
 }
 
 /// Lets a key end at that time.

@@ -75,6 +75,7 @@ fn age(sandbox: &Sandbox, name: &str) {
     let vault = Connection::open(sandbox.vault()).unwrap();
     let change = "UPDATE keys SET created_at = created_at - 100 * 86400 WHERE name = ?1";
     assert_eq!(vault.execute(change, [name]).unwrap(), 1);
+    crate::ledger::reseal(&vault);
 }
 
 fn names(sandbox: &Sandbox, args: &[&str]) -> Vec<String> {
