@@ -1,9 +1,10 @@
 //! What has ended: keys that expired and secrets that retired. That this was seen is stored, so
 //! that it stays true when a clock goes back; a clock that was ahead can be told so.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     Action, Author, Change, Error, Field, Head, KeyId, Record, Vault, keys, log, migrations,
@@ -159,21 +160,27 @@ impl Vault {
         if !self.has_ends()? {
             return Ok(Vec::new());
         }
-        let ids = ids(&self.connection, AHEAD, now, AT_ONCE)?;
+        let ids = ids(&self.connection, AHEAD, now, -1)?;
         // One that cannot be read is told by whoever needs it.
         let records = ids.into_iter().filter_map(|id| self.by_id(id).ok());
         Ok(records.flatten().collect())
     }
 
     /// Takes the author's clock for right: what was seen to have ended and, by that clock, has not
-    /// is valid again, and the log says so. Tells which keys these are.
+    /// is valid again, if it is a key's of whom the author was told, and the log says so. Tells
+    /// which keys these are.
     ///
     /// # Errors
     /// If the vault cannot be written; then nothing has changed.
-    pub fn accept_clock(&mut self, author: &Author) -> Result<Vec<KeyName>, Error> {
+    pub fn accept_clock(
+        &mut self,
+        told: &[Record],
+        author: &Author,
+    ) -> Result<Vec<KeyName>, Error> {
+        let told: BTreeSet<KeyId> = told.iter().map(|record| record.id).collect();
         let newest = self.newest_entry()?.map(|entry| entry.at);
         self.change(author, |change| {
-            let revived = change.forget_ends_ahead()?;
+            let revived = change.forget_ends_ahead(&told)?;
             change.note(&[Field {
                 field: "clock".to_owned(),
                 from: newest.map(|at| at.to_string()),
@@ -218,10 +225,11 @@ impl Change<'_> {
         Ok(())
     }
 
-    fn forget_ends_ahead(&self) -> Result<Vec<KeyName>, Error> {
+    fn forget_ends_ahead(&self, told: &BTreeSet<KeyId>) -> Result<Vec<KeyName>, Error> {
         let now = self.now();
         let mut names = Vec::new();
-        for id in ids(self.transaction, AHEAD, now, -1)? {
+        let ahead = ids(self.transaction, AHEAD, now, -1)?;
+        for id in ahead.into_iter().filter(|id| told.contains(id)) {
             if let Ok(Some(found)) = keys::by_id(self.transaction, id) {
                 self.write_ends(&found, &unseen(&found.key, now))?;
                 names.push(found.key.name);

@@ -103,7 +103,7 @@ pub(super) fn accept(confirmed: Option<&KeyName>, session: &Session) -> Result<E
         session.ui.note("nothing was changed");
         return Ok(ExitStatus::No);
     }
-    let revived = vault.accept_clock(&session.author(Action::Doctor))?;
+    let revived = vault.accept_clock(&ended, &session.author(Action::Doctor))?;
     let revived: Vec<String> = revived.iter().map(ToString::to_string).collect();
     let now = look.moment(look.now);
     session.ui.note(format!("accepted {now} as the time"));

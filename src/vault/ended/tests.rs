@@ -105,12 +105,14 @@ fn what_was_seen_by_a_clock_ahead_is_noted_and_nothing_else() {
         .expect("noted");
     assert_eq!(noted(&vault), ["a"]);
     let head = vault.head().expect("a head");
-    vault
-        .accept_clock(&Author {
-            action: Action::Doctor,
-            ..author(10)
-        })
-        .expect("accepted");
+    let operator = Author {
+        action: Action::Doctor,
+        ..author(10)
+    };
+    let told = vault.ended_ahead(at(10)).expect("what has ended ahead");
+    vault.accept_clock(&[], &operator).expect("accepted");
+    assert_eq!(noted(&vault), ["a"], "the operator was not told of it");
+    vault.accept_clock(&told, &operator).expect("accepted");
     assert!(noted(&vault).is_empty());
     vault
         .note_seen(&author(10), all.iter(), head)
