@@ -7,7 +7,7 @@ use super::super::presented::Presentation;
 use super::Report;
 use crate::error::Error;
 use crate::key::{Key, Kind, Limit, Secret, Used, Username, quoted, strays, without_strays};
-use crate::ui::{Decision, VerdictView, Which, extension};
+use crate::ui::{Decision, VerdictView, Which, counted, extension};
 use crate::vault::Presented;
 use crate::verify::{Check, Need, Question, Recognised, Verdict, allowance};
 
@@ -71,13 +71,13 @@ impl Report<'_> {
         }
         match Secret::parse(clean) {
             Ok(secret) => {
-                let characters = secret.expose().len();
-                let message = format!("{characters} characters, and the checksum is right");
+                let characters = characters(secret.expose());
+                let message = format!("{characters}, and the checksum is right");
                 self.well("form", message);
                 true
             }
             Err(malformed) => {
-                let message = format!("{malformed} ({} characters)", clean.chars().count());
+                let message = format!("{malformed} ({})", characters(clean));
                 self.fails(
                     "form",
                     message,
@@ -250,4 +250,9 @@ impl Report<'_> {
             false => self.look.moment_and_distance(moment),
         }
     }
+}
+
+/// How many characters a text has, in words.
+fn characters(text: &str) -> String {
+    counted(text.chars().count() as u64, "character", "characters")
 }
