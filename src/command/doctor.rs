@@ -87,9 +87,10 @@ impl<'a> Report<'a> {
         self.views.push(ExaminedView::well(check, message));
     }
 
-    fn found(&mut self, check: &'static str, message: impl Into<String>, mend: impl Into<String>) {
-        let hint = self.look.completed(&mend.into());
-        self.views.push(ExaminedView::found(check, message, hint));
+    fn found(&mut self, check: &'static str, message: impl Into<String>, fix: impl AsRef<str>) {
+        let fix = fix.as_ref();
+        self.views
+            .push(ExaminedView::found(check, message, fix, &self.look));
     }
 
     /// An error of the vault as a finding, with the way out that every command names.
@@ -116,12 +117,7 @@ impl<'a> Report<'a> {
     }
 
     fn show(self) -> Result<ExitStatus, Error> {
-        let mut listing = self.session.ui.listing(&self.look);
-        for view in &self.views {
-            listing.push(view)?;
-        }
-        listing.finish::<ExaminedView>()?;
-        let found = self.views.iter().filter(|view| !view.is_well()).count();
+        let found = self.session.ui.examined(&self.views, &self.look)?;
         if found == 0 {
             self.session.ui.note("all is well");
             return Ok(ExitStatus::Done);

@@ -26,7 +26,7 @@ const LONGEST: u64 = 1 << 20;
 /// of `curl -v`, an SMTP transcript (from swaks, openssl or Python's smtplib, say), or a secret
 /// alone. Looks at each point that matters - how and where the secret was sent, blanks and
 /// characters that cannot be seen, its form, whose it is, whether the key is active, expired,
-/// permitted to do this, within its limit - and tells how to mend what fails.
+/// permitted to do this, within its limit - and tells how to fix what fails.
 ///
 /// Nothing is recorded, nothing is sent, and no secret is shown. Exits 0 if every point is well,
 /// and 1 otherwise. On a terminal what is pasted is not shown; Enter and Ctrl-D end it.
@@ -97,20 +97,17 @@ impl<'a> Report<'a> {
         self.points.push(ExaminedView::well(point, message));
     }
 
-    fn fails(&mut self, point: &'static str, message: impl Into<String>, mend: impl Into<String>) {
-        let mend = self.look.completed(&mend.into());
-        self.points.push(ExaminedView::found(point, message, mend));
+    fn fails(&mut self, point: &'static str, message: impl Into<String>, fix: impl AsRef<str>) {
+        let fix = fix.as_ref();
+        self.points
+            .push(ExaminedView::found(point, message, fix, &self.look));
     }
 
     fn show(self) -> Result<ExitStatus, Error> {
-        let mut listing = self.session.ui.listing(&self.look);
-        for point in &self.points {
-            listing.push(point)?;
-        }
-        listing.finish::<ExaminedView>()?;
-        Ok(match self.points.iter().all(ExaminedView::is_well) {
-            true => ExitStatus::Done,
-            false => ExitStatus::No,
+        let failed = self.session.ui.examined(&self.points, &self.look)?;
+        Ok(match failed {
+            0 => ExitStatus::Done,
+            _ => ExitStatus::No,
         })
     }
 
@@ -155,8 +152,8 @@ impl<'a> Report<'a> {
         let password = match &login.password {
             Ok(password) => password,
             Err(fault) => {
-                let (message, mend) = told(*fault, &mechanism);
-                self.fails("login", message, mend);
+                let (message, fix) = told(*fault, &mechanism);
+                self.fails("login", message, fix);
                 return Ok(());
             }
         };

@@ -36,7 +36,7 @@ pub use views::{
     AffectedView, BackupView, ChainView, Decision, EntryView, ExaminedView, ExportedView, Fate,
     FindingView, IdentityView, ImportedView, Incident, Issued, KeyDetails, KeyView, Outcome,
     PolicyView, Replacement, Sighted, StepView, TextView, UsageView, VerdictView, Which, changes,
-    counted, head_told, held, last_use, quoted_names, refusals, secret_use,
+    counted, first_of, head_told, held, last_use, quoted_names, refusals, secret_use,
 };
 
 use crate::error::Error;

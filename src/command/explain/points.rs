@@ -6,8 +6,10 @@ use zeroize::Zeroizing;
 use super::super::presented::Presentation;
 use super::Report;
 use crate::error::Error;
-use crate::key::{Key, Kind, Limit, Secret, Used, Username, quoted, strays, without_strays};
-use crate::ui::{Decision, VerdictView, Which, counted, extension};
+use crate::key::{
+    Allowance, Key, Kind, Limit, Secret, Used, Username, quoted, strays, without_strays,
+};
+use crate::ui::{Decision, VerdictView, Which, counted, extension, first_of};
 use crate::vault::Presented;
 use crate::verify::{Check, Need, Question, Recognised, Verdict, allowance};
 
@@ -50,15 +52,10 @@ impl Report<'_> {
     }
 
     fn strays(&mut self, presented: &str) {
-        let all: Vec<_> = strays(presented).collect();
-        let named: Vec<String> = all.iter().take(NAMED).map(ToString::to_string).collect();
-        let more = match all.len().saturating_sub(NAMED) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let message = format!("there is {}{more}", named.join(", "));
-        let mend = "remove them where the secret is kept: it is letters, digits and `-` only";
-        self.fails("characters", message, mend);
+        let named = first_of(strays(presented).map(|stray| stray.to_string()), NAMED);
+        let message = format!("there is {named}");
+        let fix = "remove them where the secret is kept: it is letters, digits and `-` only";
+        self.fails("characters", message, fix);
     }
 
     /// Whether it has the form of a secret, or is the password that was imported.
@@ -113,8 +110,8 @@ impl Report<'_> {
                 "; {name} had one that ends like it, which was replaced"
             ));
         }
-        let mend = "present the secret that the key has now, and look at the right vault";
-        self.fails("secret", message, mend);
+        let fix = "present the secret that the key has now, and look at the right vault";
+        self.fails("secret", message, fix);
         Ok(())
     }
 
@@ -127,8 +124,9 @@ impl Report<'_> {
         });
         let (key, at) = (&secret.record.key, presentation.at);
         let permissions = &self.session.settings.permissions;
+        let allowance = allowance(&secret.record, used, at);
         for check in Check::ALL {
-            let Some((point, well)) = self.told(check, secret, question, used) else {
+            let Some((point, well)) = self.told(check, secret, question, allowance) else {
                 continue;
             };
             if check.is_passed(secret, question, permissions, at, used) {
@@ -139,11 +137,11 @@ impl Report<'_> {
                 verdict: check.verdict(),
                 key: Some(key),
                 which: Some(Which::of(secret)),
-                allowance: allowance(&secret.record, used, at),
+                allowance,
                 login: None,
             };
-            let mend = self.mend(check, key, question);
-            self.fails(point, self.reason(&decision), mend);
+            let fix = self.fix(check, key, question);
+            self.fails(point, self.reason(&decision), fix);
         }
     }
 
@@ -154,7 +152,7 @@ impl Report<'_> {
         check: Check,
         secret: &Presented,
         question: &Question<'_>,
-        used: Used,
+        allowance: Option<Allowance>,
     ) -> Option<(&'static str, String)> {
         let key = &secret.record.key;
         let (name, title) = (&key.name, key.kind().title());
@@ -193,13 +191,13 @@ impl Report<'_> {
             }
             Check::Limit => {
                 let limit = key.limit().filter(|limit| *limit != Limit::None)?;
-                let left = allowance(&secret.record, used, self.look.now)?.remaining();
+                let left = allowance?.remaining();
                 ("limit", format!("{left} left of {limit}"))
             }
         })
     }
 
-    fn mend(&self, check: Check, key: &Key, question: &Question<'_>) -> String {
+    fn fix(&self, check: Check, key: &Key, question: &Question<'_>) -> String {
         let name = &key.name;
         match check {
             Check::Current => {

@@ -76,11 +76,16 @@ const NAMED: usize = 5;
 
 /// `` `web`, `ci` and 3 more``
 pub fn quoted_names(names: &[String]) -> String {
-    let named: Vec<String> = names.iter().take(NAMED).map(|name| quoted(name)).collect();
-    let named = named.join(", ");
-    match names.len().saturating_sub(NAMED) {
-        0 => named,
-        more => format!("{named} and {more} more"),
+    first_of(names.iter().map(|name| quoted(name)), NAMED)
+}
+
+/// The first of some words, and how many more there are.
+pub fn first_of(mut words: impl Iterator<Item = String>, most: usize) -> String {
+    let first: Vec<String> = words.by_ref().take(most).collect();
+    let first = first.join(", ");
+    match words.count() {
+        0 => first,
+        more => format!("{first} and {more} more"),
     }
 }
 

@@ -1,11 +1,12 @@
-//! What `doctor` looked at, and what it found.
+//! What `doctor` and `explain` looked at, and what they found.
 
 use serde::Serialize;
 
 use super::or_empty;
-use crate::ui::Look;
+use crate::error::Error;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
+use crate::ui::{Look, Ui};
 
 /// One thing that was looked at: it is well, or something is found with its mend.
 #[derive(Debug, Serialize)]
@@ -27,19 +28,29 @@ impl ExaminedView {
         }
     }
 
-    /// Something that is not, and how it is mended.
-    pub fn found(check: &'static str, message: impl Into<String>, mend: impl Into<String>) -> Self {
+    /// Something that is not, and how it is fixed: by commands that name the vault which was named.
+    pub fn found(check: &'static str, message: impl Into<String>, fix: &str, look: &Look) -> Self {
         Self {
             check,
             ok: false,
             message: message.into(),
-            mend: Some(mend.into()),
+            mend: Some(look.completed(fix)),
         }
     }
+}
 
-    /// Whether it is well.
-    pub fn is_well(&self) -> bool {
-        self.ok
+impl Ui {
+    /// Writes all that was looked at; how much of it is not well.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn examined(&self, views: &[ExaminedView], look: &Look) -> Result<usize, Error> {
+        let mut listing = self.listing(look);
+        for view in views {
+            listing.push(view)?;
+        }
+        listing.finish::<ExaminedView>()?;
+        Ok(views.iter().filter(|view| !view.ok).count())
     }
 }
 

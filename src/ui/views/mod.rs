@@ -21,7 +21,7 @@ use std::fmt::Display;
 
 use serde::Serializer;
 
-pub use backup::{AffectedView, BackupView, counted, head_told, held, quoted_names};
+pub use backup::{AffectedView, BackupView, counted, first_of, head_told, held, quoted_names};
 pub use entry::{ChainView, EntryView, changes};
 pub use examined::ExaminedView;
 pub use exported::{ExportedView, GoodView};
