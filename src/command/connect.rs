@@ -6,6 +6,7 @@
 mod credentials;
 mod dovecot;
 mod gateway;
+mod template;
 
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,7 @@ use crate::key::{Brand, Kind};
 use crate::settings::{Credentials, Listen};
 use crate::vault::Vault;
 use gateway::Backend;
+use template::{Part, chosen};
 
 /// Prints the configuration that makes a server use this vault, or a scanner know its secrets
 ///
@@ -86,95 +88,6 @@ enum Server {
     /// pre-commit: a hook that stops a commit with a secret in it
     PreCommit,
 }
-
-/// One of the files that a server's configuration consists of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Part {
-    /// The server's configuration, or the part of it that is ours
-    Main,
-    /// How Dovecot looks secrets up
-    Sql,
-    /// How HAProxy asks `postkey serve`
-    Lua,
-}
-
-/// A server's file, with placeholders.
-struct Template {
-    server: Server,
-    part: Part,
-    /// Where it belongs, on Debian or in a repository.
-    place: &'static str,
-    text: &'static str,
-}
-
-const TEMPLATES: [Template; 11] = [
-    Template {
-        server: Server::Dovecot,
-        part: Part::Sql,
-        place: "/etc/dovecot/postkey-sql.conf.ext",
-        text: include_str!("connect/dovecot/sql.conf.ext"),
-    },
-    Template {
-        server: Server::Dovecot,
-        part: Part::Main,
-        place: "/etc/dovecot/dovecot.conf",
-        text: include_str!("connect/dovecot/main.conf"),
-    },
-    Template {
-        server: Server::Postfix,
-        part: Part::Main,
-        place: "/etc/postfix/master.cf",
-        text: include_str!("connect/postfix-master.cf"),
-    },
-    Template {
-        server: Server::Exim,
-        part: Part::Main,
-        place: "/etc/exim4/conf.d/auth/99_postkey",
-        text: include_str!("connect/exim.conf"),
-    },
-    Template {
-        server: Server::Nginx,
-        part: Part::Main,
-        place: "/etc/nginx/conf.d/postkey.conf",
-        text: include_str!("connect/nginx.conf"),
-    },
-    Template {
-        server: Server::Caddy,
-        part: Part::Main,
-        place: "/etc/caddy/Caddyfile",
-        text: include_str!("connect/Caddyfile"),
-    },
-    Template {
-        server: Server::Traefik,
-        part: Part::Main,
-        place: "/etc/traefik/dynamic/postkey.yaml",
-        text: include_str!("connect/traefik.yaml"),
-    },
-    Template {
-        server: Server::Haproxy,
-        part: Part::Main,
-        place: "/etc/haproxy/haproxy.cfg",
-        text: include_str!("connect/haproxy.cfg"),
-    },
-    Template {
-        server: Server::Haproxy,
-        part: Part::Lua,
-        place: "/etc/haproxy/postkey.lua",
-        text: include_str!("connect/haproxy-postkey.lua"),
-    },
-    Template {
-        server: Server::Gitleaks,
-        part: Part::Main,
-        place: ".gitleaks.toml",
-        text: include_str!("connect/gitleaks.toml"),
-    },
-    Template {
-        server: Server::PreCommit,
-        part: Part::Main,
-        place: ".pre-commit-config.yaml",
-        text: include_str!("connect/pre-commit.yaml"),
-    },
-];
 
 /// What placeholders are filled from.
 #[derive(Clone, Copy)]
@@ -323,41 +236,10 @@ fn configuration(server: Server, part: Option<Part>, facts: Facts) -> Result<Str
         let text = fill(file.text, facts)?;
         Ok(match files.len() {
             1 => text,
-            _ => format!("{}\n{text}", heading(file)),
+            _ => format!("{}\n{text}", file.heading()),
         })
     });
     Ok(texts.collect::<Result<Vec<_>, Error>>()?.join("\n"))
-}
-
-/// The templates of the server, at least one.
-fn chosen(
-    server: Server,
-    part: Option<Part>,
-    facts: Facts,
-) -> Result<Vec<&'static Template>, Error> {
-    let is_needed = |file: &&Template| facts.export.is_none() || file.part != Part::Sql;
-    let files = TEMPLATES.iter().filter(|file| file.server == server);
-    let files = files.filter(is_needed);
-    let chosen: Vec<_> = files
-        .clone()
-        .filter(|file| part.is_none_or(|part| file.part == part))
-        .collect();
-    match part {
-        Some(part) if chosen.is_empty() => {
-            let words: Vec<String> = files.map(|file| values::word(file.part)).collect();
-            let (server, part) = (values::word(server), values::word(part));
-            let message = format!("{server} has no file `{part}`");
-            Err(Error::usage(message).hint(format!("it has {}", words.join(", "))))
-        }
-        _ => Ok(chosen),
-    }
-}
-
-/// The line above a file that is one of several.
-fn heading(file: &Template) -> String {
-    let (server, part) = (values::word(file.server), values::word(file.part));
-    let place = file.place;
-    format!("# === {place}, which `postkey connect {server} --file {part}` prints alone ===")
 }
 
 /// The template with its placeholders filled; what a value says is taken as it is.
@@ -394,6 +276,7 @@ fn placeholder(text: &str) -> Option<(Value, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use super::template::TEMPLATES;
     use super::*;
 
     #[test]

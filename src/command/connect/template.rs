@@ -1,0 +1,129 @@
+//! The files of each server's configuration, and which of them are printed.
+
+use clap::ValueEnum;
+
+use super::{Facts, Server};
+use crate::command::values;
+use crate::error::Error;
+
+/// One of the files that a server's configuration consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Part {
+    /// The server's configuration, or the part of it that is ours
+    Main,
+    /// How Dovecot looks secrets up
+    Sql,
+    /// How HAProxy asks `postkey serve`
+    Lua,
+}
+
+/// A server's file, with placeholders.
+pub(super) struct Template {
+    server: Server,
+    part: Part,
+    /// Where it belongs, on Debian or in a repository.
+    pub(super) place: &'static str,
+    pub(super) text: &'static str,
+}
+
+pub(super) const TEMPLATES: [Template; 11] = [
+    Template {
+        server: Server::Dovecot,
+        part: Part::Sql,
+        place: "/etc/dovecot/postkey-sql.conf.ext",
+        text: include_str!("dovecot/sql.conf.ext"),
+    },
+    Template {
+        server: Server::Dovecot,
+        part: Part::Main,
+        place: "/etc/dovecot/dovecot.conf",
+        text: include_str!("dovecot/main.conf"),
+    },
+    Template {
+        server: Server::Postfix,
+        part: Part::Main,
+        place: "/etc/postfix/master.cf",
+        text: include_str!("postfix-master.cf"),
+    },
+    Template {
+        server: Server::Exim,
+        part: Part::Main,
+        place: "/etc/exim4/conf.d/auth/99_postkey",
+        text: include_str!("exim.conf"),
+    },
+    Template {
+        server: Server::Nginx,
+        part: Part::Main,
+        place: "/etc/nginx/conf.d/postkey.conf",
+        text: include_str!("nginx.conf"),
+    },
+    Template {
+        server: Server::Caddy,
+        part: Part::Main,
+        place: "/etc/caddy/Caddyfile",
+        text: include_str!("Caddyfile"),
+    },
+    Template {
+        server: Server::Traefik,
+        part: Part::Main,
+        place: "/etc/traefik/dynamic/postkey.yaml",
+        text: include_str!("traefik.yaml"),
+    },
+    Template {
+        server: Server::Haproxy,
+        part: Part::Main,
+        place: "/etc/haproxy/haproxy.cfg",
+        text: include_str!("haproxy.cfg"),
+    },
+    Template {
+        server: Server::Haproxy,
+        part: Part::Lua,
+        place: "/etc/haproxy/postkey.lua",
+        text: include_str!("haproxy-postkey.lua"),
+    },
+    Template {
+        server: Server::Gitleaks,
+        part: Part::Main,
+        place: ".gitleaks.toml",
+        text: include_str!("gitleaks.toml"),
+    },
+    Template {
+        server: Server::PreCommit,
+        part: Part::Main,
+        place: ".pre-commit-config.yaml",
+        text: include_str!("pre-commit.yaml"),
+    },
+];
+
+impl Template {
+    /// The line above a file that is one of several.
+    pub(super) fn heading(&self) -> String {
+        let (server, part) = (values::word(self.server), values::word(self.part));
+        let place = self.place;
+        format!("# === {place}, which `postkey connect {server} --file {part}` prints alone ===")
+    }
+}
+
+/// The templates of the server, at least one.
+pub(super) fn chosen(
+    server: Server,
+    part: Option<Part>,
+    facts: Facts<'_>,
+) -> Result<Vec<&'static Template>, Error> {
+    let is_needed = |file: &&Template| facts.export.is_none() || file.part != Part::Sql;
+    let files = TEMPLATES.iter().filter(|file| file.server == server);
+    let files = files.filter(is_needed);
+    let chosen: Vec<_> = files
+        .clone()
+        .filter(|file| part.is_none_or(|part| file.part == part))
+        .collect();
+    match part {
+        Some(part) if chosen.is_empty() => {
+            let words: Vec<String> = files.map(|file| values::word(file.part)).collect();
+            let (server, part) = (values::word(server), values::word(part));
+            let message = format!("{server} has no file `{part}`");
+            Err(Error::usage(message).hint(format!("it has {}", words.join(", "))))
+        }
+        _ => Ok(chosen),
+    }
+}
