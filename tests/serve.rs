@@ -11,6 +11,7 @@ pub mod logins;
 pub mod recording;
 mod scarcity;
 pub mod server;
+mod socket;
 mod stopping;
 mod verdicts;
 mod waiting;

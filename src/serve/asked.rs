@@ -11,8 +11,9 @@ use serde::Deserialize;
 
 use super::credentials::{Credentials, text};
 use super::gate::Asked;
+use crate::key::Kind;
 use crate::usage::read_address;
-use crate::verify::Need;
+use crate::verify::{Need, Question};
 
 // As constants, so that they are not read anew on every request.
 const ORIGINAL_ADDRESS: HeaderName = HeaderName::from_static("x-original-address");
@@ -125,7 +126,11 @@ impl Taken<'_> {
         };
         Asked {
             presented: self.presented,
-            need,
+            question: Question {
+                kind: Some(Kind::Api),
+                username: None,
+                need,
+            },
             address: self.address,
         }
     }

@@ -23,6 +23,7 @@ use tokio::time::{sleep, timeout};
 
 use super::http::{Desk, reply, router};
 use super::listen::{Listener, Stream};
+use super::login;
 use crate::process;
 
 /// How many connections are served at once at most; more wait to be accepted.
@@ -50,12 +51,16 @@ pub(super) fn accept(
     stopping: &watch::Receiver<()>,
 ) -> JoinSet<()> {
     let room = Arc::new(Semaphore::new(room));
-    let router = router(Arc::clone(desk));
+    let everywhere = router(Arc::clone(desk));
+    let on_sockets = everywhere.clone().merge(login::router(Arc::clone(desk)));
     let door = |listener| Door {
+        router: match listener {
+            Listener::Tcp(_) => everywhere.clone(),
+            Listener::Unix(_) => on_sockets.clone(),
+        },
         listener,
         desk: Arc::clone(desk),
         room: Arc::clone(&room),
-        router: router.clone(),
     };
     let doors = listeners.into_iter().map(door);
     doors.map(|door| door.keep(stopping.clone())).collect()

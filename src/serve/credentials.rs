@@ -29,8 +29,9 @@ impl Credentials {
     pub fn presented<'a>(&self, headers: &'a HeaderMap) -> &'a str {
         let own = self.headers.iter().flat_map(|name| headers.get_all(name));
         let authorizations = self.bearer.then(|| headers.get_all(AUTHORIZATION));
-        let bearers = authorizations.into_iter().flatten().map(text);
-        let mut presented = own.map(text).chain(bearers.filter_map(bearer));
+        let authorizations = authorizations.into_iter().flatten().map(text);
+        let bearers = authorizations.filter_map(|value| of_scheme("bearer", value));
+        let mut presented = own.map(text).chain(bearers);
         match (presented.next(), presented.next()) {
             (Some(only), None) => only,
             _ => "",
@@ -49,11 +50,11 @@ impl Credentials {
     }
 }
 
-/// The credentials of the scheme `Bearer`, which is compared without case.
-fn bearer(authorization: &str) -> Option<&str> {
-    let (scheme, credentials) = authorization.split_once(' ').unwrap_or((authorization, ""));
-    let is_bearer = scheme.eq_ignore_ascii_case("bearer");
-    is_bearer.then(|| credentials.trim_matches(' '))
+/// The credentials in an `Authorization` of that scheme, which is compared without case.
+pub(super) fn of_scheme<'a>(scheme: &str, authorization: &'a str) -> Option<&'a str> {
+    let (found, credentials) = authorization.split_once(' ').unwrap_or((authorization, ""));
+    let is_same = found.eq_ignore_ascii_case(scheme);
+    is_same.then(|| credentials.trim_matches(' '))
 }
 
 /// A header's value as text; what is no text is nothing.

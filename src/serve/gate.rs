@@ -1,6 +1,8 @@
 //! From a presented secret to a decision, without sockets: fresh, and cheap for secrets that
 //! were seen before.
 
+mod login;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,10 +19,11 @@ use super::pool::{Hashers, Readers};
 use super::source::{Fresh, Source, Stamp};
 use super::throttle::Throttle;
 use super::turns::Turns;
-use crate::key::{Allowance, Kind, Secret, Used};
+use crate::key::{Allowance, Secret, Used};
 use crate::settings::Permissions;
 use crate::vault::{Error, KeyId, Presented};
-use crate::verify::{Need, Question, Recognised, Verdict, allowance, judge, recognise};
+use crate::verify::{Question, Recognised, Verdict, allowance, judge, recognise};
+pub(super) use login::Attempt;
 
 /// How many accepted secrets are remembered, some 500 bytes each.
 const REMEMBERED: usize = 1 << 17;
@@ -73,8 +76,8 @@ pub(super) struct Decision {
 pub(super) struct Asked<'a> {
     /// The key; empty if there was none, or more than one.
     pub(super) presented: &'a str,
-    /// What it is needed for.
-    pub(super) need: Need<'a>,
+    /// What it has to open.
+    pub(super) question: Question<'a>,
     /// From where it was presented.
     pub(super) address: Option<IpAddr>,
 }
@@ -90,6 +93,28 @@ enum Stranger {
 impl From<Error> for Stranger {
     fn from(error: Error) -> Self {
         Self::Unavailable(error)
+    }
+}
+
+impl Known {
+    /// What was recognised under a state of the vault. Blocks.
+    fn of(
+        recognised: Recognised,
+        read: Option<Stamp>,
+        meter: &Meter,
+        source: &Source,
+    ) -> Result<Arc<Self>, Stranger> {
+        match recognised {
+            Recognised::Nobody(verdict) => Err(Stranger::Refused(verdict, None)),
+            Recognised::Lookalike(key) | Recognised::WrongPassword(key) => {
+                Err(Stranger::Refused(Verdict::Mismatch, Some(key)))
+            }
+            Recognised::Secret(secret) => Ok(Arc::new(Self {
+                tally: meter.tally(secret.record.id, source),
+                secret: *secret,
+                stamp: read.expect("a secret is recognised by what was read"),
+            })),
+        }
     }
 }
 
@@ -139,7 +164,18 @@ impl Gate {
     /// # Errors
     /// If the vault cannot be read: then nothing is accepted.
     pub(super) async fn decide(&self, asked: Asked<'_>, now: Timestamp) -> Result<Decision, Error> {
-        match self.recognise(asked.presented).await {
+        let recognised = self.recognise(asked.presented).await;
+        self.conclude(recognised, asked, now).await
+    }
+
+    /// Judges what was recognised, and counts it.
+    async fn conclude(
+        &self,
+        recognised: Result<Arc<Known>, Stranger>,
+        asked: Asked<'_>,
+        now: Timestamp,
+    ) -> Result<Decision, Error> {
+        match recognised {
             Ok(known) => Ok(self.judge(known, asked, now)),
             Err(Stranger::Refused(verdict, key)) => Ok(self.refuse(verdict, key, asked, now).await),
             Err(Stranger::Unavailable(error)) => Err(error),
@@ -153,11 +189,6 @@ impl Gate {
     }
 
     fn judge(&self, known: Arc<Known>, asked: Asked<'_>, now: Timestamp) -> Decision {
-        let question = Question {
-            kind: Some(Kind::Api),
-            username: None,
-            need: asked.need,
-        };
         let presented = Presentation {
             tail: Some(&known.secret.tail),
             address: asked.address,
@@ -165,7 +196,7 @@ impl Gate {
         };
         let at = self.ended.time(&known.secret, now);
         let decide = |used: Used| {
-            let verdict = judge(&known.secret, &question, &self.permissions, at, used);
+            let verdict = judge(&known.secret, &asked.question, &self.permissions, at, used);
             (verdict, allowance(&known.secret.record, used, now))
         };
         let (verdict, allowance) = self.meter.count(&known.tally, presented, decide);
@@ -299,18 +330,7 @@ impl Gate {
                 Ok(value)
             };
             let recognised = recognise(&presented, look_up, memory)?;
-            let stamp = read.expect("what has the shape of a secret is looked up");
-            match recognised {
-                Recognised::Nobody(verdict) => Err(Stranger::Refused(verdict, None)),
-                Recognised::Lookalike(key) | Recognised::WrongPassword(key) => {
-                    Err(Stranger::Refused(Verdict::Mismatch, Some(key)))
-                }
-                Recognised::Secret(secret) => Ok(Arc::new(Known {
-                    tally: meter.tally(secret.record.id, &source),
-                    secret: *secret,
-                    stamp,
-                })),
-            }
+            Known::of(recognised, read, &meter, &source)
         });
         recognised
             .await

@@ -71,7 +71,7 @@ impl Metrics {
         );
         registry.register(
             "mail_logins",
-            "Logins that a mail server reported, by verdict",
+            "Logins that a mail server asked about or reported, by verdict",
             self.logins.clone(),
         );
         registry.register(
@@ -104,7 +104,7 @@ impl Metrics {
             .inc();
     }
 
-    /// Counts a login that was reported.
+    /// Counts a login that was asked about or reported.
     pub(super) fn count_login(&self, verdict: &'static str) {
         self.logins.get_or_create(&Login { verdict }).inc();
     }

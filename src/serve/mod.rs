@@ -1,4 +1,4 @@
-//! `serve`: answers over HTTP whether a key is good, to gateways, applications and Dovecot.
+//! `serve`: answers over HTTP whether a key is good, to gateways, applications and mail servers.
 //!
 //! Knows no terminal and prints nothing; what is to be told, it hands to its caller.
 
@@ -10,6 +10,7 @@ mod ended;
 mod gate;
 mod http;
 mod listen;
+mod login;
 mod mail;
 mod meter;
 mod metrics;

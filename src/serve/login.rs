@@ -1,0 +1,130 @@
+//! Logins that a mail server asks about before it lets anybody in. On a unix socket only: to a
+//! port of loopback every user of this machine could take guesses.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Query, Request, State};
+use axum::response::Response;
+use axum::routing::get;
+use base64ct::{Base64, Encoding};
+use hyper::Uri;
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use serde::Deserialize;
+use tokio::time::sleep;
+use zeroize::Zeroizing;
+
+use super::credentials::{of_scheme, text};
+use super::gate::{Attempt, Decision};
+use super::http::{Desk, UNAVAILABLE, refused};
+use crate::process;
+use crate::usage::read_address;
+use crate::verify::Refusal;
+
+/// What whoever presents nothing valid is told to present (RFC 7617).
+const CHALLENGE: HeaderValue =
+    HeaderValue::from_static(r#"Basic realm="postkey", charset="UTF-8""#);
+
+/// For whoever has no valid password: which part of it is wrong is nobody's business.
+const REFUSED: Refusal = Refusal {
+    status: 401,
+    code: "unauthorized",
+    message: "Invalid username or password",
+};
+
+/// For a mail server that asks about no login.
+const BAD_LOGIN: Refusal = Refusal {
+    status: 400,
+    code: "bad_request",
+    message: "A login is one Authorization: Basic, and at most an address in the query",
+};
+
+/// The query of a question.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    /// From where somebody logs in. PAM may say a host's name, which is left aside.
+    address: Option<String>,
+}
+
+/// A username and a password, as `Authorization: Basic` has them (RFC 7617).
+struct Basic {
+    decoded: Zeroizing<Vec<u8>>,
+    /// Where the username ends.
+    colon: usize,
+}
+
+/// The paths that are on unix sockets only.
+pub(super) fn router(desk: Arc<Desk>) -> Router {
+    Router::new().route("/login", get(answer)).with_state(desk)
+}
+
+async fn answer(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+    let basic = Basic::of(request.headers());
+    let (Some(basic), Some(parameters)) = (basic, Parameters::of(request.uri())) else {
+        return refused(BAD_LOGIN);
+    };
+    let address = parameters.address.as_deref().unwrap_or_default();
+    let attempt = Attempt {
+        username: basic.username(),
+        password: basic.password(),
+        address: read_address(address).ok(),
+    };
+    match desk.gate.decide_login(attempt, process::now()).await {
+        Ok(decision) => {
+            desk.note_vault(None);
+            settle(&desk, &decision).await
+        }
+        Err(error) => {
+            desk.metrics.count_login(UNAVAILABLE.code);
+            desk.note_vault(Some(&error));
+            refused(UNAVAILABLE)
+        }
+    }
+}
+
+/// Counts a decision and tells it, in a while if it is one of too many refusals.
+async fn settle(desk: &Desk, decision: &Decision) -> Response {
+    desk.metrics.count_login(decision.verdict.word());
+    if let Some(penalty) = desk.gate.penalty(decision) {
+        sleep(penalty).await;
+    }
+    if decision.verdict.is_accepted() {
+        return Response::new(Body::empty());
+    }
+    let mut response = refused(REFUSED);
+    response.headers_mut().insert(WWW_AUTHENTICATE, CHALLENGE);
+    response
+}
+
+impl Parameters {
+    fn of(uri: &Uri) -> Option<Self> {
+        let query = Query::try_from_uri(uri).ok()?;
+        Some(query.0)
+    }
+}
+
+impl Basic {
+    /// The only credentials of a request; `None` if they cannot be read.
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let (Some(only), None) = (values.next(), values.next()) else {
+            return None;
+        };
+        let encoded = of_scheme("basic", text(only))?;
+        let decoded = Zeroizing::new(Base64::decode_vec(encoded).ok()?);
+        let colon = decoded.iter().position(|&byte| byte == b':')?;
+        Some(Self { decoded, colon })
+    }
+
+    /// The username; empty, and so nobody's, if it is no text.
+    fn username(&self) -> &str {
+        str::from_utf8(&self.decoded[..self.colon]).unwrap_or_default()
+    }
+
+    /// The password; empty, and so never right, if it is no text.
+    fn password(&self) -> &str {
+        str::from_utf8(&self.decoded[self.colon + 1..]).unwrap_or_default()
+    }
+}
