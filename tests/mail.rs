@@ -1,13 +1,17 @@
-//! Real mail servers on the vault: Dovecot, and Postfix in front of it. As root only.
+//! Real mail servers on the vault: Dovecot, and Postfix in front of it; Exim and saslauthd, which ask
+//! `serve`. As root only.
 
 mod busy;
 pub mod dovecot;
+mod exim;
+mod helper;
 mod imported;
 mod logins;
 mod machine;
 mod places;
 mod printed;
 mod rotation;
+mod saslauthd;
 mod secrecy;
 mod submission;
 mod version;

@@ -9,8 +9,9 @@ use regex::Regex;
 use crate::mail::{Debian, Machine, on_each_debian, only_as_root};
 use crate::sandbox::{POSTKEY, Run, Sandbox};
 
-/// The sections whose sessions start mail servers, and those that start gateways.
+/// The sections whose sessions start mail servers, among them Exim, and those that start gateways.
 const WITH_MAIL_SERVERS: [&str; 2] = ["Guard a mail server", "Servers that cannot read SQLite"];
+const WITH_EXIM: [&str; 1] = ["Mail servers without Dovecot"];
 const WITH_GATEWAYS: [&str; 1] = ["Guard an HTTP API"];
 
 /// What stands between the outputs of two commands.
@@ -56,7 +57,8 @@ struct Step {
 impl Session {
     fn has_servers(&self) -> bool {
         let section = &&*self.section;
-        WITH_MAIL_SERVERS.contains(section) || WITH_GATEWAYS.contains(section)
+        let mut all = [&WITH_MAIL_SERVERS[..], &WITH_EXIM, &WITH_GATEWAYS].into_iter();
+        all.any(|sections| sections.contains(section))
     }
 }
 
@@ -89,6 +91,12 @@ fn the_sessions_with_mail_servers_go_as_they_are_shown() {
 }
 
 #[test]
+fn the_session_with_exim_goes_as_it_is_shown() {
+    only_as_root!();
+    go_as_shown(&WITH_EXIM, Debian::TrixieWithExim);
+}
+
+#[test]
 fn the_session_with_a_gateway_goes_as_it_is_shown() {
     only_as_root!();
     go_as_shown(&WITH_GATEWAYS, Debian::Here);
@@ -117,19 +125,18 @@ fn go_as_shown(sections: &[&str], debian: Debian) {
 fn the_test_command_installs_the_servers_that_the_readme_installs() {
     let text = readme();
     let lines = text.lines().filter(|line| line.starts_with("apt install "));
-    let packages: Vec<&str> = lines
-        .clone()
-        .flat_map(|line| line.split(' ').skip(2))
-        .collect();
+    let mut packages = lines.clone().flat_map(|line| line.split(' ').skip(2));
     let installed = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/run"));
     let installed = installed.unwrap();
-    assert!(packages.contains(&"postfix") && packages.contains(&"nginx"));
-    for package in packages {
+    assert!(["postfix", "nginx"].map(|name| packages.any(|package| package == name)) == [true; 2]);
+    // Exim cannot be installed beside Postfix.
+    let in_needs = lines.clone().filter(|line| !line.contains(" exim4"));
+    for package in in_needs.flat_map(|line| line.split(' ').skip(2)) {
         let need = Regex::new(&format!(r"(?m)^  '\S+ (\S+ )*{package}( \S+)*'$")).unwrap();
         assert!(need.is_match(&installed), "{package}");
     }
     // Debian 13 has what the mail servers need.
-    let lines = lines.filter(|line| line.contains(" postfix "));
+    let lines = lines.filter(|line| line.contains(" postfix ") || line.contains(" exim4"));
     for package in lines.flat_map(|line| line.split(' ').skip(2)) {
         let need = Regex::new(&format!(r"(?m)^  local wanted=(\S+,)?{package}(,|$)")).unwrap();
         assert!(need.is_match(&installed), "{package}");

@@ -6,6 +6,7 @@
 mod credentials;
 mod dovecot;
 mod gateway;
+mod mail;
 mod template;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +34,9 @@ use template::{Part, chosen};
 /// that reports a login. With --export it reads what `postkey export dovecot` wrote, where it
 /// cannot read the vault.
 ///
+/// PAM, and Exim with --without-dovecot, ask `serve` about each login and need no right to the
+/// vault. It answers them on a unix socket only: set `listen` in the settings to one.
+///
 /// gitleaks and pre-commit find secrets of the brand that is in the settings before they are
 /// published; what they need is made from the one definition of a secret.
 ///
@@ -46,6 +50,8 @@ Examples:
   postkey connect nginx --backend 127.0.0.1:3000 >/etc/nginx/conf.d/postkey.conf
   postkey connect dovecot --export /etc/dovecot/postkey-users >/etc/dovecot/dovecot.conf
   postkey connect dovecot --dovecot 2.4
+  postkey connect exim --without-dovecot >/etc/exim4/conf.d/auth/99_postkey
+  postkey connect pam --file service >/etc/pam.d/smtp
   postkey connect gitleaks >.gitleaks.toml")]
 pub struct Connect {
     /// Which server or scanner
@@ -64,6 +70,9 @@ pub struct Connect {
     /// Dovecot: prints for this version; that of the Dovecot installed here by default
     #[arg(long, value_enum, value_name = "VERSION")]
     dovecot: Option<dovecot::Version>,
+    /// Exim: asks `postkey serve` on its unix socket instead
+    #[arg(long)]
+    without_dovecot: bool,
 }
 
 /// A server that can use a vault, or a scanner.
@@ -73,8 +82,11 @@ enum Server {
     Dovecot,
     /// Postfix: mail from programs on port 587, asking Dovecot
     Postfix,
-    /// Exim 4: its logins, asking Dovecot
+    /// Exim 4: its logins, asking Dovecot, or `postkey serve` with --without-dovecot
     Exim,
+    /// PAM: logins by saslauthd and whatever else uses PAM, asking `postkey serve`; its helper is
+    /// maddy's, too
+    Pam,
     /// nginx: requests with an API key, asking `postkey serve`
     Nginx,
     /// Caddy 2: the same
@@ -102,12 +114,17 @@ struct Facts<'a> {
     /// What Dovecot reads instead of the vault.
     export: Option<&'a Path>,
     dovecot: dovecot::Version,
+    /// Whether Exim does without it.
+    without_dovecot: bool,
 }
 
 /// How a placeholder's value is found.
 type Value = fn(Facts) -> Result<String, Error>;
 
-const PLACEHOLDERS: [(&str, Value); 17] = [
+const PLACEHOLDERS: [(&str, Value); 20] = [
+    ("authenticators", mail::exim),
+    ("login_socket", |facts| mail::socket(facts.listen)),
+    ("login_folder", |facts| mail::folder(facts.listen)),
     ("nginx_checker", |facts| gateway::nginx(facts.listen)),
     ("caddy_checker", |facts| gateway::caddy(facts.listen)),
     ("traefik_checker", |facts| gateway::traefik(facts.listen)),
@@ -147,7 +164,7 @@ const PLACEHOLDERS: [(&str, Value); 17] = [
 
 pub(super) fn run(args: Connect, session: &mut Session) -> Result<ExitStatus, Error> {
     args.expect_flags_of_server()?;
-    let vault = match args.server.reads_vault() && args.export.is_none() {
+    let vault = match args.needs_vault() {
         true => readable_vault(session)?,
         false => session.settings.vault.clone(),
     };
@@ -170,6 +187,7 @@ pub(super) fn run(args: Connect, session: &mut Session) -> Result<ExitStatus, Er
         brand: &session.settings.brand,
         export: args.export.as_deref(),
         dovecot,
+        without_dovecot: args.without_dovecot,
     };
     let text = configuration(args.server, args.file, facts)?;
     session.ui.print(&text)?;
@@ -180,12 +198,18 @@ pub(super) fn run(args: Connect, session: &mut Session) -> Result<ExitStatus, Er
 type IsFor = fn(Server) -> bool;
 
 impl Connect {
+    /// Whether what is printed has to do with the vault itself.
+    fn needs_vault(&self) -> bool {
+        self.server.reads_vault() && self.export.is_none() && !self.without_dovecot
+    }
+
     /// Makes sure that each flag is one of the server's.
     fn expect_flags_of_server(&self) -> Result<(), Error> {
-        let flags: [(&str, bool, IsFor); 3] = [
+        let flags: [(&str, bool, IsFor); 4] = [
             ("--backend", self.backend.is_some(), Server::is_gateway),
             ("--export", self.export.is_some(), Server::is_dovecot),
             ("--dovecot", self.dovecot.is_some(), Server::is_dovecot),
+            ("--without-dovecot", self.without_dovecot, Server::is_exim),
         ];
         for (flag, is_given, is_for) in flags {
             if is_given && !is_for(self.server) {
@@ -216,7 +240,11 @@ impl Server {
         self == Self::Dovecot
     }
 
-    /// Whether it has to do with the vault itself, as mail servers have.
+    fn is_exim(self) -> bool {
+        self == Self::Exim
+    }
+
+    /// Whether it has to do with the vault itself, as Dovecot and what asks it have.
     fn reads_vault(self) -> bool {
         matches!(self, Self::Dovecot | Self::Postfix | Self::Exim)
     }
@@ -281,31 +309,37 @@ mod tests {
 
     #[test]
     fn every_template_is_filled_and_keeps_the_braces_of_its_own() {
-        let listen = Listen::default();
+        let tcp = Listen::default();
+        let unix = "unix:/run/postkey/postkey.sock".parse();
+        let unix: Listen = unix.expect("a socket");
         let folder = tempfile::tempdir().expect("a folder");
         let vault = folder.path().join("vault.db");
         let facts = Facts {
             vault: &vault,
             served: Some(&vault),
-            listen: &listen,
+            listen: &tcp,
             credentials: &Credentials::default(),
             backend: &Backend::default(),
             brand: &Brand::default(),
             export: None,
             dovecot: dovecot::Version::NEWEST,
+            without_dovecot: false,
         };
         let exported = Some(Path::new("/etc/dovecot/postkey-users"));
         let variants = dovecot::Version::value_variants().iter();
         let variants = variants.flat_map(|&dovecot| {
-            [None, exported].map(|export| Facts {
+            [(None, false), (exported, true)].map(|(export, without_dovecot)| Facts {
                 export,
                 dovecot,
+                without_dovecot,
                 ..facts
             })
         });
         for facts in variants {
             for template in TEMPLATES {
-                let filled = fill(template.text, facts).expect(template.place);
+                // Some ask on a unix socket only, and Traefik over TCP only.
+                let on = |listen| fill(template.text, Facts { listen, ..facts });
+                let filled = on(&tcp).or_else(|_| on(&unix)).expect(template.place);
                 for (name, _) in placeholders() {
                     let left = format!("{{{name}}}");
                     assert!(!filled.contains(&left), "{}: {left}", template.place);

@@ -21,14 +21,15 @@ const QUEUED: usize = 64;
 /// How long the last notices may take.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Checks keys over HTTP, for gateways, applications and Dovecot
+/// Checks keys over HTTP, for gateways, applications and mail servers
 ///
 /// Listens on loopback or a unix socket until it is stopped. A change to the vault counts from
 /// the next request on; one to the settings, after a restart.
 ///
 /// /nginx is for nginx's auth_request, /forward for Caddy's forward_auth and Traefik's
 /// ForwardAuth, /verify for applications, /dovecot for Dovecot's reports of logins; /healthz
-/// and /metrics are for monitoring. `postkey connect` prints what to configure there.
+/// and /metrics are for monitoring. On a unix socket, and not over TCP, /login tells PAM and Exim
+/// whether a login is valid. `postkey connect` prints what to configure there.
 ///
 /// Under systemd, a socket that it passes takes the place of --listen, and it is told when
 /// `serve` is ready.
@@ -40,8 +41,10 @@ Examples:
   postkey serve
   postkey serve --listen unix:/run/postkey/postkey.sock
   curl --header @key.header '127.0.0.1:7625/verify?method=GET&path=/v3/contacts'
+  curl --unix-socket /run/postkey/postkey.sock --netrc-file login http://localhost/login
 
-key.header holds a line `api-key: KEY`: others can see a command's arguments.")]
+key.header holds a line `api-key: KEY`, and login a line `default login USERNAME password SECRET`:
+others can see a command's arguments.")]
 pub struct Serve {
     /// Where to listen: a loopback address and port, or unix:PATH
     ///

@@ -23,8 +23,8 @@ files=$0 system=$1 root=
 shift
 mount -t tmpfs none "$files"
 if [ "$system" = / ]; then
-  for folder in etc var; do
-    mkdir "$files/$folder" "$files/$folder.work"
+  for folder in etc var usr/local; do
+    mkdir -p "$files/$folder" "$files/$folder.work"
     mount -t overlay none \
       -o "lowerdir=/$folder,upperdir=$files/$folder,workdir=$files/$folder.work" "/$folder"
   done
@@ -63,20 +63,30 @@ pub enum Debian {
     Here,
     /// Debian 13's, from a folder that tests/run makes.
     Trixie,
+    /// The same with Exim and saslauthd, but neither Dovecot nor Postfix.
+    TrixieWithExim,
 }
 
 /// Runs a test on a machine of each Debian, on all at once. As root only; `tests/run` says so.
 pub fn on_each_debian(test: impl Fn(Debian) + Sync) {
+    on_each(&[Debian::Here, Debian::Trixie], test);
+}
+
+/// The same on these.
+pub fn on_each(debians: &[Debian], test: impl Fn(Debian) + Sync) {
     if !geteuid().is_root() {
         return;
     }
     thread::scope(|scope| {
-        let tests = [Debian::Here, Debian::Trixie].map(|debian| {
-            // A failure names the thread.
-            let thread = thread::Builder::new().name(format!("on {debian:?}"));
-            let test = &test;
-            thread.spawn_scoped(scope, move || test(debian)).unwrap()
-        });
+        let tests: Vec<_> = debians
+            .iter()
+            .map(|&debian| {
+                // A failure names the thread.
+                let thread = thread::Builder::new().name(format!("on {debian:?}"));
+                let test = &test;
+                thread.spawn_scoped(scope, move || test(debian)).unwrap()
+            })
+            .collect();
         for test in tests {
             test.join().unwrap_or_else(|panic| resume_unwind(panic));
         }
@@ -86,10 +96,12 @@ pub fn on_each_debian(test: impl Fn(Debian) + Sync) {
 impl Debian {
     /// Where its files are.
     fn root(self) -> PathBuf {
-        if self == Self::Here {
-            return PathBuf::from("/");
-        }
-        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("debian-13");
+        let folder = match self {
+            Self::Here => return PathBuf::from("/"),
+            Self::Trixie => "debian-13",
+            Self::TrixieWithExim => "debian-13-exim",
+        };
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
         assert!(
             root.join("installed").exists(),
             "`{}` is missing: tests/run makes it",

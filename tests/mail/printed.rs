@@ -137,13 +137,57 @@ fn a_flag_that_is_not_the_servers_is_a_usage_error() {
         ("--export", "/etc/x", "haproxy", "dovecot"),
         ("--backend", "a:1", "dovecot", gateways),
         ("--backend", "a:1", "gitleaks", gateways),
+        ("--dovecot", "2.4", "pam", "dovecot"),
     ] {
         let run = sandbox.run(["connect", server, flag, value]).expect(2);
         let said = format!("error: {flag} does not apply to {server}\nhint: it is for {servers}\n");
         assert_eq!((run.stdout.as_str(), run.stderr), ("", said));
     }
+    let run = sandbox
+        .run(["connect", "pam", "--without-dovecot"])
+        .expect(2);
+    let said = "error: --without-dovecot does not apply to pam\nhint: it is for exim\n";
+    assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", said));
     let run = sandbox.run(["connect", "dovecot", "--dovecot", "2.2"]);
     assert!(run.expect(2).stderr.contains("2.3, 2.4"));
+}
+
+#[test]
+fn what_asks_on_the_socket_needs_one_and_no_vault() {
+    let sandbox = Sandbox::new();
+    let exim = || sandbox.run(["connect", "exim", "--without-dovecot"]);
+    let pam = || sandbox.run(["connect", "pam"]);
+    for run in [exim(), pam()] {
+        let said = "error: `serve` judges logins on a unix socket only, and the settings have it \
+                    listen on `127.0.0.1:7625`\nhint: set `listen = \
+                    \"unix:/run/postkey/postkey.sock\"` under [serve] in the settings\n";
+        let run = run.expect(5);
+        assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", said));
+    }
+    sandbox.settings("[serve]\nlisten = \"unix:/run/keys/a.sock\"");
+    let printed = exim().expect(0).stdout;
+    assert!(
+        printed.contains("${readsocket{/run/keys/a.sock}"),
+        "{printed}"
+    );
+    assert!(printed.contains("-g Debian-exim /run/keys\n"), "{printed}");
+    assert!(!printed.contains("driver = dovecot"), "{printed}");
+    let printed = pam().expect(0).stdout;
+    for part in [
+        "# === /etc/pam.d/smtp, which `postkey connect pam --file service` prints alone",
+        "# === /usr/local/libexec/postkey-login, which",
+        "\nauth     required pam_exec.so expose_authtok quiet /usr/local/libexec/postkey-login\n",
+        "--unix-socket /run/keys/a.sock ",
+    ] {
+        assert!(printed.contains(part), "{printed}");
+    }
+    let helper = sandbox.run(["connect", "pam", "--file", "helper"]);
+    assert!(helper.expect(0).stdout.starts_with("#!/bin/sh\n"));
+    sandbox.settings("[serve]\nlisten = \"unix:/run/$(id)/a.sock\"");
+    for run in [exim(), pam()] {
+        assert_eq!(run.expect(5).stdout, "");
+    }
+    assert!(!sandbox.vault().exists());
 }
 
 /// The text but for the salt.

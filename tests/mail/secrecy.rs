@@ -16,6 +16,30 @@ use crate::secrecy::watch::{paths, wait_for};
 /// How long a piece of a secret is too long.
 const PIECE: usize = 8;
 
+impl Machine {
+    /// Makes sure that no piece of these secrets is in a file in these folders, and that there are
+    /// such files.
+    #[track_caller]
+    pub fn expect_nothing_of(&self, secrets: &[&str], folders: &[&str]) {
+        let files = folders.iter().flat_map(|folder| paths(&self.path(folder)));
+        let mut looked_at = 0;
+        for path in files.filter(|path| path.is_file()) {
+            let bytes = fs::read(&path).unwrap();
+            for secret in secrets {
+                let hidden = hidden(secret);
+                let piece = hidden
+                    .as_bytes()
+                    .windows(PIECE)
+                    .skip(prefix(hidden))
+                    .find(|piece| bytes.windows(PIECE).any(|window| window == *piece));
+                assert!(piece.is_none(), "{}: {piece:?}", path.display());
+            }
+            looked_at += 1;
+        }
+        assert!(looked_at > 3, "only {looked_at} files");
+    }
+}
+
 #[test]
 fn no_piece_of_a_secret_is_in_a_log_or_a_file() {
     on_each_debian(|debian| {
@@ -36,25 +60,8 @@ fn no_piece_of_a_secret_is_in_a_log_or_a_file() {
             log.contains("Debug: ") && log.contains("tail IN ("),
             "{log}"
         );
-        let files = ["/etc/dovecot", "/run", "/var/log", "/var/lib/dovecot"];
-        let files = files.map(|folder| paths(&machine.path(folder))).concat();
-        let mut looked_at = 0;
-        for path in files.iter().filter(|path| path.is_file()) {
-            let bytes = fs::read(path).unwrap();
-            for secret in [&secret, &other, human] {
-                // The tail is public.
-                let hidden = secret.get(..secret.len() - 16).unwrap_or(secret);
-                let hidden = if secret == human { human } else { hidden };
-                let piece = hidden
-                    .as_bytes()
-                    .windows(PIECE)
-                    .skip(prefix(hidden))
-                    .find(|piece| bytes.windows(PIECE).any(|window| window == *piece));
-                assert!(piece.is_none(), "{}: {piece:?}", path.display());
-            }
-            looked_at += 1;
-        }
-        assert!(looked_at > 3, "only {looked_at} files");
+        let folders = ["/etc/dovecot", "/run", "/var/log", "/var/lib/dovecot"];
+        machine.expect_nothing_of(&[&secret, &other, human], &folders);
     });
 }
 
@@ -125,6 +132,14 @@ fn serve_takes_the_reports_of_dovecot_and_of_nobody_else() {
         assert!(!machine.dovecot_log().contains("Policy server HTTP error"));
         machine.expect_no_errors();
     });
+}
+
+/// A secret without its tail, which is public; a password that a person made up has none.
+fn hidden(secret: &str) -> &str {
+    match secret.starts_with("xsmtppost-") {
+        true => &secret[..secret.len() - 16],
+        false => secret,
+    }
 }
 
 /// How many characters of a secret everybody knows: `xsmtppost-`, all pieces within it.

@@ -95,7 +95,7 @@ pub(super) fn haproxy(listen: &Listen) -> Result<String, Error> {
 }
 
 /// The path, if no configuration takes anything in it for something else.
-fn plain(path: &Path) -> Result<&str, Error> {
+pub(super) fn plain(path: &Path) -> Result<&str, Error> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
     let text = path.to_str().filter(|path| path.bytes().all(is_plain));
     text.ok_or_else(|| {

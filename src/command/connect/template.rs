@@ -15,6 +15,10 @@ pub(super) enum Part {
     Sql,
     /// How HAProxy asks `postkey serve`
     Lua,
+    /// Which program PAM asks
+    Service,
+    /// The program that asks `postkey serve`
+    Helper,
 }
 
 /// A server's file, with placeholders.
@@ -26,7 +30,7 @@ pub(super) struct Template {
     pub(super) text: &'static str,
 }
 
-pub(super) const TEMPLATES: [Template; 11] = [
+pub(super) const TEMPLATES: [Template; 13] = [
     Template {
         server: Server::Dovecot,
         part: Part::Sql,
@@ -49,7 +53,19 @@ pub(super) const TEMPLATES: [Template; 11] = [
         server: Server::Exim,
         part: Part::Main,
         place: "/etc/exim4/conf.d/auth/99_postkey",
-        text: include_str!("exim.conf"),
+        text: "{authenticators}",
+    },
+    Template {
+        server: Server::Pam,
+        part: Part::Service,
+        place: "/etc/pam.d/smtp",
+        text: include_str!("pam/service"),
+    },
+    Template {
+        server: Server::Pam,
+        part: Part::Helper,
+        place: "/usr/local/libexec/postkey-login",
+        text: include_str!("pam/helper"),
     },
     Template {
         server: Server::Nginx,
