@@ -4,52 +4,62 @@ local credentials = { {haproxy_asked} }
 -- By these a browser's question before a request is known (CORS); it asks for no WebSocket.
 local preflight = { "origin", "access-control-request-method" }
 
+-- One question on a connection of its own. core.httpclient() asks again when an answer is late,
+-- and a limit would count each time. Without a whole answer there is none.
+local function fetch(lines)
+  local socket = core.tcp()
+  -- In seconds: so long a checker that hangs holds a client.
+  socket:settimeout(5)
+  local question = table.concat(lines, "\r\n") .. "\r\n\r\n"
+  if not socket:connect("{haproxy_checker}") or not socket:send(question) then return end
+  local line = socket:receive("*l")
+  local answer = { (line or ""):match("^HTTP/1%.1 (%d+)") }
+  while line and line:gsub("\r$", "") ~= "" do
+    local name, value = line:match("^([%w-]+): *(.-)\r?$")
+    if name then answer[name:lower()] = value end
+    line = socket:receive("*l")
+  end
+  socket:close()
+  return line and answer
+end
+
 local function ask(txn)
-  local asked = {
-    ["x-forwarded-method"] = { txn.f:method() },
-    ["x-forwarded-uri"] = { txn.f:pathq() or "" },
-    ["x-forwarded-for"] = { txn.f:src() },
-  }
+  local lines = { "GET /forward HTTP/1.1", "host: postkey", "connection: close" }
+  local function add(name, value)
+    table.insert(lines, name .. ": " .. value:gsub("[\r\n]", " "))
+  end
+  add("x-forwarded-method", txn.f:method())
+  add("x-forwarded-uri", txn.f:pathq() or "")
+  add("x-forwarded-for", txn.f:src())
   -- All of a client's credentials, so that two keys are seen to be two.
   local given = txn.http:req_get_headers()
   local function pass_on(names)
     for _, name in ipairs(names) do
       local values = given[name]
       if values then
-        asked[name] = {}
-        for at = 0, #values do table.insert(asked[name], values[at]) end
+        for at = 0, #values do add(name, values[at]) end
       end
     end
   end
   pass_on(credentials)
   if not given["upgrade"] then pass_on(preflight) end
   txn:set_var("txn.postkey_status", 0)
-  local answer = core.httpclient():get{
-    url = "http://postkey/forward",
-    dst = "{haproxy_checker}",
-    headers = asked,
-    -- In milliseconds. HAProxy tries four times: a checker that hangs holds a client for 5 seconds.
-    timeout = 1250,
-  }
-  if not answer or not answer.headers then return end
+  local answer = fetch(lines)
+  if not answer then return end
 
-  local function header(name)
-    local values = answer.headers[name]
-    return values and values[0]
-  end
-  local status = tonumber(header("x-postkey-status"))
+  local status = tonumber(answer["x-postkey-status"])
   if not status then return end
   for _, name in ipairs({ "limit", "remaining", "reset" }) do
-    local value = header("x-ratelimit-" .. name)
+    local value = answer["x-ratelimit-" .. name]
     if value then txn:set_var("txn.postkey_" .. name, value) end
   end
-  local wait = header("retry-after")
+  local wait = answer["retry-after"]
   if wait then txn:set_var("txn.postkey_wait", wait) end
-  if status == 200 and answer.status == 200 then
-    txn:set_var("txn.postkey_name", header("x-postkey-name"))
-  elseif header("access-control-allow-origin") then
-    txn:set_var("txn.postkey_origin", header("access-control-allow-origin"))
-    txn:set_var("txn.postkey_exposed", header("access-control-expose-headers"))
+  if status == 200 and answer[1] == "200" then
+    txn:set_var("txn.postkey_name", answer["x-postkey-name"])
+  elseif answer["access-control-allow-origin"] then
+    txn:set_var("txn.postkey_origin", answer["access-control-allow-origin"])
+    txn:set_var("txn.postkey_exposed", answer["access-control-expose-headers"])
   end
   txn:set_var("txn.postkey_status", status)
 end
