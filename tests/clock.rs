@@ -9,6 +9,9 @@ mod wrong;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
+
+use rusqlite::Connection;
 
 use crate::sandbox::{Run, Sandbox};
 use crate::serve::server::{Server, loopback};
@@ -31,36 +34,60 @@ pub fn verdict_at(sandbox: &Sandbox, offset: &str, secret: &str) -> String {
     run.json()["verdict"].as_str().unwrap().to_owned()
 }
 
-/// A `serve` whose clock can be set while it runs.
+/// A clock that can be set while it is used.
+pub struct Clock(PathBuf);
+
+impl Clock {
+    /// Gives a command one that is right.
+    pub fn of(sandbox: &Sandbox, command: &mut Command) -> Self {
+        let clock = Self(sandbox.home().join("clock"));
+        clock.set("+0");
+        command.envs(preload());
+        command.env("FAKETIME_TIMESTAMP_FILE", &clock.0);
+        clock
+    }
+
+    /// Sets it so far ahead.
+    pub fn set(&self, offset: &str) {
+        // In one step, for the file is read whenever the clock is looked at.
+        let new = self.0.with_extension("new");
+        std::fs::write(&new, offset).unwrap();
+        std::fs::rename(new, &self.0).unwrap();
+    }
+}
+
+/// A `serve` with such a clock.
 pub struct Served {
     pub server: Server,
-    clock: PathBuf,
+    clock: Clock,
 }
 
 impl Served {
     pub fn start(sandbox: &Sandbox) -> Self {
-        let clock = sandbox.home().join("clock");
-        std::fs::write(&clock, "+0").unwrap();
         let address = format!("{}:17625", loopback());
         let mut command = sandbox.command(["serve", "--listen", &address]);
-        command.envs(preload());
-        command.env("FAKETIME_TIMESTAMP_FILE", &clock);
+        let clock = Clock::of(sandbox, &mut command);
         let server = Server::of(sandbox, command, &address);
         Self { server, clock }
     }
 
     /// Sets its clock so far ahead.
     pub fn set(&self, offset: &str) {
-        // In one step, for it reads the file whenever it looks at the clock.
-        let new = self.clock.with_extension("new");
-        std::fs::write(&new, offset).unwrap();
-        std::fs::rename(new, &self.clock).unwrap();
+        self.clock.set(offset);
     }
 
     /// The status that it answers a secret with.
     pub fn status(&self, secret: &str) -> u16 {
         self.server.verify(secret).status
     }
+}
+
+/// A vault that nobody else can write.
+pub fn locked(sandbox: &Sandbox) -> Connection {
+    let vault = Connection::open(sandbox.vault()).unwrap();
+    vault.busy_timeout(Duration::from_secs(5)).unwrap();
+    vault.execute_batch("BEGIN IMMEDIATE").unwrap();
+    vault
 }
 
 /// Gives a command such a clock.

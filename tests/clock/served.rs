@@ -4,20 +4,10 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use rusqlite::Connection;
-
-use super::Served;
+use super::{Served, locked};
 use crate::ledger;
 use crate::sandbox::Sandbox;
 use crate::secrecy::watch::wait_for;
-
-/// A vault that nobody else can write.
-fn locked(sandbox: &Sandbox) -> Connection {
-    let vault = Connection::open(sandbox.vault()).unwrap();
-    vault.busy_timeout(Duration::from_secs(5)).unwrap();
-    vault.execute_batch("BEGIN IMMEDIATE").unwrap();
-    vault
-}
 
 #[test]
 fn a_running_server_keeps_to_what_it_saw() {

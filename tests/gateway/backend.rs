@@ -1,13 +1,15 @@
 //! What is guarded: it says yes to everything and remembers what it was asked.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// A server that notes every request that reaches it. Its threads end with the test program.
+/// A server that notes every request that reaches it. It listens until it is dropped.
 pub struct Backend {
     received: Arc<Mutex<Vec<Received>>>,
+    listener: TcpListener,
 }
 
 /// A request that got through.
@@ -23,18 +25,28 @@ impl Backend {
         let listener = TcpListener::bind(address).unwrap();
         let received = Arc::new(Mutex::new(Vec::new()));
         let notes = Arc::clone(&received);
+        let incoming = listener.try_clone().unwrap();
         thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
+            for stream in incoming.incoming().map_while(Result::ok) {
                 let notes = Arc::clone(&notes);
                 thread::spawn(move || serve(stream, &notes));
             }
         });
-        Self { received }
+        Self { received, listener }
     }
 
     /// All that has reached it since it was last asked.
     pub fn received(&self) -> Vec<Received> {
         std::mem::take(&mut self.received.lock().unwrap())
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        // Its thread waits for the next connection, and a listener cannot be shut down but as a
+        // stream.
+        let listener = OwnedFd::from(self.listener.try_clone().unwrap());
+        let _ = TcpStream::from(listener).shutdown(Shutdown::Both);
     }
 }
 

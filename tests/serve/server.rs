@@ -1,9 +1,10 @@
 //! `postkey serve`, running.
 
 use std::fs::{self, File};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Child, Command};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::http::{self, Answer, Header};
@@ -130,9 +131,10 @@ impl Server {
 }
 
 /// A loopback address that no other test has, of this or another run.
-pub fn loopback() -> String {
-    static NEXT: AtomicU8 = AtomicU8::new(1);
-    let pid = std::process::id();
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("127.{}.{}.{number}", 64 + (pid >> 8) % 64, pid % 256)
+pub fn loopback() -> Ipv4Addr {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    const FIRST: u32 = Ipv4Addr::new(127, 64, 0, 0).to_bits();
+    let number = NEXT.fetch_add(1, Ordering::Relaxed) % (1 << 9);
+    let pid = std::process::id() % (1 << 14);
+    Ipv4Addr::from_bits(FIRST + (pid << 9) + number)
 }
