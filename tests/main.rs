@@ -21,6 +21,7 @@ mod leaks;
 mod ledger;
 mod mail;
 mod many;
+mod parallel;
 mod permissions;
 mod place;
 mod prompts;

@@ -1,11 +1,12 @@
 //! What clients may send, and what it must not change.
 
 use super::{GET, Kind, Setup};
+use crate::parallel::on_each;
 use crate::serve::http::{Connection, request};
 
 #[test]
 fn two_keys_are_none() {
-    for kind in Kind::ALL {
+    on_each(Kind::all(), |kind| {
         let setup = Setup::start(kind);
         let secret = setup.sandbox.generate(["api", "ci"]);
         let bearer = format!("Bearer {secret}");
@@ -16,7 +17,7 @@ fn two_keys_are_none() {
             assert!([400, 401].contains(&status), "{kind:?}: {status}");
         }
         setup.expect_nothing_got_through();
-    }
+    });
 }
 
 #[test]
@@ -41,7 +42,7 @@ fn what_a_client_says_of_itself_changes_nothing_and_does_not_reach_the_backend()
         ("X_Postkey_Name", "root"),
         ("x-postkey_name", "root"),
     ];
-    for kind in Kind::ALL {
+    on_each(Kind::all(), |kind| {
         let setup = Setup::start(kind);
         let sender = setup
             .sandbox
@@ -71,12 +72,12 @@ fn what_a_client_says_of_itself_changes_nothing_and_does_not_reach_the_backend()
         crate::secrecy::watch::wait_for("the true address", || {
             crate::serve::recording::recorded(&setup.sandbox, query) == Some(1)
         });
-    }
+    });
 }
 
 #[test]
 fn a_head_that_is_too_large_is_refused() {
-    for kind in Kind::ALL {
+    on_each(Kind::all(), |kind| {
         let setup = Setup::start(kind);
         let secret = setup.sandbox.generate(["api", "ci"]);
         let large = "a".repeat(1 << 20);
@@ -101,12 +102,12 @@ fn a_head_that_is_too_large_is_refused() {
         }
         setup.expect_nothing_got_through();
         setup.accepted(&secret);
-    }
+    });
 }
 
 #[test]
 fn the_checker_cannot_be_asked_through_the_gateway() {
-    for kind in Kind::ALL {
+    on_each(Kind::all(), |kind| {
         let setup = Setup::start(kind);
         let secret = setup.sandbox.generate(["api", "ci"]);
         for target in ["/_postkey", "/nginx", "/forward", "/metrics", "/dovecot"] {
@@ -116,7 +117,7 @@ fn the_checker_cannot_be_asked_through_the_gateway() {
         }
         setup.expect_nothing_got_through();
         setup.accepted(&secret);
-    }
+    });
 }
 
 impl crate::serve::http::Answer {

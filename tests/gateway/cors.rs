@@ -1,6 +1,8 @@
 //! Web pages of other origins, which ask before they send a key and read refusals.
 
 use super::{GET, Kind, Setup};
+use crate::mail::Debian;
+use crate::parallel::on_each;
 use crate::serve::http::{Answer, Header};
 
 const PAGE: &str = "https://app.example.com";
@@ -23,7 +25,7 @@ fn readable_by(answer: &Answer) -> Option<&str> {
 
 #[test]
 fn a_preflight_of_an_allowed_page_reaches_the_backend_without_a_name() {
-    for kind in Kind::ALL {
+    on_each(Kind::all(), |kind| {
         let setup = Setup::start_set(kind, ALLOWED);
         setup.ask(OPTIONS, &preflight(PAGE)).expect(200);
         let received = setup.only();
@@ -37,12 +39,12 @@ fn a_preflight_of_an_allowed_page_reaches_the_backend_without_a_name() {
             "",
             "{kind:?}"
         );
-    }
+    });
 }
 
 #[test]
 fn what_only_looks_like_a_preflight_is_refused() {
-    for kind in Kind::ALL {
+    on_each(Kind::all(), |kind| {
         let setup = Setup::start_set(kind, ALLOWED);
         let stopped = setup.sandbox.generate(["api", "stopped", "--inactive"]);
         let bearer = format!("Bearer {stopped}");
@@ -65,7 +67,6 @@ fn what_only_looks_like_a_preflight_is_refused() {
             &[("Authorization", "Basic YTpi")],
             &[("X-Original-Method", "OPTIONS"), ("api-key", "x")],
             &[("Upgrade", "websocket"), ("Connection", "upgrade")],
-            &[("Upgrade", "h2c"), ("Connection", "upgrade")],
             &[("Origin", "https://evil.example")],
         ] {
             let status = with(more);
@@ -73,12 +74,21 @@ fn what_only_looks_like_a_preflight_is_refused() {
             assert!([400, 401].contains(&status), "{kind:?}: {more:?}: {status}");
         }
         setup.expect_nothing_got_through();
-    }
+        let status = with(&[("Upgrade", "h2c"), ("Connection", "upgrade")]);
+        if kind == Kind::Haproxy(Debian::Trixie) {
+            // HAProxy 3 itself takes that away, and what is left is a preflight.
+            assert_eq!(status, 200);
+            assert!(setup.only().header("upgrade").is_empty());
+        } else {
+            assert_eq!(status, 401, "{kind:?}");
+            setup.expect_nothing_got_through();
+        }
+    });
 }
 
 #[test]
 fn a_page_reads_a_refusal_if_it_is_allowed_to() {
-    for kind in Kind::ALL {
+    on_each(Kind::all(), |kind| {
         let setup = Setup::start_set(kind, ALLOWED);
         let limited = [
             "api",
@@ -118,12 +128,12 @@ fn a_page_reads_a_refusal_if_it_is_allowed_to() {
             assert!(exposed.contains("Retry-After"), "{kind:?}: {exposed}");
         }
         setup.backend.received();
-    }
+    });
 }
 
 #[test]
 fn without_the_setting_nothing_is_allowed() {
-    for kind in Kind::ALL {
+    on_each(Kind::all(), |kind| {
         let setup = Setup::start(kind);
         let answer = setup.ask(OPTIONS, &preflight(PAGE)).expect_refusal(401);
         assert!(
@@ -131,5 +141,5 @@ fn without_the_setting_nothing_is_allowed() {
             "{kind:?}: {answer:?}"
         );
         setup.expect_nothing_got_through();
-    }
+    });
 }

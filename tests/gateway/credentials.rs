@@ -1,10 +1,11 @@
 //! The headers in which keys are presented, as the settings name them.
 
 use super::{GET, Kind, Setup};
+use crate::parallel::on_each;
 
 #[test]
 fn the_headers_of_the_settings_count_and_no_others() {
-    for kind in Kind::ALL {
+    on_each(Kind::all(), |kind| {
         let setup = Setup::start_set(
             kind,
             "headers = [\"X-API-Key\", \"token\"]\nbearer = false\n",
@@ -43,12 +44,12 @@ fn the_headers_of_the_settings_count_and_no_others() {
             );
         }
         assert!(!setup.written().contains(&secret[5..]), "{kind:?}");
-    }
+    });
 }
 
 #[test]
 fn bearers_can_be_the_only_way() {
-    for kind in Kind::ALL {
+    on_each(Kind::all(), |kind| {
         let setup = Setup::start_set(kind, "headers = []\n");
         let secret = setup.sandbox.generate(["api", "ci"]);
         let bearer = format!("Bearer {secret}");
@@ -64,5 +65,5 @@ fn bearers_can_be_the_only_way() {
             setup.only().header("authorization").concat().is_empty(),
             "{kind:?}"
         );
-    }
+    });
 }

@@ -1,17 +1,14 @@
 //! From no key to a deleted one, through each gateway.
 
-use std::thread::sleep;
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use super::{GET, Kind, Setup};
+use crate::clock::Clock;
+use crate::parallel::on_each;
 use crate::serve::limits::{early_in_the_minute, expect_left};
 
-fn with_each(test: impl Fn(Kind, Setup)) {
-    for kind in Kind::ALL {
-        test(kind, Setup::start(kind));
-    }
+fn with_each(test: impl Fn(Kind, Setup) + Sync) {
+    on_each(Kind::all(), |kind| test(kind, Setup::start(kind)));
 }
 
 #[test]
@@ -166,7 +163,7 @@ fn a_limit_counts_down_and_refuses_until_the_end_of_its_window() {
 
 #[test]
 fn what_the_operator_does_holds_from_the_next_request_on() {
-    with_each(|_, setup| {
+    with_each(|_, mut setup| {
         let old = setup.sandbox.generate(["api", "ci"]);
         let run = |args: [&str; 3]| setup.sandbox.run(args).expect(0);
         setup.accepted(&old);
@@ -183,9 +180,12 @@ fn what_the_operator_does_holds_from_the_next_request_on() {
         assert_eq!(received.header("x-postkey-name"), ["web"]);
         run(["delete", "--yes", "web"]);
         setup.refused(&new, 401);
-        let brief = setup.sandbox.generate(["api", "brief", "--expires", "2s"]);
+        let brief = setup.sandbox.generate(["api", "brief", "--expires", "1h"]);
+        let mut serve = setup.sandbox.command(["serve"]);
+        let clock = Clock::of(&setup.sandbox, &mut serve);
+        setup.replace_server(serve);
         setup.accepted(&brief);
-        sleep(Duration::from_millis(2100));
+        clock.set("+2h");
         setup.refused(&brief, 401);
     });
 }

@@ -1,40 +1,65 @@
 //! Which gateways there are, how each is started, and where they differ.
 
+use std::env::consts::ARCH;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::unistd::geteuid;
+
+use crate::mail::Debian;
 use crate::sandbox::Sandbox;
 use crate::secrecy::watch::program;
 
 /// Which gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    Nginx,
-    /// Debian's.
-    Caddy,
+    Nginx(Debian),
+    Caddy(Debian),
     /// The current release.
     NewCaddy,
     Traefik,
-    Haproxy,
+    Haproxy(Debian),
 }
 
 impl Kind {
-    pub const ALL: [Self; 5] = [
-        Self::Nginx,
-        Self::Caddy,
+    const ALL: [Self; 8] = [
+        Self::Nginx(Debian::Here),
+        Self::Nginx(Debian::Trixie),
+        Self::Caddy(Debian::Here),
+        Self::Caddy(Debian::Trixie),
         Self::NewCaddy,
         Self::Traefik,
-        Self::Haproxy,
+        Self::Haproxy(Debian::Here),
+        Self::Haproxy(Debian::Trixie),
     ];
+
+    /// Every gateway. Debian 13's as root only; `tests/run` says so.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let has_trixie = geteuid().is_root();
+        let all = Self::ALL.into_iter();
+        all.filter(move |kind| has_trixie || kind.debian() != Some(Debian::Trixie))
+    }
+
+    /// Whose package it is.
+    fn debian(self) -> Option<Debian> {
+        match self {
+            Self::Nginx(debian) | Self::Caddy(debian) | Self::Haproxy(debian) => Some(debian),
+            Self::NewCaddy | Self::Traefik => None,
+        }
+    }
+
+    pub fn is_nginx(self) -> bool {
+        matches!(self, Self::Nginx(_))
+    }
 
     /// What `connect` calls it.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Nginx => "nginx",
-            Self::Caddy | Self::NewCaddy => "caddy",
+            Self::Nginx(_) => "nginx",
+            Self::Caddy(_) | Self::NewCaddy => "caddy",
             Self::Traefik => "traefik",
-            Self::Haproxy => "haproxy",
+            Self::Haproxy(_) => "haproxy",
         }
     }
 
@@ -56,27 +81,70 @@ impl Kind {
     /// What a client gets while nobody checks keys.
     pub fn status_without_a_checker(self) -> u16 {
         match self {
-            Self::Nginx | Self::Haproxy => 503,
-            Self::Caddy | Self::NewCaddy => 502,
+            Self::Nginx(_) | Self::Haproxy(_) => 503,
+            Self::Caddy(_) | Self::NewCaddy => 502,
             Self::Traefik => 500,
         }
+    }
+
+    /// The configuration that was printed, but with a longer wait for the checker: on a loaded machine
+    /// the first check of a key may take more than the five seconds that are printed.
+    pub fn patient(self, printed: &str) -> String {
+        let (line, instead) = match self {
+            Self::Nginx(_) => ("proxy_read_timeout 5s", "proxy_read_timeout 30s"),
+            Self::Caddy(_) | Self::NewCaddy => {
+                ("response_header_timeout 5s", "response_header_timeout 30s")
+            }
+            Self::Haproxy(_) => ("settimeout(5)", "settimeout(30)"),
+            Self::Traefik => return printed.to_owned(),
+        };
+        assert!(printed.contains(line), "{printed}");
+        printed.replace(line, instead)
     }
 
     /// Puts the configuration that was printed in place, changing nothing but the port and
     /// what two gateways on one machine have in common; returns what starts it.
     pub fn configure(self, printed: &str, address: &str, sandbox: &Sandbox) -> Command {
-        match self {
-            Self::Nginx => nginx(printed, address, sandbox),
-            Self::Caddy => caddy("caddy", printed, address, sandbox),
-            Self::NewCaddy => caddy(&tool("caddy"), printed, address, sandbox),
-            Self::Haproxy => haproxy(printed, address, sandbox),
+        let arguments = match self {
+            Self::Nginx(_) => nginx(printed, address, sandbox),
+            Self::Caddy(_) | Self::NewCaddy => caddy(printed, address, sandbox),
             Self::Traefik => traefik(printed, address, sandbox),
+            Self::Haproxy(_) => haproxy(printed, address, sandbox),
+        };
+        let words = [self.program(), arguments].concat();
+        program(&sandbox.command(&words[1..]), &words[0])
+    }
+
+    /// The program, and what stands before its arguments.
+    fn program(self) -> Vec<String> {
+        match self {
+            Self::Nginx(debian) => debian.program("/usr/sbin/nginx"),
+            Self::Caddy(debian) => debian.program("/usr/bin/caddy"),
+            Self::NewCaddy => vec![tool("caddy")],
+            Self::Traefik => vec![tool("traefik")],
+            Self::Haproxy(debian) => debian.program("/usr/sbin/haproxy"),
         }
+    }
+}
+
+impl Debian {
+    /// One of its programs, on this machine, and what stands before its arguments.
+    fn program(self, path: &str) -> Vec<String> {
+        if self == Self::Here {
+            return vec![path.to_owned()];
+        }
+        // With its own loader and libraries it needs nothing else of its system.
+        let root = self.root().display().to_string();
+        let loader = format!("{root}/usr/bin/ld.so");
+        let libraries = format!("{root}/usr/lib/{ARCH}-linux-gnu");
+        vec![loader, "--library-path".to_owned(), libraries, root + path]
     }
 }
 
 /// What an nginx of its own needs around the configuration.
 const AROUND: &str = "\
+daemon off;
+master_process off;
 pid nginx.pid;
 events {}
 http {
@@ -89,46 +157,45 @@ http {
 }
 ";
 
-fn nginx(printed: &str, address: &str, sandbox: &Sandbox) -> Command {
+fn nginx(printed: &str, address: &str, sandbox: &Sandbox) -> Vec<String> {
     let text = printed
         .replace("127.0.0.1:8080", address)
         .replace("/var/log/nginx/postkey.log", "access.log");
     write(sandbox, "postkey.conf", &text);
     write(sandbox, "nginx.conf", AROUND);
     let prefix = format!("{}/", folder(sandbox).display());
-    let files = ["-p", &prefix, "-c", "nginx.conf", "-e", "error.log"];
-    let foreground = ["-g", "daemon off; master_process off;"];
-    let command = sandbox.command(files.into_iter().chain(foreground));
-    program(&command, "/usr/sbin/nginx")
+    ["-p", &prefix, "-c", "nginx.conf", "-e", "error.log"]
+        .map(String::from)
+        .to_vec()
 }
 
-fn caddy(binary: &str, printed: &str, address: &str, sandbox: &Sandbox) -> Command {
+fn caddy(printed: &str, address: &str, sandbox: &Sandbox) -> Vec<String> {
     let (host, port) = address.split_once(':').unwrap();
     let site = format!("\n:{port} {{\n\tbind {host}\n");
     let text = printed
         .replace("\n:8080 {\n\tbind 127.0.0.1\n", &site)
         .replacen("\n{\n", "\n{\n\tadmin off\n", 1);
     let path = write(sandbox, "Caddyfile", &text);
-    let run = ["run", "--adapter", "caddyfile", "--config"].map(String::from);
-    let path = path.to_str().unwrap().to_owned();
-    program(&sandbox.command(run.into_iter().chain([path])), binary)
+    let path = path.to_str().unwrap();
+    ["run", "--adapter", "caddyfile", "--config", path]
+        .map(String::from)
+        .to_vec()
 }
 
-fn traefik(printed: &str, address: &str, sandbox: &Sandbox) -> Command {
+fn traefik(printed: &str, address: &str, sandbox: &Sandbox) -> Vec<String> {
     let path = write(sandbox, "postkey.yaml", printed);
-    let options = [
+    vec![
         format!("--entryPoints.web.address={address}"),
         format!("--providers.file.filename={}", path.display()),
         "--global.checkNewVersion=false".to_owned(),
         "--global.sendAnonymousUsage=false".to_owned(),
         "--accesslog=true".to_owned(),
         "--log.level=DEBUG".to_owned(),
-    ];
-    program(&sandbox.command(options), &tool("traefik"))
+    ]
 }
 
 /// Of the two files the second is the Lua.
-fn haproxy(printed: &str, address: &str, sandbox: &Sandbox) -> Command {
+fn haproxy(printed: &str, address: &str, sandbox: &Sandbox) -> Vec<String> {
     let (main, lua) = printed
         .split_once("\n# === /etc/haproxy/postkey.lua")
         .unwrap();
@@ -140,7 +207,7 @@ fn haproxy(printed: &str, address: &str, sandbox: &Sandbox) -> Command {
     let main = main.replace("\nglobal\n", "\nglobal\n  log stderr local0\n");
     let path = write(sandbox, "haproxy.cfg", &main);
     let path = path.to_str().unwrap();
-    program(&sandbox.command(["-f", path]), "/usr/sbin/haproxy")
+    ["-f", path].map(String::from).to_vec()
 }
 
 /// The gateway's own folder.

@@ -5,12 +5,12 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::{GET, Kind, Setup};
+use crate::parallel::on_each;
 use crate::sandbox::Sandbox;
-use crate::serve::server::Server;
 
 #[test]
 fn without_the_vault_nothing_gets_through_until_it_is_back() {
-    for kind in Kind::ALL {
+    on_each(Kind::all(), |kind| {
         let setup = Setup::start(kind);
         let secret = setup.sandbox.generate(["api", "ci"]);
         setup.accepted(&secret);
@@ -30,12 +30,12 @@ fn without_the_vault_nothing_gets_through_until_it_is_back() {
         setup.expect_nothing_got_through();
         fs::rename(&away, setup.sandbox.vault()).unwrap();
         setup.accepted(&secret);
-    }
+    });
 }
 
 #[test]
 fn without_the_checker_nothing_gets_through_until_it_is_back() {
-    for kind in Kind::ALL {
+    on_each(Kind::all(), |kind| {
         let mut setup = Setup::start(kind);
         let secret = setup.sandbox.generate(["api", "ci"]);
         setup.accepted(&secret);
@@ -45,16 +45,15 @@ fn without_the_checker_nothing_gets_through_until_it_is_back() {
         answer.expect(kind.status_without_a_checker());
         setup.expect_nothing_got_through();
         let serve = setup.sandbox.command(["serve"]);
-        let address = setup.server.address.clone();
-        setup.server = Server::of(&setup.sandbox, serve, &address);
+        setup.replace_server(serve);
         setup.accepted(&secret);
         setup.refused("nonsense", 401);
-    }
+    });
 }
 
 #[test]
 fn a_unix_socket_does_as_well() {
-    for kind in Kind::ALL.into_iter().filter(|kind| kind.has_unix_sockets()) {
+    on_each(Kind::all().filter(|kind| kind.has_unix_sockets()), |kind| {
         let sandbox = Sandbox::new();
         let listen = format!("unix:{}/postkey.sock", sandbox.home().display());
         let setup = Setup::start_with(kind, sandbox, &listen);
@@ -63,5 +62,5 @@ fn a_unix_socket_does_as_well() {
         setup.accepted(&secret);
         setup.refused(&secret, 429);
         setup.refused("nonsense", 401);
-    }
+    });
 }

@@ -1,6 +1,7 @@
 //! Requests of rarer forms.
 
 use super::{Kind, Setup};
+use crate::parallel::on_each;
 use crate::serve::http::{Connection, request};
 
 /// The status of the answer, if there is one: some gateways hang up.
@@ -13,7 +14,7 @@ fn ask(setup: &Setup, (method, target): (&str, &str), secret: &str) -> Option<u1
 
 #[test]
 fn no_tunnel_is_opened_and_nothing_sent_back_with_any_key() {
-    for kind in Kind::ALL {
+    on_each(Kind::all(), |kind| {
         let setup = Setup::start(kind);
         let secret = setup.sandbox.generate(["api", "ci"]);
         for odd in [
@@ -29,12 +30,12 @@ fn no_tunnel_is_opened_and_nothing_sent_back_with_any_key() {
         }
         setup.expect_nothing_got_through();
         setup.accepted(&secret);
-    }
+    });
 }
 
 #[test]
 fn a_target_with_a_host_in_it_is_judged_by_its_path() {
-    for kind in Kind::ALL {
+    on_each(Kind::all(), |kind| {
         let setup = Setup::start(kind);
         let permission = ["api", "contacts", "--permission", "contacts"];
         let secret = setup.sandbox.generate(permission);
@@ -57,5 +58,5 @@ fn a_target_with_a_host_in_it_is_judged_by_its_path() {
                 assert!(lines.is_empty(), "{kind:?}: {target}: {lines:?}");
             }
         }
-    }
+    });
 }

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use super::backend::{Backend, Received};
 use super::kind::{Kind, folder};
@@ -26,6 +27,12 @@ impl Setup {
         Self::start_with(kind, Sandbox::new(), &format!("{}:17625", loopback()))
     }
 
+    /// The same, with nothing changed that was printed.
+    pub fn start_as_printed(kind: Kind) -> Self {
+        let listen = format!("{}:17625", loopback());
+        Self::start_whole(kind, Sandbox::new(), &listen, "", |printed| printed)
+    }
+
     /// A gateway for a sandbox whose `serve` listens at an address.
     pub fn start_with(kind: Kind, sandbox: Sandbox, listen: &str) -> Self {
         Self::start_altered(kind, sandbox, listen, |printed| printed)
@@ -35,7 +42,9 @@ impl Setup {
     pub fn start_set(kind: Kind, settings: &str) -> Self {
         let sandbox = Sandbox::new();
         let listen = format!("{}:17625", loopback());
-        Self::start_whole(kind, sandbox, &listen, settings, |printed| printed)
+        Self::start_whole(kind, sandbox, &listen, settings, |printed| {
+            kind.patient(&printed)
+        })
     }
 
     /// The same, with what an administrator changes in the printed configuration.
@@ -45,7 +54,9 @@ impl Setup {
         listen: &str,
         alter: impl Fn(String) -> String,
     ) -> Self {
-        Self::start_whole(kind, sandbox, listen, "", alter)
+        Self::start_whole(kind, sandbox, listen, "", |printed| {
+            alter(kind.patient(&printed))
+        })
     }
 
     fn start_whole(
@@ -78,6 +89,15 @@ impl Setup {
             [401, 403].contains(&setup.ask(super::GET, &[]).status)
         });
         setup
+    }
+
+    /// Has keys checked by another `serve` from now on.
+    pub fn replace_server(&mut self, serve: Command) {
+        // It may have ended already.
+        let _ = self.server.daemon.0.kill();
+        self.server.daemon.ended();
+        let address = self.server.address.clone();
+        self.server = Server::of(&self.sandbox, serve, &address);
     }
 
     #[track_caller]

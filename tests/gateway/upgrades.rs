@@ -1,6 +1,7 @@
 //! A connection that changes its protocol must not carry requests past the check.
 
 use super::{Kind, Setup};
+use crate::parallel::on_each;
 use crate::serve::http::{Connection, Header, request};
 
 /// What a client may ask for that is no WebSocket.
@@ -16,7 +17,7 @@ const OTHERS: [&[Header]; 7] = [
 
 #[test]
 fn no_protocol_but_websocket_reaches_a_backend_that_would_take_it() {
-    for kind in Kind::ALL {
+    on_each(Kind::all(), |kind| {
         let setup = Setup::start(kind);
         let secret = setup
             .sandbox
@@ -52,12 +53,12 @@ fn no_protocol_but_websocket_reaches_a_backend_that_would_take_it() {
                 }
             }
         }
-    }
+    });
 }
 
 #[test]
 fn a_websocket_is_opened_with_a_valid_key_only() {
-    for kind in Kind::ALL {
+    on_each(Kind::all(), |kind| {
         let setup = Setup::start(kind);
         let secret = setup.sandbox.generate(["api", "ci"]);
         let open = |key: &str, upgrade: &str| {
@@ -85,5 +86,5 @@ fn a_websocket_is_opened_with_a_valid_key_only() {
             client.send(b"hello\n").unwrap();
             assert_eq!(client.line().unwrap(), "hello\n", "{kind:?}");
         }
-    }
+    });
 }

@@ -4,13 +4,12 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread;
 
 use nix::unistd::geteuid;
 
+use crate::parallel;
 use crate::sandbox::{POSTKEY, Run, Sandbox};
 
 /// Runs as the machine's first process, until its standard input ends. It must be bash, which
@@ -74,28 +73,14 @@ pub fn on_each_debian(test: impl Fn(Debian) + Sync) {
 
 /// The same on these.
 pub fn on_each(debians: &[Debian], test: impl Fn(Debian) + Sync) {
-    if !geteuid().is_root() {
-        return;
+    if geteuid().is_root() {
+        parallel::on_each(debians.iter().copied(), test);
     }
-    thread::scope(|scope| {
-        let tests: Vec<_> = debians
-            .iter()
-            .map(|&debian| {
-                // A failure names the thread.
-                let thread = thread::Builder::new().name(format!("on {debian:?}"));
-                let test = &test;
-                thread.spawn_scoped(scope, move || test(debian)).unwrap()
-            })
-            .collect();
-        for test in tests {
-            test.join().unwrap_or_else(|panic| resume_unwind(panic));
-        }
-    });
 }
 
 impl Debian {
     /// Where its files are.
-    fn root(self) -> PathBuf {
+    pub fn root(self) -> PathBuf {
         let folder = match self {
             Self::Here => return PathBuf::from("/"),
             Self::Trixie => "debian-13",
