@@ -1,6 +1,7 @@
 //! Real gateways in front of a backend, with the configuration that `connect` prints.
 
 mod backend;
+mod brevo;
 mod clients;
 mod cors;
 mod credentials;
@@ -9,6 +10,7 @@ mod kind;
 mod lost;
 mod odd;
 mod printed;
+mod sdks;
 mod secrecy;
 mod setup;
 mod slow;

@@ -6,6 +6,8 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use super::brevo;
+
 /// A server that notes every request that reaches it. It listens until it is dropped.
 pub struct Backend {
     received: Arc<Mutex<Vec<Received>>>,
@@ -65,7 +67,7 @@ impl Received {
 fn serve(stream: TcpStream, notes: &Mutex<Vec<Received>>) {
     let mut reader = BufReader::new(stream);
     while let Some(received) = receive(&mut reader) {
-        let status = status(&received.line);
+        let answer = answer(&received);
         let upgrade = received.header("upgrade").concat().to_lowercase();
         notes.lock().unwrap().push(received);
         if upgrade == "websocket" {
@@ -79,7 +81,6 @@ fn serve(stream: TcpStream, notes: &Mutex<Vec<Received>>) {
             }
             continue;
         }
-        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 8\r\n\r\nbackend\n");
         if reader.get_mut().write_all(answer.as_bytes()).is_err() {
             return;
         }
@@ -108,10 +109,22 @@ fn echo(reader: &mut BufReader<TcpStream>) {
     }
 }
 
+fn answer(received: &Received) -> String {
+    // Brevo's SDKs say who they are, the tests' own requests do not.
+    let (status, body) = match received.header("user-agent").concat().is_empty() {
+        true => (status(&received.line), "backend\n"),
+        false => brevo::answer(&received.line),
+    };
+    format!(
+        "HTTP/1.1 {status} As Asked\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
 /// The status that a path asks for, as in `/answer/401`.
-fn status(line: &str) -> String {
+fn status(line: &str) -> u16 {
     let asked = line.split_once("/answer/").map(|(_, rest)| &rest[..3]);
-    format!("{} As Asked", asked.unwrap_or("200"))
+    asked.map_or(200, |status| status.parse().unwrap())
 }
 
 fn receive(reader: &mut BufReader<TcpStream>) -> Option<Received> {
