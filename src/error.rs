@@ -183,7 +183,7 @@ impl From<serve::Error> for Error {
             serve::Error::TooFewFiles(_) => {
                 Some("raise it with `ulimit -n 1024`, or LimitNOFILE=1024 in the service's unit")
             }
-            serve::Error::Random(_) | serve::Error::System(_) => None,
+            serve::Error::System(_) => None,
         };
         let new = match error {
             serve::Error::Vault(error) => return error.into(),

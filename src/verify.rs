@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use crate::key::{
-    Allowance, HashMemory, Key, Kind, Limit, Malformed, Permission, Secret, Status, Tail, Used,
+    Allowance, Digest, HashMemory, Key, Kind, Limit, Malformed, Permission, Secret, Status, Tail,
+    Used,
 };
 use crate::settings::Permissions;
 use crate::usage;
@@ -158,11 +159,12 @@ impl Recognised {
     }
 }
 
-/// Tells whose secret a presented text is: shape and checksum, then the tail, then the hash,
-/// so that a tail alone reveals nothing.
+/// Tells whose secret a presented text is: shape and checksum, then the tail, then the digest, so
+/// that a tail alone reveals nothing.
 ///
-/// `look_up` is only asked for what has the shape of a secret. It is asked again after the
-/// hash: a key that was stopped while that was computed is stopped.
+/// `look_up` is only asked for what has the shape of a secret. Of a secret from before digests
+/// the hash is checked, and `look_up` asked again after that: a key that was deactivated while it
+/// was computed is refused.
 ///
 /// # Errors
 /// If the vault cannot be read, or its hash must not be checked.
@@ -179,12 +181,22 @@ pub fn recognise(
     let Some(known) = look_up(&tail)? else {
         return Ok(Recognised::Nobody(Verdict::Unknown));
     };
-    if !matches(&known, secret.expose(), memory)? {
+    let matches = known.verifier.matches(&secret, memory);
+    if !matches.map_err(|error| Error::of_hash(&known.record.key.name, error))? {
         return Ok(Recognised::Lookalike(known.record.id));
     }
-    let again = look_up(&tail)?.filter(|again| again.hash == known.hash);
+    if known.verifier.digest().is_some() {
+        return Ok(Recognised::Secret(Box::new(known)));
+    }
+    let digest = Digest::of(&secret);
+    let again = look_up(&tail)?.filter(|again| match again.verifier.digest() {
+        // Another may have kept it meanwhile.
+        Some(kept) => kept.is(&digest),
+        None => again.verifier == known.verifier,
+    });
     Ok(again.map_or(Recognised::Nobody(Verdict::Unknown), |again| {
-        Recognised::Secret(Box::new(again))
+        let learned = again.verifier.digest().is_none().then_some(digest);
+        Recognised::Secret(Box::new(Presented { learned, ..again }))
     }))
 }
 
@@ -207,19 +219,15 @@ pub fn recognise_password(
     let Some(known) = look_up(login)? else {
         return Ok(recognised);
     };
-    if !matches(&known, presented, memory)? {
+    let matches = known.verifier.matches_hash(presented, memory);
+    if !matches.map_err(|error| Error::of_hash(&known.record.key.name, error))? {
         return Ok(match recognised {
             Recognised::Nobody(_) => Recognised::WrongPassword(known.record.id),
             recognised => recognised,
         });
     }
-    let again = look_up(login)?.filter(|again| again.hash == known.hash);
+    let again = look_up(login)?.filter(|again| again.verifier == known.verifier);
     Ok(again.map_or(recognised, |again| Recognised::Secret(Box::new(again))))
-}
-
-fn matches(known: &Presented, text: &str, memory: &mut HashMemory) -> Result<bool, Error> {
-    let outcome = known.hash.matches(text, memory);
-    outcome.map_err(|error| Error::of_hash(&known.record.key.name, error))
 }
 
 /// What a recognised secret must pass for its key to open what is asked, in the order in which

@@ -640,7 +640,6 @@ const COVERED: &[(&str, &str)] = &[
     ("export", "writes the exports that the settings name"),
     ("export dovecot", "in a file's first line"),
     ("export dovecot FILE", "a new file"),
-    ("export htpasswd", "in a file's first line"),
     ("generate api NAME", "makes a new key"),
     ("generate smtp NAME", "makes a new key"),
     ("generate smtp NAME --default", "makes a new key"),

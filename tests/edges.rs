@@ -231,8 +231,8 @@ fn a_long_table_shows_columns_that_are_filled_late() {
         "WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
          INSERT INTO keys (id, name, kind, status, permission, description, created_at)
            SELECT i, 'key-' || i, 'api', 'active', 'full', iif(i = 2400, 'late words', NULL), 0 FROM n;
-         INSERT INTO secrets (key_id, tail, hash, created_at)
-           SELECT id, printf('%016d', id), (SELECT hash FROM secrets), 0 FROM keys WHERE id > 1;",
+         INSERT INTO secrets (key_id, tail, digest, created_at)
+           SELECT id, printf('%016d', id), (SELECT digest FROM secrets), 0 FROM keys WHERE id > 1;",
     );
     let list = sandbox.run(["list"]).expect(0).stdout;
     assert!(list.contains("late words"));

@@ -462,7 +462,7 @@ fn a_secret_that_was_replaced_is_good_until_it_retires() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let vault = rusqlite::Connection::open(sandbox.vault()).unwrap();
-    let retire = "INSERT INTO secrets (key_id, tail, hash, created_at) SELECT key_id, 'ABCDEFGHIJKLMNOP', hash, created_at FROM secrets";
+    let retire = "INSERT INTO secrets (key_id, tail, digest, created_at) SELECT key_id, 'ABCDEFGHIJKLMNOP', digest, created_at FROM secrets";
     vault
         .execute("UPDATE secrets SET retires_at = 4000000000", [])
         .unwrap();

@@ -1,5 +1,8 @@
 //! Edits by hand that the audit log knows of: as if time had passed, and with every hash right.
 
+use argon2::password_hash::PasswordHasher;
+use argon2::password_hash::phc::Salt;
+use argon2::{Algorithm, Argon2, Params, Version};
 use jiff::Timestamp;
 use rusqlite::{Connection, ToSql, params};
 use sha2::{Digest, Sha256};
@@ -37,12 +40,27 @@ pub fn append(vault: &Connection, command: &str, change: &str) {
     rehash(vault);
 }
 
+/// Takes the digest of a secret away and keeps its hash instead, as schemas before the seventh did.
+pub fn make_older(sandbox: &Sandbox, secret: &str) {
+    let salt = Salt::new(&[7; 16]).unwrap();
+    let params = Params::new(19_456, 2, 1, None).unwrap();
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let hash = argon2.hash_password_with_salt(secret.as_bytes(), salt.as_ref());
+    let vault = Connection::open(sandbox.vault()).unwrap();
+    let change = "UPDATE secrets SET digest = NULL, hash = ?1 WHERE tail = ?2";
+    let tail = &secret[secret.len() - 16..];
+    let changed = vault.execute(change, [&hash.unwrap().to_string(), tail]);
+    assert_eq!(changed.unwrap(), 1);
+    reseal(&vault);
+}
+
 /// What the checksum of a secret covers, each column by its name.
-const COVERED: [&str; 5] = [
+const COVERED: [&str; 6] = [
     "secrets.tail",
     "secrets.login",
     "secrets.hash",
     "secrets.created_at",
+    "secrets.digest",
     "keys.created_at",
 ];
 

@@ -8,6 +8,7 @@ pub mod http;
 pub mod limits;
 mod listening;
 pub mod logins;
+pub mod lookalikes;
 pub mod recording;
 mod scarcity;
 pub mod server;

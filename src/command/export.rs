@@ -16,16 +16,15 @@ use crate::vault::Vault;
 
 /// Writes what is good now to a file, for servers that cannot read the vault
 ///
-/// An export holds the hash of every secret that is good at that moment: not those of keys that
-/// are deactivated or expired, and no retired ones, but both of a rotation. It is written beside
+/// An export has every secret that is valid at that moment, by its hash or digest: none of keys
+/// that are deactivated or expired, and no retired ones, but both of a rotation. It is written beside
 /// its file and renamed, so that a reader sees one or the other whole. A new one is 0600; one
 /// that is there keeps its owner, group and mode, and is replaced only if it is an earlier
 /// export of this vault in the same format, or empty.
 ///
 /// dovecot is for Dovecot as `postkey connect dovecot --export FILE` configures it: each secret
-/// of a login has a line. htpasswd has API keys, `name:$argon2id$…`, and of each only the current
-/// secret; few servers check Argon2, and none of them knows permissions or limits. json is an
-/// array with an object for each secret, as `list` shows keys, with `hash` and `retires_at`.
+/// of a login has a line. json is an array with an object for each secret, as `list` shows keys,
+/// with `digest` (SHA-256 of the whole secret), `hash` (SMTP keys) and `retires_at`.
 ///
 /// The exports that the settings name are rewritten by every command that changes
 /// the vault, before it exits; if one cannot be, the status is 8. Without arguments, this writes

@@ -196,7 +196,6 @@ pub(super) fn pour(
 fn begin(format: ExportFormat, path: &Path) -> Result<Draft, Error> {
     let is_earlier = match format {
         ExportFormat::Dovecot => |start: &[u8]| may_give_way(start, ExportFormat::Dovecot),
-        ExportFormat::Htpasswd => |start: &[u8]| may_give_way(start, ExportFormat::Htpasswd),
         ExportFormat::Json => |start: &[u8]| may_give_way(start, ExportFormat::Json),
     };
     Ok(Draft::begin(

@@ -38,7 +38,7 @@ use plan::Plan;
 /// JSON is an array of objects, or an object a line: `username`, and `hash` or `password` (in
 /// clear), make an SMTP key; `name`, `description`, `status` (or `disabled`, `locked`, `enabled`,
 /// `active`), `created_at` and `expires_at` may say more. Any other field is an error. An object with a `tail`, as another vault of postkey's has it, is a key of either
-/// kind that comes whole: its secret stays what it is.
+/// kind that comes whole: its secret stays what it is. It has a `digest`, and of an SMTP key a `hash`.
 ///
 /// All or nothing: if a line is bad, each bad line is reported with its number, and nothing is
 /// imported.
@@ -158,9 +158,9 @@ fn import(
     vault.gather_changes()?;
     vault
         .change(&session.author(Action::Import), |change| {
-            let mut imports = plan.entries.iter().filter_map(Entry::hashed);
-            imports.try_for_each(|(entry, hash)| {
-                change.import(&entry.key, hash, entry.old.as_deref(), entry.secret_at)
+            let mut imports = plan.entries.iter().filter_map(Entry::kept);
+            imports.try_for_each(|(entry, kept)| {
+                change.import(&entry.key, kept, entry.old.as_deref(), entry.secret_at)
             })
         })
         .map_err(|error: vault::Error| Error::from(error))?;
@@ -208,8 +208,8 @@ fn note(plan: &Plan, outcome: Outcome, session: &Session) {
 /// Warns of what is easily guessed, and of what a newer Dovecot refuses.
 fn warn(plan: &Plan, session: &Session) {
     let names = |is_so: fn(&Hash) -> bool| -> Vec<String> {
-        let hashed = plan.entries.iter().filter_map(Entry::hashed);
-        let found = hashed.filter(|(_, hash)| is_so(hash));
+        let kept = plan.entries.iter().filter_map(Entry::kept);
+        let found = kept.filter(|(_, kept)| kept.hash().is_some_and(is_so));
         found.map(|(entry, _)| entry.key.name.to_string()).collect()
     };
     let cheap = names(Hash::is_cheap);

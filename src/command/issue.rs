@@ -16,36 +16,37 @@ use rand::rngs::SysRng;
 use super::Session;
 use super::receiver::Target;
 use crate::error::Error;
-use crate::key::{Brand, Hash, HashMemory, Key, Kind, Sealer, Secret, Tail};
+use crate::key::{Brand, HashMemory, Key, Kind, Sealer, Secret, Tail, Verifier};
 use crate::ui::{Issued, KeyView, another_secret};
 use crate::vault::{self, Author, Change, Record, Vault};
 
 /// A secret that no key has yet.
 pub(super) struct Fresh {
     secret: Secret,
-    hash: Hash,
+    verifier: Verifier,
     /// Seals it, if it is to be the default key's.
     sealer: Option<Sealer>,
 }
 
 impl Fresh {
-    /// Makes a secret and its hash from the system's random numbers.
+    /// Makes a secret and what is kept of it from the system's random numbers.
     pub(super) fn generate(kind: Kind, brand: &Brand) -> Result<Self, Error> {
         Self::generate_in(&mut HashMemory::default(), kind, brand)
     }
 
-    /// The same, with memory for its hash that others had before.
+    /// The same, with memory for hashing that others had before.
     fn generate_in(memory: &mut HashMemory, kind: Kind, brand: &Brand) -> Result<Self, Error> {
         let secret = Secret::generate(kind, brand, &mut SysRng).map_err(Error::no_random_bytes)?;
-        let hash = Hash::of(&secret, random()?, memory).map_err(vault::Error::from)?;
-        Ok(Self::of(secret, hash))
+        let verifier =
+            Verifier::of(&secret, kind, random()?, memory).map_err(vault::Error::from)?;
+        Ok(Self::of(secret, verifier))
     }
 
-    /// A secret that was staged before, and its hash.
-    pub(super) fn of(secret: Secret, hash: Hash) -> Self {
+    /// A secret that was staged before, and what is kept of it.
+    pub(super) fn of(secret: Secret, verifier: Verifier) -> Self {
         Self {
             secret,
-            hash,
+            verifier,
             sealer: None,
         }
     }
@@ -72,7 +73,7 @@ impl Fresh {
 
     /// Puts it in waiting.
     pub(super) fn stage(&self, change: &Change<'_>) -> Result<(), vault::Error> {
-        change.stage(&self.tail(), &self.hash)
+        change.stage(&self.tail(), &self.verifier)
     }
 
     /// It with its key, as it is handed over.

@@ -5,11 +5,9 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::os::fd::AsFd;
 
-use sha2::{Digest, Sha256};
-
 use super::Session;
 use crate::error::Error;
-use crate::key::{HashMemory, Malformed, Scanner, Secret, Sight, Tail, Unreadable};
+use crate::key::{Digest, HashMemory, Malformed, Scanner, Secret, Sight, Tail, Unreadable};
 use crate::vault::{Former, Presented, Vault};
 use crate::verify::{Recognised, recognise};
 
@@ -113,7 +111,7 @@ struct Search<'a, A> {
     act: A,
     memory: HashMemory,
     /// Where in the findings a secret is, by its digest.
-    places: HashMap<[u8; 32], usize>,
+    places: HashMap<Digest, usize>,
     pasted: Pasted,
 }
 
@@ -201,9 +199,9 @@ where
         }
     }
 
-    /// Each secret is looked up and hashed once, however often it is seen.
+    /// Each secret is looked up once, however often it is seen.
     fn take_secret(&mut self, secret: &Secret, line: u64) -> Result<(), Error> {
-        let digest = Sha256::digest(secret.expose()).into();
+        let digest = Digest::of(secret);
         if let Some(&place) = self.places.get(&digest) {
             self.pasted.findings[place].count += 1;
             return Ok(());

@@ -16,7 +16,7 @@ use crate::process;
 use crate::settings::{Settings, VaultSource};
 use crate::ui::{Look, Ui};
 use crate::usage;
-use crate::vault::{self, Action, Actor, Author, Changes, Vault};
+use crate::vault::{self, Action, Actor, Author, Changes, Presented, Vault};
 
 /// The hint where a vault is missing that was named.
 const CHECK_PATH: &str = "check the path; `postkey generate api NAME` creates a vault with its first \
@@ -185,6 +185,12 @@ impl Session {
     /// ended stays so. If not, the clock has to do.
     pub(super) fn note_ends(&self, vault: &mut Vault) {
         let _ = vault.note_ends(&self.author(Action::Expire));
+    }
+
+    /// Keeps the digest that a secret turned out to have, if the vault can be written: its hash
+    /// need not be checked again.
+    pub(super) fn keep_digest(&self, secret: &Presented, vault: &mut Vault) {
+        let _ = vault.keep_digests([secret], &self.author(Action::Verify));
     }
 
     /// Says of spans of minutes that they are none of months.

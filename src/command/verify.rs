@@ -61,10 +61,14 @@ pub(super) fn run(args: Verify, session: &mut Session) -> Result<ExitStatus, Err
     }
     let mut presentation = presented::present(session, args.username.as_ref())?;
     let (verdict, allowance) = args.judge(&presentation, session);
-    if matches!(verdict, Verdict::Expired | Verdict::Retired) && !args.no_record {
-        let vault = presentation.vault.as_mut();
-        if let Some(vault) = vault {
+    if let Some(vault) = presentation.vault.as_mut().filter(|_| !args.no_record) {
+        if matches!(verdict, Verdict::Expired | Verdict::Retired) {
             session.note_ends(vault);
+        }
+        if let Ok(secret) = presentation.recognised.secret()
+            && secret.learned.is_some()
+        {
+            session.keep_digest(secret, vault);
         }
     }
     let look = session.look_at(presentation.at);

@@ -63,6 +63,9 @@ pub enum HashError {
     /// The system has not the memory that a hash fills.
     #[error("there is no memory for hashing a secret, which takes 19 MiB")]
     NoMemory,
+    /// Neither a digest nor a hash is stored.
+    #[error("neither a digest nor a hash of its secret can be read")]
+    Missing,
     /// The stored hash of an imported password is none, or dearer than its cap.
     #[error("the stored hash of an imported password is not one that is checked")]
     Unknown,

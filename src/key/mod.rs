@@ -25,10 +25,11 @@ mod stray;
 mod text;
 mod username;
 mod variable;
+mod verifier;
 
 pub use description::Description;
 pub use expiry::{Expiry, Period};
-pub use hash::{Foreign, Hash, HashError, HashMemory, NEVER_IN_PASSWORDS, in_clear};
+pub use hash::{Foreign, Hash, HashError, HashMemory, NEVER_IN_PASSWORDS, SALT, in_clear};
 pub use invalid::Invalid;
 pub use kind::Kind;
 pub use limit::{Allowance, Limit, Spent, TOLERANCE, Used};
@@ -48,6 +49,7 @@ pub use stray::{strays, without_strays};
 pub use text::{Lines, escaped, is_hidden, looks_like_a_secret, quoted, scrubbed, without_mark};
 pub use username::Username;
 pub use variable::{Variable, Variables};
+pub use verifier::{Digest, Verifier};
 
 use jiff::Timestamp;
 

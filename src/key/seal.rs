@@ -93,7 +93,7 @@ pub enum Unopened {
 impl From<HashError> for Unopened {
     fn from(error: HashError) -> Self {
         match error {
-            HashError::TooCostly | HashError::Unknown => Self::TooCostly,
+            HashError::TooCostly | HashError::Unknown | HashError::Missing => Self::TooCostly,
             HashError::NoMemory => Self::NoMemory,
         }
     }

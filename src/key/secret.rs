@@ -235,7 +235,7 @@ fn is_tail(text: &str) -> bool {
 }
 
 /// A secret's last 16 characters: public, unique in a vault, and how it is looked up.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Tail(CompactString);
 
 /// What stands in for the tail of an imported password begins so; no secret's tail has a dash.

@@ -1,41 +1,38 @@
-//! From a presented secret to a decision, without sockets: fresh, and cheap for secrets that
-//! were seen before.
+//! From a presented secret to a decision, without sockets: as the vault has it at that moment, and
+//! from memory while the vault is unchanged.
 
 mod login;
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use quick_cache::sync::Cache;
-use sha2::Sha256;
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::ended::Ended;
-use super::meter::{Meter, Presentation, Tally};
+use super::meter::{Meter, Presentation, Tally, locked};
 use super::pool::{Hashers, Readers};
 use super::source::{Fresh, Source, Stamp};
 use super::throttle::Throttle;
 use super::turns::Turns;
-use crate::key::{Allowance, Secret, Used};
+use crate::key::{Allowance, Digest, HashMemory, Secret, Tail, Used};
+use crate::process;
 use crate::settings::Permissions;
-use crate::vault::{Error, KeyId, Presented};
+use crate::vault::{Action, Author, Error, KeyId, Presented, Record};
 use crate::verify::{Question, Recognised, Verdict, allowance, judge, recognise};
 pub(super) use login::Attempt;
 
-/// How many accepted secrets are remembered, some 500 bytes each.
-const REMEMBERED: usize = 1 << 17;
+/// How many secrets are cached, some 500 bytes each.
+const CACHED: usize = 1 << 17;
 
-/// How many wrong secrets are remembered.
-const WRONG: usize = 1 << 12;
+/// How long at most it takes until a hash is checked: a gateway waits no longer.
+const SLOWEST_HASH: Duration = Duration::from_secs(4);
 
-/// A presented text longer than this is no secret, in bytes; far more than one has.
-const LONGEST: usize = 1024;
-
-/// A secret under a key that only this process has, so that none is kept.
-type Digest = [u8; 32];
+/// How many digests at most are kept in one transaction, during which nobody else can write.
+const KEPT_AT_ONCE: usize = 1000;
 
 /// Decides on presented secrets.
 #[derive(Debug)]
@@ -48,17 +45,26 @@ pub(super) struct Gate {
     readers: Arc<Readers>,
     turns: Turns,
     throttle: Throttle,
-    mac: Hmac<Sha256>,
-    remembered: Cache<Digest, Arc<Known>>,
-    wrong: Cache<Digest, (Stamp, KeyId)>,
+    /// Secrets that were presented and matched. What did not match is not cached: a flood of it
+    /// would push them out, and a tail that is known would be refused sooner than another.
+    cached: Cache<Tail, Cached>,
+    /// Those whose digests the vault does not have yet.
+    learned: Mutex<Vec<Arc<Known>>>,
 }
 
 /// A secret that was recognised, and what the vault says of it.
 #[derive(Debug)]
 pub(super) struct Known {
     pub(super) secret: Presented,
-    stamp: Stamp,
     tally: Arc<Tally>,
+}
+
+/// A secret that need not be looked up while the vault is unchanged.
+#[derive(Clone, Debug)]
+struct Cached {
+    digest: Digest,
+    stamp: Stamp,
+    known: Arc<Known>,
 }
 
 /// What was decided on a request.
@@ -82,44 +88,14 @@ pub(super) struct Asked<'a> {
     pub(super) address: Option<IpAddr>,
 }
 
-/// Why there is nothing to judge.
-enum Stranger {
-    /// It is nobody's secret, though it may end like one of this key's.
-    Refused(Verdict, Option<KeyId>),
-    /// That cannot be told now.
-    Unavailable(Error),
-}
-
-impl From<Error> for Stranger {
-    fn from(error: Error) -> Self {
-        Self::Unavailable(error)
-    }
-}
-
-impl Known {
-    /// What was recognised under a state of the vault. Blocks.
-    fn of(
-        recognised: Recognised,
-        read: Option<Stamp>,
-        meter: &Meter,
-        source: &Source,
-    ) -> Result<Arc<Self>, Stranger> {
-        match recognised {
-            Recognised::Nobody(verdict) => Err(Stranger::Refused(verdict, None)),
-            Recognised::Lookalike(key) | Recognised::WrongPassword(key) => {
-                Err(Stranger::Refused(Verdict::Mismatch, Some(key)))
-            }
-            Recognised::Secret(secret) => Ok(Arc::new(Self {
-                tally: meter.tally(secret.record.id, source),
-                secret: *secret,
-                stamp: read.expect("a secret is recognised by what was read"),
-            })),
-        }
-    }
+/// Whose a presented secret is.
+enum Owner {
+    Key(Arc<Known>),
+    /// Nobody's, though it may end like one of the key's whose tally this is.
+    Nobody(Verdict, Arc<Tally>),
 }
 
 impl Gate {
-    /// A gate that remembers secrets under a random key of its own.
     pub(super) fn new(
         source: Arc<Source>,
         meter: Arc<Meter>,
@@ -127,7 +103,6 @@ impl Gate {
         permissions: Permissions,
         hashers: Hashers,
         readers: Arc<Readers>,
-        key: &[u8; 32],
     ) -> Self {
         Self {
             source,
@@ -138,25 +113,31 @@ impl Gate {
             readers,
             turns: Turns::default(),
             throttle: Throttle::new(Instant::now()),
-            mac: Hmac::new_from_slice(key).expect("HMAC takes keys of any length"),
-            remembered: Cache::new(REMEMBERED),
-            wrong: Cache::new(WRONG),
+            cached: Cache::new(CACHED),
+            learned: Mutex::default(),
         }
     }
 
-    /// How many accepted secrets are remembered.
-    pub(super) fn remembered(&self) -> usize {
-        self.remembered.len()
+    /// How many secrets are cached.
+    pub(super) fn cached(&self) -> usize {
+        self.cached.len()
     }
 
-    /// Decides on a request, and counts it, if nothing has to be waited for: if its secret was
-    /// recognised before and the vault was not changed since.
-    pub(super) fn decide_at_once(&self, asked: Asked<'_>, now: Timestamp) -> Option<Decision> {
-        let is_short = asked.presented.len() <= LONGEST;
-        let digest = is_short.then(|| self.digest(asked.presented))?;
-        let known = self.remembered.get(&digest)?;
-        let stamp = self.source.stamp().ok()?;
-        (stamp == Some(known.stamp)).then(|| self.judge(known, asked, now))
+    /// Decides on a request, and counts it, if nothing has to be waited for: neither a lock on the
+    /// vault nor a hash.
+    ///
+    /// # Errors
+    /// If the vault cannot be read: then nothing is accepted.
+    pub(super) fn decide_at_once(
+        &self,
+        asked: Asked<'_>,
+        now: Timestamp,
+    ) -> Option<Result<Decision, Error>> {
+        let owner = match Secret::parse(asked.presented) {
+            Err(malformed) => Ok(self.stranger(Verdict::Malformed(malformed))),
+            Ok(secret) => self.owner_at_once(&secret)?,
+        };
+        Some(owner.map(|owner| self.decide_on(owner, asked, now)))
     }
 
     /// Decides on a request, and counts it.
@@ -164,28 +145,229 @@ impl Gate {
     /// # Errors
     /// If the vault cannot be read: then nothing is accepted.
     pub(super) async fn decide(&self, asked: Asked<'_>, now: Timestamp) -> Result<Decision, Error> {
-        let recognised = self.recognise(asked.presented).await;
-        self.conclude(recognised, asked, now).await
-    }
-
-    /// Judges what was recognised, and counts it.
-    async fn conclude(
-        &self,
-        recognised: Result<Arc<Known>, Stranger>,
-        asked: Asked<'_>,
-        now: Timestamp,
-    ) -> Result<Decision, Error> {
-        match recognised {
-            Ok(known) => Ok(self.judge(known, asked, now)),
-            Err(Stranger::Refused(verdict, key)) => Ok(self.refuse(verdict, key, asked, now).await),
-            Err(Stranger::Unavailable(error)) => Err(error),
-        }
+        let owner = match Secret::parse(asked.presented) {
+            Err(malformed) => self.stranger(Verdict::Malformed(malformed)),
+            Ok(secret) => self.owner(&secret).await?,
+        };
+        Ok(self.decide_on(owner, asked, now))
     }
 
     /// How long to wait before a decision is told.
     pub(super) fn penalty(&self, decision: &Decision) -> Option<Duration> {
         let is_refused = !decision.verdict.is_accepted();
         is_refused.then(|| self.throttle.penalty(Instant::now()))?
+    }
+
+    /// Caches secrets as they lie in the vault, as many as there is room for: a gateway that was
+    /// restarted presents all that it has in use at once. What cannot be read is left to whoever
+    /// presents it. Blocks.
+    pub(super) fn warm_up(&self) {
+        let (mut last, mut is_usage_open) = (0, false);
+        while self.cached.len() < CACHED {
+            let Ok(fresh) = self.source.read(|vault| vault.secrets_after(last)) else {
+                return;
+            };
+            let Some(end) = fresh.value.last() else {
+                return;
+            };
+            last = end.record.id;
+            for secret in fresh.value {
+                let Some(digest) = secret.verifier.digest().cloned() else {
+                    continue;
+                };
+                let mut tally = self.meter.tally_at_hand(&secret.record, &self.source);
+                if tally.is_none() && !is_usage_open {
+                    is_usage_open = true;
+                    tally = Some(self.meter.tally(&secret.record, &self.source));
+                }
+                if let Some(tally) = tally {
+                    self.owner_of(secret, digest, fresh.stamp, tally, true);
+                }
+            }
+        }
+    }
+
+    /// Keeps the digests that were learned in the vault. Blocks.
+    pub(super) fn keep_digests(&self, now: Timestamp) {
+        let some: Vec<Arc<Known>> = {
+            let mut learned = locked(&self.learned);
+            let count = learned.len().min(KEPT_AT_ONCE);
+            learned.drain(..count).collect()
+        };
+        if some.is_empty() {
+            return;
+        }
+        let author = Author {
+            actor: process::actor(),
+            action: Action::Verify,
+            clock: now,
+        };
+        let kept = self.source.open_vault().and_then(|mut vault| {
+            vault.keep_digests(some.iter().map(|known| &known.secret), &author)
+        });
+        // Where the vault cannot be written, they are cached for as long as this runs.
+        if matches!(kept, Err(Error::Busy)) {
+            locked(&self.learned).extend(some);
+        }
+    }
+
+    fn stranger(&self, verdict: Verdict) -> Owner {
+        Owner::Nobody(verdict, Arc::clone(self.meter.nobody()))
+    }
+
+    /// Whose a secret is, from memory or by a look into the vault that waits for nobody.
+    fn owner_at_once(&self, secret: &Secret) -> Option<Result<Owner, Error>> {
+        let digest = Digest::of(secret);
+        let tail = secret.tail();
+        let cached = self.cached.get(&tail);
+        if let Some(cached) = cached.filter(|cached| cached.digest.is(&digest))
+            && self.source.stamp().ok()? == Some(cached.stamp)
+        {
+            return Some(Ok(Owner::Key(cached.known)));
+        }
+        let Fresh { value, stamp } = match self.source.look_up_at_once(&tail) {
+            Ok(fresh) => fresh,
+            Err(Error::Busy) => return None,
+            Err(error) => return Some(Err(error)),
+        };
+        let Some(found) = value else {
+            return Some(Ok(self.stranger(Verdict::Unknown)));
+        };
+        let matches = self.matches(&found, &digest)?;
+        let tally = self.meter.tally_at_hand(&found.record, &self.source)?;
+        Some(Ok(self.owner_of(found, digest, stamp, tally, matches)))
+    }
+
+    /// Whose a secret is, however long that takes to tell.
+    async fn owner(&self, secret: &Secret) -> Result<Owner, Error> {
+        let (source, tail) = (Arc::clone(&self.source), secret.tail());
+        let fresh = self.reading(move || source.look_up(&tail)).await?;
+        let Some(found) = fresh.value else {
+            return Ok(self.stranger(Verdict::Unknown));
+        };
+        let tally = self.tally(found.record.clone()).await?;
+        let digest = Digest::of(secret);
+        match self.matches(&found, &digest) {
+            Some(matches) => Ok(self.owner_of(found, digest, fresh.stamp, tally, matches)),
+            None => {
+                let key = found.record.id;
+                self.owner_by_hash(key, secret, digest, tally).await
+            }
+        }
+    }
+
+    async fn tally(&self, record: Record) -> Result<Arc<Tally>, Error> {
+        let (source, meter) = (Arc::clone(&self.source), Arc::clone(&self.meter));
+        self.reading(move || Ok(meter.tally(&record, &source)))
+            .await
+    }
+
+    /// Whether it is the digest of a secret, as far as that is known.
+    fn matches(&self, found: &Presented, digest: &Digest) -> Option<bool> {
+        if let Some(kept) = found.verifier.digest() {
+            return Some(kept.is(digest));
+        }
+        let Cached {
+            known,
+            digest: learned,
+            ..
+        } = self.cached.get(&found.tail)?;
+        (known.secret.verifier == found.verifier).then(|| learned.is(digest))
+    }
+
+    fn owner_of(
+        &self,
+        found: Presented,
+        digest: Digest,
+        stamp: Stamp,
+        tally: Arc<Tally>,
+        matches: bool,
+    ) -> Owner {
+        if !matches {
+            return Owner::Nobody(Verdict::Mismatch, tally);
+        }
+        let tail = found.tail.clone();
+        let known = self.known(found, tally);
+        let cached = Cached {
+            digest,
+            stamp,
+            known: Arc::clone(&known),
+        };
+        self.cached.insert(tail, cached);
+        Owner::Key(known)
+    }
+
+    fn known(&self, secret: Presented, tally: Arc<Tally>) -> Arc<Known> {
+        let known = Arc::new(Known { secret, tally });
+        if known.secret.learned.is_some() {
+            locked(&self.learned).push(Arc::clone(&known));
+        }
+        known
+    }
+
+    /// Whose a secret from before digests is.
+    async fn owner_by_hash(
+        &self,
+        key: KeyId,
+        secret: &Secret,
+        digest: Digest,
+        tally: Arc<Tally>,
+    ) -> Result<Owner, Error> {
+        let source = Arc::clone(&self.source);
+        let presented = Zeroizing::new(secret.expose().to_owned());
+        let recognised = self.in_turn(key, move |memory| {
+            let mut read = None;
+            let look_up = |tail: &Tail| {
+                let Fresh { value, stamp } = source.look_up(tail)?;
+                read = Some(stamp);
+                Ok(value)
+            };
+            let recognised = recognise(&presented, look_up, memory)?;
+            Ok((recognised, read))
+        });
+        let (recognised, stamp) = recognised.await?;
+        match (recognised, stamp) {
+            (Recognised::Secret(found), Some(stamp)) => {
+                Ok(self.owner_of(*found, digest, stamp, tally, true))
+            }
+            (Recognised::Nobody(verdict), _) => Ok(self.stranger(verdict)),
+            _ => Ok(Owner::Nobody(Verdict::Mismatch, tally)),
+        }
+    }
+
+    /// Hashes for a key, after those that came before for the same one.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if that takes too long, or what `work` fails with.
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        key: KeyId,
+        work: impl FnOnce(&mut HashMemory) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let hashed = timeout(SLOWEST_HASH, async {
+            let _turn = self.turns.take(key).await;
+            self.hashers.run(work).await
+        });
+        hashed.await.ok().flatten().unwrap_or(Err(Error::Busy))
+    }
+
+    fn decide_on(&self, owner: Owner, asked: Asked<'_>, now: Timestamp) -> Decision {
+        match owner {
+            Owner::Key(known) => self.judge(known, asked, now),
+            Owner::Nobody(verdict, tally) => {
+                let presented = Presentation {
+                    tail: None,
+                    address: asked.address,
+                    at: now,
+                };
+                self.meter.count(&tally, presented, |_| (verdict, None));
+                Decision {
+                    verdict,
+                    allowance: None,
+                    known: None,
+                }
+            }
+        }
     }
 
     fn judge(&self, known: Arc<Known>, asked: Asked<'_>, now: Timestamp) -> Decision {
@@ -208,133 +390,6 @@ impl Gate {
             allowance,
             known: Some(known),
         }
-    }
-
-    /// Counts a refusal, for the key that the secret ends like if there is one.
-    async fn refuse(
-        &self,
-        verdict: Verdict,
-        key: Option<KeyId>,
-        asked: Asked<'_>,
-        now: Timestamp,
-    ) -> Decision {
-        let tally = match key {
-            None => Arc::clone(self.meter.nobody()),
-            Some(key) => {
-                let (meter, source) = (Arc::clone(&self.meter), Arc::clone(&self.source));
-                let found = self.readers.run(move |()| meter.tally(key, &source)).await;
-                found.unwrap_or_else(|| Arc::clone(self.meter.nobody()))
-            }
-        };
-        let presented = Presentation {
-            tail: None,
-            address: asked.address,
-            at: now,
-        };
-        self.meter.count(&tally, presented, |_| (verdict, None));
-        Decision {
-            verdict,
-            allowance: None,
-            known: None,
-        }
-    }
-
-    /// Whose secret it is, as the vault has it now.
-    async fn recognise(&self, presented: &str) -> Result<Arc<Known>, Stranger> {
-        if presented.len() > LONGEST {
-            let long = crate::key::Malformed::Long;
-            return Err(Stranger::Refused(Verdict::Malformed(long), None));
-        }
-        let digest = self.digest(presented);
-        let known = match self.remembered.get(&digest) {
-            Some(known) => known,
-            None => self.first_sight(presented, digest).await?,
-        };
-        if self.source.stamp()? == Some(known.stamp) {
-            return Ok(known);
-        }
-        self.look_again(known, digest).await
-    }
-
-    fn digest(&self, presented: &str) -> Digest {
-        let mut mac = self.mac.clone();
-        mac.update(presented.as_bytes());
-        mac.finalize().into_bytes().into()
-    }
-
-    /// Asks the vault again about a secret that was recognised before it was changed. If it
-    /// has the same hash still, that need not be computed anew.
-    async fn look_again(&self, known: Arc<Known>, digest: Digest) -> Result<Arc<Known>, Stranger> {
-        let (source, meter) = (Arc::clone(&self.source), Arc::clone(&self.meter));
-        let tail = known.secret.tail.clone();
-        let look_up = move || {
-            let fresh = source.look_up(&tail)?;
-            let is_same = |secret: &Presented| secret.hash == known.secret.hash;
-            let secret = fresh.value.filter(is_same);
-            Ok(secret.map(|secret| Known {
-                tally: meter.tally(secret.record.id, &source),
-                secret,
-                stamp: fresh.stamp,
-            }))
-        };
-        match self.reading(look_up).await? {
-            Some(again) => {
-                let again = Arc::new(again);
-                self.remembered.insert(digest, Arc::clone(&again));
-                Ok(again)
-            }
-            None => {
-                self.remembered.remove(&digest);
-                Err(Stranger::Refused(Verdict::Unknown, None))
-            }
-        }
-    }
-
-    /// Recognises a secret that was not seen before, once for all that present it at a time.
-    async fn first_sight(&self, presented: &str, digest: Digest) -> Result<Arc<Known>, Stranger> {
-        let meet = self.meet(presented, digest);
-        self.remembered.get_or_insert_async(&digest, meet).await
-    }
-
-    /// Finds out whose secret it is that was not seen before. What has not the shape of one, or
-    /// a tail that no key has, costs no hash.
-    async fn meet(&self, presented: &str, digest: Digest) -> Result<Arc<Known>, Stranger> {
-        let secret = Secret::parse(presented)
-            .map_err(|malformed| Stranger::Refused(Verdict::Malformed(malformed), None))?;
-        if let Some((stamp, key)) = self.wrong.get(&digest)
-            && self.source.stamp()? == Some(stamp)
-        {
-            return Err(Stranger::Refused(Verdict::Mismatch, Some(key)));
-        }
-        let (source, tail) = (Arc::clone(&self.source), secret.tail());
-        let fresh = self.reading(move || source.look_up(&tail)).await?;
-        let Some(ends_like) = fresh.value else {
-            return Err(Stranger::Refused(Verdict::Unknown, None));
-        };
-        let _turn = self.turns.take(ends_like.record.id).await;
-        let known = self.hash(presented).await;
-        if let Err(Stranger::Refused(Verdict::Mismatch, Some(key))) = known {
-            self.wrong.insert(digest, (fresh.stamp, key));
-        }
-        known
-    }
-
-    async fn hash(&self, presented: &str) -> Result<Arc<Known>, Stranger> {
-        let (source, meter) = (Arc::clone(&self.source), Arc::clone(&self.meter));
-        let presented = Zeroizing::new(presented.to_owned());
-        let recognised = self.hashers.run(move |memory| {
-            let mut read = None;
-            let look_up = |tail: &_| {
-                let Fresh { value, stamp } = source.look_up(tail)?;
-                read = Some(stamp);
-                Ok(value)
-            };
-            let recognised = recognise(&presented, look_up, memory)?;
-            Known::of(recognised, read, &meter, &source)
-        });
-        recognised
-            .await
-            .unwrap_or_else(|| Err(Stranger::Unavailable(Error::Busy)))
     }
 
     /// Reads on a thread on which that keeps nobody else waiting.

@@ -37,7 +37,7 @@ use super::{Notice, Tell};
 use crate::process;
 use crate::settings::Origins;
 use crate::vault::Error;
-use crate::verify::Refusal;
+use crate::verify::{Refusal, Verdict};
 
 /// How long at most it takes to tell whether keys can be verified.
 const SLOWEST_PROBE: Duration = Duration::from_millis(750);
@@ -166,8 +166,7 @@ impl Desk {
         }
         let now = process::now();
         match self.gate.decide_at_once(taken.asked(), now) {
-            // The vault was not read, so that this says nothing about it.
-            Some(decision) => self.settle(caller, &decision, now, parts.headers),
+            Some(decision) => self.settle(caller, decision, now, parts.headers),
             None => Reply::Later(Box::pin(self.decide_later(caller, parts, now))),
         }
     }
@@ -176,22 +175,9 @@ impl Desk {
         let Some(taken) = caller.take(&parts, &self.credentials) else {
             return refused(BAD_REQUEST);
         };
-        match self.gate.decide(taken.asked(), now).await {
-            Ok(decision) => {
-                self.note_vault(None);
-                let reply = self.settle(caller, &decision, now, parts.headers);
-                reply.response().await
-            }
-            Err(error) => {
-                self.metrics.count(caller, UNAVAILABLE.code);
-                self.note_vault(Some(&error));
-                let mut answer = refused(UNAVAILABLE);
-                if let Some(origin) = cors::allowed(&self.cors_origins, &parts.headers) {
-                    cors::let_read(&mut answer, origin);
-                }
-                answer
-            }
-        }
+        let decision = self.gate.decide(taken.asked(), now).await;
+        let reply = self.settle(caller, decision, now, parts.headers);
+        reply.response().await
     }
 
     fn is_preflight(&self, caller: Caller, taken: &Taken<'_>, headers: &HeaderMap) -> bool {
@@ -200,25 +186,41 @@ impl Desk {
             && self.credentials.are_absent(headers)
     }
 
-    /// Counts a decision and tells it, in a while if it is one of too many refusals.
+    /// Counts a decision and tells it, or that there is none; in a while if it is one of too many
+    /// refusals.
     fn settle(
         &self,
         caller: Caller,
-        decision: &Decision,
+        decision: Result<Decision, Error>,
         now: Timestamp,
         asked: HeaderMap,
     ) -> Reply<'static> {
-        self.metrics.count(caller, decision.verdict.word());
+        let penalty = decision.as_ref().ok();
+        let penalty = penalty.and_then(|decision| self.gate.penalty(decision));
         let origin = cors::allowed(&self.cors_origins, &asked);
-        let mut answer = answer(caller, decision, now, asked);
-        if decision.verdict.refusal() == Some(Refusal::UNAUTHORIZED) {
+        let mut answer = match &decision {
+            Ok(decision) => {
+                self.metrics.count(caller, decision.verdict.word());
+                answer(caller, decision, now, asked)
+            }
+            Err(error) => {
+                self.note_vault(Some(error));
+                self.metrics.count(caller, UNAVAILABLE.code);
+                refused(UNAVAILABLE)
+            }
+        };
+        let verdict = decision.map(|decision| decision.verdict);
+        if verdict
+            .as_ref()
+            .is_ok_and(|verdict| verdict.refusal() == Some(Refusal::UNAUTHORIZED))
+        {
             let challenge = self.credentials.challenge();
             answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
-        if let Some(origin) = origin.filter(|_| !decision.verdict.is_accepted()) {
+        if let Some(origin) = origin.filter(|_| !verdict.is_ok_and(Verdict::is_accepted)) {
             cors::let_read(&mut answer, origin);
         }
-        match self.gate.penalty(decision) {
+        match penalty {
             None => Reply::Now(answer),
             Some(penalty) => Reply::Later(Box::pin(async move {
                 sleep(penalty).await;
@@ -370,8 +372,8 @@ async fn health(State(desk): State<Arc<Desk>>) -> Response {
 
 async fn metrics(State(desk): State<Arc<Desk>>) -> Response {
     const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    let remembered = i64::try_from(desk.gate.remembered()).unwrap_or(i64::MAX);
-    desk.metrics.remembered.set(remembered);
+    let cached = i64::try_from(desk.gate.cached()).unwrap_or(i64::MAX);
+    desk.metrics.cached.set(cached);
     let mut response = Response::new(Body::from(desk.metrics.text()));
     response
         .headers_mut()

@@ -20,7 +20,7 @@ use super::token;
 use crate::key::{Kind, Standing, Tail};
 use crate::process;
 use crate::usage::read_address;
-use crate::vault::{Error, KeyId, Record, Vault};
+use crate::vault::{Error, Record, Vault};
 use crate::verify::{Refusal, Verdict};
 
 /// How large a report of a login may be, in bytes.
@@ -60,7 +60,7 @@ pub(super) struct Report {
 /// Whose login it was, with which secret, and what came of it.
 #[derive(Debug)]
 struct Login {
-    key: Option<KeyId>,
+    record: Option<Record>,
     tail: Option<Tail>,
     verdict: Verdict,
 }
@@ -134,8 +134,8 @@ impl Report {
     ) -> Result<&'static str, Error> {
         let fresh = source.read(|vault| self.login(vault, clock))?;
         let login = fresh.value;
-        let tally = match login.key {
-            Some(key) => meter.tally(key, source),
+        let tally = match &login.record {
+            Some(record) => meter.tally(record, source),
             None => Arc::clone(meter.nobody()),
         };
         let presented = Presentation {
@@ -157,7 +157,7 @@ impl Report {
             verdict: record
                 .as_ref()
                 .map_or(Verdict::Unknown, |record| why(record, clock)),
-            key: record.map(|record| record.id),
+            record,
             tail: None,
         })
     }
@@ -180,7 +180,7 @@ impl Report {
         Ok(Login {
             verdict: Verdict::Accepted,
             tail: record.as_ref().and(tail),
-            key: record.map(|record| record.id),
+            record,
         })
     }
 }

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use smallvec::SmallVec;
 
 use super::source::Source;
-use crate::key::{Allowance, Spent, Tail, Used};
+use crate::key::{Allowance, Limit, Spent, Tail, Used};
 use crate::usage::{Error, Sighting, Usage};
-use crate::vault::KeyId;
+use crate::vault::{KeyId, Record};
 use crate::verify::Verdict;
 
 /// How many kinds of presentations of one key are told apart until they are recorded; of more,
@@ -75,14 +75,36 @@ impl Meter {
     }
 
     /// A key's tally. Blocks: what the key has used of its limit is read when it is first seen.
-    pub(super) fn tally(&self, key: KeyId, source: &Source) -> Arc<Tally> {
+    pub(super) fn tally(&self, record: &Record, source: &Source) -> Arc<Tally> {
+        self.tally_at_hand(record, source).unwrap_or_else(|| {
+            let used = self.with_usage(source, |usage| usage.used(record.id));
+            self.begin(record.id, used.unwrap_or_default())
+        })
+    }
+
+    /// The same without blocking, if nobody has to be waited for: uses may be being recorded. What
+    /// a key without a limit used of one that it had shortly before is learned at the next recording.
+    pub(super) fn tally_at_hand(&self, record: &Record, source: &Source) -> Option<Arc<Tally>> {
         self.follow(source);
-        if let Some(tally) = locked(&self.tallies).get(&key) {
-            return Arc::clone(tally);
+        if let Some(tally) = locked(&self.tallies).get(&record.id) {
+            return Some(Arc::clone(tally));
         }
-        let used = self.with_usage(source, |usage| usage.used(key));
+        let used = match record.key.limit() {
+            None | Some(Limit::None) => Used::default(),
+            Some(_) => self.used_at_hand(record.id)?,
+        };
+        Some(self.begin(record.id, used))
+    }
+
+    fn used_at_hand(&self, key: KeyId) -> Option<Used> {
+        let opened = self.usage.try_lock().ok()?;
+        let usage = opened.as_ref().filter(|usage| usage.is_in_place())?;
+        usage.used(key).ok()
+    }
+
+    fn begin(&self, key: KeyId, used: Used) -> Arc<Tally> {
         let counts = Counts {
-            used: used.unwrap_or_default(),
+            used,
             ..Counts::default()
         };
         let tally = Arc::new(Tally {

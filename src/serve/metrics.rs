@@ -22,8 +22,8 @@ pub(super) struct Metrics {
     logins: Family<Login, Counter>,
     /// Whether the vault could be read the last time.
     pub(super) vault_up: Gauge<i64, AtomicI64>,
-    /// How many accepted secrets are remembered.
-    pub(super) remembered: Gauge<i64, AtomicI64>,
+    /// How many secrets are cached.
+    pub(super) cached: Gauge<i64, AtomicI64>,
     /// How many connections are open.
     pub(super) connections: Gauge<i64, AtomicI64>,
     /// How often use could not be recorded.
@@ -54,7 +54,7 @@ impl Metrics {
             accepted,
             logins: Family::default(),
             vault_up: Gauge::default(),
-            remembered: Gauge::default(),
+            cached: Gauge::default(),
             connections: Gauge::default(),
             lost_records: Counter::default(),
         };
@@ -80,9 +80,9 @@ impl Metrics {
             self.vault_up.clone(),
         );
         registry.register(
-            "remembered_secrets",
-            "Accepted secrets that are remembered",
-            self.remembered.clone(),
+            "cached_secrets",
+            "Secrets that are cached until the vault is changed",
+            self.cached.clone(),
         );
         registry.register("connections", "Open connections", self.connections.clone());
         registry.register(

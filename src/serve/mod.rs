@@ -32,8 +32,6 @@ use std::sync::{Arc, Mutex};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use rand::TryRng;
-use rand::rngs::SysRng;
 use sd_notify::NotifyState;
 use tokio::runtime::Builder;
 use tokio::sync::watch;
@@ -150,9 +148,6 @@ pub enum Error {
     /// The process may not have enough files open.
     #[error("cannot serve with at most {0} open files")]
     TooFewFiles(usize),
-    /// The system has no random numbers.
-    #[error("cannot get random bytes from the operating system: {0}")]
-    Random(rand::rngs::SysError),
     /// The system refused something else.
     #[error("cannot wait for connections: {0}")]
     System(io::Error),
@@ -166,6 +161,7 @@ pub fn run(config: Config, tell: Tell) -> Result<(), Error> {
     let cores = available_parallelism().map_or(1, usize::from);
     let room = room(cores)?;
     let desk = Arc::new(open(&config, cores, tell)?);
+    desk.gate.warm_up();
     let recorder = Recorder::start(Arc::clone(&desk)).map_err(Error::Thread)?;
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(Error::System)?;
@@ -198,8 +194,6 @@ fn open(config: &Config, cores: usize, tell: Tell) -> Result<Desk, Error> {
     let hashers = Hashers::hashing(cores).map_err(Error::Thread)?;
     let readers = Pool::start("reader", READERS, || ()).map_err(Error::Thread)?;
     let readers: Arc<Readers> = Arc::new(readers);
-    let mut key = [0; 32];
-    SysRng.try_fill_bytes(&mut key).map_err(Error::Random)?;
     let permissions = config.permissions.clone();
     let metrics = Metrics::new();
     metrics.vault_up.set(1);
@@ -211,7 +205,6 @@ fn open(config: &Config, cores: usize, tell: Tell) -> Result<Desk, Error> {
             permissions,
             hashers,
             Arc::clone(&readers),
-            &key,
         ),
         credentials: Credentials::new(&config.credentials),
         cors_origins: config.cors_origins.clone(),

@@ -69,6 +69,7 @@ fn tell_of_clock(desk: &Desk, was_right: bool) -> bool {
                 (desk.tell)(Notice::ClockBack);
             }
             desk.ended.note(&desk.source, now);
+            desk.gate.keep_digests(now);
         }
         Err(wrong) if was_right => (desk.tell)(Notice::ClockWrong(wrong.to_string())),
         Err(_) => {}

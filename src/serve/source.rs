@@ -119,6 +119,19 @@ impl Source {
         changed_at.is_some()
     }
 
+    /// The same, without waiting for a lock.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if the vault is locked, or must be opened again first.
+    pub(super) fn look_up_at_once(&self, tail: &Tail) -> Result<Fresh<Option<Presented>>, Error> {
+        match self.opened_in_place() {
+            Some(_) => self.read_until(Deadline::after(Duration::ZERO), |vault| {
+                vault.presented(tail)
+            }),
+            None => Err(Error::Busy),
+        }
+    }
+
     /// Looks a secret up by its tail. Blocks.
     pub(super) fn look_up(&self, tail: &Tail) -> Result<Fresh<Option<Presented>>, Error> {
         self.read(|vault| vault.presented(tail))
@@ -134,7 +147,7 @@ impl Source {
 
     /// Finds out whether the vault can be read, without waiting for long. Blocks.
     pub(super) fn probe(&self) -> Result<(), Error> {
-        let read = self.read_until(Deadline::after(PROBED_FOR), |_| Ok(()));
+        let read = self.read_until(Deadline::after(PROBED_FOR), |vault| vault.head());
         read.map(drop)
     }
 

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 /// How many refusals a second are answered at once; as many may come in a burst.
 const FREE: f64 = 100.0;
 
-/// How long a refusal beyond that waits for its answer. Whoever knocks on many doors at once
-/// gets few of them answered in a second, and the processor is left to others.
+/// How long a refusal beyond that waits for its answer. What is refused is looked up in the vault
+/// each time, which costs more than what is accepted from memory: whoever floods gets few answers
+/// in a second, and the processor is left to others.
 const PENALTY: Duration = Duration::from_millis(250);
 
 /// A bucket of refusals that are answered at once.

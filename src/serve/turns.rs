@@ -1,5 +1,5 @@
-//! Turns: of each key one secret at a time is hashed, so that a flood of wrong ones for a key
-//! keeps no other key waiting.
+//! Turns: of each key one password at a time is hashed, so that a flood of wrong ones for a key
+//! keeps no other key waiting. Only imported passwords are hashed, and secrets from before digests.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -24,9 +24,7 @@ pub struct Export {
 pub enum ExportFormat {
     /// SMTP keys as a passwd-file of Dovecot's
     Dovecot,
-    /// API keys, a line `name:hash` each
-    Htpasswd,
-    /// All keys, as `list` has them, with their hashes
+    /// All keys, as `list` has them, with their digests and hashes
     Json,
 }
 
@@ -35,7 +33,6 @@ impl ExportFormat {
     pub fn kind(self) -> Option<Kind> {
         match self {
             Self::Dovecot => Some(Kind::Smtp),
-            Self::Htpasswd => Some(Kind::Api),
             Self::Json => None,
         }
     }

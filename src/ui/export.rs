@@ -90,7 +90,6 @@ impl ExportText {
     pub fn push(&mut self, good: &Good) {
         let refused = match self.format {
             ExportFormat::Dovecot => self.push_login(good),
-            ExportFormat::Htpasswd => self.push_account(good),
             ExportFormat::Json => self.push_object(good),
         };
         let name = &good.record.key.name;
@@ -137,7 +136,9 @@ impl ExportText {
     fn push_login(&mut self, good: &Good) -> Option<&'static str> {
         // Dovecot lower-cases what it is given.
         let username = good.record.key.username()?.to_string().to_ascii_lowercase();
-        let hash = &good.hash;
+        let Some(hash) = &good.hash else {
+            return Some("a secret without a hash");
+        };
         if !good.is_imported() {
             let tail = good.tail.as_str();
             self.add(&format!("{username}|{tail}:{hash}::::::tail={tail}\n"));
@@ -147,20 +148,6 @@ impl ExportText {
             return Some("a second imported password");
         }
         self.add(&format!("{username}|:{hash}::::::\n"));
-        None
-    }
-
-    /// A line of a name and a hash without the scheme that only Dovecot names.
-    fn push_account(&mut self, good: &Good) -> Option<&'static str> {
-        if good.retires_at.is_some() {
-            return Some("the old secret");
-        }
-        let bare = good.hash.split_once('}').map_or("", |(_, bare)| bare);
-        if !bare.starts_with('$') {
-            return Some("an imported hash");
-        }
-        let name = &good.record.key.name;
-        self.add(&format!("{name}:{bare}\n"));
         None
     }
 
@@ -178,7 +165,6 @@ impl ExportText {
 fn beginning(format: ExportFormat) -> &'static str {
     match format {
         ExportFormat::Dovecot => "# Written by `postkey export dovecot`, which writes it anew.",
-        ExportFormat::Htpasswd => "# Written by `postkey export htpasswd`, which writes it anew.",
         ExportFormat::Json => "[",
     }
 }
@@ -197,12 +183,7 @@ pub fn may_give_way(start: &[u8], format: ExportFormat) -> bool {
 
 /// Whether a text begins with the object of a secret, as [`ExportText`] writes it.
 fn is_object(text: &[u8]) -> bool {
-    const FIELDS: [&str; 4] = [
-        "\"kind\":\"",
-        "\"tail\":",
-        "\"hash\":\"{",
-        "\"retires_at\":",
-    ];
+    const FIELDS: [&str; 4] = ["\"kind\":\"", "\"tail\":", "\"hash\":", "\"retires_at\":"];
     let line = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let has = |field: &str| memmem::find(line, field.as_bytes()).is_some();
     line.starts_with(b"{\"name\":\"") && FIELDS.into_iter().all(has)

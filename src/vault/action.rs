@@ -44,6 +44,7 @@ actions! {
     Import => "import",
     Apply => "apply",
     Expire => "expire",
+    Verify => "verify",
     Doctor => "doctor",
 }
 

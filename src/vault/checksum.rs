@@ -21,11 +21,12 @@ pub(super) const RETIRING: &str = "retiring_checksum";
 
 /// What a checksum covers. Columns may be added: one that is null counts for nothing, so that the
 /// checksums of secrets that have no such column stay right.
-const COVERED: [&str; 5] = [
+const COVERED: [&str; 6] = [
     "secrets.tail",
     "secrets.login",
     "secrets.hash",
     "secrets.created_at",
+    "secrets.digest",
     "keys.created_at",
 ];
 
@@ -57,6 +58,24 @@ pub(super) fn secrets(connection: &Connection, id: KeyId) -> Result<Vec<StoredSe
         });
     }
     Ok(secrets)
+}
+
+/// What the log is to keep of a secret that the vault holds.
+pub(super) fn of(connection: &Connection, id: KeyId, tail: &Tail) -> Result<Option<Field>, Error> {
+    let secrets = secrets(connection, id)?;
+    let secret = secrets.iter().find(|one| one.tail == tail.as_str());
+    Ok(secret.and_then(|secret| {
+        let name = if secret.is_current { CURRENT } else { RETIRING };
+        field(name, secret)
+    }))
+}
+
+fn field(name: &str, secret: &StoredSecret) -> Option<Field> {
+    Some(Field {
+        field: name.to_owned(),
+        from: None,
+        to: Some(secret.checksum.clone()?),
+    })
 }
 
 /// SHA-256 over the random bytes, and the name and the value of each column that is not null, all
@@ -105,15 +124,11 @@ impl Change<'_> {
             return Ok(Vec::new());
         }
         let secrets = secrets(self.transaction, id)?;
-        let field = |(name, tail): (&str, &Tail)| {
+        let field_of = |(name, tail): (&str, &Tail)| {
             let secret = secrets.iter().find(|secret| secret.tail == tail.as_str())?;
-            Some(Field {
-                field: name.to_owned(),
-                from: None,
-                to: Some(secret.checksum.clone()?),
-            })
+            field(name, secret)
         };
-        Ok(given.into_iter().filter_map(field).collect())
+        Ok(given.into_iter().filter_map(field_of).collect())
     }
 }
 

@@ -109,11 +109,8 @@ impl Vault {
             action: Action::Expire,
             ..author.clone()
         };
-        // Nothing that is told to others follows: they go by the clock, too.
-        let changes = std::mem::take(&mut self.changes);
-        let noted = self.change(&author, note);
-        self.changes = changes;
-        noted
+        // Others go by the clock, too.
+        self.change_unseen(&author, note)
     }
 
     fn has_ends_to_note(&self, now: Timestamp) -> Result<bool, Error> {

@@ -238,7 +238,9 @@ impl Error {
 impl From<HashError> for Error {
     fn from(error: HashError) -> Self {
         match error {
-            HashError::TooCostly | HashError::Unknown => Self::Damaged(error.to_string()),
+            HashError::TooCostly | HashError::Unknown | HashError::Missing => {
+                Self::Damaged(error.to_string())
+            }
             HashError::NoMemory => Self::NoMemory(error),
         }
     }

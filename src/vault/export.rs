@@ -6,7 +6,7 @@ use rusqlite::Row;
 use super::keys::{COLUMNS, WIDTH, record};
 use super::log::{self, hex};
 use super::{Error, Record, Vault};
-use crate::key::{Kind, Tail};
+use crate::key::{Digest, Kind, Tail};
 
 /// How much of the first entry's hash tells a vault from others, in bytes.
 const MARK: usize = 8;
@@ -21,8 +21,10 @@ pub struct Good {
     pub record: Record,
     /// The secret's tail.
     pub tail: Tail,
-    /// Its hash behind the name of its scheme, as in `{ARGON2ID}$argon2id$…`.
-    pub hash: String,
+    /// Its digest, if it is known.
+    pub digest: Option<Digest>,
+    /// Its hash behind the name of its scheme, as in `{ARGON2ID}$argon2id$…`, if it has one.
+    pub hash: Option<String>,
     /// When it stops in favour of another, if it is not the key's current one.
     pub retires_at: Option<Timestamp>,
 }
@@ -56,7 +58,7 @@ impl Vault {
         mut take: impl FnMut(Result<Good, Error>) -> Result<(), E>,
     ) -> Result<(), E> {
         let query = format!(
-            "SELECT {COLUMNS}, secrets.hash, retiring.hash
+            "SELECT {COLUMNS}, secrets.digest, secrets.hash, retiring.digest, retiring.hash
              FROM secrets CROSS JOIN keys ON keys.id = secrets.key_id
              LEFT JOIN secrets AS retiring
                ON retiring.key_id = keys.id AND retiring.retires_at IS NOT NULL
@@ -89,14 +91,16 @@ fn good(row: &Row<'_>, now: Timestamp) -> Result<[Option<Good>; 2], Error> {
     let old = old.map(|old| {
         Ok::<_, Error>(Good {
             record: found.clone(),
-            hash: hash(row, WIDTH + 1)?,
+            digest: digest(row, WIDTH + 2)?,
+            hash: hash(row, WIDTH + 3)?,
             tail: old.tail,
             retires_at: Some(old.until),
         })
     });
     let current = Good {
         tail: found.key.tail.clone(),
-        hash: hash(row, WIDTH)?,
+        digest: digest(row, WIDTH)?,
+        hash: hash(row, WIDTH + 1)?,
         retires_at: None,
         record: found,
     };
@@ -104,16 +108,23 @@ fn good(row: &Row<'_>, now: Timestamp) -> Result<[Option<Good>; 2], Error> {
 }
 
 /// A hash that stands on a line of its own, whatever somebody put into the vault.
-fn hash(row: &Row<'_>, column: usize) -> Result<String, Error> {
-    let text: String = row.get(column)?;
+fn hash(row: &Row<'_>, column: usize) -> Result<Option<String>, Error> {
+    let Some(text) = row.get::<_, Option<String>>(column)? else {
+        return Ok(None);
+    };
     let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b':';
     if text.is_empty() || !text.bytes().all(is_plain) {
         let id = row.get::<_, i64>(0)?;
         let message = format!("key number {id} has a hash that cannot be read");
         return Err(Error::Damaged(message));
     }
-    Ok(match text.starts_with(SCHEME) {
+    Ok(Some(match text.starts_with(SCHEME) {
         true => text,
         false => format!("{{ARGON2ID}}{text}"),
-    })
+    }))
+}
+
+fn digest(row: &Row<'_>, column: usize) -> Result<Option<Digest>, Error> {
+    let bytes: Option<Vec<u8>> = row.get(column)?;
+    Ok(bytes.and_then(|bytes| Digest::from_bytes(&bytes)))
 }

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use nix::sys::statfs::{FsType, NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, statfs};
 use nix::unistd::{AccessFlags, access};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
 use super::copy::{copy_pages, open, with_end};
 use super::staged::STAGED_FOR;
-use super::{Error, Vault, Watch, configure, migrations, place, schema, timestamp};
+use super::{Error, Vault, Watch, configure, keys, migrations, place, schema, timestamp};
 use crate::files;
-use crate::key::{Hash, Period};
+use crate::key::{Hash, Period, Verifier};
 
 /// File systems of other machines: NFS, SMB, and CIFS in its two versions (Linux, `magic.h`).
 const ELSEWHERE: [FsType; 4] = [
@@ -175,20 +176,19 @@ impl Vault {
     /// # Errors
     /// If the vault cannot be read.
     pub fn odd_hashes(&self) -> Result<Vec<OddHash>, Error> {
-        let query = "SELECT keys.name, secrets.hash FROM secrets
+        let query = "SELECT keys.name, secrets.digest, secrets.hash FROM secrets
                      LEFT JOIN keys ON keys.id = secrets.key_id ORDER BY keys.name";
         let mut statement = self.connection.prepare(query)?;
         let mut rows = statement.query([])?;
         let mut odd = Vec::new();
         while let Some(row) = rows.next()? {
             let name: Option<String> = row.get(0)?;
-            let hash: Option<Hash> = row
-                .get_ref(1)?
-                .as_str()
-                .ok()
-                .and_then(|text| text.parse().ok());
-            let is_refused = hash.is_none();
-            if hash.is_some_and(|hash| !hash.is_cheap()) {
+            let verifier = keys::verifier(row, 1).ok();
+            let hash = verifier.as_ref().and_then(Verifier::hash);
+            // One beside a digest is for mail servers only, which would refuse it.
+            let is_hash_lost = hash.is_none() && row.get_ref(2)? != ValueRef::Null;
+            let is_refused = verifier.is_none() || is_hash_lost;
+            if !is_refused && !hash.is_some_and(Hash::is_cheap) {
                 continue;
             }
             odd.push(OddHash {

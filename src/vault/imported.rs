@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use super::{Change, Error, Field, KeyId, Presented, Vault, migrations};
-use crate::key::{Hash, Key, Retiring, Tail, Username};
+use crate::key::{Digest, Hash, Key, Retiring, Tail, Username, Verifier};
 
 /// The first schema that has a place for imported passwords.
 const SINCE: i64 = 4;
@@ -34,7 +34,7 @@ impl Vault {
 }
 
 impl Change<'_> {
-    /// Adds a key with hashes that were made elsewhere: of a secret that it has had since
+    /// Adds a key with what was kept of its secrets elsewhere: of one that it has had since
     /// `secret_at`, and of the one before, if that is retiring. A tail that stands in for one that
     /// is not known makes a secret the imported password of the key's login.
     ///
@@ -43,15 +43,15 @@ impl Change<'_> {
     pub fn import(
         &self,
         key: &Key,
-        hash: &Hash,
-        old: Option<&Hash>,
+        secret: &Verifier,
+        old: Option<&Verifier>,
         secret_at: Timestamp,
     ) -> Result<(), Error> {
         if let Some(login) = key.imported_login() {
             self.expect_no_password(login)?;
         }
         self.expect_new_secret(key, &key.tail)?;
-        self.stage(&key.tail, hash)?;
+        self.stage(&key.tail, secret)?;
         let id = self.insert(key)?;
         let complete = "UPDATE secrets SET login = ?2, created_at = ?3 WHERE key_id = ?1";
         let login = login_of(key, &key.tail);
@@ -60,22 +60,34 @@ impl Change<'_> {
             login,
             secret_at.as_second()
         ])?;
-        if let Some((old, hash)) = key.retiring.as_ref().zip(old) {
-            self.import_old(id, key, old, hash)?;
+        if let Some((old, secret)) = key.retiring.as_ref().zip(old) {
+            self.import_old(id, key, old, secret)?;
         }
-        self.log_with(id, None, Some(key), &[scheme(hash)])
+        let scheme = Field {
+            field: "scheme".to_owned(),
+            from: None,
+            to: Some(secret.scheme().to_owned()),
+        };
+        self.log_with(id, None, Some(key), &[scheme])
     }
 
     /// Adds the secret from before a rotation.
-    fn import_old(&self, id: KeyId, key: &Key, old: &Retiring, hash: &Hash) -> Result<(), Error> {
+    fn import_old(
+        &self,
+        id: KeyId,
+        key: &Key,
+        old: &Retiring,
+        secret: &Verifier,
+    ) -> Result<(), Error> {
         self.expect_new_secret(key, &old.tail)?;
         self.transaction.execute(
-            "INSERT INTO secrets (key_id, tail, hash, created_at, retires_at, login, salt)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, randomblob(32))",
+            "INSERT INTO secrets (key_id, tail, digest, hash, created_at, retires_at, login, salt)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, randomblob(32))",
             params![
                 id,
                 old.tail.as_str(),
-                hash.to_string(),
+                secret.digest().map(Digest::as_bytes),
+                secret.hash().map(Hash::to_string),
                 key.created_at.as_second(),
                 old.until.as_second(),
                 login_of(key, &old.tail),
@@ -107,13 +119,4 @@ impl Change<'_> {
 fn login_of<'a>(key: &'a Key, tail: &Tail) -> Option<&'a str> {
     let login = key.username().filter(|_| tail.is_imported());
     login.map(Username::as_str)
-}
-
-/// What the log tells of a hash.
-fn scheme(hash: &Hash) -> Field {
-    Field {
-        field: "scheme".to_owned(),
-        from: None,
-        to: Some(hash.scheme().to_owned()),
-    }
 }

@@ -8,7 +8,9 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use jiff::Timestamp;
 
 use super::{Error, Vault, timestamp};
-use crate::key::{Grant, Hash, HashError, Key, KeyName, Kind, Limit, Retiring, Status, Tail};
+use crate::key::{
+    Digest, Grant, Hash, HashError, Key, KeyName, Kind, Limit, Retiring, Status, Tail, Verifier,
+};
 
 /// A key's number in the vault; never used twice.
 pub type KeyId = i64;
@@ -21,6 +23,13 @@ pub(super) const COLUMNS: &str = "keys.id, keys.name, keys.kind, keys.status, ke
 const SOURCE: &str = "keys JOIN secrets ON secrets.key_id = keys.id AND secrets.retires_at IS NULL \
      LEFT JOIN secrets AS retiring \
        ON retiring.key_id = keys.id AND retiring.retires_at IS NOT NULL";
+
+/// What there is of a secret besides its key.
+const STORED: &str = "presented.tail, presented.retires_at, presented.retired_at, \
+     presented.digest, presented.hash";
+
+/// How many secrets a page has.
+const PAGE: usize = 500;
 
 /// The number of columns in [`COLUMNS`].
 pub(super) const WIDTH: usize = 15;
@@ -40,7 +49,9 @@ pub struct Presented {
     /// Its last 16 characters.
     pub tail: Tail,
     /// What the presented secret has to match.
-    pub hash: Hash,
+    pub verifier: Verifier,
+    /// The digest that it turned out to have, if the vault does not have it yet.
+    pub learned: Option<Digest>,
     /// When it stops or stopped, if it is not the key's current secret.
     pub retires_at: Option<Timestamp>,
     /// When it was first seen retired.
@@ -107,6 +118,26 @@ impl Vault {
         self.secret_where("tail", tail.as_str())
     }
 
+    /// Secrets of the keys after this one, in the order of their numbers: some hundreds, and not
+    /// those that cannot be read.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn secrets_after(&self, last: KeyId) -> Result<Vec<Presented>, Error> {
+        let query = format!(
+            "SELECT {COLUMNS}, {STORED} FROM secrets AS presented CROSS JOIN {SOURCE}
+             WHERE presented.key_id > ?1 AND keys.id = presented.key_id
+             ORDER BY presented.key_id LIMIT {PAGE}"
+        );
+        let mut statement = self.connection.prepare_cached(&query)?;
+        let mut rows = statement.query([last])?;
+        let mut secrets = Vec::new();
+        while let Some(row) = rows.next()? {
+            secrets.extend(presented(row).ok());
+        }
+        Ok(secrets)
+    }
+
     /// The secret whose column says that.
     pub(super) fn secret_where(
         &self,
@@ -114,9 +145,7 @@ impl Vault {
         value: &str,
     ) -> Result<Option<Presented>, Error> {
         let query = format!(
-            "SELECT {COLUMNS}, presented.tail, presented.hash, presented.retires_at,
-               presented.retired_at
-             FROM secrets AS presented CROSS JOIN {SOURCE}
+            "SELECT {COLUMNS}, {STORED} FROM secrets AS presented CROSS JOIN {SOURCE}
              WHERE presented.{column} = ?1 AND keys.id = presented.key_id"
         );
         let mut statement = self.connection.prepare_cached(&query)?;
@@ -236,20 +265,34 @@ pub(super) fn record(row: &Row<'_>) -> Result<Record, Error> {
     })
 }
 
-/// A row of [`COLUMNS`] and what there is of a secret.
+/// A row of [`COLUMNS`] and [`STORED`].
 fn presented(row: &Row<'_>) -> Result<Presented, Error> {
     let record = record(row)?;
-    let hash: Result<Hash, HashError> = match row.get_ref(WIDTH + 1)?.as_str() {
-        Ok(text) => text.parse(),
-        Err(_) => Err(HashError::Unknown),
-    };
+    let verifier = verifier(row, WIDTH + 3);
     Ok(Presented {
         tail: parsed(row, WIDTH)?,
-        hash: hash.map_err(|error| Error::of_hash(&record.key.name, error))?,
-        retires_at: moment(row, WIDTH + 2)?,
-        retired_at: moment(row, WIDTH + 3)?,
+        verifier: verifier.map_err(|error| Error::of_hash(&record.key.name, error))?,
+        learned: None,
+        retires_at: moment(row, WIDTH + 1)?,
+        retired_at: moment(row, WIDTH + 2)?,
         record,
     })
+}
+
+/// A secret's digest and hash, in two columns that follow each other. A hash beside a digest is
+/// for others to read: what is wrong with it is theirs.
+pub(super) fn verifier(row: &Row<'_>, column: usize) -> Result<Verifier, HashError> {
+    let digest = match row.get_ref(column) {
+        Ok(ValueRef::Blob(bytes)) => Digest::from_bytes(bytes),
+        _ => None,
+    };
+    let hash = row.get_ref(column + 1).ok();
+    let hash = hash.and_then(|value| value.as_str().ok());
+    let hash: Option<Hash> = match (&digest, hash) {
+        (Some(_), text) => text.and_then(|text| text.parse().ok()),
+        (None, text) => text.map(str::parse).transpose()?,
+    };
+    Verifier::new(digest, hash).ok_or(HashError::Missing)
 }
 
 pub(super) fn ending(row: &Row<'_>) -> Result<Ending, Error> {

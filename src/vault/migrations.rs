@@ -19,6 +19,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_imported.sql"),
     include_str!("migrations/0005_ended.sql"),
     include_str!("migrations/0006_salt.sql"),
+    include_str!("migrations/0007_digest.sql"),
 ];
 
 /// The oldest schema whose tables are read as the newest one's are.
@@ -27,7 +28,7 @@ const READABLE: i64 = 1;
 /// What later schemas added to tables that are read of any: nothing is the same as null.
 const LATER: [(&str, &[&str]); 2] = [
     ("keys", &["expired_at"]),
-    ("secrets", &["login", "retired_at", "salt"]),
+    ("secrets", &["login", "retired_at", "salt", "digest"]),
 ];
 
 /// What kind of file was opened.

@@ -14,6 +14,7 @@ mod comparison;
 mod copy;
 mod descriptors;
 mod diagnosis;
+mod digest;
 mod ended;
 mod error;
 mod export;

@@ -40,7 +40,7 @@ impl Contradiction {
                 return format!("its {fact} is {found}, the log says {logged}");
             }
         };
-        format!("the hash, login, salt or time of creation of {secret} is another")
+        format!("the digest, hash, login, salt or time of creation of {secret} is another")
     }
 
     /// A value of which nobody knows who wrote it, as it may be told; of a secret's tail only the

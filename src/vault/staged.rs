@@ -2,24 +2,24 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{Change, Error, Vault};
-use crate::key::{Hash, Tail};
+use super::{Change, Error, Vault, keys};
+use crate::key::{Digest, Hash, Tail, Verifier};
 
 /// How long a staged secret may wait to be taken before a later run drops it, in seconds.
 pub(super) const STAGED_FOR: i64 = 3_600;
 
 impl Vault {
-    /// The hash of the secret with that tail, if it is in waiting.
+    /// What is kept of the pending secret with that tail, if there is one.
     ///
     /// # Errors
     /// If the vault cannot be read.
-    pub fn staged(&self, tail: &Tail) -> Result<Option<Hash>, Error> {
-        let query = "SELECT hash FROM pending WHERE tail = ?1";
+    pub fn staged(&self, tail: &Tail) -> Result<Option<Verifier>, Error> {
+        let query = "SELECT digest, hash FROM pending WHERE tail = ?1";
         let mut statement = self.connection.prepare_cached(query)?;
-        let found: Option<String> = statement
-            .query_row([tail.as_str()], |row| row.get(0))
+        let found = statement
+            .query_row([tail.as_str()], |row| Ok(keys::verifier(row, 0)))
             .optional()?;
-        Ok(found.map(|hash| hash.parse()).transpose()?)
+        Ok(found.transpose()?)
     }
 }
 
@@ -29,7 +29,7 @@ impl Change<'_> {
     ///
     /// # Errors
     /// If the vault cannot be written.
-    pub fn stage(&self, tail: &Tail, hash: &Hash) -> Result<(), Error> {
+    pub fn stage(&self, tail: &Tail, verifier: &Verifier) -> Result<(), Error> {
         // One that was staged long after now was so by a clock that was ahead.
         let now = self.now().as_second();
         self.transaction.execute(
@@ -37,8 +37,13 @@ impl Change<'_> {
             [now - STAGED_FOR, now + STAGED_FOR],
         )?;
         self.transaction.execute(
-            "INSERT INTO pending (tail, hash, staged_at) VALUES (?1, ?2, ?3)",
-            params![tail.as_str(), hash.to_string(), now],
+            "INSERT INTO pending (tail, digest, hash, staged_at) VALUES (?1, ?2, ?3, ?4)",
+            params![
+                tail.as_str(),
+                verifier.digest().map(Digest::as_bytes),
+                verifier.hash().map(Hash::to_string),
+                now
+            ],
         )?;
         Ok(())
     }

@@ -63,7 +63,7 @@ const CASES: [Case; 33] = [
         "foreign trigger",
         "take it out",
     ),
-    (older, "schema", "version 2; the newest is 6", "up to date"),
+    (older, "schema", "version 2; the newest is 7", "up to date"),
     (
         |s| sql(s, "PRAGMA user_version = 99"),
         "whole",
@@ -150,7 +150,7 @@ const CASES: [Case; 33] = [
     (
         |s| sql(s, "UPDATE secrets SET created_at = 1 WHERE key_id = 1"),
         "facts",
-        "`prod-web` is not what the audit log says: the hash, login, salt or time of creation of \
+        "`prod-web` is not what the audit log says: the digest, hash, login, salt or time of creation of \
          its secret is another",
         "restore a backup",
     ),
@@ -218,7 +218,12 @@ const CASES: [Case; 33] = [
         "regenerate",
     ),
     (
-        |s| sql(s, "INSERT INTO pending VALUES ('aaaabbbbccccdddd', 'x', 5)"),
+        |s| {
+            sql(
+                s,
+                "INSERT INTO pending VALUES ('aaaabbbbccccdddd', NULL, 'x', 5)",
+            )
+        },
         "staged",
         "1 secret waited",
         "drops them",

@@ -300,7 +300,7 @@ fn no_number_is_used_again_after_a_restore() {
 fn a_secret_that_is_being_handed_over_does_not_become_good_by_a_restore() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
-    let staged = "INSERT INTO pending VALUES ('aaaabbbbccccdddd', 'x', 9999999999)";
+    let staged = "INSERT INTO pending VALUES ('aaaabbbbccccdddd', NULL, 'x', 9999999999)";
     edit(&sandbox.vault(), staged);
     let copy = sandbox.backup("copy.db");
     sandbox.restore(&["--yes"], &copy).expect(0);

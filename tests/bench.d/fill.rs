@@ -1,36 +1,24 @@
 //! Fills a vault with API keys and prints their secrets, a line each.
 //!
-//!     fill VAULT good|wrong COUNT MEMORY PASSES
+//!     fill VAULT good|wrong COUNT
 //!
-//! The hashes take MEMORY KiB and PASSES passes: a warm `serve` does not compute any, and
-//! 100,000 of the usual ones would take an hour. The secrets of `wrong` ones only end like
-//! those of their keys.
+//! The secrets of `wrong` ones only end like those of their keys.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 use std::fmt::Write;
 
-use argon2::password_hash::PasswordHasher;
-use argon2::password_hash::phc::Salt;
-use argon2::{Algorithm, Argon2, Params, Version};
 use rand::TryRng;
 use rand::rngs::SysRng;
 use rusqlite::{Connection, params};
+use sha2::{Digest, Sha256};
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [vault, which, count, memory, passes] = arguments.as_slice() else {
-        panic!("fill VAULT good|wrong COUNT MEMORY PASSES");
+    let [vault, which, count] = arguments.as_slice() else {
+        panic!("fill VAULT good|wrong COUNT");
     };
-    let hash_params = Params::new(memory.parse().unwrap(), passes.parse().unwrap(), 1, None);
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, hash_params.unwrap());
-    let hash = |secret: &str| {
-        let salt = Salt::new(&random::<16>()).unwrap();
-        let hash = argon2.hash_password_with_salt(secret.as_bytes(), salt.as_ref());
-        hash.unwrap().to_string()
-    };
-    let wrong = hash("another");
     let mut vault = Connection::open(vault).unwrap();
     let change = vault.transaction().unwrap();
     for _ in 0..count.parse().unwrap() {
@@ -39,13 +27,13 @@ fn main() {
                    VALUES (?1, 'api', 'active', 'full', '100000000/day', 1700000000)";
         let tail = &secret[secret.len() - 16..];
         change.execute(key, [tail]).unwrap();
-        let current = "INSERT INTO secrets (key_id, tail, hash, created_at)
+        let current = "INSERT INTO secrets (key_id, tail, digest, created_at)
                        VALUES (last_insert_rowid(), ?1, ?2, 1700000000)";
-        let stored = match which.as_str() {
-            "good" => hash(&secret),
-            _ => wrong.clone(),
+        let digest: [u8; 32] = match which.as_str() {
+            "good" => Sha256::digest(&secret).into(),
+            _ => random(),
         };
-        change.execute(current, params![tail, stored]).unwrap();
+        change.execute(current, params![tail, digest]).unwrap();
         println!("{secret}");
     }
     change.commit().unwrap();

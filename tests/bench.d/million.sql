@@ -1,5 +1,5 @@
 -- Fills a small vault up to a million keys, half of each kind, each with one log entry.
--- All new secrets share one hash; nobody knows their text. The log's chain is not kept, but
+-- All new SMTP secrets share one hash; nobody knows their text. The log's chain is not kept, but
 -- its newest entry and log_head agree, which is all that a change looks at.
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
@@ -16,8 +16,9 @@ SELECT first.id + n, printf('key-%07d', n),
   1700000000 + n
 FROM numbers, first WHERE n <= 1000000 - first.keys;
 
-INSERT INTO secrets (key_id, tail, hash, created_at)
-SELECT keys.id, printf('%016d', keys.id), (SELECT hash FROM secrets LIMIT 1), created_at
+INSERT INTO secrets (key_id, tail, digest, hash, created_at)
+SELECT keys.id, printf('%016d', keys.id), randomblob(32),
+  iif(keys.kind = 'smtp', (SELECT hash FROM secrets WHERE hash IS NOT NULL LIMIT 1), NULL), created_at
 FROM keys, first WHERE keys.id > first.id;
 
 INSERT INTO log (sequence, at, uid, user, host, command, key_id, key, change, hash)

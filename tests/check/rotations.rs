@@ -79,8 +79,8 @@ fn a_key_in_rotation_is_as_old_as_its_new_secret() {
 fn rotating(begun: i64, rest: i64) -> Sandbox {
     let sandbox = with_key("ci");
     age(&sandbox, "ci", begun);
-    let old = "INSERT INTO secrets (key_id, tail, hash, created_at, retires_at)
-               SELECT key_id, ?1, hash, created_at - 999, ?2 FROM secrets";
+    let old = "INSERT INTO secrets (key_id, tail, digest, created_at, retires_at)
+               SELECT key_id, ?1, digest, created_at - 999, ?2 FROM secrets";
     assert_eq!(in_vault(&sandbox, old, params![OLD, now() + rest]), 1);
     sandbox
 }

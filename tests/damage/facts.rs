@@ -21,7 +21,7 @@ const STORED: [(&str, &str); 2] = [
 const USERS: &[u8] = b"old_user:{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHRzYWx0c2E$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Edits by hand that change what a key may do.
-const EDITS: [(&str, &str); 22] = [
+const EDITS: [(&str, &str); 25] = [
     (
         "UPDATE keys SET status = 'active' WHERE name = 'off'",
         "off",
@@ -45,8 +45,17 @@ const EDITS: [(&str, &str); 22] = [
     ("INSERT INTO policies VALUES (1, 'never', NULL)", "web"),
     ("UPDATE keys SET created_at = created_at - 1", "web"),
     (
-        "UPDATE secrets SET hash = (SELECT hash FROM secrets WHERE key_id = 3) WHERE key_id = 1",
+        "UPDATE secrets SET digest = randomblob(32) WHERE key_id = 1",
         "web",
+    ),
+    (
+        "UPDATE secrets SET hash = (SELECT hash FROM secrets WHERE key_id = 2) WHERE key_id = 1",
+        "web",
+    ),
+    ("UPDATE secrets SET digest = NULL WHERE key_id = 2", "mail"),
+    (
+        "UPDATE secrets SET hash = replace(hash, 'm=19456', 'm=19457') WHERE key_id = 2",
+        "mail",
     ),
     (
         "UPDATE secrets SET created_at = created_at + 1 WHERE key_id = 1",
@@ -72,7 +81,7 @@ const EDITS: [(&str, &str); 22] = [
         "old_user",
     ),
     (
-        "UPDATE secrets SET hash = (SELECT hash FROM secrets WHERE key_id = 1)
+        "UPDATE secrets SET digest = (SELECT digest FROM secrets WHERE key_id = 1)
          WHERE retires_at > 0",
         "ci",
     ),

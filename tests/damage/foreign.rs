@@ -11,12 +11,14 @@ use crate::place::read_only::READ_ONLY;
 use crate::place::refused::commands;
 use crate::sandbox::Sandbox;
 use crate::secrecy::watch::{paths, run_with_input};
+use crate::serve::lookalikes::Lookalikes;
 
 const FIRST: &str = include_str!("../fixtures/vault-v1.sql");
 const SECOND: &str = include_str!("../fixtures/vault-v2.sql");
 const THIRD: &str = include_str!("../fixtures/vault-v3.sql");
 const FOURTH: &str = include_str!("../fixtures/vault-v4.sql");
 const FIFTH: &str = include_str!("../fixtures/vault-v5.sql");
+const SIXTH: &str = include_str!("../fixtures/vault-v6.sql");
 
 const FOREIGN: [(&str, &str); 9] = [
     (
@@ -96,7 +98,8 @@ fn the_first_schema_is_listed_and_its_secrets_verify() {
         assert!(run.stdout.contains(&format!("`{name}`")), "{run:?}");
     }
     let log = sandbox.run(["log", "--verify", "--vault", vault]).expect(0);
-    assert!(log.stdout.contains("4 entries"), "{log:?}");
+    // Four were there; each secret that was presented has its digest now.
+    assert!(log.stdout.contains("6 entries"), "{log:?}");
 }
 
 #[test]
@@ -137,7 +140,7 @@ fn an_older_vault_is_copied_beside_and_then_has_the_view_of_mail_servers() {
     let (version, tails) = schema(&vault);
     assert_eq!(
         (version, tails),
-        (6, Some(vec![tail_of(FIRST, "rails-app")]))
+        (7, Some(vec![tail_of(FIRST, "rails-app")]))
     );
     assert_eq!(paths(sandbox.home()).len(), 2);
     // It holds what the vault was, to go back to.
@@ -199,7 +202,7 @@ fn the_second_schema_is_copied_beside_and_brought_up_to_date() {
     sandbox
         .run(["deactivate", "cron", "--vault", path])
         .expect(0);
-    assert_eq!(schema(&vault), (6, Some(tails.to_vec())));
+    assert_eq!(schema(&vault), (7, Some(tails.to_vec())));
     let log = sandbox.run(["log", "--verify", "--vault", path]).expect(0);
     assert!(log.stdout.contains("7 entries"), "{log:?}");
     let copy = sandbox.home().join("vault-v2.db.schema-2");
@@ -225,7 +228,7 @@ fn the_third_schema_keeps_its_rotation_its_rules_and_its_default_key() {
         let run = run_with_input(&sandbox, &verify, secret_of(THIRD, name)).expect(status);
         assert!(run.stdout.contains(&format!("`{key}`")), "{run:?}");
     }
-    assert_eq!(schema(&vault), (6, Some(tails.to_vec())));
+    assert_eq!(schema(&vault), (7, Some(tails.to_vec())));
     let copy = sandbox.home().join("vault-v3.db.schema-3");
     assert_eq!(schema(&copy), (3, Some(tails.to_vec())));
     let shown = ["show", "reports", "--format", "json", "--vault", path];
@@ -267,7 +270,7 @@ fn the_fourth_schema_notes_what_had_ended_and_keeps_the_rest() {
     let tails = [tails.to_vec(), vec![String::new()]].concat();
     let copy = sandbox.home().join("vault-v4.db.schema-4");
     let (found, before) = (schema(&vault), schema(&copy));
-    assert_eq!((found.0, before.0), (6, 4));
+    assert_eq!((found.0, before.0), (7, 4));
     let sorted = |tails: Option<Vec<String>>| {
         let mut tails = tails.unwrap();
         tails.sort();
@@ -282,7 +285,7 @@ fn the_fourth_schema_notes_what_had_ended_and_keeps_the_rest() {
 
 #[test]
 fn no_fact_of_an_older_vault_is_called_into_question() {
-    for fixture in [FIRST, SECOND, THIRD, FOURTH, FIFTH] {
+    for fixture in [FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH] {
         let sandbox = Sandbox::new();
         let vault = restored_from(&sandbox, fixture, "older.db");
         let path = vault.to_str().unwrap();
@@ -315,7 +318,7 @@ fn what_the_fifth_schema_did_not_log_is_no_finding_and_a_new_secret_has_its_chec
     }
     let regenerate = ["regenerate", "reports", "--yes", "--vault", path];
     sandbox.run(regenerate).expect(0);
-    assert_eq!(schema(&vault).0, 6);
+    assert_eq!(schema(&vault).0, 7);
     let copy = sandbox.home().join("vault-v5.db.schema-5");
     assert_eq!(schema(&copy).0, 5);
     let salted = "SELECT group_concat(key_id) FROM secrets WHERE salt IS NOT NULL";
@@ -327,6 +330,74 @@ fn what_the_fifth_schema_did_not_log_is_no_finding_and_a_new_secret_has_its_chec
     let doctor = sandbox.run(["doctor", "--vault", path]).expect(1);
     assert!(doctor.stdout.contains("✗  facts"), "{doctor:?}");
     sandbox.run(["log", "--verify", "--vault", path]).expect(0);
+}
+
+#[test]
+fn an_older_secret_gets_its_digest_when_it_is_presented_and_only_then() {
+    let sandbox = Sandbox::new();
+    let vault = restored_from(&sandbox, SIXTH, "vault-v6.db");
+    let path = vault.to_str().unwrap();
+    let verify = |name: &str, flags: &[&str]| {
+        let args = [&["verify", "--vault", path][..], flags].concat();
+        let run = run_with_input(&sandbox, &args, secret_of(SIXTH, name));
+        run.stdout.split(':').next().unwrap().to_owned()
+    };
+    assert_eq!(verify("reports", &["--no-record"]), "accepted");
+    assert_eq!(kept(&vault, "NOT NULL"), [""; 0]);
+    // A wrong secret that ends like it teaches nothing.
+    let lookalike = Lookalikes::of(secret_of(SIXTH, "reports")).next().unwrap();
+    let wrong = sandbox.run_with_input(["verify", "--vault", path], lookalike.as_bytes());
+    assert!(wrong.stdout.starts_with("mismatch"), "{wrong:?}");
+    assert_eq!(kept(&vault, "NOT NULL"), [""; 0]);
+    for _ in 0..2 {
+        for (name, verdict) in [
+            ("reports", "accepted"),
+            ("rails-app", "accepted"),
+            ("cron", "inactive"),
+            ("old-ci", "accepted"),
+            ("old-web", "retired"),
+            ("gone", "unknown"),
+        ] {
+            assert_eq!(verify(name, &[]), verdict, "{name}");
+        }
+    }
+    let names = ["reports", "rails-app", "cron", "old-ci", "old-web"];
+    let mut tails = names.map(|name| tail_of(SIXTH, name));
+    tails.sort();
+    assert_eq!(kept(&vault, "NOT NULL"), tails);
+    // Mail servers need the hashes of SMTP secrets, and nobody those of API keys.
+    let mut without = ["reports", "old-ci"].map(|name| tail_of(SIXTH, name));
+    without.sort();
+    assert_eq!(kept(&vault, "NOT NULL AND hash IS NULL"), without);
+    let log = sandbox.run(["log", "--vault", path, "--action", "verify"]);
+    assert_eq!(log.expect(0).stdout.matches("digest kept").count(), 5);
+    sandbox.run(["log", "--verify", "--vault", path]).expect(0);
+    let doctor = sandbox.run(["doctor", "--vault", path]);
+    assert!(doctor.stdout.contains("✓  facts"), "{doctor:?}");
+}
+
+#[test]
+fn an_older_secret_of_a_key_that_contradicts_its_log_gets_no_digest() {
+    let sandbox = Sandbox::new();
+    let vault = restored_from(&sandbox, SIXTH, "vault-v6.db");
+    let path = vault.to_str().unwrap();
+    sandbox
+        .run(["describe", "ci", "x", "--vault", path])
+        .expect(0);
+    crate::backup::edit(&vault, "UPDATE keys SET permission = 'full' WHERE id = 1");
+    let verify = ["verify", "--vault", path];
+    let run = run_with_input(&sandbox, &verify, secret_of(SIXTH, "reports"));
+    assert_eq!(run.status, 0, "{run:?}");
+    assert_eq!(kept(&vault, "NOT NULL"), [""; 0]);
+}
+
+/// The tails of the secrets whose digest is so.
+fn kept(vault: &Path, so: &str) -> Vec<String> {
+    let vault = Connection::open(vault).unwrap();
+    let query = format!("SELECT tail FROM secrets WHERE digest IS {so} ORDER BY tail");
+    let mut statement = vault.prepare(&query).unwrap();
+    let tails = statement.query_map([], |row| row.get(0)).unwrap();
+    tails.map(Result::unwrap).collect()
 }
 
 /// The schema's version, and the tails in the view of mail servers if it has one.

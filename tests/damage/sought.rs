@@ -1,6 +1,6 @@
 //! The log's filters: what is asked for, and nothing else.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -9,6 +9,7 @@ use rusqlite::Connection;
 
 use super::chain::told;
 use crate::clock::at;
+use crate::ledger::make_older;
 use crate::sandbox::{Run, Sandbox};
 
 /// The sequence numbers that a filter lets through.
@@ -129,6 +130,9 @@ fn every_entry_of_every_command_is_found_by_exactly_one_action() {
     run("generate api brief --expires 1h --save brief.key");
     at(&sandbox, "+2h", &["check"]);
     run("doctor --accept-clock --confirm brief");
+    let old = fs::read_to_string(sandbox.home().join("mine.key")).unwrap();
+    make_older(&sandbox, old.trim_end());
+    sandbox.verify(old.trim_end());
     let all = sought(&sandbox, &[]);
     assert!(all.len() >= 20, "{all:?}");
     let mut found: Vec<i64> = Vec::new();

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use crate::sandbox::{Run, Sandbox};
 
 /// What is written, and by which command; `@` is the file.
-const WRITERS: [(&str, &[&str]); 14] = [
+const WRITERS: [(&str, &[&str]); 13] = [
     ("secret", &["generate", "api", "new", "--save", "@"]),
     (
         "secret as JSON",
@@ -31,7 +31,6 @@ const WRITERS: [(&str, &[&str]); 14] = [
     ("applied secret", &["apply", "whole.toml"]),
     ("applied variable", &["apply", "variable.toml"]),
     ("dovecot", &["export", "dovecot", "@"]),
-    ("htpasswd", &["export", "htpasswd", "@"]),
     ("json", &["export", "json", "@"]),
     ("report", &["revoke", "web", "--report", "@"]),
     ("backup", &["backup", "--replace", "@"]),
@@ -39,7 +38,7 @@ const WRITERS: [(&str, &[&str]); 14] = [
 ];
 
 /// What is there, and the writers that may replace it.
-const TARGETS: [(&str, &[&str]); 20] = [
+const TARGETS: [(&str, &[&str]); 19] = [
     ("vault.db", &[]),
     ("vault.db-journal", &[]),
     ("vault.db-wal", &[]),
@@ -48,7 +47,7 @@ const TARGETS: [(&str, &[&str]); 20] = [
     ("usage.db", &[]),
     ("usage.db-shm", &[]),
     ("config.toml", &[]),
-    ("configured", &["htpasswd"]),
+    ("configured", &["dovecot"]),
     ("other.db-journal", &[]),
     ("secret.key", &["secret", "replacement", "applied secret"]),
     ("secret.json", &["secret as JSON"]),
@@ -57,7 +56,6 @@ const TARGETS: [(&str, &[&str]); 20] = [
         &["variable", "variable of a job", "applied variable"],
     ),
     ("users.dovecot", &["dovecot"]),
-    ("users.htpasswd", &["htpasswd"]),
     ("users.json", &["json"]),
     ("report.md", &[]),
     ("copy.db", &["backup"]),
@@ -80,7 +78,7 @@ fn stocked() -> Sandbox {
 /// Names the export that is kept up to date.
 fn name_export(sandbox: &Sandbox) {
     sandbox.settings(&format!(
-        "[[export]]\nformat = \"htpasswd\"\nfile = \"{}/configured\"\n",
+        "[[export]]\nformat = \"dovecot\"\nfile = \"{}/configured\"\n",
         sandbox.home().display()
     ));
 }
@@ -113,7 +111,6 @@ fn stock() -> Sandbox {
             "K",
         ],
         &["export", "dovecot", "users.dovecot"],
-        &["export", "htpasswd", "users.htpasswd"],
         &["export", "json", "users.json"],
         &["generate", "api", "leaked"],
         &["revoke", "leaked", "--report", "report.md"],

@@ -4,16 +4,20 @@ use serde_json::{Value, json};
 
 use super::{PASSWORD, QUICK};
 use crate::backup::edit;
+use crate::ledger::make_older;
 use crate::sandbox::Sandbox;
 
-/// A key as another vault tells it, with the hash of its secret.
+/// A key as another vault tells it, with what its secret is verified by.
 fn told(sandbox: &Sandbox, name: &str) -> Value {
     let run = sandbox.run(["list", "--format", "json", name]).expect(0);
     let mut key = run.json()[0].clone();
     let vault = rusqlite::Connection::open(sandbox.vault()).unwrap();
-    let query = "SELECT hash FROM secrets JOIN keys ON id = key_id WHERE name = ?1";
-    let hash: String = vault.query_row(query, [name], |row| row.get(0)).unwrap();
-    key["hash"] = format!("{{ARGON2ID}}{hash}").into();
+    let query = "SELECT lower(hex(digest)), '{ARGON2ID}' || hash FROM secrets
+                 JOIN keys ON id = key_id WHERE name = ?1";
+    let row = vault.query_row(query, [name], |row| Ok((row.get(0)?, row.get(1)?)));
+    let (digest, hash): (String, Option<String>) = row.unwrap();
+    key["digest"] = digest.into();
+    key["hash"] = hash.into();
     key
 }
 
@@ -101,6 +105,32 @@ fn an_export_comes_back_whole_with_its_rotations_and_its_imported_passwords() {
         run.stderr.contains("not below the new one of its key"),
         "{run:?}"
     );
+}
+
+#[test]
+fn an_export_from_before_digests_comes_whole() {
+    let there = Sandbox::new();
+    let secrets = [["api", "web"], ["smtp", "mail"]].map(|key| there.generate(key));
+    for secret in &secrets {
+        make_older(&there, secret);
+    }
+    let export = there.run(["export", "json"]).expect(0).stdout;
+    let mut rows: Vec<Value> = serde_json::from_str(&export).unwrap();
+    for row in &mut rows {
+        let digest = row.as_object_mut().unwrap().remove("digest").unwrap();
+        assert!(digest.is_null(), "{row}");
+    }
+    let here = Sandbox::new();
+    here.import("json", json!(rows).to_string()).expect(0);
+    for _ in 0..2 {
+        for secret in &secrets {
+            assert_eq!(here.verify(secret).0, "accepted");
+        }
+    }
+    here.run(["doctor"]).expect(0);
+    let rows: Vec<Value> =
+        serde_json::from_str(&here.run(["export", "json"]).expect(0).stdout).unwrap();
+    assert!(rows.iter().all(|row| row["digest"].is_string()), "{rows:?}");
 }
 
 #[test]
@@ -203,7 +233,12 @@ fn objects_that_will_not_do_are_bad_lines() {
         ),
         (but("kind", "ftp".into()), "neither smtp nor api"),
         (but("hash", QUICK.into()), "has an ARGON2ID hash"),
-        (but("hash", Value::Null), "it has no `hash`"),
+        (but("digest", Value::Null), "it has no `digest`"),
+        (but("digest", "A".repeat(64).into()), "is not a digest"),
+        (
+            and("digest", "a".repeat(64).into()),
+            "a password from elsewhere has no `digest`",
+        ),
         (but("name", Value::Null), "it has no `name`"),
         (
             but("permission", "everything".into()),

@@ -213,8 +213,8 @@ fn looking_records_no_use() {
 /// Gives the key `ci` a newer secret that nobody knows, as a rotation does; the old one retires.
 pub fn rotate(sandbox: &Sandbox, retires_at: i64) {
     let vault = Connection::open(sandbox.vault()).unwrap();
-    let newer = "INSERT OR IGNORE INTO secrets (key_id, tail, hash, created_at)
-        SELECT key_id, 'ABCDEFGHIJKLMNOP', hash, created_at FROM secrets";
+    let newer = "INSERT OR IGNORE INTO secrets (key_id, tail, digest, created_at)
+        SELECT key_id, 'ABCDEFGHIJKLMNOP', digest, created_at FROM secrets";
     let retire = "UPDATE secrets SET retires_at = ?1 WHERE tail <> 'ABCDEFGHIJKLMNOP'";
     vault.execute(retire, [retires_at]).unwrap();
     vault.execute(newer, []).unwrap();

@@ -347,7 +347,7 @@ fn no_secret_goes_into_the_settings_or_an_export() {
     let export = sandbox.home().join("exported");
     let export = export.display();
     sandbox.settings(&format!(
-        "[[export]]\nformat = \"htpasswd\"\nfile = \"{export}\"\n"
+        "[[export]]\nformat = \"dovecot\"\nfile = \"{export}\"\n"
     ));
     sandbox.generate(["api", "web"]);
     for (file, why) in [

@@ -15,7 +15,7 @@ use crate::sandbox::{Run, Sandbox};
 #[test]
 fn the_hash_of_a_key_that_is_deleted_or_regenerated_is_gone_from_the_file() {
     let sandbox = Sandbox::new();
-    sandbox.generate(["api", "ci"]);
+    sandbox.generate(["smtp", "ci"]);
     for args in [["regenerate", "--yes", "ci"], ["delete", "--yes", "ci"]] {
         let old = hashes(&sandbox);
         assert_eq!(remains(&sandbox, &old), 1);
@@ -36,8 +36,8 @@ fn the_hash_of_a_secret_whose_rotation_ended_is_gone_from_the_file() {
         (&["delete", "--yes", "ci"], true),
     ] {
         let sandbox = Sandbox::new();
-        sandbox.generate(["api", "other"]);
-        sandbox.generate(["api", "ci"]);
+        sandbox.generate(["smtp", "other"]);
+        sandbox.generate(["smtp", "ci"]);
         let grace = if is_over { "1s" } else { "1h" };
         sandbox.run(["rotate", "ci", "--grace", grace]).expect(0);
         let before = hashes(&sandbox);

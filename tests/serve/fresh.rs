@@ -159,7 +159,7 @@ fn many_first_sights_of_one_key_at_once_are_all_accepted() {
     });
     let accepted = "postkey_requests_total{path=\"/verify\",verdict=\"accepted\"}";
     assert_eq!(server.metric(accepted), 100);
-    assert_eq!(server.metric("postkey_remembered_secrets"), 1);
+    assert_eq!(server.metric("postkey_cached_secrets"), 1);
 }
 
 #[test]

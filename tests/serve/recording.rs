@@ -106,7 +106,7 @@ fn what_is_counted_is_told_to_prometheus() {
         [3, 1, 0]
     );
     assert_eq!(server.metric("postkey_vault_up"), 1);
-    assert_eq!(server.metric("postkey_remembered_secrets"), 1);
+    assert_eq!(server.metric("postkey_cached_secrets"), 1);
     let answer = server.ask("GET", "/metrics", &[]).expect(200);
     let kind = answer.header("content-type").unwrap();
     assert!(kind.starts_with("application/openmetrics-text"), "{kind}");

@@ -309,7 +309,7 @@ fn one_damaged_key_is_unavailable_and_no_other_is() {
     let secret = sandbox.generate(["smtp", "mail", "--username", "mail_prod"]);
     let other = sandbox.generate(["smtp", "other", "--username", "other_prod"]);
     let vault = rusqlite::Connection::open(sandbox.vault()).unwrap();
-    let damage = "UPDATE secrets SET hash = 'damaged' WHERE key_id = 1";
+    let damage = "UPDATE secrets SET digest = NULL, hash = 'damaged' WHERE key_id = 1";
     assert_eq!(vault.execute(damage, []).unwrap(), 1);
     drop(vault);
     let server = start(&sandbox);

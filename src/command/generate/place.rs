@@ -14,9 +14,9 @@ use crate::command::issue::Fresh;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, Draft, Existing, Use, sync_within};
-use crate::key::{Key, KeyName, Kind, Scanner, Secret};
+use crate::key::{HashMemory, Key, KeyName, Kind, Scanner, Secret};
 use crate::ui::{Format, KeyView};
-use crate::vault::Vault;
+use crate::vault::{self, Vault};
 
 /// The longest file that could be one of ours, in bytes.
 const LONGEST: u64 = 8192;
@@ -194,8 +194,12 @@ fn left(path: &Path, kind: Kind, vault: &Vault) -> Result<Option<Fresh>, Error> 
     let Some(secret) = secret_in(path).filter(is_of_kind) else {
         return Ok(None);
     };
-    let hash = vault.staged(&secret.tail())?;
-    Ok(hash.map(|hash| Fresh::of(secret, hash)))
+    let Some(verifier) = vault.staged(&secret.tail())? else {
+        return Ok(None);
+    };
+    let matches = verifier.matches(&secret, &mut HashMemory::default());
+    let is_staged = matches.map_err(vault::Error::from)?;
+    Ok(is_staged.then(|| Fresh::of(secret, verifier)))
 }
 
 /// The one secret in a file that is no longer than ours are.

@@ -11,7 +11,7 @@ use crate::command::issue::random;
 use crate::error::Error;
 use crate::key::{
     Description, Grant, Hash, HashMemory, Invalid, Key, KeyName, NEVER_IN_PASSWORDS, Retiring,
-    Status, Tail, Username, in_clear, without_mark,
+    Status, Tail, Username, Verifier, in_clear, without_mark,
 };
 use crate::vault;
 
@@ -24,13 +24,13 @@ pub(super) struct Entry {
     pub(super) key: Key,
     pub(super) secret_at: Timestamp,
     secret: Secret,
-    /// The hash of its secret from before a rotation.
-    pub(super) old: Option<Box<Hash>>,
+    /// What its secret from before a rotation is known by.
+    pub(super) old: Option<Box<Verifier>>,
 }
 
 /// What an imported secret is known by.
 pub(super) enum Secret {
-    Hash(Box<Hash>),
+    Kept(Box<Verifier>),
     Clear(Zeroizing<String>),
 }
 
@@ -74,7 +74,7 @@ impl Making<'_> {
     pub(super) fn secret(&self, text: &str) -> Result<Secret, Fault> {
         match in_clear(text) {
             Some(clear) => self.clear(clear),
-            None => Ok(Secret::Hash(Box::new(Hash::import(text)?))),
+            None => Ok(Secret::Kept(Box::new(Hash::import(text)?.into()))),
         }
     }
 
@@ -151,12 +151,12 @@ impl About {
 
 impl Entry {
     /// A key that comes whole, with a secret of which the tail is known.
-    pub(super) fn whole(line: u64, key: Key, hash: Hash) -> Self {
+    pub(super) fn whole(line: u64, key: Key, secret: Verifier) -> Self {
         Self {
             line,
             secret_at: key.created_at,
             key,
-            secret: Secret::Hash(Box::new(hash)),
+            secret: Secret::Kept(Box::new(secret)),
             old: None,
         }
     }
@@ -172,8 +172,8 @@ impl Entry {
                 "it is an old secret, but opens something else than the new one of its key",
             ));
         }
-        let Secret::Hash(hash) = old.secret else {
-            return Err(Fault::new("an old secret has a `hash`"));
+        let Secret::Kept(secret) = old.secret else {
+            return Err(Fault::new("an old secret has a `digest` or a `hash`"));
         };
         let until = self.key.expires_at.map_or(until, |end| end.min(until));
         let tail = old.key.tail;
@@ -182,7 +182,7 @@ impl Entry {
             until,
             retired_at: None,
         });
-        self.old = Some(hash);
+        self.old = Some(secret);
         Ok(())
     }
 
@@ -190,21 +190,22 @@ impl Entry {
     pub(super) fn hash(&mut self, memory: &mut HashMemory) -> Result<(), Error> {
         if let Secret::Clear(password) = &self.secret {
             let hash = Hash::of_password(password, random()?, memory);
-            self.secret = Secret::Hash(Box::new(hash.map_err(vault::Error::from)?));
+            let hash = hash.map_err(vault::Error::from)?;
+            self.secret = Secret::Kept(Box::new(hash.into()));
         }
         Ok(())
     }
 
-    /// The entry and its hash, once there is one.
-    pub(super) fn hashed(&self) -> Option<(&Self, &Hash)> {
+    /// The entry and what its secret is known by, once a password in clear is hashed.
+    pub(super) fn kept(&self) -> Option<(&Self, &Verifier)> {
         match &self.secret {
-            Secret::Hash(hash) => Some((self, hash)),
+            Secret::Kept(kept) => Some((self, kept)),
             Secret::Clear(_) => None,
         }
     }
 
-    /// The scheme of its hash.
+    /// The scheme by which its secret is verified.
     pub(super) fn scheme(&self) -> &'static str {
-        self.hashed().map_or("ARGON2ID", |(_, hash)| hash.scheme())
+        self.kept().map_or("ARGON2ID", |(_, kept)| kept.scheme())
     }
 }

@@ -15,11 +15,12 @@ use crate::settings;
 
 /// What an object may have in it: what is imported, the usual names of that, and what postkey
 /// itself tells of a key.
-const KNOWN: [&str; 25] = [
+const KNOWN: [&str; 26] = [
     "name",
     "kind",
     "username",
     "hash",
+    "digest",
     "password_hash",
     "password",
     "tail",

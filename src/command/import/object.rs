@@ -9,7 +9,7 @@ use super::Making;
 use super::entry::{self, About, Entry};
 use super::fault::{Fault, Faults};
 use super::field::Object;
-use crate::key::{Grant, Hash, Invalid, KeyName, Kind, Limit, Tail};
+use crate::key::{Grant, Hash, Invalid, KeyName, Kind, Limit, Tail, Verifier};
 
 /// What an object is about.
 enum Found {
@@ -83,24 +83,22 @@ impl Making<'_> {
 
     /// A key of another vault, secret and all.
     fn whole(&self, line: u64, object: &Object, tail: Tail) -> Result<Entry, Fault> {
-        let grant = match object.kind()? {
-            Some(Kind::Smtp) => {
+        let kind = object.kind()?.ok_or_else(|| missing("kind"))?;
+        let grant = match kind {
+            Kind::Smtp => {
                 object.expect_unbounded()?;
                 Grant::Smtp {
                     username: object.needed("username")?,
                 }
             }
-            Some(Kind::Api) => Grant::Api {
+            Kind::Api => Grant::Api {
                 permission: self.permissions.expect(object.needed("permission")?)?,
                 limit: object.parsed("limit")?.unwrap_or(Limit::None),
             },
-            None => return Err(missing("kind")),
         };
-        let text = object.text("hash")?.ok_or_else(|| missing("hash"))?;
-        let hash = Hash::import(text)?.of_secret();
-        let hash = hash.ok_or_else(|| Fault::new("a secret with a tail has an ARGON2ID hash"))?;
+        let secret = object.verifier(kind)?;
         let key = object.about(self)?.key(object.needed("name")?, grant, tail);
-        Ok(Entry::whole(line, key, hash))
+        Ok(Entry::whole(line, key, secret))
     }
 
     /// A password from elsewhere.
@@ -110,6 +108,10 @@ impl Making<'_> {
             return Err(fault.hint("an API key is found by its tail only; generate a new one"));
         }
         object.expect_unbounded()?;
+        if object.text("digest")?.is_some() {
+            let fault = Fault::new("a password from elsewhere has no `digest`");
+            return Err(fault.hint("give its `hash`, or the `tail` of a secret that postkey made"));
+        }
         let username = object.text("username")?;
         let username = entry::username(username.ok_or_else(|| missing("username"))?)?;
         let hash = match (object.text("hash")?, object.text("password_hash")?) {
@@ -140,6 +142,23 @@ impl Object {
             }
         }
         Ok(())
+    }
+
+    /// What the secret of another vault is known by: of an SMTP key mail servers need the hash.
+    /// Exports of API keys had nothing else once.
+    fn verifier(&self, kind: Kind) -> Result<Verifier, Fault> {
+        let digest = self.parsed("digest")?;
+        let hash = self.text("hash")?.map(Hash::import).transpose()?;
+        let hash = hash.map(|hash| {
+            let not_ours = || Fault::new("a secret with a tail has an ARGON2ID hash");
+            hash.of_secret().ok_or_else(not_ours)
+        });
+        let hash = hash.transpose()?;
+        let hash = match kind {
+            Kind::Smtp => Some(hash.ok_or_else(|| missing("hash"))?),
+            Kind::Api => hash.filter(|_| digest.is_none()),
+        };
+        Verifier::new(digest, hash).ok_or_else(|| missing("digest"))
     }
 
     fn needed<T: FromStr<Err = Invalid>>(&self, field: &str) -> Result<T, Fault> {

@@ -11,7 +11,7 @@ const LONGEST_SALT: usize = 256;
 
 /// A digest's algorithm, and whether it is salted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Digest {
+pub enum LdapDigest {
     Sha1,
     Sha256,
     Sha512,
@@ -20,9 +20,9 @@ pub enum Digest {
     SaltedSha512,
 }
 
-use Digest::{SaltedSha1, SaltedSha256, SaltedSha512};
+use LdapDigest::{SaltedSha1, SaltedSha256, SaltedSha512};
 
-impl Digest {
+impl LdapDigest {
     const ALL: [Self; 6] = [
         Self::Sha1,
         Self::Sha256,

@@ -11,7 +11,7 @@ use argon2::{Algorithm, Params};
 use base64ct::{Base64, Encoding};
 
 use super::crypt::{self, Crypt};
-use super::digest::Digest;
+use super::digest::LdapDigest;
 use super::{HashError, HashMemory, within_cap_of};
 
 /// A password's hash of a scheme that Dovecot knows.
@@ -22,7 +22,7 @@ pub enum Imported {
     /// What crypt(3) checks, and PBKDF2: a text whose fields `$` parts.
     Crypt(Crypt, String),
     /// A digest of the password, with or without a salt.
-    Digest(Digest, Vec<u8>),
+    Digest(LdapDigest, Vec<u8>),
 }
 
 /// Why a hash cannot be taken over; none of the texts says anything of the hash itself.
@@ -236,7 +236,7 @@ fn of_scheme(scheme: &str, value: &str, written: Written) -> Result<Imported, Fo
     if is_locked(value) {
         return Err(Foreign::Locked);
     }
-    if let Some(digest) = Digest::named(scheme) {
+    if let Some(digest) = LdapDigest::named(scheme) {
         return digest.read(&decoded(value, digest, written)?);
     }
     let text = match written {
@@ -298,7 +298,7 @@ fn argon2(text: &str) -> Result<Imported, Foreign> {
 }
 
 /// The bytes of a digest, which Dovecot takes for hexadecimal where they have its length.
-fn decoded(value: &str, digest: Digest, written: Written) -> Result<Vec<u8>, Foreign> {
+fn decoded(value: &str, digest: LdapDigest, written: Written) -> Result<Vec<u8>, Foreign> {
     let written = match written {
         Written::Plainly if digest.is_hexadecimal(value) => Written::Hex,
         Written::Plainly => Written::Base64,

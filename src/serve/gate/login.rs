@@ -1,5 +1,5 @@
 //! Logins: a username, and a password that is a key's secret or was imported. They are few beside
-//! requests, and nothing is remembered of them.
+//! requests, and nothing is cached of them.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::{Asked, Decision, Gate, Known, LONGEST, Stranger};
-use crate::key::{Kind, Malformed, Secret, Tail};
-use crate::vault::{Error, KeyId, Presented, Vault};
-use crate::verify::{Need, Question, Verdict, recognise, recognise_password};
+use super::{Asked, Decision, Gate, Owner};
+use crate::key::{Digest, HashMemory, Kind, Secret, Tail};
+use crate::vault::{Error, KeyId, Record, Vault};
+use crate::verify::{Need, Question, Recognised, Verdict, recognise, recognise_password};
 
 /// A login that somebody tries.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +25,10 @@ pub(in crate::serve) struct Attempt<'a> {
 struct Candidate {
     /// The key whose hash has to be computed.
     hashed: Option<KeyId>,
+    /// The key of the secret that the password ends like, or of the username's imported password.
+    record: Option<Record>,
     /// The one key that has the username.
-    named: Option<KeyId>,
+    named: Option<Record>,
 }
 
 impl Gate {
@@ -48,77 +50,94 @@ impl Gate {
             },
             address: attempt.address,
         };
-        let recognised = self.recognise_login(attempt).await;
-        self.conclude(recognised, asked, now).await
+        let owner = self.login_owner(attempt).await?;
+        Ok(self.decide_on(owner, asked, now))
     }
 
     /// Whose password it is, as the vault has it now. A refusal counts for the key that has the
     /// username, if no other is known.
-    async fn recognise_login(&self, attempt: Attempt<'_>) -> Result<Arc<Known>, Stranger> {
-        if attempt.password.len() > LONGEST {
-            let long = Verdict::Malformed(Malformed::Long);
-            return Err(Stranger::Refused(long, None));
-        }
-        let (tail, verdict) = match Secret::parse(attempt.password) {
-            Ok(secret) => (Some(secret.tail()), Verdict::Unknown),
-            Err(malformed) => (None, Verdict::Malformed(malformed)),
+    async fn login_owner(&self, attempt: Attempt<'_>) -> Result<Owner, Error> {
+        let candidate = self.candidate(attempt).await?;
+        let source = Arc::clone(&self.source);
+        let username = attempt.username.to_owned();
+        let password = Zeroizing::new(attempt.password.to_owned());
+        let recognise = move |memory: &mut HashMemory| {
+            let by_tail = |tail: &Tail| Ok(source.read(|vault| vault.presented(tail))?.value);
+            let recognised = recognise(&password, by_tail, memory)?;
+            let by_username = |name: &str| Ok(source.read(|vault| vault.imported(name))?.value);
+            recognise_password(&password, &username, recognised, by_username, memory)
         };
-        let candidate = self.candidate(attempt.username, tail).await?;
         let recognised = match candidate.hashed {
-            None => Err(Stranger::Refused(verdict, None)),
-            Some(key) => {
-                let _turn = self.turns.take(key).await;
-                self.hash_for(attempt).await
+            Some(key) => self.in_turn(key, recognise).await?,
+            None => {
+                let without_hash = move || recognise(&mut HashMemory::default());
+                self.reading(without_hash).await?
             }
         };
-        match (recognised, candidate.named) {
-            (Err(Stranger::Refused(_, None)), named @ Some(_)) => {
-                Err(Stranger::Refused(Verdict::Mismatch, named))
+        Ok(match (recognised, candidate) {
+            (Recognised::Secret(secret), _) => {
+                let tally = self.tally(secret.record.clone()).await?;
+                Owner::Key(self.known(*secret, tally))
             }
-            (recognised, _) => recognised,
-        }
+            (
+                Recognised::Lookalike(_) | Recognised::WrongPassword(_),
+                Candidate {
+                    record: Some(record),
+                    ..
+                },
+            )
+            | (
+                Recognised::Nobody(_),
+                Candidate {
+                    named: Some(record),
+                    ..
+                },
+            ) => Owner::Nobody(Verdict::Mismatch, self.tally(record).await?),
+            (Recognised::Nobody(verdict), _) => self.stranger(verdict),
+            _ => self.stranger(Verdict::Mismatch),
+        })
     }
 
-    async fn candidate(&self, username: &str, tail: Option<Tail>) -> Result<Candidate, Error> {
-        let (source, username) = (Arc::clone(&self.source), username.to_owned());
-        let find = move |vault: &Vault| {
-            let by_tail = tail
-                .as_ref()
-                .map(|tail| vault.presented(tail))
-                .transpose()?;
-            let hashed = match by_tail.flatten() {
-                None => vault.imported(&username)?,
-                by_tail => by_tail,
-            };
-            let named = vault.of_username(&username)?;
-            Ok(Candidate {
-                hashed: hashed.map(|secret| secret.record.id),
-                named: named.map(|record| record.id),
-            })
-        };
+    async fn candidate(&self, attempt: Attempt<'_>) -> Result<Candidate, Error> {
+        let source = Arc::clone(&self.source);
+        let username = attempt.username.to_owned();
+        let secret = Secret::parse(attempt.password).ok();
+        let presented = secret.map(|secret| (secret.tail(), Digest::of(&secret)));
+        let find = move |vault: &Vault| Candidate::find(vault, &username, presented.as_ref());
         let fresh = self.reading(move || source.read(find)).await?;
         Ok(fresh.value)
     }
+}
 
-    async fn hash_for(&self, attempt: Attempt<'_>) -> Result<Arc<Known>, Stranger> {
-        let (source, meter) = (Arc::clone(&self.source), Arc::clone(&self.meter));
-        let username = attempt.username.to_owned();
-        let password = Zeroizing::new(attempt.password.to_owned());
-        let recognised = self.hashers.run(move |memory| {
-            let mut read = None;
-            let mut look_up = |find: &dyn Fn(&Vault) -> Result<Option<Presented>, Error>| {
-                let fresh = source.read(find)?;
-                read = Some(fresh.stamp);
-                Ok(fresh.value)
-            };
-            let by_tail = |tail: &Tail| look_up(&|vault| vault.presented(tail));
-            let recognised = recognise(&password, by_tail, memory)?;
-            let by_username = |username: &str| look_up(&|vault| vault.imported(username));
-            let recognised =
-                recognise_password(&password, &username, recognised, by_username, memory)?;
-            Known::of(recognised, read, &meter, &source)
-        });
-        let unavailable = Err(Stranger::Unavailable(Error::Busy));
-        recognised.await.unwrap_or(unavailable)
+impl Candidate {
+    fn find(
+        vault: &Vault,
+        username: &str,
+        presented: Option<&(Tail, Digest)>,
+    ) -> Result<Self, Error> {
+        let by_tail = presented.map(|(tail, _)| vault.presented(tail));
+        let by_tail = by_tail.transpose()?.flatten();
+        let imported = vault.imported(username)?;
+        let is_older = by_tail
+            .as_ref()
+            .filter(|found| found.verifier.digest().is_none());
+        let is_it = by_tail
+            .as_ref()
+            .zip(presented)
+            .is_some_and(|(found, (_, digest))| {
+                let is_digest = found.verifier.digest().is_some_and(|kept| kept.is(digest));
+                is_digest
+                    && found
+                        .record
+                        .key
+                        .username()
+                        .is_some_and(|name| name.is(username))
+            });
+        let hashed = is_older.or(imported.as_ref().filter(|_| !is_it));
+        Ok(Self {
+            hashed: hashed.map(|found| found.record.id),
+            named: vault.of_username(username)?,
+            record: by_tail.or(imported).map(|found| found.record),
+        })
     }
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{KeyView, counted, text};
+use crate::key::Digest;
 use crate::ui::Look;
 use crate::ui::export::Tally;
 use crate::ui::listing::{Item, Row};
@@ -17,7 +18,9 @@ use crate::vault::Good;
 pub struct GoodView<'a> {
     #[serde(flatten)]
     key: KeyView<'a>,
-    hash: &'a str,
+    #[serde(serialize_with = "text")]
+    digest: Option<&'a Digest>,
+    hash: Option<&'a str>,
     #[serde(serialize_with = "text")]
     retires_at: Option<Timestamp>,
 }
@@ -27,7 +30,8 @@ impl<'a> GoodView<'a> {
     pub fn new(good: &'a Good, now: Timestamp) -> Self {
         Self {
             key: KeyView::new(&good.record.key, now).with_tail(&good.tail),
-            hash: &good.hash,
+            digest: good.digest.as_ref(),
+            hash: good.hash.as_deref(),
             retires_at: good.retires_at,
         }
     }

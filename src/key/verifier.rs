@@ -1,0 +1,219 @@
+//! What a vault keeps of a secret, to compare a presented one with.
+
+use std::fmt;
+use std::str::FromStr;
+
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::{Hash, HashError, HashMemory, Invalid, Kind, SALT, Secret};
+
+/// SHA-256 of a whole secret. Enough of a hash for the 256 random bits that a secret has: nobody
+/// finds them by guessing, however fast (OWASP and NIST SP 800-63B ask for a slow one where a
+/// person chose the password).
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of a secret.
+    pub fn of(secret: &Secret) -> Self {
+        Self(Sha256::digest(secret.expose()).into())
+    }
+
+    /// A digest that was kept; `None` if these are not 32 bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// Its bytes, to be kept.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Whether it is the same; compared in constant time.
+    pub fn is(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digest(…)")
+    }
+}
+
+impl FromStr for Digest {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let mut bytes = [0; 32];
+        let is_digest = text.len() == 2 * bytes.len() && text.as_bytes().iter().all(is_digit);
+        if !is_digest {
+            let rule = "a digest is 64 lowercase hexadecimal digits";
+            return Err(Invalid::new("a digest", text, rule));
+        }
+        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            let value = |digit: u8| match digit {
+                b'a'..=b'f' => digit - b'a' + 10,
+                _ => digit - b'0',
+            };
+            *byte = value(digits[0]) << 4 | value(digits[1]);
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// What a vault keeps of a secret: always one of the two, and of an SMTP secret both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verifier {
+    /// Of every secret that was made since there are digests, or presented since: by it postkey
+    /// itself verifies.
+    digest: Option<Digest>,
+    /// What mail servers verify an SMTP secret by; all that is known of a password from elsewhere,
+    /// and of an older secret.
+    hash: Option<Hash>,
+}
+
+impl Verifier {
+    /// That of a new secret. Only an SMTP secret is hashed with Argon2id.
+    ///
+    /// # Errors
+    /// [`HashError::NoMemory`].
+    pub fn of(
+        secret: &Secret,
+        kind: Kind,
+        salt: [u8; SALT],
+        memory: &mut HashMemory,
+    ) -> Result<Self, HashError> {
+        let hash = match kind {
+            Kind::Smtp => Some(Hash::of(secret, salt, memory)?),
+            Kind::Api => None,
+        };
+        Ok(Self {
+            digest: Some(Digest::of(secret)),
+            hash,
+        })
+    }
+
+    /// One that was kept; `None` if there is neither.
+    pub fn new(digest: Option<Digest>, hash: Option<Hash>) -> Option<Self> {
+        (digest.is_some() || hash.is_some()).then_some(Self { digest, hash })
+    }
+
+    /// The secret's digest, if it is known.
+    pub fn digest(&self) -> Option<&Digest> {
+        self.digest.as_ref()
+    }
+
+    /// The hash that mail servers verify it by, if there is one.
+    pub fn hash(&self) -> Option<&Hash> {
+        self.hash.as_ref()
+    }
+
+    /// The scheme by which others can verify the secret, as Dovecot names them.
+    pub fn scheme(&self) -> &'static str {
+        self.hash.as_ref().map_or("SHA256", Hash::scheme)
+    }
+
+    /// Whether what was presented is that secret: by its digest, or by its hash if that is all that
+    /// is known.
+    ///
+    /// # Errors
+    /// [`HashError::TooCostly`] if checking a hash would exceed the cap; nothing is hashed then.
+    /// [`HashError::NoMemory`].
+    pub fn matches(&self, presented: &Secret, memory: &mut HashMemory) -> Result<bool, HashError> {
+        match &self.digest {
+            Some(digest) => Ok(digest.is(&Digest::of(presented))),
+            None => self.matches_hash(presented.expose(), memory),
+        }
+    }
+
+    /// Whether what was presented has that hash; what has none is matched by nothing.
+    ///
+    /// # Errors
+    /// As [`Verifier::matches`].
+    pub fn matches_hash(
+        &self,
+        presented: &str,
+        memory: &mut HashMemory,
+    ) -> Result<bool, HashError> {
+        let hash = self.hash.as_ref();
+        hash.map_or(Ok(false), |hash| hash.matches(presented, memory))
+    }
+}
+
+impl From<Hash> for Verifier {
+    fn from(hash: Hash) -> Self {
+        Self {
+            digest: None,
+            hash: Some(hash),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::Brand;
+    use rand::rngs::SysRng;
+
+    fn secret(kind: Kind) -> Secret {
+        Secret::generate(kind, &Brand::default(), &mut SysRng).expect("random numbers")
+    }
+
+    fn verifier(secret: &Secret, kind: Kind) -> Verifier {
+        let memory = &mut HashMemory::default();
+        Verifier::of(secret, kind, [7; SALT], memory).expect("memory")
+    }
+
+    #[test]
+    fn a_secret_matches_what_was_kept_of_it_only() {
+        let memory = &mut HashMemory::default();
+        for kind in Kind::ALL {
+            let (own, other) = (secret(kind), secret(kind));
+            let whole = verifier(&own, kind);
+            assert_eq!(whole.hash().is_some(), kind == Kind::Smtp);
+            let hash = Hash::of(&own, [7; SALT], memory).expect("memory");
+            for kept in [whole, Verifier::from(hash)] {
+                assert_eq!(kept.matches(&own, memory), Ok(true));
+                assert_eq!(kept.matches(&other, memory), Ok(false));
+            }
+        }
+    }
+
+    #[test]
+    fn the_digest_counts_and_not_the_hash_beside_it() {
+        let memory = &mut HashMemory::default();
+        let (own, other) = (secret(Kind::Smtp), secret(Kind::Smtp));
+        let hash = Hash::of(&other, [7; SALT], memory).expect("memory");
+        let mixed = Verifier::new(Some(Digest::of(&own)), Some(hash)).expect("both");
+        assert_eq!(mixed.matches(&own, memory), Ok(true));
+        assert_eq!(mixed.matches(&other, memory), Ok(false));
+    }
+
+    #[test]
+    fn a_digest_is_the_sha_256_of_the_text_in_lowercase_hexadecimal() {
+        let digest = Digest::of(&secret(Kind::Api));
+        let text = digest.to_string();
+        assert_eq!(text.parse::<Digest>().expect("its own form"), digest);
+        assert_eq!(Digest::from_bytes(digest.as_bytes()), Some(digest));
+        assert_eq!(Digest::from_bytes(&[0; 31]), None);
+        let wrong = [
+            "",
+            &text[1..],
+            &"A".repeat(64),
+            &format!("{text}0"),
+            &"g".repeat(64),
+        ];
+        for wrong in wrong {
+            assert!(wrong.parse::<Digest>().is_err(), "{wrong}");
+        }
+    }
+}
