@@ -4,14 +4,8 @@ local credentials = { {haproxy_asked} }
 -- By these a browser's question before a request is known (CORS); it asks for no WebSocket.
 local preflight = { "origin", "access-control-request-method" }
 
--- One question on a connection of its own. core.httpclient() asks again when an answer is late,
--- and a limit would count each time. Without a whole answer there is none.
-local function fetch(lines)
-  local socket = core.tcp()
-  -- In seconds: so long a checker that hangs holds a client.
-  socket:settimeout(5)
-  local question = table.concat(lines, "\r\n") .. "\r\n\r\n"
-  if not socket:connect("{haproxy_checker}") or not socket:send(question) then return end
+-- The head of an answer by its headers, with the status first; nothing if it is not whole.
+local function receive(socket)
   local line = socket:receive("*l")
   local answer = { (line or ""):match("^HTTP/1%.1 (%d+)") }
   while line and line:gsub("\r$", "") ~= "" do
@@ -19,8 +13,19 @@ local function fetch(lines)
     if name then answer[name:lower()] = value end
     line = socket:receive("*l")
   end
-  socket:close()
   return line and answer
+end
+
+-- One question on a connection of its own: core.httpclient() asks again when an answer is late, and
+-- a limit would count each time.
+local function fetch(lines)
+  local socket = core.tcp()
+  -- In seconds: so long a checker that hangs holds a client.
+  socket:settimeout(5)
+  local question = table.concat(lines, "\r\n") .. "\r\n\r\n"
+  local answer = socket:connect("{haproxy_checker}") and socket:send(question) and receive(socket)
+  socket:close()
+  return answer
 end
 
 local function ask(txn)
