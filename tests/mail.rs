@@ -10,6 +10,7 @@ mod logins;
 mod machine;
 mod places;
 mod printed;
+pub mod reports;
 mod rotation;
 mod saslauthd;
 mod secrecy;

@@ -17,11 +17,12 @@ use super::http::{Desk, JSON, UNAVAILABLE, refused};
 use super::meter::{Meter, Presentation};
 use super::source::Source;
 use super::token;
-use crate::key::{Kind, Standing, Tail};
+use crate::key::{Digest, Kind, Standing, Tail, Used};
 use crate::process;
+use crate::settings::Permissions;
 use crate::usage::read_address;
-use crate::vault::{Error, Record, Vault};
-use crate::verify::{Refusal, Verdict};
+use crate::vault::{Error, Presented, Record, Vault};
+use crate::verify::{Question, Refusal, Verdict, judge};
 
 /// How large a report of a login may be, in bytes.
 pub(super) const LARGEST_REPORT: usize = 64 << 10;
@@ -55,6 +56,13 @@ pub(super) struct Report {
     /// The extra column of the password query; empty where it was not found.
     #[serde(default)]
     tail: String,
+    /// The tail of the password that was presented, if that is shaped like a secret; empty
+    /// otherwise, and where an older configuration reports.
+    #[serde(default)]
+    presented_tail: String,
+    /// The digest of the same password, which proves what the tail, being public, does not.
+    #[serde(default)]
+    presented_digest: String,
 }
 
 /// Whose login it was, with which secret, and what came of it.
@@ -151,15 +159,40 @@ impl Report {
         if self.success {
             return self.accepted(vault);
         }
-        // Which secret was presented is not reported, and so not which key of a shared login.
-        let record = vault.of_username(&self.login)?;
+        let Some(found) = self.look_up(vault)? else {
+            // Which key of a shared login is meant is not known.
+            let record = vault.of_username(&self.login)?;
+            let verdict = record.as_ref().map(|record| why(record, clock));
+            return Ok(Login {
+                verdict: verdict.unwrap_or(Verdict::Unknown),
+                record,
+                tail: None,
+            });
+        };
+        let is_it = self.is_of(&found);
         Ok(Login {
-            verdict: record
-                .as_ref()
-                .map_or(Verdict::Unknown, |record| why(record, clock)),
-            record,
-            tail: None,
+            verdict: match is_it {
+                true => refusal(&found, clock),
+                false => Verdict::Mismatch,
+            },
+            tail: is_it.then_some(found.tail),
+            record: Some(found.record),
         })
+    }
+
+    /// The secret that was presented, or that what was presented ends like.
+    fn look_up(&self, vault: &Vault) -> Result<Option<Presented>, Error> {
+        let tail: Option<Tail> = self.presented_tail.parse().ok();
+        let found = tail.map(|tail| vault.presented(&tail)).transpose()?;
+        Ok(found.flatten())
+    }
+
+    /// Whether it was this secret that was presented. One of which only a hash is known, from
+    /// before digests, is taken for it.
+    fn is_of(&self, found: &Presented) -> bool {
+        let presented: Option<Digest> = self.presented_digest.parse().ok();
+        let kept = found.verifier.digest();
+        presented.is_some_and(|presented| kept.is_none_or(|kept| kept.is(&presented)))
     }
 
     fn accepted(&self, vault: &Vault) -> Result<Login, Error> {
@@ -185,7 +218,17 @@ impl Report {
     }
 }
 
-/// Why a login with this key was refused, as far as can be told.
+/// Why a login with this secret was refused.
+fn refusal(found: &Presented, at: Timestamp) -> Verdict {
+    let (question, permissions) = (Question::default(), Permissions::default());
+    match judge(found, &question, &permissions, at, Used::default()) {
+        // It is valid, but another login's; or Dovecot could not find out, and does not report that.
+        Verdict::Accepted => Verdict::Mismatch,
+        verdict => verdict,
+    }
+}
+
+/// Why a login with this key was refused, as far as can be told without the secret.
 fn why(record: &Record, at: Timestamp) -> Verdict {
     match record.key.standing(at) {
         Standing::Active | Standing::Rotating => Verdict::Mismatch,

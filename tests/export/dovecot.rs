@@ -6,6 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::mail::dovecot::{Accepted, Refused};
+use crate::mail::reports::{Reports, expect_named};
 use crate::mail::{Debian, Machine, on_each_debian};
 use crate::sandbox::Sandbox;
 
@@ -51,6 +52,19 @@ fn a_login_follows_what_is_done_to_its_key_through_the_export() {
         assert_eq!((login(&secret), login(&new)), (Refused, Accepted));
         postkey.run(["delete", "--yes", "shop-mail"]).expect(0);
         assert_eq!(login(&new), Refused);
+        machine.expect_no_errors();
+    });
+}
+
+#[test]
+fn a_refused_secret_is_reported_by_tail_and_digest() {
+    on_each_debian(|debian| {
+        let (machine, secret) = machine(debian);
+        machine.sandbox.run(["deactivate", "shop-mail"]).expect(0);
+        let reports = Reports::of(&machine);
+        sleep(LOOKED);
+        assert_eq!(machine.login("shop_prod", &secret), Refused);
+        expect_named(&reports.next(), &secret);
         machine.expect_no_errors();
     });
 }

@@ -132,8 +132,11 @@ fn soon() -> String {
 }
 
 /// A secret of the same tail that is not right.
-fn wrong(secret: &str) -> String {
-    let digit = if secret.contains("-0") { "-1" } else { "-0" };
+pub(super) fn wrong(secret: &str) -> String {
     let at = secret.find('-').unwrap();
+    let digit = match secret[at..].starts_with("-0") {
+        true => "-1",
+        false => "-0",
+    };
     format!("{}{digit}{}", &secret[..at], &secret[at + 2..])
 }

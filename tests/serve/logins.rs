@@ -1,11 +1,18 @@
 //! Logins that Dovecot reports.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::thread::sleep;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
 
 use super::http::post;
 use super::recording::recorded;
 use super::server::Server;
+use crate::mail::reports::digest;
 use crate::sandbox::Sandbox;
 use crate::secrecy::watch::wait_for;
 
@@ -56,6 +63,75 @@ fn a_login_is_counted_for_its_key_with_its_address() {
     wait_for("the address of the logins", || {
         recorded(&sandbox, query) == Some(2)
     });
+}
+
+#[test]
+fn a_refusal_is_attributed_by_tail_and_digest() {
+    let sandbox = Sandbox::new();
+    let mail = sandbox.generate(["smtp", "mail", "--username", "mail_prod"]);
+    let shared = "ops@example.com";
+    let [idle, old, brief, older, cron] = ["idle", "old", "brief", "older", "cron"]
+        .map(|name| sandbox.generate(["smtp", name, "--username", shared]));
+    sandbox.run(["rotate", "old", "--grace", "1s"]).expect(0);
+    let soon = Timestamp::from_second(Timestamp::now().as_second() + 2).unwrap();
+    sandbox
+        .run(["set", "brief", "--expires", &soon.to_string()])
+        .expect(0);
+    sandbox.run(["deactivate", "idle"]).expect(0);
+    sandbox.run(["deactivate", "older"]).expect(0);
+    // As one that was made before there were digests.
+    let vault = Connection::open(sandbox.vault()).unwrap();
+    let forget = "UPDATE secrets SET digest = NULL WHERE key_id = 5";
+    assert_eq!(vault.execute(forget, []).unwrap(), 1);
+    let server = Server::start(&sandbox);
+    let proof = proof(&sandbox);
+    let gone = sandbox.generate(["smtp", "gone"]);
+    sandbox.run(["delete", "--yes", "gone"]).expect(0);
+    sleep(Duration::from_millis(2100));
+    let is = |secret: &str| digest(secret);
+    let not = |secret: &str| digest(&secret[1..]);
+    let cases = [
+        (shared, &idle, is(&idle), 2, "inactive"),
+        (shared, &old, is(&old), 3, "retired"),
+        (shared, &brief, is(&brief), 4, "expired"),
+        (shared, &older, is(&older), 5, "inactive"),
+        // Valid, but of another login, or refused all the same.
+        (shared, &mail, is(&mail), 1, "mismatch"),
+        (shared, &cron, is(&cron), 6, "mismatch"),
+        // Whoever knows a tail alone is told apart from whoever has the secret.
+        ("mail_prod", &idle, not(&idle), 2, "mismatch"),
+        (shared, &old, String::new(), 3, "mismatch"),
+        (shared, &brief, is(&brief).to_uppercase(), 4, "mismatch"),
+        (shared, &older, "x".to_owned(), 5, "mismatch"),
+        (shared, &gone, is(&gone), 0, "unknown"),
+        // Nobody's secret, but somebody's login.
+        ("mail_prod", &gone, is(&gone), 1, "mismatch"),
+    ];
+    let mut expected = BTreeMap::new();
+    for (username, secret, digest, key, verdict) in cases {
+        let fields = format!(
+            r#""presented_tail":"{}","presented_digest":"{digest}""#,
+            &secret[secret.len() - 16..]
+        );
+        let report = login(username, false, "").replace(r#""tail":"""#, &fields);
+        let headers = [("Authorization", &*proof)];
+        post(
+            &server.address,
+            "/dovecot?command=report",
+            &headers,
+            &report,
+        )
+        .expect(200);
+        *expected.entry((key, verdict)).or_default() += 1;
+    }
+    let query = |key: i64, verdict: &str| {
+        format!("SELECT sum(count) FROM days WHERE key_id = {key} AND verdict = '{verdict}'")
+    };
+    for ((key, verdict), count) in expected {
+        wait_for(&format!("{count} times {verdict} of key {key}"), || {
+            recorded(&sandbox, &query(key, verdict)) == Some(count)
+        });
+    }
 }
 
 #[test]

@@ -1,0 +1,258 @@
+//! What Dovecot reports of a login, and what `serve` makes of it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::os::fd::AsFd;
+use std::thread::{sleep, spawn};
+use std::time::Duration;
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::dovecot::{Accepted, Answer, Client, Mechanism, Refused};
+use super::logins::wrong;
+use super::machine::{Machine, on_each_debian};
+use crate::secrecy::watch::wait_for;
+use crate::serve::recording::recorded;
+
+/// Stands where `serve` would on a machine, and keeps nothing.
+pub struct Reports(TcpListener);
+
+impl Reports {
+    pub fn of(machine: &Machine) -> Self {
+        let network = fs::File::open(machine.network()).unwrap();
+        let listener = spawn(move || {
+            move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+            TcpListener::bind("127.0.0.1:7625").unwrap()
+        });
+        Self(listener.join().unwrap())
+    }
+
+    /// The next report.
+    pub fn next(&self) -> Value {
+        let mut stream = BufReader::new(self.0.accept().unwrap().0);
+        let mut length = 0;
+        let mut line = String::new();
+        while stream.read_line(&mut line).unwrap() > 2 {
+            let lower = line.to_ascii_lowercase();
+            if let Some(value) = lower.strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+            line.clear();
+        }
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).unwrap();
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        stream.get_mut().write_all(answer.as_bytes()).unwrap();
+        serde_json::from_slice(&body).unwrap()
+    }
+}
+
+impl Machine {
+    /// Starts `serve`.
+    fn serve(&self) {
+        let start = "(setsid postkey serve 2>serve.log &) && \
+                     until grep -q 'listening on' serve.log; do sleep 0.05; done";
+        self.shell(start).expect(0);
+    }
+}
+
+/// Makes sure that a report names the secret that was presented, and by nothing else.
+#[track_caller]
+pub fn expect_named(report: &Value, secret: &str) {
+    let tail = &secret[secret.len() - 16..];
+    let digest = digest(secret);
+    let presented = [&report["presented_tail"], &report["presented_digest"]];
+    assert_eq!(presented, [tail, digest.as_str()], "{report}");
+    assert!(!report.to_string().contains(&secret[10..18]), "{report}");
+}
+
+/// Makes sure that a report tells nothing of the password: Dovecot 2.4 has the digest of an empty
+/// text then.
+#[track_caller]
+fn expect_unnamed(report: &Value) {
+    assert_eq!(report["presented_tail"], "", "{report}");
+    let digest = report["presented_digest"].as_str().unwrap();
+    assert!(["", &self::digest("")].contains(&digest), "{report}");
+}
+
+/// SHA-256 in hexadecimal digits.
+pub fn digest(text: &str) -> String {
+    let bytes = Sha256::digest(text);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn a_login_is_reported_with_its_tail_to_where_serve_listens() {
+    on_each_debian(|debian| {
+        let (machine, secret) = Machine::with_dovecot(debian);
+        let reports = Reports::of(&machine);
+        assert_eq!(machine.login("shop_prod", &secret), Accepted);
+        let accepted = reports.next();
+        assert_eq!(machine.login("shop_prod", "guessed"), Refused);
+        let refused = reports.next();
+        assert_eq!(accepted["tail"], secret[secret.len() - 16..]);
+        assert_eq!(
+            (&accepted["login"], &accepted["success"]),
+            (&"shop_prod".into(), &true.into())
+        );
+        assert_eq!(
+            (&accepted["mech"], &accepted["protocol"]),
+            (&"PLAIN".into(), &"smtp".into())
+        );
+        assert_eq!(
+            (&refused["login"], &refused["success"]),
+            (&"shop_prod".into(), &false.into())
+        );
+        for report in [accepted, refused] {
+            let hash = report.get("pwhash").unwrap_or(&Value::Null);
+            assert!(hash.is_null() || hash == "", "{report}");
+        }
+    });
+}
+
+#[test]
+fn a_report_names_each_secret_that_is_presented_accepted_or_not() {
+    on_each_debian(|debian| {
+        let (machine, secret) = Machine::with_dovecot(debian);
+        let postkey = &machine.sandbox;
+        let idle = postkey.generate(["smtp", "idle", "--username", "ops@example.com"]);
+        postkey.run(["deactivate", "idle"]).expect(0);
+        let reports = Reports::of(&machine);
+        for (username, presented, answer) in [
+            ("shop_prod", &secret, Accepted),
+            ("shop_prod", &wrong(&secret), Refused),
+            ("ops@example.com", &idle, Refused),
+            ("ops@example.com", &secret, Refused),
+            ("nobody", &secret, Refused),
+        ] {
+            for mechanism in [Mechanism::Plain, Mechanism::Login] {
+                let login = Client::new(&machine).login(mechanism, username, presented);
+                assert_eq!(login, answer, "{username}");
+                let report = reports.next();
+                assert_eq!(report["success"], answer == Accepted, "{report}");
+                expect_named(&report, presented);
+            }
+        }
+        machine.expect_no_errors();
+    });
+}
+
+#[test]
+fn a_report_tells_nothing_of_a_password_of_another_shape() {
+    on_each_debian(|debian| {
+        let (machine, secret) = Machine::with_dovecot(debian);
+        let human = "correct horse battery staple";
+        let users = format!("rails_prod:{{PLAIN}}{human}");
+        machine.sandbox.import("dovecot", users).expect(0);
+        let reports = Reports::of(&machine);
+        let next = |username: &str, password: &str| -> (Answer, Value) {
+            (machine.login(username, password), reports.next())
+        };
+        let (answer, report) = next("rails_prod", human);
+        assert_eq!(answer, Accepted);
+        expect_unnamed(&report);
+        let (_, guessed) = next("shop_prod", "guessed");
+        expect_unnamed(&guessed);
+        let passwords = [
+            human.to_owned(),
+            "a'b\"c|d%w%{password}%%\\;~:}\\1".to_owned(),
+            "' | upper}%{password}".to_owned(),
+            "\u{1}\t\u{7f}\u{e4}\u{1f600}".to_owned(),
+            "x".repeat(300),
+            format!("xsmtpa-{}-a", "0".repeat(300)),
+            format!("xsmtppost-{}-correcthorse", &secret[10..74]),
+            "xsmtp1-1-correcthorsebatterystaple".to_owned(),
+            secret[..secret.len() - 1].to_owned(),
+            secret[1..].to_owned(),
+            format!("{secret}0"),
+            format!("{secret}\n"),
+            format!("x\n{secret}"),
+            format!("{secret}\""),
+            secret.to_uppercase(),
+        ];
+        for password in passwords {
+            let (answer, report) = next("shop_prod", &password);
+            assert_eq!(answer, Refused, "{password}");
+            // Whatever it is, it is reported like any other.
+            assert_eq!(report, guessed, "{password}");
+        }
+        // Of a username that Dovecot refuses to look up, it reports neither name nor password.
+        let (_, report) = next("shop'prod|\"", &secret);
+        expect_unnamed(&report);
+        machine.expect_no_errors();
+    });
+}
+
+#[test]
+fn a_refusal_is_counted_for_the_key_whose_secret_it_was() {
+    on_each_debian(|debian| {
+        let (machine, secret) = Machine::with_dovecot(debian);
+        let postkey = &machine.sandbox;
+        let login = "ops@example.com";
+        let [web, cron] =
+            ["web", "cron"].map(|name| postkey.generate(["smtp", name, "--username", login]));
+        machine.serve();
+        let is_counted = |key: i64, verdict: &str| {
+            let query = format!(
+                "SELECT sum(count) FROM days WHERE key_id = {key} AND verdict = '{verdict}'"
+            );
+            recorded(postkey, &query) == Some(1)
+        };
+        let refuse = |username: &str, password: &str, key: i64, verdict: &str| {
+            assert_eq!(machine.login(username, password), Refused);
+            let what = format!("{debian:?}: {verdict} of key {key}");
+            wait_for(&what, || is_counted(key, verdict));
+        };
+        postkey.run(["deactivate", "web"]).expect(0);
+        refuse(login, &web, 2, "inactive");
+        refuse(login, &wrong(&web), 2, "mismatch");
+        postkey.run(["rotate", "cron", "--grace", "1s"]).expect(0);
+        sleep(Duration::from_millis(1100));
+        refuse(login, &cron, 3, "retired");
+        refuse(login, &secret, 1, "mismatch");
+        postkey.run(["regenerate", "--yes", "cron"]).expect(0);
+        refuse(login, &cron, 0, "unknown");
+        machine.expect_no_errors();
+    });
+}
+
+#[test]
+fn serve_takes_the_reports_of_dovecot_and_of_nobody_else() {
+    on_each_debian(|debian| {
+        let (machine, secret) = Machine::with_dovecot(debian);
+        machine.serve();
+        assert_eq!(machine.login("shop_prod", &secret), Accepted);
+        assert_eq!(machine.login("shop_prod", "guessed"), Refused);
+        let metrics = || {
+            machine
+                .shell("curl -s 127.0.0.1:7625/metrics")
+                .expect(0)
+                .stdout
+        };
+        let logins = |verdict: &str, count: u32| {
+            let line = format!("postkey_mail_logins_total{{verdict=\"{verdict}\"}} {count}\n");
+            metrics().contains(&line)
+        };
+        wait_for("two reports", || {
+            logins("accepted", 1) && logins("mismatch", 1)
+        });
+        // Any local user could say that.
+        let forged = "curl -s -o /dev/null -w '%{http_code}' 127.0.0.1:7625/dovecot?command=report \
+                  --json '{\"login\":\"shop_prod\",\"success\":true,\"remote\":\"192.0.2.1\"}'";
+        assert_eq!(machine.shell(forged).expect(0).stdout, "401");
+        assert!(logins("accepted", 1) && logins("mismatch", 1));
+        // What it reads to prove itself is in no configuration that others can see.
+        let token = fs::read_to_string(machine.sandbox.token()).unwrap();
+        let token = token.rsplit_once(' ').unwrap().1;
+        let run = machine
+            .shell("cat /etc/dovecot/dovecot.conf; doveconf -n")
+            .expect(0);
+        assert!(run.stdout.contains("dovecot-token") && !run.stdout.contains(token));
+        assert!(!machine.dovecot_log().contains(token));
+        assert!(!machine.dovecot_log().contains("Policy server HTTP error"));
+        machine.expect_no_errors();
+    });
+}
