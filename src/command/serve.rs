@@ -60,6 +60,7 @@ pub(super) fn run(args: Serve, session: &mut Session) -> Result<ExitStatus, Erro
         vault: settings.vault.clone(),
         wait: settings.wait,
         listen: args.listen.unwrap_or_else(|| settings.listen.clone()),
+        retention: settings.retention,
         permissions: settings.permissions.clone(),
         credentials: settings.credentials.clone(),
         cors_origins: settings.cors_origins.clone(),

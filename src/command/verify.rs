@@ -164,7 +164,8 @@ impl Verify {
             Recognised::Lookalike(key) | Recognised::WrongPassword(key) => (Some(*key), None),
             Recognised::Secret(secret) => (Some(secret.record.id), Some(secret.tail.clone())),
         };
-        let mut usage = Usage::open_or_make(vault, session.settings.wait)?;
+        let settings = &session.settings;
+        let mut usage = Usage::open_or_make(vault, settings.wait, settings.retention)?;
         let metered = usage.meter(key, |used| {
             let (verdict, allowance) = decide(used);
             let sighting = Sighting {

@@ -9,12 +9,13 @@ use smallvec::SmallVec;
 
 use super::source::Source;
 use crate::key::{Allowance, Limit, Spent, Tail, Used};
+use crate::settings::Retention;
 use crate::usage::{Error, Sighting, Usage};
 use crate::vault::{KeyId, Record};
 use crate::verify::Verdict;
 
 /// How many kinds of presentations of one key are told apart until they are recorded; of more,
-/// the address is lost.
+/// the address is lost, and of twice as many also which secret was refused.
 const TOLD_APART: usize = 16;
 
 /// Of how many keys at most uses are recorded in one go: of more that are in use at a time, some
@@ -26,6 +27,7 @@ const AT_ONCE: usize = 2048;
 #[derive(Debug)]
 pub(super) struct Meter {
     usage: Mutex<Option<Usage>>,
+    retention: Retention,
     tallies: Mutex<HashMap<KeyId, Arc<Tally>>>,
     /// Those with something to record.
     dirty: Mutex<Vec<Arc<Tally>>>,
@@ -59,9 +61,10 @@ pub(super) struct Presentation<'a> {
 }
 
 impl Meter {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(retention: Retention) -> Self {
         Self {
             usage: Mutex::default(),
+            retention,
             tallies: Mutex::default(),
             dirty: Mutex::default(),
             nobody: Arc::default(),
@@ -215,7 +218,7 @@ impl Meter {
         let mut opened = locked(&self.usage);
         let mut usage = match opened.take().filter(Usage::is_in_place) {
             Some(usage) => usage,
-            None => source.open_usage()?,
+            None => source.open_usage(self.retention)?,
         };
         let outcome = work(&mut usage).map_err(|error| usage.explained(error));
         *opened = Some(usage).filter(|_| outcome.is_ok());
@@ -291,26 +294,44 @@ impl Counts {
 
     /// Counts a presentation with those that are like it.
     fn note(&mut self, verdict: Verdict, presented: Presentation<'_>) {
-        let verdict = verdict.word();
-        let is_crowded = self.sightings.len() >= TOLD_APART;
-        let like = self.sightings.iter_mut().find(|seen| {
-            seen.verdict == verdict
-                && seen.tail.as_ref() == presented.tail
-                && (is_crowded || seen.address == presented.address)
-        });
-        if let Some(seen) = like {
-            seen.count = seen.count.saturating_add(1);
-            seen.at = presented.at;
+        let Presentation { tail, address, at } = presented;
+        if self.is_noted(verdict, tail, address, at) {
+            return;
+        }
+        let kinds = self.sightings.len();
+        let address = address.filter(|_| kinds < TOLD_APART);
+        let tail = tail.filter(|_| kinds < 2 * TOLD_APART || verdict.is_accepted());
+        if kinds >= TOLD_APART && self.is_noted(verdict, tail, address, at) {
             return;
         }
         self.sightings.push(Sighting {
             key: None,
-            tail: presented.tail.cloned(),
-            verdict,
+            tail: tail.cloned(),
+            verdict: verdict.word(),
             count: 1,
-            at: presented.at,
-            address: presented.address,
+            at,
+            address,
         });
+    }
+
+    /// Counts one more of a kind of which there are some already.
+    fn is_noted(
+        &mut self,
+        verdict: Verdict,
+        tail: Option<&Tail>,
+        address: Option<IpAddr>,
+        at: Timestamp,
+    ) -> bool {
+        let verdict = verdict.word();
+        let mut like = self.sightings.iter_mut().filter(|seen| {
+            seen.verdict == verdict && seen.tail.as_ref() == tail && seen.address == address
+        });
+        let Some(seen) = like.next() else {
+            return false;
+        };
+        seen.count = seen.count.saturating_add(1);
+        seen.at = at;
+        true
     }
 
     /// Takes out what is to be recorded.

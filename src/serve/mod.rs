@@ -38,7 +38,7 @@ use tokio::sync::watch;
 
 use crate::files;
 use crate::process;
-use crate::settings::{self, Listen, Origins, Permissions};
+use crate::settings::{self, Listen, Origins, Permissions, Retention};
 use crate::vault;
 pub use credentials::Credentials;
 use ended::Ended;
@@ -73,6 +73,8 @@ pub struct Config {
     pub wait: Duration,
     /// Where to listen, unless systemd passes a socket.
     pub listen: Listen,
+    /// For how many days use is kept.
+    pub retention: Retention,
     /// What permissions allow.
     pub permissions: Permissions,
     /// In which headers a key may be presented.
@@ -189,7 +191,7 @@ fn room(cores: usize) -> Result<usize, Error> {
 /// Opens the vault and starts every thread: later the system may have none.
 fn open(config: &Config, cores: usize, tell: Tell) -> Result<Desk, Error> {
     let source = Arc::new(Source::open(config.vault.clone(), config.wait)?);
-    let meter = Arc::new(Meter::new());
+    let meter = Arc::new(Meter::new(config.retention));
     let ended = Arc::new(Ended::default());
     let hashers = Hashers::hashing(cores).map_err(Error::Thread)?;
     let readers = Pool::start("reader", READERS, || ()).map_err(Error::Thread)?;

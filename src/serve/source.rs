@@ -11,6 +11,7 @@ use arc_swap::ArcSwapOption;
 use super::patience::{Deadline, Patience};
 use super::token::Token;
 use crate::key::Tail;
+use crate::settings::Retention;
 use crate::usage::{self, Usage};
 use crate::vault::{ChangedAt, Error, Presented, Vault, Watch};
 
@@ -191,11 +192,11 @@ impl Source {
     }
 
     /// Opens the record of the vault's uses. Blocks.
-    pub(super) fn open_usage(&self) -> Result<Usage, usage::Error> {
+    pub(super) fn open_usage(&self, retention: Retention) -> Result<Usage, usage::Error> {
         let open = |until: Deadline| Vault::open(&self.path, until.left());
         let mut vault = self.patience.attempt(open)?;
         vault.set_wait(USAGE_WAIT)?;
-        Usage::open_or_make(&vault, USAGE_WAIT)
+        Usage::open_or_make(&vault, USAGE_WAIT, retention)
     }
 
     /// Which of the files that were the vault one after the other is it now.

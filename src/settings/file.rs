@@ -10,7 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, de};
 
 use super::origins::Origin;
-use super::{Color, Error, Export, KeyHeader, Listen, Wait, expanded, way_out};
+use super::{Color, Error, Export, KeyHeader, Listen, Retention, Wait, expanded, way_out};
 use crate::files::{self, Use};
 use crate::key::{Brand, Expiry, Limit, Permission, Rule, Term, escaped, quoted};
 
@@ -31,6 +31,7 @@ pub(super) struct File {
     pub(super) plans: BTreeMap<String, Text<Limit>>,
     pub(super) permissions: BTreeMap<Text<Permission>, Vec<Text<Rule>>>,
     pub(super) policy: PolicyFile,
+    pub(super) usage: UsageFile,
     pub(super) serve: Serve,
     pub(super) export: Vec<Export>,
     pub(super) output: Output,
@@ -55,6 +56,13 @@ pub(super) struct PolicyFile {
     pub(super) unused: Option<Term>,
     #[serde(deserialize_with = "text")]
     pub(super) expiring: Option<Term>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct UsageFile {
+    #[serde(deserialize_with = "text")]
+    pub(super) keep: Option<Retention>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -230,6 +238,7 @@ mod tests {
                 "`soon` is not a rule's time",
             ),
             ("[policy]\nolder = \"1d\"", 2, "unknown setting `older`"),
+            ("[usage]\nkeep = \"36h\"", 2, "for whole days, from 1d"),
             ("[serve]\nlisten = \"0.0.0.0:1\"", 2, "only loopback"),
             ("[serve]\nheaders = [\"cookie\"]", 2, "means something else"),
             (

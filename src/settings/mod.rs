@@ -9,6 +9,7 @@ mod path;
 mod permissions;
 mod plans;
 mod policy;
+mod retention;
 mod salvage;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ pub use path::expanded;
 pub use permissions::Permissions;
 pub use plans::Plans;
 pub use policy::Policy;
+pub use retention::Retention;
 use salvage::{Salvaged, salvage};
 
 /// How long a busy vault may be waited for.
@@ -67,6 +69,8 @@ pub struct Settings {
     pub permissions: Permissions,
     /// When `check` finds that keys need attention.
     pub policy: Policy,
+    /// For how many days use is kept.
+    pub retention: Retention,
     /// Where `serve` listens, and servers that ask it find it.
     pub listen: Listen,
     /// In which headers an API key may be presented.
@@ -316,6 +320,7 @@ fn merged(
         plans,
         permissions,
         policy: Policy::of(&file.policy),
+        retention: file.usage.keep.unwrap_or_default(),
         listen: file.serve.listen.unwrap_or_default(),
         credentials,
         cors_origins: Origins::new(

@@ -14,7 +14,7 @@ use super::file::{File, Text};
 use super::nearest;
 
 /// The settings: those at the top, and those in the tables.
-const ALL: [&str; 22] = [
+const ALL: [&str; 24] = [
     "vault",
     "wait",
     "brand",
@@ -22,6 +22,7 @@ const ALL: [&str; 22] = [
     "plans",
     "permissions",
     "policy",
+    "usage",
     "serve",
     "export",
     "output",
@@ -31,6 +32,7 @@ const ALL: [&str; 22] = [
     "rotate_every",
     "unused",
     "expiring",
+    "keep",
     "listen",
     "format",
     "file",
@@ -104,6 +106,7 @@ fn take(file: &mut File, name: &str, one: File) {
         "plans" => file.plans = one.plans,
         "permissions" => file.permissions = one.permissions,
         "policy" => file.policy = one.policy,
+        "usage" => file.usage = one.usage,
         "serve" => file.serve = one.serve,
         "export" => file.export = one.export,
         "output" => file.output = one.output,
@@ -212,7 +215,7 @@ mod tests {
             // Every other setting that there is, is none that is taken for it.
             (
                 format!(
-                    "{vault}wait = \"1s\"\nbrand = \"x\"\n[defaults]\nexpires = \"1d\"\nplan = \"free\"\npermission = \"full\"\n[policy]\nrotate_every = \"1d\"\nunused = \"1d\"\nexpiring = \"1d\"\n[serve]\nlisten = \"x\"\n[output]\nshown = 4\nutc = true\ncolor = \"never\"\n{export}"
+                    "{vault}wait = \"1s\"\nbrand = \"x\"\n[defaults]\nexpires = \"1d\"\nplan = \"free\"\npermission = \"full\"\n[policy]\nrotate_every = \"1d\"\nunused = \"1d\"\nexpiring = \"1d\"\n[usage]\nkeep = \"1d\"\n[serve]\nlisten = \"x\"\n[output]\nshown = 4\nutc = true\ncolor = \"never\"\n{export}"
                 ),
                 true,
                 1,

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::{Error, Usage, day_of, networks, write::immediate};
+use super::{Error, Usage, day_of, networks, refusals, write::immediate};
 use crate::key::TOLERANCE;
 
 /// The last second that counts as past, seen from `now`.
@@ -31,7 +31,10 @@ impl Usage {
         self.guarded(|usage| {
             let ahead = params![latest_day(now), latest(now)];
             let has_uses: bool = usage.connection.query_row(query, ahead, |row| row.get(0))?;
-            Ok(has_uses || networks::has_after(&usage.connection, latest(now))?)
+            let (day, second) = (latest_day(now), latest(now));
+            Ok(has_uses
+                || networks::has_after(&usage.connection, second)?
+                || refusals::has_after(&usage.connection, day, second)?)
         })
     }
 
@@ -73,5 +76,5 @@ fn bring_back(to: &Connection, now: Timestamp) -> Result<(), Error> {
         let query = "UPDATE networks SET first_at = ?1 WHERE first_at > ?1";
         to.execute(query, [seconds])?;
     }
-    Ok(())
+    refusals::bring_back(to, now)
 }

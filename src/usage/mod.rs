@@ -9,6 +9,7 @@ mod error;
 mod networks;
 mod read;
 mod recent;
+mod refusals;
 mod write;
 
 use std::ffi::{OsStr, OsString};
@@ -22,12 +23,14 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::files::FileId;
+use crate::settings::Retention;
 use crate::vault::{self, Vault};
 pub use address::read_address;
 pub use error::Error;
 use error::is_busy;
 pub use read::{Address, Details, Refused, SecretUse, Summary, Takeover};
 pub use recent::{DAYS, Recent};
+pub use refusals::{RefusalAddresses, RefusalFilter, RefusalSummary};
 pub use write::Sighting;
 
 /// The verdict that counts as a use.
@@ -37,16 +40,13 @@ pub const ACCEPTED: &str = "accepted";
 pub const NOBODY: i64 = 0;
 
 /// The schema's version; a file with a newer one is not ours to use.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// The oldest version that is read, and made the newest one when it is written to.
 const READABLE: i64 = 1;
 
 /// How long to wait until a file that was busy is tried again.
 const BUSY_FOR: Duration = Duration::from_millis(5);
-
-/// How many days of counts are kept.
-const KEPT_DAYS: i64 = 400;
 
 /// The record of uses of one vault's keys.
 #[derive(Debug)]
@@ -55,6 +55,8 @@ pub struct Usage {
     path: PathBuf,
     /// The file that was opened.
     file: Option<FileId>,
+    /// For how many days use is kept that is recorded.
+    retention: Retention,
 }
 
 impl Usage {
@@ -76,12 +78,16 @@ impl Usage {
         }
     }
 
-    /// Opens the record of the vault's keys, or begins it; one that was another vault's is
-    /// begun anew.
+    /// Opens the record of the vault's keys, or begins it, to keep it for so many days; one that
+    /// was another vault's is begun anew.
     ///
     /// # Errors
     /// If there is a file that cannot be used, or none can be made.
-    pub fn open_or_make(vault: &Vault, wait: Duration) -> Result<Self, Error> {
+    pub fn open_or_make(
+        vault: &Vault,
+        wait: Duration,
+        retention: Retention,
+    ) -> Result<Self, Error> {
         let path = path(vault.path());
         is_there(&path)?;
         let identity = vault.identity()?.unwrap_or_default();
@@ -91,7 +97,7 @@ impl Usage {
             let begun = usage.enter_wal(wait).and_then(|()| usage.begin(&identity));
             begun.map_err(|error| usage.explained(error))?;
         }
-        Ok(usage)
+        Ok(Self { retention, ..usage })
     }
 
     /// Opens the file for reading, and tells which vault's keys it is about.
@@ -138,6 +144,7 @@ impl Usage {
             connection,
             path: path.to_owned(),
             file: FileId::at(path),
+            retention: Retention::default(),
         })
     }
 
@@ -182,11 +189,14 @@ impl Usage {
             let turn = "ALTER TABLE addresses ADD COLUMN turn INTEGER NOT NULL DEFAULT 0";
             transaction.execute_batch(turn)?;
         }
+        if version.is_none_or(|version| version < 4) {
+            transaction.execute_batch(refusals::TABLE)?;
+        }
         transaction.pragma_update(None, "user_version", VERSION)?;
         if owner.as_deref() != Some(identity) {
-            let forget = "DELETE FROM secrets; DELETE FROM days; DELETE FROM addresses; \
-                          DELETE FROM networks; DELETE FROM windows; DELETE FROM about;";
-            transaction.execute_batch(forget)?;
+            for table in write::TABLES.into_iter().chain(["about"]) {
+                transaction.execute(&format!("DELETE FROM {table}"), [])?;
+            }
             let remember = "INSERT INTO about (only_row, vault) VALUES (1, ?1)";
             transaction.execute(remember, [identity])?;
         }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::clock::{latest, latest_day};
-use super::{ACCEPTED, Error, NOBODY, Usage, day_of};
+use super::{ACCEPTED, Error, NOBODY, RefusalAddresses, Usage, day_of};
 use crate::key::{Tail, Used};
 use crate::vault::KeyId;
 
@@ -55,9 +55,11 @@ pub struct Refused {
     pub count: u32,
     /// When, for the last time.
     pub last_at: Timestamp,
+    /// From where, as far as that is recorded.
+    pub addresses: RefusalAddresses,
 }
 
-/// From where a key was used.
+/// From where a key was used, or refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     /// An IP address.
@@ -110,6 +112,14 @@ impl SecretUse {
     }
 }
 
+impl Refused {
+    /// From where it was refused the last time, if that is recorded.
+    pub fn last_address(&self) -> Option<&str> {
+        let last = self.addresses.newest.first()?;
+        (last.last_at >= self.last_at).then_some(&last.address)
+    }
+}
+
 impl Details {
     /// The use of one of the key's secrets.
     pub fn of_secret(&self, tail: &Tail) -> Option<&SecretUse> {
@@ -127,6 +137,12 @@ impl Details {
         let then = self.secrets.iter().filter(|used| used.last_at == moment);
         let is_only = then.count() == 1 && self.last_used_at() == Some(moment);
         self.last_address().filter(|_| is_only)
+    }
+
+    /// Whether it is recorded from where the key was accepted or refused.
+    pub fn has_addresses(&self) -> bool {
+        let is_refused_from = |refused: &Refused| refused.addresses.count > 0;
+        !self.addresses.is_empty() || self.refused.iter().any(is_refused_from)
     }
 
     /// Whether nothing is recorded.
@@ -238,13 +254,19 @@ impl Usage {
                      WHERE key_id = ?1 AND verdict <> 'accepted' AND day <= ?2
                      GROUP BY verdict ORDER BY 3 DESC, 1";
         let until = params![key, latest_day(now)];
-        self.rows(query, until, |row| {
+        let mut refused = self.rows(query, until, |row| {
             Ok(Refused {
                 verdict: row.get(0)?,
                 count: row.get(1)?,
                 last_at: moment(row, 2)?.min(now),
+                addresses: RefusalAddresses::default(),
             })
-        })
+        })?;
+        let mut addresses = self.refused_from(key, now)?;
+        for reason in &mut refused {
+            reason.addresses = addresses.remove(&reason.verdict).unwrap_or_default();
+        }
+        Ok(refused)
     }
 
     fn addresses(&self, key: KeyId, now: Timestamp) -> Result<Vec<Address>, Error> {

@@ -6,12 +6,23 @@ use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
 
 use super::clock::{latest, latest_day};
-use super::{ACCEPTED, Error, KEPT_DAYS, NOBODY, Usage, day_of, networks};
+use super::{ACCEPTED, Error, NOBODY, Usage, day_of, networks, refusals};
 use crate::key::{Spent, Tail, Used};
+use crate::settings::Retention;
 use crate::vault::KeyId;
 
 /// How many addresses of a key are kept; those from a clock that was ahead go first.
 const KEPT_ADDRESSES: i64 = 10;
+
+/// The tables with a key in each row.
+pub(super) const TABLES: [&str; 6] = [
+    "secrets",
+    "days",
+    "addresses",
+    "networks",
+    "refusals",
+    "windows",
+];
 
 /// One or several presentations of a secret with the same verdict.
 #[derive(Clone, Debug)]
@@ -42,7 +53,7 @@ impl Usage {
         used: &[(KeyId, Spent)],
     ) -> Result<Vec<Used>, Error> {
         let transaction = immediate(&mut self.connection)?;
-        write(&transaction, sightings)?;
+        write(&transaction, sightings, self.retention)?;
         let mut spend = transaction.prepare_cached(SPEND)?;
         let all = used.iter().map(|(key, used)| add(&mut spend, *key, *used));
         let all = all.collect::<Result<_, _>>()?;
@@ -65,7 +76,7 @@ impl Usage {
         let transaction = immediate(&mut self.connection)?;
         let used = super::read::used(&transaction, key.unwrap_or(NOBODY))?;
         let (outcome, sighting, spent) = decide(used);
-        write(&transaction, &[sighting])?;
+        write(&transaction, &[sighting], self.retention)?;
         if let (Some(key), Some(spent)) = (key, spent) {
             add(&mut transaction.prepare_cached(SPEND)?, key, spent)?;
         }
@@ -83,7 +94,11 @@ impl Usage {
         let keys = serde_json::to_string(keys).expect("numbers are JSON");
         let forget = |usage: &mut Self| {
             let transaction = immediate(&mut usage.connection)?;
-            for table in ["secrets", "days", "addresses", "networks", "windows"] {
+            for table in TABLES {
+                // A record of an older version may lack some.
+                if !transaction.table_exists(None, table)? {
+                    continue;
+                }
                 let query = format!(
                     "DELETE FROM {table} WHERE key_id IN (SELECT value FROM json_each(?1))"
                 );
@@ -108,7 +123,7 @@ const SPEND: &str = "INSERT INTO windows (key_id, since, count) VALUES (?1, ?2, 
      RETURNING since, count";
 
 /// Writes sightings, table by table, in the order of their keys if they have one.
-fn write(to: &Transaction<'_>, sightings: &[Sighting]) -> Result<(), Error> {
+fn write(to: &Transaction<'_>, sightings: &[Sighting], retention: Retention) -> Result<(), Error> {
     let mut known = to.prepare_cached(
         "UPDATE days SET count = count + ?4,
            last_at = iif(last_at > ?6, ?5, max(last_at, ?5))
@@ -119,7 +134,7 @@ fn write(to: &Transaction<'_>, sightings: &[Sighting]) -> Result<(), Error> {
         let latest = latest(seen.at);
         let day_so_far = params![seen.key_id(), day, seen.verdict, seen.count, at, latest];
         if known.execute(day_so_far)? == 0 {
-            seen.begin_day(to)?;
+            seen.begin_day(to, retention)?;
         }
     }
     let mut secrets = to.prepare_cached(
@@ -142,6 +157,12 @@ fn write(to: &Transaction<'_>, sightings: &[Sighting]) -> Result<(), Error> {
             seen.write_address(address, to)?;
         }
     }
+    // Of what nobody's was, only the days are counted: anybody can have it refused.
+    for seen in sightings.iter().filter(|seen| seen.verdict != ACCEPTED) {
+        if let Some(key) = seen.key {
+            refusals::note(to, key, seen)?;
+        }
+    }
     Ok(())
 }
 
@@ -151,7 +172,7 @@ impl Sighting {
     }
 
     /// Begins a day of the key, and forgets those that are long past.
-    fn begin_day(&self, to: &Transaction<'_>) -> Result<(), Error> {
+    fn begin_day(&self, to: &Transaction<'_>, retention: Retention) -> Result<(), Error> {
         let (key, day, at) = (self.key_id(), day_of(self.at), self.at.as_second());
         to.prepare_cached(
             "INSERT INTO days (key_id, day, verdict, count, last_at) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -163,8 +184,13 @@ impl Sighting {
                (SELECT day FROM days WHERE key_id = ?1 AND verdict = ?2
                 ORDER BY day > ?4, day DESC LIMIT -1 OFFSET ?3)",
         )?
-        .execute(params![key, self.verdict, KEPT_DAYS, latest_day(self.at)])?;
-        Ok(())
+        .execute(params![
+            key,
+            self.verdict,
+            retention.days(),
+            latest_day(self.at)
+        ])?;
+        refusals::prune(to, key, self.verdict)
     }
 
     fn write_address(&self, from: IpAddr, to: &Transaction<'_>) -> Result<(), Error> {

@@ -1,0 +1,264 @@
+//! From where keys were refused, which of their secrets, and why.
+//!
+//! Whoever is refused chooses the addresses, so there is a limit to what is kept of a day:
+//! beyond it only the count grows.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, Transaction, params};
+
+use super::clock::{latest, latest_day};
+use super::read::moment;
+use super::{Address, Error, Sighting, Usage, day_of};
+use crate::key::Tail;
+use crate::vault::KeyId;
+
+/// The table's definition.
+pub(super) const TABLE: &str = include_str!("refusals.sql");
+
+/// Of how many addresses at most refusals are told apart, of one key, verdict and day; an
+/// address that presented two secrets counts twice. And of how many secrets, of those whose
+/// address is not known.
+const TOLD_APART: i64 = 64;
+
+/// How many addresses of a reason are read, the newest.
+const READ_ADDRESSES: usize = 10;
+
+/// The addresses from which a key was refused for one reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RefusalAddresses {
+    /// The newest of them, the last one first.
+    pub newest: Vec<Address>,
+    /// How many there are.
+    pub count: u64,
+}
+
+/// Which refusals of a key are meant.
+#[derive(Clone, Copy, Debug)]
+pub struct RefusalFilter<'a> {
+    /// Whose secrets.
+    pub key: KeyId,
+    /// Those of these secrets, and those of which the secret is not known; if empty, all.
+    pub tails: &'a [&'a Tail],
+    /// Those for these reasons; if empty, for any.
+    pub verdicts: &'a [&'a str],
+    /// Those at this time or later. On its day all count that are of the same address, secret
+    /// and reason as a later one.
+    pub since: Option<Timestamp>,
+}
+
+/// How often a key's secrets were refused, and from where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RefusalSummary {
+    /// How often.
+    pub count: u64,
+    /// How often from addresses that are not recorded.
+    pub without_address: u64,
+    /// From how many addresses, as far as they are recorded.
+    pub addresses: u64,
+    /// When, for the last time.
+    pub last_at: Option<Timestamp>,
+    /// From where then; `None` if that is not recorded.
+    pub last_address: Option<String>,
+}
+
+impl Usage {
+    /// How often a key's secrets were refused until `now`, of those that the filter lets through.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn refusals(
+        &self,
+        filter: RefusalFilter<'_>,
+        now: Timestamp,
+    ) -> Result<RefusalSummary, Error> {
+        self.guarded(|usage| summary(&usage.connection, filter, now))
+    }
+
+    /// From where a key was refused until `now`, by verdict.
+    pub(super) fn refused_from(
+        &self,
+        key: KeyId,
+        now: Timestamp,
+    ) -> Result<HashMap<String, RefusalAddresses>, Error> {
+        let mut found: HashMap<String, RefusalAddresses> = HashMap::new();
+        self.guarded(|usage| {
+            if !has_table(&usage.connection)? {
+                return Ok(());
+            }
+            let mut statement = usage.connection.prepare_cached(
+                "SELECT address, min(sum(count), 4294967295), max(last_at), verdict FROM refusals
+                 WHERE key_id = ?1 AND day <= ?2 AND address <> ''
+                 GROUP BY verdict, address ORDER BY 3 DESC, 1",
+            )?;
+            let mut rows = statement.query(params![key, latest_day(now)])?;
+            while let Some(row) = rows.next()? {
+                let from = found.entry(row.get(3)?).or_default();
+                from.count += 1;
+                if from.newest.len() < READ_ADDRESSES {
+                    from.newest.push(address(row, now)?);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+}
+
+fn address(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<Address> {
+    Ok(Address {
+        address: row.get(0)?,
+        count: row.get(1)?,
+        last_at: moment(row, 2)?.min(now),
+    })
+}
+
+fn summary(
+    connection: &Connection,
+    filter: RefusalFilter<'_>,
+    now: Timestamp,
+) -> Result<RefusalSummary, Error> {
+    let mut summary = RefusalSummary::default();
+    if !has_table(connection)? {
+        return Ok(summary);
+    }
+    let tails: Vec<_> = filter.tails.iter().map(|tail| tail.as_str()).collect();
+    let json = |texts: &[&str]| serde_json::to_string(texts).expect("texts are JSON");
+    let since = filter.since.unwrap_or(Timestamp::MIN);
+    let mut statement = connection.prepare_cached(
+        "SELECT address, min(sum(count), 4294967295), max(last_at) FROM refusals
+         WHERE key_id = ?1 AND day BETWEEN ?2 AND ?3 AND last_at >= ?4
+           AND (?5 = '[]' OR tail = '' OR tail IN (SELECT value FROM json_each(?5)))
+           AND (?6 = '[]' OR verdict IN (SELECT value FROM json_each(?6)))
+         GROUP BY address ORDER BY 3 DESC, address = '', address",
+    )?;
+    let mut rows = statement.query(params![
+        filter.key,
+        day_of(since),
+        latest_day(now),
+        since.as_second(),
+        json(&tails),
+        json(filter.verdicts),
+    ])?;
+    while let Some(row) = rows.next()? {
+        let (address, count): (String, u32) = (row.get(0)?, row.get(1)?);
+        let count = u64::from(count);
+        let address = Some(address).filter(|address| !address.is_empty());
+        summary.count += count;
+        match address {
+            Some(_) => summary.addresses += 1,
+            None => summary.without_address += count,
+        }
+        if summary.last_at.is_none() {
+            summary.last_at = Some(moment(row, 2)?.min(now));
+            summary.last_address = address;
+        }
+    }
+    Ok(summary)
+}
+
+/// Whether the table is there; not in a record of an older version that nobody wrote since.
+pub(super) fn has_table(connection: &Connection) -> Result<bool, Error> {
+    Ok(connection.table_exists(None, "refusals")?)
+}
+
+/// Notes a refusal of a key's secret.
+pub(super) fn note(to: &Transaction<'_>, key: KeyId, seen: &Sighting) -> Result<(), Error> {
+    let tail = seen.tail.as_ref().map_or("", Tail::as_str);
+    let address = seen.address.map(|address| address.to_string());
+    let address = address.unwrap_or_default();
+    let (day, at) = (day_of(seen.at), seen.at.as_second());
+    let known = to
+        .prepare_cached(
+            "UPDATE refusals SET count = count + ?6,
+               last_at = iif(last_at > ?8, ?7, max(last_at, ?7))
+             WHERE key_id = ?1 AND verdict = ?2 AND day = ?3 AND tail = ?4 AND address = ?5",
+        )?
+        .execute(params![
+            key,
+            seen.verdict,
+            day,
+            tail,
+            address,
+            seen.count,
+            at,
+            latest(seen.at)
+        ])?;
+    if known > 0 {
+        return Ok(());
+    }
+    let (has_address_room, has_tail_room) = room(to, key, seen.verdict, day)?;
+    let address = if has_address_room { &*address } else { "" };
+    let is_tail_kept = !address.is_empty() || has_tail_room;
+    let tail = if is_tail_kept { tail } else { "" };
+    to.prepare_cached(
+        "INSERT INTO refusals (key_id, verdict, day, tail, address, count, last_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT DO UPDATE SET count = count + ?6,
+           last_at = iif(last_at > ?8, ?7, max(last_at, ?7))",
+    )?
+    .execute(params![
+        key,
+        seen.verdict,
+        day,
+        tail,
+        address,
+        seen.count,
+        at,
+        latest(seen.at)
+    ])?;
+    Ok(())
+}
+
+/// Whether there is room for another address, and for another secret without one.
+fn room(to: &Connection, key: KeyId, verdict: &str, day: i64) -> Result<(bool, bool), Error> {
+    let room = to
+        .prepare_cached(
+            "SELECT count(*) FILTER (WHERE address <> '') < ?4,
+               count(*) FILTER (WHERE address = '') < ?4
+             FROM refusals WHERE key_id = ?1 AND verdict = ?2 AND day = ?3",
+        )?
+        .query_row(params![key, verdict, day, TOLD_APART], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    Ok(room)
+}
+
+/// Forgets the days of a key and verdict that `days` forgot.
+pub(super) fn prune(to: &Transaction<'_>, key: KeyId, verdict: &str) -> Result<(), Error> {
+    to.prepare_cached(
+        "DELETE FROM refusals WHERE key_id = ?1 AND verdict = ?2 AND day NOT IN
+           (SELECT day FROM days WHERE key_id = ?1 AND verdict = ?2)",
+    )?
+    .execute(params![key, verdict])?;
+    Ok(())
+}
+
+/// Whether any refusal was noted after that second, or on a later day.
+pub(super) fn has_after(connection: &Connection, day: i64, second: i64) -> Result<bool, Error> {
+    if !has_table(connection)? {
+        return Ok(false);
+    }
+    let query = "SELECT EXISTS (SELECT 1 FROM refusals WHERE day > ?1 OR last_at > ?2)";
+    Ok(connection.query_row(query, [day, second], |row| row.get(0))?)
+}
+
+/// Takes refusals of a clock that was ahead for those of now.
+pub(super) fn bring_back(to: &Connection, now: Timestamp) -> Result<(), Error> {
+    if !has_table(to)? {
+        return Ok(());
+    }
+    let (day, second) = (day_of(now), now.as_second());
+    to.execute(
+        "INSERT INTO refusals (key_id, verdict, day, tail, address, count, last_at)
+         SELECT key_id, verdict, ?1, tail, address, sum(count), ?2 FROM refusals
+         WHERE day > ?1 GROUP BY key_id, verdict, tail, address
+         ON CONFLICT DO UPDATE SET count = refusals.count + excluded.count",
+        params![day, second],
+    )?;
+    to.execute("DELETE FROM refusals WHERE day > ?1", [day])?;
+    let late = "UPDATE refusals SET last_at = ?1 WHERE last_at > ?1";
+    to.execute(late, [second])?;
+    Ok(())
+}
