@@ -10,9 +10,14 @@ use super::values::Dash;
 use crate::error::Error;
 use crate::files::{self, Draft, Existing, Use};
 use crate::ui::Incident;
+use crate::usage::{RefusalFilter, RefusalSummary, Usage};
+use crate::verify::Verdict;
 
 /// How many entries of a key's log are in a report, the newest.
 const ENTRIES: usize = 1000;
+
+/// Why secrets are refused that are no longer valid.
+const ENDED: [Verdict; 3] = [Verdict::Inactive, Verdict::Expired, Verdict::Retired];
 
 /// Why `-` is no file for a report.
 pub(super) const NOT_A_FILE: Dash = Dash::Nothing("standard output is for the secret");
@@ -44,7 +49,7 @@ fn report(
     let (vault, record) = (&revocation.vault, &stopped.record);
     let log = vault.recent(record, ENTRIES)?;
     let mut uses = session.uses(vault);
-    let incident = Incident {
+    let mut incident = Incident {
         key: &record.key,
         secrets: &stopped.secrets,
         renewed: revocation.renewed.as_ref(),
@@ -54,7 +59,21 @@ fn report(
         is_log_whole: log.len() < ENTRIES,
         log: &log,
         used: uses.details(record, &session.ui),
+        tried: RefusalSummary::default(),
     };
+    if let Some(since) = incident.stopped_at() {
+        let now = Session::clock();
+        let tails = stopped.secrets.iter().map(|secret| &secret.tail);
+        let tails: Vec<_> = tails.chain([&record.key.tail]).collect();
+        let filter = RefusalFilter {
+            key: record.id,
+            tails: &tails,
+            verdicts: &ENDED.map(Verdict::word),
+            since: Some(since),
+        };
+        let refusals = |usage: &Usage| usage.refusals(filter, now);
+        incident.tried = uses.read(&session.ui, refusals);
+    }
     Ok(incident.markdown(&session.look()))
 }
 

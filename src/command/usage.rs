@@ -21,12 +21,13 @@ const NOTHING_RECORDED: &str = "no use is recorded in this vault yet: `postkey v
 ///
 /// A row a key: requests that were accepted today, within 7 and within 30 days, UTC, today
 /// included; each of the last 14 days as a little column, the highest being the key's
-/// busiest; refusals with the latest reason; and from where it was used last. Without names,
-/// all keys that were ever used or refused.
+/// busiest; refusals with the latest reason and its address; and from where it was used last.
+/// Without names, all keys that were ever used or refused.
 ///
 /// What is recorded is what `postkey verify` and `postkey serve` were asked, and the logins
 /// that Dovecot reported to `serve`. It is kept in usage.db beside the vault, which may be
-/// deleted: no key is in it.
+/// deleted: no key is in it. Of each key the newest 400 days are kept, or as many as `keep`
+/// under `[usage]` in the settings says.
 ///
 /// Formats: text, json, jsonl, csv (of days, refusals and addresses the figures above only).
 #[derive(Args, Debug)]

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 
 use crate::sandbox::{Run, Sandbox};
 use crate::secrecy::watch::paths;
+use crate::serve::lookalikes::Lookalikes;
 
 #[test]
 fn the_report_tells_what_is_known_and_what_is_left_to_do() {
@@ -79,6 +80,55 @@ fn the_report_tells_what_is_known_and_what_is_left_to_do() {
     for part in [&secret[..20], &secret[50..62], &new[..20], &new[50..62]] {
         assert!(!report.contains(part), "{report}");
     }
+}
+
+#[test]
+fn the_report_tells_how_often_a_revoked_secret_was_tried_since() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "ci", "--limit", "1/day"]);
+    let verify = |secret: &str, args: &[&str]| {
+        crate::usage::verify(&sandbox, secret, &[args, &["--quiet"]].concat())
+    };
+    verify(&secret, &["--ip", "203.0.113.9"]).expect(0);
+    // Before it was revoked, and guesses after that, are no tries of it.
+    verify(&secret, &["--ip", "203.0.113.9"]).expect(1);
+    sandbox.run(["revoke", "ci"]).expect(0);
+    let lookalike = Lookalikes::of(&secret).next().unwrap();
+    verify(&lookalike, &["--ip", "203.0.113.10"]).expect(1);
+    let report = |name: &str| {
+        let args = ["revoke", "ci", "--report", name];
+        sandbox.run(args).expect(0);
+        fs::read_to_string(sandbox.home().join(name)).unwrap()
+    };
+    let none = report("none.md");
+    assert!(
+        none.contains("\nSince it was revoked it was not tried, as far as is recorded.\n"),
+        "{none}"
+    );
+    for _ in 0..13 {
+        verify(&secret, &["--ip", "203.0.113.66"]).expect(1);
+    }
+    let usage = Connection::open(sandbox.usage()).unwrap();
+    let earlier = "UPDATE refusals SET last_at = last_at - 1 WHERE address LIKE '%.66'";
+    verify(&secret, &["--ip", "2001:db8::7"]).expect(1);
+    usage.execute_batch(earlier).unwrap();
+    let logged = Connection::open(sandbox.vault()).unwrap();
+    logged.execute("UPDATE log SET at = at - 100", []).unwrap();
+    let some = report("some.md");
+    let told = "\nSince it was revoked it was tried 14 times from 2 addresses, the last time at 2";
+    assert!(some.contains(told), "{some}");
+    assert!(some.contains("Z from `2001:db8::7`.\n"), "{some}");
+    let row = "| `inactive` | 14 | ";
+    let row = some.lines().find(|line| line.starts_with(row)).unwrap();
+    assert!(
+        row.ends_with("Z | `2001:db8::7` (1), `203.0.113.66` (13) |"),
+        "{row}"
+    );
+    assert!(some.contains(" | last refusal from `2001:db8::7`: `inactive` | "));
+    verify(&secret, &[]).expect(1);
+    let more = report("more.md");
+    let told = "15 times from 2 addresses (of 1 the address is not recorded), the last time";
+    assert!(more.contains(told), "{more}");
 }
 
 #[test]
@@ -213,6 +263,11 @@ fn reported(description: &str, address: &str) -> String {
             [description],
         )
         .unwrap();
+    let refused = "INSERT INTO refusals (key_id, verdict, day, tail, address, count, last_at)
+        SELECT key_id, word, day, '', ?2, 1, unixepoch() + 100
+        FROM (SELECT ?1 AS word UNION ALL SELECT 'inactive'), days WHERE verdict = ?1";
+    let rows = usage.execute(refused, [description, address]).unwrap();
+    assert_eq!(rows, 2);
     usage
         .execute_batch(
             "UPDATE days SET last_at = last_at - 50;

@@ -4,10 +4,11 @@ use jiff::Timestamp;
 
 use super::backup::counted;
 use super::entry::{told, who};
+use super::tried;
 use crate::key::{Key, Status, Tail};
 use crate::ui::markdown::{Document, code};
 use crate::ui::{Look, time};
-use crate::usage::{Address, Details, Refused, day_of};
+use crate::usage::{Address, Details, RefusalSummary, Refused, day_of};
 use crate::vault::{Ending, Entry, Field};
 
 /// How many days are told one by one.
@@ -45,6 +46,8 @@ pub struct Incident<'a> {
     pub is_log_whole: bool,
     /// Its use; `None` if nothing is recorded in the vault.
     pub used: Option<Details>,
+    /// How often its secrets were refused since it was stopped.
+    pub tried: RefusalSummary,
 }
 
 impl Incident<'_> {
@@ -117,6 +120,11 @@ impl Incident<'_> {
         first.map_or_else(|| at(self.key.created_at), by)
     }
 
+    /// When the key was stopped.
+    pub fn stopped_at(&self) -> Option<Timestamp> {
+        self.stop().map(|stop| stop.at)
+    }
+
     /// The event that the key was stopped by.
     fn stop(&self) -> Option<&Entry> {
         let inactive = Some(Status::Inactive.word());
@@ -159,7 +167,7 @@ impl Incident<'_> {
             left.push("do not activate the key again: its secret is known".to_owned());
         }
         left.push(match &self.used {
-            Some(used) if !used.addresses.is_empty() => {
+            Some(used) if used.has_addresses() => {
                 "look at the addresses below: which of them are not yours?".to_owned()
             }
             _ => "look into the logs of your own servers: no address is recorded here".to_owned(),
@@ -187,6 +195,7 @@ impl Incident<'_> {
             return;
         };
         document.table(["What", "Value"], &self.totals(used));
+        document.paragraph(&self.tried_since());
         let days = days(used, look.now);
         if !days.is_empty() {
             document.heading(3, "Requests by day");
@@ -202,8 +211,22 @@ impl Incident<'_> {
         }
         if !used.refused.is_empty() {
             document.heading(3, "Refusals");
-            document.table(["Why", "Times", "Last"], &refusals(used));
+            document.table(["Why", "Times", "Last", "From"], &refusals(used));
         }
+    }
+
+    fn tried_since(&self) -> String {
+        let Some(last) = self.tried.last_at else {
+            return "Since it was revoked it was not tried, as far as is recorded.".to_owned();
+        };
+        let from = self.tried.last_address.as_deref();
+        let from = from.map(|address| format!(" from {}", code(address)));
+        format!(
+            "Since it was revoked it was tried {}, the last time at {}{}.",
+            tried(&self.tried),
+            at(last),
+            from.unwrap_or_default()
+        )
     }
 
     fn totals(&self, used: &Details) -> Vec<[String; 2]> {
@@ -213,9 +236,8 @@ impl Incident<'_> {
             ["Last request".to_owned(), at_or_never(used.last_used_at())],
         ];
         if let Some(leaked_at) = self.leaked_at {
-            let stop = self.stop().map(|stop| stop.at);
             let first = day_of(leaked_at);
-            let last = stop.map_or(i64::MAX, day_of);
+            let last = self.stopped_at().map_or(i64::MAX, day_of);
             let within = used
                 .days
                 .iter()
@@ -263,10 +285,11 @@ impl Incident<'_> {
             );
         }
         for refused in self.used.iter().flat_map(|used| &used.refused) {
-            add(
-                refused.last_at,
-                format!("last refusal: {}", code(&refused.verdict)),
-            );
+            let from = refused.last_address();
+            let from = from.map(|address| format!(" from {}", code(address)));
+            let verdict = code(&refused.verdict);
+            let from = from.unwrap_or_default();
+            add(refused.last_at, format!("last refusal{from}: {verdict}"));
         }
         events.sort_by_key(|(when, ..)| *when);
         let row = |(when, what, who)| [at(when), what, who];
@@ -325,10 +348,23 @@ fn addresses(used: &Details) -> Vec<[String; 3]> {
     used.addresses.iter().map(row).collect()
 }
 
-fn refusals(used: &Details) -> Vec<[String; 3]> {
+fn refusals(used: &Details) -> Vec<[String; 4]> {
     let row = |refused: &Refused| {
         let (count, last) = (refused.count.to_string(), at(refused.last_at));
-        [code(&refused.verdict), count, last]
+        [code(&refused.verdict), count, last, refused_from(refused)]
     };
     used.refused.iter().map(row).collect()
+}
+
+/// `203.0.113.66` (12), `198.51.100.7` (2), 5 more
+fn refused_from(refused: &Refused) -> String {
+    let newest = &refused.addresses.newest;
+    let one = |address: &Address| format!("{} ({})", code(&address.address), address.count);
+    let mut from: Vec<_> = newest.iter().map(one).collect();
+    let others = refused.addresses.count.saturating_sub(from.len() as u64);
+    from.extend((others > 0).then(|| format!("{others} more")));
+    match from.is_empty() {
+        true => "not recorded".to_owned(),
+        false => from.join(", "),
+    }
 }

@@ -34,6 +34,7 @@ pub use key::{KeyDetails, KeyView};
 pub use policy::PolicyView;
 pub use secret::secret_use;
 pub use step::{Fate, StepView};
+use usage::tried;
 pub use usage::{UsageView, last_use, refusals};
 pub use verdict::{Decision, VerdictView, Which};
 

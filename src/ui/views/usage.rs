@@ -9,7 +9,7 @@ use crate::key::Key;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
 use crate::ui::{Look, spark, time};
-use crate::usage::{Details, Refused};
+use crate::usage::{Address, Details, RefusalAddresses, RefusalSummary, Refused};
 
 /// How many days a column of sparks shows.
 const SPARKS: usize = 14;
@@ -19,6 +19,9 @@ const MONTH: usize = 30;
 
 /// How many addresses people are shown.
 const ADDRESSES: usize = 5;
+
+/// How many addresses of a refusal's reason people are shown.
+const REFUSED_ADDRESSES: usize = 3;
 
 /// All that is recorded of a key's use, for programs.
 #[derive(Debug, Serialize)]
@@ -39,6 +42,19 @@ struct DayView {
 #[derive(Debug, Serialize)]
 struct RefusalView<'a> {
     verdict: &'a str,
+    count: u32,
+    #[serde(serialize_with = "moment")]
+    last_at: Timestamp,
+    last_address: Option<&'a str>,
+    /// From how many addresses, as far as they are recorded.
+    address_count: u64,
+    /// The newest of them.
+    addresses: Vec<RefusedAddress<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct RefusedAddress<'a> {
+    address: &'a str,
     count: u32,
     #[serde(serialize_with = "moment")]
     last_at: Timestamp,
@@ -72,11 +88,7 @@ impl<'a> Recorded<'a> {
             day: time::date(day.day),
             requests: day.count,
         });
-        let refusals = details.refused.iter().map(|refused| RefusalView {
-            verdict: &refused.verdict,
-            count: refused.count,
-            last_at: refused.last_at,
-        });
+        let refusals = details.refused.iter().map(RefusalView::new);
         let addresses = details.addresses.iter().map(|address| AddressView {
             address: &address.address,
             requests: address.count,
@@ -96,6 +108,25 @@ impl<'a> Recorded<'a> {
     }
 }
 
+impl<'a> RefusalView<'a> {
+    fn new(refused: &'a Refused) -> Self {
+        let newest = refused.addresses.newest.iter();
+        let addresses = newest.map(|address| RefusedAddress {
+            address: &address.address,
+            count: address.count,
+            last_at: address.last_at,
+        });
+        Self {
+            verdict: &refused.verdict,
+            count: refused.count,
+            last_at: refused.last_at,
+            last_address: refused.last_address(),
+            address_count: refused.addresses.count,
+            addresses: addresses.collect(),
+        }
+    }
+}
+
 /// A key's use, a row of `usage`.
 #[derive(Debug, Serialize)]
 pub struct UsageView<'a> {
@@ -108,6 +139,7 @@ pub struct UsageView<'a> {
     last_refusal: Option<&'a str>,
     #[serde(serialize_with = "text")]
     last_refused_at: Option<Timestamp>,
+    last_refused_address: Option<&'a str>,
     #[serde(serialize_with = "text")]
     last_used_at: Option<Timestamp>,
     last_address: Option<&'a str>,
@@ -130,6 +162,7 @@ impl<'a> UsageView<'a> {
             refused: details.refusals(),
             last_refusal: refusal.map(|refused| refused.verdict.as_str()),
             last_refused_at: refusal.map(|refused| refused.last_at),
+            last_refused_address: refusal.and_then(Refused::last_address),
             last_used_at: details.last_used_at(),
             last_address: details.last_address(),
             recorded: Recorded::new(details),
@@ -137,10 +170,13 @@ impl<'a> UsageView<'a> {
         }
     }
 
-    /// `3 (last over-limit)`; nothing for none.
+    /// `3, last over-limit 203.0.113.66`; nothing for none.
     fn refusals(&self) -> String {
+        let from = self.last_refused_address;
+        let from = from.map(|address| format!(" {address}"));
+        let from = from.unwrap_or_default();
         self.last_refusal
-            .map(|verdict| format!("{} (last {verdict})", self.refused))
+            .map(|verdict| format!("{}, last {verdict}{from}", self.refused))
             .unwrap_or_default()
     }
 }
@@ -157,6 +193,7 @@ impl Item for UsageView<'_> {
         "last_refused_at",
         "last_used_at",
         "last_address",
+        "last_refused_address",
     ];
 
     fn fields(&self) -> Vec<String> {
@@ -171,6 +208,7 @@ impl Item for UsageView<'_> {
             or_empty(self.last_refused_at),
             or_empty(self.last_used_at),
             or_empty(self.last_address),
+            or_empty(self.last_refused_address),
         ]
     }
 }
@@ -210,9 +248,11 @@ pub(super) fn told(details: &Details, look: &Look) -> Vec<(&'static str, String)
         let sparks = spark::line(&details.by_day(MONTH, look.now));
         facts.extend(Some(("", sparks)).filter(|(_, sparks)| !sparks.is_empty()));
     }
-    let refused = details.refused.iter().map(|refused| {
-        let last = look.distance(refused.last_at);
-        format!("{} {}, last {last}", refused.count, refused.verdict)
+    let refused = details.refused.iter().flat_map(|refused| {
+        let reason = Some(refusal(refused, look));
+        reason
+            .into_iter()
+            .chain(refused_from(&refused.addresses, look))
     });
     facts.extend(under("refused", refused));
     let addresses = details.addresses.iter().take(ADDRESSES).map(|address| {
@@ -221,6 +261,37 @@ pub(super) fn told(details: &Details, look: &Look) -> Vec<(&'static str, String)
     });
     facts.extend(under("addresses", addresses));
     facts
+}
+
+/// `14 times as inactive, last from 203.0.113.66 2 hours ago`
+fn refusal(refused: &Refused, look: &Look) -> String {
+    let times = counted(u64::from(refused.count), "time", "times");
+    let from = refused.last_address();
+    let from = from.map(|address| format!(" from {address}"));
+    let (from, last) = (from.unwrap_or_default(), look.distance(refused.last_at));
+    format!("{times} as {}, last{from} {last}", refused.verdict)
+}
+
+/// From where, a line each: `  12 from 203.0.113.66, last 2 hours ago`; nothing where the last
+/// address is the only one.
+fn refused_from(from: &RefusalAddresses, look: &Look) -> Vec<String> {
+    if from.count < 2 {
+        return Vec::new();
+    }
+    let one = |address: &Address| {
+        let (count, last) = (address.count, look.distance(address.last_at));
+        format!("  {count} from {}, last {last}", address.address)
+    };
+    let shown = from.newest.iter().take(REFUSED_ADDRESSES);
+    let mut told: Vec<_> = shown.map(one).collect();
+    let others = from.count.saturating_sub(told.len() as u64);
+    if others > 0 {
+        told.push(format!(
+            "  others from {}",
+            counted(others, "more address", "more addresses")
+        ));
+    }
+    told
 }
 
 /// Lines of which only the first has a name.
@@ -265,6 +336,19 @@ pub fn last_use(details: &Details, look: &Look) -> String {
     };
     let (ago, from) = (look.distance(last), from.unwrap_or_default());
     format!("last used {ago}{from}{requests}")
+}
+
+/// How often, and from where: `14 times from 2 addresses`
+pub(super) fn tried(refusals: &RefusalSummary) -> String {
+    let times = counted(refusals.count, "time", "times");
+    let addresses = counted(refusals.addresses, "address", "addresses");
+    match (refusals.addresses, refusals.without_address) {
+        (0, _) => format!("{times}, from where is not recorded"),
+        (_, 0) => format!("{times} from {addresses}"),
+        (_, without) => {
+            format!("{times} from {addresses} (of {without} the address is not recorded)")
+        }
+    }
 }
 
 /// Refusals in one line: `12 unknown, the last 2 hours ago; 3 malformed, the last now`.
