@@ -8,7 +8,7 @@ use crate::key::{
 };
 use crate::settings::Permissions;
 use crate::usage;
-use crate::vault::{Error, KeyId, Presented, Record};
+use crate::vault::{Cause, DeadSecret, Error, KeyId, Presented, Record, Stored};
 
 /// What is to be thought of a presented secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +25,14 @@ pub enum Verdict {
     Inactive,
     /// Its key's time is over.
     Expired,
-    /// It was its key's secret once.
+    /// It was its key's secret until a rotation ended.
     Retired,
+    /// It was its key's secret until that got another one.
+    Replaced,
+    /// It was its key's secret until it leaked.
+    Revoked,
+    /// Its key was deleted.
+    Deleted,
     /// Its key may not do what was asked.
     PermissionMissing,
     /// Its key was used as often as it may be.
@@ -75,7 +81,10 @@ impl Verdict {
             Self::Mismatch => "mismatch",
             Self::Inactive => "inactive",
             Self::Expired => "expired",
-            Self::Retired => "retired",
+            Self::Retired => Cause::Retired.word(),
+            Self::Replaced => Cause::Replaced.word(),
+            Self::Revoked => Cause::Revoked.word(),
+            Self::Deleted => Cause::Deleted.word(),
             Self::PermissionMissing => "permission-missing",
             Self::OverLimit => "over-limit",
         }
@@ -94,6 +103,17 @@ impl Verdict {
     /// Whether the secret opens its key for what was asked.
     pub fn is_accepted(self) -> bool {
         self == Self::Accepted
+    }
+}
+
+impl From<Cause> for Verdict {
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::Replaced => Self::Replaced,
+            Cause::Retired => Self::Retired,
+            Cause::Revoked => Self::Revoked,
+            Cause::Deleted => Self::Deleted,
+        }
     }
 }
 
@@ -136,6 +156,8 @@ pub enum Recognised {
     WrongPassword(KeyId),
     /// A key's, current or not.
     Secret(Box<Presented>),
+    /// A key's that has it no longer.
+    Dead(Box<DeadSecret>),
 }
 
 impl Recognised {
@@ -148,6 +170,15 @@ impl Recognised {
             Self::Nobody(verdict) => Err(*verdict),
             Self::Lookalike(_) | Self::WrongPassword(_) => Err(Verdict::Mismatch),
             Self::Secret(secret) => Ok(secret),
+            Self::Dead(dead) => Err(dead.cause.into()),
+        }
+    }
+
+    /// The dead secret, if it is one.
+    pub fn dead(&self) -> Option<&DeadSecret> {
+        match self {
+            Self::Dead(dead) => Some(dead),
+            _ => None,
         }
     }
 
@@ -170,7 +201,7 @@ impl Recognised {
 /// If the vault cannot be read, or its hash must not be checked.
 pub fn recognise(
     presented: &str,
-    mut look_up: impl FnMut(&Tail) -> Result<Option<Presented>, Error>,
+    mut look_up: impl FnMut(&Tail) -> Result<Option<Stored>, Error>,
     memory: &mut HashMemory,
 ) -> Result<Recognised, Error> {
     let secret = match Secret::parse(presented) {
@@ -178,26 +209,30 @@ pub fn recognise(
         Err(malformed) => return Ok(Recognised::Nobody(Verdict::Malformed(malformed))),
     };
     let tail = secret.tail();
-    let Some(known) = look_up(&tail)? else {
-        return Ok(Recognised::Nobody(Verdict::Unknown));
+    let digest = Digest::of(&secret);
+    let known = match look_up(&tail)? {
+        Some(Stored::Living(known)) => known,
+        Some(Stored::Dead(dead)) if dead.digest.is(&digest) => return Ok(Recognised::Dead(dead)),
+        Some(Stored::Dead(_)) | None => return Ok(Recognised::Nobody(Verdict::Unknown)),
     };
     let matches = known.verifier.matches(&secret, memory);
     if !matches.map_err(|error| Error::of_hash(&known.record.key.name, error))? {
         return Ok(Recognised::Lookalike(known.record.id));
     }
     if known.verifier.digest().is_some() {
-        return Ok(Recognised::Secret(Box::new(known)));
+        return Ok(Recognised::Secret(known));
     }
-    let digest = Digest::of(&secret);
-    let again = look_up(&tail)?.filter(|again| match again.verifier.digest() {
-        // Another may have kept it meanwhile.
-        Some(kept) => kept.is(&digest),
-        None => again.verifier == known.verifier,
-    });
-    Ok(again.map_or(Recognised::Nobody(Verdict::Unknown), |again| {
-        let learned = again.verifier.digest().is_none().then_some(digest);
-        Recognised::Secret(Box::new(Presented { learned, ..again }))
-    }))
+    let Some(Stored::Living(again)) = look_up(&tail)? else {
+        return Ok(Recognised::Nobody(Verdict::Unknown));
+    };
+    let learned = match again.verifier.digest() {
+        // Another kept it meanwhile.
+        Some(kept) if kept.is(&digest) => None,
+        None if again.verifier == known.verifier => Some(digest),
+        _ => return Ok(Recognised::Nobody(Verdict::Unknown)),
+    };
+    let secret = Presented { learned, ..*again };
+    Ok(Recognised::Secret(Box::new(secret)))
 }
 
 /// Tells whether what was presented for a login is its imported password, unless it was

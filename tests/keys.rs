@@ -17,12 +17,12 @@ fn a_keys_life_goes_as_the_readme_tells() {
         .run(["regenerate", "--yes", "ci"])
         .expect(0)
         .secret();
-    assert_eq!(sandbox.verify(&old), ("unknown".to_owned(), 1));
+    assert_eq!(sandbox.verify(&old), ("replaced".to_owned(), 1));
     assert_eq!(sandbox.verify(&new), ("accepted".to_owned(), 0));
     let refused = sandbox.run(["delete", "ci"]).expect(2);
     assert!(refused.stderr.contains("--yes"), "{refused:?}");
     sandbox.run(["delete", "--yes", "ci"]).expect(0);
-    assert_eq!(sandbox.verify(&new), ("unknown".to_owned(), 1));
+    assert_eq!(sandbox.verify(&new), ("deleted".to_owned(), 1));
     let log = sandbox.run(["log", "--format", "jsonl"]).expect(0).stdout;
     let commands: Vec<Value> = log
         .lines()
@@ -426,7 +426,7 @@ fn identify_tells_whose_a_secret_is_even_if_it_is_stopped() {
     let answer = run.json();
     assert_eq!(answer["key"]["name"], "ci");
     assert_eq!(answer["good"], false);
-    sandbox.run(["delete", "--yes", "ci"]).expect(0);
+    sandbox.run(["delete", "--yes", "--forget", "ci"]).expect(0);
     sandbox
         .run_with_input(["identify"], secret.as_bytes())
         .expect(1);

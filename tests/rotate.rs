@@ -131,14 +131,14 @@ fn once_a_rotation_is_over_the_next_one_begins() {
         verdicts(&sandbox, &second, &third),
         ["accepted", "accepted"]
     );
-    assert_eq!(sandbox.verify(&first).0, "unknown");
+    assert_eq!(sandbox.verify(&first).0, "retired");
     rotate(&sandbox, &["--finish", "--yes"]).expect(0);
     let fourth = rotate(&sandbox, &[]).expect(0).secret();
     assert_eq!(
         verdicts(&sandbox, &third, &fourth),
         ["accepted", "accepted"]
     );
-    assert_eq!(sandbox.verify(&second).0, "unknown");
+    assert_eq!(sandbox.verify(&second).0, "retired");
     sandbox.run(["log", "--verify"]).expect(0);
 }
 

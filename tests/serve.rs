@@ -2,6 +2,7 @@
 
 mod activation;
 mod clients;
+mod dead;
 mod floods;
 mod fresh;
 pub mod http;

@@ -10,8 +10,8 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName};
 use crate::ui::{Look, last_use};
-use crate::usage::Details;
-use crate::vault::{Action, Record, Vault};
+use crate::usage::{Details, Usage};
+use crate::vault::{Action, KeyId, Record, Vault};
 
 /// How long ago the last use was of a key that seems to be in use, in seconds.
 const RECENT: i64 = 7 * 86_400;
@@ -19,7 +19,8 @@ const RECENT: i64 = 7 * 86_400;
 /// Deletes keys for good
 ///
 /// Their secrets are refused from then on and cannot be brought back; the log keeps what
-/// happened. To stop a key for a while, deactivate it.
+/// happened. To stop a key for a while, deactivate it. The vault keeps the digest of each secret,
+/// so that whoever still uses one is named, unless --forget is given.
 ///
 /// Says when each was last used, and asks before: a key that is good now, or was used in the
 /// last 7 days, wants its name typed.
@@ -35,6 +36,10 @@ pub struct Delete {
     /// Which keys; `-` reads names from standard input, a line each
     #[arg(value_name = "NAME", add = selection::completer())]
     names: Vec<Selector>,
+    /// Leaves nothing of the keys' secrets and use but the audit log: whoever presents one later is
+    /// a stranger
+    #[arg(long)]
+    forget: bool,
     /// Answers the question for this key, as typing its name does; may be given again
     #[arg(long, value_name = "NAME", add = selection::completer())]
     confirm: Vec<KeyName>,
@@ -58,18 +63,37 @@ pub(super) fn run(args: Delete, session: &mut Session) -> Result<ExitStatus, Err
             session.ui.note(format!("`{name}` was not deleted"));
             return Ok(ExitStatus::No);
         }
-        delete(&record, session, &mut vault)?;
+        delete(&record, args.forget, session, &mut vault)?;
         deleted.push(record);
         Ok(ExitStatus::Done)
     });
     session.show_keys(&deleted, &vault, look.now)?;
+    if args.forget {
+        forget_use(&deleted, session, &vault);
+    }
     Ok(highest)
 }
 
-fn delete(seen: &Record, session: &Session, vault: &mut Vault) -> Result<(), Error> {
+/// Forgets the use of keys that are gone.
+fn forget_use(deleted: &[Record], session: &Session, vault: &Vault) {
+    let ids: Vec<KeyId> = deleted.iter().map(|record| record.id).collect();
+    let usage = Usage::open(vault, session.settings.wait);
+    let forgotten = usage.and_then(|usage| usage.map_or(Ok(()), |mut usage| usage.forget(&ids)));
+    if let Err(error) = forgotten {
+        session
+            .ui
+            .warn(format!("their use was not forgotten: {error}"));
+    }
+}
+
+fn delete(seen: &Record, forget: bool, session: &Session, vault: &mut Vault) -> Result<(), Error> {
     vault.change(&session.author(Action::Delete), |change| {
         let found = change.expect_as_is(seen)?;
-        change.delete(&found)
+        change.delete(&found)?;
+        match forget {
+            true => change.forget_dead(found.id),
+            false => Ok(()),
+        }
     })?;
     session.ui.note(format!("`{}` is deleted", seen.key.name));
     Ok(())

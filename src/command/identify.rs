@@ -19,7 +19,7 @@ use crate::verify::{Question, Verdict, judge};
 /// For what turned up somewhere: a secret, or anything that may hold some, such as a log or all
 /// files of a repository. Tells of each secret once whose it is and whether it is still good,
 /// how often it is there, and in which line first. What was mistyped or cut short is told, too.
-/// No use is recorded. Exits 0 if a secret of this vault is there, good or not, and 1
+/// No use is recorded. Exits 0 if a secret is there that is, or once was, one of this vault, and 1
 /// otherwise. On a terminal a secret is asked for and not shown.
 ///
 /// The text may be of any length. A secret is also found in base64 (SMTP AUTH, HTTP Basic,
@@ -72,8 +72,11 @@ fn tell(pasted: &Pasted, session: &Session) -> Result<(), Error> {
         .iter()
         .map(|finding| finding.sighted(session, &look, uses.as_mut(), &former))
         .collect();
-    // What is ours first.
-    sighted.sort_by_key(|sighted| sighted.decision.key.is_none());
+    // What is ours first, and of that what may be valid.
+    sighted.sort_by_key(|sighted| {
+        let decision = &sighted.decision;
+        (decision.key.is_none(), decision.dead.is_none())
+    });
     sighted.extend(not_ours(pasted));
     let views: Vec<_> = sighted
         .iter()
@@ -102,15 +105,22 @@ impl Finding {
                 (verdict, Some(&secret.record))
             }
         };
-        let summary = |(uses, record): (&mut Uses, _)| uses.summary(record, look.now, &session.ui);
+        let (mut used, mut tried) = (None, None);
+        if let Some(uses) = uses {
+            used = key.and_then(|record| uses.summary(record, look.now, &session.ui));
+            let dead = self.recognised.dead();
+            tried = dead.map(|dead| uses.refusals_of(dead, look.now, &session.ui));
+        }
         Sighted {
-            used: uses.zip(key).and_then(summary),
+            used,
+            tried,
             decision: Decision {
                 verdict,
                 key: key.map(|record| &record.key),
                 which: secret.ok().map(Which::of),
                 allowance: None,
                 login: None,
+                dead: self.recognised.dead(),
             },
             tail: Some(&self.tail),
             former: former.get(self.tail.as_str()),
@@ -135,10 +145,12 @@ fn not_ours(pasted: &Pasted) -> Option<Sighted<'static>> {
             which: None,
             allowance: None,
             login: None,
+            dead: None,
         },
         tail: None,
         former: None,
         used: None,
+        tried: None,
         count,
         line,
     })

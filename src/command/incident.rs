@@ -17,7 +17,14 @@ use crate::verify::Verdict;
 const ENTRIES: usize = 1000;
 
 /// Why secrets are refused that are no longer valid.
-const ENDED: [Verdict; 3] = [Verdict::Inactive, Verdict::Expired, Verdict::Retired];
+const ENDED: [Verdict; 6] = [
+    Verdict::Inactive,
+    Verdict::Expired,
+    Verdict::Retired,
+    Verdict::Replaced,
+    Verdict::Revoked,
+    Verdict::Deleted,
+];
 
 /// Why `-` is no file for a report.
 pub(super) const NOT_A_FILE: Dash = Dash::Nothing("standard output is for the secret");

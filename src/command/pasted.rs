@@ -83,9 +83,9 @@ impl Pasted {
 }
 
 impl Finding {
-    /// Whether it is a key's of this vault, good or not.
+    /// Whether it is, or was, a key's of this vault.
     pub(super) fn is_ours(&self) -> bool {
-        self.recognised.secret().is_ok()
+        self.recognised.secret().is_ok() || self.recognised.dead().is_some()
     }
 }
 
@@ -230,7 +230,7 @@ where
             None => (self.open)(self.session),
         };
         let vault = self.pasted.vault.insert(opened?);
-        let look_up = |tail: &Tail| vault.presented(tail);
+        let look_up = |tail: &Tail| vault.stored(tail);
         Ok(recognise(secret.expose(), look_up, &mut self.memory)?)
     }
 }

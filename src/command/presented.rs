@@ -74,7 +74,7 @@ fn recognised(
     vault: &mut Option<Vault>,
 ) -> Result<Recognised, vault::Error> {
     let memory = &mut HashMemory::default();
-    let by_tail = |tail: &Tail| opened(vault, session)?.presented(tail);
+    let by_tail = |tail: &Tail| opened(vault, session)?.stored(tail);
     let recognised = recognise(presented, by_tail, memory)?;
     let Some(login) = login.map(Username::as_str) else {
         return Ok(recognised);

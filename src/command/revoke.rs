@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Past, Standing, Status};
 use crate::ui::{KeyView, Look, Replacement, counted, extension};
-use crate::vault::{Action, Ending, Presented, Record, Vault};
+use crate::vault::{Action, Cause, Ending, Presented, Record, Vault};
 
 /// Stops a key whose secret has leaked, at once and without a question
 ///
@@ -200,9 +200,15 @@ fn say_what_stopped_nothing(pasted: &Pasted, session: &Session) -> Result<(), Er
                     .warn(spared(secret.record.key.name.as_str(), line));
             }
             Ok(_) => {}
-            Err(_) => match former.get(tail.as_str()) {
-                Some(former) => session.ui.warn(spared(&former.name, line)),
-                None => unknown += finding.count,
+            Err(_) => match (finding.recognised.dead(), former.get(tail.as_str())) {
+                (Some(dead), _) if dead.cause == Cause::Deleted => session.ui.warn(format!(
+                    "the secret in line {line} was that of `{}`, which was deleted: there is \
+                     nothing to revoke",
+                    dead.name
+                )),
+                (Some(dead), _) => session.ui.warn(spared(dead.name.as_str(), line)),
+                (None, Some(former)) => session.ui.warn(spared(&former.name, line)),
+                (None, None) => unknown += finding.count,
             },
         }
     }

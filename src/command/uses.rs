@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::Session;
 use crate::check::Used;
 use crate::ui::Ui;
-use crate::usage::{self, Details, Summary, Usage};
-use crate::vault::{Ending, KeyId, Record, Vault};
+use crate::usage::{self, Details, RefusalFilter, RefusalSummary, Summary, Usage};
+use crate::vault::{DeadSecret, Ending, KeyId, Record, Vault};
 
 /// The record of use, if there is one that can be read.
 pub(super) struct Uses {
@@ -66,6 +66,22 @@ impl Uses {
     pub(super) fn since(&mut self, ui: &Ui) -> Option<Timestamp> {
         let now = self.now;
         self.read(ui, |usage| usage.since(now))
+    }
+
+    /// How often a dead secret was presented since it is dead.
+    pub(super) fn refusals_of(
+        &mut self,
+        dead: &DeadSecret,
+        now: Timestamp,
+        ui: &Ui,
+    ) -> RefusalSummary {
+        let filter = RefusalFilter {
+            key: dead.key_id,
+            tails: &[&dead.tail],
+            verdicts: &[dead.cause.word()],
+            since: Some(dead.died_at),
+        };
+        self.read(ui, |usage| usage.refusals(filter, now))
     }
 
     /// What `read` finds, or nothing where it cannot be read.

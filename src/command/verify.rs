@@ -17,8 +17,8 @@ use crate::verify::{Need, Question, Recognised, Verdict, allowance, judge};
 /// Checks a secret that is read from standard input
 ///
 /// Prints the verdict and its exact reason, and exits 0 if the secret is accepted, 1 if not.
-/// The verdicts are accepted, malformed, unknown, mismatch, inactive, expired, retired,
-/// permission-missing and over-limit. On a terminal the secret is asked for and not shown.
+/// The verdicts are accepted, malformed, unknown, mismatch, inactive, expired, retired, replaced,
+/// revoked, deleted, permission-missing and over-limit. On a terminal the secret is asked for and not shown.
 ///
 /// The check is recorded as a use of the key and counts against its limit.
 ///
@@ -81,6 +81,7 @@ pub(super) fn run(args: Verify, session: &mut Session) -> Result<ExitStatus, Err
             which: secret.ok().map(Which::of),
             allowance,
             login: args.compared(&presentation.recognised),
+            dead: presentation.recognised.dead(),
         },
         &look,
     );
@@ -163,6 +164,7 @@ impl Verify {
             Recognised::Nobody(_) => (None, None),
             Recognised::Lookalike(key) | Recognised::WrongPassword(key) => (Some(*key), None),
             Recognised::Secret(secret) => (Some(secret.record.id), Some(secret.tail.clone())),
+            Recognised::Dead(dead) => (Some(dead.key_id), Some(dead.tail.clone())),
         };
         let settings = &session.settings;
         let mut usage = Usage::open_or_make(vault, settings.wait, settings.retention)?;

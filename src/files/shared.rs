@@ -100,16 +100,25 @@ pub fn change<E: From<Error>>(
     path: &Path,
     change: impl Fn(&[u8]) -> Result<Zeroizing<Vec<u8>>, E>,
 ) -> Result<Changed, E> {
+    hold_and(path, change, Current::replace)
+}
+
+/// Holds a file, changes what it holds, and does something with that; again if another process was
+/// faster to make the file.
+fn hold_and<T, E: From<Error>>(
+    path: &Path,
+    change: impl Fn(&[u8]) -> Result<Zeroizing<Vec<u8>>, E>,
+    act: impl Fn(Current, Zeroizing<Vec<u8>>) -> Result<T, Error>,
+) -> Result<T, E> {
     let end = Instant::now() + PATIENCE;
     loop {
         let current = Current::hold(path)?;
         let (is_new, location) = (current.file.is_none(), current.location.clone());
         let after = change(current.contents())?;
-        let error = match current.replace(after) {
-            Ok(changed) => return Ok(changed),
+        let error = match act(current, after) {
+            Ok(done) => return Ok(done),
             Err(error) => error,
         };
-        // Another may have been faster to make the file.
         let is_late = is_new && location.id().is_some();
         if !is_late || Instant::now() > end {
             return Err(error.into());
@@ -133,10 +142,9 @@ pub fn expect_changeable<E: From<Error>>(
     path: &Path,
     change: impl Fn(&[u8]) -> Result<Zeroizing<Vec<u8>>, E>,
 ) -> Result<(), E> {
-    let current = Current::hold(path)?;
-    let after = change(current.contents())?;
-    Draft::at(current.location.clone(), current.existing())?.write(&after)?;
-    Ok(())
+    hold_and(path, change, |current, after| {
+        Draft::at(current.location.clone(), current.existing())?.write(&after)
+    })
 }
 
 /// A file as it is now, which no other process changes in this way while it is held.

@@ -21,7 +21,7 @@ use super::turns::Turns;
 use crate::key::{Allowance, Digest, HashMemory, Secret, Tail, Used};
 use crate::process;
 use crate::settings::Permissions;
-use crate::vault::{Action, Author, Error, KeyId, Presented, Record};
+use crate::vault::{Action, Author, DeadSecret, Error, KeyId, Presented, Record, Stored};
 use crate::verify::{Question, Recognised, Verdict, allowance, judge, recognise};
 pub(super) use login::Attempt;
 
@@ -93,6 +93,8 @@ enum Owner {
     Key(Arc<Known>),
     /// Nobody's, though it may end like one of the key's whose tally this is.
     Nobody(Verdict, Arc<Tally>),
+    /// A key's that has it no longer.
+    Dead(Box<DeadSecret>),
 }
 
 impl Gate {
@@ -230,8 +232,9 @@ impl Gate {
             Err(Error::Busy) => return None,
             Err(error) => return Some(Err(error)),
         };
-        let Some(found) = value else {
-            return Some(Ok(self.stranger(Verdict::Unknown)));
+        let found = match self.living(value, &digest) {
+            Ok(found) => found,
+            Err(owner) => return Some(Ok(owner)),
         };
         let matches = self.matches(&found, &digest)?;
         let tally = self.meter.tally_at_hand(&found.record, &self.source)?;
@@ -242,11 +245,12 @@ impl Gate {
     async fn owner(&self, secret: &Secret) -> Result<Owner, Error> {
         let (source, tail) = (Arc::clone(&self.source), secret.tail());
         let fresh = self.reading(move || source.look_up(&tail)).await?;
-        let Some(found) = fresh.value else {
-            return Ok(self.stranger(Verdict::Unknown));
+        let digest = Digest::of(secret);
+        let found = match self.living(fresh.value, &digest) {
+            Ok(found) => found,
+            Err(owner) => return Ok(owner),
         };
         let tally = self.tally(found.record.clone()).await?;
-        let digest = Digest::of(secret);
         match self.matches(&found, &digest) {
             Some(matches) => Ok(self.owner_of(found, digest, fresh.stamp, tally, matches)),
             None => {
@@ -260,6 +264,15 @@ impl Gate {
         let (source, meter) = (Arc::clone(&self.source), Arc::clone(&self.meter));
         self.reading(move || Ok(meter.tally(&record, &source)))
             .await
+    }
+
+    /// The secret of that tail, if a key has it; if not, whose the one with the digest is.
+    fn living(&self, stored: Option<Stored>, digest: &Digest) -> Result<Presented, Owner> {
+        match stored {
+            Some(Stored::Living(found)) => Ok(*found),
+            Some(Stored::Dead(dead)) if dead.digest.is(digest) => Err(Owner::Dead(dead)),
+            Some(Stored::Dead(_)) | None => Err(self.stranger(Verdict::Unknown)),
+        }
     }
 
     /// Whether it is the digest of a secret, as far as that is known.
@@ -331,6 +344,7 @@ impl Gate {
                 Ok(self.owner_of(*found, digest, stamp, tally, true))
             }
             (Recognised::Nobody(verdict), _) => Ok(self.stranger(verdict)),
+            (Recognised::Dead(dead), _) => Ok(Owner::Dead(dead)),
             _ => Ok(Owner::Nobody(Verdict::Mismatch, tally)),
         }
     }
@@ -354,19 +368,32 @@ impl Gate {
     fn decide_on(&self, owner: Owner, asked: Asked<'_>, now: Timestamp) -> Decision {
         match owner {
             Owner::Key(known) => self.judge(known, asked, now),
-            Owner::Nobody(verdict, tally) => {
-                let presented = Presentation {
-                    tail: None,
-                    address: asked.address,
-                    at: now,
-                };
-                self.meter.count(&tally, presented, |_| (verdict, None));
-                Decision {
-                    verdict,
-                    allowance: None,
-                    known: None,
-                }
+            Owner::Nobody(verdict, tally) => self.refuse(verdict, &tally, None, asked, now),
+            Owner::Dead(dead) => {
+                let tally = self.meter.dead(dead.key_id, &self.source);
+                self.refuse(dead.cause.into(), &tally, Some(&dead.tail), asked, now)
             }
+        }
+    }
+
+    fn refuse(
+        &self,
+        verdict: Verdict,
+        tally: &Arc<Tally>,
+        tail: Option<&Tail>,
+        asked: Asked<'_>,
+        now: Timestamp,
+    ) -> Decision {
+        let presented = Presentation {
+            tail,
+            address: asked.address,
+            at: now,
+        };
+        self.meter.count(tally, presented, |_| (verdict, None));
+        Decision {
+            verdict,
+            allowance: None,
+            known: None,
         }
     }
 

@@ -21,7 +21,7 @@ use crate::key::{Digest, Kind, Standing, Tail, Used};
 use crate::process;
 use crate::settings::Permissions;
 use crate::usage::read_address;
-use crate::vault::{Error, Presented, Record, Vault};
+use crate::vault::{Error, KeyId, Presented, Record, Stored, Vault};
 use crate::verify::{Question, Refusal, Verdict, judge};
 
 /// How large a report of a login may be, in bytes.
@@ -69,6 +69,8 @@ pub(super) struct Report {
 #[derive(Debug)]
 struct Login {
     record: Option<Record>,
+    /// The number of the key that has the secret no longer.
+    dead: Option<KeyId>,
     tail: Option<Tail>,
     verdict: Verdict,
 }
@@ -142,9 +144,10 @@ impl Report {
     ) -> Result<&'static str, Error> {
         let fresh = source.read(|vault| self.login(vault, clock))?;
         let login = fresh.value;
-        let tally = match &login.record {
-            Some(record) => meter.tally(record, source),
-            None => Arc::clone(meter.nobody()),
+        let tally = match (&login.record, login.dead) {
+            (Some(record), _) => meter.tally(record, source),
+            (None, Some(key)) => meter.dead(key, source),
+            (None, None) => Arc::clone(meter.nobody()),
         };
         let presented = Presentation {
             tail: login.tail.as_ref(),
@@ -159,39 +162,50 @@ impl Report {
         if self.success {
             return self.accepted(vault);
         }
-        let Some(found) = self.look_up(vault)? else {
-            // Which key of a shared login is meant is not known.
-            let record = vault.of_username(&self.login)?;
-            let verdict = record.as_ref().map(|record| why(record, clock));
-            return Ok(Login {
-                verdict: verdict.unwrap_or(Verdict::Unknown),
-                record,
-                tail: None,
-            });
-        };
-        let is_it = self.is_of(&found);
-        Ok(Login {
-            verdict: match is_it {
-                true => refusal(&found, clock),
-                false => Verdict::Mismatch,
+        Ok(match self.look_up(vault)? {
+            Some(Stored::Living(found)) => {
+                let is_it = self.is_of(found.verifier.digest());
+                Login {
+                    verdict: match is_it {
+                        true => refusal(&found, clock),
+                        false => Verdict::Mismatch,
+                    },
+                    dead: None,
+                    tail: is_it.then_some(found.tail),
+                    record: Some(found.record),
+                }
+            }
+            Some(Stored::Dead(dead)) if self.is_of(Some(&dead.digest)) => Login {
+                verdict: dead.cause.into(),
+                dead: Some(dead.key_id),
+                tail: Some(dead.tail),
+                record: None,
             },
-            tail: is_it.then_some(found.tail),
-            record: Some(found.record),
+            Some(Stored::Dead(_)) | None => {
+                // Which key of a shared login is meant is not known.
+                let record = vault.of_username(&self.login)?;
+                let verdict = record.as_ref().map(|record| why(record, clock));
+                Login {
+                    verdict: verdict.unwrap_or(Verdict::Unknown),
+                    dead: None,
+                    record,
+                    tail: None,
+                }
+            }
         })
     }
 
     /// The secret that was presented, or that what was presented ends like.
-    fn look_up(&self, vault: &Vault) -> Result<Option<Presented>, Error> {
+    fn look_up(&self, vault: &Vault) -> Result<Option<Stored>, Error> {
         let tail: Option<Tail> = self.presented_tail.parse().ok();
-        let found = tail.map(|tail| vault.presented(&tail)).transpose()?;
+        let found = tail.map(|tail| vault.stored(&tail)).transpose()?;
         Ok(found.flatten())
     }
 
-    /// Whether it was this secret that was presented. One of which only a hash is known, from
-    /// before digests, is taken for it.
-    fn is_of(&self, found: &Presented) -> bool {
+    /// Whether it was the secret with this digest that was presented. One of which only a hash is
+    /// known, from before digests, is taken for it.
+    fn is_of(&self, kept: Option<&Digest>) -> bool {
         let presented: Option<Digest> = self.presented_digest.parse().ok();
-        let kept = found.verifier.digest();
         presented.is_some_and(|presented| kept.is_none_or(|kept| kept.is(&presented)))
     }
 
@@ -212,6 +226,7 @@ impl Report {
         };
         Ok(Login {
             verdict: Verdict::Accepted,
+            dead: None,
             tail: record.as_ref().and(tail),
             record,
         })

@@ -29,6 +29,8 @@ pub(super) struct Meter {
     usage: Mutex<Option<Usage>>,
     retention: Retention,
     tallies: Mutex<HashMap<KeyId, Arc<Tally>>>,
+    /// Those of the dead secrets of keys, which may be gone themselves.
+    dead: Mutex<HashMap<KeyId, Arc<Tally>>>,
     /// Those with something to record.
     dirty: Mutex<Vec<Arc<Tally>>>,
     nobody: Arc<Tally>,
@@ -66,6 +68,7 @@ impl Meter {
             usage: Mutex::default(),
             retention,
             tallies: Mutex::default(),
+            dead: Mutex::default(),
             dirty: Mutex::default(),
             nobody: Arc::default(),
             number: Mutex::default(),
@@ -75,6 +78,19 @@ impl Meter {
     /// The tally of what no key could be found for.
     pub(super) fn nobody(&self) -> &Arc<Tally> {
         &self.nobody
+    }
+
+    /// The tally of a key's dead secrets.
+    pub(super) fn dead(&self, key: KeyId, source: &Source) -> Arc<Tally> {
+        self.follow(source);
+        let mut dead = locked(&self.dead);
+        let tally = dead.entry(key).or_insert_with(|| {
+            Arc::new(Tally {
+                key: Some(key),
+                counts: Mutex::default(),
+            })
+        });
+        Arc::clone(tally)
     }
 
     /// A key's tally. Blocks: what the key has used of its limit is read when it is first seen.
@@ -199,6 +215,7 @@ impl Meter {
         if number.is_some() && *before != number {
             *before = number;
             locked(&self.tallies).clear();
+            locked(&self.dead).clear();
             locked(&self.dirty).clear();
             *locked(&self.usage) = None;
         }
@@ -206,7 +223,9 @@ impl Meter {
 
     /// Lets go of the tallies that nobody holds and that have nothing to record.
     pub(super) fn forget_idle(&self) {
-        locked(&self.tallies).retain(|_, tally| Arc::strong_count(tally) > 1);
+        for tallies in [&self.tallies, &self.dead] {
+            locked(tallies).retain(|_, tally| Arc::strong_count(tally) > 1);
+        }
     }
 
     /// Works with the usage data, opened again if they were deleted or could not be used.

@@ -13,7 +13,7 @@ use super::token::Token;
 use crate::key::Tail;
 use crate::settings::Retention;
 use crate::usage::{self, Usage};
-use crate::vault::{ChangedAt, Error, Presented, Vault, Watch};
+use crate::vault::{ChangedAt, Error, Stored, Vault, Watch};
 
 /// How often it is looked whether the vault is still where it was, in milliseconds. What was
 /// committed to it is seen at once; its removal, or a copy over it, may be seen so much later.
@@ -120,22 +120,20 @@ impl Source {
         changed_at.is_some()
     }
 
-    /// The same, without waiting for a lock.
+    /// As [`Source::look_up`], but without waiting for a lock.
     ///
     /// # Errors
     /// [`Error::Busy`] if the vault is locked, or must be opened again first.
-    pub(super) fn look_up_at_once(&self, tail: &Tail) -> Result<Fresh<Option<Presented>>, Error> {
+    pub(super) fn look_up_at_once(&self, tail: &Tail) -> Result<Fresh<Option<Stored>>, Error> {
         match self.opened_in_place() {
-            Some(_) => self.read_until(Deadline::after(Duration::ZERO), |vault| {
-                vault.presented(tail)
-            }),
+            Some(_) => self.read_until(Deadline::after(Duration::ZERO), |vault| vault.stored(tail)),
             None => Err(Error::Busy),
         }
     }
 
     /// Looks a secret up by its tail. Blocks.
-    pub(super) fn look_up(&self, tail: &Tail) -> Result<Fresh<Option<Presented>>, Error> {
-        self.read(|vault| vault.presented(tail))
+    pub(super) fn look_up(&self, tail: &Tail) -> Result<Fresh<Option<Stored>>, Error> {
+        self.read(|vault| vault.stored(tail))
     }
 
     /// Reads from the vault as it is now. Blocks.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use super::{Author, Error, Field, KeyId, Record, Vault, log};
+use super::{Action, Author, Cause, Error, Field, KeyId, Record, Vault, log};
 use crate::files::sync_folder;
 use crate::key::{Key, KeyName, Limit, Tail, Username};
 
@@ -130,7 +130,11 @@ impl Change<'_> {
     /// # Errors
     /// If the secret is gone, or the vault cannot be written.
     pub fn replace_secret(&self, before: &Record, after: &Key) -> Result<(), Error> {
-        self.exchange(before.id, &after.tail)?;
+        let cause = match self.author.action {
+            Action::Revoke => Cause::Revoked,
+            _ => Cause::Replaced,
+        };
+        self.exchange(before.id, &after.tail, cause)?;
         if after.status != before.key.status {
             let query = "UPDATE keys SET status = ?2 WHERE id = ?1";
             self.transaction
@@ -139,9 +143,8 @@ impl Change<'_> {
         self.log(before.id, Some(&before.key), Some(after))
     }
 
-    pub(super) fn exchange(&self, id: KeyId, tail: &Tail) -> Result<(), Error> {
-        self.transaction
-            .execute("DELETE FROM secrets WHERE key_id = ?1", [id])?;
+    pub(super) fn exchange(&self, id: KeyId, tail: &Tail, cause: Cause) -> Result<(), Error> {
+        self.remove_secrets(id, cause)?;
         self.give_secret(id, tail)
     }
 
@@ -184,10 +187,11 @@ impl Change<'_> {
     /// # Errors
     /// If the vault cannot be written.
     pub fn keep_secret(&self, before: &Record, after: &Key) -> Result<(), Error> {
-        self.transaction.execute(
-            "DELETE FROM secrets WHERE key_id = ?1 AND tail <> ?2",
-            params![before.id, after.tail.as_str()],
-        )?;
+        let cause = match after.tail == before.key.tail {
+            true => Cause::Retired,
+            false => Cause::Replaced,
+        };
+        self.remove_others(before.id, &after.tail, cause)?;
         self.transaction.execute(
             "UPDATE secrets SET retires_at = NULL, retired_at = NULL WHERE key_id = ?1",
             [before.id],
@@ -242,6 +246,7 @@ impl Change<'_> {
     /// # Errors
     /// If the vault cannot be written.
     pub fn delete(&self, record: &Record) -> Result<(), Error> {
+        self.remove_secrets(record.id, Cause::Deleted)?;
         self.transaction
             .execute("DELETE FROM keys WHERE id = ?1", [record.id])?;
         self.log(record.id, Some(&record.key), None)
@@ -312,15 +317,6 @@ impl Change<'_> {
     ) -> Result<(), Error> {
         let connection: &Connection = self.transaction;
         log::append(connection, self.author, (id, name), fields)
-    }
-
-    /// Removes the secret from before a rotation that is over. Only what is asked for does that:
-    /// the end of a rotation, the next one, a new secret, or the key's end. A clock alone must
-    /// not, for it may be wrong.
-    fn remove_retired(&self, id: KeyId) -> Result<(), Error> {
-        let remove = "DELETE FROM secrets WHERE key_id = ?1 AND retires_at IS NOT NULL";
-        self.transaction.execute(remove, [id])?;
-        Ok(())
     }
 }
 

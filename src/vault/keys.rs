@@ -348,7 +348,7 @@ fn grant(row: &Row<'_>) -> Result<Grant, Error> {
     })
 }
 
-fn parsed<T: FromStr>(row: &Row<'_>, column: usize) -> Result<T, Error> {
+pub(super) fn parsed<T: FromStr>(row: &Row<'_>, column: usize) -> Result<T, Error> {
     optional(row, column)?.ok_or_else(|| damaged(row, column))
 }
 
@@ -363,7 +363,7 @@ pub(super) fn optional<T: FromStr>(row: &Row<'_>, column: usize) -> Result<Optio
 }
 
 /// The one of `all` whose word stands in the column.
-fn word<T: Copy, const N: usize>(
+pub(super) fn word<T: Copy, const N: usize>(
     row: &Row<'_>,
     column: usize,
     all: [T; N],
@@ -378,7 +378,7 @@ fn word<T: Copy, const N: usize>(
         .ok_or_else(|| damaged(row, column))
 }
 
-fn damaged(row: &Row<'_>, column: usize) -> Error {
+pub(super) fn damaged(row: &Row<'_>, column: usize) -> Error {
     let id: i64 = row.get(0).unwrap_or_default();
     let column = row.as_ref().column_name(column).unwrap_or("?");
     Error::Damaged(format!(

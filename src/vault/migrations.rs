@@ -20,6 +20,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_ended.sql"),
     include_str!("migrations/0006_salt.sql"),
     include_str!("migrations/0007_digest.sql"),
+    include_str!("migrations/0008_dead.sql"),
 ];
 
 /// The oldest schema whose tables are read as the newest one's are.

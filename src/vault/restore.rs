@@ -69,8 +69,11 @@ impl Vault {
         changes: &[Field],
     ) -> Result<(), Error> {
         let last = present.last_number();
+        let present = present.vault.as_ref();
+        let dead = present.map(|vault| vault.all_as_dead(author.clock));
         self.change(author, |change| {
             change.forget_staged()?;
+            change.adopt_dead(&dead.unwrap_or_default())?;
             change.number_above(last)?;
             for record in stopped {
                 let key = Key {

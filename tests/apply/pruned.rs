@@ -30,7 +30,7 @@ fn they_stay_unless_they_are_to_go() {
         ["kept", "kept", "kept", "done", "done"]
     );
     assert_eq!(sandbox.how_many(), 3);
-    assert_eq!(sandbox.verify(&stray), ("unknown".to_owned(), 1));
+    assert_eq!(sandbox.verify(&stray), ("deleted".to_owned(), 1));
     sandbox.apply(&["--prune"]).expect(0);
 }
 

@@ -78,8 +78,8 @@ fn a_rotation_leads_from_the_imported_password_to_a_secret_and_back() {
             .contains("the imported one is its only one again"),
         "{aborted:?}"
     );
-    // A secret of nobody's that is presented for the login is compared with the password.
-    assert_eq!(verdicts(&second), ["accepted", "mismatch"]);
+    // A dead secret that is presented for the login is not its password.
+    assert_eq!(verdicts(&second), ["accepted", "replaced"]);
     let third = sandbox.run(["rotate", "rails_prod"]).expect(0).secret();
     sandbox
         .run(["rotate", "--finish", "--yes", "rails_prod"])

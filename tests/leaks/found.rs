@@ -70,8 +70,8 @@ fn each_of_several_secrets_is_told_once_with_its_count_and_line() {
         [
             "web accepted 3 3 null",
             "mail inactive 1 5 null",
+            "- replaced 1 2 web",
             "- unknown 1 2 null",
-            "- unknown 1 2 web",
             "- malformed 2 4 null",
         ]
     );

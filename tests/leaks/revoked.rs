@@ -82,7 +82,7 @@ fn a_replacement_is_the_only_good_secret_and_the_key_is_active() {
         .run(["revoke", "--replace", "mail"])
         .expect(0)
         .secret();
-    assert_eq!(sandbox.verify(&old).0, "unknown");
+    assert_eq!(sandbox.verify(&old).0, "revoked");
     assert_eq!(sandbox.verify(&new).0, "accepted");
     sandbox.run(["log", "--verify"]).expect(0);
     let run = sandbox.run_with_input(
@@ -94,7 +94,7 @@ fn a_replacement_is_the_only_good_secret_and_the_key_is_active() {
         (&issued["name"], &issued["status"]),
         (&"mail".into(), &"active".into())
     );
-    assert_eq!(sandbox.verify(&new).0, "unknown");
+    assert_eq!(sandbox.verify(&new).0, "revoked");
     assert_eq!(
         sandbox.verify(issued["secret"].as_str().unwrap()).0,
         "accepted"
@@ -113,7 +113,7 @@ fn with_a_replacement_both_secrets_of_a_rotation_are_gone() {
         .run(["revoke", "--replace", "ci"])
         .expect(0)
         .secret();
-    assert_eq!(sandbox.verify(&old).0, "unknown");
+    assert_eq!(sandbox.verify(&old).0, "revoked");
     assert_eq!(sandbox.verify(&new).0, "accepted");
     let vault = rusqlite::Connection::open(sandbox.vault()).unwrap();
     let count = vault.query_row("SELECT count(*) FROM secrets", [], |row| {
@@ -208,7 +208,7 @@ fn on_a_terminal_the_replacement_is_offered_after_the_stop() {
         ("\r", "inactive"),
         ("n\r", "inactive"),
         ("\x04", "inactive"),
-        ("y\r", "unknown"),
+        ("y\r", "revoked"),
     ] {
         let old = match sandbox.vault().exists() {
             false => sandbox.generate(["api", "ci"]),

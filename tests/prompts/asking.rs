@@ -127,16 +127,16 @@ fn a_secret_is_replaced_only_after_a_yes() {
     let mut terminal = sandbox.on_terminal(["regenerate", "ci"]);
     terminal.expect("[y/N]").press("y\r");
     assert_eq!(terminal.end(), 0);
-    assert_eq!(sandbox.verify(&old).0, "unknown");
+    assert_eq!(sandbox.verify(&old).0, "replaced");
     assert_eq!(sandbox.verify(&secret(&terminal)).1, 0);
 }
 
 #[test]
 fn a_key_is_rotated_without_a_question_and_the_rotation_ended_only_after_a_yes() {
     let sandbox = Sandbox::new();
-    for (flag, said, left) in [
-        ("--finish", "the old secret of `ci`", 1),
-        ("--abort", "the new secret of `ci`", 0),
+    for (flag, said, left, verdict) in [
+        ("--finish", "the old secret of `ci`", 1, "retired"),
+        ("--abort", "the new secret of `ci`", 0, "replaced"),
     ] {
         let name = &flag[2..];
         let old = sandbox.generate(["api", name]);
@@ -154,7 +154,7 @@ fn a_key_is_rotated_without_a_question_and_the_rotation_ended_only_after_a_yes()
             assert_eq!(terminal.end(), status, "{keys:?}: {}", terminal.shown());
         }
         assert_eq!(sandbox.verify(&both[left]).1, 0, "{flag}");
-        assert_eq!(sandbox.verify(&both[1 - left]).0, "unknown", "{flag}");
+        assert_eq!(sandbox.verify(&both[1 - left]).0, verdict, "{flag}");
     }
 }
 

@@ -6,8 +6,8 @@ use crate::sandbox::Sandbox;
 #[test]
 fn a_finished_rotation_leaves_the_new_secret_and_an_aborted_one_the_old() {
     for (flag, old_is, new_is) in [
-        ("--finish", "unknown", "accepted"),
-        ("--abort", "accepted", "unknown"),
+        ("--finish", "retired", "accepted"),
+        ("--abort", "accepted", "replaced"),
     ] {
         let sandbox = Sandbox::new();
         let (old, new) = rotating(&sandbox);
@@ -52,7 +52,7 @@ fn what_is_over_is_finished_already_and_cannot_be_aborted() {
         finished.stderr.contains("had retired already"),
         "{finished:?}"
     );
-    assert_eq!(verdicts(&sandbox, &old, &new), ["unknown", "accepted"]);
+    assert_eq!(verdicts(&sandbox, &old, &new), ["retired", "accepted"]);
     assert_eq!(secrets(&sandbox), 1);
 }
 
@@ -84,7 +84,7 @@ fn a_regenerated_key_has_its_newest_secret_only() {
         let shown = format!("…{}", &stopped[stopped.len() - 4..]);
         assert!(run.stderr.contains(&shown), "{run:?}");
     }
-    assert_eq!(verdicts(&sandbox, &old, &new), ["unknown", "unknown"]);
+    assert_eq!(verdicts(&sandbox, &old, &new), ["replaced", "replaced"]);
     assert_eq!(sandbox.verify(&run.secret()).1, 0);
     assert_eq!(sandbox.show("ci")["status"], "active");
     rotate(&sandbox, &["--abort", "--yes"]).expect(1);
@@ -100,7 +100,7 @@ fn deactivate_stops_both_activate_resumes_both_and_delete_removes_both() {
     sandbox.run(["activate", "ci"]).expect(0);
     assert_eq!(verdicts(&sandbox, &old, &new), ["accepted", "accepted"]);
     sandbox.run(["delete", "--yes", "ci"]).expect(0);
-    assert_eq!(verdicts(&sandbox, &old, &new), ["unknown", "unknown"]);
+    assert_eq!(verdicts(&sandbox, &old, &new), ["deleted", "deleted"]);
     assert_eq!(secrets(&sandbox), 0);
 }
 

@@ -270,5 +270,5 @@ fn what_is_recorded_of_use_may_be_gone() {
     assert!(show.stderr.contains("use is left out"), "{show:?}");
     assert!(show.stdout.contains("no use of either"), "{show:?}");
     rotate(&sandbox, &["--finish", "--yes"]).expect(0);
-    assert_eq!(verdicts(&sandbox, &old, &new), ["unknown", "accepted"]);
+    assert_eq!(verdicts(&sandbox, &old, &new), ["retired", "accepted"]);
 }

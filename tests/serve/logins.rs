@@ -103,9 +103,12 @@ fn a_refusal_is_attributed_by_tail_and_digest() {
         (shared, &old, String::new(), 3, "mismatch"),
         (shared, &brief, is(&brief).to_uppercase(), 4, "mismatch"),
         (shared, &older, "x".to_owned(), 5, "mismatch"),
-        (shared, &gone, is(&gone), 0, "unknown"),
+        // Dead, whatever the login.
+        (shared, &gone, is(&gone), 7, "deleted"),
+        ("mail_prod", &gone, is(&gone), 7, "deleted"),
+        (shared, &gone, not(&gone), 0, "unknown"),
         // Nobody's secret, but somebody's login.
-        ("mail_prod", &gone, is(&gone), 1, "mismatch"),
+        ("mail_prod", &gone, not(&gone), 1, "mismatch"),
     ];
     let mut expected = BTreeMap::new();
     for (username, secret, digest, key, verdict) in cases {

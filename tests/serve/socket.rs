@@ -21,7 +21,7 @@ use crate::secrecy::watch::wait_for;
 const FLOODING: usize = 8;
 
 /// A `serve` on a socket in the sandbox's home.
-fn start(sandbox: &Sandbox) -> Server {
+pub fn start(sandbox: &Sandbox) -> Server {
     let socket = sandbox.home().join("postkey.sock");
     Server::start_at(sandbox, &format!("unix:{}", socket.display()))
 }
@@ -34,7 +34,7 @@ fn basic(username: &str, password: impl AsRef<[u8]>) -> String {
 
 impl Server {
     #[track_caller]
-    fn login(&self, username: &str, password: impl AsRef<[u8]>) -> Answer {
+    pub fn login(&self, username: &str, password: impl AsRef<[u8]>) -> Answer {
         let login = basic(username, password);
         self.ask("GET", "/login", &[("Authorization", &login)])
     }

@@ -99,10 +99,11 @@ impl Report<'_> {
             which: None,
             allowance: None,
             login: login.map(Username::as_str),
+            dead: presentation.recognised.dead(),
         };
         let mut message = self.reason(&decision);
         let tail = Secret::parse(clean).ok().map(|secret| secret.tail());
-        if let (Some(vault), Some(tail)) = (&presentation.vault, &tail)
+        if let (Some(vault), Some(tail), None) = (&presentation.vault, &tail, decision.dead)
             && let Some(former) = vault.former(&[tail])?.get(tail.as_str())
         {
             let name = quoted(&former.name);
@@ -139,6 +140,7 @@ impl Report<'_> {
                 which: Some(Which::of(secret)),
                 allowance,
                 login: None,
+                dead: None,
             };
             let fix = self.fix(check, key, question);
             self.fails(point, self.reason(&decision), fix);

@@ -62,7 +62,7 @@ impl Gate {
         let username = attempt.username.to_owned();
         let password = Zeroizing::new(attempt.password.to_owned());
         let recognise = move |memory: &mut HashMemory| {
-            let by_tail = |tail: &Tail| Ok(source.read(|vault| vault.presented(tail))?.value);
+            let by_tail = |tail: &Tail| Ok(source.read(|vault| vault.stored(tail))?.value);
             let recognised = recognise(&password, by_tail, memory)?;
             let by_username = |name: &str| Ok(source.read(|vault| vault.imported(name))?.value);
             recognise_password(&password, &username, recognised, by_username, memory)
@@ -94,6 +94,7 @@ impl Gate {
                 },
             ) => Owner::Nobody(Verdict::Mismatch, self.tally(record).await?),
             (Recognised::Nobody(verdict), _) => self.stranger(verdict),
+            (Recognised::Dead(dead), _) => Owner::Dead(dead),
             _ => self.stranger(Verdict::Mismatch),
         })
     }

@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Decision, KeyView, VerdictView, or_empty, text};
+use super::{Decision, KeyView, VerdictView, counted, or_empty, text};
 use crate::key::{Malformed, Tail};
 use crate::ui::Look;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
-use crate::usage::Summary;
-use crate::vault::Former;
+use crate::usage::{RefusalSummary, Summary};
+use crate::vault::{DeadSecret, Former};
 use crate::verify::Verdict;
 
 /// What was found in a text, and what is known of it.
@@ -23,6 +23,8 @@ pub struct Sighted<'a> {
     pub former: Option<&'a Former>,
     /// How its key was used.
     pub used: Option<Summary>,
+    /// How often it was presented since it is dead.
+    pub tried: Option<RefusalSummary>,
     /// How often it was seen.
     pub count: u64,
     /// In which line first; `None` for what was not seen.
@@ -41,6 +43,11 @@ pub struct IdentityView<'a> {
     #[serde(serialize_with = "text")]
     retires_at: Option<Timestamp>,
     former_name: Option<&'a str>,
+    /// Of a dead secret: how often it was presented since, and from where the last time.
+    presented_since: Option<u64>,
+    #[serde(serialize_with = "text")]
+    last_presented_at: Option<Timestamp>,
+    last_presented_from: Option<&'a str>,
     presented_tail: Option<&'a str>,
     occurrences: u64,
     first_line: Option<u64>,
@@ -48,16 +55,19 @@ pub struct IdentityView<'a> {
     told: String,
     #[serde(skip)]
     tail: Option<&'a Tail>,
+    #[serde(skip)]
+    dead: Option<&'a DeadSecret>,
 }
 
 impl<'a> IdentityView<'a> {
     /// What was found and the key that it is about, with its use.
-    pub fn new(sighted: &Sighted<'a>, look: &Look) -> Self {
+    pub fn new(sighted: &'a Sighted<'a>, look: &Look) -> Self {
+        let tried = sighted.tried.as_ref();
         let view = VerdictView::new(&sighted.decision, look);
         let key = |key| KeyView::new(key, look.now).with_use(sighted.used);
         let more = |moment: fn(&Look, Timestamp) -> String| sighted.more(look, moment);
         Self {
-            identified: sighted.decision.key.is_some(),
+            identified: sighted.decision.is_ours(),
             good: view.accepted,
             verdict: view.verdict,
             told: sighted.reason(&view.told, &more(Look::moment_and_distance)),
@@ -65,11 +75,15 @@ impl<'a> IdentityView<'a> {
             key: sighted.decision.key.map(key),
             secret_status: view.secret_status,
             retires_at: view.retires_at,
-            former_name: sighted.former.map(|former| former.name.as_str()),
+            former_name: sighted.former_name(),
+            presented_since: tried.map(|tried| tried.count),
+            last_presented_at: tried.and_then(|tried| tried.last_at),
+            last_presented_from: tried.and_then(|tried| tried.last_address.as_deref()),
             presented_tail: sighted.tail.map(Tail::as_str),
             occurrences: sighted.count,
             first_line: sighted.line,
             tail: sighted.tail,
+            dead: sighted.decision.dead,
         }
     }
 
@@ -84,14 +98,31 @@ impl<'a> IdentityView<'a> {
     }
 }
 
-impl Sighted<'_> {
+impl<'a> Sighted<'a> {
+    /// Whose it was, or seems to have been.
+    fn former_name(&self) -> Option<&'a str> {
+        let dead = self.decision.dead.map(|dead| dead.name.as_str());
+        dead.or(self.former.map(|former| former.name.as_str()))
+    }
+
     /// What is to be said besides the verdict.
     fn more(&self, look: &Look, moment: impl Fn(&Look, Timestamp) -> String) -> String {
         let told = |Former { name, until }: &Former| {
             let until = moment(look, *until);
             format!("; `{name}` had one that ends like it before {until}")
         };
-        self.former.map(told).unwrap_or_default()
+        let tried = self.tried.as_ref().map(|tried| match tried.last_at {
+            None => "; nobody presented it since, as far as is recorded".to_owned(),
+            Some(last_at) => {
+                let times = counted(tried.count as i64, "time", "times");
+                let from = tried.last_address.as_ref();
+                let from = from.map(|address| format!(" from {address}"));
+                let last = moment(look, last_at);
+                let from = from.unwrap_or_default();
+                format!("; presented {times} since, the last time{from} {last}")
+            }
+        });
+        tried.or(self.former.map(told)).unwrap_or_default()
     }
 
     /// The verdict's reason and what is to be said besides; a text in which nothing was seen
@@ -123,6 +154,9 @@ impl Item for IdentityView<'_> {
         "presented_tail",
         "occurrences",
         "first_line",
+        "presented_since",
+        "last_presented_at",
+        "last_presented_from",
     ];
 
     fn fields(&self) -> Vec<String> {
@@ -142,6 +176,9 @@ impl Item for IdentityView<'_> {
             or_empty(self.presented_tail),
             self.occurrences.to_string(),
             or_empty(self.first_line),
+            or_empty(self.presented_since),
+            or_empty(self.last_presented_at),
+            or_empty(self.last_presented_from),
         ]
     }
 }
@@ -163,9 +200,15 @@ impl Row for IdentityView<'_> {
         vec![
             or_empty(self.tail.map(|tail| look.tail(tail))),
             self.verdict.to_owned(),
-            or_empty(key.map(|key| key.name)),
-            or_empty(key.map(|key| key.kind)),
-            or_empty(self.secret_status),
+            or_empty(
+                key.map(|key| key.name)
+                    .or(self.dead.map(|dead| dead.name.as_str())),
+            ),
+            or_empty(
+                key.map(|key| key.kind)
+                    .or(self.dead.map(|dead| dead.kind.word())),
+            ),
+            or_empty(self.secret_status.or(self.dead.map(|_| "dead"))),
             self.occurrences.to_string(),
             or_empty(self.first_line),
             self.told.clone(),

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{or_empty, text};
-use crate::key::{Allowance, Key, Limit};
+use crate::key::{Allowance, Key, KeyName, Kind, Limit};
 use crate::ui::listing::Item;
 use crate::ui::{Format, Look};
-use crate::vault::Presented;
+use crate::vault::{DeadSecret, Presented};
 use crate::verify::Verdict;
 
 /// A verdict, and what it is about.
@@ -25,6 +25,15 @@ pub struct Decision<'a> {
     pub allowance: Option<Allowance>,
     /// The login whose imported password was compared, where it is not that.
     pub login: Option<&'a str>,
+    /// What is left of the secret, if no key has it any longer.
+    pub dead: Option<&'a DeadSecret>,
+}
+
+impl Decision<'_> {
+    /// Whether it is, or was, the secret of a key of this vault.
+    pub fn is_ours(&self) -> bool {
+        self.key.is_some() || self.dead.is_some()
+    }
 }
 
 /// Which of a key's secrets was presented.
@@ -91,6 +100,7 @@ impl<'a> VerdictView<'a> {
             key,
             which,
             allowance,
+            dead,
             ..
         } = decision;
         let refusal = verdict.refusal();
@@ -101,8 +111,14 @@ impl<'a> VerdictView<'a> {
             code: refusal.map(|refusal| refusal.code),
             reason: reason(decision, look.now, |end| end.to_string()),
             told: reason(decision, look.now, |end| look.moment_and_distance(end)),
-            name: key.map(|key| key.name.as_str()),
-            kind: key.map(|key| key.kind().word()),
+            name: key
+                .map(|key| &key.name)
+                .or(dead.map(|dead| &dead.name))
+                .map(KeyName::as_str),
+            kind: key
+                .map(Key::kind)
+                .or(dead.map(|dead| dead.kind))
+                .map(Kind::word),
             secret_status: which.map(|which| which.word(look.now)),
             retires_at: which.and_then(Which::retires_at),
             limit: key
@@ -132,6 +148,16 @@ fn reason<'a>(
     now: Timestamp,
     moment: impl Fn(Timestamp) -> String,
 ) -> Cow<'a, str> {
+    if let Some(DeadSecret {
+        name,
+        cause,
+        died_at,
+        ..
+    }) = decision.dead
+    {
+        let (cause, at) = (cause.word(), moment(*died_at));
+        return Cow::Owned(format!("it was the secret of `{name}`, {cause} {at}"));
+    }
     let Some(key) = decision.key else {
         return without_key(decision);
     };
@@ -170,7 +196,11 @@ fn reason<'a>(
             let login = login.unwrap_or_default();
             format!("`{name}` is an {title} key{login}, not what was asked for")
         }
-        Verdict::Malformed(_) | Verdict::Unknown => return without_key(decision),
+        Verdict::Malformed(_)
+        | Verdict::Unknown
+        | Verdict::Replaced
+        | Verdict::Revoked
+        | Verdict::Deleted => return without_key(decision),
     })
 }
 

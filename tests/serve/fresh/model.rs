@@ -47,7 +47,8 @@ struct Key {
 #[derive(Default)]
 struct Model {
     keys: BTreeMap<&'static str, Key>,
-    old: Vec<String>,
+    /// Secrets that are dead, and why.
+    old: Vec<(String, &'static str)>,
 }
 
 fn changes() -> impl Strategy<Value = Vec<(&'static str, Change)>> {
@@ -97,9 +98,9 @@ impl Model {
             Change::Regenerate => {
                 let run = sandbox.run(["regenerate", "--yes", name]).expect(0);
                 let key = self.keys.get_mut(name).unwrap();
-                self.old
-                    .push(std::mem::replace(&mut key.secret, run.secret()));
-                self.old.extend(key.retiring.take());
+                let before = std::mem::replace(&mut key.secret, run.secret());
+                let dead = [before].into_iter().chain(key.retiring.take());
+                self.old.extend(dead.map(|secret| (secret, "replaced")));
             }
             Change::Rotate => {
                 let run = sandbox.run(["rotate", name]);
@@ -113,8 +114,8 @@ impl Model {
             }
             Change::Finish => {
                 sandbox.run(["rotate", "--finish", "--yes", name]).expect(0);
-                self.old
-                    .extend(self.keys.get_mut(name).unwrap().retiring.take());
+                let retired = self.keys.get_mut(name).unwrap().retiring.take();
+                self.old.extend(retired.map(|secret| (secret, "retired")));
             }
             Change::Abort => {
                 let run = sandbox.run(["rotate", "--abort", "--yes", name]);
@@ -122,7 +123,8 @@ impl Model {
                 match key.retiring.take() {
                     Some(old) => {
                         run.expect(0);
-                        self.old.push(std::mem::replace(&mut key.secret, old));
+                        let aborted = std::mem::replace(&mut key.secret, old);
+                        self.old.push((aborted, "replaced"));
                     }
                     None => drop(run.expect(1)),
                 }
@@ -130,8 +132,8 @@ impl Model {
             Change::Delete => {
                 sandbox.run(["delete", "--yes", name]).expect(0);
                 let key = self.keys.remove(name).unwrap();
-                self.old.push(key.secret);
-                self.old.extend(key.retiring);
+                let dead = [key.secret].into_iter().chain(key.retiring);
+                self.old.extend(dead.map(|secret| (secret, "deleted")));
             }
             Change::Permit(permission) => {
                 sandbox
@@ -158,7 +160,7 @@ impl Model {
         let latest = self.old.iter().rev().take(TRIED);
         let others = self.old.iter().cycle().skip(round * TRIED).take(TRIED);
         let old = latest.chain(others.take(self.old.len()));
-        good.chain(old.map(|secret| (secret.as_str(), "GET", 401)))
+        good.chain(old.map(|(secret, _)| (secret.as_str(), "GET", 401)))
             .collect()
     }
 }
@@ -197,7 +199,10 @@ fn walk() -> usize {
         }
         asked += questions.len();
     }
-    asked
+    for (secret, cause) in &model.old {
+        assert_eq!(sandbox.verify(secret).0, *cause, "{secret} after {done:?}");
+    }
+    asked + model.old.len()
 }
 
 #[test]

@@ -1,0 +1,219 @@
+//! Dead secrets: those that were replaced, retired, revoked or deleted. What is left of them tells
+//! whose they were when somebody presents one.
+
+use jiff::Timestamp;
+use rusqlite::types::Value;
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::{Change, Error, KeyId, Presented, Vault, keys, migrations, timestamp};
+use crate::key::{Digest, KeyName, Kind, Tail};
+
+/// The first schema that has a place for them.
+const SINCE: i64 = 8;
+
+/// Why a secret is dead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Its key got another one, or a rotation was aborted.
+    Replaced,
+    /// A rotation was finished, or its grace period was over.
+    Retired,
+    /// It leaked, and its key got another one.
+    Revoked,
+    /// Its key was deleted.
+    Deleted,
+}
+
+impl Cause {
+    const ALL: [Self; 4] = [Self::Replaced, Self::Retired, Self::Revoked, Self::Deleted];
+
+    /// The cause as a word, stable for scripts.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Replaced => "replaced",
+            Self::Retired => "retired",
+            Self::Revoked => "revoked",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
+/// A secret that no key has any longer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadSecret {
+    /// Its last 16 characters.
+    pub tail: Tail,
+    /// SHA-256 of all of it.
+    pub digest: Digest,
+    /// The number of the key that it belonged to, which may be gone.
+    pub key_id: KeyId,
+    /// What that was called then.
+    pub name: KeyName,
+    /// What it opened.
+    pub kind: Kind,
+    /// Why it is dead.
+    pub cause: Cause,
+    /// Since when.
+    pub died_at: Timestamp,
+}
+
+/// What a vault holds of a secret.
+#[derive(Debug)]
+pub enum Stored {
+    /// A key has it.
+    Living(Box<Presented>),
+    /// A key had it.
+    Dead(Box<DeadSecret>),
+}
+
+impl Vault {
+    /// The secret with that tail, living or dead.
+    ///
+    /// # Errors
+    /// If the vault cannot be read or holds a hash that must not be checked.
+    pub fn stored(&self, tail: &Tail) -> Result<Option<Stored>, Error> {
+        match self.presented(tail)? {
+            Some(living) => Ok(Some(Stored::Living(Box::new(living)))),
+            None => {
+                let dead = self.dead(tail)?;
+                Ok(dead.map(|dead| Stored::Dead(Box::new(dead))))
+            }
+        }
+    }
+
+    fn dead(&self, tail: &Tail) -> Result<Option<DeadSecret>, Error> {
+        // A vault that could not be brought up to date has none.
+        let (version, _) = migrations::versions(&self.connection)?;
+        if version < SINCE {
+            return Ok(None);
+        }
+        let query = "SELECT key_id, tail, digest, key, kind, cause, died_at
+                     FROM dead_secrets WHERE tail = ?1";
+        let mut statement = self.connection.prepare_cached(query)?;
+        let found = statement
+            .query_row([tail.as_str()], |row| Ok(dead(row)))
+            .optional()?;
+        found.transpose()
+    }
+
+    /// What is left of all its secrets if another takes this vault's place; what cannot be read is
+    /// left out.
+    pub(super) fn all_as_dead(&self, now: Timestamp) -> Vec<DeadSecret> {
+        let query = "SELECT key_id, tail, digest, name, kind, 'replaced', ?1
+                     FROM secrets JOIN keys ON keys.id = key_id WHERE digest IS NOT NULL
+                     UNION ALL SELECT key_id, tail, digest, key, kind, cause, died_at
+                     FROM dead_secrets";
+        let Ok(mut statement) = self.connection.prepare(query) else {
+            return Vec::new();
+        };
+        let rows = statement.query_map([now.as_second()], |row| Ok(dead(row).ok()));
+        rows.map_or_else(|_| Vec::new(), |rows| rows.flatten().flatten().collect())
+    }
+}
+
+fn dead(row: &Row<'_>) -> Result<DeadSecret, Error> {
+    let digest = row.get_ref(2)?.as_blob().ok().and_then(Digest::from_bytes);
+    Ok(DeadSecret {
+        tail: keys::parsed(row, 1)?,
+        digest: digest.ok_or_else(|| keys::damaged(row, 2))?,
+        key_id: row.get(0)?,
+        name: keys::parsed(row, 3)?,
+        kind: keys::word(row, 4, Kind::ALL, Kind::word)?,
+        cause: keys::word(row, 5, Cause::ALL, Cause::word)?,
+        died_at: timestamp(row.get(6)?)?,
+    })
+}
+
+impl Change<'_> {
+    /// Removes all secrets of a key, for that cause if their grace period was not over.
+    pub(super) fn remove_secrets(&self, id: KeyId, cause: Cause) -> Result<(), Error> {
+        let now = self.now().as_second();
+        self.bury(id, |secret| {
+            let is_past = secret.retires_at.is_some_and(|end| end <= now);
+            let is_retired = is_past || secret.retired_at.is_some();
+            Some(if is_retired { Cause::Retired } else { cause })
+        })
+    }
+
+    /// Removes the secret from before a rotation that is over. Only what is asked for does that:
+    /// the end of a rotation, the next one, a new secret, or the key's end. A clock alone must
+    /// not, for it may be wrong.
+    pub(super) fn remove_retired(&self, id: KeyId) -> Result<(), Error> {
+        self.bury(id, |secret| secret.retires_at.map(|_| Cause::Retired))
+    }
+
+    /// Removes the secrets of a key but the one with the tail.
+    pub(super) fn remove_others(&self, id: KeyId, kept: &Tail, cause: Cause) -> Result<(), Error> {
+        let kept = Value::from(kept.as_str().to_owned());
+        self.bury(id, |secret| (secret.tail != kept).then_some(cause))
+    }
+
+    /// Forgets all dead secrets of a key: whoever presents one is a stranger.
+    ///
+    /// # Errors
+    /// If the vault cannot be written.
+    pub fn forget_dead(&self, id: KeyId) -> Result<(), Error> {
+        let forget = "DELETE FROM dead_secrets WHERE key_id = ?1";
+        self.transaction.execute(forget, [id])?;
+        Ok(())
+    }
+
+    /// Keeps what is left of the secrets of another vault, but for those that live in this one.
+    pub(super) fn adopt_dead(&self, dead: &[DeadSecret]) -> Result<(), Error> {
+        let mut adopt = self.transaction.prepare_cached(
+            "INSERT OR IGNORE INTO dead_secrets (tail, digest, key_id, key, kind, cause, died_at)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
+             WHERE NOT EXISTS (SELECT 1 FROM secrets WHERE tail = ?1)",
+        )?;
+        for secret in dead {
+            adopt.execute(params![
+                secret.tail.as_str(),
+                secret.digest.as_bytes(),
+                secret.key_id,
+                secret.name.as_str(),
+                secret.kind.word(),
+                secret.cause.word(),
+                secret.died_at.as_second(),
+            ])?;
+        }
+        Ok(())
+    }
+
+    /// Removes each secret of a key for which there is a cause.
+    fn bury(&self, id: KeyId, cause: impl Fn(&Dying) -> Option<Cause>) -> Result<(), Error> {
+        let query = "SELECT tail, retires_at, retired_at FROM secrets WHERE key_id = ?1";
+        let mut statement = self.transaction.prepare_cached(query)?;
+        let secrets = statement.query_map([id], |row| {
+            Ok(Dying {
+                tail: row.get(0)?,
+                retires_at: row.get(1)?,
+                retired_at: row.get(2)?,
+            })
+        })?;
+        let secrets: Vec<Dying> = secrets.collect::<Result<_, _>>()?;
+        // Of one without a digest too little is known to recognise it.
+        let mut keep = self.transaction.prepare_cached(
+            "INSERT OR REPLACE INTO dead_secrets
+               (tail, digest, key_id, key, kind, cause, died_at)
+             SELECT tail, digest, key_id, name, kind, ?2, ?3
+             FROM secrets JOIN keys ON keys.id = key_id
+             WHERE tail = ?1 AND digest IS NOT NULL",
+        )?;
+        let remove = "DELETE FROM secrets WHERE tail = ?1";
+        let mut remove = self.transaction.prepare_cached(remove)?;
+        for secret in secrets {
+            if let Some(cause) = cause(&secret) {
+                keep.execute(params![secret.tail, cause.word(), self.now().as_second()])?;
+                remove.execute([secret.tail])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A secret that may be removed, as far as that decides why; damaged or not.
+struct Dying {
+    tail: Value,
+    retires_at: Option<i64>,
+    retired_at: Option<i64>,
+}

@@ -1,0 +1,205 @@
+//! Dead secrets: whoever presents one is refused, and it is known whose it was, and why.
+
+use std::fs;
+
+use rusqlite::{Connection, params};
+
+use super::lookalikes::Lookalikes;
+use super::server::Server;
+use super::socket::start;
+use crate::ledger::{make_older, retire};
+use crate::sandbox::{Run, Sandbox};
+use crate::secrecy::watch::wait_for;
+
+/// How the key `k` loses a secret: what is done, which of the secrets that were shown is dead then,
+/// and for which cause. A line that is empty lets the grace period be over.
+const DEATHS: [(&[&str], usize, &str); 8] = [
+    (&["regenerate --yes k"], 0, "replaced"),
+    (&["rotate k", "rotate --abort --yes k"], 1, "replaced"),
+    (&["rotate k", "rotate --finish --yes k"], 0, "retired"),
+    (&["rotate k", "", "rotate k"], 0, "retired"),
+    (&["rotate k", "", "regenerate --yes k"], 0, "retired"),
+    (&["revoke --replace k"], 0, "revoked"),
+    (&["delete --yes k"], 0, "deleted"),
+    (&["rotate k", "delete --yes k"], 1, "deleted"),
+];
+
+/// A way of presenting a secret; gives back which status or exit status came of it.
+type Way = fn(&Sandbox, &Server, &str) -> i32;
+
+const WAYS: [(&str, Way); 3] = [
+    ("api", |_, server, secret| {
+        server.verify(secret).status.into()
+    }),
+    ("smtp", |_, server, secret| {
+        server.login("own_name", secret).status.into()
+    }),
+    ("", |sandbox, _, secret| sandbox.verify(secret).1),
+];
+
+/// A key with its first secret, and what was shown in the end.
+fn dead(kind: &str, steps: &[&str], dies: usize) -> (Sandbox, Server, String) {
+    let sandbox = Sandbox::new();
+    let first = match kind {
+        "smtp" => sandbox.generate(["smtp", "k", "--username", "own_name"]),
+        _ => sandbox.generate([kind, "k"]),
+    };
+    let server = start(&sandbox);
+    let mut shown = vec![first];
+    for step in steps {
+        if step.is_empty() {
+            retire(&sandbox, "k", 1_000_000_000);
+            continue;
+        }
+        let run = Run::of(sandbox.command(step.split(' ')).output().unwrap()).expect(0);
+        let secrets = run.stdout.lines().filter(|line| line.starts_with('x'));
+        shown.extend(secrets.map(str::to_owned));
+    }
+    let secret = shown.swap_remove(dies);
+    (sandbox, server, secret)
+}
+
+/// How often a verdict was reached of the first key's secret.
+fn count(sandbox: &Sandbox, verdict: &str) -> i64 {
+    let usage = Connection::open(sandbox.usage()).unwrap();
+    let query = "SELECT ifnull(sum(count), 0) FROM days WHERE key_id = 1 AND verdict = ?1";
+    usage
+        .query_row(query, params![verdict], |row| row.get(0))
+        .unwrap()
+}
+
+#[test]
+fn each_cause_is_told_and_counted_whichever_way_a_dead_secret_is_presented() {
+    for kind in ["api", "smtp"] {
+        for (steps, dies, cause) in DEATHS {
+            let (sandbox, server, secret) = dead(kind, steps, dies);
+            let mut presented = 0;
+            for (of, way) in WAYS {
+                if of.is_empty() || of == kind {
+                    let status = way(&sandbox, &server, &secret);
+                    assert!([401, 1].contains(&status), "{kind} {steps:?}: {status}");
+                    presented += 1;
+                }
+            }
+            assert_eq!(sandbox.verify(&secret).0, cause, "{kind} {steps:?}");
+            presented += 1;
+            wait_for("the record", || count(&sandbox, cause) == presented);
+            let identify = ["identify", "--format", "json"];
+            let told = sandbox.run_with_input(identify, secret.as_bytes());
+            let told = told.expect(0).json();
+            assert_eq!(told["verdict"], cause, "{told}");
+            assert_eq!(told["former_name"], "k", "{told}");
+            assert_eq!(
+                (&told["identified"], &told["good"]),
+                (&true.into(), &false.into())
+            );
+            assert_eq!(told["presented_since"], presented, "{told}");
+            // To look at it is no use.
+            assert_eq!(count(&sandbox, cause), presented);
+            let metric = match kind {
+                "api" => format!("postkey_requests_total{{path=\"/verify\",verdict=\"{cause}\"}}"),
+                _ => format!("postkey_mail_logins_total{{verdict=\"{cause}\"}}"),
+            };
+            assert_eq!(server.metric(&metric), 1, "{kind} {steps:?}");
+            // Its tail is public.
+            let lookalike = Lookalikes::of(&secret).next().filter(|_| kind == "api");
+            if let Some(lookalike) = lookalike {
+                assert_eq!(sandbox.verify(&lookalike).0, "unknown");
+                server.verify(&lookalike).expect(401);
+                assert_eq!(count(&sandbox, cause), presented);
+            }
+        }
+    }
+}
+
+#[test]
+fn verify_and_revoke_say_whose_a_dead_secret_was() {
+    let (sandbox, _server, secret) = dead("api", &["regenerate --yes k"], 0);
+    let verify = sandbox
+        .run_with_input(["verify"], secret.as_bytes())
+        .expect(1);
+    let said = "replaced: it was the secret of `k`, replaced ";
+    assert!(verify.stdout.starts_with(said), "{verify:?}");
+    let revoke = sandbox
+        .run_with_input(["revoke"], secret.as_bytes())
+        .expect(1);
+    assert!(revoke.stderr.contains("an old one of `k`"), "{revoke:?}");
+    sandbox.run(["delete", "--yes", "k"]).expect(0);
+    // What it died of first stays.
+    assert_eq!(sandbox.verify(&secret).0, "replaced");
+    let (sandbox, _server, secret) = dead("api", &["delete --yes k"], 0);
+    let revoke = sandbox
+        .run_with_input(["revoke"], secret.as_bytes())
+        .expect(1);
+    assert!(
+        revoke.stderr.contains("there is nothing to revoke"),
+        "{revoke:?}"
+    );
+}
+
+#[test]
+fn identify_tells_how_often_and_from_where_a_dead_secret_was_presented() {
+    let (sandbox, _server, secret) = dead("api", &["regenerate --yes k"], 0);
+    let identify = |expected: &str| {
+        let run = sandbox
+            .run_with_input(["identify"], secret.as_bytes())
+            .expect(0);
+        assert!(run.stdout.contains(expected), "{run:?}");
+    };
+    identify("; nobody presented it since, as far as is recorded");
+    for address in ["203.0.113.66", "203.0.113.67", "203.0.113.66"] {
+        let verify = ["verify", "--ip", address];
+        sandbox.run_with_input(verify, secret.as_bytes()).expect(1);
+    }
+    identify("; presented 3 times since, the last time from 203.0.113.66 ");
+}
+
+#[test]
+fn a_key_that_is_deleted_and_forgotten_leaves_nothing_of_its_secrets() {
+    let (sandbox, server, secret) = dead("api", &["regenerate --yes k"], 0);
+    let digest = |sandbox: &Sandbox| -> Vec<u8> {
+        let vault = Connection::open(sandbox.vault()).unwrap();
+        let query = "SELECT digest FROM dead_secrets";
+        vault.query_row(query, [], |row| row.get(0)).unwrap()
+    };
+    let digest = digest(&sandbox);
+    let is_left = || {
+        let bytes = fs::read(sandbox.vault()).unwrap();
+        bytes.windows(8).any(|part| part == &digest[..8])
+    };
+    assert!(is_left());
+    assert_eq!(sandbox.verify(&secret).0, "replaced");
+    sandbox.run(["delete", "--yes", "--forget", "k"]).expect(0);
+    assert!(!is_left());
+    assert_eq!(count(&sandbox, "replaced"), 0);
+    assert_eq!(sandbox.verify(&secret).0, "unknown");
+    server.verify(&secret).expect(401);
+    sandbox.run(["log", "--verify"]).expect(0);
+}
+
+#[test]
+fn a_secret_from_before_digests_that_nobody_presented_leaves_nothing() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate(["api", "k"]);
+    make_older(&sandbox, &secret);
+    sandbox.run(["regenerate", "--yes", "k"]).expect(0);
+    assert_eq!(sandbox.verify(&secret).0, "unknown");
+}
+
+#[test]
+fn what_a_restored_backup_does_not_have_is_dead_and_what_it_has_lives() {
+    let sandbox = Sandbox::new();
+    let old = sandbox.generate(["api", "k"]);
+    sandbox.run(["backup", "copy.db"]).expect(0);
+    let new = sandbox.run(["regenerate", "--yes", "k"]).expect(0).secret();
+    let gone = sandbox.generate(["api", "later"]);
+    sandbox
+        .run(["restore", "--yes", "--confirm", "k", "copy.db"])
+        .expect(0);
+    assert_eq!(sandbox.verify(&old).0, "accepted");
+    for secret in [&new, &gone] {
+        assert_eq!(sandbox.verify(secret).0, "replaced");
+    }
+    let doctor = sandbox.run(["doctor"]);
+    assert!(doctor.stdout.contains("✓  facts"), "{doctor:?}");
+}
