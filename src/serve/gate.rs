@@ -183,7 +183,7 @@ impl Gate {
                     tally = Some(self.meter.tally(&secret.record, &self.source));
                 }
                 if let Some(tally) = tally {
-                    self.owner_of(secret, digest, fresh.stamp, tally, true);
+                    self.key(secret, digest, fresh.stamp, tally);
                 }
             }
         }
@@ -238,7 +238,10 @@ impl Gate {
         };
         let matches = self.matches(&found, &digest)?;
         let tally = self.meter.tally_at_hand(&found.record, &self.source)?;
-        Some(Ok(self.owner_of(found, digest, stamp, tally, matches)))
+        Some(Ok(match matches {
+            true => self.key(found, digest, stamp, tally),
+            false => Owner::Nobody(Verdict::Mismatch, tally),
+        }))
     }
 
     /// Whose a secret is, however long that takes to tell.
@@ -252,7 +255,8 @@ impl Gate {
         };
         let tally = self.tally(found.record.clone()).await?;
         match self.matches(&found, &digest) {
-            Some(matches) => Ok(self.owner_of(found, digest, fresh.stamp, tally, matches)),
+            Some(true) => Ok(self.key(found, digest, fresh.stamp, tally)),
+            Some(false) => Ok(Owner::Nobody(Verdict::Mismatch, tally)),
             None => {
                 let key = found.record.id;
                 self.owner_by_hash(key, secret, digest, tally).await
@@ -288,17 +292,8 @@ impl Gate {
         (known.secret.verifier == found.verifier).then(|| learned.is(digest))
     }
 
-    fn owner_of(
-        &self,
-        found: Presented,
-        digest: Digest,
-        stamp: Stamp,
-        tally: Arc<Tally>,
-        matches: bool,
-    ) -> Owner {
-        if !matches {
-            return Owner::Nobody(Verdict::Mismatch, tally);
-        }
+    /// The owner of a secret that matched, which is cached.
+    fn key(&self, found: Presented, digest: Digest, stamp: Stamp, tally: Arc<Tally>) -> Owner {
         let tail = found.tail.clone();
         let known = self.known(found, tally);
         let cached = Cached {
@@ -340,9 +335,7 @@ impl Gate {
         });
         let (recognised, stamp) = recognised.await?;
         match (recognised, stamp) {
-            (Recognised::Secret(found), Some(stamp)) => {
-                Ok(self.owner_of(*found, digest, stamp, tally, true))
-            }
+            (Recognised::Secret(found), Some(stamp)) => Ok(self.key(*found, digest, stamp, tally)),
             (Recognised::Nobody(verdict), _) => Ok(self.stranger(verdict)),
             (Recognised::Dead(dead), _) => Ok(Owner::Dead(dead)),
             _ => Ok(Owner::Nobody(Verdict::Mismatch, tally)),

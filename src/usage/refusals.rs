@@ -169,22 +169,18 @@ pub(super) fn note(to: &Transaction<'_>, key: KeyId, seen: &Sighting) -> Result<
     let address = seen.address.map(|address| address.to_string());
     let address = address.unwrap_or_default();
     let (day, at) = (day_of(seen.at), seen.at.as_second());
-    let known = to
-        .prepare_cached(
-            "UPDATE refusals SET count = count + ?6,
-               last_at = iif(last_at > ?8, ?7, max(last_at, ?7))
-             WHERE key_id = ?1 AND verdict = ?2 AND day = ?3 AND tail = ?4 AND address = ?5",
-        )?
-        .execute(params![
-            key,
-            seen.verdict,
-            day,
-            tail,
-            address,
-            seen.count,
-            at,
-            latest(seen.at)
-        ])?;
+    let write = |statement: &str, tail: &str, address: &str| -> Result<usize, Error> {
+        let (verdict, count, latest) = (seen.verdict, seen.count, latest(seen.at));
+        let values = params![key, verdict, day, tail, address, count, at, latest];
+        Ok(to.prepare_cached(statement)?.execute(values)?)
+    };
+    let known = write(
+        "UPDATE refusals SET count = count + ?6,
+           last_at = iif(last_at > ?8, ?7, max(last_at, ?7))
+         WHERE key_id = ?1 AND verdict = ?2 AND day = ?3 AND tail = ?4 AND address = ?5",
+        tail,
+        &address,
+    )?;
     if known > 0 {
         return Ok(());
     }
@@ -192,22 +188,14 @@ pub(super) fn note(to: &Transaction<'_>, key: KeyId, seen: &Sighting) -> Result<
     let address = if has_address_room { &*address } else { "" };
     let is_tail_kept = !address.is_empty() || has_tail_room;
     let tail = if is_tail_kept { tail } else { "" };
-    to.prepare_cached(
+    write(
         "INSERT INTO refusals (key_id, verdict, day, tail, address, count, last_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT DO UPDATE SET count = count + ?6,
            last_at = iif(last_at > ?8, ?7, max(last_at, ?7))",
-    )?
-    .execute(params![
-        key,
-        seen.verdict,
-        day,
         tail,
         address,
-        seen.count,
-        at,
-        latest(seen.at)
-    ])?;
+    )?;
     Ok(())
 }
 
