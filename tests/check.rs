@@ -2,6 +2,7 @@
 //! it.
 
 mod calendar;
+mod dead;
 mod findings;
 mod formats;
 mod rotations;

@@ -30,6 +30,17 @@ pub enum Finding {
         /// How many other networks are as new.
         others: usize,
     },
+    /// Somebody presents a secret of it that is dead.
+    DeadSecretUsed {
+        /// How often lately.
+        count: u64,
+        /// When, for the last time.
+        last_at: Timestamp,
+        /// From where then, if that is recorded.
+        from: Option<String>,
+        /// Whether the key is deleted.
+        is_deleted: bool,
+    },
     /// It is being rotated, and somebody still uses the old secret.
     OldSecretUsed {
         /// When the new secret was made.
@@ -120,6 +131,7 @@ impl Finding {
         match self {
             Self::UnusualUse { .. } => "unusual-use",
             Self::NewNetwork { .. } => "new-network",
+            Self::DeadSecretUsed { .. } => "dead-secret-used",
             Self::OldSecretUsed { .. } => "old-secret-used",
             Self::NewSecretUnused { .. } => "new-secret-unused",
             Self::RotationOpen { .. } => "rotation-open",
@@ -137,6 +149,7 @@ impl Finding {
         match *self {
             Self::UnusualUse { day: at, .. }
             | Self::NewNetwork { first_at: at, .. }
+            | Self::DeadSecretUsed { last_at: at, .. }
             | Self::OldSecretUsed { made_at: at, .. }
             | Self::NewSecretUnused { made_at: at, .. }
             | Self::RotationOpen { made_at: at, .. }
@@ -153,7 +166,7 @@ impl Finding {
     /// When something happens by itself, or since when somebody should have acted.
     pub fn due_at(&self) -> Option<Timestamp> {
         match *self {
-            Self::UnusualUse { .. } | Self::NewNetwork { .. } => None,
+            Self::UnusualUse { .. } | Self::NewNetwork { .. } | Self::DeadSecretUsed { .. } => None,
             Self::OldSecretUsed { retires_at: at, .. }
             | Self::NewSecretUnused { retires_at: at, .. }
             | Self::RotationOpen { retires_at: at, .. }
@@ -171,7 +184,7 @@ impl Finding {
     /// otherwise what is due first.
     pub fn urgency(&self) -> impl Ord + use<> {
         let rank = match self {
-            Self::UnusualUse { .. } | Self::NewNetwork { .. } => 0,
+            Self::UnusualUse { .. } | Self::NewNetwork { .. } | Self::DeadSecretUsed { .. } => 0,
             Self::OldSecretUsed { .. }
             | Self::NewSecretUnused { .. }
             | Self::RotationOpen { .. } => 1,
@@ -187,8 +200,12 @@ impl Finding {
     /// judge. None takes a secret from anybody who may still use it.
     pub fn mend(&self, name: &KeyName) -> String {
         match self {
+            Self::DeadSecretUsed {
+                is_deleted: true, ..
+            } => format!("log {name}"),
             Self::UnusualUse { .. }
             | Self::NewNetwork { .. }
+            | Self::DeadSecretUsed { .. }
             | Self::OldSecretUsed { .. }
             | Self::NewSecretUnused { .. }
             | Self::RotationOpen { .. }

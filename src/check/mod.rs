@@ -4,10 +4,10 @@ mod finding;
 mod rules;
 mod unusual;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::key::{Key, Period, Status, Tail, Term};
-use crate::usage::{Recent, SecretUse, Takeover};
+use crate::usage::{Recent, RefusalSummary, SecretUse, Takeover};
 use crate::vault::Ending;
 pub use finding::{EXTENSION, Finding, Need, Reminder};
 pub use rules::{Given, Origin, Rule, Rules};
@@ -34,14 +34,36 @@ pub struct Used {
     pub recent: Recent,
     /// Which of its secrets were used; empty unless it has two.
     pub secrets: Vec<SecretUse>,
+    /// How often its dead secrets were presented in the last [`DEAD_SEEN`].
+    pub dead: RefusalSummary,
+}
+
+/// For how long it is told that somebody presented a dead secret.
+pub const DEAD_SEEN: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// That somebody presents dead secrets of a key, if anybody does.
+pub fn dead_secret_used(tried: &RefusalSummary, is_deleted: bool) -> Option<Finding> {
+    Some(Finding::DeadSecretUsed {
+        count: tried.count,
+        last_at: tried.last_at?,
+        from: tried.last_address.clone(),
+        is_deleted,
+    })
 }
 
 impl Known<'_> {
     /// What needs attention about the key at `now`.
     ///
     /// Of an inactive key only that its time is over, and of one whose time is over nothing
-    /// else: nobody can use either.
+    /// else, for nobody can use either; of both that a dead secret is used.
     pub fn findings(&self, rules: &Rules, now: Timestamp) -> Vec<Finding> {
+        let used = self.used.as_ref();
+        let dead = used.and_then(|used| dead_secret_used(&used.dead, false));
+        let living = self.findings_of_living(rules, now);
+        dead.into_iter().chain(living).collect()
+    }
+
+    fn findings_of_living(&self, rules: &Rules, now: Timestamp) -> Vec<Finding> {
         if self.key.has_expired(now) {
             let at = self.key.expires_at.or(self.key.expired_at);
             let need = self.need(rules.unused.term, now);

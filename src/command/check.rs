@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::Session;
 use super::selection::{self, Chosen, Selector, each, named_or_all};
 use super::uses::Uses;
-use crate::check::{Finding, Given, Known, Rules};
+use crate::check::{Finding, Given, Known, Rules, dead_secret_used};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{KeyName, Kind, Term};
@@ -30,7 +30,9 @@ use crate::vault::{Order, Record, Vault};
 /// rotation-unfinished: only the new one is used.
 /// expired, expiring: its time is over, or soon. rotation-due: its secret is too old.
 /// unused, never-used: nobody used it for so long, as far as use was recorded.
-/// Of keys that are deactivated only expired is found.
+/// dead-secret-used: somebody presented a secret in the last 7 days that was replaced, retired,
+/// revoked or deleted; also of keys that are gone, unless keys are named.
+/// Of keys that are deactivated only expired and dead-secret-used are found.
 ///
 /// Formats: text, json (the most urgent first), jsonl, csv (key by key, a million in constant
 /// memory), and ics: a calendar with an all-day reminder of the next rotation and the expiry of
@@ -178,6 +180,7 @@ impl<'a> Watch<'a> {
             })?;
             self.page(&records, &session.ui)?;
         }
+        self.deleted_keys(&session.ui)?;
         let status = status(self.found > 0);
         Ok(damage.map_or(status, |error| {
             // It did not keep the rest from being looked at.
@@ -185,6 +188,22 @@ impl<'a> Watch<'a> {
             session.ui.error(&error);
             error.exit_status()
         }))
+    }
+
+    /// Looks at secrets of keys that are deleted.
+    fn deleted_keys(&mut self, ui: &Ui) -> Result<(), Error> {
+        let now = self.look.now;
+        for key in self.uses.tried_after_deletion(now, ui) {
+            let Some(dead) = self.vault.dead_of_deleted(key)? else {
+                continue;
+            };
+            let tried = self.uses.dead_secrets_of(key, now, ui);
+            if let Some(finding) = dead_secret_used(&tried, true) {
+                self.found += usize::from(self.output.push(&dead.name, dead.kind, finding)?);
+                self.keys += 1;
+            }
+        }
+        Ok(())
     }
 
     /// Looks at a page of keys.
@@ -265,19 +284,25 @@ impl<'a> Output<'a> {
         let findings = known.findings(rules, now);
         let is_found = !findings.is_empty();
         for finding in findings {
-            match self {
-                Self::Stream(listing, look) => {
-                    listing.push(&FindingView::new(name, kind, &finding, look))?;
-                }
-                Self::Gathered(all, ..) => all.push(Found {
-                    name: name.clone(),
-                    kind,
-                    finding,
-                }),
-                Self::Calendar(_) => {}
-            }
+            self.push(name, kind, finding)?;
         }
         Ok(is_found)
+    }
+
+    /// Takes a finding; tells whether it is one, which in a calendar nothing is.
+    fn push(&mut self, name: &KeyName, kind: Kind, finding: Finding) -> Result<bool, Error> {
+        match self {
+            Self::Stream(listing, look) => {
+                listing.push(&FindingView::new(name, kind, &finding, look))?;
+            }
+            Self::Gathered(all, ..) => all.push(Found {
+                name: name.clone(),
+                kind,
+                finding,
+            }),
+            Self::Calendar(_) => return Ok(false),
+        }
+        Ok(true)
     }
 
     fn finish(self) -> Result<(), Error> {

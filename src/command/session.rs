@@ -5,8 +5,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::absolute;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -266,10 +266,13 @@ impl Session {
 
     /// Who acts, and how, now.
     pub(super) fn author(&self, action: Action) -> Author {
+        let clock = Self::clock();
+        let kept = SignedDuration::from_hours(24 * self.settings.retention.days());
         Author {
             actor: self.actor.get_or_init(process::actor).clone(),
             action,
-            clock: Self::clock(),
+            clock,
+            keeps_dead_since: clock.checked_sub(kept).unwrap_or(Timestamp::MIN),
         }
     }
 

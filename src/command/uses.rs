@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::Session;
-use crate::check::Used;
+use crate::check::{DEAD_SEEN, Used};
 use crate::ui::Ui;
 use crate::usage::{self, Details, RefusalFilter, RefusalSummary, Summary, Usage};
-use crate::vault::{DeadSecret, Ending, KeyId, Record, Vault};
+use crate::vault::{Cause, DeadSecret, Ending, KeyId, Record, Vault};
 
 /// The record of use, if there is one that can be read.
 pub(super) struct Uses {
@@ -154,8 +154,31 @@ impl Uses {
                 } else {
                     Vec::new()
                 },
+                dead: self.dead_secrets_of(*key, now, ui),
             })
         });
         used.collect()
+    }
+
+    /// How often dead secrets of a key were presented lately.
+    pub(super) fn dead_secrets_of(
+        &mut self,
+        key: KeyId,
+        now: Timestamp,
+        ui: &Ui,
+    ) -> RefusalSummary {
+        let filter = RefusalFilter {
+            key,
+            tails: &[],
+            verdicts: &Cause::ALL.map(Cause::word),
+            since: Some(now - DEAD_SEEN),
+        };
+        self.read(ui, |usage| usage.refusals(filter, now))
+    }
+
+    /// The keys of which secrets were refused lately because the keys are deleted.
+    pub(super) fn tried_after_deletion(&mut self, now: Timestamp, ui: &Ui) -> Vec<KeyId> {
+        let deleted = Cause::Deleted.word();
+        self.read(ui, |usage| usage.refused_as(deleted, now - DEAD_SEEN, now))
     }
 }

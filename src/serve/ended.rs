@@ -123,6 +123,7 @@ impl Ended {
             actor: process::actor(),
             action: Action::Expire,
             clock: now,
+            keeps_dead_since: Timestamp::MIN,
         };
         if !seen.is_empty() {
             vault.note_seen(&author, seen.values(), noting.head)?;

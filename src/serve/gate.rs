@@ -203,6 +203,7 @@ impl Gate {
             actor: process::actor(),
             action: Action::Verify,
             clock: now,
+            keeps_dead_since: Timestamp::MIN,
         };
         let kept = self.source.open_vault().and_then(|mut vault| {
             vault.keep_digests(some.iter().map(|known| &known.secret), &author)

@@ -76,6 +76,31 @@ impl Usage {
         self.guarded(|usage| summary(&usage.connection, filter, now))
     }
 
+    /// The keys whose secrets were refused with a verdict since a time.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn refused_as(
+        &self,
+        verdict: &str,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<KeyId>, Error> {
+        self.guarded(|usage| {
+            if !has_table(&usage.connection)? {
+                return Ok(Vec::new());
+            }
+            let mut statement = usage.connection.prepare(
+                "SELECT DISTINCT key_id FROM refusals
+                 WHERE verdict = ?1 AND day BETWEEN ?2 AND ?3 AND last_at >= ?4",
+            )?;
+            let days = (day_of(since), latest_day(now));
+            let keys = params![verdict, days.0, days.1, since.as_second()];
+            let keys = statement.query_map(keys, |row| row.get(0))?;
+            Ok(keys.collect::<Result<_, _>>()?)
+        })
+    }
+
     /// From where a key was refused until `now`, by verdict.
     pub(super) fn refused_from(
         &self,

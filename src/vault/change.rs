@@ -11,7 +11,7 @@ use crate::key::{Key, KeyName, Limit, Tail, Username};
 #[derive(Debug)]
 pub struct Change<'a> {
     pub(super) transaction: &'a Transaction<'a>,
-    author: &'a Author,
+    pub(super) author: &'a Author,
 }
 
 impl Vault {

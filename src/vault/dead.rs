@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, ToSql, params};
 
 use super::{Change, Error, KeyId, Presented, Vault, keys, migrations, timestamp};
 use crate::key::{Digest, KeyName, Kind, Tail};
@@ -25,7 +25,8 @@ pub enum Cause {
 }
 
 impl Cause {
-    const ALL: [Self; 4] = [Self::Replaced, Self::Retired, Self::Revoked, Self::Deleted];
+    /// Every cause.
+    pub const ALL: [Self; 4] = [Self::Replaced, Self::Retired, Self::Revoked, Self::Deleted];
 
     /// The cause as a word, stable for scripts.
     pub fn word(self) -> &'static str {
@@ -82,18 +83,32 @@ impl Vault {
     }
 
     fn dead(&self, tail: &Tail) -> Result<Option<DeadSecret>, Error> {
+        self.dead_where("tail = ?1", &tail.as_str())
+    }
+
+    fn dead_where(&self, condition: &str, value: &dyn ToSql) -> Result<Option<DeadSecret>, Error> {
         // A vault that could not be brought up to date has none.
         let (version, _) = migrations::versions(&self.connection)?;
         if version < SINCE {
             return Ok(None);
         }
-        let query = "SELECT key_id, tail, digest, key, kind, cause, died_at
-                     FROM dead_secrets WHERE tail = ?1";
-        let mut statement = self.connection.prepare_cached(query)?;
+        let query = format!(
+            "SELECT key_id, tail, digest, key, kind, cause, died_at FROM dead_secrets
+             WHERE {condition} ORDER BY died_at DESC LIMIT 1"
+        );
+        let mut statement = self.connection.prepare_cached(&query)?;
         let found = statement
-            .query_row([tail.as_str()], |row| Ok(dead(row)))
+            .query_row([value], |row| Ok(dead(row)))
             .optional()?;
         found.transpose()
+    }
+
+    /// A dead secret of a key that is deleted.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn dead_of_deleted(&self, id: KeyId) -> Result<Option<DeadSecret>, Error> {
+        self.dead_where("key_id = ?1 AND key_id NOT IN (SELECT id FROM keys)", &id)
     }
 
     /// What is left of all its secrets if another takes this vault's place; what cannot be read is
@@ -207,6 +222,9 @@ impl Change<'_> {
                 remove.execute([secret.tail])?;
             }
         }
+        let forget = "DELETE FROM dead_secrets WHERE died_at < ?1";
+        let mut forget = self.transaction.prepare_cached(forget)?;
+        forget.execute([self.author.keeps_dead_since.as_second()])?;
         Ok(())
     }
 }

@@ -44,6 +44,8 @@ pub struct Author {
     pub action: Action,
     /// The clock, in whole seconds.
     pub clock: Timestamp,
+    /// Dead secrets from before that time are forgotten where another joins them.
+    pub keeps_dead_since: Timestamp,
 }
 
 /// One thing about a key that an event changed.

@@ -7,6 +7,7 @@ use rusqlite::{Connection, params};
 use super::lookalikes::Lookalikes;
 use super::server::Server;
 use super::socket::start;
+use crate::clock::at;
 use crate::ledger::{make_older, retire};
 use crate::sandbox::{Run, Sandbox};
 use crate::secrecy::watch::wait_for;
@@ -175,6 +176,21 @@ fn a_key_that_is_deleted_and_forgotten_leaves_nothing_of_its_secrets() {
     assert_eq!(sandbox.verify(&secret).0, "unknown");
     server.verify(&secret).expect(401);
     sandbox.run(["log", "--verify"]).expect(0);
+}
+
+#[test]
+fn dead_secrets_are_forgotten_as_use_is_when_another_one_joins_them() {
+    for (settings, late) in [("", "+401d"), ("[usage]\nkeep = \"10d\"\n", "+11d")] {
+        let sandbox = Sandbox::new();
+        sandbox.settings(settings);
+        let secret = sandbox.generate(["api", "k"]);
+        sandbox.generate(["api", "other"]);
+        sandbox.run(["delete", "--yes", "k"]).expect(0);
+        at(&sandbox, "+9d", &["regenerate", "--yes", "other"]).expect(0);
+        assert_eq!(sandbox.verify(&secret).0, "deleted");
+        at(&sandbox, late, &["regenerate", "--yes", "other"]).expect(0);
+        assert_eq!(sandbox.verify(&secret).0, "unknown", "{late}");
+    }
 }
 
 #[test]

@@ -91,6 +91,19 @@ fn message(finding: &Finding, when: impl Fn(Timestamp) -> String) -> String {
             first_at,
             others,
         } => new_network(network, &when(*first_at), *others),
+        Finding::DeadSecretUsed {
+            count,
+            last_at,
+            from,
+            is_deleted,
+        } => {
+            let of = if *is_deleted { "its" } else { "an old" };
+            let times = counted(*count as i64, "time", "times");
+            let from = from.as_ref().map(|from| format!(" from {from}"));
+            let (from, last) = (from.unwrap_or_default(), when(*last_at));
+            let deleted = if *is_deleted { "deleted; " } else { "" };
+            format!("{deleted}{of} secret was presented {times}, the last time{from} {last}")
+        }
         Finding::OldSecretUsed {
             retires_at,
             used_at,

@@ -21,6 +21,7 @@ fn author(second: i64) -> Author {
         },
         action: Action::Expire,
         clock: at(second),
+        keeps_dead_since: Timestamp::MIN,
     }
 }
 

@@ -10,3 +10,4 @@ CREATE TABLE dead_secrets (
   died_at INTEGER NOT NULL CHECK (typeof(died_at) = 'integer')
 ) WITHOUT ROWID;
 CREATE INDEX dead_secrets_key_id ON dead_secrets (key_id);
+CREATE INDEX dead_secrets_died_at ON dead_secrets (died_at);

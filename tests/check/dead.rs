@@ -1,0 +1,54 @@
+//! Dead secrets that somebody presents.
+
+use super::{Sandbox, found};
+use crate::clock::at;
+use crate::sandbox::Run;
+
+/// A key that lost its first secret, which was presented then.
+fn presented(last: &[&str]) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "other"]);
+    let secret = sandbox.generate(["api", "k"]);
+    Run::of(sandbox.command(last.iter().copied()).output().unwrap()).expect(0);
+    for address in ["203.0.113.66", "203.0.113.67"] {
+        let verify = ["verify", "--ip", address];
+        sandbox.run_with_input(verify, secret.as_bytes()).expect(1);
+    }
+    sandbox
+}
+
+#[test]
+fn a_dead_secret_that_is_presented_is_found_for_a_week_whatever_the_key_is() {
+    let sandbox = presented(&["regenerate", "--yes", "k"]);
+    assert_eq!(found(&sandbox, &[]), ["k dead-secret-used"]);
+    assert_eq!(found(&sandbox, &["k"]), ["k dead-secret-used"]);
+    assert_eq!(found(&sandbox, &["other"]), [""; 0]);
+    let check = sandbox.run(["check", "--format", "json"]).expect(1).json();
+    let message = check[0]["message"].as_str().unwrap();
+    // Of two addresses in one second either may be the last.
+    let said = "an old secret was presented 2 times, the last time from 203.0.113.6";
+    assert!(message.starts_with(said), "{message}");
+    assert_eq!(check[0]["mend"], "postkey show k");
+    sandbox.run(["deactivate", "k"]).expect(0);
+    assert_eq!(found(&sandbox, &[]), ["k dead-secret-used"]);
+    at(&sandbox, "+8d", &["check"]).expect(0);
+}
+
+#[test]
+fn it_is_found_of_a_key_that_is_gone_until_it_is_forgotten() {
+    let sandbox = presented(&["delete", "--yes", "k"]);
+    assert_eq!(found(&sandbox, &[]), ["k dead-secret-used"]);
+    let check = sandbox.run(["check", "--format", "csv"]).expect(1);
+    assert!(
+        check
+            .stdout
+            .contains("deleted; its secret was presented 2 times"),
+        "{check:?}"
+    );
+    assert!(check.stdout.ends_with("postkey log k\r\n"), "{check:?}");
+    let calendar = sandbox.run(["check", "--format", "ics"]).expect(0);
+    assert!(!calendar.stdout.contains("dead"), "{calendar:?}");
+    sandbox.run(["log", "k"]).expect(0);
+    let sandbox = presented(&["delete", "--yes", "--forget", "k"]);
+    assert_eq!(found(&sandbox, &[]), [""; 0]);
+}
