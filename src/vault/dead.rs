@@ -5,11 +5,8 @@ use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row, ToSql, params};
 
-use super::{Change, Error, KeyId, Presented, Vault, keys, migrations, timestamp};
+use super::{Change, Error, KeyId, Presented, Vault, keys, timestamp};
 use crate::key::{Digest, KeyName, Kind, Tail};
-
-/// The first schema that has a place for them.
-const SINCE: i64 = 8;
 
 /// Why a secret is dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,11 +84,6 @@ impl Vault {
     }
 
     fn dead_where(&self, condition: &str, value: &dyn ToSql) -> Result<Option<DeadSecret>, Error> {
-        // A vault that could not be brought up to date has none.
-        let (version, _) = migrations::versions(&self.connection)?;
-        if version < SINCE {
-            return Ok(None);
-        }
         let query = format!(
             "SELECT key_id, tail, digest, key, kind, cause, died_at FROM dead_secrets
              WHERE {condition} ORDER BY died_at DESC LIMIT 1"

@@ -80,14 +80,19 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Er
 /// As [`migrate`], but leaves an older vault that cannot be written as it is: it can be read.
 pub(super) fn migrate_if_writable(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     match migrate(connection, path) {
-        Err(Error::ReadOnly) if version(connection)? >= READABLE => lend_columns(connection),
+        Err(Error::ReadOnly) if version(connection)? >= READABLE => lend(connection),
         outcome => outcome,
     }
 }
 
-/// Lends the tables of an older vault, for this connection only, the columns that they lack, so
-/// that they are read as the newest ones are.
-fn lend_columns(connection: &Connection) -> Result<(), Error> {
+/// An empty table in the place of the one that schema 8 added.
+const NO_DEAD_SECRETS: &str = "CREATE TEMP VIEW dead_secrets AS
+    SELECT '' AS tail, x'' AS digest, 0 AS key_id, '' AS key, '' AS kind, '' AS cause,
+      0 AS died_at WHERE 0";
+
+/// Lends an older vault, for this connection only, the columns and the table that it lacks, so
+/// that it is read as the newest ones are.
+fn lend(connection: &Connection) -> Result<(), Error> {
     connection.execute_batch("PRAGMA temp_store = MEMORY")?;
     for (table, columns) in LATER {
         let mut lent = String::new();
@@ -102,7 +107,10 @@ fn lend_columns(connection: &Connection) -> Result<(), Error> {
             ))?;
         }
     }
-    Ok(())
+    match connection.table_exists(Some("main"), "dead_secrets")? {
+        true => Ok(()),
+        false => Ok(connection.execute_batch(NO_DEAD_SECRETS)?),
+    }
 }
 
 /// Brings the schema of a database that is nobody's but ours up to date; of an older one no copy
