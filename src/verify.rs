@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::key::{
-    Allowance, Digest, HashMemory, Key, Kind, Limit, Malformed, Permission, Secret, Status, Tail,
-    Used,
+    Allowance, Digest, HashError, HashMemory, Key, Kind, Limit, Malformed, Permission, Secret,
+    Status, Tail, Used,
 };
 use crate::settings::Permissions;
 use crate::usage;
@@ -215,8 +215,7 @@ pub fn recognise(
         Some(Stored::Dead(dead)) if dead.digest.is(&digest) => return Ok(Recognised::Dead(dead)),
         Some(Stored::Dead(_)) | None => return Ok(Recognised::Nobody(Verdict::Unknown)),
     };
-    let matches = known.verifier.matches(&secret, memory);
-    if !matches.map_err(|error| Error::of_hash(&known.record.key.name, error))? {
+    if !checked(&known, known.verifier.matches(&secret, memory))? {
         return Ok(Recognised::Lookalike(known.record.id));
     }
     if known.verifier.digest().is_some() {
@@ -254,8 +253,7 @@ pub fn recognise_password(
     let Some(known) = look_up(login)? else {
         return Ok(recognised);
     };
-    let matches = known.verifier.matches_hash(presented, memory);
-    if !matches.map_err(|error| Error::of_hash(&known.record.key.name, error))? {
+    if !checked(&known, known.verifier.matches_hash(presented, memory))? {
         return Ok(match recognised {
             Recognised::Nobody(_) => Recognised::WrongPassword(known.record.id),
             recognised => recognised,
@@ -263,6 +261,11 @@ pub fn recognise_password(
     }
     let again = look_up(login)?.filter(|again| again.verifier == known.verifier);
     Ok(again.map_or(recognised, |again| Recognised::Secret(Box::new(again))))
+}
+
+/// Whether it matches, or which key's hash cannot be checked.
+fn checked(known: &Presented, matches: Result<bool, HashError>) -> Result<bool, Error> {
+    matches.map_err(|error| Error::of_hash(&known.record.key.name, error))
 }
 
 /// What a recognised secret must pass for its key to open what is asked, in the order in which

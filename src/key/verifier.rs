@@ -59,12 +59,9 @@ impl FromStr for Digest {
             let rule = "a digest is 64 lowercase hexadecimal digits";
             return Err(Invalid::new("a digest", text, rule));
         }
-        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let value = |digit: u8| match digit {
-                b'a'..=b'f' => digit - b'a' + 10,
-                _ => digit - b'0',
-            };
-            *byte = value(digits[0]) << 4 | value(digits[1]);
+        for (byte, at) in bytes.iter_mut().zip((0..text.len()).step_by(2)) {
+            let digits = u8::from_str_radix(&text[at..at + 2], 16);
+            *byte = digits.expect("both are hexadecimal digits");
         }
         Ok(Self(bytes))
     }

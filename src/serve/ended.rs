@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::meter::locked;
-use super::source::{Source, Stamp};
+use super::source::{Source, Stamp, author};
 use crate::process;
-use crate::vault::{Action, Author, Error, Head, Presented, SeenEnd};
+use crate::vault::{Action, Error, Head, Presented, SeenEnd};
 
 /// How long to wait after the vault could not be written: it may never be.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
@@ -119,12 +119,7 @@ impl Ended {
             return Ok(());
         }
         let mut vault = source.open_vault()?;
-        let author = Author {
-            actor: process::actor(),
-            action: Action::Expire,
-            clock: now,
-            keeps_dead_since: Timestamp::MIN,
-        };
+        let author = author(Action::Expire, now);
         if !seen.is_empty() {
             vault.note_seen(&author, seen.values(), noting.head)?;
             self.forget(|end| seen.get(end.tail.as_str()) == Some(end));

@@ -15,13 +15,12 @@ use zeroize::Zeroizing;
 use super::ended::Ended;
 use super::meter::{Meter, Presentation, Tally, locked};
 use super::pool::{Hashers, Readers};
-use super::source::{Fresh, Source, Stamp};
+use super::source::{Fresh, Source, Stamp, author};
 use super::throttle::Throttle;
 use super::turns::Turns;
 use crate::key::{Allowance, Digest, HashMemory, Secret, Tail, Used};
-use crate::process;
 use crate::settings::Permissions;
-use crate::vault::{Action, Author, DeadSecret, Error, KeyId, Presented, Record, Stored};
+use crate::vault::{Action, DeadSecret, Error, KeyId, Presented, Record, Stored};
 use crate::verify::{Question, Recognised, Verdict, allowance, judge, recognise};
 pub(super) use login::Attempt;
 
@@ -199,12 +198,7 @@ impl Gate {
         if some.is_empty() {
             return;
         }
-        let author = Author {
-            actor: process::actor(),
-            action: Action::Verify,
-            clock: now,
-            keeps_dead_since: Timestamp::MIN,
-        };
+        let author = author(Action::Verify, now);
         let kept = self.source.open_vault().and_then(|mut vault| {
             vault.keep_digests(some.iter().map(|known| &known.secret), &author)
         });

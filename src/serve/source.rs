@@ -7,13 +7,15 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
+use jiff::Timestamp;
 
 use super::patience::{Deadline, Patience};
 use super::token::Token;
 use crate::key::Tail;
+use crate::process;
 use crate::settings::Retention;
 use crate::usage::{self, Usage};
-use crate::vault::{ChangedAt, Error, Stored, Vault, Watch};
+use crate::vault::{Action, Author, ChangedAt, Error, Stored, Vault, Watch};
 
 /// How often it is looked whether the vault is still where it was, in milliseconds. What was
 /// committed to it is seen at once; its removal, or a copy over it, may be seen so much later.
@@ -71,6 +73,16 @@ pub(super) struct Stamp {
 pub(super) struct Fresh<T> {
     pub(super) value: T,
     pub(super) stamp: Stamp,
+}
+
+/// This process, which changes the vault by itself; no secret dies of that.
+pub(super) fn author(action: Action, clock: Timestamp) -> Author {
+    Author {
+        actor: process::actor(),
+        action,
+        clock,
+        keeps_dead_since: Timestamp::MIN,
+    }
 }
 
 impl Source {

@@ -130,11 +130,7 @@ impl Change<'_> {
     /// # Errors
     /// If the secret is gone, or the vault cannot be written.
     pub fn replace_secret(&self, before: &Record, after: &Key) -> Result<(), Error> {
-        let cause = match self.author.action {
-            Action::Revoke => Cause::Revoked,
-            _ => Cause::Replaced,
-        };
-        self.exchange(before.id, &after.tail, cause)?;
+        self.exchange(before.id, &after.tail)?;
         if after.status != before.key.status {
             let query = "UPDATE keys SET status = ?2 WHERE id = ?1";
             self.transaction
@@ -143,7 +139,11 @@ impl Change<'_> {
         self.log(before.id, Some(&before.key), Some(after))
     }
 
-    pub(super) fn exchange(&self, id: KeyId, tail: &Tail, cause: Cause) -> Result<(), Error> {
+    pub(super) fn exchange(&self, id: KeyId, tail: &Tail) -> Result<(), Error> {
+        let cause = match self.author.action {
+            Action::Revoke => Cause::Revoked,
+            _ => Cause::Replaced,
+        };
         self.remove_secrets(id, cause)?;
         self.give_secret(id, tail)
     }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{Cause, Change, Error, Field, KeyId, Record, Vault, keys};
+use super::{Change, Error, Field, KeyId, Record, Vault, keys};
 use crate::key::{Bond, Key, Seal, Tail};
 
 /// The seal that fits a current secret; one that does not is none.
@@ -105,7 +105,7 @@ impl Change<'_> {
         if default_id(self.transaction)? != Some(before.id) {
             return Err(Error::Changed(after.name.clone()));
         }
-        self.exchange(before.id, &after.tail, Cause::Replaced)?;
+        self.exchange(before.id, &after.tail)?;
         self.log_with(before.id, Some(&before.key), Some(after), &[])?;
         self.keep(before.id, &after.tail, seal)
     }
