@@ -3,6 +3,7 @@
 mod alone;
 mod child;
 mod deeds;
+mod making;
 mod place;
 mod prune;
 mod source;
@@ -190,7 +191,7 @@ impl<'a> Scheme<'a> {
             session.ui.note("nothing was done");
             return Ok(ExitStatus::No);
         }
-        let done = deeds::do_all(&plan, self, &mut vault, session);
+        let done = deeds::do_all(&plan, self, &mut vault, session)?;
         if is_for_machines {
             list(&plan, &surplus, Some(&done.outcomes), &look, session)?;
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{Appended, Changed};
+use crate::files::{Appended, Changed, Synced};
 use crate::key::{Scanner, Secret, Tail};
 use crate::vault;
 
@@ -21,6 +21,17 @@ pub(super) enum Handed {
 }
 
 impl Handed {
+    /// Makes what was saved survive a power cut; what does not is taken back.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(super) fn settle(self, synced: &mut Synced) -> Result<Self, Error> {
+        Ok(match self {
+            Self::Saved(changed, path) => Self::Saved(changed.settle(synced)?, path),
+            other => other,
+        })
+    }
+
     /// The file that it was saved to, and the tails of the secrets that this held and holds no
     /// more.
     pub(super) fn displaced(&self) -> Option<(PathBuf, Vec<Tail>)> {

@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::key::{Brand, HashMemory, Key, Kind, Sealer, Secret, Tail, Verifier};
 use crate::ui::{Issued, KeyView, another_secret};
 use crate::vault::{self, Author, Change, Record, Vault};
+pub(super) use many::Supply;
 
 /// A secret that no key has yet.
 pub(super) struct Fresh {

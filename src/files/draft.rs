@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use nix::unistd::geteuid;
 
-use super::location::Location;
+use super::location::{Location, Synced};
 use super::walk::{is_ours, is_shared};
 use super::{Error, Use, acl, failed};
 
@@ -126,12 +126,7 @@ impl Draft {
     /// [`Error::Unsynced`] if it is there, but perhaps not safe from a power cut.
     pub fn publish(mut self) -> Result<(), Error> {
         self.put()?;
-        let synced = self.location.sync();
-        self.location.expect_unmoved()?;
-        synced.map_err(|source| Error::Unsynced {
-            path: self.location.path().to_owned(),
-            source,
-        })
+        self.location.settle(&mut Synced::default())
     }
 
     /// Puts it in its place, whole; that it is there survives a power cut only once the folder

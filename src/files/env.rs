@@ -46,8 +46,9 @@ pub enum Error {
 
 /// Sets variables in a file, all or none of them; makes the file, 0600, if there is none.
 ///
-/// What other processes set in it in this way at the same time stays, too. Values must be plain:
-/// letters, digits and `.`, `_`, `-`, `@` mean themselves to every reader without quotes.
+/// The change is to be settled. What other processes set in the file in this way at the same time
+/// stays, too. Values must be plain: letters, digits and `.`, `_`, `-`, `@` mean themselves to
+/// every reader without quotes.
 ///
 /// # Errors
 /// If the file must not be replaced or cannot be written, has a line that not all readers take

@@ -31,6 +31,10 @@ pub(super) struct Location {
     folder: File,
 }
 
+/// Folders that were synced after the last file was put into any of them.
+#[derive(Debug, Default)]
+pub struct Synced(Vec<FileId>);
+
 /// Makes sure that a file may be written at a path, as far as that can be told without opening
 /// what is there.
 ///
@@ -175,6 +179,24 @@ impl Location {
     /// Makes what was last done in the folder survive a power cut.
     pub(super) fn sync(&self) -> io::Result<()> {
         self.folder.sync_all()
+    }
+
+    /// The same, after a file was put in its place, unless its folder was synced since.
+    ///
+    /// # Errors
+    /// If the path does not lead to the folder any more; [`Error::Unsynced`] if the file may not
+    /// survive a power cut.
+    pub(super) fn settle(&self, synced: &mut Synced) -> Result<(), Error> {
+        let done = match self.folder().map(|folder| FileId::of(&folder)) {
+            Ok(folder) if synced.0.contains(&folder) => Ok(()),
+            Ok(folder) => self.sync().map(|()| synced.0.push(folder)),
+            Err(error) => Err(error),
+        };
+        self.expect_unmoved()?;
+        done.map_err(|source| Error::Unsynced {
+            path: self.path.clone(),
+            source,
+        })
     }
 
     /// Makes sure that the path still leads to the folder.

@@ -28,7 +28,7 @@ pub use guard::{What, keep};
 pub use hint::{hint_of, shell_word};
 pub use id::FileId;
 pub use input::open_input;
-pub use location::{expect_writable, is_of_folder};
+pub use location::{Synced, expect_writable, is_of_folder};
 pub use shared::Changed;
 pub use trust::Use;
 pub use turn::{PAUSE, Turn};

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 use super::draft::look_at;
-use super::location::Location;
+use super::location::{Location, Synced};
 use super::{Draft, Error, Existing, FileId, Use, failed};
 
 /// How long a file may be, in bytes: far more than any file of settings is.
@@ -39,6 +39,30 @@ pub struct Changed {
 }
 
 impl Changed {
+    /// Makes the change survive a power cut; what does not, or is not seen at the path, is taken
+    /// back. Of many changes all are made first, so that each folder is synced but once.
+    ///
+    /// # Errors
+    /// Why it could not be settled.
+    pub fn settle(self, synced: &mut Synced) -> Result<Self, Error> {
+        match self.location.settle(synced) {
+            Ok(()) => Ok(self),
+            Err(error) => Err(self.undone(error)),
+        }
+    }
+
+    /// Takes a change back that failed, as far as it was made: why it failed.
+    fn undone(self, error: Error) -> Error {
+        let taken_back = match self.is_in_place() {
+            true => self.take_back(),
+            false => Ok(()),
+        };
+        match taken_back {
+            Ok(()) => error.or_not_written(),
+            Err(other) => other,
+        }
+    }
+
     /// Makes the file what it was before.
     ///
     /// # Errors
@@ -92,7 +116,7 @@ impl Changed {
 }
 
 /// Changes a file, or makes it, 0600: `change` is given what it holds, or nothing, and gives back
-/// what it is to hold.
+/// what it is to hold. The change survives a power cut once it is settled.
 ///
 /// # Errors
 /// What `change` fails with, or why the file could not be written; it is as it was then.
@@ -234,15 +258,9 @@ impl Current {
             before: self.text,
             after,
         };
-        match draft.publish() {
+        match draft.publish_among_many() {
             Ok(()) => Ok(changed),
-            Err(error) => {
-                if changed.is_in_place() {
-                    // It is there, but may not survive a power cut, or not be seen at the path.
-                    changed.take_back()?;
-                }
-                Err(error.or_not_written())
-            }
+            Err(error) => Err(changed.undone(error)),
         }
     }
 }
@@ -263,9 +281,10 @@ mod tests {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     fn append(path: &Path, line: &str) -> Result<Changed, Error> {
-        change(path, |text| {
-            Ok(Zeroizing::new([text, line.as_bytes()].concat()))
-        })
+        let changed = change(path, |text| {
+            Ok::<_, Error>(Zeroizing::new([text, line.as_bytes()].concat()))
+        });
+        changed?.settle(&mut Synced::default())
     }
 
     #[test]

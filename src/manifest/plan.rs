@@ -154,7 +154,15 @@ impl<'a> From<Deed<'a>> for Step<'a> {
     }
 }
 
-impl Step<'_> {
+impl<'a> Step<'a> {
+    /// The key that is to be made.
+    pub fn made(&self) -> Option<&'a Wanted> {
+        match self.deed {
+            Deed::Make(wanted) => Some(wanted),
+            _ => None,
+        }
+    }
+
     /// The key's name.
     pub fn name(&self) -> &KeyName {
         match &self.deed {

@@ -5,7 +5,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use super::{THREE, each};
-use crate::sandbox::{Run, Sandbox};
+use crate::sandbox::{POSTKEY, Run, Sandbox};
 
 #[test]
 fn a_file_keeps_what_else_is_in_it_and_is_private() {
@@ -377,5 +377,35 @@ fn the_manifest_is_no_place_for_a_secret() {
         assert!(run.stderr.contains("the manifest itself"), "{run:?}");
         assert_eq!(sandbox.read("keys.toml"), before, "{given}: {file}");
         assert!(!sandbox.vault().exists(), "{given}: {file}");
+    }
+}
+
+#[test]
+fn of_many_keys_one_that_fails_keeps_no_other_from_being_made() {
+    for (spoil, status, says) in [
+        ("mkdir many-40", 6, "is a folder"),
+        (
+            "\\\"$POSTKEY\\\" -q generate api many-40 --save other",
+            4,
+            "`many-40` exists already",
+        ),
+    ] {
+        let first = format!(
+            "[[key]]\nname = \"first\"\nkind = \"api\"\n\
+             save = {{ command = [\"sh\", \"-c\", \"cat >first; {spoil}\"] }}\n"
+        );
+        let many = (0..70).map(|number| {
+            format!("[[key]]\nname = \"many-{number}\"\nkind = \"api\"\nsave = {{ file = \"many-{number}\" }}\n")
+        });
+        let sandbox = Sandbox::with_manifest(&(first + &many.collect::<String>()));
+        let mut command = sandbox.command(["apply", "keys.toml"]);
+        let run = Run::of(command.env("POSTKEY", POSTKEY).output().unwrap()).expect(status);
+        assert!(run.stderr.contains(says), "{run:?}");
+        assert!(run.stderr.contains("70 keys made"), "{run:?}");
+        assert_eq!(sandbox.how_many(), 70 + usize::from(status == 4));
+        for number in [0, 39, 41, 69] {
+            let secret = sandbox.read(&format!("many-{number}"));
+            assert_eq!(sandbox.verify(secret.trim_end()).1, 0, "{number}: {spoil}");
+        }
     }
 }

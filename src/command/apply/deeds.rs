@@ -1,16 +1,15 @@
-//! A plan, carried out: each key by itself, so that one that fails keeps no other from being
-//! made.
+//! A plan, carried out: one key that fails keeps no other from being made or changed.
 
-use super::{Scheme, place};
+use super::{Scheme, making};
 use crate::command::Session;
-use crate::command::issue::{Fresh, random};
+use crate::command::issue::Supply;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Key, KeyName, Username};
-use crate::manifest::{Deed, Plan, Step, Wanted};
+use crate::key::{Key, KeyName};
+use crate::manifest::{Deed, Plan, Step};
 use crate::process::Reprieve;
 use crate::ui::{Fate, changes};
-use crate::vault::{self, Action, Author, Record, Vault};
+use crate::vault::{self, Action, Record, Vault};
 
 /// What became of a plan.
 pub(super) struct Done {
@@ -38,6 +37,8 @@ pub(super) struct Work<'a> {
     /// The keys that are to be deleted.
     pub(super) deleted: Vec<KeyName>,
     pub(super) reprieve: &'a Reprieve,
+    /// The secrets of the keys that are to be made.
+    pub(super) supply: Supply,
 }
 
 /// Does all that is planned, or what is done when a signal comes: no key is left half made.
@@ -47,35 +48,30 @@ pub(super) fn do_all(
     scheme: &Scheme<'_>,
     vault: &mut Vault,
     session: &mut Session,
-) -> Done {
+) -> Result<Done, Error> {
     let is_work = |step: &&Step<'_>| !matches!(step.deed, Deed::Keep { .. });
     let count = plan.steps.iter().filter(is_work).count();
     session.ui.begin_parts(count);
     let reprieve = Reprieve::begin();
+    let kinds = plan.steps.iter().filter_map(Step::made);
+    let kinds = kinds.map(|wanted| wanted.kind);
     let deleted = plan.deleted().map(|record| record.key.name.clone());
     let work = Work {
         scheme,
         deleted: deleted.collect(),
         reprieve: &reprieve,
+        supply: Supply::of(kinds, &session.settings.brand)?,
     };
     let mut done = Done {
         outcomes: Vec::with_capacity(plan.steps.len()),
         highest: ExitStatus::Done,
         signal: None,
     };
-    for step in &plan.steps {
-        let outcome = match &step.deed {
-            Deed::Keep { .. } => Fate::Kept,
-            _ if reprieve.signal().is_some() => Fate::Left,
-            Deed::Delete(_) if done.highest != ExitStatus::Done => Fate::Left,
-            _ => {
-                session.ui.begin_part(step.name().as_str());
-                let outcome = done.note(do_one(step, &work, vault, session), session);
-                session.ui.end_part();
-                outcome
-            }
-        };
-        done.outcomes.push(outcome);
+    let mut left = &plan.steps[..];
+    while !left.is_empty() {
+        let (some, later) = left.split_at(making::together(left));
+        done.add(some, &work, vault, session);
+        left = later;
     }
     session.ui.end_parts();
     done.signal = reprieve.signal();
@@ -84,13 +80,37 @@ pub(super) fn do_all(
             .ui
             .warn("nothing was deleted, since not all else could be done");
     }
-    done
+    Ok(done)
 }
 
 impl Done {
-    fn note(&mut self, result: Result<(), Error>, session: &Session) -> Fate {
+    /// Does what is done together, unless a signal has come or it depends on what failed.
+    fn add(&mut self, steps: &[Step<'_>], work: &Work<'_>, vault: &mut Vault, session: &Session) {
+        let Some(first) = steps.first() else {
+            return;
+        };
+        let is_left = work.reprieve.signal().is_some()
+            || matches!(first.deed, Deed::Delete(_)) && self.highest != ExitStatus::Done;
+        let results = match &first.deed {
+            Deed::Keep { .. } => return self.outcomes.push(Fate::Kept),
+            _ if is_left => return self.outcomes.extend(steps.iter().map(|_| Fate::Left)),
+            Deed::Make(_) => making::make(steps, work, vault, session),
+            _ => vec![do_one(first, vault, session)],
+        };
+        for (step, result) in steps.iter().zip(results) {
+            let fate = self.note(step, result, session);
+            self.outcomes.push(fate);
+        }
+    }
+
+    fn note(&mut self, step: &Step<'_>, result: Result<(), Error>, session: &Session) -> Fate {
         let Err(error) = result else {
             return Fate::Done;
+        };
+        let error = error.about(format_args!("`{}`", step.name()));
+        let error = match error.way_out() {
+            Some(_) => error,
+            None => error.hint("mend that and run it again: it does what is left to do"),
         };
         session.ui.error(&error);
         self.highest = self.highest.max(error.exit_status());
@@ -98,59 +118,15 @@ impl Done {
     }
 }
 
-fn do_one(
-    step: &Step<'_>,
-    work: &Work<'_>,
-    vault: &mut Vault,
-    session: &Session,
-) -> Result<(), Error> {
-    let name = step.name();
+fn do_one(step: &Step<'_>, vault: &mut Vault, session: &Session) -> Result<(), Error> {
+    session.ui.begin_part(step.name().as_str());
     let done = match &step.deed {
-        Deed::Make(wanted) => make(wanted, work, vault, session),
         Deed::Change { before, after, .. } => change(before, after, vault, session),
         Deed::Delete(record) => delete(record, vault, session),
-        Deed::Keep { .. } => Ok(()),
+        Deed::Make(_) | Deed::Keep { .. } => Ok(()),
     };
-    done.map_err(|error| {
-        let error = error.about(format_args!("`{name}`"));
-        match error.way_out() {
-            Some(_) => error,
-            None => error.hint("mend that and run it again: it does what is left to do"),
-        }
-    })
-}
-
-/// Makes a key: its secret is staged, delivered, and only then good.
-fn make(
-    wanted: &Wanted,
-    work: &Work<'_>,
-    vault: &mut Vault,
-    session: &Session,
-) -> Result<(), Error> {
-    let author = session.author(Action::Apply);
-    let now = author.clock;
-    let fresh = Fresh::generate(wanted.kind, &session.settings.brand)?;
-    let made_up = Username::made_up(random()?);
-    let key = wanted.key(&session.settings, made_up, fresh.tail(), now)?;
-    session.stage(&fresh, vault, &author, |change| {
-        change.expect_free(&key.name, key.username())
-    })?;
-    let handed = place::deliver(wanted, &key, fresh.secret(), work, vault, session)?;
-    activate(&fresh, &key, vault, &author).map_err(|error| handed.not_good(&error))?;
-    let (name, place) = (&key.name, &wanted.place);
-    session
-        .ui
-        .note(format!("made `{name}`; its secret went to {place}"));
-    Ok(())
-}
-
-fn activate(
-    fresh: &Fresh,
-    key: &Key,
-    vault: &mut Vault,
-    author: &Author,
-) -> Result<(), vault::Error> {
-    vault.change(author, |change| fresh.add(key, change))
+    session.ui.end_part();
+    done
 }
 
 /// Changes a key, which must still be what the plan saw.

@@ -249,7 +249,7 @@ fn text(file: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
     })
 }
 
-/// Delivers the secret of a key that is to be made.
+/// Delivers the secret of a key that is to be made; what is saved is to be settled.
 ///
 /// # Errors
 /// With the status `undelivered`.
@@ -266,6 +266,7 @@ pub(super) fn deliver(
         scheme,
         deleted,
         reprieve,
+        ..
     } = work;
     // Others may have written to the file since the plan was made.
     let allow = |before: &[u8], after: &[u8]| {

@@ -63,6 +63,42 @@ impl Many {
     }
 }
 
+/// Fresh secrets of either kind, as they are asked for.
+pub(in crate::command) struct Supply {
+    smtp: Many,
+    api: Many,
+}
+
+impl Supply {
+    /// Makes so many secrets as there are kinds.
+    ///
+    /// # Errors
+    /// If the system has no more threads.
+    pub(in crate::command) fn of(
+        kinds: impl Iterator<Item = Kind>,
+        brand: &Brand,
+    ) -> Result<Self, Error> {
+        let (smtp, api): (Vec<_>, Vec<_>) = kinds.partition(|kind| *kind == Kind::Smtp);
+        Ok(Self {
+            smtp: Fresh::many(Kind::Smtp, brand, smtp.len())?,
+            api: Fresh::many(Kind::Api, brand, api.len())?,
+        })
+    }
+
+    /// The next one of a kind.
+    ///
+    /// # Errors
+    /// Why it could not be made.
+    pub(in crate::command) fn take(&self, kind: Kind) -> Result<Fresh, Error> {
+        let many = match kind {
+            Kind::Smtp => &self.smtp,
+            Kind::Api => &self.api,
+        };
+        let made = many.made.recv();
+        made.expect("as many are made as were asked for")
+    }
+}
+
 impl Iterator for Many {
     type Item = Result<Fresh, Error>;
 

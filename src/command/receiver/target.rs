@@ -11,7 +11,7 @@ use crate::command::Session;
 use crate::command::handed::Handed;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{self, Changed, Use, env, whole};
+use crate::files::{self, Changed, Synced, Use, env, whole};
 use crate::key::{Key, KeyName, Kind, Tail, Username, Variable, Variables};
 use crate::ui::{Format, Issued};
 use crate::vault::Vault;
@@ -185,6 +185,7 @@ impl Target<'_> {
             return Ok(Handed::Printed);
         };
         let changed = self.save(&issued, path, &text, vault).map_err(unsaved)?;
+        let changed = changed.settle(&mut Synced::default()).map_err(unsaved)?;
         if self.format == Format::Env {
             note_new_variable(&changed, &issued, path, session);
         }

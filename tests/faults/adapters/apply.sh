@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC1091,SC2034
-# postkey apply keys.toml, of a key whose secret is a variable of a file and one whose secret a
-# command takes: no key is there whose secret is not delivered, and run again it ends in the one
+# postkey apply keys.toml, of a key whose secret is a variable of a file, one with a file of its
+# own, which is made together with it, and one whose secret a command takes: no key is there whose secret is not delivered, and run again it ends in the one
 # state, in which both are.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -13,6 +13,11 @@ name = "mail"
 kind = "smtp"
 username = "shop_prod"
 save = { file = "app.env", username = "SMTP_USERNAME", secret = "SMTP_PASSWORD" }
+
+[[key]]
+name = "backup"
+kind = "api"
+save = { file = "backup" }
 
 [[key]]
 name = "reports"
@@ -36,14 +41,14 @@ A_check() {
   ! grep -Eqa 'x(key|smtp)post-' "$out" || { echo BAD:secret-printed; return; }
   made=$(names "$dir") || { echo BAD:unreadable; return; }
   state=$(pending "$dir")
-  [ "$rc" != 0 ] || [ "$made" = 'mail old reports' ] || { echo BAD:exit0-without-keys; return; }
+  [ "$rc" != 0 ] || [ "$made" = 'backup mail old reports' ] || { echo BAD:exit0-without-keys; return; }
   all_delivered "$dir" "$made" || { echo "BAD:undelivered-of:$made"; return; }
   pk "$dir" log --verify >/dev/null 2>&1 || { echo BAD:log-broken; return; }
 
   # Run again it ends in the one state, and then does nothing.
   pk "$dir" apply "$dir/keys.toml" >/dev/null 2>"$dir/again" || { echo BAD:stuck; return; }
   made=$(names "$dir")
-  [ "$made" = 'mail old reports' ] || { echo "BAD:not-converged:$made"; return; }
+  [ "$made" = 'backup mail old reports' ] || { echo "BAD:not-converged:$made"; return; }
   all_delivered "$dir" "$made" || { echo BAD:undelivered-after-all; return; }
   [ "$(sed 's/PASSWORD=.*/PASSWORD/' "$dir/app.env")" = $'# kept\nOTHER=1\nSMTP_USERNAME=shop_prod\nSMTP_PASSWORD' ] ||
     { echo BAD:file-spoilt; return; }
@@ -70,6 +75,7 @@ all_delivered() {
     grep -Fxq SMTP_USERNAME=shop_prod "$dir/app.env" || return
     ;;
   esac
+  case $2 in *backup*) verify "$dir" <"$dir/backup" || return ;; esac
   case $2 in *reports*) verify "$dir" <"$dir/reports" || return ;; esac
 }
 
@@ -77,6 +83,7 @@ all_delivered() {
 pending() {
   local -a done=()
   grep -q PASSWORD "$1/app.env" && done+=(mail-delivered)
+  [ -e "$1/backup" ] && done+=(backup-delivered)
   [ -e "$1/reports" ] && done+=(reports-delivered)
   case " $(names "$1") " in *' mail '*) done+=(mail-made) ;; esac
   case " $(names "$1") " in *' reports '*) done+=(reports-made) ;; esac
