@@ -33,6 +33,7 @@ mod save;
 mod scanners;
 mod secrecy;
 mod serve;
+mod snapshots;
 mod system;
 mod text;
 mod together;

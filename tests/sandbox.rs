@@ -35,6 +35,13 @@ impl Sandbox {
         }
     }
 
+    /// In this folder, whatever the environment says.
+    pub fn below(folder: &str) -> Self {
+        Self {
+            folder: tempfile::tempdir_in(folder).unwrap(),
+        }
+    }
+
     /// A vault with the keys prod-web, prod-mail and dev.
     pub fn with_three_keys() -> Self {
         let sandbox = Self::new();
