@@ -140,6 +140,14 @@ measure_first-sight() {
   rate_row 'first sight / warm' 0.5
 }
 
+# Stopped, replaced, leaked and deleted by turns, while connections are warm.
+measure_late() {
+  local late made
+  install_needs 'python3 python3'
+  read -r late made < <(tests/bench.d/late.py "$BIN" "$scratch/late" 10000)
+  row 'accepted after it was stopped' "$late" 0 "in $made rounds, on 4 warm connections each"
+}
+
 # p99 KEYS SECONDS: the latency, in microseconds, that 1 of 100 requests of one caller exceeds.
 p99() {
   env KEYS="$1" TARGET=/verify wrk -t1 -c1 -d"$2" --latency -s tests/bench.d/keys.lua \
