@@ -227,7 +227,7 @@ pub fn recognise(
     let learned = match again.verifier.digest() {
         // Another kept it meanwhile.
         Some(kept) if kept.is(&digest) => None,
-        None if again.verifier == known.verifier => Some(digest),
+        None if again.verifier == known.verifier => Some(Box::new(digest)),
         _ => return Ok(Recognised::Nobody(Verdict::Unknown)),
     };
     let secret = Presented { learned, ..*again };

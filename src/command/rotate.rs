@@ -163,7 +163,7 @@ fn hand_over(
 }
 
 fn announce(key: &Key, args: &Rotate, target: &Target<'_>, session: &Session, look: &Look) {
-    let Some(Retiring { tail, until, .. }) = &key.retiring else {
+    let Some(Retiring { tail, until, .. }) = key.retiring.as_deref() else {
         return;
     };
     let (name, ui) = (&key.name, &session.ui);

@@ -11,7 +11,7 @@ const LONGEST: usize = 200;
 
 /// Free text of 1 to 200 printable characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Description(String);
+pub struct Description(Box<str>);
 
 impl Description {
     /// The description as text.
@@ -50,7 +50,7 @@ impl FromStr for Description {
         if length > LONGEST {
             return Err(invalid(rule).hint(format!("it has {length}: shorten it")));
         }
-        Ok(Self(text.trim().to_owned()))
+        Ok(Self(text.trim().into()))
     }
 }
 

@@ -73,7 +73,8 @@ pub struct Key {
     /// The public ending of its current secret.
     pub tail: Tail,
     /// Its secret from before the last rotation, retired or not, until that is removed.
-    pub retiring: Option<Retiring>,
+    /// Few have one: its room is its own.
+    pub retiring: Option<Box<Retiring>>,
 }
 
 /// What a key opens: a mail server as somebody, or an API within bounds.

@@ -61,13 +61,13 @@ impl FromStr for Grace {
 impl Key {
     /// The secret from before a rotation, while that is open at `now`.
     pub fn retiring_at(&self, now: Timestamp) -> Option<&Retiring> {
-        self.retiring.as_ref().filter(|old| !old.is_over(now))
+        self.retiring.as_deref().filter(|old| !old.is_over(now))
     }
 
     /// The secret from before a rotation that has retired though its time is not over at `now`: a
     /// clock that was ahead saw it end.
     pub fn retired_early(&self, now: Timestamp) -> Option<&Retiring> {
-        let retired = self.retiring.as_ref().filter(|old| old.is_over(now));
+        let retired = self.retiring.as_deref().filter(|old| old.is_over(now));
         retired.filter(|old| old.until > now)
     }
 
@@ -75,7 +75,7 @@ impl Key {
     /// when it was seen expired makes no difference.
     pub fn at(&self, now: Timestamp) -> Self {
         Self {
-            retiring: self.retiring_at(now).cloned(),
+            retiring: self.retiring_at(now).cloned().map(Box::new),
             expired_at: self.has_expired(now).then_some(Timestamp::UNIX_EPOCH),
             ..self.clone()
         }
@@ -100,7 +100,7 @@ impl Key {
         };
         Self {
             tail,
-            retiring: Some(old.by(self.expires_at)),
+            retiring: Some(Box::new(old.by(self.expires_at))),
             ..self.clone()
         }
     }
@@ -123,7 +123,10 @@ impl Key {
         Self {
             expires_at,
             expired_at: None,
-            retiring: self.retiring.clone().map(|old| old.by(expires_at)),
+            retiring: self
+                .retiring
+                .clone()
+                .map(|old| Box::new(old.by(expires_at))),
             ..self.clone()
         }
     }

@@ -75,7 +75,7 @@ pub struct Verifier {
     digest: Option<Digest>,
     /// What mail servers verify an SMTP secret by; all that is known of a password from elsewhere,
     /// and of an older secret.
-    hash: Option<Hash>,
+    hash: Option<Box<Hash>>,
 }
 
 impl Verifier {
@@ -95,12 +95,13 @@ impl Verifier {
         };
         Ok(Self {
             digest: Some(Digest::of(secret)),
-            hash,
+            hash: hash.map(Box::new),
         })
     }
 
     /// One that was kept; `None` if there is neither.
     pub fn new(digest: Option<Digest>, hash: Option<Hash>) -> Option<Self> {
+        let hash = hash.map(Box::new);
         (digest.is_some() || hash.is_some()).then_some(Self { digest, hash })
     }
 
@@ -111,12 +112,19 @@ impl Verifier {
 
     /// The hash that mail servers verify it by, if there is one.
     pub fn hash(&self) -> Option<&Hash> {
-        self.hash.as_ref()
+        self.hash.as_deref()
+    }
+
+    /// What postkey itself needs of it.
+    #[must_use]
+    pub fn own(self) -> Self {
+        let hash = self.hash.filter(|_| self.digest.is_none());
+        Self { hash, ..self }
     }
 
     /// The scheme by which others can verify the secret, as Dovecot names them.
     pub fn scheme(&self) -> &'static str {
-        self.hash.as_ref().map_or("SHA256", Hash::scheme)
+        self.hash().map_or("SHA256", Hash::scheme)
     }
 
     /// Whether what was presented is that secret: by its digest, or by its hash if that is all that
@@ -150,7 +158,7 @@ impl From<Hash> for Verifier {
     fn from(hash: Hash) -> Self {
         Self {
             digest: None,
-            hash: Some(hash),
+            hash: Some(Box::new(hash)),
         }
     }
 }

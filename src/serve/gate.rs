@@ -2,6 +2,7 @@
 //! from memory while the vault is unchanged.
 
 mod login;
+mod warm;
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
@@ -15,23 +16,20 @@ use zeroize::Zeroizing;
 use super::ended::Ended;
 use super::meter::{Meter, Presentation, Tally, locked};
 use super::pool::{Hashers, Readers};
-use super::source::{Fresh, Source, Stamp, author};
+use super::source::{Fresh, Source, Stamp};
 use super::throttle::Throttle;
 use super::turns::Turns;
 use crate::key::{Allowance, Digest, HashMemory, Secret, Tail, Used};
 use crate::settings::Permissions;
-use crate::vault::{Action, DeadSecret, Error, KeyId, Presented, Record, Stored};
+use crate::vault::{DeadSecret, Error, KeyId, Presented, Record, Stored};
 use crate::verify::{Question, Recognised, Verdict, allowance, judge, recognise};
 pub(super) use login::Attempt;
 
-/// How many secrets are cached, some 500 bytes each.
+/// How many secrets are cached, some 700 bytes each with what they were used for.
 const CACHED: usize = 1 << 17;
 
 /// How long at most it takes until a hash is checked: a gateway waits no longer.
 const SLOWEST_HASH: Duration = Duration::from_secs(4);
-
-/// How many digests at most are kept in one transaction, during which nobody else can write.
-const KEPT_AT_ONCE: usize = 1000;
 
 /// Decides on presented secrets.
 #[derive(Debug)]
@@ -159,55 +157,6 @@ impl Gate {
         is_refused.then(|| self.throttle.penalty(Instant::now()))?
     }
 
-    /// Caches secrets as they lie in the vault, as many as there is room for: a gateway that was
-    /// restarted presents all that it has in use at once. What cannot be read is left to whoever
-    /// presents it. Blocks.
-    pub(super) fn warm_up(&self) {
-        let (mut last, mut is_usage_open) = (0, false);
-        while self.cached.len() < CACHED {
-            let Ok(fresh) = self.source.read(|vault| vault.secrets_after(last)) else {
-                return;
-            };
-            let Some(end) = fresh.value.last() else {
-                return;
-            };
-            last = end.record.id;
-            for secret in fresh.value {
-                let Some(digest) = secret.verifier.digest().cloned() else {
-                    continue;
-                };
-                let mut tally = self.meter.tally_at_hand(&secret.record, &self.source);
-                if tally.is_none() && !is_usage_open {
-                    is_usage_open = true;
-                    tally = Some(self.meter.tally(&secret.record, &self.source));
-                }
-                if let Some(tally) = tally {
-                    self.key(secret, digest, fresh.stamp, tally);
-                }
-            }
-        }
-    }
-
-    /// Keeps the digests that were learned in the vault. Blocks.
-    pub(super) fn keep_digests(&self, now: Timestamp) {
-        let some: Vec<Arc<Known>> = {
-            let mut learned = locked(&self.learned);
-            let count = learned.len().min(KEPT_AT_ONCE);
-            learned.drain(..count).collect()
-        };
-        if some.is_empty() {
-            return;
-        }
-        let author = author(Action::Verify, now);
-        let kept = self.source.open_vault().and_then(|mut vault| {
-            vault.keep_digests(some.iter().map(|known| &known.secret), &author)
-        });
-        // Where the vault cannot be written, they are cached for as long as this runs.
-        if matches!(kept, Err(Error::Busy)) {
-            locked(&self.learned).extend(some);
-        }
-    }
-
     fn stranger(&self, verdict: Verdict) -> Owner {
         Owner::Nobody(verdict, Arc::clone(self.meter.nobody()))
     }
@@ -300,7 +249,11 @@ impl Gate {
         Owner::Key(known)
     }
 
-    fn known(&self, secret: Presented, tally: Arc<Tally>) -> Arc<Known> {
+    /// What judging a secret needs, which is all that is kept of very many.
+    fn known(&self, mut secret: Presented, tally: Arc<Tally>) -> Arc<Known> {
+        secret.verifier = secret.verifier.own();
+        secret.record.key.description = None;
+        secret.record.key.retiring = None;
         let known = Arc::new(Known { secret, tally });
         if known.secret.learned.is_some() {
             locked(&self.learned).push(Arc::clone(&known));
@@ -414,5 +367,17 @@ impl Gate {
     ) -> Result<T, Error> {
         let read = self.readers.run(move |()| work()).await;
         read.unwrap_or(Err(Error::Busy))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_a_key_that_is_in_use_is_small() {
+        assert!(size_of::<Known>() <= 320, "{}", size_of::<Known>());
+        assert!(size_of::<Cached>() <= 64, "{}", size_of::<Cached>());
+        assert!(size_of::<Tally>() <= 176, "{}", size_of::<Tally>());
     }
 }

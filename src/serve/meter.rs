@@ -50,8 +50,19 @@ struct Counts {
     used: Used,
     unsaved: Spent,
     /// Mostly there is but one; it lies here then.
-    sightings: SmallVec<[Sighting; 1]>,
+    seen: SmallVec<[Seen; 1]>,
     is_dirty: bool,
+}
+
+/// Presentations that are recorded as one [`Sighting`] of the tally's key; smaller, since there may
+/// be one of every key.
+#[derive(Debug)]
+struct Seen {
+    tail: Option<Tail>,
+    verdict: &'static str,
+    count: u32,
+    at: Timestamp,
+    address: Option<IpAddr>,
 }
 
 /// How a secret was presented.
@@ -249,8 +260,8 @@ impl Meter {
 #[derive(Default)]
 struct Taken<'a> {
     sightings: Vec<Sighting>,
-    /// The tally of each sighting.
-    seen: Vec<&'a Tally>,
+    /// The same, and the tally of each.
+    seen: Vec<(Seen, &'a Tally)>,
     used: Vec<(KeyId, Spent)>,
     /// The tally of each use.
     spenders: Vec<&'a Tally>,
@@ -258,11 +269,10 @@ struct Taken<'a> {
 
 impl<'a> Taken<'a> {
     fn add(&mut self, tally: &'a Tally) {
-        let (sightings, unsaved) = locked(&tally.counts).take();
-        for seen in sightings {
-            let key = tally.key;
-            self.sightings.push(Sighting { key, ..seen });
-            self.seen.push(tally);
+        let (seen, unsaved) = locked(&tally.counts).take();
+        for seen in seen {
+            self.sightings.push(seen.of(tally.key));
+            self.seen.push((seen, tally));
         }
         if let Some(key) = tally.key.filter(|_| unsaved.used.count > 0) {
             self.used.push((key, unsaved));
@@ -271,8 +281,8 @@ impl<'a> Taken<'a> {
     }
 
     fn put_back(self) {
-        for (sighting, tally) in self.sightings.into_iter().zip(self.seen) {
-            locked(&tally.counts).put_back(sighting);
+        for (seen, tally) in self.seen {
+            locked(&tally.counts).put_back(seen);
         }
         for ((_, used), tally) in self.used.into_iter().zip(self.spenders) {
             locked(&tally.counts).owe(used);
@@ -280,12 +290,25 @@ impl<'a> Taken<'a> {
     }
 }
 
+impl Seen {
+    fn of(&self, key: Option<KeyId>) -> Sighting {
+        Sighting {
+            key,
+            tail: self.tail.clone(),
+            verdict: self.verdict,
+            count: self.count,
+            at: self.at,
+            address: self.address,
+        }
+    }
+}
+
 impl Counts {
-    /// Takes a sighting back that could not be recorded, if there is room for it.
-    fn put_back(&mut self, sighting: Sighting) {
+    /// Takes presentations back that could not be recorded, if there is room for them.
+    fn put_back(&mut self, seen: Seen) {
         self.is_dirty = true;
-        if self.sightings.len() < TOLD_APART {
-            self.sightings.push(sighting);
+        if self.seen.len() < TOLD_APART {
+            self.seen.push(seen);
         }
     }
 
@@ -317,14 +340,13 @@ impl Counts {
         if self.is_noted(verdict, tail, address, at) {
             return;
         }
-        let kinds = self.sightings.len();
+        let kinds = self.seen.len();
         let address = address.filter(|_| kinds < TOLD_APART);
         let tail = tail.filter(|_| kinds < 2 * TOLD_APART || verdict.is_accepted());
         if kinds >= TOLD_APART && self.is_noted(verdict, tail, address, at) {
             return;
         }
-        self.sightings.push(Sighting {
-            key: None,
+        self.seen.push(Seen {
             tail: tail.cloned(),
             verdict: verdict.word(),
             count: 1,
@@ -342,7 +364,7 @@ impl Counts {
         at: Timestamp,
     ) -> bool {
         let verdict = verdict.word();
-        let mut like = self.sightings.iter_mut().filter(|seen| {
+        let mut like = self.seen.iter_mut().filter(|seen| {
             seen.verdict == verdict && seen.tail.as_ref() == tail && seen.address == address
         });
         let Some(seen) = like.next() else {
@@ -354,10 +376,10 @@ impl Counts {
     }
 
     /// Takes out what is to be recorded.
-    fn take(&mut self) -> (SmallVec<[Sighting; 1]>, Spent) {
+    fn take(&mut self) -> (SmallVec<[Seen; 1]>, Spent) {
         self.is_dirty = false;
         let unsaved = std::mem::take(&mut self.unsaved);
-        (std::mem::take(&mut self.sightings), unsaved)
+        (std::mem::take(&mut self.seen), unsaved)
     }
 
     /// Takes over what others used of the limit in the same window.

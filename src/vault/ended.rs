@@ -288,9 +288,11 @@ fn ended(key: &Key, now: Timestamp) -> Key {
     let note = |noted: Option<Timestamp>, is_over: bool| noted.or(is_over.then_some(now));
     Key {
         expired_at: note(key.expired_at, key.has_expired(now)),
-        retiring: key.retiring.clone().map(|old| Retiring {
-            retired_at: note(old.retired_at, old.is_over(now)),
-            ..old
+        retiring: key.retiring.clone().map(|old| {
+            Box::new(Retiring {
+                retired_at: note(old.retired_at, old.is_over(now)),
+                ..*old
+            })
         }),
         ..key.clone()
     }
@@ -301,9 +303,11 @@ fn unseen(key: &Key, now: Timestamp) -> Key {
     let is_past = |end: Option<Timestamp>| end.is_none_or(|end| end <= now);
     Key {
         expired_at: key.expired_at.filter(|_| is_past(key.expires_at)),
-        retiring: key.retiring.clone().map(|old| Retiring {
-            retired_at: old.retired_at.filter(|_| is_past(Some(old.until))),
-            ..old
+        retiring: key.retiring.clone().map(|old| {
+            Box::new(Retiring {
+                retired_at: old.retired_at.filter(|_| is_past(Some(old.until))),
+                ..*old
+            })
         }),
         ..key.clone()
     }

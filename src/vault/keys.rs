@@ -51,7 +51,7 @@ pub struct Presented {
     /// What the presented secret has to match.
     pub verifier: Verifier,
     /// The digest that it turned out to have, if the vault does not have it yet.
-    pub learned: Option<Digest>,
+    pub learned: Option<Box<Digest>>,
     /// When it stops or stopped, if it is not the key's current secret.
     pub retires_at: Option<Timestamp>,
     /// When it was first seen retired.
@@ -314,7 +314,7 @@ fn key(row: &Row<'_>) -> Result<Key, Error> {
         expires_at: moment(row, 9)?,
         expired_at: moment(row, 13)?,
         tail: parsed(row, 10)?,
-        retiring: retiring(row)?,
+        retiring: retiring(row)?.map(Box::new),
     })
 }
 

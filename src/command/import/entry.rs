@@ -177,11 +177,11 @@ impl Entry {
         };
         let until = self.key.expires_at.map_or(until, |end| end.min(until));
         let tail = old.key.tail;
-        self.key.retiring = Some(Retiring {
+        self.key.retiring = Some(Box::new(Retiring {
             tail,
             until,
             retired_at: None,
-        });
+        }));
         self.old = Some(secret);
         Ok(())
     }

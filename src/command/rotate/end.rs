@@ -51,7 +51,7 @@ fn remove_retired(seen: Record, session: &Session, vault: &mut Vault) -> Result<
     let removed = vault.change(&session.author(Action::FinishRotation), |change| {
         let found = change.find(name)?;
         let is_retired = |old: &Retiring| old.is_over(change.now());
-        if !found.key.retiring.as_ref().is_some_and(is_retired) {
+        if !found.key.retiring.as_deref().is_some_and(is_retired) {
             return Ok::<_, VaultError>(None);
         }
         let key = found.key.finished();
@@ -234,6 +234,6 @@ impl<'a> Rotation<'a> {
         let is_same = |old: &Retiring| old.tail == self.old.tail;
         found.id == self.seen.id
             && found.key.tail == self.seen.key.tail
-            && found.key.retiring.as_ref().is_none_or(is_same)
+            && found.key.retiring.as_deref().is_none_or(is_same)
     }
 }

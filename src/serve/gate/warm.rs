@@ -1,0 +1,65 @@
+//! What is done beside requests: secrets are cached before they are presented, and the digests of
+//! those that were are kept.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{CACHED, Gate, Known};
+use crate::serve::meter::locked;
+use crate::serve::source::author;
+use crate::vault::{Action, Error};
+
+/// How many digests at most are kept in one transaction, during which nobody else can write.
+const KEPT_AT_ONCE: usize = 1000;
+
+impl Gate {
+    /// Caches secrets as they lie in the vault, as many as there is room for: a gateway that was
+    /// restarted presents all that it has in use at once. What cannot be read is left to whoever
+    /// presents it. Blocks.
+    pub(in crate::serve) fn warm_up(&self) {
+        let (mut last, mut is_usage_open) = (0, false);
+        while self.cached.len() < CACHED {
+            let Ok(fresh) = self.source.read(|vault| vault.secrets_after(last)) else {
+                return;
+            };
+            let Some(end) = fresh.value.last() else {
+                return;
+            };
+            last = end.record.id;
+            for secret in fresh.value {
+                let Some(digest) = secret.verifier.digest().cloned() else {
+                    continue;
+                };
+                let mut tally = self.meter.tally_at_hand(&secret.record, &self.source);
+                if tally.is_none() && !is_usage_open {
+                    is_usage_open = true;
+                    tally = Some(self.meter.tally(&secret.record, &self.source));
+                }
+                if let Some(tally) = tally {
+                    self.key(secret, digest, fresh.stamp, tally);
+                }
+            }
+        }
+    }
+
+    /// Keeps the digests that were learned in the vault. Blocks.
+    pub(in crate::serve) fn keep_digests(&self, now: Timestamp) {
+        let some: Vec<Arc<Known>> = {
+            let mut learned = locked(&self.learned);
+            let count = learned.len().min(KEPT_AT_ONCE);
+            learned.drain(..count).collect()
+        };
+        if some.is_empty() {
+            return;
+        }
+        let author = author(Action::Verify, now);
+        let kept = self.source.open_vault().and_then(|mut vault| {
+            vault.keep_digests(some.iter().map(|known| &known.secret), &author)
+        });
+        // Where the vault cannot be written, they are cached for as long as this runs.
+        if matches!(kept, Err(Error::Busy)) {
+            locked(&self.learned).extend(some);
+        }
+    }
+}
