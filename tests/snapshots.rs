@@ -42,12 +42,13 @@ const KEYS: &str = "
 const TOOLS: &str = r#"
     set -o pipefail
     umask 077
-    postkey() { "$POSTKEY" "$@"; }
+    postkey() { LD_PRELOAD="$FAKETIME_LIBRARY" "$POSTKEY" "$@"; }
     at() { FAKETIME="$1:00" "${@:2}"; }
     terminal() {
         local columns=$1; shift
         case $1 in log|show) columns=$((columns + WIDER)) ;; esac
-        script -qec "stty rows 50 cols $columns; \"\$POSTKEY\" $*" /dev/null </dev/null | tr -d '\r'
+        local size="rows 50 cols $columns"
+        script -qec "stty $size; LD_PRELOAD=\"\$FAKETIME_LIBRARY\" \"\$POSTKEY\" $*" /dev/null </dev/null | tr -d '\r'
     }
 "#;
 
@@ -150,6 +151,8 @@ fn expect_no_secret(sandbox: &Sandbox, text: &str) {
 
 /// Runs a line of a file, or several.
 fn bash(sandbox: &Sandbox, wider: isize, script: &str) -> Run {
+    // Only postkey loads it: what bash starts would share bash's, which may be gone by then.
+    let [(_, library), settings @ ..] = preload();
     let clean = sandbox.command([""; 0]);
     let mut command = Command::new("bash");
     command
@@ -159,7 +162,8 @@ fn bash(sandbox: &Sandbox, wider: isize, script: &str) -> Run {
                 .get_envs()
                 .filter_map(|(name, value)| Some((name, value?))),
         )
-        .envs(preload())
+        .env("FAKETIME_LIBRARY", library)
+        .envs(settings)
         .env("FAKETIME", NOW)
         .env("POSTKEY", POSTKEY)
         .env("WIDER", wider.to_string())
