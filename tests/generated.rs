@@ -1,9 +1,12 @@
 //! The generated files: the man pages and the completion scripts, made from the definition
-//! of the command line. `UPDATE=1 cargo test generated` writes them anew.
+//! of the command line, and the guides' man pages. `UPDATE=1 cargo test generated` writes them anew.
+
+mod guide;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use clap::ValueEnum;
 use clap_mangen::Man;
@@ -11,6 +14,9 @@ use clap_mangen::roff::{Roff, bold, roman};
 use postkey::cli;
 use postkey::command::completions::{Shell, script};
 use postkey::exit::ExitStatus;
+
+use crate::parallel;
+use crate::readme::{self, GUIDES};
 
 #[test]
 fn the_man_pages_are_current() {
@@ -25,7 +31,29 @@ fn the_man_pages_are_current() {
         let name = format!("postkey-{}", verb.get_name());
         pages.insert(format!("{name}.1"), page(verb.clone(), false));
     }
+    for name in GUIDES {
+        let page = guide::page(name, section(name), &readme::guide(name), &others(name));
+        pages.insert(format!("postkey-{name}.{}", section(name)), page);
+    }
     compare("man", &pages);
+}
+
+#[test]
+fn the_man_pages_are_rendered_without_a_warning() {
+    let pages = readme::files_below("man");
+    let pages: Vec<_> = pages.collect();
+    assert!(pages.len() > 30);
+    parallel::on_each(pages, |page| {
+        let mut man = Command::new("man");
+        let man = man.args(["--warnings=w", "-l", "-Tutf8"]).arg(&page);
+        let output = man.env("MANWIDTH", "80").output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success() && errors.is_empty(),
+            "{page}: {errors}"
+        );
+        assert!(!output.stdout.is_empty());
+    });
 }
 
 #[test]
@@ -67,6 +95,10 @@ fn page(command: clap::Command, is_first: bool) -> String {
     } else {
         roff.text([roman("See "), bold("postkey"), roman("(1).")]);
     }
+    if is_first {
+        roff.control("SH", ["SEE ALSO"]);
+        roff.text(guide::references(&guides().collect::<Vec<_>>()));
+    }
     roff.to_writer(&mut out).unwrap();
     let page = String::from_utf8(out).unwrap();
     // clap_mangen names the section of what stands after the help.
@@ -78,6 +110,26 @@ fn page(command: clap::Command, is_first: bool) -> String {
     }
 }
 
+/// The section of a guide's man page.
+fn section(name: &str) -> &'static str {
+    if name == "config" { "5" } else { "7" }
+}
+
+/// The guides as they are referred to.
+fn guides() -> impl Iterator<Item = String> {
+    let guides = GUIDES.into_iter();
+    guides.map(|name| format!("postkey-{name}({})", section(name)))
+}
+
+/// What a guide refers to at its end.
+fn others(name: &str) -> Vec<String> {
+    let itself = format!("postkey-{name}(");
+    let others = guides().filter(|guide| !guide.starts_with(&itself));
+    std::iter::once("postkey(1)".to_owned())
+        .chain(others)
+        .collect()
+}
+
 fn files(roff: &mut Roff) {
     roff.control("SH", ["FILES"]);
     for (path, what) in [
@@ -87,7 +139,7 @@ fn files(roff: &mut Roff) {
         ),
         (
             "~/.config/postkey/config.toml",
-            "The settings, if there are any; the README lists them.",
+            "The settings, if there are any: see postkey-config(5).",
         ),
     ] {
         roff.control("TP", []);
@@ -108,24 +160,29 @@ fn exit_statuses(roff: &mut Roff) {
     )]);
 }
 
+/// The files of a folder, which may have folders, too.
+fn files_in(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(folder).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.is_file())
+}
+
 /// Compares a whole folder, so that an orphan fails, too.
 fn compare(folder: &str, expected: &BTreeMap<String, String>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     if std::env::var_os("UPDATE").is_some() {
-        let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
+        for entry in files_in(&folder) {
+            fs::remove_file(entry).unwrap();
+        }
         for (name, text) in expected {
             fs::write(folder.join(name), text).unwrap();
         }
     }
-    let found: BTreeMap<String, String> = fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap())
-        .map(|entry| {
-            (
-                entry.file_name().into_string().unwrap(),
-                fs::read_to_string(entry.path()).unwrap(),
-            )
+    let found: BTreeMap<String, String> = files_in(&folder)
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, fs::read_to_string(path).unwrap())
         })
         .collect();
     let names = |files: &BTreeMap<String, String>| files.keys().cloned().collect::<Vec<_>>();

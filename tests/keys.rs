@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::sandbox::{Run, Sandbox};
 
 #[test]
-fn a_keys_life_goes_as_the_readme_tells() {
+fn a_keys_life_goes_as_the_tutorial_shows() {
     let sandbox = Sandbox::new();
     let old = sandbox.generate(["api", "ci"]);
     assert_eq!(sandbox.verify(&old), ("accepted".to_owned(), 0));

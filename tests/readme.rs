@@ -1,18 +1,34 @@
-//! The README's sessions, executed: each section's in one shell and one empty home.
+//! The sessions of the README and of the guides, executed: each section's in one shell and one empty
+//! home.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use pulldown_cmark::{Event, Parser, Tag};
 use regex::Regex;
 
 use crate::mail::{Debian, Machine, on_each_debian, only_as_root};
 use crate::sandbox::{POSTKEY, Run, Sandbox};
 
-/// The sections whose sessions start mail servers, among them Exim, and those that start gateways.
-const WITH_MAIL_SERVERS: [&str; 2] = ["Guard a mail server", "Servers that cannot read SQLite"];
-const WITH_EXIM: [&str; 1] = ["Mail servers without Dovecot"];
-const WITH_GATEWAYS: [&str; 1] = ["Guard an HTTP API"];
+/// The guides, in the order in which a newcomer reads them.
+pub const GUIDES: [&str; 10] = [
+    "tutorial",
+    "mail",
+    "http",
+    "rotation",
+    "incident",
+    "ci",
+    "bootstrap",
+    "care",
+    "security",
+    "config",
+];
+
+/// The sections whose sessions start servers: Dovecot and Postfix, Exim, and nginx.
+const WITH_MAIL_SERVERS: [&str; 2] = ["Dovecot and Postfix", "Servers that cannot read SQLite"];
+const WITH_EXIM: [&str; 1] = ["Exim, PAM and maddy without Dovecot"];
+const WITH_GATEWAYS: [&str; 1] = ["Set it up with nginx"];
 
 /// What stands between the outputs of two commands.
 const MARK: &str = "@@@@";
@@ -62,16 +78,60 @@ impl Session {
     }
 }
 
+macro_rules! sessions {
+    ($($name:ident: $file:literal,)*) => {
+        const EXECUTED: &[&str] = &[$($file),*];
+
+        $(#[test]
+        fn $name() {
+            go_as_shown($file);
+        })*
+    };
+}
+
+// A test a file, so that they run side by side.
+sessions! {
+    the_readme_goes_as_shown: "README.md",
+    the_tutorial_goes_as_shown: "man/guide/tutorial.md",
+    the_mail_guide_goes_as_shown: "man/guide/mail.md",
+    the_http_guide_goes_as_shown: "man/guide/http.md",
+    the_rotation_guide_goes_as_shown: "man/guide/rotation.md",
+    the_incident_guide_goes_as_shown: "man/guide/incident.md",
+    the_ci_guide_goes_as_shown: "man/guide/ci.md",
+    the_bootstrap_guide_goes_as_shown: "man/guide/bootstrap.md",
+    the_care_guide_goes_as_shown: "man/guide/care.md",
+}
+
 #[test]
-fn every_session_of_the_readme_goes_as_it_is_shown() {
-    let sessions = sessions(&readme());
-    assert!(
-        sessions
-            .iter()
-            .map(|session| session.steps.len())
-            .sum::<usize>()
-            > 25
-    );
+fn the_mail_guide_goes_as_shown_with_dovecot_and_postfix() {
+    on_each_debian(|debian| go_as_shown_on_machines("mail", &WITH_MAIL_SERVERS, debian));
+}
+
+#[test]
+fn the_mail_guide_goes_as_shown_with_exim() {
+    only_as_root!();
+    go_as_shown_on_machines("mail", &WITH_EXIM, Debian::TrixieWithExim);
+}
+
+#[test]
+fn the_http_guide_goes_as_shown_with_nginx() {
+    on_each_debian(|debian| go_as_shown_on_machines("http", &WITH_GATEWAYS, debian));
+}
+
+#[test]
+fn every_file_with_a_session_is_executed() {
+    for file in documents() {
+        let has_session = !sessions(&read(&file)).is_empty();
+        assert_eq!(has_session, EXECUTED.contains(&&*file), "{file}");
+    }
+}
+
+/// Compares the sessions of a file that need no servers.
+#[track_caller]
+fn go_as_shown(file: &str) {
+    let sessions = sessions(&read(file));
+    let steps = sessions.iter().map(|session| session.steps.len());
+    assert!(steps.sum::<usize>() > 5);
     std::thread::scope(|scope| {
         for session in sessions.iter().filter(|session| !session.has_servers()) {
             scope.spawn(move || {
@@ -85,25 +145,9 @@ fn every_session_of_the_readme_goes_as_it_is_shown() {
     });
 }
 
-#[test]
-fn the_sessions_with_mail_servers_go_as_they_are_shown() {
-    on_each_debian(|debian| go_as_shown(&WITH_MAIL_SERVERS, debian));
-}
-
-#[test]
-fn the_session_with_exim_goes_as_it_is_shown() {
-    only_as_root!();
-    go_as_shown(&WITH_EXIM, Debian::TrixieWithExim);
-}
-
-#[test]
-fn the_session_with_a_gateway_goes_as_it_is_shown() {
-    on_each_debian(|debian| go_as_shown(&WITH_GATEWAYS, debian));
-}
-
 /// Compares the sessions of these sections on machines of their own, all at once.
-fn go_as_shown(sections: &[&str], debian: Debian) {
-    let sessions = sessions(&readme());
+fn go_as_shown_on_machines(name: &str, sections: &[&str], debian: Debian) {
+    let sessions = sessions(&guide(name));
     let sessions = sessions
         .iter()
         .filter(|session| sections.contains(&&*session.section));
@@ -121,8 +165,8 @@ fn go_as_shown(sections: &[&str], debian: Debian) {
 }
 
 #[test]
-fn the_test_command_installs_the_servers_that_the_readme_installs() {
-    let text = readme();
+fn the_test_command_installs_the_servers_that_the_guides_install() {
+    let text = guide("mail") + &guide("http");
     let lines = text.lines().filter(|line| line.starts_with("apt install "));
     let mut packages = lines.clone().flat_map(|line| line.split(' ').skip(2));
     let installed = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/run"));
@@ -143,7 +187,7 @@ fn the_test_command_installs_the_servers_that_the_readme_installs() {
 
 #[test]
 fn the_readmes_first_command_is_the_one_that_the_test_command_runs() {
-    let first = readme()
+    let first = read("README.md")
         .split("```sh\n")
         .nth(1)
         .unwrap()
@@ -155,35 +199,32 @@ fn the_readmes_first_command_is_the_one_that_the_test_command_runs() {
 }
 
 #[test]
-fn the_settings_of_the_readme_are_good() {
-    let text = readme();
+fn the_settings_in_the_guides_are_valid() {
     let sandbox = Sandbox::new();
-    // The last is the whole of them; the others are parts.
-    for settings in text.split("```toml\n").skip(1) {
-        sandbox.settings(settings.split("```").next().unwrap());
-        sandbox.run(["list"]).expect(5);
+    let run = |settings: &str| {
+        sandbox.settings(settings);
+        sandbox.run(["list"])
+    };
+    let guides = GUIDES.map(guide).concat();
+    let parts: Vec<_> = blocks(&guides, "```toml\n").collect();
+    assert!(parts.len() > 1);
+    for settings in parts {
+        run(settings).expect(5);
     }
+    assert!(run("unknown = 1\n").expect(5).stderr.contains("unknown"));
+    let all = guide("config");
+    run(blocks(&all, "```toml\n").next().unwrap());
     let vault = sandbox.vault();
-    let run = sandbox.run(["--vault", vault.to_str().unwrap(), "generate", "api", "ci"]);
-    run.expect(0);
-    assert_eq!(
-        sandbox
-            .run([
-                "show",
-                "ci",
-                "--vault",
-                vault.to_str().unwrap(),
-                "--format",
-                "json"
-            ])
-            .json()["limit"],
-        "100000/day"
-    );
+    let vault = vault.to_str().unwrap();
+    let key = sandbox.run([
+        "--vault", vault, "--format", "json", "generate", "api", "ci",
+    ]);
+    assert_eq!(key.expect(0).json()["limit"], "100000/day");
 }
 
 #[test]
-fn the_readmes_exit_statuses_are_the_programs() {
-    let text = readme();
+fn the_exit_statuses_in_the_guide_are_the_programs() {
+    let text = guide("config");
     for status in postkey::exit::ExitStatus::ALL {
         let row = format!(
             "| {} | {} | {} |",
@@ -195,8 +236,114 @@ fn the_readmes_exit_statuses_are_the_programs() {
     }
 }
 
-fn readme() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
+#[test]
+fn the_readme_is_short() {
+    let text = read("README.md");
+    assert!(text.lines().count() <= 150, "{}", text.lines().count());
+    assert!(text.len() <= 9 * 1024, "{}", text.len());
+}
+
+#[test]
+fn every_guide_is_listed_and_in_the_readme() {
+    let mut names: Vec<_> = files_below("man/guide").collect();
+    names.sort();
+    let mut expected = GUIDES.map(|name| format!("man/guide/{name}.md"));
+    expected.sort();
+    assert_eq!(names, expected);
+    let readme = read("README.md");
+    for file in expected {
+        assert!(readme.contains(&format!("({file})")), "{file}");
+    }
+}
+
+#[test]
+fn every_relative_link_leads_to_a_file() {
+    let mut seen = 0;
+    for file in documents() {
+        let text = read(&file);
+        for link in links(&text).filter(|link| !link.contains("://")) {
+            let folder = root().join(&file);
+            let target = folder.parent().unwrap().join(&*link);
+            assert!(target.is_file(), "{file}: {link}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 30, "{seen}");
+}
+
+/// A guide is called by the name of its man page, and by no other's.
+#[test]
+fn every_link_between_guides_names_the_man_page_that_it_leads_to() {
+    let link = Regex::new(r"\[postkey-(\w+)\((\d)\)\]\((\w+)\.md\)").unwrap();
+    for name in GUIDES {
+        let text = guide(name);
+        for found in link.captures_iter(&text) {
+            assert_eq!(found[1], found[3], "{name}");
+            assert_eq!(&found[2], if &found[1] == "config" { "5" } else { "7" });
+        }
+        let relative = links(&text).filter(|link| !link.contains("://"));
+        assert_eq!(link.find_iter(&text).count(), relative.count(), "{name}");
+    }
+}
+
+/// Nobody who has installed postkey has its README.
+#[test]
+fn nothing_that_is_installed_speaks_of_the_readme() {
+    let installed = files_below("man").chain(files_below("man/guide"));
+    for file in installed {
+        let text = read(&file).to_lowercase();
+        assert!(!text.contains("readme"), "{file}");
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(file: &str) -> String {
+    fs::read_to_string(root().join(file)).unwrap()
+}
+
+pub fn guide(name: &str) -> String {
+    read(&format!("man/guide/{name}.md"))
+}
+
+/// What people read, by its path.
+fn documents() -> Vec<String> {
+    let documents = [
+        "README.md",
+        "SECURITY.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+    ];
+    let documents = documents.map(String::from).into_iter();
+    documents.chain(files_below("man/guide")).collect()
+}
+
+/// The files of a folder, by their paths below the root.
+pub fn files_below(folder: &str) -> impl Iterator<Item = String> {
+    let entries = fs::read_dir(root().join(folder)).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.is_file()).map(|path| {
+        path.strip_prefix(root())
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned()
+    })
+}
+
+fn links(text: &str) -> impl Iterator<Item = pulldown_cmark::CowStr<'_>> {
+    Parser::new(text).filter_map(|event| match event {
+        Event::Start(Tag::Link { dest_url, .. }) => Some(dest_url),
+        _ => None,
+    })
+}
+
+/// The code blocks that begin with this line.
+fn blocks<'a>(text: &'a str, fence: &'a str) -> impl Iterator<Item = &'a str> {
+    let after = text.split(fence).skip(1);
+    after.map(|block| block.split("```").next().unwrap())
 }
 
 /// The console sessions, by the section that they stand in.
@@ -204,10 +351,7 @@ fn sessions(text: &str) -> Vec<Session> {
     let mut sessions = Vec::new();
     for section in text.split("\n## ").skip(1) {
         let title = section.lines().next().unwrap().to_owned();
-        let blocks = section.split("```console\n").skip(1);
-        let steps: Vec<Step> = blocks
-            .flat_map(|block| steps(block.split("```").next().unwrap()))
-            .collect();
+        let steps: Vec<Step> = blocks(section, "```console\n").flat_map(steps).collect();
         if !steps.is_empty() {
             sessions.push(Session {
                 section: title,

@@ -10,7 +10,7 @@ use crate::mail::reports::{Reports, expect_named};
 use crate::mail::{Debian, Machine, on_each_debian};
 use crate::sandbox::Sandbox;
 
-/// What the README says, with the export where both sides see it.
+/// What the guide says, with the export where both sides see it.
 const CONFIGURE: &str = "
 install -m 640 -g dovecot /dev/null exported &&
 postkey export &&

@@ -1,4 +1,4 @@
-//! The README's files for CI systems, run as these run them, as far as can be told.
+//! The guide's files for CI systems, run as these run them, as far as can be told.
 
 use std::fs;
 use std::io::{Read, pipe};
@@ -24,7 +24,7 @@ echo \"deployed with $API_KEY\"
 #[test]
 fn the_workflow_for_github_rotates_a_key_and_its_log_has_no_secret() {
     let sandbox = with_a_job();
-    let job = &of_readme("### GitHub Actions")["jobs"]["rotate"];
+    let job = &of_guide("### GitHub Actions")["jobs"]["rotate"];
     let mut handed_on = std::collections::BTreeMap::new();
     let mut masks = Vec::new();
     let mut told = String::new();
@@ -60,7 +60,7 @@ fn the_job_for_gitlab_rotates_a_key_and_its_log_has_no_secret() {
         DEPLOY.replace("$API_KEY\"\n", "it\"\n"),
     )
     .unwrap();
-    let job = &of_readme("### GitLab CI/CD")["rotate"];
+    let job = &of_guide("### GitLab CI/CD")["rotate"];
     let mut told = String::new();
     for part in ["script", "after_script"] {
         let lines: Vec<_> = job[part]
@@ -116,9 +116,9 @@ fn expect_rotated(sandbox: &Sandbox, told: &str) {
     assert_eq!(sandbox.show("shop")["secrets"].as_array().unwrap().len(), 1);
 }
 
-/// The YAML below a heading of the README, by a parser that is not ours.
-fn of_readme(heading: &str) -> Value {
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+/// The YAML below a heading of the guide, by a parser that is not ours.
+fn of_guide(heading: &str) -> Value {
+    let text = crate::readme::guide("ci");
     let (_, below) = text.split_once(heading).unwrap();
     let (_, block) = below.split_once("```yaml\n").unwrap();
     let (block, _) = block.split_once("```").unwrap();
