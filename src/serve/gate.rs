@@ -151,10 +151,10 @@ impl Gate {
         Ok(self.decide_on(owner, asked, now))
     }
 
-    /// How long to wait before a decision is told.
-    pub(super) fn penalty(&self, decision: &Decision) -> Option<Duration> {
+    /// When a decision on a request may be answered; `None` if at once.
+    pub(super) fn answer_at(&self, decision: &Decision, received: Instant) -> Option<Instant> {
         let is_refused = !decision.verdict.is_accepted();
-        is_refused.then(|| self.throttle.penalty(Instant::now()))?
+        is_refused.then(|| self.throttle.answer_at(received, Instant::now()))
     }
 
     fn stranger(&self, verdict: Verdict) -> Owner {

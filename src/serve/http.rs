@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -19,7 +19,7 @@ use hyper::header::{
 };
 use hyper::http::request::Parts;
 use jiff::Timestamp;
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep_until, timeout};
 use tower_service::Service;
 
 use super::asked::{Caller, Taken};
@@ -99,6 +99,23 @@ pub(super) struct Desk {
     pub(super) was_report_refused: AtomicBool,
 }
 
+/// When a request was received.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Received {
+    pub(super) at: Timestamp,
+    /// The same moment, of the clock that is never set.
+    pub(super) instant: Instant,
+}
+
+impl Received {
+    pub(super) fn now() -> Self {
+        Self {
+            at: process::now(),
+            instant: Instant::now(),
+        }
+    }
+}
+
 /// An answer, or what it takes to have one.
 enum Reply<'a> {
     Now(Response),
@@ -164,19 +181,19 @@ impl Desk {
             self.metrics.count(caller, PREFLIGHT);
             return Reply::Now(preflight());
         }
-        let now = process::now();
-        match self.gate.decide_at_once(taken.asked(), now) {
-            Some(decision) => self.settle(caller, decision, now, parts.headers),
-            None => Reply::Later(Box::pin(self.decide_later(caller, parts, now))),
+        let received = Received::now();
+        match self.gate.decide_at_once(taken.asked(), received.at) {
+            Some(decision) => self.settle(caller, decision, received, parts.headers),
+            None => Reply::Later(Box::pin(self.decide_later(caller, parts, received))),
         }
     }
 
-    async fn decide_later(&self, caller: Caller, parts: Parts, now: Timestamp) -> Response {
+    async fn decide_later(&self, caller: Caller, parts: Parts, received: Received) -> Response {
         let Some(taken) = caller.take(&parts, &self.credentials) else {
             return refused(BAD_REQUEST);
         };
-        let decision = self.gate.decide(taken.asked(), now).await;
-        let reply = self.settle(caller, decision, now, parts.headers);
+        let decision = self.gate.decide(taken.asked(), received.at).await;
+        let reply = self.settle(caller, decision, received, parts.headers);
         reply.response().await
     }
 
@@ -186,22 +203,22 @@ impl Desk {
             && self.credentials.are_absent(headers)
     }
 
-    /// Counts a decision and tells it, or that there is none; in a while if it is one of too many
-    /// refusals.
+    /// Counts a decision and answers it, or that there is none; a refusal not before its time.
     fn settle(
         &self,
         caller: Caller,
         decision: Result<Decision, Error>,
-        now: Timestamp,
+        received: Received,
         asked: HeaderMap,
     ) -> Reply<'static> {
-        let penalty = decision.as_ref().ok();
-        let penalty = penalty.and_then(|decision| self.gate.penalty(decision));
+        let answer_at = decision.as_ref().ok();
+        let answer_at =
+            answer_at.and_then(|decision| self.gate.answer_at(decision, received.instant));
         let origin = cors::allowed(&self.cors_origins, &asked);
         let mut answer = match &decision {
             Ok(decision) => {
                 self.metrics.count(caller, decision.verdict.word());
-                answer(caller, decision, now, asked)
+                answer(caller, decision, received.at, asked)
             }
             Err(error) => {
                 self.note_vault(Some(error));
@@ -220,10 +237,10 @@ impl Desk {
         if let Some(origin) = origin.filter(|_| !verdict.is_ok_and(Verdict::is_accepted)) {
             cors::let_read(&mut answer, origin);
         }
-        match penalty {
+        match answer_at {
             None => Reply::Now(answer),
-            Some(penalty) => Reply::Later(Box::pin(async move {
-                sleep(penalty).await;
+            Some(instant) => Reply::Later(Box::pin(async move {
+                sleep_until(instant.into()).await;
                 answer
             })),
         }

@@ -12,13 +12,12 @@ use base64ct::{Base64, Encoding};
 use hyper::Uri;
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use serde::Deserialize;
-use tokio::time::sleep;
+use tokio::time::sleep_until;
 use zeroize::Zeroizing;
 
 use super::credentials::{of_scheme, text};
 use super::gate::{Attempt, Decision};
-use super::http::{Desk, UNAVAILABLE, refused};
-use crate::process;
+use super::http::{Desk, Received, UNAVAILABLE, refused};
 use crate::usage::read_address;
 use crate::verify::Refusal;
 
@@ -71,10 +70,11 @@ async fn answer(State(desk): State<Arc<Desk>>, request: Request) -> Response {
         password: basic.password(),
         address: read_address(address).ok(),
     };
-    match desk.gate.decide_login(attempt, process::now()).await {
+    let received = Received::now();
+    match desk.gate.decide_login(attempt, received.at).await {
         Ok(decision) => {
             desk.note_vault(None);
-            settle(&desk, &decision).await
+            settle(&desk, &decision, received).await
         }
         Err(error) => {
             desk.metrics.count_login(UNAVAILABLE.code);
@@ -84,11 +84,11 @@ async fn answer(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     }
 }
 
-/// Counts a decision and tells it, in a while if it is one of too many refusals.
-async fn settle(desk: &Desk, decision: &Decision) -> Response {
+/// Counts a decision and answers it; a refusal not before its time.
+async fn settle(desk: &Desk, decision: &Decision, received: Received) -> Response {
     desk.metrics.count_login(decision.verdict.word());
-    if let Some(penalty) = desk.gate.penalty(decision) {
-        sleep(penalty).await;
+    if let Some(instant) = desk.gate.answer_at(decision, received.instant) {
+        sleep_until(instant.into()).await;
     }
     if decision.verdict.is_accepted() {
         return Response::new(Body::empty());

@@ -1,4 +1,4 @@
-//! Slowing down floods of refused requests.
+//! When refusals are answered: none so soon that its time tells anything, and floods of them late.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,7 +11,11 @@ const FREE: f64 = 100.0;
 /// in a second, and the processor is left to others.
 const PENALTY: Duration = Duration::from_millis(250);
 
-/// A bucket of refusals that are answered at once.
+/// How long after its request a refusal is answered at the earliest. A secret that ends like a
+/// key's takes some 30 µs longer to refuse than another: that the key exists must not be measured.
+const EARLIEST: Duration = Duration::from_millis(2);
+
+/// A bucket of refusals that are answered without a penalty.
 #[derive(Debug)]
 pub(super) struct Throttle(Mutex<Bucket>);
 
@@ -29,8 +33,14 @@ impl Throttle {
         }))
     }
 
-    /// How long a refusal has to wait.
-    pub(super) fn penalty(&self, now: Instant) -> Option<Duration> {
+    /// When the refusal of a request is answered.
+    pub(super) fn answer_at(&self, received: Instant, now: Instant) -> Instant {
+        let earliest = received + EARLIEST;
+        let penalty = self.penalty(now);
+        penalty.map_or(earliest, |penalty| earliest.max(now + penalty))
+    }
+
+    fn penalty(&self, now: Instant) -> Option<Duration> {
         let mut bucket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let gained = now
             .saturating_duration_since(bucket.filled_at)
@@ -63,5 +73,15 @@ mod tests {
             .filter(|_| throttle.penalty(later).is_none())
             .count();
         assert_eq!(free, 50);
+    }
+
+    #[test]
+    fn how_long_a_refusal_took_does_not_show() {
+        let received = Instant::now();
+        let throttle = Throttle::new(received);
+        for took in [0, 30, 500, 1999] {
+            let now = received + Duration::from_micros(took);
+            assert_eq!(throttle.answer_at(received, now), received + EARLIEST);
+        }
     }
 }
