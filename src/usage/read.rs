@@ -139,6 +139,15 @@ impl Details {
         self.last_address().filter(|_| is_only)
     }
 
+    /// From where the key was used at this time or later, the last address first.
+    pub fn addresses_since(&self, time: Timestamp) -> impl Iterator<Item = &str> {
+        let recent = self
+            .addresses
+            .iter()
+            .filter(move |used| used.last_at >= time);
+        recent.map(|used| used.address.as_str())
+    }
+
     /// Whether it is recorded from where the key was accepted or refused.
     pub fn has_addresses(&self) -> bool {
         let is_refused_from = |refused: &Refused| refused.addresses.count > 0;

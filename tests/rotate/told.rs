@@ -3,6 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::{rotate, rotating, tail, verdicts};
@@ -200,7 +201,36 @@ fn who_finishes_is_warned_where_the_new_secret_is_not_in_place_or_the_old_one_st
     let used = finish("json").expect(0);
     assert!(used.stderr.contains("the old secret was used"), "{used:?}");
     assert!(used.stderr.contains("from 198.51.100.7"), "{used:?}");
+    assert!(
+        used.stderr.contains("used from 198.51.100.7, 203.0.113.9"),
+        "{used:?}"
+    );
     assert!(!used.stderr.contains(tail(&old)), "{used:?}");
+}
+
+#[test]
+fn who_finishes_is_told_who_used_the_old_secret_in_the_last_hour() {
+    for (minutes, is_told) in [(59, true), (61, false)] {
+        let sandbox = Sandbox::new();
+        let (old, new) = rotating(&sandbox);
+        verify(&sandbox, &old, "198.51.100.7");
+        let usage = Connection::open(sandbox.usage()).unwrap();
+        let ago = format!(
+            "UPDATE secrets SET first_at = first_at - {0}, last_at = last_at - {0};
+             UPDATE addresses SET last_at = last_at - {0}",
+            minutes * 60
+        );
+        usage.execute_batch(&ago).unwrap();
+        drop(usage);
+        verify(&sandbox, &new, "203.0.113.9");
+        let finished = rotate(&sandbox, &["--finish", "--yes"]).expect(0).stderr;
+        for said in [
+            "the old secret was used 59 minutes ago, before the new one",
+            "in the last hour the key was used from 203.0.113.9, 198.51.100.7",
+        ] {
+            assert_eq!(finished.contains(said), is_told, "{minutes}: {finished}");
+        }
+    }
 }
 
 #[test]

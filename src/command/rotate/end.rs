@@ -1,12 +1,17 @@
 //! The end of a rotation before its time: with the new secret, or with the old one.
 
+use jiff::SignedDuration;
+
 use crate::command::Session;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Retiring};
-use crate::ui::{Look, secret_use};
-use crate::usage::{Details, Takeover};
+use crate::ui::{Look, Ui, secret_use};
+use crate::usage::{Details, SecretUse, Takeover};
 use crate::vault::{Action, Change, Error as VaultError, Record, Vault};
+
+/// How long ago a use of the old secret is worth a warning, whatever came after it.
+const RECENT: SignedDuration = SignedDuration::from_hours(1);
 
 /// A rotation that is open.
 struct Rotation<'a> {
@@ -180,15 +185,41 @@ impl<'a> Rotation<'a> {
                 ui.warn("the new secret was never used, as far as is recorded: is it in place?");
             }
             Takeover::Partial(last) => {
-                let address = used.address_at(last.last_at);
-                let from = address.map(|address| format!(" from {address}"));
-                let (ago, from) = (self.look.distance(last.last_at), from.unwrap_or_default());
+                let last = self.last_use(used, last);
                 ui.warn(format!(
-                    "the old secret was used {ago}{from}, after the new one was in use: \
-                     something still has it"
+                    "{last}, after the new one was in use: something still has it"
                 ));
             }
         }
+        self.warn_of_recent_use(used, ui);
+    }
+
+    /// Tells who used the key lately, if that was with the old secret: from where each secret was
+    /// used is not recorded.
+    fn warn_of_recent_use(&self, used: &Details, ui: &Ui) {
+        let since = self.look.now - RECENT;
+        let old = used.of_secret(&self.old.tail);
+        let Some(old) = old.filter(|old| old.last_at >= since) else {
+            return;
+        };
+        if used.takeover(&self.seen.key.tail, &self.old.tail) == Takeover::Complete {
+            ui.warn(format!("{}, before the new one", self.last_use(used, old)));
+        }
+        let addresses: Vec<&str> = used.addresses_since(since).collect();
+        if addresses.len() > 1 {
+            ui.warn(format!(
+                "in the last hour the key was used from {}",
+                addresses.join(", ")
+            ));
+        }
+    }
+
+    /// `the old secret was used 2 minutes ago from 203.0.113.66`
+    fn last_use(&self, used: &Details, old: &SecretUse) -> String {
+        let from = used.address_at(old.last_at);
+        let from = from.map(|address| format!(" from {address}"));
+        let ago = self.look.distance(old.last_at);
+        format!("the old secret was used {ago}{}", from.unwrap_or_default())
     }
 
     fn expect_answer(&self, what: &str, session: &Session) -> Result<(), Error> {
