@@ -18,6 +18,35 @@ use postkey::exit::ExitStatus;
 use crate::parallel;
 use crate::readme::{self, GUIDES};
 
+/// The commands that each guide shows.
+const GUIDES_TO: [(&str, &[&str]); 8] = [
+    (
+        "tutorial",
+        &[
+            "generate",
+            "list",
+            "show",
+            "set",
+            "deactivate",
+            "activate",
+            "regenerate",
+            "delete",
+            "verify",
+            "identify",
+            "usage",
+            "log",
+            "reveal",
+        ],
+    ),
+    ("mail", &["connect", "import", "export", "serve"]),
+    ("http", &["connect", "serve", "verify"]),
+    ("rotation", &["rotate", "regenerate"]),
+    ("incident", &["revoke", "identify", "connect"]),
+    ("ci", &["generate", "regenerate", "rotate", "revoke"]),
+    ("bootstrap", &["apply", "generate"]),
+    ("care", &["check", "backup", "restore", "doctor", "explain"]),
+];
+
 #[test]
 fn the_man_pages_are_current() {
     let mut pages = BTreeMap::new();
@@ -57,6 +86,20 @@ fn the_man_pages_are_rendered_without_a_warning() {
 }
 
 #[test]
+fn each_guide_shows_the_commands_whose_pages_name_it() {
+    let definition = cli::definition();
+    for (guide, verbs) in GUIDES_TO {
+        for verb in verbs {
+            assert!(definition.find_subcommand(verb).is_some(), "{verb}");
+            let text = readme::guide(guide);
+            let shown = [format!("postkey {verb}"), format!("`{verb}")];
+            let is_shown = shown.iter().any(|words| text.contains(words));
+            assert!(is_shown, "{guide}: {verb}");
+        }
+    }
+}
+
+#[test]
 fn the_completion_scripts_are_current() {
     let name = |shell| match shell {
         Shell::Bash => "postkey.bash",
@@ -71,6 +114,7 @@ fn the_completion_scripts_are_current() {
 
 /// A man page; only the first has the exit statuses, the others point to it.
 fn page(command: clap::Command, is_first: bool) -> String {
+    let name = command.get_name().to_owned();
     // The date in a page's header would make it stale every day.
     let man = Man::new(command)
         .date("")
@@ -95,10 +139,14 @@ fn page(command: clap::Command, is_first: bool) -> String {
     } else {
         roff.text([roman("See "), bold("postkey"), roman("(1).")]);
     }
-    if is_first {
-        roff.control("SH", ["SEE ALSO"]);
-        roff.text(guide::references(&guides().collect::<Vec<_>>()));
-    }
+    roff.control("SH", ["SEE ALSO"]);
+    let pages: Vec<_> = match is_first {
+        true => guides().collect(),
+        false => std::iter::once("postkey(1)".to_owned())
+            .chain(guides_to(&name))
+            .collect(),
+    };
+    roff.text(guide::references(&pages));
     roff.to_writer(&mut out).unwrap();
     let page = String::from_utf8(out).unwrap();
     // clap_mangen names the section of what stands after the help.
@@ -119,6 +167,15 @@ fn section(name: &str) -> &'static str {
 fn guides() -> impl Iterator<Item = String> {
     let guides = GUIDES.into_iter();
     guides.map(|name| format!("postkey-{name}({})", section(name)))
+}
+
+/// The guides that show how a command is used.
+fn guides_to(verb: &str) -> impl Iterator<Item = String> {
+    let about = GUIDES_TO.iter().filter(|(_, verbs)| verbs.contains(&verb));
+    let names: Vec<_> = about
+        .map(|(guide, _)| format!("postkey-{guide}("))
+        .collect();
+    guides().filter(move |guide| names.iter().any(|name| guide.starts_with(name)))
 }
 
 /// What a guide refers to at its end.
