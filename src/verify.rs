@@ -21,6 +21,8 @@ pub enum Verdict {
     Unknown,
     /// It only ends like a key's secret, or opens something else than was asked.
     Mismatch,
+    /// Its key is a decoy, which opens nothing.
+    Decoy,
     /// Its key is stopped.
     Inactive,
     /// Its key's time is over.
@@ -79,6 +81,7 @@ impl Verdict {
             Self::Malformed(_) => "malformed",
             Self::Unknown => "unknown",
             Self::Mismatch => "mismatch",
+            Self::Decoy => "decoy",
             Self::Inactive => "inactive",
             Self::Expired => "expired",
             Self::Retired => Cause::Retired.word(),
@@ -272,6 +275,8 @@ fn checked(known: &Presented, matches: Result<bool, HashError>) -> Result<bool, 
 /// they are looked at: the first that it does not pass is the verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Check {
+    /// The key is no decoy.
+    Decoy,
     /// It is its key's current secret, or the old one within its grace period.
     Current,
     /// The operator did not stop the key.
@@ -288,7 +293,8 @@ pub enum Check {
 
 impl Check {
     /// Every check, in order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
+        Self::Decoy,
         Self::Current,
         Self::Status,
         Self::Expiry,
@@ -308,6 +314,7 @@ impl Check {
     ) -> bool {
         let key = &secret.record.key;
         match self {
+            Self::Decoy => !key.is_decoy,
             Self::Current => !secret.is_retired(at),
             Self::Status => key.status == Status::Active,
             Self::Expiry => !key.has_expired(at),
@@ -323,6 +330,7 @@ impl Check {
     /// The verdict on what does not pass.
     pub fn verdict(self) -> Verdict {
         match self {
+            Self::Decoy => Verdict::Decoy,
             Self::Current => Verdict::Retired,
             Self::Status => Verdict::Inactive,
             Self::Expiry => Verdict::Expired,
@@ -347,10 +355,10 @@ pub fn judge(
     failed.map_or(Verdict::Accepted, Check::verdict)
 }
 
-/// What is left of a key's limit, if it has one.
+/// What is left of a key's limit, if it has one; a decoy has none.
 pub fn allowance(record: &Record, used: Used, at: Timestamp) -> Option<Allowance> {
-    let limit = record.key.limit().unwrap_or(Limit::None);
-    limit.allowance(used, at)
+    let limit = record.key.limit().filter(|_| !record.key.is_decoy);
+    limit.unwrap_or(Limit::None).allowance(used, at)
 }
 
 impl Question<'_> {

@@ -3,6 +3,7 @@
 
 mod calendar;
 mod dead;
+mod decoys;
 mod findings;
 mod formats;
 mod rotations;

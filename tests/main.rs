@@ -8,6 +8,7 @@ mod check;
 mod clock;
 mod completing;
 mod damage;
+mod decoys;
 mod edges;
 mod explain;
 mod export;

@@ -3,6 +3,7 @@
 mod activation;
 mod clients;
 mod dead;
+mod decoys;
 mod floods;
 mod fresh;
 pub mod http;

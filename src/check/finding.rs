@@ -30,6 +30,15 @@ pub enum Finding {
         /// How many other networks are as new.
         others: usize,
     },
+    /// It is a decoy, and somebody presents its secret.
+    DecoyUsed {
+        /// How often lately.
+        count: u64,
+        /// When, for the last time.
+        last_at: Timestamp,
+        /// From where then, if that is recorded.
+        from: Option<String>,
+    },
     /// Somebody presents a secret of it that is dead.
     DeadSecretUsed {
         /// How often lately.
@@ -131,6 +140,7 @@ impl Finding {
         match self {
             Self::UnusualUse { .. } => "unusual-use",
             Self::NewNetwork { .. } => "new-network",
+            Self::DecoyUsed { .. } => "decoy-used",
             Self::DeadSecretUsed { .. } => "dead-secret-used",
             Self::OldSecretUsed { .. } => "old-secret-used",
             Self::NewSecretUnused { .. } => "new-secret-unused",
@@ -149,6 +159,7 @@ impl Finding {
         match *self {
             Self::UnusualUse { day: at, .. }
             | Self::NewNetwork { first_at: at, .. }
+            | Self::DecoyUsed { last_at: at, .. }
             | Self::DeadSecretUsed { last_at: at, .. }
             | Self::OldSecretUsed { made_at: at, .. }
             | Self::NewSecretUnused { made_at: at, .. }
@@ -166,7 +177,10 @@ impl Finding {
     /// When something happens by itself, or since when somebody should have acted.
     pub fn due_at(&self) -> Option<Timestamp> {
         match *self {
-            Self::UnusualUse { .. } | Self::NewNetwork { .. } | Self::DeadSecretUsed { .. } => None,
+            Self::UnusualUse { .. }
+            | Self::NewNetwork { .. }
+            | Self::DecoyUsed { .. }
+            | Self::DeadSecretUsed { .. } => None,
             Self::OldSecretUsed { retires_at: at, .. }
             | Self::NewSecretUnused { retires_at: at, .. }
             | Self::RotationOpen { retires_at: at, .. }
@@ -184,7 +198,10 @@ impl Finding {
     /// otherwise what is due first.
     pub fn urgency(&self) -> impl Ord + use<> {
         let rank = match self {
-            Self::UnusualUse { .. } | Self::NewNetwork { .. } | Self::DeadSecretUsed { .. } => 0,
+            Self::UnusualUse { .. }
+            | Self::NewNetwork { .. }
+            | Self::DecoyUsed { .. }
+            | Self::DeadSecretUsed { .. } => 0,
             Self::OldSecretUsed { .. }
             | Self::NewSecretUnused { .. }
             | Self::RotationOpen { .. } => 1,
@@ -203,6 +220,7 @@ impl Finding {
             Self::DeadSecretUsed {
                 is_deleted: true, ..
             } => format!("log {name}"),
+            Self::DecoyUsed { .. } => format!("usage {name}"),
             Self::UnusualUse { .. }
             | Self::NewNetwork { .. }
             | Self::DeadSecretUsed { .. }

@@ -36,9 +36,11 @@ pub struct Used {
     pub secrets: Vec<SecretUse>,
     /// How often its dead secrets were presented in the last [`DEAD_SEEN`].
     pub dead: RefusalSummary,
+    /// The same of its own secret, if it is a decoy.
+    pub decoy: RefusalSummary,
 }
 
-/// For how long it is told that somebody presented a dead secret.
+/// For how long it is told that somebody presented a dead secret, or that of a decoy.
 pub const DEAD_SEEN: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// That somebody presents dead secrets of a key, if anybody does.
@@ -51,14 +53,28 @@ pub fn dead_secret_used(tried: &RefusalSummary, is_deleted: bool) -> Option<Find
     })
 }
 
+/// That somebody presents the secret of a decoy, if anybody does.
+fn decoy_used(tried: &RefusalSummary) -> Option<Finding> {
+    Some(Finding::DecoyUsed {
+        count: tried.count,
+        last_at: tried.last_at?,
+        from: tried.last_address.clone(),
+    })
+}
+
 impl Known<'_> {
     /// What needs attention about the key at `now`.
     ///
     /// Of an inactive key only that its time is over, and of one whose time is over nothing
-    /// else, for nobody can use either; of both that a dead secret is used.
+    /// else, for nobody can use either; of both that a dead secret is used. Of a decoy that anybody
+    /// uses it.
     pub fn findings(&self, rules: &Rules, now: Timestamp) -> Vec<Finding> {
         let used = self.used.as_ref();
         let dead = used.and_then(|used| dead_secret_used(&used.dead, false));
+        if self.key.is_decoy {
+            let decoy = used.and_then(|used| decoy_used(&used.decoy));
+            return decoy.into_iter().chain(dead).collect();
+        }
         let living = self.findings_of_living(rules, now);
         dead.into_iter().chain(living).collect()
     }
@@ -106,9 +122,10 @@ impl Known<'_> {
     }
 
     /// What a calendar is to remind of: an active key's next rotation and its end, overdue or
-    /// not.
+    /// not; of a decoy nothing.
     pub fn reminders(&self, rules: &Rules, now: Timestamp) -> Vec<Reminder> {
-        if self.key.status == Status::Inactive || self.key.has_expired(now) {
+        let is_stopped = self.key.status == Status::Inactive || self.key.has_expired(now);
+        if is_stopped || self.key.is_decoy {
             return Vec::new();
         }
         let rotation = self.rotation(rules.rotate_every.term);
@@ -118,12 +135,12 @@ impl Known<'_> {
     }
 
     /// When the current secret was made, and when it is due to be replaced, unless its key expires
-    /// before.
+    /// before; a decoy's never is.
     pub fn rotation(&self, every: Term) -> Option<(Timestamp, Timestamp)> {
         let made_at = self.secrets.first()?.created_at;
         let due_at = every.due(made_at)?;
         let is_before_end = self.key.expires_at.is_none_or(|end| due_at <= end);
-        is_before_end.then_some((made_at, due_at))
+        (is_before_end && !self.key.is_decoy).then_some((made_at, due_at))
     }
 
     fn rotation_due(&self, every: Term, now: Timestamp) -> Option<Finding> {

@@ -3,8 +3,8 @@
 use clap::Args;
 use jiff::Timestamp;
 
-use super::Session;
 use super::selection::{self, Names, Question, Selector, each};
+use super::{Session, decoy};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Standing, Status};
@@ -25,7 +25,7 @@ pub struct Activate {
 
 const QUESTION: Question = Question {
     text: "Which key is to be activated?",
-    fits: Some(|key, _| key.status == Status::Inactive),
+    fits: Some(|key, _| key.status == Status::Inactive && !key.is_decoy),
     none: "no key is inactive",
 };
 
@@ -72,6 +72,10 @@ pub(super) fn change_one(
             Status::Inactive => change.find_as_is(name)?,
         };
         contradictions = change.contradictions(&record).unwrap_or_default();
+        // One that somebody made a decoy by an edit of the vault is stopped, too.
+        if contradictions.is_empty() {
+            decoy::expect_none(&record.key, "there is nothing to stop or to resume")?;
+        }
         let after = Key {
             status,
             ..record.key.clone()

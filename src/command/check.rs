@@ -30,9 +30,11 @@ use crate::vault::{Order, Record, Vault};
 /// rotation-unfinished: only the new one is used.
 /// expired, expiring: its time is over, or soon. rotation-due: its secret is too old.
 /// unused, never-used: nobody used it for so long, as far as use was recorded.
+/// decoy-used: somebody presented the secret of a decoy (`postkey generate --decoy`) in the last 7 days.
 /// dead-secret-used: somebody presented a secret in the last 7 days that was replaced, retired,
 /// revoked or deleted; also of keys that are gone, unless keys are named.
-/// Of keys that are deactivated only expired and dead-secret-used are found.
+/// Of keys that are deactivated only expired and dead-secret-used are found, of decoys only
+/// decoy-used and dead-secret-used.
 ///
 /// Formats: text, json (the most urgent first), jsonl, csv (key by key, a million in constant
 /// memory), and ics: a calendar with an all-day reminder of the next rotation and the expiry of

@@ -24,7 +24,7 @@ pub struct Deactivate {
 
 const QUESTION: Question = Question {
     text: "Which key is to be deactivated?",
-    fits: Some(|key, _| key.status == Status::Active),
+    fits: Some(|key, _| key.status == Status::Active && !key.is_decoy),
     none: "no key is active",
 };
 

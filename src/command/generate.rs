@@ -1,5 +1,6 @@
 //! `postkey generate`: makes a key, or many.
 
+mod decoy;
 mod existing;
 mod many;
 mod place;
@@ -16,7 +17,9 @@ use super::receiver::{Overwrite, Receiver, Subject, Target};
 use super::{Session, selection, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Description, Expiry, Grant, Key, KeyName, Kind, Sealer, Status, Tail, Username};
+use crate::key::{
+    Description, Expiry, Grant, Key, KeyName, Kind, Limit, Sealer, Status, Tail, Username,
+};
 use crate::ui::KeyView;
 use crate::vault::{self, Action, Author, Change, Vault};
 
@@ -33,6 +36,9 @@ use crate::vault::{self, Action, Author, Change, Vault};
 /// that is wrong, taken or there twice is told before anything is made. Killed, it leaves whole
 /// keys and nothing else; the same command with --if-absent makes the rest.
 ///
+/// With --decoy the key opens nothing, anywhere: its secret is planted where only somebody finds it
+/// who should not have looked, as in an old env file, and `postkey check` tells who used it.
+///
 /// One SMTP key of a vault can be its default key: with --default the secret is also kept in
 /// the vault, sealed under a passphrase, and `postkey reveal` shows it again.
 ///
@@ -48,6 +54,7 @@ Examples:
   postkey generate api ci --save ci.env --format env
   postkey generate smtp app --save /etc/app/env --env-name SMTP_PASSWORD
   postkey generate api deploy --github env
+  postkey generate smtp old-mail --decoy --save .env.old --env-name SMTP_PASSWORD
   postkey generate api --from names.txt --save-dir keys
   postkey generate smtp --from names.txt --format jsonl | import-them")]
 pub struct Generate {
@@ -70,6 +77,10 @@ pub struct Generate {
     /// Makes it deactivated; `postkey activate` starts it
     #[arg(long)]
     inactive: bool,
+    /// Makes a decoy: a key that opens nothing, to be planted; each use of it is a finding of
+    /// `postkey check`
+    #[arg(long = "decoy")]
+    is_decoy: bool,
     /// Does nothing and succeeds if a key has the name already
     #[arg(long)]
     if_absent: bool,
@@ -98,7 +109,12 @@ pub struct Generate {
     save_dir: Option<PathBuf>,
 }
 
+/// What is to be done with a decoy.
+const PLANT: &str = "plant its secret where nobody has any business: `postkey check` tells of \
+                     whoever uses it";
+
 pub(super) fn run(mut args: Generate, session: &mut Session) -> Result<ExitStatus, Error> {
+    args.expect_fitting_decoy()?;
     if let (Some(names), Some(kind)) = (&args.from, args.kind) {
         return many::run(&args, names, kind, session);
     }
@@ -111,7 +127,7 @@ pub(super) fn run(mut args: Generate, session: &mut Session) -> Result<ExitStatu
     let Some((kind, name)) = kind_and_name(&mut args, session)? else {
         return Ok(selection::nothing_chosen(session));
     };
-    let expires = args.expires.unwrap_or(session.settings.expires);
+    let expires = args.expiry(&session.settings);
     expires.resolve(Session::clock())?;
     session.note_minutes([expires.minutes()]);
     let grant = args.grant(kind, session)?;
@@ -272,6 +288,7 @@ impl Generate {
             expired_at: None,
             tail,
             retiring: None,
+            is_decoy: self.is_decoy,
         })
     }
 
@@ -303,10 +320,13 @@ impl Generate {
                     .bounds
                     .permission(session)?
                     .unwrap_or_else(|| session.settings.permission.clone()),
-                limit: self
-                    .bounds
-                    .limit(session)?
-                    .unwrap_or(session.settings.limit),
+                limit: match self.is_decoy {
+                    true => Limit::None,
+                    false => self
+                        .bounds
+                        .limit(session)?
+                        .unwrap_or(session.settings.limit),
+                },
             }),
         }
     }
@@ -327,6 +347,7 @@ fn announce(key: &Key, fresh: &Fresh, target: &Target<'_>, session: &Session) {
     let look = session.look_at(key.created_at);
     let grant = match &key.grant {
         Grant::Smtp { username } => format!("username {username}"),
+        Grant::Api { .. } if key.is_decoy => "opens nothing".to_owned(),
         Grant::Api { permission, limit } => format!("permission {permission}, limit {limit}"),
     };
     let (title, standing) = (key.kind().title(), key.standing(look.now));
@@ -334,9 +355,10 @@ fn announce(key: &Key, fresh: &Fresh, target: &Target<'_>, session: &Session) {
         "made the {title} key `{}`: {standing}, {grant}",
         key.name
     ));
-    session
-        .ui
-        .note(format!("expires {}", look.end(key.expires_at)));
+    session.ui.note(match key.is_decoy {
+        true => PLANT.to_owned(),
+        false => format!("expires {}", look.end(key.expires_at)),
+    });
     target.tell("its secret", fresh.is_sealed(), session);
     if fresh.is_sealed() {
         session

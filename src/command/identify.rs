@@ -110,6 +110,9 @@ impl Finding {
             used = key.and_then(|record| uses.summary(record, look.now, &session.ui));
             let dead = self.recognised.dead();
             tried = dead.map(|dead| uses.refusals_of(dead, look.now, &session.ui));
+            if let Some(decoy) = key.filter(|record| record.key.is_decoy) {
+                tried = Some(uses.decoy(decoy, look.now, &session.ui));
+            }
         }
         Sighted {
             used,

@@ -199,7 +199,7 @@ impl Session {
     /// Warns if a new secret is refused.
     pub(super) fn warn_of_standing(&self, key: &Key, now: Timestamp) {
         let standing = key.standing(now);
-        if !standing.is_good() {
+        if !standing.is_good() && !key.is_decoy {
             self.ui.warn(format!(
                 "`{}` is {standing}: the new secret is refused until that changes",
                 key.name

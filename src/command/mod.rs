@@ -8,6 +8,7 @@ mod check;
 pub mod completions;
 mod connect;
 mod deactivate;
+mod decoy;
 mod delete;
 mod describe;
 mod doctor;

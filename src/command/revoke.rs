@@ -22,7 +22,7 @@ use crate::vault::{Action, Cause, Ending, Presented, Record, Vault};
 /// Names the key, or reads the leaked secret from standard input: alone, or in anything that
 /// holds some, such as a log; on a terminal it is asked for and not shown. Each key whose secret
 /// is there is stopped the moment it is found. An old secret that is good no more stops nothing;
-/// while a rotation is open, both secrets are stopped.
+/// while a rotation is open, both secrets are stopped. A decoy stays one: there is nothing to stop.
 ///
 /// A key that was stopped can get a new secret, with which it is active again: --replace makes
 /// it, and on a terminal it is offered. If it cannot be handed over (status 6), the key stays
@@ -145,6 +145,7 @@ fn by_secret(session: &Session) -> Result<Option<Revocation>, Error> {
     let stop_owner = |presented: &Presented, vault: &mut Vault| {
         let record = &presented.record;
         let is_stopped = stopped.iter().any(|one| one.record.id == record.id);
+        let is_stopped = is_stopped || record.key.is_decoy;
         if is_stopped || presented.is_past_grace(Session::clock()) {
             return Ok(());
         }
@@ -199,6 +200,11 @@ fn say_what_stopped_nothing(pasted: &Pasted, session: &Session) -> Result<(), Er
                     .ui
                     .warn(spared(secret.record.key.name.as_str(), line));
             }
+            Ok(secret) if secret.record.key.is_decoy => session.ui.warn(format!(
+                "the secret in line {line} is that of the decoy `{0}`, which opens nothing: there \
+                 is nothing to revoke; `postkey usage {0}` tells who used it",
+                secret.record.key.name
+            )),
             Ok(_) => {}
             Err(_) => match (finding.recognised.dead(), former.get(tail.as_str())) {
                 (Some(dead), _) if dead.cause == Cause::Deleted => session.ui.warn(format!(

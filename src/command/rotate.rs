@@ -4,10 +4,10 @@ mod end;
 
 use clap::Args;
 
-use super::Session;
 use super::issue::{Fresh, same_secret};
 use super::receiver::{Overwrite, Receiver, Subject, Target};
 use super::selection::{self, Question};
+use super::{Session, decoy};
 use crate::error::{Error, ROTATING};
 use crate::exit::ExitStatus;
 use crate::key::{Grace, Key, KeyName, Retiring};
@@ -70,8 +70,11 @@ impl Rotate {
             (_, true) => of_rotating("Which key's new secret is to be taken back?"),
             _ => Question {
                 text: "Which key gets a new secret?",
-                fits: Some(|key, now| key.retiring_at(now).is_none() && !key.has_expired(now)),
-                none: "every key has expired or is being rotated",
+                fits: Some(|key, now| {
+                    let is_over = key.has_expired(now) || key.is_decoy;
+                    key.retiring_at(now).is_none() && !is_over
+                }),
+                none: "every key has expired, is being rotated or is a decoy",
             },
         }
     }
@@ -116,6 +119,7 @@ fn begin(name: &KeyName, args: &Rotate, session: &Session) -> Result<ExitStatus,
 
 fn expect_rotatable(key: &Key, look: &Look) -> Result<(), Error> {
     let name = &key.name;
+    decoy::expect_none(key, "there is nothing that an old secret could go on with")?;
     if let Some(old) = key.retiring_at(look.now) {
         let (tail, until) = (look.secret(&old.tail), look.moment_and_distance(old.until));
         let message = format!("`{name}` is being rotated already: {tail} works until {until}");

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use clap::Args;
 
 use super::bounds::Bounds;
-use super::{Session, selection};
+use super::{Session, decoy, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{
@@ -68,6 +68,7 @@ pub(super) fn run(args: Set, session: &mut Session) -> Result<ExitStatus, Error>
     let permission = args.bounds.permission(session)?;
     let limit = args.bounds.limit(session)?;
     session.edit_with_policy(&args.name, Action::Set, |key, policy, change| {
+        decoy::expect_none(key, "there is nothing to set")?;
         let expires = args
             .expires
             .map(|expires| expires.resolve(change.now()))

@@ -10,6 +10,7 @@ use crate::check::{DEAD_SEEN, Used};
 use crate::ui::Ui;
 use crate::usage::{self, Details, RefusalFilter, RefusalSummary, Summary, Usage};
 use crate::vault::{Cause, DeadSecret, Ending, KeyId, Record, Vault};
+use crate::verify::Verdict;
 
 /// The record of use, if there is one that can be read.
 pub(super) struct Uses {
@@ -144,7 +145,8 @@ impl Uses {
             let all: &[Ending] = secrets.get(key).map_or(&[], Vec::as_slice);
             all.iter().any(|old| old.retires_at > Some(now))
         };
-        let used = keys.iter().zip(summaries).map(|(key, summary)| {
+        let used = records.iter().zip(summaries).map(|(record, summary)| {
+            let key = &record.id;
             Some(Used {
                 since,
                 last_used_at: summary?.last_used_at,
@@ -155,6 +157,10 @@ impl Uses {
                     Vec::new()
                 },
                 dead: self.dead_secrets_of(*key, now, ui),
+                decoy: match record.key.is_decoy {
+                    true => self.decoy_lately(*key, now, ui),
+                    false => RefusalSummary::default(),
+                },
             })
         });
         used.collect()
@@ -171,6 +177,28 @@ impl Uses {
             key,
             tails: &[],
             verdicts: &Cause::ALL.map(Cause::word),
+            since: Some(now - DEAD_SEEN),
+        };
+        self.read(ui, |usage| usage.refusals(filter, now))
+    }
+
+    /// How often the secret of a decoy was presented.
+    pub(super) fn decoy(&mut self, record: &Record, now: Timestamp, ui: &Ui) -> RefusalSummary {
+        let filter = RefusalFilter {
+            key: record.id,
+            tails: &[&record.key.tail],
+            verdicts: &[Verdict::Decoy.word()],
+            since: None,
+        };
+        self.read(ui, |usage| usage.refusals(filter, now))
+    }
+
+    /// How often a secret of a decoy was presented lately, as long as it had it.
+    fn decoy_lately(&mut self, key: KeyId, now: Timestamp, ui: &Ui) -> RefusalSummary {
+        let filter = RefusalFilter {
+            key,
+            tails: &[],
+            verdicts: &[Verdict::Decoy.word()],
             since: Some(now - DEAD_SEEN),
         };
         self.read(ui, |usage| usage.refusals(filter, now))

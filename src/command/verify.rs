@@ -17,8 +17,9 @@ use crate::verify::{Need, Question, Recognised, Verdict, allowance, judge};
 /// Checks a secret that is read from standard input
 ///
 /// Prints the verdict and its exact reason, and exits 0 if the secret is accepted, 1 if not.
-/// The verdicts are accepted, malformed, unknown, mismatch, inactive, expired, retired, replaced,
-/// revoked, deleted, permission-missing and over-limit. On a terminal the secret is asked for and not shown.
+/// The verdicts are accepted, malformed, unknown, mismatch, decoy, inactive, expired, retired,
+/// replaced, revoked, deleted, permission-missing and over-limit. On a terminal the secret is asked
+/// for and not shown.
 ///
 /// The check is recorded as a use of the key and counts against its limit.
 ///

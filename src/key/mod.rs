@@ -75,6 +75,9 @@ pub struct Key {
     /// Its secret from before the last rotation, retired or not, until that is removed.
     /// Few have one: its room is its own.
     pub retiring: Option<Box<Retiring>>,
+    /// Whether it opens nothing, and exists to be found by whoever should not have looked: from the
+    /// beginning or never.
+    pub is_decoy: bool,
 }
 
 /// What a key opens: a mail server as somebody, or an API within bounds.
@@ -140,6 +143,7 @@ impl Key {
     /// An operator's stop is named before an expiry, for it can be taken back.
     pub fn standing(&self, now: Timestamp) -> Standing {
         match self.status {
+            _ if self.is_decoy => Standing::Decoy,
             Status::Inactive => Standing::Inactive,
             Status::Active if self.has_expired(now) => Standing::Expired,
             Status::Active if self.retiring_at(now).is_some() => Standing::Rotating,

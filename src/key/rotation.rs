@@ -174,6 +174,7 @@ mod tests {
             expired_at: None,
             tail: tail("a"),
             retiring: None,
+            is_decoy: false,
         }
     }
 

@@ -32,11 +32,19 @@ pub enum Standing {
     Inactive,
     /// Over.
     Expired,
+    /// Not meant to be good, whatever the operator set.
+    Decoy,
 }
 
 impl Standing {
     /// Every standing.
-    pub const ALL: [Self; 4] = [Self::Active, Self::Rotating, Self::Inactive, Self::Expired];
+    pub const ALL: [Self; 5] = [
+        Self::Active,
+        Self::Rotating,
+        Self::Inactive,
+        Self::Expired,
+        Self::Decoy,
+    ];
 
     /// Whether a key that stands so opens anything.
     pub fn is_good(self) -> bool {
@@ -50,6 +58,7 @@ impl Standing {
             Self::Rotating => "rotating",
             Self::Inactive => "inactive",
             Self::Expired => "expired",
+            Self::Decoy => "decoy",
         }
     }
 }

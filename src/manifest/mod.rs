@@ -49,6 +49,8 @@ pub struct Wanted {
     pub expires: Option<Expiry>,
     /// How it begins its life; afterwards that is not the manifest's to say.
     pub status: Status,
+    /// Whether it is to be a decoy.
+    pub is_decoy: bool,
     /// Where its secret goes.
     pub place: Place,
 }
@@ -171,8 +173,15 @@ impl Wanted {
                     .permission
                     .clone()
                     .unwrap_or_else(|| settings.permission.clone()),
-                limit: self.limit.unwrap_or(settings.limit),
+                limit: match self.is_decoy {
+                    true => Limit::None,
+                    false => self.limit.unwrap_or(settings.limit),
+                },
             },
+        };
+        let expires = match self.is_decoy {
+            true => Expiry::Never,
+            false => self.expires.unwrap_or(settings.expires),
         };
         Ok(Key {
             name: self.name.clone(),
@@ -180,10 +189,11 @@ impl Wanted {
             status: self.status,
             description: self.description.clone().flatten(),
             created_at: now,
-            expires_at: self.expires.unwrap_or(settings.expires).resolve(now)?,
+            expires_at: expires.resolve(now)?,
             expired_at: None,
             tail,
             retiring: None,
+            is_decoy: self.is_decoy,
         })
     }
 }

@@ -249,6 +249,13 @@ impl Wanted {
                 format!("`{name}` is there already, but it is an {title} key"),
                 "call one of them by another name: a key's kind cannot be changed",
             ),
+            _ if key.is_decoy != self.is_decoy => (
+                format!(
+                    "`{name}` is there already, but it is {}",
+                    if key.is_decoy { "a decoy" } else { "no decoy" }
+                ),
+                "call one of them by another name: a key is a decoy from the beginning, or never",
+            ),
             (Some(has), Some(wanted)) if !has.is(wanted.as_str()) => (
                 format!("`{name}` is there already, but its username is `{has}`"),
                 "write that, or give the key another name: a username cannot be changed",

@@ -15,7 +15,7 @@ use crate::files::real;
 use crate::key::{Description, Kind, Limit, Permission, Status, escaped};
 use crate::settings::Settings;
 
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     "name",
     "kind",
     "username",
@@ -25,6 +25,7 @@ const KNOWN: [&str; 10] = [
     "limit",
     "expires",
     "inactive",
+    "decoy",
     "save",
 ];
 
@@ -124,6 +125,10 @@ fn wanted(
     }
     let kind = fields.get("kind", mistakes, kind);
     expect_fitting(&fields, kind, mistakes);
+    let is_decoy = fields.get("decoy", mistakes, |value| truth(value, "decoy"));
+    if is_decoy == Some(true) {
+        expect_fitting_decoy(&fields, mistakes);
+    }
     let name = fields.get("name", mistakes, parsed);
     let username = fields.get("username", mistakes, parsed);
     let description = fields.get("description", mistakes, description);
@@ -145,6 +150,7 @@ fn wanted(
         limit,
         expires,
         status: status.unwrap_or(Status::Active),
+        is_decoy: is_decoy.unwrap_or_default(),
         place: place?,
     })
 }
@@ -168,6 +174,17 @@ fn expect_fitting(fields: &Fields<'_>, kind: Option<Kind>, mistakes: &mut Mistak
     }
 }
 
+/// Notes what a decoy has not, for it opens nothing.
+fn expect_fitting_decoy(fields: &Fields<'_>, mistakes: &mut Mistakes) {
+    for name in ["permission", "plan", "limit", "expires", "inactive"] {
+        if let Some(line) = fields.line(name, mistakes) {
+            let message = format!("a decoy has no `{name}`");
+            let hint = "a decoy opens nothing, whatever it may do and whenever: leave it out";
+            mistakes.note(line, Fault::new(message, hint));
+        }
+    }
+}
+
 fn kind(value: &DeValue<'_>) -> Result<Kind, Fault> {
     let text = text(value)?;
     let known = Kind::ALL.map(Kind::word);
@@ -186,14 +203,19 @@ fn description(value: &DeValue<'_>) -> Result<Option<Description>, Fault> {
 }
 
 fn status(value: &DeValue<'_>) -> Result<Status, Fault> {
-    match value.as_bool() {
-        Some(true) => Ok(Status::Inactive),
-        Some(false) => Ok(Status::Active),
-        None => Err(Fault::new(
+    Ok(match truth(value, "inactive")? {
+        true => Status::Inactive,
+        false => Status::Active,
+    })
+}
+
+fn truth(value: &DeValue<'_>, field: &str) -> Result<bool, Fault> {
+    value.as_bool().ok_or_else(|| {
+        Fault::new(
             format!("it is {}, and must be true or false", kind_of(value)),
-            "write `inactive = true`, without quotation marks",
-        )),
-    }
+            format!("write `{field} = true`, without quotation marks"),
+        )
+    })
 }
 
 /// The limit, said by itself or by a plan.

@@ -90,8 +90,36 @@ enum Owner {
     Key(Arc<Known>),
     /// Nobody's, though it may end like one of the key's whose tally this is.
     Nobody(Verdict, Arc<Tally>),
-    /// A key's that has it no longer.
-    Dead(Box<DeadSecret>),
+    /// A key's, and refused whatever is asked.
+    Refused(RefusedSecret),
+}
+
+/// A secret that opens nothing any more, or never did: nothing is cached of it, and its key's use
+/// not looked at, so that it is answered as what nobody knows is.
+struct RefusedSecret {
+    verdict: Verdict,
+    key: KeyId,
+    tail: Tail,
+}
+
+impl From<DeadSecret> for RefusedSecret {
+    fn from(dead: DeadSecret) -> Self {
+        Self {
+            verdict: dead.cause.into(),
+            key: dead.key_id,
+            tail: dead.tail,
+        }
+    }
+}
+
+impl RefusedSecret {
+    fn of_decoy(secret: Presented) -> Self {
+        Self {
+            verdict: Verdict::Decoy,
+            key: secret.record.id,
+            tail: secret.tail,
+        }
+    }
 }
 
 impl Gate {
@@ -217,8 +245,13 @@ impl Gate {
     /// The secret of that tail, if a key has it; if not, whose the one with the digest is.
     fn living(&self, stored: Option<Stored>, digest: &Digest) -> Result<Presented, Owner> {
         match stored {
+            Some(Stored::Living(found)) if is_decoy(&found, digest) => {
+                Err(Owner::Refused(RefusedSecret::of_decoy(*found)))
+            }
             Some(Stored::Living(found)) => Ok(*found),
-            Some(Stored::Dead(dead)) if dead.digest.is(digest) => Err(Owner::Dead(dead)),
+            Some(Stored::Dead(dead)) if dead.digest.is(digest) => {
+                Err(Owner::Refused((*dead).into()))
+            }
             Some(Stored::Dead(_)) | None => Err(self.stranger(Verdict::Unknown)),
         }
     }
@@ -285,7 +318,7 @@ impl Gate {
         match (recognised, stamp) {
             (Recognised::Secret(found), Some(stamp)) => Ok(self.key(*found, digest, stamp, tally)),
             (Recognised::Nobody(verdict), _) => Ok(self.stranger(verdict)),
-            (Recognised::Dead(dead), _) => Ok(Owner::Dead(dead)),
+            (Recognised::Dead(dead), _) => Ok(Owner::Refused((*dead).into())),
             _ => Ok(Owner::Nobody(Verdict::Mismatch, tally)),
         }
     }
@@ -310,9 +343,9 @@ impl Gate {
         match owner {
             Owner::Key(known) => self.judge(known, asked, now),
             Owner::Nobody(verdict, tally) => self.refuse(verdict, &tally, None, asked, now),
-            Owner::Dead(dead) => {
-                let tally = self.meter.dead(dead.key_id, &self.source);
-                self.refuse(dead.cause.into(), &tally, Some(&dead.tail), asked, now)
+            Owner::Refused(RefusedSecret { verdict, key, tail }) => {
+                let tally = self.meter.refused(key, &self.source);
+                self.refuse(verdict, &tally, Some(&tail), asked, now)
             }
         }
     }
@@ -368,6 +401,12 @@ impl Gate {
         let read = self.readers.run(move |()| work()).await;
         read.unwrap_or(Err(Error::Busy))
     }
+}
+
+/// Whether it is the digest of a decoy's secret.
+fn is_decoy(found: &Presented, digest: &Digest) -> bool {
+    let kept = found.verifier.digest();
+    found.record.key.is_decoy && kept.is_some_and(|kept| kept.is(digest))
 }
 
 #[cfg(test)]

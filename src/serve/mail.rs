@@ -146,7 +146,7 @@ impl Report {
         let login = fresh.value;
         let tally = match (&login.record, login.dead) {
             (Some(record), _) => meter.tally(record, source),
-            (None, Some(key)) => meter.dead(key, source),
+            (None, Some(key)) => meter.refused(key, source),
             (None, None) => Arc::clone(meter.nobody()),
         };
         let presented = Presentation {
@@ -246,7 +246,8 @@ fn refusal(found: &Presented, at: Timestamp) -> Verdict {
 /// Why a login with this key was refused, as far as can be told without the secret.
 fn why(record: &Record, at: Timestamp) -> Verdict {
     match record.key.standing(at) {
-        Standing::Active | Standing::Rotating => Verdict::Mismatch,
+        // That it is the secret of a decoy is not known.
+        Standing::Active | Standing::Rotating | Standing::Decoy => Verdict::Mismatch,
         Standing::Inactive => Verdict::Inactive,
         Standing::Expired => Verdict::Expired,
     }

@@ -29,8 +29,9 @@ pub(super) struct Meter {
     usage: Mutex<Option<Usage>>,
     retention: Retention,
     tallies: Mutex<HashMap<KeyId, Arc<Tally>>>,
-    /// Those of the dead secrets of keys, which may be gone themselves.
-    dead: Mutex<HashMap<KeyId, Arc<Tally>>>,
+    /// Those of secrets that are refused whatever is asked: dead ones, whose keys may be gone, too,
+    /// and decoys.
+    refused: Mutex<HashMap<KeyId, Arc<Tally>>>,
     /// Those with something to record.
     dirty: Mutex<Vec<Arc<Tally>>>,
     nobody: Arc<Tally>,
@@ -79,7 +80,7 @@ impl Meter {
             usage: Mutex::default(),
             retention,
             tallies: Mutex::default(),
-            dead: Mutex::default(),
+            refused: Mutex::default(),
             dirty: Mutex::default(),
             nobody: Arc::default(),
             number: Mutex::default(),
@@ -91,11 +92,11 @@ impl Meter {
         &self.nobody
     }
 
-    /// The tally of a key's dead secrets.
-    pub(super) fn dead(&self, key: KeyId, source: &Source) -> Arc<Tally> {
+    /// The tally of a key's secrets that are refused whatever is asked, its limit aside.
+    pub(super) fn refused(&self, key: KeyId, source: &Source) -> Arc<Tally> {
         self.follow(source);
-        let mut dead = locked(&self.dead);
-        let tally = dead.entry(key).or_insert_with(|| {
+        let mut refused = locked(&self.refused);
+        let tally = refused.entry(key).or_insert_with(|| {
             Arc::new(Tally {
                 key: Some(key),
                 counts: Mutex::default(),
@@ -226,7 +227,7 @@ impl Meter {
         if number.is_some() && *before != number {
             *before = number;
             locked(&self.tallies).clear();
-            locked(&self.dead).clear();
+            locked(&self.refused).clear();
             locked(&self.dirty).clear();
             *locked(&self.usage) = None;
         }
@@ -234,7 +235,7 @@ impl Meter {
 
     /// Lets go of the tallies that nobody holds and that have nothing to record.
     pub(super) fn forget_idle(&self) {
-        for tallies in [&self.tallies, &self.dead] {
+        for tallies in [&self.tallies, &self.refused] {
             locked(tallies).retain(|_, tally| Arc::strong_count(tally) > 1);
         }
     }

@@ -106,7 +106,8 @@ impl Change<'_> {
         self.expect_free(&key.name, key.username())?;
         let mut insert = self.transaction.prepare_cached(
             "INSERT INTO keys (name, kind, status, username, permission, request_limit,
-               description, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+               description, created_at, expires_at, decoy)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?;
         let columns = Columns::of(key);
         let id = insert.insert(params![
@@ -119,6 +120,7 @@ impl Change<'_> {
             columns.description,
             key.created_at.as_second(),
             columns.expires_at,
+            key.is_decoy,
         ])?;
         self.give_secret(id, &key.tail)?;
         Ok(id)

@@ -18,7 +18,7 @@ pub type KeyId = i64;
 pub(super) const COLUMNS: &str = "keys.id, keys.name, keys.kind, keys.status, keys.username, \
      keys.permission, keys.request_limit, keys.description, keys.created_at, \
      keys.expires_at, secrets.tail, retiring.tail, retiring.retires_at, keys.expired_at, \
-     retiring.retired_at";
+     retiring.retired_at, keys.decoy";
 
 const SOURCE: &str = "keys JOIN secrets ON secrets.key_id = keys.id AND secrets.retires_at IS NULL \
      LEFT JOIN secrets AS retiring \
@@ -32,7 +32,7 @@ const STORED: &str = "presented.tail, presented.retires_at, presented.retired_at
 const PAGE: usize = 500;
 
 /// The number of columns in [`COLUMNS`].
-pub(super) const WIDTH: usize = 15;
+pub(super) const WIDTH: usize = 16;
 
 /// A key as the vault holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -315,6 +315,8 @@ fn key(row: &Row<'_>) -> Result<Key, Error> {
         expired_at: moment(row, 13)?,
         tail: parsed(row, 10)?,
         retiring: retiring(row)?.map(Box::new),
+        // A vault that could not be brought up to date has none.
+        is_decoy: row.get::<_, Option<bool>>(15)?.unwrap_or_default(),
     })
 }
 

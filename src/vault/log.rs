@@ -280,7 +280,7 @@ pub fn differences(before: Option<&Key>, after: Option<&Key>) -> Vec<Field> {
 }
 
 /// All that the log tells of a key.
-pub(super) fn facts(key: Option<&Key>) -> [(&'static str, Option<String>); 13] {
+pub(super) fn facts(key: Option<&Key>) -> [(&'static str, Option<String>); 14] {
     let of = |fact: fn(&Key) -> Option<String>| key.and_then(fact);
     [
         ("name", of(|key| Some(key.name.to_string()))),
@@ -332,5 +332,6 @@ pub(super) fn facts(key: Option<&Key>) -> [(&'static str, Option<String>); 13] {
             "expired_at",
             of(|key| key.expired_at.map(|seen| seen.to_string())),
         ),
+        ("decoy", of(|key| key.is_decoy.then(|| "yes".to_owned()))),
     ]
 }

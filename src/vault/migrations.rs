@@ -21,6 +21,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0006_salt.sql"),
     include_str!("migrations/0007_digest.sql"),
     include_str!("migrations/0008_dead.sql"),
+    include_str!("migrations/0009_decoy.sql"),
 ];
 
 /// The oldest schema whose tables are read as the newest one's are.
@@ -28,7 +29,7 @@ const READABLE: i64 = 1;
 
 /// What later schemas added to tables that are read of any: nothing is the same as null.
 const LATER: [(&str, &[&str]); 2] = [
-    ("keys", &["expired_at"]),
+    ("keys", &["expired_at", "decoy"]),
     ("secrets", &["login", "retired_at", "salt", "digest"]),
 ];
 

@@ -21,7 +21,7 @@ const STORED: [(&str, &str); 2] = [
 const USERS: &[u8] = b"old_user:{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHRzYWx0c2E$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Edits by hand that change what a key may do.
-const EDITS: [(&str, &str); 25] = [
+const EDITS: [(&str, &str); 27] = [
     (
         "UPDATE keys SET status = 'active' WHERE name = 'off'",
         "off",
@@ -90,6 +90,8 @@ const EDITS: [(&str, &str); 25] = [
         "ci",
     ),
     ("DELETE FROM secrets WHERE retires_at > 0", "ci"),
+    ("UPDATE keys SET decoy = 0", "planted"),
+    ("UPDATE keys SET decoy = 1 WHERE name = 'web'", "web"),
 ];
 
 fn stocked() -> Sandbox {
@@ -119,6 +121,7 @@ fn stocked() -> Sandbox {
     sandbox
         .run_with_input(["import", "dovecot", "-"], USERS)
         .expect(0);
+    sandbox.generate(["smtp", "planted", "--decoy"]);
     sandbox
 }
 
@@ -227,10 +230,10 @@ fn a_checksum_is_for_programs_and_what_it_is_made_with_goes_with_the_secret() {
     let mut each = salts.clone();
     each.sort_unstable();
     each.dedup();
-    assert_eq!(each.len(), 6, "{salts:?}");
+    assert_eq!(each.len(), 7, "{salts:?}");
     let log = sandbox.run(["log", "--format", "json"]).expect(0).json();
     let checksums = log.to_string().matches(r#""field":"checksum""#).count();
-    assert_eq!(checksums, 6, "{log}");
+    assert_eq!(checksums, 7, "{log}");
     for format in ["text", "csv"] {
         let log = sandbox.run(["log", "--format", format]).expect(0);
         assert!(!log.stdout.contains("checksum"), "{log:?}");

@@ -91,10 +91,11 @@ impl Keys {
 
     fn generate(&mut self, chance: &mut Chance) {
         let name = format!("key-{}", self.secrets.len());
-        let kind: &[&str] = match chance.below(5) {
+        let kind: &[&str] = match chance.below(6) {
             0 => &["api"],
             1 | 2 => &["smtp", "--username", "ops@example.com"],
             3 => &["smtp", "--inactive"],
+            4 => &["smtp", "--decoy"],
             _ => &["smtp"],
         };
         let args = [&["generate"], kind, &[&name]].concat();

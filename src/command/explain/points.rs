@@ -144,6 +144,9 @@ impl Report<'_> {
             };
             let fix = self.fix(check, key, question);
             self.fails(point, self.reason(&decision), fix);
+            if check == Check::Decoy {
+                return;
+            }
         }
     }
 
@@ -159,6 +162,7 @@ impl Report<'_> {
         let key = &secret.record.key;
         let (name, title) = (&key.name, key.kind().title());
         Some(match check {
+            Check::Decoy => key.is_decoy.then_some(("decoy", String::new()))?,
             Check::Current => match secret.retires_at {
                 None => ("secret", format!("the secret of the {title} key `{name}`")),
                 Some(end) => {
@@ -202,6 +206,9 @@ impl Report<'_> {
     fn fix(&self, check: Check, key: &Key, question: &Question<'_>) -> String {
         let name = &key.name;
         match check {
+            Check::Decoy => {
+                format!("find out who presents it: `postkey usage {name}` tells from where it was")
+            }
             Check::Current => {
                 let tail = self.look.secret(&key.tail);
                 format!("present the current secret, {tail}")

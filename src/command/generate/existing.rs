@@ -39,7 +39,7 @@ pub(super) fn is_there(
         .note(format!("`{name}` already exists: unchanged"));
     args.receiver.warn_if_lost(key, look.now, session);
     let standing = key.standing(look.now);
-    if !standing.is_good() {
+    if !standing.is_good() && !key.is_decoy {
         session
             .ui
             .warn(format!("`{name}` is {standing}: its secret is refused"));
@@ -54,6 +54,12 @@ pub(super) fn other_than_asked(
     args: &Generate,
     kind: Kind,
 ) -> Option<Error> {
+    if key.is_decoy != args.is_decoy {
+        let what = if key.is_decoy { "a decoy" } else { "no decoy" };
+        let message = format!("`{name}` already exists, but it is {what}");
+        let hint = "choose another name: a key is a decoy from the beginning, or never";
+        return Some(Error::new(ExitStatus::Exists, message).hint(hint));
+    }
     let is_other_username = args.username.is_some() && args.username.as_ref() != key.username();
     if key.kind() == kind && !is_other_username {
         return None;
@@ -172,7 +178,7 @@ impl Existing {
         session: &Session,
     ) -> Result<(), Error> {
         self.count += 1;
-        self.refused += usize::from(!key.standing(look.now).is_good());
+        self.refused += usize::from(!key.is_decoy && !key.standing(look.now).is_good());
         other_than_asked(&key.name, key, args, kind).map_or(Ok(()), Err)?;
         if let Some(difference) = difference(key, args, look, session)? {
             self.differing += 1;

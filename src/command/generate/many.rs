@@ -8,15 +8,15 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 
-use super::Generate;
 use super::existing::Existing;
 use super::place::{Found, Piece, Place};
+use super::{Generate, PLANT};
 use crate::command::issue::Fresh;
 use crate::command::names::{self, Faults, Repeated, Wanted};
 use crate::command::{Session, handed};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Expiry, Grant, KeyName, Kind};
+use crate::key::{Expiry, Grant, KeyName, Kind, Standing};
 use crate::process::{self, Reprieve};
 use crate::ui::counted;
 use crate::vault::{self, Action, Author, Change, Vault};
@@ -109,7 +109,7 @@ impl<'a> Order<'a> {
         }
         args.expect_no_passphrase()?;
         args.grant(kind, session)?;
-        let expires = args.expires.unwrap_or(session.settings.expires);
+        let expires = args.expiry(&session.settings);
         expires.resolve(Session::clock())?;
         session.note_minutes([expires.minutes()]);
         Ok(Self {
@@ -312,10 +312,14 @@ impl<'a> Order<'a> {
             &format!("{title} key"),
             &format!("{title} keys"),
         );
-        let status = self.args.status().word();
+        let status = match self.args.is_decoy {
+            true => Standing::Decoy.word(),
+            false => self.args.status().word(),
+        };
         let grant = match self.args.grant(self.kind, self.session)? {
             Grant::Smtp { username } if username.is_shared() => format!(", username {username}"),
             Grant::Smtp { .. } => ", usernames made up (`postkey list` shows them)".to_owned(),
+            Grant::Api { .. } if self.args.is_decoy => String::new(),
             Grant::Api { permission, limit } => {
                 format!(", permission {permission}, limit {limit}")
             }
@@ -323,7 +327,10 @@ impl<'a> Order<'a> {
         ui.note(format!("made {keys}: {status}{grant}"));
         let now = Session::clock();
         let end = self.session.look_at(now).end(self.expires.resolve(now)?);
-        ui.note(format!("expires {end}"));
+        ui.note(match self.args.is_decoy {
+            true => PLANT.to_owned(),
+            false => format!("expires {end}"),
+        });
         match &self.place {
             Place::Folder { path, .. } => ui.note(format!(
                 "each secret is in a file of its own in `{}`, and nowhere else",

@@ -37,6 +37,7 @@ pub(super) enum Secret {
 /// What is said of a key besides its name and its secret.
 pub(super) struct About {
     pub(super) status: Status,
+    pub(super) is_decoy: bool,
     pub(super) description: Option<Description>,
     pub(super) created_at: Timestamp,
     pub(super) expires_at: Option<Timestamp>,
@@ -56,6 +57,7 @@ impl Making<'_> {
     pub(super) fn about(&self) -> About {
         About {
             status: self.status,
+            is_decoy: false,
             description: self.description.clone(),
             created_at: self.now,
             expires_at: self.expires_at,
@@ -145,6 +147,7 @@ impl About {
             expired_at: None,
             tail,
             retiring: None,
+            is_decoy: self.is_decoy,
         }
     }
 }
@@ -167,7 +170,7 @@ impl Entry {
         if self.old.is_some() {
             return Err(Fault::new("it is a third secret of one key"));
         }
-        if self.key.grant != old.key.grant {
+        if self.key.grant != old.key.grant || self.key.is_decoy != old.key.is_decoy {
             return Err(Fault::new(
                 "it is an old secret, but opens something else than the new one of its key",
             ));

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use zeroize::Zeroize;
 
 use super::fault::Fault;
-use crate::key::{Invalid, Status, quoted};
+use crate::key::{Invalid, Standing, Status, quoted};
 use crate::settings;
 
 /// What an object may have in it: what is imported, the usual names of that, and what postkey
@@ -162,13 +162,22 @@ impl Object {
         Ok(self.text("status")? == Some("expired"))
     }
 
+    /// Whether it says that it is a decoy.
+    pub(super) fn is_decoy(&self) -> Result<bool, Fault> {
+        Ok(self.text("status")? == Some(Standing::Decoy.word()))
+    }
+
     /// The operator's status; what follows from the time follows again.
     pub(super) fn status(&self) -> Result<Option<Status>, Fault> {
         let mut said = match self.text("status")? {
             None => None,
-            Some("active" | "rotating" | "expired") => Some(("status", Status::Active)),
+            Some("active" | "rotating" | "expired" | "decoy") => Some(("status", Status::Active)),
             Some("inactive" | "disabled" | "locked") => Some(("status", Status::Inactive)),
-            Some(_) => return Err(Fault::new("its `status` is neither active nor inactive")),
+            Some(_) => {
+                return Err(Fault::new(
+                    "its `status` is none of active, inactive and decoy",
+                ));
+            }
         };
         for (field, on) in SWITCHES {
             let status = match (self.get(field), on) {

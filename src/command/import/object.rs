@@ -91,12 +91,20 @@ impl Making<'_> {
                     username: object.needed("username")?,
                 }
             }
+            // What a decoy may do is not told: it opens nothing.
+            Kind::Api if object.is_decoy()? => Grant::Api {
+                permission: "full".parse()?,
+                limit: Limit::None,
+            },
             Kind::Api => Grant::Api {
                 permission: self.permissions.expect(object.needed("permission")?)?,
                 limit: object.parsed("limit")?.unwrap_or(Limit::None),
             },
         };
         let secret = object.verifier(kind)?;
+        if object.is_decoy()? && secret.digest().is_none() {
+            return Err(missing("digest").hint("a decoy is known by the digest of its secret only"));
+        }
         let key = object.about(self)?.key(object.needed("name")?, grant, tail);
         Ok(Entry::whole(line, key, secret))
     }
@@ -111,6 +119,10 @@ impl Making<'_> {
         if object.text("digest")?.is_some() {
             let fault = Fault::new("a password from elsewhere has no `digest`");
             return Err(fault.hint("give its `hash`, or the `tail` of a secret that postkey made"));
+        }
+        if object.is_decoy()? {
+            let fault = Fault::new("a password from elsewhere cannot be a decoy");
+            return Err(fault.hint("`postkey generate smtp NAME --decoy` makes one"));
         }
         let username = object.text("username")?;
         let username = entry::username(username.ok_or_else(|| missing("username"))?)?;
@@ -181,7 +193,9 @@ impl Object {
         if created_at > making.now {
             return Err(Fault::new("its `created_at` is yet to come"));
         }
+        let is_decoy = self.is_decoy()?;
         let expires_at = self.expires_at()?.unwrap_or(about.expires_at);
+        let expires_at = expires_at.filter(|_| !is_decoy);
         let has_expired = expires_at.is_some_and(|end| end <= making.now);
         if self.is_expired()? && !has_expired {
             let fault =
@@ -192,6 +206,7 @@ impl Object {
         }
         Ok(About {
             status: self.status()?.unwrap_or(about.status),
+            is_decoy,
             description: self.parsed("description")?.or(about.description),
             created_at,
             expires_at,

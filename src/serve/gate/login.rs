@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::{Asked, Decision, Gate, Owner};
+use super::{Asked, Decision, Gate, Owner, RefusedSecret};
 use crate::key::{Digest, HashMemory, Kind, Secret, Tail};
 use crate::vault::{Error, KeyId, Record, Vault};
 use crate::verify::{Need, Question, Recognised, Verdict, recognise, recognise_password};
@@ -75,6 +75,9 @@ impl Gate {
             }
         };
         Ok(match (recognised, candidate) {
+            (Recognised::Secret(secret), _) if secret.record.key.is_decoy => {
+                Owner::Refused(RefusedSecret::of_decoy(*secret))
+            }
             (Recognised::Secret(secret), _) => {
                 let tally = self.tally(secret.record.clone()).await?;
                 Owner::Key(self.known(*secret, tally))
@@ -94,7 +97,7 @@ impl Gate {
                 },
             ) => Owner::Nobody(Verdict::Mismatch, self.tally(record).await?),
             (Recognised::Nobody(verdict), _) => self.stranger(verdict),
-            (Recognised::Dead(dead), _) => Owner::Dead(dead),
+            (Recognised::Dead(dead), _) => Owner::Refused((*dead).into()),
             _ => self.stranger(Verdict::Mismatch),
         })
     }

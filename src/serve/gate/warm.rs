@@ -27,7 +27,8 @@ impl Gate {
                 return;
             };
             last = end.record.id;
-            for secret in fresh.value {
+            let secrets = fresh.value.into_iter();
+            for secret in secrets.filter(|secret| !secret.record.key.is_decoy) {
                 let Some(digest) = secret.verifier.digest().cloned() else {
                     continue;
                 };

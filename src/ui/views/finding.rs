@@ -91,18 +91,26 @@ fn message(finding: &Finding, when: impl Fn(Timestamp) -> String) -> String {
             first_at,
             others,
         } => new_network(network, &when(*first_at), *others),
+        Finding::DecoyUsed {
+            count,
+            last_at,
+            from,
+        } => {
+            let presented = presented(*count, from.as_deref(), &when(*last_at));
+            format!("a decoy; its secret was {presented}")
+        }
         Finding::DeadSecretUsed {
             count,
             last_at,
             from,
             is_deleted,
         } => {
-            let of = if *is_deleted { "its" } else { "an old" };
-            let times = counted(*count as i64, "time", "times");
-            let from = from.as_ref().map(|from| format!(" from {from}"));
-            let (from, last) = (from.unwrap_or_default(), when(*last_at));
-            let deleted = if *is_deleted { "deleted; " } else { "" };
-            format!("{deleted}{of} secret was presented {times}, the last time{from} {last}")
+            let of = match is_deleted {
+                true => "deleted; its",
+                false => "an old",
+            };
+            let presented = presented(*count, from.as_deref(), &when(*last_at));
+            format!("{of} secret was {presented}")
         }
         Finding::OldSecretUsed {
             retires_at,
@@ -148,6 +156,14 @@ fn message(finding: &Finding, when: impl Fn(Timestamp) -> String) -> String {
         Finding::Unused { last_used_at, .. } => format!("last used {}", when(*last_used_at)),
         Finding::NeverUsed { made_at, .. } => format!("never used, made {}", when(*made_at)),
     }
+}
+
+/// `presented 3 times, the last time from 203.0.113.66 2h ago`
+fn presented(count: u64, from: Option<&str>, last: &str) -> String {
+    let times = counted(count as i64, "time", "times");
+    let from = from.map(|from| format!(" from {from}"));
+    let from = from.unwrap_or_default();
+    format!("presented {times}, the last time{from} {last}")
 }
 
 fn new_network(network: &str, first: &str, others: usize) -> String {

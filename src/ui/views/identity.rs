@@ -23,7 +23,7 @@ pub struct Sighted<'a> {
     pub former: Option<&'a Former>,
     /// How its key was used.
     pub used: Option<Summary>,
-    /// How often it was presented since it is dead.
+    /// How often it was presented since it is dead, or is a decoy's.
     pub tried: Option<RefusalSummary>,
     /// How often it was seen.
     pub count: u64,
@@ -43,7 +43,8 @@ pub struct IdentityView<'a> {
     #[serde(serialize_with = "text")]
     retires_at: Option<Timestamp>,
     former_name: Option<&'a str>,
-    /// Of a dead secret: how often it was presented since, and from where the last time.
+    /// Of a dead secret: how often it was presented since, and from where the last time; of a
+    /// decoy's: ever.
     presented_since: Option<u64>,
     #[serde(serialize_with = "text")]
     last_presented_at: Option<Timestamp>,
@@ -111,15 +112,19 @@ impl<'a> Sighted<'a> {
             let until = moment(look, *until);
             format!("; `{name}` had one that ends like it before {until}")
         };
+        let since = match self.decision.dead {
+            Some(_) => " since",
+            None => "",
+        };
         let tried = self.tried.as_ref().map(|tried| match tried.last_at {
-            None => "; nobody presented it since, as far as is recorded".to_owned(),
+            None => format!("; nobody presented it{since}, as far as is recorded"),
             Some(last_at) => {
                 let times = counted(tried.count as i64, "time", "times");
                 let from = tried.last_address.as_ref();
                 let from = from.map(|address| format!(" from {address}"));
                 let last = moment(look, last_at);
                 let from = from.unwrap_or_default();
-                format!("; presented {times} since, the last time{from} {last}")
+                format!("; presented {times}{since}, the last time{from} {last}")
             }
         });
         tried.or(self.former.map(told)).unwrap_or_default()

@@ -54,7 +54,10 @@ impl<'a> KeyView<'a> {
             username: key.username().map(|username| username.as_str()),
             tail: key.tail.known(),
             status: key.standing(now).word(),
-            permission: key.permission().map(|permission| permission.as_str()),
+            permission: key
+                .permission()
+                .filter(|_| !key.is_decoy)
+                .map(|permission| permission.as_str()),
             limit: key.limit().filter(|&limit| limit != Limit::None),
             description: key
                 .description
@@ -114,11 +117,16 @@ impl<'a> KeyView<'a> {
         add("secret", Some(look.ending(&self.key.tail)));
         let old = self.key.retiring_at(look.now);
         add("old secret", old.map(|old| look.retiring(old)));
-        add("status", Some(self.status.to_owned()));
+        let status = match self.key.is_decoy {
+            true => "decoy: it opens nothing, and each use of it is a finding of `postkey check`",
+            false => self.status,
+        };
+        add("status", Some(status.to_owned()));
         let again = "yes: `postkey reveal` shows its secret again";
         add("default", self.is_default.then(|| again.to_owned()));
         add("permission", self.permission.map(str::to_owned));
-        add("limit", self.key.limit().map(|limit| limit.to_string()));
+        let limit = self.key.limit().filter(|_| !self.key.is_decoy);
+        add("limit", limit.map(|limit| limit.to_string()));
         add("description", self.description.map(str::to_owned));
         add(
             "created",
@@ -255,7 +263,9 @@ impl<'a> KeyDetails<'a> {
     /// All of it, for people.
     pub fn facts(&self, look: &Look) -> String {
         let mut facts = self.key.list(look);
-        facts.extend(self.policy.told(look));
+        if !self.key.key.is_decoy {
+            facts.extend(self.policy.told(look));
+        }
         let rotation = secret::rotation(self.key.key, self.details, look);
         facts.extend(under("rotation", rotation.into_iter()));
         if let Some(details) = self.details {

@@ -192,6 +192,7 @@ fn made(wanted: &Wanted, look: &Look) -> Vec<String> {
         wanted.limit.map(|limit| format!("limit {limit}")),
         expires.map(|end| format!("expires {}", look.date(end))),
         (wanted.status == Status::Inactive).then(|| Status::Inactive.word().to_owned()),
+        wanted.is_decoy.then(|| Standing::Decoy.word().to_owned()),
         Some(format!("secret to {}", wanted.place)),
     ];
     said.into_iter().flatten().collect()

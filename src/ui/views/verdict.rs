@@ -171,6 +171,7 @@ fn reason<'a>(
             (_, Some(_)) => format!("the {title} key `{name}` is good; this is its new secret"),
             _ => format!("the {title} key `{name}` is good"),
         },
+        Verdict::Decoy => format!("`{name}` is a decoy, which opens nothing"),
         Verdict::Inactive => format!("`{name}` is deactivated"),
         Verdict::Expired => {
             let end = key.expires_at.map(moment).unwrap_or_default();

@@ -6,7 +6,7 @@ use std::thread;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Run, Sandbox};
 use crate::serve::http::{Connection, request};
 use crate::serve::server::Server;
 
@@ -24,6 +24,7 @@ const TRIED: usize = 10;
 #[derive(Clone, Copy, Debug)]
 enum Change {
     Generate,
+    Plant,
     Deactivate,
     Activate,
     Regenerate,
@@ -40,6 +41,7 @@ struct Key {
     /// Its secret from before a rotation that is open.
     retiring: Option<String>,
     is_active: bool,
+    is_decoy: bool,
     permission: &'static str,
 }
 
@@ -55,6 +57,7 @@ fn changes() -> impl Strategy<Value = Vec<(&'static str, Change)>> {
     let change = proptest::sample::select(vec![
         Change::Generate,
         Change::Generate,
+        Change::Plant,
         Change::Deactivate,
         Change::Activate,
         Change::Activate,
@@ -76,7 +79,7 @@ impl Model {
     fn change(&mut self, name: &'static str, change: Change, sandbox: &Sandbox) {
         let is_there = self.keys.contains_key(name);
         match change {
-            Change::Generate if is_there => {
+            Change::Generate | Change::Plant if is_there => {
                 sandbox.run(["generate", "api", name]).expect(4);
             }
             Change::Generate => {
@@ -84,11 +87,33 @@ impl Model {
                     secret: sandbox.generate(["api", name]),
                     retiring: None,
                     is_active: true,
+                    is_decoy: false,
+                    permission: "full",
+                };
+                self.keys.insert(name, key);
+            }
+            Change::Plant => {
+                let key = Key {
+                    secret: sandbox.generate(["api", name, "--decoy"]),
+                    retiring: None,
+                    is_active: true,
+                    is_decoy: true,
                     permission: "full",
                 };
                 self.keys.insert(name, key);
             }
             _ if !is_there => {}
+            Change::Deactivate | Change::Activate | Change::Rotate | Change::Permit(_)
+                if self.keys[name].is_decoy =>
+            {
+                let args = match change {
+                    Change::Deactivate => vec!["deactivate", name],
+                    Change::Activate => vec!["activate", name],
+                    Change::Rotate => vec!["rotate", name],
+                    _ => vec!["set", name, "--permission", "full"],
+                };
+                Run::of(sandbox.command(args).output().unwrap()).expect(1);
+            }
             Change::Deactivate | Change::Activate => {
                 let is_active = matches!(change, Change::Activate);
                 let verb = if is_active { "activate" } else { "deactivate" };
@@ -147,7 +172,8 @@ impl Model {
     /// Presented secrets, for what they are presented, and the answers that belong to that.
     fn questions(&self, round: usize) -> Vec<(&str, &'static str, u16)> {
         let good = self.keys.values().flat_map(|key| {
-            let (reading, sending) = match (key.is_active, key.permission) {
+            let opens = key.is_active && !key.is_decoy;
+            let (reading, sending) = match (opens, key.permission) {
                 (false, _) => (401, 401),
                 (true, "read-only") => (200, 403),
                 (true, "send-only") => (403, 200),

@@ -1,0 +1,23 @@
+//! What decoys have not, and so what is refused of them.
+
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::Key;
+
+/// The error of a command that would do to a decoy what makes sense only of a key that opens
+/// something.
+pub(super) fn refused(key: &Key, what: &str) -> Error {
+    let name = &key.name;
+    let message = format!("`{name}` is a decoy, which opens nothing: {what}");
+    Error::new(ExitStatus::No, message).hint(format!(
+        "`postkey regenerate {name}` gives it another secret, `postkey delete {name}` removes it"
+    ))
+}
+
+/// Makes sure that a key opens something.
+pub(super) fn expect_none(key: &Key, what: &str) -> Result<(), Error> {
+    match key.is_decoy {
+        true => Err(refused(key, what)),
+        false => Ok(()),
+    }
+}

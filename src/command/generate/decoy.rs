@@ -1,0 +1,44 @@
+//! What makes no sense for a decoy, which opens nothing.
+
+use super::Generate;
+use crate::error::Error;
+use crate::key::Expiry;
+use crate::settings::Settings;
+
+impl Generate {
+    /// Makes sure that nothing is asked for that a decoy has not.
+    pub(super) fn expect_fitting_decoy(&self) -> Result<(), Error> {
+        if !self.is_decoy {
+            return Ok(());
+        }
+        let opens_nothing = "a decoy opens nothing, whatever it may do: leave it out";
+        let flags = [
+            (self.bounds.given(), opens_nothing),
+            (
+                self.default.then_some("--default"),
+                "the default key is one that mail is sent with: leave it out, or make another key \
+                 without --decoy",
+            ),
+            (
+                self.inactive.then_some("--inactive"),
+                "a decoy is refused from the beginning, and each use of it found: leave it out",
+            ),
+            (
+                self.expires.is_some().then_some("--expires"),
+                "a decoy is a decoy until `postkey delete` removes it: leave it out",
+            ),
+        ];
+        let given = flags.into_iter().find_map(|(flag, why)| Some((flag?, why)));
+        given.map_or(Ok(()), |(flag, why)| {
+            Err(Error::usage(format!("a decoy has no {flag}")).hint(why))
+        })
+    }
+
+    /// When the key is to expire: a decoy never, whatever the settings say.
+    pub(super) fn expiry(&self, settings: &Settings) -> Expiry {
+        match self.is_decoy {
+            true => Expiry::Never,
+            false => self.expires.unwrap_or(settings.expires),
+        }
+    }
+}
