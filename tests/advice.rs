@@ -343,6 +343,20 @@ const STATES: &[State] = &[
         never: &[],
     },
     State {
+        name: "somebody presented the secret of a decoy",
+        setup: "postkey generate api prod --decoy >prod; postkey verify <prod || test $? = 1",
+        asks: "check",
+        suggests: &["postkey usage prod"],
+        never: &["regenerate", "delete", "deactivate"],
+    },
+    State {
+        name: "a decoy is to be rotated",
+        setup: "postkey generate api prod --decoy >prod",
+        asks: "rotate prod",
+        suggests: &["postkey regenerate prod", "postkey delete prod"],
+        never: &["revoke", "deactivate"],
+    },
+    State {
         name: "a rotation has no second secret to finish",
         setup: "postkey generate api prod >prod",
         asks: "rotate --finish prod",
@@ -615,6 +629,12 @@ const COVERED: &[(&str, &str)] = &[
     ("set {name} --expires {EXTENSION}", ""),
     ("show NAME", ""),
     ("show {name}", ""),
+    ("usage {name}", ""),
+    ("usage {0}", "reads"),
+    ("check", "reads"),
+    ("delete", "of a decoy, which opens nothing"),
+    ("delete {name}", ""),
+    ("generate smtp NAME --decoy", "makes a new key"),
     // Words to fill in, or nothing but reading.
     ("--help", "reads"),
     ("apply", "names what is at work"),

@@ -2,6 +2,7 @@
 //! from memory while the vault is unchanged.
 
 mod login;
+mod refused;
 mod warm;
 
 use std::net::IpAddr;
@@ -21,9 +22,10 @@ use super::throttle::Throttle;
 use super::turns::Turns;
 use crate::key::{Allowance, Digest, HashMemory, Secret, Tail, Used};
 use crate::settings::Permissions;
-use crate::vault::{DeadSecret, Error, KeyId, Presented, Record, Stored};
+use crate::vault::{Error, KeyId, Presented, Record, Stored};
 use crate::verify::{Question, Recognised, Verdict, allowance, judge, recognise};
 pub(super) use login::Attempt;
+use refused::RefusedSecret;
 
 /// How many secrets are cached, some 700 bytes each with what they were used for.
 const CACHED: usize = 1 << 17;
@@ -92,34 +94,6 @@ enum Owner {
     Nobody(Verdict, Arc<Tally>),
     /// A key's, and refused whatever is asked.
     Refused(RefusedSecret),
-}
-
-/// A secret that opens nothing any more, or never did: nothing is cached of it, and its key's use
-/// not looked at, so that it is answered as what nobody knows is.
-struct RefusedSecret {
-    verdict: Verdict,
-    key: KeyId,
-    tail: Tail,
-}
-
-impl From<DeadSecret> for RefusedSecret {
-    fn from(dead: DeadSecret) -> Self {
-        Self {
-            verdict: dead.cause.into(),
-            key: dead.key_id,
-            tail: dead.tail,
-        }
-    }
-}
-
-impl RefusedSecret {
-    fn of_decoy(secret: Presented) -> Self {
-        Self {
-            verdict: Verdict::Decoy,
-            key: secret.record.id,
-            tail: secret.tail,
-        }
-    }
 }
 
 impl Gate {
@@ -245,7 +219,7 @@ impl Gate {
     /// The secret of that tail, if a key has it; if not, whose the one with the digest is.
     fn living(&self, stored: Option<Stored>, digest: &Digest) -> Result<Presented, Owner> {
         match stored {
-            Some(Stored::Living(found)) if is_decoy(&found, digest) => {
+            Some(Stored::Living(found)) if refused::is_decoy(&found, digest) => {
                 Err(Owner::Refused(RefusedSecret::of_decoy(*found)))
             }
             Some(Stored::Living(found)) => Ok(*found),
@@ -401,12 +375,6 @@ impl Gate {
         let read = self.readers.run(move |()| work()).await;
         read.unwrap_or(Err(Error::Busy))
     }
-}
-
-/// Whether it is the digest of a decoy's secret.
-fn is_decoy(found: &Presented, digest: &Digest) -> bool {
-    let kept = found.verifier.digest();
-    found.record.key.is_decoy && kept.is_some_and(|kept| kept.is(digest))
 }
 
 #[cfg(test)]

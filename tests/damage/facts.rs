@@ -238,7 +238,7 @@ fn a_checksum_is_for_programs_and_what_it_is_made_with_goes_with_the_secret() {
         let log = sandbox.run(["log", "--format", format]).expect(0);
         assert!(!log.stdout.contains("checksum"), "{log:?}");
     }
-    for name in ["web", "mail", "off", "ci", "old_user"] {
+    for name in ["web", "mail", "off", "ci", "old_user", "planted"] {
         sandbox.run(["delete", name, "--yes"]).expect(0);
     }
     let vault = fs::read(sandbox.vault()).unwrap();

@@ -252,6 +252,44 @@ fn a_refusal_is_counted_for_the_key_whose_secret_it_was() {
 }
 
 #[test]
+fn a_decoy_is_refused_by_dovecot_and_each_try_of_it_is_a_finding() {
+    on_each_debian(|debian| {
+        let (machine, secret) = Machine::with_dovecot(debian);
+        let postkey = &machine.sandbox;
+        let decoy = ["smtp", "decoy", "--decoy", "--username", "old_prod"];
+        let decoy = postkey.generate(decoy);
+        let shared = ["smtp", "shared", "--decoy", "--username", "ops@example.com"];
+        let shared = postkey.generate(shared);
+        machine.serve();
+        let tried = |key: i64, verdict: &str| {
+            let query = format!(
+                "SELECT sum(count) FROM refusals WHERE key_id = {key} AND verdict = '{verdict}'"
+            );
+            recorded(postkey, &query).unwrap_or_default()
+        };
+        for (username, password, key, verdict, count) in [
+            ("old_prod", &decoy, 2, "decoy", 1),
+            ("OLD_PROD", &decoy, 2, "decoy", 2),
+            ("shop_prod", &decoy, 2, "decoy", 3),
+            ("old_prod", &wrong(&decoy), 2, "mismatch", 1),
+            ("ops@example.com", &shared, 3, "decoy", 1),
+        ] {
+            assert_eq!(machine.login(username, password), Refused, "{username}");
+            let what = format!("{debian:?}: {verdict} of {username}");
+            wait_for(&what, || tried(key, verdict) == count);
+        }
+        assert_eq!(machine.login("shop_prod", &secret), Accepted);
+        let found = postkey.run(["check", "--format", "csv"]).expect(1).stdout;
+        assert_eq!(found.matches("decoy-used").count(), 2, "{found}");
+        assert!(
+            found.contains("presented 3 times, the last time "),
+            "{found}"
+        );
+        machine.expect_no_errors();
+    });
+}
+
+#[test]
 fn serve_takes_the_reports_of_dovecot_and_of_nobody_else() {
     on_each_debian(|debian| {
         let (machine, secret) = Machine::with_dovecot(debian);

@@ -1,0 +1,39 @@
+//! Secrets that are refused whatever is asked.
+
+use crate::key::{Digest, Tail};
+use crate::vault::{DeadSecret, KeyId, Presented};
+use crate::verify::Verdict;
+
+/// A secret that opens nothing any more, or never did: nothing is cached of it, and its key's use
+/// not looked at, so that it is answered as what nobody knows is.
+pub(super) struct RefusedSecret {
+    pub(super) verdict: Verdict,
+    pub(super) key: KeyId,
+    pub(super) tail: Tail,
+}
+
+impl From<DeadSecret> for RefusedSecret {
+    fn from(dead: DeadSecret) -> Self {
+        Self {
+            verdict: dead.cause.into(),
+            key: dead.key_id,
+            tail: dead.tail,
+        }
+    }
+}
+
+impl RefusedSecret {
+    pub(super) fn of_decoy(secret: Presented) -> Self {
+        Self {
+            verdict: Verdict::Decoy,
+            key: secret.record.id,
+            tail: secret.tail,
+        }
+    }
+}
+
+/// Whether it is the digest of a decoy's secret.
+pub(super) fn is_decoy(found: &Presented, digest: &Digest) -> bool {
+    let kept = found.verifier.digest();
+    found.record.key.is_decoy && kept.is_some_and(|kept| kept.is(digest))
+}
