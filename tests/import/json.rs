@@ -248,7 +248,7 @@ fn objects_that_will_not_do_are_bad_lines() {
         (but("tail", "short".into()), "is not a tail"),
         (
             but("status", "asleep".into()),
-            "neither active nor inactive",
+            "none of active, inactive and decoy",
         ),
         (but("limit", "much".into()), "is not a limit"),
         (
