@@ -281,12 +281,13 @@ fn explained(error: &clap::Error) -> Error {
         let argument = flag(error)
             .map(|flag| format!("{flag}: "))
             .unwrap_or_default();
-        let hint = invalid.way_out().unwrap_or("see `postkey --help`");
-        return Error::usage(format!("{argument}{invalid}")).hint(hint);
+        let hint = invalid.hint().unwrap_or("see `postkey --help`");
+        return Error::usage(format!("{argument}{invalid}")).with_hint(hint);
     }
     if let Some((flag, value)) = value_like_an_option(error) {
         let message = format!("{flag} needs a value, and `{value}` looks like an option");
-        return Error::usage(message).hint(format!("write `{flag}={value}` if it is the value"));
+        return Error::usage(message)
+            .with_hint(format!("write `{flag}={value}` if it is the value"));
     }
     let rendered = error.to_string();
     let mut paragraphs = rendered.split("\n\n");
@@ -311,7 +312,7 @@ fn explained(error: &clap::Error) -> Error {
             None => "`postkey --help` shows the commands".to_owned(),
         },
     };
-    Error::usage(message).hint(hint)
+    Error::usage(message).with_hint(hint)
 }
 
 /// The option that stands before what clap takes for another one, though it wants a value; and

@@ -1,4 +1,4 @@
-//! Errors as people and scripts meet them: what was wrong, the way out, the exit status.
+//! Errors as people and scripts meet them: what was wrong, how to fix it, the exit status.
 
 use std::fmt::Display;
 use std::io;
@@ -11,7 +11,7 @@ use crate::key::{Invalid, KeyName};
 use crate::process::WrongClock;
 use crate::{files, serve, settings, vault};
 
-/// A message in lower case without a full stop, a hint at the way out, and a status.
+/// A message in lower case without a full stop, a hint how to fix it, and a status.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
@@ -43,11 +43,11 @@ impl Error {
     pub fn no_random_bytes(error: impl Display) -> Self {
         let message = format!("cannot get random bytes from the operating system: {error}");
         Self::new(ExitStatus::Trouble, message)
-            .hint("allow the system call getrandom, or bring /dev/urandom into the sandbox")
+            .with_hint("allow the system call getrandom, or bring /dev/urandom into the sandbox")
     }
 
-    /// Adds the way out.
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    /// Adds the hint.
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -64,8 +64,8 @@ impl Error {
         self
     }
 
-    /// The way out, if there is one to name.
-    pub fn way_out(&self) -> Option<&str> {
+    /// The hint, if there is one.
+    pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
     }
 
@@ -89,7 +89,7 @@ impl From<Invalid> for Error {
     fn from(invalid: Invalid) -> Self {
         Self {
             message: invalid.to_string(),
-            hint: invalid.way_out().map(str::to_owned),
+            hint: invalid.hint().map(str::to_owned),
             status: ExitStatus::Usage,
             is_malformed: false,
             not_found: None,
@@ -111,7 +111,7 @@ impl From<settings::Error> for Error {
 
 impl From<WrongClock> for Error {
     fn from(wrong: WrongClock) -> Self {
-        Self::new(ExitStatus::Trouble, wrong.to_string()).hint(WrongClock::HINT)
+        Self::new(ExitStatus::Trouble, wrong.to_string()).with_hint(WrongClock::HINT)
     }
 }
 
@@ -119,19 +119,19 @@ impl From<files::Error> for Error {
     fn from(error: files::Error) -> Self {
         let new = Self::new(ExitStatus::Trouble, error.to_string());
         match error {
-            files::Error::Refused { mend, path, .. } => new.hint(hint_of(mend, &path)),
+            files::Error::Refused { hint, path, .. } => new.with_hint(hint_of(hint, &path)),
             files::Error::NoFolder(path) => {
                 let hint = "`mkdir -p -m 700 {path}` makes it; or name a file elsewhere";
-                new.hint(hint_of(hint, folder_of(&path)))
+                new.with_hint(hint_of(hint, folder_of(&path)))
             }
             files::Error::Io { source, .. } => match hint_of_io(&source) {
-                Some(hint) => new.hint(hint),
+                Some(hint) => new.with_hint(hint),
                 None => new,
             },
             files::Error::Unsynced { source, .. } => {
                 let new = new.with_status(ExitStatus::Unsure);
                 let hint = hint_of_io(&source).unwrap_or(UNSYNCED);
-                new.hint(hint)
+                new.with_hint(hint)
             }
         }
     }
@@ -143,9 +143,9 @@ impl From<files::env::Error> for Error {
         match error {
             files::env::Error::File(error) => error.into(),
             files::env::Error::Ambiguous { .. } => {
-                new.hint("readers disagree on which one wins; remove all but one of the lines")
+                new.with_hint("readers disagree on which one wins; remove all but one of the lines")
             }
-            files::env::Error::Line { hint, .. } => new.hint(hint),
+            files::env::Error::Line { hint, .. } => new.with_hint(hint),
         }
     }
 }
@@ -154,7 +154,7 @@ impl From<vault::Error> for Error {
     fn from(error: vault::Error) -> Self {
         Self {
             message: error.to_string(),
-            hint: way_out(&error).map(|hint| match &error {
+            hint: hint(&error).map(|hint| match &error {
                 vault::Error::Rotating(name) | vault::Error::RetiredEarly(name) => {
                     hint.replace("NAME", name.as_str())
                 }
@@ -191,7 +191,7 @@ impl From<serve::Error> for Error {
             error => Self::new(ExitStatus::Trouble, error.to_string()),
         };
         match hint {
-            Some(hint) => new.hint(hint),
+            Some(hint) => new.with_hint(hint),
             None => new,
         }
     }
@@ -264,14 +264,14 @@ fn hint_of_io(error: &io::Error) -> Option<&'static str> {
     }
 }
 
-fn way_out(error: &vault::Error) -> Option<&'static str> {
+fn hint(error: &vault::Error) -> Option<&'static str> {
     use vault::Error as E;
     Some(match error {
         E::Missing(_) => {
             "`postkey generate api NAME` makes it with its first key, `postkey restore FILE` from a \
              backup; or is it elsewhere (--vault)?"
         }
-        E::Unsafe { mend, .. } => mend,
+        E::Unsafe { hint, .. } => hint,
         E::NotAVault(_) => "name the vault with --vault or POSTKEY_VAULT",
         E::Newer { .. } => "use the postkey that wrote it, or a newer one",
         E::Foreign(_) => "somebody changed the vault by hand; take it out, or use a backup",
@@ -320,7 +320,7 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
         E::BrokenLog(..) => {
             "`postkey log --verify` tells more; somebody edited it, or it is damaged"
         }
-        E::Backup { why, .. } => return Some(way_out_of_backup(why)),
+        E::Backup { why, .. } => return Some(hint_of_backup(why)),
         E::Swept => "run the command again and take the secret at once",
         E::Unsure(_) => {
             "look at the vault with `postkey list` and `postkey log` before trying again"
@@ -329,8 +329,8 @@ fn way_out(error: &vault::Error) -> Option<&'static str> {
     })
 }
 
-/// The way out if it is not the vault but its backup that cannot be used.
-fn way_out_of_backup(why: &vault::Error) -> &'static str {
+/// The hint if it is not the vault but its backup that cannot be used.
+fn hint_of_backup(why: &vault::Error) -> &'static str {
     use vault::Error as E;
     match why {
         E::Missing(_) => "name the file that `postkey backup` wrote",

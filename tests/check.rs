@@ -1,4 +1,4 @@
-//! What needs attention: found when it is so, not a moment earlier, with the command that mends
+//! What needs attention: found when it is so, not a moment earlier, with the command that fixes
 //! it.
 
 mod calendar;

@@ -1,4 +1,4 @@
-//! `explain`: each point of a request, a login or a secret, and how what fails is mended.
+//! `explain`: each point of a request, a login or a secret, and how what fails is fixed.
 
 use base64ct::{Base64, Encoding};
 
@@ -37,7 +37,7 @@ fn a_request_in_the_wrong_header_that_is_not_permitted_is_told_point_by_point() 
     let run = explain(&sandbox, &text, &api).expect(1);
     assert_eq!(
         run.stdout,
-        "   CHECK       FOUND                                                                      MEND
+        "   CHECK       FOUND                                                                      HINT
 ✗  header      sent as `X-Auth-Key`; this API reads `api-key` or `Authorization: Bearer`  send it as `api-key` or `Authorization: Bearer`
 ✓  characters  no blanks, quotation marks or hidden characters
 ✓  form        90 characters, and the checksum is right
@@ -53,7 +53,7 @@ fn a_request_in_the_wrong_header_that_is_not_permitted_is_told_point_by_point() 
 }
 
 #[test]
-fn every_point_that_fails_is_told_with_its_mend() {
+fn every_point_that_fails_is_told_with_its_hint() {
     let (sandbox, api, smtp) = prepared();
     let plain = |user: &str, secret: &str| {
         let message = format!("\0{user}\0{secret}");
@@ -149,7 +149,7 @@ fn every_point_that_fails_is_told_with_its_mend() {
             .filter(|point| point["ok"] == false)
             .map(|point| {
                 assert!(
-                    point["mend"].as_str().is_some_and(|mend| !mend.is_empty()),
+                    point["hint"].as_str().is_some_and(|hint| !hint.is_empty()),
                     "{point}"
                 );
                 format!(
@@ -183,7 +183,7 @@ fn what_the_vault_says_of_the_key_is_told_and_nothing_is_recorded() {
             format!(
                 "{}: {}",
                 point["message"].as_str().unwrap(),
-                point["mend"].as_str().unwrap()
+                point["hint"].as_str().unwrap()
             )
         });
         failed.collect::<Vec<_>>().join("\n")

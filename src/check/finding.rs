@@ -1,4 +1,4 @@
-//! What can be found about a key, and the command that mends it.
+//! What can be found about a key, and the command that fixes it.
 
 use std::cmp::Reverse;
 
@@ -213,9 +213,9 @@ impl Finding {
         (rank, self.due_at(), Reverse(self.since_at()))
     }
 
-    /// The command to run after `postkey`: what mends it, or what shows more where a person has to
+    /// The command to run after `postkey`: what fixes it, or what shows more where a person has to
     /// judge. None takes a secret from anybody who may still use it.
-    pub fn mend(&self, name: &KeyName) -> String {
+    pub fn fix_command(&self, name: &KeyName) -> String {
         match self {
             Self::DeadSecretUsed {
                 is_deleted: true, ..

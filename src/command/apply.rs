@@ -234,10 +234,10 @@ fn tell_findings(plan: &Plan<'_>, look: &Look, session: &Session) {
     }
     for step in &plan.steps {
         let view = StepView::new(step, Fate::Planned, look);
-        if let Some((finding, mend)) = view.finding() {
+        if let Some((finding, hint)) = view.finding() {
             session
                 .ui
-                .warn(format!("`{}`: {finding}; {mend}", step.name()));
+                .warn(format!("`{}`: {finding}; {hint}", step.name()));
         }
         if !matches!(step.deed, Deed::Delete(_)) {
             warn_of_standing(step, look.now, session);
@@ -247,7 +247,7 @@ fn tell_findings(plan: &Plan<'_>, look: &Look, session: &Session) {
 
 fn warn_of_standing(step: &Step<'_>, now: Timestamp, session: &Session) {
     let name = step.name();
-    let way_out = match step.standing(now) {
+    let hint = match step.standing(now) {
         Some(Standing::Inactive) => format!("`postkey activate {name}` resumes it"),
         Some(Standing::Expired) => "a later `expires` in the manifest extends it".to_owned(),
         _ => return,
@@ -255,7 +255,7 @@ fn warn_of_standing(step: &Step<'_>, now: Timestamp, session: &Session) {
     let standing = step.standing(now).map_or("", Standing::word);
     session
         .ui
-        .warn(format!("`{name}` is {standing}, and stays so; {way_out}"));
+        .warn(format!("`{name}` is {standing}, and stays so; {hint}"));
 }
 
 /// Says how much was done.

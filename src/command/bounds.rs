@@ -58,7 +58,7 @@ impl Bounds {
         match self.given() {
             None => Ok(()),
             Some(flag) => Err(Error::usage(format!("an SMTP key has no {flag}"))
-                .hint("only API keys have permissions and limits")),
+                .with_hint("only API keys have permissions and limits")),
         }
     }
 }

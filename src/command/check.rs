@@ -16,7 +16,7 @@ use crate::vault::{Order, Record, Vault};
 
 /// Says what needs attention, for cron and CI
 ///
-/// A line a finding, with the command that mends it, or that shows more where a person has to
+/// A line a finding, with the command that fixes it, or that shows more where a person has to
 /// judge. The exit status is 1 if anything is found. What counts as too long is said by the
 /// flags here, else by the key itself (`postkey set --rotate-every`, `--unused-after`), else by
 /// `[policy]` in the settings, else it is 14 days before an expiry, 90 days for a secret, and 45

@@ -221,7 +221,7 @@ impl Connect {
                 let servers: Vec<String> = servers.map(values::word).collect();
                 let message = format!("{flag} does not apply to {server}");
                 let hint = format!("it is for {}", servers.join(", "));
-                return Err(Error::usage(message).hint(hint));
+                return Err(Error::usage(message).with_hint(hint));
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use crate::key::Key;
 pub(super) fn refused(key: &Key, what: &str) -> Error {
     let name = &key.name;
     let message = format!("`{name}` is a decoy, which opens nothing: {what}");
-    Error::new(ExitStatus::No, message).hint(format!(
+    Error::new(ExitStatus::No, message).with_hint(format!(
         "`postkey regenerate {name}` gives it another secret, `postkey delete {name}` removes it"
     ))
 }

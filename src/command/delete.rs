@@ -138,8 +138,8 @@ impl Doomed<'_> {
             [] => format!("deleting `{name}` needs a confirmation"),
             [other, ..] => format!("--confirm {other} does not confirm deleting `{name}`"),
         };
-        let way_out = format!("--yes gives it, or --confirm {name}");
-        session.ui.expect_person(&needed, &way_out)?;
+        let hint = format!("--yes gives it, or --confirm {name}");
+        session.ui.expect_person(&needed, &hint)?;
         self.say_what_is_lost(session);
         if self.is_good() {
             return self.is_name_typed("It is good now", session);

@@ -17,7 +17,7 @@ use crate::vault::{self, health};
 
 /// Looks for what is wrong with the vault, its place, its clock and its settings
 ///
-/// A line for each thing that was looked at: well, or what was found and how to mend it. It
+/// A line for each thing that was looked at: well, or what was found and how to fix it. It
 /// works on a vault that other commands refuse, goes on after a finding, and changes nothing.
 ///
 /// With --accept-clock it looks for nothing, but takes the clock for right where what was recorded
@@ -93,11 +93,11 @@ impl<'a> Report<'a> {
             .push(ExaminedView::found(check, message, fix, &self.look));
     }
 
-    /// An error of the vault as a finding, with the way out that every command names.
+    /// An error of the vault as a finding, with the hint that every command has.
     fn fault(&mut self, check: &'static str, error: vault::Error) {
         let error = self.session.diagnosed(error.into());
-        let mend = error.way_out().unwrap_or("look at the system's messages");
-        self.found(check, error.to_string(), mend);
+        let hint = error.hint().unwrap_or("look at the system's messages");
+        self.found(check, error.to_string(), hint);
     }
 
     /// How long ago something was; programs are told when.

@@ -47,7 +47,7 @@ pub(super) fn run(_: Explain, session: &mut Session) -> Result<ExitStatus, Error
     session.expect_vault()?;
     let attempt = Attempt::read(&pasted).ok_or_else(|| {
         let what = "what was given is neither a request, nor a transcript, nor one secret alone";
-        Error::usage(what).hint(WANTED)
+        Error::usage(what).with_hint(WANTED)
     })?;
     let mut report = Report::new(session);
     match &attempt {
@@ -63,8 +63,8 @@ const WANTED: &str = "give an HTTP request, the output of curl -v, an SMTP trans
 
 fn read(session: &Session) -> Result<Zeroizing<Vec<u8>>, Error> {
     if io::stdin().is_terminal() {
-        let way_out = "redirect standard input, as in postkey explain <request.txt";
-        session.ui.expect_person("nothing was given", way_out)?;
+        let hint = "redirect standard input, as in postkey explain <request.txt";
+        session.ui.expect_person("nothing was given", hint)?;
         return session
             .ui
             .hidden_text("Request, transcript or secret, then Ctrl-D");
@@ -72,7 +72,7 @@ fn read(session: &Session) -> Result<Zeroizing<Vec<u8>>, Error> {
     let bytes = presented::read_input(LONGEST)
         .map_err(|error| Error::usage(format!("cannot read standard input: {error}")))?;
     if bytes.len() as u64 > LONGEST {
-        return Err(Error::usage("standard input holds more than 1 MiB").hint(WANTED));
+        return Err(Error::usage("standard input holds more than 1 MiB").with_hint(WANTED));
     }
     Ok(bytes)
 }

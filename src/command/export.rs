@@ -73,11 +73,11 @@ fn write_those_of_the_settings(session: &Session) -> Result<ExitStatus, Error> {
     if session.settings.exports.is_empty() {
         let message = "the settings name no export, and the command line none either";
         return Err(Error::usage(message)
-            .hint("`postkey export dovecot FILE`, or [[export]] in the settings"));
+            .with_hint("`postkey export dovecot FILE`, or [[export]] in the settings"));
     }
     if !session.has_exports_of_its_vault() {
         return Err(Error::usage(session.other_vault_told())
-            .hint("name a format and a file, or leave out --vault and POSTKEY_VAULT"));
+            .with_hint("name a format and a file, or leave out --vault and POSTKEY_VAULT"));
     }
     let (written, failures) = session.write_exports(&session.open()?)?;
     if !written.is_empty() {
@@ -131,7 +131,7 @@ fn print(format: ExportFormat, session: &Session) -> Result<ExitStatus, Error> {
 fn spooled(format: ExportFormat, vault: &Vault) -> Result<(File, Tally), Error> {
     let failed = |error: io::Error| {
         let message = format!("there is no room for the export: {error}");
-        Error::new(ExitStatus::Trouble, message).hint("TMPDIR says where it is put together")
+        Error::new(ExitStatus::Trouble, message).with_hint("TMPDIR says where it is put together")
     };
     let mut spool = tempfile::tempfile().map_err(failed)?;
     let tally = pour(format, vault, |text| spool.write_all(text).map_err(failed))?;

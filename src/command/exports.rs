@@ -128,7 +128,7 @@ impl Session {
             Ok(Some(turn)) => Ok(turn),
             Ok(None) => {
                 let message = "another process is still writing the exports of this vault";
-                Err(trouble(message.to_owned()).hint("wait longer for it with --wait 30s"))
+                Err(trouble(message.to_owned()).with_hint("wait longer for it with --wait 30s"))
             }
             Err(error) => Err(trouble(format!(
                 "the vault's folder cannot be locked: {error}"
@@ -215,7 +215,7 @@ fn expect_own(start: &[u8], path: &Path, vault: &Vault) -> Result<(), Error> {
     Err(Error::from(files::Error::Refused {
         path: path.to_owned(),
         why: "is an export of another vault",
-        mend: "name another file, or move that one away",
+        hint: "name another file, or move that one away",
     }))
 }
 
@@ -224,18 +224,18 @@ fn unread() -> Error {
     let message =
         "the exports that the settings name may be out of date: the settings are not valid";
     Error::new(ExitStatus::Incomplete, message)
-        .hint("correct the settings; then `postkey export` writes the exports")
+        .with_hint("correct the settings; then `postkey export` writes the exports")
 }
 
 fn not_renewed(error: &Error) -> Error {
     if error.exit_status() == ExitStatus::Unsure {
         let new = Error::new(ExitStatus::Incomplete, format!("an export: {error}"));
-        return new.hint(error.way_out().unwrap_or_default());
+        return new.with_hint(error.hint().unwrap_or_default());
     }
     let message = format!("an export could not be rewritten, and lacks what was changed: {error}");
-    let hint = error.way_out().map(|way_out| format!("{way_out}; then "));
+    let hint = error.hint().map(|hint| format!("{hint}; then "));
     let hint = hint.unwrap_or_default();
-    Error::new(ExitStatus::Incomplete, message).hint(format!(
+    Error::new(ExitStatus::Incomplete, message).with_hint(format!(
         "{hint}`postkey export` writes it; until then its readers go by what was before"
     ))
 }

@@ -122,7 +122,7 @@ pub(super) fn run(mut args: Generate, session: &mut Session) -> Result<ExitStatu
         return Err(Error::usage(
             "--save-dir takes the secrets of many keys, and --from names none",
         )
-        .hint("--from FILE names a file with their names, a line each"));
+        .with_hint("--from FILE names a file with their names, a line each"));
     }
     let Some((kind, name)) = kind_and_name(&mut args, session)? else {
         return Ok(selection::nothing_chosen(session));
@@ -181,7 +181,7 @@ fn make(
         }
         Err(error @ vault::Error::NameTaken(_)) => {
             return Err(Error::from(error)
-                .hint("choose another name, or leave that key as it is with --if-absent"));
+                .with_hint("choose another name, or leave that key as it is with --if-absent"));
         }
         staged => staged?,
     }
@@ -265,7 +265,7 @@ impl Generate {
         }
         Err(
             Error::usage("--passphrase-file seals the default key's secret only")
-                .hint("add --default, or leave it out"),
+                .with_hint("add --default, or leave it out"),
         )
     }
 
@@ -310,10 +310,10 @@ impl Generate {
                 })
             }
             Kind::Api if self.default => Err(Error::usage("an API key cannot be the default key")
-                .hint("only an SMTP key's secret can be kept to be shown again")),
+                .with_hint("only an SMTP key's secret can be kept to be shown again")),
             Kind::Api if self.username.is_some() => {
                 Err(Error::usage("an API key has no --username")
-                    .hint("only SMTP keys have usernames"))
+                    .with_hint("only SMTP keys have usernames"))
             }
             Kind::Api => Ok(Grant::Api {
                 permission: self

@@ -47,7 +47,7 @@ impl Handed {
         let status = status(error);
         if status == ExitStatus::Unsure {
             return Error::new(status, error.to_string())
-                .hint("check the secret that was written out with `postkey verify`");
+                .with_hint("check the secret that was written out with `postkey verify`");
         }
         let taken_back = match self {
             Self::Printed | Self::Taken => None,
@@ -56,7 +56,7 @@ impl Handed {
         };
         match taken_back {
             Some((Ok(()), place)) => {
-                Error::new(status, format!("the secret did not become good: {error}")).hint(
+                Error::new(status, format!("the secret did not become good: {error}")).with_hint(
                     format!("{place} is as it was; look at what there is, and try again"),
                 )
             }
@@ -64,7 +64,7 @@ impl Handed {
                 status,
                 format!("the secret that was written out is not good: {error}"),
             )
-            .hint("throw it away; look at what there is, and try again"),
+            .with_hint("throw it away; look at what there is, and try again"),
         }
     }
 }

@@ -41,7 +41,7 @@ pub struct Identify {}
 
 const ASKING: Asking = Asking {
     question: "Secret",
-    way_out: "pipe it in, as in printf %s \"$KEY\" | postkey identify",
+    hint: "pipe it in, as in printf %s \"$KEY\" | postkey identify",
 };
 
 pub(super) fn run(_: Identify, session: &mut Session) -> Result<ExitStatus, Error> {

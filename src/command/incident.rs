@@ -103,10 +103,10 @@ fn unwritten(error: files::Error, is_over: bool) -> Error {
         return error.into();
     }
     let hint = match &error {
-        files::Error::Refused { mend, path, .. } => format!("{}; ", files::hint_of(mend, path)),
+        files::Error::Refused { hint, path, .. } => format!("{}; ", files::hint_of(hint, path)),
         _ => String::new(),
     };
-    Error::from(error).hint(format!(
+    Error::from(error).with_hint(format!(
         "{hint}`postkey revoke --report FILE NAME` writes the report again"
     ))
 }

@@ -82,7 +82,7 @@ impl std::str::FromStr for Pattern {
         if looks_like_a_secret(text) {
             return Err(
                 Invalid::new("a pattern for names", text, "it looks like a secret")
-                    .hint("a secret is never an argument; pipe it to `postkey identify`"),
+                    .with_hint("a secret is never an argument; pipe it to `postkey identify`"),
             );
         }
         Ok(Self(WildMatch::new_case_insensitive(text)))
@@ -106,7 +106,9 @@ impl std::str::FromStr for Ending {
             text,
             "an ending is the last 1 to 16 letters and digits",
         )
-        .hint("write `Gh4x`; a whole secret is never an argument, pipe it to `postkey identify`"))
+        .with_hint(
+            "write `Gh4x`; a whole secret is never an argument, pipe it to `postkey identify`",
+        ))
     }
 }
 

@@ -104,7 +104,7 @@ impl Log {
                 "--save-head - and --format {} both write to standard output",
                 values::word(session.ui.format)
             ))
-            .hint("leave one of them out, or name a file for the head")),
+            .with_hint("leave one of them out, or name a file for the head")),
             false => Ok(()),
         }
     }
@@ -132,7 +132,7 @@ fn expect_span(since: Option<Timestamp>, until: Option<Timestamp>) -> Result<(),
     match (since, until) {
         (Some(since), Some(until)) if since >= until => {
             let message = format!("--since {since} is not before --until {until}");
-            Err(Error::usage(message).hint("give the earlier one to --since"))
+            Err(Error::usage(message).with_hint("give the earlier one to --since"))
         }
         _ => Ok(()),
     }
@@ -184,7 +184,7 @@ fn save(args: &Log, chain: &Chain, session: &Session) -> Result<(), Error> {
             ExitStatus::Trouble,
             "the log is empty: there is no head to save",
         )
-        .hint("`postkey generate api NAME` makes the first entry")
+        .with_hint("`postkey generate api NAME` makes the first entry")
     })?;
     if values::is_dash(path) {
         return session.ui.print(&newest.to_string());

@@ -242,5 +242,5 @@ fn expect_format(formats: &[Format], format: Format) -> Result<(), Error> {
         "this command has no format `{}`",
         values::word(format)
     ))
-    .hint(format!("it has {}", words.join(", "))))
+    .with_hint(format!("it has {}", words.join(", "))))
 }

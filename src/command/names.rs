@@ -82,7 +82,7 @@ pub(super) fn read(
     let wanted = lines(BufReader::new(input), repeated, &mut faults)?;
     if wanted.is_empty() && faults.count == 0 {
         let message = format!("no names in {}", faults.place);
-        return Err(Error::usage(message).hint("one name a line; `#` begins a comment"));
+        return Err(Error::usage(message).with_hint("one name a line; `#` begins a comment"));
     }
     Ok((wanted, faults))
 }
@@ -161,7 +161,8 @@ impl Reading {
             Entry::Occupied(_) if repeated == Repeated::Skipped => Ok(()),
             Entry::Occupied(first) => {
                 let message = format!("`{name}` stands in line {} already", first.get());
-                Err(Error::usage(message).hint("names are compared without case; leave one out"))
+                Err(Error::usage(message)
+                    .with_hint("names are compared without case; leave one out"))
             }
             Entry::Vacant(vacant) => {
                 vacant.insert(line);
@@ -184,11 +185,11 @@ fn name(line: &[u8]) -> Result<Option<KeyName>, Error> {
 
 fn unreadable(place: &str, error: &io::Error) -> Error {
     Error::usage(format!("cannot read {place}: {error}"))
-        .hint("--from names a file with a name a line; `-` is standard input")
+        .with_hint("--from names a file with a name a line; `-` is standard input")
 }
 
 fn too_much(place: &str, most: &str) -> Error {
-    Error::usage(format!("{place} holds more than {most}")).hint("take it in several runs")
+    Error::usage(format!("{place} holds more than {most}")).with_hint("take it in several runs")
 }
 
 impl Faults {
@@ -239,7 +240,9 @@ impl Faults {
         let lines = counted(self.count as i128, "invalid line", "invalid lines");
         let message = format!("{least}{lines} in {}; {done}", self.place);
         Err(match self.count > told {
-            true => Error::new(self.highest, message).hint(format!("these are the first {told}")),
+            true => {
+                Error::new(self.highest, message).with_hint(format!("these are the first {told}"))
+            }
             false => Error::new(self.highest, message),
         })
     }

@@ -88,7 +88,8 @@ fn ask_twice(session: &Session) -> Result<Option<Passphrase>, Error> {
             return Ok(Some(passphrase));
         }
         session.ui.error(
-            &Error::usage("the two are not the same").hint("type it again; an empty line ends it"),
+            &Error::usage("the two are not the same")
+                .with_hint("type it again; an empty line ends it"),
         );
     }
 }
@@ -97,7 +98,7 @@ fn strong(passphrase: Passphrase) -> Result<Passphrase, Error> {
     match passphrase.expect_strong() {
         Ok(()) => Ok(passphrase),
         Err(weak) => Err(Error::usage(weak.to_string())
-            .hint("take four words or more that you draw at random, as with dice")),
+            .with_hint("take four words or more that you draw at random, as with dice")),
     }
 }
 
@@ -117,8 +118,9 @@ fn read(path: &Path) -> Result<Passphrase, Error> {
         true => "standard input".to_owned(),
         false => format!("the passphrase's file `{}`", path.display()),
     };
-    let refused =
-        |why: &str, hint: &str| Error::usage(format!("{what} {why}")).hint(hint_of(hint, path));
+    let refused = |why: &str, hint: &str| {
+        Error::usage(format!("{what} {why}")).with_hint(hint_of(hint, path))
+    };
     let unreadable = |error: io::Error| {
         let is_link = error.raw_os_error() == Some(nix::errno::Errno::ELOOP as i32);
         if is_link {
@@ -177,7 +179,7 @@ fn open(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// What is wrong with the file, and the mend.
+/// What is wrong with the file, and the hint.
 fn fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
     if !file.is_file() {
         Some(("is not a regular file", "name a file of your own"))

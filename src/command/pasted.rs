@@ -101,7 +101,7 @@ pub(super) struct Misspelt {
 /// What is asked on a terminal, and said where nobody can be asked.
 pub(super) struct Asking {
     pub(super) question: &'static str,
-    pub(super) way_out: &'static str,
+    pub(super) hint: &'static str,
 }
 
 /// A search under way.
@@ -142,7 +142,7 @@ where
     };
     let outcome = if io::stdin().is_terminal() {
         let missing = "no secret was given";
-        session.ui.expect_person(missing, asking.way_out)?;
+        session.ui.expect_person(missing, asking.hint)?;
         let typed = session.ui.hidden(asking.question)?.unwrap_or_default();
         search.read(typed.as_bytes())
     } else {

@@ -95,13 +95,13 @@ fn opened<'a>(vault: &'a mut Option<Vault>, session: &Session) -> Result<&'a Vau
 /// What was presented, without the line end that `echo` or a file puts behind it.
 fn read(session: &Session) -> Result<Zeroizing<String>, Error> {
     if io::stdin().is_terminal() {
-        let way_out = "pipe it in, as in printf %s \"$KEY\" | postkey verify";
-        session.ui.expect_person("no secret was given", way_out)?;
+        let hint = "pipe it in, as in printf %s \"$KEY\" | postkey verify";
+        session.ui.expect_person("no secret was given", hint)?;
         return Ok(session.ui.hidden("Secret")?.unwrap_or_default());
     }
     let bytes = read_input(LONGEST)
         .map_err(|error| Error::usage(format!("cannot read standard input: {error}")))?;
-    let refused = |why| Error::usage(why).hint("give one secret and nothing else");
+    let refused = |why| Error::usage(why).with_hint("give one secret and nothing else");
     if bytes.len() as u64 > LONGEST {
         return Err(refused("standard input holds more than 1 KiB"));
     }

@@ -82,7 +82,7 @@ impl Github {
         };
         let unset = || {
             Error::usage(format!("there is no `{variable}` here"))
-                .hint("the runner sets it in each step; hand it on to where postkey runs")
+                .with_hint("the runner sets it in each step; hand it on to where postkey runs")
         };
         job::file(variable).map(Some).ok_or_else(unset)
     }
@@ -135,7 +135,7 @@ impl Receiver {
             "--save takes a file, and `{}` is a folder",
             folder.display()
         );
-        Err(Error::usage(message).hint(format!(
+        Err(Error::usage(message).with_hint(format!(
             "name a file in it; for the keys of a list, `--save-dir {word}` writes a file a key"
         )))
     }
@@ -146,17 +146,17 @@ impl Receiver {
             return Err(Error::usage(format!(
                 "--github {word} is for a job of GitHub Actions, and this is none"
             ))
-            .hint("elsewhere, --save FILE --format env sets the variables in a file"));
+            .with_hint("elsewhere, --save FILE --format env sets the variables in a file"));
         }
         match (github, &self.save) {
             (Github::Mask, None) => Err(Error::usage(
                 "--github mask only masks the secret: it would be lost",
             )
-            .hint("add --save FILE, or say --github env")),
+            .with_hint("add --save FILE, or say --github env")),
             (Github::Env | Github::Output, Some(_)) => Err(Error::usage(format!(
                 "--github {word} and --save are two places for one secret"
             ))
-            .hint("leave one of them out; --github mask goes with --save")),
+            .with_hint("leave one of them out; --github mask goes with --save")),
             _ => Ok(()),
         }
     }
@@ -204,7 +204,7 @@ impl Receiver {
                 Err(Error::usage(format!(
                     "{flag} sets variables, and --format {word} has none"
                 ))
-                .hint(format!("leave out {flag}, or say --format env")))
+                .with_hint(format!("leave out {flag}, or say --format env")))
             }
             format => Ok(format),
         }
@@ -213,12 +213,12 @@ impl Receiver {
     fn variables(&self, name: &KeyName, kind: Kind) -> Result<Variables, Error> {
         if kind == Kind::Api && self.env_username.is_some() {
             return Err(Error::usage("an API key has no --env-username")
-                .hint("only SMTP keys have usernames"));
+                .with_hint("only SMTP keys have usernames"));
         }
         if self.env_name.is_some() && self.env_name == self.env_username {
             return Err(
                 Error::usage("--env-name and --env-username name the same variable")
-                    .hint("name another for the username"),
+                    .with_hint("name another for the username"),
             );
         }
         Ok(match &self.env_name {
@@ -231,13 +231,13 @@ impl Receiver {
 /// The secret could not be put in its place.
 fn unsaved(error: impl Into<Error>) -> Error {
     let error: Error = error.into();
-    let hint = error.way_out().unwrap_or("name a file that can be written");
+    let hint = error.hint().unwrap_or("name a file that can be written");
     let hint = format!("{hint}; no key was made or changed");
     Error::new(
         ExitStatus::Undelivered,
         format!("the secret cannot be saved: {error}"),
     )
-    .hint(hint)
+    .with_hint(hint)
 }
 
 /// What a result in this form looks like.

@@ -99,7 +99,7 @@ fn sealer(
     if !is_default && passphrase.is_file() {
         return Err(
             Error::usage(format!("`{}` is not the default key", key.name))
-                .hint("only the default key's secret is sealed; leave out --passphrase-file"),
+                .with_hint("only the default key's secret is sealed; leave out --passphrase-file"),
         );
     }
     if !is_default || (session.is_yes && !passphrase.is_file()) {

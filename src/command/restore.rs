@@ -100,7 +100,7 @@ fn open_present(session: &Session) -> Result<Present, Error> {
         error @ (vault::Error::NotAVault(_)
         | vault::Error::Sqlite(_)
         | vault::Error::Damaged(_)
-        | vault::Error::Malformed(_)) => Error::from(error).hint(
+        | vault::Error::Malformed(_)) => Error::from(error).with_hint(
             "if that is the vault and damaged, stop what reads it, move the file away, and \
              restore again",
         ),
@@ -252,11 +252,11 @@ impl Plan {
         }
         let count = counted(revived.len() as i64, "key comes", "keys come");
         let needed = format!("{count} back to life, which wants more than a yes");
-        let way_out = format!(
+        let hint = format!(
             "--confirm {} confirms it; with --keep-stopped no key comes back to life",
             first.name
         );
-        session.ui.expect_person(&needed, &way_out)?;
+        session.ui.expect_person(&needed, &hint)?;
         let question = match revived {
             [_] => format!("{count} back to life; type its name to restore"),
             _ => format!("{count} back to life; type the name of one of them to restore"),

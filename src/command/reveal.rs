@@ -84,7 +84,7 @@ fn show(
         .take(Issued::new(view, secret), vault, session)
         .map_err(|error| match target.is_given() {
             true => error,
-            false => error.hint("read standard output, as in PASSWORD=$(postkey reveal)"),
+            false => error.with_hint("read standard output, as in PASSWORD=$(postkey reveal)"),
         })?;
     announce(&record.key, record.key.standing(look.now), target, session);
     Ok(ExitStatus::Done)
@@ -126,7 +126,7 @@ fn no_default() -> Error {
         ExitStatus::NotFound,
         "this vault has no default key, and no other can be shown again",
     )
-    .hint(
+    .with_hint(
         "`postkey generate smtp NAME --default` makes one; `postkey rotate NAME` makes another \
          secret of a key",
     )
@@ -138,7 +138,7 @@ fn wrong(key: &Key) -> Error {
          changed or brought here from elsewhere",
         key.name
     );
-    Error::new(ExitStatus::No, message).hint(format!(
+    Error::new(ExitStatus::No, message).with_hint(format!(
         "type it again; if the passphrase is lost, {}",
         another_secret(key, "", Session::clock())
     ))

@@ -57,7 +57,7 @@ pub struct Revoke {
 
 const ASKING: Asking = Asking {
     question: "Leaked secret",
-    way_out: "name the key, or pipe the secret in, as in printf %s \"$KEY\" | postkey revoke",
+    hint: "name the key, or pipe the secret in, as in printf %s \"$KEY\" | postkey revoke",
 };
 
 /// A key that was stopped.
@@ -86,7 +86,7 @@ pub(super) fn run(args: Revoke, session: &mut Session) -> Result<ExitStatus, Err
     if let (Some(flag), false) = (args.receiver.given(), args.replace) {
         let message = format!("{flag} is for a new secret, and without --replace there is none");
         let hint = format!("add --replace, or leave out {flag}");
-        return Err(Error::usage(message).hint(hint));
+        return Err(Error::usage(message).with_hint(hint));
     }
     let revocation = match &args.name {
         Some(name) => Some(by_name(name, session)?),
@@ -168,7 +168,9 @@ fn by_secret(session: &Session) -> Result<Option<Revocation>, Error> {
     count_seen(&mut stopped, &pasted.findings);
     let vault = pasted.vault.filter(|_| !stopped.is_empty());
     if vault.is_none() && status > ExitStatus::Done {
-        return Err(Error::new(status, "no key was stopped").hint("name it: `postkey revoke NAME`"));
+        return Err(
+            Error::new(status, "no key was stopped").with_hint("name it: `postkey revoke NAME`")
+        );
     }
     Ok(vault.map(|vault| Revocation::new(vault, stopped, status)))
 }
@@ -317,7 +319,7 @@ impl Revocation {
             let count = self.stopped.len();
             let message = format!("{count} keys were stopped, and --replace is for one");
             let hint = "`postkey revoke --replace NAME` makes a new secret for each";
-            return Err(Error::usage(message).hint(hint));
+            return Err(Error::usage(message).with_hint(hint));
         };
         let seen = stopped.record.clone();
         let renewed = renew(&seen, &mut self.vault, receiver, session);
@@ -413,9 +415,9 @@ fn stays_stopped(error: Error, name: &KeyName) -> Error {
     if error.exit_status() == ExitStatus::Unsure {
         return error;
     }
-    let hint = error.way_out().map(|hint| format!("{hint}; "));
+    let hint = error.hint().map(|hint| format!("{hint}; "));
     let hint = hint.unwrap_or_default();
-    error.hint(format!(
+    error.with_hint(format!(
         "{hint}`{name}` stays stopped; throw away what was written out, if anything, \
          and try again: `postkey revoke --replace {name}`"
     ))

@@ -123,13 +123,12 @@ fn expect_rotatable(key: &Key, look: &Look) -> Result<(), Error> {
     if let Some(old) = key.retiring_at(look.now) {
         let (tail, until) = (look.secret(&old.tail), look.moment_and_distance(old.until));
         let message = format!("`{name}` is being rotated already: {tail} works until {until}");
-        return Err(
-            Error::new(ExitStatus::Exists, message).hint(ROTATING.replace("NAME", name.as_str()))
-        );
+        return Err(Error::new(ExitStatus::Exists, message)
+            .with_hint(ROTATING.replace("NAME", name.as_str())));
     }
     if key.has_expired(look.now) {
         let message = format!("`{name}` has expired: its old secret cannot go on");
-        return Err(Error::new(ExitStatus::No, message).hint(extension(key, look.now)));
+        return Err(Error::new(ExitStatus::No, message).with_hint(extension(key, look.now)));
     }
     end::expect_no_early_end(key, look)
 }

@@ -138,7 +138,7 @@ fn choose(question: Question, session: &Session) -> Result<Option<KeyName>, Erro
     if session.is_yes {
         return Err(
             Error::usage("no key was named, and --yes leaves nothing to ask")
-                .hint("name it: `postkey list` shows the keys"),
+                .with_hint("name it: `postkey list` shows the keys"),
         );
     }
     session
@@ -148,13 +148,13 @@ fn choose(question: Question, session: &Session) -> Result<Option<KeyName>, Erro
     if vault.names("", 1)?.is_empty() {
         return Err(
             Error::new(ExitStatus::NotFound, "there are no keys in this vault")
-                .hint("`postkey generate api NAME` makes one"),
+                .with_hint("`postkey generate api NAME` makes one"),
         );
     }
     let names = fitting(question, &vault, session.look().now)?;
     if names.is_empty() {
         return Err(Error::new(ExitStatus::NotFound, question.none)
-            .hint("`postkey list` shows the keys in this vault"));
+            .with_hint("`postkey list` shows the keys in this vault"));
     }
     if names.len() <= OFFERED {
         let chosen = session.ui.search(question.text, &names)?;

@@ -119,7 +119,7 @@ impl Session {
             VaultSource::Home => ("the default", CHECK_HOME),
         };
         let message = format!("there is no vault at `{}` ({why})", self.vault_told());
-        Error::new(ExitStatus::Trouble, message).hint(hint)
+        Error::new(ExitStatus::Trouble, message).with_hint(hint)
     }
 
     /// Opens the vault for reading if there is one, named or not: what makes it begins so.
@@ -226,7 +226,7 @@ impl Session {
             name.nearest(vault.names("", MOST_COMPARED).ok()?)
         });
         match near {
-            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            Some(near) => error.with_hint(format!("did you mean `{near}`?")),
             None => error,
         }
     }
@@ -237,7 +237,7 @@ impl Session {
             let hint = "`sudo -H postkey …` uses root's own vault, `sudo -u USER postkey …` \
                         that user's, --vault names one";
             let message = "root runs with another user's HOME: which vault is meant is not clear";
-            return Err(Error::new(ExitStatus::Trouble, message).hint(hint));
+            return Err(Error::new(ExitStatus::Trouble, message).with_hint(hint));
         }
         Ok(())
     }
@@ -261,7 +261,7 @@ impl Session {
         }
         let after = Error::new(ExitStatus::Incomplete, format!("{done}, but {error}"));
         let stays = "do not run the command again for that; `postkey log` shows what was changed";
-        after.hint(error.way_out().unwrap_or(stays))
+        after.with_hint(error.hint().unwrap_or(stays))
     }
 
     /// Who acts, and how, now.

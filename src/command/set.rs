@@ -57,7 +57,7 @@ impl FromStr for OwnRule {
         text.parse().map(|term| Self(Some(term))).map_err(|_| {
             let rule = "it is a span of time, `never`, or `policy`";
             Invalid::new("a rule's time", text, rule)
-                .hint("write `30d`, `never`, or `policy` for what the settings say")
+                .with_hint("write `30d`, `never`, or `policy` for what the settings say")
         })
     }
 }
@@ -87,7 +87,7 @@ impl Set {
         if is_policy || self.expires.is_some() || self.bounds.given().is_some() {
             return Ok(());
         }
-        Err(Error::usage("nothing to set was given").hint(
+        Err(Error::usage("nothing to set was given").with_hint(
             "say --permission, --plan, --limit, --expires, --rotate-every or --unused-after; \
              `describe` and `rename` do the rest",
         ))

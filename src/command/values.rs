@@ -63,7 +63,7 @@ pub(super) fn is_dash(path: &Path) -> bool {
 
 fn path(what: &'static str, text: OsString, dash: Dash) -> Result<PathBuf, Invalid> {
     let lossy = text.to_string_lossy();
-    let refused = |rule, hint| Err(Invalid::new(what, &lossy, rule).hint(hint));
+    let refused = |rule, hint| Err(Invalid::new(what, &lossy, rule).with_hint(hint));
     let example = "name a file, as in `/srv/postkey/file`";
     match dash {
         _ if text.is_empty() => refused("a path is not empty", example),

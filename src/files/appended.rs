@@ -83,7 +83,7 @@ fn open(path: &Path) -> Result<(File, Zeroizing<Vec<u8>>), Error> {
     let refused = |why| Error::Refused {
         path: path.to_owned(),
         why,
-        mend: "let it name the file that the runner made",
+        hint: "let it name the file that the runner made",
     };
     let found = location.look().map_err(|source| failed(path, source))?;
     match found {

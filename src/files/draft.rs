@@ -202,10 +202,10 @@ pub(super) fn look_at(location: &Location, existing: Existing) -> Result<Option<
     };
     match fault {
         None => Ok(Some(found)),
-        Some((why, mend)) => Err(Error::Refused {
+        Some((why, hint)) => Err(Error::Refused {
             path: location.path().to_owned(),
             why,
-            mend,
+            hint,
         }),
     }
 }

@@ -170,7 +170,7 @@ impl Refusal {
     fn at(self, path: &Path) -> Error {
         let path = path.to_owned();
         match self {
-            Self::NotText(why, mend) => super::Error::Refused { path, why, mend }.into(),
+            Self::NotText(why, hint) => super::Error::Refused { path, why, hint }.into(),
             Self::Line(Fault { line, why, hint }) => Error::Line {
                 path,
                 line,

@@ -41,7 +41,7 @@ pub fn expect_own_folder(folder: &Path, what: Use) -> Result<(), Error> {
         return Err(Error::Refused {
             path: folder.to_owned(),
             why: "is not a folder",
-            mend: "name another one",
+            hint: "name another one",
         });
     }
     let missing = missing_folders(folder);

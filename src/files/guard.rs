@@ -59,7 +59,7 @@ pub(super) fn expect_writable(path: &Path, walk: &Walk, use_: Use) -> Result<(),
         Err(Error::Refused {
             path: path.to_owned(),
             why,
-            mend: "name another file",
+            hint: "name another file",
         })
     };
     if use_ == Use::Vault {

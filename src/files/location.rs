@@ -214,7 +214,7 @@ impl Location {
             false => Err(Error::Refused {
                 path: self.path.clone(),
                 why: "is in a folder that was moved or replaced meanwhile",
-                mend: "find out who replaced the folder, then try again",
+                hint: "find out who replaced the folder, then try again",
             }),
         }
     }
@@ -226,7 +226,7 @@ fn unfound(path: &Path, source: io::Error) -> Error {
         ErrorKind::IsADirectory => Error::Refused {
             path: path.to_owned(),
             why: "is a folder",
-            mend: "name a file in it",
+            hint: "name a file in it",
         },
         _ => failed(path, source),
     }

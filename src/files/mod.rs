@@ -47,8 +47,8 @@ pub enum Error {
         path: PathBuf,
         /// What is there.
         why: &'static str,
-        /// The way out; [`hint_of`] fills the path in.
-        mend: &'static str,
+        /// How to fix it; [`hint_of`] fills the path in.
+        hint: &'static str,
     },
     /// There is nothing to put the file at this path into.
     #[error("cannot write `{}`: there is no folder `{}`", .0.display(), folder_of(.0).display())]

@@ -74,7 +74,7 @@ impl Changed {
         Err(Error::Refused {
             path: self.location.path().to_owned(),
             why: "could not be made what it was",
-            mend: "look at what it holds: the secret that was written to it is not valid",
+            hint: "look at what it holds: the secret that was written to it is not valid",
         })
     }
 
@@ -206,7 +206,7 @@ impl Current {
                 return Err(Error::Refused {
                     path: path.to_owned(),
                     why: "is held by another process",
-                    mend: "try again when that is done",
+                    hint: "try again when that is done",
                 });
             }
             thread::sleep(PAUSE);
@@ -227,7 +227,7 @@ impl Current {
             return Err(Error::Refused {
                 path: path.to_owned(),
                 why: "is longer than 1 MiB",
-                mend: "name another file",
+                hint: "name another file",
             });
         }
         Ok(Self {

@@ -57,7 +57,7 @@ impl Use {
         let path = other.path.clone();
         let owner = std::fs::symlink_metadata(&path).map(|found| found.uid());
         let is_dir = path.is_dir();
-        let (why, mend) = match other.who {
+        let (why, hint) = match other.who {
             Who::Owner(_) if is_dir => ("is another user's folder", self.elsewhere()),
             Who::Owner(_) => ("belongs to another user", self.elsewhere()),
             Who::Writers if is_dir => (
@@ -75,7 +75,7 @@ impl Use {
                 },
             ),
         };
-        Error::Refused { path, why, mend }
+        Error::Refused { path, why, hint }
     }
 
     /// Opens a file to obey what it says: neither it nor a folder on the way to it may be

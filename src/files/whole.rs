@@ -70,7 +70,7 @@ impl Shape {
         Err(Error::Refused {
             path: path.to_owned(),
             why: "holds something else, which would be lost",
-            mend: "name another file, or set a variable in this one with --format env",
+            hint: "name another file, or set a variable in this one with --format env",
         })
     }
 }

@@ -34,21 +34,21 @@ impl FromStr for Description {
         if looks_like_a_secret(text) {
             return Err(
                 invalid("it looks like a secret, and descriptions are public")
-                    .hint("describe what the key is for, as in `mail of the web shop`"),
+                    .with_hint("describe what the key is for, as in `mail of the web shop`"),
             );
         }
         if text.chars().any(is_hidden) {
             return Err(invalid("it holds a control or invisible character")
-                .hint("write it on one line, without tabs, escapes or text direction marks"));
+                .with_hint("write it on one line, without tabs, escapes or text direction marks"));
         }
         let rule = "a description is 1 to 200 characters long";
         if text.trim().is_empty() {
             let hint = "`postkey describe NAME --clear` removes a description";
-            return Err(invalid(rule).hint(hint));
+            return Err(invalid(rule).with_hint(hint));
         }
         let length = text.chars().count();
         if length > LONGEST {
-            return Err(invalid(rule).hint(format!("it has {length}: shorten it")));
+            return Err(invalid(rule).with_hint(format!("it has {length}: shorten it")));
         }
         Ok(Self(text.trim().into()))
     }

@@ -34,7 +34,7 @@ impl Expiry {
             Some(end) if end <= now => {
                 Err(
                     Invalid::new("an expiry", &end.to_string(), "it is not in the future")
-                        .hint("write `90d`, a later date such as `2027-01-31`, or `never`"),
+                        .with_hint("write `90d`, a later date such as `2027-01-31`, or `never`"),
                 )
             }
             end => Ok(end),
@@ -78,8 +78,9 @@ impl FromStr for Expiry {
                 true => "there is no such day in the calendar",
                 false => "an expiry is a span of time, a date, or `never`",
             };
-            Invalid::new("an expiry", text, rule)
-                .hint("write `90d`, `2027-01-31` (the first second of that day, UTC), or `never`")
+            Invalid::new("an expiry", text, rule).with_hint(
+                "write `90d`, `2027-01-31` (the first second of that day, UTC), or `never`",
+            )
         })
     }
 }
@@ -150,7 +151,7 @@ impl Period {
                 &self.to_string(),
                 "it reaches beyond the calendar",
             )
-            .hint("write `90d`, `2w` or another that is not so long")
+            .with_hint("write `90d`, `2w` or another that is not so long")
         })
     }
 
@@ -181,7 +182,7 @@ impl FromStr for Period {
                     text,
                     "a span of time is a number and a unit, more than zero",
                 )
-                .hint("write `5s`, `48h`, `90d`, `2w`")
+                .with_hint("write `5s`, `48h`, `90d`, `2w`")
             })
     }
 }

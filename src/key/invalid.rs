@@ -21,14 +21,14 @@ impl Invalid {
         }
     }
 
-    /// Adds the way out.
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+    /// Adds the hint.
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// The way out, if there is one to name.
-    pub fn way_out(&self) -> Option<&str> {
+    /// The hint, if there is one.
+    pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
     }
 }

@@ -162,7 +162,7 @@ impl FromStr for Limit {
         requests(text).ok_or_else(|| {
             let rule = "a limit is a number of requests from 1 to 4294967295 and a window";
             Invalid::new("a limit", text, rule)
-                .hint("write `300/day`, `1000/hour`, `20/minute`, or `none`")
+                .with_hint("write `300/day`, `1000/hour`, `20/minute`, or `none`")
         })
     }
 }

@@ -68,7 +68,7 @@ impl FromStr for KeyName {
             return Ok(Self(text.into()));
         }
         let rule = "a name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit";
-        Err(Invalid::new("a key's name", text, rule).hint(way_out(text)))
+        Err(Invalid::new("a key's name", text, rule).with_hint(hint(text)))
     }
 }
 
@@ -76,7 +76,7 @@ fn is_allowed(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
 }
 
-fn way_out(text: &str) -> String {
+fn hint(text: &str) -> String {
     if looks_like_a_secret(text) {
         return "a secret is never an argument; `postkey identify` reads one from standard input"
             .to_owned();
@@ -133,7 +133,7 @@ mod tests {
             ("..", "my-key"),
         ] {
             let error = bad.parse::<KeyName>().expect_err(bad);
-            assert_eq!(error.way_out(), Some(format!("`{good}` would do").as_str()));
+            assert_eq!(error.hint(), Some(format!("`{good}` would do").as_str()));
         }
     }
 
@@ -143,7 +143,7 @@ mod tests {
             let error = pattern.parse::<KeyName>().expect_err(pattern);
             let hint =
                 format!("names are exact; `postkey list '{pattern}'` shows the keys that match");
-            assert_eq!(error.way_out(), Some(hint.as_str()));
+            assert_eq!(error.hint(), Some(hint.as_str()));
         }
     }
 

@@ -28,7 +28,7 @@ impl Past {
         }
         let moment = moment.to_string();
         let invalid = Invalid::new("a time in the past", &moment, "it is yet to come");
-        Err(invalid.hint("write `36h`, or an earlier date such as `2026-11-20`"))
+        Err(invalid.with_hint("write `36h`, or an earlier date such as `2026-11-20`"))
     }
 
     /// The moment that is meant, even if it is yet to come.
@@ -55,7 +55,7 @@ impl FromStr for Past {
                 true => "there is no such day in the calendar",
                 false => "it is a span of time that has passed, a date, or a timestamp",
             };
-            Invalid::new("a time in the past", text, rule).hint(
+            Invalid::new("a time in the past", text, rule).with_hint(
                 "write `36h`, `2026-11-20` (the first second of that day, UTC), \
                  or `2026-11-20T14:00:00Z`",
             )

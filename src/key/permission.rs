@@ -56,6 +56,6 @@ impl FromStr for Permission {
         }
         let rule = "a permission's name is 1 to 32 of a-z 0-9 - and begins with a letter";
         Err(Invalid::new("a permission", text, rule)
-            .hint("the built-in ones are full, read-only, send-only, contacts"))
+            .with_hint("the built-in ones are full, read-only, send-only, contacts"))
     }
 }

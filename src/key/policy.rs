@@ -45,7 +45,7 @@ impl FromStr for Term {
         }
         text.parse().map(Self::After).map_err(|_| {
             Invalid::new("a rule's time", text, "it is a span of time, or `never`")
-                .hint("write `30d`, `12w`, or `never`")
+                .with_hint("write `30d`, `12w`, or `never`")
         })
     }
 }

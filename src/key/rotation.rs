@@ -53,7 +53,9 @@ impl FromStr for Grace {
             .map(Self)
             .ok_or_else(|| {
                 Invalid::new("a grace time", text, "a grace time is 1 second to 365 days")
-                    .hint("write `48h` or `7d`; `postkey regenerate` stops the old secret at once")
+                    .with_hint(
+                        "write `48h` or `7d`; `postkey regenerate` stops the old secret at once",
+                    )
             })
     }
 }

@@ -79,12 +79,12 @@ impl FromStr for Rule {
         parsed(text).ok_or_else(|| {
             if let Some(never) = methods_of(text).find(|method| NEVER.contains(method)) {
                 return Invalid::new("a rule", text, format!("{never} is allowed to no key"))
-                    .hint("leave it out: what follows such a request could not be checked");
+                    .with_hint("leave it out: what follows such a request could not be checked");
             }
             let rule = "a rule is methods, a blank, and a path of plain segments, of which each \
                         may be `*`";
             Invalid::new("a rule", text, rule)
-                .hint("write `GET,HEAD /v3/reports/*`, or `* /v3/contacts` for every method")
+                .with_hint("write `GET,HEAD /v3/reports/*`, or `* /v3/contacts` for every method")
         })
     }
 }

@@ -63,7 +63,7 @@ impl FromStr for Brand {
             text,
             "a brand is 2 to 12 lowercase letters and digits",
         )
-        .hint("write `post` or `acme`"))
+        .with_hint("write `post` or `acme`"))
     }
 }
 

@@ -43,7 +43,7 @@ impl FromStr for Variable {
         if obeyed(text) {
             let rule = "programs obey what it says";
             return Err(Invalid::new("a variable for a secret", text, rule)
-                .hint("choose another name, as in `API_KEY`"));
+                .with_hint("choose another name, as in `API_KEY`"));
         }
         let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         let begins_well = text.starts_with(|first: char| !first.is_ascii_digit());
@@ -51,7 +51,7 @@ impl FromStr for Variable {
             return Ok(Self(text.into()));
         }
         let rule = "it is 1 to 128 of A-Z a-z 0-9 _, and does not begin with a digit";
-        Err(Invalid::new("a variable's name", text, rule).hint("write `SMTP_PASSWORD`, say"))
+        Err(Invalid::new("a variable's name", text, rule).with_hint("write `SMTP_PASSWORD`, say"))
     }
 }
 
@@ -242,7 +242,7 @@ mod tests {
         {
             let refused = name.parse::<Variable>().expect_err(name);
             assert!(refused.to_string().contains("programs obey"), "{name}");
-            assert!(refused.way_out().is_some(), "{name}");
+            assert!(refused.hint().is_some(), "{name}");
         }
         for good in [
             "MY_PATH",

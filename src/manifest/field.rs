@@ -7,12 +7,12 @@ use toml::de::{DeTable, DeValue};
 
 use super::Mistake;
 use crate::key::{Invalid, looks_like_a_secret, quoted};
-use crate::settings::way_out;
+use crate::settings::hint;
 
 /// So many mistakes are gathered; whoever made more will look again.
 const MOST: usize = 20;
 
-/// What is wrong with a value, and the way out.
+/// What is wrong with a value, and the hint.
 pub(super) struct Fault {
     pub(super) message: String,
     pub(super) hint: String,
@@ -29,7 +29,7 @@ impl Fault {
 
 impl From<Invalid> for Fault {
     fn from(invalid: Invalid) -> Self {
-        Self::new(invalid.to_string(), invalid.way_out().unwrap_or_default())
+        Self::new(invalid.to_string(), invalid.hint().unwrap_or_default())
     }
 }
 
@@ -93,7 +93,7 @@ impl Fields<'_> {
             let (name, at) = (field.get_ref().as_ref(), field.span().start);
             if !self.known.contains(&name) {
                 let message = format!("{} has no field {}", self.what, quoted(name));
-                let fault = Fault::new(message, way_out(name, self.known));
+                let fault = Fault::new(message, hint(name, self.known));
                 mistakes.note(mistakes.line(at), fault);
             }
         }
@@ -149,7 +149,7 @@ pub(super) fn parsed<T: FromStr<Err = Invalid>>(value: &DeValue<'_>) -> Result<T
         // Quotation marks are no help where the text would be refused, too.
         let hint = match written.parse::<T>() {
             Ok(_) => format!("write it in quotation marks: \"{written}\""),
-            Err(invalid) => invalid.way_out().unwrap_or_default().to_owned(),
+            Err(invalid) => invalid.hint().unwrap_or_default().to_owned(),
         };
         return Err(Fault::new(no_text(value), hint));
     }

@@ -107,7 +107,7 @@ pub struct Mistake {
     pub line: usize,
     /// What is wrong.
     pub message: String,
-    /// The way out.
+    /// How to fix it.
     pub hint: Option<String>,
     /// How a command ends by it.
     pub status: ExitStatus,
@@ -127,7 +127,7 @@ impl Mistake {
         Self {
             line,
             message: invalid.to_string(),
-            hint: invalid.way_out().map(str::to_owned),
+            hint: invalid.hint().map(str::to_owned),
             status: ExitStatus::Usage,
         }
     }

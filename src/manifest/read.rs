@@ -1,5 +1,5 @@
 //! From a manifest's text to the keys that it wants, or to its mistakes: as many as can be told
-//! at once, each with its line and the way out.
+//! at once, each with its line and the hint.
 
 use std::collections::HashMap;
 use std::fs;
@@ -191,7 +191,7 @@ fn kind(value: &DeValue<'_>) -> Result<Kind, Fault> {
     let found = Kind::ALL.into_iter().find(|kind| kind.word() == text);
     found.ok_or_else(|| {
         let message = format!("{} is not a kind", crate::key::quoted(text));
-        Fault::new(message, crate::settings::way_out(text, &known))
+        Fault::new(message, crate::settings::hint(text, &known))
     })
 }
 

@@ -198,7 +198,8 @@ fn timeout(value: &DeValue<'_>) -> Result<Duration, Fault> {
     length
         .filter(|&length| length <= LONGEST)
         .ok_or_else(|| {
-            Invalid::new("a timeout", text, "a timeout is at most 30 minutes").hint("write `60s`")
+            Invalid::new("a timeout", text, "a timeout is at most 30 minutes")
+                .with_hint("write `60s`")
         })
         .map_err(Fault::from)
 }

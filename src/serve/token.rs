@@ -42,7 +42,7 @@ impl Token {
         let value = value.ok_or(Error::Unsafe {
             path,
             why: "does not hold a token",
-            mend: "remove it: `postkey connect dovecot` creates another",
+            hint: "remove it: `postkey connect dovecot` creates another",
         })?;
         Ok(Some(Self(value.to_owned())))
     }

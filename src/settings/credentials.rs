@@ -123,7 +123,7 @@ impl FromStr for KeyHeader {
         let name = text.to_ascii_lowercase();
         let refused = |rule| {
             let invalid = Invalid::new("the name of a header for keys", text, rule);
-            Err(invalid.hint("name it as in `api-key` or `x-api-key`"))
+            Err(invalid.with_hint("name it as in `api-key` or `x-api-key`"))
         };
         // Gateways drop a header with `_`, or take it for `-`.
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
@@ -139,7 +139,7 @@ impl FromStr for KeyHeader {
                 text,
                 "a key in it is a bearer's",
             );
-            return Err(invalid.hint("`bearer = true` reads it, and is the default"));
+            return Err(invalid.with_hint("`bearer = true` reads it, and is the default"));
         }
         if TAKEN.contains(&&*name) || TAKEN_STARTS.iter().any(|start| name.starts_with(start)) {
             return refused("that header means something else");

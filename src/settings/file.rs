@@ -10,7 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, de};
 
 use super::origins::Origin;
-use super::{Color, Error, Export, KeyHeader, Listen, Retention, Wait, expanded, way_out};
+use super::{Color, Error, Export, KeyHeader, Listen, Retention, Wait, expanded, hint};
 use crate::files::{self, Use};
 use crate::key::{Brand, Expiry, Limit, Permission, Rule, Term, escaped, quoted};
 
@@ -143,9 +143,9 @@ pub(super) fn read(path: &Path, is_named: bool) -> Result<String, Error> {
         Err(error) => return Err(failed(&error)),
     }
     let file = Use::Settings.open(path).map_err(|error| match error {
-        files::Error::Refused { mend, ref path, .. } => Error::new(
+        files::Error::Refused { hint, ref path, .. } => Error::new(
             format!("the settings are not trusted: {error}"),
-            Some(files::hint_of(mend, path)),
+            Some(files::hint_of(hint, path)),
         ),
         files::Error::Io { source, .. } => failed(&source),
         error => failed(&error),
@@ -169,7 +169,7 @@ fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), NotFound | NotADirectory)
 }
 
-/// The settings, or the line of the first mistake, what it is, and the way out.
+/// The settings, or the line of the first mistake, what it is, and the hint.
 pub(super) fn parse(text: &str) -> Result<File, (usize, String, Option<String>)> {
     toml::from_str(text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start.min(text.len()));
@@ -189,7 +189,7 @@ fn explained(message: &str) -> (String, Option<String>) {
             } else {
                 "value"
             };
-            let hint = way_out(unknown, known);
+            let hint = hint(unknown, known);
             (format!("unknown {what} {}", quoted(unknown)), Some(hint))
         }
         _ if message.starts_with("invalid type") => {

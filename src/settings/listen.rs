@@ -37,8 +37,11 @@ impl FromStr for Listen {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let refused = |rule: &str| {
-            Err(Invalid::new("an address to listen on", text, rule)
-                .hint("write `127.0.0.1:7625`, `[::1]:7625` or `unix:/run/postkey/postkey.sock`"))
+            Err(
+                Invalid::new("an address to listen on", text, rule).with_hint(
+                    "write `127.0.0.1:7625`, `[::1]:7625` or `unix:/run/postkey/postkey.sock`",
+                ),
+            )
         };
         if let Some(path) = text.strip_prefix("unix:") {
             return match expanded(path.as_ref()) {

@@ -135,7 +135,7 @@ impl FromStr for Wait {
             .map(Self)
             .ok_or_else(|| {
                 Invalid::new("a time to wait", text, "a time to wait is at most one day")
-                    .hint("write `5s` or `2m`")
+                    .with_hint("write `5s` or `2m`")
             })
     }
 }
@@ -158,7 +158,7 @@ pub enum Color {
 #[error("{message}")]
 pub struct Error {
     message: String,
-    /// The way out.
+    /// How to fix it.
     pub hint: Option<String>,
 }
 
@@ -350,13 +350,13 @@ fn no_home() -> Error {
 }
 
 fn at_path(path: &Path, invalid: &Invalid) -> Error {
-    let hint = invalid.way_out().map(str::to_owned);
+    let hint = invalid.hint().map(str::to_owned);
     Error::new(format!("{}: {invalid}", path.display()), hint)
 }
 
 /// What to say about a word that is none of those that are right: the one that was most likely
 /// meant, or all of them.
-pub fn way_out(word: &str, known: &[&str]) -> String {
+pub fn hint(word: &str, known: &[&str]) -> String {
     match nearest(word, known) {
         Some(name) => format!("did you mean `{name}`?"),
         None => format!("the right words here are {}", known.join(", ")),
@@ -391,8 +391,8 @@ mod tests {
         assert_eq!(limit("free").as_deref(), Ok("1/day"));
         assert_eq!(limit("business").as_deref(), Ok("50000/day"));
         let error = limit("enterprise").expect_err("agreed on");
-        assert!(error.way_out().is_some_and(|hint| hint.contains("--limit")));
+        assert!(error.hint().is_some_and(|hint| hint.contains("--limit")));
         let error = limit("buisness").expect_err("unknown");
-        assert_eq!(error.way_out(), Some("did you mean `business`?"));
+        assert_eq!(error.hint(), Some("did you mean `business`?"));
     }
 }

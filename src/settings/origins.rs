@@ -34,8 +34,9 @@ impl FromStr for Origin {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let refused = |rule| {
-            Err(Invalid::new("an origin", text, rule)
-                .hint("write it as browsers do, as in `https://app.example.com`; `*` is every one"))
+            Err(Invalid::new("an origin", text, rule).with_hint(
+                "write it as browsers do, as in `https://app.example.com`; `*` is every one",
+            ))
         };
         if text == "*" {
             return Ok(Self(text.to_owned()));

@@ -28,7 +28,7 @@ impl Permissions {
                 let rule = "it always allows everything";
                 return Err(
                     Invalid::new("a permission to define", Permission::FULL, rule)
-                        .hint("give the permission another name"),
+                        .with_hint("give the permission another name"),
                 );
             }
             self.0.insert(permission, rules);
@@ -48,8 +48,8 @@ impl Permissions {
         let rule = format!("the permissions are {}", names.join(", "));
         let invalid = Invalid::new("a permission", permission.as_str(), rule);
         Err(match nearest(permission.as_str(), &names) {
-            Some(name) => invalid.hint(format!("did you mean `{name}`?")),
-            None => invalid.hint("the settings can define more, under [permissions]"),
+            Some(name) => invalid.with_hint(format!("did you mean `{name}`?")),
+            None => invalid.with_hint("the settings can define more, under [permissions]"),
         })
     }
 

@@ -34,14 +34,14 @@ impl Plans {
                 plan,
                 "its limit is agreed on, not fixed",
             )
-            .hint("say it with --limit, as in `--limit 100000/day`"));
+            .with_hint("say it with --limit, as in `--limit 100000/day`"));
         }
         let names: Vec<&str> = self.names().collect();
         let rule = format!("the plans are {}", names.join(", "));
         let invalid = Invalid::new("a plan", plan, rule);
         Err(match nearest(plan, &names) {
-            Some(name) => invalid.hint(format!("did you mean `{name}`?")),
-            None => invalid.hint("the settings can define more, under [plans]"),
+            Some(name) => invalid.with_hint(format!("did you mean `{name}`?")),
+            None => invalid.with_hint("the settings can define more, under [plans]"),
         })
     }
 }

@@ -38,7 +38,7 @@ impl Ui {
             false => "--save FILE writes it to a file that only you can read",
         };
         Err(Error::new(ExitStatus::Undelivered, message)
-            .hint(format!("{hint}; --print-secret prints it all the same")))
+            .with_hint(format!("{hint}; --print-secret prints it all the same")))
     }
 
     /// Makes sure that what is written to standard output goes somewhere.
@@ -75,7 +75,7 @@ impl Ui {
         if kind.is_ok_and(|kind| kind & SFlag::S_IFMT == SFlag::S_IFREG) {
             let message = "standard output is a file: the runner would not learn what to mask";
             return Err(Error::new(ExitStatus::Undelivered, message)
-                .hint("leave standard output as the step has it"));
+                .with_hint("leave standard output as the step has it"));
         }
         Ok(())
     }
@@ -104,7 +104,7 @@ impl Ui {
 }
 
 fn undelivered(message: String) -> Error {
-    Error::new(ExitStatus::Undelivered, message).hint(
+    Error::new(ExitStatus::Undelivered, message).with_hint(
         "no key was made or changed; read standard output, as in KEY=$(postkey generate api ci), \
          or name a file with --save",
     )

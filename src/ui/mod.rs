@@ -125,13 +125,13 @@ impl Ui {
         self.say(Some(("warning", AnsiColor::Yellow)), text.as_ref());
     }
 
-    /// Says what went wrong and the way out, on standard error: JSON with a machine format.
+    /// Says what went wrong and the hint, on standard error: JSON with a machine format.
     pub fn error(&self, error: &Error) {
         let message = error.to_string();
         if self.format.is_for_machines() {
             let code = error.exit_status().name();
             let message = scrubbed(&self.completed(&message)).into_owned();
-            let hint = error.way_out().map(|hint| self.completed(hint));
+            let hint = error.hint().map(|hint| self.completed(hint));
             let hint = hint.as_deref().map(scrubbed);
             return say_as_json(&Talk::Error {
                 code,
@@ -140,7 +140,7 @@ impl Ui {
             });
         }
         self.say(Some(("error", AnsiColor::Red)), &message);
-        if let Some(hint) = error.way_out() {
+        if let Some(hint) = error.hint() {
             self.say(Some(("hint", AnsiColor::Cyan)), hint);
         }
     }

@@ -41,7 +41,7 @@ impl Ui {
             (true, Some(mark)) => format!("`{mark}` is set, and nobody answers in a CI job"),
             (true, None) => return Ok(()),
         };
-        Err(Error::usage(format!("{question}, but {why}")).hint(answer))
+        Err(Error::usage(format!("{question}, but {why}")).with_hint(answer))
     }
 
     /// Makes sure that standard input, if it is a terminal, has somebody who types.
@@ -54,7 +54,7 @@ impl Ui {
             Some(mark) => Err(Error::usage(format!(
                 "standard input is a terminal, but `{mark}` is set, and nobody types in a CI job"
             ))
-            .hint("redirect standard input, as in `<FILE`")),
+            .with_hint("redirect standard input, as in `<FILE`")),
         }
     }
 
@@ -128,7 +128,9 @@ impl Ui {
                 break;
             }
             if text.len() + line.len() > LONGEST_TEXT {
-                return Err(Error::usage("more than 64 KiB were pasted").hint("give it in a file"));
+                return Err(
+                    Error::usage("more than 64 KiB were pasted").with_hint("give it in a file")
+                );
             }
             text.extend_from_slice(&line);
         }
@@ -197,7 +199,7 @@ impl Ui {
                 Some(chosen) => return Ok(Some(chosen)),
                 None => self.error(
                     &Error::usage("no such choice")
-                        .hint("type a number or a name; leave empty to cancel"),
+                        .with_hint("type a number or a name; leave empty to cancel"),
                 ),
             }
         }

@@ -19,7 +19,7 @@ pub fn read_address(text: &str) -> Result<IpAddr, Invalid> {
     let with_port = || bare.parse().map(|socket: SocketAddr| socket.ip());
     let address = address.or_else(|_| with_port()).map_err(|_| {
         Invalid::new("an IP address", text, "it has other characters or parts")
-            .hint("write it as in `192.0.2.1` or `2001:db8::1`")
+            .with_hint("write it as in `192.0.2.1` or `2001:db8::1`")
     });
     Ok(address?.to_canonical())
 }

@@ -6,7 +6,7 @@ use rusqlite::ErrorCode;
 
 use crate::vault;
 
-/// Why use cannot be read or recorded, and the way out: a warning has no hint.
+/// Why use cannot be read or recorded, and the hint: a warning has no hint.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The vault itself cannot be read.

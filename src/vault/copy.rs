@@ -135,13 +135,13 @@ fn is_of_a_vault(start: &[u8]) -> bool {
     start.starts_with(b"SQLite format 3\0") && start.get(APPLICATION) == Some(&application[..])
 }
 
-/// The same refusal, with a way out that is a copy's.
+/// The same refusal, with a hint that is a copy's.
 fn elsewhere(error: Error) -> Error {
     match error {
         Error::Unsafe { path, why, .. } => Error::Unsafe {
             path,
             why,
-            mend: "name another file, in a folder that only you can write to",
+            hint: "name another file, in a folder that only you can write to",
         },
         Error::Missing(path) => Error::NoFolder(folder_of(&path).to_owned()),
         error => error,
@@ -191,7 +191,7 @@ fn read_again(copy: &Path, path: &Path, head: Option<Head>) -> Result<Copied, Er
 impl From<files::Error> for Error {
     fn from(error: files::Error) -> Self {
         match error {
-            files::Error::Refused { path, why, mend } => Self::Unsafe { path, why, mend },
+            files::Error::Refused { path, why, hint } => Self::Unsafe { path, why, hint },
             files::Error::Io { source, .. } if source.kind() == ErrorKind::StorageFull => {
                 Self::Full
             }

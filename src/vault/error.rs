@@ -23,8 +23,8 @@ pub enum Error {
         path: PathBuf,
         /// What is unsafe about it.
         why: &'static str,
-        /// How to mend it; `files::hint_of` fills the path in.
-        mend: &'static str,
+        /// How to fix it; `files::hint_of` fills the path in.
+        hint: &'static str,
     },
     /// The file is a database of something else, or none.
     #[error("`{}` is not a postkey vault", .0.display())]

@@ -52,7 +52,7 @@ fn folder_instead(path: &Path) -> Error {
     Error::Unsafe {
         path: path.to_owned(),
         why: "is a folder",
-        mend: "name a file in it",
+        hint: "name a file in it",
     }
 }
 
@@ -102,10 +102,10 @@ pub(super) fn exists(path: &Path) -> Result<bool, Error> {
     };
     match fault(&found) {
         None => Ok(true),
-        Some((why, mend)) => Err(Error::Unsafe {
+        Some((why, hint)) => Err(Error::Unsafe {
             path: path.to_owned(),
             why,
-            mend,
+            hint,
         }),
     }
 }
@@ -115,7 +115,7 @@ pub(super) fn is_empty(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() == 0)
 }
 
-/// What is wrong with the vault's file, and the mend.
+/// What is wrong with the vault's file, and the hint.
 fn fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
     let kind = file.file_type();
     if kind.is_symlink() {

@@ -1,4 +1,4 @@
-//! Manifests that cannot be applied: what is wrong, in which line, and the way out; and nothing
+//! Manifests that cannot be applied: what is wrong, in which line, and the hint; and nothing
 //! is touched.
 
 use std::fs;
@@ -335,14 +335,14 @@ fn cases() -> Vec<(String, usize, &'static str, &'static str)> {
 }
 
 #[test]
-fn every_mistake_has_its_line_and_a_way_out_and_nothing_is_touched() {
-    for (text, line, message, hint) in cases() {
+fn every_mistake_has_its_line_and_a_hint_and_nothing_is_touched() {
+    for (text, line, message, expected) in cases() {
         let sandbox = Sandbox::with_manifest(&text);
         fs::create_dir_all(sandbox.home().join(".local")).unwrap();
         for dry in [&[][..], &["--dry-run"]] {
             let run = sandbox.apply(dry);
             let first = format!("error: keys.toml:{line}: ");
-            let (says, way_out) = run.stderr.split_once("\nhint: ").unwrap_or_default();
+            let (says, hint) = run.stderr.split_once("\nhint: ").unwrap_or_default();
             let at = says.find("error: ").unwrap_or_default();
             let (note, says) = says.split_at(at);
             assert!(
@@ -352,7 +352,7 @@ fn every_mistake_has_its_line_and_a_way_out_and_nothing_is_touched() {
             assert!(matches!(run.status, 2 | 5), "{text}\n{run:?}");
             assert!(says.starts_with(&first), "{text}\n{run:?}");
             assert!(says.contains(message), "{text}\n{run:?}");
-            assert!(way_out.contains(hint) || hint.is_empty(), "{text}\n{run:?}");
+            assert!(hint.contains(expected) || expected.is_empty(), "{text}\n{run:?}");
             assert_eq!(run.stdout, "", "{text}");
         }
         assert!(!sandbox.vault().exists(), "{text}");

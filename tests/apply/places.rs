@@ -127,7 +127,7 @@ fn the_vault_is_no_place_for_a_secret() {
 }
 
 #[test]
-fn a_secret_that_is_not_where_it_belongs_is_a_finding_with_the_command_that_mends_it() {
+fn a_secret_that_is_not_where_it_belongs_is_a_finding_with_the_command_that_fixes_it() {
     let sandbox = Sandbox::with_manifest(THREE);
     sandbox.apply(&[]).expect(0);
     let good = sandbox.read(".env");
@@ -155,8 +155,8 @@ fn a_secret_that_is_not_where_it_belongs_is_a_finding_with_the_command_that_mend
             assert!(run.stderr.contains(finding), "{finding}: {run:?}");
             let rows = sandbox.rows(args, 1);
             assert_eq!(each(&rows, "action"), ["keep"; 3]);
-            let mend = rows[0]["mend"].as_str().unwrap();
-            assert!(mend.contains("`postkey "), "{mend}");
+            let hint = rows[0]["hint"].as_str().unwrap();
+            assert!(hint.contains("`postkey "), "{hint}");
         }
         assert_eq!(sandbox.logged(), entries);
         assert_eq!(fs::read(sandbox.vault()).unwrap(), vault);
@@ -165,24 +165,24 @@ fn a_secret_that_is_not_where_it_belongs_is_a_finding_with_the_command_that_mend
     }
     sandbox.write(".env", &good.replace('=', "=\"").replace('\n', "\"\n"));
     sandbox.apply(&[]).expect(0);
-    assert_mends(&sandbox);
+    assert_hint_fixes(&sandbox);
     fs::remove_file(sandbox.home().join("reports.secret")).unwrap();
     let rows = sandbox.rows(&[], 1);
     assert_eq!(rows[1]["finding"], "its secret is not in `reports.secret`");
 }
 
-/// Loses what is in a file, runs the command that is said to mend it, and nothing is left to do.
+/// Loses what is in a file, runs the command that is said to fix it, and nothing is left to do.
 #[track_caller]
-fn assert_mends(sandbox: &Sandbox) {
+fn assert_hint_fixes(sandbox: &Sandbox) {
     sandbox.write(".env", "OTHER=1\n");
     let path = sandbox.home().join(".env");
     fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
     let rows = sandbox.rows(&[], 1);
-    let mend = rows[0]["mend"].as_str().unwrap();
-    let words: Vec<_> = mend.split('`').nth(1).unwrap().split(' ').skip(1).collect();
-    assert_eq!(words[0], "rotate", "{mend}");
+    let hint = rows[0]["hint"].as_str().unwrap();
+    let words: Vec<_> = hint.split('`').nth(1).unwrap().split(' ').skip(1).collect();
+    assert_eq!(words[0], "rotate", "{hint}");
     let status = sandbox.command(words).output().unwrap().status;
-    assert!(status.success(), "{mend}");
+    assert!(status.success(), "{hint}");
     sandbox.apply(&[]).expect(0);
     assert!(sandbox.read(".env").starts_with("OTHER=1\nSMTP_"));
 }

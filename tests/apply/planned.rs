@@ -211,7 +211,7 @@ fn a_key_whose_time_would_be_over_is_told_and_not_ended() {
     );
     let rows = sandbox.rows(&["-n"], 1);
     assert_eq!(each(&rows, "action"), ["keep"; 3]);
-    assert!(rows[1]["mend"].as_str().unwrap().contains("`expires`"));
+    assert!(rows[1]["hint"].as_str().unwrap().contains("`expires`"));
     assert_eq!(sandbox.show("reports")["expires_at"], expires);
 }
 
@@ -246,7 +246,7 @@ fn results_are_the_same_in_every_format() {
     let mut lines = csv.stdout.lines();
     assert_eq!(
         lines.next(),
-        Some("name,kind,action,outcome,status,change,saved_to,replaces,last_used_at,finding,mend")
+        Some("name,kind,action,outcome,status,change,saved_to,replaces,last_used_at,finding,hint")
     );
     assert_eq!(
         lines.next(),

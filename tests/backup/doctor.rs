@@ -1,4 +1,4 @@
-//! `doctor` finds each kind of sabotage, names its mend, and changes nothing.
+//! `doctor` finds each kind of sabotage, names its hint, and changes nothing.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -18,7 +18,7 @@ const CHEAP: &str =
     "$argon2id$v=19$m=1024,t=2,p=1$c2FsdHNhbHRzYWx0c2E$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 const DEAR: &str = "$argon2id$v=19$m=4194304,t=2,p=1$c2FsdHNhbHRzYWx0c2E$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// What is done to a good vault, the check that finds it, and parts of the finding and its mend.
+/// What is done to a good vault, the check that finds it, and parts of the finding and its hint.
 type Case = (fn(&Sandbox), &'static str, &'static str, &'static str);
 
 const CASES: [Case; 33] = [
@@ -325,8 +325,8 @@ fn nothing_is_found_in_a_healthy_vault() {
 }
 
 #[test]
-fn every_sabotage_is_found_with_its_mend_and_nothing_is_changed() {
-    for (number, (sabotage, check, says, mend)) in CASES.into_iter().enumerate() {
+fn every_sabotage_is_found_with_its_hint_and_nothing_is_changed() {
+    for (number, (sabotage, check, says, hint)) in CASES.into_iter().enumerate() {
         let sandbox = healthy();
         sabotage(&sandbox);
         let before = state(&sandbox);
@@ -340,7 +340,7 @@ fn every_sabotage_is_found_with_its_mend_and_nothing_is_changed() {
             found["ok"] == false
                 && found["check"] == check
                 && part("message", says)
-                && part("mend", mend)
+                && part("hint", hint)
         };
         let report = run.json();
         let found = report.as_array().unwrap().iter().filter(is_it).count();

@@ -28,7 +28,7 @@ fn a_dead_secret_that_is_presented_is_found_for_a_week_whatever_the_key_is() {
     // Of two addresses in one second either may be the last.
     let said = "an old secret was presented 2 times, the last time from 203.0.113.6";
     assert!(message.starts_with(said), "{message}");
-    assert_eq!(check[0]["mend"], "postkey show k");
+    assert_eq!(check[0]["hint"], "postkey show k");
     sandbox.run(["deactivate", "k"]).expect(0);
     assert_eq!(found(&sandbox, &[]), ["k dead-secret-used"]);
     at(&sandbox, "+8d", &["check"]).expect(0);

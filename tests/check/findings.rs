@@ -25,7 +25,7 @@ fn a_key_is_mentioned_two_weeks_before_it_expires() {
     assert_eq!(found(&sandbox, &["--expiring", "13d"]), NONE);
     assert_eq!(found(&sandbox, &["--expiring", "never"]), NONE);
     let finding = &json(&sandbox, &["--expiring", "9000y"])[0];
-    assert_eq!(finding["mend"], "postkey set ci --expires 90d");
+    assert_eq!(finding["hint"], "postkey set ci --expires 90d");
     assert_eq!(
         finding["message"],
         format!("expires {}", finding["due_at"].as_str().unwrap())
@@ -38,15 +38,15 @@ fn a_key_that_has_expired_is_found_as_that_and_nothing_else() {
     age(&sandbox, "ci", 300 * DAY);
     end(&sandbox, "ci", now());
     assert_eq!(found(&sandbox, &[]), ["ci expired"]);
-    assert_eq!(json(&sandbox, &[])[0]["mend"], "postkey delete ci");
+    assert_eq!(json(&sandbox, &[])[0]["hint"], "postkey delete ci");
     use_at(&sandbox, "ci", now() - DAY, 1);
     assert_eq!(
-        json(&sandbox, &[])[0]["mend"],
+        json(&sandbox, &[])[0]["hint"],
         "postkey set ci --expires 90d"
     );
     sandbox.run(["deactivate", "ci"]).expect(0);
     assert_eq!(found(&sandbox, &[]), ["ci expired"]);
-    assert_eq!(json(&sandbox, &[])[0]["mend"], "postkey show ci");
+    assert_eq!(json(&sandbox, &[])[0]["hint"], "postkey show ci");
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn a_secret_is_due_when_it_is_as_old_as_it_may_become() {
     assert_eq!(found(&sandbox, &[]), NONE);
     age(&sandbox, "ci", 90 * DAY);
     assert_eq!(found(&sandbox, &[]), ["ci rotation-due"]);
-    assert_eq!(json(&sandbox, &[])[0]["mend"], "postkey rotate ci");
+    assert_eq!(json(&sandbox, &[])[0]["hint"], "postkey rotate ci");
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_key_is_unused_when_its_last_use_is_too_long_ago() {
     age(&sandbox, "ci", 80 * DAY);
     use_at(&sandbox, "ci", now() - 45 * DAY, 3);
     assert_eq!(found(&sandbox, &[]), ["ci unused"]);
-    assert_eq!(json(&sandbox, &[])[0]["mend"], "postkey deactivate ci");
+    assert_eq!(json(&sandbox, &[])[0]["hint"], "postkey deactivate ci");
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn what_is_most_urgent_comes_first() {
 }
 
 #[test]
-fn every_command_that_mends_is_one_that_postkey_understands() {
+fn every_command_that_fixes_is_one_that_postkey_understands() {
     let sandbox = with_key("ci");
     for (name, prepare) in [
         ("expiring", [Some(now() + DAY), None]),
@@ -199,11 +199,11 @@ fn every_command_that_mends_is_one_that_postkey_understands() {
         age(&sandbox, "ci", made.unwrap_or(0));
         let finding = json(&sandbox, &[]).remove(0);
         assert_eq!(finding["finding"], name);
-        let mend = finding["mend"].as_str().unwrap();
-        let words = mend.split(' ').skip(1).chain(["--yes"]);
+        let hint = finding["hint"].as_str().unwrap();
+        let words = hint.split(' ').skip(1).chain(["--yes"]);
         Run::of(sandbox.command(words).output().unwrap()).expect(0);
         if name != "expired" {
-            assert_eq!(found(&sandbox, &[]), NONE, "after {mend}");
+            assert_eq!(found(&sandbox, &[]), NONE, "after {hint}");
         } else {
             sandbox.run(["show", "ci"]).expect(3);
             sandbox.generate(["api", "ci"]);

@@ -17,7 +17,7 @@ fn findings_have_the_same_names_in_every_format() {
     };
     let csv = one("csv");
     let rows: Vec<&str> = csv.lines().collect();
-    assert_eq!(rows[0], "name,kind,finding,since_at,due_at,message,mend");
+    assert_eq!(rows[0], "name,kind,finding,since_at,due_at,message,hint");
     assert!(rows[1].starts_with("ci,api,never-used,20"), "{csv}");
     assert!(rows[1].ends_with(",postkey deactivate ci"), "{csv}");
     let json: serde_json::Value = serde_json::from_str(&one("json")).unwrap();
@@ -38,7 +38,7 @@ fn nothing_found_is_an_empty_result() {
         ("text", ""),
         ("json", "[]\n"),
         ("jsonl", ""),
-        ("csv", "name,kind,finding,since_at,due_at,message,mend\r\n"),
+        ("csv", "name,kind,finding,since_at,due_at,message,hint\r\n"),
     ] {
         let run = check(&sandbox, &["check", "--quiet", "--format", format]).expect(0);
         assert_eq!((run.stdout.as_str(), run.stderr.as_str()), (stdout, ""));

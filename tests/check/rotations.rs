@@ -24,7 +24,7 @@ fn an_old_secret_that_is_still_used_is_found_with_when() {
     used(&sandbox, OLD, now() - DAY, now() - 5 * MINUTE);
     let finding = json(&sandbox, &[]).remove(0);
     assert_eq!(finding["finding"], "old-secret-used");
-    assert_eq!(finding["mend"], "postkey show ci");
+    assert_eq!(finding["hint"], "postkey show ci");
     let run = check(&sandbox, &["check"]).expect(1);
     let told = "the old secret stops in 2 hours and was still used 5 minutes ago";
     assert!(run.stdout.contains(told), "{run:?}");
@@ -39,7 +39,7 @@ fn a_rotation_can_be_finished_when_only_the_new_secret_is_used() {
     used(&sandbox, &tail(&sandbox), now() - 2 * HOUR, now());
     let finding = json(&sandbox, &[]).remove(0);
     assert_eq!(finding["finding"], "rotation-unfinished");
-    assert_eq!(finding["mend"], "postkey rotate --finish ci");
+    assert_eq!(finding["hint"], "postkey rotate --finish ci");
     // The old one was used until the new one was, and not since.
     used(&sandbox, OLD, now() - DAY, now() - 2 * HOUR - MINUTE);
     assert_eq!(found(&sandbox, &[]), ["ci rotation-unfinished"]);

@@ -125,7 +125,7 @@ fn a_key_that_a_clock_ahead_ended_is_not_to_be_extended_but_the_clock_accepted()
     let finding = &check.json()[0];
     assert_eq!(finding["finding"], "expired", "{check:?}");
     assert_eq!(
-        finding["mend"],
+        finding["hint"],
         "postkey doctor --accept-clock --confirm ci"
     );
     let message = finding["message"].as_str().unwrap();

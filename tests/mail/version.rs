@@ -39,7 +39,7 @@ fn the_version_is_that_of_the_dovecot_that_is_installed() {
 }
 
 #[test]
-fn a_dovecot_that_is_too_old_is_an_error_with_a_way_out() {
+fn a_dovecot_that_is_too_old_is_an_error_with_a_hint() {
     for said in ["2.2.36.4 (baf9232c1)", "1.2.15"] {
         let run = print_where_dovecot_says(said, 0).expect(5);
         assert_eq!(run.stdout, "");

@@ -182,7 +182,7 @@ fn a_place_where_nothing_can_be_written_is_refused_before_anything_is_done() {
 }
 
 #[test]
-fn a_folder_that_is_missing_is_told_with_the_way_out() {
+fn a_folder_that_is_missing_is_told_with_the_hint() {
     let sandbox = Sandbox::new();
     let run = sandbox.run(["generate", "api", "new", "--save", "missing/file"]);
     let told = run.expect(6).stderr;

@@ -66,7 +66,7 @@ const SPOILED: [(&str, Spoil); 14] = [
     }),
 ];
 
-/// What may go unnoticed, or be mended.
+/// What may go unnoticed, or be fixed.
 const WORN: [(&str, Spoil); 9] = [
     ("missing", |path| instead(path, |_| Ok(()))),
     ("empty", |path| instead(path, |path| private(path, b""))),

@@ -66,10 +66,10 @@ fn open(path: &Path) -> std::io::Result<File> {
 
 fn unclear(path: &Path, error: &io::Error) -> Error {
     let message = format!("cannot look at the lock `{}`: {error}", path.display());
-    Error::new(ExitStatus::Trouble, message).hint("check the file system that the vault is on")
+    Error::new(ExitStatus::Trouble, message).with_hint("check the file system that the vault is on")
 }
 
 fn busy() -> Error {
     let message = "another `postkey apply` is at work on this vault";
-    Error::new(ExitStatus::Trouble, message).hint("try again, or wait longer with --wait 5m")
+    Error::new(ExitStatus::Trouble, message).with_hint("try again, or wait longer with --wait 5m")
 }

@@ -108,9 +108,9 @@ impl Done {
             return Fate::Done;
         };
         let error = error.about(format_args!("`{}`", step.name()));
-        let error = match error.way_out() {
+        let error = match error.hint() {
             Some(_) => error,
-            None => error.hint("mend that and run it again: it does what is left to do"),
+            None => error.with_hint("fix this and run `postkey apply` again; it resumes"),
         };
         session.ui.error(&error);
         self.highest = self.highest.max(error.exit_status());

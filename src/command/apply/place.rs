@@ -56,7 +56,7 @@ pub(super) fn look_at(
             step.finding.get_or_insert(Finding::Place(held));
         }
         Err(error) => {
-            let (why, hint) = (error.to_string(), error.way_out().map(str::to_owned));
+            let (why, hint) = (error.to_string(), error.hint().map(str::to_owned));
             step.finding.get_or_insert(Finding::Unclear { why, hint });
         }
     }
@@ -119,7 +119,7 @@ fn replaced(wanted: &Wanted, vault: Option<&Vault>) -> Result<Option<Replaced>, 
 }
 
 fn mistake(wanted: &Wanted, error: &Error) -> Mistake {
-    let hint = error.way_out().map(str::to_owned);
+    let hint = error.hint().map(str::to_owned);
     let message = format!("`{}`: {error}", wanted.name);
     Mistake::about(wanted, message, hint, error.exit_status())
 }
@@ -169,7 +169,7 @@ fn program(words: &[String], source: &Source) -> Result<PathBuf, Error> {
         let name = quoted(name);
         let message = format!("there is no program {name} to run");
         Error::new(ExitStatus::Trouble, message)
-            .hint("install it, or write where it is; PATH says where programs are looked for")
+            .with_hint("install it, or write where it is; PATH says where programs are looked for")
     })
 }
 

@@ -67,8 +67,8 @@ impl<'a> Surplus<'a> {
         }
         let count = counted(keys.len() as i64, "key", "keys");
         let needed = format!("deleting {count} needs a confirmation");
-        let way_out = "--yes gives it; without --prune nothing is deleted";
-        session.ui.expect_person(&needed, way_out)?;
+        let hint = "--yes gives it; without --prune nothing is deleted";
+        session.ui.expect_person(&needed, hint)?;
         keys.iter().for_each(|key| key.say_what_is_lost(session));
         match keys
             .iter()

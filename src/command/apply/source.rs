@@ -58,11 +58,11 @@ impl Source {
         };
         let found = fs::metadata(path).map_err(|error| failed(&error))?;
         if found.is_dir() {
-            return Err(failed(&"it is a folder").hint("name the file in it"));
+            return Err(failed(&"it is a folder").with_hint("name the file in it"));
         }
         if !found.is_file() {
             return Err(failed(&"it is not a regular file")
-                .hint("`-` reads a manifest from standard input"));
+                .with_hint("`-` reads a manifest from standard input"));
         }
         let file = Use::Manifest.open(path).map_err(|error| match error {
             files::Error::Io { source, .. } => failed(&source),
@@ -108,7 +108,7 @@ impl Source {
         let message = format!("{file}:{}: {}", mistake.line, mistake.message);
         let error = Error::new(mistake.status, message);
         match mistake.hint {
-            Some(hint) => error.hint(hint),
+            Some(hint) => error.with_hint(hint),
             None => error,
         }
     }
@@ -123,11 +123,11 @@ fn text(from: impl Read, shown: &str) -> Result<String, Error> {
     let read = from.take(LARGEST + 1).read_to_end(&mut bytes);
     read.map_err(|error| failed(&error))?;
     if bytes.len() as u64 > LARGEST {
-        return Err(failed(&"it is larger than 1 MiB").hint("split it in several"));
+        return Err(failed(&"it is larger than 1 MiB").with_hint("split it in several"));
     }
     String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        failed(&format!("its line {line} is not UTF-8 text")).hint("save it as UTF-8")
+        failed(&format!("its line {line} is not UTF-8 text")).with_hint("save it as UTF-8")
     })
 }

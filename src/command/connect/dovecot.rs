@@ -97,7 +97,7 @@ fn export(facts: Facts) -> Result<String, Error> {
         "{} is not a path that Dovecot's configuration can hold",
         crate::key::quoted(&path)
     );
-    Err(Error::usage(message).hint(
+    Err(Error::usage(message).with_hint(
         "name the whole path, of letters, digits and `._-+@`, as in /etc/dovecot/postkey-users",
     ))
 }
@@ -123,7 +123,7 @@ fn owner() -> Result<String, Error> {
             let message = "the vault's owner has no name that Dovecot's configuration can hold";
             let hint =
                 "keep the vault as a user whose name is of letters, digits, `.`, `_` and `-`";
-            Error::new(ExitStatus::Trouble, message).hint(hint)
+            Error::new(ExitStatus::Trouble, message).with_hint(hint)
         })
 }
 

@@ -35,7 +35,7 @@ impl FromStr for Backend {
         }
         let rule = "it is not a host and its port";
         Err(Invalid::new("what a gateway guards", text, rule)
-            .hint("write `127.0.0.1:8081`, `[::1]:8081` or `app.internal:8081`"))
+            .with_hint("write `127.0.0.1:8081`, `[::1]:8081` or `app.internal:8081`"))
     }
 }
 
@@ -81,7 +81,7 @@ pub(super) fn traefik(listen: &Listen) -> Result<String, Error> {
             let message = "Traefik asks over TCP only, and the settings have `serve` listen on a \
                            unix socket";
             let hint = "say `listen = \"127.0.0.1:7625\"` under [serve] in the settings";
-            Err(Error::new(ExitStatus::Trouble, message).hint(hint))
+            Err(Error::new(ExitStatus::Trouble, message).with_hint(hint))
         }
     }
 }
@@ -102,7 +102,7 @@ pub(super) fn plain(path: &Path) -> Result<&str, Error> {
         let message = "the path of `serve`'s socket has characters that mean something else in \
                        the server's configuration";
         let hint = "name the socket with letters, digits, `.`, `_` and `-`";
-        Error::new(ExitStatus::Trouble, message).hint(hint)
+        Error::new(ExitStatus::Trouble, message).with_hint(hint)
     })
 }
 

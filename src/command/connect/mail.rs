@@ -28,7 +28,7 @@ pub(super) fn socket(listen: &Listen) -> Result<String, Error> {
             );
             let hint = "set `listen = \"unix:/run/postkey/postkey.sock\"` under [serve] in the \
                         settings";
-            Err(Error::new(ExitStatus::Trouble, message).hint(hint))
+            Err(Error::new(ExitStatus::Trouble, message).with_hint(hint))
         }
     }
 }

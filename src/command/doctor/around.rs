@@ -91,7 +91,7 @@ impl Report<'_> {
         let name = leftover.path.file_name().unwrap_or_default();
         let name = name.to_string_lossy();
         let written = self.when(leftover.written_at);
-        let (what, mend) = match leftover.kind {
+        let (what, hint) = match leftover.kind {
             LeftoverKind::Journal => (
                 "is of a transaction that was interrupted",
                 rollback(&self.session.settings.vault).1,
@@ -112,7 +112,7 @@ impl Report<'_> {
         self.found(
             "leftovers",
             format!("`{name}`, written {written}, {what}"),
-            mend,
+            hint,
         );
     }
 
@@ -162,11 +162,11 @@ impl Report<'_> {
         }
     }
 
-    /// The message of the record of use says the way out itself, after a semicolon.
+    /// The message of the record of use says the hint itself, after a semicolon.
     fn useless(&mut self, message: &str) {
-        let (what, mend) = message
+        let (what, hint) = message
             .split_once("; ")
             .unwrap_or((message, "remove it, no key is in it"));
-        self.found("use", what, mend);
+        self.found("use", what, hint);
     }
 }

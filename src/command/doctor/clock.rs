@@ -69,7 +69,7 @@ impl Report<'_> {
             Ok(terms) => {
                 for term in terms.iter().take(TOLD) {
                     let ends = self.when(term.ends_at);
-                    self.found("clock", told(term, &ends), way_out(term));
+                    self.found("clock", told(term, &ends), hint(term));
                 }
                 if let Some(more) = left_out(&terms) {
                     self.found("clock", more, "set these anew, and look again");
@@ -137,8 +137,8 @@ fn is_confirmed(
         quoted_names(&names(ended))
     ));
     let needed = "making secrets valid again wants more than a yes";
-    let way_out = format!("--confirm {} confirms it", first.key.name);
-    session.ui.expect_person(needed, &way_out)?;
+    let hint = format!("--confirm {} confirms it", first.key.name);
+    session.ui.expect_person(needed, &hint)?;
     let question = "Is the clock right? Type the name of one of these keys";
     let typed = session.ui.line(question)?.unwrap_or_default();
     let is_it = typed.parse().is_ok_and(|typed: KeyName| is_one(&typed));
@@ -153,8 +153,8 @@ fn warn_of_terms(vault: &Vault, look: &Look, session: &Session) -> Result<(), Er
     let terms = terms_ahead(vault, look.now)?;
     for term in terms.iter().take(TOLD) {
         let ends = look.moment_and_distance(term.ends_at);
-        let (told, way_out) = (told(term, &ends), way_out(term));
-        session.ui.warn(format!("{told}; {way_out}"));
+        let (told, hint) = (told(term, &ends), hint(term));
+        session.ui.warn(format!("{told}; {hint}"));
     }
     if let Some(more) = left_out(&terms) {
         session.ui.warn(more);
@@ -170,7 +170,7 @@ fn accept_for_use(vault: &Vault, session: &Session) -> Result<(), Error> {
     accepted.map_err(|error| {
         let message = format!("uses stay as recorded: {error}");
         Error::new(ExitStatus::Trouble, message)
-            .hint("once that is mended, `postkey doctor --accept-clock` does the rest")
+            .with_hint("once that is fixed, `postkey doctor --accept-clock` does the rest")
     })
 }
 
@@ -190,7 +190,7 @@ fn told(term: &TermAhead, ends: &str) -> String {
     }
 }
 
-fn way_out(term: &TermAhead) -> String {
+fn hint(term: &TermAhead) -> String {
     let name = &term.key.name;
     match term.what {
         Ends::Key => {

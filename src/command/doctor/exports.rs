@@ -22,8 +22,8 @@ impl Report<'_> {
             return;
         }
         if !session.has_exports_of_its_vault() {
-            let mend = "name this vault as `vault` in the settings, if they are to be its own";
-            return self.found("exports", session.other_vault_told(), mend);
+            let hint = "name this vault as `vault` in the settings, if they are to be its own";
+            return self.found("exports", session.other_vault_told(), hint);
         }
         for export in exports {
             self.export(export, vault);
@@ -64,11 +64,11 @@ impl Report<'_> {
                 "`postkey export`; keys that expire need that in a timer",
             ),
             Err(error) => {
-                let mend = match folder_of(&export.file).is_dir() {
+                let hint = match folder_of(&export.file).is_dir() {
                     true => "`postkey export` writes it",
                     false => "make its folder; then `postkey export` writes it",
                 };
-                self.found("exports", error.to_string(), mend);
+                self.found("exports", error.to_string(), hint);
             }
         }
     }

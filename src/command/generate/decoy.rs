@@ -30,7 +30,7 @@ impl Generate {
         ];
         let given = flags.into_iter().find_map(|(flag, why)| Some((flag?, why)));
         given.map_or(Ok(()), |(flag, why)| {
-            Err(Error::usage(format!("a decoy has no {flag}")).hint(why))
+            Err(Error::usage(format!("a decoy has no {flag}")).with_hint(why))
         })
     }
 

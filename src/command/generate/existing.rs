@@ -29,7 +29,7 @@ pub(super) fn is_there(
     }
     if args.default && vault.default_id()? != Some(record.id) {
         let message = format!("`{name}` already exists, but it is not the default key");
-        return Err(Error::new(ExitStatus::Exists, message).hint("choose another name"));
+        return Err(Error::new(ExitStatus::Exists, message).with_hint("choose another name"));
     }
     if let Some(difference) = difference(key, args, &look, session)? {
         session.ui.warn(difference);
@@ -58,7 +58,7 @@ pub(super) fn other_than_asked(
         let what = if key.is_decoy { "a decoy" } else { "no decoy" };
         let message = format!("`{name}` already exists, but it is {what}");
         let hint = "choose another name: a key is a decoy from the beginning, or never";
-        return Some(Error::new(ExitStatus::Exists, message).hint(hint));
+        return Some(Error::new(ExitStatus::Exists, message).with_hint(hint));
     }
     let is_other_username = args.username.is_some() && args.username.as_ref() != key.username();
     if key.kind() == kind && !is_other_username {
@@ -70,7 +70,7 @@ pub(super) fn other_than_asked(
         key.kind().title(),
         username.unwrap_or_default()
     );
-    Some(Error::new(ExitStatus::Exists, message).hint("choose another name"))
+    Some(Error::new(ExitStatus::Exists, message).with_hint("choose another name"))
 }
 
 /// What of a key differs from what was asked for, as a sentence.
@@ -94,7 +94,7 @@ pub(super) fn difference(
     );
     match args.strict {
         false => Ok(Some(message)),
-        true => Err(Error::new(ExitStatus::Exists, message).hint(format!(
+        true => Err(Error::new(ExitStatus::Exists, message).with_hint(format!(
             "`postkey set`, `describe` and `activate` change `{}`; without --strict this is a \
              warning",
             key.name

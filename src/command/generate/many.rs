@@ -102,7 +102,7 @@ impl<'a> Order<'a> {
         let own = args.username.as_ref().filter(|name| !name.is_shared());
         if let Some(username) = own {
             let message = format!("the username `{username}` can be only one key's");
-            return Err(Error::usage(message).hint(
+            return Err(Error::usage(message).with_hint(
                 "leave --username out to have one made up for each key, \
                  or share a login that is written as an e-mail address",
             ));
@@ -347,12 +347,12 @@ fn not_good(error: &vault::Error, count: usize) -> Error {
     let status = handed::status(error);
     let secrets = counted(count as i128, "secret", "secrets");
     if status == ExitStatus::Unsure {
-        return Error::new(status, error.to_string()).hint(format!(
+        return Error::new(status, error.to_string()).with_hint(format!(
             "check the last {secrets} that were printed with `postkey verify`"
         ));
     }
     let message = format!("of what was printed the last {secrets} did not become good: {error}");
-    Error::new(status, message).hint("throw them away; look at what there is, and try again")
+    Error::new(status, message).with_hint("throw them away; look at what there is, and try again")
 }
 
 /// The error, with what helps where a name is taken.
@@ -360,7 +360,7 @@ fn taken(error: vault::Error) -> Error {
     let is_name = matches!(error, vault::Error::NameTaken(_));
     let error = Error::from(error);
     match is_name {
-        true => error.hint("leave it out, or leave that key as it is with --if-absent"),
+        true => error.with_hint("leave it out, or leave that key as it is with --if-absent"),
         false => error,
     }
 }

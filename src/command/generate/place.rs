@@ -66,9 +66,11 @@ impl Place {
                 args.receiver.expect(session)?;
                 Ok(Self::Lines)
             }
-            (None, _) => Err(Error::usage("many secrets need a place to go to").hint(
-                "--save-dir FOLDER writes a file a key, --format jsonl prints an object a line",
-            )),
+            (None, _) => Err(
+                Error::usage("many secrets need a place to go to").with_hint(
+                    "--save-dir FOLDER writes a file a key, --format jsonl prints an object a line",
+                ),
+            ),
         }
     }
 
@@ -231,13 +233,13 @@ fn expect_no_vault_in(folder: &Path, session: &Session) -> Result<(), Error> {
         return Ok(());
     }
     let message = format!("`{}` is the vault's own folder", folder.display());
-    Err(Error::new(ExitStatus::Trouble, message).hint("name another one"))
+    Err(Error::new(ExitStatus::Trouble, message).with_hint("name another one"))
 }
 
 fn in_the_way(path: &Path) -> Error {
     let message = format!("`{}` is there already, its key is not", path.display());
     Error::new(ExitStatus::Exists, message)
-        .hint("nothing is replaced: name another folder, or move the file away")
+        .with_hint("nothing is replaced: name another folder, or move the file away")
 }
 
 fn undelivered(error: files::Error) -> Error {

@@ -84,7 +84,7 @@ impl Making<'_> {
     pub(super) fn clear(&self, password: &str) -> Result<Secret, Fault> {
         if !self.is_input {
             let fault = Fault::new("its password is in clear, which a file should never hold");
-            return Err(fault.hint(
+            return Err(fault.with_hint(
                 "passwords in clear are taken from standard input only: put `-` in the place of \
                  the file's name, pipe it in, and delete it",
             ));
@@ -127,11 +127,11 @@ impl Making<'_> {
 pub(super) fn username(text: &str) -> Result<Username, Fault> {
     if text.starts_with('{') || text.contains('$') {
         let fault = Fault::new("it has a hash in the place of the username");
-        return Err(fault.hint("a username comes first, and has no `$` in it"));
+        return Err(fault.with_hint("a username comes first, and has no `$` in it"));
     }
     text.parse().map_err(|invalid: Invalid| {
         let hint = "a key cannot have it: rename the user, also in the program that logs in";
-        Fault::from(invalid).hint(hint)
+        Fault::from(invalid).with_hint(hint)
     })
 }
 

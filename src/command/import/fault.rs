@@ -21,8 +21,8 @@ impl Fault {
         Self(Error::usage(why))
     }
 
-    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
-        Self(self.0.hint(hint))
+    pub(super) fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self(self.0.with_hint(hint))
     }
 
     /// The same, as the fault of a name or secret that is taken.
@@ -33,7 +33,7 @@ impl Fault {
 
 impl From<Foreign> for Fault {
     fn from(foreign: Foreign) -> Self {
-        Self::new(foreign.to_string()).hint(foreign.way_out())
+        Self::new(foreign.to_string()).with_hint(foreign.hint())
     }
 }
 
@@ -83,11 +83,9 @@ impl Faults {
         let mut hints = HashSet::new();
         for (line, Fault(error)) in &self.first {
             let told = Error::new(error.exit_status(), format!("line {line}: {error}"));
-            let hint = error
-                .way_out()
-                .filter(|hint| hints.insert(hint.to_string()));
+            let hint = error.hint().filter(|hint| hints.insert(hint.to_string()));
             session.ui.error(&match hint {
-                Some(hint) => told.hint(hint),
+                Some(hint) => told.with_hint(hint),
                 None => told,
             });
         }
@@ -98,6 +96,6 @@ impl Faults {
         };
         let message = format!("nothing was imported: {lines}{more}");
         Error::new(self.worst.unwrap_or(ExitStatus::Usage), message)
-            .hint("fix or remove them, and try again")
+            .with_hint("fix or remove them, and try again")
     }
 }

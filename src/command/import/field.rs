@@ -140,7 +140,7 @@ impl Object {
         let moment = moment.and_then(|moment| Timestamp::from_second(moment.as_second()));
         moment.map(Some).map_err(|_| {
             let fault = Fault::new(format!("its `{field}` is not a time"));
-            fault.hint("a time is written as in 2026-11-22T10:00:00Z")
+            fault.with_hint("a time is written as in 2026-11-22T10:00:00Z")
         })
     }
 
@@ -152,7 +152,7 @@ impl Object {
             (Some(field), None) => self.moment(field).map(Some),
             (Some(field), Some(other)) => {
                 let fault = Fault::new(format!("it has `{field}` and `{other}`"));
-                Err(fault.hint("give `expires_at` alone"))
+                Err(fault.with_hint("give `expires_at` alone"))
             }
         }
     }
@@ -187,7 +187,7 @@ impl Object {
                 (Some(Value::Bool(false)), Status::Inactive) => Status::Active,
                 (Some(_), _) => {
                     let fault = Fault::new(format!("its `{field}` is neither true nor false"));
-                    return Err(fault.hint("`status` is \"active\" or \"inactive\""));
+                    return Err(fault.with_hint("`status` is \"active\" or \"inactive\""));
                 }
             };
             match said {
@@ -204,10 +204,10 @@ impl Object {
 /// A field that nobody knows may limit a key, and would be lost.
 fn unknown(name: &str) -> Fault {
     let fault = Fault::new(format!("it has an unknown field {}", quoted(name)));
-    fault.hint(match name.to_ascii_lowercase().replace('-', "_").as_str() {
+    fault.with_hint(match name.to_ascii_lowercase().replace('-', "_").as_str() {
         "allow_nets" | "allownets" | "nologin" | "networks" | "ip" | "ips" => {
             "what limits a login is not kept: remove the field if it may go".to_owned()
         }
-        _ => settings::way_out(name, &KNOWN),
+        _ => settings::hint(name, &KNOWN),
     })
 }

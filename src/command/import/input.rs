@@ -47,7 +47,7 @@ fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
 fn read_standard() -> Result<Zeroizing<Vec<u8>>, Error> {
     if io::stdin().is_terminal() {
         return Err(Error::usage("no file was named")
-            .hint("name it, or pipe it in, as in `postkey import dovecot - <users`"));
+            .with_hint("name it, or pipe it in, as in `postkey import dovecot - <users`"));
     }
     let name = "standard input";
     let input = io::stdin().as_fd().try_clone_to_owned();
@@ -70,7 +70,7 @@ fn read_all(mut file: impl Read, name: &str) -> Result<Zeroizing<Vec<u8>>, Error
         }
         if filled > LONGEST {
             let message = format!("{name} holds more than 16 MiB");
-            return Err(Error::usage(message).hint("import it in parts"));
+            return Err(Error::usage(message).with_hint("import it in parts"));
         }
         if filled == bytes.len() {
             let mut larger = Zeroizing::new(vec![0; 2 * filled]);
@@ -84,5 +84,5 @@ fn read_all(mut file: impl Read, name: &str) -> Result<Zeroizing<Vec<u8>>, Error
 
 fn unreadable(name: &str, error: &io::Error) -> Error {
     Error::usage(format!("cannot read {name}: {error}"))
-        .hint("name a file that can be read; `-` is standard input")
+        .with_hint("name a file that can be read; `-` is standard input")
 }

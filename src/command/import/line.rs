@@ -50,7 +50,7 @@ pub(super) fn user(line: &[u8], form: Form) -> Result<Option<User<'_>>, Fault> {
     let mut fields = line.splitn(EXTRA + 1, ':');
     let (Some(username), Some(password)) = (fields.next(), fields.next()) else {
         let form = "a line is `user:hash`";
-        return Err(Fault::new("it has no `:` behind a username").hint(form));
+        return Err(Fault::new("it has no `:` behind a username").with_hint(form));
     };
     if let (Form::Dovecot, Some(extra)) = (form, fields.nth(EXTRA - 2)) {
         expect_nothing_lost(extra)?;
@@ -68,7 +68,7 @@ fn expect_nothing_lost(extra: &str) -> Result<(), Fault> {
     lost.map_or(Ok(()), |name| {
         let name = crate::key::quoted(name);
         let fault = Fault::new(format!("its extra field {name} would be lost"));
-        Err(fault.hint("what limits a login is not kept: take the field out if it may go"))
+        Err(fault.with_hint("what limits a login is not kept: take the field out if it may go"))
     })
 }
 

@@ -63,7 +63,7 @@ impl Making<'_> {
             let column = error.column();
             let fault = Fault::new(format!("it is not JSON, at column {column}"));
             let form = "JSON is an array of objects, or an object a line";
-            faults.add(error.line() as u64, fault.hint(form));
+            faults.add(error.line() as u64, fault.with_hint(form));
         }
         entries
     }
@@ -103,7 +103,9 @@ impl Making<'_> {
         };
         let secret = object.verifier(kind)?;
         if object.is_decoy()? && secret.digest().is_none() {
-            return Err(missing("digest").hint("a decoy is known by the digest of its secret only"));
+            return Err(
+                missing("digest").with_hint("a decoy is known by the digest of its secret only")
+            );
         }
         let key = object.about(self)?.key(object.needed("name")?, grant, tail);
         Ok(Entry::whole(line, key, secret))
@@ -113,16 +115,18 @@ impl Making<'_> {
     fn password(&self, line: u64, object: &Object) -> Result<Entry, Fault> {
         if object.kind()? == Some(Kind::Api) {
             let fault = Fault::new("it is an API key without a `tail`");
-            return Err(fault.hint("an API key is found by its tail only; generate a new one"));
+            return Err(fault.with_hint("an API key is found by its tail only; generate a new one"));
         }
         object.expect_unbounded()?;
         if object.text("digest")?.is_some() {
             let fault = Fault::new("a password from elsewhere has no `digest`");
-            return Err(fault.hint("give its `hash`, or the `tail` of a secret that postkey made"));
+            return Err(
+                fault.with_hint("give its `hash`, or the `tail` of a secret that postkey made")
+            );
         }
         if object.is_decoy()? {
             let fault = Fault::new("a password from elsewhere cannot be a decoy");
-            return Err(fault.hint("`postkey generate smtp NAME --decoy` makes one"));
+            return Err(fault.with_hint("`postkey generate smtp NAME --decoy` makes one"));
         }
         let username = object.text("username")?;
         let username = entry::username(username.ok_or_else(|| missing("username"))?)?;
@@ -150,7 +154,9 @@ impl Object {
         for field in ["permission", "limit"] {
             if self.text(field)?.is_some() {
                 let fault = Fault::new(format!("an SMTP key has no `{field}`"));
-                return Err(fault.hint("leave it out; the key can then do what any SMTP key can"));
+                return Err(
+                    fault.with_hint("leave it out; the key can then do what any SMTP key can")
+                );
             }
         }
         Ok(())
@@ -200,9 +206,8 @@ impl Object {
         if self.is_expired()? && !has_expired {
             let fault =
                 Fault::new("its `status` is expired, but it has no `expires_at` that is past");
-            return Err(
-                fault.hint("give the time at which it expired, or \"inactive\" as its `status`")
-            );
+            return Err(fault
+                .with_hint("give the time at which it expired, or \"inactive\" as its `status`"));
         }
         Ok(About {
             status: self.status()?.unwrap_or(about.status),

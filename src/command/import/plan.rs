@@ -59,14 +59,14 @@ impl Plan {
             format!("`{}`", file.display())
         });
         Err(Error::usage(format!("nothing to import in {place}"))
-            .hint("look why it is empty: a command before it may have failed"))
+            .with_hint("look why it is empty: a command before it may have failed"))
     }
 }
 
 fn taken(error: vault::Error, is_here: bool) -> Fault {
     let fault = Fault::from(error);
     match is_here {
-        true => fault.hint("--skip-existing leaves out who has a key here already"),
+        true => fault.with_hint("--skip-existing leaves out who has a key here already"),
         false => fault,
     }
 }

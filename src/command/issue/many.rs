@@ -46,7 +46,7 @@ impl Fresh {
             let started = maker.spawn(move || make(&order, &made));
             started.map_err(|error| {
                 let message = format!("cannot start a thread: {error}");
-                Error::new(ExitStatus::Trouble, message).hint(NO_THREAD)
+                Error::new(ExitStatus::Trouble, message).with_hint(NO_THREAD)
             })?;
         }
         Ok(Many {

@@ -49,7 +49,7 @@ impl Loss {
     }
 
     /// The error, with a hint that says how else to save.
-    pub(in crate::command) fn refused(&self, path: &Path, way_out: &str) -> Error {
+    pub(in crate::command) fn refused(&self, path: &Path, hint: &str) -> Error {
         let path = path.display();
         let (message, question) = match self {
             Self::SecretOf(owner) => (
@@ -67,7 +67,7 @@ impl Loss {
                 "",
             ),
         };
-        Error::new(ExitStatus::Trouble, message).hint(format!("{question}{way_out}"))
+        Error::new(ExitStatus::Trouble, message).with_hint(format!("{question}{hint}"))
     }
 }
 
@@ -139,7 +139,7 @@ pub(super) fn expect_none_left(
     let message = format!(
         "line {line} of `{path}`: the value of `{name}` contains the secret that is replaced"
     );
-    Err(Error::new(ExitStatus::Trouble, message).hint(
+    Err(Error::new(ExitStatus::Trouble, message).with_hint(
         "take the secret out of that value, or name another file and change that value yourself",
     ))
 }

@@ -283,7 +283,7 @@ impl Target<'_> {
             Some(name) => Err(Error::usage(format!(
                 "GitHub's runner does not take `{name}`: it sets GITHUB_* and RUNNER_* itself"
             ))
-            .hint("name another variable, as in --env-name API_KEY")),
+            .with_hint("name another variable, as in --env-name API_KEY")),
         }
     }
 
@@ -309,7 +309,7 @@ impl Target<'_> {
                 };
                 let message = format!("a step has set `{variable}` to {what}");
                 return Err(Error::new(ExitStatus::Trouble, message)
-                    .hint("name another variable with --env-name"));
+                    .with_hint("name another variable with --env-name"));
             }
         }
         Ok(())

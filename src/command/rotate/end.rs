@@ -120,7 +120,7 @@ fn nothing_to_go_back_to(key: &Key, look: &Look) -> Error {
         ),
         None => format!("`{name}` has no old secret to go back to"),
     };
-    Error::new(ExitStatus::No, message).hint(format!(
+    Error::new(ExitStatus::No, message).with_hint(format!(
         "`postkey rotate {name}` makes another, `postkey regenerate {name}` stops this one at once"
     ))
 }

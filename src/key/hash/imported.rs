@@ -61,8 +61,8 @@ pub enum Foreign {
 }
 
 impl Foreign {
-    /// The way out.
-    pub fn way_out(self) -> &'static str {
+    /// How to fix it.
+    pub fn hint(self) -> &'static str {
         match self {
             Self::Clear => "write it as it is behind `{PLAIN}`, or hash it",
             Self::Missing => "leave the line out: nobody can log in with it",

@@ -8,13 +8,13 @@ use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
 use crate::ui::{Look, Ui};
 
-/// One thing that was looked at: it is well, or something is found with its mend.
+/// One thing that was looked at: it is well, or something is found with its hint.
 #[derive(Debug, Serialize)]
 pub struct ExaminedView {
     check: &'static str,
     ok: bool,
     message: String,
-    mend: Option<String>,
+    hint: Option<String>,
 }
 
 impl ExaminedView {
@@ -24,7 +24,7 @@ impl ExaminedView {
             check,
             ok: true,
             message: message.into(),
-            mend: None,
+            hint: None,
         }
     }
 
@@ -34,7 +34,7 @@ impl ExaminedView {
             check,
             ok: false,
             message: message.into(),
-            mend: Some(look.completed(fix)),
+            hint: Some(look.completed(fix)),
         }
     }
 }
@@ -55,14 +55,14 @@ impl Ui {
 }
 
 impl Item for ExaminedView {
-    const FIELDS: &'static [&'static str] = &["check", "ok", "message", "mend"];
+    const FIELDS: &'static [&'static str] = &["check", "ok", "message", "hint"];
 
     fn fields(&self) -> Vec<String> {
         vec![
             self.check.to_owned(),
             self.ok.to_string(),
             self.message.clone(),
-            or_empty(self.mend.as_ref()),
+            or_empty(self.hint.as_ref()),
         ]
     }
 }
@@ -72,7 +72,7 @@ impl Row for ExaminedView {
         Column::fixed(" "),
         Column::fixed("CHECK"),
         Column::wrapped("FOUND", 1),
-        Column::wrapped("MEND", 2),
+        Column::wrapped("HINT", 2),
     ];
 
     fn cells(&self, _: &Look) -> Vec<String> {
@@ -81,7 +81,7 @@ impl Row for ExaminedView {
             mark.to_owned(),
             self.check.to_owned(),
             self.message.clone(),
-            or_empty(self.mend.as_ref()),
+            or_empty(self.hint.as_ref()),
         ]
     }
 }

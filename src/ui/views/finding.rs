@@ -21,7 +21,7 @@ pub struct FindingView<'a> {
     #[serde(serialize_with = "text")]
     due_at: Option<Timestamp>,
     message: String,
-    mend: String,
+    hint: String,
     #[serde(skip)]
     found: &'a Finding,
 }
@@ -36,7 +36,7 @@ impl<'a> FindingView<'a> {
             since_at: finding.since_at(),
             due_at: finding.due_at(),
             message: message(finding, |moment| moment.to_string()),
-            mend: look.command(&finding.mend(name)),
+            hint: look.command(&finding.hint(name)),
             found: finding,
         }
     }
@@ -44,7 +44,7 @@ impl<'a> FindingView<'a> {
 
 impl Item for FindingView<'_> {
     const FIELDS: &'static [&'static str] = &[
-        "name", "kind", "finding", "since_at", "due_at", "message", "mend",
+        "name", "kind", "finding", "since_at", "due_at", "message", "hint",
     ];
 
     fn fields(&self) -> Vec<String> {
@@ -55,7 +55,7 @@ impl Item for FindingView<'_> {
             or_empty(self.since_at),
             or_empty(self.due_at),
             self.message.clone(),
-            self.mend.clone(),
+            self.hint.clone(),
         ]
     }
 }
@@ -73,7 +73,7 @@ impl Row for FindingView<'_> {
             self.name.to_owned(),
             self.finding.to_owned(),
             message(self.found, |moment| look.distance(moment)),
-            self.mend.clone(),
+            self.hint.clone(),
         ]
     }
 }

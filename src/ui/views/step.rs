@@ -54,7 +54,7 @@ pub struct StepView<'a> {
     #[serde(serialize_with = "text")]
     last_used_at: Option<Timestamp>,
     finding: Option<String>,
-    mend: Option<String>,
+    hint: Option<String>,
     #[serde(skip)]
     step: &'a Step<'a>,
     #[serde(skip)]
@@ -77,8 +77,8 @@ impl<'a> StepView<'a> {
             replaces: step.replaced.as_ref().map(replaced),
             last_used_at: None,
             finding: finding.map(|(finding, wanted)| message(finding, wanted)),
-            mend: finding
-                .map(|(finding, wanted)| look.completed(&mend(finding, wanted, step, look))),
+            hint: finding
+                .map(|(finding, wanted)| look.completed(&hint(finding, wanted, step, look))),
             step,
             used: None,
         }
@@ -95,7 +95,7 @@ impl<'a> StepView<'a> {
 
     /// What a person has to see to, and how.
     pub fn finding(&self) -> Option<(&str, &str)> {
-        self.finding.as_deref().zip(self.mend.as_deref())
+        self.finding.as_deref().zip(self.hint.as_deref())
     }
 
     fn what(&self, look: &Look) -> String {
@@ -132,7 +132,7 @@ impl Item for StepView<'_> {
         "replaces",
         "last_used_at",
         "finding",
-        "mend",
+        "hint",
     ];
 
     fn fields(&self) -> Vec<String> {
@@ -147,7 +147,7 @@ impl Item for StepView<'_> {
             or_empty(self.replaces.as_ref()),
             or_empty(self.last_used_at),
             or_empty(self.finding.as_ref()),
-            or_empty(self.mend.as_ref()),
+            or_empty(self.hint.as_ref()),
         ]
     }
 }
@@ -226,8 +226,8 @@ fn message(finding: &Finding, wanted: &Wanted) -> String {
     }
 }
 
-/// What mends it.
-fn mend(finding: &Finding, wanted: &Wanted, step: &Step<'_>, look: &Look) -> String {
+/// What fixes it.
+fn hint(finding: &Finding, wanted: &Wanted, step: &Step<'_>, look: &Look) -> String {
     let Wanted { name, place, .. } = wanted;
     match finding {
         Finding::Over(_) => {

@@ -155,7 +155,7 @@ fn too_old((major, minor): (u32, u32)) -> Error {
     let message =
         format!("Dovecot {major}.{minor} is installed here, and the oldest supported is 2.3");
     Error::new(ExitStatus::Trouble, message)
-        .hint("upgrade it; for a Dovecot elsewhere, name its version with --dovecot")
+        .with_hint("upgrade it; for a Dovecot elsewhere, name its version with --dovecot")
 }
 
 #[cfg(test)]
