@@ -10,7 +10,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
-use crate::command::{self, Session, Verb};
+use crate::command::{self, Context, Verb};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::Invalid;
@@ -155,9 +155,9 @@ fn run_hardened() -> ExitStatus {
             if let Some(invalid) = invalid {
                 ui.warn(format!("{invalid}; going on without what is not valid"));
             }
-            let mut session = Session::new(ui, settings, globals.yes);
-            let result = command::run(verb, &mut session);
-            ended(&session.ui, result)
+            let mut context = Context::new(ui, settings, globals.yes);
+            let result = command::run(verb, &mut context);
+            ended(&context.ui, result)
         }
     }
 }

@@ -4,11 +4,11 @@ use jiff::Timestamp;
 
 use crate::key::{
     Allowance, Digest, HashError, HashMemory, Key, Kind, Limit, Malformed, Permission, Secret,
-    Status, Tail, Used,
+    Status, Tail, WindowUse,
 };
 use crate::settings::Permissions;
 use crate::usage;
-use crate::vault::{Cause, DeadSecret, Error, KeyId, Presented, Record, Stored};
+use crate::vault::{Cause, DeadSecret, Error, FoundSecret, KeyId, Record, StoredSecret};
 
 /// What is to be thought of a presented secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,7 +150,7 @@ pub enum Need<'a> {
 
 /// Whose secret was presented.
 #[derive(Debug)]
-pub enum Recognised {
+pub enum SecretMatch {
     /// Nobody's that is known; the verdict is reached.
     Nobody(Verdict),
     /// Nobody's either, but it ends like one of this key's.
@@ -158,17 +158,17 @@ pub enum Recognised {
     /// Nobody's either, but it was presented for the login of this key's imported password.
     WrongPassword(KeyId),
     /// A key's, current or not.
-    Secret(Box<Presented>),
+    Secret(Box<StoredSecret>),
     /// A key's that has it no longer.
     Dead(Box<DeadSecret>),
 }
 
-impl Recognised {
+impl SecretMatch {
     /// The key's secret, or the verdict on what is none.
     ///
     /// # Errors
     /// That verdict.
-    pub fn secret(&self) -> Result<&Presented, Verdict> {
+    pub fn secret(&self) -> Result<&StoredSecret, Verdict> {
         match self {
             Self::Nobody(verdict) => Err(*verdict),
             Self::Lookalike(_) | Self::WrongPassword(_) => Err(Verdict::Mismatch),
@@ -202,39 +202,41 @@ impl Recognised {
 ///
 /// # Errors
 /// If the vault cannot be read, or its hash must not be checked.
-pub fn recognise(
+pub fn match_secret(
     presented: &str,
-    mut look_up: impl FnMut(&Tail) -> Result<Option<Stored>, Error>,
+    mut look_up: impl FnMut(&Tail) -> Result<Option<FoundSecret>, Error>,
     memory: &mut HashMemory,
-) -> Result<Recognised, Error> {
+) -> Result<SecretMatch, Error> {
     let secret = match Secret::parse(presented) {
         Ok(secret) => secret,
-        Err(malformed) => return Ok(Recognised::Nobody(Verdict::Malformed(malformed))),
+        Err(malformed) => return Ok(SecretMatch::Nobody(Verdict::Malformed(malformed))),
     };
     let tail = secret.tail();
     let digest = Digest::of(&secret);
     let known = match look_up(&tail)? {
-        Some(Stored::Living(known)) => known,
-        Some(Stored::Dead(dead)) if dead.digest.is(&digest) => return Ok(Recognised::Dead(dead)),
-        Some(Stored::Dead(_)) | None => return Ok(Recognised::Nobody(Verdict::Unknown)),
+        Some(FoundSecret::Living(known)) => known,
+        Some(FoundSecret::Dead(dead)) if dead.digest.is(&digest) => {
+            return Ok(SecretMatch::Dead(dead));
+        }
+        Some(FoundSecret::Dead(_)) | None => return Ok(SecretMatch::Nobody(Verdict::Unknown)),
     };
     if !checked(&known, known.verifier.matches(&secret, memory))? {
-        return Ok(Recognised::Lookalike(known.record.id));
+        return Ok(SecretMatch::Lookalike(known.record.id));
     }
     if known.verifier.digest().is_some() {
-        return Ok(Recognised::Secret(known));
+        return Ok(SecretMatch::Secret(known));
     }
-    let Some(Stored::Living(again)) = look_up(&tail)? else {
-        return Ok(Recognised::Nobody(Verdict::Unknown));
+    let Some(FoundSecret::Living(again)) = look_up(&tail)? else {
+        return Ok(SecretMatch::Nobody(Verdict::Unknown));
     };
     let learned = match again.verifier.digest() {
         // Another kept it meanwhile.
         Some(kept) if kept.is(&digest) => None,
         None if again.verifier == known.verifier => Some(Box::new(digest)),
-        _ => return Ok(Recognised::Nobody(Verdict::Unknown)),
+        _ => return Ok(SecretMatch::Nobody(Verdict::Unknown)),
     };
-    let secret = Presented { learned, ..*again };
-    Ok(Recognised::Secret(Box::new(secret)))
+    let secret = StoredSecret { learned, ..*again };
+    Ok(SecretMatch::Secret(Box::new(secret)))
 }
 
 /// Tells whether what was presented for a login is its imported password, unless it was
@@ -243,38 +245,38 @@ pub fn recognise(
 ///
 /// # Errors
 /// If the vault cannot be read, or its hash must not be checked.
-pub fn recognise_password(
+pub fn match_password(
     presented: &str,
     login: &str,
-    recognised: Recognised,
-    mut look_up: impl FnMut(&str) -> Result<Option<Presented>, Error>,
+    matched: SecretMatch,
+    mut look_up: impl FnMut(&str) -> Result<Option<StoredSecret>, Error>,
     memory: &mut HashMemory,
-) -> Result<Recognised, Error> {
-    if presented.is_empty() || recognised.is_of(login) {
-        return Ok(recognised);
+) -> Result<SecretMatch, Error> {
+    if presented.is_empty() || matched.is_of(login) {
+        return Ok(matched);
     }
     let Some(known) = look_up(login)? else {
-        return Ok(recognised);
+        return Ok(matched);
     };
     if !checked(&known, known.verifier.matches_hash(presented, memory))? {
-        return Ok(match recognised {
-            Recognised::Nobody(_) => Recognised::WrongPassword(known.record.id),
-            recognised => recognised,
+        return Ok(match matched {
+            SecretMatch::Nobody(_) => SecretMatch::WrongPassword(known.record.id),
+            matched => matched,
         });
     }
     let again = look_up(login)?.filter(|again| again.verifier == known.verifier);
-    Ok(again.map_or(recognised, |again| Recognised::Secret(Box::new(again))))
+    Ok(again.map_or(matched, |again| SecretMatch::Secret(Box::new(again))))
 }
 
 /// Whether it matches, or which key's hash cannot be checked.
-fn checked(known: &Presented, matches: Result<bool, HashError>) -> Result<bool, Error> {
+fn checked(known: &StoredSecret, matches: Result<bool, HashError>) -> Result<bool, Error> {
     matches.map_err(|error| Error::of_hash(&known.record.key.name, error))
 }
 
 /// What a recognised secret must pass for its key to open what is asked, in the order in which
 /// they are looked at: the first that it does not pass is the verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Check {
+pub enum Condition {
     /// The key is no decoy.
     Decoy,
     /// It is its key's current secret, or the old one within its grace period.
@@ -291,7 +293,7 @@ pub enum Check {
     Limit,
 }
 
-impl Check {
+impl Condition {
     /// Every check, in order.
     pub const ALL: [Self; 7] = [
         Self::Decoy,
@@ -306,11 +308,11 @@ impl Check {
     /// Whether a secret passes, `at` that time and after its key's limited use so far.
     pub fn is_passed(
         self,
-        secret: &Presented,
+        secret: &StoredSecret,
         question: &Question<'_>,
         permissions: &Permissions,
         at: Timestamp,
-        used: Used,
+        used: WindowUse,
     ) -> bool {
         let key = &secret.record.key;
         match self {
@@ -344,19 +346,19 @@ impl Check {
 /// Decides whether a recognised secret opens its key for what is asked, `at` that time and
 /// after its limited use so far.
 pub fn judge(
-    secret: &Presented,
+    secret: &StoredSecret,
     question: &Question<'_>,
     permissions: &Permissions,
     at: Timestamp,
-    used: Used,
+    used: WindowUse,
 ) -> Verdict {
-    let mut checks = Check::ALL.into_iter();
+    let mut checks = Condition::ALL.into_iter();
     let failed = checks.find(|check| !check.is_passed(secret, question, permissions, at, used));
-    failed.map_or(Verdict::Accepted, Check::verdict)
+    failed.map_or(Verdict::Accepted, Condition::verdict)
 }
 
 /// What is left of a key's limit, if it has one; a decoy has none.
-pub fn allowance(record: &Record, used: Used, at: Timestamp) -> Option<Allowance> {
+pub fn allowance(record: &Record, used: WindowUse, at: Timestamp) -> Option<Allowance> {
     let limit = record.key.limit().filter(|_| !record.key.is_decoy);
     limit.unwrap_or(Limit::None).allowance(used, at)
 }

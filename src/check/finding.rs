@@ -78,7 +78,7 @@ pub enum Finding {
         /// Since when.
         at: Timestamp,
         /// Whether somebody may miss it.
-        need: Need,
+        need: Necessity,
     },
     /// Its time is over soon.
     Expiring {
@@ -123,7 +123,7 @@ pub enum Finding {
 
 /// Whether a key that has expired is still needed, as far as its use tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
+pub enum Necessity {
     /// It was used until lately: whoever used it is being refused now.
     Used,
     /// Nobody has used it for longer than is usual, and that would have been recorded.
@@ -228,7 +228,7 @@ impl Finding {
             | Self::NewSecretUnused { .. }
             | Self::RotationOpen { .. }
             | Self::Expired {
-                need: Need::Unknown,
+                need: Necessity::Unknown,
                 ..
             }
             | Self::Expiring {
@@ -238,13 +238,16 @@ impl Finding {
                 is_rotating: true, ..
             } => format!("show {name}"),
             Self::Expired {
-                need: Need::Unused, ..
+                need: Necessity::Unused,
+                ..
             } => format!("delete {name}"),
             Self::Expired {
-                need: Need::Early, ..
+                need: Necessity::Early,
+                ..
             } => format!("doctor --accept-clock --confirm {name}"),
             Self::Expired {
-                need: Need::Used, ..
+                need: Necessity::Used,
+                ..
             }
             | Self::Expiring {
                 is_extended: true, ..

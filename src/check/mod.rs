@@ -8,24 +8,24 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::key::{Key, Period, Status, Tail, Term};
 use crate::usage::{Recent, RefusalSummary, SecretUse, Takeover};
-use crate::vault::Ending;
-pub use finding::{EXTENSION, Finding, Need, Reminder};
-pub use rules::{Given, Origin, Rule, Rules};
+use crate::vault::SecretInfo;
+pub use finding::{EXTENSION, Finding, Necessity, Reminder};
+pub use rules::{CheckRule, RuleOverrides, RuleSource, Rules};
 
 /// What is known of a key.
 #[derive(Debug)]
-pub struct Known<'a> {
+pub struct KeyFacts<'a> {
     /// The key.
     pub key: &'a Key,
     /// Its secrets, the current one first.
-    pub secrets: &'a [Ending],
+    pub secrets: &'a [SecretInfo],
     /// Its use; `None` where none is recorded in the vault.
-    pub used: Option<Used>,
+    pub used: Option<RecordedUse>,
 }
 
 /// How a key was used, as far as it is recorded.
 #[derive(Clone, Debug)]
-pub struct Used {
+pub struct RecordedUse {
     /// Since when anything is recorded in the vault.
     pub since: Timestamp,
     /// When it was last accepted; `None` if it never was.
@@ -62,7 +62,7 @@ fn decoy_used(tried: &RefusalSummary) -> Option<Finding> {
     })
 }
 
-impl Known<'_> {
+impl KeyFacts<'_> {
     /// What needs attention about the key at `now`.
     ///
     /// Of an inactive key only that its time is over, and of one whose time is over nothing
@@ -103,21 +103,21 @@ impl Known<'_> {
 
     /// Whether a key that has expired is still needed. One that was deactivated, too, may be
     /// wanted back; that is not for its use to tell.
-    fn need(&self, unused: Term, now: Timestamp) -> Need {
+    fn need(&self, unused: Term, now: Timestamp) -> Necessity {
         if self.key.has_expired_early(now) {
-            return Need::Early;
+            return Necessity::Early;
         }
         let Some(used) = self
             .used
             .as_ref()
             .filter(|_| self.key.status == Status::Active)
         else {
-            return Need::Unknown;
+            return Necessity::Unknown;
         };
         match self.unused(used, unused, now) {
-            Some(_) => Need::Unused,
-            None if used.last_used_at.is_some() => Need::Used,
-            None => Need::Unknown,
+            Some(_) => Necessity::Unused,
+            None if used.last_used_at.is_some() => Necessity::Used,
+            None => Necessity::Unknown,
         }
     }
 
@@ -168,7 +168,7 @@ impl Known<'_> {
 
     /// That nobody uses it. A key that was never used counts from when it was made, or from
     /// when use was first recorded: before, nobody would have noticed.
-    fn unused(&self, used: &Used, after: Term, now: Timestamp) -> Option<Finding> {
+    fn unused(&self, used: &RecordedUse, after: Term, now: Timestamp) -> Option<Finding> {
         let made_at = self.key.created_at;
         let start = used.last_used_at.unwrap_or(made_at.max(used.since));
         let due_at = after.due(start).filter(|&due_at| due_at <= now)?;

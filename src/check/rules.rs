@@ -5,7 +5,7 @@ use crate::settings::Policy;
 
 /// What the command line says, where it says anything.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Given {
+pub struct RuleOverrides {
     /// How old a secret may become.
     pub rotate_every: Option<Term>,
     /// For how long a key may go unused.
@@ -16,7 +16,7 @@ pub struct Given {
 
 /// Who made a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum RuleSource {
     /// The key has it of its own.
     Key,
     /// The settings say so.
@@ -27,27 +27,27 @@ pub enum Origin {
 
 /// A rule, and who made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rule {
+pub struct CheckRule {
     /// How long something may last.
     pub term: Term,
     /// Who made it; one of the command line counts as the settings'.
-    pub origin: Origin,
+    pub origin: RuleSource,
 }
 
 /// The rules that count for a key.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
     /// How old its secret may become.
-    pub rotate_every: Rule,
+    pub rotate_every: CheckRule,
     /// For how long it may go unused.
-    pub unused: Rule,
+    pub unused: CheckRule,
     /// How long before its expiry it is mentioned.
     pub expiring: Term,
 }
 
 impl Rules {
     /// The rules for a key that has these of its own.
-    pub fn new(given: &Given, own: &OwnPolicy, policy: &Policy) -> Self {
+    pub fn new(given: &RuleOverrides, own: &OwnPolicy, policy: &Policy) -> Self {
         Self {
             rotate_every: rule(
                 given.rotate_every,
@@ -61,12 +61,12 @@ impl Rules {
     }
 }
 
-fn rule(given: Option<Term>, own: Option<Term>, policy: Term, is_set: bool) -> Rule {
+fn rule(given: Option<Term>, own: Option<Term>, policy: Term, is_set: bool) -> CheckRule {
     let (term, origin) = match (given, own) {
-        (Some(term), _) => (term, Origin::Settings),
-        (None, Some(term)) => (term, Origin::Key),
-        (None, None) if is_set => (policy, Origin::Settings),
-        (None, None) => (policy, Origin::Default),
+        (Some(term), _) => (term, RuleSource::Settings),
+        (None, Some(term)) => (term, RuleSource::Key),
+        (None, None) if is_set => (policy, RuleSource::Settings),
+        (None, None) => (policy, RuleSource::Default),
     };
-    Rule { term, origin }
+    CheckRule { term, origin }
 }

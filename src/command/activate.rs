@@ -3,11 +3,11 @@
 use clap::Args;
 use jiff::Timestamp;
 
-use super::selection::{self, Names, Question, Selector, each};
-use super::{Session, decoy};
+use super::selection::{self, KeyPrompt, NameList, Selector, each};
+use super::{Context, decoy};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Key, KeyName, Standing, Status};
+use crate::key::{EffectiveStatus, Key, KeyName, Status};
 use crate::ui::{KeyView, extension};
 use crate::vault::{self, Action, Record, Vault};
 
@@ -23,35 +23,35 @@ pub struct Activate {
     names: Vec<Selector>,
 }
 
-const QUESTION: Question = Question {
+const QUESTION: KeyPrompt = KeyPrompt {
     text: "Which key is to be activated?",
     fits: Some(|key, _| key.status == Status::Inactive && !key.is_decoy),
     none: "no key is inactive",
 };
 
-pub(super) fn run(args: Activate, session: &mut Session) -> Result<ExitStatus, Error> {
-    let names = selection::names(args.names, QUESTION, session)?;
-    change_status(names, Status::Active, Action::Activate, session)
+pub(super) fn run(args: Activate, context: &mut Context) -> Result<ExitStatus, Error> {
+    let names = selection::names(args.names, QUESTION, context)?;
+    change_status(names, Status::Active, Action::Activate, context)
 }
 
 /// Gives each key the status, and tells how it stands.
 pub(super) fn change_status(
-    names: Option<Names>,
+    names: Option<NameList>,
     status: Status,
     action: Action,
-    session: &mut Session,
+    context: &mut Context,
 ) -> Result<ExitStatus, Error> {
     let Some(names) = names else {
-        return Ok(selection::nothing_chosen(session));
+        return Ok(selection::nothing_chosen(context));
     };
-    let mut vault = session.open_to_change()?;
-    let now = Session::clock();
+    let mut vault = context.open_to_change()?;
+    let now = Context::clock();
     let mut changed = Vec::new();
-    let highest = each(&names, session, |name, session| {
-        changed.push(change_one(name, status, action, session, &mut vault)?);
+    let highest = each(&names, context, |name, context| {
+        changed.push(change_one(name, status, action, context, &mut vault)?);
         Ok(ExitStatus::Done)
     });
-    session.show_keys(&changed, &vault, now)?;
+    context.show_keys(&changed, &vault, now)?;
     Ok(highest)
 }
 
@@ -60,10 +60,10 @@ pub(super) fn change_one(
     name: &KeyName,
     status: Status,
     action: Action,
-    session: &Session,
+    context: &Context,
     vault: &mut Vault,
 ) -> Result<Record, Error> {
-    let author = session.author(action);
+    let author = context.author(action);
     let mut contradictions = Vec::new();
     let (before, after, now) = vault.change(&author, |change| {
         let record = match status {
@@ -87,31 +87,31 @@ pub(super) fn change_one(
     })?;
     for contradiction in contradictions {
         let error = Error::from(vault::Error::Contradicted(contradiction));
-        session.ui.warn(error.to_string());
+        context.ui.warn(error.to_string());
     }
-    tell(&before.key, &after, now, session);
+    tell(&before.key, &after, now, context);
     Ok(Record {
         key: after,
         ..before
     })
 }
 
-fn tell(before: &Key, after: &Key, now: Timestamp, session: &Session) {
+fn tell(before: &Key, after: &Key, now: Timestamp, context: &Context) {
     let (name, word) = (&after.name, after.status.word());
     if before.status == after.status {
-        session.ui.note(format!("`{name}` was {word} already"));
+        context.ui.note(format!("`{name}` was {word} already"));
     } else {
-        session.ui.note(format!("`{name}` is {word} now"));
+        context.ui.note(format!("`{name}` is {word} now"));
     }
-    if after.standing(now) == Standing::Expired {
-        session.ui.warn(format!(
+    if after.effective_status(now) == EffectiveStatus::Expired {
+        context.ui.warn(format!(
             "`{name}` has expired and stays refused; {}",
             extension(after, now)
         ));
     }
 }
 
-impl Session {
+impl Context {
     /// Shows keys that a command changed: to programs; people were told already.
     pub(super) fn show_keys(
         &self,
@@ -122,9 +122,9 @@ impl Session {
         if !self.ui.format.is_for_machines() {
             return Ok(());
         }
-        let look = self.look_at(now);
+        let display = self.look_at(now);
         let summaries = self.uses(vault).summaries(keys.iter(), now, &self.ui);
-        let mut listing = self.ui.listing(&look);
+        let mut listing = self.ui.listing(&display);
         for (Record { key, .. }, summary) in keys.iter().zip(summaries) {
             listing.push(&KeyView::new(key, now).with_use(summary))?;
         }

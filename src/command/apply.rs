@@ -12,18 +12,18 @@ use clap::Args;
 use clap::builder::TypedValueParser;
 use jiff::Timestamp;
 
-use super::{Session, values};
+use super::{Context, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::Standing;
-use crate::manifest::{Deed, Manifest, Mistake, Plan, Seen, Step, Wanted};
+use crate::key::EffectiveStatus;
+use crate::manifest::{ExistingKey, Manifest, ManifestError, Plan, Step, StepAction, WantedKey};
 use crate::process;
-use crate::ui::{Fate, Look, StepView, counted};
+use crate::ui::{DisplayContext, StepOutcome, StepView, counted};
 use crate::vault::{self, Vault};
-use alone::Alone;
-use deeds::Done;
-use prune::Surplus;
-use source::{FileOrInput, Source};
+use alone::ApplyLock;
+use deeds::ApplyResult;
+use prune::UnmanagedKeys;
+use source::{FileOrInput, ManifestSource};
 
 /// Makes the keys that a manifest names, and delivers each secret to its place
 ///
@@ -79,12 +79,12 @@ pub struct Apply {
     replace: bool,
 }
 
-pub(super) fn run(args: Apply, session: &mut Session) -> Result<ExitStatus, Error> {
+pub(super) fn run(args: Apply, context: &mut Context) -> Result<ExitStatus, Error> {
     if matches!(args.file, FileOrInput::StandardInput) {
-        session.ui.expect_typist()?;
+        context.ui.expect_typist()?;
     }
-    let source = Source::read(&args.file)?;
-    let manifest = source.manifest(session)?;
+    let source = ManifestSource::read(&args.file)?;
+    let manifest = source.manifest(context)?;
     let scheme = Scheme {
         source: &source,
         manifest: &manifest,
@@ -92,23 +92,23 @@ pub(super) fn run(args: Apply, session: &mut Session) -> Result<ExitStatus, Erro
         is_replacing: args.replace,
     };
     if args.dry_run {
-        let vault = session.open_if_there()?;
+        let vault = context.open_if_there()?;
         if vault.is_none() {
-            session.tell_of_missing_vault();
+            context.tell_of_missing_vault();
         }
-        let plan = scheme.plan(vault.as_ref(), session)?;
-        return scheme.show(&plan, vault.as_ref(), session);
+        let plan = scheme.plan(vault.as_ref(), context)?;
+        return scheme.show(&plan, vault.as_ref(), context);
     }
-    if session.open_if_made()?.is_none() {
+    if context.open_if_made()?.is_none() {
         // What is wrong is told before a vault is made.
-        scheme.plan(None, session)?;
+        scheme.plan(None, context)?;
     }
-    scheme.carry_out(session)
+    scheme.carry_out(context)
 }
 
 /// What a manifest asks for, and how.
 struct Scheme<'a> {
-    source: &'a Source,
+    source: &'a ManifestSource,
     manifest: &'a Manifest,
     is_pruning: bool,
     is_replacing: bool,
@@ -116,8 +116,8 @@ struct Scheme<'a> {
 
 impl<'a> Scheme<'a> {
     /// The plan, if all of it can be done as far as that can be told.
-    fn plan(&self, vault: Option<&Vault>, session: &Session) -> Result<Plan<'a>, Error> {
-        let now = Session::clock();
+    fn plan(&self, vault: Option<&Vault>, context: &Context) -> Result<Plan<'a>, Error> {
+        let now = Context::clock();
         let seen = self.seen(vault)?;
         let surplus = match vault.filter(|_| self.is_pruning) {
             Some(vault) => prune::surplus(self.manifest, vault)?,
@@ -126,23 +126,28 @@ impl<'a> Scheme<'a> {
         let deleted = surplus.iter().map(|record| record.key.name.clone());
         let deleted: Vec<_> = deleted.collect();
         let plan = Plan::new(self.manifest, seen, surplus, now);
-        let mut plan = plan.map_err(|mistakes| self.source.refused(mistakes, session))?;
-        let mistakes: Vec<Mistake> = plan
+        let mut plan = plan.map_err(|mistakes| self.source.refused(mistakes, context))?;
+        let mistakes: Vec<ManifestError> = plan
             .steps
             .iter_mut()
             .filter_map(|step| place::look_at(step, self, &deleted, vault).err())
             .collect();
         match mistakes.is_empty() {
             true => Ok(plan),
-            false => Err(self.source.refused(mistakes, session)),
+            false => Err(self.source.refused(mistakes, context)),
         }
     }
 
-    fn seen(&self, vault: Option<&Vault>) -> Result<Vec<Seen>, Error> {
+    fn seen(&self, vault: Option<&Vault>) -> Result<Vec<ExistingKey>, Error> {
         let Some(vault) = vault else {
-            return Ok(self.manifest.keys.iter().map(|_| Seen::default()).collect());
+            return Ok(self
+                .manifest
+                .keys
+                .iter()
+                .map(|_| ExistingKey::default())
+                .collect());
         };
-        let one = |wanted: &Wanted| {
+        let one = |wanted: &WantedKey| {
             let record = match vault.find(&wanted.name) {
                 Ok(record) => Some(record),
                 Err(vault::Error::NoSuchKey(_)) => None,
@@ -151,7 +156,7 @@ impl<'a> Scheme<'a> {
             let username = wanted.username.as_ref().filter(|_| record.is_none());
             let holder = username.map(|username| vault.of_username(username.as_str()));
             let holder = holder.transpose()?.flatten().map(|record| record.key.name);
-            Ok(Seen { record, holder })
+            Ok(ExistingKey { record, holder })
         };
         let seen: Result<_, vault::Error> = self.manifest.keys.iter().map(one).collect();
         Ok(seen?)
@@ -162,43 +167,43 @@ impl<'a> Scheme<'a> {
         &self,
         plan: &Plan<'_>,
         vault: Option<&Vault>,
-        session: &Session,
+        context: &Context,
     ) -> Result<ExitStatus, Error> {
-        let look = session.look();
-        let surplus = Surplus::of(plan, vault, &look, session);
-        list(plan, &surplus, None, &look, session)?;
-        tell_findings(plan, &look, session);
+        let display = context.display();
+        let surplus = UnmanagedKeys::of(plan, vault, &display, context);
+        list(plan, &surplus, None, &display, context)?;
+        tell_findings(plan, &display, context);
         if plan.is_settled() {
-            session.ui.note("everything is as the manifest says");
+            context.ui.note("everything is as the manifest says");
             return Ok(ExitStatus::Done);
         }
-        session.ui.note("nothing was done: this is a dry run");
+        context.ui.note("nothing was done: this is a dry run");
         Ok(ExitStatus::No)
     }
 
-    fn carry_out(&self, session: &mut Session) -> Result<ExitStatus, Error> {
-        let mut vault = session.open_or_make()?;
-        let _alone = Alone::wait(&vault, session)?;
-        let plan = self.plan(Some(&vault), session)?;
-        let look = session.look();
-        let surplus = Surplus::of(&plan, Some(&vault), &look, session);
-        let is_for_machines = session.ui.format.is_for_machines();
+    fn carry_out(&self, context: &mut Context) -> Result<ExitStatus, Error> {
+        let mut vault = context.open_or_make()?;
+        let _alone = ApplyLock::wait(&vault, context)?;
+        let plan = self.plan(Some(&vault), context)?;
+        let display = context.display();
+        let surplus = UnmanagedKeys::of(&plan, Some(&vault), &display, context);
+        let is_for_machines = context.ui.format.is_for_machines();
         if !is_for_machines {
-            list(&plan, &surplus, None, &look, session)?;
-            tell_findings(&plan, &look, session);
+            list(&plan, &surplus, None, &display, context)?;
+            tell_findings(&plan, &display, context);
         }
-        if !surplus.is_confirmed(session)? {
-            session.ui.note("nothing was done");
+        if !surplus.is_confirmed(context)? {
+            context.ui.note("nothing was done");
             return Ok(ExitStatus::No);
         }
-        let done = deeds::do_all(&plan, self, &mut vault, session)?;
+        let done = deeds::do_all(&plan, self, &mut vault, context)?;
         if is_for_machines {
-            list(&plan, &surplus, Some(&done.outcomes), &look, session)?;
+            list(&plan, &surplus, Some(&done.outcomes), &display, context)?;
         }
-        tell_end(&plan, &done, session);
+        tell_end(&plan, &done, context);
         if let Some(signal) = done.signal {
-            session.ui.note("the same command does what is left to do");
-            session.renew_exports();
+            context.ui.note("the same command does what is left to do");
+            context.renew_exports();
             process::die_by(signal);
         }
         Ok(done.status(&plan))
@@ -208,17 +213,17 @@ impl<'a> Scheme<'a> {
 /// Shows the plan, and to programs what became of it.
 fn list(
     plan: &Plan<'_>,
-    surplus: &Surplus<'_>,
-    outcomes: Option<&[Fate]>,
-    look: &Look,
-    session: &Session,
+    surplus: &UnmanagedKeys<'_>,
+    outcomes: Option<&[StepOutcome]>,
+    display: &DisplayContext,
+    context: &Context,
 ) -> Result<(), Error> {
-    let mut listing = session.ui.listing(look);
+    let mut listing = context.ui.listing(display);
     let mut doomed = surplus.iter();
     for (at, step) in plan.steps.iter().enumerate() {
-        let outcome = outcomes.map_or(Fate::Planned, |outcomes| outcomes[at]);
-        let view = StepView::new(step, outcome, look);
-        let key = matches!(step.deed, Deed::Delete(_)).then(|| doomed.next());
+        let outcome = outcomes.map_or(StepOutcome::Planned, |outcomes| outcomes[at]);
+        let view = StepView::new(step, outcome, display);
+        let key = matches!(step.deed, StepAction::Delete(_)).then(|| doomed.next());
         match key.flatten() {
             Some(key) => listing.push(&view.with_use(key.last_used_at(), key.told()))?,
             None => listing.push(&view)?,
@@ -228,38 +233,38 @@ fn list(
 }
 
 /// Tells people what they have to see to, and which keys are refused.
-fn tell_findings(plan: &Plan<'_>, look: &Look, session: &Session) {
-    if session.ui.format.is_for_machines() {
+fn tell_findings(plan: &Plan<'_>, display: &DisplayContext, context: &Context) {
+    if context.ui.format.is_for_machines() {
         return;
     }
     for step in &plan.steps {
-        let view = StepView::new(step, Fate::Planned, look);
+        let view = StepView::new(step, StepOutcome::Planned, display);
         if let Some((finding, hint)) = view.finding() {
-            session
+            context
                 .ui
                 .warn(format!("`{}`: {finding}; {hint}", step.name()));
         }
-        if !matches!(step.deed, Deed::Delete(_)) {
-            warn_of_standing(step, look.now, session);
+        if !matches!(step.deed, StepAction::Delete(_)) {
+            warn_of_standing(step, display.now, context);
         }
     }
 }
 
-fn warn_of_standing(step: &Step<'_>, now: Timestamp, session: &Session) {
+fn warn_of_standing(step: &Step<'_>, now: Timestamp, context: &Context) {
     let name = step.name();
-    let hint = match step.standing(now) {
-        Some(Standing::Inactive) => format!("`postkey activate {name}` resumes it"),
-        Some(Standing::Expired) => "a later `expires` in the manifest extends it".to_owned(),
+    let hint = match step.effective_status(now) {
+        Some(EffectiveStatus::Inactive) => format!("`postkey activate {name}` resumes it"),
+        Some(EffectiveStatus::Expired) => "a later `expires` in the manifest extends it".to_owned(),
         _ => return,
     };
-    let standing = step.standing(now).map_or("", Standing::word);
-    session
-        .ui
-        .warn(format!("`{name}` is {standing}, and stays so; {hint}"));
+    let effective_status = step.effective_status(now).map_or("", EffectiveStatus::word);
+    context.ui.warn(format!(
+        "`{name}` is {effective_status}, and stays so; {hint}"
+    ));
 }
 
 /// Says how much was done.
-fn tell_end(plan: &Plan<'_>, done: &Done, session: &Session) {
+fn tell_end(plan: &Plan<'_>, done: &ApplyResult, context: &Context) {
     let mut told = Vec::new();
     for (deed, verb) in [
         ("make", "made"),
@@ -267,15 +272,15 @@ fn tell_end(plan: &Plan<'_>, done: &Done, session: &Session) {
         ("delete", "deleted"),
     ] {
         let outcomes = plan.steps.iter().zip(&done.outcomes);
-        let is_it = |(step, outcome): &(&Step<'_>, &Fate)| {
-            step.deed.word() == deed && **outcome == Fate::Done
+        let is_it = |(step, outcome): &(&Step<'_>, &StepOutcome)| {
+            step.deed.word() == deed && **outcome == StepOutcome::Done
         };
         match outcomes.filter(is_it).count() {
             0 => {}
             count => told.push(format!("{} {verb}", counted(count as i64, "key", "keys"))),
         }
     }
-    session.ui.note(match told.is_empty() {
+    context.ui.note(match told.is_empty() {
         true if plan.is_settled() => "everything is as the manifest says".to_owned(),
         true => "nothing was done".to_owned(),
         false => told.join(", "),

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Session, values};
+use super::{Context, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::Existing;
+use crate::files::IfExists;
 use crate::ui::{BackupView, head_told};
 use crate::vault::{Action, Copied, Field, Vault};
 
@@ -36,27 +36,27 @@ pub struct Backup {
     replace: bool,
 }
 
-pub(super) fn run(args: Backup, session: &mut Session) -> Result<ExitStatus, Error> {
-    let mut vault = session.open()?;
+pub(super) fn run(args: Backup, context: &mut Context) -> Result<ExitStatus, Error> {
+    let mut vault = context.open()?;
     let existing = match args.replace {
-        true => Existing::Replace,
-        false => Existing::Keep,
+        true => IfExists::Replace,
+        false => IfExists::Keep,
     };
     let copied = vault.copy_to(&args.file, existing)?;
-    session.note_done("the backup was made");
+    context.note_done("the backup was made");
     if let Some((entry, why)) = copied.broken {
-        session.ui.warn(format!(
+        context.ui.warn(format!(
             "the vault's log does not hold, and so the backup's: entry {entry} {why}"
         ));
     }
-    log(&copied, session, &mut vault);
+    log(&copied, context, &mut vault);
     let view = BackupView::new(&copied);
-    session.ui.result(&view, &view.line())?;
+    context.ui.result(&view, &view.line())?;
     Ok(ExitStatus::Done)
 }
 
 /// Logs a backup that is there. One of a vault that cannot be written is good all the same.
-fn log(copied: &Copied, session: &Session, vault: &mut Vault) {
+fn log(copied: &Copied, context: &Context, vault: &mut Vault) {
     let to = |field: &str, value: String| Field {
         field: field.to_owned(),
         from: None,
@@ -67,12 +67,12 @@ fn log(copied: &Copied, session: &Session, vault: &mut Vault) {
     let mut changes = vec![to("file", file)];
     changes.extend(head.map(|head| to("head", head)));
     let logged = vault.check().and_then(|()| {
-        vault.change(&session.author(Action::Backup), |change| {
+        vault.change(&context.author(Action::Backup), |change| {
             change.note(&changes)
         })
     });
     if let Err(error) = logged {
-        session
+        context
             .ui
             .warn(format!("the backup is good, but not logged: {error}"));
     }

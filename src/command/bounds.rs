@@ -5,14 +5,14 @@ use std::ffi::OsStr;
 use clap::Args;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
-use super::{Session, completions};
+use super::{Context, completions};
 use crate::error::Error;
 use crate::key::{Limit, Permission};
 use crate::settings::Settings;
 
 /// The flags that only API keys have.
 #[derive(Args, Debug)]
-pub(super) struct Bounds {
+pub(super) struct ApiKeyFlags {
     /// API: what it may call: full, read-only, send-only, contacts, or one of the settings
     #[arg(long, add = permissions())]
     permission: Option<Permission>,
@@ -24,20 +24,20 @@ pub(super) struct Bounds {
     limit: Option<Limit>,
 }
 
-impl Bounds {
+impl ApiKeyFlags {
     /// The permission that was given.
-    pub(super) fn permission(&self, session: &Session) -> Result<Option<Permission>, Error> {
+    pub(super) fn permission(&self, context: &Context) -> Result<Option<Permission>, Error> {
         let given = self.permission.clone();
-        let known = given.map(|permission| session.settings.permissions.expect(permission));
+        let known = given.map(|permission| context.settings.permissions.expect(permission));
         Ok(known.transpose()?)
     }
 
     /// The limit that was given, by itself or by a plan.
-    pub(super) fn limit(&self, session: &Session) -> Result<Option<Limit>, Error> {
+    pub(super) fn limit(&self, context: &Context) -> Result<Option<Limit>, Error> {
         let by_plan = self
             .plan
             .as_deref()
-            .map(|plan| session.settings.plans.limit(plan));
+            .map(|plan| context.settings.plans.limit(plan));
         Ok(self.limit.or(by_plan.transpose()?))
     }
 
@@ -76,10 +76,10 @@ fn plans() -> ArgValueCompleter {
 /// Completes names that the settings define.
 fn of_settings(names: fn(&Settings) -> Vec<String>) -> ArgValueCompleter {
     ArgValueCompleter::new(move |current: &OsStr| -> Vec<CompletionCandidate> {
-        let Some((prefix, session)) = current.to_str().zip(completions::session()) else {
+        let Some((prefix, context)) = current.to_str().zip(completions::context()) else {
             return Vec::new();
         };
-        let names = names(&session.settings).into_iter();
+        let names = names(&context.settings).into_iter();
         let names = names.filter(|name| name.starts_with(prefix));
         names.map(CompletionCandidate::new).collect()
     })

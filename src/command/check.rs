@@ -3,16 +3,16 @@
 use clap::Args;
 use jiff::Timestamp;
 
-use super::Session;
+use super::Context;
 use super::selection::{self, Chosen, Selector, each, named_or_all};
-use super::uses::Uses;
-use crate::check::{Finding, Given, Known, Rules, dead_secret_used};
+use super::uses::UsageReader;
+use crate::check::{Finding, KeyFacts, RuleOverrides, Rules, dead_secret_used};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{KeyName, Kind, Term};
 use crate::settings::Policy;
-use crate::ui::{FindingView, Format, Listing, Look, Reminders, Ui, counted};
-use crate::vault::{Order, Record, Vault};
+use crate::ui::{DisplayContext, FindingView, Format, Listing, Reminders, Ui, counted};
+use crate::vault::{Record, SortOrder, Vault};
 
 /// Says what needs attention, for cron and CI
 ///
@@ -61,26 +61,26 @@ pub struct Check {
     unused: Option<Term>,
 }
 
-pub(super) fn run(args: Check, session: &mut Session) -> Result<ExitStatus, Error> {
+pub(super) fn run(args: Check, context: &mut Context) -> Result<ExitStatus, Error> {
     let given = args.given();
     let spans = [given.rotate_every, given.unused, given.expiring];
-    session.note_minutes(spans.map(|span| span.and_then(Term::minutes)));
-    let Chosen { names, mut vault } = named_or_all(args.names, session)?;
-    let look = session.look();
-    session.note_ends(&mut vault);
-    let mut watch = Watch::begin(vault, given, &look, session)?;
+    context.note_minutes(spans.map(|span| span.and_then(Term::minutes)));
+    let Chosen { names, mut vault } = named_or_all(args.names, context)?;
+    let display = context.display();
+    context.note_ends(&mut vault);
+    let mut watch = KeyCheck::begin(vault, given, &display, context)?;
     let status = match names {
-        Some(names) => each(&names, session, |name, session| {
-            watch.one(name, &session.ui)
+        Some(names) => each(&names, context, |name, context| {
+            watch.one(name, &context.ui)
         }),
-        None => watch.all(session)?,
+        None => watch.all(context)?,
     };
-    watch.finish(status, &session.ui)
+    watch.finish(status, &context.ui)
 }
 
 impl Check {
-    fn given(&self) -> Given {
-        Given {
+    fn given(&self) -> RuleOverrides {
+        RuleOverrides {
             rotate_every: self.older_than,
             unused: self.unused,
             expiring: self.expiring,
@@ -89,15 +89,15 @@ impl Check {
 }
 
 /// A look at keys under way.
-struct Watch<'a> {
+struct KeyCheck<'a> {
     vault: Vault,
-    uses: Uses,
+    uses: UsageReader,
     /// Since when use is recorded.
     recorded_since: Option<Timestamp>,
-    given: Given,
+    given: RuleOverrides,
     policy: Policy,
-    look: &'a Look,
-    output: Output<'a>,
+    display: &'a DisplayContext,
+    output: CheckOutput<'a>,
     /// How many keys were looked at.
     keys: usize,
     /// How many of them need attention.
@@ -105,39 +105,44 @@ struct Watch<'a> {
 }
 
 /// Where it goes.
-enum Output<'a> {
+enum CheckOutput<'a> {
     /// Findings, as they come.
-    Stream(Listing<'a>, &'a Look),
+    Stream(Listing<'a>, &'a DisplayContext),
     /// Findings that are put in order at the end.
-    Gathered(Vec<Found>, Listing<'a>, &'a Look),
+    Gathered(Vec<KeyFinding>, Listing<'a>, &'a DisplayContext),
     /// Reminders, as they come.
     Calendar(Reminders<'a>),
 }
 
 /// A finding about a key.
-struct Found {
+struct KeyFinding {
     name: KeyName,
     kind: Kind,
     finding: Finding,
 }
 
-impl<'a> Watch<'a> {
-    fn begin(vault: Vault, given: Given, look: &'a Look, session: &Session) -> Result<Self, Error> {
-        let output = Output::begin(&vault, look, &session.ui)?;
+impl<'a> KeyCheck<'a> {
+    fn begin(
+        vault: Vault,
+        given: RuleOverrides,
+        display: &'a DisplayContext,
+        context: &Context,
+    ) -> Result<Self, Error> {
+        let output = CheckOutput::begin(&vault, display, &context.ui)?;
         let mut watch = Self {
-            uses: session.uses(&vault),
+            uses: context.uses(&vault),
             recorded_since: None,
             vault,
             given,
-            policy: session.settings.policy,
-            look,
+            policy: context.settings.policy,
+            display,
             output,
             keys: 0,
             found: 0,
         };
-        if !matches!(watch.output, Output::Calendar(_)) {
-            watch.recorded_since = watch.uses.since(&session.ui);
-            watch.warn_of_unrecorded_use(&session.ui);
+        if !matches!(watch.output, CheckOutput::Calendar(_)) {
+            watch.recorded_since = watch.uses.since(&context.ui);
+            watch.warn_of_unrecorded_use(&context.ui);
         }
         Ok(watch)
     }
@@ -150,9 +155,9 @@ impl<'a> Watch<'a> {
                 "no use is recorded in this vault: unused keys and unusual use are not found",
             ),
             Some(start) => {
-                let (begun, end) = (self.look.date(start), unused.due(start));
-                if let Some(end) = end.filter(|&end| end > self.look.now) {
-                    let end = self.look.date(end);
+                let (begun, end) = (self.display.date(start), unused.due(start));
+                if let Some(end) = end.filter(|&end| end > self.display.now) {
+                    let end = self.display.date(end);
                     ui.warn(format!(
                         "use is recorded since {begun} only: keys that were never used are found from {end} on"
                     ));
@@ -170,8 +175,8 @@ impl<'a> Watch<'a> {
     }
 
     /// All keys, page by page; what cannot be read is said at the end.
-    fn all(&mut self, session: &Session) -> Result<ExitStatus, Error> {
-        let mut page = self.vault.first_page(Order::Created)?;
+    fn all(&mut self, context: &Context) -> Result<ExitStatus, Error> {
+        let mut page = self.vault.first_page(SortOrder::Created)?;
         let mut damage = None;
         let mut is_more = true;
         while is_more && self.output.is_heard() {
@@ -180,21 +185,21 @@ impl<'a> Watch<'a> {
                 Ok(record) => records.push(record),
                 Err(error) => damage = Some(error),
             })?;
-            self.page(&records, &session.ui)?;
+            self.page(&records, &context.ui)?;
         }
-        self.deleted_keys(&session.ui)?;
+        self.deleted_keys(&context.ui)?;
         let status = status(self.found > 0);
         Ok(damage.map_or(status, |error| {
             // It did not keep the rest from being looked at.
-            let error = session.diagnosed(error.into());
-            session.ui.error(&error);
+            let error = context.diagnosed(error.into());
+            context.ui.error(&error);
             error.exit_status()
         }))
     }
 
     /// Looks at secrets of keys that are deleted.
     fn deleted_keys(&mut self, ui: &Ui) -> Result<(), Error> {
-        let now = self.look.now;
+        let now = self.display.now;
         for key in self.uses.tried_after_deletion(now, ui) {
             let Some(dead) = self.vault.dead_of_deleted(key)? else {
                 continue;
@@ -213,7 +218,7 @@ impl<'a> Watch<'a> {
         let keys: Vec<_> = records.iter().map(|record| record.id).collect();
         let mut secrets = self.vault.secrets_of(&keys)?;
         let policies = self.vault.policies(&keys)?;
-        let now = self.look.now;
+        let now = self.display.now;
         let used = match self.recorded_since {
             Some(since) => self.uses.used(records, &secrets, (since, now), ui),
             None => vec![None; records.len()],
@@ -221,7 +226,7 @@ impl<'a> Watch<'a> {
         for (record, used) in records.iter().zip(used) {
             let secrets = secrets.remove(&record.id).unwrap_or_default();
             let own = policies.get(&record.id).copied().unwrap_or_default();
-            let known = Known {
+            let known = KeyFacts {
                 key: &record.key,
                 secrets: &secrets,
                 used,
@@ -235,7 +240,7 @@ impl<'a> Watch<'a> {
     }
 
     fn finish(self, status: ExitStatus, ui: &Ui) -> Result<ExitStatus, Error> {
-        let is_calendar = matches!(self.output, Output::Calendar(_));
+        let is_calendar = matches!(self.output, CheckOutput::Calendar(_));
         self.output.finish()?;
         let keys = counted(self.keys as i128, "key", "keys");
         match self.found {
@@ -249,15 +254,15 @@ impl<'a> Watch<'a> {
     }
 }
 
-impl<'a> Output<'a> {
-    fn begin(vault: &Vault, look: &'a Look, ui: &Ui) -> Result<Self, Error> {
+impl<'a> CheckOutput<'a> {
+    fn begin(vault: &Vault, display: &'a DisplayContext, ui: &Ui) -> Result<Self, Error> {
         Ok(match ui.format {
             Format::Ics => {
                 let identity = vault.identity()?.unwrap_or_default();
-                Self::Calendar(ui.reminders(&identity, look)?)
+                Self::Calendar(ui.reminders(&identity, display)?)
             }
-            Format::Jsonl | Format::Csv => Self::Stream(ui.listing(look), look),
-            _ => Self::Gathered(Vec::new(), ui.listing(look), look),
+            Format::Jsonl | Format::Csv => Self::Stream(ui.listing(display), display),
+            _ => Self::Gathered(Vec::new(), ui.listing(display), display),
         })
     }
 
@@ -272,7 +277,7 @@ impl<'a> Output<'a> {
     fn take(
         &mut self,
         record: &Record,
-        known: &Known<'_>,
+        known: &KeyFacts<'_>,
         rules: &Rules,
         now: Timestamp,
     ) -> Result<bool, Error> {
@@ -294,10 +299,10 @@ impl<'a> Output<'a> {
     /// Takes a finding; tells whether it is one, which in a calendar nothing is.
     fn push(&mut self, name: &KeyName, kind: Kind, finding: Finding) -> Result<bool, Error> {
         match self {
-            Self::Stream(listing, look) => {
-                listing.push(&FindingView::new(name, kind, &finding, look))?;
+            Self::Stream(listing, display) => {
+                listing.push(&FindingView::new(name, kind, &finding, display))?;
             }
-            Self::Gathered(all, ..) => all.push(Found {
+            Self::Gathered(all, ..) => all.push(KeyFinding {
                 name: name.clone(),
                 kind,
                 finding,
@@ -311,15 +316,15 @@ impl<'a> Output<'a> {
         match self {
             Self::Stream(listing, _) => listing.finish::<FindingView<'_>>(),
             Self::Calendar(reminders) => reminders.finish(),
-            Self::Gathered(mut all, mut listing, look) => {
+            Self::Gathered(mut all, mut listing, display) => {
                 all.sort_by_cached_key(|found| (found.finding.urgency(), found.name.to_string()));
                 for found in &all {
-                    let Found {
+                    let KeyFinding {
                         name,
                         kind,
                         finding,
                     } = found;
-                    listing.push(&FindingView::new(name, *kind, finding, look))?;
+                    listing.push(&FindingView::new(name, *kind, finding, display))?;
                 }
                 listing.finish::<FindingView<'_>>()
             }

@@ -8,7 +8,7 @@ use clap::{Args, Command, ValueEnum};
 use clap_complete::CompleteEnv;
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 
-use super::Session;
+use super::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::settings::{Overrides, Settings, expanded};
@@ -79,8 +79,8 @@ pub struct Completions {
     shell: Shell,
 }
 
-pub(super) fn run(args: Completions, session: &mut Session) -> Result<ExitStatus, Error> {
-    session.ui.print(&script(args.shell))?;
+pub(super) fn run(args: Completions, context: &mut Context) -> Result<ExitStatus, Error> {
+    context.ui.print(&script(args.shell))?;
     Ok(ExitStatus::Done)
 }
 
@@ -115,7 +115,7 @@ pub fn complete_if_asked(definition: fn() -> Command) {
 }
 
 /// A session that says nothing, on the vault that the words being completed name.
-pub(super) fn session() -> Option<Session> {
+pub(super) fn context() -> Option<Context> {
     let words: Vec<_> = env::args_os().collect();
     let value = |flag: &str| {
         words.iter().enumerate().find_map(|(at, word)| {
@@ -140,5 +140,5 @@ pub(super) fn session() -> Option<Session> {
     let mut settings = Settings::merge(overrides).ok()?;
     settings.wait = settings.wait.min(PATIENCE);
     let ui = Ui::before_settings(Format::Text);
-    Some(Session::new(ui, settings, false))
+    Some(Context::new(ui, settings, false))
 }

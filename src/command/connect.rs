@@ -13,14 +13,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::{Session, values};
+use super::{Context, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Brand, Kind};
 use crate::settings::{Credentials, Listen};
 use crate::vault::Vault;
 use gateway::Backend;
-use template::{Part, chosen};
+use template::{ConfigPart, chosen};
 
 /// Prints the configuration that makes a server use this vault, or a scanner know its secrets
 ///
@@ -59,7 +59,7 @@ pub struct Connect {
     server: Server,
     /// Only this one of the server's files
     #[arg(long, value_enum)]
-    file: Option<Part>,
+    file: Option<ConfigPart>,
     /// Gateways: what is guarded, by its host and port; 127.0.0.1:8081 if nothing is said
     #[arg(long, value_name = "ADDRESS")]
     backend: Option<Backend>,
@@ -103,7 +103,7 @@ enum Server {
 
 /// What placeholders are filled from.
 #[derive(Clone, Copy)]
-struct Facts<'a> {
+struct TemplateFacts<'a> {
     vault: &'a Path,
     /// The vault that `serve` serves on this machine, if there is one.
     served: Option<&'a Path>,
@@ -119,9 +119,9 @@ struct Facts<'a> {
 }
 
 /// How a placeholder's value is found.
-type Value = fn(Facts) -> Result<String, Error>;
+type PlaceholderValue = fn(TemplateFacts) -> Result<String, Error>;
 
-const PLACEHOLDERS: [(&str, Value); 20] = [
+const PLACEHOLDERS: [(&str, PlaceholderValue); 20] = [
     ("authenticators", mail::exim),
     ("login_socket", |facts| mail::socket(facts.listen)),
     ("login_folder", |facts| mail::folder(facts.listen)),
@@ -162,35 +162,38 @@ const PLACEHOLDERS: [(&str, Value); 20] = [
     ("smtp_pattern", |facts| Ok(facts.brand.pattern(Kind::Smtp))),
 ];
 
-pub(super) fn run(args: Connect, session: &mut Session) -> Result<ExitStatus, Error> {
+pub(super) fn run(args: Connect, context: &mut Context) -> Result<ExitStatus, Error> {
     args.expect_flags_of_server()?;
     let vault = match args.needs_vault() {
-        true => readable_vault(session)?,
-        false => session.settings.vault.clone(),
+        true => readable_vault(context)?,
+        false => context.settings.vault.clone(),
     };
     let is_dovecot = args.server.is_dovecot();
     let dovecot = match args.dovecot {
         Some(version) => version,
-        None if is_dovecot => dovecot::Version::choose(session)?,
+        None if is_dovecot => dovecot::Version::choose(context)?,
         None => dovecot::Version::NEWEST,
     };
-    let served = is_dovecot.then(|| session.open().ok()).flatten();
-    if let Some(vault) = served.as_ref().filter(|_| args.file != Some(Part::Sql)) {
-        dovecot.warn_of_refused(vault, session)?;
+    let served = is_dovecot.then(|| context.open().ok()).flatten();
+    if let Some(vault) = served
+        .as_ref()
+        .filter(|_| args.file != Some(ConfigPart::Sql))
+    {
+        dovecot.warn_of_refused(vault, context)?;
     }
-    let facts = Facts {
+    let facts = TemplateFacts {
         vault: &vault,
         served: served.as_ref().map(Vault::path),
-        listen: &session.settings.listen,
-        credentials: &session.settings.credentials,
+        listen: &context.settings.listen,
+        credentials: &context.settings.credentials,
         backend: &args.backend.unwrap_or_default(),
-        brand: &session.settings.brand,
+        brand: &context.settings.brand,
         export: args.export.as_deref(),
         dovecot,
         without_dovecot: args.without_dovecot,
     };
     let text = configuration(args.server, args.file, facts)?;
-    session.ui.print(&text)?;
+    context.ui.print(&text)?;
     Ok(ExitStatus::Done)
 }
 
@@ -251,14 +254,18 @@ impl Server {
 }
 
 /// Where the vault lies, if mail servers can read it.
-fn readable_vault(session: &Session) -> Result<PathBuf, Error> {
-    let vault = session.open()?;
+fn readable_vault(context: &Context) -> Result<PathBuf, Error> {
+    let vault = context.open()?;
     vault.expect_login_view()?;
     Ok(vault.path().to_owned())
 }
 
 /// The server's files, or the one that is asked for.
-fn configuration(server: Server, part: Option<Part>, facts: Facts) -> Result<String, Error> {
+fn configuration(
+    server: Server,
+    part: Option<ConfigPart>,
+    facts: TemplateFacts,
+) -> Result<String, Error> {
     let files = chosen(server, part, facts)?;
     let texts = files.iter().map(|file| {
         let text = fill(file.text, facts)?;
@@ -271,7 +278,7 @@ fn configuration(server: Server, part: Option<Part>, facts: Facts) -> Result<Str
 }
 
 /// The template with its placeholders filled; what a value says is taken as it is.
-fn fill(template: &str, facts: Facts) -> Result<String, Error> {
+fn fill(template: &str, facts: TemplateFacts) -> Result<String, Error> {
     let mut filled = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
@@ -290,12 +297,12 @@ fn fill(template: &str, facts: Facts) -> Result<String, Error> {
     Ok(filled + rest)
 }
 
-fn placeholders() -> impl Iterator<Item = (&'static str, Value)> {
+fn placeholders() -> impl Iterator<Item = (&'static str, PlaceholderValue)> {
     dovecot::PLACEHOLDERS.into_iter().chain(PLACEHOLDERS)
 }
 
 /// The placeholder whose name the text begins with, and what follows its brace.
-fn placeholder(text: &str) -> Option<(Value, &str)> {
+fn placeholder(text: &str) -> Option<(PlaceholderValue, &str)> {
     placeholders().find_map(|(name, value)| {
         let after = text.strip_prefix(name)?.strip_prefix('}')?;
         Some((value, after))
@@ -314,7 +321,7 @@ mod tests {
         let unix: Listen = unix.expect("a socket");
         let folder = tempfile::tempdir().expect("a folder");
         let vault = folder.path().join("vault.db");
-        let facts = Facts {
+        let facts = TemplateFacts {
             vault: &vault,
             served: Some(&vault),
             listen: &tcp,
@@ -328,7 +335,7 @@ mod tests {
         let exported = Some(Path::new("/etc/dovecot/postkey-users"));
         let variants = dovecot::Version::value_variants().iter();
         let variants = variants.flat_map(|&dovecot| {
-            [(None, false), (exported, true)].map(|(export, without_dovecot)| Facts {
+            [(None, false), (exported, true)].map(|(export, without_dovecot)| TemplateFacts {
                 export,
                 dovecot,
                 without_dovecot,
@@ -338,7 +345,7 @@ mod tests {
         for facts in variants {
             for template in TEMPLATES {
                 // Some ask on a unix socket only, and Traefik over TCP only.
-                let on = |listen| fill(template.text, Facts { listen, ..facts });
+                let on = |listen| fill(template.text, TemplateFacts { listen, ..facts });
                 let filled = on(&tcp).or_else(|_| on(&unix)).expect(template.place);
                 for (name, _) in placeholders() {
                     let left = format!("{{{name}}}");

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::selection::{self, Question, Selector};
-use super::{Session, activate};
+use super::selection::{self, KeyPrompt, Selector};
+use super::{Context, activate};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::Status;
@@ -22,13 +22,13 @@ pub struct Deactivate {
     names: Vec<Selector>,
 }
 
-const QUESTION: Question = Question {
+const QUESTION: KeyPrompt = KeyPrompt {
     text: "Which key is to be deactivated?",
     fits: Some(|key, _| key.status == Status::Active && !key.is_decoy),
     none: "no key is active",
 };
 
-pub(super) fn run(args: Deactivate, session: &mut Session) -> Result<ExitStatus, Error> {
-    let names = selection::names(args.names, QUESTION, session)?;
-    activate::change_status(names, Status::Inactive, Action::Deactivate, session)
+pub(super) fn run(args: Deactivate, context: &mut Context) -> Result<ExitStatus, Error> {
+    let names = selection::names(args.names, QUESTION, context)?;
+    activate::change_status(names, Status::Inactive, Action::Deactivate, context)
 }

@@ -3,14 +3,14 @@
 use clap::Args;
 use jiff::Timestamp;
 
-use super::Session;
-use super::selection::{self, Question, Selector, each};
-use super::uses::Uses;
+use super::Context;
+use super::selection::{self, KeyPrompt, Selector, each};
+use super::uses::UsageReader;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName};
-use crate::ui::{Look, last_use};
-use crate::usage::{Details, Usage};
+use crate::ui::{DisplayContext, last_use};
+use crate::usage::{Details, UsageStore};
 use crate::vault::{Action, KeyId, Record, Vault};
 
 /// How long ago the last use was of a key that seems to be in use, in seconds.
@@ -45,49 +45,49 @@ pub struct Delete {
     confirm: Vec<KeyName>,
 }
 
-const QUESTION: Question = Question::of_any("Which key is to be deleted?");
+const QUESTION: KeyPrompt = KeyPrompt::of_any("Which key is to be deleted?");
 
-pub(super) fn run(args: Delete, session: &mut Session) -> Result<ExitStatus, Error> {
-    let names = selection::names(args.names, QUESTION, session)?;
+pub(super) fn run(args: Delete, context: &mut Context) -> Result<ExitStatus, Error> {
+    let names = selection::names(args.names, QUESTION, context)?;
     let Some(names) = names else {
-        return Ok(selection::nothing_chosen(session));
+        return Ok(selection::nothing_chosen(context));
     };
-    let mut vault = session.open_to_change()?;
-    let look = session.look();
-    let mut uses = session.uses(&vault);
+    let mut vault = context.open_to_change()?;
+    let display = context.display();
+    let mut uses = context.uses(&vault);
     let mut deleted = Vec::new();
-    let highest = each(&names, session, |name, session| {
+    let highest = each(&names, context, |name, context| {
         let record = vault.find(name)?;
-        let doomed = Doomed::new(&record, &mut uses, &look, session);
-        if !doomed.is_confirmed(&args.confirm, session)? {
-            session.ui.note(format!("`{name}` was not deleted"));
+        let doomed = PendingDelete::new(&record, &mut uses, &display, context);
+        if !doomed.is_confirmed(&args.confirm, context)? {
+            context.ui.note(format!("`{name}` was not deleted"));
             return Ok(ExitStatus::No);
         }
-        delete(&record, args.forget, session, &mut vault)?;
+        delete(&record, args.forget, context, &mut vault)?;
         deleted.push(record);
         Ok(ExitStatus::Done)
     });
-    session.show_keys(&deleted, &vault, look.now)?;
+    context.show_keys(&deleted, &vault, display.now)?;
     if args.forget {
-        forget_use(&deleted, session, &vault);
+        forget_use(&deleted, context, &vault);
     }
     Ok(highest)
 }
 
 /// Forgets the use of keys that are gone.
-fn forget_use(deleted: &[Record], session: &Session, vault: &Vault) {
+fn forget_use(deleted: &[Record], context: &Context, vault: &Vault) {
     let ids: Vec<KeyId> = deleted.iter().map(|record| record.id).collect();
-    let usage = Usage::open(vault, session.settings.wait);
+    let usage = UsageStore::open(vault, context.settings.wait);
     let forgotten = usage.and_then(|usage| usage.map_or(Ok(()), |mut usage| usage.forget(&ids)));
     if let Err(error) = forgotten {
-        session
+        context
             .ui
             .warn(format!("their use was not forgotten: {error}"));
     }
 }
 
-fn delete(seen: &Record, forget: bool, session: &Session, vault: &mut Vault) -> Result<(), Error> {
-    vault.change(&session.author(Action::Delete), |change| {
+fn delete(seen: &Record, forget: bool, context: &Context, vault: &mut Vault) -> Result<(), Error> {
+    vault.change(&context.author(Action::Delete), |change| {
         let found = change.expect_as_is(seen)?;
         change.delete(&found)?;
         match forget {
@@ -95,43 +95,43 @@ fn delete(seen: &Record, forget: bool, session: &Session, vault: &mut Vault) -> 
             false => Ok(()),
         }
     })?;
-    session.ui.note(format!("`{}` is deleted", seen.key.name));
+    context.ui.note(format!("`{}` is deleted", seen.key.name));
     Ok(())
 }
 
 /// A key that is about to be deleted.
-pub(super) struct Doomed<'a> {
+pub(super) struct PendingDelete<'a> {
     key: &'a Key,
     /// Its use; `None` if none is recorded.
     used: Option<Details>,
     is_use_unknown: bool,
-    look: &'a Look,
+    display: &'a DisplayContext,
 }
 
-impl<'a> Doomed<'a> {
+impl<'a> PendingDelete<'a> {
     pub(super) fn new(
         record: &'a Record,
-        uses: &mut Uses,
-        look: &'a Look,
-        session: &Session,
+        uses: &mut UsageReader,
+        display: &'a DisplayContext,
+        context: &Context,
     ) -> Self {
         Self {
             key: &record.key,
-            used: uses.details(record, &session.ui),
+            used: uses.details(record, &context.ui),
             is_use_unknown: !uses.are_recorded() && !uses.are_missing(),
-            look,
+            display,
         }
     }
 }
 
-impl Doomed<'_> {
-    fn is_confirmed(&self, confirmed: &[KeyName], session: &Session) -> Result<bool, Error> {
+impl PendingDelete<'_> {
+    fn is_confirmed(&self, confirmed: &[KeyName], context: &Context) -> Result<bool, Error> {
         let name = &self.key.name;
         if confirmed.iter().any(|confirmed| confirmed.is_same(name)) {
             return Ok(true);
         }
-        if session.is_yes {
-            self.warn_of_recent_use(session);
+        if context.is_yes {
+            self.warn_of_recent_use(context);
             return Ok(true);
         }
         let needed = match confirmed {
@@ -139,15 +139,15 @@ impl Doomed<'_> {
             [other, ..] => format!("--confirm {other} does not confirm deleting `{name}`"),
         };
         let hint = format!("--yes gives it, or --confirm {name}");
-        session.ui.expect_person(&needed, &hint)?;
-        self.say_what_is_lost(session);
+        context.ui.expect_person(&needed, &hint)?;
+        self.say_what_is_lost(context);
         if self.is_good() {
-            return self.is_name_typed("It is good now", session);
+            return self.is_name_typed("It is good now", context);
         }
         if self.is_used_recently() {
-            return self.is_name_typed("It was used in the last 7 days", session);
+            return self.is_name_typed("It was used in the last 7 days", context);
         }
-        session.ui.confirm(&format!("Delete `{name}`?"))
+        context.ui.confirm(&format!("Delete `{name}`?"))
     }
 
     pub(super) fn name(&self) -> &KeyName {
@@ -155,7 +155,7 @@ impl Doomed<'_> {
     }
 
     pub(super) fn is_good(&self) -> bool {
-        self.key.standing(self.look.now).is_good()
+        self.key.effective_status(self.display.now).is_good()
     }
 
     pub(super) fn last_used_at(&self) -> Option<Timestamp> {
@@ -164,28 +164,28 @@ impl Doomed<'_> {
 
     pub(super) fn is_used_recently(&self) -> bool {
         self.last_used_at()
-            .is_some_and(|last| self.look.now.as_second() - last.as_second() <= RECENT)
+            .is_some_and(|last| self.display.now.as_second() - last.as_second() <= RECENT)
     }
 
-    pub(super) fn warn_of_recent_use(&self, session: &Session) {
+    pub(super) fn warn_of_recent_use(&self, context: &Context) {
         if self.is_used_recently() {
             let (name, used) = (&self.key.name, self.told());
-            session.ui.warn(format!("`{name}` was {used}"));
+            context.ui.warn(format!("`{name}` was {used}"));
         }
     }
 
     /// `last used 3 minutes ago from 203.0.113.9, 214 requests today`
     pub(super) fn told(&self) -> String {
         match &self.used {
-            Some(used) => last_use(used, self.look),
+            Some(used) => last_use(used, self.display),
             None if self.is_use_unknown => "it is not known whether it is used".to_owned(),
-            None => last_use(&Details::default(), self.look),
+            None => last_use(&Details::default(), self.display),
         }
     }
 
     /// Asks for the key's name; an empty line or the end of input is a no.
-    pub(super) fn is_name_typed(&self, why: &str, session: &Session) -> Result<bool, Error> {
-        let typed = session
+    pub(super) fn is_name_typed(&self, why: &str, context: &Context) -> Result<bool, Error> {
+        let typed = context
             .ui
             .line(&format!("{why}; type its name to delete it"))?;
         let Some(typed) = typed.filter(|typed| !typed.is_empty()) else {
@@ -195,24 +195,28 @@ impl Doomed<'_> {
             .parse()
             .is_ok_and(|typed: KeyName| typed.is_same(&self.key.name));
         if !is_it {
-            session.ui.note("that is not its name");
+            context.ui.note("that is not its name");
         }
         Ok(is_it)
     }
 
-    pub(super) fn say_what_is_lost(&self, session: &Session) {
-        let Self { key, look, .. } = self;
-        let (name, kind, standing) = (&key.name, key.kind().title(), key.standing(look.now));
+    pub(super) fn say_what_is_lost(&self, context: &Context) {
+        let Self { key, display, .. } = self;
+        let (name, kind, effective_status) = (
+            &key.name,
+            key.kind().title(),
+            key.effective_status(display.now),
+        );
         let username = key.username().map(|username| format!(" for {username}"));
         let username = username.unwrap_or_default();
-        let (tail, made) = (look.tail(&key.tail), look.distance(key.created_at));
-        let note = |text: String| session.ui.note(text);
+        let (tail, made) = (display.tail(&key.tail), display.distance(key.created_at));
+        let note = |text: String| context.ui.note(text);
         note(format!("`{name}` will be gone for good:"));
         note(format!(
-            "  {kind} key{username}, {standing}, secret {tail}, made {made}"
+            "  {kind} key{username}, {effective_status}, secret {tail}, made {made}"
         ));
-        if let Some(old) = key.retiring_at(look.now) {
-            note(format!("  its old secret {}", look.retiring(old)));
+        if let Some(old) = key.retiring_at(display.now) {
+            note(format!("  its old secret {}", display.retiring(old)));
         }
         note(format!("  {}", self.told()));
         note("  whatever uses it will be refused from then on".to_owned());

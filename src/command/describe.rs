@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Session, selection};
+use super::{Context, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Description, Key, KeyName};
@@ -24,9 +24,9 @@ pub struct Describe {
     clear: bool,
 }
 
-pub(super) fn run(args: Describe, session: &mut Session) -> Result<ExitStatus, Error> {
+pub(super) fn run(args: Describe, context: &mut Context) -> Result<ExitStatus, Error> {
     let description = args.description;
-    session.edit(&args.name, Action::Describe, |key, _| {
+    context.edit(&args.name, Action::Describe, |key, _| {
         Ok(Key {
             description: description.clone(),
             ..key.clone()

@@ -8,11 +8,11 @@ mod inside;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{Session, selection};
+use super::{Context, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::KeyName;
-use crate::ui::{ExaminedView, Look, counted, quoted_names};
+use crate::ui::{DisplayContext, ExaminedView, counted, quoted_names};
 use crate::vault::{self, health};
 
 /// Looks for what is wrong with the vault, its place, its clock and its settings
@@ -45,13 +45,13 @@ pub struct Doctor {
     confirm: Option<KeyName>,
 }
 
-pub(super) fn run(args: Doctor, session: &mut Session) -> Result<ExitStatus, Error> {
-    session.expect_own_home()?;
+pub(super) fn run(args: Doctor, context: &mut Context) -> Result<ExitStatus, Error> {
+    context.expect_own_home()?;
     if args.accept_clock {
-        return clock::accept(args.confirm.as_ref(), session);
+        return clock::accept(args.confirm.as_ref(), context);
     }
-    let path = around::vault_path(session);
-    let mut report = Report::new(session);
+    let path = around::vault_path(context);
+    let mut report = DoctorReport::new(context);
     report.well(
         "program",
         format!(
@@ -68,17 +68,17 @@ pub(super) fn run(args: Doctor, session: &mut Session) -> Result<ExitStatus, Err
 }
 
 /// What was looked at so far.
-struct Report<'a> {
-    session: &'a Session,
-    look: Look,
+struct DoctorReport<'a> {
+    context: &'a Context,
+    display: DisplayContext,
     views: Vec<ExaminedView>,
 }
 
-impl<'a> Report<'a> {
-    fn new(session: &'a Session) -> Self {
+impl<'a> DoctorReport<'a> {
+    fn new(context: &'a Context) -> Self {
         Self {
-            session,
-            look: session.look(),
+            context,
+            display: context.display(),
             views: Vec::new(),
         }
     }
@@ -90,21 +90,21 @@ impl<'a> Report<'a> {
     fn found(&mut self, check: &'static str, message: impl Into<String>, fix: impl AsRef<str>) {
         let fix = fix.as_ref();
         self.views
-            .push(ExaminedView::found(check, message, fix, &self.look));
+            .push(ExaminedView::found(check, message, fix, &self.display));
     }
 
     /// An error of the vault as a finding, with the hint that every command has.
     fn fault(&mut self, check: &'static str, error: vault::Error) {
-        let error = self.session.diagnosed(error.into());
+        let error = self.context.diagnosed(error.into());
         let hint = error.hint().unwrap_or("look at the system's messages");
         self.found(check, error.to_string(), hint);
     }
 
     /// How long ago something was; programs are told when.
     fn when(&self, moment: Timestamp) -> String {
-        match self.session.ui.format.is_for_machines() {
+        match self.context.ui.format.is_for_machines() {
             true => moment.to_string(),
-            false => self.look.distance(moment),
+            false => self.display.distance(moment),
         }
     }
 
@@ -117,13 +117,13 @@ impl<'a> Report<'a> {
     }
 
     fn show(self) -> Result<ExitStatus, Error> {
-        let found = self.session.ui.examined(&self.views, &self.look)?;
+        let found = self.context.ui.examined(&self.views, &self.display)?;
         if found == 0 {
-            self.session.ui.note("all is well");
+            self.context.ui.note("all is well");
             return Ok(ExitStatus::Done);
         }
         let found = counted(found as i64, "finding", "findings");
-        self.session.ui.note(found);
+        self.context.ui.note(found);
         Ok(ExitStatus::No)
     }
 }

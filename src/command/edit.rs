@@ -1,13 +1,13 @@
 //! Changing what is known of a key, its secret aside.
 
-use super::Session;
+use super::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, OwnPolicy};
 use crate::ui::changes;
 use crate::vault::{Action, Change, Record};
 
-impl Session {
+impl Context {
     /// Changes one key as `change_it` says, and shows it.
     pub(super) fn edit(
         &self,
@@ -20,7 +20,7 @@ impl Session {
         })
     }
 
-    /// As [`Session::edit`], the key's own rules included.
+    /// As [`Context::edit`], the key's own rules included.
     pub(super) fn edit_with_policy(
         &self,
         name: &KeyName,

@@ -7,14 +7,14 @@ use std::io::{self, IsTerminal};
 use clap::Args;
 use zeroize::Zeroizing;
 
-use super::Session;
+use super::Context;
 use super::presented;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::explain::{Attempt, Fault, Login, Place, Request, Sent};
+use crate::explain::{Attempt, KeyLocation, Login, Request, SentKey, TranscriptError};
 use crate::key::{Kind, Username, quoted, scrubbed};
 use crate::settings::Credentials;
-use crate::ui::{ExaminedView, Look};
+use crate::ui::{DisplayContext, ExaminedView};
 use crate::verify::{Need, Question};
 
 /// How much may be pasted, in bytes.
@@ -41,15 +41,15 @@ Examples:
   printf %s \"$KEY\" | postkey explain")]
 pub struct Explain {}
 
-pub(super) fn run(_: Explain, session: &mut Session) -> Result<ExitStatus, Error> {
-    session.expect_own_home()?;
-    let pasted = read(session)?;
-    session.expect_vault()?;
+pub(super) fn run(_: Explain, context: &mut Context) -> Result<ExitStatus, Error> {
+    context.expect_own_home()?;
+    let pasted = read(context)?;
+    context.expect_vault()?;
     let attempt = Attempt::read(&pasted).ok_or_else(|| {
         let what = "what was given is neither a request, nor a transcript, nor one secret alone";
         Error::usage(what).with_hint(WANTED)
     })?;
-    let mut report = Report::new(session);
+    let mut report = ExplainReport::new(context);
     match &attempt {
         Attempt::Request(request) => report.request(request)?,
         Attempt::Login(login) => report.login(login)?,
@@ -61,11 +61,11 @@ pub(super) fn run(_: Explain, session: &mut Session) -> Result<ExitStatus, Error
 /// What can be explained.
 const WANTED: &str = "give an HTTP request, the output of curl -v, an SMTP transcript or a secret";
 
-fn read(session: &Session) -> Result<Zeroizing<Vec<u8>>, Error> {
+fn read(context: &Context) -> Result<Zeroizing<Vec<u8>>, Error> {
     if io::stdin().is_terminal() {
         let hint = "redirect standard input, as in postkey explain <request.txt";
-        session.ui.expect_person("nothing was given", hint)?;
-        return session
+        context.ui.expect_person("nothing was given", hint)?;
+        return context
             .ui
             .hidden_text("Request, transcript or secret, then Ctrl-D");
     }
@@ -78,17 +78,17 @@ fn read(session: &Session) -> Result<Zeroizing<Vec<u8>>, Error> {
 }
 
 /// The points that were looked at so far.
-struct Report<'a> {
-    session: &'a Session,
-    look: Look,
+struct ExplainReport<'a> {
+    context: &'a Context,
+    display: DisplayContext,
     points: Vec<ExaminedView>,
 }
 
-impl<'a> Report<'a> {
-    fn new(session: &'a Session) -> Self {
+impl<'a> ExplainReport<'a> {
+    fn new(context: &'a Context) -> Self {
         Self {
-            session,
-            look: session.look(),
+            context,
+            display: context.display(),
             points: Vec::new(),
         }
     }
@@ -100,11 +100,11 @@ impl<'a> Report<'a> {
     fn fails(&mut self, point: &'static str, message: impl Into<String>, fix: impl AsRef<str>) {
         let fix = fix.as_ref();
         self.points
-            .push(ExaminedView::found(point, message, fix, &self.look));
+            .push(ExaminedView::found(point, message, fix, &self.display));
     }
 
     fn show(self) -> Result<ExitStatus, Error> {
-        let failed = self.session.ui.examined(&self.points, &self.look)?;
+        let failed = self.context.ui.examined(&self.points, &self.display)?;
         Ok(match failed {
             0 => ExitStatus::Done,
             _ => ExitStatus::No,
@@ -114,15 +114,15 @@ impl<'a> Report<'a> {
     fn request(&mut self, request: &Request) -> Result<(), Error> {
         if request.count > 1 {
             let note = format!("of {} requests the last is explained", request.count);
-            self.session.ui.note(note);
+            self.context.ui.note(note);
         }
-        let credentials = &self.session.settings.credentials;
+        let credentials = &self.context.settings.credentials;
         let ways = ways(credentials);
-        let Some(sent) = Sent::find(request, credentials) else {
+        let Some(sent) = SentKey::find(request, credentials) else {
             self.fails("header", "no key was sent", format!("send it as {ways}"));
             return Ok(());
         };
-        let places: Vec<String> = sent.places.iter().map(Place::to_string).collect();
+        let places: Vec<String> = sent.places.iter().map(KeyLocation::to_string).collect();
         match &*places {
             _ if sent.is_read => self.well("header", format!("sent as {}", places.join(", "))),
             [only] => {
@@ -192,23 +192,23 @@ fn ways(credentials: &Credentials) -> String {
 }
 
 /// Why a transcript shows no secret, and what to do.
-fn told(fault: Fault, mechanism: &str) -> (String, String) {
+fn told(fault: TranscriptError, mechanism: &str) -> (String, String) {
     let again = "log in with PLAIN or LOGIN, over TLS".to_owned();
     match fault {
-        Fault::NoAuth => ("nobody logged in: there is no AUTH in it".to_owned(), again),
-        Fault::Mechanism => {
+        TranscriptError::NoAuth => ("nobody logged in: there is no AUTH in it".to_owned(), again),
+        TranscriptError::Mechanism => {
             let message =
                 format!("AUTH {mechanism} does not send the secret, which has to be checked");
             (message, again)
         }
-        Fault::NotBase64 => {
+        TranscriptError::NotBase64 => {
             let message = format!("what AUTH {mechanism} sent is not in base64");
             (
                 message,
                 "encode it whole, as in printf '\\0%s\\0%s' USER SECRET | base64 -w0".to_owned(),
             )
         }
-        Fault::NotPlain => {
+        TranscriptError::NotPlain => {
             let message =
                 "what AUTH PLAIN sent has no username and secret, each after a null character";
             (
@@ -216,7 +216,7 @@ fn told(fault: Fault, mechanism: &str) -> (String, String) {
                 "encode it as in printf '\\0%s\\0%s' USER SECRET | base64 -w0".to_owned(),
             )
         }
-        Fault::Missing => {
+        TranscriptError::Missing => {
             let message = format!("the secret of AUTH {mechanism} is not in the transcript");
             (
                 message,

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::exports::pour;
-use super::{Session, values};
+use super::{Context, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::settings::{self, ExportFormat};
-use crate::ui::{ExportedView, Output, Tally, written};
+use crate::ui::{DeliveryCounts, ExportedView, Output, written};
 use crate::vault::Vault;
 
 /// Writes what is good now to a file, for servers that cannot read the vault
@@ -55,53 +55,53 @@ impl Export {
     }
 }
 
-pub(super) fn run(args: Export, session: &mut Session) -> Result<ExitStatus, Error> {
+pub(super) fn run(args: Export, context: &mut Context) -> Result<ExitStatus, Error> {
     let file = args.file.filter(|file| !values::is_dash(file));
     match (args.to, file) {
-        (None, _) => write_those_of_the_settings(session),
+        (None, _) => write_those_of_the_settings(context),
         (Some(format), Some(file)) => {
-            let export = settings::Export { format, file };
-            let written = session.write_one_export(&export, &session.open()?)?;
-            session.note_done("the export was written");
-            show(&[written], session)
+            let export = settings::ExportTarget { format, file };
+            let written = context.write_one_export(&export, &context.open()?)?;
+            context.note_done("the export was written");
+            show(&[written], context)
         }
-        (Some(format), None) => print(format, session),
+        (Some(format), None) => print(format, context),
     }
 }
 
-fn write_those_of_the_settings(session: &Session) -> Result<ExitStatus, Error> {
-    if session.settings.exports.is_empty() {
+fn write_those_of_the_settings(context: &Context) -> Result<ExitStatus, Error> {
+    if context.settings.exports.is_empty() {
         let message = "the settings name no export, and the command line none either";
         return Err(Error::usage(message)
             .with_hint("`postkey export dovecot FILE`, or [[export]] in the settings"));
     }
-    if !session.has_exports_of_its_vault() {
-        return Err(Error::usage(session.other_vault_told())
+    if !context.has_exports_of_its_vault() {
+        return Err(Error::usage(context.other_vault_told())
             .with_hint("name a format and a file, or leave out --vault and POSTKEY_VAULT"));
     }
-    let (written, failures) = session.write_exports(&session.open()?)?;
+    let (written, failures) = context.write_exports(&context.open()?)?;
     if !written.is_empty() {
-        session.note_done("the exports were written");
+        context.note_done("the exports were written");
     }
-    let shown = show(&written, session)?;
+    let shown = show(&written, context)?;
     let statuses = failures.iter().map(|error| {
-        session.ui.error(error);
+        context.ui.error(error);
         error.exit_status()
     });
     Ok(statuses.max().unwrap_or(shown))
 }
 
 /// Tells people of each file, and shows them to programs; tells whether nothing is damaged.
-fn show(written: &[ExportedView], session: &Session) -> Result<ExitStatus, Error> {
+fn show(written: &[ExportedView], context: &Context) -> Result<ExitStatus, Error> {
     let status = status(written.iter().all(ExportedView::is_whole));
-    if !session.ui.format.is_for_machines() {
+    if !context.ui.format.is_for_machines() {
         for view in written {
-            session.ui.note(view.line());
+            context.ui.note(view.line());
         }
         return Ok(status);
     }
-    let look = session.look();
-    let mut listing = session.ui.listing(&look);
+    let display = context.display();
+    let mut listing = context.ui.listing(&display);
     for view in written {
         listing.push(view)?;
     }
@@ -118,9 +118,9 @@ fn status(is_whole: bool) -> ExitStatus {
 
 /// Prints an export, from a file without a name: the vault is not kept from others for as long
 /// as somebody reads.
-fn print(format: ExportFormat, session: &Session) -> Result<ExitStatus, Error> {
-    let (mut spool, tally) = spooled(format, &session.open()?)?;
-    session.tell_of_export(&values::word(format), &tally);
+fn print(format: ExportFormat, context: &Context) -> Result<ExitStatus, Error> {
+    let (mut spool, tally) = spooled(format, &context.open()?)?;
+    context.tell_of_export(&values::word(format), &tally);
     let printed = spool
         .rewind()
         .and_then(|()| io::copy(&mut spool, &mut Output));
@@ -128,7 +128,7 @@ fn print(format: ExportFormat, session: &Session) -> Result<ExitStatus, Error> {
     Ok(status(tally.unread == 0))
 }
 
-fn spooled(format: ExportFormat, vault: &Vault) -> Result<(File, Tally), Error> {
+fn spooled(format: ExportFormat, vault: &Vault) -> Result<(File, DeliveryCounts), Error> {
     let failed = |error: io::Error| {
         let message = format!("there is no room for the export: {error}");
         Error::new(ExitStatus::Trouble, message).with_hint("TMPDIR says where it is put together")

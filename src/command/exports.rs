@@ -7,30 +7,30 @@
 
 use std::path::Path;
 
-use super::{Session, values};
+use super::{Context, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{self, Draft, Existing, FileId, Turn, Use, folder_of};
-use crate::settings::{Export, ExportFormat};
-use crate::ui::{ExportText, ExportedView, Tally, can_be_of, may_give_way};
+use crate::files::{self, Draft, FileId, FileLock, FileRole, IfExists, folder_of};
+use crate::settings::{ExportFormat, ExportTarget};
+use crate::ui::{DeliveryCounts, ExportText, ExportedView, can_be_of, may_give_way};
 use crate::vault::Vault;
 
 /// Ends a command: what it changed goes into the exports that the settings name.
 pub(super) fn renew_after(
     outcome: Result<ExitStatus, Error>,
-    session: &Session,
+    context: &Context,
 ) -> Result<ExitStatus, Error> {
-    match (outcome, session.renew_exports()) {
+    match (outcome, context.renew_exports()) {
         (Ok(status), renewed) => Ok(status.max(renewed)),
         (Err(error), ExitStatus::Done) => Err(error),
         (Err(error), renewed) => {
-            session.ui.error(&error);
+            context.ui.error(&error);
             Ok(renewed)
         }
     }
 }
 
-impl Session {
+impl Context {
     /// Rewrites the exports that the settings name, if the vault was changed, or was to be; says
     /// what went wrong.
     pub(super) fn renew_exports(&self) -> ExitStatus {
@@ -113,7 +113,7 @@ impl Session {
     /// If it cannot be written; then the file is what it was.
     pub(super) fn write_one_export(
         &self,
-        export: &Export,
+        export: &ExportTarget,
         vault: &Vault,
     ) -> Result<ExportedView, Error> {
         let _turn = self.turn(vault)?;
@@ -121,8 +121,8 @@ impl Session {
     }
 
     /// A turn at writing exports of this vault.
-    fn turn(&self, vault: &Vault) -> Result<Turn, Error> {
-        let turn = Turn::wait_for(folder_of(vault.path()), self.settings.wait);
+    fn turn(&self, vault: &Vault) -> Result<FileLock, Error> {
+        let turn = FileLock::wait_for(folder_of(vault.path()), self.settings.wait);
         let trouble = |message| Error::new(ExitStatus::Trouble, message);
         match turn {
             Ok(Some(turn)) => Ok(turn),
@@ -136,7 +136,7 @@ impl Session {
         }
     }
 
-    fn write_export(&self, export: &Export, vault: &Vault) -> Result<ExportedView, Error> {
+    fn write_export(&self, export: &ExportTarget, vault: &Vault) -> Result<ExportedView, Error> {
         let path = vault.expect_place_for_export(&export.file)?;
         let mut draft = begin(export.format, &path)?;
         expect_own(&draft.replaced()?, &path, vault)?;
@@ -151,7 +151,7 @@ impl Session {
     }
 
     /// Says what is good but not in an export.
-    pub(super) fn tell_of_export(&self, name: &str, tally: &Tally) {
+    pub(super) fn tell_of_export(&self, name: &str, tally: &DeliveryCounts) {
         if let Some(left_out) = tally.left_out_told() {
             self.ui.warn(format!(
                 "`{name}` has no place for {left_out}: who reads it refuses that"
@@ -171,9 +171,9 @@ pub(super) fn pour(
     format: ExportFormat,
     vault: &Vault,
     mut take: impl FnMut(&[u8]) -> Result<(), Error>,
-) -> Result<Tally, Error> {
+) -> Result<DeliveryCounts, Error> {
     vault.snapshot(|vault| {
-        let now = Session::clock();
+        let now = Context::clock();
         let mark = vault.mark()?;
         let mut text = ExportText::new(format, now, mark.as_deref());
         vault.each_good(format.kind(), now, |good| {
@@ -200,8 +200,8 @@ fn begin(format: ExportFormat, path: &Path) -> Result<Draft, Error> {
     };
     Ok(Draft::begin(
         path,
-        Use::Export,
-        Existing::ReplaceIf(is_earlier),
+        FileRole::Export,
+        IfExists::ReplaceIf(is_earlier),
     )?)
 }
 

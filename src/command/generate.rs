@@ -10,15 +10,15 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::bounds::Bounds;
-use super::issue::{Fresh, random};
-use super::passphrase::Source;
-use super::receiver::{Overwrite, Receiver, Subject, Target};
-use super::{Session, selection, values};
+use super::bounds::ApiKeyFlags;
+use super::issue::{NewSecret, random};
+use super::passphrase::PassphraseSource;
+use super::receiver::{DeliveredKey, DeliveryOptions, Overwrite, Target};
+use super::{Context, selection, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{
-    Description, Expiry, Grant, Key, KeyName, Kind, Limit, Sealer, Status, Tail, Username,
+    Access, Description, Expiry, Key, KeyName, Kind, Limit, Sealer, Status, Tail, Username,
 };
 use crate::ui::KeyView;
 use crate::vault::{self, Action, Author, Change, Vault};
@@ -73,7 +73,7 @@ pub struct Generate {
     #[arg(long)]
     username: Option<Username>,
     #[command(flatten)]
-    bounds: Bounds,
+    bounds: ApiKeyFlags,
     /// Makes it deactivated; `postkey activate` starts it
     #[arg(long)]
     inactive: bool,
@@ -93,9 +93,9 @@ pub struct Generate {
     #[arg(long)]
     default: bool,
     #[command(flatten)]
-    passphrase: Source,
+    passphrase: PassphraseSource,
     #[command(flatten)]
-    receiver: Receiver,
+    receiver: DeliveryOptions,
     #[command(flatten)]
     overwrite: Overwrite,
     /// Makes a key for each name in a file: one name a line, and comments after #; `-` reads
@@ -113,10 +113,10 @@ pub struct Generate {
 const PLANT: &str = "plant its secret where nobody has any business: `postkey check` tells of \
                      whoever uses it";
 
-pub(super) fn run(mut args: Generate, session: &mut Session) -> Result<ExitStatus, Error> {
+pub(super) fn run(mut args: Generate, context: &mut Context) -> Result<ExitStatus, Error> {
     args.expect_fitting_decoy()?;
     if let (Some(names), Some(kind)) = (&args.from, args.kind) {
-        return many::run(&args, names, kind, session);
+        return many::run(&args, names, kind, context);
     }
     if args.save_dir.is_some() {
         return Err(Error::usage(
@@ -124,45 +124,45 @@ pub(super) fn run(mut args: Generate, session: &mut Session) -> Result<ExitStatu
         )
         .with_hint("--from FILE names a file with their names, a line each"));
     }
-    let Some((kind, name)) = kind_and_name(&mut args, session)? else {
-        return Ok(selection::nothing_chosen(session));
+    let Some((kind, name)) = kind_and_name(&mut args, context)? else {
+        return Ok(selection::nothing_chosen(context));
     };
-    let expires = args.expiry(&session.settings);
-    expires.resolve(Session::clock())?;
-    session.note_minutes([expires.minutes()]);
-    let grant = args.grant(kind, session)?;
-    if args.if_absent && existing::is_there(&name, &args, kind, session)? {
+    let expires = args.expiry(&context.settings);
+    expires.resolve(Context::clock())?;
+    context.note_minutes([expires.minutes()]);
+    let access = args.access(kind, context)?;
+    if args.if_absent && existing::is_there(&name, &args, kind, context)? {
         return Ok(ExitStatus::Done);
     }
-    args.receiver.expect(session)?;
-    let subject = Subject {
+    args.receiver.expect(context)?;
+    let subject = DeliveredKey {
         name: &name,
         kind,
         username: args.username.as_ref(),
         before: None,
         overwrite: Some(args.overwrite),
     };
-    let seen = session.open_if_made()?;
-    let target = args.receiver.target(&subject, seen.as_ref(), session)?;
+    let seen = context.open_if_made()?;
+    let target = args.receiver.target(&subject, seen.as_ref(), context)?;
     drop(seen);
-    let Some(sealer) = args.sealer(&name, session)? else {
-        session.ui.note("no passphrase was given; no key was made");
+    let Some(sealer) = args.sealer(&name, context)? else {
+        context.ui.note("no passphrase was given; no key was made");
         return Ok(ExitStatus::No);
     };
-    let mut vault = session.open_or_make()?;
-    let author = session.author(Action::Generate);
+    let mut vault = context.open_or_make()?;
+    let author = context.author(Action::Generate);
     let now = author.clock;
-    let fresh = Fresh::generate(kind, &session.settings.brand)?.sealed_by(sealer);
-    let key = args.key(name.clone(), grant, fresh.tail(), now, expires)?;
-    make(&args, &fresh, &key, &target, session, &mut vault, &author)
+    let fresh = NewSecret::generate(kind, &context.settings.brand)?.sealed_by(sealer);
+    let key = args.key(name.clone(), access, fresh.tail(), now, expires)?;
+    make(&args, &fresh, &key, &target, context, &mut vault, &author)
 }
 
 fn make(
     args: &Generate,
-    fresh: &Fresh,
+    fresh: &NewSecret,
     key: &Key,
     target: &Target<'_>,
-    session: &Session,
+    context: &Context,
     vault: &mut Vault,
     author: &Author,
 ) -> Result<ExitStatus, Error> {
@@ -173,10 +173,10 @@ fn make(
             false => Ok(()),
         }
     };
-    match session.stage(fresh, vault, author, allow) {
+    match context.stage(fresh, vault, author, allow) {
         // Somebody else was faster.
         Err(vault::Error::NameTaken(name)) if args.if_absent => {
-            existing::is_there(&name, args, key.kind(), session)?;
+            existing::is_there(&name, args, key.kind(), context)?;
             return Ok(ExitStatus::Done);
         }
         Err(error @ vault::Error::NameTaken(_)) => {
@@ -186,25 +186,25 @@ fn make(
         staged => staged?,
     }
     let view = KeyView::new(key, key.created_at);
-    session.hand_over(fresh, view, target, vault, author, |change| {
+    context.hand_over(fresh, view, target, vault, author, |change| {
         fresh.add(key, change)
     })?;
-    announce(key, fresh, target, session);
+    announce(key, fresh, target, context);
     if args.username.is_none() {
-        tell_made_up(key, target, session);
+        tell_made_up(key, target, context);
     }
     Ok(ExitStatus::Done)
 }
 
 /// The kind and name that were given or are answered; `None` if a question is not answered.
-fn kind_and_name(args: &mut Generate, session: &Session) -> Result<Option<(Kind, KeyName)>, Error> {
+fn kind_and_name(args: &mut Generate, context: &Context) -> Result<Option<(Kind, KeyName)>, Error> {
     let form = "say `postkey generate api NAME` or `postkey generate smtp NAME`";
     let kind = match args.kind {
         Some(kind) => kind,
         None => {
-            session.ui.expect_person("no kind was given", form)?;
+            context.ui.expect_person("no kind was given", form)?;
             let kinds = Kind::ALL.map(|kind| format!("{kind}: {}", purpose(kind)));
-            match session.ui.choose("What is the key for?", &kinds)? {
+            match context.ui.choose("What is the key for?", &kinds)? {
                 Some(chosen) => Kind::ALL[chosen],
                 None => return Ok(None),
             }
@@ -213,8 +213,8 @@ fn kind_and_name(args: &mut Generate, session: &Session) -> Result<Option<(Kind,
     let name = match args.name.take() {
         Some(name) => Some(name),
         None => {
-            session.ui.expect_person("no name was given", form)?;
-            ask_name(session)?
+            context.ui.expect_person("no name was given", form)?;
+            ask_name(context)?
         }
     };
     Ok(name.map(|name| (kind, name)))
@@ -228,12 +228,12 @@ fn purpose(kind: Kind) -> &'static str {
 }
 
 /// Asks for a name until a good one is given; an empty line ends it.
-fn ask_name(session: &Session) -> Result<Option<KeyName>, Error> {
+fn ask_name(context: &Context) -> Result<Option<KeyName>, Error> {
     loop {
-        match session.ui.line("What is it to be called?")? {
+        match context.ui.line("What is it to be called?")? {
             Some(answer) if !answer.is_empty() => match answer.parse() {
                 Ok(name) => return Ok(Some(name)),
-                Err(invalid) => session.ui.error(&Error::from(invalid)),
+                Err(invalid) => context.ui.error(&Error::from(invalid)),
             },
             _ => return Ok(None),
         }
@@ -245,18 +245,18 @@ impl Generate {
     /// asked for a passphrase gave none.
     ///
     /// What would be refused later is refused here, before anybody is asked.
-    fn sealer(&self, name: &KeyName, session: &Session) -> Result<Option<Option<Sealer>>, Error> {
+    fn sealer(&self, name: &KeyName, context: &Context) -> Result<Option<Option<Sealer>>, Error> {
         if !self.default {
             return self.expect_no_passphrase().map(|()| Some(None));
         }
-        if let Some(vault) = session.open_if_made()? {
+        if let Some(vault) = context.open_if_made()? {
             vault.expect_no_default()?;
             match vault.find(name) {
                 Err(vault::Error::NoSuchKey(_)) => {}
                 found => return Err(vault::Error::NameTaken(found?.key.name).into()),
             }
         }
-        Ok(self.passphrase.chosen(session)?.map(Some))
+        Ok(self.passphrase.chosen(context)?.map(Some))
     }
 
     fn expect_no_passphrase(&self) -> Result<(), Error> {
@@ -273,14 +273,14 @@ impl Generate {
     fn key(
         &self,
         name: KeyName,
-        grant: Grant,
+        access: Access,
         tail: Tail,
         now: Timestamp,
         expires: Expiry,
     ) -> Result<Key, Error> {
         Ok(Key {
             name,
-            grant,
+            access,
             status: self.status(),
             description: self.description.clone(),
             created_at: now,
@@ -300,12 +300,12 @@ impl Generate {
     }
 
     /// What the key is to open, by its kind; flags of the other kind are refused.
-    fn grant(&self, kind: Kind, session: &Session) -> Result<Grant, Error> {
+    fn access(&self, kind: Kind, context: &Context) -> Result<Access, Error> {
         match kind {
             Kind::Smtp => {
                 self.bounds.refuse()?;
                 let made_up = || random().map(Username::made_up);
-                Ok(Grant::Smtp {
+                Ok(Access::Smtp {
                     username: self.username.clone().map_or_else(made_up, Ok)?,
                 })
             }
@@ -315,17 +315,17 @@ impl Generate {
                 Err(Error::usage("an API key has no --username")
                     .with_hint("only SMTP keys have usernames"))
             }
-            Kind::Api => Ok(Grant::Api {
+            Kind::Api => Ok(Access::Api {
                 permission: self
                     .bounds
-                    .permission(session)?
-                    .unwrap_or_else(|| session.settings.permission.clone()),
+                    .permission(context)?
+                    .unwrap_or_else(|| context.settings.permission.clone()),
                 limit: match self.is_decoy {
                     true => Limit::None,
                     false => self
                         .bounds
-                        .limit(session)?
-                        .unwrap_or(session.settings.limit),
+                        .limit(context)?
+                        .unwrap_or(context.settings.limit),
                 },
             }),
         }
@@ -333,35 +333,35 @@ impl Generate {
 }
 
 /// Says the username that was made up where nothing else does.
-fn tell_made_up(key: &Key, target: &Target<'_>, session: &Session) {
-    let is_told = !session.ui.is_quiet || target.has_username();
+fn tell_made_up(key: &Key, target: &Target<'_>, context: &Context) {
+    let is_told = !context.ui.is_quiet || target.has_username();
     if let Some(username) = key.username().filter(|_| !is_told) {
-        session
+        context
             .ui
             .insist(format!("the username of `{}` is {username}", key.name));
     }
 }
 
 /// Says what was made, after the secret.
-fn announce(key: &Key, fresh: &Fresh, target: &Target<'_>, session: &Session) {
-    let look = session.look_at(key.created_at);
-    let grant = match &key.grant {
-        Grant::Smtp { username } => format!("username {username}"),
-        Grant::Api { .. } if key.is_decoy => "opens nothing".to_owned(),
-        Grant::Api { permission, limit } => format!("permission {permission}, limit {limit}"),
+fn announce(key: &Key, fresh: &NewSecret, target: &Target<'_>, context: &Context) {
+    let display = context.look_at(key.created_at);
+    let access = match &key.access {
+        Access::Smtp { username } => format!("username {username}"),
+        Access::Api { .. } if key.is_decoy => "opens nothing".to_owned(),
+        Access::Api { permission, limit } => format!("permission {permission}, limit {limit}"),
     };
-    let (title, standing) = (key.kind().title(), key.standing(look.now));
-    session.ui.note(format!(
-        "made the {title} key `{}`: {standing}, {grant}",
+    let (title, effective_status) = (key.kind().title(), key.effective_status(display.now));
+    context.ui.note(format!(
+        "made the {title} key `{}`: {effective_status}, {access}",
         key.name
     ));
-    session.ui.note(match key.is_decoy {
+    context.ui.note(match key.is_decoy {
         true => PLANT.to_owned(),
-        false => format!("expires {}", look.end(key.expires_at)),
+        false => format!("expires {}", display.end(key.expires_at)),
     });
-    target.tell("its secret", fresh.is_sealed(), session);
+    target.tell("its secret", fresh.is_sealed(), context);
     if fresh.is_sealed() {
-        session
+        context
             .ui
             .note("it is the default key: `postkey reveal` shows its secret again");
     }

@@ -9,7 +9,7 @@ use crate::key::{Scanner, Secret, Tail};
 use crate::vault;
 
 /// A secret that was handed over, for good or not.
-pub(super) enum Handed {
+pub(super) enum Delivery {
     /// To standard output.
     Printed,
     /// To a file that was named.
@@ -20,7 +20,7 @@ pub(super) enum Handed {
     Taken,
 }
 
-impl Handed {
+impl Delivery {
     /// Makes what was saved survive a power cut; what does not is taken back.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{Draft, Existing, Use, open_input};
+use crate::files::{Draft, FileRole, IfExists, open_input};
 use crate::vault::SavedHead;
 
 /// How long a saved head may be, in bytes: far more than it is.
@@ -33,7 +33,7 @@ pub(super) fn save(head: &SavedHead, path: &Path) -> Result<(), Error> {
         let text = str::from_utf8(text).ok();
         text.is_some_and(|text| text.parse::<SavedHead>().is_ok())
     };
-    let mut draft = Draft::begin(path, Use::LogHead, Existing::ReplaceIf(is_head))?;
+    let mut draft = Draft::begin(path, FileRole::LogHead, IfExists::ReplaceIf(is_head))?;
     draft.write(head.to_string().as_bytes())?;
     Ok(draft.publish()?)
 }

@@ -4,14 +4,17 @@ use std::collections::HashMap;
 
 use clap::Args;
 
-use super::Session;
-use super::pasted::{self, Asking, Finding, Pasted};
-use super::uses::Uses;
+use super::Context;
+use super::pasted::{self, PromptText, SecretFinding, SecretSearch};
+use super::uses::UsageReader;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Malformed, Used};
-use crate::ui::{Decision, Format, IdentityView, Look, Sighted, TextView, Which, counted};
-use crate::vault::Former;
+use crate::key::{Malformed, WindowUse};
+use crate::ui::{
+    DisplayContext, Format, IdentifiedText, IdentityView, SecretRole, TextView, VerdictDetails,
+    counted,
+};
+use crate::vault::PastOwner;
 use crate::verify::{Question, Verdict, judge};
 
 /// Tells which keys the secrets in a text belong to, read from standard input
@@ -39,22 +42,22 @@ Examples:
   tar -cf - src | postkey identify --format jsonl")]
 pub struct Identify {}
 
-const ASKING: Asking = Asking {
+const ASKING: PromptText = PromptText {
     question: "Secret",
     hint: "pipe it in, as in printf %s \"$KEY\" | postkey identify",
 };
 
-pub(super) fn run(_: Identify, session: &mut Session) -> Result<ExitStatus, Error> {
-    let mut pasted = pasted::search(&ASKING, session, Session::open, |_, _| Ok(()))?;
+pub(super) fn run(_: Identify, context: &mut Context) -> Result<ExitStatus, Error> {
+    let mut pasted = pasted::search(&ASKING, context, Context::open, |_, _| Ok(()))?;
     let failure = pasted.failure.take();
     if let Some(failure) = failure {
         if !pasted.findings.is_empty() {
-            tell(&pasted, session)?;
+            tell(&pasted, context)?;
         }
         return Err(failure);
     }
-    tell(&pasted, session)?;
-    Ok(if pasted.findings.iter().any(Finding::is_ours) {
+    tell(&pasted, context)?;
+    Ok(if pasted.findings.iter().any(SecretFinding::is_ours) {
         ExitStatus::Done
     } else {
         ExitStatus::No
@@ -62,15 +65,15 @@ pub(super) fn run(_: Identify, session: &mut Session) -> Result<ExitStatus, Erro
 }
 
 /// Tells what was found: in the form of one answer if it is one thing, of a list otherwise.
-fn tell(pasted: &Pasted, session: &Session) -> Result<(), Error> {
+fn tell(pasted: &SecretSearch, context: &Context) -> Result<(), Error> {
     let vault = pasted.vault.as_ref();
-    let look = session.look();
+    let display = context.display();
     let former = pasted.former()?;
-    let mut uses = vault.map(|vault| session.uses(vault));
-    let mut sighted: Vec<Sighted<'_>> = pasted
+    let mut uses = vault.map(|vault| context.uses(vault));
+    let mut sighted: Vec<IdentifiedText<'_>> = pasted
         .findings
         .iter()
-        .map(|finding| finding.sighted(session, &look, uses.as_mut(), &former))
+        .map(|finding| finding.sighted(context, &display, uses.as_mut(), &former))
         .collect();
     // What is ours first, and of that what may be valid.
     sighted.sort_by_key(|sighted| {
@@ -80,50 +83,50 @@ fn tell(pasted: &Pasted, session: &Session) -> Result<(), Error> {
     sighted.extend(not_ours(pasted));
     let views: Vec<_> = sighted
         .iter()
-        .map(|sighted| IdentityView::new(sighted, &look))
+        .map(|sighted| IdentityView::new(sighted, &display))
         .collect();
-    show(&views, &look, session)?;
-    note_where(pasted, views.len(), session);
+    show(&views, &display, context)?;
+    note_where(pasted, views.len(), context);
     Ok(())
 }
 
-impl Finding {
+impl SecretFinding {
     fn sighted<'a>(
         &'a self,
-        session: &Session,
-        look: &Look,
-        uses: Option<&mut Uses>,
-        former: &'a HashMap<String, Former>,
-    ) -> Sighted<'a> {
-        let secret = self.recognised.secret();
+        context: &Context,
+        display: &DisplayContext,
+        uses: Option<&mut UsageReader>,
+        former: &'a HashMap<String, PastOwner>,
+    ) -> IdentifiedText<'a> {
+        let secret = self.matched.secret();
         let (verdict, key) = match secret {
             Err(verdict) => (verdict, None),
             Ok(secret) => {
-                let (question, used) = (Question::default(), Used::default());
-                let permissions = &session.settings.permissions;
-                let verdict = judge(secret, &question, permissions, look.now, used);
+                let (question, used) = (Question::default(), WindowUse::default());
+                let permissions = &context.settings.permissions;
+                let verdict = judge(secret, &question, permissions, display.now, used);
                 (verdict, Some(&secret.record))
             }
         };
         let (mut used, mut tried) = (None, None);
         if let Some(uses) = uses {
-            used = key.and_then(|record| uses.summary(record, look.now, &session.ui));
-            let dead = self.recognised.dead();
-            tried = dead.map(|dead| uses.refusals_of(dead, look.now, &session.ui));
+            used = key.and_then(|record| uses.summary(record, display.now, &context.ui));
+            let dead = self.matched.dead();
+            tried = dead.map(|dead| uses.refusals_of(dead, display.now, &context.ui));
             if let Some(decoy) = key.filter(|record| record.key.is_decoy) {
-                tried = Some(uses.decoy(decoy, look.now, &session.ui));
+                tried = Some(uses.decoy(decoy, display.now, &context.ui));
             }
         }
-        Sighted {
+        IdentifiedText {
             used,
             tried,
-            decision: Decision {
+            decision: VerdictDetails {
                 verdict,
                 key: key.map(|record| &record.key),
-                which: secret.ok().map(Which::of),
+                which: secret.ok().map(SecretRole::of),
                 allowance: None,
                 login: None,
-                dead: self.recognised.dead(),
+                dead: self.matched.dead(),
             },
             tail: Some(&self.tail),
             former: former.get(self.tail.as_str()),
@@ -134,15 +137,15 @@ impl Finding {
 }
 
 /// What looks like a secret and is none; or that there is nothing at all.
-fn not_ours(pasted: &Pasted) -> Option<Sighted<'static>> {
+fn not_ours(pasted: &SecretSearch) -> Option<IdentifiedText<'static>> {
     let (why, count, line) = match pasted.misspelt {
         Some(misspelt) => (misspelt.why, misspelt.count, Some(misspelt.line)),
         None if !pasted.findings.is_empty() => return None,
         None if pasted.is_empty => (Malformed::Empty, 0, None),
         None => (Malformed::Prefix, 0, None),
     };
-    Some(Sighted {
-        decision: Decision {
+    Some(IdentifiedText {
+        decision: VerdictDetails {
             verdict: Verdict::Malformed(why),
             key: None,
             which: None,
@@ -159,12 +162,16 @@ fn not_ours(pasted: &Pasted) -> Option<Sighted<'static>> {
     })
 }
 
-fn show(views: &[IdentityView<'_>], look: &Look, session: &Session) -> Result<(), Error> {
-    match (session.ui.format, views) {
-        (Format::Json, [first, ..]) => session.ui.result(&TextView::new(first, views), ""),
-        (Format::Text, [only]) => session.ui.result(only, &only.facts(look)),
+fn show(
+    views: &[IdentityView<'_>],
+    display: &DisplayContext,
+    context: &Context,
+) -> Result<(), Error> {
+    match (context.ui.format, views) {
+        (Format::Json, [first, ..]) => context.ui.result(&TextView::new(first, views), ""),
+        (Format::Text, [only]) => context.ui.result(only, &only.facts(display)),
         _ => {
-            let mut listing = session.ui.listing(look);
+            let mut listing = context.ui.listing(display);
             for view in views {
                 listing.push(view)?;
             }
@@ -174,20 +181,20 @@ fn show(views: &[IdentityView<'_>], look: &Look, session: &Session) -> Result<()
 }
 
 /// Says what is in no row: where it was, and what there was no room for.
-fn note_where(pasted: &Pasted, rows: usize, session: &Session) {
+fn note_where(pasted: &SecretSearch, rows: usize, context: &Context) {
     let (lines, more) = (pasted.lines, pasted.more);
     if let ([only], 1) = (pasted.findings.as_slice(), rows)
         && (only.count > 1 || lines > 2)
     {
         let (times, line) = (counted(only.count, "time", "times"), only.line);
         let note = format!("seen {times}, first in line {line} of {lines}");
-        session.ui.note(note);
+        context.ui.note(note);
     }
     if more > 0 {
-        session.ui.warn(format!(
+        context.ui.warn(format!(
             "{} of no key here were seen than can be told apart",
             counted(more, "more secret", "more secrets")
         ));
     }
-    pasted.warn_of_unreadable(session);
+    pasted.warn_of_unreadable(context);
 }

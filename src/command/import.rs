@@ -13,18 +13,19 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
-use super::{Session, values};
+use super::{Context, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Description, Expiry, Hash, HashMemory, Status};
 use crate::settings::Permissions;
 use crate::ui::{
-    ALLOWS_WEAK, ImportedView, Look, Outcome, counted, quoted_names, refused_by_dovecot_2_4,
+    ALLOWS_WEAK, DisplayContext, ImportedView, Outcome, counted, quoted_names,
+    refused_by_dovecot_2_4,
 };
 use crate::vault::{self, Action, Vault};
-use entry::Entry;
-use fault::Faults;
-use plan::Plan;
+use entry::ImportEntry;
+use fault::InvalidLines;
+use plan::ImportPlan;
 
 /// Takes over passwords and keys from elsewhere, with the hashes that they have there
 ///
@@ -54,7 +55,7 @@ Examples:
 pub struct Import {
     /// What is imported
     #[arg(value_enum, value_name = "FORMAT")]
-    form: Form,
+    form: InputFormat,
     /// The file, or `-` for standard input
     #[arg(value_parser = values::paths_or_dash(), value_hint = clap::ValueHint::FilePath)]
     file: Option<PathBuf>,
@@ -77,7 +78,7 @@ pub struct Import {
 
 /// What a file is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Form {
+enum InputFormat {
     /// A passwd-file of Dovecot's: user:{SCHEME}hash and more fields
     Dovecot,
     /// What `htpasswd` makes: user:hash
@@ -87,7 +88,7 @@ enum Form {
 }
 
 /// What entries are made with.
-struct Making<'a> {
+struct ImportDefaults<'a> {
     now: Timestamp,
     expires_at: Option<Timestamp>,
     description: Option<Description>,
@@ -95,26 +96,26 @@ struct Making<'a> {
     permissions: &'a Permissions,
     /// Whether it is standard input that is read: only there may passwords be in clear.
     is_input: bool,
-    form: Form,
+    form: InputFormat,
 }
 
-pub(super) fn run(args: Import, session: &mut Session) -> Result<ExitStatus, Error> {
-    session.expect_own_home()?;
-    let now = Session::clock();
-    let expires = args.expires.unwrap_or(session.settings.expires);
-    session.note_minutes([expires.minutes()]);
+pub(super) fn run(args: Import, context: &mut Context) -> Result<ExitStatus, Error> {
+    context.expect_own_home()?;
+    let now = Context::clock();
+    let expires = args.expires.unwrap_or(context.settings.expires);
+    context.note_minutes([expires.minutes()]);
     let input = input::read(args.file.as_deref())?;
-    let vault = session.open_if_there()?;
+    let vault = context.open_if_there()?;
     let vault = match args.dry_run {
         true => {
             if vault.is_none() {
-                session.tell_of_missing_vault();
+                context.tell_of_missing_vault();
             }
             vault
         }
-        false => vault.map(|vault| session.checked(vault)).transpose()?,
+        false => vault.map(|vault| context.checked(vault)).transpose()?,
     };
-    let making = Making {
+    let making = ImportDefaults {
         now,
         expires_at: expires.resolve(now)?,
         description: args.description.clone(),
@@ -122,99 +123,99 @@ pub(super) fn run(args: Import, session: &mut Session) -> Result<ExitStatus, Err
             true => Status::Inactive,
             false => Status::Active,
         },
-        permissions: &session.settings.permissions,
+        permissions: &context.settings.permissions,
         is_input: input.is_standard,
         form: args.form,
     };
-    let mut faults = Faults::default();
+    let mut faults = InvalidLines::default();
     let entries = making.entries(&input.bytes, &mut faults);
-    let plan = Plan::new(entries, vault.as_ref(), args.skip_existing, &mut faults)?;
+    let plan = ImportPlan::new(entries, vault.as_ref(), args.skip_existing, &mut faults)?;
     if !faults.is_empty() {
-        return Err(faults.report(session));
+        return Err(faults.report(context));
     }
     plan.expect_some(args.file.as_deref())?;
-    let look = session.look_at(now);
+    let display = context.look_at(now);
     if args.dry_run {
-        return tell(&plan, Outcome::WouldBeImported, &look, session);
+        return tell(&plan, Outcome::WouldBeImported, &display, context);
     }
-    import(plan, vault, &look, session)
+    import(plan, vault, &display, context)
 }
 
 /// Makes the keys, in one change; where there is no vault, one is made.
 fn import(
-    mut plan: Plan,
+    mut plan: ImportPlan,
     vault: Option<Vault>,
-    look: &Look,
-    session: &Session,
+    display: &DisplayContext,
+    context: &Context,
 ) -> Result<ExitStatus, Error> {
     if plan.entries.is_empty() {
-        return tell(&plan, Outcome::Imported, look, session);
+        return tell(&plan, Outcome::Imported, display, context);
     }
     let memory = &mut HashMemory::default();
     for entry in &mut plan.entries {
         entry.hash(memory)?;
     }
-    let mut vault = vault.map_or_else(|| session.open_or_make(), Ok)?;
+    let mut vault = vault.map_or_else(|| context.open_or_make(), Ok)?;
     vault.gather_changes()?;
     vault
-        .change(&session.author(Action::Import), |change| {
-            let mut imports = plan.entries.iter().filter_map(Entry::kept);
+        .change(&context.author(Action::Import), |change| {
+            let mut imports = plan.entries.iter().filter_map(ImportEntry::kept);
             imports.try_for_each(|(entry, kept)| {
                 change.import(&entry.key, kept, entry.old.as_deref(), entry.secret_at)
             })
         })
         .map_err(|error: vault::Error| Error::from(error))?;
-    tell(&plan, Outcome::Imported, look, session)
+    tell(&plan, Outcome::Imported, display, context)
 }
 
 /// Tells of each key, and what was, or would be, done.
 fn tell(
-    plan: &Plan,
+    plan: &ImportPlan,
     outcome: Outcome,
-    look: &Look,
-    session: &Session,
+    display: &DisplayContext,
+    context: &Context,
 ) -> Result<ExitStatus, Error> {
-    let mut listing = session.ui.listing(look);
+    let mut listing = context.ui.listing(display);
     let entries = plan.entries.iter().map(|entry| (entry, outcome));
     let skipped = plan.skipped.iter().map(|entry| (entry, Outcome::Skipped));
     for (entry, outcome) in entries.chain(skipped) {
         let (key, scheme) = (&entry.key, entry.scheme());
-        listing.push(&ImportedView::new(key, scheme, outcome, look.now))?;
+        listing.push(&ImportedView::new(key, scheme, outcome, display.now))?;
     }
     listing.finish::<ImportedView<'_>>()?;
-    warn(plan, session);
-    note(plan, outcome, session);
+    warn(plan, context);
+    note(plan, outcome, context);
     Ok(match (outcome, plan.entries.is_empty()) {
         (Outcome::WouldBeImported, false) => ExitStatus::No,
         _ => ExitStatus::Done,
     })
 }
 
-fn note(plan: &Plan, outcome: Outcome, session: &Session) {
+fn note(plan: &ImportPlan, outcome: Outcome, context: &Context) {
     let keys = counted(plan.entries.len() as i64, "key", "keys");
-    session.ui.note(match outcome {
+    context.ui.note(match outcome {
         _ if plan.entries.is_empty() => "there is nothing new to import".to_owned(),
         Outcome::WouldBeImported => format!("{keys} would be imported; nothing was done"),
         _ => format!("imported {keys}"),
     });
     if !plan.skipped.is_empty() {
         let skipped = counted(plan.skipped.len() as i64, "key", "keys");
-        session
+        context
             .ui
             .note(format!("left out what is here already: {skipped}"));
     }
 }
 
 /// Warns of what is easily guessed, and of what a newer Dovecot refuses.
-fn warn(plan: &Plan, session: &Session) {
+fn warn(plan: &ImportPlan, context: &Context) {
     let names = |is_so: fn(&Hash) -> bool| -> Vec<String> {
-        let kept = plan.entries.iter().filter_map(Entry::kept);
+        let kept = plan.entries.iter().filter_map(ImportEntry::kept);
         let found = kept.filter(|(_, kept)| kept.hash().is_some_and(is_so));
         found.map(|(entry, _)| entry.key.name.to_string()).collect()
     };
     let cheap = names(Hash::is_cheap);
     if !cheap.is_empty() {
-        session.ui.warn(format!(
+        context.ui.warn(format!(
             "easily guessed by whoever gets hold of the hashes: {}; `postkey rotate NAME` gives a \
              secret that nobody guesses",
             quoted_names(&cheap)
@@ -223,6 +224,6 @@ fn warn(plan: &Plan, session: &Session) {
     let refused = names(Hash::is_refused_by_dovecot_2_4);
     if !refused.is_empty() {
         let refused = refused_by_dovecot_2_4(&refused);
-        session.ui.warn(format!("{refused}; {ALLOWS_WEAK}"));
+        context.ui.warn(format!("{refused}; {ALLOWS_WEAK}"));
     }
 }

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::Session;
-use super::revoke::{Revocation, Stopped};
-use super::values::Dash;
+use super::Context;
+use super::revoke::{Revocation, RevokedKey};
+use super::values::DashMeaning;
 use crate::error::Error;
-use crate::files::{self, Draft, Existing, Use};
+use crate::files::{self, Draft, FileRole, IfExists};
 use crate::ui::Incident;
-use crate::usage::{RefusalFilter, RefusalSummary, Usage};
+use crate::usage::{RefusalFilter, RefusalSummary, UsageStore};
 use crate::verify::Verdict;
 
 /// How many entries of a key's log are in a report, the newest.
@@ -27,35 +27,36 @@ const ENDED: [Verdict; 6] = [
 ];
 
 /// Why `-` is no file for a report.
-pub(super) const NOT_A_FILE: Dash = Dash::Nothing("standard output is for the secret");
+pub(super) const NOT_A_FILE: DashMeaning =
+    DashMeaning::Nothing("standard output is for the secret");
 
 /// Writes the report on the keys that were stopped.
 pub(super) fn write(
     path: &Path,
     revocation: &Revocation,
     leaked_at: Option<Timestamp>,
-    session: &Session,
+    context: &Context,
 ) -> Result<(), Error> {
     let mut reports = Vec::new();
     for stopped in &revocation.stopped {
-        reports.push(report(stopped, revocation, leaked_at, session)?);
+        reports.push(report(stopped, revocation, leaked_at, context)?);
     }
     let is_over = revocation.renewed.is_some();
     create(path, &reports.join("\n")).map_err(|error| unwritten(error, is_over))?;
     let path = path.display();
-    session.ui.note(format!("the report is in `{path}`"));
+    context.ui.note(format!("the report is in `{path}`"));
     Ok(())
 }
 
 fn report(
-    stopped: &Stopped,
+    stopped: &RevokedKey,
     revocation: &Revocation,
     leaked_at: Option<Timestamp>,
-    session: &Session,
+    context: &Context,
 ) -> Result<String, Error> {
     let (vault, record) = (&revocation.vault, &stopped.record);
     let log = vault.recent(record, ENTRIES)?;
-    let mut uses = session.uses(vault);
+    let mut uses = context.uses(vault);
     let mut incident = Incident {
         key: &record.key,
         secrets: &stopped.secrets,
@@ -65,11 +66,11 @@ fn report(
         leaked_at,
         is_log_whole: log.len() < ENTRIES,
         log: &log,
-        used: uses.details(record, &session.ui),
+        used: uses.details(record, &context.ui),
         tried: RefusalSummary::default(),
     };
     if let Some(since) = incident.stopped_at() {
-        let now = Session::clock();
+        let now = Context::clock();
         let tails = stopped.secrets.iter().map(|secret| &secret.tail);
         let tails: Vec<_> = tails.chain([&record.key.tail]).collect();
         let filter = RefusalFilter {
@@ -78,21 +79,21 @@ fn report(
             verdicts: &ENDED.map(Verdict::word),
             since: Some(since),
         };
-        let refusals = |usage: &Usage| usage.refusals(filter, now);
-        incident.tried = uses.read(&session.ui, refusals);
+        let refusals = |usage: &UsageStore| usage.refusals(filter, now);
+        incident.tried = uses.read(&context.ui, refusals);
     }
-    Ok(incident.markdown(&session.look()))
+    Ok(incident.markdown(&context.display()))
 }
 
 /// Makes sure that the report can be written, as far as that can be told before.
 pub(super) fn expect_place(path: &Path) -> Result<(), Error> {
-    let begun = Draft::begin(path, Use::Report, Existing::Keep);
+    let begun = Draft::begin(path, FileRole::Report, IfExists::Keep);
     begun.map(drop).map_err(|error| unwritten(error, false))
 }
 
 /// Makes a new file, which takes no other's place.
 fn create(path: &Path, report: &str) -> Result<(), files::Error> {
-    let mut draft = Draft::begin(path, Use::Report, Existing::Keep)?;
+    let mut draft = Draft::begin(path, FileRole::Report, IfExists::Keep)?;
     draft.write(report.as_bytes())?;
     draft.publish()
 }

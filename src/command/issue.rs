@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use rand::TryRng;
 use rand::rngs::SysRng;
 
-use super::Session;
+use super::Context;
 use super::receiver::Target;
 use crate::error::Error;
 use crate::key::{Brand, HashMemory, Key, Kind, Sealer, Secret, Tail, Verifier};
@@ -22,14 +22,14 @@ use crate::vault::{self, Author, Change, Record, Vault};
 pub(super) use many::Supply;
 
 /// A secret that no key has yet.
-pub(super) struct Fresh {
+pub(super) struct NewSecret {
     secret: Secret,
     verifier: Verifier,
     /// Seals it, if it is to be the default key's.
     sealer: Option<Sealer>,
 }
 
-impl Fresh {
+impl NewSecret {
     /// Makes a secret and what is kept of it from the system's random numbers.
     pub(super) fn generate(kind: Kind, brand: &Brand) -> Result<Self, Error> {
         Self::generate_in(&mut HashMemory::default(), kind, brand)
@@ -86,7 +86,9 @@ impl Fresh {
     pub(super) fn add(&self, key: &Key, change: &Change<'_>) -> Result<(), vault::Error> {
         match &self.sealer {
             None => change.add(key),
-            Some(sealer) => change.add_default(key, |bond| sealer.seal(&self.secret, bond)),
+            Some(sealer) => change.add_default(key, |associated_data| {
+                sealer.seal(&self.secret, associated_data)
+            }),
         }
     }
 
@@ -99,9 +101,9 @@ impl Fresh {
     ) -> Result<(), vault::Error> {
         match &self.sealer {
             None => change.replace_secret(before, after),
-            Some(sealer) => {
-                change.replace_default_secret(before, after, |bond| sealer.seal(&self.secret, bond))
-            }
+            Some(sealer) => change.replace_default_secret(before, after, |associated_data| {
+                sealer.seal(&self.secret, associated_data)
+            }),
         }
     }
 }
@@ -115,11 +117,11 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], Error> {
     Ok(bytes)
 }
 
-impl Session {
+impl Context {
     /// Stages a fresh secret: `allow` must find that a key can have it.
     pub(super) fn stage(
         &self,
-        fresh: &Fresh,
+        fresh: &NewSecret,
         vault: &mut Vault,
         author: &Author,
         allow: impl Fn(&Change<'_>) -> Result<(), vault::Error>,
@@ -133,7 +135,7 @@ impl Session {
     /// Hands a staged secret over as the key's; `activate` makes it so.
     pub(super) fn hand_over<T>(
         &self,
-        fresh: &Fresh,
+        fresh: &NewSecret,
         key: KeyView<'_>,
         target: &Target<'_>,
         vault: &mut Vault,
@@ -174,7 +176,7 @@ impl Session {
         key: &Key,
         now: Timestamp,
         was_default: bool,
-        fresh: &Fresh,
+        fresh: &NewSecret,
         target: &Target<'_>,
     ) {
         target.tell("it", fresh.is_sealed(), self);
@@ -198,10 +200,10 @@ impl Session {
 
     /// Warns if a new secret is refused.
     pub(super) fn warn_of_standing(&self, key: &Key, now: Timestamp) {
-        let standing = key.standing(now);
-        if !standing.is_good() && !key.is_decoy {
+        let effective_status = key.effective_status(now);
+        if !effective_status.is_good() && !key.is_decoy {
             self.ui.warn(format!(
-                "`{}` is {standing}: the new secret is refused until that changes",
+                "`{}` is {effective_status}: the new secret is refused until that changes",
                 key.name
             ));
         }

@@ -4,14 +4,14 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use wildmatch::WildMatch;
 
-use super::uses::Uses;
-use super::{Session, bounds, values};
+use super::uses::UsageReader;
+use super::{Context, bounds, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Invalid, Key, Kind, Period, Permission, Standing, looks_like_a_secret};
-use crate::ui::{KeyView, Listing, Look, Ui};
+use crate::key::{EffectiveStatus, Invalid, Key, Kind, Period, Permission, looks_like_a_secret};
+use crate::ui::{DisplayContext, KeyView, Listing, Ui};
 use crate::usage::Summary;
-use crate::vault::{self, Order, Page, Record, Vault};
+use crate::vault::{self, Page, Record, SortOrder, Vault};
 
 /// Lists keys
 ///
@@ -35,14 +35,14 @@ pub struct List {
     #[arg(long, value_parser = values::one_of(Kind::ALL, Kind::word))]
     kind: Option<Kind>,
     /// Only keys that stand so
-    #[arg(long, value_parser = values::one_of(Standing::ALL, Standing::word))]
-    status: Option<Standing>,
+    #[arg(long, value_parser = values::one_of(EffectiveStatus::ALL, EffectiveStatus::word))]
+    status: Option<EffectiveStatus>,
     /// Only API keys with this permission
     #[arg(long, add = bounds::permissions())]
     permission: Option<Permission>,
     /// Only the key with a secret that ends so, as in Gh4x
     #[arg(long, value_name = "ENDING")]
-    ending: Option<Ending>,
+    ending: Option<TailSuffix>,
     /// Only keys that expire within this time, as in 14d
     #[arg(long, value_name = "SPAN")]
     expiring: Option<Period>,
@@ -91,9 +91,9 @@ impl std::str::FromStr for Pattern {
 
 /// The last characters of a secret, at most its tail.
 #[derive(Clone, Debug)]
-struct Ending(String);
+struct TailSuffix(String);
 
-impl std::str::FromStr for Ending {
+impl std::str::FromStr for TailSuffix {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
@@ -112,24 +112,24 @@ impl std::str::FromStr for Ending {
     }
 }
 
-pub(super) fn run(args: List, session: &mut Session) -> Result<ExitStatus, Error> {
-    let vault = session.open()?;
-    let look = session.look();
-    let filter = Filter::new(&args, look.now)?;
-    let mut uses = session.uses(&vault);
-    filter.warn_of_unrecorded_use(&mut uses, &look, &session.ui);
-    let mut listing = session.ui.listing(&look);
-    let damage = write_all(&vault, &mut uses, &filter, &session.ui, &mut listing);
+pub(super) fn run(args: List, context: &mut Context) -> Result<ExitStatus, Error> {
+    let vault = context.open()?;
+    let display = context.display();
+    let filter = Filter::new(&args, display.now)?;
+    let mut uses = context.uses(&vault);
+    filter.warn_of_unrecorded_use(&mut uses, &display, &context.ui);
+    let mut listing = context.ui.listing(&display);
+    let damage = write_all(&vault, &mut uses, &filter, &context.ui, &mut listing);
     let count = listing.count();
     // A key may have one that the settings no longer define.
     if let (0, Some(permission)) = (count, &args.permission) {
-        session.settings.permissions.expect(permission.clone())?;
+        context.settings.permissions.expect(permission.clone())?;
     }
     listing.finish::<KeyView<'_>>()?;
     match damage? {
         Some(error) => Err(error.into()),
         None if count == 0 => {
-            session.ui.note(if args.pattern.is_some() {
+            context.ui.note(if args.pattern.is_some() {
                 "no key matches; * stands for anything, as in '*web*'"
             } else {
                 "no key matches"
@@ -145,7 +145,7 @@ pub(super) fn run(args: List, session: &mut Session) -> Result<ExitStatus, Error
 /// Between two pages nothing holds the vault, however slowly the listing is read.
 fn write_all(
     vault: &Vault,
-    uses: &mut Uses,
+    uses: &mut UsageReader,
     filter: &Filter<'_>,
     ui: &Ui,
     listing: &mut Listing<'_>,
@@ -176,19 +176,19 @@ fn write_all(
     }
 }
 
-fn first_page(sort: Sort, vault: &Vault, uses: &mut Uses, ui: &Ui) -> Result<Page, Error> {
+fn first_page(sort: Sort, vault: &Vault, uses: &mut UsageReader, ui: &Ui) -> Result<Page, Error> {
     let order = match sort {
-        Sort::Created => Order::Created,
-        Sort::Name => Order::Name,
-        Sort::Expires => Order::Expires,
+        Sort::Created => SortOrder::Created,
+        Sort::Name => SortOrder::Name,
+        Sort::Expires => SortOrder::Expires,
         Sort::Used => return by_last_use(vault, uses, ui),
     };
     Ok(vault.first_page(order)?)
 }
 
 /// The keys that were never used, then the others.
-fn by_last_use(vault: &Vault, uses: &mut Uses, ui: &Ui) -> Result<Page, Error> {
-    let used = uses.read(ui, |usage| usage.keys_by_last_use(Session::clock()));
+fn by_last_use(vault: &Vault, uses: &mut UsageReader, ui: &Ui) -> Result<Page, Error> {
+    let used = uses.read(ui, |usage| usage.keys_by_last_use(Context::clock()));
     let mut known = used.clone();
     known.sort_unstable();
     let mut keys = vault.ids()?;
@@ -225,7 +225,7 @@ impl<'a> Filter<'a> {
             && args.kind.is_none_or(|kind| key.kind() == kind)
             && args
                 .status
-                .is_none_or(|status| key.standing(self.now) == status)
+                .is_none_or(|status| key.effective_status(self.now) == status)
             && args
                 .permission
                 .as_ref()
@@ -243,7 +243,7 @@ impl<'a> Filter<'a> {
     }
 
     /// Whether one of the key's secrets ends so that is not retired.
-    fn ends_so(&self, key: &Key, Ending(end): &Ending) -> bool {
+    fn ends_so(&self, key: &Key, TailSuffix(end): &TailSuffix) -> bool {
         let old = key.retiring_at(self.now).map(|old| &old.tail);
         let mut tails = [&key.tail].into_iter().chain(old);
         tails.any(|tail| tail.known().is_some_and(|tail| tail.ends_with(end)))
@@ -262,7 +262,7 @@ impl<'a> Filter<'a> {
     }
 
     /// A key must not be taken for unused because nothing recorded its use.
-    fn warn_of_unrecorded_use(&self, uses: &mut Uses, look: &Look, ui: &Ui) {
+    fn warn_of_unrecorded_use(&self, uses: &mut UsageReader, display: &DisplayContext, ui: &Ui) {
         let Some(unused_since) = self.unused_since else {
             return;
         };
@@ -270,7 +270,7 @@ impl<'a> Filter<'a> {
             Some(start) if start <= unused_since => {}
             Some(start) => ui.warn(format!(
                 "use is recorded since {} only: keys may have been used before",
-                look.date(start)
+                display.date(start)
             )),
             // What could not be read was said already.
             None if uses.are_missing() => ui.warn(

@@ -7,13 +7,13 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
 
-use super::{Session, head, selection, values};
+use super::{Context, head, selection, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{self, Use};
-use crate::key::{KeyName, Past};
+use crate::files::{self, FileRole};
+use crate::key::{KeyName, PastTime};
 use crate::ui::{ChainView, EntryView};
-use crate::vault::{self, Action, Chain, SavedHead, Sought, Vault};
+use crate::vault::{self, Action, Chain, LogFilter, SavedHead, Vault};
 
 /// Tells who did what when
 ///
@@ -41,10 +41,10 @@ pub struct Log {
     /// Only what happened since then: 90d (so long ago), 2026-11-01 (its first second, UTC), or
     /// a time as in RFC 3339
     #[arg(long, value_name = "WHEN")]
-    since: Option<Past>,
+    since: Option<PastTime>,
     /// Only what happened before then
     #[arg(long, value_name = "WHEN")]
-    until: Option<Past>,
+    until: Option<PastTime>,
     /// Only what these commands did, as in generate,delete
     #[arg(long, value_name = "COMMAND", value_delimiter = ',')]
     #[arg(value_parser = PossibleValuesParser::new(Action::commands()))]
@@ -62,20 +62,20 @@ pub struct Log {
     save_head: Option<PathBuf>,
 }
 
-pub(super) fn run(mut args: Log, session: &mut Session) -> Result<ExitStatus, Error> {
-    let vault = session.open()?;
+pub(super) fn run(mut args: Log, context: &mut Context) -> Result<ExitStatus, Error> {
+    let vault = context.open()?;
     if args.verify {
-        args.expect_one_result(session)?;
-        return verify(&args, session, &vault);
+        args.expect_one_result(context)?;
+        return verify(&args, context, &vault);
     }
-    let sought = args.sought(session)?;
-    let count = list(&sought, session, &vault)?;
+    let sought = args.sought(context)?;
+    let count = list(&sought, context, &vault)?;
     match &sought.key {
         _ if count > 0 => {}
         Some(name) if !vault.is_in_log(name)? => {
             return Err(vault::Error::NoSuchKey(name.clone()).into());
         }
-        _ => session.ui.note("nothing in the log matches"),
+        _ => context.ui.note("nothing in the log matches"),
     }
     Ok(ExitStatus::Done)
 }
@@ -91,30 +91,30 @@ impl Log {
         let Some(file) = file.filter(|file| !values::is_dash(file)) else {
             return Ok(None);
         };
-        files::expect_writable(file, Use::LogHead)?;
+        files::expect_writable(file, FileRole::LogHead)?;
         let is_file = fs::symlink_metadata(file).is_ok_and(|found| found.is_file());
         Ok(is_file.then_some(file))
     }
 
     /// Makes sure that standard output gets one thing only.
-    fn expect_one_result(&self, session: &Session) -> Result<(), Error> {
+    fn expect_one_result(&self, context: &Context) -> Result<(), Error> {
         let is_printed = self.save_head.as_deref().is_some_and(values::is_dash);
-        match is_printed && session.ui.format.is_for_machines() {
+        match is_printed && context.ui.format.is_for_machines() {
             true => Err(Error::usage(format!(
                 "--save-head - and --format {} both write to standard output",
-                values::word(session.ui.format)
+                values::word(context.ui.format)
             ))
             .with_hint("leave one of them out, or name a file for the head")),
             false => Ok(()),
         }
     }
 
-    fn sought(&mut self, session: &Session) -> Result<Sought, Error> {
-        let now = session.look().now;
-        let resolve = |past: Option<Past>| past.map(|past| past.moment(now)).transpose();
+    fn sought(&mut self, context: &Context) -> Result<LogFilter, Error> {
+        let now = context.display().now;
+        let resolve = |past: Option<PastTime>| past.map(|past| past.moment(now)).transpose();
         let (since, until) = (resolve(self.since)?, resolve(self.until)?);
         expect_span(since, until)?;
-        Ok(Sought {
+        Ok(LogFilter {
             key: self.name.take().or(self.key.take()),
             since,
             until,
@@ -139,9 +139,9 @@ fn expect_span(since: Option<Timestamp>, until: Option<Timestamp>) -> Result<(),
 }
 
 /// Lists what is sought, page by page; between two pages nothing holds the vault.
-fn list(sought: &Sought, session: &Session, vault: &Vault) -> Result<usize, Error> {
-    let look = session.look();
-    let mut listing = session.ui.listing(&look);
+fn list(sought: &LogFilter, context: &Context, vault: &Vault) -> Result<usize, Error> {
+    let display = context.display();
+    let mut listing = context.ui.listing(&display);
     let mut last = 0;
     loop {
         let mut page = Vec::new();
@@ -158,24 +158,24 @@ fn list(sought: &Sought, session: &Session, vault: &Vault) -> Result<usize, Erro
     Ok(count)
 }
 
-fn verify(args: &Log, session: &Session, vault: &Vault) -> Result<ExitStatus, Error> {
+fn verify(args: &Log, context: &Context, vault: &Vault) -> Result<ExitStatus, Error> {
     let replaced = args.replaced_head()?;
     let before = args.head.as_deref().into_iter().chain(replaced);
     let saved: Vec<SavedHead> = before.map(head::read).collect::<Result<_, _>>()?;
     let chain = vault.verify_log_from(&saved)?;
     let view = ChainView::new(&chain);
     match args.save_head.as_deref().is_some_and(values::is_dash) {
-        true => session.ui.note(view.line()),
-        false => session.ui.result(&view, &view.line())?,
+        true => context.ui.note(view.line()),
+        false => context.ui.result(&view, &view.line())?,
     }
     if chain.broken.is_some() {
         return Ok(ExitStatus::No);
     }
-    save(args, &chain, session)?;
+    save(args, &chain, context)?;
     Ok(ExitStatus::Done)
 }
 
-fn save(args: &Log, chain: &Chain, session: &Session) -> Result<(), Error> {
+fn save(args: &Log, chain: &Chain, context: &Context) -> Result<(), Error> {
     let Some(path) = &args.save_head else {
         return Ok(());
     };
@@ -187,10 +187,10 @@ fn save(args: &Log, chain: &Chain, session: &Session) -> Result<(), Error> {
         .with_hint("`postkey generate api NAME` makes the first entry")
     })?;
     if values::is_dash(path) {
-        return session.ui.print(&newest.to_string());
+        return context.ui.print(&newest.to_string());
     }
     head::save(&newest, path)?;
     let path = path.display();
-    session.ui.note(format!("the head is saved in `{path}`"));
+    context.ui.note(format!("the head is saved in `{path}`"));
     Ok(())
 }

@@ -7,6 +7,7 @@ mod bounds;
 mod check;
 pub mod completions;
 mod connect;
+mod context;
 mod deactivate;
 mod decoy;
 mod delete;
@@ -38,7 +39,6 @@ mod revoke;
 mod rotate;
 mod selection;
 mod serve;
-mod session;
 mod set;
 mod show;
 mod usage;
@@ -48,7 +48,7 @@ mod verify;
 
 use clap::Subcommand;
 
-pub use session::Session;
+pub use context::Context;
 pub use values::paths;
 
 use crate::error::Error;
@@ -169,54 +169,54 @@ impl Verb {
 ///
 /// # Errors
 /// Why it could not do what was asked.
-pub fn run(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
-    expect_format(verb.formats(), session.ui.format)?;
-    expect_clock(&verb, session)?;
-    if verb.has_result(session.ui.format) {
-        session.ui.expect_output()?;
+pub fn run(verb: Verb, context: &mut Context) -> Result<ExitStatus, Error> {
+    expect_format(verb.formats(), context.ui.format)?;
+    expect_clock(&verb, context)?;
+    if verb.has_result(context.ui.format) {
+        context.ui.expect_output()?;
     }
-    let outcome = dispatch(verb, session).map_err(|error| {
-        let error = session.with_suggestion(session.diagnosed(error));
-        session.after_change(error)
+    let outcome = dispatch(verb, context).map_err(|error| {
+        let error = context.with_suggestion(context.diagnosed(error));
+        context.after_change(error)
     });
-    exports::renew_after(outcome, session)
+    exports::renew_after(outcome, context)
 }
 
-fn dispatch(verb: Verb, session: &mut Session) -> Result<ExitStatus, Error> {
+fn dispatch(verb: Verb, context: &mut Context) -> Result<ExitStatus, Error> {
     match verb {
-        Verb::Generate(args) => generate::run(args, session),
-        Verb::List(args) => list::run(args, session),
-        Verb::Show(args) => show::run(args, session),
-        Verb::Deactivate(args) => deactivate::run(args, session),
-        Verb::Activate(args) => activate::run(args, session),
-        Verb::Regenerate(args) => regenerate::run(args, session),
-        Verb::Reveal(args) => reveal::run(args, session),
-        Verb::Rotate(args) => rotate::run(args, session),
-        Verb::Delete(args) => delete::run(args, session),
-        Verb::Rename(args) => rename::run(args, session),
-        Verb::Describe(args) => describe::run(args, session),
-        Verb::Set(args) => set::run(args, session),
-        Verb::Verify(args) => verify::run(args, session),
-        Verb::Identify(args) => identify::run(args, session),
-        Verb::Explain(args) => explain::run(args, session),
-        Verb::Revoke(args) => revoke::run(args, session),
-        Verb::Serve(args) => serve::run(args, session),
-        Verb::Usage(args) => usage::run(args, session),
-        Verb::Check(args) => check::run(args, session),
-        Verb::Log(args) => log::run(args, session),
-        Verb::Apply(args) => apply::run(args, session),
-        Verb::Import(args) => import::run(args, session),
-        Verb::Backup(args) => backup::run(args, session),
-        Verb::Restore(args) => restore::run(args, session),
-        Verb::Export(args) => export::run(args, session),
-        Verb::Doctor(args) => doctor::run(args, session),
-        Verb::Connect(args) => connect::run(args, session),
-        Verb::Completions(args) => completions::run(args, session),
+        Verb::Generate(args) => generate::run(args, context),
+        Verb::List(args) => list::run(args, context),
+        Verb::Show(args) => show::run(args, context),
+        Verb::Deactivate(args) => deactivate::run(args, context),
+        Verb::Activate(args) => activate::run(args, context),
+        Verb::Regenerate(args) => regenerate::run(args, context),
+        Verb::Reveal(args) => reveal::run(args, context),
+        Verb::Rotate(args) => rotate::run(args, context),
+        Verb::Delete(args) => delete::run(args, context),
+        Verb::Rename(args) => rename::run(args, context),
+        Verb::Describe(args) => describe::run(args, context),
+        Verb::Set(args) => set::run(args, context),
+        Verb::Verify(args) => verify::run(args, context),
+        Verb::Identify(args) => identify::run(args, context),
+        Verb::Explain(args) => explain::run(args, context),
+        Verb::Revoke(args) => revoke::run(args, context),
+        Verb::Serve(args) => serve::run(args, context),
+        Verb::Usage(args) => usage::run(args, context),
+        Verb::Check(args) => check::run(args, context),
+        Verb::Log(args) => log::run(args, context),
+        Verb::Apply(args) => apply::run(args, context),
+        Verb::Import(args) => import::run(args, context),
+        Verb::Backup(args) => backup::run(args, context),
+        Verb::Restore(args) => restore::run(args, context),
+        Verb::Export(args) => export::run(args, context),
+        Verb::Doctor(args) => doctor::run(args, context),
+        Verb::Connect(args) => connect::run(args, context),
+        Verb::Completions(args) => completions::run(args, context),
     }
 }
 
 /// Makes sure that the clock says a time that can be; what goes on all the same is told so.
-fn expect_clock(verb: &Verb, session: &Session) -> Result<(), Error> {
+fn expect_clock(verb: &Verb, context: &Context) -> Result<(), Error> {
     let Err(wrong) = process::clock() else {
         return Ok(());
     };
@@ -224,8 +224,8 @@ fn expect_clock(verb: &Verb, session: &Session) -> Result<(), Error> {
         return Err(wrong.into());
     }
     if !matches!(verb, Verb::Doctor(_)) {
-        let nearest = session.look().moment(wrong.nearest());
-        session
+        let nearest = context.display().moment(wrong.nearest());
+        context
             .ui
             .warn(format!("{wrong}; going on as if it were {nearest}"));
     }

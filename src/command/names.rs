@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::path::Path;
 
-use super::Session;
+use super::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::open_input;
@@ -33,13 +33,13 @@ const ENOUGH: usize = 1000;
 
 /// A name, and the line that it stands in, counted from 1.
 #[derive(Debug)]
-pub(super) struct Wanted {
+pub(super) struct ListedName {
     pub(super) name: KeyName,
     pub(super) line: usize,
 }
 
 /// What is wrong with lines, to be told together before anything is made.
-pub(super) struct Faults {
+pub(super) struct InvalidNames {
     /// Where the lines stand.
     place: String,
     count: usize,
@@ -65,11 +65,11 @@ pub(super) enum Repeated {
 pub(super) fn read(
     path: &Path,
     repeated: Repeated,
-    session: &Session,
-) -> Result<(Vec<Wanted>, Faults), Error> {
+    context: &Context,
+) -> Result<(Vec<ListedName>, InvalidNames), Error> {
     let (input, place): (Box<dyn Read>, String) = match path.to_str() {
         Some("-") => (
-            Box::new(standard_input(session)?),
+            Box::new(standard_input(context)?),
             STANDARD_INPUT.to_owned(),
         ),
         _ => {
@@ -78,7 +78,7 @@ pub(super) fn read(
             (Box::new(file), place)
         }
     };
-    let mut faults = Faults::of(place);
+    let mut faults = InvalidNames::of(place);
     let wanted = lines(BufReader::new(input), repeated, &mut faults)?;
     if wanted.is_empty() && faults.count == 0 {
         let message = format!("no names in {}", faults.place);
@@ -90,12 +90,12 @@ pub(super) fn read(
 /// What standard input is called.
 pub(super) const STANDARD_INPUT: &str = "standard input";
 
-fn standard_input(session: &Session) -> Result<impl Read, Error> {
-    session.ui.expect_typist()?;
+fn standard_input(context: &Context) -> Result<impl Read, Error> {
+    context.ui.expect_typist()?;
     let input = io::stdin().lock();
     if input.is_terminal() {
         let note = "reading names from standard input, one a line; Ctrl-D ends the list";
-        session.ui.note(note);
+        context.ui.note(note);
     }
     Ok(input)
 }
@@ -103,9 +103,9 @@ fn standard_input(session: &Session) -> Result<impl Read, Error> {
 fn lines(
     mut input: impl BufRead,
     repeated: Repeated,
-    faults: &mut Faults,
-) -> Result<Vec<Wanted>, Error> {
-    let mut reading = Reading::default();
+    faults: &mut InvalidNames,
+) -> Result<Vec<ListedName>, Error> {
+    let mut reading = NameReader::default();
     let mut length = 0;
     let mut text = Vec::new();
     for line in 1.. {
@@ -130,13 +130,13 @@ fn lines(
 
 /// The names so far.
 #[derive(Default)]
-struct Reading {
-    wanted: Vec<Wanted>,
+struct NameReader {
+    wanted: Vec<ListedName>,
     /// In which line each of them stands.
     seen: HashMap<String, usize>,
 }
 
-impl Reading {
+impl NameReader {
     /// What there is more of than may be, after this line.
     fn excess(&self, line: usize, length: u64, text: &[u8]) -> Option<&'static str> {
         if text.len() as u64 == LONGEST_LINE && !text.ends_with(b"\n") {
@@ -166,7 +166,7 @@ impl Reading {
             }
             Entry::Vacant(vacant) => {
                 vacant.insert(line);
-                self.wanted.push(Wanted { name, line });
+                self.wanted.push(ListedName { name, line });
                 Ok(())
             }
         }
@@ -192,7 +192,7 @@ fn too_much(place: &str, most: &str) -> Error {
     Error::usage(format!("{place} holds more than {most}")).with_hint("take it in several runs")
 }
 
-impl Faults {
+impl InvalidNames {
     fn of(place: String) -> Self {
         Self {
             place,
@@ -226,7 +226,7 @@ impl Faults {
     ///
     /// # Errors
     /// If there were any, with the highest status of theirs: so much was done then.
-    pub(super) fn tell(mut self, done: &str, session: &Session) -> Result<(), Error> {
+    pub(super) fn tell(mut self, done: &str, context: &Context) -> Result<(), Error> {
         if self.count == 0 {
             return Ok(());
         }
@@ -234,7 +234,7 @@ impl Faults {
         let told = self.kept.len();
         for (line, error) in self.kept {
             let place = format_args!("line {line} of {}", self.place);
-            session.ui.error(&error.about(place));
+            context.ui.error(&error.about(place));
         }
         let least = if self.count < ENOUGH { "" } else { "at least " };
         let lines = counted(self.count as i128, "invalid line", "invalid lines");

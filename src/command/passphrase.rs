@@ -13,11 +13,11 @@ use nix::unistd::geteuid;
 use zeroize::Zeroizing;
 
 use super::issue::random;
-use super::{Session, values};
+use super::{Context, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::hint_of;
-use crate::key::{Passphrase, Sealer, Unopened, without_mark};
+use crate::key::{Passphrase, SealError, Sealer, without_mark};
 
 /// How long a passphrase's line may be, in bytes; a terminal takes no longer one.
 const LONGEST: usize = 4096;
@@ -27,67 +27,67 @@ const SHARED: u32 = 0o077;
 
 /// Where a passphrase comes from.
 #[derive(Args, Debug)]
-pub(super) struct Source {
+pub(super) struct PassphraseSource {
     /// Takes the default key's passphrase from a file's first line instead of asking for it;
     /// only you may have a right to the file; `-` is standard input
     #[arg(long, value_name = "FILE", value_parser = values::paths_or_dash())]
     passphrase_file: Option<PathBuf>,
 }
 
-impl Source {
+impl PassphraseSource {
     /// Whether a file was named.
     pub(super) fn is_file(&self) -> bool {
         self.passphrase_file.is_some()
     }
 
     /// The passphrase that opens a seal; `None` if the person who was asked gave none.
-    pub(super) fn known(&self, session: &Session) -> Result<Option<Passphrase>, Error> {
+    pub(super) fn known(&self, context: &Context) -> Result<Option<Passphrase>, Error> {
         if let Some(path) = &self.passphrase_file {
             return read(path).map(Some);
         }
-        expect_person("revealing a secret", session)?;
-        let typed = session.ui.hidden("Passphrase")?;
+        expect_person("revealing a secret", context)?;
+        let typed = context.ui.hidden("Passphrase")?;
         Ok(typed.map(Passphrase::new))
     }
 
     /// A new passphrase, ready to seal; `None` if the person who was asked gave none.
-    pub(super) fn chosen(&self, session: &Session) -> Result<Option<Sealer>, Error> {
+    pub(super) fn chosen(&self, context: &Context) -> Result<Option<Sealer>, Error> {
         let chosen = match &self.passphrase_file {
             Some(path) => Some(read(path).and_then(strong)?),
-            None => ask_twice(session)?,
+            None => ask_twice(context)?,
         };
         chosen.map(|passphrase| sealer(&passphrase)).transpose()
     }
 }
 
-fn expect_person(doing: &str, session: &Session) -> Result<(), Error> {
+fn expect_person(doing: &str, context: &Context) -> Result<(), Error> {
     let needed = format!("{doing} needs a passphrase");
-    session
+    context
         .ui
         .expect_person(&needed, "--passphrase-file FILE gives it")
 }
 
 /// Asks until the same good passphrase was typed twice; an empty line ends it.
-fn ask_twice(session: &Session) -> Result<Option<Passphrase>, Error> {
-    expect_person("a default key", session)?;
+fn ask_twice(context: &Context) -> Result<Option<Passphrase>, Error> {
+    expect_person("a default key", context)?;
     loop {
-        let Some(first) = session.ui.hidden("Passphrase for the default key")? else {
+        let Some(first) = context.ui.hidden("Passphrase for the default key")? else {
             return Ok(None);
         };
         let passphrase = match strong(Passphrase::new(first)) {
             Ok(passphrase) => passphrase,
             Err(error) => {
-                session.ui.error(&error);
+                context.ui.error(&error);
                 continue;
             }
         };
-        let Some(again) = session.ui.hidden("The same again")? else {
+        let Some(again) = context.ui.hidden("The same again")? else {
             return Ok(None);
         };
         if passphrase.is_same(&Passphrase::new(again)) {
             return Ok(Some(passphrase));
         }
-        session.ui.error(
+        context.ui.error(
             &Error::usage("the two are not the same")
                 .with_hint("type it again; an empty line ends it"),
         );
@@ -107,7 +107,7 @@ fn sealer(passphrase: &Passphrase) -> Result<Sealer, Error> {
 }
 
 /// Why a passphrase could not be hashed.
-pub(super) fn no_memory(error: Unopened) -> Error {
+pub(super) fn no_memory(error: SealError) -> Error {
     Error::new(ExitStatus::Trouble, error.to_string())
 }
 

@@ -5,22 +5,22 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::os::fd::AsFd;
 
-use super::Session;
+use super::Context;
 use crate::error::Error;
-use crate::key::{Digest, HashMemory, Malformed, Scanner, Secret, Sight, Tail, Unreadable};
-use crate::vault::{Former, Presented, Vault};
-use crate::verify::{Recognised, recognise};
+use crate::key::{Digest, HashMemory, Malformed, ScanFinding, Scanner, Secret, Tail, Unreadable};
+use crate::vault::{PastOwner, StoredSecret, Vault};
+use crate::verify::{SecretMatch, match_secret};
 
 /// How many different secrets that are nobody's are told apart; of more, only the number is
 /// known.
 const MOST: usize = 10_000;
 
 /// What was found in a text.
-pub(super) struct Pasted {
+pub(super) struct SecretSearch {
     /// Whether there was no text at all.
     pub(super) is_empty: bool,
     /// Each secret once, in the order in which they were seen first.
-    pub(super) findings: Vec<Finding>,
+    pub(super) findings: Vec<SecretFinding>,
     /// What looks like a secret and is none.
     pub(super) misspelt: Option<Misspelt>,
     /// How often secrets of nobody were seen after the [`MOST`] that are told apart.
@@ -35,7 +35,7 @@ pub(super) struct Pasted {
     pub(super) failure: Option<Error>,
 }
 
-impl Default for Pasted {
+impl Default for SecretSearch {
     fn default() -> Self {
         Self {
             is_empty: true,
@@ -51,18 +51,18 @@ impl Default for Pasted {
 }
 
 /// A secret, and where it was seen.
-pub(super) struct Finding {
+pub(super) struct SecretFinding {
     pub(super) tail: Tail,
-    pub(super) recognised: Recognised,
+    pub(super) matched: SecretMatch,
     /// How often.
     pub(super) count: u64,
     /// In which line first.
     pub(super) line: u64,
 }
 
-impl Pasted {
+impl SecretSearch {
     /// Whose the secrets seem to have been that are nobody's now, by their tails.
-    pub(super) fn former(&self) -> Result<HashMap<String, Former>, Error> {
+    pub(super) fn former(&self) -> Result<HashMap<String, PastOwner>, Error> {
         let nobodys = self.findings.iter().filter(|finding| !finding.is_ours());
         let tails: Vec<&Tail> = nobodys.map(|finding| &finding.tail).collect();
         match &self.vault {
@@ -72,9 +72,9 @@ impl Pasted {
     }
 
     /// Says what a secret may be hidden in.
-    pub(super) fn warn_of_unreadable(&self, session: &Session) {
+    pub(super) fn warn_of_unreadable(&self, context: &Context) {
         if let Some(Unreadable { what, line }) = self.unreadable {
-            session.ui.warn(format!(
+            context.ui.warn(format!(
                 "{what} data was not searched, first in line {line}: \
                  decode, decompress or decrypt it, and search what comes out"
             ));
@@ -82,10 +82,10 @@ impl Pasted {
     }
 }
 
-impl Finding {
+impl SecretFinding {
     /// Whether it is, or was, a key's of this vault.
     pub(super) fn is_ours(&self) -> bool {
-        self.recognised.secret().is_ok() || self.recognised.dead().is_some()
+        self.matched.secret().is_ok() || self.matched.dead().is_some()
     }
 }
 
@@ -99,20 +99,20 @@ pub(super) struct Misspelt {
 }
 
 /// What is asked on a terminal, and said where nobody can be asked.
-pub(super) struct Asking {
+pub(super) struct PromptText {
     pub(super) question: &'static str,
     pub(super) hint: &'static str,
 }
 
 /// A search under way.
 struct Search<'a, A> {
-    session: &'a Session,
-    open: fn(&Session) -> Result<Vault, Error>,
+    context: &'a Context,
+    open: fn(&Context) -> Result<Vault, Error>,
     act: A,
     memory: HashMemory,
     /// Where in the findings a secret is, by its digest.
     places: HashMap<Digest, usize>,
-    pasted: Pasted,
+    pasted: SecretSearch,
 }
 
 /// Looks for secrets in standard input, or in what is typed unseen.
@@ -121,36 +121,36 @@ struct Search<'a, A> {
 /// waited for. `act` learns at once of each that is a key's, current or not.
 ///
 /// # Errors
-/// If nobody can be asked. What goes wrong later is in [`Pasted::failure`].
+/// If nobody can be asked. What goes wrong later is in [`SecretSearch::failure`].
 pub(super) fn search<A>(
-    asking: &Asking,
-    session: &Session,
-    open: fn(&Session) -> Result<Vault, Error>,
+    asking: &PromptText,
+    context: &Context,
+    open: fn(&Context) -> Result<Vault, Error>,
     act: A,
-) -> Result<Pasted, Error>
+) -> Result<SecretSearch, Error>
 where
-    A: FnMut(&Presented, &mut Vault) -> Result<(), Error>,
+    A: FnMut(&StoredSecret, &mut Vault) -> Result<(), Error>,
 {
-    session.expect_own_home()?;
+    context.expect_own_home()?;
     let mut search = Search {
-        session,
+        context,
         open,
         act,
         memory: HashMemory::default(),
         places: HashMap::new(),
-        pasted: Pasted::default(),
+        pasted: SecretSearch::default(),
     };
     let outcome = if io::stdin().is_terminal() {
         let missing = "no secret was given";
-        session.ui.expect_person(missing, asking.hint)?;
-        let typed = session.ui.hidden(asking.question)?.unwrap_or_default();
+        context.ui.expect_person(missing, asking.hint)?;
+        let typed = context.ui.hidden(asking.question)?.unwrap_or_default();
         search.read(typed.as_bytes())
     } else {
         search.read_input()
     };
     let outcome = match search.pasted.vault {
         Some(_) => outcome,
-        None => outcome.and_then(|()| session.expect_vault()),
+        None => outcome.and_then(|()| context.expect_vault()),
     };
     search.pasted.failure = outcome.err();
     Ok(search.pasted)
@@ -158,7 +158,7 @@ where
 
 impl<A> Search<'_, A>
 where
-    A: FnMut(&Presented, &mut Vault) -> Result<(), Error>,
+    A: FnMut(&StoredSecret, &mut Vault) -> Result<(), Error>,
 {
     /// Not through std's buffer, in which a copy of a secret would stay.
     fn read_input(&mut self) -> Result<(), Error> {
@@ -187,7 +187,7 @@ where
         }
     }
 
-    fn take(&mut self, sight: Sight) -> Result<(), Error> {
+    fn take(&mut self, sight: ScanFinding) -> Result<(), Error> {
         match sight.found {
             Ok(secret) => self.take_secret(&secret, sight.line),
             Err(why) => {
@@ -206,32 +206,32 @@ where
             self.pasted.findings[place].count += 1;
             return Ok(());
         }
-        let recognised = self.recognise(secret)?;
-        if self.places.len() >= MOST && recognised.secret().is_err() {
+        let matched = self.match_secret(secret)?;
+        if self.places.len() >= MOST && matched.secret().is_err() {
             self.pasted.more += 1;
             return Ok(());
         }
-        if let (Ok(presented), Some(vault)) = (recognised.secret(), &mut self.pasted.vault) {
+        if let (Ok(presented), Some(vault)) = (matched.secret(), &mut self.pasted.vault) {
             (self.act)(presented, vault)?;
         }
         self.places.insert(digest, self.pasted.findings.len());
-        self.pasted.findings.push(Finding {
+        self.pasted.findings.push(SecretFinding {
             tail: secret.tail(),
-            recognised,
+            matched,
             count: 1,
             line,
         });
         Ok(())
     }
 
-    fn recognise(&mut self, secret: &Secret) -> Result<Recognised, Error> {
+    fn match_secret(&mut self, secret: &Secret) -> Result<SecretMatch, Error> {
         let opened = match self.pasted.vault.take() {
             Some(opened) => Ok(opened),
-            None => (self.open)(self.session),
+            None => (self.open)(self.context),
         };
         let vault = self.pasted.vault.insert(opened?);
         let look_up = |tail: &Tail| vault.stored(tail);
-        Ok(recognise(secret.expose(), look_up, &mut self.memory)?)
+        Ok(match_secret(secret.expose(), look_up, &mut self.memory)?)
     }
 }
 

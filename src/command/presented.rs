@@ -7,19 +7,19 @@ use std::os::fd::AsFd;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::Session;
+use super::Context;
 use crate::error::Error;
-use crate::key::{HashMemory, Limit, Tail, Used, Username, without_mark};
-use crate::usage::{self, Usage};
+use crate::key::{HashMemory, Limit, Tail, Username, WindowUse, without_mark};
+use crate::usage::{self, UsageStore};
 use crate::vault::{self, Vault};
-use crate::verify::{Recognised, recognise, recognise_password};
+use crate::verify::{SecretMatch, match_password, match_secret};
 
 /// How much standard input may hold, in bytes: far more than a secret.
 const LONGEST: u64 = 1024;
 
 /// A secret that was presented, and the vault if it had to be asked.
-pub(super) struct Presentation {
-    pub(super) recognised: Recognised,
+pub(super) struct PresentedSecret {
+    pub(super) matched: SecretMatch,
     /// When.
     pub(super) at: Timestamp,
     pub(super) vault: Option<Vault>,
@@ -28,76 +28,81 @@ pub(super) struct Presentation {
 /// Reads a secret and tells whose it is; with a login also what is its imported password. The
 /// vault is only opened for what has the shape of a secret, or for a login; one that is not there
 /// is trouble, no verdict.
-pub(super) fn present(session: &Session, login: Option<&Username>) -> Result<Presentation, Error> {
-    session.expect_own_home()?;
-    Presentation::of(&read(session)?, login, session)
+pub(super) fn present(
+    context: &Context,
+    login: Option<&Username>,
+) -> Result<PresentedSecret, Error> {
+    context.expect_own_home()?;
+    PresentedSecret::of(&read(context)?, login, context)
 }
 
-impl Presentation {
+impl PresentedSecret {
     /// Tells whose a secret is, as [`present`] does.
     pub(super) fn of(
         presented: &str,
         login: Option<&Username>,
-        session: &Session,
+        context: &Context,
     ) -> Result<Self, Error> {
         let mut vault = None;
-        let recognised = recognised(presented, login, session, &mut vault);
-        let recognised = recognised.map_err(|error| session.explained(error))?;
+        let matched = matched(presented, login, context, &mut vault);
+        let matched = matched.map_err(|error| context.explained(error))?;
         if vault.is_none() {
-            session.expect_vault()?;
+            context.expect_vault()?;
         }
         Ok(Self {
-            recognised,
-            at: Session::clock(),
+            matched,
+            at: Context::clock(),
             vault,
         })
     }
 
     /// How much of its limit the secret's key has used so far.
-    pub(super) fn used(&self, session: &Session) -> Result<Used, usage::Error> {
-        let (Some(vault), Recognised::Secret(secret)) = (&self.vault, &self.recognised) else {
-            return Ok(Used::default());
+    pub(super) fn used(&self, context: &Context) -> Result<WindowUse, usage::Error> {
+        let (Some(vault), SecretMatch::Secret(secret)) = (&self.vault, &self.matched) else {
+            return Ok(WindowUse::default());
         };
         let limit = secret.record.key.limit();
         if limit.is_none_or(|limit| limit == Limit::None) {
-            return Ok(Used::default());
+            return Ok(WindowUse::default());
         }
-        let usage = Usage::open(vault, session.settings.wait)?;
-        usage.map_or(Ok(Used::default()), |usage| usage.used(secret.record.id))
+        let usage = UsageStore::open(vault, context.settings.wait)?;
+        usage.map_or(Ok(WindowUse::default()), |usage| {
+            usage.used(secret.record.id)
+        })
     }
 }
 
-fn recognised(
+fn matched(
     presented: &str,
     login: Option<&Username>,
-    session: &Session,
+    context: &Context,
     vault: &mut Option<Vault>,
-) -> Result<Recognised, vault::Error> {
+) -> Result<SecretMatch, vault::Error> {
     let memory = &mut HashMemory::default();
-    let by_tail = |tail: &Tail| opened(vault, session)?.stored(tail);
-    let recognised = recognise(presented, by_tail, memory)?;
+    let by_tail = |tail: &Tail| opened(vault, context)?.stored(tail);
+    let matched = match_secret(presented, by_tail, memory)?;
     let Some(login) = login.map(Username::as_str) else {
-        return Ok(recognised);
+        return Ok(matched);
     };
-    let by_login = |login: &str| opened(vault, session)?.imported(login);
-    recognise_password(presented, login, recognised, by_login, memory)
+    let by_login = |login: &str| opened(vault, context)?.imported(login);
+    match_password(presented, login, matched, by_login, memory)
 }
 
 /// The vault, opened when it is first needed.
-fn opened<'a>(vault: &'a mut Option<Vault>, session: &Session) -> Result<&'a Vault, vault::Error> {
+fn opened<'a>(vault: &'a mut Option<Vault>, context: &Context) -> Result<&'a Vault, vault::Error> {
     let opened = match vault.take() {
         Some(opened) => opened,
-        None => session.opened()?,
+        None => context.opened()?,
     };
     Ok(vault.insert(opened))
 }
 
 /// What was presented, without the line end that `echo` or a file puts behind it.
-fn read(session: &Session) -> Result<Zeroizing<String>, Error> {
+fn read(context: &Context) -> Result<Zeroizing<String>, Error> {
     if io::stdin().is_terminal() {
         let hint = "pipe it in, as in printf %s \"$KEY\" | postkey verify";
-        session.ui.expect_person("no secret was given", hint)?;
-        return Ok(session.ui.hidden("Secret")?.unwrap_or_default());
+        context.ui.expect_person("no secret was given", hint)?;
+        return Ok(context.ui.hidden("Secret")?.unwrap_or_default());
     }
     let bytes = read_input(LONGEST)
         .map_err(|error| Error::usage(format!("cannot read standard input: {error}")))?;

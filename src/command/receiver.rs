@@ -8,21 +8,21 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::values::Dash;
-use super::{Session, values};
+use super::values::DashMeaning;
+use super::{Context, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::shell_word;
 use crate::files::{self, whole};
-use crate::key::{Key, KeyName, Kind, Variable, Variables};
+use crate::key::{Key, KeyName, KeyVariables, Kind, Variable};
 use crate::process::job;
 use crate::ui::{Format, another_secret};
 pub(super) use loss::Loss;
-pub(super) use target::{Overwrite, Subject, Target};
+pub(super) use target::{DeliveredKey, Overwrite, Target};
 
 /// Where the secret goes, if not to standard output.
 #[derive(Args, Debug, Default)]
-pub(super) struct Receiver {
+pub(super) struct DeliveryOptions {
     /// Writes the secret to a file, 0600, and nothing to standard output; with --format env only
     /// its variables are set in the file
     #[arg(long, value_name = "FILE")]
@@ -89,9 +89,10 @@ impl Github {
 }
 
 /// Why `-` is no file to save to.
-const NOT_A_FILE: Dash = Dash::Nothing("without --save the secret goes to standard output");
+const NOT_A_FILE: DashMeaning =
+    DashMeaning::Nothing("without --save the secret goes to standard output");
 
-impl Receiver {
+impl DeliveryOptions {
     /// Whether any of the flags was given.
     pub(super) fn is_given(&self) -> bool {
         self.save.is_some() || self.env_name.is_some() || self.github.is_some()
@@ -110,16 +111,16 @@ impl Receiver {
     }
 
     /// Makes sure, before anything is done, that there is somebody to take a secret.
-    pub(super) fn expect(&self, session: &Session) -> Result<(), Error> {
-        self.format(session)?;
+    pub(super) fn expect(&self, context: &Context) -> Result<(), Error> {
+        self.format(context)?;
         self.expect_file()?;
         match self.github {
-            None if self.print_secret => session.ui.expect_reader(),
-            None if self.save.is_none() => session.ui.expect_receiver(),
+            None if self.print_secret => context.ui.expect_reader(),
+            None if self.save.is_none() => context.ui.expect_receiver(),
             None => Ok(()),
             Some(github) => {
                 self.expect_github(github)?;
-                session.ui.expect_runner()
+                context.ui.expect_runner()
             }
         }
     }
@@ -162,10 +163,10 @@ impl Receiver {
     }
 
     /// Warns if the file is missing that has the secret of a key which is there.
-    pub(super) fn warn_if_lost(&self, key: &Key, now: Timestamp, session: &Session) {
+    pub(super) fn warn_if_lost(&self, key: &Key, now: Timestamp, context: &Context) {
         if let Some(path) = self.save.as_ref().filter(|path| !path.exists()) {
-            let flags = format!("--save {}{}", shell_word(path), self.form(session));
-            session.ui.warn(format!(
+            let flags = format!("--save {}{}", shell_word(path), self.form(context));
+            context.ui.warn(format!(
                 "`{}` not found: if the secret of `{}` is lost, {}",
                 path.display(),
                 key.name,
@@ -175,24 +176,24 @@ impl Receiver {
     }
 
     /// The flags that say in which form a secret is saved.
-    fn form(&self, session: &Session) -> String {
+    fn form(&self, context: &Context) -> String {
         let flag = |flag: &str, variable: &Option<Variable>| {
             let variable = variable.as_ref();
             variable.map_or_else(String::new, |variable| format!(" {flag} {variable}"))
         };
-        match self.format(session) {
+        match self.format(context) {
             Ok(Format::Env) if self.env_name.is_none() => " --format env".to_owned(),
             _ => flag("--env-name", &self.env_name) + &flag("--env-username", &self.env_username),
         }
     }
 
     /// The format that the secret takes: that of variables, if they are named.
-    fn format(&self, session: &Session) -> Result<Format, Error> {
+    fn format(&self, context: &Context) -> Result<Format, Error> {
         let is_in_variables = match self.github {
             Some(Github::Env | Github::Output) => true,
             Some(Github::Mask) | None => self.env_name.is_some(),
         };
-        match session.ui.format {
+        match context.ui.format {
             Format::Text | Format::Env if is_in_variables => Ok(Format::Env),
             format if is_in_variables => {
                 let flag = if self.env_name.is_some() {
@@ -210,7 +211,7 @@ impl Receiver {
         }
     }
 
-    fn variables(&self, name: &KeyName, kind: Kind) -> Result<Variables, Error> {
+    fn variables(&self, name: &KeyName, kind: Kind) -> Result<KeyVariables, Error> {
         if kind == Kind::Api && self.env_username.is_some() {
             return Err(Error::usage("an API key has no --env-username")
                 .with_hint("only SMTP keys have usernames"));
@@ -222,8 +223,8 @@ impl Receiver {
             );
         }
         Ok(match &self.env_name {
-            None => Variables::of(name, kind),
-            Some(secret) => Variables::named(kind, secret.clone(), self.env_username.clone()),
+            None => KeyVariables::of(name, kind),
+            Some(secret) => KeyVariables::named(kind, secret.clone(), self.env_username.clone()),
         })
     }
 }

@@ -2,15 +2,15 @@
 
 use clap::Args;
 
-use super::Session;
-use super::issue::{Fresh, same_secret};
-use super::passphrase::Source;
-use super::receiver::{Overwrite, Receiver, Subject};
-use super::selection::{self, Question};
+use super::Context;
+use super::issue::{NewSecret, same_secret};
+use super::passphrase::PassphraseSource;
+use super::receiver::{DeliveredKey, DeliveryOptions, Overwrite};
+use super::selection::{self, KeyPrompt};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Sealer};
-use crate::ui::{KeyView, Look};
+use crate::ui::{DisplayContext, KeyView};
 use crate::vault::Action;
 
 /// Gives a key a new secret; the old one stops at once
@@ -38,52 +38,52 @@ pub struct Regenerate {
     #[arg(add = selection::completer())]
     name: Option<KeyName>,
     #[command(flatten)]
-    passphrase: Source,
+    passphrase: PassphraseSource,
     #[command(flatten)]
-    receiver: Receiver,
+    receiver: DeliveryOptions,
     #[command(flatten)]
     overwrite: Overwrite,
 }
 
-const QUESTION: Question = Question::of_any("Which key gets a new secret?");
+const QUESTION: KeyPrompt = KeyPrompt::of_any("Which key gets a new secret?");
 
-pub(super) fn run(args: Regenerate, session: &mut Session) -> Result<ExitStatus, Error> {
-    let Some(name) = selection::name(args.name, QUESTION, session)? else {
-        return Ok(selection::nothing_chosen(session));
+pub(super) fn run(args: Regenerate, context: &mut Context) -> Result<ExitStatus, Error> {
+    let Some(name) = selection::name(args.name, QUESTION, context)? else {
+        return Ok(selection::nothing_chosen(context));
     };
-    args.receiver.expect(session)?;
-    let mut vault = session.open_to_change()?;
+    args.receiver.expect(context)?;
+    let mut vault = context.open_to_change()?;
     let seen = vault.find(&name)?;
-    let subject = Subject {
+    let subject = DeliveredKey {
         name: &name,
         kind: seen.key.kind(),
         username: seen.key.username(),
         before: Some(&seen.key),
         overwrite: Some(args.overwrite),
     };
-    let target = args.receiver.target(&subject, Some(&vault), session)?;
-    let look = session.look();
-    if !confirm(&seen.key, session, &look)? {
-        session.ui.note("nothing was changed");
+    let target = args.receiver.target(&subject, Some(&vault), context)?;
+    let display = context.display();
+    if !confirm(&seen.key, context, &display)? {
+        context.ui.note("nothing was changed");
         return Ok(ExitStatus::No);
     }
-    let author = session.author(Action::Regenerate);
+    let author = context.author(Action::Regenerate);
     let is_default = vault.default_id()? == Some(seen.id);
-    let sealer = sealer(&seen.key, is_default, &args.passphrase, session)?;
-    let fresh = Fresh::generate(seen.key.kind(), &session.settings.brand)?.sealed_by(sealer);
+    let sealer = sealer(&seen.key, is_default, &args.passphrase, context)?;
+    let fresh = NewSecret::generate(seen.key.kind(), &context.settings.brand)?.sealed_by(sealer);
     let key = seen.key.with_secret(fresh.tail());
-    session.stage(&fresh, &mut vault, &author, |change| {
+    context.stage(&fresh, &mut vault, &author, |change| {
         same_secret(&change.find(&name)?, &seen)
     })?;
-    let used = session.use_for_programs(&seen, look.now, &vault);
-    let view = KeyView::new(&key, look.now).with_use(used);
-    session.hand_over(&fresh, view, &target, &mut vault, &author, |change| {
+    let used = context.use_for_programs(&seen, display.now, &vault);
+    let view = KeyView::new(&key, display.now).with_use(used);
+    context.hand_over(&fresh, view, &target, &mut vault, &author, |change| {
         let found = change.find(&name)?;
         same_secret(&found, &seen)?;
         fresh.replace(&found, &found.key.with_secret(fresh.tail()), change)
     })?;
-    announce(&seen.key, &key, session, &look);
-    session.tell_of_secret(&key, look.now, is_default, &fresh, &target);
+    announce(&seen.key, &key, context, &display);
+    context.tell_of_secret(&key, display.now, is_default, &fresh, &target);
     Ok(ExitStatus::Done)
 }
 
@@ -93,8 +93,8 @@ pub(super) fn run(args: Regenerate, session: &mut Session) -> Result<ExitStatus,
 fn sealer(
     key: &Key,
     is_default: bool,
-    passphrase: &Source,
-    session: &Session,
+    passphrase: &PassphraseSource,
+    context: &Context,
 ) -> Result<Option<Sealer>, Error> {
     if !is_default && passphrase.is_file() {
         return Err(
@@ -102,42 +102,45 @@ fn sealer(
                 .with_hint("only the default key's secret is sealed; leave out --passphrase-file"),
         );
     }
-    if !is_default || (session.is_yes && !passphrase.is_file()) {
+    if !is_default || (context.is_yes && !passphrase.is_file()) {
         return Ok(None);
     }
-    passphrase.chosen(session)
+    passphrase.chosen(context)
 }
 
-fn confirm(key: &Key, session: &Session, look: &Look) -> Result<bool, Error> {
-    if session.is_yes {
+fn confirm(key: &Key, context: &Context, display: &DisplayContext) -> Result<bool, Error> {
+    if context.is_yes {
         return Ok(true);
     }
     let ending = match key.tail.is_imported() {
         true => "was imported".to_owned(),
-        false => look.ending(&key.tail),
+        false => display.ending(&key.tail),
     };
     let needed = format!("a new secret for `{}` needs a confirmation", key.name);
-    session.ui.expect_person(&needed, "--yes gives it")?;
-    session.ui.note(format!(
+    context.ui.expect_person(&needed, "--yes gives it")?;
+    context.ui.note(format!(
         "the secret of `{}` that {ending} will stop at once",
         key.name
     ));
-    if let Some(old) = key.retiring_at(look.now) {
-        let (old, until) = (look.secret(&old.tail), look.moment_and_distance(old.until));
-        session.ui.note(format!(
+    if let Some(old) = key.retiring_at(display.now) {
+        let (old, until) = (
+            display.secret(&old.tail),
+            display.moment_and_distance(old.until),
+        );
+        context.ui.note(format!(
             "so will its old one, {old}, which else works until {until}"
         ));
     }
-    session.ui.confirm("Make a new one?")
+    context.ui.confirm("Make a new one?")
 }
 
-fn announce(old: &Key, new: &Key, session: &Session, look: &Look) {
-    let (new_tail, old_tail) = (look.tail(&new.tail), look.secret(&old.tail));
-    let stopped = match old.retiring_at(look.now) {
-        Some(older) => format!("{} and {old_tail} have", look.secret(&older.tail)),
+fn announce(old: &Key, new: &Key, context: &Context, display: &DisplayContext) {
+    let (new_tail, old_tail) = (display.tail(&new.tail), display.secret(&old.tail));
+    let stopped = match old.retiring_at(display.now) {
+        Some(older) => format!("{} and {old_tail} have", display.secret(&older.tail)),
         None => format!("{old_tail} has"),
     };
-    session.ui.note(format!(
+    context.ui.note(format!(
         "`{}` has a new secret, {new_tail}; {stopped} stopped",
         new.name
     ));

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Session, selection};
+use super::{Context, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName};
@@ -22,9 +22,9 @@ pub struct Rename {
     new_name: KeyName,
 }
 
-pub(super) fn run(args: Rename, session: &mut Session) -> Result<ExitStatus, Error> {
+pub(super) fn run(args: Rename, context: &mut Context) -> Result<ExitStatus, Error> {
     let new_name = args.new_name;
-    session.edit(&args.name, Action::Rename, |key, _| {
+    context.edit(&args.name, Action::Rename, |key, _| {
         Ok(Key {
             name: new_name.clone(),
             ..key.clone()

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{Session, selection, values};
+use super::{Context, selection, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::KeyName;
-use crate::ui::{AffectedView, Look, counted, head_told, held};
-use crate::usage::Usage;
+use crate::ui::{AffectedView, DisplayContext, counted, head_told, held};
+use crate::usage::UsageStore;
 use crate::vault::{
-    self, Action, Affected, Author, Comparison, Effect, Field, Head, KeyId, Present, Record, Vault,
+    self, Action, Affected, Author, Comparison, CurrentVault, Effect, Field, Head, KeyId, Record,
+    Vault,
 };
 
 /// Makes the vault what a backup holds
@@ -54,13 +55,13 @@ pub struct Restore {
     despite_log: bool,
 }
 
-pub(super) fn run(args: Restore, session: &mut Session) -> Result<ExitStatus, Error> {
-    session.expect_own_home()?;
-    let present = open_present(session)?;
+pub(super) fn run(args: Restore, context: &mut Context) -> Result<ExitStatus, Error> {
+    context.expect_own_home()?;
+    let present = open_present(context)?;
     expect_another_file(&present, &args.file)?;
-    let backup = read(&args, session)?;
-    let plan = Plan::new(&args, &backup, &present, session)?;
-    plan.say(session)?;
+    let backup = read(&args, context)?;
+    let plan = RestorePlan::new(&args, &backup, &present, context)?;
+    plan.say(context)?;
     if args.dry_run {
         let is_nothing = plan.comparison.affected.is_empty() && plan.trouble.is_none();
         return Ok(if is_nothing {
@@ -69,22 +70,22 @@ pub(super) fn run(args: Restore, session: &mut Session) -> Result<ExitStatus, Er
             ExitStatus::No
         });
     }
-    if !plan.is_confirmed(&args, session)? {
-        session.ui.note("nothing was restored");
+    if !plan.is_confirmed(&args, context)? {
+        context.ui.note("nothing was restored");
         return Ok(ExitStatus::No);
     }
-    restore(plan, backup, present, session)?;
+    restore(plan, backup, present, context)?;
     Ok(ExitStatus::Done)
 }
 
-fn read(args: &Restore, session: &Session) -> Result<Vault, Error> {
-    let backup = Vault::read_backup(&args.file, session.settings.wait)?;
+fn read(args: &Restore, context: &Context) -> Result<Vault, Error> {
+    let backup = Vault::read_backup(&args.file, context.settings.wait)?;
     let Some((entry, why)) = backup.verify_log()?.broken else {
         return Ok(backup);
     };
     let broken = vault::Error::BrokenLog(entry, why);
     if args.despite_log {
-        session.ui.warn(format!("of the backup, {broken}"));
+        context.ui.warn(format!("of the backup, {broken}"));
         return Ok(backup);
     }
     Err(vault::Error::Backup {
@@ -94,9 +95,9 @@ fn read(args: &Restore, session: &Session) -> Result<Vault, Error> {
     .into())
 }
 
-fn open_present(session: &Session) -> Result<Present, Error> {
-    let path = &session.settings.vault;
-    Present::open(path, session.settings.wait).map_err(|error| match error {
+fn open_present(context: &Context) -> Result<CurrentVault, Error> {
+    let path = &context.settings.vault;
+    CurrentVault::open(path, context.settings.wait).map_err(|error| match error {
         error @ (vault::Error::NotAVault(_)
         | vault::Error::Sqlite(_)
         | vault::Error::Damaged(_)
@@ -109,9 +110,9 @@ fn open_present(session: &Session) -> Result<Present, Error> {
 }
 
 /// What a restore is going to do.
-struct Plan {
+struct RestorePlan {
     comparison: Comparison,
-    look: Look,
+    display: DisplayContext,
     made_at: Option<Timestamp>,
     held: String,
     is_stopping: bool,
@@ -121,14 +122,14 @@ struct Plan {
     is_another: bool,
 }
 
-impl Plan {
+impl RestorePlan {
     fn new(
         args: &Restore,
         backup: &Vault,
-        present: &Present,
-        session: &Session,
+        present: &CurrentVault,
+        context: &Context,
     ) -> Result<Self, Error> {
-        let now = Session::clock();
+        let now = Context::clock();
         let vault = present.vault();
         let comparison = match vault {
             Some(vault) => vault.compare(backup, now)?,
@@ -137,7 +138,7 @@ impl Plan {
         let trouble = present.trouble().or(comparison.unread.as_ref());
         Ok(Self {
             trouble: trouble.map(ToString::to_string),
-            look: session.look_at(now),
+            display: context.look_at(now),
             made_at: backup.newest_entry()?.map(|entry| entry.at),
             held: held(backup.count()?, backup.head()?.map_or(0, |(last, _)| last)),
             is_stopping: args.keep_stopped,
@@ -165,9 +166,9 @@ impl Plan {
     }
 
     /// Says what will happen: the keys as the result, the rest as talk.
-    fn say(&self, session: &Session) -> Result<(), Error> {
-        self.say_what_it_is(session);
-        let mut listing = session.ui.listing(&self.look);
+    fn say(&self, context: &Context) -> Result<(), Error> {
+        self.say_what_it_is(context);
+        let mut listing = context.ui.listing(&self.display);
         for affected in &self.comparison.affected {
             let is_kept = self.is_stopping && affected.effect == Effect::Revived;
             listing.push(&AffectedView::new(affected, is_kept))?;
@@ -175,9 +176,9 @@ impl Plan {
         listing.finish::<AffectedView<'_>>()
     }
 
-    fn say_what_it_is(&self, session: &Session) {
-        let ui = &session.ui;
-        let made = self.made_at.map(|at| self.look.moment_and_distance(at));
+    fn say_what_it_is(&self, context: &Context) {
+        let ui = &context.ui;
+        let made = self.made_at.map(|at| self.display.moment_and_distance(at));
         let made = made.map(|at| format!(", the newest of {at}"));
         ui.note(format!(
             "the backup holds {}{}",
@@ -185,7 +186,7 @@ impl Plan {
             made.unwrap_or_default()
         ));
         if !self.is_vault {
-            let path = session.settings.vault.display();
+            let path = context.settings.vault.display();
             ui.note(format!(
                 "there is no vault at `{path}`; a restore creates it"
             ));
@@ -208,10 +209,10 @@ impl Plan {
         }
     }
 
-    fn say_what_was_done(&self, stopped: usize, saved: Option<&Path>, session: &Session) {
-        let note = |text: String| session.ui.note(text);
+    fn say_what_was_done(&self, stopped: usize, saved: Option<&Path>, context: &Context) {
+        let note = |text: String| context.ui.note(text);
         note(match &self.made_at {
-            Some(at) => format!("the vault is what it was {}", self.look.moment(*at)),
+            Some(at) => format!("the vault is what it was {}", self.display.moment(*at)),
             None => "the vault is what it was".to_owned(),
         });
         if stopped > 0 {
@@ -226,17 +227,17 @@ impl Plan {
         }
     }
 
-    fn is_confirmed(&self, args: &Restore, session: &Session) -> Result<bool, Error> {
+    fn is_confirmed(&self, args: &Restore, context: &Context) -> Result<bool, Error> {
         let revived = self.revived();
         if let Some(first) = revived.first() {
-            return self.is_revival_confirmed(&revived, first, args, session);
+            return self.is_revival_confirmed(&revived, first, args, context);
         }
-        if session.is_yes {
+        if context.is_yes {
             return Ok(true);
         }
         let needed = "a restore needs a confirmation";
-        session.ui.expect_person(needed, "--yes gives it")?;
-        session.ui.confirm("Restore?")
+        context.ui.expect_person(needed, "--yes gives it")?;
+        context.ui.confirm("Restore?")
     }
 
     fn is_revival_confirmed(
@@ -244,7 +245,7 @@ impl Plan {
         revived: &[&Affected],
         first: &Affected,
         args: &Restore,
-        session: &Session,
+        context: &Context,
     ) -> Result<bool, Error> {
         let is_one = |name: &KeyName| revived.iter().any(|key| key.name.is_same(name));
         if args.confirm.as_ref().is_some_and(is_one) {
@@ -256,18 +257,18 @@ impl Plan {
             "--confirm {} confirms it; with --keep-stopped no key comes back to life",
             first.name
         );
-        session.ui.expect_person(&needed, &hint)?;
+        context.ui.expect_person(&needed, &hint)?;
         let question = match revived {
             [_] => format!("{count} back to life; type its name to restore"),
             _ => format!("{count} back to life; type the name of one of them to restore"),
         };
-        let typed = session.ui.line(&question)?;
+        let typed = context.ui.line(&question)?;
         let Some(typed) = typed.filter(|typed| !typed.is_empty()) else {
             return Ok(false);
         };
         let is_it = typed.parse().is_ok_and(|typed: KeyName| is_one(&typed));
         if !is_it {
-            session.ui.note("that is not the name of one");
+            context.ui.note("that is not the name of one");
         }
         Ok(is_it)
     }
@@ -281,7 +282,7 @@ fn is_another(vault: &Vault, backup: &Vault) -> bool {
     }
 }
 
-fn expect_another_file(present: &Present, file: &Path) -> Result<(), Error> {
+fn expect_another_file(present: &CurrentVault, file: &Path) -> Result<(), Error> {
     match present.vault() {
         Some(vault) if vault.consists_of(file) => {
             Err(vault::Error::TheVaultItself(file.to_owned()).into())
@@ -291,17 +292,17 @@ fn expect_another_file(present: &Present, file: &Path) -> Result<(), Error> {
 }
 
 fn restore(
-    plan: Plan,
+    plan: RestorePlan,
     mut backup: Vault,
-    mut present: Present,
-    session: &Session,
+    mut present: CurrentVault,
+    context: &Context,
 ) -> Result<(), Error> {
     let same = present.vault().filter(|_| !plan.is_another);
-    let others = same.map(|vault| others(vault, &backup, session));
-    let saved = present.save(plan.look.now)?;
+    let others = same.map(|vault| others(vault, &backup, context));
+    let saved = present.save(plan.display.now)?;
     let author = Author {
-        clock: plan.look.now,
-        ..session.author(Action::Restore)
+        clock: plan.display.now,
+        ..context.author(Action::Restore)
     };
     let changes = told(&backup, &present, saved.as_deref())?;
     let stopped = plan.kept_stopped();
@@ -309,27 +310,27 @@ fn restore(
     let outcome = backup
         .prepare(&author, &present, &stopped, &changes)
         .and_then(|()| present.replace(&backup));
-    session.changes.note_if(true);
+    context.changes.note_if(true);
     if let Err(error) = outcome {
         return Err(without_copy(error, saved.as_deref()));
     }
-    session.note_done("the vault was restored");
+    context.note_done("the vault was restored");
     if !plan.is_vault {
-        session.tell_of_new_vault();
+        context.tell_of_new_vault();
     }
-    plan.say_what_was_done(stopped.len(), saved.as_deref(), session);
+    plan.say_what_was_done(stopped.len(), saved.as_deref(), context);
     if before.is_some() && before != then {
-        session.ui.note(
+        context.ui.note(
             "the log goes on from the backup's newest entry; a head of it that was kept since does \
              not match any more",
         );
     }
-    forget_use(others.unwrap_or_default(), session);
+    forget_use(others.unwrap_or_default(), context);
     Ok(())
 }
 
 /// What the log tells of a restore: the file, the newest entry before and after, the copy.
-fn told(backup: &Vault, present: &Present, saved: Option<&Path>) -> Result<Vec<Field>, Error> {
+fn told(backup: &Vault, present: &CurrentVault, saved: Option<&Path>) -> Result<Vec<Field>, Error> {
     let field = |field: &str, from, to| Field {
         field: field.to_owned(),
         from,
@@ -348,7 +349,7 @@ fn told(backup: &Vault, present: &Present, saved: Option<&Path>) -> Result<Vec<F
 }
 
 /// The newest entry of the vault's log, as far as that can be read.
-fn head_of(present: &Present) -> Option<Head> {
+fn head_of(present: &CurrentVault) -> Option<Head> {
     present.vault()?.head().ok()?
 }
 
@@ -363,8 +364,8 @@ fn without_copy(error: vault::Error, saved: Option<&Path>) -> Error {
 
 /// The numbers under which use is recorded that is not of the backup's keys: of keys that were
 /// made since, or that had a number which means another one then.
-fn others(vault: &Vault, backup: &Vault, session: &Session) -> Vec<KeyId> {
-    let Ok(Some(usage)) = Usage::open(vault, session.settings.wait) else {
+fn others(vault: &Vault, backup: &Vault, context: &Context) -> Vec<KeyId> {
+    let Ok(Some(usage)) = UsageStore::open(vault, context.settings.wait) else {
         return Vec::new();
     };
     let is_other = |key: &KeyId| match (vault.origin(*key), backup.origin(*key)) {
@@ -382,18 +383,18 @@ fn others(vault: &Vault, backup: &Vault, session: &Session) -> Vec<KeyId> {
 }
 
 /// Clears what is recorded of keys that are not those of the vault any more.
-fn forget_use(others: Vec<KeyId>, session: &Session) {
+fn forget_use(others: Vec<KeyId>, context: &Context) {
     if others.is_empty() {
         return;
     }
     let forget = || -> Result<(), Error> {
-        let vault = session.open()?;
-        let usage = Usage::open(&vault, session.settings.wait)
+        let vault = context.open()?;
+        let usage = UsageStore::open(&vault, context.settings.wait)
             .and_then(|usage| usage.map_or(Ok(()), |mut usage| usage.forget(&others)));
         usage.map_err(|error| Error::new(ExitStatus::Trouble, error.to_string()))
     };
     if let Err(error) = forget() {
-        session
+        context
             .ui
             .warn(format!("the use of keys that are gone is kept: {error}"));
     }

@@ -2,12 +2,12 @@
 
 use clap::Args;
 
-use super::Session;
-use super::passphrase::{Source, no_memory};
-use super::receiver::{Overwrite, Receiver, Subject, Target};
+use super::Context;
+use super::passphrase::{PassphraseSource, no_memory};
+use super::receiver::{DeliveredKey, DeliveryOptions, Overwrite, Target};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Key, Secret, Standing, Unopened};
+use crate::key::{EffectiveStatus, Key, SealError, Secret};
 use crate::ui::{Issued, KeyView, another_secret};
 use crate::vault::{Action, Error as VaultError, Sealed, Vault};
 
@@ -30,37 +30,37 @@ Examples:
   postkey reveal --passphrase-file ~/.postkey-passphrase --format env --save app.env")]
 pub struct Reveal {
     #[command(flatten)]
-    passphrase: Source,
+    passphrase: PassphraseSource,
     #[command(flatten)]
-    receiver: Receiver,
+    receiver: DeliveryOptions,
     #[command(flatten)]
     overwrite: Overwrite,
 }
 
-pub(super) fn run(args: Reveal, session: &mut Session) -> Result<ExitStatus, Error> {
-    args.receiver.expect(session)?;
-    let mut vault = session.open_to_change()?;
+pub(super) fn run(args: Reveal, context: &mut Context) -> Result<ExitStatus, Error> {
+    args.receiver.expect(context)?;
+    let mut vault = context.open_to_change()?;
     let sealed = vault.default_key()?.ok_or_else(no_default)?;
     let key = &sealed.record.key;
-    let subject = Subject {
+    let subject = DeliveredKey {
         name: &key.name,
         kind: key.kind(),
         username: key.username(),
         before: None,
         overwrite: Some(args.overwrite),
     };
-    let target = args.receiver.target(&subject, Some(&vault), session)?;
-    let Some(passphrase) = args.passphrase.known(session)? else {
-        session
+    let target = args.receiver.target(&subject, Some(&vault), context)?;
+    let Some(passphrase) = args.passphrase.known(context)? else {
+        context
             .ui
             .note("no passphrase was given; nothing was revealed");
         return Ok(ExitStatus::No);
     };
-    match sealed.seal.open(&passphrase, &sealed.bond) {
-        Ok(secret) => show(&secret, &sealed, &target, session, &mut vault),
-        Err(Unopened::NoMemory) => Err(no_memory(Unopened::NoMemory)),
-        Err(Unopened::Refused) => {
-            log("refused", &sealed, session, &mut vault)?;
+    match sealed.seal.open(&passphrase, &sealed.associated_data) {
+        Ok(secret) => show(&secret, &sealed, &target, context, &mut vault),
+        Err(SealError::NoMemory) => Err(no_memory(SealError::NoMemory)),
+        Err(SealError::Refused) => {
+            log("refused", &sealed, context, &mut vault)?;
             Err(wrong(&sealed.record.key))
         }
         Err(error) => Err(VaultError::Damaged(error.to_string()).into()),
@@ -72,21 +72,26 @@ fn show(
     secret: &Secret,
     sealed: &Sealed,
     target: &Target<'_>,
-    session: &Session,
+    context: &Context,
     vault: &mut Vault,
 ) -> Result<ExitStatus, Error> {
-    log("opened", sealed, session, vault)?;
+    log("opened", sealed, context, vault)?;
     let record = &sealed.record;
-    let look = session.look();
-    let used = session.use_for_programs(record, look.now, vault);
-    let view = KeyView::new(&record.key, look.now).with_use(used);
+    let display = context.display();
+    let used = context.use_for_programs(record, display.now, vault);
+    let view = KeyView::new(&record.key, display.now).with_use(used);
     target
-        .take(Issued::new(view, secret), vault, session)
+        .take(Issued::new(view, secret), vault, context)
         .map_err(|error| match target.is_given() {
             true => error,
             false => error.with_hint("read standard output, as in PASSWORD=$(postkey reveal)"),
         })?;
-    announce(&record.key, record.key.standing(look.now), target, session);
+    announce(
+        &record.key,
+        record.key.effective_status(display.now),
+        target,
+        context,
+    );
     Ok(ExitStatus::Done)
 }
 
@@ -94,28 +99,28 @@ fn show(
 fn log(
     outcome: &str,
     sealed: &Sealed,
-    session: &Session,
+    context: &Context,
     vault: &mut Vault,
 ) -> Result<(), VaultError> {
-    vault.change(&session.author(Action::Reveal), |change| {
+    vault.change(&context.author(Action::Reveal), |change| {
         change.expect_as_is(&sealed.record)?;
         change.reveal(&sealed.record, outcome)
     })
 }
 
-fn announce(key: &Key, standing: Standing, target: &Target<'_>, session: &Session) {
+fn announce(key: &Key, effective_status: EffectiveStatus, target: &Target<'_>, context: &Context) {
     let username = key.username().map(ToString::to_string).unwrap_or_default();
     let secret = format!(
         "the secret of the default key `{}`, username {username}",
         key.name
     );
-    session.ui.note(match target.place() {
+    context.ui.note(match target.place() {
         None => format!("this is {secret}"),
         Some(place) => format!("{secret}, is {place}"),
     });
-    if !standing.is_good() {
-        session.ui.warn(format!(
-            "`{}` is {standing}: the secret is refused until that changes",
+    if !effective_status.is_good() {
+        context.ui.warn(format!(
+            "`{}` is {effective_status}: the secret is refused until that changes",
             key.name
         ));
     }
@@ -140,6 +145,6 @@ fn wrong(key: &Key) -> Error {
     );
     Error::new(ExitStatus::No, message).with_hint(format!(
         "type it again; if the passphrase is lost, {}",
-        another_secret(key, "", Session::clock())
+        another_secret(key, "", Context::clock())
     ))
 }

@@ -7,15 +7,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::issue::{Fresh, same_secret};
-use super::pasted::{self, Asking, Finding, Misspelt, Pasted};
-use super::receiver::{Receiver, Subject, Target};
-use super::{Session, activate, incident, selection, values};
+use super::issue::{NewSecret, same_secret};
+use super::pasted::{self, Misspelt, PromptText, SecretFinding, SecretSearch};
+use super::receiver::{DeliveredKey, DeliveryOptions, Target};
+use super::{Context, activate, incident, selection, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Key, KeyName, Past, Standing, Status};
-use crate::ui::{KeyView, Look, Replacement, counted, extension};
-use crate::vault::{Action, Cause, Ending, Presented, Record, Vault};
+use crate::key::{EffectiveStatus, Key, KeyName, PastTime, Status};
+use crate::ui::{DisplayContext, KeyView, Replacement, counted, extension};
+use crate::vault::{Action, Cause, Record, SecretInfo, StoredSecret, Vault};
 
 /// Stops a key whose secret has leaked, at once and without a question
 ///
@@ -50,22 +50,22 @@ pub struct Revoke {
     report: Option<PathBuf>,
     /// When the secret may have leaked, as in 36h or 2026-11-20, for the report
     #[arg(long, value_name = "TIME", requires = "report")]
-    leaked_at: Option<Past>,
+    leaked_at: Option<PastTime>,
     #[command(flatten)]
-    receiver: Receiver,
+    receiver: DeliveryOptions,
 }
 
-const ASKING: Asking = Asking {
+const ASKING: PromptText = PromptText {
     question: "Leaked secret",
     hint: "name the key, or pipe the secret in, as in printf %s \"$KEY\" | postkey revoke",
 };
 
 /// A key that was stopped.
-pub(super) struct Stopped {
+pub(super) struct RevokedKey {
     /// As it was after that.
     pub(super) record: Record,
     /// The secrets that it had then.
-    pub(super) secrets: Vec<Ending>,
+    pub(super) secrets: Vec<SecretInfo>,
     /// How often its secrets were seen in what was read, if that is how it was found.
     pub(super) seen: Option<u64>,
 }
@@ -73,15 +73,15 @@ pub(super) struct Stopped {
 /// What was done so far, and how it went.
 pub(super) struct Revocation {
     pub(super) vault: Vault,
-    pub(super) stopped: Vec<Stopped>,
+    pub(super) stopped: Vec<RevokedKey>,
     /// The one key with its new secret.
     pub(super) renewed: Option<Key>,
     pub(super) replacement: Replacement,
     status: ExitStatus,
 }
 
-pub(super) fn run(args: Revoke, session: &mut Session) -> Result<ExitStatus, Error> {
-    let leaked_at = args.leaked_at.map(|past| past.resolve(Session::clock()));
+pub(super) fn run(args: Revoke, context: &mut Context) -> Result<ExitStatus, Error> {
+    let leaked_at = args.leaked_at.map(|past| past.resolve(Context::clock()));
     let leaked_at = leaked_at.transpose()?;
     if let (Some(flag), false) = (args.receiver.given(), args.replace) {
         let message = format!("{flag} is for a new secret, and without --replace there is none");
@@ -89,48 +89,48 @@ pub(super) fn run(args: Revoke, session: &mut Session) -> Result<ExitStatus, Err
         return Err(Error::usage(message).with_hint(hint));
     }
     let revocation = match &args.name {
-        Some(name) => Some(by_name(name, session)?),
-        None => by_secret(session)?,
+        Some(name) => Some(by_name(name, context)?),
+        None => by_secret(context)?,
     };
     let Some(mut revocation) = revocation else {
-        return nothing_stopped(&args, session);
+        return nothing_stopped(&args, context);
     };
     let report = args.report.as_deref();
     // Before a new secret is made: a script that ends at an error would lose it.
     match report.map_or(Ok(()), incident::expect_place) {
         Ok(()) => {
-            revocation.replace_if_wanted(&args, session);
-            let write = |path| incident::write(path, &revocation, leaked_at, session);
+            revocation.replace_if_wanted(&args, context);
+            let write = |path| incident::write(path, &revocation, leaked_at, context);
             let written = report.map_or(Ok(()), write);
-            revocation.note_outcome(written, session);
+            revocation.note_outcome(written, context);
         }
-        refused => revocation.note_outcome(refused, session),
+        refused => revocation.note_outcome(refused, context),
     }
-    revocation.say_what_is_next(report.is_some(), session);
+    revocation.say_what_is_next(report.is_some(), context);
     if revocation.renewed.is_none() {
-        let shown = revocation.show(session);
-        revocation.note_outcome(shown, session);
+        let shown = revocation.show(context);
+        revocation.note_outcome(shown, context);
     }
     Ok(revocation.status)
 }
 
-fn by_name(name: &KeyName, session: &Session) -> Result<Revocation, Error> {
-    let mut vault = session.open_to_change()?;
-    let stopped = vec![stop(name, None, session, &mut vault)?];
+fn by_name(name: &KeyName, context: &Context) -> Result<Revocation, Error> {
+    let mut vault = context.open_to_change()?;
+    let stopped = vec![stop(name, None, context, &mut vault)?];
     // Before anything is asked: an answer may take its time.
-    let status = session.renew_exports();
+    let status = context.renew_exports();
     Ok(Revocation::new(vault, stopped, status))
 }
 
 fn stop(
     name: &KeyName,
     seen: Option<u64>,
-    session: &Session,
+    context: &Context,
     vault: &mut Vault,
-) -> Result<Stopped, Error> {
-    let record = activate::change_one(name, Status::Inactive, Action::Revoke, session, vault)?;
-    session.note_done(format!("`{}` was revoked", record.key.name));
-    Ok(Stopped {
+) -> Result<RevokedKey, Error> {
+    let record = activate::change_one(name, Status::Inactive, Action::Revoke, context, vault)?;
+    context.note_done(format!("`{}` was revoked", record.key.name));
+    Ok(RevokedKey {
         // Only the report misses them; the key is stopped.
         secrets: vault.secrets(record.id).unwrap_or_default(),
         record,
@@ -139,31 +139,31 @@ fn stop(
 }
 
 /// Stops each key the moment its secret is found; `None` if there was none to stop.
-fn by_secret(session: &Session) -> Result<Option<Revocation>, Error> {
-    let mut stopped: Vec<Stopped> = Vec::new();
+fn by_secret(context: &Context) -> Result<Option<Revocation>, Error> {
+    let mut stopped: Vec<RevokedKey> = Vec::new();
     let mut status = ExitStatus::Done;
-    let stop_owner = |presented: &Presented, vault: &mut Vault| {
+    let stop_owner = |presented: &StoredSecret, vault: &mut Vault| {
         let record = &presented.record;
         let is_stopped = stopped.iter().any(|one| one.record.id == record.id);
         let is_stopped = is_stopped || record.key.is_decoy;
-        if is_stopped || presented.is_past_grace(Session::clock()) {
+        if is_stopped || presented.is_past_grace(Context::clock()) {
             return Ok(());
         }
         let name = &record.key.name;
-        match stop(name, Some(0), session, vault) {
+        match stop(name, Some(0), context, vault) {
             Ok(one) => {
                 stopped.push(one);
-                status = status.max(session.renew_exports());
+                status = status.max(context.renew_exports());
             }
-            Err(error) => status = status.max(told(&error, session)),
+            Err(error) => status = status.max(told(&error, context)),
         }
         Ok(())
     };
-    let mut pasted = pasted::search(&ASKING, session, Session::open_to_change, stop_owner)?;
+    let mut pasted = pasted::search(&ASKING, context, Context::open_to_change, stop_owner)?;
     match pasted.failure.take() {
         Some(failure) if stopped.is_empty() => return Err(failure),
-        Some(failure) => status = status.max(told(&failure, session)),
-        None => say_what_stopped_nothing(&pasted, session)?,
+        Some(failure) => status = status.max(told(&failure, context)),
+        None => say_what_stopped_nothing(&pasted, context)?,
     }
     count_seen(&mut stopped, &pasted.findings);
     let vault = pasted.vault.filter(|_| !stopped.is_empty());
@@ -175,13 +175,9 @@ fn by_secret(session: &Session) -> Result<Option<Revocation>, Error> {
     Ok(vault.map(|vault| Revocation::new(vault, stopped, status)))
 }
 
-fn count_seen(stopped: &mut [Stopped], findings: &[Finding]) {
+fn count_seen(stopped: &mut [RevokedKey], findings: &[SecretFinding]) {
     for finding in findings {
-        let owner = finding
-            .recognised
-            .secret()
-            .ok()
-            .map(|secret| secret.record.id);
+        let owner = finding.matched.secret().ok().map(|secret| secret.record.id);
         let of = stopped.iter_mut().find(|one| Some(one.record.id) == owner);
         if let Some(seen) = of.and_then(|one| one.seen.as_mut()) {
             *seen += finding.count;
@@ -190,32 +186,32 @@ fn count_seen(stopped: &mut [Stopped], findings: &[Finding]) {
 }
 
 /// Says what was found that is no reason to stop a key.
-fn say_what_stopped_nothing(pasted: &Pasted, session: &Session) -> Result<(), Error> {
-    pasted.warn_of_unreadable(session);
+fn say_what_stopped_nothing(pasted: &SecretSearch, context: &Context) -> Result<(), Error> {
+    pasted.warn_of_unreadable(context);
     let former = pasted.former()?;
     let mut unknown = pasted.more;
     for finding in &pasted.findings {
         let (line, tail) = (finding.line, &finding.tail);
-        match finding.recognised.secret() {
-            Ok(secret) if secret.is_past_grace(Session::clock()) => {
-                session
+        match finding.matched.secret() {
+            Ok(secret) if secret.is_past_grace(Context::clock()) => {
+                context
                     .ui
                     .warn(spared(secret.record.key.name.as_str(), line));
             }
-            Ok(secret) if secret.record.key.is_decoy => session.ui.warn(format!(
+            Ok(secret) if secret.record.key.is_decoy => context.ui.warn(format!(
                 "the secret in line {line} is that of the decoy `{0}`, which opens nothing: there \
                  is nothing to revoke; `postkey usage {0}` tells who used it",
                 secret.record.key.name
             )),
             Ok(_) => {}
-            Err(_) => match (finding.recognised.dead(), former.get(tail.as_str())) {
-                (Some(dead), _) if dead.cause == Cause::Deleted => session.ui.warn(format!(
+            Err(_) => match (finding.matched.dead(), former.get(tail.as_str())) {
+                (Some(dead), _) if dead.cause == Cause::Deleted => context.ui.warn(format!(
                     "the secret in line {line} was that of `{}`, which was deleted: there is \
                      nothing to revoke",
                     dead.name
                 )),
-                (Some(dead), _) => session.ui.warn(spared(dead.name.as_str(), line)),
-                (None, Some(former)) => session.ui.warn(spared(&former.name, line)),
+                (Some(dead), _) => context.ui.warn(spared(dead.name.as_str(), line)),
+                (None, Some(former)) => context.ui.warn(spared(&former.name, line)),
                 (None, None) => unknown += finding.count,
             },
         }
@@ -223,11 +219,11 @@ fn say_what_stopped_nothing(pasted: &Pasted, session: &Session) -> Result<(), Er
     if unknown > 0 {
         let times = counted(unknown, "time", "times");
         let warning = format!("secrets that are no key's here were seen {times}");
-        session.ui.warn(warning);
+        context.ui.warn(warning);
     }
     if let Some(Misspelt { count, line, why }) = pasted.misspelt {
         let times = counted(count, "time", "times");
-        session.ui.warn(format!(
+        context.ui.warn(format!(
             "what looks like a secret but is none was seen {times}, first in line {line}: {why}"
         ));
     }
@@ -241,30 +237,30 @@ fn spared(name: &str, line: u64) -> String {
     )
 }
 
-fn nothing_stopped(args: &Revoke, session: &Session) -> Result<ExitStatus, Error> {
+fn nothing_stopped(args: &Revoke, context: &Context) -> Result<ExitStatus, Error> {
     let report = args
         .report
         .as_ref()
         .map(|_| ", and there is nothing to report");
-    session.ui.warn(format!(
+    context.ui.warn(format!(
         "no valid secret of this vault found; nothing was revoked{}",
         report.unwrap_or_default()
     ));
-    if session.ui.format.is_for_machines() {
-        let look = session.look();
-        session.ui.listing(&look).finish::<KeyView<'_>>()?;
+    if context.ui.format.is_for_machines() {
+        let display = context.display();
+        context.ui.listing(&display).finish::<KeyView<'_>>()?;
     }
     Ok(ExitStatus::No)
 }
 
 /// Says what went wrong where more is to be done.
-fn told(error: &Error, session: &Session) -> ExitStatus {
-    session.ui.error(error);
+fn told(error: &Error, context: &Context) -> ExitStatus {
+    context.ui.error(error);
     error.exit_status()
 }
 
 impl Revocation {
-    fn new(vault: Vault, stopped: Vec<Stopped>, status: ExitStatus) -> Self {
+    fn new(vault: Vault, stopped: Vec<RevokedKey>, status: ExitStatus) -> Self {
         Self {
             vault,
             stopped,
@@ -274,38 +270,38 @@ impl Revocation {
         }
     }
 
-    fn note_outcome(&mut self, outcome: Result<(), Error>, session: &Session) {
+    fn note_outcome(&mut self, outcome: Result<(), Error>, context: &Context) {
         if let Err(error) = outcome {
-            let error = session.after_change(error);
-            self.status = self.status.max(told(&error, session));
+            let error = context.after_change(error);
+            self.status = self.status.max(told(&error, context));
         }
     }
 
-    fn replace_if_wanted(&mut self, args: &Revoke, session: &Session) {
+    fn replace_if_wanted(&mut self, args: &Revoke, context: &Context) {
         let is_wanted = if args.replace {
             Ok(true)
         } else {
-            self.is_offer_taken(session)
+            self.is_offer_taken(context)
         };
         let outcome = match is_wanted {
             Ok(false) => return,
-            Ok(true) => self.replace(&args.receiver, session),
+            Ok(true) => self.replace(&args.receiver, context),
             Err(error) => Err(error),
         };
         self.replacement = match outcome {
             Ok(()) => Replacement::Made,
             Err(_) => Replacement::Failed,
         };
-        self.note_outcome(outcome, session);
+        self.note_outcome(outcome, context);
     }
 
     /// Offers a new secret where somebody can answer, and could take it.
-    fn is_offer_taken(&self, session: &Session) -> Result<bool, Error> {
+    fn is_offer_taken(&self, context: &Context) -> Result<bool, Error> {
         let [stopped] = self.stopped.as_slice() else {
             return Ok(false);
         };
-        let ui = &session.ui;
-        let can_ask = !session.is_yes && ui.expect_person("", "").is_ok();
+        let ui = &context.ui;
+        let can_ask = !context.is_yes && ui.expect_person("", "").is_ok();
         if !can_ask || ui.expect_receiver().is_err() {
             return Ok(false);
         }
@@ -314,7 +310,7 @@ impl Revocation {
     }
 
     /// Makes the new secret of the one key that was stopped.
-    fn replace(&mut self, receiver: &Receiver, session: &Session) -> Result<(), Error> {
+    fn replace(&mut self, receiver: &DeliveryOptions, context: &Context) -> Result<(), Error> {
         let [stopped] = self.stopped.as_slice() else {
             let count = self.stopped.len();
             let message = format!("{count} keys were stopped, and --replace is for one");
@@ -322,18 +318,18 @@ impl Revocation {
             return Err(Error::usage(message).with_hint(hint));
         };
         let seen = stopped.record.clone();
-        let renewed = renew(&seen, &mut self.vault, receiver, session);
+        let renewed = renew(&seen, &mut self.vault, receiver, context);
         self.renewed = Some(renewed.map_err(|error| stays_stopped(error, &seen.key.name))?);
         Ok(())
     }
 
-    fn say_what_is_next(&self, has_report: bool, session: &Session) {
+    fn say_what_is_next(&self, has_report: bool, context: &Context) {
         // With a new secret the key is active: to revoke it again would stop that one.
         if self.renewed.is_some() {
             return;
         }
-        let note = |text: String| session.ui.note(text);
-        for Stopped { record, .. } in &self.stopped {
+        let note = |text: String| context.ui.note(text);
+        for RevokedKey { record, .. } in &self.stopped {
             let name = &record.key.name;
             note(format!(
                 "`postkey revoke --replace {name}` makes a new secret for it, \
@@ -348,10 +344,10 @@ impl Revocation {
         }
     }
 
-    fn show(&self, session: &Session) -> Result<(), Error> {
-        let now = Session::clock();
+    fn show(&self, context: &Context) -> Result<(), Error> {
+        let now = Context::clock();
         let records = self.stopped.iter().map(|stopped| stopped.record.clone());
-        session.show_keys(&records.collect::<Vec<_>>(), &self.vault, now)
+        context.show_keys(&records.collect::<Vec<_>>(), &self.vault, now)
     }
 }
 
@@ -359,53 +355,63 @@ impl Revocation {
 fn renew(
     seen: &Record,
     vault: &mut Vault,
-    receiver: &Receiver,
-    session: &Session,
+    receiver: &DeliveryOptions,
+    context: &Context,
 ) -> Result<Key, Error> {
-    receiver.expect(session)?;
+    receiver.expect(context)?;
     let name = &seen.key.name;
-    let subject = Subject {
+    let subject = DeliveredKey {
         name,
         kind: seen.key.kind(),
         username: seen.key.username(),
         before: Some(&seen.key),
         overwrite: None,
     };
-    let target = receiver.target(&subject, Some(vault), session)?;
-    let author = session.author(Action::Revoke);
-    let fresh = Fresh::generate(seen.key.kind(), &session.settings.brand)?;
+    let target = receiver.target(&subject, Some(vault), context)?;
+    let author = context.author(Action::Revoke);
+    let fresh = NewSecret::generate(seen.key.kind(), &context.settings.brand)?;
     let renewed = |key: &Key| Key {
         status: Status::Active,
         ..key.with_secret(fresh.tail())
     };
-    session.stage(&fresh, vault, &author, |change| {
+    context.stage(&fresh, vault, &author, |change| {
         same_secret(&change.find(name)?, seen)
     })?;
     let key = renewed(&seen.key);
     let was_default = vault.default_id()? == Some(seen.id);
-    let look = session.look();
-    let used = session.use_for_programs(seen, look.now, vault);
-    let view = KeyView::new(&key, look.now).with_use(used);
-    session.hand_over(&fresh, view, &target, vault, &author, |change| {
+    let display = context.display();
+    let used = context.use_for_programs(seen, display.now, vault);
+    let view = KeyView::new(&key, display.now).with_use(used);
+    context.hand_over(&fresh, view, &target, vault, &author, |change| {
         let found = change.find(name)?;
         same_secret(&found, seen)?;
         change.replace_secret(&found, &renewed(&found.key))
     })?;
-    announce(&seen.key, &key, &target, session, &look);
-    session.tell_of_default(&key, was_default);
+    announce(&seen.key, &key, &target, context, &display);
+    context.tell_of_default(&key, was_default);
     Ok(key)
 }
 
-fn announce(old: &Key, new: &Key, target: &Target<'_>, session: &Session, look: &Look) {
-    let (name, old, tail) = (&new.name, look.secret(&old.tail), look.tail(&new.tail));
-    session.ui.note(format!(
+fn announce(
+    old: &Key,
+    new: &Key,
+    target: &Target<'_>,
+    context: &Context,
+    display: &DisplayContext,
+) {
+    let (name, old, tail) = (
+        &new.name,
+        display.secret(&old.tail),
+        display.tail(&new.tail),
+    );
+    context.ui.note(format!(
         "`{name}` has a new secret, {tail}, and is active; {old} is gone for good"
     ));
-    target.tell("it", false, session);
-    if new.standing(look.now) == Standing::Expired {
-        session.ui.warn(format!(
+    target.tell("it", false, context);
+    if new.effective_status(display.now) == EffectiveStatus::Expired {
+        context.ui.warn(format!(
             "`{name}` has expired and stays refused; {}",
-            extension(new, look.now)
+            extension(new, display.now)
         ));
     }
 }

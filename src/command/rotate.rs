@@ -4,14 +4,14 @@ mod end;
 
 use clap::Args;
 
-use super::issue::{Fresh, same_secret};
-use super::receiver::{Overwrite, Receiver, Subject, Target};
-use super::selection::{self, Question};
-use super::{Session, decoy};
+use super::issue::{NewSecret, same_secret};
+use super::receiver::{DeliveredKey, DeliveryOptions, Overwrite, Target};
+use super::selection::{self, KeyPrompt};
+use super::{Context, decoy};
 use crate::error::{Error, ROTATING};
 use crate::exit::ExitStatus;
 use crate::key::{Grace, Key, KeyName, Retiring};
-use crate::ui::{KeyView, Look, extension};
+use crate::ui::{DisplayContext, KeyView, extension};
 use crate::vault::{Action, Record, Vault};
 
 /// Gives a key a new secret; the old one goes on for a while
@@ -52,15 +52,15 @@ pub struct Rotate {
     #[arg(long, conflicts_with_all = ["save", "env_name", "github", "print_secret"])]
     abort: bool,
     #[command(flatten)]
-    receiver: Receiver,
+    receiver: DeliveryOptions,
     #[command(flatten)]
     overwrite: Overwrite,
 }
 
 impl Rotate {
     /// What is asked if no key is named.
-    fn question(&self) -> Question {
-        let of_rotating = |text| Question {
+    fn question(&self) -> KeyPrompt {
+        let of_rotating = |text| KeyPrompt {
             text,
             fits: Some(|key, now| key.retiring_at(now).is_some()),
             none: "no key is being rotated",
@@ -68,7 +68,7 @@ impl Rotate {
         match (self.finish, self.abort) {
             (true, _) => of_rotating("Which key's old secret is to retire?"),
             (_, true) => of_rotating("Which key's new secret is to be taken back?"),
-            _ => Question {
+            _ => KeyPrompt {
                 text: "Which key gets a new secret?",
                 fits: Some(|key, now| {
                     let is_over = key.has_expired(now) || key.is_decoy;
@@ -85,52 +85,55 @@ impl Rotate {
     }
 }
 
-pub(super) fn run(mut args: Rotate, session: &mut Session) -> Result<ExitStatus, Error> {
-    let Some(name) = selection::name(args.name.take(), args.question(), session)? else {
-        return Ok(selection::nothing_chosen(session));
+pub(super) fn run(mut args: Rotate, context: &mut Context) -> Result<ExitStatus, Error> {
+    let Some(name) = selection::name(args.name.take(), args.question(), context)? else {
+        return Ok(selection::nothing_chosen(context));
     };
     match (args.finish, args.abort) {
-        (true, _) => end::finish(&name, session),
-        (_, true) => end::abort(&name, session),
-        _ => begin(&name, &args, session),
+        (true, _) => end::finish(&name, context),
+        (_, true) => end::abort(&name, context),
+        _ => begin(&name, &args, context),
     }
 }
 
-fn begin(name: &KeyName, args: &Rotate, session: &Session) -> Result<ExitStatus, Error> {
-    args.receiver.expect(session)?;
-    let mut vault = session.open_to_change()?;
+fn begin(name: &KeyName, args: &Rotate, context: &Context) -> Result<ExitStatus, Error> {
+    args.receiver.expect(context)?;
+    let mut vault = context.open_to_change()?;
     let seen = vault.find(name)?;
-    let look = session.look();
-    expect_rotatable(&seen.key, &look)?;
-    let subject = Subject {
+    let display = context.display();
+    expect_rotatable(&seen.key, &display)?;
+    let subject = DeliveredKey {
         name,
         kind: seen.key.kind(),
         username: seen.key.username(),
         before: Some(&seen.key),
         overwrite: Some(args.overwrite),
     };
-    let target = args.receiver.target(&subject, Some(&vault), session)?;
+    let target = args.receiver.target(&subject, Some(&vault), context)?;
     let was_default = vault.default_id()? == Some(seen.id);
-    let rotated = hand_over(&seen, args, &target, session, &mut vault, &look)?;
-    announce(&rotated, args, &target, session, &look);
-    session.tell_of_default(&rotated, was_default);
+    let rotated = hand_over(&seen, args, &target, context, &mut vault, &display)?;
+    announce(&rotated, args, &target, context, &display);
+    context.tell_of_default(&rotated, was_default);
     Ok(ExitStatus::Done)
 }
 
-fn expect_rotatable(key: &Key, look: &Look) -> Result<(), Error> {
+fn expect_rotatable(key: &Key, display: &DisplayContext) -> Result<(), Error> {
     let name = &key.name;
     decoy::expect_none(key, "there is nothing that an old secret could go on with")?;
-    if let Some(old) = key.retiring_at(look.now) {
-        let (tail, until) = (look.secret(&old.tail), look.moment_and_distance(old.until));
+    if let Some(old) = key.retiring_at(display.now) {
+        let (tail, until) = (
+            display.secret(&old.tail),
+            display.moment_and_distance(old.until),
+        );
         let message = format!("`{name}` is being rotated already: {tail} works until {until}");
         return Err(Error::new(ExitStatus::Exists, message)
             .with_hint(ROTATING.replace("NAME", name.as_str())));
     }
-    if key.has_expired(look.now) {
+    if key.has_expired(display.now) {
         let message = format!("`{name}` has expired: its old secret cannot go on");
-        return Err(Error::new(ExitStatus::No, message).with_hint(extension(key, look.now)));
+        return Err(Error::new(ExitStatus::No, message).with_hint(extension(key, display.now)));
     }
-    end::expect_no_early_end(key, look)
+    end::expect_no_early_end(key, display)
 }
 
 /// Makes the new secret, hands it over, and gives back the key as it is then.
@@ -138,43 +141,49 @@ fn hand_over(
     seen: &Record,
     args: &Rotate,
     target: &Target<'_>,
-    session: &Session,
+    context: &Context,
     vault: &mut Vault,
-    look: &Look,
+    display: &DisplayContext,
 ) -> Result<Key, Error> {
-    let (author, grace) = (session.author(Action::Rotate), args.grace);
-    let fresh = Fresh::generate(seen.key.kind(), &session.settings.brand)?;
+    let (author, grace) = (context.author(Action::Rotate), args.grace);
+    let fresh = NewSecret::generate(seen.key.kind(), &context.settings.brand)?;
     let name = &seen.key.name;
-    session.stage(&fresh, vault, &author, |change| {
+    context.stage(&fresh, vault, &author, |change| {
         let found = change.find(name)?;
         change.expect_one_secret(&found)?;
         same_secret(&found, seen)
     })?;
-    let key = seen.key.rotated(fresh.tail(), grace, look.now);
-    let used = session.use_for_programs(seen, look.now, vault);
-    let view = KeyView::new(&key, look.now).with_use(used);
-    session.hand_over(&fresh, view, target, vault, &author, |change| {
+    let key = seen.key.rotated(fresh.tail(), grace, display.now);
+    let used = context.use_for_programs(seen, display.now, vault);
+    let view = KeyView::new(&key, display.now).with_use(used);
+    context.hand_over(&fresh, view, target, vault, &author, |change| {
         let found = change.find(name)?;
         change.expect_one_secret(&found)?;
         same_secret(&found, seen)?;
         // The grace time begins when the new secret is handed over, however long that took.
-        let now = change.now().max(Session::clock());
+        let now = change.now().max(Context::clock());
         let after = found.key.rotated(fresh.tail(), grace, now);
         change.rotate(&found, &after)?;
         Ok(after)
     })
 }
 
-fn announce(key: &Key, args: &Rotate, target: &Target<'_>, session: &Session, look: &Look) {
+fn announce(
+    key: &Key,
+    args: &Rotate,
+    target: &Target<'_>,
+    context: &Context,
+    display: &DisplayContext,
+) {
     let Some(Retiring { tail, until, .. }) = key.retiring.as_deref() else {
         return;
     };
-    let (name, ui) = (&key.name, &session.ui);
-    let (new, old) = (look.tail(&key.tail), look.tail(tail));
+    let (name, ui) = (&key.name, &context.ui);
+    let (new, old) = (display.tail(&key.tail), display.tail(tail));
     ui.note(format!("`{name}` has a new secret, {new}"));
-    target.tell("it", false, session);
-    session.warn_of_standing(key, look.now);
-    let until_told = look.moment_and_distance(*until);
+    target.tell("it", false, context);
+    context.warn_of_standing(key, display.now);
+    let until_told = display.moment_and_distance(*until);
     ui.note(format!("the old one, {old}, works until {until_told}"));
     if key.expires_at == Some(*until) {
         ui.warn(format!(

@@ -7,12 +7,12 @@ use std::str::FromStr;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use jiff::Timestamp;
 
-use super::Session;
+use super::Context;
 use super::names::{self as list, Repeated, STANDARD_INPUT};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Invalid, Key, KeyName};
-use crate::vault::{self, Order, Record, Vault};
+use crate::vault::{self, Record, SortOrder, Vault};
 
 /// How many keys are offered to choose from.
 const OFFERED: usize = 1000;
@@ -37,7 +37,7 @@ impl FromStr for Selector {
 
 /// What is asked where no key was named, and which keys are offered.
 #[derive(Clone, Copy)]
-pub(super) struct Question {
+pub(super) struct KeyPrompt {
     pub(super) text: &'static str,
     /// Whether the command has something to do to a key at a time; without it, to any.
     pub(super) fits: Option<fn(&Key, Timestamp) -> bool>,
@@ -45,7 +45,7 @@ pub(super) struct Question {
     pub(super) none: &'static str,
 }
 
-impl Question {
+impl KeyPrompt {
     /// A question about any key.
     pub(super) const fn of_any(text: &'static str) -> Self {
         Self {
@@ -57,18 +57,18 @@ impl Question {
 }
 
 /// The names that were given, and how what was wrong with some of them ends the command.
-pub(super) struct Names {
-    all: Vec<Wanted>,
+pub(super) struct NameList {
+    all: Vec<WantedName>,
     status: ExitStatus,
 }
 
 /// A name, and the line of standard input that it stands in, if it was read from there.
-struct Wanted {
+struct WantedName {
     name: KeyName,
     line: Option<usize>,
 }
 
-impl Wanted {
+impl WantedName {
     fn given(name: KeyName) -> Self {
         Self { name, line: None }
     }
@@ -79,45 +79,45 @@ impl Wanted {
 /// `None` if the person who was asked did not choose.
 pub(super) fn names(
     selectors: Vec<Selector>,
-    question: Question,
-    session: &Session,
-) -> Result<Option<Names>, Error> {
-    let mut names = Names {
+    question: KeyPrompt,
+    context: &Context,
+) -> Result<Option<NameList>, Error> {
+    let mut names = NameList {
         all: Vec::new(),
         status: ExitStatus::Done,
     };
     if selectors.is_empty() {
-        let chosen = choose(question, session)?;
-        names.all.extend(chosen.map(Wanted::given));
+        let chosen = choose(question, context)?;
+        names.all.extend(chosen.map(WantedName::given));
         return Ok(Some(names).filter(|names| !names.all.is_empty()));
     }
     for selector in selectors {
         match selector {
-            Selector::Name(name) => names.all.push(Wanted::given(name)),
-            Selector::StandardInput => names.read(session)?,
+            Selector::Name(name) => names.all.push(WantedName::given(name)),
+            Selector::StandardInput => names.read(context)?,
         }
     }
     Ok(Some(names))
 }
 
-impl Names {
+impl NameList {
     /// Adds the names on standard input. What is wrong with a line is told, and keeps no other
     /// from being taken.
-    fn read(&mut self, session: &Session) -> Result<(), Error> {
-        let (wanted, faults) = list::read(Path::new("-"), Repeated::Skipped, session)?;
+    fn read(&mut self, context: &Context) -> Result<(), Error> {
+        let (wanted, faults) = list::read(Path::new("-"), Repeated::Skipped, context)?;
         let is_over = faults.are_enough();
         let done = match is_over {
             true => "nothing was done",
             false => "they were skipped",
         };
-        if let Err(error) = faults.tell(done, session) {
+        if let Err(error) = faults.tell(done, context) {
             if is_over {
                 return Err(error);
             }
-            session.ui.error(&error);
+            context.ui.error(&error);
             self.status = self.status.max(error.exit_status());
         }
-        self.all.extend(wanted.into_iter().map(|wanted| Wanted {
+        self.all.extend(wanted.into_iter().map(|wanted| WantedName {
             name: wanted.name,
             line: Some(wanted.line),
         }));
@@ -128,39 +128,39 @@ impl Names {
 /// The key that is meant; asks for it if it was not named.
 pub(super) fn name(
     name: Option<KeyName>,
-    question: Question,
-    session: &Session,
+    question: KeyPrompt,
+    context: &Context,
 ) -> Result<Option<KeyName>, Error> {
-    name.map_or_else(|| choose(question, session), |name| Ok(Some(name)))
+    name.map_or_else(|| choose(question, context), |name| Ok(Some(name)))
 }
 
-fn choose(question: Question, session: &Session) -> Result<Option<KeyName>, Error> {
-    if session.is_yes {
+fn choose(question: KeyPrompt, context: &Context) -> Result<Option<KeyName>, Error> {
+    if context.is_yes {
         return Err(
             Error::usage("no key was named, and --yes leaves nothing to ask")
                 .with_hint("name it: `postkey list` shows the keys"),
         );
     }
-    session
+    context
         .ui
         .expect_person("no key was named", "name it: `postkey list` shows the keys")?;
-    let vault = session.open()?;
+    let vault = context.open()?;
     if vault.names("", 1)?.is_empty() {
         return Err(
             Error::new(ExitStatus::NotFound, "there are no keys in this vault")
                 .with_hint("`postkey generate api NAME` makes one"),
         );
     }
-    let names = fitting(question, &vault, session.look().now)?;
+    let names = fitting(question, &vault, context.display().now)?;
     if names.is_empty() {
         return Err(Error::new(ExitStatus::NotFound, question.none)
             .with_hint("`postkey list` shows the keys in this vault"));
     }
     if names.len() <= OFFERED {
-        let chosen = session.ui.search(question.text, &names)?;
+        let chosen = context.ui.search(question.text, &names)?;
         return Ok(chosen.map(|chosen| names[chosen].clone()));
     }
-    let answer = session
+    let answer = context
         .ui
         .line(question.text)?
         .filter(|answer| !answer.is_empty());
@@ -168,11 +168,11 @@ fn choose(question: Question, session: &Session) -> Result<Option<KeyName>, Erro
 }
 
 /// The names of the keys to offer, of too many one more than are.
-fn fitting(question: Question, vault: &Vault, now: Timestamp) -> Result<Vec<KeyName>, Error> {
+fn fitting(question: KeyPrompt, vault: &Vault, now: Timestamp) -> Result<Vec<KeyName>, Error> {
     let Some(fits) = question.fits else {
         return Ok(vault.names("", OFFERED + 1)?);
     };
-    let mut page = vault.first_page(Order::Name)?;
+    let mut page = vault.first_page(SortOrder::Name)?;
     let mut names = Vec::new();
     let mut take = |record: Result<Record, vault::Error>| match record {
         Ok(Record { key, .. }) if fits(&key, now) => names.push(key.name),
@@ -187,41 +187,41 @@ fn fitting(question: Question, vault: &Vault, now: Timestamp) -> Result<Vec<KeyN
 /// Which keys a reading command is about, and the vault that they are in.
 pub(super) struct Chosen {
     /// The names that were given; `None` for all keys.
-    pub(super) names: Option<Names>,
+    pub(super) names: Option<NameList>,
     pub(super) vault: Vault,
 }
 
 /// The keys that were named, or all.
-pub(super) fn named_or_all(given: Vec<Selector>, session: &Session) -> Result<Chosen, Error> {
+pub(super) fn named_or_all(given: Vec<Selector>, context: &Context) -> Result<Chosen, Error> {
     let names = match given.is_empty() {
         true => None,
-        false => names(given, Question::of_any(""), session)?,
+        false => names(given, KeyPrompt::of_any(""), context)?,
     };
-    let vault = session.open()?;
+    let vault = context.open()?;
     Ok(Chosen { names, vault })
 }
 
 /// What a verb ends with when the person who was asked did not answer.
-pub(super) fn nothing_chosen(session: &Session) -> ExitStatus {
-    session.ui.note("nothing was chosen, nothing was done");
+pub(super) fn nothing_chosen(context: &Context) -> ExitStatus {
+    context.ui.note("nothing was chosen, nothing was done");
     ExitStatus::No
 }
 
 /// Does something to each key, reports each failure, and ends with the highest status.
 pub(super) fn each(
-    names: &Names,
-    session: &mut Session,
-    mut act: impl FnMut(&KeyName, &mut Session) -> Result<ExitStatus, Error>,
+    names: &NameList,
+    context: &mut Context,
+    mut act: impl FnMut(&KeyName, &mut Context) -> Result<ExitStatus, Error>,
 ) -> ExitStatus {
     let mut highest = names.status;
-    for Wanted { name, line } in &names.all {
-        let status = act(name, session).unwrap_or_else(|error| {
-            let error = session.with_suggestion(error);
+    for WantedName { name, line } in &names.all {
+        let status = act(name, context).unwrap_or_else(|error| {
+            let error = context.with_suggestion(error);
             let error = match line {
                 None => error,
                 Some(line) => error.about(format_args!("line {line} of {STANDARD_INPUT}")),
             };
-            session.ui.error(&error);
+            context.ui.error(&error);
             error.exit_status()
         });
         highest = highest.max(status);
@@ -241,8 +241,8 @@ pub(super) fn completer() -> ArgValueCompleter {
 }
 
 fn names_from_vault(prefix: &str) -> Vec<KeyName> {
-    super::completions::session()
-        .and_then(|session| session.open().ok())
+    super::completions::context()
+        .and_then(|context| context.open().ok())
         .and_then(|vault: Vault| vault.names(prefix, OFFERED).ok())
         .unwrap_or_default()
 }

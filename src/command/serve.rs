@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::Session;
+use super::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::serve::{self, Config, Notice};
@@ -53,9 +53,9 @@ pub struct Serve {
     listen: Option<Listen>,
 }
 
-pub(super) fn run(args: Serve, session: &mut Session) -> Result<ExitStatus, Error> {
-    session.open()?;
-    let settings = &session.settings;
+pub(super) fn run(args: Serve, context: &mut Context) -> Result<ExitStatus, Error> {
+    context.open()?;
+    let settings = &context.settings;
     let config = Config {
         vault: settings.vault.clone(),
         wait: settings.wait,
@@ -65,7 +65,7 @@ pub(super) fn run(args: Serve, session: &mut Session) -> Result<ExitStatus, Erro
         credentials: settings.credentials.clone(),
         cors_origins: settings.cors_origins.clone(),
     };
-    let (notices, told) = teller(session.ui.clone()).map_err(serve::Error::Thread)?;
+    let (notices, told) = teller(context.ui.clone()).map_err(serve::Error::Thread)?;
     let tell = notices.clone();
     let served = serve::run(config, Arc::new(move |notice| drop(tell.try_send(notice))));
     // Once nobody can send any more, what was sent is told to its end.

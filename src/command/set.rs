@@ -4,12 +4,12 @@ use std::str::FromStr;
 
 use clap::Args;
 
-use super::bounds::Bounds;
-use super::{Session, decoy, selection};
+use super::bounds::ApiKeyFlags;
+use super::{Context, decoy, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{
-    Expiry, Grant, Invalid, Key, KeyName, Limit, OwnPolicy, Period, Permission, Term,
+    Access, Expiry, Invalid, Key, KeyName, Limit, OwnPolicy, Period, Permission, Term,
 };
 use crate::vault::Action;
 
@@ -29,7 +29,7 @@ pub struct Set {
     #[arg(add = selection::completer())]
     name: KeyName,
     #[command(flatten)]
-    bounds: Bounds,
+    bounds: ApiKeyFlags,
     /// When it stops by itself: 90d, 2027-01-31 (the first second of that day, UTC), or never
     #[arg(long, value_name = "WHEN")]
     expires: Option<Expiry>,
@@ -62,19 +62,19 @@ impl FromStr for OwnRule {
     }
 }
 
-pub(super) fn run(args: Set, session: &mut Session) -> Result<ExitStatus, Error> {
+pub(super) fn run(args: Set, context: &mut Context) -> Result<ExitStatus, Error> {
     args.expect_something()?;
-    session.note_minutes(args.minutes());
-    let permission = args.bounds.permission(session)?;
-    let limit = args.bounds.limit(session)?;
-    session.edit_with_policy(&args.name, Action::Set, |key, policy, change| {
+    context.note_minutes(args.minutes());
+    let permission = args.bounds.permission(context)?;
+    let limit = args.bounds.limit(context)?;
+    context.edit_with_policy(&args.name, Action::Set, |key, policy, change| {
         decoy::expect_none(key, "there is nothing to set")?;
         let expires = args
             .expires
             .map(|expires| expires.resolve(change.now()))
             .transpose()?;
         let key = Key {
-            grant: args.grant(key, permission.as_ref(), limit)?,
+            access: args.access(key, permission.as_ref(), limit)?,
             ..expires.map_or_else(|| key.clone(), |end| key.expiring(end))
         };
         Ok((key, args.policy(policy)))
@@ -111,18 +111,18 @@ impl Set {
         }
     }
 
-    fn grant(
+    fn access(
         &self,
         key: &Key,
         new_permission: Option<&Permission>,
         new_limit: Option<Limit>,
-    ) -> Result<Grant, Error> {
-        match &key.grant {
-            Grant::Api { permission, limit } => Ok(Grant::Api {
+    ) -> Result<Access, Error> {
+        match &key.access {
+            Access::Api { permission, limit } => Ok(Access::Api {
                 permission: new_permission.unwrap_or(permission).clone(),
                 limit: new_limit.unwrap_or(*limit),
             }),
-            smtp @ Grant::Smtp { .. } => self.bounds.refuse().map(|()| smtp.clone()),
+            smtp @ Access::Smtp { .. } => self.bounds.refuse().map(|()| smtp.clone()),
         }
     }
 }

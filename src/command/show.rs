@@ -3,14 +3,14 @@
 use clap::Args;
 use jiff::Timestamp;
 
-use super::Session;
-use super::selection::{self, Question};
-use crate::check::{Given, Known, Rules};
+use super::Context;
+use super::selection::{self, KeyPrompt};
+use crate::check::{KeyFacts, RuleOverrides, Rules};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::KeyName;
 use crate::ui::{KeyDetails, KeyView, PolicyView};
-use crate::vault::{Ending, Record, Vault};
+use crate::vault::{Record, SecretInfo, Vault};
 
 /// How many entries of the log are shown.
 const RECENT: usize = 10;
@@ -30,40 +30,40 @@ pub struct Show {
     name: Option<KeyName>,
 }
 
-pub(super) fn run(args: Show, session: &mut Session) -> Result<ExitStatus, Error> {
-    let Some(name) = selection::name(args.name, Question::of_any("Which key?"), session)? else {
-        return Ok(selection::nothing_chosen(session));
+pub(super) fn run(args: Show, context: &mut Context) -> Result<ExitStatus, Error> {
+    let Some(name) = selection::name(args.name, KeyPrompt::of_any("Which key?"), context)? else {
+        return Ok(selection::nothing_chosen(context));
     };
-    let vault = session.open()?;
+    let vault = context.open()?;
     let record = vault.find(&name)?;
     let log = vault.recent(&record, RECENT)?;
-    let look = session.look();
-    let mut uses = session.uses(&vault);
-    let summary = uses.summary(&record, look.now, &session.ui);
-    let used = uses.details(&record, &session.ui);
+    let display = context.display();
+    let mut uses = context.uses(&vault);
+    let summary = uses.summary(&record, display.now, &context.ui);
+    let used = uses.details(&record, &context.ui);
     let is_default = vault.default_id()? == Some(record.id);
-    let key = KeyView::new(&record.key, look.now)
+    let key = KeyView::new(&record.key, display.now)
         .with_use(summary)
         .with_default(is_default);
     let mut secrets = vault.secrets(record.id)?;
-    secrets.retain(|secret| !secret.is_retired(look.now));
-    let policy = policy(&record, &secrets, look.now, &vault, session)?;
+    secrets.retain(|secret| !secret.is_retired(display.now));
+    let policy = policy(&record, &secrets, display.now, &vault, context)?;
     let details = KeyDetails::new(key, policy, &secrets, used.as_ref(), &log);
-    session.ui.result(&details, &details.facts(&look))?;
+    context.ui.result(&details, &details.facts(&display))?;
     Ok(ExitStatus::Done)
 }
 
 /// The rules that count for the key, and when they ask for its next rotation.
 fn policy(
     record: &Record,
-    secrets: &[Ending],
+    secrets: &[SecretInfo],
     now: Timestamp,
     vault: &Vault,
-    session: &Session,
+    context: &Context,
 ) -> Result<PolicyView, Error> {
     let own = vault.policy(record.id)?;
-    let rules = Rules::new(&Given::default(), &own, &session.settings.policy);
-    let known = Known {
+    let rules = Rules::new(&RuleOverrides::default(), &own, &context.settings.policy);
+    let known = KeyFacts {
         key: &record.key,
         secrets,
         used: None,

@@ -3,13 +3,13 @@
 use clap::Args;
 use jiff::Timestamp;
 
-use super::Session;
+use super::Context;
 use super::selection::{self, Chosen, Selector, each, named_or_all};
-use super::uses::Uses;
+use super::uses::UsageReader;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{KeyName, Period};
-use crate::ui::{Listing, Look, Ui, UsageView, refusals};
+use crate::ui::{DisplayContext, Listing, Ui, UsageView, refusals};
 use crate::usage::NOBODY;
 use crate::vault::{KeyId, Page, Record, Vault};
 
@@ -45,36 +45,39 @@ pub struct Usage {
     since: Option<Period>,
 }
 
-pub(super) fn run(args: Usage, session: &mut Session) -> Result<ExitStatus, Error> {
-    let Chosen { names, vault } = named_or_all(args.names, session)?;
-    let look = session.look();
-    let mut report = Report {
-        uses: session.uses(&vault),
+pub(super) fn run(args: Usage, context: &mut Context) -> Result<ExitStatus, Error> {
+    let Chosen { names, vault } = named_or_all(args.names, context)?;
+    let display = context.display();
+    let mut report = UsageReport {
+        uses: context.uses(&vault),
         vault,
-        since: args.since.map(|span| span.before(look.now)).transpose()?,
-        look: &look,
-        listing: session.ui.listing(&look),
+        since: args
+            .since
+            .map(|span| span.before(display.now))
+            .transpose()?,
+        display: &display,
+        listing: context.ui.listing(&display),
     };
     let status = match names {
-        Some(names) => each(&names, session, |name, session| {
-            report.one(name, &session.ui)
+        Some(names) => each(&names, context, |name, context| {
+            report.one(name, &context.ui)
         }),
-        None => report.all(&session.ui)?,
+        None => report.all(&context.ui)?,
     };
-    report.finish(status, &session.ui)?;
+    report.finish(status, &context.ui)?;
     Ok(status)
 }
 
 /// A listing of use under way.
-struct Report<'a> {
+struct UsageReport<'a> {
     vault: Vault,
-    uses: Uses,
+    uses: UsageReader,
     since: Option<Timestamp>,
-    look: &'a Look,
+    display: &'a DisplayContext,
     listing: Listing<'a>,
 }
 
-impl Report<'_> {
+impl UsageReport<'_> {
     fn one(&mut self, name: &KeyName, ui: &Ui) -> Result<ExitStatus, Error> {
         let record = self.vault.find(name)?;
         self.push(&record, ui)?;
@@ -110,7 +113,7 @@ impl Report<'_> {
         if self.since.is_some_and(|since| !details.is_since(since)) {
             return Ok(());
         }
-        let view = UsageView::new(&record.key, &details, self.look.now);
+        let view = UsageView::new(&record.key, &details, self.display.now);
         self.listing.push(&view)
     }
 
@@ -128,9 +131,9 @@ impl Report<'_> {
         }
         let nobody = self
             .uses
-            .read(ui, |usage| usage.details(NOBODY, self.look.now));
+            .read(ui, |usage| usage.details(NOBODY, self.display.now));
         if !nobody.refused.is_empty() {
-            let refused = refusals(&nobody.refused, self.look);
+            let refused = refusals(&nobody.refused, self.display);
             ui.note(format!("refused without a key being known: {refused}"));
         }
         Ok(())

@@ -5,29 +5,29 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::Session;
-use crate::check::{DEAD_SEEN, Used};
+use super::Context;
+use crate::check::{DEAD_SEEN, RecordedUse};
 use crate::ui::Ui;
-use crate::usage::{self, Details, RefusalFilter, RefusalSummary, Summary, Usage};
-use crate::vault::{Cause, DeadSecret, Ending, KeyId, Record, Vault};
+use crate::usage::{self, Details, RefusalFilter, RefusalSummary, Summary, UsageStore};
+use crate::vault::{Cause, DeadSecret, KeyId, Record, SecretInfo, Vault};
 use crate::verify::Verdict;
 
 /// The record of use, if there is one that can be read.
-pub(super) struct Uses {
-    usage: Option<Usage>,
+pub(super) struct UsageReader {
+    usage: Option<UsageStore>,
     now: Timestamp,
     is_left_out: bool,
 }
 
-impl Session {
+impl Context {
     /// Opens what is recorded of the use of the vault's keys.
-    pub(super) fn uses(&self, vault: &Vault) -> Uses {
-        let mut uses = Uses {
+    pub(super) fn uses(&self, vault: &Vault) -> UsageReader {
+        let mut uses = UsageReader {
             usage: None,
             now: Self::clock(),
             is_left_out: false,
         };
-        match Usage::open(vault, self.settings.wait) {
+        match UsageStore::open(vault, self.settings.wait) {
             Ok(usage) => uses.usage = usage,
             Err(error) => uses.leave_out(&error, &self.ui),
         }
@@ -46,7 +46,7 @@ impl Session {
     }
 }
 
-impl Uses {
+impl UsageReader {
     /// Whether use is recorded in the vault, and can be read.
     pub(super) fn are_recorded(&self) -> bool {
         self.usage.is_some()
@@ -89,7 +89,7 @@ impl Uses {
     pub(super) fn read<T: Default>(
         &mut self,
         ui: &Ui,
-        read: impl FnOnce(&Usage) -> Result<T, usage::Error>,
+        read: impl FnOnce(&UsageStore) -> Result<T, usage::Error>,
     ) -> T {
         let Some(usage) = &self.usage else {
             return T::default();
@@ -134,20 +134,20 @@ impl Uses {
     pub(super) fn used(
         &mut self,
         records: &[Record],
-        secrets: &HashMap<KeyId, Vec<Ending>>,
+        secrets: &HashMap<KeyId, Vec<SecretInfo>>,
         (since, now): (Timestamp, Timestamp),
         ui: &Ui,
-    ) -> Vec<Option<Used>> {
+    ) -> Vec<Option<RecordedUse>> {
         let keys: Vec<_> = records.iter().map(|record| record.id).collect();
         let summaries = self.summaries(records.iter(), now, ui);
         let mut recent = self.read(ui, |usage| usage.recent(&keys, now));
         let is_rotating = |key| {
-            let all: &[Ending] = secrets.get(key).map_or(&[], Vec::as_slice);
+            let all: &[SecretInfo] = secrets.get(key).map_or(&[], Vec::as_slice);
             all.iter().any(|old| old.retires_at > Some(now))
         };
         let used = records.iter().zip(summaries).map(|(record, summary)| {
             let key = &record.id;
-            Some(Used {
+            Some(RecordedUse {
                 since,
                 last_used_at: summary?.last_used_at,
                 recent: recent.remove(key).unwrap_or_default(),

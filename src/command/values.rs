@@ -34,7 +34,7 @@ pub(super) fn word(value: impl ValueEnum) -> String {
 
 /// What a `-` means where a path is wanted.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Dash {
+pub(super) enum DashMeaning {
     /// Standard input or output, which the command uses in its stead.
     Stream,
     /// Nothing, for this reason.
@@ -43,16 +43,19 @@ pub(super) enum Dash {
 
 /// A parser for the paths of files that must be files; a secret is not one, and neither is `-`.
 pub fn paths() -> impl TypedValueParser<Value = PathBuf> {
-    parser("a path", Dash::Nothing("this has to be a file"))
+    parser("a path", DashMeaning::Nothing("this has to be a file"))
 }
 
 /// A parser for paths and `-`, which is standard input or output.
 pub(super) fn paths_or_dash() -> impl TypedValueParser<Value = PathBuf> {
-    parser("a path", Dash::Stream)
+    parser("a path", DashMeaning::Stream)
 }
 
 /// A parser for the paths of what it is called.
-pub(super) fn parser(what: &'static str, dash: Dash) -> impl TypedValueParser<Value = PathBuf> {
+pub(super) fn parser(
+    what: &'static str,
+    dash: DashMeaning,
+) -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().try_map(move |text| path(what, text, dash))
 }
 
@@ -61,14 +64,14 @@ pub(super) fn is_dash(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-fn path(what: &'static str, text: OsString, dash: Dash) -> Result<PathBuf, Invalid> {
+fn path(what: &'static str, text: OsString, dash: DashMeaning) -> Result<PathBuf, Invalid> {
     let lossy = text.to_string_lossy();
     let refused = |rule, hint| Err(Invalid::new(what, &lossy, rule).with_hint(hint));
     let example = "name a file, as in `/srv/postkey/file`";
     match dash {
         _ if text.is_empty() => refused("a path is not empty", example),
-        Dash::Stream if lossy == "-" => Ok(PathBuf::from(text)),
-        Dash::Nothing(why) if lossy == "-" => refused(why, "`./-` is a file of that name"),
+        DashMeaning::Stream if lossy == "-" => Ok(PathBuf::from(text)),
+        DashMeaning::Nothing(why) if lossy == "-" => refused(why, "`./-` is a file of that name"),
         _ if looks_like_a_secret(&lossy) => refused("it looks like a secret", example),
         _ => match expanded(&text) {
             Ok(path) => Ok(path),

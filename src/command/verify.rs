@@ -4,15 +4,15 @@ use std::net::IpAddr;
 
 use clap::Args;
 
-use super::presented::{self, Presentation};
-use super::{Session, bounds, values};
+use super::presented::{self, PresentedSecret};
+use super::{Context, bounds, values};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Allowance, Kind, Permission, Used, Username};
-use crate::ui::{Decision, VerdictView, Which};
-use crate::usage::{Sighting, Usage, read_address};
-use crate::vault::{Presented, Vault};
-use crate::verify::{Need, Question, Recognised, Verdict, allowance, judge};
+use crate::key::{Allowance, Kind, Permission, Username, WindowUse};
+use crate::ui::{SecretRole, VerdictDetails, VerdictView};
+use crate::usage::{UsageEvent, UsageStore, read_address};
+use crate::vault::{StoredSecret, Vault};
+use crate::verify::{Need, Question, SecretMatch, Verdict, allowance, judge};
 
 /// Checks a secret that is read from standard input
 ///
@@ -56,37 +56,37 @@ pub struct Verify {
     no_record: bool,
 }
 
-pub(super) fn run(args: Verify, session: &mut Session) -> Result<ExitStatus, Error> {
+pub(super) fn run(args: Verify, context: &mut Context) -> Result<ExitStatus, Error> {
     if let Some(permission) = &args.permission {
-        session.settings.permissions.expect(permission.clone())?;
+        context.settings.permissions.expect(permission.clone())?;
     }
-    let mut presentation = presented::present(session, args.username.as_ref())?;
-    let (verdict, allowance) = args.judge(&presentation, session);
+    let mut presentation = presented::present(context, args.username.as_ref())?;
+    let (verdict, allowance) = args.judge(&presentation, context);
     if let Some(vault) = presentation.vault.as_mut().filter(|_| !args.no_record) {
         if matches!(verdict, Verdict::Expired | Verdict::Retired) {
-            session.note_ends(vault);
+            context.note_ends(vault);
         }
-        if let Ok(secret) = presentation.recognised.secret()
+        if let Ok(secret) = presentation.matched.secret()
             && secret.learned.is_some()
         {
-            session.keep_digest(secret, vault);
+            context.keep_digest(secret, vault);
         }
     }
-    let look = session.look_at(presentation.at);
-    let secret = presentation.recognised.secret();
+    let display = context.look_at(presentation.at);
+    let secret = presentation.matched.secret();
     let key = secret.ok().map(|secret| &secret.record.key);
     let view = VerdictView::new(
-        &Decision {
+        &VerdictDetails {
             verdict,
             key,
-            which: secret.ok().map(Which::of),
+            which: secret.ok().map(SecretRole::of),
             allowance,
-            login: args.compared(&presentation.recognised),
-            dead: presentation.recognised.dead(),
+            login: args.compared(&presentation.matched),
+            dead: presentation.matched.dead(),
         },
-        &look,
+        &display,
     );
-    session.ui.result(&view, &view.line())?;
+    context.ui.result(&view, &view.line())?;
     Ok(if verdict.is_accepted() {
         ExitStatus::Done
     } else {
@@ -109,42 +109,46 @@ impl Verify {
     }
 
     /// The login whose imported password it is not.
-    fn compared(&self, recognised: &Recognised) -> Option<&str> {
-        let is_compared = matches!(recognised, Recognised::WrongPassword(_));
+    fn compared(&self, matched: &SecretMatch) -> Option<&str> {
+        let is_compared = matches!(matched, SecretMatch::WrongPassword(_));
         let login = self.username.as_ref().filter(|_| is_compared);
         login.map(Username::as_str)
     }
 
     /// The verdict, recorded before it is told; what is left of the key's limit.
-    fn judge(&self, presented: &Presentation, session: &Session) -> (Verdict, Option<Allowance>) {
-        let decide = |used: Used| match presented.recognised.secret() {
+    fn judge(
+        &self,
+        presented: &PresentedSecret,
+        context: &Context,
+    ) -> (Verdict, Option<Allowance>) {
+        let decide = |used: WindowUse| match presented.matched.secret() {
             Err(verdict) => (verdict, None),
-            Ok(secret) => self.decide(secret, presented, used, session),
+            Ok(secret) => self.decide(secret, presented, used, context),
         };
         let Some(vault) = &presented.vault else {
-            return decide(Used::default());
+            return decide(WindowUse::default());
         };
         let (decided, without) = if self.no_record {
-            let decided = presented.used(session).map(decide);
+            let decided = presented.used(context).map(decide);
             (decided, "what the key has used of its limit is not known")
         } else {
-            let decided = self.record(presented, vault, session, decide);
+            let decided = self.record(presented, vault, context, decide);
             (decided, "use was not recorded")
         };
         decided.unwrap_or_else(|error| {
-            session.ui.warn(format!("{without}: {error}"));
-            decide(Used::default())
+            context.ui.warn(format!("{without}: {error}"));
+            decide(WindowUse::default())
         })
     }
 
     fn decide(
         &self,
-        secret: &Presented,
-        presented: &Presentation,
-        used: Used,
-        session: &Session,
+        secret: &StoredSecret,
+        presented: &PresentedSecret,
+        used: WindowUse,
+        context: &Context,
     ) -> (Verdict, Option<Allowance>) {
-        let permissions = &session.settings.permissions;
+        let permissions = &context.settings.permissions;
         let verdict = judge(secret, &self.question(), permissions, presented.at, used);
         let allowance = allowance(&secret.record, used, presented.at);
         let is_spent = verdict.is_accepted() && !self.no_record;
@@ -156,22 +160,22 @@ impl Verify {
 
     fn record(
         &self,
-        presented: &Presentation,
+        presented: &PresentedSecret,
         vault: &Vault,
-        session: &Session,
-        decide: impl Fn(Used) -> (Verdict, Option<Allowance>),
+        context: &Context,
+        decide: impl Fn(WindowUse) -> (Verdict, Option<Allowance>),
     ) -> Result<(Verdict, Option<Allowance>), crate::usage::Error> {
-        let (key, tail) = match &presented.recognised {
-            Recognised::Nobody(_) => (None, None),
-            Recognised::Lookalike(key) | Recognised::WrongPassword(key) => (Some(*key), None),
-            Recognised::Secret(secret) => (Some(secret.record.id), Some(secret.tail.clone())),
-            Recognised::Dead(dead) => (Some(dead.key_id), Some(dead.tail.clone())),
+        let (key, tail) = match &presented.matched {
+            SecretMatch::Nobody(_) => (None, None),
+            SecretMatch::Lookalike(key) | SecretMatch::WrongPassword(key) => (Some(*key), None),
+            SecretMatch::Secret(secret) => (Some(secret.record.id), Some(secret.tail.clone())),
+            SecretMatch::Dead(dead) => (Some(dead.key_id), Some(dead.tail.clone())),
         };
-        let settings = &session.settings;
-        let mut usage = Usage::open_or_make(vault, settings.wait, settings.retention)?;
+        let settings = &context.settings;
+        let mut usage = UsageStore::open_or_make(vault, settings.wait, settings.retention)?;
         let metered = usage.meter(key, |used| {
             let (verdict, allowance) = decide(used);
-            let sighting = Sighting {
+            let sighting = UsageEvent {
                 key,
                 tail,
                 verdict: verdict.word(),

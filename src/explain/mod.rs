@@ -11,8 +11,8 @@ mod transcript;
 use zeroize::Zeroizing;
 
 pub use request::Request;
-pub use sent::{Place, Sent};
-pub use transcript::{Fault, Login};
+pub use sent::{KeyLocation, SentKey};
+pub use transcript::{Login, TranscriptError};
 
 /// What was tried, as far as the text tells.
 #[derive(Debug)]

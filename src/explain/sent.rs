@@ -13,18 +13,18 @@ use crate::settings::Credentials;
 
 /// The key in a request, and where it was.
 #[derive(Debug)]
-pub struct Sent {
+pub struct SentKey {
     /// The first that was found, whether it is read or not.
     pub presented: Zeroizing<String>,
     /// Where all of them are.
-    pub places: Vec<Place>,
+    pub places: Vec<KeyLocation>,
     /// Whether `serve` reads it there; from several places it reads none.
     pub is_read: bool,
 }
 
 /// Where a key stands in a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum KeyLocation {
     /// In a header, by its name as it was written.
     Header(String),
     /// In `Authorization`, with a scheme: `Bearer`
@@ -33,7 +33,7 @@ pub enum Place {
     Query(String),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for KeyLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Header(name) => f.write_str(&quoted(name)),
@@ -45,10 +45,10 @@ impl fmt::Display for Place {
     }
 }
 
-impl Sent {
+impl SentKey {
     /// Finds the keys in a request; `None` if there is none.
     pub fn find(request: &Request, credentials: &Credentials) -> Option<Self> {
-        let mut found: Vec<(Place, Zeroizing<String>)> = Vec::new();
+        let mut found: Vec<(KeyLocation, Zeroizing<String>)> = Vec::new();
         for (name, value) in &request.headers {
             let place = match name.eq_ignore_ascii_case("authorization") {
                 true => in_authorization(value),
@@ -59,7 +59,7 @@ impl Sent {
         let target = request.line.as_ref().map(|(_, target)| target);
         let query = target.and_then(|target| target.split_once('?'));
         found.extend(query.into_iter().flat_map(|(_, query)| in_query(query)));
-        let read = serve::Credentials::new(credentials);
+        let read = serve::CredentialReader::new(credentials);
         let read = read.presented(&header_map(&request.headers)).to_owned();
         let read = Zeroizing::new(read);
         let (_, first) = found.first()?;
@@ -84,22 +84,22 @@ fn in_header(
     name: &str,
     value: &str,
     credentials: &Credentials,
-) -> Option<(Place, Zeroizing<String>)> {
+) -> Option<(KeyLocation, Zeroizing<String>)> {
     let mut own = credentials.headers.iter();
     let is_own = own.any(|header| header.as_str().eq_ignore_ascii_case(name));
     let is_sent = is_own || begins_like_a_secret(value);
     is_sent.then(|| {
         (
-            Place::Header(name.to_owned()),
+            KeyLocation::Header(name.to_owned()),
             Zeroizing::new(value.to_owned()),
         )
     })
 }
 
 /// What `Authorization` has: a bearer's token, or a secret by another scheme.
-fn in_authorization(value: &str) -> Option<(Place, Zeroizing<String>)> {
+fn in_authorization(value: &str) -> Option<(KeyLocation, Zeroizing<String>)> {
     if begins_like_a_secret(value) {
-        let place = Place::Header("Authorization".to_owned());
+        let place = KeyLocation::Header("Authorization".to_owned());
         return Some((place, Zeroizing::new(value.to_owned())));
     }
     let (scheme, credentials) = value.split_once(' ')?;
@@ -109,7 +109,7 @@ fn in_authorization(value: &str) -> Option<(Place, Zeroizing<String>)> {
         false => Zeroizing::new(credentials.to_owned()),
     };
     let is_sent = scheme.eq_ignore_ascii_case("bearer") || begins_like_a_secret(&sent);
-    is_sent.then(|| (Place::Authorization(scheme.to_owned()), sent))
+    is_sent.then(|| (KeyLocation::Authorization(scheme.to_owned()), sent))
 }
 
 /// The part of `user:password` that is a secret.
@@ -122,11 +122,11 @@ fn basic(credentials: &str) -> Option<Zeroizing<String>> {
     Some(Zeroizing::new(secret.to_owned()))
 }
 
-fn in_query(query: &str) -> impl Iterator<Item = (Place, Zeroizing<String>)> + '_ {
+fn in_query(query: &str) -> impl Iterator<Item = (KeyLocation, Zeroizing<String>)> + '_ {
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     let secrets = pairs.filter(|(_, value)| begins_like_a_secret(value));
     secrets.map(|(name, value)| {
-        let place = Place::Query(name.to_owned());
+        let place = KeyLocation::Query(name.to_owned());
         (place, Zeroizing::new(value.to_owned()))
     })
 }

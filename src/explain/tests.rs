@@ -78,14 +78,14 @@ fn a_key_is_found_wherever_a_request_has_it() {
         let basic = Base64::encode_string(format!("api:{SECRET}").as_bytes());
         let headers = headers.replace("KEY", SECRET).replace("BASIC", &basic);
         let request = request(&format!("GET / HTTP/1.1\n{headers}\n\n"));
-        let sent = Sent::find(&request, &Credentials::default()).expect("a key");
+        let sent = SentKey::find(&request, &Credentials::default()).expect("a key");
         let found: Vec<String> = sent.places.iter().map(ToString::to_string).collect();
         assert_eq!(found, places, "{headers}");
         assert_eq!(sent.is_read, is_read, "{headers}");
     }
     let query = request(&format!("GET /?a=1&key={SECRET} HTTP/1.1\n\n"));
-    let sent = Sent::find(&query, &Credentials::default()).expect("a key");
-    assert_eq!(sent.places, [Place::Query("key".to_owned())]);
+    let sent = SentKey::find(&query, &Credentials::default()).expect("a key");
+    assert_eq!(sent.places, [KeyLocation::Query("key".to_owned())]);
     assert_eq!(&**sent.presented, SECRET);
     for none in [
         "Authorization: Basic dTpw",
@@ -94,7 +94,7 @@ fn a_key_is_found_wherever_a_request_has_it() {
     ] {
         let request = request(&format!("GET / HTTP/1.1\n{none}\n\n"));
         assert!(
-            Sent::find(&request, &Credentials::default()).is_none(),
+            SentKey::find(&request, &Credentials::default()).is_none(),
             "{none}"
         );
     }
@@ -135,16 +135,22 @@ fn a_transcript_without_a_secret_tells_why() {
     for (text, fault) in [
         (
             "EHLO x\n250 ok\nMAIL FROM:<a@b>\n530 no\n".to_owned(),
-            Fault::NoAuth,
+            TranscriptError::NoAuth,
         ),
-        ("AUTH CRAM-MD5\n334 PDE=\n".to_owned(), Fault::Mechanism),
-        ("AUTH PLAIN user:secret\n".to_owned(), Fault::NotBase64),
-        (format!("AUTH PLAIN {two}\n"), Fault::NotPlain),
-        ("AUTH PLAIN\n334 \n".to_owned(), Fault::Missing),
-        ("AUTH PLAIN\n334 \n*\n".to_owned(), Fault::Missing),
+        (
+            "AUTH CRAM-MD5\n334 PDE=\n".to_owned(),
+            TranscriptError::Mechanism,
+        ),
+        (
+            "AUTH PLAIN user:secret\n".to_owned(),
+            TranscriptError::NotBase64,
+        ),
+        (format!("AUTH PLAIN {two}\n"), TranscriptError::NotPlain),
+        ("AUTH PLAIN\n334 \n".to_owned(), TranscriptError::Missing),
+        ("AUTH PLAIN\n334 \n*\n".to_owned(), TranscriptError::Missing),
         (
             "AUTH LOGIN\n334 VXNlcm5hbWU6\ndXNlcg==\n".to_owned(),
-            Fault::Missing,
+            TranscriptError::Missing,
         ),
     ] {
         assert_eq!(login(&text).password.err(), Some(fault), "{text}");

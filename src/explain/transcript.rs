@@ -26,12 +26,12 @@ pub struct Login {
     /// For whom.
     pub username: Option<String>,
     /// The secret, or why it cannot be told from the transcript.
-    pub password: Result<Zeroizing<String>, Fault>,
+    pub password: Result<Zeroizing<String>, TranscriptError>,
 }
 
 /// Why a transcript does not show a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum TranscriptError {
     /// Nobody logged in.
     NoAuth,
     /// The secret is never sent by that mechanism.
@@ -70,7 +70,7 @@ impl Login {
         client.iter().find(|line| begins(line))?;
         let auth = client.iter().rposition(|line| has_prefix(line, "AUTH "));
         let Some(auth) = auth else {
-            return Some(Self::without(None, Fault::NoAuth));
+            return Some(Self::without(None, TranscriptError::NoAuth));
         };
         let mut words = client[auth].split_ascii_whitespace().skip(1);
         let mechanism = words.next().unwrap_or_default().to_ascii_uppercase();
@@ -78,11 +78,14 @@ impl Login {
         Some(match &*mechanism {
             "PLAIN" => Self::by_plain(mechanism, sent.next()),
             "LOGIN" => Self::by_login(mechanism, sent.next(), sent.next()),
-            _ => Self::without(Some(escaped(&mechanism).into_owned()), Fault::Mechanism),
+            _ => Self::without(
+                Some(escaped(&mechanism).into_owned()),
+                TranscriptError::Mechanism,
+            ),
         })
     }
 
-    fn without(mechanism: Option<String>, fault: Fault) -> Self {
+    fn without(mechanism: Option<String>, fault: TranscriptError) -> Self {
         Self {
             mechanism,
             username: None,
@@ -92,7 +95,7 @@ impl Login {
 
     fn by_plain(mechanism: String, sent: Option<&str>) -> Self {
         let message = match sent.map(decoded) {
-            None => return Self::without(Some(mechanism), Fault::Missing),
+            None => return Self::without(Some(mechanism), TranscriptError::Missing),
             Some(Err(fault)) => return Self::without(Some(mechanism), fault),
             Some(Ok(message)) => message,
         };
@@ -103,7 +106,7 @@ impl Login {
                 username: Some(username.to_owned()),
                 password: Ok(Zeroizing::new(password.to_owned())),
             },
-            _ => Self::without(Some(mechanism), Fault::NotPlain),
+            _ => Self::without(Some(mechanism), TranscriptError::NotPlain),
         }
     }
 
@@ -112,7 +115,7 @@ impl Login {
         Self {
             mechanism: Some(mechanism),
             username: username.map(|username| username.to_string()),
-            password: password.map_or(Err(Fault::Missing), decoded),
+            password: password.map_or(Err(TranscriptError::Missing), decoded),
         }
     }
 }
@@ -140,11 +143,11 @@ fn has_prefix(line: &str, prefix: &str) -> bool {
 }
 
 /// What the base64 stands for; what is no text in it is replaced by U+FFFD.
-fn decoded(base64: &str) -> Result<Zeroizing<String>, Fault> {
+fn decoded(base64: &str) -> Result<Zeroizing<String>, TranscriptError> {
     if base64 == "*" {
-        return Err(Fault::Missing);
+        return Err(TranscriptError::Missing);
     }
-    let bytes = Base64::decode_vec(base64.trim()).map_err(|_| Fault::NotBase64)?;
+    let bytes = Base64::decode_vec(base64.trim()).map_err(|_| TranscriptError::NotBase64)?;
     let bytes = Zeroizing::new(bytes);
     Ok(super::decoded(&bytes))
 }

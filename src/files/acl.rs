@@ -41,7 +41,7 @@ pub(super) fn remove_list(file: &File) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::{Draft, Existing, Use};
+    use crate::files::{Draft, FileRole, IfExists};
     use rustix::fs::{XattrFlags, setxattr};
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt;
@@ -71,7 +71,7 @@ mod tests {
         fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("changed");
         let default = "system.posix_acl_default";
         let has_lists = setxattr(folder.path(), default, &list(), XattrFlags::empty()).is_ok();
-        let mut draft = Draft::begin(&path, Use::Secret, Existing::Replace).expect("begun");
+        let mut draft = Draft::begin(&path, FileRole::Secret, IfExists::Replace).expect("begun");
         assert!(!has_list(&draft.path()));
         draft.write(b"new").expect("written");
         draft.publish().expect("published");
@@ -82,7 +82,7 @@ mod tests {
             setxattr(&path, LIST, &list(), XattrFlags::empty()).expect("a list");
         }
         assert_eq!(
-            Draft::begin(&path, Use::Secret, Existing::Replace).is_err(),
+            Draft::begin(&path, FileRole::Secret, IfExists::Replace).is_err(),
             has_lists
         );
     }

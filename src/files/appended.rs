@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::location::Location;
-use super::{Error, Use, failed};
-use lines::Fault;
+use super::{Error, FileRole, failed};
+use lines::RunnerError;
 
 /// How long a runner's file may be, in bytes: longer than any is.
 const LONGEST: u64 = 16 << 20;
@@ -79,13 +79,13 @@ pub fn expect_appendable(path: &Path) -> Result<(), Error> {
 
 /// Opens a file of the runner's, which must be one that takes such lines, and reads it.
 fn open(path: &Path) -> Result<(File, Zeroizing<Vec<u8>>), Error> {
-    let location = Location::open(path, Use::Job)?;
+    let location = Location::open(path, FileRole::Job)?;
     let refused = |why| Error::Refused {
         path: path.to_owned(),
         why,
         hint: "let it name the file that the runner made",
     };
-    let found = location.look().map_err(|source| failed(path, source))?;
+    let found = location.display().map_err(|source| failed(path, source))?;
     match found {
         Some(found) if !found.is_file() => return Err(refused("is not a regular file")),
         Some(_) => {}
@@ -96,10 +96,10 @@ fn open(path: &Path) -> Result<(File, Zeroizing<Vec<u8>>), Error> {
     let why = match lines::variables(&text) {
         _ if text.len() as u64 > LONGEST => "is longer than 16 MiB",
         Ok(_) if !text.contains(&0) => return Ok((file, text)),
-        Err(Fault::Open) => {
+        Err(RunnerError::Open) => {
             "has a value without an end (`NAME<<END` and no `END`), so that the runner reads no more"
         }
-        Ok(_) | Err(Fault::Line) => "holds something else than a job's variables",
+        Ok(_) | Err(RunnerError::Line) => "holds something else than a job's variables",
     };
     Err(refused(why))
 }

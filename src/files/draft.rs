@@ -12,7 +12,7 @@ use nix::unistd::geteuid;
 
 use super::location::{Location, Synced};
 use super::walk::{is_ours, is_shared};
-use super::{Error, Use, acl, failed};
+use super::{Error, FileRole, acl, failed};
 
 /// Everybody may read or write.
 const OPEN: u32 = 0o006;
@@ -22,7 +22,7 @@ const START: u64 = 4096;
 
 /// What to do about a file that is there already.
 #[derive(Clone, Copy, Debug)]
-pub enum Existing {
+pub enum IfExists {
     /// It stays, and nothing is written.
     Keep,
     /// It is replaced, and its owner, group and mode stay, if what it begins with shows that it
@@ -39,7 +39,7 @@ pub struct Draft {
     location: Arc<Location>,
     /// The name that it has until then; `None` once it is in its place.
     name: Option<OsString>,
-    existing: Existing,
+    existing: IfExists,
 }
 
 impl Drop for Draft {
@@ -56,12 +56,12 @@ impl Draft {
     ///
     /// # Errors
     /// If what is at the path must not be replaced, or nothing can be written beside it.
-    pub fn begin(path: &Path, what: Use, existing: Existing) -> Result<Self, Error> {
+    pub fn begin(path: &Path, what: FileRole, existing: IfExists) -> Result<Self, Error> {
         Self::at(Arc::new(Location::open(path, what)?), existing)
     }
 
     /// Begins a file in a folder that is open.
-    pub(super) fn at(location: Arc<Location>, existing: Existing) -> Result<Self, Error> {
+    pub(super) fn at(location: Arc<Location>, existing: IfExists) -> Result<Self, Error> {
         let replaced = look_at(&location, existing)?;
         let (name, file) = location
             .begin()
@@ -150,8 +150,8 @@ impl Draft {
             }
             self.file.sync_all()?;
             match self.existing {
-                Existing::Keep => self.location.fill_by(name),
-                Existing::ReplaceIf(_) | Existing::Replace => self.location.replace_by(name),
+                IfExists::Keep => self.location.fill_by(name),
+                IfExists::ReplaceIf(_) | IfExists::Replace => self.location.replace_by(name),
             }
         };
         match put() {
@@ -186,9 +186,9 @@ impl Draft {
 }
 
 /// What is there now, if there is something; it must be a file that may be replaced.
-pub(super) fn look_at(location: &Location, existing: Existing) -> Result<Option<Metadata>, Error> {
+pub(super) fn look_at(location: &Location, existing: IfExists) -> Result<Option<Metadata>, Error> {
     let failed = |source| failed(location.path(), source);
-    let Some(found) = location.look().map_err(failed)? else {
+    let Some(found) = location.display().map_err(failed)? else {
         return Ok(None);
     };
     let fault = match fault(&found, existing) {
@@ -211,16 +211,16 @@ pub(super) fn look_at(location: &Location, existing: Existing) -> Result<Option<
 }
 
 /// Why a file must not be replaced, and the hint.
-type Fault = (&'static str, &'static str);
+type DraftRefusal = (&'static str, &'static str);
 
-fn fault(found: &Metadata, existing: Existing) -> Option<Fault> {
+fn fault(found: &Metadata, existing: IfExists) -> Option<DraftRefusal> {
     if found.is_symlink() {
         Some(("is a symbolic link", "name the file itself"))
     } else if found.is_dir() {
         Some(("is a folder", "name a file in it"))
     } else if !found.is_file() {
         Some(("is not a regular file", "name another one"))
-    } else if matches!(existing, Existing::Keep) {
+    } else if matches!(existing, IfExists::Keep) {
         Some((
             "is there already",
             "name another file, or move that one away",
@@ -233,8 +233,8 @@ fn fault(found: &Metadata, existing: Existing) -> Option<Fault> {
 }
 
 /// A file that is not of the kind that is to be written.
-fn unlike(location: &Location, existing: Existing) -> io::Result<Option<Fault>> {
-    let Existing::ReplaceIf(is_alike) = existing else {
+fn unlike(location: &Location, existing: IfExists) -> io::Result<Option<DraftRefusal>> {
+    let IfExists::ReplaceIf(is_alike) = existing else {
         return Ok(None);
     };
     let start = beginning(location)?;
@@ -252,7 +252,7 @@ fn beginning(location: &Location) -> io::Result<Vec<u8>> {
 }
 
 /// A file that others can read, write, or may have put there.
-fn exposed(found: &Metadata, location: &Location) -> io::Result<Option<Fault>> {
+fn exposed(found: &Metadata, location: &Location) -> io::Result<Option<DraftRefusal>> {
     if found.mode() & OPEN != 0 {
         return Ok(Some(("is open to every user", "`chmod o= {path}` first")));
     }
@@ -260,7 +260,7 @@ fn exposed(found: &Metadata, location: &Location) -> io::Result<Option<Fault>> {
 }
 
 /// A file with rights that a new one in its place would not have, or have for others.
-fn listed(location: &Location) -> Option<Fault> {
+fn listed(location: &Location) -> Option<DraftRefusal> {
     location.has_list().then_some((
         "has an access control list",
         "`setfacl -b {path}` takes it off; then set the mode",
@@ -269,7 +269,7 @@ fn listed(location: &Location) -> Option<Fault> {
 
 /// A file of another user's, which stays that user's: only root can write it so, and nobody else
 /// may have been able to put it there in root's way.
-fn foreign(found: &Metadata, location: &Location) -> io::Result<Option<Fault>> {
+fn foreign(found: &Metadata, location: &Location) -> io::Result<Option<DraftRefusal>> {
     if found.uid() == geteuid().as_raw() {
         return Ok(None);
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::shared::{self, Changed};
-use line::{Assignment, BLANKS, Entry, Fault, entries};
+use line::{Assignment, BLANKS, EnvEntry, EnvLineError, entries};
 
 /// Stands for a value that is not known yet; longer than any is.
 pub const ANY: &str = match str::from_utf8(&[b'x'; 254]) {
@@ -104,11 +104,11 @@ fn set_all(
 }
 
 /// The variables of a file, as all readers see them.
-pub struct Variables<'a> {
-    entries: Vec<Entry<'a>>,
+pub struct EnvVariables<'a> {
+    entries: Vec<EnvEntry<'a>>,
 }
 
-impl<'a> Variables<'a> {
+impl<'a> EnvVariables<'a> {
     /// Reads what the file at `path` holds.
     ///
     /// # Errors
@@ -151,27 +151,27 @@ impl<'a> Variables<'a> {
 
 /// Why a text is not changed.
 #[derive(Debug, PartialEq, Eq)]
-enum Refusal {
+enum EditRefusal {
     /// It is no env file.
     NotText(&'static str, &'static str),
     /// A line of it is not understood.
-    Line(Fault),
+    Line(EnvLineError),
     /// A variable is set more than once.
     Ambiguous(String),
 }
 
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Self {
+impl From<EnvLineError> for EditRefusal {
+    fn from(fault: EnvLineError) -> Self {
         Self::Line(fault)
     }
 }
 
-impl Refusal {
+impl EditRefusal {
     fn at(self, path: &Path) -> Error {
         let path = path.to_owned();
         match self {
             Self::NotText(why, hint) => super::Error::Refused { path, why, hint }.into(),
-            Self::Line(Fault { line, why, hint }) => Error::Line {
+            Self::Line(EnvLineError { line, why, hint }) => Error::Line {
                 path,
                 line,
                 why,
@@ -182,19 +182,19 @@ impl Refusal {
     }
 }
 
-fn utf8(text: &[u8]) -> Result<&str, Refusal> {
+fn utf8(text: &[u8]) -> Result<&str, EditRefusal> {
     if text.contains(&0) {
         let why = "is not text, as an env file is";
-        return Err(Refusal::NotText(why, "name another file"));
+        return Err(EditRefusal::NotText(why, "name another file"));
     }
     std::str::from_utf8(text).map_err(|_| {
         let hint = "convert it (`iconv -t UTF-8`), or name another file";
-        Refusal::NotText("is not UTF-8 text", hint)
+        EditRefusal::NotText("is not UTF-8 text", hint)
     })
 }
 
 /// The text of a file with the variable set: where it stood, or at the end.
-fn set(text: &str, name: &str, value: &str) -> Result<Zeroizing<String>, Refusal> {
+fn set(text: &str, name: &str, value: &str) -> Result<Zeroizing<String>, EditRefusal> {
     let entries = entries(text)?;
     let mut found = entries.iter().filter(|entry| entry.sets(name));
     if let Some(entry) = entries.iter().find(|entry| entry.hides(name)) {
@@ -202,13 +202,13 @@ fn set(text: &str, name: &str, value: &str) -> Result<Zeroizing<String>, Refusal
     }
     match (found.next(), found.next()) {
         (None, _) => Ok(appended(text, name, value)),
-        (Some(_), Some(_)) => Err(Refusal::Ambiguous(name.to_owned())),
+        (Some(_), Some(_)) => Err(EditRefusal::Ambiguous(name.to_owned())),
         (Some(entry), None) => Ok(replaced(text, entry, value)?),
     }
 }
 
-fn hidden(entry: &Entry<'_>) -> Fault {
-    Fault {
+fn hidden(entry: &EnvEntry<'_>) -> EnvLineError {
+    EnvLineError {
         line: entry.line,
         why: "some readers take a part of the value as a variable that is to be set",
         hint: "name another variable, or take that part away",
@@ -235,7 +235,11 @@ fn appended(text: &str, name: &str, value: &str) -> Zeroizing<String> {
 
 /// The text with another value in one of its entries. A comment behind the old value gets a line
 /// of its own: systemd and Docker would take it as a part of the new one.
-fn replaced(text: &str, entry: &Entry<'_>, value: &str) -> Result<Zeroizing<String>, Fault> {
+fn replaced(
+    text: &str,
+    entry: &EnvEntry<'_>,
+    value: &str,
+) -> Result<Zeroizing<String>, EnvLineError> {
     let Some(assignment) = &entry.assignment else {
         return Ok(Zeroizing::new(text.to_owned()));
     };
@@ -264,8 +268,11 @@ fn replaced(text: &str, entry: &Entry<'_>, value: &str) -> Result<Zeroizing<Stri
 }
 
 /// Makes sure that nothing is lost but a value that stands in one line by itself.
-fn expect_replaceable(entry: &Entry<'_>, assignment: &Assignment<'_>) -> Result<(), Fault> {
-    let fault = |why, hint| Fault {
+fn expect_replaceable(
+    entry: &EnvEntry<'_>,
+    assignment: &Assignment<'_>,
+) -> Result<(), EnvLineError> {
+    let fault = |why, hint| EnvLineError {
         line: entry.line,
         why,
         hint,

@@ -5,8 +5,8 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use super::walk::{Other, Walk, Who};
-use super::{Error, Use, failed, folder_of, sync_folder};
+use super::walk::{FolderWalk, OtherUser, OtherWriter};
+use super::{Error, FileRole, failed, folder_of, sync_folder};
 
 /// A folder and those above it that are missing, the lowest first.
 pub fn missing_folders(folder: &Path) -> Vec<&Path> {
@@ -36,7 +36,7 @@ pub fn make_folders(missing: &[&Path]) -> io::Result<()> {
 ///
 /// # Errors
 /// [`Error::Refused`] if others may write to it or to one above it, or it is no folder.
-pub fn expect_own_folder(folder: &Path, what: Use) -> Result<(), Error> {
+pub fn expect_own_folder(folder: &Path, what: FileRole) -> Result<(), Error> {
     if folder.exists() && !folder.is_dir() {
         return Err(Error::Refused {
             path: folder.to_owned(),
@@ -46,12 +46,12 @@ pub fn expect_own_folder(folder: &Path, what: Use) -> Result<(), Error> {
     }
     let missing = missing_folders(folder);
     let highest = missing.last().map_or(folder, |highest| folder_of(highest));
-    let walk = Walk::into(highest).map_err(|source| failed(folder, source))?;
+    let walk = FolderWalk::into(highest).map_err(|source| failed(folder, source))?;
     walk.expect_ours().map_err(|other| what.refusal(&other))?;
     match walk.is_shared() && missing.is_empty() {
-        true => Err(what.refusal(&Other {
+        true => Err(what.refusal(&OtherWriter {
             path: walk.real.clone(),
-            who: Who::Writers,
+            who: OtherUser::Writers,
         })),
         false => Ok(()),
     }

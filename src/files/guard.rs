@@ -8,8 +8,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
-use super::walk::Walk;
-use super::{Error, FileId, UNFINISHED, Use, real};
+use super::walk::FolderWalk;
+use super::{Error, FileId, FileRole, UNFINISHED, real};
 
 /// What SQLite puts behind a database's name for what belongs to it.
 const COMPANIONS: [&str; 3] = ["-journal", "-wal", "-shm"];
@@ -24,12 +24,12 @@ const SQLITE: &[u8] = b"SQLite format 3\0";
 #[derive(Clone, Debug)]
 struct Kept {
     path: PathBuf,
-    what: What,
+    what: KeepReason,
 }
 
 /// Why a file is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum KeepReason {
     /// The vault's database, or the one of its usage.
     Vault,
     /// The settings.
@@ -43,7 +43,7 @@ pub enum What {
 static KEPT: RwLock<Vec<Kept>> = RwLock::new(Vec::new());
 
 /// Keeps a file from being written over until the process ends.
-pub fn keep(path: &Path, what: What) {
+pub fn keep(path: &Path, what: KeepReason) {
     let kept = Kept {
         path: real(path),
         what,
@@ -54,7 +54,7 @@ pub fn keep(path: &Path, what: What) {
 }
 
 /// Makes sure that a file is none that is kept, by any of its names.
-pub(super) fn expect_writable(path: &Path, walk: &Walk, use_: Use) -> Result<(), Error> {
+pub(super) fn expect_writable(path: &Path, walk: &FolderWalk, use_: FileRole) -> Result<(), Error> {
     let refused = |why| {
         Err(Error::Refused {
             path: path.to_owned(),
@@ -62,20 +62,20 @@ pub(super) fn expect_writable(path: &Path, walk: &Walk, use_: Use) -> Result<(),
             hint: "name another file",
         })
     };
-    if use_ == Use::Vault {
+    if use_ == FileRole::Vault {
         return Ok(());
     }
     let real = walk.path();
     let kept = KEPT.read().unwrap_or_else(PoisonError::into_inner);
     let found = kept.iter().find(|kept| kept.is_at(&real, use_));
     let is_beside =
-        |kept: &Kept| kept.what == What::Vault && kept.path.parent() == Some(&walk.real);
+        |kept: &Kept| kept.what == KeepReason::Vault && kept.path.parent() == Some(&walk.real);
     match found.map(|kept| kept.what) {
-        Some(What::Vault) => refused("is the vault's own file, or one that belongs to it"),
-        Some(What::Settings) => refused("is the settings file"),
-        Some(What::Manifest) => refused("is the manifest itself"),
-        Some(What::Export) => refused("is an export, which is rewritten with every change"),
-        None if use_ == Use::Secret && kept.iter().any(is_beside) => {
+        Some(KeepReason::Vault) => refused("is the vault's own file, or one that belongs to it"),
+        Some(KeepReason::Settings) => refused("is the settings file"),
+        Some(KeepReason::Manifest) => refused("is the manifest itself"),
+        Some(KeepReason::Export) => refused("is an export, which is rewritten with every change"),
+        None if use_ == FileRole::Secret && kept.iter().any(is_beside) => {
             refused("is in the vault's own folder")
         }
         None if is_companion(&walk.real, &walk.name) => {
@@ -87,12 +87,12 @@ pub(super) fn expect_writable(path: &Path, walk: &Walk, use_: Use) -> Result<(),
 
 impl Kept {
     /// Whether what is at a path is kept from this use, by the same name or another.
-    fn is_at(&self, real: &Path, use_: Use) -> bool {
+    fn is_at(&self, real: &Path, use_: FileRole) -> bool {
         let is_same = || is_same(&self.path, real);
         match self.what {
-            What::Vault => is_part(&self.path, real) || is_same(),
-            What::Export => use_ != Use::Export && is_same(),
-            What::Settings | What::Manifest => is_same(),
+            KeepReason::Vault => is_part(&self.path, real) || is_same(),
+            KeepReason::Export => use_ != FileRole::Export && is_same(),
+            KeepReason::Settings | KeepReason::Manifest => is_same(),
         }
     }
 }

@@ -11,8 +11,8 @@ use rand::rngs::SysRng;
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, openat, renameat, renameat_with, unlinkat};
 use rustix::io::Errno;
 
-use super::walk::{Last, Walk};
-use super::{Error, FileId, UNFINISHED, Use, acl, failed, guard};
+use super::walk::{FinalLink, FolderWalk};
+use super::{Error, FileId, FileRole, UNFINISHED, acl, failed, guard};
 
 /// Only the owner may read and write.
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
@@ -41,7 +41,7 @@ pub struct Synced(Vec<FileId>);
 /// # Errors
 /// If there is no such folder, others have a say in what is in it, or what is to be kept would be
 /// overwritten.
-pub fn expect_writable(path: &Path, what: Use) -> Result<(), Error> {
+pub fn expect_writable(path: &Path, what: FileRole) -> Result<(), Error> {
     Location::open(path, what).map(drop)
 }
 
@@ -57,11 +57,11 @@ impl Location {
     /// # Errors
     /// If there is no such folder, others have a say in what is in it, or what is to be kept
     /// would be overwritten.
-    pub(super) fn open(path: &Path, what: Use) -> Result<Self, Error> {
+    pub(super) fn open(path: &Path, what: FileRole) -> Result<Self, Error> {
         if is_of_folder(path) {
             return Err(unfound(path, ErrorKind::IsADirectory.into()));
         }
-        let walk = Walk::to(path, Last::Stay).map_err(|error| unfound(path, error))?;
+        let walk = FolderWalk::to(path, FinalLink::Stay).map_err(|error| unfound(path, error))?;
         walk.expect_theirs().map_err(|other| what.refusal(&other))?;
         guard::expect_writable(path, &walk, what)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -95,7 +95,7 @@ impl Location {
     }
 
     /// What is there now, links not followed; `None` if there is nothing.
-    pub(super) fn look(&self) -> io::Result<Option<Metadata>> {
+    pub(super) fn display(&self) -> io::Result<Option<Metadata>> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match openat(&self.folder, &self.name, flags, Mode::empty()) {
             Ok(found) => File::from(found).metadata().map(Some),
@@ -106,7 +106,7 @@ impl Location {
 
     /// Which file is there now.
     pub(super) fn id(&self) -> Option<FileId> {
-        self.look().ok().flatten().as_ref().map(FileId::of)
+        self.display().ok().flatten().as_ref().map(FileId::of)
     }
 
     /// Whether what is there has an access control list.
@@ -205,7 +205,8 @@ impl Location {
     /// If it does not: what is done in the folder is not seen there.
     pub(super) fn expect_unmoved(&self) -> Result<(), Error> {
         let held = self.folder.metadata();
-        let walk = Walk::to(&self.path, Last::Stay).and_then(|walk| walk.folder.metadata());
+        let walk =
+            FolderWalk::to(&self.path, FinalLink::Stay).and_then(|walk| walk.folder.metadata());
         let is_same = held
             .and_then(|held| Ok(FileId::of(&held) == FileId::of(&walk?)))
             .unwrap_or_default();

@@ -22,17 +22,17 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 pub use appended::{Appended, append, expect_appendable, values_of};
-pub use draft::{Draft, Existing};
+pub use draft::{Draft, IfExists};
 pub use folder::{expect_own_folder, make_folders, missing_folders};
-pub use guard::{What, keep};
+pub use guard::{KeepReason, keep};
 pub use hint::{hint_of, shell_word};
 pub use id::FileId;
 pub use input::open_input;
 pub use location::{Synced, expect_writable, is_of_folder};
 pub use shared::Changed;
-pub use trust::Use;
-pub use turn::{PAUSE, Turn};
-pub use walk::{Last, Other, Walk, Who};
+pub use trust::FileRole;
+pub use turn::{FileLock, PAUSE};
+pub use walk::{FinalLink, FolderWalk, OtherUser, OtherWriter};
 
 /// What the name of a file begins with that is not finished.
 pub const UNFINISHED: &str = ".postkey-";
@@ -132,8 +132,8 @@ mod tests {
     use std::fs::Permissions;
     use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
-    fn write(path: &Path, existing: Existing) -> Result<(), Error> {
-        let mut draft = Draft::begin(path, Use::Secret, existing)?;
+    fn write(path: &Path, existing: IfExists) -> Result<(), Error> {
+        let mut draft = Draft::begin(path, FileRole::Secret, existing)?;
         draft.write(b"new")?;
         draft.publish()
     }
@@ -142,11 +142,11 @@ mod tests {
     fn a_new_file_is_private_and_alone() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("file");
-        write(&path, Existing::Keep).expect("written");
+        write(&path, IfExists::Keep).expect("written");
         assert_eq!(fs::read(&path).expect("the file"), b"new");
         let mode = fs::metadata(&path).expect("the file").mode();
         assert_eq!(mode & 0o7777, 0o600);
-        assert!(write(&path, Existing::Keep).is_err());
+        assert!(write(&path, IfExists::Keep).is_err());
         assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1);
     }
 
@@ -159,26 +159,26 @@ mod tests {
         for (mode, is_written) in [(0o644, false), (0o602, false), (0o640, true), (0o400, true)] {
             fs::write(&path, "old").ok();
             fs::set_permissions(&path, Permissions::from_mode(mode)).expect("changed");
-            let written = write(&path, Existing::Replace);
+            let written = write(&path, IfExists::Replace);
             assert_eq!(written.is_ok(), is_written, "{mode:o}");
             let now = fs::metadata(&path).expect("the file").mode();
             assert_eq!(now & 0o7777, mode);
-            assert!(write(&link, Existing::Replace).is_err());
+            assert!(write(&link, IfExists::Replace).is_err());
             fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("changed");
         }
-        assert!(write(folder.path(), Existing::Replace).is_err());
+        assert!(write(folder.path(), IfExists::Replace).is_err());
         assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 2);
     }
 
     #[test]
     fn why_there_is_no_draft_is_said_in_the_systems_words_alone() {
-        let error = Draft::begin(Path::new("/proc/file"), Use::Secret, Existing::Keep)
+        let error = Draft::begin(Path::new("/proc/file"), FileRole::Secret, IfExists::Keep)
             .expect_err("no disk");
         let expected = "cannot write `/proc/file`: No such file or directory (os error 2)";
         assert_eq!(error.to_string(), expected);
         let folder = tempfile::tempdir().expect("a folder");
         let missing = folder.path().join("missing");
-        let error = Draft::begin(&missing.join("file"), Use::Secret, Existing::Keep)
+        let error = Draft::begin(&missing.join("file"), FileRole::Secret, IfExists::Keep)
             .expect_err("no folder");
         let folder = missing.display();
         let expected = format!("cannot write `{folder}/file`: there is no folder `{folder}`");
@@ -189,10 +189,10 @@ mod tests {
     fn a_draft_that_is_given_up_leaves_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("file");
-        let mut draft = Draft::begin(&path, Use::Secret, Existing::Keep).expect("begun");
+        let mut draft = Draft::begin(&path, FileRole::Secret, IfExists::Keep).expect("begun");
         draft.write(b"half").expect("written");
         drop(draft);
-        let draft = Draft::begin(&path, Use::Secret, Existing::Keep).expect("begun");
+        let draft = Draft::begin(&path, FileRole::Secret, IfExists::Keep).expect("begun");
         fs::write(&path, "another's").expect("written");
         assert!(draft.publish().is_err());
         assert_eq!(fs::read(&path).expect("the file"), b"another's");

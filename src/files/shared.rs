@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::draft::look_at;
 use super::location::{Location, Synced};
-use super::{Draft, Error, Existing, FileId, Use, failed};
+use super::{Draft, Error, FileId, FileRole, IfExists, failed};
 
 /// How long a file may be, in bytes: far more than any file of settings is.
 const LONGEST: u64 = 1 << 20;
@@ -85,7 +85,7 @@ impl Changed {
             let _ = self.location.sync();
             return Ok(());
         };
-        let mut draft = Draft::at(self.location.clone(), Existing::Replace)?;
+        let mut draft = Draft::at(self.location.clone(), IfExists::Replace)?;
         draft.write(before)?;
         draft.put_back()
     }
@@ -182,9 +182,9 @@ impl Current {
     /// Waits for the file if another process holds it.
     fn hold(path: &Path) -> Result<Self, Error> {
         let end = Instant::now() + PATIENCE;
-        let location = Arc::new(Location::open(path, Use::Secret)?);
+        let location = Arc::new(Location::open(path, FileRole::Secret)?);
         loop {
-            let Some(found) = look_at(&location, Existing::Replace)? else {
+            let Some(found) = look_at(&location, IfExists::Replace)? else {
                 return Ok(Self {
                     location,
                     file: None,
@@ -237,10 +237,10 @@ impl Current {
         })
     }
 
-    fn existing(&self) -> Existing {
+    fn existing(&self) -> IfExists {
         match self.file {
-            Some(_) => Existing::Replace,
-            None => Existing::Keep,
+            Some(_) => IfExists::Replace,
+            None => IfExists::Keep,
         }
     }
 

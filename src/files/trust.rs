@@ -8,12 +8,12 @@ use std::path::Path;
 use nix::unistd::geteuid;
 use rustix::fs::{Mode, OFlags, openat};
 
-use super::walk::{Last, Other, Walk, Who, is_ours, is_shared};
+use super::walk::{FinalLink, FolderWalk, OtherUser, OtherWriter, is_ours, is_shared};
 use super::{Error, failed};
 
 /// What a file is to postkey.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use {
+pub enum FileRole {
     /// The vault, or what is beside it.
     Vault,
     /// `config.toml`.
@@ -36,7 +36,7 @@ pub enum Use {
     LogHead,
 }
 
-impl Use {
+impl FileRole {
     /// Where else it could be.
     fn elsewhere(self) -> &'static str {
         match self {
@@ -53,21 +53,21 @@ impl Use {
     }
 
     /// The refusal because somebody else has a say in it.
-    pub fn refusal(self, other: &Other) -> Error {
+    pub fn refusal(self, other: &OtherWriter) -> Error {
         let path = other.path.clone();
         let owner = std::fs::symlink_metadata(&path).map(|found| found.uid());
         let is_dir = path.is_dir();
         let (why, hint) = match other.who {
-            Who::Owner(_) if is_dir => ("is another user's folder", self.elsewhere()),
-            Who::Owner(_) => ("belongs to another user", self.elsewhere()),
-            Who::Writers if is_dir => (
+            OtherUser::Owner(_) if is_dir => ("is another user's folder", self.elsewhere()),
+            OtherUser::Owner(_) => ("belongs to another user", self.elsewhere()),
+            OtherUser::Writers if is_dir => (
                 "is a folder that other users can write to",
                 match may_change_mode(owner) {
                     true => "`chmod go-w {path}`, or use a folder that only you can write to",
                     false => self.elsewhere(),
                 },
             ),
-            Who::Writers => (
+            OtherUser::Writers => (
                 "can be written by other users",
                 match may_change_mode(owner) {
                     true => "find out who changed it, then `chmod go-w {path}`",
@@ -85,7 +85,7 @@ impl Use {
     /// [`Error::Refused`] if it is not trusted; the system's word if it cannot be opened.
     pub fn open(self, path: &Path) -> Result<File, Error> {
         let failed = |source: io::Error| failed(path, source);
-        let walk = Walk::to(path, Last::Follow).map_err(failed)?;
+        let walk = FolderWalk::to(path, FinalLink::Follow).map_err(failed)?;
         walk.expect_ours().map_err(|other| self.refusal(&other))?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = openat(
@@ -98,15 +98,15 @@ impl Use {
         let found = file.metadata().map_err(failed)?;
         let real = walk.path();
         let who = if !is_ours(found.uid()) {
-            Some(Who::Owner(found.uid()))
+            Some(OtherUser::Owner(found.uid()))
         } else if is_shared(&found, &file, &real) {
-            Some(Who::Writers)
+            Some(OtherUser::Writers)
         } else {
             None
         };
         match who {
             None => Ok(file),
-            Some(who) => Err(self.refusal(&Other { path: real, who })),
+            Some(who) => Err(self.refusal(&OtherWriter { path: real, who })),
         }
     }
 
@@ -115,8 +115,8 @@ impl Use {
     ///
     /// # Errors
     /// [`Error::Refused`] if others could; [`Error::NoFolder`] if there is no folder for it.
-    pub fn expect_place(self, path: &Path) -> Result<Walk, Error> {
-        let walk = Walk::to(path, Last::Stay).map_err(|source| match source.kind() {
+    pub fn expect_place(self, path: &Path) -> Result<FolderWalk, Error> {
+        let walk = FolderWalk::to(path, FinalLink::Stay).map_err(|source| match source.kind() {
             ErrorKind::NotFound => Error::NoFolder(path.to_owned()),
             _ => failed(path, source),
         })?;

@@ -13,11 +13,11 @@ pub const PAUSE: Duration = Duration::from_millis(5);
 
 /// A turn, until it is dropped or the process ends. One in a folder leaves no file.
 #[derive(Debug)]
-pub struct Turn {
+pub struct FileLock {
     held: File,
 }
 
-impl Turn {
+impl FileLock {
     /// Waits for a turn, for so long; `None` if it did not come.
     ///
     /// # Errors

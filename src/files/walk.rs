@@ -2,9 +2,9 @@
 //! known, and the folder that was found stays open.
 //!
 //! What follows from a file that others could have put there is decided by who asks: the vault,
-//! the settings and manifests must be nobody else's ([`Walk::expect_ours`]); into the folder of
+//! the settings and manifests must be nobody else's ([`FolderWalk::expect_ours`]); into the folder of
 //! another user's application root may write, but not through it into a third one's
-//! ([`Walk::expect_theirs`]).
+//! ([`FolderWalk::expect_theirs`]).
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -32,7 +32,7 @@ const MOST_LINKS: usize = 40;
 
 /// A file's folder, as it was found.
 #[derive(Debug)]
-pub struct Walk {
+pub struct FolderWalk {
     /// The folder, opened for looking up only.
     pub(super) folder: File,
     /// Where the folder really is.
@@ -40,23 +40,23 @@ pub struct Walk {
     /// The file's name in it.
     pub name: OsString,
     /// Who else could put another file at the path, in the order of the way.
-    others: Vec<Other>,
+    others: Vec<OtherWriter>,
     /// Whether others may put files of their own into the folder, as into `/tmp`.
     is_shared: bool,
 }
 
 /// Somebody else who has a say in what a path leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Other {
+pub struct OtherWriter {
     /// Where on the way.
     pub path: PathBuf,
     /// Who it is.
-    pub who: Who,
+    pub who: OtherUser,
 }
 
 /// Who could change a file or a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
+pub enum OtherUser {
     /// Its owner, who is neither root nor the user of this process.
     Owner(u32),
     /// Whoever its mode lets write.
@@ -65,25 +65,25 @@ pub enum Who {
 
 /// What to do where a path ends in a symbolic link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Last {
+pub enum FinalLink {
     /// The link is the file.
     Stay,
     /// The file is what the link leads to.
     Follow,
 }
 
-impl Walk {
+impl FolderWalk {
     /// Walks to a file, which need not be there.
     ///
     /// # Errors
     /// The system's word if its folder cannot be found.
-    pub fn to(path: &Path, last: Last) -> io::Result<Self> {
+    pub fn to(path: &Path, last: FinalLink) -> io::Result<Self> {
         let mut walker = Walker::new(path)?;
         while let Some(part) = walker.rest.pop_front() {
             let is_last = walker.rest.is_empty();
             if is_last && part != ".." {
-                match walker.look(&part)? {
-                    Some((link, found)) if found.is_symlink() && last == Last::Follow => {
+                match walker.display(&part)? {
+                    Some((link, found)) if found.is_symlink() && last == FinalLink::Follow => {
                         walker.follow(&link, &found, &part)?;
                         continue;
                     }
@@ -122,7 +122,7 @@ impl Walk {
     ///
     /// # Errors
     /// Who has.
-    pub fn expect_ours(&self) -> Result<(), Other> {
+    pub fn expect_ours(&self) -> Result<(), OtherWriter> {
         self.others.first().cloned().map_or(Ok(()), Err)
     }
 
@@ -131,14 +131,14 @@ impl Walk {
     ///
     /// # Errors
     /// Who else has a say.
-    pub fn expect_theirs(&self) -> Result<(), Other> {
+    pub fn expect_theirs(&self) -> Result<(), OtherWriter> {
         let Some(other) = self.others.first() else {
             return Ok(());
         };
         let owner = self.folder.metadata().map(|found| found.uid()).ok();
-        let is_theirs = |other: &Other| match other.who {
-            Who::Owner(user) => owner == Some(user),
-            Who::Writers => false,
+        let is_theirs = |other: &OtherWriter| match other.who {
+            OtherUser::Owner(user) => owner == Some(user),
+            OtherUser::Writers => false,
         };
         match geteuid().is_root() && self.others.iter().all(is_theirs) {
             true => Ok(()),
@@ -153,7 +153,7 @@ struct Walker {
     real: PathBuf,
     rest: VecDeque<OsString>,
     links: usize,
-    others: Vec<Other>,
+    others: Vec<OtherWriter>,
     is_shared: bool,
 }
 
@@ -177,7 +177,7 @@ impl Walker {
     }
 
     /// What has the name in the folder: itself and what it is, links not followed.
-    fn look(&self, name: &OsStr) -> io::Result<Option<(File, Metadata)>> {
+    fn display(&self, name: &OsStr) -> io::Result<Option<(File, Metadata)>> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match openat(&self.folder, name, flags, Mode::empty()) {
             Ok(found) => {
@@ -192,7 +192,7 @@ impl Walker {
 
     /// Goes into a folder, or where a link leads.
     fn enter(&mut self, name: &OsStr) -> io::Result<()> {
-        let Some((found, metadata)) = self.look(name)? else {
+        let Some((found, metadata)) = self.display(name)? else {
             return Err(Errno::NOENT.into());
         };
         if metadata.is_symlink() {
@@ -216,7 +216,7 @@ impl Walker {
             return Err(Errno::LOOP.into());
         }
         if !is_ours(found.uid()) {
-            self.note(self.real.join(name), Who::Owner(found.uid()));
+            self.note(self.real.join(name), OtherUser::Owner(found.uid()));
         }
         let target = readlinkat(link, "", Vec::new())?;
         let target = PathBuf::from(OsString::from_vec(target.into_bytes()));
@@ -233,20 +233,20 @@ impl Walker {
     /// Notes who could change what is in the folder that was entered.
     fn arrive(&mut self, found: &Metadata) {
         if !is_ours(found.uid()) {
-            self.note(self.real.clone(), Who::Owner(found.uid()));
+            self.note(self.real.clone(), OtherUser::Owner(found.uid()));
         }
         self.is_shared = is_shared(found, &self.folder, &self.real);
         if self.is_shared && found.mode() & STICKY == 0 {
-            self.note(self.real.clone(), Who::Writers);
+            self.note(self.real.clone(), OtherUser::Writers);
         }
     }
 
-    fn note(&mut self, path: PathBuf, who: Who) {
-        self.others.push(Other { path, who });
+    fn note(&mut self, path: PathBuf, who: OtherUser) {
+        self.others.push(OtherWriter { path, who });
     }
 
-    fn finish(self, name: OsString) -> io::Result<Walk> {
-        Ok(Walk {
+    fn finish(self, name: OsString) -> io::Result<FolderWalk> {
+        Ok(FolderWalk {
             folder: self.folder,
             real: self.real,
             name,

@@ -13,8 +13,8 @@ use argon2::{Algorithm, Argon2, Params, Version};
 
 use super::Secret;
 use crate::memory::Blocks;
-use imported::Imported;
-pub use imported::{Foreign, NEVER_IN_PASSWORDS, in_clear};
+use imported::ImportedHash;
+pub use imported::{NEVER_IN_PASSWORDS, UnsupportedHash, in_clear};
 
 /// 19456 KiB, two passes, one lane, 32 bytes (OWASP Password Storage Cheat Sheet).
 const PARAMS: (u32, u32, u32) = (19_456, 2, 1);
@@ -46,12 +46,12 @@ impl HashMemory {
 /// The hash of a whole secret, as a PHC string that mail servers read; or the hash of an imported
 /// password, its scheme in braces before it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Hash(Form);
+pub struct Hash(HashForm);
 
 #[derive(Clone, PartialEq, Eq)]
-enum Form {
+enum HashForm {
     Own(Box<PasswordHash>),
-    Imported(Imported),
+    Imported(ImportedHash),
 }
 
 /// Why a secret cannot be hashed.
@@ -82,7 +82,7 @@ impl Hash {
         memory: &mut HashMemory,
     ) -> Result<Self, HashError> {
         let phc = fresh(secret.expose(), salt, memory)?;
-        Ok(Self(Form::Own(Box::new(phc))))
+        Ok(Self(HashForm::Own(Box::new(phc))))
     }
 
     /// Hashes an imported password with a random salt.
@@ -95,7 +95,7 @@ impl Hash {
         memory: &mut HashMemory,
     ) -> Result<Self, HashError> {
         let phc = fresh(password, salt, memory)?;
-        Ok(Self(Form::Imported(Imported::Argon2(
+        Ok(Self(HashForm::Imported(ImportedHash::Argon2(
             Algorithm::Argon2id,
             Box::new(phc),
         ))))
@@ -106,15 +106,15 @@ impl Hash {
     ///
     /// # Errors
     /// Why it cannot be checked here, or not by Dovecot.
-    pub fn import(text: &str) -> Result<Self, Foreign> {
-        Imported::read(text).map(|imported| Self(Form::Imported(imported)))
+    pub fn import(text: &str) -> Result<Self, UnsupportedHash> {
+        ImportedHash::read(text).map(|imported| Self(HashForm::Imported(imported)))
     }
 
     /// Takes the hash of a secret of ours that was imported with its scheme.
     pub fn of_secret(&self) -> Option<Self> {
         match &self.0 {
-            Form::Imported(Imported::Argon2(Algorithm::Argon2id, phc)) => {
-                Some(Self(Form::Own(phc.clone())))
+            HashForm::Imported(ImportedHash::Argon2(Algorithm::Argon2id, phc)) => {
+                Some(Self(HashForm::Own(phc.clone())))
             }
             _ => None,
         }
@@ -123,8 +123,8 @@ impl Hash {
     /// The scheme's name, as Dovecot has it.
     pub fn scheme(&self) -> &'static str {
         match &self.0 {
-            Form::Own(_) => "ARGON2ID",
-            Form::Imported(imported) => imported.scheme(),
+            HashForm::Own(_) => "ARGON2ID",
+            HashForm::Imported(imported) => imported.scheme(),
         }
     }
 
@@ -135,8 +135,8 @@ impl Hash {
     /// [`HashError::NoMemory`].
     pub fn matches(&self, presented: &str, memory: &mut HashMemory) -> Result<bool, HashError> {
         match &self.0 {
-            Form::Own(phc) => matches(Algorithm::Argon2id, phc, presented, memory),
-            Form::Imported(imported) => imported.matches(presented, memory),
+            HashForm::Own(phc) => matches(Algorithm::Argon2id, phc, presented, memory),
+            HashForm::Imported(imported) => imported.matches(presented, memory),
         }
     }
 
@@ -144,8 +144,8 @@ impl Hash {
     /// whether guessing costs less than it should.
     pub fn is_cheap(&self) -> bool {
         match &self.0 {
-            Form::Own(phc) => is_cheap(Algorithm::Argon2id, phc),
-            Form::Imported(imported) => imported.is_cheap(),
+            HashForm::Own(phc) => is_cheap(Algorithm::Argon2id, phc),
+            HashForm::Imported(imported) => imported.is_cheap(),
         }
     }
 
@@ -153,8 +153,8 @@ impl Hash {
     /// `auth_allow_weak_schemes`).
     pub fn is_refused_by_dovecot_2_4(&self) -> bool {
         match &self.0 {
-            Form::Own(_) => false,
-            Form::Imported(imported) => imported.is_refused_by_dovecot_2_4(),
+            HashForm::Own(_) => false,
+            HashForm::Imported(imported) => imported.is_refused_by_dovecot_2_4(),
         }
     }
 }
@@ -245,8 +245,8 @@ fn fill_with(
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Form::Own(phc) => phc.fmt(f),
-            Form::Imported(imported) => imported.fmt(f),
+            HashForm::Own(phc) => phc.fmt(f),
+            HashForm::Imported(imported) => imported.fmt(f),
         }
     }
 }
@@ -267,7 +267,7 @@ impl FromStr for Hash {
         let phc = PasswordHash::new(text).map_err(|_| HashError::TooCostly)?;
         let is_whole = within_cap(&phc).is_some() && phc.salt.is_some() && phc.hash.is_some();
         is_whole
-            .then_some(Self(Form::Own(Box::new(phc))))
+            .then_some(Self(HashForm::Own(Box::new(phc))))
             .ok_or(HashError::TooCostly)
     }
 }

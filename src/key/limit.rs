@@ -38,7 +38,7 @@ pub enum Window {
 
 /// How often a key was used in one window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Used {
+pub struct WindowUse {
     /// When the window began, in seconds since 1970.
     pub since: i64,
     /// How often.
@@ -47,9 +47,9 @@ pub struct Used {
 
 /// Requests of one window that are to be recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spent {
+pub struct WindowSpend {
     /// The window, and how many.
-    pub used: Used,
+    pub used: WindowUse,
     /// When the next window begins, in seconds since 1970, if that is so soon that others may
     /// have begun it.
     pub next: Option<i64>,
@@ -61,7 +61,7 @@ pub struct Allowance {
     /// How many requests the window allows.
     pub limit: u32,
     /// How many it has seen, of those that were allowed.
-    pub used: Used,
+    pub used: WindowUse,
     /// When the next window begins, in seconds since 1970.
     pub resets_at: i64,
     /// The same, if that is so soon that others may have begun it.
@@ -75,9 +75,9 @@ impl Allowance {
     }
 
     /// So many requests of this window, to be recorded.
-    pub fn owing(self, count: u32) -> Spent {
-        Spent {
-            used: Used { count, ..self.used },
+    pub fn owing(self, count: u32) -> WindowSpend {
+        WindowSpend {
+            used: WindowUse { count, ..self.used },
             next: self.next,
         }
     }
@@ -85,14 +85,14 @@ impl Allowance {
     /// The same after one more request.
     pub fn spent(self) -> Self {
         let count = self.used.count.saturating_add(1);
-        let used = Used { count, ..self.used };
+        let used = WindowUse { count, ..self.used };
         Self { used, ..self }
     }
 }
 
 impl Limit {
     /// What is left at `now` after what was `used`; `None` if there is no limit.
-    pub fn allowance(self, used: Used, now: Timestamp) -> Option<Allowance> {
+    pub fn allowance(self, used: WindowUse, now: Timestamp) -> Option<Allowance> {
         let Self::Requests { count, window } = self else {
             return None;
         };
@@ -106,7 +106,7 @@ impl Limit {
         let is_current = used.since == since;
         Some(Allowance {
             limit: count,
-            used: Used {
+            used: WindowUse {
                 since,
                 count: if is_current { used.count } else { 0 },
             },
@@ -202,7 +202,7 @@ mod tests {
         let at = |text: &str| text.parse::<Timestamp>().expect(text);
         let limit: Limit = "2/hour".parse().expect("a limit");
         let left = |used, time| limit.allowance(used, at(time)).expect("a limit");
-        let first = left(Used::default(), "2026-11-22T10:59:58Z");
+        let first = left(WindowUse::default(), "2026-11-22T10:59:58Z");
         assert_eq!(first.resets_at, at("2026-11-22T11:00:00Z").as_second());
         let second = left(first.spent().used, "2026-11-22T10:59:59Z");
         assert_eq!((first.remaining(), second.remaining()), (2, 1));

@@ -29,26 +29,26 @@ mod verifier;
 
 pub use description::Description;
 pub use expiry::{Expiry, Period};
-pub use hash::{Foreign, Hash, HashError, HashMemory, NEVER_IN_PASSWORDS, SALT, in_clear};
+pub use hash::{Hash, HashError, HashMemory, NEVER_IN_PASSWORDS, SALT, UnsupportedHash, in_clear};
 pub use invalid::Invalid;
 pub use kind::Kind;
-pub use limit::{Allowance, Limit, Spent, TOLERANCE, Used};
+pub use limit::{Allowance, Limit, TOLERANCE, WindowSpend, WindowUse};
 pub use name::KeyName;
 pub use passphrase::Passphrase;
-pub use past::Past;
+pub use past::PastTime;
 pub use path::RequestPath;
 pub use permission::Permission;
 pub use policy::{OwnPolicy, Term};
 pub use rotation::{Grace, Retiring};
 pub use rule::Rule;
-pub use scan::{Scanner, Sight, Unreadable};
-pub use seal::{Bond, Seal, Sealer, Unopened};
+pub use scan::{ScanFinding, Scanner, Unreadable};
+pub use seal::{AssociatedData, Seal, SealError, Sealer};
 pub use secret::{Brand, Malformed, Secret, Tail};
-pub use status::{Standing, Status};
+pub use status::{EffectiveStatus, Status};
 pub use stray::{strays, without_strays};
 pub use text::{Lines, escaped, is_hidden, looks_like_a_secret, quoted, scrubbed, without_mark};
 pub use username::Username;
-pub use variable::{Variable, Variables};
+pub use variable::{KeyVariables, Variable};
 pub use verifier::{Digest, Verifier};
 
 use jiff::Timestamp;
@@ -59,7 +59,7 @@ pub struct Key {
     /// What it is called; the only selector.
     pub name: KeyName,
     /// What it opens.
-    pub grant: Grant,
+    pub access: Access,
     /// Whether the operator has stopped it.
     pub status: Status,
     /// What it is for, in the operator's words.
@@ -82,7 +82,7 @@ pub struct Key {
 
 /// What a key opens: a mail server as somebody, or an API within bounds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Grant {
+pub enum Access {
     /// Sending mail under a username.
     Smtp {
         /// The login that the secret is a password of.
@@ -100,17 +100,17 @@ pub enum Grant {
 impl Key {
     /// Whether it is an SMTP or an API key.
     pub fn kind(&self) -> Kind {
-        match self.grant {
-            Grant::Smtp { .. } => Kind::Smtp,
-            Grant::Api { .. } => Kind::Api,
+        match self.access {
+            Access::Smtp { .. } => Kind::Smtp,
+            Access::Api { .. } => Kind::Api,
         }
     }
 
     /// Its username, if it is an SMTP key.
     pub fn username(&self) -> Option<&Username> {
-        match &self.grant {
-            Grant::Smtp { username } => Some(username),
-            Grant::Api { .. } => None,
+        match &self.access {
+            Access::Smtp { username } => Some(username),
+            Access::Api { .. } => None,
         }
     }
 
@@ -124,30 +124,30 @@ impl Key {
 
     /// Its permission, if it is an API key.
     pub fn permission(&self) -> Option<&Permission> {
-        match &self.grant {
-            Grant::Smtp { .. } => None,
-            Grant::Api { permission, .. } => Some(permission),
+        match &self.access {
+            Access::Smtp { .. } => None,
+            Access::Api { permission, .. } => Some(permission),
         }
     }
 
     /// Its limit, if it is an API key.
     pub fn limit(&self) -> Option<Limit> {
-        match self.grant {
-            Grant::Smtp { .. } => None,
-            Grant::Api { limit, .. } => Some(limit),
+        match self.access {
+            Access::Smtp { .. } => None,
+            Access::Api { limit, .. } => Some(limit),
         }
     }
 
     /// Whether it is good at `now`, and if not, why.
     ///
     /// An operator's stop is named before an expiry, for it can be taken back.
-    pub fn standing(&self, now: Timestamp) -> Standing {
+    pub fn effective_status(&self, now: Timestamp) -> EffectiveStatus {
         match self.status {
-            _ if self.is_decoy => Standing::Decoy,
-            Status::Inactive => Standing::Inactive,
-            Status::Active if self.has_expired(now) => Standing::Expired,
-            Status::Active if self.retiring_at(now).is_some() => Standing::Rotating,
-            Status::Active => Standing::Active,
+            _ if self.is_decoy => EffectiveStatus::Decoy,
+            Status::Inactive => EffectiveStatus::Inactive,
+            Status::Active if self.has_expired(now) => EffectiveStatus::Expired,
+            Status::Active if self.retiring_at(now).is_some() => EffectiveStatus::Rotating,
+            Status::Active => EffectiveStatus::Active,
         }
     }
 

@@ -9,14 +9,14 @@ use super::{Invalid, Period};
 
 /// When something was, as it was written: `36h` for so long ago, `2026-11-20`, or a timestamp.
 #[derive(Clone, Copy, Debug)]
-pub enum Past {
+pub enum PastTime {
     /// So long before now.
     Ago(Period),
     /// At a moment; a bare date is its first second, UTC.
     At(Timestamp),
 }
 
-impl Past {
+impl PastTime {
     /// The moment that is meant, seen from `now`.
     ///
     /// # Errors
@@ -43,7 +43,7 @@ impl Past {
     }
 }
 
-impl FromStr for Past {
+impl FromStr for PastTime {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {

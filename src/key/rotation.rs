@@ -152,7 +152,7 @@ impl Retiring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::{Grant, Limit, Standing, Status};
+    use crate::key::{Access, EffectiveStatus, Limit, Status};
 
     fn at(text: &str) -> Timestamp {
         text.parse().expect(text)
@@ -165,7 +165,7 @@ mod tests {
     fn key(expires_at: Option<&str>) -> Key {
         Key {
             name: "ci".parse().expect("a name"),
-            grant: Grant::Api {
+            access: Access::Api {
                 permission: "full".parse().expect("a permission"),
                 limit: Limit::None,
             },
@@ -209,12 +209,12 @@ mod tests {
         let old = key.retiring.clone().expect("an old secret");
         assert_eq!((key.tail.clone(), old.tail), (tail("b"), tail("a")));
         assert_eq!(old.until, at("2026-11-23T10:00:00Z"));
-        for (now, standing) in [
-            ("2026-11-23T09:59:59Z", Standing::Rotating),
-            ("2026-11-23T10:00:00Z", Standing::Active),
+        for (now, effective_status) in [
+            ("2026-11-23T09:59:59Z", EffectiveStatus::Rotating),
+            ("2026-11-23T10:00:00Z", EffectiveStatus::Active),
         ] {
-            assert_eq!(key.standing(at(now)), standing, "{now}");
-            let is_open = standing == Standing::Rotating;
+            assert_eq!(key.effective_status(at(now)), effective_status, "{now}");
+            let is_open = effective_status == EffectiveStatus::Rotating;
             assert_eq!(key.retiring_at(at(now)).is_some(), is_open, "{now}");
             assert_eq!(key.rolled_back(at(now)).is_some(), is_open, "{now}");
             assert_eq!(key.at(at(now)).retiring.is_some(), is_open, "{now}");
@@ -239,10 +239,10 @@ mod tests {
             status: Status::Inactive,
             ..rotated(None)
         };
-        assert_eq!(stopped.standing(now), Standing::Inactive);
+        assert_eq!(stopped.effective_status(now), EffectiveStatus::Inactive);
         assert!(stopped.retiring_at(now).is_some());
         let expired = rotated(Some("2026-11-22T10:30:00Z"));
-        assert_eq!(expired.standing(now), Standing::Expired);
+        assert_eq!(expired.effective_status(now), EffectiveStatus::Expired);
         assert!(expired.retiring_at(now).is_none());
     }
 

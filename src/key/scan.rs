@@ -26,7 +26,7 @@ pub(super) use candidate::spans;
 use super::Kind;
 use super::secret::{LONGEST, Malformed, Secret};
 use candidate::{Candidate, Likely, candidates};
-use walk::{Place, walk};
+use walk::{TextReading, walk};
 
 /// How much is taken in at once, in bytes.
 const PIECE: usize = 256 << 10;
@@ -40,7 +40,7 @@ const LONGEST_WORD: usize = LONGEST + 60;
 
 /// Something that was found, and the line that it begins in, counted from 1.
 #[derive(Debug)]
-pub struct Sight {
+pub struct ScanFinding {
     /// A secret, or what is wrong with what looks like one.
     pub found: Result<Secret, Malformed>,
     /// The line.
@@ -62,13 +62,13 @@ pub struct Scanner {
     /// What was taken in and may still begin a secret. It never grows, so that no copy of a
     /// secret stays behind.
     buffer: Zeroizing<Vec<u8>>,
-    progress: Progress,
+    progress: ScanProgress,
     unreadable: Option<Unreadable>,
 }
 
 /// How far the search has come; places are counted from the buffer's beginning.
 #[derive(Debug, Default)]
-struct Progress {
+struct ScanProgress {
     /// Up to where there is text.
     filled: usize,
     /// From where on a secret is one that was not told.
@@ -81,13 +81,13 @@ struct Progress {
 }
 
 /// What was found at a place, before it is told.
-struct Found {
+struct ScanHit {
     start: usize,
     end: usize,
-    what: What,
+    what: HitKind,
 }
 
-enum What {
+enum HitKind {
     Secret(Secret),
     Fault(Malformed),
     Unreadable(&'static str),
@@ -103,7 +103,7 @@ impl Scanner {
     fn with_room(room: usize) -> Self {
         Self {
             buffer: Zeroizing::new(vec![0; room]),
-            progress: Progress::default(),
+            progress: ScanProgress::default(),
             unreadable: None,
         }
     }
@@ -132,7 +132,7 @@ impl Scanner {
     ///
     /// A secret is seen as soon as it is whole. What is none may become one with what comes
     /// next, and so is told a little later.
-    pub fn advance(&mut self, read: usize, mut see: impl FnMut(Sight)) {
+    pub fn advance(&mut self, read: usize, mut see: impl FnMut(ScanFinding)) {
         self.progress.filled += read;
         let filled = self.progress.filled;
         let decided = match read {
@@ -142,16 +142,16 @@ impl Scanner {
         let text = &self.buffer[..filled];
         let progress = &mut self.progress;
         let mut covered = progress.covered;
-        for Found { start, end, what } in found(text) {
+        for ScanHit { start, end, what } in found(text) {
             let is_decided = start < decided;
             let found = match what {
-                What::Unreadable(what) if is_decided && self.unreadable.is_none() => {
+                HitKind::Unreadable(what) if is_decided && self.unreadable.is_none() => {
                     let line = progress.line(text, start);
                     self.unreadable = Some(Unreadable { what, line });
                     continue;
                 }
-                What::Secret(secret) => Ok(secret),
-                What::Fault(fault) if is_decided && start >= covered => Err(fault),
+                HitKind::Secret(secret) => Ok(secret),
+                HitKind::Fault(fault) if is_decided && start >= covered => Err(fault),
                 _ => continue,
             };
             covered = covered.max(end);
@@ -163,7 +163,7 @@ impl Scanner {
             }
             progress.untold = progress.untold.max(end);
             let line = progress.line(text, start);
-            see(Sight { found, line });
+            see(ScanFinding { found, line });
         }
         self.forget(decided);
     }
@@ -191,35 +191,40 @@ impl Scanner {
 }
 
 /// All that is in a text, from left to right.
-fn found(text: &[u8]) -> Vec<Found> {
+fn found(text: &[u8]) -> Vec<ScanHit> {
     let mut all = Vec::new();
     let left = walk(text, &mut |place| {
         all.extend(candidates(place).filter_map(|(at, one)| judge(at, &one, place, text)));
     });
-    all.extend(left.map(|start| Found {
+    all.extend(left.map(|start| ScanHit {
         start,
         end: start,
-        what: What::Unreadable("deeply encoded"),
+        what: HitKind::Unreadable("deeply encoded"),
     }));
     // A secret says more than what another reading makes of it.
-    all.sort_by_key(|found| (found.start, !matches!(found.what, What::Secret(_))));
+    all.sort_by_key(|found| (found.start, !matches!(found.what, HitKind::Secret(_))));
     all
 }
 
-fn judge(at: usize, candidate: &Candidate<'_>, place: &Place<'_>, text: &[u8]) -> Option<Found> {
+fn judge(
+    at: usize,
+    candidate: &Candidate<'_>,
+    place: &TextReading<'_>,
+    text: &[u8],
+) -> Option<ScanHit> {
     let start = place.layer.raw_range(at..at + 1).start;
     let (what, length) = match candidate {
-        Candidate::Unreadable(what) => (What::Unreadable(what), 1),
+        Candidate::Unreadable(what) => (HitKind::Unreadable(what), 1),
         Candidate::Secret(likely) => match likely.secret() {
-            Some(secret) => (What::Secret(secret), likely.nearly()?),
-            None => (What::Fault(fault(likely, &text[start..])?), 1),
+            Some(secret) => (HitKind::Secret(secret), likely.nearly()?),
+            None => (HitKind::Fault(fault(likely, &text[start..])?), 1),
         },
     };
     let end = place.layer.raw_range(at..at + length).end;
-    Some(Found { start, end, what })
+    Some(ScanHit { start, end, what })
 }
 
-impl Progress {
+impl ScanProgress {
     /// The line that a place is in.
     fn line(&mut self, text: &[u8], place: usize) -> u64 {
         self.count(text, place);

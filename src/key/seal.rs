@@ -29,7 +29,7 @@ const NONCE: usize = 24;
 
 /// What a seal belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bond {
+pub struct AssociatedData {
     /// What tells the vault from every other.
     pub vault: Vec<u8>,
     /// The key's number.
@@ -38,7 +38,7 @@ pub struct Bond {
     pub tail: Tail,
 }
 
-impl Bond {
+impl AssociatedData {
     /// The associated data: every part with its length before it.
     fn with(&self, kdf: &str) -> Vec<u8> {
         let key = self.key.to_le_bytes();
@@ -75,7 +75,7 @@ impl fmt::Debug for Seal {
 
 /// Why a seal does not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unopened {
+pub enum SealError {
     /// The passphrase is another one, or the seal is.
     #[error("the passphrase does not open the seal")]
     Refused,
@@ -90,7 +90,7 @@ pub enum Unopened {
     NoMemory,
 }
 
-impl From<HashError> for Unopened {
+impl From<HashError> for SealError {
     fn from(error: HashError) -> Self {
         match error {
             HashError::TooCostly | HashError::Unknown | HashError::Missing => Self::TooCostly,
@@ -110,22 +110,22 @@ impl Sealer {
     /// Hashes a passphrase, which takes its time, with random salt; the nonce is random, too.
     ///
     /// # Errors
-    /// [`Unopened::NoMemory`].
+    /// [`SealError::NoMemory`].
     pub fn new(
         passphrase: &Passphrase,
         salt: [u8; SALT],
         nonce: [u8; NONCE],
-    ) -> Result<Self, Unopened> {
+    ) -> Result<Self, SealError> {
         let key = derive(passphrase, KDF, &salt)?;
         Ok(Self { key, salt, nonce })
     }
 
     /// Seals a secret for what it is bound to; takes no time.
-    pub fn seal(&self, secret: &Secret, bond: &Bond) -> Seal {
+    pub fn seal(&self, secret: &Secret, associated_data: &AssociatedData) -> Seal {
         let mut bytes = Vec::with_capacity(secret.expose().len() + 16);
         bytes.extend_from_slice(secret.expose().as_bytes());
         XChaCha20Poly1305::new((&*self.key).into())
-            .encrypt_in_place(&self.nonce.into(), &bond.with(KDF), &mut bytes)
+            .encrypt_in_place(&self.nonce.into(), &associated_data.with(KDF), &mut bytes)
             .expect("a secret is far shorter than the cipher's 256 GiB");
         Seal {
             kdf: KDF.to_owned(),
@@ -140,8 +140,8 @@ impl Seal {
     /// Makes sure, before anything is asked or hashed, that opening stays within the cap.
     ///
     /// # Errors
-    /// [`Unopened::TooCostly`].
-    pub fn check(&self) -> Result<(), Unopened> {
+    /// [`SealError::TooCostly`].
+    pub fn check(&self) -> Result<(), SealError> {
         params(&self.kdf).map(|_| ())
     }
 
@@ -149,32 +149,40 @@ impl Seal {
     ///
     /// # Errors
     /// Why it does not open.
-    pub fn open(&self, passphrase: &Passphrase, bond: &Bond) -> Result<Secret, Unopened> {
+    pub fn open(
+        &self,
+        passphrase: &Passphrase,
+        associated_data: &AssociatedData,
+    ) -> Result<Secret, SealError> {
         let key = derive(passphrase, &self.kdf, &self.salt)?;
         let mut bytes = Zeroizing::new(self.secret.clone());
         XChaCha20Poly1305::new((&*key).into())
-            .decrypt_in_place(&self.nonce.into(), &bond.with(&self.kdf), &mut *bytes)
-            .map_err(|_| Unopened::Refused)?;
-        let text = std::str::from_utf8(&bytes).map_err(|_| Unopened::AnotherSecret)?;
-        let secret = Secret::parse(text).map_err(|_| Unopened::AnotherSecret)?;
-        if secret.tail() == bond.tail {
+            .decrypt_in_place(
+                &self.nonce.into(),
+                &associated_data.with(&self.kdf),
+                &mut *bytes,
+            )
+            .map_err(|_| SealError::Refused)?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| SealError::AnotherSecret)?;
+        let secret = Secret::parse(text).map_err(|_| SealError::AnotherSecret)?;
+        if secret.tail() == associated_data.tail {
             Ok(secret)
         } else {
-            Err(Unopened::AnotherSecret)
+            Err(SealError::AnotherSecret)
         }
     }
 }
 
-fn params(kdf: &str) -> Result<Params, Unopened> {
-    let phc = PasswordHash::new(kdf).map_err(|_| Unopened::TooCostly)?;
-    within_cap(&phc).ok_or(Unopened::TooCostly)
+fn params(kdf: &str) -> Result<Params, SealError> {
+    let phc = PasswordHash::new(kdf).map_err(|_| SealError::TooCostly)?;
+    within_cap(&phc).ok_or(SealError::TooCostly)
 }
 
 fn derive(
     passphrase: &Passphrase,
     kdf: &str,
     salt: &[u8],
-) -> Result<Zeroizing<[u8; 32]>, Unopened> {
+) -> Result<Zeroizing<[u8; 32]>, SealError> {
     let mut key = Zeroizing::new([0; 32]);
     let memory = &mut HashMemory::default();
     let text = passphrase.expose().as_bytes();
@@ -196,8 +204,8 @@ mod tests {
         Passphrase::new(Zeroizing::new(text.to_owned()))
     }
 
-    fn bond(secret: &Secret) -> Bond {
-        Bond {
+    fn associated_data(secret: &Secret) -> AssociatedData {
+        AssociatedData {
             vault: vec![7; 32],
             key: 3,
             tail: secret.tail(),
@@ -206,14 +214,16 @@ mod tests {
 
     fn sealed(secret: &Secret) -> Seal {
         let sealer = Sealer::new(&passphrase("a good passphrase"), [1; 16], [2; 24]);
-        sealer.expect("memory").seal(secret, &bond(secret))
+        sealer
+            .expect("memory")
+            .seal(secret, &associated_data(secret))
     }
 
     #[test]
     fn a_seal_opens_with_its_passphrase_only() {
         let secret = secret();
-        let (seal, bond) = (sealed(&secret), bond(&secret));
-        let open = |text: &str| seal.open(&passphrase(text), &bond);
+        let (seal, associated_data) = (sealed(&secret), associated_data(&secret));
+        let open = |text: &str| seal.open(&passphrase(text), &associated_data);
         assert_eq!(open("a good passphrase"), Ok(secret));
         for wrong in [
             "",
@@ -221,7 +231,7 @@ mod tests {
             "A good passphrase",
             "a good passphrase ",
         ] {
-            assert_eq!(open(wrong), Err(Unopened::Refused), "{wrong:?}");
+            assert_eq!(open(wrong), Err(SealError::Refused), "{wrong:?}");
         }
     }
 
@@ -230,33 +240,33 @@ mod tests {
         let old = passphrase("aaaaaaaaaaaa");
         assert!(old.expect_strong().is_err());
         let secret = secret();
-        let bond = bond(&secret);
+        let associated_data = associated_data(&secret);
         let sealer = Sealer::new(&old, [1; 16], [2; 24]).expect("memory");
-        let seal = sealer.seal(&secret, &bond);
-        assert_eq!(seal.open(&old, &bond), Ok(secret));
+        let seal = sealer.seal(&secret, &associated_data);
+        assert_eq!(seal.open(&old, &associated_data), Ok(secret));
     }
 
     #[test]
     fn a_seal_opens_only_for_what_it_is_bound_to() {
         let (secret, other) = (secret(), self::secret());
-        let (seal, right) = (sealed(&secret), bond(&secret));
+        let (seal, right) = (sealed(&secret), associated_data(&secret));
         let vault = vec![8; 32];
-        for bond in [
-            Bond {
+        for associated_data in [
+            AssociatedData {
                 vault,
                 ..right.clone()
             },
-            Bond {
+            AssociatedData {
                 key: 4,
                 ..right.clone()
             },
-            Bond {
+            AssociatedData {
                 tail: other.tail(),
                 ..right.clone()
             },
         ] {
-            let opened = seal.open(&passphrase("a good passphrase"), &bond);
-            assert_eq!(opened, Err(Unopened::Refused), "{bond:?}");
+            let opened = seal.open(&passphrase("a good passphrase"), &associated_data);
+            assert_eq!(opened, Err(SealError::Refused), "{associated_data:?}");
         }
     }
 
@@ -276,9 +286,9 @@ mod tests {
                 kdf: kdf.to_owned(),
                 ..sealed(&secret)
             };
-            assert_eq!(seal.check(), Err(Unopened::TooCostly), "{kdf}");
-            let opened = seal.open(&passphrase("a good passphrase"), &bond(&secret));
-            assert_eq!(opened, Err(Unopened::TooCostly), "{kdf}");
+            assert_eq!(seal.check(), Err(SealError::TooCostly), "{kdf}");
+            let opened = seal.open(&passphrase("a good passphrase"), &associated_data(&secret));
+            assert_eq!(opened, Err(SealError::TooCostly), "{kdf}");
         }
     }
 

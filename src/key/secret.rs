@@ -12,7 +12,7 @@ use compact_str::CompactString;
 use rand::TryRng;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::stray::{Stray, strays};
+use super::stray::{StrayCharacter, strays};
 use super::{Invalid, Kind};
 
 pub(super) const HEX: usize = 64;
@@ -304,7 +304,7 @@ pub enum Malformed {
     Empty,
     /// A blank, a quotation mark or a character that cannot be seen, in or around it.
     #[error("there is {0}")]
-    Stray(Stray),
+    Stray(StrayCharacter),
     /// It is no secret of ours.
     #[error("it does not begin with xkey or xsmtp")]
     Prefix,

@@ -23,7 +23,7 @@ impl Status {
 
 /// What people and programs are shown: the status, and whether time has run out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum EffectiveStatus {
     /// Good.
     Active,
     /// Good, and so is its old secret still.
@@ -36,7 +36,7 @@ pub enum Standing {
     Decoy,
 }
 
-impl Standing {
+impl EffectiveStatus {
     /// Every standing.
     pub const ALL: [Self; 5] = [
         Self::Active,
@@ -63,7 +63,7 @@ impl Standing {
     }
 }
 
-impl fmt::Display for Standing {
+impl fmt::Display for EffectiveStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())
     }

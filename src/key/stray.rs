@@ -9,15 +9,15 @@ use super::text::is_hidden;
 
 /// A character that no secret has, and where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stray {
+pub struct StrayCharacter {
     /// The character.
     pub character: char,
-    place: Place,
+    place: Position,
 }
 
 /// Where a stray character stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Position {
     Start,
     /// As which character of the text, from 1 on.
     At(usize),
@@ -65,18 +65,18 @@ const NAMES: [(char, &str); 36] = [
 ];
 
 /// Every stray character of a text, in order.
-pub fn strays(text: &str) -> impl Iterator<Item = Stray> + '_ {
+pub fn strays(text: &str) -> impl Iterator<Item = StrayCharacter> + '_ {
     let first = text.find(is_own).unwrap_or(text.len());
     let last = text.rfind(is_own).unwrap_or(0);
     text.char_indices()
         .enumerate()
         .filter(|(_, (_, character))| is_stray(*character))
-        .map(move |(number, (at, character))| Stray {
+        .map(move |(number, (at, character))| StrayCharacter {
             character,
             place: match at {
-                at if at < first => Place::Start,
-                at if at > last => Place::End,
-                _ => Place::At(number + 1),
+                at if at < first => Position::Start,
+                at if at > last => Position::End,
+                _ => Position::At(number + 1),
             },
         })
 }
@@ -106,7 +106,7 @@ fn is_stray(character: char) -> bool {
             || NAMES.iter().any(|(named, _)| *named == character))
 }
 
-impl fmt::Display for Stray {
+impl fmt::Display for StrayCharacter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = NAMES.iter().find(|(named, _)| *named == self.character);
         f.write_str(name.map_or("a character that cannot be seen", |(_, name)| name))?;
@@ -114,9 +114,9 @@ impl fmt::Display for Stray {
             write!(f, " (U+{:04X})", u32::from(self.character))?;
         }
         match self.place {
-            Place::Start => f.write_str(" before it"),
-            Place::At(number) => write!(f, " in it, at position {number}"),
-            Place::End => f.write_str(" behind it"),
+            Position::Start => f.write_str(" before it"),
+            Position::At(number) => write!(f, " in it, at position {number}"),
+            Position::End => f.write_str(" behind it"),
         }
     }
 }

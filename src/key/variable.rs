@@ -148,14 +148,14 @@ fn obeyed(name: &str) -> bool {
 
 /// The variables that a key is handed over in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Variables {
+pub struct KeyVariables {
     /// The username's; only SMTP keys have one.
     pub username: Option<Variable>,
     /// The secret's.
     pub secret: Variable,
 }
 
-impl Variables {
+impl KeyVariables {
     /// Those that a key has by itself: `REPORTS_API_KEY`, or `SHOP_MAIL_SMTP_USERNAME` and
     /// `SHOP_MAIL_SMTP_PASSWORD`.
     pub fn of(name: &KeyName, kind: Kind) -> Self {
@@ -265,9 +265,9 @@ mod tests {
             ("MAIL_PASS", "MAIL_PASS_USERNAME"),
         ] {
             let secret: Variable = secret.parse().expect("good");
-            let variables = Variables::named(Kind::Smtp, secret.clone(), None);
+            let variables = KeyVariables::named(Kind::Smtp, secret.clone(), None);
             assert_eq!(variables.username.expect("SMTP has one").as_str(), username);
-            assert_eq!(Variables::named(Kind::Api, secret, None).username, None);
+            assert_eq!(KeyVariables::named(Kind::Api, secret, None).username, None);
         }
     }
 }

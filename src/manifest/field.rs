@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use toml::de::{DeTable, DeValue};
 
-use super::Mistake;
+use super::ManifestError;
 use crate::key::{Invalid, looks_like_a_secret, quoted};
 use crate::settings::hint;
 
@@ -13,12 +13,12 @@ use crate::settings::hint;
 const MOST: usize = 20;
 
 /// What is wrong with a value, and the hint.
-pub(super) struct Fault {
+pub(super) struct FieldError {
     pub(super) message: String,
     pub(super) hint: String,
 }
 
-impl Fault {
+impl FieldError {
     pub(super) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -27,20 +27,20 @@ impl Fault {
     }
 }
 
-impl From<Invalid> for Fault {
+impl From<Invalid> for FieldError {
     fn from(invalid: Invalid) -> Self {
         Self::new(invalid.to_string(), invalid.hint().unwrap_or_default())
     }
 }
 
 /// The mistakes of a manifest.
-pub(super) struct Mistakes {
+pub(super) struct ManifestErrors {
     /// Where each line but the first begins.
     lines: Vec<usize>,
-    all: Vec<Mistake>,
+    all: Vec<ManifestError>,
 }
 
-impl Mistakes {
+impl ManifestErrors {
     pub(super) fn of(text: &str) -> Self {
         let ends = text.match_indices('\n');
         Self {
@@ -54,12 +54,12 @@ impl Mistakes {
         self.lines.partition_point(|&start| start <= at) + 1
     }
 
-    pub(super) fn note(&mut self, line: usize, fault: Fault) {
+    pub(super) fn note(&mut self, line: usize, fault: FieldError) {
         if !self.are_enough() {
             let hint = Some(fault.hint).filter(|hint| !hint.is_empty());
-            self.all.push(Mistake {
+            self.all.push(ManifestError {
                 hint,
-                ..Mistake::new(line, fault.message, "")
+                ..ManifestError::new(line, fault.message, "")
             });
         }
     }
@@ -69,7 +69,7 @@ impl Mistakes {
     }
 
     /// What was read, if there was no mistake; otherwise these, in the order of their lines.
-    pub(super) fn or<T>(mut self, read: T) -> Result<T, Vec<Mistake>> {
+    pub(super) fn or<T>(mut self, read: T) -> Result<T, Vec<ManifestError>> {
         if self.all.is_empty() {
             return Ok(read);
         }
@@ -79,28 +79,28 @@ impl Mistakes {
 }
 
 /// A table whose fields are known.
-pub(super) struct Fields<'a> {
+pub(super) struct ManifestTable<'a> {
     pub(super) table: &'a DeTable<'a>,
     pub(super) known: &'a [&'a str],
     /// What the table is, for people.
     pub(super) what: &'a str,
 }
 
-impl Fields<'_> {
+impl ManifestTable<'_> {
     /// Notes the fields that nobody knows.
-    pub(super) fn expect_known(&self, mistakes: &mut Mistakes) {
+    pub(super) fn expect_known(&self, mistakes: &mut ManifestErrors) {
         for field in self.table.keys() {
             let (name, at) = (field.get_ref().as_ref(), field.span().start);
             if !self.known.contains(&name) {
                 let message = format!("{} has no field {}", self.what, quoted(name));
-                let fault = Fault::new(message, hint(name, self.known));
+                let fault = FieldError::new(message, hint(name, self.known));
                 mistakes.note(mistakes.line(at), fault);
             }
         }
     }
 
     /// The line of a field, if it is there.
-    pub(super) fn line(&self, name: &str, mistakes: &Mistakes) -> Option<usize> {
+    pub(super) fn line(&self, name: &str, mistakes: &ManifestErrors) -> Option<usize> {
         let (field, _) = self.table.get_key_value(name)?;
         Some(mistakes.line(field.span().start))
     }
@@ -109,8 +109,8 @@ impl Fields<'_> {
     pub(super) fn get<T>(
         &self,
         name: &str,
-        mistakes: &mut Mistakes,
-        read: impl FnOnce(&DeValue<'_>) -> Result<T, Fault>,
+        mistakes: &mut ManifestErrors,
+        read: impl FnOnce(&DeValue<'_>) -> Result<T, FieldError>,
     ) -> Option<T> {
         let value = self.table.get(name)?;
         match read(value.get_ref()) {
@@ -118,7 +118,7 @@ impl Fields<'_> {
             Err(fault) => {
                 let line = self.line(name, mistakes).unwrap_or_default();
                 let message = format!("{name}: {}", fault.message);
-                mistakes.note(line, Fault { message, ..fault });
+                mistakes.note(line, FieldError { message, ..fault });
                 None
             }
         }
@@ -126,12 +126,12 @@ impl Fields<'_> {
 }
 
 /// A value that is text and no secret.
-pub(super) fn text<'a>(value: &'a DeValue<'_>) -> Result<&'a str, Fault> {
+pub(super) fn text<'a>(value: &'a DeValue<'_>) -> Result<&'a str, FieldError> {
     let text = value
         .as_str()
-        .ok_or_else(|| Fault::new(no_text(value), "write it in quotation marks"))?;
+        .ok_or_else(|| FieldError::new(no_text(value), "write it in quotation marks"))?;
     if looks_like_a_secret(text) {
-        return Err(Fault::new(
+        return Err(FieldError::new(
             "it looks like a secret, and a manifest holds none",
             "leave it out: `apply` makes the secrets itself",
         ));
@@ -144,14 +144,14 @@ fn no_text(value: &DeValue<'_>) -> String {
 }
 
 /// A value that is written as text and read by its own parser.
-pub(super) fn parsed<T: FromStr<Err = Invalid>>(value: &DeValue<'_>) -> Result<T, Fault> {
+pub(super) fn parsed<T: FromStr<Err = Invalid>>(value: &DeValue<'_>) -> Result<T, FieldError> {
     if let Some(written) = without_marks(value) {
         // Quotation marks are no help where the text would be refused, too.
         let hint = match written.parse::<T>() {
             Ok(_) => format!("write it in quotation marks: \"{written}\""),
             Err(invalid) => invalid.hint().unwrap_or_default().to_owned(),
         };
-        return Err(Fault::new(no_text(value), hint));
+        return Err(FieldError::new(no_text(value), hint));
     }
     Ok(text(value)?.parse()?)
 }

@@ -14,23 +14,23 @@ use jiff::Timestamp;
 
 use crate::exit::ExitStatus;
 use crate::key::{
-    Description, Expiry, Grant, Invalid, Key, KeyName, Kind, Limit, Permission, Status, Tail,
+    Access, Description, Expiry, Invalid, Key, KeyName, Kind, Limit, Permission, Status, Tail,
     Username, Variable, quoted,
 };
 use crate::settings::Settings;
-pub use plan::{Deed, Finding, Held, Plan, Replaced, Seen, Step};
+pub use plan::{DestinationContents, ExistingKey, Obstacle, Plan, Replaced, Step, StepAction};
 pub use read::read;
 
 /// A manifest that can be applied.
 #[derive(Debug)]
 pub struct Manifest {
     /// Its keys, in the order in which they are written; at least one.
-    pub keys: Vec<Wanted>,
+    pub keys: Vec<WantedKey>,
 }
 
 /// A key that a manifest names. What it does not say of a key that is there is left alone.
 #[derive(Debug)]
-pub struct Wanted {
+pub struct WantedKey {
     /// The line that its table begins in.
     pub line: usize,
     /// What it is to be called.
@@ -52,12 +52,12 @@ pub struct Wanted {
     /// Whether it is to be a decoy.
     pub is_decoy: bool,
     /// Where its secret goes.
-    pub place: Place,
+    pub place: Destination,
 }
 
 /// Where a secret goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Destination {
     /// Into a variable of a file of such, and its username into another.
     Variables {
         /// The file.
@@ -78,7 +78,7 @@ pub enum Place {
     },
 }
 
-impl Place {
+impl Destination {
     /// The file that the secret goes into, if it goes into one.
     pub fn file(&self) -> Option<&Path> {
         match self {
@@ -88,7 +88,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Variables { file, secret, .. } => {
@@ -102,7 +102,7 @@ impl fmt::Display for Place {
 
 /// A mistake in a manifest, or something in it that the vault contradicts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistake {
+pub struct ManifestError {
     /// The line that it is in.
     pub line: usize,
     /// What is wrong.
@@ -113,7 +113,7 @@ pub struct Mistake {
     pub status: ExitStatus,
 }
 
-impl Mistake {
+impl ManifestError {
     fn new(line: usize, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
             line,
@@ -134,7 +134,7 @@ impl Mistake {
 
     /// What stands in the way of what a key of a manifest wants.
     pub fn about(
-        wanted: &Wanted,
+        wanted: &WantedKey,
         message: String,
         hint: Option<String>,
         status: ExitStatus,
@@ -152,7 +152,7 @@ impl Mistake {
     }
 }
 
-impl Wanted {
+impl WantedKey {
     /// The key as it is made at `now`; what the manifest does not say, the settings do.
     ///
     /// # Errors
@@ -164,11 +164,11 @@ impl Wanted {
         tail: Tail,
         now: Timestamp,
     ) -> Result<Key, Invalid> {
-        let grant = match self.kind {
-            Kind::Smtp => Grant::Smtp {
+        let access = match self.kind {
+            Kind::Smtp => Access::Smtp {
                 username: self.username.clone().unwrap_or(made_up),
             },
-            Kind::Api => Grant::Api {
+            Kind::Api => Access::Api {
                 permission: self
                     .permission
                     .clone()
@@ -185,7 +185,7 @@ impl Wanted {
         };
         Ok(Key {
             name: self.name.clone(),
-            grant,
+            access,
             status: self.status,
             description: self.description.clone().flatten(),
             created_at: now,

@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 
-use super::{Manifest, Mistake, Wanted};
+use super::{Manifest, ManifestError, WantedKey};
 use crate::exit::ExitStatus;
-use crate::key::{Grant, Invalid, Key, KeyName, Kind, Standing};
+use crate::key::{Access, EffectiveStatus, Invalid, Key, KeyName, Kind};
 use crate::vault::{Field, Record, differences};
 
 /// What a vault has where a manifest wants a key.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct ExistingKey {
     /// The key of that name.
     pub record: Option<Record>,
     /// Another key that the username belongs to.
@@ -27,9 +27,9 @@ pub struct Plan<'a> {
 #[derive(Debug)]
 pub struct Step<'a> {
     /// What.
-    pub deed: Deed<'a>,
+    pub deed: StepAction<'a>,
     /// What a person has to see to.
-    pub finding: Option<Finding>,
+    pub finding: Option<Obstacle>,
     /// What its secret takes the place of.
     pub replaced: Option<Replaced>,
 }
@@ -47,13 +47,13 @@ pub enum Replaced {
 
 /// What is to be done.
 #[derive(Debug)]
-pub enum Deed<'a> {
+pub enum StepAction<'a> {
     /// The key is missing.
-    Make(&'a Wanted),
+    Make(&'a WantedKey),
     /// The key differs.
     Change {
         /// What is wanted.
-        wanted: &'a Wanted,
+        wanted: &'a WantedKey,
         /// The key as it is.
         before: Record,
         /// The key as it is to be.
@@ -62,7 +62,7 @@ pub enum Deed<'a> {
     /// The key is as it is wanted.
     Keep {
         /// What is wanted.
-        wanted: &'a Wanted,
+        wanted: &'a WantedKey,
         /// The key.
         record: Record,
     },
@@ -72,7 +72,7 @@ pub enum Deed<'a> {
 
 /// What the place of a key's secret holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Held {
+pub enum DestinationContents {
     /// The secret of the key, or what nobody can look into.
     It,
     /// The secret that is retiring, until then.
@@ -87,11 +87,11 @@ pub enum Held {
 
 /// What a manifest wants and `apply` cannot do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finding {
+pub enum Obstacle {
     /// By the manifest the key's time would be over, which it is not.
     Over(Timestamp),
     /// Its secret is not where it belongs, and cannot be shown again.
-    Place(Held),
+    Place(DestinationContents),
     /// Whether its secret is where it belongs cannot be told.
     Unclear {
         /// What is wrong with the place.
@@ -109,10 +109,10 @@ impl<'a> Plan<'a> {
     /// Where the vault contradicts the manifest in what cannot be changed.
     pub fn new(
         manifest: &'a Manifest,
-        seen: Vec<Seen>,
+        seen: Vec<ExistingKey>,
         surplus: Vec<Record>,
         now: Timestamp,
-    ) -> Result<Self, Vec<Mistake>> {
+    ) -> Result<Self, Vec<ManifestError>> {
         let (mut steps, mut mistakes) = (Vec::new(), Vec::new());
         for (wanted, seen) in manifest.keys.iter().zip(seen) {
             match wanted.step(seen, now) {
@@ -120,7 +120,7 @@ impl<'a> Plan<'a> {
                 Err(mistake) => mistakes.push(mistake),
             }
         }
-        let deleted = surplus.into_iter().map(Deed::Delete);
+        let deleted = surplus.into_iter().map(StepAction::Delete);
         steps.extend(deleted.map(Step::from));
         match mistakes.is_empty() {
             true => Ok(Self { steps }),
@@ -130,22 +130,23 @@ impl<'a> Plan<'a> {
 
     /// Whether nothing is to be done, and a person has nothing to see to either.
     pub fn is_settled(&self) -> bool {
-        let is_settled =
-            |step: &Step<'_>| step.finding.is_none() && matches!(step.deed, Deed::Keep { .. });
+        let is_settled = |step: &Step<'_>| {
+            step.finding.is_none() && matches!(step.deed, StepAction::Keep { .. })
+        };
         self.steps.iter().all(is_settled)
     }
 
     /// The keys that are to be deleted.
     pub fn deleted(&self) -> impl Iterator<Item = &Record> {
         self.steps.iter().filter_map(|step| match &step.deed {
-            Deed::Delete(record) => Some(record),
+            StepAction::Delete(record) => Some(record),
             _ => None,
         })
     }
 }
 
-impl<'a> From<Deed<'a>> for Step<'a> {
-    fn from(deed: Deed<'a>) -> Self {
+impl<'a> From<StepAction<'a>> for Step<'a> {
+    fn from(deed: StepAction<'a>) -> Self {
         Self {
             deed,
             finding: None,
@@ -156,9 +157,9 @@ impl<'a> From<Deed<'a>> for Step<'a> {
 
 impl<'a> Step<'a> {
     /// The key that is to be made.
-    pub fn made(&self) -> Option<&'a Wanted> {
+    pub fn made(&self) -> Option<&'a WantedKey> {
         match self.deed {
-            Deed::Make(wanted) => Some(wanted),
+            StepAction::Make(wanted) => Some(wanted),
             _ => None,
         }
     }
@@ -166,82 +167,82 @@ impl<'a> Step<'a> {
     /// The key's name.
     pub fn name(&self) -> &KeyName {
         match &self.deed {
-            Deed::Make(wanted) => &wanted.name,
-            Deed::Change { before, .. } => &before.key.name,
-            Deed::Keep { record, .. } | Deed::Delete(record) => &record.key.name,
+            StepAction::Make(wanted) => &wanted.name,
+            StepAction::Change { before, .. } => &before.key.name,
+            StepAction::Keep { record, .. } | StepAction::Delete(record) => &record.key.name,
         }
     }
 
     /// The key's kind.
     pub fn kind(&self) -> Kind {
         match &self.deed {
-            Deed::Make(wanted) => wanted.kind,
-            Deed::Change { before, .. } => before.key.kind(),
-            Deed::Keep { record, .. } | Deed::Delete(record) => record.key.kind(),
+            StepAction::Make(wanted) => wanted.kind,
+            StepAction::Change { before, .. } => before.key.kind(),
+            StepAction::Keep { record, .. } | StepAction::Delete(record) => record.key.kind(),
         }
     }
 
     /// What is wanted of it; `None` if it is to go.
-    pub fn wanted(&self) -> Option<&Wanted> {
+    pub fn wanted(&self) -> Option<&WantedKey> {
         match &self.deed {
-            Deed::Make(wanted) | Deed::Change { wanted, .. } | Deed::Keep { wanted, .. } => {
-                Some(wanted)
-            }
-            Deed::Delete(_) => None,
+            StepAction::Make(wanted)
+            | StepAction::Change { wanted, .. }
+            | StepAction::Keep { wanted, .. } => Some(wanted),
+            StepAction::Delete(_) => None,
         }
     }
 
     /// The key as it is, if it is there.
     pub fn record(&self) -> Option<&Record> {
         match &self.deed {
-            Deed::Make(_) => None,
-            Deed::Change { before, .. } => Some(before),
-            Deed::Keep { record, .. } | Deed::Delete(record) => Some(record),
+            StepAction::Make(_) => None,
+            StepAction::Change { before, .. } => Some(before),
+            StepAction::Keep { record, .. } | StepAction::Delete(record) => Some(record),
         }
     }
 
     /// What is to be changed about it.
     pub fn changes(&self) -> Vec<Field> {
         match &self.deed {
-            Deed::Change { before, after, .. } => differences(Some(&before.key), Some(after)),
+            StepAction::Change { before, after, .. } => differences(Some(&before.key), Some(after)),
             _ => Vec::new(),
         }
     }
 
     /// How it will stand at `now`; `None` of one that is not there yet.
-    pub fn standing(&self, now: Timestamp) -> Option<Standing> {
+    pub fn effective_status(&self, now: Timestamp) -> Option<EffectiveStatus> {
         match &self.deed {
-            Deed::Change { after, .. } => Some(after.standing(now)),
-            _ => self.record().map(|record| record.key.standing(now)),
+            StepAction::Change { after, .. } => Some(after.effective_status(now)),
+            _ => self.record().map(|record| record.key.effective_status(now)),
         }
     }
 }
 
-impl Wanted {
-    fn step(&self, seen: Seen, now: Timestamp) -> Result<Step<'_>, Mistake> {
-        let at = |invalid: &Invalid| Mistake::of(self.line, invalid);
+impl WantedKey {
+    fn step(&self, seen: ExistingKey, now: Timestamp) -> Result<Step<'_>, ManifestError> {
+        let at = |invalid: &Invalid| ManifestError::of(self.line, invalid);
         match seen {
-            Seen {
+            ExistingKey {
                 record: Some(record),
                 ..
             } => {
                 self.expect_same(&record.key)?;
                 self.compared(record, now).map_err(|invalid| at(&invalid))
             }
-            Seen {
+            ExistingKey {
                 holder: Some(holder),
                 ..
             } => Err(self.username_taken(&holder)),
             _ => {
                 let end = self.expires.map(|expires| expires.resolve(now));
                 end.transpose().map_err(|invalid| at(&invalid))?;
-                Ok(Deed::Make(self).into())
+                Ok(StepAction::Make(self).into())
             }
         }
     }
 
     /// What cannot be changed about a key must be as it is wanted.
-    fn expect_same(&self, key: &Key) -> Result<(), Mistake> {
+    fn expect_same(&self, key: &Key) -> Result<(), ManifestError> {
         let name = &key.name;
         let title = key.kind().title();
         let (message, hint) = match (key.username(), &self.username) {
@@ -262,17 +263,17 @@ impl Wanted {
             ),
             _ => return Ok(()),
         };
-        Err(Mistake::new(self.line, message, hint).with_status(ExitStatus::Exists))
+        Err(ManifestError::new(self.line, message, hint).with_status(ExitStatus::Exists))
     }
 
-    fn username_taken(&self, holder: &KeyName) -> Mistake {
+    fn username_taken(&self, holder: &KeyName) -> ManifestError {
         let username = self.username.as_ref().map(ToString::to_string);
         let message = format!(
             "the username `{}` belongs to the key `{holder}`",
             username.unwrap_or_default()
         );
         let hint = "choose another, or share a login that is written as an e-mail address";
-        Mistake::new(self.line, message, hint).with_status(ExitStatus::Exists)
+        ManifestError::new(self.line, message, hint).with_status(ExitStatus::Exists)
     }
 
     /// What of a key that is there is not as it is wanted.
@@ -280,7 +281,7 @@ impl Wanted {
         let key = &record.key;
         let mut finding = None;
         let mut after = Key {
-            grant: self.granted(&key.grant),
+            access: self.granted(&key.access),
             description: self
                 .description
                 .clone()
@@ -291,16 +292,16 @@ impl Wanted {
         match end.transpose()?.unwrap_or(key.expires_at) {
             end if end == key.expires_at => {}
             // It works, and stopping it is more than bringing it back in line.
-            Some(end) if end <= now => finding = Some(Finding::Over(end)),
+            Some(end) if end <= now => finding = Some(Obstacle::Over(end)),
             end => after = after.expiring(end),
         }
         let deed = if after == *key {
-            Deed::Keep {
+            StepAction::Keep {
                 wanted: self,
                 record,
             }
         } else {
-            Deed::Change {
+            StepAction::Change {
                 wanted: self,
                 before: record,
                 after: Box::new(after),
@@ -312,10 +313,10 @@ impl Wanted {
         })
     }
 
-    fn granted(&self, grant: &Grant) -> Grant {
-        match grant {
-            smtp @ Grant::Smtp { .. } => smtp.clone(),
-            Grant::Api { permission, limit } => Grant::Api {
+    fn granted(&self, access: &Access) -> Access {
+        match access {
+            smtp @ Access::Smtp { .. } => smtp.clone(),
+            Access::Api { permission, limit } => Access::Api {
                 permission: self.permission.as_ref().unwrap_or(permission).clone(),
                 limit: self.limit.unwrap_or(*limit),
             },
@@ -323,7 +324,7 @@ impl Wanted {
     }
 }
 
-impl Deed<'_> {
+impl StepAction<'_> {
     /// What is done, as a word.
     pub fn word(&self) -> &'static str {
         match self {

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::field::{Fault, Fields, Mistakes, kind_of, parsed, text};
+use super::field::{FieldError, ManifestErrors, ManifestTable, kind_of, parsed, text};
 use super::save::place;
-use super::{Manifest, Mistake, Place, Wanted};
+use super::{Destination, Manifest, ManifestError, WantedKey};
 use crate::files::real;
 use crate::key::{Description, Kind, Limit, Permission, Status, escaped};
 use crate::settings::Settings;
@@ -38,15 +38,15 @@ pub fn read(
     folder: &Path,
     own: Option<&Path>,
     settings: &Settings,
-) -> Result<Manifest, Vec<Mistake>> {
-    let mut mistakes = Mistakes::of(text);
+) -> Result<Manifest, Vec<ManifestError>> {
+    let mut mistakes = ManifestErrors::of(text);
     let (document, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         for error in errors {
             let at = error.span().map_or(0, |span| span.start);
             let message = escaped(&error.message().replace('\n', " ")).into_owned();
             let hint = "a manifest is written in TOML: https://toml.io";
-            mistakes.note(mistakes.line(at), Fault::new(message, hint));
+            mistakes.note(mistakes.line(at), FieldError::new(message, hint));
         }
         return mistakes.or(Manifest { keys: Vec::new() });
     }
@@ -62,15 +62,18 @@ pub fn read(
 }
 
 /// The tables of the keys, with their lines.
-fn tables<'a>(document: &'a DeTable<'a>, mistakes: &mut Mistakes) -> Vec<(&'a DeTable<'a>, usize)> {
-    let top = Fields {
+fn tables<'a>(
+    document: &'a DeTable<'a>,
+    mistakes: &mut ManifestErrors,
+) -> Vec<(&'a DeTable<'a>, usize)> {
+    let top = ManifestTable {
         table: document,
         known: &["key"],
         what: "a manifest",
     };
     top.expect_known(mistakes);
     let form = "begin each key with a line `[[key]]`";
-    let none = || Fault::new("the manifest names no key", form);
+    let none = || FieldError::new("the manifest names no key", form);
     let mut tables = Vec::new();
     match document.get("key").map(Spanned::get_ref) {
         Some(DeValue::Array(list)) if !list.is_empty() => {
@@ -86,7 +89,7 @@ fn tables<'a>(document: &'a DeTable<'a>, mistakes: &mut Mistakes) -> Vec<(&'a De
         Some(DeValue::Table(_)) => {
             let line = top.line("key", mistakes).unwrap_or(1);
             let message = "`[key]` is a table, and must be a list of them";
-            mistakes.note(line, Fault::new(message, form));
+            mistakes.note(line, FieldError::new(message, form));
         }
         Some(other) => {
             let line = top.line("key", mistakes).unwrap_or(1);
@@ -98,9 +101,9 @@ fn tables<'a>(document: &'a DeTable<'a>, mistakes: &mut Mistakes) -> Vec<(&'a De
     tables
 }
 
-fn not_a_key(value: &DeValue<'_>) -> Fault {
+fn not_a_key(value: &DeValue<'_>) -> FieldError {
     let message = format!("`key` is {}, and must be a table", kind_of(value));
-    Fault::new(message, "begin each key with a line `[[key]]`")
+    FieldError::new(message, "begin each key with a line `[[key]]`")
 }
 
 /// One key; `None` if it cannot be told whole.
@@ -109,9 +112,9 @@ fn wanted(
     line: usize,
     folder: &Path,
     settings: &Settings,
-    mistakes: &mut Mistakes,
-) -> Option<Wanted> {
-    let fields = Fields {
+    mistakes: &mut ManifestErrors,
+) -> Option<WantedKey> {
+    let fields = ManifestTable {
         table,
         known: &KNOWN,
         what: "a key",
@@ -120,7 +123,7 @@ fn wanted(
     for (name, example) in [("name", "name = \"reports\""), ("kind", "kind = \"api\"")] {
         if !table.contains_key(name) {
             let message = format!("the key has no `{name}`");
-            mistakes.note(line, Fault::new(message, format!("add `{example}`")));
+            mistakes.note(line, FieldError::new(message, format!("add `{example}`")));
         }
     }
     let kind = fields.get("kind", mistakes, kind);
@@ -140,7 +143,7 @@ fn wanted(
     let expires = fields.get("expires", mistakes, parsed);
     let status = fields.get("inactive", mistakes, status);
     let place = place(&fields, line, kind, folder, mistakes);
-    Some(Wanted {
+    Some(WantedKey {
         line,
         name: name?,
         kind: kind?,
@@ -156,7 +159,7 @@ fn wanted(
 }
 
 /// Notes what only keys of the other kind have.
-fn expect_fitting(fields: &Fields<'_>, kind: Option<Kind>, mistakes: &mut Mistakes) {
+fn expect_fitting(fields: &ManifestTable<'_>, kind: Option<Kind>, mistakes: &mut ManifestErrors) {
     let (others, hint): (&[&str], _) = match kind {
         Some(Kind::Smtp) => (
             &["permission", "plan", "limit"],
@@ -169,49 +172,49 @@ fn expect_fitting(fields: &Fields<'_>, kind: Option<Kind>, mistakes: &mut Mistak
     for name in others {
         if let Some(line) = fields.line(name, mistakes) {
             let message = format!("an {title} key has no `{name}`");
-            mistakes.note(line, Fault::new(message, hint));
+            mistakes.note(line, FieldError::new(message, hint));
         }
     }
 }
 
 /// Notes what a decoy has not, for it opens nothing.
-fn expect_fitting_decoy(fields: &Fields<'_>, mistakes: &mut Mistakes) {
+fn expect_fitting_decoy(fields: &ManifestTable<'_>, mistakes: &mut ManifestErrors) {
     for name in ["permission", "plan", "limit", "expires", "inactive"] {
         if let Some(line) = fields.line(name, mistakes) {
             let message = format!("a decoy has no `{name}`");
             let hint = "a decoy opens nothing, whatever it may do and whenever: leave it out";
-            mistakes.note(line, Fault::new(message, hint));
+            mistakes.note(line, FieldError::new(message, hint));
         }
     }
 }
 
-fn kind(value: &DeValue<'_>) -> Result<Kind, Fault> {
+fn kind(value: &DeValue<'_>) -> Result<Kind, FieldError> {
     let text = text(value)?;
     let known = Kind::ALL.map(Kind::word);
     let found = Kind::ALL.into_iter().find(|kind| kind.word() == text);
     found.ok_or_else(|| {
         let message = format!("{} is not a kind", crate::key::quoted(text));
-        Fault::new(message, crate::settings::hint(text, &known))
+        FieldError::new(message, crate::settings::hint(text, &known))
     })
 }
 
-fn description(value: &DeValue<'_>) -> Result<Option<Description>, Fault> {
+fn description(value: &DeValue<'_>) -> Result<Option<Description>, FieldError> {
     match text(value)? {
         "" => Ok(None),
         _ => parsed(value).map(Some),
     }
 }
 
-fn status(value: &DeValue<'_>) -> Result<Status, Fault> {
+fn status(value: &DeValue<'_>) -> Result<Status, FieldError> {
     Ok(match truth(value, "inactive")? {
         true => Status::Inactive,
         false => Status::Active,
     })
 }
 
-fn truth(value: &DeValue<'_>, field: &str) -> Result<bool, Fault> {
+fn truth(value: &DeValue<'_>, field: &str) -> Result<bool, FieldError> {
     value.as_bool().ok_or_else(|| {
-        Fault::new(
+        FieldError::new(
             format!("it is {}, and must be true or false", kind_of(value)),
             format!("write `{field} = true`, without quotation marks"),
         )
@@ -219,7 +222,11 @@ fn truth(value: &DeValue<'_>, field: &str) -> Result<bool, Fault> {
 }
 
 /// The limit, said by itself or by a plan.
-fn limit(fields: &Fields<'_>, settings: &Settings, mistakes: &mut Mistakes) -> Option<Limit> {
+fn limit(
+    fields: &ManifestTable<'_>,
+    settings: &Settings,
+    mistakes: &mut ManifestErrors,
+) -> Option<Limit> {
     let limit = fields.get("limit", mistakes, parsed);
     let plan = fields.get("plan", mistakes, |value| {
         Ok(settings.plans.limit(text(value)?)?)
@@ -229,13 +236,13 @@ fn limit(fields: &Fields<'_>, settings: &Settings, mistakes: &mut Mistakes) -> O
         fields.line("plan", mistakes),
     ) {
         let message = "the key has a `plan` and a `limit`";
-        mistakes.note(line, Fault::new(message, "leave one of them out"));
+        mistakes.note(line, FieldError::new(message, "leave one of them out"));
     }
     limit.or(plan)
 }
 
 /// Notes what two keys cannot both have: a name, a username of their own, the same place.
-fn expect_apart(keys: &[Wanted], own: Option<&Path>, mistakes: &mut Mistakes) {
+fn expect_apart(keys: &[WantedKey], own: Option<&Path>, mistakes: &mut ManifestErrors) {
     let mut names = HashMap::new();
     let mut usernames = HashMap::new();
     let mut files = Files::new(own);
@@ -243,7 +250,10 @@ fn expect_apart(keys: &[Wanted], own: Option<&Path>, mistakes: &mut Mistakes) {
         let name = &key.name;
         if let Some(first) = names.insert(name.folded(), key.line) {
             let message = format!("the name `{name}` is taken by the key of line {first}");
-            mistakes.note(key.line, Fault::new(message, "give each key its own name"));
+            mistakes.note(
+                key.line,
+                FieldError::new(message, "give each key its own name"),
+            );
         }
         let username = key.username.as_ref().filter(|name| !name.is_shared());
         if let Some(username) = username {
@@ -252,7 +262,7 @@ fn expect_apart(keys: &[Wanted], own: Option<&Path>, mistakes: &mut Mistakes) {
                 let message =
                     format!("the username `{username}` belongs to the key of line {first}");
                 let hint = "choose another, or share a login that is written as an e-mail address";
-                mistakes.note(key.line, Fault::new(message, hint));
+                mistakes.note(key.line, FieldError::new(message, hint));
             }
         }
         if let Err(fault) = files.take(key) {
@@ -277,7 +287,7 @@ impl Files {
         }
     }
 
-    fn take(&mut self, key: &Wanted) -> Result<(), Fault> {
+    fn take(&mut self, key: &WantedKey) -> Result<(), FieldError> {
         let Some(file) = key.place.file() else {
             return Ok(());
         };
@@ -285,7 +295,7 @@ impl Files {
         let file = real(file);
         if self.own.as_ref() == Some(&file) {
             let message = format!("`{shown}` is the manifest itself");
-            return Err(Fault::new(message, "name another file"));
+            return Err(FieldError::new(message, "name another file"));
         }
         let taken = self.taken.entry(file).or_default();
         for variable in variables(&key.place) {
@@ -296,14 +306,14 @@ impl Files {
                 .map(|(_, line)| *line);
             if let Some(first) = other {
                 let message = format!("`{shown}` is written by the key of line {first}, too");
-                return Err(Fault::new(message, "give each secret its own place"));
+                return Err(FieldError::new(message, "give each secret its own place"));
             }
             if let Some(first) = taken.insert(variable.clone(), key.line) {
                 let variable = variable.unwrap_or_default();
                 let message = format!(
                     "the variable `{variable}` of `{shown}` is set by the key of line {first}, too"
                 );
-                return Err(Fault::new(message, "give each its own variable"));
+                return Err(FieldError::new(message, "give each its own variable"));
             }
         }
         Ok(())
@@ -311,15 +321,15 @@ impl Files {
 }
 
 /// The variables of a file that a place writes; none where it writes the whole file.
-fn variables(place: &Place) -> Vec<Option<String>> {
+fn variables(place: &Destination) -> Vec<Option<String>> {
     match place {
-        Place::Variables {
+        Destination::Variables {
             username, secret, ..
         } => {
             let variables = username.iter().chain([secret]);
             variables.map(|name| Some(name.to_string())).collect()
         }
-        Place::File(_) => vec![None],
-        Place::Command { .. } => Vec::new(),
+        Destination::File(_) => vec![None],
+        Destination::Command { .. } => Vec::new(),
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
-use super::Place;
-use super::field::{Fault, Fields, Mistakes, kind_of, parsed, text};
+use super::Destination;
+use super::field::{FieldError, ManifestErrors, ManifestTable, kind_of, parsed, text};
 use crate::key::{Invalid, Kind, Period, quoted};
 use crate::settings::expanded;
 
@@ -24,20 +24,20 @@ const EXAMPLES: &str = "write `save = { file = \".env\", secret = \"API_KEY\" }`
 
 /// Reads where the secret of a key goes, which must be said; the key's table begins in `line`.
 pub(super) fn place(
-    key: &Fields<'_>,
+    key: &ManifestTable<'_>,
     line: usize,
     kind: Option<Kind>,
     folder: &Path,
-    mistakes: &mut Mistakes,
-) -> Option<Place> {
+    mistakes: &mut ManifestErrors,
+) -> Option<Destination> {
     let Some(at) = key.line("save", mistakes) else {
         let message = "the key has no `save`: its secret would be lost";
-        mistakes.note(line, Fault::new(message, EXAMPLES));
+        mistakes.note(line, FieldError::new(message, EXAMPLES));
         return None;
     };
     let place = match key.table.get("save")?.get_ref() {
         DeValue::Table(table) => of_table(table, at, kind, folder, mistakes)?,
-        other => Err(Fault::new(
+        other => Err(FieldError::new(
             format!("save: it is {}, and must be a table", kind_of(other)),
             EXAMPLES,
         )),
@@ -51,19 +51,19 @@ pub(super) fn place(
 }
 
 /// The place, if it takes a username that nobody has chosen or knows.
-fn keeping_username(place: Place) -> Result<Place, Fault> {
+fn keeping_username(place: Destination) -> Result<Destination, FieldError> {
     let hint = match &place {
-        Place::Variables { username: None, .. } => {
+        Destination::Variables { username: None, .. } => {
             "add `username = \"SMTP_USERNAME\"` to `save`, or `username = \"shop_prod\"` to the key"
         }
-        Place::File(_) => {
+        Destination::File(_) => {
             "add `username = \"shop_prod\"` to the key, or save both into variables: \
              `save = { file = \".env\", username = \"SMTP_USERNAME\", secret = \"SMTP_PASSWORD\" }`"
         }
-        Place::Variables { .. } | Place::Command { .. } => return Ok(place),
+        Destination::Variables { .. } | Destination::Command { .. } => return Ok(place),
     };
     let message = "save: the key has no `username`, and the one that is made up is saved nowhere";
-    Err(Fault::new(message, hint))
+    Err(FieldError::new(message, hint))
 }
 
 /// The place, or what is wrong with the table as a whole; `None` if a field of it is wrong.
@@ -72,9 +72,9 @@ fn of_table(
     at: usize,
     kind: Option<Kind>,
     folder: &Path,
-    mistakes: &mut Mistakes,
-) -> Option<Result<Place, Fault>> {
-    let fields = Fields {
+    mistakes: &mut ManifestErrors,
+) -> Option<Result<Destination, FieldError>> {
+    let fields = ManifestTable {
         table,
         known: &KNOWN,
         what: "`save`",
@@ -85,48 +85,53 @@ fn of_table(
     match (has("file"), has("command")) {
         (true, false) => of_file(&fields, folder, mistakes),
         (false, true) => of_command(&fields, mistakes),
-        (true, true) => Some(Err(Fault::new(
+        (true, true) => Some(Err(FieldError::new(
             "save: it is a file or a command, not both",
             "let the command write the file, or leave it out",
         ))),
-        (false, false) => Some(Err(Fault::new(
+        (false, false) => Some(Err(FieldError::new(
             "save: it names neither a file nor a command",
             EXAMPLES,
         ))),
     }
 }
 
-fn expect_no_username(fields: &Fields<'_>, at: usize, kind: Option<Kind>, mistakes: &mut Mistakes) {
+fn expect_no_username(
+    fields: &ManifestTable<'_>,
+    at: usize,
+    kind: Option<Kind>,
+    mistakes: &mut ManifestErrors,
+) {
     if kind == Some(Kind::Api) && fields.table.contains_key("username") {
         let message = "save: an API key has no username to be saved";
-        mistakes.note(at, Fault::new(message, "leave `username` out"));
+        mistakes.note(at, FieldError::new(message, "leave `username` out"));
     }
 }
 
 fn of_file(
-    fields: &Fields<'_>,
+    fields: &ManifestTable<'_>,
     folder: &Path,
-    mistakes: &mut Mistakes,
-) -> Option<Result<Place, Fault>> {
+    mistakes: &mut ManifestErrors,
+) -> Option<Result<Destination, FieldError>> {
     let file = fields.get("file", mistakes, |value| file(value, folder));
     let username = fields.get("username", mistakes, parsed);
     let secret = fields.get("secret", mistakes, parsed);
     let has = |name| fields.table.contains_key(name);
     if has("timeout") {
-        return Some(Err(Fault::new(
+        return Some(Err(FieldError::new(
             "save: a file has no `timeout`",
             "leave it out; only a command has one",
         )));
     }
     if has("username") && !has("secret") {
-        return Some(Err(Fault::new(
+        return Some(Err(FieldError::new(
             "save: a variable for the username wants one for the secret",
             "add `secret = \"SMTP_PASSWORD\"`",
         )));
     }
     match (has("secret"), secret) {
-        (false, _) => Some(Ok(Place::File(file?))),
-        (true, secret) => Some(Ok(Place::Variables {
+        (false, _) => Some(Ok(Destination::File(file?))),
+        (true, secret) => Some(Ok(Destination::Variables {
             file: file?,
             username,
             secret: secret?,
@@ -134,7 +139,10 @@ fn of_file(
     }
 }
 
-fn of_command(fields: &Fields<'_>, mistakes: &mut Mistakes) -> Option<Result<Place, Fault>> {
+fn of_command(
+    fields: &ManifestTable<'_>,
+    mistakes: &mut ManifestErrors,
+) -> Option<Result<Destination, FieldError>> {
     let words = fields.get("command", mistakes, words);
     let timeout = fields.get("timeout", mistakes, timeout);
     for name in ["username", "secret"] {
@@ -142,24 +150,24 @@ fn of_command(fields: &Fields<'_>, mistakes: &mut Mistakes) -> Option<Result<Pla
             let message = format!("save: a command has no `{name}`");
             let hint = "leave it out: the command gets the secret on its standard input, and the \
                         username as POSTKEY_USERNAME";
-            mistakes.note(line, Fault::new(message, hint));
+            mistakes.note(line, FieldError::new(message, hint));
         }
     }
     if fields.table.contains_key("timeout") && timeout.is_none() {
         return None;
     }
-    Some(Ok(Place::Command {
+    Some(Ok(Destination::Command {
         words: words?,
         timeout: timeout.unwrap_or(TIMEOUT),
     }))
 }
 
 /// A file, as seen from the folder that the manifest is in.
-fn file(value: &DeValue<'_>, folder: &Path) -> Result<PathBuf, Fault> {
+fn file(value: &DeValue<'_>, folder: &Path) -> Result<PathBuf, FieldError> {
     let text = text(value)?;
     let fault = |why: &str| {
         let hint = "name a file, as in `.env` (beside the manifest) or `/etc/shop/secret`";
-        Fault::new(format!("{} {why}", quoted(text)), hint)
+        FieldError::new(format!("{} {why}", quoted(text)), hint)
     };
     match text {
         "" => Err(fault("is not a path")),
@@ -173,26 +181,26 @@ fn file(value: &DeValue<'_>, folder: &Path) -> Result<PathBuf, Fault> {
     }
 }
 
-fn words(value: &DeValue<'_>) -> Result<Vec<String>, Fault> {
+fn words(value: &DeValue<'_>) -> Result<Vec<String>, FieldError> {
     let form = "write a list of words, as in `[\"vault\", \"kv\", \"put\", \"secret/ci\", \
                 \"key=-\"]`; for a shell, `[\"sh\", \"-c\", \"…\"]`";
     let DeValue::Array(list) = value else {
         let message = format!("it is {}, and must be a list", kind_of(value));
-        return Err(Fault::new(message, form));
+        return Err(FieldError::new(message, form));
     };
     let words = list.iter().map(|word| Ok(text(word.get_ref())?.to_owned()));
-    let words: Vec<String> = words.collect::<Result<_, Fault>>()?;
+    let words: Vec<String> = words.collect::<Result<_, FieldError>>()?;
     match words.first() {
-        None => Err(Fault::new("it is empty", form)),
-        Some(program) if program.is_empty() => Err(Fault::new("it names no program", form)),
+        None => Err(FieldError::new("it is empty", form)),
+        Some(program) if program.is_empty() => Err(FieldError::new("it names no program", form)),
         Some(_) if words.iter().any(|word| word.contains('\0')) => {
-            Err(Fault::new("a word of it holds a NUL", form))
+            Err(FieldError::new("a word of it holds a NUL", form))
         }
         Some(_) => Ok(words),
     }
 }
 
-fn timeout(value: &DeValue<'_>) -> Result<Duration, Fault> {
+fn timeout(value: &DeValue<'_>) -> Result<Duration, FieldError> {
     let length = parsed::<Period>(value)?.length();
     let text = text(value)?;
     length
@@ -201,5 +209,5 @@ fn timeout(value: &DeValue<'_>) -> Result<Duration, Fault> {
             Invalid::new("a timeout", text, "a timeout is at most 30 minutes")
                 .with_hint("write `60s`")
         })
-        .map_err(Fault::from)
+        .map_err(FieldError::from)
 }

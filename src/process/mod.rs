@@ -84,9 +84,9 @@ fn is_ignored(signal: i32) -> bool {
 /// The death by a signal, put off until what must not be cut in two is whole. The second signal
 /// kills at once.
 #[derive(Debug)]
-pub struct Reprieve(Arc<AtomicUsize>);
+pub struct DeferredSignals(Arc<AtomicUsize>);
 
-impl Reprieve {
+impl DeferredSignals {
     /// Puts off the death by SIGINT, SIGTERM and SIGHUP from now on; those that are ignored stay so.
     pub fn begin() -> Self {
         let caught = Arc::new(AtomicUsize::new(0));

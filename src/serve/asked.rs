@@ -9,8 +9,8 @@ use hyper::header::{HeaderMap, HeaderName};
 use hyper::http::request::Parts;
 use serde::Deserialize;
 
-use super::credentials::{Credentials, text};
-use super::gate::Asked;
+use super::authorizer::AuthRequest;
+use super::credentials::{CredentialReader, text};
 use crate::key::Kind;
 use crate::usage::read_address;
 use crate::verify::{Need, Question};
@@ -37,7 +37,7 @@ pub(super) enum Caller {
 /// The query of an application's request.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Parameters {
+struct VerifyQuery {
     method: Option<String>,
     path: Option<String>,
     address: Option<String>,
@@ -45,7 +45,7 @@ struct Parameters {
 
 /// A request, taken apart.
 #[derive(Debug)]
-pub(super) struct Taken<'a> {
+pub(super) struct CallerRequest<'a> {
     presented: &'a str,
     request: Option<(Cow<'a, str>, Cow<'a, str>)>,
     address: Option<IpAddr>,
@@ -70,10 +70,14 @@ impl Caller {
     }
 
     /// Takes a request apart; `None` if it cannot be understood.
-    pub(super) fn take<'a>(self, parts: &'a Parts, credentials: &Credentials) -> Option<Taken<'a>> {
+    pub(super) fn take<'a>(
+        self,
+        parts: &'a Parts,
+        credentials: &CredentialReader,
+    ) -> Option<CallerRequest<'a>> {
         let headers = &parts.headers;
         let presented = credentials.presented(headers);
-        let of = |method, target, address| Taken {
+        let of = |method, target, address| CallerRequest {
             presented,
             request: Some((only(headers, method).into(), only(headers, target).into())),
             address,
@@ -92,10 +96,10 @@ impl Caller {
     }
 }
 
-fn of_application<'a>(presented: &'a str, parts: &Parts) -> Option<Taken<'a>> {
+fn of_application<'a>(presented: &'a str, parts: &Parts) -> Option<CallerRequest<'a>> {
     // Most have none, and an empty one is not read faster than another.
     let parameters = match parts.uri.query() {
-        None => Parameters::default(),
+        None => VerifyQuery::default(),
         Some(_) => Query::try_from_uri(&parts.uri).ok()?.0,
     };
     let request = match (parameters.method, parameters.path) {
@@ -105,26 +109,26 @@ fn of_application<'a>(presented: &'a str, parts: &Parts) -> Option<Taken<'a>> {
         _ => return None,
     };
     let address = parameters.address.map(|text| read_address(&text));
-    Some(Taken {
+    Some(CallerRequest {
         presented,
         request,
         address: address.transpose().ok()?,
     })
 }
 
-impl Taken<'_> {
+impl CallerRequest<'_> {
     /// The request's method, as far as one is known.
     pub(super) fn method(&self) -> &str {
         self.request.as_ref().map_or("", |(method, _)| method)
     }
 
     /// What is asked.
-    pub(super) fn asked(&self) -> Asked<'_> {
+    pub(super) fn asked(&self) -> AuthRequest<'_> {
         let need = match &self.request {
             None => Need::Nothing,
             Some((method, target)) => Need::Request { method, target },
         };
-        Asked {
+        AuthRequest {
             presented: self.presented,
             question: Question {
                 kind: Some(Kind::Api),
@@ -167,7 +171,7 @@ mod tests {
 
     #[test]
     fn each_caller_reads_its_own_headers_only() {
-        let credentials = Credentials::new(&settings::Credentials::default());
+        let credentials = CredentialReader::new(&settings::Credentials::default());
         let headers = [
             ("X-Original-Method", "GET"),
             ("X-Original-URI", "/nginx"),
@@ -191,7 +195,7 @@ mod tests {
 
     #[test]
     fn half_a_question_is_not_understood_and_a_missing_target_is_allowed_to_nobody() {
-        let credentials = Credentials::new(&settings::Credentials::default());
+        let credentials = CredentialReader::new(&settings::Credentials::default());
         for target in [
             "/verify?method=GET",
             "/verify?path=/",

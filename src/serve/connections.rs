@@ -21,7 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::http::{Desk, reply, router};
+use super::http::{App, reply, router};
 use super::listen::{Listener, Stream};
 use super::login;
 use crate::process;
@@ -47,34 +47,36 @@ const AFTER_FAILURE: Duration = Duration::from_millis(100);
 pub(super) fn accept(
     listeners: Vec<Listener>,
     room: usize,
-    desk: &Arc<Desk>,
+    app: &Arc<App>,
     stopping: &watch::Receiver<()>,
 ) -> JoinSet<()> {
     let room = Arc::new(Semaphore::new(room));
-    let everywhere = router(Arc::clone(desk));
-    let on_sockets = everywhere.clone().merge(login::router(Arc::clone(desk)));
-    let door = |listener| Door {
+    let everywhere = router(Arc::clone(app));
+    let on_sockets = everywhere.clone().merge(login::router(Arc::clone(app)));
+    let acceptor = |listener| Acceptor {
         router: match listener {
             Listener::Tcp(_) => everywhere.clone(),
             Listener::Unix(_) => on_sockets.clone(),
         },
         listener,
-        desk: Arc::clone(desk),
+        app: Arc::clone(app),
         room: Arc::clone(&room),
     };
-    let doors = listeners.into_iter().map(door);
-    doors.map(|door| door.keep(stopping.clone())).collect()
+    let doors = listeners.into_iter().map(acceptor);
+    doors
+        .map(|acceptor| acceptor.keep(stopping.clone()))
+        .collect()
 }
 
 /// A listener and what its connections are served with.
-struct Door {
+struct Acceptor {
     listener: Listener,
-    desk: Arc<Desk>,
+    app: Arc<App>,
     room: Arc<Semaphore>,
     router: Router,
 }
 
-impl Door {
+impl Acceptor {
     async fn keep(self, mut stopping: watch::Receiver<()>) {
         let graceful = GracefulShutdown::new();
         loop {
@@ -102,26 +104,26 @@ impl Door {
     }
 
     fn let_in(&self, stream: Stream, permit: OwnedSemaphorePermit, watcher: Watcher) {
-        let (desk, router) = (Arc::clone(&self.desk), self.router.clone());
-        self.desk.workers.spawn(async move {
+        let (app, router) = (Arc::clone(&self.app), self.router.clone());
+        self.app.workers.spawn(async move {
             let _permit = permit;
-            desk.metrics.connections.inc();
+            app.metrics.connections.inc();
             match stream {
                 Stream::Tcp(stream) => {
-                    serve(TcpStream::from_std(stream), &desk, &router, watcher).await
+                    serve(TcpStream::from_std(stream), &app, &router, watcher).await
                 }
                 Stream::Unix(stream) => {
-                    serve(UnixStream::from_std(stream), &desk, &router, watcher).await
+                    serve(UnixStream::from_std(stream), &app, &router, watcher).await
                 }
             }
-            desk.metrics.connections.dec();
+            app.metrics.connections.dec();
         });
     }
 }
 
 async fn serve(
     stream: io::Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static>,
-    desk: &Desk,
+    app: &App,
     router: &Router,
     watcher: Watcher,
 ) {
@@ -132,10 +134,10 @@ async fn serve(
     http.max_buf_size(LARGEST_HEAD).writev(false);
     // A client may say that it will ask nothing more, and still waits for its answer.
     http.half_close(true);
-    let progress = Progress::default();
+    let progress = ConnectionProgress::default();
     let service = service_fn(|request| {
         let under_way = progress.begin();
-        let answer = reply(desk, router, request);
+        let answer = reply(app, router, request);
         async move {
             let answer = answer.await;
             drop(under_way);
@@ -160,18 +162,18 @@ async fn serve(
 /// Whether a connection gets anywhere. One timer for all of its requests: hyper's own is set
 /// anew for each, and takes longer than what it guards.
 #[derive(Debug, Default)]
-struct Progress {
+struct ConnectionProgress {
     begun: AtomicU64,
     ended: AtomicU64,
 }
 
 /// A request that is being answered.
-struct UnderWay<'a>(&'a Progress);
+struct RequestGuard<'a>(&'a ConnectionProgress);
 
-impl Progress {
-    fn begin(&self) -> UnderWay<'_> {
+impl ConnectionProgress {
+    fn begin(&self) -> RequestGuard<'_> {
         self.begun.fetch_add(1, Ordering::Relaxed);
-        UnderWay(self)
+        RequestGuard(self)
     }
 
     /// Comes back when no request was begun or answered for long: the client is idle, is too
@@ -195,7 +197,7 @@ impl Progress {
     }
 }
 
-impl Drop for UnderWay<'_> {
+impl Drop for RequestGuard<'_> {
     fn drop(&mut self) {
         self.0.ended.fetch_add(1, Ordering::Relaxed);
     }

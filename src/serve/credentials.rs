@@ -6,13 +6,13 @@ use crate::settings;
 
 /// In which headers a key may be presented.
 #[derive(Debug)]
-pub struct Credentials {
+pub struct CredentialReader {
     headers: Box<[HeaderName]>,
     bearer: bool,
     challenge: HeaderValue,
 }
 
-impl Credentials {
+impl CredentialReader {
     /// As the settings have it.
     pub fn new(settings: &settings::Credentials) -> Self {
         let name = |header: &settings::KeyHeader| {
@@ -78,15 +78,15 @@ mod tests {
         map
     }
 
-    fn credentials(names: &[&str], bearer: bool) -> Credentials {
+    fn credentials(names: &[&str], bearer: bool) -> CredentialReader {
         let headers = names.iter().map(|name| name.parse().expect("a header"));
         let headers = headers.collect();
-        Credentials::new(&settings::Credentials { headers, bearer })
+        CredentialReader::new(&settings::Credentials { headers, bearer })
     }
 
     #[test]
     fn one_key_counts_and_two_are_none() {
-        let default = Credentials::new(&settings::Credentials::default());
+        let default = CredentialReader::new(&settings::Credentials::default());
         for (pairs, expected) in [
             (&[("api-key", "a")][..], "a"),
             (&[("Authorization", "Bearer a")], "a"),

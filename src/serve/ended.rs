@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::meter::locked;
-use super::source::{Source, Stamp, author};
+use super::source::{VaultHandle, VaultVersion, author};
+use super::usage_recorder::locked;
 use crate::process;
-use crate::vault::{Action, Error, Head, Presented, SeenEnd};
+use crate::vault::{Action, Error, Head, SeenEnd, StoredSecret};
 
 /// How long to wait after the vault could not be written: it may never be.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
@@ -21,27 +21,27 @@ const AT_ONCE: usize = 1000;
 
 /// What has ended, as far as this process saw.
 #[derive(Debug, Default)]
-pub(super) struct Ended {
+pub(super) struct EndedTerms {
     /// Whether there is anything in `seen`, so that requests need no lock.
     is_any: AtomicBool,
     /// By the tail of a secret.
     seen: Mutex<HashMap<String, SeenEnd>>,
-    noting: Mutex<Noting>,
+    noting: Mutex<PendingEnds>,
 }
 
 /// What is known of ends that are to be noted.
 #[derive(Debug, Default)]
-struct Noting {
+struct PendingEnds {
     /// When the next one is, and in which state of the vault.
-    next: Option<(Stamp, Option<Timestamp>)>,
+    next: Option<(VaultVersion, Option<Timestamp>)>,
     /// The newest entry of the log in that state.
     head: Option<Head>,
     failed_at: Option<Instant>,
 }
 
-impl Ended {
+impl EndedTerms {
     /// The time to judge a secret by: the clock's, or when it was seen to have ended.
-    pub(super) fn time(&self, secret: &Presented, now: Timestamp) -> Timestamp {
+    pub(super) fn time(&self, secret: &StoredSecret, now: Timestamp) -> Timestamp {
         if !self.is_any.load(Ordering::Acquire) {
             return now;
         }
@@ -52,7 +52,7 @@ impl Ended {
     }
 
     /// Keeps in mind that a secret has ended.
-    pub(super) fn see(&self, secret: &Presented, now: Timestamp) {
+    pub(super) fn see(&self, secret: &StoredSecret, now: Timestamp) {
         if secret.record.key.expired_at.is_some() || secret.retired_at.is_some() {
             return;
         }
@@ -76,10 +76,10 @@ impl Ended {
 
     /// Notes in the vault what has ended. Blocks. Where the vault cannot be written, what was seen
     /// is kept in mind.
-    pub(super) fn note(&self, source: &Source, now: Timestamp) {
+    pub(super) fn note(&self, source: &VaultHandle, now: Timestamp) {
         let mut noting = locked(&self.noting);
         if self
-            .look(&mut noting, |noting| noting.look(source))
+            .display(&mut noting, |noting| noting.display(source))
             .is_err()
         {
             return;
@@ -94,12 +94,12 @@ impl Ended {
     }
 
     /// Looks into the vault. What was seen before another clock was accepted was not so.
-    fn look(
+    fn display(
         &self,
-        noting: &mut Noting,
-        look: impl FnOnce(&mut Noting) -> Result<bool, Error>,
+        noting: &mut PendingEnds,
+        display: impl FnOnce(&mut PendingEnds) -> Result<bool, Error>,
     ) -> Result<(), Error> {
-        if look(noting)? {
+        if display(noting)? {
             self.forget(|_| true);
         }
         Ok(())
@@ -107,7 +107,12 @@ impl Ended {
 
     /// Notes what was seen, which a clock may have shown that is right again, and what has ended
     /// by now.
-    fn note_with(&self, noting: &mut Noting, source: &Source, now: Timestamp) -> Result<(), Error> {
+    fn note_with(
+        &self,
+        noting: &mut PendingEnds,
+        source: &VaultHandle,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         let seen: HashMap<String, SeenEnd> = {
             let all = locked(&self.seen);
             let some = all.iter().take(AT_ONCE);
@@ -126,7 +131,7 @@ impl Ended {
         }
         if is_due && vault.note_ends(&author)? {
             // What is left has ended, too, but cannot be read.
-            self.look(noting, |noting| noting.read(source, now))?;
+            self.display(noting, |noting| noting.read(source, now))?;
         }
         Ok(())
     }
@@ -139,18 +144,21 @@ impl Ended {
     }
 }
 
-impl Noting {
+impl PendingEnds {
     /// Reads when the next end is, if the vault was changed. Whether somebody accepted another
     /// clock since it was read before.
-    fn look(&mut self, source: &Source) -> Result<bool, Error> {
-        let stamp = source.stamp()?;
-        if self.next.is_some_and(|(then, _)| stamp == Some(then)) {
+    fn display(&mut self, source: &VaultHandle) -> Result<bool, Error> {
+        let vault_version = source.vault_version()?;
+        if self
+            .next
+            .is_some_and(|(then, _)| vault_version == Some(then))
+        {
             return Ok(false);
         }
         self.read(source, Timestamp::MIN)
     }
 
-    fn read(&mut self, source: &Source, after: Timestamp) -> Result<bool, Error> {
+    fn read(&mut self, source: &VaultHandle, after: Timestamp) -> Result<bool, Error> {
         let since = self.head;
         let fresh = source.read(|vault| {
             let has_accepted = |since| vault.has_accepted_clock(since);
@@ -158,7 +166,7 @@ impl Noting {
             Ok((vault.next_end(after)?, vault.head()?, is_accepted))
         })?;
         let (next, head, is_accepted) = fresh.value;
-        (self.next, self.head) = (Some((fresh.stamp, next)), head);
+        (self.next, self.head) = (Some((fresh.vault_version, next)), head);
         Ok(is_accepted)
     }
 
@@ -168,6 +176,6 @@ impl Noting {
     }
 }
 
-fn is_same(seen: &SeenEnd, secret: &Presented) -> bool {
+fn is_same(seen: &SeenEnd, secret: &StoredSecret) -> bool {
     seen.expires_at == secret.record.key.expires_at && seen.retires_at == secret.retires_at
 }

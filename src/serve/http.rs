@@ -22,18 +22,18 @@ use jiff::Timestamp;
 use tokio::time::{sleep_until, timeout};
 use tower_service::Service;
 
-use super::asked::{Caller, Taken};
+use super::asked::{Caller, CallerRequest};
+use super::authorizer::{Authorizer, Decision};
 use super::cors;
-use super::credentials::Credentials;
-use super::ended::Ended;
-use super::gate::{Decision, Gate};
+use super::credentials::CredentialReader;
+use super::ended::EndedTerms;
 use super::mail;
-use super::meter::Meter;
 use super::metrics::Metrics;
 use super::pool::Readers;
-use super::source::Source;
+use super::source::VaultHandle;
+use super::usage_recorder::UsageRecorder;
 use super::workers::Workers;
-use super::{Notice, Tell};
+use super::{Notice, Notify};
 use crate::process;
 use crate::settings::Origins;
 use crate::vault::Error;
@@ -79,15 +79,15 @@ const NOT_FOUND: Refusal = Refusal {
 };
 
 /// What every request is answered from.
-pub(super) struct Desk {
-    pub(super) gate: Gate,
-    pub(super) credentials: Credentials,
+pub(super) struct App {
+    pub(super) authorizer: Authorizer,
+    pub(super) credentials: CredentialReader,
     pub(super) cors_origins: Origins,
-    pub(super) source: Arc<Source>,
-    pub(super) meter: Arc<Meter>,
-    pub(super) ended: Arc<Ended>,
+    pub(super) source: Arc<VaultHandle>,
+    pub(super) usage_recorder: Arc<UsageRecorder>,
+    pub(super) ended: Arc<EndedTerms>,
     pub(super) metrics: Metrics,
-    pub(super) tell: Tell,
+    pub(super) tell: Notify,
     pub(super) workers: Workers,
     pub(super) readers: Arc<Readers>,
     /// Apart from those who read for requests, so that it waits behind none of them.
@@ -143,14 +143,14 @@ impl Reply<'_> {
 /// Answers a request. Those on keys are answered without a look through the other paths, and
 /// at once if nothing has to be waited for: they are the ones that there are many of.
 pub(super) fn reply<'a>(
-    desk: &'a Desk,
+    app: &'a App,
     router: &'a Router,
     request: hyper::Request<Incoming>,
 ) -> impl Future<Output = Response> + Send + use<'a> {
     let path = request.uri().path();
     let caller = Caller::ALL.into_iter().find(|caller| caller.path() == path);
     let reply = match caller {
-        Some(caller) => desk.decide(caller, request.into_parts().0),
+        Some(caller) => app.decide(caller, request.into_parts().0),
         None => {
             let answer = router.clone().call(request);
             Reply::Later(Box::pin(async {
@@ -162,17 +162,17 @@ pub(super) fn reply<'a>(
 }
 
 /// The paths besides those on keys, and who answers at them.
-pub(super) fn router(desk: Arc<Desk>) -> Router {
+pub(super) fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/dovecot", post(mail::report))
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
         .fallback(async || refused(NOT_FOUND))
         .layer(DefaultBodyLimit::max(mail::LARGEST_REPORT))
-        .with_state(desk)
+        .with_state(app)
 }
 
-impl Desk {
+impl App {
     fn decide(&self, caller: Caller, parts: Parts) -> Reply<'_> {
         let Some(taken) = caller.take(&parts, &self.credentials) else {
             return Reply::Now(refused(BAD_REQUEST));
@@ -182,7 +182,7 @@ impl Desk {
             return Reply::Now(preflight());
         }
         let received = Received::now();
-        match self.gate.decide_at_once(taken.asked(), received.at) {
+        match self.authorizer.decide_at_once(taken.asked(), received.at) {
             Some(decision) => self.settle(caller, decision, received, parts.headers),
             None => Reply::Later(Box::pin(self.decide_later(caller, parts, received))),
         }
@@ -192,12 +192,12 @@ impl Desk {
         let Some(taken) = caller.take(&parts, &self.credentials) else {
             return refused(BAD_REQUEST);
         };
-        let decision = self.gate.decide(taken.asked(), received.at).await;
+        let decision = self.authorizer.decide(taken.asked(), received.at).await;
         let reply = self.settle(caller, decision, received, parts.headers);
         reply.response().await
     }
 
-    fn is_preflight(&self, caller: Caller, taken: &Taken<'_>, headers: &HeaderMap) -> bool {
+    fn is_preflight(&self, caller: Caller, taken: &CallerRequest<'_>, headers: &HeaderMap) -> bool {
         caller.is_gateway()
             && cors::is_preflight(&self.cors_origins, taken.method(), headers)
             && self.credentials.are_absent(headers)
@@ -213,7 +213,7 @@ impl Desk {
     ) -> Reply<'static> {
         let answer_at = decision.as_ref().ok();
         let answer_at =
-            answer_at.and_then(|decision| self.gate.answer_at(decision, received.instant));
+            answer_at.and_then(|decision| self.authorizer.answer_at(decision, received.instant));
         let origin = cors::allowed(&self.cors_origins, &asked);
         let mut answer = match &decision {
             Ok(decision) => {
@@ -371,27 +371,27 @@ fn refused_as(refusal: Refusal, status: StatusCode) -> Response {
 }
 
 /// Whether keys can be verified now.
-async fn health(State(desk): State<Arc<Desk>>) -> Response {
-    let source = Arc::clone(&desk.source);
-    let probe = desk.prober.run(move |()| source.probe());
+async fn health(State(app): State<Arc<App>>) -> Response {
+    let source = Arc::clone(&app.source);
+    let probe = app.prober.run(move |()| source.probe());
     let probed = timeout(SLOWEST_PROBE, probe).await;
     match probed.ok().flatten().unwrap_or(Err(Error::Busy)) {
         Ok(()) => {
-            desk.note_vault(None);
+            app.note_vault(None);
             Response::new(Body::from("ok\n"))
         }
         Err(error) => {
-            desk.note_vault(Some(&error));
+            app.note_vault(Some(&error));
             refused(UNAVAILABLE)
         }
     }
 }
 
-async fn metrics(State(desk): State<Arc<Desk>>) -> Response {
+async fn metrics(State(app): State<Arc<App>>) -> Response {
     const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    let cached = i64::try_from(desk.gate.cached()).unwrap_or(i64::MAX);
-    desk.metrics.cached.set(cached);
-    let mut response = Response::new(Body::from(desk.metrics.text()));
+    let cached = i64::try_from(app.authorizer.cached()).unwrap_or(i64::MAX);
+    app.metrics.cached.set(cached);
+    let mut response = Response::new(Body::from(app.metrics.text()));
     response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(OPEN_METRICS));

@@ -11,7 +11,7 @@ use nix::unistd::geteuid;
 use tokio::net::{TcpListener, UnixListener};
 
 use super::Error;
-use crate::files::{self, FileId, Use};
+use crate::files::{self, FileId, FileRole};
 use crate::settings::Listen;
 
 /// Who may connect to a unix socket: its owner and its group.
@@ -70,7 +70,9 @@ impl Listeners {
             }
             Listen::Unix(path) => {
                 // What else is wrong with the path, the system tells when it is bound.
-                if let Err(error @ files::Error::Refused { .. }) = Use::Socket.expect_place(path) {
+                if let Err(error @ files::Error::Refused { .. }) =
+                    FileRole::Socket.expect_place(path)
+                {
                     return Err(Error::Place(error));
                 }
                 make_way(path)?;

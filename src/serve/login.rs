@@ -15,9 +15,9 @@ use serde::Deserialize;
 use tokio::time::sleep_until;
 use zeroize::Zeroizing;
 
+use super::authorizer::{Decision, LoginAttempt};
 use super::credentials::{of_scheme, text};
-use super::gate::{Attempt, Decision};
-use super::http::{Desk, Received, UNAVAILABLE, refused};
+use super::http::{App, Received, UNAVAILABLE, refused};
 use crate::usage::read_address;
 use crate::verify::Refusal;
 
@@ -42,7 +42,7 @@ const BAD_LOGIN: Refusal = Refusal {
 /// The query of a question.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Parameters {
+struct LoginQuery {
     /// From where somebody logs in. PAM may say a host's name, which is left aside.
     address: Option<String>,
 }
@@ -55,39 +55,39 @@ struct Basic {
 }
 
 /// The paths that are on unix sockets only.
-pub(super) fn router(desk: Arc<Desk>) -> Router {
-    Router::new().route("/login", get(answer)).with_state(desk)
+pub(super) fn router(app: Arc<App>) -> Router {
+    Router::new().route("/login", get(answer)).with_state(app)
 }
 
-async fn answer(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+async fn answer(State(app): State<Arc<App>>, request: Request) -> Response {
     let basic = Basic::of(request.headers());
-    let (Some(basic), Some(parameters)) = (basic, Parameters::of(request.uri())) else {
+    let (Some(basic), Some(parameters)) = (basic, LoginQuery::of(request.uri())) else {
         return refused(BAD_LOGIN);
     };
     let address = parameters.address.as_deref().unwrap_or_default();
-    let attempt = Attempt {
+    let attempt = LoginAttempt {
         username: basic.username(),
         password: basic.password(),
         address: read_address(address).ok(),
     };
     let received = Received::now();
-    match desk.gate.decide_login(attempt, received.at).await {
+    match app.authorizer.decide_login(attempt, received.at).await {
         Ok(decision) => {
-            desk.note_vault(None);
-            settle(&desk, &decision, received).await
+            app.note_vault(None);
+            settle(&app, &decision, received).await
         }
         Err(error) => {
-            desk.metrics.count_login(UNAVAILABLE.code);
-            desk.note_vault(Some(&error));
+            app.metrics.count_login(UNAVAILABLE.code);
+            app.note_vault(Some(&error));
             refused(UNAVAILABLE)
         }
     }
 }
 
 /// Counts a decision and answers it; a refusal not before its time.
-async fn settle(desk: &Desk, decision: &Decision, received: Received) -> Response {
-    desk.metrics.count_login(decision.verdict.word());
-    if let Some(instant) = desk.gate.answer_at(decision, received.instant) {
+async fn settle(app: &App, decision: &Decision, received: Received) -> Response {
+    app.metrics.count_login(decision.verdict.word());
+    if let Some(instant) = app.authorizer.answer_at(decision, received.instant) {
         sleep_until(instant.into()).await;
     }
     if decision.verdict.is_accepted() {
@@ -98,7 +98,7 @@ async fn settle(desk: &Desk, decision: &Decision, received: Received) -> Respons
     response
 }
 
-impl Parameters {
+impl LoginQuery {
     fn of(uri: &Uri) -> Option<Self> {
         let query = Query::try_from_uri(uri).ok()?;
         Some(query.0)

@@ -13,15 +13,15 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::Notice;
-use super::http::{Desk, JSON, UNAVAILABLE, refused};
-use super::meter::{Meter, Presentation};
-use super::source::Source;
+use super::http::{App, JSON, UNAVAILABLE, refused};
+use super::source::VaultHandle;
 use super::token;
-use crate::key::{Digest, Kind, Standing, Tail, Used};
+use super::usage_recorder::{Presentation, UsageRecorder};
+use crate::key::{Digest, EffectiveStatus, Kind, Tail, WindowUse};
 use crate::process;
 use crate::settings::Permissions;
 use crate::usage::read_address;
-use crate::vault::{Error, KeyId, Presented, Record, Stored, Vault};
+use crate::vault::{Error, FoundSecret, KeyId, Record, StoredSecret, Vault};
 use crate::verify::{Question, Refusal, Verdict, judge};
 
 /// How large a report of a login may be, in bytes.
@@ -47,7 +47,7 @@ const NOT_THE_MAIL_SERVER: Refusal = Refusal {
 /// A login that was tried (doc.dovecot.org, authentication policy support); what is not known here
 /// is left aside.
 #[derive(Debug, Deserialize)]
-pub(super) struct Report {
+pub(super) struct LoginReport {
     login: String,
     /// Only a report has it: what Dovecot asks before a login must not count as one.
     success: bool,
@@ -67,7 +67,7 @@ pub(super) struct Report {
 
 /// Whose login it was, with which secret, and what came of it.
 #[derive(Debug)]
-struct Login {
+struct ReportedLogin {
     record: Option<Record>,
     /// The number of the key that has the secret no longer.
     dead: Option<KeyId>,
@@ -77,14 +77,14 @@ struct Login {
 
 /// A login that Dovecot reports. It is never told to refuse: the vault has decided already, or
 /// will, where Dovecot asks before a login.
-pub(super) async fn report(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+pub(super) async fn report(State(app): State<Arc<App>>, request: Request) -> Response {
     if request.uri().query() == Some("command=allow") {
         return go_on();
     }
-    let is_from_dovecot = is_from_dovecot(&desk, request.headers()).await;
+    let is_from_dovecot = is_from_dovecot(&app, request.headers()).await;
     if !matches!(is_from_dovecot, Ok(true)) {
-        if !desk.was_report_refused.swap(true, Ordering::Relaxed) {
-            (desk.tell)(Notice::ReportRefused);
+        if !app.was_report_refused.swap(true, Ordering::Relaxed) {
+            (app.tell)(Notice::ReportRefused);
         }
         // A token that cannot be read says nothing of the vault.
         return refused(is_from_dovecot.map_or(UNAVAILABLE, |_| NOT_THE_MAIL_SERVER));
@@ -93,15 +93,15 @@ pub(super) async fn report(State(desk): State<Arc<Desk>>, request: Request) -> R
     let Ok(Ok(body)) = timeout(SLOWEST_REPORT, body).await else {
         return refused(BAD_REPORT);
     };
-    match count(&desk, &body).await {
+    match count(&app, &body).await {
         None => refused(BAD_REPORT),
         Some(Ok(verdict)) => {
-            desk.metrics.count_login(verdict);
-            desk.note_vault(None);
+            app.metrics.count_login(verdict);
+            app.note_vault(None);
             go_on()
         }
         Some(Err(error)) => {
-            desk.note_vault(Some(&error));
+            app.note_vault(Some(&error));
             refused(UNAVAILABLE)
         }
     }
@@ -109,12 +109,12 @@ pub(super) async fn report(State(desk): State<Arc<Desk>>, request: Request) -> R
 
 /// Whether a report comes with the vault's token. That is read anew each time: it may be made,
 /// or replaced, while this runs.
-async fn is_from_dovecot(desk: &Desk, headers: &HeaderMap) -> Result<bool, Error> {
+async fn is_from_dovecot(app: &App, headers: &HeaderMap) -> Result<bool, Error> {
     let Some(presented) = token::presented(headers) else {
         return Ok(false);
     };
-    let source = Arc::clone(&desk.source);
-    let token = desk.readers.run(move |()| source.token()).await;
+    let source = Arc::clone(&app.source);
+    let token = app.readers.run(move |()| source.token()).await;
     let token = token.unwrap_or(Err(Error::Busy))?;
     Ok(token.is_some_and(|token| token.is(presented)))
 }
@@ -126,46 +126,46 @@ fn go_on() -> Response {
     response
 }
 
-async fn count(desk: &Desk, body: &Bytes) -> Option<Result<&'static str, Error>> {
-    let report: Report = serde_json::from_slice(body).ok()?;
-    let (source, meter) = (Arc::clone(&desk.source), Arc::clone(&desk.meter));
-    let count = move |(): &mut ()| report.count(&source, &meter, process::now());
-    let counted = desk.readers.run(count).await;
+async fn count(app: &App, body: &Bytes) -> Option<Result<&'static str, Error>> {
+    let report: LoginReport = serde_json::from_slice(body).ok()?;
+    let (source, usage_recorder) = (Arc::clone(&app.source), Arc::clone(&app.usage_recorder));
+    let count = move |(): &mut ()| report.count(&source, &usage_recorder, process::now());
+    let counted = app.readers.run(count).await;
     Some(counted.unwrap_or(Err(Error::Busy)))
 }
 
-impl Report {
+impl LoginReport {
     /// Counts the login for its key; gives back the verdict's word. Blocks.
     pub(super) fn count(
         &self,
-        source: &Source,
-        meter: &Meter,
+        source: &VaultHandle,
+        usage_recorder: &UsageRecorder,
         clock: Timestamp,
     ) -> Result<&'static str, Error> {
         let fresh = source.read(|vault| self.login(vault, clock))?;
         let login = fresh.value;
-        let tally = match (&login.record, login.dead) {
-            (Some(record), _) => meter.tally(record, source),
-            (None, Some(key)) => meter.refused(key, source),
-            (None, None) => Arc::clone(meter.nobody()),
+        let key_usage = match (&login.record, login.dead) {
+            (Some(record), _) => usage_recorder.key_usage(record, source),
+            (None, Some(key)) => usage_recorder.refused(key, source),
+            (None, None) => Arc::clone(usage_recorder.nobody()),
         };
         let presented = Presentation {
             tail: login.tail.as_ref(),
             address: read_address(&self.remote).ok(),
             at: clock,
         };
-        let (verdict, _) = meter.count(&tally, presented, |_| (login.verdict, None));
+        let (verdict, _) = usage_recorder.count(&key_usage, presented, |_| (login.verdict, None));
         Ok(verdict.word())
     }
 
-    fn login(&self, vault: &Vault, clock: Timestamp) -> Result<Login, Error> {
+    fn login(&self, vault: &Vault, clock: Timestamp) -> Result<ReportedLogin, Error> {
         if self.success {
             return self.accepted(vault);
         }
         Ok(match self.look_up(vault)? {
-            Some(Stored::Living(found)) => {
+            Some(FoundSecret::Living(found)) => {
                 let is_it = self.is_of(found.verifier.digest());
-                Login {
+                ReportedLogin {
                     verdict: match is_it {
                         true => refusal(&found, clock),
                         false => Verdict::Mismatch,
@@ -175,17 +175,17 @@ impl Report {
                     record: Some(found.record),
                 }
             }
-            Some(Stored::Dead(dead)) if self.is_of(Some(&dead.digest)) => Login {
+            Some(FoundSecret::Dead(dead)) if self.is_of(Some(&dead.digest)) => ReportedLogin {
                 verdict: dead.cause.into(),
                 dead: Some(dead.key_id),
                 tail: Some(dead.tail),
                 record: None,
             },
-            Some(Stored::Dead(_)) | None => {
+            Some(FoundSecret::Dead(_)) | None => {
                 // Which key of a shared login is meant is not known.
                 let record = vault.of_username(&self.login)?;
                 let verdict = record.as_ref().map(|record| why(record, clock));
-                Login {
+                ReportedLogin {
                     verdict: verdict.unwrap_or(Verdict::Unknown),
                     dead: None,
                     record,
@@ -196,7 +196,7 @@ impl Report {
     }
 
     /// The secret that was presented, or that what was presented ends like.
-    fn look_up(&self, vault: &Vault) -> Result<Option<Stored>, Error> {
+    fn look_up(&self, vault: &Vault) -> Result<Option<FoundSecret>, Error> {
         let tail: Option<Tail> = self.presented_tail.parse().ok();
         let found = tail.map(|tail| vault.stored(&tail)).transpose()?;
         Ok(found.flatten())
@@ -209,7 +209,7 @@ impl Report {
         presented.is_some_and(|presented| kept.is_none_or(|kept| kept.is(&presented)))
     }
 
-    fn accepted(&self, vault: &Vault) -> Result<Login, Error> {
+    fn accepted(&self, vault: &Vault) -> Result<ReportedLogin, Error> {
         let tail: Option<Tail> = self.tail.parse().ok();
         let by_tail = tail
             .as_ref()
@@ -224,7 +224,7 @@ impl Report {
             Some(known) => (Some(known.record), Some(known.tail)),
             None => (vault.of_username(&self.login)?, tail),
         };
-        Ok(Login {
+        Ok(ReportedLogin {
             verdict: Verdict::Accepted,
             dead: None,
             tail: record.as_ref().and(tail),
@@ -234,9 +234,9 @@ impl Report {
 }
 
 /// Why a login with this secret was refused.
-fn refusal(found: &Presented, at: Timestamp) -> Verdict {
+fn refusal(found: &StoredSecret, at: Timestamp) -> Verdict {
     let (question, permissions) = (Question::default(), Permissions::default());
-    match judge(found, &question, &permissions, at, Used::default()) {
+    match judge(found, &question, &permissions, at, WindowUse::default()) {
         // It is valid, but another login's; or Dovecot could not find out, and does not report that.
         Verdict::Accepted => Verdict::Mismatch,
         verdict => verdict,
@@ -245,10 +245,12 @@ fn refusal(found: &Presented, at: Timestamp) -> Verdict {
 
 /// Why a login with this key was refused, as far as can be told without the secret.
 fn why(record: &Record, at: Timestamp) -> Verdict {
-    match record.key.standing(at) {
+    match record.key.effective_status(at) {
         // That it is the secret of a decoy is not known.
-        Standing::Active | Standing::Rotating | Standing::Decoy => Verdict::Mismatch,
-        Standing::Inactive => Verdict::Inactive,
-        Standing::Expired => Verdict::Expired,
+        EffectiveStatus::Active | EffectiveStatus::Rotating | EffectiveStatus::Decoy => {
+            Verdict::Mismatch
+        }
+        EffectiveStatus::Inactive => Verdict::Inactive,
+        EffectiveStatus::Expired => Verdict::Expired,
     }
 }

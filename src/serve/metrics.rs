@@ -16,10 +16,10 @@ use crate::usage::ACCEPTED;
 #[derive(Debug)]
 pub(super) struct Metrics {
     registry: Registry,
-    requests: Family<Request, Counter>,
+    requests: Family<RequestLabels, Counter>,
     /// Of the requests those that were accepted, by caller: found without a search.
     accepted: [Counter; Caller::ALL.len()],
-    logins: Family<Login, Counter>,
+    logins: Family<LoginLabels, Counter>,
     /// Whether the vault could be read the last time.
     pub(super) vault_up: Gauge<i64, AtomicI64>,
     /// How many secrets are cached.
@@ -31,22 +31,24 @@ pub(super) struct Metrics {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Request {
+struct RequestLabels {
     path: &'static str,
     verdict: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Login {
+struct LoginLabels {
     verdict: &'static str,
 }
 
 impl Metrics {
     pub(super) fn new() -> Self {
-        let requests = Family::<Request, Counter>::default();
+        let requests = Family::<RequestLabels, Counter>::default();
         let accepted = Caller::ALL.map(|caller| {
             let (path, verdict) = (caller.path(), ACCEPTED);
-            requests.get_or_create(&Request { path, verdict }).clone()
+            requests
+                .get_or_create(&RequestLabels { path, verdict })
+                .clone()
         });
         let mut metrics = Self {
             registry: Registry::with_prefix("postkey"),
@@ -100,13 +102,13 @@ impl Metrics {
         }
         let path = caller.path();
         self.requests
-            .get_or_create(&Request { path, verdict })
+            .get_or_create(&RequestLabels { path, verdict })
             .inc();
     }
 
     /// Counts a login that was asked about or reported.
     pub(super) fn count_login(&self, verdict: &'static str) {
-        self.logins.get_or_create(&Login { verdict }).inc();
+        self.logins.get_or_create(&LoginLabels { verdict }).inc();
     }
 
     /// All of it in the OpenMetrics text format.

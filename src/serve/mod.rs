@@ -3,25 +3,25 @@
 //! Knows no terminal and prints nothing; what is to be told, it hands to its caller.
 
 mod asked;
+mod authorizer;
 mod connections;
 mod cors;
 mod credentials;
 mod ended;
-mod gate;
 mod http;
 mod listen;
 mod login;
 mod mail;
-mod meter;
 mod metrics;
 mod patience;
+mod per_key_queue;
 mod pool;
-mod recorder;
 mod signals;
 mod source;
 mod throttle;
 mod token;
-mod turns;
+mod usage_recorder;
+mod usage_writer;
 mod workers;
 
 use std::io;
@@ -40,18 +40,18 @@ use crate::files;
 use crate::process;
 use crate::settings::{self, Listen, Origins, Permissions, Retention};
 use crate::vault;
-pub use credentials::Credentials;
-use ended::Ended;
-use gate::Gate;
-use http::Desk;
+use authorizer::Authorizer;
+pub use credentials::CredentialReader;
+use ended::EndedTerms;
+use http::App;
 use listen::Listeners;
-use meter::Meter;
 use metrics::Metrics;
 use pool::{Hashers, Pool, Readers};
-use recorder::Recorder;
 use signals::Signals;
-use source::Source;
+use source::VaultHandle;
 pub use token::ensure as ensure_token;
+use usage_recorder::UsageRecorder;
+use usage_writer::UsageWriter;
 use workers::Workers;
 
 /// How many threads read the vault.
@@ -109,7 +109,7 @@ pub enum Notice {
 }
 
 /// Whom notices are handed to.
-pub type Tell = Arc<dyn Fn(Notice) + Send + Sync>;
+pub type Notify = Arc<dyn Fn(Notice) + Send + Sync>;
 
 /// Why it cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -159,20 +159,20 @@ pub enum Error {
 ///
 /// # Errors
 /// Why it cannot begin.
-pub fn run(config: Config, tell: Tell) -> Result<(), Error> {
+pub fn run(config: Config, tell: Notify) -> Result<(), Error> {
     let cores = available_parallelism().map_or(1, usize::from);
     let room = room(cores)?;
-    let desk = Arc::new(open(&config, cores, tell)?);
-    desk.gate.warm_up();
-    let recorder = Recorder::start(Arc::clone(&desk)).map_err(Error::Thread)?;
+    let app = Arc::new(open(&config, cores, tell)?);
+    app.authorizer.warm_up();
+    let usage_writer = UsageWriter::start(Arc::clone(&app)).map_err(Error::Thread)?;
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(Error::System)?;
-    let outcome = runtime.block_on(serve(&config.listen, room, &desk));
-    recorder.end();
+    let outcome = runtime.block_on(serve(&config.listen, room, &app));
+    usage_writer.end();
     // What was counted by requests that were answered at the very end.
-    let flushed = desk.meter.flush_all(&desk.source);
+    let flushed = app.usage_recorder.flush_all(&app.source);
     if let Err(error) = flushed {
-        (desk.tell)(Notice::UsageLost(error.to_string()));
+        (app.tell)(Notice::UsageLost(error.to_string()));
     }
     outcome
 }
@@ -189,29 +189,29 @@ fn room(cores: usize) -> Result<usize, Error> {
 }
 
 /// Opens the vault and starts every thread: later the system may have none.
-fn open(config: &Config, cores: usize, tell: Tell) -> Result<Desk, Error> {
-    let source = Arc::new(Source::open(config.vault.clone(), config.wait)?);
-    let meter = Arc::new(Meter::new(config.retention));
-    let ended = Arc::new(Ended::default());
+fn open(config: &Config, cores: usize, tell: Notify) -> Result<App, Error> {
+    let source = Arc::new(VaultHandle::open(config.vault.clone(), config.wait)?);
+    let usage_recorder = Arc::new(UsageRecorder::new(config.retention));
+    let ended = Arc::new(EndedTerms::default());
     let hashers = Hashers::hashing(cores).map_err(Error::Thread)?;
     let readers = Pool::start("reader", READERS, || ()).map_err(Error::Thread)?;
     let readers: Arc<Readers> = Arc::new(readers);
     let permissions = config.permissions.clone();
     let metrics = Metrics::new();
     metrics.vault_up.set(1);
-    Ok(Desk {
-        gate: Gate::new(
+    Ok(App {
+        authorizer: Authorizer::new(
             Arc::clone(&source),
-            Arc::clone(&meter),
+            Arc::clone(&usage_recorder),
             Arc::clone(&ended),
             permissions,
             hashers,
             Arc::clone(&readers),
         ),
-        credentials: Credentials::new(&config.credentials),
+        credentials: CredentialReader::new(&config.credentials),
         cors_origins: config.cors_origins.clone(),
         source,
-        meter,
+        usage_recorder,
         ended,
         metrics,
         tell,
@@ -224,18 +224,18 @@ fn open(config: &Config, cores: usize, tell: Tell) -> Result<Desk, Error> {
     })
 }
 
-async fn serve(listen: &Listen, room: usize, desk: &Arc<Desk>) -> Result<(), Error> {
+async fn serve(listen: &Listen, room: usize, app: &Arc<App>) -> Result<(), Error> {
     let mut signals = Signals::catch().map_err(Error::System)?;
     let mut listeners = Listeners::open(listen)?;
     let addresses = listeners.addresses();
     let (stop, stopping) = watch::channel(());
-    let mut accepting = connections::accept(listeners.take(), room, desk, &stopping);
+    let mut accepting = connections::accept(listeners.take(), room, app, &stopping);
     drop(stopping);
-    (desk.tell)(Notice::Listening(addresses));
+    (app.tell)(Notice::Listening(addresses));
     // Without systemd there is nobody to tell.
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     signals.first().await;
-    (desk.tell)(Notice::Stopping);
+    (app.tell)(Notice::Stopping);
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     drop(stop);
     while accepting.join_next().await.is_some() {}

@@ -7,7 +7,7 @@ use crate::vault::Error;
 
 /// One wait that is shared by all.
 #[derive(Debug)]
-pub(super) struct Patience {
+pub(super) struct SharedWait {
     wait: Duration,
     locked: Mutex<Option<Locked>>,
 }
@@ -34,7 +34,7 @@ impl Deadline {
     }
 }
 
-impl Patience {
+impl SharedWait {
     pub(super) fn new(wait: Duration) -> Self {
         Self {
             wait,
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn all_who_find_it_locked_wait_until_the_same_moment() {
-        let patience = Patience::new(WAIT);
+        let patience = SharedWait::new(WAIT);
         let start = Instant::now();
         for after in 0..12 {
             let deadline = patience.deadline(start + after * SECOND);
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_lock_long_after_another_is_waited_for_anew() {
-        let patience = Patience::new(WAIT);
+        let patience = SharedWait::new(WAIT);
         let start = Instant::now();
         patience.deadline(start);
         patience.see(start + WAIT);
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn once_it_was_read_the_next_lock_is_waited_for_anew() {
-        let patience = Patience::new(WAIT);
+        let patience = SharedWait::new(WAIT);
         let start = Instant::now();
         patience.deadline(start);
         patience.attempt(|_| Ok(())).expect("read");

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 
-use super::patience::{Deadline, Patience};
+use super::patience::{Deadline, SharedWait};
 use super::token::Token;
 use crate::key::Tail;
 use crate::process;
 use crate::settings::Retention;
-use crate::usage::{self, Usage};
-use crate::vault::{Action, Author, ChangedAt, Error, Stored, Vault, Watch};
+use crate::usage::{self, UsageStore};
+use crate::vault::{Action, Author, ChangeWatch, ChangedAt, Error, FoundSecret, Vault};
 
 /// How often it is looked whether the vault is still where it was, in milliseconds. What was
 /// committed to it is seen at once; its removal, or a copy over it, may be seen so much later.
@@ -36,11 +36,11 @@ const KEPT: usize = 4;
 
 /// The vault, opened again whenever it was replaced.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct VaultHandle {
     path: PathBuf,
-    patience: Patience,
+    patience: SharedWait,
     /// Read on every request, and so without a lock that requests would meet at.
-    opened: ArcSwapOption<Opened>,
+    opened: ArcSwapOption<OpenedVault>,
     opening: Mutex<()>,
     start: Instant,
     /// In milliseconds since the start.
@@ -50,18 +50,18 @@ pub(super) struct Source {
 
 /// One file that is or was the vault.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(super) struct OpenedVault {
     number: u64,
-    watch: Watch,
+    watch: ChangeWatch,
     /// When it was last changed, as of the last look.
     changed_at: AtomicI64,
     /// Each with the state that it last read.
-    idle: Mutex<Vec<(Vault, Stamp)>>,
+    idle: Mutex<Vec<(Vault, VaultVersion)>>,
 }
 
 /// What tells one state of the vault from every other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(super) struct VaultVersion {
     /// Which file.
     number: u64,
     counter: u32,
@@ -70,9 +70,9 @@ pub(super) struct Stamp {
 
 /// What the vault said, and under which state that is true.
 #[derive(Debug)]
-pub(super) struct Fresh<T> {
+pub(super) struct Snapshot<T> {
     pub(super) value: T,
-    pub(super) stamp: Stamp,
+    pub(super) vault_version: VaultVersion,
 }
 
 /// This process, which changes the vault by itself; no secret dies of that.
@@ -85,12 +85,12 @@ pub(super) fn author(action: Action, clock: Timestamp) -> Author {
     }
 }
 
-impl Source {
+impl VaultHandle {
     /// The vault at a path, opened.
     pub(super) fn open(path: PathBuf, wait: Duration) -> Result<Self, Error> {
         let source = Self {
             path,
-            patience: Patience::new(wait),
+            patience: SharedWait::new(wait),
             opened: ArcSwapOption::empty(),
             opening: Mutex::default(),
             start: Instant::now(),
@@ -106,18 +106,18 @@ impl Source {
     ///
     /// # Errors
     /// If it cannot be read.
-    pub(super) fn stamp(&self) -> Result<Option<Stamp>, Error> {
+    pub(super) fn vault_version(&self) -> Result<Option<VaultVersion>, Error> {
         match &*self.opened.load() {
             Some(opened) if self.is_in_place(opened) => {
                 let changed_at = opened.changed_at.load(Ordering::Relaxed);
-                opened.stamp(changed_at).map(Some)
+                opened.vault_version(changed_at).map(Some)
             }
             _ => Ok(None),
         }
     }
 
     /// Whether the file was in place a moment ago.
-    fn is_in_place(&self, opened: &Opened) -> bool {
+    fn is_in_place(&self, opened: &OpenedVault) -> bool {
         // Not the clock, which may stand still or be set.
         let now = self.start.elapsed().as_millis() as u64;
         let looked_at = self.looked_at.load(Ordering::Relaxed);
@@ -132,11 +132,14 @@ impl Source {
         changed_at.is_some()
     }
 
-    /// As [`Source::look_up`], but without waiting for a lock.
+    /// As [`VaultHandle::look_up`], but without waiting for a lock.
     ///
     /// # Errors
     /// [`Error::Busy`] if the vault is locked, or must be opened again first.
-    pub(super) fn look_up_at_once(&self, tail: &Tail) -> Result<Fresh<Option<Stored>>, Error> {
+    pub(super) fn look_up_at_once(
+        &self,
+        tail: &Tail,
+    ) -> Result<Snapshot<Option<FoundSecret>>, Error> {
         match self.opened_in_place() {
             Some(_) => self.read_until(Deadline::after(Duration::ZERO), |vault| vault.stored(tail)),
             None => Err(Error::Busy),
@@ -144,7 +147,7 @@ impl Source {
     }
 
     /// Looks a secret up by its tail. Blocks.
-    pub(super) fn look_up(&self, tail: &Tail) -> Result<Fresh<Option<Stored>>, Error> {
+    pub(super) fn look_up(&self, tail: &Tail) -> Result<Snapshot<Option<FoundSecret>>, Error> {
         self.read(|vault| vault.stored(tail))
     }
 
@@ -152,7 +155,7 @@ impl Source {
     pub(super) fn read<T>(
         &self,
         read: impl Fn(&Vault) -> Result<T, Error>,
-    ) -> Result<Fresh<T>, Error> {
+    ) -> Result<Snapshot<T>, Error> {
         self.patience.attempt(|until| self.read_until(until, &read))
     }
 
@@ -166,10 +169,10 @@ impl Source {
         &self,
         until: Deadline,
         read: impl Fn(&Vault) -> Result<T, Error>,
-    ) -> Result<Fresh<T>, Error> {
+    ) -> Result<Snapshot<T>, Error> {
         let opened = self.current(until)?;
         let changed_at = self.look_at(&opened.watch)?;
-        let mut vault = match opened.take(opened.stamp(changed_at)?) {
+        let mut vault = match opened.take(opened.vault_version(changed_at)?) {
             Some(vault) => vault,
             None => Vault::open(&self.path, until.left())?,
         };
@@ -177,16 +180,19 @@ impl Source {
         let fresh = vault.snapshot(|vault| {
             // A first read takes the lock under which the counter stands still.
             let value = read(vault)?;
-            let stamp = opened.stamp(self.look_at(&opened.watch)?)?;
-            Ok::<_, Error>(Fresh { value, stamp })
+            let vault_version = opened.vault_version(self.look_at(&opened.watch)?)?;
+            Ok::<_, Error>(Snapshot {
+                value,
+                vault_version,
+            })
         })?;
-        opened.put_back(vault, fresh.stamp);
+        opened.put_back(vault, fresh.vault_version);
         // It may have been replaced between the two looks at its path.
         self.look_at(&opened.watch).map(|_| fresh)
     }
 
     /// When the watched file was last changed; it must be the one at the vault's path.
-    fn look_at(&self, watch: &Watch) -> Result<ChangedAt, Error> {
+    fn look_at(&self, watch: &ChangeWatch) -> Result<ChangedAt, Error> {
         let changed_at = watch.changed_at();
         changed_at.ok_or_else(|| Error::Missing(self.path.clone()))
     }
@@ -202,11 +208,11 @@ impl Source {
     }
 
     /// Opens the record of the vault's uses. Blocks.
-    pub(super) fn open_usage(&self, retention: Retention) -> Result<Usage, usage::Error> {
+    pub(super) fn open_usage(&self, retention: Retention) -> Result<UsageStore, usage::Error> {
         let open = |until: Deadline| Vault::open(&self.path, until.left());
         let mut vault = self.patience.attempt(open)?;
         vault.set_wait(USAGE_WAIT)?;
-        Usage::open_or_make(&vault, USAGE_WAIT, retention)
+        UsageStore::open_or_make(&vault, USAGE_WAIT, retention)
     }
 
     /// Which of the files that were the vault one after the other is it now.
@@ -214,27 +220,27 @@ impl Source {
         self.opened.load().as_ref().map(|opened| opened.number)
     }
 
-    fn current(&self, until: Deadline) -> Result<Arc<Opened>, Error> {
+    fn current(&self, until: Deadline) -> Result<Arc<OpenedVault>, Error> {
         match self.opened_in_place() {
             Some(opened) => Ok(opened),
             None => self.reopen(until),
         }
     }
 
-    fn opened_in_place(&self) -> Option<Arc<Opened>> {
+    fn opened_in_place(&self) -> Option<Arc<OpenedVault>> {
         let opened = self.opened.load_full();
         opened.filter(|opened| opened.watch.changed_at().is_some())
     }
 
-    fn reopen(&self, until: Deadline) -> Result<Arc<Opened>, Error> {
+    fn reopen(&self, until: Deadline) -> Result<Arc<OpenedVault>, Error> {
         let _opening = self.begin_opening(until)?;
         // Another may have been faster.
         if let Some(opened) = self.opened_in_place() {
             return Ok(opened);
         }
         self.opened.store(None);
-        let watch = Watch::open(&self.path, until.left())?.at_hand();
-        let new = Arc::new(Opened {
+        let watch = ChangeWatch::open(&self.path, until.left())?.at_hand();
+        let new = Arc::new(OpenedVault {
             number: self.count.fetch_add(1, Ordering::Relaxed),
             changed_at: AtomicI64::new(self.look_at(&watch)?),
             watch,
@@ -257,9 +263,9 @@ impl Source {
     }
 }
 
-impl Opened {
-    fn stamp(&self, changed_at: ChangedAt) -> Result<Stamp, Error> {
-        Ok(Stamp {
+impl OpenedVault {
+    fn vault_version(&self, changed_at: ChangedAt) -> Result<VaultVersion, Error> {
+        Ok(VaultVersion {
             number: self.number,
             counter: self.watch.counter()?,
             changed_at,
@@ -269,21 +275,21 @@ impl Opened {
     /// A connection that may be used in the state that the vault is in now. SQLite remembers
     /// pages until the counter moves on: where the file changed without that, no connection
     /// will do, and the file's safety has to be looked at again.
-    fn take(&self, now: Stamp) -> Option<Vault> {
-        let is_good = |then: Stamp| then == now || then.counter != now.counter;
+    fn take(&self, now: VaultVersion) -> Option<Vault> {
+        let is_good = |then: VaultVersion| then == now || then.counter != now.counter;
         let mut idle = self.idle();
         idle.retain(|(_, then)| is_good(*then));
         idle.pop().map(|(vault, _)| vault)
     }
 
-    fn put_back(&self, vault: Vault, stamp: Stamp) {
+    fn put_back(&self, vault: Vault, vault_version: VaultVersion) {
         let mut idle = self.idle();
         if idle.len() < KEPT {
-            idle.push((vault, stamp));
+            idle.push((vault, vault_version));
         }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<(Vault, Stamp)>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<(Vault, VaultVersion)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

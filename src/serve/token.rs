@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use hyper::header::{AUTHORIZATION, HeaderMap};
 use subtle::ConstantTimeEq;
 
-use crate::files::{Draft, Existing, Use};
+use crate::files::{Draft, FileRole, IfExists};
 use crate::vault::{Error, beside, file_is_there};
 
 /// What the file's only line begins with: Dovecot sends it as a header, whole.
@@ -68,7 +68,7 @@ pub fn ensure(vault: &Path, bytes: [u8; DIGITS / 2]) -> Result<PathBuf, Error> {
     let path = path(vault);
     if Token::of(vault)?.is_none() {
         let digits = bytes.map(|byte| format!("{byte:02x}")).concat();
-        let mut draft = Draft::begin(&path, Use::Vault, Existing::Keep)?;
+        let mut draft = Draft::begin(&path, FileRole::Vault, IfExists::Keep)?;
         // Without a line's end, which would be a part of the header.
         draft.write(format!("{HEADER}{SCHEME}{digits}").as_bytes())?;
         match draft.publish() {

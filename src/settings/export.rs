@@ -10,7 +10,7 @@ use crate::key::{Invalid, Kind};
 /// A file that every command rewrites that changes the vault.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Export {
+pub struct ExportTarget {
     /// What is written.
     pub format: ExportFormat,
     /// Where, from the root on.
@@ -39,7 +39,9 @@ impl ExportFormat {
 }
 
 /// The exports, none of which would overwrite another.
-pub(super) fn each_to_its_own_file(exports: Vec<Export>) -> Result<Vec<Export>, Invalid> {
+pub(super) fn each_to_its_own_file(
+    exports: Vec<ExportTarget>,
+) -> Result<Vec<ExportTarget>, Invalid> {
     for (at, export) in exports.iter().enumerate() {
         if exports[..at].iter().any(|other| other.file == export.file) {
             let file = export.file.to_string_lossy();

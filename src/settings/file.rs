@@ -10,8 +10,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, de};
 
 use super::origins::Origin;
-use super::{Color, Error, Export, KeyHeader, Listen, Retention, Wait, expanded, hint};
-use crate::files::{self, Use};
+use super::{Color, Error, ExportTarget, KeyHeader, Listen, Retention, Wait, expanded, hint};
+use crate::files::{self, FileRole};
 use crate::key::{Brand, Expiry, Limit, Permission, Rule, Term, escaped, quoted};
 
 /// How large a settings file may be, in bytes.
@@ -32,9 +32,9 @@ pub(super) struct File {
     pub(super) permissions: BTreeMap<Text<Permission>, Vec<Text<Rule>>>,
     pub(super) policy: PolicyFile,
     pub(super) usage: UsageFile,
-    pub(super) serve: Serve,
-    pub(super) export: Vec<Export>,
-    pub(super) output: Output,
+    pub(super) serve: ServeSection,
+    pub(super) export: Vec<ExportTarget>,
+    pub(super) output: OutputSection,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -67,7 +67,7 @@ pub(super) struct UsageFile {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Serve {
+pub(super) struct ServeSection {
     #[serde(deserialize_with = "text")]
     pub(super) listen: Option<Listen>,
     pub(super) headers: Option<Vec<Text<KeyHeader>>>,
@@ -77,7 +77,7 @@ pub(super) struct Serve {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Output {
+pub(super) struct OutputSection {
     #[serde(deserialize_with = "shown")]
     pub(super) shown: Option<usize>,
     pub(super) utc: Option<bool>,
@@ -142,7 +142,7 @@ pub(super) fn read(path: &Path, is_named: bool) -> Result<String, Error> {
         Err(error) if is_missing(&error) && !is_named => return Ok(String::new()),
         Err(error) => return Err(failed(&error)),
     }
-    let file = Use::Settings.open(path).map_err(|error| match error {
+    let file = FileRole::Settings.open(path).map_err(|error| match error {
         files::Error::Refused { hint, ref path, .. } => Error::new(
             format!("the settings are not trusted: {error}"),
             Some(files::hint_of(hint, path)),

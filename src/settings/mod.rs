@@ -22,7 +22,7 @@ use serde::Deserialize;
 
 use crate::key::{Brand, Expiry, Invalid, Limit, Period, Permission};
 pub use credentials::{Credentials, KeyHeader};
-pub use export::{Export, ExportFormat};
+pub use export::{ExportFormat, ExportTarget};
 use file::{Defaults, File, Text};
 pub use listen::Listen;
 pub use origins::Origins;
@@ -31,7 +31,7 @@ pub use permissions::Permissions;
 pub use plans::Plans;
 pub use policy::Policy;
 pub use retention::Retention;
-use salvage::{Salvaged, salvage};
+use salvage::{SalvagedSettings, salvage};
 
 /// How long a busy vault may be waited for.
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
@@ -78,7 +78,7 @@ pub struct Settings {
     /// Which web pages may call the API from a browser.
     pub cors_origins: Origins,
     /// The files for servers that cannot read the vault, which changes rewrite.
-    pub exports: Vec<Export>,
+    pub exports: Vec<ExportTarget>,
     /// The vault that these are of, whichever another flag or variable names.
     pub exported_vault: Option<PathBuf>,
     /// Whether the settings' file may name exports that could not be read.
@@ -178,7 +178,7 @@ impl Settings {
     /// If the file cannot be read or understood, is not trusted, or there is no home to find it
     /// in.
     pub fn merge(overrides: Overrides) -> Result<Self, Error> {
-        let source = Source::find(&overrides)?;
+        let source = SettingsSource::find(&overrides)?;
         let file = file::understood(&source.text, &source.path)?;
         source.settings(overrides, file)
     }
@@ -190,14 +190,14 @@ impl Settings {
     /// As [`Settings::merge`], if the file cannot be read or is not trusted, or if it may name
     /// another vault than the one that would be used.
     pub fn salvage(overrides: Overrides) -> Result<(Self, Option<Error>), Error> {
-        let source = Source::find(&overrides)?;
+        let source = SettingsSource::find(&overrides)?;
         let whole = file::understood(&source.text, &source.path)
             .and_then(|file| source.settings(overrides.clone(), file));
         let error = match whole {
             Ok(settings) => return Ok((settings, None)),
             Err(error) => error,
         };
-        let Salvaged {
+        let SalvagedSettings {
             file,
             is_vault_unclear,
             lacks_exports,
@@ -230,13 +230,13 @@ impl Settings {
 }
 
 /// The text of the settings' file, and where it and the vault are by default.
-struct Source {
+struct SettingsSource {
     path: PathBuf,
     text: String,
     vault_in_home: Option<PathBuf>,
 }
 
-impl Source {
+impl SettingsSource {
     fn find(overrides: &Overrides) -> Result<Self, Error> {
         // A home that is not absolute would be another one in every folder.
         let homes =

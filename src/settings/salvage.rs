@@ -43,7 +43,7 @@ const ALL: [&str; 24] = [
 
 /// What could be read.
 #[derive(Debug)]
-pub(super) struct Salvaged {
+pub(super) struct SalvagedSettings {
     pub(super) file: File,
     /// Whether the file names a vault, or seems to, and which cannot be read.
     pub(super) is_vault_unclear: bool,
@@ -52,7 +52,7 @@ pub(super) struct Salvaged {
 }
 
 /// Reads what is valid.
-pub(super) fn salvage(text: &str) -> Salvaged {
+pub(super) fn salvage(text: &str) -> SalvagedSettings {
     let (document, errors) = DeTable::parse_recoverable(text);
     let line = |at: usize| text[..at.min(text.len())].matches('\n').count();
     let wrong: Vec<_> = errors
@@ -79,7 +79,7 @@ pub(super) fn salvage(text: &str) -> Salvaged {
     let lines = mentions(text, "vault");
     let keys = named(document.get_ref(), "vault");
     let meant = meant(&file, "vault");
-    Salvaged {
+    SalvagedSettings {
         is_vault_unclear: lines > meant || keys > meant,
         lacks_exports: mentions(text, "export") != file.export.len(),
         file,

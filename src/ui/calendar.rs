@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use icalendar::{Alarm, Calendar, Component, Event, EventLike, Parameter, Property};
 use jiff::Timestamp;
 
-use super::{Look, Output, Ui, written};
+use super::{DisplayContext, Output, Ui, written};
 use crate::check::{EXTENSION, Reminder};
 use crate::error::Error;
 use crate::key::{Key, escaped};
@@ -17,7 +17,7 @@ const END: &str = "END:VCALENDAR\r\n";
 /// A calendar under way.
 pub struct Reminders<'a> {
     out: BufWriter<Output>,
-    look: &'a Look,
+    display: &'a DisplayContext,
     /// What tells the vault from every other.
     vault: String,
     is_heard: bool,
@@ -28,11 +28,15 @@ impl Ui {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn reminders<'a>(&self, identity: &[u8], look: &'a Look) -> Result<Reminders<'a>, Error> {
+    pub fn reminders<'a>(
+        &self,
+        identity: &[u8],
+        display: &'a DisplayContext,
+    ) -> Result<Reminders<'a>, Error> {
         let vault = identity.iter().take(8).map(|byte| format!("{byte:02x}"));
         let mut reminders = Reminders {
             out: BufWriter::new(Output),
-            look,
+            display,
             vault: vault.collect(),
             is_heard: true,
         };
@@ -70,11 +74,11 @@ impl Reminders<'_> {
         let date = reminder.at().strftime("%Y%m%d").to_string();
         // Not the day: a later import moves the event of a key that was rotated since.
         let uid = format!("{}-{id}@{}.postkey", reminder.word(), self.vault);
-        let (summary, description) = told(key, reminder, self.look);
+        let (summary, description) = told(key, reminder, self.display);
         let mut event = Event::new();
         event
             .append_property(date_property("DTSTART", &date))
-            .append_property(("DTSTAMP", &*stamp(self.look.now)))
+            .append_property(("DTSTAMP", &*vault_version(self.display.now)))
             .append_property(("TRANSP", "TRANSPARENT"))
             .uid(&uid)
             .summary(&summary)
@@ -93,7 +97,7 @@ impl Reminders<'_> {
         // Without these two it would get others at random.
         alarm
             .add_property("UID", format!("alarm-{uid}"))
-            .add_property("DTSTAMP", stamp(self.look.now));
+            .add_property("DTSTAMP", vault_version(self.display.now));
         alarm
     }
 
@@ -119,21 +123,25 @@ fn date_property(name: &str, date: &str) -> Property {
         .done()
 }
 
-fn stamp(moment: Timestamp) -> String {
+fn vault_version(moment: Timestamp) -> String {
     moment.strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
 /// The reminder's title and text.
-fn told(key: &Key, reminder: Reminder, look: &Look) -> (String, String) {
+fn told(key: &Key, reminder: Reminder, display: &DisplayContext) -> (String, String) {
     let (kind, name) = (key.kind().title(), &key.name);
     let (summary, mut lines) = match reminder {
         Reminder::Rotation { made_at, due_at } => {
-            let overdue = if due_at <= look.now { " (overdue)" } else { "" };
+            let overdue = if due_at <= display.now {
+                " (overdue)"
+            } else {
+                ""
+            };
             (
                 format!("Rotate the {kind} key {name}{overdue}"),
                 vec![
                     format!("Its secret was made {made_at}."),
-                    look.command(&format!("rotate {name}")),
+                    display.command(&format!("rotate {name}")),
                 ],
             )
         }
@@ -141,7 +149,7 @@ fn told(key: &Key, reminder: Reminder, look: &Look) -> (String, String) {
             format!("The {kind} key {name} expires"),
             vec![
                 format!("It stops by itself {at}."),
-                look.command(&format!("set {name} --expires {EXTENSION}")),
+                display.command(&format!("set {name} --expires {EXTENSION}")),
             ],
         ),
     };

@@ -12,7 +12,7 @@ use super::json;
 use super::views::GoodView;
 use crate::key::Tail;
 use crate::settings::ExportFormat;
-use crate::vault::Good;
+use crate::vault::ValidSecret;
 
 /// How much is gathered before it is handed on, in bytes.
 const BUFFER: usize = 64 << 10;
@@ -29,14 +29,14 @@ pub struct ExportText {
     format: ExportFormat,
     now: Timestamp,
     text: Vec<u8>,
-    tally: Tally,
+    tally: DeliveryCounts,
     /// The logins of which there may be only one line, as far as several keys may share them.
     logins: BTreeSet<String>,
 }
 
 /// What became of the secrets.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct DeliveryCounts {
     /// How many are in the export.
     pub secrets: u64,
     /// How many are good, but have no place in it.
@@ -49,7 +49,7 @@ pub struct Tally {
     damage: Vec<String>,
 }
 
-impl Tally {
+impl DeliveryCounts {
     /// Which secrets are not in it and why, if there are any.
     pub fn left_out_told(&self) -> Option<String> {
         let more = self.left_out.saturating_sub(self.named.len() as u64);
@@ -81,13 +81,13 @@ impl ExportText {
             format,
             now,
             text,
-            tally: Tally::default(),
+            tally: DeliveryCounts::default(),
             logins: BTreeSet::new(),
         }
     }
 
     /// Adds a secret, or notes that the format has no place for it.
-    pub fn push(&mut self, good: &Good) {
+    pub fn push(&mut self, good: &ValidSecret) {
         let refused = match self.format {
             ExportFormat::Dovecot => self.push_login(good),
             ExportFormat::Json => self.push_object(good),
@@ -118,7 +118,7 @@ impl ExportText {
     }
 
     /// The rest of the text, and what became of the secrets.
-    pub fn finish(mut self) -> (Vec<u8>, Tally) {
+    pub fn finish(mut self) -> (Vec<u8>, DeliveryCounts) {
         match (self.format, self.tally.secrets) {
             (ExportFormat::Json, 0) => self.text.extend_from_slice(b"]\n"),
             (ExportFormat::Json, _) => self.text.extend_from_slice(b"\n]\n"),
@@ -133,7 +133,7 @@ impl ExportText {
 
     /// A line that Dovecot finds by the login and the tail of the presented password. One from
     /// elsewhere has no tail: it is found by what is not shaped like a secret.
-    fn push_login(&mut self, good: &Good) -> Option<&'static str> {
+    fn push_login(&mut self, good: &ValidSecret) -> Option<&'static str> {
         // Dovecot lower-cases what it is given.
         let username = good.record.key.username()?.to_string().to_ascii_lowercase();
         let Some(hash) = &good.hash else {
@@ -151,7 +151,7 @@ impl ExportText {
         None
     }
 
-    fn push_object(&mut self, good: &Good) -> Option<&'static str> {
+    fn push_object(&mut self, good: &ValidSecret) -> Option<&'static str> {
         if self.tally.secrets > 0 {
             self.add(",\n");
         }

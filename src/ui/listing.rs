@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use serde::Serialize;
 
 use super::table::{self, Table};
-use super::{Format, Look, Output, Ui, csv, json, written};
+use super::{DisplayContext, Format, Output, Ui, csv, json, written};
 use crate::error::Error;
 
 /// How many bytes are gathered before they are written.
@@ -26,14 +26,14 @@ pub trait Row: Item {
     const COLUMNS: &'static [super::table::Column];
 
     /// The row's cells.
-    fn cells(&self, look: &Look) -> Vec<String>;
+    fn cells(&self, display: &DisplayContext) -> Vec<String>;
 }
 
 /// A listing under way.
 pub struct Listing<'a> {
     out: BufWriter<Output>,
     format: Format,
-    look: &'a Look,
+    display: &'a DisplayContext,
     table: Table,
     count: usize,
     is_heard: bool,
@@ -41,11 +41,11 @@ pub struct Listing<'a> {
 
 impl Ui {
     /// Begins a listing.
-    pub fn listing<'a>(&self, look: &'a Look) -> Listing<'a> {
+    pub fn listing<'a>(&self, display: &'a DisplayContext) -> Listing<'a> {
         Listing {
             out: BufWriter::with_capacity(BUFFER, Output),
             format: self.format,
-            look,
+            display,
             table: Table::default(),
             count: 0,
             is_heard: true,
@@ -71,12 +71,12 @@ pub(super) fn csv_lines<T: Item>(item: &T) -> String {
 }
 
 /// A whole table of a few results, to stand below something else.
-pub(super) fn table_of<T: Row>(items: &[T], look: &Look) -> String {
+pub(super) fn table_of<T: Row>(items: &[T], display: &DisplayContext) -> String {
     let rows: Vec<_> = items
         .iter()
-        .map(|item| table::fit_to_show(&item.cells(look)))
+        .map(|item| table::fit_to_show(&item.cells(display)))
         .collect();
-    table::render(T::COLUMNS, &rows, look)
+    table::render(T::COLUMNS, &rows, display)
 }
 
 impl Listing<'_> {
@@ -125,8 +125,12 @@ impl Listing<'_> {
     }
 
     fn push_text<T: Row>(&mut self, item: &T) -> io::Result<()> {
-        self.table
-            .push(T::COLUMNS, item.cells(self.look), self.look, &mut self.out)
+        self.table.push(
+            T::COLUMNS,
+            item.cells(self.display),
+            self.display,
+            &mut self.out,
+        )
     }
 
     /// Ends the listing.
@@ -138,7 +142,7 @@ impl Listing<'_> {
             (Format::Json, 0) => self.out.write_all(b"[]\n"),
             (Format::Json, _) => self.out.write_all(b"\n]\n"),
             (Format::Csv, 0) => self.out.write_all(csv::line(T::FIELDS).as_bytes()),
-            (Format::Text, _) => self.table.finish(T::COLUMNS, self.look, &mut self.out),
+            (Format::Text, _) => self.table.finish(T::COLUMNS, self.display, &mut self.out),
             _ => Ok(()),
         };
         written(result.and_then(|()| self.out.flush()))

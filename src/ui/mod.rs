@@ -5,10 +5,10 @@ mod advice;
 mod calendar;
 mod csv;
 mod deliver;
+mod display;
 mod export;
 mod json;
 mod listing;
-mod look;
 mod markdown;
 mod output;
 mod progress;
@@ -28,15 +28,16 @@ use serde::Serialize;
 
 pub use advice::{ALLOWS_WEAK, another_secret, extension, globals, refused_by_dovecot_2_4};
 pub use calendar::Reminders;
-pub use export::{ExportText, Tally, can_be_of, may_give_way};
+pub use display::DisplayContext;
+pub use export::{DeliveryCounts, ExportText, can_be_of, may_give_way};
 pub use listing::Listing;
-pub use look::Look;
 pub use output::Output;
 pub use views::{
-    AffectedView, BackupView, ChainView, Decision, EntryView, ExaminedView, ExportedView, Fate,
-    FindingView, IdentityView, ImportedView, Incident, Issued, KeyDetails, KeyView, Outcome,
-    PolicyView, Replacement, Sighted, StepView, TextView, UsageView, VerdictView, Which, changes,
-    counted, first_of, head_told, held, last_use, quoted_names, refusals, secret_use,
+    AffectedView, BackupView, ChainView, EntryView, ExaminedView, ExportedView, FindingView,
+    IdentifiedText, IdentityView, ImportedView, Incident, Issued, KeyDetails, KeyView, Outcome,
+    PolicyView, Replacement, SecretRole, StepOutcome, StepView, TextView, UsageView,
+    VerdictDetails, VerdictView, changes, counted, first_of, head_told, held, last_use,
+    quoted_names, refusals, secret_use,
 };
 
 use crate::error::Error;
@@ -118,7 +119,7 @@ impl Ui {
             return;
         }
         if self.format.is_for_machines() {
-            return say_as_json(&Talk::Warning {
+            return say_as_json(&ProgramMessage::Warning {
                 message: &scrubbed(&self.completed(text.as_ref())),
             });
         }
@@ -133,7 +134,7 @@ impl Ui {
             let message = scrubbed(&self.completed(&message)).into_owned();
             let hint = error.hint().map(|hint| self.completed(hint));
             let hint = hint.as_deref().map(scrubbed);
-            return say_as_json(&Talk::Error {
+            return say_as_json(&ProgramMessage::Error {
                 code,
                 message: &message,
                 hint: hint.as_deref(),
@@ -193,7 +194,7 @@ fn shown(text: &str) -> String {
 /// What is said to programs on standard error.
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Talk<'a> {
+enum ProgramMessage<'a> {
     Error {
         code: &'a str,
         message: &'a str,
@@ -204,7 +205,7 @@ enum Talk<'a> {
     },
 }
 
-fn say_as_json(talk: &Talk<'_>) {
+fn say_as_json(talk: &ProgramMessage<'_>) {
     let _ = io::stderr().lock().write_all(json::line(talk).as_bytes());
 }
 

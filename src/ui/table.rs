@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Width};
 
-use super::Look;
+use super::DisplayContext;
 use crate::key::escaped;
 
 /// Beyond so many rows the widths of the first ones have to do: a table of 100,000 rows
@@ -24,12 +24,12 @@ pub struct Column {
     title: &'static str,
     /// When it gives way: the highest first; 0 never.
     rank: u8,
-    manner: Manner,
+    manner: ColumnShrink,
 }
 
 /// How a column gives way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Manner {
+enum ColumnShrink {
     /// It is left out.
     Drop,
     /// It is cut short, and left out if too little of it would be left.
@@ -44,7 +44,7 @@ impl Column {
         Self {
             title,
             rank: 0,
-            manner: Manner::Drop,
+            manner: ColumnShrink::Drop,
         }
     }
 
@@ -53,7 +53,7 @@ impl Column {
         Self {
             title,
             rank,
-            manner: Manner::Drop,
+            manner: ColumnShrink::Drop,
         }
     }
 
@@ -62,7 +62,7 @@ impl Column {
         Self {
             title,
             rank,
-            manner: Manner::Cut,
+            manner: ColumnShrink::Cut,
         }
     }
 
@@ -71,15 +71,17 @@ impl Column {
         Self {
             title,
             rank,
-            manner: Manner::Wrap,
+            manner: ColumnShrink::Wrap,
         }
     }
 
     /// A cell's text as it is shown in a column so wide.
     fn fit(&self, text: &str, width: usize) -> String {
         match self.manner {
-            Manner::Wrap => text.to_owned(),
-            Manner::Cut | Manner::Drop => console::truncate_str(text, width, "…").into_owned(),
+            ColumnShrink::Wrap => text.to_owned(),
+            ColumnShrink::Cut | ColumnShrink::Drop => {
+                console::truncate_str(text, width, "…").into_owned()
+            }
         }
     }
 
@@ -87,9 +89,9 @@ impl Column {
     fn shrunk(&self, width: usize, excess: usize) -> usize {
         let rest = width.saturating_sub(excess);
         match self.manner {
-            Manner::Wrap => rest.max(LEAST.min(width)),
-            Manner::Cut if rest >= LEAST => rest,
-            Manner::Cut | Manner::Drop => 0,
+            ColumnShrink::Wrap => rest.max(LEAST.min(width)),
+            ColumnShrink::Cut if rest >= LEAST => rest,
+            ColumnShrink::Cut | ColumnShrink::Drop => 0,
         }
     }
 }
@@ -106,7 +108,7 @@ impl Table {
         &mut self,
         columns: &[Column],
         row: Vec<String>,
-        look: &Look,
+        display: &DisplayContext,
         out: &mut impl Write,
     ) -> io::Result<()> {
         let row = fit_to_show(&row);
@@ -120,7 +122,7 @@ impl Table {
         let titles = titles(columns);
         // A column that is empty so far may be filled later.
         self.rows.push(titles.clone());
-        let widths = fitted(columns, &self.rows, look.width);
+        let widths = fitted(columns, &self.rows, display.width);
         self.rows.pop();
         for row in [titles].into_iter().chain(std::mem::take(&mut self.rows)) {
             write_padded(columns, &row, &widths, out)?;
@@ -132,13 +134,13 @@ impl Table {
     pub(super) fn finish(
         &mut self,
         columns: &[Column],
-        look: &Look,
+        display: &DisplayContext,
         out: &mut impl Write,
     ) -> io::Result<()> {
         if self.rows.is_empty() {
             return Ok(());
         }
-        writeln!(out, "{}", render(columns, &self.rows, look))
+        writeln!(out, "{}", render(columns, &self.rows, display))
     }
 }
 
@@ -148,8 +150,8 @@ pub(super) fn fit_to_show(row: &[String]) -> Vec<String> {
 }
 
 /// A whole table; its cells must be fit to be shown.
-pub(super) fn render(columns: &[Column], rows: &[Vec<String>], look: &Look) -> String {
-    let widths = fitted(columns, rows, look.width);
+pub(super) fn render(columns: &[Column], rows: &[Vec<String>], display: &DisplayContext) -> String {
+    let widths = fitted(columns, rows, display.width);
     let cells = |row: &[String]| -> Vec<Cell> {
         let shown = columns
             .iter()
@@ -164,7 +166,7 @@ pub(super) fn render(columns: &[Column], rows: &[Vec<String>], look: &Look) -> S
     table
         .load_style(NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic);
-    if look.color {
+    if display.color {
         table.enforce_styling();
     } else {
         table.force_no_tty();

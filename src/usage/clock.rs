@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::{Error, Usage, day_of, networks, refusals, write::immediate};
+use super::{Error, UsageStore, day_of, networks, refusals, write::immediate};
 use crate::key::TOLERANCE;
 
 /// The last second that counts as past, seen from `now`.
@@ -17,7 +17,7 @@ pub(super) fn latest_day(now: Timestamp) -> i64 {
     latest(now).div_euclid(86_400)
 }
 
-impl Usage {
+impl UsageStore {
     /// Whether any use was recorded by a clock that was ahead of this one.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ use error::is_busy;
 pub use read::{Address, Details, Refused, SecretUse, Summary, Takeover};
 pub use recent::{DAYS, Recent};
 pub use refusals::{RefusalAddresses, RefusalFilter, RefusalSummary};
-pub use write::Sighting;
+pub use write::UsageEvent;
 
 /// The verdict that counts as a use.
 pub const ACCEPTED: &str = "accepted";
@@ -50,7 +50,7 @@ const BUSY_FOR: Duration = Duration::from_millis(5);
 
 /// The record of uses of one vault's keys.
 #[derive(Debug)]
-pub struct Usage {
+pub struct UsageStore {
     connection: Connection,
     path: PathBuf,
     /// The file that was opened.
@@ -59,7 +59,7 @@ pub struct Usage {
     retention: Retention,
 }
 
-impl Usage {
+impl UsageStore {
     /// Opens what is recorded of the vault's keys, if anything is.
     ///
     /// # Errors
@@ -104,7 +104,10 @@ impl Usage {
     ///
     /// Where nothing can be written, not even the log's index, the file is read without the
     /// log.
-    fn connect_to_read(path: &Path, wait: Duration) -> Result<(Self, Option<Owner>), Error> {
+    fn connect_to_read(
+        path: &Path,
+        wait: Duration,
+    ) -> Result<(Self, Option<RecordIdentity>), Error> {
         let looked_at = |usage: Self| {
             let owner = usage.guarded(|usage| owner(&usage.connection, path))?;
             Ok((usage, owner))
@@ -149,8 +152,8 @@ impl Usage {
     }
 
     /// Does something, and names the file in whatever error comes of it.
-    fn guarded<T>(&self, look: impl FnOnce(&Self) -> Result<T, Error>) -> Result<T, Error> {
-        look(self).map_err(|error| self.explained(error))
+    fn guarded<T>(&self, display: impl FnOnce(&Self) -> Result<T, Error>) -> Result<T, Error> {
+        display(self).map_err(|error| self.explained(error))
     }
 
     /// The same error, with the file's name where SQLite did not know it.
@@ -243,10 +246,10 @@ fn unchanging(path: &Path) -> PathBuf {
 }
 
 /// A record's version, and the identity of the vault whose keys it is about.
-type Owner = (i64, Vec<u8>);
+type RecordIdentity = (i64, Vec<u8>);
 
 /// Which vault's keys the file is about; `None` if it is empty.
-fn owner(connection: &Connection, path: &Path) -> Result<Option<Owner>, Error> {
+fn owner(connection: &Connection, path: &Path) -> Result<Option<RecordIdentity>, Error> {
     let query =
         "SELECT user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version";
     let marks = connection.query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?)))?;

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::clock::{latest, latest_day};
-use super::{ACCEPTED, Error, NOBODY, RefusalAddresses, Usage, day_of};
-use crate::key::{Tail, Used};
+use super::{ACCEPTED, Error, NOBODY, RefusalAddresses, UsageStore, day_of};
+use crate::key::{Tail, WindowUse};
 use crate::vault::KeyId;
 
-/// How many keys a page of [`Usage::keys_after`] has.
+/// How many keys a page of [`UsageStore::keys_after`] has.
 const PAGE: usize = 500;
 
 /// A key's use in short; by default, none that is recorded.
@@ -200,7 +200,7 @@ impl Details {
     }
 }
 
-impl Usage {
+impl UsageStore {
     /// The use of each of these keys of which any is recorded.
     ///
     /// # Errors
@@ -354,7 +354,7 @@ impl Usage {
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn used(&self, key: KeyId) -> Result<Used, Error> {
+    pub fn used(&self, key: KeyId) -> Result<WindowUse, Error> {
         self.guarded(|usage| used(&usage.connection, key))
     }
 
@@ -372,11 +372,11 @@ impl Usage {
     }
 }
 
-pub(super) fn used(connection: &Connection, key: KeyId) -> Result<Used, Error> {
+pub(super) fn used(connection: &Connection, key: KeyId) -> Result<WindowUse, Error> {
     let mut query =
         connection.prepare_cached("SELECT since, count FROM windows WHERE key_id = ?1")?;
     let used = query.query_row([key], |row| {
-        Ok(Used {
+        Ok(WindowUse {
             since: row.get(0)?,
             count: row.get(1)?,
         })

@@ -7,7 +7,7 @@ use rusqlite::params;
 
 use super::clock::latest;
 use super::read::moment;
-use super::{ACCEPTED, Error, Usage, day_of, networks};
+use super::{ACCEPTED, Error, UsageStore, day_of, networks};
 use crate::vault::KeyId;
 
 /// How many days are read, the last one being today's.
@@ -33,7 +33,7 @@ pub struct Network {
     pub first_at: Timestamp,
 }
 
-impl Usage {
+impl UsageStore {
     /// The last days of each of these keys of which any use is recorded in them.
     ///
     /// # Errors

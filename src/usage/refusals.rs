@@ -10,7 +10,7 @@ use rusqlite::{Connection, Row, Transaction, params};
 
 use super::clock::{latest, latest_day};
 use super::read::moment;
-use super::{Address, Error, Sighting, Usage, day_of};
+use super::{Address, Error, UsageEvent, UsageStore, day_of};
 use crate::key::Tail;
 use crate::vault::KeyId;
 
@@ -63,7 +63,7 @@ pub struct RefusalSummary {
     pub last_address: Option<String>,
 }
 
-impl Usage {
+impl UsageStore {
     /// How often a key's secrets were refused until `now`, of those that the filter lets through.
     ///
     /// # Errors
@@ -189,7 +189,7 @@ pub(super) fn has_table(connection: &Connection) -> Result<bool, Error> {
 }
 
 /// Notes a refusal of a key's secret.
-pub(super) fn note(to: &Transaction<'_>, key: KeyId, seen: &Sighting) -> Result<(), Error> {
+pub(super) fn note(to: &Transaction<'_>, key: KeyId, seen: &UsageEvent) -> Result<(), Error> {
     let tail = seen.tail.as_ref().map_or("", Tail::as_str);
     let address = seen.address.map(|address| address.to_string());
     let address = address.unwrap_or_default();

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
 
 use super::clock::{latest, latest_day};
-use super::{ACCEPTED, Error, NOBODY, Usage, day_of, networks, refusals};
-use crate::key::{Spent, Tail, Used};
+use super::{ACCEPTED, Error, NOBODY, UsageStore, day_of, networks, refusals};
+use crate::key::{Tail, WindowSpend, WindowUse};
 use crate::settings::Retention;
 use crate::vault::KeyId;
 
@@ -26,7 +26,7 @@ pub(super) const TABLES: [&str; 6] = [
 
 /// One or several presentations of a secret with the same verdict.
 #[derive(Clone, Debug)]
-pub struct Sighting {
+pub struct UsageEvent {
     /// Whose secret it was; `None` if that is not known.
     pub key: Option<KeyId>,
     /// Which of its secrets; `None` if that is not known.
@@ -41,7 +41,7 @@ pub struct Sighting {
     pub address: Option<IpAddr>,
 }
 
-impl Usage {
+impl UsageStore {
     /// Records sightings, and what of their limits keys have used since it was last recorded,
     /// in one transaction; gives back how much of each was used altogether.
     ///
@@ -49,9 +49,9 @@ impl Usage {
     /// If they cannot be written; then nothing was.
     pub fn record(
         &mut self,
-        sightings: &[Sighting],
-        used: &[(KeyId, Spent)],
-    ) -> Result<Vec<Used>, Error> {
+        sightings: &[UsageEvent],
+        used: &[(KeyId, WindowSpend)],
+    ) -> Result<Vec<WindowUse>, Error> {
         let transaction = immediate(&mut self.connection)?;
         write(&transaction, sightings, self.retention)?;
         let mut spend = transaction.prepare_cached(SPEND)?;
@@ -71,7 +71,7 @@ impl Usage {
     pub fn meter<T>(
         &mut self,
         key: Option<KeyId>,
-        decide: impl FnOnce(Used) -> (T, Sighting, Option<Spent>),
+        decide: impl FnOnce(WindowUse) -> (T, UsageEvent, Option<WindowSpend>),
     ) -> Result<T, Error> {
         let transaction = immediate(&mut self.connection)?;
         let used = super::read::used(&transaction, key.unwrap_or(NOBODY))?;
@@ -85,7 +85,7 @@ impl Usage {
     }
 }
 
-impl Usage {
+impl UsageStore {
     /// Forgets all that is recorded of these keys.
     ///
     /// # Errors
@@ -123,7 +123,11 @@ const SPEND: &str = "INSERT INTO windows (key_id, since, count) VALUES (?1, ?2, 
      RETURNING since, count";
 
 /// Writes sightings, table by table, in the order of their keys if they have one.
-fn write(to: &Transaction<'_>, sightings: &[Sighting], retention: Retention) -> Result<(), Error> {
+fn write(
+    to: &Transaction<'_>,
+    sightings: &[UsageEvent],
+    retention: Retention,
+) -> Result<(), Error> {
     let mut known = to.prepare_cached(
         "UPDATE days SET count = count + ?4,
            last_at = iif(last_at > ?6, ?5, max(last_at, ?5))
@@ -166,7 +170,7 @@ fn write(to: &Transaction<'_>, sightings: &[Sighting], retention: Retention) -> 
     Ok(())
 }
 
-impl Sighting {
+impl UsageEvent {
     fn key_id(&self) -> KeyId {
         self.key.unwrap_or(NOBODY)
     }
@@ -222,10 +226,14 @@ impl Sighting {
     }
 }
 
-fn add(spend: &mut CachedStatement<'_>, key: KeyId, spent: Spent) -> Result<Used, Error> {
-    let Spent { used, next } = spent;
+fn add(
+    spend: &mut CachedStatement<'_>,
+    key: KeyId,
+    spent: WindowSpend,
+) -> Result<WindowUse, Error> {
+    let WindowSpend { used, next } = spent;
     let row = spend.query_row(params![key, used.since, used.count, next], |row| {
-        Ok(Used {
+        Ok(WindowUse {
             since: row.get(0)?,
             count: row.get(1)?,
         })

@@ -21,7 +21,7 @@ pub struct TermAhead {
     /// The key, as it is now.
     pub key: Key,
     /// What ends with it.
-    pub what: Ends,
+    pub what: TermKind,
     /// When.
     pub ends_at: Timestamp,
     /// From when it was counted.
@@ -30,14 +30,14 @@ pub struct TermAhead {
 
 /// What a term is the end of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ends {
+pub enum TermKind {
     /// A key.
     Key,
     /// The grace period of a key's old secret.
     GracePeriod,
 }
 
-impl Ends {
+impl TermKind {
     const ALL: [Self; 2] = [Self::Key, Self::GracePeriod];
 
     /// What the log calls the end.
@@ -85,7 +85,7 @@ impl Vault {
         latest: Timestamp,
         found: &mut Vec<TermAhead>,
     ) -> Result<(), Error> {
-        for what in Ends::ALL {
+        for what in TermKind::ALL {
             let Some(ends_at) = what.of(&record.key, now) else {
                 continue;
             };

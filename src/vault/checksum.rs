@@ -31,7 +31,7 @@ const COVERED: [&str; 6] = [
 ];
 
 /// A secret as the vault holds it, as far as its key does not tell.
-pub(super) struct StoredSecret {
+pub(super) struct SecretRow {
     pub(super) tail: String,
     pub(super) is_current: bool,
     pub(super) retired_at: Option<Timestamp>,
@@ -40,7 +40,7 @@ pub(super) struct StoredSecret {
 }
 
 /// A key's secrets.
-pub(super) fn secrets(connection: &Connection, id: KeyId) -> Result<Vec<StoredSecret>, Error> {
+pub(super) fn secrets(connection: &Connection, id: KeyId) -> Result<Vec<SecretRow>, Error> {
     let query = format!(
         "SELECT secrets.retires_at IS NULL, secrets.retired_at, secrets.salt, {}
          FROM secrets JOIN keys ON keys.id = secrets.key_id WHERE secrets.key_id = ?1",
@@ -50,7 +50,7 @@ pub(super) fn secrets(connection: &Connection, id: KeyId) -> Result<Vec<StoredSe
     let mut rows = statement.query([id])?;
     let mut secrets = Vec::new();
     while let Some(row) = rows.next()? {
-        secrets.push(StoredSecret {
+        secrets.push(SecretRow {
             tail: row.get(3)?,
             is_current: row.get(0)?,
             retired_at: keys::moment(row, 1)?,
@@ -70,7 +70,7 @@ pub(super) fn of(connection: &Connection, id: KeyId, tail: &Tail) -> Result<Opti
     }))
 }
 
-fn field(name: &str, secret: &StoredSecret) -> Option<Field> {
+fn field(name: &str, secret: &SecretRow) -> Option<Field> {
     Some(Field {
         field: name.to_owned(),
         from: None,

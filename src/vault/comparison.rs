@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use rusqlite::OptionalExtension;
 
-use super::{Ending, Entry, Error, Field, KeyId, Record, Vault, differences};
+use super::{Entry, Error, Field, KeyId, Record, SecretInfo, Vault, differences};
 use crate::key::{KeyName, Status, Tail};
 
 /// What becomes of the keys of a vault if a backup takes its place.
@@ -111,9 +111,9 @@ impl Reason {
 }
 
 /// A key with its secrets and what else is stored with it, in one vault.
-struct Held {
+struct KeyState {
     record: Record,
-    endings: Vec<Ending>,
+    endings: Vec<SecretInfo>,
     besides: Vec<(&'static str, String)>,
 }
 
@@ -144,7 +144,7 @@ struct Side<'a> {
 }
 
 /// A key as it is now, and as it is in the backup.
-type Pair = (Option<Held>, Option<Held>);
+type Pair = (Option<KeyState>, Option<KeyState>);
 
 impl Vault {
     /// Works out what becomes of this vault's keys if the backup takes its place at `now`.
@@ -196,8 +196,8 @@ impl<'a> Side<'a> {
     /// again after another return.
     fn pairs(
         &self,
-        present: Option<Held>,
-        then: Option<Held>,
+        present: Option<KeyState>,
+        then: Option<KeyState>,
         id: KeyId,
         backup: &Self,
     ) -> Vec<Pair> {
@@ -223,11 +223,11 @@ impl<'a> Side<'a> {
         matches!(self.vault.origin(id), Ok(Some(_))) && self.is_one(id, other)
     }
 
-    fn held(&self, id: KeyId) -> Result<Option<Held>, Error> {
+    fn held(&self, id: KeyId) -> Result<Option<KeyState>, Error> {
         let Some(record) = self.vault.by_id(id)? else {
             return Ok(None);
         };
-        Ok(Some(Held {
+        Ok(Some(KeyState {
             record,
             endings: self.vault.secrets(id)?,
             besides: self.facts(id)?,
@@ -324,14 +324,14 @@ impl<'a> Side<'a> {
 }
 
 /// The tails of a key's secrets that are accepted at `now`.
-fn accepted(held: Option<&Held>, now: Timestamp) -> Vec<Tail> {
-    let Some(Held {
+fn accepted(held: Option<&KeyState>, now: Timestamp) -> Vec<Tail> {
+    let Some(KeyState {
         record, endings, ..
     }) = held
     else {
         return Vec::new();
     };
-    if !record.key.standing(now).is_good() {
+    if !record.key.effective_status(now).is_good() {
         return Vec::new();
     }
     let good = endings.iter().filter(|ending| !ending.is_retired(now));
@@ -339,8 +339,8 @@ fn accepted(held: Option<&Held>, now: Timestamp) -> Vec<Tail> {
 }
 
 /// Why a secret is not accepted from what the vault holds of its key.
-fn reason(tail: &Tail, held: &Held, now: Timestamp) -> Reason {
-    let Held {
+fn reason(tail: &Tail, held: &KeyState, now: Timestamp) -> Reason {
+    let KeyState {
         record, endings, ..
     } = held;
     match endings.iter().find(|ending| ending.tail == *tail) {
@@ -352,13 +352,13 @@ fn reason(tail: &Tail, held: &Held, now: Timestamp) -> Reason {
 }
 
 /// What is different about a key, if it is in both.
-fn changes(present: Option<&Held>, then: Option<&Held>) -> Vec<Field> {
+fn changes(present: Option<&KeyState>, then: Option<&KeyState>) -> Vec<Field> {
     let (Some(present), Some(then)) = (present, then) else {
         return Vec::new();
     };
     let mut changes = differences(Some(&present.record.key), Some(&then.record.key));
     for (field, ..) in BESIDES {
-        let of = |held: &Held| {
+        let of = |held: &KeyState| {
             let fact = held.besides.iter().find(|(name, _)| *name == field);
             fact.map(|(_, value)| value.clone())
         };

@@ -8,7 +8,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use super::{Error, Vault, log, migrations, place};
-use crate::files::{self, Draft, Existing, FileId, Use, folder_of, real};
+use crate::files::{self, Draft, FileId, FileRole, IfExists, folder_of, real};
 
 /// What SQLite puts behind a file's name for what belongs to it.
 const COMPANIONS: [&str; 4] = ["", "-journal", "-wal", "-shm"];
@@ -44,13 +44,13 @@ impl Vault {
     /// # Errors
     /// If a file is there already and is not to be replaced, the place is not safe, or the vault
     /// cannot be read whole; then there is no copy.
-    pub fn copy_to(&self, path: &Path, existing: Existing) -> Result<Copied, Error> {
+    pub fn copy_to(&self, path: &Path, existing: IfExists) -> Result<Copied, Error> {
         let path = self.expect_place(path, existing)?;
         let existing = match existing {
-            Existing::Keep => Existing::Keep,
-            _ => Existing::ReplaceIf(is_of_a_vault),
+            IfExists::Keep => IfExists::Keep,
+            _ => IfExists::ReplaceIf(is_of_a_vault),
         };
-        let draft = Draft::begin(&path, Use::Backup, existing)?;
+        let draft = Draft::begin(&path, FileRole::Backup, existing)?;
         let head = self.write_copy(&draft.path())?;
         let copied = read_again(&draft.path(), &path, head)?;
         draft.publish()?;
@@ -71,10 +71,10 @@ impl Vault {
     }
 
     /// The resolved path, if a copy can go there.
-    fn expect_place(&self, path: &Path, existing: Existing) -> Result<PathBuf, Error> {
+    fn expect_place(&self, path: &Path, existing: IfExists) -> Result<PathBuf, Error> {
         let path = self.expect_place_for_export(path)?;
         match place::exists(&path).map_err(elsewhere)? {
-            true if matches!(existing, Existing::Keep) => Err(Error::InTheWay(path)),
+            true if matches!(existing, IfExists::Keep) => Err(Error::InTheWay(path)),
             true => self.expect_earlier(&path).map(|()| path),
             false => Ok(path),
         }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row, ToSql, params};
 
-use super::{Change, Error, KeyId, Presented, Vault, keys, timestamp};
+use super::{Change, Error, KeyId, StoredSecret, Vault, keys, timestamp};
 use crate::key::{Digest, KeyName, Kind, Tail};
 
 /// Why a secret is dead.
@@ -57,9 +57,9 @@ pub struct DeadSecret {
 
 /// What a vault holds of a secret.
 #[derive(Debug)]
-pub enum Stored {
+pub enum FoundSecret {
     /// A key has it.
-    Living(Box<Presented>),
+    Living(Box<StoredSecret>),
     /// A key had it.
     Dead(Box<DeadSecret>),
 }
@@ -69,12 +69,12 @@ impl Vault {
     ///
     /// # Errors
     /// If the vault cannot be read or holds a hash that must not be checked.
-    pub fn stored(&self, tail: &Tail) -> Result<Option<Stored>, Error> {
+    pub fn stored(&self, tail: &Tail) -> Result<Option<FoundSecret>, Error> {
         match self.presented(tail)? {
-            Some(living) => Ok(Some(Stored::Living(Box::new(living)))),
+            Some(living) => Ok(Some(FoundSecret::Living(Box::new(living)))),
             None => {
                 let dead = self.dead(tail)?;
-                Ok(dead.map(|dead| Stored::Dead(Box::new(dead))))
+                Ok(dead.map(|dead| FoundSecret::Dead(Box::new(dead))))
             }
         }
     }
@@ -187,17 +187,21 @@ impl Change<'_> {
     }
 
     /// Removes each secret of a key for which there is a cause.
-    fn bury(&self, id: KeyId, cause: impl Fn(&Dying) -> Option<Cause>) -> Result<(), Error> {
+    fn bury(
+        &self,
+        id: KeyId,
+        cause: impl Fn(&RemovedSecret) -> Option<Cause>,
+    ) -> Result<(), Error> {
         let query = "SELECT tail, retires_at, retired_at FROM secrets WHERE key_id = ?1";
         let mut statement = self.transaction.prepare_cached(query)?;
         let secrets = statement.query_map([id], |row| {
-            Ok(Dying {
+            Ok(RemovedSecret {
                 tail: row.get(0)?,
                 retires_at: row.get(1)?,
                 retired_at: row.get(2)?,
             })
         })?;
-        let secrets: Vec<Dying> = secrets.collect::<Result<_, _>>()?;
+        let secrets: Vec<RemovedSecret> = secrets.collect::<Result<_, _>>()?;
         // Of one without a digest too little is known to recognise it.
         let mut keep = self.transaction.prepare_cached(
             "INSERT OR REPLACE INTO dead_secrets
@@ -222,7 +226,7 @@ impl Change<'_> {
 }
 
 /// A secret that may be removed, as far as that decides why; damaged or not.
-struct Dying {
+struct RemovedSecret {
     tail: Value,
     retires_at: Option<i64>,
     retired_at: Option<i64>,

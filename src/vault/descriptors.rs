@@ -12,12 +12,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::files::FileId;
 
 /// What this process has open.
-static OPEN: Mutex<Open> = Mutex::new(Open {
+static OPEN: Mutex<OpenFile> = Mutex::new(OpenFile {
     connections: Vec::new(),
     parked: Vec::new(),
 });
 
-struct Open {
+struct OpenFile {
     /// The file of each connection; `None` while it is not known which file that is.
     connections: Vec<Option<FileId>>,
     /// Descriptors that nobody needs and that cannot be closed yet.
@@ -93,7 +93,7 @@ impl Drop for Connected {
     }
 }
 
-impl Open {
+impl OpenFile {
     /// Closes a descriptor, at once or as soon as no connection can be to its file.
     fn release(&mut self, file: File, id: FileId) {
         self.parked.push((file, id));
@@ -119,7 +119,7 @@ impl Open {
 }
 
 /// Locked until a descriptor is closed, so that no connection is opened meanwhile.
-fn open() -> MutexGuard<'static, Open> {
+fn open() -> MutexGuard<'static, OpenFile> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -135,7 +135,7 @@ mod tests {
             (file, id)
         };
         let ((first, id), (second, other)) = (new(), new());
-        let mut open = Open {
+        let mut open = OpenFile {
             connections: vec![None, Some(id), Some(id)],
             parked: Vec::new(),
         };

@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::{Author, Change, Error, Field, Presented, Vault, checksum};
+use super::{Author, Change, Error, Field, StoredSecret, Vault, checksum};
 use crate::key::{Hash, Kind};
 
 /// The fact by which the log tells that a digest was kept.
@@ -17,7 +17,7 @@ impl Vault {
     /// If the vault cannot be written; then none was kept.
     pub fn keep_digests<'a>(
         &mut self,
-        secrets: impl IntoIterator<Item = &'a Presented>,
+        secrets: impl IntoIterator<Item = &'a StoredSecret>,
         author: &Author,
     ) -> Result<(), Error> {
         self.change_unseen(author, |change| {
@@ -28,7 +28,7 @@ impl Vault {
 }
 
 impl Change<'_> {
-    fn keep_digest(&self, secret: &Presented) -> Result<(), Error> {
+    fn keep_digest(&self, secret: &StoredSecret) -> Result<(), Error> {
         let Some(digest) = &secret.learned else {
             return Ok(());
         };

@@ -16,7 +16,7 @@ const SCHEME: char = '{';
 
 /// A secret that is good, and the key that it opens.
 #[derive(Debug)]
-pub struct Good {
+pub struct ValidSecret {
     /// The key.
     pub record: Record,
     /// The secret's tail.
@@ -29,7 +29,7 @@ pub struct Good {
     pub retires_at: Option<Timestamp>,
 }
 
-impl Good {
+impl ValidSecret {
     /// Whether it is a password from elsewhere, whose end nobody knows.
     pub fn is_imported(&self) -> bool {
         self.tail.is_imported()
@@ -55,7 +55,7 @@ impl Vault {
         &self,
         kind: Option<Kind>,
         now: Timestamp,
-        mut take: impl FnMut(Result<Good, Error>) -> Result<(), E>,
+        mut take: impl FnMut(Result<ValidSecret, Error>) -> Result<(), E>,
     ) -> Result<(), E> {
         let query = format!(
             "SELECT {COLUMNS}, secrets.digest, secrets.hash, retiring.digest, retiring.hash
@@ -82,14 +82,14 @@ impl Vault {
 }
 
 /// The row's secrets that are good: the current one, and the one before.
-fn good(row: &Row<'_>, now: Timestamp) -> Result<[Option<Good>; 2], Error> {
+fn good(row: &Row<'_>, now: Timestamp) -> Result<[Option<ValidSecret>; 2], Error> {
     let found = record(row)?;
-    if !found.key.standing(now).is_good() {
+    if !found.key.effective_status(now).is_good() {
         return Ok([None, None]);
     }
     let old = found.key.retiring_at(now).cloned();
     let old = old.map(|old| {
-        Ok::<_, Error>(Good {
+        Ok::<_, Error>(ValidSecret {
             record: found.clone(),
             digest: digest(row, WIDTH + 2)?,
             hash: hash(row, WIDTH + 3)?,
@@ -97,7 +97,7 @@ fn good(row: &Row<'_>, now: Timestamp) -> Result<[Option<Good>; 2], Error> {
             retires_at: Some(old.until),
         })
     });
-    let current = Good {
+    let current = ValidSecret {
         tail: found.key.tail.clone(),
         digest: digest(row, WIDTH)?,
         hash: hash(row, WIDTH + 1)?,

@@ -9,7 +9,7 @@ use crate::key::Tail;
 
 /// Whose a secret was, by its tail, and until when.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Former {
+pub struct PastOwner {
     /// The name that the key had then.
     pub name: String,
     /// When it lost the secret, or was deleted.
@@ -22,7 +22,7 @@ impl Vault {
     ///
     /// # Errors
     /// If the log cannot be read.
-    pub fn former(&self, tails: &[&Tail]) -> Result<HashMap<String, Former>, Error> {
+    pub fn former(&self, tails: &[&Tail]) -> Result<HashMap<String, PastOwner>, Error> {
         let mut former = HashMap::new();
         if tails.is_empty() {
             return Ok(former);
@@ -39,7 +39,7 @@ impl Vault {
             };
             if asked.contains(tail.as_str()) {
                 let (name, until) = (row.get(0)?, timestamp(row.get(1)?)?);
-                former.insert(tail, Former { name, until });
+                former.insert(tail, PastOwner { name, until });
             }
         }
         Ok(former)

@@ -16,7 +16,7 @@ pub struct SavedHead {
 /// A text that is no saved head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is not a head that postkey saved")]
-pub struct NoHead;
+pub struct InvalidHead;
 
 /// What a saved head begins with.
 const TITLE: &str = "postkey log head, version 1";
@@ -29,9 +29,9 @@ impl fmt::Display for SavedHead {
 }
 
 impl FromStr for SavedHead {
-    type Err = NoHead;
+    type Err = InvalidHead;
 
-    fn from_str(text: &str) -> Result<Self, NoHead> {
+    fn from_str(text: &str) -> Result<Self, InvalidHead> {
         let mut lines = text.lines();
         let mut next = |word| lines.next()?.strip_prefix(word);
         let head = (|| {
@@ -44,7 +44,7 @@ impl FromStr for SavedHead {
             Some(Self { sequence, hash })
         })();
         let is_all = lines.next().is_none();
-        head.filter(|_| is_all).ok_or(NoHead)
+        head.filter(|_| is_all).ok_or(InvalidHead)
     }
 }
 

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::copy::{copy_pages, open, with_end};
 use super::staged::STAGED_FOR;
-use super::{Error, Vault, Watch, configure, keys, migrations, place, schema, timestamp};
+use super::{ChangeWatch, Error, Vault, configure, keys, migrations, place, schema, timestamp};
 use crate::files;
 use crate::key::{Hash, Period, Verifier};
 
@@ -101,7 +101,7 @@ pub fn examine(path: &Path, wait: std::time::Duration) -> Result<Examined, Error
     if place::is_empty(path) {
         return Err(Error::Missing(path.to_owned()));
     }
-    let watch = Watch::new(path)?;
+    let watch = ChangeWatch::new(path)?;
     if !watch.is_database()? {
         return Err(Error::NotAVault(path.to_owned()));
     }
@@ -109,8 +109,8 @@ pub fn examine(path: &Path, wait: std::time::Duration) -> Result<Examined, Error
     let file = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     file.busy_timeout(wait)?;
     match migrations::identify(&file, path) {
-        Ok(migrations::Found::Empty) => return Err(Error::Missing(path.to_owned())),
-        Ok(migrations::Found::Vault) | Err(Error::Foreign(_)) => {}
+        Ok(migrations::DatabaseKind::Empty) => return Err(Error::Missing(path.to_owned())),
+        Ok(migrations::DatabaseKind::Vault) | Err(Error::Foreign(_)) => {}
         Err(error) => return Err(error),
     }
     let (schema, known) = migrations::versions(&file)?;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::params;
 
-use super::{Change, Error, Field, KeyId, Presented, Vault, migrations};
+use super::{Change, Error, Field, KeyId, StoredSecret, Vault, migrations};
 use crate::key::{Digest, Hash, Key, Retiring, Tail, Username, Verifier};
 
 /// The first schema that has a place for imported passwords.
@@ -15,7 +15,7 @@ impl Vault {
     ///
     /// # Errors
     /// If the vault cannot be read or holds a hash that must not be checked.
-    pub fn imported(&self, login: &str) -> Result<Option<Presented>, Error> {
+    pub fn imported(&self, login: &str) -> Result<Option<StoredSecret>, Error> {
         // A vault that could not be brought up to date has none.
         match migrations::versions(&self.connection)? {
             (version, _) if version < SINCE => Ok(None),

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{Error, Vault, timestamp};
 use crate::key::{
-    Digest, Grant, Hash, HashError, Key, KeyName, Kind, Limit, Retiring, Status, Tail, Verifier,
+    Access, Digest, Hash, HashError, Key, KeyName, Kind, Limit, Retiring, Status, Tail, Verifier,
 };
 
 /// A key's number in the vault; never used twice.
@@ -45,7 +45,7 @@ pub struct Record {
 
 /// A secret that was looked up by its tail.
 #[derive(Debug)]
-pub struct Presented {
+pub struct StoredSecret {
     /// Its last 16 characters.
     pub tail: Tail,
     /// What the presented secret has to match.
@@ -62,7 +62,7 @@ pub struct Presented {
 
 /// What is known of a secret besides its hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ending {
+pub struct SecretInfo {
     /// Its last 16 characters.
     pub tail: Tail,
     /// When it was made.
@@ -73,7 +73,7 @@ pub struct Ending {
     pub retired_at: Option<Timestamp>,
 }
 
-impl Presented {
+impl StoredSecret {
     /// Whether its grace period is over by its own date; what a wrong clock saw to end may become
     /// valid again.
     pub fn is_past_grace(&self, now: Timestamp) -> bool {
@@ -86,7 +86,7 @@ impl Presented {
     }
 }
 
-impl Ending {
+impl SecretInfo {
     /// Whether it has stopped by `now` in favour of another, or was seen to have.
     pub fn is_retired(&self, now: Timestamp) -> bool {
         is_retired(self.retires_at, self.retired_at, now)
@@ -114,7 +114,7 @@ impl Vault {
     ///
     /// # Errors
     /// If the vault cannot be read or holds a hash that must not be checked.
-    pub fn presented(&self, tail: &Tail) -> Result<Option<Presented>, Error> {
+    pub fn presented(&self, tail: &Tail) -> Result<Option<StoredSecret>, Error> {
         self.secret_where("tail", tail.as_str())
     }
 
@@ -123,7 +123,7 @@ impl Vault {
     ///
     /// # Errors
     /// If the vault cannot be read.
-    pub fn secrets_after(&self, last: KeyId) -> Result<Vec<Presented>, Error> {
+    pub fn secrets_after(&self, last: KeyId) -> Result<Vec<StoredSecret>, Error> {
         let query = format!(
             "SELECT {COLUMNS}, {STORED} FROM secrets AS presented CROSS JOIN {SOURCE}
              WHERE presented.key_id > ?1 AND keys.id = presented.key_id
@@ -143,7 +143,7 @@ impl Vault {
         &self,
         column: &str,
         value: &str,
-    ) -> Result<Option<Presented>, Error> {
+    ) -> Result<Option<StoredSecret>, Error> {
         let query = format!(
             "SELECT {COLUMNS}, {STORED} FROM secrets AS presented CROSS JOIN {SOURCE}
              WHERE presented.{column} = ?1 AND keys.id = presented.key_id"
@@ -165,7 +165,7 @@ impl Vault {
     ///
     /// # Errors
     /// If the vault cannot be read.
-    pub fn secrets(&self, id: KeyId) -> Result<Vec<Ending>, Error> {
+    pub fn secrets(&self, id: KeyId) -> Result<Vec<SecretInfo>, Error> {
         Ok(self.secrets_of(&[id])?.remove(&id).unwrap_or_default())
     }
 
@@ -266,10 +266,10 @@ pub(super) fn record(row: &Row<'_>) -> Result<Record, Error> {
 }
 
 /// A row of [`COLUMNS`] and [`STORED`].
-fn presented(row: &Row<'_>) -> Result<Presented, Error> {
+fn presented(row: &Row<'_>) -> Result<StoredSecret, Error> {
     let record = record(row)?;
     let verifier = verifier(row, WIDTH + 3);
-    Ok(Presented {
+    Ok(StoredSecret {
         tail: parsed(row, WIDTH)?,
         verifier: verifier.map_err(|error| Error::of_hash(&record.key.name, error))?,
         learned: None,
@@ -295,8 +295,8 @@ pub(super) fn verifier(row: &Row<'_>, column: usize) -> Result<Verifier, HashErr
     Verifier::new(digest, hash).ok_or(HashError::Missing)
 }
 
-pub(super) fn ending(row: &Row<'_>) -> Result<Ending, Error> {
-    Ok(Ending {
+pub(super) fn ending(row: &Row<'_>) -> Result<SecretInfo, Error> {
+    Ok(SecretInfo {
         tail: parsed(row, 1)?,
         created_at: timestamp(row.get(2)?)?,
         retires_at: moment(row, 3)?,
@@ -307,7 +307,7 @@ pub(super) fn ending(row: &Row<'_>) -> Result<Ending, Error> {
 fn key(row: &Row<'_>) -> Result<Key, Error> {
     Ok(Key {
         name: parsed(row, 1)?,
-        grant: grant(row)?,
+        access: access(row)?,
         status: word(row, 3, [Status::Active, Status::Inactive], Status::word)?,
         description: optional(row, 7)?,
         created_at: timestamp(row.get(8)?)?,
@@ -338,12 +338,12 @@ pub(super) fn moment(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, 
         .transpose()
 }
 
-fn grant(row: &Row<'_>) -> Result<Grant, Error> {
+fn access(row: &Row<'_>) -> Result<Access, Error> {
     Ok(match word(row, 2, Kind::ALL, Kind::word)? {
-        Kind::Smtp => Grant::Smtp {
+        Kind::Smtp => Access::Smtp {
             username: parsed(row, 4)?,
         },
-        Kind::Api => Grant::Api {
+        Kind::Api => Access::Api {
             permission: parsed(row, 5)?,
             limit: optional(row, 6)?.unwrap_or(Limit::None),
         },

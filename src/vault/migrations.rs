@@ -35,7 +35,7 @@ const LATER: [(&str, &[&str]); 2] = [
 
 /// What kind of file was opened.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum DatabaseKind {
     /// Nothing in it yet.
     Empty,
     /// A vault, whose schema is up to date or can be brought there.
@@ -43,10 +43,10 @@ pub(super) enum Found {
 }
 
 /// Tells what the file is and refuses what is not a vault of this or an older schema.
-pub(super) fn identify(connection: &Connection, path: &Path) -> Result<Found, Error> {
+pub(super) fn identify(connection: &Connection, path: &Path) -> Result<DatabaseKind, Error> {
     let (application, version, objects) = marks(connection, path)?;
     if application == 0 && version == 0 && objects == 0 {
-        return Ok(Found::Empty);
+        return Ok(DatabaseKind::Empty);
     }
     if application != APPLICATION_ID {
         return Err(Error::NotAVault(path.to_owned()));
@@ -59,7 +59,7 @@ pub(super) fn identify(connection: &Connection, path: &Path) -> Result<Found, Er
         });
     }
     schema::expect(connection, version)?;
-    Ok(Found::Vault)
+    Ok(DatabaseKind::Vault)
 }
 
 /// The application id, the schema version, and how many objects the schema has.

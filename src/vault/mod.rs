@@ -52,31 +52,31 @@ use rusqlite::{Connection, OpenFlags};
 use crate::files::FileId;
 
 pub use action::Action;
-pub use ahead::{Ends, TermAhead};
+pub use ahead::{TermAhead, TermKind};
 pub use chain::Chain;
 pub use change::Change;
 pub use changes::Changes;
 pub use comparison::{Affected, Comparison, Effect, Reason};
 pub use copy::{Copied, Head};
-pub use dead::{Cause, DeadSecret, Stored};
+pub use dead::{Cause, DeadSecret, FoundSecret};
 use descriptors::Connected;
 pub use diagnosis::diagnose;
 use diagnosis::is_of_disk;
 pub use ended::SeenEnd;
 pub use error::Error;
-pub use export::Good;
-pub use former::Former;
+pub use export::ValidSecret;
+pub use former::PastOwner;
 pub use head::SavedHead;
-pub use keys::{Ending, KeyId, Presented, Record};
+pub use keys::{KeyId, Record, SecretInfo, StoredSecret};
 pub use log::{Actor, Author, Entry, Field, differences, hex};
-use migrations::Found;
-pub use pages::{Order, Page};
+use migrations::DatabaseKind;
+pub use pages::{Page, SortOrder};
 pub use replay::Contradiction;
-pub use restore::Present;
+pub use restore::CurrentVault;
 pub use sealed::Sealed;
-pub use sought::Sought;
+pub use sought::LogFilter;
 pub use sudoer::Sudoer;
-pub use watch::{ChangedAt, Watch};
+pub use watch::{ChangeWatch, ChangedAt};
 
 /// Files up to this size are checked whole before they are written to, in bytes.
 const CHECKED_SIZE: i64 = 8 << 20;
@@ -106,8 +106,8 @@ impl Vault {
         }
         let mut vault = Self::connect(path, wait, OpenFlags::empty())?;
         match migrations::identify(&vault.connection, &vault.path)? {
-            Found::Empty => Err(Error::Missing(vault.path)),
-            Found::Vault => {
+            DatabaseKind::Empty => Err(Error::Missing(vault.path)),
+            DatabaseKind::Vault => {
                 migrations::migrate_if_writable(&mut vault.connection, &vault.path)?;
                 Ok(vault)
             }
@@ -123,7 +123,7 @@ impl Vault {
         let path = place::resolve(path)?;
         place::exists(&path)?;
         let mut vault = Self::connect(path, wait, OpenFlags::SQLITE_OPEN_CREATE)?;
-        vault.is_new = migrations::identify(&vault.connection, &vault.path)? == Found::Empty;
+        vault.is_new = migrations::identify(&vault.connection, &vault.path)? == DatabaseKind::Empty;
         migrations::migrate(&mut vault.connection, &vault.path)?;
         Ok(vault)
     }

@@ -8,7 +8,7 @@ const PAGE: usize = 500;
 
 /// In which order keys are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum SortOrder {
     /// Oldest first.
     Created,
     /// By name, without case.
@@ -39,11 +39,11 @@ impl Vault {
     ///
     /// # Errors
     /// If the vault cannot be read.
-    pub fn first_page(&self, order: Order) -> Result<Page, Error> {
+    pub fn first_page(&self, order: SortOrder) -> Result<Page, Error> {
         let order = match order {
-            Order::Created => return Ok(Page::After(KeyId::MIN)),
-            Order::Name => "name DESC",
-            Order::Expires => "expires_at IS NULL DESC, expires_at DESC, id DESC",
+            SortOrder::Created => return Ok(Page::After(KeyId::MIN)),
+            SortOrder::Name => "name DESC",
+            SortOrder::Expires => "expires_at IS NULL DESC, expires_at DESC, id DESC",
         };
         let mut statement = self
             .connection

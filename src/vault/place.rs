@@ -12,7 +12,8 @@ use nix::unistd::geteuid;
 
 use super::Error;
 use crate::files::{
-    Last, Other, Use, Walk, Who, folder_of, is_of_folder, make_folders, missing_folders,
+    FileRole, FinalLink, FolderWalk, OtherUser, OtherWriter, folder_of, is_of_folder, make_folders,
+    missing_folders,
 };
 
 /// Group or others may do anything at all.
@@ -28,7 +29,7 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, Error> {
         return Err(folder_instead(path));
     }
     let folder = folder_of(path);
-    let walk = Walk::to(path, Last::Stay).map_err(|source| match source.kind() {
+    let walk = FolderWalk::to(path, FinalLink::Stay).map_err(|source| match source.kind() {
         ErrorKind::NotFound => Error::Missing(path.to_owned()),
         ErrorKind::IsADirectory => folder_instead(path),
         _ => Error::Io {
@@ -40,9 +41,9 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, Error> {
     expect_ours(&walk)?;
     if walk.is_shared() {
         let path = walk.real.clone();
-        return Err(refused(&Other {
+        return Err(refused(&OtherWriter {
             path,
-            who: Who::Writers,
+            who: OtherUser::Writers,
         }));
     }
     Ok(walk.path())
@@ -68,18 +69,18 @@ pub(super) fn make_folder(path: &Path) -> Result<(), Error> {
     let Some(highest) = missing.last() else {
         return Ok(());
     };
-    expect_ours(&Walk::into(folder_of(highest)).map_err(failed)?)?;
+    expect_ours(&FolderWalk::into(folder_of(highest)).map_err(failed)?)?;
     make_folders(&missing).map_err(failed)
 }
 
 /// Makes sure that nobody else could put another file, or another folder further up, in the
 /// vault's place.
-fn expect_ours(walk: &Walk) -> Result<(), Error> {
+fn expect_ours(walk: &FolderWalk) -> Result<(), Error> {
     walk.expect_ours().map_err(|other| refused(&other))
 }
 
-fn refused(other: &Other) -> Error {
-    Use::Vault.refusal(other).into()
+fn refused(other: &OtherWriter) -> Error {
+    FileRole::Vault.refusal(other).into()
 }
 
 /// Whether group or others can do anything at all with the folder of the vault's file.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rusqlite::{Connection, Row, params};
 
 use super::keys::{ending, optional};
-use super::{Change, Ending, Error, Field, KeyId, Record, Vault, differences};
+use super::{Change, Error, Field, KeyId, Record, SecretInfo, Vault, differences};
 use crate::key::{Key, OwnPolicy, Term};
 
 impl Vault {
@@ -33,13 +33,13 @@ impl Vault {
     ///
     /// # Errors
     /// If the vault cannot be read.
-    pub fn secrets_of(&self, keys: &[KeyId]) -> Result<HashMap<KeyId, Vec<Ending>>, Error> {
+    pub fn secrets_of(&self, keys: &[KeyId]) -> Result<HashMap<KeyId, Vec<SecretInfo>>, Error> {
         let mut statement = self.connection.prepare_cached(
             "SELECT key_id, tail, created_at, retires_at, retired_at FROM json_each(?1) AS given
              JOIN secrets ON key_id = given.value ORDER BY retires_at IS NOT NULL",
         )?;
         let mut rows = statement.query([json(keys)])?;
-        let mut found: HashMap<KeyId, Vec<Ending>> = HashMap::new();
+        let mut found: HashMap<KeyId, Vec<SecretInfo>> = HashMap::new();
         while let Some(row) = rows.next()? {
             found.entry(row.get(0)?).or_default().push(ending(row)?);
         }

@@ -11,9 +11,9 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::copy::{Head, copy_pages, open, with_end};
-use super::migrations::{self, Found};
-use super::{Author, Error, Field, KeyId, Record, Vault, Watch, configure, log, place};
-use crate::files::{self, Draft, Existing, Use, sync_folder};
+use super::migrations::{self, DatabaseKind};
+use super::{Author, ChangeWatch, Error, Field, KeyId, Record, Vault, configure, log, place};
+use crate::files::{self, Draft, FileRole, IfExists, sync_folder};
 use crate::key::{Key, Status};
 
 /// Where a database's header says how it is journalled, in bytes; 1 is a rollback journal
@@ -25,19 +25,19 @@ const COPIES: u32 = 100;
 
 /// The vault that a backup is to take the place of, if there is one.
 #[derive(Debug)]
-pub struct Present {
+pub struct CurrentVault {
     path: PathBuf,
     wait: Duration,
     vault: Option<Vault>,
     /// What it was when it was looked at.
-    seen: Option<Seen>,
+    seen: Option<VaultState>,
     trouble: Option<Error>,
 }
 
 /// A vault at one moment.
 #[derive(Debug)]
-struct Seen {
-    watch: Watch,
+struct VaultState {
+    watch: ChangeWatch,
     counter: Result<u32, Error>,
 }
 
@@ -64,7 +64,7 @@ impl Vault {
     pub fn prepare(
         &mut self,
         author: &Author,
-        present: &Present,
+        present: &CurrentVault,
         stopped: &[Record],
         changes: &[Field],
     ) -> Result<(), Error> {
@@ -102,7 +102,7 @@ fn read_file(path: &Path, wait: Duration) -> Result<Vault, Error> {
     expect_rollback_mode(path)?;
     let file = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     file.busy_timeout(wait)?;
-    if migrations::identify(&file, path)? == Found::Empty {
+    if migrations::identify(&file, path)? == DatabaseKind::Empty {
         return Err(Error::NotAVault(path.to_owned()));
     }
     let mut memory = Connection::open_in_memory()?;
@@ -133,7 +133,7 @@ fn expect_rollback_mode(path: &Path) -> Result<(), Error> {
     }
 }
 
-impl Present {
+impl CurrentVault {
     /// Opens the vault at the path as it is, damaged or changed by hand as it may be; there need
     /// not be one.
     ///
@@ -154,7 +154,7 @@ impl Present {
         if !place::exists(&resolved)? || place::is_empty(&resolved) {
             return Ok(present);
         }
-        let watch = Watch::new(&resolved)?;
+        let watch = ChangeWatch::new(&resolved)?;
         let counter = watch.counter();
         let vault = match Vault::connect(resolved.clone(), wait, OpenFlags::empty()) {
             Err(error) if error.is_damage() => Vault::connect_despite_damage(resolved, wait)?,
@@ -162,14 +162,14 @@ impl Present {
         };
         let found = migrations::identify(&vault.connection, &vault.path);
         present.trouble = match found.and_then(|found| sound(&vault, found)) {
-            Ok(Found::Empty) => return Ok(present),
-            Ok(Found::Vault) => None,
+            Ok(DatabaseKind::Empty) => return Ok(present),
+            Ok(DatabaseKind::Vault) => None,
             Err(error @ Error::Foreign(_)) => Some(error),
             Err(error) if error.is_damage() => Some(error),
             Err(error) => return Err(error),
         };
         present.vault = Some(vault);
-        present.seen = Some(Seen { watch, counter });
+        present.seen = Some(VaultState { watch, counter });
         Ok(present)
     }
 
@@ -203,7 +203,7 @@ impl Present {
             return Ok(None);
         };
         let path = free_path(&vault.path, now)?;
-        let draft = Draft::begin(&path, Use::Vault, Existing::Keep)?;
+        let draft = Draft::begin(&path, FileRole::Vault, IfExists::Keep)?;
         vault.write_copy(&draft.path())?;
         draft.publish().map_err(files::Error::or_not_written)?;
         Ok(Some(path))
@@ -246,7 +246,7 @@ impl Present {
     }
 
     fn expect_unchanged(&self) -> Result<(), Error> {
-        let Some(Seen { watch, counter }) = &self.seen else {
+        let Some(VaultState { watch, counter }) = &self.seen else {
             let is_empty = place::is_empty(&self.path);
             return is_empty.then_some(()).ok_or(Error::VaultChanged);
         };
@@ -275,8 +275,8 @@ impl Present {
 }
 
 /// What was found, if it can be read whole.
-fn sound(vault: &Vault, found: Found) -> Result<Found, Error> {
-    if found == Found::Vault {
+fn sound(vault: &Vault, found: DatabaseKind) -> Result<DatabaseKind, Error> {
+    if found == DatabaseKind::Vault {
         vault.check_integrity()?;
     }
     Ok(found)

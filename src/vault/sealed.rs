@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Change, Error, Field, KeyId, Record, Vault, keys};
-use crate::key::{Bond, Key, Seal, Tail};
+use crate::key::{AssociatedData, Key, Seal, Tail};
 
 /// The seal that fits a current secret; one that does not is none.
 const FITTING: &str = "sealed JOIN secrets ON secrets.key_id = sealed.key_id
@@ -17,7 +17,7 @@ pub struct Sealed {
     /// Its secret, sealed.
     pub seal: Seal,
     /// What the seal has to be bound to.
-    pub bond: Bond,
+    pub associated_data: AssociatedData,
 }
 
 impl Vault {
@@ -62,8 +62,12 @@ impl Vault {
             .filter(|found| found.key.tail.as_str() == tail);
         let record = record.ok_or_else(|| damaged("it is not of the key's current secret"))?;
         seal.check().map_err(|error| damaged(&error.to_string()))?;
-        let bond = bond(&self.connection, id, &record.key.tail)?;
-        Ok(Some(Sealed { record, seal, bond }))
+        let associated_data = associated_data(&self.connection, id, &record.key.tail)?;
+        Ok(Some(Sealed {
+            record,
+            seal,
+            associated_data,
+        }))
     }
 }
 
@@ -84,7 +88,11 @@ impl Change<'_> {
     ///
     /// # Errors
     /// As [`Change::add`], and [`Error::DefaultTaken`].
-    pub fn add_default(&self, key: &Key, seal: impl FnOnce(&Bond) -> Seal) -> Result<(), Error> {
+    pub fn add_default(
+        &self,
+        key: &Key,
+        seal: impl FnOnce(&AssociatedData) -> Seal,
+    ) -> Result<(), Error> {
         self.expect_no_default()?;
         let id = self.insert(key)?;
         self.log_with(id, None, Some(key), &[is_default(None, "yes")])?;
@@ -100,7 +108,7 @@ impl Change<'_> {
         &self,
         before: &Record,
         after: &Key,
-        seal: impl FnOnce(&Bond) -> Seal,
+        seal: impl FnOnce(&AssociatedData) -> Seal,
     ) -> Result<(), Error> {
         if default_id(self.transaction)? != Some(before.id) {
             return Err(Error::Changed(after.name.clone()));
@@ -136,8 +144,13 @@ impl Change<'_> {
         })
     }
 
-    fn keep(&self, id: KeyId, tail: &Tail, seal: impl FnOnce(&Bond) -> Seal) -> Result<(), Error> {
-        let seal = seal(&bond(self.transaction, id, tail)?);
+    fn keep(
+        &self,
+        id: KeyId,
+        tail: &Tail,
+        seal: impl FnOnce(&AssociatedData) -> Seal,
+    ) -> Result<(), Error> {
+        let seal = seal(&associated_data(self.transaction, id, tail)?);
         self.transaction.execute(
             "INSERT OR REPLACE INTO sealed (only_row, key_id, tail, kdf, salt, nonce, secret)
                VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6)",
@@ -170,8 +183,12 @@ pub(super) fn is_default_key(connection: &Connection, id: KeyId) -> Result<bool,
 }
 
 /// What the seal of a key's secret is bound to.
-fn bond(connection: &Connection, key: KeyId, tail: &Tail) -> Result<Bond, Error> {
-    Ok(Bond {
+fn associated_data(
+    connection: &Connection,
+    key: KeyId,
+    tail: &Tail,
+) -> Result<AssociatedData, Error> {
+    Ok(AssociatedData {
         vault: super::identity(connection)?.unwrap_or_default(),
         key,
         tail: tail.clone(),

@@ -12,7 +12,7 @@ const PAGE: usize = 500;
 
 /// Which entries are sought; those that answer to all of it.
 #[derive(Clone, Debug, Default)]
-pub struct Sought {
+pub struct LogFilter {
     /// Of keys that ever had this name.
     pub key: Option<KeyName>,
     /// Not before.
@@ -23,7 +23,7 @@ pub struct Sought {
     pub actions: Vec<Action>,
 }
 
-impl Sought {
+impl LogFilter {
     /// The condition on a row and what its parameters are, from the second on.
     fn condition(&self) -> (&'static str, [Option<String>; 4]) {
         let condition = "(?2 IS NULL OR key_id IN (SELECT key_id FROM log WHERE key = ?2))
@@ -52,7 +52,7 @@ impl Vault {
     pub fn log_page(
         &self,
         last: &mut i64,
-        sought: &Sought,
+        sought: &LogFilter,
         mut take: impl FnMut(Entry),
     ) -> Result<bool, Error> {
         let (condition, [key, since, until, commands]) = sought.condition();

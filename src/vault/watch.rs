@@ -33,14 +33,14 @@ pub type ChangedAt = i64;
 ///
 /// The counter is read through a descriptor of its own.
 #[derive(Debug)]
-pub struct Watch {
+pub struct ChangeWatch {
     header: Descriptor,
     path: PathBuf,
     schema: [u8; 4],
     page: Option<FirstPage>,
 }
 
-impl Watch {
+impl ChangeWatch {
     /// Begins to watch the vault at a path, once it can be opened.
     ///
     /// # Errors

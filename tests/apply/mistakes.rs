@@ -352,7 +352,10 @@ fn every_mistake_has_its_line_and_a_hint_and_nothing_is_touched() {
             assert!(matches!(run.status, 2 | 5), "{text}\n{run:?}");
             assert!(says.starts_with(&first), "{text}\n{run:?}");
             assert!(says.contains(message), "{text}\n{run:?}");
-            assert!(hint.contains(expected) || expected.is_empty(), "{text}\n{run:?}");
+            assert!(
+                hint.contains(expected) || expected.is_empty(),
+                "{text}\n{run:?}"
+            );
             assert_eq!(run.stdout, "", "{text}");
         }
         assert!(!sandbox.vault().exists(), "{text}");

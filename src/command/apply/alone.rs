@@ -10,32 +10,32 @@ use std::time::Instant;
 
 use nix::fcntl::OFlag;
 
-use crate::command::Session;
+use crate::command::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{PAUSE, Turn};
+use crate::files::{FileLock, PAUSE};
 use crate::vault::Vault;
 
 /// While this lives, no other `apply` is at work on the vault; all other commands go on. The
 /// system gives the lock back however the process ends.
-pub(super) struct Alone {
-    _turn: Turn,
+pub(super) struct ApplyLock {
+    _turn: FileLock,
     path: PathBuf,
 }
 
-impl Alone {
+impl ApplyLock {
     /// Waits for another `apply` on the vault. Where no file can be locked beside the vault,
     /// there is only care.
-    pub(super) fn wait(vault: &Vault, session: &Session) -> Result<Option<Self>, Error> {
+    pub(super) fn wait(vault: &Vault, context: &Context) -> Result<Option<Self>, Error> {
         let mut path = vault.path().as_os_str().to_owned();
         path.push(".apply");
         let path = PathBuf::from(path);
-        let end = Instant::now() + session.settings.wait;
+        let end = Instant::now() + context.settings.wait;
         loop {
             let Ok(file) = open(&path) else {
                 return Ok(None);
             };
-            match Turn::at(file, end.saturating_duration_since(Instant::now())) {
+            match FileLock::at(file, end.saturating_duration_since(Instant::now())) {
                 Ok(Some(turn)) => match turn.is_of(&path) {
                     Ok(true) => return Ok(Some(Self { _turn: turn, path })),
                     // Who had it before may have removed it.
@@ -50,7 +50,7 @@ impl Alone {
     }
 }
 
-impl Drop for Alone {
+impl Drop for ApplyLock {
     fn drop(&mut self) {
         // What stays is an empty file, which the next one locks.
         let _ = fs::remove_file(&self.path);

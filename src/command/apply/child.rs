@@ -13,7 +13,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use zeroize::Zeroizing;
 
 use crate::key::Lines;
-use crate::process::Reprieve;
+use crate::process::DeferredSignals;
 
 /// How long a command that is stopped has to end by itself.
 const GRACE: Duration = Duration::from_secs(2);
@@ -31,7 +31,7 @@ const LONGEST: usize = 1000;
 const MOST: usize = 100;
 
 /// A command that is to be run.
-pub(super) struct Order<'a> {
+pub(super) struct ChildCommand<'a> {
     /// Where the program is.
     pub(super) program: PathBuf,
     pub(super) arguments: &'a [String],
@@ -42,7 +42,7 @@ pub(super) struct Order<'a> {
     pub(super) timeout: Duration,
     /// A signal stops it: if it went on by itself, its secret, which is nobody's, could take the
     /// place of the one that the next run delivers.
-    pub(super) reprieve: &'a Reprieve,
+    pub(super) reprieve: &'a DeferredSignals,
 }
 
 /// A command under way.
@@ -52,10 +52,10 @@ struct Running<'a> {
     /// Becomes readable when the child ends.
     end: OwnedFd,
     output: Option<PipeReader>,
-    told: Told<'a>,
+    told: ChildOutput<'a>,
 }
 
-impl Order<'_> {
+impl ChildCommand<'_> {
     /// Runs it, with the secret and nothing else on its standard input; what it says, on either
     /// stream, is handed to `tell` line by line.
     ///
@@ -115,7 +115,7 @@ impl Order<'_> {
                 group,
                 end,
                 output: Some(output),
-                told: Told::to(tell),
+                told: ChildOutput::to(tell),
             }),
             Err(error) => {
                 let _ = kill_process_group(group, Signal::KILL);
@@ -128,7 +128,7 @@ impl Order<'_> {
 
 impl Running<'_> {
     /// How it ended; `None` if it had to be stopped.
-    fn wait(&mut self, order: &Order<'_>) -> io::Result<Option<ExitStatus>> {
+    fn wait(&mut self, order: &ChildCommand<'_>) -> io::Result<Option<ExitStatus>> {
         let is_to_stop = || order.reprieve.signal().is_some();
         if self.is_over_by(Instant::now() + order.timeout, is_to_stop)? {
             self.hear_the_rest()?;
@@ -146,7 +146,7 @@ impl Running<'_> {
     fn is_over_by(&mut self, deadline: Instant, is_to_stop: impl Fn() -> bool) -> io::Result<bool> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let (is_over, is_said) = self.look(left.min(PAUSE))?;
+            let (is_over, is_said) = self.display(left.min(PAUSE))?;
             if is_over {
                 return Ok(true);
             }
@@ -162,7 +162,7 @@ impl Running<'_> {
     /// What it said before it ended; its children may go on, and are not waited for.
     fn hear_the_rest(&mut self) -> io::Result<()> {
         let mut chunks = 0;
-        while chunks < MOST && self.look(Duration::ZERO)?.1 {
+        while chunks < MOST && self.display(Duration::ZERO)?.1 {
             self.hear()?;
             chunks += 1;
         }
@@ -170,7 +170,7 @@ impl Running<'_> {
     }
 
     /// Waits until it ends or says something; whether it has, each.
-    fn look(&self, longest: Duration) -> io::Result<(bool, bool)> {
+    fn display(&self, longest: Duration) -> io::Result<(bool, bool)> {
         let mut ends = vec![PollFd::new(&self.end, PollFlags::IN)];
         if let Some(output) = &self.output {
             ends.push(PollFd::new(output, PollFlags::IN));
@@ -200,7 +200,7 @@ impl Running<'_> {
 }
 
 /// What a command says, as it is told.
-struct Told<'a> {
+struct ChildOutput<'a> {
     tell: &'a mut dyn FnMut(&str),
     /// The beginning of a line that has not ended yet. A command may repeat the secret.
     line: Zeroizing<Vec<u8>>,
@@ -208,7 +208,7 @@ struct Told<'a> {
     count: usize,
 }
 
-impl<'a> Told<'a> {
+impl<'a> ChildOutput<'a> {
     fn to(tell: &'a mut dyn FnMut(&str)) -> Self {
         Self {
             tell,

@@ -1,26 +1,26 @@
 //! A plan, carried out: one key that fails keeps no other from being made or changed.
 
 use super::{Scheme, making};
-use crate::command::Session;
+use crate::command::Context;
 use crate::command::issue::Supply;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName};
-use crate::manifest::{Deed, Plan, Step};
-use crate::process::Reprieve;
-use crate::ui::{Fate, changes};
+use crate::manifest::{Plan, Step, StepAction};
+use crate::process::DeferredSignals;
+use crate::ui::{StepOutcome, changes};
 use crate::vault::{self, Action, Record, Vault};
 
 /// What became of a plan.
-pub(super) struct Done {
+pub(super) struct ApplyResult {
     /// Of each step.
-    pub(super) outcomes: Vec<Fate>,
+    pub(super) outcomes: Vec<StepOutcome>,
     highest: ExitStatus,
     /// The signal that ended it early.
     pub(super) signal: Option<i32>,
 }
 
-impl Done {
+impl ApplyResult {
     /// How the command ends: what a person has to see to is a finding.
     pub(super) fn status(&self, plan: &Plan<'_>) -> ExitStatus {
         let is_found = plan.steps.iter().any(|step| step.finding.is_some());
@@ -36,7 +36,7 @@ pub(super) struct Work<'a> {
     pub(super) scheme: &'a Scheme<'a>,
     /// The keys that are to be deleted.
     pub(super) deleted: Vec<KeyName>,
-    pub(super) reprieve: &'a Reprieve,
+    pub(super) reprieve: &'a DeferredSignals,
     /// The secrets of the keys that are to be made.
     pub(super) supply: Supply,
 }
@@ -47,12 +47,12 @@ pub(super) fn do_all(
     plan: &Plan<'_>,
     scheme: &Scheme<'_>,
     vault: &mut Vault,
-    session: &mut Session,
-) -> Result<Done, Error> {
-    let is_work = |step: &&Step<'_>| !matches!(step.deed, Deed::Keep { .. });
+    context: &mut Context,
+) -> Result<ApplyResult, Error> {
+    let is_work = |step: &&Step<'_>| !matches!(step.deed, StepAction::Keep { .. });
     let count = plan.steps.iter().filter(is_work).count();
-    session.ui.begin_parts(count);
-    let reprieve = Reprieve::begin();
+    context.ui.begin_parts(count);
+    let reprieve = DeferredSignals::begin();
     let kinds = plan.steps.iter().filter_map(Step::made);
     let kinds = kinds.map(|wanted| wanted.kind);
     let deleted = plan.deleted().map(|record| record.key.name.clone());
@@ -60,9 +60,9 @@ pub(super) fn do_all(
         scheme,
         deleted: deleted.collect(),
         reprieve: &reprieve,
-        supply: Supply::of(kinds, &session.settings.brand)?,
+        supply: Supply::of(kinds, &context.settings.brand)?,
     };
-    let mut done = Done {
+    let mut done = ApplyResult {
         outcomes: Vec::with_capacity(plan.steps.len()),
         highest: ExitStatus::Done,
         signal: None,
@@ -70,68 +70,77 @@ pub(super) fn do_all(
     let mut left = &plan.steps[..];
     while !left.is_empty() {
         let (some, later) = left.split_at(making::together(left));
-        done.add(some, &work, vault, session);
+        done.add(some, &work, vault, context);
         left = later;
     }
-    session.ui.end_parts();
+    context.ui.end_parts();
     done.signal = reprieve.signal();
-    if done.signal.is_none() && done.outcomes.contains(&Fate::Left) {
-        session
+    if done.signal.is_none() && done.outcomes.contains(&StepOutcome::Left) {
+        context
             .ui
             .warn("nothing was deleted, since not all else could be done");
     }
     Ok(done)
 }
 
-impl Done {
+impl ApplyResult {
     /// Does what is done together, unless a signal has come or it depends on what failed.
-    fn add(&mut self, steps: &[Step<'_>], work: &Work<'_>, vault: &mut Vault, session: &Session) {
+    fn add(&mut self, steps: &[Step<'_>], work: &Work<'_>, vault: &mut Vault, context: &Context) {
         let Some(first) = steps.first() else {
             return;
         };
         let is_left = work.reprieve.signal().is_some()
-            || matches!(first.deed, Deed::Delete(_)) && self.highest != ExitStatus::Done;
+            || matches!(first.deed, StepAction::Delete(_)) && self.highest != ExitStatus::Done;
         let results = match &first.deed {
-            Deed::Keep { .. } => return self.outcomes.push(Fate::Kept),
-            _ if is_left => return self.outcomes.extend(steps.iter().map(|_| Fate::Left)),
-            Deed::Make(_) => making::make(steps, work, vault, session),
-            _ => vec![do_one(first, vault, session)],
+            StepAction::Keep { .. } => return self.outcomes.push(StepOutcome::Kept),
+            _ if is_left => {
+                return self
+                    .outcomes
+                    .extend(steps.iter().map(|_| StepOutcome::Left));
+            }
+            StepAction::Make(_) => making::make(steps, work, vault, context),
+            _ => vec![do_one(first, vault, context)],
         };
         for (step, result) in steps.iter().zip(results) {
-            let fate = self.note(step, result, session);
+            let fate = self.note(step, result, context);
             self.outcomes.push(fate);
         }
     }
 
-    fn note(&mut self, step: &Step<'_>, result: Result<(), Error>, session: &Session) -> Fate {
+    fn note(
+        &mut self,
+        step: &Step<'_>,
+        result: Result<(), Error>,
+        context: &Context,
+    ) -> StepOutcome {
         let Err(error) = result else {
-            return Fate::Done;
+            return StepOutcome::Done;
         };
         let error = error.about(format_args!("`{}`", step.name()));
         let error = match error.hint() {
             Some(_) => error,
             None => error.with_hint("fix this and run `postkey apply` again; it resumes"),
         };
-        session.ui.error(&error);
+        context.ui.error(&error);
         self.highest = self.highest.max(error.exit_status());
-        Fate::Failed
+        StepOutcome::Failed
     }
 }
 
-fn do_one(step: &Step<'_>, vault: &mut Vault, session: &Session) -> Result<(), Error> {
-    session.ui.begin_part(step.name().as_str());
+fn do_one(step: &Step<'_>, vault: &mut Vault, context: &Context) -> Result<(), Error> {
+    context.ui.begin_part(step.name().as_str());
     let done = match &step.deed {
-        Deed::Change { before, after, .. } => change(before, after, vault, session),
-        Deed::Delete(record) => delete(record, vault, session),
-        Deed::Make(_) | Deed::Keep { .. } => Ok(()),
+        StepAction::Change { before, after, .. } => change(before, after, vault, context),
+        StepAction::Delete(record) => delete(record, vault, context),
+        StepAction::Make(_) | StepAction::Keep { .. } => Ok(()),
     };
-    session.ui.end_part();
+    context.ui.end_part();
     done
 }
 
 /// Changes a key, which must still be what the plan saw.
-fn change(before: &Record, after: &Key, vault: &mut Vault, session: &Session) -> Result<(), Error> {
-    let (fields, now) = vault.change(&session.author(Action::Apply), |change| {
+fn change(before: &Record, after: &Key, vault: &mut Vault, context: &Context) -> Result<(), Error> {
+    let (fields, now) = vault.change(&context.author(Action::Apply), |change| {
         let found = change.expect(before)?;
         // Only what is wanted otherwise: an old secret may have retired since.
         let after = Key {
@@ -148,16 +157,16 @@ fn change(before: &Record, after: &Key, vault: &mut Vault, session: &Session) ->
         let fields = vault::differences(Some(&found.key), Some(&after));
         Ok::<_, vault::Error>((fields, change.now()))
     })?;
-    let changed = changes(&fields, &session.look_at(now));
-    session.ui.note(format!("`{}`: {changed}", before.key.name));
+    let changed = changes(&fields, &context.look_at(now));
+    context.ui.note(format!("`{}`: {changed}", before.key.name));
     Ok(())
 }
 
-fn delete(seen: &Record, vault: &mut Vault, session: &Session) -> Result<(), Error> {
-    vault.change(&session.author(Action::Apply), |change| {
+fn delete(seen: &Record, vault: &mut Vault, context: &Context) -> Result<(), Error> {
+    vault.change(&context.author(Action::Apply), |change| {
         let found = change.expect_as_is(seen)?;
         change.delete(&found)
     })?;
-    session.ui.note(format!("`{}` is deleted", seen.key.name));
+    context.ui.note(format!("`{}` is deleted", seen.key.name));
     Ok(())
 }

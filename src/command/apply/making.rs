@@ -5,30 +5,30 @@ use std::collections::HashSet;
 
 use super::deeds::Work;
 use super::place;
-use crate::command::Session;
-use crate::command::handed::Handed;
-use crate::command::issue::{Fresh, random};
+use crate::command::Context;
+use crate::command::handed::Delivery;
+use crate::command::issue::{NewSecret, random};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, Synced};
 use crate::key::{Key, Username};
-use crate::manifest::{Step, Wanted};
+use crate::manifest::{Step, WantedKey};
 use crate::vault::{self, Action, Author, Change, Vault};
 
 /// How many keys are made together at most: of each a file is held until it is good.
 const BATCH: usize = 64;
 
 /// A key that is being made.
-struct Piece<'a> {
-    wanted: &'a Wanted,
+struct NewKey<'a> {
+    wanted: &'a WantedKey,
     key: Key,
-    fresh: Fresh,
+    fresh: NewSecret,
 }
 
 /// One whose secret is where it belongs.
 struct Delivered<'a> {
-    piece: Piece<'a>,
-    handed: Handed,
+    piece: NewKey<'a>,
+    handed: Delivery,
 }
 
 /// How many of the first steps are done together: keys whose secrets go to a file each. Nobody
@@ -48,16 +48,16 @@ pub(super) fn make(
     steps: &[Step<'_>],
     work: &Work<'_>,
     vault: &mut Vault,
-    session: &Session,
+    context: &Context,
 ) -> Vec<Result<(), Error>> {
-    let author = session.author(Action::Apply);
+    let author = context.author(Action::Apply);
     let wanted = steps.iter().filter_map(Step::made);
-    let begun = wanted.map(|wanted| Piece::begin(wanted, work, &author, session));
+    let begun = wanted.map(|wanted| NewKey::begin(wanted, work, &author, context));
     let begun: Vec<_> = begun.collect();
     let failed = |_, error: vault::Error| error.into();
-    let staged = all_or_each(begun, Piece::stage, failed, vault, &author);
+    let staged = all_or_each(begun, NewKey::stage, failed, vault, &author);
     let staged = staged.into_iter();
-    let delivered = staged.map(|piece| piece?.deliver(work, vault, session));
+    let delivered = staged.map(|piece| piece?.deliver(work, vault, context));
     let delivered: Vec<_> = delivered.collect();
     let mut synced = Synced::default();
     let delivered = delivered.into_iter();
@@ -65,7 +65,7 @@ pub(super) fn make(
     let settled: Vec<_> = settled.collect();
     let made = all_or_each(settled, Delivered::add, Delivered::not_good, vault, &author);
     let made = made.into_iter();
-    made.map(|made| made.map(|made| made.piece.tell(session)))
+    made.map(|made| made.map(|made| made.piece.tell(context)))
         .collect()
 }
 
@@ -101,16 +101,16 @@ fn all_or_each<T>(
     all.drain(..).map(|one| one.and_then(&mut each)).collect()
 }
 
-impl<'a> Piece<'a> {
+impl<'a> NewKey<'a> {
     fn begin(
-        wanted: &'a Wanted,
+        wanted: &'a WantedKey,
         work: &Work<'_>,
         author: &Author,
-        session: &Session,
+        context: &Context,
     ) -> Result<Self, Error> {
         let fresh = work.supply.take(wanted.kind)?;
         let made_up = Username::made_up(random()?);
-        let key = wanted.key(&session.settings, made_up, fresh.tail(), author.clock)?;
+        let key = wanted.key(&context.settings, made_up, fresh.tail(), author.clock)?;
         Ok(Self { wanted, key, fresh })
     }
 
@@ -123,12 +123,12 @@ impl<'a> Piece<'a> {
         self,
         work: &Work<'_>,
         vault: &Vault,
-        session: &Session,
+        context: &Context,
     ) -> Result<Delivered<'a>, Error> {
-        session.ui.begin_part(self.key.name.as_str());
+        context.ui.begin_part(self.key.name.as_str());
         let secret = self.fresh.secret();
-        let handed = place::deliver(self.wanted, &self.key, secret, work, vault, session);
-        session.ui.end_part();
+        let handed = place::deliver(self.wanted, &self.key, secret, work, vault, context);
+        context.ui.end_part();
         let handed = handed?;
         Ok(Delivered {
             piece: self,
@@ -136,9 +136,9 @@ impl<'a> Piece<'a> {
         })
     }
 
-    fn tell(&self, session: &Session) {
+    fn tell(&self, context: &Context) {
         let (name, place) = (&self.key.name, &self.wanted.place);
-        session
+        context
             .ui
             .note(format!("made `{name}`; its secret went to {place}"));
     }

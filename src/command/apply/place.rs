@@ -8,17 +8,20 @@ use which::which_in;
 use zeroize::Zeroizing;
 
 use super::Scheme;
-use super::child::Order;
+use super::child::ChildCommand;
 use super::deeds::Work;
-use super::source::Source;
-use crate::command::Session;
-use crate::command::handed::Handed;
+use super::source::ManifestSource;
+use crate::command::Context;
+use crate::command::handed::Delivery;
 use crate::command::receiver::{Loss, shape};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{self, Use, env, folder_of, whole};
+use crate::files::{self, FileRole, env, folder_of, whole};
 use crate::key::{Key, KeyName, Secret, Tail, Username, quoted};
-use crate::manifest::{Deed, Finding, Held, Mistake, Place, Replaced, Step, Wanted};
+use crate::manifest::{
+    Destination, DestinationContents, ManifestError, Obstacle, Replaced, Step, StepAction,
+    WantedKey,
+};
 use crate::process;
 use crate::ui::Format;
 use crate::vault::Vault;
@@ -36,11 +39,11 @@ pub(super) fn look_at(
     scheme: &Scheme<'_>,
     deleted: &[KeyName],
     vault: Option<&Vault>,
-) -> Result<(), Mistake> {
+) -> Result<(), ManifestError> {
     let Some(wanted) = step.wanted() else {
         return Ok(());
     };
-    if matches!(step.deed, Deed::Make(_)) {
+    if matches!(step.deed, StepAction::Make(_)) {
         let allow = |before: &[u8], after: &[u8]| {
             scheme.expect_no_loss(wanted, deleted, vault, before, after)
         };
@@ -51,13 +54,13 @@ pub(super) fn look_at(
     }
     let held = step.record().map(|record| held(&wanted.place, &record.key));
     match held.transpose() {
-        Ok(None | Some(Held::It)) => {}
+        Ok(None | Some(DestinationContents::It)) => {}
         Ok(Some(held)) => {
-            step.finding.get_or_insert(Finding::Place(held));
+            step.finding.get_or_insert(Obstacle::Place(held));
         }
         Err(error) => {
             let (why, hint) = (error.to_string(), error.hint().map(str::to_owned));
-            step.finding.get_or_insert(Finding::Unclear { why, hint });
+            step.finding.get_or_insert(Obstacle::Unclear { why, hint });
         }
     }
     Ok(())
@@ -68,7 +71,7 @@ impl Scheme<'_> {
     /// is deleted.
     fn expect_no_loss(
         &self,
-        wanted: &Wanted,
+        wanted: &WantedKey,
         deleted: &[KeyName],
         vault: Option<&Vault>,
         before: &[u8],
@@ -92,14 +95,14 @@ impl Scheme<'_> {
 }
 
 /// What is where the secret of a key that is to be made goes.
-fn replaced(wanted: &Wanted, vault: Option<&Vault>) -> Result<Option<Replaced>, Error> {
+fn replaced(wanted: &WantedKey, vault: Option<&Vault>) -> Result<Option<Replaced>, Error> {
     let Some(file) = wanted.place.file() else {
         return Ok(None);
     };
     let Some(text) = text(file)? else {
         return Ok(None);
     };
-    let value = value_in(&text, &wanted.place, Part::Secret)?;
+    let value = value_in(&text, &wanted.place, KeyPart::Secret)?;
     let Some(value) = value.filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
@@ -118,22 +121,22 @@ fn replaced(wanted: &Wanted, vault: Option<&Vault>) -> Result<Option<Replaced>, 
     }))
 }
 
-fn mistake(wanted: &Wanted, error: &Error) -> Mistake {
+fn mistake(wanted: &WantedKey, error: &Error) -> ManifestError {
     let hint = error.hint().map(str::to_owned);
     let message = format!("`{}`: {error}", wanted.name);
-    Mistake::about(wanted, message, hint, error.exit_status())
+    ManifestError::about(wanted, message, hint, error.exit_status())
 }
 
 /// Makes sure, as far as that can be told before, that a place takes a secret.
 fn expect_fit(
-    wanted: &Wanted,
-    source: &Source,
+    wanted: &WantedKey,
+    source: &ManifestSource,
     allow: impl Fn(&[u8], &[u8]) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let place = &wanted.place;
     expect_folder(place)?;
     match place {
-        Place::Variables {
+        Destination::Variables {
             file,
             username,
             secret,
@@ -143,12 +146,14 @@ fn expect_fit(
             let variables: Vec<_> = username.chain([(secret.as_str(), env::ANY)]).collect();
             env::expect_savable(file, &variables, allow)
         }
-        Place::File(file) => whole::expect_savable(file, shape(Format::Text, wanted.kind), allow),
-        Place::Command { words, .. } => program(words, source).map(drop),
+        Destination::File(file) => {
+            whole::expect_savable(file, shape(Format::Text, wanted.kind), allow)
+        }
+        Destination::Command { words, .. } => program(words, source).map(drop),
     }
 }
 
-fn expect_folder(place: &Place) -> Result<(), Error> {
+fn expect_folder(place: &Destination) -> Result<(), Error> {
     match place.file() {
         Some(file) if !folder_of(file).is_dir() => {
             Err(files::Error::NoFolder(file.to_owned()).into())
@@ -158,7 +163,7 @@ fn expect_folder(place: &Place) -> Result<(), Error> {
 }
 
 /// Where a command's program is.
-fn program(words: &[String], source: &Source) -> Result<PathBuf, Error> {
+fn program(words: &[String], source: &ManifestSource) -> Result<PathBuf, Error> {
     let name = words.first().map_or("", String::as_str);
     let folder = fs::canonicalize(match source.folder.as_os_str().is_empty() {
         true => Path::new("."),
@@ -177,15 +182,15 @@ fn program(words: &[String], source: &Source) -> Result<PathBuf, Error> {
 ///
 /// # Errors
 /// If its file cannot be read or is not understood.
-fn held(place: &Place, key: &Key) -> Result<Held, Error> {
+fn held(place: &Destination, key: &Key) -> Result<DestinationContents, Error> {
     let Some(file) = place.file() else {
-        return Ok(Held::It);
+        return Ok(DestinationContents::It);
     };
     let Some(text) = text(file)? else {
-        return Ok(Held::Nothing);
+        return Ok(DestinationContents::Nothing);
     };
-    let secret = value_in(&text, place, Part::Secret)?;
-    let username = value_in(&text, place, Part::Username)?;
+    let secret = value_in(&text, place, KeyPart::Secret)?;
+    let username = value_in(&text, place, KeyPart::Username)?;
     let tail = |tail: &Tail| {
         let tail = tail.as_str().as_bytes();
         secret.is_some_and(|secret| secret.len() > tail.len() && secret.ends_with(tail))
@@ -193,36 +198,42 @@ fn held(place: &Place, key: &Key) -> Result<Held, Error> {
     let has = key.username().map(|username| username.as_str().as_bytes());
     let is_of_username = matches!(
         place,
-        Place::Variables {
+        Destination::Variables {
             username: Some(_),
             ..
         }
     );
     Ok(match &key.retiring {
-        _ if secret.is_none_or(<[u8]>::is_empty) => Held::Nothing,
-        Some(old) if tail(&old.tail) => Held::Old(old.until),
-        _ if !tail(&key.tail) => Held::Another,
-        _ if is_of_username && username != has => Held::WrongUsername,
-        _ => Held::It,
+        _ if secret.is_none_or(<[u8]>::is_empty) => DestinationContents::Nothing,
+        Some(old) if tail(&old.tail) => DestinationContents::Old(old.until),
+        _ if !tail(&key.tail) => DestinationContents::Another,
+        _ if is_of_username && username != has => DestinationContents::WrongUsername,
+        _ => DestinationContents::It,
     })
 }
 
 /// What a key is given out as.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum KeyPart {
     Username,
     Secret,
 }
 
 /// What stands for a part of a key in a place's file.
-fn value_in<'a>(text: &'a [u8], place: &Place, part: Part) -> Result<Option<&'a [u8]>, Error> {
+fn value_in<'a>(
+    text: &'a [u8],
+    place: &Destination,
+    part: KeyPart,
+) -> Result<Option<&'a [u8]>, Error> {
     let (file, variable) = match (place, part) {
-        (Place::Variables { file, secret, .. }, Part::Secret) => (file, Some(secret)),
-        (Place::Variables { file, username, .. }, Part::Username) => (file, username.as_ref()),
-        (_, Part::Secret) => return Ok(Some(text.trim_ascii())),
-        (_, Part::Username) => return Ok(None),
+        (Destination::Variables { file, secret, .. }, KeyPart::Secret) => (file, Some(secret)),
+        (Destination::Variables { file, username, .. }, KeyPart::Username) => {
+            (file, username.as_ref())
+        }
+        (_, KeyPart::Secret) => return Ok(Some(text.trim_ascii())),
+        (_, KeyPart::Username) => return Ok(None),
     };
-    let variables = env::Variables::read(file, text)?;
+    let variables = env::EnvVariables::read(file, text)?;
     let value = variable.and_then(|variable| variables.value(variable.as_str()));
     Ok(value.map(str::as_bytes))
 }
@@ -235,7 +246,7 @@ fn text(file: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
             found => found?,
         };
         // Before it is opened: to close the vault's file would let go of SQLite's locks.
-        files::expect_writable(file, Use::Secret).map_err(io::Error::other)?;
+        files::expect_writable(file, FileRole::Secret).map_err(io::Error::other)?;
         if !found.is_file() || found.len() > LONGEST {
             return Err(io::Error::other(
                 "it is not a file that secrets are saved in",
@@ -254,13 +265,13 @@ fn text(file: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
 /// # Errors
 /// With the status `undelivered`.
 pub(super) fn deliver(
-    wanted: &Wanted,
+    wanted: &WantedKey,
     key: &Key,
     secret: &Secret,
     work: &Work<'_>,
     vault: &Vault,
-    session: &Session,
-) -> Result<Handed, Error> {
+    context: &Context,
+) -> Result<Delivery, Error> {
     let undelivered = |error: Error| error.with_status(ExitStatus::Undelivered);
     let Work {
         scheme,
@@ -274,7 +285,7 @@ pub(super) fn deliver(
     };
     let source = scheme.source;
     match &wanted.place {
-        Place::Variables {
+        Destination::Variables {
             file,
             username,
             secret: variable,
@@ -284,17 +295,17 @@ pub(super) fn deliver(
             let secret = [(variable.as_str(), secret.expose())];
             let variables: Vec<_> = username.chain(secret).collect();
             let saved = env::save(file, &variables, allow);
-            let saved = saved.map(|changed| Handed::Saved(changed, file.clone()));
+            let saved = saved.map(|changed| Delivery::Saved(changed, file.clone()));
             saved.map_err(undelivered)
         }
-        Place::File(file) => {
+        Destination::File(file) => {
             let line = Zeroizing::new([secret.expose().as_bytes(), b"\n"].concat());
             let saved = whole::save(file, shape(Format::Text, wanted.kind), &line, allow);
-            let saved = saved.map(|changed| Handed::Saved(changed, file.clone()));
+            let saved = saved.map(|changed| Delivery::Saved(changed, file.clone()));
             saved.map_err(undelivered)
         }
-        Place::Command { words, timeout } => {
-            let order = Order {
+        Destination::Command { words, timeout } => {
+            let order = ChildCommand {
                 program: program(words, source).map_err(undelivered)?,
                 arguments: &words[1..],
                 folder: source.folder.clone(),
@@ -302,9 +313,9 @@ pub(super) fn deliver(
                 timeout: *timeout,
                 reprieve,
             };
-            let tell = |line: &str| session.ui.note(format!("{}: {line}", key.name));
+            let tell = |line: &str| context.ui.note(format!("{}: {line}", key.name));
             let ran = order.run(secret.expose(), tell);
-            ran.map(|()| Handed::Taken).map_err(|why| {
+            ran.map(|()| Delivery::Taken).map_err(|why| {
                 let message = format!("{} {why}", wanted.place);
                 Error::new(ExitStatus::Undelivered, message)
             })

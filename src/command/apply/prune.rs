@@ -2,19 +2,19 @@
 
 use std::collections::HashSet;
 
-use crate::command::Session;
-use crate::command::delete::Doomed;
+use crate::command::Context;
+use crate::command::delete::PendingDelete;
 use crate::error::Error;
 use crate::key::KeyName;
 use crate::manifest::{Manifest, Plan};
-use crate::ui::{Look, counted};
-use crate::vault::{self, Order, Record, Vault};
+use crate::ui::{DisplayContext, counted};
+use crate::vault::{self, Record, SortOrder, Vault};
 
 /// The keys of a vault that a manifest does not name, in the order of their names.
 pub(super) fn surplus(manifest: &Manifest, vault: &Vault) -> Result<Vec<Record>, vault::Error> {
     let named: HashSet<String> = manifest.keys.iter().map(|key| key.name.folded()).collect();
     let mut surplus = Vec::new();
-    let mut page = vault.first_page(Order::Name)?;
+    let mut page = vault.first_page(SortOrder::Name)?;
     loop {
         let mut damaged = None;
         let is_more = vault.next_page(&mut page, |found| match found {
@@ -31,56 +31,56 @@ pub(super) fn surplus(manifest: &Manifest, vault: &Vault) -> Result<Vec<Record>,
 }
 
 /// The keys that are about to be deleted, with their use.
-pub(super) struct Surplus<'a>(Vec<Doomed<'a>>);
+pub(super) struct UnmanagedKeys<'a>(Vec<PendingDelete<'a>>);
 
-impl<'a> Surplus<'a> {
+impl<'a> UnmanagedKeys<'a> {
     pub(super) fn of(
         plan: &'a Plan<'_>,
         vault: Option<&Vault>,
-        look: &'a Look,
-        session: &Session,
+        display: &'a DisplayContext,
+        context: &Context,
     ) -> Self {
         let Some(vault) = vault.filter(|_| plan.deleted().next().is_some()) else {
             return Self(Vec::new());
         };
-        let mut uses = session.uses(vault);
+        let mut uses = context.uses(vault);
         let doomed = plan
             .deleted()
-            .map(|record| Doomed::new(record, &mut uses, look, session));
+            .map(|record| PendingDelete::new(record, &mut uses, display, context));
         Self(doomed.collect())
     }
 
     /// In the order of the plan.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Doomed<'a>> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &PendingDelete<'a>> {
         self.0.iter()
     }
 
     /// Whether they may go: a yes will do where none of them is good or was used of late.
-    pub(super) fn is_confirmed(&self, session: &Session) -> Result<bool, Error> {
+    pub(super) fn is_confirmed(&self, context: &Context) -> Result<bool, Error> {
         let keys = &self.0;
         if keys.is_empty() {
             return Ok(true);
         }
-        if session.is_yes {
-            keys.iter().for_each(|key| key.warn_of_recent_use(session));
+        if context.is_yes {
+            keys.iter().for_each(|key| key.warn_of_recent_use(context));
             return Ok(true);
         }
         let count = counted(keys.len() as i64, "key", "keys");
         let needed = format!("deleting {count} needs a confirmation");
         let hint = "--yes gives it; without --prune nothing is deleted";
-        session.ui.expect_person(&needed, hint)?;
-        keys.iter().for_each(|key| key.say_what_is_lost(session));
+        context.ui.expect_person(&needed, hint)?;
+        keys.iter().for_each(|key| key.say_what_is_lost(context));
         match keys
             .iter()
             .find(|key| key.is_good() || key.is_used_recently())
         {
-            None => session.ui.confirm(&format!("Delete {count}?")),
-            Some(_) => self.is_one_named(session),
+            None => context.ui.confirm(&format!("Delete {count}?")),
+            Some(_) => self.is_one_named(context),
         }
     }
 
     /// Asks for a name; an empty line or the end of input is a no.
-    fn is_one_named(&self, session: &Session) -> Result<bool, Error> {
+    fn is_one_named(&self, context: &Context) -> Result<bool, Error> {
         let question = match self.0.as_slice() {
             [_] => "It is good, or was used in the last 7 days; type its name to delete it",
             _ => {
@@ -88,7 +88,7 @@ impl<'a> Surplus<'a> {
                  to delete all of them"
             }
         };
-        let typed = session.ui.line(question)?;
+        let typed = context.ui.line(question)?;
         let Some(typed) = typed.filter(|typed| !typed.is_empty()) else {
             return Ok(false);
         };
@@ -96,7 +96,7 @@ impl<'a> Surplus<'a> {
             .parse()
             .is_ok_and(|typed: KeyName| self.0.iter().any(|key| key.name().is_same(&typed)));
         if !is_one {
-            session.ui.note("that is not the name of one");
+            context.ui.note("that is not the name of one");
         }
         Ok(is_one)
     }

@@ -4,11 +4,11 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::command::Session;
+use crate::command::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{self, Use, What, folder_of};
-use crate::manifest::{self, Manifest, Mistake};
+use crate::files::{self, FileRole, KeepReason, folder_of};
+use crate::manifest::{self, Manifest, ManifestError};
 
 /// How large a manifest may be, in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -31,7 +31,7 @@ impl From<PathBuf> for FileOrInput {
 }
 
 /// A manifest's text, and where it was.
-pub(super) struct Source {
+pub(super) struct ManifestSource {
     text: String,
     /// Its own file, if it has one.
     file: Option<PathBuf>,
@@ -39,7 +39,7 @@ pub(super) struct Source {
     pub(super) folder: PathBuf,
 }
 
-impl Source {
+impl ManifestSource {
     pub(super) fn read(from: &FileOrInput) -> Result<Self, Error> {
         match from {
             FileOrInput::StandardInput => Ok(Self {
@@ -64,13 +64,13 @@ impl Source {
             return Err(failed(&"it is not a regular file")
                 .with_hint("`-` reads a manifest from standard input"));
         }
-        let file = Use::Manifest.open(path).map_err(|error| match error {
+        let file = FileRole::Manifest.open(path).map_err(|error| match error {
             files::Error::Io { source, .. } => failed(&source),
             error => Error::from(error).about("the manifest is not trusted"),
         })?;
         files::keep(
             &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
-            What::Manifest,
+            KeepReason::Manifest,
         );
         let folder = folder_of(path);
         Ok(Self {
@@ -84,25 +84,25 @@ impl Source {
     }
 
     /// The keys that it names.
-    pub(super) fn manifest(&self, session: &Session) -> Result<Manifest, Error> {
+    pub(super) fn manifest(&self, context: &Context) -> Result<Manifest, Error> {
         let own = self.file.as_deref();
-        manifest::read(&self.text, &self.folder, own, &session.settings)
-            .map_err(|mistakes| self.refused(mistakes, session))
+        manifest::read(&self.text, &self.folder, own, &context.settings)
+            .map_err(|mistakes| self.refused(mistakes, context))
     }
 
     /// Says all mistakes but the last, and gives that back.
-    pub(super) fn refused(&self, mistakes: Vec<Mistake>, session: &Session) -> Error {
+    pub(super) fn refused(&self, mistakes: Vec<ManifestError>, context: &Context) -> Error {
         let highest = mistakes.iter().map(|mistake| mistake.status).max();
         let mut errors = mistakes.into_iter().map(|mistake| self.error(mistake));
         let last = errors.next_back();
         for error in errors {
-            session.ui.error(&error);
+            context.ui.error(&error);
         }
         let last = last.unwrap_or_else(|| Error::usage("the manifest cannot be applied"));
         last.with_status(highest.unwrap_or(ExitStatus::Usage))
     }
 
-    fn error(&self, mistake: Mistake) -> Error {
+    fn error(&self, mistake: ManifestError) -> Error {
         let file = self.file.as_ref().map(|file| file.display().to_string());
         let file = file.as_deref().unwrap_or("standard input");
         let message = format!("{file}:{}: {}", mistake.line, mistake.message);

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::{Facts, Value, fill};
+use super::{PlaceholderValue, TemplateFacts, fill};
 use crate::command::issue::random;
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -14,11 +14,11 @@ use crate::process;
 use crate::serve::ensure_token;
 use crate::settings::Listen;
 use crate::vault;
-use version::Spelling;
 pub(super) use version::Version;
+use version::VersionWords;
 
 /// What Dovecot's files are filled from.
-pub(super) const PLACEHOLDERS: [(&str, Value); 18] = [
+pub(super) const PLACEHOLDERS: [(&str, PlaceholderValue); 18] = [
     ("dovecot_version", |facts| {
         Ok(facts.dovecot.spelling().name.to_owned())
     }),
@@ -46,13 +46,13 @@ pub(super) const PLACEHOLDERS: [(&str, Value); 18] = [
 ];
 
 /// What the version spells its own way, filled.
-fn spelled(facts: Facts, pick: fn(&Spelling) -> &'static str) -> Result<String, Error> {
+fn spelled(facts: TemplateFacts, pick: fn(&VersionWords) -> &'static str) -> Result<String, Error> {
     let text = fill(pick(facts.dovecot.spelling()), facts)?;
     Ok(text.trim_end().to_owned())
 }
 
 /// The settings that come before all others, and a blank line.
-fn head(facts: Facts) -> Result<String, Error> {
+fn head(facts: TemplateFacts) -> Result<String, Error> {
     let head = spelled(facts, |own| own.head)?;
     Ok(match head.is_empty() {
         true => head,
@@ -61,7 +61,7 @@ fn head(facts: Facts) -> Result<String, Error> {
 }
 
 /// Where Dovecot looks secrets up: in the vault, or in an export of it.
-fn passdbs(facts: Facts) -> Result<String, Error> {
+fn passdbs(facts: TemplateFacts) -> Result<String, Error> {
     let text = match facts.export {
         None => include_str!("dovecot/passdbs-vault.conf"),
         Some(_) => include_str!("dovecot/passdbs-export.conf"),
@@ -70,7 +70,7 @@ fn passdbs(facts: Facts) -> Result<String, Error> {
 }
 
 /// What the version says of weak hashes, after a blank line.
-fn weak(facts: Facts) -> Result<String, Error> {
+fn weak(facts: TemplateFacts) -> Result<String, Error> {
     let weak = spelled(facts, |own| own.weak)?;
     Ok(match weak.is_empty() {
         true => weak,
@@ -79,7 +79,7 @@ fn weak(facts: Facts) -> Result<String, Error> {
 }
 
 /// Who reads the vault, if Dovecot does.
-fn worker(facts: Facts) -> Result<String, Error> {
+fn worker(facts: TemplateFacts) -> Result<String, Error> {
     match facts.export {
         None => fill(include_str!("dovecot/worker.conf"), facts).map(|text| text + "\n"),
         Some(_) => Ok(String::new()),
@@ -87,7 +87,7 @@ fn worker(facts: Facts) -> Result<String, Error> {
 }
 
 /// The path of an export, if Dovecot's configuration takes it as it is.
-fn export(facts: Facts) -> Result<String, Error> {
+fn export(facts: TemplateFacts) -> Result<String, Error> {
     let path = facts.export.unwrap_or(Path::new("")).to_string_lossy();
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@".contains(&byte);
     if path.starts_with('/') && path.bytes().all(is_plain) {
@@ -134,7 +134,7 @@ fn nonce() -> Result<String, Error> {
 }
 
 /// How Dovecot tells `serve` of logins, if it can.
-fn report(facts: Facts) -> Result<String, Error> {
+fn report(facts: TemplateFacts) -> Result<String, Error> {
     let text = match unreported(facts)? {
         None => fill(include_str!("dovecot/report.conf"), facts)?,
         Some(_) => fill(include_str!("dovecot/no-report.conf"), facts)?,
@@ -143,11 +143,11 @@ fn report(facts: Facts) -> Result<String, Error> {
 }
 
 /// Why Dovecot cannot tell `serve` of logins, in two lines of a comment.
-fn why_not(facts: Facts) -> Result<String, Error> {
+fn why_not(facts: TemplateFacts) -> Result<String, Error> {
     Ok(unreported(facts)?.unwrap_or_default().to_owned())
 }
 
-fn unreported(facts: Facts) -> Result<Option<&'static str>, Error> {
+fn unreported(facts: TemplateFacts) -> Result<Option<&'static str>, Error> {
     if matches!(facts.listen, Listen::Unix(_)) {
         return Ok(Some(
             "it reports over TCP only, and the\n# settings have `serve` listen on a unix socket.",
@@ -183,7 +183,7 @@ fn is_read_only(error: &io::Error) -> bool {
 }
 
 /// The file with the token that Dovecot's reports come with.
-fn token(facts: Facts) -> Result<String, Error> {
+fn token(facts: TemplateFacts) -> Result<String, Error> {
     let path = ensure_token(facts.served.unwrap_or(facts.vault), random()?)?;
     Ok(path.to_string_lossy().into_owned())
 }

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use super::gateway::plain;
-use super::{Facts, fill};
+use super::{TemplateFacts, fill};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::settings::Listen;
 
 /// Exim's authenticators, which ask Dovecot, or `serve` where there is none.
-pub(super) fn exim(facts: Facts) -> Result<String, Error> {
+pub(super) fn exim(facts: TemplateFacts) -> Result<String, Error> {
     let text = match facts.without_dovecot {
         false => include_str!("exim/dovecot.conf"),
         true => include_str!("exim/socket.conf"),

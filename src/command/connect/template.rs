@@ -2,13 +2,13 @@
 
 use clap::ValueEnum;
 
-use super::{Facts, Server};
+use super::{Server, TemplateFacts};
 use crate::command::values;
 use crate::error::Error;
 
 /// One of the files that a server's configuration consists of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Part {
+pub(super) enum ConfigPart {
     /// The server's configuration, or the part of it that is ours
     Main,
     /// How Dovecot looks secrets up
@@ -24,7 +24,7 @@ pub(super) enum Part {
 /// A server's file, with placeholders.
 pub(super) struct Template {
     server: Server,
-    part: Part,
+    part: ConfigPart,
     /// Where it belongs, on Debian or in a repository.
     pub(super) place: &'static str,
     pub(super) text: &'static str,
@@ -33,79 +33,79 @@ pub(super) struct Template {
 pub(super) const TEMPLATES: [Template; 13] = [
     Template {
         server: Server::Dovecot,
-        part: Part::Sql,
+        part: ConfigPart::Sql,
         place: "/etc/dovecot/postkey-sql.conf.ext",
         text: include_str!("dovecot/sql.conf.ext"),
     },
     Template {
         server: Server::Dovecot,
-        part: Part::Main,
+        part: ConfigPart::Main,
         place: "/etc/dovecot/dovecot.conf",
         text: include_str!("dovecot/main.conf"),
     },
     Template {
         server: Server::Postfix,
-        part: Part::Main,
+        part: ConfigPart::Main,
         place: "/etc/postfix/master.cf",
         text: include_str!("postfix-master.cf"),
     },
     Template {
         server: Server::Exim,
-        part: Part::Main,
+        part: ConfigPart::Main,
         place: "/etc/exim4/conf.d/auth/99_postkey",
         text: "{authenticators}",
     },
     Template {
         server: Server::Pam,
-        part: Part::Service,
+        part: ConfigPart::Service,
         place: "/etc/pam.d/smtp",
         text: include_str!("pam/service"),
     },
     Template {
         server: Server::Pam,
-        part: Part::Helper,
+        part: ConfigPart::Helper,
         place: "/usr/local/libexec/postkey-login",
         text: include_str!("pam/helper"),
     },
     Template {
         server: Server::Nginx,
-        part: Part::Main,
+        part: ConfigPart::Main,
         place: "/etc/nginx/conf.d/postkey.conf",
         text: include_str!("nginx.conf"),
     },
     Template {
         server: Server::Caddy,
-        part: Part::Main,
+        part: ConfigPart::Main,
         place: "/etc/caddy/Caddyfile",
         text: include_str!("Caddyfile"),
     },
     Template {
         server: Server::Traefik,
-        part: Part::Main,
+        part: ConfigPart::Main,
         place: "/etc/traefik/dynamic/postkey.yaml",
         text: include_str!("traefik.yaml"),
     },
     Template {
         server: Server::Haproxy,
-        part: Part::Main,
+        part: ConfigPart::Main,
         place: "/etc/haproxy/haproxy.cfg",
         text: include_str!("haproxy.cfg"),
     },
     Template {
         server: Server::Haproxy,
-        part: Part::Lua,
+        part: ConfigPart::Lua,
         place: "/etc/haproxy/postkey.lua",
         text: include_str!("haproxy-postkey.lua"),
     },
     Template {
         server: Server::Gitleaks,
-        part: Part::Main,
+        part: ConfigPart::Main,
         place: ".gitleaks.toml",
         text: include_str!("gitleaks.toml"),
     },
     Template {
         server: Server::PreCommit,
-        part: Part::Main,
+        part: ConfigPart::Main,
         place: ".pre-commit-config.yaml",
         text: include_str!("pre-commit.yaml"),
     },
@@ -123,10 +123,10 @@ impl Template {
 /// The templates of the server, at least one.
 pub(super) fn chosen(
     server: Server,
-    part: Option<Part>,
-    facts: Facts<'_>,
+    part: Option<ConfigPart>,
+    facts: TemplateFacts<'_>,
 ) -> Result<Vec<&'static Template>, Error> {
-    let is_needed = |file: &&Template| facts.export.is_none() || file.part != Part::Sql;
+    let is_needed = |file: &&Template| facts.export.is_none() || file.part != ConfigPart::Sql;
     let files = TEMPLATES.iter().filter(|file| file.server == server);
     let files = files.filter(is_needed);
     let chosen: Vec<_> = files

@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::Report;
+use super::DoctorReport;
 use super::inside::rollback;
-use crate::command::Session;
+use crate::command::Context;
 use crate::error::Error;
 use crate::files::{folder_of, hint_of};
 use crate::settings::Listen;
-use crate::usage::Usage;
+use crate::usage::UsageStore;
 use crate::vault::health::{self, Leftover, LeftoverKind};
 use crate::vault::{self, Vault};
 
@@ -17,8 +17,8 @@ use crate::vault::{self, Vault};
 pub(super) const UNDER_WAY: i64 = 60;
 
 /// Where the vault lies, from the root on, as far as there is a folder.
-pub(super) fn vault_path(session: &Session) -> PathBuf {
-    let path = &session.settings.vault;
+pub(super) fn vault_path(context: &Context) -> PathBuf {
+    let path = &context.settings.vault;
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -29,7 +29,7 @@ pub(super) fn vault_path(session: &Session) -> PathBuf {
         .map_or_else(|| path.clone(), |(folder, name)| folder.join(name))
 }
 
-impl Report<'_> {
+impl DoctorReport<'_> {
     /// Whether the vault is there and private.
     ///
     /// # Errors
@@ -40,7 +40,7 @@ impl Report<'_> {
             .iter()
             .position(|fault| matches!(fault, vault::Error::Missing(_)));
         if let Some(missing) = missing {
-            return Err(self.session.explained(faults.swap_remove(missing)));
+            return Err(self.context.explained(faults.swap_remove(missing)));
         }
         if faults.is_empty() {
             self.well("place", format!("`{}` is nobody else's", path.display()));
@@ -71,7 +71,7 @@ impl Report<'_> {
             Ok(leftovers) => leftovers,
             Err(error) => return self.fault("leftovers", error),
         };
-        let before = self.look.now.as_second() - UNDER_WAY;
+        let before = self.display.now.as_second() - UNDER_WAY;
         let is_left = |leftover: &&Leftover| match leftover.kind {
             LeftoverKind::Journal | LeftoverKind::Unfinished => {
                 leftover.written_at.as_second() < before
@@ -94,7 +94,7 @@ impl Report<'_> {
         let (what, hint) = match leftover.kind {
             LeftoverKind::Journal => (
                 "is of a transaction that was interrupted",
-                rollback(&self.session.settings.vault).1,
+                rollback(&self.context.settings.vault).1,
             ),
             LeftoverKind::OlderSchema => (
                 "is the vault before it was brought up to date, with the hashes of that time",
@@ -118,8 +118,8 @@ impl Report<'_> {
 
     /// The settings' file, and whether what it names is there.
     pub(super) fn settings(&mut self) {
-        let session = self.session;
-        let Some(file) = &session.settings.file else {
+        let context = self.context;
+        let Some(file) = &context.settings.file else {
             self.well("settings", "there is no file; all is as it is by default");
             return self.listen();
         };
@@ -129,8 +129,8 @@ impl Report<'_> {
     }
 
     fn listen(&mut self) {
-        let session = self.session;
-        let Listen::Unix(socket) = &session.settings.listen else {
+        let context = self.context;
+        let Listen::Unix(socket) = &context.settings.listen else {
             return;
         };
         let folder = socket.parent().unwrap_or(Path::new("/"));
@@ -148,10 +148,10 @@ impl Report<'_> {
 
     /// The record of use.
     pub(super) fn usage(&mut self, vault: &Vault) {
-        match Usage::open(vault, self.session.settings.wait) {
-            Ok(Some(usage)) => match usage.since(self.look.now) {
+        match UsageStore::open(vault, self.context.settings.wait) {
+            Ok(Some(usage)) => match usage.since(self.display.now) {
                 Ok(Some(since)) => {
-                    let since = self.look.date(since);
+                    let since = self.display.date(since);
                     self.well("use", format!("it is recorded since {since}"));
                 }
                 Ok(None) => self.well("use", "none is recorded yet"),

@@ -2,15 +2,15 @@
 
 use jiff::Timestamp;
 
-use super::Report;
-use crate::command::session::{Session, is_ahead};
+use super::DoctorReport;
+use crate::command::context::{Context, is_ahead};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{KeyName, TOLERANCE};
 use crate::process::{self, WrongClock};
-use crate::ui::{Look, counted, quoted_names};
-use crate::usage::Usage;
-use crate::vault::{self, Action, Ends, Record, TermAhead, Vault};
+use crate::ui::{DisplayContext, counted, quoted_names};
+use crate::usage::UsageStore;
+use crate::vault::{self, Action, Record, TermAhead, TermKind, Vault};
 
 /// What to do about a clock that is behind what was recorded.
 const ADVICE: &str =
@@ -23,14 +23,14 @@ const ADVICE_WITH_NAME: &str = "set the clock if it is wrong; if it is right, \
 /// How many terms are told that were counted from a clock ahead.
 const TOLD: usize = 20;
 
-impl Report<'_> {
+impl DoctorReport<'_> {
     /// Compares the clock with what the vault and the record of use hold.
     pub(super) fn clock(&mut self, vault: &Vault) {
         let found = self.views.len();
         if let Err(wrong) = process::clock() {
             self.found("clock", wrong.to_string(), WrongClock::HINT);
         }
-        let ended = vault.ended_ahead(self.look.now).unwrap_or_else(|error| {
+        let ended = vault.ended_ahead(self.display.now).unwrap_or_else(|error| {
             self.fault("clock", error);
             Vec::new()
         });
@@ -54,7 +54,7 @@ impl Report<'_> {
     fn newest_entry(&mut self, vault: &Vault, advice: &str) {
         match vault.newest_entry() {
             Err(error) => self.fault("clock", error),
-            Ok(Some(newest)) if is_ahead(newest.at, self.look.now) => {
+            Ok(Some(newest)) if is_ahead(newest.at, self.display.now) => {
                 let at = self.when(newest.at);
                 let message = format!("it is behind the newest entry of the audit log ({at})");
                 self.found("clock", message, advice);
@@ -64,7 +64,7 @@ impl Report<'_> {
     }
 
     fn terms_ahead(&mut self, vault: &Vault) {
-        match terms_ahead(vault, self.look.now) {
+        match terms_ahead(vault, self.display.now) {
             Err(error) => self.fault("clock", error),
             Ok(terms) => {
                 for term in terms.iter().take(TOLD) {
@@ -80,10 +80,10 @@ impl Report<'_> {
 
     fn uses_ahead(&mut self, vault: &Vault, advice: &str) {
         // What cannot be read is told of the use itself.
-        let usage = Usage::open(vault, self.session.settings.wait)
+        let usage = UsageStore::open(vault, self.context.settings.wait)
             .ok()
             .flatten();
-        let now = self.look.now;
+        let now = self.display.now;
         if usage.is_some_and(|usage| usage.has_uses_ahead(now).unwrap_or(false)) {
             let message = "it is behind uses that were recorded, which do not count until then";
             self.found("clock", message, advice);
@@ -93,35 +93,35 @@ impl Report<'_> {
 
 /// Takes the clock for right, after the name of a key whose secrets become valid again by that, if
 /// there is any.
-pub(super) fn accept(confirmed: Option<&KeyName>, session: &Session) -> Result<ExitStatus, Error> {
+pub(super) fn accept(confirmed: Option<&KeyName>, context: &Context) -> Result<ExitStatus, Error> {
     process::clock()?;
-    let mut vault = session.open()?;
+    let mut vault = context.open()?;
     vault.check()?;
-    let look = session.look();
-    let ended = vault.ended_ahead(look.now)?;
-    if !is_confirmed(&ended, confirmed, session)? {
-        session.ui.note("nothing was changed");
+    let display = context.display();
+    let ended = vault.ended_ahead(display.now)?;
+    if !is_confirmed(&ended, confirmed, context)? {
+        context.ui.note("nothing was changed");
         return Ok(ExitStatus::No);
     }
-    let revived = vault.accept_clock(&ended, &session.author(Action::Doctor))?;
+    let revived = vault.accept_clock(&ended, &context.author(Action::Doctor))?;
     let revived: Vec<String> = revived.iter().map(ToString::to_string).collect();
-    let now = look.moment(look.now);
-    session.ui.note(format!("accepted {now} as the time"));
-    session.note_done("the clock was accepted");
+    let now = display.moment(display.now);
+    context.ui.note(format!("accepted {now} as the time"));
+    context.note_done("the clock was accepted");
     if !revived.is_empty() {
-        session
+        context
             .ui
             .note(format!("valid again: {}", quoted_names(&revived)));
     }
-    warn_of_terms(&vault, &look, session)?;
-    accept_for_use(&vault, session)?;
+    warn_of_terms(&vault, &display, context)?;
+    accept_for_use(&vault, context)?;
     Ok(ExitStatus::Done)
 }
 
 fn is_confirmed(
     ended: &[Record],
     confirmed: Option<&KeyName>,
-    session: &Session,
+    context: &Context,
 ) -> Result<bool, Error> {
     let Some(first) = ended.first() else {
         return Ok(true);
@@ -130,41 +130,41 @@ fn is_confirmed(
     if confirmed.is_some_and(is_one) {
         return Ok(true);
     }
-    let now = session.look().moment(Session::clock());
-    session.ui.warn(format!(
+    let now = context.display().moment(Context::clock());
+    context.ui.warn(format!(
         "the clock says {now}: if that is so, secrets of {} are valid again, which expired or \
          retired by a clock that was ahead",
         quoted_names(&names(ended))
     ));
     let needed = "making secrets valid again wants more than a yes";
     let hint = format!("--confirm {} confirms it", first.key.name);
-    session.ui.expect_person(needed, &hint)?;
+    context.ui.expect_person(needed, &hint)?;
     let question = "Is the clock right? Type the name of one of these keys";
-    let typed = session.ui.line(question)?.unwrap_or_default();
+    let typed = context.ui.line(question)?.unwrap_or_default();
     let is_it = typed.parse().is_ok_and(|typed: KeyName| is_one(&typed));
     if !is_it && !typed.is_empty() {
-        session.ui.note("that is not the name of one");
+        context.ui.note("that is not the name of one");
     }
     Ok(is_it)
 }
 
 /// Warns of terms that go on longer than was meant: nobody but the operator knows what was.
-fn warn_of_terms(vault: &Vault, look: &Look, session: &Session) -> Result<(), Error> {
-    let terms = terms_ahead(vault, look.now)?;
+fn warn_of_terms(vault: &Vault, display: &DisplayContext, context: &Context) -> Result<(), Error> {
+    let terms = terms_ahead(vault, display.now)?;
     for term in terms.iter().take(TOLD) {
-        let ends = look.moment_and_distance(term.ends_at);
+        let ends = display.moment_and_distance(term.ends_at);
         let (told, hint) = (told(term, &ends), hint(term));
-        session.ui.warn(format!("{told}; {hint}"));
+        context.ui.warn(format!("{told}; {hint}"));
     }
     if let Some(more) = left_out(&terms) {
-        session.ui.warn(more);
+        context.ui.warn(more);
     }
     Ok(())
 }
 
-fn accept_for_use(vault: &Vault, session: &Session) -> Result<(), Error> {
-    let accepted = Usage::open(vault, session.settings.wait).and_then(|usage| {
-        let now = Session::clock();
+fn accept_for_use(vault: &Vault, context: &Context) -> Result<(), Error> {
+    let accepted = UsageStore::open(vault, context.settings.wait).and_then(|usage| {
+        let now = Context::clock();
         usage.map_or(Ok(()), |mut usage| usage.accept_clock(now))
     });
     accepted.map_err(|error| {
@@ -182,8 +182,10 @@ fn terms_ahead(vault: &Vault, now: Timestamp) -> Result<Vec<TermAhead>, vault::E
 fn told(term: &TermAhead, ends: &str) -> String {
     let name = &term.key.name;
     match term.what {
-        Ends::Key => format!("the term of `{name}` was counted from a clock ahead: it ends {ends}"),
-        Ends::GracePeriod => format!(
+        TermKind::Key => {
+            format!("the term of `{name}` was counted from a clock ahead: it ends {ends}")
+        }
+        TermKind::GracePeriod => format!(
             "the grace period of `{name}` was counted from a clock ahead: the old secret stops \
              {ends}"
         ),
@@ -193,11 +195,11 @@ fn told(term: &TermAhead, ends: &str) -> String {
 fn hint(term: &TermAhead) -> String {
     let name = &term.key.name;
     match term.what {
-        Ends::Key => {
+        TermKind::Key => {
             let span = span(term.ends_at.as_second() - term.set_at.as_second());
             format!("`postkey set {name} --expires {span}` counts it from now")
         }
-        Ends::GracePeriod => format!(
+        TermKind::GracePeriod => format!(
             "`postkey rotate --finish {name}` retires the old one, or \
              `postkey rotate --abort {name}` takes the new one back"
         ),

@@ -4,26 +4,26 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
-use super::Report;
+use super::DoctorReport;
 use super::around::UNDER_WAY;
 use crate::command::exports::pour;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{UNFINISHED, folder_of};
-use crate::settings::Export;
+use crate::settings::ExportTarget;
 use crate::vault::{Vault, health};
 
-impl Report<'_> {
+impl DoctorReport<'_> {
     /// Each export that the settings name.
     pub(super) fn exports(&mut self, vault: &Vault) {
-        let session = self.session;
-        let exports = &session.settings.exports;
+        let context = self.context;
+        let exports = &context.settings.exports;
         if exports.is_empty() {
             return;
         }
-        if !session.has_exports_of_its_vault() {
+        if !context.has_exports_of_its_vault() {
             let hint = "name this vault as `vault` in the settings, if they are to be its own";
-            return self.found("exports", session.other_vault_told(), hint);
+            return self.found("exports", context.other_vault_told(), hint);
         }
         for export in exports {
             self.export(export, vault);
@@ -33,12 +33,12 @@ impl Report<'_> {
 
     /// What exports that were cut off left beside theirs; beside the vault that is found anyway.
     fn unfinished(&mut self, vault: &Vault) {
-        let exports = &self.session.settings.exports;
+        let exports = &self.context.settings.exports;
         let mut folders: Vec<&Path> = exports.iter().map(|one| folder_of(&one.file)).collect();
         folders.sort();
         folders.dedup();
         folders.retain(|folder| *folder != folder_of(vault.path()));
-        let before = self.look.now.as_second() - UNDER_WAY;
+        let before = self.display.now.as_second() - UNDER_WAY;
         for folder in folders {
             // Whether the folder can be read was told with its export.
             let found = health::leftovers(&folder.join(UNFINISHED)).unwrap_or_default();
@@ -54,7 +54,7 @@ impl Report<'_> {
         }
     }
 
-    fn export(&mut self, export: &Export, vault: &Vault) {
+    fn export(&mut self, export: &ExportTarget, vault: &Vault) {
         let path = export.file.display();
         match is_current(export, vault) {
             Ok(true) => self.well("exports", format!("`{path}` is what the vault holds")),
@@ -75,7 +75,7 @@ impl Report<'_> {
 }
 
 /// Whether the file is what would be written now.
-fn is_current(export: &Export, vault: &Vault) -> Result<bool, Error> {
+fn is_current(export: &ExportTarget, vault: &Vault) -> Result<bool, Error> {
     let mut file = opened(&export.file)?;
     let mut is_same = true;
     let mut found = Vec::new();

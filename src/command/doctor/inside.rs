@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Report, quoted_names};
+use super::{DoctorReport, quoted_names};
 use crate::error::{Error, INTERRUPTED};
 use crate::ui::{ALLOWS_WEAK, counted, refused_by_dovecot_2_4};
 use crate::vault::health::{self, Examined};
@@ -22,13 +22,13 @@ pub(super) fn rollback(vault: &Path) -> (&'static str, &'static str) {
     }
 }
 
-impl Report<'_> {
+impl DoctorReport<'_> {
     /// All that is in the vault's file.
     ///
     /// # Errors
     /// If it is busy.
     pub(super) fn inside(&mut self, path: &Path) -> Result<(), Error> {
-        match health::examine(path, self.session.settings.wait) {
+        match health::examine(path, self.context.settings.wait) {
             Ok(examined) => self.examined(&examined),
             Err(error @ vault::Error::Busy) => return Err(error.into()),
             Err(vault::Error::Interrupted | vault::Error::ReadOnly | vault::Error::Sqlite(_))
@@ -89,7 +89,7 @@ impl Report<'_> {
     }
 
     fn keys(&mut self, vault: &Vault) {
-        let permissions = &self.session.settings.permissions;
+        let permissions = &self.context.settings.permissions;
         let (mut count, mut unknown, mut unread) = (0, Vec::new(), Vec::new());
         let read = vault.each_key(|record| match record {
             Ok(Record { key, .. }) => {
@@ -219,7 +219,7 @@ impl Report<'_> {
     }
 
     fn staged(&mut self, vault: &Vault) {
-        match vault.staged_too_long(self.look.now) {
+        match vault.staged_too_long(self.display.now) {
             Err(error) => self.fault("staged", error),
             Ok(None) => self.well("staged", "no secret was left waiting"),
             Ok(Some((oldest, count))) => {

@@ -3,20 +3,20 @@
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::super::presented::Presentation;
-use super::Report;
+use super::super::presented::PresentedSecret;
+use super::ExplainReport;
 use crate::error::Error;
 use crate::key::{
-    Allowance, Key, Kind, Limit, Secret, Used, Username, quoted, strays, without_strays,
+    Allowance, Key, Kind, Limit, Secret, Username, WindowUse, quoted, strays, without_strays,
 };
-use crate::ui::{Decision, VerdictView, Which, counted, extension, first_of};
-use crate::vault::Presented;
-use crate::verify::{Check, Need, Question, Recognised, Verdict, allowance};
+use crate::ui::{SecretRole, VerdictDetails, VerdictView, counted, extension, first_of};
+use crate::vault::StoredSecret;
+use crate::verify::{Condition, Need, Question, SecretMatch, Verdict, allowance};
 
 /// How many stray characters are named.
 const NAMED: usize = 3;
 
-impl Report<'_> {
+impl ExplainReport<'_> {
     /// What there is to say of a secret itself, and of its key.
     pub(super) fn secret(
         &mut self,
@@ -24,13 +24,13 @@ impl Report<'_> {
         login: Option<&Username>,
         question: &Question<'_>,
     ) -> Result<(), Error> {
-        let exact = Presentation::of(presented, login, self.session)?;
-        let is_ours = matches!(exact.recognised, Recognised::Secret(_));
+        let exact = PresentedSecret::of(presented, login, self.context)?;
+        let is_ours = matches!(exact.matched, SecretMatch::Secret(_));
         let (clean, presentation) = match strays(presented).next() {
             Some(_) if !is_ours => {
                 self.strays(presented);
                 let clean = without_strays(presented);
-                let presentation = Presentation::of(&clean, login, self.session)?;
+                let presentation = PresentedSecret::of(&clean, login, self.context)?;
                 (clean, presentation)
             }
             _ => {
@@ -41,10 +41,10 @@ impl Report<'_> {
                 (Zeroizing::new(presented.to_owned()), exact)
             }
         };
-        if !self.form(&clean, &presentation.recognised) {
+        if !self.form(&clean, &presentation.matched) {
             return Ok(());
         }
-        match presentation.recognised.secret() {
+        match presentation.matched.secret() {
             Ok(secret) => self.key(secret, &presentation, question),
             Err(verdict) => self.stranger(verdict, &clean, &presentation, login)?,
         }
@@ -59,8 +59,8 @@ impl Report<'_> {
     }
 
     /// Whether it has the form of a secret, or is the password that was imported.
-    fn form(&mut self, clean: &str, recognised: &Recognised) -> bool {
-        if let Recognised::Secret(secret) = recognised
+    fn form(&mut self, clean: &str, matched: &SecretMatch) -> bool {
+        if let SecretMatch::Secret(secret) = matched
             && secret.tail.is_imported()
         {
             self.well("form", "an imported password, which may have any form");
@@ -90,16 +90,16 @@ impl Report<'_> {
         &mut self,
         verdict: Verdict,
         clean: &str,
-        presentation: &Presentation,
+        presentation: &PresentedSecret,
         login: Option<&Username>,
     ) -> Result<(), Error> {
-        let decision = Decision {
+        let decision = VerdictDetails {
             verdict,
             key: None,
             which: None,
             allowance: None,
             login: login.map(Username::as_str),
-            dead: presentation.recognised.dead(),
+            dead: presentation.matched.dead(),
         };
         let mut message = self.reason(&decision);
         let tail = Secret::parse(clean).ok().map(|secret| secret.tail());
@@ -117,16 +117,21 @@ impl Report<'_> {
     }
 
     /// What every check says of a key's secret.
-    fn key(&mut self, secret: &Presented, presentation: &Presentation, question: &Question<'_>) {
-        let used = presentation.used(self.session).unwrap_or_else(|error| {
+    fn key(
+        &mut self,
+        secret: &StoredSecret,
+        presentation: &PresentedSecret,
+        question: &Question<'_>,
+    ) {
+        let used = presentation.used(self.context).unwrap_or_else(|error| {
             let unknown = "what the key has used of its limit is not known";
-            self.session.ui.warn(format!("{unknown}: {error}"));
-            Used::default()
+            self.context.ui.warn(format!("{unknown}: {error}"));
+            WindowUse::default()
         });
         let (key, at) = (&secret.record.key, presentation.at);
-        let permissions = &self.session.settings.permissions;
+        let permissions = &self.context.settings.permissions;
         let allowance = allowance(&secret.record, used, at);
-        for check in Check::ALL {
+        for check in Condition::ALL {
             let Some((point, well)) = self.told(check, secret, question, allowance) else {
                 continue;
             };
@@ -134,17 +139,17 @@ impl Report<'_> {
                 self.well(point, well);
                 continue;
             }
-            let decision = Decision {
+            let decision = VerdictDetails {
                 verdict: check.verdict(),
                 key: Some(key),
-                which: Some(Which::of(secret)),
+                which: Some(SecretRole::of(secret)),
                 allowance,
                 login: None,
                 dead: None,
             };
             let fix = self.fix(check, key, question);
             self.fails(point, self.reason(&decision), fix);
-            if check == Check::Decoy {
+            if check == Condition::Decoy {
                 return;
             }
         }
@@ -154,16 +159,16 @@ impl Report<'_> {
     /// on what was asked.
     fn told(
         &self,
-        check: Check,
-        secret: &Presented,
+        check: Condition,
+        secret: &StoredSecret,
         question: &Question<'_>,
         allowance: Option<Allowance>,
     ) -> Option<(&'static str, String)> {
         let key = &secret.record.key;
         let (name, title) = (&key.name, key.kind().title());
         Some(match check {
-            Check::Decoy => key.is_decoy.then_some(("decoy", String::new()))?,
-            Check::Current => match secret.retires_at {
+            Condition::Decoy => key.is_decoy.then_some(("decoy", String::new()))?,
+            Condition::Current => match secret.retires_at {
                 None => ("secret", format!("the secret of the {title} key `{name}`")),
                 Some(end) => {
                     let end = self.moment(end);
@@ -173,18 +178,18 @@ impl Report<'_> {
                     )
                 }
             },
-            Check::Status => ("status", format!("`{name}` is active")),
-            Check::Expiry => match key.expires_at {
+            Condition::Status => ("status", format!("`{name}` is active")),
+            Condition::Expiry => match key.expires_at {
                 None => ("expiry", format!("`{name}` never expires")),
                 Some(end) => ("expiry", format!("`{name}` expires {}", self.moment(end))),
             },
-            Check::Kind => match (question.kind?, question.username) {
+            Condition::Kind => match (question.kind?, question.username) {
                 (Kind::Smtp, Some(username)) => {
                     ("username", format!("{} is the key's", quoted(username)))
                 }
                 (kind, _) => ("kind", format!("{} keys are accepted here", kind.title())),
             },
-            Check::Permission => {
+            Condition::Permission => {
                 let Need::Request { method, target } = question.need else {
                     return None;
                 };
@@ -195,7 +200,7 @@ impl Report<'_> {
                     format!("{} allows {request}", key.permission()?),
                 )
             }
-            Check::Limit => {
+            Condition::Limit => {
                 let limit = key.limit().filter(|limit| *limit != Limit::None)?;
                 let left = allowance?.remaining();
                 ("limit", format!("{left} left of {limit}"))
@@ -203,33 +208,33 @@ impl Report<'_> {
         })
     }
 
-    fn fix(&self, check: Check, key: &Key, question: &Question<'_>) -> String {
+    fn fix(&self, check: Condition, key: &Key, question: &Question<'_>) -> String {
         let name = &key.name;
         match check {
-            Check::Decoy => {
+            Condition::Decoy => {
                 format!("find out who presents it: `postkey usage {name}` tells from where it was")
             }
-            Check::Current => {
-                let tail = self.look.secret(&key.tail);
+            Condition::Current => {
+                let tail = self.display.secret(&key.tail);
                 format!("present the current secret, {tail}")
             }
-            Check::Status => {
+            Condition::Status => {
                 format!("`postkey activate {name}`, once it is clear why it was stopped")
             }
-            Check::Expiry => extension(key, self.look.now),
-            Check::Kind => match (question.kind, key.username()) {
+            Condition::Expiry => extension(key, self.display.now),
+            Condition::Kind => match (question.kind, key.username()) {
                 (Some(Kind::Smtp), Some(username)) => format!("log in as {username}"),
                 (Some(Kind::Smtp), None) => "a mail server takes SMTP keys".to_owned(),
                 _ => "an API takes API keys".to_owned(),
             },
-            Check::Permission => self.permission(key, question),
-            Check::Limit => "wait until then, or have a higher limit set".to_owned(),
+            Condition::Permission => self.permission(key, question),
+            Condition::Limit => "wait until then, or have a higher limit set".to_owned(),
         }
     }
 
     /// The narrowest way to permit a request; none where nothing permits it.
     fn permission(&self, key: &Key, question: &Question<'_>) -> String {
-        let permissions = &self.session.settings.permissions;
+        let permissions = &self.context.settings.permissions;
         let Need::Request { method, target } = question.need else {
             return String::new();
         };
@@ -246,15 +251,15 @@ impl Report<'_> {
     }
 
     /// The reason for a verdict; programs are told times in UTC.
-    fn reason(&self, decision: &Decision<'_>) -> String {
-        let view = VerdictView::new(decision, &self.look);
-        view.reason(self.session.ui.format).to_owned()
+    fn reason(&self, decision: &VerdictDetails<'_>) -> String {
+        let view = VerdictView::new(decision, &self.display);
+        view.reason(self.context.ui.format).to_owned()
     }
 
     fn moment(&self, moment: Timestamp) -> String {
-        match self.session.ui.format.is_for_machines() {
+        match self.context.ui.format.is_for_machines() {
             true => moment.to_string(),
-            false => self.look.moment_and_distance(moment),
+            false => self.display.moment_and_distance(moment),
         }
     }
 }

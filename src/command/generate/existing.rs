@@ -1,11 +1,11 @@
 //! What `--if-absent` makes of a key that exists: it is left alone, and what differs is told.
 
 use super::Generate;
-use crate::command::Session;
+use crate::command::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Grant, Key, KeyName, Kind, Status};
-use crate::ui::{Look, Ui, counted};
+use crate::key::{Access, Key, KeyName, Kind, Status};
+use crate::ui::{DisplayContext, Ui, counted};
 use crate::vault;
 
 /// Whether there is a key of that name; it must not be another one than was asked for.
@@ -13,9 +13,9 @@ pub(super) fn is_there(
     name: &KeyName,
     args: &Generate,
     kind: Kind,
-    session: &Session,
+    context: &Context,
 ) -> Result<bool, Error> {
-    let Some(vault) = session.open_if_made()? else {
+    let Some(vault) = context.open_if_made()? else {
         return Ok(false);
     };
     let record = match vault.find(name) {
@@ -23,7 +23,7 @@ pub(super) fn is_there(
         Err(vault::Error::NoSuchKey(_)) => return Ok(false),
         Err(error) => return Err(error.into()),
     };
-    let (key, look) = (&record.key, session.look());
+    let (key, display) = (&record.key, context.display());
     if let Some(error) = other_than_asked(name, key, args, kind) {
         return Err(error);
     }
@@ -31,18 +31,18 @@ pub(super) fn is_there(
         let message = format!("`{name}` already exists, but it is not the default key");
         return Err(Error::new(ExitStatus::Exists, message).with_hint("choose another name"));
     }
-    if let Some(difference) = difference(key, args, &look, session)? {
-        session.ui.warn(difference);
+    if let Some(difference) = difference(key, args, &display, context)? {
+        context.ui.warn(difference);
     }
-    session
+    context
         .ui
         .note(format!("`{name}` already exists: unchanged"));
-    args.receiver.warn_if_lost(key, look.now, session);
-    let standing = key.standing(look.now);
-    if !standing.is_good() && !key.is_decoy {
-        session
-            .ui
-            .warn(format!("`{name}` is {standing}: its secret is refused"));
+    args.receiver.warn_if_lost(key, display.now, context);
+    let effective_status = key.effective_status(display.now);
+    if !effective_status.is_good() && !key.is_decoy {
+        context.ui.warn(format!(
+            "`{name}` is {effective_status}: its secret is refused"
+        ));
     }
     Ok(true)
 }
@@ -80,10 +80,10 @@ pub(super) fn other_than_asked(
 pub(super) fn difference(
     key: &Key,
     args: &Generate,
-    look: &Look,
-    session: &Session,
+    display: &DisplayContext,
+    context: &Context,
 ) -> Result<Option<String>, Error> {
-    let differences = differences(key, args, look, session)?;
+    let differences = differences(key, args, display, context)?;
     if differences.is_empty() {
         return Ok(None);
     }
@@ -105,8 +105,8 @@ pub(super) fn difference(
 fn differences(
     key: &Key,
     args: &Generate,
-    look: &Look,
-    session: &Session,
+    display: &DisplayContext,
+    context: &Context,
 ) -> Result<Vec<String>, Error> {
     let mut found = Vec::new();
     let mut compare = |what: &str, asked: Option<String>, has: String| {
@@ -114,14 +114,14 @@ fn differences(
             found.push(format!("{what} is {has}, not {asked}"));
         }
     };
-    if let Grant::Api { permission, limit } = &key.grant {
-        let asked = args.bounds.permission(session)?;
+    if let Access::Api { permission, limit } = &key.access {
+        let asked = args.bounds.permission(context)?;
         compare(
             "permission",
             asked.map(|asked| asked.to_string()),
             permission.to_string(),
         );
-        let asked = args.bounds.limit(session)?;
+        let asked = args.bounds.limit(context)?;
         compare(
             "limit",
             asked.map(|asked| asked.to_string()),
@@ -130,8 +130,8 @@ fn differences(
     }
     // A span is counted from when the key was made, as it was then.
     let asked = args.expires.map(|asked| asked.counted_from(key.created_at));
-    let asked = asked.transpose()?.map(|end| look.end(end));
-    compare("expiry", asked, look.end(key.expires_at));
+    let asked = asked.transpose()?.map(|end| display.end(end));
+    compare("expiry", asked, display.end(key.expires_at));
     let told = |text: &str| crate::key::quoted(text);
     let asked = args.description.as_ref().map(|asked| told(asked.as_str()));
     let has = key.description.as_ref().map(|has| told(has.as_str()));
@@ -147,7 +147,7 @@ fn differences(
 
 /// Of the names of many keys, those that exist.
 #[derive(Default)]
-pub(super) struct Existing {
+pub(super) struct ExistingKeys {
     count: usize,
     refused: usize,
     without_file: usize,
@@ -159,7 +159,7 @@ pub(super) struct Existing {
 /// How many keys that differ are told one by one.
 const TOLD: usize = 10;
 
-impl Existing {
+impl ExistingKeys {
     /// Counts a key whose secret is not where this would put it.
     pub(super) fn note_file(&mut self, has_file: bool) {
         self.without_file += usize::from(!has_file);
@@ -174,13 +174,13 @@ impl Existing {
         key: &Key,
         args: &Generate,
         kind: Kind,
-        look: &Look,
-        session: &Session,
+        display: &DisplayContext,
+        context: &Context,
     ) -> Result<(), Error> {
         self.count += 1;
-        self.refused += usize::from(!key.is_decoy && !key.standing(look.now).is_good());
+        self.refused += usize::from(!key.is_decoy && !key.effective_status(display.now).is_good());
         other_than_asked(&key.name, key, args, kind).map_or(Ok(()), Err)?;
-        if let Some(difference) = difference(key, args, look, session)? {
+        if let Some(difference) = difference(key, args, display, context)? {
             self.differing += 1;
             self.differences
                 .extend(Some(difference).filter(|_| self.differing <= TOLD));

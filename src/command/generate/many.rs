@@ -8,16 +8,16 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 
-use super::existing::Existing;
-use super::place::{Found, Piece, Place};
+use super::existing::ExistingKeys;
+use super::place::{BulkDestination, DestinationState, NewKey};
 use super::{Generate, PLANT};
-use crate::command::issue::Fresh;
-use crate::command::names::{self, Faults, Repeated, Wanted};
-use crate::command::{Session, handed};
+use crate::command::issue::NewSecret;
+use crate::command::names::{self, InvalidNames, ListedName, Repeated};
+use crate::command::{Context, handed};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Expiry, Grant, KeyName, Kind, Standing};
-use crate::process::{self, Reprieve};
+use crate::key::{Access, EffectiveStatus, Expiry, KeyName, Kind};
+use crate::process::{self, DeferredSignals};
 use crate::ui::counted;
 use crate::vault::{self, Action, Author, Change, Vault};
 
@@ -26,26 +26,26 @@ const BATCH: usize = 256;
 
 /// What is to be made, and what is not.
 #[derive(Default)]
-struct Plan {
+struct GeneratePlan {
     new: Vec<KeyName>,
     /// With the secrets that a run which was killed has left.
-    left: Vec<(KeyName, Fresh)>,
-    existing: Existing,
+    left: Vec<(KeyName, NewSecret)>,
+    existing: ExistingKeys,
 }
 
 /// What all keys have in common.
-struct Order<'a> {
+struct CommonOptions<'a> {
     args: &'a Generate,
     kind: Kind,
     expires: Expiry,
-    place: Place,
-    session: &'a Session,
+    place: BulkDestination,
+    context: &'a Context,
 }
 
 /// A key's name and secret.
-struct Named {
+struct NamedSecret {
     name: KeyName,
-    fresh: Fresh,
+    fresh: NewSecret,
     is_left: bool,
 }
 
@@ -53,10 +53,10 @@ pub(super) fn run(
     args: &Generate,
     names: &std::path::Path,
     kind: Kind,
-    session: &Session,
+    context: &Context,
 ) -> Result<ExitStatus, Error> {
-    let order = Order::of(args, kind, session)?;
-    let (wanted, faults) = names::read(names, Repeated::Fault, session)?;
+    let order = CommonOptions::of(args, kind, context)?;
+    let (wanted, faults) = names::read(names, Repeated::Fault, context)?;
     let plan = order.plan(wanted, faults)?;
     order.tell_of_those_there(&plan);
     let count = plan.count();
@@ -64,41 +64,41 @@ pub(super) fn run(
         return Ok(ExitStatus::Done);
     }
     order.place.prepare()?;
-    let mut vault = session.open_or_make()?;
+    let mut vault = context.open_or_make()?;
     let mut made = 0;
     let ended = order.make(plan, &mut vault, &mut made);
     if matches!(ended, Ok(None)) {
         order.announce(made)?;
         return Ok(ExitStatus::Done);
     }
-    session.ui.note(format!(
+    context.ui.note(format!(
         "{made} of {} made; the same command with --if-absent makes the rest",
         counted(count as i128, "key is", "keys are")
     ));
     match ended {
         Ok(None) => {}
         Ok(Some(signal)) => {
-            session.renew_exports();
+            context.renew_exports();
             process::die_by(signal);
         }
         // Told as what became of the others, not of the keys that are made.
         Err(error) => {
-            session.ui.error(&error);
+            context.ui.error(&error);
             return Ok(error.exit_status());
         }
     }
     Ok(ExitStatus::No)
 }
 
-impl Plan {
+impl GeneratePlan {
     fn count(&self) -> usize {
         self.new.len() + self.left.len()
     }
 }
 
-impl<'a> Order<'a> {
+impl<'a> CommonOptions<'a> {
     /// What the command line asks for; what can be refused without a look at names is.
-    fn of(args: &'a Generate, kind: Kind, session: &'a Session) -> Result<Self, Error> {
+    fn of(args: &'a Generate, kind: Kind, context: &'a Context) -> Result<Self, Error> {
         let own = args.username.as_ref().filter(|name| !name.is_shared());
         if let Some(username) = own {
             let message = format!("the username `{username}` can be only one key's");
@@ -108,31 +108,35 @@ impl<'a> Order<'a> {
             ));
         }
         args.expect_no_passphrase()?;
-        args.grant(kind, session)?;
-        let expires = args.expiry(&session.settings);
-        expires.resolve(Session::clock())?;
-        session.note_minutes([expires.minutes()]);
+        args.access(kind, context)?;
+        let expires = args.expiry(&context.settings);
+        expires.resolve(Context::clock())?;
+        context.note_minutes([expires.minutes()]);
         Ok(Self {
             args,
             kind,
             expires,
-            place: Place::of(args, session)?,
-            session,
+            place: BulkDestination::of(args, context)?,
+            context,
         })
     }
 
     /// Looks for each name whether it can be had, and tells all that is wrong together.
-    fn plan(&self, wanted: Vec<Wanted>, mut faults: Faults) -> Result<Plan, Error> {
-        let vault = self.session.open_if_made()?;
-        let now = Session::clock();
-        let mut plan = Plan::default();
-        for Wanted { name, line } in wanted {
+    fn plan(
+        &self,
+        wanted: Vec<ListedName>,
+        mut faults: InvalidNames,
+    ) -> Result<GeneratePlan, Error> {
+        let vault = self.context.open_if_made()?;
+        let now = Context::clock();
+        let mut plan = GeneratePlan::default();
+        for ListedName { name, line } in wanted {
             let fault = self.judge(name, vault.as_ref(), now, &mut plan)?;
             if let Some(error) = fault {
                 faults.add(line, error);
             }
         }
-        faults.tell("no key was made", self.session)?;
+        faults.tell("no key was made", self.context)?;
         Ok(plan)
     }
 
@@ -142,48 +146,53 @@ impl<'a> Order<'a> {
         name: KeyName,
         vault: Option<&Vault>,
         now: Timestamp,
-        plan: &mut Plan,
+        plan: &mut GeneratePlan,
     ) -> Result<Option<Error>, Error> {
         match vault.map(|vault| vault.find(&name)) {
             Some(Ok(record)) if self.args.if_absent => {
-                let look = self.session.look_at(now);
+                let display = self.context.look_at(now);
                 let existing = &mut plan.existing;
                 existing.note_file(self.place.has(&name));
                 return Ok(existing
-                    .add(&record.key, self.args, self.kind, &look, self.session)
+                    .add(&record.key, self.args, self.kind, &display, self.context)
                     .err());
             }
             Some(Ok(_)) => return Ok(Some(taken(vault::Error::NameTaken(name)))),
             None | Some(Err(vault::Error::NoSuchKey(_))) => {}
             Some(Err(error)) => return Err(error.into()),
         }
-        match self.place.look(&name, self.kind, vault)? {
-            Found::Nothing => plan.new.push(name),
-            Found::Left(fresh) => plan.left.push((name, *fresh)),
-            Found::Another(error) => return Ok(Some(error)),
+        match self.place.display(&name, self.kind, vault)? {
+            DestinationState::Nothing => plan.new.push(name),
+            DestinationState::Left(fresh) => plan.left.push((name, *fresh)),
+            DestinationState::Another(error) => return Ok(Some(error)),
         }
         Ok(None)
     }
 
-    fn tell_of_those_there(&self, plan: &Plan) {
-        plan.existing.tell(&self.session.ui);
+    fn tell_of_those_there(&self, plan: &GeneratePlan) {
+        plan.existing.tell(&self.context.ui);
     }
 
     /// Makes all keys, batch by batch; the signal that ended it early, if one did.
-    fn make(&self, plan: Plan, vault: &mut Vault, made: &mut usize) -> Result<Option<i32>, Error> {
-        let bar = self.session.ui.progress("making keys", plan.count());
-        let many = Fresh::many(self.kind, &self.session.settings.brand, plan.new.len())?;
+    fn make(
+        &self,
+        plan: GeneratePlan,
+        vault: &mut Vault,
+        made: &mut usize,
+    ) -> Result<Option<i32>, Error> {
+        let bar = self.context.ui.progress("making keys", plan.count());
+        let many = NewSecret::many(self.kind, &self.context.settings.brand, plan.new.len())?;
         let size = many.in_a_second().min(BATCH);
-        let reprieve = Reprieve::begin();
+        let reprieve = DeferredSignals::begin();
         let left = plan.left.into_iter().map(|(name, fresh)| {
-            Ok(Named {
+            Ok(NamedSecret {
                 name,
                 fresh,
                 is_left: true,
             })
         });
         let new = plan.new.into_iter().zip(many).map(|(name, fresh)| {
-            Ok(Named {
+            Ok(NamedSecret {
                 name,
                 fresh: fresh?,
                 is_left: false,
@@ -193,7 +202,7 @@ impl<'a> Order<'a> {
         loop {
             let next = all.by_ref().take(size);
             let batch = next.take_while(|_| reprieve.signal().is_none());
-            let batch: Vec<Named> = batch.collect::<Result<_, Error>>()?;
+            let batch: Vec<NamedSecret> = batch.collect::<Result<_, Error>>()?;
             if batch.is_empty() || reprieve.signal().is_some() {
                 return Ok(reprieve.signal());
             }
@@ -202,10 +211,10 @@ impl<'a> Order<'a> {
     }
 
     /// Stages, hands over and activates; how many keys there are then.
-    fn hand_out(&self, batch: Vec<Named>, vault: &mut Vault) -> Result<usize, Error> {
-        let author = self.session.author(Action::Generate);
-        let pieces: Vec<Piece> = vault.change(&author, |change| self.stage(batch, change))?;
-        if let Err((written, error)) = self.place.deliver(&pieces, self.session) {
+    fn hand_out(&self, batch: Vec<NamedSecret>, vault: &mut Vault) -> Result<usize, Error> {
+        let author = self.context.author(Action::Generate);
+        let pieces: Vec<NewKey> = vault.change(&author, |change| self.stage(batch, change))?;
+        if let Err((written, error)) = self.place.deliver(&pieces, self.context) {
             self.take_back(&pieces, written, vault, &author);
             return Err(error);
         }
@@ -220,37 +229,37 @@ impl<'a> Order<'a> {
             self.take_back(&pieces, pieces.len(), vault, &author);
         }
         Err(match &self.place {
-            Place::Folder { .. } => taken(error),
-            Place::Lines => not_good(&error, pieces.len()),
+            BulkDestination::Folder { .. } => taken(error),
+            BulkDestination::Lines => not_good(&error, pieces.len()),
         })
     }
 
     /// Puts a batch in waiting, without the names that were taken meanwhile if they may be.
-    fn stage(&self, batch: Vec<Named>, change: &Change<'_>) -> Result<Vec<Piece>, Error> {
+    fn stage(&self, batch: Vec<NamedSecret>, change: &Change<'_>) -> Result<Vec<NewKey>, Error> {
         let mut usernames = HashSet::new();
         let mut pieces = Vec::with_capacity(batch.len());
         for named in batch {
-            let Some(grant) = self.free_grant(&named.name, change, &mut usernames)? else {
+            let Some(access) = self.free_grant(&named.name, change, &mut usernames)? else {
                 continue;
             };
             match named.is_left {
                 true => change.stage_again(&named.fresh.tail())?,
                 false => named.fresh.stage(change)?,
             }
-            pieces.push(self.piece(named, grant, change.now())?);
+            pieces.push(self.piece(named, access, change.now())?);
         }
         Ok(pieces)
     }
 
-    fn piece(&self, named: Named, grant: Grant, now: Timestamp) -> Result<Piece, Error> {
-        let Named {
+    fn piece(&self, named: NamedSecret, access: Access, now: Timestamp) -> Result<NewKey, Error> {
+        let NamedSecret {
             name,
             fresh,
             is_left,
         } = named;
         let tail = fresh.tail();
-        let key = self.args.key(name, grant, tail, now, self.expires)?;
-        Ok(Piece {
+        let key = self.args.key(name, access, tail, now, self.expires)?;
+        Ok(NewKey {
             key,
             fresh,
             is_left,
@@ -265,18 +274,18 @@ impl<'a> Order<'a> {
         name: &KeyName,
         change: &Change<'_>,
         usernames: &mut HashSet<String>,
-    ) -> Result<Option<Grant>, Error> {
+    ) -> Result<Option<Access>, Error> {
         loop {
-            let grant = self.args.grant(self.kind, self.session)?;
-            let own = match &grant {
-                Grant::Smtp { username } if !username.is_shared() => Some(username),
+            let access = self.args.access(self.kind, self.context)?;
+            let own = match &access {
+                Access::Smtp { username } if !username.is_shared() => Some(username),
                 _ => None,
             };
             if own.is_some_and(|own| !usernames.insert(own.as_str().to_owned())) {
                 continue;
             }
             match change.expect_free(name, own) {
-                Ok(()) => return Ok(Some(grant)),
+                Ok(()) => return Ok(Some(access)),
                 Err(vault::Error::UsernameTaken(_)) => {}
                 Err(vault::Error::NameTaken(_)) if self.args.if_absent => return Ok(None),
                 Err(error) => return Err(taken(error)),
@@ -286,9 +295,9 @@ impl<'a> Order<'a> {
 
     /// Withdraws secrets that no key will have, and then what was written of them, be it by an
     /// earlier run: nothing that somebody else has taken up meanwhile.
-    fn take_back(&self, pieces: &[Piece], written: usize, vault: &mut Vault, author: &Author) {
+    fn take_back(&self, pieces: &[NewKey], written: usize, vault: &mut Vault, author: &Author) {
         let withdrawn = vault.change(author, |change| {
-            let withdraw = |piece: &Piece| change.withdraw(&piece.fresh.tail());
+            let withdraw = |piece: &NewKey| change.withdraw(&piece.fresh.tail());
             pieces
                 .iter()
                 .map(withdraw)
@@ -305,7 +314,7 @@ impl<'a> Order<'a> {
 
     /// Says what was made.
     fn announce(&self, made: usize) -> Result<(), Error> {
-        let ui = &self.session.ui;
+        let ui = &self.context.ui;
         let title = self.kind.title();
         let keys = counted(
             made as i128,
@@ -313,30 +322,30 @@ impl<'a> Order<'a> {
             &format!("{title} keys"),
         );
         let status = match self.args.is_decoy {
-            true => Standing::Decoy.word(),
+            true => EffectiveStatus::Decoy.word(),
             false => self.args.status().word(),
         };
-        let grant = match self.args.grant(self.kind, self.session)? {
-            Grant::Smtp { username } if username.is_shared() => format!(", username {username}"),
-            Grant::Smtp { .. } => ", usernames made up (`postkey list` shows them)".to_owned(),
-            Grant::Api { .. } if self.args.is_decoy => String::new(),
-            Grant::Api { permission, limit } => {
+        let access = match self.args.access(self.kind, self.context)? {
+            Access::Smtp { username } if username.is_shared() => format!(", username {username}"),
+            Access::Smtp { .. } => ", usernames made up (`postkey list` shows them)".to_owned(),
+            Access::Api { .. } if self.args.is_decoy => String::new(),
+            Access::Api { permission, limit } => {
                 format!(", permission {permission}, limit {limit}")
             }
         };
-        ui.note(format!("made {keys}: {status}{grant}"));
-        let now = Session::clock();
-        let end = self.session.look_at(now).end(self.expires.resolve(now)?);
+        ui.note(format!("made {keys}: {status}{access}"));
+        let now = Context::clock();
+        let end = self.context.look_at(now).end(self.expires.resolve(now)?);
         ui.note(match self.args.is_decoy {
             true => PLANT.to_owned(),
             false => format!("expires {end}"),
         });
         match &self.place {
-            Place::Folder { path, .. } => ui.note(format!(
+            BulkDestination::Folder { path, .. } => ui.note(format!(
                 "each secret is in a file of its own in `{}`, and nowhere else",
                 path.display()
             )),
-            Place::Lines => {}
+            BulkDestination::Lines => {}
         }
         Ok(())
     }

@@ -9,11 +9,11 @@ use nix::fcntl::OFlag;
 use zeroize::Zeroizing;
 
 use super::Generate;
-use crate::command::Session;
-use crate::command::issue::Fresh;
+use crate::command::Context;
+use crate::command::issue::NewSecret;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{self, Draft, Existing, Use, sync_within};
+use crate::files::{self, Draft, FileRole, IfExists, sync_within};
 use crate::key::{HashMemory, Key, KeyName, Kind, Scanner, Secret};
 use crate::ui::{Format, KeyView};
 use crate::vault::{self, Vault};
@@ -22,13 +22,13 @@ use crate::vault::{self, Vault};
 const LONGEST: u64 = 8192;
 
 /// A key that is being made, its secret, and whether an earlier run has written that already.
-pub(super) struct Piece {
+pub(super) struct NewKey {
     pub(super) key: Key,
-    pub(super) fresh: Fresh,
+    pub(super) fresh: NewSecret,
     pub(super) is_left: bool,
 }
 
-impl Piece {
+impl NewKey {
     fn bytes(&self, format: Format) -> Zeroizing<Vec<u8>> {
         let view = KeyView::new(&self.key, self.key.created_at);
         self.fresh.issued(view).bytes(format)
@@ -36,7 +36,7 @@ impl Piece {
 }
 
 /// What takes the secrets.
-pub(super) enum Place {
+pub(super) enum BulkDestination {
     /// A folder, with a file a key.
     Folder { path: PathBuf, format: Format },
     /// Standard output, with an object a line.
@@ -44,26 +44,26 @@ pub(super) enum Place {
 }
 
 /// What is there in the place of a new key's secret.
-pub(super) enum Found {
+pub(super) enum DestinationState {
     Nothing,
     /// The secret of a run that was killed before its key was made.
-    Left(Box<Fresh>),
+    Left(Box<NewSecret>),
     /// Something that must stay.
     Another(Error),
 }
 
-impl Place {
+impl BulkDestination {
     /// What the command line names.
-    pub(super) fn of(args: &Generate, session: &Session) -> Result<Self, Error> {
-        match (&args.save_dir, session.ui.format) {
+    pub(super) fn of(args: &Generate, context: &Context) -> Result<Self, Error> {
+        match (&args.save_dir, context.ui.format) {
             (Some(path), format) => {
-                files::expect_own_folder(path, Use::Secret)?;
-                expect_no_vault_in(path, session)?;
+                files::expect_own_folder(path, FileRole::Secret)?;
+                expect_no_vault_in(path, context)?;
                 let path = path.clone();
                 Ok(Self::Folder { path, format })
             }
             (None, Format::Jsonl) => {
-                args.receiver.expect(session)?;
+                args.receiver.expect(context)?;
                 Ok(Self::Lines)
             }
             (None, _) => Err(
@@ -95,21 +95,21 @@ impl Place {
     }
 
     /// What is in the place of a key's secret that is not there yet.
-    pub(super) fn look(
+    pub(super) fn display(
         &self,
         name: &KeyName,
         kind: Kind,
         vault: Option<&Vault>,
-    ) -> Result<Found, Error> {
+    ) -> Result<DestinationState, Error> {
         let path = match self {
             Self::Folder { .. } => self.path_of(name),
-            Self::Lines => return Ok(Found::Nothing),
+            Self::Lines => return Ok(DestinationState::Nothing),
         };
         match fs::symlink_metadata(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Found::Nothing),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(DestinationState::Nothing),
             _ => match vault.map(|vault| left(&path, kind, vault)).transpose()? {
-                Some(Some(fresh)) => Ok(Found::Left(Box::new(fresh))),
-                _ => Ok(Found::Another(in_the_way(&path))),
+                Some(Some(fresh)) => Ok(DestinationState::Left(Box::new(fresh))),
+                _ => Ok(DestinationState::Another(in_the_way(&path))),
             },
         }
     }
@@ -120,8 +120,8 @@ impl Place {
     /// Why not, and how many were handed over all the same.
     pub(super) fn deliver(
         &self,
-        pieces: &[Piece],
-        session: &Session,
+        pieces: &[NewKey],
+        context: &Context,
     ) -> Result<(), (usize, Error)> {
         match self {
             Self::Folder { path, format } => {
@@ -133,19 +133,19 @@ impl Place {
                     .map_err(|source| files::failed(path, source))
                     .map_err(|error| (pieces.len(), undelivered(error)))
             }
-            Self::Lines => session
+            Self::Lines => context
                 .ui
                 .deliver(&lines(pieces))
                 .map_err(|error| (0, error)),
         }
     }
 
-    fn write(&self, piece: &Piece, format: Format) -> Result<(), files::Error> {
+    fn write(&self, piece: &NewKey, format: Format) -> Result<(), files::Error> {
         let existing = match piece.is_left {
-            true => Existing::Replace,
-            false => Existing::Keep,
+            true => IfExists::Replace,
+            false => IfExists::Keep,
         };
-        let mut draft = Draft::begin(&self.path_of(&piece.key.name), Use::Secret, existing)?;
+        let mut draft = Draft::begin(&self.path_of(&piece.key.name), FileRole::Secret, existing)?;
         draft.write(&piece.bytes(format))?;
         draft.publish_among_many()
     }
@@ -176,7 +176,7 @@ impl Place {
 }
 
 /// All secrets, a line each.
-fn lines(pieces: &[Piece]) -> Zeroizing<Vec<u8>> {
+fn lines(pieces: &[NewKey]) -> Zeroizing<Vec<u8>> {
     let lines: Vec<_> = pieces
         .iter()
         .map(|piece| piece.bytes(Format::Jsonl))
@@ -191,7 +191,7 @@ fn lines(pieces: &[Piece]) -> Zeroizing<Vec<u8>> {
 }
 
 /// The secret in a file, if it is one that is in waiting: it was never good, and will be now.
-fn left(path: &Path, kind: Kind, vault: &Vault) -> Result<Option<Fresh>, Error> {
+fn left(path: &Path, kind: Kind, vault: &Vault) -> Result<Option<NewSecret>, Error> {
     let is_of_kind = |secret: &Secret| secret.expose().starts_with(kind.prefix());
     let Some(secret) = secret_in(path).filter(is_of_kind) else {
         return Ok(None);
@@ -201,7 +201,7 @@ fn left(path: &Path, kind: Kind, vault: &Vault) -> Result<Option<Fresh>, Error> 
     };
     let matches = verifier.matches(&secret, &mut HashMemory::default());
     let is_staged = matches.map_err(vault::Error::from)?;
-    Ok(is_staged.then(|| Fresh::of(secret, verifier)))
+    Ok(is_staged.then(|| NewSecret::of(secret, verifier)))
 }
 
 /// The one secret in a file that is no longer than ours are.
@@ -227,8 +227,8 @@ fn secret_in(path: &Path) -> Option<Secret> {
 }
 
 /// A key may be called as a file of SQLite's is, which makes and removes them as it likes.
-fn expect_no_vault_in(folder: &Path, session: &Session) -> Result<(), Error> {
-    let own = files::real(&session.settings.vault);
+fn expect_no_vault_in(folder: &Path, context: &Context) -> Result<(), Error> {
+    let own = files::real(&context.settings.vault);
     if files::real(&folder.join("key")).parent() != own.parent() {
         return Ok(());
     }

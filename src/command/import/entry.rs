@@ -4,13 +4,13 @@ use jiff::Timestamp;
 use rand::rngs::SysRng;
 use zeroize::Zeroizing;
 
-use super::fault::{Fault, Faults};
+use super::fault::{InvalidLines, LineError};
 use super::line::User;
-use super::{Form, Making};
+use super::{ImportDefaults, InputFormat};
 use crate::command::issue::random;
 use crate::error::Error;
 use crate::key::{
-    Description, Grant, Hash, HashMemory, Invalid, Key, KeyName, NEVER_IN_PASSWORDS, Retiring,
+    Access, Description, Hash, HashMemory, Invalid, Key, KeyName, NEVER_IN_PASSWORDS, Retiring,
     Status, Tail, Username, Verifier, in_clear, without_mark,
 };
 use crate::vault;
@@ -19,17 +19,17 @@ use crate::vault;
 const LONGEST: usize = 1023;
 
 /// A key, and what its secret is known by.
-pub(super) struct Entry {
+pub(super) struct ImportEntry {
     pub(super) line: u64,
     pub(super) key: Key,
     pub(super) secret_at: Timestamp,
-    secret: Secret,
+    secret: ImportedSecret,
     /// What its secret from before a rotation is known by.
     pub(super) old: Option<Box<Verifier>>,
 }
 
 /// What an imported secret is known by.
-pub(super) enum Secret {
+pub(super) enum ImportedSecret {
     Kept(Box<Verifier>),
     Clear(Zeroizing<String>),
 }
@@ -43,13 +43,13 @@ pub(super) struct About {
     pub(super) expires_at: Option<Timestamp>,
 }
 
-impl Making<'_> {
+impl ImportDefaults<'_> {
     /// All entries of an input; what is none is among the faults.
-    pub(super) fn entries(&self, bytes: &[u8], faults: &mut Faults) -> Vec<Entry> {
+    pub(super) fn entries(&self, bytes: &[u8], faults: &mut InvalidLines) -> Vec<ImportEntry> {
         let bytes = without_mark(bytes);
         match self.form {
-            Form::Dovecot | Form::Htpasswd => self.lines(bytes, faults),
-            Form::Json => self.objects(bytes, faults),
+            InputFormat::Dovecot | InputFormat::Htpasswd => self.lines(bytes, faults),
+            InputFormat::Json => self.objects(bytes, faults),
         }
     }
 
@@ -65,7 +65,7 @@ impl Making<'_> {
     }
 
     /// A user of a passwd-file.
-    pub(super) fn password_of(&self, line: u64, user: &User<'_>) -> Result<Entry, Fault> {
+    pub(super) fn password_of(&self, line: u64, user: &User<'_>) -> Result<ImportEntry, LineError> {
         let username = username(user.username)?;
         let secret = self.secret(user.password)?;
         let name = KeyName::near(username.as_str());
@@ -73,32 +73,32 @@ impl Making<'_> {
     }
 
     /// A hash, or a password in clear behind the scheme of one.
-    pub(super) fn secret(&self, text: &str) -> Result<Secret, Fault> {
+    pub(super) fn secret(&self, text: &str) -> Result<ImportedSecret, LineError> {
         match in_clear(text) {
             Some(clear) => self.clear(clear),
-            None => Ok(Secret::Kept(Box::new(Hash::import(text)?.into()))),
+            None => Ok(ImportedSecret::Kept(Box::new(Hash::import(text)?.into()))),
         }
     }
 
     /// A password in clear, if it may be.
-    pub(super) fn clear(&self, password: &str) -> Result<Secret, Fault> {
+    pub(super) fn clear(&self, password: &str) -> Result<ImportedSecret, LineError> {
         if !self.is_input {
-            let fault = Fault::new("its password is in clear, which a file should never hold");
+            let fault = LineError::new("its password is in clear, which a file should never hold");
             return Err(fault.with_hint(
                 "passwords in clear are taken from standard input only: put `-` in the place of \
                  the file's name, pipe it in, and delete it",
             ));
         }
         if password.is_empty() {
-            return Err(Fault::new("its password is empty"));
+            return Err(LineError::new("its password is empty"));
         }
         if password.len() > LONGEST || password.contains(NEVER_IN_PASSWORDS) {
-            return Err(Fault::new(
+            return Err(LineError::new(
                 "its password is too long, or has a NUL, a tab or a line end in it, with which nobody \
                  logs in",
             ));
         }
-        Ok(Secret::Clear(Zeroizing::new(password.to_owned())))
+        Ok(ImportedSecret::Clear(Zeroizing::new(password.to_owned())))
     }
 
     /// A key with a password that is nothing more than that.
@@ -107,15 +107,15 @@ impl Making<'_> {
         line: u64,
         name: KeyName,
         username: Username,
-        secret: Secret,
+        secret: ImportedSecret,
         about: About,
-    ) -> Result<Entry, Fault> {
+    ) -> Result<ImportEntry, LineError> {
         let tail = Tail::imported(&mut SysRng)
-            .map_err(|error| Fault::from(Error::no_random_bytes(error)))?;
-        Ok(Entry {
+            .map_err(|error| LineError::from(Error::no_random_bytes(error)))?;
+        Ok(ImportEntry {
             line,
             secret_at: self.now,
-            key: about.key(name, Grant::Smtp { username }, tail),
+            key: about.key(name, Access::Smtp { username }, tail),
             secret,
             old: None,
         })
@@ -124,22 +124,22 @@ impl Making<'_> {
 
 /// A username that a key can have; a hint at what to do about another. What may be a hash, as
 /// where a line lacks its first field, is not shown.
-pub(super) fn username(text: &str) -> Result<Username, Fault> {
+pub(super) fn username(text: &str) -> Result<Username, LineError> {
     if text.starts_with('{') || text.contains('$') {
-        let fault = Fault::new("it has a hash in the place of the username");
+        let fault = LineError::new("it has a hash in the place of the username");
         return Err(fault.with_hint("a username comes first, and has no `$` in it"));
     }
     text.parse().map_err(|invalid: Invalid| {
         let hint = "a key cannot have it: rename the user, also in the program that logs in";
-        Fault::from(invalid).with_hint(hint)
+        LineError::from(invalid).with_hint(hint)
     })
 }
 
 impl About {
-    pub(super) fn key(self, name: KeyName, grant: Grant, tail: Tail) -> Key {
+    pub(super) fn key(self, name: KeyName, access: Access, tail: Tail) -> Key {
         Key {
             name,
-            grant,
+            access,
             status: self.status,
             description: self.description,
             created_at: self.created_at,
@@ -152,31 +152,31 @@ impl About {
     }
 }
 
-impl Entry {
+impl ImportEntry {
     /// A key that comes whole, with a secret of which the tail is known.
     pub(super) fn whole(line: u64, key: Key, secret: Verifier) -> Self {
         Self {
             line,
             secret_at: key.created_at,
             key,
-            secret: Secret::Kept(Box::new(secret)),
+            secret: ImportedSecret::Kept(Box::new(secret)),
             old: None,
         }
     }
 
     /// Takes another of the same key for its secret from before a rotation, which is good until
     /// then.
-    pub(super) fn retire(&mut self, old: Self, until: Timestamp) -> Result<(), Fault> {
+    pub(super) fn retire(&mut self, old: Self, until: Timestamp) -> Result<(), LineError> {
         if self.old.is_some() {
-            return Err(Fault::new("it is a third secret of one key"));
+            return Err(LineError::new("it is a third secret of one key"));
         }
-        if self.key.grant != old.key.grant || self.key.is_decoy != old.key.is_decoy {
-            return Err(Fault::new(
+        if self.key.access != old.key.access || self.key.is_decoy != old.key.is_decoy {
+            return Err(LineError::new(
                 "it is an old secret, but opens something else than the new one of its key",
             ));
         }
-        let Secret::Kept(secret) = old.secret else {
-            return Err(Fault::new("an old secret has a `digest` or a `hash`"));
+        let ImportedSecret::Kept(secret) = old.secret else {
+            return Err(LineError::new("an old secret has a `digest` or a `hash`"));
         };
         let until = self.key.expires_at.map_or(until, |end| end.min(until));
         let tail = old.key.tail;
@@ -191,10 +191,10 @@ impl Entry {
 
     /// Hashes a password in clear, and forgets it.
     pub(super) fn hash(&mut self, memory: &mut HashMemory) -> Result<(), Error> {
-        if let Secret::Clear(password) = &self.secret {
+        if let ImportedSecret::Clear(password) = &self.secret {
             let hash = Hash::of_password(password, random()?, memory);
             let hash = hash.map_err(vault::Error::from)?;
-            self.secret = Secret::Kept(Box::new(hash.into()));
+            self.secret = ImportedSecret::Kept(Box::new(hash.into()));
         }
         Ok(())
     }
@@ -202,8 +202,8 @@ impl Entry {
     /// The entry and what its secret is known by, once a password in clear is hashed.
     pub(super) fn kept(&self) -> Option<(&Self, &Verifier)> {
         match &self.secret {
-            Secret::Kept(kept) => Some((self, kept)),
-            Secret::Clear(_) => None,
+            ImportedSecret::Kept(kept) => Some((self, kept)),
+            ImportedSecret::Clear(_) => None,
         }
     }
 

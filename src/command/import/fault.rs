@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use crate::command::Session;
+use crate::command::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Foreign, Invalid};
+use crate::key::{Invalid, UnsupportedHash};
 use crate::ui::counted;
 use crate::vault;
 
@@ -14,9 +14,9 @@ const MOST: usize = 100;
 
 /// Why a line cannot be imported.
 #[derive(Debug)]
-pub(super) struct Fault(Error);
+pub(super) struct LineError(Error);
 
-impl Fault {
+impl LineError {
     pub(super) fn new(why: impl Into<String>) -> Self {
         Self(Error::usage(why))
     }
@@ -31,25 +31,25 @@ impl Fault {
     }
 }
 
-impl From<Foreign> for Fault {
-    fn from(foreign: Foreign) -> Self {
+impl From<UnsupportedHash> for LineError {
+    fn from(foreign: UnsupportedHash) -> Self {
         Self::new(foreign.to_string()).with_hint(foreign.hint())
     }
 }
 
-impl From<Invalid> for Fault {
+impl From<Invalid> for LineError {
     fn from(invalid: Invalid) -> Self {
         Self(invalid.into())
     }
 }
 
-impl From<Error> for Fault {
+impl From<Error> for LineError {
     fn from(error: Error) -> Self {
         Self(error)
     }
 }
 
-impl From<vault::Error> for Fault {
+impl From<vault::Error> for LineError {
     fn from(error: vault::Error) -> Self {
         Self(error.into())
     }
@@ -57,15 +57,15 @@ impl From<vault::Error> for Fault {
 
 /// The bad lines of an input.
 #[derive(Debug, Default)]
-pub(super) struct Faults {
+pub(super) struct InvalidLines {
     /// The first of them, with their lines.
-    first: Vec<(u64, Fault)>,
+    first: Vec<(u64, LineError)>,
     count: u64,
     worst: Option<ExitStatus>,
 }
 
-impl Faults {
-    pub(super) fn add(&mut self, line: u64, fault: Fault) {
+impl InvalidLines {
+    pub(super) fn add(&mut self, line: u64, fault: LineError) {
         self.worst = self.worst.max(Some(fault.0.exit_status()));
         self.count += 1;
         if self.first.len() < MOST {
@@ -78,13 +78,13 @@ impl Faults {
     }
 
     /// Says what is wrong with each line, each hint once, and gives back that nothing was done.
-    pub(super) fn report(mut self, session: &Session) -> Error {
+    pub(super) fn report(mut self, context: &Context) -> Error {
         self.first.sort_by_key(|(line, _)| *line);
         let mut hints = HashSet::new();
-        for (line, Fault(error)) in &self.first {
+        for (line, LineError(error)) in &self.first {
             let told = Error::new(error.exit_status(), format!("line {line}: {error}"));
             let hint = error.hint().filter(|hint| hints.insert(hint.to_string()));
-            session.ui.error(&match hint {
+            context.ui.error(&match hint {
                 Some(hint) => told.with_hint(hint),
                 None => told,
             });

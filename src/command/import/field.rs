@@ -9,8 +9,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use zeroize::Zeroize;
 
-use super::fault::Fault;
-use crate::key::{Invalid, Standing, Status, quoted};
+use super::fault::LineError;
+use crate::key::{EffectiveStatus, Invalid, Status, quoted};
 use crate::settings;
 
 /// What an object may have in it: what is imported, the usual names of that, and what postkey
@@ -70,9 +70,9 @@ impl Drop for Object {
 
 impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Fields;
+        struct FieldVisitor;
 
-        impl<'de> Visitor<'de> for Fields {
+        impl<'de> Visitor<'de> for FieldVisitor {
             type Value = Object;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -88,21 +88,21 @@ impl<'de> Deserialize<'de> for Object {
             }
         }
 
-        from.deserialize_map(Fields)
+        from.deserialize_map(FieldVisitor)
     }
 }
 
 impl Object {
     /// The fields of a value.
-    pub(super) fn read(value: &RawValue) -> Result<Self, Fault> {
+    pub(super) fn read(value: &RawValue) -> Result<Self, LineError> {
         let object = serde_json::from_str::<Self>(value.get());
-        let object = object.map_err(|_| Fault::new("it is not an object"))?;
+        let object = object.map_err(|_| LineError::new("it is not an object"))?;
         for (at, (name, _)) in object.0.iter().enumerate() {
             if !KNOWN.contains(&name.as_str()) {
                 return Err(unknown(name));
             }
             if object.0[..at].iter().any(|(before, _)| before == name) {
-                return Err(Fault::new(format!("it has `{name}` twice")));
+                return Err(LineError::new(format!("it has `{name}` twice")));
             }
         }
         Ok(object)
@@ -114,11 +114,11 @@ impl Object {
     }
 
     /// A field's text; `null` is none.
-    pub(super) fn text(&self, field: &str) -> Result<Option<&str>, Fault> {
+    pub(super) fn text(&self, field: &str) -> Result<Option<&str>, LineError> {
         match self.get(field) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(Fault::new(format!("its `{field}` is not a text"))),
+            Some(_) => Err(LineError::new(format!("its `{field}` is not a text"))),
         }
     }
 
@@ -126,55 +126,55 @@ impl Object {
     pub(super) fn parsed<T: FromStr<Err = Invalid>>(
         &self,
         field: &str,
-    ) -> Result<Option<T>, Fault> {
+    ) -> Result<Option<T>, LineError> {
         let text = self.text(field)?;
         Ok(text.map(T::from_str).transpose()?)
     }
 
     /// A time in whole seconds.
-    pub(super) fn moment(&self, field: &str) -> Result<Option<Timestamp>, Fault> {
+    pub(super) fn moment(&self, field: &str) -> Result<Option<Timestamp>, LineError> {
         let Some(text) = self.text(field)? else {
             return Ok(None);
         };
         let moment = text.parse::<Timestamp>();
         let moment = moment.and_then(|moment| Timestamp::from_second(moment.as_second()));
         moment.map(Some).map_err(|_| {
-            let fault = Fault::new(format!("its `{field}` is not a time"));
+            let fault = LineError::new(format!("its `{field}` is not a time"));
             fault.with_hint("a time is written as in 2026-11-22T10:00:00Z")
         })
     }
 
     /// When it expires, if it says so; `null` is never.
-    pub(super) fn expires_at(&self) -> Result<Option<Option<Timestamp>>, Fault> {
+    pub(super) fn expires_at(&self) -> Result<Option<Option<Timestamp>>, LineError> {
         let mut given = EXPIRY.iter().filter(|field| self.get(field).is_some());
         match (given.next(), given.next()) {
             (None, _) => Ok(None),
             (Some(field), None) => self.moment(field).map(Some),
             (Some(field), Some(other)) => {
-                let fault = Fault::new(format!("it has `{field}` and `{other}`"));
+                let fault = LineError::new(format!("it has `{field}` and `{other}`"));
                 Err(fault.with_hint("give `expires_at` alone"))
             }
         }
     }
 
     /// Whether it says that it has expired.
-    pub(super) fn is_expired(&self) -> Result<bool, Fault> {
+    pub(super) fn is_expired(&self) -> Result<bool, LineError> {
         Ok(self.text("status")? == Some("expired"))
     }
 
     /// Whether it says that it is a decoy.
-    pub(super) fn is_decoy(&self) -> Result<bool, Fault> {
-        Ok(self.text("status")? == Some(Standing::Decoy.word()))
+    pub(super) fn is_decoy(&self) -> Result<bool, LineError> {
+        Ok(self.text("status")? == Some(EffectiveStatus::Decoy.word()))
     }
 
     /// The operator's status; what follows from the time follows again.
-    pub(super) fn status(&self) -> Result<Option<Status>, Fault> {
+    pub(super) fn status(&self) -> Result<Option<Status>, LineError> {
         let mut said = match self.text("status")? {
             None => None,
             Some("active" | "rotating" | "expired" | "decoy") => Some(("status", Status::Active)),
             Some("inactive" | "disabled" | "locked") => Some(("status", Status::Inactive)),
             Some(_) => {
-                return Err(Fault::new(
+                return Err(LineError::new(
                     "its `status` is none of active, inactive and decoy",
                 ));
             }
@@ -186,13 +186,15 @@ impl Object {
                 (Some(Value::Bool(false)), Status::Active) => Status::Inactive,
                 (Some(Value::Bool(false)), Status::Inactive) => Status::Active,
                 (Some(_), _) => {
-                    let fault = Fault::new(format!("its `{field}` is neither true nor false"));
+                    let fault = LineError::new(format!("its `{field}` is neither true nor false"));
                     return Err(fault.with_hint("`status` is \"active\" or \"inactive\""));
                 }
             };
             match said {
                 Some((before, other)) if other != status => {
-                    return Err(Fault::new(format!("its `{before}` and `{field}` disagree")));
+                    return Err(LineError::new(format!(
+                        "its `{before}` and `{field}` disagree"
+                    )));
                 }
                 _ => said = Some((field, status)),
             }
@@ -202,8 +204,8 @@ impl Object {
 }
 
 /// A field that nobody knows may limit a key, and would be lost.
-fn unknown(name: &str) -> Fault {
-    let fault = Fault::new(format!("it has an unknown field {}", quoted(name)));
+fn unknown(name: &str) -> LineError {
+    let fault = LineError::new(format!("it has an unknown field {}", quoted(name)));
     fault.with_hint(match name.to_ascii_lowercase().replace('-', "_").as_str() {
         "allow_nets" | "allownets" | "nologin" | "networks" | "ip" | "ips" => {
             "what limits a login is not kept: remove the field if it may go".to_owned()

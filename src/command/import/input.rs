@@ -17,7 +17,7 @@ const LONGEST: usize = 16 << 20;
 const FIRST: usize = 64 << 10;
 
 /// What was read; passwords may be in it.
-pub(super) struct Input {
+pub(super) struct ImportInput {
     pub(super) bytes: Zeroizing<Vec<u8>>,
     pub(super) is_standard: bool,
 }
@@ -26,13 +26,13 @@ pub(super) struct Input {
 ///
 /// # Errors
 /// If it cannot be read, or is too long; if nothing was named and standard input is a terminal.
-pub(super) fn read(file: Option<&Path>) -> Result<Input, Error> {
+pub(super) fn read(file: Option<&Path>) -> Result<ImportInput, Error> {
     let file = file.filter(|file| *file != Path::new("-"));
     let bytes = match file {
         Some(path) => read_file(path)?,
         None => read_standard()?,
     };
-    Ok(Input {
+    Ok(ImportInput {
         bytes,
         is_standard: file.is_none(),
     })

@@ -2,8 +2,8 @@
 
 use std::str;
 
-use super::fault::{Fault, Faults};
-use super::{Form, Making, entry::Entry};
+use super::fault::{InvalidLines, LineError};
+use super::{ImportDefaults, InputFormat, entry::ImportEntry};
 
 /// The longest line, in bytes.
 const LONGEST: usize = 64 << 10;
@@ -18,9 +18,9 @@ pub(super) struct User<'a> {
     pub(super) password: &'a str,
 }
 
-impl Making<'_> {
+impl ImportDefaults<'_> {
     /// The entries of a passwd-file.
-    pub(super) fn lines(&self, bytes: &[u8], faults: &mut Faults) -> Vec<Entry> {
+    pub(super) fn lines(&self, bytes: &[u8], faults: &mut InvalidLines) -> Vec<ImportEntry> {
         let mut entries = Vec::new();
         for (line, bytes) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
             let entry = user(bytes, self.form)
@@ -35,24 +35,24 @@ impl Making<'_> {
 }
 
 /// The user of a line; of a comment or a blank line there is none.
-pub(super) fn user(line: &[u8], form: Form) -> Result<Option<User<'_>>, Fault> {
+pub(super) fn user(line: &[u8], form: InputFormat) -> Result<Option<User<'_>>, LineError> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.len() > LONGEST {
-        return Err(Fault::new("it is longer than 64 KiB"));
+        return Err(LineError::new("it is longer than 64 KiB"));
     }
-    let line = str::from_utf8(line).map_err(|_| Fault::new("it is not UTF-8 text"))?;
+    let line = str::from_utf8(line).map_err(|_| LineError::new("it is not UTF-8 text"))?;
     if line.trim().is_empty() || line.starts_with('#') {
         return Ok(None);
     }
     if line.contains('\0') {
-        return Err(Fault::new("there is a NUL in it"));
+        return Err(LineError::new("there is a NUL in it"));
     }
     let mut fields = line.splitn(EXTRA + 1, ':');
     let (Some(username), Some(password)) = (fields.next(), fields.next()) else {
         let form = "a line is `user:hash`";
-        return Err(Fault::new("it has no `:` behind a username").with_hint(form));
+        return Err(LineError::new("it has no `:` behind a username").with_hint(form));
     };
-    if let (Form::Dovecot, Some(extra)) = (form, fields.nth(EXTRA - 2)) {
+    if let (InputFormat::Dovecot, Some(extra)) = (form, fields.nth(EXTRA - 2)) {
         expect_nothing_lost(extra)?;
     }
     Ok(Some(User { username, password }))
@@ -60,14 +60,14 @@ pub(super) fn user(line: &[u8], form: Form) -> Result<Option<User<'_>>, Fault> {
 
 /// Makes sure that Dovecot is told nothing of a login that would be lost. What is for its userdb
 /// stays with that.
-fn expect_nothing_lost(extra: &str) -> Result<(), Fault> {
+fn expect_nothing_lost(extra: &str) -> Result<(), LineError> {
     let names = extra
         .split_whitespace()
         .map(|field| field.split('=').next());
     let lost = names.flatten().find(|name| !name.starts_with("userdb_"));
     lost.map_or(Ok(()), |name| {
         let name = crate::key::quoted(name);
-        let fault = Fault::new(format!("its extra field {name} would be lost"));
+        let fault = LineError::new(format!("its extra field {name} would be lost"));
         Err(fault.with_hint("what limits a login is not kept: take the field out if it may go"))
     })
 }
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn read(line: &str, form: Form) -> Option<(&str, &str)> {
+    fn read(line: &str, form: InputFormat) -> Option<(&str, &str)> {
         let user = user(line.as_bytes(), form).expect("a good line");
         user.map(|User { username, password }| (username, password))
     }
@@ -92,10 +92,10 @@ mod tests {
             ("bob:x:1000:1000:Bob:/home/bob:/bin/sh:", ("bob", "x")),
             ("bob:x::::::userdb_mail=maildir:~/Mail", ("bob", "x")),
         ] {
-            assert_eq!(read(line, Form::Dovecot), Some(expected), "{line}");
+            assert_eq!(read(line, InputFormat::Dovecot), Some(expected), "{line}");
         }
         for line in ["", " ", "\t\r", "#bob:x"] {
-            assert_eq!(read(line, Form::Htpasswd), None, "{line:?}");
+            assert_eq!(read(line, InputFormat::Htpasswd), None, "{line:?}");
         }
     }
 
@@ -107,22 +107,28 @@ mod tests {
             "nopassword=y",
         ] {
             let line = format!("bob:x::::::{extra}");
-            assert!(user(line.as_bytes(), Form::Dovecot).is_err(), "{extra}");
-            assert!(user(line.as_bytes(), Form::Htpasswd).is_ok(), "{extra}");
+            assert!(
+                user(line.as_bytes(), InputFormat::Dovecot).is_err(),
+                "{extra}"
+            );
+            assert!(
+                user(line.as_bytes(), InputFormat::Htpasswd).is_ok(),
+                "{extra}"
+            );
         }
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_a_line_or_a_fault(line in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = user(&line, Form::Dovecot);
+            let _ = user(&line, InputFormat::Dovecot);
         }
 
         #[test]
         fn no_fault_says_anything_of_a_password(
             password in "[a-z]{12}", extra in "(:[^:\n]{0,9}){0,7}", form in 0..2_usize,
         ) {
-            let form = [Form::Dovecot, Form::Htpasswd][form];
+            let form = [InputFormat::Dovecot, InputFormat::Htpasswd][form];
             let line = format!("\u{7}bob:{password}{extra}");
             match user(line.as_bytes(), form) {
                 Ok(user) => prop_assert_eq!(user.map(|user| user.password), Some(&*password)),

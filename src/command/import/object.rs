@@ -5,30 +5,31 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use super::Making;
-use super::entry::{self, About, Entry};
-use super::fault::{Fault, Faults};
+use super::ImportDefaults;
+use super::entry::{self, About, ImportEntry};
+use super::fault::{InvalidLines, LineError};
 use super::field::Object;
-use crate::key::{Grant, Hash, Invalid, KeyName, Kind, Limit, Tail, Verifier};
+use crate::key::{Access, Hash, Invalid, KeyName, Kind, Limit, Tail, Verifier};
 
 /// What an object is about.
-enum Found {
-    Key(Entry),
+enum ObjectKind {
+    Key(ImportEntry),
     /// A secret of the key before it, good until then.
-    OldSecret(Entry, Timestamp),
+    OldSecret(ImportEntry, Timestamp),
     /// One that is good no more.
     Retired,
 }
 
-impl Found {
-    fn add_to(self, entries: &mut Vec<Entry>) -> Result<(), Fault> {
+impl ObjectKind {
+    fn add_to(self, entries: &mut Vec<ImportEntry>) -> Result<(), LineError> {
         match self {
             Self::Key(entry) => entries.push(entry),
             Self::OldSecret(old, until) => {
                 let key = entries.last_mut();
                 let key = key.filter(|last| last.key.name.is_same(&old.key.name));
                 let lost = "it is an old secret, but not below the new one of its key";
-                key.ok_or_else(|| Fault::new(lost))?.retire(old, until)?;
+                key.ok_or_else(|| LineError::new(lost))?
+                    .retire(old, until)?;
             }
             Self::Retired => {}
         }
@@ -36,14 +37,14 @@ impl Found {
     }
 }
 
-impl Making<'_> {
+impl ImportDefaults<'_> {
     /// The entries of JSON.
-    pub(super) fn objects(&self, bytes: &[u8], faults: &mut Faults) -> Vec<Entry> {
+    pub(super) fn objects(&self, bytes: &[u8], faults: &mut InvalidLines) -> Vec<ImportEntry> {
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text,
             Err(error) => {
                 let line = lines_in(&bytes[..error.valid_up_to()]) + 1;
-                faults.add(line, Fault::new("it is not UTF-8 text"));
+                faults.add(line, LineError::new("it is not UTF-8 text"));
                 return Vec::new();
             }
         };
@@ -61,42 +62,42 @@ impl Making<'_> {
         }
         if let Some(error) = error {
             let column = error.column();
-            let fault = Fault::new(format!("it is not JSON, at column {column}"));
+            let fault = LineError::new(format!("it is not JSON, at column {column}"));
             let form = "JSON is an array of objects, or an object a line";
             faults.add(error.line() as u64, fault.with_hint(form));
         }
         entries
     }
 
-    fn object(&self, line: u64, value: &RawValue) -> Result<Found, Fault> {
+    fn object(&self, line: u64, value: &RawValue) -> Result<ObjectKind, LineError> {
         let object = Object::read(value)?;
         let entry = match object.parsed::<Tail>("tail")? {
             Some(tail) if !tail.is_imported() => self.whole(line, &object, tail),
             _ => self.password(line, &object),
         }?;
         Ok(match object.moment("retires_at")? {
-            None => Found::Key(entry),
-            Some(until) if until > self.now => Found::OldSecret(entry, until),
-            Some(_) => Found::Retired,
+            None => ObjectKind::Key(entry),
+            Some(until) if until > self.now => ObjectKind::OldSecret(entry, until),
+            Some(_) => ObjectKind::Retired,
         })
     }
 
     /// A key of another vault, secret and all.
-    fn whole(&self, line: u64, object: &Object, tail: Tail) -> Result<Entry, Fault> {
+    fn whole(&self, line: u64, object: &Object, tail: Tail) -> Result<ImportEntry, LineError> {
         let kind = object.kind()?.ok_or_else(|| missing("kind"))?;
-        let grant = match kind {
+        let access = match kind {
             Kind::Smtp => {
                 object.expect_unbounded()?;
-                Grant::Smtp {
+                Access::Smtp {
                     username: object.needed("username")?,
                 }
             }
             // What a decoy may do is not told: it opens nothing.
-            Kind::Api if object.is_decoy()? => Grant::Api {
+            Kind::Api if object.is_decoy()? => Access::Api {
                 permission: "full".parse()?,
                 limit: Limit::None,
             },
-            Kind::Api => Grant::Api {
+            Kind::Api => Access::Api {
                 permission: self.permissions.expect(object.needed("permission")?)?,
                 limit: object.parsed("limit")?.unwrap_or(Limit::None),
             },
@@ -107,39 +108,41 @@ impl Making<'_> {
                 missing("digest").with_hint("a decoy is known by the digest of its secret only")
             );
         }
-        let key = object.about(self)?.key(object.needed("name")?, grant, tail);
-        Ok(Entry::whole(line, key, secret))
+        let key = object
+            .about(self)?
+            .key(object.needed("name")?, access, tail);
+        Ok(ImportEntry::whole(line, key, secret))
     }
 
     /// A password from elsewhere.
-    fn password(&self, line: u64, object: &Object) -> Result<Entry, Fault> {
+    fn password(&self, line: u64, object: &Object) -> Result<ImportEntry, LineError> {
         if object.kind()? == Some(Kind::Api) {
-            let fault = Fault::new("it is an API key without a `tail`");
+            let fault = LineError::new("it is an API key without a `tail`");
             return Err(fault.with_hint("an API key is found by its tail only; generate a new one"));
         }
         object.expect_unbounded()?;
         if object.text("digest")?.is_some() {
-            let fault = Fault::new("a password from elsewhere has no `digest`");
+            let fault = LineError::new("a password from elsewhere has no `digest`");
             return Err(
                 fault.with_hint("give its `hash`, or the `tail` of a secret that postkey made")
             );
         }
         if object.is_decoy()? {
-            let fault = Fault::new("a password from elsewhere cannot be a decoy");
+            let fault = LineError::new("a password from elsewhere cannot be a decoy");
             return Err(fault.with_hint("`postkey generate smtp NAME --decoy` makes one"));
         }
         let username = object.text("username")?;
         let username = entry::username(username.ok_or_else(|| missing("username"))?)?;
         let hash = match (object.text("hash")?, object.text("password_hash")?) {
             (Some(_), Some(_)) => {
-                return Err(Fault::new("it has a `hash` and a `password_hash`"));
+                return Err(LineError::new("it has a `hash` and a `password_hash`"));
             }
             (hash, None) | (None, hash) => hash,
         };
         let secret = match (hash, object.text("password")?) {
             (Some(hash), None) => self.secret(hash)?,
             (None, Some(password)) => self.clear(password)?,
-            (Some(_), Some(_)) => return Err(Fault::new("it has a `hash` and a `password`")),
+            (Some(_), Some(_)) => return Err(LineError::new("it has a `hash` and a `password`")),
             (None, None) => return Err(missing("hash")),
         };
         let name = object.parsed("name")?;
@@ -150,10 +153,10 @@ impl Making<'_> {
 
 impl Object {
     /// Makes sure that nothing limits what an SMTP key may do, which it would lose.
-    fn expect_unbounded(&self) -> Result<(), Fault> {
+    fn expect_unbounded(&self) -> Result<(), LineError> {
         for field in ["permission", "limit"] {
             if self.text(field)?.is_some() {
-                let fault = Fault::new(format!("an SMTP key has no `{field}`"));
+                let fault = LineError::new(format!("an SMTP key has no `{field}`"));
                 return Err(
                     fault.with_hint("leave it out; the key can then do what any SMTP key can")
                 );
@@ -164,11 +167,11 @@ impl Object {
 
     /// What the secret of another vault is known by: of an SMTP key mail servers need the hash.
     /// Exports of API keys had nothing else once.
-    fn verifier(&self, kind: Kind) -> Result<Verifier, Fault> {
+    fn verifier(&self, kind: Kind) -> Result<Verifier, LineError> {
         let digest = self.parsed("digest")?;
         let hash = self.text("hash")?.map(Hash::import).transpose()?;
         let hash = hash.map(|hash| {
-            let not_ours = || Fault::new("a secret with a tail has an ARGON2ID hash");
+            let not_ours = || LineError::new("a secret with a tail has an ARGON2ID hash");
             hash.of_secret().ok_or_else(not_ours)
         });
         let hash = hash.transpose()?;
@@ -179,25 +182,25 @@ impl Object {
         Verifier::new(digest, hash).ok_or_else(|| missing("digest"))
     }
 
-    fn needed<T: FromStr<Err = Invalid>>(&self, field: &str) -> Result<T, Fault> {
+    fn needed<T: FromStr<Err = Invalid>>(&self, field: &str) -> Result<T, LineError> {
         self.parsed(field)?.ok_or_else(|| missing(field))
     }
 
-    fn kind(&self) -> Result<Option<Kind>, Fault> {
+    fn kind(&self) -> Result<Option<Kind>, LineError> {
         let Some(text) = self.text("kind")? else {
             return Ok(None);
         };
         let kind = Kind::ALL.into_iter().find(|kind| kind.word() == text);
         kind.map(Some)
-            .ok_or_else(|| Fault::new("its `kind` is neither smtp nor api"))
+            .ok_or_else(|| LineError::new("its `kind` is neither smtp nor api"))
     }
 
     /// What it says of the key, and what is said where it says nothing.
-    fn about(&self, making: &Making<'_>) -> Result<About, Fault> {
+    fn about(&self, making: &ImportDefaults<'_>) -> Result<About, LineError> {
         let about = making.about();
         let created_at = self.moment("created_at")?.unwrap_or(about.created_at);
         if created_at > making.now {
-            return Err(Fault::new("its `created_at` is yet to come"));
+            return Err(LineError::new("its `created_at` is yet to come"));
         }
         let is_decoy = self.is_decoy()?;
         let expires_at = self.expires_at()?.unwrap_or(about.expires_at);
@@ -205,7 +208,7 @@ impl Object {
         let has_expired = expires_at.is_some_and(|end| end <= making.now);
         if self.is_expired()? && !has_expired {
             let fault =
-                Fault::new("its `status` is expired, but it has no `expires_at` that is past");
+                LineError::new("its `status` is expired, but it has no `expires_at` that is past");
             return Err(fault
                 .with_hint("give the time at which it expired, or \"inactive\" as its `status`"));
         }
@@ -219,8 +222,8 @@ impl Object {
     }
 }
 
-fn missing(field: &str) -> Fault {
-    Fault::new(format!("it has no `{field}`"))
+fn missing(field: &str) -> LineError {
+    LineError::new(format!("it has no `{field}`"))
 }
 
 /// The values of an array, or those that follow each other, as far as it is JSON.

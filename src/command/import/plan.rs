@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::entry::Entry;
-use super::fault::{Fault, Faults};
+use super::entry::ImportEntry;
+use super::fault::{InvalidLines, LineError};
 use crate::command::names::STANDARD_INPUT;
 use crate::command::values;
 use crate::error::Error;
@@ -12,24 +12,24 @@ use crate::key::{Key, Tail, Username};
 use crate::vault::{self, Vault};
 
 /// What is to be imported and what is not.
-pub(super) struct Plan {
-    pub(super) entries: Vec<Entry>,
+pub(super) struct ImportPlan {
+    pub(super) entries: Vec<ImportEntry>,
     /// Who has a key here already.
-    pub(super) skipped: Vec<Entry>,
+    pub(super) skipped: Vec<ImportEntry>,
 }
 
-impl Plan {
+impl ImportPlan {
     /// Looks what is in the way of each entry: another of the input, or a key of the vault.
     ///
     /// # Errors
     /// If the vault cannot be read.
     pub(super) fn new(
-        entries: Vec<Entry>,
+        entries: Vec<ImportEntry>,
         vault: Option<&Vault>,
         is_skipping: bool,
-        faults: &mut Faults,
+        faults: &mut InvalidLines,
     ) -> Result<Self, Error> {
-        let mut seen = Seen::default();
+        let mut seen = SeenNames::default();
         let mut plan = Self {
             entries: Vec::new(),
             skipped: Vec::new(),
@@ -63,8 +63,8 @@ impl Plan {
     }
 }
 
-fn taken(error: vault::Error, is_here: bool) -> Fault {
-    let fault = Fault::from(error);
+fn taken(error: vault::Error, is_here: bool) -> LineError {
+    let fault = LineError::from(error);
     match is_here {
         true => fault.with_hint("--skip-existing leaves out who has a key here already"),
         false => fault,
@@ -108,12 +108,12 @@ fn tails(key: &Key) -> impl Iterator<Item = &Tail> {
 
 /// What the input has had so far, and in which line.
 #[derive(Default)]
-struct Seen(HashMap<String, u64>);
+struct SeenNames(HashMap<String, u64>);
 
-impl Seen {
+impl SeenNames {
     /// What an entry has that another had before it.
-    fn twice(&mut self, entry: &Entry) -> Option<Fault> {
-        let Entry { line, key, .. } = entry;
+    fn twice(&mut self, entry: &ImportEntry) -> Option<LineError> {
+        let ImportEntry { line, key, .. } = entry;
         let own = key.username().filter(|username| !username.is_shared());
         let mut tails = tails(key).map(Tail::known);
         let (new, old) = (tails.next().flatten(), tails.next().flatten());
@@ -129,7 +129,7 @@ impl Seen {
         let marks = marks.map(|(text, what)| (mark(text, what), what));
         let found = marks.iter().find_map(|(mark, what)| {
             let before = self.0.get(mark.as_ref()?)?;
-            Some(Fault::new(format!("line {before} has the same {what}")).of_taken())
+            Some(LineError::new(format!("line {before} has the same {what}")).of_taken())
         });
         if found.is_none() {
             let marks = marks.into_iter().filter_map(|(mark, _)| mark);

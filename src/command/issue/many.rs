@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use super::Fresh;
+use super::NewSecret;
 use crate::error::{Error, NO_THREAD};
 use crate::exit::ExitStatus;
 use crate::key::{Brand, HashMemory, Kind};
@@ -14,28 +14,32 @@ use crate::key::{Brand, HashMemory, Kind};
 const AHEAD: usize = 64;
 
 /// Fresh secrets of one kind, as they come from the cores.
-pub(in crate::command) struct Many {
-    made: Receiver<Result<Fresh, Error>>,
+pub(in crate::command) struct SecretBatch {
+    made: Receiver<Result<NewSecret, Error>>,
     cores: usize,
 }
 
 /// What the threads share.
-struct Order {
+struct SharedWork {
     kind: Kind,
     brand: Brand,
     /// How many are yet to be begun.
     left: AtomicUsize,
 }
 
-impl Fresh {
+impl NewSecret {
     /// Makes so many secrets and their hashes on all cores. Whoever drops them early stops that.
     ///
     /// # Errors
     /// If the system has no more threads.
-    pub(in crate::command) fn many(kind: Kind, brand: &Brand, count: usize) -> Result<Many, Error> {
+    pub(in crate::command) fn many(
+        kind: Kind,
+        brand: &Brand,
+        count: usize,
+    ) -> Result<SecretBatch, Error> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let (made, receiver) = sync_channel(AHEAD * cores);
-        let order = Arc::new(Order {
+        let order = Arc::new(SharedWork {
             kind,
             brand: brand.clone(),
             left: AtomicUsize::new(count),
@@ -49,14 +53,14 @@ impl Fresh {
                 Error::new(ExitStatus::Trouble, message).with_hint(NO_THREAD)
             })?;
         }
-        Ok(Many {
+        Ok(SecretBatch {
             made: receiver,
             cores,
         })
     }
 }
 
-impl Many {
+impl SecretBatch {
     /// How many are made in about a second.
     pub(in crate::command) fn in_a_second(&self) -> usize {
         AHEAD * self.cores
@@ -65,8 +69,8 @@ impl Many {
 
 /// Fresh secrets of either kind, as they are asked for.
 pub(in crate::command) struct Supply {
-    smtp: Many,
-    api: Many,
+    smtp: SecretBatch,
+    api: SecretBatch,
 }
 
 impl Supply {
@@ -80,8 +84,8 @@ impl Supply {
     ) -> Result<Self, Error> {
         let (smtp, api): (Vec<_>, Vec<_>) = kinds.partition(|kind| *kind == Kind::Smtp);
         Ok(Self {
-            smtp: Fresh::many(Kind::Smtp, brand, smtp.len())?,
-            api: Fresh::many(Kind::Api, brand, api.len())?,
+            smtp: NewSecret::many(Kind::Smtp, brand, smtp.len())?,
+            api: NewSecret::many(Kind::Api, brand, api.len())?,
         })
     }
 
@@ -89,7 +93,7 @@ impl Supply {
     ///
     /// # Errors
     /// Why it could not be made.
-    pub(in crate::command) fn take(&self, kind: Kind) -> Result<Fresh, Error> {
+    pub(in crate::command) fn take(&self, kind: Kind) -> Result<NewSecret, Error> {
         let many = match kind {
             Kind::Smtp => &self.smtp,
             Kind::Api => &self.api,
@@ -99,8 +103,8 @@ impl Supply {
     }
 }
 
-impl Iterator for Many {
-    type Item = Result<Fresh, Error>;
+impl Iterator for SecretBatch {
+    type Item = Result<NewSecret, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.made.recv().ok()
@@ -108,7 +112,7 @@ impl Iterator for Many {
 }
 
 /// Makes secrets until there are enough, or nobody takes them.
-fn make(order: &Order, made: &SyncSender<Result<Fresh, Error>>) {
+fn make(order: &SharedWork, made: &SyncSender<Result<NewSecret, Error>>) {
     let mut memory = HashMemory::default();
     let begin = |left: usize| left.checked_sub(1);
     while order
@@ -116,7 +120,7 @@ fn make(order: &Order, made: &SyncSender<Result<Fresh, Error>>) {
         .fetch_update(Ordering::Relaxed, Ordering::Relaxed, begin)
         .is_ok()
     {
-        let fresh = Fresh::generate_in(&mut memory, order.kind, &order.brand);
+        let fresh = NewSecret::generate_in(&mut memory, order.kind, &order.brand);
         if made.send(fresh).is_err() {
             break;
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::command::handed::displaced;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::env::{self, Variables};
+use crate::files::env::{self, EnvVariables};
 use crate::key::{Key, KeyName, Scanner, Tail};
 use crate::vault::Vault;
 
@@ -90,7 +90,7 @@ fn of_username(
     vault: &Vault,
 ) -> Result<Option<Loss>, Error> {
     // What is no env file has no variables to lose.
-    let read = |text| Variables::read(Path::new(""), text).ok();
+    let read = |text| EnvVariables::read(Path::new(""), text).ok();
     let Some((before, after)) = read(before).zip(read(after)) else {
         return Ok(None);
     };
@@ -128,9 +128,9 @@ pub(super) fn expect_none_left(
         return Ok(());
     }
     let is_whole = |value: &str| old.iter().any(|tail| is_secret(value, tail));
-    let before = env::Variables::read(path, before)?;
+    let before = env::EnvVariables::read(path, before)?;
     let within = before.find(|value| !is_whole(value) && has_old(value.as_bytes()));
-    let after = env::Variables::read(path, after)?;
+    let after = env::EnvVariables::read(path, after)?;
     let left = after.find(|value| has_old(value.as_bytes()));
     let Some((line, name)) = within.or(left) else {
         return Ok(());

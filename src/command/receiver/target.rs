@@ -6,13 +6,13 @@ use clap::Args;
 use zeroize::Zeroizing;
 
 use super::loss::{Loss, expect_none_left, is_secret, tails_of};
-use super::{Github, Receiver, shape, unsaved};
-use crate::command::Session;
-use crate::command::handed::Handed;
+use super::{DeliveryOptions, Github, shape, unsaved};
+use crate::command::Context;
+use crate::command::handed::Delivery;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{self, Changed, Synced, Use, env, whole};
-use crate::key::{Key, KeyName, Kind, Tail, Username, Variable, Variables};
+use crate::files::{self, Changed, FileRole, Synced, env, whole};
+use crate::key::{Key, KeyName, KeyVariables, Kind, Tail, Username, Variable};
 use crate::ui::{Format, Issued};
 use crate::vault::Vault;
 
@@ -26,7 +26,7 @@ pub(in crate::command) struct Overwrite {
 }
 
 /// The key whose secret is delivered.
-pub(in crate::command) struct Subject<'a> {
+pub(in crate::command) struct DeliveredKey<'a> {
     pub(in crate::command) name: &'a KeyName,
     pub(in crate::command) kind: Kind,
     /// `None` of a key that has none, or gets one that is made up.
@@ -39,7 +39,7 @@ pub(in crate::command) struct Subject<'a> {
 
 /// Where its secret goes.
 pub(in crate::command) struct Target<'a> {
-    receiver: &'a Receiver,
+    receiver: &'a DeliveryOptions,
     format: Format,
     name: KeyName,
     kind: Kind,
@@ -47,21 +47,21 @@ pub(in crate::command) struct Target<'a> {
     /// The secrets that are replaced.
     old: Vec<Tail>,
     overwrite: Option<Overwrite>,
-    variables: Variables,
+    variables: KeyVariables,
     /// Other variables of the file that have the secret which is replaced.
     also: Vec<Variable>,
 }
 
-impl Receiver {
+impl DeliveryOptions {
     /// Finds out where a key's secret goes, and makes sure, as far as that can be told before,
     /// that it can be put there.
     pub(in crate::command) fn target<'a>(
         &'a self,
-        subject: &Subject<'a>,
+        subject: &DeliveredKey<'a>,
         vault: Option<&Vault>,
-        session: &Session,
+        context: &Context,
     ) -> Result<Target<'a>, Error> {
-        let &Subject {
+        let &DeliveredKey {
             name,
             kind,
             username,
@@ -70,7 +70,7 @@ impl Receiver {
         } = subject;
         let mut target = Target {
             receiver: self,
-            format: self.format(session)?,
+            format: self.format(context)?,
             name: name.clone(),
             kind,
             username,
@@ -85,7 +85,7 @@ impl Receiver {
             target.expect_unset(&file, vault).map_err(unsaved)?;
         }
         if let Some(path) = &self.save {
-            files::expect_writable(path, Use::Secret).map_err(unsaved)?;
+            files::expect_writable(path, FileRole::Secret).map_err(unsaved)?;
             target.find_old(path, before)?;
             target.expect_savable(path, vault)?;
         }
@@ -101,7 +101,7 @@ impl Target<'_> {
             return Ok(());
         };
         let text = env::read(path).map_err(unsaved)?;
-        let found = env::Variables::read(path, &text).map_err(unsaved)?;
+        let found = env::EnvVariables::read(path, &text).map_err(unsaved)?;
         let is_old = |value: &str| self.old.iter().any(|tail| is_secret(value, tail));
         let old = found.all().filter(|(_, value)| is_old(value));
         self.also = old.filter_map(|(name, _)| name.parse().ok()).collect();
@@ -110,7 +110,7 @@ impl Target<'_> {
         if !is_named && !self.also.is_empty() {
             let username = key.username().map(|username| username.as_str());
             let has_username = found.all().any(|(_, value)| Some(value) == username);
-            self.variables = Variables::named(self.kind, self.also[0].clone(), None);
+            self.variables = KeyVariables::named(self.kind, self.also[0].clone(), None);
             self.variables.username.take_if(|_| has_username);
         }
         let own = &self.variables.secret;
@@ -168,28 +168,28 @@ impl Target<'_> {
         &self,
         issued: Issued<'_>,
         vault: &Vault,
-        session: &Session,
-    ) -> Result<Handed, Error> {
+        context: &Context,
+    ) -> Result<Delivery, Error> {
         let receiver = self.receiver;
         let issued = issued.in_variables(self.variables.clone());
         if receiver.github.is_some() {
-            session.ui.deliver(&mask(&issued))?;
+            context.ui.deliver(&mask(&issued))?;
         }
         let text = issued.bytes(self.format);
         if let Some(path) = receiver.github.map_or(Ok(None), Github::file)? {
             let appended = files::append(&path, &text).map_err(unsaved)?;
-            return Ok(Handed::Appended(appended));
+            return Ok(Delivery::Appended(appended));
         }
         let Some(path) = &receiver.save else {
-            session.ui.deliver(&text)?;
-            return Ok(Handed::Printed);
+            context.ui.deliver(&text)?;
+            return Ok(Delivery::Printed);
         };
         let changed = self.save(&issued, path, &text, vault).map_err(unsaved)?;
         let changed = changed.settle(&mut Synced::default()).map_err(unsaved)?;
         if self.format == Format::Env {
-            note_new_variable(&changed, &issued, path, session);
+            note_new_variable(&changed, &issued, path, context);
         }
-        Ok(Handed::Saved(changed, path.clone()))
+        Ok(Delivery::Saved(changed, path.clone()))
     }
 
     fn save(
@@ -211,11 +211,11 @@ impl Target<'_> {
     }
 
     /// Says where a new secret, called `what`, is now; that it was shown only if it is not again.
-    pub(in crate::command) fn tell(&self, what: &str, is_sealed: bool, session: &Session) {
+    pub(in crate::command) fn tell(&self, what: &str, is_sealed: bool, context: &Context) {
         match self.place() {
-            Some(place) => session.ui.note(format!("{what} is {place}")),
+            Some(place) => context.ui.note(format!("{what} is {place}")),
             None if is_sealed => {}
-            None => session
+            None => context
                 .ui
                 .note(format!("{what} is shown only this once; keep it now")),
         }
@@ -223,14 +223,14 @@ impl Target<'_> {
             return;
         };
         for variable in &self.also {
-            session.ui.note(format!(
+            context.ui.note(format!(
                 "`{variable}` in `{path}` held the old secret: it has the new one, too"
             ));
         }
-        let own = Variables::of(&self.name, self.kind).secret;
+        let own = KeyVariables::of(&self.name, self.kind).secret;
         if self.receiver.env_name.is_none() && self.variables.secret != own {
             let secret = &self.variables.secret;
-            session.ui.note(format!(
+            context.ui.note(format!(
                 "`{path}` held the old secret as `{secret}`, and has no `{own}`"
             ));
         }
@@ -238,7 +238,7 @@ impl Target<'_> {
 
     /// Where the secret is, if not on standard output.
     pub(in crate::command) fn place(&self) -> Option<String> {
-        let Variables { username, secret } = &self.variables;
+        let KeyVariables { username, secret } = &self.variables;
         let username = username.as_ref();
         let username = username.map(|name| format!(", the username `{name}`"));
         let username = username.unwrap_or_default();
@@ -290,7 +290,7 @@ impl Target<'_> {
     /// Makes sure that the runner's file does not set the variables for another key: the last one
     /// wins.
     fn expect_unset(&self, file: &Path, vault: Option<&Vault>) -> Result<(), Error> {
-        let Variables { username, secret } = &self.variables;
+        let KeyVariables { username, secret } = &self.variables;
         for variable in username.iter().chain([secret]) {
             let start = format!("{variable}=");
             let is_username = Some(variable) == username.as_ref();
@@ -317,15 +317,15 @@ impl Target<'_> {
 }
 
 /// Says so if the variable was not there before, in a file that was: it may be misspelt.
-fn note_new_variable(changed: &Changed, issued: &Issued<'_>, path: &Path, session: &Session) {
+fn note_new_variable(changed: &Changed, issued: &Issued<'_>, path: &Path, context: &Context) {
     let before = changed.before().unwrap_or_default();
-    let Ok(variables) = env::Variables::read(path, before) else {
+    let Ok(variables) = env::EnvVariables::read(path, before) else {
         return;
     };
     for (name, _) in issued.assignments() {
         if !before.trim_ascii().is_empty() && !variables.has(name) {
             let path = path.display();
-            session.ui.note(format!("`{name}` is new in `{path}`"));
+            context.ui.note(format!("`{name}` is new in `{path}`"));
         }
     }
 }

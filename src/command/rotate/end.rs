@@ -2,11 +2,11 @@
 
 use jiff::SignedDuration;
 
-use crate::command::Session;
+use crate::command::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Retiring};
-use crate::ui::{Look, Ui, secret_use};
+use crate::ui::{DisplayContext, Ui, secret_use};
 use crate::usage::{Details, SecretUse, Takeover};
 use crate::vault::{Action, Change, Error as VaultError, Record, Vault};
 
@@ -19,41 +19,41 @@ struct Rotation<'a> {
     old: &'a Retiring,
     /// The key's use; `None` if none is recorded.
     used: Option<Details>,
-    look: &'a Look,
+    display: &'a DisplayContext,
 }
 
 /// Retires the old secret. That it has retired already is just as good.
-pub(super) fn finish(name: &KeyName, session: &Session) -> Result<ExitStatus, Error> {
-    let mut vault = session.open_to_change()?;
+pub(super) fn finish(name: &KeyName, context: &Context) -> Result<ExitStatus, Error> {
+    let mut vault = context.open_to_change()?;
     let seen = vault.find(name)?;
-    let look = session.look();
-    let Some(rotation) = Rotation::of(&seen, session, &vault, &look) else {
-        return remove_retired(seen, session, &mut vault);
+    let display = context.display();
+    let Some(rotation) = Rotation::of(&seen, context, &vault, &display) else {
+        return remove_retired(seen, context, &mut vault);
     };
-    if !rotation.is_finish_confirmed(session)? {
-        session.ui.note("nothing was changed");
+    if !rotation.is_finish_confirmed(context)? {
+        context.ui.note("nothing was changed");
         return Ok(ExitStatus::No);
     }
     let finished = rotation.end(
         Action::FinishRotation,
-        session,
+        context,
         &mut vault,
         |key, change| key.retiring_at(change.now()).map(|_| key.finished()),
     )?;
     let (new, old) = rotation.tails();
-    session.ui.note(format!(
+    context.ui.note(format!(
         "the old secret of `{name}`, {old}, has stopped; {new} is its only one"
     ));
     let finished = finished.unwrap_or_else(|| seen.clone());
-    session.show_keys(&[finished], &vault, look.now)?;
+    context.show_keys(&[finished], &vault, display.now)?;
     Ok(ExitStatus::Done)
 }
 
 /// Removes what is left of a rotation that is over: the old secret's hash stays until that is
 /// asked for, since the clock that ended it may have been wrong.
-fn remove_retired(seen: Record, session: &Session, vault: &mut Vault) -> Result<ExitStatus, Error> {
+fn remove_retired(seen: Record, context: &Context, vault: &mut Vault) -> Result<ExitStatus, Error> {
     let name = &seen.key.name;
-    let removed = vault.change(&session.author(Action::FinishRotation), |change| {
+    let removed = vault.change(&context.author(Action::FinishRotation), |change| {
         let found = change.find(name)?;
         let is_retired = |old: &Retiring| old.is_over(change.now());
         if !found.key.retiring.as_deref().is_some_and(is_retired) {
@@ -63,60 +63,60 @@ fn remove_retired(seen: Record, session: &Session, vault: &mut Vault) -> Result<
         change.keep_secret(&found, &key)?;
         Ok(Some(Record { key, ..found }))
     })?;
-    session.ui.note(match removed {
+    context.ui.note(match removed {
         Some(_) => format!("the old secret of `{name}` had retired already; its hash was removed"),
         None => format!("`{name}` has no old secret; nothing was changed"),
     });
-    session.show_keys(&[removed.unwrap_or(seen)], vault, Session::clock())?;
+    context.show_keys(&[removed.unwrap_or(seen)], vault, Context::clock())?;
     Ok(ExitStatus::Done)
 }
 
 /// Takes the new secret back.
-pub(super) fn abort(name: &KeyName, session: &Session) -> Result<ExitStatus, Error> {
-    let mut vault = session.open_to_change()?;
+pub(super) fn abort(name: &KeyName, context: &Context) -> Result<ExitStatus, Error> {
+    let mut vault = context.open_to_change()?;
     let seen = vault.find(name)?;
-    let look = session.look();
-    let Some(rotation) = Rotation::of(&seen, session, &vault, &look) else {
-        return Err(nothing_to_go_back_to(&seen.key, &look));
+    let display = context.display();
+    let Some(rotation) = Rotation::of(&seen, context, &vault, &display) else {
+        return Err(nothing_to_go_back_to(&seen.key, &display));
     };
-    if !rotation.is_abort_confirmed(session)? {
-        session.ui.note("nothing was changed");
+    if !rotation.is_abort_confirmed(context)? {
+        context.ui.note("nothing was changed");
         return Ok(ExitStatus::No);
     }
-    let aborted = rotation.end(Action::AbortRotation, session, &mut vault, |key, change| {
+    let aborted = rotation.end(Action::AbortRotation, context, &mut vault, |key, change| {
         key.rolled_back(change.now())
     })?;
     let Some(aborted) = aborted else {
-        return Err(nothing_to_go_back_to(&seen.key, &session.look()));
+        return Err(nothing_to_go_back_to(&seen.key, &context.display()));
     };
     let (new, old) = rotation.tails();
-    session.ui.note(format!(
+    context.ui.note(format!(
         "the new secret of `{name}`, {new}, has stopped; {old} is its only one again"
     ));
-    session.show_keys(&[aborted], &vault, look.now)?;
+    context.show_keys(&[aborted], &vault, display.now)?;
     Ok(ExitStatus::Done)
 }
 
 /// Makes sure that no old secret was retired by a clock that was ahead: it can be brought back,
 /// unless another rotation takes its place.
-pub(super) fn expect_no_early_end(key: &Key, look: &Look) -> Result<(), Error> {
-    match key.retired_early(look.now) {
+pub(super) fn expect_no_early_end(key: &Key, display: &DisplayContext) -> Result<(), Error> {
+    match key.retired_early(display.now) {
         Some(_) => Err(VaultError::RetiredEarly(key.name.clone()).into()),
         None => Ok(()),
     }
 }
 
-fn nothing_to_go_back_to(key: &Key, look: &Look) -> Error {
-    if let Err(error) = expect_no_early_end(key, look) {
+fn nothing_to_go_back_to(key: &Key, display: &DisplayContext) -> Error {
+    if let Err(error) = expect_no_early_end(key, display) {
         return error;
     }
     let name = &key.name;
-    let retired = key.retiring.as_ref().filter(|old| old.is_over(look.now));
+    let retired = key.retiring.as_ref().filter(|old| old.is_over(display.now));
     let message = match retired {
         Some(old) => format!(
             "the old secret of `{name}`, {}, retired {}: there is nothing to go back to",
-            look.tail(&old.tail),
-            look.moment_and_distance(old.until)
+            display.tail(&old.tail),
+            display.moment_and_distance(old.until)
         ),
         None => format!("`{name}` has no old secret to go back to"),
     };
@@ -127,52 +127,57 @@ fn nothing_to_go_back_to(key: &Key, look: &Look) -> Error {
 
 impl<'a> Rotation<'a> {
     /// The key's rotation, if one is open.
-    fn of(seen: &'a Record, session: &Session, vault: &Vault, look: &'a Look) -> Option<Self> {
-        let old = seen.key.retiring_at(look.now)?;
+    fn of(
+        seen: &'a Record,
+        context: &Context,
+        vault: &Vault,
+        display: &'a DisplayContext,
+    ) -> Option<Self> {
+        let old = seen.key.retiring_at(display.now)?;
         Some(Self {
             seen,
             old,
-            used: session.uses(vault).details(seen, &session.ui),
-            look,
+            used: context.uses(vault).details(seen, &context.ui),
+            display,
         })
     }
 
     /// The endings of the new secret and the old one, for people.
     fn tails(&self) -> (String, String) {
         let Self {
-            seen, old, look, ..
+            seen, old, display, ..
         } = self;
-        (look.tail(&seen.key.tail), look.secret(&old.tail))
+        (display.tail(&seen.key.tail), display.secret(&old.tail))
     }
 
-    fn is_finish_confirmed(&self, session: &Session) -> Result<bool, Error> {
+    fn is_finish_confirmed(&self, context: &Context) -> Result<bool, Error> {
         let (name, (new, old)) = (&self.seen.key.name, self.tails());
-        self.expect_answer("retiring the old secret", session)?;
-        session.ui.note(format!(
+        self.expect_answer("retiring the old secret", context)?;
+        context.ui.note(format!(
             "the old secret of `{name}`, {old}, will stop at once; {new} goes on"
         ));
-        self.warn_before_finish(session);
-        self.is_confirmed("Retire the old secret?", session)
+        self.warn_before_finish(context);
+        self.is_confirmed("Retire the old secret?", context)
     }
 
-    fn is_abort_confirmed(&self, session: &Session) -> Result<bool, Error> {
+    fn is_abort_confirmed(&self, context: &Context) -> Result<bool, Error> {
         let (name, (new, old)) = (&self.seen.key.name, self.tails());
-        self.expect_answer("taking back the new secret", session)?;
-        session.ui.note(format!(
+        self.expect_answer("taking back the new secret", context)?;
+        context.ui.note(format!(
             "the new secret of `{name}`, {new}, will stop at once; {old} goes on alone"
         ));
         let used = self.used.as_ref();
         if let Some(new) = used.and_then(|used| used.of_secret(&self.seen.key.tail)) {
-            let used = secret_use(Some(new), self.look);
-            session.ui.warn(format!(
+            let used = secret_use(Some(new), self.display);
+            context.ui.warn(format!(
                 "the new secret was {used}: what has it will be refused"
             ));
         }
-        self.is_confirmed("Take the new secret back?", session)
+        self.is_confirmed("Take the new secret back?", context)
     }
 
-    fn warn_before_finish(&self, session: &Session) {
-        let (key, ui) = (&self.seen.key, &session.ui);
+    fn warn_before_finish(&self, context: &Context) {
+        let (key, ui) = (&self.seen.key, &context.ui);
         let Some(used) = &self.used else {
             return ui.warn(format!(
                 "no use of `{}` is recorded: whether its new secret is in place is not known",
@@ -197,7 +202,7 @@ impl<'a> Rotation<'a> {
     /// Tells who used the key lately, if that was with the old secret: from where each secret was
     /// used is not recorded.
     fn warn_of_recent_use(&self, used: &Details, ui: &Ui) {
-        let since = self.look.now - RECENT;
+        let since = self.display.now - RECENT;
         let old = used.of_secret(&self.old.tail);
         let Some(old) = old.filter(|old| old.last_at >= since) else {
             return;
@@ -218,23 +223,23 @@ impl<'a> Rotation<'a> {
     fn last_use(&self, used: &Details, old: &SecretUse) -> String {
         let from = used.address_at(old.last_at);
         let from = from.map(|address| format!(" from {address}"));
-        let ago = self.look.distance(old.last_at);
+        let ago = self.display.distance(old.last_at);
         format!("the old secret was used {ago}{}", from.unwrap_or_default())
     }
 
-    fn expect_answer(&self, what: &str, session: &Session) -> Result<(), Error> {
-        if session.is_yes {
+    fn expect_answer(&self, what: &str, context: &Context) -> Result<(), Error> {
+        if context.is_yes {
             return Ok(());
         }
         let needed = format!("{what} of `{}` needs a confirmation", self.seen.key.name);
-        session.ui.expect_person(&needed, "--yes gives it")
+        context.ui.expect_person(&needed, "--yes gives it")
     }
 
-    fn is_confirmed(&self, question: &str, session: &Session) -> Result<bool, Error> {
-        if session.is_yes {
+    fn is_confirmed(&self, question: &str, context: &Context) -> Result<bool, Error> {
+        if context.is_yes {
             return Ok(true);
         }
-        session.ui.confirm(question)
+        context.ui.confirm(question)
     }
 
     /// Ends the rotation with one of its secrets, as `choose` has the key then; it must be the
@@ -242,11 +247,11 @@ impl<'a> Rotation<'a> {
     fn end(
         &self,
         action: Action,
-        session: &Session,
+        context: &Context,
         vault: &mut Vault,
         choose: impl Fn(&Key, &Change<'_>) -> Option<Key>,
     ) -> Result<Option<Record>, Error> {
-        let ended = vault.change(&session.author(action), |change| {
+        let ended = vault.change(&context.author(action), |change| {
             let found = change.find(&self.seen.key.name)?;
             if !self.is_of(&found) {
                 return Err(VaultError::Changed(found.key.name));

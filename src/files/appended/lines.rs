@@ -3,7 +3,7 @@
 
 /// Why the runner would not read a file to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum RunnerError {
     /// A line is of neither form.
     Line,
     /// The end of a value is missing: what is added would be part of it.
@@ -11,22 +11,22 @@ pub enum Fault {
 }
 
 /// A variable's name and value.
-type Variable<'a> = (&'a [u8], &'a [u8]);
+type RunnerVariable<'a> = (&'a [u8], &'a [u8]);
 
 /// The names and values of all variables that a file sets, in its order.
 ///
 /// # Errors
 /// Why the runner would not read it to its end.
-pub fn variables(text: &[u8]) -> Result<Vec<Variable<'_>>, Fault> {
+pub fn variables(text: &[u8]) -> Result<Vec<RunnerVariable<'_>>, RunnerError> {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some(line) = next_line(&mut rest) {
         if line.is_empty() {
             continue;
         }
-        let (name, set) = split(line).ok_or(Fault::Line)?;
+        let (name, set) = split(line).ok_or(RunnerError::Line)?;
         found.push(match set.strip_prefix(b"<<") {
-            Some(b"") => return Err(Fault::Line),
+            Some(b"") => return Err(RunnerError::Line),
             Some(end) => (name, lines_before(end, &mut rest)?),
             None => (name, &set[1..]),
         });
@@ -46,11 +46,11 @@ fn next_line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
 }
 
 /// All before the line that is `end`, which is passed by.
-fn lines_before<'a>(end: &[u8], rest: &mut &'a [u8]) -> Result<&'a [u8], Fault> {
+fn lines_before<'a>(end: &[u8], rest: &mut &'a [u8]) -> Result<&'a [u8], RunnerError> {
     let all = *rest;
     loop {
         let length = all.len() - rest.len();
-        if next_line(rest).ok_or(Fault::Open)? == end {
+        if next_line(rest).ok_or(RunnerError::Open)? == end {
             return Ok(&all[..length]);
         }
     }
@@ -84,15 +84,15 @@ mod tests {
             ),
             ("A<<E\r\n1\r\nE\r\n", Ok(vec![("A", "1\r\n")])),
             ("A<<E=\n1\nE=", Ok(vec![("A", "1\n")])),
-            ("A<<E\n1\n", Err(Fault::Open)),
-            ("A<<E", Err(Fault::Open)),
-            ("A<<E\nE \n", Err(Fault::Open)),
-            ("A<<E\n1\nE\nB<<E\n2\n", Err(Fault::Open)),
-            ("A<<\n\n", Err(Fault::Line)),
-            ("# a comment\n", Err(Fault::Line)),
-            ("A=1\nB\n", Err(Fault::Line)),
-            ("=1\n", Err(Fault::Line)),
-            ("A\0=1\n", Err(Fault::Line)),
+            ("A<<E\n1\n", Err(RunnerError::Open)),
+            ("A<<E", Err(RunnerError::Open)),
+            ("A<<E\nE \n", Err(RunnerError::Open)),
+            ("A<<E\n1\nE\nB<<E\n2\n", Err(RunnerError::Open)),
+            ("A<<\n\n", Err(RunnerError::Line)),
+            ("# a comment\n", Err(RunnerError::Line)),
+            ("A=1\nB\n", Err(RunnerError::Line)),
+            ("=1\n", Err(RunnerError::Line)),
+            ("A\0=1\n", Err(RunnerError::Line)),
         ] {
             let found = variables(text.as_bytes());
             let bytes =

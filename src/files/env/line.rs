@@ -8,7 +8,7 @@
 
 /// A line that is not understood, counted from 1, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct EnvLineError {
     pub(super) line: usize,
     pub(super) why: &'static str,
     pub(super) hint: &'static str,
@@ -16,7 +16,7 @@ pub(super) struct Fault {
 
 /// A line, or several that one quoted value spans.
 #[derive(Debug)]
-pub(super) struct Entry<'a> {
+pub(super) struct EnvEntry<'a> {
     /// The number of its first line, counted from 1.
     pub(super) line: usize,
     /// Where it begins in the whole text.
@@ -43,20 +43,20 @@ pub(super) struct Assignment<'a> {
     pub(super) is_split: bool,
 }
 
-type Refusal = (&'static str, &'static str);
+type EditRefusal = (&'static str, &'static str);
 
 const ANOTHER_FILE: &str = "only an env file takes variables, with a comment or NAME=value in each \
      line; name another file";
-const NOT_CLOSED: Refusal = (
+const NOT_CLOSED: EditRefusal = (
     "a quote is not closed",
     "close it, or put the value in quotes of the other kind",
 );
 const IN_QUOTES: &str = "put the whole value in single quotes";
-const CONTINUED: Refusal = (
+const CONTINUED: EditRefusal = (
     "a backslash ends the line, which some readers join with the next",
     "take the backslash away",
 );
-const COMMAND: Refusal = (
+const COMMAND: EditRefusal = (
     "the value runs a command",
     "write the value itself, or put it in single quotes",
 );
@@ -65,13 +65,13 @@ const COMMAND: Refusal = (
 ///
 /// # Errors
 /// The first line that not every reader takes alike.
-pub(super) fn entries(text: &str) -> Result<Vec<Entry<'_>>, Fault> {
+pub(super) fn entries(text: &str) -> Result<Vec<EnvEntry<'_>>, EnvLineError> {
     let (mut entries, mut start, mut line) = (Vec::new(), 0, 1);
     while start < text.len() {
         let read = entry(&text[start..], line);
-        let (length, assignment) = read.map_err(|(why, hint)| Fault { line, why, hint })?;
+        let (length, assignment) = read.map_err(|(why, hint)| EnvLineError { line, why, hint })?;
         let text = &text[start..start + length];
-        entries.push(Entry {
+        entries.push(EnvEntry {
             line,
             start,
             text,
@@ -84,7 +84,7 @@ pub(super) fn entries(text: &str) -> Result<Vec<Entry<'_>>, Fault> {
 }
 
 /// The first entry of a text that is not empty: its length, and what it sets.
-fn entry(text: &str, number: usize) -> Result<(usize, Option<Assignment<'_>>), Refusal> {
+fn entry(text: &str, number: usize) -> Result<(usize, Option<Assignment<'_>>), EditRefusal> {
     let line = first_line(text);
     expect_plain(line, number)?;
     let content = content(line);
@@ -116,7 +116,7 @@ fn content(line: &str) -> &str {
 }
 
 /// Makes sure that no character in a line ends it for some readers only, or hides in it.
-fn expect_plain(line: &str, number: usize) -> Result<(), Refusal> {
+fn expect_plain(line: &str, number: usize) -> Result<(), EditRefusal> {
     let content = content(line);
     if number == 1 && content.starts_with('\u{feff}') {
         return Err((
@@ -140,13 +140,13 @@ fn expect_plain(line: &str, number: usize) -> Result<(), Refusal> {
 }
 
 /// systemd before version 254 joins a comment that ends in a backslash with the next line.
-fn expect_comment_ends(comment: &str, after: &str) -> Result<(), Refusal> {
+fn expect_comment_ends(comment: &str, after: &str) -> Result<(), EditRefusal> {
     let is_joined = comment.ends_with('\\') && !first_line(after).trim().is_empty();
     if is_joined { Err(CONTINUED) } else { Ok(()) }
 }
 
 /// The assignment that a text begins with, and its length with the line end.
-fn assignment<'a>(text: &'a str, line: &'a str) -> Result<(usize, Assignment<'a>), Refusal> {
+fn assignment<'a>(text: &'a str, line: &'a str) -> Result<(usize, Assignment<'a>), EditRefusal> {
     let (name, start) = name(content(line))?;
     let after = &text[start..];
     let value = match after.chars().next() {
@@ -173,7 +173,7 @@ fn assignment<'a>(text: &'a str, line: &'a str) -> Result<(usize, Assignment<'a>
 }
 
 /// The variable that a line sets, and where its value begins.
-fn name(line: &str) -> Result<(&str, usize), Refusal> {
+fn name(line: &str) -> Result<(&str, usize), EditRefusal> {
     let Some(equals) = line.find('=') else {
         return Err(("it is neither a comment nor NAME=value", ANOTHER_FILE));
     };
@@ -210,7 +210,7 @@ fn is_base64(name: &str, value: &str) -> bool {
 }
 
 /// A value as it stands.
-struct Value<'a> {
+struct EnvValue<'a> {
     text: &'a str,
     /// With its quotes.
     length: usize,
@@ -220,7 +220,7 @@ struct Value<'a> {
 }
 
 /// A value in quotes, which may go on over several lines.
-fn quoted(text: &str, quote: char) -> Result<Value<'_>, Refusal> {
+fn quoted(text: &str, quote: char) -> Result<EnvValue<'_>, EditRefusal> {
     let is_double = quote == '"';
     let (mut chars, mut end) = (text.char_indices().skip(1), None);
     while let Some((at, char)) = chars.next() {
@@ -243,7 +243,7 @@ fn quoted(text: &str, quote: char) -> Result<Value<'_>, Refusal> {
     for line in inner.split_inclusive('\n').skip(1) {
         expect_plain(line, 0)?;
     }
-    Ok(Value {
+    Ok(EnvValue {
         text: inner,
         length: inner.len() + 2,
         is_quoted: true,
@@ -253,7 +253,7 @@ fn quoted(text: &str, quote: char) -> Result<Value<'_>, Refusal> {
 }
 
 /// A value without quotes: up to the first blank.
-fn bare(line: &str) -> Result<Value<'_>, Refusal> {
+fn bare(line: &str) -> Result<EnvValue<'_>, EditRefusal> {
     let text = &line[..line.find(BLANKS).unwrap_or(line.len())];
     if line.ends_with('\\') {
         return Err(CONTINUED);
@@ -272,7 +272,7 @@ fn bare(line: &str) -> Result<Value<'_>, Refusal> {
             IN_QUOTES,
         ));
     }
-    Ok(Value {
+    Ok(EnvValue {
         text,
         length: text.len(),
         is_quoted: false,
@@ -282,7 +282,7 @@ fn bare(line: &str) -> Result<Value<'_>, Refusal> {
 }
 
 /// What follows a value in its line: a comment, if anything.
-fn comment(tail: &str, is_quoted: bool) -> Result<Option<&str>, Refusal> {
+fn comment(tail: &str, is_quoted: bool) -> Result<Option<&str>, EditRefusal> {
     let comment = tail.trim_start_matches(BLANKS);
     match comment.chars().next() {
         None => Ok(None),
@@ -297,7 +297,7 @@ fn comment(tail: &str, is_quoted: bool) -> Result<Option<&str>, Refusal> {
 }
 
 /// Whether other variables go into a text; the ways that run or set something are refused.
-fn expands(text: &str) -> Result<bool, Refusal> {
+fn expands(text: &str) -> Result<bool, EditRefusal> {
     if text.contains('`') {
         return Err(COMMAND);
     }
@@ -317,7 +317,7 @@ fn expands(text: &str) -> Result<bool, Refusal> {
 }
 
 /// Makes sure that what stands in `${…}` only looks a variable up, with a default at most.
-fn expect_lookup(inner: &str) -> Result<(), Refusal> {
+fn expect_lookup(inner: &str) -> Result<(), EditRefusal> {
     let rest = inner.trim_start_matches(is_of_name);
     let word = rest.strip_prefix(':').unwrap_or(rest);
     let is_default = word.starts_with(['-', '+']) && !word.contains(['$', '\\', '\'', '"', '{']);
@@ -334,7 +334,7 @@ fn is_of_name(char: char) -> bool {
     char.is_ascii_alphanumeric() || char == '_'
 }
 
-impl Entry<'_> {
+impl EnvEntry<'_> {
     /// Whether the entry sets the variable, as all readers see it.
     pub(super) fn sets(&self, name: &str) -> bool {
         let assignment = self.assignment.as_ref();

@@ -1,11 +1,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::files::{Draft, Existing, Use};
+use crate::files::{Draft, FileRole, IfExists};
 
 mod readers;
 
-fn set_in(text: &str) -> Result<String, Refusal> {
+fn set_in(text: &str) -> Result<String, EditRefusal> {
     set(text, "KEY", "new").map(|set| set.to_string())
 }
 
@@ -151,7 +151,7 @@ fn what_readers_take_differently_is_refused_with_its_line() {
         ("c2VjcmV0IHNlY3JldHM5=\n", 1, "looks like a secret"),
         ("<a b=\"c\">\n", 1, "neither a comment nor"),
     ] {
-        let Err(Refusal::Line(fault)) = set_in(text) else {
+        let Err(EditRefusal::Line(fault)) = set_in(text) else {
             panic!("{text:?}");
         };
         assert_eq!(fault.line, line, "{text:?}");
@@ -195,7 +195,7 @@ fn a_value_is_read_as_it_is_meant() {
         ("KEY=\nB=1", Some("")),
         ("#KEY=1\nMY_KEY=2\n", None),
     ] {
-        let variables = Variables::read(Path::new("env"), text.as_bytes()).expect(text);
+        let variables = EnvVariables::read(Path::new("env"), text.as_bytes()).expect(text);
         assert_eq!(variables.value("KEY"), expected, "{text:?}");
         assert_eq!(variables.has("KEY"), expected.is_some(), "{text:?}");
     }
@@ -229,7 +229,7 @@ fn a_file_that_is_refused_is_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     for (name, text) in [("photo", &b"A=1\n\0"[..]), ("yml", b"a: b\n")] {
         let path = folder.path().join(name);
-        let other = Draft::begin(&path, Use::Secret, Existing::Keep);
+        let other = Draft::begin(&path, FileRole::Secret, IfExists::Keep);
         let other = other.and_then(|mut other| other.write(text).map(|()| other));
         other.and_then(Draft::publish).expect("written");
         let saved = save(&path, &[("A", "2")], |_, _| Ok::<_, Error>(()));

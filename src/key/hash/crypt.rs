@@ -9,7 +9,7 @@ use sha1::Sha1;
 use subtle::ConstantTimeEq;
 
 use super::HashError;
-use super::imported::{Foreign, Imported, unhex};
+use super::imported::{ImportedHash, UnsupportedHash, unhex};
 
 /// The alphabet of crypt(3).
 const ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -81,14 +81,18 @@ impl Crypt {
     }
 
     /// The hash, if it has the form of one and does not cost too much.
-    pub(super) fn read(self, text: &str) -> Result<Imported, Foreign> {
-        let cost = self.cost(text).ok_or(Foreign::Malformed(self.name()))?;
+    pub(super) fn read(self, text: &str) -> Result<ImportedHash, UnsupportedHash> {
+        let cost = self
+            .cost(text)
+            .ok_or(UnsupportedHash::Malformed(self.name()))?;
         match self {
             Self::Bcrypt if cost > MOST_COST => {
-                Err(Foreign::TooCostly("bcrypt's cost is at most 14"))
+                Err(UnsupportedHash::TooCostly("bcrypt's cost is at most 14"))
             }
-            _ if cost > MOST_ROUNDS => Err(Foreign::TooCostly("the rounds are at most 1,000,000")),
-            _ => Ok(Imported::Crypt(self, text.to_owned())),
+            _ if cost > MOST_ROUNDS => Err(UnsupportedHash::TooCostly(
+                "the rounds are at most 1,000,000",
+            )),
+            _ => Ok(ImportedHash::Crypt(self, text.to_owned())),
         }
     }
 

@@ -16,7 +16,7 @@ use super::{HashError, HashMemory, within_cap_of};
 
 /// A password's hash of a scheme that Dovecot knows.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Imported {
+pub enum ImportedHash {
     /// Argon2id or Argon2i, as a PHC string.
     Argon2(Algorithm, Box<PasswordHash>),
     /// What crypt(3) checks, and PBKDF2: a text whose fields `$` parts.
@@ -27,7 +27,7 @@ pub enum Imported {
 
 /// Why a hash cannot be taken over; none of the texts says anything of the hash itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Foreign {
+pub enum UnsupportedHash {
     /// It is a password in clear.
     #[error("its password is in clear")]
     Clear,
@@ -60,7 +60,7 @@ pub enum Foreign {
     TooCostly(&'static str),
 }
 
-impl Foreign {
+impl UnsupportedHash {
     /// How to fix it.
     pub fn hint(self) -> &'static str {
         match self {
@@ -117,7 +117,7 @@ pub const NEVER_IN_PASSWORDS: [char; 5] = ['\0', '\u{1}', '\t', '\n', '\r'];
 
 /// How a hash is written behind its scheme.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Written {
+enum HashEncoding {
     /// As the scheme has it.
     Plainly,
     Base64,
@@ -131,31 +131,31 @@ pub fn in_clear(text: &str) -> Option<&str> {
     is_clear.then_some(password)
 }
 
-impl Imported {
+impl ImportedHash {
     /// The hash that a file has: with its scheme, or known by its beginning.
     ///
     /// # Errors
     /// Why it cannot be taken over.
-    pub fn read(text: &str) -> Result<Self, Foreign> {
+    pub fn read(text: &str) -> Result<Self, UnsupportedHash> {
         if text.is_empty() {
-            return Err(Foreign::Missing);
+            return Err(UnsupportedHash::Missing);
         }
         if text == "x" {
-            return Err(Foreign::Shadowed);
+            return Err(UnsupportedHash::Shadowed);
         }
         if is_locked(text) {
-            return Err(Foreign::Locked);
+            return Err(UnsupportedHash::Locked);
         }
         let Some(rest) = text.strip_prefix('{') else {
             return by_beginning(text);
         };
-        let (scheme, value) = rest.split_once('}').ok_or(Foreign::NoScheme)?;
+        let (scheme, value) = rest.split_once('}').ok_or(UnsupportedHash::NoScheme)?;
         let scheme = scheme.to_ascii_uppercase();
         let (scheme, written) = match scheme.split_once('.') {
-            None => (scheme.as_str(), Written::Plainly),
-            Some((scheme, "B64" | "BASE64")) => (scheme, Written::Base64),
-            Some((scheme, "HEX")) => (scheme, Written::Hex),
-            Some(_) => return Err(Foreign::UnknownScheme),
+            None => (scheme.as_str(), HashEncoding::Plainly),
+            Some((scheme, "B64" | "BASE64")) => (scheme, HashEncoding::Base64),
+            Some((scheme, "HEX")) => (scheme, HashEncoding::Hex),
+            Some(_) => return Err(UnsupportedHash::UnknownScheme),
         };
         of_scheme(scheme, value, written)
     }
@@ -214,48 +214,52 @@ fn is_locked(text: &str) -> bool {
 }
 
 /// A hash without a scheme, as crypt(3) tells them apart.
-fn by_beginning(text: &str) -> Result<Imported, Foreign> {
+fn by_beginning(text: &str) -> Result<ImportedHash, UnsupportedHash> {
     if text.starts_with("$apr1$") {
-        return Err(Foreign::Apr1);
+        return Err(UnsupportedHash::Apr1);
     }
     if text.starts_with("$argon2") {
         return argon2(text);
     }
     Crypt::by_beginning(text)
-        .ok_or(Foreign::NoScheme)?
+        .ok_or(UnsupportedHash::NoScheme)?
         .read(text)
 }
 
-fn of_scheme(scheme: &str, value: &str, written: Written) -> Result<Imported, Foreign> {
+fn of_scheme(
+    scheme: &str,
+    value: &str,
+    written: HashEncoding,
+) -> Result<ImportedHash, UnsupportedHash> {
     if CLEAR.contains(&scheme) {
-        return Err(Foreign::Clear);
+        return Err(UnsupportedHash::Clear);
     }
     if value.is_empty() {
-        return Err(Foreign::Missing);
+        return Err(UnsupportedHash::Missing);
     }
     if is_locked(value) {
-        return Err(Foreign::Locked);
+        return Err(UnsupportedHash::Locked);
     }
     if let Some(digest) = LdapDigest::named(scheme) {
         return digest.read(&decoded(value, digest, written)?);
     }
     let text = match written {
-        Written::Plainly => value.to_owned(),
-        _ => text_of(decode(value, written)).ok_or(Foreign::UnknownScheme)?,
+        HashEncoding::Plainly => value.to_owned(),
+        _ => text_of(decode(value, written)).ok_or(UnsupportedHash::UnknownScheme)?,
     };
     match scheme {
         // The last is what Dovecot 2.4 calls either.
         "ARGON2ID" | "ARGON2I" | "ARGON2" => argon2(&text),
-        "CRYPT" if text.starts_with("$apr1$") => Err(Foreign::Apr1),
+        "CRYPT" if text.starts_with("$apr1$") => Err(UnsupportedHash::Apr1),
         // What crypt(3) is told apart by is the beginning, whatever the scheme is called.
         "CRYPT" | "BLF-CRYPT" | "SHA256-CRYPT" | "SHA512-CRYPT" | "MD5-CRYPT" | "MD5" => {
             match Crypt::by_beginning(&text) {
                 Some(crypt) => crypt.read(&text),
                 None if scheme == "CRYPT" && text.starts_with('$') => {
-                    Err(Foreign::Unsupported("CRYPT"))
+                    Err(UnsupportedHash::Unsupported("CRYPT"))
                 }
-                None if scheme == "CRYPT" => Err(Foreign::Unsupported("DES-CRYPT")),
-                None => Err(Foreign::Malformed(crypt::name_of(scheme))),
+                None if scheme == "CRYPT" => Err(UnsupportedHash::Unsupported("DES-CRYPT")),
+                None => Err(UnsupportedHash::Malformed(crypt::name_of(scheme))),
             }
         }
         "PBKDF2" => Crypt::Pbkdf2.read(&text),
@@ -263,18 +267,18 @@ fn of_scheme(scheme: &str, value: &str, written: Written) -> Result<Imported, Fo
     }
 }
 
-fn unsupported(scheme: &str) -> Foreign {
+fn unsupported(scheme: &str) -> UnsupportedHash {
     let known = UNSUPPORTED.into_iter().find(|known| *known == scheme);
-    known.map_or(Foreign::UnknownScheme, Foreign::Unsupported)
+    known.map_or(UnsupportedHash::UnknownScheme, UnsupportedHash::Unsupported)
 }
 
 /// A PHC string of either variant.
-fn argon2(text: &str) -> Result<Imported, Foreign> {
+fn argon2(text: &str) -> Result<ImportedHash, UnsupportedHash> {
     let algorithm = match text.strip_prefix("$argon2i$") {
         Some(_) => Algorithm::Argon2i,
         None => Algorithm::Argon2id,
     };
-    let malformed = Foreign::Malformed(argon2_name(algorithm));
+    let malformed = UnsupportedHash::Malformed(argon2_name(algorithm));
     let phc = PasswordHash::new(text).map_err(|_| malformed)?;
     if phc.algorithm.as_str() != algorithm.as_str() || phc.to_string() != text {
         return Err(malformed);
@@ -293,23 +297,27 @@ fn argon2(text: &str) -> Result<Imported, Foreign> {
         return Err(malformed);
     }
     within_cap_of(algorithm, &phc)
-        .ok_or(Foreign::TooCostly("at most m=240 MiB, t=10, p=4"))
-        .map(|_| Imported::Argon2(algorithm, Box::new(phc)))
+        .ok_or(UnsupportedHash::TooCostly("at most m=240 MiB, t=10, p=4"))
+        .map(|_| ImportedHash::Argon2(algorithm, Box::new(phc)))
 }
 
 /// The bytes of a digest, which Dovecot takes for hexadecimal where they have its length.
-fn decoded(value: &str, digest: LdapDigest, written: Written) -> Result<Vec<u8>, Foreign> {
+fn decoded(
+    value: &str,
+    digest: LdapDigest,
+    written: HashEncoding,
+) -> Result<Vec<u8>, UnsupportedHash> {
     let written = match written {
-        Written::Plainly if digest.is_hexadecimal(value) => Written::Hex,
-        Written::Plainly => Written::Base64,
+        HashEncoding::Plainly if digest.is_hexadecimal(value) => HashEncoding::Hex,
+        HashEncoding::Plainly => HashEncoding::Base64,
         written => written,
     };
-    decode(value, written).ok_or(Foreign::Malformed(digest.name()))
+    decode(value, written).ok_or(UnsupportedHash::Malformed(digest.name()))
 }
 
-fn decode(value: &str, written: Written) -> Option<Vec<u8>> {
+fn decode(value: &str, written: HashEncoding) -> Option<Vec<u8>> {
     match written {
-        Written::Hex => unhex(value),
+        HashEncoding::Hex => unhex(value),
         _ => Base64::decode_vec(value).ok(),
     }
 }
@@ -328,7 +336,7 @@ pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
     pairs.collect()
 }
 
-impl fmt::Display for Imported {
+impl fmt::Display for ImportedHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{{{}}}", self.scheme())?;
         match self {

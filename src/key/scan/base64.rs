@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::decoded::Decoded;
-use super::likely::{Parts, is_text};
+use super::likely::{TextParts, is_text};
 
 /// What several characters stand for bytes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Radix {
     ) -> usize {
         let encoded = &text[from..end];
         let (characters, bytes) = self.group();
-        let mut parts = Parts::default();
+        let mut parts = TextParts::default();
         let mut at = 0;
         for group in encoded.chunks(characters) {
             self.bytes(group, |byte| {

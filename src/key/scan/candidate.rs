@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::base64::digit;
 use super::near;
-use super::pattern::{Beginning, Match, beginnings};
-use super::walk::{Place, walk};
+use super::pattern::{Match, PatternStart, beginnings};
+use super::walk::{TextReading, walk};
 use crate::key::secret::{Malformed, Secret, shaped};
 
 /// How many characters of base64 something unreadable has at least.
@@ -24,19 +24,19 @@ pub(super) struct Likely<'a>(&'a [u8]);
 
 /// All candidates of a text, and where in its view each begins.
 pub(super) fn candidates<'a>(
-    place: &Place<'a>,
+    place: &TextReading<'a>,
 ) -> impl Iterator<Item = (usize, Candidate<'a>)> + use<'a> {
     let place = *place;
     let all = beginnings(place.view.bytes());
     all.filter_map(move |found| Some((found.at, candidate(found, &place)?)))
 }
 
-fn candidate<'a>(Match { at, beginning }: Match, place: &Place<'a>) -> Option<Candidate<'a>> {
+fn candidate<'a>(Match { at, beginning }: Match, place: &TextReading<'a>) -> Option<Candidate<'a>> {
     let text = place.view.bytes();
     match beginning {
-        Beginning::Secret => Some(Candidate::Secret(Likely(&text[at..]))),
-        Beginning::Unreadable(what) => Some(Candidate::Unreadable(what)),
-        Beginning::UnreadableBase64(what) => {
+        PatternStart::Secret => Some(Candidate::Secret(Likely(&text[at..]))),
+        PatternStart::Unreadable(what) => Some(Candidate::Unreadable(what)),
+        PatternStart::UnreadableBase64(what) => {
             let start = place.view.decoded.raw_at(at);
             let before = start.checked_sub(1).map(|before| place.text[before]);
             let is_apart = before.and_then(digit).is_none_or(|digit| digit > 61);

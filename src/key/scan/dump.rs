@@ -17,7 +17,7 @@ const LONGEST_GROUP: usize = 32;
 
 /// How the bytes of a dump are written.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum DumpFormat {
     /// Groups of hex digits.
     Hex,
     /// Groups whose last two hex digits come first in memory (`hexdump`, `od -x`, `xxd -e`).
@@ -34,14 +34,14 @@ enum Form {
 
 /// How digits are read that may be of two forms.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reading {
+enum DigitReading {
     /// As octal, and in the order in which they stand.
     First,
     /// As decimal, and each group from its end.
     Second,
 }
 
-impl Reading {
+impl DigitReading {
     const ALL: [Self; 2] = [Self::First, Self::Second];
 }
 
@@ -49,7 +49,7 @@ impl Reading {
 pub(super) fn dumps(text: &[u8], take: &mut dyn FnMut(Decoded)) {
     let (mut start, mut at) = (None, 0);
     for line in lines(text) {
-        if begin(line, &Reading::ALL).is_some() {
+        if begin(line, &DigitReading::ALL).is_some() {
             start.get_or_insert(at);
         } else if let Some(start) = start.take_if(|_| line.trim_ascii() != b"*") {
             read(text, start..at, take);
@@ -71,7 +71,7 @@ fn read(text: &[u8], part: Range<usize>, take: &mut dyn FnMut(Decoded)) {
     if part.len() < 2 * FEWEST {
         return;
     }
-    for reading in Reading::ALL {
+    for reading in DigitReading::ALL {
         let mut dump = Decoded::with_capacity(part.len().div_ceil(2));
         let mut at = part.start;
         for line in lines(&text[part.clone()]) {
@@ -88,7 +88,7 @@ fn read(text: &[u8], part: Range<usize>, take: &mut dyn FnMut(Decoded)) {
 }
 
 /// What form a line of a dump has, and where in it the bytes begin.
-fn begin(line: &[u8], readings: &[Reading]) -> Option<(Form, usize)> {
+fn begin(line: &[u8], readings: &[DigitReading]) -> Option<(DumpFormat, usize)> {
     let is_digit = |byte: &u8| byte.is_ascii_hexdigit();
     let mut at = 0;
     loop {
@@ -111,7 +111,7 @@ fn begin(line: &[u8], readings: &[Reading]) -> Option<(Form, usize)> {
 }
 
 /// The same of what stands behind an offset.
-fn bytes_behind(rest: &[u8], reading: Reading) -> Option<(Form, usize)> {
+fn bytes_behind(rest: &[u8], reading: DigitReading) -> Option<(DumpFormat, usize)> {
     let colon = usize::from(rest.first() == Some(&b':'));
     let blanks = blanks(&rest[colon..]);
     if blanks == 0 {
@@ -120,37 +120,41 @@ fn bytes_behind(rest: &[u8], reading: Reading) -> Option<(Form, usize)> {
     let start = colon + blanks;
     let word = word(&rest[start..]);
     let form = match reading {
-        Reading::First => first(word, &rest[start..], colon > 0)?,
-        Reading::Second if colon > 0 && is_padded(blanks, word) => Form::Words,
-        Reading::Second => second(word)?,
+        DigitReading::First => first(word, &rest[start..], colon > 0)?,
+        DigitReading::Second if colon > 0 && is_padded(blanks, word) => DumpFormat::Words,
+        DigitReading::Second => second(word)?,
     };
     // Every character has four places.
-    let start = if form == Form::Text { colon } else { start };
+    let start = if form == DumpFormat::Text {
+        colon
+    } else {
+        start
+    };
     Some((form, start))
 }
 
-fn first(word: &[u8], line: &[u8], has_colon: bool) -> Option<Form> {
+fn first(word: &[u8], line: &[u8], has_colon: bool) -> Option<DumpFormat> {
     Some(match word {
-        [_] | [b'\\', _] => Form::Text,
+        [_] | [b'\\', _] => DumpFormat::Text,
         _ if is_octal(word) => {
             let mut words = line.split(u8::is_ascii_whitespace);
             // Among characters some are no numbers.
             match words.all(|word| word.is_empty() || is_octal(word)) {
-                true => Form::Octal,
-                false => Form::Text,
+                true => DumpFormat::Octal,
+                false => DumpFormat::Text,
             }
         }
-        [_, _, _, _, _, _, _, _] if number(word, 2).is_some() => Form::Bits,
-        [_, _, _, _] if is_hex(word) && !has_colon => Form::Words,
-        [_, _, ..] if is_hex(word) => Form::Hex,
+        [_, _, _, _, _, _, _, _] if number(word, 2).is_some() => DumpFormat::Bits,
+        [_, _, _, _] if is_hex(word) && !has_colon => DumpFormat::Words,
+        [_, _, ..] if is_hex(word) => DumpFormat::Hex,
         _ => return None,
     })
 }
 
-fn second(word: &[u8]) -> Option<Form> {
+fn second(word: &[u8]) -> Option<DumpFormat> {
     match word.len() {
-        1..=3 => number(word, 10).map(|_| Form::Decimal),
-        4 | 8 | 16 => is_hex(word).then_some(Form::Words),
+        1..=3 => number(word, 10).map(|_| DumpFormat::Decimal),
+        4 | 8 | 16 => is_hex(word).then_some(DumpFormat::Words),
         _ => None,
     }
 }
@@ -181,8 +185,8 @@ fn word(text: &[u8]) -> &[u8] {
 }
 
 /// Reads the groups of a line, up to where its text stands beside them.
-fn cells(line: &[u8], raw: usize, form: Form, dump: &mut Decoded) {
-    if form == Form::Text {
+fn cells(line: &[u8], raw: usize, form: DumpFormat, dump: &mut Decoded) {
+    if form == DumpFormat::Text {
         return characters(line, raw, dump);
     }
     let mut at = 0;
@@ -199,8 +203,8 @@ fn cells(line: &[u8], raw: usize, form: Form, dump: &mut Decoded) {
         let gap = blanks(&line[at..]);
         let is_middle = gap == 2 && bytes == 8 && cell.len() == 2;
         let is_short = match form {
-            Form::Decimal => gap <= 3,
-            Form::Words => is_padded(gap, word(&line[at + gap..])),
+            DumpFormat::Decimal => gap <= 3,
+            DumpFormat::Words => is_padded(gap, word(&line[at + gap..])),
             _ => false,
         };
         if gap > 1 && !is_middle && !is_short {
@@ -229,14 +233,14 @@ fn characters(line: &[u8], raw: usize, dump: &mut Decoded) {
 }
 
 /// Adds the bytes of one group; false if it is none.
-fn push(cell: &[u8], raw: usize, form: Form, dump: &mut Decoded) -> bool {
+fn push(cell: &[u8], raw: usize, form: DumpFormat, dump: &mut Decoded) -> bool {
     let one =
         |length: Range<usize>, radix| number(cell, radix).filter(|_| length.contains(&cell.len()));
     let byte = match form {
-        Form::Octal => one(3..4, 8),
-        Form::Decimal => one(1..4, 10),
-        Form::Bits => one(8..9, 2),
-        _ => return push_group(cell, raw, form == Form::Words, dump),
+        DumpFormat::Octal => one(3..4, 8),
+        DumpFormat::Decimal => one(1..4, 10),
+        DumpFormat::Bits => one(8..9, 2),
+        _ => return push_group(cell, raw, form == DumpFormat::Words, dump),
     };
     if let Some(byte) = byte {
         dump.push(&[byte], raw, cell.len().max(2));

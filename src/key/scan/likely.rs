@@ -12,7 +12,7 @@ const MOST_LOST: i32 = 24;
 
 /// Finds the parts of bytes that are text, one byte after the other.
 #[derive(Default)]
-pub(super) struct Parts {
+pub(super) struct TextParts {
     at: usize,
     start: usize,
     score: i32,
@@ -20,7 +20,7 @@ pub(super) struct Parts {
     end: usize,
 }
 
-impl Parts {
+impl TextParts {
     /// Takes the next byte; gives back a part that ended before it.
     #[inline]
     pub(super) fn push(&mut self, byte: u8) -> Option<Range<usize>> {
@@ -71,7 +71,7 @@ mod tests {
     use rand::rngs::SysRng;
 
     fn parts(bytes: &[u8]) -> Vec<Range<usize>> {
-        let mut parts = Parts::default();
+        let mut parts = TextParts::default();
         let mut all: Vec<_> = bytes.iter().filter_map(|&byte| parts.push(byte)).collect();
         all.extend(parts.end());
         all

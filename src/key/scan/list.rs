@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::decoded::Decoded;
-use super::likely::Parts;
+use super::likely::TextParts;
 
 /// The fewest numbers that are looked at.
 const FEWEST: usize = 24;
@@ -19,7 +19,7 @@ const ESCAPE: u8 = 0x1b;
 
 /// How the numbers of a list are written.
 #[derive(Clone, Copy)]
-enum Form {
+enum ListFormat {
     /// `120`.
     Decimal,
     /// `78`.
@@ -34,7 +34,7 @@ enum Form {
 
 /// A list that has not ended yet.
 #[derive(Clone, Copy, Default)]
-struct Open {
+struct OpenList {
     start: usize,
     end: usize,
     count: usize,
@@ -42,14 +42,14 @@ struct Open {
 
 /// Hands over the bytes of each list in a text that are text.
 pub(super) fn lists(text: &[u8], take: &mut dyn FnMut(Decoded)) {
-    let mut open = [Open::default(); Form::ALL.len()];
+    let mut open = [OpenList::default(); ListFormat::ALL.len()];
     for word in words(text) {
         let digits = &text[word.clone()];
         let is_number = digits.len() <= LONGEST && digits[0].is_ascii_hexdigit();
         if !is_number && open.iter().all(|open| open.count == 0) {
             continue;
         }
-        for (form, open) in Form::ALL.into_iter().zip(&mut open) {
+        for (form, open) in ListFormat::ALL.into_iter().zip(&mut open) {
             if form.byte(digits).is_some() {
                 if open.count == 0 || word.start - open.end > LONGEST_GAP {
                     end(text, form, std::mem::take(open), take);
@@ -62,7 +62,7 @@ pub(super) fn lists(text: &[u8], take: &mut dyn FnMut(Decoded)) {
             }
         }
     }
-    for (form, open) in Form::ALL.into_iter().zip(open) {
+    for (form, open) in ListFormat::ALL.into_iter().zip(open) {
         end(text, form, open, take);
     }
 }
@@ -100,12 +100,12 @@ fn colour(text: &[u8]) -> usize {
 }
 
 /// Reads a list that has ended, if a secret has room in it.
-fn end(text: &[u8], form: Form, list: Open, take: &mut dyn FnMut(Decoded)) {
+fn end(text: &[u8], form: ListFormat, list: OpenList, take: &mut dyn FnMut(Decoded)) {
     if list.count < FEWEST {
         return;
     }
     let mut decoded = Decoded::with_capacity(list.count);
-    let mut parts = Parts::default();
+    let mut parts = TextParts::default();
     let mut is_text = false;
     for word in words(&text[list.start..list.end]) {
         let word = list.start + word.start..list.start + word.end;
@@ -120,7 +120,7 @@ fn end(text: &[u8], form: Form, list: Open, take: &mut dyn FnMut(Decoded)) {
     }
 }
 
-impl Form {
+impl ListFormat {
     const ALL: [Self; 5] = [
         Self::Decimal,
         Self::Hex,

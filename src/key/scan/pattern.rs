@@ -8,7 +8,7 @@ use crate::key::Kind;
 
 /// What begins at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Beginning {
+pub(super) enum PatternStart {
     /// A secret's prefix.
     Secret,
     /// Something that could hold a secret and cannot be read.
@@ -49,7 +49,7 @@ const UNREADABLE_IN_BASE64: [(&[u8], &str); 6] = [
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Match {
     pub(super) at: usize,
-    pub(super) beginning: Beginning,
+    pub(super) beginning: PatternStart,
 }
 
 /// Everything that begins in a text, from left to right.
@@ -62,7 +62,7 @@ pub(super) fn beginnings(text: &[u8]) -> impl Iterator<Item = Match> {
             from = at + 1;
             let (word, beginning) = &BEGINNINGS.all[found.pattern().as_usize()];
             // Only what is no secret's beginning has to be as it is to the case.
-            if *beginning == Beginning::Secret || text[at..].starts_with(word) {
+            if *beginning == PatternStart::Secret || text[at..].starts_with(word) {
                 let beginning = *beginning;
                 return Some(Match { at, beginning });
             }
@@ -70,28 +70,28 @@ pub(super) fn beginnings(text: &[u8]) -> impl Iterator<Item = Match> {
     })
 }
 
-struct Beginnings {
+struct PatternStarts {
     words: AhoCorasick,
-    all: Vec<(Vec<u8>, Beginning)>,
+    all: Vec<(Vec<u8>, PatternStart)>,
 }
 
-static BEGINNINGS: LazyLock<Beginnings> = LazyLock::new(|| {
+static BEGINNINGS: LazyLock<PatternStarts> = LazyLock::new(|| {
     let all = all();
     let words = AhoCorasick::builder()
         .ascii_case_insensitive(true)
         .match_kind(MatchKind::LeftmostFirst)
         .build(all.iter().map(|(word, _)| word));
-    Beginnings {
+    PatternStarts {
         words: words.expect("a few short words can be searched for"),
         all,
     }
 });
 
-fn all() -> Vec<(Vec<u8>, Beginning)> {
-    let secrets = Kind::ALL.map(|kind| (kind.prefix().into(), Beginning::Secret));
-    let unreadable = UNREADABLE.map(|(word, what)| (word.to_vec(), Beginning::Unreadable(what)));
-    let in_base64 =
-        UNREADABLE_IN_BASE64.map(|(word, what)| (word.to_vec(), Beginning::UnreadableBase64(what)));
+fn all() -> Vec<(Vec<u8>, PatternStart)> {
+    let secrets = Kind::ALL.map(|kind| (kind.prefix().into(), PatternStart::Secret));
+    let unreadable = UNREADABLE.map(|(word, what)| (word.to_vec(), PatternStart::Unreadable(what)));
+    let in_base64 = UNREADABLE_IN_BASE64
+        .map(|(word, what)| (word.to_vec(), PatternStart::UnreadableBase64(what)));
     secrets
         .into_iter()
         .chain(unreadable)

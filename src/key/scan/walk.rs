@@ -24,7 +24,7 @@ const LEAST_LEFT: usize = 64;
 
 /// A text, as one reading of it.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(super) struct TextReading<'a> {
     pub(super) view: &'a View,
     /// Where in the whole text the view's bytes are.
     pub(super) layer: Layer<'a>,
@@ -35,8 +35,8 @@ pub(super) struct Place<'a> {
 /// Visits each reading of a text, and of each text that is encoded in it.
 ///
 /// Tells where the first part begins that is encoded more often than is undone.
-pub(super) fn walk(raw: &[u8], visit: &mut dyn FnMut(&Place<'_>)) -> Option<usize> {
-    let mut walk = Walk {
+pub(super) fn walk(raw: &[u8], visit: &mut dyn FnMut(&TextReading<'_>)) -> Option<usize> {
+    let mut walk = ScanWalk {
         unread: LEAST_READ.max(MOST_READ * raw.len()),
         left: None,
         visit,
@@ -45,14 +45,14 @@ pub(super) fn walk(raw: &[u8], visit: &mut dyn FnMut(&Place<'_>)) -> Option<usiz
     walk.left
 }
 
-struct Walk<'a> {
+struct ScanWalk<'a> {
     /// How many bytes may still be read.
     unread: usize,
     left: Option<usize>,
-    visit: &'a mut dyn FnMut(&Place<'_>),
+    visit: &'a mut dyn FnMut(&TextReading<'_>),
 }
 
-impl Walk<'_> {
+impl ScanWalk<'_> {
     fn text(&mut self, text: &[u8], above: Option<&Layer<'_>>, depth: usize) {
         let Some(unread) = self.unread.checked_sub(text.len()) else {
             return self.leave(above);
@@ -97,7 +97,7 @@ impl Walk<'_> {
     fn read(&mut self, view: &View, text: &[u8], above: Option<&Layer<'_>>, depth: usize) {
         let of = &view.decoded;
         let layer = Layer { of, above };
-        (self.visit)(&Place { view, layer, text });
+        (self.visit)(&TextReading { view, layer, text });
         for radix in Radix::ALL {
             radix.decode(view.bytes(), |decoded| match depth.checked_sub(1) {
                 Some(depth) => self.decoded(&decoded, Some(&layer), depth),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::entry::{changes, who};
 use super::{or_empty, text};
 use crate::key::{Tail, quoted};
-use crate::ui::Look;
+use crate::ui::DisplayContext;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
 use crate::vault::{Affected, Copied, Effect, Field, Head, Reason, hex};
@@ -150,12 +150,12 @@ impl<'a> AffectedView<'a> {
         }
     }
 
-    fn tails(&self, look: &Look) -> String {
+    fn tails(&self, display: &DisplayContext) -> String {
         let Affected {
             revived, stopped, ..
         } = self.affected;
         let tails = if revived.is_empty() { stopped } else { revived };
-        listed(tails, look)
+        listed(tails, display)
     }
 
     /// What changes besides what the other cells tell.
@@ -171,15 +171,15 @@ impl<'a> AffectedView<'a> {
     }
 
     /// `deactivated 2 hours ago by ops@host1`
-    fn event_told(&self, reason: &str, look: &Look) -> String {
+    fn event_told(&self, reason: &str, display: &DisplayContext) -> String {
         match (self.since, &self.by) {
-            (Some(since), Some(by)) => format!("{reason} {} by {by}", look.distance(since)),
+            (Some(since), Some(by)) => format!("{reason} {} by {by}", display.distance(since)),
             _ => reason.to_owned(),
         }
     }
 
     /// `deleted 2 hours ago by ops@host1; …B9Gh stops; limit none → 300/day`
-    fn why(&self, look: &Look) -> String {
+    fn why(&self, display: &DisplayContext) -> String {
         let Affected {
             effect,
             revived,
@@ -190,18 +190,19 @@ impl<'a> AffectedView<'a> {
             (Effect::Gone, Some(Reason::Deleted)) => Some("deleted in the backup".to_owned()),
             (Effect::Gone, _) => Some("made since the backup".to_owned()),
             (_, Some(Reason::Absent)) => Some("not in the vault now".to_owned()),
-            (_, reason) => reason.map(|reason| self.event_told(reason.word(), look)),
+            (_, reason) => reason.map(|reason| self.event_told(reason.word(), display)),
         };
         let is_told = !revived.is_empty() && !stopped.is_empty();
-        let stops = is_told.then(|| format!("{} stops", listed(stopped, look)));
-        let change = Some(changes(&self.else_changed(), look)).filter(|change| !change.is_empty());
+        let stops = is_told.then(|| format!("{} stops", listed(stopped, display)));
+        let change =
+            Some(changes(&self.else_changed(), display)).filter(|change| !change.is_empty());
         let parts = [reason, stops, change];
         parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 }
 
-fn listed(tails: &[Tail], look: &Look) -> String {
-    let tails = tails.iter().map(|tail| look.tail(tail));
+fn listed(tails: &[Tail], display: &DisplayContext) -> String {
+    let tails = tails.iter().map(|tail| display.tail(tail));
     tails.collect::<Vec<_>>().join(" ")
 }
 
@@ -237,12 +238,12 @@ impl Row for AffectedView<'_> {
         Column::wrapped("WHY, AND WHAT ELSE", 1),
     ];
 
-    fn cells(&self, look: &Look) -> Vec<String> {
+    fn cells(&self, display: &DisplayContext) -> Vec<String> {
         vec![
             self.name.to_owned(),
             self.effect_told().to_owned(),
-            self.tails(look),
-            self.why(look),
+            self.tails(display),
+            self.why(display),
         ]
     }
 }

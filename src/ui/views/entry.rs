@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{counted, or_empty, text};
 use crate::key::Tail;
-use crate::ui::Look;
+use crate::ui::DisplayContext;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
 use crate::vault::{Actor, Chain, Entry, Field, Sudoer, hex};
@@ -94,13 +94,13 @@ impl Row for EntryView<'_> {
         Column::wrapped("CHANGE", 3),
     ];
 
-    fn cells(&self, look: &Look) -> Vec<String> {
+    fn cells(&self, display: &DisplayContext) -> Vec<String> {
         vec![
-            look.moment(self.entry.at),
+            display.moment(self.entry.at),
             who(&self.entry.actor),
             self.command.to_owned(),
             self.key.to_owned(),
-            changes(self.change, look),
+            changes(self.change, display),
         ]
     }
 }
@@ -170,15 +170,15 @@ impl Item for ChainView {
 }
 
 /// What an event changed, for people: of a tail only its last characters.
-pub fn changes(fields: &[Field], look: &Look) -> String {
+pub fn changes(fields: &[Field], display: &DisplayContext) -> String {
     told(fields, |field, value| match field {
         "tail" | "retiring" => value
             .parse()
-            .map_or_else(|_| value.to_owned(), |tail: Tail| look.tail(&tail)),
+            .map_or_else(|_| value.to_owned(), |tail: Tail| display.tail(&tail)),
         "head" => start_of_head(value),
         "expires_at" | "expired_at" | "retires_at" | "retired_at" | "clock" => value
             .parse()
-            .map_or_else(|_| value.to_owned(), |end| look.moment(end)),
+            .map_or_else(|_| value.to_owned(), |end| display.moment(end)),
         _ => value.to_owned(),
     })
 }

@@ -6,7 +6,7 @@ use super::or_empty;
 use crate::error::Error;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
-use crate::ui::{Look, Ui};
+use crate::ui::{DisplayContext, Ui};
 
 /// One thing that was looked at: it is well, or something is found with its hint.
 #[derive(Debug, Serialize)]
@@ -29,12 +29,17 @@ impl ExaminedView {
     }
 
     /// Something that is not, and how it is fixed: by commands that name the vault which was named.
-    pub fn found(check: &'static str, message: impl Into<String>, fix: &str, look: &Look) -> Self {
+    pub fn found(
+        check: &'static str,
+        message: impl Into<String>,
+        fix: &str,
+        display: &DisplayContext,
+    ) -> Self {
         Self {
             check,
             ok: false,
             message: message.into(),
-            hint: Some(look.completed(fix)),
+            hint: Some(display.completed(fix)),
         }
     }
 }
@@ -44,8 +49,12 @@ impl Ui {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn examined(&self, views: &[ExaminedView], look: &Look) -> Result<usize, Error> {
-        let mut listing = self.listing(look);
+    pub fn examined(
+        &self,
+        views: &[ExaminedView],
+        display: &DisplayContext,
+    ) -> Result<usize, Error> {
+        let mut listing = self.listing(display);
         for view in views {
             listing.push(view)?;
         }
@@ -75,7 +84,7 @@ impl Row for ExaminedView {
         Column::wrapped("HINT", 2),
     ];
 
-    fn cells(&self, _: &Look) -> Vec<String> {
+    fn cells(&self, _: &DisplayContext) -> Vec<String> {
         let mark = if self.ok { "✓" } else { "✗" };
         vec![
             mark.to_owned(),

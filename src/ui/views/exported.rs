@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use super::{KeyView, counted, text};
 use crate::key::Digest;
-use crate::ui::Look;
-use crate::ui::export::Tally;
+use crate::ui::DisplayContext;
+use crate::ui::export::DeliveryCounts;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
-use crate::vault::Good;
+use crate::vault::ValidSecret;
 
 /// A secret that is good, as an export to JSON has it: its key, and how to check it.
 #[derive(Debug, Serialize)]
@@ -27,7 +27,7 @@ pub struct GoodView<'a> {
 
 impl<'a> GoodView<'a> {
     /// The secret as it is at `now`.
-    pub fn new(good: &'a Good, now: Timestamp) -> Self {
+    pub fn new(good: &'a ValidSecret, now: Timestamp) -> Self {
         Self {
             key: KeyView::new(&good.record.key, now).with_tail(&good.tail),
             digest: good.digest.as_ref(),
@@ -50,7 +50,7 @@ pub struct ExportedView {
 
 impl ExportedView {
     /// What was written where.
-    pub fn new(file: &Path, format: String, tally: &Tally) -> Self {
+    pub fn new(file: &Path, format: String, tally: &DeliveryCounts) -> Self {
         Self {
             file: file.to_string_lossy().into_owned(),
             format,
@@ -93,7 +93,7 @@ impl Row for ExportedView {
         Column::fixed("LEFT OUT"),
     ];
 
-    fn cells(&self, _: &Look) -> Vec<String> {
+    fn cells(&self, _: &DisplayContext) -> Vec<String> {
         self.fields()
     }
 }

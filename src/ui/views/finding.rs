@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{counted, or_empty, text};
-use crate::check::{Finding, Need};
+use crate::check::{Finding, Necessity};
 use crate::key::{KeyName, Kind};
-use crate::ui::Look;
+use crate::ui::DisplayContext;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
 
@@ -28,7 +28,12 @@ pub struct FindingView<'a> {
 
 impl<'a> FindingView<'a> {
     /// The finding about the key of that name.
-    pub fn new(name: &'a KeyName, kind: Kind, finding: &'a Finding, look: &Look) -> Self {
+    pub fn new(
+        name: &'a KeyName,
+        kind: Kind,
+        finding: &'a Finding,
+        display: &DisplayContext,
+    ) -> Self {
         Self {
             name: name.as_str(),
             kind: kind.word(),
@@ -36,7 +41,7 @@ impl<'a> FindingView<'a> {
             since_at: finding.since_at(),
             due_at: finding.due_at(),
             message: message(finding, |moment| moment.to_string()),
-            hint: look.command(&finding.hint(name)),
+            hint: display.command(&finding.fix_command(name)),
             found: finding,
         }
     }
@@ -68,11 +73,11 @@ impl Row for FindingView<'_> {
         Column::fixed("COMMAND"),
     ];
 
-    fn cells(&self, look: &Look) -> Vec<String> {
+    fn cells(&self, display: &DisplayContext) -> Vec<String> {
         vec![
             self.name.to_owned(),
             self.finding.to_owned(),
-            message(self.found, |moment| look.distance(moment)),
+            message(self.found, |moment| display.distance(moment)),
             self.hint.clone(),
         ]
     }
@@ -129,16 +134,16 @@ fn message(finding: &Finding, when: impl Fn(Timestamp) -> String) -> String {
         }
         Finding::Expired {
             at,
-            need: Need::Early,
+            need: Necessity::Early,
         } => {
             let expires = when(*at);
             format!("expires {expires}, but was seen to by a clock that was ahead")
         }
         Finding::Expired { at, need } => {
             let used = match need {
-                Need::Used => " and was used lately",
-                Need::Unused => " and has not been used for long",
-                Need::Unknown | Need::Early => "",
+                Necessity::Used => " and was used lately",
+                Necessity::Unused => " and has not been used for long",
+                Necessity::Unknown | Necessity::Early => "",
             };
             format!("expired {}{used}", when(*at))
         }

@@ -3,24 +3,24 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Decision, KeyView, VerdictView, counted, or_empty, text};
+use super::{KeyView, VerdictDetails, VerdictView, counted, or_empty, text};
 use crate::key::{Malformed, Tail};
-use crate::ui::Look;
+use crate::ui::DisplayContext;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
 use crate::usage::{RefusalSummary, Summary};
-use crate::vault::{DeadSecret, Former};
+use crate::vault::{DeadSecret, PastOwner};
 use crate::verify::Verdict;
 
 /// What was found in a text, and what is known of it.
 #[derive(Debug)]
-pub struct Sighted<'a> {
+pub struct IdentifiedText<'a> {
     /// The verdict, and whose it is.
-    pub decision: Decision<'a>,
+    pub decision: VerdictDetails<'a>,
     /// Its public ending, if it is a secret.
     pub tail: Option<&'a Tail>,
     /// Whose it seems to have been.
-    pub former: Option<&'a Former>,
+    pub former: Option<&'a PastOwner>,
     /// How its key was used.
     pub used: Option<Summary>,
     /// How often it was presented since it is dead, or is a decoy's.
@@ -62,16 +62,16 @@ pub struct IdentityView<'a> {
 
 impl<'a> IdentityView<'a> {
     /// What was found and the key that it is about, with its use.
-    pub fn new(sighted: &'a Sighted<'a>, look: &Look) -> Self {
+    pub fn new(sighted: &'a IdentifiedText<'a>, display: &DisplayContext) -> Self {
         let tried = sighted.tried.as_ref();
-        let view = VerdictView::new(&sighted.decision, look);
-        let key = |key| KeyView::new(key, look.now).with_use(sighted.used);
-        let more = |moment: fn(&Look, Timestamp) -> String| sighted.more(look, moment);
+        let view = VerdictView::new(&sighted.decision, display);
+        let key = |key| KeyView::new(key, display.now).with_use(sighted.used);
+        let more = |moment: fn(&DisplayContext, Timestamp) -> String| sighted.more(display, moment);
         Self {
             identified: sighted.decision.is_ours(),
             good: view.accepted,
             verdict: view.verdict,
-            told: sighted.reason(&view.told, &more(Look::moment_and_distance)),
+            told: sighted.reason(&view.told, &more(DisplayContext::moment_and_distance)),
             reason: sighted.reason(&view.reason, &more(|_, moment| moment.to_string())),
             key: sighted.decision.key.map(key),
             secret_status: view.secret_status,
@@ -89,9 +89,9 @@ impl<'a> IdentityView<'a> {
     }
 
     /// All of it, for people.
-    pub fn facts(&self, look: &Look) -> String {
+    pub fn facts(&self, display: &DisplayContext) -> String {
         let (verdict, told) = (self.verdict, &self.told);
-        let facts = self.key.as_ref().map(|key| key.facts(look));
+        let facts = self.key.as_ref().map(|key| key.facts(display));
         match facts {
             Some(facts) => format!("{verdict}: {told}\n\n{facts}"),
             None => format!("{verdict}: {told}"),
@@ -99,7 +99,7 @@ impl<'a> IdentityView<'a> {
     }
 }
 
-impl<'a> Sighted<'a> {
+impl<'a> IdentifiedText<'a> {
     /// Whose it was, or seems to have been.
     fn former_name(&self) -> Option<&'a str> {
         let dead = self.decision.dead.map(|dead| dead.name.as_str());
@@ -107,9 +107,13 @@ impl<'a> Sighted<'a> {
     }
 
     /// What is to be said besides the verdict.
-    fn more(&self, look: &Look, moment: impl Fn(&Look, Timestamp) -> String) -> String {
-        let told = |Former { name, until }: &Former| {
-            let until = moment(look, *until);
+    fn more(
+        &self,
+        display: &DisplayContext,
+        moment: impl Fn(&DisplayContext, Timestamp) -> String,
+    ) -> String {
+        let told = |PastOwner { name, until }: &PastOwner| {
+            let until = moment(display, *until);
             format!("; `{name}` had one that ends like it before {until}")
         };
         let since = match self.decision.dead {
@@ -122,7 +126,7 @@ impl<'a> Sighted<'a> {
                 let times = counted(tried.count as i64, "time", "times");
                 let from = tried.last_address.as_ref();
                 let from = from.map(|address| format!(" from {address}"));
-                let last = moment(look, last_at);
+                let last = moment(display, last_at);
                 let from = from.unwrap_or_default();
                 format!("; presented {times}{since}, the last time{from} {last}")
             }
@@ -200,10 +204,10 @@ impl Row for IdentityView<'_> {
         Column::cut("REASON", 5),
     ];
 
-    fn cells(&self, look: &Look) -> Vec<String> {
+    fn cells(&self, display: &DisplayContext) -> Vec<String> {
         let key = self.key.as_ref();
         vec![
-            or_empty(self.tail.map(|tail| look.tail(tail))),
+            or_empty(self.tail.map(|tail| display.tail(tail))),
             self.verdict.to_owned(),
             or_empty(
                 key.map(|key| key.name)

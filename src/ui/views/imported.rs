@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::or_empty;
 use crate::key::Key;
-use crate::ui::Look;
+use crate::ui::DisplayContext;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
 
@@ -51,7 +51,7 @@ impl<'a> ImportedView<'a> {
             username: key.username().map(|username| username.as_str()),
             tail: key.tail.known(),
             scheme,
-            status: key.standing(now).word(),
+            status: key.effective_status(now).word(),
             outcome: outcome.word(),
         }
     }
@@ -85,7 +85,7 @@ impl Row for ImportedView<'_> {
         Column::fixed("OUTCOME"),
     ];
 
-    fn cells(&self, _: &Look) -> Vec<String> {
+    fn cells(&self, _: &DisplayContext) -> Vec<String> {
         vec![
             self.name.to_owned(),
             self.kind.to_owned(),

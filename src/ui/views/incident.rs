@@ -7,9 +7,9 @@ use super::entry::{told, who};
 use super::tried;
 use crate::key::{Key, Status, Tail};
 use crate::ui::markdown::{Document, code};
-use crate::ui::{Look, time};
+use crate::ui::{DisplayContext, time};
 use crate::usage::{Address, Details, RefusalSummary, Refused, day_of};
-use crate::vault::{Ending, Entry, Field};
+use crate::vault::{Entry, Field, SecretInfo};
 
 /// How many days are told one by one.
 const DAYS: usize = 30;
@@ -31,7 +31,7 @@ pub struct Incident<'a> {
     /// The key as it was when it had been stopped.
     pub key: &'a Key,
     /// The secrets that it had then.
-    pub secrets: &'a [Ending],
+    pub secrets: &'a [SecretInfo],
     /// The key with its new secret.
     pub renewed: Option<&'a Key>,
     /// What became of that.
@@ -52,35 +52,35 @@ pub struct Incident<'a> {
 
 impl Incident<'_> {
     /// The report.
-    pub fn markdown(&self, look: &Look) -> String {
+    pub fn markdown(&self, display: &DisplayContext) -> String {
         let mut document = Document::default();
         let name = code(self.key.name.as_str());
         document.heading(1, &format!("Leaked secret of the key {name}"));
         document.paragraph(&format!(
             "Written by postkey at {}. All times and days are UTC. \
              No secret is in this report: of secrets it shows the last characters.",
-            at(look.now)
+            at(display.now)
         ));
         document.heading(2, "The key");
-        document.table(["What", "Value"], &self.facts(look));
+        document.table(["What", "Value"], &self.facts(display));
         document.heading(2, "What was done");
-        document.tasks(&self.done(look));
+        document.tasks(&self.done(display));
         document.heading(2, "What is left to do");
-        document.tasks(&self.left(look));
-        self.tell_use(&mut document, look);
+        document.tasks(&self.left(display));
+        self.tell_use(&mut document, display);
         document.heading(2, "What happened");
         if !self.is_log_whole {
             let more = format!(
                 "Older entries are in the log: `{}`.",
-                look.command(&format!("log {}", self.key.name))
+                display.command(&format!("log {}", self.key.name))
             );
             document.paragraph(&more);
         }
-        document.table(["When", "What", "Who"], &self.timeline(look));
+        document.table(["When", "What", "Who"], &self.timeline(display));
         document.finish()
     }
 
-    fn facts(&self, look: &Look) -> Vec<[String; 2]> {
+    fn facts(&self, display: &DisplayContext) -> Vec<[String; 2]> {
         let key = self.key;
         let mut facts = vec![["Name".to_owned(), code(key.name.as_str())]];
         let mut add = |fact: &str, value: Option<String>| {
@@ -92,12 +92,12 @@ impl Incident<'_> {
         add("Limit", key.limit().map(|limit| code(&limit.to_string())));
         let description = key.description.as_ref();
         add("Description", description.map(|text| code(text.as_str())));
-        add("Secret at the stop", Some(ends_in(&key.tail, look)));
+        add("Secret at the stop", Some(ends_in(&key.tail, display)));
         for old in self.secrets {
-            let retires = |end| format!("{}, good until {}", ends_in(&old.tail, look), at(end));
+            let retires = |end| format!("{}, good until {}", ends_in(&old.tail, display), at(end));
             add("Secret before that", old.retires_at.map(retires));
         }
-        let new = self.renewed.map(|renewed| ends_in(&renewed.tail, look));
+        let new = self.renewed.map(|renewed| ends_in(&renewed.tail, display));
         add("Secret now", new);
         add("Made", Some(self.made()));
         add(
@@ -132,7 +132,7 @@ impl Incident<'_> {
         self.log.iter().rev().find(is_stop)
     }
 
-    fn done(&self, look: &Look) -> Vec<(bool, String)> {
+    fn done(&self, display: &DisplayContext) -> Vec<(bool, String)> {
         let stopped = self
             .stop()
             .map_or_else(String::new, |stop| format!(" {}", by(stop)));
@@ -140,7 +140,7 @@ impl Incident<'_> {
             (Replacement::Made, Some(renewed)) => format!(
                 "a new secret was made, {}; with it the key is active, and the leaked one is \
                  gone for good",
-                ends_in(&renewed.tail, look)
+                ends_in(&renewed.tail, display)
             ),
             (Replacement::Failed, _) => "a new secret was wanted, but none was made".to_owned(),
             _ => "no new secret was made yet".to_owned(),
@@ -153,7 +153,7 @@ impl Incident<'_> {
     }
 
     /// What only people can do.
-    fn left(&self, look: &Look) -> Vec<(bool, String)> {
+    fn left(&self, display: &DisplayContext) -> Vec<(bool, String)> {
         let name = &self.key.name;
         let mut left = Vec::new();
         if self.renewed.is_some() {
@@ -161,8 +161,8 @@ impl Incident<'_> {
         } else {
             left.push(format!(
                 "make a new secret: `{}`; or, if the key is no longer needed, `{}`",
-                look.command(&format!("revoke --replace {name}")),
-                look.command(&format!("delete {name}"))
+                display.command(&format!("revoke --replace {name}")),
+                display.command(&format!("delete {name}"))
             ));
             left.push("do not activate the key again: its secret is known".to_owned());
         }
@@ -176,9 +176,9 @@ impl Incident<'_> {
         left.push(format!(
             "take the secret ({}) out of where it leaked: the repository and its history, logs \
              and their copies, chats, tickets",
-            ends_in(&self.key.tail, look)
+            ends_in(&self.key.tail, display)
         ));
-        let identify = look.command("identify");
+        let identify = display.command("identify");
         left.push(format!(
             "look there for others: `{identify}` reads any text"
         ));
@@ -187,7 +187,7 @@ impl Incident<'_> {
         left.into_iter().map(|task| (false, task)).collect()
     }
 
-    fn tell_use(&self, document: &mut Document, look: &Look) {
+    fn tell_use(&self, document: &mut Document, display: &DisplayContext) {
         document.heading(2, "Use");
         let used = self.used.as_ref().filter(|used| !used.is_empty());
         let Some(used) = used else {
@@ -196,7 +196,7 @@ impl Incident<'_> {
         };
         document.table(["What", "Value"], &self.totals(used));
         document.paragraph(&self.tried_since());
-        let days = days(used, look.now);
+        let days = days(used, display.now);
         if !days.is_empty() {
             document.heading(3, "Requests by day");
             document.paragraph(&format!("Days of the last {DAYS} on which there were any."));
@@ -252,10 +252,10 @@ impl Incident<'_> {
     }
 
     /// What happened to the key, and when it was used first and last, in their order.
-    fn timeline(&self, look: &Look) -> Vec<[String; 3]> {
+    fn timeline(&self, display: &DisplayContext) -> Vec<[String; 3]> {
         let mut events: Vec<(Timestamp, String, String)> = Vec::new();
         for entry in self.log {
-            let changes = told(&entry.change, |field, value| shown(field, value, look));
+            let changes = told(&entry.change, |field, value| shown(field, value, display));
             let what = match changes.is_empty() {
                 true => code(&entry.command),
                 false => format!("{}: {}", code(&entry.command), code(&changes)),
@@ -268,7 +268,7 @@ impl Incident<'_> {
         }
         for secret in self.used.iter().flat_map(|used| &used.secrets) {
             let tail = secret.tail.parse::<Tail>();
-            let tail = tail.map_or_else(|_| code(&secret.tail), |tail| ends_in(&tail, look));
+            let tail = tail.map_or_else(|_| code(&secret.tail), |tail| ends_in(&tail, display));
             add(
                 secret.first_at,
                 format!("first request, with the secret that {tail}"),
@@ -303,17 +303,17 @@ fn status(entry: &Entry) -> Option<&Field> {
 }
 
 /// A logged value: of a tail only its last characters.
-fn shown(field: &str, value: &str, look: &Look) -> String {
+fn shown(field: &str, value: &str, display: &DisplayContext) -> String {
     match (field, value.parse::<Tail>()) {
-        ("tail" | "retiring", Ok(tail)) => look.tail(&tail),
+        ("tail" | "retiring", Ok(tail)) => display.tail(&tail),
         _ => value.to_owned(),
     }
 }
 
-fn ends_in(tail: &Tail, look: &Look) -> String {
+fn ends_in(tail: &Tail, display: &DisplayContext) -> String {
     match tail.is_imported() {
         true => "was imported".to_owned(),
-        false => format!("ends in {}", code(&look.tail(tail))),
+        false => format!("ends in {}", code(&display.tail(tail))),
     }
 }
 

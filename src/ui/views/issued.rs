@@ -4,7 +4,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::KeyView;
-use crate::key::{Secret, Variables};
+use crate::key::{KeyVariables, Secret};
 use crate::ui::listing::csv_lines;
 use crate::ui::{Format, json};
 
@@ -12,7 +12,7 @@ use crate::ui::{Format, json};
 pub struct Issued<'a> {
     key: KeyView<'a>,
     secret: &'a Secret,
-    variables: Variables,
+    variables: KeyVariables,
 }
 
 /// Large enough for every form of an issued key, so that no copy of the secret stays behind
@@ -22,7 +22,7 @@ const ISSUED: usize = 8192;
 impl<'a> Issued<'a> {
     /// The key as it will stand once its secret is handed over.
     pub fn new(key: KeyView<'a>, secret: &'a Secret) -> Self {
-        let variables = Variables::of(&key.key.name, key.key.kind());
+        let variables = KeyVariables::of(&key.key.name, key.key.kind());
         Self {
             key,
             secret,
@@ -31,7 +31,7 @@ impl<'a> Issued<'a> {
     }
 
     /// The same, in other variables than the key's own.
-    pub fn in_variables(self, variables: Variables) -> Self {
+    pub fn in_variables(self, variables: KeyVariables) -> Self {
         Self { variables, ..self }
     }
 

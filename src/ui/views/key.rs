@@ -7,11 +7,11 @@ use super::secret::{self, SecretView};
 use super::usage::{Recorded, told, under};
 use super::{EntryView, PolicyView, or_empty, text};
 use crate::key::{Key, Limit, Tail};
-use crate::ui::Look;
+use crate::ui::DisplayContext;
 use crate::ui::listing::{Item, Row, table_of};
 use crate::ui::table::{self, Column};
 use crate::usage::{Details, Summary};
-use crate::vault::{Ending, Entry};
+use crate::vault::{Entry, SecretInfo};
 
 /// What is said of a key that was never accepted.
 pub(super) const NEVER_USED: &str = "never, as far as is recorded";
@@ -53,7 +53,7 @@ impl<'a> KeyView<'a> {
             kind: key.kind().word(),
             username: key.username().map(|username| username.as_str()),
             tail: key.tail.known(),
-            status: key.standing(now).word(),
+            status: key.effective_status(now).word(),
             permission: key
                 .permission()
                 .filter(|_| !key.is_decoy)
@@ -96,10 +96,10 @@ impl<'a> KeyView<'a> {
     }
 
     /// All about the key, a line each, for people.
-    pub fn facts(&self, look: &Look) -> String {
-        let mut facts = self.list(look);
+    pub fn facts(&self, display: &DisplayContext) -> String {
+        let mut facts = self.list(display);
         if let Some(last_used_at) = self.last_used_at {
-            facts.push(("last used", look.moment_and_distance(last_used_at)));
+            facts.push(("last used", display.moment_and_distance(last_used_at)));
         } else if self.is_recorded {
             facts.push(("last used", NEVER_USED.to_owned()));
         }
@@ -107,16 +107,16 @@ impl<'a> KeyView<'a> {
     }
 
     /// What was decided about the key, by name.
-    fn list(&self, look: &Look) -> Vec<(&'static str, String)> {
+    fn list(&self, display: &DisplayContext) -> Vec<(&'static str, String)> {
         let mut facts = vec![
             ("name", self.name.to_owned()),
             ("kind", self.key.kind().title().to_owned()),
         ];
         let mut add = |name, value: Option<String>| facts.extend(value.map(|value| (name, value)));
         add("username", self.username.map(str::to_owned));
-        add("secret", Some(look.ending(&self.key.tail)));
-        let old = self.key.retiring_at(look.now);
-        add("old secret", old.map(|old| look.retiring(old)));
+        add("secret", Some(display.ending(&self.key.tail)));
+        let old = self.key.retiring_at(display.now);
+        add("old secret", old.map(|old| display.retiring(old)));
         let status = match self.key.is_decoy {
             true => "decoy: it opens nothing, and each use of it is a finding of `postkey check`",
             false => self.status,
@@ -130,12 +130,12 @@ impl<'a> KeyView<'a> {
         add("description", self.description.map(str::to_owned));
         add(
             "created",
-            Some(look.moment_and_distance(self.key.created_at)),
+            Some(display.moment_and_distance(self.key.created_at)),
         );
-        add("expires", Some(look.end(self.key.expires_at)));
-        let is_ahead = self.key.expires_at > Some(look.now);
+        add("expires", Some(display.end(self.key.expires_at)));
+        let is_ahead = self.key.expires_at > Some(display.now);
         let seen = self.key.expired_at.filter(|_| is_ahead);
-        let seen = seen.map(|at| look.moment_and_distance(at));
+        let seen = seen.map(|at| display.moment_and_distance(at));
         add(
             "expired",
             seen.map(|at| format!("seen {at}: `postkey doctor` tells about the clock")),
@@ -143,9 +143,9 @@ impl<'a> KeyView<'a> {
         facts
     }
 
-    fn last_used(&self, look: &Look) -> String {
+    fn last_used(&self, display: &DisplayContext) -> String {
         match self.last_used_at {
-            Some(last_used_at) => look.distance(last_used_at),
+            Some(last_used_at) => display.distance(last_used_at),
             None if self.is_recorded => "never".to_owned(),
             None => String::new(),
         }
@@ -201,22 +201,22 @@ impl Row for KeyView<'_> {
         Column::cut("DESCRIPTION", 9),
     ];
 
-    fn cells(&self, look: &Look) -> Vec<String> {
+    fn cells(&self, display: &DisplayContext) -> Vec<String> {
         vec![
             self.name.to_owned(),
             self.kind.to_owned(),
             or_empty(self.username),
-            look.tail(&self.key.tail),
+            display.tail(&self.key.tail),
             match self.is_default {
                 true => format!("{}, default", self.status),
                 false => self.status.to_owned(),
             },
             or_empty(self.permission),
             or_empty(self.limit),
-            self.last_used(look),
-            look.distance(self.key.created_at),
+            self.last_used(display),
+            display.distance(self.key.created_at),
             self.expires_at
-                .map_or("never".to_owned(), |end| look.distance(end)),
+                .map_or("never".to_owned(), |end| display.distance(end)),
             or_empty(self.description),
         ]
     }
@@ -242,7 +242,7 @@ impl<'a> KeyDetails<'a> {
     pub fn new(
         key: KeyView<'a>,
         policy: PolicyView,
-        secrets: &'a [Ending],
+        secrets: &'a [SecretInfo],
         details: Option<&'a Details>,
         log: &'a [Entry],
     ) -> Self {
@@ -261,17 +261,17 @@ impl<'a> KeyDetails<'a> {
     }
 
     /// All of it, for people.
-    pub fn facts(&self, look: &Look) -> String {
-        let mut facts = self.key.list(look);
+    pub fn facts(&self, display: &DisplayContext) -> String {
+        let mut facts = self.key.list(display);
         if !self.key.key.is_decoy {
-            facts.extend(self.policy.told(look));
+            facts.extend(self.policy.told(display));
         }
-        let rotation = secret::rotation(self.key.key, self.details, look);
+        let rotation = secret::rotation(self.key.key, self.details, display);
         facts.extend(under("rotation", rotation.into_iter()));
         if let Some(details) = self.details {
-            facts.extend(told(details, look));
+            facts.extend(told(details, display));
         }
-        let (facts, log) = (table::facts(&facts), table_of(&self.log, look));
+        let (facts, log) = (table::facts(&facts), table_of(&self.log, display));
         format!("{facts}\n\n{log}")
     }
 }

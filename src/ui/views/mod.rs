@@ -26,17 +26,17 @@ pub use entry::{ChainView, EntryView, changes};
 pub use examined::ExaminedView;
 pub use exported::{ExportedView, GoodView};
 pub use finding::FindingView;
-pub use identity::{IdentityView, Sighted, TextView};
+pub use identity::{IdentifiedText, IdentityView, TextView};
 pub use imported::{ImportedView, Outcome};
 pub use incident::{Incident, Replacement};
 pub use issued::Issued;
 pub use key::{KeyDetails, KeyView};
 pub use policy::PolicyView;
 pub use secret::secret_use;
-pub use step::{Fate, StepView};
+pub use step::{StepOutcome, StepView};
 use usage::tried;
 pub use usage::{UsageView, last_use, refusals};
-pub use verdict::{Decision, VerdictView, Which};
+pub use verdict::{SecretRole, VerdictDetails, VerdictView};
 
 fn text<T: Display, S: Serializer>(value: &Option<T>, to: S) -> Result<S::Ok, S::Error> {
     match value {

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::text;
-use crate::check::{Origin, Rule, Rules};
+use crate::check::{CheckRule, RuleSource, Rules};
 use crate::key::Term;
-use crate::ui::Look;
+use crate::ui::DisplayContext;
 
 /// The rules by which `check` looks at a key.
 #[derive(Debug, Serialize)]
@@ -35,10 +35,10 @@ impl PolicyView {
     }
 
     /// The rules as facts about the key, for people.
-    pub(super) fn told(&self, look: &Look) -> [(&'static str, String); 2] {
+    pub(super) fn told(&self, display: &DisplayContext) -> [(&'static str, String); 2] {
         let mut rotation = rule(self.rules.rotate_every, "every");
         if let Some(due_at) = self.rotation_due_at {
-            rotation.push_str(&format!("; due {}", look.moment_and_distance(due_at)));
+            rotation.push_str(&format!("; due {}", display.moment_and_distance(due_at)));
         }
         [
             ("rotate", rotation),
@@ -48,7 +48,7 @@ impl PolicyView {
 }
 
 /// `every 90d (settings)`
-fn rule(rule: Rule, preposition: &str) -> String {
+fn rule(rule: CheckRule, preposition: &str) -> String {
     let source = source(rule);
     match rule.term {
         Term::Never => format!("never ({source})"),
@@ -57,10 +57,10 @@ fn rule(rule: Rule, preposition: &str) -> String {
 }
 
 /// Who made the rule.
-fn source(rule: Rule) -> &'static str {
+fn source(rule: CheckRule) -> &'static str {
     match rule.origin {
-        Origin::Key => "key",
-        Origin::Settings => "settings",
-        Origin::Default => "default",
+        RuleSource::Key => "key",
+        RuleSource::Settings => "settings",
+        RuleSource::Default => "default",
     }
 }

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::text;
 use crate::key::{Key, Retiring};
-use crate::ui::Look;
+use crate::ui::DisplayContext;
 use crate::usage::{Details, SecretUse, Takeover};
-use crate::vault::Ending;
+use crate::vault::SecretInfo;
 
 /// A secret of a key, for programs.
 #[derive(Debug, Serialize)]
@@ -25,7 +25,7 @@ pub(super) struct SecretView<'a> {
 
 impl<'a> SecretView<'a> {
     /// The secret, with its use if any is recorded.
-    pub(super) fn new(ending: &'a Ending, details: Option<&Details>) -> Self {
+    pub(super) fn new(ending: &'a SecretInfo, details: Option<&Details>) -> Self {
         let used = details.and_then(|details| details.of_secret(&ending.tail));
         Self {
             tail: ending.tail.known(),
@@ -38,11 +38,14 @@ impl<'a> SecretView<'a> {
 }
 
 /// A secret's use: `first used 3 minutes ago, last used now`.
-pub fn secret_use(used: Option<&SecretUse>, look: &Look) -> String {
+pub fn secret_use(used: Option<&SecretUse>, display: &DisplayContext) -> String {
     let Some(used) = used else {
         return "never used, as far as is recorded".to_owned();
     };
-    let (first, last) = (look.distance(used.first_at), look.distance(used.last_at));
+    let (first, last) = (
+        display.distance(used.first_at),
+        display.distance(used.last_at),
+    );
     if used.first_at == used.last_at {
         return format!("used {last}");
     }
@@ -50,12 +53,16 @@ pub fn secret_use(used: Option<&SecretUse>, look: &Look) -> String {
 }
 
 /// How an open rotation stands and how it goes on, a line each, for people.
-pub(super) fn rotation(key: &Key, details: Option<&Details>, look: &Look) -> Vec<String> {
-    let Some(old) = key.retiring_at(look.now) else {
+pub(super) fn rotation(
+    key: &Key,
+    details: Option<&Details>,
+    display: &DisplayContext,
+) -> Vec<String> {
+    let Some(old) = key.retiring_at(display.now) else {
         return Vec::new();
     };
     let mut lines = match details {
-        Some(details) => uses(key, old, details, look),
+        Some(details) => uses(key, old, details, display),
         None => vec!["no use of either secret is recorded".to_owned()],
     };
     let takeover = details.map(|details| details.takeover(&key.tail, &old.tail));
@@ -64,11 +71,11 @@ pub(super) fn rotation(key: &Key, details: Option<&Details>, look: &Look) -> Vec
     lines
 }
 
-fn uses(key: &Key, old: &Retiring, details: &Details, look: &Look) -> Vec<String> {
+fn uses(key: &Key, old: &Retiring, details: &Details, display: &DisplayContext) -> Vec<String> {
     let both = [("new", &key.tail), ("old", &old.tail)];
     let told = both.map(|(which, tail)| {
-        let used = secret_use(details.of_secret(tail), look);
-        format!("{which} {}: {used}", look.tail(tail))
+        let used = secret_use(details.of_secret(tail), display);
+        format!("{which} {}: {used}", display.tail(tail))
     });
     told.to_vec()
 }

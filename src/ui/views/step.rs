@@ -6,16 +6,18 @@ use serde::Serialize;
 use super::entry::{changes, told};
 use super::{or_empty, text};
 use crate::files::shell_word;
-use crate::key::{Standing, Status};
-use crate::manifest::{Deed, Finding, Held, Place, Replaced, Step, Wanted};
+use crate::key::{EffectiveStatus, Status};
+use crate::manifest::{
+    Destination, DestinationContents, Obstacle, Replaced, Step, StepAction, WantedKey,
+};
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
-use crate::ui::{Look, another_secret};
+use crate::ui::{DisplayContext, another_secret};
 use crate::vault::Field;
 
 /// What became of a step of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum StepOutcome {
     /// Nothing yet.
     Planned,
     /// It was done.
@@ -28,7 +30,7 @@ pub enum Fate {
     Left,
 }
 
-impl Fate {
+impl StepOutcome {
     fn word(self) -> &'static str {
         match self {
             Self::Planned => "planned",
@@ -63,7 +65,7 @@ pub struct StepView<'a> {
 
 impl<'a> StepView<'a> {
     /// A step, and what became of it.
-    pub fn new(step: &'a Step<'a>, outcome: Fate, look: &Look) -> Self {
+    pub fn new(step: &'a Step<'a>, outcome: StepOutcome, display: &DisplayContext) -> Self {
         let wanted = step.wanted();
         let finding = step.finding.as_ref().zip(wanted);
         Self {
@@ -71,14 +73,16 @@ impl<'a> StepView<'a> {
             kind: step.kind().word(),
             action: step.deed.word(),
             outcome: outcome.word(),
-            status: step.standing(look.now).map(Standing::word),
+            status: step
+                .effective_status(display.now)
+                .map(EffectiveStatus::word),
             change: step.changes(),
             saved_to: wanted.map(|wanted| wanted.place.to_string()),
             replaces: step.replaced.as_ref().map(replaced),
             last_used_at: None,
             finding: finding.map(|(finding, wanted)| message(finding, wanted)),
             hint: finding
-                .map(|(finding, wanted)| look.completed(&hint(finding, wanted, step, look))),
+                .map(|(finding, wanted)| display.completed(&hint(finding, wanted, step, display))),
             step,
             used: None,
         }
@@ -98,23 +102,27 @@ impl<'a> StepView<'a> {
         self.finding.as_deref().zip(self.hint.as_deref())
     }
 
-    fn what(&self, look: &Look) -> String {
-        let tail = |step: &Step<'_>| step.record().map(|record| look.tail(&record.key.tail));
+    fn what(&self, display: &DisplayContext) -> String {
+        let tail = |step: &Step<'_>| step.record().map(|record| display.tail(&record.key.tail));
         let mut parts = match &self.step.deed {
-            Deed::Make(wanted) => made(wanted, look),
-            Deed::Change { .. } => vec![changes(&self.change, look)],
-            Deed::Keep { .. } => Vec::new(),
-            Deed::Delete(_) => [tail(self.step), self.used.clone()]
+            StepAction::Make(wanted) => made(wanted, display),
+            StepAction::Change { .. } => vec![changes(&self.change, display)],
+            StepAction::Keep { .. } => Vec::new(),
+            StepAction::Delete(_) => [tail(self.step), self.used.clone()]
                 .into_iter()
                 .flatten()
                 .collect(),
         };
         let replaces = self.replaces.as_ref();
         parts.extend(replaces.map(|replaced| format!("in the place of {replaced}")));
-        let is_told = matches!(self.step.deed, Deed::Keep { .. } | Deed::Change { .. });
-        let standing = self.step.standing(look.now).filter(|_| is_told);
-        let standing = standing.filter(|standing| *standing != Standing::Active);
-        parts.extend(standing.map(|standing| standing.word().to_owned()));
+        let is_told = matches!(
+            self.step.deed,
+            StepAction::Keep { .. } | StepAction::Change { .. }
+        );
+        let effective_status = self.step.effective_status(display.now).filter(|_| is_told);
+        let effective_status = effective_status
+            .filter(|effective_status| *effective_status != EffectiveStatus::Active);
+        parts.extend(effective_status.map(|effective_status| effective_status.word().to_owned()));
         parts.extend(self.finding.clone());
         parts.join(", ")
     }
@@ -160,25 +168,25 @@ impl Row for StepView<'_> {
         Column::wrapped("WHAT", 1),
     ];
 
-    fn cells(&self, look: &Look) -> Vec<String> {
+    fn cells(&self, display: &DisplayContext) -> Vec<String> {
         let sign = match &self.step.deed {
-            Deed::Make(_) => "+ make",
-            Deed::Change { .. } => "~ change",
-            Deed::Keep { .. } => "= keep",
-            Deed::Delete(_) => "- delete",
+            StepAction::Make(_) => "+ make",
+            StepAction::Change { .. } => "~ change",
+            StepAction::Keep { .. } => "= keep",
+            StepAction::Delete(_) => "- delete",
         };
         vec![
             sign.to_owned(),
             self.name.to_owned(),
             self.kind.to_owned(),
-            self.what(look),
+            self.what(display),
         ]
     }
 }
 
 /// What is said of a key that is made, and where its secret goes.
-fn made(wanted: &Wanted, look: &Look) -> Vec<String> {
-    let expires = wanted.expires.map(|expires| expires.resolve(look.now));
+fn made(wanted: &WantedKey, display: &DisplayContext) -> Vec<String> {
+    let expires = wanted.expires.map(|expires| expires.resolve(display.now));
     let expires = expires.and_then(Result::ok).flatten();
     let said = [
         wanted
@@ -190,9 +198,11 @@ fn made(wanted: &Wanted, look: &Look) -> Vec<String> {
             .as_ref()
             .map(|permission| format!("permission {permission}")),
         wanted.limit.map(|limit| format!("limit {limit}")),
-        expires.map(|end| format!("expires {}", look.date(end))),
+        expires.map(|end| format!("expires {}", display.date(end))),
         (wanted.status == Status::Inactive).then(|| Status::Inactive.word().to_owned()),
-        wanted.is_decoy.then(|| Standing::Decoy.word().to_owned()),
+        wanted
+            .is_decoy
+            .then(|| EffectiveStatus::Decoy.word().to_owned()),
         Some(format!("secret to {}", wanted.place)),
     ];
     said.into_iter().flatten().collect()
@@ -208,47 +218,52 @@ fn replaced(replaced: &Replaced) -> String {
 }
 
 /// The finding as the end of a sentence that begins with the key's name.
-fn message(finding: &Finding, wanted: &Wanted) -> String {
+fn message(finding: &Obstacle, wanted: &WantedKey) -> String {
     let place = &wanted.place;
     match finding {
-        Finding::Over(end) => format!("by the manifest its time was over {end}"),
-        Finding::Place(Held::Another) => format!("{place} has another secret"),
-        Finding::Place(Held::Old(until)) => {
+        Obstacle::Over(end) => format!("by the manifest its time was over {end}"),
+        Obstacle::Place(DestinationContents::Another) => format!("{place} has another secret"),
+        Obstacle::Place(DestinationContents::Old(until)) => {
             format!("{place} has its old secret, which works until {until}")
         }
-        Finding::Place(Held::WrongUsername) => {
+        Obstacle::Place(DestinationContents::WrongUsername) => {
             format!("{place} has its secret, but another username")
         }
-        Finding::Place(_) => format!("its secret is not in {place}"),
-        Finding::Unclear { why, .. } => {
+        Obstacle::Place(_) => format!("its secret is not in {place}"),
+        Obstacle::Unclear { why, .. } => {
             format!("cannot tell whether {place} has its secret: {why}")
         }
     }
 }
 
 /// What fixes it.
-fn hint(finding: &Finding, wanted: &Wanted, step: &Step<'_>, look: &Look) -> String {
-    let Wanted { name, place, .. } = wanted;
+fn hint(
+    finding: &Obstacle,
+    wanted: &WantedKey,
+    step: &Step<'_>,
+    display: &DisplayContext,
+) -> String {
+    let WantedKey { name, place, .. } = wanted;
     match finding {
-        Finding::Over(_) => {
+        Obstacle::Over(_) => {
             format!(
                 "write a later `expires` in the manifest, or end its use: `postkey deactivate {name}`"
             )
         }
-        Finding::Unclear { hint, .. } => match hint {
+        Obstacle::Unclear { hint, .. } => match hint {
             Some(hint) => hint.clone(),
             None => format!("correct that; `postkey show {name}` tells which secret is meant"),
         },
-        Finding::Place(Held::WrongUsername) => {
+        Obstacle::Place(DestinationContents::WrongUsername) => {
             format!("write in the file the one that `postkey show {name}` tells")
         }
-        Finding::Place(Held::Old(_)) => format!(
+        Obstacle::Place(DestinationContents::Old(_)) => format!(
             "write the new secret there, or end it: `postkey rotate --abort {name}` makes the old \
              one its only one again"
         ),
-        Finding::Place(_) => {
+        Obstacle::Place(_) => {
             let flags = match place {
-                Place::Variables {
+                Destination::Variables {
                     file,
                     username,
                     secret,
@@ -258,12 +273,12 @@ fn hint(finding: &Finding, wanted: &Wanted, step: &Step<'_>, look: &Look) -> Str
                     let username = username.unwrap_or_default();
                     format!("--save {} --env-name {secret}{username}", shell_word(file))
                 }
-                Place::File(file) => format!("--save {}", shell_word(file)),
-                Place::Command { .. } => String::new(),
+                Destination::File(file) => format!("--save {}", shell_word(file)),
+                Destination::Command { .. } => String::new(),
             };
             let another = step
                 .record()
-                .map(|record| another_secret(&record.key, &flags, look.now));
+                .map(|record| another_secret(&record.key, &flags, display.now));
             format!("a secret is shown once: {}", another.unwrap_or_default())
         }
     }

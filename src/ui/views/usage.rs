@@ -8,7 +8,7 @@ use super::{counted, or_empty, text};
 use crate::key::Key;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
-use crate::ui::{Look, spark, time};
+use crate::ui::{DisplayContext, spark, time};
 use crate::usage::{Address, Details, RefusalAddresses, RefusalSummary, Refused};
 
 /// How many days a column of sparks shows.
@@ -29,7 +29,7 @@ pub(super) struct Recorded<'a> {
     days: Vec<DayView>,
     refusals: Vec<RefusalView<'a>>,
     addresses: Vec<AddressView<'a>>,
-    secrets: Vec<SecretView<'a>>,
+    secrets: Vec<SecretUseView<'a>>,
 }
 
 /// How often a key was accepted on a day, UTC.
@@ -69,7 +69,7 @@ struct AddressView<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct SecretView<'a> {
+struct SecretUseView<'a> {
     tail: Option<&'a str>,
     #[serde(serialize_with = "moment")]
     first_used_at: Timestamp,
@@ -94,7 +94,7 @@ impl<'a> Recorded<'a> {
             requests: address.count,
             last_used_at: address.last_at,
         });
-        let secrets = details.secrets.iter().map(|secret| SecretView {
+        let secrets = details.secrets.iter().map(|secret| SecretUseView {
             tail: secret.known_tail(),
             first_used_at: secret.first_at,
             last_used_at: secret.last_at,
@@ -225,38 +225,38 @@ impl Row for UsageView<'_> {
         Column::cut("LAST ADDRESS", 6),
     ];
 
-    fn cells(&self, look: &Look) -> Vec<String> {
+    fn cells(&self, display: &DisplayContext) -> Vec<String> {
         vec![
             self.name.to_owned(),
             self.requests_today.to_string(),
             self.requests_7d.to_string(),
             self.requests_30d.to_string(),
-            spark::line(&self.details.by_day(SPARKS, look.now)),
+            spark::line(&self.details.by_day(SPARKS, display.now)),
             self.refusals(),
             self.last_used_at
-                .map_or("never".to_owned(), |last| look.distance(last)),
+                .map_or("never".to_owned(), |last| display.distance(last)),
             or_empty(self.last_address),
         ]
     }
 }
 
 /// A key's use as facts about it, for people.
-pub(super) fn told(details: &Details, look: &Look) -> Vec<(&'static str, String)> {
-    let mut facts = vec![("last used", last_use_told(details, look))];
-    if let Some(requests) = requests(details, look) {
+pub(super) fn told(details: &Details, display: &DisplayContext) -> Vec<(&'static str, String)> {
+    let mut facts = vec![("last used", last_use_told(details, display))];
+    if let Some(requests) = requests(details, display) {
         facts.push(("requests", requests));
-        let sparks = spark::line(&details.by_day(MONTH, look.now));
+        let sparks = spark::line(&details.by_day(MONTH, display.now));
         facts.extend(Some(("", sparks)).filter(|(_, sparks)| !sparks.is_empty()));
     }
     let refused = details.refused.iter().flat_map(|refused| {
-        let reason = Some(refusal(refused, look));
+        let reason = Some(refusal(refused, display));
         reason
             .into_iter()
-            .chain(refused_from(&refused.addresses, look))
+            .chain(refused_from(&refused.addresses, display))
     });
     facts.extend(under("refused", refused));
     let addresses = details.addresses.iter().take(ADDRESSES).map(|address| {
-        let (count, last) = (address.count, look.distance(address.last_at));
+        let (count, last) = (address.count, display.distance(address.last_at));
         format!("{}, {count} in all, last {last}", address.address)
     });
     facts.extend(under("addresses", addresses));
@@ -264,22 +264,22 @@ pub(super) fn told(details: &Details, look: &Look) -> Vec<(&'static str, String)
 }
 
 /// `14 times as inactive, last from 203.0.113.66 2 hours ago`
-fn refusal(refused: &Refused, look: &Look) -> String {
+fn refusal(refused: &Refused, display: &DisplayContext) -> String {
     let times = counted(u64::from(refused.count), "time", "times");
     let from = refused.last_address();
     let from = from.map(|address| format!(" from {address}"));
-    let (from, last) = (from.unwrap_or_default(), look.distance(refused.last_at));
+    let (from, last) = (from.unwrap_or_default(), display.distance(refused.last_at));
     format!("{times} as {}, last{from} {last}", refused.verdict)
 }
 
 /// From where, a line each: `  12 from 203.0.113.66, last 2 hours ago`; nothing where the last
 /// address is the only one.
-fn refused_from(from: &RefusalAddresses, look: &Look) -> Vec<String> {
+fn refused_from(from: &RefusalAddresses, display: &DisplayContext) -> Vec<String> {
     if from.count < 2 {
         return Vec::new();
     }
     let one = |address: &Address| {
-        let (count, last) = (address.count, look.distance(address.last_at));
+        let (count, last) = (address.count, display.distance(address.last_at));
         format!("  {count} from {}, last {last}", address.address)
     };
     let shown = from.newest.iter().take(REFUSED_ADDRESSES);
@@ -303,18 +303,18 @@ pub(super) fn under(
     names.zip(lines)
 }
 
-fn last_use_told(details: &Details, look: &Look) -> String {
+fn last_use_told(details: &Details, display: &DisplayContext) -> String {
     let Some(last) = details.last_used_at() else {
         return NEVER_USED.to_owned();
     };
     match details.last_address() {
-        Some(address) => format!("{}, from {address}", look.moment_and_distance(last)),
-        None => look.moment_and_distance(last),
+        Some(address) => format!("{}, from {address}", display.moment_and_distance(last)),
+        None => display.moment_and_distance(last),
     }
 }
 
-fn requests(details: &Details, look: &Look) -> Option<String> {
-    let count = |days| details.requests(days, look.now);
+fn requests(details: &Details, display: &DisplayContext) -> Option<String> {
+    let count = |days| details.requests(days, display.now);
     details.last_used_at()?;
     Some(format!(
         "{} today, {} in the last {MONTH} days",
@@ -324,17 +324,17 @@ fn requests(details: &Details, look: &Look) -> Option<String> {
 }
 
 /// A key's last use: `last used 3 minutes ago from 203.0.113.9, 214 requests today`.
-pub fn last_use(details: &Details, look: &Look) -> String {
+pub fn last_use(details: &Details, display: &DisplayContext) -> String {
     let Some(last) = details.last_used_at() else {
         return "never used, as far as is recorded".to_owned();
     };
     let address = details.last_address();
     let from = address.map(|address| format!(" from {address}"));
-    let requests = match details.requests(1, look.now) {
+    let requests = match details.requests(1, display.now) {
         0 => String::new(),
         count => format!(", {} today", counted(count, "request", "requests")),
     };
-    let (ago, from) = (look.distance(last), from.unwrap_or_default());
+    let (ago, from) = (display.distance(last), from.unwrap_or_default());
     format!("last used {ago}{from}{requests}")
 }
 
@@ -352,9 +352,9 @@ pub(super) fn tried(refusals: &RefusalSummary) -> String {
 }
 
 /// Refusals in one line: `12 unknown, the last 2 hours ago; 3 malformed, the last now`.
-pub fn refusals(refused: &[Refused], look: &Look) -> String {
+pub fn refusals(refused: &[Refused], display: &DisplayContext) -> String {
     let one = |refused: &Refused| {
-        let last = look.distance(refused.last_at);
+        let last = display.distance(refused.last_at);
         format!("{} {}, the last {last}", refused.count, refused.verdict)
     };
     refused.iter().map(one).collect::<Vec<_>>().join("; ")

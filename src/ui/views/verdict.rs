@@ -8,19 +8,19 @@ use serde::Serialize;
 use super::{or_empty, text};
 use crate::key::{Allowance, Key, KeyName, Kind, Limit};
 use crate::ui::listing::Item;
-use crate::ui::{Format, Look};
-use crate::vault::{DeadSecret, Presented};
+use crate::ui::{DisplayContext, Format};
+use crate::vault::{DeadSecret, StoredSecret};
 use crate::verify::Verdict;
 
 /// A verdict, and what it is about.
 #[derive(Debug)]
-pub struct Decision<'a> {
+pub struct VerdictDetails<'a> {
     /// The verdict.
     pub verdict: Verdict,
     /// The key that the secret belongs to; nobody is told who only knows a tail.
     pub key: Option<&'a Key>,
     /// Which of its secrets it is.
-    pub which: Option<Which>,
+    pub which: Option<SecretRole>,
     /// What is left of the key's limit.
     pub allowance: Option<Allowance>,
     /// The login whose imported password was compared, where it is not that.
@@ -29,7 +29,7 @@ pub struct Decision<'a> {
     pub dead: Option<&'a DeadSecret>,
 }
 
-impl Decision<'_> {
+impl VerdictDetails<'_> {
     /// Whether it is, or was, the secret of a key of this vault.
     pub fn is_ours(&self) -> bool {
         self.key.is_some() || self.dead.is_some()
@@ -38,16 +38,16 @@ impl Decision<'_> {
 
 /// Which of a key's secrets was presented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
+pub enum SecretRole {
     /// The current one.
     Current,
     /// The one from before a rotation, until then.
     Old(Timestamp),
 }
 
-impl Which {
+impl SecretRole {
     /// Which of its key's secrets it is.
-    pub fn of(secret: &Presented) -> Self {
+    pub fn of(secret: &StoredSecret) -> Self {
         secret.retires_at.map_or(Self::Current, Self::Old)
     }
 
@@ -94,8 +94,8 @@ pub struct VerdictView<'a> {
 
 impl<'a> VerdictView<'a> {
     /// The verdict with its exact reason.
-    pub fn new(decision: &Decision<'a>, look: &Look) -> Self {
-        let Decision {
+    pub fn new(decision: &VerdictDetails<'a>, display: &DisplayContext) -> Self {
+        let VerdictDetails {
             verdict,
             key,
             which,
@@ -109,8 +109,10 @@ impl<'a> VerdictView<'a> {
             accepted: verdict.is_accepted(),
             http_status: refusal.map_or(200, |refusal| refusal.status),
             code: refusal.map(|refusal| refusal.code),
-            reason: reason(decision, look.now, |end| end.to_string()),
-            told: reason(decision, look.now, |end| look.moment_and_distance(end)),
+            reason: reason(decision, display.now, |end| end.to_string()),
+            told: reason(decision, display.now, |end| {
+                display.moment_and_distance(end)
+            }),
             name: key
                 .map(|key| &key.name)
                 .or(dead.map(|dead| &dead.name))
@@ -119,8 +121,8 @@ impl<'a> VerdictView<'a> {
                 .map(Key::kind)
                 .or(dead.map(|dead| dead.kind))
                 .map(Kind::word),
-            secret_status: which.map(|which| which.word(look.now)),
-            retires_at: which.and_then(Which::retires_at),
+            secret_status: which.map(|which| which.word(display.now)),
+            retires_at: which.and_then(SecretRole::retires_at),
             limit: key
                 .and_then(Key::limit)
                 .filter(|limit| *limit != Limit::None),
@@ -144,7 +146,7 @@ impl<'a> VerdictView<'a> {
 }
 
 fn reason<'a>(
-    decision: &Decision<'a>,
+    decision: &VerdictDetails<'a>,
     now: Timestamp,
     moment: impl Fn(Timestamp) -> String,
 ) -> Cow<'a, str> {
@@ -164,7 +166,7 @@ fn reason<'a>(
     let (name, title) = (&key.name, key.kind().title());
     Cow::Owned(match decision.verdict {
         Verdict::Accepted => match (decision.which, key.retiring_at(now)) {
-            (Some(Which::Old(end)), _) => {
+            (Some(SecretRole::Old(end)), _) => {
                 let end = moment(end);
                 format!("the {title} key `{name}` is good; this is its old secret, until {end}")
             }
@@ -178,7 +180,7 @@ fn reason<'a>(
             format!("`{name}` expired {end}")
         }
         Verdict::Retired => {
-            let end = decision.which.and_then(Which::retires_at).map(moment);
+            let end = decision.which.and_then(SecretRole::retires_at).map(moment);
             let end = end.map(|end| format!(" {end}")).unwrap_or_default();
             format!("it retired{end}; `{name}` has a newer secret")
         }
@@ -206,7 +208,7 @@ fn reason<'a>(
 }
 
 /// The reason where it is not known, or not told, whose the secret is.
-fn without_key(decision: &Decision<'_>) -> Cow<'static, str> {
+fn without_key(decision: &VerdictDetails<'_>) -> Cow<'static, str> {
     match decision.verdict {
         Verdict::Malformed(why) => Cow::Owned(format!(
             "{why}; present the bare secret as it was shown, or an imported password with \

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use clap::ValueEnum;
 use which::which_in;
 
-use crate::command::Session;
+use crate::command::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::quoted;
@@ -29,7 +29,7 @@ pub(in crate::command::connect) enum Version {
 }
 
 /// What a version spells its own way, with placeholders.
-pub(super) struct Spelling {
+pub(super) struct VersionWords {
     pub(super) name: &'static str,
     /// The settings that come before all others.
     pub(super) head: &'static str,
@@ -43,7 +43,7 @@ pub(super) struct Spelling {
     pub(super) attributes: &'static str,
 }
 
-const V2_3: Spelling = Spelling {
+const V2_3: VersionWords = VersionWords {
     name: "2.3",
     head: "",
     database: include_str!("2.3/database.conf"),
@@ -54,7 +54,7 @@ const V2_3: Spelling = Spelling {
     attributes: include_str!("2.3/attributes.conf"),
 };
 
-const V2_4: Spelling = Spelling {
+const V2_4: VersionWords = VersionWords {
     name: "2.4",
     head: include_str!("2.4/head.conf"),
     database: include_str!("2.4/database.conf"),
@@ -73,10 +73,10 @@ impl Version {
     ///
     /// # Errors
     /// If the Dovecot that is installed is too old.
-    pub(in crate::command::connect) fn choose(session: &Session) -> Result<Self, Error> {
+    pub(in crate::command::connect) fn choose(context: &Context) -> Result<Self, Error> {
         let newest = Self::NEWEST.spelling().name;
         let Some(program) = program() else {
-            session.ui.note(format!(
+            context.ui.note(format!(
                 "no Dovecot found here: this is for Dovecot {newest}; --dovecot 2.3 prints for 2.3"
             ));
             return Ok(Self::NEWEST);
@@ -88,7 +88,7 @@ impl Version {
             Some(numbers) if numbers < (2, 3) => Err(too_old(numbers)),
             _ => {
                 let program = quoted(&program.to_string_lossy());
-                session.ui.note(format!(
+                context.ui.note(format!(
                     "{program} is neither Dovecot 2.3 nor 2.4: this is for Dovecot {newest}"
                 ));
                 Ok(Self::NEWEST)
@@ -103,7 +103,7 @@ impl Version {
     pub(in crate::command::connect) fn warn_of_refused(
         self,
         vault: &Vault,
-        session: &Session,
+        context: &Context,
     ) -> Result<(), Error> {
         let refused = match self {
             Self::V2_3 => Vec::new(),
@@ -111,12 +111,12 @@ impl Version {
         };
         if !refused.is_empty() {
             let refused = refused_by_dovecot_2_4(&refused);
-            session.ui.warn(format!("{refused}; {ALLOWS_WEAK}"));
+            context.ui.warn(format!("{refused}; {ALLOWS_WEAK}"));
         }
         Ok(())
     }
 
-    pub(super) fn spelling(self) -> &'static Spelling {
+    pub(super) fn spelling(self) -> &'static VersionWords {
         match self {
             Self::V2_3 => &V2_3,
             Self::V2_4 => &V2_4,

@@ -12,7 +12,7 @@ use regex::Regex;
 
 use super::set_in;
 
-type Found = BTreeMap<String, String>;
+type ReadVariables = BTreeMap<String, String>;
 
 /// Lines that people write.
 const LINES: [&str; 14] = [
@@ -90,15 +90,15 @@ fn hostile() -> impl Strategy<Value = String> {
     })
 }
 
-fn expect_set(mut old: Found, new: Found, before: &str) {
+fn expect_set(mut old: ReadVariables, new: ReadVariables, before: &str) {
     old.insert("KEY".to_owned(), "new".to_owned());
     assert_eq!(new, old, "{before:?}");
 }
 
 /// The rules of `docker run --env-file` (cli/pkg/kvfile): each line as it stands; `None` if the
 /// file is refused.
-fn docker(text: &str) -> Option<Found> {
-    let mut found = Found::new();
+fn docker(text: &str) -> Option<ReadVariables> {
+    let mut found = ReadVariables::new();
     for line in text.lines() {
         let line = line.trim_start_matches([' ', '\t']);
         if line.is_empty() || line.starts_with('#') {
@@ -114,11 +114,11 @@ fn docker(text: &str) -> Option<Found> {
 }
 
 /// The pattern of Node's dotenv (motdotla/dotenv, lib/main.js, `LINE`), and what it makes of it.
-fn node(text: &str) -> Found {
+fn node(text: &str) -> ReadVariables {
     let line = r#"(?m)^\s*(?:export\s+)?([A-Za-z0-9_.-]+)(?:\s*=\s*?|:\s+?)(\s*'(?:\\'|[^'])*'|\s*"(?:\\"|[^"])*"|\s*`(?:\\`|[^`])*`|[^#\r\n]+)?\s*(?:#.*)?$"#;
     let line = Regex::new(line).expect("a pattern");
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    let mut found = Found::new();
+    let mut found = ReadVariables::new();
     for line in line.captures_iter(&text) {
         let value = line.get(2).map_or("", |value| value.as_str().trim());
         let is_quote = |quote: &char| "'\"`".contains(*quote) && value.len() > 1;
@@ -159,7 +159,7 @@ fn stdout(output: Output) -> String {
 /// What a program found that prints `NAME=value`, NUL, for each variable, and U+0001, NUL, after
 /// each file: for each text, before and after.
 fn expect_all_set(texts: &[(String, String)], printed: &str) {
-    let files: Vec<Found> = printed
+    let files: Vec<ReadVariables> = printed
         .split_terminator("\u{1}\0")
         .map(|file| {
             let pairs = file.split_terminator('\0');
@@ -239,7 +239,7 @@ fn systemd_finds_the_new_value_and_all_others_as_before() {
         let printed = stdout(command.output().expect("systemd"));
         let pairs = printed.lines().filter_map(|line| line.split_once('='));
         let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        pairs.collect::<Found>()
+        pairs.collect::<ReadVariables>()
     };
     // It takes no `export`, and so never finds what only shells are told.
     let is_for_shells = |text: &str| {

@@ -14,17 +14,17 @@ use quick_cache::sync::Cache;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::ended::Ended;
-use super::meter::{Meter, Presentation, Tally, locked};
+use super::ended::EndedTerms;
+use super::per_key_queue::PerKeyQueue;
 use super::pool::{Hashers, Readers};
-use super::source::{Fresh, Source, Stamp};
+use super::source::{Snapshot, VaultHandle, VaultVersion};
 use super::throttle::Throttle;
-use super::turns::Turns;
-use crate::key::{Allowance, Digest, HashMemory, Secret, Tail, Used};
+use super::usage_recorder::{KeyUsage, Presentation, UsageRecorder, locked};
+use crate::key::{Allowance, Digest, HashMemory, Secret, Tail, WindowUse};
 use crate::settings::Permissions;
-use crate::vault::{Error, KeyId, Presented, Record, Stored};
-use crate::verify::{Question, Recognised, Verdict, allowance, judge, recognise};
-pub(super) use login::Attempt;
+use crate::vault::{Error, FoundSecret, KeyId, Record, StoredSecret};
+use crate::verify::{Question, SecretMatch, Verdict, allowance, judge, match_secret};
+pub(super) use login::LoginAttempt;
 use refused::RefusedSecret;
 
 /// How many secrets are cached, some 700 bytes each with what they were used for.
@@ -35,35 +35,35 @@ const SLOWEST_HASH: Duration = Duration::from_secs(4);
 
 /// Decides on presented secrets.
 #[derive(Debug)]
-pub(super) struct Gate {
-    source: Arc<Source>,
-    meter: Arc<Meter>,
-    ended: Arc<Ended>,
+pub(super) struct Authorizer {
+    source: Arc<VaultHandle>,
+    usage_recorder: Arc<UsageRecorder>,
+    ended: Arc<EndedTerms>,
     permissions: Permissions,
     hashers: Hashers,
     readers: Arc<Readers>,
-    turns: Turns,
+    per_key_queue: PerKeyQueue,
     throttle: Throttle,
     /// Secrets that were presented and matched. What did not match is not cached: a flood of it
     /// would push them out, and a tail that is known would be refused sooner than another.
-    cached: Cache<Tail, Cached>,
+    cached: Cache<Tail, CacheEntry>,
     /// Those whose digests the vault does not have yet.
-    learned: Mutex<Vec<Arc<Known>>>,
+    learned: Mutex<Vec<Arc<CachedSecret>>>,
 }
 
 /// A secret that was recognised, and what the vault says of it.
 #[derive(Debug)]
-pub(super) struct Known {
-    pub(super) secret: Presented,
-    tally: Arc<Tally>,
+pub(super) struct CachedSecret {
+    pub(super) secret: StoredSecret,
+    key_usage: Arc<KeyUsage>,
 }
 
 /// A secret that need not be looked up while the vault is unchanged.
 #[derive(Clone, Debug)]
-struct Cached {
+struct CacheEntry {
     digest: Digest,
-    stamp: Stamp,
-    known: Arc<Known>,
+    vault_version: VaultVersion,
+    known: Arc<CachedSecret>,
 }
 
 /// What was decided on a request.
@@ -73,12 +73,12 @@ pub(super) struct Decision {
     /// What is left of the key's limit.
     pub(super) allowance: Option<Allowance>,
     /// The secret, if it is a key's.
-    pub(super) known: Option<Arc<Known>>,
+    pub(super) known: Option<Arc<CachedSecret>>,
 }
 
 /// What was presented, and for what.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked<'a> {
+pub(super) struct AuthRequest<'a> {
     /// The key; empty if there was none, or more than one.
     pub(super) presented: &'a str,
     /// What it has to open.
@@ -88,31 +88,31 @@ pub(super) struct Asked<'a> {
 }
 
 /// Whose a presented secret is.
-enum Owner {
-    Key(Arc<Known>),
+enum SecretOwner {
+    Key(Arc<CachedSecret>),
     /// Nobody's, though it may end like one of the key's whose tally this is.
-    Nobody(Verdict, Arc<Tally>),
+    Nobody(Verdict, Arc<KeyUsage>),
     /// A key's, and refused whatever is asked.
     Refused(RefusedSecret),
 }
 
-impl Gate {
+impl Authorizer {
     pub(super) fn new(
-        source: Arc<Source>,
-        meter: Arc<Meter>,
-        ended: Arc<Ended>,
+        source: Arc<VaultHandle>,
+        usage_recorder: Arc<UsageRecorder>,
+        ended: Arc<EndedTerms>,
         permissions: Permissions,
         hashers: Hashers,
         readers: Arc<Readers>,
     ) -> Self {
         Self {
             source,
-            meter,
+            usage_recorder,
             ended,
             permissions,
             hashers,
             readers,
-            turns: Turns::default(),
+            per_key_queue: PerKeyQueue::default(),
             throttle: Throttle::new(Instant::now()),
             cached: Cache::new(CACHED),
             learned: Mutex::default(),
@@ -131,7 +131,7 @@ impl Gate {
     /// If the vault cannot be read: then nothing is accepted.
     pub(super) fn decide_at_once(
         &self,
-        asked: Asked<'_>,
+        asked: AuthRequest<'_>,
         now: Timestamp,
     ) -> Option<Result<Decision, Error>> {
         let owner = match Secret::parse(asked.presented) {
@@ -145,7 +145,11 @@ impl Gate {
     ///
     /// # Errors
     /// If the vault cannot be read: then nothing is accepted.
-    pub(super) async fn decide(&self, asked: Asked<'_>, now: Timestamp) -> Result<Decision, Error> {
+    pub(super) async fn decide(
+        &self,
+        asked: AuthRequest<'_>,
+        now: Timestamp,
+    ) -> Result<Decision, Error> {
         let owner = match Secret::parse(asked.presented) {
             Err(malformed) => self.stranger(Verdict::Malformed(malformed)),
             Ok(secret) => self.owner(&secret).await?,
@@ -159,21 +163,24 @@ impl Gate {
         is_refused.then(|| self.throttle.answer_at(received, Instant::now()))
     }
 
-    fn stranger(&self, verdict: Verdict) -> Owner {
-        Owner::Nobody(verdict, Arc::clone(self.meter.nobody()))
+    fn stranger(&self, verdict: Verdict) -> SecretOwner {
+        SecretOwner::Nobody(verdict, Arc::clone(self.usage_recorder.nobody()))
     }
 
     /// Whose a secret is, from memory or by a look into the vault that waits for nobody.
-    fn owner_at_once(&self, secret: &Secret) -> Option<Result<Owner, Error>> {
+    fn owner_at_once(&self, secret: &Secret) -> Option<Result<SecretOwner, Error>> {
         let digest = Digest::of(secret);
         let tail = secret.tail();
         let cached = self.cached.get(&tail);
         if let Some(cached) = cached.filter(|cached| cached.digest.is(&digest))
-            && self.source.stamp().ok()? == Some(cached.stamp)
+            && self.source.vault_version().ok()? == Some(cached.vault_version)
         {
-            return Some(Ok(Owner::Key(cached.known)));
+            return Some(Ok(SecretOwner::Key(cached.known)));
         }
-        let Fresh { value, stamp } = match self.source.look_up_at_once(&tail) {
+        let Snapshot {
+            value,
+            vault_version,
+        } = match self.source.look_up_at_once(&tail) {
             Ok(fresh) => fresh,
             Err(Error::Busy) => return None,
             Err(error) => return Some(Err(error)),
@@ -183,15 +190,17 @@ impl Gate {
             Err(owner) => return Some(Ok(owner)),
         };
         let matches = self.matches(&found, &digest)?;
-        let tally = self.meter.tally_at_hand(&found.record, &self.source)?;
+        let key_usage = self
+            .usage_recorder
+            .tally_at_hand(&found.record, &self.source)?;
         Some(Ok(match matches {
-            true => self.key(found, digest, stamp, tally),
-            false => Owner::Nobody(Verdict::Mismatch, tally),
+            true => self.key(found, digest, vault_version, key_usage),
+            false => SecretOwner::Nobody(Verdict::Mismatch, key_usage),
         }))
     }
 
     /// Whose a secret is, however long that takes to tell.
-    async fn owner(&self, secret: &Secret) -> Result<Owner, Error> {
+    async fn owner(&self, secret: &Secret) -> Result<SecretOwner, Error> {
         let (source, tail) = (Arc::clone(&self.source), secret.tail());
         let fresh = self.reading(move || source.look_up(&tail)).await?;
         let digest = Digest::of(secret);
@@ -199,43 +208,47 @@ impl Gate {
             Ok(found) => found,
             Err(owner) => return Ok(owner),
         };
-        let tally = self.tally(found.record.clone()).await?;
+        let key_usage = self.key_usage(found.record.clone()).await?;
         match self.matches(&found, &digest) {
-            Some(true) => Ok(self.key(found, digest, fresh.stamp, tally)),
-            Some(false) => Ok(Owner::Nobody(Verdict::Mismatch, tally)),
+            Some(true) => Ok(self.key(found, digest, fresh.vault_version, key_usage)),
+            Some(false) => Ok(SecretOwner::Nobody(Verdict::Mismatch, key_usage)),
             None => {
                 let key = found.record.id;
-                self.owner_by_hash(key, secret, digest, tally).await
+                self.owner_by_hash(key, secret, digest, key_usage).await
             }
         }
     }
 
-    async fn tally(&self, record: Record) -> Result<Arc<Tally>, Error> {
-        let (source, meter) = (Arc::clone(&self.source), Arc::clone(&self.meter));
-        self.reading(move || Ok(meter.tally(&record, &source)))
+    async fn key_usage(&self, record: Record) -> Result<Arc<KeyUsage>, Error> {
+        let (source, usage_recorder) = (Arc::clone(&self.source), Arc::clone(&self.usage_recorder));
+        self.reading(move || Ok(usage_recorder.key_usage(&record, &source)))
             .await
     }
 
     /// The secret of that tail, if a key has it; if not, whose the one with the digest is.
-    fn living(&self, stored: Option<Stored>, digest: &Digest) -> Result<Presented, Owner> {
+    fn living(
+        &self,
+        stored: Option<FoundSecret>,
+        digest: &Digest,
+    ) -> Result<StoredSecret, SecretOwner> {
         match stored {
-            Some(Stored::Living(found)) if refused::is_decoy(&found, digest) => {
-                Err(Owner::Refused(RefusedSecret::of_decoy(*found)))
+            Some(FoundSecret::Living(found)) if refused::is_decoy(&found, digest) => {
+                Err(SecretOwner::Refused(RefusedSecret::of_decoy(*found)))
             }
-            Some(Stored::Living(found)) => Ok(*found),
-            Some(Stored::Dead(dead)) if dead.digest.is(digest) => {
-                Err(Owner::Refused((*dead).into()))
+            Some(FoundSecret::Living(found)) => Ok(*found),
+            Some(FoundSecret::Dead(dead)) if dead.digest.is(digest) => {
+                Err(SecretOwner::Refused((*dead).into()))
             }
-            Some(Stored::Dead(_)) | None => Err(self.stranger(Verdict::Unknown)),
+            Some(FoundSecret::Dead(_)) | None => Err(self.stranger(Verdict::Unknown)),
         }
     }
 
     /// Whether it is the digest of a secret, as far as that is known.
-    fn matches(&self, found: &Presented, digest: &Digest) -> Option<bool> {
+    fn matches(&self, found: &StoredSecret, digest: &Digest) -> Option<bool> {
         if let Some(kept) = found.verifier.digest() {
             return Some(kept.is(digest));
         }
-        let Cached {
+        let CacheEntry {
             known,
             digest: learned,
             ..
@@ -244,24 +257,30 @@ impl Gate {
     }
 
     /// The owner of a secret that matched, which is cached.
-    fn key(&self, found: Presented, digest: Digest, stamp: Stamp, tally: Arc<Tally>) -> Owner {
+    fn key(
+        &self,
+        found: StoredSecret,
+        digest: Digest,
+        vault_version: VaultVersion,
+        key_usage: Arc<KeyUsage>,
+    ) -> SecretOwner {
         let tail = found.tail.clone();
-        let known = self.known(found, tally);
-        let cached = Cached {
+        let known = self.known(found, key_usage);
+        let cached = CacheEntry {
             digest,
-            stamp,
+            vault_version,
             known: Arc::clone(&known),
         };
         self.cached.insert(tail, cached);
-        Owner::Key(known)
+        SecretOwner::Key(known)
     }
 
     /// What judging a secret needs, which is all that is kept of very many.
-    fn known(&self, mut secret: Presented, tally: Arc<Tally>) -> Arc<Known> {
+    fn known(&self, mut secret: StoredSecret, key_usage: Arc<KeyUsage>) -> Arc<CachedSecret> {
         secret.verifier = secret.verifier.own();
         secret.record.key.description = None;
         secret.record.key.retiring = None;
-        let known = Arc::new(Known { secret, tally });
+        let known = Arc::new(CachedSecret { secret, key_usage });
         if known.secret.learned.is_some() {
             locked(&self.learned).push(Arc::clone(&known));
         }
@@ -274,26 +293,31 @@ impl Gate {
         key: KeyId,
         secret: &Secret,
         digest: Digest,
-        tally: Arc<Tally>,
-    ) -> Result<Owner, Error> {
+        key_usage: Arc<KeyUsage>,
+    ) -> Result<SecretOwner, Error> {
         let source = Arc::clone(&self.source);
         let presented = Zeroizing::new(secret.expose().to_owned());
-        let recognised = self.in_turn(key, move |memory| {
+        let matched = self.in_turn(key, move |memory| {
             let mut read = None;
             let look_up = |tail: &Tail| {
-                let Fresh { value, stamp } = source.look_up(tail)?;
-                read = Some(stamp);
+                let Snapshot {
+                    value,
+                    vault_version,
+                } = source.look_up(tail)?;
+                read = Some(vault_version);
                 Ok(value)
             };
-            let recognised = recognise(&presented, look_up, memory)?;
-            Ok((recognised, read))
+            let matched = match_secret(&presented, look_up, memory)?;
+            Ok((matched, read))
         });
-        let (recognised, stamp) = recognised.await?;
-        match (recognised, stamp) {
-            (Recognised::Secret(found), Some(stamp)) => Ok(self.key(*found, digest, stamp, tally)),
-            (Recognised::Nobody(verdict), _) => Ok(self.stranger(verdict)),
-            (Recognised::Dead(dead), _) => Ok(Owner::Refused((*dead).into())),
-            _ => Ok(Owner::Nobody(Verdict::Mismatch, tally)),
+        let (matched, vault_version) = matched.await?;
+        match (matched, vault_version) {
+            (SecretMatch::Secret(found), Some(vault_version)) => {
+                Ok(self.key(*found, digest, vault_version, key_usage))
+            }
+            (SecretMatch::Nobody(verdict), _) => Ok(self.stranger(verdict)),
+            (SecretMatch::Dead(dead), _) => Ok(SecretOwner::Refused((*dead).into())),
+            _ => Ok(SecretOwner::Nobody(Verdict::Mismatch, key_usage)),
         }
     }
 
@@ -307,19 +331,21 @@ impl Gate {
         work: impl FnOnce(&mut HashMemory) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let hashed = timeout(SLOWEST_HASH, async {
-            let _turn = self.turns.take(key).await;
+            let _turn = self.per_key_queue.take(key).await;
             self.hashers.run(work).await
         });
         hashed.await.ok().flatten().unwrap_or(Err(Error::Busy))
     }
 
-    fn decide_on(&self, owner: Owner, asked: Asked<'_>, now: Timestamp) -> Decision {
+    fn decide_on(&self, owner: SecretOwner, asked: AuthRequest<'_>, now: Timestamp) -> Decision {
         match owner {
-            Owner::Key(known) => self.judge(known, asked, now),
-            Owner::Nobody(verdict, tally) => self.refuse(verdict, &tally, None, asked, now),
-            Owner::Refused(RefusedSecret { verdict, key, tail }) => {
-                let tally = self.meter.refused(key, &self.source);
-                self.refuse(verdict, &tally, Some(&tail), asked, now)
+            SecretOwner::Key(known) => self.judge(known, asked, now),
+            SecretOwner::Nobody(verdict, key_usage) => {
+                self.refuse(verdict, &key_usage, None, asked, now)
+            }
+            SecretOwner::Refused(RefusedSecret { verdict, key, tail }) => {
+                let key_usage = self.usage_recorder.refused(key, &self.source);
+                self.refuse(verdict, &key_usage, Some(&tail), asked, now)
             }
         }
     }
@@ -327,9 +353,9 @@ impl Gate {
     fn refuse(
         &self,
         verdict: Verdict,
-        tally: &Arc<Tally>,
+        key_usage: &Arc<KeyUsage>,
         tail: Option<&Tail>,
-        asked: Asked<'_>,
+        asked: AuthRequest<'_>,
         now: Timestamp,
     ) -> Decision {
         let presented = Presentation {
@@ -337,7 +363,8 @@ impl Gate {
             address: asked.address,
             at: now,
         };
-        self.meter.count(tally, presented, |_| (verdict, None));
+        self.usage_recorder
+            .count(key_usage, presented, |_| (verdict, None));
         Decision {
             verdict,
             allowance: None,
@@ -345,18 +372,20 @@ impl Gate {
         }
     }
 
-    fn judge(&self, known: Arc<Known>, asked: Asked<'_>, now: Timestamp) -> Decision {
+    fn judge(&self, known: Arc<CachedSecret>, asked: AuthRequest<'_>, now: Timestamp) -> Decision {
         let presented = Presentation {
             tail: Some(&known.secret.tail),
             address: asked.address,
             at: now,
         };
         let at = self.ended.time(&known.secret, now);
-        let decide = |used: Used| {
+        let decide = |used: WindowUse| {
             let verdict = judge(&known.secret, &asked.question, &self.permissions, at, used);
             (verdict, allowance(&known.secret.record, used, now))
         };
-        let (verdict, allowance) = self.meter.count(&known.tally, presented, decide);
+        let (verdict, allowance) = self
+            .usage_recorder
+            .count(&known.key_usage, presented, decide);
         if matches!(verdict, Verdict::Expired | Verdict::Retired) {
             self.ended.see(&known.secret, at);
         }
@@ -383,8 +412,12 @@ mod tests {
 
     #[test]
     fn what_is_kept_of_a_key_that_is_in_use_is_small() {
-        assert!(size_of::<Known>() <= 320, "{}", size_of::<Known>());
-        assert!(size_of::<Cached>() <= 64, "{}", size_of::<Cached>());
-        assert!(size_of::<Tally>() <= 176, "{}", size_of::<Tally>());
+        assert!(
+            size_of::<CachedSecret>() <= 320,
+            "{}",
+            size_of::<CachedSecret>()
+        );
+        assert!(size_of::<CacheEntry>() <= 64, "{}", size_of::<CacheEntry>());
+        assert!(size_of::<KeyUsage>() <= 176, "{}", size_of::<KeyUsage>());
     }
 }

@@ -10,13 +10,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{self, What};
+use crate::files::{self, KeepReason};
 use crate::key::{Period, TOLERANCE};
 use crate::process;
 use crate::settings::{Settings, VaultSource};
-use crate::ui::{Look, Ui};
+use crate::ui::{DisplayContext, Ui};
 use crate::usage;
-use crate::vault::{self, Action, Actor, Author, Changes, Presented, Vault};
+use crate::vault::{self, Action, Actor, Author, Changes, StoredSecret, Vault};
 
 /// The hint where a vault is missing that was named.
 const CHECK_PATH: &str = "check the path; `postkey generate api NAME` creates a vault with its first \
@@ -28,7 +28,7 @@ const CHECK_HOME: &str = "name another with --vault or POSTKEY_VAULT; `postkey g
 
 /// One run of the program.
 #[derive(Debug)]
-pub struct Session {
+pub struct Context {
     /// The streams.
     pub ui: Ui,
     /// The settings, merged.
@@ -56,7 +56,7 @@ const MOST_COMPARED: usize = 10_000;
 /// meant for another vault.
 const MOST_SUGGESTED: usize = 10;
 
-impl Session {
+impl Context {
     /// Begins a run.
     pub fn new(ui: Ui, settings: Settings, is_yes: bool) -> Self {
         keep_files(&settings);
@@ -189,7 +189,7 @@ impl Session {
 
     /// Keeps the digest that a secret turned out to have, if the vault can be written: its hash
     /// need not be checked again.
-    pub(super) fn keep_digest(&self, secret: &Presented, vault: &mut Vault) {
+    pub(super) fn keep_digest(&self, secret: &StoredSecret, vault: &mut Vault) {
         let _ = vault.keep_digests([secret], &self.author(Action::Verify));
     }
 
@@ -277,13 +277,13 @@ impl Session {
     }
 
     /// How values look to people now.
-    pub(super) fn look(&self) -> Look {
+    pub(super) fn display(&self) -> DisplayContext {
         self.look_at(Self::clock())
     }
 
     /// How values look to people at a time.
-    pub(super) fn look_at(&self, now: Timestamp) -> Look {
-        Look::new(&self.ui, &self.settings, self.zone(), now)
+    pub(super) fn look_at(&self, now: Timestamp) -> DisplayContext {
+        DisplayContext::new(&self.ui, &self.settings, self.zone(), now)
     }
 
     /// The zone that times are told in to people; a wrong `TZ` is told once.
@@ -327,13 +327,13 @@ impl Session {
 
 /// Keeps from being written over, whatever this run writes, what has a use of its own.
 fn keep_files(settings: &Settings) {
-    files::keep(&settings.vault, What::Vault);
-    files::keep(&usage::path(&settings.vault), What::Vault);
+    files::keep(&settings.vault, KeepReason::Vault);
+    files::keep(&usage::path(&settings.vault), KeepReason::Vault);
     if let Some(file) = &settings.place {
-        files::keep(file, What::Settings);
+        files::keep(file, KeepReason::Settings);
     }
     for export in &settings.exports {
-        files::keep(&export.file, What::Export);
+        files::keep(&export.file, KeepReason::Export);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Secrets that are refused whatever is asked.
 
 use crate::key::{Digest, Tail};
-use crate::vault::{DeadSecret, KeyId, Presented};
+use crate::vault::{DeadSecret, KeyId, StoredSecret};
 use crate::verify::Verdict;
 
 /// A secret that opens nothing any more, or never did: nothing is cached of it, and its key's use
@@ -23,7 +23,7 @@ impl From<DeadSecret> for RefusedSecret {
 }
 
 impl RefusedSecret {
-    pub(super) fn of_decoy(secret: Presented) -> Self {
+    pub(super) fn of_decoy(secret: StoredSecret) -> Self {
         Self {
             verdict: Verdict::Decoy,
             key: secret.record.id,
@@ -33,7 +33,7 @@ impl RefusedSecret {
 }
 
 /// Whether it is the digest of a decoy's secret.
-pub(super) fn is_decoy(found: &Presented, digest: &Digest) -> bool {
+pub(super) fn is_decoy(found: &StoredSecret, digest: &Digest) -> bool {
     let kept = found.verifier.digest();
     found.record.key.is_decoy && kept.is_some_and(|kept| kept.is(digest))
 }

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::Notice;
-use super::http::Desk;
+use super::http::App;
 use crate::process;
 
 /// How often use is recorded.
@@ -15,20 +15,20 @@ const RECORDED_EVERY: Duration = Duration::from_secs(1);
 
 /// The thread that records use.
 #[derive(Debug)]
-pub(super) struct Recorder {
+pub(super) struct UsageWriter {
     stop: Sender<()>,
     thread: JoinHandle<()>,
 }
 
-impl Recorder {
+impl UsageWriter {
     /// Starts it.
     ///
     /// # Errors
     /// If the system starts no more threads.
-    pub(super) fn start(desk: Arc<Desk>) -> io::Result<Self> {
+    pub(super) fn start(app: Arc<App>) -> io::Result<Self> {
         let (stop, stopped) = channel();
         let thread = thread::Builder::new().name("recorder".to_owned());
-        let thread = thread.spawn(move || record(&desk, &stopped))?;
+        let thread = thread.spawn(move || record(&app, &stopped))?;
         Ok(Self { stop, thread })
     }
 
@@ -41,37 +41,37 @@ impl Recorder {
 }
 
 /// Records use, and tells when that fails and when it succeeds again.
-fn record(desk: &Desk, stopped: &Receiver<()>) {
+fn record(app: &App, stopped: &Receiver<()>) {
     let (mut is_up, mut is_right) = (true, true);
     while stopped.recv_timeout(RECORDED_EVERY) == Err(RecvTimeoutError::Timeout) {
-        desk.look_again();
-        is_right = tell_of_clock(desk, is_right);
-        desk.meter.forget_idle();
-        let recorded = desk.meter.flush(&desk.source);
+        app.look_again();
+        is_right = tell_of_clock(app, is_right);
+        app.usage_recorder.forget_idle();
+        let recorded = app.usage_recorder.flush(&app.source);
         match &recorded {
-            Ok(()) if !is_up => (desk.tell)(Notice::UsageBack),
-            Err(error) if is_up => (desk.tell)(Notice::UsageLost(error.to_string())),
+            Ok(()) if !is_up => (app.tell)(Notice::UsageBack),
+            Err(error) if is_up => (app.tell)(Notice::UsageLost(error.to_string())),
             _ => {}
         }
         is_up = recorded.is_ok();
         if !is_up {
-            desk.metrics.lost_records.inc();
+            app.metrics.lost_records.inc();
         }
     }
 }
 
 /// Notes what has ended by the clock, unless that is wrong, which is told. Whether it is right.
-fn tell_of_clock(desk: &Desk, was_right: bool) -> bool {
+fn tell_of_clock(app: &App, was_right: bool) -> bool {
     let clock = process::clock();
     match clock {
         Ok(now) => {
             if !was_right {
-                (desk.tell)(Notice::ClockBack);
+                (app.tell)(Notice::ClockBack);
             }
-            desk.ended.note(&desk.source, now);
-            desk.gate.keep_digests(now);
+            app.ended.note(&app.source, now);
+            app.authorizer.keep_digests(now);
         }
-        Err(wrong) if was_right => (desk.tell)(Notice::ClockWrong(wrong.to_string())),
+        Err(wrong) if was_right => (app.tell)(Notice::ClockWrong(wrong.to_string())),
         Err(_) => {}
     }
     clock.is_ok()

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use smallvec::SmallVec;
 
-use super::source::Source;
-use crate::key::{Allowance, Limit, Spent, Tail, Used};
+use super::source::VaultHandle;
+use crate::key::{Allowance, Limit, Tail, WindowSpend, WindowUse};
 use crate::settings::Retention;
-use crate::usage::{Error, Sighting, Usage};
+use crate::usage::{Error, UsageEvent, UsageStore};
 use crate::vault::{KeyId, Record};
 use crate::verify::Verdict;
 
@@ -25,37 +25,37 @@ const AT_ONCE: usize = 2048;
 
 /// What every key was used for since it was last recorded.
 #[derive(Debug)]
-pub(super) struct Meter {
-    usage: Mutex<Option<Usage>>,
+pub(super) struct UsageRecorder {
+    usage: Mutex<Option<UsageStore>>,
     retention: Retention,
-    tallies: Mutex<HashMap<KeyId, Arc<Tally>>>,
+    tallies: Mutex<HashMap<KeyId, Arc<KeyUsage>>>,
     /// Those of secrets that are refused whatever is asked: dead ones, whose keys may be gone, too,
     /// and decoys.
-    refused: Mutex<HashMap<KeyId, Arc<Tally>>>,
+    refused: Mutex<HashMap<KeyId, Arc<KeyUsage>>>,
     /// Those with something to record.
-    dirty: Mutex<Vec<Arc<Tally>>>,
-    nobody: Arc<Tally>,
+    dirty: Mutex<Vec<Arc<KeyUsage>>>,
+    nobody: Arc<KeyUsage>,
     /// Which file the tallies are about.
     number: Mutex<Option<u64>>,
 }
 
 /// The use of one key, or of none that is known.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct KeyUsage {
     key: Option<KeyId>,
     counts: Mutex<Counts>,
 }
 
 #[derive(Debug, Default)]
 struct Counts {
-    used: Used,
-    unsaved: Spent,
+    used: WindowUse,
+    unsaved: WindowSpend,
     /// Mostly there is but one; it lies here then.
     seen: SmallVec<[Seen; 1]>,
     is_dirty: bool,
 }
 
-/// Presentations that are recorded as one [`Sighting`] of the tally's key; smaller, since there may
+/// Presentations that are recorded as one [`UsageEvent`] of the tally's key; smaller, since there may
 /// be one of every key.
 #[derive(Debug)]
 struct Seen {
@@ -74,7 +74,7 @@ pub(super) struct Presentation<'a> {
     pub(super) at: Timestamp,
 }
 
-impl Meter {
+impl UsageRecorder {
     pub(super) fn new(retention: Retention) -> Self {
         Self {
             usage: Mutex::default(),
@@ -88,25 +88,25 @@ impl Meter {
     }
 
     /// The tally of what no key could be found for.
-    pub(super) fn nobody(&self) -> &Arc<Tally> {
+    pub(super) fn nobody(&self) -> &Arc<KeyUsage> {
         &self.nobody
     }
 
     /// The tally of a key's secrets that are refused whatever is asked, its limit aside.
-    pub(super) fn refused(&self, key: KeyId, source: &Source) -> Arc<Tally> {
+    pub(super) fn refused(&self, key: KeyId, source: &VaultHandle) -> Arc<KeyUsage> {
         self.follow(source);
         let mut refused = locked(&self.refused);
-        let tally = refused.entry(key).or_insert_with(|| {
-            Arc::new(Tally {
+        let key_usage = refused.entry(key).or_insert_with(|| {
+            Arc::new(KeyUsage {
                 key: Some(key),
                 counts: Mutex::default(),
             })
         });
-        Arc::clone(tally)
+        Arc::clone(key_usage)
     }
 
     /// A key's tally. Blocks: what the key has used of its limit is read when it is first seen.
-    pub(super) fn tally(&self, record: &Record, source: &Source) -> Arc<Tally> {
+    pub(super) fn key_usage(&self, record: &Record, source: &VaultHandle) -> Arc<KeyUsage> {
         self.tally_at_hand(record, source).unwrap_or_else(|| {
             let used = self.with_usage(source, |usage| usage.used(record.id));
             self.begin(record.id, used.unwrap_or_default())
@@ -115,44 +115,48 @@ impl Meter {
 
     /// The same without blocking, if nobody has to be waited for: uses may be being recorded. What
     /// a key without a limit used of one that it had shortly before is learned at the next recording.
-    pub(super) fn tally_at_hand(&self, record: &Record, source: &Source) -> Option<Arc<Tally>> {
+    pub(super) fn tally_at_hand(
+        &self,
+        record: &Record,
+        source: &VaultHandle,
+    ) -> Option<Arc<KeyUsage>> {
         self.follow(source);
-        if let Some(tally) = locked(&self.tallies).get(&record.id) {
-            return Some(Arc::clone(tally));
+        if let Some(key_usage) = locked(&self.tallies).get(&record.id) {
+            return Some(Arc::clone(key_usage));
         }
         let used = match record.key.limit() {
-            None | Some(Limit::None) => Used::default(),
+            None | Some(Limit::None) => WindowUse::default(),
             Some(_) => self.used_at_hand(record.id)?,
         };
         Some(self.begin(record.id, used))
     }
 
-    fn used_at_hand(&self, key: KeyId) -> Option<Used> {
+    fn used_at_hand(&self, key: KeyId) -> Option<WindowUse> {
         let opened = self.usage.try_lock().ok()?;
         let usage = opened.as_ref().filter(|usage| usage.is_in_place())?;
         usage.used(key).ok()
     }
 
-    fn begin(&self, key: KeyId, used: Used) -> Arc<Tally> {
+    fn begin(&self, key: KeyId, used: WindowUse) -> Arc<KeyUsage> {
         let counts = Counts {
             used,
             ..Counts::default()
         };
-        let tally = Arc::new(Tally {
+        let key_usage = Arc::new(KeyUsage {
             key: Some(key),
             counts: Mutex::new(counts),
         });
-        Arc::clone(locked(&self.tallies).entry(key).or_insert(tally))
+        Arc::clone(locked(&self.tallies).entry(key).or_insert(key_usage))
     }
 
     /// Decides on one presentation after the use of the key's limit so far, and counts it.
     pub(super) fn count(
         &self,
-        tally: &Arc<Tally>,
+        key_usage: &Arc<KeyUsage>,
         presented: Presentation<'_>,
-        decide: impl FnOnce(Used) -> (Verdict, Option<Allowance>),
+        decide: impl FnOnce(WindowUse) -> (Verdict, Option<Allowance>),
     ) -> (Verdict, Option<Allowance>) {
-        let mut counts = locked(&tally.counts);
+        let mut counts = locked(&key_usage.counts);
         let (verdict, mut allowance) = decide(counts.used);
         if verdict.is_accepted() {
             allowance = allowance.map(Allowance::spent);
@@ -162,7 +166,7 @@ impl Meter {
         let is_first = !std::mem::replace(&mut counts.is_dirty, true);
         drop(counts);
         if is_first {
-            locked(&self.dirty).push(Arc::clone(tally));
+            locked(&self.dirty).push(Arc::clone(key_usage));
         }
         (verdict, allowance)
     }
@@ -171,7 +175,7 @@ impl Meter {
     ///
     /// # Errors
     /// Why it could not be recorded.
-    pub(super) fn flush_all(&self, source: &Source) -> Result<(), Error> {
+    pub(super) fn flush_all(&self, source: &VaultHandle) -> Result<(), Error> {
         while !locked(&self.dirty).is_empty() {
             self.flush(source)?;
         }
@@ -184,23 +188,23 @@ impl Meter {
     ///
     /// # Errors
     /// Why it could not be recorded.
-    pub(super) fn flush(&self, source: &Source) -> Result<(), Error> {
+    pub(super) fn flush(&self, source: &VaultHandle) -> Result<(), Error> {
         self.follow(source);
         let mut tallies = self.waiting_longest();
         if tallies.is_empty() {
             return Ok(());
         }
         // In the order in which they lie on the disk.
-        tallies.sort_unstable_by_key(|tally| tally.key);
+        tallies.sort_unstable_by_key(|key_usage| key_usage.key);
         let mut taken = Taken::default();
-        for tally in &tallies {
-            taken.add(tally);
+        for key_usage in &tallies {
+            taken.add(key_usage);
         }
         let recorded = self.with_usage(source, |usage| usage.record(&taken.sightings, &taken.used));
         match recorded {
             Ok(all) => {
-                for (tally, all) in taken.spenders.iter().zip(all) {
-                    locked(&tally.counts).raise(all);
+                for (key_usage, all) in taken.spenders.iter().zip(all) {
+                    locked(&key_usage.counts).raise(all);
                 }
                 Ok(())
             }
@@ -212,7 +216,7 @@ impl Meter {
         }
     }
 
-    fn waiting_longest(&self) -> Vec<Arc<Tally>> {
+    fn waiting_longest(&self) -> Vec<Arc<KeyUsage>> {
         let mut dirty = locked(&self.dirty);
         let count = dirty.len().min(AT_ONCE);
         let later = dirty.split_off(count);
@@ -221,7 +225,7 @@ impl Meter {
 
     /// Drops what was counted for another file, once it was replaced: its numbers mean other
     /// keys.
-    fn follow(&self, source: &Source) {
+    fn follow(&self, source: &VaultHandle) {
         let number = source.number();
         let mut before = locked(&self.number);
         if number.is_some() && *before != number {
@@ -236,18 +240,18 @@ impl Meter {
     /// Lets go of the tallies that nobody holds and that have nothing to record.
     pub(super) fn forget_idle(&self) {
         for tallies in [&self.tallies, &self.refused] {
-            locked(tallies).retain(|_, tally| Arc::strong_count(tally) > 1);
+            locked(tallies).retain(|_, key_usage| Arc::strong_count(key_usage) > 1);
         }
     }
 
     /// Works with the usage data, opened again if they were deleted or could not be used.
     fn with_usage<T>(
         &self,
-        source: &Source,
-        work: impl FnOnce(&mut Usage) -> Result<T, Error>,
+        source: &VaultHandle,
+        work: impl FnOnce(&mut UsageStore) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut opened = locked(&self.usage);
-        let mut usage = match opened.take().filter(Usage::is_in_place) {
+        let mut usage = match opened.take().filter(UsageStore::is_in_place) {
             Some(usage) => usage,
             None => source.open_usage(self.retention)?,
         };
@@ -260,40 +264,40 @@ impl Meter {
 /// What is about to be recorded, and whose it is.
 #[derive(Default)]
 struct Taken<'a> {
-    sightings: Vec<Sighting>,
+    sightings: Vec<UsageEvent>,
     /// The same, and the tally of each.
-    seen: Vec<(Seen, &'a Tally)>,
-    used: Vec<(KeyId, Spent)>,
+    seen: Vec<(Seen, &'a KeyUsage)>,
+    used: Vec<(KeyId, WindowSpend)>,
     /// The tally of each use.
-    spenders: Vec<&'a Tally>,
+    spenders: Vec<&'a KeyUsage>,
 }
 
 impl<'a> Taken<'a> {
-    fn add(&mut self, tally: &'a Tally) {
-        let (seen, unsaved) = locked(&tally.counts).take();
+    fn add(&mut self, key_usage: &'a KeyUsage) {
+        let (seen, unsaved) = locked(&key_usage.counts).take();
         for seen in seen {
-            self.sightings.push(seen.of(tally.key));
-            self.seen.push((seen, tally));
+            self.sightings.push(seen.of(key_usage.key));
+            self.seen.push((seen, key_usage));
         }
-        if let Some(key) = tally.key.filter(|_| unsaved.used.count > 0) {
+        if let Some(key) = key_usage.key.filter(|_| unsaved.used.count > 0) {
             self.used.push((key, unsaved));
-            self.spenders.push(tally);
+            self.spenders.push(key_usage);
         }
     }
 
     fn put_back(self) {
-        for (seen, tally) in self.seen {
-            locked(&tally.counts).put_back(seen);
+        for (seen, key_usage) in self.seen {
+            locked(&key_usage.counts).put_back(seen);
         }
-        for ((_, used), tally) in self.used.into_iter().zip(self.spenders) {
-            locked(&tally.counts).owe(used);
+        for ((_, used), key_usage) in self.used.into_iter().zip(self.spenders) {
+            locked(&key_usage.counts).owe(used);
         }
     }
 }
 
 impl Seen {
-    fn of(&self, key: Option<KeyId>) -> Sighting {
-        Sighting {
+    fn of(&self, key: Option<KeyId>) -> UsageEvent {
+        UsageEvent {
             key,
             tail: self.tail.clone(),
             verdict: self.verdict,
@@ -314,7 +318,7 @@ impl Counts {
     }
 
     /// Takes back a use that could not be recorded, if its window is not over.
-    fn owe(&mut self, spent: Spent) {
+    fn owe(&mut self, spent: WindowSpend) {
         let unsaved = &mut self.unsaved.used;
         if unsaved.count == 0 {
             self.unsaved = spent;
@@ -377,14 +381,14 @@ impl Counts {
     }
 
     /// Takes out what is to be recorded.
-    fn take(&mut self) -> (SmallVec<[Seen; 1]>, Spent) {
+    fn take(&mut self) -> (SmallVec<[Seen; 1]>, WindowSpend) {
         self.is_dirty = false;
         let unsaved = std::mem::take(&mut self.unsaved);
         (std::mem::take(&mut self.seen), unsaved)
     }
 
     /// Takes over what others used of the limit in the same window.
-    fn raise(&mut self, all: Used) {
+    fn raise(&mut self, all: WindowUse) {
         if self.used.since == all.since {
             let unsaved = if self.unsaved.used.since == all.since {
                 self.unsaved.used.count

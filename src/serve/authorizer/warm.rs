@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{CACHED, Gate, Known};
-use crate::serve::meter::locked;
+use super::{Authorizer, CACHED, CachedSecret};
 use crate::serve::source::author;
+use crate::serve::usage_recorder::locked;
 use crate::vault::{Action, Error};
 
 /// How many digests at most are kept in one transaction, during which nobody else can write.
 const KEPT_AT_ONCE: usize = 1000;
 
-impl Gate {
+impl Authorizer {
     /// Caches secrets as they lie in the vault, as many as there is room for: a gateway that was
     /// restarted presents all that it has in use at once. What cannot be read is left to whoever
     /// presents it. Blocks.
@@ -32,13 +32,15 @@ impl Gate {
                 let Some(digest) = secret.verifier.digest().cloned() else {
                     continue;
                 };
-                let mut tally = self.meter.tally_at_hand(&secret.record, &self.source);
-                if tally.is_none() && !is_usage_open {
+                let mut key_usage = self
+                    .usage_recorder
+                    .tally_at_hand(&secret.record, &self.source);
+                if key_usage.is_none() && !is_usage_open {
                     is_usage_open = true;
-                    tally = Some(self.meter.tally(&secret.record, &self.source));
+                    key_usage = Some(self.usage_recorder.key_usage(&secret.record, &self.source));
                 }
-                if let Some(tally) = tally {
-                    self.key(secret, digest, fresh.stamp, tally);
+                if let Some(key_usage) = key_usage {
+                    self.key(secret, digest, fresh.vault_version, key_usage);
                 }
             }
         }
@@ -46,7 +48,7 @@ impl Gate {
 
     /// Keeps the digests that were learned in the vault. Blocks.
     pub(in crate::serve) fn keep_digests(&self, now: Timestamp) {
-        let some: Vec<Arc<Known>> = {
+        let some: Vec<Arc<CachedSecret>> = {
             let mut learned = locked(&self.learned);
             let count = learned.len().min(KEPT_AT_ONCE);
             learned.drain(..count).collect()

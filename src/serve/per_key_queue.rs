@@ -10,22 +10,22 @@ use crate::vault::KeyId;
 
 /// The keys of which a secret is being hashed, and who waits for them.
 #[derive(Debug, Default)]
-pub(super) struct Turns(Mutex<HashMap<KeyId, Arc<Queue<()>>>>);
+pub(super) struct PerKeyQueue(Mutex<HashMap<KeyId, Arc<Queue<()>>>>);
 
 /// A turn, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Turn<'a> {
-    turns: &'a Turns,
+pub(super) struct QueueTurn<'a> {
+    per_key_queue: &'a PerKeyQueue,
     key: KeyId,
     held: Option<OwnedMutexGuard<()>>,
 }
 
-impl Turns {
+impl PerKeyQueue {
     /// Waits for a turn of the key; who came first is first.
-    pub(super) async fn take(&self, key: KeyId) -> Turn<'_> {
+    pub(super) async fn take(&self, key: KeyId) -> QueueTurn<'_> {
         let queue = Arc::clone(self.queues().entry(key).or_default());
-        Turn {
-            turns: self,
+        QueueTurn {
+            per_key_queue: self,
             key,
             held: Some(queue.lock_owned().await),
         }
@@ -36,9 +36,9 @@ impl Turns {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for QueueTurn<'_> {
     fn drop(&mut self) {
-        let mut queues = self.turns.queues();
+        let mut queues = self.per_key_queue.queues();
         self.held = None;
         // The last one puts the queue away.
         if queues

@@ -9,7 +9,7 @@ use crate::settings::Settings;
 
 /// How to show values to people, seen from one moment.
 #[derive(Debug)]
-pub struct Look {
+pub struct DisplayContext {
     /// The moment that "3 days ago" counts from.
     pub now: Timestamp,
     /// The zone that moments are told in.
@@ -22,7 +22,7 @@ pub struct Look {
     globals: String,
 }
 
-impl Look {
+impl DisplayContext {
     /// The look that the settings and standard output ask for.
     pub fn new(ui: &Ui, settings: &Settings, zone: TimeZone, now: Timestamp) -> Self {
         let width = console::Term::stdout()

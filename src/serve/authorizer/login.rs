@@ -7,14 +7,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::{Asked, Decision, Gate, Owner, RefusedSecret};
+use super::{AuthRequest, Authorizer, Decision, RefusedSecret, SecretOwner};
 use crate::key::{Digest, HashMemory, Kind, Secret, Tail};
 use crate::vault::{Error, KeyId, Record, Vault};
-use crate::verify::{Need, Question, Recognised, Verdict, recognise, recognise_password};
+use crate::verify::{Need, Question, SecretMatch, Verdict, match_password, match_secret};
 
 /// A login that somebody tries.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::serve) struct Attempt<'a> {
+pub(in crate::serve) struct LoginAttempt<'a> {
     pub(in crate::serve) username: &'a str,
     pub(in crate::serve) password: &'a str,
     /// From where.
@@ -22,7 +22,7 @@ pub(in crate::serve) struct Attempt<'a> {
 }
 
 /// Whose login it may be, as far as can be told without a hash.
-struct Candidate {
+struct LoginCandidate {
     /// The key whose hash has to be computed.
     hashed: Option<KeyId>,
     /// The key of the secret that the password ends like, or of the username's imported password.
@@ -31,17 +31,17 @@ struct Candidate {
     named: Option<Record>,
 }
 
-impl Gate {
+impl Authorizer {
     /// Decides on a login, and counts it.
     ///
     /// # Errors
     /// If the vault cannot be read: then nothing is accepted.
     pub(in crate::serve) async fn decide_login(
         &self,
-        attempt: Attempt<'_>,
+        attempt: LoginAttempt<'_>,
         now: Timestamp,
     ) -> Result<Decision, Error> {
-        let asked = Asked {
+        let asked = AuthRequest {
             presented: attempt.password,
             question: Question {
                 kind: Some(Kind::Smtp),
@@ -56,64 +56,64 @@ impl Gate {
 
     /// Whose password it is, as the vault has it now. A refusal counts for the key that has the
     /// username, if no other is known.
-    async fn login_owner(&self, attempt: Attempt<'_>) -> Result<Owner, Error> {
+    async fn login_owner(&self, attempt: LoginAttempt<'_>) -> Result<SecretOwner, Error> {
         let candidate = self.candidate(attempt).await?;
         let source = Arc::clone(&self.source);
         let username = attempt.username.to_owned();
         let password = Zeroizing::new(attempt.password.to_owned());
-        let recognise = move |memory: &mut HashMemory| {
+        let match_secret = move |memory: &mut HashMemory| {
             let by_tail = |tail: &Tail| Ok(source.read(|vault| vault.stored(tail))?.value);
-            let recognised = recognise(&password, by_tail, memory)?;
+            let matched = match_secret(&password, by_tail, memory)?;
             let by_username = |name: &str| Ok(source.read(|vault| vault.imported(name))?.value);
-            recognise_password(&password, &username, recognised, by_username, memory)
+            match_password(&password, &username, matched, by_username, memory)
         };
-        let recognised = match candidate.hashed {
-            Some(key) => self.in_turn(key, recognise).await?,
+        let matched = match candidate.hashed {
+            Some(key) => self.in_turn(key, match_secret).await?,
             None => {
-                let without_hash = move || recognise(&mut HashMemory::default());
+                let without_hash = move || match_secret(&mut HashMemory::default());
                 self.reading(without_hash).await?
             }
         };
-        Ok(match (recognised, candidate) {
-            (Recognised::Secret(secret), _) if secret.record.key.is_decoy => {
-                Owner::Refused(RefusedSecret::of_decoy(*secret))
+        Ok(match (matched, candidate) {
+            (SecretMatch::Secret(secret), _) if secret.record.key.is_decoy => {
+                SecretOwner::Refused(RefusedSecret::of_decoy(*secret))
             }
-            (Recognised::Secret(secret), _) => {
-                let tally = self.tally(secret.record.clone()).await?;
-                Owner::Key(self.known(*secret, tally))
+            (SecretMatch::Secret(secret), _) => {
+                let key_usage = self.key_usage(secret.record.clone()).await?;
+                SecretOwner::Key(self.known(*secret, key_usage))
             }
             (
-                Recognised::Lookalike(_) | Recognised::WrongPassword(_),
-                Candidate {
+                SecretMatch::Lookalike(_) | SecretMatch::WrongPassword(_),
+                LoginCandidate {
                     record: Some(record),
                     ..
                 },
             )
             | (
-                Recognised::Nobody(_),
-                Candidate {
+                SecretMatch::Nobody(_),
+                LoginCandidate {
                     named: Some(record),
                     ..
                 },
-            ) => Owner::Nobody(Verdict::Mismatch, self.tally(record).await?),
-            (Recognised::Nobody(verdict), _) => self.stranger(verdict),
-            (Recognised::Dead(dead), _) => Owner::Refused((*dead).into()),
+            ) => SecretOwner::Nobody(Verdict::Mismatch, self.key_usage(record).await?),
+            (SecretMatch::Nobody(verdict), _) => self.stranger(verdict),
+            (SecretMatch::Dead(dead), _) => SecretOwner::Refused((*dead).into()),
             _ => self.stranger(Verdict::Mismatch),
         })
     }
 
-    async fn candidate(&self, attempt: Attempt<'_>) -> Result<Candidate, Error> {
+    async fn candidate(&self, attempt: LoginAttempt<'_>) -> Result<LoginCandidate, Error> {
         let source = Arc::clone(&self.source);
         let username = attempt.username.to_owned();
         let secret = Secret::parse(attempt.password).ok();
         let presented = secret.map(|secret| (secret.tail(), Digest::of(&secret)));
-        let find = move |vault: &Vault| Candidate::find(vault, &username, presented.as_ref());
+        let find = move |vault: &Vault| LoginCandidate::find(vault, &username, presented.as_ref());
         let fresh = self.reading(move || source.read(find)).await?;
         Ok(fresh.value)
     }
 }
 
-impl Candidate {
+impl LoginCandidate {
     fn find(
         vault: &Vault,
         username: &str,
