@@ -10,7 +10,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
-use crate::command::{self, Context, Verb};
+use crate::arguments::paths;
+use crate::command::{self, Verb};
+use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::Invalid;
@@ -55,7 +57,7 @@ struct Globals {
         hide_env_values = true,
         value_name = "PATH"
     )]
-    #[arg(value_parser = command::paths())]
+    #[arg(value_parser = paths())]
     vault: Option<PathBuf>,
     /// The settings' file
     ///
@@ -68,7 +70,7 @@ struct Globals {
         hide_env_values = true,
         value_name = "PATH"
     )]
-    #[arg(value_parser = command::paths())]
+    #[arg(value_parser = paths())]
     config: Option<PathBuf>,
     /// The form of results: text for people, the others for programs; env only where a
     /// secret is made, ics only for check

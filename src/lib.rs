@@ -16,9 +16,12 @@
 //! 10. `vault`, `settings`: what is stored, what can be set
 //! 11. `key`: the domain, on `memory` for its hash; `files`: files that are written whole
 
+mod arguments;
 mod check;
 pub mod cli;
 pub mod command;
+mod context;
+mod delivery;
 mod error;
 pub mod exit;
 mod explain;

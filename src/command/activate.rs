@@ -3,12 +3,14 @@
 use clap::Args;
 use jiff::Timestamp;
 
-use super::selection::{self, KeyPrompt, NameList, Selector, each};
-use super::{Context, decoy};
+use super::decoy;
+use crate::context::Context;
+use crate::context::selection;
+use crate::context::selection::{KeyPrompt, NameList, Selector, each};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{EffectiveStatus, Key, KeyName, Status};
-use crate::ui::{KeyView, extension};
+use crate::ui::extension;
 use crate::vault::{self, Action, Record, Vault};
 
 /// Resumes keys that were deactivated
@@ -108,26 +110,5 @@ fn tell(before: &Key, after: &Key, now: Timestamp, context: &Context) {
             "`{name}` has expired and stays refused; {}",
             extension(after, now)
         ));
-    }
-}
-
-impl Context {
-    /// Shows keys that a command changed: to programs; people were told already.
-    pub(super) fn show_keys(
-        &self,
-        keys: &[Record],
-        vault: &Vault,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        if !self.ui.format.is_for_machines() {
-            return Ok(());
-        }
-        let display = self.look_at(now);
-        let summaries = self.uses(vault).summaries(keys.iter(), now, &self.ui);
-        let mut listing = self.ui.listing(&display);
-        for (Record { key, .. }, summary) in keys.iter().zip(summaries) {
-            listing.push(&KeyView::new(key, now).with_use(summary))?;
-        }
-        listing.finish::<KeyView<'_>>()
     }
 }

@@ -12,7 +12,8 @@ use clap::Args;
 use clap::builder::TypedValueParser;
 use jiff::Timestamp;
 
-use super::{Context, values};
+use crate::arguments;
+use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::EffectiveStatus;
@@ -66,7 +67,7 @@ pub struct Apply {
     ///
     /// Files in it are seen from the folder that it is in, and commands run there; of one from
     /// standard input, from the working folder.
-    #[arg(value_parser = values::paths_or_dash().map(FileOrInput::from), value_hint = clap::ValueHint::FilePath)]
+    #[arg(value_parser = arguments::paths_or_dash().map(FileOrInput::from), value_hint = clap::ValueHint::FilePath)]
     file: FileOrInput,
     /// Says what would be done, and exits 1 if that is anything
     #[arg(long, short = 'n')]

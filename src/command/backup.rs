@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Context, values};
+use crate::arguments;
+use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::IfExists;
@@ -29,7 +30,7 @@ Examples:
   postkey restore --dry-run /srv/backup/postkey.db")]
 pub struct Backup {
     /// The file to write
-    #[arg(value_parser = values::paths(), value_hint = clap::ValueHint::FilePath)]
+    #[arg(value_parser = arguments::paths(), value_hint = clap::ValueHint::FilePath)]
     file: PathBuf,
     /// Replaces the file, if there is one, by the whole copy
     #[arg(long)]

@@ -3,10 +3,11 @@
 use clap::Args;
 use jiff::Timestamp;
 
-use super::Context;
-use super::selection::{self, Chosen, Selector, each, named_or_all};
-use super::uses::UsageReader;
 use crate::check::{Finding, KeyFacts, RuleOverrides, Rules, dead_secret_used};
+use crate::context::Context;
+use crate::context::selection;
+use crate::context::selection::{Chosen, Selector, each, named_or_all};
+use crate::context::usage_reader::UsageReader;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{KeyName, Kind, Term};

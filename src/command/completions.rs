@@ -1,18 +1,14 @@
 //! `postkey completions`: the shells' completion, of key names too.
 
 use std::env;
-use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Command, ValueEnum};
 use clap_complete::CompleteEnv;
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 
-use super::Context;
+use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::settings::{Overrides, Settings, expanded};
-use crate::ui::{Format, Ui};
 
 /// The variable by which a shell's script asks for completions.
 const VARIABLE: &str = "POSTKEY_COMPLETE";
@@ -47,9 +43,6 @@ const BASH_FILES: &str = r#"    local status=$? candidate
     done
     (exit $status)
 "#;
-
-/// How long a Tab waits for a busy vault.
-const PATIENCE: Duration = Duration::from_millis(200);
 
 /// A shell whose command lines can be completed.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -112,33 +105,4 @@ pub fn complete_if_asked(definition: fn() -> Command) {
             .var(VARIABLE)
             .complete();
     }
-}
-
-/// A session that says nothing, on the vault that the words being completed name.
-pub(super) fn context() -> Option<Context> {
-    let words: Vec<_> = env::args_os().collect();
-    let value = |flag: &str| {
-        words.iter().enumerate().find_map(|(at, word)| {
-            let rest = word.to_str()?.strip_prefix(flag)?;
-            match rest.strip_prefix('=') {
-                Some(path) => Some(PathBuf::from(path)),
-                None if rest.is_empty() => words.get(at + 1).map(PathBuf::from),
-                None => None,
-            }
-        })
-    };
-    let set = |variable| env::var_os(variable).filter(|path| !path.is_empty());
-    let named = |flag, variable| {
-        let path = value(flag).or_else(|| set(variable).map(PathBuf::from))?;
-        expanded(path.as_os_str()).ok()
-    };
-    let overrides = Overrides {
-        vault: named("--vault", "POSTKEY_VAULT"),
-        config: named("--config", "POSTKEY_CONFIG"),
-        ..Overrides::default()
-    };
-    let mut settings = Settings::merge(overrides).ok()?;
-    settings.wait = settings.wait.min(PATIENCE);
-    let ui = Ui::before_settings(Format::Text);
-    Some(Context::new(ui, settings, false))
 }

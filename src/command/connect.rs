@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::{Context, values};
+use crate::arguments;
+use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Brand, Kind};
@@ -65,7 +66,7 @@ pub struct Connect {
     backend: Option<Backend>,
     /// Dovecot: reads this file, which `postkey export dovecot` writes, instead of the vault
     #[arg(long, value_name = "FILE")]
-    #[arg(value_parser = values::paths(), value_hint = clap::ValueHint::FilePath)]
+    #[arg(value_parser = arguments::paths(), value_hint = clap::ValueHint::FilePath)]
     export: Option<PathBuf>,
     /// Dovecot: prints for this version; that of the Dovecot installed here by default
     #[arg(long, value_enum, value_name = "VERSION")]
@@ -216,12 +217,12 @@ impl Connect {
         ];
         for (flag, is_given, is_for) in flags {
             if is_given && !is_for(self.server) {
-                let server = values::word(self.server);
+                let server = arguments::word(self.server);
                 let servers = Server::value_variants()
                     .iter()
                     .copied()
                     .filter(|&one| is_for(one));
-                let servers: Vec<String> = servers.map(values::word).collect();
+                let servers: Vec<String> = servers.map(arguments::word).collect();
                 let message = format!("{flag} does not apply to {server}");
                 let hint = format!("it is for {}", servers.join(", "));
                 return Err(Error::usage(message).with_hint(hint));

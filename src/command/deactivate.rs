@@ -2,8 +2,10 @@
 
 use clap::Args;
 
-use super::selection::{self, KeyPrompt, Selector};
-use super::{Context, activate};
+use super::activate;
+use crate::context::Context;
+use crate::context::selection;
+use crate::context::selection::{KeyPrompt, Selector};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::Status;

@@ -3,9 +3,10 @@
 use clap::Args;
 use jiff::Timestamp;
 
-use super::Context;
-use super::selection::{self, KeyPrompt, Selector, each};
-use super::uses::UsageReader;
+use crate::context::Context;
+use crate::context::selection;
+use crate::context::selection::{KeyPrompt, Selector, each};
+use crate::context::usage_reader::UsageReader;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName};

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Context, selection};
+use crate::context::{Context, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Description, Key, KeyName};

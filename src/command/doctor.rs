@@ -8,7 +8,7 @@ mod inside;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{Context, selection};
+use crate::context::{Context, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::KeyName;

@@ -7,8 +7,8 @@ use std::io::{self, IsTerminal};
 use clap::Args;
 use zeroize::Zeroizing;
 
-use super::Context;
-use super::presented;
+use crate::context::Context;
+use crate::context::secret_prompt;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::explain::{Attempt, KeyLocation, Login, Request, SentKey, TranscriptError};
@@ -69,7 +69,7 @@ fn read(context: &Context) -> Result<Zeroizing<Vec<u8>>, Error> {
             .ui
             .hidden_text("Request, transcript or secret, then Ctrl-D");
     }
-    let bytes = presented::read_input(LONGEST)
+    let bytes = secret_prompt::read_input(LONGEST)
         .map_err(|error| Error::usage(format!("cannot read standard input: {error}")))?;
     if bytes.len() as u64 > LONGEST {
         return Err(Error::usage("standard input holds more than 1 MiB").with_hint(WANTED));

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::exports::pour;
-use super::{Context, values};
+use crate::arguments;
+use crate::context::Context;
+use crate::context::exports::pour;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::settings::{self, ExportFormat};
@@ -43,20 +44,20 @@ pub struct Export {
     #[arg(value_enum, value_name = "FORMAT")]
     to: Option<ExportFormat>,
     /// The file to write, `-` for standard output
-    #[arg(value_parser = values::paths_or_dash(), value_hint = clap::ValueHint::FilePath)]
+    #[arg(value_parser = arguments::paths_or_dash(), value_hint = clap::ValueHint::FilePath)]
     file: Option<PathBuf>,
 }
 
 impl Export {
     /// Whether files are written, and nothing goes to standard output but what is told of them.
     pub(super) fn is_to_files(&self) -> bool {
-        let is_named = |file: &PathBuf| !values::is_dash(file);
+        let is_named = |file: &PathBuf| !arguments::is_dash(file);
         self.to.is_none() || self.file.as_ref().is_some_and(is_named)
     }
 }
 
 pub(super) fn run(args: Export, context: &mut Context) -> Result<ExitStatus, Error> {
-    let file = args.file.filter(|file| !values::is_dash(file));
+    let file = args.file.filter(|file| !arguments::is_dash(file));
     match (args.to, file) {
         (None, _) => write_those_of_the_settings(context),
         (Some(format), Some(file)) => {
@@ -120,7 +121,7 @@ fn status(is_whole: bool) -> ExitStatus {
 /// as somebody reads.
 fn print(format: ExportFormat, context: &Context) -> Result<ExitStatus, Error> {
     let (mut spool, tally) = spooled(format, &context.open()?)?;
-    context.tell_of_export(&values::word(format), &tally);
+    context.tell_of_export(&arguments::word(format), &tally);
     let printed = spool
         .rewind()
         .and_then(|()| io::copy(&mut spool, &mut Output));

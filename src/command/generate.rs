@@ -10,11 +10,12 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::bounds::ApiKeyFlags;
-use super::issue::{NewSecret, random};
-use super::passphrase::PassphraseSource;
-use super::receiver::{DeliveredKey, DeliveryOptions, Overwrite, Target};
-use super::{Context, selection, values};
+use crate::arguments;
+use crate::context::api_key_flags::ApiKeyFlags;
+use crate::context::passphrase::PassphraseSource;
+use crate::context::{Context, selection};
+use crate::delivery::options::{DeliveredKey, DeliveryOptions, Overwrite, Target};
+use crate::delivery::{NewSecret, random};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{
@@ -59,7 +60,7 @@ Examples:
   postkey generate smtp --from names.txt --format jsonl | import-them")]
 pub struct Generate {
     /// What the key is for: sending mail, or calling an API
-    #[arg(value_parser = values::one_of(Kind::ALL, Kind::word))]
+    #[arg(value_parser = arguments::one_of(Kind::ALL, Kind::word))]
     kind: Option<Kind>,
     /// What to call it: 1 to 64 of A-Z a-z 0-9 . _ -
     name: Option<KeyName>,
@@ -100,12 +101,12 @@ pub struct Generate {
     overwrite: Overwrite,
     /// Makes a key for each name in a file: one name a line, and comments after #; `-` reads
     /// them from standard input
-    #[arg(long, value_name = "FILE", value_parser = values::paths_or_dash())]
+    #[arg(long, value_name = "FILE", value_parser = arguments::paths_or_dash())]
     #[arg(requires = "kind", conflicts_with_all = ["name", "default", "save", "env_name", "github"])]
     from: Option<PathBuf>,
     /// With --from: writes each secret into a file of its own in this folder, by the key's name
     /// (and its format, as in ci.env); what is there is never replaced
-    #[arg(long, value_name = "FOLDER", value_parser = values::paths())]
+    #[arg(long, value_name = "FOLDER", value_parser = arguments::paths())]
     save_dir: Option<PathBuf>,
 }
 

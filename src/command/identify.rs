@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use clap::Args;
 
-use super::Context;
-use super::pasted::{self, PromptText, SecretFinding, SecretSearch};
-use super::uses::UsageReader;
+use crate::context::Context;
+use crate::context::secret_search;
+use crate::context::secret_search::{PromptText, SecretFinding, SecretSearch};
+use crate::context::usage_reader::UsageReader;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Malformed, WindowUse};
@@ -48,7 +49,7 @@ const ASKING: PromptText = PromptText {
 };
 
 pub(super) fn run(_: Identify, context: &mut Context) -> Result<ExitStatus, Error> {
-    let mut pasted = pasted::search(&ASKING, context, Context::open, |_, _| Ok(()))?;
+    let mut pasted = secret_search::search(&ASKING, context, Context::open, |_, _| Ok(()))?;
     let failure = pasted.failure.take();
     if let Some(failure) = failure {
         if !pasted.findings.is_empty() {

@@ -13,7 +13,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
-use super::{Context, values};
+use crate::arguments;
+use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Description, Expiry, Hash, HashMemory, Status};
@@ -57,7 +58,7 @@ pub struct Import {
     #[arg(value_enum, value_name = "FORMAT")]
     form: InputFormat,
     /// The file, or `-` for standard input
-    #[arg(value_parser = values::paths_or_dash(), value_hint = clap::ValueHint::FilePath)]
+    #[arg(value_parser = arguments::paths_or_dash(), value_hint = clap::ValueHint::FilePath)]
     file: Option<PathBuf>,
     /// Says what would be imported, and exits 1 if anything would be
     #[arg(long, short = 'n')]

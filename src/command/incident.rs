@@ -4,9 +4,9 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::Context;
 use super::revoke::{Revocation, RevokedKey};
-use super::values::DashMeaning;
+use crate::arguments::DashMeaning;
+use crate::context::Context;
 use crate::error::Error;
 use crate::files::{self, Draft, FileRole, IfExists};
 use crate::ui::Incident;

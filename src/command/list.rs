@@ -4,8 +4,9 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use wildmatch::WildMatch;
 
-use super::uses::UsageReader;
-use super::{Context, bounds, values};
+use crate::arguments;
+use crate::context::usage_reader::UsageReader;
+use crate::context::{Context, api_key_flags};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{EffectiveStatus, Invalid, Key, Kind, Period, Permission, looks_like_a_secret};
@@ -32,13 +33,13 @@ pub struct List {
     #[arg(value_name = "PATTERN")]
     pattern: Option<Pattern>,
     /// Only this kind
-    #[arg(long, value_parser = values::one_of(Kind::ALL, Kind::word))]
+    #[arg(long, value_parser = arguments::one_of(Kind::ALL, Kind::word))]
     kind: Option<Kind>,
     /// Only keys that stand so
-    #[arg(long, value_parser = values::one_of(EffectiveStatus::ALL, EffectiveStatus::word))]
+    #[arg(long, value_parser = arguments::one_of(EffectiveStatus::ALL, EffectiveStatus::word))]
     status: Option<EffectiveStatus>,
     /// Only API keys with this permission
-    #[arg(long, add = bounds::permissions())]
+    #[arg(long, add = api_key_flags::permissions())]
     permission: Option<Permission>,
     /// Only the key with a secret that ends so, as in Gh4x
     #[arg(long, value_name = "ENDING")]

@@ -7,7 +7,8 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
 
-use super::{Context, head, selection, values};
+use crate::arguments;
+use crate::context::{Context, saved_head, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, FileRole};
@@ -53,12 +54,12 @@ pub struct Log {
     #[arg(long, conflicts_with_all = ["name", "key", "since", "until", "action"])]
     verify: bool,
     /// Checks also that the log goes on from the head that was saved in a file
-    #[arg(long, value_name = "FILE", requires = "verify", value_parser = values::paths())]
+    #[arg(long, value_name = "FILE", requires = "verify", value_parser = arguments::paths())]
     head: Option<PathBuf>,
     /// Saves the newest entry's number and hash in a file, if the log holds, and goes on from the
     /// head that is in that file, and from the one that --head names; `-` is standard output, and
     /// the verdict is then on standard error
-    #[arg(long, value_name = "FILE", requires = "verify", value_parser = values::paths_or_dash())]
+    #[arg(long, value_name = "FILE", requires = "verify", value_parser = arguments::paths_or_dash())]
     save_head: Option<PathBuf>,
 }
 
@@ -88,7 +89,7 @@ impl Log {
     /// If nothing may be written there; what is there is then not even opened.
     fn replaced_head(&self) -> Result<Option<&Path>, Error> {
         let file = self.save_head.as_deref();
-        let Some(file) = file.filter(|file| !values::is_dash(file)) else {
+        let Some(file) = file.filter(|file| !arguments::is_dash(file)) else {
             return Ok(None);
         };
         files::expect_writable(file, FileRole::LogHead)?;
@@ -98,11 +99,11 @@ impl Log {
 
     /// Makes sure that standard output gets one thing only.
     fn expect_one_result(&self, context: &Context) -> Result<(), Error> {
-        let is_printed = self.save_head.as_deref().is_some_and(values::is_dash);
+        let is_printed = self.save_head.as_deref().is_some_and(arguments::is_dash);
         match is_printed && context.ui.format.is_for_machines() {
             true => Err(Error::usage(format!(
                 "--save-head - and --format {} both write to standard output",
-                values::word(context.ui.format)
+                arguments::word(context.ui.format)
             ))
             .with_hint("leave one of them out, or name a file for the head")),
             false => Ok(()),
@@ -161,10 +162,10 @@ fn list(sought: &LogFilter, context: &Context, vault: &Vault) -> Result<usize, E
 fn verify(args: &Log, context: &Context, vault: &Vault) -> Result<ExitStatus, Error> {
     let replaced = args.replaced_head()?;
     let before = args.head.as_deref().into_iter().chain(replaced);
-    let saved: Vec<SavedHead> = before.map(head::read).collect::<Result<_, _>>()?;
+    let saved: Vec<SavedHead> = before.map(saved_head::read).collect::<Result<_, _>>()?;
     let chain = vault.verify_log_from(&saved)?;
     let view = ChainView::new(&chain);
-    match args.save_head.as_deref().is_some_and(values::is_dash) {
+    match args.save_head.as_deref().is_some_and(arguments::is_dash) {
         true => context.ui.note(view.line()),
         false => context.ui.result(&view, &view.line())?,
     }
@@ -186,10 +187,10 @@ fn save(args: &Log, chain: &Chain, context: &Context) -> Result<(), Error> {
         )
         .with_hint("`postkey generate api NAME` makes the first entry")
     })?;
-    if values::is_dash(path) {
+    if arguments::is_dash(path) {
         return context.ui.print(&newest.to_string());
     }
-    head::save(&newest, path)?;
+    saved_head::save(&newest, path)?;
     let path = path.display();
     context.ui.note(format!("the head is saved in `{path}`"));
     Ok(())

@@ -3,54 +3,38 @@
 mod activate;
 mod apply;
 mod backup;
-mod bounds;
 mod check;
 pub mod completions;
 mod connect;
-mod context;
 mod deactivate;
 mod decoy;
 mod delete;
 mod describe;
 mod doctor;
-mod edit;
 mod explain;
 mod export;
-mod exports;
 mod generate;
-mod handed;
-mod head;
 mod identify;
 mod import;
 mod incident;
-mod issue;
 mod list;
 mod log;
-mod names;
-mod passphrase;
-mod pasted;
-mod presented;
-mod receiver;
 mod regenerate;
 mod rename;
 mod restore;
 mod reveal;
 mod revoke;
 mod rotate;
-mod selection;
 mod serve;
 mod set;
 mod show;
 mod usage;
-mod uses;
-mod values;
 mod verify;
 
 use clap::Subcommand;
 
-pub use context::Context;
-pub use values::paths;
-
+use crate::arguments;
+use crate::context::{Context, exports};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::process;
@@ -236,11 +220,11 @@ fn expect_format(formats: &[Format], format: Format) -> Result<(), Error> {
     if formats.contains(&format) {
         return Ok(());
     }
-    let word = |format: &Format| values::word(*format);
+    let word = |format: &Format| arguments::word(*format);
     let words: Vec<String> = formats.iter().map(word).collect();
     Err(Error::usage(format!(
         "this command has no format `{}`",
-        values::word(format)
+        arguments::word(format)
     ))
     .with_hint(format!("it has {}", words.join(", "))))
 }

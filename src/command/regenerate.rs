@@ -2,11 +2,12 @@
 
 use clap::Args;
 
-use super::Context;
-use super::issue::{NewSecret, same_secret};
-use super::passphrase::PassphraseSource;
-use super::receiver::{DeliveredKey, DeliveryOptions, Overwrite};
-use super::selection::{self, KeyPrompt};
+use crate::context::Context;
+use crate::context::passphrase::PassphraseSource;
+use crate::context::selection;
+use crate::context::selection::KeyPrompt;
+use crate::delivery::options::{DeliveredKey, DeliveryOptions, Overwrite};
+use crate::delivery::{NewSecret, same_secret};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Sealer};

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{Context, selection, values};
+use crate::arguments;
+use crate::context::{Context, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::KeyName;
@@ -39,7 +40,7 @@ Examples:
   postkey restore --yes --keep-stopped /srv/backup/postkey.db")]
 pub struct Restore {
     /// The file that `postkey backup` wrote
-    #[arg(value_parser = values::paths(), value_hint = clap::ValueHint::FilePath)]
+    #[arg(value_parser = arguments::paths(), value_hint = clap::ValueHint::FilePath)]
     file: PathBuf,
     /// Says what would happen, and exits 1 if it would happen to any key
     #[arg(long, short = 'n')]

@@ -2,9 +2,9 @@
 
 use clap::Args;
 
-use super::Context;
-use super::passphrase::{PassphraseSource, no_memory};
-use super::receiver::{DeliveredKey, DeliveryOptions, Overwrite, Target};
+use crate::context::Context;
+use crate::context::passphrase::{PassphraseSource, no_memory};
+use crate::delivery::options::{DeliveredKey, DeliveryOptions, Overwrite, Target};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{EffectiveStatus, Key, SealError, Secret};

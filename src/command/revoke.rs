@@ -7,10 +7,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::issue::{NewSecret, same_secret};
-use super::pasted::{self, Misspelt, PromptText, SecretFinding, SecretSearch};
-use super::receiver::{DeliveredKey, DeliveryOptions, Target};
-use super::{Context, activate, incident, selection, values};
+use super::{activate, incident};
+use crate::arguments;
+use crate::context::secret_search;
+use crate::context::secret_search::{Misspelt, PromptText, SecretFinding, SecretSearch};
+use crate::context::{Context, selection};
+use crate::delivery::options::{DeliveredKey, DeliveryOptions, Target};
+use crate::delivery::{NewSecret, same_secret};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{EffectiveStatus, Key, KeyName, PastTime, Status};
@@ -46,7 +49,7 @@ pub struct Revoke {
     replace: bool,
     /// Writes a report in Markdown to a new file; it holds no secret
     #[arg(long, value_name = "FILE")]
-    #[arg(value_parser = values::parser("a file for the report", incident::NOT_A_FILE))]
+    #[arg(value_parser = arguments::parser("a file for the report", incident::NOT_A_FILE))]
     report: Option<PathBuf>,
     /// When the secret may have leaked, as in 36h or 2026-11-20, for the report
     #[arg(long, value_name = "TIME", requires = "report")]
@@ -159,7 +162,7 @@ fn by_secret(context: &Context) -> Result<Option<Revocation>, Error> {
         }
         Ok(())
     };
-    let mut pasted = pasted::search(&ASKING, context, Context::open_to_change, stop_owner)?;
+    let mut pasted = secret_search::search(&ASKING, context, Context::open_to_change, stop_owner)?;
     match pasted.failure.take() {
         Some(failure) if stopped.is_empty() => return Err(failure),
         Some(failure) => status = status.max(told(&failure, context)),

@@ -4,10 +4,12 @@ mod end;
 
 use clap::Args;
 
-use super::issue::{NewSecret, same_secret};
-use super::receiver::{DeliveredKey, DeliveryOptions, Overwrite, Target};
-use super::selection::{self, KeyPrompt};
-use super::{Context, decoy};
+use super::decoy;
+use crate::context::Context;
+use crate::context::selection;
+use crate::context::selection::KeyPrompt;
+use crate::delivery::options::{DeliveredKey, DeliveryOptions, Overwrite, Target};
+use crate::delivery::{NewSecret, same_secret};
 use crate::error::{Error, ROTATING};
 use crate::exit::ExitStatus;
 use crate::key::{Grace, Key, KeyName, Retiring};

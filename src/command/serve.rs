@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::Context;
+use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::serve::{self, Config, Notice};

@@ -4,8 +4,9 @@ use std::str::FromStr;
 
 use clap::Args;
 
-use super::bounds::ApiKeyFlags;
-use super::{Context, decoy, selection};
+use super::decoy;
+use crate::context::api_key_flags::ApiKeyFlags;
+use crate::context::{Context, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{

@@ -3,9 +3,10 @@
 use clap::Args;
 use jiff::Timestamp;
 
-use super::Context;
-use super::selection::{self, KeyPrompt};
 use crate::check::{KeyFacts, RuleOverrides, Rules};
+use crate::context::Context;
+use crate::context::selection;
+use crate::context::selection::KeyPrompt;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::KeyName;

@@ -4,8 +4,10 @@ use std::net::IpAddr;
 
 use clap::Args;
 
-use super::presented::{self, PresentedSecret};
-use super::{Context, bounds, values};
+use crate::arguments;
+use crate::context::secret_prompt;
+use crate::context::secret_prompt::PresentedSecret;
+use crate::context::{Context, api_key_flags};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Allowance, Kind, Permission, Username, WindowUse};
@@ -33,14 +35,14 @@ Examples:
   postkey verify --method POST --path /v3/smtp/email --no-record <key.txt")]
 pub struct Verify {
     /// Only a key of this kind will do
-    #[arg(long, value_parser = values::one_of(Kind::ALL, Kind::word))]
+    #[arg(long, value_parser = arguments::one_of(Kind::ALL, Kind::word))]
     kind: Option<Kind>,
     /// SMTP: the login that the secret must be a password of; an imported password is only found
     /// with it
     #[arg(long)]
     username: Option<Username>,
     /// API: what the key must be permitted; `full` permits everything
-    #[arg(long, conflicts_with_all = ["method", "path"], add = bounds::permissions())]
+    #[arg(long, conflicts_with_all = ["method", "path"], add = api_key_flags::permissions())]
     permission: Option<Permission>,
     /// API: the request that the key must permit, as in GET
     #[arg(long, requires = "path")]
@@ -60,7 +62,7 @@ pub(super) fn run(args: Verify, context: &mut Context) -> Result<ExitStatus, Err
     if let Some(permission) = &args.permission {
         context.settings.permissions.expect(permission.clone())?;
     }
-    let mut presentation = presented::present(context, args.username.as_ref())?;
+    let mut presentation = secret_prompt::present(context, args.username.as_ref())?;
     let (verdict, allowance) = args.judge(&presentation, context);
     if let Some(vault) = presentation.vault.as_mut().filter(|_| !args.no_record) {
         if matches!(verdict, Verdict::Expired | Verdict::Retired) {

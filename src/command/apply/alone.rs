@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use nix::fcntl::OFlag;
 
-use crate::command::Context;
+use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{FileLock, PAUSE};

@@ -1,8 +1,8 @@
 //! A plan, carried out: one key that fails keeps no other from being made or changed.
 
 use super::{Scheme, making};
-use crate::command::Context;
-use crate::command::issue::Supply;
+use crate::context::Context;
+use crate::delivery::Supply;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName};

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 
 use super::deeds::Work;
 use super::place;
-use crate::command::Context;
-use crate::command::handed::Delivery;
-use crate::command::issue::{NewSecret, random};
+use crate::context::Context;
+use crate::delivery::outcome::Delivery;
+use crate::delivery::{NewSecret, random};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, Synced};

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::command::Context;
 use crate::command::delete::PendingDelete;
+use crate::context::Context;
 use crate::error::Error;
 use crate::key::KeyName;
 use crate::manifest::{Manifest, Plan};

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use super::{Server, TemplateFacts};
-use crate::command::values;
+use crate::arguments;
 use crate::error::Error;
 
 /// One of the files that a server's configuration consists of.
@@ -114,7 +114,7 @@ pub(super) const TEMPLATES: [Template; 13] = [
 impl Template {
     /// The line above a file that is one of several.
     pub(super) fn heading(&self) -> String {
-        let (server, part) = (values::word(self.server), values::word(self.part));
+        let (server, part) = (arguments::word(self.server), arguments::word(self.part));
         let place = self.place;
         format!("# === {place}, which `postkey connect {server} --file {part}` prints alone ===")
     }
@@ -135,8 +135,8 @@ pub(super) fn chosen(
         .collect();
     match part {
         Some(part) if chosen.is_empty() => {
-            let words: Vec<String> = files.map(|file| values::word(file.part)).collect();
-            let (server, part) = (values::word(server), values::word(part));
+            let words: Vec<String> = files.map(|file| arguments::word(file.part)).collect();
+            let (server, part) = (arguments::word(server), arguments::word(part));
             let message = format!("{server} has no file `{part}`");
             Err(Error::usage(message).with_hint(format!("it has {}", words.join(", "))))
         }

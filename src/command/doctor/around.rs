@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::DoctorReport;
 use super::inside::rollback;
-use crate::command::Context;
+use crate::context::Context;
 use crate::error::Error;
 use crate::files::{folder_of, hint_of};
 use crate::settings::Listen;

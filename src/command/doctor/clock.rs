@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::DoctorReport;
-use crate::command::context::{Context, is_ahead};
+use crate::context::{Context, is_ahead};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{KeyName, TOLERANCE};

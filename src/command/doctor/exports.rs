@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::DoctorReport;
 use super::around::UNDER_WAY;
-use crate::command::exports::pour;
+use crate::context::exports::pour;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{UNFINISHED, folder_of};

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::super::presented::PresentedSecret;
 use super::ExplainReport;
+use crate::context::secret_prompt::PresentedSecret;
 use crate::error::Error;
 use crate::key::{
     Allowance, Key, Kind, Limit, Secret, Username, WindowUse, quoted, strays, without_strays,

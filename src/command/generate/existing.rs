@@ -1,7 +1,7 @@
 //! What `--if-absent` makes of a key that exists: it is left alone, and what differs is told.
 
 use super::Generate;
-use crate::command::Context;
+use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Access, Key, KeyName, Kind, Status};

@@ -11,9 +11,11 @@ use jiff::Timestamp;
 use super::existing::ExistingKeys;
 use super::place::{BulkDestination, DestinationState, NewKey};
 use super::{Generate, PLANT};
-use crate::command::issue::NewSecret;
-use crate::command::names::{self, InvalidNames, ListedName, Repeated};
-use crate::command::{Context, handed};
+use crate::context::Context;
+use crate::context::name_list;
+use crate::context::name_list::{InvalidNames, ListedName, Repeated};
+use crate::delivery::NewSecret;
+use crate::delivery::outcome;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Access, EffectiveStatus, Expiry, KeyName, Kind};
@@ -56,7 +58,7 @@ pub(super) fn run(
     context: &Context,
 ) -> Result<ExitStatus, Error> {
     let order = CommonOptions::of(args, kind, context)?;
-    let (wanted, faults) = names::read(names, Repeated::Fault, context)?;
+    let (wanted, faults) = name_list::read(names, Repeated::Fault, context)?;
     let plan = order.plan(wanted, faults)?;
     order.tell_of_those_there(&plan);
     let count = plan.count();
@@ -353,7 +355,7 @@ impl<'a> CommonOptions<'a> {
 
 /// Secrets were printed, but did not become good.
 fn not_good(error: &vault::Error, count: usize) -> Error {
-    let status = handed::status(error);
+    let status = outcome::status(error);
     let secrets = counted(count as i128, "secret", "secrets");
     if status == ExitStatus::Unsure {
         return Error::new(status, error.to_string()).with_hint(format!(

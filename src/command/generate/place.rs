@@ -9,8 +9,8 @@ use nix::fcntl::OFlag;
 use zeroize::Zeroizing;
 
 use super::Generate;
-use crate::command::Context;
-use crate::command::issue::NewSecret;
+use crate::context::Context;
+use crate::delivery::NewSecret;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, Draft, FileRole, IfExists, sync_within};

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::entry::ImportEntry;
 use super::fault::{InvalidLines, LineError};
-use crate::command::names::STANDARD_INPUT;
-use crate::command::values;
+use crate::arguments;
+use crate::context::name_list::STANDARD_INPUT;
 use crate::error::Error;
 use crate::key::{Key, Tail, Username};
 use crate::vault::{self, Vault};
@@ -54,7 +54,7 @@ impl ImportPlan {
         if !self.entries.is_empty() || !self.skipped.is_empty() {
             return Ok(());
         }
-        let file = file.filter(|file| !values::is_dash(file));
+        let file = file.filter(|file| !arguments::is_dash(file));
         let place = file.map_or(STANDARD_INPUT.to_owned(), |file| {
             format!("`{}`", file.display())
         });

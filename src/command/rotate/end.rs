@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use crate::command::Context;
+use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Retiring};

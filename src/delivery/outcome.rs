@@ -9,7 +9,7 @@ use crate::key::{Scanner, Secret, Tail};
 use crate::vault;
 
 /// A secret that was handed over, for good or not.
-pub(super) enum Delivery {
+pub enum Delivery {
     /// To standard output.
     Printed,
     /// To a file that was named.
@@ -25,7 +25,7 @@ impl Delivery {
     ///
     /// # Errors
     /// Why not.
-    pub(super) fn settle(self, synced: &mut Synced) -> Result<Self, Error> {
+    pub fn settle(self, synced: &mut Synced) -> Result<Self, Error> {
         Ok(match self {
             Self::Saved(changed, path) => Self::Saved(changed.settle(synced)?, path),
             other => other,
@@ -34,7 +34,7 @@ impl Delivery {
 
     /// The file that it was saved to, and the tails of the secrets that this held and holds no
     /// more.
-    pub(super) fn displaced(&self) -> Option<(PathBuf, Vec<Tail>)> {
+    pub fn displaced(&self) -> Option<(PathBuf, Vec<Tail>)> {
         let Self::Saved(changed, path) = self else {
             return None;
         };
@@ -43,7 +43,7 @@ impl Delivery {
     }
 
     /// The secret was handed over, but never became the key's: what can be taken back is.
-    pub(super) fn not_good(self, error: &vault::Error) -> Error {
+    pub fn not_good(self, error: &vault::Error) -> Error {
         let status = status(error);
         if status == ExitStatus::Unsure {
             return Error::new(status, error.to_string())
@@ -70,7 +70,7 @@ impl Delivery {
 }
 
 /// The tails of the secrets that were in a text before and no longer are.
-pub(super) fn displaced(before: &[u8], after: &[u8]) -> Vec<Tail> {
+pub fn displaced(before: &[u8], after: &[u8]) -> Vec<Tail> {
     let tails = |text: &[u8]| -> Vec<Tail> {
         let secrets = Scanner::secrets_in(text);
         secrets.iter().map(Secret::tail).collect()
@@ -82,7 +82,7 @@ pub(super) fn displaced(before: &[u8], after: &[u8]) -> Vec<Tail> {
 }
 
 /// How a command ends whose secret was handed over and is not good.
-pub(super) fn status(error: &vault::Error) -> ExitStatus {
+pub fn status(error: &vault::Error) -> ExitStatus {
     match (error, crate::error::status(error)) {
         (vault::Error::Changed(_), status) => status,
         // Whatever the trouble is: the one with the secret comes first.

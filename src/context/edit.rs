@@ -1,15 +1,17 @@
 //! Changing what is known of a key, its secret aside.
 
+use jiff::Timestamp;
+
 use super::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, OwnPolicy};
-use crate::ui::changes;
-use crate::vault::{Action, Change, Record};
+use crate::ui::{KeyView, changes};
+use crate::vault::{Action, Change, Record, Vault};
 
 impl Context {
     /// Changes one key as `change_it` says, and shows it.
-    pub(super) fn edit(
+    pub fn edit(
         &self,
         name: &KeyName,
         action: Action,
@@ -21,7 +23,7 @@ impl Context {
     }
 
     /// As [`Context::edit`], the key's own rules included.
-    pub(super) fn edit_with_policy(
+    pub fn edit_with_policy(
         &self,
         name: &KeyName,
         action: Action,
@@ -44,5 +46,19 @@ impl Context {
         }
         self.show_keys(&[after], &vault, now)?;
         Ok(ExitStatus::Done)
+    }
+
+    /// Shows keys that a command changed: to programs; people were told already.
+    pub fn show_keys(&self, keys: &[Record], vault: &Vault, now: Timestamp) -> Result<(), Error> {
+        if !self.ui.format.is_for_machines() {
+            return Ok(());
+        }
+        let display = self.look_at(now);
+        let summaries = self.uses(vault).summaries(keys.iter(), now, &self.ui);
+        let mut listing = self.ui.listing(&display);
+        for (Record { key, .. }, summary) in keys.iter().zip(summaries) {
+            listing.push(&KeyView::new(key, now).with_use(summary))?;
+        }
+        listing.finish::<KeyView<'_>>()
     }
 }

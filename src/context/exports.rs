@@ -7,7 +7,8 @@
 
 use std::path::Path;
 
-use super::{Context, values};
+use crate::arguments;
+use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, Draft, FileId, FileLock, FileRole, IfExists, folder_of};
@@ -16,7 +17,7 @@ use crate::ui::{DeliveryCounts, ExportText, ExportedView, can_be_of, may_give_wa
 use crate::vault::Vault;
 
 /// Ends a command: what it changed goes into the exports that the settings name.
-pub(super) fn renew_after(
+pub fn renew_after(
     outcome: Result<ExitStatus, Error>,
     context: &Context,
 ) -> Result<ExitStatus, Error> {
@@ -33,7 +34,7 @@ pub(super) fn renew_after(
 impl Context {
     /// Rewrites the exports that the settings name, if the vault was changed, or was to be; says
     /// what went wrong.
-    pub(super) fn renew_exports(&self) -> ExitStatus {
+    pub fn renew_exports(&self) -> ExitStatus {
         if !self.changes.take() {
             return ExitStatus::Done;
         }
@@ -71,7 +72,7 @@ impl Context {
     }
 
     /// Whether the exports that the settings name are of the vault that this run is about.
-    pub(super) fn has_exports_of_its_vault(&self) -> bool {
+    pub fn has_exports_of_its_vault(&self) -> bool {
         let this = &self.settings.vault;
         let own = self.settings.exported_vault.as_deref();
         own.is_some_and(|own| {
@@ -80,7 +81,7 @@ impl Context {
     }
 
     /// Why they are not: which vault they are of.
-    pub(super) fn other_vault_told(&self) -> String {
+    pub fn other_vault_told(&self) -> String {
         let own = self.settings.exported_vault.as_deref();
         let own = own.map_or_else(|| "?".into(), Path::to_string_lossy);
         format!(
@@ -92,10 +93,7 @@ impl Context {
     ///
     /// # Errors
     /// If it is not this process's turn in time.
-    pub(super) fn write_exports(
-        &self,
-        vault: &Vault,
-    ) -> Result<(Vec<ExportedView>, Vec<Error>), Error> {
+    pub fn write_exports(&self, vault: &Vault) -> Result<(Vec<ExportedView>, Vec<Error>), Error> {
         let _turn = self.turn(vault)?;
         let (mut written, mut failures) = (Vec::new(), Vec::new());
         for export in &self.settings.exports {
@@ -111,7 +109,7 @@ impl Context {
     ///
     /// # Errors
     /// If it cannot be written; then the file is what it was.
-    pub(super) fn write_one_export(
+    pub fn write_one_export(
         &self,
         export: &ExportTarget,
         vault: &Vault,
@@ -145,13 +143,13 @@ impl Context {
         self.tell_of_export(&path.to_string_lossy(), &tally);
         Ok(ExportedView::new(
             &path,
-            values::word(export.format),
+            arguments::word(export.format),
             &tally,
         ))
     }
 
     /// Says what is good but not in an export.
-    pub(super) fn tell_of_export(&self, name: &str, tally: &DeliveryCounts) {
+    pub fn tell_of_export(&self, name: &str, tally: &DeliveryCounts) {
         if let Some(left_out) = tally.left_out_told() {
             self.ui.warn(format!(
                 "`{name}` has no place for {left_out}: who reads it refuses that"
@@ -167,7 +165,7 @@ impl Context {
 ///
 /// # Errors
 /// What `take` fails with, or if the vault cannot be read.
-pub(super) fn pour(
+pub fn pour(
     format: ExportFormat,
     vault: &Vault,
     mut take: impl FnMut(&[u8]) -> Result<(), Error>,

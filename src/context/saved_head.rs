@@ -12,7 +12,7 @@ use crate::vault::SavedHead;
 const LONGEST: u64 = 1024;
 
 /// Reads a head that was saved.
-pub(super) fn read(path: &Path) -> Result<SavedHead, Error> {
+pub fn read(path: &Path) -> Result<SavedHead, Error> {
     let mut text = String::new();
     open_input(path)
         .and_then(|file| file.take(LONGEST).read_to_string(&mut text))
@@ -28,7 +28,7 @@ pub(super) fn read(path: &Path) -> Result<SavedHead, Error> {
 }
 
 /// Saves a head, in the place of the one before if there is one.
-pub(super) fn save(head: &SavedHead, path: &Path) -> Result<(), Error> {
+pub fn save(head: &SavedHead, path: &Path) -> Result<(), Error> {
     let is_head = |text: &[u8]| {
         let text = str::from_utf8(text).ok();
         text.is_some_and(|text| text.parse::<SavedHead>().is_ok())

@@ -1,5 +1,17 @@
 //! What every verb works with: the streams, the settings, the clock, and the vault.
 
+pub mod api_key_flags;
+mod completion;
+mod edit;
+pub mod exports;
+pub mod name_list;
+pub mod passphrase;
+pub mod saved_head;
+pub mod secret_prompt;
+pub mod secret_search;
+pub mod selection;
+pub mod usage_reader;
+
 use std::cell::{Cell, OnceCell};
 use std::fs;
 use std::io::ErrorKind;
@@ -36,7 +48,7 @@ pub struct Context {
     /// Whether questions are answered with yes.
     pub is_yes: bool,
     /// Whether a vault was changed, or was to be.
-    pub(super) changes: Changes,
+    pub changes: Changes,
     /// What was done that no later failure undoes; without it, that the vault was changed.
     done: OnceCell<String>,
     /// Found when it is first needed.
@@ -74,18 +86,18 @@ impl Context {
     }
 
     /// The clock, in whole seconds as the vault keeps them.
-    pub(super) fn clock() -> Timestamp {
+    pub fn clock() -> Timestamp {
         process::now()
     }
 
     /// Opens the vault for reading.
-    pub(super) fn open(&self) -> Result<Vault, Error> {
+    pub fn open(&self) -> Result<Vault, Error> {
         self.expect_own_home()?;
         self.opened().map_err(|error| self.explained(error))
     }
 
     /// The vault, if need be as it was before a transaction that was interrupted: then it says so.
-    pub(super) fn opened(&self) -> Result<Vault, vault::Error> {
+    pub fn opened(&self) -> Result<Vault, vault::Error> {
         let vault = Vault::open_to_read(&self.settings.vault, self.settings.wait)?;
         if vault.is_recovered() && !self.has_warned.replace(true) {
             self.ui.warn(
@@ -98,7 +110,7 @@ impl Context {
 
     /// Makes sure that there is a vault, where it need not be opened: an answer without one
     /// would be taken for an answer about its keys.
-    pub(super) fn expect_vault(&self) -> Result<(), Error> {
+    pub fn expect_vault(&self) -> Result<(), Error> {
         let path = &self.settings.vault;
         let found = fs::symlink_metadata(path);
         match found.map_err(|error| error.kind()) {
@@ -108,7 +120,7 @@ impl Context {
     }
 
     /// An error of the vault; of one that is missing also why it was looked for there.
-    pub(super) fn explained(&self, error: vault::Error) -> Error {
+    pub fn explained(&self, error: vault::Error) -> Error {
         let vault::Error::Missing(_) = error else {
             return error.into();
         };
@@ -123,14 +135,14 @@ impl Context {
     }
 
     /// Opens the vault for reading if there is one, named or not: what makes it begins so.
-    pub(super) fn open_if_made(&self) -> Result<Option<Vault>, Error> {
+    pub fn open_if_made(&self) -> Result<Option<Vault>, Error> {
         let vault = self.open_if_there()?;
         self.changes.note_if(vault.is_some());
         Ok(vault)
     }
 
     /// The same, but nothing will be changed.
-    pub(super) fn open_if_there(&self) -> Result<Option<Vault>, Error> {
+    pub fn open_if_there(&self) -> Result<Option<Vault>, Error> {
         self.expect_own_home()?;
         match self.opened() {
             Ok(vault) => Ok(Some(vault)),
@@ -140,12 +152,12 @@ impl Context {
     }
 
     /// Opens the vault for a change.
-    pub(super) fn open_to_change(&self) -> Result<Vault, Error> {
+    pub fn open_to_change(&self) -> Result<Vault, Error> {
         self.checked(self.open()?)
     }
 
     /// Opens the vault for a change, or makes it.
-    pub(super) fn open_or_make(&self) -> Result<Vault, Error> {
+    pub fn open_or_make(&self) -> Result<Vault, Error> {
         self.expect_own_home()?;
         let vault = Vault::open_or_make(&self.settings.vault, self.settings.wait)?;
         if vault.is_new() {
@@ -155,7 +167,7 @@ impl Context {
     }
 
     /// The vault, if it can be changed.
-    pub(super) fn checked(&self, mut vault: Vault) -> Result<Vault, Error> {
+    pub fn checked(&self, mut vault: Vault) -> Result<Vault, Error> {
         vault.check()?;
         // Also where there will be nothing to change: the command that did may have been killed.
         self.changes.note_if(true);
@@ -183,18 +195,18 @@ impl Context {
 
     /// Notes what has expired or retired, if the vault can be written: what was seen to have
     /// ended stays so. If not, the clock has to do.
-    pub(super) fn note_ends(&self, vault: &mut Vault) {
+    pub fn note_ends(&self, vault: &mut Vault) {
         let _ = vault.note_ends(&self.author(Action::Expire));
     }
 
     /// Keeps the digest that a secret turned out to have, if the vault can be written: its hash
     /// need not be checked again.
-    pub(super) fn keep_digest(&self, secret: &StoredSecret, vault: &mut Vault) {
+    pub fn keep_digest(&self, secret: &StoredSecret, vault: &mut Vault) {
         let _ = vault.keep_digests([secret], &self.author(Action::Verify));
     }
 
     /// Says of spans of minutes that they are none of months.
-    pub(super) fn note_minutes(&self, spans: impl IntoIterator<Item = Option<Period>>) {
+    pub fn note_minutes(&self, spans: impl IntoIterator<Item = Option<Period>>) {
         for span in spans.into_iter().flatten() {
             self.ui
                 .note(format!("`{span}` is a span of minutes; a month is `1mo`"));
@@ -203,7 +215,7 @@ impl Context {
 
     /// The error at a command's end, with its true cause where SQLite takes a disk that fails for
     /// a damaged vault.
-    pub(super) fn diagnosed(&self, error: Error) -> Error {
+    pub fn diagnosed(&self, error: Error) -> Error {
         let cause = match error.is_malformed() {
             true => vault::diagnose(&self.settings.vault),
             false => None,
@@ -215,7 +227,7 @@ impl Context {
     }
 
     /// The same error, with the key that was likely meant if no key has the name that was given.
-    pub(super) fn with_suggestion(&self, error: Error) -> Error {
+    pub fn with_suggestion(&self, error: Error) -> Error {
         let near = error.not_found().and_then(|name| {
             let compared = self.compared.get();
             self.compared.set(compared + 1);
@@ -232,7 +244,7 @@ impl Context {
     }
 
     /// Makes sure that it is clear whose vault is meant.
-    pub(super) fn expect_own_home(&self) -> Result<(), Error> {
+    pub fn expect_own_home(&self) -> Result<(), Error> {
         if self.settings.vault_source == VaultSource::Home && process::is_root_in_another_home() {
             let hint = "`sudo -H postkey …` uses root's own vault, `sudo -u USER postkey …` \
                         that user's, --vault names one";
@@ -243,14 +255,14 @@ impl Context {
     }
 
     /// Notes what is done and stays so, whatever fails after it: `the backup was made`.
-    pub(super) fn note_done(&self, what: impl Into<String>) {
+    pub fn note_done(&self, what: impl Into<String>) {
         // Of several, the first is told.
         let _ = self.done.set(what.into());
     }
 
     /// A failure that may come after the change was made: then that is said, and nobody is told
     /// that nothing changed.
-    pub(super) fn after_change(&self, error: Error) -> Error {
+    pub fn after_change(&self, error: Error) -> Error {
         let done = match self.done.get() {
             Some(done) => done,
             None if self.changes.is_committed() => "the change was made",
@@ -265,7 +277,7 @@ impl Context {
     }
 
     /// Who acts, and how, now.
-    pub(super) fn author(&self, action: Action) -> Author {
+    pub fn author(&self, action: Action) -> Author {
         let clock = Self::clock();
         let kept = SignedDuration::from_hours(24 * self.settings.retention.days());
         Author {
@@ -277,12 +289,12 @@ impl Context {
     }
 
     /// How values look to people now.
-    pub(super) fn display(&self) -> DisplayContext {
+    pub fn display(&self) -> DisplayContext {
         self.look_at(Self::clock())
     }
 
     /// How values look to people at a time.
-    pub(super) fn look_at(&self, now: Timestamp) -> DisplayContext {
+    pub fn look_at(&self, now: Timestamp) -> DisplayContext {
         DisplayContext::new(&self.ui, &self.settings, self.zone(), now)
     }
 
@@ -309,14 +321,14 @@ impl Context {
     }
 
     /// Says where a vault would be created, were it not for a dry run.
-    pub(super) fn tell_of_missing_vault(&self) {
+    pub fn tell_of_missing_vault(&self) {
         let path = self.vault_told();
         let text = format!("there is no vault at `{path}`: it would be created");
         self.ui.note(text);
     }
 
     /// Says that a vault was created, and where: it may be the wrong place.
-    pub(super) fn tell_of_new_vault(&self) {
+    pub fn tell_of_new_vault(&self) {
         let text = format!("created vault `{}`", self.vault_told());
         match self.ui.format.is_for_machines() {
             true => self.ui.warn(text),
@@ -338,6 +350,6 @@ fn keep_files(settings: &Settings) {
 }
 
 /// Whether a moment is so far ahead of the clock that one of them is wrong.
-pub(super) fn is_ahead(moment: Timestamp, clock: Timestamp) -> bool {
+pub fn is_ahead(moment: Timestamp, clock: Timestamp) -> bool {
     moment.as_second() - clock.as_second() > TOLERANCE
 }

@@ -7,8 +7,10 @@ use std::str::FromStr;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use jiff::Timestamp;
 
-use super::Context;
-use super::names::{self as list, Repeated, STANDARD_INPUT};
+use super::completion;
+use crate::context::Context;
+use crate::context::name_list as list;
+use crate::context::name_list::{Repeated, STANDARD_INPUT};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Invalid, Key, KeyName};
@@ -19,7 +21,7 @@ const OFFERED: usize = 1000;
 
 /// A name, or `-` for the names on standard input.
 #[derive(Clone, Debug)]
-pub(super) enum Selector {
+pub enum Selector {
     Name(KeyName),
     StandardInput,
 }
@@ -37,17 +39,17 @@ impl FromStr for Selector {
 
 /// What is asked where no key was named, and which keys are offered.
 #[derive(Clone, Copy)]
-pub(super) struct KeyPrompt {
-    pub(super) text: &'static str,
+pub struct KeyPrompt {
+    pub text: &'static str,
     /// Whether the command has something to do to a key at a time; without it, to any.
-    pub(super) fits: Option<fn(&Key, Timestamp) -> bool>,
+    pub fits: Option<fn(&Key, Timestamp) -> bool>,
     /// What is said where it has to none.
-    pub(super) none: &'static str,
+    pub none: &'static str,
 }
 
 impl KeyPrompt {
     /// A question about any key.
-    pub(super) const fn of_any(text: &'static str) -> Self {
+    pub const fn of_any(text: &'static str) -> Self {
         Self {
             text,
             fits: None,
@@ -57,7 +59,7 @@ impl KeyPrompt {
 }
 
 /// The names that were given, and how what was wrong with some of them ends the command.
-pub(super) struct NameList {
+pub struct NameList {
     all: Vec<WantedName>,
     status: ExitStatus,
 }
@@ -77,7 +79,7 @@ impl WantedName {
 /// The keys that the selectors mean; asks for one if there are none.
 ///
 /// `None` if the person who was asked did not choose.
-pub(super) fn names(
+pub fn names(
     selectors: Vec<Selector>,
     question: KeyPrompt,
     context: &Context,
@@ -126,7 +128,7 @@ impl NameList {
 }
 
 /// The key that is meant; asks for it if it was not named.
-pub(super) fn name(
+pub fn name(
     name: Option<KeyName>,
     question: KeyPrompt,
     context: &Context,
@@ -185,14 +187,14 @@ fn fitting(question: KeyPrompt, vault: &Vault, now: Timestamp) -> Result<Vec<Key
 }
 
 /// Which keys a reading command is about, and the vault that they are in.
-pub(super) struct Chosen {
+pub struct Chosen {
     /// The names that were given; `None` for all keys.
-    pub(super) names: Option<NameList>,
-    pub(super) vault: Vault,
+    pub names: Option<NameList>,
+    pub vault: Vault,
 }
 
 /// The keys that were named, or all.
-pub(super) fn named_or_all(given: Vec<Selector>, context: &Context) -> Result<Chosen, Error> {
+pub fn named_or_all(given: Vec<Selector>, context: &Context) -> Result<Chosen, Error> {
     let names = match given.is_empty() {
         true => None,
         false => names(given, KeyPrompt::of_any(""), context)?,
@@ -202,13 +204,13 @@ pub(super) fn named_or_all(given: Vec<Selector>, context: &Context) -> Result<Ch
 }
 
 /// What a verb ends with when the person who was asked did not answer.
-pub(super) fn nothing_chosen(context: &Context) -> ExitStatus {
+pub fn nothing_chosen(context: &Context) -> ExitStatus {
     context.ui.note("nothing was chosen, nothing was done");
     ExitStatus::No
 }
 
 /// Does something to each key, reports each failure, and ends with the highest status.
-pub(super) fn each(
+pub fn each(
     names: &NameList,
     context: &mut Context,
     mut act: impl FnMut(&KeyName, &mut Context) -> Result<ExitStatus, Error>,
@@ -230,7 +232,7 @@ pub(super) fn each(
 }
 
 /// Completes the names of keys from the vault that the command line means.
-pub(super) fn completer() -> ArgValueCompleter {
+pub fn completer() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| -> Vec<CompletionCandidate> {
         let names = current.to_str().map(names_from_vault).unwrap_or_default();
         names
@@ -241,7 +243,7 @@ pub(super) fn completer() -> ArgValueCompleter {
 }
 
 fn names_from_vault(prefix: &str) -> Vec<KeyName> {
-    super::completions::context()
+    completion::context_of_words()
         .and_then(|context| context.open().ok())
         .and_then(|vault: Vault| vault.names(prefix, OFFERED).ok())
         .unwrap_or_default()

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::os::fd::AsFd;
 
-use super::Context;
+use crate::context::Context;
 use crate::error::Error;
 use crate::key::{Digest, HashMemory, Malformed, ScanFinding, Scanner, Secret, Tail, Unreadable};
 use crate::vault::{PastOwner, StoredSecret, Vault};
@@ -16,23 +16,23 @@ use crate::verify::{SecretMatch, match_secret};
 const MOST: usize = 10_000;
 
 /// What was found in a text.
-pub(super) struct SecretSearch {
+pub struct SecretSearch {
     /// Whether there was no text at all.
-    pub(super) is_empty: bool,
+    pub is_empty: bool,
     /// Each secret once, in the order in which they were seen first.
-    pub(super) findings: Vec<SecretFinding>,
+    pub findings: Vec<SecretFinding>,
     /// What looks like a secret and is none.
-    pub(super) misspelt: Option<Misspelt>,
+    pub misspelt: Option<Misspelt>,
     /// How often secrets of nobody were seen after the [`MOST`] that are told apart.
-    pub(super) more: u64,
+    pub more: u64,
     /// What could hold a secret and could not be read.
-    pub(super) unreadable: Option<Unreadable>,
+    pub unreadable: Option<Unreadable>,
     /// How many lines the text had.
-    pub(super) lines: u64,
+    pub lines: u64,
     /// The vault, if it had to be asked.
-    pub(super) vault: Option<Vault>,
+    pub vault: Option<Vault>,
     /// What ended the search before the text did.
-    pub(super) failure: Option<Error>,
+    pub failure: Option<Error>,
 }
 
 impl Default for SecretSearch {
@@ -51,18 +51,18 @@ impl Default for SecretSearch {
 }
 
 /// A secret, and where it was seen.
-pub(super) struct SecretFinding {
-    pub(super) tail: Tail,
-    pub(super) matched: SecretMatch,
+pub struct SecretFinding {
+    pub tail: Tail,
+    pub matched: SecretMatch,
     /// How often.
-    pub(super) count: u64,
+    pub count: u64,
     /// In which line first.
-    pub(super) line: u64,
+    pub line: u64,
 }
 
 impl SecretSearch {
     /// Whose the secrets seem to have been that are nobody's now, by their tails.
-    pub(super) fn former(&self) -> Result<HashMap<String, PastOwner>, Error> {
+    pub fn former(&self) -> Result<HashMap<String, PastOwner>, Error> {
         let nobodys = self.findings.iter().filter(|finding| !finding.is_ours());
         let tails: Vec<&Tail> = nobodys.map(|finding| &finding.tail).collect();
         match &self.vault {
@@ -72,7 +72,7 @@ impl SecretSearch {
     }
 
     /// Says what a secret may be hidden in.
-    pub(super) fn warn_of_unreadable(&self, context: &Context) {
+    pub fn warn_of_unreadable(&self, context: &Context) {
         if let Some(Unreadable { what, line }) = self.unreadable {
             context.ui.warn(format!(
                 "{what} data was not searched, first in line {line}: \
@@ -84,24 +84,24 @@ impl SecretSearch {
 
 impl SecretFinding {
     /// Whether it is, or was, a key's of this vault.
-    pub(super) fn is_ours(&self) -> bool {
+    pub fn is_ours(&self) -> bool {
         self.matched.secret().is_ok() || self.matched.dead().is_some()
     }
 }
 
 /// What looks like secrets with a mistake.
 #[derive(Clone, Copy)]
-pub(super) struct Misspelt {
+pub struct Misspelt {
     /// What is wrong with the first.
-    pub(super) why: Malformed,
-    pub(super) count: u64,
-    pub(super) line: u64,
+    pub why: Malformed,
+    pub count: u64,
+    pub line: u64,
 }
 
 /// What is asked on a terminal, and said where nobody can be asked.
-pub(super) struct PromptText {
-    pub(super) question: &'static str,
-    pub(super) hint: &'static str,
+pub struct PromptText {
+    pub question: &'static str,
+    pub hint: &'static str,
 }
 
 /// A search under way.
@@ -122,7 +122,7 @@ struct Search<'a, A> {
 ///
 /// # Errors
 /// If nobody can be asked. What goes wrong later is in [`SecretSearch::failure`].
-pub(super) fn search<A>(
+pub fn search<A>(
     asking: &PromptText,
     context: &Context,
     open: fn(&Context) -> Result<Vault, Error>,

@@ -5,14 +5,15 @@ use std::ffi::OsStr;
 use clap::Args;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
-use super::{Context, completions};
+use super::completion;
+use crate::context::Context;
 use crate::error::Error;
 use crate::key::{Limit, Permission};
 use crate::settings::Settings;
 
 /// The flags that only API keys have.
 #[derive(Args, Debug)]
-pub(super) struct ApiKeyFlags {
+pub struct ApiKeyFlags {
     /// API: what it may call: full, read-only, send-only, contacts, or one of the settings
     #[arg(long, add = permissions())]
     permission: Option<Permission>,
@@ -26,14 +27,14 @@ pub(super) struct ApiKeyFlags {
 
 impl ApiKeyFlags {
     /// The permission that was given.
-    pub(super) fn permission(&self, context: &Context) -> Result<Option<Permission>, Error> {
+    pub fn permission(&self, context: &Context) -> Result<Option<Permission>, Error> {
         let given = self.permission.clone();
         let known = given.map(|permission| context.settings.permissions.expect(permission));
         Ok(known.transpose()?)
     }
 
     /// The limit that was given, by itself or by a plan.
-    pub(super) fn limit(&self, context: &Context) -> Result<Option<Limit>, Error> {
+    pub fn limit(&self, context: &Context) -> Result<Option<Limit>, Error> {
         let by_plan = self
             .plan
             .as_deref()
@@ -42,7 +43,7 @@ impl ApiKeyFlags {
     }
 
     /// The first flag that was given.
-    pub(super) fn given(&self) -> Option<&'static str> {
+    pub fn given(&self) -> Option<&'static str> {
         let flags = [
             ("--permission", self.permission.is_some()),
             ("--plan", self.plan.is_some()),
@@ -54,7 +55,7 @@ impl ApiKeyFlags {
     }
 
     /// What an SMTP key has none of.
-    pub(super) fn refuse(&self) -> Result<(), Error> {
+    pub fn refuse(&self) -> Result<(), Error> {
         match self.given() {
             None => Ok(()),
             Some(flag) => Err(Error::usage(format!("an SMTP key has no {flag}"))
@@ -64,7 +65,7 @@ impl ApiKeyFlags {
 }
 
 /// Completes the names of permissions, those of the settings too.
-pub(super) fn permissions() -> ArgValueCompleter {
+pub fn permissions() -> ArgValueCompleter {
     of_settings(|settings| settings.permissions.names().map(str::to_owned).collect())
 }
 
@@ -76,7 +77,7 @@ fn plans() -> ArgValueCompleter {
 /// Completes names that the settings define.
 fn of_settings(names: fn(&Settings) -> Vec<String>) -> ArgValueCompleter {
     ArgValueCompleter::new(move |current: &OsStr| -> Vec<CompletionCandidate> {
-        let Some((prefix, context)) = current.to_str().zip(completions::context()) else {
+        let Some((prefix, context)) = current.to_str().zip(completion::context_of_words()) else {
             return Vec::new();
         };
         let names = names(&context.settings).into_iter();

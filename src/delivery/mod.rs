@@ -5,7 +5,10 @@
 //! outage. So the new secret is first committed as pending, which is where everything that
 //! can fail fails; then written out; and only then made a key's.
 
-mod many;
+mod batch;
+
+pub mod options;
+pub mod outcome;
 
 use std::path::Path;
 
@@ -13,16 +16,16 @@ use jiff::Timestamp;
 use rand::TryRng;
 use rand::rngs::SysRng;
 
-use super::Context;
-use super::receiver::Target;
+use crate::context::Context;
+pub use crate::delivery::batch::Supply;
+use crate::delivery::options::Target;
 use crate::error::Error;
 use crate::key::{Brand, HashMemory, Key, Kind, Sealer, Secret, Tail, Verifier};
 use crate::ui::{Issued, KeyView, another_secret};
 use crate::vault::{self, Author, Change, Record, Vault};
-pub(super) use many::Supply;
 
 /// A secret that no key has yet.
-pub(super) struct NewSecret {
+pub struct NewSecret {
     secret: Secret,
     verifier: Verifier,
     /// Seals it, if it is to be the default key's.
@@ -31,7 +34,7 @@ pub(super) struct NewSecret {
 
 impl NewSecret {
     /// Makes a secret and what is kept of it from the system's random numbers.
-    pub(super) fn generate(kind: Kind, brand: &Brand) -> Result<Self, Error> {
+    pub fn generate(kind: Kind, brand: &Brand) -> Result<Self, Error> {
         Self::generate_in(&mut HashMemory::default(), kind, brand)
     }
 
@@ -44,7 +47,7 @@ impl NewSecret {
     }
 
     /// A secret that was staged before, and what is kept of it.
-    pub(super) fn of(secret: Secret, verifier: Verifier) -> Self {
+    pub fn of(secret: Secret, verifier: Verifier) -> Self {
         Self {
             secret,
             verifier,
@@ -53,37 +56,37 @@ impl NewSecret {
     }
 
     /// The same, to be sealed as the default key's if there is a sealer.
-    pub(super) fn sealed_by(self, sealer: Option<Sealer>) -> Self {
+    pub fn sealed_by(self, sealer: Option<Sealer>) -> Self {
         Self { sealer, ..self }
     }
 
     /// Whether it will be sealed.
-    pub(super) fn is_sealed(&self) -> bool {
+    pub fn is_sealed(&self) -> bool {
         self.sealer.is_some()
     }
 
     /// The secret itself, to be handed over.
-    pub(super) fn secret(&self) -> &Secret {
+    pub fn secret(&self) -> &Secret {
         &self.secret
     }
 
     /// The public ending of the secret.
-    pub(super) fn tail(&self) -> Tail {
+    pub fn tail(&self) -> Tail {
         self.secret.tail()
     }
 
     /// Puts it in waiting.
-    pub(super) fn stage(&self, change: &Change<'_>) -> Result<(), vault::Error> {
+    pub fn stage(&self, change: &Change<'_>) -> Result<(), vault::Error> {
         change.stage(&self.tail(), &self.verifier)
     }
 
     /// It with its key, as it is handed over.
-    pub(super) fn issued<'a>(&'a self, key: KeyView<'a>) -> Issued<'a> {
+    pub fn issued<'a>(&'a self, key: KeyView<'a>) -> Issued<'a> {
         Issued::new(key, &self.secret)
     }
 
     /// Adds the key whose secret it is.
-    pub(super) fn add(&self, key: &Key, change: &Change<'_>) -> Result<(), vault::Error> {
+    pub fn add(&self, key: &Key, change: &Change<'_>) -> Result<(), vault::Error> {
         match &self.sealer {
             None => change.add(key),
             Some(sealer) => change.add_default(key, |associated_data| {
@@ -93,7 +96,7 @@ impl NewSecret {
     }
 
     /// Gives it to a key in the place of the secret before.
-    pub(super) fn replace(
+    pub fn replace(
         &self,
         before: &Record,
         after: &Key,
@@ -109,7 +112,7 @@ impl NewSecret {
 }
 
 /// Bytes from the system's random numbers.
-pub(super) fn random<const N: usize>() -> Result<[u8; N], Error> {
+pub fn random<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
     SysRng
         .try_fill_bytes(&mut bytes)
@@ -119,7 +122,7 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], Error> {
 
 impl Context {
     /// Stages a fresh secret: `allow` must find that a key can have it.
-    pub(super) fn stage(
+    pub fn stage(
         &self,
         fresh: &NewSecret,
         vault: &mut Vault,
@@ -133,7 +136,7 @@ impl Context {
     }
 
     /// Hands a staged secret over as the key's; `activate` makes it so.
-    pub(super) fn hand_over<T>(
+    pub fn hand_over<T>(
         &self,
         fresh: &NewSecret,
         key: KeyView<'_>,
@@ -171,7 +174,7 @@ impl Context {
     }
 
     /// Says of a new secret where it is, whether it can be shown again, and whether it is refused.
-    pub(super) fn tell_of_secret(
+    pub fn tell_of_secret(
         &self,
         key: &Key,
         now: Timestamp,
@@ -189,7 +192,7 @@ impl Context {
     }
 
     /// Says of the default key that its new secret was not sealed.
-    pub(super) fn tell_of_default(&self, key: &Key, was_default: bool) {
+    pub fn tell_of_default(&self, key: &Key, was_default: bool) {
         if was_default {
             self.ui.warn(format!(
                 "`{}` is the default key no more: its new secret was not sealed",
@@ -199,7 +202,7 @@ impl Context {
     }
 
     /// Warns if a new secret is refused.
-    pub(super) fn warn_of_standing(&self, key: &Key, now: Timestamp) {
+    pub fn warn_of_standing(&self, key: &Key, now: Timestamp) {
         let effective_status = key.effective_status(now);
         if !effective_status.is_good() && !key.is_decoy {
             self.ui.warn(format!(
@@ -211,7 +214,7 @@ impl Context {
 }
 
 /// The key must not have been given another secret since it was looked at.
-pub(super) fn same_secret(found: &Record, seen: &Record) -> Result<(), vault::Error> {
+pub fn same_secret(found: &Record, seen: &Record) -> Result<(), vault::Error> {
     if found.key.tail == seen.key.tail {
         return Ok(());
     }

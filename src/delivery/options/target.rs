@@ -5,10 +5,10 @@ use std::path::Path;
 use clap::Args;
 use zeroize::Zeroizing;
 
-use super::loss::{Loss, expect_none_left, is_secret, tails_of};
-use super::{DeliveryOptions, Github, shape, unsaved};
-use crate::command::Context;
-use crate::command::handed::Delivery;
+use crate::context::Context;
+use crate::delivery::options::loss::{Loss, expect_none_left, is_secret, tails_of};
+use crate::delivery::options::{DeliveryOptions, Github, shape, unsaved};
+use crate::delivery::outcome::Delivery;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, Changed, FileRole, Synced, env, whole};
@@ -18,7 +18,7 @@ use crate::vault::Vault;
 
 /// Whether another key's secret may be lost.
 #[derive(Args, Clone, Copy, Debug, Default)]
-pub(in crate::command) struct Overwrite {
+pub struct Overwrite {
     /// With --save: replaces the secret of another key, or another vault, in the file; nobody can
     /// show it again
     #[arg(long, requires = "save")]
@@ -26,19 +26,19 @@ pub(in crate::command) struct Overwrite {
 }
 
 /// The key whose secret is delivered.
-pub(in crate::command) struct DeliveredKey<'a> {
-    pub(in crate::command) name: &'a KeyName,
-    pub(in crate::command) kind: Kind,
+pub struct DeliveredKey<'a> {
+    pub name: &'a KeyName,
+    pub kind: Kind,
     /// `None` of a key that has none, or gets one that is made up.
-    pub(in crate::command) username: Option<&'a Username>,
+    pub username: Option<&'a Username>,
     /// The key, if it is one whose secret is replaced.
-    pub(in crate::command) before: Option<&'a Key>,
+    pub before: Option<&'a Key>,
     /// `None` where the command has no flag for it.
-    pub(in crate::command) overwrite: Option<Overwrite>,
+    pub overwrite: Option<Overwrite>,
 }
 
 /// Where its secret goes.
-pub(in crate::command) struct Target<'a> {
+pub struct Target<'a> {
     receiver: &'a DeliveryOptions,
     format: Format,
     name: KeyName,
@@ -55,7 +55,7 @@ pub(in crate::command) struct Target<'a> {
 impl DeliveryOptions {
     /// Finds out where a key's secret goes, and makes sure, as far as that can be told before,
     /// that it can be put there.
-    pub(in crate::command) fn target<'a>(
+    pub fn target<'a>(
         &'a self,
         subject: &DeliveredKey<'a>,
         vault: Option<&Vault>,
@@ -164,7 +164,7 @@ impl Target<'_> {
     }
 
     /// Delivers a secret.
-    pub(in crate::command) fn take(
+    pub fn take(
         &self,
         issued: Issued<'_>,
         vault: &Vault,
@@ -211,7 +211,7 @@ impl Target<'_> {
     }
 
     /// Says where a new secret, called `what`, is now; that it was shown only if it is not again.
-    pub(in crate::command) fn tell(&self, what: &str, is_sealed: bool, context: &Context) {
+    pub fn tell(&self, what: &str, is_sealed: bool, context: &Context) {
         match self.place() {
             Some(place) => context.ui.note(format!("{what} is {place}")),
             None if is_sealed => {}
@@ -237,7 +237,7 @@ impl Target<'_> {
     }
 
     /// Where the secret is, if not on standard output.
-    pub(in crate::command) fn place(&self) -> Option<String> {
+    pub fn place(&self) -> Option<String> {
         let KeyVariables { username, secret } = &self.variables;
         let username = username.as_ref();
         let username = username.map(|name| format!(", the username `{name}`"));
@@ -259,12 +259,12 @@ impl Target<'_> {
     }
 
     /// Whether a flag says where the secret goes.
-    pub(in crate::command) fn is_given(&self) -> bool {
+    pub fn is_given(&self) -> bool {
         self.receiver.is_given()
     }
 
     /// Whether the username goes there, too.
-    pub(in crate::command) fn has_username(&self) -> bool {
+    pub fn has_username(&self) -> bool {
         self.format != Format::Text
     }
 

@@ -10,7 +10,7 @@ use crate::key::{Invalid, looks_like_a_secret};
 use crate::settings::expanded;
 
 /// A parser for one of `all`, each known by its word.
-pub(super) fn one_of<T, const N: usize>(
+pub fn one_of<T, const N: usize>(
     all: [T; N],
     word: fn(T) -> &'static str,
 ) -> impl TypedValueParser<Value = T>
@@ -25,7 +25,7 @@ where
 }
 
 /// The word by which the command line knows a value.
-pub(super) fn word(value: impl ValueEnum) -> String {
+pub fn word(value: impl ValueEnum) -> String {
     value
         .to_possible_value()
         .map(|value| value.get_name().to_owned())
@@ -34,7 +34,7 @@ pub(super) fn word(value: impl ValueEnum) -> String {
 
 /// What a `-` means where a path is wanted.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum DashMeaning {
+pub enum DashMeaning {
     /// Standard input or output, which the command uses in its stead.
     Stream,
     /// Nothing, for this reason.
@@ -47,20 +47,17 @@ pub fn paths() -> impl TypedValueParser<Value = PathBuf> {
 }
 
 /// A parser for paths and `-`, which is standard input or output.
-pub(super) fn paths_or_dash() -> impl TypedValueParser<Value = PathBuf> {
+pub fn paths_or_dash() -> impl TypedValueParser<Value = PathBuf> {
     parser("a path", DashMeaning::Stream)
 }
 
 /// A parser for the paths of what it is called.
-pub(super) fn parser(
-    what: &'static str,
-    dash: DashMeaning,
-) -> impl TypedValueParser<Value = PathBuf> {
+pub fn parser(what: &'static str, dash: DashMeaning) -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().try_map(move |text| path(what, text, dash))
 }
 
 /// Whether a path is the `-` that is standard input or output.
-pub(super) fn is_dash(path: &Path) -> bool {
+pub fn is_dash(path: &Path) -> bool {
     path == Path::new("-")
 }
 

@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::path::Path;
 
-use super::Context;
+use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::open_input;
@@ -33,13 +33,13 @@ const ENOUGH: usize = 1000;
 
 /// A name, and the line that it stands in, counted from 1.
 #[derive(Debug)]
-pub(super) struct ListedName {
-    pub(super) name: KeyName,
-    pub(super) line: usize,
+pub struct ListedName {
+    pub name: KeyName,
+    pub line: usize,
 }
 
 /// What is wrong with lines, to be told together before anything is made.
-pub(super) struct InvalidNames {
+pub struct InvalidNames {
     /// Where the lines stand.
     place: String,
     count: usize,
@@ -50,7 +50,7 @@ pub(super) struct InvalidNames {
 
 /// What a name is that was there before.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Repeated {
+pub enum Repeated {
     /// A fault: two keys cannot have it.
     Fault,
     /// The same key once more.
@@ -62,7 +62,7 @@ pub(super) enum Repeated {
 /// # Errors
 /// If it cannot be read, holds too much, or no names. What is wrong with single lines is added to
 /// the faults.
-pub(super) fn read(
+pub fn read(
     path: &Path,
     repeated: Repeated,
     context: &Context,
@@ -88,7 +88,7 @@ pub(super) fn read(
 }
 
 /// What standard input is called.
-pub(super) const STANDARD_INPUT: &str = "standard input";
+pub const STANDARD_INPUT: &str = "standard input";
 
 fn standard_input(context: &Context) -> Result<impl Read, Error> {
     context.ui.expect_typist()?;
@@ -203,12 +203,12 @@ impl InvalidNames {
     }
 
     /// Whether there were so many that the rest was not read.
-    pub(super) fn are_enough(&self) -> bool {
+    pub fn are_enough(&self) -> bool {
         self.count >= ENOUGH
     }
 
     /// Adds what is wrong with a line.
-    pub(super) fn add(&mut self, line: usize, error: Error) {
+    pub fn add(&mut self, line: usize, error: Error) {
         self.count += 1;
         self.highest = self.highest.max(error.exit_status());
         self.kept.push((line, error));
@@ -226,7 +226,7 @@ impl InvalidNames {
     ///
     /// # Errors
     /// If there were any, with the highest status of theirs: so much was done then.
-    pub(super) fn tell(mut self, done: &str, context: &Context) -> Result<(), Error> {
+    pub fn tell(mut self, done: &str, context: &Context) -> Result<(), Error> {
         if self.count == 0 {
             return Ok(());
         }

@@ -12,8 +12,9 @@ use nix::fcntl::OFlag;
 use nix::unistd::geteuid;
 use zeroize::Zeroizing;
 
-use super::issue::random;
-use super::{Context, values};
+use crate::arguments;
+use crate::context::Context;
+use crate::delivery::random;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::hint_of;
@@ -27,21 +28,21 @@ const SHARED: u32 = 0o077;
 
 /// Where a passphrase comes from.
 #[derive(Args, Debug)]
-pub(super) struct PassphraseSource {
+pub struct PassphraseSource {
     /// Takes the default key's passphrase from a file's first line instead of asking for it;
     /// only you may have a right to the file; `-` is standard input
-    #[arg(long, value_name = "FILE", value_parser = values::paths_or_dash())]
+    #[arg(long, value_name = "FILE", value_parser = arguments::paths_or_dash())]
     passphrase_file: Option<PathBuf>,
 }
 
 impl PassphraseSource {
     /// Whether a file was named.
-    pub(super) fn is_file(&self) -> bool {
+    pub fn is_file(&self) -> bool {
         self.passphrase_file.is_some()
     }
 
     /// The passphrase that opens a seal; `None` if the person who was asked gave none.
-    pub(super) fn known(&self, context: &Context) -> Result<Option<Passphrase>, Error> {
+    pub fn known(&self, context: &Context) -> Result<Option<Passphrase>, Error> {
         if let Some(path) = &self.passphrase_file {
             return read(path).map(Some);
         }
@@ -51,7 +52,7 @@ impl PassphraseSource {
     }
 
     /// A new passphrase, ready to seal; `None` if the person who was asked gave none.
-    pub(super) fn chosen(&self, context: &Context) -> Result<Option<Sealer>, Error> {
+    pub fn chosen(&self, context: &Context) -> Result<Option<Sealer>, Error> {
         let chosen = match &self.passphrase_file {
             Some(path) => Some(read(path).and_then(strong)?),
             None => ask_twice(context)?,
@@ -107,13 +108,13 @@ fn sealer(passphrase: &Passphrase) -> Result<Sealer, Error> {
 }
 
 /// Why a passphrase could not be hashed.
-pub(super) fn no_memory(error: SealError) -> Error {
+pub fn no_memory(error: SealError) -> Error {
     Error::new(ExitStatus::Trouble, error.to_string())
 }
 
 /// The first line of a file that is nobody else's.
 fn read(path: &Path) -> Result<Passphrase, Error> {
-    let is_input = values::is_dash(path);
+    let is_input = arguments::is_dash(path);
     let what = match is_input {
         true => "standard input".to_owned(),
         false => format!("the passphrase's file `{}`", path.display()),

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::command::handed::displaced;
+use crate::delivery::outcome::displaced;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::env::{self, EnvVariables};
@@ -12,7 +12,7 @@ use crate::vault::Vault;
 
 /// What a file would no longer hold, and nobody can show again or has asked to change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::command) enum Loss {
+pub enum Loss {
     /// The current secret of another key.
     SecretOf(KeyName),
     /// A secret that was not made in this vault.
@@ -23,7 +23,7 @@ pub(in crate::command) enum Loss {
 
 impl Loss {
     /// What is lost if a file that held `before` holds `after`, where the key `own` gets a secret.
-    pub(in crate::command) fn find(
+    pub fn find(
         before: &[u8],
         after: &[u8],
         own: &KeyName,
@@ -41,7 +41,7 @@ impl Loss {
     }
 
     /// The other key that it concerns.
-    pub(in crate::command) fn owner(&self) -> Option<&KeyName> {
+    pub fn owner(&self) -> Option<&KeyName> {
         match self {
             Self::SecretOf(owner) | Self::UsernameOf(owner, _) => Some(owner),
             Self::Foreign => None,
@@ -49,7 +49,7 @@ impl Loss {
     }
 
     /// The error, with a hint that says how else to save.
-    pub(in crate::command) fn refused(&self, path: &Path, hint: &str) -> Error {
+    pub fn refused(&self, path: &Path, hint: &str) -> Error {
         let path = path.display();
         let (message, question) = match self {
             Self::SecretOf(owner) => (
@@ -107,14 +107,14 @@ fn of_username(
 }
 
 /// The secrets that a key has now, of which one or both are replaced.
-pub(super) fn tails_of(key: &Key) -> Vec<Tail> {
+pub fn tails_of(key: &Key) -> Vec<Tail> {
     let retiring = key.retiring.as_ref().map(|old| old.tail.clone());
     [key.tail.clone()].into_iter().chain(retiring).collect()
 }
 
 /// Makes sure that no variable of an env file would keep a secret that is replaced: one within
 /// another value is none that could be set.
-pub(super) fn expect_none_left(
+pub fn expect_none_left(
     path: &Path,
     before: &[u8],
     after: &[u8],
@@ -145,6 +145,6 @@ pub(super) fn expect_none_left(
 }
 
 /// Whether a value is the secret with that tail, and nothing else.
-pub(super) fn is_secret(value: &str, tail: &Tail) -> bool {
+pub fn is_secret(value: &str, tail: &Tail) -> bool {
     crate::key::Secret::parse(value).is_ok_and(|secret| secret.tail() == *tail)
 }

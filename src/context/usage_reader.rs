@@ -5,15 +5,15 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::Context;
 use crate::check::{DEAD_SEEN, RecordedUse};
+use crate::context::Context;
 use crate::ui::Ui;
 use crate::usage::{self, Details, RefusalFilter, RefusalSummary, Summary, UsageStore};
 use crate::vault::{Cause, DeadSecret, KeyId, Record, SecretInfo, Vault};
 use crate::verify::Verdict;
 
 /// The record of use, if there is one that can be read.
-pub(super) struct UsageReader {
+pub struct UsageReader {
     usage: Option<UsageStore>,
     now: Timestamp,
     is_left_out: bool,
@@ -21,7 +21,7 @@ pub(super) struct UsageReader {
 
 impl Context {
     /// Opens what is recorded of the use of the vault's keys.
-    pub(super) fn uses(&self, vault: &Vault) -> UsageReader {
+    pub fn uses(&self, vault: &Vault) -> UsageReader {
         let mut uses = UsageReader {
             usage: None,
             now: Self::clock(),
@@ -35,7 +35,7 @@ impl Context {
     }
 
     /// A key's use in short where programs read the result; people are not told of it.
-    pub(super) fn use_for_programs(
+    pub fn use_for_programs(
         &self,
         record: &Record,
         now: Timestamp,
@@ -48,12 +48,12 @@ impl Context {
 
 impl UsageReader {
     /// Whether use is recorded in the vault, and can be read.
-    pub(super) fn are_recorded(&self) -> bool {
+    pub fn are_recorded(&self) -> bool {
         self.usage.is_some()
     }
 
     /// Whether no use was ever recorded in the vault.
-    pub(super) fn are_missing(&self) -> bool {
+    pub fn are_missing(&self) -> bool {
         self.usage.is_none() && !self.is_left_out
     }
 
@@ -64,18 +64,13 @@ impl UsageReader {
     }
 
     /// Since when use is recorded, if any is that can be read.
-    pub(super) fn since(&mut self, ui: &Ui) -> Option<Timestamp> {
+    pub fn since(&mut self, ui: &Ui) -> Option<Timestamp> {
         let now = self.now;
         self.read(ui, |usage| usage.since(now))
     }
 
     /// How often a dead secret was presented since it is dead.
-    pub(super) fn refusals_of(
-        &mut self,
-        dead: &DeadSecret,
-        now: Timestamp,
-        ui: &Ui,
-    ) -> RefusalSummary {
+    pub fn refusals_of(&mut self, dead: &DeadSecret, now: Timestamp, ui: &Ui) -> RefusalSummary {
         let filter = RefusalFilter {
             key: dead.key_id,
             tails: &[&dead.tail],
@@ -86,7 +81,7 @@ impl UsageReader {
     }
 
     /// What `read` finds, or nothing where it cannot be read.
-    pub(super) fn read<T: Default>(
+    pub fn read<T: Default>(
         &mut self,
         ui: &Ui,
         read: impl FnOnce(&UsageStore) -> Result<T, usage::Error>,
@@ -101,7 +96,7 @@ impl UsageReader {
     }
 
     /// The use of each of these keys in short; `None` where none is recorded in the vault.
-    pub(super) fn summaries<'a>(
+    pub fn summaries<'a>(
         &mut self,
         records: impl Iterator<Item = &'a Record>,
         now: Timestamp,
@@ -118,20 +113,20 @@ impl UsageReader {
     }
 
     /// The use of one key in short.
-    pub(super) fn summary(&mut self, record: &Record, now: Timestamp, ui: &Ui) -> Option<Summary> {
+    pub fn summary(&mut self, record: &Record, now: Timestamp, ui: &Ui) -> Option<Summary> {
         let found = self.summaries([record].into_iter(), now, ui);
         found.into_iter().flatten().next()
     }
 
     /// All that is recorded of a key; `None` where nothing is in the vault.
-    pub(super) fn details(&mut self, record: &Record, ui: &Ui) -> Option<Details> {
+    pub fn details(&mut self, record: &Record, ui: &Ui) -> Option<Details> {
         let now = self.now;
         self.read(ui, |usage| usage.details(record.id, now).map(Some))
     }
 
     /// The use of each of these keys, as far as it is recorded since the first of these moments
     /// and seen from the second; of a key in rotation with the use of its secrets.
-    pub(super) fn used(
+    pub fn used(
         &mut self,
         records: &[Record],
         secrets: &HashMap<KeyId, Vec<SecretInfo>>,
@@ -167,12 +162,7 @@ impl UsageReader {
     }
 
     /// How often dead secrets of a key were presented lately.
-    pub(super) fn dead_secrets_of(
-        &mut self,
-        key: KeyId,
-        now: Timestamp,
-        ui: &Ui,
-    ) -> RefusalSummary {
+    pub fn dead_secrets_of(&mut self, key: KeyId, now: Timestamp, ui: &Ui) -> RefusalSummary {
         let filter = RefusalFilter {
             key,
             tails: &[],
@@ -183,7 +173,7 @@ impl UsageReader {
     }
 
     /// How often the secret of a decoy was presented.
-    pub(super) fn decoy(&mut self, record: &Record, now: Timestamp, ui: &Ui) -> RefusalSummary {
+    pub fn decoy(&mut self, record: &Record, now: Timestamp, ui: &Ui) -> RefusalSummary {
         let filter = RefusalFilter {
             key: record.id,
             tails: &[&record.key.tail],
@@ -205,7 +195,7 @@ impl UsageReader {
     }
 
     /// The keys of which secrets were refused lately because the keys are deleted.
-    pub(super) fn tried_after_deletion(&mut self, now: Timestamp, ui: &Ui) -> Vec<KeyId> {
+    pub fn tried_after_deletion(&mut self, now: Timestamp, ui: &Ui) -> Vec<KeyId> {
         let deleted = Cause::Deleted.word();
         self.read(ui, |usage| usage.refused_as(deleted, now - DEAD_SEEN, now))
     }

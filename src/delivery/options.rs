@@ -1,15 +1,18 @@
 //! Where a secret goes: to standard output, to a file, or to the later steps of a CI job.
 
-mod loss;
-mod target;
+pub mod loss;
+pub mod target;
 
 use std::path::PathBuf;
 
 use clap::Args;
 use jiff::Timestamp;
 
-use super::values::DashMeaning;
-use super::{Context, values};
+use crate::arguments;
+use crate::arguments::DashMeaning;
+use crate::context::Context;
+pub use crate::delivery::options::loss::Loss;
+pub use crate::delivery::options::target::{DeliveredKey, Overwrite, Target};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::shell_word;
@@ -17,16 +20,14 @@ use crate::files::{self, whole};
 use crate::key::{Key, KeyName, KeyVariables, Kind, Variable};
 use crate::process::job;
 use crate::ui::{Format, another_secret};
-pub(super) use loss::Loss;
-pub(super) use target::{DeliveredKey, Overwrite, Target};
 
 /// Where the secret goes, if not to standard output.
 #[derive(Args, Debug, Default)]
-pub(super) struct DeliveryOptions {
+pub struct DeliveryOptions {
     /// Writes the secret to a file, 0600, and nothing to standard output; with --format env only
     /// its variables are set in the file
     #[arg(long, value_name = "FILE")]
-    #[arg(value_parser = values::parser("a file to save to", NOT_A_FILE))]
+    #[arg(value_parser = arguments::parser("a file to save to", NOT_A_FILE))]
     save: Option<PathBuf>,
     /// Names the secret's variable, and means --format env
     #[arg(long, value_name = "VAR")]
@@ -37,7 +38,7 @@ pub(super) struct DeliveryOptions {
     /// In GitHub Actions: masks the secret in the job's log, and sets its variables for the job's
     /// later steps (env) or as outputs of this one (output); mask only masks, beside --save
     #[arg(long, value_name = "FOR")]
-    #[arg(value_parser = values::one_of(Github::ALL, Github::word))]
+    #[arg(value_parser = arguments::one_of(Github::ALL, Github::word))]
     github: Option<Github>,
     /// Prints the secret even where standard output is the log of a CI job
     #[arg(long, conflicts_with_all = ["save", "github"])]
@@ -94,12 +95,12 @@ const NOT_A_FILE: DashMeaning =
 
 impl DeliveryOptions {
     /// Whether any of the flags was given.
-    pub(super) fn is_given(&self) -> bool {
+    pub fn is_given(&self) -> bool {
         self.save.is_some() || self.env_name.is_some() || self.github.is_some()
     }
 
     /// The first flag that says where a secret goes.
-    pub(super) fn given(&self) -> Option<&'static str> {
+    pub fn given(&self) -> Option<&'static str> {
         let flags = [
             ("--save", self.save.is_some()),
             ("--env-name", self.env_name.is_some()),
@@ -111,7 +112,7 @@ impl DeliveryOptions {
     }
 
     /// Makes sure, before anything is done, that there is somebody to take a secret.
-    pub(super) fn expect(&self, context: &Context) -> Result<(), Error> {
+    pub fn expect(&self, context: &Context) -> Result<(), Error> {
         self.format(context)?;
         self.expect_file()?;
         match self.github {
@@ -163,7 +164,7 @@ impl DeliveryOptions {
     }
 
     /// Warns if the file is missing that has the secret of a key which is there.
-    pub(super) fn warn_if_lost(&self, key: &Key, now: Timestamp, context: &Context) {
+    pub fn warn_if_lost(&self, key: &Key, now: Timestamp, context: &Context) {
         if let Some(path) = self.save.as_ref().filter(|path| !path.exists()) {
             let flags = format!("--save {}{}", shell_word(path), self.form(context));
             context.ui.warn(format!(
@@ -201,7 +202,7 @@ impl DeliveryOptions {
                 } else {
                     "--github"
                 };
-                let word = values::word(format);
+                let word = arguments::word(format);
                 Err(Error::usage(format!(
                     "{flag} sets variables, and --format {word} has none"
                 ))
@@ -242,7 +243,7 @@ fn unsaved(error: impl Into<Error>) -> Error {
 }
 
 /// What a result in this form looks like.
-pub(super) fn shape(format: Format, kind: Kind) -> whole::Shape {
+pub fn shape(format: Format, kind: Kind) -> whole::Shape {
     let (start, marks, lines): (_, &[&str], _) = match format {
         Format::Json | Format::Jsonl => {
             const FIELDS: [&str; 3] = [",\"kind\":\"", ",\"tail\":\"", ",\"secret\":\"x"];

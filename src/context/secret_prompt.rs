@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::Context;
+use crate::context::Context;
 use crate::error::Error;
 use crate::key::{HashMemory, Limit, Tail, Username, WindowUse, without_mark};
 use crate::usage::{self, UsageStore};
@@ -18,31 +18,24 @@ use crate::verify::{SecretMatch, match_password, match_secret};
 const LONGEST: u64 = 1024;
 
 /// A secret that was presented, and the vault if it had to be asked.
-pub(super) struct PresentedSecret {
-    pub(super) matched: SecretMatch,
+pub struct PresentedSecret {
+    pub matched: SecretMatch,
     /// When.
-    pub(super) at: Timestamp,
-    pub(super) vault: Option<Vault>,
+    pub at: Timestamp,
+    pub vault: Option<Vault>,
 }
 
 /// Reads a secret and tells whose it is; with a login also what is its imported password. The
 /// vault is only opened for what has the shape of a secret, or for a login; one that is not there
 /// is trouble, no verdict.
-pub(super) fn present(
-    context: &Context,
-    login: Option<&Username>,
-) -> Result<PresentedSecret, Error> {
+pub fn present(context: &Context, login: Option<&Username>) -> Result<PresentedSecret, Error> {
     context.expect_own_home()?;
     PresentedSecret::of(&read(context)?, login, context)
 }
 
 impl PresentedSecret {
     /// Tells whose a secret is, as [`present`] does.
-    pub(super) fn of(
-        presented: &str,
-        login: Option<&Username>,
-        context: &Context,
-    ) -> Result<Self, Error> {
+    pub fn of(presented: &str, login: Option<&Username>, context: &Context) -> Result<Self, Error> {
         let mut vault = None;
         let matched = matched(presented, login, context, &mut vault);
         let matched = matched.map_err(|error| context.explained(error))?;
@@ -57,7 +50,7 @@ impl PresentedSecret {
     }
 
     /// How much of its limit the secret's key has used so far.
-    pub(super) fn used(&self, context: &Context) -> Result<WindowUse, usage::Error> {
+    pub fn used(&self, context: &Context) -> Result<WindowUse, usage::Error> {
         let (Some(vault), SecretMatch::Secret(secret)) = (&self.vault, &self.matched) else {
             return Ok(WindowUse::default());
         };
@@ -120,7 +113,7 @@ fn read(context: &Context) -> Result<Zeroizing<String>, Error> {
 
 /// Standard input up to a little more than may be there; not through std's buffer, in which
 /// a copy of the secret would stay.
-pub(super) fn read_input(longest: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+pub fn read_input(longest: u64) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(2 * longest as usize));
     let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     input.take(longest + 1).read_to_end(&mut bytes)?;

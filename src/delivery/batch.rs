@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use super::NewSecret;
+use crate::delivery::NewSecret;
 use crate::error::{Error, NO_THREAD};
 use crate::exit::ExitStatus;
 use crate::key::{Brand, HashMemory, Kind};
@@ -14,7 +14,7 @@ use crate::key::{Brand, HashMemory, Kind};
 const AHEAD: usize = 64;
 
 /// Fresh secrets of one kind, as they come from the cores.
-pub(in crate::command) struct SecretBatch {
+pub struct SecretBatch {
     made: Receiver<Result<NewSecret, Error>>,
     cores: usize,
 }
@@ -32,11 +32,7 @@ impl NewSecret {
     ///
     /// # Errors
     /// If the system has no more threads.
-    pub(in crate::command) fn many(
-        kind: Kind,
-        brand: &Brand,
-        count: usize,
-    ) -> Result<SecretBatch, Error> {
+    pub fn many(kind: Kind, brand: &Brand, count: usize) -> Result<SecretBatch, Error> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let (made, receiver) = sync_channel(AHEAD * cores);
         let order = Arc::new(SharedWork {
@@ -62,13 +58,13 @@ impl NewSecret {
 
 impl SecretBatch {
     /// How many are made in about a second.
-    pub(in crate::command) fn in_a_second(&self) -> usize {
+    pub fn in_a_second(&self) -> usize {
         AHEAD * self.cores
     }
 }
 
 /// Fresh secrets of either kind, as they are asked for.
-pub(in crate::command) struct Supply {
+pub struct Supply {
     smtp: SecretBatch,
     api: SecretBatch,
 }
@@ -78,10 +74,7 @@ impl Supply {
     ///
     /// # Errors
     /// If the system has no more threads.
-    pub(in crate::command) fn of(
-        kinds: impl Iterator<Item = Kind>,
-        brand: &Brand,
-    ) -> Result<Self, Error> {
+    pub fn of(kinds: impl Iterator<Item = Kind>, brand: &Brand) -> Result<Self, Error> {
         let (smtp, api): (Vec<_>, Vec<_>) = kinds.partition(|kind| *kind == Kind::Smtp);
         Ok(Self {
             smtp: NewSecret::many(Kind::Smtp, brand, smtp.len())?,
@@ -93,7 +86,7 @@ impl Supply {
     ///
     /// # Errors
     /// Why it could not be made.
-    pub(in crate::command) fn take(&self, kind: Kind) -> Result<NewSecret, Error> {
+    pub fn take(&self, kind: Kind) -> Result<NewSecret, Error> {
         let many = match kind {
             Kind::Smtp => &self.smtp,
             Kind::Api => &self.api,
