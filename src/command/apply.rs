@@ -1,18 +1,20 @@
 //! `postkey apply`: the keys that a manifest names.
 
-mod alone;
 mod child;
-mod deeds;
+mod lock;
 mod making;
 mod place;
 mod prune;
 mod source;
+mod steps;
 
 use clap::Args;
 use clap::builder::TypedValueParser;
 use jiff::Timestamp;
 
 use crate::arguments;
+use crate::command::apply::lock::ApplyLock;
+use crate::command::apply::steps::ApplyResult;
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -21,8 +23,6 @@ use crate::manifest::{ExistingKey, Manifest, ManifestError, Plan, Step, StepActi
 use crate::process;
 use crate::ui::{DisplayContext, StepOutcome, StepView, counted};
 use crate::vault::{self, Vault};
-use alone::ApplyLock;
-use deeds::ApplyResult;
 use prune::UnmanagedKeys;
 use source::{FileOrInput, ManifestSource};
 
@@ -197,7 +197,7 @@ impl<'a> Scheme<'a> {
             context.ui.note("nothing was done");
             return Ok(ExitStatus::No);
         }
-        let done = deeds::do_all(&plan, self, &mut vault, context)?;
+        let done = steps::do_all(&plan, self, &mut vault, context)?;
         if is_for_machines {
             list(&plan, &surplus, Some(&done.outcomes), &display, context)?;
         }

@@ -1,9 +1,9 @@
 //! `postkey doctor`: what is wrong with the vault and around it.
 
-mod around;
 mod clock;
+mod environment;
 mod exports;
-mod inside;
+mod integrity;
 
 use clap::Args;
 use jiff::Timestamp;
@@ -50,7 +50,7 @@ pub(super) fn run(args: Doctor, context: &mut Context) -> Result<ExitStatus, Err
     if args.accept_clock {
         return clock::accept(args.confirm.as_ref(), context);
     }
-    let path = around::vault_path(context);
+    let path = environment::vault_path(context);
     let mut report = DoctorReport::new(context);
     report.well(
         "program",

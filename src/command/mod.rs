@@ -16,7 +16,6 @@ mod export;
 mod generate;
 mod identify;
 mod import;
-mod incident;
 mod list;
 mod log;
 mod regenerate;

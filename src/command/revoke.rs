@@ -3,11 +3,13 @@
 //! The key is stopped first, before anything that can fail or wait. Then a new secret is made,
 //! if it is wanted, and then the report is written, whatever became of that.
 
+mod incident;
+
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{activate, incident};
+use super::activate;
 use crate::arguments;
 use crate::context::secret_search;
 use crate::context::secret_search::{Misspelt, PromptText, SecretFinding, SecretSearch};

@@ -5,13 +5,13 @@
 
 mod python;
 mod request;
-mod sent;
+mod sent_key;
 mod transcript;
 
 use zeroize::Zeroizing;
 
+pub use crate::explain::sent_key::{KeyLocation, SentKey};
 pub use request::Request;
-pub use sent::{KeyLocation, SentKey};
 pub use transcript::{Login, TranscriptError};
 
 /// What was tried, as far as the text tells.
@@ -52,7 +52,7 @@ impl Attempt {
 
 /// Whether a text is one secret, though perhaps a damaged one.
 fn is_alone(text: &str) -> bool {
-    text.split_whitespace().count() < 2 || sent::begins_like_a_secret(text)
+    text.split_whitespace().count() < 2 || sent_key::begins_like_a_secret(text)
 }
 
 /// The text, also if it is UTF-16 with a byte order mark, as PowerShell writes it. What is no

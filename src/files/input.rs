@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl, fstatfs};
 
-use super::turn::PAUSE;
+use crate::files::lock::PAUSE;
 
 /// How long a FIFO's writer is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -11,9 +11,9 @@ mod hint;
 mod id;
 mod input;
 mod location;
+mod lock;
 mod shared;
 mod trust;
-mod turn;
 mod walk;
 pub mod whole;
 
@@ -21,6 +21,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+pub use crate::files::lock::{FileLock, PAUSE};
 pub use appended::{Appended, append, expect_appendable, values_of};
 pub use draft::{Draft, IfExists};
 pub use folder::{expect_own_folder, make_folders, missing_folders};
@@ -31,7 +32,6 @@ pub use input::open_input;
 pub use location::{Synced, expect_writable, is_of_folder};
 pub use shared::Changed;
 pub use trust::FileRole;
-pub use turn::{FileLock, PAUSE};
 pub use walk::{FinalLink, FolderWalk, OtherUser, OtherWriter};
 
 /// What the name of a file begins with that is not finished.

@@ -12,8 +12,8 @@ use compact_str::CompactString;
 use rand::TryRng;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::stray::{StrayCharacter, strays};
 use super::{Invalid, Kind};
+use crate::key::stray_character::{StrayCharacter, strays};
 
 pub(super) const HEX: usize = 64;
 const RANDOM: usize = 10;

@@ -14,13 +14,13 @@ use quick_cache::sync::Cache;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::ended::EndedTerms;
 use super::per_key_queue::PerKeyQueue;
 use super::pool::{Hashers, Readers};
-use super::source::{Snapshot, VaultHandle, VaultVersion};
 use super::throttle::Throttle;
 use super::usage_recorder::{KeyUsage, Presentation, UsageRecorder, locked};
 use crate::key::{Allowance, Digest, HashMemory, Secret, Tail, WindowUse};
+use crate::serve::ended_terms::EndedTerms;
+use crate::serve::vault_handle::{Snapshot, VaultHandle, VaultVersion};
 use crate::settings::Permissions;
 use crate::vault::{Error, FoundSecret, KeyId, Record, StoredSecret};
 use crate::verify::{Question, SecretMatch, Verdict, allowance, judge, match_secret};

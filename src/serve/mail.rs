@@ -14,11 +14,11 @@ use tokio::time::timeout;
 
 use super::Notice;
 use super::http::{App, JSON, UNAVAILABLE, refused};
-use super::source::VaultHandle;
 use super::token;
 use super::usage_recorder::{Presentation, UsageRecorder};
 use crate::key::{Digest, EffectiveStatus, Kind, Tail, WindowUse};
 use crate::process;
+use crate::serve::vault_handle::VaultHandle;
 use crate::settings::Permissions;
 use crate::usage::read_address;
 use crate::vault::{Error, FoundSecret, KeyId, Record, StoredSecret, Vault};

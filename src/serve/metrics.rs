@@ -9,7 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::asked::Caller;
+use crate::serve::auth_request::Caller;
 use crate::usage::ACCEPTED;
 
 /// The counters and gauges.

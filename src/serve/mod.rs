@@ -2,26 +2,26 @@
 //!
 //! Knows no terminal and prints nothing; what is to be told, it hands to its caller.
 
-mod asked;
+mod auth_request;
 mod authorizer;
 mod connections;
 mod cors;
 mod credentials;
-mod ended;
+mod ended_terms;
 mod http;
 mod listen;
 mod login;
 mod mail;
 mod metrics;
-mod patience;
 mod per_key_queue;
 mod pool;
+mod shared_wait;
 mod signals;
-mod source;
 mod throttle;
 mod token;
 mod usage_recorder;
 mod usage_writer;
+mod vault_handle;
 mod workers;
 
 use std::io;
@@ -38,17 +38,17 @@ use tokio::sync::watch;
 
 use crate::files;
 use crate::process;
+use crate::serve::ended_terms::EndedTerms;
+use crate::serve::vault_handle::VaultHandle;
 use crate::settings::{self, Listen, Origins, Permissions, Retention};
 use crate::vault;
 use authorizer::Authorizer;
 pub use credentials::CredentialReader;
-use ended::EndedTerms;
 use http::App;
 use listen::Listeners;
 use metrics::Metrics;
 use pool::{Hashers, Pool, Readers};
 use signals::Signals;
-use source::VaultHandle;
 pub use token::ensure as ensure_token;
 use usage_recorder::UsageRecorder;
 use usage_writer::UsageWriter;

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use smallvec::SmallVec;
 
-use super::source::VaultHandle;
 use crate::key::{Allowance, Limit, Tail, WindowSpend, WindowUse};
+use crate::serve::vault_handle::VaultHandle;
 use crate::settings::Retention;
 use crate::usage::{Error, UsageEvent, UsageStore};
 use crate::vault::{KeyId, Record};

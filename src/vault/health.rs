@@ -10,10 +10,10 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
 use super::copy::{copy_pages, open, with_end};
-use super::staged::STAGED_FOR;
 use super::{ChangeWatch, Error, Vault, configure, keys, migrations, place, schema, timestamp};
 use crate::files;
 use crate::key::{Hash, Period, Verifier};
+use crate::vault::pending_secrets::STAGED_FOR;
 
 /// File systems of other machines: NFS, SMB, and CIFS in its two versions (Linux, `magic.h`).
 const ELSEWHERE: [FsType; 4] = [

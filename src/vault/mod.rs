@@ -5,7 +5,6 @@
 //! and no lock on it outlives a call into this module.
 
 mod action;
-mod ahead;
 mod chain;
 mod change;
 mod changes;
@@ -16,28 +15,29 @@ mod dead;
 mod descriptors;
 mod diagnosis;
 mod digest;
-mod ended;
+mod ended_terms;
 mod error;
 mod export;
-mod former;
+mod future_terms;
 mod head;
 pub mod health;
 mod imported;
 mod keys;
-mod known;
 mod log;
+mod log_filter;
 mod lookup;
 mod migrations;
 mod pages;
+mod past_owner;
+mod pending_secrets;
 mod place;
 mod policies;
-mod recovered;
 mod replay;
 mod restore;
+mod rollback_copy;
 mod schema;
 mod sealed;
-mod sought;
-mod staged;
+mod secret_history;
 mod sudoer;
 mod watch;
 
@@ -51,8 +51,11 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::files::FileId;
 
+pub use crate::vault::ended_terms::SeenEnd;
+pub use crate::vault::future_terms::{TermAhead, TermKind};
+pub use crate::vault::log_filter::LogFilter;
+pub use crate::vault::past_owner::PastOwner;
 pub use action::Action;
-pub use ahead::{TermAhead, TermKind};
 pub use chain::Chain;
 pub use change::Change;
 pub use changes::Changes;
@@ -62,10 +65,8 @@ pub use dead::{Cause, DeadSecret, FoundSecret};
 use descriptors::Connected;
 pub use diagnosis::diagnose;
 use diagnosis::is_of_disk;
-pub use ended::SeenEnd;
 pub use error::Error;
 pub use export::ValidSecret;
-pub use former::PastOwner;
 pub use head::SavedHead;
 pub use keys::{KeyId, Record, SecretInfo, StoredSecret};
 pub use log::{Actor, Author, Entry, Field, differences, hex};
@@ -74,7 +75,6 @@ pub use pages::{Page, SortOrder};
 pub use replay::Contradiction;
 pub use restore::CurrentVault;
 pub use sealed::Sealed;
-pub use sought::LogFilter;
 pub use sudoer::Sudoer;
 pub use watch::{ChangeWatch, ChangedAt};
 

@@ -3,8 +3,8 @@
 
 use std::collections::HashSet;
 
-use super::deeds::Work;
 use super::place;
+use crate::command::apply::steps::Work;
 use crate::context::Context;
 use crate::delivery::outcome::Delivery;
 use crate::delivery::{NewSecret, random};

@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use super::Scheme;
 use super::child::ChildCommand;
-use super::deeds::Work;
 use super::source::ManifestSource;
+use crate::command::apply::steps::Work;
 use crate::context::Context;
 use crate::delivery::options::{Loss, shape};
 use crate::delivery::outcome::Delivery;

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::DoctorReport;
-use super::around::UNDER_WAY;
+use crate::command::doctor::environment::UNDER_WAY;
 use crate::context::exports::pour;
 use crate::error::Error;
 use crate::exit::ExitStatus;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Authorizer, CACHED, CachedSecret};
-use crate::serve::source::author;
 use crate::serve::usage_recorder::locked;
+use crate::serve::vault_handle::author;
 use crate::vault::{Action, Error};
 
 /// How many digests at most are kept in one transaction, during which nobody else can write.

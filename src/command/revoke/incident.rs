@@ -4,8 +4,8 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::revoke::{Revocation, RevokedKey};
 use crate::arguments::DashMeaning;
+use crate::command::revoke::{Revocation, RevokedKey};
 use crate::context::Context;
 use crate::error::Error;
 use crate::files::{self, Draft, FileRole, IfExists};
@@ -27,11 +27,10 @@ const ENDED: [Verdict; 6] = [
 ];
 
 /// Why `-` is no file for a report.
-pub(super) const NOT_A_FILE: DashMeaning =
-    DashMeaning::Nothing("standard output is for the secret");
+pub const NOT_A_FILE: DashMeaning = DashMeaning::Nothing("standard output is for the secret");
 
 /// Writes the report on the keys that were stopped.
-pub(super) fn write(
+pub fn write(
     path: &Path,
     revocation: &Revocation,
     leaked_at: Option<Timestamp>,
@@ -86,7 +85,7 @@ fn report(
 }
 
 /// Makes sure that the report can be written, as far as that can be told before.
-pub(super) fn expect_place(path: &Path) -> Result<(), Error> {
+pub fn expect_place(path: &Path) -> Result<(), Error> {
     let begun = Draft::begin(path, FileRole::Report, IfExists::Keep);
     begun.map(drop).map_err(|error| unwritten(error, false))
 }

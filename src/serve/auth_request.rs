@@ -9,9 +9,9 @@ use hyper::header::{HeaderMap, HeaderName};
 use hyper::http::request::Parts;
 use serde::Deserialize;
 
-use super::authorizer::AuthRequest;
-use super::credentials::{CredentialReader, text};
 use crate::key::Kind;
+use crate::serve::authorizer::AuthRequest;
+use crate::serve::credentials::{CredentialReader, text};
 use crate::usage::read_address;
 use crate::verify::{Need, Question};
 

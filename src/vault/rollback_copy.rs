@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use rusqlite::OpenFlags;
 
-use super::copy::with_end;
-use super::descriptors::Descriptor;
-use super::{Error, Vault, migrations, place};
+use crate::vault::copy::with_end;
+use crate::vault::descriptors::Descriptor;
+use crate::vault::{Error, Vault, migrations, place};
 
 /// How often it is copied anew because somebody wrote to it meanwhile.
 const ATTEMPTS: usize = 3;

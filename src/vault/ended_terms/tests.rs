@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::*;
+use crate::vault::ended_terms::*;
 use crate::vault::log::Actor;
 
 fn at(second: i64) -> Timestamp {

@@ -1,6 +1,6 @@
 //! A plan, carried out: one key that fails keeps no other from being made or changed.
 
-use super::{Scheme, making};
+use crate::command::apply::{Scheme, making};
 use crate::context::Context;
 use crate::delivery::Supply;
 use crate::error::Error;

@@ -2,8 +2,8 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{Change, Error, Vault, keys};
 use crate::key::{Digest, Hash, Tail, Verifier};
+use crate::vault::{Change, Error, Vault, keys};
 
 /// How long a staged secret may wait to be taken before a later run drops it, in seconds.
 pub(super) const STAGED_FOR: i64 = 3_600;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{DoctorReport, quoted_names};
+use crate::command::doctor::{DoctorReport, quoted_names};
 use crate::error::{Error, INTERRUPTED};
 use crate::ui::{ALLOWS_WEAK, counted, refused_by_dovecot_2_4};
 use crate::vault::health::{self, Examined};

@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{
+use crate::key::{Key, KeyName, Retiring, Tail};
+use crate::vault::{
     Action, Author, Change, Error, Field, Head, KeyId, Record, Vault, keys, log, migrations,
 };
-use crate::key::{Key, KeyName, Retiring, Tail};
 
 /// The first schema that has a place for it.
 const SINCE: i64 = 5;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::FileId;
+use crate::files::FileId;
 
 /// How long to wait before looking again.
 pub const PAUSE: Duration = Duration::from_millis(5);

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 
-use super::patience::{Deadline, SharedWait};
-use super::token::Token;
 use crate::key::Tail;
 use crate::process;
+use crate::serve::shared_wait::{Deadline, SharedWait};
+use crate::serve::token::Token;
 use crate::settings::Retention;
 use crate::usage::{self, UsageStore};
 use crate::vault::{Action, Author, ChangeWatch, ChangedAt, Error, FoundSecret, Vault};

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::DoctorReport;
-use super::inside::rollback;
+use crate::command::doctor::DoctorReport;
+use crate::command::doctor::integrity::rollback;
 use crate::context::Context;
 use crate::error::Error;
 use crate::files::{folder_of, hint_of};

@@ -2,8 +2,8 @@
 
 use rusqlite::OptionalExtension;
 
-use super::{Error, Vault};
 use crate::key::Tail;
+use crate::vault::{Error, Vault};
 
 impl Vault {
     /// Whether a secret with that tail was ever made here, as far as is known: one that was staged

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use super::log::{COLUMNS, Line};
-use super::{Action, Entry, Error, Vault};
 use crate::key::KeyName;
+use crate::vault::log::{COLUMNS, Line};
+use crate::vault::{Action, Entry, Error, Vault};
 
 /// How many entries a page has.
 const PAGE: usize = 500;

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use super::{Error, KeyId, Record, Vault, keys};
 use crate::key::Key;
+use crate::vault::{Error, KeyId, Record, Vault, keys};
 
 /// The keys of which something was logged after a time.
 const LOGGED_AFTER: &str = "SELECT DISTINCT key_id FROM log WHERE at > ?1 ORDER BY key_id";

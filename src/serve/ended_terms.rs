@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::source::{VaultHandle, VaultVersion, author};
-use super::usage_recorder::locked;
 use crate::process;
+use crate::serve::usage_recorder::locked;
+use crate::serve::vault_handle::{VaultHandle, VaultVersion, author};
 use crate::vault::{Action, Error, Head, SeenEnd, StoredSecret};
 
 /// How long to wait after the vault could not be written: it may never be.

@@ -4,8 +4,8 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use super::expiry::{is_no_day, moment};
-use super::{Invalid, Period};
+use crate::key::expiry::{is_no_day, moment};
+use crate::key::{Invalid, Period};
 
 /// When something was, as it was written: `36h` for so long ago, `2026-11-20`, or a timestamp.
 #[derive(Clone, Copy, Debug)]

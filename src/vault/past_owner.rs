@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use super::{Error, Field, Vault, timestamp};
 use crate::key::Tail;
+use crate::vault::{Error, Field, Vault, timestamp};
 
 /// Whose a secret was, by its tail, and until when.
 #[derive(Clone, Debug, PartialEq, Eq)]
