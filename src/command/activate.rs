@@ -46,7 +46,7 @@ pub(super) fn change_status(
     let Some(names) = names else {
         return Ok(selection::nothing_chosen(context));
     };
-    let mut vault = context.open_to_change()?;
+    let mut vault = context.open_for_change()?;
     let now = Context::clock();
     let mut changed = Vec::new();
     let highest = each(&names, context, |name, context| {

@@ -93,14 +93,14 @@ pub(super) fn run(args: Apply, context: &mut Context) -> Result<ExitStatus, Erro
         is_replacing: args.replace,
     };
     if args.dry_run {
-        let vault = context.open_if_there()?;
+        let vault = context.open_if_exists()?;
         if vault.is_none() {
             context.tell_of_missing_vault();
         }
         let plan = scheme.plan(vault.as_ref(), context)?;
         return scheme.show(&plan, vault.as_ref(), context);
     }
-    if context.open_if_made()?.is_none() {
+    if context.open_before_create()?.is_none() {
         // What is wrong is told before a vault is made.
         scheme.plan(None, context)?;
     }
@@ -131,7 +131,7 @@ impl<'a> Scheme<'a> {
         let mistakes: Vec<ManifestError> = plan
             .steps
             .iter_mut()
-            .filter_map(|step| place::look_at(step, self, &deleted, vault).err())
+            .filter_map(|step| place::display_at(step, self, &deleted, vault).err())
             .collect();
         match mistakes.is_empty() {
             true => Ok(plan),
@@ -183,7 +183,7 @@ impl<'a> Scheme<'a> {
     }
 
     fn carry_out(&self, context: &mut Context) -> Result<ExitStatus, Error> {
-        let mut vault = context.open_or_make()?;
+        let mut vault = context.open_or_create()?;
         let _alone = ApplyLock::wait(&vault, context)?;
         let plan = self.plan(Some(&vault), context)?;
         let display = context.display();

@@ -53,7 +53,7 @@ pub(super) fn run(args: Delete, context: &mut Context) -> Result<ExitStatus, Err
     let Some(names) = names else {
         return Ok(selection::nothing_chosen(context));
     };
-    let mut vault = context.open_to_change()?;
+    let mut vault = context.open_for_change()?;
     let display = context.display();
     let mut uses = context.uses(&vault);
     let mut deleted = Vec::new();

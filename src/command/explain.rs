@@ -12,7 +12,7 @@ use crate::context::secret_prompt;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::explain::{Attempt, KeyLocation, Login, Request, SentKey, TranscriptError};
-use crate::key::{Kind, Username, quoted, scrubbed};
+use crate::key::{Kind, Username, quoted, redact_secrets};
 use crate::settings::Credentials;
 use crate::ui::{DisplayContext, ExaminedView};
 use crate::verify::{Need, Question};
@@ -148,7 +148,7 @@ impl<'a> ExplainReport<'a> {
 
     fn login(&mut self, login: &Login) -> Result<(), Error> {
         let mechanism = login.mechanism.as_deref().unwrap_or_default();
-        let mechanism = scrubbed(mechanism);
+        let mechanism = redact_secrets(mechanism);
         let password = match &login.password {
             Ok(password) => password,
             Err(fault) => {

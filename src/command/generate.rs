@@ -13,9 +13,10 @@ use jiff::Timestamp;
 use crate::arguments;
 use crate::context::api_key_flags::ApiKeyFlags;
 use crate::context::passphrase::PassphraseSource;
+use crate::context::random;
 use crate::context::{Context, selection};
+use crate::delivery::NewSecret;
 use crate::delivery::options::{DeliveredKey, DeliveryOptions, Overwrite, Target};
-use crate::delivery::{NewSecret, random};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{
@@ -96,7 +97,7 @@ pub struct Generate {
     #[command(flatten)]
     passphrase: PassphraseSource,
     #[command(flatten)]
-    receiver: DeliveryOptions,
+    delivery: DeliveryOptions,
     #[command(flatten)]
     overwrite: Overwrite,
     /// Makes a key for each name in a file: one name a line, and comments after #; `-` reads
@@ -135,7 +136,7 @@ pub(super) fn run(mut args: Generate, context: &mut Context) -> Result<ExitStatu
     if args.if_absent && existing::is_there(&name, &args, kind, context)? {
         return Ok(ExitStatus::Done);
     }
-    args.receiver.expect(context)?;
+    args.delivery.expect(context)?;
     let subject = DeliveredKey {
         name: &name,
         kind,
@@ -143,14 +144,14 @@ pub(super) fn run(mut args: Generate, context: &mut Context) -> Result<ExitStatu
         before: None,
         overwrite: Some(args.overwrite),
     };
-    let seen = context.open_if_made()?;
-    let target = args.receiver.target(&subject, seen.as_ref(), context)?;
+    let seen = context.open_before_create()?;
+    let target = args.delivery.target(&subject, seen.as_ref(), context)?;
     drop(seen);
     let Some(sealer) = args.sealer(&name, context)? else {
         context.ui.note("no passphrase was given; no key was made");
         return Ok(ExitStatus::No);
     };
-    let mut vault = context.open_or_make()?;
+    let mut vault = context.open_or_create()?;
     let author = context.author(Action::Generate);
     let now = author.clock;
     let fresh = NewSecret::generate(kind, &context.settings.brand)?.sealed_by(sealer);
@@ -250,7 +251,7 @@ impl Generate {
         if !self.default {
             return self.expect_no_passphrase().map(|()| Some(None));
         }
-        if let Some(vault) = context.open_if_made()? {
+        if let Some(vault) = context.open_before_create()? {
             vault.expect_no_default()?;
             match vault.find(name) {
                 Err(vault::Error::NoSuchKey(_)) => {}
@@ -345,7 +346,7 @@ fn tell_made_up(key: &Key, target: &Target<'_>, context: &Context) {
 
 /// Says what was made, after the secret.
 fn announce(key: &Key, fresh: &NewSecret, target: &Target<'_>, context: &Context) {
-    let display = context.look_at(key.created_at);
+    let display = context.display_at(key.created_at);
     let access = match &key.access {
         Access::Smtp { username } => format!("username {username}"),
         Access::Api { .. } if key.is_decoy => "opens nothing".to_owned(),

@@ -106,7 +106,7 @@ pub(super) fn run(args: Import, context: &mut Context) -> Result<ExitStatus, Err
     let expires = args.expires.unwrap_or(context.settings.expires);
     context.note_minutes([expires.minutes()]);
     let input = input::read(args.file.as_deref())?;
-    let vault = context.open_if_there()?;
+    let vault = context.open_if_exists()?;
     let vault = match args.dry_run {
         true => {
             if vault.is_none() {
@@ -135,7 +135,7 @@ pub(super) fn run(args: Import, context: &mut Context) -> Result<ExitStatus, Err
         return Err(faults.report(context));
     }
     plan.expect_some(args.file.as_deref())?;
-    let display = context.look_at(now);
+    let display = context.display_at(now);
     if args.dry_run {
         return tell(&plan, Outcome::WouldBeImported, &display, context);
     }
@@ -156,7 +156,7 @@ fn import(
     for entry in &mut plan.entries {
         entry.hash(memory)?;
     }
-    let mut vault = vault.map_or_else(|| context.open_or_make(), Ok)?;
+    let mut vault = vault.map_or_else(|| context.open_or_create(), Ok)?;
     vault.gather_changes()?;
     vault
         .change(&context.author(Action::Import), |change| {

@@ -41,7 +41,7 @@ pub struct Regenerate {
     #[command(flatten)]
     passphrase: PassphraseSource,
     #[command(flatten)]
-    receiver: DeliveryOptions,
+    delivery: DeliveryOptions,
     #[command(flatten)]
     overwrite: Overwrite,
 }
@@ -52,8 +52,8 @@ pub(super) fn run(args: Regenerate, context: &mut Context) -> Result<ExitStatus,
     let Some(name) = selection::name(args.name, QUESTION, context)? else {
         return Ok(selection::nothing_chosen(context));
     };
-    args.receiver.expect(context)?;
-    let mut vault = context.open_to_change()?;
+    args.delivery.expect(context)?;
+    let mut vault = context.open_for_change()?;
     let seen = vault.find(&name)?;
     let subject = DeliveredKey {
         name: &name,
@@ -62,7 +62,7 @@ pub(super) fn run(args: Regenerate, context: &mut Context) -> Result<ExitStatus,
         before: Some(&seen.key),
         overwrite: Some(args.overwrite),
     };
-    let target = args.receiver.target(&subject, Some(&vault), context)?;
+    let target = args.delivery.target(&subject, Some(&vault), context)?;
     let display = context.display();
     if !confirm(&seen.key, context, &display)? {
         context.ui.note("nothing was changed");

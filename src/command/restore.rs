@@ -139,7 +139,7 @@ impl RestorePlan {
         let trouble = present.trouble().or(comparison.unread.as_ref());
         Ok(Self {
             trouble: trouble.map(ToString::to_string),
-            display: context.look_at(now),
+            display: context.display_at(now),
             made_at: backup.newest_entry()?.map(|entry| entry.at),
             held: held(backup.count()?, backup.head()?.map_or(0, |(last, _)| last)),
             is_stopping: args.keep_stopped,

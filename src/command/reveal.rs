@@ -32,14 +32,14 @@ pub struct Reveal {
     #[command(flatten)]
     passphrase: PassphraseSource,
     #[command(flatten)]
-    receiver: DeliveryOptions,
+    delivery: DeliveryOptions,
     #[command(flatten)]
     overwrite: Overwrite,
 }
 
 pub(super) fn run(args: Reveal, context: &mut Context) -> Result<ExitStatus, Error> {
-    args.receiver.expect(context)?;
-    let mut vault = context.open_to_change()?;
+    args.delivery.expect(context)?;
+    let mut vault = context.open_for_change()?;
     let sealed = vault.default_key()?.ok_or_else(no_default)?;
     let key = &sealed.record.key;
     let subject = DeliveredKey {
@@ -49,7 +49,7 @@ pub(super) fn run(args: Reveal, context: &mut Context) -> Result<ExitStatus, Err
         before: None,
         overwrite: Some(args.overwrite),
     };
-    let target = args.receiver.target(&subject, Some(&vault), context)?;
+    let target = args.delivery.target(&subject, Some(&vault), context)?;
     let Some(passphrase) = args.passphrase.known(context)? else {
         context
             .ui

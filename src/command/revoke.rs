@@ -57,7 +57,7 @@ pub struct Revoke {
     #[arg(long, value_name = "TIME", requires = "report")]
     leaked_at: Option<PastTime>,
     #[command(flatten)]
-    receiver: DeliveryOptions,
+    delivery: DeliveryOptions,
 }
 
 const ASKING: PromptText = PromptText {
@@ -88,7 +88,7 @@ pub(super) struct Revocation {
 pub(super) fn run(args: Revoke, context: &mut Context) -> Result<ExitStatus, Error> {
     let leaked_at = args.leaked_at.map(|past| past.resolve(Context::clock()));
     let leaked_at = leaked_at.transpose()?;
-    if let (Some(flag), false) = (args.receiver.given(), args.replace) {
+    if let (Some(flag), false) = (args.delivery.given(), args.replace) {
         let message = format!("{flag} is for a new secret, and without --replace there is none");
         let hint = format!("add --replace, or leave out {flag}");
         return Err(Error::usage(message).with_hint(hint));
@@ -120,7 +120,7 @@ pub(super) fn run(args: Revoke, context: &mut Context) -> Result<ExitStatus, Err
 }
 
 fn by_name(name: &KeyName, context: &Context) -> Result<Revocation, Error> {
-    let mut vault = context.open_to_change()?;
+    let mut vault = context.open_for_change()?;
     let stopped = vec![stop(name, None, context, &mut vault)?];
     // Before anything is asked: an answer may take its time.
     let status = context.renew_exports();
@@ -164,7 +164,7 @@ fn by_secret(context: &Context) -> Result<Option<Revocation>, Error> {
         }
         Ok(())
     };
-    let mut pasted = secret_search::search(&ASKING, context, Context::open_to_change, stop_owner)?;
+    let mut pasted = secret_search::search(&ASKING, context, Context::open_for_change, stop_owner)?;
     match pasted.failure.take() {
         Some(failure) if stopped.is_empty() => return Err(failure),
         Some(failure) => status = status.max(told(&failure, context)),
@@ -290,7 +290,7 @@ impl Revocation {
         };
         let outcome = match is_wanted {
             Ok(false) => return,
-            Ok(true) => self.replace(&args.receiver, context),
+            Ok(true) => self.replace(&args.delivery, context),
             Err(error) => Err(error),
         };
         self.replacement = match outcome {
@@ -315,7 +315,7 @@ impl Revocation {
     }
 
     /// Makes the new secret of the one key that was stopped.
-    fn replace(&mut self, receiver: &DeliveryOptions, context: &Context) -> Result<(), Error> {
+    fn replace(&mut self, delivery: &DeliveryOptions, context: &Context) -> Result<(), Error> {
         let [stopped] = self.stopped.as_slice() else {
             let count = self.stopped.len();
             let message = format!("{count} keys were stopped, and --replace is for one");
@@ -323,7 +323,7 @@ impl Revocation {
             return Err(Error::usage(message).with_hint(hint));
         };
         let seen = stopped.record.clone();
-        let renewed = renew(&seen, &mut self.vault, receiver, context);
+        let renewed = renew(&seen, &mut self.vault, delivery, context);
         self.renewed = Some(renewed.map_err(|error| stays_stopped(error, &seen.key.name))?);
         Ok(())
     }
@@ -360,10 +360,10 @@ impl Revocation {
 fn renew(
     seen: &Record,
     vault: &mut Vault,
-    receiver: &DeliveryOptions,
+    delivery: &DeliveryOptions,
     context: &Context,
 ) -> Result<Key, Error> {
-    receiver.expect(context)?;
+    delivery.expect(context)?;
     let name = &seen.key.name;
     let subject = DeliveredKey {
         name,
@@ -372,7 +372,7 @@ fn renew(
         before: Some(&seen.key),
         overwrite: None,
     };
-    let target = receiver.target(&subject, Some(vault), context)?;
+    let target = delivery.target(&subject, Some(vault), context)?;
     let author = context.author(Action::Revoke);
     let fresh = NewSecret::generate(seen.key.kind(), &context.settings.brand)?;
     let renewed = |key: &Key| Key {

@@ -54,7 +54,7 @@ pub struct Rotate {
     #[arg(long, conflicts_with_all = ["save", "env_name", "github", "print_secret"])]
     abort: bool,
     #[command(flatten)]
-    receiver: DeliveryOptions,
+    delivery: DeliveryOptions,
     #[command(flatten)]
     overwrite: Overwrite,
 }
@@ -99,8 +99,8 @@ pub(super) fn run(mut args: Rotate, context: &mut Context) -> Result<ExitStatus,
 }
 
 fn begin(name: &KeyName, args: &Rotate, context: &Context) -> Result<ExitStatus, Error> {
-    args.receiver.expect(context)?;
-    let mut vault = context.open_to_change()?;
+    args.delivery.expect(context)?;
+    let mut vault = context.open_for_change()?;
     let seen = vault.find(name)?;
     let display = context.display();
     expect_rotatable(&seen.key, &display)?;
@@ -111,7 +111,7 @@ fn begin(name: &KeyName, args: &Rotate, context: &Context) -> Result<ExitStatus,
         before: Some(&seen.key),
         overwrite: Some(args.overwrite),
     };
-    let target = args.receiver.target(&subject, Some(&vault), context)?;
+    let target = args.delivery.target(&subject, Some(&vault), context)?;
     let was_default = vault.default_id()? == Some(seen.id);
     let rotated = hand_over(&seen, args, &target, context, &mut vault, &display)?;
     announce(&rotated, args, &target, context, &display);
@@ -195,7 +195,7 @@ fn announce(
     }
     ui.note(format!(
         "next: {}; `postkey show {name}` tells of its use",
-        match args.receiver.is_given() {
+        match args.delivery.is_given() {
             true => "have what uses the key read it",
             false => "put the new one in its place",
         }

@@ -74,7 +74,7 @@ pub(super) fn run(args: Verify, context: &mut Context) -> Result<ExitStatus, Err
             context.keep_digest(secret, vault);
         }
     }
-    let display = context.look_at(presentation.at);
+    let display = context.display_at(presentation.at);
     let secret = presentation.matched.secret();
     let key = secret.ok().map(|secret| &secret.record.key);
     let view = VerdictView::new(
@@ -174,7 +174,7 @@ impl Verify {
             SecretMatch::Dead(dead) => (Some(dead.key_id), Some(dead.tail.clone())),
         };
         let settings = &context.settings;
-        let mut usage = UsageStore::open_or_make(vault, settings.wait, settings.retention)?;
+        let mut usage = UsageStore::open_or_create(vault, settings.wait, settings.retention)?;
         let metered = usage.meter(key, |used| {
             let (verdict, allowance) = decide(used);
             let sighting = UsageEvent {

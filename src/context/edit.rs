@@ -29,7 +29,7 @@ impl Context {
         action: Action,
         change_it: impl Fn(&Key, OwnPolicy, &Change<'_>) -> Result<(Key, OwnPolicy), Error>,
     ) -> Result<ExitStatus, Error> {
-        let mut vault = self.open_to_change()?;
+        let mut vault = self.open_for_change()?;
         let (after, fields, now) = vault.change(&self.author(action), |change| {
             let record = change.find(name)?;
             let policy = change.policy(record.id)?;
@@ -37,7 +37,7 @@ impl Context {
             let fields = change.save_with_policy(&record, &key, &policy)?;
             Ok::<_, Error>((Record { key, ..record }, fields, change.now()))
         })?;
-        let changed = changes(&fields, &self.look_at(now));
+        let changed = changes(&fields, &self.display_at(now));
         if changed.is_empty() {
             self.ui
                 .note(format!("`{name}` is so already; nothing was changed"));
@@ -53,7 +53,7 @@ impl Context {
         if !self.ui.format.is_for_machines() {
             return Ok(());
         }
-        let display = self.look_at(now);
+        let display = self.display_at(now);
         let summaries = self.uses(vault).summaries(keys.iter(), now, &self.ui);
         let mut listing = self.ui.listing(&display);
         for (Record { key, .. }, summary) in keys.iter().zip(summaries) {

@@ -6,11 +6,14 @@ mod edit;
 pub mod exports;
 pub mod name_list;
 pub mod passphrase;
+mod random;
 pub mod saved_head;
 pub mod secret_prompt;
 pub mod secret_search;
 pub mod selection;
 pub mod usage_reader;
+
+pub use random::random;
 
 use std::cell::{Cell, OnceCell};
 use std::fs;
@@ -135,14 +138,14 @@ impl Context {
     }
 
     /// Opens the vault for reading if there is one, named or not: what makes it begins so.
-    pub fn open_if_made(&self) -> Result<Option<Vault>, Error> {
-        let vault = self.open_if_there()?;
+    pub fn open_before_create(&self) -> Result<Option<Vault>, Error> {
+        let vault = self.open_if_exists()?;
         self.changes.note_if(vault.is_some());
         Ok(vault)
     }
 
     /// The same, but nothing will be changed.
-    pub fn open_if_there(&self) -> Result<Option<Vault>, Error> {
+    pub fn open_if_exists(&self) -> Result<Option<Vault>, Error> {
         self.expect_own_home()?;
         match self.opened() {
             Ok(vault) => Ok(Some(vault)),
@@ -152,14 +155,14 @@ impl Context {
     }
 
     /// Opens the vault for a change.
-    pub fn open_to_change(&self) -> Result<Vault, Error> {
+    pub fn open_for_change(&self) -> Result<Vault, Error> {
         self.checked(self.open()?)
     }
 
     /// Opens the vault for a change, or makes it.
-    pub fn open_or_make(&self) -> Result<Vault, Error> {
+    pub fn open_or_create(&self) -> Result<Vault, Error> {
         self.expect_own_home()?;
-        let vault = Vault::open_or_make(&self.settings.vault, self.settings.wait)?;
+        let vault = Vault::open_or_create(&self.settings.vault, self.settings.wait)?;
         if vault.is_new() {
             self.tell_of_new_vault();
         }
@@ -185,7 +188,7 @@ impl Context {
     fn warn_of_clock(&self, vault: &Vault, clock: Timestamp) {
         let newest = vault.newest_entry().ok().flatten().map(|entry| entry.at);
         if let Some(newest) = newest.filter(|&newest| is_ahead(newest, clock)) {
-            let newest = self.look_at(clock).moment_and_distance(newest);
+            let newest = self.display_at(clock).moment_and_distance(newest);
             self.ui.warn(format!(
                 "the newest entry of the audit log is of {newest}: is the clock right? \
                  `postkey doctor` tells what to do"
@@ -290,11 +293,11 @@ impl Context {
 
     /// How values look to people now.
     pub fn display(&self) -> DisplayContext {
-        self.look_at(Self::clock())
+        self.display_at(Self::clock())
     }
 
     /// How values look to people at a time.
-    pub fn look_at(&self, now: Timestamp) -> DisplayContext {
+    pub fn display_at(&self, now: Timestamp) -> DisplayContext {
         DisplayContext::new(&self.ui, &self.settings, self.zone(), now)
     }
 

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::arguments;
 use crate::context::Context;
-use crate::delivery::random;
+use crate::context::random;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::hint_of;

@@ -13,10 +13,9 @@ pub mod outcome;
 use std::path::Path;
 
 use jiff::Timestamp;
-use rand::TryRng;
 use rand::rngs::SysRng;
 
-use crate::context::Context;
+use crate::context::{Context, random};
 pub use crate::delivery::batch::Supply;
 use crate::delivery::options::Target;
 use crate::error::Error;
@@ -109,15 +108,6 @@ impl NewSecret {
             }),
         }
     }
-}
-
-/// Bytes from the system's random numbers.
-pub fn random<const N: usize>() -> Result<[u8; N], Error> {
-    let mut bytes = [0; N];
-    SysRng
-        .try_fill_bytes(&mut bytes)
-        .map_err(Error::no_random_bytes)?;
-    Ok(bytes)
 }
 
 impl Context {

@@ -6,7 +6,7 @@ use std::fmt;
 use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
 
-use crate::key::escaped;
+use crate::key::escape_controls;
 
 /// How tools mark what the client sent.
 const CLIENT: [&str; 7] = ["-> ", "~> ", "C: ", ">>> ", "--> ", "=> ", "> "];
@@ -79,7 +79,7 @@ impl Login {
             "PLAIN" => Self::by_plain(mechanism, sent.next()),
             "LOGIN" => Self::by_login(mechanism, sent.next(), sent.next()),
             _ => Self::without(
-                Some(escaped(&mechanism).into_owned()),
+                Some(escape_controls(&mechanism).into_owned()),
                 TranscriptError::Mechanism,
             ),
         })

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::text::is_hidden;
 use super::{Invalid, looks_like_a_secret};
+use crate::key::redact::is_hidden;
 
 /// The longest description, in characters.
 const LONGEST: usize = 200;

@@ -1,6 +1,6 @@
 //! Why a value was not understood.
 
-use super::text::quoted;
+use crate::key::redact::quoted;
 
 /// A value that breaks a rule: what was wrong with which value, and a right example.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -15,6 +15,7 @@ mod past_time;
 mod path;
 mod permission;
 mod policy;
+mod redact;
 mod rotation;
 mod rule;
 mod scan;
@@ -22,12 +23,14 @@ mod seal;
 mod secret;
 mod status;
 mod stray_character;
-mod text;
 mod username;
 mod variable;
 mod verifier;
 
 pub use crate::key::past_time::PastTime;
+pub use crate::key::redact::{
+    Lines, escape_controls, is_hidden, looks_like_a_secret, quoted, redact_secrets, without_mark,
+};
 pub use crate::key::stray_character::{strays, without_strays};
 pub use description::Description;
 pub use expiry::{Expiry, Period};
@@ -46,7 +49,6 @@ pub use scan::{ScanFinding, Scanner, Unreadable};
 pub use seal::{AssociatedData, Seal, SealError, Sealer};
 pub use secret::{Brand, Malformed, Secret, Tail};
 pub use status::{EffectiveStatus, Status};
-pub use text::{Lines, escaped, is_hidden, looks_like_a_secret, quoted, scrubbed, without_mark};
 pub use username::Username;
 pub use variable::{KeyVariables, Variable};
 pub use verifier::{Digest, Verifier};

@@ -5,7 +5,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::key::text::is_hidden;
+use crate::key::redact::is_hidden;
 
 /// A character that no secret has, and where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

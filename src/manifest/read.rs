@@ -12,7 +12,7 @@ use super::field::{FieldError, ManifestErrors, ManifestTable, kind_of, parsed, t
 use super::save::place;
 use super::{Destination, Manifest, ManifestError, WantedKey};
 use crate::files::real;
-use crate::key::{Description, Kind, Limit, Permission, Status, escaped};
+use crate::key::{Description, Kind, Limit, Permission, Status, escape_controls};
 use crate::settings::Settings;
 
 const KNOWN: [&str; 11] = [
@@ -44,7 +44,7 @@ pub fn read(
     if !errors.is_empty() {
         for error in errors {
             let at = error.span().map_or(0, |span| span.start);
-            let message = escaped(&error.message().replace('\n', " ")).into_owned();
+            let message = escape_controls(&error.message().replace('\n', " ")).into_owned();
             let hint = "a manifest is written in TOML: https://toml.io";
             mistakes.note(mistakes.line(at), FieldError::new(message, hint));
         }

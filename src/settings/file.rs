@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, de};
 use super::origins::Origin;
 use super::{Color, Error, ExportTarget, KeyHeader, Listen, Retention, Wait, expanded, hint};
 use crate::files::{self, FileRole};
-use crate::key::{Brand, Expiry, Limit, Permission, Rule, Term, escaped, quoted};
+use crate::key::{Brand, Expiry, Limit, Permission, Rule, Term, escape_controls, quoted};
 
 /// How large a settings file may be, in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -194,9 +194,12 @@ fn explained(message: &str) -> (String, Option<String>) {
         }
         _ if message.starts_with("invalid type") => {
             let hint = "the README shows how each setting is written";
-            (escaped(message).into_owned(), Some(hint.to_owned()))
+            (escape_controls(message).into_owned(), Some(hint.to_owned()))
         }
-        _ => (escaped(&message.replace('\n', " ")).into_owned(), None),
+        _ => (
+            escape_controls(&message.replace('\n', " ")).into_owned(),
+            None,
+        ),
     }
 }
 

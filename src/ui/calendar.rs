@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::{DisplayContext, Output, Ui, written};
 use crate::check::{EXTENSION, Reminder};
 use crate::error::Error;
-use crate::key::{Key, escaped};
+use crate::key::{Key, escape_controls};
 
 /// How a calendar ends; what stands before it is its beginning.
 const END: &str = "END:VCALENDAR\r\n";
@@ -154,6 +154,6 @@ fn told(key: &Key, reminder: Reminder, display: &DisplayContext) -> (String, Str
         ),
     };
     let description = key.description.as_ref();
-    lines.extend(description.map(|text| escaped(text.as_str()).into_owned()));
+    lines.extend(description.map(|text| escape_controls(text.as_str()).into_owned()));
     (summary, lines.join("\n"))
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::key::escaped;
+use crate::key::escape_controls;
 
 /// A record with its line end.
 pub(super) fn line(cells: &[impl AsRef<str>]) -> String {
@@ -21,7 +21,7 @@ pub(super) fn line(cells: &[impl AsRef<str>]) -> String {
 
 /// A CSV cell: escaped, and never the beginning of a formula (OWASP, CSV injection).
 fn cell(text: &str) -> Cow<'_, str> {
-    let text = escaped(text);
+    let text = escape_controls(text);
     if text.starts_with(['=', '+', '-', '@']) {
         return Cow::Owned(format!("'{text}"));
     }

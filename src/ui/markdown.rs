@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crate::key::{escaped, scrubbed};
+use crate::key::{escape_controls, redact_secrets};
 
 /// A document under way.
 #[derive(Debug, Default)]
@@ -59,8 +59,8 @@ pub(super) fn code(text: &str) -> String {
     if text.is_empty() {
         return "–".to_owned();
     }
-    let text = scrubbed(text);
-    let text = escaped(&text)
+    let text = redact_secrets(text);
+    let text = escape_controls(&text)
         .replace('`', "\\u{60}")
         .replace('|', "\\u{7c}");
     format!("`{text}`")

@@ -42,7 +42,7 @@ pub use views::{
 
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{escaped, scrubbed};
+use crate::key::{escape_controls, redact_secrets};
 use crate::settings::Color;
 
 /// The form that results take.
@@ -120,7 +120,7 @@ impl Ui {
         }
         if self.format.is_for_machines() {
             return say_as_json(&ProgramMessage::Warning {
-                message: &scrubbed(&self.completed(text.as_ref())),
+                message: &redact_secrets(&self.completed(text.as_ref())),
             });
         }
         self.say(Some(("warning", AnsiColor::Yellow)), text.as_ref());
@@ -131,9 +131,9 @@ impl Ui {
         let message = error.to_string();
         if self.format.is_for_machines() {
             let code = error.exit_status().name();
-            let message = scrubbed(&self.completed(&message)).into_owned();
+            let message = redact_secrets(&self.completed(&message)).into_owned();
             let hint = error.hint().map(|hint| self.completed(hint));
-            let hint = hint.as_deref().map(scrubbed);
+            let hint = hint.as_deref().map(redact_secrets);
             return say_as_json(&ProgramMessage::Error {
                 code,
                 message: &message,
@@ -188,7 +188,7 @@ impl Ui {
 
 /// Text fit for standard error: one line, no secrets in it, nothing that moves a cursor.
 fn shown(text: &str) -> String {
-    scrubbed(&escaped(text)).into_owned()
+    redact_secrets(&escape_controls(text)).into_owned()
 }
 
 /// What is said to programs on standard error.

@@ -13,7 +13,7 @@ use super::Ui;
 use super::terminal::Guard;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::escaped;
+use crate::key::escape_controls;
 use crate::process::{self, job};
 
 /// Room for what a terminal's line holds (Linux, N_TTY), so that no copy of a secret stays
@@ -82,7 +82,7 @@ impl Ui {
     fn put(&self, question: &str) {
         let mut prompt = String::new();
         let theme = self.theme();
-        let _ = theme.format_input_prompt(&mut prompt, &escaped(question), None);
+        let _ = theme.format_input_prompt(&mut prompt, &escape_controls(question), None);
         let _ = io::stderr().write_all(prompt.as_bytes());
     }
 

@@ -6,7 +6,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Width};
 
 use super::DisplayContext;
-use crate::key::escaped;
+use crate::key::escape_controls;
 
 /// Beyond so many rows the widths of the first ones have to do: a table of 100,000 rows
 /// would take 150 MB.
@@ -146,7 +146,9 @@ impl Table {
 
 /// A row's cells with what could move a cursor spelled out.
 pub(super) fn fit_to_show(row: &[String]) -> Vec<String> {
-    row.iter().map(|cell| escaped(cell).into_owned()).collect()
+    row.iter()
+        .map(|cell| escape_controls(cell).into_owned())
+        .collect()
 }
 
 /// A whole table; its cells must be fit to be shown.
@@ -279,6 +281,7 @@ fn write_padded(
 /// Facts about one thing, a line each, aligned.
 pub(super) fn facts(facts: &[(&str, String)]) -> String {
     let widest = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let line = |(name, value): &(&str, String)| format!("{name:widest$}  {}", escaped(value));
+    let line =
+        |(name, value): &(&str, String)| format!("{name:widest$}  {}", escape_controls(value));
     facts.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -83,7 +83,7 @@ impl UsageStore {
     ///
     /// # Errors
     /// If there is a file that cannot be used, or none can be made.
-    pub fn open_or_make(
+    pub fn open_or_create(
         vault: &Vault,
         wait: Duration,
         retention: Retention,

@@ -118,7 +118,7 @@ impl Vault {
     ///
     /// # Errors
     /// As [`Vault::open`], and whatever keeps it from being made.
-    pub fn open_or_make(path: &Path, wait: Duration) -> Result<Self, Error> {
+    pub fn open_or_create(path: &Path, wait: Duration) -> Result<Self, Error> {
         place::make_folder(path)?;
         let path = place::resolve(path)?;
         place::exists(&path)?;

@@ -68,7 +68,8 @@ fn made(version: i64) -> Result<Connection, Error> {
 
 /// What of the schema is not as it was made.
 fn difference(found: &Objects, made: &Objects) -> Option<String> {
-    let told = |(kind, name): &(String, String)| format!("{kind} `{}`", crate::key::escaped(name));
+    let told =
+        |(kind, name): &(String, String)| format!("{kind} `{}`", crate::key::escape_controls(name));
     for (object, text) in found {
         match made.get(object) {
             Some(made) if made == text => {}

@@ -157,7 +157,7 @@ fn change(before: &Record, after: &Key, vault: &mut Vault, context: &Context) ->
         let fields = vault::differences(Some(&found.key), Some(&after));
         Ok::<_, vault::Error>((fields, change.now()))
     })?;
-    let changed = changes(&fields, &context.look_at(now));
+    let changed = changes(&fields, &context.display_at(now));
     context.ui.note(format!("`{}`: {changed}", before.key.name));
     Ok(())
 }

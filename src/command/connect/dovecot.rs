@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::{PlaceholderValue, TemplateFacts, fill};
-use crate::delivery::random;
+use crate::context::random;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::process;

@@ -15,7 +15,7 @@ pub(super) fn is_there(
     kind: Kind,
     context: &Context,
 ) -> Result<bool, Error> {
-    let Some(vault) = context.open_if_made()? else {
+    let Some(vault) = context.open_before_create()? else {
         return Ok(false);
     };
     let record = match vault.find(name) {
@@ -37,7 +37,7 @@ pub(super) fn is_there(
     context
         .ui
         .note(format!("`{name}` already exists: unchanged"));
-    args.receiver.warn_if_lost(key, display.now, context);
+    args.delivery.warn_if_lost(key, display.now, context);
     let effective_status = key.effective_status(display.now);
     if !effective_status.is_good() && !key.is_decoy {
         context.ui.warn(format!(

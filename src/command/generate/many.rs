@@ -66,7 +66,7 @@ pub(super) fn run(
         return Ok(ExitStatus::Done);
     }
     order.place.prepare()?;
-    let mut vault = context.open_or_make()?;
+    let mut vault = context.open_or_create()?;
     let mut made = 0;
     let ended = order.make(plan, &mut vault, &mut made);
     if matches!(ended, Ok(None)) {
@@ -129,7 +129,7 @@ impl<'a> CommonOptions<'a> {
         wanted: Vec<ListedName>,
         mut faults: InvalidNames,
     ) -> Result<GeneratePlan, Error> {
-        let vault = self.context.open_if_made()?;
+        let vault = self.context.open_before_create()?;
         let now = Context::clock();
         let mut plan = GeneratePlan::default();
         for ListedName { name, line } in wanted {
@@ -152,7 +152,7 @@ impl<'a> CommonOptions<'a> {
     ) -> Result<Option<Error>, Error> {
         match vault.map(|vault| vault.find(&name)) {
             Some(Ok(record)) if self.args.if_absent => {
-                let display = self.context.look_at(now);
+                let display = self.context.display_at(now);
                 let existing = &mut plan.existing;
                 existing.note_file(self.place.has(&name));
                 return Ok(existing
@@ -337,7 +337,7 @@ impl<'a> CommonOptions<'a> {
         };
         ui.note(format!("made {keys}: {status}{access}"));
         let now = Context::clock();
-        let end = self.context.look_at(now).end(self.expires.resolve(now)?);
+        let end = self.context.display_at(now).end(self.expires.resolve(now)?);
         ui.note(match self.args.is_decoy {
             true => PLANT.to_owned(),
             false => format!("expires {end}"),

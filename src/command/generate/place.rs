@@ -63,7 +63,7 @@ impl BulkDestination {
                 Ok(Self::Folder { path, format })
             }
             (None, Format::Jsonl) => {
-                args.receiver.expect(context)?;
+                args.delivery.expect(context)?;
                 Ok(Self::Lines)
             }
             (None, _) => Err(

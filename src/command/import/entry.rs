@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::fault::{InvalidLines, LineError};
 use super::line::User;
 use super::{ImportDefaults, InputFormat};
-use crate::delivery::random;
+use crate::context::random;
 use crate::error::Error;
 use crate::key::{
     Access, Description, Hash, HashMemory, Invalid, Key, KeyName, NEVER_IN_PASSWORDS, Retiring,

@@ -24,7 +24,7 @@ struct Rotation<'a> {
 
 /// Retires the old secret. That it has retired already is just as good.
 pub(super) fn finish(name: &KeyName, context: &Context) -> Result<ExitStatus, Error> {
-    let mut vault = context.open_to_change()?;
+    let mut vault = context.open_for_change()?;
     let seen = vault.find(name)?;
     let display = context.display();
     let Some(rotation) = Rotation::of(&seen, context, &vault, &display) else {
@@ -73,7 +73,7 @@ fn remove_retired(seen: Record, context: &Context, vault: &mut Vault) -> Result<
 
 /// Takes the new secret back.
 pub(super) fn abort(name: &KeyName, context: &Context) -> Result<ExitStatus, Error> {
-    let mut vault = context.open_to_change()?;
+    let mut vault = context.open_for_change()?;
     let seen = vault.find(name)?;
     let display = context.display();
     let Some(rotation) = Rotation::of(&seen, context, &vault, &display) else {

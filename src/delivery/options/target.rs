@@ -39,7 +39,7 @@ pub struct DeliveredKey<'a> {
 
 /// Where its secret goes.
 pub struct Target<'a> {
-    receiver: &'a DeliveryOptions,
+    delivery: &'a DeliveryOptions,
     format: Format,
     name: KeyName,
     kind: Kind,
@@ -69,7 +69,7 @@ impl DeliveryOptions {
             overwrite,
         } = subject;
         let mut target = Target {
-            receiver: self,
+            delivery: self,
             format: self.format(context)?,
             name: name.clone(),
             kind,
@@ -106,7 +106,7 @@ impl Target<'_> {
         let old = found.all().filter(|(_, value)| is_old(value));
         self.also = old.filter_map(|(name, _)| name.parse().ok()).collect();
         let own = &self.variables.secret;
-        let is_named = self.receiver.env_name.is_some() || found.has(own.as_str());
+        let is_named = self.delivery.env_name.is_some() || found.has(own.as_str());
         if !is_named && !self.also.is_empty() {
             let username = key.username().map(|username| username.as_str());
             let has_username = found.all().any(|(_, value)| Some(value) == username);
@@ -170,17 +170,17 @@ impl Target<'_> {
         vault: &Vault,
         context: &Context,
     ) -> Result<Delivery, Error> {
-        let receiver = self.receiver;
+        let delivery = self.delivery;
         let issued = issued.in_variables(self.variables.clone());
-        if receiver.github.is_some() {
+        if delivery.github.is_some() {
             context.ui.deliver(&mask(&issued))?;
         }
         let text = issued.bytes(self.format);
-        if let Some(path) = receiver.github.map_or(Ok(None), Github::file)? {
+        if let Some(path) = delivery.github.map_or(Ok(None), Github::file)? {
             let appended = files::append(&path, &text).map_err(unsaved)?;
             return Ok(Delivery::Appended(appended));
         }
-        let Some(path) = &receiver.save else {
+        let Some(path) = &delivery.save else {
             context.ui.deliver(&text)?;
             return Ok(Delivery::Printed);
         };
@@ -219,7 +219,7 @@ impl Target<'_> {
                 .ui
                 .note(format!("{what} is shown only this once; keep it now")),
         }
-        let Some(path) = self.receiver.save.as_ref().map(|path| path.display()) else {
+        let Some(path) = self.delivery.save.as_ref().map(|path| path.display()) else {
             return;
         };
         for variable in &self.also {
@@ -228,7 +228,7 @@ impl Target<'_> {
             ));
         }
         let own = KeyVariables::of(&self.name, self.kind).secret;
-        if self.receiver.env_name.is_none() && self.variables.secret != own {
+        if self.delivery.env_name.is_none() && self.variables.secret != own {
             let secret = &self.variables.secret;
             context.ui.note(format!(
                 "`{path}` held the old secret as `{secret}`, and has no `{own}`"
@@ -242,8 +242,8 @@ impl Target<'_> {
         let username = username.as_ref();
         let username = username.map(|name| format!(", the username `{name}`"));
         let username = username.unwrap_or_default();
-        let file = self.receiver.save.as_ref().map(|path| path.display());
-        match (self.receiver.github, file) {
+        let file = self.delivery.save.as_ref().map(|path| path.display());
+        match (self.delivery.github, file) {
             (Some(Github::Env), _) => Some(format!(
                 "`{secret}` in the later steps of this job{username}"
             )),
@@ -260,7 +260,7 @@ impl Target<'_> {
 
     /// Whether a flag says where the secret goes.
     pub fn is_given(&self) -> bool {
-        self.receiver.is_given()
+        self.delivery.is_given()
     }
 
     /// Whether the username goes there, too.
@@ -270,7 +270,7 @@ impl Target<'_> {
 
     /// Makes sure that GitHub's runner takes the variables.
     fn expect_settable(&self) -> Result<(), Error> {
-        if self.receiver.github != Some(Github::Env) {
+        if self.delivery.github != Some(Github::Env) {
             return Ok(());
         }
         let names = self

@@ -38,7 +38,7 @@ impl BackupView {
         let Self { file, head, .. } = self;
         let held = held(self.keys, self.entries);
         let head = head.as_ref().map(|head| format!(", head {head}"));
-        let file = crate::key::escaped(file);
+        let file = crate::key::escape_controls(file);
         format!("`{file}` is a backup of {held}{}", head.unwrap_or_default())
     }
 }

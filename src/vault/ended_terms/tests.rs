@@ -29,7 +29,7 @@ fn author(second: i64) -> Author {
 fn vault(keys: &[(&str, i64)]) -> (TempDir, Vault) {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("vault/v.db");
-    let vault = Vault::open_or_make(&path, Duration::ZERO).expect("a vault");
+    let vault = Vault::open_or_create(&path, Duration::ZERO).expect("a vault");
     for (id, (name, end)) in (0..).zip(keys) {
         let id: i64 = id;
         let key = "INSERT INTO keys (id, name, kind, status, permission, created_at, expires_at)

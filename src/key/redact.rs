@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::scan::spans;
+use crate::key::scan::spans;
 
 /// What stands where something that looks like a secret stood.
 const BLANKED: &str = "[secret not shown]";
@@ -18,7 +18,7 @@ const SHOWN: usize = 80;
 ///
 /// The characters are those that can move a cursor, reorder a line or hide in one (Unicode
 /// Technical Report 36, section 2.5; CVE-2021-42574).
-pub fn escaped(text: &str) -> Cow<'_, str> {
+pub fn escape_controls(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_hidden) {
         return Cow::Borrowed(text);
     }
@@ -56,7 +56,7 @@ pub fn quoted(value: &str) -> String {
     if short.len() < value.len() {
         short.push('…');
     }
-    format!("`{}`", escaped(&short))
+    format!("`{}`", escape_controls(&short))
 }
 
 /// Whether a secret, or what is nearly one, stands anywhere in the text, however it is encoded.
@@ -65,7 +65,7 @@ pub fn looks_like_a_secret(text: &str) -> bool {
 }
 
 /// Blanks out secrets, and what is nearly one.
-pub fn scrubbed(text: &str) -> Cow<'_, str> {
+pub fn redact_secrets(text: &str) -> Cow<'_, str> {
     let spans = spans(text.as_bytes());
     if spans.is_empty() {
         return Cow::Borrowed(text);
@@ -144,15 +144,18 @@ mod tests {
             format!("--name={SECRET}!"),
             format!("a \"{SECRET}\" b"),
         ] {
-            assert!(!scrubbed(&text).contains("01234567"), "{text}");
+            assert!(!redact_secrets(&text).contains("01234567"), "{text}");
         }
-        assert_eq!(scrubbed(&format!("a {SECRET} b")), format!("a {BLANKED} b"));
+        assert_eq!(
+            redact_secrets(&format!("a {SECRET} b")),
+            format!("a {BLANKED} b")
+        );
     }
 
     #[test]
     fn what_is_nearly_a_secret_is_blanked_out_too() {
         let mistyped = SECRET.replace("89ab", "98ab");
-        let escaped = SECRET.replace('-', "%2D");
+        let escape_controls = SECRET.replace('-', "%2D");
         let split = format!("{} {}", &SECRET[..30], &SECRET[30..]);
         for text in [
             &SECRET[..20],
@@ -167,11 +170,11 @@ mod tests {
             &SECRET.replacen("01", "0z", 1),
             &SECRET.replace("f0", "zz"),
             &SECRET.replace("ef-", "e-"),
-            &escaped,
-            &escaped[12..],
+            &escape_controls,
+            &escape_controls[12..],
             &split,
         ] {
-            let shown = scrubbed(text);
+            let shown = redact_secrets(text);
             assert!(shown.ends_with(BLANKED), "{text}: {shown}");
             assert!(
                 !shown.to_ascii_lowercase().contains("456789ab"),
@@ -216,16 +219,16 @@ mod tests {
             &path,
             "grün - 邮件",
         ] {
-            assert_eq!(scrubbed(text), text);
+            assert_eq!(redact_secrets(text), text);
         }
     }
 
     #[test]
     fn invisible_characters_are_spelled_out() {
         assert_eq!(
-            escaped("a\x1b[2Jb\u{202e}c\u{9b}"),
+            escape_controls("a\x1b[2Jb\u{202e}c\u{9b}"),
             "a\\u{1b}[2Jb\\u{202e}c\\u{9b}"
         );
-        assert_eq!(escaped("grün 邮件"), "grün 邮件");
+        assert_eq!(escape_controls("grün 邮件"), "grün 邮件");
     }
 }
