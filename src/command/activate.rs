@@ -13,7 +13,7 @@ use crate::key::{EffectiveStatus, Key, KeyName, Status};
 use crate::ui::extension;
 use crate::vault::{self, Action, Record, Vault};
 
-/// Resumes keys that were deactivated
+/// Activate keys that were deactivated
 ///
 /// Their secrets are the same as before. A key that is active already stays so.
 ///

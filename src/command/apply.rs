@@ -26,7 +26,7 @@ use crate::vault::{self, Vault};
 use prune::UnmanagedKeys;
 use source::{FileOrInput, ManifestSource};
 
-/// Makes the keys that a manifest names, and delivers each secret to its place
+/// Create the keys in a manifest and deliver their secrets
 ///
 /// The manifest is a TOML file: a table `[[key]]` for each key, which says with `save` where its
 /// secret goes: into variables of a file, into a file of its own, or to a command's standard

@@ -12,7 +12,7 @@ use crate::files::IfExists;
 use crate::ui::{BackupView, head_told};
 use crate::vault::{Action, Copied, Field, Vault};
 
-/// Copies the vault to a file
+/// Copy the vault to a file
 ///
 /// The copy is what the vault is at one moment, whoever writes to it meanwhile. It is read again
 /// before it gets its name, and on the disk when this ends. It is 0600, as it holds the hash of

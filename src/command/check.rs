@@ -15,7 +15,7 @@ use crate::settings::Policy;
 use crate::ui::{DisplayContext, FindingView, Format, Listing, Reminders, Ui, counted};
 use crate::vault::{Record, SortOrder, Vault};
 
-/// Says what needs attention, for cron and CI
+/// List what needs attention, for cron and CI
 ///
 /// A line a finding, with the command that fixes it, or that shows more where a person has to
 /// judge. The exit status is 1 if anything is found. What counts as too long is said by the

@@ -44,7 +44,7 @@ const BASH_FILES: &str = r#"    local status=$? candidate
     (exit $status)
 "#;
 
-/// A shell whose command lines can be completed.
+/// Print the script that completes commands and key names
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Shell {
     /// bash 4.4 or newer
@@ -55,7 +55,7 @@ pub enum Shell {
     Fish,
 }
 
-/// Prints the script that completes command lines and key names
+/// Print the script that completes commands and key names
 ///
 /// The script asks postkey itself, so that it completes the names of the keys in the vault.
 /// Put its output where the shell looks for completions:

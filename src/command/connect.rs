@@ -23,7 +23,7 @@ use crate::vault::Vault;
 use gateway::Backend;
 use template::{ConfigPart, chosen};
 
-/// Prints the configuration that makes a server use this vault, or a scanner know its secrets
+/// Print the configuration that lets a server use this vault
 ///
 /// A mail server's names the vault by its whole path; a gateway's names the address of
 /// `postkey serve` that is in the settings. Comments say where it belongs and why each line is

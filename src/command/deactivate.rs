@@ -11,7 +11,7 @@ use crate::exit::ExitStatus;
 use crate::key::Status;
 use crate::vault::Action;
 
-/// Stops keys until they are activated again
+/// Deactivate keys until they are activated again
 ///
 /// From the moment this returns, their secrets are refused. A key that is stopped already
 /// stays so.

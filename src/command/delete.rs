@@ -17,7 +17,7 @@ use crate::vault::{Action, KeyId, Record, Vault};
 /// How long ago the last use was of a key that seems to be in use, in seconds.
 const RECENT: i64 = 7 * 86_400;
 
-/// Deletes keys for good
+/// Delete keys permanently
 ///
 /// Their secrets are refused from then on and cannot be brought back; the log keeps what
 /// happened. To stop a key for a while, deactivate it. The vault keeps the digest of each secret,

@@ -8,7 +8,7 @@ use crate::exit::ExitStatus;
 use crate::key::{Description, Key, KeyName};
 use crate::vault::Action;
 
-/// Says what a key is for
+/// Set a key's description
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]

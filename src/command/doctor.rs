@@ -15,7 +15,7 @@ use crate::key::KeyName;
 use crate::ui::{DisplayContext, ExaminedView, counted, quoted_names};
 use crate::vault::{self, health};
 
-/// Looks for what is wrong with the vault, its place, its clock and its settings
+/// Check the vault, its location, the clock and the settings
 ///
 /// A line for each thing that was looked at: well, or what was found and how to fix it. It
 /// works on a vault that other commands refuse, goes on after a finding, and changes nothing.

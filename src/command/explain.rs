@@ -20,7 +20,7 @@ use crate::verify::{Need, Question};
 /// How much may be pasted, in bytes.
 const LONGEST: u64 = 1 << 20;
 
-/// Explains why a request or a login is accepted or refused, point by point
+/// Explain why a request or a login is accepted or refused
 ///
 /// Reads from standard input what a developer can show: an HTTP request as it was sent, the output
 /// of `curl -v`, an SMTP transcript (from swaks, openssl or Python's smtplib, say), or a secret

@@ -15,7 +15,7 @@ use crate::settings::{self, ExportFormat};
 use crate::ui::{DeliveryCounts, ExportedView, Output, written};
 use crate::vault::Vault;
 
-/// Writes what is good now to a file, for servers that cannot read the vault
+/// Write the valid keys to a file, for servers to read
 ///
 /// An export has every secret that is valid at that moment, by its hash or digest: none of keys
 /// that are deactivated or expired, and no retired ones, but both of a rotation. It is written beside

@@ -25,7 +25,7 @@ use crate::key::{
 use crate::ui::KeyView;
 use crate::vault::{self, Action, Author, Change, Vault};
 
-/// Makes a key and the one secret that opens it
+/// Create a key and print its secret once
 ///
 /// The secret stands alone on standard output, or goes to the file that --save names, and is
 /// never shown again; what is said about it goes to standard error. If it cannot be handed over,

@@ -18,7 +18,7 @@ use crate::ui::{
 use crate::vault::PastOwner;
 use crate::verify::{Question, Verdict, judge};
 
-/// Tells which keys the secrets in a text belong to, read from standard input
+/// Find the keys that the secrets in a text belong to
 ///
 /// For what turned up somewhere: a secret, or anything that may hold some, such as a log or all
 /// files of a repository. Tells of each secret once whose it is and whether it is still good,

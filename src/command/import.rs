@@ -28,7 +28,7 @@ use entry::ImportEntry;
 use fault::InvalidLines;
 use plan::ImportPlan;
 
-/// Takes over passwords and keys from elsewhere, with the hashes that they have there
+/// Import passwords and keys, with the hashes that they have
 ///
 /// Each user of a Dovecot passwd-file or an htpasswd file becomes an SMTP key whose password is
 /// the one that it was: Dovecot goes on accepting it, and `postkey verify --username` does, too.

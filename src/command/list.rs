@@ -14,7 +14,7 @@ use crate::ui::{DisplayContext, KeyView, Listing, Ui};
 use crate::usage::Summary;
 use crate::vault::{self, Page, Record, SortOrder, Vault};
 
-/// Lists keys
+/// List keys
 ///
 /// Only the last characters of a secret are shown. Of a key's use, as far as any is recorded,
 /// the last time; `postkey usage` tells more. A million keys as jsonl or csv stream in

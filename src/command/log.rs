@@ -16,7 +16,7 @@ use crate::key::{KeyName, PastTime};
 use crate::ui::{ChainView, EntryView};
 use crate::vault::{self, Action, Chain, LogFilter, SavedHead, Vault};
 
-/// Tells who did what when
+/// Print the audit log
 ///
 /// The oldest entry first. Every change is logged in the same transaction, and each entry is
 /// chained to the one before it by a hash. That finds damage and careless edits; whoever can

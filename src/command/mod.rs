@@ -46,17 +46,25 @@ use crate::ui::Format;
     reason = "a comment here would take the place of the verb's own help"
 )]
 pub enum Verb {
+    #[command(aliases = ["create", "new", "add"])]
     Generate(generate::Generate),
     #[command(visible_alias = "ls")]
     List(list::List),
+    #[command(aliases = ["get", "info"])]
     Show(show::Show),
+    #[command(aliases = ["disable"])]
     Deactivate(deactivate::Deactivate),
+    #[command(aliases = ["enable"])]
     Activate(activate::Activate),
     Regenerate(regenerate::Regenerate),
+    #[command(aliases = ["roll"])]
     Rotate(rotate::Rotate),
     Reveal(reveal::Reveal),
+    #[command(aliases = ["rm", "remove"])]
     Delete(delete::Delete),
+    #[command(hide = true)]
     Rename(rename::Rename),
+    #[command(hide = true)]
     Describe(describe::Describe),
     Set(set::Set),
     Verify(verify::Verify),
@@ -66,6 +74,7 @@ pub enum Verb {
     Usage(usage::Usage),
     Check(check::Check),
     Serve(serve::Serve),
+    #[command(aliases = ["audit", "history"])]
     Log(log::Log),
     Apply(apply::Apply),
     Import(import::Import),

@@ -14,7 +14,7 @@ use crate::key::{Key, KeyName, Sealer};
 use crate::ui::{DisplayContext, KeyView};
 use crate::vault::Action;
 
-/// Gives a key a new secret; the old one stops at once
+/// Replace a key's secret; the old one stops working at once
 ///
 /// A rotation that is open ends with it: the new secret is the only one. Everything else about
 /// the key stays. If the new secret cannot be handed over, the old one

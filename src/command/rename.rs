@@ -8,7 +8,7 @@ use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName};
 use crate::vault::Action;
 
-/// Gives a key another name
+/// Rename a key
 ///
 /// Its secret, and whatever uses it, goes on working.
 ///

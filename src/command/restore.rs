@@ -17,7 +17,7 @@ use crate::vault::{
     Vault,
 };
 
-/// Makes the vault what a backup holds
+/// Restore the vault from a backup
 ///
 /// Says first what that does to each key, and asks. Keys whose secrets are refused now, because
 /// they were deactivated, deleted or given new secrets since the backup, COME BACK TO LIFE: their

@@ -11,7 +11,7 @@ use crate::key::{EffectiveStatus, Key, SealError, Secret};
 use crate::ui::{Issued, KeyView, another_secret};
 use crate::vault::{Action, Error as VaultError, Sealed, Vault};
 
-/// Shows the secret of the default key again
+/// Show the secret of the default key again
 ///
 /// A vault has at most one default key: an SMTP key made by `postkey generate smtp NAME
 /// --default`, whose secret the vault keeps sealed under a passphrase. No other key's secret

@@ -22,7 +22,7 @@ use crate::key::{EffectiveStatus, Key, KeyName, PastTime, Status};
 use crate::ui::{DisplayContext, KeyView, Replacement, counted, extension};
 use crate::vault::{Action, Cause, Record, SecretInfo, StoredSecret, Vault};
 
-/// Stops a key whose secret has leaked, at once and without a question
+/// Revoke a secret that has leaked, at once and without a question
 ///
 /// Names the key, or reads the leaked secret from standard input: alone, or in anything that
 /// holds some, such as a log; on a terminal it is asked for and not shown. Each key whose secret

@@ -16,7 +16,7 @@ use crate::key::{Grace, Key, KeyName, Retiring};
 use crate::ui::{DisplayContext, KeyView, extension};
 use crate::vault::{Action, Record, Vault};
 
-/// Gives a key a new secret; the old one goes on for a while
+/// Replace a key's secret; the old one keeps working for a while
 ///
 /// Until the grace time is over both secrets work, so that the new one can be put in place
 /// without an outage. Then the old one retires by itself. `postkey show` tells when each was

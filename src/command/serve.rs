@@ -21,7 +21,7 @@ const QUEUED: usize = 64;
 /// How long the last notices may take.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Checks keys over HTTP, for gateways, applications and mail servers
+/// Check keys over HTTP, for gateways and mail servers
 ///
 /// Listens on loopback or a unix socket until it is stopped. A change to the vault counts from
 /// the next request on; one to the settings, after a restart.

@@ -1,4 +1,4 @@
-//! `postkey set`: a key's permission, limit, expiry, and rules of its own.
+//! `postkey set`: a key's name, description, permission, limit, expiry, and rules of its own.
 
 use std::str::FromStr;
 
@@ -10,11 +10,11 @@ use crate::context::{Context, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{
-    Access, Expiry, Invalid, Key, KeyName, Limit, OwnPolicy, Period, Permission, Term,
+    Access, Description, Expiry, Invalid, Key, KeyName, Limit, OwnPolicy, Period, Permission, Term,
 };
 use crate::vault::Action;
 
-/// Changes a key's permission, limit or expiry, and when `check` mentions it
+/// Change a key's name, description, permission, limit or expiry
 ///
 /// Its secret stays.
 ///
@@ -23,12 +23,22 @@ use crate::vault::Action;
 #[command(after_long_help = "\
 Examples:
   postkey set ci --expires 90d
+  postkey set web --name shop --description 'the web shop'
   postkey set reports --permission read-only --limit 1000/hour
   postkey set backup --rotate-every 365d --unused-after never")]
 pub struct Set {
     /// Which key
     #[arg(add = selection::completer())]
     name: KeyName,
+    /// New name
+    #[arg(long = "name", value_name = "NAME")]
+    new_name: Option<KeyName>,
+    /// What it is for, in at most 200 characters; not secret
+    #[arg(long, value_name = "TEXT")]
+    description: Option<Description>,
+    /// Remove the description
+    #[arg(long, conflicts_with = "description")]
+    clear_description: bool,
     #[command(flatten)]
     bounds: ApiKeyFlags,
     /// When it stops by itself: 90d, 2027-01-31 (the first second of that day, UTC), or never
@@ -75,6 +85,8 @@ pub(super) fn run(args: Set, context: &mut Context) -> Result<ExitStatus, Error>
             .map(|expires| expires.resolve(change.now()))
             .transpose()?;
         let key = Key {
+            name: args.new_name.as_ref().unwrap_or(&key.name).clone(),
+            description: args.description(key),
             access: args.access(key, permission.as_ref(), limit)?,
             ..expires.map_or_else(|| key.clone(), |end| key.expiring(end))
         };
@@ -84,14 +96,26 @@ pub(super) fn run(args: Set, context: &mut Context) -> Result<ExitStatus, Error>
 
 impl Set {
     fn expect_something(&self) -> Result<(), Error> {
+        let is_about = self.new_name.is_some() || self.description.is_some();
         let is_policy = self.rotate_every.is_some() || self.unused_after.is_some();
-        if is_policy || self.expires.is_some() || self.bounds.given().is_some() {
+        let is_access = self.expires.is_some() || self.bounds.given().is_some();
+        if is_about || self.clear_description || is_policy || is_access {
             return Ok(());
         }
-        Err(Error::usage("nothing to set was given").with_hint(
-            "say --permission, --plan, --limit, --expires, --rotate-every or --unused-after; \
-             `describe` and `rename` do the rest",
+        Err(Error::usage("nothing to change").with_hint(
+            "give --name, --description, --permission, --plan, --limit, --expires, \
+             --rotate-every or --unused-after",
         ))
+    }
+
+    fn description(&self, before: &Key) -> Option<Description> {
+        let kept = || {
+            before
+                .description
+                .clone()
+                .filter(|_| !self.clear_description)
+        };
+        self.description.clone().or_else(kept)
     }
 
     /// What may be meant to be months.

@@ -16,7 +16,7 @@ use crate::vault::{Record, SecretInfo, Vault};
 /// How many entries of the log are shown.
 const RECENT: usize = 10;
 
-/// Shows all that is known of a key
+/// Show everything about a key
 ///
 /// The secret is not: only its last characters. With them, the rules by which `postkey check`
 /// looks at the key, its own or the settings'; when, how often and from where it was used; how

@@ -18,7 +18,7 @@ use crate::vault::{KeyId, Page, Record, Vault};
 const NOTHING_RECORDED: &str = "no use is recorded in this vault yet: `postkey verify` records \
      what it is asked, and `postkey serve` what gateways ask and Dovecot reports";
 
-/// Tells how often keys were used and refused
+/// Show how often keys were used and refused
 ///
 /// A row a key: requests that were accepted today, within 7 and within 30 days, UTC, today
 /// included; each of the last 14 days as a little column, the highest being the key's

@@ -16,7 +16,7 @@ use crate::usage::{UsageEvent, UsageStore, read_address};
 use crate::vault::{StoredSecret, Vault};
 use crate::verify::{Need, Question, SecretMatch, Verdict, allowance, judge};
 
-/// Checks a secret that is read from standard input
+/// Check a secret that is read from standard input
 ///
 /// Prints the verdict and its exact reason, and exits 0 if the secret is accepted, 1 if not.
 /// The verdicts are accepted, malformed, unknown, mismatch, decoy, inactive, expired, retired,

@@ -60,4 +60,11 @@ impl Ui {
             false => text.to_string(),
         })
     }
+
+    /// Writes text that clap has styled to standard error; that nobody reads it is no failure.
+    pub fn say_styled(&self, text: &clap::builder::StyledStr) {
+        let styled = text.ansi().to_string();
+        let mut stderr = anstream::AutoStream::new(io::stderr(), self.choice(&io::stderr()));
+        let _ = stderr.write_all(styled.as_bytes());
+    }
 }

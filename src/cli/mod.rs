@@ -1,5 +1,7 @@
 //! The command line: the global flags, the list of verbs, and the dispatch.
 
+mod help;
+
 use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -27,12 +29,11 @@ const STYLES: Styles = Styles::styled()
     .placeholder(AnsiColor::Cyan.on_default());
 
 const AFTER_HELP: &str = "\
-A full secret is shown once, when it is made: alone on standard output, so that
-KEY=$(postkey generate api ci) works; --save FILE writes it to a file instead.
-Everything else is said on standard error.
-`postkey help COMMAND` tells more of each command.";
+A full secret is printed once, when it is created: alone on standard output, so that
+KEY=$(postkey generate api ci) works. --save FILE writes it to a file instead.
+Everything else goes to standard error. `postkey help COMMAND` tells more.";
 
-/// Issues, guards and retires the keys that programs use to send mail and call an API
+/// Issue, check and revoke the keys that programs use to send mail and call an API
 #[derive(Debug, Parser)]
 #[command(name = "postkey", version, styles = STYLES, after_help = AFTER_HELP)]
 #[command(arg_required_else_help = true, max_term_width = 100)]
@@ -46,9 +47,9 @@ struct Cli {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Global options")]
 struct Globals {
-    /// The vault's file
+    /// Vault file
     ///
-    /// Without it: `vault` in the settings, or vault.db in the user's data folder
+    /// By default, `vault` in the settings, or vault.db in the user's data folder
     /// (~/.local/share/postkey).
     #[arg(
         long,
@@ -59,10 +60,10 @@ struct Globals {
     )]
     #[arg(value_parser = paths())]
     vault: Option<PathBuf>,
-    /// The settings' file
+    /// Settings file
     ///
-    /// Without it: config.toml in the user's configuration folder (~/.config/postkey), which
-    /// may be missing.
+    /// By default, config.toml in the user's configuration folder (~/.config/postkey), if it
+    /// exists.
     #[arg(
         long,
         global = true,
@@ -72,8 +73,8 @@ struct Globals {
     )]
     #[arg(value_parser = paths())]
     config: Option<PathBuf>,
-    /// The form of results: text for people, the others for programs; env only where a
-    /// secret is made, ics only for check
+    /// Output format: text for people, the others for programs (env only where a secret is
+    /// created, ics only for check)
     #[arg(
         long,
         global = true,
@@ -83,16 +84,19 @@ struct Globals {
         hide_default_value = true
     )]
     format: Format,
-    /// Says nothing but results and errors
+    /// Short for --format json
+    #[arg(long, global = true, conflicts_with = "format")]
+    json: bool,
+    /// Print only results and errors
     #[arg(short, long, global = true)]
     quiet: bool,
-    /// Answers confirmations with yes
+    /// Answer yes to confirmations
     #[arg(short, long, global = true)]
     yes: bool,
-    /// Never asks, not even on a terminal
+    /// Never prompt, not even on a terminal
     #[arg(long, global = true)]
     no_input: bool,
-    /// How long to wait for a busy vault: 5s if nothing is said, at most a day
+    /// How long to wait for a locked vault (5s by default, at most a day)
     #[arg(
         long,
         global = true,
@@ -101,17 +105,17 @@ struct Globals {
         value_name = "SPAN"
     )]
     wait: Option<Wait>,
-    /// Shows times in UTC instead of the local time zone
+    /// Print times in UTC instead of the local time zone
     #[arg(long, global = true, action = ArgAction::SetTrue)]
     utc: bool,
-    /// When to use colour
+    /// When to use color
     #[arg(long, global = true, value_enum, value_name = "WHEN")]
     color: Option<Color>,
 }
 
 /// The definition of the command line, from which the man pages and completions are made.
 pub fn definition() -> clap::Command {
-    Cli::command()
+    help::grouped(Cli::command())
 }
 
 /// Makes the process safe to work with secrets, and does what the command line asks.
@@ -137,7 +141,7 @@ fn run_hardened() -> ExitStatus {
         Ok(parsed) => parsed,
         Err(error) => return refuse(&error),
     };
-    let mut ui = Ui::before_settings(globals.format);
+    let mut ui = Ui::before_settings(globals.format());
     ui.is_quiet = globals.quiet;
     ui.may_ask = !globals.no_input;
     ui.globals = globals.of_flags();
@@ -166,7 +170,7 @@ fn run_hardened() -> ExitStatus {
 
 /// The command line, and what says where the vault lies.
 fn parsed() -> Result<(Cli, Option<ValueSource>), clap::Error> {
-    let mut command = without_empty_variables(Cli::command());
+    let mut command = without_empty_variables(definition());
     let matches = command.try_get_matches_from_mut(env::args_os())?;
     let vault_source = matches.value_source("vault");
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
@@ -183,6 +187,13 @@ fn without_empty_variables(definition: clap::Command) -> clap::Command {
 }
 
 impl Globals {
+    fn format(&self) -> Format {
+        match self.json {
+            true => Format::Json,
+            false => self.format,
+        }
+    }
+
     /// The flags that name the vault and the settings; the environment's names go on by themselves.
     fn of_flags(&self) -> String {
         let given = |path: &Option<PathBuf>, variable| {
@@ -243,9 +254,20 @@ fn refuse(error: &clap::Error) -> ExitStatus {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => ExitStatus::Usage,
         _ => return ended(&ui, Err(explained(error))),
     };
-    // To standard error: that nobody may be listening there is no failure.
-    let _ = error.print();
+    let help = match has_command() {
+        true => error.render(),
+        false => help::overview(&definition()),
+    };
+    // That nobody may be listening there is no failure.
+    ui.say_styled(&help);
     status
+}
+
+/// Whether the command line names a command.
+fn has_command() -> bool {
+    let definition = Cli::command();
+    let mut words = env::args().skip(1);
+    words.any(|word| definition.find_subcommand(word).is_some())
 }
 
 /// The format that the command line asks for, even if the rest of it is wrong.
@@ -253,6 +275,9 @@ fn asked_format() -> Format {
     let words: Vec<String> = env::args_os()
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
+    if words.iter().any(|word| word == "--json") {
+        return Format::Json;
+    }
     let value = words
         .iter()
         .enumerate()
