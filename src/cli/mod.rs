@@ -248,7 +248,7 @@ fn refuse(error: &clap::Error) -> ExitStatus {
     let ui = Ui::before_settings(asked_format());
     let status = match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            let printed = ui.print_styled(&error.render());
+            let printed = ui.print_help(&error.render());
             return ended(&ui, printed.map(|()| ExitStatus::Done));
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => ExitStatus::Usage,

@@ -1,5 +1,6 @@
 //! `postkey list`: keys, a row each.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use wildmatch::WildMatch;
@@ -10,7 +11,7 @@ use crate::context::{Context, api_key_flags};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{EffectiveStatus, Invalid, Key, Kind, Period, Permission, looks_like_a_secret};
-use crate::ui::{DisplayContext, KeyView, Listing, Ui};
+use crate::ui::{DisplayContext, Item, KeyView, Listing, Ui, counted};
 use crate::usage::Summary;
 use crate::vault::{self, Page, Record, SortOrder, Vault};
 
@@ -57,6 +58,12 @@ pub struct List {
     /// In which order
     #[arg(long, value_enum, default_value = "created")]
     sort: Sort,
+    /// Only these fields, as in name,tail: those of --format csv
+    #[arg(long, value_name = "FIELD", value_delimiter = ',', value_parser = fields())]
+    fields: Vec<&'static str>,
+    /// Only the names, one a line, for scripts
+    #[arg(long, conflicts_with_all = ["fields", "format", "json"])]
+    names: bool,
 }
 
 /// The order of a listing.
@@ -119,14 +126,20 @@ pub(super) fn run(args: List, context: &mut Context) -> Result<ExitStatus, Error
     let filter = Filter::new(&args, display.now)?;
     let mut uses = context.uses(&vault);
     filter.warn_of_unrecorded_use(&mut uses, &display, &context.ui);
-    let mut listing = context.ui.listing(&display);
+    let pager = context.ui.page();
+    let mut listing = context.ui.listing(&display).of_fields(args.fields.clone());
     let damage = write_all(&vault, &mut uses, &filter, &context.ui, &mut listing);
     let count = listing.count();
+    let hidden = listing.hidden_columns::<KeyView<'_>>();
     // A key may have one that the settings no longer define.
     if let (0, Some(permission)) = (count, &args.permission) {
         context.settings.permissions.expect(permission.clone())?;
     }
-    listing.finish::<KeyView<'_>>()?;
+    match args.names {
+        true => listing.finish_lines(),
+        false => listing.finish::<KeyView<'_>>(),
+    }?;
+    drop(pager);
     match damage? {
         Some(error) => Err(error.into()),
         None if count == 0 => {
@@ -137,8 +150,34 @@ pub(super) fn run(args: List, context: &mut Context) -> Result<ExitStatus, Error
             });
             Ok(ExitStatus::Done)
         }
-        None => Ok(ExitStatus::Done),
+        None => {
+            if context.ui.is_on_terminal() && !args.names {
+                context.ui.note(footer(count, &hidden));
+            }
+            Ok(ExitStatus::Done)
+        }
     }
+}
+
+/// `60 keys; no room for LIMIT, CREATED: `postkey show NAME` shows all of one`
+fn footer(count: usize, hidden: &[&str]) -> String {
+    let keys = counted(count as u64, "key", "keys");
+    match hidden {
+        [] => keys,
+        hidden => format!(
+            "{keys}; no room for {}: `postkey show NAME` shows everything about one",
+            hidden.join(", ")
+        ),
+    }
+}
+
+/// The fields that can be chosen.
+fn fields() -> impl TypedValueParser<Value = &'static str> {
+    let all = KeyView::<'_>::FIELDS;
+    PossibleValuesParser::new(all).map(move |chosen| {
+        let field = all.iter().find(|field| **field == chosen);
+        *field.expect("clap let only these through")
+    })
 }
 
 /// Writes all that can be read, and gives back the last damage that was met.
@@ -166,7 +205,11 @@ fn write_all(
         for (Record { id, key }, summary) in records.iter().zip(summaries) {
             if filter.matches_use(key, summary) {
                 let view = KeyView::new(key, filter.now).with_use(summary);
-                listing.push(&view.with_default(default == Some(*id)))?;
+                let view = view.with_default(default == Some(*id));
+                match filter.args.names {
+                    true => listing.push_line(key.name.as_str()),
+                    false => listing.push(&view),
+                }?;
             }
         }
         match outcome {

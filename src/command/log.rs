@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
 use clap::builder::PossibleValuesParser;
+use clap::{Args, value_parser};
 use jiff::Timestamp;
 
 use crate::arguments;
@@ -13,12 +13,12 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, FileRole};
 use crate::key::{KeyName, PastTime};
-use crate::ui::{ChainView, EntryView};
-use crate::vault::{self, Action, Chain, LogFilter, SavedHead, Vault};
+use crate::ui::{ChainView, EntryView, Format};
+use crate::vault::{self, Action, Chain, LogFilter, LogOrder, SavedHead, Vault};
 
 /// Print the audit log
 ///
-/// The oldest entry first. Every change is logged in the same transaction, and each entry is
+/// The oldest entry first; on a terminal the newest. Every change is logged in the same transaction, and each entry is
 /// chained to the one before it by a hash. That finds damage and careless edits; whoever can
 /// write the vault's file can also write a new chain. A head that is saved elsewhere finds
 /// that, too, and a vault that went back to an older copy.
@@ -28,6 +28,7 @@ use crate::vault::{self, Action, Chain, LogFilter, SavedHead, Vault};
 #[command(after_long_help = "\
 Examples:
   postkey log web
+  postkey log --last 20
   postkey log --since 30d --action delete,regenerate
   postkey log --since 2026-11-01 --until 2026-12-01 --format csv
   postkey log --verify --save-head /mnt/elsewhere/postkey.head
@@ -50,8 +51,11 @@ pub struct Log {
     #[arg(long, value_name = "COMMAND", value_delimiter = ',')]
     #[arg(value_parser = PossibleValuesParser::new(Action::commands()))]
     action: Vec<String>,
+    /// Only the last so many of them
+    #[arg(long, value_name = "COUNT", value_parser = value_parser!(u32).range(1..))]
+    last: Option<u32>,
     /// Checks the chain instead: exits 1 if the log was changed
-    #[arg(long, conflicts_with_all = ["name", "key", "since", "until", "action"])]
+    #[arg(long, conflicts_with_all = ["name", "key", "since", "until", "action", "last"])]
     verify: bool,
     /// Checks also that the log goes on from the head that was saved in a file
     #[arg(long, value_name = "FILE", requires = "verify", value_parser = arguments::paths())]
@@ -70,7 +74,7 @@ pub(super) fn run(mut args: Log, context: &mut Context) -> Result<ExitStatus, Er
         return verify(&args, context, &vault);
     }
     let sought = args.sought(context)?;
-    let count = list(&sought, context, &vault)?;
+    let count = list(&sought, args.last, context, &vault)?;
     match &sought.key {
         _ if count > 0 => {}
         Some(name) if !vault.is_in_log(name)? => {
@@ -140,17 +144,31 @@ fn expect_span(since: Option<Timestamp>, until: Option<Timestamp>) -> Result<(),
 }
 
 /// Lists what is sought, page by page; between two pages nothing holds the vault.
-fn list(sought: &LogFilter, context: &Context, vault: &Vault) -> Result<usize, Error> {
+fn list(
+    sought: &LogFilter,
+    count: Option<u32>,
+    context: &Context,
+    vault: &Vault,
+) -> Result<usize, Error> {
     let display = context.display();
+    let order = match context.ui.format == Format::Text && context.ui.is_on_terminal() {
+        true => LogOrder::Newest,
+        false => LogOrder::Oldest,
+    };
+    let mut last = match (order, count) {
+        (LogOrder::Oldest, Some(count)) => vault.log_before_last(count, sought)?,
+        _ => order.start(),
+    };
+    let most = count.map_or(usize::MAX, |count| count as usize);
+    let _pager = context.ui.page();
     let mut listing = context.ui.listing(&display);
-    let mut last = 0;
     loop {
         let mut page = Vec::new();
-        let is_more = vault.log_page(&mut last, sought, |entry| page.push(entry))?;
-        for entry in &page {
+        let is_more = vault.log_page(&mut last, order, sought, |entry| page.push(entry))?;
+        for entry in page.iter().take(most - listing.count()) {
             listing.push(&EntryView::new(entry))?;
         }
-        if !is_more || !listing.is_heard() {
+        if !is_more || !listing.is_heard() || listing.count() == most {
             break;
         }
     }

@@ -14,7 +14,7 @@ use crate::ui::{KeyDetails, KeyView, PolicyView};
 use crate::vault::{Record, SecretInfo, Vault};
 
 /// How many entries of the log are shown.
-const RECENT: usize = 10;
+const RECENT: usize = 5;
 
 /// Show everything about a key
 ///
@@ -50,7 +50,9 @@ pub(super) fn run(args: Show, context: &mut Context) -> Result<ExitStatus, Error
     secrets.retain(|secret| !secret.is_retired(display.now));
     let policy = policy(&record, &secrets, display.now, &vault, context)?;
     let details = KeyDetails::new(key, policy, &secrets, used.as_ref(), &log);
-    context.ui.result(&details, &details.facts(&display))?;
+    let facts = details.facts(&display);
+    let _pager = context.ui.page();
+    context.ui.result(&details, &facts)?;
     Ok(ExitStatus::Done)
 }
 

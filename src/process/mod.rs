@@ -3,6 +3,7 @@
 mod actor;
 mod clock;
 pub mod job;
+mod pager;
 mod panic;
 mod zone;
 
@@ -23,6 +24,7 @@ use signal_hook::{flag, low_level};
 
 pub use actor::actor;
 pub use clock::{WrongClock, clock, has_http_date, now};
+pub use pager::Pager;
 pub use panic::tell_panics;
 pub use zone::time_zone;
 

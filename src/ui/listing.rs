@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, Write};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::table::{self, Table};
 use super::{DisplayContext, Format, Output, Ui, csv, json, written};
@@ -37,6 +37,20 @@ pub struct Listing<'a> {
     table: Table,
     count: usize,
     is_heard: bool,
+    /// The fields that are wanted, in this order; all if it is none.
+    fields: Option<Vec<&'static str>>,
+}
+
+/// Some of an item's fields, as they stand in JSON.
+struct SomeFields<'a> {
+    item: serde_json::Value,
+    names: &'a [&'static str],
+}
+
+impl Serialize for SomeFields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.names.iter().map(|name| (name, &self.item[*name])))
+    }
 }
 
 impl Ui {
@@ -49,6 +63,7 @@ impl Ui {
             table: Table::default(),
             count: 0,
             is_heard: true,
+            fields: None,
         }
     }
 
@@ -80,6 +95,20 @@ pub(super) fn table_of<T: Row>(items: &[T], display: &DisplayContext) -> String 
 }
 
 impl Listing<'_> {
+    /// The same, of some fields only; none that is given means all.
+    pub fn of_fields(mut self, fields: Vec<&'static str>) -> Self {
+        self.fields = (!fields.is_empty()).then_some(fields);
+        self
+    }
+
+    /// The columns that have something in them and no room.
+    pub fn hidden_columns<T: Row>(&self) -> Vec<&'static str> {
+        match &self.fields {
+            None => self.table.hidden(T::COLUMNS, self.display),
+            Some(_) => Vec::new(),
+        }
+    }
+
     /// How many results there were.
     pub fn count(&self) -> usize {
         self.count
@@ -107,6 +136,16 @@ impl Listing<'_> {
         self.note_reader(result)
     }
 
+    /// Writes one more result, as a line that is the same in every format.
+    ///
+    /// # Errors
+    /// As [`Listing::push`].
+    pub fn push_line(&mut self, line: &str) -> Result<(), Error> {
+        self.count += 1;
+        let result = writeln!(self.out, "{line}");
+        self.note_reader(result)
+    }
+
     fn note_reader(&mut self, result: io::Result<()>) -> Result<(), Error> {
         self.is_heard &= result.is_ok();
         written(result)
@@ -114,23 +153,53 @@ impl Listing<'_> {
 
     fn push_json<T: Item>(&mut self, item: &T, before: &str) -> io::Result<()> {
         self.out.write_all(before.as_bytes())?;
-        json::write(&mut self.out, item)
+        let Some(names) = &self.fields else {
+            return json::write(&mut self.out, item);
+        };
+        let item = serde_json::to_value(item)?;
+        json::write(&mut self.out, &SomeFields { item, names })
+    }
+
+    fn header<T: Item>(&self) -> String {
+        match &self.fields {
+            None => csv::line(T::FIELDS),
+            Some(names) => csv::line(names),
+        }
+    }
+
+    /// The values of the wanted fields.
+    fn values<T: Item>(&self, item: &T) -> Vec<String> {
+        let all = item.fields();
+        let Some(names) = &self.fields else {
+            return all;
+        };
+        let at = |name: &&str| T::FIELDS.iter().position(|field| field == name);
+        let at = names.iter().filter_map(at);
+        at.map(|at| all[at].clone()).collect()
     }
 
     fn push_csv<T: Item>(&mut self, item: &T) -> io::Result<()> {
         if self.count == 0 {
-            self.out.write_all(csv::line(T::FIELDS).as_bytes())?;
+            self.out.write_all(self.header::<T>().as_bytes())?;
         }
-        self.out.write_all(csv::line(&item.fields()).as_bytes())
+        self.out.write_all(csv::line(&self.values(item)).as_bytes())
     }
 
     fn push_text<T: Row>(&mut self, item: &T) -> io::Result<()> {
-        self.table.push(
-            T::COLUMNS,
-            item.cells(self.display),
-            self.display,
-            &mut self.out,
-        )
+        let (columns, cells) = match &self.fields {
+            None => (T::COLUMNS.to_vec(), item.cells(self.display)),
+            Some(names) => (columns_of(names), self.values(item)),
+        };
+        self.table
+            .push(&columns, cells, self.display, &mut self.out)
+    }
+
+    /// Ends a listing of lines.
+    ///
+    /// # Errors
+    /// If what is left cannot be written.
+    pub fn finish_lines(mut self) -> Result<(), Error> {
+        written(self.out.flush())
     }
 
     /// Ends the listing.
@@ -141,10 +210,19 @@ impl Listing<'_> {
         let result = match (self.format, self.count) {
             (Format::Json, 0) => self.out.write_all(b"[]\n"),
             (Format::Json, _) => self.out.write_all(b"\n]\n"),
-            (Format::Csv, 0) => self.out.write_all(csv::line(T::FIELDS).as_bytes()),
-            (Format::Text, _) => self.table.finish(T::COLUMNS, self.display, &mut self.out),
+            (Format::Csv, 0) => self.out.write_all(self.header::<T>().as_bytes()),
+            (Format::Text, _) => {
+                let columns = self.fields.as_deref().map(columns_of);
+                let columns = columns.as_deref().unwrap_or(T::COLUMNS);
+                self.table.finish(columns, self.display, &mut self.out)
+            }
             _ => Ok(()),
         };
         written(result.and_then(|()| self.out.flush()))
     }
+}
+
+/// Columns of fields, as programs name them.
+fn columns_of(fields: &[&'static str]) -> Vec<table::Column> {
+    fields.iter().copied().map(table::Column::fixed).collect()
 }

@@ -30,7 +30,7 @@ pub use advice::{ALLOWS_WEAK, another_secret, extension, globals, refused_by_dov
 pub use calendar::Reminders;
 pub use display::DisplayContext;
 pub use export::{DeliveryCounts, ExportText, can_be_of, may_give_way};
-pub use listing::Listing;
+pub use listing::{Item, Listing};
 pub use output::Output;
 pub use views::{
     AffectedView, BackupView, ChainView, EntryView, ExaminedView, ExportedView, FindingView,

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use nix::unistd;
 
-use super::{Ui, written};
+use super::{Format, Ui, written};
 use crate::error::Error;
-use crate::process;
+use crate::process::{self, Pager};
 
 /// Standard output.
 ///
@@ -50,15 +50,23 @@ impl Ui {
         written(Output.write_all(text.as_bytes()))
     }
 
-    /// Writes text that clap has styled to standard output.
+    /// Writes help that clap has styled to standard output.
     ///
     /// # Errors
     /// As [`Ui::print`].
-    pub fn print_styled(&self, text: &clap::builder::StyledStr) -> Result<(), Error> {
-        self.print(&match self.has_color() {
+    pub fn print_help(&self, text: &clap::builder::StyledStr) -> Result<(), Error> {
+        let text = match self.has_color() {
             true => text.ansi().to_string(),
             false => text.to_string(),
-        })
+        };
+        let _pager = self.page();
+        self.print(&text)
+    }
+
+    /// Lets the pager read what follows on standard output, if it is for people.
+    pub fn page(&self) -> Option<Pager> {
+        let is_for_people = self.format == Format::Text;
+        is_for_people.then(Pager::start)?
     }
 
     /// Writes text that clap has styled to standard error; that nobody reads it is no failure.

@@ -36,6 +36,8 @@ enum ColumnShrink {
     Cut,
     /// It takes several lines.
     Wrap,
+    /// It moves to lines of its own, below its row.
+    Below,
 }
 
 impl Column {
@@ -75,10 +77,19 @@ impl Column {
         }
     }
 
+    /// A column that moves below its row.
+    pub const fn below(title: &'static str, rank: u8) -> Self {
+        Self {
+            title,
+            rank,
+            manner: ColumnShrink::Below,
+        }
+    }
+
     /// A cell's text as it is shown in a column so wide.
     fn fit(&self, text: &str, width: usize) -> String {
         match self.manner {
-            ColumnShrink::Wrap => text.to_owned(),
+            ColumnShrink::Wrap | ColumnShrink::Below => text.to_owned(),
             ColumnShrink::Cut | ColumnShrink::Drop => {
                 console::truncate_str(text, width, "…").into_owned()
             }
@@ -91,7 +102,7 @@ impl Column {
         match self.manner {
             ColumnShrink::Wrap => rest.max(LEAST.min(width)),
             ColumnShrink::Cut if rest >= LEAST => rest,
-            ColumnShrink::Cut | ColumnShrink::Drop => 0,
+            ColumnShrink::Cut | ColumnShrink::Drop | ColumnShrink::Below => 0,
         }
     }
 }
@@ -100,7 +111,15 @@ impl Column {
 #[derive(Debug, Default)]
 pub(super) struct Table {
     rows: Vec<Vec<String>>,
-    widths: Option<Vec<usize>>,
+    layout: Option<Layout>,
+}
+
+/// How wide the columns are; 0 for those that are left out or stand below their rows.
+#[derive(Debug)]
+struct Layout {
+    widths: Vec<usize>,
+    /// The column that stands below its row, and how wide its lines are.
+    below: Option<(usize, usize)>,
 }
 
 impl Table {
@@ -112,8 +131,8 @@ impl Table {
         out: &mut impl Write,
     ) -> io::Result<()> {
         let row = fit_to_show(&row);
-        if let Some(widths) = &self.widths {
-            return write_padded(columns, &row, widths, out);
+        if let Some(layout) = &self.layout {
+            return layout.write(columns, &row, out);
         }
         self.rows.push(row);
         if self.rows.len() < MEASURED {
@@ -122,12 +141,13 @@ impl Table {
         let titles = titles(columns);
         // A column that is empty so far may be filled later.
         self.rows.push(titles.clone());
-        let widths = fitted(columns, &self.rows, display.width);
+        let layout = Layout::fitted(columns, &self.rows, display.width);
         self.rows.pop();
-        for row in [titles].into_iter().chain(std::mem::take(&mut self.rows)) {
-            write_padded(columns, &row, &widths, out)?;
+        write_padded(columns, &titles, &layout.widths, out)?;
+        for row in std::mem::take(&mut self.rows) {
+            layout.write(columns, &row, out)?;
         }
-        self.widths = Some(widths);
+        self.layout = Some(layout);
         Ok(())
     }
 
@@ -144,6 +164,22 @@ impl Table {
     }
 }
 
+impl Table {
+    /// The columns that have something in them and no room.
+    pub(super) fn hidden(&self, columns: &[Column], display: &DisplayContext) -> Vec<&'static str> {
+        let widths = match &self.layout {
+            Some(layout) => layout.widths.clone(),
+            None => fitted(columns, &self.rows, display.width),
+        };
+        let has_text = |at: &usize| self.rows.iter().any(|row| !row[*at].is_empty());
+        let hidden = (0..columns.len()).filter(|at| widths[*at] == 0);
+        hidden
+            .filter(has_text)
+            .map(|at| columns[at].title)
+            .collect()
+    }
+}
+
 /// A row's cells with what could move a cursor spelled out.
 pub(super) fn fit_to_show(row: &[String]) -> Vec<String> {
     row.iter()
@@ -153,31 +189,90 @@ pub(super) fn fit_to_show(row: &[String]) -> Vec<String> {
 
 /// A whole table; its cells must be fit to be shown.
 pub(super) fn render(columns: &[Column], rows: &[Vec<String>], display: &DisplayContext) -> String {
-    let widths = fitted(columns, rows, display.width);
-    let cells = |row: &[String]| -> Vec<Cell> {
-        let shown = columns
-            .iter()
-            .zip(row)
-            .zip(&widths)
-            .filter(|(_, width)| **width > 0);
-        shown
-            .map(|((column, cell), width)| colored(column.fit(cell, *width)))
-            .collect()
+    let layout = Layout::fitted(columns, rows, display.width);
+    let Some(below) = layout.below else {
+        return layout.block(columns, true, rows, display);
     };
-    let mut table = comfy_table::Table::new();
-    table
-        .load_style(NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic);
-    if display.color {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
+    let mut lines = vec![layout.block(columns, true, &[], display)];
+    for row in rows {
+        lines.push(layout.block(columns, false, std::slice::from_ref(row), display));
+        lines.extend(lines_below(row, below));
     }
-    let bold = |cell: Cell| cell.add_attribute(Attribute::Bold);
-    table.set_header(cells(&titles(columns)).into_iter().map(bold));
-    table.add_rows(rows.iter().map(|row| cells(row)));
-    set_widths(&mut table, &widths);
-    table.trim_fmt()
+    lines.join("\n")
+}
+
+impl Layout {
+    fn fitted(columns: &[Column], rows: &[Vec<String>], room: Option<u16>) -> Self {
+        let widths = fitted(columns, rows, room);
+        let is_below = |at: &usize| {
+            let has_text = rows.iter().any(|row| !row[*at].is_empty());
+            columns[*at].manner == ColumnShrink::Below && widths[*at] == 0 && has_text
+        };
+        let below = (0..columns.len()).find(is_below);
+        let below = below.zip(room.map(usize::from));
+        Self { widths, below }
+    }
+
+    /// Rows as they are shown, without what stands below them.
+    fn block(
+        &self,
+        columns: &[Column],
+        has_titles: bool,
+        rows: &[Vec<String>],
+        display: &DisplayContext,
+    ) -> String {
+        let cells = |row: &[String]| -> Vec<Cell> {
+            let shown = columns
+                .iter()
+                .zip(row)
+                .zip(&self.widths)
+                .filter(|(_, width)| **width > 0);
+            shown
+                .map(|((column, cell), width)| colored(column.fit(cell, *width)))
+                .collect()
+        };
+        let mut table = comfy_table::Table::new();
+        table
+            .load_style(NOTHING)
+            .set_content_arrangement(ContentArrangement::Dynamic);
+        if display.color {
+            table.enforce_styling();
+        } else {
+            table.force_no_tty();
+        }
+        if has_titles {
+            let bold = |cell: Cell| cell.add_attribute(Attribute::Bold);
+            table.set_header(cells(&titles(columns)).into_iter().map(bold));
+        }
+        table.add_rows(rows.iter().map(|row| cells(row)));
+        set_widths(&mut table, &self.widths);
+        table.trim_fmt()
+    }
+
+    /// One row, and what stands below it.
+    fn write(&self, columns: &[Column], row: &[String], out: &mut impl Write) -> io::Result<()> {
+        write_padded(columns, row, &self.widths, out)?;
+        let below = self.below.map(|below| lines_below(row, below));
+        for line in below.into_iter().flatten() {
+            writeln!(out, "{line}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A cell's text in lines of their own, so wide at most.
+fn lines_below(row: &[String], (column, width): (usize, usize)) -> Vec<String> {
+    const INDENT: &str = "    ";
+    let options = textwrap::Options::new(width)
+        .initial_indent(INDENT)
+        .subsequent_indent(INDENT);
+    match row[column].is_empty() {
+        true => Vec::new(),
+        false => textwrap::fill(&row[column], options)
+            .lines()
+            .map(str::to_owned)
+            .collect(),
+    }
 }
 
 fn titles(columns: &[Column]) -> Vec<String> {

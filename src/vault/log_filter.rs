@@ -23,6 +23,25 @@ pub struct LogFilter {
     pub actions: Vec<Action>,
 }
 
+/// In which order entries are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogOrder {
+    /// The oldest first.
+    Oldest,
+    /// The newest first.
+    Newest,
+}
+
+impl LogOrder {
+    /// Where reading begins: before the first entry in this order.
+    pub fn start(self) -> i64 {
+        match self {
+            Self::Oldest => 0,
+            Self::Newest => i64::MAX,
+        }
+    }
+}
+
 impl LogFilter {
     /// The condition on a row and what its parameters are, from the second on.
     fn condition(&self) -> (&'static str, [Option<String>; 4]) {
@@ -44,7 +63,7 @@ impl LogFilter {
 }
 
 impl Vault {
-    /// Hands the sought entries after `last` to `take`, at most a page of them, and tells whether
+    /// Hands the sought entries that follow `last` in that order to `take`, at most a page of them, and tells whether
     /// there may be more.
     ///
     /// # Errors
@@ -52,13 +71,18 @@ impl Vault {
     pub fn log_page(
         &self,
         last: &mut i64,
+        order: LogOrder,
         sought: &LogFilter,
         mut take: impl FnMut(Entry),
     ) -> Result<bool, Error> {
         let (condition, [key, since, until, commands]) = sought.condition();
+        let (after, direction) = match order {
+            LogOrder::Oldest => (">", "ASC"),
+            LogOrder::Newest => ("<", "DESC"),
+        };
         let query = format!(
-            "SELECT {COLUMNS} FROM log WHERE sequence > ?1 AND {condition}
-             ORDER BY sequence LIMIT {PAGE}"
+            "SELECT {COLUMNS} FROM log WHERE sequence {after} ?1 AND {condition}
+             ORDER BY sequence {direction} LIMIT {PAGE}"
         );
         let mut statement = self.connection.prepare_cached(&query)?;
         let mut rows = statement.query(params![*last, key, since, until, commands])?;
@@ -70,6 +94,22 @@ impl Vault {
             take(entry);
         }
         Ok(length == PAGE)
+    }
+
+    /// The newest entry before the last `count` of those that are sought; 0 if there is none.
+    ///
+    /// # Errors
+    /// If the vault cannot be read.
+    pub fn log_before_last(&self, count: u32, sought: &LogFilter) -> Result<i64, Error> {
+        let (condition, [key, since, until, commands]) = sought.condition();
+        let query = format!(
+            "SELECT sequence FROM log WHERE {condition} ORDER BY sequence DESC LIMIT 1 OFFSET ?1"
+        );
+        let parameters = params![count, key, since, until, commands];
+        let before = self
+            .connection
+            .query_row(&query, parameters, |row| row.get(0));
+        Ok(before.optional()?.unwrap_or(0))
     }
 
     /// Whether any entry is of a key that ever had the name.

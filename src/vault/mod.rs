@@ -53,7 +53,7 @@ use crate::files::FileId;
 
 pub use crate::vault::ended_terms::SeenEnd;
 pub use crate::vault::future_terms::{TermAhead, TermKind};
-pub use crate::vault::log_filter::LogFilter;
+pub use crate::vault::log_filter::{LogFilter, LogOrder};
 pub use crate::vault::past_owner::PastOwner;
 pub use action::Action;
 pub use chain::Chain;

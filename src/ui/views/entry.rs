@@ -88,10 +88,10 @@ impl Item for EntryView<'_> {
 impl Row for EntryView<'_> {
     const COLUMNS: &'static [Column] = &[
         Column::fixed("WHEN"),
-        Column::cut("WHO", 1),
+        Column::wrapped("WHO", 1),
         Column::fixed("COMMAND"),
         Column::wrapped("KEY", 2),
-        Column::wrapped("CHANGE", 3),
+        Column::below("CHANGE", 3),
     ];
 
     fn cells(&self, display: &DisplayContext) -> Vec<String> {

@@ -189,15 +189,15 @@ impl Item for KeyView<'_> {
 impl Row for KeyView<'_> {
     const COLUMNS: &'static [Column] = &[
         Column::wrapped("NAME", 1),
-        Column::dropped("KIND", 2),
-        Column::cut("USERNAME", 6),
+        Column::dropped("KIND", 3),
+        Column::cut("USERNAME", 2),
         Column::fixed("TAIL"),
         Column::fixed("STATUS"),
-        Column::dropped("PERMISSION", 5),
+        Column::dropped("PERMISSION", 6),
         Column::dropped("LIMIT", 7),
-        Column::dropped("LAST USED", 3),
+        Column::dropped("LAST USED", 4),
         Column::dropped("CREATED", 8),
-        Column::dropped("EXPIRES", 4),
+        Column::dropped("EXPIRES", 5),
         Column::cut("DESCRIPTION", 9),
     ];
 
