@@ -38,7 +38,15 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Environments", &["apply", "import"]),
     (
         "Care",
-        &["check", "doctor", "log", "backup", "restore", "completions"],
+        &[
+            "check",
+            "doctor",
+            "log",
+            "backup",
+            "restore",
+            "config",
+            "completions",
+        ],
     ),
 ];
 

@@ -5,6 +5,7 @@ mod apply;
 mod backup;
 mod check;
 pub mod completions;
+mod config;
 mod connect;
 mod deactivate;
 mod decoy;
@@ -83,6 +84,7 @@ pub enum Verb {
     Export(export::Export),
     Doctor(doctor::Doctor),
     Connect(connect::Connect),
+    Config(config::Config),
     Completions(completions::Completions),
 }
 
@@ -110,6 +112,7 @@ impl Verb {
                     | Self::Doctor(_)
                     | Self::Serve(_)
                     | Self::Connect(_)
+                    | Self::Config(_)
                     | Self::Completions(_)
             )
     }
@@ -203,6 +206,7 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<ExitStatus, Error> {
         Verb::Export(args) => export::run(args, context),
         Verb::Doctor(args) => doctor::run(args, context),
         Verb::Connect(args) => connect::run(args, context),
+        Verb::Config(args) => config::run(args, context),
         Verb::Completions(args) => completions::run(args, context),
     }
 }

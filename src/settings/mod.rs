@@ -1,6 +1,7 @@
 //! The settings: flags over environment over `config.toml` over defaults, merged once.
 
 mod credentials;
+mod effective;
 mod export;
 mod file;
 mod listen;
@@ -22,6 +23,8 @@ use serde::Deserialize;
 
 use crate::key::{Brand, Expiry, Invalid, Limit, Period, Permission};
 pub use credentials::{Credentials, KeyHeader};
+use effective::SetSettings;
+pub use effective::{EffectiveSetting, SettingSource};
 pub use export::{ExportFormat, ExportTarget};
 use file::{Defaults, File, Text};
 pub use listen::Listen;
@@ -83,6 +86,8 @@ pub struct Settings {
     pub exported_vault: Option<PathBuf>,
     /// Whether the settings' file may name exports that could not be read.
     pub lacks_exports: bool,
+    /// Which settings are set, and by what.
+    set: SetSettings,
 }
 
 /// What says where the vault lies.
@@ -271,6 +276,7 @@ impl SettingsSource {
         settings.place = place.cloned();
         settings.file = place.filter(|path| path.is_file()).cloned();
         settings.exported_vault = exported_vault;
+        settings.set.file = SetSettings::of_text(&self.text);
         Ok(settings)
     }
 }
@@ -304,7 +310,17 @@ fn merged(
         file.serve.headers.map_or(credentials.headers, values),
         file.serve.bearer.unwrap_or(credentials.bearer),
     )?;
+    let flags = [
+        ("wait", overrides.wait.is_some()),
+        ("output.utc", overrides.utc),
+        ("output.color", overrides.color.is_some()),
+    ];
+    let flags = flags.into_iter().filter(|(_, is_given)| *is_given);
     Ok(Settings {
+        set: SetSettings {
+            flags: flags.map(|(name, _)| name).collect(),
+            ..SetSettings::default()
+        },
         place: None,
         file: None,
         vault,

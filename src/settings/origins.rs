@@ -1,5 +1,6 @@
 //! Which web pages may call the API from a browser.
 
+use std::fmt;
 use std::str::FromStr;
 
 use crate::key::Invalid;
@@ -26,6 +27,17 @@ impl Origins {
     pub fn allow(&self, origin: &str) -> bool {
         let mut allowed = self.0.iter();
         allowed.any(|Origin(allowed)| allowed == "*" || allowed == origin)
+    }
+}
+
+impl fmt::Display for Origins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let origins: Vec<&str> = self
+            .0
+            .iter()
+            .map(|Origin(origin)| origin.as_str())
+            .collect();
+        f.write_str(&origins.join(", "))
     }
 }
 

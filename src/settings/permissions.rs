@@ -58,6 +58,12 @@ impl Permissions {
         self.0.keys().map(Permission::as_str)
     }
 
+    /// What the permission of that name allows.
+    pub fn rules(&self, name: &str) -> impl Iterator<Item = &Rule> {
+        let found = self.0.iter().find(|(own, _)| own.as_str() == name);
+        found.into_iter().flat_map(|(_, rules)| rules)
+    }
+
     /// Whether a key with the permission may do what `needed` names.
     pub fn covers(&self, permission: &Permission, needed: &Permission) -> bool {
         permission.is_full() || permission == needed

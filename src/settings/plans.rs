@@ -20,6 +20,11 @@ impl Plans {
         self.0.keys().map(String::as_str)
     }
 
+    /// All plans and their limits, in the order of their names.
+    pub fn limits(&self) -> impl Iterator<Item = (&str, Limit)> {
+        self.0.iter().map(|(name, limit)| (name.as_str(), *limit))
+    }
+
     /// The limit of a plan.
     ///
     /// # Errors

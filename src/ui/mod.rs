@@ -35,7 +35,7 @@ pub use output::Output;
 pub use views::{
     AffectedView, BackupView, ChainView, EntryView, ExaminedView, ExportedView, FindingView,
     IdentifiedText, IdentityView, ImportedView, Incident, Issued, KeyDetails, KeyView, Outcome,
-    PolicyView, Replacement, SecretRole, StepOutcome, StepView, TextView, UsageView,
+    PolicyView, Replacement, SecretRole, SettingView, StepOutcome, StepView, TextView, UsageView,
     VerdictDetails, VerdictView, changes, counted, first_of, head_told, held, last_use,
     quoted_names, refusals, secret_use,
 };

@@ -1,0 +1,35 @@
+//! `postkey config`: the settings in effect.
+
+use clap::Args;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::ui::SettingView;
+
+/// Print the settings in effect, and where each comes from
+///
+/// A flag counts over the environment, that over the settings file, and that over the default.
+///
+/// Formats: text, json, jsonl, csv.
+#[derive(Args, Debug)]
+pub struct Config {}
+
+pub(super) fn run(_: Config, context: &mut Context) -> Result<ExitStatus, Error> {
+    let settings = context.settings.effective();
+    let display = context.display();
+    let _pager = context.ui.page();
+    let mut listing = context.ui.listing(&display);
+    for setting in &settings {
+        listing.push(&SettingView::new(setting))?;
+    }
+    listing.finish::<SettingView<'_>>()?;
+    if let Some(place) = &context.settings.place {
+        let place = place.display();
+        context.ui.note(match context.settings.file {
+            Some(_) => format!("settings file: `{place}`"),
+            None => format!("settings file: `{place}` (does not exist)"),
+        });
+    }
+    Ok(ExitStatus::Done)
+}

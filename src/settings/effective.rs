@@ -1,0 +1,142 @@
+//! What every setting is, and where that comes from.
+
+use std::collections::BTreeSet;
+
+use super::{Color, Settings, VaultSource};
+use crate::key::Expiry;
+
+/// Where a setting's value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SettingSource {
+    /// A flag of this command.
+    Flag,
+    /// A variable of the environment.
+    Environment,
+    /// The settings file.
+    File,
+    /// Nothing sets it.
+    Default,
+}
+
+/// A setting, as it is in effect.
+#[derive(Clone, Debug)]
+pub struct EffectiveSetting {
+    /// As the settings file names it: `serve.listen`
+    pub name: String,
+    /// As it is written there.
+    pub value: String,
+    /// Where it comes from.
+    pub source: SettingSource,
+}
+
+/// Which settings are set, and by what.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SetSettings {
+    /// Those of the file, with their sections.
+    pub(super) file: BTreeSet<String>,
+    /// Those that flags set.
+    pub(super) flags: Vec<&'static str>,
+}
+
+impl SetSettings {
+    /// The settings that a file's text sets; it is TOML.
+    pub(super) fn of_text(text: &str) -> BTreeSet<String> {
+        let table: toml::Table = text.parse().unwrap_or_default();
+        let mut names = BTreeSet::new();
+        for (name, value) in table {
+            match value {
+                toml::Value::Table(section) => {
+                    names.extend(section.keys().map(|key| format!("{name}.{key}")));
+                }
+                _ => {
+                    names.insert(name);
+                }
+            }
+        }
+        names
+    }
+
+    fn source(&self, name: &str) -> SettingSource {
+        match () {
+            () if self.flags.contains(&name) => SettingSource::Flag,
+            () if self.file.contains(name) => SettingSource::File,
+            () => SettingSource::Default,
+        }
+    }
+}
+
+impl Settings {
+    /// Every setting, in the order of the settings file.
+    pub fn effective(&self) -> Vec<EffectiveSetting> {
+        let mut all = self.single();
+        for (name, limit) in self.plans.limits() {
+            all.push((format!("plans.{name}"), limit.to_string()));
+        }
+        for name in self.permissions.names() {
+            let rules = self.permissions.rules(name).map(ToString::to_string);
+            let rules = rules.collect::<Vec<_>>().join(", ");
+            all.push((format!("permissions.{name}"), rules));
+        }
+        for export in &self.exports {
+            all.push(("export".to_owned(), export.file.display().to_string()));
+        }
+        let effective = |(name, value): (String, String)| EffectiveSetting {
+            source: self.source(&name),
+            name,
+            value,
+        };
+        all.into_iter().map(effective).collect()
+    }
+
+    fn source(&self, name: &str) -> SettingSource {
+        match (name, self.vault_source) {
+            ("vault", VaultSource::Flag) => SettingSource::Flag,
+            ("vault", VaultSource::Environment) => SettingSource::Environment,
+            ("vault", VaultSource::Settings) => SettingSource::File,
+            ("vault", VaultSource::Home) => SettingSource::Default,
+            _ => self.set.source(name),
+        }
+    }
+
+    /// The settings that have one value each.
+    fn single(&self) -> Vec<(String, String)> {
+        let headers = self.credentials.headers.iter().map(ToString::to_string);
+        [
+            ("vault", self.vault.display().to_string()),
+            ("wait", format!("{}s", self.wait.as_secs_f64())),
+            ("brand", self.brand.to_string()),
+            ("defaults.expires", expiry(self.expires)),
+            ("defaults.permission", self.permission.to_string()),
+            ("defaults.plan", self.limit.to_string()),
+            ("policy.rotate_every", self.policy.rotate_every.to_string()),
+            ("policy.unused", self.policy.unused.to_string()),
+            ("policy.expiring", self.policy.expiring.to_string()),
+            ("usage.keep", format!("{}d", self.retention.days())),
+            ("serve.listen", self.listen.to_string()),
+            ("serve.headers", headers.collect::<Vec<_>>().join(", ")),
+            ("serve.bearer", self.credentials.bearer.to_string()),
+            ("serve.cors_origins", self.cors_origins.to_string()),
+            ("output.shown", self.shown.to_string()),
+            ("output.utc", self.utc.to_string()),
+            ("output.color", color(self.color).to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+}
+
+fn expiry(expiry: Expiry) -> String {
+    match expiry {
+        Expiry::Never => "never".to_owned(),
+        Expiry::After(period) => period.to_string(),
+        Expiry::At(moment) => moment.to_string(),
+    }
+}
+
+fn color(color: Color) -> &'static str {
+    match color {
+        Color::Auto => "auto",
+        Color::Always => "always",
+        Color::Never => "never",
+    }
+}

@@ -1,0 +1,58 @@
+//! A setting as it is in effect.
+
+use serde::Serialize;
+
+use crate::settings::{EffectiveSetting, SettingSource};
+use crate::ui::DisplayContext;
+use crate::ui::listing::{Item, Row};
+use crate::ui::table::Column;
+
+/// A setting, and where its value comes from.
+#[derive(Debug, Serialize)]
+pub struct SettingView<'a> {
+    setting: &'a str,
+    value: &'a str,
+    source: &'static str,
+}
+
+impl<'a> SettingView<'a> {
+    /// The setting.
+    pub fn new(setting: &'a EffectiveSetting) -> Self {
+        Self {
+            setting: &setting.name,
+            value: &setting.value,
+            source: match setting.source {
+                SettingSource::Flag => "flag",
+                SettingSource::Environment => "environment",
+                SettingSource::File => "settings",
+                SettingSource::Default => "default",
+            },
+        }
+    }
+
+    fn texts(&self) -> Vec<String> {
+        [self.setting, self.value, self.source]
+            .map(str::to_owned)
+            .into()
+    }
+}
+
+impl Item for SettingView<'_> {
+    const FIELDS: &'static [&'static str] = &["setting", "value", "source"];
+
+    fn fields(&self) -> Vec<String> {
+        self.texts()
+    }
+}
+
+impl Row for SettingView<'_> {
+    const COLUMNS: &'static [Column] = &[
+        Column::fixed("SETTING"),
+        Column::wrapped("VALUE", 1),
+        Column::fixed("SOURCE"),
+    ];
+
+    fn cells(&self, _: &DisplayContext) -> Vec<String> {
+        self.texts()
+    }
+}
