@@ -91,6 +91,8 @@ fn a_rotation_changes_nothing_but_the_secret() {
         for field in ["tail", "status", "secrets", "log"] {
             key.as_object_mut().unwrap().remove(field).unwrap();
         }
+        // It counts from the secret, which is another one.
+        key["policy"]["rotation_due_at"] = serde_json::Value::Null;
         key
     };
     let before = strip(sandbox.show("ci"));

@@ -152,23 +152,24 @@ pub(super) fn run(args: List, context: &mut Context) -> Result<ExitStatus, Error
         }
         None => {
             if context.ui.is_on_terminal() && !args.names {
-                context.ui.note(footer(count, &hidden));
+                for line in footer(count, &hidden, display.width) {
+                    context.ui.note(line);
+                }
             }
             Ok(ExitStatus::Done)
         }
     }
 }
 
-/// `60 keys; no room for LIMIT, CREATED: `postkey show NAME` shows all of one`
-fn footer(count: usize, hidden: &[&str]) -> String {
+/// `60 keys; hidden: LIMIT, CREATED`, in lines that fit the terminal
+fn footer(count: usize, hidden: &[&str], width: Option<u16>) -> Vec<String> {
     let keys = counted(count as u64, "key", "keys");
-    match hidden {
+    let footer = match hidden {
         [] => keys,
-        hidden => format!(
-            "{keys}; no room for {}: `postkey show NAME` shows everything about one",
-            hidden.join(", ")
-        ),
-    }
+        hidden => format!("{keys}; hidden: {}", hidden.join(", ")),
+    };
+    let lines = textwrap::wrap(&footer, width.map_or(usize::MAX, usize::from));
+    lines.into_iter().map(Into::into).collect()
 }
 
 /// The fields that can be chosen.

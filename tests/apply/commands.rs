@@ -92,7 +92,7 @@ fn a_command_that_fails_keeps_its_key_from_being_made_and_no_other() {
             first.is_some_and(|line| line.contains(why)),
             "{script}: {run:?}"
         );
-        assert!(run.stderr.contains("run it again"), "{run:?}");
+        assert!(run.stderr.contains("run `postkey apply` again"), "{run:?}");
         assert_eq!(sandbox.how_many(), 1, "{script}");
         assert_eq!(sandbox.verify(sandbox.read("second").trim_end()).1, 0);
         let rows = sandbox.rows(&[], 6);

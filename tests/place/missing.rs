@@ -101,6 +101,7 @@ fn what_needs_no_vault_works_without_one() {
     let sandbox = Sandbox::new();
     for line in [
         "completions bash",
+        "config",
         "connect nginx",
         "help list",
         "--version",

@@ -181,7 +181,7 @@ fn every_command_is_tried_on_unsafe_vaults() {
         .collect();
     let tried: BTreeSet<_> = commands()
         .map(|args| args[0])
-        .chain(["completions", "restore", "doctor", "apply"])
+        .chain(["completions", "config", "restore", "doctor", "apply"])
         .collect();
     assert_eq!(tried, all, "list the new command in READING or WRITING");
 }

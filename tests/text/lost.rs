@@ -179,6 +179,7 @@ fn every_command_with_a_result_fails_where_standard_output_is_closed_or_not_for_
         "connect dovecot",
         "export json",
         "completions bash",
+        "config",
         "import htpasswd --dry-run users",
         "restore --dry-run copy.db",
         "apply --dry-run keys.toml",

@@ -7,7 +7,7 @@ use crate::sandbox::{POSTKEY, Run, Sandbox};
 use crate::secrecy::stock::stock;
 use crate::secrecy::watch::program;
 
-const READING: [&[&str]; 12] = [
+const READING: [&[&str]; 13] = [
     &["list"],
     &["show", "ci"],
     &["log"],
@@ -20,6 +20,7 @@ const READING: [&[&str]; 12] = [
     &["connect", "dovecot"],
     &["export", "json"],
     &["completions", "bash"],
+    &["config"],
 ];
 
 const TELLING: [&[&str]; 7] = [

@@ -207,15 +207,18 @@ impl<'a> Rotation<'a> {
         let Some(old) = old.filter(|old| old.last_at >= since) else {
             return;
         };
-        if used.takeover(&self.seen.key.tail, &self.old.tail) == Takeover::Complete {
-            ui.warn(format!("{}, before the new one", self.last_use(used, old)));
+        let is_complete = used.takeover(&self.seen.key.tail, &self.old.tail) == Takeover::Complete;
+        if is_complete {
+            ui.note(format!("{}, before the new one", self.last_use(used, old)));
         }
         let addresses: Vec<&str> = used.addresses_since(since).collect();
         if addresses.len() > 1 {
-            ui.warn(format!(
-                "in the last hour the key was used from {}",
-                addresses.join(", ")
-            ));
+            let all = addresses.join(", ");
+            let used = format!("in the last hour the key was used from {all}");
+            match is_complete {
+                true => ui.note(used),
+                false => ui.warn(used),
+            }
         }
     }
 
