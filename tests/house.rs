@@ -109,7 +109,7 @@ fn names(text: &str, module: &str) -> bool {
 }
 
 /// Every source file without its comments, by its path below `src`.
-fn sources() -> Vec<(PathBuf, String)> {
+pub fn sources() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
     let mut folders = vec![root.clone()];

@@ -290,11 +290,37 @@ fn every_link_between_guides_names_the_man_page_that_it_leads_to() {
 /// Nobody who has installed postkey has its README.
 #[test]
 fn nothing_that_is_installed_speaks_of_the_readme() {
-    let installed = files_below("man").chain(files_below("man/guide"));
-    for file in installed {
+    let source = crate::house::sources().into_iter();
+    let source = source.map(|(path, _)| format!("src/{}", path.display()));
+    let manual = files_below("man").chain(files_below("man/guide"));
+    for file in manual.chain(source) {
         let text = read(&file).to_lowercase();
         assert!(!text.contains("readme"), "{file}");
     }
+}
+
+#[test]
+fn help_lists_the_guides_and_prints_them() {
+    let sandbox = Sandbox::new();
+    let list = sandbox.run(["help"]).expect(0).stdout;
+    for name in GUIDES {
+        // The command of that name has its own help.
+        let topic = if name == "config" { "settings" } else { name };
+        let text = guide(name);
+        assert_eq!(sandbox.run(["help", topic]).expect(0).stdout, text);
+        let title = text.lines().next().unwrap().trim_start_matches("# ");
+        let is_listed = |line: &str| {
+            let words = line.trim_start().split_once(' ');
+            words.is_some_and(|(name, rest)| name == topic && rest.trim() == title)
+        };
+        assert!(list.lines().any(is_listed), "{name}");
+    }
+    assert!(sandbox.run(["mail"]).expect(2).stdout.is_empty());
+    let wrong = sandbox.run(["help", "rotatoin"]).expect(2);
+    assert!(
+        wrong.stderr.contains("`postkey help rotation`"),
+        "{wrong:?}"
+    );
 }
 
 fn root() -> &'static Path {

@@ -1,11 +1,11 @@
-//! The help of the whole program: its commands in groups.
+//! The help of the whole program: its commands in groups, and the guides.
 
 use std::fmt::Write;
 
 use clap::Command;
 use clap::builder::StyledStr;
 
-use super::STYLES;
+use super::{STYLES, guide};
 
 /// The commands, by what they are about; those that are hidden are in none.
 const GROUPS: [(&str, &[&str]); 5] = [
@@ -54,7 +54,8 @@ const GROUPS: [(&str, &[&str]); 5] = [
 const NEXT: &str = "\
 First key:      postkey generate api NAME
 More:           postkey --help          what each command does, global options
-                postkey help COMMAND    everything about a command";
+                postkey help COMMAND    everything about a command
+                postkey help GUIDE      mail, http, ci, rotation and others";
 
 /// The longest name of a command.
 const WIDEST: usize = "completions".len();
@@ -71,6 +72,14 @@ pub(super) fn grouped(definition: Command) -> Command {
             let gap = " ".repeat(WIDEST + 2 - name.len());
             let _ = writeln!(template, "  {literal}{name}{literal:#}{gap}{about}");
         }
+    }
+    let _ = writeln!(
+        template,
+        "\n{header}Guides{header:#} (`postkey help GUIDE`):"
+    );
+    for (name, title) in guide::titles() {
+        let literal = STYLES.get_literal();
+        let _ = writeln!(template, "  {literal}{name:<WIDEST$}{literal:#}  {title}");
     }
     let _ = write!(
         template,

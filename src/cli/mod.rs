@@ -1,5 +1,6 @@
 //! The command line: the global flags, the list of verbs, and the dispatch.
 
+mod guide;
 mod help;
 
 use std::env;
@@ -252,7 +253,13 @@ fn refuse(error: &clap::Error) -> ExitStatus {
             return ended(&ui, printed.map(|()| ExitStatus::Done));
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => ExitStatus::Usage,
-        _ => return ended(&ui, Err(explained(error))),
+        _ => {
+            let result = match guide::asked(error) {
+                Some(topic) => guide::print(&ui, topic),
+                None => Err(explained(error)),
+            };
+            return ended(&ui, result);
+        }
     };
     let help = match has_command() {
         true => error.render(),

@@ -193,7 +193,7 @@ fn explained(message: &str) -> (String, Option<String>) {
             (format!("unknown {what} {}", quoted(unknown)), Some(hint))
         }
         _ if message.starts_with("invalid type") => {
-            let hint = "the README shows how each setting is written";
+            let hint = "`postkey help settings` shows how each setting is written";
             (escape_controls(message).into_owned(), Some(hint.to_owned()))
         }
         _ => (

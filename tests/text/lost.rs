@@ -187,6 +187,7 @@ fn every_command_with_a_result_fails_where_standard_output_is_closed_or_not_for_
         "--version",
         "help",
         "help generate",
+        "help mail",
         "list --help",
     ] {
         let args: Vec<&str> = line.split(' ').collect();

@@ -23,12 +23,13 @@ const READING: [&[&str]; 13] = [
     &["config"],
 ];
 
-const TELLING: [&[&str]; 7] = [
+const TELLING: [&[&str]; 8] = [
     &["--help"],
     &["--version"],
     &["-h"],
     &["help"],
     &["help", "generate"],
+    &["help", "mail"],
     &["generate", "--help"],
     &[],
 ];
