@@ -19,7 +19,7 @@ use crate::parallel;
 use crate::readme::{self, GUIDES};
 
 /// The commands that each guide shows.
-const GUIDES_TO: [(&str, &[&str]); 8] = [
+const GUIDES_TO: [(&str, &[&str]); 9] = [
     (
         "tutorial",
         &[
@@ -44,6 +44,7 @@ const GUIDES_TO: [(&str, &[&str]); 8] = [
     ("incident", &["revoke", "identify", "connect"]),
     ("ci", &["generate", "regenerate", "rotate", "revoke"]),
     ("bootstrap", &["apply", "generate"]),
+    ("config", &["config"]),
     ("care", &["check", "backup", "restore", "doctor", "explain"]),
 ];
 

@@ -79,6 +79,17 @@ fn what_only_some_places_may_say_is_said_there_only() {
 }
 
 #[test]
+fn whoever_contributes_is_told_of_every_module() {
+    let text = include_str!("../CONTRIBUTING.md");
+    for (path, _) in sources() {
+        let module = path.iter().next().unwrap().to_str().unwrap();
+        let module = module.trim_end_matches(".rs");
+        let is_named = module == "lib" || text.contains(&format!("`{module}`"));
+        assert!(is_named, "{module}");
+    }
+}
+
+#[test]
 fn no_file_is_longer_than_four_hundred_lines() {
     for (path, text) in sources() {
         let lines = text.lines().count();
