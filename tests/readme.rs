@@ -323,6 +323,16 @@ fn help_lists_the_guides_and_prints_them() {
     );
 }
 
+#[test]
+fn on_a_terminal_a_guide_is_read_in_the_pager() {
+    let sandbox = Sandbox::new();
+    let script = "PAGER='sed s/^/paged:/' script -qec 'postkey help mail' /dev/null </dev/null";
+    let paged = in_bash(&sandbox, script).stdout;
+    assert!(paged.starts_with("paged:# "), "{paged}");
+    let plain = in_bash(&sandbox, "export PAGER=false; postkey help mail").stdout;
+    assert_eq!(plain, guide("mail"));
+}
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
