@@ -1,20 +1,21 @@
 //! postkey issues, guards and retires the keys that programs use to send mail and call an
 //! API.
 //!
-//! The map of the house is a staircase; each step sees only the steps below it:
+//! The modules form layers; each sees only those below it (`tests/house.rs`):
 //!
-//! 1. `cli`: the global flags, the list of verbs, the dispatch
-//! 2. `command`: a file a verb; load, decide, save, show
-//! 3. `ui`: the streams' rules, views, prompts
-//! 4. `error`: message, hint, status
-//! 5. `explain`: what somebody tried with a secret
-//! 6. `serve`: answers over HTTP; `manifest`: what `apply` is told, and what follows from it
-//! 7. `verify`: from a presented text to a verdict; `check`: from a key to what needs attention;
-//!    `exit`: the statuses
-//! 8. `process`: what the process does to itself, and whom it acts for
-//! 9. `usage`: who used what
-//! 10. `vault`, `settings`: what is stored, what can be set
-//! 11. `key`: the domain, on `memory` for its hash; `files`: files that are written whole
+//! 1. `cli`: the global flags, the list of commands, the dispatch, the help
+//! 2. `command`: a file a command
+//! 3. `delivery`: a new secret on its way to standard output, a file or a CI job
+//! 4. `context`: what commands work with: settings, vault, clock, chosen keys, secret prompts
+//! 5. `ui`: output in every format, tables, prompts
+//! 6. `error`: message, hint, exit status; `arguments`: parsers of values
+//! 7. `explain`: why a request or a login is refused
+//! 8. `serve`: the HTTP service; `manifest`: manifests and their plans
+//! 9. `verify`: the verdict on a secret; `check`: what needs attention; `exit`: exit statuses
+//! 10. `process`: clock, environment, signals, pager, the CI job
+//! 11. `usage`: the usage record
+//! 12. `vault`: keys, secrets, audit log and backup in SQLite; `settings`: the settings file
+//! 13. `key`: the domain, on `memory` for its hash; `files`: private and atomic file access
 
 mod arguments;
 mod check;
