@@ -1,7 +1,10 @@
 //! The layout: a staircase on which each step sees only the steps below it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use regex::Regex;
 
 /// The steps from the top down; what stands on one step may see the steps below.
 const STAIRCASE: [&[&str]; 14] = [
@@ -87,6 +90,26 @@ fn whoever_contributes_is_told_of_every_module() {
         let is_named = module == "lib" || text.contains(&format!("`{module}`"));
         assert!(is_named, "{module}");
     }
+}
+
+#[test]
+fn no_two_types_have_one_name() {
+    let mut places: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    let kinds = r"(?m)^\s*(?:pub(?:\([^)]*\))? )?(?:struct|enum|trait) ([A-Z]\w*)";
+    let kinds = Regex::new(kinds).unwrap();
+    for (path, text) in sources() {
+        for found in kinds.captures_iter(&text) {
+            places
+                .entry(found[1].to_owned())
+                .or_default()
+                .push(path.clone());
+        }
+    }
+    assert!(places.len() > 100);
+    // As everywhere in Rust, each module has its own `Error`.
+    places.remove("Error");
+    places.retain(|_, places| places.len() > 1);
+    assert_eq!(places, BTreeMap::new());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use clap::Args;
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::serve::{self, Config, Notice};
+use crate::serve::{self, Notice, ServeConfig};
 use crate::settings::Listen;
 use crate::ui::Ui;
 
@@ -56,7 +56,7 @@ pub struct Serve {
 pub(super) fn run(args: Serve, context: &mut Context) -> Result<ExitStatus, Error> {
     context.open()?;
     let settings = &context.settings;
-    let config = Config {
+    let config = ServeConfig {
         vault: settings.vault.clone(),
         wait: settings.wait,
         listen: args.listen.unwrap_or_else(|| settings.listen.clone()),

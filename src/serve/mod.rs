@@ -66,7 +66,7 @@ const FEWEST_CONNECTIONS: usize = 8;
 
 /// What is served, and where.
 #[derive(Debug)]
-pub struct Config {
+pub struct ServeConfig {
     /// The vault's file.
     pub vault: PathBuf,
     /// How long to wait for a busy vault.
@@ -159,7 +159,7 @@ pub enum Error {
 ///
 /// # Errors
 /// Why it cannot begin.
-pub fn run(config: Config, tell: Notify) -> Result<(), Error> {
+pub fn run(config: ServeConfig, tell: Notify) -> Result<(), Error> {
     let cores = available_parallelism().map_or(1, usize::from);
     let room = room(cores)?;
     let app = Arc::new(open(&config, cores, tell)?);
@@ -189,7 +189,7 @@ fn room(cores: usize) -> Result<usize, Error> {
 }
 
 /// Opens the vault and starts every thread: later the system may have none.
-fn open(config: &Config, cores: usize, tell: Notify) -> Result<App, Error> {
+fn open(config: &ServeConfig, cores: usize, tell: Notify) -> Result<App, Error> {
     let source = Arc::new(VaultHandle::open(config.vault.clone(), config.wait)?);
     let usage_recorder = Arc::new(UsageRecorder::new(config.retention));
     let ended = Arc::new(EndedTerms::default());

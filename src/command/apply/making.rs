@@ -20,7 +20,7 @@ use crate::vault::{self, Action, Author, Change, Vault};
 const BATCH: usize = 64;
 
 /// A key that is being made.
-struct NewKey<'a> {
+struct BatchKey<'a> {
     wanted: &'a WantedKey,
     key: Key,
     fresh: NewSecret,
@@ -28,7 +28,7 @@ struct NewKey<'a> {
 
 /// One whose secret is where it belongs.
 struct Delivered<'a> {
-    piece: NewKey<'a>,
+    piece: BatchKey<'a>,
     handed: Delivery,
 }
 
@@ -53,10 +53,10 @@ pub(super) fn make(
 ) -> Vec<Result<(), Error>> {
     let author = context.author(Action::Apply);
     let wanted = steps.iter().filter_map(Step::made);
-    let begun = wanted.map(|wanted| NewKey::begin(wanted, work, &author, context));
+    let begun = wanted.map(|wanted| BatchKey::begin(wanted, work, &author, context));
     let begun: Vec<_> = begun.collect();
     let failed = |_, error: vault::Error| error.into();
-    let staged = all_or_each(begun, NewKey::stage, failed, vault, &author);
+    let staged = all_or_each(begun, BatchKey::stage, failed, vault, &author);
     let staged = staged.into_iter();
     let delivered = staged.map(|piece| piece?.deliver(work, vault, context));
     let delivered: Vec<_> = delivered.collect();
@@ -102,7 +102,7 @@ fn all_or_each<T>(
     all.drain(..).map(|one| one.and_then(&mut each)).collect()
 }
 
-impl<'a> NewKey<'a> {
+impl<'a> BatchKey<'a> {
     fn begin(
         wanted: &'a WantedKey,
         work: &Work<'_>,
