@@ -13,14 +13,14 @@ use crate::key::{EffectiveStatus, Key, KeyName, Status};
 use crate::ui::extension;
 use crate::vault::{self, Action, Record, Vault};
 
-/// Activate keys that were deactivated
+/// Activate deactivated keys
 ///
-/// Their secrets are the same as before. A key that is active already stays so.
+/// Their secrets do not change. A key that is already active stays active.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
 pub struct Activate {
-    /// Which keys; `-` reads names from standard input, a line each
+    /// Keys to activate; `-` reads names from standard input, one per line
     #[arg(value_name = "NAME", add = selection::completer())]
     names: Vec<Selector>,
 }

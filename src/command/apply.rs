@@ -28,18 +28,17 @@ use source::{FileOrInput, ManifestSource};
 
 /// Create the keys in a manifest and deliver their secrets
 ///
-/// The manifest is a TOML file: a table `[[key]]` for each key, which says with `save` where its
-/// secret goes: into variables of a file, into a file of its own, or to a command's standard
-/// input. Nothing is printed but the plan.
+/// The manifest is a TOML file with a table `[[key]]` for each key. Its `save` says where the
+/// secret goes: into variables of an env file, into a file of its own, or to a command's standard
+/// input. Only the plan is printed.
 ///
-/// Keys that are missing are made. Of keys that are there, what the manifest says and the vault
-/// has otherwise is changed (permission, limit, expiry, description); what it does not say is
-/// left alone, and so are their secrets and whether they are deactivated. Run again, it does
-/// nothing; ended anywhere and run again, it does the rest. A key is only made once its secret
-/// is delivered.
+/// Missing keys are created. Existing keys are changed where they differ from the manifest
+/// (permission, limit, expiry, description); what the manifest leaves out stays unchanged, as do
+/// secrets and whether a key is deactivated. A second run does nothing; after an interruption, it
+/// does the rest. A key is only created once its secret is delivered.
 ///
-/// Exits 1 if something is left that only a person can see to, such as a secret that is not in
-/// its file any more.
+/// Exits 1 if something is left that needs a person, such as a secret that is no longer in its
+/// file.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
@@ -65,17 +64,17 @@ A manifest:
 pub struct Apply {
     /// The manifest; `-` reads it from standard input
     ///
-    /// Files in it are seen from the folder that it is in, and commands run there; of one from
-    /// standard input, from the working folder.
+    /// Paths are relative to the manifest's folder, and commands run there; with `-`, the working
+    /// folder.
     #[arg(value_parser = arguments::paths_or_dash().map(FileOrInput::from), value_hint = clap::ValueHint::FilePath)]
     file: FileOrInput,
-    /// Says what would be done, and exits 1 if that is anything
+    /// Only print the plan; exit 1 if there is anything to do
     #[arg(long, short = 'n')]
     dry_run: bool,
-    /// Deletes the keys that the manifest does not name, for good; asks before
+    /// Permanently delete keys that the manifest does not name, after confirmation
     #[arg(long)]
     prune: bool,
-    /// Lets new secrets take the place of other keys' and other vaults' in files
+    /// Replace secrets of other keys and other vaults in files
     #[arg(long)]
     replace: bool,
 }

@@ -14,12 +14,12 @@ use crate::vault::{Action, Copied, Field, Vault};
 
 /// Copy the vault to a file
 ///
-/// The copy is what the vault is at one moment, whoever writes to it meanwhile. It is read again
-/// before it gets its name, and on the disk when this ends. It is 0600, as it holds the hash of
-/// every secret, and must go to a folder that nobody else can write to; an existing file is left
-/// alone. The log then says who made which copy when.
+/// The copy is a consistent snapshot, even while others write to the vault. It is verified before
+/// it gets its name, and synced to disk when this exits. Its mode is 0600, as it holds the hash of
+/// every secret, and its folder must not be writable by others; an existing file is not
+/// overwritten. The audit log records each backup.
 ///
-/// The record of use, usage.db, is not in it, nor are the settings.
+/// The usage record, usage.db, and the settings are not included.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
@@ -32,7 +32,7 @@ pub struct Backup {
     /// The file to write
     #[arg(value_parser = arguments::paths(), value_hint = clap::ValueHint::FilePath)]
     file: PathBuf,
-    /// Replaces the file, if there is one, by the whole copy
+    /// Replace the file if it exists, atomically
     #[arg(long)]
     replace: bool,
 }

@@ -17,29 +17,28 @@ use crate::vault::{Record, SortOrder, Vault};
 
 /// List what needs attention, for cron and CI
 ///
-/// A line a finding, with the command that fixes it, or that shows more where a person has to
-/// judge. The exit status is 1 if anything is found. What counts as too long is said by the
-/// flags here, else by the key itself (`postkey set --rotate-every`, `--unused-after`), else by
-/// `[policy]` in the settings, else it is 14 days before an expiry, 90 days for a secret, and 45
-/// days without use.
+/// One line per finding, with the command that fixes it, or one that shows more where a person has
+/// to decide. Exits 1 if anything is found. Limits come from the flags here, else from the key
+/// (`postkey set --rotate-every`, `--unused-after`), else from `[policy]` in the settings; the
+/// defaults are 14 days before an expiry, 90 days for a secret, and 45 days without use.
 ///
-/// unusual-use: accepted more than 5 times as often, today or yesterday (UTC), as on the busiest
-/// of the 14 days before, at least 100 times, and used on at least 3 of those days.
-/// new-network: used since yesterday from a network (/24, IPv6 /48) that is new to the key, while
-/// others are known for 7 days.
+/// unusual-use: today or yesterday (UTC), accepted more than 5 times as often as on the busiest of
+/// the 14 days before, at least 100 times, and used on at least 3 of those days.
+/// new-network: used since yesterday from a network (/24, IPv6 /48) that is new to the key, whose
+/// other networks have been known for 7 days.
 /// old-secret-used, new-secret-unused, rotation-open: a rotation whose old secret still works;
 /// rotation-unfinished: only the new one is used.
-/// expired, expiring: its time is over, or soon. rotation-due: its secret is too old.
-/// unused, never-used: nobody used it for so long, as far as use was recorded.
-/// decoy-used: somebody presented the secret of a decoy (`postkey generate --decoy`) in the last 7 days.
-/// dead-secret-used: somebody presented a secret in the last 7 days that was replaced, retired,
-/// revoked or deleted; also of keys that are gone, unless keys are named.
-/// Of keys that are deactivated only expired and dead-secret-used are found, of decoys only
-/// decoy-used and dead-secret-used.
+/// expired, expiring: past its end, or soon. rotation-due: its secret is too old.
+/// unused, never-used: not used for too long, as far as usage was recorded.
+/// decoy-used: the secret of a decoy (`postkey generate --decoy`) was used in the last 7 days.
+/// dead-secret-used: a secret that was replaced, retired, revoked or deleted was used in the last
+/// 7 days; also one of a deleted key, unless keys are named.
+/// Inactive keys only have the findings expired and dead-secret-used, decoys only decoy-used and
+/// dead-secret-used.
 ///
 /// Formats: text, json (the most urgent first), jsonl, csv (key by key, a million in constant
 /// memory), and ics: a calendar with an all-day reminder of the next rotation and the expiry of
-/// each active key, those overdue and those to come. It is no finding: the exit status is 0.
+/// each active key, both overdue and upcoming. Reminders are no findings: it exits 0.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -48,16 +47,16 @@ Examples:
   postkey check web ci --older-than 30d
   postkey check --format ics >keys.ics")]
 pub struct Check {
-    /// Which keys, all if none is named; `-` reads names from standard input, a line each
+    /// Keys to check, all by default; `-` reads names from standard input, one per line
     #[arg(value_name = "NAME", add = selection::completer())]
     names: Vec<Selector>,
-    /// How long before its expiry a key is mentioned: 14d, or never
+    /// Report keys that expire within this time: 14d, or never
     #[arg(long, value_name = "SPAN")]
     expiring: Option<Term>,
-    /// How old a secret may become, whatever key or settings say: 90d, or never
+    /// Report secrets older than this, overriding keys and settings: 90d, or never
     #[arg(long, value_name = "SPAN")]
     older_than: Option<Term>,
-    /// How long a key may go unused, whatever key or settings say: 45d, or never
+    /// Report keys unused for longer than this, overriding keys and settings: 45d, or never
     #[arg(long, value_name = "SPAN")]
     unused: Option<Term>,
 }

@@ -67,7 +67,7 @@ pub enum Shell {
 /// fish: ~/.config/fish/completions/postkey.fish
 #[derive(Args, Debug)]
 pub struct Completions {
-    /// For which shell
+    /// The shell
     #[arg(value_enum)]
     shell: Shell,
 }

@@ -9,7 +9,7 @@ use crate::ui::SettingView;
 
 /// Print the settings in effect, and where each comes from
 ///
-/// A flag counts over the environment, that over the settings file, and that over the default.
+/// Flags override the environment, which overrides the settings file, which overrides the defaults.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]

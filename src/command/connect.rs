@@ -25,21 +25,20 @@ use template::{ConfigPart, chosen};
 
 /// Print the configuration that lets a server use this vault
 ///
-/// A mail server's names the vault by its whole path; a gateway's names the address of
-/// `postkey serve` that is in the settings. Comments say where it belongs and why each line is
-/// there. Nothing is written to the server's own files.
+/// A mail server's configuration names the vault by its absolute path; a gateway's names the
+/// address of `postkey serve` from the settings. Comments say where each part goes and why. The
+/// server's own files are not changed.
 ///
 /// Dovecot has two files; each is printed below a line that names it, or alone with --file. They
-/// are for the version of the Dovecot that is installed here, or that --dovecot names. Beside the
-/// vault, connect dovecot creates the file dovecot-token, by which `serve` knows that it is Dovecot
-/// that reports a login. With --export it reads what `postkey export dovecot` wrote, where it
-/// cannot read the vault.
+/// are for the installed version of Dovecot, or the one given with --dovecot. Beside the vault,
+/// `connect dovecot` creates the file dovecot-token, with which Dovecot authenticates to `serve`
+/// when it reports a login. With --export, Dovecot reads what `postkey export dovecot` wrote, where
+/// it cannot read the vault.
 ///
-/// PAM, and Exim with --without-dovecot, ask `serve` about each login and need no right to the
-/// vault. It answers them on a unix socket only: set `listen` in the settings to one.
+/// PAM, and Exim with --without-dovecot, ask `serve` about each login and need no access to the
+/// vault. `serve` answers them on a unix socket only: set `listen` in the settings to one.
 ///
-/// gitleaks and pre-commit find secrets of the brand that is in the settings before they are
-/// published; what they need is made from the one definition of a secret.
+/// gitleaks and pre-commit find secrets with the brand from the settings before they are published.
 ///
 /// Formats: text.
 #[derive(Args, Debug)]
@@ -55,23 +54,23 @@ Examples:
   postkey connect pam --file service >/etc/pam.d/smtp
   postkey connect gitleaks >.gitleaks.toml")]
 pub struct Connect {
-    /// Which server or scanner
+    /// The server or scanner
     #[arg(value_enum)]
     server: Server,
-    /// Only this one of the server's files
+    /// Print only this one of the server's files
     #[arg(long, value_enum)]
     file: Option<ConfigPart>,
-    /// Gateways: what is guarded, by its host and port; 127.0.0.1:8081 if nothing is said
+    /// Gateways: host and port of the protected backend; 127.0.0.1:8081 by default
     #[arg(long, value_name = "ADDRESS")]
     backend: Option<Backend>,
-    /// Dovecot: reads this file, which `postkey export dovecot` writes, instead of the vault
+    /// Dovecot: read this file, written by `postkey export dovecot`, instead of the vault
     #[arg(long, value_name = "FILE")]
     #[arg(value_parser = arguments::paths(), value_hint = clap::ValueHint::FilePath)]
     export: Option<PathBuf>,
-    /// Dovecot: prints for this version; that of the Dovecot installed here by default
+    /// Dovecot: print for this version; the installed one by default
     #[arg(long, value_enum, value_name = "VERSION")]
     dovecot: Option<dovecot::Version>,
-    /// Exim: asks `postkey serve` on its unix socket instead
+    /// Exim: ask `postkey serve` on its unix socket instead
     #[arg(long)]
     without_dovecot: bool,
 }

@@ -13,13 +13,12 @@ use crate::vault::Action;
 
 /// Deactivate keys until they are activated again
 ///
-/// From the moment this returns, their secrets are refused. A key that is stopped already
-/// stays so.
+/// Once this returns, their secrets are refused. A key that is already inactive stays inactive.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
 pub struct Deactivate {
-    /// Which keys; `-` reads names from standard input, a line each
+    /// Keys to deactivate; `-` reads names from standard input, one per line
     #[arg(value_name = "NAME", add = selection::completer())]
     names: Vec<Selector>,
 }

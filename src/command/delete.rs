@@ -19,12 +19,12 @@ const RECENT: i64 = 7 * 86_400;
 
 /// Delete keys permanently
 ///
-/// Their secrets are refused from then on and cannot be brought back; the log keeps what
-/// happened. To stop a key for a while, deactivate it. The vault keeps the digest of each secret,
-/// so that whoever still uses one is named, unless --forget is given.
+/// Their secrets are refused from then on and cannot be restored; the audit log keeps its entries.
+/// To refuse a key for a while, deactivate it. The vault keeps the digest of each secret, to
+/// recognize later uses of it, unless --forget is given.
 ///
-/// Says when each was last used, and asks before: a key that is good now, or was used in the
-/// last 7 days, wants its name typed.
+/// Shows when each key was last used, and asks for confirmation. A key that is active, or was used
+/// in the last 7 days, is only deleted once its name is typed.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
@@ -34,14 +34,14 @@ Examples:
   postkey delete --yes ci old-ci
   postkey list --status expired --format csv | tail -n +2 | cut -d, -f1 | postkey delete --yes -")]
 pub struct Delete {
-    /// Which keys; `-` reads names from standard input, a line each
+    /// Keys to delete; `-` reads names from standard input, one per line
     #[arg(value_name = "NAME", add = selection::completer())]
     names: Vec<Selector>,
-    /// Leaves nothing of the keys' secrets and use but the audit log: whoever presents one later is
-    /// a stranger
+    /// Keep nothing about the secrets and their usage but the audit log: later uses are unknown
+    /// secrets
     #[arg(long)]
     forget: bool,
-    /// Answers the question for this key, as typing its name does; may be given again
+    /// Confirm deleting this key, as typing its name does; may be repeated
     #[arg(long, value_name = "NAME", add = selection::completer())]
     confirm: Vec<KeyName>,
 }

@@ -13,13 +13,13 @@ use crate::vault::Action;
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
 pub struct Describe {
-    /// Which key
+    /// The key
     #[arg(add = selection::completer())]
     name: KeyName,
-    /// What it is for, in at most 200 characters; it is not secret
+    /// What it is for, in at most 200 characters; not secret
     #[arg(value_name = "TEXT", required_unless_present = "clear")]
     description: Option<Description>,
-    /// Takes the description away
+    /// Remove the description
     #[arg(long, conflicts_with = "description")]
     clear: bool,
 }

@@ -17,15 +17,16 @@ use crate::vault::{self, health};
 
 /// Check the vault, its location, the clock and the settings
 ///
-/// A line for each thing that was looked at: well, or what was found and how to fix it. It
-/// works on a vault that other commands refuse, goes on after a finding, and changes nothing.
+/// Prints a line for each check: ok, or what was found and how to fix it. Works on a vault that
+/// other commands refuse, continues after a finding, and changes nothing.
 ///
-/// With --accept-clock it looks for nothing, but takes the clock for right where what was recorded
-/// lies ahead of it: what was seen to expire by the wrong clock is valid again, for which the name
-/// of one of these keys wants to be typed. Terms that were counted from the wrong clock are named;
-/// they stay until they are set anew.
+/// With --accept-clock it checks nothing, but accepts that the clock is right where recorded times
+/// lie in the future. Secrets that only expired by the wrong clock become valid again; confirm by
+/// typing the name of one of their keys. Expiries that were computed from the wrong clock are
+/// listed; they stay until they are set again.
 ///
-/// Exits 1 if anything was found, and 5 if the vault could not be looked at, being busy, say.
+/// Exits 1 if anything was found, and 5 if the vault could not be checked, for example because it
+/// is locked.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
@@ -36,11 +37,10 @@ Examples:
   postkey doctor --accept-clock --confirm NAME
   postkey doctor --format jsonl | grep '\"ok\":false'")]
 pub struct Doctor {
-    /// Accept that the clock is right, and what was recorded ahead of it is not
+    /// Accept that the clock is right, and recorded times in its future are not
     #[arg(long)]
     accept_clock: bool,
-    /// Answers the question if that makes secrets valid again, as typing the name of one of their
-    /// keys does
+    /// Confirm that secrets become valid again, as typing the name of one of their keys does
     #[arg(long, value_name = "NAME", requires = "accept_clock", add = selection::completer())]
     confirm: Option<KeyName>,
 }

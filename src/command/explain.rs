@@ -23,13 +23,13 @@ const LONGEST: u64 = 1 << 20;
 /// Explain why a request or a login is accepted or refused
 ///
 /// Reads from standard input what a developer can show: an HTTP request as it was sent, the output
-/// of `curl -v`, an SMTP transcript (from swaks, openssl or Python's smtplib, say), or a secret
-/// alone. Looks at each point that matters - how and where the secret was sent, blanks and
-/// characters that cannot be seen, its form, whose it is, whether the key is active, expired,
-/// permitted to do this, within its limit - and tells how to fix what fails.
+/// of `curl -v`, an SMTP transcript (from swaks, openssl or Python's smtplib), or a secret alone.
+/// Checks each point that matters - how and where the secret was sent, blanks and invisible
+/// characters, its format, whose it is, whether the key is active, expired, permitted to do this
+/// and within its limit - and says how to fix what fails.
 ///
-/// Nothing is recorded, nothing is sent, and no secret is shown. Exits 0 if every point is well,
-/// and 1 otherwise. On a terminal what is pasted is not shown; Enter and Ctrl-D end it.
+/// Nothing is recorded or sent, and no secret is shown. Exits 0 if every check passes, and 1
+/// otherwise. On a terminal, pasted text is not shown; finish with Enter and Ctrl-D.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]

@@ -17,22 +17,21 @@ use crate::vault::Vault;
 
 /// Write the valid keys to a file, for servers to read
 ///
-/// An export has every secret that is valid at that moment, by its hash or digest: none of keys
-/// that are deactivated or expired, and no retired ones, but both of a rotation. It is written beside
-/// its file and renamed, so that a reader sees one or the other whole. A new one is 0600; one
-/// that is there keeps its owner, group and mode, and is replaced only if it is an earlier
-/// export of this vault in the same format, or empty.
+/// An export has every secret that is valid at that moment, as a hash or digest: none of keys that
+/// are deactivated or expired, and no retired ones, but both of a rotation. It is written to a
+/// temporary file and renamed, so readers never see a partial file. A new file has mode 0600; an
+/// existing one keeps its owner, group and mode, and is replaced only if it is empty or an earlier
+/// export of this vault in the same format.
 ///
-/// dovecot is for Dovecot as `postkey connect dovecot --export FILE` configures it: each secret
-/// of a login has a line. json is an array with an object for each secret, as `list` shows keys,
+/// dovecot is for Dovecot as configured by `postkey connect dovecot --export FILE`: one line for
+/// each secret of a login. json is an array with an object for each secret, as `list` shows keys,
 /// with `digest` (SHA-256 of the whole secret), `hash` (SMTP keys) and `retires_at`.
 ///
-/// The exports that the settings name are rewritten by every command that changes
-/// the vault, before it exits; if one cannot be, the status is 8. Without arguments, this writes
-/// them all, for keys that expire, and rotations that end, by themselves.
+/// The exports in the settings are rewritten by every command that changes the vault, before it
+/// exits; if one cannot be, the exit status is 8. Without arguments, this writes them all: run it
+/// regularly, for keys that expire and rotations that end by themselves.
 ///
-/// Without FILE the export goes to standard output. Formats, of what is told of files: text,
-/// json, jsonl, csv.
+/// Without FILE, the export goes to standard output. Formats of the report: text, json, jsonl, csv.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -40,7 +39,7 @@ Examples:
   postkey export json | jq length
   postkey export")]
 pub struct Export {
-    /// What it looks like; without it, the exports of the settings are written
+    /// The export's format; without it, the exports in the settings are written
     #[arg(value_enum, value_name = "FORMAT")]
     to: Option<ExportFormat>,
     /// The file to write, `-` for standard output

@@ -18,20 +18,19 @@ use crate::ui::{
 use crate::vault::PastOwner;
 use crate::verify::{Question, Verdict, judge};
 
-/// Find the keys that the secrets in a text belong to
+/// Find which keys the secrets in a text belong to
 ///
 /// For what turned up somewhere: a secret, or anything that may hold some, such as a log or all
-/// files of a repository. Tells of each secret once whose it is and whether it is still good,
-/// how often it is there, and in which line first. What was mistyped or cut short is told, too.
-/// No use is recorded. Exits 0 if a secret is there that is, or once was, one of this vault, and 1
-/// otherwise. On a terminal a secret is asked for and not shown.
+/// files of a repository. For each secret, prints whose it is, whether it is still valid, how often
+/// it occurs, and its first line. Mistyped and truncated secrets are reported too. No usage is
+/// recorded. Exits 0 if the text has a secret that is or was one of this vault, and 1 otherwise. On
+/// a terminal, a secret is prompted for and not shown.
 ///
 /// The text may be of any length. A secret is also found in base64 (SMTP AUTH, HTTP Basic,
 /// Kubernetes), hex, dumps and lists of bytes, UTF-16, percent, JSON, HTML, RTF, octal and
-/// quoted-printable encoding, up to three of these one within the other, with colours, quoting or
-/// line breaks inside. What is encoded more often, compressed or encrypted is not read: a warning
-/// tells of it.
-/// A password that was imported looks like nothing in particular: only `postkey verify --username` tells of one.
+/// quoted-printable encoding, up to three of these nested, with colors, quoting or line breaks
+/// inside. Deeper encodings, compressed and encrypted data are not searched: a warning says so. An
+/// imported password has no recognizable format: only `postkey verify --username` identifies it.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]

@@ -28,22 +28,23 @@ use entry::ImportEntry;
 use fault::InvalidLines;
 use plan::ImportPlan;
 
-/// Import passwords and keys, with the hashes that they have
+/// Import passwords and keys with their hashes
 ///
-/// Each user of a Dovecot passwd-file or an htpasswd file becomes an SMTP key whose password is
-/// the one that it was: Dovecot goes on accepting it, and `postkey verify --username` does, too.
-/// The key's name is made from the username: `ops-example.com` from `ops@example.com`. Known are
-/// the schemes ARGON2ID, ARGON2I, ARGON2, BLF-CRYPT, SHA512-CRYPT, SHA256-CRYPT, MD5-CRYPT,
-/// PBKDF2, SSHA, SSHA256, SSHA512, SHA, SHA256, SHA512, and CRYPT with one of these. A password in
-/// clear (`{PLAIN}…`) is hashed; it may come by standard input only.
+/// Each user of a Dovecot passwd-file or an htpasswd file becomes an SMTP key with the same
+/// password: Dovecot keeps accepting it, and so does `postkey verify --username`. The key's name is
+/// derived from the username: `ops-example.com` from `ops@example.com`. Supported schemes are
+/// ARGON2ID, ARGON2I, ARGON2, BLF-CRYPT, SHA512-CRYPT, SHA256-CRYPT, MD5-CRYPT, PBKDF2, SSHA,
+/// SSHA256, SSHA512, SHA, SHA256, SHA512, and CRYPT with one of these. A plaintext password
+/// (`{PLAIN}…`) is hashed; it is only read from standard input.
 ///
-/// JSON is an array of objects, or an object a line: `username`, and `hash` or `password` (in
-/// clear), make an SMTP key; `name`, `description`, `status` (or `disabled`, `locked`, `enabled`,
-/// `active`), `created_at` and `expires_at` may say more. Any other field is an error. An object with a `tail`, as another vault of postkey's has it, is a key of either
-/// kind that comes whole: its secret stays what it is. It has a `digest`, and of an SMTP key a `hash`.
+/// JSON is an array of objects, or one object per line: `username`, and `hash` or `password`
+/// (plaintext), make an SMTP key; optional are `name`, `description`, `status` (or `disabled`,
+/// `locked`, `enabled`, `active`), `created_at` and `expires_at`. Any other field is an error. An
+/// object with a `tail`, as postkey exports it, is a key of either kind with its secret unchanged.
+/// It has a `digest`, and for an SMTP key a `hash`.
 ///
-/// All or nothing: if a line is bad, each bad line is reported with its number, and nothing is
-/// imported.
+/// All or nothing: if a line is invalid, each invalid line is reported with its number, and nothing
+/// is imported.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
@@ -54,25 +55,25 @@ Examples:
   postkey import dovecot - --skip-existing <users
   postkey import json keys.json")]
 pub struct Import {
-    /// What is imported
+    /// The format
     #[arg(value_enum, value_name = "FORMAT")]
     form: InputFormat,
     /// The file, or `-` for standard input
     #[arg(value_parser = arguments::paths_or_dash(), value_hint = clap::ValueHint::FilePath)]
     file: Option<PathBuf>,
-    /// Says what would be imported, and exits 1 if anything would be
+    /// Only print what would be imported; exit 1 if anything would be
     #[arg(long, short = 'n')]
     dry_run: bool,
-    /// Leaves out who has a key here already; otherwise that is an error
+    /// Skip users and keys that already exist; otherwise that is an error
     #[arg(long)]
     skip_existing: bool,
-    /// What the keys are for, where nothing says it; it is not secret
+    /// What the keys are for, where the input has no description; not secret
     #[arg(long, value_name = "TEXT")]
     description: Option<Description>,
-    /// When the keys stop by themselves, where nothing says it: 90d, 2027-01-31, or never
+    /// When the keys expire, where the input does not say: 90d, 2027-01-31, or never
     #[arg(long, value_name = "WHEN")]
     expires: Option<Expiry>,
-    /// Imports keys deactivated, where nothing says it; `postkey activate` starts them
+    /// Import keys as inactive, where the input does not say; `postkey activate` activates them
     #[arg(long)]
     inactive: bool,
 }

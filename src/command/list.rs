@@ -17,9 +17,8 @@ use crate::vault::{self, Page, Record, SortOrder, Vault};
 
 /// List keys
 ///
-/// Only the last characters of a secret are shown. Of a key's use, as far as any is recorded,
-/// the last time; `postkey usage` tells more. A million keys as jsonl or csv stream in
-/// constant memory.
+/// Only the tail of a secret is shown, and of a key's usage the last time; `postkey usage` shows
+/// more. A million keys as jsonl or csv stream in constant memory.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
@@ -30,38 +29,37 @@ Examples:
   postkey list --unused 45d --sort used
   postkey list --ending Gh4x")]
 pub struct List {
-    /// Only names that match: * stands for anything, ? for one character, case does not count
+    /// Only names that match: * is any text, ? any character, case is ignored
     #[arg(value_name = "PATTERN")]
     pattern: Option<Pattern>,
     /// Only this kind
     #[arg(long, value_parser = arguments::one_of(Kind::ALL, Kind::word))]
     kind: Option<Kind>,
-    /// Only keys that stand so
+    /// Only keys with this effective status
     #[arg(long, value_parser = arguments::one_of(EffectiveStatus::ALL, EffectiveStatus::word))]
     status: Option<EffectiveStatus>,
     /// Only API keys with this permission
     #[arg(long, add = api_key_flags::permissions())]
     permission: Option<Permission>,
-    /// Only the key with a secret that ends so, as in Gh4x
+    /// Only the key whose secret has this tail, as in Gh4x
     #[arg(long, value_name = "ENDING")]
     ending: Option<TailSuffix>,
     /// Only keys that expire within this time, as in 14d
     #[arg(long, value_name = "SPAN")]
     expiring: Option<Period>,
-    /// Only keys made longer ago than this, as in 90d
+    /// Only keys created longer ago than this, as in 90d
     #[arg(long, value_name = "SPAN")]
     older_than: Option<Period>,
-    /// Only keys that nobody has used for this long, as in 45d; those never used count from
-    /// when they were made
+    /// Only keys unused for this long, as in 45d; if never used, since they were created
     #[arg(long, value_name = "SPAN")]
     unused: Option<Period>,
-    /// In which order
+    /// Sort by this
     #[arg(long, value_enum, default_value = "created")]
     sort: Sort,
     /// Only these fields, as in name,tail: those of --format csv
     #[arg(long, value_name = "FIELD", value_delimiter = ',', value_parser = fields())]
     fields: Vec<&'static str>,
-    /// Only the names, one a line, for scripts
+    /// Only the names, one per line, for scripts
     #[arg(long, conflicts_with_all = ["fields", "format", "json"])]
     names: bool,
 }

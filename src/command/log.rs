@@ -18,10 +18,10 @@ use crate::vault::{self, Action, Chain, LogFilter, LogOrder, SavedHead, Vault};
 
 /// Print the audit log
 ///
-/// The oldest entry first; on a terminal the newest. Every change is logged in the same transaction, and each entry is
-/// chained to the one before it by a hash. That finds damage and careless edits; whoever can
-/// write the vault's file can also write a new chain. A head that is saved elsewhere finds
-/// that, too, and a vault that went back to an older copy.
+/// Oldest entries first; on a terminal, newest first. Every change is logged in the same
+/// transaction, and each entry is chained to the one before it by a hash. That detects damage and
+/// careless edits; whoever can write the vault's file can also write a new chain. A head that is
+/// saved elsewhere detects that too, and a vault that was replaced by an older copy.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
@@ -40,29 +40,28 @@ pub struct Log {
     /// The same as NAME
     #[arg(long, value_name = "NAME", conflicts_with = "name", add = selection::completer())]
     key: Option<KeyName>,
-    /// Only what happened since then: 90d (so long ago), 2026-11-01 (its first second, UTC), or
-    /// a time as in RFC 3339
+    /// Only entries since then: 90d (ago), 2026-11-01 (its first second, UTC), or an RFC 3339 time
     #[arg(long, value_name = "WHEN")]
     since: Option<PastTime>,
-    /// Only what happened before then
+    /// Only entries before then
     #[arg(long, value_name = "WHEN")]
     until: Option<PastTime>,
-    /// Only what these commands did, as in generate,delete
+    /// Only entries of these commands, as in generate,delete
     #[arg(long, value_name = "COMMAND", value_delimiter = ',')]
     #[arg(value_parser = PossibleValuesParser::new(Action::commands()))]
     action: Vec<String>,
-    /// Only the last so many of them
+    /// Only the last N of them
     #[arg(long, value_name = "COUNT", value_parser = value_parser!(u32).range(1..))]
     last: Option<u32>,
-    /// Checks the chain instead: exits 1 if the log was changed
+    /// Verify the chain instead: exit 1 if the log was changed
     #[arg(long, conflicts_with_all = ["name", "key", "since", "until", "action", "last"])]
     verify: bool,
-    /// Checks also that the log goes on from the head that was saved in a file
+    /// Also verify that the log continues the head that was saved in a file
     #[arg(long, value_name = "FILE", requires = "verify", value_parser = arguments::paths())]
     head: Option<PathBuf>,
-    /// Saves the newest entry's number and hash in a file, if the log holds, and goes on from the
-    /// head that is in that file, and from the one that --head names; `-` is standard output, and
-    /// the verdict is then on standard error
+    /// Save the newest entry's number and hash in a file, if the log is valid and continues the
+    /// head in that file and the one given with --head; `-` is standard output, and the verdict
+    /// then goes to standard error
     #[arg(long, value_name = "FILE", requires = "verify", value_parser = arguments::paths_or_dash())]
     save_head: Option<PathBuf>,
 }

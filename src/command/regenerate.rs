@@ -16,16 +16,15 @@ use crate::vault::Action;
 
 /// Replace a key's secret; the old one stops working at once
 ///
-/// A rotation that is open ends with it: the new secret is the only one. Everything else about
-/// the key stays. If the new secret cannot be handed over, the old one
-/// goes on working.
+/// An open rotation ends with it: the new secret is the only one. Everything else about the key
+/// stays the same. If the new secret cannot be delivered, the old one keeps working.
 ///
-/// A pipe cannot be waited for: if the program that reads the secret fails later, the new secret is
-/// lost and the old one no longer valid. Use --save to write it to a file, or `postkey rotate`,
-/// which keeps the old secret valid for a grace period.
+/// postkey cannot wait for a program at the other end of a pipe: if it fails after reading the
+/// secret, the new secret is lost and the old one no longer valid. Use --save to write it to a
+/// file, or `postkey rotate`, which keeps the old secret valid for a grace period.
 ///
-/// The default key's new secret is sealed as the old one was: under a passphrase that is
-/// chosen anew. Where none is given, it is the default key no more.
+/// The default key's new secret is encrypted as the old one was, with a new passphrase. Without
+/// one, the key is no longer the default key.
 ///
 /// Formats: text, json, jsonl, csv, env.
 #[derive(Args, Debug)]
@@ -35,7 +34,7 @@ Examples:
   postkey regenerate --yes ci --save ci.env --format env
   NEW=$(postkey regenerate --yes ci)")]
 pub struct Regenerate {
-    /// Which key; asked for on a terminal
+    /// The key; prompted for on a terminal
     #[arg(add = selection::completer())]
     name: Option<KeyName>,
     #[command(flatten)]

@@ -10,15 +10,15 @@ use crate::vault::Action;
 
 /// Rename a key
 ///
-/// Its secret, and whatever uses it, goes on working.
+/// Its secret keeps working.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
 pub struct Rename {
-    /// What it is called now
+    /// The current name
     #[arg(add = selection::completer())]
     name: KeyName,
-    /// What it is to be called
+    /// The new name
     new_name: KeyName,
 }
 

@@ -19,17 +19,17 @@ use crate::vault::{
 
 /// Restore the vault from a backup
 ///
-/// Says first what that does to each key, and asks. Keys whose secrets are refused now, because
-/// they were deactivated, deleted or given new secrets since the backup, COME BACK TO LIFE: their
-/// old secrets are accepted again. Then the name of one of them wants to be typed. Keys made
-/// since are gone.
+/// Shows what that does to each key, and asks for confirmation. Keys whose secrets are refused now,
+/// because they were deactivated, deleted or given new secrets since the backup, BECOME VALID
+/// AGAIN: their old secrets are accepted. Confirm that by typing the name of one of them. Keys
+/// created since the backup are gone.
 ///
-/// The vault as it is now is saved beside it first, as vault.db.before-restore-TIME. The backup
-/// is written into the vault's file, in one transaction: servers that read it see the keys as
-/// they were from their next question on. The log goes on from the backup's newest entry, and
-/// says what was restored; a head of the log that was kept elsewhere since will not match.
+/// The current vault is first saved beside it as vault.db.before-restore-TIME. The backup is
+/// written into the vault's file in one transaction: servers that read it use the restored keys
+/// from their next request on. The audit log continues from the backup's newest entry, with an
+/// entry for the restore; a log head that was saved after the backup will not match.
 ///
-/// Where there is no vault, one is made.
+/// If there is no vault, it is created.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
@@ -39,19 +39,19 @@ Examples:
   postkey restore /srv/backup/postkey.db
   postkey restore --yes --keep-stopped /srv/backup/postkey.db")]
 pub struct Restore {
-    /// The file that `postkey backup` wrote
+    /// A file written by `postkey backup`
     #[arg(value_parser = arguments::paths(), value_hint = clap::ValueHint::FilePath)]
     file: PathBuf,
-    /// Says what would happen, and exits 1 if it would happen to any key
+    /// Only print what would happen; exit 1 if any key would change
     #[arg(long, short = 'n')]
     dry_run: bool,
-    /// Keys that would come back to life come back deactivated
+    /// Deactivate keys that would become valid again
     #[arg(long)]
     keep_stopped: bool,
-    /// Answers the question if keys come back to life, as typing the name of one of them does
+    /// Confirm that keys become valid again, as typing the name of one of them does
     #[arg(long, value_name = "NAME", add = selection::completer())]
     confirm: Option<KeyName>,
-    /// Restores a backup although its log does not hold
+    /// Restore a backup even if verifying its audit log fails
     #[arg(long)]
     despite_log: bool,
 }

@@ -13,13 +13,13 @@ use crate::vault::{Action, Error as VaultError, Sealed, Vault};
 
 /// Show the secret of the default key again
 ///
-/// A vault has at most one default key: an SMTP key made by `postkey generate smtp NAME
-/// --default`, whose secret the vault keeps sealed under a passphrase. No other key's secret
-/// can be shown again.
+/// A vault has at most one default key: an SMTP key created with `postkey generate smtp NAME
+/// --default`, whose secret the vault keeps, encrypted with a passphrase. No other key's secret can
+/// be shown again.
 ///
-/// The passphrase is asked for and not shown. Who revealed it, and who gave a wrong
-/// passphrase, is in the log before anything is answered. The secret stands alone on standard
-/// output, or goes to the file that --save names.
+/// The passphrase is prompted for and not shown. Each reveal, and each wrong passphrase, is logged
+/// before anything is printed. The secret is printed alone on standard output, or written to the
+/// file given with --save.
 ///
 /// Formats: text, json, jsonl, csv, env.
 #[derive(Args, Debug)]

@@ -22,17 +22,17 @@ use crate::key::{EffectiveStatus, Key, KeyName, PastTime, Status};
 use crate::ui::{DisplayContext, KeyView, Replacement, counted, extension};
 use crate::vault::{Action, Cause, Record, SecretInfo, StoredSecret, Vault};
 
-/// Revoke a secret that has leaked, at once and without a question
+/// Revoke a leaked secret at once, without confirmation
 ///
-/// Names the key, or reads the leaked secret from standard input: alone, or in anything that
-/// holds some, such as a log; on a terminal it is asked for and not shown. Each key whose secret
-/// is there is stopped the moment it is found. An old secret that is good no more stops nothing;
-/// while a rotation is open, both secrets are stopped. A decoy stays one: there is nothing to stop.
+/// Name the key, or give the leaked secret on standard input: alone, or in any text that holds
+/// some, such as a log; on a terminal it is prompted for and not shown. Each key whose secret is
+/// found is revoked immediately. An old secret that is no longer valid revokes nothing; during a
+/// rotation, both secrets are revoked. A decoy stays one: there is nothing to revoke.
 ///
-/// A key that was stopped can get a new secret, with which it is active again: --replace makes
-/// it, and on a terminal it is offered. If it cannot be handed over (status 6), the key stays
-/// stopped. --report writes what there is to know and to do: who made and changed the key, how
-/// and from where it was used, what was done, and what is left to do.
+/// A revoked key can get a new secret, which activates it again: --replace creates it, and on a
+/// terminal it is offered. If it cannot be delivered (status 6), the key stays revoked. --report
+/// writes what is known and what to do: who created and changed the key, how and from where it was
+/// used, what was done, and what is left to do.
 ///
 /// Formats: text, json, jsonl, csv, env.
 #[derive(Args, Debug)]
@@ -43,17 +43,17 @@ Examples:
   NEW=$(postkey revoke --replace --report incident.md --leaked-at 36h ci)
   postkey revoke --replace --save ci.env --format env ci")]
 pub struct Revoke {
-    /// Which key; without it the leaked secret is read
+    /// The key; without it, the leaked secret is read from standard input
     #[arg(add = selection::completer())]
     name: Option<KeyName>,
-    /// Makes a new secret, with which the key is active again; of one key only
+    /// Create a new secret, which activates the key again; for one key only
     #[arg(long)]
     replace: bool,
-    /// Writes a report in Markdown to a new file; it holds no secret
+    /// Write a report in Markdown to a new file; it holds no secret
     #[arg(long, value_name = "FILE")]
     #[arg(value_parser = arguments::parser("a file for the report", incident::NOT_A_FILE))]
     report: Option<PathBuf>,
-    /// When the secret may have leaked, as in 36h or 2026-11-20, for the report
+    /// For the report: when the secret may have leaked, as in 36h or 2026-11-20
     #[arg(long, value_name = "TIME", requires = "report")]
     leaked_at: Option<PastTime>,
     #[command(flatten)]

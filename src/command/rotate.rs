@@ -18,18 +18,18 @@ use crate::vault::{Action, Record, Vault};
 
 /// Replace a key's secret; the old one keeps working for a while
 ///
-/// Until the grace time is over both secrets work, so that the new one can be put in place
-/// without an outage. Then the old one retires by itself. `postkey show` tells when each was
-/// used. --finish retires the old one at once; --abort takes the new one back.
+/// During the grace period both secrets work, so the new one can be deployed without an outage.
+/// Then the old one retires by itself. `postkey show` shows when each was used. --finish retires
+/// the old one at once; --abort removes the new one.
 ///
-/// A pipe cannot be waited for: if the program that reads the secret fails later, postkey does not
-/// see it. Prefer --save, and check that the new secret is in use before --finish; --abort
+/// postkey cannot wait for a program at the other end of a pipe: a failure after it read the secret
+/// goes unnoticed. Prefer --save, and check that the new secret is in use before --finish; --abort
 /// keeps the old one.
 ///
-/// The old secret never outlasts the key's own expiry. If the new one cannot be handed over,
-/// nothing changes.
+/// The old secret never outlasts the key's own expiry. If the new one cannot be delivered, nothing
+/// changes.
 ///
-/// Formats: text, json, jsonl, csv, env (where a secret is made).
+/// Formats: text, json, jsonl, csv, env (where a secret is created).
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -39,18 +39,18 @@ Examples:
   postkey rotate --finish ci
   postkey rotate --abort ci")]
 pub struct Rotate {
-    /// Which key; asked for on a terminal
+    /// The key; prompted for on a terminal
     #[arg(add = selection::completer())]
     name: Option<KeyName>,
-    /// How long the old secret goes on: 1 second to 365 days
+    /// How long the old secret keeps working: 1 second to 365 days
     #[arg(long, value_name = "SPAN", default_value = "24h")]
     #[arg(conflicts_with_all = ["finish", "abort"])]
     grace: Grace,
-    /// Retires the old secret now: only the new one works
+    /// Retire the old secret now: only the new one works
     #[arg(long, conflicts_with = "abort")]
     #[arg(conflicts_with_all = ["save", "env_name", "github", "print_secret"])]
     finish: bool,
-    /// Takes the new secret back: only the old one works
+    /// Remove the new secret: only the old one works
     #[arg(long, conflicts_with_all = ["save", "env_name", "github", "print_secret"])]
     abort: bool,
     #[command(flatten)]

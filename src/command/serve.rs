@@ -23,16 +23,15 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Check keys over HTTP, for gateways and mail servers
 ///
-/// Listens on loopback or a unix socket until it is stopped. A change to the vault counts from
-/// the next request on; one to the settings, after a restart.
+/// Listens on a loopback address or a unix socket. A change to the vault takes effect with the next
+/// request; one to the settings, after a restart.
 ///
-/// /nginx is for nginx's auth_request, /forward for Caddy's forward_auth and Traefik's
-/// ForwardAuth, /verify for applications, /dovecot for Dovecot's reports of logins; /healthz
-/// and /metrics are for monitoring. On a unix socket, and not over TCP, /login tells PAM and Exim
-/// whether a login is valid. `postkey connect` prints what to configure there.
+/// /nginx is for nginx's auth_request, /forward for Caddy's forward_auth and Traefik's ForwardAuth,
+/// /verify for applications, /dovecot for Dovecot's reports of logins; /healthz and /metrics are
+/// for monitoring. On a unix socket, and not over TCP, /login tells PAM and Exim whether a login is
+/// valid. `postkey connect` prints what to configure there.
 ///
-/// Under systemd, a socket that it passes takes the place of --listen, and it is told when
-/// `serve` is ready.
+/// Supports systemd's socket activation, which overrides --listen, and readiness notification.
 ///
 /// Formats: text.
 #[derive(Args, Debug)]

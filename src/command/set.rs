@@ -16,7 +16,7 @@ use crate::vault::Action;
 
 /// Change a key's name, description, permission, limit or expiry
 ///
-/// Its secret stays.
+/// Its secret does not change.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
@@ -27,7 +27,7 @@ Examples:
   postkey set reports --permission read-only --limit 1000/hour
   postkey set backup --rotate-every 365d --unused-after never")]
 pub struct Set {
-    /// Which key
+    /// The key
     #[arg(add = selection::completer())]
     name: KeyName,
     /// New name
@@ -41,15 +41,15 @@ pub struct Set {
     clear_description: bool,
     #[command(flatten)]
     bounds: ApiKeyFlags,
-    /// When it stops by itself: 90d, 2027-01-31 (the first second of that day, UTC), or never
+    /// When it expires: 90d, 2027-01-31 (the first second of that day, UTC), or never
     #[arg(long, value_name = "WHEN")]
     expires: Option<Expiry>,
-    /// How old its secret may become until `check` mentions it: 30d, never, or policy for what
-    /// the settings say
+    /// How old its secret may become before `check` reports it: 30d, never, or policy for the
+    /// settings' rule
     #[arg(long, value_name = "SPAN")]
     rotate_every: Option<OwnRule>,
-    /// How long nobody may use it until `check` mentions it: 10d, never, or policy for what the
-    /// settings say
+    /// How long it may be unused before `check` reports it: 10d, never, or policy for the settings'
+    /// rule
     #[arg(long, value_name = "SPAN")]
     unused_after: Option<OwnRule>,
 }

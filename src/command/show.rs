@@ -18,15 +18,14 @@ const RECENT: usize = 5;
 
 /// Show everything about a key
 ///
-/// The secret is not: only its last characters. With them, the rules by which `postkey check`
-/// looks at the key, its own or the settings'; when, how often and from where it was used; how
-/// far a rotation has got; and the newest entries of the log: `postkey log NAME` shows all of
-/// those.
+/// Of the secret, only the tail. Includes the key's rules for `postkey check`, its own or the
+/// settings'; when, how often and from where it was used; the state of a rotation; and its newest
+/// log entries: `postkey log NAME` shows all of them.
 ///
-/// Formats: text, json, jsonl, csv (without rules and log, and of the use the last only).
+/// Formats: text, json, jsonl, csv (without rules and log, and only the last usage).
 #[derive(Args, Debug)]
 pub struct Show {
-    /// Which key; asked for on a terminal
+    /// The key; prompted for on a terminal
     #[arg(add = selection::completer())]
     name: Option<KeyName>,
 }

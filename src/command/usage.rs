@@ -20,17 +20,17 @@ const NOTHING_RECORDED: &str = "no use is recorded in this vault yet: `postkey v
 
 /// Show how often keys were used and refused
 ///
-/// A row a key: requests that were accepted today, within 7 and within 30 days, UTC, today
-/// included; each of the last 14 days as a little column, the highest being the key's
-/// busiest; refusals with the latest reason and its address; and from where it was used last.
-/// Without names, all keys that were ever used or refused.
+/// One row per key: accepted requests today, within 7 and within 30 days (UTC, including today); a
+/// bar for each of the last 14 days, relative to the key's busiest; refusals with the latest reason
+/// and its address; and the address of the last use. Without names, all keys that were ever used or
+/// refused.
 ///
-/// What is recorded is what `postkey verify` and `postkey serve` were asked, and the logins
-/// that Dovecot reported to `serve`. It is kept in usage.db beside the vault, which may be
-/// deleted: no key is in it. Of each key the newest 400 days are kept, or as many as `keep`
-/// under `[usage]` in the settings says.
+/// Recorded are the requests to `postkey verify` and `postkey serve`, and the logins that Dovecot
+/// reports to `serve`. The record is usage.db beside the vault, which may be deleted: it holds no
+/// keys. It keeps the newest 400 days of each key, or as many as `keep` under `[usage]` in the
+/// settings says.
 ///
-/// Formats: text, json, jsonl, csv (of days, refusals and addresses the figures above only).
+/// Formats: text, json, jsonl, csv (of days, refusals and addresses only the figures above).
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -38,7 +38,7 @@ Examples:
   postkey usage web ci
   postkey usage --since 7d --format csv")]
 pub struct Usage {
-    /// Which keys; `-` reads names from standard input, a line each
+    /// Keys to show; `-` reads names from standard input, one per line
     #[arg(value_name = "NAME", add = selection::completer())]
     names: Vec<Selector>,
     /// Only keys that were used or refused within this time, as in 7d

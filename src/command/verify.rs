@@ -16,12 +16,12 @@ use crate::usage::{UsageEvent, UsageStore, read_address};
 use crate::vault::{StoredSecret, Vault};
 use crate::verify::{Need, Question, SecretMatch, Verdict, allowance, judge};
 
-/// Check a secret that is read from standard input
+/// Check a secret from standard input
 ///
-/// Prints the verdict and its exact reason, and exits 0 if the secret is accepted, 1 if not.
-/// The verdicts are accepted, malformed, unknown, mismatch, decoy, inactive, expired, retired,
-/// replaced, revoked, deleted, permission-missing and over-limit. On a terminal the secret is asked
-/// for and not shown.
+/// Prints the verdict and its exact reason, and exits 0 if the secret is accepted, 1 if not. The
+/// verdicts are accepted, malformed, unknown, mismatch, decoy, inactive, expired, retired,
+/// replaced, revoked, deleted, permission-missing and over-limit. On a terminal, the secret is
+/// prompted for and not shown.
 ///
 /// The check is recorded as a use of the key and counts against its limit.
 ///
@@ -34,14 +34,13 @@ Examples:
   postkey verify --username ops@example.com
   postkey verify --method POST --path /v3/smtp/email --no-record <key.txt")]
 pub struct Verify {
-    /// Only a key of this kind will do
+    /// Accept only a key of this kind
     #[arg(long, value_parser = arguments::one_of(Kind::ALL, Kind::word))]
     kind: Option<Kind>,
-    /// SMTP: the login that the secret must be a password of; an imported password is only found
-    /// with it
+    /// SMTP: the login that the secret must belong to; required for imported passwords
     #[arg(long)]
     username: Option<Username>,
-    /// API: what the key must be permitted; `full` permits everything
+    /// API: the permission that the key must have; `full` permits everything
     #[arg(long, conflicts_with_all = ["method", "path"], add = api_key_flags::permissions())]
     permission: Option<Permission>,
     /// API: the request that the key must permit, as in GET
@@ -50,10 +49,10 @@ pub struct Verify {
     /// API: that request's path, as in /v3/contacts
     #[arg(long, requires = "method")]
     path: Option<String>,
-    /// From which IP address the secret was presented, for the record
+    /// The client's IP address, for the usage record
     #[arg(long, value_name = "ADDRESS", value_parser = read_address)]
     ip: Option<IpAddr>,
-    /// Records no use, and counts nothing against the key's limit
+    /// Do not record the use, nor count it against the key's limit
     #[arg(long, conflicts_with = "ip")]
     no_record: bool,
 }

@@ -14,13 +14,13 @@ use crate::settings::Settings;
 /// The flags that only API keys have.
 #[derive(Args, Debug)]
 pub struct ApiKeyFlags {
-    /// API: what it may call: full, read-only, send-only, contacts, or one of the settings
+    /// API: what it may call: full, read-only, send-only, contacts, or one from the settings
     #[arg(long, add = permissions())]
     permission: Option<Permission>,
-    /// API: the limit by the name of a plan: free, starter, business, or one of the settings
+    /// API: the limit, as a plan: free, starter, business, or one from the settings
     #[arg(long, conflicts_with = "limit", add = plans())]
     plan: Option<String>,
-    /// API: how often it may be used: 300/day, 1000/hour, 20/minute, or none
+    /// API: the limit, as requests per time: 300/day, 1000/hour, 20/minute, or none
     #[arg(long)]
     limit: Option<Limit>,
 }

@@ -29,8 +29,8 @@ const SHARED: u32 = 0o077;
 /// Where a passphrase comes from.
 #[derive(Args, Debug)]
 pub struct PassphraseSource {
-    /// Takes the default key's passphrase from a file's first line instead of asking for it;
-    /// only you may have a right to the file; `-` is standard input
+    /// Read the default key's passphrase from a file's first line instead of prompting; only you
+    /// may have access to the file; `-` is standard input
     #[arg(long, value_name = "FILE", value_parser = arguments::paths_or_dash())]
     passphrase_file: Option<PathBuf>,
 }

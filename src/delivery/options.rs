@@ -24,23 +24,23 @@ use crate::ui::{Format, another_secret};
 /// Where the secret goes, if not to standard output.
 #[derive(Args, Debug, Default)]
 pub struct DeliveryOptions {
-    /// Writes the secret to a file, 0600, and nothing to standard output; with --format env only
-    /// its variables are set in the file
+    /// Write the secret to a file, mode 0600, and nothing to standard output; with --format env
+    /// only its variables are set in the file
     #[arg(long, value_name = "FILE")]
     #[arg(value_parser = arguments::parser("a file to save to", NOT_A_FILE))]
     save: Option<PathBuf>,
-    /// Names the secret's variable, and means --format env
+    /// The secret's variable; implies --format env
     #[arg(long, value_name = "VAR")]
     env_name: Option<Variable>,
-    /// SMTP: names the username's variable; without it, it is called after the secret's
+    /// SMTP: the username's variable; by default named after the secret's
     #[arg(long, value_name = "VAR", requires = "env_name")]
     env_username: Option<Variable>,
-    /// In GitHub Actions: masks the secret in the job's log, and sets its variables for the job's
+    /// In GitHub Actions: mask the secret in the job's log, and set its variables for the job's
     /// later steps (env) or as outputs of this one (output); mask only masks, beside --save
     #[arg(long, value_name = "FOR")]
     #[arg(value_parser = arguments::one_of(Github::ALL, Github::word))]
     github: Option<Github>,
-    /// Prints the secret even where standard output is the log of a CI job
+    /// Print the secret even if standard output is the log of a CI job
     #[arg(long, conflicts_with_all = ["save", "github"])]
     print_secret: bool,
 }
