@@ -43,7 +43,7 @@ pub enum DashMeaning {
 
 /// A parser for the paths of files that must be files; a secret is not one, and neither is `-`.
 pub fn paths() -> impl TypedValueParser<Value = PathBuf> {
-    parser("a path", DashMeaning::Nothing("this has to be a file"))
+    parser("a path", DashMeaning::Nothing("must be a file"))
 }
 
 /// A parser for paths and `-`, which is standard input or output.
@@ -66,13 +66,13 @@ fn path(what: &'static str, text: OsString, dash: DashMeaning) -> Result<PathBuf
     let refused = |rule, hint| Err(Invalid::new(what, &lossy, rule).with_hint(hint));
     let example = "name a file, as in `/srv/postkey/file`";
     match dash {
-        _ if text.is_empty() => refused("a path is not empty", example),
+        _ if text.is_empty() => refused("a path must not be empty", example),
         DashMeaning::Stream if lossy == "-" => Ok(PathBuf::from(text)),
         DashMeaning::Nothing(why) if lossy == "-" => refused(why, "`./-` is a file of that name"),
         _ if looks_like_a_secret(&lossy) => refused("it looks like a secret", example),
         _ => match expanded(&text) {
             Ok(path) => Ok(path),
-            Err(rule) => refused(rule, "write the whole path; `./~…` is a file of that name"),
+            Err(rule) => refused(rule, "use the full path; `./~…` is a file of that name"),
         },
     }
 }

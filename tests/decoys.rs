@@ -37,7 +37,7 @@ fn a_decoy_is_made_shown_listed_and_logged_as_one() {
         .expect(0);
     assert!(
         made.stderr
-            .starts_with("made the API key `third`: decoy, opens nothing\nplant its secret"),
+            .starts_with("created API key `third` (decoy, opens nothing)\nplant its secret"),
         "{made:?}"
     );
     for (name, secret) in [("old-ci", &api), ("old-mail", &smtp)] {

@@ -149,7 +149,7 @@ fn if_absent_tells_what_of_the_key_differs_from_what_is_asked_for() {
         let run = Run::of(sandbox.command(asked.iter().copied()).output().unwrap()).expect(0);
         let is_told = run
             .stderr
-            .contains("warning: `web` differs from what was asked for: ");
+            .contains("warning: `web` differs from the flags: ");
         assert_eq!(is_told, says.is_some(), "{run:?}");
         assert!(run.stderr.contains(says.unwrap_or_default()), "{run:?}");
         assert_eq!(run.stdout, "");
@@ -219,7 +219,7 @@ fn yes_answers_no_question_about_which_key() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     let run = sandbox.run(["--yes", "delete"]).expect(2);
-    assert!(run.stderr.contains("no key was named"), "{run:?}");
+    assert!(run.stderr.contains("no key named"), "{run:?}");
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn a_word_that_is_none_of_the_possible_ones_points_to_the_help_of_its_command() 
         (&["list", "--format", "xml"], "list"),
     ] {
         let run = Run::of(sandbox.command(args.iter().copied()).output().unwrap());
-        let hint = format!("hint: `postkey help {command}` tells more\n");
+        let hint = format!("hint: see `postkey help {command}`\n");
         assert!(run.expect(2).stderr.ends_with(&hint), "{args:?}");
     }
 }

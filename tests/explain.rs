@@ -37,7 +37,8 @@ fn a_request_in_the_wrong_header_that_is_not_permitted_is_told_point_by_point() 
     let run = explain(&sandbox, &text, &api).expect(1);
     assert_eq!(
         run.stdout,
-        "   CHECK       FOUND                                                                      HINT
+        "   CHECK       FOUND                                                                     \
+          HINT
 ✗  header      sent as `X-Auth-Key`; this API reads `api-key` or `Authorization: Bearer`  send it as `api-key` or `Authorization: Bearer`
 ✓  characters  no blanks, quotation marks or hidden characters
 ✓  form        90 characters, and the checksum is right
@@ -136,7 +137,7 @@ fn every_point_that_fails_is_told_with_its_hint() {
         ),
         (
             "AUTH CRAM-MD5\n".to_owned(),
-            &["login: AUTH CRAM-MD5 does not send the secret, which has to be checked"],
+            &["login: AUTH CRAM-MD5 does not send the secret, so it cannot be checked"],
         ),
     ] {
         let args = ["explain", "--format", "json"];
@@ -223,7 +224,7 @@ fn what_the_vault_says_of_the_key_is_told_and_nothing_is_recorded() {
     }
     let told = failing(&new);
     assert!(
-        told.starts_with("`web` has used up its limit of 5/day; it starts anew "),
+        told.starts_with("`web` has used up its limit of 5/day; resets "),
         "{told}"
     );
     let other = Sandbox::new().generate(["api", "other"]);

@@ -246,7 +246,7 @@ fn several_names_are_each_tried_and_the_highest_status_wins() {
     let run = sandbox
         .run_with_input(["activate", "-"], b"a\n\nb\n")
         .expect(0);
-    assert!(run.stderr.contains("`b` is active now"), "{run:?}");
+    assert!(run.stderr.contains("`b` is now active"), "{run:?}");
 }
 
 #[test]
@@ -299,7 +299,7 @@ fn a_list_can_be_narrowed_and_sorted() {
     let none = sandbox.run(["list", "nothing*"]).expect(0);
     assert_eq!(
         (none.stdout.as_str(), none.stderr.as_str()),
-        ("", "no key matches; * stands for anything, as in '*web*'\n")
+        ("", "no key matches; * is any text, as in '*web*'\n")
     );
 }
 

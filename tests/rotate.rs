@@ -112,7 +112,7 @@ fn a_second_rotation_changes_nothing_and_says_how_to_go_on() {
     let second = rotate(&sandbox, &["--grace", "48h"]).expect(4);
     assert_eq!(second.stdout, "");
     for said in [
-        "`ci` is being rotated already",
+        "`ci` is already being rotated",
         &format!("…{} works until", &old[old.len() - 4..]),
         "`postkey rotate --finish ci`",
         "`postkey rotate --abort ci`",

@@ -32,7 +32,7 @@ const STYLES: Styles = Styles::styled()
 const AFTER_HELP: &str = "\
 A full secret is printed once, when it is created: alone on standard output, so that
 KEY=$(postkey generate api ci) works. --save FILE writes it to a file instead.
-Everything else goes to standard error. `postkey help COMMAND` tells more.";
+Everything else goes to standard error. See `postkey help COMMAND`.";
 
 /// Issue, check and revoke the keys that programs use to send mail and call an API
 #[derive(Debug, Parser)]
@@ -160,7 +160,7 @@ fn run_hardened() -> ExitStatus {
         Ok((settings, invalid)) => {
             ui.color = settings.color;
             if let Some(invalid) = invalid {
-                ui.warn(format!("{invalid}; going on without what is not valid"));
+                ui.warn(format!("{invalid}; ignoring what is not valid"));
             }
             let mut context = Context::new(ui, settings, globals.yes);
             let result = command::run(verb, &mut context);
@@ -337,13 +337,10 @@ fn explained(error: &clap::Error) -> Error {
     let usage = paragraphs.find(|paragraph| paragraph.starts_with("Usage: "));
     let hint = match (tips, usage) {
         (Some(tips), _) => one_line(&tips.replace("tip: ", "")),
-        (None, Some(usage)) => format!(
-            "the form is: {}",
-            one_line(usage.trim_start_matches("Usage: "))
-        ),
+        (None, Some(usage)) => format!("usage: {}", one_line(usage.trim_start_matches("Usage: "))),
         (None, None) => match command(error) {
-            Some(name) => format!("`postkey help {name}` tells more"),
-            None => "`postkey --help` shows the commands".to_owned(),
+            Some(name) => format!("see `postkey help {name}`"),
+            None => "`postkey --help` lists the commands".to_owned(),
         },
     };
     Error::usage(message).with_hint(hint)

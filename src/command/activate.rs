@@ -26,7 +26,7 @@ pub struct Activate {
 }
 
 const QUESTION: KeyPrompt = KeyPrompt {
-    text: "Which key is to be activated?",
+    text: "Activate which key?",
     fits: Some(|key, _| key.status == Status::Inactive && !key.is_decoy),
     none: "no key is inactive",
 };
@@ -76,7 +76,7 @@ pub(super) fn change_one(
         contradictions = change.contradictions(&record).unwrap_or_default();
         // One that somebody made a decoy by an edit of the vault is stopped, too.
         if contradictions.is_empty() {
-            decoy::expect_none(&record.key, "there is nothing to stop or to resume")?;
+            decoy::expect_none(&record.key, "it cannot be activated or deactivated")?;
         }
         let after = Key {
             status,
@@ -101,13 +101,13 @@ pub(super) fn change_one(
 fn tell(before: &Key, after: &Key, now: Timestamp, context: &Context) {
     let (name, word) = (&after.name, after.status.word());
     if before.status == after.status {
-        context.ui.note(format!("`{name}` was {word} already"));
+        context.ui.note(format!("`{name}` is already {word}"));
     } else {
-        context.ui.note(format!("`{name}` is {word} now"));
+        context.ui.note(format!("`{name}` is now {word}"));
     }
     if after.effective_status(now) == EffectiveStatus::Expired {
         context.ui.warn(format!(
-            "`{name}` has expired and stays refused; {}",
+            "`{name}` has expired and is still refused; {}",
             extension(after, now)
         ));
     }

@@ -174,10 +174,10 @@ impl<'a> Scheme<'a> {
         list(plan, &surplus, None, &display, context)?;
         tell_findings(plan, &display, context);
         if plan.is_settled() {
-            context.ui.note("everything is as the manifest says");
+            context.ui.note("everything matches the manifest");
             return Ok(ExitStatus::Done);
         }
-        context.ui.note("nothing was done: this is a dry run");
+        context.ui.note("dry run: nothing was done");
         Ok(ExitStatus::No)
     }
 
@@ -202,7 +202,7 @@ impl<'a> Scheme<'a> {
         }
         tell_end(&plan, &done, context);
         if let Some(signal) = done.signal {
-            context.ui.note("the same command does what is left to do");
+            context.ui.note("run `postkey apply` again; it resumes");
             context.renew_exports();
             process::die_by(signal);
         }
@@ -253,21 +253,21 @@ fn tell_findings(plan: &Plan<'_>, display: &DisplayContext, context: &Context) {
 fn warn_of_standing(step: &Step<'_>, now: Timestamp, context: &Context) {
     let name = step.name();
     let hint = match step.effective_status(now) {
-        Some(EffectiveStatus::Inactive) => format!("`postkey activate {name}` resumes it"),
+        Some(EffectiveStatus::Inactive) => format!("`postkey activate {name}` activates it"),
         Some(EffectiveStatus::Expired) => "a later `expires` in the manifest extends it".to_owned(),
         _ => return,
     };
     let effective_status = step.effective_status(now).map_or("", EffectiveStatus::word);
-    context.ui.warn(format!(
-        "`{name}` is {effective_status}, and stays so; {hint}"
-    ));
+    context
+        .ui
+        .warn(format!("`{name}` stays {effective_status}; {hint}"));
 }
 
 /// Says how much was done.
 fn tell_end(plan: &Plan<'_>, done: &ApplyResult, context: &Context) {
     let mut told = Vec::new();
     for (deed, verb) in [
-        ("make", "made"),
+        ("make", "created"),
         ("change", "changed"),
         ("delete", "deleted"),
     ] {
@@ -281,7 +281,7 @@ fn tell_end(plan: &Plan<'_>, done: &ApplyResult, context: &Context) {
         }
     }
     context.ui.note(match told.is_empty() {
-        true if plan.is_settled() => "everything is as the manifest says".to_owned(),
+        true if plan.is_settled() => "everything matches the manifest".to_owned(),
         true => "nothing was done".to_owned(),
         false => told.join(", "),
     });

@@ -44,10 +44,10 @@ pub(super) fn run(args: Backup, context: &mut Context) -> Result<ExitStatus, Err
         false => IfExists::Keep,
     };
     let copied = vault.copy_to(&args.file, existing)?;
-    context.note_done("the backup was made");
+    context.note_done("the backup was created");
     if let Some((entry, why)) = copied.broken {
         context.ui.warn(format!(
-            "the vault's log does not hold, and so the backup's: entry {entry} {why}"
+            "audit log verification failed, also in this backup: entry {entry} {why}"
         ));
     }
     log(&copied, context, &mut vault);
@@ -75,6 +75,6 @@ fn log(copied: &Copied, context: &Context, vault: &mut Vault) {
     if let Err(error) = logged {
         context
             .ui
-            .warn(format!("the backup is good, but not logged: {error}"));
+            .warn(format!("the backup is valid, but was not logged: {error}"));
     }
 }

@@ -152,14 +152,15 @@ impl<'a> KeyCheck<'a> {
         let unused = self.given.unused.unwrap_or(self.policy.unused);
         match self.recorded_since {
             None if self.uses.are_missing() => ui.warn(
-                "no use is recorded in this vault: unused keys and unusual use are not found",
+                "no usage is recorded in this vault: cannot find unused keys and unusual use",
             ),
             Some(start) => {
                 let (begun, end) = (self.display.date(start), unused.due(start));
                 if let Some(end) = end.filter(|&end| end > self.display.now) {
                     let end = self.display.date(end);
                     ui.warn(format!(
-                        "use is recorded since {begun} only: keys that were never used are found from {end} on"
+                        "usage is recorded only since {begun}: never-used keys are reported from \
+                         {end} on"
                     ));
                 }
             }
@@ -246,7 +247,7 @@ impl<'a> KeyCheck<'a> {
         match self.found {
             _ if is_calendar => {}
             0 if status > ExitStatus::No => {}
-            0 => ui.note(format!("nothing needs attention: {keys} looked at")),
+            0 => ui.note(format!("nothing needs attention: {keys} checked")),
             1 => ui.note(format!("1 of {keys} needs attention")),
             found => ui.note(format!("{found} of {keys} need attention")),
         }

@@ -24,7 +24,7 @@ pub struct Deactivate {
 }
 
 const QUESTION: KeyPrompt = KeyPrompt {
-    text: "Which key is to be deactivated?",
+    text: "Deactivate which key?",
     fits: Some(|key, _| key.status == Status::Active && !key.is_decoy),
     none: "no key is active",
 };

@@ -46,7 +46,7 @@ pub struct Delete {
     confirm: Vec<KeyName>,
 }
 
-const QUESTION: KeyPrompt = KeyPrompt::of_any("Which key is to be deleted?");
+const QUESTION: KeyPrompt = KeyPrompt::of_any("Delete which key?");
 
 pub(super) fn run(args: Delete, context: &mut Context) -> Result<ExitStatus, Error> {
     let names = selection::names(args.names, QUESTION, context)?;
@@ -83,7 +83,7 @@ fn forget_use(deleted: &[Record], context: &Context, vault: &Vault) {
     if let Err(error) = forgotten {
         context
             .ui
-            .warn(format!("their use was not forgotten: {error}"));
+            .warn(format!("their usage record was not deleted: {error}"));
     }
 }
 
@@ -139,11 +139,11 @@ impl PendingDelete<'_> {
             [] => format!("deleting `{name}` needs a confirmation"),
             [other, ..] => format!("--confirm {other} does not confirm deleting `{name}`"),
         };
-        let hint = format!("--yes gives it, or --confirm {name}");
+        let hint = format!("pass --yes, or --confirm {name}");
         context.ui.expect_person(&needed, &hint)?;
         self.say_what_is_lost(context);
         if self.is_good() {
-            return self.is_name_typed("It is good now", context);
+            return self.is_name_typed("It is still active", context);
         }
         if self.is_used_recently() {
             return self.is_name_typed("It was used in the last 7 days", context);
@@ -179,7 +179,7 @@ impl PendingDelete<'_> {
     pub(super) fn told(&self) -> String {
         match &self.used {
             Some(used) => last_use(used, self.display),
-            None if self.is_use_unknown => "it is not known whether it is used".to_owned(),
+            None if self.is_use_unknown => "cannot tell whether it is used".to_owned(),
             None => last_use(&Details::default(), self.display),
         }
     }
@@ -188,7 +188,7 @@ impl PendingDelete<'_> {
     pub(super) fn is_name_typed(&self, why: &str, context: &Context) -> Result<bool, Error> {
         let typed = context
             .ui
-            .line(&format!("{why}; type its name to delete it"))?;
+            .line(&format!("{why}. Type its name to confirm"))?;
         let Some(typed) = typed.filter(|typed| !typed.is_empty()) else {
             return Ok(false);
         };
@@ -196,7 +196,7 @@ impl PendingDelete<'_> {
             .parse()
             .is_ok_and(|typed: KeyName| typed.is_same(&self.key.name));
         if !is_it {
-            context.ui.note("that is not its name");
+            context.ui.note("the name does not match");
         }
         Ok(is_it)
     }
@@ -212,14 +212,14 @@ impl PendingDelete<'_> {
         let username = username.unwrap_or_default();
         let (tail, made) = (display.tail(&key.tail), display.distance(key.created_at));
         let note = |text: String| context.ui.note(text);
-        note(format!("`{name}` will be gone for good:"));
+        note(format!("`{name}` will be permanently deleted:"));
         note(format!(
-            "  {kind} key{username}, {effective_status}, secret {tail}, made {made}"
+            "  {kind} key{username}, {effective_status}, secret {tail}, created {made}"
         ));
         if let Some(old) = key.retiring_at(display.now) {
             note(format!("  its old secret {}", display.retiring(old)));
         }
         note(format!("  {}", self.told()));
-        note("  whatever uses it will be refused from then on".to_owned());
+        note("  whoever uses it will be refused".to_owned());
     }
 }

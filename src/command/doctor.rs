@@ -96,7 +96,7 @@ impl<'a> DoctorReport<'a> {
     /// An error of the vault as a finding, with the hint that every command has.
     fn fault(&mut self, check: &'static str, error: vault::Error) {
         let error = self.context.diagnosed(error.into());
-        let hint = error.hint().unwrap_or("look at the system's messages");
+        let hint = error.hint().unwrap_or("check the system log");
         self.found(check, error.to_string(), hint);
     }
 
@@ -119,7 +119,7 @@ impl<'a> DoctorReport<'a> {
     fn show(self) -> Result<ExitStatus, Error> {
         let found = self.context.ui.examined(&self.views, &self.display)?;
         if found == 0 {
-            self.context.ui.note("all is well");
+            self.context.ui.note("no problems found");
             return Ok(ExitStatus::Done);
         }
         let found = counted(found as i64, "finding", "findings");

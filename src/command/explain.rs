@@ -46,7 +46,7 @@ pub(super) fn run(_: Explain, context: &mut Context) -> Result<ExitStatus, Error
     let pasted = read(context)?;
     context.expect_vault()?;
     let attempt = Attempt::read(&pasted).ok_or_else(|| {
-        let what = "what was given is neither a request, nor a transcript, nor one secret alone";
+        let what = "the input is neither a request, a transcript nor a single secret";
         Error::usage(what).with_hint(WANTED)
     })?;
     let mut report = ExplainReport::new(context);
@@ -64,7 +64,7 @@ const WANTED: &str = "give an HTTP request, the output of curl -v, an SMTP trans
 fn read(context: &Context) -> Result<Zeroizing<Vec<u8>>, Error> {
     if io::stdin().is_terminal() {
         let hint = "redirect standard input, as in postkey explain <request.txt";
-        context.ui.expect_person("nothing was given", hint)?;
+        context.ui.expect_person("no input given", hint)?;
         return context
             .ui
             .hidden_text("Request, transcript or secret, then Ctrl-D");
@@ -113,7 +113,7 @@ impl<'a> ExplainReport<'a> {
 
     fn request(&mut self, request: &Request) -> Result<(), Error> {
         if request.count > 1 {
-            let note = format!("of {} requests the last is explained", request.count);
+            let note = format!("found {} requests; explaining the last", request.count);
             self.context.ui.note(note);
         }
         let credentials = &self.context.settings.credentials;
@@ -195,22 +195,25 @@ fn ways(credentials: &Credentials) -> String {
 fn told(fault: TranscriptError, mechanism: &str) -> (String, String) {
     let again = "log in with PLAIN or LOGIN, over TLS".to_owned();
     match fault {
-        TranscriptError::NoAuth => ("nobody logged in: there is no AUTH in it".to_owned(), again),
+        TranscriptError::NoAuth => (
+            "nobody logged in: the transcript has no AUTH".to_owned(),
+            again,
+        ),
         TranscriptError::Mechanism => {
             let message =
-                format!("AUTH {mechanism} does not send the secret, which has to be checked");
+                format!("AUTH {mechanism} does not send the secret, so it cannot be checked");
             (message, again)
         }
         TranscriptError::NotBase64 => {
-            let message = format!("what AUTH {mechanism} sent is not in base64");
+            let message = format!("the response to AUTH {mechanism} is not base64");
             (
                 message,
-                "encode it whole, as in printf '\\0%s\\0%s' USER SECRET | base64 -w0".to_owned(),
+                "encode all of it, as in printf '\\0%s\\0%s' USER SECRET | base64 -w0".to_owned(),
             )
         }
         TranscriptError::NotPlain => {
-            let message =
-                "what AUTH PLAIN sent has no username and secret, each after a null character";
+            let message = "the response to AUTH PLAIN must be a username and a secret, each after a null \
+                 byte";
             (
                 message.to_owned(),
                 "encode it as in printf '\\0%s\\0%s' USER SECRET | base64 -w0".to_owned(),
@@ -220,7 +223,7 @@ fn told(fault: TranscriptError, mechanism: &str) -> (String, String) {
             let message = format!("the secret of AUTH {mechanism} is not in the transcript");
             (
                 message,
-                "give the transcript to its end, with what the client sent".to_owned(),
+                "give the complete transcript, including what the client sent".to_owned(),
             )
         }
     }

@@ -71,7 +71,7 @@ pub(super) fn run(args: Export, context: &mut Context) -> Result<ExitStatus, Err
 
 fn write_those_of_the_settings(context: &Context) -> Result<ExitStatus, Error> {
     if context.settings.exports.is_empty() {
-        let message = "the settings name no export, and the command line none either";
+        let message = "no export on the command line or in the settings";
         return Err(Error::usage(message)
             .with_hint("`postkey export dovecot FILE`, or [[export]] in the settings"));
     }
@@ -130,8 +130,8 @@ fn print(format: ExportFormat, context: &Context) -> Result<ExitStatus, Error> {
 
 fn spooled(format: ExportFormat, vault: &Vault) -> Result<(File, DeliveryCounts), Error> {
     let failed = |error: io::Error| {
-        let message = format!("there is no room for the export: {error}");
-        Error::new(ExitStatus::Trouble, message).with_hint("TMPDIR says where it is put together")
+        let message = format!("no space for the export: {error}");
+        Error::new(ExitStatus::Trouble, message).with_hint("set TMPDIR to a folder with more space")
     };
     let mut spool = tempfile::tempfile().map_err(failed)?;
     let tally = pour(format, vault, |text| spool.write_all(text).map_err(failed))?;

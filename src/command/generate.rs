@@ -110,8 +110,8 @@ pub struct Generate {
 }
 
 /// What is to be done with a decoy.
-const PLANT: &str = "plant its secret where nobody has any business: `postkey check` tells of \
-                     whoever uses it";
+const PLANT: &str = "plant its secret where only an intruder would look: `postkey check` reports \
+                     who uses it";
 
 pub(super) fn run(mut args: Generate, context: &mut Context) -> Result<ExitStatus, Error> {
     args.expect_fitting_decoy()?;
@@ -119,10 +119,8 @@ pub(super) fn run(mut args: Generate, context: &mut Context) -> Result<ExitStatu
         return many::run(&args, names, kind, context);
     }
     if args.save_dir.is_some() {
-        return Err(Error::usage(
-            "--save-dir takes the secrets of many keys, and --from names none",
-        )
-        .with_hint("--from FILE names a file with their names, a line each"));
+        return Err(Error::usage("--save-dir requires --from")
+            .with_hint("add --from FILE with the names of the keys, one per line"));
     }
     let Some((kind, name)) = kind_and_name(&mut args, context)? else {
         return Ok(selection::nothing_chosen(context));
@@ -146,7 +144,7 @@ pub(super) fn run(mut args: Generate, context: &mut Context) -> Result<ExitStatu
     let target = args.delivery.target(&subject, seen.as_ref(), context)?;
     drop(seen);
     let Some(sealer) = args.sealer(&name, context)? else {
-        context.ui.note("no passphrase was given; no key was made");
+        context.ui.note("no passphrase given; no key was created");
         return Ok(ExitStatus::No);
     };
     let mut vault = context.open_or_create()?;
@@ -181,7 +179,7 @@ fn make(
         }
         Err(error @ vault::Error::NameTaken(_)) => {
             return Err(Error::from(error)
-                .with_hint("choose another name, or leave that key as it is with --if-absent"));
+                .with_hint("choose another name, or keep that key with --if-absent"));
         }
         staged => staged?,
     }
@@ -198,13 +196,13 @@ fn make(
 
 /// The kind and name that were given or are answered; `None` if a question is not answered.
 fn kind_and_name(args: &mut Generate, context: &Context) -> Result<Option<(Kind, KeyName)>, Error> {
-    let form = "say `postkey generate api NAME` or `postkey generate smtp NAME`";
+    let form = "run `postkey generate api NAME` or `postkey generate smtp NAME`";
     let kind = match args.kind {
         Some(kind) => kind,
         None => {
-            context.ui.expect_person("no kind was given", form)?;
+            context.ui.expect_person("no kind given", form)?;
             let kinds = Kind::ALL.map(|kind| format!("{kind}: {}", purpose(kind)));
-            match context.ui.choose("What is the key for?", &kinds)? {
+            match context.ui.choose("Kind of key", &kinds)? {
                 Some(chosen) => Kind::ALL[chosen],
                 None => return Ok(None),
             }
@@ -213,7 +211,7 @@ fn kind_and_name(args: &mut Generate, context: &Context) -> Result<Option<(Kind,
     let name = match args.name.take() {
         Some(name) => Some(name),
         None => {
-            context.ui.expect_person("no name was given", form)?;
+            context.ui.expect_person("no name given", form)?;
             ask_name(context)?
         }
     };
@@ -230,7 +228,7 @@ fn purpose(kind: Kind) -> &'static str {
 /// Asks for a name until a good one is given; an empty line ends it.
 fn ask_name(context: &Context) -> Result<Option<KeyName>, Error> {
     loop {
-        match context.ui.line("What is it to be called?")? {
+        match context.ui.line("Key name")? {
             Some(answer) if !answer.is_empty() => match answer.parse() {
                 Ok(name) => return Ok(Some(name)),
                 Err(invalid) => context.ui.error(&Error::from(invalid)),
@@ -264,8 +262,8 @@ impl Generate {
             return Ok(());
         }
         Err(
-            Error::usage("--passphrase-file seals the default key's secret only")
-                .with_hint("add --default, or leave it out"),
+            Error::usage("--passphrase-file is only for the default key")
+                .with_hint("add --default, or omit it"),
         )
     }
 
@@ -352,7 +350,7 @@ fn announce(key: &Key, fresh: &NewSecret, target: &Target<'_>, context: &Context
     };
     let (title, effective_status) = (key.kind().title(), key.effective_status(display.now));
     context.ui.note(format!(
-        "made the {title} key `{}`: {effective_status}, {access}",
+        "created {title} key `{}` ({effective_status}, {access})",
         key.name
     ));
     context.ui.note(match key.is_decoy {

@@ -187,13 +187,13 @@ fn note_where(pasted: &SecretSearch, rows: usize, context: &Context) {
         && (only.count > 1 || lines > 2)
     {
         let (times, line) = (counted(only.count, "time", "times"), only.line);
-        let note = format!("seen {times}, first in line {line} of {lines}");
+        let note = format!("found {times}, first in line {line} of {lines}");
         context.ui.note(note);
     }
     if more > 0 {
         context.ui.warn(format!(
-            "{} of no key here were seen than can be told apart",
-            counted(more, "more secret", "more secrets")
+            "{} found, too many to tell apart",
+            counted(more, "more unknown secret", "more unknown secrets")
         ));
     }
     pasted.warn_of_unreadable(context);

@@ -85,7 +85,7 @@ enum InputFormat {
     Dovecot,
     /// What `htpasswd` makes: user:hash
     Htpasswd,
-    /// An array of objects, or an object a line
+    /// An array of objects, or one object per line
     Json,
 }
 
@@ -196,15 +196,13 @@ fn tell(
 fn note(plan: &ImportPlan, outcome: Outcome, context: &Context) {
     let keys = counted(plan.entries.len() as i64, "key", "keys");
     context.ui.note(match outcome {
-        _ if plan.entries.is_empty() => "there is nothing new to import".to_owned(),
+        _ if plan.entries.is_empty() => "nothing new to import".to_owned(),
         Outcome::WouldBeImported => format!("{keys} would be imported; nothing was done"),
         _ => format!("imported {keys}"),
     });
     if !plan.skipped.is_empty() {
         let skipped = counted(plan.skipped.len() as i64, "key", "keys");
-        context
-            .ui
-            .note(format!("left out what is here already: {skipped}"));
+        context.ui.note(format!("skipped existing keys: {skipped}"));
     }
 }
 
@@ -218,8 +216,7 @@ fn warn(plan: &ImportPlan, context: &Context) {
     let cheap = names(Hash::is_cheap);
     if !cheap.is_empty() {
         context.ui.warn(format!(
-            "easily guessed by whoever gets hold of the hashes: {}; `postkey rotate NAME` gives a \
-             secret that nobody guesses",
+            "easily guessed from their hashes: {}; `postkey rotate NAME` creates a strong secret",
             quoted_names(&cheap)
         ));
     }

@@ -88,7 +88,7 @@ impl std::str::FromStr for Pattern {
         if looks_like_a_secret(text) {
             return Err(
                 Invalid::new("a pattern for names", text, "it looks like a secret")
-                    .with_hint("a secret is never an argument; pipe it to `postkey identify`"),
+                    .with_hint("never pass a secret as an argument; pipe it to `postkey identify`"),
             );
         }
         Ok(Self(WildMatch::new_case_insensitive(text)))
@@ -108,12 +108,12 @@ impl std::str::FromStr for TailSuffix {
             return Ok(Self(bare.to_owned()));
         }
         Err(Invalid::new(
-            "a secret's ending",
+            "a secret's tail",
             text,
-            "an ending is the last 1 to 16 letters and digits",
+            "a tail is the last 1 to 16 letters and digits",
         )
         .with_hint(
-            "write `Gh4x`; a whole secret is never an argument, pipe it to `postkey identify`",
+            "write `Gh4x`; never pass a whole secret as an argument; pipe it to `postkey identify`",
         ))
     }
 }
@@ -142,7 +142,7 @@ pub(super) fn run(args: List, context: &mut Context) -> Result<ExitStatus, Error
         Some(error) => Err(error.into()),
         None if count == 0 => {
             context.ui.note(if args.pattern.is_some() {
-                "no key matches; * stands for anything, as in '*web*'"
+                "no key matches; * is any text, as in '*web*'"
             } else {
                 "no key matches"
             });
@@ -312,12 +312,13 @@ impl<'a> Filter<'a> {
         match uses.since(ui) {
             Some(start) if start <= unused_since => {}
             Some(start) => ui.warn(format!(
-                "use is recorded since {} only: keys may have been used before",
+                "usage is recorded only since {}: keys may have been used before",
                 display.date(start)
             )),
             // What could not be read was said already.
             None if uses.are_missing() => ui.warn(
-                "no use is recorded in this vault: keys count from when they were made, used or not",
+                "no usage is recorded in this vault: keys count from when they were created, used \
+                 or not",
             ),
             None => {}
         }

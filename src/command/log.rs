@@ -79,7 +79,7 @@ pub(super) fn run(mut args: Log, context: &mut Context) -> Result<ExitStatus, Er
         Some(name) if !vault.is_in_log(name)? => {
             return Err(vault::Error::NoSuchKey(name.clone()).into());
         }
-        _ => context.ui.note("nothing in the log matches"),
+        _ => context.ui.note("no log entry matches"),
     }
     Ok(ExitStatus::Done)
 }
@@ -198,17 +198,14 @@ fn save(args: &Log, chain: &Chain, context: &Context) -> Result<(), Error> {
         return Ok(());
     };
     let newest = chain.newest().ok_or_else(|| {
-        Error::new(
-            ExitStatus::Trouble,
-            "the log is empty: there is no head to save",
-        )
-        .with_hint("`postkey generate api NAME` makes the first entry")
+        Error::new(ExitStatus::Trouble, "the log is empty: no head to save")
+            .with_hint("`postkey generate api NAME` creates the first entry")
     })?;
     if arguments::is_dash(path) {
         return context.ui.print(&newest.to_string());
     }
     saved_head::save(&newest, path)?;
     let path = path.display();
-    context.ui.note(format!("the head is saved in `{path}`"));
+    context.ui.note(format!("saved the head in `{path}`"));
     Ok(())
 }

@@ -221,9 +221,7 @@ fn expect_clock(verb: &Verb, context: &Context) -> Result<(), Error> {
     }
     if !matches!(verb, Verb::Doctor(_)) {
         let nearest = context.display().moment(wrong.nearest());
-        context
-            .ui
-            .warn(format!("{wrong}; going on as if it were {nearest}"));
+        context.ui.warn(format!("{wrong}; assuming {nearest}"));
     }
     Ok(())
 }
@@ -235,7 +233,7 @@ fn expect_format(formats: &[Format], format: Format) -> Result<(), Error> {
     let word = |format: &Format| arguments::word(*format);
     let words: Vec<String> = formats.iter().map(word).collect();
     Err(Error::usage(format!(
-        "this command has no format `{}`",
+        "format `{}` is not supported by this command",
         arguments::word(format)
     ))
     .with_hint(format!("it has {}", words.join(", "))))

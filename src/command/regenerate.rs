@@ -45,7 +45,7 @@ pub struct Regenerate {
     overwrite: Overwrite,
 }
 
-const QUESTION: KeyPrompt = KeyPrompt::of_any("Which key gets a new secret?");
+const QUESTION: KeyPrompt = KeyPrompt::of_any("Replace the secret of which key?");
 
 pub(super) fn run(args: Regenerate, context: &mut Context) -> Result<ExitStatus, Error> {
     let Some(name) = selection::name(args.name, QUESTION, context)? else {
@@ -99,7 +99,7 @@ fn sealer(
     if !is_default && passphrase.is_file() {
         return Err(
             Error::usage(format!("`{}` is not the default key", key.name))
-                .with_hint("only the default key's secret is sealed; leave out --passphrase-file"),
+                .with_hint("only the default key has a passphrase; omit --passphrase-file"),
         );
     }
     if !is_default || (context.is_yes && !passphrase.is_file()) {
@@ -116,10 +116,10 @@ fn confirm(key: &Key, context: &Context, display: &DisplayContext) -> Result<boo
         true => "was imported".to_owned(),
         false => display.ending(&key.tail),
     };
-    let needed = format!("a new secret for `{}` needs a confirmation", key.name);
-    context.ui.expect_person(&needed, "--yes gives it")?;
+    let needed = format!("a new secret for `{}` requires confirmation", key.name);
+    context.ui.expect_person(&needed, "pass --yes")?;
     context.ui.note(format!(
-        "the secret of `{}` that {ending} will stop at once",
+        "the secret of `{}` that {ending} will stop working at once",
         key.name
     ));
     if let Some(old) = key.retiring_at(display.now) {
@@ -128,20 +128,23 @@ fn confirm(key: &Key, context: &Context, display: &DisplayContext) -> Result<boo
             display.moment_and_distance(old.until),
         );
         context.ui.note(format!(
-            "so will its old one, {old}, which else works until {until}"
+            "so will its old one, {old}, which otherwise works until {until}"
         ));
     }
-    context.ui.confirm("Make a new one?")
+    context.ui.confirm("Create a new one?")
 }
 
 fn announce(old: &Key, new: &Key, context: &Context, display: &DisplayContext) {
     let (new_tail, old_tail) = (display.tail(&new.tail), display.secret(&old.tail));
     let stopped = match old.retiring_at(display.now) {
-        Some(older) => format!("{} and {old_tail} have", display.secret(&older.tail)),
-        None => format!("{old_tail} has"),
+        Some(older) => format!(
+            "{} and {old_tail} no longer work",
+            display.secret(&older.tail)
+        ),
+        None => format!("{old_tail} no longer works"),
     };
     context.ui.note(format!(
-        "`{}` has a new secret, {new_tail}; {stopped} stopped",
+        "`{}` has a new secret, {new_tail}; {stopped}",
         new.name
     ));
 }

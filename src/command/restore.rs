@@ -192,8 +192,8 @@ impl RestorePlan {
                 "there is no vault at `{path}`; a restore creates it"
             ));
             return ui.warn(
-                "what was stopped, deleted or given a new secret after the backup is good again, \
-                 and nothing here can tell which keys these are",
+                "keys that were deactivated, deleted or given a new secret after the backup \
+                 become valid again; without a vault here, they cannot be listed",
             );
         }
         if self.is_another {
@@ -201,30 +201,30 @@ impl RestorePlan {
         }
         if let Some(trouble) = &self.trouble {
             ui.warn(format!(
-                "the vault as it is now cannot be read whole, so not all that happens can be \
-                 told: {trouble}"
+                "the current vault cannot be read completely, so this list may be incomplete: \
+                 {trouble}"
             ));
         }
         if self.comparison.affected.is_empty() && self.trouble.is_none() {
-            ui.note("every key is what it was then");
+            ui.note("no key changes");
         }
     }
 
     fn say_what_was_done(&self, stopped: usize, saved: Option<&Path>, context: &Context) {
         let note = |text: String| context.ui.note(text);
         note(match &self.made_at {
-            Some(at) => format!("the vault is what it was {}", self.display.moment(*at)),
-            None => "the vault is what it was".to_owned(),
+            Some(at) => format!("restored the vault as of {}", self.display.moment(*at)),
+            None => "restored the vault".to_owned(),
         });
         if stopped > 0 {
             let stopped = counted(stopped as i64, "key was", "keys were");
             note(format!(
-                "{stopped} deactivated instead of coming back to life"
+                "{stopped} deactivated instead of becoming valid again"
             ));
         }
         if let Some(saved) = saved {
             let saved = saved.display();
-            note(format!("what it was before is saved as `{saved}`"));
+            note(format!("saved the previous vault as `{saved}`"));
         }
     }
 
@@ -236,8 +236,8 @@ impl RestorePlan {
         if context.is_yes {
             return Ok(true);
         }
-        let needed = "a restore needs a confirmation";
-        context.ui.expect_person(needed, "--yes gives it")?;
+        let needed = "a restore requires confirmation";
+        context.ui.expect_person(needed, "pass --yes")?;
         context.ui.confirm("Restore?")
     }
 
@@ -252,16 +252,19 @@ impl RestorePlan {
         if args.confirm.as_ref().is_some_and(is_one) {
             return Ok(true);
         }
-        let count = counted(revived.len() as i64, "key comes", "keys come");
-        let needed = format!("{count} back to life, which wants more than a yes");
+        let count = counted(revived.len() as i64, "key", "keys");
+        let needed = format!("{count} would become valid again; --yes is not enough");
         let hint = format!(
-            "--confirm {} confirms it; with --keep-stopped no key comes back to life",
+            "pass --confirm {}, or --keep-stopped to deactivate such keys",
             first.name
         );
         context.ui.expect_person(&needed, &hint)?;
         let question = match revived {
-            [_] => format!("{count} back to life; type its name to restore"),
-            _ => format!("{count} back to life; type the name of one of them to restore"),
+            [_] => format!("{count} would become valid again. Type its name to confirm"),
+            _ => format!(
+                "{count} would become valid again. Type the name of one of them to \
+                          confirm"
+            ),
         };
         let typed = context.ui.line(&question)?;
         let Some(typed) = typed.filter(|typed| !typed.is_empty()) else {
@@ -269,7 +272,7 @@ impl RestorePlan {
         };
         let is_it = typed.parse().is_ok_and(|typed: KeyName| is_one(&typed));
         if !is_it {
-            context.ui.note("that is not the name of one");
+            context.ui.note("the name does not match");
         }
         Ok(is_it)
     }
@@ -322,8 +325,8 @@ fn restore(
     plan.say_what_was_done(stopped.len(), saved.as_deref(), context);
     if before.is_some() && before != then {
         context.ui.note(
-            "the log goes on from the backup's newest entry; a head of it that was kept since does \
-             not match any more",
+            "the log continues from the backup's newest entry; log heads saved since then no \
+             longer match",
         );
     }
     forget_use(others.unwrap_or_default(), context);
@@ -395,8 +398,8 @@ fn forget_use(others: Vec<KeyId>, context: &Context) {
         usage.map_err(|error| Error::new(ExitStatus::Trouble, error.to_string()))
     };
     if let Err(error) = forget() {
-        context
-            .ui
-            .warn(format!("the use of keys that are gone is kept: {error}"));
+        context.ui.warn(format!(
+            "the usage of deleted keys was not cleared: {error}"
+        ));
     }
 }

@@ -51,9 +51,7 @@ pub(super) fn run(args: Reveal, context: &mut Context) -> Result<ExitStatus, Err
     };
     let target = args.delivery.target(&subject, Some(&vault), context)?;
     let Some(passphrase) = args.passphrase.known(context)? else {
-        context
-            .ui
-            .note("no passphrase was given; nothing was revealed");
+        context.ui.note("no passphrase given; nothing was revealed");
         return Ok(ExitStatus::No);
     };
     match sealed.seal.open(&passphrase, &sealed.associated_data) {
@@ -129,22 +127,21 @@ fn announce(key: &Key, effective_status: EffectiveStatus, target: &Target<'_>, c
 fn no_default() -> Error {
     Error::new(
         ExitStatus::NotFound,
-        "this vault has no default key, and no other can be shown again",
+        "this vault has no default key, and no other secret can be shown again",
     )
     .with_hint(
-        "`postkey generate smtp NAME --default` makes one; `postkey rotate NAME` makes another \
-         secret of a key",
+        "`postkey generate smtp NAME --default` creates one; `postkey rotate NAME` creates \
+         another secret for a key",
     )
 }
 
 fn wrong(key: &Key) -> Error {
     let message = format!(
-        "the passphrase does not open the seal of `{}`: it is another one, or the seal was \
-         changed or brought here from elsewhere",
+        "cannot decrypt the secret of `{}`: wrong passphrase (or the sealed secret was altered)",
         key.name
     );
     Error::new(ExitStatus::No, message).with_hint(format!(
-        "type it again; if the passphrase is lost, {}",
+        "try again; if the passphrase is lost, {}",
         another_secret(key, "", Context::clock())
     ))
 }

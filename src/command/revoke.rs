@@ -89,8 +89,8 @@ pub(super) fn run(args: Revoke, context: &mut Context) -> Result<ExitStatus, Err
     let leaked_at = args.leaked_at.map(|past| past.resolve(Context::clock()));
     let leaked_at = leaked_at.transpose()?;
     if let (Some(flag), false) = (args.delivery.given(), args.replace) {
-        let message = format!("{flag} is for a new secret, and without --replace there is none");
-        let hint = format!("add --replace, or leave out {flag}");
+        let message = format!("{flag} requires --replace");
+        let hint = format!("add --replace, or omit {flag}");
         return Err(Error::usage(message).with_hint(hint));
     }
     let revocation = match &args.name {
@@ -174,7 +174,7 @@ fn by_secret(context: &Context) -> Result<Option<Revocation>, Error> {
     let vault = pasted.vault.filter(|_| !stopped.is_empty());
     if vault.is_none() && status > ExitStatus::Done {
         return Err(
-            Error::new(status, "no key was stopped").with_hint("name it: `postkey revoke NAME`")
+            Error::new(status, "no key was revoked").with_hint("name it: `postkey revoke NAME`")
         );
     }
     Ok(vault.map(|vault| Revocation::new(vault, stopped, status)))
@@ -205,7 +205,7 @@ fn say_what_stopped_nothing(pasted: &SecretSearch, context: &Context) -> Result<
             }
             Ok(secret) if secret.record.key.is_decoy => context.ui.warn(format!(
                 "the secret in line {line} is that of the decoy `{0}`, which opens nothing: there \
-                 is nothing to revoke; `postkey usage {0}` tells who used it",
+                 is nothing to revoke; `postkey usage {0}` shows who used it",
                 secret.record.key.name
             )),
             Ok(_) => {}
@@ -222,23 +222,23 @@ fn say_what_stopped_nothing(pasted: &SecretSearch, context: &Context) -> Result<
         }
     }
     if unknown > 0 {
-        let times = counted(unknown, "time", "times");
-        let warning = format!("secrets that are no key's here were seen {times}");
+        let times = counted(unknown, "secret that does", "secrets that do");
+        let warning = format!("found {times} not belong to this vault");
         context.ui.warn(warning);
     }
     if let Some(Misspelt { count, line, why }) = pasted.misspelt {
-        let times = counted(count, "time", "times");
-        context.ui.warn(format!(
-            "what looks like a secret but is none was seen {times}, first in line {line}: {why}"
-        ));
+        let times = counted(count, "invalid secret", "invalid secrets");
+        context
+            .ui
+            .warn(format!("found {times}, first in line {line}: {why}"));
     }
     Ok(())
 }
 
 fn spared(name: &str, line: u64) -> String {
     format!(
-        "the secret in line {line} is an old one of `{name}` and good no more; \
-         it stops nothing: `postkey revoke {name}` stops the key all the same"
+        "the secret in line {line} is an old one of `{name}` and no longer valid; `postkey revoke \
+         {name}` revokes the key anyway"
     )
 }
 
@@ -311,15 +311,17 @@ impl Revocation {
             return Ok(false);
         }
         let name = &stopped.record.key.name;
-        ui.confirm(&format!("Make a new secret for `{name}`, and activate it?"))
+        ui.confirm(&format!(
+            "Create a new secret for `{name}` and activate it?"
+        ))
     }
 
     /// Makes the new secret of the one key that was stopped.
     fn replace(&mut self, delivery: &DeliveryOptions, context: &Context) -> Result<(), Error> {
         let [stopped] = self.stopped.as_slice() else {
             let count = self.stopped.len();
-            let message = format!("{count} keys were stopped, and --replace is for one");
-            let hint = "`postkey revoke --replace NAME` makes a new secret for each";
+            let message = format!("{count} keys were revoked, but --replace takes one");
+            let hint = "`postkey revoke --replace NAME` creates a new secret for each";
             return Err(Error::usage(message).with_hint(hint));
         };
         let seen = stopped.record.clone();
@@ -337,8 +339,8 @@ impl Revocation {
         for RevokedKey { record, .. } in &self.stopped {
             let name = &record.key.name;
             note(format!(
-                "`postkey revoke --replace {name}` makes a new secret for it, \
-                 `postkey activate {name}` resumes it with the one that leaked"
+                "`postkey revoke --replace {name}` creates a new secret for it, `postkey activate \
+                 {name}` activates it with the leaked one"
             ));
             if !has_report {
                 note(format!(
@@ -410,12 +412,12 @@ fn announce(
         display.tail(&new.tail),
     );
     context.ui.note(format!(
-        "`{name}` has a new secret, {tail}, and is active; {old} is gone for good"
+        "`{name}` has a new secret, {tail}, and is active; {old} no longer works"
     ));
     target.tell("it", false, context);
     if new.effective_status(display.now) == EffectiveStatus::Expired {
         context.ui.warn(format!(
-            "`{name}` has expired and stays refused; {}",
+            "`{name}` has expired and is still refused; {}",
             extension(new, display.now)
         ));
     }
@@ -429,7 +431,7 @@ fn stays_stopped(error: Error, name: &KeyName) -> Error {
     let hint = error.hint().map(|hint| format!("{hint}; "));
     let hint = hint.unwrap_or_default();
     error.with_hint(format!(
-        "{hint}`{name}` stays stopped; throw away what was written out, if anything, \
-         and try again: `postkey revoke --replace {name}`"
+        "{hint}`{name}` stays revoked; discard the new secret if it was written, and try again: \
+         `postkey revoke --replace {name}`"
     ))
 }

@@ -68,10 +68,10 @@ impl Rotate {
             none: "no key is being rotated",
         };
         match (self.finish, self.abort) {
-            (true, _) => of_rotating("Which key's old secret is to retire?"),
-            (_, true) => of_rotating("Which key's new secret is to be taken back?"),
+            (true, _) => of_rotating("Finish the rotation of which key?"),
+            (_, true) => of_rotating("Abort the rotation of which key?"),
             _ => KeyPrompt {
-                text: "Which key gets a new secret?",
+                text: "Replace the secret of which key?",
                 fits: Some(|key, now| {
                     let is_over = key.has_expired(now) || key.is_decoy;
                     key.retiring_at(now).is_none() && !is_over
@@ -121,18 +121,18 @@ fn begin(name: &KeyName, args: &Rotate, context: &Context) -> Result<ExitStatus,
 
 fn expect_rotatable(key: &Key, display: &DisplayContext) -> Result<(), Error> {
     let name = &key.name;
-    decoy::expect_none(key, "there is nothing that an old secret could go on with")?;
+    decoy::expect_none(key, "it cannot be rotated")?;
     if let Some(old) = key.retiring_at(display.now) {
         let (tail, until) = (
             display.secret(&old.tail),
             display.moment_and_distance(old.until),
         );
-        let message = format!("`{name}` is being rotated already: {tail} works until {until}");
+        let message = format!("`{name}` is already being rotated: {tail} works until {until}");
         return Err(Error::new(ExitStatus::Exists, message)
             .with_hint(ROTATING.replace("NAME", name.as_str())));
     }
     if key.has_expired(display.now) {
-        let message = format!("`{name}` has expired: its old secret cannot go on");
+        let message = format!("`{name}` has expired: its old secret cannot keep working");
         return Err(Error::new(ExitStatus::No, message).with_hint(extension(key, display.now)));
     }
     end::expect_no_early_end(key, display)
@@ -189,21 +189,21 @@ fn announce(
     ui.note(format!("the old one, {old}, works until {until_told}"));
     if key.expires_at == Some(*until) {
         ui.warn(format!(
-            "`{name}` expires then: the grace time of {} is cut short",
+            "`{name}` expires then: the grace period of {} is cut short",
             args.grace
         ));
     }
     ui.note(format!(
-        "next: {}; `postkey show {name}` tells of its use",
+        "next: {}; `postkey show {name}` shows its usage",
         match args.delivery.is_given() {
-            true => "have what uses the key read it",
-            false => "put the new one in its place",
+            true => "reload whatever uses the key",
+            false => "put the new one in use",
         }
     ));
     ui.note(format!(
         "then: `postkey rotate --finish {name}` retires the old one"
     ));
     ui.note(format!(
-        "back: `postkey rotate --abort {name}` takes the new one back"
+        "back: `postkey rotate --abort {name}` removes the new one"
     ));
 }

@@ -96,18 +96,18 @@ fn tell(ui: &Ui, notice: Notice) {
     match notice {
         Notice::Listening(addresses) => ui.note(format!("listening on {addresses}")),
         Notice::VaultLost(why) => {
-            ui.warn(format!("{why}; nothing is accepted until it can be read"))
+            ui.warn(format!("{why}; everything is refused until it can be read"))
         }
-        Notice::KeyDamaged(why) => ui.warn(format!("{why}; it is refused, and no other key is")),
+        Notice::KeyDamaged(why) => ui.warn(format!("{why}; only this key is refused")),
         Notice::VaultBack => ui.note("the vault can be read again"),
         Notice::ReportRefused => ui.warn(
-            "a login was reported without this vault's token and is not counted; if Dovecot \
-             reported it, print its configuration anew with `postkey connect dovecot`",
+            "a login was reported without this vault's token and not counted; if Dovecot reported \
+             it, update its configuration with `postkey connect dovecot`",
         ),
         Notice::ClockWrong(why) => ui.warn(format!("{why}; set it")),
-        Notice::ClockBack => ui.note("the system clock can be right again"),
-        Notice::UsageLost(why) => ui.warn(format!("use is not recorded: {why}")),
-        Notice::UsageBack => ui.note("use is recorded again"),
+        Notice::ClockBack => ui.note("the system clock is plausible again"),
+        Notice::UsageLost(why) => ui.warn(format!("usage is not recorded: {why}")),
+        Notice::UsageBack => ui.note("usage is recorded again"),
         Notice::Stopping => ui.note("stopping"),
     }
 }

@@ -79,7 +79,7 @@ pub(super) fn run(args: Set, context: &mut Context) -> Result<ExitStatus, Error>
     let permission = args.bounds.permission(context)?;
     let limit = args.bounds.limit(context)?;
     context.edit_with_policy(&args.name, Action::Set, |key, policy, change| {
-        decoy::expect_none(key, "there is nothing to set")?;
+        decoy::expect_none(key, "it has nothing to set")?;
         let expires = args
             .expires
             .map(|expires| expires.resolve(change.now()))

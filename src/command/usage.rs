@@ -15,8 +15,8 @@ use crate::usage::NOBODY;
 use crate::vault::{KeyId, Page, Record, Vault};
 
 /// What is said where there is nothing to tell.
-const NOTHING_RECORDED: &str = "no use is recorded in this vault yet: `postkey verify` records \
-     what it is asked, and `postkey serve` what gateways ask and Dovecot reports";
+const NOTHING_RECORDED: &str = "no usage is recorded in this vault yet: `postkey verify` records \
+                                it, and so does `postkey serve` for gateways and Dovecot";
 
 /// Show how often keys were used and refused
 ///
@@ -135,7 +135,7 @@ impl UsageReport<'_> {
             .read(ui, |usage| usage.details(NOBODY, self.display.now));
         if !nobody.refused.is_empty() {
             let refused = refusals(&nobody.refused, self.display);
-            ui.note(format!("refused without a key being known: {refused}"));
+            ui.note(format!("refused without a known key: {refused}"));
         }
         Ok(())
     }

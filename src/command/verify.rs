@@ -30,7 +30,7 @@ use crate::verify::{Need, Question, SecretMatch, Verdict, allowance, judge};
 #[command(after_long_help = "\
 Examples:
   printf %s \"$KEY\" | postkey verify
-  postkey verify <key.txt >/dev/null && echo good
+  postkey verify <key.txt >/dev/null && echo valid
   postkey verify --username ops@example.com
   postkey verify --method POST --path /v3/smtp/email --no-record <key.txt")]
 pub struct Verify {
@@ -131,10 +131,13 @@ impl Verify {
         };
         let (decided, without) = if self.no_record {
             let decided = presented.used(context).map(decide);
-            (decided, "what the key has used of its limit is not known")
+            (
+                decided,
+                "cannot tell how much of its limit the key has used",
+            )
         } else {
             let decided = self.record(presented, vault, context, decide);
-            (decided, "use was not recorded")
+            (decided, "the use was not recorded")
         };
         decided.unwrap_or_else(|error| {
             context.ui.warn(format!("{without}: {error}"));

@@ -39,8 +39,7 @@ impl Context {
         })?;
         let changed = changes(&fields, &self.display_at(now));
         if changed.is_empty() {
-            self.ui
-                .note(format!("`{name}` is so already; nothing was changed"));
+            self.ui.note(format!("`{name}` unchanged"));
         } else {
             self.ui.note(format!("`{name}`: {changed}"));
         }

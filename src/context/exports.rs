@@ -53,7 +53,7 @@ impl Context {
         }
         if !self.has_exports_of_its_vault() {
             self.ui.warn(format!(
-                "{}: the exports that the settings name stay as they are",
+                "{}: the exports in the settings were not written",
                 self.other_vault_told()
             ));
             return ExitStatus::Done;
@@ -152,7 +152,7 @@ impl Context {
     pub fn tell_of_export(&self, name: &str, tally: &DeliveryCounts) {
         if let Some(left_out) = tally.left_out_told() {
             self.ui.warn(format!(
-                "`{name}` has no place for {left_out}: who reads it refuses that"
+                "`{name}` cannot hold {left_out}: servers that read it refuse that"
             ));
         }
         for damage in tally.damage() {
@@ -219,8 +219,7 @@ fn expect_own(start: &[u8], path: &Path, vault: &Vault) -> Result<(), Error> {
 
 /// The settings seem to name exports, which could not be read.
 fn unread() -> Error {
-    let message =
-        "the exports that the settings name may be out of date: the settings are not valid";
+    let message = "the exports in the settings may be out of date: the settings are not valid";
     Error::new(ExitStatus::Incomplete, message)
         .with_hint("correct the settings; then `postkey export` writes the exports")
 }
@@ -230,10 +229,10 @@ fn not_renewed(error: &Error) -> Error {
         let new = Error::new(ExitStatus::Incomplete, format!("an export: {error}"));
         return new.with_hint(error.hint().unwrap_or_default());
     }
-    let message = format!("an export could not be rewritten, and lacks what was changed: {error}");
+    let message = format!("the vault was changed, but an export is out of date: {error}");
     let hint = error.hint().map(|hint| format!("{hint}; then "));
     let hint = hint.unwrap_or_default();
     Error::new(ExitStatus::Incomplete, message).with_hint(format!(
-        "{hint}`postkey export` writes it; until then its readers go by what was before"
+        "{hint}`postkey export` writes it; until then servers use the old contents"
     ))
 }

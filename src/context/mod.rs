@@ -190,8 +190,8 @@ impl Context {
         if let Some(newest) = newest.filter(|&newest| is_ahead(newest, clock)) {
             let newest = self.display_at(clock).moment_and_distance(newest);
             self.ui.warn(format!(
-                "the newest entry of the audit log is of {newest}: is the clock right? \
-                 `postkey doctor` tells what to do"
+                "the newest entry of the audit log is from {newest}: is the clock right? run \
+                 `postkey doctor`"
             ));
         }
     }
@@ -251,31 +251,31 @@ impl Context {
         if self.settings.vault_source == VaultSource::Home && process::is_root_in_another_home() {
             let hint = "`sudo -H postkey …` uses root's own vault, `sudo -u USER postkey …` \
                         that user's, --vault names one";
-            let message = "root runs with another user's HOME: which vault is meant is not clear";
+            let message = "ambiguous vault: running as root with another user's HOME";
             return Err(Error::new(ExitStatus::Trouble, message).with_hint(hint));
         }
         Ok(())
     }
 
-    /// Notes what is done and stays so, whatever fails after it: `the backup was made`.
+    /// Notes what is done and stays so, whatever fails after it: `the backup was created`.
     pub fn note_done(&self, what: impl Into<String>) {
         // Of several, the first is told.
         let _ = self.done.set(what.into());
     }
 
-    /// A failure that may come after the change was made: then that is said, and nobody is told
+    /// A failure that may come after the change was committed: then that is said, and nobody is told
     /// that nothing changed.
     pub fn after_change(&self, error: Error) -> Error {
         let done = match self.done.get() {
             Some(done) => done,
-            None if self.changes.is_committed() => "the change was made",
+            None if self.changes.is_committed() => "the change was committed",
             None => return error,
         };
         if error.exit_status() != ExitStatus::Trouble {
             return error;
         }
         let after = Error::new(ExitStatus::Incomplete, format!("{done}, but {error}"));
-        let stays = "do not run the command again for that; `postkey log` shows what was changed";
+        let stays = "do not repeat the command; `postkey log` shows what was changed";
         after.with_hint(error.hint().unwrap_or(stays))
     }
 

@@ -82,7 +82,7 @@ pub fn read(
     let wanted = lines(BufReader::new(input), repeated, &mut faults)?;
     if wanted.is_empty() && faults.count == 0 {
         let message = format!("no names in {}", faults.place);
-        return Err(Error::usage(message).with_hint("one name a line; `#` begins a comment"));
+        return Err(Error::usage(message).with_hint("one name per line; `#` starts a comment"));
     }
     Ok((wanted, faults))
 }
@@ -160,9 +160,8 @@ impl NameReader {
         match self.seen.entry(name.folded()) {
             Entry::Occupied(_) if repeated == Repeated::Skipped => Ok(()),
             Entry::Occupied(first) => {
-                let message = format!("`{name}` stands in line {} already", first.get());
-                Err(Error::usage(message)
-                    .with_hint("names are compared without case; leave one out"))
+                let message = format!("`{name}` is already in line {}", first.get());
+                Err(Error::usage(message).with_hint("names ignore case; remove one"))
             }
             Entry::Vacant(vacant) => {
                 vacant.insert(line);
@@ -185,11 +184,11 @@ fn name(line: &[u8]) -> Result<Option<KeyName>, Error> {
 
 fn unreadable(place: &str, error: &io::Error) -> Error {
     Error::usage(format!("cannot read {place}: {error}"))
-        .with_hint("--from names a file with a name a line; `-` is standard input")
+        .with_hint("--from takes a file with one name per line; `-` is standard input")
 }
 
 fn too_much(place: &str, most: &str) -> Error {
-    Error::usage(format!("{place} holds more than {most}")).with_hint("take it in several runs")
+    Error::usage(format!("{place} has more than {most}")).with_hint("split it")
 }
 
 impl InvalidNames {
@@ -241,7 +240,7 @@ impl InvalidNames {
         let message = format!("{least}{lines} in {}; {done}", self.place);
         Err(match self.count > told {
             true => {
-                Error::new(self.highest, message).with_hint(format!("these are the first {told}"))
+                Error::new(self.highest, message).with_hint(format!("showing the first {told}"))
             }
             false => Error::new(self.highest, message),
         })

@@ -62,10 +62,10 @@ impl PassphraseSource {
 }
 
 fn expect_person(doing: &str, context: &Context) -> Result<(), Error> {
-    let needed = format!("{doing} needs a passphrase");
+    let needed = format!("{doing} requires a passphrase");
     context
         .ui
-        .expect_person(&needed, "--passphrase-file FILE gives it")
+        .expect_person(&needed, "pass --passphrase-file FILE")
 }
 
 /// Asks until the same good passphrase was typed twice; an empty line ends it.
@@ -82,15 +82,14 @@ fn ask_twice(context: &Context) -> Result<Option<Passphrase>, Error> {
                 continue;
             }
         };
-        let Some(again) = context.ui.hidden("The same again")? else {
+        let Some(again) = context.ui.hidden("Repeat it")? else {
             return Ok(None);
         };
         if passphrase.is_same(&Passphrase::new(again)) {
             return Ok(Some(passphrase));
         }
         context.ui.error(
-            &Error::usage("the two are not the same")
-                .with_hint("type it again; an empty line ends it"),
+            &Error::usage("they do not match").with_hint("try again; leave empty to cancel"),
         );
     }
 }
@@ -99,7 +98,7 @@ fn strong(passphrase: Passphrase) -> Result<Passphrase, Error> {
     match passphrase.expect_strong() {
         Ok(()) => Ok(passphrase),
         Err(weak) => Err(Error::usage(weak.to_string())
-            .with_hint("take four words or more that you draw at random, as with dice")),
+            .with_hint("use four or more random words, drawn with dice for example")),
     }
 }
 
@@ -134,7 +133,7 @@ fn read(path: &Path) -> Result<Passphrase, Error> {
     };
     let file = match is_input {
         true if io::stdin().is_terminal() => {
-            let hint = "leave --passphrase-file out, and the passphrase is asked for";
+            let hint = "omit --passphrase-file to be prompted";
             return Err(refused(
                 "is a terminal, which would show the passphrase",
                 hint,
@@ -188,7 +187,7 @@ fn fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
         Some(("belongs to another user", "name a file of your own"))
     } else if file.mode() & SHARED != 0 {
         Some((
-            "is open to other users",
+            "is accessible to other users",
             "find out who has read it, then `chmod 600 {path}`",
         ))
     } else {

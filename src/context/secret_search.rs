@@ -141,7 +141,7 @@ where
         pasted: SecretSearch::default(),
     };
     let outcome = if io::stdin().is_terminal() {
-        let missing = "no secret was given";
+        let missing = "no secret given";
         context.ui.expect_person(missing, asking.hint)?;
         let typed = context.ui.hidden(asking.question)?.unwrap_or_default();
         search.read(typed.as_bytes())

@@ -37,7 +37,7 @@ impl FromStr for Selector {
     }
 }
 
-/// What is asked where no key was named, and which keys are offered.
+/// What is asked where no key named, and which keys are offered.
 #[derive(Clone, Copy)]
 pub struct KeyPrompt {
     pub text: &'static str,
@@ -138,19 +138,17 @@ pub fn name(
 
 fn choose(question: KeyPrompt, context: &Context) -> Result<Option<KeyName>, Error> {
     if context.is_yes {
-        return Err(
-            Error::usage("no key was named, and --yes leaves nothing to ask")
-                .with_hint("name it: `postkey list` shows the keys"),
-        );
+        return Err(Error::usage("no key named, and --yes disables prompts")
+            .with_hint("name it: `postkey list` shows the keys"));
     }
     context
         .ui
-        .expect_person("no key was named", "name it: `postkey list` shows the keys")?;
+        .expect_person("no key named", "name it: `postkey list` shows the keys")?;
     let vault = context.open()?;
     if vault.names("", 1)?.is_empty() {
         return Err(
             Error::new(ExitStatus::NotFound, "there are no keys in this vault")
-                .with_hint("`postkey generate api NAME` makes one"),
+                .with_hint("`postkey generate api NAME` creates one"),
         );
     }
     let names = fitting(question, &vault, context.display().now)?;
@@ -205,7 +203,7 @@ pub fn named_or_all(given: Vec<Selector>, context: &Context) -> Result<Chosen, E
 
 /// What a verb ends with when the person who was asked did not answer.
 pub fn nothing_chosen(context: &Context) -> ExitStatus {
-    context.ui.note("nothing was chosen, nothing was done");
+    context.ui.note("nothing chosen; nothing was done");
     ExitStatus::No
 }
 

@@ -58,7 +58,7 @@ impl UsageReader {
     }
 
     fn leave_out(&mut self, error: &usage::Error, ui: &Ui) {
-        ui.warn(format!("use is left out: {error}"));
+        ui.warn(format!("usage is not shown: {error}"));
         self.usage = None;
         self.is_left_out = true;
     }

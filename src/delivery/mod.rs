@@ -156,8 +156,7 @@ impl Context {
                 let (path, name) = (path.display(), &key.name);
                 let another = another_secret(&key, "", Self::clock());
                 self.ui.warn(format!(
-                    "`{path}` held the secret of `{name}`, which has no other: if it is nowhere \
-                     else, {another}"
+                    "`{path}` held the only secret of `{name}`: if there is no copy, {another}"
                 ));
             }
         }
@@ -185,7 +184,7 @@ impl Context {
     pub fn tell_of_default(&self, key: &Key, was_default: bool) {
         if was_default {
             self.ui.warn(format!(
-                "`{}` is the default key no more: its new secret was not sealed",
+                "`{}` is no longer the default key: the new secret was not encrypted",
                 key.name
             ));
         }

@@ -82,8 +82,8 @@ impl Github {
             return Ok(None);
         };
         let unset = || {
-            Error::usage(format!("there is no `{variable}` here"))
-                .with_hint("the runner sets it in each step; hand it on to where postkey runs")
+            Error::usage(format!("`{variable}` is not set"))
+                .with_hint("the runner sets it in each step; pass it on to postkey")
         };
         job::file(variable).map(Some).ok_or_else(unset)
     }
@@ -134,11 +134,11 @@ impl DeliveryOptions {
         };
         let word = shell_word(folder);
         let message = format!(
-            "--save takes a file, and `{}` is a folder",
+            "--save takes a file, but `{}` is a folder",
             folder.display()
         );
         Err(Error::usage(message).with_hint(format!(
-            "name a file in it; for the keys of a list, `--save-dir {word}` writes a file a key"
+            "name a file in it; for many keys, `--save-dir {word}` writes one file per key"
         )))
     }
 
@@ -146,7 +146,7 @@ impl DeliveryOptions {
         let word = github.word();
         if !job::is_github() {
             return Err(Error::usage(format!(
-                "--github {word} is for a job of GitHub Actions, and this is none"
+                "--github {word} only works in a GitHub Actions job"
             ))
             .with_hint("elsewhere, --save FILE --format env sets the variables in a file"));
         }
@@ -154,11 +154,11 @@ impl DeliveryOptions {
             (Github::Mask, None) => Err(Error::usage(
                 "--github mask only masks the secret: it would be lost",
             )
-            .with_hint("add --save FILE, or say --github env")),
+            .with_hint("add --save FILE, or use --github env")),
             (Github::Env | Github::Output, Some(_)) => Err(Error::usage(format!(
-                "--github {word} and --save are two places for one secret"
+                "--github {word} conflicts with --save"
             ))
-            .with_hint("leave one of them out; --github mask goes with --save")),
+            .with_hint("omit one of them; --github mask works with --save")),
             _ => Ok(()),
         }
     }
@@ -206,7 +206,7 @@ impl DeliveryOptions {
                 Err(Error::usage(format!(
                     "{flag} sets variables, and --format {word} has none"
                 ))
-                .with_hint(format!("leave out {flag}, or say --format env")))
+                .with_hint(format!("omit {flag}, or use --format env")))
             }
             format => Ok(format),
         }
@@ -234,10 +234,10 @@ impl DeliveryOptions {
 fn unsaved(error: impl Into<Error>) -> Error {
     let error: Error = error.into();
     let hint = error.hint().unwrap_or("name a file that can be written");
-    let hint = format!("{hint}; no key was made or changed");
+    let hint = format!("{hint}; no key was created or changed");
     Error::new(
         ExitStatus::Undelivered,
-        format!("the secret cannot be saved: {error}"),
+        format!("cannot save the secret: {error}"),
     )
     .with_hint(hint)
 }

@@ -47,7 +47,7 @@ impl Delivery {
         let status = status(error);
         if status == ExitStatus::Unsure {
             return Error::new(status, error.to_string())
-                .with_hint("check the secret that was written out with `postkey verify`");
+                .with_hint("check the delivered secret with `postkey verify`");
         }
         let taken_back = match self {
             Self::Printed | Self::Taken => None,
@@ -56,15 +56,14 @@ impl Delivery {
         };
         match taken_back {
             Some((Ok(()), place)) => {
-                Error::new(status, format!("the secret did not become good: {error}")).with_hint(
-                    format!("{place} is as it was; look at what there is, and try again"),
-                )
+                Error::new(status, format!("the secret was not activated: {error}"))
+                    .with_hint(format!("{place} is unchanged; try again"))
             }
             _ => Error::new(
                 status,
-                format!("the secret that was written out is not good: {error}"),
+                format!("the delivered secret is not valid: {error}"),
             )
-            .with_hint("throw it away; look at what there is, and try again"),
+            .with_hint("discard it, and try again"),
         }
     }
 }

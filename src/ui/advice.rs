@@ -25,12 +25,12 @@ pub fn another_secret(key: &Key, flags: &str, now: Timestamp) -> String {
         flags => format!(" {flags}"),
     };
     let rotate =
-        format!("`postkey rotate {name}{flags}` makes another while the old one keeps working");
+        format!("`postkey rotate {name}{flags}` creates another while the old one keeps working");
     if key.has_expired(now) {
         return format!("{}, and then {rotate}", extension(key, now));
     }
     match key.retiring_at(now) {
-        Some(_) => format!("`postkey rotate --abort {name}` ends the lost one, and then {rotate}"),
+        Some(_) => format!("`postkey rotate --abort {name}` removes the lost one, then {rotate}"),
         None => rotate,
     }
 }
@@ -41,7 +41,7 @@ pub fn extension(key: &Key, now: Timestamp) -> String {
     if key.has_expired_early(now) {
         return BRINGS_BACK.replace("NAME", name.as_str());
     }
-    format!("`postkey set {name} --expires {EXTENSION}` extends it, with the secret that it has")
+    format!("`postkey set {name} --expires {EXTENSION}` extends it with its current secret")
 }
 
 /// The flags that name the vault and the settings, where the command line did.
@@ -86,8 +86,9 @@ pub fn refused_by_dovecot_2_4(keys: &[String]) -> String {
 }
 
 /// What makes Dovecot 2.4 accept whoever has such a password.
-pub const ALLOWS_WEAK: &str = "`postkey rotate NAME` gives a secret that it accepts; until then its \
-     setting `auth_allow_weak_schemes = yes` allows these, and all other weak hashes";
+pub const ALLOWS_WEAK: &str = "`postkey rotate NAME` creates a secret that it accepts; until \
+                               then, its setting `auth_allow_weak_schemes = yes` allows these, \
+                               and all other weak hashes";
 
 #[cfg(test)]
 mod tests {

@@ -140,7 +140,7 @@ fn told(key: &Key, reminder: Reminder, display: &DisplayContext) -> (String, Str
             (
                 format!("Rotate the {kind} key {name}{overdue}"),
                 vec![
-                    format!("Its secret was made {made_at}."),
+                    format!("Its secret was created {made_at}."),
                     display.command(&format!("rotate {name}")),
                 ],
             )
@@ -148,7 +148,7 @@ fn told(key: &Key, reminder: Reminder, display: &DisplayContext) -> (String, Str
         Reminder::Expiry { at } => (
             format!("The {kind} key {name} expires"),
             vec![
-                format!("It stops by itself {at}."),
+                format!("It expires {at}."),
                 display.command(&format!("set {name} --expires {EXTENSION}")),
             ],
         ),

@@ -38,7 +38,7 @@ impl Ui {
             false => "--save FILE writes it to a file that only you can read",
         };
         Err(Error::new(ExitStatus::Undelivered, message)
-            .with_hint(format!("{hint}; --print-secret prints it all the same")))
+            .with_hint(format!("{hint}; --print-secret prints it anyway")))
     }
 
     /// Makes sure that what is written to standard output goes somewhere.
@@ -51,7 +51,7 @@ impl Ui {
             (Ok(file), Ok(flags)) => {
                 let kind = SFlag::from_bits_truncate(file.st_mode) & SFlag::S_IFMT;
                 if kind == SFlag::S_IFCHR && !stdout.is_terminal() {
-                    "is closed, `/dev/null`, or another device that keeps nothing"
+                    "is closed, `/dev/null`, or another device that discards it"
                 } else if OFlag::from_bits_truncate(flags) & OFlag::O_ACCMODE == OFlag::O_RDONLY {
                     "is not open for writing"
                 } else {
@@ -75,7 +75,7 @@ impl Ui {
         if kind.is_ok_and(|kind| kind & SFlag::S_IFMT == SFlag::S_IFREG) {
             let message = "standard output is a file: the runner would not learn what to mask";
             return Err(Error::new(ExitStatus::Undelivered, message)
-                .with_hint("leave standard output as the step has it"));
+                .with_hint("do not redirect standard output"));
         }
         Ok(())
     }
@@ -97,7 +97,7 @@ impl Ui {
         };
         write().map_err(|error: io::Error| {
             undelivered(format!(
-                "the secret could not be written to standard output: {error}"
+                "cannot write the secret to standard output: {error}"
             ))
         })
     }
@@ -105,7 +105,8 @@ impl Ui {
 
 fn undelivered(message: String) -> Error {
     Error::new(ExitStatus::Undelivered, message).with_hint(
-        "no key was made or changed; read standard output, as in KEY=$(postkey generate api ci), \
+        "no key was created or changed; read standard output, as in KEY=$(postkey generate api \
+         ci), \
          or name a file with --save",
     )
 }

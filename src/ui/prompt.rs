@@ -35,9 +35,9 @@ impl Ui {
     pub fn expect_person(&self, question: &str, answer: &str) -> Result<(), Error> {
         let why = match (self.may_ask, job::unattended()) {
             _ if !io::stdin().is_terminal() || !io::stderr().is_terminal() => {
-                "there is no terminal to ask on".to_owned()
+                "there is no terminal to prompt on".to_owned()
             }
-            (false, _) => "--no-input forbids asking".to_owned(),
+            (false, _) => "--no-input disables prompts".to_owned(),
             (true, Some(mark)) => format!("`{mark}` is set, and nobody answers in a CI job"),
             (true, None) => return Ok(()),
         };
@@ -240,5 +240,5 @@ fn from_dialoguer(error: dialoguer::Error) -> Error {
 }
 
 fn unreadable(error: &io::Error) -> Error {
-    Error::new(ExitStatus::No, format!("nothing was answered: {error}"))
+    Error::new(ExitStatus::No, format!("cannot read the answer: {error}"))
 }

@@ -230,7 +230,7 @@ fn a_secret_that_was_made_elsewhere_is_not_replaced_unasked() {
     let run = sandbox.apply(&["--replace"]).expect(0);
     assert!(
         run.stdout
-            .contains("in the place of a secret that was made elsewhere"),
+            .contains("in the place of a secret that was created elsewhere"),
         "{run:?}"
     );
     assert_eq!(
@@ -395,7 +395,10 @@ fn of_many_keys_one_that_fails_keeps_no_other_from_being_made() {
              save = {{ command = [\"sh\", \"-c\", \"cat >first; {spoil}\"] }}\n"
         );
         let many = (0..70).map(|number| {
-            format!("[[key]]\nname = \"many-{number}\"\nkind = \"api\"\nsave = {{ file = \"many-{number}\" }}\n")
+            format!(
+                "[[key]]\nname = \"many-{number}\"\nkind = \"api\"\nsave = {{ file = \
+                     \"many-{number}\" }}\n"
+            )
         });
         let sandbox = Sandbox::with_manifest(&(first + &many.collect::<String>()));
         let mut command = sandbox.command(["apply", "keys.toml"]);

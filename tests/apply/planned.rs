@@ -54,10 +54,7 @@ fn run_again_it_does_nothing() {
     let before = state();
     for args in [&[][..], &["--dry-run"], &["--prune"], &["--prune", "--yes"]] {
         let run = sandbox.apply(args).expect(0);
-        assert_eq!(
-            run.stderr, "everything is as the manifest says\n",
-            "{args:?}"
-        );
+        assert_eq!(run.stderr, "everything matches the manifest\n", "{args:?}");
         assert_eq!(state(), before, "{args:?}");
     }
     assert_eq!(each(&sandbox.rows(&[], 0), "action"), ["keep"; 3]);
@@ -67,14 +64,14 @@ fn run_again_it_does_nothing() {
 fn a_dry_run_tells_all_and_does_nothing() {
     let sandbox = Sandbox::with_manifest(THREE);
     let run = sandbox.apply(&["-n"]).expect(1);
-    assert_eq!(run.stdout.matches("+ make").count(), 3, "{run:?}");
+    assert_eq!(run.stdout.matches("+ create").count(), 3, "{run:?}");
     assert!(
         run.stdout.contains("secret to `SMTP_PASSWORD` in `.env`"),
         "{run:?}"
     );
     let vault = sandbox.vault();
     let expected = format!(
-        "there is no vault at `{}`: it would be created\nnothing was done: this is a dry run\n",
+        "there is no vault at `{}`: it would be created\ndry run: nothing was done\n",
         vault.display()
     );
     assert_eq!(run.stderr, expected);

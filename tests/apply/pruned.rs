@@ -44,10 +44,10 @@ fn without_a_terminal_the_flag_that_answers_is_named_and_nothing_is_done() {
     for args in [&["--prune"][..], &["--prune", "--no-input"]] {
         let run = sandbox.apply(args).expect(2);
         assert!(
-            run.stderr.contains("deleting 2 keys needs a confirmation"),
+            run.stderr.contains("deleting 2 keys requires confirmation"),
             "{run:?}"
         );
-        assert!(run.stderr.contains("--yes gives it"), "{run:?}");
+        assert!(run.stderr.contains("pass --yes"), "{run:?}");
     }
     assert_eq!(fs::read(sandbox.vault()).unwrap(), before);
 }

@@ -60,7 +60,7 @@ fn the_typed_name_restores() {
     let (sandbox, secret) = with_a_deleted_key();
     let mut terminal = sandbox.on_terminal(["restore", "--yes", "copy.db"]);
     terminal
-        .expect("COMES BACK TO LIFE")
+        .expect("BECOMES VALID AGAIN")
         .expect(NAME)
         .press("CI\r");
     assert_eq!(terminal.end(), 0, "{}", terminal.shown());

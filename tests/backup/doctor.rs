@@ -308,7 +308,7 @@ fn nothing_is_found_in_a_healthy_vault() {
     let sandbox = healthy();
     let run = sandbox.run(["doctor"]).expect(0);
     assert!(
-        !run.stdout.contains('✗') && run.stderr.contains("all is well"),
+        !run.stdout.contains('✗') && run.stderr.contains("no problems found"),
         "{run:?}"
     );
     let checks = sandbox.run(["doctor", "--format", "json"]).expect(0).json();

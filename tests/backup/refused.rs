@@ -70,12 +70,12 @@ const CASES: [(&str, Spoil, &str); 15] = [
     (
         "readable by others",
         |copy| set_mode(copy, 0o644),
-        "is open to other users",
+        "is accessible to other users",
     ),
     (
         "writable by group",
         |copy| set_mode(copy, 0o620),
-        "is open to other users",
+        "is accessible to other users",
     ),
     (
         "a link",

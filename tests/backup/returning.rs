@@ -93,7 +93,7 @@ fn a_restore_says_what_happens_to_each_key_and_does_just_that() {
         ("renewed", "replaced"),
         ("over", "expired"),
         ("limited", "limit 9/day → none"),
-        ("made-since", "made since the backup"),
+        ("made-since", "created since the backup"),
     ] {
         let line = run
             .stdout

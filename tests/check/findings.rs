@@ -12,7 +12,7 @@ fn a_new_key_needs_no_attention() {
     assert_eq!(found(&sandbox, &[]), NONE);
     let run = check(&sandbox, &["check"]).expect(0);
     assert_eq!(run.stdout, "");
-    assert_eq!(run.stderr, "nothing needs attention: 1 key looked at\n");
+    assert_eq!(run.stderr, "nothing needs attention: 1 key checked\n");
 }
 
 #[test]

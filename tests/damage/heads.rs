@@ -24,7 +24,7 @@ fn a_log_that_goes_on_from_its_saved_head_holds() {
     let sandbox = told();
     let run = sandbox.save_head().expect(0);
     assert!(
-        run.stdout.starts_with("the log holds: 8 entries"),
+        run.stdout.starts_with("the log is valid: 8 entries"),
         "{run:?}"
     );
     sandbox.check_head().expect(0);

@@ -77,7 +77,7 @@ fn what_does_not_match_and_what_does_not_exist_are_told_apart() {
         let run = sandbox.run(args).expect(0);
         assert_eq!(run.stdout, nothing);
         assert_eq!(
-            run.stderr.contains("nothing in the log matches"),
+            run.stderr.contains("no log entry matches"),
             format == "text"
         );
     }

@@ -88,7 +88,7 @@ fn a_change_that_did_not_reach_an_export_is_heard_whatever_the_command_says() {
     sandbox.run(["rename", "dev", "devel"]).expect(0);
     fs::remove_dir_all(&folder).unwrap();
     let run = sandbox.run(["--quiet", "deactivate", "devel"]).expect(8);
-    let said = "error: an export could not be rewritten, and lacks what was changed: ";
+    let said = "error: the vault was changed, but an export is out of date: ";
     assert!(run.stderr.starts_with(said), "{run:?}");
     assert!(run.stderr.contains("hint: ") && run.stderr.contains("`postkey export`"));
     assert_eq!(sandbox.show("devel")["status"], "inactive");

@@ -8,7 +8,7 @@
 #   -m kill    SIGKILL on entry to the call (the call itself is not carried out)
 #   -m once    the call fails once with the errno, the rest work
 #   -m sticky  the call and every later call of that name fail (a disk that stays full)
-#   -o OUT     where traces, outputs and verdicts go; without it they are removed if all is well
+#   -o OUT     where traces, outputs and verdicts go; without it they are removed if no problems found
 #   -c CALLS   only these calls, as "write fsync"
 #   -e ERRNOS  only these errors, as "EIO ENOSPC"
 #   -s RE      only from the first call that matches RE on

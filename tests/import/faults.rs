@@ -260,7 +260,7 @@ fn what_is_taken_is_named_with_its_line_and_status() {
     let run = sandbox.run_with_input(skipping, users.as_bytes()).expect(0);
     assert!(
         run.stderr
-            .contains("imported 1 key\nleft out what is here already: 2 keys"),
+            .contains("imported 1 key\nskipped existing keys: 2 keys"),
         "{run:?}"
     );
     assert_eq!(sandbox.verify_login("new_user", PASSWORD), "accepted");

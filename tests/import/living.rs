@@ -131,7 +131,7 @@ fn an_imported_password_is_known_for_its_login_only() {
     let run = sandbox.run_with_input(wrong, b"x").expect(1);
     assert_eq!(
         run.stdout,
-        "mismatch: it is not the imported password of rails_prod\n"
+        "mismatch: it does not match the imported password of rails_prod\n"
     );
     let api = ["verify", "--username", "rails_prod", "--kind", "api"];
     let run = sandbox.run_with_input(api, PASSWORD.as_bytes()).expect(1);

@@ -53,12 +53,12 @@ fn the_report_tells_what_is_known_and_what_is_left_to_do() {
         "the *web* shop \\u{7c} \\u{60}x\\u{60}"
     );
     let ends = |secret: &str| format!("ends in …{}", &secret[secret.len() - 4..]);
-    assert_eq!(fact("Secret at the stop"), ends(&secret));
+    assert_eq!(fact("Secret when deactivated"), ends(&secret));
     assert_eq!(fact("Secret now"), ends(&new));
     assert!(fact("Made").contains(" by ") && fact("Stopped").contains(" by "));
-    assert_eq!(fact("Seen in what was read"), "2 times");
+    assert_eq!(fact("Found in the input"), "2 times");
     assert_eq!(
-        fact("Requests from the leak to the stop"),
+        fact("Requests between leak and deactivation"),
         "2, counted in whole days"
     );
     assert_eq!(fact("203.0.113.9"), "1");
@@ -75,7 +75,10 @@ fn the_report_tells_what_is_known_and_what_is_left_to_do() {
             .count(),
         2
     );
-    assert!(report.contains("- [x] the key was stopped "), "{report}");
+    assert!(
+        report.contains("- [x] the key was deactivated "),
+        "{report}"
+    );
     assert!(report.contains("- [ ] give the new secret to "), "{report}");
     for part in [&secret[..20], &secret[50..62], &new[..20], &new[50..62]] {
         assert!(!report.contains(part), "{report}");
@@ -102,7 +105,7 @@ fn the_report_tells_how_often_a_revoked_secret_was_tried_since() {
     };
     let none = report("none.md");
     assert!(
-        none.contains("\nSince it was revoked it was not tried, as far as is recorded.\n"),
+        none.contains("\nSince it was revoked it was not tried, as far as recorded.\n"),
         "{none}"
     );
     for _ in 0..13 {

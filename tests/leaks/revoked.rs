@@ -14,7 +14,7 @@ fn a_key_that_is_named_is_stopped_without_a_question() {
     let secret = sandbox.generate(["api", "ci"]);
     let run = sandbox.run(["revoke", "ci"]).expect(0);
     assert_eq!(run.stdout, "");
-    assert!(run.stderr.contains("`ci` is inactive now"), "{run:?}");
+    assert!(run.stderr.contains("`ci` is now inactive"), "{run:?}");
     assert!(
         run.stderr.contains("`postkey revoke --replace ci`"),
         "{run:?}"
@@ -159,7 +159,7 @@ fn what_cannot_be_handed_over_leaves_the_key_stopped() {
     assert_eq!(sandbox.verify(&secret).0, "inactive");
     let report = std::fs::read_to_string(sandbox.home().join("in.md")).unwrap();
     assert!(
-        report.contains("[ ] a new secret was wanted, but none was made"),
+        report.contains("[ ] creating a new secret failed"),
         "{report}"
     );
 }
@@ -195,7 +195,7 @@ fn of_two_keys_none_is_replaced_and_the_status_says_so() {
     let run = sandbox.run_with_input(["revoke", "--replace"], text.as_bytes());
     let run = run.expect(2);
     assert_eq!(run.stdout, "");
-    assert!(run.stderr.contains("2 keys were stopped"), "{run:?}");
+    assert!(run.stderr.contains("2 keys were revoked"), "{run:?}");
     for secret in [one, two] {
         assert_eq!(sandbox.verify(&secret).0, "inactive");
     }

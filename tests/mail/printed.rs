@@ -122,7 +122,8 @@ fn what_a_server_has_not_is_a_usage_error() {
         .run(["connect", "exim", "--format", "json"])
         .expect(2);
     assert!(
-        run.stderr.contains("this command has no format `json`"),
+        run.stderr
+            .contains("format `json` is not supported by this command"),
         "{run:?}"
     );
 }

@@ -59,10 +59,10 @@ fn all_that_is_wrong_is_told_with_its_line_before_anything_is_made() {
         "error: line 2 of `names`: `Two Words` is not a key's name",
         "hint: `two-words` would do",
         "error: line 3 of `names`: a key named `there` exists already",
-        "error: line 4 of `names`: `ONE` stands in line 1 already",
+        "error: line 4 of `names`: `ONE` is already in line 1",
         "error: line 6 of `names`: ",
         "error: line 7 of `names`: ",
-        "error: 5 invalid lines in `names`; no key was made",
+        "error: 5 invalid lines in `names`; no key was created",
     ] {
         assert!(run.stderr.contains(told), "{told}: {run:?}");
     }
@@ -224,7 +224,7 @@ fn with_if_absent_what_is_there_is_left_alone() {
     }
     let limit = ["--if-absent", "--limit", "3/day", "--strict"];
     let differing = sandbox.make_many(&limit[..3]).expect(0);
-    let told = "`key-1` differs from what was asked for: limit is none, not 3/day";
+    let told = "`key-1` differs from the flags: limit is none, not 3/day";
     assert!(differing.stderr.contains(told), "{differing:?}");
     let refused = sandbox.make_many(&limit).expect(4);
     assert!(refused.stderr.contains(told), "{refused:?}");

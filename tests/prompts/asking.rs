@@ -12,8 +12,8 @@ const ESCAPE: &str = "\x1b";
 /// Ctrl-D, the end of input.
 const END: &str = "\x04";
 
-const KIND: &str = "What is the key for?";
-const NAME: &str = "What is it to be called?";
+const KIND: &str = "Kind of key";
+const NAME: &str = "Key name";
 const DELETE: &str = "type its name to delete it";
 
 #[test]
@@ -118,7 +118,7 @@ fn a_secret_is_replaced_only_after_a_yes() {
     for keys in ["\r", "n\r", "ci\r", END] {
         let mut terminal = sandbox.on_terminal(["regenerate", "ci"]);
         terminal
-            .expect("will stop at once")
+            .expect("will stop working at once")
             .expect("[y/N]")
             .press(keys);
         assert_eq!(terminal.end(), 1, "{keys:?}: {}", terminal.shown());
@@ -148,7 +148,7 @@ fn a_key_is_rotated_without_a_question_and_the_rotation_ended_only_after_a_yes()
             assert_eq!(accepted.count(), 2, "{flag} before {keys:?}");
             let mut terminal = sandbox.on_terminal(["rotate", flag, name]);
             let said = said.replace("ci", name);
-            terminal.expect(&said).expect("will stop at once");
+            terminal.expect(&said).expect("will stop working at once");
             terminal.expect("[y/N]").press(keys);
             let status = i32::from(keys != "y\r");
             assert_eq!(terminal.end(), status, "{keys:?}: {}", terminal.shown());

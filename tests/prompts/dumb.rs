@@ -11,9 +11,9 @@ fn a_dumb_terminal_gets_lines_only_and_can_answer_every_question() {
         (
             "generate",
             &[
-                ("What is the key for?", "neither"),
+                ("Kind of key", "neither"),
                 ("no such choice", "2"),
-                ("What is it to be called?", "new"),
+                ("Key name", "new"),
             ],
             "xkeypost-",
         ),
@@ -27,7 +27,7 @@ fn a_dumb_terminal_gets_lines_only_and_can_answer_every_question() {
         ),
         (
             "regenerate prod-web",
-            &[("Make a new one?", "y")],
+            &[("Create a new one?", "y")],
             "xkeypost-",
         ),
     ] {

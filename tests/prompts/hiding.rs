@@ -143,7 +143,7 @@ fn half_a_secret_is_not_left_to_whoever_reads_the_terminal_next() {
 fn a_menu_that_is_interrupted_leaves_the_terminal_as_it_was() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
-    for (verb, question) in [("generate", "What is the key for?"), ("show", "Which key?")] {
+    for (verb, question) in [("generate", "Kind of key"), ("show", "Which key?")] {
         for (ending, status) in [
             (Ending::Keys("\x03"), 130),
             (Ending::Signal("INT"), 130),
@@ -188,8 +188,8 @@ fn the_question_after_a_menu_can_be_interrupted_too() {
     let sandbox = Sandbox::new();
     for (ending, status) in &ENDINGS[..2] {
         let mut terminal = sandbox.on_terminal(["generate"]);
-        terminal.expect("What is the key for?").press("\r");
-        terminal.expect("What is it to be called?");
+        terminal.expect("Kind of key").press("\r");
+        terminal.expect("Key name");
         ending.befall(&mut terminal);
         assert_eq!(terminal.end_within(SOON), *status, "{ending:?}");
     }

@@ -94,7 +94,7 @@ fn no_input_asks_nothing_on_a_terminal() {
         let args = args.iter().copied().chain(["--no-input"]);
         let mut terminal = Terminal::start(&sandbox.command(args));
         assert_eq!(terminal.end_within(AT_ONCE), 2, "{}", terminal.shown());
-        assert!(terminal.shown().contains("--no-input forbids asking"));
+        assert!(terminal.shown().contains("--no-input disables prompts"));
         terminal.expect_restored();
     }
 }

@@ -7,7 +7,7 @@ use crate::sandbox::Sandbox;
 const MAKE: [&str; 4] = ["generate", "smtp", "mail", "--default"];
 
 const FIRST: &str = "Passphrase for the default key";
-const SECOND: &str = "The same again";
+const SECOND: &str = "Repeat it";
 
 /// Types a line that must not be shown at a prompt.
 fn answer(terminal: &mut Terminal, prompt: &str, line: &str) {
@@ -42,7 +42,7 @@ fn two_that_differ_and_one_that_is_short_are_asked_for_again() {
     terminal.expect("the passphrase is easily guessed");
     answer(&mut terminal, FIRST, PASSPHRASE);
     answer(&mut terminal, SECOND, "correct horse batterie");
-    terminal.expect("the two are not the same");
+    terminal.expect("they do not match");
     answer(&mut terminal, FIRST, PASSPHRASE);
     answer(&mut terminal, SECOND, PASSPHRASE);
     assert_eq!(terminal.end(), 0);

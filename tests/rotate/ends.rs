@@ -29,7 +29,7 @@ fn an_end_needs_a_confirmation_and_changes_nothing_without() {
     let (old, new) = rotating(&sandbox);
     for flag in ["--finish", "--abort"] {
         let refused = rotate(&sandbox, &[flag]).expect(2);
-        assert!(refused.stderr.contains("--yes gives it"), "{refused:?}");
+        assert!(refused.stderr.contains("pass --yes"), "{refused:?}");
         rotate(&sandbox, &[flag, "--grace", "1h"]).expect(2);
     }
     rotate(&sandbox, &["--finish", "--abort", "--yes"]).expect(2);

@@ -32,7 +32,7 @@ fn who_rotates_is_told_what_happens_when_and_how_to_go_on() {
         "only this once".to_owned(),
         "`postkey show ci`".to_owned(),
         "`postkey rotate --finish ci` retires the old one".to_owned(),
-        "`postkey rotate --abort ci` takes the new one back".to_owned(),
+        "`postkey rotate --abort ci` removes the new one".to_owned(),
     ] {
         assert!(run.stderr.contains(&said), "{said}: {run:?}");
     }
@@ -152,21 +152,21 @@ fn show_says_how_far_a_rotation_has_got_and_what_to_do_next() {
     };
     expect(&[
         &format!("ends in {}, works until", shown(&old)),
-        "no use of either secret is recorded",
-        "next: put the new one where the old one is used",
+        "no usage of either secret is recorded",
+        "next: replace the old one with the new one",
         "back: postkey rotate --abort ci",
     ]);
     verify(&sandbox, &old, "203.0.113.9");
     expect(&[
         &format!("new {}: never used", shown(&new)),
         &format!("old {}: used ", shown(&old)),
-        "next: put the new one where the old one is used",
+        "next: replace the old one with the new one",
     ]);
     sleep(Duration::from_millis(1100));
     verify(&sandbox, &new, "203.0.113.9");
     expect(&[
         &format!("new {}: used ", shown(&new)),
-        "next: the old one was not used since: postkey rotate --finish ci",
+        "next: only the new secret has been used: postkey rotate --finish ci",
     ]);
     sleep(Duration::from_millis(1100));
     verify(&sandbox, &old, "203.0.113.9");
@@ -240,7 +240,7 @@ fn who_aborts_is_warned_where_the_new_secret_was_used() {
     verify(&sandbox, &new, "203.0.113.9");
     let aborted = rotate(&sandbox, &["--abort", "--yes"]).expect(0);
     assert!(
-        aborted.stderr.contains("what has it will be refused"),
+        aborted.stderr.contains("whoever uses it will be refused"),
         "{aborted:?}"
     );
     rotate(&sandbox, &[]).expect(0);

@@ -196,7 +196,7 @@ fn the_secret_of_another_vault_is_replaced_only_if_that_is_said() {
             sandbox.private("a", before.as_bytes());
             let made = [&["generate", "api", "new"], flags];
             let refused = run(&sandbox, &made).expect(6).stderr;
-            let says = "`a` holds a secret that was not made in this vault, which would be lost";
+            let says = "`a` holds a secret that was not created in this vault, which would be lost";
             assert!(refused.contains(says), "{refused}");
             assert!(refused.contains("--replace"), "{refused}");
             assert_eq!(&held(&sandbox, "a"), before);

@@ -193,7 +193,7 @@ fn flags_that_do_not_fit_together_are_refused_before_anything_is_done() {
         ),
         (
             &["generate", "api", "new", "--save", ""],
-            "a path is not empty",
+            "a path must not be empty",
         ),
         (
             &["generate", "api", "new", "--save", "-"],

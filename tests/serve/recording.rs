@@ -83,7 +83,9 @@ fn a_record_that_is_deleted_begins_anew_and_one_that_is_damaged_stops_nothing() 
     assert!(server.metric("postkey_lost_usage_records_total") > 0);
     fs::remove_dir(sandbox.usage()).unwrap();
     server.verify(&secret).expect(200);
-    wait_for("a note", || server.log().contains("use is recorded again"));
+    wait_for("a note", || {
+        server.log().contains("usage is recorded again")
+    });
     assert!(recorded(&sandbox, ACCEPTED) >= Some(1));
 }
 

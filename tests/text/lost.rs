@@ -20,7 +20,7 @@ const fn changing(before: &'static [&'static str], line: &'static str) -> Changi
     Changing {
         before,
         line,
-        done: "the change was made",
+        done: "the change was committed",
         is_urgent: false,
     }
 }
@@ -37,7 +37,7 @@ const CHANGING: [Changing; 15] = [
     changing(&[], "import htpasswd users --format json"),
     changing(&[], "apply keys.toml --format json"),
     Changing {
-        done: "the backup was made",
+        done: "the backup was created",
         ..changing(&[], "backup copy.db")
     },
     Changing {

@@ -14,7 +14,7 @@ fn a_deletion_says_when_the_key_was_last_used() {
     assert!(said.contains("was not deleted"), "{said}");
     sandbox.generate(["api", "idle"]);
     let said = on_terminal(&sandbox, "delete idle", "idle\n");
-    assert!(said.contains("never used, as far as is recorded"), "{said}");
+    assert!(said.contains("never used, as far as recorded"), "{said}");
     assert!(said.contains("`idle` is deleted"), "{said}");
 }
 

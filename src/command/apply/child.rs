@@ -75,14 +75,11 @@ impl ChildCommand<'_> {
         let last = running.told.end();
         fed.map_err(|error| failed(&error))?;
         match ended? {
-            None if self.reprieve.signal().is_some() => Err("was stopped".to_owned()),
-            None => Err(format!(
-                "took longer than {:?} and was stopped",
-                self.timeout
-            )),
+            None if self.reprieve.signal().is_some() => Err("was killed".to_owned()),
+            None => Err(format!("timed out after {:?}", self.timeout)),
             Some(status) if !status.success() => Err(format!("{}{last}", told(status))),
             Some(_) if ioctl_fionread(&input).is_ok_and(|unread| unread > 0) => {
-                Err("ended well, but did not read the secret".to_owned())
+                Err("exited 0 without reading the secret".to_owned())
             }
             Some(_) => Ok(()),
         }
@@ -265,12 +262,12 @@ impl<'a> ChildOutput<'a> {
 
 fn told(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
-        (Some(code), _) => format!("ended with exit status {code}"),
-        (None, Some(signal)) => format!("was ended by signal {signal}"),
-        (None, None) => "did not end well".to_owned(),
+        (Some(code), _) => format!("exited with status {code}"),
+        (None, Some(signal)) => format!("was killed by signal {signal}"),
+        (None, None) => "failed".to_owned(),
     }
 }
 
 fn failed(error: &io::Error) -> String {
-    format!("could not be run: {error}")
+    format!("cannot be run: {error}")
 }

@@ -70,6 +70,6 @@ fn unclear(path: &Path, error: &io::Error) -> Error {
 }
 
 fn busy() -> Error {
-    let message = "another `postkey apply` is at work on this vault";
+    let message = "another `postkey apply` is running on this vault";
     Error::new(ExitStatus::Trouble, message).with_hint("try again, or wait longer with --wait 5m")
 }

@@ -141,7 +141,7 @@ impl<'a> BatchKey<'a> {
         let (name, place) = (&self.key.name, &self.wanted.place);
         context
             .ui
-            .note(format!("made `{name}`; its secret went to {place}"));
+            .note(format!("created `{name}`; delivered its secret to {place}"));
     }
 }
 

@@ -172,9 +172,9 @@ fn program(words: &[String], source: &ManifestSource) -> Result<PathBuf, Error> 
     let folder = folder.unwrap_or_else(|_| source.folder.clone());
     which_in(name, process::search_path(), folder).map_err(|_| {
         let name = quoted(name);
-        let message = format!("there is no program {name} to run");
+        let message = format!("program {name} not found");
         Error::new(ExitStatus::Trouble, message)
-            .with_hint("install it, or write where it is; PATH says where programs are looked for")
+            .with_hint("install it, or give its full path; programs are looked up in PATH")
     })
 }
 
@@ -248,9 +248,7 @@ fn text(file: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
         // Before it is opened: to close the vault's file would let go of SQLite's locks.
         files::expect_writable(file, FileRole::Secret).map_err(io::Error::other)?;
         if !found.is_file() || found.len() > LONGEST {
-            return Err(io::Error::other(
-                "it is not a file that secrets are saved in",
-            ));
+            return Err(io::Error::other("not an env file"));
         }
         Ok(Some(Zeroizing::new(fs::read(file)?)))
     };

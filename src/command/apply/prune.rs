@@ -66,8 +66,8 @@ impl<'a> UnmanagedKeys<'a> {
             return Ok(true);
         }
         let count = counted(keys.len() as i64, "key", "keys");
-        let needed = format!("deleting {count} needs a confirmation");
-        let hint = "--yes gives it; without --prune nothing is deleted";
+        let needed = format!("deleting {count} requires confirmation");
+        let hint = "pass --yes; without --prune nothing is deleted";
         context.ui.expect_person(&needed, hint)?;
         keys.iter().for_each(|key| key.say_what_is_lost(context));
         match keys
@@ -82,10 +82,10 @@ impl<'a> UnmanagedKeys<'a> {
     /// Asks for a name; an empty line or the end of input is a no.
     fn is_one_named(&self, context: &Context) -> Result<bool, Error> {
         let question = match self.0.as_slice() {
-            [_] => "It is good, or was used in the last 7 days; type its name to delete it",
+            [_] => "It is active, or was used in the last 7 days. Type its name to confirm",
             _ => {
-                "Some are good, or were used in the last 7 days; type the name of one of the keys \
-                 to delete all of them"
+                "Some are active, or were used in the last 7 days. Type the name of one of the \
+                 keys to delete all of them"
             }
         };
         let typed = context.ui.line(question)?;
@@ -96,7 +96,7 @@ impl<'a> UnmanagedKeys<'a> {
             .parse()
             .is_ok_and(|typed: KeyName| self.0.iter().any(|key| key.name().is_same(&typed)));
         if !is_one {
-            context.ui.note("that is not the name of one");
+            context.ui.note("the name does not match");
         }
         Ok(is_one)
     }

@@ -58,7 +58,7 @@ impl ManifestSource {
         };
         let found = fs::metadata(path).map_err(|error| failed(&error))?;
         if found.is_dir() {
-            return Err(failed(&"it is a folder").with_hint("name the file in it"));
+            return Err(failed(&"it is a folder").with_hint("name a file in it"));
         }
         if !found.is_file() {
             return Err(failed(&"it is not a regular file")
@@ -123,7 +123,7 @@ fn text(from: impl Read, shown: &str) -> Result<String, Error> {
     let read = from.take(LARGEST + 1).read_to_end(&mut bytes);
     read.map_err(|error| failed(&error))?;
     if bytes.len() as u64 > LARGEST {
-        return Err(failed(&"it is larger than 1 MiB").with_hint("split it in several"));
+        return Err(failed(&"it is larger than 1 MiB").with_hint("split it"));
     }
     String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];

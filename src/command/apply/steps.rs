@@ -78,7 +78,7 @@ pub(super) fn do_all(
     if done.signal.is_none() && done.outcomes.contains(&StepOutcome::Left) {
         context
             .ui
-            .warn("nothing was deleted, since not all else could be done");
+            .warn("skipped deletions because an earlier step failed");
     }
     Ok(done)
 }

@@ -98,7 +98,7 @@ fn export(facts: TemplateFacts) -> Result<String, Error> {
         crate::key::quoted(&path)
     );
     Err(Error::usage(message).with_hint(
-        "name the whole path, of letters, digits and `._-+@`, as in /etc/dovecot/postkey-users",
+        "use an absolute path of letters, digits and `._-+@`, as in /etc/dovecot/postkey-users",
     ))
 }
 

@@ -33,8 +33,8 @@ impl FromStr for Backend {
         if parts.is_some_and(|(host, port)| is_host(host) && is_port(port)) {
             return Ok(Self(text.to_owned()));
         }
-        let rule = "it is not a host and its port";
-        Err(Invalid::new("what a gateway guards", text, rule)
+        let rule = "must be a host and a port";
+        Err(Invalid::new("a gateway's backend", text, rule)
             .with_hint("write `127.0.0.1:8081`, `[::1]:8081` or `app.internal:8081`"))
     }
 }
@@ -80,7 +80,7 @@ pub(super) fn traefik(listen: &Listen) -> Result<String, Error> {
         Listen::Unix(_) => {
             let message = "Traefik asks over TCP only, and the settings have `serve` listen on a \
                            unix socket";
-            let hint = "say `listen = \"127.0.0.1:7625\"` under [serve] in the settings";
+            let hint = "set `listen = \"127.0.0.1:7625\"` under [serve] in the settings";
             Err(Error::new(ExitStatus::Trouble, message).with_hint(hint))
         }
     }

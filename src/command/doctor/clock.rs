@@ -41,13 +41,13 @@ impl DoctorReport<'_> {
         self.newest_entry(vault, &advice);
         if !ended.is_empty() {
             let names = quoted_names(&names(&ended));
-            let message = format!("by a clock that was ahead, {names} expired or retired");
+            let message = format!("expired or retired by a clock that was ahead: {names}");
             self.found("clock", message, &advice);
         }
         self.uses_ahead(vault, &advice);
         self.terms_ahead(vault);
         if self.views.len() == found {
-            self.well("clock", "it is not behind anything that was recorded");
+            self.well("clock", "not behind any recorded time");
         }
     }
 
@@ -72,7 +72,11 @@ impl DoctorReport<'_> {
                     self.found("clock", told(term, &ends), hint(term));
                 }
                 if let Some(more) = left_out(&terms) {
-                    self.found("clock", more, "set these anew, and look again");
+                    self.found(
+                        "clock",
+                        more,
+                        "set these again, then re-run `postkey doctor`",
+                    );
                 }
             }
         }
@@ -85,7 +89,7 @@ impl DoctorReport<'_> {
             .flatten();
         let now = self.display.now;
         if usage.is_some_and(|usage| usage.has_uses_ahead(now).unwrap_or(false)) {
-            let message = "it is behind uses that were recorded, which do not count until then";
+            let message = "behind recorded uses, which do not count until then";
             self.found("clock", message, advice);
         }
     }
@@ -136,14 +140,14 @@ fn is_confirmed(
          retired by a clock that was ahead",
         quoted_names(&names(ended))
     ));
-    let needed = "making secrets valid again wants more than a yes";
-    let hint = format!("--confirm {} confirms it", first.key.name);
+    let needed = "secrets would become valid again; --yes is not enough";
+    let hint = format!("pass --confirm {}", first.key.name);
     context.ui.expect_person(needed, &hint)?;
     let question = "Is the clock right? Type the name of one of these keys";
     let typed = context.ui.line(question)?.unwrap_or_default();
     let is_it = typed.parse().is_ok_and(|typed: KeyName| is_one(&typed));
     if !is_it && !typed.is_empty() {
-        context.ui.note("that is not the name of one");
+        context.ui.note("the name does not match");
     }
     Ok(is_it)
 }
@@ -170,7 +174,7 @@ fn accept_for_use(vault: &Vault, context: &Context) -> Result<(), Error> {
     accepted.map_err(|error| {
         let message = format!("uses stay as recorded: {error}");
         Error::new(ExitStatus::Trouble, message)
-            .with_hint("once that is fixed, `postkey doctor --accept-clock` does the rest")
+            .with_hint("once that is fixed, run `postkey doctor --accept-clock` again")
     })
 }
 
@@ -183,10 +187,11 @@ fn told(term: &TermAhead, ends: &str) -> String {
     let name = &term.key.name;
     match term.what {
         TermKind::Key => {
-            format!("the term of `{name}` was counted from a clock ahead: it ends {ends}")
+            format!("the expiry of `{name}` was computed from a clock that was ahead: {ends}")
         }
         TermKind::GracePeriod => format!(
-            "the grace period of `{name}` was counted from a clock ahead: the old secret stops \
+            "the grace period of `{name}` was computed from a clock that was ahead: the old \
+             secret retires \
              {ends}"
         ),
     }
@@ -197,11 +202,11 @@ fn hint(term: &TermAhead) -> String {
     match term.what {
         TermKind::Key => {
             let span = span(term.ends_at.as_second() - term.set_at.as_second());
-            format!("`postkey set {name} --expires {span}` counts it from now")
+            format!("`postkey set {name} --expires {span}` sets it from now")
         }
         TermKind::GracePeriod => format!(
             "`postkey rotate --finish {name}` retires the old one, or \
-             `postkey rotate --abort {name}` takes the new one back"
+             `postkey rotate --abort {name}` removes the new one"
         ),
     }
 }

@@ -43,7 +43,7 @@ impl DoctorReport<'_> {
             return Err(self.context.explained(faults.swap_remove(missing)));
         }
         if faults.is_empty() {
-            self.well("place", format!("`{}` is nobody else's", path.display()));
+            self.well("place", format!("`{}` is private to you", path.display()));
         }
         for fault in faults {
             self.fault("place", fault);
@@ -51,7 +51,7 @@ impl DoctorReport<'_> {
         if health::is_folder_open(path) {
             self.found(
                 "place",
-                "other users can look into the vault's folder",
+                "other users can read the vault's folder",
                 hint_of("`chmod 700 {path}`", folder_of(path)),
             );
         }
@@ -93,19 +93,19 @@ impl DoctorReport<'_> {
         let written = self.when(leftover.written_at);
         let (what, hint) = match leftover.kind {
             LeftoverKind::Journal => (
-                "is of a transaction that was interrupted",
+                "belongs to an interrupted transaction",
                 rollback(&self.context.settings.vault).1,
             ),
             LeftoverKind::OlderSchema => (
-                "is the vault before it was brought up to date, with the hashes of that time",
-                "delete it once the vault has proved good",
+                "is the vault before an upgrade, with its hashes",
+                "delete it once the vault works",
             ),
             LeftoverKind::BeforeRestore => (
-                "is the vault before a restore, with the hashes of that time",
-                "delete it once the restore has proved right",
+                "is the vault before a restore, with its hashes",
+                "delete it once the restore is confirmed",
             ),
             LeftoverKind::Unfinished => (
-                "is a copy that was not finished",
+                "is an unfinished copy",
                 "delete it, unless a backup or restore is under way",
             ),
         };
@@ -120,7 +120,7 @@ impl DoctorReport<'_> {
     pub(super) fn settings(&mut self) {
         let context = self.context;
         let Some(file) = &context.settings.file else {
-            self.well("settings", "there is no file; all is as it is by default");
+            self.well("settings", "no file; using defaults");
             return self.listen();
         };
         // One that others can write is refused by every command, this one included.
@@ -138,10 +138,10 @@ impl DoctorReport<'_> {
             self.found(
                 "settings",
                 format!(
-                    "`serve` is to listen in `{}`, which is no folder",
+                    "`serve` cannot listen in `{}`: not a folder",
                     folder.display()
                 ),
-                "make the folder, or name another place as `listen` under [serve]",
+                "create the folder, or change `listen` under [serve]",
             );
         }
     }

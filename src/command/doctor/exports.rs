@@ -22,7 +22,7 @@ impl DoctorReport<'_> {
             return;
         }
         if !context.has_exports_of_its_vault() {
-            let hint = "name this vault as `vault` in the settings, if they are to be its own";
+            let hint = "set `vault` in the settings to this vault to use them";
             return self.found("exports", context.other_vault_told(), hint);
         }
         for export in exports {
@@ -45,7 +45,7 @@ impl DoctorReport<'_> {
             for left in found {
                 if left.written_at.as_second() < before {
                     let message = format!(
-                        "`{}` is an export that was not finished, with hashes",
+                        "`{}` is an unfinished export, with hashes",
                         left.path.display()
                     );
                     self.found("exports", message, "delete it");
@@ -57,16 +57,16 @@ impl DoctorReport<'_> {
     fn export(&mut self, export: &ExportTarget, vault: &Vault) {
         let path = export.file.display();
         match is_current(export, vault) {
-            Ok(true) => self.well("exports", format!("`{path}` is what the vault holds")),
+            Ok(true) => self.well("exports", format!("`{path}` is up to date")),
             Ok(false) => self.found(
                 "exports",
-                format!("`{path}` is not what the vault holds now: its readers go by what was"),
-                "`postkey export`; keys that expire need that in a timer",
+                format!("`{path}` is out of date: servers use its old contents"),
+                "run `postkey export`; keys that expire need a timer",
             ),
             Err(error) => {
                 let hint = match folder_of(&export.file).is_dir() {
                     true => "`postkey export` writes it",
-                    false => "make its folder; then `postkey export` writes it",
+                    false => "create its folder; then `postkey export` writes it",
                 };
                 self.found("exports", error.to_string(), hint);
             }

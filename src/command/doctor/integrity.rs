@@ -13,7 +13,7 @@ pub(super) fn rollback(vault: &Path) -> (&'static str, &'static str) {
     match health::is_writable(vault) {
         true => (
             "an interrupted transaction must be rolled back first",
-            "the next command does it: `postkey list`",
+            "the next command does: `postkey list`",
         ),
         false => (
             "an interrupted transaction must be rolled back, but the vault cannot be written",
@@ -54,11 +54,11 @@ impl DoctorReport<'_> {
             (false, Ok(())) => self.found(
                 "schema",
                 format!("version {schema}; the newest is {known}"),
-                "the next command brings it up to date and keeps a copy: `postkey list`",
+                "the next command upgrades it and keeps a copy: `postkey list`",
             ),
         }
         let whole = vault.expect_whole();
-        self.outcome("whole", whole.map(|()| "every page can be read".to_owned()));
+        self.outcome("whole", whole.map(|()| "every page is readable".to_owned()));
         self.log(vault);
         self.clock(vault);
         self.keys(vault);
@@ -77,12 +77,12 @@ impl DoctorReport<'_> {
             Ok(chain) => match chain.broken {
                 None => {
                     let entries = counted(chain.entries, "entry", "entries");
-                    self.well("log", format!("{entries}, and the chain holds"));
+                    self.well("log", format!("{entries}, and the chain is valid"));
                 }
                 Some((entry, why)) => self.found(
                     "log",
-                    format!("the log does not hold: entry {entry} {why}"),
-                    "somebody edited it, or it is damaged: compare it with a backup's",
+                    format!("audit log verification failed at entry {entry} {why}"),
+                    "it was edited or damaged: compare it with a backup's log",
                 ),
             },
         }
@@ -108,7 +108,7 @@ impl DoctorReport<'_> {
             let keys = counted(count, "key", "keys");
             self.well(
                 "keys",
-                format!("{keys} can be read, each permission is known"),
+                format!("{keys} are readable, each permission is defined"),
             );
         }
         for error in unread {
@@ -136,7 +136,7 @@ impl DoctorReport<'_> {
             }
         };
         if contradictions.is_empty() {
-            self.well("facts", "every key is what the audit log says");
+            self.well("facts", "every key matches the audit log");
         }
         let mut names = Vec::new();
         for contradiction in contradictions {
@@ -156,7 +156,7 @@ impl DoctorReport<'_> {
             self.found(
                 "policies",
                 format!("the policy {text} of `{name}` is neither a period nor `never`"),
-                "somebody changed the vault by hand; set the policy anew",
+                "the vault was edited; set the policy again",
             );
         }
     }
@@ -177,33 +177,33 @@ impl DoctorReport<'_> {
             .any(|name| contradicted.contains(name))
         {
             true => {
-                "restore a backup, or `postkey delete NAME`: the key is not what the audit log says"
+                "restore a backup, or `postkey delete NAME`: the key does not match the audit log"
             }
             false => otherwise,
         };
         if odd.is_empty() {
-            self.well("hashes", "each is what new ones are");
+            self.well("hashes", "all use current parameters");
         }
         if !refused.is_empty() {
             self.found(
                 "hashes",
                 format!(
-                    "{} a hash that is not checked: of no known scheme, or too costly",
+                    "{} an unsupported hash: unknown scheme, or too costly",
                     having(&refused)
                 ),
                 hint(
                     &refused,
-                    "`postkey regenerate NAME`; nobody can use the key as it is",
+                    "`postkey regenerate NAME`; the key cannot be used as it is",
                 ),
             );
         }
         if !cheap.is_empty() {
             self.found(
                 "hashes",
-                format!("{} a hash that costs less than new ones do", having(&cheap)),
+                format!("{} a weaker hash than new ones", having(&cheap)),
                 hint(
                     &cheap,
-                    "`postkey rotate NAME`, when its user can take a new secret",
+                    "`postkey rotate NAME`, when its user can switch to a new secret",
                 ),
             );
         }
@@ -221,14 +221,14 @@ impl DoctorReport<'_> {
     fn staged(&mut self, vault: &Vault) {
         match vault.staged_too_long(self.display.now) {
             Err(error) => self.fault("staged", error),
-            Ok(None) => self.well("staged", "no secret was left waiting"),
+            Ok(None) => self.well("staged", "no pending secrets"),
             Ok(Some((oldest, count))) => {
                 let secrets = counted(count, "secret", "secrets");
                 let age = self.when(oldest);
                 self.found(
                     "staged",
-                    format!("{secrets} waited to be handed over, the oldest {age}"),
-                    "they are good for nothing; the next new secret drops them",
+                    format!("{secrets} pending, the oldest {age}"),
+                    "they are not valid; the next new secret removes them",
                 );
             }
         }

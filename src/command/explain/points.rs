@@ -124,7 +124,7 @@ impl ExplainReport<'_> {
         question: &Question<'_>,
     ) {
         let used = presentation.used(self.context).unwrap_or_else(|error| {
-            let unknown = "what the key has used of its limit is not known";
+            let unknown = "cannot tell how much of its limit the key has used";
             self.context.ui.warn(format!("{unknown}: {error}"));
             WindowUse::default()
         });

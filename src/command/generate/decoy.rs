@@ -11,21 +11,21 @@ impl Generate {
         if !self.is_decoy {
             return Ok(());
         }
-        let opens_nothing = "a decoy opens nothing, whatever it may do: leave it out";
+        let opens_nothing = "a decoy opens nothing: omit it";
         let flags = [
             (self.bounds.given(), opens_nothing),
             (
                 self.default.then_some("--default"),
-                "the default key is one that mail is sent with: leave it out, or make another key \
+                "the default key must be able to send mail: omit it, or create another key \
                  without --decoy",
             ),
             (
                 self.inactive.then_some("--inactive"),
-                "a decoy is refused from the beginning, and each use of it found: leave it out",
+                "a decoy is always refused: omit it",
             ),
             (
                 self.expires.is_some().then_some("--expires"),
-                "a decoy is a decoy until `postkey delete` removes it: leave it out",
+                "a decoy stays one until `postkey delete` removes it: omit it",
             ),
         ];
         let given = flags.into_iter().find_map(|(flag, why)| Some((flag?, why)));

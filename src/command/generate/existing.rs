@@ -57,7 +57,7 @@ pub(super) fn other_than_asked(
     if key.is_decoy != args.is_decoy {
         let what = if key.is_decoy { "a decoy" } else { "no decoy" };
         let message = format!("`{name}` already exists, but it is {what}");
-        let hint = "choose another name: a key is a decoy from the beginning, or never";
+        let hint = "choose another name: a key cannot become a decoy, or stop being one";
         return Some(Error::new(ExitStatus::Exists, message).with_hint(hint));
     }
     let is_other_username = args.username.is_some() && args.username.as_ref() != key.username();
@@ -88,7 +88,7 @@ pub(super) fn difference(
         return Ok(None);
     }
     let message = format!(
-        "`{}` differs from what was asked for: {}",
+        "`{}` differs from the flags: {}",
         key.name,
         differences.join("; ")
     );
@@ -200,7 +200,7 @@ impl ExistingKeys {
         let untold = self.differing - self.differences.len();
         if untold > 0 {
             let keys = counted(untold as i128, "more key differs", "more keys differ");
-            ui.warn(format!("{keys} from what was asked for"));
+            ui.warn(format!("{keys} from the flags"));
         }
         if self.refused > 0 {
             let keys = counted(self.refused as i128, "key is", "keys are");
@@ -213,7 +213,7 @@ impl ExistingKeys {
                 "existing keys have",
             );
             ui.warn(format!(
-                "{keys} no file: a secret is not shown again; `postkey rotate NAME` makes \
+                "{keys} no file: a secret is not shown again; `postkey rotate NAME` creates \
                  another while the old one keeps working"
             ));
         }

@@ -74,7 +74,7 @@ pub(super) fn run(
         return Ok(ExitStatus::Done);
     }
     context.ui.note(format!(
-        "{made} of {} made; the same command with --if-absent makes the rest",
+        "{made} of {} created; the same command with --if-absent creates the rest",
         counted(count as i128, "key is", "keys are")
     ));
     match ended {
@@ -103,10 +103,10 @@ impl<'a> CommonOptions<'a> {
     fn of(args: &'a Generate, kind: Kind, context: &'a Context) -> Result<Self, Error> {
         let own = args.username.as_ref().filter(|name| !name.is_shared());
         if let Some(username) = own {
-            let message = format!("the username `{username}` can be only one key's");
+            let message = format!("the username `{username}` can belong to only one key");
             return Err(Error::usage(message).with_hint(
-                "leave --username out to have one made up for each key, \
-                 or share a login that is written as an e-mail address",
+                "omit --username to generate one for each key, or share a login that is an email \
+                 address",
             ));
         }
         args.expect_no_passphrase()?;
@@ -138,7 +138,7 @@ impl<'a> CommonOptions<'a> {
                 faults.add(line, error);
             }
         }
-        faults.tell("no key was made", self.context)?;
+        faults.tell("no key was created", self.context)?;
         Ok(plan)
     }
 
@@ -182,7 +182,7 @@ impl<'a> CommonOptions<'a> {
         vault: &mut Vault,
         made: &mut usize,
     ) -> Result<Option<i32>, Error> {
-        let bar = self.context.ui.progress("making keys", plan.count());
+        let bar = self.context.ui.progress("creating keys", plan.count());
         let many = NewSecret::many(self.kind, &self.context.settings.brand, plan.new.len())?;
         let size = many.in_a_second().min(BATCH);
         let reprieve = DeferredSignals::begin();
@@ -329,13 +329,13 @@ impl<'a> CommonOptions<'a> {
         };
         let access = match self.args.access(self.kind, self.context)? {
             Access::Smtp { username } if username.is_shared() => format!(", username {username}"),
-            Access::Smtp { .. } => ", usernames made up (`postkey list` shows them)".to_owned(),
+            Access::Smtp { .. } => ", generated usernames (`postkey list` shows them)".to_owned(),
             Access::Api { .. } if self.args.is_decoy => String::new(),
             Access::Api { permission, limit } => {
                 format!(", permission {permission}, limit {limit}")
             }
         };
-        ui.note(format!("made {keys}: {status}{access}"));
+        ui.note(format!("created {keys} ({status}{access})"));
         let now = Context::clock();
         let end = self.context.display_at(now).end(self.expires.resolve(now)?);
         ui.note(match self.args.is_decoy {
@@ -344,7 +344,7 @@ impl<'a> CommonOptions<'a> {
         });
         match &self.place {
             BulkDestination::Folder { path, .. } => ui.note(format!(
-                "each secret is in a file of its own in `{}`, and nowhere else",
+                "each secret is only in its file in `{}`",
                 path.display()
             )),
             BulkDestination::Lines => {}
@@ -362,8 +362,8 @@ fn not_good(error: &vault::Error, count: usize) -> Error {
             "check the last {secrets} that were printed with `postkey verify`"
         ));
     }
-    let message = format!("of what was printed the last {secrets} did not become good: {error}");
-    Error::new(status, message).with_hint("throw them away; look at what there is, and try again")
+    let message = format!("the last {secrets} printed were not activated: {error}");
+    Error::new(status, message).with_hint("discard them, and try again")
 }
 
 /// The error, with what helps where a name is taken.
@@ -371,7 +371,7 @@ fn taken(error: vault::Error) -> Error {
     let is_name = matches!(error, vault::Error::NameTaken(_));
     let error = Error::from(error);
     match is_name {
-        true => error.with_hint("leave it out, or leave that key as it is with --if-absent"),
+        true => error.with_hint("remove it, or keep that key with --if-absent"),
         false => error,
     }
 }

@@ -39,7 +39,7 @@ impl NewKey {
 pub(super) enum BulkDestination {
     /// A folder, with a file a key.
     Folder { path: PathBuf, format: Format },
-    /// Standard output, with an object a line.
+    /// Standard output, with one object per line.
     Lines,
 }
 
@@ -66,11 +66,10 @@ impl BulkDestination {
                 args.delivery.expect(context)?;
                 Ok(Self::Lines)
             }
-            (None, _) => Err(
-                Error::usage("many secrets need a place to go to").with_hint(
-                    "--save-dir FOLDER writes a file a key, --format jsonl prints an object a line",
-                ),
-            ),
+            (None, _) => Err(Error::usage("many secrets need a destination").with_hint(
+                "--save-dir FOLDER writes one file per key, --format jsonl prints one object \
+                     per line",
+            )),
         }
     }
 
@@ -80,7 +79,7 @@ impl BulkDestination {
             return Ok(());
         };
         files::make_folders(&files::missing_folders(path)).map_err(|error| {
-            let message = format!("cannot make the folder `{}`: {error}", path.display());
+            let message = format!("cannot create the folder `{}`: {error}", path.display());
             Error::new(ExitStatus::Trouble, message)
         })
     }
@@ -237,9 +236,9 @@ fn expect_no_vault_in(folder: &Path, context: &Context) -> Result<(), Error> {
 }
 
 fn in_the_way(path: &Path) -> Error {
-    let message = format!("`{}` is there already, its key is not", path.display());
+    let message = format!("`{}` already exists, but its key does not", path.display());
     Error::new(ExitStatus::Exists, message)
-        .with_hint("nothing is replaced: name another folder, or move the file away")
+        .with_hint("files are never replaced: name another folder, or move the file")
 }
 
 fn undelivered(error: files::Error) -> Error {

@@ -83,10 +83,13 @@ impl ImportDefaults<'_> {
     /// A password in clear, if it may be.
     pub(super) fn clear(&self, password: &str) -> Result<ImportedSecret, LineError> {
         if !self.is_input {
-            let fault = LineError::new("its password is in clear, which a file should never hold");
+            let fault = LineError::new(
+                "its password is plaintext, which must not be stored in a \
+                                        file",
+            );
             return Err(fault.with_hint(
-                "passwords in clear are taken from standard input only: put `-` in the place of \
-                 the file's name, pipe it in, and delete it",
+                "plaintext passwords are only read from standard input: pass `-` instead of the \
+                 file, pipe it in, and delete it",
             ));
         }
         if password.is_empty() {
@@ -126,7 +129,7 @@ impl ImportDefaults<'_> {
 /// where a line lacks its first field, is not shown.
 pub(super) fn username(text: &str) -> Result<Username, LineError> {
     if text.starts_with('{') || text.contains('$') {
-        let fault = LineError::new("it has a hash in the place of the username");
+        let fault = LineError::new("it has a hash instead of a username");
         return Err(fault.with_hint("a username comes first, and has no `$` in it"));
     }
     text.parse().map_err(|invalid: Invalid| {

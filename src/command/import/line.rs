@@ -38,7 +38,7 @@ impl ImportDefaults<'_> {
 pub(super) fn user(line: &[u8], form: InputFormat) -> Result<Option<User<'_>>, LineError> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.len() > LONGEST {
-        return Err(LineError::new("it is longer than 64 KiB"));
+        return Err(LineError::new("longer than 64 KiB"));
     }
     let line = str::from_utf8(line).map_err(|_| LineError::new("it is not UTF-8 text"))?;
     if line.trim().is_empty() || line.starts_with('#') {

@@ -1,4 +1,4 @@
-//! JSON: an array of objects, or an object a line.
+//! JSON: an array of objects, or one object per line.
 
 use std::str::FromStr;
 
@@ -63,7 +63,7 @@ impl ImportDefaults<'_> {
         if let Some(error) = error {
             let column = error.column();
             let fault = LineError::new(format!("it is not JSON, at column {column}"));
-            let form = "JSON is an array of objects, or an object a line";
+            let form = "JSON is an array of objects, or one object per line";
             faults.add(error.line() as u64, fault.with_hint(form));
         }
         entries
@@ -124,7 +124,7 @@ impl ImportDefaults<'_> {
         if object.text("digest")?.is_some() {
             let fault = LineError::new("a password from elsewhere has no `digest`");
             return Err(
-                fault.with_hint("give its `hash`, or the `tail` of a secret that postkey made")
+                fault.with_hint("give its `hash`, or the `tail` of a secret that postkey created")
             );
         }
         if object.is_decoy()? {
@@ -200,7 +200,7 @@ impl Object {
         let about = making.about();
         let created_at = self.moment("created_at")?.unwrap_or(about.created_at);
         if created_at > making.now {
-            return Err(LineError::new("its `created_at` is yet to come"));
+            return Err(LineError::new("its `created_at` is in the future"));
         }
         let is_decoy = self.is_decoy()?;
         let expires_at = self.expires_at()?.unwrap_or(about.expires_at);

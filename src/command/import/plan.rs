@@ -59,14 +59,14 @@ impl ImportPlan {
             format!("`{}`", file.display())
         });
         Err(Error::usage(format!("nothing to import in {place}"))
-            .with_hint("look why it is empty: a command before it may have failed"))
+            .with_hint("check why it is empty: an earlier command may have failed"))
     }
 }
 
 fn taken(error: vault::Error, is_here: bool) -> LineError {
     let fault = LineError::from(error);
     match is_here {
-        true => fault.with_hint("--skip-existing leaves out who has a key here already"),
+        true => fault.with_hint("--skip-existing skips existing keys"),
         false => fault,
     }
 }

@@ -43,7 +43,7 @@ pub fn write(
     let is_over = revocation.renewed.is_some();
     create(path, &reports.join("\n")).map_err(|error| unwritten(error, is_over))?;
     let path = path.display();
-    context.ui.note(format!("the report is in `{path}`"));
+    context.ui.note(format!("wrote the report to `{path}`"));
     Ok(())
 }
 

@@ -42,7 +42,7 @@ pub(super) fn finish(name: &KeyName, context: &Context) -> Result<ExitStatus, Er
     )?;
     let (new, old) = rotation.tails();
     context.ui.note(format!(
-        "the old secret of `{name}`, {old}, has stopped; {new} is its only one"
+        "retired the old secret of `{name}`, {old}; only {new} works"
     ));
     let finished = finished.unwrap_or_else(|| seen.clone());
     context.show_keys(&[finished], &vault, display.now)?;
@@ -64,8 +64,8 @@ fn remove_retired(seen: Record, context: &Context, vault: &mut Vault) -> Result<
         Ok(Some(Record { key, ..found }))
     })?;
     context.ui.note(match removed {
-        Some(_) => format!("the old secret of `{name}` had retired already; its hash was removed"),
-        None => format!("`{name}` has no old secret; nothing was changed"),
+        Some(_) => format!("the old secret of `{name}` has already retired; its hash was removed"),
+        None => format!("`{name}` has no old secret: unchanged"),
     });
     context.show_keys(&[removed.unwrap_or(seen)], vault, Context::clock())?;
     Ok(ExitStatus::Done)
@@ -91,7 +91,7 @@ pub(super) fn abort(name: &KeyName, context: &Context) -> Result<ExitStatus, Err
     };
     let (new, old) = rotation.tails();
     context.ui.note(format!(
-        "the new secret of `{name}`, {new}, has stopped; {old} is its only one again"
+        "removed the new secret of `{name}`, {new}; only {old} works again"
     ));
     context.show_keys(&[aborted], &vault, display.now)?;
     Ok(ExitStatus::Done)
@@ -114,14 +114,15 @@ fn nothing_to_go_back_to(key: &Key, display: &DisplayContext) -> Error {
     let retired = key.retiring.as_ref().filter(|old| old.is_over(display.now));
     let message = match retired {
         Some(old) => format!(
-            "the old secret of `{name}`, {}, retired {}: there is nothing to go back to",
+            "the old secret of `{name}`, {}, retired {}: cannot abort",
             display.tail(&old.tail),
             display.moment_and_distance(old.until)
         ),
-        None => format!("`{name}` has no old secret to go back to"),
+        None => format!("`{name}` is not being rotated: cannot abort"),
     };
     Error::new(ExitStatus::No, message).with_hint(format!(
-        "`postkey rotate {name}` makes another, `postkey regenerate {name}` stops this one at once"
+        "`postkey rotate {name}` creates another, `postkey regenerate {name}` replaces this one \
+         at once"
     ))
 }
 
@@ -154,7 +155,7 @@ impl<'a> Rotation<'a> {
         let (name, (new, old)) = (&self.seen.key.name, self.tails());
         self.expect_answer("retiring the old secret", context)?;
         context.ui.note(format!(
-            "the old secret of `{name}`, {old}, will stop at once; {new} goes on"
+            "the old secret of `{name}`, {old}, will stop working at once; {new} keeps working"
         ));
         self.warn_before_finish(context);
         self.is_confirmed("Retire the old secret?", context)
@@ -162,37 +163,37 @@ impl<'a> Rotation<'a> {
 
     fn is_abort_confirmed(&self, context: &Context) -> Result<bool, Error> {
         let (name, (new, old)) = (&self.seen.key.name, self.tails());
-        self.expect_answer("taking back the new secret", context)?;
+        self.expect_answer("removing the new secret", context)?;
         context.ui.note(format!(
-            "the new secret of `{name}`, {new}, will stop at once; {old} goes on alone"
+            "the new secret of `{name}`, {new}, will stop working at once; only {old} keeps working"
         ));
         let used = self.used.as_ref();
         if let Some(new) = used.and_then(|used| used.of_secret(&self.seen.key.tail)) {
             let used = secret_use(Some(new), self.display);
             context.ui.warn(format!(
-                "the new secret was {used}: what has it will be refused"
+                "the new secret was {used}: whoever uses it will be refused"
             ));
         }
-        self.is_confirmed("Take the new secret back?", context)
+        self.is_confirmed("Remove the new secret?", context)
     }
 
     fn warn_before_finish(&self, context: &Context) {
         let (key, ui) = (&self.seen.key, &context.ui);
         let Some(used) = &self.used else {
             return ui.warn(format!(
-                "no use of `{}` is recorded: whether its new secret is in place is not known",
+                "no usage of `{}` is recorded: check that its new secret is in use",
                 key.name
             ));
         };
         match used.takeover(&key.tail, &self.old.tail) {
             Takeover::Complete => {}
             Takeover::NotBegun => {
-                ui.warn("the new secret was never used, as far as is recorded: is it in place?");
+                ui.warn("the new secret has never been used, as far as recorded: is it in use?");
             }
             Takeover::Partial(last) => {
                 let last = self.last_use(used, last);
                 ui.warn(format!(
-                    "{last}, after the new one was in use: something still has it"
+                    "{last}, after the new one was in use: something still uses it"
                 ));
             }
         }
@@ -234,8 +235,8 @@ impl<'a> Rotation<'a> {
         if context.is_yes {
             return Ok(());
         }
-        let needed = format!("{what} of `{}` needs a confirmation", self.seen.key.name);
-        context.ui.expect_person(&needed, "--yes gives it")
+        let needed = format!("{what} of `{}` requires confirmation", self.seen.key.name);
+        context.ui.expect_person(&needed, "pass --yes")
     }
 
     fn is_confirmed(&self, question: &str, context: &Context) -> Result<bool, Error> {

@@ -58,7 +58,8 @@ impl Loss {
             ),
             Self::Foreign => (
                 format!(
-                    "`{path}` holds a secret that was not made in this vault, which would be lost"
+                    "`{path}` holds a secret that was not created in this vault, which would be \
+                     lost"
                 ),
                 "is this the right vault (--vault)? ",
             ),
@@ -140,7 +141,7 @@ pub fn expect_none_left(
         "line {line} of `{path}`: the value of `{name}` contains the secret that is replaced"
     );
     Err(Error::new(ExitStatus::Trouble, message).with_hint(
-        "take the secret out of that value, or name another file and change that value yourself",
+        "remove the secret from that value, or name another file and change that value yourself",
     ))
 }
 

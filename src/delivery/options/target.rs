@@ -217,14 +217,14 @@ impl Target<'_> {
             None if is_sealed => {}
             None => context
                 .ui
-                .note(format!("{what} is shown only this once; keep it now")),
+                .note(format!("{what} is shown only this once; save it now")),
         }
         let Some(path) = self.delivery.save.as_ref().map(|path| path.display()) else {
             return;
         };
         for variable in &self.also {
             context.ui.note(format!(
-                "`{variable}` in `{path}` held the old secret: it has the new one, too"
+                "`{variable}` in `{path}` held the old secret: it has the new one too"
             ));
         }
         let own = KeyVariables::of(&self.name, self.kind).secret;
@@ -305,7 +305,7 @@ impl Target<'_> {
                 let what = match &loss {
                     Loss::SecretOf(owner) => format!("the secret of `{owner}`"),
                     Loss::UsernameOf(owner, _) => format!("the username of `{owner}`"),
-                    Loss::Foreign => "a secret that was not made in this vault".to_owned(),
+                    Loss::Foreign => "a secret that was not created in this vault".to_owned(),
                 };
                 let message = format!("a step has set `{variable}` to {what}");
                 return Err(Error::new(ExitStatus::Trouble, message)

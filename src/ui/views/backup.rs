@@ -141,10 +141,10 @@ impl<'a> AffectedView<'a> {
 
     fn effect_told(&self) -> &'static str {
         match self.affected.effect {
-            _ if self.is_kept => "stays stopped",
-            Effect::Revived => "COMES BACK TO LIFE",
-            Effect::Returned => "comes back, but is stopped or over",
-            Effect::Gone => "will be gone",
+            _ if self.is_kept => "stays inactive",
+            Effect::Revived => "BECOMES VALID AGAIN",
+            Effect::Returned => "comes back, but is inactive or expired",
+            Effect::Gone => "will be deleted",
             Effect::Stopped => "stops",
             Effect::Changed => "changes",
         }
@@ -188,8 +188,8 @@ impl<'a> AffectedView<'a> {
         } = self.affected;
         let reason = match (effect, self.affected.reason) {
             (Effect::Gone, Some(Reason::Deleted)) => Some("deleted in the backup".to_owned()),
-            (Effect::Gone, _) => Some("made since the backup".to_owned()),
-            (_, Some(Reason::Absent)) => Some("not in the vault now".to_owned()),
+            (Effect::Gone, _) => Some("created since the backup".to_owned()),
+            (_, Some(Reason::Absent)) => Some("not in the current vault".to_owned()),
             (_, reason) => reason.map(|reason| self.event_told(reason.word(), display)),
         };
         let is_told = !revived.is_empty() && !stopped.is_empty();

@@ -144,10 +144,10 @@ impl ChainView {
     pub fn line(&self) -> String {
         match (self.broken_at, self.reason) {
             (Some(sequence), Some(reason)) => {
-                format!("the log does not hold: entry {sequence} {reason}")
+                format!("audit log verification failed at entry {sequence} {reason}")
             }
             _ => format!(
-                "the log holds: {}, head {}",
+                "the log is valid: {}, head {}",
                 counted(self.entries, "entry", "entries"),
                 self.head
             ),

@@ -67,7 +67,7 @@ impl ExportedView {
 
     /// One line for people.
     pub fn line(&self) -> String {
-        let secrets = counted(self.secrets, "good secret", "good secrets");
+        let secrets = counted(self.secrets, "valid secret", "valid secrets");
         format!("`{}` holds {secrets}", self.file)
     }
 }

@@ -123,25 +123,25 @@ fn message(finding: &Finding, when: impl Fn(Timestamp) -> String) -> String {
             ..
         } => {
             let (stops, used) = (when(*retires_at), when(*used_at));
-            format!("the old secret stops {stops} and was still used {used}")
+            format!("the old secret retires {stops} and was still used {used}")
         }
         Finding::NewSecretUnused { retires_at, .. } => {
             let stops = when(*retires_at);
-            format!("the old secret stops {stops} and the new one was never used")
+            format!("the old secret retires {stops} and the new one was never used")
         }
         Finding::RotationOpen { retires_at, .. } => {
-            format!("the old secret stops {}", when(*retires_at))
+            format!("the old secret retires {}", when(*retires_at))
         }
         Finding::Expired {
             at,
             need: Necessity::Early,
         } => {
             let expires = when(*at);
-            format!("expires {expires}, but was seen to by a clock that was ahead")
+            format!("expires {expires}, but expired by a clock that was ahead")
         }
         Finding::Expired { at, need } => {
             let used = match need {
-                Necessity::Used => " and was used lately",
+                Necessity::Used => " and was used recently",
                 Necessity::Unused => " and has not been used for long",
                 Necessity::Unknown | Necessity::Early => "",
             };
@@ -152,14 +152,14 @@ fn message(finding: &Finding, when: impl Fn(Timestamp) -> String) -> String {
             made_at, due_at, ..
         } => {
             let (due, made) = (when(*due_at), when(*made_at));
-            format!("rotation due {due}, secret made {made}")
+            format!("rotation due {due}, secret created {made}")
         }
         Finding::RotationUnfinished { used_at, .. } => {
             let used = when(*used_at);
-            format!("the new secret is used since {used}, the old one is not")
+            format!("only the new secret has been used since {used}")
         }
         Finding::Unused { last_used_at, .. } => format!("last used {}", when(*last_used_at)),
-        Finding::NeverUsed { made_at, .. } => format!("never used, made {}", when(*made_at)),
+        Finding::NeverUsed { made_at, .. } => format!("never used, created {}", when(*made_at)),
     }
 }
 

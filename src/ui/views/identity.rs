@@ -121,7 +121,7 @@ impl<'a> IdentifiedText<'a> {
             None => "",
         };
         let tried = self.tried.as_ref().map(|tried| match tried.last_at {
-            None => format!("; nobody presented it{since}, as far as is recorded"),
+            None => format!("; never used{since}, as far as recorded"),
             Some(last_at) => {
                 let times = counted(tried.count as i64, "time", "times");
                 let from = tried.last_address.as_ref();
@@ -198,7 +198,7 @@ impl Row for IdentityView<'_> {
         Column::fixed("VERDICT"),
         Column::wrapped("KEY", 1),
         Column::dropped("KIND", 4),
-        Column::dropped("IT IS", 3),
+        Column::dropped("SECRET IS", 3),
         Column::fixed("TIMES"),
         Column::fixed("FIRST LINE"),
         Column::cut("REASON", 5),

@@ -92,22 +92,22 @@ impl Incident<'_> {
         add("Limit", key.limit().map(|limit| code(&limit.to_string())));
         let description = key.description.as_ref();
         add("Description", description.map(|text| code(text.as_str())));
-        add("Secret at the stop", Some(ends_in(&key.tail, display)));
+        add("Secret when deactivated", Some(ends_in(&key.tail, display)));
         for old in self.secrets {
-            let retires = |end| format!("{}, good until {}", ends_in(&old.tail, display), at(end));
+            let retires = |end| format!("{}, valid until {}", ends_in(&old.tail, display), at(end));
             add("Secret before that", old.retires_at.map(retires));
         }
         let new = self.renewed.map(|renewed| ends_in(&renewed.tail, display));
         add("Secret now", new);
-        add("Made", Some(self.made()));
+        add("Created", Some(self.made()));
         add(
             "Expires",
             Some(key.expires_at.map_or("never".to_owned(), at)),
         );
-        add("Stopped", self.stop().map(by));
+        add("Deactivated", self.stop().map(by));
         add("The leak may have begun", self.leaked_at.map(at));
         add(
-            "Seen in what was read",
+            "Found in the input",
             self.seen.map(|seen| counted(seen, "time", "times")),
         );
         facts
@@ -120,12 +120,12 @@ impl Incident<'_> {
         first.map_or_else(|| at(self.key.created_at), by)
     }
 
-    /// When the key was stopped.
+    /// When the key was deactivated.
     pub fn stopped_at(&self) -> Option<Timestamp> {
         self.stop().map(|stop| stop.at)
     }
 
-    /// The event that the key was stopped by.
+    /// The event that the key was deactivated by.
     fn stop(&self) -> Option<&Entry> {
         let inactive = Some(Status::Inactive.word());
         let is_stop = |entry: &&Entry| status(entry).is_some_and(|to| to.to.as_deref() == inactive);
@@ -138,16 +138,16 @@ impl Incident<'_> {
             .map_or_else(String::new, |stop| format!(" {}", by(stop)));
         let new = match (self.replacement, self.renewed) {
             (Replacement::Made, Some(renewed)) => format!(
-                "a new secret was made, {}; with it the key is active, and the leaked one is \
-                 gone for good",
+                "a new secret was created, {}; the key is active with it, and the leaked one no \
+                 longer works",
                 ends_in(&renewed.tail, display)
             ),
-            (Replacement::Failed, _) => "a new secret was wanted, but none was made".to_owned(),
-            _ => "no new secret was made yet".to_owned(),
+            (Replacement::Failed, _) => "creating a new secret failed".to_owned(),
+            _ => "no new secret was created yet".to_owned(),
         };
         let is_renewed = self.renewed.is_some();
         vec![
-            (true, format!("the key was stopped{stopped}")),
+            (true, format!("the key was deactivated{stopped}")),
             (is_renewed, new),
         ]
     }
@@ -157,10 +157,10 @@ impl Incident<'_> {
         let name = &self.key.name;
         let mut left = Vec::new();
         if self.renewed.is_some() {
-            left.push("give the new secret to whatever uses the key".to_owned());
+            left.push("deploy the new secret to whatever uses the key".to_owned());
         } else {
             left.push(format!(
-                "make a new secret: `{}`; or, if the key is no longer needed, `{}`",
+                "create a new secret: `{}`; or, if the key is no longer needed, `{}`",
                 display.command(&format!("revoke --replace {name}")),
                 display.command(&format!("delete {name}"))
             ));
@@ -168,22 +168,22 @@ impl Incident<'_> {
         }
         left.push(match &self.used {
             Some(used) if used.has_addresses() => {
-                "look at the addresses below: which of them are not yours?".to_owned()
+                "check the addresses below: which of them are not yours?".to_owned()
             }
             _ => "look into the logs of your own servers: no address is recorded here".to_owned(),
         });
         left.push("find out what was done with the key since the leak".to_owned());
         left.push(format!(
-            "take the secret ({}) out of where it leaked: the repository and its history, logs \
+            "remove the secret ({}) from where it leaked: the repository and its history, logs \
              and their copies, chats, tickets",
             ends_in(&self.key.tail, display)
         ));
         let identify = display.command("identify");
         left.push(format!(
-            "look there for others: `{identify}` reads any text"
+            "search there for others: `{identify}` reads any text"
         ));
-        left.push("tell those whom it concerns".to_owned());
-        left.push("find out how it leaked, and see to it that it does not again".to_owned());
+        left.push("inform everyone affected".to_owned());
+        left.push("find out how it leaked, and prevent it from happening again".to_owned());
         left.into_iter().map(|task| (false, task)).collect()
     }
 
@@ -191,7 +191,7 @@ impl Incident<'_> {
         document.heading(2, "Use");
         let used = self.used.as_ref().filter(|used| !used.is_empty());
         let Some(used) = used else {
-            document.paragraph("No use of this key is recorded.");
+            document.paragraph("No usage of this key is recorded.");
             return;
         };
         document.table(["What", "Value"], &self.totals(used));
@@ -217,7 +217,7 @@ impl Incident<'_> {
 
     fn tried_since(&self) -> String {
         let Some(last) = self.tried.last_at else {
-            return "Since it was revoked it was not tried, as far as is recorded.".to_owned();
+            return "Since it was revoked it was not tried, as far as recorded.".to_owned();
         };
         let from = self.tried.last_address.as_deref();
         let from = from.map(|address| format!(" from {}", code(address)));
@@ -244,7 +244,7 @@ impl Incident<'_> {
                 .filter(|day| (first..=last).contains(&day.day));
             let count: u64 = within.map(|day| u64::from(day.count)).sum();
             totals.push([
-                "Requests from the leak to the stop".to_owned(),
+                "Requests between leak and deactivation".to_owned(),
                 format!("{count}, counted in whole days"),
             ]);
         }
@@ -323,7 +323,7 @@ fn at(moment: Timestamp) -> String {
 }
 
 fn at_or_never(moment: Option<Timestamp>) -> String {
-    moment.map_or_else(|| "never, as far as is recorded".to_owned(), at)
+    moment.map_or_else(|| "never, as far as recorded".to_owned(), at)
 }
 
 /// `2026-11-22 10:00:00Z by ops@host1`

@@ -14,7 +14,7 @@ use crate::usage::{Details, Summary};
 use crate::vault::{Entry, SecretInfo};
 
 /// What is said of a key that was never accepted.
-pub(super) const NEVER_USED: &str = "never, as far as is recorded";
+pub(super) const NEVER_USED: &str = "never, as far as recorded";
 
 /// A key as every command shows it.
 #[derive(Debug, Serialize)]
@@ -118,7 +118,7 @@ impl<'a> KeyView<'a> {
         let old = self.key.retiring_at(display.now);
         add("old secret", old.map(|old| display.retiring(old)));
         let status = match self.key.is_decoy {
-            true => "decoy: it opens nothing, and each use of it is a finding of `postkey check`",
+            true => "decoy: opens nothing; `postkey check` reports each use",
             false => self.status,
         };
         add("status", Some(status.to_owned()));
@@ -138,7 +138,7 @@ impl<'a> KeyView<'a> {
         let seen = seen.map(|at| display.moment_and_distance(at));
         add(
             "expired",
-            seen.map(|at| format!("seen {at}: `postkey doctor` tells about the clock")),
+            seen.map(|at| format!("seen {at}: run `postkey doctor` to check the clock")),
         );
         facts
     }

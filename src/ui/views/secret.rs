@@ -40,7 +40,7 @@ impl<'a> SecretView<'a> {
 /// A secret's use: `first used 3 minutes ago, last used now`.
 pub fn secret_use(used: Option<&SecretUse>, display: &DisplayContext) -> String {
     let Some(used) = used else {
-        return "never used, as far as is recorded".to_owned();
+        return "never used, as far as recorded".to_owned();
     };
     let (first, last) = (
         display.distance(used.first_at),
@@ -63,7 +63,7 @@ pub(super) fn rotation(
     };
     let mut lines = match details {
         Some(details) => uses(key, old, details, display),
-        None => vec!["no use of either secret is recorded".to_owned()],
+        None => vec!["no usage of either secret is recorded".to_owned()],
     };
     let takeover = details.map(|details| details.takeover(&key.tail, &old.tail));
     lines.push(next(key, takeover));
@@ -84,14 +84,12 @@ fn uses(key: &Key, old: &Retiring, details: &Details, display: &DisplayContext) 
 fn next(key: &Key, takeover: Option<Takeover<'_>>) -> String {
     let finish = format!("postkey rotate --finish {}", key.name);
     match takeover {
-        None | Some(Takeover::NotBegun) => {
-            "next: put the new one where the old one is used".to_owned()
-        }
+        None | Some(Takeover::NotBegun) => "next: replace the old one with the new one".to_owned(),
         Some(Takeover::Partial(_)) => {
             format!("next: find what still uses the old one, then: {finish}")
         }
         Some(Takeover::Complete) => {
-            format!("next: the old one was not used since: {finish}")
+            format!("next: only the new secret has been used: {finish}")
         }
     }
 }

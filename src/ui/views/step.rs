@@ -114,7 +114,7 @@ impl<'a> StepView<'a> {
                 .collect(),
         };
         let replaces = self.replaces.as_ref();
-        parts.extend(replaces.map(|replaced| format!("in the place of {replaced}")));
+        parts.extend(replaces.map(|replaced| format!("replacing {replaced}")));
         let is_told = matches!(
             self.step.deed,
             StepAction::Keep { .. } | StepAction::Change { .. }
@@ -170,7 +170,7 @@ impl Row for StepView<'_> {
 
     fn cells(&self, display: &DisplayContext) -> Vec<String> {
         let sign = match &self.step.deed {
-            StepAction::Make(_) => "+ make",
+            StepAction::Make(_) => "+ create",
             StepAction::Change { .. } => "~ change",
             StepAction::Keep { .. } => "= keep",
             StepAction::Delete(_) => "- delete",
@@ -213,7 +213,7 @@ fn replaced(replaced: &Replaced) -> String {
     match replaced {
         Replaced::Value => "the value that is there".to_owned(),
         Replaced::SecretOf(name) => format!("the secret of `{name}`"),
-        Replaced::Foreign => "a secret that was made elsewhere".to_owned(),
+        Replaced::Foreign => "a secret that was created elsewhere".to_owned(),
     }
 }
 
@@ -221,7 +221,7 @@ fn replaced(replaced: &Replaced) -> String {
 fn message(finding: &Obstacle, wanted: &WantedKey) -> String {
     let place = &wanted.place;
     match finding {
-        Obstacle::Over(end) => format!("by the manifest its time was over {end}"),
+        Obstacle::Over(end) => format!("by the manifest, it expired {end}"),
         Obstacle::Place(DestinationContents::Another) => format!("{place} has another secret"),
         Obstacle::Place(DestinationContents::Old(until)) => {
             format!("{place} has its old secret, which works until {until}")
@@ -252,14 +252,14 @@ fn hint(
         }
         Obstacle::Unclear { hint, .. } => match hint {
             Some(hint) => hint.clone(),
-            None => format!("correct that; `postkey show {name}` tells which secret is meant"),
+            None => format!("fix that; `postkey show {name}` shows the expected secret"),
         },
         Obstacle::Place(DestinationContents::WrongUsername) => {
-            format!("write in the file the one that `postkey show {name}` tells")
+            format!("write the username that `postkey show {name}` shows to the file")
         }
         Obstacle::Place(DestinationContents::Old(_)) => format!(
-            "write the new secret there, or end it: `postkey rotate --abort {name}` makes the old \
-             one its only one again"
+            "write the new secret there, or end it: `postkey rotate --abort {name}` keeps only \
+             the old one"
         ),
         Obstacle::Place(_) => {
             let flags = match place {

@@ -326,7 +326,7 @@ fn requests(details: &Details, display: &DisplayContext) -> Option<String> {
 /// A key's last use: `last used 3 minutes ago from 203.0.113.9, 214 requests today`.
 pub fn last_use(details: &Details, display: &DisplayContext) -> String {
     let Some(last) = details.last_used_at() else {
-        return "never used, as far as is recorded".to_owned();
+        return "never used, as far as recorded".to_owned();
     };
     let address = details.last_address();
     let from = address.map(|address| format!(" from {address}"));

@@ -168,10 +168,10 @@ fn reason<'a>(
         Verdict::Accepted => match (decision.which, key.retiring_at(now)) {
             (Some(SecretRole::Old(end)), _) => {
                 let end = moment(end);
-                format!("the {title} key `{name}` is good; this is its old secret, until {end}")
+                format!("the {title} key `{name}` is valid; this is its old secret, until {end}")
             }
-            (_, Some(_)) => format!("the {title} key `{name}` is good; this is its new secret"),
-            _ => format!("the {title} key `{name}` is good"),
+            (_, Some(_)) => format!("the {title} key `{name}` is valid; this is its new secret"),
+            _ => format!("the {title} key `{name}` is valid"),
         },
         Verdict::Decoy => format!("`{name}` is a decoy, which opens nothing"),
         Verdict::Inactive => format!("`{name}` is deactivated"),
@@ -192,7 +192,7 @@ fn reason<'a>(
             let limit = key.limit().map(|limit| limit.to_string());
             let reset = decision.allowance.and_then(resets_at).map(moment);
             let (limit, reset) = (limit.unwrap_or_default(), reset.unwrap_or_default());
-            format!("`{name}` has used up its limit of {limit}; it starts anew {reset}")
+            format!("`{name}` has used up its limit of {limit}; resets {reset}")
         }
         Verdict::Mismatch => {
             let login = key.username().map(|username| format!(" for {username}"));
@@ -211,13 +211,16 @@ fn reason<'a>(
 fn without_key(decision: &VerdictDetails<'_>) -> Cow<'static, str> {
     match decision.verdict {
         Verdict::Malformed(why) => Cow::Owned(format!(
-            "{why}; present the bare secret as it was shown, or an imported password with \
+            "{why}; give the secret exactly as it was shown, or an imported password with \
              --username"
         )),
         Verdict::Unknown => Cow::Borrowed("no key in this vault has this secret"),
         _ => match decision.login {
-            Some(login) => Cow::Owned(format!("it is not the imported password of {login}")),
-            None => Cow::Borrowed("it is not the secret that it ends like"),
+            Some(login) => Cow::Owned(format!(
+                "it does not match the imported password of \
+                                               {login}"
+            )),
+            None => Cow::Borrowed("it does not match the key with this tail"),
         },
     }
 }

@@ -1,6 +1,5 @@
 # shellcheck shell=bash disable=SC1091,SC2034
-# postkey restore FILE, which brings `web` back and takes `new` away: the vault is what it was
-# before, or what the backup holds, with its log entry; never anything in between.
+# postkey restore FILE, which brings `web` back and takes `new` away: restored the vault as of # before, or what the backup holds, with its log entry; never anything in between.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 A_init() {
