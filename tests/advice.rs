@@ -30,9 +30,9 @@ struct State {
 const ENDS: [(&str, &str); 6] = [
     ("rotate --abort", "ends the "),
     ("rotate --abort", "end it"),
-    ("rotate --abort", "takes the new one back"),
+    ("rotate --abort", "removes the new one"),
     ("rotate --finish", "the old one"),
-    ("regenerate", "stops this one at once"),
+    ("regenerate", "replaces this one at once"),
     ("deactivate", "end its use"),
 ];
 
@@ -343,7 +343,7 @@ const STATES: &[State] = &[
         never: &[],
     },
     State {
-        name: "somebody presented the secret of a decoy",
+        name: "the secret of a decoy",
         setup: "postkey generate api prod --decoy >prod; postkey verify <prod || test $? = 1",
         asks: "check",
         suggests: &["postkey usage prod"],

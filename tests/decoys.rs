@@ -49,7 +49,7 @@ fn a_decoy_is_made_shown_listed_and_logged_as_one() {
             "{key}"
         );
         let show = sandbox.run(["show", name]).expect(0).stdout;
-        assert!(show.contains("decoy: it opens nothing"), "{show}");
+        assert!(show.contains("decoy: opens nothing"), "{show}");
         let (facts, _) = show.split_once("\n\n").unwrap();
         assert!(
             !facts.contains("permission") && !facts.contains("due "),
@@ -167,7 +167,7 @@ const CONFLICTS: [(&[&str], &str, &str); 8] = [
     (
         &["smtp", "x", "--default"],
         "--default",
-        "mail is sent with",
+        "must be able to send mail",
     ),
     (
         &[

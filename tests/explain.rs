@@ -205,7 +205,7 @@ fn what_the_vault_says_of_the_key_is_told_and_nothing_is_recorded() {
     sandbox.run(["deactivate", "web"]).expect(0);
     assert_eq!(
         failing(&api),
-        "`web` is deactivated: `postkey activate web`, once it is clear why it was stopped"
+        "`web` is deactivated: `postkey activate web`, once it is clear why it was deactivated"
     );
     sandbox.run(["activate", "web"]).expect(0);
     let new = sandbox
@@ -270,7 +270,7 @@ fn what_is_no_attempt_is_refused() {
     for (text, why) in [
         (
             "two words",
-            "neither a request, nor a transcript, nor one secret alone",
+            "neither a request, a transcript nor a single secret",
         ),
         (&many, "standard input holds more than 1 MiB"),
     ] {

@@ -170,7 +170,9 @@ fn an_expired_key_is_refused_and_can_be_extended() {
     assert_eq!(sandbox.show("brief")["status"], "expired");
     let activated = sandbox.run(["activate", "brief"]).expect(0);
     assert!(
-        activated.stderr.contains("has expired and stays refused"),
+        activated
+            .stderr
+            .contains("has expired and is still refused"),
         "{activated:?}"
     );
     sandbox
@@ -352,7 +354,7 @@ fn a_command_refuses_a_format_that_it_does_not_have() {
     sandbox.generate(["api", "ci"]);
     let run = sandbox.run(["list", "--format", "env"]).expect(2);
     assert!(
-        run.stderr.contains("it has text, json, jsonl, csv"),
+        run.stderr.contains("allowed: text, json, jsonl, csv"),
         "{run:?}"
     );
     sandbox

@@ -236,7 +236,10 @@ fn every_format_of_a_secret_is_there_and_env_only_where_one_is_made() {
             );
         }
         let ended = rotate(&sandbox, &["--abort", "--yes", "--format", "env"]).expect(2);
-        assert!(ended.stderr.contains("no format `env`"), "{ended:?}");
+        assert!(
+            ended.stderr.contains("format `env` is not supported"),
+            "{ended:?}"
+        );
         let ended = rotate(&sandbox, &["--finish", "--yes", "--format", "jsonl"]).expect(0);
         assert_eq!(ended.json()["tail"], tail(secret));
         assert_eq!(ended.json()["status"], "active");

@@ -100,7 +100,7 @@ fn show_tells_when_and_from_where_a_key_was_used_and_why_it_was_refused() {
         ".............................█\n",
         "1 time as permission-missing, last ",
         "1 time as inactive, last from 203.0.113.66 ",
-        "203.0.113.9, 1 in all, last ",
+        "203.0.113.9, 1 request, last ",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
@@ -164,7 +164,7 @@ fn usage_has_a_row_for_each_key_that_was_used_or_refused() {
         .find_map(|row| row.strip_prefix("ci    8      13      113      .......▁....▄█  "));
     let used = used.unwrap_or_else(|| panic!("{text}")).trim_end();
     assert!(
-        used == "now" || used.ends_with("second ago") || used.ends_with("seconds ago"),
+        used == "just now" || used.ends_with("second ago") || used.ends_with("seconds ago"),
         "{text}"
     );
     assert!(text.contains("...........█.."), "{text}");
@@ -209,7 +209,7 @@ fn usage_says_when_nothing_is_recorded() {
     sandbox.generate(["api", "ci"]);
     let run = sandbox.run(["usage"]).expect(0);
     assert!(
-        run.stdout.is_empty() && run.stderr.contains("no use is recorded"),
+        run.stdout.is_empty() && run.stderr.contains("no usage is recorded"),
         "{run:?}"
     );
     assert_eq!(

@@ -160,7 +160,7 @@ fn run_hardened() -> ExitStatus {
         Ok((settings, invalid)) => {
             ui.color = settings.color;
             if let Some(invalid) = invalid {
-                ui.warn(format!("{invalid}; ignoring what is not valid"));
+                ui.warn(format!("{invalid}; ignored"));
             }
             let mut context = Context::new(ui, settings, globals.yes);
             let result = command::run(verb, &mut context);

@@ -136,7 +136,7 @@ impl PendingDelete<'_> {
             return Ok(true);
         }
         let needed = match confirmed {
-            [] => format!("deleting `{name}` needs a confirmation"),
+            [] => format!("deleting `{name}` requires confirmation"),
             [other, ..] => format!("--confirm {other} does not confirm deleting `{name}`"),
         };
         let hint = format!("pass --yes, or --confirm {name}");

@@ -236,5 +236,5 @@ fn expect_format(formats: &[Format], format: Format) -> Result<(), Error> {
         "format `{}` is not supported by this command",
         arguments::word(format)
     ))
-    .with_hint(format!("it has {}", words.join(", "))))
+    .with_hint(format!("allowed: {}", words.join(", "))))
 }

@@ -187,7 +187,7 @@ fn fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
         Some(("belongs to another user", "name a file of your own"))
     } else if file.mode() & SHARED != 0 {
         Some((
-            "is accessible to other users",
+            "is open to other users",
             "find out who has read it, then `chmod 600 {path}`",
         ))
     } else {

@@ -30,7 +30,9 @@ pub fn another_secret(key: &Key, flags: &str, now: Timestamp) -> String {
         return format!("{}, and then {rotate}", extension(key, now));
     }
     match key.retiring_at(now) {
-        Some(_) => format!("`postkey rotate --abort {name}` removes the lost one, then {rotate}"),
+        Some(_) => {
+            format!("`postkey rotate --abort {name}` removes the lost one, and then {rotate}")
+        }
         None => rotate,
     }
 }

@@ -17,7 +17,7 @@ const UNITS: [(i64, &str); 6] = [
 pub(super) fn distance(moment: Timestamp, now: Timestamp) -> String {
     let seconds = moment.as_second() - now.as_second();
     if seconds == 0 {
-        return "now".to_owned();
+        return "just now".to_owned();
     }
     let length = seconds.abs();
     let (unit, name) = UNITS
@@ -50,7 +50,7 @@ mod tests {
     fn distances_are_told_in_the_largest_unit_that_is_not_too_coarse() {
         let now = Timestamp::from_second(2_000_000_000).expect("a time");
         for (seconds, words) in [
-            (0, "now"),
+            (0, "just now"),
             (-1, "1 second ago"),
             (-119, "119 seconds ago"),
             (-120, "2 minutes ago"),

@@ -292,19 +292,19 @@ fn cases() -> Vec<(String, usize, &'static str, &'static str)> {
         (
             save("{ command = [\"no-such-thing\"] }"),
             1,
-            "no program `no-such-thing`",
+            "program `no-such-thing` not found",
             "PATH",
         ),
         (
             save("{ command = [\"./no-such-thing\"] }"),
             1,
-            "no program `./no-such",
+            "program `./no-such-thing` not found",
             "PATH",
         ),
         (
             save("{ command = [\"./keys.toml\"] }"),
             1,
-            "no program",
+            "program `./keys.toml` not found",
             "PATH",
         ),
         (

@@ -18,8 +18,7 @@ fn a_file_keeps_what_else_is_in_it_and_is_private() {
     fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
     let run = sandbox.apply(&[]).expect(0);
     assert!(
-        run.stdout
-            .contains("in the place of the value that is there"),
+        run.stdout.contains("replacing the value that is there"),
         "{run:?}"
     );
     let secret = sandbox.variable(".env", "SMTP_PASSWORD");
@@ -215,7 +214,7 @@ fn a_secret_that_was_made_elsewhere_is_not_replaced_unasked() {
     }
     let run = sandbox.apply(&[]).expect(5);
     assert_eq!(
-        run.stderr.matches("was not made in this vault").count(),
+        run.stderr.matches("was not created in this vault").count(),
         2,
         "{run:?}"
     );
@@ -404,7 +403,7 @@ fn of_many_keys_one_that_fails_keeps_no_other_from_being_made() {
         let mut command = sandbox.command(["apply", "keys.toml"]);
         let run = Run::of(command.env("POSTKEY", POSTKEY).output().unwrap()).expect(status);
         assert!(run.stderr.contains(says), "{run:?}");
-        assert!(run.stderr.contains("70 keys made"), "{run:?}");
+        assert!(run.stderr.contains("70 keys created"), "{run:?}");
         assert_eq!(sandbox.how_many(), 70 + usize::from(status == 4));
         for number in [0, 39, 41, 69] {
             let secret = sandbox.read(&format!("many-{number}"));

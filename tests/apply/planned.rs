@@ -10,7 +10,7 @@ use crate::sandbox::Sandbox;
 fn what_is_missing_is_made_and_every_delivered_secret_verifies() {
     let sandbox = Sandbox::with_manifest(THREE);
     let run = sandbox.apply(&[]).expect(0);
-    assert!(run.stderr.ends_with("3 keys made\n"), "{run:?}");
+    assert!(run.stderr.ends_with("3 keys created\n"), "{run:?}");
     assert!(
         !run.stdout.contains("xkey") && !run.stdout.contains("xsmtp"),
         "{run:?}"
@@ -170,10 +170,7 @@ fn a_key_that_was_stopped_stays_so() {
     sandbox.run(["deactivate", "reports"]).expect(0);
     let entries = sandbox.logged();
     let run = sandbox.apply(&[]).expect(0);
-    assert!(
-        run.stderr.contains("`reports` is inactive, and stays so"),
-        "{run:?}"
-    );
+    assert!(run.stderr.contains("`reports` stays inactive"), "{run:?}");
     assert_eq!(sandbox.show("reports")["status"], "inactive");
     assert_eq!(
         each(&sandbox.rows(&[], 0), "status"),
@@ -203,7 +200,7 @@ fn a_key_whose_time_would_be_over_is_told_and_not_ended() {
     let expires = sandbox.show("reports")["expires_at"].clone();
     let run = sandbox.apply(&[]).expect(1);
     assert!(
-        run.stderr.contains("by the manifest its time was over"),
+        run.stderr.contains("by the manifest, it expired"),
         "{run:?}"
     );
     let rows = sandbox.rows(&["-n"], 1);

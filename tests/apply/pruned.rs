@@ -59,7 +59,7 @@ fn a_good_one_wants_a_name_typed() {
         .run(["set", "reports", "--permission", "full"])
         .expect(0);
     let before = fs::read(sandbox.vault()).unwrap();
-    let question = "type the name of one of the keys";
+    let question = "Type the name of one of the keys";
     for keys in ["\r", "\x04", "y\r", "reports\r"] {
         let mut terminal = sandbox.on_terminal(["apply", "keys.toml", "--prune"]);
         terminal
@@ -116,7 +116,7 @@ fn a_long_run_shows_how_far_it_is_on_a_terminal_only() {
     let manifest = format!("{slow}{last}");
     let sandbox = Sandbox::with_manifest(&manifest);
     let mut terminal = sandbox.on_terminal(["apply", "keys.toml"]);
-    terminal.expect("made `deploy`").expect("3 of 4");
+    terminal.expect("created `deploy`").expect("3 of 4");
     assert_eq!(terminal.end(), 0, "{}", terminal.shown());
     terminal.expect_restored();
     let sandbox = Sandbox::with_manifest(&manifest);

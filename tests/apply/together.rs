@@ -44,7 +44,7 @@ fn a_second_one_says_that_it_must_wait() {
     assert!(is_under_way);
     let run = sandbox.apply(&["--wait", "1s"]).expect(5);
     assert!(
-        run.stderr.contains("another `postkey apply` is at work"),
+        run.stderr.contains("another `postkey apply` is running"),
         "{run:?}"
     );
     assert!(run.stderr.contains("--wait"), "{run:?}");
@@ -63,7 +63,7 @@ fn a_lock_that_cannot_be_looked_at_is_an_error_and_no_endless_loop() {
         ("inject=statx:error=EIO", "cannot look at the lock"),
         (
             "inject=statx:error=ENOENT:when=2+2",
-            "another `postkey apply` is at work",
+            "another `postkey apply` is running",
         ),
     ] {
         let strace = ["-qq", "-o", "/dev/null", "-P", lock, "-e", inject, POSTKEY];

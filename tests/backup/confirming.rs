@@ -5,7 +5,7 @@ use std::fs;
 use crate::prompts::terminal::Terminal;
 use crate::sandbox::{Run, Sandbox};
 
-const NAME: &str = "type its name to restore";
+const NAME: &str = "Type its name to confirm";
 
 fn with_a_deleted_key() -> (Sandbox, String) {
     let sandbox = Sandbox::new();
@@ -109,7 +109,7 @@ fn both_secrets_of_a_rotation_come_back_only_by_name_and_stay_stopped_if_they_ar
             "{stop:?}: {refused:?}"
         );
         assert!(
-            refused.stdout.contains("COMES BACK"),
+            refused.stdout.contains("BECOMES VALID"),
             "{stop:?}: {refused:?}"
         );
         sandbox
@@ -132,7 +132,7 @@ fn a_rotation_that_was_begun_since_ends_without_a_revival() {
     sandbox.backup("copy.db");
     let new = sandbox.run(["rotate", "ci"]).expect(0).secret();
     let run = sandbox.run(["restore", "--yes", "copy.db"]).expect(0);
-    assert!(!run.stdout.contains("COMES BACK"), "{run:?}");
+    assert!(!run.stdout.contains("BECOMES VALID"), "{run:?}");
     assert_eq!(sandbox.verify(&old).1, 0);
     assert_eq!(sandbox.verify(&new).1, 1);
 }

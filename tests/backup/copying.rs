@@ -201,7 +201,7 @@ fn a_vault_that_cannot_be_written_is_backed_up_all_the_same() {
     let run = run_mounted(&sandbox, READ_ONLY, &folder, &["backup", "copy.db"]).expect(0);
     assert!(
         run.stderr
-            .contains("warning: the backup is good, but not logged"),
+            .contains("warning: the backup is valid, but was not logged"),
         "{run:?}"
     );
     let copy = sandbox.home().join("copy.db");

@@ -31,7 +31,7 @@ const CASES: [Case; 33] = [
     (
         |s| mode(s.vault().parent().unwrap(), 0o755),
         "place",
-        "look into",
+        "other users can read",
         "chmod 700",
     ),
     (
@@ -63,7 +63,7 @@ const CASES: [Case; 33] = [
         "foreign trigger",
         "take it out",
     ),
-    (older, "schema", "version 2; the newest is 9", "up to date"),
+    (older, "schema", "version 2; the newest is 9", "upgrades it"),
     (
         |s| sql(s, "PRAGMA user_version = 99"),
         "whole",
@@ -103,13 +103,13 @@ const CASES: [Case; 33] = [
     (
         |s| sql(s, "UPDATE log SET user = 'x' WHERE sequence = 2"),
         "log",
-        "entry 2 does not match",
+        "entry 2: it does not match",
         "compare it",
     ),
     (
         |s| sql(s, "DELETE FROM log WHERE sequence = 3"),
         "log",
-        "entry 3 is missing",
+        "entry 3: it is missing",
         "compare it",
     ),
     (
@@ -168,7 +168,7 @@ const CASES: [Case; 33] = [
             )
         },
         "hashes",
-        "`prod-web` has a hash that is not checked",
+        "`prod-web` has an unsupported hash",
         "`postkey delete NAME`",
     ),
     (
@@ -203,18 +203,18 @@ const CASES: [Case; 33] = [
         |s| sql(s, "INSERT INTO policies VALUES (1, 'soon', NULL)"),
         "policies",
         "`soon` of `prod-web`",
-        "set the policy anew",
+        "set the policy again",
     ),
     (
         |s| hash(s, CHEAP),
         "hashes",
-        "`prod-web` has a hash that costs less",
+        "`prod-web` has a weaker hash",
         "rotate",
     ),
     (
         |s| hash(s, DEAR),
         "hashes",
-        "`prod-web` has a hash that is not checked",
+        "`prod-web` has an unsupported hash",
         "regenerate",
     ),
     (
@@ -225,8 +225,8 @@ const CASES: [Case; 33] = [
             )
         },
         "staged",
-        "1 secret waited",
-        "drops them",
+        "1 secret pending",
+        "removes them",
     ),
     (
         |s| fs::write(beside(s, "vault.db.schema-2"), "").unwrap(),

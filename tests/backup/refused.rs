@@ -70,12 +70,12 @@ const CASES: [(&str, Spoil, &str); 15] = [
     (
         "readable by others",
         |copy| set_mode(copy, 0o644),
-        "is accessible to other users",
+        "is open to other users",
     ),
     (
         "writable by group",
         |copy| set_mode(copy, 0o620),
-        "is accessible to other users",
+        "is open to other users",
     ),
     (
         "a link",

@@ -344,7 +344,7 @@ fn a_vault_that_was_damaged_or_changed_by_hand_is_restored() {
             .restore(&["--yes", "--keep-stopped"], &copy)
             .expect(0);
         assert!(
-            run.stderr.contains("cannot be read whole"),
+            run.stderr.contains("cannot be read completely"),
             "page {page}: {run:?}"
         );
         sandbox.run(["log", "--verify"]).expect(0);

@@ -109,7 +109,7 @@ fn a_key_is_not_called_unused_where_nobody_watched_for_so_long() {
     age(&sandbox, "ci", 80 * DAY);
     assert_eq!(found(&sandbox, &[]), NONE);
     let run = check(&sandbox, &["check"]).expect(0);
-    assert!(run.stderr.contains("no use is recorded"), "{run:?}");
+    assert!(run.stderr.contains("no usage is recorded"), "{run:?}");
     assert!(!sandbox.usage().exists());
 
     record_since(&sandbox, now() - 44 * DAY);

@@ -92,11 +92,14 @@ fn a_calendar_is_what_only_check_has() {
     for args in [&["list"][..], &["generate", "api", "x"], &["show", "ci"]] {
         let args = [args, &["--format", "ics"]].concat();
         let run = check(&sandbox, &args).expect(2);
-        assert!(run.stderr.contains("has no format `ics`"), "{run:?}");
+        assert!(
+            run.stderr.contains("format `ics` is not supported"),
+            "{run:?}"
+        );
     }
     let run = check(&sandbox, &["check", "--format", "env"]).expect(2);
     assert!(
-        run.stderr.contains("it has text, json, jsonl, csv, ics"),
+        run.stderr.contains("allowed: text, json, jsonl, csv, ics"),
         "{run:?}"
     );
 }

@@ -76,7 +76,7 @@ fn a_changed_rule_is_told_and_logged_field_by_field_in_one_entry() {
         serde_json::json!({"field": "rotate_every", "from": "policy", "to": "30d"})
     );
     let again = sandbox.run(args).expect(0);
-    assert!(again.stderr.contains("is so already"), "{again:?}");
+    assert!(again.stderr.contains("unchanged"), "{again:?}");
     sandbox
         .run(["set", "ci", "--rotate-every", "policy"])
         .expect(0);

@@ -71,11 +71,11 @@ fn terms_that_were_counted_from_a_clock_ahead_are_named_until_they_are_set_anew(
 
     let expected = [
         (
-            "the term of `brief` was counted",
+            "the expiry of `brief` was computed",
             "`postkey set brief --expires 1h`",
         ),
         (
-            "the term of `both` was counted",
+            "the expiry of `both` was computed",
             "`postkey set both --expires 90d`",
         ),
         (

@@ -124,7 +124,7 @@ fn one_wrong_run_loses_nothing_once_the_clock_is_accepted() {
         // A yes is not enough, nor is the name of another key.
         for confirm in ["--yes", "--confirm=other"] {
             let refused = sandbox.run(["doctor", "--accept-clock", confirm]).expect(2);
-            let hint = "hint: --confirm brief confirms it";
+            let hint = "hint: pass --confirm brief";
             assert!(refused.stderr.contains(hint), "{refused:?}");
             assert_eq!(verdicts(), ["expired", "retired", "accepted"], "{wrong:?}");
         }
@@ -178,7 +178,7 @@ fn a_use_recorded_ahead_neither_hides_nor_freezes_anything() {
     let unused = sandbox.run(["list", "--unused", "45d"]).expect(0);
     assert!(unused.stdout.contains("ci"), "{unused:?}");
     let doctor = sandbox.run(["doctor"]).expect(1);
-    assert!(doctor.stdout.contains("behind uses"), "{doctor:?}");
+    assert!(doctor.stdout.contains("behind recorded uses"), "{doctor:?}");
     sandbox.run(["doctor", "--accept-clock"]).expect(0);
     assert_eq!(ago(last()), 0, "it was made by now");
     sandbox.run(["doctor"]).expect(0);
@@ -239,7 +239,7 @@ fn a_network_that_was_noted_ahead_is_told() {
     let ahead = "UPDATE networks SET first_at = first_at + 86400";
     usage.execute_batch(ahead).unwrap();
     let doctor = sandbox.run(["doctor"]).expect(1);
-    assert!(doctor.stdout.contains("behind uses"), "{doctor:?}");
+    assert!(doctor.stdout.contains("behind recorded uses"), "{doctor:?}");
     sandbox.run(["doctor", "--accept-clock"]).expect(0);
     sandbox.run(["doctor"]).expect(0);
 }

@@ -52,7 +52,9 @@ fn only_what_a_server_saw_end_has_ended() {
     sandbox.run(["log", "--verify"]).expect(0);
     let doctor = sandbox.run(["doctor"]).expect(1);
     assert!(
-        doctor.stdout.contains("`brief`, `ci` expired or retired"),
+        doctor
+            .stdout
+            .contains("expired or retired by a clock that was ahead: `brief`, `ci`"),
         "{doctor:?}"
     );
     let confirm = ["doctor", "--accept-clock", "--confirm", "ci"];

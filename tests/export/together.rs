@@ -1,4 +1,4 @@
-//! Many processes at once: what is exported last is what the vault holds then.
+//! Many processes at once: what is exported last is up to date then.
 
 use std::process::{Child, Stdio};
 use std::thread::sleep;

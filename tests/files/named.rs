@@ -164,7 +164,7 @@ fn a_dash_is_standard_input_or_output_and_never_a_file() {
         "{run:?}"
     );
     assert_eq!(run.stdout.lines().count(), 3);
-    assert!(run.stderr.contains("the log holds"), "{run:?}");
+    assert!(run.stderr.contains("the log is valid"), "{run:?}");
     fs::write(sandbox.home().join("head"), &run.stdout).unwrap();
     sandbox.run(["log", "--verify", "--head", "head"]).expect(0);
     let both = ["log", "--verify", "--save-head", "-", "--format", "json"];

@@ -87,6 +87,6 @@ fn a_path_that_ends_as_a_folders_does_not_become_a_file() {
         }
     }
     let run = sandbox.run(["generate", "api", "new", "--save", "my keys/"]);
-    let hint = "`--save-dir 'my keys/'` writes a file a key";
+    let hint = "`--save-dir 'my keys/'` writes one file per key";
     assert!(run.expect(2).stderr.contains(hint));
 }

@@ -117,13 +117,10 @@ const BAD: [(&str, &str); 49] = [
         "not the form of `PBKDF2`",
     ),
     // Lines without their first field.
-    (
-        "{SHA}geheimnis:1000:1000",
-        "a hash in the place of the username",
-    ),
+    ("{SHA}geheimnis:1000:1000", "a hash instead of a username"),
     (
         "$6$ab$taQi2R/p.00nDn/0OiJ:1000",
-        "a hash in the place of the username",
+        "a hash instead of a username",
     ),
     // What would cost too much.
     (

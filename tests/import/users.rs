@@ -254,7 +254,8 @@ fn what_dovecot_2_4_refuses_is_told_by_import_doctor_and_connect() {
     let dear = doveadm("SHA512-CRYPT", PASSWORD);
     let users = format!("weak_user:{{MD5}}{weak}\nweaker_user:{weak}\ndear_user:{dear}\n");
     let told = "Dovecot 2.4 refuses the MD5-CRYPT passwords of `weak_user`, `weaker_user`";
-    let warning = format!("warning: {told}; `postkey rotate NAME` gives a secret that it accepts");
+    let warning =
+        format!("warning: {told}; `postkey rotate NAME` creates a secret that it accepts");
     let dry = ["import", "dovecot", "--dry-run", "-"];
     for run in [
         sandbox.run_with_input(dry, users.as_bytes()),

@@ -132,7 +132,7 @@ fn a_secret_that_is_good_no_more_stops_nothing_and_says_so() {
     for (text, says) in [
         (&retired[..], "old one of `ci`"),
         (&former, "old one of `ci`"),
-        (&elsewhere, "no key's here"),
+        (&elsewhere, "not belong to this vault"),
         (&former[..50], "looks like a secret"),
         ("nothing", "nothing was revoked"),
     ] {
@@ -155,7 +155,7 @@ fn what_cannot_be_handed_over_leaves_the_key_stopped() {
     let secret = sandbox.generate(["api", "ci"]);
     let mut command = sandbox.command(["revoke", "--replace", "--report", "in.md", "ci"]);
     let run = Run::of(command.stdout(Stdio::null()).output().unwrap()).expect(6);
-    assert!(run.stderr.contains("`ci` stays stopped"), "{run:?}");
+    assert!(run.stderr.contains("`ci` stays revoked"), "{run:?}");
     assert_eq!(sandbox.verify(&secret).0, "inactive");
     let report = std::fs::read_to_string(sandbox.home().join("in.md")).unwrap();
     assert!(

@@ -160,7 +160,7 @@ fn flags_that_are_one_keys_own_are_refused() {
     for (args, why) in [
         (
             &["smtp", "--username", "only_one"][..],
-            "can be only one key's",
+            "can belong to only one key",
         ),
         (
             &["api", "--username", "ops@example.com"],
@@ -169,7 +169,7 @@ fn flags_that_are_one_keys_own_are_refused() {
         (&["smtp", "--default"], "cannot be used with"),
         (
             &["smtp", "--passphrase-file", "names"],
-            "default key's secret only",
+            "only for the default key",
         ),
         (&["smtp", "--limit", "3/day"], "no --limit"),
         (&["api", "ci"], "cannot be used with"),

@@ -14,7 +14,7 @@ const END: &str = "\x04";
 
 const KIND: &str = "Kind of key";
 const NAME: &str = "Key name";
-const DELETE: &str = "type its name to delete it";
+const DELETE: &str = "Type its name to confirm";
 
 #[test]
 fn a_kind_and_a_name_that_are_missing_are_asked_for() {
@@ -87,7 +87,7 @@ fn a_good_key_is_deleted_only_if_its_name_is_typed() {
         ("ci\r", 0),
     ] {
         let mut terminal = sandbox.on_terminal(["delete", "ci"]);
-        terminal.expect("will be gone for good");
+        terminal.expect("will be permanently deleted");
         terminal.expect(DELETE).press(keys);
         assert_eq!(terminal.end(), status, "{keys:?}: {}", terminal.shown());
         assert_eq!(

@@ -18,11 +18,15 @@ fn a_dumb_terminal_gets_lines_only_and_can_answer_every_question() {
             "xkeypost-",
         ),
         ("show", &[("Which key?", "dev")], "full"),
-        ("deactivate", &[("deactivated?", "1")], "is inactive now"),
+        (
+            "deactivate",
+            &[("Deactivate which key?", "1")],
+            "is now inactive",
+        ),
         ("verify", &[("Secret", "nothing")], "malformed"),
         (
             "delete prod-mail",
-            &[("type its name", "prod-mail")],
+            &[("Type its name", "prod-mail")],
             "is deleted",
         ),
         (

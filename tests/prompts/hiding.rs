@@ -167,7 +167,7 @@ fn a_confirmation_that_is_interrupted_changes_nothing() {
     let secret = sandbox.generate(["api", "ci"]);
     sandbox.run(["rotate", "ci"]).expect(0);
     for (verb, question) in [
-        (&["delete"][..], "type its name"),
+        (&["delete"][..], "Type its name"),
         (&["regenerate"], "[y/N]"),
         (&["rotate", "--finish"], "[y/N]"),
         (&["rotate", "--abort"], "[y/N]"),

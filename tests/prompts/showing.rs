@@ -71,7 +71,7 @@ fn questions_have_no_colour_where_it_is_refused() {
     sandbox.generate(["api", "ci"]);
     let command = sandbox.command(["delete", "ci", "--color", "never"]);
     let mut terminal = Terminal::start(&command);
-    terminal.expect("type its name to delete it").press("no\r");
+    terminal.expect("Type its name to confirm").press("no\r");
     assert_eq!(terminal.end(), 1);
     assert!(!terminal.shown().contains('\x1b'), "{}", terminal.shown());
 }

@@ -18,7 +18,7 @@ fn a_key_that_changed_while_its_deletion_was_asked_about_is_not_deleted() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let mut terminal = sandbox.on_terminal(["delete", "ci"]);
-    terminal.expect("type its name to delete it");
+    terminal.expect("Type its name to confirm");
     unhindered(&sandbox, ["deactivate", "ci"]);
     terminal
         .press("ci\r")
@@ -32,7 +32,7 @@ fn a_key_that_was_made_anew_meanwhile_is_left_alone() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     for (verb, question, answer) in [
-        ("delete", "type its name", "ci\r"),
+        ("delete", "Type its name", "ci\r"),
         ("regenerate", "[y/N]", "y\r"),
     ] {
         let mut terminal = sandbox.on_terminal([verb, "ci"]);

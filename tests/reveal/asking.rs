@@ -146,7 +146,7 @@ fn regenerate_asks_for_the_new_passphrase_and_an_empty_one_drops_the_seal() {
     let mut terminal = sandbox.on_terminal(["regenerate", "mail"]);
     terminal.expect("[y/N]").press("y\r");
     terminal.expect_unechoed(FIRST).press("\r");
-    terminal.expect("the default key no more");
+    terminal.expect("no longer the default key");
     assert_eq!(terminal.end(), 0);
     sandbox.reveal().expect(3);
 }

@@ -46,7 +46,7 @@ fn a_wrong_passphrase_reveals_nothing_and_is_logged() {
             .expect(1);
         assert_eq!(run.stdout, "", "{wrong:?}");
         assert!(
-            run.stderr.contains("does not open the seal of `mail`"),
+            run.stderr.contains("cannot decrypt the secret of `mail`"),
             "{run:?}"
         );
         assert!(!run.stderr.contains("horse"), "{run:?}");
@@ -152,7 +152,7 @@ fn a_regenerated_secret_is_sealed_anew_or_not_at_all() {
     let run = sandbox.run(["regenerate", "--yes", "mail"]).expect(0);
     assert!(
         run.stderr
-            .contains("warning: `mail` is the default key no more"),
+            .contains("warning: `mail` is no longer the default key"),
         "{run:?}"
     );
     assert_eq!(
@@ -169,7 +169,7 @@ fn a_rotation_drops_the_seal_and_says_so_and_its_abortion_does_not_bring_it_back
     let run = sandbox.run(["rotate", "mail"]).expect(0);
     assert!(
         run.stderr
-            .contains("warning: `mail` is the default key no more"),
+            .contains("warning: `mail` is no longer the default key"),
         "{run:?}"
     );
     assert_eq!(sandbox.newest(), ("rotate".into(), "default yes no".into()));
@@ -189,7 +189,7 @@ fn the_replacement_of_a_revoked_secret_is_not_sealed_and_it_says_so() {
         .expect(0);
     assert!(
         run.stderr
-            .contains("warning: `mail` is the default key no more"),
+            .contains("warning: `mail` is no longer the default key"),
         "{run:?}"
     );
     assert_eq!(sandbox.reveal().expect(3).stdout, "");

@@ -29,7 +29,7 @@ fn who_rotates_is_told_what_happens_when_and_how_to_go_on() {
         format!("has a new secret, {}", shown(&new)),
         format!("the old one, {}, works until ", shown(&old)),
         "(in 2 days)".to_owned(),
-        "only this once".to_owned(),
+        "only once".to_owned(),
         "`postkey show ci`".to_owned(),
         "`postkey rotate --finish ci` retires the old one".to_owned(),
         "`postkey rotate --abort ci` removes the new one".to_owned(),
@@ -187,7 +187,7 @@ fn who_finishes_is_warned_where_the_new_secret_is_not_in_place_or_the_old_one_st
     begin();
     let unused = finish("text").expect(0);
     assert!(
-        unused.stderr.contains("the new secret was never used"),
+        unused.stderr.contains("the new secret has never been used"),
         "{unused:?}"
     );
     let (old_of_both, new) = (sandbox.show("ci")["tail"].clone(), begin());
@@ -270,7 +270,7 @@ fn verify_and_identify_say_which_secret_it_is_and_until_when() {
         assert_eq!(which(&only), ("current".into(), Value::Null));
         let text = |secret: &str| ask(secret, "text").stdout;
         assert!(text(&old).contains("is good; this is its old secret, until 20"));
-        assert!(text(&new).contains("is good; this is its new secret"));
+        assert!(text(&new).contains("is valid; this is its new secret"));
         assert!(!text(&only).contains("this is its"));
         let csv = ask(&old, "csv").stdout;
         assert!(
@@ -297,8 +297,8 @@ fn what_is_recorded_of_use_may_be_gone() {
     }
     std::fs::write(sandbox.usage(), "no record of use").unwrap();
     let show = sandbox.run(["show", "ci"]).expect(0);
-    assert!(show.stderr.contains("use is left out"), "{show:?}");
-    assert!(show.stdout.contains("no use of either"), "{show:?}");
+    assert!(show.stderr.contains("usage is not shown"), "{show:?}");
+    assert!(show.stdout.contains("no usage of either"), "{show:?}");
     rotate(&sandbox, &["--finish", "--yes"]).expect(0);
     assert_eq!(verdicts(&sandbox, &old, &new), ["retired", "accepted"]);
 }

@@ -175,7 +175,7 @@ fn a_secret_is_masked_only_where_a_runner_takes_the_mask() {
     expect(
         step(&sandbox, &[&generate[..], &["--save", "x"]].concat()),
         2,
-        "two places",
+        "conflicts with --save",
     );
     expect(
         step(&sandbox, &[&generate[..], &["--format", "csv"]].concat()),

@@ -21,7 +21,7 @@ fn every_command_that_makes_a_secret_saves_it_and_prints_nothing() {
         let run = Run::of(sandbox.command(args.iter().copied()).output().unwrap()).expect(0);
         expect_silent(&run);
         assert!(run.stderr.contains(&format!("in `{name}`")), "{run:?}");
-        assert!(!run.stderr.contains("keep it now"), "{run:?}");
+        assert!(!run.stderr.contains("save it now"), "{run:?}");
         let text = held(&sandbox, name);
         let secret = secret_in(&text);
         assert_eq!(text, format!("{secret}\n"));

@@ -78,7 +78,9 @@ fn a_record_that_is_deleted_begins_anew_and_one_that_is_damaged_stops_nothing() 
     fs::remove_file(sandbox.usage()).unwrap();
     fs::create_dir(sandbox.usage()).unwrap();
     server.verify(&secret).expect(200);
-    wait_for("a warning", || server.log().contains("use is not recorded"));
+    wait_for("a warning", || {
+        server.log().contains("usage is not recorded")
+    });
     server.verify(&secret).expect(200);
     assert!(server.metric("postkey_lost_usage_records_total") > 0);
     fs::remove_dir(sandbox.usage()).unwrap();

@@ -109,8 +109,8 @@ fn a_worn_record_of_use_costs_no_key() {
         spoil(&sandbox.usage()).unwrap();
         for args in READING {
             let run = run_with_input(&sandbox, args, &secret).expect(0);
-            let is_quiet = run.stderr.is_empty() || run.stderr.starts_with("no use is recorded");
-            let is_told = run.stderr.starts_with("warning: no use is recorded");
+            let is_quiet = run.stderr.is_empty() || run.stderr.starts_with("no usage is recorded");
+            let is_told = run.stderr.starts_with("warning: no usage is recorded");
             let is_quiet = is_quiet || is_told || is_all_well(&run.stderr);
             assert!(is_quiet || is_warning(&run), "{case}: {args:?} {run:?}");
         }

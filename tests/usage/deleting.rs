@@ -25,7 +25,7 @@ fn a_stopped_key_that_was_used_lately_wants_its_name_typed() {
         sandbox.run(["deactivate", "ci"]).expect(0);
         let said = on_terminal(&sandbox, "delete ci", answer);
         let status = if is_deleted { 3 } else { 0 };
-        let asks = said.contains("used in the last 7 days; type its name");
+        let asks = said.contains("used in the last 7 days. Type its name");
         assert_eq!(asks, days_ago == 6, "{said}");
         sandbox.run(["show", "ci"]).expect(status);
     }

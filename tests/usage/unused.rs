@@ -45,7 +45,7 @@ fn keys_are_not_called_unused_without_a_word_where_nothing_was_recorded() {
             .run(["list", "--unused", "45d", "--format", format])
             .expect(0);
         assert!(
-            run.stderr.contains("no use is recorded in this vault"),
+            run.stderr.contains("no usage is recorded in this vault"),
             "{run:?}"
         );
     }

@@ -138,7 +138,7 @@ pub(super) fn chosen(
             let words: Vec<String> = files.map(|file| arguments::word(file.part)).collect();
             let (server, part) = (arguments::word(server), arguments::word(part));
             let message = format!("{server} has no file `{part}`");
-            Err(Error::usage(message).with_hint(format!("it has {}", words.join(", "))))
+            Err(Error::usage(message).with_hint(format!("allowed: {}", words.join(", "))))
         }
         _ => Ok(chosen),
     }

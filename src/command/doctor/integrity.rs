@@ -81,7 +81,7 @@ impl DoctorReport<'_> {
                 }
                 Some((entry, why)) => self.found(
                     "log",
-                    format!("audit log verification failed at entry {entry} {why}"),
+                    format!("audit log verification failed at entry {entry}: it {why}"),
                     "it was edited or damaged: compare it with a backup's log",
                 ),
             },
@@ -108,7 +108,7 @@ impl DoctorReport<'_> {
             let keys = counted(count, "key", "keys");
             self.well(
                 "keys",
-                format!("{keys} are readable, each permission is defined"),
+                format!("{keys} can be read, each permission is defined"),
             );
         }
         for error in unread {

@@ -219,7 +219,7 @@ impl ExplainReport<'_> {
                 format!("present the current secret, {tail}")
             }
             Condition::Status => {
-                format!("`postkey activate {name}`, once it is clear why it was stopped")
+                format!("`postkey activate {name}`, once it is clear why it was deactivated")
             }
             Condition::Expiry => extension(key, self.display.now),
             Condition::Kind => match (question.kind, key.username()) {

@@ -217,7 +217,7 @@ impl Target<'_> {
             None if is_sealed => {}
             None => context
                 .ui
-                .note(format!("{what} is shown only this once; save it now")),
+                .note(format!("{what} is shown only once: save it now")),
         }
         let Some(path) = self.delivery.save.as_ref().map(|path| path.display()) else {
             return;

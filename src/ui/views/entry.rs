@@ -144,7 +144,7 @@ impl ChainView {
     pub fn line(&self) -> String {
         match (self.broken_at, self.reason) {
             (Some(sequence), Some(reason)) => {
-                format!("audit log verification failed at entry {sequence} {reason}")
+                format!("audit log verification failed at entry {sequence}: it {reason}")
             }
             _ => format!(
                 "the log is valid: {}, head {}",

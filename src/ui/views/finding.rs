@@ -163,12 +163,12 @@ fn message(finding: &Finding, when: impl Fn(Timestamp) -> String) -> String {
     }
 }
 
-/// `presented 3 times, the last time from 203.0.113.66 2h ago`
+/// `presented 3 times, last from 203.0.113.66 2h ago`
 fn presented(count: u64, from: Option<&str>, last: &str) -> String {
     let times = counted(count as i64, "time", "times");
     let from = from.map(|from| format!(" from {from}"));
     let from = from.unwrap_or_default();
-    format!("presented {times}, the last time{from} {last}")
+    format!("presented {times}, last{from} {last}")
 }
 
 fn new_network(network: &str, first: &str, others: usize) -> String {

@@ -37,7 +37,7 @@ impl<'a> SecretView<'a> {
     }
 }
 
-/// A secret's use: `first used 3 minutes ago, last used now`.
+/// A secret's use: `first used 3 minutes ago, last used just now`.
 pub fn secret_use(used: Option<&SecretUse>, display: &DisplayContext) -> String {
     let Some(used) = used else {
         return "never used, as far as recorded".to_owned();

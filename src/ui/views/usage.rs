@@ -256,8 +256,9 @@ pub(super) fn told(details: &Details, display: &DisplayContext) -> Vec<(&'static
     });
     facts.extend(under("refused", refused));
     let addresses = details.addresses.iter().take(ADDRESSES).map(|address| {
-        let (count, last) = (address.count, display.distance(address.last_at));
-        format!("{}, {count} in all, last {last}", address.address)
+        let count = counted(address.count, "request", "requests");
+        let last = display.distance(address.last_at);
+        format!("{}, {count}, last {last}", address.address)
     });
     facts.extend(under("addresses", addresses));
     facts
@@ -351,11 +352,11 @@ pub(super) fn tried(refusals: &RefusalSummary) -> String {
     }
 }
 
-/// Refusals in one line: `12 unknown, the last 2 hours ago; 3 malformed, the last now`.
+/// Refusals in one line: `12 unknown, the last 2 hours ago; 3 malformed, last just now`.
 pub fn refusals(refused: &[Refused], display: &DisplayContext) -> String {
     let one = |refused: &Refused| {
         let last = display.distance(refused.last_at);
-        format!("{} {}, the last {last}", refused.count, refused.verdict)
+        format!("{} {}, last {last}", refused.count, refused.verdict)
     };
     refused.iter().map(one).collect::<Vec<_>>().join("; ")
 }

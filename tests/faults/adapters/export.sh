@@ -20,7 +20,7 @@ A_argv() {
   CMD=("${ON_VAULT[@]}" deactivate web)
 }
 
-# Succeeds if the export in the folder $1 is what the vault holds.
+# Succeeds if the export in the folder $1 is up to date.
 is_current() {
   pk "$1" export json | cmp -s - "$1/e/keys.json"
 }

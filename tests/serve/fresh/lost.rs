@@ -32,7 +32,7 @@ fn without_its_vault_it_accepts_nothing_and_with_it_again_it_goes_on() {
     }
     let log = server.stop();
     assert_eq!(
-        log.matches("nothing is accepted until it can be read")
+        log.matches("everything is refused until it can be read")
             .count(),
         3,
         "{log}"
