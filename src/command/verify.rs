@@ -137,7 +137,7 @@ impl Verify {
             )
         } else {
             let decided = self.record(presented, vault, context, decide);
-            (decided, "the the use was not recorded")
+            (decided, "the use was not recorded")
         };
         decided.unwrap_or_else(|error| {
             context.ui.warn(format!("{without}: {error}"));

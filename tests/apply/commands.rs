@@ -75,9 +75,9 @@ fn a_command_that_fails_keeps_its_key_from_being_made_and_no_other() {
     for (script, why) in [
         (
             "cat >/dev/null; echo no such vault >&2; exit 3",
-            "exit status 3: no such vault",
+            "exited with status 3: no such vault",
         ),
-        ("kill -KILL $$", "ended by signal 9"),
+        ("kill -KILL $$", "killed by signal 9"),
         ("exit 0", "without reading the secret"),
         ("head -c 20 >/dev/null", "without reading the secret"),
         ("cat >/dev/null; sleep 60", "timed out after 2s"),

@@ -229,7 +229,7 @@ fn a_secret_that_was_made_elsewhere_is_not_replaced_unasked() {
     let run = sandbox.apply(&["--replace"]).expect(0);
     assert!(
         run.stdout
-            .contains("in the place of a secret that was created elsewhere"),
+            .contains("replacing a secret that was created elsewhere"),
         "{run:?}"
     );
     assert_eq!(

@@ -102,7 +102,7 @@ fn terms_that_were_counted_from_a_clock_ahead_are_named_until_they_are_set_anew(
             assert!(text.contains(what) && text.contains(command), "{text}");
         }
         assert_eq!(
-            text.matches("counted from a clock ahead").count(),
+            text.matches("computed from a clock that was ahead").count(),
             4,
             "{text}"
         );

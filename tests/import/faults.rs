@@ -96,7 +96,7 @@ const BAD: [(&str, &str); 49] = [
     ),
     (
         "some_user:{PLAIN.B64}Z2VoZWltbmlz",
-        "its password is in clear",
+        "its password is plaintext",
     ),
     (
         "some_user:{ARGON2ID}$argon2id$v=16$m=65536,t=3,p=1$IgUPtGn5ggLntbRQT9LXmQ$H2p3O+OxgJ9fXz+kV+PsrWz91BwEH+fYOLBTzQPLImg",

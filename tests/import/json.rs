@@ -216,7 +216,7 @@ fn objects_that_will_not_do_are_bad_lines() {
         ),
         (
             json!({"username": "some_user", "hash": QUICK, "created_at": "2999-01-01T00:00:00Z"}),
-            "yet to come",
+            "in the future",
         ),
         (
             json!({"username": "some_user", "hash": QUICK, "expires_at": "soon"}),

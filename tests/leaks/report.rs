@@ -55,7 +55,7 @@ fn the_report_tells_what_is_known_and_what_is_left_to_do() {
     let ends = |secret: &str| format!("ends in …{}", &secret[secret.len() - 4..]);
     assert_eq!(fact("Secret when deactivated"), ends(&secret));
     assert_eq!(fact("Secret now"), ends(&new));
-    assert!(fact("Made").contains(" by ") && fact("Stopped").contains(" by "));
+    assert!(fact("Created").contains(" by ") && fact("Deactivated").contains(" by "));
     assert_eq!(fact("Found in the input"), "2 times");
     assert_eq!(
         fact("Requests between leak and deactivation"),

@@ -95,7 +95,7 @@ fn what_is_in_the_folder_is_never_replaced() {
     fs::create_dir(sandbox.secrets().join("key-4")).unwrap();
     let run = sandbox.make_many(&[]).expect(4);
     for line in 1..=4 {
-        let told = format!("line {line} of `names`: `keys/key-{line}` is there already");
+        let told = format!("line {line} of `names`: `keys/key-{line}` already exists");
         assert!(run.stderr.contains(&told), "{run:?}");
     }
     assert!(!sandbox.vault().exists());

@@ -9,11 +9,11 @@ fn a_terminal_shows_a_bar_that_is_gone_in_the_end() {
     let sandbox = Sandbox::new();
     sandbox.names(20);
     let mut terminal = sandbox.on_terminal(ARGS);
-    terminal.expect("making keys [").expect("of 20");
+    terminal.expect("creating keys [").expect("of 20");
     assert_eq!(terminal.end(), 0);
     terminal.expect_restored();
     let shown = terminal.shown();
-    let (_, after) = shown.rsplit_once("making keys [").unwrap();
+    let (_, after) = shown.rsplit_once("creating keys [").unwrap();
     let cleared = after.find("\x1b[2K").unwrap_or_else(|| panic!("{after:?}"));
     assert!(after[cleared..].contains("made 20 API keys"), "{after:?}");
 }
@@ -23,11 +23,11 @@ fn a_bar_is_gone_after_a_signal_too() {
     let sandbox = Sandbox::new();
     sandbox.names(2000);
     let mut terminal = sandbox.on_terminal(ARGS);
-    terminal.expect("making keys [").press("\x03");
+    terminal.expect("creating keys [").press("\x03");
     assert_eq!(terminal.end(), 130);
     terminal.expect_restored();
     let shown = terminal.shown();
-    let (_, after) = shown.rsplit_once("making keys [").unwrap();
+    let (_, after) = shown.rsplit_once("creating keys [").unwrap();
     let cleared = after.find("\x1b[2K").unwrap_or_else(|| panic!("{after:?}"));
     assert!(
         after[cleared..].contains("of 2000 keys are made"),
@@ -45,7 +45,7 @@ fn nobody_else_sees_a_bar() {
     other.names(3);
     let run = other.make_many(&[]).expect(0);
     assert!(
-        !run.stderr.contains("making") && !run.stderr.contains('\x1b'),
+        !run.stderr.contains("creating") && !run.stderr.contains('\x1b'),
         "{run:?}"
     );
 }

@@ -182,7 +182,7 @@ fn who_finishes_is_warned_where_the_new_secret_is_not_in_place_or_the_old_one_st
     let finish = |format: &str| rotate(&sandbox, &["--finish", "--yes", "--format", format]);
     let begin = || rotate(&sandbox, &[]).expect(0).secret();
     let unknown = finish("text").expect(0);
-    assert!(unknown.stderr.contains("is not known"), "{unknown:?}");
+    assert!(unknown.stderr.contains("cannot tell"), "{unknown:?}");
     verify(&sandbox, &new, "203.0.113.9");
     begin();
     let unused = finish("text").expect(0);
