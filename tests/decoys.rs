@@ -285,7 +285,7 @@ fn many_decoys_are_planted_at_once() {
     ];
     let made = run(&sandbox, &from).expect(0);
     assert!(
-        made.stderr.contains("made 2 API keys: decoy\nplant"),
+        made.stderr.contains("created 2 API keys (decoy)\nplant"),
         "{made:?}"
     );
     for name in ["a", "b"] {

@@ -104,7 +104,7 @@ fn show_tells_when_and_from_where_a_key_was_used_and_why_it_was_refused() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    assert!(!text.contains("203.0.113.66, 1 in all"), "{text}");
+    assert!(!text.contains("203.0.113.66, 1 request"), "{text}");
     let usage = &sandbox.show("ci")["usage"];
     assert_eq!(usage["addresses"][0]["address"], "203.0.113.9");
     assert_eq!(usage["secrets"][0]["tail"], secret[secret.len() - 16..]);

@@ -116,7 +116,8 @@ fn a_key_is_not_called_unused_where_nobody_watched_for_so_long() {
     assert_eq!(found(&sandbox, &[]), NONE);
     let run = check(&sandbox, &["check"]).expect(0);
     assert!(
-        run.stderr.contains("warning: use is recorded since 20"),
+        run.stderr
+            .contains("warning: usage is recorded only since 20"),
         "{run:?}"
     );
     assert!(

@@ -90,7 +90,7 @@ fn a_rotation_leads_from_the_imported_password_to_a_secret_and_back() {
         .run(["regenerate", "--yes", "ops-example.com"])
         .expect(0);
     assert!(
-        fourth.stderr.contains("the imported one has stopped"),
+        fourth.stderr.contains("the imported one no longer works"),
         "{fourth:?}"
     );
     assert_eq!(

@@ -189,7 +189,10 @@ fn passwords_in_clear_come_by_standard_input_only_and_stay_nowhere() {
     let users = "clear_user:{PLAIN}correct horse\nother:{cleartext}x{y}";
     fs::write(sandbox.home().join("users"), users).unwrap();
     let run = sandbox.run(["import", "dovecot", "users"]).expect(2);
-    assert!(run.stderr.contains("only read from standard input"), "{run:?}");
+    assert!(
+        run.stderr.contains("only read from standard input"),
+        "{run:?}"
+    );
     assert!(!sandbox.vault().exists());
     let run = sandbox.import("dovecot", users).expect(0);
     assert!(run.stdout.contains("ARGON2ID"), "{run:?}");

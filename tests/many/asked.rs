@@ -18,7 +18,7 @@ fn every_name_gets_a_key_whose_secret_is_in_its_file() {
     assert_eq!(run.stdout, "");
     assert!(
         run.stderr
-            .contains("made 100 API keys: active, permission full, limit 300/day")
+            .contains("created 100 API keys (active, permission full, limit 300/day)")
     );
     sandbox.expect_all(&names);
     let key = sandbox.show("key-64");
@@ -218,7 +218,7 @@ fn with_if_absent_what_is_there_is_left_alone() {
         "skipped 1 existing key",
         "warning: 1 key is inactive or expired",
         "warning: 1 existing key has no file",
-        "made 3 API keys",
+        "created 3 API keys",
     ] {
         assert!(run.stderr.contains(told), "{told}: {run:?}");
     }

@@ -15,7 +15,10 @@ fn a_terminal_shows_a_bar_that_is_gone_in_the_end() {
     let shown = terminal.shown();
     let (_, after) = shown.rsplit_once("creating keys [").unwrap();
     let cleared = after.find("\x1b[2K").unwrap_or_else(|| panic!("{after:?}"));
-    assert!(after[cleared..].contains("made 20 API keys"), "{after:?}");
+    assert!(
+        after[cleared..].contains("created 20 API keys"),
+        "{after:?}"
+    );
 }
 
 #[test]

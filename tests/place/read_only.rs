@@ -80,10 +80,7 @@ fn expect_reading_only(sandbox: &Sandbox, run: impl Fn(&[&str]) -> Run) {
         let run = run(args).expect(0);
         if args == ["verify"] {
             assert_eq!(run.stderr.lines().count(), 1, "{run:?}");
-            assert!(
-                run.stderr.contains("the use was not recorded"),
-                "{run:?}"
-            );
+            assert!(run.stderr.contains("the use was not recorded"), "{run:?}");
         } else {
             assert_eq!(run.stderr, "", "{args:?}");
         }

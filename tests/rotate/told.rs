@@ -182,7 +182,10 @@ fn who_finishes_is_warned_where_the_new_secret_is_not_in_place_or_the_old_one_st
     let finish = |format: &str| rotate(&sandbox, &["--finish", "--yes", "--format", format]);
     let begin = || rotate(&sandbox, &[]).expect(0).secret();
     let unknown = finish("text").expect(0);
-    assert!(unknown.stderr.contains("cannot tell"), "{unknown:?}");
+    assert!(
+        unknown.stderr.contains("check that its new secret"),
+        "{unknown:?}"
+    );
     verify(&sandbox, &new, "203.0.113.9");
     begin();
     let unused = finish("text").expect(0);
@@ -269,7 +272,7 @@ fn verify_and_identify_say_which_secret_it_is_and_until_when() {
         assert_eq!(which(&new), ("current".into(), Value::Null));
         assert_eq!(which(&only), ("current".into(), Value::Null));
         let text = |secret: &str| ask(secret, "text").stdout;
-        assert!(text(&old).contains("is good; this is its old secret, until 20"));
+        assert!(text(&old).contains("is valid; this is its old secret, until 20"));
         assert!(text(&new).contains("is valid; this is its new secret"));
         assert!(!text(&only).contains("this is its"));
         let csv = ask(&old, "csv").stdout;

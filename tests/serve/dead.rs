@@ -147,7 +147,7 @@ fn identify_tells_how_often_and_from_where_a_dead_secret_was_presented() {
             .expect(0);
         assert!(run.stdout.contains(expected), "{run:?}");
     };
-    identify("; nobody presented it since, as far as recorded");
+    identify("; never used since, as far as recorded");
     for address in ["203.0.113.66", "203.0.113.67", "203.0.113.66"] {
         let verify = ["verify", "--ip", address];
         sandbox.run_with_input(verify, secret.as_bytes()).expect(1);

@@ -55,7 +55,10 @@ fn keys_are_not_called_unused_without_a_word_where_nothing_was_recorded() {
     assert_eq!(run.stdout.lines().count(), 2);
     let sandbox = used_on(&[("ci", 10, 1)]);
     let run = sandbox.run(["list", "--unused", "45d"]).expect(0);
-    assert!(run.stderr.contains("use is recorded since 20"), "{run:?}");
+    assert!(
+        run.stderr.contains("usage is recorded only since 20"),
+        "{run:?}"
+    );
 }
 
 #[test]
