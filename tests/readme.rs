@@ -46,11 +46,11 @@ const VARYING: [(&str, &str); 14] = [
     ),
     (r"(since|expires) \d{4}-\d\d-\d\d", "$1 DAY"),
     (
-        r"(?m)\bnow([),]|$)|\d+ seconds? ago[),]?|\bnow\b {2,}",
+        r"(?m)\b(?:just )?now([),]|$)|\d+ seconds? ago[),]?|\b(?:just )?now\b {2,}",
         "AGO ",
     ),
     (r"head [0-9a-f]{64}", "head HASH"),
-    (r"\bnow by ", "AGO by "),
+    (r"\b(?:just )?now by ", "AGO by "),
     (r"([` ])/[\w./-]*/([\w.-]+)`", "$1$2`"),
     (r"before-restore-\d{8}T\d{6}Z", "before-restore-TIME"),
     (r"[\w.-]+@[\w.-]+", "WHO"),
