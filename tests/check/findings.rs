@@ -121,7 +121,7 @@ fn a_key_is_not_called_unused_where_nobody_watched_for_so_long() {
         "{run:?}"
     );
     assert!(
-        run.stderr.contains("never used are found from 20"),
+        run.stderr.contains("never-used keys are reported from 20"),
         "{run:?}"
     );
     let run = check(&sandbox, &["check", "--unused", "never"]).expect(0);
