@@ -157,7 +157,7 @@ const CONFLICTS: [(&[&str], &str, &str); 8] = [
     (
         &["api", "x", "--inactive"],
         "--inactive",
-        "from the beginning",
+        "is always refused",
     ),
     (
         &["api", "x", "--expires", "90d"],
