@@ -42,8 +42,9 @@ impl Error {
     /// There is nothing to make a secret of.
     pub fn no_random_bytes(error: impl Display) -> Self {
         let message = format!("cannot get random bytes from the operating system: {error}");
-        Self::new(ExitStatus::Trouble, message)
-            .with_hint("allow the system call getrandom, or bring /dev/urandom into the sandbox")
+        Self::new(ExitStatus::Trouble, message).with_hint(
+            "allow the system call getrandom, or make /dev/urandom available in the sandbox",
+        )
     }
 
     /// Adds the hint.
@@ -121,7 +122,7 @@ impl From<files::Error> for Error {
         match error {
             files::Error::Refused { hint, path, .. } => new.with_hint(hint_of(hint, &path)),
             files::Error::NoFolder(path) => {
-                let hint = "`mkdir -p -m 700 {path}` makes it; or name a file elsewhere";
+                let hint = "run `mkdir -p -m 700 {path}`, or name a file elsewhere";
                 new.with_hint(hint_of(hint, folder_of(&path)))
             }
             files::Error::Io { source, .. } => match hint_of_io(&source) {
@@ -177,8 +178,10 @@ impl From<serve::Error> for Error {
             serve::Error::Vault(_) | serve::Error::Place(_) => None,
             serve::Error::Listen { source, .. } => Some(listen_hint(source)),
             serve::Error::Socket { hint, .. } => Some(*hint),
-            serve::Error::NotLoopback(_) => Some("let the socket unit name 127.0.0.1 or a path"),
-            serve::Error::NotASocket => Some("let the socket unit say ListenStream="),
+            serve::Error::NotLoopback(_) => {
+                Some("set ListenStream= in the socket unit to 127.0.0.1 or a path")
+            }
+            serve::Error::NotASocket => Some("use ListenStream= in the socket unit"),
             serve::Error::Thread(_) => Some(NO_THREAD),
             serve::Error::TooFewFiles(_) => {
                 Some("raise it with `ulimit -n 1024`, or LimitNOFILE=1024 in the service's unit")
@@ -201,7 +204,7 @@ impl From<serve::Error> for Error {
 fn listen_hint(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            "is another `postkey serve` running? --listen names another address"
+            "stop the other `postkey serve`, or name another address with --listen"
         }
         io::ErrorKind::PermissionDenied => {
             "name a port from 1024 on, or a socket in a folder that you can write to, with --listen"
@@ -213,16 +216,16 @@ fn listen_hint(error: &io::Error) -> &'static str {
 }
 
 /// What may keep the system from starting a thread.
-pub const NO_THREAD: &str = "raise the limit on processes: TasksMax= in the service's unit, \
-     the container's pids limit, or `ulimit -u`";
+pub const NO_THREAD: &str = "raise the process limit: TasksMax= in the service's unit, the \
+     container's pids limit, or `ulimit -u`";
 
 /// How to go on with a rotation that is open.
-pub const ROTATING: &str = "`postkey show NAME` tells which of its secrets is used; then \
-     `postkey rotate --abort NAME` ends the new one, or `postkey rotate --finish NAME` the old one";
+pub const ROTATING: &str = "check with `postkey show NAME` which secret is used; then run `postkey \
+     rotate --abort NAME` to end the new one, or `postkey rotate --finish NAME` to end the old one";
 
 /// How what a clock that was ahead ended becomes valid again.
 pub const BRINGS_BACK: &str =
-    "if the clock is right now, `postkey doctor --accept-clock --confirm NAME` brings it back";
+    "if the clock is correct now, run `postkey doctor --accept-clock --confirm NAME` to restore it";
 
 /// How a command ends by what is wrong with the vault.
 pub fn status(error: &vault::Error) -> ExitStatus {
@@ -249,17 +252,17 @@ pub const INTERRUPTED: &str = "make it writable (`mount -o remount,rw`), and the
      and name the copy with --vault";
 
 /// What to do about a file that is there and may go with the power.
-const UNSYNCED: &str = "`sync` makes all that was written survive one";
+const UNSYNCED: &str = "run `sync` to flush it to the disk";
 
 /// How to get at more descriptors.
-const NO_FILES: &str = "close what is open or raise the limit: `ulimit -n` shows the process's, \
-     `sysctl fs.file-max` the system's";
+const NO_FILES: &str = "close other files or raise the limit: `ulimit -n` for the process, `sysctl \
+     fs.file-max` for the system";
 
 /// How to go on where the system refused, if there is more to say than it does.
 fn hint_of_io(error: &io::Error) -> Option<&'static str> {
     match Errno::from_raw(error.raw_os_error()?) {
         Errno::EMFILE | Errno::ENFILE => Some(NO_FILES),
-        Errno::EIO => Some("look at the disk: `dmesg` tells more"),
+        Errno::EIO => Some("check the disk with `dmesg`"),
         _ => None,
     }
 }
@@ -268,63 +271,59 @@ fn hint(error: &vault::Error) -> Option<&'static str> {
     use vault::Error as E;
     Some(match error {
         E::Missing(_) => {
-            "`postkey generate api NAME` makes it with its first key, `postkey restore FILE` from a \
-             backup; or is it elsewhere (--vault)?"
+            "create it with `postkey generate api NAME`, restore a backup with `postkey restore \
+             FILE`, or name another vault with --vault"
         }
         E::Unsafe { hint, .. } => hint,
         E::NotAVault(_) => "name the vault with --vault or POSTKEY_VAULT",
         E::Newer { .. } => "use the postkey that wrote it, or a newer one",
-        E::Foreign(_) => "somebody changed the vault by hand; take it out, or use a backup",
+        E::Foreign(_) => "the vault was edited by hand: undo that, or restore a backup",
         E::Contradicted(_) => {
-            "somebody edited the vault by hand, or it is damaged: `postkey doctor` tells all that \
-             differs; restore a backup, or stop the key with `postkey deactivate` or `delete`"
+            "the vault was edited by hand or is damaged: `postkey doctor` lists all differences; \
+             restore a backup, or use `postkey deactivate` or `delete` on the key"
         }
         E::Busy => "try again, or wait longer with --wait 30s",
         E::ReadOnly => "keys can still be listed and verified",
         E::Interrupted | E::NoCopy { .. } => INTERRUPTED,
-        E::Wal => "any postkey command that changes something switches it back",
-        E::Full => "make room on the disk and try again",
-        E::Disk => {
-            "look at the disk (`dmesg`), and whether there is a file-size limit (`ulimit -f`)"
-        }
+        E::Wal => "any postkey command that changes the vault switches it back",
+        E::Full => "free some disk space and try again",
+        E::Disk => "check the disk (`dmesg`) and the file size limit (`ulimit -f`)",
         E::Unreadable => {
-            "look at the disk (`dmesg`) and try again before you restore a backup: the vault itself \
-             may be whole"
+            "check the disk (`dmesg`) and try again before you restore a backup: the vault may be \
+             intact"
         }
         E::NoFiles(_) => NO_FILES,
         E::Io { source, .. } => return hint_of_io(source),
         E::Unsynced { source, .. } => hint_of_io(source).unwrap_or(UNSYNCED),
         E::Damaged(_) | E::Malformed(_) => {
-            "nothing was written; go back to a copy; `postkey list` shows what can still be read"
+            "nothing changed; restore a backup; `postkey list` shows what can still be read"
         }
         E::DamagedKey { .. } => {
-            "`postkey doctor` finds what else is damaged; where it is the hash, `postkey regenerate NAME` \
-             makes another, and otherwise `postkey restore FILE` brings a backup back"
+            "`postkey doctor` finds other damage; if only the hash is damaged, run `postkey \
+             regenerate NAME`, otherwise restore a backup with `postkey restore FILE`"
         }
         E::NoSuchKey(_) => "`postkey list` shows the keys in this vault",
         E::NameTaken(_) => "choose another name",
         E::UsernameTaken(_) => {
             "choose another, or share a login that is written as an e-mail address"
         }
-        E::PasswordTaken(_) => "a login has one at most: leave this one out",
-        E::SecretTaken(_) => "it needs no second key; `postkey list` shows whose it is",
-        E::DefaultTaken(_) => "a vault has one at most: leave out --default",
+        E::PasswordTaken(_) => "a login can have only one: leave this one out",
+        E::SecretTaken(_) => "use the existing key; `postkey list` shows which one it is",
+        E::DefaultTaken(_) => "a vault can have only one: leave out --default",
         E::Rotating(_) => ROTATING,
         E::RetiredEarly(_) => BRINGS_BACK,
-        E::Changed(_) => "look at it with `postkey show`, then try again",
-        E::VaultChanged => "look at what has changed with `postkey log`, then try again",
+        E::Changed(_) => "check it with `postkey show`, then try again",
+        E::VaultChanged => "check what changed with `postkey log`, then try again",
         E::InTheWay(_) => "name another file, or move this one away (`backup` has --replace)",
         E::TheVaultItself(_) => "name another file",
         E::OfAnotherVault(_) => "name another file, or remove that one first",
-        E::NoFolder(_) => "make it first, or name a file elsewhere",
+        E::NoFolder(_) => "create it first, or name a file elsewhere",
         E::BrokenLog(..) => {
-            "`postkey log --verify` tells more; somebody edited it, or it is damaged"
+            "run `postkey log --verify` for details: the log was edited or is damaged"
         }
         E::Backup { why, .. } => return Some(hint_of_backup(why)),
-        E::Swept => "run the command again and take the secret at once",
-        E::Unsure(_) => {
-            "look at the vault with `postkey list` and `postkey log` before trying again"
-        }
+        E::Swept => "run the command again and deliver the secret without delay",
+        E::Unsure(_) => "check `postkey list` and `postkey log` before trying again",
         E::NoMemory(_) | E::Sqlite(_) => return None,
     })
 }
@@ -340,10 +339,10 @@ fn hint_of_backup(why: &vault::Error) -> &'static str {
         }
         E::NotAVault(_) => "name the file that `postkey backup` wrote",
         E::Newer { .. } => "use the postkey that wrote it, or a newer one",
-        E::Wal => "in a copy of it, `sqlite3 COPY 'PRAGMA journal_mode = DELETE'` brings it back",
-        E::BrokenLog(..) => {
-            "somebody edited it, or it is damaged; --despite-log restores it all the same"
+        E::Wal => {
+            "run `sqlite3 COPY 'PRAGMA journal_mode = DELETE'` on a copy of it, and restore that"
         }
+        E::BrokenLog(..) => "it was edited or is damaged; pass --despite-log to restore it anyway",
         _ => "use another backup; nothing was changed",
     }
 }

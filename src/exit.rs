@@ -62,27 +62,30 @@ impl ExitStatus {
     /// What the status means, for the man page.
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::Done => "did what was asked; verify: accepted",
+            Self::Done => "success; `verify`: accepted",
             Self::No => {
-                "the answer is no: rejected, declined, findings, changes pending, a log that does \
-                 not hold"
+                "negative result: rejected, declined, findings, pending changes, or failed log \
+                 verification"
             }
             Self::Usage => {
-                "wrong command line, bad value, or a prompt was needed and there is no terminal"
+                "usage error: invalid command line or value, or a prompt was required without a \
+                 terminal"
             }
             Self::NotFound => "no such key",
-            Self::Exists => "the name or username is taken, or the key is being rotated already",
+            Self::Exists => {
+                "the name or username is already taken, or the key is already being rotated"
+            }
             Self::Trouble => {
-                "no vault, or trouble with the vault, settings, disk or output: nothing changed \
-                 (of several keys: not the ones that are named)"
+                "no vault, or an error with the vault, settings, disk or output: nothing changed \
+                 (of several keys, the ones named did not change)"
             }
             Self::Undelivered => {
-                "the secret could not be handed over; no key was made, the old one still works"
+                "failed to deliver the secret: no key was created, and an old secret keeps working"
             }
-            Self::Unsure => "the outcome of a commit is not known; what is known is said",
+            Self::Unsure => "the change may or may not have been committed",
             Self::Incomplete => {
-                "the change was made, but something that follows from it failed: its result or \
-                 report could not be written, or an export is out of date"
+                "the change was committed, but a later step failed: its result or report could not \
+                 be written, or an export is out of date"
             }
         }
     }

@@ -27,7 +27,8 @@ struct State {
 }
 
 /// What the advice says that it ends, by the words that say so.
-const ENDS: [(&str, &str); 6] = [
+const ENDS: [(&str, &str); 7] = [
+    ("rotate --abort", "to end the "),
     ("rotate --abort", "ends the "),
     ("rotate --abort", "end it"),
     ("rotate --abort", "removes the new one"),

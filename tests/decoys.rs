@@ -263,7 +263,7 @@ fn if_absent_takes_neither_a_decoy_for_a_key_nor_a_key_for_a_decoy() {
     let told = absent(&["api", "real", "--decoy"], 4);
     assert!(
         told.stderr
-            .contains("`real` already exists, but it is no decoy"),
+            .contains("`real` already exists, but it is not a decoy"),
         "{told:?}"
     );
     let told = absent(&["api", "old-ci", "--decoy", "--strict"], 0);
@@ -355,7 +355,7 @@ fn a_manifest_plants_decoys_and_tells_them_from_other_keys() {
             .replace("old_name", "new_name"),
     );
     let run = sandbox.apply(&[]).expect(4);
-    assert!(run.stderr.contains("but it is no decoy"), "{run:?}");
+    assert!(run.stderr.contains("but it is not a decoy"), "{run:?}");
 }
 
 #[test]

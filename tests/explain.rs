@@ -85,15 +85,12 @@ fn every_point_that_fails_is_told_with_its_hint() {
                 "header: sent as `Authorization: Basic`; this API reads `api-key` or `Authorization: Bearer`",
             ],
         ),
-        (
-            curl("api-key:"),
-            &["form: nothing was presented (0 characters)"],
-        ),
+        (curl("api-key:"), &["form: no secret given (0 characters)"]),
         (
             format!("\u{feff}\"{api}\u{200b}\" \n"),
             &[
                 "characters: there is a byte order mark (U+FEFF) before it, a quotation mark before it, \
-               a zero width space (U+200B) behind it and 2 more",
+               a zero width space (U+200B) after it and 2 more",
             ],
         ),
         (
@@ -113,7 +110,7 @@ fn every_point_that_fails_is_told_with_its_hint() {
         ),
         (
             wrong,
-            &["form: its checksum does not fit: a character is wrong or missing (90 characters)"],
+            &["form: checksum mismatch: a character is wrong or missing (90 characters)"],
         ),
         (
             "hunter2".to_owned(),
@@ -133,7 +130,7 @@ fn every_point_that_fails_is_told_with_its_hint() {
         ),
         (
             plain("user_1", &format!("{smtp}\n")),
-            &["characters: there is a line break (U+000A) behind it"],
+            &["characters: there is a line break (U+000A) after it"],
         ),
         (
             "AUTH CRAM-MD5\n".to_owned(),

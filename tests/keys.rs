@@ -136,7 +136,7 @@ fn a_name_is_taken_whatever_its_case() {
     let run = sandbox.run(["generate", "api", "CI"]).expect(4);
     assert_eq!(run.stdout, "");
     assert!(
-        run.stderr.contains("a key named `CI` exists already"),
+        run.stderr.contains("a key named `CI` already exists"),
         "{run:?}"
     );
 }
@@ -242,7 +242,7 @@ fn several_names_are_each_tried_and_the_highest_status_wins() {
     let run = sandbox
         .run(["deactivate", "a", "missing", "b", "--format", "json"])
         .expect(3);
-    assert!(run.stderr.contains("no key is named `missing`"), "{run:?}");
+    assert!(run.stderr.contains("no key named `missing`"), "{run:?}");
     assert_eq!(run.json().as_array().unwrap().len(), 2);
     assert_eq!(sandbox.show("b")["status"], "inactive");
     let run = sandbox

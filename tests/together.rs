@@ -80,7 +80,7 @@ fn many_changes_of_the_same_keys_are_done_or_a_conflict() {
         match (change(number).as_slice(), run.status) {
             (["regenerate", _, name], 0) => new.entry(name).or_default().push(run.stdout.trim()),
             (["regenerate", ..], 5 | 6) => {
-                assert!(run.stderr.contains("changed by somebody else"), "{run:?}");
+                assert!(run.stderr.contains("changed by another process"), "{run:?}");
                 let is_good =
                     !run.stdout.is_empty() && sandbox.verify(run.stdout.trim()).0 != "unknown";
                 assert!(!is_good, "{run:?}");

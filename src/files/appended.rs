@@ -34,7 +34,7 @@ impl Appended {
     pub fn take_back(self) -> Result<(), Error> {
         let cut = || match self.file.metadata()?.len() == self.after {
             true => self.file.set_len(self.before),
-            false => Err(io::Error::other("something else was added meanwhile")),
+            false => Err(io::Error::other("another program appended to it")),
         };
         cut().map_err(|source| failed(&self.path, source))
     }
@@ -83,7 +83,7 @@ fn open(path: &Path) -> Result<(File, Zeroizing<Vec<u8>>), Error> {
     let refused = |why| Error::Refused {
         path: path.to_owned(),
         why,
-        hint: "let it name the file that the runner made",
+        hint: "set it to the file that the runner created",
     };
     let found = location.display().map_err(|source| failed(path, source))?;
     match found {
@@ -97,9 +97,9 @@ fn open(path: &Path) -> Result<(File, Zeroizing<Vec<u8>>), Error> {
         _ if text.len() as u64 > LONGEST => "is longer than 16 MiB",
         Ok(_) if !text.contains(&0) => return Ok((file, text)),
         Err(RunnerError::Open) => {
-            "has a value without an end (`NAME<<END` and no `END`), so that the runner reads no more"
+            "has an unterminated value (`NAME<<END` without `END`), so the runner ignores the rest"
         }
-        Ok(_) | Err(RunnerError::Line) => "holds something else than a job's variables",
+        Ok(_) | Err(RunnerError::Line) => "contains something other than a job's variables",
     };
     Err(refused(why))
 }

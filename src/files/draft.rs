@@ -229,7 +229,7 @@ fn fault(found: &Metadata, existing: IfExists) -> Option<DraftRefusal> {
             "name another file, or move that one away",
         ))
     } else if found.nlink() > 1 {
-        Some(("has a second name (a hard link)", "remove the other name"))
+        Some(("has more than one hard link", "remove the other link"))
     } else {
         None
     }
@@ -243,7 +243,7 @@ fn unlike(location: &Location, existing: IfExists) -> io::Result<Option<DraftRef
     let start = beginning(location)?;
     let is_replaceable = start.is_empty() || is_alike(&start);
     Ok((!is_replaceable).then_some((
-        "holds something else, which would be lost",
+        "has other contents, which would be lost",
         "name another file, or move that one away",
     )))
 }
@@ -257,7 +257,10 @@ fn beginning(location: &Location) -> io::Result<Vec<u8>> {
 /// A file that others can read, write, or may have put there.
 fn exposed(found: &Metadata, location: &Location) -> io::Result<Option<DraftRefusal>> {
     if found.mode() & OPEN != 0 {
-        return Ok(Some(("is open to every user", "`chmod o= {path}` first")));
+        return Ok(Some((
+            "is accessible to every user",
+            "`chmod o= {path}` first",
+        )));
     }
     Ok(foreign(found, location)?.or_else(|| listed(location)))
 }
@@ -266,7 +269,7 @@ fn exposed(found: &Metadata, location: &Location) -> io::Result<Option<DraftRefu
 fn listed(location: &Location) -> Option<DraftRefusal> {
     location.has_list().then_some((
         "has an access control list",
-        "`setfacl -b {path}` takes it off; then set the mode",
+        "remove it with `setfacl -b {path}`, then set the mode",
     ))
 }
 
@@ -279,7 +282,7 @@ fn foreign(found: &Metadata, location: &Location) -> io::Result<Option<DraftRefu
     let folder = location.folder()?;
     if is_shared(&folder, location.handle(), &location.beside("".as_ref())) {
         return Ok(Some((
-            "belongs to another user, in a folder to which everybody can write",
+            "belongs to another user, in a world-writable folder",
             "name a file in another folder",
         )));
     }

@@ -184,7 +184,7 @@ impl EditRefusal {
 
 fn utf8(text: &[u8]) -> Result<&str, EditRefusal> {
     if text.contains(&0) {
-        let why = "is not text, as an env file is";
+        let why = "is not a text file, as an env file must be";
         return Err(EditRefusal::NotText(why, "name another file"));
     }
     std::str::from_utf8(text).map_err(|_| {
@@ -210,8 +210,8 @@ fn set(text: &str, name: &str, value: &str) -> Result<Zeroizing<String>, EditRef
 fn hidden(entry: &EnvEntry<'_>) -> EnvLineError {
     EnvLineError {
         line: entry.line,
-        why: "some readers take a part of the value as a variable that is to be set",
-        hint: "name another variable, or take that part away",
+        why: "some readers would take part of the value for the variable being set",
+        hint: "name another variable, or remove that part",
     }
 }
 
@@ -279,14 +279,14 @@ fn expect_replaceable(
     };
     if assignment.is_split {
         return Err(fault(
-            "the variable that is to be set has a value that not all readers take as one",
-            "take that line away, or name another variable",
+            "not all readers take the variable's current value as one value",
+            "remove that line, or name another variable",
         ));
     }
     match assignment.is_expanded {
         true => Err(fault(
-            "the variable that is to be set takes its value from others",
-            "set one of those, or take that line away",
+            "the variable's current value refers to other variables",
+            "set one of those, or remove that line",
         )),
         false => Ok(()),
     }

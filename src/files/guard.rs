@@ -71,7 +71,7 @@ pub(super) fn expect_writable(path: &Path, walk: &FolderWalk, use_: FileRole) ->
     let is_beside =
         |kept: &Kept| kept.what == KeepReason::Vault && kept.path.parent() == Some(&walk.real);
     match found.map(|kept| kept.what) {
-        Some(KeepReason::Vault) => refused("is the vault's own file, or one that belongs to it"),
+        Some(KeepReason::Vault) => refused("is the vault's own file or belongs to it"),
         Some(KeepReason::Settings) => refused("is the settings file"),
         Some(KeepReason::Manifest) => refused("is the manifest itself"),
         Some(KeepReason::Export) => refused("is an export, which is rewritten with every change"),
@@ -79,7 +79,7 @@ pub(super) fn expect_writable(path: &Path, walk: &FolderWalk, use_: FileRole) ->
             refused("is in the vault's own folder")
         }
         None if is_companion(&walk.real, &walk.name) => {
-            refused("has the name of a part of a database, or of an unfinished file")
+            refused("has the name of a database's auxiliary file or of a temporary file")
         }
         None => Ok(()),
     }

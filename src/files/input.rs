@@ -71,7 +71,7 @@ fn first_of(mut file: &File, patience: Duration) -> io::Result<Option<u8>> {
             Ok(0) if has_name && Instant::now() < end => thread::sleep(PAUSE),
             Ok(0) if has_name => {
                 return Err(io::Error::other(
-                    "it is a FIFO that no process has opened to write to",
+                    "it is a FIFO that no process has opened for writing",
                 ));
             }
             Ok(read) => return Ok((read > 0).then_some(first[0])),

@@ -214,7 +214,7 @@ impl Location {
             true => Ok(()),
             false => Err(Error::Refused {
                 path: self.path.clone(),
-                why: "is in a folder that was moved or replaced meanwhile",
+                why: "is in a folder that has been moved or replaced",
                 hint: "find out who replaced the folder, then try again",
             }),
         }

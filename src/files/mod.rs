@@ -51,7 +51,7 @@ pub enum Error {
         hint: &'static str,
     },
     /// There is nothing to put the file at this path into.
-    #[error("cannot write `{}`: there is no folder `{}`", .0.display(), folder_of(.0).display())]
+    #[error("cannot write `{}`: the folder `{}` does not exist", .0.display(), folder_of(.0).display())]
     NoFolder(PathBuf),
     /// The system did not let it happen.
     #[error("cannot write `{}`: {source}", path.display())]
@@ -62,7 +62,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The file is in its place, whole; only that it stays there is not sure.
-    #[error("`{}` was written, but may not survive a power cut: {source}", path.display())]
+    #[error("`{}` was written, but may not survive a power failure: {source}", path.display())]
     Unsynced {
         /// The path.
         path: PathBuf,
@@ -181,7 +181,8 @@ mod tests {
         let error = Draft::begin(&missing.join("file"), FileRole::Secret, IfExists::Keep)
             .expect_err("no folder");
         let folder = missing.display();
-        let expected = format!("cannot write `{folder}/file`: there is no folder `{folder}`");
+        let expected =
+            format!("cannot write `{folder}/file`: the folder `{folder}` does not exist");
         assert_eq!(error.to_string(), expected);
     }
 

@@ -73,8 +73,8 @@ impl Changed {
         }
         Err(Error::Refused {
             path: self.location.path().to_owned(),
-            why: "could not be made what it was",
-            hint: "look at what it holds: the secret that was written to it is not valid",
+            why: "could not be restored",
+            hint: "check its contents: the secret that was written to it is not valid",
         })
     }
 
@@ -205,8 +205,8 @@ impl Current {
             if Instant::now() > end {
                 return Err(Error::Refused {
                     path: path.to_owned(),
-                    why: "is held by another process",
-                    hint: "try again when that is done",
+                    why: "is locked by another process",
+                    hint: "try again when that process is done",
                 });
             }
             thread::sleep(PAUSE);

@@ -69,7 +69,7 @@ impl Shape {
         }
         Err(Error::Refused {
             path: path.to_owned(),
-            why: "holds something else, which would be lost",
+            why: "has other contents, which would be lost",
             hint: "name another file, or set a variable in this one with --format env",
         })
     }

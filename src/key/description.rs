@@ -38,7 +38,7 @@ impl FromStr for Description {
             );
         }
         if text.chars().any(is_hidden) {
-            return Err(invalid("it holds a control or invisible character")
+            return Err(invalid("it contains a control or invisible character")
                 .with_hint("write it on one line, without tabs, escapes or text direction marks"));
         }
         let rule = "a description is 1 to 200 characters long";

@@ -75,7 +75,7 @@ impl FromStr for Expiry {
         }
         text.parse().map(Self::After).map_err(|_| {
             let rule = match is_no_day(text) {
-                true => "there is no such day in the calendar",
+                true => "there is no such date",
                 false => "an expiry is a span of time, a date, or `never`",
             };
             Invalid::new("an expiry", text, rule).with_hint(
@@ -146,12 +146,8 @@ impl Period {
     fn add(self, now: Timestamp, span: Span) -> Result<Timestamp, Invalid> {
         let moment = now.to_zoned(TimeZone::UTC).checked_add(span);
         moment.map(|moment| moment.timestamp()).map_err(|_| {
-            Invalid::new(
-                "a span of time",
-                &self.to_string(),
-                "it reaches beyond the calendar",
-            )
-            .with_hint("write `90d`, `2w` or another that is not so long")
+            Invalid::new("a span of time", &self.to_string(), "it is too long")
+                .with_hint("write a shorter one, such as `90d` or `2w`")
         })
     }
 
@@ -225,9 +221,9 @@ mod tests {
     #[test]
     fn a_day_that_is_not_in_the_calendar_is_said_to_be_none() {
         for (text, rule) in [
-            ("2027-02-29", "no such day"),
-            ("2027-13-01", "no such day"),
-            ("2027-02-30T10:00:00Z", "no such day"),
+            ("2027-02-29", "no such date"),
+            ("2027-13-01", "no such date"),
+            ("2027-02-30T10:00:00Z", "no such date"),
             ("2027-2-1", "a span of time"),
             ("soon", "a span of time"),
         ] {

@@ -61,13 +61,13 @@ pub enum HashError {
     #[error("the stored hash is not Argon2id of at most m=240 MiB, t=10, p=4")]
     TooCostly,
     /// The system has not the memory that a hash fills.
-    #[error("there is no memory for hashing a secret, which takes 19 MiB")]
+    #[error("not enough memory to hash a secret (19 MiB)")]
     NoMemory,
     /// Neither a digest nor a hash is stored.
-    #[error("neither a digest nor a hash of its secret can be read")]
+    #[error("its secret has neither a readable digest nor a readable hash")]
     Missing,
     /// The stored hash of an imported password is none, or dearer than its cap.
-    #[error("the stored hash of an imported password is not one that is checked")]
+    #[error("the stored hash of an imported password is not of a supported scheme")]
     Unknown,
 }
 

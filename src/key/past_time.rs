@@ -27,11 +27,11 @@ impl PastTime {
             return Ok(moment);
         }
         let moment = moment.to_string();
-        let invalid = Invalid::new("a time in the past", &moment, "it is yet to come");
+        let invalid = Invalid::new("a time in the past", &moment, "it is in the future");
         Err(invalid.with_hint("write `36h`, or an earlier date such as `2026-11-20`"))
     }
 
-    /// The moment that is meant, even if it is yet to come.
+    /// The moment that is meant, even if it is in the future.
     ///
     /// # Errors
     /// If it is beyond the calendar.
@@ -52,7 +52,7 @@ impl FromStr for PastTime {
         }
         text.parse().map(Self::Ago).map_err(|_| {
             let rule = match is_no_day(text) {
-                true => "there is no such day in the calendar",
+                true => "there is no such date",
                 false => "it is a span of time that has passed, a date, or a timestamp",
             };
             Invalid::new("a time in the past", text, rule).with_hint(

@@ -52,10 +52,12 @@ impl FromStr for Grace {
             .filter(|length| length.is_positive() && *length <= LONGEST)
             .map(Self)
             .ok_or_else(|| {
-                Invalid::new("a grace time", text, "a grace time is 1 second to 365 days")
-                    .with_hint(
-                        "write `48h` or `7d`; `postkey regenerate` stops the old secret at once",
-                    )
+                Invalid::new(
+                    "a grace period",
+                    text,
+                    "a grace period is 1 second to 365 days",
+                )
+                .with_hint("write `48h` or `7d`; `postkey regenerate` ends the old secret at once")
             })
     }
 }
@@ -181,7 +183,7 @@ mod tests {
     }
 
     fn rotated(expires_at: Option<&str>) -> Key {
-        let grace = "24h".parse().expect("a grace time");
+        let grace = "24h".parse().expect("a grace period");
         key(expires_at).rotated(tail("b"), grace, at("2026-11-22T10:00:00Z"))
     }
 

@@ -78,11 +78,11 @@ impl FromStr for Rule {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         parsed(text).ok_or_else(|| {
             if let Some(never) = methods_of(text).find(|method| NEVER.contains(method)) {
-                return Invalid::new("a rule", text, format!("{never} is allowed to no key"))
-                    .with_hint("leave it out: what follows such a request could not be checked");
+                return Invalid::new("a rule", text, format!("{never} is never allowed"))
+                    .with_hint("leave it out: what follows such a request cannot be checked");
             }
-            let rule = "a rule is methods, a blank, and a path of plain segments, of which each \
-                        may be `*`";
+            let rule = "a rule is methods, a space, and a path of plain segments, each of which \
+                 may be `*`";
             Invalid::new("a rule", text, rule)
                 .with_hint("write `GET,HEAD /v3/reports/*`, or `* /v3/contacts` for every method")
         })

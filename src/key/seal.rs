@@ -77,16 +77,16 @@ impl fmt::Debug for Seal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
     /// The passphrase is another one, or the seal is.
-    #[error("the passphrase does not open the seal")]
+    #[error("wrong passphrase (or the sealed secret was altered)")]
     Refused,
     /// It asks for another hash than Argon2id, or a dearer one than the cap; nothing was hashed.
-    #[error("its seal does not ask for Argon2id of at most m=240 MiB, t=10, p=4")]
+    #[error("its sealed secret does not use Argon2id of at most m=240 MiB, t=10, p=4")]
     TooCostly,
     /// What was sealed is not the secret that it is said to be.
-    #[error("its seal does not hold its secret")]
+    #[error("its sealed secret is a different one")]
     AnotherSecret,
     /// The system has not the memory that the hash fills.
-    #[error("there is no memory for hashing the passphrase, which takes 64 MiB")]
+    #[error("not enough memory to hash the passphrase (64 MiB)")]
     NoMemory,
 }
 

@@ -300,7 +300,7 @@ impl FromStr for Tail {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// There is nothing.
-    #[error("nothing was presented")]
+    #[error("no secret given")]
     Empty,
     /// A blank, a quotation mark or a character that cannot be seen, in or around it.
     #[error("there is {0}")]
@@ -312,13 +312,13 @@ pub enum Malformed {
     #[error("it is too short: a part is missing")]
     Short,
     /// There is more than a secret.
-    #[error("it is too long: there is more than a secret")]
+    #[error("it is too long for a secret")]
     Long,
     /// The parts are not where they belong.
-    #[error("it does not have the form of a secret")]
+    #[error("it is not in the format of a secret")]
     Shape,
     /// The checksum does not fit.
-    #[error("its checksum does not fit: a character is wrong or missing")]
+    #[error("checksum mismatch: a character is wrong or missing")]
     Checksum,
 }
 

@@ -31,7 +31,7 @@ const NAMES: [(char, &str); 36] = [
     ('\n', "a line break"),
     ('\r', "a carriage return"),
     ('\u{1b}', "an escape character"),
-    (' ', "a blank"),
+    (' ', "a space"),
     ('"', "a quotation mark"),
     ('\'', "an apostrophe"),
     ('`', "a backtick"),
@@ -116,7 +116,7 @@ impl fmt::Display for StrayCharacter {
         match self.place {
             Position::Start => f.write_str(" before it"),
             Position::At(number) => write!(f, " in it, at position {number}"),
-            Position::End => f.write_str(" behind it"),
+            Position::End => f.write_str(" after it"),
         }
     }
 }
@@ -130,8 +130,8 @@ mod tests {
         for (text, expected) in [
             ("ab-c", None),
             ("", None),
-            (" ab", Some("a blank before it")),
-            ("ab\n", Some("a line break (U+000A) behind it")),
+            (" ab", Some("a space before it")),
+            ("ab\n", Some("a line break (U+000A) after it")),
             (
                 "a\u{200b}b",
                 Some("a zero width space (U+200B) in it, at position 2"),
@@ -140,14 +140,14 @@ mod tests {
             ("\"ab\"", Some("a quotation mark before it")),
             (
                 "ab\u{201d}",
-                Some("a right double quotation mark (U+201D) behind it"),
+                Some("a right double quotation mark (U+201D) after it"),
             ),
-            ("ab\u{fffd}", Some("a byte that is not UTF-8 behind it")),
+            ("ab\u{fffd}", Some("a byte that is not UTF-8 after it")),
             (
                 "ab\u{206a}",
-                Some("a character that cannot be seen (U+206A) behind it"),
+                Some("a character that cannot be seen (U+206A) after it"),
             ),
-            ("  ", Some("a blank before it")),
+            ("  ", Some("a space before it")),
         ] {
             let told = strays(text).next().map(|stray| stray.to_string());
             assert_eq!(told.as_deref(), expected, "{text:?}");

@@ -55,7 +55,7 @@ impl FromStr for Username {
         let rule = "a key's own username is 4 to 50 of A-Z a-z 0-9 _, \
                     one that several keys share is an e-mail address";
         Err(Invalid::new("a username", text, rule).with_hint(
-            "write `rails_prod` or `ops@example.com`, or leave it out to have one made up",
+            "write `rails_prod` or `ops@example.com`, or leave it out to have one generated",
         ))
     }
 }

@@ -41,7 +41,7 @@ impl FromStr for Variable {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         if obeyed(text) {
-            let rule = "programs obey what it says";
+            let rule = "it changes what programs do";
             return Err(Invalid::new("a variable for a secret", text, rule)
                 .with_hint("choose another name, as in `API_KEY`"));
         }
@@ -241,7 +241,7 @@ mod tests {
             .chain(starts.iter().map(String::as_str))
         {
             let refused = name.parse::<Variable>().expect_err(name);
-            assert!(refused.to_string().contains("programs obey"), "{name}");
+            assert!(refused.to_string().contains("what programs do"), "{name}");
             assert!(refused.hint().is_some(), "{name}");
         }
         for good in [

@@ -132,8 +132,8 @@ pub(super) fn text<'a>(value: &'a DeValue<'_>) -> Result<&'a str, FieldError> {
         .ok_or_else(|| FieldError::new(no_text(value), "write it in quotation marks"))?;
     if looks_like_a_secret(text) {
         return Err(FieldError::new(
-            "it looks like a secret, and a manifest holds none",
-            "leave it out: `apply` makes the secrets itself",
+            "it looks like a secret, and a manifest must not contain any",
+            "leave it out: `apply` creates the secrets itself",
         ));
     }
     Ok(text)

@@ -247,19 +247,23 @@ impl WantedKey {
         let title = key.kind().title();
         let (message, hint) = match (key.username(), &self.username) {
             _ if key.kind() != self.kind => (
-                format!("`{name}` is there already, but it is an {title} key"),
-                "call one of them by another name: a key's kind cannot be changed",
+                format!("`{name}` already exists, but it is an {title} key"),
+                "rename one of them: a key's kind cannot be changed",
             ),
             _ if key.is_decoy != self.is_decoy => (
                 format!(
-                    "`{name}` is there already, but it is {}",
-                    if key.is_decoy { "a decoy" } else { "no decoy" }
+                    "`{name}` already exists, but it is {}",
+                    if key.is_decoy {
+                        "a decoy"
+                    } else {
+                        "not a decoy"
+                    }
                 ),
-                "call one of them by another name: a key is a decoy from the beginning, or never",
+                "rename one of them: a key cannot become a decoy, nor a decoy a key",
             ),
             (Some(has), Some(wanted)) if !has.is(wanted.as_str()) => (
-                format!("`{name}` is there already, but its username is `{has}`"),
-                "write that, or give the key another name: a username cannot be changed",
+                format!("`{name}` already exists, but its username is `{has}`"),
+                "use that username, or rename the key: a username cannot be changed",
             ),
             _ => return Ok(()),
         };

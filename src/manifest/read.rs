@@ -182,7 +182,7 @@ fn expect_fitting_decoy(fields: &ManifestTable<'_>, mistakes: &mut ManifestError
     for name in ["permission", "plan", "limit", "expires", "inactive"] {
         if let Some(line) = fields.line(name, mistakes) {
             let message = format!("a decoy has no `{name}`");
-            let hint = "a decoy opens nothing, whatever it may do and whenever: leave it out";
+            let hint = "leave it out: a decoy never grants access";
             mistakes.note(line, FieldError::new(message, hint));
         }
     }
@@ -249,7 +249,7 @@ fn expect_apart(keys: &[WantedKey], own: Option<&Path>, mistakes: &mut ManifestE
     for key in keys {
         let name = &key.name;
         if let Some(first) = names.insert(name.folded(), key.line) {
-            let message = format!("the name `{name}` is taken by the key of line {first}");
+            let message = format!("the name `{name}` is already used by the key on line {first}");
             mistakes.note(
                 key.line,
                 FieldError::new(message, "give each key its own name"),
@@ -260,7 +260,7 @@ fn expect_apart(keys: &[WantedKey], own: Option<&Path>, mistakes: &mut ManifestE
             let lower = username.as_str().to_ascii_lowercase();
             if let Some(first) = usernames.insert(lower, key.line) {
                 let message =
-                    format!("the username `{username}` belongs to the key of line {first}");
+                    format!("the username `{username}` belongs to the key on line {first}");
                 let hint = "choose another, or share a login that is written as an e-mail address";
                 mistakes.note(key.line, FieldError::new(message, hint));
             }
@@ -305,13 +305,16 @@ impl Files {
                 .find(|(other, _)| is_whole || other.is_none())
                 .map(|(_, line)| *line);
             if let Some(first) = other {
-                let message = format!("`{shown}` is written by the key of line {first}, too");
-                return Err(FieldError::new(message, "give each secret its own place"));
+                let message = format!("`{shown}` is also written by the key on line {first}");
+                return Err(FieldError::new(
+                    message,
+                    "give each secret its own destination",
+                ));
             }
             if let Some(first) = taken.insert(variable.clone(), key.line) {
                 let variable = variable.unwrap_or_default();
                 let message = format!(
-                    "the variable `{variable}` of `{shown}` is set by the key of line {first}, too"
+                    "the variable `{variable}` in `{shown}` is also set by the key on line {first}"
                 );
                 return Err(FieldError::new(message, "give each its own variable"));
             }

@@ -62,7 +62,7 @@ fn keeping_username(place: Destination) -> Result<Destination, FieldError> {
         }
         Destination::Variables { .. } | Destination::Command { .. } => return Ok(place),
     };
-    let message = "save: the key has no `username`, and the one that is made up is saved nowhere";
+    let message = "save: the key has no `username`, and the generated one is not saved";
     Err(FieldError::new(message, hint))
 }
 
@@ -86,7 +86,7 @@ fn of_table(
         (true, false) => of_file(&fields, folder, mistakes),
         (false, true) => of_command(&fields, mistakes),
         (true, true) => Some(Err(FieldError::new(
-            "save: it is a file or a command, not both",
+            "save: it must be a file or a command, not both",
             "let the command write the file, or leave it out",
         ))),
         (false, false) => Some(Err(FieldError::new(
@@ -103,7 +103,7 @@ fn expect_no_username(
     mistakes: &mut ManifestErrors,
 ) {
     if kind == Some(Kind::Api) && fields.table.contains_key("username") {
-        let message = "save: an API key has no username to be saved";
+        let message = "save: an API key has no username to save";
         mistakes.note(at, FieldError::new(message, "leave `username` out"));
     }
 }
@@ -125,7 +125,7 @@ fn of_file(
     }
     if has("username") && !has("secret") {
         return Some(Err(FieldError::new(
-            "save: a variable for the username wants one for the secret",
+            "save: a variable for the username requires one for the secret",
             "add `secret = \"SMTP_PASSWORD\"`",
         )));
     }
@@ -173,7 +173,7 @@ fn file(value: &DeValue<'_>, folder: &Path) -> Result<PathBuf, FieldError> {
         "" => Err(fault("is not a path")),
         text if text.ends_with('/') => Err(fault("is a folder")),
         text if text.contains('\0') => Err(fault("is not a path")),
-        "-" => Err(fault("is not a file: a secret of a manifest is saved")),
+        "-" => Err(fault("is not a file: `apply` does not print secrets")),
         text => match expanded(text.as_ref()) {
             Ok(path) => Ok(folder.join(path)),
             Err(rule) => Err(fault(&format!("is not a path: {rule}"))),
@@ -193,9 +193,10 @@ fn words(value: &DeValue<'_>) -> Result<Vec<String>, FieldError> {
     match words.first() {
         None => Err(FieldError::new("it is empty", form)),
         Some(program) if program.is_empty() => Err(FieldError::new("it names no program", form)),
-        Some(_) if words.iter().any(|word| word.contains('\0')) => {
-            Err(FieldError::new("a word of it holds a NUL", form))
-        }
+        Some(_) if words.iter().any(|word| word.contains('\0')) => Err(FieldError::new(
+            "one of its words contains a NUL character",
+            form,
+        )),
         Some(_) => Ok(words),
     }
 }

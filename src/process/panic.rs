@@ -19,7 +19,7 @@ fn told(info: &PanicHookInfo<'_>) -> String {
     format!(
         "error: this is a bug in postkey ({version}{place}): the change may or may not have been \
          committed\n\
-         hint: `postkey doctor` and `postkey log` show how things are; report this line and the \
-         command, without its secrets, to whoever maintains postkey\n"
+         hint: `postkey doctor` and `postkey log` show whether it was; report this line and the \
+         command, without its secrets, to the maintainers of postkey\n"
     )
 }

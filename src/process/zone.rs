@@ -38,8 +38,7 @@ pub fn time_zone() -> Result<TimeZone, String> {
         return Ok(system());
     };
     named(&value, &databases()).ok_or_else(|| {
-        "TZ names neither a time zone, as in Europe/Berlin, nor its rule, as in CET-1CEST"
-            .to_owned()
+        "TZ must be a time zone such as Europe/Berlin, or a rule such as CET-1CEST".to_owned()
     })
 }
 

@@ -70,12 +70,13 @@ pub(super) const UNAVAILABLE: Refusal = Refusal {
 const BAD_REQUEST: Refusal = Refusal {
     status: 400,
     code: "bad_request",
-    message: "method and path are given together, address is an IP address; there is nothing else",
+    message: "method and path must be given together, and address must be an IP address; nothing \
+         else is allowed",
 };
 const NOT_FOUND: Refusal = Refusal {
     status: 404,
     code: "not_found",
-    message: "There is nothing here",
+    message: "Not found",
 };
 
 /// What every request is answered from.

@@ -206,29 +206,29 @@ fn obstacle(path: &Path, found: &Metadata) -> Option<(&'static str, &'static str
     let kind = found.file_type();
     if kind.is_symlink() {
         let hint = "name what it points to with --listen, or remove it";
-        return Some(("a symbolic link is there", hint));
+        return Some(("it is a symbolic link", hint));
     }
     if kind.is_dir() {
         let hint = "name a path in it, as in --listen unix:FOLDER/postkey.sock";
-        return Some(("a folder is there", hint));
+        return Some(("it is a folder", hint));
     }
     if !kind.is_socket() {
         let hint = "name another path with --listen, or move the file away";
-        return Some(("a file is there that is not a socket", hint));
+        return Some(("it exists and is not a socket", hint));
     }
     match StdUnixStream::connect(path) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
             let hint = "remove it if it is not needed, or name another path with --listen";
             let is_ours = found.uid() == geteuid().as_raw();
-            (!is_ours).then_some(("another user's socket is there", hint))
+            (!is_ours).then_some(("it is another user's socket", hint))
         }
         Err(_) => Some((
-            "a socket is there, and it cannot be told whether anybody listens on it",
-            "remove it if nobody does, or name another path with --listen",
+            "it is a socket, and another process may be listening on it",
+            "remove it if no process does, or name another path with --listen",
         )),
         Ok(_) => Some((
             "another process listens on it",
-            "is another `postkey serve` running? stop it, or name another path with --listen",
+            "stop the other `postkey serve`, or name another path with --listen",
         )),
     }
 }

@@ -36,7 +36,8 @@ const REFUSED: Refusal = Refusal {
 const BAD_LOGIN: Refusal = Refusal {
     status: 400,
     code: "bad_request",
-    message: "A login is one Authorization: Basic, and at most an address in the query",
+    message: "A login must be one Authorization: Basic header, with at most an address in the \
+         query",
 };
 
 /// The query of a question.

@@ -41,7 +41,7 @@ const BAD_REPORT: Refusal = Refusal {
 const NOT_THE_MAIL_SERVER: Refusal = Refusal {
     status: 401,
     code: "unauthorized",
-    message: "The report does not carry the vault's token",
+    message: "The report does not contain the vault's token",
 };
 
 /// A login that was tried (doc.dovecot.org, authentication policy support); what is not known here

@@ -20,13 +20,13 @@ pub(super) struct Metrics {
     /// Of the requests those that were accepted, by caller: found without a search.
     accepted: [Counter; Caller::ALL.len()],
     logins: Family<LoginLabels, Counter>,
-    /// Whether the vault could be read the last time.
+    /// Whether the last attempt to read the vault succeeded.
     pub(super) vault_up: Gauge<i64, AtomicI64>,
     /// How many secrets are cached.
     pub(super) cached: Gauge<i64, AtomicI64>,
     /// How many connections are open.
     pub(super) connections: Gauge<i64, AtomicI64>,
-    /// How often use could not be recorded.
+    /// Failed attempts to record usage.
     pub(super) lost_records: Counter,
 }
 
@@ -68,28 +68,28 @@ impl Metrics {
         let registry = &mut self.registry;
         registry.register(
             "requests",
-            "Requests by the path that they came to and the verdict",
+            "Requests by path and verdict",
             self.requests.clone(),
         );
         registry.register(
             "mail_logins",
-            "Logins that a mail server asked about or reported, by verdict",
+            "Logins checked or reported by a mail server, by verdict",
             self.logins.clone(),
         );
         registry.register(
             "vault_up",
-            "Whether the vault could be read the last time",
+            "Whether the last attempt to read the vault succeeded",
             self.vault_up.clone(),
         );
         registry.register(
             "cached_secrets",
-            "Secrets that are cached until the vault is changed",
+            "Secrets cached until the vault changes",
             self.cached.clone(),
         );
         registry.register("connections", "Open connections", self.connections.clone());
         registry.register(
             "lost_usage_records",
-            "How often use could not be recorded",
+            "Failed attempts to record usage",
             self.lost_records.clone(),
         );
     }

@@ -139,10 +139,10 @@ pub enum Error {
     #[error("cannot listen there: {0}")]
     Place(files::Error),
     /// systemd passed a socket that other machines can reach.
-    #[error("the socket that was passed listens on {0}, which other machines can reach")]
+    #[error("the inherited socket listens on {0}, which other machines can reach")]
     NotLoopback(SocketAddr),
     /// systemd passed something else than a listening stream socket.
-    #[error("what was passed is not a listening stream socket")]
+    #[error("the inherited file descriptor is not a listening stream socket")]
     NotASocket,
     /// The system starts no more threads.
     #[error("cannot start a thread: {0}")]

@@ -41,7 +41,7 @@ impl Token {
         let value = text.strip_prefix(HEADER).filter(|value| is_shaped(value));
         let value = value.ok_or(Error::Unsafe {
             path,
-            why: "does not hold a token",
+            why: "does not contain a token",
             hint: "remove it: `postkey connect dovecot` creates another",
         })?;
         Ok(Some(Self(value.to_owned())))

@@ -86,7 +86,7 @@ impl Credentials {
             ))
         };
         if headers.is_empty() && !bearer {
-            return refused("with `bearer = false` no key could be presented");
+            return refused("with `bearer = false` no key could be sent");
         }
         if headers.len() > MOST {
             return refused("it names more than 8");
@@ -137,12 +137,12 @@ impl FromStr for KeyHeader {
             let invalid = Invalid::new(
                 "the name of a header for keys",
                 text,
-                "a key in it is a bearer's",
+                "a key in it is a bearer token",
             );
             return Err(invalid.with_hint("`bearer = true` reads it, and is the default"));
         }
         if TAKEN.contains(&&*name) || TAKEN_STARTS.iter().any(|start| name.starts_with(start)) {
-            return refused("that header means something else");
+            return refused("that header has another meaning");
         }
         Ok(Self(name))
     }

@@ -110,8 +110,8 @@ pub(super) fn whole_path<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, 
     let written = PathBuf::deserialize(from)?;
     let rule = match expanded(written.as_os_str()) {
         Ok(path) if path.is_absolute() => return Ok(path),
-        Ok(_) => "does not begin with a slash: name the whole path",
-        Err(_) => "begins with a `~` that cannot be replaced: name the whole path",
+        Ok(_) => "must be an absolute path",
+        Err(_) => "begins with a `~` that cannot be expanded: write an absolute path",
     };
     let written = quoted(&written.to_string_lossy());
     Err(de::Error::custom(format!("{written} {rule}")))
@@ -122,9 +122,7 @@ fn shown<'de, D: Deserializer<'de>>(from: D) -> Result<Option<usize>, D::Error> 
     if (2..=4).contains(&shown) {
         return Ok(Some(shown));
     }
-    Err(de::Error::custom(format!(
-        "`{shown}` characters is not 2, 3 or 4"
-    )))
+    Err(de::Error::custom(format!("`{shown}` must be 2, 3 or 4")))
 }
 
 /// Reads a settings file, which must be nobody else's; one that nobody named may be missing.
@@ -220,7 +218,7 @@ mod tests {
         for (text, line, part) in [
             ("\nbrand = \"ACME\"", 2, "2 to 12 lowercase"),
             ("[plans]\n\nteam = \"many\"", 3, "`many` is not a limit"),
-            ("[output]\nshown = 9", 2, "`9` characters"),
+            ("[output]\nshown = 9", 2, "`9` must be 2, 3 or 4"),
             ("[output]\ncolor = \"blue\"", 2, "unknown value `blue`"),
             (
                 "[defaults]\nexpires = \"soon\"",
@@ -228,7 +226,7 @@ mod tests {
                 "`soon` is not an expiry",
             ),
             ("wait = 5", 1, "invalid type"),
-            ("vault = \"~ops/v.db\"", 1, "that cannot be replaced"),
+            ("vault = \"~ops/v.db\"", 1, "that cannot be expanded"),
             (
                 "[permissions]\nx = [\"GET v3\"]",
                 2,
@@ -242,12 +240,16 @@ mod tests {
             ),
             ("[policy]\nolder = \"1d\"", 2, "unknown setting `older`"),
             ("[usage]\nkeep = \"36h\"", 2, "for whole days, from 1d"),
-            ("[serve]\nlisten = \"0.0.0.0:1\"", 2, "only loopback"),
-            ("[serve]\nheaders = [\"cookie\"]", 2, "means something else"),
+            (
+                "[serve]\nlisten = \"0.0.0.0:1\"",
+                2,
+                "must be a loopback address",
+            ),
+            ("[serve]\nheaders = [\"cookie\"]", 2, "has another meaning"),
             (
                 "[serve]\nheaders = [\"Authorization\"]",
                 2,
-                "a key in it is a bearer's",
+                "a key in it is a bearer token",
             ),
             (
                 "[serve]\ncors_origins = [\"null\"]",
@@ -264,7 +266,7 @@ mod tests {
             (
                 "[[export]]\nformat = \"json\"\nfile = \"users\"",
                 3,
-                "does not begin with a slash",
+                "must be an absolute path",
             ),
             ("brand = ", 1, ""),
         ] {

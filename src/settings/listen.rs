@@ -46,13 +46,13 @@ impl FromStr for Listen {
         if let Some(path) = text.strip_prefix("unix:") {
             return match expanded(path.as_ref()) {
                 Ok(whole) if whole.is_absolute() && !path.ends_with('/') => Ok(Self::Unix(whole)),
-                Ok(_) => refused("a unix socket is named by its whole path"),
+                Ok(_) => refused("a unix socket must be an absolute path"),
                 Err(rule) => refused(rule),
             };
         }
         match text.parse::<SocketAddr>() {
             Ok(address) if address.ip().is_loopback() => Ok(Self::Tcp(address)),
-            Ok(_) => refused("other machines could reach it: only loopback will do"),
+            Ok(_) => refused("other machines could reach it: it must be a loopback address"),
             Err(_) => refused("it is neither an IP address with a port nor a unix socket"),
         }
     }

@@ -139,7 +139,7 @@ impl FromStr for Wait {
             .filter(|&length| length <= LONGEST_WAIT)
             .map(Self)
             .ok_or_else(|| {
-                Invalid::new("a time to wait", text, "a time to wait is at most one day")
+                Invalid::new("a timeout", text, "a timeout is at most one day")
                     .with_hint("write `5s` or `2m`")
             })
     }
@@ -360,7 +360,7 @@ fn values<T>(texts: Vec<Text<T>>) -> Vec<T> {
 fn no_home() -> Error {
     let hint = "set HOME, or name the vault with --vault or POSTKEY_VAULT";
     Error::new(
-        "there is no home folder to keep the vault in",
+        "cannot find a home folder for the vault",
         Some(hint.to_owned()),
     )
 }
@@ -375,7 +375,7 @@ fn at_path(path: &Path, invalid: &Invalid) -> Error {
 pub fn hint(word: &str, known: &[&str]) -> String {
     match nearest(word, known) {
         Some(name) => format!("did you mean `{name}`?"),
-        None => format!("the right words here are {}", known.join(", ")),
+        None => format!("valid values: {}", known.join(", ")),
     }
 }
 

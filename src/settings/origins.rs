@@ -47,7 +47,7 @@ impl FromStr for Origin {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let refused = |rule| {
             Err(Invalid::new("an origin", text, rule).with_hint(
-                "write it as browsers do, as in `https://app.example.com`; `*` is every one",
+                "write it as browsers do, as in `https://app.example.com`; `*` allows every origin",
             ))
         };
         if text == "*" {
@@ -63,14 +63,14 @@ impl FromStr for Origin {
                 .bytes()
                 .all(|byte| is_plain(byte) || b"-.:[]".contains(&byte))
         {
-            return refused("it is a scheme and a host in lower case, without a path");
+            return refused("it must be a scheme and a host in lower case, without a path");
         }
         let is_default = |port| matches!((scheme, port), ("https", "443") | ("http", "80"));
         if host
             .rsplit_once(':')
             .is_some_and(|(_, port)| is_default(port))
         {
-            return refused("browsers leave the scheme's own port out");
+            return refused("browsers omit the default port");
         }
         Ok(Self(text.to_owned()))
     }

@@ -19,10 +19,10 @@ pub fn expanded(written: &OsStr) -> Result<PathBuf, &'static str> {
     let home = homes.as_ref().map(BaseDirs::home_dir);
     let home = home.filter(|home| home.is_absolute());
     match (rest, home) {
-        ([] | [b'/', ..], None) => Err("there is no home folder that its `~` could mean"),
+        ([] | [b'/', ..], None) => Err("its `~` cannot be expanded without a home folder"),
         ([], Some(home)) => Ok(home.to_owned()),
         ([b'/', rest @ ..], Some(home)) => Ok(home.join(relative(rest))),
-        _ => Err("only a shell knows what its `~` and a name mean"),
+        _ => Err("only a shell can expand its `~` and a name"),
     }
 }
 

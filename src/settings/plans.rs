@@ -37,9 +37,9 @@ impl Plans {
             return Err(Invalid::new(
                 "a plan with a limit of its own",
                 plan,
-                "its limit is agreed on, not fixed",
+                "it has no fixed limit",
             )
-            .with_hint("say it with --limit, as in `--limit 100000/day`"));
+            .with_hint("pass --limit, as in `--limit 100000/day`"));
         }
         let names: Vec<&str> = self.names().collect();
         let rule = format!("the plans are {}", names.join(", "));

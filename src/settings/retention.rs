@@ -38,8 +38,8 @@ impl FromStr for Retention {
             .filter(|days| (1..=MOST_DAYS).contains(days));
         let days = days.and_then(|days| i64::try_from(days).ok());
         days.map(Self).ok_or_else(|| {
-            let rule = format!("use is kept for whole days, from 1d to {MOST_DAYS}d");
-            Invalid::new("a time to keep use", text, rule).with_hint("write `90d` or `400d`")
+            let rule = format!("usage is kept for whole days, from 1d to {MOST_DAYS}d");
+            Invalid::new("a retention period", text, rule).with_hint("write `90d` or `400d`")
         })
     }
 }

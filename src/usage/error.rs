@@ -13,22 +13,22 @@ pub enum Error {
     #[error("{0}")]
     Vault(#[from] vault::Error),
     /// The file is not private; it was not touched.
-    #[error("`{}` {}; remove it, no key is in it", .0.display(), .1)]
+    #[error("`{}` {}; remove it: it contains no keys", .0.display(), .1)]
     Unsafe(PathBuf, &'static str),
     /// The file is something else, damaged, or of another version; it was not touched.
-    #[error("`{}` is damaged, or not this postkey's; remove it, no key is in it", .0.display())]
+    #[error("`{}` is damaged, or from another postkey version; remove it: it contains no keys", .0.display())]
     Useless(PathBuf),
     /// The file is about other keys; the next use that is recorded begins it anew.
-    #[error("`{}` is about another vault's keys; the next `postkey verify` begins it anew", .0.display())]
+    #[error("`{}` belongs to another vault; the next `postkey verify` starts a new one", .0.display())]
     OfAnotherVault(PathBuf),
     /// The file or its folder takes no writes.
-    #[error("`{}` cannot be written: it, or its file system, is read-only", .0.display())]
+    #[error("cannot write `{}`: the file or its file system is read-only", .0.display())]
     Unwritable(PathBuf),
     /// Another process did not let go in time.
     #[error("`{}` is busy; wait longer with --wait 30s", .0.display())]
     Busy(PathBuf),
     /// The operating system refused.
-    #[error("`{}` cannot be used: {}", .0.display(), .1)]
+    #[error("cannot use `{}`: {}", .0.display(), .1)]
     Failed(PathBuf, rusqlite::Error),
     /// SQLite refused.
     #[error("{0}")]

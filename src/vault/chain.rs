@@ -113,8 +113,8 @@ impl Chain {
         let contradicts = |saved: &SavedHead| saved.contradicts(line.sequence, &hash);
         if saved.iter().any(contradicts) {
             return Err(
-                "is another one than when its head was saved: the log was written anew, \
-                 or went on from an older copy",
+                "differs from the saved head: the log was rewritten, or continued from an older \
+                 copy",
             );
         }
         self.head = hash;

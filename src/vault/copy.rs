@@ -178,7 +178,9 @@ fn read_again(copy: &Path, path: &Path, head: Option<Head>) -> Result<Copied, Er
     let chain = vault.verify_log()?;
     let found = log::head(&vault.connection)?;
     if found != head {
-        return Err(Error::Damaged("the copy is not what was copied".to_owned()));
+        return Err(Error::Damaged(
+            "the copy does not match the original".to_owned(),
+        ));
     }
     Ok(Copied {
         path: path.to_owned(),

@@ -30,7 +30,7 @@ pub enum Error {
     #[error("`{}` is not a postkey vault", .0.display())]
     NotAVault(PathBuf),
     /// Written by a newer postkey; it was not touched.
-    #[error("the vault has schema {found}, this postkey knows up to {known}")]
+    #[error("the vault has schema version {found}; this postkey supports up to version {known}")]
     Newer {
         /// The vault's schema version.
         found: i64,
@@ -38,18 +38,18 @@ pub enum Error {
         known: i64,
     },
     /// Somebody changed the schema.
-    #[error("the vault holds {0}")]
+    #[error("the vault's schema has {0}")]
     Foreign(String),
     /// The key is not what the log says: it was edited by hand, or is damaged.
     #[error(
-        "`{}` is not what the audit log says: {}", .0.key, .0.difference()
+        "`{}` does not match the audit log: {}", .0.key, .0.difference()
     )]
     Contradicted(Contradiction),
     /// Another process did not let go in time.
     #[error("the vault is busy: another process is writing to it")]
     Busy,
     /// The vault or its file system takes no writes.
-    #[error("the vault cannot be written: the file or its file system is read-only")]
+    #[error("cannot write to the vault: the file or its file system is read-only")]
     ReadOnly,
     /// A transaction was interrupted, and cannot be rolled back where the vault lies.
     #[error(
@@ -59,8 +59,8 @@ pub enum Error {
     Interrupted,
     /// The same, and there is no place for a private copy in which it could be rolled back.
     #[error(
-        "an interrupted transaction must be rolled back first, and `{}` cannot be copied for \
-         that: {source}",
+        "an interrupted transaction must be rolled back first, and `{}` cannot be copied to do so: \
+         {source}",
         path.display()
     )]
     NoCopy {
@@ -113,55 +113,55 @@ pub enum Error {
     #[error("{0}")]
     NoMemory(HashError),
     /// SQLite refused.
-    #[error("the vault cannot be used: {0}")]
+    #[error("cannot use the vault: {0}")]
     Sqlite(rusqlite::Error),
     /// No key has the name.
-    #[error("no key is named `{0}`")]
+    #[error("no key named `{0}`")]
     NoSuchKey(KeyName),
     /// A key has the name already.
-    #[error("a key named `{0}` exists already")]
+    #[error("a key named `{0}` already exists")]
     NameTaken(KeyName),
     /// Another key has the username.
     #[error("the username `{0}` belongs to another key")]
     UsernameTaken(Username),
     /// The login has an imported password, and may have one only.
-    #[error("the login `{0}` has an imported password already")]
+    #[error("the login `{0}` already has an imported password")]
     PasswordTaken(Username),
     /// Another secret has the tail.
-    #[error("the secret of `{0}` is in this vault already")]
+    #[error("the secret of `{0}` is already in this vault")]
     SecretTaken(KeyName),
     /// Another key is the default key.
-    #[error("the key `{0}` is the default key already")]
+    #[error("the key `{0}` is already the default key")]
     DefaultTaken(KeyName),
     /// The key has two secrets already.
-    #[error("`{0}` is being rotated already")]
+    #[error("`{0}` is already being rotated")]
     Rotating(KeyName),
     /// The key has an old secret that retired before its time.
-    #[error("the old secret of `{0}` retired by a clock that was ahead")]
+    #[error("the old secret of `{0}` was retired early by a clock that was ahead")]
     RetiredEarly(KeyName),
     /// The key is not any more what it was when the operator was asked.
-    #[error("`{0}` was changed by somebody else meanwhile; nothing was done")]
+    #[error("`{0}` was changed by another process; nothing was done")]
     Changed(KeyName),
     /// The vault is not any more what it was when the operator was asked about it.
-    #[error("the vault was changed by somebody else meanwhile; nothing was done")]
+    #[error("the vault was changed by another process; nothing was done")]
     VaultChanged,
     /// There is a file where one was to be written.
-    #[error("there is a file at `{}` already", .0.display())]
+    #[error("`{}` already exists", .0.display())]
     InTheWay(PathBuf),
     /// There is nothing to put a copy or an export into.
-    #[error("there is no folder `{}`", .0.display())]
+    #[error("the folder `{}` does not exist", .0.display())]
     NoFolder(PathBuf),
     /// The file is one that the vault consists of.
-    #[error("`{}` is the vault's own file, or one that belongs to it", .0.display())]
+    #[error("`{}` is the vault's own file or belongs to it", .0.display())]
     TheVaultItself(PathBuf),
     /// A file that was to be replaced by a copy holds another vault, or a copy of one.
     #[error("`{}` is another vault, or a backup of one", .0.display())]
     OfAnotherVault(PathBuf),
     /// The log was edited, or is damaged.
-    #[error("its log does not hold: entry {0} {1}")]
+    #[error("audit log verification failed at entry {0}: it {1}")]
     BrokenLog(i64, &'static str),
     /// The file is in its place, whole; only that it stays there is not sure.
-    #[error("`{}` was written, but may not survive a power cut: {source}", path.display())]
+    #[error("`{}` was written, but may not survive a power failure: {source}", path.display())]
     Unsynced {
         /// The file.
         path: PathBuf,
@@ -169,7 +169,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A backup cannot be used.
-    #[error("the backup `{}` cannot be used: {why}", path.display())]
+    #[error("cannot use the backup `{}`: {why}", path.display())]
     Backup {
         /// The backup's file.
         path: PathBuf,
@@ -177,10 +177,10 @@ pub enum Error {
         why: Box<Error>,
     },
     /// The pending secret was swept before it could become a key's.
-    #[error("the secret waited too long to be taken and was dropped")]
+    #[error("the pending secret was not delivered in time and was removed")]
     Swept,
     /// A commit reported a failure and what the vault holds now could not be read.
-    #[error("it is not known whether the change was committed: {0}")]
+    #[error("the change may or may not have been committed: {0}")]
     Unsure(String),
 }
 

@@ -15,7 +15,7 @@ pub struct SavedHead {
 
 /// A text that is no saved head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("is not a head that postkey saved")]
+#[error("is not a log head saved by postkey")]
 pub struct InvalidHead;
 
 /// What a saved head begins with.

@@ -147,12 +147,15 @@ impl Vault {
         let mut statement = self.connection.prepare(query)?;
         let orphans = statement.query_map([], |row| {
             let (table, parent): (String, String) = (row.get(0)?, row.get(1)?);
-            Ok(format!("{table} of no {parent}"))
+            Ok(format!("{table} without {parent}"))
         })?;
         let orphans: Vec<String> = orphans.collect::<Result<_, _>>()?;
         match orphans.as_slice() {
             [] => Ok(()),
-            _ => Err(Error::Damaged(format!("it holds {}", orphans.join(", ")))),
+            _ => Err(Error::Damaged(format!(
+                "it contains {}",
+                orphans.join(", ")
+            ))),
         }
     }
 

@@ -61,7 +61,7 @@ fn folder_instead(path: &Path) -> Error {
 pub(super) fn make_folder(path: &Path) -> Result<(), Error> {
     let folder = folder_of(path);
     let failed = |source| Error::Io {
-        doing: "make the folder",
+        doing: "create the folder",
         path: folder.to_owned(),
         source,
     };
@@ -95,7 +95,7 @@ pub(super) fn exists(path: &Path) -> Result<bool, Error> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
         Err(source) => {
             return Err(Error::Io {
-                doing: "look at",
+                doing: "inspect",
                 path: path.to_owned(),
                 source,
             });
@@ -130,8 +130,8 @@ fn fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
         Some(("is not a regular file", "name another file with --vault"))
     } else if file.nlink() > 1 {
         Some((
-            "has a second name (a hard link)",
-            "remove the other name, or copy the file",
+            "has more than one hard link",
+            "remove the other link, or copy the file",
         ))
     } else if file.uid() != geteuid().as_raw() {
         Some((
@@ -140,7 +140,7 @@ fn fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
         ))
     } else if file.mode() & SHARED != 0 {
         Some((
-            "is open to other users",
+            "is accessible to other users",
             "find out who changed it, then `chmod 600 {path}`",
         ))
     } else {

@@ -37,10 +37,10 @@ impl Contradiction {
             fact => {
                 let [found, logged] = [&self.found, &self.logged];
                 let [found, logged] = [found, logged].map(|value| self.told(value.as_deref()));
-                return format!("its {fact} is {found}, the log says {logged}");
+                return format!("its {fact} is {found}, but {logged} in the log");
             }
         };
-        format!("the digest, hash, login, salt or time of creation of {secret} is another")
+        format!("the digest, hash, login, salt or creation time of {secret} differs")
     }
 
     /// A value of which nobody knows who wrote it, as it may be told; of a secret's tail only the

@@ -73,7 +73,7 @@ fn difference(found: &Objects, made: &Objects) -> Option<String> {
     for (object, text) in found {
         match made.get(object) {
             Some(made) if made == text => {}
-            Some(_) => return Some(format!("another {} than postkey made", told(object))),
+            Some(_) => return Some(format!("an altered {}", told(object))),
             None => return Some(format!("a foreign {}", told(object))),
         }
     }
@@ -98,11 +98,11 @@ mod tests {
             (
                 "DROP VIEW smtp_login; CREATE VIEW smtp_login (username, tail, password) AS
                    SELECT 'root', '', '{PLAIN}x'",
-                "another view `smtp_login` than postkey made",
+                "an altered view `smtp_login`",
             ),
             (
                 "DROP INDEX keys_own_username; CREATE INDEX keys_own_username ON keys (username)",
-                "another index `keys_own_username` than postkey made",
+                "an altered index `keys_own_username`",
             ),
             ("DROP INDEX log_key", "no index `log_key`"),
         ] {

@@ -60,7 +60,8 @@ impl Vault {
         let record = self
             .by_id(id)?
             .filter(|found| found.key.tail.as_str() == tail);
-        let record = record.ok_or_else(|| damaged("it is not of the key's current secret"))?;
+        let record =
+            record.ok_or_else(|| damaged("it does not belong to the key's current secret"))?;
         seal.check().map_err(|error| damaged(&error.to_string()))?;
         let associated_data = associated_data(&self.connection, id, &record.key.tail)?;
         Ok(Some(Sealed {
@@ -213,7 +214,7 @@ fn is_default(from: Option<&str>, to: &str) -> Field {
 }
 
 fn damaged(why: &str) -> Error {
-    Error::Damaged(format!("the default key's secret cannot be opened: {why}"))
+    Error::Damaged(format!("cannot decrypt the default key's secret: {why}"))
 }
 
 /// A column of another type or length is damage, too.

@@ -55,7 +55,7 @@ fn cases() -> Vec<(String, usize, &'static str, &'static str)> {
             "plan: `buisness`",
             "did you mean `business`?",
         ),
-        (api("plan = \"enterprise\""), 5, "agreed on", "limit"),
+        (api("plan = \"enterprise\""), 5, "no fixed limit", "limit"),
         (
             api("limit = \"many\""),
             5,
@@ -256,19 +256,19 @@ fn cases() -> Vec<(String, usize, &'static str, &'static str)> {
         (
             smtp(""),
             4,
-            "saved nowhere",
+            "is not saved",
             "`username = \"SMTP_USERNAME\"`",
         ),
         (
             smtp("").replace(", secret = \"KEY\"", ""),
             4,
-            "saved nowhere",
+            "is not saved",
             "`username = \"shop_prod\"`",
         ),
         (
             save("{ file = \".env\", secret = \"NODE_OPTIONS\" }"),
             4,
-            "programs obey",
+            "what programs do",
             "API_KEY",
         ),
         (
@@ -280,7 +280,7 @@ fn cases() -> Vec<(String, usize, &'static str, &'static str)> {
         (
             save("{ file = \"no/where\" }"),
             1,
-            "no folder `no`",
+            "folder `no` does not exist",
             "mkdir",
         ),
         (
@@ -310,25 +310,25 @@ fn cases() -> Vec<(String, usize, &'static str, &'static str)> {
         (
             two(SAVE),
             6,
-            "`KEY` of `.env` is set by the key of line 1, too",
+            "`KEY` in `.env` is also set by the key on line 1",
             "its own variable",
         ),
         (
             two(SAVE).replacen("\".env\"", "\"./.env\"", 1),
             6,
-            "line 1, too",
+            "on line 1",
             "its own variable",
         ),
         (
             two("save = { file = \".env\" }"),
             6,
-            "written by the key of line 1, too",
+            "also written by the key on line 1",
             "its own",
         ),
         (
             two(SAVE).replace("\"b\"", "\"A\""),
             6,
-            "`A` is taken by the key of line 1",
+            "`A` is already used by the key on line 1",
             "its own",
         ),
     ]
@@ -464,7 +464,7 @@ fn what_the_vault_has_otherwise_for_good_is_refused_before_anything_is_done() {
     let run = sandbox.apply(&[]).expect(4);
     assert!(
         run.stderr
-            .starts_with("error: keys.toml:2: `Shop-Mail` is there already"),
+            .starts_with("error: keys.toml:2: `Shop-Mail` already exists"),
         "{run:?}"
     );
     sandbox.manifest(&THREE.replace("\"shop-mail\"", "\"other\""));

@@ -90,7 +90,7 @@ fn a_file_that_cannot_take_a_secret_is_told_before_any_key_is_made() {
                 let path = sandbox.home().join(".env");
                 fs::set_permissions(path, Permissions::from_mode(0o644)).unwrap();
             },
-            "open to every user",
+            "accessible to every user",
         ),
         (
             |sandbox| {
@@ -98,7 +98,7 @@ fn a_file_that_cannot_take_a_secret_is_told_before_any_key_is_made() {
                 let path = sandbox.home().join("reports.secret");
                 fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
             },
-            "holds something else",
+            "has other contents",
         ),
     ] {
         let sandbox = Sandbox::with_manifest(THREE);
@@ -273,7 +273,7 @@ fn a_file_that_is_not_understood_is_told_with_its_line_and_not_taken_for_right()
     sandbox.write(".env", &before);
     let run = sandbox.apply(&[]).expect(1);
     let says = "cannot tell whether `SMTP_PASSWORD` in `.env` has its secret: \
-                line 3 of `.env`: there is a blank before the `=`";
+                line 3 of `.env`: there is a space before the `=`";
     assert!(run.stdout.contains(says), "{run:?}");
     assert!(run.stderr.contains(says), "{run:?}");
     assert!(run.stderr.contains("; write NAME=value"), "{run:?}");
@@ -352,7 +352,7 @@ fn one_place_is_one_place_however_its_path_is_spelled() {
         };
         sandbox.manifest(&[key("a", first), key("b", second)].concat());
         let run = sandbox.apply(&[]).expect(2);
-        let message = "is set by the key of line 1, too";
+        let message = "is also set by the key on line 1";
         assert!(run.stderr.contains(message), "{first}: {run:?}");
         assert!(!sandbox.vault().exists(), "{first}");
     }
@@ -386,7 +386,7 @@ fn of_many_keys_one_that_fails_keeps_no_other_from_being_made() {
         (
             "\\\"$POSTKEY\\\" -q generate api many-40 --save other",
             4,
-            "`many-40` exists already",
+            "`many-40` already exists",
         ),
     ] {
         let first = format!(

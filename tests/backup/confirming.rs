@@ -75,7 +75,7 @@ fn who_writes_while_the_question_stands_is_not_undone() {
     let new = sandbox.generate(["api", "meanwhile"]);
     terminal.press("ci\r");
     assert_eq!(terminal.end(), 5, "{}", terminal.shown());
-    assert!(terminal.shown().contains("changed by somebody else"));
+    assert!(terminal.shown().contains("changed by another process"));
     assert_eq!((sandbox.verify(&new).1, sandbox.verify(&secret).1), (0, 1));
     let folder = fs::read_dir(sandbox.vault().parent().unwrap()).unwrap();
     let names: Vec<_> = folder.map(|entry| entry.unwrap().file_name()).collect();

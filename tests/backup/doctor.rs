@@ -25,7 +25,7 @@ const CASES: [Case; 33] = [
     (
         |s| mode(&s.vault(), 0o640),
         "place",
-        "open to other users",
+        "accessible to other users",
         "chmod 600",
     ),
     (
@@ -44,13 +44,13 @@ const CASES: [Case; 33] = [
         |s| fs::hard_link(s.vault(), beside(s, "second")).unwrap(),
         "place",
         "hard link",
-        "remove the other name",
+        "remove the other link",
     ),
     (
         |s| sql(s, "CREATE TABLE stowaway (x)"),
         "schema",
         "foreign table `stowaway`",
-        "take it out",
+        "undo that",
     ),
     (
         |s| {
@@ -61,13 +61,13 @@ const CASES: [Case; 33] = [
         },
         "schema",
         "foreign trigger",
-        "take it out",
+        "undo that",
     ),
     (older, "schema", "version 2; the newest is 9", "upgrades it"),
     (
         |s| sql(s, "PRAGMA user_version = 99"),
         "whole",
-        "schema 99",
+        "schema version 99",
         "a newer one",
     ),
     (
@@ -82,7 +82,7 @@ const CASES: [Case; 33] = [
         "WAL",
         "switches it back",
     ),
-    (|s| spoil(s, 3), "whole", "damaged", "go back to a copy"),
+    (|s| spoil(s, 3), "whole", "damaged", "restore a backup"),
     (
         |s| fs::write(s.vault(), "x".repeat(9000)).unwrap(),
         "whole",
@@ -97,8 +97,8 @@ const CASES: [Case; 33] = [
             )
         },
         "whole",
-        "secrets of no keys",
-        "go back to a copy",
+        "secrets without keys",
+        "restore a backup",
     ),
     (
         |s| sql(s, "UPDATE log SET user = 'x' WHERE sequence = 2"),
@@ -127,13 +127,13 @@ const CASES: [Case; 33] = [
             )
         },
         "schema",
-        "another view `smtp_login` than postkey made",
-        "use a backup",
+        "an altered view `smtp_login`",
+        "restore a backup",
     ),
     (
         |s| sql(s, "UPDATE keys SET status = 'inactive' WHERE name = 'dev'"),
         "facts",
-        "`dev` is not what the audit log says: its status is `inactive`, the log says `active`",
+        "`dev` does not match the audit log: its status is `inactive`, but `active` in the log",
         "restore a backup",
     ),
     (
@@ -150,14 +150,14 @@ const CASES: [Case; 33] = [
     (
         |s| sql(s, "UPDATE secrets SET created_at = 1 WHERE key_id = 1"),
         "facts",
-        "`prod-web` is not what the audit log says: the digest, hash, login, salt or time of creation of \
-         its secret is another",
+        "`prod-web` does not match the audit log: the digest, hash, login, salt or creation time \
+         of its secret differs",
         "restore a backup",
     ),
     (
         |s| sql(s, "DELETE FROM secrets WHERE key_id = 1"),
         "facts",
-        "`prod-web` is not what the audit log says: its tail is nothing",
+        "`prod-web` does not match the audit log: its tail is nothing",
         "restore a backup",
     ),
     (
@@ -197,7 +197,7 @@ const CASES: [Case; 33] = [
         },
         "keys",
         "is not a time",
-        "go back to a copy",
+        "restore a backup",
     ),
     (
         |s| sql(s, "INSERT INTO policies VALUES (1, 'soon', NULL)"),

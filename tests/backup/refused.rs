@@ -15,7 +15,7 @@ const CASES: [(&str, Spoil, &str); 15] = [
     (
         "a newer schema",
         |copy| edit(copy, "PRAGMA user_version = 99"),
-        "has schema 99",
+        "has schema version 99",
     ),
     (
         "of something else",
@@ -40,7 +40,7 @@ const CASES: [(&str, Spoil, &str); 15] = [
     (
         "with an edited log",
         |copy| edit(copy, "UPDATE log SET user = 'x' WHERE sequence = 2"),
-        "entry 2 does not match",
+        "entry 2: it does not match",
     ),
     (
         "with a log cut short",
@@ -70,12 +70,12 @@ const CASES: [(&str, Spoil, &str); 15] = [
     (
         "readable by others",
         |copy| set_mode(copy, 0o644),
-        "is open to other users",
+        "is accessible to other users",
     ),
     (
         "writable by group",
         |copy| set_mode(copy, 0o620),
-        "is open to other users",
+        "is accessible to other users",
     ),
     (
         "a link",
@@ -179,6 +179,6 @@ fn a_newer_vault_is_not_replaced_by_an_older_backup() {
     edit(&sandbox.vault(), "PRAGMA user_version = 99");
     let before = fs::read(sandbox.vault()).unwrap();
     let run = sandbox.restore(&["--yes"], &copy).expect(5);
-    assert!(run.stderr.contains("has schema 99"), "{run:?}");
+    assert!(run.stderr.contains("has schema version 99"), "{run:?}");
     assert_eq!(fs::read(sandbox.vault()).unwrap(), before);
 }

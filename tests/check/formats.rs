@@ -65,7 +65,7 @@ fn named_keys_alone_are_looked_at_and_a_missing_one_is_said() {
     assert_eq!(found(&sandbox, &["new"]), [""; 0]);
     assert_eq!(found(&sandbox, &["new", "OLD"]), ["old never-used"]);
     let run = check(&sandbox, &["check", "no", "old"]).expect(3);
-    assert!(run.stderr.contains("no key is named `no`"), "{run:?}");
+    assert!(run.stderr.contains("no key named `no`"), "{run:?}");
     assert!(run.stdout.contains("never used"), "{run:?}");
     let run = check(&sandbox, &["check", "no"]).expect(3);
     assert!(!run.stderr.contains("nothing needs"), "{run:?}");

@@ -134,7 +134,7 @@ fn an_edit_by_hand_is_named_and_the_key_takes_no_change_but_its_end() {
         vault.execute_batch(edit).unwrap();
         drop(vault);
         let doctor = sandbox.run(["doctor"]).expect(1);
-        let named = format!("`{name}` is not what the audit log says");
+        let named = format!("`{name}` does not match the audit log");
         assert!(doctor.stdout.contains(&named), "{edit}: {doctor:?}");
         for args in [
             &["describe", name, "other"][..],

@@ -25,13 +25,13 @@ const FOREIGN: [(&str, &str); 9] = [
     (
         "DROP VIEW smtp_login; CREATE VIEW smtp_login (username, tail, password)
            AS SELECT 'root', '', '{PLAIN}x'",
-        "another view `smtp_login` than postkey made",
+        "an altered view `smtp_login`",
     ),
     (
         "DROP INDEX keys_own_username",
         "no index `keys_own_username`",
     ),
-    ("PRAGMA user_version = 99", "has schema 99"),
+    ("PRAGMA user_version = 99", "has schema version 99"),
     ("PRAGMA application_id = 99", "is not a postkey vault"),
     ("PRAGMA application_id = 0", "is not a postkey vault"),
     ("CREATE TABLE stowaway (x)", "foreign table `stowaway`"),

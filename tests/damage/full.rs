@@ -50,7 +50,7 @@ fn the_message_names_a_file_size_limit() {
     let trial = Trial::new();
     for args in COMMANDS {
         let run = limited(&trial.sandbox, 0, args).expect(5);
-        assert!(run.stderr.contains("file-size limit"), "{args:?}: {run:?}");
+        assert!(run.stderr.contains("file size limit"), "{args:?}: {run:?}");
     }
 }
 

@@ -84,7 +84,7 @@ fn what_does_not_match_and_what_does_not_exist_are_told_apart() {
     let run = sandbox
         .run(["log", "--key", "missing", "--since", "1d"])
         .expect(3);
-    assert!(run.stderr.contains("no key is named `missing`"), "{run:?}");
+    assert!(run.stderr.contains("no key named `missing`"), "{run:?}");
 }
 
 #[test]

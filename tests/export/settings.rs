@@ -107,8 +107,8 @@ fn a_change_that_did_not_reach_an_export_is_heard_whatever_the_command_says() {
     assert!(doctor.stdout.contains("\nexports,false,"), "{doctor:?}");
     assert!(doctor.stdout.contains(",make its folder; "), "{doctor:?}");
     let run = sandbox.run(["export"]).expect(5);
-    assert!(run.stderr.contains("there is no folder `"), "{run:?}");
-    assert!(run.stderr.contains("hint: make it first"), "{run:?}");
+    assert!(run.stderr.contains("does not exist"), "{run:?}");
+    assert!(run.stderr.contains("hint: create it first"), "{run:?}");
     fs::create_dir(&folder).unwrap();
     let run = sandbox.run(["export", "--format", "json"]).expect(0).json();
     assert_eq!(

@@ -126,7 +126,7 @@ fn a_tilde_is_the_home_folder_wherever_it_is_written() {
     for name in ["POSTKEY_VAULT", "POSTKEY_CONFIG"] {
         let output = sandbox.command(["list"]).env(name, "~other/x").output();
         let run = Run::of(output.unwrap()).expect(2);
-        assert!(run.stderr.contains("only a shell knows"), "{run:?}");
+        assert!(run.stderr.contains("only a shell can expand"), "{run:?}");
     }
 }
 

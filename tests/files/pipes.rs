@@ -27,7 +27,7 @@ fn a_fifo_that_nobody_writes_to_is_told_and_not_waited_for() {
     });
     for (child, status) in children {
         let run = Run::of(child.wait_with_output().unwrap()).expect(status);
-        let says = "`fifo`: it is a FIFO that no process has opened to write to\nhint: ";
+        let says = "`fifo`: it is a FIFO that no process has opened for writing\nhint: ";
         assert!(run.stderr.contains(says), "{run:?}");
     }
     assert!(begun.elapsed() < Duration::from_secs(20));

@@ -46,7 +46,8 @@ fn what_was_written_is_not_said_to_be_missing() {
         let run = run(&sandbox, &folder, args).expect(status);
         let text = fs::read(folder.join(file)).unwrap();
         assert!(!text.is_empty(), "{args:?}");
-        let told = format!("{file}` was written, but may not survive a power cut: Input/output");
+        let told =
+            format!("{file}` was written, but may not survive a power failure: Input/output");
         assert!(run.stderr.contains(&told), "{args:?}: {run:?}");
         assert!(run.stderr.contains("dmesg"), "{args:?}: {run:?}");
         for wrong in [
@@ -78,7 +79,7 @@ fn an_export_that_was_rewritten_is_not_said_to_lack_the_change() {
             .contains("\"new\"")
     );
     assert!(
-        run.stderr.contains("may not survive a power cut"),
+        run.stderr.contains("may not survive a power failure"),
         "{run:?}"
     );
     assert!(!run.stderr.contains("lacks"), "{run:?}");

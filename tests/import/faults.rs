@@ -38,8 +38,8 @@ const BAD: [(&str, &str); 49] = [
     ("some_user:x", "in another file, /etc/shadow"),
     ("some_user:geheimnis", "no `{SCHEME}`"),
     ("some_user:{geheimnis", "no `{SCHEME}`"),
-    ("some_user:{geheimnis}x", "its scheme is not known"),
-    ("some_user:{SHA.OCT}geheimnis", "its scheme is not known"),
+    ("some_user:{geheimnis}x", "its scheme is unknown"),
+    ("some_user:{SHA.OCT}geheimnis", "its scheme is unknown"),
     (
         "some_user:{CRAM-MD5}geheimnis",
         "`CRAM-MD5` is not supported",
@@ -62,59 +62,59 @@ const BAD: [(&str, &str); 49] = [
     ),
     (
         "some_user:{BLF-CRYPT}$2y$05$pWtxTjwPPO1MIxJKVFR16OKa7F9MvLnt4V41AjOB3bmHUrq760dr",
-        "not the form of `BLF-CRYPT`",
+        "not in the format of `BLF-CRYPT`",
     ),
     // The last character of the salt says more than there is.
     (
         "some_user:$2y$05$pWtxTjwPPO1MIxJKVFR16PKa7F9MvLnt4V41AjOB3bmHUrq760dra",
-        "not the form of `BLF-CRYPT`",
+        "not in the format of `BLF-CRYPT`",
     ),
     (
         "some_user:{SSHA}L55TUjtiq8FBorTWAZ0jy6g129A=",
-        "not the form of `SSHA`",
+        "not in the format of `SSHA`",
     ),
-    ("some_user:{SHA}geheimnis", "not the form of `SHA`"),
+    ("some_user:{SHA}geheimnis", "not in the format of `SHA`"),
     (
         "some_user:{SHA256}L55TUjtiq8FBorTWAZ0jy6g129A=",
-        "not the form of `SHA256`",
+        "not in the format of `SHA256`",
     ),
     (
         "some_user:$6$rounds=999$ab$taQi2R/p.00nDn/0OiJ.5VXxxXle4RnNFdp1MRTAv1YDfnWjTzvJxb43j8XusV1GVxGhgSwzDrEJhwBIxUw.Q/",
-        "not the form of `SHA512-CRYPT`",
+        "not in the format of `SHA512-CRYPT`",
     ),
     (
         "some_user:$6$abcdefghijklmnopq$taQi2R/p.00nDn/0OiJ.5VXxxXle4RnNFdp1MRTAv1YDfnWjTzvJxb43j8XusV1GVxGhgSwzDrEJhwBIxUw.Q/",
-        "not the form of `SHA512-CRYPT`",
+        "not in the format of `SHA512-CRYPT`",
     ),
     (
         "some_user:{PBKDF2}$1$salt$0$20123b708a2b1816f8767d8f2c26429df985f8d6",
-        "not the form of `PBKDF2`",
+        "not in the format of `PBKDF2`",
     ),
     (
         "some_user:{PBKDF2}$1$sa lt$5000$20123b708a2b1816f8767d8f2c26429df985f8d6",
-        "not the form of `PBKDF2`",
+        "not in the format of `PBKDF2`",
     ),
     (
         "some_user:{PLAIN.B64}Z2VoZWltbmlz",
-        "its password is plaintext",
+        "its password is in plain text",
     ),
     (
         "some_user:{ARGON2ID}$argon2id$v=16$m=65536,t=3,p=1$IgUPtGn5ggLntbRQT9LXmQ$H2p3O+OxgJ9fXz+kV+PsrWz91BwEH+fYOLBTzQPLImg",
-        "not the form of `ARGON2ID`",
+        "not in the format of `ARGON2ID`",
     ),
     // libsodium, which Dovecot asks, reads neither.
     (
         "some_user:{ARGON2ID}$argon2id$v=19$t=3,m=65536,p=1$IgUPtGn5ggLntbRQT9LXmQ$H2p3O+OxgJ9fXz+kV+PsrWz91BwEH+fYOLBTzQPLImg",
-        "not the form of `ARGON2ID`",
+        "not in the format of `ARGON2ID`",
     ),
     (
         "some_user:{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1,data=AAAA$IgUPtGn5ggLntbRQT9LXmQ$H2p3O+OxgJ9fXz+kV+PsrWz91BwEH+fYOLBTzQPLImg",
-        "not the form of `ARGON2ID`",
+        "not in the format of `ARGON2ID`",
     ),
     // A salt with a line end in it, with which there can be no export.
     (
         "some_user:{PBKDF2.B64}JDEkc2EKbHQkMjAwMDAkMjAxMjNiNzA4YTJiMTgxNmY4NzY3ZDhmMmMyNjQyOWRmOTg1ZjhkNg==",
-        "not the form of `PBKDF2`",
+        "not in the format of `PBKDF2`",
     ),
     // Lines without their first field.
     ("{SHA}geheimnis:1000:1000", "a hash instead of a username"),
@@ -238,8 +238,8 @@ fn what_is_taken_is_named_with_its_line_and_status() {
     let run = sandbox.import("dovecot", &users).expect(4);
     for said in [
         "line 2: the username `RAILS_PROD` belongs to another key",
-        "line 3: a key named `ops-example.com` exists already",
-        "line 4: the login `Team@example.com` has an imported password already",
+        "line 3: a key named `ops-example.com` already exists",
+        "line 4: the login `Team@example.com` already has an imported password",
         "line 5: line 1 has the same username",
         "line 7: line 6 has the same username",
         "5 invalid lines",

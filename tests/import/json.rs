@@ -59,7 +59,7 @@ fn keys_of_another_vault_come_whole_secret_and_all() {
     assert!(
         again
             .stderr
-            .contains("the secret of `web` is in this vault already"),
+            .contains("the secret of `web` is already in this vault"),
         "{again:?}"
     );
     let run = here.run_with_input(

@@ -58,7 +58,7 @@ fn all_that_is_wrong_is_told_with_its_line_before_anything_is_made() {
     for told in [
         "error: line 2 of `names`: `Two Words` is not a key's name",
         "hint: `two-words` would do",
-        "error: line 3 of `names`: a key named `there` exists already",
+        "error: line 3 of `names`: a key named `there` already exists",
         "error: line 4 of `names`: `ONE` is already in line 1",
         "error: line 6 of `names`: ",
         "error: line 7 of `names`: ",
@@ -104,7 +104,7 @@ fn more_than_a_million_names_are_refused() {
     let shell = sandbox.command(["-c", script, POSTKEY]);
     let run = Run::of(program(&shell, "sh").output().unwrap()).expect(2);
     assert!(
-        run.stderr.contains("holds more than a million names"),
+        run.stderr.contains("has more than a million names"),
         "{run:?}"
     );
     assert!(!sandbox.vault().exists() && !sandbox.secrets().exists());

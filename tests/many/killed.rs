@@ -58,7 +58,10 @@ fn a_run_that_fails_leaves_nothing_that_it_took_up_in_the_way_of_the_next() {
     let left = sandbox.secrets().join("ci");
     fs::set_permissions(left, Permissions::from_mode(0o644)).unwrap();
     let run = sandbox.make_many(&[]).expect(6);
-    assert!(run.stderr.contains("is open to every user"), "{run:?}");
+    assert!(
+        run.stderr.contains("is accessible to every user"),
+        "{run:?}"
+    );
     sandbox.make_many(&[]).expect(0);
     sandbox.expect_all(&["other", "ci"].map(str::to_owned));
 }

@@ -16,7 +16,7 @@ enum Ending {
     HalfThenSignal(&'static str),
 }
 
-/// Each with the status that a shell tells; after Ctrl-D nothing was presented.
+/// Each with the status that a shell tells; after Ctrl-D no secret is given.
 const ENDINGS: [(Ending, i32); 6] = [
     (Ending::Keys("\x03"), 130),
     (Ending::Keys("\x1c"), 131),

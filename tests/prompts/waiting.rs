@@ -22,7 +22,7 @@ fn a_key_that_changed_while_its_deletion_was_asked_about_is_not_deleted() {
     unhindered(&sandbox, ["deactivate", "ci"]);
     terminal
         .press("ci\r")
-        .expect("was changed by somebody else meanwhile");
+        .expect("was changed by another process");
     assert_eq!(terminal.end(), 5);
     assert_eq!(sandbox.verify(&secret).0, "inactive");
 }
@@ -55,7 +55,7 @@ fn a_secret_that_was_replaced_while_its_replacement_was_asked_about_stays() {
     let newer = unhindered(&sandbox, ["regenerate", "--yes", "ci"]).secret();
     terminal
         .press("y\r")
-        .expect("was changed by somebody else meanwhile");
+        .expect("was changed by another process");
     assert_eq!(terminal.end(), 5);
     assert!(!terminal.shown().contains("xkeypost-"));
     assert_eq!(sandbox.verify(&newer).1, 0);
@@ -85,7 +85,7 @@ fn a_rotation_that_changed_while_its_end_was_asked_about_stays() {
         let newer = unhindered(&sandbox, ["rotate", "ci"]).secret();
         terminal
             .press("y\r")
-            .expect("was changed by somebody else meanwhile");
+            .expect("was changed by another process");
         assert_eq!(terminal.end(), 5, "{flag}");
         for secret in [&old, &newer] {
             assert_eq!(sandbox.verify(secret).1, 0, "{flag}");

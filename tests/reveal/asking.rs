@@ -109,7 +109,7 @@ fn nothing_is_held_while_the_passphrase_is_waited_for() {
         .run(["describe", "mail", "changed", "--wait=1s"])
         .expect(0);
     answer(&mut reveal, "", PASSPHRASE);
-    reveal.expect("was changed by somebody else meanwhile");
+    reveal.expect("was changed by another process");
     assert_eq!(reveal.end(), 5);
     assert!(!reveal.shown().contains(&secret[..20]));
     sandbox.run(["delete", "--yes", "mail"]).expect(0);
@@ -125,7 +125,7 @@ fn nothing_is_held_while_the_passphrase_is_waited_for() {
     ]);
     answer(&mut make, "", PASSPHRASE);
     answer(&mut make, SECOND, PASSPHRASE);
-    make.expect("`theirs` is the default key already");
+    make.expect("`theirs` is already the default key");
     assert_eq!(make.end(), 4);
     assert!(!make.shown().contains("xsmtppost-"));
     sandbox.run(["show", "mine"]).expect(3);

@@ -67,7 +67,7 @@ fn a_vault_has_one_default_key_and_says_which() {
     ];
     let run = sandbox.run(second).expect(4);
     assert!(
-        run.stderr.contains("`mail` is the default key already"),
+        run.stderr.contains("`mail` is already the default key"),
         "{run:?}"
     );
     assert!(run.stderr.contains("\nhint: "), "{run:?}");

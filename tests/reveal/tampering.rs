@@ -124,7 +124,8 @@ fn an_old_seal_that_is_put_back_shows_nothing() {
     let run = sandbox.reveal().expect(5);
     assert_eq!(run.stdout, "");
     assert!(
-        run.stderr.contains("not of the key's current secret"),
+        run.stderr
+            .contains("does not belong to the key's current secret"),
         "{run:?}"
     );
     // It is nobody's, and in nobody's way.

@@ -25,7 +25,7 @@ fn grace_times_of_nothing_and_of_more_than_a_year_are_refused() {
     ] {
         let run = rotate(&sandbox, &[&format!("--grace={grace}")]).expect(2);
         assert!(
-            run.stderr.contains("is not a grace time"),
+            run.stderr.contains("is not a grace period"),
             "{grace}: {run:?}"
         );
         assert!(

@@ -271,13 +271,16 @@ fn a_variable_of_many_lines_is_seen_and_one_without_an_end_is_refused() {
     for (text, says) in [
         (
             "A=1\nTEXT<<END\none\n".to_owned(),
-            "has a value without an end",
+            "has an unterminated value",
         ),
         (
             "TEXT<<END\none\n END\n".to_owned(),
-            "has a value without an end",
+            "has an unterminated value",
         ),
-        ("A=1\nnot a variable\n".to_owned(), "holds something else"),
+        (
+            "A=1\nnot a variable\n".to_owned(),
+            "something other than a job",
+        ),
         (
             format!("WEB_API_KEY<<END\n{other}\nEND\n"),
             "has set `WEB_API_KEY` to the secret of `other`",

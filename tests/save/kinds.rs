@@ -59,22 +59,22 @@ const REFUSED: [Kind; 13] = [
             with_mode(path, 0o600);
             fs::hard_link(path, path.with_file_name("other")).unwrap();
         },
-        "second name",
+        "more than one hard link",
     ),
     (
         "readable by all",
         |path| with_mode(path, 0o604),
-        "open to every user",
+        "accessible to every user",
     ),
     (
         "writable by all",
         |path| with_mode(path, 0o602),
-        "open to every user",
+        "accessible to every user",
     ),
     (
         "open to all",
         |path| with_mode(path, 0o777),
-        "open to every user",
+        "accessible to every user",
     ),
     (
         "set twice",
@@ -186,8 +186,14 @@ fn a_folder_that_is_missing_is_told_with_the_hint() {
     let sandbox = Sandbox::new();
     let run = sandbox.run(["generate", "api", "new", "--save", "missing/file"]);
     let told = run.expect(6).stderr;
-    assert!(told.contains("there is no folder `missing`\n"), "{told}");
-    assert!(told.contains("hint: `mkdir -p -m 700 missing`"), "{told}");
+    assert!(
+        told.contains("the folder `missing` does not exist\n"),
+        "{told}"
+    );
+    assert!(
+        told.contains("hint: run `mkdir -p -m 700 missing`"),
+        "{told}"
+    );
     assert!(!told.contains(".postkey-"), "{told}");
 }
 
@@ -208,7 +214,7 @@ fn a_file_that_only_begins_like_a_result_is_not_replaced() {
         sandbox.private("f", foreign.as_bytes());
         let save = ["generate", "api", "ci", "--save", "f", "--format", format];
         let run = sandbox.run(save).expect(6);
-        assert!(run.stderr.contains("holds something else"), "{run:?}");
+        assert!(run.stderr.contains("has other contents"), "{run:?}");
         assert_eq!(held(&sandbox, "f"), foreign);
     }
 }
@@ -222,7 +228,7 @@ fn a_file_of_something_else_is_not_replaced_whole() {
             "generate", "api", "new", "--save", "app.env", "--format", format,
         ]);
         let run = run.expect(6);
-        assert!(run.stderr.contains("holds something else"), "{run:?}");
+        assert!(run.stderr.contains("has other contents"), "{run:?}");
         assert!(run.stderr.contains("--format env"), "{run:?}");
     }
     assert_eq!(held(&sandbox, "app.env"), "A=1\nB=2\n");

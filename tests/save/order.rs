@@ -142,7 +142,7 @@ fn a_file_that_is_held_by_another_is_waited_for_without_a_lock_on_the_vault() {
         .run(["describe", "ci", "meanwhile", "--wait", "1s"])
         .expect(0);
     let run = ended(waiting).expect(6);
-    assert!(run.stderr.contains("held by another process"), "{run:?}");
+    assert!(run.stderr.contains("locked by another process"), "{run:?}");
     assert_eq!(sandbox.verify(&old).0, "accepted");
     let waiting = start(&sandbox, &save);
     sleep(Duration::from_millis(300));

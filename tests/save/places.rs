@@ -223,11 +223,11 @@ fn flags_that_do_not_fit_together_are_refused_before_anything_is_done() {
                 "--env-name",
                 "PATH",
             ],
-            "programs obey",
+            "what programs do",
         ),
         (
             &["rotate", "ci", "--save", "x", "--env-name", "LD_PRELOAD"],
-            "programs obey",
+            "what programs do",
         ),
     ] {
         let run = Run::of(sandbox.command(args.iter().copied()).output().unwrap()).expect(2);

@@ -102,7 +102,7 @@ const REFUSED: [(&str, &str); 24] = [
     ("MAILTO=root\n0 5 * * * root true\n", "line 2 "),
     ("#!/bin/sh\nA=1\nexport A\n", "line 3 "),
     ("hunter2\n", "line 1 "),
-    ("A=\0\n", "not text"),
+    ("A=\0\n", "not a text file"),
     ("A=1\nCI_API_KEY=1\nCI_API_KEY=2\n", "more than once"),
 ];
 

@@ -104,18 +104,18 @@ fn what_is_in_the_sockets_place_is_left_alone_and_named() {
     if is_root {
         std::os::unix::fs::chown(&dead, Some(54321), None).unwrap();
     }
-    let (long, taken) = ("x".repeat(120), &"is another `postkey serve` running?");
+    let (long, taken) = ("x".repeat(120), &"stop the other `postkey serve`");
     for (name, why, hint) in [
         (
             "file",
-            "a file is there that is not a socket",
+            "it exists and is not a socket",
             "move the file away",
         ),
-        ("folder", "a folder is there", "unix:FOLDER/postkey.sock"),
-        ("link", "a symbolic link is there", "name what it points to"),
+        ("folder", "it is a folder", "unix:FOLDER/postkey.sock"),
+        ("link", "it is a symbolic link", "name what it points to"),
         (
             "link-to-live",
-            "a symbolic link is there",
+            "it is a symbolic link",
             "name what it points to",
         ),
         ("live", "another process listens on it", taken),
@@ -127,7 +127,7 @@ fn what_is_in_the_sockets_place_is_left_alone_and_named() {
         (&long, "path must be shorter", "another address"),
         (
             "others",
-            "another user's socket is there",
+            "it is another user's socket",
             "remove it if it is not needed",
         ),
     ] {

@@ -218,7 +218,7 @@ fn a_report_without_the_vaults_token_is_refused_and_counted_nowhere() {
     let run = sandbox.run(["connect", "dovecot"]).expect(5);
     assert!(
         run.stderr
-            .contains("does not hold a token\nhint: remove it"),
+            .contains("does not contain a token\nhint: remove it"),
         "{run:?}"
     );
     fs::remove_file(sandbox.token()).unwrap();
@@ -263,7 +263,7 @@ fn the_token_is_private_the_same_each_time_and_never_printed() {
     fs::set_permissions(sandbox.token(), fs::Permissions::from_mode(0o644)).unwrap();
     let run = sandbox.run(["connect", "dovecot"]).expect(5);
     assert!(
-        run.stderr.contains("is open to other users\nhint: "),
+        run.stderr.contains("is accessible to other users\nhint: "),
         "{run:?}"
     );
 }

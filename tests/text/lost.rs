@@ -134,7 +134,7 @@ fn what_writes_its_result_first_changes_nothing_where_that_is_lost() {
 #[test]
 fn a_revocation_stands_whatever_becomes_of_its_report() {
     for (place, why) in [
-        ("nowhere/report.md", "there is no folder"),
+        ("nowhere/report.md", "does not exist"),
         ("users", "users"),
         ("/dev/full", "/dev/full"),
     ] {

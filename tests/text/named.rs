@@ -55,7 +55,7 @@ fn each_name_is_tried_and_each_failure_told_with_its_line() {
     for (args, status) in [(&["deactivate", "-"][..], 3), (&["check", "-"], 3)] {
         let run = run_with_input(&sandbox, args, list).expect(status);
         let says = |text: &str| assert!(run.stderr.contains(text), "{args:?}: {text}: {run:?}");
-        says("error: line 3 of standard input: no key is named `nobody-here`");
+        says("error: line 3 of standard input: no key named `nobody-here`");
         says("error: line 4 of standard input: `a b` is not a key's name");
     }
     let status = |name| sandbox.show(name)["status"].clone();
@@ -111,7 +111,7 @@ fn a_long_list_of_names_that_no_key_has_is_compared_only_at_its_beginning() {
     let run = run_with_input(&sandbox, &["deactivate", "-"], &names).expect(3);
     let count = |text| run.stderr.matches(text).count();
     assert_eq!(count("did you mean `prod-web`?"), 10, "{run:?}");
-    assert_eq!(count("no key is named"), 40, "{run:?}");
+    assert_eq!(count("no key named"), 40, "{run:?}");
 }
 
 #[test]

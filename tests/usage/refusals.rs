@@ -191,7 +191,7 @@ fn use_is_kept_for_as_many_days_as_the_settings_say() {
     sandbox.settings("[usage]\nkeep = \"36h\"");
     let run = sandbox.run(["generate", "api", "web"]).expect(5);
     assert!(
-        run.stderr.contains("`36h` is not a time to keep use"),
+        run.stderr.contains("`36h` is not a retention period"),
         "{run:?}"
     );
 }

@@ -45,16 +45,15 @@ pub(super) struct Assignment<'a> {
 
 type EditRefusal = (&'static str, &'static str);
 
-const ANOTHER_FILE: &str = "only an env file takes variables, with a comment or NAME=value in each \
-     line; name another file";
+const ANOTHER_FILE: &str = "name an env file, in which each line is a comment or NAME=value";
 const NOT_CLOSED: EditRefusal = (
     "a quote is not closed",
     "close it, or put the value in quotes of the other kind",
 );
 const IN_QUOTES: &str = "put the whole value in single quotes";
 const CONTINUED: EditRefusal = (
-    "a backslash ends the line, which some readers join with the next",
-    "take the backslash away",
+    "the line ends in a backslash; some readers join it with the next",
+    "remove the backslash",
 );
 const COMMAND: EditRefusal = (
     "the value runs a command",
@@ -120,13 +119,13 @@ fn expect_plain(line: &str, number: usize) -> Result<(), EditRefusal> {
     let content = content(line);
     if number == 1 && content.starts_with('\u{feff}') {
         return Err((
-            "it begins with a byte order mark, which shells take as a part of the first name",
+            "it begins with a byte order mark, which shells read as part of the first name",
             "remove it: sed -i '1s/^\\xEF\\xBB\\xBF//' FILE",
         ));
     }
     if content.ends_with('\r') {
         return Err((
-            "it ends in CRLF, and shells take the CR as a part of the value",
+            "it ends in CRLF, and shells read the CR as part of the value",
             "remove each CR: sed -i 's/\\r$//' FILE",
         ));
     }
@@ -134,7 +133,7 @@ fn expect_plain(line: &str, number: usize) -> Result<(), EditRefusal> {
         matches!(char, '\u{2028}' | '\u{2029}' | '\u{feff}') || (char.is_control() && char != '\t')
     };
     match content.contains(is_odd) {
-        true => Err(("it has a control character", "remove it")),
+        true => Err(("it contains a control character", "remove it")),
         false => Ok(()),
     }
 }
@@ -156,10 +155,7 @@ fn assignment<'a>(text: &'a str, line: &'a str) -> Result<(usize, Assignment<'a>
     let tail = first_line(&after[value.length..]);
     let comment = comment(content(tail), value.is_quoted)?;
     if is_base64(name, first_line(after).trim_end()) {
-        return Err((
-            "it looks like a secret, and not like NAME=value",
-            ANOTHER_FILE,
-        ));
+        return Err(("it looks like a secret, not like NAME=value", ANOTHER_FILE));
     }
     let assignment = Assignment {
         name,
@@ -191,8 +187,8 @@ fn name(line: &str) -> Result<(&str, usize), EditRefusal> {
     let is_spaced = begins_well && name.trim_end_matches(BLANKS).chars().all(is_word);
     Err(match is_spaced {
         true => (
-            "there is a blank before the `=`",
-            "write NAME=value, without blanks around the `=`",
+            "there is a space before the `=`",
+            "write NAME=value, without spaces around the `=`",
         ),
         false => ("it is neither a comment nor NAME=value", ANOTHER_FILE),
     })
@@ -236,8 +232,9 @@ fn quoted(text: &str, quote: char) -> Result<EnvValue<'_>, EditRefusal> {
     let inner = &text[1..end.ok_or(NOT_CLOSED)?];
     if inner.ends_with('\\') {
         return Err((
-            "a backslash stands before the closing quote, which some readers take as escaped",
-            "take the backslash away",
+            "there is a backslash before the closing quote; some readers take that as an escaped \
+             quote",
+            "remove the backslash",
         ));
     }
     for line in inner.split_inclusive('\n').skip(1) {
@@ -261,14 +258,14 @@ fn bare(line: &str) -> Result<EnvValue<'_>, EditRefusal> {
     let is_expanded = expands(text)?;
     if text.contains(['\'', '"']) {
         let is_open = text.matches('\'').count() % 2 + text.matches('"').count() % 2 > 0;
-        let within = ("there is a quote within the value", IN_QUOTES);
+        let within = ("there is a quote inside the value", IN_QUOTES);
         return Err(if is_open { NOT_CLOSED } else { within });
     }
     // Query strings are common, and no reader but a shell ends an address at a `&`.
     let is_split = text.contains('&');
     if text.contains([';', '|', '<', '>', '(', ')']) || (is_split && !text.contains("://")) {
         return Err((
-            "a character of the value ends it for a shell (one of ; & | < > ( ))",
+            "the value contains a character that ends it in a shell (one of ; & | < > ( ))",
             IN_QUOTES,
         ));
     }
@@ -288,10 +285,10 @@ fn comment(tail: &str, is_quoted: bool) -> Result<Option<&str>, EditRefusal> {
         None => Ok(None),
         Some('#') if comment.ends_with('\\') => Err(CONTINUED),
         Some('#') if comment.len() < tail.len() => Ok(Some(comment)),
-        Some(_) if is_quoted => Err(("there is text behind the closing quote", IN_QUOTES)),
+        Some(_) if is_quoted => Err(("there is text after the closing quote", IN_QUOTES)),
         Some(_) => Err((
-            "there is more than one word behind the `=`",
-            "put a value with blanks in quotes, and each variable on a line of its own",
+            "there is more than one word after the `=`",
+            "quote a value that contains spaces, and put each variable on its own line",
         )),
     }
 }
