@@ -117,7 +117,7 @@ fn a_menu_and_a_hidden_prompt_hold_nothing() {
     for (verb, question) in [
         ("verify", "Secret"),
         ("show", "Which key?"),
-        ("delete", "Which key"),
+        ("delete", "which key"),
     ] {
         let mut terminal = sandbox.on_terminal([verb]);
         terminal.expect(question);
