@@ -263,7 +263,7 @@ fn if_absent_takes_neither_a_decoy_for_a_key_nor_a_key_for_a_decoy() {
     let told = absent(&["api", "real", "--decoy"], 4);
     assert!(
         told.stderr
-            .contains("`real` already exists, but it is not a decoy"),
+            .contains("`real` already exists, but it is no decoy"),
         "{told:?}"
     );
     let told = absent(&["api", "old-ci", "--decoy", "--strict"], 0);
@@ -314,7 +314,7 @@ fn a_manifest_plants_decoys_and_tells_them_from_other_keys() {
     assert!(!again.stderr.contains("warning"), "{again:?}");
     let plain = decoy.replace("decoy = true\n", "");
     for (other, said) in [
-        (plain.as_str(), "is there already, but it is a decoy"),
+        (plain.as_str(), "already exists, but it is a decoy"),
         (
             &decoy.replace("= true", "= \"yes\""),
             "must be true or false",
