@@ -638,6 +638,9 @@ const COVERED: &[(&str, &str)] = &[
     ("generate smtp NAME --decoy", "makes a new key"),
     // Words to fill in, or nothing but reading.
     ("--help", "reads"),
+    ("help", "reads"),
+    ("help GUIDE", "reads"),
+    ("help settings", "reads"),
     ("apply", "names what is at work"),
     ("backup", "names what wrote the file"),
     ("connect dovecot", "prints"),

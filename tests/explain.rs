@@ -37,7 +37,7 @@ fn a_request_in_the_wrong_header_that_is_not_permitted_is_told_point_by_point() 
     let run = explain(&sandbox, &text, &api).expect(1);
     assert_eq!(
         run.stdout,
-        "   CHECK       FOUND                                                                     \
+        "   CHECK       FOUND                                                                      \
           HINT
 ✗  header      sent as `X-Auth-Key`; this API reads `api-key` or `Authorization: Bearer`  send it as `api-key` or `Authorization: Bearer`
 ✓  characters  no blanks, quotation marks or hidden characters

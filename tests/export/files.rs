@@ -22,7 +22,7 @@ fn an_export_is_private_from_birth_and_keeps_the_mode_that_it_is_given() {
     let mut shell = crate::secrecy::watch::program(&command, "bash");
     let run = Run::of(shell.output().unwrap()).expect(0);
     assert!(
-        run.stderr.ends_with("/users` holds 1 good secret\n"),
+        run.stderr.ends_with("/users` holds 1 valid secret\n"),
         "{run:?}"
     );
     assert_eq!(mode(&file), 0o600);

@@ -105,7 +105,7 @@ fn a_change_that_did_not_reach_an_export_is_heard_whatever_the_command_says() {
     assert_eq!(codes, ["not-found", "incomplete"]);
     let doctor = sandbox.run(["doctor", "--format", "csv"]).expect(1);
     assert!(doctor.stdout.contains("\nexports,false,"), "{doctor:?}");
-    assert!(doctor.stdout.contains(",make its folder; "), "{doctor:?}");
+    assert!(doctor.stdout.contains(",create its folder; "), "{doctor:?}");
     let run = sandbox.run(["export"]).expect(5);
     assert!(run.stderr.contains("does not exist"), "{run:?}");
     assert!(run.stderr.contains("hint: create it first"), "{run:?}");
@@ -266,6 +266,9 @@ fn what_an_export_that_was_cut_off_left_is_found() {
     let hour_ago = std::time::SystemTime::now() - Duration::from_secs(3600);
     file.set_modified(hour_ago).unwrap();
     let doctor = sandbox.run(["doctor", "--format", "csv"]).expect(1);
-    let found = format!("exports,false,\"`{}` is an export", left.display());
+    let found = format!(
+        "exports,false,\"`{}` is an unfinished export",
+        left.display()
+    );
     assert!(doctor.stdout.contains(&found), "{doctor:?}");
 }

@@ -155,7 +155,7 @@ fn a_full_disk_leaves_no_key_without_its_file() {
                   \"$@\"; status=$?; ls -A \"$0\" >out/left; exit $status";
     let run = run_mounted(&sandbox, script, &sandbox.secrets(), &args).expect(6);
     assert!(
-        run.stderr.contains("No space left") && run.stderr.contains("0 of 40 keys are made"),
+        run.stderr.contains("No space left") && run.stderr.contains("0 of 40 keys are created"),
         "{run:?}"
     );
     assert_eq!(

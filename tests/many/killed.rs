@@ -152,7 +152,9 @@ fn a_signal_waits_for_the_batch() {
     assert_eq!(output.status.signal(), Some(2));
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(
-        told.contains("of 2000 keys are made; the same command with --if-absent makes the rest"),
+        told.contains(
+            "of 2000 keys are created; the same command with --if-absent creates the rest"
+        ),
         "{told}"
     );
     let opened = sandbox.opened(&sandbox.secrets());

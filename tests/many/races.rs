@@ -50,7 +50,7 @@ fn what_was_printed_for_names_that_were_taken_meanwhile_is_said_not_to_be_good()
     let mut printed = String::new();
     reader.read_to_string(&mut printed).unwrap();
     let run = Run::of(child.wait_with_output().unwrap()).expect(4);
-    let said = "the last 3 secrets did not become good";
+    let said = "the last 3 secrets printed were not activated";
     assert!(run.stderr.contains(said), "{run:?}");
     let secrets: Vec<_> = Regex::new(SECRET).unwrap().find_iter(&printed).collect();
     assert_eq!(secrets.len(), 3, "{printed}");

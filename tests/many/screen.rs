@@ -33,7 +33,7 @@ fn a_bar_is_gone_after_a_signal_too() {
     let (_, after) = shown.rsplit_once("creating keys [").unwrap();
     let cleared = after.find("\x1b[2K").unwrap_or_else(|| panic!("{after:?}"));
     assert!(
-        after[cleared..].contains("of 2000 keys are made"),
+        after[cleared..].contains("of 2000 keys are created"),
         "{after:?}"
     );
 }

@@ -57,8 +57,7 @@ pub(super) fn traefik_asked(credentials: &Credentials) -> String {
 /// How Traefik keeps a key from the backend: an empty value removes a header.
 pub(super) fn traefik_removed(credentials: &Credentials) -> String {
     let removed = |name: &str| format!("{name}: \"\"");
-    let bearer = "# A bearer's key cannot be told from other credentials, so that all go.\n       \
-                     \
+    let bearer = "# A bearer's key cannot be told from other credentials, so that all go.\n          \
                   Authorization: \"\"";
     lines(credentials, "          ", removed, bearer)
 }
