@@ -48,7 +48,7 @@ fn what_would_mean_something_else_there_is_refused_with_a_hint() {
         assert!(run.stderr.contains("hint: name the socket"), "{run:?}");
     }
     let run = sandbox.run(["connect", "traefik"]).expect(5);
-    assert!(run.stderr.contains("hint: say `listen"), "{run:?}");
+    assert!(run.stderr.contains("hint: set `listen"), "{run:?}");
 }
 
 #[test]

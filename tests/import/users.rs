@@ -242,7 +242,7 @@ fn what_is_cheap_to_guess_is_taken_over_with_a_warning_and_found_by_doctor() {
     let run = sandbox.run(["doctor"]).expect(1);
     assert!(
         run.stdout
-            .contains("`cheap_user` has a hash that costs less"),
+            .contains("`cheap_user` has a weaker hash than new ones"),
         "{run:?}"
     );
     sandbox.run(["regenerate", "--yes", "cheap_user"]).expect(0);
@@ -269,7 +269,7 @@ fn what_dovecot_2_4_refuses_is_told_by_import_doctor_and_connect() {
     let found = |sandbox: &Sandbox| sandbox.run(["doctor", "--format", "csv"]).stdout;
     let findings = found(&sandbox);
     // Besides what is found of every cheap hash.
-    assert!(findings.contains("`weaker_user` have a hash that costs less"));
+    assert!(findings.contains("`weaker_user` have a weaker hash than new ones"));
     assert!(
         findings.contains(&format!("hashes,false,\"{told}\"")),
         "{findings}"

@@ -79,7 +79,10 @@ fn the_report_tells_what_is_known_and_what_is_left_to_do() {
         report.contains("- [x] the key was deactivated "),
         "{report}"
     );
-    assert!(report.contains("- [ ] give the new secret to "), "{report}");
+    assert!(
+        report.contains("- [ ] deploy the new secret to "),
+        "{report}"
+    );
     for part in [&secret[..20], &secret[50..62], &new[..20], &new[50..62]] {
         assert!(!report.contains(part), "{report}");
     }

@@ -29,7 +29,7 @@ fn a_key_that_is_named_is_stopped_without_a_question() {
         "{log}"
     );
     let again = sandbox.run(["revoke", "ci"]).expect(0);
-    assert!(again.stderr.contains("inactive already"), "{again:?}");
+    assert!(again.stderr.contains("is already inactive"), "{again:?}");
     assert_eq!(sandbox.run(["log", "--format", "jsonl"]).stdout, log);
     sandbox.run(["revoke", "missing"]).expect(3);
 }
@@ -133,7 +133,7 @@ fn a_secret_that_is_good_no_more_stops_nothing_and_says_so() {
         (&retired[..], "old one of `ci`"),
         (&former, "old one of `ci`"),
         (&elsewhere, "not belong to this vault"),
-        (&former[..50], "looks like a secret"),
+        (&former[..50], "found 1 invalid secret"),
         ("nothing", "nothing was revoked"),
     ] {
         let run = sandbox.run_with_input(["revoke", "--replace"], text.as_bytes());

@@ -110,7 +110,7 @@ fn what_a_server_has_not_is_a_usage_error() {
     sandbox.generate(["smtp", "mail"]);
     for server in ["postfix", "exim"] {
         let run = sandbox.run(["connect", server, "--file", "sql"]).expect(2);
-        let said = format!("error: {server} has no file `sql`\nhint: it has main\n");
+        let said = format!("error: {server} has no file `sql`\nhint: allowed: main\n");
         assert_eq!((run.stdout.as_str(), run.stderr), ("", said));
         sandbox.run(["connect", server, "--file", "main"]).expect(0);
     }
