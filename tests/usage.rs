@@ -230,7 +230,7 @@ fn what_was_refused_without_a_key_is_noted_below_the_rows() {
     let run = sandbox.run(["usage"]).expect(0);
     assert!(
         run.stderr
-            .contains("without a key being known: 2 unknown, the last "),
+            .contains("refused without a known key: 2 unknown, last "),
         "{run:?}"
     );
     assert_eq!(
