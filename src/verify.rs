@@ -241,7 +241,7 @@ pub fn match_secret(
 
 /// Tells whether what was presented for a login is its imported password, unless it was
 /// recognised as a secret of that login: Dovecot asks in the same order. `look_up` finds a
-/// login's imported password; as [`recognise`] asks, it is asked again after the hash.
+/// login's imported password; as [`match_secret`] asks, it is asked again after the hash.
 ///
 /// # Errors
 /// If the vault cannot be read, or its hash must not be checked.
