@@ -130,7 +130,7 @@ impl<'a> Scheme<'a> {
         let mistakes: Vec<ManifestError> = plan
             .steps
             .iter_mut()
-            .filter_map(|step| place::display_at(step, self, &deleted, vault).err())
+            .filter_map(|step| place::inspect(step, self, &deleted, vault).err())
             .collect();
         match mistakes.is_empty() {
             true => Ok(plan),

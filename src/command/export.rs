@@ -12,7 +12,7 @@ use crate::context::exports::pour;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::settings::{self, ExportFormat};
-use crate::ui::{DeliveryCounts, ExportedView, Output, written};
+use crate::ui::{ExportCounts, ExportedView, Output, written};
 use crate::vault::Vault;
 
 /// Write the valid keys to a file, for servers to read
@@ -128,7 +128,7 @@ fn print(format: ExportFormat, context: &Context) -> Result<ExitStatus, Error> {
     Ok(status(tally.unread == 0))
 }
 
-fn spooled(format: ExportFormat, vault: &Vault) -> Result<(File, DeliveryCounts), Error> {
+fn spooled(format: ExportFormat, vault: &Vault) -> Result<(File, ExportCounts), Error> {
     let failed = |error: io::Error| {
         let message = format!("no space for the export: {error}");
         Error::new(ExitStatus::Trouble, message).with_hint("set TMPDIR to a folder with more space")

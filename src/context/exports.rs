@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, Draft, FileId, FileLock, FileRole, IfExists, folder_of};
 use crate::settings::{ExportFormat, ExportTarget};
-use crate::ui::{DeliveryCounts, ExportText, ExportedView, can_be_of, may_give_way};
+use crate::ui::{ExportCounts, ExportText, ExportedView, can_be_of, may_give_way};
 use crate::vault::Vault;
 
 /// Ends a command: what it changed goes into the exports that the settings name.
@@ -149,7 +149,7 @@ impl Context {
     }
 
     /// Says what is good but not in an export.
-    pub fn tell_of_export(&self, name: &str, tally: &DeliveryCounts) {
+    pub fn tell_of_export(&self, name: &str, tally: &ExportCounts) {
         if let Some(left_out) = tally.left_out_told() {
             self.ui.warn(format!(
                 "`{name}` cannot hold {left_out}: servers that read it refuse that"
@@ -169,7 +169,7 @@ pub fn pour(
     format: ExportFormat,
     vault: &Vault,
     mut take: impl FnMut(&[u8]) -> Result<(), Error>,
-) -> Result<DeliveryCounts, Error> {
+) -> Result<ExportCounts, Error> {
     vault.snapshot(|vault| {
         let now = Context::clock();
         let mark = vault.mark()?;

@@ -34,7 +34,7 @@ impl NewSecret {
     /// If the system has no more threads.
     pub fn many(kind: Kind, brand: &Brand, count: usize) -> Result<SecretBatch, Error> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let (made, delivery) = sync_channel(AHEAD * cores);
+        let (made, receiver) = sync_channel(AHEAD * cores);
         let order = Arc::new(SharedWork {
             kind,
             brand: brand.clone(),
@@ -50,7 +50,7 @@ impl NewSecret {
             })?;
         }
         Ok(SecretBatch {
-            made: delivery,
+            made: receiver,
             cores,
         })
     }

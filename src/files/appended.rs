@@ -85,7 +85,7 @@ fn open(path: &Path) -> Result<(File, Zeroizing<Vec<u8>>), Error> {
         why,
         hint: "set it to the file that the runner created",
     };
-    let found = location.display().map_err(|source| failed(path, source))?;
+    let found = location.metadata().map_err(|source| failed(path, source))?;
     match found {
         Some(found) if !found.is_file() => return Err(refused("is not a regular file")),
         Some(_) => {}

@@ -62,7 +62,7 @@ impl Draft {
 
     /// Begins a file in a folder that is open.
     pub(super) fn at(location: Arc<Location>, existing: IfExists) -> Result<Self, Error> {
-        let replaced = display_at(&location, existing)?;
+        let replaced = inspect(&location, existing)?;
         let (name, file) = location
             .begin()
             .map_err(|error| failed(location.path(), error))?;
@@ -140,7 +140,7 @@ impl Draft {
 
     fn put(&mut self) -> Result<(), Error> {
         self.location.expect_unmoved()?;
-        let replaced = display_at(&self.location, self.existing)?;
+        let replaced = inspect(&self.location, self.existing)?;
         let Some(name) = &self.name else {
             return Ok(());
         };
@@ -160,7 +160,7 @@ impl Draft {
                 Ok(())
             }
             // Another may have been faster to put one there.
-            Err(source) => Err(match display_at(&self.location, self.existing) {
+            Err(source) => Err(match inspect(&self.location, self.existing) {
                 Err(refused) if source.kind() == ErrorKind::AlreadyExists => refused,
                 _ => failed(self.location.path(), source),
             }),
@@ -186,12 +186,9 @@ impl Draft {
 }
 
 /// What is there now, if there is something; it must be a file that may be replaced.
-pub(super) fn display_at(
-    location: &Location,
-    existing: IfExists,
-) -> Result<Option<Metadata>, Error> {
+pub(super) fn inspect(location: &Location, existing: IfExists) -> Result<Option<Metadata>, Error> {
     let failed = |source| failed(location.path(), source);
-    let Some(found) = location.display().map_err(failed)? else {
+    let Some(found) = location.metadata().map_err(failed)? else {
         return Ok(None);
     };
     let fault = match fault(&found, existing) {

@@ -95,7 +95,7 @@ impl Location {
     }
 
     /// What is there now, links not followed; `None` if there is nothing.
-    pub(super) fn display(&self) -> io::Result<Option<Metadata>> {
+    pub(super) fn metadata(&self) -> io::Result<Option<Metadata>> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match openat(&self.folder, &self.name, flags, Mode::empty()) {
             Ok(found) => File::from(found).metadata().map(Some),
@@ -106,7 +106,7 @@ impl Location {
 
     /// Which file is there now.
     pub(super) fn id(&self) -> Option<FileId> {
-        self.display().ok().flatten().as_ref().map(FileId::of)
+        self.metadata().ok().flatten().as_ref().map(FileId::of)
     }
 
     /// Whether what is there has an access control list.

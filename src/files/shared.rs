@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-use super::draft::display_at;
+use super::draft::inspect;
 use super::location::{Location, Synced};
 use super::{Draft, Error, FileId, FileRole, IfExists, failed};
 
@@ -184,7 +184,7 @@ impl Current {
         let end = Instant::now() + PATIENCE;
         let location = Arc::new(Location::open(path, FileRole::Secret)?);
         loop {
-            let Some(found) = display_at(&location, IfExists::Replace)? else {
+            let Some(found) = inspect(&location, IfExists::Replace)? else {
                 return Ok(Self {
                     location,
                     file: None,

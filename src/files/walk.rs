@@ -82,7 +82,7 @@ impl FolderWalk {
         while let Some(part) = walker.rest.pop_front() {
             let is_last = walker.rest.is_empty();
             if is_last && part != ".." {
-                match walker.display(&part)? {
+                match walker.inspect(&part)? {
                     Some((link, found)) if found.is_symlink() && last == FinalLink::Follow => {
                         walker.follow(&link, &found, &part)?;
                         continue;
@@ -177,7 +177,7 @@ impl Walker {
     }
 
     /// What has the name in the folder: itself and what it is, links not followed.
-    fn display(&self, name: &OsStr) -> io::Result<Option<(File, Metadata)>> {
+    fn inspect(&self, name: &OsStr) -> io::Result<Option<(File, Metadata)>> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match openat(&self.folder, name, flags, Mode::empty()) {
             Ok(found) => {
@@ -192,7 +192,7 @@ impl Walker {
 
     /// Goes into a folder, or where a link leads.
     fn enter(&mut self, name: &OsStr) -> io::Result<()> {
-        let Some((found, metadata)) = self.display(name)? else {
+        let Some((found, metadata)) = self.inspect(name)? else {
             return Err(Errno::NOENT.into());
         };
         if metadata.is_symlink() {

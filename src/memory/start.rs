@@ -18,9 +18,9 @@ pub fn was_output_closed() -> bool {
 #[used]
 // SAFETY: an entry of this section is a pointer to a function of this type (System V ABI).
 #[unsafe(link_section = ".init_array")]
-static BEFORE_MAIN: extern "C" fn() = display;
+static BEFORE_MAIN: extern "C" fn() = note_output;
 
-extern "C" fn display() {
+extern "C" fn note_output() {
     // SAFETY: F_GETFD reads a flag of a descriptor and touches no memory.
     let flags = unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFD) };
     WAS_OUTPUT_CLOSED.store(flags == -1, Ordering::Relaxed);

@@ -90,7 +90,7 @@ pub(super) struct AuthRequest<'a> {
 /// Whose a presented secret is.
 enum SecretOwner {
     Key(Arc<CachedSecret>),
-    /// Nobody's, though it may end like one of the key's whose tally this is.
+    /// Nobody's, though it may end like one of the key's whose usage this is.
     Nobody(Verdict, Arc<KeyUsage>),
     /// A key's, and refused whatever is asked.
     Refused(RefusedSecret),
@@ -192,7 +192,7 @@ impl Authorizer {
         let matches = self.matches(&found, &digest)?;
         let key_usage = self
             .usage_recorder
-            .tally_at_hand(&found.record, &self.source)?;
+            .key_usage_at_hand(&found.record, &self.source)?;
         Some(Ok(match matches {
             true => self.key(found, digest, vault_version, key_usage),
             false => SecretOwner::Nobody(Verdict::Mismatch, key_usage),

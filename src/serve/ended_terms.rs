@@ -79,7 +79,7 @@ impl EndedTerms {
     pub(super) fn note(&self, source: &VaultHandle, now: Timestamp) {
         let mut noting = locked(&self.noting);
         if self
-            .display(&mut noting, |noting| noting.display(source))
+            .refresh(&mut noting, |noting| noting.refresh(source))
             .is_err()
         {
             return;
@@ -94,12 +94,12 @@ impl EndedTerms {
     }
 
     /// Looks into the vault. What was seen before another clock was accepted was not so.
-    fn display(
+    fn refresh(
         &self,
         noting: &mut PendingEnds,
-        display: impl FnOnce(&mut PendingEnds) -> Result<bool, Error>,
+        read: impl FnOnce(&mut PendingEnds) -> Result<bool, Error>,
     ) -> Result<(), Error> {
-        if display(noting)? {
+        if read(noting)? {
             self.forget(|_| true);
         }
         Ok(())
@@ -131,7 +131,7 @@ impl EndedTerms {
         }
         if is_due && vault.note_ends(&author)? {
             // What is left has ended, too, but cannot be read.
-            self.display(noting, |noting| noting.read(source, now))?;
+            self.refresh(noting, |noting| noting.read(source, now))?;
         }
         Ok(())
     }
@@ -147,7 +147,7 @@ impl EndedTerms {
 impl PendingEnds {
     /// Reads when the next end is, if the vault was changed. Whether somebody accepted another
     /// clock since it was read before.
-    fn display(&mut self, source: &VaultHandle) -> Result<bool, Error> {
+    fn refresh(&mut self, source: &VaultHandle) -> Result<bool, Error> {
         let vault_version = source.vault_version()?;
         if self
             .next

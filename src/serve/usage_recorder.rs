@@ -55,7 +55,7 @@ struct Counts {
     is_dirty: bool,
 }
 
-/// Presentations that are recorded as one [`UsageEvent`] of the tally's key; smaller, since there may
+/// Presentations that are recorded as one [`UsageEvent`] of one key; smaller, since there may
 /// be one of every key.
 #[derive(Debug)]
 struct Seen {
@@ -87,12 +87,12 @@ impl UsageRecorder {
         }
     }
 
-    /// The tally of what no key could be found for.
+    /// The usage of what no key could be found for.
     pub(super) fn nobody(&self) -> &Arc<KeyUsage> {
         &self.nobody
     }
 
-    /// The tally of a key's secrets that are refused whatever is asked, its limit aside.
+    /// The usage of a key's secrets that are refused whatever is asked, its limit aside.
     pub(super) fn refused(&self, key: KeyId, source: &VaultHandle) -> Arc<KeyUsage> {
         self.follow(source);
         let mut refused = locked(&self.refused);
@@ -105,9 +105,9 @@ impl UsageRecorder {
         Arc::clone(key_usage)
     }
 
-    /// A key's tally. Blocks: what the key has used of its limit is read when it is first seen.
+    /// A key's usage. Blocks: what the key has used of its limit is read when it is first seen.
     pub(super) fn key_usage(&self, record: &Record, source: &VaultHandle) -> Arc<KeyUsage> {
-        self.tally_at_hand(record, source).unwrap_or_else(|| {
+        self.key_usage_at_hand(record, source).unwrap_or_else(|| {
             let used = self.with_usage(source, |usage| usage.used(record.id));
             self.begin(record.id, used.unwrap_or_default())
         })
@@ -115,7 +115,7 @@ impl UsageRecorder {
 
     /// The same without blocking, if nobody has to be waited for: uses may be being recorded. What
     /// a key without a limit used of one that it had shortly before is learned at the next recording.
-    pub(super) fn tally_at_hand(
+    pub(super) fn key_usage_at_hand(
         &self,
         record: &Record,
         source: &VaultHandle,

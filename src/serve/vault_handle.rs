@@ -171,7 +171,7 @@ impl VaultHandle {
         read: impl Fn(&Vault) -> Result<T, Error>,
     ) -> Result<Snapshot<T>, Error> {
         let opened = self.current(until)?;
-        let changed_at = self.display_at(&opened.watch)?;
+        let changed_at = self.inspect(&opened.watch)?;
         let mut vault = match opened.take(opened.vault_version(changed_at)?) {
             Some(vault) => vault,
             None => Vault::open(&self.path, until.left())?,
@@ -180,7 +180,7 @@ impl VaultHandle {
         let fresh = vault.snapshot(|vault| {
             // A first read takes the lock under which the counter stands still.
             let value = read(vault)?;
-            let vault_version = opened.vault_version(self.display_at(&opened.watch)?)?;
+            let vault_version = opened.vault_version(self.inspect(&opened.watch)?)?;
             Ok::<_, Error>(Snapshot {
                 value,
                 vault_version,
@@ -188,11 +188,11 @@ impl VaultHandle {
         })?;
         opened.put_back(vault, fresh.vault_version);
         // It may have been replaced between the two looks at its path.
-        self.display_at(&opened.watch).map(|_| fresh)
+        self.inspect(&opened.watch).map(|_| fresh)
     }
 
     /// When the watched file was last changed; it must be the one at the vault's path.
-    fn display_at(&self, watch: &ChangeWatch) -> Result<ChangedAt, Error> {
+    fn inspect(&self, watch: &ChangeWatch) -> Result<ChangedAt, Error> {
         let changed_at = watch.changed_at();
         changed_at.ok_or_else(|| Error::Missing(self.path.clone()))
     }
@@ -242,7 +242,7 @@ impl VaultHandle {
         let watch = ChangeWatch::open(&self.path, until.left())?.at_hand();
         let new = Arc::new(OpenedVault {
             number: self.count.fetch_add(1, Ordering::Relaxed),
-            changed_at: AtomicI64::new(self.display_at(&watch)?),
+            changed_at: AtomicI64::new(self.inspect(&watch)?),
             watch,
             idle: Mutex::default(),
         });

@@ -78,7 +78,7 @@ impl Reminders<'_> {
         let mut event = Event::new();
         event
             .append_property(date_property("DTSTART", &date))
-            .append_property(("DTSTAMP", &*vault_version(self.display.now)))
+            .append_property(("DTSTAMP", &*date_time(self.display.now)))
             .append_property(("TRANSP", "TRANSPARENT"))
             .uid(&uid)
             .summary(&summary)
@@ -97,7 +97,7 @@ impl Reminders<'_> {
         // Without these two it would get others at random.
         alarm
             .add_property("UID", format!("alarm-{uid}"))
-            .add_property("DTSTAMP", vault_version(self.display.now));
+            .add_property("DTSTAMP", date_time(self.display.now));
         alarm
     }
 
@@ -123,7 +123,7 @@ fn date_property(name: &str, date: &str) -> Property {
         .done()
 }
 
-fn vault_version(moment: Timestamp) -> String {
+fn date_time(moment: Timestamp) -> String {
     moment.strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 

@@ -29,14 +29,14 @@ pub struct ExportText {
     format: ExportFormat,
     now: Timestamp,
     text: Vec<u8>,
-    tally: DeliveryCounts,
+    tally: ExportCounts,
     /// The logins of which there may be only one line, as far as several keys may share them.
     logins: BTreeSet<String>,
 }
 
 /// What became of the secrets.
 #[derive(Debug, Default)]
-pub struct DeliveryCounts {
+pub struct ExportCounts {
     /// How many are in the export.
     pub secrets: u64,
     /// How many are good, but have no place in it.
@@ -49,7 +49,7 @@ pub struct DeliveryCounts {
     damage: Vec<String>,
 }
 
-impl DeliveryCounts {
+impl ExportCounts {
     /// Which secrets are not in it and why, if there are any.
     pub fn left_out_told(&self) -> Option<String> {
         let more = self.left_out.saturating_sub(self.named.len() as u64);
@@ -81,7 +81,7 @@ impl ExportText {
             format,
             now,
             text,
-            tally: DeliveryCounts::default(),
+            tally: ExportCounts::default(),
             logins: BTreeSet::new(),
         }
     }
@@ -118,7 +118,7 @@ impl ExportText {
     }
 
     /// The rest of the text, and what became of the secrets.
-    pub fn finish(mut self) -> (Vec<u8>, DeliveryCounts) {
+    pub fn finish(mut self) -> (Vec<u8>, ExportCounts) {
         match (self.format, self.tally.secrets) {
             (ExportFormat::Json, 0) => self.text.extend_from_slice(b"]\n"),
             (ExportFormat::Json, _) => self.text.extend_from_slice(b"\n]\n"),

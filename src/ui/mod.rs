@@ -29,7 +29,7 @@ use serde::Serialize;
 pub use advice::{ALLOWS_WEAK, another_secret, extension, globals, refused_by_dovecot_2_4};
 pub use calendar::Reminders;
 pub use display::DisplayContext;
-pub use export::{DeliveryCounts, ExportText, can_be_of, may_give_way};
+pub use export::{ExportCounts, ExportText, can_be_of, may_give_way};
 pub use listing::{Item, Listing};
 pub use output::Output;
 pub use views::{

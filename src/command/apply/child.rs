@@ -143,7 +143,7 @@ impl Running<'_> {
     fn is_over_by(&mut self, deadline: Instant, is_to_stop: impl Fn() -> bool) -> io::Result<bool> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let (is_over, is_said) = self.display(left.min(PAUSE))?;
+            let (is_over, is_said) = self.wait_at_most(left.min(PAUSE))?;
             if is_over {
                 return Ok(true);
             }
@@ -159,7 +159,7 @@ impl Running<'_> {
     /// What it said before it ended; its children may go on, and are not waited for.
     fn hear_the_rest(&mut self) -> io::Result<()> {
         let mut chunks = 0;
-        while chunks < MOST && self.display(Duration::ZERO)?.1 {
+        while chunks < MOST && self.wait_at_most(Duration::ZERO)?.1 {
             self.hear()?;
             chunks += 1;
         }
@@ -167,7 +167,7 @@ impl Running<'_> {
     }
 
     /// Waits until it ends or says something; whether it has, each.
-    fn display(&self, longest: Duration) -> io::Result<(bool, bool)> {
+    fn wait_at_most(&self, longest: Duration) -> io::Result<(bool, bool)> {
         let mut ends = vec![PollFd::new(&self.end, PollFlags::IN)];
         if let Some(output) = &self.output {
             ends.push(PollFd::new(output, PollFlags::IN));

@@ -34,7 +34,7 @@ const LONGEST: u64 = 1 << 20;
 ///
 /// # Errors
 /// Why the secret could not be delivered.
-pub(super) fn display_at(
+pub(super) fn inspect(
     step: &mut Step<'_>,
     scheme: &Scheme<'_>,
     deleted: &[KeyName],

@@ -163,7 +163,7 @@ impl<'a> CommonOptions<'a> {
             None | Some(Err(vault::Error::NoSuchKey(_))) => {}
             Some(Err(error)) => return Err(error.into()),
         }
-        match self.place.display(&name, self.kind, vault)? {
+        match self.place.inspect(&name, self.kind, vault)? {
             DestinationState::Nothing => plan.new.push(name),
             DestinationState::Left(fresh) => plan.left.push((name, *fresh)),
             DestinationState::Another(error) => return Ok(Some(error)),

@@ -94,7 +94,7 @@ impl BulkDestination {
     }
 
     /// What is in the place of a key's secret that is not there yet.
-    pub(super) fn display(
+    pub(super) fn inspect(
         &self,
         name: &KeyName,
         kind: Kind,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{KeyView, counted, text};
 use crate::key::Digest;
 use crate::ui::DisplayContext;
-use crate::ui::export::DeliveryCounts;
+use crate::ui::export::ExportCounts;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
 use crate::vault::ValidSecret;
@@ -50,7 +50,7 @@ pub struct ExportedView {
 
 impl ExportedView {
     /// What was written where.
-    pub fn new(file: &Path, format: String, tally: &DeliveryCounts) -> Self {
+    pub fn new(file: &Path, format: String, tally: &ExportCounts) -> Self {
         Self {
             file: file.to_string_lossy().into_owned(),
             format,
