@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Color, Settings, VaultSource};
+use clap::ValueEnum;
+
+use super::{Settings, VaultSource};
 use crate::key::Expiry;
 
 /// Where a setting's value comes from.
@@ -29,40 +31,30 @@ pub struct EffectiveSetting {
     pub source: SettingSource,
 }
 
-/// Which settings are set, and by what.
+/// What sets settings.
 #[derive(Clone, Debug, Default)]
-pub(super) struct SetSettings {
-    /// Those of the file, with their sections.
-    pub(super) file: BTreeSet<String>,
-    /// Those that flags set.
+pub(super) struct SetBy {
+    /// The settings file's text.
+    pub(super) file: String,
+    /// The settings that flags set.
     pub(super) flags: Vec<&'static str>,
 }
 
-impl SetSettings {
-    /// The settings that a file's text sets; it is TOML.
-    pub(super) fn of_text(text: &str) -> BTreeSet<String> {
-        let table: toml::Table = text.parse().unwrap_or_default();
-        let mut names = BTreeSet::new();
-        for (name, value) in table {
-            match value {
-                toml::Value::Table(section) => {
-                    names.extend(section.keys().map(|key| format!("{name}.{key}")));
-                }
-                _ => {
-                    names.insert(name);
-                }
+/// The settings that a file's text sets, with their sections; it is TOML.
+fn names_in(text: &str) -> BTreeSet<String> {
+    let table: toml::Table = text.parse().unwrap_or_default();
+    let mut names = BTreeSet::new();
+    for (name, value) in table {
+        match value {
+            toml::Value::Table(section) => {
+                names.extend(section.keys().map(|key| format!("{name}.{key}")));
+            }
+            _ => {
+                names.insert(name);
             }
         }
-        names
     }
-
-    fn source(&self, name: &str) -> SettingSource {
-        match () {
-            () if self.flags.contains(&name) => SettingSource::Flag,
-            () if self.file.contains(name) => SettingSource::File,
-            () => SettingSource::Default,
-        }
-    }
+    names
 }
 
 impl Settings {
@@ -80,27 +72,32 @@ impl Settings {
         for export in &self.exports {
             all.push(("export".to_owned(), export.file.display().to_string()));
         }
+        let in_file = names_in(&self.set_by.file);
         let effective = |(name, value): (String, String)| EffectiveSetting {
-            source: self.source(&name),
+            source: self.source(&name, &in_file),
             name,
             value,
         };
         all.into_iter().map(effective).collect()
     }
 
-    fn source(&self, name: &str) -> SettingSource {
+    fn source(&self, name: &str, in_file: &BTreeSet<String>) -> SettingSource {
         match (name, self.vault_source) {
             ("vault", VaultSource::Flag) => SettingSource::Flag,
             ("vault", VaultSource::Environment) => SettingSource::Environment,
             ("vault", VaultSource::Settings) => SettingSource::File,
             ("vault", VaultSource::Home) => SettingSource::Default,
-            _ => self.set.source(name),
+            (name, _) if self.set_by.flags.contains(&name) => SettingSource::Flag,
+            (name, _) if in_file.contains(name) => SettingSource::File,
+            _ => SettingSource::Default,
         }
     }
 
     /// The settings that have one value each.
     fn single(&self) -> Vec<(String, String)> {
         let headers = self.credentials.headers.iter().map(ToString::to_string);
+        let color = self.color.to_possible_value();
+        let color = color.map_or_else(String::new, |color| color.get_name().to_owned());
         [
             ("vault", self.vault.display().to_string()),
             ("wait", format!("{}s", self.wait.as_secs_f64())),
@@ -118,7 +115,7 @@ impl Settings {
             ("serve.cors_origins", self.cors_origins.to_string()),
             ("output.shown", self.shown.to_string()),
             ("output.utc", self.utc.to_string()),
-            ("output.color", color(self.color).to_owned()),
+            ("output.color", color),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into()
@@ -130,13 +127,5 @@ fn expiry(expiry: Expiry) -> String {
         Expiry::Never => "never".to_owned(),
         Expiry::After(period) => period.to_string(),
         Expiry::At(moment) => moment.to_string(),
-    }
-}
-
-fn color(color: Color) -> &'static str {
-    match color {
-        Color::Auto => "auto",
-        Color::Always => "always",
-        Color::Never => "never",
     }
 }

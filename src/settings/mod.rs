@@ -23,7 +23,7 @@ use serde::Deserialize;
 
 use crate::key::{Brand, Expiry, Invalid, Limit, Period, Permission};
 pub use credentials::{Credentials, KeyHeader};
-use effective::SetSettings;
+use effective::SetBy;
 pub use effective::{EffectiveSetting, SettingSource};
 pub use export::{ExportFormat, ExportTarget};
 use file::{Defaults, File, Text};
@@ -86,8 +86,7 @@ pub struct Settings {
     pub exported_vault: Option<PathBuf>,
     /// Whether the settings' file may name exports that could not be read.
     pub lacks_exports: bool,
-    /// Which settings are set, and by what.
-    set: SetSettings,
+    set_by: SetBy,
 }
 
 /// What says where the vault lies.
@@ -276,7 +275,7 @@ impl SettingsSource {
         settings.place = place.cloned();
         settings.file = place.filter(|path| path.is_file()).cloned();
         settings.exported_vault = exported_vault;
-        settings.set.file = SetSettings::of_text(&self.text);
+        settings.set_by.file = self.text.clone();
         Ok(settings)
     }
 }
@@ -317,9 +316,9 @@ fn merged(
     ];
     let flags = flags.into_iter().filter(|(_, is_given)| *is_given);
     Ok(Settings {
-        set: SetSettings {
+        set_by: SetBy {
             flags: flags.map(|(name, _)| name).collect(),
-            ..SetSettings::default()
+            ..SetBy::default()
         },
         place: None,
         file: None,
