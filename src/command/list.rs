@@ -124,11 +124,13 @@ pub(super) fn run(args: List, context: &mut Context) -> Result<ExitStatus, Error
     let filter = Filter::new(&args, display.now)?;
     let mut uses = context.uses(&vault);
     filter.warn_of_unrecorded_use(&mut uses, &display, &context.ui);
+    // The pager's pipe is no terminal.
+    let has_footer = context.ui.is_on_terminal() && !args.names;
     let pager = context.ui.page();
     let mut listing = context.ui.listing(&display).of_fields(args.fields.clone());
     let damage = write_all(&vault, &mut uses, &filter, &context.ui, &mut listing);
     let count = listing.count();
-    let hidden = listing.hidden_columns::<KeyView<'_>>();
+    let hidden = has_footer.then(|| listing.hidden_columns::<KeyView<'_>>());
     // A key may have one that the settings no longer define.
     if let (0, Some(permission)) = (count, &args.permission) {
         context.settings.permissions.expect(permission.clone())?;
@@ -149,10 +151,9 @@ pub(super) fn run(args: List, context: &mut Context) -> Result<ExitStatus, Error
             Ok(ExitStatus::Done)
         }
         None => {
-            if context.ui.is_on_terminal() && !args.names {
-                for line in footer(count, &hidden, display.width) {
-                    context.ui.note(line);
-                }
+            let lines = hidden.map(|hidden| footer(count, &hidden, display.width));
+            for line in lines.into_iter().flatten() {
+                context.ui.note(line);
             }
             Ok(ExitStatus::Done)
         }

@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use serde::{Serialize, Serializer};
 
-use super::table::{self, Table};
+use super::table::{self, Column, Table};
 use super::{DisplayContext, Format, Output, Ui, csv, json, written};
 use crate::error::Error;
 
@@ -23,7 +23,7 @@ pub trait Item: Serialize {
 /// One of many results, a row of a table for people.
 pub trait Row: Item {
     /// The table's columns.
-    const COLUMNS: &'static [super::table::Column];
+    const COLUMNS: &'static [Column];
 
     /// The row's cells.
     fn cells(&self, display: &DisplayContext) -> Vec<String>;
@@ -37,8 +37,14 @@ pub struct Listing<'a> {
     table: Table,
     count: usize,
     is_heard: bool,
-    /// The fields that are wanted, in this order; all if it is none.
-    fields: Option<Vec<&'static str>>,
+    /// The fields that are wanted; all if it is none.
+    fields: Option<WantedFields>,
+}
+
+/// The fields that are wanted, in this order.
+struct WantedFields {
+    names: Vec<&'static str>,
+    columns: Vec<Column>,
 }
 
 /// Some of an item's fields, as they stand in JSON.
@@ -97,7 +103,10 @@ pub(super) fn table_of<T: Row>(items: &[T], display: &DisplayContext) -> String 
 impl Listing<'_> {
     /// The same, of some fields only; none that is given means all.
     pub fn of_fields(mut self, fields: Vec<&'static str>) -> Self {
-        self.fields = (!fields.is_empty()).then_some(fields);
+        self.fields = (!fields.is_empty()).then(|| WantedFields {
+            columns: fields.iter().copied().map(Column::fixed).collect(),
+            names: fields,
+        });
         self
     }
 
@@ -153,7 +162,7 @@ impl Listing<'_> {
 
     fn push_json<T: Item>(&mut self, item: &T, before: &str) -> io::Result<()> {
         self.out.write_all(before.as_bytes())?;
-        let Some(names) = &self.fields else {
+        let Some(WantedFields { names, .. }) = &self.fields else {
             return json::write(&mut self.out, item);
         };
         let item = serde_json::to_value(item)?;
@@ -163,18 +172,18 @@ impl Listing<'_> {
     fn header<T: Item>(&self) -> String {
         match &self.fields {
             None => csv::line(T::FIELDS),
-            Some(names) => csv::line(names),
+            Some(fields) => csv::line(&fields.names),
         }
     }
 
     /// The values of the wanted fields.
     fn values<T: Item>(&self, item: &T) -> Vec<String> {
         let all = item.fields();
-        let Some(names) = &self.fields else {
+        let Some(fields) = &self.fields else {
             return all;
         };
         let at = |name: &&str| T::FIELDS.iter().position(|field| field == name);
-        let at = names.iter().filter_map(at);
+        let at = fields.names.iter().filter_map(at);
         at.map(|at| all[at].clone()).collect()
     }
 
@@ -187,11 +196,10 @@ impl Listing<'_> {
 
     fn push_text<T: Row>(&mut self, item: &T) -> io::Result<()> {
         let (columns, cells) = match &self.fields {
-            None => (T::COLUMNS.to_vec(), item.cells(self.display)),
-            Some(names) => (columns_of(names), self.values(item)),
+            None => (T::COLUMNS, item.cells(self.display)),
+            Some(fields) => (&*fields.columns, self.values(item)),
         };
-        self.table
-            .push(&columns, cells, self.display, &mut self.out)
+        self.table.push(columns, cells, self.display, &mut self.out)
     }
 
     /// Ends a listing of lines.
@@ -212,17 +220,12 @@ impl Listing<'_> {
             (Format::Json, _) => self.out.write_all(b"\n]\n"),
             (Format::Csv, 0) => self.out.write_all(self.header::<T>().as_bytes()),
             (Format::Text, _) => {
-                let columns = self.fields.as_deref().map(columns_of);
-                let columns = columns.as_deref().unwrap_or(T::COLUMNS);
+                let fields = self.fields.as_ref();
+                let columns = fields.map_or(T::COLUMNS, |fields| &fields.columns);
                 self.table.finish(columns, self.display, &mut self.out)
             }
             _ => Ok(()),
         };
         written(result.and_then(|()| self.out.flush()))
     }
-}
-
-/// Columns of fields, as programs name them.
-fn columns_of(fields: &[&'static str]) -> Vec<table::Column> {
-    fields.iter().copied().map(table::Column::fixed).collect()
 }
