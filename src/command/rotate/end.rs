@@ -185,7 +185,8 @@ impl<'a> Rotation<'a> {
                 key.name
             ));
         };
-        match used.takeover(&key.tail, &self.old.tail) {
+        let takeover = used.takeover(&key.tail, &self.old.tail);
+        match takeover {
             Takeover::Complete => {}
             Takeover::NotBegun => {
                 ui.warn("the new secret has never been used, as far as recorded: is it in use?");
@@ -197,18 +198,17 @@ impl<'a> Rotation<'a> {
                 ));
             }
         }
-        self.warn_of_recent_use(used, ui);
+        self.warn_of_recent_use(used, takeover == Takeover::Complete, ui);
     }
 
     /// Tells who used the key lately, if that was with the old secret: from where each secret was
     /// used is not recorded.
-    fn warn_of_recent_use(&self, used: &Details, ui: &Ui) {
+    fn warn_of_recent_use(&self, used: &Details, is_complete: bool, ui: &Ui) {
         let since = self.display.now - RECENT;
         let old = used.of_secret(&self.old.tail);
         let Some(old) = old.filter(|old| old.last_at >= since) else {
             return;
         };
-        let is_complete = used.takeover(&self.seen.key.tail, &self.old.tail) == Takeover::Complete;
         if is_complete {
             ui.note(format!("{}, before the new one", self.last_use(used, old)));
         }
