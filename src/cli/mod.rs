@@ -2,6 +2,7 @@
 
 mod guide;
 mod help;
+mod usage_error;
 
 use std::env;
 use std::ffi::OsStr;
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::Resettable;
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
@@ -18,7 +19,6 @@ use crate::command::{self, Verb};
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::Invalid;
 use crate::process;
 use crate::settings::{Color, Overrides, Settings, Wait, nearest};
 use crate::ui::{self, Format, Ui};
@@ -171,11 +171,25 @@ fn run_hardened() -> ExitStatus {
 
 /// The command line, and what says where the vault lies.
 fn parsed() -> Result<(Cli, Option<ValueSource>), clap::Error> {
-    let mut command = without_empty_variables(definition());
+    let definition = match may_show_help() {
+        true => definition(),
+        false => Cli::command(),
+    };
+    let mut command = without_empty_variables(definition);
     let matches = command.try_get_matches_from_mut(env::args_os())?;
     let vault_source = matches.value_source("vault");
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
     Ok((cli, vault_source))
+}
+
+/// Whether any word may ask for help: only then are the commands put into groups, which takes as
+/// long as the rest of the definition.
+fn may_show_help() -> bool {
+    let may_ask = |word: &str| match word.strip_prefix('-') {
+        Some(short) if !short.starts_with('-') => short.contains('h'),
+        _ => matches!(word, "help" | "--help"),
+    };
+    env::args_os().any(|word| may_ask(&word.to_string_lossy()))
 }
 
 /// The same command line, for which a variable of the environment that is empty is not set.
@@ -256,7 +270,7 @@ fn refuse(error: &clap::Error) -> ExitStatus {
         _ => {
             let result = match guide::asked(error) {
                 Some(topic) => guide::print(&ui, topic),
-                None => Err(explained(error)),
+                None => Err(usage_error::explained(error)),
             };
             return ended(&ui, result);
         }
@@ -305,99 +319,4 @@ fn meant(word: &str) -> Format {
     let nearest = || nearest(word, &names).and_then(|name| Format::from_str(name, false).ok());
     let named = Format::from_str(word, true).ok();
     named.or_else(nearest).unwrap_or_default()
-}
-
-/// clap's error in our form: one message, one hint.
-fn explained(error: &clap::Error) -> Error {
-    if let Some(invalid) =
-        std::error::Error::source(error).and_then(|s| s.downcast_ref::<Invalid>())
-    {
-        let argument = flag(error)
-            .map(|flag| format!("{flag}: "))
-            .unwrap_or_default();
-        let hint = invalid.hint().unwrap_or("see `postkey --help`");
-        return Error::usage(format!("{argument}{invalid}")).with_hint(hint);
-    }
-    if let Some((flag, value)) = value_like_an_option(error) {
-        let message = format!("{flag} needs a value, and `{value}` looks like an option");
-        return Error::usage(message)
-            .with_hint(format!("write `{flag}={value}` if it is the value"));
-    }
-    let rendered = error.to_string();
-    let mut paragraphs = rendered.split("\n\n");
-    let message = one_line(
-        paragraphs
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches("error: "),
-    );
-    let tips = paragraphs
-        .clone()
-        .find(|paragraph| paragraph.trim_start().starts_with("tip: "));
-    let usage = paragraphs.find(|paragraph| paragraph.starts_with("Usage: "));
-    let hint = match (tips, usage) {
-        (Some(tips), _) => one_line(&tips.replace("tip: ", "")),
-        (None, Some(usage)) => format!("usage: {}", one_line(usage.trim_start_matches("Usage: "))),
-        (None, None) => match command(error) {
-            Some(name) => format!("see `postkey help {name}`"),
-            None => "`postkey --help` lists the commands".to_owned(),
-        },
-    };
-    Error::usage(message).with_hint(hint)
-}
-
-/// The option that stands before what clap takes for another one, though it wants a value; and
-/// that value.
-fn value_like_an_option(error: &clap::Error) -> Option<(String, String)> {
-    if error.kind() != ErrorKind::UnknownArgument {
-        return None;
-    }
-    let Some(ContextValue::String(unknown)) = error.get(ContextKind::InvalidArg) else {
-        return None;
-    };
-    let words: Vec<_> = env::args_os()
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
-    let at = words.iter().position(|word| word.starts_with(unknown))?;
-    let flag = words[..at].last()?;
-    wants_a_value(&Cli::command(), flag).then(|| (flag.clone(), words[at].clone()))
-}
-
-/// Whether a word is an option, of any command, that has a value.
-fn wants_a_value(command: &clap::Command, word: &str) -> bool {
-    let is_it = |argument: &clap::Arg| {
-        let long = argument.get_long().map(|long| format!("--{long}"));
-        let short = argument.get_short().map(|short| format!("-{short}"));
-        let is_named = [long, short].iter().flatten().any(|name| name == word);
-        is_named && argument.get_action().takes_values()
-    };
-    let mut below = command.get_subcommands();
-    command.get_arguments().any(is_it) || below.any(|command| wants_a_value(command, word))
-}
-
-/// The command that the command line names, if its value or flag is what is wrong.
-fn command(error: &clap::Error) -> Option<String> {
-    if error.kind() != ErrorKind::InvalidValue {
-        return None;
-    }
-    let cli = Cli::command();
-    let words: Vec<_> = env::args_os().skip(1).collect();
-    let found = cli
-        .get_subcommands()
-        .find(|command| words.iter().any(|word| word == command.get_name()));
-    found.map(|command| command.get_name().to_owned())
-}
-
-/// The flag whose value an error is about; a positional argument's value says it itself.
-fn flag(error: &clap::Error) -> Option<String> {
-    match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(argument)) if argument.starts_with('-') => {
-            argument.split(' ').next().map(str::to_owned)
-        }
-        _ => None,
-    }
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,37 +1,33 @@
 //! From a presented secret to a decision, without sockets: as the vault has it at that moment, and
 //! from memory while the vault is unchanged.
 
+mod hash;
 mod login;
 mod refused;
 mod warm;
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use quick_cache::sync::Cache;
-use tokio::time::timeout;
-use zeroize::Zeroizing;
 
 use super::per_key_queue::PerKeyQueue;
 use super::pool::{Hashers, Readers};
 use super::throttle::Throttle;
 use super::usage_recorder::{KeyUsage, Presentation, UsageRecorder, locked};
-use crate::key::{Allowance, Digest, HashMemory, Secret, Tail, WindowUse};
+use crate::key::{Allowance, Digest, Secret, Tail, WindowUse};
 use crate::serve::ended_terms::EndedTerms;
 use crate::serve::vault_handle::{Snapshot, VaultHandle, VaultVersion};
 use crate::settings::Permissions;
-use crate::vault::{Error, FoundSecret, KeyId, Record, StoredSecret};
-use crate::verify::{Question, SecretMatch, Verdict, allowance, judge, match_secret};
+use crate::vault::{Error, FoundSecret, Record, StoredSecret};
+use crate::verify::{Question, Verdict, allowance, judge};
 pub(super) use login::LoginAttempt;
 use refused::RefusedSecret;
 
 /// How many secrets are cached, some 700 bytes each with what they were used for.
 const CACHED: usize = 1 << 17;
-
-/// How long at most it takes until a hash is checked: a gateway waits no longer.
-const SLOWEST_HASH: Duration = Duration::from_secs(4);
 
 /// Decides on presented secrets.
 #[derive(Debug)]
@@ -285,56 +281,6 @@ impl Authorizer {
             locked(&self.learned).push(Arc::clone(&known));
         }
         known
-    }
-
-    /// Whose a secret from before digests is.
-    async fn owner_by_hash(
-        &self,
-        key: KeyId,
-        secret: &Secret,
-        digest: Digest,
-        key_usage: Arc<KeyUsage>,
-    ) -> Result<SecretOwner, Error> {
-        let source = Arc::clone(&self.source);
-        let presented = Zeroizing::new(secret.expose().to_owned());
-        let matched = self.in_turn(key, move |memory| {
-            let mut read = None;
-            let look_up = |tail: &Tail| {
-                let Snapshot {
-                    value,
-                    vault_version,
-                } = source.look_up(tail)?;
-                read = Some(vault_version);
-                Ok(value)
-            };
-            let matched = match_secret(&presented, look_up, memory)?;
-            Ok((matched, read))
-        });
-        let (matched, vault_version) = matched.await?;
-        match (matched, vault_version) {
-            (SecretMatch::Secret(found), Some(vault_version)) => {
-                Ok(self.key(*found, digest, vault_version, key_usage))
-            }
-            (SecretMatch::Nobody(verdict), _) => Ok(self.stranger(verdict)),
-            (SecretMatch::Dead(dead), _) => Ok(SecretOwner::Refused((*dead).into())),
-            _ => Ok(SecretOwner::Nobody(Verdict::Mismatch, key_usage)),
-        }
-    }
-
-    /// Hashes for a key, after those that came before for the same one.
-    ///
-    /// # Errors
-    /// [`Error::Busy`] if that takes too long, or what `work` fails with.
-    async fn in_turn<T: Send + 'static>(
-        &self,
-        key: KeyId,
-        work: impl FnOnce(&mut HashMemory) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let hashed = timeout(SLOWEST_HASH, async {
-            let _turn = self.per_key_queue.take(key).await;
-            self.hashers.run(work).await
-        });
-        hashed.await.ok().flatten().unwrap_or(Err(Error::Busy))
     }
 
     fn decide_on(&self, owner: SecretOwner, asked: AuthRequest<'_>, now: Timestamp) -> Decision {

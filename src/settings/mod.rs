@@ -5,6 +5,7 @@ mod effective;
 mod export;
 mod file;
 mod listen;
+mod merge;
 mod origins;
 mod path;
 mod permissions;
@@ -26,8 +27,9 @@ pub use credentials::{Credentials, KeyHeader};
 use effective::SetBy;
 pub use effective::{EffectiveSetting, SettingSource};
 pub use export::{ExportFormat, ExportTarget};
-use file::{Defaults, File, Text};
+use file::{Defaults, File};
 pub use listen::Listen;
+use merge::merged;
 pub use origins::Origins;
 pub use path::expanded;
 pub use permissions::Permissions;
@@ -280,82 +282,6 @@ impl SettingsSource {
     }
 }
 
-fn merged(
-    overrides: Overrides,
-    file: File,
-    vault: PathBuf,
-    vault_source: VaultSource,
-) -> Result<Settings, Invalid> {
-    let mut plans = Plans::default();
-    plans.add(
-        file.plans
-            .into_iter()
-            .map(|(name, Text(limit))| (name, limit)),
-    );
-    let mut permissions = Permissions::default();
-    permissions.add(
-        file.permissions
-            .into_iter()
-            .map(|(Text(permission), texts)| (permission, values(texts))),
-    )?;
-    let permission = file.defaults.permission.unwrap_or_else(Permission::full);
-    let limit = file
-        .defaults
-        .plan
-        .map(|plan| plans.limit(&plan))
-        .transpose()?;
-    let credentials = Credentials::default();
-    let credentials = Credentials::new(
-        file.serve.headers.map_or(credentials.headers, values),
-        file.serve.bearer.unwrap_or(credentials.bearer),
-    )?;
-    let flags = [
-        ("wait", overrides.wait.is_some()),
-        ("output.utc", overrides.utc),
-        ("output.color", overrides.color.is_some()),
-    ];
-    let flags = flags.into_iter().filter(|(_, is_given)| *is_given);
-    Ok(Settings {
-        set_by: SetBy {
-            flags: flags.map(|(name, _)| name).collect(),
-            ..SetBy::default()
-        },
-        place: None,
-        file: None,
-        vault,
-        vault_source,
-        wait: overrides.wait.or(file.wait).unwrap_or_default().0,
-        utc: overrides.utc || file.output.utc.unwrap_or_default(),
-        color: overrides.color.or(file.output.color).unwrap_or_default(),
-        shown: file.output.shown.unwrap_or(4),
-        brand: file.brand.unwrap_or_default(),
-        expires: file.defaults.expires.unwrap_or(Expiry::Never),
-        permission: permissions.expect(permission)?,
-        limit: limit.unwrap_or(Limit::None),
-        plans,
-        permissions,
-        policy: Policy::of(&file.policy),
-        retention: file.usage.keep.unwrap_or_default(),
-        listen: file.serve.listen.unwrap_or_default(),
-        credentials,
-        cors_origins: Origins::new(
-            file.serve
-                .cors_origins
-                .into_iter()
-                .map(|Text(origin)| origin)
-                .collect(),
-        ),
-        exports: export::each_to_its_own_file(file.export)?,
-        exported_vault: None,
-        lacks_exports: false,
-    })
-}
-
-/// The values of a list of texts.
-fn values<T>(texts: Vec<Text<T>>) -> Vec<T> {
-    texts.into_iter().map(|Text(value)| value).collect()
-}
-
 fn no_home() -> Error {
     let hint = "set HOME, or name the vault with --vault or POSTKEY_VAULT";
     Error::new(
@@ -385,29 +311,4 @@ pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
         .iter()
         .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
     (likeness(best) > 0.7).then_some(*best)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn plans_of_the_settings_join_the_built_in_ones() {
-        let file = file::parse("[plans]\nteam = \"7/hour\"\nfree = \"1/day\"").expect("settings");
-        let merged = merged(
-            Overrides::default(),
-            file,
-            PathBuf::new(),
-            VaultSource::Home,
-        )
-        .expect("merged");
-        let limit = |plan| merged.plans.limit(plan).map(|limit| limit.to_string());
-        assert_eq!(limit("team").as_deref(), Ok("7/hour"));
-        assert_eq!(limit("free").as_deref(), Ok("1/day"));
-        assert_eq!(limit("business").as_deref(), Ok("50000/day"));
-        let error = limit("enterprise").expect_err("agreed on");
-        assert!(error.hint().is_some_and(|hint| hint.contains("--limit")));
-        let error = limit("buisness").expect_err("unknown");
-        assert_eq!(error.hint(), Some("did you mean `business`?"));
-    }
 }

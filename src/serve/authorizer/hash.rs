@@ -1,0 +1,69 @@
+//! Secrets that are known by their hash only: those from before digests, and imported passwords.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use super::{Authorizer, SecretOwner};
+use crate::key::{Digest, HashMemory, Secret, Tail};
+use crate::serve::usage_recorder::KeyUsage;
+use crate::serve::vault_handle::Snapshot;
+use crate::vault::{Error, KeyId};
+use crate::verify::{SecretMatch, Verdict, match_secret};
+
+/// How long at most it takes until a hash is checked: a gateway waits no longer.
+const SLOWEST_HASH: Duration = Duration::from_secs(4);
+
+impl Authorizer {
+    /// Whose a secret from before digests is.
+    pub(super) async fn owner_by_hash(
+        &self,
+        key: KeyId,
+        secret: &Secret,
+        digest: Digest,
+        key_usage: Arc<KeyUsage>,
+    ) -> Result<SecretOwner, Error> {
+        let source = Arc::clone(&self.source);
+        let presented = Zeroizing::new(secret.expose().to_owned());
+        let matched = self.in_turn(key, move |memory| {
+            let mut read = None;
+            let look_up = |tail: &Tail| {
+                let Snapshot {
+                    value,
+                    vault_version,
+                } = source.look_up(tail)?;
+                read = Some(vault_version);
+                Ok(value)
+            };
+            let matched = match_secret(&presented, look_up, memory)?;
+            Ok((matched, read))
+        });
+        let (matched, vault_version) = matched.await?;
+        match (matched, vault_version) {
+            (SecretMatch::Secret(found), Some(vault_version)) => {
+                Ok(self.key(*found, digest, vault_version, key_usage))
+            }
+            (SecretMatch::Nobody(verdict), _) => Ok(self.stranger(verdict)),
+            (SecretMatch::Dead(dead), _) => Ok(SecretOwner::Refused((*dead).into())),
+            _ => Ok(SecretOwner::Nobody(Verdict::Mismatch, key_usage)),
+        }
+    }
+
+    /// Hashes for a key, after those that came before for the same one.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if that takes too long, or what `work` fails with.
+    pub(super) async fn in_turn<T: Send + 'static>(
+        &self,
+        key: KeyId,
+        work: impl FnOnce(&mut HashMemory) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let hashed = timeout(SLOWEST_HASH, async {
+            let _turn = self.per_key_queue.take(key).await;
+            self.hashers.run(work).await
+        });
+        hashed.await.ok().flatten().unwrap_or(Err(Error::Busy))
+    }
+}

@@ -1,0 +1,113 @@
+//! Flags over environment over `config.toml` over defaults.
+
+use std::path::PathBuf;
+
+use super::effective::SetBy;
+use super::file::{File, Text};
+use super::{
+    Credentials, Origins, Overrides, Permissions, Plans, Policy, Settings, VaultSource, export,
+};
+use crate::key::{Expiry, Invalid, Limit, Permission};
+
+/// What flags, environment and file say together, and the defaults for the rest.
+pub(super) fn merged(
+    overrides: Overrides,
+    file: File,
+    vault: PathBuf,
+    vault_source: VaultSource,
+) -> Result<Settings, Invalid> {
+    let mut plans = Plans::default();
+    plans.add(
+        file.plans
+            .into_iter()
+            .map(|(name, Text(limit))| (name, limit)),
+    );
+    let mut permissions = Permissions::default();
+    permissions.add(
+        file.permissions
+            .into_iter()
+            .map(|(Text(permission), texts)| (permission, values(texts))),
+    )?;
+    let permission = file.defaults.permission.unwrap_or_else(Permission::full);
+    let limit = file
+        .defaults
+        .plan
+        .map(|plan| plans.limit(&plan))
+        .transpose()?;
+    let credentials = Credentials::default();
+    let credentials = Credentials::new(
+        file.serve.headers.map_or(credentials.headers, values),
+        file.serve.bearer.unwrap_or(credentials.bearer),
+    )?;
+    let flags = [
+        ("wait", overrides.wait.is_some()),
+        ("output.utc", overrides.utc),
+        ("output.color", overrides.color.is_some()),
+    ];
+    let flags = flags.into_iter().filter(|(_, is_given)| *is_given);
+    Ok(Settings {
+        set_by: SetBy {
+            flags: flags.map(|(name, _)| name).collect(),
+            ..SetBy::default()
+        },
+        place: None,
+        file: None,
+        vault,
+        vault_source,
+        wait: overrides.wait.or(file.wait).unwrap_or_default().0,
+        utc: overrides.utc || file.output.utc.unwrap_or_default(),
+        color: overrides.color.or(file.output.color).unwrap_or_default(),
+        shown: file.output.shown.unwrap_or(4),
+        brand: file.brand.unwrap_or_default(),
+        expires: file.defaults.expires.unwrap_or(Expiry::Never),
+        permission: permissions.expect(permission)?,
+        limit: limit.unwrap_or(Limit::None),
+        plans,
+        permissions,
+        policy: Policy::of(&file.policy),
+        retention: file.usage.keep.unwrap_or_default(),
+        listen: file.serve.listen.unwrap_or_default(),
+        credentials,
+        cors_origins: Origins::new(
+            file.serve
+                .cors_origins
+                .into_iter()
+                .map(|Text(origin)| origin)
+                .collect(),
+        ),
+        exports: export::each_to_its_own_file(file.export)?,
+        exported_vault: None,
+        lacks_exports: false,
+    })
+}
+
+/// The values of a list of texts.
+fn values<T>(texts: Vec<Text<T>>) -> Vec<T> {
+    texts.into_iter().map(|Text(value)| value).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::file;
+    use super::*;
+
+    #[test]
+    fn plans_of_the_settings_join_the_built_in_ones() {
+        let file = file::parse("[plans]\nteam = \"7/hour\"\nfree = \"1/day\"").expect("settings");
+        let merged = merged(
+            Overrides::default(),
+            file,
+            PathBuf::new(),
+            VaultSource::Home,
+        )
+        .expect("merged");
+        let limit = |plan| merged.plans.limit(plan).map(|limit| limit.to_string());
+        assert_eq!(limit("team").as_deref(), Ok("7/hour"));
+        assert_eq!(limit("free").as_deref(), Ok("1/day"));
+        assert_eq!(limit("business").as_deref(), Ok("50000/day"));
+        let error = limit("enterprise").expect_err("agreed on");
+        assert!(error.hint().is_some_and(|hint| hint.contains("--limit")));
+        let error = limit("buisness").expect_err("unknown");
+        assert_eq!(error.hint(), Some("did you mean `business`?"));
+    }
+}
