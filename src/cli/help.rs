@@ -50,7 +50,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ),
 ];
 
-/// What stands below the groups where there is no more than they.
+/// What stands below the groups of the overview.
 const NEXT: &str = "\
 First key:      postkey generate api NAME
 More:           postkey --help          what each command does, global options

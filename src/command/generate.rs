@@ -109,7 +109,7 @@ pub struct Generate {
     save_dir: Option<PathBuf>,
 }
 
-/// What is to be done with a decoy.
+/// How to go on with a decoy.
 const PLANT: &str = "plant its secret where only an intruder would look: `postkey check` reports \
                      who uses it";
 

@@ -4,6 +4,7 @@
 //! if it is wanted, and then the report is written, whatever became of that.
 
 mod incident;
+mod replacement;
 
 use std::path::PathBuf;
 
@@ -14,12 +15,11 @@ use crate::arguments;
 use crate::context::secret_search;
 use crate::context::secret_search::{Misspelt, PromptText, SecretFinding, SecretSearch};
 use crate::context::{Context, selection};
-use crate::delivery::options::{DeliveredKey, DeliveryOptions, Target};
-use crate::delivery::{NewSecret, same_secret};
+use crate::delivery::options::DeliveryOptions;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{EffectiveStatus, Key, KeyName, PastTime, Status};
-use crate::ui::{DisplayContext, KeyView, Replacement, counted, extension};
+use crate::key::{Key, KeyName, PastTime, Status};
+use crate::ui::{KeyView, Replacement, counted};
 use crate::vault::{Action, Cause, Record, SecretInfo, StoredSecret, Vault};
 
 /// Revoke a leaked secret at once, without confirmation
@@ -325,8 +325,9 @@ impl Revocation {
             return Err(Error::usage(message).with_hint(hint));
         };
         let seen = stopped.record.clone();
-        let renewed = renew(&seen, &mut self.vault, delivery, context);
-        self.renewed = Some(renewed.map_err(|error| stays_stopped(error, &seen.key.name))?);
+        let renewed = replacement::renew(&seen, &mut self.vault, delivery, context);
+        self.renewed =
+            Some(renewed.map_err(|error| replacement::stays_revoked(error, &seen.key.name))?);
         Ok(())
     }
 
@@ -356,82 +357,4 @@ impl Revocation {
         let records = self.stopped.iter().map(|stopped| stopped.record.clone());
         context.show_keys(&records.collect::<Vec<_>>(), &self.vault, now)
     }
-}
-
-/// Gives a key that was stopped a new secret and resumes it.
-fn renew(
-    seen: &Record,
-    vault: &mut Vault,
-    delivery: &DeliveryOptions,
-    context: &Context,
-) -> Result<Key, Error> {
-    delivery.expect(context)?;
-    let name = &seen.key.name;
-    let subject = DeliveredKey {
-        name,
-        kind: seen.key.kind(),
-        username: seen.key.username(),
-        before: Some(&seen.key),
-        overwrite: None,
-    };
-    let target = delivery.target(&subject, Some(vault), context)?;
-    let author = context.author(Action::Revoke);
-    let fresh = NewSecret::generate(seen.key.kind(), &context.settings.brand)?;
-    let renewed = |key: &Key| Key {
-        status: Status::Active,
-        ..key.with_secret(fresh.tail())
-    };
-    context.stage(&fresh, vault, &author, |change| {
-        same_secret(&change.find(name)?, seen)
-    })?;
-    let key = renewed(&seen.key);
-    let was_default = vault.default_id()? == Some(seen.id);
-    let display = context.display();
-    let used = context.use_for_programs(seen, display.now, vault);
-    let view = KeyView::new(&key, display.now).with_use(used);
-    context.hand_over(&fresh, view, &target, vault, &author, |change| {
-        let found = change.find(name)?;
-        same_secret(&found, seen)?;
-        change.replace_secret(&found, &renewed(&found.key))
-    })?;
-    announce(&seen.key, &key, &target, context, &display);
-    context.tell_of_default(&key, was_default);
-    Ok(key)
-}
-
-fn announce(
-    old: &Key,
-    new: &Key,
-    target: &Target<'_>,
-    context: &Context,
-    display: &DisplayContext,
-) {
-    let (name, old, tail) = (
-        &new.name,
-        display.secret(&old.tail),
-        display.tail(&new.tail),
-    );
-    context.ui.note(format!(
-        "`{name}` has a new secret, {tail}, and is active; {old} no longer works"
-    ));
-    target.tell("it", false, context);
-    if new.effective_status(display.now) == EffectiveStatus::Expired {
-        context.ui.warn(format!(
-            "`{name}` has expired and is still refused; {}",
-            extension(new, display.now)
-        ));
-    }
-}
-
-/// The same error, with what it means for the key.
-fn stays_stopped(error: Error, name: &KeyName) -> Error {
-    if error.exit_status() == ExitStatus::Unsure {
-        return error;
-    }
-    let hint = error.hint().map(|hint| format!("{hint}; "));
-    let hint = hint.unwrap_or_default();
-    error.with_hint(format!(
-        "{hint}`{name}` stays revoked; discard the new secret if it was written, and try again: \
-         `postkey revoke --replace {name}`"
-    ))
 }

@@ -78,7 +78,7 @@ pub(super) fn run(args: Serve, context: &mut Context) -> Result<ExitStatus, Erro
 /// does not. What there is no room for is not told.
 ///
 /// # Errors
-/// If the system starts no more threads.
+/// If no thread can be started.
 fn teller(ui: Ui) -> io::Result<(SyncSender<Notice>, Receiver<()>)> {
     let (notices, queue) = sync_channel(QUEUED);
     let (done, told) = sync_channel(1);

@@ -31,7 +31,7 @@ impl NewSecret {
     /// Makes so many secrets and their hashes on all cores. Whoever drops them early stops that.
     ///
     /// # Errors
-    /// If the system has no more threads.
+    /// If no thread can be started.
     pub fn many(kind: Kind, brand: &Brand, count: usize) -> Result<SecretBatch, Error> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let (made, receiver) = sync_channel(AHEAD * cores);
@@ -73,7 +73,7 @@ impl Supply {
     /// Makes so many secrets as there are kinds.
     ///
     /// # Errors
-    /// If the system has no more threads.
+    /// If no thread can be started.
     pub fn of(kinds: impl Iterator<Item = Kind>, brand: &Brand) -> Result<Self, Error> {
         let (smtp, api): (Vec<_>, Vec<_>) = kinds.partition(|kind| *kind == Kind::Smtp);
         Ok(Self {

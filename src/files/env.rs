@@ -46,7 +46,7 @@ pub enum Error {
 
 /// Sets variables in a file, all or none of them; makes the file, 0600, if there is none.
 ///
-/// The change is to be settled. What other processes set in the file in this way at the same time
+/// The caller settles the change. What other processes set in the file in this way at the same time
 /// stays, too. Values must be plain: letters, digits and `.`, `_`, `-`, `@` mean themselves to
 /// every reader without quotes.
 ///

@@ -2,7 +2,7 @@
 //! known, and the folder that was found stays open.
 //!
 //! What follows from a file that others could have put there is decided by who asks: the vault,
-//! the settings and manifests must be nobody else's ([`FolderWalk::expect_ours`]); into the folder of
+//! the settings and manifests must belong to nobody else ([`FolderWalk::expect_ours`]); into the folder of
 //! another user's application root may write, but not through it into a third one's
 //! ([`FolderWalk::expect_theirs`]).
 

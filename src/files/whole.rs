@@ -22,7 +22,7 @@ pub struct Shape {
 /// More than any result needs, in bytes.
 const ROOM: usize = 1024;
 
-/// Puts a result into a file, 0600 if it is new; that is to be settled.
+/// Puts a result into a file, 0600 if it is new; the caller settles it.
 ///
 /// # Errors
 /// If the file must not be replaced or cannot be written; it is as it was then. And what `allow`

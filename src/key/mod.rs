@@ -3,6 +3,7 @@
 //! Knows no clock, no input or output, no SQL and no terminal: time, chance and cost are
 //! parameters.
 
+mod brand;
 mod description;
 mod expiry;
 mod hash;
@@ -32,6 +33,7 @@ pub use crate::key::redact::{
     Lines, escape_controls, is_hidden, looks_like_a_secret, quoted, redact_secrets, without_mark,
 };
 pub use crate::key::stray_character::{strays, without_strays};
+pub use brand::Brand;
 pub use description::Description;
 pub use expiry::{Expiry, Period};
 pub use hash::{Hash, HashError, HashMemory, NEVER_IN_PASSWORDS, SALT, UnsupportedHash, in_clear};
@@ -47,7 +49,7 @@ pub use rotation::{Grace, Retiring};
 pub use rule::Rule;
 pub use scan::{ScanFinding, Scanner, Unreadable};
 pub use seal::{AssociatedData, Seal, SealError, Sealer};
-pub use secret::{Brand, Malformed, Secret, Tail};
+pub use secret::{Malformed, Secret, Tail};
 pub use status::{EffectiveStatus, Status};
 pub use username::Username;
 pub use variable::{KeyVariables, Variable};

@@ -12,6 +12,7 @@ use compact_str::CompactString;
 use rand::TryRng;
 use zeroize::{Zeroize, Zeroizing};
 
+use super::brand::{Brand, is_brand};
 use super::{Invalid, Kind};
 use crate::key::stray_character::{StrayCharacter, strays};
 
@@ -24,55 +25,6 @@ const SHORTEST: usize = 4 + 2 + 1 + HEX + 1 + TAIL;
 pub(super) const LONGEST: usize = 5 + 12 + 1 + HEX + 1 + TAIL;
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-
-/// What stands between a secret's kind and its random part: 2 to 12 lowercase letters and
-/// digits. Scanners find leaked keys by it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Brand(String);
-
-impl Default for Brand {
-    fn default() -> Self {
-        Self("post".to_owned())
-    }
-}
-
-impl Brand {
-    /// What secrets of the kind and this brand look like, and next to nothing else: a regular
-    /// expression that Go, Python and Rust read alike. Only the checksum is not judged.
-    pub fn pattern(&self, kind: Kind) -> String {
-        let prefix = kind.prefix();
-        format!("{prefix}{self}-[0-9a-f]{{{HEX}}}-[0-9A-Za-z]{{{TAIL}}}")
-    }
-}
-
-impl fmt::Display for Brand {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FromStr for Brand {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        if is_brand(text) {
-            return Ok(Self(text.to_owned()));
-        }
-        Err(Invalid::new(
-            "a brand",
-            text,
-            "a brand is 2 to 12 lowercase letters and digits",
-        )
-        .with_hint("write `post` or `acme`"))
-    }
-}
-
-fn is_brand(text: &str) -> bool {
-    (2..=12).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-}
 
 /// A plaintext credential of the right shape: it exists from making to showing, or from
 /// presenting to verdict, will not print, and is wiped on drop.
@@ -91,7 +43,7 @@ impl Secret {
     ) -> Result<Self, R::Error> {
         let mut text = Zeroizing::new(String::with_capacity(LONGEST));
         text.push_str(kind.prefix());
-        text.push_str(&brand.0);
+        text.push_str(brand.as_str());
         text.push('-');
         push_hex(&mut text, chance)?;
         text.push('-');

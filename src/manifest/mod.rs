@@ -49,7 +49,7 @@ pub struct WantedKey {
     pub expires: Option<Expiry>,
     /// How it begins its life; afterwards that is not the manifest's to say.
     pub status: Status,
-    /// Whether it is to be a decoy.
+    /// Whether it is a decoy.
     pub is_decoy: bool,
     /// Where its secret goes.
     pub place: Destination,

@@ -156,7 +156,7 @@ impl<'a> From<StepAction<'a>> for Step<'a> {
 }
 
 impl<'a> Step<'a> {
-    /// The key that is to be made.
+    /// The new key.
     pub fn made(&self) -> Option<&'a WantedKey> {
         match self.deed {
             StepAction::Make(wanted) => Some(wanted),

@@ -33,7 +33,7 @@ impl Hashers {
     /// Starts so many threads, behind everybody else.
     ///
     /// # Errors
-    /// If the system starts no more threads.
+    /// If no thread can be started.
     pub(super) fn hashing(count: usize) -> io::Result<Self> {
         Self::start("hasher", count, || {
             // Without that right the threads are as everybody else.
@@ -47,7 +47,7 @@ impl<S: 'static> Pool<S> {
     /// Starts so many threads, each with the state that it begins with.
     ///
     /// # Errors
-    /// If the system starts no more threads.
+    /// If no thread can be started.
     pub(super) fn start(name: &str, count: usize, begin: fn() -> S) -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel();
         let queue = Arc::new(Mutex::new(queue));

@@ -24,7 +24,7 @@ impl UsageWriter {
     /// Starts it.
     ///
     /// # Errors
-    /// If the system starts no more threads.
+    /// If no thread can be started.
     pub(super) fn start(app: Arc<App>) -> io::Result<Self> {
         let (stop, stopped) = channel();
         let thread = thread::Builder::new().name("recorder".to_owned());

@@ -17,7 +17,7 @@ impl Workers {
     /// Starts so many threads.
     ///
     /// # Errors
-    /// If the system starts no more threads.
+    /// If no thread can be started.
     pub(super) fn start(count: usize) -> io::Result<Self> {
         let start = |_| {
             let runtime = Builder::new_current_thread().enable_all().build()?;

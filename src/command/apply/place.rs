@@ -258,7 +258,7 @@ fn text(file: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
     })
 }
 
-/// Delivers the secret of a key that is to be made; what is saved is to be settled.
+/// Delivers the secret of a new key; the caller settles what was saved.
 ///
 /// # Errors
 /// With the status `undelivered`.

@@ -34,10 +34,10 @@ impl ApplyResult {
 /// What goes for all steps of a plan that is carried out.
 pub(super) struct Work<'a> {
     pub(super) scheme: &'a Scheme<'a>,
-    /// The keys that are to be deleted.
+    /// The keys to delete.
     pub(super) deleted: Vec<KeyName>,
     pub(super) reprieve: &'a DeferredSignals,
-    /// The secrets of the keys that are to be made.
+    /// The secrets of the new keys.
     pub(super) supply: Supply,
 }
 

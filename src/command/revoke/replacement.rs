@@ -1,0 +1,88 @@
+//! The new secret of a revoked key.
+
+use crate::context::Context;
+use crate::delivery::options::{DeliveredKey, DeliveryOptions, Target};
+use crate::delivery::{NewSecret, same_secret};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::key::{EffectiveStatus, Key, KeyName, Status};
+use crate::ui::{DisplayContext, KeyView, extension};
+use crate::vault::{Action, Record, Vault};
+
+/// Gives a revoked key a new secret, and activates it.
+pub(super) fn renew(
+    seen: &Record,
+    vault: &mut Vault,
+    delivery: &DeliveryOptions,
+    context: &Context,
+) -> Result<Key, Error> {
+    delivery.expect(context)?;
+    let name = &seen.key.name;
+    let subject = DeliveredKey {
+        name,
+        kind: seen.key.kind(),
+        username: seen.key.username(),
+        before: Some(&seen.key),
+        overwrite: None,
+    };
+    let target = delivery.target(&subject, Some(vault), context)?;
+    let author = context.author(Action::Revoke);
+    let fresh = NewSecret::generate(seen.key.kind(), &context.settings.brand)?;
+    let renewed = |key: &Key| Key {
+        status: Status::Active,
+        ..key.with_secret(fresh.tail())
+    };
+    context.stage(&fresh, vault, &author, |change| {
+        same_secret(&change.find(name)?, seen)
+    })?;
+    let key = renewed(&seen.key);
+    let was_default = vault.default_id()? == Some(seen.id);
+    let display = context.display();
+    let used = context.use_for_programs(seen, display.now, vault);
+    let view = KeyView::new(&key, display.now).with_use(used);
+    context.hand_over(&fresh, view, &target, vault, &author, |change| {
+        let found = change.find(name)?;
+        same_secret(&found, seen)?;
+        change.replace_secret(&found, &renewed(&found.key))
+    })?;
+    announce(&seen.key, &key, &target, context, &display);
+    context.tell_of_default(&key, was_default);
+    Ok(key)
+}
+
+fn announce(
+    old: &Key,
+    new: &Key,
+    target: &Target<'_>,
+    context: &Context,
+    display: &DisplayContext,
+) {
+    let (name, old, tail) = (
+        &new.name,
+        display.secret(&old.tail),
+        display.tail(&new.tail),
+    );
+    context.ui.note(format!(
+        "`{name}` has a new secret, {tail}, and is active; {old} no longer works"
+    ));
+    target.tell("it", false, context);
+    if new.effective_status(display.now) == EffectiveStatus::Expired {
+        context.ui.warn(format!(
+            "`{name}` has expired and is still refused; {}",
+            extension(new, display.now)
+        ));
+    }
+}
+
+/// The same error, with what it means for the key.
+pub(super) fn stays_revoked(error: Error, name: &KeyName) -> Error {
+    if error.exit_status() == ExitStatus::Unsure {
+        return error;
+    }
+    let hint = error.hint().map(|hint| format!("{hint}; "));
+    let hint = hint.unwrap_or_default();
+    error.with_hint(format!(
+        "{hint}`{name}` stays revoked; discard the new secret if it was written, and try again: \
+         `postkey revoke --replace {name}`"
+    ))
+}

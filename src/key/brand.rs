@@ -1,0 +1,61 @@
+//! The brand that secrets carry.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::secret::{HEX, TAIL};
+use super::{Invalid, Kind};
+
+/// What stands between a secret's kind and its random part: 2 to 12 lowercase letters and
+/// digits. Scanners find leaked keys by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brand(String);
+
+impl Default for Brand {
+    fn default() -> Self {
+        Self("post".to_owned())
+    }
+}
+
+impl Brand {
+    /// The brand itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What secrets of the kind and this brand look like, and next to nothing else: a regular
+    /// expression that Go, Python and Rust read alike. Only the checksum is not judged.
+    pub fn pattern(&self, kind: Kind) -> String {
+        let prefix = kind.prefix();
+        format!("{prefix}{self}-[0-9a-f]{{{HEX}}}-[0-9A-Za-z]{{{TAIL}}}")
+    }
+}
+
+impl fmt::Display for Brand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Brand {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if is_brand(text) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Invalid::new(
+            "a brand",
+            text,
+            "a brand is 2 to 12 lowercase letters and digits",
+        )
+        .with_hint("write `post` or `acme`"))
+    }
+}
+
+pub(super) fn is_brand(text: &str) -> bool {
+    (2..=12).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
