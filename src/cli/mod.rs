@@ -138,7 +138,7 @@ fn run_hardened() -> ExitStatus {
         return print_version();
     }
     command::completions::complete_if_asked(definition);
-    let (Cli { verb, globals }, vault_source) = match parsed() {
+    let (Cli { verb, globals }, from_environment) = match parsed() {
         Ok(parsed) => parsed,
         Err(error) => return refuse(&error),
     };
@@ -148,7 +148,7 @@ fn run_hardened() -> ExitStatus {
     ui.globals = globals.of_flags();
     ui.color = globals.color.unwrap_or_default();
     let overrides = Overrides {
-        is_vault_from_environment: vault_source == Some(ValueSource::EnvVariable),
+        from_environment,
         ..globals.overrides()
     };
     let read = match verb.is_for_emergencies() {
@@ -169,17 +169,20 @@ fn run_hardened() -> ExitStatus {
     }
 }
 
-/// The command line, and what says where the vault lies.
-fn parsed() -> Result<(Cli, Option<ValueSource>), clap::Error> {
+/// The command line, and which of its values the environment gave.
+fn parsed() -> Result<(Cli, Vec<&'static str>), clap::Error> {
     let definition = match may_show_help() {
         true => definition(),
         false => Cli::command(),
     };
     let mut command = without_empty_variables(definition);
     let matches = command.try_get_matches_from_mut(env::args_os())?;
-    let vault_source = matches.value_source("vault");
+    let is_from_environment =
+        |name: &&str| matches.value_source(name) == Some(ValueSource::EnvVariable);
+    let from_environment = ["vault", "wait"].into_iter().filter(is_from_environment);
+    let from_environment = from_environment.collect();
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
-    Ok((cli, vault_source))
+    Ok((cli, from_environment))
 }
 
 /// Whether any word may ask for help: only then are the commands put into groups, which takes as

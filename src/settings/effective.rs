@@ -36,8 +36,8 @@ pub struct EffectiveSetting {
 pub(super) struct SetBy {
     /// The settings file's text.
     pub(super) file: String,
-    /// The settings that flags set.
-    pub(super) flags: Vec<&'static str>,
+    /// The settings that flags or variables set, and which of these did.
+    pub(super) overrides: Vec<(&'static str, SettingSource)>,
 }
 
 /// The settings that a file's text sets, with their sections; it is TOML.
@@ -82,12 +82,15 @@ impl Settings {
     }
 
     fn source(&self, name: &str, in_file: &BTreeSet<String>) -> SettingSource {
+        let overrides = &mut self.set_by.overrides.iter();
+        if let Some((_, source)) = overrides.find(|(own, _)| *own == name) {
+            return *source;
+        }
         match (name, self.vault_source) {
             ("vault", VaultSource::Flag) => SettingSource::Flag,
             ("vault", VaultSource::Environment) => SettingSource::Environment,
             ("vault", VaultSource::Settings) => SettingSource::File,
             ("vault", VaultSource::Home) => SettingSource::Default,
-            (name, _) if self.set_by.flags.contains(&name) => SettingSource::Flag,
             (name, _) if in_file.contains(name) => SettingSource::File,
             _ => SettingSource::Default,
         }

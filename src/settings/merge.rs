@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::effective::SetBy;
+use super::effective::{SetBy, SettingSource};
 use super::file::{File, Text};
 use super::{
     Credentials, Origins, Overrides, Permissions, Plans, Policy, Settings, VaultSource, export,
@@ -39,15 +39,20 @@ pub(super) fn merged(
         file.serve.headers.map_or(credentials.headers, values),
         file.serve.bearer.unwrap_or(credentials.bearer),
     )?;
-    let flags = [
-        ("wait", overrides.wait.is_some()),
-        ("output.utc", overrides.utc),
-        ("output.color", overrides.color.is_some()),
+    let wait_source = match overrides.from_environment.contains(&"wait") {
+        true => SettingSource::Environment,
+        false => SettingSource::Flag,
+    };
+    let set = [
+        overrides.wait.map(|_| ("wait", wait_source)),
+        overrides.utc.then_some(("output.utc", SettingSource::Flag)),
+        overrides
+            .color
+            .map(|_| ("output.color", SettingSource::Flag)),
     ];
-    let flags = flags.into_iter().filter(|(_, is_given)| *is_given);
     Ok(Settings {
         set_by: SetBy {
-            flags: flags.map(|(name, _)| name).collect(),
+            overrides: set.into_iter().flatten().collect(),
             ..SetBy::default()
         },
         place: None,

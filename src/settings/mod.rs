@@ -109,8 +109,8 @@ pub enum VaultSource {
 pub struct Overrides {
     /// `--vault`, or `POSTKEY_VAULT`
     pub vault: Option<PathBuf>,
-    /// Whether it was the variable.
-    pub is_vault_from_environment: bool,
+    /// Which of these were variables: `vault`, `wait`
+    pub from_environment: Vec<&'static str>,
     /// `--config`
     pub config: Option<PathBuf>,
     /// `--wait`
@@ -263,7 +263,9 @@ impl SettingsSource {
     fn settings(&self, overrides: Overrides, file: File) -> Result<Settings, Error> {
         let named_vault = overrides.vault.clone().or_else(|| file.vault.clone());
         let vault_source = match (&overrides.vault, &file.vault) {
-            (Some(_), _) if overrides.is_vault_from_environment => VaultSource::Environment,
+            (Some(_), _) if overrides.from_environment.contains(&"vault") => {
+                VaultSource::Environment
+            }
             (Some(_), _) => VaultSource::Flag,
             (None, Some(_)) => VaultSource::Settings,
             (None, None) => VaultSource::Home,
