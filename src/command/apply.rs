@@ -225,7 +225,7 @@ fn list(
         let view = StepView::new(step, outcome, display);
         let key = matches!(step.deed, StepAction::Delete(_)).then(|| doomed.next());
         match key.flatten() {
-            Some(key) => listing.push(&view.with_use(key.last_used_at(), key.told()))?,
+            Some(key) => listing.push(&view.with_use(key.used.last_at(), key.used.told()))?,
             None => listing.push(&view)?,
         }
     }

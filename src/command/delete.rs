@@ -1,21 +1,18 @@
 //! `postkey delete`: deletes keys for good.
 
 use clap::Args;
-use jiff::Timestamp;
 
 use crate::context::Context;
+use crate::context::confirmation::{PriorUse, USED_RECENTLY};
 use crate::context::selection;
 use crate::context::selection::{KeyPrompt, Selector, each};
 use crate::context::usage_reader::UsageReader;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName};
-use crate::ui::{DisplayContext, last_use};
-use crate::usage::{Details, UsageStore};
+use crate::ui::DisplayContext;
+use crate::usage::UsageStore;
 use crate::vault::{Action, KeyId, Record, Vault};
-
-/// How long ago the last use was of a key that seems to be in use, in seconds.
-const RECENT: i64 = 7 * 86_400;
 
 /// Delete keys permanently
 ///
@@ -103,9 +100,7 @@ fn delete(seen: &Record, forget: bool, context: &Context, vault: &mut Vault) -> 
 /// A key that is about to be deleted.
 pub(super) struct PendingDelete<'a> {
     key: &'a Key,
-    /// Its use; `None` if none is recorded.
-    used: Option<Details>,
-    is_use_unknown: bool,
+    pub(super) used: PriorUse<'a>,
     display: &'a DisplayContext,
 }
 
@@ -118,8 +113,7 @@ impl<'a> PendingDelete<'a> {
     ) -> Self {
         Self {
             key: &record.key,
-            used: uses.details(record, &context.ui),
-            is_use_unknown: !uses.are_recorded() && !uses.are_missing(),
+            used: PriorUse::of(record, uses, display, context),
             display,
         }
     }
@@ -143,10 +137,10 @@ impl PendingDelete<'_> {
         context.ui.expect_person(&needed, &hint)?;
         self.say_what_is_lost(context);
         if self.is_good() {
-            return self.is_name_typed("It is still active", context);
+            return context.is_name_typed(name, "It is still active");
         }
         if self.is_used_recently() {
-            return self.is_name_typed("It was used in the last 7 days", context);
+            return context.is_name_typed(name, USED_RECENTLY);
         }
         context.ui.confirm(&format!("Delete `{name}`?"))
     }
@@ -159,46 +153,15 @@ impl PendingDelete<'_> {
         self.key.effective_status(self.display.now).is_good()
     }
 
-    pub(super) fn last_used_at(&self) -> Option<Timestamp> {
-        self.used.as_ref().and_then(Details::last_used_at)
-    }
-
     pub(super) fn is_used_recently(&self) -> bool {
-        self.last_used_at()
-            .is_some_and(|last| self.display.now.as_second() - last.as_second() <= RECENT)
+        self.used.is_recent()
     }
 
     pub(super) fn warn_of_recent_use(&self, context: &Context) {
         if self.is_used_recently() {
-            let (name, used) = (&self.key.name, self.told());
+            let (name, used) = (&self.key.name, self.used.told());
             context.ui.warn(format!("`{name}` was {used}"));
         }
-    }
-
-    /// `last used 3 minutes ago from 203.0.113.9, 214 requests today`
-    pub(super) fn told(&self) -> String {
-        match &self.used {
-            Some(used) => last_use(used, self.display),
-            None if self.is_use_unknown => "cannot tell whether it is used".to_owned(),
-            None => last_use(&Details::default(), self.display),
-        }
-    }
-
-    /// Asks for the key's name; an empty line or the end of input is a no.
-    pub(super) fn is_name_typed(&self, why: &str, context: &Context) -> Result<bool, Error> {
-        let typed = context
-            .ui
-            .line(&format!("{why}. Type its name to confirm"))?;
-        let Some(typed) = typed.filter(|typed| !typed.is_empty()) else {
-            return Ok(false);
-        };
-        let is_it = typed
-            .parse()
-            .is_ok_and(|typed: KeyName| typed.is_same(&self.key.name));
-        if !is_it {
-            context.ui.note("the name does not match");
-        }
-        Ok(is_it)
     }
 
     pub(super) fn say_what_is_lost(&self, context: &Context) {
@@ -219,7 +182,7 @@ impl PendingDelete<'_> {
         if let Some(old) = key.retiring_at(display.now) {
             note(format!("  its old secret {}", display.retiring(old)));
         }
-        note(format!("  {}", self.told()));
+        note(format!("  {}", self.used.told()));
         note("  whoever uses it will be refused".to_owned());
     }
 }

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::context::Context;
+use crate::context::confirmation::{PriorUse, USED_RECENTLY};
 use crate::context::passphrase::PassphraseSource;
 use crate::context::selection;
 use crate::context::selection::KeyPrompt;
@@ -12,7 +13,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Sealer};
 use crate::ui::{DisplayContext, KeyView};
-use crate::vault::Action;
+use crate::vault::{Action, Record, Vault};
 
 /// Replace a key's secret; the old one stops working at once
 ///
@@ -22,6 +23,9 @@ use crate::vault::Action;
 /// postkey cannot wait for a program at the other end of a pipe: if it fails after reading the
 /// secret, the new secret is lost and the old one no longer valid. Use --save to write it to a
 /// file, or `postkey rotate`, which keeps the old secret valid for a grace period.
+///
+/// Shows when the key was last used, and asks for confirmation. If it was used in the last 7 days,
+/// the secret is only replaced once the key's name is typed.
 ///
 /// The default key's new secret is encrypted as the old one was, with a new passphrase. Without
 /// one, the key is no longer the default key.
@@ -63,7 +67,7 @@ pub(super) fn run(args: Regenerate, context: &mut Context) -> Result<ExitStatus,
     };
     let target = args.delivery.target(&subject, Some(&vault), context)?;
     let display = context.display();
-    if !confirm(&seen.key, context, &display)? {
+    if !is_confirmed(&seen, context, &vault, &display)? {
         context.ui.note("nothing was changed");
         return Ok(ExitStatus::No);
     }
@@ -108,30 +112,49 @@ fn sealer(
     passphrase.chosen(context)
 }
 
-fn confirm(key: &Key, context: &Context, display: &DisplayContext) -> Result<bool, Error> {
+fn is_confirmed(
+    seen: &Record,
+    context: &Context,
+    vault: &Vault,
+    display: &DisplayContext,
+) -> Result<bool, Error> {
     if context.is_yes {
         return Ok(true);
     }
+    let name = &seen.key.name;
+    let needed = format!("a new secret for `{name}` requires confirmation");
+    context.ui.expect_person(&needed, "pass --yes")?;
+    let used = PriorUse::of(seen, &mut context.uses(vault), display, context);
+    say_what_is_lost(&seen.key, &used, context, display);
+    if used.is_recent() {
+        return context.is_name_typed(name, USED_RECENTLY);
+    }
+    context.ui.confirm("Create a new one?")
+}
+
+fn say_what_is_lost(key: &Key, used: &PriorUse<'_>, context: &Context, display: &DisplayContext) {
+    let (name, note) = (&key.name, |text: String| context.ui.note(text));
     let ending = match key.tail.is_imported() {
         true => "was imported".to_owned(),
         false => display.ending(&key.tail),
     };
-    let needed = format!("a new secret for `{}` requires confirmation", key.name);
-    context.ui.expect_person(&needed, "pass --yes")?;
-    context.ui.note(format!(
-        "the secret of `{}` that {ending} will stop working at once",
-        key.name
+    note(format!(
+        "the secret of `{name}` that {ending} will stop working at once:"
     ));
-    if let Some(old) = key.retiring_at(display.now) {
-        let (old, until) = (
-            display.secret(&old.tail),
-            display.moment_and_distance(old.until),
-        );
-        context.ui.note(format!(
-            "so will its old one, {old}, which otherwise works until {until}"
+    let old = key.retiring_at(display.now);
+    if let Some(old) = old {
+        note(format!(
+            "  so will its old secret, {}",
+            display.retiring(old)
         ));
     }
-    context.ui.confirm("Create a new one?")
+    note(format!("  {}", used.told()));
+    note("  whoever uses it will be refused until they have the new one".to_owned());
+    if old.is_none() && key.effective_status(display.now).is_good() {
+        note(format!(
+            "  `postkey rotate {name}` would keep both secrets valid for a while"
+        ));
+    }
 }
 
 fn announce(old: &Key, new: &Key, context: &Context, display: &DisplayContext) {

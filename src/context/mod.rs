@@ -2,6 +2,7 @@
 
 pub mod api_key_flags;
 mod completion;
+pub mod confirmation;
 mod edit;
 pub mod exports;
 pub mod name_list;

@@ -36,8 +36,8 @@ pub use views::{
     AffectedView, BackupView, ChainView, EntryView, ExaminedView, ExportedView, FindingView,
     IdentifiedText, IdentityView, ImportedView, Incident, Issued, KeyDetails, KeyView, Outcome,
     PolicyView, Replacement, SecretRole, SettingView, StepOutcome, StepView, TextView, UsageView,
-    VerdictDetails, VerdictView, changes, counted, first_of, head_told, held, last_use,
-    quoted_names, refusals, secret_use,
+    VerdictDetails, VerdictView, changes, counted, first_of, head_told, held, last_request,
+    last_use, quoted_names, refusals, secret_use,
 };
 
 use crate::error::Error;

