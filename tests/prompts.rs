@@ -3,6 +3,7 @@
 mod asking;
 mod dumb;
 mod hiding;
+mod in_use;
 mod job;
 mod nobody;
 mod showing;

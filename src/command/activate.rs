@@ -33,15 +33,22 @@ const QUESTION: KeyPrompt = KeyPrompt {
 
 pub(super) fn run(args: Activate, context: &mut Context) -> Result<ExitStatus, Error> {
     let names = selection::names(args.names, QUESTION, context)?;
-    change_status(names, Status::Active, Action::Activate, context)
+    change_status(
+        names,
+        Status::Active,
+        Action::Activate,
+        context,
+        |_, _, _| Ok(true),
+    )
 }
 
-/// Gives each key the status, and tells how it stands.
+/// Gives each key the status if that is confirmed, and tells how it stands.
 pub(super) fn change_status(
     names: Option<NameList>,
     status: Status,
     action: Action,
     context: &mut Context,
+    is_confirmed: impl Fn(&KeyName, &Context, &Vault) -> Result<bool, Error>,
 ) -> Result<ExitStatus, Error> {
     let Some(names) = names else {
         return Ok(selection::nothing_chosen(context));
@@ -50,6 +57,9 @@ pub(super) fn change_status(
     let now = Context::clock();
     let mut changed = Vec::new();
     let highest = each(&names, context, |name, context| {
+        if !is_confirmed(name, context, &vault)? {
+            return Ok(ExitStatus::No);
+        }
         changed.push(change_one(name, status, action, context, &mut vault)?);
         Ok(ExitStatus::Done)
     });

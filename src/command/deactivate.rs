@@ -1,19 +1,31 @@
-//! `postkey deactivate`: stops keys.
+//! `postkey deactivate`: refuses keys until they are activated again.
 
 use clap::Args;
+use jiff::SignedDuration;
 
 use super::activate;
 use crate::context::Context;
+use crate::context::confirmation::PriorUse;
 use crate::context::selection;
 use crate::context::selection::{KeyPrompt, Selector};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::Status;
-use crate::vault::Action;
+use crate::key::{KeyName, Kind, Status};
+use crate::ui::{DisplayContext, first_of, last_request};
+use crate::usage::Details;
+use crate::vault::{Action, Vault};
+
+/// How long ago the last use was of a key that is not deactivated without a question.
+const RECENT: SignedDuration = SignedDuration::from_hours(1);
+
+/// How many addresses of such a key are shown.
+const SHOWN: usize = 5;
 
 /// Deactivate keys until they are activated again
 ///
 /// Once this returns, their secrets are refused. A key that is already inactive stays inactive.
+///
+/// On a terminal it asks for confirmation if a key was used in the last hour, and shows by what.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
@@ -31,5 +43,57 @@ const QUESTION: KeyPrompt = KeyPrompt {
 
 pub(super) fn run(args: Deactivate, context: &mut Context) -> Result<ExitStatus, Error> {
     let names = selection::names(args.names, QUESTION, context)?;
-    activate::change_status(names, Status::Inactive, Action::Deactivate, context)
+    activate::change_status(
+        names,
+        Status::Inactive,
+        Action::Deactivate,
+        context,
+        is_confirmed,
+    )
+}
+
+/// Whether a key may be deactivated: asks if it is in use, and somebody may have overlooked that.
+fn is_confirmed(name: &KeyName, context: &Context, vault: &Vault) -> Result<bool, Error> {
+    if context.is_yes || !context.ui.is_on_terminal() || !context.ui.has_person() {
+        return Ok(true);
+    }
+    // What is wrong with the key is told as it is deactivated.
+    let Ok(record) = vault.find(name) else {
+        return Ok(true);
+    };
+    let display = context.display();
+    let used = PriorUse::of(&record, &mut context.uses(vault), &display, context);
+    let is_active = record.key.effective_status(display.now).is_good();
+    let recent = used
+        .details
+        .as_ref()
+        .filter(|_| is_active && used.is_within(RECENT));
+    let Some(details) = recent else {
+        return Ok(true);
+    };
+    say_what_uses_it(name, record.key.kind(), details, context, &display);
+    let is_confirmed = context.ui.confirm(&format!("Deactivate `{name}`?"))?;
+    if !is_confirmed {
+        context.ui.note(format!("`{name}` was not deactivated"));
+    }
+    Ok(is_confirmed)
+}
+
+fn say_what_uses_it(
+    name: &KeyName,
+    kind: Kind,
+    details: &Details,
+    context: &Context,
+    display: &DisplayContext,
+) {
+    let last = last_request(kind, details, display).unwrap_or_default();
+    context.ui.warn(format!("`{name}` is in use: {last}"));
+    let since = display.now - RECENT;
+    if details.addresses_since(since).nth(1).is_some() {
+        let addresses = details.addresses_since(since).map(str::to_owned);
+        let addresses = first_of(addresses, SHOWN);
+        context
+            .ui
+            .note(format!("in the last hour it was used from {addresses}"));
+    }
 }

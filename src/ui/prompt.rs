@@ -33,15 +33,26 @@ impl Ui {
     /// A usage error that names what would have answered, if there is no terminal or
     /// `--no-input` was given.
     pub fn expect_person(&self, question: &str, answer: &str) -> Result<(), Error> {
-        let why = match (self.may_ask, job::unattended()) {
-            _ if !io::stdin().is_terminal() || !io::stderr().is_terminal() => {
-                "there is no terminal to prompt on".to_owned()
-            }
-            (false, _) => "--no-input disables prompts".to_owned(),
-            (true, Some(mark)) => format!("`{mark}` is set, and nobody answers in a CI job"),
-            (true, None) => return Ok(()),
-        };
-        Err(Error::usage(format!("{question}, but {why}")).with_hint(answer))
+        match self.why_nobody_is_asked() {
+            None => Ok(()),
+            Some(why) => Err(Error::usage(format!("{question}, but {why}")).with_hint(answer)),
+        }
+    }
+
+    /// Whether somebody can be asked.
+    pub fn has_person(&self) -> bool {
+        self.why_nobody_is_asked().is_none()
+    }
+
+    fn why_nobody_is_asked(&self) -> Option<String> {
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return Some("there is no terminal to prompt on".to_owned());
+        }
+        if !self.may_ask {
+            return Some("--no-input disables prompts".to_owned());
+        }
+        let mark = job::unattended()?;
+        Some(format!("`{mark}` is set, and nobody answers in a CI job"))
     }
 
     /// Makes sure that standard input, if it is a terminal, has somebody who types.
