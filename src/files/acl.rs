@@ -28,9 +28,6 @@ pub(super) fn has_list_at(folder: &File, name: &OsStr, path: &Path) -> bool {
 }
 
 /// Takes the list away that a new file may have from its folder.
-///
-/// # Errors
-/// If that fails.
 pub(super) fn remove_list(file: &File) -> io::Result<()> {
     match fremovexattr(file, LIST) {
         Ok(()) | Err(Errno::NODATA | Errno::NOTSUP | Errno::NOSYS) => Ok(()),

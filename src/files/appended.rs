@@ -41,9 +41,6 @@ impl Appended {
 }
 
 /// Adds whole lines to a file that is there, or nothing.
-///
-/// # Errors
-/// If it is not a regular file, or cannot be written.
 pub fn append(path: &Path, lines: &[u8]) -> Result<Appended, Error> {
     let (mut file, _) = open(path)?;
     let mut add = || {

@@ -87,9 +87,6 @@ impl Draft {
     }
 
     /// What the file begins with that it is to replace; nothing if there is none.
-    ///
-    /// # Errors
-    /// If that cannot be read.
     pub fn replaced(&self) -> Result<Vec<u8>, Error> {
         match beginning(&self.location) {
             Err(source) if source.kind() == ErrorKind::NotFound => Ok(Vec::new()),
@@ -98,9 +95,6 @@ impl Draft {
     }
 
     /// Adds to what it holds.
-    ///
-    /// # Errors
-    /// If the system does not take it.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let written = self.file.write_all(bytes);
         written.map_err(|source| failed(self.location.path(), source))
@@ -108,9 +102,6 @@ impl Draft {
 
     /// Locks it for the processes that would lock the file once it is in its place, until what is
     /// given back is closed.
-    ///
-    /// # Errors
-    /// If the file system cannot do so.
     pub(super) fn lock(&self) -> Result<File, Error> {
         let lock = || {
             let file = self.file.try_clone()?;
@@ -168,9 +159,6 @@ impl Draft {
     }
 
     /// Puts it in the place of another, and makes that survive a power cut if the disk can do so.
-    ///
-    /// # Errors
-    /// If it is not in its place.
     pub(super) fn put_back(mut self) -> Result<(), Error> {
         let _ = self.file.sync_all();
         let Some(name) = self.name.take() else {
@@ -311,3 +299,6 @@ fn date_after(file: &File, replaced: &Metadata) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,9 +68,6 @@ pub fn save<E: From<Error> + From<super::Error>>(
 
 /// Makes sure, as far as that can be told before, that variables can be set in a file; [`ANY`] is
 /// the value of one that is not known.
-///
-/// # Errors
-/// Those of [`save`].
 pub fn expect_savable<E: From<Error> + From<super::Error>>(
     path: &Path,
     variables: &[(&str, &str)],

@@ -1,12 +1,12 @@
-//! Folders that are made for files worth protecting.
+//! Folders of files worth protecting: made private, and synced.
 
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use super::walk::{FolderWalk, OtherUser, OtherWriter};
-use super::{Error, FileRole, failed, folder_of, sync_folder};
+use super::{Error, FileRole, failed, folder_of};
 
 /// A folder and those above it that are missing, the lowest first.
 pub fn missing_folders(folder: &Path) -> Vec<&Path> {
@@ -17,9 +17,6 @@ pub fn missing_folders(folder: &Path) -> Vec<&Path> {
 }
 
 /// Makes the folders that are missing: 0700, and durable.
-///
-/// # Errors
-/// If the system does not let it happen.
 pub fn make_folders(missing: &[&Path]) -> io::Result<()> {
     for folder in missing.iter().rev() {
         DirBuilder::new()
@@ -29,6 +26,16 @@ pub fn make_folders(missing: &[&Path]) -> io::Result<()> {
         sync_folder(folder)?;
     }
     Ok(())
+}
+
+/// Makes what was last done in the folder that holds `path` survive a power cut.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    sync_within(folder_of(path))
+}
+
+/// Makes what was last done in a folder survive a power cut.
+pub fn sync_within(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 /// Makes sure that files can be kept in a folder, or in one that is to be made: nobody else may

@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
 use super::walk::FolderWalk;
-use super::{Error, FileId, FileRole, UNFINISHED, real};
+use super::{Error, FileId, FileRole, real};
+
+/// What the name of a file begins with that is not finished.
+pub const UNFINISHED: &str = ".postkey-";
 
 /// What SQLite puts behind a database's name for what belongs to it.
 const COMPANIONS: [&str; 3] = ["-journal", "-wal", "-shm"];

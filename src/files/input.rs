@@ -40,9 +40,6 @@ impl Read for Input {
 }
 
 /// Opens a file to read it once; a FIFO that nobody writes to is not waited for without end.
-///
-/// # Errors
-/// If it cannot be opened, or is a FIFO without a writer.
 pub fn open_input(path: &Path) -> io::Result<Input> {
     open_within(path, PATIENCE)
 }

@@ -43,9 +43,6 @@ impl FileLock {
     }
 
     /// Whether what is held is what is at a path.
-    ///
-    /// # Errors
-    /// If one of them cannot be looked at.
     pub fn is_of(&self, path: &Path) -> io::Result<bool> {
         let held = FileId::of(&self.held.metadata()?);
         match std::fs::symlink_metadata(path) {

@@ -41,9 +41,6 @@ pub struct Changed {
 impl Changed {
     /// Makes the change survive a power cut; what does not, or is not seen at the path, is taken
     /// back. Of many changes all are made first, so that each folder is synced but once.
-    ///
-    /// # Errors
-    /// Why it could not be settled.
     pub fn settle(self, synced: &mut Synced) -> Result<Self, Error> {
         match self.location.settle(synced) {
             Ok(()) => Ok(self),
@@ -151,9 +148,6 @@ fn hold_and<T, E: From<Error>>(
 }
 
 /// What a file that can be changed so holds; `None` if there is none.
-///
-/// # Errors
-/// If it must not be replaced, or cannot be read.
 pub fn read(path: &Path) -> Result<Contents, Error> {
     Current::hold(path).map(|current| current.text)
 }

@@ -74,9 +74,6 @@ pub enum FinalLink {
 
 impl FolderWalk {
     /// Walks to a file, which need not be there.
-    ///
-    /// # Errors
-    /// The system's word if its folder cannot be found.
     pub fn to(path: &Path, last: FinalLink) -> io::Result<Self> {
         let mut walker = Walker::new(path)?;
         while let Some(part) = walker.rest.pop_front() {
@@ -96,9 +93,6 @@ impl FolderWalk {
     }
 
     /// Walks to a folder itself, links followed.
-    ///
-    /// # Errors
-    /// The system's word if it cannot be found.
     pub fn into(folder: &Path) -> io::Result<Self> {
         let mut walker = Walker::new(folder)?;
         while let Some(part) = walker.rest.pop_front() {

@@ -41,9 +41,6 @@ pub fn save<E: From<Error>>(
 }
 
 /// Makes sure, as far as that can be told before, that a result can be put into a file.
-///
-/// # Errors
-/// Those of [`save`].
 pub fn expect_savable<E: From<Error>>(
     path: &Path,
     shape: Shape,
