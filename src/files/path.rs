@@ -1,7 +1,7 @@
 //! Paths of files: as they were named, and as they really are.
 
 use std::fs;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 /// A path as no other leads to the same file: with the folder as it really is, where there is one.
 pub fn real(path: &Path) -> PathBuf {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::secret::{HEX, TAIL};
+use super::format::{HEX, TAIL};
 use super::{Invalid, Kind};
 
 /// What stands between a secret's kind and its random part: 2 to 12 lowercase letters and

@@ -1,47 +1,27 @@
 //! What the vault keeps instead of a secret: an Argon2id hash as a PHC string, or of a password
 //! that was imported whatever hash it came with.
 
+mod argon;
 mod crypt;
 mod digest;
+mod error;
 mod imported;
+mod unsupported;
 
 use std::fmt;
 use std::str::FromStr;
 
-use argon2::password_hash::phc::{Ident, Output, ParamsString, PasswordHash, Salt};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::Algorithm;
+use argon2::password_hash::phc::PasswordHash;
 
 use super::Secret;
-use crate::memory::Blocks;
+pub use argon::{HashMemory, SALT};
+pub(super) use argon::{fill, within_cap};
+use argon::{fresh, is_cheap, matches};
+pub use error::HashError;
 use imported::ImportedHash;
-pub use imported::{NEVER_IN_PASSWORDS, UnsupportedHash, in_clear};
-
-/// 19456 KiB, two passes, one lane, 32 bytes (OWASP Password Storage Cheat Sheet).
-const PARAMS: (u32, u32, u32) = (19_456, 2, 1);
-
-/// The most that a stored hash may ask for; the argon2 crate trusts what is stored.
-const MOST: (u32, u32, u32) = (240 * 1024, 10, 4);
-
-/// The length of the salt in bytes.
-pub const SALT: usize = 16;
-
-/// The memory that hashing fills, kept from one hash to the next.
-#[derive(Debug, Default)]
-pub struct HashMemory(Option<Blocks>);
-
-impl HashMemory {
-    /// Memory for a hash; of more than our own hashes take, nothing is kept afterwards.
-    fn blocks(&mut self, count: usize) -> Result<Blocks, HashError> {
-        match self.0.take() {
-            Some(kept) if kept.count() == count => Ok(kept),
-            _ => Blocks::new(count).map_err(|_| HashError::NoMemory),
-        }
-    }
-
-    fn keep(&mut self, blocks: Blocks) {
-        self.0 = Some(blocks).filter(|blocks| blocks.count() <= PARAMS.0 as usize);
-    }
-}
+pub use imported::{NEVER_IN_PASSWORDS, in_clear};
+pub use unsupported::UnsupportedHash;
 
 /// The hash of a whole secret, as a PHC string that mail servers read; or the hash of an imported
 /// password, its scheme in braces before it.
@@ -52,23 +32,6 @@ pub struct Hash(HashForm);
 enum HashForm {
     Own(Box<PasswordHash>),
     Imported(ImportedHash),
-}
-
-/// Why a secret cannot be hashed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HashError {
-    /// The stored hash is of another kind, or dearer than the cap.
-    #[error("the stored hash is not Argon2id of at most m=240 MiB, t=10, p=4")]
-    TooCostly,
-    /// The system has not the memory that a hash fills.
-    #[error("not enough memory to hash a secret (19 MiB)")]
-    NoMemory,
-    /// Neither a digest nor a hash is stored.
-    #[error("its secret has neither a readable digest nor a readable hash")]
-    Missing,
-    /// The stored hash of an imported password is none, or dearer than its cap.
-    #[error("the stored hash of an imported password is not of a supported scheme")]
-    Unknown,
 }
 
 impl Hash {
@@ -157,89 +120,6 @@ impl Hash {
             HashForm::Imported(imported) => imported.is_refused_by_dovecot_2_4(),
         }
     }
-}
-
-/// A new hash of a text.
-fn fresh(text: &str, salt: [u8; SALT], memory: &mut HashMemory) -> Result<PasswordHash, HashError> {
-    let (m, t, p) = PARAMS;
-    let params = Params::new(m, t, p, Some(Params::DEFAULT_OUTPUT_LEN))
-        .expect("the parameters are within Argon2's bounds");
-    let salt = Salt::new(&salt).expect("16 bytes are a salt's recommended length");
-    let params_string =
-        ParamsString::try_from(&params).expect("three numbers fit into a PHC string");
-    let mut bytes = [0; Params::DEFAULT_OUTPUT_LEN];
-    fill(&mut bytes, text.as_bytes(), salt.as_ref(), params, memory)?;
-    Ok(PasswordHash {
-        algorithm: Ident::new(Algorithm::Argon2id.as_str()).expect("a constant name"),
-        version: Some(Version::V0x13.into()),
-        params: params_string,
-        salt: Some(salt),
-        hash: Some(Output::new(&bytes).map_err(|_| HashError::TooCostly)?),
-    })
-}
-
-fn matches(
-    algorithm: Algorithm,
-    phc: &PasswordHash,
-    presented: &str,
-    memory: &mut HashMemory,
-) -> Result<bool, HashError> {
-    let params = within_cap_of(algorithm, phc).ok_or(HashError::TooCostly)?;
-    let (salt, stored) = phc.salt.zip(phc.hash).ok_or(HashError::TooCostly)?;
-    let mut bytes = [0; Output::MAX_LENGTH];
-    let bytes = bytes.get_mut(..stored.len()).ok_or(HashError::TooCostly)?;
-    let text = presented.as_bytes();
-    fill_with(algorithm, bytes, text, salt.as_ref(), params, memory)?;
-    Ok(Output::new(bytes).map_err(|_| HashError::TooCostly)? == stored)
-}
-
-fn is_cheap(algorithm: Algorithm, phc: &PasswordHash) -> bool {
-    let (m, t, _) = PARAMS;
-    within_cap_of(algorithm, phc).is_some_and(|params| params.m_cost() < m || params.t_cost() < t)
-}
-
-/// What a PHC string asks for, if that is Argon2id within the cap.
-pub(super) fn within_cap(phc: &PasswordHash) -> Option<Params> {
-    within_cap_of(Algorithm::Argon2id, phc)
-}
-
-fn within_cap_of(algorithm: Algorithm, phc: &PasswordHash) -> Option<Params> {
-    let is_that =
-        phc.algorithm.as_str() == algorithm.as_str() && phc.version == Some(Version::V0x13.into());
-    let params = Params::try_from(phc).ok()?;
-    let (m, t, p) = MOST;
-    let is_within_cap = params.m_cost() <= m && params.t_cost() <= t && params.p_cost() <= p;
-    (is_that && is_within_cap).then_some(params)
-}
-
-/// Fills `bytes` with the Argon2id hash of a text.
-pub(super) fn fill(
-    bytes: &mut [u8],
-    text: &[u8],
-    salt: &[u8],
-    params: Params,
-    memory: &mut HashMemory,
-) -> Result<(), HashError> {
-    fill_with(Algorithm::Argon2id, bytes, text, salt, params, memory)
-}
-
-fn fill_with(
-    algorithm: Algorithm,
-    bytes: &mut [u8],
-    text: &[u8],
-    salt: &[u8],
-    params: Params,
-    memory: &mut HashMemory,
-) -> Result<(), HashError> {
-    let mut blocks = memory.blocks(params.block_count())?;
-    let outcome = Argon2::new(algorithm, Version::V0x13, params).hash_password_into_with_memory(
-        text,
-        salt,
-        bytes,
-        &mut blocks,
-    );
-    memory.keep(blocks);
-    outcome.map_err(|_| HashError::TooCostly)
 }
 
 impl fmt::Display for Hash {

@@ -5,21 +5,10 @@ use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Invalid, Key, Period, Tail};
+use super::{Invalid, Key, Period, Retiring, Tail};
 
 /// How long a grace time may be at most.
 const LONGEST: SignedDuration = SignedDuration::from_hours(365 * 24);
-
-/// A key's secret from before a rotation, and until when it is good.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Retiring {
-    /// Its public ending.
-    pub tail: Tail,
-    /// When it retires.
-    pub until: Timestamp,
-    /// When it was first seen retired; it stays so whatever a clock says later.
-    pub retired_at: Option<Timestamp>,
-}
 
 /// How long an old secret goes on beside the new one: whole seconds, at most a year.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,21 +121,6 @@ impl Key {
                 .clone()
                 .map(|old| Box::new(old.by(expires_at))),
             ..self.clone()
-        }
-    }
-}
-
-impl Retiring {
-    /// Whether it has retired at `now`, or was seen to have.
-    pub fn is_over(&self, now: Timestamp) -> bool {
-        self.retired_at.is_some() || self.until <= now
-    }
-
-    /// The same, at the latest by then.
-    fn by(self, end: Option<Timestamp>) -> Self {
-        Self {
-            until: end.map_or(self.until, |end| self.until.min(end)),
-            ..self
         }
     }
 }

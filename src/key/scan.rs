@@ -24,8 +24,9 @@ use zeroize::Zeroizing;
 pub(super) use candidate::spans;
 
 use super::Kind;
-use super::secret::{LONGEST, Malformed, Secret};
+use super::secret::{Malformed, Secret, shaped};
 use candidate::{Candidate, Likely, candidates};
+use parts::LONGEST_WORD;
 use walk::{TextReading, walk};
 
 /// How much is taken in at once, in bytes.
@@ -34,9 +35,6 @@ const PIECE: usize = 256 << 10;
 /// How far behind its beginning a secret may end: enough for any two encodings of all of it. A
 /// longer one is found unless a piece ends in it.
 const REACH: usize = 16 << 10;
-
-/// How much of a word that looks like a secret is looked at.
-const LONGEST_WORD: usize = LONGEST + 60;
 
 /// Something that was found, and the line that it begins in, counted from 1.
 #[derive(Debug)]
@@ -244,6 +242,19 @@ fn line_ends(text: &[u8]) -> u64 {
     memchr_iter(b'\n', text).count() as u64
 }
 
+impl Likely<'_> {
+    /// The secret that it is, if its checksum is right.
+    fn secret(&self) -> Option<Secret> {
+        Secret::parse(shaped(self.0)?).ok()
+    }
+
+    /// What is wrong with what is nearly a secret.
+    fn fault(&self) -> Option<Malformed> {
+        let text = &self.0[..near::length(self.0)?];
+        Secret::parse(std::str::from_utf8(text).ok()?).err()
+    }
+}
+
 /// What is wrong with what looks like a secret; the text begins where it does.
 fn fault(likely: &Likely<'_>, text: &[u8]) -> Option<Malformed> {
     let prefixes = Kind::ALL.map(|kind| kind.prefix().as_bytes());
@@ -266,5 +277,6 @@ fn misspelt(text: &[u8]) -> Option<Malformed> {
     }
     Secret::parse(text).err()
 }
+
 #[cfg(test)]
 mod tests;

@@ -146,9 +146,6 @@ impl Seal {
     }
 
     /// Opens the seal of what it is bound to.
-    ///
-    /// # Errors
-    /// Why it does not open.
     pub fn open(
         &self,
         passphrase: &Passphrase,

@@ -13,16 +13,9 @@ use rand::TryRng;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::brand::{Brand, is_brand};
+use super::format::{CHECKSUM, HEX, LONGEST, RANDOM, SHORTEST, TAIL};
 use super::{Invalid, Kind};
 use crate::key::stray_character::{StrayCharacter, strays};
-
-pub(super) const HEX: usize = 64;
-const RANDOM: usize = 10;
-const CHECKSUM: usize = 6;
-pub(super) const TAIL: usize = RANDOM + CHECKSUM;
-const SHORTEST: usize = 4 + 2 + 1 + HEX + 1 + TAIL;
-/// The most characters that a secret has.
-pub(super) const LONGEST: usize = 5 + 12 + 1 + HEX + 1 + TAIL;
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -33,9 +26,6 @@ pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Makes a secret from the given source of chance.
-    ///
-    /// # Errors
-    /// Whatever the source of chance fails with; then there is no secret.
     pub fn generate<R: TryRng>(
         kind: Kind,
         brand: &Brand,
@@ -58,9 +48,6 @@ impl Secret {
     }
 
     /// Takes a presented text for a secret if it has the shape and the checksum of one.
-    ///
-    /// # Errors
-    /// What is wrong with it, as exactly as can be told.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
         if text.is_empty() {
             return Err(Malformed::Empty);
@@ -195,9 +182,6 @@ const STAND_IN: &str = "imported-";
 
 impl Tail {
     /// A stand-in for the tail of an imported password, which is not known.
-    ///
-    /// # Errors
-    /// Whatever the source of chance fails with.
     pub fn imported<R: TryRng>(chance: &mut R) -> Result<Self, R::Error> {
         let digits = TAIL - STAND_IN.len();
         let mut text = String::from(STAND_IN);

@@ -141,9 +141,6 @@ impl Verifier {
     }
 
     /// Whether what was presented has that hash; what has none is matched by nothing.
-    ///
-    /// # Errors
-    /// As [`Verifier::matches`].
     pub fn matches_hash(
         &self,
         presented: &str,

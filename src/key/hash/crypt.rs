@@ -8,8 +8,7 @@ use sha_crypt::{PasswordVerifier, ShaCrypt};
 use sha1::Sha1;
 use subtle::ConstantTimeEq;
 
-use super::HashError;
-use super::imported::{ImportedHash, UnsupportedHash, unhex};
+use super::{HashError, UnsupportedHash};
 
 /// The alphabet of crypt(3).
 const ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -80,8 +79,8 @@ impl Crypt {
         name.expect("each has a name").1
     }
 
-    /// The hash, if it has the form of one and does not cost too much.
-    pub(super) fn read(self, text: &str) -> Result<ImportedHash, UnsupportedHash> {
+    /// Makes sure that a hash has the form of one and does not cost too much.
+    pub(super) fn expect_form(self, text: &str) -> Result<(), UnsupportedHash> {
         let cost = self
             .cost(text)
             .ok_or(UnsupportedHash::Malformed(self.name()))?;
@@ -92,7 +91,7 @@ impl Crypt {
             _ if cost > MOST_ROUNDS => Err(UnsupportedHash::TooCostly(
                 "the rounds are at most 1,000,000",
             )),
-            _ => Ok(ImportedHash::Crypt(self, text.to_owned())),
+            _ => Ok(()),
         }
     }
 
@@ -182,6 +181,16 @@ fn pbkdf2_parts(text: &str) -> Option<(&str, u32, Vec<u8>)> {
     let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b':';
     let is_salt = (1..=LONGEST_SALT).contains(&salt.len()) && salt.bytes().all(is_plain);
     (is_salt && fields.next().is_none()).then_some((salt, rounds, digest))
+}
+
+/// The bytes that hexadecimal digits of either case stand for.
+pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let pairs = text.as_bytes().chunks(2).map(|pair| match pair {
+        [high, low] => u8::try_from(digit(*high)? << 4 | digit(*low)?).ok(),
+        _ => None,
+    });
+    pairs.collect()
 }
 
 /// A number as crypt(3) writes it: without anything before its first digit.

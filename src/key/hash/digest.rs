@@ -4,7 +4,7 @@ use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 use subtle::ConstantTimeEq;
 
-use super::imported::{ImportedHash, UnsupportedHash};
+use super::UnsupportedHash;
 
 /// The longest salt, in bytes; far more than anybody uses.
 const LONGEST_SALT: usize = 256;
@@ -69,14 +69,14 @@ impl LdapDigest {
     }
 
     /// The hash, if it has the length of one.
-    pub(super) fn read(self, bytes: &[u8]) -> Result<ImportedHash, UnsupportedHash> {
+    pub(super) fn read(self, bytes: Vec<u8>) -> Result<Vec<u8>, UnsupportedHash> {
         let salt = bytes.len().checked_sub(self.length());
         let is_whole = match self.is_salted() {
             true => salt.is_some_and(|salt| (1..=LONGEST_SALT).contains(&salt)),
             false => salt == Some(0),
         };
         match is_whole {
-            true => Ok(ImportedHash::Digest(self, bytes.to_owned())),
+            true => Ok(bytes),
             false => Err(UnsupportedHash::Malformed(self.name())),
         }
     }

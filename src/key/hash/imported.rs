@@ -10,9 +10,10 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Params};
 use base64ct::{Base64, Encoding};
 
-use super::crypt::{self, Crypt};
+use super::argon::{self, within_cap_of};
+use super::crypt::{self, Crypt, unhex};
 use super::digest::LdapDigest;
-use super::{HashError, HashMemory, within_cap_of};
+use super::{HashError, HashMemory, UnsupportedHash};
 
 /// A password's hash of a scheme that Dovecot knows.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,68 +25,6 @@ pub enum ImportedHash {
     /// A digest of the password, with or without a salt.
     Digest(LdapDigest, Vec<u8>),
 }
-
-/// Why a hash cannot be taken over; none of the texts says anything of the hash itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UnsupportedHash {
-    /// It is a password in clear.
-    #[error("its password is in plain text")]
-    Clear,
-    /// There is nothing.
-    #[error("it has no password")]
-    Missing,
-    /// Nothing that is a password's hash (passwd(5), shadow(5)): nobody logs in with it.
-    #[error("its account is locked: its password field is not a hash")]
-    Locked,
-    /// The hash is elsewhere (passwd(5)).
-    #[error("its hash is in another file, /etc/shadow")]
-    Shadowed,
-    /// Neither a scheme nor a known beginning.
-    #[error("its password has no `{{SCHEME}}`, and does not start like a known hash")]
-    NoScheme,
-    /// Apache's own MD5, which crypt(3) does not know.
-    #[error("its hash is Apache's `$apr1$`, which Dovecot cannot check")]
-    Apr1,
-    /// A scheme that Dovecot knows and postkey does not.
-    #[error("its scheme `{0}` is not supported")]
-    Unsupported(&'static str),
-    /// A scheme that is none of Dovecot's.
-    #[error("its scheme is unknown")]
-    UnknownScheme,
-    /// The hash has not the form of its scheme.
-    #[error("its hash is not in the format of `{0}`")]
-    Malformed(&'static str),
-    /// Checking it would cost too much.
-    #[error("its hash costs more to check than is allowed: {0}")]
-    TooCostly(&'static str),
-}
-
-impl UnsupportedHash {
-    /// How to fix it.
-    pub fn hint(self) -> &'static str {
-        match self {
-            Self::Clear => "prefix it with `{PLAIN}`, or hash it",
-            Self::Missing => "leave the line out: nobody can log in with it",
-            Self::Locked => {
-                "leave the line out, or give the hash without its lock prefix and import it with \
-                 --inactive"
-            }
-            Self::Shadowed => "use the hash from that file, or leave the line out",
-            Self::NoScheme => {
-                "prefix it with `{SCHEME}`, as in `{BLF-CRYPT}$2y$…`; a plain-text password is \
-                 `{PLAIN}…`, from standard input only"
-            }
-            Self::Apr1 => "hash the password again with `htpasswd -B`, or generate a key",
-            Self::Unsupported(_) | Self::UnknownScheme => SUPPORTED,
-            Self::Malformed(_) => "copy the line again: part of it may be missing",
-            Self::TooCostly(_) => "hash the password again at a lower cost, or generate a key",
-        }
-    }
-}
-
-const SUPPORTED: &str = "supported schemes: ARGON2ID, ARGON2I, ARGON2, BLF-CRYPT, SHA512-CRYPT, \
-     SHA256-CRYPT, MD5-CRYPT, PBKDF2, SSHA, SSHA256, SSHA512, SHA, SHA256, SHA512, CRYPT with one \
-     of these, and PLAIN";
 
 /// The schemes of Dovecot that are named, but not checked here.
 const UNSUPPORTED: [&str; 17] = [
@@ -133,9 +72,6 @@ pub fn in_clear(text: &str) -> Option<&str> {
 
 impl ImportedHash {
     /// The hash that a file has: with its scheme, or known by its beginning.
-    ///
-    /// # Errors
-    /// Why it cannot be taken over.
     pub fn read(text: &str) -> Result<Self, UnsupportedHash> {
         if text.is_empty() {
             return Err(UnsupportedHash::Missing);
@@ -179,7 +115,7 @@ impl ImportedHash {
             return Ok(false);
         }
         match self {
-            Self::Argon2(algorithm, phc) => super::matches(*algorithm, phc, password, memory),
+            Self::Argon2(algorithm, phc) => argon::matches(*algorithm, phc, password, memory),
             Self::Crypt(crypt, text) => crypt.matches(text, password),
             Self::Digest(digest, bytes) => Ok(digest.matches(bytes, password)),
         }
@@ -189,7 +125,7 @@ impl ImportedHash {
     /// a new Argon2 hash has, or less than is usual with the scheme.
     pub(super) fn is_cheap(&self) -> bool {
         match self {
-            Self::Argon2(algorithm, phc) => super::is_cheap(*algorithm, phc),
+            Self::Argon2(algorithm, phc) => argon::is_cheap(*algorithm, phc),
             Self::Crypt(crypt, text) => crypt.is_cheap(text),
             Self::Digest(..) => true,
         }
@@ -221,9 +157,10 @@ fn by_beginning(text: &str) -> Result<ImportedHash, UnsupportedHash> {
     if text.starts_with("$argon2") {
         return argon2(text);
     }
-    Crypt::by_beginning(text)
-        .ok_or(UnsupportedHash::NoScheme)?
-        .read(text)
+    crypt_hash(
+        Crypt::by_beginning(text).ok_or(UnsupportedHash::NoScheme)?,
+        text,
+    )
 }
 
 fn of_scheme(
@@ -241,7 +178,8 @@ fn of_scheme(
         return Err(UnsupportedHash::Locked);
     }
     if let Some(digest) = LdapDigest::named(scheme) {
-        return digest.read(&decoded(value, digest, written)?);
+        let bytes = digest.read(decoded(value, digest, written)?)?;
+        return Ok(ImportedHash::Digest(digest, bytes));
     }
     let text = match written {
         HashEncoding::Plainly => value.to_owned(),
@@ -254,7 +192,7 @@ fn of_scheme(
         // What crypt(3) is told apart by is the beginning, whatever the scheme is called.
         "CRYPT" | "BLF-CRYPT" | "SHA256-CRYPT" | "SHA512-CRYPT" | "MD5-CRYPT" | "MD5" => {
             match Crypt::by_beginning(&text) {
-                Some(crypt) => crypt.read(&text),
+                Some(crypt) => crypt_hash(crypt, &text),
                 None if scheme == "CRYPT" && text.starts_with('$') => {
                     Err(UnsupportedHash::Unsupported("CRYPT"))
                 }
@@ -262,7 +200,7 @@ fn of_scheme(
                 None => Err(UnsupportedHash::Malformed(crypt::name_of(scheme))),
             }
         }
-        "PBKDF2" => Crypt::Pbkdf2.read(&text),
+        "PBKDF2" => crypt_hash(Crypt::Pbkdf2, &text),
         _ => Err(unsupported(scheme)),
     }
 }
@@ -270,6 +208,11 @@ fn of_scheme(
 fn unsupported(scheme: &str) -> UnsupportedHash {
     let known = UNSUPPORTED.into_iter().find(|known| *known == scheme);
     known.map_or(UnsupportedHash::UnknownScheme, UnsupportedHash::Unsupported)
+}
+
+fn crypt_hash(crypt: Crypt, text: &str) -> Result<ImportedHash, UnsupportedHash> {
+    crypt.expect_form(text)?;
+    Ok(ImportedHash::Crypt(crypt, text.to_owned()))
 }
 
 /// A PHC string of either variant.
@@ -324,16 +267,6 @@ fn decode(value: &str, written: HashEncoding) -> Option<Vec<u8>> {
 
 fn text_of(bytes: Option<Vec<u8>>) -> Option<String> {
     String::from_utf8(bytes?).ok()
-}
-
-/// The bytes that hexadecimal digits of either case stand for.
-pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let pairs = text.as_bytes().chunks(2).map(|pair| match pair {
-        [high, low] => u8::try_from(digit(*high)? << 4 | digit(*low)?).ok(),
-        _ => None,
-    });
-    pairs.collect()
 }
 
 impl fmt::Display for ImportedHash {

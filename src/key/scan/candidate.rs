@@ -6,7 +6,6 @@ use super::base64::digit;
 use super::near;
 use super::pattern::{Match, PatternStart, beginnings};
 use super::walk::{TextReading, walk};
-use crate::key::secret::{Malformed, Secret, shaped};
 
 /// How many characters of base64 something unreadable has at least.
 const SHORTEST_BASE64: usize = 32;
@@ -20,7 +19,7 @@ pub(super) enum Candidate<'a> {
 }
 
 /// A text that begins with a secret's prefix, in any case.
-pub(super) struct Likely<'a>(&'a [u8]);
+pub(super) struct Likely<'a>(pub(super) &'a [u8]);
 
 /// All candidates of a text, and where in its view each begins.
 pub(super) fn candidates<'a>(
@@ -48,20 +47,9 @@ fn candidate<'a>(Match { at, beginning }: Match, place: &TextReading<'a>) -> Opt
 }
 
 impl Likely<'_> {
-    /// The secret that it is, if its checksum is right.
-    pub(super) fn secret(&self) -> Option<Secret> {
-        Secret::parse(shaped(self.0)?).ok()
-    }
-
     /// How much of the view is a secret or nearly one.
     pub(super) fn nearly(&self) -> Option<usize> {
         near::length(self.0)
-    }
-
-    /// What is wrong with what is nearly a secret.
-    pub(super) fn fault(&self) -> Option<Malformed> {
-        let text = &self.0[..near::length(self.0)?];
-        Secret::parse(std::str::from_utf8(text).ok()?).err()
     }
 }
 

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::key::Kind;
-use crate::key::secret::{HEX, TAIL};
+use crate::key::format::{HEX, TAIL};
 
 /// How many hex digits behind a prefix are taken for a part of a secret.
 const FEWEST: usize = 8;

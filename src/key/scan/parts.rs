@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use super::LONGEST_WORD;
+use crate::key::format::LONGEST;
+
+/// How much of a word that looks like a secret is looked at.
+pub(super) const LONGEST_WORD: usize = LONGEST + 60;
 
 /// How far from a place a secret may begin or end that has it in it. Where it reaches further, what
 /// makes it so long stands in each of its lines.
