@@ -4,21 +4,8 @@ use std::collections::BTreeSet;
 
 use clap::ValueEnum;
 
-use super::{Settings, VaultSource};
+use super::{SettingSource, Settings, VaultSource};
 use crate::key::Expiry;
-
-/// Where a setting's value comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SettingSource {
-    /// A flag of this command.
-    Flag,
-    /// A variable of the environment.
-    Environment,
-    /// The settings file.
-    File,
-    /// Nothing sets it.
-    Default,
-}
 
 /// A setting, as it is in effect.
 #[derive(Clone, Debug)]
@@ -29,15 +16,6 @@ pub struct EffectiveSetting {
     pub value: String,
     /// Where it comes from.
     pub source: SettingSource,
-}
-
-/// What sets settings.
-#[derive(Clone, Debug, Default)]
-pub(super) struct SetBy {
-    /// The settings file's text.
-    pub(super) file: String,
-    /// The settings that flags or variables set, and which of these did.
-    pub(super) overrides: Vec<(&'static str, SettingSource)>,
 }
 
 /// The settings that a file's text sets, with their sections; it is TOML.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::file::whole_path;
+use super::path::whole_path;
 use crate::key::{Invalid, Kind};
 
 /// A file that every command rewrites that changes the vault.

@@ -10,7 +10,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, de};
 
 use super::origins::Origin;
-use super::{Color, Error, ExportTarget, KeyHeader, Listen, Retention, Wait, expanded, hint};
+use super::path::whole_path;
+use super::{Color, Error, ExportTarget, KeyHeader, Listen, Retention, Wait, hint};
 use crate::files::{self, FileRole};
 use crate::key::{Brand, Expiry, Limit, Permission, Rule, Term, escape_controls, quoted};
 
@@ -103,18 +104,6 @@ fn text<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
 
 fn absolute<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
     whole_path(from).map(Some)
-}
-
-/// A path from the root on: a relative one would be another in every folder.
-pub(super) fn whole_path<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
-    let written = PathBuf::deserialize(from)?;
-    let rule = match expanded(written.as_os_str()) {
-        Ok(path) if path.is_absolute() => return Ok(path),
-        Ok(_) => "must be an absolute path",
-        Err(_) => "begins with a `~` that cannot be expanded: write an absolute path",
-    };
-    let written = quoted(&written.to_string_lossy());
-    Err(de::Error::custom(format!("{written} {rule}")))
 }
 
 fn shown<'de, D: Deserializer<'de>>(from: D) -> Result<Option<usize>, D::Error> {

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::effective::{SetBy, SettingSource};
 use super::file::{File, Text};
+use super::source::{SetBy, SettingSource};
 use super::{
     Credentials, Origins, Overrides, Permissions, Plans, Policy, Settings, VaultSource, export,
 };

@@ -5,12 +5,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use directories::BaseDirs;
+use serde::{Deserialize, Deserializer, de};
+
+use crate::key::quoted;
 
 /// The path that was written: `~/file` is in the home folder, as to a shell, which does not
 /// replace the `~` in a variable, behind `=`, or between quotation marks.
-///
-/// # Errors
-/// Why there is no such path: which rule it breaks.
 pub fn expanded(written: &OsStr) -> Result<PathBuf, &'static str> {
     let Some(rest) = written.as_bytes().strip_prefix(b"~") else {
         return Ok(PathBuf::from(written));
@@ -24,6 +24,18 @@ pub fn expanded(written: &OsStr) -> Result<PathBuf, &'static str> {
         ([b'/', rest @ ..], Some(home)) => Ok(home.join(relative(rest))),
         _ => Err("only a shell can expand its `~` and a name"),
     }
+}
+
+/// A path from the root on: a relative one would be another in every folder.
+pub(super) fn whole_path<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
+    let written = PathBuf::deserialize(from)?;
+    let rule = match expanded(written.as_os_str()) {
+        Ok(path) if path.is_absolute() => return Ok(path),
+        Ok(_) => "must be an absolute path",
+        Err(_) => "begins with a `~` that cannot be expanded: write an absolute path",
+    };
+    let written = quoted(&written.to_string_lossy());
+    Err(de::Error::custom(format!("{written} {rule}")))
 }
 
 /// A path below a folder, though it may begin with more slashes.

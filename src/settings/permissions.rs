@@ -37,9 +37,6 @@ impl Permissions {
     }
 
     /// The permission itself, if it is defined.
-    ///
-    /// # Errors
-    /// If no permission has the name.
     pub fn expect(&self, permission: Permission) -> Result<Permission, Invalid> {
         if self.0.contains_key(&permission) {
             return Ok(permission);
