@@ -18,17 +18,11 @@ pub struct Chain {
 
 impl Vault {
     /// Checks the whole chain, up to the head that the vault remembers.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn verify_log(&self) -> Result<Chain, Error> {
         self.verify_log_from(&[])
     }
 
     /// The same, and whether the log goes on from each of the heads that were saved.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn verify_log_from(&self, saved: &[SavedHead]) -> Result<Chain, Error> {
         let snapshot = self.connection.unchecked_transaction()?;
         let mut chain = Chain {
@@ -59,9 +53,6 @@ impl Vault {
 impl Vault {
     /// What tells a key from every other that ever had its number, in this vault or in one that
     /// it was restored from: the hash of its first entry. Without an entry there is none.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn origin(&self, id: KeyId) -> Result<Option<Vec<u8>>, Error> {
         let query = "SELECT hash FROM log WHERE key_id = ?1 ORDER BY sequence LIMIT 1";
         let mut statement = self.connection.prepare_cached(query)?;
@@ -70,9 +61,6 @@ impl Vault {
     }
 
     /// The newest entry of all.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn newest_entry(&self) -> Result<Option<Entry>, Error> {
         let query = format!("SELECT {COLUMNS} FROM log ORDER BY sequence DESC LIMIT 1");
         let line = self.connection.query_row(&query, [], Line::read);
@@ -80,9 +68,6 @@ impl Vault {
     }
 
     /// The newest entry of a key that is such a one.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn newest(
         &self,
         id: KeyId,
@@ -102,6 +87,11 @@ impl Vault {
 }
 
 impl Chain {
+    /// The newest entry, to be saved; an empty log has none.
+    pub fn newest(&self) -> Option<SavedHead> {
+        (self.entries > 0).then(|| SavedHead::of(self.entries, &self.head))
+    }
+
     /// Takes the next line of the log, or tells what is wrong with it.
     fn extend(&mut self, line: Option<Line>, saved: &[SavedHead]) -> Result<(), &'static str> {
         let next = line.filter(|line| line.sequence == self.entries + 1);

@@ -185,9 +185,6 @@ impl Change<'_> {
     }
 
     /// Leaves a key with one of its two secrets: the one that `after`'s tail names.
-    ///
-    /// # Errors
-    /// If the vault cannot be written.
     pub fn keep_secret(&self, before: &Record, after: &Key) -> Result<(), Error> {
         let cause = match after.tail == before.key.tail {
             true => Cause::Retired,
@@ -244,9 +241,6 @@ impl Change<'_> {
     }
 
     /// Deletes a key and its secrets; its log stays.
-    ///
-    /// # Errors
-    /// If the vault cannot be written.
     pub fn delete(&self, record: &Record) -> Result<(), Error> {
         self.remove_secrets(record.id, Cause::Deleted)?;
         self.transaction
@@ -255,9 +249,6 @@ impl Change<'_> {
     }
 
     /// Sees to it that new keys get numbers above this one.
-    ///
-    /// # Errors
-    /// If the vault cannot be written.
     pub(super) fn number_above(&self, last: KeyId) -> Result<(), Error> {
         let raise = "UPDATE sqlite_sequence SET seq = max(seq, ?1) WHERE name = 'keys'";
         if self.transaction.execute(raise, [last])? == 0 {
@@ -268,9 +259,6 @@ impl Change<'_> {
     }
 
     /// Logs an event of the vault as a whole.
-    ///
-    /// # Errors
-    /// If the vault cannot be written.
     pub fn note(&self, changes: &[Field]) -> Result<(), Error> {
         log::append_of_vault(self.transaction, self.author, changes)
     }

@@ -8,16 +8,12 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use sha2::{Digest, Sha256};
 
+use super::column::moment;
+use super::contradiction::{CURRENT_CHECKSUM, RETIRING_CHECKSUM};
 use super::log::hex;
-use super::{Change, Error, Field, KeyId, keys};
+use super::{Change, Error, Field, KeyId};
 use crate::key::{Key, Tail};
 use jiff::Timestamp;
-
-/// The fact under which the log has the checksum of a key's current secret.
-pub(super) const CURRENT: &str = "checksum";
-
-/// The same, of the secret from before a rotation.
-pub(super) const RETIRING: &str = "retiring_checksum";
 
 /// What a checksum covers. Columns may be added: one that is null counts for nothing, so that the
 /// checksums of secrets that have no such column stay right.
@@ -53,7 +49,7 @@ pub(super) fn secrets(connection: &Connection, id: KeyId) -> Result<Vec<SecretRo
         secrets.push(SecretRow {
             tail: row.get(3)?,
             is_current: row.get(0)?,
-            retired_at: keys::moment(row, 1)?,
+            retired_at: moment(row, 1)?,
             checksum: checksum(row)?,
         });
     }
@@ -65,7 +61,11 @@ pub(super) fn of(connection: &Connection, id: KeyId, tail: &Tail) -> Result<Opti
     let secrets = secrets(connection, id)?;
     let secret = secrets.iter().find(|one| one.tail == tail.as_str());
     Ok(secret.and_then(|secret| {
-        let name = if secret.is_current { CURRENT } else { RETIRING };
+        let name = if secret.is_current {
+            CURRENT_CHECKSUM
+        } else {
+            RETIRING_CHECKSUM
+        };
         field(name, secret)
     }))
 }
@@ -141,6 +141,12 @@ fn given<'a>(before: Option<&Key>, after: Option<&'a Key>) -> Vec<(&'static str,
 }
 
 fn tails(key: &Key) -> Vec<(&'static str, &Tail)> {
-    let old = key.retiring.as_ref().map(|old| (RETIRING, &old.tail));
-    [(CURRENT, &key.tail)].into_iter().chain(old).collect()
+    let old = key
+        .retiring
+        .as_ref()
+        .map(|old| (RETIRING_CHECKSUM, &old.tail));
+    [(CURRENT_CHECKSUM, &key.tail)]
+        .into_iter()
+        .chain(old)
+        .collect()
 }

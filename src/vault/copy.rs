@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Error, Vault, log, migrations, place};
+use super::{Error, Vault, log, migrations, place, schema};
 use crate::files::{self, Draft, FileId, FileRole, IfExists, folder_of, real};
 
 /// What SQLite puts behind a file's name for what belongs to it.
@@ -172,7 +172,7 @@ pub(super) fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
 /// Makes sure that the copy is whole and is what the vault was.
 fn read_again(copy: &Path, path: &Path, head: Option<Head>) -> Result<Copied, Error> {
     let connection = open(copy, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    migrations::identify(&connection, copy)?;
+    schema::identify(&connection, copy)?;
     let vault = Vault::of(connection, path.to_owned());
     vault.check_integrity()?;
     let chain = vault.verify_log()?;

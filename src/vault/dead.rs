@@ -5,36 +5,9 @@ use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row, ToSql, params};
 
-use super::{Change, Error, KeyId, StoredSecret, Vault, keys, timestamp};
+use super::column::{damaged, parsed, timestamp, word};
+use super::{Cause, Change, Error, KeyId, StoredSecret, Vault};
 use crate::key::{Digest, KeyName, Kind, Tail};
-
-/// Why a secret is dead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// Its key got another one, or a rotation was aborted.
-    Replaced,
-    /// A rotation was finished, or its grace period was over.
-    Retired,
-    /// It leaked, and its key got another one.
-    Revoked,
-    /// Its key was deleted.
-    Deleted,
-}
-
-impl Cause {
-    /// Every cause.
-    pub const ALL: [Self; 4] = [Self::Replaced, Self::Retired, Self::Revoked, Self::Deleted];
-
-    /// The cause as a word, stable for scripts.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Replaced => "replaced",
-            Self::Retired => "retired",
-            Self::Revoked => "revoked",
-            Self::Deleted => "deleted",
-        }
-    }
-}
 
 /// A secret that no key has any longer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,9 +69,6 @@ impl Vault {
     }
 
     /// A dead secret of a key that is deleted.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn dead_of_deleted(&self, id: KeyId) -> Result<Option<DeadSecret>, Error> {
         self.dead_where("key_id = ?1 AND key_id NOT IN (SELECT id FROM keys)", &id)
     }
@@ -121,12 +91,12 @@ impl Vault {
 fn dead(row: &Row<'_>) -> Result<DeadSecret, Error> {
     let digest = row.get_ref(2)?.as_blob().ok().and_then(Digest::from_bytes);
     Ok(DeadSecret {
-        tail: keys::parsed(row, 1)?,
-        digest: digest.ok_or_else(|| keys::damaged(row, 2))?,
+        tail: parsed(row, 1)?,
+        digest: digest.ok_or_else(|| damaged(row, 2))?,
         key_id: row.get(0)?,
-        name: keys::parsed(row, 3)?,
-        kind: keys::word(row, 4, Kind::ALL, Kind::word)?,
-        cause: keys::word(row, 5, Cause::ALL, Cause::word)?,
+        name: parsed(row, 3)?,
+        kind: word(row, 4, Kind::ALL, Kind::word)?,
+        cause: word(row, 5, Cause::ALL, Cause::word)?,
         died_at: timestamp(row.get(6)?)?,
     })
 }
@@ -156,9 +126,6 @@ impl Change<'_> {
     }
 
     /// Forgets all dead secrets of a key: whoever presents one is a stranger.
-    ///
-    /// # Errors
-    /// If the vault cannot be written.
     pub fn forget_dead(&self, id: KeyId) -> Result<(), Error> {
         let forget = "DELETE FROM dead_secrets WHERE key_id = ?1";
         self.transaction.execute(forget, [id])?;

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::key::{Key, KeyName, Retiring, Tail};
 use crate::vault::{
-    Action, Author, Change, Error, Field, Head, KeyId, Record, Vault, keys, log, migrations,
+    Action, Author, Change, Error, Field, Head, KeyId, Record, Vault, column, keys, log, migrations,
 };
 
 /// The first schema that has a place for it.
@@ -128,31 +128,22 @@ impl Vault {
     }
 
     /// When, after that time, the next key expires or secret retires of which that is not noted.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn next_end(&self, after: Timestamp) -> Result<Option<Timestamp>, Error> {
         if !self.has_ends()? {
             return Ok(None);
         }
         let mut statement = self.connection.prepare_cached(NEXT)?;
-        statement.query_row([after.as_second()], |row| Ok(keys::moment(row, 0)))?
+        statement.query_row([after.as_second()], |row| Ok(column::moment(row, 0)))?
     }
 
     /// Whether somebody accepted a clock since the log ended so, or the log is another one: that of
     /// a backup that was restored.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn has_accepted_clock(&self, since: Head) -> Result<bool, Error> {
         has_accepted_clock(&self.connection, since)
     }
 
     /// The keys of which something was seen to have ended that, by the clock, has not: what was
     /// seen then, or what is seen now, was seen by a wrong clock.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn ended_ahead(&self, now: Timestamp) -> Result<Vec<Record>, Error> {
         if !self.has_ends()? {
             return Ok(Vec::new());

@@ -38,9 +38,6 @@ impl ValidSecret {
 
 impl Vault {
     /// What tells this vault, and its backups, from every other; `None` before its first entry.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn mark(&self) -> Result<Option<String>, Error> {
         let origin = log::origin(&self.connection)?;
         Ok(origin.map(|hash| hex(&hash[..MARK])))

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use crate::key::Key;
-use crate::vault::{Error, KeyId, Record, Vault, keys};
+use crate::vault::{Error, KeyId, Record, Vault, column};
 
 /// The keys of which something was logged after a time.
 const LOGGED_AFTER: &str = "SELECT DISTINCT key_id FROM log WHERE at > ?1 ORDER BY key_id";
@@ -61,9 +61,6 @@ impl TermKind {
 impl Vault {
     /// The terms that still run at `now`, and were counted from a time after `latest`, the last
     /// that counts as past.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn terms_ahead(&self, now: Timestamp, latest: Timestamp) -> Result<Vec<TermAhead>, Error> {
         let mut statement = self.connection.prepare_cached(LOGGED_AFTER)?;
         let ids = statement.query_map([latest.as_second()], |row| row.get(0))?;
@@ -104,7 +101,7 @@ impl Vault {
 
     fn set_at(&self, id: KeyId, field: &str) -> Result<Option<Timestamp>, Error> {
         let mut statement = self.connection.prepare_cached(SET_AT)?;
-        let set_at = statement.query_row(params![id, field], |row| Ok(keys::moment(row, 0)));
+        let set_at = statement.query_row(params![id, field], |row| Ok(column::moment(row, 0)));
         Ok(set_at.optional()?.transpose()?.flatten())
     }
 }

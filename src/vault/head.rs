@@ -3,7 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::Chain;
 use super::log::{ChainHash, hex};
 
 /// The newest entry at some time, kept outside of the vault: what a log must go on from.
@@ -56,6 +55,14 @@ fn is_hash(text: &str) -> bool {
 }
 
 impl SavedHead {
+    /// The entry with this number and hash.
+    pub(super) fn of(sequence: i64, hash: &ChainHash) -> Self {
+        Self {
+            sequence,
+            hash: hex(hash),
+        }
+    }
+
     /// Its number.
     pub(super) fn sequence(&self) -> i64 {
         self.sequence
@@ -64,15 +71,5 @@ impl SavedHead {
     /// Whether it is another entry than the one with this number and hash.
     pub(super) fn contradicts(&self, sequence: i64, hash: &ChainHash) -> bool {
         self.sequence == sequence && self.hash != hex(hash)
-    }
-}
-
-impl Chain {
-    /// The newest entry, to be saved; an empty log has none.
-    pub fn newest(&self) -> Option<SavedHead> {
-        (self.entries > 0).then(|| SavedHead {
-            sequence: self.entries,
-            hash: hex(&self.head),
-        })
     }
 }

@@ -9,8 +9,10 @@ use nix::unistd::{AccessFlags, access};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
+use super::column::timestamp;
 use super::copy::{copy_pages, open, with_end};
-use super::{ChangeWatch, Error, Vault, configure, keys, migrations, place, schema, timestamp};
+use super::store::configure;
+use super::{ChangeWatch, Error, Vault, keys, migrations, place, schema};
 use crate::files;
 use crate::key::{Hash, Period, Verifier};
 use crate::vault::pending_secrets::STAGED_FOR;
@@ -108,9 +110,9 @@ pub fn examine(path: &Path, wait: std::time::Duration) -> Result<Examined, Error
     watch.counter()?;
     let file = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     file.busy_timeout(wait)?;
-    match migrations::identify(&file, path) {
-        Ok(migrations::DatabaseKind::Empty) => return Err(Error::Missing(path.to_owned())),
-        Ok(migrations::DatabaseKind::Vault) | Err(Error::Foreign(_)) => {}
+    match schema::identify(&file, path) {
+        Ok(schema::DatabaseKind::Empty) => return Err(Error::Missing(path.to_owned())),
+        Ok(schema::DatabaseKind::Vault) | Err(Error::Foreign(_)) => {}
         Err(error) => return Err(error),
     }
     let (schema, known) = migrations::versions(&file)?;
@@ -161,9 +163,6 @@ impl Vault {
 
     /// The secrets that have waited so long that a later run drops them: since when the oldest
     /// has, and how many there are.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn staged_too_long(&self, now: Timestamp) -> Result<Option<(Timestamp, i64)>, Error> {
         let query = "SELECT min(staged_at), count(*) FROM pending WHERE staged_at < ?1";
         let before = now.as_second() - STAGED_FOR;
@@ -175,9 +174,6 @@ impl Vault {
     }
 
     /// The secrets whose hashes are dearer or cheaper to check than they should be.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn odd_hashes(&self) -> Result<Vec<OddHash>, Error> {
         let query = "SELECT keys.name, secrets.digest, secrets.hash FROM secrets
                      LEFT JOIN keys ON keys.id = secrets.key_id ORDER BY keys.name";
@@ -203,9 +199,6 @@ impl Vault {
     }
 
     /// The keys with an imported password that Dovecot 2.4 refuses.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn refused_by_dovecot_2_4(&self) -> Result<Vec<String>, Error> {
         // What was imported has its scheme in braces before it.
         let query = "SELECT keys.name, secrets.hash FROM secrets
@@ -225,9 +218,6 @@ impl Vault {
     }
 
     /// The policies of keys that are neither a period nor `never`: whose, and what they say.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn odd_policies(&self) -> Result<Vec<(String, String)>, Error> {
         let query = "SELECT name, rotate_every FROM policies JOIN keys ON id = key_id
                      UNION ALL SELECT name, unused FROM policies JOIN keys ON id = key_id";
@@ -243,9 +233,6 @@ impl Vault {
     }
 
     /// Hands every key to `take`; one that cannot be understood as the error that it is.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn each_key(
         &self,
         mut take: impl FnMut(Result<super::Record, Error>),
@@ -260,9 +247,6 @@ impl Vault {
 }
 
 /// The files beside a vault that a command left behind, the oldest first.
-///
-/// # Errors
-/// If the folder cannot be read.
 pub fn leftovers(vault: &Path) -> Result<Vec<Leftover>, Error> {
     let failed = |source| Error::Io {
         doing: "read the folder of",

@@ -25,9 +25,6 @@ impl Vault {
 
     /// Keeps what the next change writes in memory until its end, however much that is: SQLite
     /// would let nobody read from the moment on at which it begins to write to the file.
-    ///
-    /// # Errors
-    /// If SQLite refuses.
     pub fn gather_changes(&self) -> Result<(), Error> {
         Ok(self.connection.execute_batch("PRAGMA cache_spill = OFF")?)
     }

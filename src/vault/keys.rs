@@ -1,13 +1,12 @@
 //! Reading keys: by name and by tail.
 
-use std::str::FromStr;
-
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use jiff::Timestamp;
 
-use super::{Error, Vault, timestamp};
+use super::column::{moment, optional, parsed, timestamp, word};
+use super::{Error, Vault};
 use crate::key::{
     Access, Digest, Hash, HashError, Key, KeyName, Kind, Limit, Retiring, Status, Tail, Verifier,
 };
@@ -120,9 +119,6 @@ impl Vault {
 
     /// Secrets of the keys after this one, in the order of their numbers: some hundreds, and not
     /// those that cannot be read.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn secrets_after(&self, last: KeyId) -> Result<Vec<StoredSecret>, Error> {
         let query = format!(
             "SELECT {COLUMNS}, {STORED} FROM secrets AS presented CROSS JOIN {SOURCE}
@@ -162,18 +158,12 @@ impl Vault {
 
     /// A key's secrets, the current one first; another one is there while a rotation is open,
     /// and for a while afterwards.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn secrets(&self, id: KeyId) -> Result<Vec<SecretInfo>, Error> {
         Ok(self.secrets_of(&[id])?.remove(&id).unwrap_or_default())
     }
 
     /// The SMTP key that a username is its own of, compared without case; a login that several
     /// keys may share is none's own.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn of_username(&self, username: &str) -> Result<Option<Record>, Error> {
         let query = format!(
             "SELECT {COLUMNS} FROM {SOURCE}
@@ -187,9 +177,6 @@ impl Vault {
     }
 
     /// The names of all keys that have this username, or share this login.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn names_of_username(&self, username: &str) -> Result<Vec<KeyName>, Error> {
         let query = "SELECT name FROM keys WHERE username = ?1";
         let mut statement = self.connection.prepare_cached(query)?;
@@ -200,9 +187,6 @@ impl Vault {
     }
 
     /// The numbers of all keys, the oldest first.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn ids(&self) -> Result<Vec<KeyId>, Error> {
         let mut statement = self.connection.prepare("SELECT id FROM keys ORDER BY id")?;
         let ids = statement.query_map([], |row| row.get(0))?;
@@ -210,9 +194,6 @@ impl Vault {
     }
 
     /// How many keys there are.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn count(&self) -> Result<i64, Error> {
         let query = "SELECT count(*) FROM keys";
         Ok(self.connection.query_row(query, [], |row| row.get(0))?)
@@ -224,9 +205,6 @@ impl Vault {
 
     /// Up to `most` names that begin with `prefix`, in their order; what is not a name, put
     /// there by somebody else, is left out.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn names(&self, prefix: &str, most: usize) -> Result<Vec<KeyName>, Error> {
         // `~` comes after every character that a name may have.
         let query = "SELECT name FROM keys WHERE name >= ?1 AND name < ?1 || '~' ORDER BY name";
@@ -331,13 +309,6 @@ fn retiring(row: &Row<'_>) -> Result<Option<Retiring>, Error> {
     }))
 }
 
-/// The time in a column, if there is one.
-pub(super) fn moment(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, Error> {
-    row.get::<_, Option<i64>>(column)?
-        .map(timestamp)
-        .transpose()
-}
-
 fn access(row: &Row<'_>) -> Result<Access, Error> {
     Ok(match word(row, 2, Kind::ALL, Kind::word)? {
         Kind::Smtp => Access::Smtp {
@@ -348,42 +319,4 @@ fn access(row: &Row<'_>) -> Result<Access, Error> {
             limit: optional(row, 6)?.unwrap_or(Limit::None),
         },
     })
-}
-
-pub(super) fn parsed<T: FromStr>(row: &Row<'_>, column: usize) -> Result<T, Error> {
-    optional(row, column)?.ok_or_else(|| damaged(row, column))
-}
-
-pub(super) fn optional<T: FromStr>(row: &Row<'_>, column: usize) -> Result<Option<T>, Error> {
-    match row.get_ref(column)? {
-        ValueRef::Null => Ok(None),
-        value => {
-            let text = value.as_str().map_err(|_| damaged(row, column))?;
-            text.parse().map(Some).map_err(|_| damaged(row, column))
-        }
-    }
-}
-
-/// The one of `all` whose word stands in the column.
-pub(super) fn word<T: Copy, const N: usize>(
-    row: &Row<'_>,
-    column: usize,
-    all: [T; N],
-    word: fn(T) -> &'static str,
-) -> Result<T, Error> {
-    let text = row
-        .get_ref(column)?
-        .as_str()
-        .map_err(|_| damaged(row, column))?;
-    all.into_iter()
-        .find(|&one| word(one) == text)
-        .ok_or_else(|| damaged(row, column))
-}
-
-pub(super) fn damaged(row: &Row<'_>, column: usize) -> Error {
-    let id: i64 = row.get(0).unwrap_or_default();
-    let column = row.as_ref().column_name(column).unwrap_or("?");
-    Error::Damaged(format!(
-        "key number {id} has a {column} that cannot be read"
-    ))
 }

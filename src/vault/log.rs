@@ -8,7 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Action, Error, Record, Sudoer, Vault, timestamp};
+use super::column::timestamp;
+use super::{Action, Error, Record, Sudoer, Vault};
 use crate::key::{Key, KeyName};
 
 pub(super) const COLUMNS: &str =
@@ -149,9 +150,6 @@ impl Line {
 
 impl Vault {
     /// The newest entries of a key, the newest last.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn recent(&self, record: &Record, most: usize) -> Result<Vec<Entry>, Error> {
         let query =
             format!("SELECT {COLUMNS} FROM log WHERE key_id = ?1 ORDER BY sequence DESC LIMIT ?2");
@@ -177,6 +175,11 @@ pub(super) fn origin(connection: &Connection) -> Result<Option<ChainHash>, Error
     let query = "SELECT hash FROM log WHERE sequence = 1";
     let row = connection.query_row(query, [], |row| row.get(0));
     Ok(row.optional()?)
+}
+
+/// What tells a vault from every other; `None` if it never held a key.
+pub(super) fn identity(connection: &Connection) -> Result<Option<Vec<u8>>, Error> {
+    Ok(origin(connection)?.map(Vec::from))
 }
 
 /// Whether an entry is in the log.

@@ -65,9 +65,6 @@ impl LogFilter {
 impl Vault {
     /// Hands the sought entries that follow `last` in that order to `take`, at most a page of them, and tells whether
     /// there may be more.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn log_page(
         &self,
         last: &mut i64,
@@ -97,9 +94,6 @@ impl Vault {
     }
 
     /// The newest entry before the last `count` of those that are sought; 0 if there is none.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn log_before_last(&self, count: u32, sought: &LogFilter) -> Result<i64, Error> {
         let (condition, [key, since, until, commands]) = sought.condition();
         let query = format!(
@@ -113,9 +107,6 @@ impl Vault {
     }
 
     /// Whether any entry is of a key that ever had the name.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn is_in_log(&self, name: &KeyName) -> Result<bool, Error> {
         let query = "SELECT 1 FROM log WHERE key = ?1 LIMIT 1";
         let row = self

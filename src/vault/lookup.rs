@@ -19,9 +19,6 @@ impl Change<'_> {
     }
 
     /// What of a key is not as the log says.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn contradictions(&self, record: &Record) -> Result<Vec<Contradiction>, Error> {
         replay::of_key(self.transaction, record)
     }

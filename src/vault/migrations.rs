@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::{Error, schema};
+use super::Error;
 
 /// `post` in ASCII: marks the file as a vault of ours.
 pub(super) const APPLICATION_ID: i64 = 0x706f_7374;
@@ -32,46 +32,6 @@ const LATER: [(&str, &[&str]); 2] = [
     ("keys", &["expired_at", "decoy"]),
     ("secrets", &["login", "retired_at", "salt", "digest"]),
 ];
-
-/// What kind of file was opened.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum DatabaseKind {
-    /// Nothing in it yet.
-    Empty,
-    /// A vault, whose schema is up to date or can be brought there.
-    Vault,
-}
-
-/// Tells what the file is and refuses what is not a vault of this or an older schema.
-pub(super) fn identify(connection: &Connection, path: &Path) -> Result<DatabaseKind, Error> {
-    let (application, version, objects) = marks(connection, path)?;
-    if application == 0 && version == 0 && objects == 0 {
-        return Ok(DatabaseKind::Empty);
-    }
-    if application != APPLICATION_ID {
-        return Err(Error::NotAVault(path.to_owned()));
-    }
-    let known = MIGRATIONS.len() as i64;
-    if !(1..=known).contains(&version) {
-        return Err(Error::Newer {
-            found: version,
-            known,
-        });
-    }
-    schema::expect(connection, version)?;
-    Ok(DatabaseKind::Vault)
-}
-
-/// The application id, the schema version, and how many objects the schema has.
-fn marks(connection: &Connection, path: &Path) -> Result<(i64, i64, i64), Error> {
-    let query = "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
-                 FROM pragma_application_id, pragma_user_version";
-    let row = connection.query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
-    row.map_err(|error| match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::NotADatabase) => Error::NotAVault(path.to_owned()),
-        _ => error.into(),
-    })
-}
 
 /// Brings the schema up to date, in one transaction. An older vault is copied beside first.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {

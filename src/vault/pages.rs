@@ -36,9 +36,6 @@ impl Page {
 
 impl Vault {
     /// Where a listing in that order begins.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn first_page(&self, order: SortOrder) -> Result<Page, Error> {
         let order = match order {
             SortOrder::Created => return Ok(Page::After(KeyId::MIN)),
@@ -56,9 +53,6 @@ impl Vault {
     /// more.
     ///
     /// A key that cannot be understood is handed over as the error that it is.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn next_page(
         &self,
         page: &mut Page,

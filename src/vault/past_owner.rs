@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 
 use crate::key::Tail;
-use crate::vault::{Error, Field, Vault, timestamp};
+use crate::vault::column::timestamp;
+use crate::vault::{Error, Field, Vault};
 
 /// Whose a secret was, by its tail, and until when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,9 +20,6 @@ pub struct PastOwner {
 impl Vault {
     /// Which of the tails were a key's once and are no longer. Nothing is left of the secrets
     /// to compare, so that a tail is all that is known of them.
-    ///
-    /// # Errors
-    /// If the log cannot be read.
     pub fn former(&self, tails: &[&Tail]) -> Result<HashMap<String, PastOwner>, Error> {
         let mut former = HashMap::new();
         if tails.is_empty() {

@@ -10,9 +10,6 @@ pub(super) const STAGED_FOR: i64 = 3_600;
 
 impl Vault {
     /// What is kept of the pending secret with that tail, if there is one.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn staged(&self, tail: &Tail) -> Result<Option<Verifier>, Error> {
         let query = "SELECT digest, hash FROM pending WHERE tail = ?1";
         let mut statement = self.connection.prepare_cached(query)?;
@@ -26,9 +23,6 @@ impl Vault {
 impl Change<'_> {
     /// Puts a secret in waiting, neither accepted nor listed, and drops those that waited
     /// too long.
-    ///
-    /// # Errors
-    /// If the vault cannot be written.
     pub fn stage(&self, tail: &Tail, verifier: &Verifier) -> Result<(), Error> {
         // One that was staged long after now was so by a clock that was ahead.
         let now = self.now().as_second();
@@ -49,9 +43,6 @@ impl Change<'_> {
     }
 
     /// Drops every secret that is in waiting.
-    ///
-    /// # Errors
-    /// If the vault cannot be written.
     pub(super) fn forget_staged(&self) -> Result<(), Error> {
         self.transaction.execute("DELETE FROM pending", [])?;
         Ok(())
@@ -72,9 +63,6 @@ impl Change<'_> {
     }
 
     /// Takes a secret back that is in waiting: no key will have it. Whether it was in waiting.
-    ///
-    /// # Errors
-    /// If the vault cannot be written.
     pub fn withdraw(&self, tail: &Tail) -> Result<bool, Error> {
         let mut delete = self
             .transaction

@@ -3,6 +3,7 @@
 //! Looks with lstat only: closing a descriptor of the vault's own would drop the locks that
 //! SQLite holds on the file.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
@@ -146,4 +147,27 @@ fn fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
     } else {
         None
     }
+}
+
+/// The file of that name that belongs to a vault. A folder may hold several vaults, and no two
+/// may share a file: `NAME` beside `vault.db`, `OWN.NAME` beside `OWN.db`, and beside any other
+/// vault its whole name, a dot and `NAME`.
+pub fn beside(vault: &Path, name: &str) -> PathBuf {
+    let own = vault.file_name().unwrap_or_default();
+    let stem = own.to_str().and_then(|own| own.strip_suffix(".db"));
+    vault.with_file_name(match stem {
+        Some("vault") => OsString::from(name),
+        Some(stem) => format!("{stem}.{name}").into(),
+        None => [own, OsStr::new("."), OsStr::new(name)]
+            .into_iter()
+            .collect(),
+    })
+}
+
+/// Whether there is a file beside a vault, at a path that was resolved with the vault's.
+///
+/// # Errors
+/// [`Error::Unsafe`] if it is not private.
+pub fn file_is_there(path: &Path) -> Result<bool, Error> {
+    exists(path)
 }

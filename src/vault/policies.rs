@@ -4,15 +4,13 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, Row, params};
 
-use super::keys::{ending, optional};
+use super::column::optional;
+use super::keys::ending;
 use super::{Change, Error, Field, KeyId, Record, SecretInfo, Vault, differences};
 use crate::key::{Key, OwnPolicy, Term};
 
 impl Vault {
     /// The rules of their own that these keys have; those that have none are left out.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn policies(&self, keys: &[KeyId]) -> Result<HashMap<KeyId, OwnPolicy>, Error> {
         // A vault that could not be brought up to date has no such table.
         match self.connection.table_exists(None, "policies")? {
@@ -22,17 +20,11 @@ impl Vault {
     }
 
     /// The rules of its own that a key has.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn policy(&self, key: KeyId) -> Result<OwnPolicy, Error> {
         Ok(self.policies(&[key])?.remove(&key).unwrap_or_default())
     }
 
     /// The secrets of each of these keys, the current one first.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn secrets_of(&self, keys: &[KeyId]) -> Result<HashMap<KeyId, Vec<SecretInfo>>, Error> {
         let mut statement = self.connection.prepare_cached(
             "SELECT key_id, tail, created_at, retires_at, retired_at FROM json_each(?1) AS given
@@ -49,9 +41,6 @@ impl Vault {
 
 impl Change<'_> {
     /// The rules of its own that a key has.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn policy(&self, key: KeyId) -> Result<OwnPolicy, Error> {
         Ok(policies(self.transaction, &[key])?
             .remove(&key)

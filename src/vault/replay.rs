@@ -5,58 +5,12 @@ use std::collections::HashMap;
 
 use rusqlite::Connection;
 
+use super::contradiction::{CURRENT_CHECKSUM, RETIRING_CHECKSUM};
 use super::log::{self, Field};
-use super::{Error, KeyId, Record, Vault, checksum, policies, sealed};
-use crate::key::quoted;
-
-/// How many of a tail's last characters people are shown.
-const TAIL_SHOWN: usize = 4;
+use super::{Contradiction, Error, KeyId, Record, Vault, checksum, policies, sealed};
 
 /// Facts of which the log says nothing as long as they are so.
 const DEFAULTS: [(&str, &str); 2] = [("rotate_every", "policy"), ("unused_after", "policy")];
-
-/// A fact about a key that is not what the log says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contradiction {
-    /// The key's name.
-    pub key: String,
-    /// The fact.
-    pub fact: String,
-    /// What the vault holds; `None` is nothing.
-    pub found: Option<String>,
-    /// What the log says.
-    pub logged: Option<String>,
-}
-
-impl Contradiction {
-    /// What is different; of a checksum only what it covers.
-    pub(super) fn difference(&self) -> String {
-        let secret = match self.fact.as_str() {
-            checksum::CURRENT => "its secret",
-            checksum::RETIRING => "its old secret",
-            fact => {
-                let [found, logged] = [&self.found, &self.logged];
-                let [found, logged] = [found, logged].map(|value| self.told(value.as_deref()));
-                return format!("its {fact} is {found}, but {logged} in the log");
-            }
-        };
-        format!("the digest, hash, login, salt or creation time of {secret} differs")
-    }
-
-    /// A value of which nobody knows who wrote it, as it may be told; of a secret's tail only the
-    /// last characters.
-    fn told(&self, value: Option<&str>) -> String {
-        let is_tail = matches!(self.fact.as_str(), "tail" | "retiring");
-        match value {
-            None => "nothing".to_owned(),
-            Some(value) if is_tail => {
-                let end = value.chars().rev().take(TAIL_SHOWN).collect::<String>();
-                format!("…{}", end.chars().rev().collect::<String>())
-            }
-            Some(value) => quoted(value),
-        }
-    }
-}
 
 impl Vault {
     /// Compares every key with its log, the missing ones included.
@@ -153,8 +107,8 @@ pub(super) fn of_key(
     }
     for secret in checksum::secrets(connection, record.id)? {
         let fact = match secret.is_current {
-            true => checksum::CURRENT,
-            false => checksum::RETIRING,
+            true => CURRENT_CHECKSUM,
+            false => RETIRING_CHECKSUM,
         };
         let logged = logged.checksums.get(&secret.tail);
         compare(fact, secret.checksum, logged.cloned());
@@ -199,12 +153,9 @@ impl Logged {
         let has = |names: &[&str]| fields.iter().any(|field| is_of(field, names));
         // Schemas that had no checksums removed old secrets that had retired without a word.
         if has(&["retiring"]) {
-            self.is_old_kept = has(&[checksum::CURRENT, checksum::RETIRING]);
+            self.is_old_kept = has(&[CURRENT_CHECKSUM, RETIRING_CHECKSUM]);
         }
-        let pairs = [
-            ("tail", checksum::CURRENT),
-            ("retiring", checksum::RETIRING),
-        ];
+        let pairs = [("tail", CURRENT_CHECKSUM), ("retiring", RETIRING_CHECKSUM)];
         let given = pairs.map(|pair| has(&[pair.1]).then_some(pair));
         for Field { field, to, .. } in fields {
             // That it is not the default key any more is said in a word.

@@ -11,8 +11,9 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::copy::{Head, copy_pages, open, with_end};
-use super::migrations::{self, DatabaseKind};
-use super::{Author, ChangeWatch, Error, Field, KeyId, Record, Vault, configure, log, place};
+use super::schema::{self, DatabaseKind};
+use super::store::configure;
+use super::{Author, ChangeWatch, Error, Field, KeyId, Record, Vault, log, migrations, place};
 use crate::files::{self, Draft, FileRole, IfExists, sync_folder};
 use crate::key::{Key, Status};
 
@@ -58,9 +59,6 @@ impl Vault {
 
     /// Makes a backup in memory ready to take the vault's place, and logs its return in it:
     /// nothing is staged in it, no number is used again, and these keys are stopped.
-    ///
-    /// # Errors
-    /// If it cannot be written.
     pub fn prepare(
         &mut self,
         author: &Author,
@@ -87,9 +85,6 @@ impl Vault {
     }
 
     /// The newest entry of the log.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn head(&self) -> Result<Option<Head>, Error> {
         log::head(&self.connection)
     }
@@ -102,7 +97,7 @@ fn read_file(path: &Path, wait: Duration) -> Result<Vault, Error> {
     expect_rollback_mode(path)?;
     let file = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     file.busy_timeout(wait)?;
-    if migrations::identify(&file, path)? == DatabaseKind::Empty {
+    if schema::identify(&file, path)? == DatabaseKind::Empty {
         return Err(Error::NotAVault(path.to_owned()));
     }
     let mut memory = Connection::open_in_memory()?;
@@ -111,7 +106,7 @@ fn read_file(path: &Path, wait: Duration) -> Result<Vault, Error> {
     let mut vault = Vault::of(memory, path.to_owned());
     vault.check_integrity()?;
     migrations::migrate_own(&mut vault.connection)?;
-    migrations::identify(&vault.connection, path)?;
+    schema::identify(&vault.connection, path)?;
     Ok(vault)
 }
 
@@ -160,7 +155,7 @@ impl CurrentVault {
             Err(error) if error.is_damage() => Vault::connect_despite_damage(resolved, wait)?,
             vault => vault?,
         };
-        let found = migrations::identify(&vault.connection, &vault.path);
+        let found = schema::identify(&vault.connection, &vault.path);
         present.trouble = match found.and_then(|found| sound(&vault, found)) {
             Ok(DatabaseKind::Empty) => return Ok(present),
             Ok(DatabaseKind::Vault) => None,

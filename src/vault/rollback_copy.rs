@@ -13,7 +13,7 @@ use rusqlite::OpenFlags;
 
 use crate::vault::copy::with_end;
 use crate::vault::descriptors::Descriptor;
-use crate::vault::{Error, Vault, migrations, place};
+use crate::vault::{Error, Vault, migrations, place, schema};
 
 /// How often it is copied anew because somebody wrote to it meanwhile.
 const ATTEMPTS: usize = 3;
@@ -56,7 +56,7 @@ impl Vault {
         let copy = folder.path().join(COPY);
         copied(path, &copy).map_err(no_copy)?;
         let mut vault = Self::connect(copy, wait, OpenFlags::empty())?;
-        migrations::identify(&vault.connection, path)?;
+        schema::identify(&vault.connection, path)?;
         migrations::migrate_own(&mut vault.connection)?;
         vault.connection.pragma_update(None, "query_only", true)?;
         path.clone_into(&mut vault.path);

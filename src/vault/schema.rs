@@ -2,13 +2,14 @@
 //! that was replaced under its own name would tell mail servers what its author likes.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
 use super::Error;
 use super::log::hex;
-use super::migrations::{self, MIGRATIONS};
+use super::migrations::{self, APPLICATION_ID, MIGRATIONS};
 
 /// SHA-256 of the newest schema; a test makes it from the migrations.
 const NEWEST: &str = "e9c59dbededc07155583a72a0f0bb7dac0f2556d4eeafdf299ec5fd7ca6a9926";
@@ -30,6 +31,46 @@ pub(super) fn expect(connection: &Connection, version: i64) -> Result<(), Error>
         None => Ok(()),
         Some(difference) => Err(Error::Foreign(difference)),
     }
+}
+
+/// What kind of file was opened.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum DatabaseKind {
+    /// Nothing in it yet.
+    Empty,
+    /// A vault, whose schema is up to date or can be brought there.
+    Vault,
+}
+
+/// Tells what the file is and refuses what is not a vault of this or an older schema.
+pub(super) fn identify(connection: &Connection, path: &Path) -> Result<DatabaseKind, Error> {
+    let (application, version, objects) = marks(connection, path)?;
+    if application == 0 && version == 0 && objects == 0 {
+        return Ok(DatabaseKind::Empty);
+    }
+    if application != APPLICATION_ID {
+        return Err(Error::NotAVault(path.to_owned()));
+    }
+    let known = MIGRATIONS.len() as i64;
+    if !(1..=known).contains(&version) {
+        return Err(Error::Newer {
+            found: version,
+            known,
+        });
+    }
+    expect(connection, version)?;
+    Ok(DatabaseKind::Vault)
+}
+
+/// The application id, the schema version, and how many objects the schema has.
+fn marks(connection: &Connection, path: &Path) -> Result<(i64, i64, i64), Error> {
+    let query = "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
+                 FROM pragma_application_id, pragma_user_version";
+    let row = connection.query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    row.map_err(|error| match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::NotADatabase) => Error::NotAVault(path.to_owned()),
+        _ => error.into(),
+    })
 }
 
 fn objects(connection: &Connection) -> Result<Objects, Error> {

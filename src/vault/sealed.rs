@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{Change, Error, Field, KeyId, Record, Vault, keys};
+use super::{Change, Error, Field, KeyId, Record, Vault, keys, log};
 use crate::key::{AssociatedData, Key, Seal, Tail};
 
 /// The seal that fits a current secret; one that does not is none.
@@ -22,9 +22,6 @@ pub struct Sealed {
 
 impl Vault {
     /// The default key's number, if there is a default key.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn default_id(&self) -> Result<Option<KeyId>, Error> {
         // A vault that cannot be written may have an older schema.
         match self.connection.table_exists(None, "sealed")? {
@@ -120,9 +117,6 @@ impl Change<'_> {
     }
 
     /// Logs that the default key's seal was opened, or that a passphrase was refused.
-    ///
-    /// # Errors
-    /// If the vault cannot be written.
     pub fn reveal(&self, seen: &Record, outcome: &str) -> Result<(), Error> {
         let seal = Field {
             field: "seal".to_owned(),
@@ -190,7 +184,7 @@ fn associated_data(
     tail: &Tail,
 ) -> Result<AssociatedData, Error> {
     Ok(AssociatedData {
-        vault: super::identity(connection)?.unwrap_or_default(),
+        vault: log::identity(connection)?.unwrap_or_default(),
         key,
         tail: tail.clone(),
     })

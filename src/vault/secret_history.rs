@@ -8,9 +8,6 @@ use crate::vault::{Error, Vault};
 impl Vault {
     /// Whether a secret with that tail was ever made here, as far as is known: one that was staged
     /// and not taken is forgotten after a while.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub fn has_made(&self, tail: &Tail) -> Result<bool, Error> {
         let queries = [
             "SELECT 1 FROM secrets WHERE tail = ?1",

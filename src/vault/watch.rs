@@ -90,9 +90,6 @@ impl ChangeWatch {
     }
 
     /// Whether the file begins as every SQLite database does.
-    ///
-    /// # Errors
-    /// If the file cannot be read.
     pub(super) fn is_database(&self) -> Result<bool, Error> {
         let mut bytes = [0; MAGIC.len()];
         let length = self.header.read_at(&mut bytes, 0);

@@ -1,0 +1,59 @@
+//! What a column holds, as a value of the domain.
+
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use rusqlite::Row;
+use rusqlite::types::ValueRef;
+
+use super::Error;
+
+/// Whole seconds, as the vault stores time, as a timestamp.
+pub(super) fn timestamp(seconds: i64) -> Result<Timestamp, Error> {
+    Timestamp::from_second(seconds).map_err(|_| Error::Damaged(format!("{seconds} is not a time")))
+}
+
+/// The time in a column, if there is one.
+pub(super) fn moment(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, Error> {
+    row.get::<_, Option<i64>>(column)?
+        .map(timestamp)
+        .transpose()
+}
+
+pub(super) fn parsed<T: FromStr>(row: &Row<'_>, column: usize) -> Result<T, Error> {
+    optional(row, column)?.ok_or_else(|| damaged(row, column))
+}
+
+pub(super) fn optional<T: FromStr>(row: &Row<'_>, column: usize) -> Result<Option<T>, Error> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        value => {
+            let text = value.as_str().map_err(|_| damaged(row, column))?;
+            text.parse().map(Some).map_err(|_| damaged(row, column))
+        }
+    }
+}
+
+/// The one of `all` whose word stands in the column.
+pub(super) fn word<T: Copy, const N: usize>(
+    row: &Row<'_>,
+    column: usize,
+    all: [T; N],
+    word: fn(T) -> &'static str,
+) -> Result<T, Error> {
+    let text = row
+        .get_ref(column)?
+        .as_str()
+        .map_err(|_| damaged(row, column))?;
+    all.into_iter()
+        .find(|&one| word(one) == text)
+        .ok_or_else(|| damaged(row, column))
+}
+
+pub(super) fn damaged(row: &Row<'_>, column: usize) -> Error {
+    let id: i64 = row.get(0).unwrap_or_default();
+    let column = row.as_ref().column_name(column).unwrap_or("?");
+    Error::Damaged(format!(
+        "key number {id} has a {column} that cannot be read"
+    ))
+}

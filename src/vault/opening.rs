@@ -1,0 +1,120 @@
+//! Opening a vault, and what must hold before it is written to.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::OpenFlags;
+
+use super::diagnosis::is_of_disk;
+use super::schema::{self, DatabaseKind};
+use super::{Error, Vault, log, migrations, place};
+
+/// Files up to this size are checked whole before they are written to, in bytes.
+const CHECKED_SIZE: i64 = 8 << 20;
+
+impl Vault {
+    /// Opens the vault at the path, waiting up to `wait` whenever it is busy.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if there is none, and whatever makes it unsafe or unreadable.
+    pub fn open(path: &Path, wait: Duration) -> Result<Self, Error> {
+        let path = place::resolve(path)?;
+        if !place::exists(&path)? {
+            return Err(Error::Missing(path));
+        }
+        let mut vault = Self::connect(path, wait, OpenFlags::empty())?;
+        match schema::identify(&vault.connection, &vault.path)? {
+            DatabaseKind::Empty => Err(Error::Missing(vault.path)),
+            DatabaseKind::Vault => {
+                migrations::migrate_if_writable(&mut vault.connection, &vault.path)?;
+                Ok(vault)
+            }
+        }
+    }
+
+    /// Opens the vault at the path, or makes it and its folder: 0600 and 0700.
+    ///
+    /// # Errors
+    /// As [`Vault::open`], and whatever keeps it from being made.
+    pub fn open_or_create(path: &Path, wait: Duration) -> Result<Self, Error> {
+        place::make_folder(path)?;
+        let path = place::resolve(path)?;
+        place::exists(&path)?;
+        let mut vault = Self::connect(path, wait, OpenFlags::SQLITE_OPEN_CREATE)?;
+        vault.is_new = schema::identify(&vault.connection, &vault.path)? == DatabaseKind::Empty;
+        migrations::migrate(&mut vault.connection, &vault.path)?;
+        Ok(vault)
+    }
+
+    /// What tells this vault from every other: the hash of its log's first entry. A vault that
+    /// never held a key has none.
+    pub fn identity(&self) -> Result<Option<Vec<u8>>, Error> {
+        log::identity(&self.connection)
+    }
+
+    /// Makes sure that the vault has the view that mail servers read.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`] if it is older than the view and could not be brought up to date.
+    pub fn expect_login_view(&self) -> Result<(), Error> {
+        let query = "SELECT count(*) FROM sqlite_schema WHERE name = 'smtp_login'";
+        match self.connection.query_row(query, [], |row| row.get(0))? {
+            0 => Err(Error::ReadOnly),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads in one snapshot: while it lasts, and something was read in it, nobody commits.
+    pub fn snapshot<T, E: From<Error>>(
+        &self,
+        read: impl FnOnce(&Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let _snapshot = self
+            .connection
+            .unchecked_transaction()
+            .map_err(Error::from)?;
+        read(self)
+    }
+
+    /// Makes sure, before it is written to, that the vault is whole, as far as it is small
+    /// enough to check, and in rollback mode.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] with the first findings; nothing was written. [`Error::Interrupted`] if
+    /// it is a copy of what cannot be written. [`Error::Busy`] if
+    /// somebody switched to WAL and others have the vault open.
+    pub fn check(&self) -> Result<(), Error> {
+        if self.is_recovered {
+            return Err(Error::Interrupted);
+        }
+        let query = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+        let size: i64 = self.connection.query_row(query, [], |row| row.get(0))?;
+        if size <= CHECKED_SIZE {
+            self.check_integrity()?;
+        }
+        self.leave_wal()
+    }
+
+    pub(super) fn check_integrity(&self) -> Result<(), Error> {
+        let mut statement = self.connection.prepare("PRAGMA integrity_check(3)")?;
+        let findings = statement.query_map([], |row| row.get(0))?;
+        let findings: Vec<String> = findings.collect::<Result<_, _>>()?;
+        match findings.as_slice() {
+            [only] if only == "ok" => Ok(()),
+            findings if findings.iter().any(|finding| is_of_disk(finding)) => {
+                Err(Error::Unreadable)
+            }
+            _ => Err(Error::Damaged(findings.join("; ").replace('\n', " "))),
+        }
+    }
+
+    fn leave_wal(&self) -> Result<(), Error> {
+        let set = "PRAGMA journal_mode = DELETE";
+        let mode: String = self.connection.query_row(set, [], |row| row.get(0))?;
+        if mode == "delete" {
+            Ok(())
+        } else {
+            Err(Error::Busy)
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! A vault that is open: its connection, and what is known of it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use super::descriptors::Connected;
+use super::{Changes, Error};
+use crate::files::FileId;
+
+/// An open vault.
+#[derive(Debug)]
+pub struct Vault {
+    pub(super) connection: Connection,
+    /// Dropped after the connection.
+    _connected: Option<Connected>,
+    pub(super) path: PathBuf,
+    pub(super) wait: Duration,
+    pub(super) changes: Changes,
+    pub(super) is_new: bool,
+    pub(super) is_recovered: bool,
+}
+
+impl Vault {
+    pub(super) fn connect(path: PathBuf, wait: Duration, create: OpenFlags) -> Result<Self, Error> {
+        Self::connect_after("", path, wait, create)
+    }
+
+    /// The same where the schema may be damaged: all that can be done then is to write over it.
+    pub(super) fn connect_despite_damage(path: PathBuf, wait: Duration) -> Result<Self, Error> {
+        // SQLite takes a schema that it cannot read for an empty one then.
+        let prepare = "PRAGMA writable_schema = ON";
+        Self::connect_after(prepare, path, wait, OpenFlags::empty())
+    }
+
+    fn connect_after(
+        prepare: &str,
+        path: PathBuf,
+        wait: Duration,
+        create: OpenFlags,
+    ) -> Result<Self, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_NOFOLLOW
+            | create;
+        let mut connected = Connected::begin();
+        let before = FileId::at(&path);
+        let connection = Connection::open_with_flags(&path, flags)?;
+        if let Some(file) = before.filter(|_| before == FileId::at(&path)) {
+            connected.settle(file);
+        }
+        connection.busy_timeout(wait)?;
+        connection.execute_batch(prepare)?;
+        configure(&connection)?;
+        Ok(Self {
+            connection,
+            _connected: Some(connected),
+            path,
+            wait,
+            changes: Changes::default(),
+            is_new: false,
+            is_recovered: false,
+        })
+    }
+
+    /// A vault in a database that is open already, and that nobody else has.
+    pub(super) fn of(connection: Connection, path: PathBuf) -> Self {
+        Self {
+            connection,
+            _connected: None,
+            path,
+            wait: Duration::ZERO,
+            changes: Changes::default(),
+            is_new: false,
+            is_recovered: false,
+        }
+    }
+
+    /// Waits at most so long from now on whenever it is busy.
+    pub fn set_wait(&mut self, wait: Duration) -> Result<(), Error> {
+        self.wait = wait;
+        Ok(self.connection.busy_timeout(wait)?)
+    }
+
+    /// Tells these of every change that is made through it.
+    pub fn telling(self, changes: &Changes) -> Self {
+        let changes = changes.clone();
+        Self { changes, ..self }
+    }
+
+    /// Whether there was none before it was opened.
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// Where the vault lies, from the root on.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Sets what holds for every connection to a vault.
+pub(super) fn configure(connection: &Connection) -> Result<(), Error> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    // FULL loses an acknowledged commit in a power cut; EXTRA does not.
+    connection.execute_batch(
+        "PRAGMA synchronous = EXTRA;
+         PRAGMA secure_delete = ON;
+         PRAGMA foreign_keys = ON;
+         PRAGMA trusted_schema = OFF;",
+    )?;
+    Ok(())
+}
