@@ -319,7 +319,7 @@ fn hint(error: &vault::Error) -> Option<&'static str> {
         E::OfAnotherVault(_) => "name another file, or remove that one first",
         E::NoFolder(_) => "create it first, or name a file elsewhere",
         E::BrokenLog(..) => {
-            "run `postkey log --verify` for details: the log was edited or is damaged"
+            "run `postkey log verify` for details: the log was edited or is damaged"
         }
         E::Backup { why, .. } => return Some(hint_of_backup(why)),
         E::Swept => "run the command again and deliver the secret without delay",

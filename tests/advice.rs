@@ -672,8 +672,8 @@ const COVERED: &[(&str, &str)] = &[
     ("identify", "reads"),
     ("import dovecot - <users", "an example"),
     ("log", "reads"),
-    ("log --verify", "reads"),
-    ("log --verify --save-head FILE", "a new file"),
+    ("log verify", "reads"),
+    ("log verify --save-head FILE", "a new file"),
     (
         "regenerate",
         "for whoever wants no grace period, and says what it stops",

@@ -252,7 +252,7 @@ fn sixteen_edits_of_one_key_at_once_all_succeed() {
     for mut child in edits {
         assert!(child.wait().unwrap().success());
     }
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
 }
 
 #[test]

@@ -58,8 +58,10 @@ fn the_man_pages_are_current() {
         .get_subcommands()
         .filter(|verb| verb.get_name() != "help")
     {
-        let name = format!("postkey-{}", verb.get_name());
-        pages.insert(format!("{name}.1"), page(verb.clone(), false));
+        for command in [verb].into_iter().chain(verb.get_subcommands()) {
+            let name = command.get_display_name().unwrap();
+            pages.insert(format!("{name}.1"), page(command.clone(), false));
+        }
     }
     for name in GUIDES {
         let page = guide::page(name, section(name), &readme::guide(name), &others(name));
@@ -115,7 +117,8 @@ fn the_completion_scripts_are_current() {
 
 /// A man page; only the first has the exit statuses, the others point to it.
 fn page(command: clap::Command, is_first: bool) -> String {
-    let name = command.get_name().to_owned();
+    let name = command.get_display_name().unwrap_or("postkey").to_owned();
+    let has_commands = command.has_subcommands();
     // The date in a page's header would make it stale every day.
     let man = Man::new(command)
         .date("")
@@ -126,7 +129,7 @@ fn page(command: clap::Command, is_first: bool) -> String {
     man.render_synopsis_section(&mut out).unwrap();
     man.render_description_section(&mut out).unwrap();
     man.render_options_section(&mut out).unwrap();
-    if is_first {
+    if has_commands {
         man.render_subcommands_section(&mut out).unwrap();
     }
     man.render_extra_section(&mut out).unwrap();
@@ -170,8 +173,9 @@ fn guides() -> impl Iterator<Item = String> {
     guides.map(|name| format!("postkey-{name}({})", section(name)))
 }
 
-/// The guides that show how a command is used.
-fn guides_to(verb: &str) -> impl Iterator<Item = String> {
+/// The guides that show how a command, as its man page is named, is used.
+fn guides_to(page: &str) -> impl Iterator<Item = String> {
+    let verb = page.split('-').nth(1).unwrap_or_default();
     let about = GUIDES_TO.iter().filter(|(_, verbs)| verbs.contains(&verb));
     let names: Vec<_> = about
         .map(|(guide, _)| format!("postkey-{guide}("))

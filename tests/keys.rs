@@ -32,7 +32,7 @@ fn a_keys_life_goes_as_the_tutorial_shows() {
         commands,
         ["generate", "deactivate", "activate", "regenerate", "delete"]
     );
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
 }
 
 #[test]

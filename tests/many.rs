@@ -89,7 +89,7 @@ impl Sandbox {
         let expected = names.iter().map(|name| (name.clone(), Some(name.clone())));
         assert_eq!(opened, expected.collect());
         assert_eq!(self.count(), names.len());
-        self.run(["log", "--verify"]).expect(0);
+        self.run(["log", "verify"]).expect(0);
     }
 }
 

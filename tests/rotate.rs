@@ -141,7 +141,7 @@ fn once_a_rotation_is_over_the_next_one_begins() {
         ["accepted", "accepted"]
     );
     assert_eq!(sandbox.verify(&second).0, "retired");
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn of_many_processes_that_rotate_one_key_exactly_one_does() {
     }
     let new = won[0].stdout.trim();
     assert_eq!(verdicts(&sandbox, &old, new), ["accepted", "accepted"]);
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
 }
 
 #[test]

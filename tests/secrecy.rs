@@ -127,7 +127,7 @@ fn people_see_the_last_four_characters_and_programs_the_tail() {
         &["list"][..],
         &["show", "ci"],
         &["log"],
-        &["log", "--verify"],
+        &["log", "verify"],
         &["verify"],
         &["identify"],
         &["explain"],

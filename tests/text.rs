@@ -50,7 +50,7 @@ fn no_poisoned_column_reaches_a_stream_raw() {
             &["log"],
             &["log", "ci"],
             &["check", "--expiring", "9d"],
-            &["log", "--verify"],
+            &["log", "verify"],
             &["verify"],
             &["identify"],
             &["explain"],

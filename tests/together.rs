@@ -96,7 +96,7 @@ fn many_changes_of_the_same_keys_are_done_or_a_conflict() {
             .count();
         assert_eq!(good, 1, "{name}");
     }
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_process_that_was_killed_before_its_secret_was_read_leaves_no_lock_and_no_na
     sandbox
         .run(["generate", "api", "ci", "--wait", "1s"])
         .expect(0);
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn a_process_that_was_killed_at_any_moment_leaves_no_lock_and_a_sound_vault() {
         sandbox.run(["activate", "ci", "--wait", "1s"]).expect(0);
     }
     assert!(killed > 10, "only {killed} were killed in time");
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
     let secret = sandbox
         .run(["regenerate", "--yes", "ci"])
         .expect(0)
@@ -188,7 +188,7 @@ fn quiet(sandbox: &Sandbox, args: &[&str]) -> Child {
 
 fn expect_log_of(sandbox: &Sandbox, entries: usize) {
     let log = sandbox
-        .run(["log", "--verify", "--format", "json"])
+        .run(["log", "verify", "--format", "json"])
         .expect(0)
         .json();
     assert_eq!(

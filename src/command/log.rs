@@ -1,39 +1,61 @@
 //! `postkey log`: who did what when.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod verify;
+
+use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Args, value_parser};
+use clap::{Args, Subcommand, value_parser};
 use jiff::Timestamp;
 
 use crate::arguments;
-use crate::context::{Context, saved_head, selection};
+use crate::context::{Context, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{self, FileRole};
 use crate::key::{KeyName, PastTime};
-use crate::ui::{ChainView, EntryView, Format};
-use crate::vault::{self, Action, Chain, LogFilter, LogOrder, SavedHead, Vault};
+use crate::ui::{EntryView, Format};
+use crate::vault::{self, Action, LogFilter, LogOrder, Vault};
+use verify::VerifyLog;
 
-/// Print the audit log
+/// Print the audit log, or verify it
 ///
 /// Oldest entries first; on a terminal, newest first. Every change is logged in the same
-/// transaction, and each entry is chained to the one before it by a hash. That detects damage and
-/// careless edits; whoever can write the vault's file can also write a new chain. A head that is
-/// saved elsewhere detects that too, and a vault that was replaced by an older copy.
+/// transaction. `postkey log verify` finds out whether the log was changed; the entries of a key
+/// with that name are printed by `postkey log -- verify`.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
+#[command(override_usage = "postkey log [OPTIONS] [NAME]\n       postkey log verify [OPTIONS]")]
+#[command(disable_help_subcommand = true)]
 #[command(after_long_help = "\
 Examples:
   postkey log web
   postkey log --last 20
   postkey log --since 30d --action delete,regenerate
   postkey log --since 2026-11-01 --until 2026-12-01 --format csv
-  postkey log --verify --save-head /mnt/elsewhere/postkey.head
-  postkey log --verify --head /mnt/elsewhere/postkey.head")]
+  postkey log verify")]
 pub struct Log {
+    #[command(subcommand)]
+    command: Option<LogCommand>,
+    #[command(flatten)]
+    filters: Option<Filters>,
+    /// The former spelling of `log verify`, with its options
+    #[arg(long, hide = true, conflicts_with = "Filters")]
+    verify: bool,
+    #[arg(long, hide = true, requires = "verify", value_parser = arguments::paths())]
+    head: Option<PathBuf>,
+    #[arg(long, hide = true, requires = "verify", value_parser = arguments::paths_or_dash())]
+    save_head: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum LogCommand {
+    Verify(VerifyLog),
+}
+
+/// Which entries are printed.
+#[derive(Args, Debug, Default)]
+struct Filters {
     /// Only keys that have or had this name
     #[arg(add = selection::completer())]
     name: Option<KeyName>,
@@ -53,27 +75,23 @@ pub struct Log {
     /// Only the last N of them
     #[arg(long, value_name = "COUNT", value_parser = value_parser!(u32).range(1..))]
     last: Option<u32>,
-    /// Verify the chain instead: exit 1 if the log was changed
-    #[arg(long, conflicts_with_all = ["name", "key", "since", "until", "action", "last"])]
-    verify: bool,
-    /// Also verify that the log continues the head that was saved in a file
-    #[arg(long, value_name = "FILE", requires = "verify", value_parser = arguments::paths())]
-    head: Option<PathBuf>,
-    /// Save the newest entry's number and hash in a file, if the log is valid and continues the
-    /// head in that file and the one given with --head; `-` is standard output, and the verdict
-    /// then goes to standard error
-    #[arg(long, value_name = "FILE", requires = "verify", value_parser = arguments::paths_or_dash())]
-    save_head: Option<PathBuf>,
 }
 
 pub(super) fn run(mut args: Log, context: &mut Context) -> Result<ExitStatus, Error> {
-    let vault = context.open()?;
-    if args.verify {
-        args.expect_one_result(context)?;
-        return verify(&args, context, &vault);
+    match (args.verification(), args.filters) {
+        (Some(_), Some(_)) => Err(Error::usage("`log verify` verifies the whole log")
+            .with_hint("omit NAME and the filters; `--key verify` prints the entries of a key with that name")),
+        (Some(verification), None) => verify::run(&verification, context),
+        (None, filters) => print(filters.unwrap_or_default(), context),
     }
-    let sought = args.sought(context)?;
-    let count = list(&sought, args.last, context, &vault)?;
+}
+
+/// Prints the entries that the filters choose.
+fn print(filters: Filters, context: &Context) -> Result<ExitStatus, Error> {
+    let vault = context.open()?;
+    let last = filters.last;
+    let sought = filters.sought(context)?;
+    let count = list(&sought, last, context, &vault)?;
     match &sought.key {
         _ if count > 0 => {}
         Some(name) if !vault.is_in_log(name)? => {
@@ -85,41 +103,25 @@ pub(super) fn run(mut args: Log, context: &mut Context) -> Result<ExitStatus, Er
 }
 
 impl Log {
-    /// The file of a saved head that is to be replaced: the log must go on from it, or one that
-    /// was rewritten would pass.
-    ///
-    /// # Errors
-    /// If nothing may be written there; what is there is then not even opened.
-    fn replaced_head(&self) -> Result<Option<&Path>, Error> {
-        let file = self.save_head.as_deref();
-        let Some(file) = file.filter(|file| !arguments::is_dash(file)) else {
-            return Ok(None);
-        };
-        files::expect_writable(file, FileRole::LogHead)?;
-        let is_file = fs::symlink_metadata(file).is_ok_and(|found| found.is_file());
-        Ok(is_file.then_some(file))
-    }
-
-    /// Makes sure that standard output gets one thing only.
-    fn expect_one_result(&self, context: &Context) -> Result<(), Error> {
-        let is_printed = self.save_head.as_deref().is_some_and(arguments::is_dash);
-        match is_printed && context.ui.format.is_for_machines() {
-            true => Err(Error::usage(format!(
-                "--save-head - and --format {} both write to standard output",
-                arguments::word(context.ui.format)
-            ))
-            .with_hint("leave one of them out, or name a file for the head")),
-            false => Ok(()),
+    /// What is verified, if the log is.
+    fn verification(&mut self) -> Option<VerifyLog> {
+        let (head, save_head) = (self.head.take(), self.save_head.take());
+        let former = self.verify.then_some(VerifyLog { head, save_head });
+        match self.command.take() {
+            Some(LogCommand::Verify(verification)) => Some(verification),
+            None => former,
         }
     }
+}
 
-    fn sought(&mut self, context: &Context) -> Result<LogFilter, Error> {
+impl Filters {
+    fn sought(self, context: &Context) -> Result<LogFilter, Error> {
         let now = context.display().now;
         let resolve = |past: Option<PastTime>| past.map(|past| past.moment(now)).transpose();
         let (since, until) = (resolve(self.since)?, resolve(self.until)?);
         expect_span(since, until)?;
         Ok(LogFilter {
-            key: self.name.take().or(self.key.take()),
+            key: self.name.or(self.key),
             since,
             until,
             actions: self
@@ -174,38 +176,4 @@ fn list(
     let count = listing.count();
     listing.finish::<EntryView<'_>>()?;
     Ok(count)
-}
-
-fn verify(args: &Log, context: &Context, vault: &Vault) -> Result<ExitStatus, Error> {
-    let replaced = args.replaced_head()?;
-    let before = args.head.as_deref().into_iter().chain(replaced);
-    let saved: Vec<SavedHead> = before.map(saved_head::read).collect::<Result<_, _>>()?;
-    let chain = vault.verify_log_from(&saved)?;
-    let view = ChainView::new(&chain);
-    match args.save_head.as_deref().is_some_and(arguments::is_dash) {
-        true => context.ui.note(view.line()),
-        false => context.ui.result(&view, &view.line())?,
-    }
-    if chain.broken.is_some() {
-        return Ok(ExitStatus::No);
-    }
-    save(args, &chain, context)?;
-    Ok(ExitStatus::Done)
-}
-
-fn save(args: &Log, chain: &Chain, context: &Context) -> Result<(), Error> {
-    let Some(path) = &args.save_head else {
-        return Ok(());
-    };
-    let newest = chain.newest().ok_or_else(|| {
-        Error::new(ExitStatus::Trouble, "the log is empty: no head to save")
-            .with_hint("`postkey generate api NAME` creates the first entry")
-    })?;
-    if arguments::is_dash(path) {
-        return context.ui.print(&newest.to_string());
-    }
-    saved_head::save(&newest, path)?;
-    let path = path.display();
-    context.ui.note(format!("saved the head in `{path}`"));
-    Ok(())
 }

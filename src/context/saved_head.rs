@@ -19,11 +19,11 @@ pub fn read(path: &Path) -> Result<SavedHead, Error> {
         .map_err(|error| {
             let message = format!("cannot read the saved head `{}`: {error}", path.display());
             Error::new(ExitStatus::Trouble, message)
-                .with_hint("`postkey log --verify --save-head FILE` saves one to a new file")
+                .with_hint("`postkey log verify --save-head FILE` saves one to a new file")
         })?;
     text.parse().map_err(|why| {
         Error::new(ExitStatus::Trouble, format!("`{}` {why}", path.display()))
-            .with_hint("`postkey log --verify --save-head FILE` saves one")
+            .with_hint("`postkey log verify --save-head FILE` saves one")
     })
 }
 

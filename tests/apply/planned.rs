@@ -37,7 +37,7 @@ fn what_is_missing_is_made_and_every_delivered_secret_verifies() {
     let life = days("expires_at").as_second() - days("created_at").as_second();
     assert_eq!(life, 365 * 86_400);
     assert_eq!(sandbox.show("deploy")["limit"], "20/minute");
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
     let log = sandbox.run(["log", "--action", "apply", "--format", "json"]);
     assert_eq!(log.expect(0).json().as_array().unwrap().len(), 3);
 }

@@ -249,5 +249,5 @@ fn a_backup_is_told_in_every_format_and_logged_once_it_is_there() {
         (&log[3]["command"], &log[3]["key"]),
         (&"backup".into(), &"".into())
     );
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
 }

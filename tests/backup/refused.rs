@@ -162,7 +162,7 @@ fn a_backup_whose_log_was_edited_is_restored_if_that_is_wanted() {
     sandbox
         .restore(&["--yes", "--despite-log"], &copy)
         .expect(0);
-    sandbox.run(["log", "--verify"]).expect(1);
+    sandbox.run(["log", "verify"]).expect(1);
 }
 
 #[test]

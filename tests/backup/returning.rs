@@ -129,9 +129,9 @@ fn a_restore_is_logged_where_the_backups_log_ends() {
     assert_eq!(told("file", "to"), copy.to_str().unwrap());
     assert!(told("head", "from").starts_with("13 "), "{entry}");
     assert!(told("head", "to").starts_with("6 "), "{entry}");
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
     sandbox.generate(["api", "after"]);
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn keys_that_are_to_stay_stopped_do_not_come_back_to_life() {
     for name in ["stopped", "deleted", "renewed", "over"] {
         assert_eq!(sandbox.show(name)["status"], "inactive");
     }
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn backups_of_older_schemas_are_brought_up_to_date_on_their_return() {
             assert_eq!(sandbox.verify(secret.trim()).1, 0, "{name}");
         }
         sandbox.run(["show", "here"]).expect(3);
-        sandbox.run(["log", "--verify"]).expect(0);
+        sandbox.run(["log", "verify"]).expect(0);
         assert_eq!(fs::read(&file).unwrap(), before, "the backup was touched");
     }
 }
@@ -347,7 +347,7 @@ fn a_vault_that_was_damaged_or_changed_by_hand_is_restored() {
             run.stderr.contains("cannot be read completely"),
             "page {page}: {run:?}"
         );
-        sandbox.run(["log", "--verify"]).expect(0);
+        sandbox.run(["log", "verify"]).expect(0);
         assert_eq!(
             sandbox
                 .run(["list", "--format", "jsonl"])

@@ -85,7 +85,7 @@ fn a_changed_rule_is_told_and_logged_field_by_field_in_one_entry() {
         .run(["set", "ci", "--unused-after", "policy"])
         .expect(0);
     assert_eq!(rows(&sandbox), 0);
-    let held = sandbox.run(["log", "--verify"]).expect(0);
+    let held = sandbox.run(["log", "verify"]).expect(0);
     assert!(held.stdout.contains("4 entries"), "{held:?}");
 }
 

@@ -142,7 +142,7 @@ fn one_wrong_run_loses_nothing_once_the_clock_is_accepted() {
         sandbox.run(["doctor"]).expect(0);
         let changed = sandbox.run(["describe", "other", "again"]).expect(0);
         assert!(!changed.stderr.contains("clock"), "{changed:?}");
-        sandbox.run(["log", "--verify"]).expect(0);
+        sandbox.run(["log", "verify"]).expect(0);
     }
 }
 

@@ -41,7 +41,7 @@ fn what_was_seen_expired_or_retired_stays_so() {
         let rows = "SELECT count(*) FROM smtp_login";
         let rows: i64 = vault.query_row(rows, [], |row| row.get(0)).unwrap();
         assert_eq!(rows, 0, "{see:?}");
-        sandbox.run(["log", "--verify"]).expect(0);
+        sandbox.run(["log", "verify"]).expect(0);
         let log = sandbox.run(["log", "brief"]).expect(0);
         assert!(log.stdout.contains("expire"), "{log:?}");
     }

@@ -49,7 +49,7 @@ fn only_what_a_server_saw_end_has_ended() {
     assert_eq!(sandbox.verify(&old).0, "retired");
     assert_eq!(sandbox.verify(&other).0, "accepted");
     assert_eq!(served.status(&other), 200);
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
     let doctor = sandbox.run(["doctor"]).expect(1);
     assert!(
         doctor

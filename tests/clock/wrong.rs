@@ -45,7 +45,7 @@ const COMMANDS: &[Case] = &[
     ("show old", None, 0, 0),
     ("identify", Some("web"), 0, 0),
     ("log", None, 0, 0),
-    ("log --verify", None, 0, 0),
+    ("log verify", None, 0, 0),
     ("doctor", None, ANSWER, 1),
     ("doctor --accept-clock --yes", None, 0, 5),
     ("verify", Some("web"), 0, 5),

@@ -147,7 +147,7 @@ fn every_change_has_one_entry_and_nothing_else_has_any() {
         logged += entries;
         assert_eq!(entries_of(&sandbox), logged, "{args:?}");
     }
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
 }
 
 /// A vault with some events in its log.
@@ -164,7 +164,7 @@ pub fn told() -> Sandbox {
     sandbox.run(["rename", "ci", "build"]).expect(0);
     sandbox.run(["delete", "--yes", "mail"]).expect(0);
     assert_eq!(entries_of(&sandbox), ENTRIES);
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
     sandbox
 }
 
@@ -176,7 +176,7 @@ fn entries_of(sandbox: &Sandbox) -> usize {
     count as usize
 }
 
-/// Whether `log --verify` objects to a copy of the vault that was tampered with.
+/// Whether `log verify` objects to a copy of the vault that was tampered with.
 fn is_found(sandbox: &Sandbox, forgery: &str) -> bool {
     let copy = sandbox.home().join("copy.db");
     fs::copy(sandbox.vault(), &copy).unwrap();

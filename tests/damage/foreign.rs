@@ -98,7 +98,7 @@ fn the_first_schema_is_listed_and_its_secrets_verify() {
         .expect(0);
         assert!(run.stdout.contains(&format!("`{name}`")), "{run:?}");
     }
-    let log = sandbox.run(["log", "--verify", "--vault", vault]).expect(0);
+    let log = sandbox.run(["log", "verify", "--vault", vault]).expect(0);
     // Four were there; each secret that was presented has its digest now.
     assert!(log.stdout.contains("6 entries"), "{log:?}");
 }
@@ -122,7 +122,7 @@ fn the_first_schema_can_be_changed() {
         )
         .expect(1);
     }
-    let log = sandbox.run(["log", "--verify", "--vault", vault]).expect(0);
+    let log = sandbox.run(["log", "verify", "--vault", vault]).expect(0);
     assert!(log.stdout.contains("6 entries"), "{log:?}");
 }
 
@@ -204,7 +204,7 @@ fn the_second_schema_is_copied_beside_and_brought_up_to_date() {
         .run(["deactivate", "cron", "--vault", path])
         .expect(0);
     assert_eq!(schema(&vault), (9, Some(tails.to_vec())));
-    let log = sandbox.run(["log", "--verify", "--vault", path]).expect(0);
+    let log = sandbox.run(["log", "verify", "--vault", path]).expect(0);
     assert!(log.stdout.contains("7 entries"), "{log:?}");
     let copy = sandbox.home().join("vault-v2.db.schema-2");
     assert_eq!(schema(&copy), (2, Some(tails.to_vec())));
@@ -245,7 +245,7 @@ fn the_third_schema_keeps_its_rotation_its_rules_and_its_default_key() {
     let users = b"old_user:{SHA}L55TUjtiq8FBorTWAZ0jy6g129A=";
     let import = ["import", "dovecot", "-", "--vault", path];
     sandbox.run_with_input(import, users).expect(0);
-    sandbox.run(["log", "--verify", "--vault", path]).expect(0);
+    sandbox.run(["log", "verify", "--vault", path]).expect(0);
 }
 
 #[test]
@@ -281,7 +281,7 @@ fn the_fourth_schema_notes_what_had_ended_and_keeps_the_rest() {
     let log = sandbox.run(["log", "--vault", path, "--action", "expire"]);
     let log = log.expect(0).stdout;
     assert!(log.contains("short") && log.contains("web2"), "{log}");
-    sandbox.run(["log", "--verify", "--vault", path]).expect(0);
+    sandbox.run(["log", "verify", "--vault", path]).expect(0);
 }
 
 #[test]
@@ -330,7 +330,7 @@ fn what_the_fifth_schema_did_not_log_is_no_finding_and_a_new_secret_has_its_chec
     crate::backup::edit(&vault, UNPROVEN[0]);
     let doctor = sandbox.run(["doctor", "--vault", path]).expect(1);
     assert!(doctor.stdout.contains("✗  facts"), "{doctor:?}");
-    sandbox.run(["log", "--verify", "--vault", path]).expect(0);
+    sandbox.run(["log", "verify", "--vault", path]).expect(0);
 }
 
 #[test]
@@ -372,7 +372,7 @@ fn an_older_secret_gets_its_digest_when_it_is_presented_and_only_then() {
     assert_eq!(kept(&vault, "NOT NULL AND hash IS NULL"), without);
     let log = sandbox.run(["log", "--vault", path, "--action", "verify"]);
     assert_eq!(log.expect(0).stdout.matches("digest kept").count(), 5);
-    sandbox.run(["log", "--verify", "--vault", path]).expect(0);
+    sandbox.run(["log", "verify", "--vault", path]).expect(0);
     let doctor = sandbox.run(["doctor", "--vault", path]);
     assert!(doctor.stdout.contains("✓  facts"), "{doctor:?}");
 }

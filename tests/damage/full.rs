@@ -156,7 +156,7 @@ impl Trial {
         if !run.stdout.is_empty() {
             at(&["verify"], &run.stdout).expect(i32::from(has_failed));
         }
-        at(&["log", "--verify"], "").expect(0);
+        at(&["log", "verify"], "").expect(0);
         if has_failed {
             // Where not even the rollback had room, the next process makes it: unsure is true.
             assert!((5..=7).contains(&run.status), "{args:?}: {run:?}");

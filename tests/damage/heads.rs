@@ -11,11 +11,11 @@ use crate::sandbox::{Run, Sandbox};
 
 impl Sandbox {
     fn save_head(&self) -> Run {
-        self.run(["log", "--verify", "--save-head", "head"])
+        self.run(["log", "verify", "--save-head", "head"])
     }
 
     fn check_head(&self) -> Run {
-        self.run(["log", "--verify", "--head", "head", "--format", "json"])
+        self.run(["log", "verify", "--head", "head", "--format", "json"])
     }
 }
 
@@ -46,7 +46,7 @@ fn a_log_that_was_written_anew_passes_by_itself_but_not_by_its_saved_head() {
         let sandbox = told();
         sandbox.save_head().expect(0);
         rewrite(&sandbox, forgery);
-        sandbox.run(["log", "--verify"]).expect(0);
+        sandbox.run(["log", "verify"]).expect(0);
         let run = sandbox.check_head().expect(1);
         assert_eq!(run.json()["holds"], false, "{forgery}");
         // Going on does not heal it.
@@ -54,7 +54,7 @@ fn a_log_that_was_written_anew_passes_by_itself_but_not_by_its_saved_head() {
         sandbox.generate(["api", "and-more"]);
         sandbox.generate(["api", "and-yet-more"]);
         sandbox.check_head().expect(1);
-        sandbox.run(["log", "--verify"]).expect(0);
+        sandbox.run(["log", "verify"]).expect(0);
     }
 }
 
@@ -67,7 +67,7 @@ fn a_saved_head_is_not_replaced_by_that_of_a_log_which_does_not_go_on_from_it() 
     sandbox.generate(["api", "more"]);
     sandbox.save_head().expect(1);
     assert_eq!(fs::read(sandbox.home().join("head")).unwrap(), saved);
-    let elsewhere = ["log", "--verify", "--save-head", "elsewhere"];
+    let elsewhere = ["log", "verify", "--save-head", "elsewhere"];
     sandbox.run(elsewhere).expect(0);
     sandbox.generate(["api", "and-more"]);
     sandbox.run(elsewhere).expect(0);
@@ -76,21 +76,21 @@ fn a_saved_head_is_not_replaced_by_that_of_a_log_which_does_not_go_on_from_it() 
 #[test]
 fn a_head_is_replaced_only_by_that_of_a_log_which_goes_on_from_it_whatever_else_is_checked() {
     let sandbox = told();
-    let older = ["log", "--verify", "--save-head", "older"];
+    let older = ["log", "verify", "--save-head", "older"];
     sandbox.run(older).expect(0);
     sandbox.generate(["api", "more"]);
     sandbox.save_head().expect(0);
     let saved = fs::read(sandbox.home().join("head")).unwrap();
-    let both = ["log", "--verify", "--head", "older", "--save-head", "head"];
+    let both = ["log", "verify", "--head", "older", "--save-head", "head"];
     sandbox.run(both).expect(0);
     rewrite(&sandbox, "UPDATE log SET user = 'x' WHERE sequence = 9");
     sandbox
-        .run(["log", "--verify", "--head", "older"])
+        .run(["log", "verify", "--head", "older"])
         .expect(0);
     sandbox.run(both).expect(1);
     assert_eq!(fs::read(sandbox.home().join("head")).unwrap(), saved);
     // The one that is named last of all is as much looked at.
-    let turned = ["log", "--verify", "--head", "head", "--save-head", "older"];
+    let turned = ["log", "verify", "--head", "head", "--save-head", "older"];
     sandbox.run(turned).expect(1);
 }
 
@@ -133,7 +133,7 @@ fn a_saved_head_is_three_lines_in_a_private_file() {
     assert_eq!(mode(&path), 0o600);
     sandbox.save_head().expect(0);
     let text = fs::read_to_string(&path).unwrap();
-    let chain = sandbox.run(["log", "--verify", "--format", "json"]).json();
+    let chain = sandbox.run(["log", "verify", "--format", "json"]).json();
     let hash = chain["head"].as_str().unwrap();
     assert_eq!(
         text,
@@ -154,13 +154,13 @@ fn a_head_is_saved_only_of_a_log_that_holds_and_never_through_a_link() {
         "UPDATE log SET host = 'elsewhere' WHERE sequence = 2",
     );
     sandbox
-        .run(["log", "--verify", "--head", "head", "--save-head", "head"])
+        .run(["log", "verify", "--head", "head", "--save-head", "head"])
         .expect(1);
     assert_eq!(fs::read(sandbox.home().join("head")).unwrap(), saved);
     symlink("head", sandbox.home().join("link")).unwrap();
     for place in ["link", "/dev/null", "missing/head", "."] {
         let run = sandbox
-            .run(["log", "--verify", "--save-head", place])
+            .run(["log", "verify", "--save-head", place])
             .expect(5);
         assert!(run.stderr.contains(place), "{run:?}");
     }
@@ -193,7 +193,7 @@ fn what_is_no_saved_head_is_refused() {
     sandbox.run(["log", "--head", "head"]).expect(2);
     sandbox.run(["log", "--save-head", "head"]).expect(2);
     Sandbox::new()
-        .run(["log", "--verify", "--save-head", "head"])
+        .run(["log", "verify", "--save-head", "head"])
         .expect(5);
 }
 

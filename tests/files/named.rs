@@ -17,7 +17,7 @@ const STREAMS: [&str; 8] = [
     "generate from",
     "generate passphrase-file",
     "import file",
-    "log save-head",
+    "log verify save-head",
     "regenerate passphrase-file",
     "reveal passphrase-file",
 ];
@@ -35,7 +35,8 @@ fn paths(command: &Command) -> impl Iterator<Item = &Arg> {
 
 /// A command line that gives an argument of a command a value.
 fn line(command: &Command, argument: &Arg, value: &str) -> Vec<OsString> {
-    let mut line: Vec<OsString> = vec!["postkey".into(), command.get_name().into()];
+    let words = command.get_bin_name().unwrap().split(' ');
+    let mut line: Vec<OsString> = words.map(OsString::from).collect();
     match argument.get_long() {
         Some(long) => line.push(format!("--{long}={value}").into()),
         None => {
@@ -61,7 +62,8 @@ fn each_path_has_its_dash_and_no_tilde_of_another() {
     let mut definition = postkey::cli::definition();
     definition.build();
     let (mut streams, mut tried) = (BTreeSet::new(), 0);
-    for command in definition.get_subcommands() {
+    let verbs = definition.get_subcommands();
+    for command in verbs.flat_map(|verb| [verb].into_iter().chain(verb.get_subcommands())) {
         for argument in paths(command) {
             let parsed = |value: &str| {
                 let parsed = definition
@@ -70,8 +72,8 @@ fn each_path_has_its_dash_and_no_tilde_of_another() {
                 parsed.err().map(|error| error.kind())
             };
             let refused = Some(ErrorKind::ValueValidation);
-            let name = format!("{} {}", command.get_name(), argument.get_id());
-            let name = name.replace('_', "-");
+            let name = format!("{} {}", command.get_bin_name().unwrap(), argument.get_id());
+            let name = name.trim_start_matches("postkey ").replace('_', "-");
             if parsed("-") != refused {
                 streams.insert(name.clone());
             }
@@ -157,7 +159,7 @@ fn a_dash_is_standard_input_or_output_and_never_a_file() {
     let shown = sandbox.run_with_input(reveal, passphrase).expect(0);
     assert_eq!(shown.secret(), made);
     let run = sandbox
-        .run(["log", "--verify", "--save-head", "-"])
+        .run(["log", "verify", "--save-head", "-"])
         .expect(0);
     assert!(
         run.stdout.starts_with("postkey log head, version 1\n"),
@@ -166,8 +168,8 @@ fn a_dash_is_standard_input_or_output_and_never_a_file() {
     assert_eq!(run.stdout.lines().count(), 3);
     assert!(run.stderr.contains("the log is valid"), "{run:?}");
     fs::write(sandbox.home().join("head"), &run.stdout).unwrap();
-    sandbox.run(["log", "--verify", "--head", "head"]).expect(0);
-    let both = ["log", "--verify", "--save-head", "-", "--format", "json"];
+    sandbox.run(["log", "verify", "--head", "head"]).expect(0);
+    let both = ["log", "verify", "--save-head", "-", "--format", "json"];
     sandbox.run(both).expect(2);
     for args in [
         &["backup", "-"][..],

@@ -34,7 +34,7 @@ const WRITERS: [(&str, &[&str]); 13] = [
     ("json", &["export", "json", "@"]),
     ("report", &["revoke", "web", "--report", "@"]),
     ("backup", &["backup", "--replace", "@"]),
-    ("head", &["log", "--verify", "--save-head", "@"]),
+    ("head", &["log", "verify", "--save-head", "@"]),
 ];
 
 /// What is there, and the writers that may replace it.
@@ -115,7 +115,7 @@ fn stock() -> Sandbox {
         &["generate", "api", "leaked"],
         &["revoke", "leaked", "--report", "report.md"],
         &["backup", "copy.db"],
-        &["log", "--verify", "--save-head", "log.head"],
+        &["log", "verify", "--save-head", "log.head"],
         &["generate", "api", "else", "--vault", "other.db"],
         &["delete", "a", "b", "c", "-y"],
     ] {
@@ -258,6 +258,6 @@ fn a_configured_export_is_not_written_over_a_file_of_another_kind() {
         let is_vault = target == "vault.db";
         let run = sandbox.run(["describe", "web", "changed"]).expect(8);
         assert!(is_vault || state(&path) == before, "{target}: {run:?}");
-        sandbox.run(["log", "--verify"]).expect(0);
+        sandbox.run(["log", "verify"]).expect(0);
     }
 }

@@ -15,7 +15,7 @@ fn a_fifo_that_nobody_writes_to_is_told_and_not_waited_for() {
     sandbox.generate(["api", "web"]);
     mkfifo(&sandbox.home().join("fifo"), Mode::S_IRWXU).unwrap();
     let lines = [
-        (&["log", "--verify", "--head", "fifo"][..], 5),
+        (&["log", "verify", "--head", "fifo"][..], 5),
         (&["import", "json", "fifo"], 2),
         (&["generate", "api", "--from", "fifo", "--save-dir", "d"], 2),
     ];
@@ -38,13 +38,13 @@ fn what_a_shell_puts_in_the_place_of_a_file_is_read_to_its_end() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "web"]);
     sandbox
-        .run(["log", "--verify", "--save-head", "head"])
+        .run(["log", "verify", "--save-head", "head"])
         .expect(0);
     mkfifo(&sandbox.home().join("fifo"), Mode::S_IRWXU).unwrap();
     let object = r#"{"username":"user_1","password":"a long enough one"}"#;
     fs::write(sandbox.home().join("users"), object).unwrap();
     for line in [
-        "log --verify --head <(sleep 0.2; cat head)",
+        "log verify --head <(sleep 0.2; cat head)",
         "import dovecot --dry-run <(sleep 0.2; echo 'some_user:{SSHA}x')",
         "generate api --save-dir d --from <(sleep 0.2; echo one; sleep 0.2; echo two)",
         "generate api --save-dir d --from fifo",
@@ -74,7 +74,7 @@ fn a_path_that_ends_as_a_folders_does_not_become_a_file() {
         (&["rotate", "web", "--save"], 2),
         (&["backup"], 5),
         (&["export", "json"], 5),
-        (&["log", "--verify", "--save-head"], 5),
+        (&["log", "verify", "--save-head"], 5),
         (&["revoke", "web", "--report"], 8),
         (&["generate", "api", "new", "--save", "k", "--vault"], 5),
     ] {

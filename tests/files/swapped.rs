@@ -82,7 +82,7 @@ fn a_folder_that_is_swapped_for_a_link_leads_root_nowhere_else() {
     let folder = if conf.is_symlink() { &link } else { &conf };
     let left = names(folder);
     assert!(!left.iter().any(|name| name.starts_with('.')), "{left:?}");
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
 }
 
 #[test]

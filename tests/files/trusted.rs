@@ -180,7 +180,7 @@ fn nothing_is_put_where_others_could_replace_it() {
                 6,
             ),
             (&["generate", "api", "new", "--vault", &at("vault.db")], 5),
-            (&["log", "--verify", "--save-head", &at("head")], 5),
+            (&["log", "verify", "--save-head", &at("head")], 5),
             (&["export", "json", &at("json")], 5),
             (&["backup", &at("copy.db")], 5),
             (&["serve", "--listen", &listen], 5),

@@ -28,7 +28,7 @@ fn folder(sandbox: &Sandbox) -> PathBuf {
 fn what_was_written_is_not_said_to_be_missing() {
     for (args, file, status) in [
         (
-            &["log", "--verify", "--save-head", "out/head"][..],
+            &["log", "verify", "--save-head", "out/head"][..],
             "head",
             7,
         ),

@@ -287,7 +287,7 @@ fn a_change_that_fails_leaves_nothing_of_an_import() {
         "{run:?}"
     );
     assert_eq!(sandbox.keys().len(), 1);
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
     assert!(!vault.with_file_name("vault.db-journal").exists());
     sandbox.run(["import", "dovecot", "users"]).expect(0);
     assert_eq!(sandbox.keys().len(), 3001);

@@ -40,7 +40,7 @@ fn what_is_done_to_a_key_counts_for_its_imported_password() {
         .import("dovecot", format!("rails_prod:{QUICK}"))
         .expect(0);
     assert_eq!(verdict(), "accepted");
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn a_password_of_every_scheme_goes_on_working_and_no_other_does() {
         let expected = ["accepted", "mismatch", "mismatch", "mismatch"];
         assert_eq!(verdicts, expected, "{scheme}");
     }
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
 }
 
 #[test]

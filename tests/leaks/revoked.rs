@@ -84,7 +84,7 @@ fn a_replacement_is_the_only_good_secret_and_the_key_is_active() {
         .secret();
     assert_eq!(sandbox.verify(&old).0, "revoked");
     assert_eq!(sandbox.verify(&new).0, "accepted");
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
     let run = sandbox.run_with_input(
         ["revoke", "--replace", "--yes", "--format", "json"],
         format!("x{new}x").as_bytes(),

@@ -94,7 +94,7 @@ fn an_interrupted_transaction_on_a_read_only_file_system_is_rolled_back_in_a_pri
     let verdict = vault.run(TMP, &["verify", "--format", "json"]).expect(0);
     assert_eq!(verdict.json()["verdict"], "accepted");
     assert!(vault.secret.starts_with("xkey"));
-    vault.run(TMP, &["log", "--verify"]).expect(0);
+    vault.run(TMP, &["log", "verify"]).expect(0);
     assert!(vault.state() == before, "something was left behind");
 }
 

@@ -36,7 +36,7 @@ const NEEDING: [&str; 32] = [
     "check ci",
     "log",
     "log ci",
-    "log --verify",
+    "log verify",
     "serve",
     "backup b.db",
     "export json",

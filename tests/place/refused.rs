@@ -19,7 +19,7 @@ pub const READING: [&[&str]; 12] = [
     &["list"],
     &["show", "ci"],
     &["log"],
-    &["log", "--verify"],
+    &["log", "verify"],
     &["verify"],
     &["identify"],
     &["explain"],

@@ -25,7 +25,7 @@ fn the_secret_is_shown_again_with_its_passphrase() {
         let run = sandbox.run(args).expect(0);
         assert!(run.stdout.ends_with(&part), "{format}: {run:?}");
     }
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn a_regenerated_secret_is_sealed_anew_or_not_at_all() {
         ("regenerate".into(), "default yes no".into())
     );
     assert_eq!(sandbox.reveal().expect(3).stdout, "");
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
 }
 
 #[test]

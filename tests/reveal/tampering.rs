@@ -49,7 +49,7 @@ fn an_altered_seal_shows_nothing() {
             "{alteration}: {run:?}"
         );
         sandbox.run(["list"]).expect(0);
-        sandbox.run(["log", "--verify"]).expect(0);
+        sandbox.run(["log", "verify"]).expect(0);
     }
 }
 

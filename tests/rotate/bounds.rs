@@ -62,7 +62,7 @@ fn a_sooner_expiry_pulls_the_end_of_the_old_secret_along_and_a_later_one_does_no
     }
     let sooner = sandbox.run(["set", "ci", "--limit", "1/day"]).expect(0);
     assert!(!sooner.stderr.contains("retires"), "{sooner:?}");
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn a_finished_rotation_leaves_the_new_secret_and_an_aborted_one_the_old() {
         assert_eq!(key["status"], "active", "{flag}");
         assert_eq!(key["secrets"].as_array().unwrap().len(), 1, "{flag}");
         assert_eq!(key["secrets"][0]["retires_at"], serde_json::Value::Null);
-        sandbox.run(["log", "--verify"]).expect(0);
+        sandbox.run(["log", "verify"]).expect(0);
     }
 }
 
@@ -146,7 +146,7 @@ fn what_has_retired_is_removed_by_what_is_asked_for_and_by_no_clock() {
         let run = sandbox.command(args.iter().copied()).output().unwrap();
         assert!(run.status.success(), "{run:?}");
         assert_eq!(secrets(&sandbox), left, "{args:?}");
-        sandbox.run(["log", "--verify"]).expect(0);
+        sandbox.run(["log", "verify"]).expect(0);
         sandbox.run(["doctor"]).expect(0);
     }
 }

@@ -15,6 +15,13 @@ pub fn command_lines(text: &OsStr) -> Vec<Vec<OsString>> {
             lines.extend(at_positions(name, verb, text));
             lines.extend(as_values(name, verb, text));
         }
+        for below in verb.get_subcommands() {
+            let ends = at_positions(below.get_name(), below, text)
+                .into_iter()
+                .chain(as_values(below.get_name(), below, text));
+            let with_verb = |end| [vec![verb.get_name().into()], end].concat();
+            lines.extend(ends.map(with_verb));
+        }
     }
     lines
 }

@@ -175,7 +175,7 @@ fn a_key_that_is_deleted_and_forgotten_leaves_nothing_of_its_secrets() {
     assert_eq!(count(&sandbox, "replaced"), 0);
     assert_eq!(sandbox.verify(&secret).0, "unknown");
     server.verify(&secret).expect(401);
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
 }
 
 #[test]

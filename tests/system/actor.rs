@@ -33,7 +33,7 @@ fn a_sudo_user_whom_only_the_environment_names_is_logged_as_a_claim() {
         assert!(text.contains(" (SUDO_USER=mallory)"), "{text}");
         assert!(!log.contains("\"sudo_user_verified\":true"), "{log}");
     }
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
 }
 
 #[test]

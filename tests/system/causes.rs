@@ -28,7 +28,7 @@ fn a_disk_that_fails_is_never_told_as_a_damaged_vault() {
     let secret = sandbox.generate(["api", "ci"]);
     sandbox.generate(["api", "idle", "--inactive"]);
     let vault = fs::read(sandbox.vault()).unwrap();
-    let more: [&[&str]; 4] = [&["check"], &["doctor"], &["log", "--verify"], &["usage"]];
+    let more: [&[&str]; 4] = [&["check"], &["doctor"], &["log", "verify"], &["usage"]];
     let mut failures = 0;
     for args in [&READING[..], &WRITING[..], &more[..]].concat() {
         // The loader reads first, then SQLite: the header, the schema, the tables.

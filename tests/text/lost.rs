@@ -120,7 +120,7 @@ fn what_writes_its_result_first_changes_nothing_where_that_is_lost() {
     for line in [
         "restore --yes copy.db",
         "apply keys.toml",
-        "log --verify --save-head head",
+        "log verify --save-head head",
     ] {
         for how in [">&-", ">/dev/full"] {
             let args: Vec<&str> = line.split(' ').collect();
@@ -168,7 +168,7 @@ fn every_command_with_a_result_fails_where_standard_output_is_closed_or_not_for_
         "list --kind smtp",
         "show ci",
         "log",
-        "log --verify",
+        "log verify",
         "check",
         "usage",
         "verify",

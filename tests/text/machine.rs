@@ -50,7 +50,7 @@ fn results_for_programs_are_the_same_bytes_everywhere() {
         &["show", "no"],
         &["log"],
         &["log", "ci", "--since", "2026-01-01", "--action", "generate"],
-        &["log", "--verify"],
+        &["log", "verify"],
         &["verify", "--no-record"],
         &["identify"],
         &["explain"],

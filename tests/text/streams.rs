@@ -12,7 +12,7 @@ const READING: [&[&str]; 13] = [
     &["show", "ci"],
     &["log"],
     &["check"],
-    &["log", "--verify"],
+    &["log", "verify"],
     &["verify"],
     &["identify"],
     &["explain"],

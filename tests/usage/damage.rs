@@ -222,7 +222,7 @@ fn expect_all_else(sandbox: &Sandbox, secret: &str, case: &str) {
         .run(["list", "--unused", "45d", "--sort", "used"])
         .expect(0);
     sandbox.run(["delete", "--yes", "ci"]).expect(0);
-    sandbox.run(["log", "--verify"]).expect(0);
+    sandbox.run(["log", "verify"]).expect(0);
 }
 
 /// Removes the record with its log, and makes something else in its place.

@@ -118,7 +118,7 @@ pub(super) fn who(actor: &Actor) -> String {
     }
 }
 
-/// The answer to `log --verify`.
+/// The answer to `log verify`.
 #[derive(Debug, Serialize)]
 pub struct ChainView {
     holds: bool,

@@ -43,7 +43,7 @@ A_check() {
   state=$(pending "$dir")
   [ "$rc" != 0 ] || [ "$made" = 'backup mail old reports' ] || { echo BAD:exit0-without-keys; return; }
   all_delivered "$dir" "$made" || { echo "BAD:undelivered-of:$made"; return; }
-  pk "$dir" log --verify >/dev/null 2>&1 || { echo BAD:log-broken; return; }
+  pk "$dir" log verify >/dev/null 2>&1 || { echo BAD:log-broken; return; }
 
   # Run again it ends in the one state, and then does nothing.
   pk "$dir" apply "$dir/keys.toml" >/dev/null 2>"$dir/again" || { echo BAD:stuck; return; }
@@ -56,7 +56,7 @@ A_check() {
     { echo BAD:not-as-the-manifest-says; return; }
   pk "$dir" apply --dry-run "$dir/keys.toml" >/dev/null 2>&1 || { echo BAD:not-settled; return; }
   verify "$dir" <"$OUT/old-secret" || { echo BAD:old-key-lost; return; }
-  pk "$dir" log --verify >/dev/null 2>&1 || { echo BAD:log-broken-after-all; return; }
+  pk "$dir" log verify >/dev/null 2>&1 || { echo BAD:log-broken-after-all; return; }
   echo "ok:$state"
 }
 

@@ -15,7 +15,7 @@ A_check() {
   local dir=$1 rc=$2 copy=$1/b/copy.db
 
   verify "$dir" <"$OUT/old-secret" || { echo BAD:old-key-refused; return; }
-  pk "$dir" log --verify >/dev/null 2>&1 || { echo BAD:log-broken; return; }
+  pk "$dir" log verify >/dev/null 2>&1 || { echo BAD:log-broken; return; }
   if [ -e "$copy" ]; then
     [ "$(stat -c %a "$copy")" = 600 ] || { echo BAD:mode; return; }
     pk "$dir" restore --dry-run "$copy" >/dev/null 2>&1 || { echo BAD:no-backup; return; }

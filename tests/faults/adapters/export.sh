@@ -38,7 +38,7 @@ A_check() {
     esac
   fi
   [ "$(stat -c %a "$dir/e/keys.json")" = 600 ] || { echo BAD:mode; return; }
-  pk "$dir" log --verify >/dev/null 2>&1 || { echo BAD:log-broken; return; }
+  pk "$dir" log verify >/dev/null 2>&1 || { echo BAD:log-broken; return; }
   if [ "$rc" = 0 ] && grep -q '"web"' "$dir/e/keys.json"; then
     echo BAD:exit0-without-change
     return

@@ -46,6 +46,6 @@ A_check() {
   listed=$(pk "$dir" list --format json)
   after=$(count_keys "$dir" "$listed")
   [ "$after" = 3 ] || { echo "BAD:$after-after-all"; return; }
-  pk "$dir" log --verify >/dev/null 2>&1 || { echo BAD:log-broken; return; }
+  pk "$dir" log verify >/dev/null 2>&1 || { echo BAD:log-broken; return; }
   echo "ok:$keys-keys"
 }

@@ -24,7 +24,7 @@ A_check() {
   if grep -q '"name": *"new"' <<<"$keys"; then
     [ -n "$secret" ] || { echo BAD:key-without-secret; return; }
     verify "$dir" <<<"$secret" || { echo BAD:printed-secret-refused; return; }
-    pk "$dir" log --verify >/dev/null 2>&1 || { echo BAD:log-broken; return; }
+    pk "$dir" log verify >/dev/null 2>&1 || { echo BAD:log-broken; return; }
     echo ok:key+secret
     return
   fi
@@ -33,7 +33,7 @@ A_check() {
   if [ -n "$secret" ]; then
     verify "$dir" <<<"$secret" && { echo BAD:unlisted-verifies; return; }
   fi
-  pk "$dir" log --verify >/dev/null 2>&1 || { echo BAD:log-broken; return; }
+  pk "$dir" log verify >/dev/null 2>&1 || { echo BAD:log-broken; return; }
 
   # Nothing is left over: the same command now succeeds.
   pk "$dir" generate "$KIND" new >"$dir/retry" 2>/dev/null || { echo BAD:name-stuck; return; }

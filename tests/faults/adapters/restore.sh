@@ -20,7 +20,7 @@ A_check() {
 
   verify "$dir" <"$OUT/old-secret" && old=accepted
   verify "$dir" <"$OUT/new-secret" && new=accepted
-  pk "$dir" log --verify >/dev/null 2>&1 || { echo BAD:log-broken; return; }
+  pk "$dir" log verify >/dev/null 2>&1 || { echo BAD:log-broken; return; }
   pk "$dir" log 2>/dev/null | grep -q ' restore ' && restored=yes
 
   case $old,$new,$restored in

@@ -37,7 +37,7 @@ A_check() {
     echo BAD:exit0-without-replacement
     return
   fi
-  pk "$dir" log --verify >/dev/null 2>&1 || { echo BAD:log-broken; return; }
+  pk "$dir" log verify >/dev/null 2>&1 || { echo BAD:log-broken; return; }
 
   # Nothing is left over: the same command now succeeds.
   pk "$dir" revoke --replace --yes web >"$dir/retry" 2>/dev/null || { echo BAD:stuck; return; }

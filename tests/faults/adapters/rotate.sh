@@ -20,7 +20,7 @@ A_check() {
   if [ -n "$secret" ]; then
     verify "$dir" <<<"$secret" && new=accepted
   fi
-  pk "$dir" log --verify >/dev/null 2>&1 || { echo BAD:log-broken; return; }
+  pk "$dir" log verify >/dev/null 2>&1 || { echo BAD:log-broken; return; }
   status=$(pk "$dir" show web --format json) || { echo BAD:unreadable; return; }
   status=$(grep -Eo '"status":"[a-z]+"' <<<"$status")
 

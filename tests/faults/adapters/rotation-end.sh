@@ -17,7 +17,7 @@ A_check() {
   local dir=$1 rc=$2
 
   verify "$dir" <"$OUT/$KEPT" || { echo BAD:kept-secret-refused; return; }
-  pk "$dir" log --verify >/dev/null 2>&1 || { echo BAD:log-broken; return; }
+  pk "$dir" log verify >/dev/null 2>&1 || { echo BAD:log-broken; return; }
   if ! verify "$dir" <"$OUT/$GONE"; then
     echo ok:ended
     return
