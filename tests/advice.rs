@@ -690,6 +690,11 @@ const COVERED: &[(&str, &str)] = &[
     ("revoke NAME", "for whoever wants to revoke"),
     ("revoke {name}", "for whoever wants to revoke"),
     ("rotate NAME", "the old secret keeps working"),
+    ("rotate --abort {all}", "the rotations that were just begun"),
+    (
+        "rotate --finish {all}",
+        "the rotations that were just begun",
+    ),
     ("serve", "names what may be running"),
     ("set NAME --permission …", "a permission only"),
     (

@@ -3,6 +3,7 @@
 mod bounds;
 mod ends;
 mod served;
+mod several;
 mod told;
 
 use std::thread::sleep;

@@ -39,7 +39,10 @@ pub(super) fn explained(error: &clap::Error) -> Error {
     let usage = paragraphs.find(|paragraph| paragraph.starts_with("Usage: "));
     let hint = match (tips, usage) {
         (Some(tips), _) => one_line(&tips.replace("tip: ", "")),
-        (None, Some(usage)) => format!("usage: {}", one_line(usage.trim_start_matches("Usage: "))),
+        (None, Some(usage)) => {
+            let first = usage.trim_start_matches("Usage: ").lines().next();
+            format!("usage: {}", one_line(first.unwrap_or_default()))
+        }
         (None, None) => match command(error) {
             Some(name) => format!("see `postkey help {name}`"),
             None => "`postkey --help` lists the commands".to_owned(),

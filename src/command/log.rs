@@ -20,8 +20,8 @@ use verify::VerifyLog;
 /// Print the audit log, or verify it
 ///
 /// Oldest entries first; on a terminal, newest first. Every change is logged in the same
-/// transaction. `postkey log verify` finds out whether the log was changed; the entries of a key
-/// with that name are printed by `postkey log -- verify`.
+/// transaction. `postkey log verify` verifies that the log was not changed; `postkey log -- verify`
+/// prints the entries of a key with that name.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
@@ -40,11 +40,11 @@ pub struct Log {
     #[command(flatten)]
     filters: Option<Filters>,
     /// The former spelling of `log verify`, with its options
-    #[arg(long, hide = true, conflicts_with = "Filters")]
+    #[arg(long, hide = true)]
     verify: bool,
-    #[arg(long, hide = true, requires = "verify", value_parser = arguments::paths())]
+    #[arg(long, hide = true, value_parser = arguments::paths())]
     head: Option<PathBuf>,
-    #[arg(long, hide = true, requires = "verify", value_parser = arguments::paths_or_dash())]
+    #[arg(long, hide = true, value_parser = arguments::paths_or_dash())]
     save_head: Option<PathBuf>,
 }
 
@@ -106,10 +106,10 @@ impl Log {
     /// What is verified, if the log is.
     fn verification(&mut self) -> Option<VerifyLog> {
         let (head, save_head) = (self.head.take(), self.save_head.take());
-        let former = self.verify.then_some(VerifyLog { head, save_head });
+        let is_former = self.verify || head.is_some() || save_head.is_some();
         match self.command.take() {
             Some(LogCommand::Verify(verification)) => Some(verification),
-            None => former,
+            None => is_former.then_some(VerifyLog { head, save_head }),
         }
     }
 }

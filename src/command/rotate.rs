@@ -7,7 +7,7 @@ use clap::Args;
 use super::decoy;
 use crate::context::Context;
 use crate::context::selection;
-use crate::context::selection::KeyPrompt;
+use crate::context::selection::{KeyPrompt, NameList, Selector};
 use crate::delivery::options::{DeliveredKey, DeliveryOptions, Overwrite, Target};
 use crate::delivery::{NewSecret, same_secret};
 use crate::error::{Error, ROTATING};
@@ -16,7 +16,7 @@ use crate::key::{Grace, Key, KeyName, Retiring};
 use crate::ui::{DisplayContext, KeyView, extension};
 use crate::vault::{Action, Record, Vault};
 
-/// Replace a key's secret; the old one keeps working for a while
+/// Replace keys' secrets; the old ones keep working for a while
 ///
 /// During the grace period both secrets work, so the new one can be deployed without an outage.
 /// Then the old one retires by itself. `postkey show` shows when each was used. --finish retires
@@ -26,8 +26,11 @@ use crate::vault::{Action, Record, Vault};
 /// goes unnoticed. Prefer --save, and check that the new secret is in use before --finish; --abort
 /// keeps the old one.
 ///
-/// The old secret never outlasts the key's own expiry. If the new one cannot be delivered, nothing
-/// changes.
+/// The old secret never outlasts the key's own expiry. If the new one cannot be delivered, the key
+/// does not change.
+///
+/// Several keys are rotated one after the other. Their secrets need --format env, also with --save,
+/// or --format jsonl, which name the key of each.
 ///
 /// Formats: text, json, jsonl, csv, env (where a secret is created).
 #[derive(Args, Debug)]
@@ -36,12 +39,13 @@ Examples:
   postkey rotate app --save /etc/app/env --env-name SMTP_PASSWORD && systemctl restart app
   postkey rotate ci
   NEW=$(postkey rotate --grace 48h ci)
-  postkey rotate --finish ci
+  postkey rotate --save app.env --format env app mail
+  postkey rotate --finish app mail
   postkey rotate --abort ci")]
 pub struct Rotate {
-    /// The key; prompted for on a terminal
-    #[arg(add = selection::completer())]
-    name: Option<KeyName>,
+    /// Keys to rotate; `-` reads names from standard input, one per line
+    #[arg(value_name = "NAME", add = selection::completer())]
+    names: Vec<Selector>,
     /// How long the old secret keeps working: 1 second to 365 days
     #[arg(long, value_name = "SPAN", default_value = "24h")]
     #[arg(conflicts_with_all = ["finish", "abort"])]
@@ -88,19 +92,41 @@ impl Rotate {
 }
 
 pub(super) fn run(mut args: Rotate, context: &mut Context) -> Result<ExitStatus, Error> {
-    let Some(name) = selection::name(args.name.take(), args.question(), context)? else {
+    let given = std::mem::take(&mut args.names);
+    let Some(names) = selection::names(given, args.question(), context)? else {
         return Ok(selection::nothing_chosen(context));
     };
     match (args.finish, args.abort) {
-        (true, _) => end::finish(&name, context),
-        (_, true) => end::abort(&name, context),
-        _ => begin(&name, &args, context),
+        (true, _) => end::each(&names, end::finish, context),
+        (_, true) => end::each(&names, end::abort, context),
+        _ => begin_each(&names, &args, context),
     }
 }
 
-fn begin(name: &KeyName, args: &Rotate, context: &Context) -> Result<ExitStatus, Error> {
+fn begin_each(names: &NameList, args: &Rotate, context: &mut Context) -> Result<ExitStatus, Error> {
     args.delivery.expect(context)?;
+    if names.iter().len() > 1 {
+        args.delivery.expect_several(names.iter(), context)?;
+    }
     let mut vault = context.open_for_change()?;
+    let mut rotated = Vec::new();
+    let highest = selection::each(names, context, |name, context| {
+        rotated.push(begin(name, args, context, &mut vault)?);
+        Ok(ExitStatus::Done)
+    });
+    if !rotated.is_empty() {
+        say_what_is_next(&rotated, args, context);
+    }
+    Ok(highest)
+}
+
+/// Begins the rotation of a key, and gives back its name as it is written in the vault.
+fn begin(
+    name: &KeyName,
+    args: &Rotate,
+    context: &Context,
+    vault: &mut Vault,
+) -> Result<KeyName, Error> {
     let seen = vault.find(name)?;
     let display = context.display();
     expect_rotatable(&seen.key, &display)?;
@@ -111,12 +137,12 @@ fn begin(name: &KeyName, args: &Rotate, context: &Context) -> Result<ExitStatus,
         before: Some(&seen.key),
         overwrite: Some(args.overwrite),
     };
-    let target = args.delivery.target(&subject, Some(&vault), context)?;
+    let target = args.delivery.target(&subject, Some(vault), context)?;
     let was_default = vault.default_id()? == Some(seen.id);
-    let rotated = hand_over(&seen, args, &target, context, &mut vault, &display)?;
+    let rotated = hand_over(&seen, args, &target, context, vault, &display)?;
     announce(&rotated, args, &target, context, &display);
     context.tell_of_default(&rotated, was_default);
-    Ok(ExitStatus::Done)
+    Ok(rotated.name)
 }
 
 fn expect_rotatable(key: &Key, display: &DisplayContext) -> Result<(), Error> {
@@ -193,17 +219,29 @@ fn announce(
             args.grace
         ));
     }
-    ui.note(format!(
-        "next: {}; `postkey show {name}` shows its usage",
-        match args.delivery.is_given() {
-            true => "reload whatever uses the key",
-            false => "put the new one in use",
-        }
+}
+
+/// Says how the rotations of these keys go on.
+fn say_what_is_next(names: &[KeyName], args: &Rotate, context: &Context) {
+    let is_one = names.len() == 1;
+    let all: Vec<_> = names.iter().map(KeyName::as_str).collect();
+    let (name, all) = (&names[0], all.join(" "));
+    let what = match (args.delivery.is_given(), is_one) {
+        (true, true) => "reload whatever uses the key",
+        (true, false) => "reload whatever uses the keys",
+        (false, true) => "put the new one in use",
+        (false, false) => "put the new ones in use",
+    };
+    let (ones, shown) = match is_one {
+        true => ("one", format!("`postkey show {name}` shows its usage")),
+        false => ("ones", "`postkey show NAME` shows a key's usage".to_owned()),
+    };
+    let note = |text: String| context.ui.note(text);
+    note(format!("next: {what}; {shown}"));
+    note(format!(
+        "then: `postkey rotate --finish {all}` retires the old {ones}"
     ));
-    ui.note(format!(
-        "then: `postkey rotate --finish {name}` retires the old one"
-    ));
-    ui.note(format!(
-        "back: `postkey rotate --abort {name}` removes the new one"
+    note(format!(
+        "back: `postkey rotate --abort {all}` removes the new {ones}"
     ));
 }

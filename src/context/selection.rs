@@ -103,6 +103,11 @@ pub fn names(
 }
 
 impl NameList {
+    /// The names, in their order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &KeyName> {
+        self.all.iter().map(|wanted| &wanted.name)
+    }
+
     /// Adds the names on standard input. What is wrong with a line is told, and keeps no other
     /// from being taken.
     fn read(&mut self, context: &Context) -> Result<(), Error> {
@@ -216,7 +221,7 @@ pub fn each(
     let mut highest = names.status;
     for WantedName { name, line } in &names.all {
         let status = act(name, context).unwrap_or_else(|error| {
-            let error = context.with_suggestion(error);
+            let error = context.with_suggestion(context.diagnosed(error));
             let error = match line {
                 None => error,
                 Some(line) => error.about(format_args!("line {line} of {STANDARD_INPUT}")),

@@ -1,6 +1,7 @@
 //! Where a secret goes: to standard output, to a file, or to the later steps of a CI job.
 
 pub mod loss;
+mod several;
 pub mod target;
 
 use std::path::PathBuf;

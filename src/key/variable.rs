@@ -12,7 +12,7 @@ const LONGEST: usize = 128;
 
 /// The name of an environment variable that every shell takes: letters, digits and `_`, no digit
 /// first (POSIX, XBD 8.1).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Variable(CompactString);
 
 impl Variable {

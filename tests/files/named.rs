@@ -158,9 +158,7 @@ fn a_dash_is_standard_input_or_output_and_never_a_file() {
     let reveal = ["reveal", "--passphrase-file", "-"];
     let shown = sandbox.run_with_input(reveal, passphrase).expect(0);
     assert_eq!(shown.secret(), made);
-    let run = sandbox
-        .run(["log", "verify", "--save-head", "-"])
-        .expect(0);
+    let run = sandbox.run(["log", "verify", "--save-head", "-"]).expect(0);
     assert!(
         run.stdout.starts_with("postkey log head, version 1\n"),
         "{run:?}"

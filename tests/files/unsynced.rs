@@ -27,11 +27,7 @@ fn folder(sandbox: &Sandbox) -> PathBuf {
 #[test]
 fn what_was_written_is_not_said_to_be_missing() {
     for (args, file, status) in [
-        (
-            &["log", "verify", "--save-head", "out/head"][..],
-            "head",
-            7,
-        ),
+        (&["log", "verify", "--save-head", "out/head"][..], "head", 7),
         (&["backup", "out/copy.db"], "copy.db", 7),
         (&["export", "json", "out/keys.json"], "keys.json", 7),
         (

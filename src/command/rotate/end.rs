@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use crate::context::Context;
+use crate::context::selection::{self, NameList};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Retiring};
@@ -22,36 +23,54 @@ struct Rotation<'a> {
     display: &'a DisplayContext,
 }
 
-/// Retires the old secret. That it has retired already is just as good.
-pub(super) fn finish(name: &KeyName, context: &Context) -> Result<ExitStatus, Error> {
+/// Ends the rotation of each key, and shows the keys as they are then. `end` gives none for a key
+/// whose rotation goes on, since the answer was no.
+pub(super) fn each(
+    names: &NameList,
+    end: impl Fn(&KeyName, &Context, &mut Vault) -> Result<Option<Record>, Error>,
+    context: &mut Context,
+) -> Result<ExitStatus, Error> {
     let mut vault = context.open_for_change()?;
+    let mut ended = Vec::new();
+    let highest = selection::each(names, context, |name, context| {
+        let Some(record) = end(name, context, &mut vault)? else {
+            context.ui.note(format!("`{name}` was not changed"));
+            return Ok(ExitStatus::No);
+        };
+        ended.push(record);
+        Ok(ExitStatus::Done)
+    });
+    context.show_keys(&ended, &vault, Context::clock())?;
+    Ok(highest)
+}
+
+/// Retires the old secret. That it has retired already is just as good.
+pub(super) fn finish(
+    name: &KeyName,
+    context: &Context,
+    vault: &mut Vault,
+) -> Result<Option<Record>, Error> {
     let seen = vault.find(name)?;
     let display = context.display();
-    let Some(rotation) = Rotation::of(&seen, context, &vault, &display) else {
-        return remove_retired(seen, context, &mut vault);
+    let Some(rotation) = Rotation::of(&seen, context, vault, &display) else {
+        return remove_retired(seen, context, vault).map(Some);
     };
     if !rotation.is_finish_confirmed(context)? {
-        context.ui.note("nothing was changed");
-        return Ok(ExitStatus::No);
+        return Ok(None);
     }
-    let finished = rotation.end(
-        Action::FinishRotation,
-        context,
-        &mut vault,
-        |key, change| key.retiring_at(change.now()).map(|_| key.finished()),
-    )?;
+    let finished = rotation.end(Action::FinishRotation, context, vault, |key, change| {
+        key.retiring_at(change.now()).map(|_| key.finished())
+    })?;
     let (new, old) = rotation.tails();
     context.ui.note(format!(
         "retired the old secret of `{name}`, {old}; only {new} works"
     ));
-    let finished = finished.unwrap_or_else(|| seen.clone());
-    context.show_keys(&[finished], &vault, display.now)?;
-    Ok(ExitStatus::Done)
+    Ok(Some(finished.unwrap_or_else(|| seen.clone())))
 }
 
 /// Removes what is left of a rotation that is over: the old secret's hash stays until that is
 /// asked for, since the clock that ended it may have been wrong.
-fn remove_retired(seen: Record, context: &Context, vault: &mut Vault) -> Result<ExitStatus, Error> {
+fn remove_retired(seen: Record, context: &Context, vault: &mut Vault) -> Result<Record, Error> {
     let name = &seen.key.name;
     let removed = vault.change(&context.author(Action::FinishRotation), |change| {
         let found = change.find(name)?;
@@ -67,23 +86,24 @@ fn remove_retired(seen: Record, context: &Context, vault: &mut Vault) -> Result<
         Some(_) => format!("the old secret of `{name}` has already retired; its hash was removed"),
         None => format!("`{name}` has no old secret: unchanged"),
     });
-    context.show_keys(&[removed.unwrap_or(seen)], vault, Context::clock())?;
-    Ok(ExitStatus::Done)
+    Ok(removed.unwrap_or(seen))
 }
 
 /// Takes the new secret back.
-pub(super) fn abort(name: &KeyName, context: &Context) -> Result<ExitStatus, Error> {
-    let mut vault = context.open_for_change()?;
+pub(super) fn abort(
+    name: &KeyName,
+    context: &Context,
+    vault: &mut Vault,
+) -> Result<Option<Record>, Error> {
     let seen = vault.find(name)?;
     let display = context.display();
-    let Some(rotation) = Rotation::of(&seen, context, &vault, &display) else {
+    let Some(rotation) = Rotation::of(&seen, context, vault, &display) else {
         return Err(nothing_to_go_back_to(&seen.key, &display));
     };
     if !rotation.is_abort_confirmed(context)? {
-        context.ui.note("nothing was changed");
-        return Ok(ExitStatus::No);
+        return Ok(None);
     }
-    let aborted = rotation.end(Action::AbortRotation, context, &mut vault, |key, change| {
+    let aborted = rotation.end(Action::AbortRotation, context, vault, |key, change| {
         key.rolled_back(change.now())
     })?;
     let Some(aborted) = aborted else {
@@ -93,8 +113,7 @@ pub(super) fn abort(name: &KeyName, context: &Context) -> Result<ExitStatus, Err
     context.ui.note(format!(
         "removed the new secret of `{name}`, {new}; only {old} works again"
     ));
-    context.show_keys(&[aborted], &vault, display.now)?;
-    Ok(ExitStatus::Done)
+    Ok(Some(aborted))
 }
 
 /// Makes sure that no old secret was retired by a clock that was ahead: it can be brought back,

@@ -1,0 +1,53 @@
+//! Whether the secrets of several keys can go where the flags say: each must name its key there.
+
+use std::collections::HashMap;
+
+use crate::context::Context;
+use crate::delivery::options::DeliveryOptions;
+use crate::error::Error;
+use crate::key::{KeyName, KeyVariables, Kind};
+use crate::ui::Format;
+
+impl DeliveryOptions {
+    /// Makes sure that the secrets can be told apart.
+    ///
+    /// # Errors
+    /// If one takes the place of another, or none names its key.
+    pub fn expect_several<'a>(
+        &self,
+        names: impl Iterator<Item = &'a KeyName>,
+        context: &Context,
+    ) -> Result<(), Error> {
+        if let Some(variable) = &self.env_name {
+            let message = format!("--env-name {variable} is one variable, for several keys");
+            return Err(Error::usage(message)
+                .with_hint("use --format env: each key has variables named after it"));
+        }
+        match (self.format(context)?, &self.save) {
+            (Format::Env, _) => expect_own_variables(names),
+            (Format::Jsonl, None) => Ok(()),
+            (_, None) => Err(unnamed("--format env or --format jsonl")),
+            (_, Some(_)) => Err(unnamed(
+                "--format env: --save sets the variables in the file",
+            )),
+        }
+    }
+}
+
+fn unnamed(format: &str) -> Error {
+    Error::usage("several secrets need a format that names the key of each")
+        .with_hint(format!("use {format}"))
+}
+
+/// Makes sure that no two names make the same variable, as `a-b` and `a_b` do.
+fn expect_own_variables<'a>(names: impl Iterator<Item = &'a KeyName>) -> Result<(), Error> {
+    let mut owners = HashMap::new();
+    for name in names {
+        let variable = KeyVariables::of(name, Kind::Api).secret;
+        if let Some(other) = owners.insert(variable, name) {
+            let message = format!("`{other}` and `{name}` have variables of the same name");
+            return Err(Error::usage(message).with_hint("use one command for each"));
+        }
+    }
+    Ok(())
+}
