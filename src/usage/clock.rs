@@ -4,24 +4,12 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::{Error, UsageStore, day_of, networks, refusals, write::immediate};
-use crate::key::TOLERANCE;
-
-/// The last second that counts as past, seen from `now`.
-pub(super) fn latest(now: Timestamp) -> i64 {
-    now.as_second().saturating_add(TOLERANCE)
-}
-
-/// The last day that counts as past.
-pub(super) fn latest_day(now: Timestamp) -> i64 {
-    latest(now).div_euclid(86_400)
-}
+use super::time::{latest, latest_day};
+use super::write::immediate;
+use super::{Error, UsageStore, day_of, networks, refusals};
 
 impl UsageStore {
     /// Whether any use was recorded by a clock that was ahead of this one.
-    ///
-    /// # Errors
-    /// If that cannot be read.
     pub fn has_uses_ahead(&self, now: Timestamp) -> Result<bool, Error> {
         let query = "SELECT
           EXISTS (SELECT 1 FROM days WHERE day > ?1 OR last_at > ?2)

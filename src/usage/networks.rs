@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::{Error, clock::latest};
+use super::Error;
+use super::time::latest;
 use crate::vault::KeyId;
 
 /// The table's definition.

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
-use super::clock::{latest, latest_day};
-use super::{ACCEPTED, Error, NOBODY, RefusalAddresses, UsageStore, day_of};
+use super::time::{latest, latest_day, moment};
+use super::{ACCEPTED, Address, Error, NOBODY, RefusalAddresses, UsageStore, day_of};
 use crate::key::{Tail, WindowUse};
 use crate::vault::KeyId;
 
@@ -57,17 +57,6 @@ pub struct Refused {
     pub last_at: Timestamp,
     /// From where, as far as that is recorded.
     pub addresses: RefusalAddresses,
-}
-
-/// From where a key was used, or refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Address {
-    /// An IP address.
-    pub address: String,
-    /// How often.
-    pub count: u32,
-    /// When, for the last time.
-    pub last_at: Timestamp,
 }
 
 /// The use of one of a key's secrets.
@@ -202,9 +191,6 @@ impl Details {
 
 impl UsageStore {
     /// The use of each of these keys of which any is recorded.
-    ///
-    /// # Errors
-    /// If it cannot be read.
     pub fn summaries(
         &self,
         keys: &[KeyId],
@@ -233,9 +219,6 @@ impl UsageStore {
     }
 
     /// All that is recorded of a key until `now`.
-    ///
-    /// # Errors
-    /// If it cannot be read.
     pub fn details(&self, key: KeyId, now: Timestamp) -> Result<Details, Error> {
         Ok(Details {
             days: self.days(key, now)?,
@@ -297,9 +280,6 @@ impl UsageStore {
     }
 
     /// Which of a key's secrets were used, the last one first.
-    ///
-    /// # Errors
-    /// If it cannot be read.
     pub fn secrets(&self, key: KeyId, now: Timestamp) -> Result<Vec<SecretUse>, Error> {
         let query = "SELECT tail, first_at, last_at FROM secrets
                      WHERE key_id = ?1 AND last_at <= ?2
@@ -315,9 +295,6 @@ impl UsageStore {
     }
 
     /// The next keys after this one that were ever presented, in the order of their numbers.
-    ///
-    /// # Errors
-    /// If it cannot be read.
     pub fn keys_after(&self, last: KeyId) -> Result<Vec<KeyId>, Error> {
         let query = format!(
             "SELECT DISTINCT key_id FROM days WHERE key_id > ?1 ORDER BY key_id LIMIT {PAGE}"
@@ -326,9 +303,6 @@ impl UsageStore {
     }
 
     /// All keys that were accepted until `now`, the one whose last time is longest ago first.
-    ///
-    /// # Errors
-    /// If it cannot be read.
     pub fn keys_by_last_use(&self, now: Timestamp) -> Result<Vec<KeyId>, Error> {
         let query = "SELECT key_id FROM days
                      WHERE verdict = 'accepted' AND key_id > ?1 AND day <= ?2
@@ -337,9 +311,6 @@ impl UsageStore {
     }
 
     /// The first moment of the first day of which anything is recorded.
-    ///
-    /// # Errors
-    /// If it cannot be read.
     pub fn since(&self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
         let query = "SELECT min(day) * 86400 FROM days WHERE day <= ?1
                      HAVING min(day) IS NOT NULL";
@@ -351,9 +322,6 @@ impl UsageStore {
     }
 
     /// How much of its limit a key has used in the last window that is recorded.
-    ///
-    /// # Errors
-    /// If it cannot be read.
     pub fn used(&self, key: KeyId) -> Result<WindowUse, Error> {
         self.guarded(|usage| used(&usage.connection, key))
     }
@@ -382,11 +350,4 @@ pub(super) fn used(connection: &Connection, key: KeyId) -> Result<WindowUse, Err
         })
     });
     Ok(used.optional()?.unwrap_or_default())
-}
-
-/// Whole seconds in a column as a time; what is none can only be damage.
-pub(super) fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
-    let seconds: i64 = row.get(column)?;
-    Timestamp::from_second(seconds)
-        .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, seconds))
 }

@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use rusqlite::params;
 
-use super::clock::latest;
-use super::read::moment;
+use super::time::{latest, moment};
 use super::{ACCEPTED, Error, UsageStore, day_of, networks};
 use crate::vault::KeyId;
 
@@ -35,9 +34,6 @@ pub struct Network {
 
 impl UsageStore {
     /// The last days of each of these keys of which any use is recorded in them.
-    ///
-    /// # Errors
-    /// If it cannot be read.
     pub fn recent(&self, keys: &[KeyId], now: Timestamp) -> Result<HashMap<KeyId, Recent>, Error> {
         let keys = serde_json::to_string(keys).expect("numbers are JSON");
         let mut found = HashMap::new();

@@ -8,8 +8,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, Transaction, params};
 
-use super::clock::{latest, latest_day};
-use super::read::moment;
+use super::time::{latest, latest_day, moment};
 use super::{Address, Error, UsageEvent, UsageStore, day_of};
 use crate::key::Tail;
 use crate::vault::KeyId;
@@ -65,9 +64,6 @@ pub struct RefusalSummary {
 
 impl UsageStore {
     /// How often a key's secrets were refused until `now`, of those that the filter lets through.
-    ///
-    /// # Errors
-    /// If it cannot be read.
     pub fn refusals(
         &self,
         filter: RefusalFilter<'_>,
@@ -77,9 +73,6 @@ impl UsageStore {
     }
 
     /// The keys whose secrets were refused with a verdict since a time.
-    ///
-    /// # Errors
-    /// If it cannot be read.
     pub fn refused_as(
         &self,
         verdict: &str,

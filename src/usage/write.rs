@@ -2,12 +2,11 @@
 
 use std::net::IpAddr;
 
-use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
 
-use super::clock::{latest, latest_day};
-use super::{ACCEPTED, Error, NOBODY, UsageStore, day_of, networks, refusals};
-use crate::key::{Tail, WindowSpend, WindowUse};
+use super::time::{latest, latest_day};
+use super::{ACCEPTED, Error, NOBODY, UsageEvent, UsageStore, day_of, networks, refusals};
+use crate::key::{WindowSpend, WindowUse};
 use crate::settings::Retention;
 use crate::vault::KeyId;
 
@@ -23,23 +22,6 @@ pub(super) const TABLES: [&str; 6] = [
     "refusals",
     "windows",
 ];
-
-/// One or several presentations of a secret with the same verdict.
-#[derive(Clone, Debug)]
-pub struct UsageEvent {
-    /// Whose secret it was; `None` if that is not known.
-    pub key: Option<KeyId>,
-    /// Which of its secrets; `None` if that is not known.
-    pub tail: Option<Tail>,
-    /// The verdict's word.
-    pub verdict: &'static str,
-    /// How often.
-    pub count: u32,
-    /// When, for the last time.
-    pub at: Timestamp,
-    /// From where.
-    pub address: Option<IpAddr>,
-}
 
 impl UsageStore {
     /// Records sightings, and what of their limits keys have used since it was last recorded,

@@ -1,0 +1,28 @@
+//! Times of a usage record: days, and what counts as past.
+
+use jiff::Timestamp;
+use rusqlite::Row;
+
+use crate::key::TOLERANCE;
+
+/// The day that a moment falls on, in days since 1970, UTC.
+pub fn day_of(moment: Timestamp) -> i64 {
+    moment.as_second().div_euclid(86_400)
+}
+
+/// The last second that counts as past, seen from `now`.
+pub(super) fn latest(now: Timestamp) -> i64 {
+    now.as_second().saturating_add(TOLERANCE)
+}
+
+/// The last day that counts as past.
+pub(super) fn latest_day(now: Timestamp) -> i64 {
+    latest(now).div_euclid(86_400)
+}
+
+/// Whole seconds in a column as a time; what is none can only be damage.
+pub(super) fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    let seconds: i64 = row.get(column)?;
+    Timestamp::from_second(seconds)
+        .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, seconds))
+}
