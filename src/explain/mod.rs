@@ -3,6 +3,7 @@
 //!
 //! Knows no vault: whose the secret is, others tell.
 
+mod decoding;
 mod python;
 mod request;
 mod sent_key;
@@ -10,8 +11,9 @@ mod transcript;
 
 use zeroize::Zeroizing;
 
-pub use crate::explain::sent_key::{KeyLocation, SentKey};
+use decoding::decoded;
 pub use request::Request;
+pub use sent_key::{KeyLocation, SentKey};
 pub use transcript::{Login, TranscriptError};
 
 /// What was tried, as far as the text tells.
@@ -53,37 +55,6 @@ impl Attempt {
 /// Whether a text is one secret, though perhaps a damaged one.
 fn is_alone(text: &str) -> bool {
     text.split_whitespace().count() < 2 || sent_key::begins_like_a_secret(text)
-}
-
-/// The text, also if it is UTF-16 with a byte order mark, as PowerShell writes it. What is no
-/// text in it is replaced by U+FFFD.
-fn decoded(pasted: &[u8]) -> Zeroizing<String> {
-    let pairs = |from: fn([u8; 2]) -> u16| {
-        let units: Zeroizing<Vec<u16>> = Zeroizing::new(
-            pasted
-                .chunks_exact(2)
-                .map(|pair| from([pair[0], pair[1]]))
-                .collect(),
-        );
-        let mut text = Zeroizing::new(String::with_capacity(3 * units.len()));
-        let units = char::decode_utf16(units.iter().copied());
-        text.extend(units.map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)));
-        text
-    };
-    match pasted {
-        [0xff, 0xfe, ..] => pairs(u16::from_le_bytes),
-        [0xfe, 0xff, ..] => pairs(u16::from_be_bytes),
-        _ => {
-            let mut text = Zeroizing::new(String::with_capacity(3 * pasted.len()));
-            for chunk in pasted.utf8_chunks() {
-                text.push_str(chunk.valid());
-                if !chunk.invalid().is_empty() {
-                    text.push(char::REPLACEMENT_CHARACTER);
-                }
-            }
-            text
-        }
-    }
 }
 
 #[cfg(test)]

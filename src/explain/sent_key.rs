@@ -6,7 +6,7 @@ use base64ct::{Base64, Encoding};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use zeroize::Zeroizing;
 
-use crate::explain::Request;
+use super::{Request, decoding};
 use crate::key::{Kind, quoted, without_strays};
 use crate::serve;
 use crate::settings::Credentials;
@@ -115,7 +115,7 @@ fn in_authorization(value: &str) -> Option<(KeyLocation, Zeroizing<String>)> {
 /// The part of `user:password` that is a secret.
 fn basic(credentials: &str) -> Option<Zeroizing<String>> {
     let bytes = Zeroizing::new(Base64::decode_vec(credentials).ok()?);
-    let text = crate::explain::decoded(&bytes);
+    let text = decoding::decoded(&bytes);
     let (user, password) = text.split_once(':')?;
     let mut parts = [password, user].into_iter();
     let secret = parts.find(|part| begins_like_a_secret(part))?;

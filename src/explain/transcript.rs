@@ -6,6 +6,7 @@ use std::fmt;
 use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
 
+use super::decoding;
 use crate::key::escape_controls;
 
 /// How tools mark what the client sent.
@@ -149,5 +150,5 @@ fn decoded(base64: &str) -> Result<Zeroizing<String>, TranscriptError> {
     }
     let bytes = Base64::decode_vec(base64.trim()).map_err(|_| TranscriptError::NotBase64)?;
     let bytes = Zeroizing::new(bytes);
-    Ok(super::decoded(&bytes))
+    Ok(decoding::decoded(&bytes))
 }
