@@ -21,7 +21,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::http::{App, reply, router};
+use super::app::App;
+use super::http::{reply, router};
 use super::listen::{Listener, Stream};
 use super::login;
 use crate::process;

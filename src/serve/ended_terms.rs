@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::process;
-use crate::serve::usage_recorder::locked;
+use crate::serve::lock::locked;
 use crate::serve::vault_handle::{VaultHandle, VaultVersion, author};
 use crate::vault::{Action, Error, Head, SeenEnd, StoredSecret};
 

@@ -1,10 +1,8 @@
 //! The paths of `serve`, and what it answers at each.
 
-use std::collections::BTreeSet;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -22,20 +20,11 @@ use jiff::Timestamp;
 use tokio::time::{sleep_until, timeout};
 use tower_service::Service;
 
-use super::authorizer::{Authorizer, Decision};
-use super::cors;
-use super::credentials::CredentialReader;
-use super::mail;
-use super::metrics::Metrics;
-use super::pool::Readers;
-use super::usage_recorder::UsageRecorder;
-use super::workers::Workers;
-use super::{Notice, Notify};
-use crate::process;
-use crate::serve::auth_request::{Caller, CallerRequest};
-use crate::serve::ended_terms::EndedTerms;
-use crate::serve::vault_handle::VaultHandle;
-use crate::settings::Origins;
+use super::app::{App, Received};
+use super::auth_request::{Caller, CallerRequest};
+use super::authorizer::Decision;
+use super::refusal::{POSTKEY_STATUS, UNAVAILABLE, refused, refused_as};
+use super::{cors, mail};
 use crate::vault::Error;
 use crate::verify::{Refusal, Verdict};
 
@@ -47,25 +36,14 @@ const SLOWEST_PROBE: Duration = Duration::from_millis(750);
 /// is told by `X-RateLimit-Reset`.
 const LONGEST_RETRY_AFTER: i64 = 60;
 
-/// Of how many damaged keys it is told.
-const DAMAGED: usize = 100;
-
-const POSTKEY_STATUS: HeaderName = HeaderName::from_static("x-postkey-status");
 const POSTKEY_NAME: HeaderName = HeaderName::from_static("x-postkey-name");
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
-pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// What a preflight is counted as.
 const PREFLIGHT: &str = "preflight";
 
-/// For a caller that cannot be answered now.
-pub(super) const UNAVAILABLE: Refusal = Refusal {
-    status: 503,
-    code: "unavailable",
-    message: "Key verification is unavailable",
-};
 /// For a caller that asked nonsense.
 const BAD_REQUEST: Refusal = Refusal {
     status: 400,
@@ -78,44 +56,6 @@ const NOT_FOUND: Refusal = Refusal {
     code: "not_found",
     message: "Not found",
 };
-
-/// What every request is answered from.
-pub(super) struct App {
-    pub(super) authorizer: Authorizer,
-    pub(super) credentials: CredentialReader,
-    pub(super) cors_origins: Origins,
-    pub(super) source: Arc<VaultHandle>,
-    pub(super) usage_recorder: Arc<UsageRecorder>,
-    pub(super) ended: Arc<EndedTerms>,
-    pub(super) metrics: Metrics,
-    pub(super) tell: Notify,
-    pub(super) workers: Workers,
-    pub(super) readers: Arc<Readers>,
-    /// Apart from those who read for requests, so that it waits behind none of them.
-    pub(super) prober: Readers,
-    pub(super) is_vault_up: AtomicBool,
-    /// The keys that were told to be damaged.
-    pub(super) damaged: Mutex<BTreeSet<String>>,
-    /// Whether it was told that a report came without a token.
-    pub(super) was_report_refused: AtomicBool,
-}
-
-/// When a request was received.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Received {
-    pub(super) at: Timestamp,
-    /// The same moment, of the clock that is never set.
-    pub(super) instant: Instant,
-}
-
-impl Received {
-    pub(super) fn now() -> Self {
-        Self {
-            at: process::now(),
-            instant: Instant::now(),
-        }
-    }
-}
 
 /// An answer, or what it takes to have one.
 enum Reply<'a> {
@@ -246,43 +186,6 @@ impl App {
             })),
         }
     }
-
-    /// Looks whether a vault that was lost is back. Blocks.
-    pub(super) fn look_again(&self) {
-        if !self.is_vault_up.load(Ordering::Relaxed) && self.source.probe().is_ok() {
-            self.note_vault(None);
-        }
-    }
-
-    /// Tells when the vault is lost, and when it is back. One damaged key is no lost vault.
-    pub(super) fn note_vault(&self, error: Option<&Error>) {
-        let is_up = match error {
-            None => true,
-            Some(error @ Error::DamagedKey { key, .. }) => {
-                self.note_damage(key, error);
-                true
-            }
-            Some(_) => false,
-        };
-        if self.is_vault_up.load(Ordering::Relaxed) == is_up {
-            return;
-        }
-        if self.is_vault_up.swap(is_up, Ordering::Relaxed) != is_up {
-            self.metrics.vault_up.set(is_up.into());
-            (self.tell)(match error.filter(|_| !is_up) {
-                Some(error) => Notice::VaultLost(error.to_string()),
-                None => Notice::VaultBack,
-            });
-        }
-    }
-
-    /// Tells once of each key that it is damaged.
-    fn note_damage(&self, key: &str, error: &Error) {
-        let mut told = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.len() < DAMAGED && told.insert(key.to_owned()) {
-            (self.tell)(Notice::KeyDamaged(error.to_string()));
-        }
-    }
 }
 
 /// What lets a preflight pass. The name is there and empty: Caddy passes on what it does not find
@@ -348,27 +251,6 @@ fn plain(text: &str) -> HeaderValue {
 /// the key's limit.
 fn is_good(decision: &Decision) -> bool {
     decision.verdict.refusal() != Some(Refusal::UNAUTHORIZED)
-}
-
-/// A refusal.
-pub(super) fn refused(refusal: Refusal) -> Response {
-    let status = StatusCode::from_u16(refusal.status);
-    refused_as(refusal, status.expect("refusals have HTTP's statuses"))
-}
-
-/// A refusal, answered with a status that may differ from the true one.
-fn refused_as(refusal: Refusal, status: StatusCode) -> Response {
-    let Refusal { code, message, .. } = refusal;
-    let body = format!(r#"{{"code":"{code}","message":"{message}"}}"#);
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, JSON);
-    headers.insert(POSTKEY_STATUS, refusal.status.into());
-    if status == StatusCode::UNAUTHORIZED {
-        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    }
-    response
 }
 
 /// Whether keys can be verified now.

@@ -15,9 +15,11 @@ use serde::Deserialize;
 use tokio::time::sleep_until;
 use zeroize::Zeroizing;
 
+use super::app::{App, Received};
 use super::authorizer::{Decision, LoginAttempt};
 use super::credentials::{of_scheme, text};
-use super::http::{App, Received, UNAVAILABLE, refused};
+use super::refusal::{UNAVAILABLE, refused};
+
 use crate::usage::read_address;
 use crate::verify::Refusal;
 

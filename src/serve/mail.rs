@@ -13,9 +13,11 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::Notice;
-use super::http::{App, JSON, UNAVAILABLE, refused};
+use super::app::App;
+use super::key_usage::Presentation;
+use super::refusal::{JSON, UNAVAILABLE, refused};
 use super::token;
-use super::usage_recorder::{Presentation, UsageRecorder};
+use super::usage_recorder::UsageRecorder;
 use crate::key::{Digest, EffectiveStatus, Kind, Tail, WindowUse};
 use crate::process;
 use crate::serve::vault_handle::VaultHandle;

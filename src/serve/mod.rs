@@ -2,19 +2,25 @@
 //!
 //! Knows no terminal and prints nothing; what is to be told, it hands to its caller.
 
+mod app;
 mod auth_request;
 mod authorizer;
 mod connections;
 mod cors;
 mod credentials;
 mod ended_terms;
+mod error;
 mod http;
+mod key_usage;
 mod listen;
+mod lock;
 mod login;
 mod mail;
 mod metrics;
+mod notice;
 mod per_key_queue;
 mod pool;
+mod refusal;
 mod shared_wait;
 mod signals;
 mod throttle;
@@ -24,8 +30,6 @@ mod usage_writer;
 mod vault_handle;
 mod workers;
 
-use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
@@ -36,22 +40,22 @@ use sd_notify::NotifyState;
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 
-use crate::files;
 use crate::process;
-use crate::serve::ended_terms::EndedTerms;
-use crate::serve::vault_handle::VaultHandle;
 use crate::settings::{self, Listen, Origins, Permissions, Retention};
-use crate::vault;
+use app::App;
 use authorizer::Authorizer;
 pub use credentials::CredentialReader;
-use http::App;
+use ended_terms::EndedTerms;
+pub use error::Error;
 use listen::Listeners;
 use metrics::Metrics;
+pub use notice::{Notice, Notify};
 use pool::{Hashers, Pool, Readers};
 use signals::Signals;
 pub use token::ensure as ensure_token;
 use usage_recorder::UsageRecorder;
 use usage_writer::UsageWriter;
+use vault_handle::VaultHandle;
 use workers::Workers;
 
 /// How many threads read the vault.
@@ -83,82 +87,7 @@ pub struct ServeConfig {
     pub cors_origins: Origins,
 }
 
-/// What an operator may want to know while it runs.
-#[derive(Debug)]
-pub enum Notice {
-    /// It is ready at these addresses.
-    Listening(String),
-    /// The vault cannot be read, and so nothing is accepted.
-    VaultLost(String),
-    /// It can be read again.
-    VaultBack,
-    /// One key is damaged and refused.
-    KeyDamaged(String),
-    /// A report of a login came without the vault's token.
-    ReportRefused,
-    /// The clock says what cannot be.
-    ClockWrong(String),
-    /// It is right again.
-    ClockBack,
-    /// Use cannot be recorded.
-    UsageLost(String),
-    /// It can be recorded again.
-    UsageBack,
-    /// It was told to stop.
-    Stopping,
-}
-
-/// Whom notices are handed to.
-pub type Notify = Arc<dyn Fn(Notice) + Send + Sync>;
-
-/// Why it cannot serve.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The vault cannot be read.
-    #[error(transparent)]
-    Vault(#[from] vault::Error),
-    /// The address cannot be listened on.
-    #[error("cannot listen on `{address}`: {source}")]
-    Listen {
-        /// Where.
-        address: String,
-        /// What the system answered.
-        source: io::Error,
-    },
-    /// What is at a unix socket's path is not to be replaced.
-    #[error("cannot listen on `unix:{}`: {why}", path.display())]
-    Socket {
-        /// Where.
-        path: PathBuf,
-        /// What is there.
-        why: &'static str,
-        /// How to listen all the same.
-        hint: &'static str,
-    },
-    /// Others could put a socket of their own in the place of ours.
-    #[error("cannot listen there: {0}")]
-    Place(files::Error),
-    /// systemd passed a socket that other machines can reach.
-    #[error("the inherited socket listens on {0}, which other machines can reach")]
-    NotLoopback(SocketAddr),
-    /// systemd passed something else than a listening stream socket.
-    #[error("the inherited file descriptor is not a listening stream socket")]
-    NotASocket,
-    /// The system starts no more threads.
-    #[error("cannot start a thread: {0}")]
-    Thread(io::Error),
-    /// The process may not have enough files open.
-    #[error("cannot serve with at most {0} open files")]
-    TooFewFiles(usize),
-    /// The system refused something else.
-    #[error("cannot wait for connections: {0}")]
-    System(io::Error),
-}
-
 /// Serves until the process is told to stop by SIGTERM or SIGINT.
-///
-/// # Errors
-/// Why it cannot begin.
 pub fn run(config: ServeConfig, tell: Notify) -> Result<(), Error> {
     let cores = available_parallelism().map_or(1, usize::from);
     let room = room(cores)?;

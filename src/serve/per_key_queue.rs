@@ -2,10 +2,11 @@
 //! keeps no other key waiting. Only imported passwords are hashed, and secrets from before digests.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::{Mutex as Queue, OwnedMutexGuard};
 
+use super::lock::locked;
 use crate::vault::KeyId;
 
 /// The keys of which a secret is being hashed, and who waits for them.
@@ -32,7 +33,7 @@ impl PerKeyQueue {
     }
 
     fn queues(&self) -> MutexGuard<'_, HashMap<KeyId, Arc<Queue<()>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0)
     }
 }
 

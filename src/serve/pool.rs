@@ -2,11 +2,12 @@
 
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use tokio::sync::oneshot;
 
+use super::lock::locked;
 use crate::key::HashMemory;
 
 /// How much the threads that compute hashes yield to others that want the processor (nice(2)):
@@ -31,9 +32,6 @@ pub(super) type Readers = Pool<()>;
 
 impl Hashers {
     /// Starts so many threads, behind everybody else.
-    ///
-    /// # Errors
-    /// If no thread can be started.
     pub(super) fn hashing(count: usize) -> io::Result<Self> {
         Self::start("hasher", count, || {
             // Without that right the threads are as everybody else.
@@ -45,9 +43,6 @@ impl Hashers {
 
 impl<S: 'static> Pool<S> {
     /// Starts so many threads, each with the state that it begins with.
-    ///
-    /// # Errors
-    /// If no thread can be started.
     pub(super) fn start(name: &str, count: usize, begin: fn() -> S) -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel();
         let queue = Arc::new(Mutex::new(queue));
@@ -77,7 +72,7 @@ impl<S: 'static> Pool<S> {
 }
 
 fn work<S>(queue: &Mutex<Receiver<Job<S>>>, mut state: S) {
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+    let next = || locked(queue).recv();
     while let Ok(job) = next() {
         job(&mut state);
     }

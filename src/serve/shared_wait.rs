@@ -1,8 +1,9 @@
 //! How long a locked vault is waited for: once for all who wait, not once for each.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use super::lock::locked;
 use crate::vault::Error;
 
 /// One wait that is shared by all.
@@ -82,7 +83,7 @@ impl SharedWait {
     }
 
     fn locked(&self) -> std::sync::MutexGuard<'_, Option<Locked>> {
-        self.locked.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.locked)
     }
 }
 

@@ -17,9 +17,6 @@ pub(super) struct Signals(UnixStream);
 
 impl Signals {
     /// Catches SIGTERM and SIGINT from now on, and SIGHUP unless it is ignored.
-    ///
-    /// # Errors
-    /// If the system gives no descriptors.
     pub(super) fn catch() -> io::Result<Self> {
         let (reader, writer) = StdUnixStream::pair()?;
         let hangup = (!process::outlives_terminal()).then_some(SIGHUP);

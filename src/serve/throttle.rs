@@ -1,7 +1,9 @@
 //! When refusals are answered: none so soon that its time tells anything, and floods of them late.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
+
+use super::lock::locked;
 
 /// How many refusals a second are answered at once; as many may come in a burst.
 const FREE: f64 = 100.0;
@@ -41,7 +43,7 @@ impl Throttle {
     }
 
     fn penalty(&self, now: Instant) -> Option<Duration> {
-        let mut bucket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bucket = locked(&self.0);
         let gained = now
             .saturating_duration_since(bucket.filled_at)
             .as_secs_f64()

@@ -1,22 +1,16 @@
 //! Counting uses in memory, and recording them once a second.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use jiff::Timestamp;
-use smallvec::SmallVec;
-
-use crate::key::{Allowance, Limit, Tail, WindowSpend, WindowUse};
-use crate::serve::vault_handle::VaultHandle;
+use super::key_usage::{Counts, KeyUsage, Presentation, Seen};
+use super::lock::locked;
+use super::vault_handle::VaultHandle;
+use crate::key::{Allowance, Limit, WindowSpend, WindowUse};
 use crate::settings::Retention;
 use crate::usage::{Error, UsageEvent, UsageStore};
 use crate::vault::{KeyId, Record};
 use crate::verify::Verdict;
-
-/// How many kinds of presentations of one key are told apart until they are recorded; of more,
-/// the address is lost, and of twice as many also which secret was refused.
-const TOLD_APART: usize = 16;
 
 /// Of how many keys at most uses are recorded in one go: of more that are in use at a time, some
 /// wait a second or two longer, so that recording takes no more of the processor, nor of the
@@ -37,41 +31,6 @@ pub(super) struct UsageRecorder {
     nobody: Arc<KeyUsage>,
     /// Which file the tallies are about.
     number: Mutex<Option<u64>>,
-}
-
-/// The use of one key, or of none that is known.
-#[derive(Debug, Default)]
-pub(super) struct KeyUsage {
-    key: Option<KeyId>,
-    counts: Mutex<Counts>,
-}
-
-#[derive(Debug, Default)]
-struct Counts {
-    used: WindowUse,
-    unsaved: WindowSpend,
-    /// Mostly there is but one; it lies here then.
-    seen: SmallVec<[Seen; 1]>,
-    is_dirty: bool,
-}
-
-/// Presentations that are recorded as one [`UsageEvent`] of one key; smaller, since there may
-/// be one of every key.
-#[derive(Debug)]
-struct Seen {
-    tail: Option<Tail>,
-    verdict: &'static str,
-    count: u32,
-    at: Timestamp,
-    address: Option<IpAddr>,
-}
-
-/// How a secret was presented.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Presentation<'a> {
-    pub(super) tail: Option<&'a Tail>,
-    pub(super) address: Option<IpAddr>,
-    pub(super) at: Timestamp,
 }
 
 impl UsageRecorder {
@@ -172,9 +131,6 @@ impl UsageRecorder {
     }
 
     /// Records all that was counted. Blocks.
-    ///
-    /// # Errors
-    /// Why it could not be recorded.
     pub(super) fn flush_all(&self, source: &VaultHandle) -> Result<(), Error> {
         while !locked(&self.dirty).is_empty() {
             self.flush(source)?;
@@ -185,9 +141,6 @@ impl UsageRecorder {
     /// Records what was counted since the last time, of the keys that wait longest if there are
     /// very many. Blocks. What cannot be recorded is kept for the next time, as far as there is
     /// room.
-    ///
-    /// # Errors
-    /// Why it could not be recorded.
     pub(super) fn flush(&self, source: &VaultHandle) -> Result<(), Error> {
         self.follow(source);
         let mut tallies = self.waiting_longest();
@@ -293,113 +246,4 @@ impl<'a> Taken<'a> {
             locked(&key_usage.counts).owe(used);
         }
     }
-}
-
-impl Seen {
-    fn of(&self, key: Option<KeyId>) -> UsageEvent {
-        UsageEvent {
-            key,
-            tail: self.tail.clone(),
-            verdict: self.verdict,
-            count: self.count,
-            at: self.at,
-            address: self.address,
-        }
-    }
-}
-
-impl Counts {
-    /// Takes presentations back that could not be recorded, if there is room for them.
-    fn put_back(&mut self, seen: Seen) {
-        self.is_dirty = true;
-        if self.seen.len() < TOLD_APART {
-            self.seen.push(seen);
-        }
-    }
-
-    /// Takes back a use that could not be recorded, if its window is not over.
-    fn owe(&mut self, spent: WindowSpend) {
-        let unsaved = &mut self.unsaved.used;
-        if unsaved.count == 0 {
-            self.unsaved = spent;
-        } else if unsaved.since == spent.used.since {
-            unsaved.count = unsaved.count.saturating_add(spent.used.count);
-        }
-    }
-
-    fn spend(&mut self, allowance: Option<Allowance>) {
-        let Some(allowance) = allowance else {
-            return;
-        };
-        let used = allowance.used;
-        self.used = used;
-        if self.unsaved.used.since != used.since {
-            self.unsaved = allowance.owing(0);
-        }
-        self.unsaved.used.count += 1;
-    }
-
-    /// Counts a presentation with those that are like it.
-    fn note(&mut self, verdict: Verdict, presented: Presentation<'_>) {
-        let Presentation { tail, address, at } = presented;
-        if self.is_noted(verdict, tail, address, at) {
-            return;
-        }
-        let kinds = self.seen.len();
-        let address = address.filter(|_| kinds < TOLD_APART);
-        let tail = tail.filter(|_| kinds < 2 * TOLD_APART || verdict.is_accepted());
-        if kinds >= TOLD_APART && self.is_noted(verdict, tail, address, at) {
-            return;
-        }
-        self.seen.push(Seen {
-            tail: tail.cloned(),
-            verdict: verdict.word(),
-            count: 1,
-            at,
-            address,
-        });
-    }
-
-    /// Counts one more of a kind of which there are some already.
-    fn is_noted(
-        &mut self,
-        verdict: Verdict,
-        tail: Option<&Tail>,
-        address: Option<IpAddr>,
-        at: Timestamp,
-    ) -> bool {
-        let verdict = verdict.word();
-        let mut like = self.seen.iter_mut().filter(|seen| {
-            seen.verdict == verdict && seen.tail.as_ref() == tail && seen.address == address
-        });
-        let Some(seen) = like.next() else {
-            return false;
-        };
-        seen.count = seen.count.saturating_add(1);
-        seen.at = at;
-        true
-    }
-
-    /// Takes out what is to be recorded.
-    fn take(&mut self) -> (SmallVec<[Seen; 1]>, WindowSpend) {
-        self.is_dirty = false;
-        let unsaved = std::mem::take(&mut self.unsaved);
-        (std::mem::take(&mut self.seen), unsaved)
-    }
-
-    /// Takes over what others used of the limit in the same window.
-    fn raise(&mut self, all: WindowUse) {
-        if self.used.since == all.since {
-            let unsaved = if self.unsaved.used.since == all.since {
-                self.unsaved.used.count
-            } else {
-                0
-            };
-            self.used.count = self.used.count.max(all.count.saturating_add(unsaved));
-        }
-    }
-}
-
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::Notice;
-use super::http::App;
+use super::app::App;
 use crate::process;
 
 /// How often use is recorded.
@@ -22,9 +22,6 @@ pub(super) struct UsageWriter {
 
 impl UsageWriter {
     /// Starts it.
-    ///
-    /// # Errors
-    /// If no thread can be started.
     pub(super) fn start(app: Arc<App>) -> io::Result<Self> {
         let (stop, stopped) = channel();
         let thread = thread::Builder::new().name("recorder".to_owned());

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::key::Tail;
 use crate::process;
+use crate::serve::lock::locked;
 use crate::serve::shared_wait::{Deadline, SharedWait};
 use crate::serve::token::Token;
 use crate::settings::Retention;
@@ -103,9 +104,6 @@ impl VaultHandle {
     }
 
     /// The state that the vault is in now; `None` if it must be opened again first.
-    ///
-    /// # Errors
-    /// If it cannot be read.
     pub(super) fn vault_version(&self) -> Result<Option<VaultVersion>, Error> {
         match &*self.opened.load() {
             Some(opened) if self.is_in_place(opened) => {
@@ -290,6 +288,6 @@ impl OpenedVault {
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<(Vault, VaultVersion)>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.idle)
     }
 }

@@ -15,9 +15,6 @@ pub(super) struct Workers {
 
 impl Workers {
     /// Starts so many threads.
-    ///
-    /// # Errors
-    /// If no thread can be started.
     pub(super) fn start(count: usize) -> io::Result<Self> {
         let start = |_| {
             let runtime = Builder::new_current_thread().enable_all().build()?;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::{Authorizer, SecretOwner};
+use super::request::{Authorizer, SecretOwner};
 use crate::key::{Digest, HashMemory, Secret, Tail};
-use crate::serve::usage_recorder::KeyUsage;
+use crate::serve::key_usage::KeyUsage;
 use crate::serve::vault_handle::Snapshot;
 use crate::vault::{Error, KeyId};
 use crate::verify::{SecretMatch, Verdict, match_secret};

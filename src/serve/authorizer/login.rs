@@ -7,7 +7,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::{AuthRequest, Authorizer, Decision, RefusedSecret, SecretOwner};
+use super::refused::RefusedSecret;
+use super::request::{AuthRequest, Authorizer, Decision, SecretOwner};
 use crate::key::{Digest, HashMemory, Kind, Secret, Tail};
 use crate::vault::{Error, KeyId, Record, Vault};
 use crate::verify::{Need, Question, SecretMatch, Verdict, match_password, match_secret};

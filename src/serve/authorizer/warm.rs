@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Authorizer, CACHED, CachedSecret};
-use crate::serve::usage_recorder::locked;
+use super::cache::{CACHED, CachedSecret};
+use super::request::Authorizer;
+use crate::serve::lock::locked;
 use crate::serve::vault_handle::author;
 use crate::vault::{Action, Error};
 

@@ -1,0 +1,42 @@
+//! Secrets that are cached.
+
+use std::sync::Arc;
+
+use crate::key::Digest;
+use crate::serve::key_usage::KeyUsage;
+use crate::serve::vault_handle::VaultVersion;
+use crate::vault::StoredSecret;
+
+/// How many secrets are cached, some 700 bytes each with what they were used for.
+pub(super) const CACHED: usize = 1 << 17;
+
+/// A secret that was recognised, and what the vault says of it.
+#[derive(Debug)]
+pub(in crate::serve) struct CachedSecret {
+    pub(in crate::serve) secret: StoredSecret,
+    pub(super) key_usage: Arc<KeyUsage>,
+}
+
+/// A secret that need not be looked up while the vault is unchanged.
+#[derive(Clone, Debug)]
+pub(super) struct CacheEntry {
+    pub(super) digest: Digest,
+    pub(super) vault_version: VaultVersion,
+    pub(super) known: Arc<CachedSecret>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_a_key_that_is_in_use_is_small() {
+        assert!(
+            size_of::<CachedSecret>() <= 320,
+            "{}",
+            size_of::<CachedSecret>()
+        );
+        assert!(size_of::<CacheEntry>() <= 64, "{}", size_of::<CacheEntry>());
+        assert!(size_of::<KeyUsage>() <= 176, "{}", size_of::<KeyUsage>());
+    }
+}

@@ -1,0 +1,156 @@
+//! What one key was used for since that was last recorded.
+
+use std::net::IpAddr;
+use std::sync::Mutex;
+
+use jiff::Timestamp;
+use smallvec::SmallVec;
+
+use crate::key::{Allowance, Tail, WindowSpend, WindowUse};
+use crate::usage::UsageEvent;
+use crate::vault::KeyId;
+use crate::verify::Verdict;
+
+/// How many kinds of presentations of one key are told apart until they are recorded; of more,
+/// the address is lost, and of twice as many also which secret was refused.
+const TOLD_APART: usize = 16;
+
+/// The use of one key, or of none that is known.
+#[derive(Debug, Default)]
+pub(super) struct KeyUsage {
+    pub(super) key: Option<KeyId>,
+    pub(super) counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) used: WindowUse,
+    pub(super) unsaved: WindowSpend,
+    /// Mostly there is but one; it lies here then.
+    pub(super) seen: SmallVec<[Seen; 1]>,
+    pub(super) is_dirty: bool,
+}
+
+/// Presentations that are recorded as one [`UsageEvent`] of one key; smaller, since there may
+/// be one of every key.
+#[derive(Debug)]
+pub(super) struct Seen {
+    tail: Option<Tail>,
+    verdict: &'static str,
+    count: u32,
+    at: Timestamp,
+    address: Option<IpAddr>,
+}
+
+/// How a secret was presented.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Presentation<'a> {
+    pub(super) tail: Option<&'a Tail>,
+    pub(super) address: Option<IpAddr>,
+    pub(super) at: Timestamp,
+}
+
+impl Seen {
+    pub(super) fn of(&self, key: Option<KeyId>) -> UsageEvent {
+        UsageEvent {
+            key,
+            tail: self.tail.clone(),
+            verdict: self.verdict,
+            count: self.count,
+            at: self.at,
+            address: self.address,
+        }
+    }
+}
+
+impl Counts {
+    /// Takes presentations back that could not be recorded, if there is room for them.
+    pub(super) fn put_back(&mut self, seen: Seen) {
+        self.is_dirty = true;
+        if self.seen.len() < TOLD_APART {
+            self.seen.push(seen);
+        }
+    }
+
+    /// Takes back a use that could not be recorded, if its window is not over.
+    pub(super) fn owe(&mut self, spent: WindowSpend) {
+        let unsaved = &mut self.unsaved.used;
+        if unsaved.count == 0 {
+            self.unsaved = spent;
+        } else if unsaved.since == spent.used.since {
+            unsaved.count = unsaved.count.saturating_add(spent.used.count);
+        }
+    }
+
+    pub(super) fn spend(&mut self, allowance: Option<Allowance>) {
+        let Some(allowance) = allowance else {
+            return;
+        };
+        let used = allowance.used;
+        self.used = used;
+        if self.unsaved.used.since != used.since {
+            self.unsaved = allowance.owing(0);
+        }
+        self.unsaved.used.count += 1;
+    }
+
+    /// Counts a presentation with those that are like it.
+    pub(super) fn note(&mut self, verdict: Verdict, presented: Presentation<'_>) {
+        let Presentation { tail, address, at } = presented;
+        if self.is_noted(verdict, tail, address, at) {
+            return;
+        }
+        let kinds = self.seen.len();
+        let address = address.filter(|_| kinds < TOLD_APART);
+        let tail = tail.filter(|_| kinds < 2 * TOLD_APART || verdict.is_accepted());
+        if kinds >= TOLD_APART && self.is_noted(verdict, tail, address, at) {
+            return;
+        }
+        self.seen.push(Seen {
+            tail: tail.cloned(),
+            verdict: verdict.word(),
+            count: 1,
+            at,
+            address,
+        });
+    }
+
+    /// Counts one more of a kind of which there are some already.
+    fn is_noted(
+        &mut self,
+        verdict: Verdict,
+        tail: Option<&Tail>,
+        address: Option<IpAddr>,
+        at: Timestamp,
+    ) -> bool {
+        let verdict = verdict.word();
+        let mut like = self.seen.iter_mut().filter(|seen| {
+            seen.verdict == verdict && seen.tail.as_ref() == tail && seen.address == address
+        });
+        let Some(seen) = like.next() else {
+            return false;
+        };
+        seen.count = seen.count.saturating_add(1);
+        seen.at = at;
+        true
+    }
+
+    /// Takes out what is to be recorded.
+    pub(super) fn take(&mut self) -> (SmallVec<[Seen; 1]>, WindowSpend) {
+        self.is_dirty = false;
+        let unsaved = std::mem::take(&mut self.unsaved);
+        (std::mem::take(&mut self.seen), unsaved)
+    }
+
+    /// Takes over what others used of the limit in the same window.
+    pub(super) fn raise(&mut self, all: WindowUse) {
+        if self.used.since == all.since {
+            let unsaved = if self.unsaved.used.since == all.since {
+                self.unsaved.used.count
+            } else {
+                0
+            };
+            self.used.count = self.used.count.max(all.count.saturating_add(unsaved));
+        }
+    }
+}
