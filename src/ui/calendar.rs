@@ -6,7 +6,8 @@ use chrono::TimeDelta;
 use icalendar::{Alarm, Calendar, Component, Event, EventLike, Parameter, Property};
 use jiff::Timestamp;
 
-use super::{DisplayContext, Output, Ui, written};
+use super::output::{Output, written};
+use super::{DisplayContext, Ui};
 use crate::check::{EXTENSION, Reminder};
 use crate::error::Error;
 use crate::key::{Key, escape_controls};
@@ -25,9 +26,6 @@ pub struct Reminders<'a> {
 
 impl Ui {
     /// Begins a calendar of the keys of a vault, which the identity tells from every other.
-    ///
-    /// # Errors
-    /// If it cannot be written.
     pub fn reminders<'a>(
         &self,
         identity: &[u8],
@@ -108,9 +106,6 @@ impl Reminders<'_> {
     }
 
     /// Ends the calendar.
-    ///
-    /// # Errors
-    /// If what is left cannot be written.
     pub fn finish(mut self) -> Result<(), Error> {
         self.write(END)?;
         written(self.out.flush())

@@ -198,9 +198,6 @@ fn mark_in(start: &[u8]) -> Option<&str> {
 
 /// Whether a file that begins so can be an export of the vault with this mark: `has_made` tells
 /// whether a secret of this tail was ever made in it.
-///
-/// # Errors
-/// Those of `has_made`.
 pub fn can_be_of<E>(
     start: &[u8],
     mark: Option<&str>,

@@ -9,9 +9,6 @@ use serde_json::ser::{CompactFormatter, Formatter};
 use crate::key::is_hidden;
 
 /// Writes a value as compact JSON.
-///
-/// # Errors
-/// If it cannot be written.
 pub(super) fn write(out: impl Write, value: &impl Serialize) -> io::Result<()> {
     value
         .serialize(&mut Serializer::with_formatter(out, Visible))

@@ -4,8 +4,9 @@ use std::io::{self, BufWriter, Write};
 
 use serde::{Serialize, Serializer};
 
+use super::output::{Output, written};
 use super::table::{self, Column, Table};
-use super::{DisplayContext, Format, Output, Ui, csv, json, written};
+use super::{DisplayContext, Format, Ui, csv, json};
 use crate::error::Error;
 
 /// How many bytes are gathered before they are written.
@@ -74,9 +75,6 @@ impl Ui {
     }
 
     /// Writes one result: an object in JSON, a line otherwise.
-    ///
-    /// # Errors
-    /// If it cannot be written.
     pub fn result<T: Item>(&self, item: &T, text: &str) -> Result<(), Error> {
         match self.format {
             Format::Text | Format::Env | Format::Ics => self.print(&format!("{text}\n")),
@@ -146,9 +144,6 @@ impl Listing<'_> {
     }
 
     /// Writes one more result, as a line that is the same in every format.
-    ///
-    /// # Errors
-    /// As [`Listing::push`].
     pub fn push_line(&mut self, line: &str) -> Result<(), Error> {
         self.count += 1;
         let result = writeln!(self.out, "{line}");
@@ -203,17 +198,11 @@ impl Listing<'_> {
     }
 
     /// Ends a listing of lines.
-    ///
-    /// # Errors
-    /// If what is left cannot be written.
     pub fn finish_lines(mut self) -> Result<(), Error> {
         written(self.out.flush())
     }
 
     /// Ends the listing.
-    ///
-    /// # Errors
-    /// If what is left cannot be written.
     pub fn finish<T: Row>(mut self) -> Result<(), Error> {
         let result = match (self.format, self.count) {
             (Format::Json, 0) => self.out.write_all(b"[]\n"),

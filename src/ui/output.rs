@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use nix::unistd;
 
-use super::{Format, Ui, written};
+use super::{Format, Ui};
 use crate::error::Error;
+use crate::exit::ExitStatus;
 use crate::process::{self, Pager};
 
 /// Standard output.
@@ -51,9 +52,6 @@ impl Ui {
     }
 
     /// Writes help that clap has styled to standard output.
-    ///
-    /// # Errors
-    /// As [`Ui::print`].
     pub fn print_help(&self, text: &clap::builder::StyledStr) -> Result<(), Error> {
         let text = match self.has_color() {
             true => text.ansi().to_string(),
@@ -74,5 +72,19 @@ impl Ui {
         let styled = text.ansi().to_string();
         let mut stderr = anstream::AutoStream::new(io::stderr(), self.choice(&io::stderr()));
         let _ = stderr.write_all(styled.as_bytes());
+    }
+}
+
+/// A reader who has seen enough is no error; anything else is.
+///
+/// # Errors
+/// With the status `trouble` if standard output could not be written.
+pub fn written(result: io::Result<()>) -> Result<(), Error> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::new(
+            ExitStatus::Trouble,
+            format!("cannot write to standard output: {error}"),
+        )),
+        _ => Ok(()),
     }
 }

@@ -70,9 +70,6 @@ impl Ui {
     }
 
     /// Asks yes or no; no, an empty line, and the end of input are all no.
-    ///
-    /// # Errors
-    /// If the terminal cannot be read.
     pub fn confirm(&self, question: &str) -> Result<bool, Error> {
         let answer = self.line(&format!("{question} [y/N]"))?;
         Ok(answer.is_some_and(|answer| matches!(answer.to_lowercase().as_str(), "y" | "yes")))
@@ -81,9 +78,6 @@ impl Ui {
     /// Asks for a line; `None` is the end of input.
     ///
     /// The terminal's own line editing does the work, so there is no state to bring back.
-    ///
-    /// # Errors
-    /// If the terminal cannot be read.
     pub fn line(&self, question: &str) -> Result<Option<String>, Error> {
         let answer = self.ask(question)?;
         Ok(answer.map(|answer| answer.trim().to_owned()))
@@ -112,9 +106,6 @@ impl Ui {
     }
 
     /// Asks for something that must not be shown; `None` is an empty line or the end of input.
-    ///
-    /// # Errors
-    /// If the terminal cannot be read.
     pub fn hidden(&self, question: &str) -> Result<Option<Zeroizing<String>>, Error> {
         let _guard = Guard::unechoed().map_err(|error| unreadable(&error))?;
         let answer = self.ask(question)?;
@@ -126,9 +117,6 @@ impl Ui {
     }
 
     /// Asks for lines that must not be shown, up to the end of input.
-    ///
-    /// # Errors
-    /// If the terminal cannot be read.
     pub fn hidden_text(&self, question: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
         let _guard = Guard::unechoed().map_err(|error| unreadable(&error))?;
         self.put(question);
@@ -150,9 +138,6 @@ impl Ui {
     }
 
     /// Lets one of a few things be chosen; `None` is Escape.
-    ///
-    /// # Errors
-    /// If the terminal cannot be read.
     pub fn choose(&self, question: &str, items: &[impl Display]) -> Result<Option<usize>, Error> {
         if process::is_dumb_terminal() {
             return self.choose_by_line(question, items);
@@ -167,9 +152,6 @@ impl Ui {
     }
 
     /// Lets one of many things be chosen by typing a part of it; `None` is Escape.
-    ///
-    /// # Errors
-    /// If the terminal cannot be read.
     pub fn search(&self, question: &str, items: &[impl Display]) -> Result<Option<usize>, Error> {
         if process::is_dumb_terminal() {
             return self.choose_by_line(question, items);

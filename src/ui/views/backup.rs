@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::entry::{changes, who};
-use super::{or_empty, text};
-use crate::key::{Tail, quoted};
+use super::{counted, or_empty, text};
+use crate::key::Tail;
 use crate::ui::DisplayContext;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
@@ -61,32 +61,6 @@ pub fn held(keys: i64, entries: i64) -> String {
     let keys = counted(keys, "key", "keys");
     let entries = counted(entries, "log entry", "log entries");
     format!("{keys} and {entries}")
-}
-
-/// `1 key`, `3 keys`
-pub fn counted(count: impl Into<i128>, one: &str, many: &str) -> String {
-    match count.into() {
-        1 => format!("1 {one}"),
-        count => format!("{count} {many}"),
-    }
-}
-
-/// How many names are told.
-const NAMED: usize = 5;
-
-/// `` `web`, `ci` and 3 more``
-pub fn quoted_names(names: &[String]) -> String {
-    first_of(names.iter().map(|name| quoted(name)), NAMED)
-}
-
-/// The first of some words, and how many more there are.
-pub fn first_of(mut words: impl Iterator<Item = String>, most: usize) -> String {
-    let first: Vec<String> = words.by_ref().take(most).collect();
-    let first = first.join(", ");
-    match words.count() {
-        0 => first,
-        more => format!("{first} and {more} more"),
-    }
 }
 
 /// A log's head as the log itself tells it: the entry's number and hash.

@@ -46,9 +46,6 @@ impl ExaminedView {
 
 impl Ui {
     /// Writes all that was looked at; how much of it is not well.
-    ///
-    /// # Errors
-    /// If it cannot be written.
     pub fn examined(
         &self,
         views: &[ExaminedView],

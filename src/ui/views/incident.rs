@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::backup::counted;
+use super::counted;
 use super::entry::{told, who};
 use super::tried;
 use crate::key::{Key, Status, Tail};

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::secret::{self, SecretView};
-use super::usage::{Recorded, told, under};
+use super::usage::{NEVER_USED, Recorded, told, under};
 use super::{EntryView, PolicyView, or_empty, text};
 use crate::key::{Key, Limit, Tail};
 use crate::ui::DisplayContext;
@@ -12,9 +12,6 @@ use crate::ui::listing::{Item, Row, table_of};
 use crate::ui::table::{self, Column};
 use crate::usage::{Details, Summary};
 use crate::vault::{Entry, SecretInfo};
-
-/// What is said of a key that was never accepted.
-pub(super) const NEVER_USED: &str = "never, as far as recorded";
 
 /// A key as every command shows it.
 #[derive(Debug, Serialize)]

@@ -2,6 +2,7 @@
 //! people. They are the public interface; the domain's types may change.
 
 mod backup;
+mod cell;
 mod entry;
 mod examined;
 mod exported;
@@ -16,16 +17,15 @@ mod secret;
 mod setting;
 mod step;
 mod usage;
+mod valid_secret;
 mod verdict;
+mod words;
 
-use std::fmt::Display;
-
-use serde::Serializer;
-
-pub use backup::{AffectedView, BackupView, counted, first_of, head_told, held, quoted_names};
+pub use backup::{AffectedView, BackupView, head_told, held};
+use cell::{or_empty, text};
 pub use entry::{ChainView, EntryView, changes};
 pub use examined::ExaminedView;
-pub use exported::{ExportedView, GoodView};
+pub use exported::ExportedView;
 pub use finding::FindingView;
 pub use identity::{IdentifiedText, IdentityView, TextView};
 pub use imported::{ImportedView, Outcome};
@@ -38,15 +38,6 @@ pub use setting::SettingView;
 pub use step::{StepOutcome, StepView};
 use usage::tried;
 pub use usage::{UsageView, last_request, last_use, refusals};
+pub use valid_secret::GoodView;
 pub use verdict::{SecretRole, VerdictDetails, VerdictView};
-
-fn text<T: Display, S: Serializer>(value: &Option<T>, to: S) -> Result<S::Ok, S::Error> {
-    match value {
-        Some(value) => to.collect_str(value),
-        None => to.serialize_none(),
-    }
-}
-
-fn or_empty(value: Option<impl Display>) -> String {
-    value.map(|value| value.to_string()).unwrap_or_default()
-}
+pub use words::{counted, first_of, quoted_names};

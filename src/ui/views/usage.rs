@@ -3,13 +3,15 @@
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::key::NEVER_USED;
 use super::{counted, or_empty, text};
 use crate::key::{Key, Kind};
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
 use crate::ui::{DisplayContext, spark, time};
 use crate::usage::{Address, Details, RefusalAddresses, RefusalSummary, Refused};
+
+/// What is said of a key that was never accepted.
+pub(super) const NEVER_USED: &str = "never, as far as recorded";
 
 /// How many days a column of sparks shows.
 const SPARKS: usize = 14;

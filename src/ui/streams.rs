@@ -1,0 +1,155 @@
+//! The streams, and what is said on standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+use anstream::AutoStream;
+use anstyle::{AnsiColor, Style};
+use indicatif::ProgressBar;
+use serde::Serialize;
+
+use super::{Format, json};
+use crate::error::Error;
+use crate::key::{escape_controls, redact_secrets};
+use crate::settings::Color;
+
+/// The two streams, and how much is said on them.
+#[derive(Clone, Debug)]
+pub struct Ui {
+    /// The form of results and errors.
+    pub format: Format,
+    /// Whether only errors are said.
+    pub is_quiet: bool,
+    /// Whether people may be asked, if there is a terminal.
+    pub may_ask: bool,
+    /// When to use colour.
+    pub color: Color,
+    /// The flags that a command which is suggested needs to mean the same vault.
+    pub globals: String,
+    /// How far a long command is; what is said stands above it. Without one nothing is hashed,
+    /// so that an error can be said where there are no random bytes.
+    pub(super) bar: Option<ProgressBar>,
+}
+
+impl Ui {
+    /// The streams as they are before flags and settings are known.
+    pub fn before_settings(format: Format) -> Self {
+        Self {
+            format,
+            is_quiet: false,
+            may_ask: false,
+            color: Color::Auto,
+            globals: String::new(),
+            bar: None,
+        }
+    }
+
+    /// Says what was done, on standard error; a program learns it from the result.
+    pub fn note(&self, text: impl AsRef<str>) {
+        if !self.is_quiet && !self.format.is_for_machines() {
+            self.say(None, text.as_ref());
+        }
+    }
+
+    /// Says what nothing else tells, on standard error, even if only results are wanted.
+    pub fn insist(&self, text: impl AsRef<str>) {
+        self.say(None, text.as_ref());
+    }
+
+    /// Says what may turn out to be a mistake, on standard error.
+    pub fn warn(&self, text: impl AsRef<str>) {
+        if self.is_quiet {
+            return;
+        }
+        if self.format.is_for_machines() {
+            return say_as_json(&ProgramMessage::Warning {
+                message: &redact_secrets(&self.completed(text.as_ref())),
+            });
+        }
+        self.say(Some(("warning", AnsiColor::Yellow)), text.as_ref());
+    }
+
+    /// Says what went wrong and the hint, on standard error: JSON with a machine format.
+    pub fn error(&self, error: &Error) {
+        let message = error.to_string();
+        if self.format.is_for_machines() {
+            let code = error.exit_status().name();
+            let message = redact_secrets(&self.completed(&message)).into_owned();
+            let hint = error.hint().map(|hint| self.completed(hint));
+            let hint = hint.as_deref().map(redact_secrets);
+            return say_as_json(&ProgramMessage::Error {
+                code,
+                message: &message,
+                hint: hint.as_deref(),
+            });
+        }
+        self.say(Some(("error", AnsiColor::Red)), &message);
+        if let Some(hint) = error.hint() {
+            self.say(Some(("hint", AnsiColor::Cyan)), hint);
+        }
+    }
+
+    /// A line on standard error. That nobody may be listening there is no failure.
+    pub(super) fn say(&self, label: Option<(&str, AnsiColor)>, text: &str) {
+        let text = self.completed(text);
+        let text = shown(&text);
+        let say = || {
+            let mut stderr = AutoStream::new(io::stderr().lock(), self.choice(&io::stderr()));
+            let _ = match label {
+                None => writeln!(stderr, "{text}"),
+                Some((label, color)) => {
+                    let style = Style::new().bold().fg_color(Some(color.into()));
+                    writeln!(stderr, "{style}{label}:{style:#} {text}")
+                }
+            };
+        };
+        match &self.bar {
+            Some(bar) => bar.suspend(say),
+            None => say(),
+        }
+    }
+
+    pub(super) fn choice(
+        &self,
+        stream: &impl anstream::stream::RawStream,
+    ) -> anstream::ColorChoice {
+        match self.color {
+            Color::Auto => AutoStream::choice(stream),
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+        }
+    }
+
+    /// Whether standard output gets colour.
+    pub(super) fn has_color(&self) -> bool {
+        let choice = self.choice(&io::stdout());
+        !matches!(choice, anstream::ColorChoice::Never)
+    }
+
+    /// Whether standard output is a terminal.
+    pub fn is_on_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+}
+
+/// Text fit for standard error: one line, no secrets in it, nothing that moves a cursor.
+fn shown(text: &str) -> String {
+    redact_secrets(&escape_controls(text)).into_owned()
+}
+
+/// What is said to programs on standard error.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum ProgramMessage<'a> {
+    Error {
+        code: &'a str,
+        message: &'a str,
+        hint: Option<&'a str>,
+    },
+    Warning {
+        message: &'a str,
+    },
+}
+
+fn say_as_json(talk: &ProgramMessage<'_>) {
+    let _ = io::stderr().lock().write_all(json::line(talk).as_bytes());
+}
