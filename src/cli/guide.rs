@@ -2,9 +2,10 @@
 
 use std::env;
 
+use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue};
 
-use super::definition;
+use super::command_line::Cli;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::settings::nearest;
@@ -56,7 +57,7 @@ pub(super) fn print(ui: &Ui, topic: &str) -> Result<ExitStatus, Error> {
 }
 
 fn not_found(topic: &str) -> Error {
-    let definition = definition();
+    let definition = Cli::command();
     let commands = definition.get_subcommands().map(clap::Command::get_name);
     let names: Vec<_> = commands.chain(GUIDES.map(|(name, _)| name)).collect();
     let hint = match nearest(topic, &names) {
@@ -73,7 +74,7 @@ mod tests {
     #[test]
     fn no_guide_has_the_name_of_a_command() {
         for (name, title) in titles() {
-            assert!(definition().find_subcommand(name).is_none(), "{name}");
+            assert!(Cli::command().find_subcommand(name).is_none(), "{name}");
             assert!(!title.is_empty(), "{name}");
         }
     }

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use clap::Command;
 use clap::builder::StyledStr;
 
-use super::{STYLES, guide};
+use super::command_line::STYLES;
+use super::guide;
 
 /// The commands, by what they are about; those that are hidden are in none.
 const GROUPS: [(&str, &[&str]); 5] = [

@@ -1,118 +1,26 @@
 //! The command line: the global flags, the list of verbs, and the dispatch.
 
+mod command_line;
 mod guide;
 mod help;
 mod usage_error;
 
 use std::env;
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
 
 use clap::builder::Resettable;
-use clap::builder::styling::{AnsiColor, Styles};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, ValueEnum};
 
-use crate::arguments::paths;
-use crate::command::{self, Verb};
+use crate::command;
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::process;
-use crate::settings::{Color, Overrides, Settings, Wait, nearest};
-use crate::ui::{self, Format, Ui};
-
-const STYLES: Styles = Styles::styled()
-    .header(AnsiColor::Yellow.on_default().bold())
-    .usage(AnsiColor::Yellow.on_default().bold())
-    .literal(AnsiColor::Green.on_default().bold())
-    .placeholder(AnsiColor::Cyan.on_default());
-
-const AFTER_HELP: &str = "\
-A full secret is printed once, when it is created: alone on standard output, so that
-KEY=$(postkey generate api ci) works. --save FILE writes it to a file instead.
-Everything else goes to standard error. See `postkey help COMMAND`.";
-
-/// Issue, check and revoke the keys that programs use to send mail and call an API
-#[derive(Debug, Parser)]
-#[command(name = "postkey", version, styles = STYLES, after_help = AFTER_HELP)]
-#[command(arg_required_else_help = true, max_term_width = 100)]
-struct Cli {
-    #[command(subcommand)]
-    verb: Verb,
-    #[command(flatten)]
-    globals: Globals,
-}
-
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Global options")]
-struct Globals {
-    /// Vault file
-    ///
-    /// By default, `vault` in the settings, or vault.db in the user's data folder
-    /// (~/.local/share/postkey).
-    #[arg(
-        long,
-        global = true,
-        env = "POSTKEY_VAULT",
-        hide_env_values = true,
-        value_name = "PATH"
-    )]
-    #[arg(value_parser = paths())]
-    vault: Option<PathBuf>,
-    /// Settings file
-    ///
-    /// By default, config.toml in the user's configuration folder (~/.config/postkey), if it
-    /// exists.
-    #[arg(
-        long,
-        global = true,
-        env = "POSTKEY_CONFIG",
-        hide_env_values = true,
-        value_name = "PATH"
-    )]
-    #[arg(value_parser = paths())]
-    config: Option<PathBuf>,
-    /// Output format: text for people, the others for programs (env only where a secret is
-    /// created, ics only for check)
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        ignore_case = true,
-        default_value_t,
-        hide_default_value = true
-    )]
-    format: Format,
-    /// Short for --format json
-    #[arg(long, global = true, conflicts_with = "format")]
-    json: bool,
-    /// Print only results and errors
-    #[arg(short, long, global = true)]
-    quiet: bool,
-    /// Answer yes to confirmations
-    #[arg(short, long, global = true)]
-    yes: bool,
-    /// Never prompt, not even on a terminal
-    #[arg(long, global = true)]
-    no_input: bool,
-    /// How long to wait for a locked vault (5s by default, at most a day)
-    #[arg(
-        long,
-        global = true,
-        env = "POSTKEY_WAIT",
-        hide_env_values = true,
-        value_name = "SPAN"
-    )]
-    wait: Option<Wait>,
-    /// Print times in UTC instead of the local time zone
-    #[arg(long, global = true, action = ArgAction::SetTrue)]
-    utc: bool,
-    /// When to use color
-    #[arg(long, global = true, value_enum, value_name = "WHEN")]
-    color: Option<Color>,
-}
+use crate::settings::{Overrides, Settings, nearest};
+use crate::ui::{Format, Ui};
+use command_line::Cli;
 
 /// The definition of the command line, from which the man pages and completions are made.
 pub fn definition() -> clap::Command {
@@ -202,37 +110,6 @@ fn without_empty_variables(definition: clap::Command) -> clap::Command {
         true => argument.env(Resettable::Reset),
         false => argument,
     })
-}
-
-impl Globals {
-    fn format(&self) -> Format {
-        match self.json {
-            true => Format::Json,
-            false => self.format,
-        }
-    }
-
-    /// The flags that name the vault and the settings; the environment's names go on by themselves.
-    fn of_flags(&self) -> String {
-        let given = |path: &Option<PathBuf>, variable| {
-            let is_given = env::var_os(variable).as_deref() != path.as_deref().map(Path::as_os_str);
-            path.clone().filter(|_| is_given)
-        };
-        let vault = given(&self.vault, "POSTKEY_VAULT");
-        let config = given(&self.config, "POSTKEY_CONFIG");
-        ui::globals(vault.as_deref(), config.as_deref())
-    }
-
-    fn overrides(&self) -> Overrides {
-        Overrides {
-            vault: self.vault.clone(),
-            config: self.config.clone(),
-            wait: self.wait,
-            utc: self.utc,
-            color: self.color,
-            ..Overrides::default()
-        }
-    }
 }
 
 /// Whether the version is all that is asked for: answered without the definition of the whole

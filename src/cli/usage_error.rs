@@ -5,7 +5,7 @@ use std::env;
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::Cli;
+use super::command_line::Cli;
 use crate::error::Error;
 use crate::key::Invalid;
 

@@ -1,0 +1,343 @@
+//! One run of the program, and how its vault is opened.
+
+use std::cell::{Cell, OnceCell};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::absolute;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::files::{self, KeepReason};
+use crate::key::{Period, TOLERANCE};
+use crate::process;
+use crate::settings::{Settings, VaultSource};
+use crate::ui::{DisplayContext, Ui};
+use crate::usage;
+use crate::vault::{self, Action, Actor, Author, Changes, StoredSecret, Vault};
+
+/// The hint where a vault is missing that was named.
+const CHECK_PATH: &str = "check the path; `postkey generate api NAME` creates a vault with its first \
+     key, `postkey restore FILE` from a backup";
+
+/// The hint where the default vault is missing.
+const CHECK_HOME: &str = "name another with --vault or POSTKEY_VAULT; `postkey generate api NAME` \
+     creates this one with its first key, `postkey restore FILE` from a backup";
+
+/// One run of the program.
+#[derive(Debug)]
+pub struct Context {
+    /// The streams.
+    pub ui: Ui,
+    /// The settings, merged.
+    pub settings: Settings,
+    /// Whether questions are answered with yes.
+    pub is_yes: bool,
+    /// Whether a vault was changed, or was to be.
+    pub changes: Changes,
+    /// What was done that no later failure undoes; without it, that the vault was changed.
+    done: OnceCell<String>,
+    /// Found when it is first needed.
+    actor: OnceCell<Actor>,
+    /// The same.
+    zone: OnceCell<TimeZone>,
+    /// Of an interrupted transaction.
+    has_warned: Cell<bool>,
+    /// For how many names one was sought that was likely meant.
+    compared: Cell<usize>,
+}
+
+/// Among how many names one is sought that was likely meant.
+const MOST_COMPARED: usize = 10_000;
+
+/// For how many names one is sought: of a long list of names that no key has, all are most likely
+/// meant for another vault.
+const MOST_SUGGESTED: usize = 10;
+
+impl Context {
+    /// Begins a run.
+    pub fn new(ui: Ui, settings: Settings, is_yes: bool) -> Self {
+        keep_files(&settings);
+        Self {
+            ui,
+            settings,
+            is_yes,
+            changes: Changes::default(),
+            done: OnceCell::new(),
+            actor: OnceCell::new(),
+            zone: OnceCell::new(),
+            has_warned: Cell::new(false),
+            compared: Cell::new(0),
+        }
+    }
+
+    /// The clock, in whole seconds as the vault keeps them.
+    pub fn clock() -> Timestamp {
+        process::now()
+    }
+
+    /// Opens the vault for reading.
+    pub fn open(&self) -> Result<Vault, Error> {
+        self.expect_own_home()?;
+        self.opened().map_err(|error| self.explained(error))
+    }
+
+    /// The vault, if need be as it was before a transaction that was interrupted: then it says so.
+    pub fn opened(&self) -> Result<Vault, vault::Error> {
+        let vault = Vault::open_to_read(&self.settings.vault, self.settings.wait)?;
+        if vault.is_recovered() && !self.has_warned.replace(true) {
+            self.ui.warn(
+                "an interrupted transaction cannot be rolled back, as the vault or its file system \
+                 is read-only: this is the state before it, read from a private copy",
+            );
+        }
+        Ok(vault.telling(&self.changes))
+    }
+
+    /// Makes sure that there is a vault, where it need not be opened: an answer without one
+    /// would be taken for an answer about its keys.
+    pub fn expect_vault(&self) -> Result<(), Error> {
+        let path = &self.settings.vault;
+        let found = fs::symlink_metadata(path);
+        match found.map_err(|error| error.kind()) {
+            Err(ErrorKind::NotFound) => Err(self.explained(vault::Error::Missing(path.clone()))),
+            _ => Ok(()),
+        }
+    }
+
+    /// An error of the vault; of one that is missing also why it was looked for there.
+    pub fn explained(&self, error: vault::Error) -> Error {
+        let vault::Error::Missing(_) = error else {
+            return error.into();
+        };
+        let (why, hint) = match self.settings.vault_source {
+            VaultSource::Flag => ("named by --vault", CHECK_PATH),
+            VaultSource::Environment => ("named by POSTKEY_VAULT", CHECK_PATH),
+            VaultSource::Settings => ("named by `vault` in the settings", CHECK_PATH),
+            VaultSource::Home => ("the default", CHECK_HOME),
+        };
+        let message = format!("there is no vault at `{}` ({why})", self.vault_told());
+        Error::new(ExitStatus::Trouble, message).with_hint(hint)
+    }
+
+    /// Opens the vault for reading if there is one, named or not: what makes it begins so.
+    pub fn open_before_create(&self) -> Result<Option<Vault>, Error> {
+        let vault = self.open_if_exists()?;
+        self.changes.note_if(vault.is_some());
+        Ok(vault)
+    }
+
+    /// The same, but nothing will be changed.
+    pub fn open_if_exists(&self) -> Result<Option<Vault>, Error> {
+        self.expect_own_home()?;
+        match self.opened() {
+            Ok(vault) => Ok(Some(vault)),
+            Err(vault::Error::Missing(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens the vault for a change.
+    pub fn open_for_change(&self) -> Result<Vault, Error> {
+        self.checked(self.open()?)
+    }
+
+    /// Opens the vault for a change, or makes it.
+    pub fn open_or_create(&self) -> Result<Vault, Error> {
+        self.expect_own_home()?;
+        let vault = Vault::open_or_create(&self.settings.vault, self.settings.wait)?;
+        if vault.is_new() {
+            self.tell_of_new_vault();
+        }
+        self.checked(vault.telling(&self.changes))
+    }
+
+    /// The vault, if it can be changed.
+    pub fn checked(&self, mut vault: Vault) -> Result<Vault, Error> {
+        vault.check()?;
+        // Also where there will be nothing to change: the command that did may have been killed.
+        self.changes.note_if(true);
+        let author = self.author(Action::Expire);
+        self.warn_of_clock(&vault, author.clock);
+        // Neither keeps a damaged log from the command: an emergency does not wait for it. By a
+        // clock that is surely wrong nothing has ended.
+        if process::clock().is_ok() {
+            let _ = vault.note_ends(&author);
+        }
+        Ok(vault)
+    }
+
+    /// Warns if the clock is behind the newest entry of the audit log.
+    fn warn_of_clock(&self, vault: &Vault, clock: Timestamp) {
+        let newest = vault.newest_entry().ok().flatten().map(|entry| entry.at);
+        if let Some(newest) = newest.filter(|&newest| is_ahead(newest, clock)) {
+            let newest = self.display_at(clock).moment_and_distance(newest);
+            self.ui.warn(format!(
+                "the newest entry of the audit log is from {newest}: is the clock right? run \
+                 `postkey doctor`"
+            ));
+        }
+    }
+
+    /// Notes what has expired or retired, if the vault can be written: what was seen to have
+    /// ended stays so. If not, the clock has to do.
+    pub fn note_ends(&self, vault: &mut Vault) {
+        let _ = vault.note_ends(&self.author(Action::Expire));
+    }
+
+    /// Keeps the digest that a secret turned out to have, if the vault can be written: its hash
+    /// need not be checked again.
+    pub fn keep_digest(&self, secret: &StoredSecret, vault: &mut Vault) {
+        let _ = vault.keep_digests([secret], &self.author(Action::Verify));
+    }
+
+    /// Says of spans of minutes that they are none of months.
+    pub fn note_minutes(&self, spans: impl IntoIterator<Item = Option<Period>>) {
+        for span in spans.into_iter().flatten() {
+            self.ui
+                .note(format!("`{span}` is a span of minutes; a month is `1mo`"));
+        }
+    }
+
+    /// The error at a command's end, with its true cause where SQLite takes a disk that fails for
+    /// a damaged vault.
+    pub fn diagnosed(&self, error: Error) -> Error {
+        let cause = match error.is_malformed() {
+            true => vault::diagnose(&self.settings.vault),
+            false => None,
+        };
+        match cause {
+            Some(cause) => Error::from(cause).with_status(error.exit_status()),
+            None => error,
+        }
+    }
+
+    /// The same error, with the key that was likely meant if no key has the name that was given.
+    pub fn with_suggestion(&self, error: Error) -> Error {
+        let near = error.not_found().and_then(|name| {
+            let compared = self.compared.get();
+            self.compared.set(compared + 1);
+            if compared >= MOST_SUGGESTED {
+                return None;
+            }
+            let vault = self.open().ok()?;
+            name.nearest(vault.names("", MOST_COMPARED).ok()?)
+        });
+        match near {
+            Some(near) => error.with_hint(format!("did you mean `{near}`?")),
+            None => error,
+        }
+    }
+
+    /// Makes sure that it is clear whose vault is meant.
+    pub fn expect_own_home(&self) -> Result<(), Error> {
+        if self.settings.vault_source == VaultSource::Home && process::is_root_in_another_home() {
+            let hint = "`sudo -H postkey …` uses root's own vault, `sudo -u USER postkey …` \
+                        that user's, --vault names one";
+            let message = "ambiguous vault: running as root with another user's HOME";
+            return Err(Error::new(ExitStatus::Trouble, message).with_hint(hint));
+        }
+        Ok(())
+    }
+
+    /// Notes what is done and stays so, whatever fails after it: `the backup was created`.
+    pub fn note_done(&self, what: impl Into<String>) {
+        // Of several, the first is told.
+        let _ = self.done.set(what.into());
+    }
+
+    /// A failure that may come after the change was committed: then that is said, and nobody is told
+    /// that nothing changed.
+    pub fn after_change(&self, error: Error) -> Error {
+        let done = match self.done.get() {
+            Some(done) => done,
+            None if self.changes.is_committed() => "the change was committed",
+            None => return error,
+        };
+        if error.exit_status() != ExitStatus::Trouble {
+            return error;
+        }
+        let after = Error::new(ExitStatus::Incomplete, format!("{done}, but {error}"));
+        let stays = "do not repeat the command; `postkey log` shows what was changed";
+        after.with_hint(error.hint().unwrap_or(stays))
+    }
+
+    /// Who acts, and how, now.
+    pub fn author(&self, action: Action) -> Author {
+        let clock = Self::clock();
+        let kept = SignedDuration::from_hours(24 * self.settings.retention.days());
+        Author {
+            actor: self.actor.get_or_init(process::actor).clone(),
+            action,
+            clock,
+            keeps_dead_since: clock.checked_sub(kept).unwrap_or(Timestamp::MIN),
+        }
+    }
+
+    /// How values look to people now.
+    pub fn display(&self) -> DisplayContext {
+        self.display_at(Self::clock())
+    }
+
+    /// How values look to people at a time.
+    pub fn display_at(&self, now: Timestamp) -> DisplayContext {
+        DisplayContext::new(&self.ui, &self.settings, self.zone(), now)
+    }
+
+    /// The zone that times are told in to people; a wrong `TZ` is told once.
+    fn zone(&self) -> TimeZone {
+        let local = || {
+            process::time_zone().unwrap_or_else(|why| {
+                self.ui.warn(format!("{why}; times are in UTC"));
+                TimeZone::UTC
+            })
+        };
+        let zone = self.zone.get_or_init(|| match self.settings.utc {
+            true => TimeZone::UTC,
+            false => local(),
+        });
+        zone.clone()
+    }
+
+    /// Where the vault lies, from the root on.
+    fn vault_told(&self) -> String {
+        let path = &self.settings.vault;
+        let path = absolute(path).unwrap_or_else(|_| path.clone());
+        path.display().to_string()
+    }
+
+    /// Says where a vault would be created, were it not for a dry run.
+    pub fn tell_of_missing_vault(&self) {
+        let path = self.vault_told();
+        let text = format!("there is no vault at `{path}`: it would be created");
+        self.ui.note(text);
+    }
+
+    /// Says that a vault was created, and where: it may be the wrong place.
+    pub fn tell_of_new_vault(&self) {
+        let text = format!("created vault `{}`", self.vault_told());
+        match self.ui.format.is_for_machines() {
+            true => self.ui.warn(text),
+            false => self.ui.note(text),
+        }
+    }
+}
+
+/// Keeps from being written over, whatever this run writes, what has a use of its own.
+fn keep_files(settings: &Settings) {
+    files::keep(&settings.vault, KeepReason::Vault);
+    files::keep(&usage::path(&settings.vault), KeepReason::Vault);
+    if let Some(file) = &settings.place {
+        files::keep(file, KeepReason::Settings);
+    }
+    for export in &settings.exports {
+        files::keep(&export.file, KeepReason::Export);
+    }
+}
+
+/// Whether a moment is so far ahead of the clock that one of them is wrong.
+pub fn is_ahead(moment: Timestamp, clock: Timestamp) -> bool {
+    moment.as_second() - clock.as_second() > TOLERANCE
+}
