@@ -5,11 +5,13 @@
 
 mod credentials;
 mod dovecot;
+mod facts;
 mod gateway;
 mod mail;
+mod server;
 mod template;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
@@ -17,10 +19,11 @@ use crate::arguments;
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Brand, Kind};
-use crate::settings::{Credentials, Listen};
+use crate::key::Kind;
 use crate::vault::Vault;
+use facts::{PlaceholderValue, TemplateFacts, fill};
 use gateway::Backend;
+use server::Server;
 use template::{ConfigPart, chosen};
 
 /// Print the configuration that lets a server use this vault
@@ -74,52 +77,6 @@ pub struct Connect {
     #[arg(long)]
     without_dovecot: bool,
 }
-
-/// A server that can use a vault, or a scanner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Server {
-    /// Dovecot 2.3 or 2.4: reads the vault, for itself and for mail servers that ask it
-    Dovecot,
-    /// Postfix: mail from programs on port 587, asking Dovecot
-    Postfix,
-    /// Exim 4: its logins, asking Dovecot, or `postkey serve` with --without-dovecot
-    Exim,
-    /// PAM: logins by saslauthd and whatever else uses PAM, asking `postkey serve`; its helper is
-    /// maddy's, too
-    Pam,
-    /// nginx: requests with an API key, asking `postkey serve`
-    Nginx,
-    /// Caddy 2: the same
-    Caddy,
-    /// Traefik 3: the same
-    Traefik,
-    /// HAProxy 2.6 or later: the same
-    Haproxy,
-    /// gitleaks 8: rules for what it finds in a repository
-    Gitleaks,
-    /// pre-commit: a hook that stops a commit with a secret in it
-    PreCommit,
-}
-
-/// What placeholders are filled from.
-#[derive(Clone, Copy)]
-struct TemplateFacts<'a> {
-    vault: &'a Path,
-    /// The vault that `serve` serves on this machine, if there is one.
-    served: Option<&'a Path>,
-    listen: &'a Listen,
-    credentials: &'a Credentials,
-    backend: &'a Backend,
-    brand: &'a Brand,
-    /// What Dovecot reads instead of the vault.
-    export: Option<&'a Path>,
-    dovecot: dovecot::Version,
-    /// Whether Exim does without it.
-    without_dovecot: bool,
-}
-
-/// How a placeholder's value is found.
-type PlaceholderValue = fn(TemplateFacts) -> Result<String, Error>;
 
 const PLACEHOLDERS: [(&str, PlaceholderValue); 20] = [
     ("authenticators", mail::exim),
@@ -191,6 +148,7 @@ pub(super) fn run(args: Connect, context: &mut Context) -> Result<ExitStatus, Er
         export: args.export.as_deref(),
         dovecot,
         without_dovecot: args.without_dovecot,
+        placeholders: &placeholders(),
     };
     let text = configuration(args.server, args.file, facts)?;
     context.ui.print(&text)?;
@@ -231,28 +189,6 @@ impl Connect {
     }
 }
 
-impl Server {
-    fn is_gateway(self) -> bool {
-        matches!(
-            self,
-            Self::Nginx | Self::Caddy | Self::Traefik | Self::Haproxy
-        )
-    }
-
-    fn is_dovecot(self) -> bool {
-        self == Self::Dovecot
-    }
-
-    fn is_exim(self) -> bool {
-        self == Self::Exim
-    }
-
-    /// Whether it has to do with the vault itself, as Dovecot and what asks it have.
-    fn reads_vault(self) -> bool {
-        matches!(self, Self::Dovecot | Self::Postfix | Self::Exim)
-    }
-}
-
 /// Where the vault lies, if mail servers can read it.
 fn readable_vault(context: &Context) -> Result<PathBuf, Error> {
     let vault = context.open()?;
@@ -277,42 +213,18 @@ fn configuration(
     Ok(texts.collect::<Result<Vec<_>, Error>>()?.join("\n"))
 }
 
-/// The template with its placeholders filled; what a value says is taken as it is.
-fn fill(template: &str, facts: TemplateFacts) -> Result<String, Error> {
-    let mut filled = String::new();
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once('{') {
-        filled.push_str(before);
-        rest = match placeholder(after) {
-            Some((value, after)) => {
-                filled.push_str(&value(facts)?);
-                after
-            }
-            None => {
-                filled.push('{');
-                after
-            }
-        };
-    }
-    Ok(filled + rest)
-}
-
-fn placeholders() -> impl Iterator<Item = (&'static str, PlaceholderValue)> {
-    dovecot::PLACEHOLDERS.into_iter().chain(PLACEHOLDERS)
-}
-
-/// The placeholder whose name the text begins with, and what follows its brace.
-fn placeholder(text: &str) -> Option<(PlaceholderValue, &str)> {
-    placeholders().find_map(|(name, value)| {
-        let after = text.strip_prefix(name)?.strip_prefix('}')?;
-        Some((value, after))
-    })
+fn placeholders() -> Vec<(&'static str, PlaceholderValue)> {
+    [&dovecot::PLACEHOLDERS[..], &PLACEHOLDERS].concat()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::template::TEMPLATES;
     use super::*;
+    use crate::key::Brand;
+    use crate::settings::{Credentials, Listen};
 
     #[test]
     fn every_template_is_filled_and_keeps_the_braces_of_its_own() {
@@ -331,6 +243,7 @@ mod tests {
             export: None,
             dovecot: dovecot::Version::NEWEST,
             without_dovecot: false,
+            placeholders: &placeholders(),
         };
         let exported = Some(Path::new("/etc/dovecot/postkey-users"));
         let variants = dovecot::Version::value_variants().iter();

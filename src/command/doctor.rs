@@ -4,16 +4,16 @@ mod clock;
 mod environment;
 mod exports;
 mod integrity;
+mod report;
 
 use clap::Args;
-use jiff::Timestamp;
 
 use crate::context::{Context, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::KeyName;
-use crate::ui::{DisplayContext, ExaminedView, counted, quoted_names};
-use crate::vault::{self, health};
+use crate::vault::health;
+use report::DoctorReport;
 
 /// Check the vault, its location, the clock and the settings
 ///
@@ -65,65 +65,4 @@ pub(super) fn run(args: Doctor, context: &mut Context) -> Result<ExitStatus, Err
     report.leftovers(&path);
     report.settings();
     report.show()
-}
-
-/// What was looked at so far.
-struct DoctorReport<'a> {
-    context: &'a Context,
-    display: DisplayContext,
-    views: Vec<ExaminedView>,
-}
-
-impl<'a> DoctorReport<'a> {
-    fn new(context: &'a Context) -> Self {
-        Self {
-            context,
-            display: context.display(),
-            views: Vec::new(),
-        }
-    }
-
-    fn well(&mut self, check: &'static str, message: impl Into<String>) {
-        self.views.push(ExaminedView::well(check, message));
-    }
-
-    fn found(&mut self, check: &'static str, message: impl Into<String>, fix: impl AsRef<str>) {
-        let fix = fix.as_ref();
-        self.views
-            .push(ExaminedView::found(check, message, fix, &self.display));
-    }
-
-    /// An error of the vault as a finding, with the hint that every command has.
-    fn fault(&mut self, check: &'static str, error: vault::Error) {
-        let error = self.context.diagnosed(error.into());
-        let hint = error.hint().unwrap_or("check the system log");
-        self.found(check, error.to_string(), hint);
-    }
-
-    /// How long ago something was; programs are told when.
-    fn when(&self, moment: Timestamp) -> String {
-        match self.context.ui.format.is_for_machines() {
-            true => moment.to_string(),
-            false => self.display.distance(moment),
-        }
-    }
-
-    /// What went well, or the error as a finding.
-    fn outcome(&mut self, check: &'static str, outcome: Result<String, vault::Error>) {
-        match outcome {
-            Ok(message) => self.well(check, message),
-            Err(error) => self.fault(check, error),
-        }
-    }
-
-    fn show(self) -> Result<ExitStatus, Error> {
-        let found = self.context.ui.examined(&self.views, &self.display)?;
-        if found == 0 {
-            self.context.ui.note("no problems found");
-            return Ok(ExitStatus::Done);
-        }
-        let found = counted(found as i64, "finding", "findings");
-        self.context.ui.note(found);
-        Ok(ExitStatus::No)
-    }
 }

@@ -1,6 +1,7 @@
 //! `postkey explain`: why is a request or a login accepted or refused?
 
 mod points;
+mod report;
 
 use std::io::{self, IsTerminal};
 
@@ -14,8 +15,8 @@ use crate::exit::ExitStatus;
 use crate::explain::{Attempt, KeyLocation, Login, Request, SentKey, TranscriptError};
 use crate::key::{Kind, Username, quoted, redact_secrets};
 use crate::settings::Credentials;
-use crate::ui::{DisplayContext, ExaminedView};
 use crate::verify::{Need, Question};
+use report::ExplainReport;
 
 /// How much may be pasted, in bytes.
 const LONGEST: u64 = 1 << 20;
@@ -77,40 +78,7 @@ fn read(context: &Context) -> Result<Zeroizing<Vec<u8>>, Error> {
     Ok(bytes)
 }
 
-/// The points that were looked at so far.
-struct ExplainReport<'a> {
-    context: &'a Context,
-    display: DisplayContext,
-    points: Vec<ExaminedView>,
-}
-
-impl<'a> ExplainReport<'a> {
-    fn new(context: &'a Context) -> Self {
-        Self {
-            context,
-            display: context.display(),
-            points: Vec::new(),
-        }
-    }
-
-    fn well(&mut self, point: &'static str, message: impl Into<String>) {
-        self.points.push(ExaminedView::well(point, message));
-    }
-
-    fn fails(&mut self, point: &'static str, message: impl Into<String>, fix: impl AsRef<str>) {
-        let fix = fix.as_ref();
-        self.points
-            .push(ExaminedView::found(point, message, fix, &self.display));
-    }
-
-    fn show(self) -> Result<ExitStatus, Error> {
-        let failed = self.context.ui.examined(&self.points, &self.display)?;
-        Ok(match failed {
-            0 => ExitStatus::Done,
-            _ => ExitStatus::No,
-        })
-    }
-
+impl ExplainReport<'_> {
     fn request(&mut self, request: &Request) -> Result<(), Error> {
         if request.count > 1 {
             let note = format!("found {} requests; explaining the last", request.count);

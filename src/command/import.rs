@@ -1,5 +1,6 @@
 //! `postkey import`: passwords and keys from elsewhere, with the hashes that they have there.
 
+mod defaults;
 mod entry;
 mod fault;
 mod field;
@@ -10,20 +11,19 @@ mod plan;
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
-use jiff::Timestamp;
+use clap::Args;
 
 use crate::arguments;
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Description, Expiry, Hash, HashMemory, Status};
-use crate::settings::Permissions;
 use crate::ui::{
     ALLOWS_WEAK, DisplayContext, ImportedView, Outcome, counted, quoted_names,
     refused_by_dovecot_2_4,
 };
 use crate::vault::{self, Action, Vault};
+use defaults::{ImportDefaults, InputFormat};
 use entry::ImportEntry;
 use fault::InvalidLines;
 use plan::ImportPlan;
@@ -76,29 +76,6 @@ pub struct Import {
     /// Import keys as inactive, where the input does not say; `postkey activate` activates them
     #[arg(long)]
     inactive: bool,
-}
-
-/// What a file is written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum InputFormat {
-    /// A passwd-file of Dovecot's: user:{SCHEME}hash and more fields
-    Dovecot,
-    /// What `htpasswd` makes: user:hash
-    Htpasswd,
-    /// An array of objects, or one object per line
-    Json,
-}
-
-/// What entries are made with.
-struct ImportDefaults<'a> {
-    now: Timestamp,
-    expires_at: Option<Timestamp>,
-    description: Option<Description>,
-    status: Status,
-    permissions: &'a Permissions,
-    /// Whether it is standard input that is read: only there may passwords be in clear.
-    is_input: bool,
-    form: InputFormat,
 }
 
 pub(super) fn run(args: Import, context: &mut Context) -> Result<ExitStatus, Error> {

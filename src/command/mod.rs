@@ -161,9 +161,6 @@ impl Verb {
 }
 
 /// Runs a verb.
-///
-/// # Errors
-/// Why it could not do what was asked.
 pub fn run(verb: Verb, context: &mut Context) -> Result<ExitStatus, Error> {
     expect_format(verb.formats(), context.ui.format)?;
     expect_clock(&verb, context)?;

@@ -1,5 +1,7 @@
 //! `postkey restore`: a backup's return.
 
+mod usage;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -11,10 +13,8 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::KeyName;
 use crate::ui::{AffectedView, DisplayContext, counted, head_told, held};
-use crate::usage::UsageStore;
 use crate::vault::{
-    self, Action, Affected, Author, Comparison, CurrentVault, Effect, Field, Head, KeyId, Record,
-    Vault,
+    self, Action, Affected, Author, Comparison, CurrentVault, Effect, Field, Head, Record, Vault,
 };
 
 /// Restore the vault from a backup
@@ -302,7 +302,7 @@ fn restore(
     context: &Context,
 ) -> Result<(), Error> {
     let same = present.vault().filter(|_| !plan.is_another);
-    let others = same.map(|vault| others(vault, &backup, context));
+    let others = same.map(|vault| usage::of_others(vault, &backup, context));
     let saved = present.save(plan.display.now)?;
     let author = Author {
         clock: plan.display.now,
@@ -329,7 +329,7 @@ fn restore(
              longer match",
         );
     }
-    forget_use(others.unwrap_or_default(), context);
+    usage::forget(others.unwrap_or_default(), context);
     Ok(())
 }
 
@@ -364,42 +364,4 @@ fn without_copy(error: vault::Error, saved: Option<&Path>) -> Error {
         let _ = std::fs::remove_file(saved);
     }
     error.into()
-}
-
-/// The numbers under which use is recorded that is not of the backup's keys: of keys that were
-/// made since, or that had a number which means another one then.
-fn others(vault: &Vault, backup: &Vault, context: &Context) -> Vec<KeyId> {
-    let Ok(Some(usage)) = UsageStore::open(vault, context.settings.wait) else {
-        return Vec::new();
-    };
-    let is_other = |key: &KeyId| match (vault.origin(*key), backup.origin(*key)) {
-        (Ok(here), Ok(there)) => here != there,
-        _ => true,
-    };
-    let mut others = Vec::new();
-    let mut last = 0;
-    while let Ok(keys) = usage.keys_after(last) {
-        let Some(&end) = keys.last() else { break };
-        last = end;
-        others.extend(keys.into_iter().filter(is_other));
-    }
-    others
-}
-
-/// Clears what is recorded of keys that are not those of the vault any more.
-fn forget_use(others: Vec<KeyId>, context: &Context) {
-    if others.is_empty() {
-        return;
-    }
-    let forget = || -> Result<(), Error> {
-        let vault = context.open()?;
-        let usage = UsageStore::open(&vault, context.settings.wait)
-            .and_then(|usage| usage.map_or(Ok(()), |mut usage| usage.forget(&others)));
-        usage.map_err(|error| Error::new(ExitStatus::Trouble, error.to_string()))
-    };
-    if let Err(error) = forget() {
-        context.ui.warn(format!(
-            "the usage of deleted keys was not cleared: {error}"
-        ));
-    }
 }

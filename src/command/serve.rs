@@ -76,9 +76,6 @@ pub(super) fn run(args: Serve, context: &mut Context) -> Result<ExitStatus, Erro
 
 /// A thread that tells of notices: nobody waits for whoever should read standard error but
 /// does not. What there is no room for is not told.
-///
-/// # Errors
-/// If no thread can be started.
 fn teller(ui: Ui) -> io::Result<(SyncSender<Notice>, Receiver<()>)> {
     let (notices, queue) = sync_channel(QUEUED);
     let (done, told) = sync_channel(1);

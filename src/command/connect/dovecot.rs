@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::{PlaceholderValue, TemplateFacts, fill};
+use super::facts::{PlaceholderValue, TemplateFacts, fill};
 use crate::context::random;
 use crate::error::Error;
 use crate::exit::ExitStatus;

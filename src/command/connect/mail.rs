@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use super::facts::{TemplateFacts, fill};
 use super::gateway::plain;
-use super::{TemplateFacts, fill};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::settings::Listen;

@@ -2,7 +2,8 @@
 
 use clap::ValueEnum;
 
-use super::{Server, TemplateFacts};
+use super::facts::TemplateFacts;
+use super::server::Server;
 use crate::arguments;
 use crate::error::Error;
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::DoctorReport;
+use super::report::DoctorReport;
 use crate::context::{Context, is_ahead};
 use crate::error::Error;
 use crate::exit::ExitStatus;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::command::doctor::DoctorReport;
+use super::report::DoctorReport;
 use crate::command::doctor::integrity::rollback;
 use crate::context::Context;
 use crate::error::Error;

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
-use super::DoctorReport;
+use super::report::DoctorReport;
 use crate::command::doctor::environment::UNDER_WAY;
 use crate::context::exports::pour;
 use crate::error::Error;

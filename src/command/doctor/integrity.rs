@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use crate::command::doctor::{DoctorReport, quoted_names};
+use super::report::DoctorReport;
 use crate::error::{Error, INTERRUPTED};
-use crate::ui::{ALLOWS_WEAK, counted, refused_by_dovecot_2_4};
+use crate::ui::{ALLOWS_WEAK, counted, quoted_names, refused_by_dovecot_2_4};
 use crate::vault::health::{self, Examined};
 use crate::vault::{self, Record, Vault};
 
@@ -24,9 +24,6 @@ pub(super) fn rollback(vault: &Path) -> (&'static str, &'static str) {
 
 impl DoctorReport<'_> {
     /// All that is in the vault's file.
-    ///
-    /// # Errors
-    /// If it is busy.
     pub(super) fn inside(&mut self, path: &Path) -> Result<(), Error> {
         match health::examine(path, self.context.settings.wait) {
             Ok(examined) => self.examined(&examined),

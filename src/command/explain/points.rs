@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::ExplainReport;
+use super::report::ExplainReport;
 use crate::context::secret_prompt::PresentedSecret;
 use crate::error::Error;
 use crate::key::{

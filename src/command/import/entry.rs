@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use rand::rngs::SysRng;
 use zeroize::Zeroizing;
 
+use super::defaults::{ImportDefaults, InputFormat};
 use super::fault::{InvalidLines, LineError};
-use super::line::User;
-use super::{ImportDefaults, InputFormat};
+use super::line::{self, User};
 use crate::context::random;
 use crate::error::Error;
 use crate::key::{
@@ -51,6 +51,20 @@ impl ImportDefaults<'_> {
             InputFormat::Dovecot | InputFormat::Htpasswd => self.lines(bytes, faults),
             InputFormat::Json => self.objects(bytes, faults),
         }
+    }
+
+    /// The entries of a passwd-file.
+    fn lines(&self, bytes: &[u8], faults: &mut InvalidLines) -> Vec<ImportEntry> {
+        let mut entries = Vec::new();
+        for (number, bytes) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
+            let entry = line::user(bytes, self.form)
+                .and_then(|user| user.map(|user| self.password_of(number, &user)).transpose());
+            match entry {
+                Ok(entry) => entries.extend(entry),
+                Err(fault) => faults.add(number, fault),
+            }
+        }
+        entries
     }
 
     /// What is said of a key of which nothing is said.

@@ -2,8 +2,8 @@
 
 use std::str;
 
-use super::fault::{InvalidLines, LineError};
-use super::{ImportDefaults, InputFormat, entry::ImportEntry};
+use super::defaults::InputFormat;
+use super::fault::LineError;
 
 /// The longest line, in bytes.
 const LONGEST: usize = 64 << 10;
@@ -16,22 +16,6 @@ const EXTRA: usize = 7;
 pub(super) struct User<'a> {
     pub(super) username: &'a str,
     pub(super) password: &'a str,
-}
-
-impl ImportDefaults<'_> {
-    /// The entries of a passwd-file.
-    pub(super) fn lines(&self, bytes: &[u8], faults: &mut InvalidLines) -> Vec<ImportEntry> {
-        let mut entries = Vec::new();
-        for (line, bytes) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
-            let entry = user(bytes, self.form)
-                .and_then(|user| user.map(|user| self.password_of(line, &user)).transpose());
-            match entry {
-                Ok(entry) => entries.extend(entry),
-                Err(fault) => faults.add(line, fault),
-            }
-        }
-        entries
-    }
 }
 
 /// The user of a line; of a comment or a blank line there is none.

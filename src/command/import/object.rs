@@ -5,7 +5,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use super::ImportDefaults;
+use super::defaults::ImportDefaults;
 use super::entry::{self, About, ImportEntry};
 use super::fault::{InvalidLines, LineError};
 use super::field::Object;

@@ -20,9 +20,6 @@ pub(super) struct ImportPlan {
 
 impl ImportPlan {
     /// Looks what is in the way of each entry: another of the input, or a key of the vault.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub(super) fn new(
         entries: Vec<ImportEntry>,
         vault: Option<&Vault>,

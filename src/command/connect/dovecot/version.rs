@@ -97,9 +97,6 @@ impl Version {
     }
 
     /// Warns of the passwords in the vault that the version refuses.
-    ///
-    /// # Errors
-    /// If the vault cannot be read.
     pub(in crate::command::connect) fn warn_of_refused(
         self,
         vault: &Vault,

@@ -1,0 +1,45 @@
+//! What is recorded of keys that a restored vault does not have.
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::usage::UsageStore;
+use crate::vault::{KeyId, Vault};
+
+/// The numbers under which use is recorded that is not of the backup's keys: of keys that were
+/// made since, or that had a number which means another one then.
+pub(super) fn of_others(vault: &Vault, backup: &Vault, context: &Context) -> Vec<KeyId> {
+    let Ok(Some(usage)) = UsageStore::open(vault, context.settings.wait) else {
+        return Vec::new();
+    };
+    let is_other = |key: &KeyId| match (vault.origin(*key), backup.origin(*key)) {
+        (Ok(here), Ok(there)) => here != there,
+        _ => true,
+    };
+    let mut others = Vec::new();
+    let mut last = 0;
+    while let Ok(keys) = usage.keys_after(last) {
+        let Some(&end) = keys.last() else { break };
+        last = end;
+        others.extend(keys.into_iter().filter(is_other));
+    }
+    others
+}
+
+/// Clears what is recorded of keys that are not those of the vault any more.
+pub(super) fn forget(others: Vec<KeyId>, context: &Context) {
+    if others.is_empty() {
+        return;
+    }
+    let forget = || -> Result<(), Error> {
+        let vault = context.open()?;
+        let usage = UsageStore::open(&vault, context.settings.wait)
+            .and_then(|usage| usage.map_or(Ok(()), |mut usage| usage.forget(&others)));
+        usage.map_err(|error| Error::new(ExitStatus::Trouble, error.to_string()))
+    };
+    if let Err(error) = forget() {
+        context.ui.warn(format!(
+            "the usage of deleted keys was not cleared: {error}"
+        ));
+    }
+}
