@@ -43,9 +43,6 @@ impl Blocks {
     }
 
     /// Takes memory for `blocks` blocks of 1 KiB.
-    ///
-    /// # Errors
-    /// If the system has no such memory.
     pub fn new(blocks: usize) -> nix::Result<Self> {
         let used = (blocks * size_of::<Block>()).next_multiple_of(HUGE_PAGE);
         // One huge page more, so that an aligned beginning lies within.
