@@ -165,9 +165,6 @@ pub enum SecretMatch {
 
 impl SecretMatch {
     /// The key's secret, or the verdict on what is none.
-    ///
-    /// # Errors
-    /// That verdict.
     pub fn secret(&self) -> Result<&StoredSecret, Verdict> {
         match self {
             Self::Nobody(verdict) => Err(*verdict),

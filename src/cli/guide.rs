@@ -45,9 +45,6 @@ pub(super) fn asked(error: &clap::Error) -> Option<&str> {
 }
 
 /// Prints the guide of this name.
-///
-/// # Errors
-/// If there is none, or standard output does not take it.
 pub(super) fn print(ui: &Ui, topic: &str) -> Result<ExitStatus, Error> {
     let guide = GUIDES.iter().find(|(name, _)| *name == topic);
     let (_, text) = guide.ok_or_else(|| not_found(topic))?;

@@ -90,9 +90,6 @@ impl Context {
     }
 
     /// Writes every export that the settings name, and tells what was written and what failed.
-    ///
-    /// # Errors
-    /// If it is not this process's turn in time.
     pub fn write_exports(&self, vault: &Vault) -> Result<(Vec<ExportedView>, Vec<Error>), Error> {
         let _turn = self.turn(vault)?;
         let (mut written, mut failures) = (Vec::new(), Vec::new());
@@ -162,9 +159,6 @@ impl Context {
 }
 
 /// Writes an export of what the vault holds at one moment, piece by piece.
-///
-/// # Errors
-/// What `take` fails with, or if the vault cannot be read.
 pub fn pour(
     format: ExportFormat,
     vault: &Vault,

@@ -81,9 +81,6 @@ pub fn expect_savable<E: From<Error> + From<super::Error>>(
 }
 
 /// What the file at `path` holds; nothing if there is none.
-///
-/// # Errors
-/// If it is no file that [`save`] changes, or cannot be read.
 pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     Ok(shared::read(path)?.unwrap_or_default())
 }

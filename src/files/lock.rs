@@ -19,17 +19,11 @@ pub struct FileLock {
 
 impl FileLock {
     /// Waits for a turn, for so long; `None` if it did not come.
-    ///
-    /// # Errors
-    /// If the folder cannot be opened, or its file system knows no locks.
     pub fn wait_for(folder: &Path, wait: Duration) -> io::Result<Option<Self>> {
         Self::at(File::open(folder)?, wait)
     }
 
     /// Waits for a turn at what was opened, for so long; `None` if it did not come.
-    ///
-    /// # Errors
-    /// If its file system knows no locks.
     pub fn at(held: File, wait: Duration) -> io::Result<Option<Self>> {
         let start = Instant::now();
         loop {

@@ -153,9 +153,6 @@ pub fn read(path: &Path) -> Result<Contents, Error> {
 }
 
 /// Makes sure, as far as that can be told before, that a file can be changed so.
-///
-/// # Errors
-/// Those of [`change`].
 pub fn expect_changeable<E: From<Error>>(
     path: &Path,
     change: impl Fn(&[u8]) -> Result<Zeroizing<Vec<u8>>, E>,

@@ -45,9 +45,6 @@ pub struct WantedKey {
 
 impl WantedKey {
     /// The key as it is made at `now`; what the manifest does not say, the settings do.
-    ///
-    /// # Errors
-    /// If its time would be over.
     pub fn key(
         &self,
         settings: &Settings,

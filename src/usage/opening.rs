@@ -43,9 +43,6 @@ impl UsageStore {
 
     /// Opens the record of the vault's keys, or begins it, to keep it for so many days; one that
     /// was another vault's is begun anew.
-    ///
-    /// # Errors
-    /// If there is a file that cannot be used, or none can be made.
     pub fn open_or_create(
         vault: &Vault,
         wait: Duration,

@@ -45,9 +45,6 @@ impl Vault {
 
     /// Hands over every secret that is good at `now`, or that cannot be understood, in the order
     /// in which the keys were made, a key's current one before its old one.
-    ///
-    /// # Errors
-    /// What `take` fails with, or if the vault cannot be read.
     pub fn each_good<E: From<Error>>(
         &self,
         kind: Option<Kind>,

@@ -131,9 +131,6 @@ fn expect_rollback_mode(path: &Path) -> Result<(), Error> {
 impl CurrentVault {
     /// Opens the vault at the path as it is, damaged or changed by hand as it may be; there need
     /// not be one.
-    ///
-    /// # Errors
-    /// If it is not safe to use, busy, a newer postkey's, or no vault at all.
     pub fn open(path: &Path, wait: Duration) -> Result<Self, Error> {
         let mut present = Self {
             path: path.to_owned(),
@@ -190,9 +187,6 @@ impl CurrentVault {
 
     /// Copies the vault as it is beside itself, to `vault.db.before-restore-` and the time; tells
     /// where. Nothing is copied where there is no vault.
-    ///
-    /// # Errors
-    /// If there is no room, or it cannot be read.
     pub fn save(&self, now: Timestamp) -> Result<Option<PathBuf>, Error> {
         let Some(vault) = &self.vault else {
             return Ok(None);

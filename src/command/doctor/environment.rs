@@ -31,9 +31,6 @@ pub(super) fn vault_path(context: &Context) -> PathBuf {
 
 impl DoctorReport<'_> {
     /// Whether the vault is there and private.
-    ///
-    /// # Errors
-    /// If there is none.
     pub(super) fn place(&mut self, path: &Path) -> Result<(), Error> {
         let mut faults = health::place_faults(path);
         let missing = faults

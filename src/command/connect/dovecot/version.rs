@@ -70,9 +70,6 @@ impl Version {
 
     /// The version to print for where none is named: that of the Dovecot which is installed, or
     /// the newest, with a note.
-    ///
-    /// # Errors
-    /// If the Dovecot that is installed is too old.
     pub(in crate::command::connect) fn choose(context: &Context) -> Result<Self, Error> {
         let newest = Self::NEWEST.spelling().name;
         let Some(program) = program() else {
