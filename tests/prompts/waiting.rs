@@ -33,7 +33,7 @@ fn a_key_that_was_made_anew_meanwhile_is_left_alone() {
     sandbox.generate(["api", "ci"]);
     for (verb, question, answer) in [
         ("delete", "Type its name", "ci\r"),
-        ("regenerate", "[y/N]", "y\r"),
+        ("regenerate", "Type its name", "ci\r"),
     ] {
         let mut terminal = sandbox.on_terminal([verb, "ci"]);
         terminal.expect(question);
