@@ -16,13 +16,13 @@ use crate::settings::Settings;
 pub struct ApiKeyFlags {
     /// API: what it may call: full, read-only, send-only, contacts, or one from the settings
     #[arg(long, add = permissions())]
-    permission: Option<Permission>,
+    pub permission: Option<Permission>,
     /// API: the limit, as a plan: free, starter, business, or one from the settings
     #[arg(long, conflicts_with = "limit", add = plans())]
     plan: Option<String>,
     /// API: the limit, as requests per time: 300/day, 1000/hour, 20/minute, or none
     #[arg(long)]
-    limit: Option<Limit>,
+    pub limit: Option<Limit>,
 }
 
 impl ApiKeyFlags {

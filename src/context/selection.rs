@@ -5,19 +5,17 @@ use std::path::Path;
 use std::str::FromStr;
 
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
-use jiff::Timestamp;
 
 use super::completion;
+pub use super::key_menu::KeyPrompt;
+use super::key_menu::{OFFERED, choose};
 use crate::context::Context;
 use crate::context::name_list as list;
 use crate::context::name_list::{Repeated, STANDARD_INPUT};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Invalid, Key, KeyName};
-use crate::vault::{self, Record, SortOrder, Vault};
-
-/// How many keys are offered to choose from.
-const OFFERED: usize = 1000;
+use crate::key::{Invalid, KeyName};
+use crate::vault::Vault;
 
 /// A name, or `-` for the names on standard input.
 #[derive(Clone, Debug)]
@@ -33,27 +31,6 @@ impl FromStr for Selector {
         match text {
             "-" => Ok(Self::StandardInput),
             text => text.parse().map(Self::Name),
-        }
-    }
-}
-
-/// What is asked where no key named, and which keys are offered.
-#[derive(Clone, Copy)]
-pub struct KeyPrompt {
-    pub text: &'static str,
-    /// Whether the command has something to do to a key at a time; without it, to any.
-    pub fits: Option<fn(&Key, Timestamp) -> bool>,
-    /// What is said where it has to none.
-    pub none: &'static str,
-}
-
-impl KeyPrompt {
-    /// A question about any key.
-    pub const fn of_any(text: &'static str) -> Self {
-        Self {
-            text,
-            fits: None,
-            none: "there are no keys in this vault",
         }
     }
 }
@@ -139,54 +116,6 @@ pub fn name(
     context: &Context,
 ) -> Result<Option<KeyName>, Error> {
     name.map_or_else(|| choose(question, context), |name| Ok(Some(name)))
-}
-
-fn choose(question: KeyPrompt, context: &Context) -> Result<Option<KeyName>, Error> {
-    if context.is_yes {
-        return Err(Error::usage("no key named, and --yes disables prompts")
-            .with_hint("name it: `postkey list` shows the keys"));
-    }
-    context
-        .ui
-        .expect_person("no key named", "name it: `postkey list` shows the keys")?;
-    let vault = context.open()?;
-    if vault.names("", 1)?.is_empty() {
-        return Err(
-            Error::new(ExitStatus::NotFound, "there are no keys in this vault")
-                .with_hint("`postkey generate api NAME` creates one"),
-        );
-    }
-    let names = fitting(question, &vault, context.display().now)?;
-    if names.is_empty() {
-        return Err(Error::new(ExitStatus::NotFound, question.none)
-            .with_hint("`postkey list` shows the keys in this vault"));
-    }
-    if names.len() <= OFFERED {
-        let chosen = context.ui.search(question.text, &names)?;
-        return Ok(chosen.map(|chosen| names[chosen].clone()));
-    }
-    let answer = context
-        .ui
-        .line(question.text)?
-        .filter(|answer| !answer.is_empty());
-    Ok(answer.map(|answer| answer.parse()).transpose()?)
-}
-
-/// The names of the keys to offer, of too many one more than are.
-fn fitting(question: KeyPrompt, vault: &Vault, now: Timestamp) -> Result<Vec<KeyName>, Error> {
-    let Some(fits) = question.fits else {
-        return Ok(vault.names("", OFFERED + 1)?);
-    };
-    let mut page = vault.first_page(SortOrder::Name)?;
-    let mut names = Vec::new();
-    let mut take = |record: Result<Record, vault::Error>| match record {
-        Ok(Record { key, .. }) if fits(&key, now) => names.push(key.name),
-        // A damaged key can still be named.
-        _ => {}
-    };
-    while vault.next_page(&mut page, &mut take)? {}
-    names.truncate(OFFERED + 1);
-    Ok(names)
 }
 
 /// Which keys a reading command is about, and the vault that they are in.

@@ -11,6 +11,7 @@ mod format;
 mod json;
 mod listing;
 mod markdown;
+mod menu;
 mod output;
 mod progress;
 mod prompt;
@@ -27,6 +28,7 @@ pub use display::DisplayContext;
 pub use export::{ExportCounts, ExportText, can_be_of, may_give_way};
 pub use format::Format;
 pub use listing::{Item, Listing};
+pub use menu::MenuItem;
 pub use output::{Output, written};
 pub use streams::Ui;
 pub use views::{

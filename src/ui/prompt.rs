@@ -1,20 +1,19 @@
 //! Asking people: only on a terminal, and never in the way of a script.
 
-use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
+use std::str::FromStr;
 
 use dialoguer::theme::{ColorfulTheme, SimpleTheme, Theme};
-use dialoguer::{FuzzySelect, Select};
 use zeroize::Zeroizing;
 
 use super::Ui;
 use super::terminal::Guard;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::escape_controls;
-use crate::process::{self, job};
+use crate::key::{Invalid, escape_controls};
+use crate::process::job;
 
 /// Room for what a terminal's line holds (Linux, N_TTY), so that no copy of a secret stays
 /// behind where a buffer grew.
@@ -22,9 +21,6 @@ const LONGEST_ANSWER: usize = 4096;
 
 /// Room for a pasted text of several lines, in bytes.
 const LONGEST_TEXT: usize = 64 << 10;
-
-/// How many items are listed above a question that is answered by a line.
-const LISTED: usize = 50;
 
 impl Ui {
     /// Makes sure that somebody can be asked.
@@ -83,16 +79,51 @@ impl Ui {
         Ok(answer.map(|answer| answer.trim().to_owned()))
     }
 
+    /// Asks for a value until the answer is a valid one. An empty line is the default, or `None`
+    /// where there is none, as is the end of input.
+    pub fn value<T>(
+        &self,
+        question: &str,
+        default: Option<&str>,
+        parse: impl Fn(&str) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        loop {
+            self.put(question, default);
+            let Some(answer) = self.answer()? else {
+                return Ok(None);
+            };
+            let value = match (answer.trim(), default) {
+                ("", None) => return Ok(None),
+                ("", Some(default)) => parse(default),
+                (answer, _) => parse(answer),
+            };
+            match value {
+                Ok(value) => return Ok(Some(value)),
+                Err(error) => self.error(&error),
+            }
+        }
+    }
+
+    /// The same for a value that is read from its text, without a default.
+    pub fn parsed<T: FromStr<Err = Invalid>>(&self, question: &str) -> Result<Option<T>, Error> {
+        self.value(question, None, |answer| Ok(answer.parse()?))
+    }
+
     /// Writes a question.
-    fn put(&self, question: &str) {
+    fn put(&self, question: &str, default: Option<&str>) {
         let mut prompt = String::new();
         let theme = self.theme();
-        let _ = theme.format_input_prompt(&mut prompt, &escape_controls(question), None);
+        let _ = theme.format_input_prompt(&mut prompt, &escape_controls(question), default);
         let _ = io::stderr().write_all(prompt.as_bytes());
     }
 
     fn ask(&self, question: &str) -> Result<Option<Zeroizing<String>>, Error> {
-        self.put(question);
+        self.put(question, None);
+        self.answer()
+    }
+
+    /// Reads a line; `None` is the end of input.
+    fn answer(&self) -> Result<Option<Zeroizing<String>>, Error> {
         let line = read_line().map_err(|error| unreadable(&error))?;
         if line.is_empty() {
             let _ = io::stderr().write_all(b"\n");
@@ -119,7 +150,7 @@ impl Ui {
     /// Asks for lines that must not be shown, up to the end of input.
     pub fn hidden_text(&self, question: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
         let _guard = Guard::unechoed().map_err(|error| unreadable(&error))?;
-        self.put(question);
+        self.put(question, None);
         let mut text = Zeroizing::new(Vec::with_capacity(LONGEST_TEXT));
         loop {
             let line = read_line().map_err(|error| unreadable(&error))?;
@@ -137,68 +168,7 @@ impl Ui {
         Ok(text)
     }
 
-    /// Lets one of a few things be chosen; `None` is Escape.
-    pub fn choose(&self, question: &str, items: &[impl Display]) -> Result<Option<usize>, Error> {
-        if process::is_dumb_terminal() {
-            return self.choose_by_line(question, items);
-        }
-        let _guard = Guard::new().map_err(|error| unreadable(&error))?;
-        let theme = self.theme();
-        let select = Select::with_theme(&*theme)
-            .with_prompt(question)
-            .items(items)
-            .default(0);
-        select.interact_opt().map_err(from_dialoguer)
-    }
-
-    /// Lets one of many things be chosen by typing a part of it; `None` is Escape.
-    pub fn search(&self, question: &str, items: &[impl Display]) -> Result<Option<usize>, Error> {
-        if process::is_dumb_terminal() {
-            return self.choose_by_line(question, items);
-        }
-        let _guard = Guard::new().map_err(|error| unreadable(&error))?;
-        let theme = self.theme();
-        let select = FuzzySelect::with_theme(&*theme)
-            .with_prompt(question)
-            .items(items)
-            .default(0);
-        select.max_length(10).interact_opt().map_err(from_dialoguer)
-    }
-
-    /// The same where the terminal has no cursor to move: the items are numbered, and a number or
-    /// an item's text is typed; an empty line and the end of input are `None`.
-    fn choose_by_line(
-        &self,
-        question: &str,
-        items: &[impl Display],
-    ) -> Result<Option<usize>, Error> {
-        let items: Vec<String> = items.iter().map(ToString::to_string).collect();
-        for (at, item) in items.iter().enumerate().take(LISTED) {
-            self.say(None, &format!("{:>3}  {item}", at + 1));
-        }
-        loop {
-            let answer = self.line(question)?;
-            let Some(answer) = answer.filter(|answer| !answer.is_empty()) else {
-                return Ok(None);
-            };
-            let is_it = |item: &String| item.eq_ignore_ascii_case(&answer);
-            let number = || {
-                answer
-                    .parse()
-                    .ok()
-                    .filter(|at| (1..=items.len()).contains(at))
-            };
-            match items.iter().position(is_it).or_else(|| Some(number()? - 1)) {
-                Some(chosen) => return Ok(Some(chosen)),
-                None => self.error(
-                    &Error::usage("no such choice")
-                        .with_hint("type a number or a name; leave empty to cancel"),
-                ),
-            }
-        }
-    }
-
-    fn theme(&self) -> Box<dyn Theme> {
+    pub(super) fn theme(&self) -> Box<dyn Theme> {
         match self.choice(&io::stderr()) {
             anstream::ColorChoice::Never => Box::new(SimpleTheme),
             _ => Box::new(ColorfulTheme::default()),
@@ -227,11 +197,6 @@ fn read_line() -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(line)
 }
 
-fn from_dialoguer(error: dialoguer::Error) -> Error {
-    let dialoguer::Error::IO(error) = error;
-    unreadable(&error)
-}
-
-fn unreadable(error: &io::Error) -> Error {
+pub(super) fn unreadable(error: &io::Error) -> Error {
     Error::new(ExitStatus::No, format!("cannot read the answer: {error}"))
 }

@@ -14,6 +14,8 @@ fn a_dumb_terminal_gets_lines_only_and_can_answer_every_question() {
                 ("Kind of key", "neither"),
                 ("no such choice", "2"),
                 ("Key name", "new"),
+                ("Permission", ""),
+                ("Expires", ""),
             ],
             "xkeypost-",
         ),
@@ -72,7 +74,7 @@ fn a_menu_offers_what_the_command_can_do_something_to() {
         let shown = terminal.shown();
         let found: Vec<&str> = ["resting", "running", "turning"]
             .into_iter()
-            .filter(|name| shown.contains(&format!("  {name}\r\n")))
+            .filter(|name| shown.contains(&format!("  {name} ")))
             .collect();
         assert_eq!(found, offered, "{line}: {shown}");
     }

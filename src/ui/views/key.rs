@@ -7,9 +7,9 @@ use super::secret::{self, SecretView};
 use super::usage::{NEVER_USED, Recorded, told, under};
 use super::{EntryView, PolicyView, or_empty, text};
 use crate::key::{Key, Limit, Tail};
-use crate::ui::DisplayContext;
 use crate::ui::listing::{Item, Row, table_of};
 use crate::ui::table::{self, Column};
+use crate::ui::{DisplayContext, MenuItem};
 use crate::usage::{Details, Summary};
 use crate::vault::{Entry, SecretInfo};
 
@@ -138,6 +138,17 @@ impl<'a> KeyView<'a> {
             seen.map(|at| format!("seen {at}: run `postkey doctor` to check the clock")),
         );
         facts
+    }
+
+    /// The key in a menu: `web`, `api`, `active`, `used 3 days ago`.
+    pub fn menu_item(&self, display: &DisplayContext) -> MenuItem {
+        let used = match (self.last_used_at, self.is_recorded) {
+            (Some(last), _) => format!("used {}", display.distance(last)),
+            (None, true) => "never used".to_owned(),
+            (None, false) => String::new(),
+        };
+        let (name, kind, status) = (self.name, self.kind, self.status);
+        vec![name.to_owned(), kind.to_owned(), status.to_owned(), used]
     }
 
     fn last_used(&self, display: &DisplayContext) -> String {

@@ -1,0 +1,171 @@
+//! Menus: one of a few things, or of many, is chosen.
+
+use console::{Alignment, Term, pad_str};
+use dialoguer::{FuzzySelect, Select};
+
+use super::Ui;
+use super::prompt::unreadable;
+use super::terminal::Guard;
+use crate::error::Error;
+use crate::key::escape_controls;
+use crate::process;
+
+/// How many items are listed above a question that is answered by a line.
+const LISTED: usize = 50;
+
+/// How many items of a menu are seen at once.
+const SEEN: usize = 10;
+
+/// The gap between two columns.
+const GAP: usize = 2;
+
+/// What stands before an item, and is kept free behind it.
+const MARGIN: usize = 3;
+
+/// What is left of the first column at least.
+const LEAST: usize = 16;
+
+/// An item as its cells; the first one is the word that it can be chosen by.
+pub type MenuItem = Vec<String>;
+
+impl Ui {
+    /// Lets one of a few things be chosen; `None` is Escape.
+    pub fn choose(&self, question: &str, items: &[MenuItem]) -> Result<Option<usize>, Error> {
+        if process::is_dumb_terminal() {
+            return self.choose_by_line(question, items);
+        }
+        let _guard = Guard::new().map_err(|error| unreadable(&error))?;
+        let theme = self.theme();
+        let select = Select::with_theme(&*theme)
+            .with_prompt(question)
+            .items(lines(items, room()))
+            .default(0);
+        select.interact_opt().map_err(from_dialoguer)
+    }
+
+    /// Lets one of many things be chosen by typing a part of it; `None` is Escape.
+    pub fn search(&self, question: &str, items: &[MenuItem]) -> Result<Option<usize>, Error> {
+        if process::is_dumb_terminal() {
+            return self.choose_by_line(question, items);
+        }
+        let _guard = Guard::new().map_err(|error| unreadable(&error))?;
+        let theme = self.theme();
+        let select = FuzzySelect::with_theme(&*theme)
+            .with_prompt(question)
+            .items(lines(items, room()))
+            .default(0);
+        select
+            .max_length(SEEN)
+            .interact_opt()
+            .map_err(from_dialoguer)
+    }
+
+    /// The same where the terminal has no cursor to move: the items are numbered, and a number or
+    /// an item's word is typed; an empty line and the end of input are `None`.
+    fn choose_by_line(&self, question: &str, items: &[MenuItem]) -> Result<Option<usize>, Error> {
+        for (at, line) in lines(items, room()).iter().enumerate().take(LISTED) {
+            self.say(None, &format!("{:>3}  {line}", at + 1));
+        }
+        loop {
+            let answer = self.line(question)?;
+            let Some(answer) = answer.filter(|answer| !answer.is_empty()) else {
+                return Ok(None);
+            };
+            let is_it = |item: &MenuItem| item[0].eq_ignore_ascii_case(&answer);
+            let number = || {
+                answer
+                    .parse()
+                    .ok()
+                    .filter(|at| (1..=items.len()).contains(at))
+            };
+            match items.iter().position(is_it).or_else(|| Some(number()? - 1)) {
+                Some(chosen) => return Ok(Some(chosen)),
+                None => self.error(
+                    &Error::usage("no such choice")
+                        .with_hint("type a number or a name; leave empty to cancel"),
+                ),
+            }
+        }
+    }
+}
+
+/// How many columns an item may have.
+fn room() -> usize {
+    usize::from(Term::stderr().size().1).saturating_sub(MARGIN)
+}
+
+/// The items, a line each, their cells in columns; the first column gives way.
+fn lines(items: &[MenuItem], room: usize) -> Vec<String> {
+    let items: Vec<MenuItem> = items.iter().map(escaped).collect();
+    let columns = items.iter().map(Vec::len).max().unwrap_or(0);
+    let widest = |column: usize| {
+        let cells = items.iter().filter_map(|item| item.get(column));
+        cells
+            .map(|cell| console::measure_text_width(cell))
+            .max()
+            .unwrap_or(0)
+    };
+    let mut widths: Vec<usize> = (0..columns).map(widest).collect();
+    if let Some((first, others)) = widths.split_first_mut() {
+        let others = others.iter().filter(|width| **width > 0);
+        let others: usize = others.map(|width| width + GAP).sum();
+        *first = (*first).min(room.saturating_sub(others).max(LEAST));
+    }
+    items.iter().map(|item| line(item, &widths, room)).collect()
+}
+
+fn escaped(item: &MenuItem) -> MenuItem {
+    item.iter()
+        .map(|cell| escape_controls(cell).into_owned())
+        .collect()
+}
+
+fn line(cells: &MenuItem, widths: &[usize], room: usize) -> String {
+    let shown = cells.iter().zip(widths).filter(|(_, width)| **width > 0);
+    let padded = shown.map(|(cell, &width)| pad_str(cell, width, Alignment::Left, Some("…")));
+    let line = padded.collect::<Vec<_>>().join(&" ".repeat(GAP));
+    console::truncate_str(line.trim_end(), room, "…").into_owned()
+}
+
+fn from_dialoguer(error: dialoguer::Error) -> Error {
+    let dialoguer::Error::IO(error) = error;
+    unreadable(&error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(items: &[&[&str]], room: usize) -> Vec<String> {
+        let item = |cells: &&[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect();
+        lines(&items.iter().map(item).collect::<Vec<_>>(), room)
+    }
+
+    #[test]
+    fn cells_stand_in_columns_and_the_first_one_gives_way() {
+        let long = "n".repeat(64);
+        let items: &[&[&str]] = &[
+            &["web", "api", "active", "used just now"],
+            &[&long, "smtp", "inactive", "never used"],
+        ];
+        assert_eq!(
+            shown(items, 77),
+            [
+                format!("web{}  api   active    used just now", " ".repeat(43)),
+                format!("{}…  smtp  inactive  never used", "n".repeat(45)),
+            ]
+        );
+        for room in [10, 20, 40, 77, 200] {
+            let lines = shown(items, room);
+            assert!(lines.iter().all(|line| line.chars().count() <= room));
+            assert!(lines[0].starts_with("web"), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_column_takes_no_room_and_nothing_moves_the_cursor() {
+        let items: &[&[&str]] = &[&["a\x1b[2J", "", "x"], &["b", "", "y"]];
+        assert_eq!(shown(items, 77), ["a\\u{1b}[2J  x", "b           y"]);
+        assert!(shown(&[], 77).is_empty());
+    }
+}
