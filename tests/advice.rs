@@ -665,6 +665,10 @@ const COVERED: &[(&str, &str)] = &[
     ("export dovecot", "in a file's first line"),
     ("export dovecot FILE", "a new file"),
     ("generate api NAME", "makes a new key"),
+    (
+        "generate {kind} {name}{description}",
+        "makes a new key, which tests/prompts runs",
+    ),
     ("generate smtp NAME", "makes a new key"),
     ("generate smtp NAME --default", "makes a new key"),
     ("help COMMAND", "reads"),

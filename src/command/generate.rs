@@ -4,6 +4,7 @@ mod decoy;
 mod existing;
 mod many;
 mod place;
+mod questions;
 
 use std::path::PathBuf;
 
@@ -24,6 +25,7 @@ use crate::key::{
 };
 use crate::ui::KeyView;
 use crate::vault::{self, Action, Author, Change, Vault};
+use questions::RequestedName;
 
 /// Create a key and print its secret once
 ///
@@ -31,7 +33,8 @@ use crate::vault::{self, Action, Author, Change, Vault};
 /// never shown again; everything else goes to standard error. If it cannot be delivered, no key is
 /// created. The first key creates the vault.
 ///
-/// On a terminal, a missing kind or name is prompted for.
+/// On a terminal, a missing kind or name is prompted for, and then the permission and the expiry
+/// unless they are given. If the name is invalid, such as `Production App`, a valid one is offered.
 ///
 /// With --from it creates many keys at once, all with the same flags, hashing on all cores: their
 /// secrets go into a folder, or to standard output as one object per line (--format jsonl). Every
@@ -64,7 +67,7 @@ pub struct Generate {
     #[arg(value_parser = arguments::one_of(Kind::ALL, Kind::word))]
     kind: Option<Kind>,
     /// The key's name: 1 to 64 of A-Z a-z 0-9 . _ -
-    name: Option<KeyName>,
+    name: Option<RequestedName>,
     /// What it is for, in at most 200 characters; not secret
     #[arg(long, value_name = "TEXT")]
     description: Option<Description>,
@@ -122,7 +125,7 @@ pub(super) fn run(mut args: Generate, context: &mut Context) -> Result<ExitStatu
         return Err(Error::usage("--save-dir requires --from")
             .with_hint("add --from FILE with the names of the keys, one per line"));
     }
-    let Some((kind, name)) = kind_and_name(&mut args, context)? else {
+    let Some((kind, name)) = args.complete(context)? else {
         return Ok(selection::nothing_chosen(context));
     };
     let expires = args.expiry(&context.settings);
@@ -192,50 +195,6 @@ fn make(
         tell_made_up(key, target, context);
     }
     Ok(ExitStatus::Done)
-}
-
-/// The kind and name that were given or are answered; `None` if a question is not answered.
-fn kind_and_name(args: &mut Generate, context: &Context) -> Result<Option<(Kind, KeyName)>, Error> {
-    let form = "run `postkey generate api NAME` or `postkey generate smtp NAME`";
-    let kind = match args.kind {
-        Some(kind) => kind,
-        None => {
-            context.ui.expect_person("no kind given", form)?;
-            let kinds = Kind::ALL.map(|kind| format!("{kind}: {}", purpose(kind)));
-            match context.ui.choose("Kind of key", &kinds)? {
-                Some(chosen) => Kind::ALL[chosen],
-                None => return Ok(None),
-            }
-        }
-    };
-    let name = match args.name.take() {
-        Some(name) => Some(name),
-        None => {
-            context.ui.expect_person("no name given", form)?;
-            ask_name(context)?
-        }
-    };
-    Ok(name.map(|name| (kind, name)))
-}
-
-fn purpose(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Smtp => "a username and password for mail",
-        Kind::Api => "a key for an HTTP API",
-    }
-}
-
-/// Asks for a name until a good one is given; an empty line ends it.
-fn ask_name(context: &Context) -> Result<Option<KeyName>, Error> {
-    loop {
-        match context.ui.line("Key name")? {
-            Some(answer) if !answer.is_empty() => match answer.parse() {
-                Ok(name) => return Ok(Some(name)),
-                Err(invalid) => context.ui.error(&Error::from(invalid)),
-            },
-            _ => return Ok(None),
-        }
-    }
 }
 
 impl Generate {

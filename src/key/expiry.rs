@@ -63,6 +63,16 @@ impl Expiry {
     }
 }
 
+impl fmt::Display for Expiry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Never => f.write_str("never"),
+            Self::After(period) => period.fmt(f),
+            Self::At(moment) => moment.fmt(f),
+        }
+    }
+}
+
 impl FromStr for Expiry {
     type Err = Invalid;
 

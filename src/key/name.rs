@@ -1,6 +1,7 @@
 //! What an operator calls a key.
 
 use std::fmt;
+use std::iter;
 use std::str::FromStr;
 
 use compact_str::CompactString;
@@ -9,6 +10,9 @@ use super::{Invalid, looks_like_a_secret};
 
 /// The longest name, in characters.
 const LONGEST: usize = 64;
+
+/// The highest number that is put behind a name that is taken.
+const MOST_NUMBERED: usize = 99;
 
 /// A key's name: 1 to 64 of `A-Z a-z 0-9 . _ -`, beginning with a letter or digit.
 ///
@@ -25,6 +29,23 @@ impl KeyName {
     /// A name near a text, which may be the text itself.
     pub fn near(text: &str) -> Self {
         Self(suggestion(text).into())
+    }
+
+    /// A name near an invalid one that is not taken, if anything of that can be in a name:
+    /// `production-app` for `Production App`.
+    pub fn suggested(text: &str, is_taken: impl Fn(&Self) -> bool) -> Option<Self> {
+        if looks_like_a_secret(text) || is_pattern(text) {
+            return None;
+        }
+        let base = slug(text)?;
+        let numbered = |number: usize| {
+            let end = format!("-{number}");
+            let kept = base[..base.len().min(LONGEST - end.len())].trim_end_matches('-');
+            format!("{kept}{end}")
+        };
+        let names = iter::once(base.clone()).chain((2..=MOST_NUMBERED).map(numbered));
+        let names = names.filter_map(|name| name.parse().ok());
+        names.into_iter().find(|name| !is_taken(name))
     }
 
     /// What all names that mean the same key have in common.
@@ -95,14 +116,21 @@ fn is_pattern(text: &str) -> bool {
         && text.bytes().all(|byte| is_wild(byte) || is_allowed(byte))
 }
 
-/// A name near `text` that would do: `Production App` gives `production-app`.
+/// A name near `text` that would do, whatever the text is.
 fn suggestion(text: &str) -> String {
-    let lower = text
-        .chars()
-        .take(LONGEST * 4)
-        .collect::<String>()
-        .to_lowercase();
-    let words: Vec<&str> = lower
+    slug(text).unwrap_or_else(|| "my-key".to_owned())
+}
+
+/// The words of a text as a name: `Production App` gives `production-app`. `None` if it has none.
+fn slug(text: &str) -> Option<String> {
+    let mut ascii = String::new();
+    for character in text.chars().take(LONGEST * 4).flat_map(char::to_lowercase) {
+        match transliterated(character) {
+            Some(letters) => ascii.push_str(letters),
+            None => ascii.push(character),
+        }
+    }
+    let words: Vec<&str> = ascii
         .split(|character: char| !character.is_ascii() || !is_allowed(character as u8))
         .map(|word| word.trim_matches(['.', '_', '-']))
         .filter(|word| !word.is_empty())
@@ -110,11 +138,27 @@ fn suggestion(text: &str) -> String {
     let mut name = words.join("-");
     name.truncate(LONGEST);
     let name = name.trim_end_matches('-');
-    if name.is_empty() {
-        "my-key".to_owned()
-    } else {
-        name.to_owned()
-    }
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// The letters that stand for one with a mark, and none for the mark alone.
+fn transliterated(character: char) -> Option<&'static str> {
+    Some(match character {
+        'ä' | 'æ' => "ae",
+        'ö' | 'ø' | 'œ' => "oe",
+        'ü' => "ue",
+        'ß' => "ss",
+        'à'..='å' => "a",
+        'ç' => "c",
+        'è'..='ë' => "e",
+        'ì'..='ï' => "i",
+        'ñ' => "n",
+        'ò'..='õ' => "o",
+        'ù'..='û' => "u",
+        'ý' | 'ÿ' => "y",
+        '\u{300}'..='\u{36f}' => "",
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -129,12 +173,44 @@ mod tests {
             ("", "my-key"),
             ("-x-", "x"),
             ("a/b\\c", "a-b-c"),
-            ("Über Mail", "ber-mail"),
+            ("Über Mail", "ueber-mail"),
             ("..", "my-key"),
         ] {
             let error = bad.parse::<KeyName>().expect_err(bad);
             assert_eq!(error.hint(), Some(format!("`{good}` would do").as_str()));
         }
+    }
+
+    #[test]
+    fn an_invalid_name_is_answered_with_a_valid_one_that_is_free() {
+        let (long, taken) = ("n".repeat(80), ["production-app", "shop", "shop-2"]);
+        let secret = "xkeypost-0123456789abcdef";
+        let numbered = format!("{}-2", "x".repeat(62));
+        for (text, name) in [
+            ("two words", Some("two-words")),
+            ("  Two   Words  ", Some("two-words")),
+            ("Größe", Some("groesse")),
+            ("Ærø Café", Some("aeroe-cafe")),
+            ("U\u{308}ber", Some("uber")),
+            (".hidden", Some("hidden")),
+            ("--flag", Some("flag")),
+            (&long, Some(&long[..64])),
+            ("Production App", Some("production-app-2")),
+            ("Shop!", Some("shop-3")),
+            (&"X".repeat(65), Some(&*numbered)),
+            ("", None),
+            ("…", None),
+            ("...", None),
+            ("日本", None),
+            ("team*", None),
+            (secret, None),
+        ] {
+            let is_taken =
+                |name: &KeyName| taken.contains(&name.as_str()) || name.as_str() == "x".repeat(64);
+            let found = KeyName::suggested(text, is_taken);
+            assert_eq!(found.as_ref().map(KeyName::as_str), name, "{text}");
+        }
+        assert_eq!(KeyName::suggested("two words", |_| true), None);
     }
 
     #[test]

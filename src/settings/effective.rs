@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use clap::ValueEnum;
 
 use super::{SettingSource, Settings, VaultSource};
-use crate::key::Expiry;
 
 /// A setting, as it is in effect.
 #[derive(Clone, Debug)]
@@ -83,7 +82,7 @@ impl Settings {
             ("vault", self.vault.display().to_string()),
             ("wait", format!("{}s", self.wait.as_secs_f64())),
             ("brand", self.brand.to_string()),
-            ("defaults.expires", expiry(self.expires)),
+            ("defaults.expires", self.expires.to_string()),
             ("defaults.permission", self.permission.to_string()),
             ("defaults.plan", self.limit.to_string()),
             ("policy.rotate_every", self.policy.rotate_every.to_string()),
@@ -100,13 +99,5 @@ impl Settings {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into()
-    }
-}
-
-fn expiry(expiry: Expiry) -> String {
-    match expiry {
-        Expiry::Never => "never".to_owned(),
-        Expiry::After(period) => period.to_string(),
-        Expiry::At(moment) => moment.to_string(),
     }
 }
