@@ -2,10 +2,13 @@
 
 mod asking;
 mod dumb;
+mod generating;
 mod hiding;
 mod in_use;
 mod job;
+mod menu;
 mod nobody;
+mod setting;
 mod showing;
 pub mod terminal;
 mod waiting;

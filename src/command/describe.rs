@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::context::selection::KeyPrompt;
 use crate::context::{Context, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -13,20 +14,35 @@ use crate::vault::Action;
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
 pub struct Describe {
-    /// The key
+    /// The key; prompted for on a terminal
     #[arg(add = selection::completer())]
-    name: KeyName,
-    /// What it is for, in at most 200 characters; not secret
-    #[arg(value_name = "TEXT", required_unless_present = "clear")]
+    name: Option<KeyName>,
+    /// What it is for, in at most 200 characters; not secret; prompted for on a terminal
+    #[arg(value_name = "TEXT")]
     description: Option<Description>,
     /// Remove the description
     #[arg(long, conflicts_with = "description")]
     clear: bool,
 }
 
+const QUESTION: KeyPrompt = KeyPrompt::of_any("Describe which key?");
+
 pub(super) fn run(args: Describe, context: &mut Context) -> Result<ExitStatus, Error> {
-    let description = args.description;
-    context.edit(&args.name, Action::Describe, |key, _| {
+    let Some(name) = selection::name(args.name, QUESTION, context)? else {
+        return Ok(selection::nothing_chosen(context));
+    };
+    let description = match args.clear {
+        true => None,
+        false => {
+            let hint = "give it after the name, or pass --clear";
+            let answer = context.given_or_asked(args.description, "Description", hint)?;
+            if answer.is_none() {
+                return Ok(selection::nothing_chosen(context));
+            }
+            answer
+        }
+    };
+    context.edit(&name, Action::Describe, |key, _| {
         Ok(Key {
             description: description.clone(),
             ..key.clone()

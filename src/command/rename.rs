@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::context::selection::KeyPrompt;
 use crate::context::{Context, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -15,16 +16,24 @@ use crate::vault::Action;
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
 pub struct Rename {
-    /// The current name
+    /// The current name; prompted for on a terminal
     #[arg(add = selection::completer())]
-    name: KeyName,
-    /// The new name
-    new_name: KeyName,
+    name: Option<KeyName>,
+    /// The new name; prompted for on a terminal
+    new_name: Option<KeyName>,
 }
 
+const QUESTION: KeyPrompt = KeyPrompt::of_any("Rename which key?");
+
 pub(super) fn run(args: Rename, context: &mut Context) -> Result<ExitStatus, Error> {
-    let new_name = args.new_name;
-    context.edit(&args.name, Action::Rename, |key, _| {
+    let Some(name) = selection::name(args.name, QUESTION, context)? else {
+        return Ok(selection::nothing_chosen(context));
+    };
+    let hint = "give it after the current name";
+    let Some(new_name) = context.given_or_asked(args.new_name, "New name", hint)? else {
+        return Ok(selection::nothing_chosen(context));
+    };
+    context.edit(&name, Action::Rename, |key, _| {
         Ok(Key {
             name: new_name.clone(),
             ..key.clone()

@@ -1,11 +1,14 @@
 //! `postkey set`: a key's name, description, permission, limit, expiry, and rules of its own.
 
+mod questions;
+
 use std::str::FromStr;
 
 use clap::Args;
 
 use super::decoy;
 use crate::context::api_key_flags::ApiKeyFlags;
+use crate::context::selection::KeyPrompt;
 use crate::context::{Context, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -16,7 +19,8 @@ use crate::vault::Action;
 
 /// Change a key's name, description, permission, limit or expiry
 ///
-/// Its secret does not change.
+/// Its secret does not change. On a terminal, a missing key is prompted for, and what to change if
+/// nothing is given.
 ///
 /// Formats: text, json, jsonl, csv.
 #[derive(Args, Debug)]
@@ -27,9 +31,9 @@ Examples:
   postkey set reports --permission read-only --limit 1000/hour
   postkey set backup --rotate-every 365d --unused-after never")]
 pub struct Set {
-    /// The key
+    /// The key; prompted for on a terminal
     #[arg(add = selection::completer())]
-    name: KeyName,
+    name: Option<KeyName>,
     /// New name
     #[arg(long = "name", value_name = "NAME")]
     new_name: Option<KeyName>,
@@ -73,12 +77,24 @@ impl FromStr for OwnRule {
     }
 }
 
-pub(super) fn run(args: Set, context: &mut Context) -> Result<ExitStatus, Error> {
-    args.expect_something()?;
+const QUESTION: KeyPrompt = KeyPrompt {
+    text: "Change which key?",
+    fits: Some(|key, _| !key.is_decoy),
+    none: "every key is a decoy",
+};
+
+pub(super) fn run(mut args: Set, context: &mut Context) -> Result<ExitStatus, Error> {
+    args.expect_change(context)?;
+    let Some(name) = selection::name(args.name.take(), QUESTION, context)? else {
+        return Ok(selection::nothing_chosen(context));
+    };
+    if !args.has_change() && !args.ask_change(&name, context)? {
+        return Ok(selection::nothing_chosen(context));
+    }
     context.note_minutes(args.minutes());
     let permission = args.bounds.permission(context)?;
     let limit = args.bounds.limit(context)?;
-    context.edit_with_policy(&args.name, Action::Set, |key, policy, change| {
+    context.edit_with_policy(&name, Action::Set, |key, policy, change| {
         decoy::expect_none(key, "it has nothing to set")?;
         let expires = args
             .expires
@@ -95,17 +111,22 @@ pub(super) fn run(args: Set, context: &mut Context) -> Result<ExitStatus, Error>
 }
 
 impl Set {
-    fn expect_something(&self) -> Result<(), Error> {
+    /// Makes sure that a change was given, or can be asked for.
+    fn expect_change(&self, context: &Context) -> Result<(), Error> {
+        let hint = "give --name, --description, --permission, --plan, --limit, --expires, \
+                    --rotate-every or --unused-after";
+        match self.has_change() {
+            true => Ok(()),
+            false if context.is_yes => Err(Error::usage("nothing to change").with_hint(hint)),
+            false => context.ui.expect_person("no change given", hint),
+        }
+    }
+
+    fn has_change(&self) -> bool {
         let is_about = self.new_name.is_some() || self.description.is_some();
         let is_policy = self.rotate_every.is_some() || self.unused_after.is_some();
         let is_access = self.expires.is_some() || self.bounds.given().is_some();
-        if is_about || self.clear_description || is_policy || is_access {
-            return Ok(());
-        }
-        Err(Error::usage("nothing to change").with_hint(
-            "give --name, --description, --permission, --plan, --limit, --expires, \
-             --rotate-every or --unused-after",
-        ))
+        is_about || self.clear_description || is_policy || is_access
     }
 
     fn description(&self, before: &Key) -> Option<Description> {

@@ -11,7 +11,7 @@ use crate::sandbox::{Run, Sandbox};
 pub const AT_ONCE: Duration = Duration::from_secs(3);
 
 /// Every command line that would ask, and what its hint must name.
-pub const ASKING: [(&[&str], &str); 15] = [
+pub const ASKING: [(&[&str], &str); 21] = [
     (&["generate"], "`postkey generate api NAME`"),
     (&["generate", "api"], "`postkey generate api NAME`"),
     (&["generate", "smtp"], "`postkey generate smtp NAME`"),
@@ -27,6 +27,12 @@ pub const ASKING: [(&[&str], &str); 15] = [
     (&["rotate", "--abort"], "`postkey list`"),
     (&["rotate", "--finish", "ci"], "--yes"),
     (&["rotate", "--abort", "ci"], "--yes"),
+    (&["set"], "--description"),
+    (&["set", "--limit", "none"], "`postkey list`"),
+    (&["rename"], "`postkey list`"),
+    (&["rename", "ci"], "after the current name"),
+    (&["describe"], "`postkey list`"),
+    (&["describe", "ci"], "--clear"),
 ];
 
 #[test]

@@ -1,0 +1,139 @@
+//! What `set` asks for on a terminal if no change was given: a field, and its value.
+
+use std::fmt::Display;
+
+use super::{OwnRule, Set};
+use crate::command::decoy;
+use crate::context::Context;
+use crate::error::Error;
+use crate::key::{Key, KeyName, Kind, Limit, OwnPolicy, Term};
+use crate::ui::MenuItem;
+
+/// Something about a key that can be changed, named after its flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SettableField {
+    Name,
+    Description,
+    NoDescription,
+    Permission,
+    Limit,
+    Expires,
+    RotateEvery,
+    UnusedAfter,
+}
+
+impl SettableField {
+    const ALL: [Self; 8] = [
+        Self::Name,
+        Self::Description,
+        Self::NoDescription,
+        Self::Permission,
+        Self::Limit,
+        Self::Expires,
+        Self::RotateEvery,
+        Self::UnusedAfter,
+    ];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Description => "description",
+            Self::NoDescription => "clear-description",
+            Self::Permission => "permission",
+            Self::Limit => "limit",
+            Self::Expires => "expires",
+            Self::RotateEvery => "rotate-every",
+            Self::UnusedAfter => "unused-after",
+        }
+    }
+
+    /// Whether the key has such a field.
+    fn is_of(self, key: &Key) -> bool {
+        match self {
+            Self::NoDescription => key.description.is_some(),
+            Self::Permission | Self::Limit => key.kind() == Kind::Api,
+            _ => true,
+        }
+    }
+
+    /// What the field is now.
+    fn value(self, key: &Key, policy: &OwnPolicy, context: &Context) -> String {
+        let rule = |rule: Option<Term>| rule.map_or("policy".to_owned(), |term| term.to_string());
+        match self {
+            Self::Name => key.name.to_string(),
+            Self::Description => or_none(key.description.as_ref()),
+            Self::NoDescription => String::new(),
+            Self::Permission => or_none(key.permission()),
+            Self::Limit => or_none(key.limit()),
+            Self::Expires => context.display().end(key.expires_at),
+            Self::RotateEvery => rule(policy.rotate_every),
+            Self::UnusedAfter => rule(policy.unused),
+        }
+    }
+}
+
+fn or_none(value: Option<impl Display>) -> String {
+    value.map_or("none".to_owned(), |value| value.to_string())
+}
+
+impl Set {
+    /// Asks what to change about the key; tells whether that was answered.
+    pub(super) fn ask_change(&mut self, name: &KeyName, context: &Context) -> Result<bool, Error> {
+        let Some(field) = choose_field(name, context)? else {
+            return Ok(false);
+        };
+        self.ask_value(field, context)?;
+        Ok(self.has_change())
+    }
+
+    fn ask_value(&mut self, field: SettableField, context: &Context) -> Result<(), Error> {
+        let ui = &context.ui;
+        match field {
+            SettableField::Name => self.new_name = ui.parsed("New name")?,
+            SettableField::Description => self.description = ui.parsed("Description")?,
+            SettableField::NoDescription => self.clear_description = true,
+            SettableField::Permission => self.bounds.permission = context.ask_permission(None)?,
+            SettableField::Limit => {
+                let question = "Limit: 300/day, 1000/hour, none, or a plan";
+                self.bounds.limit = ui.value(question, None, |answer| limit(answer, context))?;
+            }
+            SettableField::Expires => self.expires = context.ask_expiry(None)?,
+            SettableField::RotateEvery => self.rotate_every = ask_rule("Rotate every", context)?,
+            SettableField::UnusedAfter => self.unused_after = ask_rule("Unused after", context)?,
+        }
+        Ok(())
+    }
+}
+
+/// Lets a field of the key be chosen; its value stands beside it.
+fn choose_field(name: &KeyName, context: &Context) -> Result<Option<SettableField>, Error> {
+    let vault = context.open()?;
+    let record = vault.find(name)?;
+    decoy::expect_none(&record.key, "it has nothing to set")?;
+    let policy = vault.policy(record.id)?;
+    let mut fields = SettableField::ALL.to_vec();
+    fields.retain(|field| field.is_of(&record.key));
+    let item = |field: &SettableField| -> MenuItem {
+        let value = field.value(&record.key, &policy, context);
+        vec![field.word().to_owned(), value]
+    };
+    let items: Vec<MenuItem> = fields.iter().map(item).collect();
+    let question = format!("Change what about `{name}`?");
+    let chosen = context.ui.choose(&question, &items)?;
+    Ok(chosen.map(|chosen| fields[chosen]))
+}
+
+/// A limit, or that of a plan.
+fn limit(answer: &str, context: &Context) -> Result<Limit, Error> {
+    let plans = &context.settings.plans;
+    match plans.names().any(|plan| plan == answer) {
+        true => Ok(plans.limit(answer)?),
+        false => Ok(answer.parse()?),
+    }
+}
+
+fn ask_rule(what: &str, context: &Context) -> Result<Option<OwnRule>, Error> {
+    context.ui.parsed(&format!(
+        "{what}: 30d, never, or policy for the settings' rule"
+    ))
+}

@@ -1,0 +1,186 @@
+//! What `set`, `rename` and `describe` ask for.
+
+use super::terminal::Terminal;
+use crate::sandbox::Sandbox;
+
+const FIELD: &str = "Change what about `web`?";
+
+fn with_a_key() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "web", "--description", "the web shop"]);
+    sandbox
+}
+
+/// A command on a terminal without a cursor, where a choice is typed.
+fn on_lines(sandbox: &Sandbox, line: &str) -> Terminal {
+    let mut command = sandbox.command(line.split(' '));
+    Terminal::start(command.env("TERM", "dumb"))
+}
+
+#[test]
+fn without_a_change_a_field_and_its_value_are_asked_for() {
+    let sandbox = with_a_key();
+    for (field, answers, told) in [
+        (
+            "permission",
+            &[("Permission: ", "read-only")][..],
+            "permission full → read-only",
+        ),
+        (
+            "limit",
+            &[("Limit: ", "often"), ("is not a limit", "starter")],
+            "limit none → 20000/day",
+        ),
+        (
+            "limit",
+            &[("Limit: ", "300/day")],
+            "limit 20000/day → 300/day",
+        ),
+        (
+            "expires",
+            &[
+                ("Expires: ", "2020-01-01"),
+                ("not in the future", "2099-01-31"),
+            ],
+            "expires never → 2099-01-31",
+        ),
+        ("rotate-every", &[("Rotate every: ", "365d")], "365d"),
+        ("unused-after", &[("Unused after: ", "never")], "never"),
+        (
+            "description",
+            &[("Description", "mail")],
+            "description the web shop → mail",
+        ),
+        ("clear-description", &[], "description was mail"),
+        (
+            "name",
+            &[("New name", "no name"), ("is not a key's name", "shop")],
+            "name web → shop",
+        ),
+    ] {
+        let mut terminal = on_lines(&sandbox, "set web");
+        terminal.expect(FIELD).press(&format!("{field}\r"));
+        for (question, answer) in answers {
+            terminal.expect(question).press(&format!("{answer}\r"));
+        }
+        terminal.expect("`web`: ").expect(told);
+        assert_eq!(terminal.end(), 0, "{field}: {}", terminal.shown());
+    }
+    assert_eq!(sandbox.show("shop")["limit"], "300/day");
+}
+
+#[test]
+fn the_menu_shows_what_the_fields_are_and_only_those_of_the_key() {
+    let sandbox = with_a_key();
+    sandbox.generate(["smtp", "mail"]);
+    let shown = |name: &str| {
+        let mut terminal = on_lines(&sandbox, &format!("set {name}"));
+        terminal.expect("Change what about").press("\r");
+        assert_eq!(terminal.end(), 1);
+        terminal.shown()
+    };
+    let web = shown("web");
+    for line in [
+        "name               web",
+        "limit              none",
+        "expires            never",
+    ] {
+        assert!(web.contains(line), "{web}");
+    }
+    let mail = shown("mail");
+    for word in ["permission", "limit", "clear-description"] {
+        assert!(web.contains(word) && !mail.contains(word), "{mail}");
+    }
+}
+
+#[test]
+fn nothing_is_changed_without_an_answer() {
+    let sandbox = with_a_key();
+    let before = std::fs::read(sandbox.vault()).unwrap();
+    for end in ["\r", "\x04"] {
+        for field in ["name", "permission", "expires", "rotate-every"] {
+            let mut terminal = on_lines(&sandbox, "set web");
+            terminal.expect(FIELD).press(&format!("{field}\r"));
+            terminal.expect(": ").press(end);
+            assert_eq!(terminal.end(), 1, "{}", terminal.shown());
+        }
+        for line in [
+            "set",
+            "set web",
+            "rename",
+            "rename web",
+            "describe",
+            "describe web",
+        ] {
+            let mut terminal = on_lines(&sandbox, line);
+            terminal.expect(": ").press(end);
+            assert_eq!(terminal.end(), 1, "{line}: {}", terminal.shown());
+        }
+    }
+    assert_eq!(std::fs::read(sandbox.vault()).unwrap(), before);
+}
+
+#[test]
+fn a_key_that_is_missing_is_asked_for_whatever_else_was_given() {
+    let sandbox = with_a_key();
+    for (line, question, told) in [
+        (
+            "set --limit 1/day",
+            "Change which key?",
+            "limit none → 1/day",
+        ),
+        (
+            "describe --clear",
+            "Describe which key?",
+            "description was the web shop",
+        ),
+    ] {
+        let mut terminal = on_lines(&sandbox, line);
+        terminal.expect(question).press("web\r").expect(told);
+        assert_eq!(terminal.end(), 0, "{}", terminal.shown());
+    }
+}
+
+#[test]
+fn rename_and_describe_ask_for_what_is_missing() {
+    let sandbox = with_a_key();
+    for (line, answers, told) in [
+        (
+            "describe",
+            &[("Describe which key?", "web"), ("Description", "mail")][..],
+            "description the web shop → mail",
+        ),
+        (
+            "describe web",
+            &[("Description", "news")],
+            "description mail → news",
+        ),
+        (
+            "rename",
+            &[("Rename which key?", "web"), ("New name", "shop")],
+            "name web → shop",
+        ),
+        ("rename shop", &[("New name", "web")], "name shop → web"),
+    ] {
+        let mut terminal = on_lines(&sandbox, line);
+        for (question, answer) in answers {
+            terminal.expect(question).press(&format!("{answer}\r"));
+        }
+        terminal.expect(told);
+        assert_eq!(terminal.end(), 0, "{line}: {}", terminal.shown());
+    }
+}
+
+#[test]
+fn a_decoy_has_nothing_to_set() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["api", "bait", "--decoy"]);
+    for (line, told, status) in [
+        ("set bait", "it has nothing to set", 1),
+        ("set", "every key is a decoy", 3),
+    ] {
+        let mut terminal = on_lines(&sandbox, line);
+        terminal.expect(told);
+        assert_eq!(terminal.end(), status);
+    }
+}
