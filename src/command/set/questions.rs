@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use super::{OwnRule, Set};
+use super::change::{OwnRule, RequestedChange};
 use crate::command::decoy;
 use crate::context::Context;
 use crate::error::Error;
@@ -76,33 +76,39 @@ fn or_none(value: Option<impl Display>) -> String {
     value.map_or("none".to_owned(), |value| value.to_string())
 }
 
-impl Set {
-    /// Asks what to change about the key; tells whether that was answered.
-    pub(super) fn ask_change(&mut self, name: &KeyName, context: &Context) -> Result<bool, Error> {
-        let Some(field) = choose_field(name, context)? else {
-            return Ok(false);
-        };
-        self.ask_value(field, context)?;
-        Ok(self.has_change())
-    }
+/// Asks what to change about the key; tells whether that was answered.
+pub(super) fn ask_change(
+    change: &mut RequestedChange,
+    name: &KeyName,
+    context: &Context,
+) -> Result<bool, Error> {
+    let Some(field) = choose_field(name, context)? else {
+        return Ok(false);
+    };
+    ask_value(change, field, context)?;
+    Ok(change.has_change())
+}
 
-    fn ask_value(&mut self, field: SettableField, context: &Context) -> Result<(), Error> {
-        let ui = &context.ui;
-        match field {
-            SettableField::Name => self.new_name = ui.parsed("New name")?,
-            SettableField::Description => self.description = ui.parsed("Description")?,
-            SettableField::NoDescription => self.clear_description = true,
-            SettableField::Permission => self.bounds.permission = context.ask_permission(None)?,
-            SettableField::Limit => {
-                let question = "Limit: 300/day, 1000/hour, none, or a plan";
-                self.bounds.limit = ui.value(question, None, |answer| limit(answer, context))?;
-            }
-            SettableField::Expires => self.expires = context.ask_expiry(None)?,
-            SettableField::RotateEvery => self.rotate_every = ask_rule("Rotate every", context)?,
-            SettableField::UnusedAfter => self.unused_after = ask_rule("Unused after", context)?,
+fn ask_value(
+    change: &mut RequestedChange,
+    field: SettableField,
+    context: &Context,
+) -> Result<(), Error> {
+    let ui = &context.ui;
+    match field {
+        SettableField::Name => change.new_name = ui.parsed("New name")?,
+        SettableField::Description => change.description = ui.parsed("Description")?,
+        SettableField::NoDescription => change.clear_description = true,
+        SettableField::Permission => change.bounds.permission = context.ask_permission(None)?,
+        SettableField::Limit => {
+            let question = "Limit: 300/day, 1000/hour, none, or a plan";
+            change.bounds.limit = ui.value(question, None, |answer| limit(answer, context))?;
         }
-        Ok(())
+        SettableField::Expires => change.expires = context.ask_expiry(None)?,
+        SettableField::RotateEvery => change.rotate_every = ask_rule("Rotate every", context)?,
+        SettableField::UnusedAfter => change.unused_after = ask_rule("Unused after", context)?,
     }
+    Ok(())
 }
 
 /// Lets a field of the key be chosen; its value stands beside it.

@@ -1,0 +1,109 @@
+//! What about a key is to be changed.
+
+use std::str::FromStr;
+
+use clap::Args;
+
+use crate::context::api_key_flags::ApiKeyFlags;
+use crate::error::Error;
+use crate::key::{
+    Access, Description, Expiry, Invalid, Key, KeyName, Limit, OwnPolicy, Period, Permission, Term,
+};
+
+/// The changes that were given.
+#[derive(Args, Debug)]
+pub(super) struct RequestedChange {
+    /// New name
+    #[arg(long = "name", value_name = "NAME")]
+    pub(super) new_name: Option<KeyName>,
+    /// What it is for, in at most 200 characters; not secret
+    #[arg(long, value_name = "TEXT")]
+    pub(super) description: Option<Description>,
+    /// Remove the description
+    #[arg(long, conflicts_with = "description")]
+    pub(super) clear_description: bool,
+    #[command(flatten)]
+    pub(super) bounds: ApiKeyFlags,
+    /// When it expires: 90d, 2027-01-31 (the first second of that day, UTC), or never
+    #[arg(long, value_name = "WHEN")]
+    pub(super) expires: Option<Expiry>,
+    /// How old its secret may become before `check` reports it: 30d, never, or policy for the
+    /// settings' rule
+    #[arg(long, value_name = "SPAN")]
+    pub(super) rotate_every: Option<OwnRule>,
+    /// How long it may be unused before `check` reports it: 10d, never, or policy for the settings'
+    /// rule
+    #[arg(long, value_name = "SPAN")]
+    pub(super) unused_after: Option<OwnRule>,
+}
+
+/// A rule of a key's own, or none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OwnRule(Option<Term>);
+
+impl FromStr for OwnRule {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if text == "policy" {
+            return Ok(Self(None));
+        }
+        text.parse().map(|term| Self(Some(term))).map_err(|_| {
+            let rule = "it is a span of time, `never`, or `policy`";
+            Invalid::new("a rule's time", text, rule)
+                .with_hint("write `30d`, `never`, or `policy` for what the settings say")
+        })
+    }
+}
+
+impl RequestedChange {
+    pub(super) fn has_change(&self) -> bool {
+        let is_about = self.new_name.is_some() || self.description.is_some();
+        let is_policy = self.rotate_every.is_some() || self.unused_after.is_some();
+        let is_access = self.expires.is_some() || self.bounds.given().is_some();
+        is_about || self.clear_description || is_policy || is_access
+    }
+
+    pub(super) fn description(&self, before: &Key) -> Option<Description> {
+        let kept = || {
+            before
+                .description
+                .clone()
+                .filter(|_| !self.clear_description)
+        };
+        self.description.clone().or_else(kept)
+    }
+
+    /// What may be meant to be months.
+    pub(super) fn minutes(&self) -> [Option<Period>; 3] {
+        let of_rule = |rule: Option<OwnRule>| rule.and_then(|rule| rule.0?.minutes());
+        [
+            self.expires.and_then(Expiry::minutes),
+            of_rule(self.rotate_every),
+            of_rule(self.unused_after),
+        ]
+    }
+
+    pub(super) fn policy(&self, before: OwnPolicy) -> OwnPolicy {
+        let or = |given: Option<OwnRule>, before| given.map_or(before, |OwnRule(rule)| rule);
+        OwnPolicy {
+            rotate_every: or(self.rotate_every, before.rotate_every),
+            unused: or(self.unused_after, before.unused),
+        }
+    }
+
+    pub(super) fn access(
+        &self,
+        key: &Key,
+        new_permission: Option<&Permission>,
+        new_limit: Option<Limit>,
+    ) -> Result<Access, Error> {
+        match &key.access {
+            Access::Api { permission, limit } => Ok(Access::Api {
+                permission: new_permission.unwrap_or(permission).clone(),
+                limit: new_limit.unwrap_or(*limit),
+            }),
+            smtp @ Access::Smtp { .. } => self.bounds.refuse().map(|()| smtp.clone()),
+        }
+    }
+}
