@@ -41,7 +41,7 @@ const VARYING: [(&str, &str); 14] = [
     (r",\w{16},(active|inactive)", ",TAIL,$1"),
     (r"…\w{4}\b", "…TAIL"),
     (
-        r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)",
+        r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?",
         "TIME",
     ),
     (r"(since|expires) \d{4}-\d\d-\d\d", "$1 DAY"),

@@ -217,7 +217,7 @@ fn expect_clock(verb: &Verb, context: &Context) -> Result<(), Error> {
         return Err(wrong.into());
     }
     if !matches!(verb, Verb::Doctor(_)) {
-        let nearest = context.display().moment(wrong.nearest());
+        let nearest = context.display().moment_with_zone(wrong.nearest());
         context.ui.warn(format!("{wrong}; assuming {nearest}"));
     }
     Ok(())

@@ -213,7 +213,10 @@ impl RestorePlan {
     fn say_what_was_done(&self, stopped: usize, saved: Option<&Path>, context: &Context) {
         let note = |text: String| context.ui.note(text);
         note(match &self.made_at {
-            Some(at) => format!("restored the vault as of {}", self.display.moment(*at)),
+            Some(at) => format!(
+                "restored the vault as of {}",
+                self.display.moment_with_zone(*at)
+            ),
             None => "restored the vault".to_owned(),
         });
         if stopped > 0 {

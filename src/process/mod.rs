@@ -28,7 +28,7 @@ pub use clock::{WrongClock, clock, has_http_date, now};
 pub use pager::Pager;
 pub use panic::tell_panics;
 pub use signals::{DeferredSignals, die_by, outlives_terminal};
-pub use zone::time_zone;
+pub use zone::{LOCAL_TIME, time_zone};
 
 use crate::memory;
 

@@ -26,6 +26,9 @@ const ZONEINFO: [&str; 3] = [
 /// What every database calls UTC, for a system that has none.
 const UTC: [&str; 4] = ["UTC", "Etc/UTC", "GMT", "Z"];
 
+/// The name of a zone that no database has.
+pub const LOCAL_TIME: &str = "local time";
+
 /// How large a time zone's file may be, in bytes; the largest has some 4,000.
 const LARGEST: u64 = 64 << 10;
 
@@ -75,7 +78,18 @@ fn from_databases(name: &Path, databases: &[PathBuf]) -> Option<TimeZone> {
 }
 
 fn from_file(path: &Path) -> Option<TimeZone> {
-    TimeZone::tzif("Local", &read(path).ok()?).ok()
+    let text = read(path).ok()?;
+    let name = name(path).or_else(|| name(&fs::read_link(path).ok()?));
+    match name.as_deref().unwrap_or(LOCAL_TIME) {
+        utc if UTC.contains(&utc) => Some(TimeZone::UTC),
+        other => TimeZone::tzif(other, &text).ok(),
+    }
+}
+
+/// The zone's name in the database that its file is in.
+fn name(path: &Path) -> Option<String> {
+    let (_, name) = path.to_str()?.split_once("/zoneinfo/")?;
+    Some(name.to_owned())
 }
 
 /// Reads a small regular file: opening a device may already do something, and a FIFO waits.

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{Ui, advice, time};
-use crate::key::{Retiring, Tail};
+use crate::key::{Retiring, Tail, escape_controls};
+use crate::process::LOCAL_TIME;
 use crate::settings::Settings;
 
 /// How to show values to people, seen from one moment.
@@ -77,13 +78,28 @@ impl DisplayContext {
         time::distance(moment, self.now)
     }
 
-    /// `2026-11-22 10:00:00+01:00`
+    /// `2026-11-22 10:00`, where the distance or a title tells the zone
     pub fn moment(&self, moment: Timestamp) -> String {
-        let shown = moment.to_zoned(self.zone.clone());
-        shown.strftime("%Y-%m-%d %H:%M:%S%:z").to_string()
+        self.formatted(moment, "%Y-%m-%d %H:%M")
     }
 
-    /// `2026-11-22 10:00:00+01:00 (3 days ago)`
+    /// `2026-11-22 10:00 CET`
+    pub fn moment_with_zone(&self, moment: Timestamp) -> String {
+        self.formatted(moment, "%Y-%m-%d %H:%M %Z")
+    }
+
+    fn formatted(&self, moment: Timestamp, format: &str) -> String {
+        let shown = moment.to_zoned(self.zone.clone());
+        shown.strftime(format).to_string()
+    }
+
+    /// `Europe/Berlin`; of a zone that is a rule, `local time`
+    pub fn zone_name(&self) -> String {
+        let name = self.zone.iana_name().unwrap_or(LOCAL_TIME);
+        escape_controls(name).into_owned()
+    }
+
+    /// `2026-11-22 10:00 (3 days ago)`
     pub fn moment_and_distance(&self, moment: Timestamp) -> String {
         format!("{} ({})", self.moment(moment), self.distance(moment))
     }
@@ -93,7 +109,7 @@ impl DisplayContext {
         moment.strftime("%Y-%m-%d").to_string()
     }
 
-    /// `ends in …Gh4x, works until 2026-11-22 10:00:00+01:00 (in 5 hours)`
+    /// `ends in …Gh4x, works until 2026-11-22 10:00 (in 5 hours)`
     pub fn retiring(&self, old: &Retiring) -> String {
         let until = self.moment_and_distance(old.until);
         match old.tail.is_imported() {

@@ -25,6 +25,8 @@ pub struct Column {
     /// When it gives way: the highest first; 0 never.
     rank: u8,
     manner: ColumnShrink,
+    /// Whether its title names the time zone.
+    has_zone: bool,
 }
 
 /// How a column gives way.
@@ -41,48 +43,53 @@ enum ColumnShrink {
 }
 
 impl Column {
-    /// A column that is always shown whole.
-    pub const fn fixed(title: &'static str) -> Self {
+    const fn new(title: &'static str, rank: u8, manner: ColumnShrink) -> Self {
         Self {
             title,
-            rank: 0,
-            manner: ColumnShrink::Drop,
+            rank,
+            manner,
+            has_zone: false,
+        }
+    }
+
+    /// A column that is always shown whole.
+    pub const fn fixed(title: &'static str) -> Self {
+        Self::new(title, 0, ColumnShrink::Drop)
+    }
+
+    /// A column of moments, which is always shown whole.
+    pub const fn moments(title: &'static str) -> Self {
+        Self {
+            has_zone: true,
+            ..Self::fixed(title)
         }
     }
 
     /// A column that is left out.
     pub const fn dropped(title: &'static str, rank: u8) -> Self {
-        Self {
-            title,
-            rank,
-            manner: ColumnShrink::Drop,
-        }
+        Self::new(title, rank, ColumnShrink::Drop)
     }
 
     /// A column that is cut short before it is left out.
     pub const fn cut(title: &'static str, rank: u8) -> Self {
-        Self {
-            title,
-            rank,
-            manner: ColumnShrink::Cut,
-        }
+        Self::new(title, rank, ColumnShrink::Cut)
     }
 
     /// A column that takes several lines.
     pub const fn wrapped(title: &'static str, rank: u8) -> Self {
-        Self {
-            title,
-            rank,
-            manner: ColumnShrink::Wrap,
-        }
+        Self::new(title, rank, ColumnShrink::Wrap)
     }
 
     /// A column that moves below its row.
     pub const fn below(title: &'static str, rank: u8) -> Self {
-        Self {
-            title,
-            rank,
-            manner: ColumnShrink::Below,
+        Self::new(title, rank, ColumnShrink::Below)
+    }
+
+    /// What stands above it: of moments also the zone that they are told in.
+    fn heading(&self, display: &DisplayContext) -> String {
+        match self.has_zone {
+            true => format!("{} ({})", self.title, display.zone_name()),
+            false => self.title.to_owned(),
         }
     }
 
@@ -138,10 +145,10 @@ impl Table {
         if self.rows.len() < MEASURED {
             return Ok(());
         }
-        let titles = titles(columns);
+        let titles = titles(columns, display);
         // A column that is empty so far may be filled later.
         self.rows.push(titles.clone());
-        let layout = Layout::fitted(columns, &self.rows, display.width);
+        let layout = Layout::fitted(columns, &self.rows, display);
         self.rows.pop();
         write_padded(columns, &titles, &layout.widths, out)?;
         for row in std::mem::take(&mut self.rows) {
@@ -169,7 +176,7 @@ impl Table {
     pub(super) fn hidden(&self, columns: &[Column], display: &DisplayContext) -> Vec<&'static str> {
         let widths = match &self.layout {
             Some(layout) => layout.widths.clone(),
-            None => fitted(columns, &self.rows, display.width),
+            None => fitted(columns, &self.rows, display),
         };
         let has_text = |at: &usize| self.rows.iter().any(|row| !row[*at].is_empty());
         let hidden = (0..columns.len()).filter(|at| widths[*at] == 0);
@@ -189,7 +196,7 @@ pub(super) fn fit_to_show(row: &[String]) -> Vec<String> {
 
 /// A whole table; its cells must be fit to be shown.
 pub(super) fn render(columns: &[Column], rows: &[Vec<String>], display: &DisplayContext) -> String {
-    let layout = Layout::fitted(columns, rows, display.width);
+    let layout = Layout::fitted(columns, rows, display);
     let Some(below) = layout.below else {
         return layout.block(columns, true, rows, display);
     };
@@ -202,14 +209,14 @@ pub(super) fn render(columns: &[Column], rows: &[Vec<String>], display: &Display
 }
 
 impl Layout {
-    fn fitted(columns: &[Column], rows: &[Vec<String>], room: Option<u16>) -> Self {
-        let widths = fitted(columns, rows, room);
+    fn fitted(columns: &[Column], rows: &[Vec<String>], display: &DisplayContext) -> Self {
+        let widths = fitted(columns, rows, display);
         let is_below = |at: &usize| {
             let has_text = rows.iter().any(|row| !row[*at].is_empty());
             columns[*at].manner == ColumnShrink::Below && widths[*at] == 0 && has_text
         };
         let below = (0..columns.len()).find(is_below);
-        let below = below.zip(room.map(usize::from));
+        let below = below.zip(display.width.map(usize::from));
         Self { widths, below }
     }
 
@@ -242,7 +249,7 @@ impl Layout {
         }
         if has_titles {
             let bold = |cell: Cell| cell.add_attribute(Attribute::Bold);
-            table.set_header(cells(&titles(columns)).into_iter().map(bold));
+            table.set_header(cells(&titles(columns, display)).into_iter().map(bold));
         }
         table.add_rows(rows.iter().map(|row| cells(row)));
         set_widths(&mut table, &self.widths);
@@ -275,10 +282,10 @@ fn lines_below(row: &[String], (column, width): (usize, usize)) -> Vec<String> {
     }
 }
 
-fn titles(columns: &[Column]) -> Vec<String> {
+fn titles(columns: &[Column], display: &DisplayContext) -> Vec<String> {
     columns
         .iter()
-        .map(|column| column.title.to_owned())
+        .map(|column| column.heading(display))
         .collect()
 }
 
@@ -307,16 +314,16 @@ fn colored(text: String) -> Cell {
 }
 
 /// The columns' widths; 0 for those that are left out, for want of room or of content.
-fn fitted(columns: &[Column], rows: &[Vec<String>], room: Option<u16>) -> Vec<usize> {
-    let mut widths: Vec<usize> = (0..columns.len())
-        .map(
-            |at| match rows.iter().map(|row| width(&row[at])).max().unwrap_or(0) {
-                0 => 0,
-                widest => widest.max(columns[at].title.len()),
-            },
-        )
+fn fitted(columns: &[Column], rows: &[Vec<String>], display: &DisplayContext) -> Vec<usize> {
+    let widest = |at: usize| rows.iter().map(|row| width(&row[at])).max().unwrap_or(0);
+    let titles = titles(columns, display).into_iter().enumerate();
+    let mut widths: Vec<usize> = titles
+        .map(|(at, title)| match widest(at) {
+            0 => 0,
+            widest => widest.max(width(&title)),
+        })
         .collect();
-    let Some(room) = room.map(usize::from) else {
+    let Some(room) = display.width.map(usize::from) else {
         return widths;
     };
     for rank in (1..=columns.iter().map(|column| column.rank).max().unwrap_or(0)).rev() {

@@ -8,13 +8,13 @@ use crate::sandbox::{POSTKEY, SECRET, Sandbox};
 const WHO: &str = "ops@host1";
 
 /// The width of the column before that, with the gap.
-const BEFORE_WHO: usize = 27;
+const BEFORE_WHO: usize = 18;
 
 /// The sandbox, in the snapshots: as long as its path, so that tables stay as they are.
 const HOME: &str = "/tmp/.[SANDBOX]";
 
 /// Patterns, and what they become. Where a table has a column of them, the width stays.
-const RULES: [(&str, &str); 11] = [
+const RULES: [(&str, &str); 13] = [
     (SECRET, "[SECRET]"),
     (r"\$argon2id\$[\w$=,+/.-]+", "[HASH]"),
     (r"\b([0-9a-f]{64}|[0-9a-f]{32})\b", "[DIGEST]"),
@@ -28,6 +28,8 @@ const RULES: [(&str, &str); 11] = [
     (r#""uid":\d+"#, r#""uid":0"#),
     (r"(?m)^(\d+,[^,]+),\d+,(\w+,,,)", "$1,0,$2"),
     (r"\bsmtp_[0-9a-z]{8}\b", "smtp_a1b2c3d4"),
+    (r"(?m)^target .*$", "target [TARGET]"),
+    (r"(?m)^system .*$", "system [SYSTEM]"),
     (r"\b(postkey|SQLite) \d+\.\d+\.\d+", "$1 [VERSION]"),
 ];
 

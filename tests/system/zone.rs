@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
+use jiff::civil::DateTime;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
@@ -63,23 +64,33 @@ fn a_time_zone_is_never_read_from_a_device_or_a_fifo() {
         "/dev".to_owned(),
     ] {
         let run = bounded(&sandbox, "TZDIR", &value, &["log"]).expect(0);
-        assert!(run.stdout.contains("+00:00"), "{value}: {run:?}");
+        assert!(run.stdout.contains("WHEN (UTC) "), "{value}: {run:?}");
     }
+}
+
+/// When the first entry of a log was written.
+fn first_moment(log: &str) -> DateTime {
+    let row = log.lines().nth(1).unwrap();
+    DateTime::strptime("%Y-%m-%d %H:%M", &row[..16]).unwrap()
 }
 
 #[test]
 fn a_named_zone_a_rule_and_a_file_are_understood() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
-    for (value, offset) in [
-        ("Asia/Kathmandu", "+05:45"),
-        (":Asia/Kathmandu", "+05:45"),
-        ("/usr/share/zoneinfo/Asia/Kathmandu", "+05:45"),
-        ("<+0545>-5:45", "+05:45"),
-        ("", "+00:00"),
+    let utc = first_moment(&bounded(&sandbox, "TZ", "UTC", &["log"]).expect(0).stdout);
+    for (value, name, minutes) in [
+        ("Asia/Kathmandu", "Asia/Kathmandu", 345),
+        (":Asia/Kathmandu", "Asia/Kathmandu", 345),
+        ("/usr/share/zoneinfo/Asia/Kathmandu", "Asia/Kathmandu", 345),
+        ("<+0545>-5:45", "local time", 345),
+        ("", "UTC", 0),
     ] {
         let run = bounded(&sandbox, "TZ", value, &["log"]).expect(0);
-        assert!(run.stdout.contains(offset), "{value}: {run:?}");
+        let title = format!("WHEN ({name})");
+        assert!(run.stdout.starts_with(&title), "{value}: {run:?}");
+        let shift = first_moment(&run.stdout).duration_since(utc);
+        assert_eq!(shift.as_mins(), minutes, "{value}");
         assert_eq!(run.stderr, "", "{value}");
     }
 }

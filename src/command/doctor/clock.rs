@@ -109,7 +109,7 @@ pub(super) fn accept(confirmed: Option<&KeyName>, context: &Context) -> Result<E
     }
     let revived = vault.accept_clock(&ended, &context.author(Action::Doctor))?;
     let revived: Vec<String> = revived.iter().map(ToString::to_string).collect();
-    let now = display.moment(display.now);
+    let now = display.moment_with_zone(display.now);
     context.ui.note(format!("accepted {now} as the time"));
     context.note_done("the clock was accepted");
     if !revived.is_empty() {
@@ -134,7 +134,7 @@ fn is_confirmed(
     if confirmed.is_some_and(is_one) {
         return Ok(true);
     }
-    let now = context.display().moment(Context::clock());
+    let now = context.display().moment_with_zone(Context::clock());
     context.ui.warn(format!(
         "the clock says {now}: if that is so, secrets of {} are valid again, which expired or \
          retired by a clock that was ahead",

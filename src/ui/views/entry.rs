@@ -87,7 +87,7 @@ impl Item for EntryView<'_> {
 
 impl Row for EntryView<'_> {
     const COLUMNS: &'static [Column] = &[
-        Column::fixed("WHEN"),
+        Column::moments("WHEN"),
         Column::wrapped("WHO", 1),
         Column::fixed("COMMAND"),
         Column::wrapped("KEY", 2),
