@@ -638,6 +638,7 @@ const COVERED: &[(&str, &str)] = &[
     ("generate smtp NAME --decoy", "makes a new key"),
     // Words to fill in, or nothing but reading.
     ("--help", "reads"),
+    ("--version --verbose", "reads"),
     ("help", "reads"),
     ("help GUIDE", "reads"),
     ("help settings", "reads"),

@@ -545,6 +545,37 @@ fn the_version_is_the_same_however_it_is_asked_for() {
 }
 
 #[test]
+fn a_verbose_version_has_what_a_bug_report_needs() {
+    let sandbox = Sandbox::new();
+    let known = asked_for_details(&sandbox, &["--version", "--verbose"]);
+    let names = [
+        "postkey ",
+        "vault schema 9, reads 1 to 9",
+        "usage record 4, reads 1 to 4",
+        "SQLite 3.",
+        "target ",
+        "system Linux ",
+    ];
+    assert_eq!(known.lines().count(), names.len(), "{known}");
+    for (line, name) in known.lines().zip(names) {
+        assert!(line.starts_with(name), "{known}");
+    }
+    for args in [
+        &["--verbose", "-V"][..],
+        &["--utc", "--version", "--verbose"],
+    ] {
+        assert_eq!(asked_for_details(&sandbox, args), known, "{args:?}");
+    }
+    let refused = sandbox.run(["--verbose", "list"]).expect(2);
+    assert!(refused.stderr.contains("--version only"), "{refused:?}");
+}
+
+fn asked_for_details(sandbox: &Sandbox, args: &[&str]) -> String {
+    let output = sandbox.command(args.iter().copied()).output().unwrap();
+    Run::of(output).expect(0).stdout
+}
+
+#[test]
 fn a_wait_that_no_program_waits_is_refused() {
     let sandbox = Sandbox::new();
     for wait in ["1mo", "2d", "0s", "-1s", "99999999999d", "soon"] {

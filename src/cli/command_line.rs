@@ -29,6 +29,9 @@ Everything else goes to standard error. See `postkey help COMMAND`.";
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) verb: Verb,
+    /// With --version: also print what a bug report needs
+    #[arg(long)]
+    pub(super) verbose: bool,
     #[command(flatten)]
     pub(super) globals: Globals,
 }

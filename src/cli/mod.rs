@@ -4,6 +4,7 @@ mod command_line;
 mod guide;
 mod help;
 mod usage_error;
+mod version;
 
 use std::env;
 use std::ffi::OsStr;
@@ -42,19 +43,24 @@ pub fn run() -> ExitStatus {
 
 /// Completes a command line if a shell asks for it; otherwise parses it and runs its verb.
 fn run_hardened() -> ExitStatus {
-    if is_only_version_asked() {
-        return print_version();
+    if version::is_only_asked() {
+        let ui = Ui::before_settings(Format::Text);
+        return ended(&ui, version::print(&ui));
     }
     command::completions::complete_if_asked(definition);
-    let (Cli { verb, globals }, from_environment) = match parsed() {
+    let (cli, from_environment) = match parsed() {
         Ok(parsed) => parsed,
         Err(error) => return refuse(&error),
     };
+    let (verb, globals) = (cli.verb, cli.globals);
     let mut ui = Ui::before_settings(globals.format());
     ui.is_quiet = globals.quiet;
     ui.may_ask = !globals.no_input;
     ui.globals = globals.of_flags();
     ui.color = globals.color.unwrap_or_default();
+    if cli.verbose {
+        return ended(&ui, Err(version::misplaced()));
+    }
     let overrides = Overrides {
         from_environment,
         ..globals.overrides()
@@ -112,23 +118,6 @@ fn without_empty_variables(definition: clap::Command) -> clap::Command {
     })
 }
 
-/// Whether the version is all that is asked for: answered without the definition of the whole
-/// command line, which takes longer to build than everything else together.
-fn is_only_version_asked() -> bool {
-    let mut words = env::args_os().skip(1);
-    words
-        .next()
-        .is_some_and(|word| word == "--version" || word == "-V")
-        && words.next().is_none()
-}
-
-/// Prints what clap would.
-fn print_version() -> ExitStatus {
-    let ui = Ui::before_settings(Format::Text);
-    let version = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), "\n");
-    ended(&ui, ui.print(version).map(|()| ExitStatus::Done))
-}
-
 /// How a run ends; an error is said first.
 fn ended(ui: &Ui, result: Result<ExitStatus, Error>) -> ExitStatus {
     result.unwrap_or_else(|error| {
@@ -142,7 +131,8 @@ fn ended(ui: &Ui, result: Result<ExitStatus, Error>) -> ExitStatus {
 fn refuse(error: &clap::Error) -> ExitStatus {
     let ui = Ui::before_settings(asked_format());
     let status = match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+        ErrorKind::DisplayVersion => return ended(&ui, version::print(&ui)),
+        ErrorKind::DisplayHelp => {
             let printed = ui.print_help(&error.render());
             return ended(&ui, printed.map(|()| ExitStatus::Done));
         }

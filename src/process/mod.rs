@@ -6,6 +6,7 @@ pub mod job;
 mod pager;
 mod panic;
 mod signals;
+mod system;
 mod zone;
 
 use std::env;
@@ -28,6 +29,7 @@ pub use clock::{WrongClock, clock, has_http_date, now};
 pub use pager::Pager;
 pub use panic::tell_panics;
 pub use signals::{DeferredSignals, die_by, outlives_terminal};
+pub use system::system;
 pub use zone::{LOCAL_TIME, time_zone};
 
 use crate::memory;

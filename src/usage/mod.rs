@@ -19,7 +19,7 @@ mod write;
 pub use address::{Address, read_address};
 pub use error::Error;
 pub use event::{ACCEPTED, NOBODY, UsageEvent};
-pub use opening::path;
+pub use opening::{path, versions};
 pub use read::{Details, Refused, SecretUse, Summary, Takeover};
 pub use recent::{DAYS, Recent};
 pub use refusals::{RefusalAddresses, RefusalFilter, RefusalSummary};

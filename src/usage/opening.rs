@@ -1,6 +1,7 @@
 //! Opening the usage record of a vault, or beginning it.
 
 use std::ffi::{OsStr, OsString};
+use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -18,6 +19,11 @@ const VERSION: i64 = 4;
 
 /// The oldest version that is read, and made the newest one when it is written to.
 const READABLE: i64 = 1;
+
+/// The versions that are read.
+pub fn versions() -> RangeInclusive<i64> {
+    READABLE..=VERSION
+}
 
 /// How long to wait until a file that was busy is tried again.
 const BUSY_FOR: Duration = Duration::from_millis(5);

@@ -2,6 +2,7 @@
 //!
 //! Migrations are only ever appended. The vault's `user_version` is how many were run.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use rusqlite::backup::{Backup, StepResult};
@@ -23,6 +24,16 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0008_dead.sql"),
     include_str!("migrations/0009_decoy.sql"),
 ];
+
+/// The versions of the schema that are known: the oldest ones are upgraded to the newest.
+pub fn schemas() -> RangeInclusive<i64> {
+    1..=MIGRATIONS.len() as i64
+}
+
+/// The version of SQLite.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
 
 /// The oldest schema whose tables are read as the newest one's are.
 const READABLE: i64 = 1;

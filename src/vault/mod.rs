@@ -64,6 +64,7 @@ pub use head::SavedHead;
 pub use keys::{KeyId, Record, SecretInfo, StoredSecret};
 pub use log::{Actor, Author, Entry, Field, differences, hex};
 pub use log_filter::{LogFilter, LogOrder};
+pub use migrations::{schemas, sqlite_version};
 pub use pages::{Page, SortOrder};
 pub use past_owner::PastOwner;
 pub use place::{beside, file_is_there};
