@@ -7,10 +7,12 @@ use wildmatch::WildMatch;
 
 use crate::arguments;
 use crate::context::usage_reader::UsageReader;
-use crate::context::{Context, api_key_flags};
+use crate::context::{Context, api_key_flags, did_you_mean, nearest};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{EffectiveStatus, Invalid, Key, Kind, Period, Permission, looks_like_a_secret};
+use crate::key::{
+    EffectiveStatus, Invalid, Key, KeyName, Kind, Period, Permission, looks_like_a_secret,
+};
 use crate::ui::{DisplayContext, Item, KeyView, Listing, Ui, counted};
 use crate::usage::Summary;
 use crate::vault::{self, Page, Record, SortOrder, Vault};
@@ -143,11 +145,9 @@ pub(super) fn run(args: List, context: &mut Context) -> Result<ExitStatus, Error
     match damage? {
         Some(error) => Err(error.into()),
         None if count == 0 => {
-            context.ui.note(if args.pattern.is_some() {
-                "no key matches; * is any text, as in '*web*'"
-            } else {
-                "no key matches"
-            });
+            context
+                .ui
+                .note(nothing_matches(args.pattern.as_ref(), &vault));
             Ok(ExitStatus::Done)
         }
         None => {
@@ -157,6 +157,19 @@ pub(super) fn run(args: List, context: &mut Context) -> Result<ExitStatus, Error
             }
             Ok(ExitStatus::Done)
         }
+    }
+}
+
+/// That no key matches, and what may have been meant.
+fn nothing_matches(pattern: Option<&Pattern>, vault: &Vault) -> String {
+    let Some(Pattern(pattern)) = pattern else {
+        return "no key matches".to_owned();
+    };
+    let name = pattern.to_string().parse::<KeyName>().ok();
+    let near = name.and_then(|name| nearest(&name, vault).filter(|near| !near.is_same(&name)));
+    match near {
+        Some(near) => format!("no key matches; {}", did_you_mean(&near)),
+        None => "no key matches; * is any text, as in '*web*'".to_owned(),
     }
 }
 

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand, value_parser};
 use jiff::Timestamp;
 
 use crate::arguments;
-use crate::context::{Context, selection};
+use crate::context::{Context, did_you_mean, nearest_in_log, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{KeyName, PastTime};
@@ -95,11 +95,20 @@ fn print(filters: Filters, context: &Context) -> Result<ExitStatus, Error> {
     match &sought.key {
         _ if count > 0 => {}
         Some(name) if !vault.is_in_log(name)? => {
-            return Err(vault::Error::NoSuchKey(name.clone()).into());
+            return Err(no_entry_of(name, &vault));
         }
         _ => context.ui.note("no log entry matches"),
     }
     Ok(ExitStatus::Done)
+}
+
+/// That no key has or had this name, with the one that was likely meant.
+fn no_entry_of(name: &KeyName, vault: &Vault) -> Error {
+    let error = Error::from(vault::Error::NoSuchKey(name.clone()));
+    match nearest_in_log(name, vault) {
+        Some(near) => error.with_hint(did_you_mean(&near)),
+        None => error,
+    }
 }
 
 impl Log {

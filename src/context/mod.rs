@@ -15,7 +15,9 @@ pub mod saved_head;
 pub mod secret_prompt;
 pub mod secret_search;
 pub mod selection;
+mod suggestion;
 pub mod usage_reader;
 
 pub use random::random;
 pub use run::{Context, is_ahead};
+pub use suggestion::{did_you_mean, nearest, nearest_in_log};

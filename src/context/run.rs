@@ -8,6 +8,7 @@ use std::path::absolute;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use super::suggestion::{did_you_mean, nearest};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, KeepReason};
@@ -48,9 +49,6 @@ pub struct Context {
     /// For how many names one was sought that was likely meant.
     compared: Cell<usize>,
 }
-
-/// Among how many names one is sought that was likely meant.
-const MOST_COMPARED: usize = 10_000;
 
 /// For how many names one is sought: of a long list of names that no key has, all are most likely
 /// meant for another vault.
@@ -222,11 +220,10 @@ impl Context {
             if compared >= MOST_SUGGESTED {
                 return None;
             }
-            let vault = self.open().ok()?;
-            name.nearest(vault.names("", MOST_COMPARED).ok()?)
+            nearest(name, &self.open().ok()?)
         });
         match near {
-            Some(near) => error.with_hint(format!("did you mean `{near}`?")),
+            Some(near) => error.with_hint(did_you_mean(&near)),
             None => error,
         }
     }

@@ -114,4 +114,14 @@ impl Vault {
             .query_row(query, [name.as_str()], |_| Ok(()));
         Ok(row.optional()?.is_some())
     }
+
+    /// Names that keys have or had, in no order, `most` of them at most.
+    pub fn names_in_log(&self, most: usize) -> Result<Vec<KeyName>, Error> {
+        let query = "SELECT DISTINCT key FROM log";
+        let mut statement = self.connection.prepare(query)?;
+        let names = statement.query_map([], |row| row.get::<_, String>(0))?;
+        // Entries about the vault itself have none.
+        let names = names.map(|name| name.map(|name| name.parse().ok()).transpose());
+        Ok(names.flatten().take(most).collect::<Result<_, _>>()?)
+    }
 }

@@ -105,6 +105,36 @@ fn a_name_that_no_key_has_hints_at_the_one_that_was_likely_meant() {
 }
 
 #[test]
+fn a_name_in_no_log_hints_at_one_that_a_key_had() {
+    let sandbox = Sandbox::with_three_keys();
+    sandbox.run(["delete", "--yes", "prod-mail"]).expect(0);
+    sandbox.run(["rename", "dev", "staging"]).expect(0);
+    for (wrong, right) in [
+        ("prod-mial", "prod-mail"),
+        ("devv", "dev"),
+        ("stagin", "staging"),
+    ] {
+        let run = sandbox.run(["log", wrong]).expect(3);
+        let hint = format!("hint: did you mean `{right}`?");
+        assert!(run.stderr.contains(&hint), "{run:?}");
+        sandbox.run(["log", right]).expect(0);
+    }
+}
+
+#[test]
+fn a_list_of_one_name_hints_at_the_one_that_was_likely_meant() {
+    let sandbox = Sandbox::with_three_keys();
+    let told = |args: &[&str]| run_with_input(&sandbox, args, "").expect(0).stderr;
+    assert!(told(&["list", "prod-wbe"]).contains("did you mean `prod-web`?"));
+    for args in [
+        &["list", "prod-wb*"][..],
+        &["list", "prod-web", "--kind", "smtp"],
+    ] {
+        assert!(!told(args).contains("did you mean"), "{args:?}");
+    }
+}
+
+#[test]
 fn a_long_list_of_names_that_no_key_has_is_compared_only_at_its_beginning() {
     let sandbox = Sandbox::with_three_keys();
     let names: String = (0..40).map(|at| format!("prod-web{at}\n")).collect();
