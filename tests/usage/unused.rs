@@ -15,7 +15,7 @@ fn the_listing_has_a_column_of_last_uses_once_any_is_recorded() {
     sandbox.generate(["api", "new"]);
     let text = sandbox.run(["list"]).expect(0).stdout;
     let rows: Vec<&str> = text.lines().collect();
-    assert!(rows[0].contains("LAST USED   CREATED"), "{text}");
+    assert!(rows[0].contains("LAST USED   TODAY  CREATED"), "{text}");
     assert!(
         rows[1].contains("5 days ago") && rows[3].contains("never"),
         "{text}"

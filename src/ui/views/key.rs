@@ -204,9 +204,10 @@ impl Row for KeyView<'_> {
         Column::dropped("PERMISSION", 6),
         Column::dropped("LIMIT", 7),
         Column::dropped("LAST USED", 4),
-        Column::dropped("CREATED", 8),
+        Column::dropped("TODAY", 8),
+        Column::dropped("CREATED", 9),
         Column::dropped("EXPIRES", 5),
-        Column::cut("DESCRIPTION", 9),
+        Column::cut("DESCRIPTION", 10),
     ];
 
     fn cells(&self, display: &DisplayContext) -> Vec<String> {
@@ -222,6 +223,7 @@ impl Row for KeyView<'_> {
             or_empty(self.permission),
             or_empty(self.limit),
             self.last_used(display),
+            or_empty(self.requests_today),
             display.distance(self.key.created_at),
             self.expires_at
                 .map_or("never".to_owned(), |end| display.distance(end)),
