@@ -142,6 +142,17 @@ mod tests {
     }
 
     #[test]
+    fn a_zone_of_a_database_has_its_name() {
+        for (path, expected) in [
+            ("/usr/share/zoneinfo/Europe/Berlin", Some("Europe/Berlin")),
+            ("../usr/share/zoneinfo/UTC", Some("UTC")),
+            (LOCALTIME, None),
+        ] {
+            assert_eq!(name(Path::new(path)).as_deref(), expected);
+        }
+    }
+
+    #[test]
     fn a_time_zone_is_a_name_a_rule_or_a_small_regular_file() {
         let folder = database();
         let place = folder.path();

@@ -155,6 +155,23 @@ fn a_key_is_rotated_without_a_question_and_the_rotation_ended_only_after_a_yes()
 }
 
 #[test]
+fn of_several_rotations_each_is_finished_only_after_its_own_yes() {
+    let sandbox = Sandbox::new();
+    for name in ["app", "web"] {
+        sandbox.generate(["api", name]);
+        sandbox.run(["rotate", name]).expect(0);
+    }
+    let mut terminal = sandbox.on_terminal(["rotate", "--finish", "app", "web"]);
+    terminal.expect("old secret of `app`").expect("[y/N]");
+    terminal.press("n\r").expect("`app` was not changed");
+    terminal.expect("old secret of `web`").expect("[y/N]");
+    terminal.press("y\r");
+    assert_eq!(terminal.end(), 1, "{}", terminal.shown());
+    assert_eq!(sandbox.show("app")["status"], "rotating");
+    assert_eq!(sandbox.show("web")["status"], "active");
+}
+
+#[test]
 fn a_key_is_found_by_typing_a_part_of_its_name() {
     let sandbox = Sandbox::with_three_keys();
     let mut terminal = sandbox.on_terminal(["show"]);
