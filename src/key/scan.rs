@@ -10,6 +10,7 @@ mod candidate;
 mod decoded;
 mod dump;
 mod escape;
+mod layout;
 mod likely;
 mod list;
 mod near;

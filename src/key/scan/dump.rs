@@ -119,6 +119,10 @@ fn bytes_behind(rest: &[u8], reading: DigitReading) -> Option<(DumpFormat, usize
     }
     let start = colon + blanks;
     let word = word(&rest[start..]);
+    if word.is_empty() && blanks > 1 && blanks.is_multiple_of(4) {
+        // All characters of the line are blanks.
+        return Some((DumpFormat::Text, colon));
+    }
     let form = match reading {
         DigitReading::First => first(word, &rest[start..], colon > 0)?,
         DigitReading::Second if colon > 0 && is_padded(blanks, word) => DumpFormat::Words,

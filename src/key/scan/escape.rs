@@ -1,6 +1,8 @@
 //! One character of a text, however it was written: as itself, or escaped as URLs, JSON, quoted
 //! printable (RFC 2045, section 6.7), HTML or programming languages do.
 
+use memchr::{memchr, memchr3};
+
 /// What stands at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
@@ -12,6 +14,61 @@ pub(super) enum Unit {
     Nothing,
 }
 
+/// A way to escape, of which everything in a text is undone at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EscapeKind {
+    /// `%2D`.
+    Percent,
+    /// `=2D`.
+    QuotedPrintable,
+    /// `&#45;`.
+    Entity,
+    /// `\u002d` and the like.
+    Backslash,
+    /// The same in texts of a program that are added up.
+    Literals,
+    /// A character of several bytes that stands for one of ASCII.
+    Character,
+}
+
+impl EscapeKind {
+    pub(super) const ALL: [Self; 6] = [
+        Self::Percent,
+        Self::QuotedPrintable,
+        Self::Entity,
+        Self::Backslash,
+        Self::Literals,
+        Self::Character,
+    ];
+
+    /// What an escape is that begins with this byte, if one does.
+    pub(super) fn begun_by(byte: u8) -> Option<Self> {
+        match byte {
+            b'%' => Some(Self::Percent),
+            b'=' => Some(Self::QuotedPrintable),
+            b'&' => Some(Self::Entity),
+            b'\\' => Some(Self::Backslash),
+            quote if is_quote(quote) => Some(Self::Literals),
+            0x80.. => Some(Self::Character),
+            _ => None,
+        }
+    }
+
+    /// Where in a text something may be escaped.
+    pub(super) fn find(self, text: &[u8]) -> Option<usize> {
+        match self {
+            Self::Percent => memchr(b'%', text),
+            Self::QuotedPrintable => memchr(b'=', text),
+            Self::Entity => memchr(b'&', text),
+            Self::Backslash => memchr(b'\\', text),
+            Self::Literals => text
+                .iter()
+                .position(|&byte| byte == b'\\' || is_quote(byte)),
+            Self::Character => memchr3(0xc2, 0xe2, 0xef, text),
+        }
+    }
+}
+
 /// Latin-1's soft hyphen.
 pub(super) const SOFT_HYPHEN: u8 = 0xad;
 
@@ -19,7 +76,7 @@ pub(super) const SOFT_HYPHEN: u8 = 0xad;
 pub(super) fn unit(text: &[u8], at: usize) -> (Unit, usize) {
     let rest = &text[at..];
     let escaped = match rest[0] {
-        b'%' => percent(rest),
+        b'%' => percent(rest, percent_again),
         b'=' => quoted_printable(rest),
         b'\\' => Some(backslash(rest)),
         b'&' => entity(rest),
@@ -34,23 +91,41 @@ pub(super) fn unit(text: &[u8], at: usize) -> (Unit, usize) {
     escaped.unwrap_or((Unit::Byte(rest[0]), 1))
 }
 
-/// `%2D`, encoded again however often (`%252D`), several such that make one character, or
-/// JavaScript's old `%u002D`.
-fn percent(text: &[u8]) -> Option<(Unit, usize)> {
+/// Reads what was escaped once in the given way, if it was; the text is not empty.
+pub(super) fn once(text: &[u8], kind: EscapeKind) -> Option<(Unit, usize)> {
+    match (kind, text[0]) {
+        (EscapeKind::Percent, b'%') => percent(text, percent_once),
+        (EscapeKind::QuotedPrintable, b'=') => quoted_printable(text),
+        (EscapeKind::Entity, b'&') => entity_once(text),
+        (EscapeKind::Backslash | EscapeKind::Literals, b'\\') => Some(backslash_once(text)),
+        (EscapeKind::Literals, quote) if is_quote(quote) => concatenation(text),
+        (EscapeKind::Character, 0xc2 | 0xe2 | 0xef) => special(text),
+        _ => None,
+    }
+}
+
+/// `%2D`, several such that make one character, or JavaScript's old `%u002D`.
+fn percent(text: &[u8], one: impl Fn(&[u8]) -> Option<(u8, usize)>) -> Option<(Unit, usize)> {
     if let Some(b'u' | b'U') = text.get(1) {
         return Some((known(number(text.get(2..6)?, 16)?), 6));
     }
-    sequence(text, |text| {
-        let mut at = 1;
-        text.strip_prefix(b"%")?;
-        loop {
-            let byte = hex_byte(text.get(at..)?)?;
-            at += 2;
-            if byte != b'%' || hex_byte(text.get(at..)?).is_none() {
-                return Some((byte, at));
-            }
-        }
-    })
+    sequence(text, one)
+}
+
+/// `%2D`.
+fn percent_once(text: &[u8]) -> Option<(u8, usize)> {
+    Some((hex_byte(text.strip_prefix(b"%")?)?, 3))
+}
+
+/// The same, encoded again however often (`%252D`).
+fn percent_again(text: &[u8]) -> Option<(u8, usize)> {
+    let (mut byte, mut end) = percent_once(text)?;
+    while byte == b'%'
+        && let Some(again) = text.get(end..).and_then(hex_byte)
+    {
+        (byte, end) = (again, end + 2);
+    }
+    Some((byte, end))
 }
 
 /// `=2D`, several such that make one character, or a soft line break.
@@ -117,6 +192,17 @@ fn is_dash(&(code, _): &(u32, usize)) -> bool {
     code == u32::from(b'-')
 }
 
+/// One backslash and what it escapes, be it a backslash or a quote.
+fn backslash_once(text: &[u8]) -> (Unit, usize) {
+    if let [_, b'\\', ..] = text {
+        return (Unit::Byte(b'\\'), 2);
+    }
+    match (backslash(text), text.get(1)) {
+        ((Unit::Nothing, _), Some(&quote)) if is_quote(quote) => (Unit::Byte(quote), 2),
+        (escaped, _) => escaped,
+    }
+}
+
 /// `u{2d}` or `x{2d}`.
 fn braced(text: &[u8]) -> Option<(u32, usize)> {
     let end = text.iter().take(10).position(|&byte| byte == b'}')?;
@@ -181,15 +267,23 @@ const NAMED: [(&[u8], u32); 26] = [
 /// The longest name of [`NAMED`], or number with zeros before it, with `&` and `;`.
 const LONGEST_ENTITY: usize = 16;
 
-/// `&#45;`, `&#x2d;` or `&hyphen;`, encoded again however often (`&amp;#45;`).
+/// The same, encoded again however often (`&amp;#45;`).
 fn entity(text: &[u8]) -> Option<(Unit, usize)> {
     const AGAIN: &[u8] = b"amp;";
-    let mut start = 1;
-    while text[start..].starts_with(AGAIN) && entity_name(&text[start + AGAIN.len()..]).is_some() {
+    let mut start = 0;
+    while text[start + 1..].starts_with(AGAIN)
+        && entity_name(&text[start + 1 + AGAIN.len()..]).is_some()
+    {
         start += AGAIN.len();
     }
-    let (code, length) = entity_name(&text[start..])?;
-    Some((known(code), start + length))
+    let (unit, length) = entity_once(&text[start..])?;
+    Some((unit, start + length))
+}
+
+/// `&#45;`, `&#x2d;` or `&hyphen;`.
+fn entity_once(text: &[u8]) -> Option<(Unit, usize)> {
+    let (code, length) = entity_name(&text[1..])?;
+    Some((known(code), 1 + length))
 }
 
 /// What stands behind the `&`, with what ends it.

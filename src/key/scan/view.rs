@@ -9,6 +9,7 @@ use std::ops::Range;
 use super::base64::digit;
 use super::decoded::Decoded;
 use super::escape::{self, Unit};
+use super::layout::Escapes;
 use super::parts::Parts;
 
 /// How a text is read.
@@ -21,8 +22,6 @@ pub(super) enum Reading {
     Dropped,
     /// As [`Reading::Dashes`], and a `+` or `/` that begins a line is a character of base64.
     Base64,
-    /// Escapes only are undone, and everything else stays as it is.
-    Layout,
 }
 
 /// The longest control sequence of a terminal that is looked for.
@@ -37,7 +36,7 @@ pub(super) struct View {
     pub(super) decoded: Decoded,
     marked: Parts,
     base64_marked: Parts,
-    is_nested: bool,
+    escapes: Escapes,
 }
 
 impl View {
@@ -61,7 +60,7 @@ impl View {
         self.decoded.clear();
         self.marked.clear();
         self.base64_marked.clear();
-        self.is_nested = false;
+        self.escapes = Escapes::default();
         let mut writer = Writer {
             view: self,
             reading,
@@ -86,9 +85,9 @@ impl View {
         std::mem::take(&mut self.base64_marked)
     }
 
-    /// Whether something was escaped, which may be a part of an escape itself, or of a layout.
-    pub(super) fn is_nested(&self) -> bool {
-        self.is_nested
+    /// What was escaped, which may be a part of an escape itself, or of a layout.
+    pub(super) fn escapes(&self) -> Escapes {
+        self.escapes
     }
 
     fn push(&mut self, bytes: &[u8], raw: usize, width: usize) {
@@ -128,15 +127,15 @@ impl Writer<'_> {
                     continue;
                 }
             }
-            let (unit, length) = match self.backslash(&raw[at..]) {
-                0 => escape::unit(raw, at),
-                length => (Unit::Byte(b'\\'), length),
+            let (unit, length) = match self.ends_command(raw[at]) {
+                true => (Unit::Byte(b'\\'), 1),
+                false => escape::unit(raw, at),
             };
+            if length > 1 {
+                self.view.escapes.add(&raw[at..], unit, length);
+            }
             match unit {
-                Unit::Byte(byte) => {
-                    self.view.is_nested |= length > 1;
-                    self.byte(byte, raw, at, length);
-                }
+                Unit::Byte(byte) => self.byte(byte, raw, at, length),
                 Unit::SoftHyphen => self.mark(raw, at, length),
                 Unit::Nothing => {}
             }
@@ -144,25 +143,17 @@ impl Writer<'_> {
         }
     }
 
-    /// How much of the text is a backslash that escapes nothing, because it ends what a terminal
-    /// is told, or is escaped itself.
-    fn backslash(&self, text: &[u8]) -> usize {
-        match (self.reading, self.sequence, text) {
-            (Reading::Layout, _, [b'\\', b'\\', ..]) => 2,
-            (_, Sequence::Begun, [b'\\', ..]) => 1,
-            _ => 0,
-        }
+    /// Whether this is a backslash that escapes nothing, because it ends what a terminal is told.
+    fn ends_command(&self, byte: u8) -> bool {
+        (self.sequence, byte) == (Sequence::Begun, b'\\')
     }
 
     /// Whether what stands for itself is to be taken as it is.
     fn is_text(&self) -> bool {
-        self.reading == Reading::Layout || (!self.is_line_start && self.sequence == Sequence::None)
+        !self.is_line_start && self.sequence == Sequence::None
     }
 
     fn byte(&mut self, byte: u8, raw: &[u8], at: usize, width: usize) {
-        if self.reading == Reading::Layout {
-            return self.view.push(&[byte], at, width);
-        }
         if self.sequence != Sequence::None {
             if (self.sequence, byte) == (Sequence::Begun, b']') {
                 self.view.marked.add(raw, at);
@@ -203,7 +194,6 @@ impl Writer<'_> {
         match self.reading {
             Reading::Dashes | Reading::Base64 => self.view.push(b"-", at, width),
             Reading::Dropped => {}
-            Reading::Layout => self.view.push(&[escape::SOFT_HYPHEN], at, width),
         }
     }
 

@@ -6,15 +6,16 @@
 
 use super::base64::Radix;
 use super::decoded::{Decoded, Layer};
-use super::parts::Parts;
+use super::layout::{EscapeKinds, Escapes, layouts};
 use super::view::{Reading, View};
 use super::{dump, list};
 
 /// How many encodings, one within the other, are undone.
 const DEPTH: usize = 3;
 
-/// How often the length of the text may be read in all; texts of programs need 3 to 6 times.
-const MOST_READ: usize = 16;
+/// How often the length of the text may be read in all: texts of programs need 1 to 6 times, and
+/// those in which much is escaped in many ways up to 24.
+const MOST_READ: usize = 32;
 
 /// A short text may be read more often.
 const LEAST_READ: usize = 64 << 10;
@@ -41,7 +42,7 @@ pub(super) fn walk(raw: &[u8], visit: &mut dyn FnMut(&TextReading<'_>)) -> Optio
         left: None,
         visit,
     };
-    walk.text(raw, None, DEPTH);
+    walk.text(raw, None, DEPTH, EscapeKinds::ALL);
     walk.left
 }
 
@@ -53,14 +54,14 @@ struct ScanWalk<'a> {
 }
 
 impl ScanWalk<'_> {
-    fn text(&mut self, text: &[u8], above: Option<&Layer<'_>>, depth: usize) {
-        let Some(unread) = self.unread.checked_sub(text.len()) else {
-            return self.leave(above);
-        };
-        self.unread = unread;
+    /// Reads a text, and what is encoded in it; of its escapes, those of the given ways.
+    fn text(&mut self, text: &[u8], above: Option<&Layer<'_>>, depth: usize, kinds: EscapeKinds) {
+        if !self.may_read(text, above) {
+            return;
+        }
         let mut view = View::of(text, Reading::Dashes);
         self.read(&view, text, above, depth);
-        let is_nested = view.is_nested();
+        let escapes = view.escapes();
         for (reading, parts) in [
             (Reading::Dropped, view.marked()),
             (Reading::Base64, view.base64_marked()),
@@ -70,6 +71,19 @@ impl ScanWalk<'_> {
                 self.read(&view, text, above, depth);
             }
         }
+        drop(view);
+        self.encoded(text, above, depth, &escapes, kinds);
+    }
+
+    /// Reads what is encoded in a text whose views were read.
+    fn encoded(
+        &mut self,
+        text: &[u8],
+        above: Option<&Layer<'_>>,
+        depth: usize,
+        escapes: &Escapes,
+        kinds: EscapeKinds,
+    ) {
         let Some(depth) = depth.checked_sub(1) else {
             return;
         };
@@ -83,15 +97,31 @@ impl ScanWalk<'_> {
         if let Some(narrow) = narrow(text) {
             deeper(narrow);
         }
-        if is_nested {
-            view.fill(text, 0..text.len(), Reading::Layout);
-            let of = &view.decoded;
-            let mut parts = Parts::default();
-            of.encoded().for_each(|place| parts.add(of.bytes(), place));
-            for part in parts.into_iter() {
-                self.decoded(&of.part(part), above, depth);
+        for kind in escapes.among(kinds) {
+            let is_view_new = escapes.changes_view(kind);
+            if depth == 0 && !is_view_new {
+                continue;
             }
+            layouts(text, kind, &mut |undone| {
+                let layer = Layer { of: &undone, above };
+                let after = escapes.after(kind);
+                if is_view_new {
+                    self.text(undone.bytes(), Some(&layer), depth, after);
+                } else if self.may_read(undone.bytes(), Some(&layer)) {
+                    self.encoded(undone.bytes(), Some(&layer), depth, escapes, after);
+                }
+            });
         }
+    }
+
+    /// Counts what is read of a text, unless that is too much already.
+    fn may_read(&mut self, text: &[u8], above: Option<&Layer<'_>>) -> bool {
+        let unread = self.unread.checked_sub(text.len());
+        match unread {
+            Some(unread) => self.unread = unread,
+            None => self.leave(above),
+        }
+        unread.is_some()
     }
 
     fn read(&mut self, view: &View, text: &[u8], above: Option<&Layer<'_>>, depth: usize) {
@@ -112,7 +142,12 @@ impl ScanWalk<'_> {
     }
 
     fn decoded(&mut self, of: &Decoded, above: Option<&Layer<'_>>, depth: usize) {
-        self.text(of.bytes(), Some(&Layer { of, above }), depth);
+        self.text(
+            of.bytes(),
+            Some(&Layer { of, above }),
+            depth,
+            EscapeKinds::ALL,
+        );
     }
 
     fn leave(&mut self, layer: Option<&Layer<'_>>) {

@@ -1,0 +1,211 @@
+//! A text in which what was escaped in one way is undone, once, and everything else stays as it is:
+//! the lines and columns of a dump, and what was escaped before.
+//!
+//! Escapes of two ways are never undone at once: a dump shows what it is of beside its bytes, and
+//! `%0A` there is no line's end when the dump's own lines end in `\n`.
+
+use super::decoded::Decoded;
+use super::escape::{EscapeKind, SOFT_HYPHEN, Unit, once};
+use super::likely::is_text;
+use super::parts::Parts;
+
+/// The most characters that are looked at to see whether an escape begins.
+const LONGEST_ESCAPE: usize = 24;
+
+/// A set of ways to escape.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct EscapeKinds([bool; EscapeKind::ALL.len()]);
+
+/// The ways in which something is escaped in a text.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Escapes {
+    found: EscapeKinds,
+    /// For each way, those whose escapes begin with a character that is escaped in it.
+    nested: [EscapeKinds; EscapeKind::ALL.len()],
+    /// Those with a nested escape that a view leaves as it is.
+    left: EscapeKinds,
+}
+
+impl EscapeKinds {
+    pub(super) const ALL: Self = Self([true; EscapeKind::ALL.len()]);
+
+    fn of(is_in: impl Fn(EscapeKind) -> bool) -> Self {
+        Self(EscapeKind::ALL.map(is_in))
+    }
+
+    fn add(&mut self, kind: EscapeKind) {
+        self.0[kind as usize] = true;
+    }
+
+    fn has(self, kind: EscapeKind) -> bool {
+        self.0[kind as usize]
+    }
+}
+
+impl Escapes {
+    /// Adds the escape that a text begins with, which a view reads as this unit.
+    pub(super) fn add(&mut self, text: &[u8], unit: Unit, length: usize) {
+        let Some(kind) = EscapeKind::begun_by(text[0]) else {
+            return;
+        };
+        self.found.add(kind);
+        if let Some((unit, length)) = once(text, kind)
+            && let Some(nested) = nested(unit, &text[length..])
+        {
+            self.nested[kind as usize].add(nested);
+        }
+        if nested(unit, &text[length..]).is_some() {
+            self.left.add(kind);
+        }
+    }
+
+    /// The ways of a set that were found, each to be undone in the text as it is.
+    pub(super) fn among(&self, kinds: EscapeKinds) -> impl Iterator<Item = EscapeKind> + use<> {
+        // Without anything escaped in them, literals hold no lines.
+        let has_lines = self.found.has(EscapeKind::Backslash);
+        let found = self.found;
+        EscapeKind::ALL.into_iter().filter(move |&kind| {
+            let is_useful = kind != EscapeKind::Literals || has_lines;
+            found.has(kind) && kinds.has(kind) && is_useful
+        })
+    }
+
+    /// The ways to undo once one was undone: the order of two matters only if one is nested in the
+    /// other, so that other pairs are undone in one order.
+    pub(super) fn after(&self, undone: EscapeKind) -> EscapeKinds {
+        let is_nested = |inner: EscapeKind, outer: EscapeKind| {
+            let nested = self.nested[outer as usize];
+            nested.has(inner)
+        };
+        EscapeKinds::of(|kind| {
+            kind as usize > undone as usize || is_nested(kind, undone) || is_nested(undone, kind)
+        })
+    }
+
+    /// Whether a view reads the text otherwise once one way was undone.
+    pub(super) fn changes_view(&self, undone: EscapeKind) -> bool {
+        self.left.has(undone)
+    }
+}
+
+/// The way of an escape that begins with what was escaped, and goes on in the text behind it.
+fn nested(unit: Unit, rest: &[u8]) -> Option<EscapeKind> {
+    let Unit::Byte(byte @ ..0x80) = unit else {
+        return None;
+    };
+    let mut text = [byte; LONGEST_ESCAPE];
+    let behind = rest.len().min(LONGEST_ESCAPE - 1);
+    text[1..=behind].copy_from_slice(&rest[..behind]);
+    // What is behind it may be escaped, too.
+    let is_escape = is_escape(&text[..=behind]) || is_escape(&text[1..=behind]);
+    EscapeKind::begun_by(byte).filter(|_| is_escape)
+}
+
+fn is_escape(text: &[u8]) -> bool {
+    let kind = text.first().and_then(|&first| EscapeKind::begun_by(first));
+    let undone = kind.and_then(|kind| once(text, kind));
+    undone.is_some_and(|(_, length)| length > 1)
+}
+
+/// Hands over each part of a text near something that is escaped in one way, with that undone.
+pub(super) fn layouts(text: &[u8], kind: EscapeKind, take: &mut dyn FnMut(Decoded)) {
+    let undone = undone(text, kind);
+    let mut parts = Parts::default();
+    // No dump and no escape has anything else in it.
+    let is_text = |place: &usize| is_text(undone.bytes()[*place]);
+    for place in undone.encoded().filter(is_text) {
+        parts.add(undone.bytes(), place);
+    }
+    for part in parts.into_iter() {
+        take(undone.part(part));
+    }
+}
+
+fn undone(text: &[u8], kind: EscapeKind) -> Decoded {
+    let mut undone = Decoded::with_capacity(text.len());
+    let mut at = 0;
+    while at < text.len() {
+        let rest = &text[at..];
+        let plain = kind.find(rest).unwrap_or(rest.len());
+        if plain > 0 {
+            undone.push(&rest[..plain], at, 1);
+            at += plain;
+            continue;
+        }
+        let (unit, length) = once(rest, kind).unwrap_or((Unit::Byte(rest[0]), 1));
+        match unit {
+            Unit::Byte(byte) => undone.push(&[byte], at, length),
+            Unit::SoftHyphen => undone.push(&[SOFT_HYPHEN], at, length),
+            Unit::Nothing => {}
+        }
+        at += length;
+    }
+    undone.end(text.len());
+    undone
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::scan::escape::unit;
+
+    #[test]
+    fn one_way_to_escape_is_undone_once() {
+        for (kind, raw, plain) in [
+            (
+                EscapeKind::Percent,
+                "a%0A%250A\\n&#10;=0A",
+                "a\n%0A\\n&#10;=0A",
+            ),
+            (
+                EscapeKind::QuotedPrintable,
+                "a=3D0A=0A%0A=zz",
+                "a=0A\n%0A=zz",
+            ),
+            (EscapeKind::Entity, "&amp;#10;&#10;%0A\\n", "&#10;\n%0A\\n"),
+            (
+                EscapeKind::Backslash,
+                "\\n\\\\n\\\"%0A\" + \"",
+                "\n\\n\"%0A\" + \"",
+            ),
+            (EscapeKind::Literals, "a\\n\" +\n \"b\\\"c%0A", "a\nb\"c%0A"),
+            (
+                EscapeKind::Character,
+                "a\u{2011}b\\u2011%0A",
+                "a-b\\u2011%0A",
+            ),
+        ] {
+            let undone = undone(raw.as_bytes(), kind);
+            let undone = String::from_utf8_lossy(undone.bytes());
+            assert_eq!(undone, plain, "{kind:?}: {raw:?}");
+        }
+    }
+
+    fn escapes(text: &[u8]) -> Escapes {
+        let (mut escapes, mut at) = (Escapes::default(), 0);
+        while at < text.len() {
+            let (unit, length) = unit(text, at);
+            if length > 1 {
+                escapes.add(&text[at..], unit, length);
+            }
+            at += length;
+        }
+        escapes
+    }
+
+    #[test]
+    fn two_ways_are_undone_in_both_orders_only_if_nested() {
+        let (percent, backslash) = (EscapeKind::Percent, EscapeKind::Backslash);
+        for (raw, is_nested, changes_view) in [
+            ("%0A\\n", false, false),
+            ("%41\\u000a%5Cn", true, false),
+            ("\\n\\u00250A", true, true),
+            ("\\n%\\n0A", false, false),
+        ] {
+            let escapes = escapes(raw.as_bytes());
+            assert!(escapes.after(percent).has(backslash), "{raw}");
+            assert_eq!(escapes.after(backslash).has(percent), is_nested, "{raw}");
+            assert_eq!(escapes.changes_view(backslash), changes_view, "{raw}");
+        }
+    }
+}
