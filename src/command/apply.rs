@@ -1,8 +1,7 @@
 //! `postkey apply`: the keys that a manifest names.
 
-mod child;
 mod lock;
-mod making;
+mod new_keys;
 mod place;
 mod prune;
 mod source;

@@ -16,15 +16,14 @@ use crate::context::api_key_flags::ApiKeyFlags;
 use crate::context::passphrase::PassphraseSource;
 use crate::context::random;
 use crate::context::{Context, selection};
-use crate::delivery::NewSecret;
-use crate::delivery::options::{DeliveredKey, DeliveryOptions, Overwrite, Target};
+use crate::delivery::options::{DeliveredKey, DeliveryOptions, Overwrite};
+use crate::delivery::{Failure, NewKey, NewSecret, Target};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{
     Access, Description, Expiry, Key, KeyName, Kind, Limit, Sealer, Status, Tail, Username,
 };
-use crate::ui::KeyView;
-use crate::vault::{self, Action, Author, Change, Vault};
+use crate::vault::{self, Action, Author, Vault};
 use questions::RequestedName;
 
 /// Create a key and print its secret once
@@ -152,45 +151,38 @@ pub(super) fn run(mut args: Generate, context: &mut Context) -> Result<ExitStatu
     };
     let mut vault = context.open_or_create()?;
     let author = context.author(Action::Generate);
-    let now = author.clock;
-    let fresh = NewSecret::generate(kind, &context.settings.brand)?.sealed_by(sealer);
-    let key = args.key(name.clone(), access, fresh.tail(), now, expires)?;
-    make(&args, &fresh, &key, &target, context, &mut vault, &author)
+    let secret = NewSecret::generate(kind, &context.settings.brand)?.sealed_by(sealer);
+    let key = args.key(name.clone(), access, secret.tail(), author.clock, expires)?;
+    let new = NewKey {
+        key,
+        secret,
+        is_staged: false,
+        target,
+        context,
+    };
+    create(&new, &args, &mut vault, &author)
 }
 
-fn make(
+fn create(
+    new: &NewKey<'_>,
     args: &Generate,
-    fresh: &NewSecret,
-    key: &Key,
-    target: &Target<'_>,
-    context: &Context,
     vault: &mut Vault,
     author: &Author,
 ) -> Result<ExitStatus, Error> {
-    let allow = |change: &Change<'_>| {
-        change.expect_free(&key.name, key.username())?;
-        match fresh.is_sealed() {
-            true => change.expect_no_default(),
-            false => Ok(()),
-        }
-    };
-    match context.stage(fresh, vault, author, allow) {
+    let (context, key, target) = (new.context, &new.key, &new.target);
+    match context.deliver(new, target, vault, author) {
         // Somebody else was faster.
-        Err(vault::Error::NameTaken(name)) if args.if_absent => {
+        Err(Failure::Staging(vault::Error::NameTaken(name))) if args.if_absent => {
             existing::is_there(&name, args, key.kind(), context)?;
             return Ok(ExitStatus::Done);
         }
-        Err(error @ vault::Error::NameTaken(_)) => {
+        Err(Failure::Staging(error @ vault::Error::NameTaken(_))) => {
             return Err(Error::from(error)
                 .with_hint("choose another name, or keep that key with --if-absent"));
         }
-        staged => staged?,
-    }
-    let view = KeyView::new(key, key.created_at);
-    context.hand_over(fresh, view, target, vault, author, |change| {
-        fresh.add(key, change)
-    })?;
-    announce(key, fresh, target, context);
+        delivered => delivered?,
+    };
+    announce(key, new.secret.is_sealed(), target, context);
     if args.username.is_none() {
         tell_made_up(key, target, context);
     }
@@ -291,7 +283,7 @@ impl Generate {
 
 /// Says the username that was made up where nothing else does.
 fn tell_made_up(key: &Key, target: &Target<'_>, context: &Context) {
-    let is_told = !context.ui.is_quiet || target.has_username();
+    let is_told = !context.ui.is_quiet || target.destination.has_username();
     if let Some(username) = key.username().filter(|_| !is_told) {
         context
             .ui
@@ -300,7 +292,7 @@ fn tell_made_up(key: &Key, target: &Target<'_>, context: &Context) {
 }
 
 /// Says what was made, after the secret.
-fn announce(key: &Key, fresh: &NewSecret, target: &Target<'_>, context: &Context) {
+fn announce(key: &Key, is_sealed: bool, target: &Target<'_>, context: &Context) {
     let display = context.display_at(key.created_at);
     let access = match &key.access {
         Access::Smtp { username } => format!("username {username}"),
@@ -316,8 +308,8 @@ fn announce(key: &Key, fresh: &NewSecret, target: &Target<'_>, context: &Context
         true => PLANT.to_owned(),
         false => format!("expires {}", display.end(key.expires_at)),
     });
-    target.tell("its secret", fresh.is_sealed(), context);
-    if fresh.is_sealed() {
+    target.tell("its secret", is_sealed, context);
+    if is_sealed {
         context
             .ui
             .note("it is the default key: `postkey reveal` shows its secret again");

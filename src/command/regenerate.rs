@@ -8,11 +8,11 @@ use crate::context::passphrase::PassphraseSource;
 use crate::context::selection;
 use crate::context::selection::KeyPrompt;
 use crate::delivery::options::{DeliveredKey, DeliveryOptions, Overwrite};
-use crate::delivery::{NewSecret, same_secret};
+use crate::delivery::{NewSecret, SecretReplacement, Transition};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Sealer};
-use crate::ui::{DisplayContext, KeyView};
+use crate::ui::DisplayContext;
 use crate::vault::{Action, Record, Vault};
 
 /// Replace a key's secret; the old one stops working at once
@@ -74,20 +74,18 @@ pub(super) fn run(args: Regenerate, context: &mut Context) -> Result<ExitStatus,
     let author = context.author(Action::Regenerate);
     let is_default = vault.default_id()? == Some(seen.id);
     let sealer = sealer(&seen.key, is_default, &args.passphrase, context)?;
-    let fresh = NewSecret::generate(seen.key.kind(), &context.settings.brand)?.sealed_by(sealer);
-    let key = seen.key.with_secret(fresh.tail());
-    context.stage(&fresh, &mut vault, &author, |change| {
-        same_secret(&change.find(&name)?, &seen)
-    })?;
-    let used = context.use_for_programs(&seen, display.now, &vault);
-    let view = KeyView::new(&key, display.now).with_use(used);
-    context.hand_over(&fresh, view, &target, &mut vault, &author, |change| {
-        let found = change.find(&name)?;
-        same_secret(&found, &seen)?;
-        fresh.replace(&found, &found.key.with_secret(fresh.tail()), change)
-    })?;
+    let secret = NewSecret::generate(seen.key.kind(), &context.settings.brand)?.sealed_by(sealer);
+    let replacement = SecretReplacement {
+        seen: &seen,
+        secret,
+        transition: Transition::AtOnce,
+        target: &target,
+        context,
+    };
+    let key = context.deliver(&replacement, &target, &mut vault, &author)?;
     announce(&seen.key, &key, context, &display);
-    context.tell_of_secret(&key, display.now, is_default, &fresh, &target);
+    let is_sealed = replacement.secret.is_sealed();
+    context.tell_of_secret(&key, display.now, is_default, is_sealed, &target);
     Ok(ExitStatus::Done)
 }
 

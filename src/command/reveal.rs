@@ -4,7 +4,8 @@ use clap::Args;
 
 use crate::context::Context;
 use crate::context::passphrase::{PassphraseSource, no_memory};
-use crate::delivery::options::{DeliveredKey, DeliveryOptions, Overwrite, Target};
+use crate::delivery::options::{DeliveredKey, DeliveryOptions, Overwrite};
+use crate::delivery::{Destination, Target};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{EffectiveStatus, Key, SealError, Secret};
@@ -79,10 +80,12 @@ fn show(
     let used = context.use_for_programs(record, display.now, vault);
     let view = KeyView::new(&record.key, display.now).with_use(used);
     target
-        .take(Issued::new(view, secret), vault, context)
-        .map_err(|error| match target.is_given() {
-            true => error,
-            false => error.with_hint("read standard output, as in PASSWORD=$(postkey reveal)"),
+        .deliver_again(Issued::new(view, secret), vault, context)
+        .map_err(|error| match &target.destination {
+            Destination::Output(_) => {
+                error.with_hint("read standard output, as in PASSWORD=$(postkey reveal)")
+            }
+            _ => error,
         })?;
     announce(
         &record.key,

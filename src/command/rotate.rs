@@ -8,13 +8,13 @@ use super::decoy;
 use crate::context::Context;
 use crate::context::selection;
 use crate::context::selection::{KeyPrompt, NameList, Selector};
-use crate::delivery::options::{DeliveredKey, DeliveryOptions, Overwrite, Target};
-use crate::delivery::{NewSecret, same_secret};
+use crate::delivery::options::{DeliveredKey, DeliveryOptions, Overwrite};
+use crate::delivery::{NewSecret, SecretReplacement, Target, Transition};
 use crate::error::{Error, ROTATING};
 use crate::exit::ExitStatus;
 use crate::key::{Grace, Key, KeyName, Retiring};
-use crate::ui::{DisplayContext, KeyView, extension};
-use crate::vault::{Action, Record, Vault};
+use crate::ui::{DisplayContext, extension};
+use crate::vault::{Action, Vault};
 
 /// Replace keys' secrets; the old ones keep working for a while
 ///
@@ -139,7 +139,15 @@ fn begin(
     };
     let target = args.delivery.target(&subject, Some(vault), context)?;
     let was_default = vault.default_id()? == Some(seen.id);
-    let rotated = hand_over(&seen, args, &target, context, vault, &display)?;
+    let replacement = SecretReplacement {
+        seen: &seen,
+        secret: NewSecret::generate(seen.key.kind(), &context.settings.brand)?,
+        transition: Transition::WithGrace(args.grace),
+        target: &target,
+        context,
+    };
+    let author = context.author(Action::Rotate);
+    let rotated = context.deliver(&replacement, &target, vault, &author)?;
     announce(&rotated, args, &target, context, &display);
     context.tell_of_default(&rotated, was_default);
     Ok(rotated.name)
@@ -162,38 +170,6 @@ fn expect_rotatable(key: &Key, display: &DisplayContext) -> Result<(), Error> {
         return Err(Error::new(ExitStatus::No, message).with_hint(extension(key, display.now)));
     }
     end::expect_no_early_end(key, display)
-}
-
-/// Makes the new secret, hands it over, and gives back the key as it is then.
-fn hand_over(
-    seen: &Record,
-    args: &Rotate,
-    target: &Target<'_>,
-    context: &Context,
-    vault: &mut Vault,
-    display: &DisplayContext,
-) -> Result<Key, Error> {
-    let (author, grace) = (context.author(Action::Rotate), args.grace);
-    let fresh = NewSecret::generate(seen.key.kind(), &context.settings.brand)?;
-    let name = &seen.key.name;
-    context.stage(&fresh, vault, &author, |change| {
-        let found = change.find(name)?;
-        change.expect_one_secret(&found)?;
-        same_secret(&found, seen)
-    })?;
-    let key = seen.key.rotated(fresh.tail(), grace, display.now);
-    let used = context.use_for_programs(seen, display.now, vault);
-    let view = KeyView::new(&key, display.now).with_use(used);
-    context.hand_over(&fresh, view, target, vault, &author, |change| {
-        let found = change.find(name)?;
-        change.expect_one_secret(&found)?;
-        same_secret(&found, seen)?;
-        // The grace time begins when the new secret is handed over, however long that took.
-        let now = change.now().max(Context::clock());
-        let after = found.key.rotated(fresh.tail(), grace, now);
-        change.rotate(&found, &after)?;
-        Ok(after)
-    })
 }
 
 fn announce(

@@ -1,10 +1,6 @@
-//! Where a secret goes: to standard output, to a file, or to the later steps of a CI job.
+//! The flags that say where a secret goes: standard output, a file, or the later steps of a CI job.
 
-pub mod loss;
-mod several;
-pub mod target;
-
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
@@ -12,15 +8,38 @@ use jiff::Timestamp;
 use crate::arguments;
 use crate::arguments::DashMeaning;
 use crate::context::Context;
-pub use crate::delivery::options::loss::Loss;
-pub use crate::delivery::options::target::{DeliveredKey, Overwrite, Target};
+use crate::delivery::destination::Destination;
+use crate::delivery::loss::{is_secret, tails_of};
+use crate::delivery::target::{Overwriting, Target, unsaved};
 use crate::error::Error;
-use crate::exit::ExitStatus;
-use crate::files::shell_word;
-use crate::files::{self, whole};
-use crate::key::{Key, KeyName, KeyVariables, Kind, Variable};
+use crate::files::{self, FileRole, env, shell_word};
+use crate::key::{Key, KeyName, KeyVariables, Kind, Username, Variable};
 use crate::process::job;
 use crate::ui::{Format, another_secret};
+use crate::vault::Vault;
+
+/// The flag that lets another key's secret be lost.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct Overwrite {
+    /// With --save: replaces the secret of another key, or another vault, in the file; nobody can
+    /// show it again
+    #[arg(long, requires = "save")]
+    replace: bool,
+}
+
+/// The key whose secret is delivered.
+pub struct DeliveredKey<'a> {
+    /// Its name.
+    pub name: &'a KeyName,
+    /// Its kind.
+    pub kind: Kind,
+    /// Its username; `None` if it has none, or one that is not generated yet.
+    pub username: Option<&'a Username>,
+    /// The key, if it is one whose secret is replaced.
+    pub before: Option<&'a Key>,
+    /// `None` where the command has no flag for it.
+    pub overwrite: Option<Overwrite>,
+}
 
 /// Where the secret goes, if not to standard output.
 #[derive(Args, Debug, Default)]
@@ -29,10 +48,10 @@ pub struct DeliveryOptions {
     /// only its variables are set in the file
     #[arg(long, value_name = "FILE")]
     #[arg(value_parser = arguments::parser("a file to save to", NOT_A_FILE))]
-    save: Option<PathBuf>,
+    pub(super) save: Option<PathBuf>,
     /// The secret's variable; implies --format env
     #[arg(long, value_name = "VAR")]
-    env_name: Option<Variable>,
+    pub(super) env_name: Option<Variable>,
     /// SMTP: the username's variable; by default named after the secret's
     #[arg(long, value_name = "VAR", requires = "env_name")]
     env_username: Option<Variable>,
@@ -94,7 +113,138 @@ impl Github {
 const NOT_A_FILE: DashMeaning =
     DashMeaning::Nothing("without --save the secret goes to standard output");
 
+/// The variables of a secret, and what an env file says about them.
+struct ChosenVariables {
+    own: KeyVariables,
+    /// Others of the file that hold the secret which is replaced.
+    also: Vec<Variable>,
+    /// Whether they are chosen for the secret that the file holds.
+    is_found: bool,
+}
+
 impl DeliveryOptions {
+    /// Finds out where a key's secret goes, and makes sure, as far as that can be told before,
+    /// that it can be put there.
+    pub fn target(
+        &self,
+        key: &DeliveredKey<'_>,
+        vault: Option<&Vault>,
+        context: &Context,
+    ) -> Result<Target<'static>, Error> {
+        let chosen = self.chosen_variables(key, context)?;
+        let hint = match key.overwrite {
+            Some(_) => "name another file or variable; or pass --replace if it is obsolete",
+            None => "name another file or variable",
+        };
+        let target = Target {
+            name: key.name.clone(),
+            kind: key.kind,
+            username: key.username.cloned(),
+            old: key.before.map(tails_of).unwrap_or_default(),
+            is_masked: self.github.is_some(),
+            is_found: chosen.is_found,
+            destination: self.destination(chosen, context)?,
+            overwriting: Overwriting {
+                is_allowed: key.overwrite.is_some_and(|overwrite| overwrite.replace),
+                except: &[],
+                hint,
+            },
+        };
+        target.expect_fit(vault).map_err(unsaved)?;
+        Ok(target)
+    }
+
+    fn destination(
+        &self,
+        chosen: ChosenVariables,
+        context: &Context,
+    ) -> Result<Destination, Error> {
+        let format = self.format(context)?;
+        if let Some(path) = self.github.map_or(Ok(None), Github::file)? {
+            self.expect_settable(&chosen.own)?;
+            return Ok(Destination::Job {
+                path,
+                variables: chosen.own,
+                is_output: self.github == Some(Github::Output),
+            });
+        }
+        Ok(match self.save.clone() {
+            None => Destination::Output(format),
+            Some(path) if format == Format::Env => Destination::EnvFile {
+                path,
+                variables: chosen.own,
+                also: chosen.also,
+            },
+            Some(path) => Destination::File { path, format },
+        })
+    }
+
+    /// The variables that are named, are the key's own, or hold in the file the secret which is
+    /// replaced: it would stay there although it is not valid.
+    fn chosen_variables(
+        &self,
+        key: &DeliveredKey<'_>,
+        context: &Context,
+    ) -> Result<ChosenVariables, Error> {
+        let own = self.variables(key.name, key.kind)?;
+        let chosen = ChosenVariables {
+            own,
+            also: Vec::new(),
+            is_found: false,
+        };
+        let Some(path) = &self.save else {
+            return Ok(chosen);
+        };
+        files::expect_writable(path, FileRole::Secret).map_err(unsaved)?;
+        match key.before {
+            Some(before) if self.format(context)? == Format::Env => {
+                self.find_old(path, before, chosen).map_err(unsaved)
+            }
+            _ => Ok(chosen),
+        }
+    }
+
+    fn find_old(
+        &self,
+        path: &Path,
+        before: &Key,
+        mut chosen: ChosenVariables,
+    ) -> Result<ChosenVariables, Error> {
+        let text = env::read(path)?;
+        let found = env::EnvVariables::read(path, &text)?;
+        let old = tails_of(before);
+        let is_old = |value: &str| old.iter().any(|tail| is_secret(value, tail));
+        let held = found.all().filter(|(_, value)| is_old(value));
+        chosen.also = held.filter_map(|(name, _)| name.parse().ok()).collect();
+        let is_named = self.env_name.is_some() || found.has(chosen.own.secret.as_str());
+        if let Some(first) = chosen.also.first().filter(|_| !is_named) {
+            let username = before.username().map(|username| username.as_str());
+            let has_username = found.all().any(|(_, value)| Some(value) == username);
+            chosen.own = KeyVariables::named(before.kind(), first.clone(), None);
+            chosen.own.username.take_if(|_| has_username);
+            chosen.is_found = true;
+        }
+        let own = &chosen.own.secret;
+        chosen.also.retain(|variable| variable != own);
+        chosen.also.dedup();
+        Ok(chosen)
+    }
+
+    /// Makes sure that GitHub's runner takes the variables.
+    fn expect_settable(&self, variables: &KeyVariables) -> Result<(), Error> {
+        if self.github != Some(Github::Env) {
+            return Ok(());
+        }
+        let mut names = variables.username.iter().chain([&variables.secret]);
+        match names.find(|name| name.is_of_runner()) {
+            None => Ok(()),
+            Some(name) => Err(Error::usage(format!(
+                "GitHub's runner does not take `{name}`: it sets GITHUB_* and RUNNER_* itself"
+            ))
+            .with_hint("name another variable, as in --env-name API_KEY")),
+        }
+    }
+
     /// Whether any of the flags was given.
     pub fn is_given(&self) -> bool {
         self.save.is_some() || self.env_name.is_some() || self.github.is_some()
@@ -190,7 +340,7 @@ impl DeliveryOptions {
     }
 
     /// The format that the secret takes: that of variables, if they are named.
-    fn format(&self, context: &Context) -> Result<Format, Error> {
+    pub(super) fn format(&self, context: &Context) -> Result<Format, Error> {
         let is_in_variables = match self.github {
             Some(Github::Env | Github::Output) => true,
             Some(Github::Mask) | None => self.env_name.is_some(),
@@ -228,34 +378,5 @@ impl DeliveryOptions {
             None => KeyVariables::of(name, kind),
             Some(secret) => KeyVariables::named(kind, secret.clone(), self.env_username.clone()),
         })
-    }
-}
-
-/// The secret could not be put in its place.
-fn unsaved(error: impl Into<Error>) -> Error {
-    let error: Error = error.into();
-    let hint = error.hint().unwrap_or("name a file that can be written");
-    let hint = format!("{hint}; no key was created or changed");
-    Error::new(
-        ExitStatus::Undelivered,
-        format!("cannot save the secret: {error}"),
-    )
-    .with_hint(hint)
-}
-
-/// What a result in this form looks like.
-pub fn shape(format: Format, kind: Kind) -> whole::Shape {
-    let (start, marks, lines): (_, &[&str], _) = match format {
-        Format::Json | Format::Jsonl => {
-            const FIELDS: [&str; 3] = [",\"kind\":\"", ",\"tail\":\"", ",\"secret\":\"x"];
-            ("{\"name\":", &FIELDS, 1)
-        }
-        Format::Csv => ("name,kind,username,tail,status,", &[], 2),
-        Format::Text | Format::Env | Format::Ics => (kind.prefix(), &[], 1),
-    };
-    whole::Shape {
-        start,
-        marks,
-        lines,
     }
 }

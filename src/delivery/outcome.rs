@@ -1,49 +1,89 @@
-//! What became of a secret between its handing over and its becoming good.
+//! A secret between its delivery and its activation, which may fail.
 
 use std::path::PathBuf;
 
 use crate::error::Error;
 use crate::exit::ExitStatus;
+use crate::files::env::EnvVariables;
 use crate::files::{Appended, Changed, Synced};
-use crate::key::{Scanner, Secret, Tail};
+use crate::key::{KeyVariables, Scanner, Secret, Tail, Variable};
+use crate::ui;
 use crate::vault;
 
-/// A secret that was handed over, for good or not.
+/// A secret that was delivered, and may become valid or not.
 pub enum Delivery {
     /// To standard output.
     Printed,
     /// To a file that was named.
-    Saved(Changed, PathBuf),
+    Saved {
+        /// The change of the file, which can be taken back.
+        changed: Changed,
+        /// The file.
+        path: PathBuf,
+        /// The variables that it was saved in, in an env file.
+        variables: Option<KeyVariables>,
+    },
     /// To a file of a runner's.
     Appended(Appended),
     /// To a command, which keeps it.
     Taken,
 }
 
+/// What saving a secret did to its file.
+#[derive(Debug)]
+pub struct Saved {
+    /// The file.
+    pub path: PathBuf,
+    /// The secrets that it held and holds no more.
+    pub displaced: Vec<Tail>,
+    /// Variables that it did not set before, although it set others: one may be misspelt.
+    pub new_variables: Vec<Variable>,
+}
+
 impl Delivery {
-    /// Makes what was saved survive a power cut; what does not is taken back.
+    /// Makes it survive a power cut; what does not is taken back.
     ///
     /// # Errors
     /// Why not.
     pub fn settle(self, synced: &mut Synced) -> Result<Self, Error> {
-        Ok(match self {
-            Self::Saved(changed, path) => Self::Saved(changed.settle(synced)?, path),
-            other => other,
+        match self {
+            Self::Saved {
+                changed,
+                path,
+                variables,
+            } => Ok(Self::Saved {
+                changed: changed.settle(synced)?,
+                path,
+                variables,
+            }),
+            Self::Printed => ui::sync_output().map(|()| self),
+            Self::Appended(_) | Self::Taken => Ok(self),
+        }
+    }
+
+    /// What it did to the file that it was saved in.
+    pub fn saved(self) -> Option<Saved> {
+        let Self::Saved {
+            changed,
+            path,
+            variables,
+        } = self
+        else {
+            return None;
+        };
+        let before = changed.before().unwrap_or_default();
+        let displaced = displaced(before, changed.after());
+        let new_variables = variables.map(|variables| new_in(before, variables));
+        Some(Saved {
+            path,
+            displaced,
+            new_variables: new_variables.unwrap_or_default(),
         })
     }
 
-    /// The file that it was saved to, and the tails of the secrets that this held and holds no
-    /// more.
-    pub fn displaced(&self) -> Option<(PathBuf, Vec<Tail>)> {
-        let Self::Saved(changed, path) = self else {
-            return None;
-        };
-        let gone = displaced(changed.before()?, changed.after());
-        (!gone.is_empty()).then(|| (path.clone(), gone))
-    }
-
-    /// The secret was handed over, but never became the key's: what can be taken back is.
-    pub fn not_good(self, error: &vault::Error) -> Error {
+    /// Takes back what can be of a secret that could not be activated: the error that says how
+    /// things are.
+    pub fn take_back(self, error: &vault::Error) -> Error {
         let status = status(error);
         if status == ExitStatus::Unsure {
             return Error::new(status, error.to_string())
@@ -51,7 +91,9 @@ impl Delivery {
         }
         let taken_back = match self {
             Self::Printed | Self::Taken => None,
-            Self::Saved(changed, path) => Some((changed.take_back(), path.display().to_string())),
+            Self::Saved { changed, path, .. } => {
+                Some((changed.take_back(), path.display().to_string()))
+            }
             Self::Appended(appended) => Some((appended.take_back(), "the runner's file".into())),
         };
         match taken_back {
@@ -68,6 +110,19 @@ impl Delivery {
     }
 }
 
+/// The variables that an env file did not set.
+fn new_in(before: &[u8], variables: KeyVariables) -> Vec<Variable> {
+    let Ok(read) = EnvVariables::read("".as_ref(), before) else {
+        return Vec::new();
+    };
+    if before.trim_ascii().is_empty() {
+        return Vec::new();
+    }
+    let all = variables.username.into_iter().chain([variables.secret]);
+    all.filter(|variable| !read.has(variable.as_str()))
+        .collect()
+}
+
 /// The tails of the secrets that were in a text before and no longer are.
 pub fn displaced(before: &[u8], after: &[u8]) -> Vec<Tail> {
     let tails = |text: &[u8]| -> Vec<Tail> {
@@ -80,8 +135,8 @@ pub fn displaced(before: &[u8], after: &[u8]) -> Vec<Tail> {
     gone
 }
 
-/// How a command ends whose secret was handed over and is not good.
-pub fn status(error: &vault::Error) -> ExitStatus {
+/// How a command ends whose secret was delivered and is not valid.
+fn status(error: &vault::Error) -> ExitStatus {
     match (error, crate::error::status(error)) {
         (vault::Error::Changed(_), status) => status,
         // Whatever the trouble is: the one with the secret comes first.

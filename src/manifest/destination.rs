@@ -8,7 +8,7 @@ use crate::key::{Variable, quoted};
 
 /// Where a secret goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Destination {
+pub enum WantedDestination {
     /// Into a variable of a file of such, and its username into another.
     Variables {
         /// The file.
@@ -29,7 +29,7 @@ pub enum Destination {
     },
 }
 
-impl Destination {
+impl WantedDestination {
     /// The file that the secret goes into, if it goes into one.
     pub fn file(&self) -> Option<&Path> {
         match self {
@@ -39,7 +39,7 @@ impl Destination {
     }
 }
 
-impl fmt::Display for Destination {
+impl fmt::Display for WantedDestination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Variables { file, secret, .. } => {

@@ -9,7 +9,7 @@ mod read;
 mod save;
 mod wanted;
 
-pub use destination::Destination;
+pub use destination::WantedDestination;
 pub use error::ManifestError;
 pub use plan::{DestinationContents, ExistingKey, Obstacle, Plan, Replaced, Step, StepAction};
 pub use read::read;

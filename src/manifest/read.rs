@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::field::{FieldError, ManifestErrors, ManifestTable, kind_of, parsed, text};
 use super::save::place;
-use super::{Destination, Manifest, ManifestError, WantedKey};
+use super::{Manifest, ManifestError, WantedDestination, WantedKey};
 use crate::files::real;
 use crate::key::{Description, Kind, Limit, Permission, Status, escape_controls};
 use crate::settings::Settings;
@@ -324,15 +324,15 @@ impl Files {
 }
 
 /// The variables of a file that a place writes; none where it writes the whole file.
-fn variables(place: &Destination) -> Vec<Option<String>> {
+fn variables(place: &WantedDestination) -> Vec<Option<String>> {
     match place {
-        Destination::Variables {
+        WantedDestination::Variables {
             username, secret, ..
         } => {
             let variables = username.iter().chain([secret]);
             variables.map(|name| Some(name.to_string())).collect()
         }
-        Destination::File(_) => vec![None],
-        Destination::Command { .. } => Vec::new(),
+        WantedDestination::File(_) => vec![None],
+        WantedDestination::Command { .. } => Vec::new(),
     }
 }

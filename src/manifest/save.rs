@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
-use super::Destination;
+use super::WantedDestination;
 use super::field::{FieldError, ManifestErrors, ManifestTable, kind_of, parsed, text};
 use crate::key::{Invalid, Kind, Period, quoted};
 use crate::settings::expanded;
@@ -29,7 +29,7 @@ pub(super) fn place(
     kind: Option<Kind>,
     folder: &Path,
     mistakes: &mut ManifestErrors,
-) -> Option<Destination> {
+) -> Option<WantedDestination> {
     let Some(at) = key.line("save", mistakes) else {
         let message = "the key has no `save`: its secret would be lost";
         mistakes.note(line, FieldError::new(message, EXAMPLES));
@@ -51,16 +51,18 @@ pub(super) fn place(
 }
 
 /// The place, if it takes a username that nobody has chosen or knows.
-fn keeping_username(place: Destination) -> Result<Destination, FieldError> {
+fn keeping_username(place: WantedDestination) -> Result<WantedDestination, FieldError> {
     let hint = match &place {
-        Destination::Variables { username: None, .. } => {
+        WantedDestination::Variables { username: None, .. } => {
             "add `username = \"SMTP_USERNAME\"` to `save`, or `username = \"shop_prod\"` to the key"
         }
-        Destination::File(_) => {
+        WantedDestination::File(_) => {
             "add `username = \"shop_prod\"` to the key, or save both into variables: \
              `save = { file = \".env\", username = \"SMTP_USERNAME\", secret = \"SMTP_PASSWORD\" }`"
         }
-        Destination::Variables { .. } | Destination::Command { .. } => return Ok(place),
+        WantedDestination::Variables { .. } | WantedDestination::Command { .. } => {
+            return Ok(place);
+        }
     };
     let message = "save: the key has no `username`, and the generated one is not saved";
     Err(FieldError::new(message, hint))
@@ -73,7 +75,7 @@ fn of_table(
     kind: Option<Kind>,
     folder: &Path,
     mistakes: &mut ManifestErrors,
-) -> Option<Result<Destination, FieldError>> {
+) -> Option<Result<WantedDestination, FieldError>> {
     let fields = ManifestTable {
         table,
         known: &KNOWN,
@@ -112,7 +114,7 @@ fn of_file(
     fields: &ManifestTable<'_>,
     folder: &Path,
     mistakes: &mut ManifestErrors,
-) -> Option<Result<Destination, FieldError>> {
+) -> Option<Result<WantedDestination, FieldError>> {
     let file = fields.get("file", mistakes, |value| file(value, folder));
     let username = fields.get("username", mistakes, parsed);
     let secret = fields.get("secret", mistakes, parsed);
@@ -130,8 +132,8 @@ fn of_file(
         )));
     }
     match (has("secret"), secret) {
-        (false, _) => Some(Ok(Destination::File(file?))),
-        (true, secret) => Some(Ok(Destination::Variables {
+        (false, _) => Some(Ok(WantedDestination::File(file?))),
+        (true, secret) => Some(Ok(WantedDestination::Variables {
             file: file?,
             username,
             secret: secret?,
@@ -142,7 +144,7 @@ fn of_file(
 fn of_command(
     fields: &ManifestTable<'_>,
     mistakes: &mut ManifestErrors,
-) -> Option<Result<Destination, FieldError>> {
+) -> Option<Result<WantedDestination, FieldError>> {
     let words = fields.get("command", mistakes, words);
     let timeout = fields.get("timeout", mistakes, timeout);
     for name in ["username", "secret"] {
@@ -156,7 +158,7 @@ fn of_command(
     if fields.table.contains_key("timeout") && timeout.is_none() {
         return None;
     }
-    Some(Ok(Destination::Command {
+    Some(Ok(WantedDestination::Command {
         words: words?,
         timeout: timeout.unwrap_or(TIMEOUT),
     }))

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::Destination;
+use super::WantedDestination;
 use crate::key::{
     Access, Description, Expiry, Invalid, Key, KeyName, Kind, Limit, Permission, Status, Tail,
     Username,
@@ -40,7 +40,7 @@ pub struct WantedKey {
     /// Whether it is a decoy.
     pub is_decoy: bool,
     /// Where its secret goes.
-    pub place: Destination,
+    pub place: WantedDestination,
 }
 
 impl WantedKey {

@@ -24,7 +24,7 @@ fn is_ignored(signal: i32) -> bool {
 
 /// The death by a signal, put off until what must not be cut in two is whole. The second signal
 /// kills at once.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct DeferredSignals(Arc<AtomicUsize>);
 
 impl DeferredSignals {

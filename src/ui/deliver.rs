@@ -80,27 +80,41 @@ impl Ui {
         Ok(())
     }
 
-    /// Writes a secret to standard output, whole and flushed; to disk, if that is a file.
+    /// Writes a secret to standard output, whole and flushed; [`sync_output`] makes it last.
     ///
     /// # Errors
     /// With the status `undelivered` if not all of it could be written.
     pub fn deliver(&self, secret: &Zeroizing<Vec<u8>>) -> Result<(), Error> {
-        // Not through `io::Stdout`: it takes a closed descriptor for a success.
-        let write = || {
-            let mut stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-            stdout.write_all(secret)?;
-            if stdout.metadata()?.is_file() {
-                stdout.sync_data()
-            } else {
-                Ok(())
-            }
-        };
-        write().map_err(|error: io::Error| {
-            undelivered(format!(
-                "cannot write the secret to standard output: {error}"
-            ))
-        })
+        output()
+            .and_then(|mut output| output.write_all(secret))
+            .map_err(|error| unwritten(&error))
     }
+}
+
+/// Makes what was written to standard output survive a power cut, if that is a file.
+///
+/// # Errors
+/// With the status `undelivered` if that fails.
+pub fn sync_output() -> Result<(), Error> {
+    let sync = || {
+        let output = output()?;
+        match output.metadata()?.is_file() {
+            true => output.sync_data(),
+            false => Ok(()),
+        }
+    };
+    sync().map_err(|error: io::Error| unwritten(&error))
+}
+
+/// Standard output, not as `io::Stdout`: that takes a closed descriptor for a success.
+fn output() -> io::Result<File> {
+    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+}
+
+fn unwritten(error: &io::Error) -> Error {
+    undelivered(format!(
+        "cannot write the secret to standard output: {error}"
+    ))
 }
 
 fn undelivered(message: String) -> Error {

@@ -24,6 +24,7 @@ mod views;
 
 pub use advice::{ALLOWS_WEAK, another_secret, extension, globals, refused_by_dovecot_2_4};
 pub use calendar::Reminders;
+pub use deliver::sync_output;
 pub use display::DisplayContext;
 pub use export::{ExportCounts, ExportText, can_be_of, may_give_way};
 pub use format::Format;

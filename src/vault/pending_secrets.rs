@@ -61,12 +61,4 @@ impl Change<'_> {
             _ => Ok(()),
         }
     }
-
-    /// Takes a secret back that is in waiting: no key will have it. Whether it was in waiting.
-    pub fn withdraw(&self, tail: &Tail) -> Result<bool, Error> {
-        let mut delete = self
-            .transaction
-            .prepare_cached("DELETE FROM pending WHERE tail = ?1")?;
-        Ok(delete.execute([tail.as_str()])? > 0)
-    }
 }

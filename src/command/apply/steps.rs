@@ -1,8 +1,8 @@
 //! A plan, carried out: one key that fails keeps no other from being made or changed.
 
-use crate::command::apply::{Scheme, making};
+use crate::command::apply::{Scheme, new_keys};
 use crate::context::Context;
-use crate::delivery::Supply;
+use crate::delivery::SecretSupply;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName};
@@ -36,9 +36,9 @@ pub(super) struct Work<'a> {
     pub(super) scheme: &'a Scheme<'a>,
     /// The keys to delete.
     pub(super) deleted: Vec<KeyName>,
-    pub(super) reprieve: &'a DeferredSignals,
+    pub(super) signals: DeferredSignals,
     /// The secrets of the new keys.
-    pub(super) supply: Supply,
+    pub(super) supply: SecretSupply,
 }
 
 /// Does all that is planned, or what is done when a signal comes: no key is left half made.
@@ -52,15 +52,15 @@ pub(super) fn do_all(
     let is_work = |step: &&Step<'_>| !matches!(step.deed, StepAction::Keep { .. });
     let count = plan.steps.iter().filter(is_work).count();
     context.ui.begin_parts(count);
-    let reprieve = DeferredSignals::begin();
+    let signals = DeferredSignals::begin();
     let kinds = plan.steps.iter().filter_map(Step::made);
     let kinds = kinds.map(|wanted| wanted.kind);
     let deleted = plan.deleted().map(|record| record.key.name.clone());
     let work = Work {
         scheme,
         deleted: deleted.collect(),
-        reprieve: &reprieve,
-        supply: Supply::of(kinds, &context.settings.brand)?,
+        signals,
+        supply: SecretSupply::of(kinds, &context.settings.brand)?,
     };
     let mut done = ApplyResult {
         outcomes: Vec::with_capacity(plan.steps.len()),
@@ -69,12 +69,12 @@ pub(super) fn do_all(
     };
     let mut left = &plan.steps[..];
     while !left.is_empty() {
-        let (some, later) = left.split_at(making::together(left));
+        let (some, later) = left.split_at(new_keys::together(left));
         done.add(some, &work, vault, context);
         left = later;
     }
     context.ui.end_parts();
-    done.signal = reprieve.signal();
+    done.signal = work.signals.signal();
     if done.signal.is_none() && done.outcomes.contains(&StepOutcome::Left) {
         context
             .ui
@@ -89,7 +89,7 @@ impl ApplyResult {
         let Some(first) = steps.first() else {
             return;
         };
-        let is_left = work.reprieve.signal().is_some()
+        let is_left = work.signals.signal().is_some()
             || matches!(first.deed, StepAction::Delete(_)) && self.highest != ExitStatus::Done;
         let results = match &first.deed {
             StepAction::Keep { .. } => return self.outcomes.push(StepOutcome::Kept),
@@ -98,7 +98,7 @@ impl ApplyResult {
                     .outcomes
                     .extend(steps.iter().map(|_| StepOutcome::Left));
             }
-            StepAction::Make(_) => making::make(steps, work, vault, context),
+            StepAction::Make(_) => new_keys::create(steps, work, vault, context),
             _ => vec![do_one(first, vault, context)],
         };
         for (step, result) in steps.iter().zip(results) {

@@ -1,30 +1,26 @@
-//! Many keys at once: names from a file, hashes from all cores, and a batch is a transaction.
+//! Many keys at once: names from a file, secrets from all cores.
 //!
-//! Each batch is staged, handed over and made good as one key is (see `issue`), while the cores
-//! hash the next. A run that is killed leaves whole keys, and secrets in waiting that the same
-//! command takes up.
+//! Each batch is delivered while the cores make the secrets of the next. A run that is killed leaves
+//! whole keys, and pending secrets that the same command takes up.
 
 use std::collections::HashSet;
+use std::iter;
 
 use jiff::Timestamp;
 
 use super::existing::ExistingKeys;
-use super::place::{BulkDestination, DestinationState, NewKey};
+use super::place::{BulkDestination, DestinationState, NEVER_REPLACED};
 use super::{Generate, PLANT};
 use crate::context::Context;
 use crate::context::name_list;
 use crate::context::name_list::{InvalidNames, ListedName, Repeated};
-use crate::delivery::NewSecret;
-use crate::delivery::outcome;
+use crate::delivery::{self, Failure, NewKey, NewSecret, Overwriting, SecretSupply, Target};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Access, EffectiveStatus, Expiry, KeyName, Kind};
 use crate::process::{self, DeferredSignals};
 use crate::ui::counted;
-use crate::vault::{self, Action, Author, Change, Vault};
-
-/// The most keys that one transaction makes.
-const BATCH: usize = 256;
+use crate::vault::{self, Action, Vault};
 
 /// What is to be made, and what is not.
 #[derive(Default)]
@@ -47,8 +43,9 @@ struct CommonOptions<'a> {
 /// A key's name and secret.
 struct NamedSecret {
     name: KeyName,
-    fresh: NewSecret,
-    is_left: bool,
+    secret: NewSecret,
+    /// Whether a run which was killed has staged it.
+    is_staged: bool,
 }
 
 pub(super) fn run(
@@ -67,14 +64,14 @@ pub(super) fn run(
     }
     order.place.prepare()?;
     let mut vault = context.open_or_create()?;
-    let mut made = 0;
-    let ended = order.make(plan, &mut vault, &mut made);
+    let mut created = 0;
+    let ended = order.create_all(plan, &mut vault, &mut created);
     if matches!(ended, Ok(None)) {
-        order.announce(made)?;
+        order.announce(created)?;
         return Ok(ExitStatus::Done);
     }
     context.ui.note(format!(
-        "{made} of {} created; the same command with --if-absent creates the rest",
+        "{created} of {} created; the same command with --if-absent creates the rest",
         counted(count as i128, "key is", "keys are")
     ));
     match ended {
@@ -175,143 +172,121 @@ impl<'a> CommonOptions<'a> {
         plan.existing.tell(&self.context.ui);
     }
 
-    /// Makes all keys, batch by batch; the signal that ended it early, if one did.
-    fn make(
+    /// Creates all keys, batch by batch; the signal that ended it early, if one did.
+    fn create_all(
         &self,
         plan: GeneratePlan,
         vault: &mut Vault,
-        made: &mut usize,
+        created: &mut usize,
     ) -> Result<Option<i32>, Error> {
         let bar = self.context.ui.progress("creating keys", plan.count());
-        let many = NewSecret::many(self.kind, &self.context.settings.brand, plan.new.len())?;
-        let size = many.in_a_second().min(BATCH);
-        let reprieve = DeferredSignals::begin();
-        let left = plan.left.into_iter().map(|(name, fresh)| {
+        let kinds = iter::repeat_n(self.kind, plan.new.len());
+        let supply = SecretSupply::of(kinds, &self.context.settings.brand)?;
+        let signals = DeferredSignals::begin();
+        let left = plan.left.into_iter();
+        let left = left.map(|(name, secret)| (name, Some(secret)));
+        let new = plan.new.into_iter().map(|name| (name, None));
+        let mut all = left.chain(new).map(|(name, left)| {
+            bar.advance(1);
+            let is_staged = left.is_some();
+            let secret = left.map_or_else(|| supply.take(self.kind), Ok)?;
             Ok(NamedSecret {
                 name,
-                fresh,
-                is_left: true,
+                secret,
+                is_staged,
             })
         });
-        let new = plan.new.into_iter().zip(many).map(|(name, fresh)| {
-            Ok(NamedSecret {
-                name,
-                fresh: fresh?,
-                is_left: false,
-            })
-        });
-        let mut all = left.chain(new).inspect(|_| bar.advance(1));
         loop {
-            let next = all.by_ref().take(size);
-            let batch = next.take_while(|_| reprieve.signal().is_none());
+            let next = all.by_ref().take(delivery::TOGETHER);
+            let batch = next.take_while(|_| signals.signal().is_none());
             let batch: Vec<NamedSecret> = batch.collect::<Result<_, Error>>()?;
-            if batch.is_empty() || reprieve.signal().is_some() {
-                return Ok(reprieve.signal());
+            if batch.is_empty() || signals.signal().is_some() {
+                return Ok(signals.signal());
             }
-            *made += self.hand_out(batch, vault)?;
+            self.create(batch, vault, created)?;
         }
     }
 
-    /// Stages, hands over and activates; how many keys there are then.
-    fn hand_out(&self, batch: Vec<NamedSecret>, vault: &mut Vault) -> Result<usize, Error> {
+    /// Creates the keys of a batch, and counts them.
+    fn create(
+        &self,
+        batch: Vec<NamedSecret>,
+        vault: &mut Vault,
+        created: &mut usize,
+    ) -> Result<(), Error> {
         let author = self.context.author(Action::Generate);
-        let pieces: Vec<NewKey> = vault.change(&author, |change| self.stage(batch, change))?;
-        if let Err((written, error)) = self.place.deliver(&pieces, self.context) {
-            self.take_back(&pieces, written, vault, &author);
-            return Err(error);
-        }
-        let activated = vault.change(&author, |change| {
-            let mut pieces = pieces.iter();
-            pieces.try_for_each(|piece| piece.fresh.add(&piece.key, change))
-        });
-        let Err(error) = activated else {
-            return Ok(pieces.len());
-        };
-        if !matches!(error, vault::Error::Unsure(_)) {
-            self.take_back(&pieces, pieces.len(), vault, &author);
-        }
-        Err(match &self.place {
-            BulkDestination::Folder { .. } => taken(error),
-            BulkDestination::Lines => not_good(&error, pieces.len()),
-        })
-    }
-
-    /// Puts a batch in waiting, without the names that were taken meanwhile if they may be.
-    fn stage(&self, batch: Vec<NamedSecret>, change: &Change<'_>) -> Result<Vec<NewKey>, Error> {
         let mut usernames = HashSet::new();
-        let mut pieces = Vec::with_capacity(batch.len());
-        for named in batch {
-            let Some(access) = self.free_grant(&named.name, change, &mut usernames)? else {
-                continue;
-            };
-            match named.is_left {
-                true => change.stage_again(&named.fresh.tail())?,
-                false => named.fresh.stage(change)?,
+        let batch = batch.into_iter();
+        let new: Vec<NewKey<'_>> = batch
+            .map(|named| self.new_key(named, vault, &mut usernames, author.clock))
+            .collect::<Result<_, Error>>()?;
+        let mut failed = Vec::new();
+        let all: Vec<_> = new.iter().collect();
+        let ended = delivery::deliver_all(&all, vault, &author);
+        for (new, ended) in new.iter().zip(ended) {
+            match ended {
+                Ok(_) => *created += 1,
+                // Somebody else was faster.
+                Err(Failure::Staging(vault::Error::NameTaken(_))) if self.args.if_absent => {}
+                Err(failure) => failed.push(explained(failure, &new.key.name)),
             }
-            pieces.push(self.piece(named, access, change.now())?);
         }
-        Ok(pieces)
+        all_as_one(failed)
     }
 
-    fn piece(&self, named: NamedSecret, access: Access, now: Timestamp) -> Result<NewKey, Error> {
+    fn new_key(
+        &self,
+        named: NamedSecret,
+        vault: &Vault,
+        usernames: &mut HashSet<String>,
+        now: Timestamp,
+    ) -> Result<NewKey<'a>, Error> {
         let NamedSecret {
             name,
-            fresh,
-            is_left,
+            secret,
+            is_staged,
         } = named;
-        let tail = fresh.tail();
-        let key = self.args.key(name, access, tail, now, self.expires)?;
+        let access = self.free_access(vault, usernames)?;
+        let target = Target {
+            name: name.clone(),
+            kind: self.kind,
+            username: None,
+            destination: self.place.destination(&name),
+            is_masked: false,
+            old: Vec::new(),
+            is_found: false,
+            overwriting: Overwriting {
+                is_allowed: false,
+                except: &[],
+                hint: NEVER_REPLACED,
+            },
+        };
+        let key = self
+            .args
+            .key(name, access, secret.tail(), now, self.expires)?;
         Ok(NewKey {
             key,
-            fresh,
-            is_left,
+            secret,
+            is_staged,
+            target,
+            context: self.context,
         })
     }
 
-    /// What a key is to open; `None` if its name was taken meanwhile and may be. A username that
-    /// is made up is made up anew until it is nobody's: of 77,000 two are the same as likely as
-    /// not.
-    fn free_grant(
-        &self,
-        name: &KeyName,
-        change: &Change<'_>,
-        usernames: &mut HashSet<String>,
-    ) -> Result<Option<Access>, Error> {
+    /// What a key may do. A generated username is generated again until no key has it: of 77,000
+    /// two are the same as likely as not.
+    fn free_access(&self, vault: &Vault, usernames: &mut HashSet<String>) -> Result<Access, Error> {
         loop {
             let access = self.args.access(self.kind, self.context)?;
-            let own = match &access {
-                Access::Smtp { username } if !username.is_shared() => Some(username),
-                _ => None,
+            let Access::Smtp { username } = &access else {
+                return Ok(access);
             };
-            if own.is_some_and(|own| !usernames.insert(own.as_str().to_owned())) {
-                continue;
-            }
-            match change.expect_free(name, own) {
-                Ok(()) => return Ok(Some(access)),
-                Err(vault::Error::UsernameTaken(_)) => {}
-                Err(vault::Error::NameTaken(_)) if self.args.if_absent => return Ok(None),
-                Err(error) => return Err(taken(error)),
+            let is_free = || Ok::<_, Error>(vault.of_username(username.as_str())?.is_none());
+            if username.is_shared() || usernames.insert(username.as_str().to_owned()) && is_free()?
+            {
+                return Ok(access);
             }
         }
-    }
-
-    /// Withdraws secrets that no key will have, and then what was written of them, be it by an
-    /// earlier run: nothing that somebody else has taken up meanwhile.
-    fn take_back(&self, pieces: &[NewKey], written: usize, vault: &mut Vault, author: &Author) {
-        let withdrawn = vault.change(author, |change| {
-            let withdraw = |piece: &NewKey| change.withdraw(&piece.fresh.tail());
-            pieces
-                .iter()
-                .map(withdraw)
-                .collect::<Result<Vec<bool>, _>>()
-        });
-        let withdrawn = withdrawn.unwrap_or_default();
-        let pieces = pieces.iter().zip(withdrawn).enumerate();
-        let gone = pieces.filter(|(at, (piece, is_withdrawn))| {
-            *is_withdrawn && (*at < written || piece.is_left)
-        });
-        self.place
-            .take_back(gone.map(|(_, (piece, _))| &piece.key.name));
     }
 
     /// Says what was made.
@@ -353,17 +328,30 @@ impl<'a> CommonOptions<'a> {
     }
 }
 
-/// Secrets were printed, but did not become good.
-fn not_good(error: &vault::Error, count: usize) -> Error {
-    let status = outcome::status(error);
-    let secrets = counted(count as i128, "secret", "secrets");
-    if status == ExitStatus::Unsure {
-        return Error::new(status, error.to_string()).with_hint(format!(
-            "check the last {secrets} that were printed with `postkey verify`"
-        ));
+/// Why a key was not created.
+fn explained(failure: Failure, name: &KeyName) -> Error {
+    match failure {
+        Failure::Staging(error) => taken(error),
+        Failure::Activation(error) => error.about(format_args!("`{name}`")),
+        failure => failure.into(),
     }
-    let message = format!("the last {secrets} printed were not activated: {error}");
-    Error::new(status, message).with_hint("discard them, and try again")
+}
+
+/// The first of several errors, with how many more there are.
+fn all_as_one(errors: Vec<Error>) -> Result<(), Error> {
+    let more = errors.len().saturating_sub(1);
+    let Some(first) = errors.into_iter().next() else {
+        return Ok(());
+    };
+    if more == 0 {
+        return Err(first);
+    }
+    let keys = counted(more as i128, "more key", "more keys");
+    let error = Error::new(first.exit_status(), format!("{first}; so did {keys}"));
+    Err(match first.hint() {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    })
 }
 
 /// The error, with what helps where a name is taken.

@@ -6,34 +6,23 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
-use zeroize::Zeroizing;
 
 use super::Generate;
 use crate::context::Context;
-use crate::delivery::NewSecret;
+use crate::delivery::{Destination, NewSecret};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{self, Draft, FileRole, IfExists, sync_within};
-use crate::key::{HashMemory, Key, KeyName, Kind, Scanner, Secret};
-use crate::ui::{Format, KeyView};
+use crate::files::{self, FileRole};
+use crate::key::{HashMemory, KeyName, Kind, Scanner, Secret};
+use crate::ui::Format;
 use crate::vault::{self, Vault};
+
+/// The hint where a file is in the way.
+pub(super) const NEVER_REPLACED: &str =
+    "files are never replaced: name another folder, or move the file";
 
 /// The longest file that could be one of ours, in bytes.
 const LONGEST: u64 = 8192;
-
-/// A key that is being made, its secret, and whether an earlier run has written that already.
-pub(super) struct NewKey {
-    pub(super) key: Key,
-    pub(super) fresh: NewSecret,
-    pub(super) is_left: bool,
-}
-
-impl NewKey {
-    fn bytes(&self, format: Format) -> Zeroizing<Vec<u8>> {
-        let view = KeyView::new(&self.key, self.key.created_at);
-        self.fresh.issued(view).bytes(format)
-    }
-}
 
 /// What takes the secrets.
 pub(super) enum BulkDestination {
@@ -113,49 +102,14 @@ impl BulkDestination {
         }
     }
 
-    /// Hands all secrets over.
-    ///
-    /// # Errors
-    /// Why not, and how many were handed over all the same.
-    pub(super) fn deliver(
-        &self,
-        pieces: &[NewKey],
-        context: &Context,
-    ) -> Result<(), (usize, Error)> {
+    /// Where the secret of a key goes.
+    pub(super) fn destination(&self, name: &KeyName) -> Destination {
         match self {
-            Self::Folder { path, format } => {
-                for (written, piece) in pieces.iter().enumerate() {
-                    self.write(piece, *format)
-                        .map_err(|error| (written, undelivered(error)))?;
-                }
-                sync_within(path)
-                    .map_err(|source| files::failed(path, source))
-                    .map_err(|error| (pieces.len(), undelivered(error)))
-            }
-            Self::Lines => context
-                .ui
-                .deliver(&lines(pieces))
-                .map_err(|error| (0, error)),
-        }
-    }
-
-    fn write(&self, piece: &NewKey, format: Format) -> Result<(), files::Error> {
-        let existing = match piece.is_left {
-            true => IfExists::Replace,
-            false => IfExists::Keep,
-        };
-        let mut draft = Draft::begin(&self.path_of(&piece.key.name), FileRole::Secret, existing)?;
-        draft.write(&piece.bytes(format))?;
-        draft.publish_among_many()
-    }
-
-    /// Takes back what was handed over for keys that will not be.
-    pub(super) fn take_back<'a>(&self, names: impl IntoIterator<Item = &'a KeyName>) {
-        if let Self::Folder { .. } = self {
-            for name in names {
-                // What stays is a secret that opens nothing.
-                let _ = fs::remove_file(self.path_of(name));
-            }
+            Self::Folder { format, .. } => Destination::File {
+                path: self.path_of(name),
+                format: *format,
+            },
+            Self::Lines => Destination::Output(Format::Jsonl),
         }
     }
 
@@ -172,21 +126,6 @@ impl BulkDestination {
             Format::Env => path.join(format!("{name}.env")),
         }
     }
-}
-
-/// All secrets, a line each.
-fn lines(pieces: &[NewKey]) -> Zeroizing<Vec<u8>> {
-    let lines: Vec<_> = pieces
-        .iter()
-        .map(|piece| piece.bytes(Format::Jsonl))
-        .collect();
-    let length = lines.iter().map(|line| line.len()).sum();
-    // Large enough that no copy stays behind where it grew.
-    let mut whole = Zeroizing::new(Vec::with_capacity(length));
-    for line in &lines {
-        whole.extend_from_slice(line);
-    }
-    whole
 }
 
 /// The secret in a file, if it is one that is in waiting: it was never good, and will be now.
@@ -237,10 +176,5 @@ fn expect_no_vault_in(folder: &Path, context: &Context) -> Result<(), Error> {
 
 fn in_the_way(path: &Path) -> Error {
     let message = format!("`{}` already exists, but its key does not", path.display());
-    Error::new(ExitStatus::Exists, message)
-        .with_hint("files are never replaced: name another folder, or move the file")
-}
-
-fn undelivered(error: files::Error) -> Error {
-    Error::from(error).with_status(ExitStatus::Undelivered)
+    Error::new(ExitStatus::Exists, message).with_hint(NEVER_REPLACED)
 }

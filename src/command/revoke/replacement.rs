@@ -1,12 +1,12 @@
 //! The new secret of a revoked key.
 
 use crate::context::Context;
-use crate::delivery::options::{DeliveredKey, DeliveryOptions, Target};
-use crate::delivery::{NewSecret, same_secret};
+use crate::delivery::options::{DeliveredKey, DeliveryOptions};
+use crate::delivery::{NewSecret, SecretReplacement, Target, Transition};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{EffectiveStatus, Key, KeyName, Status};
-use crate::ui::{DisplayContext, KeyView, extension};
+use crate::key::{EffectiveStatus, Key, KeyName};
+use crate::ui::{DisplayContext, extension};
 use crate::vault::{Action, Record, Vault};
 
 /// Gives a revoked key a new secret, and activates it.
@@ -27,24 +27,16 @@ pub(super) fn renew(
     };
     let target = delivery.target(&subject, Some(vault), context)?;
     let author = context.author(Action::Revoke);
-    let fresh = NewSecret::generate(seen.key.kind(), &context.settings.brand)?;
-    let renewed = |key: &Key| Key {
-        status: Status::Active,
-        ..key.with_secret(fresh.tail())
+    let replacement = SecretReplacement {
+        seen,
+        secret: NewSecret::generate(seen.key.kind(), &context.settings.brand)?,
+        transition: Transition::Activating,
+        target: &target,
+        context,
     };
-    context.stage(&fresh, vault, &author, |change| {
-        same_secret(&change.find(name)?, seen)
-    })?;
-    let key = renewed(&seen.key);
     let was_default = vault.default_id()? == Some(seen.id);
+    let key = context.deliver(&replacement, &target, vault, &author)?;
     let display = context.display();
-    let used = context.use_for_programs(seen, display.now, vault);
-    let view = KeyView::new(&key, display.now).with_use(used);
-    context.hand_over(&fresh, view, &target, vault, &author, |change| {
-        let found = change.find(name)?;
-        same_secret(&found, seen)?;
-        change.replace_secret(&found, &renewed(&found.key))
-    })?;
     announce(&seen.key, &key, &target, context, &display);
     context.tell_of_default(&key, was_default);
     Ok(key)

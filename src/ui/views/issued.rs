@@ -4,7 +4,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::KeyView;
-use crate::key::{KeyVariables, Secret};
+use crate::key::{KeyVariables, Kind, Secret};
 use crate::ui::listing::csv_lines;
 use crate::ui::{Format, json};
 
@@ -33,6 +33,21 @@ impl<'a> Issued<'a> {
     /// The same, in other variables than the key's own.
     pub fn in_variables(self, variables: KeyVariables) -> Self {
         Self { variables, ..self }
+    }
+
+    /// The key's name.
+    pub fn name(&self) -> &'a str {
+        self.key.key.name.as_str()
+    }
+
+    /// The key's kind.
+    pub fn kind(&self) -> Kind {
+        self.key.key.kind()
+    }
+
+    /// The key's username, if it has one.
+    pub fn username(&self) -> Option<&'a str> {
+        self.key.username
     }
 
     /// The secret.

@@ -8,7 +8,7 @@ use super::{or_empty, text};
 use crate::files::shell_word;
 use crate::key::{EffectiveStatus, Status};
 use crate::manifest::{
-    Destination, DestinationContents, Obstacle, Replaced, Step, StepAction, WantedKey,
+    DestinationContents, Obstacle, Replaced, Step, StepAction, WantedDestination, WantedKey,
 };
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
@@ -263,7 +263,7 @@ fn hint(
         ),
         Obstacle::Place(_) => {
             let flags = match place {
-                Destination::Variables {
+                WantedDestination::Variables {
                     file,
                     username,
                     secret,
@@ -273,8 +273,8 @@ fn hint(
                     let username = username.unwrap_or_default();
                     format!("--save {} --env-name {secret}{username}", shell_word(file))
                 }
-                Destination::File(file) => format!("--save {}", shell_word(file)),
-                Destination::Command { .. } => String::new(),
+                WantedDestination::File(file) => format!("--save {}", shell_word(file)),
+                WantedDestination::Command { .. } => String::new(),
             };
             let another = step
                 .record()

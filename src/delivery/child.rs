@@ -1,19 +1,24 @@
-//! A command that takes a secret on its standard input, and has its time for it.
+//! A command that takes a secret on its standard input, within its time.
 
+use std::fs;
 use std::io::{self, PipeReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::ioctl_fionread;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use which::which_in;
 use zeroize::Zeroizing;
 
-use crate::key::Lines;
-use crate::process::DeferredSignals;
+use crate::error::Error;
+use crate::exit;
+use crate::key::{Lines, quoted};
+use crate::process::{self, DeferredSignals};
+use crate::ui::Issued;
 
 /// How long a command that is stopped has to end by itself.
 const GRACE: Duration = Duration::from_secs(2);
@@ -30,19 +35,18 @@ const LONGEST: usize = 1000;
 /// So many of its lines are told.
 const MOST: usize = 100;
 
-/// A command that is to be run.
-pub(super) struct ChildCommand<'a> {
-    /// Where the program is.
-    pub(super) program: PathBuf,
-    pub(super) arguments: &'a [String],
-    /// Where it runs; empty is here.
-    pub(super) folder: PathBuf,
-    /// What it finds in its environment besides ours; nothing secret.
-    pub(super) variables: Vec<(&'static str, String)>,
-    pub(super) timeout: Duration,
-    /// A signal stops it: if it went on by itself, its secret, which is nobody's, could take the
-    /// place of the one that the next run delivers.
-    pub(super) reprieve: &'a DeferredSignals,
+/// A command that takes a secret.
+#[derive(Clone, Debug)]
+pub struct ChildCommand {
+    /// The program and its arguments.
+    pub words: Vec<String>,
+    /// Where it runs; empty is the working folder.
+    pub folder: PathBuf,
+    /// How long it may take.
+    pub timeout: Duration,
+    /// What stops it: if it went on by itself, its secret, which no key has, could replace the one
+    /// that the next run delivers.
+    pub signals: Option<DeferredSignals>,
 }
 
 /// A command under way.
@@ -55,17 +59,57 @@ struct Running<'a> {
     told: ChildOutput<'a>,
 }
 
-impl ChildCommand<'_> {
-    /// Runs it, with the secret and nothing else on its standard input; what it says, on either
-    /// stream, is handed to `tell` line by line.
+impl ChildCommand {
+    /// Where its program is.
     ///
     /// # Errors
-    /// Why it cannot be taken for done, as the end of a sentence that begins with its name.
-    pub(super) fn run(&self, secret: &str, tell: impl FnMut(&str)) -> Result<(), String> {
+    /// If there is none.
+    pub(super) fn program(&self) -> Result<PathBuf, Error> {
+        let name = self.words.first().map_or("", String::as_str);
+        let folder = fs::canonicalize(match self.folder.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => &self.folder,
+        });
+        let folder = folder.unwrap_or_else(|_| self.folder.clone());
+        which_in(name, process::search_path(), folder).map_err(|_| {
+            let name = quoted(name);
+            let message = format!("program {name} not found");
+            Error::new(exit::ExitStatus::Trouble, message)
+                .with_hint("install it, or give its full path; programs are looked up in PATH")
+        })
+    }
+
+    /// Runs it, with the secret and nothing else on its standard input, and what is not secret of
+    /// its key in its environment; each line of its output, on either stream, is given to `report`.
+    ///
+    /// # Errors
+    /// If it cannot be run, fails, takes too long or does not read the secret.
+    pub(super) fn take(&self, issued: &Issued<'_>, report: impl FnMut(&str)) -> Result<(), Error> {
+        let program = self.program()?;
+        let secret = issued.secret().expose();
+        self.run(program, &variables(issued), secret, report)
+            .map_err(|why| {
+                let message = format!("{} {why}", quoted(&self.words.join(" ")));
+                Error::new(exit::ExitStatus::Undelivered, message)
+            })
+    }
+
+    /// The error is the end of a sentence that begins with the command.
+    fn run(
+        &self,
+        program: PathBuf,
+        variables: &[(&str, &str)],
+        secret: &str,
+        report: impl FnMut(&str),
+    ) -> Result<(), String> {
         let (input, mut feed) = io::pipe().map_err(|error| failed(&error))?;
-        let mut tell = tell;
+        let mut report = report;
+        let mut command = Command::new(program);
+        command
+            .args(&self.words[1..])
+            .envs(variables.iter().copied());
         let mut running = self
-            .start(&input, &mut tell)
+            .start(command, &input, &mut report)
             .map_err(|error| failed(&error))?;
         // A pipe takes far more than a secret without anybody reading (pipe(7)), and does not
         // break, for this end of it stays open.
@@ -75,7 +119,7 @@ impl ChildCommand<'_> {
         let last = running.told.end();
         fed.map_err(|error| failed(&error))?;
         match ended? {
-            None if self.reprieve.signal().is_some() => Err("was killed".to_owned()),
+            None if self.is_interrupted() => Err("was killed".to_owned()),
             None => Err(format!("timed out after {:?}", self.timeout)),
             Some(status) if !status.success() => Err(format!("{}{last}", told(status))),
             Some(_) if ioctl_fionread(&input).is_ok_and(|unread| unread > 0) => {
@@ -85,16 +129,19 @@ impl ChildCommand<'_> {
         }
     }
 
+    fn is_interrupted(&self) -> bool {
+        let signals = self.signals.as_ref();
+        signals.is_some_and(|signals| signals.signal().is_some())
+    }
+
     fn start<'t>(
         &self,
+        mut command: Command,
         input: &PipeReader,
-        tell: &'t mut dyn FnMut(&str),
+        report: &'t mut dyn FnMut(&str),
     ) -> io::Result<Running<'t>> {
         let (output, said) = io::pipe()?;
-        let mut command = Command::new(&self.program);
         command
-            .args(self.arguments)
-            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(input.try_clone()?)
             .stdout(said.try_clone()?)
             .stderr(said)
@@ -112,7 +159,7 @@ impl ChildCommand<'_> {
                 group,
                 end,
                 output: Some(output),
-                told: ChildOutput::to(tell),
+                told: ChildOutput::to(report),
             }),
             Err(error) => {
                 let _ = kill_process_group(group, Signal::KILL);
@@ -125,9 +172,9 @@ impl ChildCommand<'_> {
 
 impl Running<'_> {
     /// How it ended; `None` if it had to be stopped.
-    fn wait(&mut self, order: &ChildCommand<'_>) -> io::Result<Option<ExitStatus>> {
-        let is_to_stop = || order.reprieve.signal().is_some();
-        if self.is_over_by(Instant::now() + order.timeout, is_to_stop)? {
+    fn wait(&mut self, command: &ChildCommand) -> io::Result<Option<ExitStatus>> {
+        let is_interrupted = || command.is_interrupted();
+        if self.is_over_by(Instant::now() + command.timeout, is_interrupted)? {
             self.hear_the_rest()?;
             return self.child.wait().map(Some);
         }
@@ -140,7 +187,11 @@ impl Running<'_> {
     }
 
     /// Hears it out until it ends, or it is too late, or to be stopped.
-    fn is_over_by(&mut self, deadline: Instant, is_to_stop: impl Fn() -> bool) -> io::Result<bool> {
+    fn is_over_by(
+        &mut self,
+        deadline: Instant,
+        is_interrupted: impl Fn() -> bool,
+    ) -> io::Result<bool> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let (is_over, is_said) = self.wait_at_most(left.min(PAUSE))?;
@@ -150,7 +201,7 @@ impl Running<'_> {
             if is_said {
                 self.hear()?;
             }
-            if left.is_zero() || is_to_stop() {
+            if left.is_zero() || is_interrupted() {
                 return Ok(false);
             }
         }
@@ -196,9 +247,9 @@ impl Running<'_> {
     }
 }
 
-/// What a command says, as it is told.
+/// A command's output, as it is reported.
 struct ChildOutput<'a> {
-    tell: &'a mut dyn FnMut(&str),
+    report: &'a mut dyn FnMut(&str),
     /// The beginning of a line that has not ended yet. A command may repeat the secret.
     line: Zeroizing<Vec<u8>>,
     lines: Lines,
@@ -206,9 +257,9 @@ struct ChildOutput<'a> {
 }
 
 impl<'a> ChildOutput<'a> {
-    fn to(tell: &'a mut dyn FnMut(&str)) -> Self {
+    fn to(report: &'a mut dyn FnMut(&str)) -> Self {
         Self {
-            tell,
+            report,
             line: Zeroizing::new(Vec::with_capacity(LONGEST)),
             lines: Lines::no_longer_than(LONGEST),
             count: 0,
@@ -243,8 +294,8 @@ impl<'a> ChildOutput<'a> {
         self.count += 1;
         self.lines.push(&self.line);
         match self.count {
-            ..=MOST => (self.tell)(&self.lines.last()),
-            count if count == MOST + 1 => (self.tell)("further output omitted"),
+            ..=MOST => (self.report)(&self.lines.last()),
+            count if count == MOST + 1 => (self.report)("further output omitted"),
             _ => {}
         }
         self.line.clear();
@@ -258,6 +309,15 @@ impl<'a> ChildOutput<'a> {
             _ => format!(": {}", *self.lines.last()),
         }
     }
+}
+
+/// What a command finds in its environment about the key whose secret it takes.
+fn variables<'a>(issued: &Issued<'a>) -> [(&'static str, &'a str); 3] {
+    [
+        ("POSTKEY_NAME", issued.name()),
+        ("POSTKEY_KIND", issued.kind().word()),
+        ("POSTKEY_USERNAME", issued.username().unwrap_or_default()),
+    ]
 }
 
 fn told(status: ExitStatus) -> String {

@@ -1,0 +1,139 @@
+//! Stage, deliver, activate: the one way of new secrets to their keys.
+//!
+//! No order of printing and committing is perfect. A printed secret without a key is
+//! harmless; a key whose secret nobody saw is an orphan, and where it replaces another an
+//! outage. So a new secret is first committed as pending, which is where everything that
+//! can fail fails; then delivered; and only then activated as a key's. Of many secrets each of
+//! these steps is one transaction, and what fails of one keeps no other from its key.
+
+use crate::delivery::outcome::{Delivery, Saved};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::files::Synced;
+use crate::key::Key;
+use crate::vault::{self, Author, Change, Vault};
+
+/// A new secret that is not a key's yet.
+pub trait PendingSecret {
+    /// Keeps it in the vault, if a key can have it.
+    fn stage(&self, change: &Change<'_>) -> Result<(), vault::Error>;
+
+    /// Brings it to its destination.
+    fn deliver(&self, vault: &Vault) -> Result<Delivery, Error>;
+
+    /// Makes it the key's: the key as it is then.
+    fn activate(&self, change: &Change<'_>) -> Result<Key, vault::Error>;
+}
+
+/// A secret that was delivered and activated.
+#[derive(Debug)]
+pub struct Activated {
+    /// Its key.
+    pub key: Key,
+    /// What the file that it was saved to held before.
+    pub saved: Option<Saved>,
+}
+
+/// Where a secret did not get any further.
+#[derive(Debug)]
+pub enum Failure {
+    /// No key can have it.
+    Staging(vault::Error),
+    /// It could not be delivered.
+    Delivery(Error),
+    /// It was delivered, but is valid for no key: what could be taken back was.
+    Activation(Error),
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Staging(error) => error.into(),
+            Failure::Delivery(error) => error.with_status(ExitStatus::Undelivered),
+            Failure::Activation(error) => error,
+        }
+    }
+}
+
+/// Stages, delivers and activates secrets: how each of them ended, in their order.
+pub fn deliver_all<P: PendingSecret>(
+    pending: &[&P],
+    vault: &mut Vault,
+    author: &Author,
+) -> Vec<Result<Activated, Failure>> {
+    let staged = all_or_each(
+        pending.iter().copied().map(Ok).collect(),
+        |one, change| one.stage(change),
+        |_, error| Failure::Staging(error),
+        vault,
+        author,
+    );
+    let deliver = |staged: Result<_, Failure>| {
+        let (one, ()): (&P, ()) = staged?;
+        let delivery = one.deliver(vault).map_err(Failure::Delivery)?;
+        Ok((one, delivery))
+    };
+    let delivered: Vec<Result<_, Failure>> = staged.into_iter().map(deliver).collect();
+    // Only now, so that a folder which takes many secrets is synced once.
+    let mut synced = Synced::default();
+    let settle = |delivered: Result<_, Failure>| {
+        let (one, delivery): (&P, Delivery) = delivered?;
+        let settled = delivery.settle(&mut synced);
+        Ok((one, settled.map_err(Failure::Delivery)?))
+    };
+    let activated = all_or_each(
+        delivered.into_iter().map(settle).collect(),
+        |(one, _), change| one.activate(change),
+        |(_, delivery), error| Failure::Activation(delivery.take_back(&error)),
+        vault,
+        author,
+    );
+    let report = |activated: Result<_, Failure>| {
+        let ((_, delivery), key): ((&P, Delivery), Key) = activated?;
+        let saved = delivery.saved();
+        Ok(Activated { key, saved })
+    };
+    activated.into_iter().map(report).collect()
+}
+
+/// The same for one.
+pub fn deliver_one<P: PendingSecret>(
+    pending: &P,
+    vault: &mut Vault,
+    author: &Author,
+) -> Result<Activated, Failure> {
+    let ended = deliver_all(&[pending], vault, author).pop();
+    ended.expect("as many end as began")
+}
+
+/// Does the same for each of those that got so far, in one transaction. If that fails, each has one
+/// of its own, unless that would take as long again or nobody knows how it ended.
+fn all_or_each<T, O>(
+    all: Vec<Result<T, Failure>>,
+    work: impl Fn(&T, &Change<'_>) -> Result<O, vault::Error>,
+    failed: impl Fn(T, vault::Error) -> Failure,
+    vault: &mut Vault,
+    author: &Author,
+) -> Vec<Result<(T, O), Failure>> {
+    let mut together = None;
+    if all.iter().flatten().count() > 1 {
+        let done: Result<Vec<O>, _> = vault.change(author, |change| {
+            let all = all.iter().flatten();
+            all.map(|one| work(one, change)).collect()
+        });
+        together = Some(done.map(Vec::into_iter));
+    }
+    let mut each = |one: T| {
+        let done = match &mut together {
+            Some(Ok(done)) => Ok(done.next().expect("as many as there are")),
+            Some(Err(vault::Error::Busy)) => Err(vault::Error::Busy),
+            Some(Err(vault::Error::Unsure(why))) => Err(vault::Error::Unsure(why.clone())),
+            Some(Err(_)) | None => vault.change(author, |change| work(&one, change)),
+        };
+        match done {
+            Ok(output) => Ok((one, output)),
+            Err(error) => Err(failed(one, error)),
+        }
+    };
+    all.into_iter().map(|one| one.and_then(&mut each)).collect()
+}

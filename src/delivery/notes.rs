@@ -1,0 +1,91 @@
+//! What people are told of a new secret.
+
+use jiff::Timestamp;
+
+use crate::context::Context;
+use crate::delivery::engine::{Failure, PendingSecret, deliver_one};
+use crate::delivery::outcome::Saved;
+use crate::delivery::target::{Target, note_new_variables};
+use crate::key::Key;
+use crate::ui::another_secret;
+use crate::vault::{Author, Vault};
+
+impl Context {
+    /// Stages, delivers and activates the one new secret of a command; says what that did to the
+    /// file which it was saved in.
+    ///
+    /// # Errors
+    /// Where it did not get any further.
+    pub fn deliver(
+        &self,
+        pending: &impl PendingSecret,
+        target: &Target<'_>,
+        vault: &mut Vault,
+        author: &Author,
+    ) -> Result<Key, Failure> {
+        let ended = deliver_one(pending, vault, author).map_err(|failure| match failure {
+            Failure::Delivery(error) => Failure::Delivery(target.undelivered(error)),
+            other => other,
+        })?;
+        if let Some(saved) = ended.saved {
+            note_new_variables(&saved, self);
+            self.warn_of_displaced(&saved, vault);
+        }
+        Ok(ended.key)
+    }
+
+    /// Warns of secrets of other keys that were where the new one is now.
+    fn warn_of_displaced(&self, saved: &Saved, vault: &Vault) {
+        for tail in &saved.displaced {
+            // The new secret is valid, whatever this finds.
+            let found = vault.presented(tail).ok().flatten();
+            let current = found.filter(|found| found.retires_at.is_none());
+            if let Some(key) = current.map(|found| found.record.key) {
+                let (path, name) = (saved.path.display(), &key.name);
+                let another = another_secret(&key, "", Self::clock());
+                self.ui.warn(format!(
+                    "`{path}` held the only secret of `{name}`: if there is no copy, {another}"
+                ));
+            }
+        }
+    }
+
+    /// Says where a new secret is, whether it can be shown again, and whether it is refused.
+    pub fn tell_of_secret(
+        &self,
+        key: &Key,
+        now: Timestamp,
+        was_default: bool,
+        is_sealed: bool,
+        target: &Target<'_>,
+    ) {
+        target.tell("it", is_sealed, self);
+        if is_sealed {
+            self.ui
+                .note("it stays the default key: `postkey reveal` shows the new secret");
+        }
+        self.warn_of_standing(key, now);
+        self.tell_of_default(key, was_default && !is_sealed);
+    }
+
+    /// Says of the default key that its new secret was not sealed.
+    pub fn tell_of_default(&self, key: &Key, was_default: bool) {
+        if was_default {
+            self.ui.warn(format!(
+                "`{}` is no longer the default key: the new secret was not encrypted",
+                key.name
+            ));
+        }
+    }
+
+    /// Warns if a new secret is refused.
+    pub fn warn_of_standing(&self, key: &Key, now: Timestamp) {
+        let effective_status = key.effective_status(now);
+        if !effective_status.is_good() && !key.is_decoy {
+            self.ui.warn(format!(
+                "`{}` is {effective_status}: the new secret is refused until that changes",
+                key.name
+            ));
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The destination of one key's secret, and what must not be lost there.
+
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::context::Context;
+use crate::delivery::destination::{Destination, mask};
+use crate::delivery::loss::{Loss, expect_none_left};
+use crate::delivery::outcome::{Delivery, Saved};
+use crate::error::Error;
+use crate::exit::ExitStatus;
+use crate::files::{self, Synced, env};
+use crate::key::{KeyName, KeyVariables, Kind, Tail, Username};
+use crate::ui::Issued;
+use crate::vault::Vault;
+
+/// Where the secret of a key goes.
+#[derive(Debug)]
+pub struct Target<'a> {
+    /// The key's name.
+    pub name: KeyName,
+    /// Its kind.
+    pub kind: Kind,
+    /// Its username; `None` if it has none, or one that is not generated yet.
+    pub username: Option<Username>,
+    /// Where the secret goes.
+    pub destination: Destination,
+    /// Whether GitHub's runner is told to mask the secret.
+    pub is_masked: bool,
+    /// The key's secrets that are replaced.
+    pub old: Vec<Tail>,
+    /// Whether its variable was found by the old secret, and not named.
+    pub is_found: bool,
+    /// Whether secrets of others may be lost.
+    pub overwriting: Overwriting<'a>,
+}
+
+/// Whether a file may lose the secrets of other keys and vaults, and the usernames of others.
+#[derive(Clone, Copy, Debug)]
+pub struct Overwriting<'a> {
+    /// Whether it may.
+    pub is_allowed: bool,
+    /// Keys whose secrets may be lost in any case, for they are deleted.
+    pub except: &'a [KeyName],
+    /// What else can be done.
+    pub hint: &'static str,
+}
+
+impl Target<'_> {
+    /// Makes sure, as far as that can be told before, that the secret can be delivered.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub fn expect_fit(&self, vault: Option<&Vault>) -> Result<(), Error> {
+        let allow = |before: &[u8], after: &[u8]| self.expect_no_loss(before, after, vault);
+        self.destination
+            .expect_fit(self.kind, self.username.as_ref(), allow)?;
+        match &self.destination {
+            Destination::Job {
+                path, variables, ..
+            } => self.expect_unset(path, variables, vault),
+            _ => Ok(()),
+        }
+    }
+
+    /// Delivers a secret; what is saved has to be settled.
+    ///
+    /// # Errors
+    /// Why it could not be delivered.
+    pub fn deliver(
+        &self,
+        issued: Issued<'_>,
+        vault: &Vault,
+        context: &Context,
+    ) -> Result<Delivery, Error> {
+        if self.is_masked {
+            context.ui.deliver(&mask(&issued))?;
+        }
+        // Others may have written to the file since it was looked at.
+        let allow = |before: &[u8], after: &[u8]| self.expect_no_loss(before, after, Some(vault));
+        self.destination.deliver(issued, allow, context)
+    }
+
+    /// Delivers the secret that a key has already.
+    ///
+    /// # Errors
+    /// Why it could not be delivered.
+    pub fn deliver_again(
+        &self,
+        issued: Issued<'_>,
+        vault: &Vault,
+        context: &Context,
+    ) -> Result<(), Error> {
+        let delivered = self.deliver(issued, vault, context);
+        let settled = delivered.and_then(|delivery| delivery.settle(&mut Synced::default()));
+        let delivery = settled.map_err(|error| self.undelivered(error))?;
+        if let Some(saved) = delivery.saved() {
+            note_new_variables(&saved, context);
+        }
+        Ok(())
+    }
+
+    /// The error of a secret that could not be delivered, as the one thing that was to be done.
+    pub fn undelivered(&self, error: Error) -> Error {
+        match self.destination {
+            Destination::Output(_) => error,
+            _ => unsaved(error),
+        }
+    }
+
+    /// Makes sure that no other key's secret is lost unasked, since it is shown only once, and that
+    /// the secret which is replaced does not stay.
+    fn expect_no_loss(
+        &self,
+        before: &[u8],
+        after: &[u8],
+        vault: Option<&Vault>,
+    ) -> Result<(), Error> {
+        let Some(path) = self.destination.file() else {
+            return Ok(());
+        };
+        if let Destination::EnvFile { .. } = self.destination {
+            expect_none_left(path, before, after, &self.old)?;
+        }
+        let overwriting = self.overwriting;
+        if overwriting.is_allowed {
+            return Ok(());
+        }
+        let is_excepted = |owner| overwriting.except.contains(owner);
+        match Loss::find(before, after, &self.name, vault)? {
+            Some(loss) if !loss.owner().is_some_and(is_excepted) => {
+                Err(loss.refused(path, overwriting.hint))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Says where a new secret, called `what`, is now; that it was shown only if it is not again.
+    pub fn tell(&self, what: &str, is_sealed: bool, context: &Context) {
+        match self.place() {
+            Some(place) => context.ui.note(format!("{what} is {place}")),
+            None if is_sealed => {}
+            None => context
+                .ui
+                .note(format!("{what} is shown only once: save it now")),
+        }
+        let Destination::EnvFile {
+            path,
+            variables,
+            also,
+        } = &self.destination
+        else {
+            return;
+        };
+        let path = path.display();
+        for variable in also {
+            context.ui.note(format!(
+                "`{variable}` in `{path}` held the old secret: it has the new one too"
+            ));
+        }
+        if self.is_found {
+            let own = KeyVariables::of(&self.name, self.kind).secret;
+            let secret = &variables.secret;
+            context.ui.note(format!(
+                "`{path}` held the old secret as `{secret}`, and has no `{own}`"
+            ));
+        }
+    }
+
+    /// Where the secret is, if not on standard output.
+    pub fn place(&self) -> Option<String> {
+        match &self.destination {
+            Destination::Output(_) | Destination::Command(_) => None,
+            Destination::File { path, .. } => Some(format!("in `{}`", path.display())),
+            Destination::EnvFile {
+                path, variables, ..
+            } => {
+                let (secret, path) = (&variables.secret, path.display());
+                Some(format!("`{secret}` in `{path}`{}", username_in(variables)))
+            }
+            Destination::Job {
+                variables,
+                is_output,
+                ..
+            } => Some(match is_output {
+                true => format!(
+                    "the output `{}` of this step{}",
+                    variables.secret,
+                    username_in(variables)
+                ),
+                false => format!(
+                    "`{}` in the later steps of this job{}",
+                    variables.secret,
+                    username_in(variables)
+                ),
+            }),
+        }
+    }
+
+    /// Makes sure that the runner's file does not set the variables for another key: the last one
+    /// wins.
+    fn expect_unset(
+        &self,
+        file: &Path,
+        variables: &KeyVariables,
+        vault: Option<&Vault>,
+    ) -> Result<(), Error> {
+        let KeyVariables { username, secret } = variables;
+        for variable in username.iter().chain([secret]) {
+            let start = format!("{variable}=");
+            let is_username = Some(variable) == username.as_ref();
+            let new = self.username.as_ref().filter(|_| is_username);
+            let after = format!("{start}{}", new.map_or(env::ANY, Username::as_str));
+            for value in files::values_of(file, variable.as_str()) {
+                let before = Zeroizing::new([start.as_bytes(), &value].concat());
+                let loss = Loss::find(&before, after.as_bytes(), &self.name, vault)?;
+                let Some(loss) = loss else {
+                    continue;
+                };
+                let what = match &loss {
+                    Loss::SecretOf(owner) => format!("the secret of `{owner}`"),
+                    Loss::UsernameOf(owner, _) => format!("the username of `{owner}`"),
+                    Loss::Foreign => "a secret that was not created in this vault".to_owned(),
+                };
+                let message = format!("a step has set `{variable}` to {what}");
+                return Err(Error::new(ExitStatus::Trouble, message)
+                    .with_hint("name another variable with --env-name"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn username_in(variables: &KeyVariables) -> String {
+    let username = variables.username.as_ref();
+    let username = username.map(|name| format!(", the username `{name}`"));
+    username.unwrap_or_default()
+}
+
+/// Says which variables are new in a file that sets others.
+pub fn note_new_variables(saved: &Saved, context: &Context) {
+    for name in &saved.new_variables {
+        let path = saved.path.display();
+        context.ui.note(format!("`{name}` is new in `{path}`"));
+    }
+}
+
+/// The secret could not be saved where it was to go.
+pub fn unsaved(error: impl Into<Error>) -> Error {
+    let error: Error = error.into();
+    let hint = error.hint().unwrap_or("name a file that can be written");
+    let hint = format!("{hint}; no key was created or changed");
+    Error::new(
+        ExitStatus::Undelivered,
+        format!("cannot save the secret: {error}"),
+    )
+    .with_hint(hint)
+}
