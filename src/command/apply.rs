@@ -4,6 +4,7 @@ mod lock;
 mod new_keys;
 mod place;
 mod prune;
+mod scheme;
 mod source;
 mod steps;
 
@@ -18,11 +19,12 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::EffectiveStatus;
-use crate::manifest::{ExistingKey, Manifest, ManifestError, Plan, Step, StepAction, WantedKey};
+use crate::manifest::{ExistingKey, ManifestError, Plan, Step, StepAction, WantedKey};
 use crate::process;
 use crate::ui::{DisplayContext, StepOutcome, StepView, counted};
 use crate::vault::{self, Vault};
 use prune::UnmanagedKeys;
+use scheme::Scheme;
 use source::{FileOrInput, ManifestSource};
 
 /// Create the keys in a manifest and deliver their secrets
@@ -103,14 +105,6 @@ pub(super) fn run(args: Apply, context: &mut Context) -> Result<ExitStatus, Erro
         scheme.plan(None, context)?;
     }
     scheme.carry_out(context)
-}
-
-/// What a manifest asks for, and how.
-struct Scheme<'a> {
-    source: &'a ManifestSource,
-    manifest: &'a Manifest,
-    is_pruning: bool,
-    is_replacing: bool,
 }
 
 impl<'a> Scheme<'a> {

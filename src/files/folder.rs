@@ -30,12 +30,7 @@ pub fn make_folders(missing: &[&Path]) -> io::Result<()> {
 
 /// Makes what was last done in the folder that holds `path` survive a power cut.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
-    sync_within(folder_of(path))
-}
-
-/// Makes what was last done in a folder survive a power cut.
-pub fn sync_within(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+    File::open(folder_of(path))?.sync_all()
 }
 
 /// Makes sure that files can be kept in a folder, or in one that is to be made: nobody else may

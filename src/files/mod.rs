@@ -22,7 +22,7 @@ pub mod whole;
 pub use appended::{Appended, append, expect_appendable, values_of};
 pub use draft::{Draft, IfExists};
 pub use error::{Error, failed};
-pub use folder::{expect_own_folder, make_folders, missing_folders, sync_folder, sync_within};
+pub use folder::{expect_own_folder, make_folders, missing_folders, sync_folder};
 pub use guard::{KeepReason, UNFINISHED, keep};
 pub use hint::{hint_of, shell_word};
 pub use id::FileId;

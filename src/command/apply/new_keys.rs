@@ -2,19 +2,26 @@
 
 use std::collections::HashSet;
 
-use super::Scheme;
-use super::steps::Work;
+use super::scheme::Scheme;
 use crate::context::{Context, random};
-use crate::delivery::{
-    ChildCommand, Destination, NewKey, Overwriting, TOGETHER, Target, deliver_all,
-};
+use crate::delivery::{NewKey, SecretSupply, TOGETHER, deliver_all};
 use crate::error::Error;
 use crate::files;
-use crate::key::{KeyName, KeyVariables, Username};
-use crate::manifest::{Step, WantedDestination, WantedKey};
+use crate::key::{KeyName, Username};
+use crate::manifest::{Step, WantedKey};
 use crate::process::DeferredSignals;
-use crate::ui::Format;
 use crate::vault::{Action, Author, Vault};
+
+/// What all steps of a plan that is carried out have in common.
+pub(super) struct Work<'a> {
+    pub(super) scheme: &'a Scheme<'a>,
+    /// The keys to delete.
+    pub(super) deleted: Vec<KeyName>,
+    /// What ends the work early.
+    pub(super) signals: DeferredSignals,
+    /// The secrets of the new keys.
+    pub(super) supply: SecretSupply,
+}
 
 /// How many of the first steps are done together: keys whose secrets go to a file each. Nobody
 /// waits for a command while secrets of others are not valid yet.
@@ -69,60 +76,5 @@ impl<'a> Work<'a> {
             target: self.scheme.target(wanted, &self.deleted, signals),
             context,
         })
-    }
-}
-
-impl Scheme<'_> {
-    /// Where the secret of a key goes, and whether it may replace those of others: of keys that are
-    /// deleted it may. A command is stopped by signals.
-    pub(super) fn target<'d>(
-        &self,
-        wanted: &WantedKey,
-        deleted: &'d [KeyName],
-        signals: Option<DeferredSignals>,
-    ) -> Target<'d> {
-        Target {
-            name: wanted.name.clone(),
-            kind: wanted.kind,
-            username: wanted.username.clone(),
-            destination: self.destination(&wanted.place, signals),
-            is_masked: false,
-            old: Vec::new(),
-            is_found: false,
-            overwriting: Overwriting {
-                is_allowed: self.is_replacing,
-                except: deleted,
-                hint: "let `save` name another file or variable; or pass --replace if that is \
-                       obsolete",
-            },
-        }
-    }
-
-    fn destination(
-        &self,
-        wanted: &WantedDestination,
-        signals: Option<DeferredSignals>,
-    ) -> Destination {
-        match wanted.clone() {
-            WantedDestination::Variables {
-                file,
-                username,
-                secret,
-            } => Destination::EnvFile {
-                path: file,
-                variables: KeyVariables { username, secret },
-                also: Vec::new(),
-            },
-            WantedDestination::File(path) => Destination::File {
-                path,
-                format: Format::Text,
-            },
-            WantedDestination::Command { words, timeout } => Destination::Command(ChildCommand {
-                words,
-                folder: self.source.folder.clone(),
-                timeout,
-                signals,
-            }),
-        }
     }
 }

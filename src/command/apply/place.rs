@@ -6,7 +6,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::Scheme;
+use super::scheme::Scheme;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, FileRole, env, folder_of};

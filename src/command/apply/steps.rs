@@ -1,11 +1,12 @@
 //! A plan, carried out: one key that fails keeps no other from being made or changed.
 
-use crate::command::apply::{Scheme, new_keys};
+use crate::command::apply::new_keys::{self, Work};
+use crate::command::apply::scheme::Scheme;
 use crate::context::Context;
 use crate::delivery::SecretSupply;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Key, KeyName};
+use crate::key::Key;
 use crate::manifest::{Plan, Step, StepAction};
 use crate::process::DeferredSignals;
 use crate::ui::{StepOutcome, changes};
@@ -29,16 +30,6 @@ impl ApplyResult {
             false => self.highest,
         }
     }
-}
-
-/// What goes for all steps of a plan that is carried out.
-pub(super) struct Work<'a> {
-    pub(super) scheme: &'a Scheme<'a>,
-    /// The keys to delete.
-    pub(super) deleted: Vec<KeyName>,
-    pub(super) signals: DeferredSignals,
-    /// The secrets of the new keys.
-    pub(super) supply: SecretSupply,
 }
 
 /// Does all that is planned, or what is done when a signal comes: no key is left half made.

@@ -1,0 +1,71 @@
+//! What a manifest asks for, and how.
+
+use super::source::ManifestSource;
+use crate::delivery::{ChildCommand, Destination, Overwriting, Target};
+use crate::key::{KeyName, KeyVariables};
+use crate::manifest::{Manifest, WantedDestination, WantedKey};
+use crate::process::DeferredSignals;
+use crate::ui::Format;
+
+/// What a manifest asks for, and how.
+pub(super) struct Scheme<'a> {
+    pub(super) source: &'a ManifestSource,
+    pub(super) manifest: &'a Manifest,
+    pub(super) is_pruning: bool,
+    pub(super) is_replacing: bool,
+}
+
+impl Scheme<'_> {
+    /// Where the secret of a key goes, and whether it may replace those of others: of keys that are
+    /// deleted it may. A command is stopped by signals.
+    pub(super) fn target<'d>(
+        &self,
+        wanted: &WantedKey,
+        deleted: &'d [KeyName],
+        signals: Option<DeferredSignals>,
+    ) -> Target<'d> {
+        Target {
+            name: wanted.name.clone(),
+            kind: wanted.kind,
+            username: wanted.username.clone(),
+            destination: self.destination(&wanted.place, signals),
+            is_masked: false,
+            old: Vec::new(),
+            is_found: false,
+            overwriting: Overwriting {
+                is_allowed: self.is_replacing,
+                except: deleted,
+                hint: "let `save` name another file or variable; or pass --replace if that is \
+                       obsolete",
+            },
+        }
+    }
+
+    fn destination(
+        &self,
+        wanted: &WantedDestination,
+        signals: Option<DeferredSignals>,
+    ) -> Destination {
+        match wanted.clone() {
+            WantedDestination::Variables {
+                file,
+                username,
+                secret,
+            } => Destination::EnvFile {
+                path: file,
+                variables: KeyVariables { username, secret },
+                also: Vec::new(),
+            },
+            WantedDestination::File(path) => Destination::File {
+                path,
+                format: Format::Text,
+            },
+            WantedDestination::Command { words, timeout } => Destination::Command(ChildCommand {
+                words,
+                folder: self.source.folder.clone(),
+                timeout,
+                signals,
+            }),
+        }
+    }
+}
