@@ -82,7 +82,7 @@ fn show(
     target
         .deliver_again(Issued::new(view, secret), vault, context)
         .map_err(|error| match &target.destination {
-            Destination::Output(_) => {
+            Destination::Output { .. } => {
                 error.with_hint("read standard output, as in PASSWORD=$(postkey reveal)")
             }
             _ => error,

@@ -16,7 +16,12 @@ use crate::ui::{Format, Issued};
 #[derive(Clone, Debug)]
 pub enum Destination {
     /// Standard output.
-    Output(Format),
+    Output {
+        /// The form that the secret has.
+        format: Format,
+        /// Its variables, if that form has some.
+        variables: KeyVariables,
+    },
     /// A file that holds nothing else.
     File {
         /// The file.
@@ -51,14 +56,14 @@ impl Destination {
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::File { path, .. } | Self::EnvFile { path, .. } => Some(path),
-            Self::Output(_) | Self::Job { .. } | Self::Command(_) => None,
+            Self::Output { .. } | Self::Job { .. } | Self::Command(_) => None,
         }
     }
 
     /// Whether the username goes there, too.
     pub fn has_username(&self) -> bool {
         match self {
-            Self::Output(format) | Self::File { format, .. } => *format != Format::Text,
+            Self::Output { format, .. } | Self::File { format, .. } => *format != Format::Text,
             Self::EnvFile { variables, .. } | Self::Job { variables, .. } => {
                 variables.username.is_some()
             }
@@ -78,7 +83,7 @@ impl Destination {
         allow: impl Fn(&[u8], &[u8]) -> Result<(), Error>,
     ) -> Result<(), Error> {
         match self {
-            Self::Output(_) => Ok(()),
+            Self::Output { .. } => Ok(()),
             Self::File { path, format } => whole::expect_savable(path, shape(*format, kind), allow),
             Self::EnvFile {
                 path,
@@ -108,7 +113,8 @@ impl Destination {
         context: &Context,
     ) -> Result<Delivery, Error> {
         match self {
-            Self::Output(format) => {
+            Self::Output { format, variables } => {
+                let issued = issued.in_variables(variables.clone());
                 context.ui.deliver(&issued.bytes(*format))?;
                 Ok(Delivery::Printed)
             }

@@ -169,7 +169,10 @@ impl DeliveryOptions {
             });
         }
         Ok(match self.save.clone() {
-            None => Destination::Output(format),
+            None => Destination::Output {
+                format,
+                variables: chosen.own,
+            },
             Some(path) if format == Format::Env => Destination::EnvFile {
                 path,
                 variables: chosen.own,

@@ -104,7 +104,7 @@ impl Target<'_> {
     /// The error of a secret that could not be delivered, as the one thing that was to be done.
     pub fn undelivered(&self, error: Error) -> Error {
         match self.destination {
-            Destination::Output(_) => error,
+            Destination::Output { .. } => error,
             _ => unsaved(error),
         }
     }
@@ -171,7 +171,7 @@ impl Target<'_> {
     /// Where the secret is, if not on standard output.
     pub fn place(&self) -> Option<String> {
         match &self.destination {
-            Destination::Output(_) | Destination::Command(_) => None,
+            Destination::Output { .. } | Destination::Command(_) => None,
             Destination::File { path, .. } => Some(format!("in `{}`", path.display())),
             Destination::EnvFile {
                 path, variables, ..

@@ -251,7 +251,7 @@ impl<'a> CommonOptions<'a> {
             name: name.clone(),
             kind: self.kind,
             username: None,
-            destination: self.place.destination(&name),
+            destination: self.place.destination(&name, self.kind),
             is_masked: false,
             old: Vec::new(),
             is_found: false,

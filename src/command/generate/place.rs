@@ -13,7 +13,7 @@ use crate::delivery::{Destination, NewSecret};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, FileRole};
-use crate::key::{HashMemory, KeyName, Kind, Scanner, Secret};
+use crate::key::{HashMemory, KeyName, KeyVariables, Kind, Scanner, Secret};
 use crate::ui::Format;
 use crate::vault::{self, Vault};
 
@@ -103,13 +103,16 @@ impl BulkDestination {
     }
 
     /// Where the secret of a key goes.
-    pub(super) fn destination(&self, name: &KeyName) -> Destination {
+    pub(super) fn destination(&self, name: &KeyName, kind: Kind) -> Destination {
         match self {
             Self::Folder { format, .. } => Destination::File {
                 path: self.path_of(name),
                 format: *format,
             },
-            Self::Lines => Destination::Output(Format::Jsonl),
+            Self::Lines => Destination::Output {
+                format: Format::Jsonl,
+                variables: KeyVariables::of(name, kind),
+            },
         }
     }
 
