@@ -49,6 +49,9 @@ impl Sandbox {
 
     /// How many keys there are.
     fn count(&self) -> usize {
+        if !self.vault().exists() {
+            return 0;
+        }
         let listed = self.run(["list", "--format", "jsonl"]).expect(0);
         listed.stdout.lines().count()
     }
