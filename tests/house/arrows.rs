@@ -8,12 +8,7 @@ use regex::Regex;
 use super::{code, sources};
 
 /// Modules that are not held yet.
-const NOT_YET: [&str; 4] = [
-    "command::apply",
-    "command::generate",
-    "command::revoke",
-    "delivery",
-];
+const NOT_YET: [&str; 2] = ["command::generate", "command::revoke"];
 
 static DEFINITION: LazyLock<Regex> = LazyLock::new(|| {
     let before = r"^(?:pub(?:\([^)]*\))? )?(?:(?:async|const|unsafe) )*";
