@@ -641,6 +641,8 @@ const COVERED: &[(&str, &str)] = &[
     ("--version --verbose", "reads"),
     ("help", "reads"),
     ("help GUIDE", "reads"),
+    ("help http", "reads"),
+    ("help mail", "reads"),
     ("help settings", "reads"),
     ("apply", "names what is at work"),
     ("backup", "names what wrote the file"),

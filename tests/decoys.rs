@@ -36,8 +36,9 @@ fn a_decoy_is_made_shown_listed_and_logged_as_one() {
         .run(["generate", "api", "third", "--decoy"])
         .expect(0);
     assert!(
-        made.stderr
-            .starts_with("created API key `third` (decoy, opens nothing)\nplant its secret"),
+        made.stderr.starts_with(
+            "created API key `third` (decoy, opens nothing; `postkey check` reports each use)\n"
+        ),
         "{made:?}"
     );
     for (name, secret) in [("old-ci", &api), ("old-mail", &smtp)] {
@@ -285,7 +286,7 @@ fn many_decoys_are_planted_at_once() {
     ];
     let made = run(&sandbox, &from).expect(0);
     assert!(
-        made.stderr.contains("created 2 API keys (decoy)\nplant"),
+        made.stderr.contains("plant it where an intruder looks"),
         "{made:?}"
     );
     for name in ["a", "b"] {

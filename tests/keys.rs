@@ -591,3 +591,34 @@ fn a_wait_that_no_program_waits_is_refused() {
     sandbox.generate(["api", "ci"]);
     sandbox.run(["list", "--wait", "1ms"]).expect(0);
 }
+
+#[test]
+fn what_is_said_of_a_new_key_are_three_lines_at_most_and_the_last_one_goes_on() {
+    let sandbox = Sandbox::new();
+    for (args, lines, next) in [
+        (&["api", "first"][..], 3, "`postkey help http`"),
+        (&["smtp", "mail"], 2, "`postkey help mail`"),
+        (
+            &["api", "soon", "--expires", "1h"],
+            2,
+            "`postkey help http`",
+        ),
+        (
+            &["smtp", "file", "--save", "file.key"],
+            2,
+            "`postkey help mail`",
+        ),
+        (
+            &["api", "bait", "--decoy"],
+            2,
+            "plant it where an intruder looks",
+        ),
+    ] {
+        let args = ["generate"].iter().chain(args).copied();
+        let run = Run::of(sandbox.command(args).output().unwrap()).expect(0);
+        let said: Vec<&str> = run.stderr.lines().collect();
+        assert_eq!(said.len(), lines, "{run:?}");
+        assert!(said.last().unwrap().contains(next), "{run:?}");
+        assert_eq!(said[0].contains("created vault `/"), lines == 3, "{run:?}");
+    }
+}

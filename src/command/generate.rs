@@ -3,6 +3,7 @@
 mod decoy;
 mod existing;
 mod many;
+mod notes;
 mod place;
 mod questions;
 
@@ -110,10 +111,6 @@ pub struct Generate {
     #[arg(long, value_name = "FOLDER", value_parser = arguments::paths())]
     save_dir: Option<PathBuf>,
 }
-
-/// How to go on with a decoy.
-const PLANT: &str = "plant its secret where only an intruder would look: `postkey check` reports \
-                     who uses it";
 
 pub(super) fn run(mut args: Generate, context: &mut Context) -> Result<ExitStatus, Error> {
     args.expect_fitting_decoy()?;
@@ -299,19 +296,20 @@ fn announce(key: &Key, is_sealed: bool, target: &Target<'_>, context: &Context) 
         Access::Api { .. } if key.is_decoy => "opens nothing".to_owned(),
         Access::Api { permission, limit } => format!("permission {permission}, limit {limit}"),
     };
-    let (title, effective_status) = (key.kind().title(), key.effective_status(display.now));
-    context.ui.note(format!(
-        "created {title} key `{}` ({effective_status}, {access})",
-        key.name
-    ));
-    context.ui.note(match key.is_decoy {
-        true => PLANT.to_owned(),
-        false => format!("expires {}", display.end(key.expires_at)),
-    });
-    target.tell("its secret", is_sealed, context);
-    if is_sealed {
-        context
-            .ui
-            .note("it is the default key: `postkey reveal` shows its secret again");
-    }
+    let (title, status) = (key.kind().title(), key.effective_status(display.now).word());
+    let terms = match key.is_decoy {
+        true => notes::decoy_terms(status, &access),
+        false => notes::terms(status, &access, key.expires_at, &display),
+    };
+    context
+        .ui
+        .note(format!("created {title} key `{}` ({terms})", key.name));
+    let again = "`postkey reveal` shows its secret again";
+    let parts = [
+        target.told("its secret", is_sealed),
+        is_sealed.then(|| again.to_owned()),
+        Some(notes::next_step(key.kind(), key.is_decoy).to_owned()),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    context.ui.note(parts.join("; "));
 }

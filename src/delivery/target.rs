@@ -136,14 +136,19 @@ impl Target<'_> {
         }
     }
 
-    /// Says where a new secret, called `what`, is now; that it was shown only if it is not again.
-    pub fn tell(&self, what: &str, is_sealed: bool, context: &Context) {
+    /// Where a new secret, called `what`, is now; that it was shown only if it is not again.
+    pub fn told(&self, what: &str, is_sealed: bool) -> Option<String> {
         match self.place() {
-            Some(place) => context.ui.note(format!("{what} is {place}")),
-            None if is_sealed => {}
-            None => context
-                .ui
-                .note(format!("{what} is shown only once: save it now")),
+            Some(place) => Some(format!("{what} is {place}")),
+            None if is_sealed => None,
+            None => Some(format!("{what} is shown only once: save it now")),
+        }
+    }
+
+    /// Says where a new secret, called `what`, is now, and what else was changed there.
+    pub fn tell(&self, what: &str, is_sealed: bool, context: &Context) {
+        if let Some(told) = self.told(what, is_sealed) {
+            context.ui.note(told);
         }
         let Destination::EnvFile {
             path,

@@ -17,8 +17,9 @@ fn every_name_gets_a_key_whose_secret_is_in_its_file() {
         .expect(0);
     assert_eq!(run.stdout, "");
     assert!(
-        run.stderr
-            .contains("created 100 API keys (active, permission full, limit 300/day)")
+        run.stderr.contains(
+            "created 100 API keys (active, permission full, limit 300/day, expires never)"
+        )
     );
     sandbox.expect_all(&names);
     let key = sandbox.show("key-64");

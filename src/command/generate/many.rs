@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::existing::ExistingKeys;
 use super::place::{BulkDestination, DestinationState, NEVER_REPLACED};
-use super::{Generate, PLANT};
+use super::{Generate, notes};
 use crate::context::Context;
 use crate::context::name_list;
 use crate::context::name_list::{InvalidNames, ListedName, Repeated};
@@ -303,27 +303,28 @@ impl<'a> CommonOptions<'a> {
             false => self.args.status().word(),
         };
         let access = match self.args.access(self.kind, self.context)? {
-            Access::Smtp { username } if username.is_shared() => format!(", username {username}"),
-            Access::Smtp { .. } => ", generated usernames (`postkey list` shows them)".to_owned(),
-            Access::Api { .. } if self.args.is_decoy => String::new(),
-            Access::Api { permission, limit } => {
-                format!(", permission {permission}, limit {limit}")
+            Access::Smtp { username } if username.is_shared() => format!("username {username}"),
+            Access::Smtp { .. } => "generated usernames (`postkey list` shows them)".to_owned(),
+            Access::Api { .. } if self.args.is_decoy => "opens nothing".to_owned(),
+            Access::Api { permission, limit } => format!("permission {permission}, limit {limit}"),
+        };
+        let display = self.context.display();
+        let terms = match self.args.is_decoy {
+            true => notes::decoy_terms(status, &access),
+            false => {
+                let end = self.expires.resolve(display.now)?;
+                notes::terms(status, &access, end, &display)
             }
         };
-        ui.note(format!("created {keys} ({status}{access})"));
-        let now = Context::clock();
-        let end = self.context.display_at(now).end(self.expires.resolve(now)?);
-        ui.note(match self.args.is_decoy {
-            true => PLANT.to_owned(),
-            false => format!("expires {end}"),
+        ui.note(format!("created {keys} ({terms})"));
+        let next = notes::next_step(self.kind, self.args.is_decoy);
+        ui.note(match &self.place {
+            BulkDestination::Folder { path, .. } => {
+                let path = path.display();
+                format!("each secret is only in its file in `{path}`; {next}")
+            }
+            BulkDestination::Lines => next.to_owned(),
         });
-        match &self.place {
-            BulkDestination::Folder { path, .. } => ui.note(format!(
-                "each secret is only in its file in `{}`",
-                path.display()
-            )),
-            BulkDestination::Lines => {}
-        }
         Ok(())
     }
 }
