@@ -5,6 +5,7 @@
 
 mod incident;
 mod replacement;
+mod revocation;
 
 use std::path::PathBuf;
 
@@ -18,9 +19,10 @@ use crate::context::{Context, selection};
 use crate::delivery::options::DeliveryOptions;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Key, KeyName, PastTime, Status};
+use crate::key::{KeyName, PastTime, Status};
 use crate::ui::{KeyView, Replacement, counted};
-use crate::vault::{Action, Cause, Record, SecretInfo, StoredSecret, Vault};
+use crate::vault::{Action, Cause, StoredSecret, Vault};
+use revocation::{Revocation, RevokedKey};
 
 /// Revoke a leaked secret at once, without confirmation
 ///
@@ -64,26 +66,6 @@ const ASKING: PromptText = PromptText {
     question: "Leaked secret",
     hint: "name the key, or pipe the secret in, as in printf %s \"$KEY\" | postkey revoke",
 };
-
-/// A key that was stopped.
-pub(super) struct RevokedKey {
-    /// As it was after that.
-    pub(super) record: Record,
-    /// The secrets that it had then.
-    pub(super) secrets: Vec<SecretInfo>,
-    /// How often its secrets were seen in what was read, if that is how it was found.
-    pub(super) seen: Option<u64>,
-}
-
-/// What was done so far, and how it went.
-pub(super) struct Revocation {
-    pub(super) vault: Vault,
-    pub(super) stopped: Vec<RevokedKey>,
-    /// The one key with its new secret.
-    pub(super) renewed: Option<Key>,
-    pub(super) replacement: Replacement,
-    status: ExitStatus,
-}
 
 pub(super) fn run(args: Revoke, context: &mut Context) -> Result<ExitStatus, Error> {
     let leaked_at = args.leaked_at.map(|past| past.resolve(Context::clock()));
@@ -265,16 +247,6 @@ fn told(error: &Error, context: &Context) -> ExitStatus {
 }
 
 impl Revocation {
-    fn new(vault: Vault, stopped: Vec<RevokedKey>, status: ExitStatus) -> Self {
-        Self {
-            vault,
-            stopped,
-            renewed: None,
-            replacement: Replacement::NotAsked,
-            status,
-        }
-    }
-
     fn note_outcome(&mut self, outcome: Result<(), Error>, context: &Context) {
         if let Err(error) = outcome {
             let error = context.after_change(error);

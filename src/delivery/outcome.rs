@@ -129,8 +129,11 @@ pub fn displaced(before: &[u8], after: &[u8]) -> Vec<Tail> {
         let secrets = Scanner::secrets_in(text);
         secrets.iter().map(Secret::tail).collect()
     };
-    let after = tails(after);
     let mut gone = tails(before);
+    if gone.is_empty() {
+        return gone;
+    }
+    let after = tails(after);
     gone.retain(|tail| !after.contains(tail));
     gone
 }

@@ -1,6 +1,6 @@
 //! What makes no sense for a decoy, which opens nothing.
 
-use super::Generate;
+use super::flags::Generate;
 use crate::error::Error;
 use crate::key::Expiry;
 use crate::settings::Settings;

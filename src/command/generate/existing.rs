@@ -1,6 +1,6 @@
 //! What `--if-absent` makes of a key that exists: it is left alone, and what differs is told.
 
-use super::Generate;
+use super::flags::Generate;
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;

@@ -9,8 +9,9 @@ use std::iter;
 use jiff::Timestamp;
 
 use super::existing::ExistingKeys;
+use super::flags::Generate;
+use super::notes;
 use super::place::{BulkDestination, DestinationState, NEVER_REPLACED};
-use super::{Generate, notes};
 use crate::context::Context;
 use crate::context::name_list;
 use crate::context::name_list::{InvalidNames, ListedName, Repeated};

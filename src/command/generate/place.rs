@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
 
-use super::Generate;
+use super::flags::Generate;
 use crate::context::Context;
 use crate::delivery::{Destination, NewSecret};
 use crate::error::Error;

@@ -1,10 +1,9 @@
 //! What `generate` asks for on a terminal: what was not given, and another name for an invalid one.
 
-use std::convert::Infallible;
 use std::path::Path;
-use std::str::FromStr;
 
-use super::Generate;
+use super::flags::Generate;
+use super::requested_name::RequestedName;
 use crate::context::Context;
 use crate::error::Error;
 use crate::files::shell_word;
@@ -13,25 +12,6 @@ use crate::vault::{self, Vault};
 
 /// How to give what would be asked for.
 const GIVE_BOTH: &str = "run `postkey generate api NAME` or `postkey generate smtp NAME`";
-
-/// The name for a new key as it was given; an invalid one may be answered with another.
-#[derive(Clone, Debug)]
-pub(super) enum RequestedName {
-    Valid(KeyName),
-    Invalid { text: String, error: Invalid },
-}
-
-impl FromStr for RequestedName {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        let invalid = |error| Self::Invalid {
-            text: text.to_owned(),
-            error,
-        };
-        Ok(text.parse().map_or_else(invalid, Self::Valid))
-    }
-}
 
 impl Generate {
     /// Asks for what is missing; `None` if the person who was asked did not answer.

@@ -5,7 +5,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use crate::arguments::DashMeaning;
-use crate::command::revoke::{Revocation, RevokedKey};
+use crate::command::revoke::revocation::{Revocation, RevokedKey};
 use crate::context::Context;
 use crate::error::Error;
 use crate::files::{self, Draft, FileRole, IfExists};
