@@ -220,8 +220,9 @@ pub const NO_THREAD: &str = "raise the process limit: TasksMax= in the service's
      container's pids limit, or `ulimit -u`";
 
 /// How to go on with a rotation that is open.
-pub const ROTATING: &str = "check with `postkey show NAME` which secret is used; then run `postkey \
-     rotate --abort NAME` to end the new one, or `postkey rotate --finish NAME` to end the old one";
+pub const ROTATING: &str = "check with `postkey show NAME` which secret is used; then run \
+     `postkey rotate --abort NAME` to remove the new one, or `postkey rotate --finish NAME` to \
+     retire the old one";
 
 /// How what a clock that was ahead ended becomes valid again.
 pub const BRINGS_BACK: &str =
@@ -305,7 +306,7 @@ fn hint(error: &vault::Error) -> Option<&'static str> {
         E::NoSuchKey(_) => "`postkey list` shows the keys in this vault",
         E::NameTaken(_) => "choose another name",
         E::UsernameTaken(_) => {
-            "choose another, or share a login that is written as an e-mail address"
+            "choose another; keys can share only a username that is an email address"
         }
         E::PasswordTaken(_) => "a login can have only one: leave this one out",
         E::SecretTaken(_) => "use the existing key; `postkey list` shows which one it is",

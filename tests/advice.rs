@@ -28,7 +28,7 @@ struct State {
 
 /// What the advice says that it ends, by the words that say so.
 const ENDS: [(&str, &str); 7] = [
-    ("rotate --abort", "to end the "),
+    ("rotate --abort", "to remove the "),
     ("rotate --abort", "ends the "),
     ("rotate --abort", "end it"),
     ("rotate --abort", "removes the new one"),

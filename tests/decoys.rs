@@ -423,7 +423,7 @@ fn a_decoy_that_could_open_something_or_be_missed_is_not_imported() {
         (but(&key, "disabled", true.into()), "disagree"),
         (
             but(&mail, "status", "Decoy".into()),
-            "none of active, inactive and decoy",
+            "not active, inactive or decoy",
         ),
         (but(&mail, "digest", Value::Null), "has no `digest`"),
         (

@@ -214,7 +214,7 @@ fn what_the_vault_says_of_the_key_is_told_and_nothing_is_recorded() {
         said.starts_with("it was the secret of `web`, replaced 2"),
         "{said}"
     );
-    let way = ": present the secret that the key has now, and look at the right vault";
+    let way = ": send the key's current secret, and check that this is the right vault";
     assert!(said.ends_with(way), "{said}");
     for _ in 0..5 {
         assert_eq!(sandbox.verify(&new).1, 0);

@@ -275,6 +275,8 @@ fn a_list_can_be_narrowed_and_sorted() {
         (vec!["--kind", "smtp"], vec!["prod-mail"]),
         (vec!["--status", "inactive"], vec!["dev"]),
         (vec!["--permission", "contacts"], vec!["dev"]),
+        (vec!["--tail", ending], vec!["prod-web"]),
+        // Its name up to 0.1.
         (vec!["--ending", ending], vec!["prod-web"]),
         (vec!["--expiring", "14d"], vec!["prod-web"]),
         (vec!["--expiring", "9d"], vec![]),
@@ -301,7 +303,7 @@ fn a_list_can_be_narrowed_and_sorted() {
     let none = sandbox.run(["list", "nothing*"]).expect(0);
     assert_eq!(
         (none.stdout.as_str(), none.stderr.as_str()),
-        ("", "no key matches; * is any text, as in '*web*'\n")
+        ("", "no key matches; * matches any text, as in '*web*'\n")
     );
 }
 

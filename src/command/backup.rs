@@ -47,7 +47,7 @@ pub(super) fn run(args: Backup, context: &mut Context) -> Result<ExitStatus, Err
     context.note_done("the backup was created");
     if let Some((entry, why)) = copied.broken {
         context.ui.warn(format!(
-            "audit log verification failed, also in this backup: entry {entry} {why}"
+            "audit log verification failed, in this backup too: entry {entry} {why}"
         ));
     }
     log(&copied, context, &mut vault);

@@ -151,15 +151,14 @@ impl<'a> KeyCheck<'a> {
     fn warn_of_unrecorded_use(&self, ui: &Ui) {
         let unused = self.given.unused.unwrap_or(self.policy.unused);
         match self.recorded_since {
-            None if self.uses.are_missing() => ui.warn(
-                "no usage is recorded in this vault: cannot find unused keys and unusual use",
-            ),
+            None if self.uses.are_missing() => ui
+                .warn("no usage is recorded in this vault: cannot find unused keys or unusual use"),
             Some(start) => {
                 let (begun, end) = (self.display.date(start), unused.due(start));
                 if let Some(end) = end.filter(|&end| end > self.display.now) {
                     let end = self.display.date(end);
                     ui.warn(format!(
-                        "usage is recorded only since {begun}: never-used keys are reported from \
+                        "usage has been recorded only since {begun}: never-used keys are reported from \
                          {end} on"
                     ));
                 }

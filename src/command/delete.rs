@@ -34,11 +34,10 @@ pub struct Delete {
     /// Keys to delete; `-` reads names from standard input, one per line
     #[arg(value_name = "NAME", add = selection::completer())]
     names: Vec<Selector>,
-    /// Keep nothing about the secrets and their usage but the audit log: later uses are unknown
-    /// secrets
+    /// Keep nothing but the audit log: the secrets are unknown if they are used later
     #[arg(long)]
     forget: bool,
-    /// Confirm deleting this key, as typing its name does; may be repeated
+    /// Confirm deleting the key with this name; may be repeated
     #[arg(long, value_name = "NAME", add = selection::completer())]
     confirm: Vec<KeyName>,
 }

@@ -40,7 +40,7 @@ pub struct Doctor {
     /// Accept that the clock is right, and recorded times in its future are not
     #[arg(long)]
     accept_clock: bool,
-    /// Confirm that secrets become valid again, as typing the name of one of their keys does
+    /// Confirm that secrets become valid again, with the name of one of their keys
     #[arg(long, value_name = "NAME", requires = "accept_clock", add = selection::completer())]
     confirm: Option<KeyName>,
 }

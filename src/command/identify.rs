@@ -187,12 +187,12 @@ fn note_where(pasted: &SecretSearch, rows: usize, context: &Context) {
         && (only.count > 1 || lines > 2)
     {
         let (times, line) = (counted(only.count, "time", "times"), only.line);
-        let note = format!("found {times}, first in line {line} of {lines}");
+        let note = format!("found {times}, first on line {line} of {lines}");
         context.ui.note(note);
     }
     if more > 0 {
         context.ui.warn(format!(
-            "{} found, too many to tell apart",
+            "{} found, too many to list",
             counted(more, "more unknown secret", "more unknown secrets")
         ));
     }

@@ -19,7 +19,7 @@ use crate::vault::{self, Page, Record, SortOrder, Vault};
 
 /// List keys
 ///
-/// Only the tail of a secret is shown, and of a key's usage the last time; `postkey usage` shows
+/// Only the tail of each secret is shown, and when each key was last used; `postkey usage` shows
 /// more. A million keys as jsonl or csv stream in constant memory.
 ///
 /// Formats: text, json, jsonl, csv.
@@ -29,7 +29,7 @@ Examples:
   postkey list 'prod-*' --kind api
   postkey list --expiring 14d
   postkey list --unused 45d --sort used
-  postkey list --ending Gh4x")]
+  postkey list --tail Gh4x")]
 pub struct List {
     /// Only names that match: * is any text, ? any character, case is ignored
     #[arg(value_name = "PATTERN")]
@@ -44,8 +44,8 @@ pub struct List {
     #[arg(long, add = api_key_flags::permissions())]
     permission: Option<Permission>,
     /// Only the key whose secret has this tail, as in Gh4x
-    #[arg(long, value_name = "ENDING")]
-    ending: Option<TailSuffix>,
+    #[arg(long, alias = "ending")]
+    tail: Option<TailSuffix>,
     /// Only keys that expire within this time, as in 14d
     #[arg(long, value_name = "SPAN")]
     expiring: Option<Period>,
@@ -169,7 +169,7 @@ fn nothing_matches(pattern: Option<&Pattern>, vault: &Vault) -> String {
     let near = name.and_then(|name| nearest(&name, vault).filter(|near| !near.is_same(&name)));
     match near {
         Some(near) => format!("no key matches; {}", did_you_mean(&near)),
-        None => "no key matches; * is any text, as in '*web*'".to_owned(),
+        None => "no key matches; * matches any text, as in '*web*'".to_owned(),
     }
 }
 
@@ -288,9 +288,9 @@ impl<'a> Filter<'a> {
                 .as_ref()
                 .is_none_or(|permission| key.permission() == Some(permission))
             && args
-                .ending
+                .tail
                 .as_ref()
-                .is_none_or(|ending| self.ends_so(key, ending))
+                .is_none_or(|tail| self.has_tail(key, tail))
             && self
                 .expires_until
                 .is_none_or(|until| self.expires_by(key, until))
@@ -299,14 +299,14 @@ impl<'a> Filter<'a> {
                 .is_none_or(|before| key.created_at <= before)
     }
 
-    /// Whether one of the key's secrets ends so that is not retired.
-    fn ends_so(&self, key: &Key, TailSuffix(end): &TailSuffix) -> bool {
+    /// Whether one of the key's secrets, retired ones aside, has this tail.
+    fn has_tail(&self, key: &Key, TailSuffix(end): &TailSuffix) -> bool {
         let old = key.retiring_at(self.now).map(|old| &old.tail);
         let mut tails = [&key.tail].into_iter().chain(old);
         tails.any(|tail| tail.known().is_some_and(|tail| tail.ends_with(end)))
     }
 
-    /// Whether the key is not over yet but will be by then.
+    /// Whether the key has not expired yet but will have by then.
     fn expires_by(&self, key: &Key, until: Timestamp) -> bool {
         !key.has_expired(self.now) && key.has_expired(until)
     }
@@ -326,13 +326,12 @@ impl<'a> Filter<'a> {
         match uses.since(ui) {
             Some(start) if start <= unused_since => {}
             Some(start) => ui.warn(format!(
-                "usage is recorded only since {}: keys may have been used before",
+                "usage has been recorded only since {}: keys may have been used before",
                 display.date(start)
             )),
             // What could not be read was said already.
             None if uses.are_missing() => ui.warn(
-                "no usage is recorded in this vault: keys count from when they were created, used \
-                 or not",
+                "no usage is recorded in this vault: keys count as unused since they were created",
             ),
             None => {}
         }

@@ -37,7 +37,7 @@ use crate::vault::{
 Examples:
   postkey restore --dry-run /srv/backup/postkey.db
   postkey restore /srv/backup/postkey.db
-  postkey restore --yes --keep-stopped /srv/backup/postkey.db")]
+  postkey restore --yes --keep-inactive /srv/backup/postkey.db")]
 pub struct Restore {
     /// A file written by `postkey backup`
     #[arg(value_parser = arguments::paths(), value_hint = clap::ValueHint::FilePath)]
@@ -46,9 +46,9 @@ pub struct Restore {
     #[arg(long, short = 'n')]
     dry_run: bool,
     /// Deactivate keys that would become valid again
-    #[arg(long)]
-    keep_stopped: bool,
-    /// Confirm that keys become valid again, as typing the name of one of them does
+    #[arg(long, alias = "keep-stopped")]
+    keep_inactive: bool,
+    /// Confirm that keys become valid again, with the name of one of them
     #[arg(long, value_name = "NAME", add = selection::completer())]
     confirm: Option<KeyName>,
     /// Restore a backup even if verifying its audit log fails
@@ -86,7 +86,7 @@ fn read(args: &Restore, context: &Context) -> Result<Vault, Error> {
     };
     let broken = vault::Error::BrokenLog(entry, why);
     if args.despite_log {
-        context.ui.warn(format!("of the backup, {broken}"));
+        context.ui.warn(format!("in the backup, {broken}"));
         return Ok(backup);
     }
     Err(vault::Error::Backup {
@@ -103,7 +103,7 @@ fn open_present(context: &Context) -> Result<CurrentVault, Error> {
         | vault::Error::Sqlite(_)
         | vault::Error::Damaged(_)
         | vault::Error::Malformed(_)) => Error::from(error).with_hint(
-            "if that is the vault and damaged, stop what reads it, move the file away, and \
+            "if that is the damaged vault, stop the programs that use it, move the file away, and \
              restore again",
         ),
         error => error.into(),
@@ -142,7 +142,7 @@ impl RestorePlan {
             display: context.display_at(now),
             made_at: backup.newest_entry()?.map(|entry| entry.at),
             held: held(backup.count()?, backup.head()?.map_or(0, |(last, _)| last)),
-            is_stopping: args.keep_stopped,
+            is_stopping: args.keep_inactive,
             is_vault: vault.is_some(),
             is_another: vault.is_some_and(|vault| is_another(vault, backup)),
             comparison,
@@ -258,7 +258,7 @@ impl RestorePlan {
         let count = counted(revived.len() as i64, "key", "keys");
         let needed = format!("{count} would become valid again; --yes is not enough");
         let hint = format!(
-            "pass --confirm {}, or --keep-stopped to deactivate such keys",
+            "pass --confirm {}, or --keep-inactive to deactivate such keys",
             first.name
         );
         context.ui.expect_person(&needed, &hint)?;

@@ -83,7 +83,7 @@ fn show(
         .deliver_again(Issued::new(view, secret), vault, context)
         .map_err(|error| match &target.destination {
             Destination::Output { .. } => {
-                error.with_hint("read standard output, as in PASSWORD=$(postkey reveal)")
+                error.with_hint("capture standard output, as in PASSWORD=$(postkey reveal)")
             }
             _ => error,
         })?;

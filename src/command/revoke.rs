@@ -186,14 +186,14 @@ fn say_what_stopped_nothing(pasted: &SecretSearch, context: &Context) -> Result<
                     .warn(spared(secret.record.key.name.as_str(), line));
             }
             Ok(secret) if secret.record.key.is_decoy => context.ui.warn(format!(
-                "the secret in line {line} is that of the decoy `{0}`, which opens nothing: there \
+                "the secret on line {line} is that of the decoy `{0}`, which opens nothing: there \
                  is nothing to revoke; `postkey usage {0}` shows who used it",
                 secret.record.key.name
             )),
             Ok(_) => {}
             Err(_) => match (finding.matched.dead(), former.get(tail.as_str())) {
                 (Some(dead), _) if dead.cause == Cause::Deleted => context.ui.warn(format!(
-                    "the secret in line {line} was that of `{}`, which was deleted: there is \
+                    "the secret on line {line} was that of `{}`, which was deleted: there is \
                      nothing to revoke",
                     dead.name
                 )),
@@ -212,14 +212,14 @@ fn say_what_stopped_nothing(pasted: &SecretSearch, context: &Context) -> Result<
         let times = counted(count, "invalid secret", "invalid secrets");
         context
             .ui
-            .warn(format!("found {times}, first in line {line}: {why}"));
+            .warn(format!("found {times}, first on line {line}: {why}"));
     }
     Ok(())
 }
 
 fn spared(name: &str, line: u64) -> String {
     format!(
-        "the secret in line {line} is an old one of `{name}` and no longer valid; `postkey revoke \
+        "the secret on line {line} is an old one of `{name}` and no longer valid; `postkey revoke \
          {name}` revokes the key anyway"
     )
 }
@@ -292,7 +292,8 @@ impl Revocation {
     fn replace(&mut self, delivery: &DeliveryOptions, context: &Context) -> Result<(), Error> {
         let [stopped] = self.stopped.as_slice() else {
             let count = self.stopped.len();
-            let message = format!("{count} keys were revoked, but --replace takes one");
+            let message =
+                format!("{count} keys were revoked, but --replace works for one key only");
             let hint = "`postkey revoke --replace NAME` creates a new secret for each";
             return Err(Error::usage(message).with_hint(hint));
         };

@@ -218,6 +218,6 @@ fn say_what_is_next(names: &[KeyName], args: &Rotate, context: &Context) {
         "then: `postkey rotate --finish {all}` retires the old {ones}"
     ));
     note(format!(
-        "back: `postkey rotate --abort {all}` removes the new {ones}"
+        "undo: `postkey rotate --abort {all}` removes the new {ones}"
     ));
 }

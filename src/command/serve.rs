@@ -92,9 +92,9 @@ fn teller(ui: Ui) -> io::Result<(SyncSender<Notice>, Receiver<()>)> {
 fn tell(ui: &Ui, notice: Notice) {
     match notice {
         Notice::Listening(addresses) => ui.note(format!("listening on {addresses}")),
-        Notice::VaultLost(why) => {
-            ui.warn(format!("{why}; everything is refused until it can be read"))
-        }
+        Notice::VaultLost(why) => ui.warn(format!(
+            "{why}; all requests are refused until it can be read"
+        )),
         Notice::KeyDamaged(why) => ui.warn(format!("{why}; only this key is refused")),
         Notice::VaultBack => ui.note("the vault can be read again"),
         Notice::ReportRefused => ui.warn(

@@ -85,7 +85,7 @@ impl Context {
         let own = self.settings.exported_vault.as_deref();
         let own = own.map_or_else(|| "?".into(), Path::to_string_lossy);
         format!(
-            "this is not the vault of the settings, `{own}` (`vault` in the settings names another)"
+            "this is not the vault that the settings name, `{own}` (`vault` in the settings names another)"
         )
     }
 
@@ -149,7 +149,7 @@ impl Context {
     pub fn tell_of_export(&self, name: &str, tally: &ExportCounts) {
         if let Some(left_out) = tally.left_out_told() {
             self.ui.warn(format!(
-                "`{name}` cannot hold {left_out}: servers that read it refuse that"
+                "`{name}` cannot contain {left_out}: servers that read it refuse these logins"
             ));
         }
         for damage in tally.damage() {

@@ -94,7 +94,7 @@ fn standard_input(context: &Context) -> Result<impl Read, Error> {
     context.ui.expect_typist()?;
     let input = io::stdin().lock();
     if input.is_terminal() {
-        let note = "reading names from standard input, one a line; Ctrl-D ends the list";
+        let note = "reading names from standard input, one per line; Ctrl-D ends the list";
         context.ui.note(note);
     }
     Ok(input)
@@ -160,7 +160,7 @@ impl NameReader {
         match self.seen.entry(name.folded()) {
             Entry::Occupied(_) if repeated == Repeated::Skipped => Ok(()),
             Entry::Occupied(first) => {
-                let message = format!("`{name}` is already in line {}", first.get());
+                let message = format!("`{name}` is already on line {}", first.get());
                 Err(Error::usage(message).with_hint("names ignore case; remove one"))
             }
             Entry::Vacant(vacant) => {

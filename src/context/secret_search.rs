@@ -75,8 +75,8 @@ impl SecretSearch {
     pub fn warn_of_unreadable(&self, context: &Context) {
         if let Some(Unreadable { what, line }) = self.unreadable {
             context.ui.warn(format!(
-                "{what} data was not searched, first in line {line}: \
-                 decode, decompress or decrypt it, and search what comes out"
+                "{what} data was not searched, first on line {line}: \
+                 decode, decompress or decrypt it, and search the result"
             ));
         }
     }

@@ -124,7 +124,7 @@ impl UsageReader {
         self.read(ui, |usage| usage.details(record.id, now).map(Some))
     }
 
-    /// The use of each of these keys, as far as it is recorded since the first of these moments
+    /// The use of each of these keys, as far as recorded since the first of these moments
     /// and seen from the second; of a key in rotation with the use of its secrets.
     pub fn used(
         &mut self,

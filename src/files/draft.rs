@@ -20,7 +20,7 @@ const OPEN: u32 = 0o006;
 /// How much of a file tells what it is, in bytes.
 const START: u64 = 4096;
 
-/// What to do about a file that is there already.
+/// What to do about a file that already exists.
 #[derive(Clone, Copy, Debug)]
 pub enum IfExists {
     /// It stays, and nothing is written.
@@ -209,10 +209,7 @@ fn fault(found: &Metadata, existing: IfExists) -> Option<DraftRefusal> {
     } else if !found.is_file() {
         Some(("is not a regular file", "name another one"))
     } else if matches!(existing, IfExists::Keep) {
-        Some((
-            "is there already",
-            "name another file, or move that one away",
-        ))
+        Some(("already exists", "name another file, or move that one away"))
     } else if found.nlink() > 1 {
         Some(("has more than one hard link", "remove the other link"))
     } else {

@@ -186,7 +186,7 @@ impl FromStr for Period {
                 Invalid::new(
                     "a span of time",
                     text,
-                    "a span of time is a number and a unit, more than zero",
+                    "a span of time is a positive number and a unit",
                 )
                 .with_hint("write `5s`, `48h`, `90d`, `2w`")
             })

@@ -64,7 +64,7 @@ impl Hash {
         ))))
     }
 
-    /// Takes over the hash of a password from elsewhere: with its scheme in braces before it, or
+    /// Takes over the hash of an imported password: with its scheme in braces before it, or
     /// known by its beginning.
     ///
     /// # Errors

@@ -105,7 +105,7 @@ fn hint(text: &str) -> String {
     if is_pattern(text) {
         return format!("names are exact; `postkey list '{text}'` shows the keys that match");
     }
-    format!("`{}` would do", suggestion(text))
+    format!("use a name such as `{}`", suggestion(text))
 }
 
 /// Whether it is a pattern for names, which shells and `list` know.
@@ -177,7 +177,10 @@ mod tests {
             ("..", "my-key"),
         ] {
             let error = bad.parse::<KeyName>().expect_err(bad);
-            assert_eq!(error.hint(), Some(format!("`{good}` would do").as_str()));
+            assert_eq!(
+                error.hint(),
+                Some(format!("use a name such as `{good}`").as_str())
+            );
         }
     }
 

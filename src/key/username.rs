@@ -7,10 +7,10 @@ use compact_str::{CompactString, format_compact};
 
 use super::Invalid;
 
-/// The longest e-mail address, in characters (RFC 5321, section 4.5.3.1.3, less its brackets).
+/// The longest email address, in characters (RFC 5321, section 4.5.3.1.3, less its brackets).
 const LONGEST_ADDRESS: usize = 254;
 
-/// An SMTP username: a key's own, or an e-mail address that several keys share.
+/// An SMTP username: a key's own, or an email address that several keys share.
 ///
 /// An own username is 4 to 50 of `A-Z a-z 0-9 _`. Both forms stay within what Dovecot takes
 /// (its `auth_username_chars`), and are compared without case as Dovecot does.
@@ -33,7 +33,7 @@ impl Username {
         self.0.eq_ignore_ascii_case(asked)
     }
 
-    /// Whether several keys may have it: it is written as an e-mail address.
+    /// Whether several keys may have it: it is written as an email address.
     pub fn is_shared(&self) -> bool {
         self.0.contains('@')
     }
@@ -52,8 +52,8 @@ impl FromStr for Username {
         if is_own(text) || is_address(text) {
             return Ok(Self(text.into()));
         }
-        let rule = "a key's own username is 4 to 50 of A-Z a-z 0-9 _, \
-                    one that several keys share is an e-mail address";
+        let rule = "a username is 4 to 50 of A-Z a-z 0-9 _, or an email address, which several \
+                    keys can share";
         Err(Invalid::new("a username", text, rule).with_hint(
             "write `rails_prod` or `ops@example.com`, or leave it out to have one generated",
         ))

@@ -41,7 +41,7 @@ impl FromStr for Variable {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         if obeyed(text) {
-            let rule = "it changes what programs do";
+            let rule = "it affects how programs run";
             return Err(Invalid::new("a variable for a secret", text, rule)
                 .with_hint("choose another name, as in `API_KEY`"));
         }
@@ -51,7 +51,8 @@ impl FromStr for Variable {
             return Ok(Self(text.into()));
         }
         let rule = "it is 1 to 128 of A-Z a-z 0-9 _, and does not begin with a digit";
-        Err(Invalid::new("a variable's name", text, rule).with_hint("write `SMTP_PASSWORD`, say"))
+        Err(Invalid::new("a variable's name", text, rule)
+            .with_hint("use a name such as `SMTP_PASSWORD`"))
     }
 }
 
@@ -241,7 +242,7 @@ mod tests {
             .chain(starts.iter().map(String::as_str))
         {
             let refused = name.parse::<Variable>().expect_err(name);
-            assert!(refused.to_string().contains("what programs do"), "{name}");
+            assert!(refused.to_string().contains("how programs run"), "{name}");
             assert!(refused.hint().is_some(), "{name}");
         }
         for good in [

@@ -73,7 +73,7 @@ pub struct Verifier {
     /// Of every secret that was made since there are digests, or presented since: by it postkey
     /// itself verifies.
     digest: Option<Digest>,
-    /// What mail servers verify an SMTP secret by; all that is known of a password from elsewhere,
+    /// What mail servers verify an SMTP secret by; all that is known of an imported password,
     /// and of an older secret.
     hash: Option<Box<Hash>>,
 }

@@ -140,7 +140,7 @@ pub(super) fn text<'a>(value: &'a DeValue<'_>) -> Result<&'a str, FieldError> {
 }
 
 fn no_text(value: &DeValue<'_>) -> String {
-    format!("it is {}, and must be text", kind_of(value))
+    format!("it is {}, but must be text", kind_of(value))
 }
 
 /// A value that is written as text and read by its own parser.

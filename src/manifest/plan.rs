@@ -276,7 +276,7 @@ impl WantedKey {
             "the username `{}` belongs to the key `{holder}`",
             username.unwrap_or_default()
         );
-        let hint = "choose another, or share a login that is written as an e-mail address";
+        let hint = "choose another; keys can share only a username that is an email address";
         ManifestError::new(self.line, message, hint).with_status(ExitStatus::Exists)
     }
 

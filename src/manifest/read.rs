@@ -88,7 +88,7 @@ fn tables<'a>(
         Some(DeValue::Array(_)) => mistakes.note(1, none()),
         Some(DeValue::Table(_)) => {
             let line = top.line("key", mistakes).unwrap_or(1);
-            let message = "`[key]` is a table, and must be a list of them";
+            let message = "`[key]` is a table, but must be a list of them";
             mistakes.note(line, FieldError::new(message, form));
         }
         Some(other) => {
@@ -102,7 +102,7 @@ fn tables<'a>(
 }
 
 fn not_a_key(value: &DeValue<'_>) -> FieldError {
-    let message = format!("`key` is {}, and must be a table", kind_of(value));
+    let message = format!("`key` is {}, but must be a table", kind_of(value));
     FieldError::new(message, "begin each key with a line `[[key]]`")
 }
 
@@ -215,7 +215,7 @@ fn status(value: &DeValue<'_>) -> Result<Status, FieldError> {
 fn truth(value: &DeValue<'_>, field: &str) -> Result<bool, FieldError> {
     value.as_bool().ok_or_else(|| {
         FieldError::new(
-            format!("it is {}, and must be true or false", kind_of(value)),
+            format!("it is {}, but must be true or false", kind_of(value)),
             format!("write `{field} = true`, without quotation marks"),
         )
     })
@@ -261,7 +261,8 @@ fn expect_apart(keys: &[WantedKey], own: Option<&Path>, mistakes: &mut ManifestE
             if let Some(first) = usernames.insert(lower, key.line) {
                 let message =
                     format!("the username `{username}` belongs to the key on line {first}");
-                let hint = "choose another, or share a login that is written as an e-mail address";
+                let hint =
+                    "choose another; keys can share only a username that is an email address";
                 mistakes.note(key.line, FieldError::new(message, hint));
             }
         }

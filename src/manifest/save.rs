@@ -38,7 +38,7 @@ pub(super) fn place(
     let place = match key.table.get("save")?.get_ref() {
         DeValue::Table(table) => of_table(table, at, kind, folder, mistakes)?,
         other => Err(FieldError::new(
-            format!("save: it is {}, and must be a table", kind_of(other)),
+            format!("save: it is {}, but must be a table", kind_of(other)),
             EXAMPLES,
         )),
     };
@@ -187,7 +187,7 @@ fn words(value: &DeValue<'_>) -> Result<Vec<String>, FieldError> {
     let form = "write a list of words, as in `[\"vault\", \"kv\", \"put\", \"secret/ci\", \
                 \"key=-\"]`; for a shell, `[\"sh\", \"-c\", \"…\"]`";
     let DeValue::Array(list) = value else {
-        let message = format!("it is {}, and must be a list", kind_of(value));
+        let message = format!("it is {}, but must be a list", kind_of(value));
         return Err(FieldError::new(message, form));
     };
     let words = list.iter().map(|word| Ok(text(word.get_ref())?.to_owned()));

@@ -123,7 +123,7 @@ impl FromStr for KeyHeader {
         let name = text.to_ascii_lowercase();
         let refused = |rule| {
             let invalid = Invalid::new("the name of a header for keys", text, rule);
-            Err(invalid.with_hint("name it as in `api-key` or `x-api-key`"))
+            Err(invalid.with_hint("use a name such as `api-key` or `x-api-key`"))
         };
         // Gateways drop a header with `_`, or take it for `-`.
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';

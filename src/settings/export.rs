@@ -47,7 +47,7 @@ pub(super) fn each_to_its_own_file(
             let file = export.file.to_string_lossy();
             let rule = "two exports would overwrite each other";
             return Err(Invalid::new("a file for an export", &file, rule)
-                .with_hint("name another `file` in one of the two [[export]]"));
+                .with_hint("name another `file` in one of the two [[export]] tables"));
         }
     }
     Ok(exports)

@@ -18,7 +18,7 @@ const BUILT_IN: [(&str, &[&str]); 4] = [
 pub struct Permissions(BTreeMap<Permission, Vec<Rule>>);
 
 impl Permissions {
-    /// Adds permissions; one that is there already is replaced, but for `full`.
+    /// Adds permissions; one that already exists is replaced, but for `full`.
     pub(super) fn add(
         &mut self,
         permissions: impl Iterator<Item = (Permission, Vec<Rule>)>,

@@ -10,7 +10,7 @@ use crate::key::{Invalid, Limit};
 pub struct Plans(BTreeMap<String, Limit>);
 
 impl Plans {
-    /// Adds plans; one that is there already is replaced.
+    /// Adds plans; one that already exists is replaced.
     pub(super) fn add(&mut self, plans: impl Iterator<Item = (String, Limit)>) {
         self.0.extend(plans);
     }

@@ -119,7 +119,7 @@ fn unwritten(error: &io::Error) -> Error {
 
 fn undelivered(message: String) -> Error {
     Error::new(ExitStatus::Undelivered, message).with_hint(
-        "no key was created or changed; read standard output, as in KEY=$(postkey generate api \
+        "no key was created or changed; capture standard output, as in KEY=$(postkey generate api \
          ci), \
          or name a file with --save",
     )

@@ -164,7 +164,7 @@ impl ExportText {
 /// What an export of the format begins with.
 fn beginning(format: ExportFormat) -> &'static str {
     match format {
-        ExportFormat::Dovecot => "# Written by `postkey export dovecot`, which writes it anew.",
+        ExportFormat::Dovecot => "# Written by `postkey export dovecot`, which overwrites it.",
         ExportFormat::Json => "[",
     }
 }

@@ -42,7 +42,7 @@ impl Vault {
     /// and on the disk.
     ///
     /// # Errors
-    /// If a file is there already and is not to be replaced, the place is not safe, or the vault
+    /// If a file already exists and is not to be replaced, the place is not safe, or the vault
     /// cannot be read whole; then there is no copy.
     pub fn copy_to(&self, path: &Path, existing: IfExists) -> Result<Copied, Error> {
         let path = self.expect_place(path, existing)?;

@@ -30,7 +30,7 @@ pub struct ValidSecret {
 }
 
 impl ValidSecret {
-    /// Whether it is a password from elsewhere, whose end nobody knows.
+    /// Whether it is an imported password, whose end nobody knows.
     pub fn is_imported(&self) -> bool {
         self.tail.is_imported()
     }

@@ -115,7 +115,7 @@ fn difference(found: &Objects, made: &Objects) -> Option<String> {
         match made.get(object) {
             Some(made) if made == text => {}
             Some(_) => return Some(format!("an altered {}", told(object))),
-            None => return Some(format!("a foreign {}", told(object))),
+            None => return Some(format!("an unexpected {}", told(object))),
         }
     }
     let missing = made.keys().find(|object| !found.contains_key(*object));
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn what_is_added_replaced_or_missing_is_named() {
         for (change, named) in [
-            ("CREATE TABLE x (y)", "a foreign table `x`"),
+            ("CREATE TABLE x (y)", "an unexpected table `x`"),
             (
                 "DROP VIEW smtp_login; CREATE VIEW smtp_login (username, tail, password) AS
                    SELECT 'root', '', '{PLAIN}x'",

@@ -65,7 +65,7 @@ fn cases() -> Vec<(String, usize, &'static str, &'static str)> {
         (
             api("limit = 300"),
             5,
-            "it is a number, and must be text",
+            "it is a number, but must be text",
             "write `300/day`",
         ),
         (
@@ -145,7 +145,7 @@ fn cases() -> Vec<(String, usize, &'static str, &'static str)> {
             api("").replace("\"a\"", "\"Web App\""),
             2,
             "`Web App`",
-            "`web-app` would do",
+            "use a name such as `web-app`",
         ),
         (
             api("").replace("\"api\"", "\"stmp\""),
@@ -162,7 +162,7 @@ fn cases() -> Vec<(String, usize, &'static str, &'static str)> {
         (
             save("\".env\""),
             4,
-            "it is text, and must be a table",
+            "it is text, but must be a table",
             "file =",
         ),
         (save("{}"), 4, "neither a file nor a command", "file ="),
@@ -268,7 +268,7 @@ fn cases() -> Vec<(String, usize, &'static str, &'static str)> {
         (
             save("{ file = \".env\", secret = \"NODE_OPTIONS\" }"),
             4,
-            "what programs do",
+            "how programs run",
             "API_KEY",
         ),
         (

@@ -18,7 +18,7 @@ fn a_file_keeps_what_else_is_in_it_and_is_private() {
     fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
     let run = sandbox.apply(&[]).expect(0);
     assert!(
-        run.stdout.contains("replacing the value that is there"),
+        run.stdout.contains("replacing the current value"),
         "{run:?}"
     );
     let secret = sandbox.variable(".env", "SMTP_PASSWORD");
@@ -247,7 +247,7 @@ fn what_was_made_here_is_replaced_once_its_key_is_gone() {
         .expect(0);
     let rows = sandbox.rows(&[], 0);
     assert_eq!(each(&rows, "action"), ["make", "make", "keep"]);
-    assert_eq!(rows[0]["replaces"], "the value that is there");
+    assert_eq!(rows[0]["replaces"], "the current value");
     assert_eq!(
         sandbox.verify(&sandbox.variable(".env", "SMTP_PASSWORD")).1,
         0

@@ -200,7 +200,7 @@ fn a_key_whose_time_would_be_over_is_told_and_not_ended() {
     let expires = sandbox.show("reports")["expires_at"].clone();
     let run = sandbox.apply(&[]).expect(1);
     assert!(
-        run.stderr.contains("by the manifest, it expired"),
+        run.stderr.contains("according to the manifest, it expired"),
         "{run:?}"
     );
     let rows = sandbox.rows(&["-n"], 1);

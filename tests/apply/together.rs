@@ -60,7 +60,7 @@ fn a_lock_that_cannot_be_looked_at_is_an_error_and_no_endless_loop() {
     let lock = lock.to_str().unwrap();
     // What is held cannot be looked at, or never is what is at the path.
     for (inject, says) in [
-        ("inject=statx:error=EIO", "cannot look at the lock"),
+        ("inject=statx:error=EIO", "cannot access the lock file"),
         (
             "inject=statx:error=ENOENT:when=2+2",
             "another `postkey apply` is running",

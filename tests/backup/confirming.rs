@@ -21,12 +21,12 @@ fn without_a_terminal_the_flag_that_answers_is_named() {
     let before = fs::read(sandbox.vault()).unwrap();
     for (args, hint) in [
         (&["restore", "copy.db"][..], "--confirm ci"),
-        (&["restore", "--yes", "copy.db"], "--keep-stopped"),
+        (&["restore", "--yes", "copy.db"], "--keep-inactive"),
         (
             &["restore", "--confirm", "other", "copy.db"],
             "--confirm ci",
         ),
-        (&["restore", "--keep-stopped", "copy.db"], "--yes"),
+        (&["restore", "--keep-inactive", "copy.db"], "--yes"),
     ] {
         let run = Run::of(sandbox.command(args.iter().copied()).output().unwrap());
         let run = run.expect(2);
@@ -48,7 +48,7 @@ fn no_and_the_wrong_name_change_nothing() {
         terminal.expect_restored();
     }
     for keys in ["\r", "\x04", "n\r"] {
-        let mut terminal = sandbox.on_terminal(["restore", "--keep-stopped", "copy.db"]);
+        let mut terminal = sandbox.on_terminal(["restore", "--keep-inactive", "copy.db"]);
         terminal.expect("Restore? [y/N]").press(keys);
         assert_eq!(terminal.end(), 1, "{keys:?}: {}", terminal.shown());
     }
@@ -113,7 +113,7 @@ fn both_secrets_of_a_rotation_come_back_only_by_name_and_stay_stopped_if_they_ar
             "{stop:?}: {refused:?}"
         );
         sandbox
-            .run(["restore", "--yes", "--keep-stopped", "copy.db"])
+            .run(["restore", "--yes", "--keep-inactive", "copy.db"])
             .expect(0);
         for secret in &secrets {
             assert_eq!(sandbox.verify(secret).1, 1);

@@ -49,7 +49,7 @@ const CASES: [Case; 33] = [
     (
         |s| sql(s, "CREATE TABLE stowaway (x)"),
         "schema",
-        "foreign table `stowaway`",
+        "unexpected table `stowaway`",
         "undo that",
     ),
     (
@@ -60,7 +60,7 @@ const CASES: [Case; 33] = [
             )
         },
         "schema",
-        "foreign trigger",
+        "unexpected trigger",
         "undo that",
     ),
     (older, "schema", "version 2; the newest is 9", "upgrades it"),

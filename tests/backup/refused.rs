@@ -30,12 +30,12 @@ const CASES: [(&str, Spoil, &str); 15] = [
                 "CREATE TRIGGER backdoor AFTER UPDATE ON keys BEGIN DELETE FROM log; END",
             );
         },
-        "foreign trigger `backdoor`",
+        "unexpected trigger `backdoor`",
     ),
     (
         "with a view",
         |copy| edit(copy, "CREATE VIEW v AS SELECT 1"),
-        "foreign view `v`",
+        "unexpected view `v`",
     ),
     (
         "with an edited log",

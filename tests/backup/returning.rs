@@ -161,7 +161,7 @@ fn keys_that_are_to_stay_stopped_do_not_come_back_to_life() {
     let story = Story::new();
     let Story { sandbox, copy, .. } = &story;
     let run = sandbox
-        .restore(&["--yes", "--keep-stopped"], copy)
+        .restore(&["--yes", "--keep-inactive"], copy)
         .expect(0);
     assert!(run.stderr.contains("4 keys were deactivated"), "{run:?}");
     assert_eq!(story.accepted(&story.old), ["same", "limited"]);
@@ -341,7 +341,7 @@ fn a_vault_that_was_damaged_or_changed_by_hand_is_restored() {
         damaged[page * 4096..][..4096].fill(0xa5);
         fs::write(sandbox.vault(), &damaged).unwrap();
         let run = sandbox
-            .restore(&["--yes", "--keep-stopped"], &copy)
+            .restore(&["--yes", "--keep-inactive"], &copy)
             .expect(0);
         assert!(
             run.stderr.contains("cannot be read completely"),

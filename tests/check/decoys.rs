@@ -28,8 +28,9 @@ fn a_decoy_that_is_presented_is_found_for_a_week_with_the_address() {
     assert_eq!(found(&sandbox, &["other"]), [""; 0]);
     let check = sandbox.run(["check", "--format", "json"]).expect(1).json();
     let message = check[0]["message"].as_str().unwrap();
-    let said = "a decoy; its secret was presented 3 times, last from 203.0.113.66 ";
+    let said = "a decoy; its secret was presented 3 times, most recently ";
     assert!(message.starts_with(said), "{message}");
+    assert!(message.ends_with(" from 203.0.113.66"), "{message}");
     assert_eq!(check[0]["hint"], "postkey usage k");
     at(&sandbox, "+8d", &["check"]).expect(0);
 }

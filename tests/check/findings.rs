@@ -117,7 +117,7 @@ fn a_key_is_not_called_unused_where_nobody_watched_for_so_long() {
     let run = check(&sandbox, &["check"]).expect(0);
     assert!(
         run.stderr
-            .contains("warning: usage is recorded only since 20"),
+            .contains("warning: usage has been recorded only since 20"),
         "{run:?}"
     );
     assert!(

@@ -26,7 +26,7 @@ fn an_old_secret_that_is_still_used_is_found_with_when() {
     assert_eq!(finding["finding"], "old-secret-used");
     assert_eq!(finding["hint"], "postkey show ci");
     let run = check(&sandbox, &["check"]).expect(1);
-    let told = "the old secret retires in 2 hours and was still used 5 minutes ago";
+    let told = "the old secret retires in 2 hours but was still used 5 minutes ago";
     assert!(run.stdout.contains(told), "{run:?}");
     // That the new one is used, too, does not make it less so.
     used(&sandbox, &tail(&sandbox), now() - HOUR, now());

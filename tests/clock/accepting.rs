@@ -27,7 +27,7 @@ fn secrets_become_valid_again_only_if_the_name_of_one_of_their_keys_is_typed() {
                 break;
             }
             let mut terminal = sandbox.on_terminal(args.iter().copied());
-            terminal.expect("secrets of `ci` are valid again");
+            terminal.expect("become valid again: `ci`");
             terminal
                 .expect("Type the name of one of these keys")
                 .press(keys);
@@ -102,7 +102,7 @@ fn terms_that_were_counted_from_a_clock_ahead_are_named_until_they_are_set_anew(
             assert!(text.contains(what) && text.contains(command), "{text}");
         }
         assert_eq!(
-            text.matches("computed from a clock that was ahead").count(),
+            text.matches("computed while the clock was ahead").count(),
             4,
             "{text}"
         );
@@ -129,7 +129,7 @@ fn a_key_that_a_clock_ahead_ended_is_not_to_be_extended_but_the_clock_accepted()
         "postkey doctor --accept-clock --confirm ci"
     );
     let message = finding["message"].as_str().unwrap();
-    assert!(message.contains("by a clock that was ahead"), "{message}");
+    assert!(message.contains("while the clock was ahead"), "{message}");
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn only_what_a_server_saw_end_has_ended() {
     assert!(
         doctor
             .stdout
-            .contains("expired or retired by a clock that was ahead: `brief`, `ci`"),
+            .contains("expired or retired while the clock was ahead: `brief`, `ci`"),
         "{doctor:?}"
     );
     let confirm = ["doctor", "--accept-clock", "--confirm", "ci"];

@@ -70,7 +70,7 @@ const COMMANDS: &[Case] = &[
     ("import htpasswd users", None, 0, 5),
     ("backup copy.db", None, 0, 5),
     ("export dovecot", None, 0, 5),
-    ("restore whole.db --yes --keep-stopped", None, 0, 5),
+    ("restore whole.db --yes --keep-inactive", None, 0, 5),
     ("revoke lost", None, 0, 0),
     ("delete gone --yes", None, 0, 0),
     ("connect dovecot", None, 0, 0),

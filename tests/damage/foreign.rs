@@ -34,18 +34,18 @@ const FOREIGN: [(&str, &str); 9] = [
     ("PRAGMA user_version = 99", "has schema version 99"),
     ("PRAGMA application_id = 99", "is not a postkey vault"),
     ("PRAGMA application_id = 0", "is not a postkey vault"),
-    ("CREATE TABLE stowaway (x)", "foreign table `stowaway`"),
+    ("CREATE TABLE stowaway (x)", "unexpected table `stowaway`"),
     (
         "CREATE VIEW peephole AS SELECT hash FROM secrets",
-        "foreign view `peephole`",
+        "unexpected view `peephole`",
     ),
     (
         "CREATE INDEX shortcut ON secrets (hash)",
-        "foreign index `shortcut`",
+        "unexpected index `shortcut`",
     ),
     (
         "CREATE TRIGGER backdoor AFTER UPDATE ON keys BEGIN DELETE FROM log; END",
-        "foreign trigger `backdoor`",
+        "unexpected trigger `backdoor`",
     ),
 ];
 

@@ -164,7 +164,7 @@ const LIFE: [&str; 20] = [
     "apply keys.toml",
     "backup backup.db",
     "delete --yes site",
-    "restore --yes --keep-stopped backup.db",
+    "restore --yes --keep-inactive backup.db",
     "backup again.db",
     "delete --yes applied",
 ];

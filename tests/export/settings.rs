@@ -42,7 +42,7 @@ fn every_command_that_changes_the_vault_rewrites_the_exports_before_it_exits() {
         &["revoke", "--replace", "--yes", "newer"],
         &["delete", "--yes", "newer"],
         &["apply", "keys.toml"],
-        &["restore", "--yes", "--keep-stopped", "copy.db"],
+        &["restore", "--yes", "--keep-inactive", "copy.db"],
     ] {
         let run = Run::of(sandbox.command(args.iter().copied()).output().unwrap());
         assert_eq!(run.status, 0, "{args:?} {run:?}");
@@ -213,12 +213,14 @@ fn another_vault_does_not_take_the_place_of_the_settings_own_in_an_export() {
         .run(["generate", "api", "x", "--vault", "other.db"])
         .expect(0);
     assert!(
-        run.stderr.contains("this is not the vault of the settings"),
+        run.stderr
+            .contains("this is not the vault that the settings name"),
         "{run:?}"
     );
     let run = sandbox.run(["export", "--vault", "other.db"]).expect(2);
     assert!(
-        run.stderr.contains("this is not the vault of the settings"),
+        run.stderr
+            .contains("this is not the vault that the settings name"),
         "{run:?}"
     );
     let run = sandbox.run(["doctor", "--vault", "other.db"]).expect(1);

@@ -42,7 +42,7 @@ fn odd_bytes_are_bad_lines_and_line_ends_are_as_they_may_be() {
     let run = sandbox.import("dovecot", &users).expect(2);
     for said in [
         "line 2: it is not UTF-8 text",
-        "line 3: there is a NUL in it",
+        "line 3: it contains a NUL character",
         "line 4: longer than 64 KiB",
         "line 5: `some\\u{1b}[2Juser` is not a username",
         "line 6: [secret not shown] is not a username",

@@ -150,7 +150,7 @@ fn an_old_secret_of_another_login_is_not_taken_for_one_of_the_keys() {
         rows[1][field] = value;
         let here = Sandbox::new();
         let run = here.import("json", rows.to_string()).expect(2);
-        assert!(run.stderr.contains("opens something else"), "{run:?}");
+        assert!(run.stderr.contains("its access differs"), "{run:?}");
         assert!(!here.vault().exists());
     }
 }
@@ -208,7 +208,7 @@ fn objects_that_will_not_do_are_bad_lines() {
         ),
         (
             json!({"username": "some_user", "hash": ["x"]}),
-            "its `hash` is not a text",
+            "its `hash` is not a string",
         ),
         (
             json!({"username": "some_user", "hash": QUICK, "name": "a b"}),
@@ -237,7 +237,7 @@ fn objects_that_will_not_do_are_bad_lines() {
         (but("digest", "A".repeat(64).into()), "is not a digest"),
         (
             and("digest", "a".repeat(64).into()),
-            "a password from elsewhere has no `digest`",
+            "an imported password has no `digest`",
         ),
         (but("name", Value::Null), "it has no `name`"),
         (
@@ -248,7 +248,7 @@ fn objects_that_will_not_do_are_bad_lines() {
         (but("tail", "short".into()), "is not a tail"),
         (
             but("status", "asleep".into()),
-            "none of active, inactive and decoy",
+            "not active, inactive or decoy",
         ),
         (but("limit", "much".into()), "is not a limit"),
         (
@@ -262,11 +262,11 @@ fn objects_that_will_not_do_are_bad_lines() {
         (and("expires", "90d".into()), "its `expires` is not a time"),
         (
             and("expiresAt", 1_800_000_000.into()),
-            "its `expiresAt` is not a text",
+            "its `expiresAt` is not a string",
         ),
         (
             and("status", "expired".into()),
-            "no `expires_at` that is past",
+            "no `expires_at` in the past",
         ),
         (
             and("disabled", "yes".into()),

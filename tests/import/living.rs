@@ -251,7 +251,7 @@ fn a_stand_in_for_a_tail_is_shown_to_nobody() {
         log.contains("tail imported, ") && log.contains("scheme SSHA"),
         "{log}"
     );
-    let none = run(&["list", "--ending", "a", "imported"]).expect(0);
+    let none = run(&["list", "--tail", "a", "imported"]).expect(0);
     assert_eq!(none.stdout, "");
 }
 

@@ -115,7 +115,7 @@ fn what_dovecot_never_takes_for_a_password_is_none() {
     let run = sandbox
         .import("dovecot", "clear_user:{PLAIN}a\tb\n")
         .expect(2);
-    assert!(run.stderr.contains("a tab or a line end"), "{run:?}");
+    assert!(run.stderr.contains("tab or line break"), "{run:?}");
 }
 
 #[test]

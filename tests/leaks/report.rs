@@ -108,7 +108,7 @@ fn the_report_tells_how_often_a_revoked_secret_was_tried_since() {
     };
     let none = report("none.md");
     assert!(
-        none.contains("\nSince it was revoked it was not tried, as far as recorded.\n"),
+        none.contains("\nNo use has been recorded since it was revoked.\n"),
         "{none}"
     );
     for _ in 0..13 {
@@ -121,7 +121,8 @@ fn the_report_tells_how_often_a_revoked_secret_was_tried_since() {
     let logged = Connection::open(sandbox.vault()).unwrap();
     logged.execute("UPDATE log SET at = at - 100", []).unwrap();
     let some = report("some.md");
-    let told = "\nSince it was revoked it was tried 14 times from 2 addresses, the last time at 2";
+    let told =
+        "\nSince it was revoked it has been refused 14 times from 2 addresses, most recently at 2";
     assert!(some.contains(told), "{some}");
     assert!(some.contains("Z from `2001:db8::7`.\n"), "{some}");
     let row = "| `inactive` | 14 | ";
@@ -133,7 +134,7 @@ fn the_report_tells_how_often_a_revoked_secret_was_tried_since() {
     assert!(some.contains(" | last refusal from `2001:db8::7`: `inactive` | "));
     verify(&secret, &[]).expect(1);
     let more = report("more.md");
-    let told = "15 times from 2 addresses (of 1 the address is not recorded), the last time";
+    let told = "15 times from 2 addresses (1 without an address), most recently";
     assert!(more.contains(told), "{more}");
 }
 

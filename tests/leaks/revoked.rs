@@ -172,7 +172,7 @@ fn where_the_report_cannot_be_written_no_secret_is_made_that_a_script_would_lose
     let revoke = ["revoke", "--replace", "--report", "in.md", "ci"];
     let run = sandbox.run(revoke).expect(8);
     assert_eq!(run.stdout, "");
-    assert!(run.stderr.contains("`in.md` is there already"), "{run:?}");
+    assert!(run.stderr.contains("`in.md` already exists"), "{run:?}");
     assert_eq!(sandbox.verify(&secret).0, "inactive");
 }
 

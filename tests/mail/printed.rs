@@ -159,7 +159,7 @@ fn what_asks_on_the_socket_needs_one_and_no_vault() {
     let exim = || sandbox.run(["connect", "exim", "--without-dovecot"]);
     let pam = || sandbox.run(["connect", "pam"]);
     for run in [exim(), pam()] {
-        let said = "error: `serve` judges logins on a unix socket only, and the settings have it \
+        let said = "error: `serve` checks logins only on a unix socket, but the settings have it \
                     listen on `127.0.0.1:7625`\nhint: set `listen = \
                     \"unix:/run/postkey/postkey.sock\"` under [serve] in the settings\n";
         let run = run.expect(5);

@@ -281,7 +281,10 @@ fn a_decoy_is_refused_by_dovecot_and_each_try_of_it_is_a_finding() {
         assert_eq!(machine.login("shop_prod", &secret), Accepted);
         let found = postkey.run(["check", "--format", "csv"]).expect(1).stdout;
         assert_eq!(found.matches("decoy-used").count(), 2, "{found}");
-        assert!(found.contains("presented 3 times, last "), "{found}");
+        assert!(
+            found.contains("presented 3 times, most recently "),
+            "{found}"
+        );
         machine.expect_no_errors();
     });
 }

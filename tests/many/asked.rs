@@ -58,9 +58,9 @@ fn all_that_is_wrong_is_told_with_its_line_before_anything_is_made() {
     let run = sandbox.make_many(&[]).expect(4);
     for told in [
         "error: line 2 of `names`: `Two Words` is not a key's name",
-        "hint: `two-words` would do",
+        "hint: use a name such as `two-words`",
         "error: line 3 of `names`: a key named `there` already exists",
-        "error: line 4 of `names`: `ONE` is already in line 1",
+        "error: line 4 of `names`: `ONE` is already on line 1",
         "error: line 6 of `names`: ",
         "error: line 7 of `names`: ",
         "error: 5 invalid lines in `names`; no key was created",

@@ -174,7 +174,7 @@ fn an_invalid_answer_is_offered_as_a_valid_name_or_asked_for_again() {
 #[test]
 fn where_nobody_is_asked_the_hint_has_the_name_and_makes_a_key() {
     let sandbox = Sandbox::new();
-    let hint = "`postkey generate api production-app --description 'Production App'` would do";
+    let hint = "run `postkey generate api production-app --description 'Production App'`";
     for args in [
         &["generate", "api", "Production App"][..],
         &["generate", "api", "Production App", "--no-input"],

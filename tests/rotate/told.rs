@@ -99,14 +99,14 @@ fn list_finds_rotating_keys_and_the_endings_of_both_secrets() {
     assert_eq!(names(&["--status", "rotating"]), ["ci"]);
     assert_eq!(names(&["--status", "active"]), ["other"]);
     for secret in [&old, &new] {
-        assert_eq!(names(&["--ending", &secret[secret.len() - 6..]]), ["ci"]);
+        assert_eq!(names(&["--tail", &secret[secret.len() - 6..]]), ["ci"]);
     }
     for sort in ["created", "name", "expires"] {
         let found = names(&["--sort", sort, "--status", "rotating"]);
         assert_eq!(found, ["ci"], "{sort}");
     }
     rotate(&sandbox, &["--finish", "--yes"]).expect(0);
-    assert_eq!(names(&["--ending", &old[old.len() - 6..]]).len(), 0);
+    assert_eq!(names(&["--tail", &old[old.len() - 6..]]).len(), 0);
     assert_eq!(names(&["--status", "active"]), ["ci", "other"]);
 }
 
@@ -154,7 +154,7 @@ fn show_says_how_far_a_rotation_has_got_and_what_to_do_next() {
         &format!("ends in {}, works until", shown(&old)),
         "no usage of either secret is recorded",
         "next: replace the old one with the new one",
-        "back: postkey rotate --abort ci",
+        "undo: postkey rotate --abort ci",
     ]);
     verify(&sandbox, &old, "203.0.113.9");
     expect(&[

@@ -223,11 +223,11 @@ fn flags_that_do_not_fit_together_are_refused_before_anything_is_done() {
                 "--env-name",
                 "PATH",
             ],
-            "what programs do",
+            "how programs run",
         ),
         (
             &["rotate", "ci", "--save", "x", "--env-name", "LD_PRELOAD"],
-            "what programs do",
+            "how programs run",
         ),
     ] {
         let run = Run::of(sandbox.command(args.iter().copied()).output().unwrap()).expect(2);

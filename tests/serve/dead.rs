@@ -152,7 +152,8 @@ fn identify_tells_how_often_and_from_where_a_dead_secret_was_presented() {
         let verify = ["verify", "--ip", address];
         sandbox.run_with_input(verify, secret.as_bytes()).expect(1);
     }
-    identify("; presented 3 times since, the last time from 203.0.113.66 ");
+    identify("; presented 3 times since, most recently ");
+    identify(" from 203.0.113.66");
 }
 
 #[test]

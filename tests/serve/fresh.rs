@@ -196,7 +196,7 @@ fn answers_are_right_while_many_write_to_the_vault() {
     });
     assert_eq!(server.metric("postkey_vault_up"), 1);
     assert!(
-        !server.log().contains("everything is refused"),
+        !server.log().contains("all requests are refused"),
         "{}",
         server.log()
     );

@@ -161,7 +161,7 @@ fn a_pattern_hints_at_no_key() {
             args[args.len() - 1]
         );
         assert!(run.stderr.contains(&hint), "{run:?}");
-        assert!(!run.stderr.contains("would do"), "{run:?}");
+        assert!(!run.stderr.contains("use a name such as"), "{run:?}");
     }
     let listed = sandbox.run(["list", "team*", "--format", "csv"]).expect(0);
     assert_eq!(listed.stdout.lines().count(), 4);

@@ -56,7 +56,7 @@ fn keys_are_not_called_unused_without_a_word_where_nothing_was_recorded() {
     let sandbox = used_on(&[("ci", 10, 1)]);
     let run = sandbox.run(["list", "--unused", "45d"]).expect(0);
     assert!(
-        run.stderr.contains("usage is recorded only since 20"),
+        run.stderr.contains("usage has been recorded only since 20"),
         "{run:?}"
     );
 }

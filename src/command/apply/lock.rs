@@ -65,7 +65,7 @@ fn open(path: &Path) -> std::io::Result<File> {
 }
 
 fn unclear(path: &Path, error: &io::Error) -> Error {
-    let message = format!("cannot look at the lock `{}`: {error}", path.display());
+    let message = format!("cannot access the lock file `{}`: {error}", path.display());
     Error::new(ExitStatus::Trouble, message).with_hint("check the file system that the vault is on")
 }
 

@@ -35,8 +35,8 @@ impl Scheme<'_> {
             overwriting: Overwriting {
                 is_allowed: self.is_replacing,
                 except: deleted,
-                hint: "let `save` name another file or variable; or pass --replace if that is \
-                       obsolete",
+                hint: "name another file or variable in `save`; or pass --replace if that secret \
+                       is obsolete",
             },
         }
     }

@@ -128,6 +128,6 @@ fn text(from: impl Read, shown: &str) -> Result<String, Error> {
     String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        failed(&format!("its line {line} is not UTF-8 text")).with_hint("save it as UTF-8")
+        failed(&format!("line {line} is not UTF-8 text")).with_hint("save it as UTF-8")
     })
 }

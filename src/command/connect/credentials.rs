@@ -20,7 +20,7 @@ fn lines(
 pub(super) fn nginx_bearer(credentials: &Credentials) -> String {
     let line = match credentials.bearer {
         true => r#"~*^bearer\b   "";"#,
-        false => "# The settings say that no key comes as a bearer's.",
+        false => "# The settings do not accept keys as bearer tokens.",
     };
     line.to_owned()
 }
@@ -57,7 +57,7 @@ pub(super) fn traefik_asked(credentials: &Credentials) -> String {
 /// How Traefik keeps a key from the backend: an empty value removes a header.
 pub(super) fn traefik_removed(credentials: &Credentials) -> String {
     let removed = |name: &str| format!("{name}: \"\"");
-    let bearer = "# A bearer's key cannot be told from other credentials, so that all go.\n          \
+    let bearer = "# Keys cannot be told apart from other tokens, so all are removed.\n          \
                   Authorization: \"\"";
     lines(credentials, "          ", removed, bearer)
 }

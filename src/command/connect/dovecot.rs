@@ -94,7 +94,7 @@ fn export(facts: TemplateFacts) -> Result<String, Error> {
         return Ok(path.into_owned());
     }
     let message = format!(
-        "{} is not a path that Dovecot's configuration can hold",
+        "{} cannot be written in Dovecot's configuration",
         crate::key::quoted(&path)
     );
     Err(Error::usage(message).with_hint(
@@ -120,9 +120,10 @@ fn owner() -> Result<String, Error> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     name.filter(|name| !name.is_empty() && name.bytes().all(is_plain))
         .ok_or_else(|| {
-            let message = "the vault's owner has no name that Dovecot's configuration can hold";
+            let message =
+                "the name of the vault's owner cannot be written in Dovecot's configuration";
             let hint =
-                "keep the vault as a user whose name is of letters, digits, `.`, `_` and `-`";
+                "keep the vault as a user whose name has only letters, digits, `.`, `_` and `-`";
             Error::new(ExitStatus::Trouble, message).with_hint(hint)
         })
 }

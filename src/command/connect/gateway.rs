@@ -78,7 +78,7 @@ pub(super) fn traefik(listen: &Listen) -> Result<String, Error> {
     match listen {
         Listen::Tcp(address) => Ok(format!("http://{address}/forward")),
         Listen::Unix(_) => {
-            let message = "Traefik asks over TCP only, and the settings have `serve` listen on a \
+            let message = "Traefik connects over TCP only, but the settings have `serve` listen on a \
                            unix socket";
             let hint = "set `listen = \"127.0.0.1:7625\"` under [serve] in the settings";
             Err(Error::new(ExitStatus::Trouble, message).with_hint(hint))
@@ -99,8 +99,8 @@ pub(super) fn plain(path: &Path) -> Result<&str, Error> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
     let text = path.to_str().filter(|path| path.bytes().all(is_plain));
     text.ok_or_else(|| {
-        let message = "the path of `serve`'s socket has characters that mean something else in \
-                       the server's configuration";
+        let message = "the path of `serve`'s socket has characters with a special meaning in the \
+                       server's configuration";
         let hint = "name the socket with letters, digits, `.`, `_` and `-`";
         Error::new(ExitStatus::Trouble, message).with_hint(hint)
     })

@@ -23,7 +23,7 @@ pub(super) fn socket(listen: &Listen) -> Result<String, Error> {
         Listen::Unix(path) => Ok(plain(path)?.to_owned()),
         Listen::Tcp(_) => {
             let message = format!(
-                "`serve` judges logins on a unix socket only, and the settings have it listen on \
+                "`serve` checks logins only on a unix socket, but the settings have it listen on \
                  `{listen}`"
             );
             let hint = "set `listen = \"unix:/run/postkey/postkey.sock\"` under [serve] in the \

@@ -41,7 +41,7 @@ impl DoctorReport<'_> {
         self.newest_entry(vault, &advice);
         if !ended.is_empty() {
             let names = quoted_names(&names(&ended));
-            let message = format!("expired or retired by a clock that was ahead: {names}");
+            let message = format!("expired or retired while the clock was ahead: {names}");
             self.found("clock", message, &advice);
         }
         self.uses_ahead(vault, &advice);
@@ -89,7 +89,7 @@ impl DoctorReport<'_> {
             .flatten();
         let now = self.display.now;
         if usage.is_some_and(|usage| usage.has_uses_ahead(now).unwrap_or(false)) {
-            let message = "behind recorded uses, which do not count until then";
+            let message = "behind recorded uses, which are not counted until then";
             self.found("clock", message, advice);
         }
     }
@@ -136,8 +136,8 @@ fn is_confirmed(
     }
     let now = context.display().moment_with_zone(Context::clock());
     context.ui.warn(format!(
-        "the clock says {now}: if that is so, secrets of {} are valid again, which expired or \
-         retired by a clock that was ahead",
+        "if the clock is right ({now}), secrets that expired or retired while it was ahead become \
+         valid again: {}",
         quoted_names(&names(ended))
     ));
     let needed = "secrets would become valid again; --yes is not enough";
@@ -187,10 +187,10 @@ fn told(term: &TermAhead, ends: &str) -> String {
     let name = &term.key.name;
     match term.what {
         TermKind::Key => {
-            format!("the expiry of `{name}` was computed from a clock that was ahead: {ends}")
+            format!("the expiry of `{name}` was computed while the clock was ahead: {ends}")
         }
         TermKind::GracePeriod => format!(
-            "the grace period of `{name}` was computed from a clock that was ahead: the old \
+            "the grace period of `{name}` was computed while the clock was ahead: the old \
              secret retires \
              {ends}"
         ),

@@ -55,8 +55,8 @@ impl DoctorReport<'_> {
         if health::is_elsewhere(path) {
             self.found(
                 "place",
-                "the vault is on a network file system, where locks may not keep two writers apart",
-                "keep it on a disk of this machine, and name it with --vault",
+                "the vault is on a network file system, where file locks may be unreliable",
+                "keep it on a local disk, and name it with --vault",
             );
         }
         Ok(())
@@ -149,7 +149,7 @@ impl DoctorReport<'_> {
             Ok(Some(usage)) => match usage.since(self.display.now) {
                 Ok(Some(since)) => {
                     let since = self.display.date(since);
-                    self.well("use", format!("it is recorded since {since}"));
+                    self.well("use", format!("recorded since {since}"));
                 }
                 Ok(None) => self.well("use", "none is recorded yet"),
                 Err(error) => self.useless(&error.to_string()),
@@ -163,7 +163,7 @@ impl DoctorReport<'_> {
     fn useless(&mut self, message: &str) {
         let (what, hint) = message
             .split_once("; ")
-            .unwrap_or((message, "remove it, no key is in it"));
+            .unwrap_or((message, "remove it: it contains no keys"));
         self.found("use", what, hint);
     }
 }

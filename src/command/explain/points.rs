@@ -63,7 +63,7 @@ impl ExplainReport<'_> {
         if let SecretMatch::Secret(secret) = matched
             && secret.tail.is_imported()
         {
-            self.well("form", "an imported password, which may have any form");
+            self.well("form", "an imported password, which may have any format");
             return true;
         }
         match Secret::parse(clean) {
@@ -108,10 +108,10 @@ impl ExplainReport<'_> {
         {
             let name = quoted(&former.name);
             message.push_str(&format!(
-                "; {name} had one that ends like it, which was replaced"
+                "; {name} had a secret with this tail, which was replaced"
             ));
         }
-        let fix = "present the secret that the key has now, and look at the right vault";
+        let fix = "send the key's current secret, and check that this is the right vault";
         self.fails("secret", message, fix);
         Ok(())
     }
@@ -212,11 +212,11 @@ impl ExplainReport<'_> {
         let name = &key.name;
         match check {
             Condition::Decoy => {
-                format!("find out who presents it: `postkey usage {name}` tells from where it was")
+                format!("find out who uses it: `postkey usage {name}` shows the addresses")
             }
             Condition::Current => {
                 let tail = self.display.secret(&key.tail);
-                format!("present the current secret, {tail}")
+                format!("send the current secret, {tail}")
             }
             Condition::Status => {
                 format!("`postkey activate {name}`, once it is clear why it was deactivated")
@@ -228,7 +228,7 @@ impl ExplainReport<'_> {
                 _ => "an API takes API keys".to_owned(),
             },
             Condition::Permission => self.permission(key, question),
-            Condition::Limit => "wait until then, or have a higher limit set".to_owned(),
+            Condition::Limit => "wait until then, or raise the limit".to_owned(),
         }
     }
 
@@ -240,8 +240,10 @@ impl ExplainReport<'_> {
         };
         let allowing = permissions.allowing(method, target);
         match &*allowing {
-            [] => "no permission allows such a path: send it without `..`, `//` or odd encoding"
-                .to_owned(),
+            [] => {
+                "no permission allows such a path: send it without `..`, `//` or unusual encoding"
+                    .to_owned()
+            }
             [first, ..] => {
                 let all = allowing.join(", ");
                 let name = &key.name;

@@ -176,7 +176,7 @@ impl Generate {
                 })
             }
             Kind::Api if self.default => Err(Error::usage("an API key cannot be the default key")
-                .with_hint("only an SMTP key's secret can be kept to be shown again")),
+                .with_hint("only the secret of an SMTP key can be shown again")),
             Kind::Api if self.username.is_some() => {
                 Err(Error::usage("an API key has no --username")
                     .with_hint("only SMTP keys have usernames"))

@@ -77,9 +77,8 @@ impl Generate {
                 format!(" --description {word}")
             });
             let description = description.unwrap_or_default();
-            return Err(Error::from(error).with_hint(format!(
-                "`postkey generate {kind} {name}{description}` would do"
-            )));
+            return Err(Error::from(error)
+                .with_hint(format!("run `postkey generate {kind} {name}{description}`")));
         }
         let is_accepted = self.is_accepted(&name, text, &error, context)?;
         Ok(is_accepted.then_some(name))

@@ -111,8 +111,8 @@ impl ImportDefaults<'_> {
         }
         if password.len() > LONGEST || password.contains(NEVER_IN_PASSWORDS) {
             return Err(LineError::new(
-                "its password is too long, or has a NUL, a tab or a line end in it, with which nobody \
-                 logs in",
+                "its password is too long, or contains a NUL, tab or line break, which no login \
+                 can have",
             ));
         }
         Ok(ImportedSecret::Clear(Zeroizing::new(password.to_owned())))
@@ -144,10 +144,10 @@ impl ImportDefaults<'_> {
 pub(super) fn username(text: &str) -> Result<Username, LineError> {
     if text.starts_with('{') || text.contains('$') {
         let fault = LineError::new("it has a hash instead of a username");
-        return Err(fault.with_hint("a username comes first, and has no `$` in it"));
+        return Err(fault.with_hint("the username comes first, and contains no `$`"));
     }
     text.parse().map_err(|invalid: Invalid| {
-        let hint = "a key cannot have it: rename the user, also in the program that logs in";
+        let hint = "rename the user, also in the program that logs in";
         LineError::from(invalid).with_hint(hint)
     })
 }
@@ -189,7 +189,7 @@ impl ImportEntry {
         }
         if self.key.access != old.key.access || self.key.is_decoy != old.key.is_decoy {
             return Err(LineError::new(
-                "it is an old secret, but opens something else than the new one of its key",
+                "it is an old secret, but its access differs from that of its key's new one",
             ));
         }
         let ImportedSecret::Kept(secret) = old.secret else {

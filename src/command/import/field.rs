@@ -118,7 +118,7 @@ impl Object {
         match self.get(field) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(LineError::new(format!("its `{field}` is not a text"))),
+            Some(_) => Err(LineError::new(format!("its `{field}` is not a string"))),
         }
     }
 
@@ -175,7 +175,7 @@ impl Object {
             Some("inactive" | "disabled" | "locked") => Some(("status", Status::Inactive)),
             Some(_) => {
                 return Err(LineError::new(
-                    "its `status` is none of active, inactive and decoy",
+                    "its `status` is not active, inactive or decoy",
                 ));
             }
         };
@@ -208,7 +208,7 @@ fn unknown(name: &str) -> LineError {
     let fault = LineError::new(format!("it has an unknown field {}", quoted(name)));
     fault.with_hint(match name.to_ascii_lowercase().replace('-', "_").as_str() {
         "allow_nets" | "allownets" | "nologin" | "networks" | "ip" | "ips" => {
-            "what limits a login is not kept: remove the field if it may go".to_owned()
+            "limits on a login cannot be imported: remove the field if it is not needed".to_owned()
         }
         _ => settings::hint(name, &KNOWN),
     })

@@ -84,5 +84,5 @@ fn read_all(mut file: impl Read, name: &str) -> Result<Zeroizing<Vec<u8>>, Error
 
 fn unreadable(name: &str, error: &io::Error) -> Error {
     Error::usage(format!("cannot read {name}: {error}"))
-        .with_hint("name a file that can be read; `-` is standard input")
+        .with_hint("name a readable file; `-` is standard input")
 }

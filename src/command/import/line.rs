@@ -29,7 +29,7 @@ pub(super) fn user(line: &[u8], form: InputFormat) -> Result<Option<User<'_>>, L
         return Ok(None);
     }
     if line.contains('\0') {
-        return Err(LineError::new("there is a NUL in it"));
+        return Err(LineError::new("it contains a NUL character"));
     }
     let mut fields = line.splitn(EXTRA + 1, ':');
     let (Some(username), Some(password)) = (fields.next(), fields.next()) else {
@@ -52,7 +52,9 @@ fn expect_nothing_lost(extra: &str) -> Result<(), LineError> {
     lost.map_or(Ok(()), |name| {
         let name = crate::key::quoted(name);
         let fault = LineError::new(format!("its extra field {name} would be lost"));
-        Err(fault.with_hint("what limits a login is not kept: take the field out if it may go"))
+        Err(fault.with_hint(
+            "limits on a login cannot be imported: remove the field if it is not needed",
+        ))
     })
 }
 

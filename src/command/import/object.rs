@@ -104,9 +104,7 @@ impl ImportDefaults<'_> {
         };
         let secret = object.verifier(kind)?;
         if object.is_decoy()? && secret.digest().is_none() {
-            return Err(
-                missing("digest").with_hint("a decoy is known by the digest of its secret only")
-            );
+            return Err(missing("digest").with_hint("a decoy needs the `digest` of its secret"));
         }
         let key = object
             .about(self)?
@@ -122,13 +120,13 @@ impl ImportDefaults<'_> {
         }
         object.expect_unbounded()?;
         if object.text("digest")?.is_some() {
-            let fault = LineError::new("a password from elsewhere has no `digest`");
+            let fault = LineError::new("an imported password has no `digest`");
             return Err(
                 fault.with_hint("give its `hash`, or the `tail` of a secret that postkey created")
             );
         }
         if object.is_decoy()? {
-            let fault = LineError::new("a password from elsewhere cannot be a decoy");
+            let fault = LineError::new("an imported password cannot be a decoy");
             return Err(fault.with_hint("`postkey generate smtp NAME --decoy` makes one"));
         }
         let username = object.text("username")?;
@@ -208,7 +206,7 @@ impl Object {
         let has_expired = expires_at.is_some_and(|end| end <= making.now);
         if self.is_expired()? && !has_expired {
             let fault =
-                LineError::new("its `status` is expired, but it has no `expires_at` that is past");
+                LineError::new("its `status` is expired, but it has no `expires_at` in the past");
             return Err(fault
                 .with_hint("give the time at which it expired, or \"inactive\" as its `status`"));
         }

@@ -117,7 +117,7 @@ impl<'a> AffectedView<'a> {
         match self.affected.effect {
             _ if self.is_kept => "stays inactive",
             Effect::Revived => "BECOMES VALID AGAIN",
-            Effect::Returned => "comes back, but is inactive or expired",
+            Effect::Returned => "is restored, but inactive or expired",
             Effect::Gone => "will be deleted",
             Effect::Stopped => "stops",
             Effect::Changed => "changes",
@@ -209,7 +209,7 @@ impl Row for AffectedView<'_> {
         Column::wrapped("NAME", 2),
         Column::fixed("EFFECT"),
         Column::fixed("SECRET"),
-        Column::wrapped("WHY, AND WHAT ELSE", 1),
+        Column::wrapped("DETAILS", 1),
     ];
 
     fn cells(&self, display: &DisplayContext) -> Vec<String> {

@@ -123,11 +123,11 @@ fn message(finding: &Finding, when: impl Fn(Timestamp) -> String) -> String {
             ..
         } => {
             let (stops, used) = (when(*retires_at), when(*used_at));
-            format!("the old secret retires {stops} and was still used {used}")
+            format!("the old secret retires {stops} but was still used {used}")
         }
         Finding::NewSecretUnused { retires_at, .. } => {
             let stops = when(*retires_at);
-            format!("the old secret retires {stops} and the new one was never used")
+            format!("the old secret retires {stops} but the new one has never been used")
         }
         Finding::RotationOpen { retires_at, .. } => {
             format!("the old secret retires {}", when(*retires_at))
@@ -137,12 +137,12 @@ fn message(finding: &Finding, when: impl Fn(Timestamp) -> String) -> String {
             need: Necessity::Early,
         } => {
             let expires = when(*at);
-            format!("expires {expires}, but expired by a clock that was ahead")
+            format!("expires {expires}, but expired while the clock was ahead")
         }
         Finding::Expired { at, need } => {
             let used = match need {
                 Necessity::Used => " and was used recently",
-                Necessity::Unused => " and has not been used for long",
+                Necessity::Unused => " and has not been used recently",
                 Necessity::Unknown | Necessity::Early => "",
             };
             format!("expired {}{used}", when(*at))
@@ -163,12 +163,12 @@ fn message(finding: &Finding, when: impl Fn(Timestamp) -> String) -> String {
     }
 }
 
-/// `presented 3 times, last from 203.0.113.66 2h ago`
+/// `presented 3 times, most recently 2 hours ago from 203.0.113.66`
 fn presented(count: u64, from: Option<&str>, last: &str) -> String {
     let times = counted(count as i64, "time", "times");
     let from = from.map(|from| format!(" from {from}"));
     let from = from.unwrap_or_default();
-    format!("presented {times}, last{from} {last}")
+    format!("presented {times}, most recently {last}{from}")
 }
 
 fn new_network(network: &str, first: &str, others: usize) -> String {

@@ -114,7 +114,7 @@ impl<'a> IdentifiedText<'a> {
     ) -> String {
         let told = |PastOwner { name, until }: &PastOwner| {
             let until = moment(display, *until);
-            format!("; `{name}` had one that ends like it before {until}")
+            format!("; `{name}` had a secret with this tail until {until}")
         };
         let since = match self.decision.dead {
             Some(_) => " since",
@@ -128,7 +128,7 @@ impl<'a> IdentifiedText<'a> {
                 let from = from.map(|address| format!(" from {address}"));
                 let last = moment(display, last_at);
                 let from = from.unwrap_or_default();
-                format!("; presented {times}{since}, the last time{from} {last}")
+                format!("; presented {times}{since}, most recently {last}{from}")
             }
         });
         tried.or(self.former.map(told)).unwrap_or_default()

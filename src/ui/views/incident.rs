@@ -58,7 +58,7 @@ impl Incident<'_> {
         document.heading(1, &format!("Leaked secret of the key {name}"));
         document.paragraph(&format!(
             "Written by postkey at {}. All times and days are UTC. \
-             No secret is in this report: of secrets it shows the last characters.",
+             This report shows only the last characters of secrets.",
             at(display.now)
         ));
         document.heading(2, "The key");
@@ -199,13 +199,13 @@ impl Incident<'_> {
         let days = days(used, display.now);
         if !days.is_empty() {
             document.heading(3, "Requests by day");
-            document.paragraph(&format!("Days of the last {DAYS} on which there were any."));
+            document.paragraph(&format!("Days with requests in the last {DAYS} days."));
             document.table(["Day", "Requests"], &days);
         }
         if !used.addresses.is_empty() {
             document.heading(3, "Addresses");
             document.paragraph(
-                "The newest few that are recorded; those that are not yours first of all.",
+                "The most recent addresses on record. Look first at those that are not yours.",
             );
             document.table(["Address", "Requests", "Last"], &addresses(used));
         }
@@ -217,12 +217,12 @@ impl Incident<'_> {
 
     fn tried_since(&self) -> String {
         let Some(last) = self.tried.last_at else {
-            return "Since it was revoked it was not tried, as far as recorded.".to_owned();
+            return "No use has been recorded since it was revoked.".to_owned();
         };
         let from = self.tried.last_address.as_deref();
         let from = from.map(|address| format!(" from {}", code(address)));
         format!(
-            "Since it was revoked it was tried {}, the last time at {}{}.",
+            "Since it was revoked it has been refused {}, most recently at {}{}.",
             tried(&self.tried),
             at(last),
             from.unwrap_or_default()

@@ -67,7 +67,7 @@ pub(super) fn rotation(
     };
     let takeover = details.map(|details| details.takeover(&key.tail, &old.tail));
     lines.push(next(key, takeover));
-    lines.push(format!("back: postkey rotate --abort {}", key.name));
+    lines.push(format!("undo: postkey rotate --abort {}", key.name));
     lines
 }
 

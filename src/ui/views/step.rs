@@ -211,7 +211,7 @@ fn made(wanted: &WantedKey, display: &DisplayContext) -> Vec<String> {
 /// What a new secret takes the place of.
 fn replaced(replaced: &Replaced) -> String {
     match replaced {
-        Replaced::Value => "the value that is there".to_owned(),
+        Replaced::Value => "the current value".to_owned(),
         Replaced::SecretOf(name) => format!("the secret of `{name}`"),
         Replaced::Foreign => "a secret that was created elsewhere".to_owned(),
     }
@@ -221,7 +221,7 @@ fn replaced(replaced: &Replaced) -> String {
 fn message(finding: &Obstacle, wanted: &WantedKey) -> String {
     let place = &wanted.place;
     match finding {
-        Obstacle::Over(end) => format!("by the manifest, it expired {end}"),
+        Obstacle::Over(end) => format!("according to the manifest, it expired {end}"),
         Obstacle::Place(DestinationContents::Another) => format!("{place} has another secret"),
         Obstacle::Place(DestinationContents::Old(until)) => {
             format!("{place} has its old secret, which works until {until}")

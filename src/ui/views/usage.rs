@@ -362,10 +362,10 @@ pub(super) fn tried(refusals: &RefusalSummary) -> String {
     let times = counted(refusals.count, "time", "times");
     let addresses = counted(refusals.addresses, "address", "addresses");
     match (refusals.addresses, refusals.without_address) {
-        (0, _) => format!("{times}, from where is not recorded"),
+        (0, _) => format!("{times}, address not recorded"),
         (_, 0) => format!("{times} from {addresses}"),
         (_, without) => {
-            format!("{times} from {addresses} (of {without} the address is not recorded)")
+            format!("{times} from {addresses} ({without} without an address)")
         }
     }
 }

@@ -32,7 +32,7 @@ fn without_its_vault_it_accepts_nothing_and_with_it_again_it_goes_on() {
     }
     let log = server.stop();
     assert_eq!(
-        log.matches("everything is refused until it can be read")
+        log.matches("all requests are refused until it can be read")
             .count(),
         3,
         "{log}"
@@ -228,7 +228,7 @@ fn a_damaged_key_is_refused_and_named_and_no_other_is() {
             1,
             "{log}"
         );
-        assert!(!log.contains("everything is refused"), "{log}");
+        assert!(!log.contains("all requests are refused"), "{log}");
         // What breaks a rule of the schema keeps the whole vault from being changed.
         if damage.contains("hash = '$") {
             let doctor = sandbox.run(["doctor"]);

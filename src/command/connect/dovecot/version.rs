@@ -147,7 +147,7 @@ fn numbers(said: &str) -> Option<(u32, u32)> {
 
 fn too_old((major, minor): (u32, u32)) -> Error {
     let message =
-        format!("Dovecot {major}.{minor} is installed here, and the oldest supported is 2.3");
+        format!("Dovecot {major}.{minor} is installed here, but the oldest supported is 2.3");
     Error::new(ExitStatus::Trouble, message)
         .with_hint("upgrade it; for a Dovecot elsewhere, name its version with --dovecot")
 }
