@@ -25,6 +25,13 @@ pub(super) struct CacheEntry {
     pub(super) known: Arc<CachedSecret>,
 }
 
+impl CacheEntry {
+    /// Whether the entry is invalidated: it is by any change of the vault since it was made.
+    pub(super) fn is_invalidated(&self, vault_version: Option<VaultVersion>) -> bool {
+        vault_version != Some(self.vault_version)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

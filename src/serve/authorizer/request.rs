@@ -151,7 +151,7 @@ impl Authorizer {
         let tail = secret.tail();
         let cached = self.cached.get(&tail);
         if let Some(cached) = cached.filter(|cached| cached.digest.is(&digest))
-            && self.source.vault_version().ok()? == Some(cached.vault_version)
+            && !cached.is_invalidated(self.source.vault_version().ok()?)
         {
             return Some(Ok(SecretOwner::Key(cached.known)));
         }
