@@ -64,7 +64,7 @@ impl Ui {
     /// an item's word is typed; an empty line and the end of input are `None`.
     fn choose_by_line(&self, question: &str, items: &[MenuItem]) -> Result<Option<usize>, Error> {
         for (at, line) in lines(items, room()).iter().enumerate().take(LISTED) {
-            self.say(None, &format!("{:>3}  {line}", at + 1));
+            self.say_row(&format!("{:>3}  {line}", at + 1));
         }
         loop {
             let answer = self.line(question)?;

@@ -21,6 +21,7 @@ mod table;
 mod terminal;
 mod time;
 mod views;
+mod wrapping;
 
 pub use advice::{ALLOWS_WEAK, another_secret, extension, globals, refused_by_dovecot_2_4};
 pub use calendar::Reminders;

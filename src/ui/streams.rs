@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
+use super::wrapping::fitted;
 use super::{Format, json};
 use crate::error::Error;
 use crate::key::{escape_controls, redact_secrets};
@@ -88,23 +89,33 @@ impl Ui {
         }
     }
 
-    /// A line on standard error. That nobody may be listening there is no failure.
-    pub(super) fn say(&self, label: Option<(&str, AnsiColor)>, text: &str) {
+    /// A sentence on standard error, in lines that fit the terminal.
+    fn say(&self, label: Option<(&str, AnsiColor)>, text: &str) {
         let text = self.completed(text);
         let text = shown(&text);
-        let say = || {
+        let Some((label, color)) = label else {
+            return self.write_error_line(&fitted(&text));
+        };
+        let style = Style::new().bold().fg_color(Some(color.into()));
+        let text = fitted(&format!("{label}: {text}"));
+        let (label, text) = text.split_at(label.len() + 1);
+        self.write_error_line(&format!("{style}{label}{style:#}{text}"));
+    }
+
+    /// A line on standard error that is laid out already.
+    pub(super) fn say_row(&self, row: &str) {
+        self.write_error_line(&shown(row));
+    }
+
+    /// That nobody may be listening on standard error is no failure.
+    fn write_error_line(&self, text: &str) {
+        let write = || {
             let mut stderr = AutoStream::new(io::stderr().lock(), self.choice(&io::stderr()));
-            let _ = match label {
-                None => writeln!(stderr, "{text}"),
-                Some((label, color)) => {
-                    let style = Style::new().bold().fg_color(Some(color.into()));
-                    writeln!(stderr, "{style}{label}:{style:#} {text}")
-                }
-            };
+            let _ = writeln!(stderr, "{text}");
         };
         match &self.bar {
-            Some(bar) => bar.suspend(say),
-            None => say(),
+            Some(bar) => bar.suspend(write),
+            None => write(),
         }
     }
 

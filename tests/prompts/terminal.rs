@@ -59,13 +59,14 @@ impl Terminal {
         }
     }
 
-    /// Waits until the text is shown, after what was expected before.
+    /// Waits until the text is shown, after what was expected before. Where it has a blank a line
+    /// may end.
     #[track_caller]
     pub fn expect(&mut self, text: &str) -> &mut Self {
         let end = Instant::now() + PATIENCE;
         loop {
-            if let Some(at) = find(&self.shown[self.expected..], text.as_bytes()) {
-                self.expected += at + text.len();
+            if let Some(end) = end_of(text, &self.shown[self.expected..]) {
+                self.expected += end;
                 return self;
             }
             let left = end.saturating_duration_since(Instant::now());
@@ -225,4 +226,11 @@ fn received(mut output: File) -> Receiver<Vec<u8>> {
 
 fn find(text: &[u8], part: &[u8]) -> Option<usize> {
     (0..=text.len()).find(|&at| text[at..].starts_with(part))
+}
+
+/// Where a text ends that is shown, in one line or several.
+fn end_of(text: &str, shown: &[u8]) -> Option<usize> {
+    let pattern = regex::escape(text).replace(' ', "(?: |\r\n)");
+    let pattern = regex::bytes::Regex::new(&pattern).unwrap();
+    pattern.find(shown).map(|found| found.end())
 }
