@@ -224,10 +224,6 @@ fn received(mut output: File) -> Receiver<Vec<u8>> {
     receiver
 }
 
-fn find(text: &[u8], part: &[u8]) -> Option<usize> {
-    (0..=text.len()).find(|&at| text[at..].starts_with(part))
-}
-
 /// Where a text ends that is shown, in one line or several.
 fn end_of(text: &str, shown: &[u8]) -> Option<usize> {
     let pattern = regex::escape(text).replace(' ', "(?: |\r\n)");
