@@ -45,6 +45,10 @@ fn expect_own_variables<'a>(names: impl Iterator<Item = &'a KeyName>) -> Result<
     for name in names {
         let variable = KeyVariables::of(name, Kind::Api).secret;
         if let Some(other) = owners.insert(variable, name) {
+            if other == name {
+                return Err(Error::usage(format!("`{name}` is named twice"))
+                    .with_hint("name each key once"));
+            }
             let message = format!("`{other}` and `{name}` have variables of the same name");
             return Err(Error::usage(message).with_hint("use one command for each"));
         }

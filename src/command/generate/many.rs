@@ -229,7 +229,7 @@ impl<'a> CommonOptions<'a> {
                 Ok(_) => *created += 1,
                 // Somebody else was faster.
                 Err(Failure::Staging(vault::Error::NameTaken(_))) if self.args.if_absent => {}
-                Err(failure) => failed.push(explained(failure, &new.key.name)),
+                Err(failure) => failed.push(explained(failure, &new.key.name, &self.place)),
             }
         }
         all_as_one(failed)
@@ -330,9 +330,12 @@ impl<'a> CommonOptions<'a> {
     }
 }
 
-/// Why a key was not created.
-fn explained(failure: Failure, name: &KeyName) -> Error {
+/// Why a key was not created; others were, maybe.
+fn explained(failure: Failure, name: &KeyName, place: &BulkDestination) -> Error {
     match failure {
+        Failure::Delivery(error) if matches!(place, BulkDestination::Lines) => error.with_hint(
+            "read standard output to its end; the same command with --if-absent creates the rest",
+        ),
         Failure::Staging(error) => taken(error),
         Failure::Activation(error) => error.about(format_args!("`{name}`")),
         failure => failure.into(),
@@ -349,7 +352,10 @@ fn all_as_one(errors: Vec<Error>) -> Result<(), Error> {
         return Err(first);
     }
     let keys = counted(more as i128, "more key", "more keys");
-    let error = Error::new(first.exit_status(), format!("{first}; so did {keys}"));
+    let error = Error::new(
+        first.exit_status(),
+        format!("{first} (the same for {keys})"),
+    );
     Err(match first.hint() {
         Some(hint) => error.with_hint(hint),
         None => error,
