@@ -50,7 +50,7 @@ const VARYING: [(&str, &str); 14] = [
         "AGO ",
     ),
     (r"head [0-9a-f]{64}", "head HASH"),
-    (r"\b(?:just )?now by ", "AGO by "),
+    (r"\b(?:just )?now (by|from) ", "AGO $1 "),
     (r"([` ])/[\w./-]*/([\w.-]+)`", "$1$2`"),
     (r"before-restore-\d{8}T\d{6}Z", "before-restore-TIME"),
     (r"[\w.-]+@[\w.-]+", "WHO"),
