@@ -73,7 +73,7 @@ fn create(
     author: &Author,
 ) -> Result<ExitStatus, Error> {
     let (context, key, target) = (new.context, &new.key, &new.target);
-    match context.deliver(new, target, vault, author) {
+    match context.deliver(new, vault, author) {
         // Somebody else was faster.
         Err(Failure::Staging(vault::Error::NameTaken(name))) if args.if_absent => {
             existing::is_there(&name, args, key.kind(), context)?;

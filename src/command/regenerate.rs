@@ -82,7 +82,7 @@ pub(super) fn run(args: Regenerate, context: &mut Context) -> Result<ExitStatus,
         target: &target,
         context,
     };
-    let key = context.deliver(&replacement, &target, &mut vault, &author)?;
+    let key = context.deliver(&replacement, &mut vault, &author)?;
     announce(&seen.key, &key, context, &display);
     let is_sealed = replacement.secret.is_sealed();
     context.tell_of_secret(&key, display.now, is_default, is_sealed, &target);

@@ -147,7 +147,7 @@ fn begin(
         context,
     };
     let author = context.author(Action::Rotate);
-    let rotated = context.deliver(&replacement, &target, vault, &author)?;
+    let rotated = context.deliver(&replacement, vault, &author)?;
     announce(&rotated, args, &target, context, &display);
     context.tell_of_default(&rotated, was_default);
     Ok(rotated.name)

@@ -6,7 +6,8 @@
 //! can fail fails; then delivered; and only then activated as a key's. Of many secrets each of
 //! these steps is one transaction, and what fails of one keeps no other from its key.
 
-use crate::delivery::outcome::{Delivery, Saved};
+use crate::delivery::outcome::Delivery;
+use crate::delivery::target::Target;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::Synced;
@@ -15,6 +16,9 @@ use crate::vault::{self, Author, Change, Vault};
 
 /// A new secret that is not a key's yet.
 pub trait PendingSecret {
+    /// Where it goes.
+    fn target(&self) -> &Target<'_>;
+
     /// Keeps it in the vault, if a key can have it.
     fn stage(&self, change: &Change<'_>) -> Result<(), vault::Error>;
 
@@ -26,12 +30,11 @@ pub trait PendingSecret {
 }
 
 /// A secret that was delivered and activated.
-#[derive(Debug)]
 pub struct Activated {
     /// Its key.
     pub key: Key,
-    /// What the file that it was saved to held before.
-    pub saved: Option<Saved>,
+    /// What its delivery did; a file that it was saved to is locked until this is dropped.
+    pub delivery: Delivery,
 }
 
 /// Where a secret did not get any further.
@@ -90,8 +93,7 @@ pub fn deliver_all<P: PendingSecret>(
     );
     let report = |activated: Result<_, Failure>| {
         let ((_, delivery), key): ((&P, Delivery), Key) = activated?;
-        let saved = delivery.saved();
-        Ok(Activated { key, saved })
+        Ok(Activated { key, delivery })
     };
     activated.into_iter().map(report).collect()
 }

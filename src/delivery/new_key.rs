@@ -25,6 +25,10 @@ pub struct NewKey<'a> {
 }
 
 impl PendingSecret for NewKey<'_> {
+    fn target(&self) -> &Target<'_> {
+        &self.target
+    }
+
     fn stage(&self, change: &Change<'_>) -> Result<(), vault::Error> {
         change.expect_free(&self.key.name, self.key.username())?;
         if self.secret.is_sealed() {

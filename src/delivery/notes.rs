@@ -19,15 +19,14 @@ impl Context {
     pub fn deliver(
         &self,
         pending: &impl PendingSecret,
-        target: &Target<'_>,
         vault: &mut Vault,
         author: &Author,
     ) -> Result<Key, Failure> {
         let ended = deliver_one(pending, vault, author).map_err(|failure| match failure {
-            Failure::Delivery(error) => Failure::Delivery(target.undelivered(error)),
+            Failure::Delivery(error) => Failure::Delivery(pending.target().undelivered(error)),
             other => other,
         })?;
-        if let Some(saved) = ended.saved {
+        if let Some(saved) = ended.delivery.saved() {
             note_new_variables(&saved, self);
             self.warn_of_displaced(&saved, vault);
         }

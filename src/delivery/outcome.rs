@@ -34,7 +34,7 @@ pub enum Delivery {
 pub struct Saved {
     /// The file.
     pub path: PathBuf,
-    /// The secrets that it held and holds no more.
+    /// The secrets that it held before and does not hold now.
     pub displaced: Vec<Tail>,
     /// Variables that it did not set before, although it set others: one may be misspelt.
     pub new_variables: Vec<Variable>,
@@ -112,12 +112,12 @@ impl Delivery {
 
 /// The variables that an env file did not set.
 fn new_in(before: &[u8], variables: KeyVariables) -> Vec<Variable> {
-    let Ok(read) = EnvVariables::read("".as_ref(), before) else {
-        return Vec::new();
-    };
     if before.trim_ascii().is_empty() {
         return Vec::new();
     }
+    let Ok(read) = EnvVariables::read("".as_ref(), before) else {
+        return Vec::new();
+    };
     let all = variables.username.into_iter().chain([variables.secret]);
     all.filter(|variable| !read.has(variable.as_str()))
         .collect()

@@ -64,6 +64,10 @@ impl SecretReplacement<'_> {
 }
 
 impl PendingSecret for SecretReplacement<'_> {
+    fn target(&self) -> &Target<'_> {
+        self.target
+    }
+
     fn stage(&self, change: &Change<'_>) -> Result<(), vault::Error> {
         self.find(change)?;
         self.secret.stage(change)

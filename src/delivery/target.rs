@@ -47,7 +47,27 @@ pub struct Overwriting<'a> {
     pub hint: &'static str,
 }
 
-impl Target<'_> {
+impl<'a> Target<'a> {
+    /// Where the secret of a key goes that is created from a list or a manifest.
+    pub fn of_new_key(
+        name: KeyName,
+        kind: Kind,
+        username: Option<Username>,
+        destination: Destination,
+        overwriting: Overwriting<'a>,
+    ) -> Self {
+        Self {
+            name,
+            kind,
+            username,
+            destination,
+            is_masked: false,
+            old: Vec::new(),
+            is_found: false,
+            overwriting,
+        }
+    }
+
     /// Makes sure, as far as that can be told before, that the secret can be delivered.
     ///
     /// # Errors

@@ -24,21 +24,19 @@ impl Scheme<'_> {
         deleted: &'d [KeyName],
         signals: Option<DeferredSignals>,
     ) -> Target<'d> {
-        Target {
-            name: wanted.name.clone(),
-            kind: wanted.kind,
-            username: wanted.username.clone(),
-            destination: self.destination(&wanted.place, signals),
-            is_masked: false,
-            old: Vec::new(),
-            is_found: false,
-            overwriting: Overwriting {
-                is_allowed: self.is_replacing,
-                except: deleted,
-                hint: "name another file or variable in `save`; or pass --replace if that secret \
-                       is obsolete",
-            },
-        }
+        let overwriting = Overwriting {
+            is_allowed: self.is_replacing,
+            except: deleted,
+            hint: "name another file or variable in `save`; or pass --replace if that secret is \
+                   obsolete",
+        };
+        Target::of_new_key(
+            wanted.name.clone(),
+            wanted.kind,
+            wanted.username.clone(),
+            self.destination(&wanted.place, signals),
+            overwriting,
+        )
     }
 
     fn destination(

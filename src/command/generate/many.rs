@@ -248,20 +248,13 @@ impl<'a> CommonOptions<'a> {
             is_staged,
         } = named;
         let access = self.free_access(vault, usernames)?;
-        let target = Target {
-            name: name.clone(),
-            kind: self.kind,
-            username: None,
-            destination: self.place.destination(&name, self.kind),
-            is_masked: false,
-            old: Vec::new(),
-            is_found: false,
-            overwriting: Overwriting {
-                is_allowed: false,
-                except: &[],
-                hint: NEVER_REPLACED,
-            },
+        let destination = self.place.destination(&name, self.kind);
+        let overwriting = Overwriting {
+            is_allowed: false,
+            except: &[],
+            hint: NEVER_REPLACED,
         };
+        let target = Target::of_new_key(name.clone(), self.kind, None, destination, overwriting);
         let key = self
             .args
             .key(name, access, secret.tail(), now, self.expires)?;

@@ -35,7 +35,7 @@ pub(super) fn renew(
         context,
     };
     let was_default = vault.default_id()? == Some(seen.id);
-    let key = context.deliver(&replacement, &target, vault, &author)?;
+    let key = context.deliver(&replacement, vault, &author)?;
     let display = context.display();
     announce(&seen.key, &key, &target, context, &display);
     context.tell_of_default(&key, was_default);
