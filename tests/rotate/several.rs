@@ -57,13 +57,7 @@ fn a_name_that_is_wrong_keeps_no_other_key_from_its_turn() {
     let ended = ended.expect(3);
     assert!(ended.stderr.contains("did you mean `mail`?"), "{ended:?}");
     assert_eq!(statuses(&sandbox, &old), [0, 0]);
-    assert!(
-        sandbox
-            .run(["list", "--status", "rotating"])
-            .expect(0)
-            .stdout
-            .is_empty()
-    );
+    expect_no_rotation(&sandbox);
 }
 
 #[test]
@@ -88,13 +82,7 @@ fn secrets_that_nobody_could_tell_apart_are_not_made() {
         assert_eq!(run.stdout, "", "{end}");
         assert!(!sandbox.home().join("both").exists(), "{end}");
     }
-    assert!(
-        sandbox
-            .run(["list", "--status", "rotating"])
-            .expect(0)
-            .stdout
-            .is_empty()
-    );
+    expect_no_rotation(&sandbox);
 }
 
 #[test]
@@ -108,4 +96,9 @@ fn an_env_file_gets_the_variables_of_all() {
     let text = fs::read_to_string(&file).unwrap();
     let rest = text.strip_prefix("PORT=8080\n").unwrap();
     assert_eq!(statuses(&sandbox, &secrets(rest)), [0, 0], "{text}");
+}
+
+fn expect_no_rotation(sandbox: &Sandbox) {
+    let rotating = sandbox.run(["list", "--status", "rotating"]).expect(0);
+    assert_eq!(rotating.stdout, "");
 }
