@@ -36,7 +36,7 @@ impl ManifestError {
         }
     }
 
-    /// What stands in the way of what a key of a manifest wants.
+    /// What keeps a key of a manifest from being as it is wanted.
     pub fn about(
         wanted: &WantedKey,
         message: String,

@@ -21,13 +21,13 @@ pub struct Manifest {
 pub struct WantedKey {
     /// The line that its table begins in.
     pub line: usize,
-    /// What it is to be called.
+    /// Its name.
     pub name: KeyName,
     /// What it is for.
     pub kind: Kind,
     /// SMTP: its username; made up if there is none.
     pub username: Option<Username>,
-    /// What it is to be described as; `Some(None)` is not at all.
+    /// Its description; `Some(None)` for none.
     pub description: Option<Option<Description>>,
     /// API: what it may call.
     pub permission: Option<Permission>,

@@ -135,7 +135,7 @@ impl Counts {
         true
     }
 
-    /// Takes out what is to be recorded.
+    /// Takes out what will be recorded.
     pub(super) fn take(&mut self) -> (SmallVec<[Seen; 1]>, WindowSpend) {
         self.is_dirty = false;
         let unsaved = std::mem::take(&mut self.unsaved);

@@ -103,7 +103,7 @@ pub struct Generate {
 }
 
 impl Generate {
-    /// What seals the secret, if the key is to be the default one; `None` if the person who was
+    /// What seals the secret, if the key becomes the default one; `None` if the person who was
     /// asked for a passphrase gave none.
     ///
     /// What would be refused later is refused here, before anybody is asked.
@@ -135,7 +135,7 @@ impl Generate {
         )
     }
 
-    /// The key as it is to be.
+    /// The key that the flags describe.
     pub(super) fn key(
         &self,
         name: KeyName,

@@ -75,7 +75,7 @@ impl VerifyLog {
         }
     }
 
-    /// The file of a saved head that is to be replaced: the log must go on from it, or one that
+    /// The file of a saved head that will be replaced: the log must go on from it, or one that
     /// was rewritten would pass.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! What about a key is to be changed.
+//! The change of a key that was requested.
 
 use std::str::FromStr;
 
