@@ -34,14 +34,14 @@ pub struct RecordedUse {
     pub recent: Recent,
     /// Which of its secrets were used; empty unless it has two.
     pub secrets: Vec<SecretUse>,
-    /// How often its dead secrets were presented in the last [`DEAD_SEEN`].
+    /// How often its dead secrets were presented in the last [`DEAD_USE_REPORTED`].
     pub dead: RefusalSummary,
     /// The same of its own secret, if it is a decoy.
     pub decoy: RefusalSummary,
 }
 
 /// For how long it is told that somebody presented a dead secret, or that of a decoy.
-pub const DEAD_SEEN: SignedDuration = SignedDuration::from_hours(7 * 24);
+pub const DEAD_USE_REPORTED: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// That somebody presents dead secrets of a key, if anybody does.
 pub fn dead_secret_used(tried: &RefusalSummary, is_deleted: bool) -> Option<Finding> {

@@ -3,19 +3,19 @@
 use jiff::Timestamp;
 
 use super::Finding;
-use crate::usage::{DAYS, Recent, day_of};
+use crate::usage::{RECENT_DAYS, Recent, day_of};
 
 /// Against how many days before it a day is held.
-const TRAILING: usize = 14;
+const HISTORY_DAYS: usize = 14;
 
 /// On how many of them a key must have been used: without habits nothing is unusual.
-const LEAST_DAYS: usize = 3;
+const MIN_DAYS: usize = 3;
 
 /// A day is unusual with more requests than this many times the busiest day before it.
-const TIMES: u32 = 5;
+const FACTOR: u32 = 5;
 
 /// And with at least so many.
-const LEAST_REQUESTS: u32 = 100;
+const MIN_REQUESTS: u32 = 100;
 
 /// How long addresses of a key must have been recorded until a network is new to it, in seconds.
 const ADDRESS_HISTORY: i64 = 7 * 86_400;
@@ -23,11 +23,11 @@ const ADDRESS_HISTORY: i64 = 7 * 86_400;
 /// A day, today or yesterday, on which a key was used far more than before. Yesterday counts,
 /// so that who looks once a day sees every whole day.
 pub(super) fn burst(recent: &Recent, now: Timestamp) -> Option<Finding> {
-    let days = [DAYS - 1, DAYS - 2].into_iter();
+    let days = [RECENT_DAYS - 1, RECENT_DAYS - 2].into_iter();
     let (day, usual) = days
         .map(|day| (day, usual(&recent.days[..day])))
         .find(|&(day, usual)| matches!(usual, Some(usual) if is_burst(recent.days[day], usual)))?;
-    let start = (day_of(now) - (DAYS - 1 - day) as i64) * 86_400;
+    let start = (day_of(now) - (RECENT_DAYS - 1 - day) as i64) * 86_400;
     Some(Finding::UnusualUse {
         day: Timestamp::from_second(start).ok()?,
         count: recent.days[day],
@@ -37,13 +37,13 @@ pub(super) fn burst(recent: &Recent, now: Timestamp) -> Option<Finding> {
 
 /// How often the key was used on the busiest of the last days, if it was used on enough.
 fn usual(before: &[u32]) -> Option<u32> {
-    let days = &before[before.len() - TRAILING..];
+    let days = &before[before.len() - HISTORY_DAYS..];
     let used = days.iter().filter(|&&count| count > 0).count();
-    days.iter().copied().max().filter(|_| used >= LEAST_DAYS)
+    days.iter().copied().max().filter(|_| used >= MIN_DAYS)
 }
 
 fn is_burst(count: u32, usual: u32) -> bool {
-    count >= LEAST_REQUESTS && count > usual.saturating_mul(TIMES)
+    count >= MIN_REQUESTS && count > usual.saturating_mul(FACTOR)
 }
 
 /// Networks from which a key was first used today or yesterday, while others are long known.
@@ -65,8 +65,8 @@ mod tests {
 
     /// The counts of the last days, today's last.
     fn found(last: &[u32]) -> Option<(u32, u32)> {
-        let mut days = [0; DAYS];
-        days[DAYS - last.len()..].copy_from_slice(last);
+        let mut days = [0; RECENT_DAYS];
+        days[RECENT_DAYS - last.len()..].copy_from_slice(last);
         let recent = Recent {
             days,
             ..Recent::default()
@@ -99,8 +99,8 @@ mod tests {
     #[test]
     fn without_three_days_of_use_in_the_last_fourteen_nothing_is_usual() {
         assert_eq!(found(&[1, 1, 500]), None);
-        let mut days = [0; DAYS];
-        (days[1], days[2], days[3], days[DAYS - 1]) = (1, 1, 1, 500);
+        let mut days = [0; RECENT_DAYS];
+        (days[1], days[2], days[3], days[RECENT_DAYS - 1]) = (1, 1, 1, 500);
         assert_eq!(found(&days), Some((500, 1)));
         (days[0], days[1]) = (1, 0);
         assert_eq!(found(&days), None, "fifteen days ago is too long");

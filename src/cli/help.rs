@@ -52,14 +52,14 @@ const GROUPS: [(&str, &[&str]); 5] = [
 ];
 
 /// What stands below the groups of the overview.
-const NEXT: &str = "\
+const NEXT_STEPS: &str = "\
 First key:      postkey generate api NAME
 More:           postkey --help          what each command does, global options
                 postkey help COMMAND    everything about a command
                 postkey help GUIDE      mail, http, ci, rotation and others";
 
 /// The longest name of a command.
-const WIDEST: usize = "completions".len();
+const NAME_WIDTH: usize = "completions".len();
 
 /// The definition with its commands in groups.
 pub(super) fn grouped(definition: Command) -> Command {
@@ -70,7 +70,7 @@ pub(super) fn grouped(definition: Command) -> Command {
         for name in commands {
             let about = summary(&definition, name);
             let literal = STYLES.get_literal();
-            let gap = " ".repeat(WIDEST + 2 - name.len());
+            let gap = " ".repeat(NAME_WIDTH + 2 - name.len());
             let _ = writeln!(template, "  {literal}{name}{literal:#}{gap}{about}");
         }
     }
@@ -80,7 +80,10 @@ pub(super) fn grouped(definition: Command) -> Command {
     );
     for (name, title) in guide::titles() {
         let literal = STYLES.get_literal();
-        let _ = writeln!(template, "  {literal}{name:<WIDEST$}{literal:#}  {title}");
+        let _ = writeln!(
+            template,
+            "  {literal}{name:<NAME_WIDTH$}{literal:#}  {title}"
+        );
     }
     let _ = write!(
         template,
@@ -102,7 +105,7 @@ pub(super) fn overview(definition: &Command) -> StyledStr {
         let names = commands.join(", ");
         let _ = writeln!(text, "{header}{group}:{header:#}{gap}{names}");
     }
-    let _ = writeln!(text, "\n{NEXT}");
+    let _ = writeln!(text, "\n{NEXT_STEPS}");
     StyledStr::from(text)
 }
 

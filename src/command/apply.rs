@@ -112,13 +112,13 @@ impl<'a> Scheme<'a> {
     fn plan(&self, vault: Option<&Vault>, context: &Context) -> Result<Plan<'a>, Error> {
         let now = Context::clock();
         let seen = self.seen(vault)?;
-        let surplus = match vault.filter(|_| self.is_pruning) {
-            Some(vault) => prune::surplus(self.manifest, vault)?,
+        let unmanaged = match vault.filter(|_| self.is_pruning) {
+            Some(vault) => prune::unmanaged(self.manifest, vault)?,
             None => Vec::new(),
         };
-        let deleted = surplus.iter().map(|record| record.key.name.clone());
+        let deleted = unmanaged.iter().map(|record| record.key.name.clone());
         let deleted: Vec<_> = deleted.collect();
-        let plan = Plan::new(self.manifest, seen, surplus, now);
+        let plan = Plan::new(self.manifest, seen, unmanaged, now);
         let mut plan = plan.map_err(|mistakes| self.source.refused(mistakes, context))?;
         let mistakes: Vec<ManifestError> = plan
             .steps
@@ -163,8 +163,8 @@ impl<'a> Scheme<'a> {
         context: &Context,
     ) -> Result<ExitStatus, Error> {
         let display = context.display();
-        let surplus = UnmanagedKeys::of(plan, vault, &display, context);
-        list(plan, &surplus, None, &display, context)?;
+        let unmanaged = UnmanagedKeys::of(plan, vault, &display, context);
+        list(plan, &unmanaged, None, &display, context)?;
         tell_findings(plan, &display, context);
         if plan.is_settled() {
             context.ui.note("everything matches the manifest");
@@ -179,19 +179,19 @@ impl<'a> Scheme<'a> {
         let _alone = ApplyLock::wait(&vault, context)?;
         let plan = self.plan(Some(&vault), context)?;
         let display = context.display();
-        let surplus = UnmanagedKeys::of(&plan, Some(&vault), &display, context);
+        let unmanaged = UnmanagedKeys::of(&plan, Some(&vault), &display, context);
         let is_for_machines = context.ui.format.is_for_machines();
         if !is_for_machines {
-            list(&plan, &surplus, None, &display, context)?;
+            list(&plan, &unmanaged, None, &display, context)?;
             tell_findings(&plan, &display, context);
         }
-        if !surplus.is_confirmed(context)? {
+        if !unmanaged.is_confirmed(context)? {
             context.ui.note("nothing was done");
             return Ok(ExitStatus::No);
         }
         let done = steps::do_all(&plan, self, &mut vault, context)?;
         if is_for_machines {
-            list(&plan, &surplus, Some(&done.outcomes), &display, context)?;
+            list(&plan, &unmanaged, Some(&done.outcomes), &display, context)?;
         }
         tell_end(&plan, &done, context);
         if let Some(signal) = done.signal {
@@ -206,17 +206,17 @@ impl<'a> Scheme<'a> {
 /// Shows the plan, and to programs what became of it.
 fn list(
     plan: &Plan<'_>,
-    surplus: &UnmanagedKeys<'_>,
+    unmanaged: &UnmanagedKeys<'_>,
     outcomes: Option<&[StepOutcome]>,
     display: &DisplayContext,
     context: &Context,
 ) -> Result<(), Error> {
     let mut listing = context.ui.listing(display);
-    let mut doomed = surplus.iter();
+    let mut doomed = unmanaged.iter();
     for (at, step) in plan.steps.iter().enumerate() {
         let outcome = outcomes.map_or(StepOutcome::Planned, |outcomes| outcomes[at]);
         let view = StepView::new(step, outcome, display);
-        let key = matches!(step.deed, StepAction::Delete(_)).then(|| doomed.next());
+        let key = matches!(step.action, StepAction::Delete(_)).then(|| doomed.next());
         match key.flatten() {
             Some(key) => listing.push(&view.with_use(key.used.last_at(), key.used.told()))?,
             None => listing.push(&view)?,
@@ -237,7 +237,7 @@ fn tell_findings(plan: &Plan<'_>, display: &DisplayContext, context: &Context) {
                 .ui
                 .warn(format!("`{}`: {finding}; {hint}", step.name()));
         }
-        if !matches!(step.deed, StepAction::Delete(_)) {
+        if !matches!(step.action, StepAction::Delete(_)) {
             warn_of_standing(step, display.now, context);
         }
     }
@@ -259,14 +259,14 @@ fn warn_of_standing(step: &Step<'_>, now: Timestamp, context: &Context) {
 /// Says how much was done.
 fn tell_end(plan: &Plan<'_>, done: &ApplyResult, context: &Context) {
     let mut told = Vec::new();
-    for (deed, verb) in [
+    for (action, verb) in [
         ("make", "created"),
         ("change", "changed"),
         ("delete", "deleted"),
     ] {
         let outcomes = plan.steps.iter().zip(&done.outcomes);
         let is_it = |(step, outcome): &(&Step<'_>, &StepOutcome)| {
-            step.deed.word() == deed && **outcome == StepOutcome::Done
+            step.action.word() == action && **outcome == StepOutcome::Done
         };
         match outcomes.filter(is_it).count() {
             0 => {}

@@ -19,7 +19,7 @@ use crate::vault::{Action, Vault};
 const RECENT: SignedDuration = SignedDuration::from_hours(1);
 
 /// How many addresses of such a key are shown.
-const SHOWN: usize = 5;
+const MAX_ADDRESSES: usize = 5;
 
 /// Deactivate keys until they are activated again
 ///
@@ -91,7 +91,7 @@ fn say_what_uses_it(
     let since = display.now - RECENT;
     if details.addresses_since(since).nth(1).is_some() {
         let addresses = details.addresses_since(since).map(str::to_owned);
-        let addresses = first_of(addresses, SHOWN);
+        let addresses = first_of(addresses, MAX_ADDRESSES);
         context
             .ui
             .note(format!("in the last hour it was used from {addresses}"));

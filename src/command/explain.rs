@@ -19,7 +19,7 @@ use crate::verify::{Need, Question};
 use report::ExplainReport;
 
 /// How much may be pasted, in bytes.
-const LONGEST: u64 = 1 << 20;
+const MAX_INPUT: u64 = 1 << 20;
 
 /// Explain why a request or a login is accepted or refused
 ///
@@ -48,7 +48,7 @@ pub(super) fn run(_: Explain, context: &mut Context) -> Result<ExitStatus, Error
     context.expect_vault()?;
     let attempt = Attempt::read(&pasted).ok_or_else(|| {
         let what = "the input is neither a request, a transcript nor a single secret";
-        Error::usage(what).with_hint(WANTED)
+        Error::usage(what).with_hint(ACCEPTED_INPUT)
     })?;
     let mut report = ExplainReport::new(context);
     match &attempt {
@@ -60,7 +60,8 @@ pub(super) fn run(_: Explain, context: &mut Context) -> Result<ExitStatus, Error
 }
 
 /// What can be explained.
-const WANTED: &str = "give an HTTP request, the output of curl -v, an SMTP transcript or a secret";
+const ACCEPTED_INPUT: &str =
+    "give an HTTP request, the output of curl -v, an SMTP transcript or a secret";
 
 fn read(context: &Context) -> Result<Zeroizing<Vec<u8>>, Error> {
     if io::stdin().is_terminal() {
@@ -70,10 +71,10 @@ fn read(context: &Context) -> Result<Zeroizing<Vec<u8>>, Error> {
             .ui
             .hidden_text("Request, transcript or secret, then Ctrl-D");
     }
-    let bytes = secret_prompt::read_input(LONGEST)
+    let bytes = secret_prompt::read_input(MAX_INPUT)
         .map_err(|error| Error::usage(format!("cannot read standard input: {error}")))?;
-    if bytes.len() as u64 > LONGEST {
-        return Err(Error::usage("standard input holds more than 1 MiB").with_hint(WANTED));
+    if bytes.len() as u64 > MAX_INPUT {
+        return Err(Error::usage("standard input holds more than 1 MiB").with_hint(ACCEPTED_INPUT));
     }
     Ok(bytes)
 }

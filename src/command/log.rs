@@ -78,13 +78,13 @@ struct Filters {
 }
 
 /// The hint where a part of the log was to be verified, or a key is named like the subcommand.
-const WHOLE_LOG: &str =
+const WHOLE_LOG_ONLY: &str =
     "omit NAME and the filters; `--key verify` prints the entries of a key with that name";
 
 pub(super) fn run(mut args: Log, context: &mut Context) -> Result<ExitStatus, Error> {
     match (args.verification(), args.filters) {
         (Some(_), Some(_)) => {
-            Err(Error::usage("`log verify` verifies the whole log").with_hint(WHOLE_LOG))
+            Err(Error::usage("`log verify` verifies the whole log").with_hint(WHOLE_LOG_ONLY))
         }
         (Some(verification), None) => verify::run(&verification, context),
         (None, filters) => print(filters.unwrap_or_default(), context),

@@ -16,10 +16,10 @@ use crate::settings::Listen;
 use crate::ui::Ui;
 
 /// How many notices may wait to be told.
-const QUEUED: usize = 64;
+const MAX_QUEUED: usize = 64;
 
 /// How long the last notices may take.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Check keys over HTTP, for gateways and mail servers
 ///
@@ -69,7 +69,7 @@ pub(super) fn run(args: Serve, context: &mut Context) -> Result<ExitStatus, Erro
     let served = serve::run(config, Arc::new(move |notice| drop(tell.try_send(notice))));
     // Once nobody can send any more, what was sent is told to its end.
     drop(notices);
-    let _ = told.recv_timeout(LAST_WORDS);
+    let _ = told.recv_timeout(FLUSH_TIMEOUT);
     served?;
     Ok(ExitStatus::Done)
 }
@@ -77,7 +77,7 @@ pub(super) fn run(args: Serve, context: &mut Context) -> Result<ExitStatus, Erro
 /// A thread that tells of notices: nobody waits for whoever should read standard error but
 /// does not. What there is no room for is not told.
 fn teller(ui: Ui) -> io::Result<(SyncSender<Notice>, Receiver<()>)> {
-    let (notices, queue) = sync_channel(QUEUED);
+    let (notices, queue) = sync_channel(MAX_QUEUED);
     let (done, told) = sync_channel(1);
     let thread = thread::Builder::new().name("teller".to_owned());
     thread.spawn(move || {

@@ -14,7 +14,7 @@ use crate::ui::{KeyDetails, KeyView, PolicyView};
 use crate::vault::{Record, SecretInfo, Vault};
 
 /// How many entries of the log are shown.
-const RECENT: usize = 5;
+const RECENT_ENTRIES: usize = 5;
 
 /// Show everything about a key
 ///
@@ -36,7 +36,7 @@ pub(super) fn run(args: Show, context: &mut Context) -> Result<ExitStatus, Error
     };
     let vault = context.open()?;
     let record = vault.find(&name)?;
-    let log = vault.recent(&record, RECENT)?;
+    let log = vault.recent(&record, RECENT_ENTRIES)?;
     let display = context.display();
     let mut uses = context.uses(&vault);
     let summary = uses.summary(&record, display.now, &context.ui);

@@ -9,7 +9,7 @@ use crate::settings::{Overrides, Settings, expanded};
 use crate::ui::{Format, Ui};
 
 /// How long a Tab waits for a busy vault.
-const PATIENCE: Duration = Duration::from_millis(200);
+const WAIT: Duration = Duration::from_millis(200);
 
 /// A context that prints nothing, for the vault that the words being completed name.
 pub(super) fn context_of_words() -> Option<Context> {
@@ -35,7 +35,7 @@ pub(super) fn context_of_words() -> Option<Context> {
         ..Overrides::default()
     };
     let mut settings = Settings::merge(overrides).ok()?;
-    settings.wait = settings.wait.min(PATIENCE);
+    settings.wait = settings.wait.min(WAIT);
     let ui = Ui::before_settings(Format::Text);
     Some(Context::new(ui, settings, false))
 }

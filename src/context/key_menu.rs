@@ -12,7 +12,7 @@ use crate::ui::{KeyView, MenuItem};
 use crate::vault::{self, Record, SortOrder, Vault};
 
 /// How many keys are offered to choose from.
-pub(super) const OFFERED: usize = 1000;
+pub(super) const MAX_OFFERED: usize = 1000;
 
 /// What is asked where no key is named, and which keys are offered.
 #[derive(Clone, Copy)]
@@ -78,7 +78,7 @@ pub(super) fn choose(question: KeyPrompt, context: &Context) -> Result<Option<Ke
         return Err(Error::new(ExitStatus::NotFound, question.none)
             .with_hint("`postkey list` shows the keys in this vault"));
     }
-    if offered.len() > OFFERED {
+    if offered.len() > MAX_OFFERED {
         return ask_name(question, context);
     }
     let items = items(&offered, &vault, context);
@@ -105,7 +105,7 @@ fn offered(
     let records = fitting(question, vault, now)?;
     let mut names = match question.fits {
         Some(_) => Vec::new(),
-        None => vault.names("", OFFERED + 1)?,
+        None => vault.names("", MAX_OFFERED + 1)?,
     };
     let whole: HashSet<String> = records
         .iter()
@@ -128,7 +128,7 @@ fn fitting(
     let mut records = Vec::new();
     let is_fit = |record: &Record| question.fits.is_none_or(|fits| fits(&record.key, now));
     let mut is_more = true;
-    while is_more && records.len() <= OFFERED {
+    while is_more && records.len() <= MAX_OFFERED {
         is_more = vault.next_page(&mut page, |found| records.extend(found.ok().filter(is_fit)))?;
     }
     Ok(records)

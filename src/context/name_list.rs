@@ -14,22 +14,22 @@ use crate::key::{KeyName, without_mark};
 use crate::ui::counted;
 
 /// How many names there may be.
-const MOST: usize = 1_000_000;
+const MAX_NAMES: usize = 1_000_000;
 
 /// How many lines there may be, most of which are names.
-const MOST_LINES: usize = 2 * MOST;
+const MAX_LINES: usize = 2 * MAX_NAMES;
 
 /// How much is read of them, in bytes: a million of the longest names, and comments.
-const LONGEST: u64 = 80 << 20;
+const MAX_SIZE: u64 = 80 << 20;
 
 /// How long a line may be, in bytes.
-const LONGEST_LINE: u64 = 4096;
+const MAX_LINE: u64 = 4096;
 
 /// How many of the faults are told one by one.
-const TOLD: usize = 20;
+const MAX_LISTED: usize = 20;
 
 /// After how many faults nothing more is read.
-const ENOUGH: usize = 1000;
+const MAX_FAULTS: usize = 1000;
 
 /// A name, and the line that it stands in, counted from 1.
 #[derive(Debug)]
@@ -110,12 +110,9 @@ fn lines(
     let mut text = Vec::new();
     for line in 1.. {
         text.clear();
-        let read = input
-            .by_ref()
-            .take(LONGEST_LINE)
-            .read_until(b'\n', &mut text);
+        let read = input.by_ref().take(MAX_LINE).read_until(b'\n', &mut text);
         length += read.map_err(|error| unreadable(&faults.place, &error))? as u64;
-        if text.is_empty() || faults.count == ENOUGH {
+        if text.is_empty() || faults.count == MAX_FAULTS {
             break;
         }
         if let Err(error) = reading.take(&text, line, repeated) {
@@ -139,13 +136,13 @@ struct NameReader {
 impl NameReader {
     /// What there is more of than may be, after this line.
     fn excess(&self, line: usize, length: u64, text: &[u8]) -> Option<&'static str> {
-        if text.len() as u64 == LONGEST_LINE && !text.ends_with(b"\n") {
+        if text.len() as u64 == MAX_LINE && !text.ends_with(b"\n") {
             Some("4096 characters in a line")
-        } else if length > LONGEST {
+        } else if length > MAX_SIZE {
             Some("80 MiB")
-        } else if line > MOST_LINES {
+        } else if line > MAX_LINES {
             Some("two million lines")
-        } else if self.wanted.len() > MOST {
+        } else if self.wanted.len() > MAX_NAMES {
             Some("a million names")
         } else {
             None
@@ -203,7 +200,7 @@ impl InvalidNames {
 
     /// Whether there were so many that the rest was not read.
     pub fn are_enough(&self) -> bool {
-        self.count >= ENOUGH
+        self.count >= MAX_FAULTS
     }
 
     /// Adds what is wrong with a line.
@@ -211,14 +208,14 @@ impl InvalidNames {
         self.count += 1;
         self.highest = self.highest.max(error.exit_status());
         self.kept.push((line, error));
-        if self.kept.len() > 2 * TOLD {
+        if self.kept.len() > 2 * MAX_LISTED {
             self.keep_first();
         }
     }
 
     fn keep_first(&mut self) {
         self.kept.sort_by_key(|(line, _)| *line);
-        self.kept.truncate(TOLD);
+        self.kept.truncate(MAX_LISTED);
     }
 
     /// Tells the first faults, line by line.
@@ -235,7 +232,11 @@ impl InvalidNames {
             let place = format_args!("line {line} of {}", self.place);
             context.ui.error(&error.about(place));
         }
-        let least = if self.count < ENOUGH { "" } else { "at least " };
+        let least = if self.count < MAX_FAULTS {
+            ""
+        } else {
+            "at least "
+        };
         let lines = counted(self.count as i128, "invalid line", "invalid lines");
         let message = format!("{least}{lines} in {}; {done}", self.place);
         Err(match self.count > told {

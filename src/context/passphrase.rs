@@ -21,10 +21,10 @@ use crate::files::hint_of;
 use crate::key::{Passphrase, SealError, Sealer, without_mark};
 
 /// How long a passphrase's line may be, in bytes; a terminal takes no longer one.
-const LONGEST: usize = 4096;
+const MAX_LINE: usize = 4096;
 
 /// Group or others may do anything at all.
-const SHARED: u32 = 0o077;
+const GROUP_AND_OTHERS: u32 = 0o077;
 
 /// Where a passphrase comes from.
 #[derive(Args, Debug)]
@@ -152,7 +152,7 @@ fn read(path: &Path) -> Result<Passphrase, Error> {
         return Err(refused(why, hint));
     }
     let line = first_line(file).map_err(unreadable)?;
-    if line.len() > LONGEST {
+    if line.len() > MAX_LINE {
         return Err(refused(
             "has a first line of more than 4096 bytes",
             "put the passphrase alone on it",
@@ -185,7 +185,7 @@ fn fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
         Some(("is not a regular file", "name a file of your own"))
     } else if ![0, geteuid().as_raw()].contains(&file.uid()) {
         Some(("belongs to another user", "name a file of your own"))
-    } else if file.mode() & SHARED != 0 {
+    } else if file.mode() & GROUP_AND_OTHERS != 0 {
         Some((
             "is open to other users",
             "find out who has read it, then `chmod 600 {path}`",
@@ -198,7 +198,7 @@ fn fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
 /// The first line without its end, or more than may be there; not through std's buffer, in
 /// which a copy would stay.
 fn first_line(file: File) -> io::Result<Zeroizing<Vec<u8>>> {
-    let most = LONGEST + 2;
+    let most = MAX_LINE + 2;
     let mut line = Zeroizing::new(Vec::with_capacity(2 * most));
     file.take(most as u64).read_to_end(&mut line)?;
     let end = line.iter().position(|&byte| byte == b'\n');

@@ -8,7 +8,7 @@ use crate::key::{Expiry, Invalid, Permission};
 use crate::ui::first_of;
 
 /// How many permissions a question names.
-const NAMED: usize = 8;
+const MAX_NAMED: usize = 8;
 
 impl Context {
     /// A value that was given, or is asked for; `None` if the person who was asked did not answer.
@@ -29,7 +29,7 @@ impl Context {
     /// Asks for a permission; `None` if that is not answered.
     pub fn ask_permission(&self, default: Option<&str>) -> Result<Option<Permission>, Error> {
         let permissions = &self.settings.permissions;
-        let names = first_of(permissions.names().map(str::to_owned), NAMED);
+        let names = first_of(permissions.names().map(str::to_owned), MAX_NAMED);
         let question = format!("Permission: {names}");
         self.ui.value(&question, default, |answer| {
             Ok(permissions.expect(answer.parse()?)?)

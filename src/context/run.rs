@@ -12,7 +12,7 @@ use super::suggestion::{did_you_mean, nearest};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, KeepReason};
-use crate::key::{Period, TOLERANCE};
+use crate::key::{CLOCK_TOLERANCE, Period};
 use crate::process;
 use crate::settings::{Settings, VaultSource};
 use crate::ui::{DisplayContext, Ui};
@@ -52,7 +52,7 @@ pub struct Context {
 
 /// For how many names one is sought: of a long list of names that no key has, all are most likely
 /// meant for another vault.
-const MOST_SUGGESTED: usize = 10;
+const MAX_SUGGESTED: usize = 10;
 
 impl Context {
     /// Begins a run.
@@ -217,7 +217,7 @@ impl Context {
         let near = error.not_found().and_then(|name| {
             let compared = self.compared.get();
             self.compared.set(compared + 1);
-            if compared >= MOST_SUGGESTED {
+            if compared >= MAX_SUGGESTED {
                 return None;
             }
             nearest(name, &self.open().ok()?)
@@ -336,5 +336,5 @@ fn keep_files(settings: &Settings) {
 
 /// Whether a moment is so far ahead of the clock that one of them is wrong.
 pub fn is_ahead(moment: Timestamp, clock: Timestamp) -> bool {
-    moment.as_second() - clock.as_second() > TOLERANCE
+    moment.as_second() - clock.as_second() > CLOCK_TOLERANCE
 }

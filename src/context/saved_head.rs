@@ -9,13 +9,13 @@ use crate::files::{Draft, FileRole, IfExists, open_input};
 use crate::vault::SavedHead;
 
 /// How long a saved head may be, in bytes: far more than it is.
-const LONGEST: u64 = 1024;
+const MAX_SIZE: u64 = 1024;
 
 /// Reads a head that was saved.
 pub fn read(path: &Path) -> Result<SavedHead, Error> {
     let mut text = String::new();
     open_input(path)
-        .and_then(|file| file.take(LONGEST).read_to_string(&mut text))
+        .and_then(|file| file.take(MAX_SIZE).read_to_string(&mut text))
         .map_err(|error| {
             let message = format!("cannot read the saved head `{}`: {error}", path.display());
             Error::new(ExitStatus::Trouble, message)

@@ -15,7 +15,7 @@ use crate::vault::{self, Vault};
 use crate::verify::{SecretMatch, match_password, match_secret};
 
 /// How much standard input may hold, in bytes: far more than a secret.
-const LONGEST: u64 = 1024;
+const MAX_INPUT: u64 = 1024;
 
 /// A secret that was presented, and the vault if it had to be asked.
 pub struct PresentedSecret {
@@ -97,10 +97,10 @@ fn read(context: &Context) -> Result<Zeroizing<String>, Error> {
         context.ui.expect_person("no secret given", hint)?;
         return Ok(context.ui.hidden("Secret")?.unwrap_or_default());
     }
-    let bytes = read_input(LONGEST)
+    let bytes = read_input(MAX_INPUT)
         .map_err(|error| Error::usage(format!("cannot read standard input: {error}")))?;
     let refused = |why| Error::usage(why).with_hint("give one secret and nothing else");
-    if bytes.len() as u64 > LONGEST {
+    if bytes.len() as u64 > MAX_INPUT {
         return Err(refused("standard input holds more than 1 KiB"));
     }
     let text = std::str::from_utf8(without_mark(&bytes))

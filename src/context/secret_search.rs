@@ -13,7 +13,7 @@ use crate::verify::{SecretMatch, match_secret};
 
 /// How many different secrets that are nobody's are told apart; of more, only the number is
 /// known.
-const MOST: usize = 10_000;
+const MAX_CANDIDATES: usize = 10_000;
 
 /// What was found in a text.
 pub struct SecretSearch {
@@ -23,7 +23,7 @@ pub struct SecretSearch {
     pub findings: Vec<SecretFinding>,
     /// What looks like a secret and is none.
     pub misspelt: Option<Misspelt>,
-    /// How often secrets of nobody were seen after the [`MOST`] that are told apart.
+    /// How often secrets of nobody were seen after the [`MAX_CANDIDATES`] that are told apart.
     pub more: u64,
     /// What could hold a secret and could not be read.
     pub unreadable: Option<Unreadable>,
@@ -207,7 +207,7 @@ where
             return Ok(());
         }
         let matched = self.match_secret(secret)?;
-        if self.places.len() >= MOST && matched.secret().is_err() {
+        if self.places.len() >= MAX_CANDIDATES && matched.secret().is_err() {
             self.pasted.more += 1;
             return Ok(());
         }

@@ -8,7 +8,7 @@ use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
 use super::completion;
 pub use super::key_menu::KeyPrompt;
-use super::key_menu::{OFFERED, choose};
+use super::key_menu::{MAX_OFFERED, choose};
 use crate::context::Context;
 use crate::context::name_list as list;
 use crate::context::name_list::{Repeated, STANDARD_INPUT};
@@ -177,6 +177,6 @@ pub fn completer() -> ArgValueCompleter {
 fn names_from_vault(prefix: &str) -> Vec<KeyName> {
     completion::context_of_words()
         .and_then(|context| context.open().ok())
-        .and_then(|vault: Vault| vault.names(prefix, OFFERED).ok())
+        .and_then(|vault: Vault| vault.names(prefix, MAX_OFFERED).ok())
         .unwrap_or_default()
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use crate::check::{DEAD_SEEN, RecordedUse};
+use crate::check::{DEAD_USE_REPORTED, RecordedUse};
 use crate::context::Context;
 use crate::ui::Ui;
 use crate::usage::{self, Details, RefusalFilter, RefusalSummary, Summary, UsageStore};
@@ -167,7 +167,7 @@ impl UsageReader {
             key,
             tails: &[],
             verdicts: &Cause::ALL.map(Cause::word),
-            since: Some(now - DEAD_SEEN),
+            since: Some(now - DEAD_USE_REPORTED),
         };
         self.read(ui, |usage| usage.refusals(filter, now))
     }
@@ -189,7 +189,7 @@ impl UsageReader {
             key,
             tails: &[],
             verdicts: &[Verdict::Decoy.word()],
-            since: Some(now - DEAD_SEEN),
+            since: Some(now - DEAD_USE_REPORTED),
         };
         self.read(ui, |usage| usage.refusals(filter, now))
     }
@@ -197,6 +197,8 @@ impl UsageReader {
     /// The keys of which secrets were refused lately because the keys are deleted.
     pub fn tried_after_deletion(&mut self, now: Timestamp, ui: &Ui) -> Vec<KeyId> {
         let deleted = Cause::Deleted.word();
-        self.read(ui, |usage| usage.refused_as(deleted, now - DEAD_SEEN, now))
+        self.read(ui, |usage| {
+            usage.refused_as(deleted, now - DEAD_USE_REPORTED, now)
+        })
     }
 }

@@ -11,7 +11,7 @@ use crate::exit::ExitStatus;
 use crate::key::{Brand, HashMemory, Kind};
 
 /// How many secrets a core may be ahead: about a second's.
-const AHEAD: usize = 64;
+const MAX_AHEAD: usize = 64;
 
 /// New secrets of one kind, as they come from the cores.
 type MadeSecrets = Receiver<Result<NewSecret, Error>>;
@@ -27,7 +27,7 @@ struct SharedWork {
 /// Makes so many secrets and their hashes on all cores. Whoever drops them early stops that.
 fn start(kind: Kind, brand: &Brand, count: usize) -> Result<MadeSecrets, Error> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let (made, receiver) = sync_channel(AHEAD * cores);
+    let (made, receiver) = sync_channel(MAX_AHEAD * cores);
     let work = Arc::new(SharedWork {
         kind,
         brand: brand.clone(),

@@ -21,19 +21,19 @@ use crate::process::{self, DeferredSignals};
 use crate::ui::Issued;
 
 /// How long a command that is stopped has to end by itself.
-const GRACE: Duration = Duration::from_secs(2);
+const TERM_GRACE: Duration = Duration::from_secs(2);
 
 /// How often it is asked whether the command is to be stopped.
-const PAUSE: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// How much of what it says is read at once, in bytes.
 const CHUNK: usize = 16 << 10;
 
 /// The longest line that is told whole, in bytes.
-const LONGEST: usize = 1000;
+const MAX_LINE: usize = 1000;
 
 /// So many of its lines are told.
-const MOST: usize = 100;
+const MAX_LINES: usize = 100;
 
 /// A command that takes a secret.
 #[derive(Clone, Debug)]
@@ -179,7 +179,7 @@ impl Running<'_> {
             return self.child.wait().map(Some);
         }
         let _ = kill_process_group(self.group, Signal::TERM);
-        let is_over = self.is_over_by(Instant::now() + GRACE, || false);
+        let is_over = self.is_over_by(Instant::now() + TERM_GRACE, || false);
         // Whatever became of itself, others of its group may be left.
         let _ = kill_process_group(self.group, Signal::KILL);
         self.child.wait()?;
@@ -194,7 +194,7 @@ impl Running<'_> {
     ) -> io::Result<bool> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let (is_over, is_said) = self.wait_at_most(left.min(PAUSE))?;
+            let (is_over, is_said) = self.wait_at_most(left.min(POLL_INTERVAL))?;
             if is_over {
                 return Ok(true);
             }
@@ -210,7 +210,7 @@ impl Running<'_> {
     /// What it said before it ended; its children may go on, and are not waited for.
     fn hear_the_rest(&mut self) -> io::Result<()> {
         let mut chunks = 0;
-        while chunks < MOST && self.wait_at_most(Duration::ZERO)?.1 {
+        while chunks < MAX_LINES && self.wait_at_most(Duration::ZERO)?.1 {
             self.hear()?;
             chunks += 1;
         }
@@ -260,21 +260,21 @@ impl<'a> ChildOutput<'a> {
     fn to(report: &'a mut dyn FnMut(&str)) -> Self {
         Self {
             report,
-            line: Zeroizing::new(Vec::with_capacity(LONGEST)),
-            lines: Lines::no_longer_than(LONGEST),
+            line: Zeroizing::new(Vec::with_capacity(MAX_LINE)),
+            lines: Lines::no_longer_than(MAX_LINE),
             count: 0,
         }
     }
 
     fn hear(&mut self, bytes: &[u8]) {
         // Of what is not told, only the last line matters.
-        let passed = match self.count > MOST {
-            true => bytes.len().saturating_sub(LONGEST),
+        let passed = match self.count > MAX_LINES {
+            true => bytes.len().saturating_sub(MAX_LINE),
             false => 0,
         };
         for part in bytes[passed..].split_inclusive(|&byte| byte == b'\n') {
-            for piece in part.strip_suffix(b"\n").unwrap_or(part).chunks(LONGEST) {
-                if self.line.len() + piece.len() > LONGEST {
+            for piece in part.strip_suffix(b"\n").unwrap_or(part).chunks(MAX_LINE) {
+                if self.line.len() + piece.len() > MAX_LINE {
                     self.end_line();
                 }
                 self.line.extend_from_slice(piece);
@@ -294,8 +294,8 @@ impl<'a> ChildOutput<'a> {
         self.count += 1;
         self.lines.push(&self.line);
         match self.count {
-            ..=MOST => (self.report)(&self.lines.last()),
-            count if count == MOST + 1 => (self.report)("further output omitted"),
+            ..=MAX_LINES => (self.report)(&self.lines.last()),
+            count if count == MAX_LINES + 1 => (self.report)("further output omitted"),
             _ => {}
         }
         self.line.clear();

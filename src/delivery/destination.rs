@@ -90,10 +90,10 @@ impl Destination {
                 variables,
                 also,
             } => {
-                let username = username.map_or(env::ANY, Username::as_str);
+                let username = username.map_or(env::PLACEHOLDER, Username::as_str);
                 let username = variables.username.iter().map(|name| (name, username));
                 let secrets = [&variables.secret].into_iter().chain(also);
-                let all = username.chain(secrets.map(|name| (name, env::ANY)));
+                let all = username.chain(secrets.map(|name| (name, env::PLACEHOLDER)));
                 let all: Vec<_> = all.map(|(name, value)| (name.as_str(), value)).collect();
                 env::expect_savable(path, &all, allow)
             }

@@ -24,4 +24,4 @@ pub use replacement::{SecretReplacement, Transition};
 pub use target::{Overwriting, Target};
 
 /// How many secrets are delivered together at most: of each a file is held until it is valid.
-pub const TOGETHER: usize = 64;
+pub const BATCH_SIZE: usize = 64;

@@ -236,7 +236,7 @@ impl<'a> Target<'a> {
             let start = format!("{variable}=");
             let is_username = Some(variable) == username.as_ref();
             let new = self.username.as_ref().filter(|_| is_username);
-            let after = format!("{start}{}", new.map_or(env::ANY, Username::as_str));
+            let after = format!("{start}{}", new.map_or(env::PLACEHOLDER, Username::as_str));
             for value in files::values_of(file, variable.as_str()) {
                 let before = Zeroizing::new([start.as_bytes(), &value].concat());
                 let loss = Loss::find(&before, after.as_bytes(), &self.name, vault)?;

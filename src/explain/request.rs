@@ -5,7 +5,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 /// How `curl -v` marks what it sent.
-const CURL: &str = ">";
+const CURL_MARK: &str = ">";
 
 /// A request, as far as the text has it.
 pub struct Request {
@@ -64,7 +64,7 @@ impl Request {
 
 /// What stands behind curl's mark.
 fn unmarked(line: &str) -> Option<&str> {
-    let rest = line.strip_prefix(CURL)?;
+    let rest = line.strip_prefix(CURL_MARK)?;
     Some(rest.strip_prefix(' ').unwrap_or(rest))
 }
 

@@ -10,15 +10,15 @@ use super::decoding;
 use crate::key::escape_controls;
 
 /// How tools mark what the client sent.
-const CLIENT: [&str; 7] = ["-> ", "~> ", "C: ", ">>> ", "--> ", "=> ", "> "];
+const CLIENT_MARKS: [&str; 7] = ["-> ", "~> ", "C: ", ">>> ", "--> ", "=> ", "> "];
 
 /// How they mark what the server answered, or what is no part of the dialogue.
-const OTHERS: [&str; 10] = [
+const OTHER_MARKS: [&str; 10] = [
     "<- ", "<~ ", "<** ", "<~* ", "S: ", "<<< ", "<-- ", "<= ", "< ", "=== ",
 ];
 
 /// What a client begins with that speaks SMTP.
-const COMMANDS: [&str; 4] = ["EHLO ", "HELO ", "AUTH ", "MAIL FROM:"];
+const CLIENT_COMMANDS: [&str; 4] = ["EHLO ", "HELO ", "AUTH ", "MAIL FROM:"];
 
 /// The last login in a transcript.
 pub struct Login {
@@ -59,15 +59,21 @@ impl fmt::Debug for Login {
 impl Login {
     /// The last login in the text, if it is a transcript.
     pub(super) fn read(lines: &[&str]) -> Option<Self> {
-        let is_marked = lines.iter().any(|line| strip(line, &CLIENT).is_some());
+        let is_marked = lines
+            .iter()
+            .any(|line| strip(line, &CLIENT_MARKS).is_some());
         let client: Vec<&str> = lines
             .iter()
             .filter_map(|line| match is_marked {
-                true => strip(line, &CLIENT),
+                true => strip(line, &CLIENT_MARKS),
                 false => own(line),
             })
             .collect();
-        let begins = |line: &str| COMMANDS.iter().any(|command| has_prefix(line, command));
+        let begins = |line: &str| {
+            CLIENT_COMMANDS
+                .iter()
+                .any(|command| has_prefix(line, command))
+        };
         client.iter().find(|line| begins(line))?;
         let auth = client.iter().rposition(|line| has_prefix(line, "AUTH "));
         let Some(auth) = auth else {
@@ -134,7 +140,7 @@ fn own(line: &str) -> Option<&str> {
     let is_answer = code.len() > 2
         && code[..3].iter().all(u8::is_ascii_digit)
         && matches!(code.get(3), None | Some(b' ' | b'-'));
-    let is_other = OTHERS.iter().any(|mark| line.starts_with(mark));
+    let is_other = OTHER_MARKS.iter().any(|mark| line.starts_with(mark));
     (!line.is_empty() && !is_answer && !is_other).then_some(line)
 }
 

@@ -11,11 +11,11 @@ use rustix::fs::{fremovexattr, lgetxattr_query};
 use rustix::io::Errno;
 
 /// Where the kernel keeps a file's list.
-const LIST: &str = "system.posix_acl_access";
+const ACL_ATTRIBUTE: &str = "system.posix_acl_access";
 
 /// Whether the file has a list.
 pub(super) fn has_list(path: &Path) -> bool {
-    lgetxattr_query(path, LIST).is_ok()
+    lgetxattr_query(path, ACL_ATTRIBUTE).is_ok()
 }
 
 /// Whether a file in a folder that is open has a list; `path` is asked where there is no /proc.
@@ -29,7 +29,7 @@ pub(super) fn has_list_at(folder: &File, name: &OsStr, path: &Path) -> bool {
 
 /// Takes the list away that a new file may have from its folder.
 pub(super) fn remove_list(file: &File) -> io::Result<()> {
-    match fremovexattr(file, LIST) {
+    match fremovexattr(file, ACL_ATTRIBUTE) {
         Ok(()) | Err(Errno::NODATA | Errno::NOTSUP | Errno::NOSYS) => Ok(()),
         Err(error) => Err(error.into()),
     }
@@ -76,7 +76,7 @@ mod tests {
         assert_eq!((mode & 0o7777, has_list(&path)), (0o640, false));
         // Where the file system knows no lists, there is none to lose.
         if has_lists {
-            setxattr(&path, LIST, &list(), XattrFlags::empty()).expect("a list");
+            setxattr(&path, ACL_ATTRIBUTE, &list(), XattrFlags::empty()).expect("a list");
         }
         assert_eq!(
             Draft::begin(&path, FileRole::Secret, IfExists::Replace).is_err(),

@@ -14,7 +14,7 @@ use super::{Error, FileRole, failed};
 use lines::RunnerError;
 
 /// How long a runner's file may be, in bytes: longer than any is.
-const LONGEST: u64 = 16 << 20;
+const MAX_SIZE: u64 = 16 << 20;
 
 /// What was added to a file, and can be taken back.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ fn open(path: &Path) -> Result<(File, Zeroizing<Vec<u8>>), Error> {
     let file = location.append().map_err(|source| failed(path, source))?;
     let text = all_of(&file).map_err(|source| failed(path, source))?;
     let why = match lines::variables(&text) {
-        _ if text.len() as u64 > LONGEST => "is longer than 16 MiB",
+        _ if text.len() as u64 > MAX_SIZE => "is longer than 16 MiB",
         Ok(_) if !text.contains(&0) => return Ok((file, text)),
         Err(RunnerError::Open) => {
             "has an unterminated value (`NAME<<END` without `END`), so the runner ignores the rest"
@@ -103,11 +103,11 @@ fn open(path: &Path) -> Result<(File, Zeroizing<Vec<u8>>), Error> {
 
 /// What a runner's file holds, or the beginning of one that is too long.
 fn all_of(file: &File) -> io::Result<Zeroizing<Vec<u8>>> {
-    let length = file.metadata()?.len().min(LONGEST);
+    let length = file.metadata()?.len().min(MAX_SIZE);
     // Large enough that no copy of it stays behind where it grew.
     let room = usize::try_from(length).unwrap_or_default() + 2;
     let mut text = Zeroizing::new(Vec::with_capacity(room));
-    file.take(LONGEST + 1).read_to_end(&mut text)?;
+    file.take(MAX_SIZE + 1).read_to_end(&mut text)?;
     Ok(text)
 }
 

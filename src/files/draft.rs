@@ -15,10 +15,10 @@ use super::walk::{is_ours, is_shared};
 use super::{Error, FileRole, acl, failed};
 
 /// Everybody may read or write.
-const OPEN: u32 = 0o006;
+const OTHERS_READ_WRITE: u32 = 0o006;
 
 /// How much of a file tells what it is, in bytes.
-const START: u64 = 4096;
+const PREFIX_LENGTH: u64 = 4096;
 
 /// What to do about a file that already exists.
 #[derive(Clone, Copy, Debug)]
@@ -232,13 +232,16 @@ fn unlike(location: &Location, existing: IfExists) -> io::Result<Option<DraftRef
 
 fn beginning(location: &Location) -> io::Result<Vec<u8>> {
     let mut start = Vec::new();
-    location.read()?.take(START).read_to_end(&mut start)?;
+    location
+        .read()?
+        .take(PREFIX_LENGTH)
+        .read_to_end(&mut start)?;
     Ok(start)
 }
 
 /// A file that others can read, write, or may have put there.
 fn exposed(found: &Metadata, location: &Location) -> io::Result<Option<DraftRefusal>> {
-    if found.mode() & OPEN != 0 {
+    if found.mode() & OTHERS_READ_WRITE != 0 {
         return Ok(Some((
             "is accessible to every user",
             "`chmod o= {path}` first",

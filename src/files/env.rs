@@ -11,7 +11,7 @@ use super::shared::{self, Changed};
 use line::{Assignment, BLANKS, EnvEntry, EnvLineError, entries};
 
 /// Stands for a value that is not known yet; longer than any is.
-pub const ANY: &str = match str::from_utf8(&[b'x'; 254]) {
+pub const PLACEHOLDER: &str = match str::from_utf8(&[b'x'; 254]) {
     Ok(text) => text,
     Err(_) => "",
 };
@@ -66,7 +66,7 @@ pub fn save<E: From<Error> + From<super::Error>>(
     })
 }
 
-/// Makes sure, as far as that can be told before, that variables can be set in a file; [`ANY`] is
+/// Makes sure, as far as that can be told before, that variables can be set in a file; [`PLACEHOLDER`] is
 /// the value of one that is not known.
 pub fn expect_savable<E: From<Error> + From<super::Error>>(
     path: &Path,

@@ -12,16 +12,16 @@ use super::walk::FolderWalk;
 use super::{Error, FileId, FileRole, real};
 
 /// What the name of a file begins with that is not finished.
-pub const UNFINISHED: &str = ".postkey-";
+pub const DRAFT_PREFIX: &str = ".postkey-";
 
 /// What SQLite puts behind a database's name for what belongs to it.
-const COMPANIONS: [&str; 3] = ["-journal", "-wal", "-shm"];
+const SQLITE_SUFFIXES: [&str; 3] = ["-journal", "-wal", "-shm"];
 
 /// What is put behind the vault's name for its copies and its locks.
-const BESIDE: [&str; 3] = [".apply", ".schema-", ".before-restore-"];
+const VAULT_SUFFIXES: [&str; 3] = [".apply", ".schema-", ".before-restore-"];
 
 /// What a database of SQLite's begins with (<https://www.sqlite.org/fileformat2.html>).
-const SQLITE: &[u8] = b"SQLite format 3\0";
+const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
 
 /// A file that is kept.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ pub enum KeepReason {
     Export,
 }
 
-static KEPT: RwLock<Vec<Kept>> = RwLock::new(Vec::new());
+static PROTECTED: RwLock<Vec<Kept>> = RwLock::new(Vec::new());
 
 /// Keeps a file from being written over until the process ends.
 pub fn keep(path: &Path, what: KeepReason) {
@@ -51,7 +51,8 @@ pub fn keep(path: &Path, what: KeepReason) {
         path: real(path),
         what,
     };
-    KEPT.write()
+    PROTECTED
+        .write()
         .unwrap_or_else(PoisonError::into_inner)
         .push(kept);
 }
@@ -69,7 +70,7 @@ pub(super) fn expect_writable(path: &Path, walk: &FolderWalk, use_: FileRole) ->
         return Ok(());
     }
     let real = walk.path();
-    let kept = KEPT.read().unwrap_or_else(PoisonError::into_inner);
+    let kept = PROTECTED.read().unwrap_or_else(PoisonError::into_inner);
     let found = kept.iter().find(|kept| kept.is_at(&real, use_));
     let is_beside =
         |kept: &Kept| kept.what == KeepReason::Vault && kept.path.parent() == Some(&walk.real);
@@ -116,8 +117,8 @@ fn is_part(database: &Path, real: &Path) -> bool {
     };
     rest.is_some_and(|rest| {
         rest.is_empty()
-            || COMPANIONS.iter().any(|end| rest == end.as_bytes())
-            || BESIDE
+            || SQLITE_SUFFIXES.iter().any(|end| rest == end.as_bytes())
+            || VAULT_SUFFIXES
                 .iter()
                 .any(|start| rest.starts_with(start.as_bytes()))
     })
@@ -127,15 +128,15 @@ fn is_part(database: &Path, real: &Path) -> bool {
 /// file that another command has not finished.
 fn is_companion(folder: &Path, name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
-    let database = COMPANIONS
+    let database = SQLITE_SUFFIXES
         .iter()
         .find_map(|end| name.strip_suffix(end.as_bytes()));
     let is_database = |name: &[u8]| {
         let path = folder.join(String::from_utf8_lossy(name).as_ref());
         let is_file = fs::symlink_metadata(&path).is_ok_and(|found| found.is_file());
-        is_file && starts_with(&path, SQLITE)
+        is_file && starts_with(&path, SQLITE_MAGIC)
     };
-    name.starts_with(UNFINISHED.as_bytes()) || database.is_some_and(is_database)
+    name.starts_with(DRAFT_PREFIX.as_bytes()) || database.is_some_and(is_database)
 }
 
 fn starts_with(path: &Path, start: &[u8]) -> bool {

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl, fstatfs};
 
-use crate::files::lock::PAUSE;
+use crate::files::lock::RETRY_INTERVAL;
 
 /// How long a FIFO's writer is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+const WRITER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The file system of pipes without a name (`linux/magic.h`).
 const PIPEFS: u64 = 0x5049_5045;
@@ -41,7 +41,7 @@ impl Read for Input {
 
 /// Opens a file to read it once; a FIFO that nobody writes to is not waited for without end.
 pub fn open_input(path: &Path) -> io::Result<Input> {
-    open_within(path, PATIENCE)
+    open_within(path, WRITER_TIMEOUT)
 }
 
 fn open_within(path: &Path, patience: Duration) -> io::Result<Input> {
@@ -65,7 +65,7 @@ fn first_of(mut file: &File, patience: Duration) -> io::Result<Option<u8>> {
     let mut first = [0];
     loop {
         match file.read(&mut first) {
-            Ok(0) if has_name && Instant::now() < end => thread::sleep(PAUSE),
+            Ok(0) if has_name && Instant::now() < end => thread::sleep(RETRY_INTERVAL),
             Ok(0) if has_name => {
                 return Err(io::Error::other(
                     "it is a FIFO that no process has opened for writing",
@@ -117,7 +117,7 @@ mod tests {
             scope.spawn(|| {
                 let mut writer = OpenOptions::new().write(true).open(&fifo).expect("opened");
                 writer.write_all(b"names\n").expect("written");
-                thread::sleep(PAUSE);
+                thread::sleep(RETRY_INTERVAL);
                 writer.write_all(b"and more\n").expect("written");
             });
             assert_eq!(all(&fifo).expect("read"), "names\nand more\n");

@@ -12,13 +12,13 @@ use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, openat, renameat, renameat_
 use rustix::io::Errno;
 
 use super::walk::{FinalLink, FolderWalk};
-use super::{Error, FileId, FileRole, UNFINISHED, acl, failed, guard};
+use super::{DRAFT_PREFIX, Error, FileId, FileRole, acl, failed, guard};
 
 /// Only the owner may read and write.
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// How many names are tried for a file that has none yet.
-const TRIES: usize = 16;
+const MAX_TRIES: usize = 16;
 
 /// Where a file is or is to be.
 #[derive(Debug)]
@@ -136,9 +136,9 @@ impl Location {
     /// Makes a new file in the folder, 0600, under a name of no other.
     pub(super) fn begin(&self) -> io::Result<(OsString, File)> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
-        for _ in 0..TRIES {
+        for _ in 0..MAX_TRIES {
             let number = SysRng.try_next_u64().map_err(io::Error::other)?;
-            let name = OsString::from(format!("{UNFINISHED}{number:016x}"));
+            let name = OsString::from(format!("{DRAFT_PREFIX}{number:016x}"));
             match openat(&self.folder, &name, flags | OFlags::CLOEXEC, PRIVATE) {
                 Ok(file) => return Ok((name, file.into())),
                 Err(Errno::EXIST) => {}

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::files::FileId;
 
 /// How long to wait before looking again.
-pub const PAUSE: Duration = Duration::from_millis(5);
+pub const RETRY_INTERVAL: Duration = Duration::from_millis(5);
 
 /// A turn, until it is dropped or the process ends. One in a folder leaves no file.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl FileLock {
         loop {
             match held.try_lock() {
                 Ok(()) => return Ok(Some(Self { held })),
-                Err(TryLockError::WouldBlock) if start.elapsed() < wait => sleep(PAUSE),
+                Err(TryLockError::WouldBlock) if start.elapsed() < wait => sleep(RETRY_INTERVAL),
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(error),
             }

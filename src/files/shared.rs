@@ -17,13 +17,13 @@ use super::location::{Location, Synced};
 use super::{Draft, Error, FileId, FileRole, IfExists, failed};
 
 /// How long a file may be, in bytes: far more than any file of settings is.
-const LONGEST: u64 = 1 << 20;
+const MAX_SIZE: u64 = 1 << 20;
 
 /// How long others are waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How often they are asked.
-const PAUSE: Duration = Duration::from_millis(5);
+const RETRY_INTERVAL: Duration = Duration::from_millis(5);
 
 /// What a file holds; `None` if there is none.
 pub type Contents = Option<Zeroizing<Vec<u8>>>;
@@ -131,7 +131,7 @@ fn hold_and<T, E: From<Error>>(
     change: impl Fn(&[u8]) -> Result<Zeroizing<Vec<u8>>, E>,
     act: impl Fn(Current, Zeroizing<Vec<u8>>) -> Result<T, Error>,
 ) -> Result<T, E> {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + LOCK_TIMEOUT;
     loop {
         let current = Current::hold(path)?;
         let (is_new, location) = (current.file.is_none(), current.location.clone());
@@ -172,7 +172,7 @@ struct Current {
 impl Current {
     /// Waits for the file if another process holds it.
     fn hold(path: &Path) -> Result<Self, Error> {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + LOCK_TIMEOUT;
         let location = Arc::new(Location::open(path, FileRole::Secret)?);
         loop {
             let Some(found) = inspect(&location, IfExists::Replace)? else {
@@ -200,7 +200,7 @@ impl Current {
                     hint: "try again when that process is done",
                 });
             }
-            thread::sleep(PAUSE);
+            thread::sleep(RETRY_INTERVAL);
         }
     }
 
@@ -208,13 +208,13 @@ impl Current {
         let path = location.path();
         let length = file.metadata().map_or(0, |found| found.len());
         // Large enough that no copy of it stays behind where it grew.
-        let room = usize::try_from(length.min(LONGEST)).unwrap_or_default() + 2;
+        let room = usize::try_from(length.min(MAX_SIZE)).unwrap_or_default() + 2;
         let mut text = Zeroizing::new(Vec::with_capacity(room));
         (&file)
-            .take(LONGEST + 1)
+            .take(MAX_SIZE + 1)
             .read_to_end(&mut text)
             .map_err(|source| failed(path, source))?;
-        if text.len() as u64 > LONGEST {
+        if text.len() as u64 > MAX_SIZE {
             return Err(Error::Refused {
                 path: path.to_owned(),
                 why: "is longer than 1 MiB",
@@ -347,9 +347,9 @@ mod tests {
         let file = File::create(&path).expect("made");
         file.set_permissions(Permissions::from_mode(0o600))
             .expect("changed");
-        file.set_len(LONGEST).expect("grown");
+        file.set_len(MAX_SIZE).expect("grown");
         assert!(expect_changeable::<Error>(&path, |_| Ok(Zeroizing::default())).is_ok());
-        file.set_len(LONGEST + 1).expect("grown");
+        file.set_len(MAX_SIZE + 1).expect("grown");
         assert!(expect_changeable::<Error>(&path, |_| Ok(Zeroizing::default())).is_err());
     }
 }

@@ -28,7 +28,7 @@ const GROUP_WRITE: u32 = 0o020;
 const STICKY: u32 = 0o1000;
 
 /// As many links as the kernel follows (path_resolution(7)).
-const MOST_LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 
 /// A file's folder, as it was found.
 #[derive(Debug)]
@@ -206,7 +206,7 @@ impl Walker {
 
     fn follow(&mut self, link: &File, found: &Metadata, name: &OsStr) -> io::Result<()> {
         self.links += 1;
-        if self.links > MOST_LINKS {
+        if self.links > MAX_LINKS {
             return Err(Errno::LOOP.into());
         }
         if !is_ours(found.uid()) {

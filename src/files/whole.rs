@@ -20,7 +20,7 @@ pub struct Shape {
 }
 
 /// More than any result needs, in bytes.
-const ROOM: usize = 1024;
+const CAPACITY: usize = 1024;
 
 /// Puts a result into a file, 0600 if it is new; the caller settles it.
 ///
@@ -47,7 +47,7 @@ pub fn expect_savable<E: From<Error>>(
     allow: impl Fn(&[u8], &[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
     shared::expect_changeable(path, |before| {
-        let after = Zeroizing::new(vec![b'\n'; ROOM]);
+        let after = Zeroizing::new(vec![b'\n'; CAPACITY]);
         shape.expect(before, path)?;
         allow(before, &after)?;
         Ok(after)

@@ -7,7 +7,7 @@ use super::{Invalid, looks_like_a_secret};
 use crate::key::redact::is_hidden;
 
 /// The longest description, in characters.
-const LONGEST: usize = 200;
+const MAX_LENGTH: usize = 200;
 
 /// Free text of 1 to 200 printable characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl FromStr for Description {
             return Err(invalid(rule).with_hint(hint));
         }
         let length = text.chars().count();
-        if length > LONGEST {
+        if length > MAX_LENGTH {
             return Err(invalid(rule).with_hint(format!("it has {length}: shorten it")));
         }
         Ok(Self(text.trim().into()))

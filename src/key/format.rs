@@ -13,7 +13,7 @@ pub(super) const CHECKSUM: usize = 6;
 pub(super) const TAIL: usize = RANDOM + CHECKSUM;
 
 /// The fewest characters of a whole secret.
-pub(super) const SHORTEST: usize = 4 + 2 + 1 + HEX + 1 + TAIL;
+pub(super) const MIN_LENGTH: usize = 4 + 2 + 1 + HEX + 1 + TAIL;
 
 /// The most characters of a whole secret.
-pub(super) const LONGEST: usize = 5 + 12 + 1 + HEX + 1 + TAIL;
+pub(super) const MAX_LENGTH: usize = 5 + 12 + 1 + HEX + 1 + TAIL;

@@ -9,7 +9,7 @@ use super::Invalid;
 
 /// How far two clocks may differ, in seconds: less is no reason for a warning, and a use or a
 /// window that is no further ahead of the clock counts.
-pub const TOLERANCE: i64 = 60;
+pub const CLOCK_TOLERANCE: i64 = 60;
 
 /// Requests a window of time, or no limit at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +99,7 @@ impl Limit {
         let start = window.start(now);
         // A request that was overtaken at the end of its window counts in the next one, as does
         // one after a clock that was set back a little. A window further ahead is a wrong clock's.
-        let soon = |since: i64| (since - now.as_second() <= TOLERANCE).then_some(since);
+        let soon = |since: i64| (since - now.as_second() <= CLOCK_TOLERANCE).then_some(since);
         let next = soon(start + window.length());
         let is_next = next == Some(used.since);
         let since = if is_next { used.since } else { start };

@@ -39,10 +39,12 @@ pub use crate::key::stray_character::{strays, without_strays};
 pub use brand::Brand;
 pub use description::Description;
 pub use expiry::{Expiry, Period};
-pub use hash::{Hash, HashError, HashMemory, NEVER_IN_PASSWORDS, SALT, UnsupportedHash, in_clear};
+pub use hash::{
+    FORBIDDEN_IN_PASSWORDS, Hash, HashError, HashMemory, SALT, UnsupportedHash, in_clear,
+};
 pub use invalid::Invalid;
 pub use kind::Kind;
-pub use limit::{Allowance, Limit, TOLERANCE, WindowSpend, WindowUse};
+pub use limit::{Allowance, CLOCK_TOLERANCE, Limit, WindowSpend, WindowUse};
 pub use name::KeyName;
 pub use passphrase::Passphrase;
 pub use path::RequestPath;

@@ -9,10 +9,10 @@ use compact_str::CompactString;
 use super::{Invalid, looks_like_a_secret};
 
 /// The longest name, in characters.
-const LONGEST: usize = 64;
+const MAX_LENGTH: usize = 64;
 
 /// The highest number that is put behind a name that is taken.
-const MOST_NUMBERED: usize = 99;
+const MAX_NUMBER: usize = 99;
 
 /// A key's name: 1 to 64 of `A-Z a-z 0-9 . _ -`, beginning with a letter or digit.
 ///
@@ -40,10 +40,10 @@ impl KeyName {
         let base = slug(text)?;
         let numbered = |number: usize| {
             let end = format!("-{number}");
-            let kept = base[..base.len().min(LONGEST - end.len())].trim_end_matches('-');
+            let kept = base[..base.len().min(MAX_LENGTH - end.len())].trim_end_matches('-');
             format!("{kept}{end}")
         };
-        let names = iter::once(base.clone()).chain((2..=MOST_NUMBERED).map(numbered));
+        let names = iter::once(base.clone()).chain((2..=MAX_NUMBER).map(numbered));
         let names = names.filter_map(|name| name.parse().ok());
         names.into_iter().find(|name| !is_taken(name))
     }
@@ -84,7 +84,7 @@ impl FromStr for KeyName {
             .bytes()
             .next()
             .is_some_and(|byte| byte.is_ascii_alphanumeric());
-        let is_name = starts_well && text.len() <= LONGEST && text.bytes().all(is_allowed);
+        let is_name = starts_well && text.len() <= MAX_LENGTH && text.bytes().all(is_allowed);
         if is_name && !looks_like_a_secret(text) {
             return Ok(Self(text.into()));
         }
@@ -111,7 +111,7 @@ fn hint(text: &str) -> String {
 /// Whether it is a pattern for names, which shells and `list` know.
 fn is_pattern(text: &str) -> bool {
     let is_wild = |byte| matches!(byte, b'*' | b'?');
-    text.len() <= LONGEST
+    text.len() <= MAX_LENGTH
         && text.bytes().any(is_wild)
         && text.bytes().all(|byte| is_wild(byte) || is_allowed(byte))
 }
@@ -124,7 +124,11 @@ fn suggestion(text: &str) -> String {
 /// The words of a text as a name: `Production App` gives `production-app`. `None` if it has none.
 fn slug(text: &str) -> Option<String> {
     let mut ascii = String::new();
-    for character in text.chars().take(LONGEST * 4).flat_map(char::to_lowercase) {
+    for character in text
+        .chars()
+        .take(MAX_LENGTH * 4)
+        .flat_map(char::to_lowercase)
+    {
         match transliterated(character) {
             Some(letters) => ascii.push_str(letters),
             None => ascii.push(character),
@@ -136,7 +140,7 @@ fn slug(text: &str) -> Option<String> {
         .filter(|word| !word.is_empty())
         .collect();
     let mut name = words.join("-");
-    name.truncate(LONGEST);
+    name.truncate(MAX_LENGTH);
     let name = name.trim_end_matches('-');
     (!name.is_empty()).then(|| name.to_owned())
 }

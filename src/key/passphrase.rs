@@ -12,7 +12,7 @@ pub struct Passphrase(Zeroizing<String>);
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WeakPassphrase {
     /// Shorter than NIST SP 800-63B-4, section 3.1.1, wants one that stands alone.
-    #[error("the passphrase has fewer than {} characters", Passphrase::SHORTEST)]
+    #[error("the passphrase has fewer than {} characters", Passphrase::MIN_LENGTH)]
     Short,
     /// A cracker's word lists and rules find it soon.
     #[error("the passphrase is easily guessed: {0}")]
@@ -21,7 +21,7 @@ pub enum WeakPassphrase {
 
 impl Passphrase {
     /// How many characters one must have that is newly chosen.
-    pub const SHORTEST: usize = 15;
+    pub const MIN_LENGTH: usize = 15;
 
     /// Takes a text for a passphrase.
     pub fn new(text: Zeroizing<String>) -> Self {
@@ -43,7 +43,7 @@ impl Passphrase {
     /// # Errors
     /// [`WeakPassphrase`] if it is too short, or a common one, or a pattern.
     pub fn expect_strong(&self) -> Result<(), WeakPassphrase> {
-        if self.0.chars().count() < Self::SHORTEST {
+        if self.0.chars().count() < Self::MIN_LENGTH {
             return Err(WeakPassphrase::Short);
         }
         let found = zxcvbn(&self.0, &["postkey", "smtp"]);

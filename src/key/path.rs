@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// How often a path is decoded in search of a hidden dot segment.
-const DEEPEST: usize = 4;
+const MAX_DECODES: usize = 4;
 
 /// A path that means the same to everybody who reads it.
 ///
@@ -35,7 +35,7 @@ fn is_plain(segment: &str) -> bool {
     let Some(mut plain) = decoded(segment) else {
         return false;
     };
-    for _ in 0..DEEPEST {
+    for _ in 0..MAX_DECODES {
         if is_misleading(&plain) {
             return false;
         }

@@ -8,7 +8,7 @@ use compact_str::CompactString;
 use super::Invalid;
 
 /// The longest name of a permission, in characters.
-const LONGEST: usize = 32;
+const MAX_LENGTH: usize = 32;
 
 /// A permission's name: 1 to 32 of `a-z 0-9 -`, beginning with a letter.
 ///
@@ -49,7 +49,7 @@ impl FromStr for Permission {
         let is_allowed =
             |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         let is_name = text.starts_with(|first: char| first.is_ascii_lowercase())
-            && text.len() <= LONGEST
+            && text.len() <= MAX_LENGTH
             && text.bytes().all(is_allowed);
         if is_name {
             return Ok(Self(text.into()));

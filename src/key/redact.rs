@@ -9,10 +9,10 @@ use zeroize::Zeroizing;
 use crate::key::scan::spans;
 
 /// What stands where something that looks like a secret stood.
-const BLANKED: &str = "[secret not shown]";
+const PLACEHOLDER: &str = "[secret not shown]";
 
 /// How many characters of a bad value an error shows.
-const SHOWN: usize = 80;
+const MAX_SHOWN: usize = 80;
 
 /// Replaces control, C1, bidi and other invisible characters by `\u{…}`.
 ///
@@ -50,9 +50,9 @@ pub fn without_mark(text: &[u8]) -> &[u8] {
 /// A value as an error quotes it: in backticks, escaped, shortened, secrets blanked out.
 pub fn quoted(value: &str) -> String {
     if looks_like_a_secret(value) {
-        return BLANKED.to_owned();
+        return PLACEHOLDER.to_owned();
     }
-    let mut short: String = value.chars().take(SHOWN).collect();
+    let mut short: String = value.chars().take(MAX_SHOWN).collect();
     if short.len() < value.len() {
         short.push('…');
     }
@@ -79,7 +79,7 @@ fn without(text: &[u8], mut from: usize, spans: Vec<Range<usize>>) -> String {
     let begin = from;
     for span in spans.into_iter().filter(|span| span.end > begin) {
         out.push_str(&String::from_utf8_lossy(&text[from..span.start.max(from)]));
-        out.push_str(BLANKED);
+        out.push_str(PLACEHOLDER);
         from = span.end;
     }
     out.push_str(&String::from_utf8_lossy(&text[from..]));
@@ -96,26 +96,26 @@ pub struct Lines {
 }
 
 /// How much of what was before a line is looked at, in bytes.
-const BEFORE: usize = 4 << 10;
+const LOOKBACK: usize = 4 << 10;
 
 impl Lines {
     /// No lines yet, each of which will be no longer than so many bytes.
     pub fn no_longer_than(longest: usize) -> Self {
         Self {
             // It never grows, so that no copy of a secret stays behind.
-            text: Zeroizing::new(Vec::with_capacity(2 * BEFORE + 1 + longest)),
+            text: Zeroizing::new(Vec::with_capacity(2 * LOOKBACK + 1 + longest)),
             start: 0,
         }
     }
 
     /// Takes the next line, without its end; what is too long for one is left off.
     pub fn push(&mut self, line: &[u8]) {
-        let longest = self.text.capacity() - 2 * BEFORE - 1;
+        let longest = self.text.capacity() - 2 * LOOKBACK - 1;
         let line = &line[..line.len().min(longest)];
-        if self.text.len() > 2 * BEFORE {
-            let from = self.text.len() - BEFORE;
+        if self.text.len() > 2 * LOOKBACK {
+            let from = self.text.len() - LOOKBACK;
             self.text.copy_within(from.., 0);
-            self.text.truncate(BEFORE);
+            self.text.truncate(LOOKBACK);
         }
         self.text.push(b'\n');
         self.start = self.text.len();
@@ -124,7 +124,7 @@ impl Lines {
 
     /// The last line, with what is a part of a secret blanked out.
     pub fn last(&self) -> Zeroizing<String> {
-        let from = self.start.saturating_sub(BEFORE);
+        let from = self.start.saturating_sub(LOOKBACK);
         let text = &self.text[from..];
         Zeroizing::new(without(text, self.start - from, spans(text)))
     }
@@ -148,7 +148,7 @@ mod tests {
         }
         assert_eq!(
             redact_secrets(&format!("a {SECRET} b")),
-            format!("a {BLANKED} b")
+            format!("a {PLACEHOLDER} b")
         );
     }
 
@@ -175,7 +175,7 @@ mod tests {
             &split,
         ] {
             let shown = redact_secrets(text);
-            assert!(shown.ends_with(BLANKED), "{text}: {shown}");
+            assert!(shown.ends_with(PLACEHOLDER), "{text}: {shown}");
             assert!(
                 !shown.to_ascii_lowercase().contains("456789ab"),
                 "{text}: {shown}"
@@ -195,9 +195,12 @@ mod tests {
                 assert_eq!(*lines.last(), "got");
                 lines.push(head.as_bytes());
                 let head = lines.last();
-                assert!(head.ends_with(BLANKED) && head.len() < 32, "{at}: {head:?}");
+                assert!(
+                    head.ends_with(PLACEHOLDER) && head.len() < 32,
+                    "{at}: {head:?}"
+                );
                 lines.push(rest.as_bytes());
-                assert_eq!(lines.last().trim_end_matches('='), BLANKED, "{at}");
+                assert_eq!(lines.last().trim_end_matches('='), PLACEHOLDER, "{at}");
                 lines.push(b"done");
                 assert_eq!(*lines.last(), "done");
             }

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Invalid, Key, Period, Retiring, Tail};
 
 /// How long a grace time may be at most.
-const LONGEST: SignedDuration = SignedDuration::from_hours(365 * 24);
+const MAX_GRACE: SignedDuration = SignedDuration::from_hours(365 * 24);
 
 /// How long an old secret goes on beside the new one: whole seconds, at most a year.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl FromStr for Grace {
         let seconds = text.parse().ok().and_then(seconds);
         seconds
             .map(SignedDuration::from_secs)
-            .filter(|length| length.is_positive() && *length <= LONGEST)
+            .filter(|length| length.is_positive() && *length <= MAX_GRACE)
             .map(Self)
             .ok_or_else(|| {
                 Invalid::new(

@@ -20,7 +20,7 @@ pub struct Rule {
 
 /// Methods that no rule allows, since what follows them would not be checked: one opens a tunnel,
 /// the other sends a client's request back to it (RFC 9110, sections 9.3.6 and 9.3.8).
-const NEVER: [&str; 2] = ["CONNECT", "TRACE"];
+const FORBIDDEN: [&str; 2] = ["CONNECT", "TRACE"];
 
 /// Any method, any segment, or at the end of a path everything below.
 const ANY: &str = "*";
@@ -32,7 +32,7 @@ impl Rule {
             .methods
             .iter()
             .any(|allowed| allowed == ANY || allowed == method);
-        is_method && !NEVER.contains(&method) && self.covers(path)
+        is_method && !FORBIDDEN.contains(&method) && self.covers(path)
     }
 
     fn covers(&self, path: &RequestPath<'_>) -> bool {
@@ -77,7 +77,7 @@ impl FromStr for Rule {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         parsed(text).ok_or_else(|| {
-            if let Some(never) = methods_of(text).find(|method| NEVER.contains(method)) {
+            if let Some(never) = methods_of(text).find(|method| FORBIDDEN.contains(method)) {
                 return Invalid::new("a rule", text, format!("{never} is never allowed"))
                     .with_hint("leave it out: what follows such a request cannot be checked");
             }
@@ -106,7 +106,7 @@ fn parsed(text: &str) -> Option<Rule> {
 
 fn is_method(text: &str) -> bool {
     let is_word = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase());
-    is_word && !NEVER.contains(&text)
+    is_word && !FORBIDDEN.contains(&text)
 }
 
 /// Whether a rule may hold the segment: unreserved characters and the few others that stand

@@ -27,15 +27,15 @@ pub(super) use candidate::spans;
 use super::Kind;
 use super::secret::{Malformed, Secret, shaped};
 use candidate::{Candidate, Likely, candidates};
-use parts::LONGEST_WORD;
+use parts::MAX_WORD;
 use walk::{TextReading, walk};
 
 /// How much is taken in at once, in bytes.
-const PIECE: usize = 256 << 10;
+const CHUNK: usize = 256 << 10;
 
 /// How far behind its beginning a secret may end: enough for any two encodings of all of it. A
 /// longer one is found unless a piece ends in it.
-const REACH: usize = 16 << 10;
+const OVERLAP: usize = 16 << 10;
 
 /// Something that was found, and the line that it begins in, counted from 1.
 #[derive(Debug)]
@@ -94,7 +94,7 @@ enum HitKind {
 
 impl Default for Scanner {
     fn default() -> Self {
-        Self::with_room(PIECE + REACH)
+        Self::with_room(CHUNK + OVERLAP)
     }
 }
 
@@ -136,7 +136,7 @@ impl Scanner {
         let filled = self.progress.filled;
         let decided = match read {
             0 => filled,
-            _ => filled.saturating_sub(REACH),
+            _ => filled.saturating_sub(OVERLAP),
         };
         let text = &self.buffer[..filled];
         let progress = &mut self.progress;
@@ -260,7 +260,7 @@ impl Likely<'_> {
 fn fault(likely: &Likely<'_>, text: &[u8]) -> Option<Malformed> {
     let prefixes = Kind::ALL.map(|kind| kind.prefix().as_bytes());
     if prefixes.iter().any(|prefix| text.starts_with(prefix)) {
-        return misspelt(&text[..text.len().min(LONGEST_WORD)]);
+        return misspelt(&text[..text.len().min(MAX_WORD)]);
     }
     likely.fault()
 }

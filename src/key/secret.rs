@@ -13,7 +13,7 @@ use rand::TryRng;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::brand::{Brand, is_brand};
-use super::format::{CHECKSUM, HEX, LONGEST, RANDOM, SHORTEST, TAIL};
+use super::format::{CHECKSUM, HEX, MAX_LENGTH, MIN_LENGTH, RANDOM, TAIL};
 use super::{Invalid, Kind};
 use crate::key::stray_character::{StrayCharacter, strays};
 
@@ -31,7 +31,7 @@ impl Secret {
         brand: &Brand,
         chance: &mut R,
     ) -> Result<Self, R::Error> {
-        let mut text = Zeroizing::new(String::with_capacity(LONGEST));
+        let mut text = Zeroizing::new(String::with_capacity(MAX_LENGTH));
         text.push_str(kind.prefix());
         text.push_str(brand.as_str());
         text.push('-');
@@ -127,10 +127,10 @@ fn push_base62(text: &mut String, mut number: u64, digits: usize) {
 }
 
 fn check_shape(text: &str) -> Result<(), Malformed> {
-    if text.len() < SHORTEST {
+    if text.len() < MIN_LENGTH {
         return Err(Malformed::Short);
     }
-    if text.len() > LONGEST {
+    if text.len() > MAX_LENGTH {
         return Err(Malformed::Long);
     }
     if has_shape(text) {
@@ -178,13 +178,13 @@ fn is_tail(text: &str) -> bool {
 pub struct Tail(CompactString);
 
 /// What stands in for the tail of an imported password begins so; no secret's tail has a dash.
-const STAND_IN: &str = "imported-";
+const PLACEHOLDER: &str = "imported-";
 
 impl Tail {
     /// A stand-in for the tail of an imported password, which is not known.
     pub fn imported<R: TryRng>(chance: &mut R) -> Result<Self, R::Error> {
-        let digits = TAIL - STAND_IN.len();
-        let mut text = String::from(STAND_IN);
+        let digits = TAIL - PLACEHOLDER.len();
+        let mut text = String::from(PLACEHOLDER);
         push_base62(
             &mut text,
             random_below(62_u64.pow(digits as u32), chance)?,
@@ -200,7 +200,7 @@ impl Tail {
 
     /// Whether it only stands in for the tail of an imported password.
     pub fn is_imported(&self) -> bool {
-        self.0.starts_with(STAND_IN)
+        self.0.starts_with(PLACEHOLDER)
     }
 
     /// The whole tail, for machine formats; `None` if it is not known.
@@ -218,7 +218,7 @@ impl FromStr for Tail {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let is_stand_in = text.strip_prefix(STAND_IN).is_some_and(|digits| {
+        let is_stand_in = text.strip_prefix(PLACEHOLDER).is_some_and(|digits| {
             text.len() == TAIL && digits.bytes().all(|byte| byte.is_ascii_alphanumeric())
         });
         if is_tail(text) || is_stand_in {
@@ -275,8 +275,11 @@ mod tests {
         assert_eq!(api.expose().len(), 90);
         assert!(api.expose().starts_with("xkeypost-"));
         assert_eq!(secret(Kind::Smtp, "post").expose().len(), 91);
-        assert_eq!(secret(Kind::Api, "ab").expose().len(), SHORTEST);
-        assert_eq!(secret(Kind::Smtp, "abcdefghijkl").expose().len(), LONGEST);
+        assert_eq!(secret(Kind::Api, "ab").expose().len(), MIN_LENGTH);
+        assert_eq!(
+            secret(Kind::Smtp, "abcdefghijkl").expose().len(),
+            MAX_LENGTH
+        );
         assert!(api.expose().ends_with(api.tail().as_str()));
     }
 

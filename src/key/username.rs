@@ -8,7 +8,7 @@ use compact_str::{CompactString, format_compact};
 use super::Invalid;
 
 /// The longest email address, in characters (RFC 5321, section 4.5.3.1.3, less its brackets).
-const LONGEST_ADDRESS: usize = 254;
+const MAX_ADDRESS: usize = 254;
 
 /// An SMTP username: a key's own, or an email address that several keys share.
 ///
@@ -68,7 +68,7 @@ fn is_own(text: &str) -> bool {
 }
 
 fn is_address(text: &str) -> bool {
-    text.len() <= LONGEST_ADDRESS
+    text.len() <= MAX_ADDRESS
         && text.split_once('@').is_some_and(|(local, domain)| {
             is_dotted(local, |byte| {
                 byte.is_ascii_alphanumeric() || b"_-".contains(&byte)

@@ -8,7 +8,7 @@ use compact_str::{CompactString, format_compact};
 use super::{Invalid, KeyName, Kind};
 
 /// The longest name, in characters.
-const LONGEST: usize = 128;
+const MAX_LENGTH: usize = 128;
 
 /// The name of an environment variable that every shell takes: letters, digits and `_`, no digit
 /// first (POSIX, XBD 8.1).
@@ -47,7 +47,7 @@ impl FromStr for Variable {
         }
         let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         let begins_well = text.starts_with(|first: char| !first.is_ascii_digit());
-        if begins_well && text.len() <= LONGEST && text.bytes().all(is_word) {
+        if begins_well && text.len() <= MAX_LENGTH && text.bytes().all(is_word) {
             return Ok(Self(text.into()));
         }
         let rule = "it is 1 to 128 of A-Z a-z 0-9 _, and does not begin with a digit";
@@ -58,7 +58,7 @@ impl FromStr for Variable {
 
 /// Variables that shells, the dynamic linker, language runtimes, other programs or postkey itself
 /// obey: with a secret in one of them they fail, print it, or run something else.
-const OBEYED: &[&str] = &[
+const RESERVED: &[&str] = &[
     "BASHOPTS",
     "BASH_COMPAT",
     "BASH_ENV",
@@ -140,11 +140,11 @@ const OBEYED: &[&str] = &[
 ];
 
 /// What the names of such variables begin with.
-const OBEYED_STARTS: [&str; 2] = ["DYLD_", "LC_"];
+const RESERVED_PREFIXES: [&str; 2] = ["DYLD_", "LC_"];
 
 fn obeyed(name: &str) -> bool {
     let starts = |start: &&str| name.starts_with(*start);
-    OBEYED.contains(&name) || name == "_" || OBEYED_STARTS.iter().any(starts)
+    RESERVED.contains(&name) || name == "_" || RESERVED_PREFIXES.iter().any(starts)
 }
 
 /// The variables that a key is handed over in.
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn only_what_every_shell_takes_is_a_name() {
-        for good in ["A", "_a", "SMTP_PASSWORD", "a1", &"x".repeat(LONGEST)] {
+        for good in ["A", "_a", "SMTP_PASSWORD", "a1", &"x".repeat(MAX_LENGTH)] {
             assert_eq!(good.parse::<Variable>().expect("good").as_str(), good);
         }
         for bad in [
@@ -227,7 +227,7 @@ mod tests {
             "_",
             "Ä",
             "A\n",
-            &"x".repeat(LONGEST + 1),
+            &"x".repeat(MAX_LENGTH + 1),
         ] {
             assert!(bad.parse::<Variable>().is_err(), "{bad}");
         }
@@ -235,8 +235,8 @@ mod tests {
 
     #[test]
     fn what_programs_obey_is_no_place_for_a_secret() {
-        let starts = OBEYED_STARTS.map(|start| format!("{start}X"));
-        for name in OBEYED
+        let starts = RESERVED_PREFIXES.map(|start| format!("{start}X"));
+        for name in RESERVED
             .iter()
             .copied()
             .chain(starts.iter().map(String::as_str))

@@ -10,7 +10,7 @@ use crate::key::{Invalid, looks_like_a_secret, quoted};
 use crate::settings::hint;
 
 /// So many mistakes are gathered; whoever made more will look again.
-const MOST: usize = 20;
+const MAX_MISTAKES: usize = 20;
 
 /// What is wrong with a value, and the hint.
 pub(super) struct FieldError {
@@ -65,7 +65,7 @@ impl ManifestErrors {
     }
 
     pub(super) fn are_enough(&self) -> bool {
-        self.all.len() >= MOST
+        self.all.len() >= MAX_MISTAKES
     }
 
     /// What was read, if there was no mistake; otherwise these, in the order of their lines.

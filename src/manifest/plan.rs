@@ -27,7 +27,7 @@ pub struct Plan<'a> {
 #[derive(Debug)]
 pub struct Step<'a> {
     /// What.
-    pub deed: StepAction<'a>,
+    pub action: StepAction<'a>,
     /// What a person has to see to.
     pub finding: Option<Obstacle>,
     /// What its secret takes the place of.
@@ -49,7 +49,7 @@ pub enum Replaced {
 #[derive(Debug)]
 pub enum StepAction<'a> {
     /// The key is missing.
-    Make(&'a WantedKey),
+    Create(&'a WantedKey),
     /// The key differs.
     Change {
         /// What is wanted.
@@ -110,7 +110,7 @@ impl<'a> Plan<'a> {
     pub fn new(
         manifest: &'a Manifest,
         seen: Vec<ExistingKey>,
-        surplus: Vec<Record>,
+        unmanaged: Vec<Record>,
         now: Timestamp,
     ) -> Result<Self, Vec<ManifestError>> {
         let (mut steps, mut mistakes) = (Vec::new(), Vec::new());
@@ -120,7 +120,7 @@ impl<'a> Plan<'a> {
                 Err(mistake) => mistakes.push(mistake),
             }
         }
-        let deleted = surplus.into_iter().map(StepAction::Delete);
+        let deleted = unmanaged.into_iter().map(StepAction::Delete);
         steps.extend(deleted.map(Step::from));
         match mistakes.is_empty() {
             true => Ok(Self { steps }),
@@ -131,14 +131,14 @@ impl<'a> Plan<'a> {
     /// Whether nothing is to be done, and a person has nothing to see to either.
     pub fn is_settled(&self) -> bool {
         let is_settled = |step: &Step<'_>| {
-            step.finding.is_none() && matches!(step.deed, StepAction::Keep { .. })
+            step.finding.is_none() && matches!(step.action, StepAction::Keep { .. })
         };
         self.steps.iter().all(is_settled)
     }
 
     /// The keys that are to be deleted.
     pub fn deleted(&self) -> impl Iterator<Item = &Record> {
-        self.steps.iter().filter_map(|step| match &step.deed {
+        self.steps.iter().filter_map(|step| match &step.action {
             StepAction::Delete(record) => Some(record),
             _ => None,
         })
@@ -146,9 +146,9 @@ impl<'a> Plan<'a> {
 }
 
 impl<'a> From<StepAction<'a>> for Step<'a> {
-    fn from(deed: StepAction<'a>) -> Self {
+    fn from(action: StepAction<'a>) -> Self {
         Self {
-            deed,
+            action,
             finding: None,
             replaced: None,
         }
@@ -158,16 +158,16 @@ impl<'a> From<StepAction<'a>> for Step<'a> {
 impl<'a> Step<'a> {
     /// The new key.
     pub fn made(&self) -> Option<&'a WantedKey> {
-        match self.deed {
-            StepAction::Make(wanted) => Some(wanted),
+        match self.action {
+            StepAction::Create(wanted) => Some(wanted),
             _ => None,
         }
     }
 
     /// The key's name.
     pub fn name(&self) -> &KeyName {
-        match &self.deed {
-            StepAction::Make(wanted) => &wanted.name,
+        match &self.action {
+            StepAction::Create(wanted) => &wanted.name,
             StepAction::Change { before, .. } => &before.key.name,
             StepAction::Keep { record, .. } | StepAction::Delete(record) => &record.key.name,
         }
@@ -175,8 +175,8 @@ impl<'a> Step<'a> {
 
     /// The key's kind.
     pub fn kind(&self) -> Kind {
-        match &self.deed {
-            StepAction::Make(wanted) => wanted.kind,
+        match &self.action {
+            StepAction::Create(wanted) => wanted.kind,
             StepAction::Change { before, .. } => before.key.kind(),
             StepAction::Keep { record, .. } | StepAction::Delete(record) => record.key.kind(),
         }
@@ -184,8 +184,8 @@ impl<'a> Step<'a> {
 
     /// What is wanted of it; `None` if it is to go.
     pub fn wanted(&self) -> Option<&WantedKey> {
-        match &self.deed {
-            StepAction::Make(wanted)
+        match &self.action {
+            StepAction::Create(wanted)
             | StepAction::Change { wanted, .. }
             | StepAction::Keep { wanted, .. } => Some(wanted),
             StepAction::Delete(_) => None,
@@ -194,8 +194,8 @@ impl<'a> Step<'a> {
 
     /// The key as it is, if it is there.
     pub fn record(&self) -> Option<&Record> {
-        match &self.deed {
-            StepAction::Make(_) => None,
+        match &self.action {
+            StepAction::Create(_) => None,
             StepAction::Change { before, .. } => Some(before),
             StepAction::Keep { record, .. } | StepAction::Delete(record) => Some(record),
         }
@@ -203,7 +203,7 @@ impl<'a> Step<'a> {
 
     /// What is to be changed about it.
     pub fn changes(&self) -> Vec<Field> {
-        match &self.deed {
+        match &self.action {
             StepAction::Change { before, after, .. } => differences(Some(&before.key), Some(after)),
             _ => Vec::new(),
         }
@@ -211,7 +211,7 @@ impl<'a> Step<'a> {
 
     /// How it will stand at `now`; `None` of one that is not there yet.
     pub fn effective_status(&self, now: Timestamp) -> Option<EffectiveStatus> {
-        match &self.deed {
+        match &self.action {
             StepAction::Change { after, .. } => Some(after.effective_status(now)),
             _ => self.record().map(|record| record.key.effective_status(now)),
         }
@@ -236,7 +236,7 @@ impl WantedKey {
             _ => {
                 let end = self.expires.map(|expires| expires.resolve(now));
                 end.transpose().map_err(|invalid| at(&invalid))?;
-                Ok(StepAction::Make(self).into())
+                Ok(StepAction::Create(self).into())
             }
         }
     }
@@ -299,7 +299,7 @@ impl WantedKey {
             Some(end) if end <= now => finding = Some(Obstacle::Over(end)),
             end => after = after.expiring(end),
         }
-        let deed = if after == *key {
+        let action = if after == *key {
             StepAction::Keep {
                 wanted: self,
                 record,
@@ -313,7 +313,7 @@ impl WantedKey {
         };
         Ok(Step {
             finding,
-            ..Step::from(deed)
+            ..Step::from(action)
         })
     }
 
@@ -332,7 +332,7 @@ impl StepAction<'_> {
     /// What is done, as a word.
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Make(_) => "make",
+            Self::Create(_) => "make",
             Self::Change { .. } => "change",
             Self::Keep { .. } => "keep",
             Self::Delete(_) => "delete",

@@ -15,7 +15,7 @@ use crate::files::real;
 use crate::key::{Description, Kind, Limit, Permission, Status, escape_controls};
 use crate::settings::Settings;
 
-const KNOWN: [&str; 11] = [
+const FIELDS: [&str; 11] = [
     "name",
     "kind",
     "username",
@@ -116,7 +116,7 @@ fn wanted(
 ) -> Option<WantedKey> {
     let fields = ManifestTable {
         table,
-        known: &KNOWN,
+        known: &FIELDS,
         what: "a key",
     };
     fields.expect_known(mistakes);

@@ -10,13 +10,13 @@ use super::field::{FieldError, ManifestErrors, ManifestTable, kind_of, parsed, t
 use crate::key::{Invalid, Kind, Period, quoted};
 use crate::settings::expanded;
 
-const KNOWN: [&str; 5] = ["file", "username", "secret", "command", "timeout"];
+const FIELDS: [&str; 5] = ["file", "username", "secret", "command", "timeout"];
 
 /// How long a command may take if nothing is said.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long it may take at most: a secret that waits longer than an hour is dropped.
-const LONGEST: Duration = Duration::from_secs(30 * 60);
+const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
 /// What may stand there.
 const EXAMPLES: &str = "write `save = { file = \".env\", secret = \"API_KEY\" }`, \
@@ -78,7 +78,7 @@ fn of_table(
 ) -> Option<Result<WantedDestination, FieldError>> {
     let fields = ManifestTable {
         table,
-        known: &KNOWN,
+        known: &FIELDS,
         what: "`save`",
     };
     fields.expect_known(mistakes);
@@ -160,7 +160,7 @@ fn of_command(
     }
     Some(Ok(WantedDestination::Command {
         words: words?,
-        timeout: timeout.unwrap_or(TIMEOUT),
+        timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
     }))
 }
 
@@ -207,7 +207,7 @@ fn timeout(value: &DeValue<'_>) -> Result<Duration, FieldError> {
     let length = parsed::<Period>(value)?.length();
     let text = text(value)?;
     length
-        .filter(|&length| length <= LONGEST)
+        .filter(|&length| length <= MAX_TIMEOUT)
         .ok_or_else(|| {
             Invalid::new("a timeout", text, "a timeout is at most 30 minutes")
                 .with_hint("write `60s`")

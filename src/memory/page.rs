@@ -20,18 +20,18 @@ const XFS_SUPER_MAGIC: FsType = FsType(0x5846_5342);
 
 /// Where what one process writes is in another's mapping at once, because both are the same
 /// memory. Not so on a layered or networked file system.
-const COHERENT: [FsType; 4] = [
+const COHERENT_FILE_SYSTEMS: [FsType; 4] = [
     EXT4_SUPER_MAGIC,
     XFS_SUPER_MAGIC,
     BTRFS_SUPER_MAGIC,
     TMPFS_MAGIC,
 ];
 
-/// Marks an entry of [`PAGES`] that is taken, but of no page.
-const TAKEN: usize = 1;
+/// Marks an entry of [`MAPPED`] that is taken, but of no page.
+const RESERVED: usize = 1;
 
 /// Where the mapped pages begin; zero where there is none.
-static PAGES: [AtomicUsize; 16] = [const { AtomicUsize::new(0) }; 16];
+static MAPPED: [AtomicUsize; 16] = [const { AtomicUsize::new(0) }; 16];
 
 /// The first page of a file, as every write of any process leaves it. Of a file that was cut
 /// off before it is read, it is zeros for ever.
@@ -46,12 +46,12 @@ impl FirstPage {
     /// write, or the system does not let it.
     pub fn of(file: &File) -> Option<Self> {
         let kind = fstatfs(file).ok()?.filesystem_type();
-        if !COHERENT.contains(&kind) || !survives_cutting() {
+        if !COHERENT_FILE_SYSTEMS.contains(&kind) || !survives_cutting() {
             return None;
         }
-        let entry = PAGES.iter().find(|entry| {
+        let entry = MAPPED.iter().find(|entry| {
             entry
-                .compare_exchange(0, TAKEN, Ordering::SeqCst, Ordering::SeqCst)
+                .compare_exchange(0, RESERVED, Ordering::SeqCst, Ordering::SeqCst)
                 .is_ok()
         })?;
         // SAFETY: a mapping of its own, anywhere, touches no memory that exists.
@@ -87,7 +87,7 @@ impl FirstPage {
 impl Drop for FirstPage {
     fn drop(&mut self) {
         // A fault at an address that is not a page of ours any longer is not ours to handle.
-        self.entry.store(TAKEN, Ordering::SeqCst);
+        self.entry.store(RESERVED, Ordering::SeqCst);
         if let Some(begins) = NonNull::new(self.begins as *mut c_void) {
             // SAFETY: it is mapped, and nobody reads it: that takes this value.
             let _ = unsafe { munmap(begins, PAGE.get()) };
@@ -110,10 +110,10 @@ fn survives_cutting() -> bool {
 extern "C" fn put_zeros(_: c_int, fault: *mut siginfo_t, _: *mut c_void) {
     // SAFETY: the kernel hands over what it knows of the fault.
     let at = unsafe { (*fault).si_addr() } as usize;
-    let begins = PAGES
+    let begins = MAPPED
         .iter()
         .map(|entry| entry.load(Ordering::SeqCst))
-        .find(|&begins| begins > TAKEN && (begins..begins + PAGE.get()).contains(&at));
+        .find(|&begins| begins > RESERVED && (begins..begins + PAGE.get()).contains(&at));
     let protection = ProtFlags::PROT_READ;
     let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_FIXED;
     // SAFETY: takes the place of a mapping that is ours alone, which nobody could read.
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn any_number_of_files_can_be_mapped_one_after_the_other() {
-        for _ in 0..10 * PAGES.len() {
+        for _ in 0..10 * MAPPED.len() {
             let file = tempfile::tempfile_in("/dev/shm").expect("a file in memory");
             file.write_all_at(&[7; 4096], 0).expect("written");
             assert!(FirstPage::of(&file).is_some());

@@ -8,7 +8,7 @@ use nix::unistd::{Uid, User, gethostname, getuid};
 use crate::vault::{Actor, Sudoer};
 
 /// What the kernel says of a process that began with no login (audit(8)).
-const NO_LOGIN: u32 = u32::MAX;
+const LOGIN_UID_UNSET: u32 = u32::MAX;
 
 /// The user and host that the log names.
 pub fn actor() -> Actor {
@@ -35,7 +35,7 @@ fn name(uid: Uid) -> String {
 fn login() -> Option<Uid> {
     let uid = fs::read_to_string("/proc/self/loginuid").ok()?;
     let uid = uid.trim().parse().ok()?;
-    (uid != NO_LOGIN).then(|| Uid::from_raw(uid))
+    (uid != LOGIN_UID_UNSET).then(|| Uid::from_raw(uid))
 }
 
 /// Who became this user. Whoever starts the process writes its environment, so that `SUDO_USER`

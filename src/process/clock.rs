@@ -6,13 +6,13 @@ use jiff::Timestamp;
 
 /// The first second that is reckoned with: 1970. Some of what postkey is built from cannot tell
 /// a time before.
-const FIRST: i64 = 0;
+const EARLIEST: i64 = 0;
 
 /// The last one: the year 9000. Terms and zones have room until the calendar ends.
-const LAST: i64 = 221_845_392_000;
+const LATEST: i64 = 221_845_392_000;
 
 /// The last second that HTTP has a date for (RFC 9110, section 5.6.7): years have four digits.
-const LAST_DATE: i64 = 253_402_300_799;
+const LATEST_HTTP_DATE: i64 = 253_402_300_799;
 
 /// A clock that says what cannot be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +27,7 @@ impl WrongClock {
 
     /// The time that comes nearest to it and can be reckoned with.
     pub fn nearest(self) -> Timestamp {
-        timestamp(self.seconds.clamp(FIRST, LAST))
+        timestamp(self.seconds.clamp(EARLIEST, LATEST))
     }
 }
 
@@ -47,11 +47,11 @@ pub fn clock() -> Result<Timestamp, WrongClock> {
 
 /// Whether HTTP has a date for what the clock says.
 pub fn has_http_date() -> bool {
-    (FIRST..=LAST_DATE).contains(&seconds())
+    (EARLIEST..=LATEST_HTTP_DATE).contains(&seconds())
 }
 
 fn reckoned(seconds: i64) -> Result<Timestamp, WrongClock> {
-    match (FIRST..=LAST).contains(&seconds) {
+    match (EARLIEST..=LATEST).contains(&seconds) {
         true => Ok(timestamp(seconds)),
         false => Err(WrongClock { seconds }),
     }
@@ -85,19 +85,23 @@ mod tests {
     #[test]
     fn a_clock_beyond_what_can_be_reckoned_with_is_wrong() {
         for (seconds, nearest, said) in [
-            (i64::MIN, FIRST, "-9223372036854775808 seconds since 1970"),
-            (-62_135_596_800, FIRST, "0001-01-01T00:00:00Z"),
-            (-1, FIRST, "1969-12-31T23:59:59Z"),
-            (LAST + 1, LAST, "9000-01-01T00:00:01Z"),
-            (LAST_DATE, LAST, "253402300799 seconds since 1970"),
-            (i64::MAX, LAST, "9223372036854775807 seconds since 1970"),
+            (
+                i64::MIN,
+                EARLIEST,
+                "-9223372036854775808 seconds since 1970",
+            ),
+            (-62_135_596_800, EARLIEST, "0001-01-01T00:00:00Z"),
+            (-1, EARLIEST, "1969-12-31T23:59:59Z"),
+            (LATEST + 1, LATEST, "9000-01-01T00:00:01Z"),
+            (LATEST_HTTP_DATE, LATEST, "253402300799 seconds since 1970"),
+            (i64::MAX, LATEST, "9223372036854775807 seconds since 1970"),
         ] {
             let wrong = reckoned(seconds).expect_err("a wrong clock");
             assert_eq!(wrong.nearest().as_second(), nearest, "{seconds}");
             let message = format!("the system clock is wrong: it says {said}");
             assert_eq!(wrong.to_string(), message);
         }
-        for seconds in [FIRST, i64::from(i32::MAX) + 1, 1 << 32, LAST] {
+        for seconds in [EARLIEST, i64::from(i32::MAX) + 1, 1 << 32, LATEST] {
             let now = reckoned(seconds).map(Timestamp::as_second);
             assert_eq!(now, Ok(seconds));
         }

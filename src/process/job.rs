@@ -17,7 +17,7 @@ use nix::sys::stat::fstat;
 use nix::unistd::{Pid, getppid};
 
 /// What some CI system or other sets in each of its jobs.
-const MARKS: [&str; 6] = [
+const CI_VARIABLES: [&str; 6] = [
     "CI",
     "GITHUB_ACTIONS",
     "GITLAB_CI",
@@ -27,7 +27,7 @@ const MARKS: [&str; 6] = [
 ];
 
 /// How many processes are looked at on the way up, at most.
-const ANCESTORS: usize = 64;
+const MAX_ANCESTORS: usize = 64;
 
 /// What GitHub's runner is called, whose children are the steps of a job.
 const GITHUB_RUNNER: &str = "Runner.Worker";
@@ -61,11 +61,11 @@ fn is_job() -> bool {
     marks().next().is_some()
 }
 
-/// Those of the [`MARKS`] that are set.
+/// Those of the [`CI_VARIABLES`] that are set.
 fn marks() -> impl Iterator<Item = &'static str> {
     let is_set = |value: &OsStr| !["", "0", "false"].iter().any(|no| value == *no);
     let is_marked = move |mark: &&str| env::var_os(mark).is_some_and(|value| is_set(&value));
-    MARKS.into_iter().filter(is_marked)
+    CI_VARIABLES.into_iter().filter(is_marked)
 }
 
 /// Whether standard output and standard error are one, and nobody between here and the runner has
@@ -83,7 +83,7 @@ fn is_one_with_errors() -> bool {
 fn is_step_output() -> bool {
     let output = id(&io::stdout());
     let mut process = Pid::this();
-    for _ in 0..ANCESTORS {
+    for _ in 0..MAX_ANCESTORS {
         let Some(above) = parent(process) else {
             return false;
         };

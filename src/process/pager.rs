@@ -10,7 +10,7 @@ use nix::unistd;
 use super::{DeferredSignals, die_by};
 
 /// How `less` passes colors on, and ends where all fits one screen (as git has it).
-const LESS: &str = "FRX";
+const LESS_OPTIONS: &str = "FRX";
 
 /// A pager that reads standard output until this is dropped.
 ///
@@ -39,7 +39,7 @@ impl Pager {
         let mut pager = Command::new("sh");
         pager.args(["-c", command]).stdin(Stdio::piped());
         if env::var_os("LESS").is_none() {
-            pager.env("LESS", LESS);
+            pager.env("LESS", LESS_OPTIONS);
         }
         let deferred = DeferredSignals::begin();
         let mut child = pager.spawn()?;

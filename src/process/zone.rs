@@ -30,7 +30,7 @@ const UTC: [&str; 4] = ["UTC", "Etc/UTC", "GMT", "Z"];
 pub const LOCAL_TIME: &str = "local time";
 
 /// How large a time zone's file may be, in bytes; the largest has some 4,000.
-const LARGEST: u64 = 64 << 10;
+const MAX_SIZE: u64 = 64 << 10;
 
 /// The local time zone: what `TZ` names, or else the system's.
 ///
@@ -106,8 +106,8 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
         .open(path)?;
     refuse_unless(file.metadata()?.is_file())?;
     let mut data = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut data)?;
-    refuse_unless(data.len() as u64 <= LARGEST)?;
+    file.take(MAX_SIZE + 1).read_to_end(&mut data)?;
+    refuse_unless(data.len() as u64 <= MAX_SIZE)?;
     Ok(data)
 }
 
@@ -157,7 +157,7 @@ mod tests {
         let folder = database();
         let place = folder.path();
         let path = |name: &str| place.join(name).to_str().expect("a path").to_owned();
-        let large = vec![b'x'; LARGEST as usize + 1];
+        let large = vec![b'x'; MAX_SIZE as usize + 1];
         fs::write(path("large"), large).expect("a file");
         nix::unistd::mkfifo(&place.join("fifo"), nix::sys::stat::Mode::S_IRWXU).expect("a fifo");
         std::os::unix::fs::symlink("/dev/zero", place.join("zero")).expect("a link");

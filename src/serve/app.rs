@@ -22,7 +22,7 @@ use crate::settings::Origins;
 use crate::vault::Error;
 
 /// Of how many damaged keys it is told.
-const DAMAGED: usize = 100;
+const MAX_DAMAGED: usize = 100;
 
 /// What every request is answered from.
 pub(super) struct App {
@@ -95,7 +95,7 @@ impl App {
     /// Tells once of each key that it is damaged.
     fn note_damage(&self, key: &str, error: &Error) {
         let mut told = locked(&self.damaged);
-        if told.len() < DAMAGED && told.insert(key.to_owned()) {
+        if told.len() < MAX_DAMAGED && told.insert(key.to_owned()) {
             (self.tell)(Notice::KeyDamaged(error.to_string()));
         }
     }

@@ -28,20 +28,20 @@ use super::login;
 use crate::process;
 
 /// How many connections are served at once at most; more wait to be accepted.
-pub(super) const CONNECTIONS: usize = 4096;
+pub(super) const MAX_CONNECTIONS: usize = 4096;
 
 /// How long at least a client may take for the head of a request, and a connection may be idle;
 /// at most it is twice that.
-const SLOWEST_HEAD: Duration = Duration::from_secs(6);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// How large the head of a request may be, in bytes.
-const LARGEST_HEAD: usize = 32 << 10;
+const MAX_HEAD: usize = 32 << 10;
 
 /// How long open connections are given to end when the service is to stop.
-const LAST_REQUESTS: Duration = Duration::from_secs(5);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
 /// How long to wait after a connection could not be accepted, for want of descriptors mostly.
-const AFTER_FAILURE: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// Accepts connections of all listeners, so many at once, until `stopping` is closed; each task then lets its
 /// open connections end.
@@ -88,7 +88,7 @@ impl Acceptor {
         }
         drop(self.listener);
         // Those that do not end in time end with the process.
-        let _ = timeout(LAST_REQUESTS, graceful.shutdown()).await;
+        let _ = timeout(SHUTDOWN_GRACE, graceful.shutdown()).await;
     }
 
     /// The next connection that there is room for.
@@ -99,7 +99,7 @@ impl Acceptor {
         loop {
             match self.listener.accept().await {
                 Ok(stream) => return (stream, permit),
-                Err(_) => sleep(AFTER_FAILURE).await,
+                Err(_) => sleep(ACCEPT_RETRY).await,
             }
         }
     }
@@ -132,7 +132,7 @@ async fn serve(
     let Ok(stream) = stream else { return };
     let mut http = http1::Builder::new();
     // It allows a head 100 fields; to say a number would cost a piece of memory each time.
-    http.max_buf_size(LARGEST_HEAD).writev(false);
+    http.max_buf_size(MAX_HEAD).writev(false);
     // A client may say that it will ask nothing more, and still waits for its answer.
     http.half_close(true);
     let progress = ConnectionProgress::default();
@@ -182,7 +182,7 @@ impl ConnectionProgress {
     async fn stands_still(&self) {
         let mut before = self.state();
         loop {
-            sleep(SLOWEST_HEAD).await;
+            sleep(HEAD_TIMEOUT).await;
             let now = self.state();
             let (begun, ended) = now;
             if now == before && begun == ended {

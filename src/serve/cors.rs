@@ -14,7 +14,7 @@ use super::credentials::text;
 use crate::settings::Origins;
 
 /// What a page may read of a refusal besides its status and body.
-const EXPOSED: HeaderValue = HeaderValue::from_static(
+const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
     "Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset",
 );
 
@@ -43,6 +43,6 @@ pub(super) fn allowed(origins: &Origins, headers: &HeaderMap) -> Option<HeaderVa
 pub(super) fn let_read(refusal: &mut Response, origin: HeaderValue) {
     let headers = refusal.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
     headers.insert(VARY, HeaderValue::from_static("Origin"));
 }

@@ -17,7 +17,7 @@ use crate::vault::{Action, Error, Head, SeenEnd, StoredSecret};
 const RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// How many ends at most are noted in one transaction, during which nobody else can write.
-const AT_ONCE: usize = 1000;
+const BATCH_SIZE: usize = 1000;
 
 /// What has ended, as far as this process saw.
 #[derive(Debug, Default)]
@@ -115,7 +115,7 @@ impl EndedTerms {
     ) -> Result<(), Error> {
         let seen: HashMap<String, SeenEnd> = {
             let all = locked(&self.seen);
-            let some = all.iter().take(AT_ONCE);
+            let some = all.iter().take(BATCH_SIZE);
             some.map(|(tail, end)| (tail.clone(), end.clone()))
                 .collect()
         };

@@ -29,12 +29,12 @@ use crate::vault::Error;
 use crate::verify::{Refusal, Verdict};
 
 /// How long at most it takes to tell whether keys can be verified.
-const SLOWEST_PROBE: Duration = Duration::from_millis(750);
+const PROBE_TIMEOUT: Duration = Duration::from_millis(750);
 
 /// The longest wait in seconds that a client is told in `Retry-After`. Some sleep that long
 /// without a word (urllib3, and with it Brevo's older Python clients); when a longer window ends
 /// is told by `X-RateLimit-Reset`.
-const LONGEST_RETRY_AFTER: i64 = 60;
+const MAX_RETRY_AFTER: i64 = 60;
 
 const POSTKEY_NAME: HeaderName = HeaderName::from_static("x-postkey-name");
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
@@ -109,7 +109,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
         .fallback(async || refused(NOT_FOUND))
-        .layer(DefaultBodyLimit::max(mail::LARGEST_REPORT))
+        .layer(DefaultBodyLimit::max(mail::MAX_REPORT))
         .with_state(app)
 }
 
@@ -229,7 +229,7 @@ fn answer(caller: Caller, decision: &Decision, now: Timestamp, mut asked: Header
         headers.insert(RESET, number(allowance.resets_at));
         if decision.verdict.refusal() == Some(Refusal::TOO_MANY_REQUESTS) {
             let wait = (allowance.resets_at - now.as_second()).max(1);
-            if wait <= LONGEST_RETRY_AFTER {
+            if wait <= MAX_RETRY_AFTER {
                 headers.insert(RETRY_AFTER, wait.into());
             }
         }
@@ -257,7 +257,7 @@ fn is_good(decision: &Decision) -> bool {
 async fn health(State(app): State<Arc<App>>) -> Response {
     let source = Arc::clone(&app.source);
     let probe = app.prober.run(move |()| source.probe());
-    let probed = timeout(SLOWEST_PROBE, probe).await;
+    let probed = timeout(PROBE_TIMEOUT, probe).await;
     match probed.ok().flatten().unwrap_or(Err(Error::Busy)) {
         Ok(()) => {
             app.note_vault(None);

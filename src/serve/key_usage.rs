@@ -13,7 +13,7 @@ use crate::verify::Verdict;
 
 /// How many kinds of presentations of one key are told apart until they are recorded; of more,
 /// the address is lost, and of twice as many also which secret was refused.
-const TOLD_APART: usize = 16;
+const MAX_DISTINCT: usize = 16;
 
 /// The use of one key, or of none that is known.
 #[derive(Debug, Default)]
@@ -67,7 +67,7 @@ impl Counts {
     /// Takes presentations back that could not be recorded, if there is room for them.
     pub(super) fn put_back(&mut self, seen: Seen) {
         self.is_dirty = true;
-        if self.seen.len() < TOLD_APART {
+        if self.seen.len() < MAX_DISTINCT {
             self.seen.push(seen);
         }
     }
@@ -101,9 +101,9 @@ impl Counts {
             return;
         }
         let kinds = self.seen.len();
-        let address = address.filter(|_| kinds < TOLD_APART);
-        let tail = tail.filter(|_| kinds < 2 * TOLD_APART || verdict.is_accepted());
-        if kinds >= TOLD_APART && self.is_noted(verdict, tail, address, at) {
+        let address = address.filter(|_| kinds < MAX_DISTINCT);
+        let tail = tail.filter(|_| kinds < 2 * MAX_DISTINCT || verdict.is_accepted());
+        if kinds >= MAX_DISTINCT && self.is_noted(verdict, tail, address, at) {
             return;
         }
         self.seen.push(Seen {

@@ -27,10 +27,10 @@ use crate::vault::{Error, FoundSecret, KeyId, Record, StoredSecret, Vault};
 use crate::verify::{Question, Refusal, Verdict, judge};
 
 /// How large a report of a login may be, in bytes.
-pub(super) const LARGEST_REPORT: usize = 64 << 10;
+pub(super) const MAX_REPORT: usize = 64 << 10;
 
 /// How long the body of a report may take.
-const SLOWEST_REPORT: Duration = Duration::from_secs(10);
+const REPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// For a mail server that reports what is no login.
 const BAD_REPORT: Refusal = Refusal {
@@ -91,8 +91,8 @@ pub(super) async fn report(State(app): State<Arc<App>>, request: Request) -> Res
         // A token that cannot be read says nothing of the vault.
         return refused(is_from_dovecot.map_or(UNAVAILABLE, |_| NOT_THE_MAIL_SERVER));
     }
-    let body = axum::body::to_bytes(request.into_body(), LARGEST_REPORT);
-    let Ok(Ok(body)) = timeout(SLOWEST_REPORT, body).await else {
+    let body = axum::body::to_bytes(request.into_body(), MAX_REPORT);
+    let Ok(Ok(body)) = timeout(REPORT_TIMEOUT, body).await else {
         return refused(BAD_REPORT);
     };
     match count(&app, &body).await {

@@ -59,14 +59,14 @@ use vault_handle::VaultHandle;
 use workers::Workers;
 
 /// How many threads read the vault.
-const READERS: usize = 4;
+const READER_THREADS: usize = 4;
 
 /// How many descriptors are needed for all but connections, and how many more for each core,
 /// which has a thread that serves connections and one that hashes.
 const DESCRIPTORS: (usize, usize) = (40, 8);
 
 /// With room for fewer connections than this, it does not begin.
-const FEWEST_CONNECTIONS: usize = 8;
+const MIN_CONNECTIONS: usize = 8;
 
 /// What is served, and where.
 #[derive(Debug)]
@@ -111,8 +111,11 @@ fn room(cores: usize) -> Result<usize, Error> {
     let limit = process::raise_open_files();
     let (others, each) = DESCRIPTORS;
     let needed = process::open_files() + others + each * cores;
-    match limit.saturating_sub(needed).min(connections::CONNECTIONS) {
-        room if room < FEWEST_CONNECTIONS => Err(Error::TooFewFiles(limit)),
+    match limit
+        .saturating_sub(needed)
+        .min(connections::MAX_CONNECTIONS)
+    {
+        room if room < MIN_CONNECTIONS => Err(Error::TooFewFiles(limit)),
         room => Ok(room),
     }
 }
@@ -123,7 +126,7 @@ fn open(config: &ServeConfig, cores: usize, tell: Notify) -> Result<App, Error> 
     let usage_recorder = Arc::new(UsageRecorder::new(config.retention));
     let ended = Arc::new(EndedTerms::default());
     let hashers = Hashers::hashing(cores).map_err(Error::Thread)?;
-    let readers = Pool::start("reader", READERS, || ()).map_err(Error::Thread)?;
+    let readers = Pool::start("reader", READER_THREADS, || ()).map_err(Error::Thread)?;
     let readers: Arc<Readers> = Arc::new(readers);
     let permissions = config.permissions.clone();
     let metrics = Metrics::new();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::lock::locked;
 
 /// How many refusals a second are answered at once; as many may come in a burst.
-const FREE: f64 = 100.0;
+const FREE_RATE: f64 = 100.0;
 
 /// How long a refusal beyond that waits for its answer. What is refused is looked up in the vault
 /// each time, which costs more than what is accepted from memory: whoever floods gets few answers
@@ -15,7 +15,7 @@ const PENALTY: Duration = Duration::from_millis(250);
 
 /// How long after its request a refusal is answered at the earliest. A secret that ends like a
 /// key's takes some 30 µs longer to refuse than another: that the key exists must not be measured.
-const EARLIEST: Duration = Duration::from_millis(2);
+const MIN_DELAY: Duration = Duration::from_millis(2);
 
 /// A bucket of refusals that are answered without a penalty.
 #[derive(Debug)]
@@ -30,14 +30,14 @@ struct Bucket {
 impl Throttle {
     pub(super) fn new(now: Instant) -> Self {
         Self(Mutex::new(Bucket {
-            left: FREE,
+            left: FREE_RATE,
             filled_at: now,
         }))
     }
 
     /// When the refusal of a request is answered.
     pub(super) fn answer_at(&self, received: Instant, now: Instant) -> Instant {
-        let earliest = received + EARLIEST;
+        let earliest = received + MIN_DELAY;
         let penalty = self.penalty(now);
         penalty.map_or(earliest, |penalty| earliest.max(now + penalty))
     }
@@ -47,8 +47,8 @@ impl Throttle {
         let gained = now
             .saturating_duration_since(bucket.filled_at)
             .as_secs_f64()
-            * FREE;
-        bucket.left = (bucket.left + gained).min(FREE);
+            * FREE_RATE;
+        bucket.left = (bucket.left + gained).min(FREE_RATE);
         bucket.filled_at = now;
         if bucket.left < 1.0 {
             return Some(PENALTY);
@@ -83,7 +83,7 @@ mod tests {
         let throttle = Throttle::new(received);
         for took in [0, 30, 500, 1999] {
             let now = received + Duration::from_micros(took);
-            assert_eq!(throttle.answer_at(received, now), received + EARLIEST);
+            assert_eq!(throttle.answer_at(received, now), received + MIN_DELAY);
         }
     }
 }

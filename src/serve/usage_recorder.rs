@@ -15,7 +15,7 @@ use crate::verify::Verdict;
 /// Of how many keys at most uses are recorded in one go: of more that are in use at a time, some
 /// wait a second or two longer, so that recording takes no more of the processor, nor of the
 /// file's one writer, the more keys there are.
-const AT_ONCE: usize = 2048;
+const BATCH_SIZE: usize = 2048;
 
 /// What every key was used for since it was last recorded.
 #[derive(Debug)]
@@ -171,7 +171,7 @@ impl UsageRecorder {
 
     fn waiting_longest(&self) -> Vec<Arc<KeyUsage>> {
         let mut dirty = locked(&self.dirty);
-        let count = dirty.len().min(AT_ONCE);
+        let count = dirty.len().min(BATCH_SIZE);
         let later = dirty.split_off(count);
         std::mem::replace(&mut *dirty, later)
     }

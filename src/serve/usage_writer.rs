@@ -11,7 +11,7 @@ use super::app::App;
 use crate::process;
 
 /// How often use is recorded.
-const RECORDED_EVERY: Duration = Duration::from_secs(1);
+const WRITE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The thread that records use.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl UsageWriter {
 /// Records use, and tells when that fails and when it succeeds again.
 fn record(app: &App, stopped: &Receiver<()>) {
     let (mut is_up, mut is_right) = (true, true);
-    while stopped.recv_timeout(RECORDED_EVERY) == Err(RecvTimeoutError::Timeout) {
+    while stopped.recv_timeout(WRITE_INTERVAL) == Err(RecvTimeoutError::Timeout) {
         app.look_again();
         is_right = tell_of_clock(app, is_right);
         app.usage_recorder.forget_idle();

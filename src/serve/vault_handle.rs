@@ -20,20 +20,20 @@ use crate::vault::{Action, Author, ChangeWatch, ChangedAt, Error, FoundSecret, V
 
 /// How often it is looked whether the vault is still where it was, in milliseconds. What was
 /// committed to it is seen at once; its removal, or a copy over it, may be seen so much later.
-const LOOK_AFTER: u64 = 1;
+const RECHECK_SECONDS: u64 = 1;
 
 /// How long at most a busy record of uses is waited for: who is served must not notice.
 const USAGE_WAIT: Duration = Duration::from_millis(250);
 
 /// How long a locked vault is waited for by whoever only wants to know whether it can be read;
 /// a commit takes less.
-const PROBED_FOR: Duration = Duration::from_millis(250);
+const PROBE_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// How long it takes to open a vault, about.
-const OPENED_IN: Duration = Duration::from_millis(2);
+const OPEN_COST: Duration = Duration::from_millis(2);
 
 /// How many connections are kept open for the next reader.
-const KEPT: usize = 4;
+const MAX_IDLE: usize = 4;
 
 /// The vault, opened again whenever it was replaced.
 #[derive(Debug)]
@@ -119,7 +119,7 @@ impl VaultHandle {
         // Not the clock, which may stand still or be set.
         let now = self.start.elapsed().as_millis() as u64;
         let looked_at = self.looked_at.load(Ordering::Relaxed);
-        if now.wrapping_sub(looked_at) < LOOK_AFTER {
+        if now.wrapping_sub(looked_at) < RECHECK_SECONDS {
             return true;
         }
         let changed_at = opened.watch.changed_at();
@@ -159,7 +159,7 @@ impl VaultHandle {
 
     /// Finds out whether the vault can be read, without waiting for long. Blocks.
     pub(super) fn probe(&self) -> Result<(), Error> {
-        let read = self.read_until(Deadline::after(PROBED_FOR), |vault| vault.head());
+        let read = self.read_until(Deadline::after(PROBE_TIMEOUT), |vault| vault.head());
         read.map(drop)
     }
 
@@ -255,7 +255,7 @@ impl VaultHandle {
                 Ok(opening) => return Ok(opening),
                 Err(TryLockError::Poisoned(opening)) => return Ok(opening.into_inner()),
                 Err(TryLockError::WouldBlock) if until.left().is_zero() => return Err(Error::Busy),
-                Err(TryLockError::WouldBlock) => sleep(OPENED_IN),
+                Err(TryLockError::WouldBlock) => sleep(OPEN_COST),
             }
         }
     }
@@ -282,7 +282,7 @@ impl OpenedVault {
 
     fn put_back(&self, vault: Vault, vault_version: VaultVersion) {
         let mut idle = self.idle();
-        if idle.len() < KEPT {
+        if idle.len() < MAX_IDLE {
             idle.push((vault, vault_version));
         }
     }

@@ -6,13 +6,13 @@ use std::str::FromStr;
 use crate::key::Invalid;
 
 /// How many headers may be named.
-const MOST: usize = 8;
+const MAX_HEADERS: usize = 8;
 
 /// How long the name of a header may be, in bytes.
-const LONGEST: usize = 64;
+const MAX_LENGTH: usize = 64;
 
 /// What a header of this name means to gateways, clients or `serve` itself.
-const TAKEN: [&str; 20] = [
+const RESERVED: [&str; 20] = [
     "accept",
     "authorization",
     "cache-control",
@@ -35,8 +35,8 @@ const TAKEN: [&str; 20] = [
     "via",
 ];
 
-/// As [`TAKEN`], of all names that begin so.
-const TAKEN_STARTS: [&str; 10] = [
+/// As [`RESERVED`], of all names that begin so.
+const RESERVED_PREFIXES: [&str; 10] = [
     "access-control-",
     "content-",
     "if-",
@@ -88,7 +88,7 @@ impl Credentials {
         if headers.is_empty() && !bearer {
             return refused("with `bearer = false` no key could be sent");
         }
-        if headers.len() > MOST {
+        if headers.len() > MAX_HEADERS {
             return refused("it names more than 8");
         }
         let is_named_before = |(at, header)| headers[..at].contains(header);
@@ -127,7 +127,7 @@ impl FromStr for KeyHeader {
         };
         // Gateways drop a header with `_`, or take it for `-`.
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        if name.len() > LONGEST {
+        if name.len() > MAX_LENGTH {
             return refused("it is longer than 64 characters");
         }
         if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.bytes().all(is_plain) {
@@ -141,7 +141,11 @@ impl FromStr for KeyHeader {
             );
             return Err(invalid.with_hint("`bearer = true` reads it, and is the default"));
         }
-        if TAKEN.contains(&&*name) || TAKEN_STARTS.iter().any(|start| name.starts_with(start)) {
+        if RESERVED.contains(&&*name)
+            || RESERVED_PREFIXES
+                .iter()
+                .any(|start| name.starts_with(start))
+        {
             return refused("that header has another meaning");
         }
         Ok(Self(name))
@@ -179,7 +183,7 @@ mod tests {
                 "{text}"
             );
         }
-        assert!("a".repeat(LONGEST + 1).parse::<KeyHeader>().is_err());
+        assert!("a".repeat(MAX_LENGTH + 1).parse::<KeyHeader>().is_err());
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::files::{self, FileRole};
 use crate::key::{Brand, Expiry, Limit, Permission, Rule, Term, escape_controls, quoted};
 
 /// How large a settings file may be, in bytes.
-const LARGEST: u64 = 1 << 20;
+const MAX_SIZE: u64 = 1 << 20;
 
 /// `config.toml` as it is written.
 #[derive(Debug, Default, Deserialize)]
@@ -124,7 +124,7 @@ pub(super) fn read(path: &Path, is_named: bool) -> Result<String, Error> {
     };
     match fs::metadata(path) {
         Ok(found) if !found.is_file() => return Err(failed(&"it is not a regular file")),
-        Ok(found) if found.len() > LARGEST => return Err(failed(&"it is larger than 1 MiB")),
+        Ok(found) if found.len() > MAX_SIZE => return Err(failed(&"it is larger than 1 MiB")),
         Ok(_) => {}
         Err(error) if is_missing(&error) && !is_named => return Ok(String::new()),
         Err(error) => return Err(failed(&error)),
@@ -138,7 +138,7 @@ pub(super) fn read(path: &Path, is_named: bool) -> Result<String, Error> {
         error => failed(&error),
     })?;
     let mut text = String::new();
-    file.take(LARGEST)
+    file.take(MAX_SIZE)
         .read_to_string(&mut text)
         .map_err(|error| failed(&error))?;
     Ok(text)

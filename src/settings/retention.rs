@@ -8,7 +8,7 @@ use crate::key::{Invalid, Period};
 const DAY: u64 = 86_400;
 
 /// The most days: ten years.
-const MOST_DAYS: u64 = 3650;
+const MAX_DAYS: u64 = 3650;
 
 /// On how many days at most, of each key, use is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,10 +35,10 @@ impl FromStr for Retention {
         let days = length
             .filter(|length| length.subsec_nanos() == 0 && length.as_secs() % DAY == 0)
             .map(|length| length.as_secs() / DAY)
-            .filter(|days| (1..=MOST_DAYS).contains(days));
+            .filter(|days| (1..=MAX_DAYS).contains(days));
         let days = days.and_then(|days| i64::try_from(days).ok());
         days.map(Self).ok_or_else(|| {
-            let rule = format!("usage is kept for whole days, from 1d to {MOST_DAYS}d");
+            let rule = format!("usage is kept for whole days, from 1d to {MAX_DAYS}d");
             Invalid::new("a retention period", text, rule).with_hint("write `90d` or `400d`")
         })
     }

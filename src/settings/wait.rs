@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::key::{Invalid, Period};
 
 /// How long a busy vault may be waited for.
-const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+const MAX_WAIT: Duration = Duration::from_secs(86_400);
 
 /// How long to wait for a busy vault: at most one day, 5 s if nothing is said.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +24,7 @@ impl FromStr for Wait {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let length = text.parse::<Period>()?.length();
         length
-            .filter(|&length| length <= LONGEST_WAIT)
+            .filter(|&length| length <= MAX_WAIT)
             .map(Self)
             .ok_or_else(|| {
                 Invalid::new("a timeout", text, "a timeout is at most one day")

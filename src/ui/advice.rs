@@ -14,7 +14,7 @@ use crate::key::Key;
 const COMMAND: &str = "`postkey ";
 
 /// Commands that mean no vault.
-const ANYWHERE: [&str; 3] = ["help", "-", "connect"];
+const VAULTLESS: [&str; 3] = ["help", "-", "connect"];
 
 /// How a key gets another secret if its current one is lost, in a sentence: what is still used
 /// goes on working wherever that is possible.
@@ -68,7 +68,7 @@ pub(super) fn completed(text: &str, globals: &str) -> String {
     let mut completed = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         completed.push_str("`postkey");
-        if !ANYWHERE.iter().any(|word| part.starts_with(word)) {
+        if !VAULTLESS.iter().any(|word| part.starts_with(word)) {
             completed.push_str(globals);
         }
         completed.push(' ');

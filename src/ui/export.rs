@@ -18,10 +18,10 @@ use crate::vault::ValidSecret;
 const BUFFER: usize = 64 << 10;
 
 /// What stands before the vault's mark at the end of the first line.
-const VAULT: &str = " Vault: ";
+const VAULT_LABEL: &str = " Vault: ";
 
 /// How many of those that are left out are named.
-const NAMED: usize = 3;
+const MAX_NAMED: usize = 3;
 
 /// An export under way: text that is taken out now and then.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl ExportCounts {
 
     fn leave_out(&mut self, what: String) {
         self.left_out += 1;
-        if self.named.len() < NAMED {
+        if self.named.len() < MAX_NAMED {
             self.named.push(what);
         }
     }
@@ -75,7 +75,7 @@ impl ExportText {
     /// Begins an export of what is good at `now` in the vault with this mark.
     pub fn new(format: ExportFormat, now: Timestamp, mark: Option<&str>) -> Self {
         let mark = mark.filter(|_| format != ExportFormat::Json);
-        let mark = mark.map_or_else(String::new, |mark| format!("{VAULT}{mark}"));
+        let mark = mark.map_or_else(String::new, |mark| format!("{VAULT_LABEL}{mark}"));
         let text = [beginning(format), &mark, "\n"].concat().into_bytes();
         Self {
             format,
@@ -102,7 +102,7 @@ impl ExportText {
     /// Passes by what cannot be understood, and so is refused.
     pub fn pass_by(&mut self, damage: String) {
         self.tally.unread += 1;
-        if self.tally.damage.len() < NAMED {
+        if self.tally.damage.len() < MAX_NAMED {
             self.tally.damage.push(damage);
         }
     }
@@ -192,7 +192,7 @@ fn is_object(text: &[u8]) -> bool {
 /// The mark of the vault that an export is of.
 fn mark_in(start: &[u8]) -> Option<&str> {
     let line = start.split(|&byte| byte == b'\n').next()?;
-    let (_, mark) = str::from_utf8(line).ok()?.split_once(VAULT)?;
+    let (_, mark) = str::from_utf8(line).ok()?.split_once(VAULT_LABEL)?;
     Some(mark)
 }
 

@@ -11,10 +11,10 @@ use crate::key::escape_controls;
 use crate::process;
 
 /// How many items are listed above a question that is answered by a line.
-const LISTED: usize = 50;
+const MAX_LISTED: usize = 50;
 
 /// How many items of a menu are seen at once.
-const SEEN: usize = 10;
+const VISIBLE: usize = 10;
 
 /// The gap between two columns.
 const GAP: usize = 2;
@@ -23,7 +23,7 @@ const GAP: usize = 2;
 const MARGIN: usize = 3;
 
 /// What is left of the first column at least.
-const LEAST: usize = 16;
+const MIN_WIDTH: usize = 16;
 
 /// An item as its cells; the first one is the word that it can be chosen by.
 pub type MenuItem = Vec<String>;
@@ -55,7 +55,7 @@ impl Ui {
             .items(lines(items, room()))
             .default(0);
         select
-            .max_length(SEEN)
+            .max_length(VISIBLE)
             .interact_opt()
             .map_err(from_dialoguer)
     }
@@ -63,7 +63,7 @@ impl Ui {
     /// The same where the terminal has no cursor to move: the items are numbered, and a number or
     /// an item's word is typed; an empty line and the end of input are `None`.
     fn choose_by_line(&self, question: &str, items: &[MenuItem]) -> Result<Option<usize>, Error> {
-        for (at, line) in lines(items, room()).iter().enumerate().take(LISTED) {
+        for (at, line) in lines(items, room()).iter().enumerate().take(MAX_LISTED) {
             self.say_row(&format!("{:>3}  {line}", at + 1));
         }
         loop {
@@ -109,7 +109,7 @@ fn lines(items: &[MenuItem], room: usize) -> Vec<String> {
     if let Some((first, others)) = widths.split_first_mut() {
         let others = others.iter().filter(|width| **width > 0);
         let others: usize = others.map(|width| width + GAP).sum();
-        *first = (*first).min(room.saturating_sub(others).max(LEAST));
+        *first = (*first).min(room.saturating_sub(others).max(MIN_WIDTH));
     }
     items.iter().map(|item| line(item, &widths, room)).collect()
 }

@@ -9,7 +9,7 @@ use super::Ui;
 use crate::process;
 
 /// What talks while it goes on shows how far it is only if it takes longer than this.
-const LONG: Duration = Duration::from_secs(1);
+const DELAY: Duration = Duration::from_secs(1);
 
 /// A bar that is gone when this is dropped.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Ui {
         let Some(bar) = &self.bar else {
             return;
         };
-        if is_shown && bar.is_hidden() && bar.elapsed() > LONG {
+        if is_shown && bar.is_hidden() && bar.elapsed() > DELAY {
             bar.set_draw_target(ProgressDrawTarget::stderr());
         }
         bar.set_message(part.to_owned());

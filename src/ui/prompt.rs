@@ -17,10 +17,10 @@ use crate::process::job;
 
 /// Room for what a terminal's line holds (Linux, N_TTY), so that no copy of a secret stays
 /// behind where a buffer grew.
-const LONGEST_ANSWER: usize = 4096;
+const MAX_ANSWER: usize = 4096;
 
 /// Room for a pasted text of several lines, in bytes.
-const LONGEST_TEXT: usize = 64 << 10;
+const MAX_TEXT: usize = 64 << 10;
 
 impl Ui {
     /// Makes sure that somebody can be asked.
@@ -151,13 +151,13 @@ impl Ui {
     pub fn hidden_text(&self, question: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
         let _guard = Guard::unechoed().map_err(|error| unreadable(&error))?;
         self.put(question, None);
-        let mut text = Zeroizing::new(Vec::with_capacity(LONGEST_TEXT));
+        let mut text = Zeroizing::new(Vec::with_capacity(MAX_TEXT));
         loop {
             let line = read_line().map_err(|error| unreadable(&error))?;
             if line.is_empty() {
                 break;
             }
-            if text.len() + line.len() > LONGEST_TEXT {
+            if text.len() + line.len() > MAX_TEXT {
                 return Err(
                     Error::usage("more than 64 KiB were pasted").with_hint("give it in a file")
                 );
@@ -180,7 +180,7 @@ impl Ui {
 /// hands out a line at a time, and half a line at the end of input.
 fn read_line() -> io::Result<Zeroizing<Vec<u8>>> {
     let mut input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let mut line = Zeroizing::new(vec![0; LONGEST_ANSWER]);
+    let mut line = Zeroizing::new(vec![0; MAX_ANSWER]);
     let mut length = 0;
     while length < line.len() {
         match input.read(&mut line[length..]) {

@@ -4,7 +4,7 @@
 const COLUMNS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// What stands for a count of 0.
-const NOTHING: char = '.';
+const ZERO: char = '.';
 
 /// One character a count, the greatest of them as high as a line; empty if all are 0.
 pub(super) fn line(counts: &[u32]) -> String {
@@ -22,7 +22,7 @@ pub(super) fn line(counts: &[u32]) -> String {
 fn column(count: u32, greatest: u32) -> char {
     let height = (u64::from(count) * COLUMNS.len() as u64).div_ceil(u64::from(greatest));
     match height {
-        0 => NOTHING,
+        0 => ZERO,
         height => COLUMNS[height as usize - 1],
     }
 }

@@ -10,13 +10,13 @@ use crate::key::escape_controls;
 
 /// Beyond so many rows the widths of the first ones have to do: a table of 100,000 rows
 /// would take 150 MB.
-const MEASURED: usize = 2000;
+const MEASURED_ROWS: usize = 2000;
 
 /// The gap between two columns.
 const GAP: usize = 2;
 
 /// The least that is left of a column that gives way.
-const LEAST: usize = 16;
+const MIN_WIDTH: usize = 16;
 
 /// A column, and what becomes of it where there is too little room.
 #[derive(Clone, Copy, Debug)]
@@ -107,8 +107,8 @@ impl Column {
     fn shrunk(&self, width: usize, excess: usize) -> usize {
         let rest = width.saturating_sub(excess);
         match self.manner {
-            ColumnShrink::Wrap => rest.max(LEAST.min(width)),
-            ColumnShrink::Cut if rest >= LEAST => rest,
+            ColumnShrink::Wrap => rest.max(MIN_WIDTH.min(width)),
+            ColumnShrink::Cut if rest >= MIN_WIDTH => rest,
             ColumnShrink::Cut | ColumnShrink::Drop | ColumnShrink::Below => 0,
         }
     }
@@ -142,7 +142,7 @@ impl Table {
             return layout.write(columns, &row, out);
         }
         self.rows.push(row);
-        if self.rows.len() < MEASURED {
+        if self.rows.len() < MEASURED_ROWS {
             return Ok(());
         }
         let titles = titles(columns, display);

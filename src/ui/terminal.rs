@@ -36,7 +36,7 @@ pub(super) struct Guard {
 
 /// Whether a signal ends the process as it would have without us: always, but while a guard
 /// sees to the terminal first. (signal-hook never gives a signal's default back.)
-static IS_UNGUARDED: LazyLock<Arc<AtomicBool>> = LazyLock::new(|| {
+static DEFAULT_SIGNALS: LazyLock<Arc<AtomicBool>> = LazyLock::new(|| {
     let is_unguarded = Arc::new(AtomicBool::new(true));
     for signal in SIGNALS {
         let _ = register_conditional_default(signal, Arc::clone(&is_unguarded));
@@ -46,7 +46,7 @@ static IS_UNGUARDED: LazyLock<Arc<AtomicBool>> = LazyLock::new(|| {
 
 impl Guard {
     pub(super) fn new() -> io::Result<Self> {
-        IS_UNGUARDED.store(false, Ordering::SeqCst);
+        DEFAULT_SIGNALS.store(false, Ordering::SeqCst);
         let before = tcgetattr(io::stdin()).ok();
         let mut signals = Signals::new(SIGNALS)?;
         let handle = signals.handle();
@@ -88,7 +88,7 @@ impl Drop for Guard {
             handle.close();
             let _ = thread.join();
         }
-        IS_UNGUARDED.store(true, Ordering::SeqCst);
+        DEFAULT_SIGNALS.store(true, Ordering::SeqCst);
     }
 }
 

@@ -21,7 +21,7 @@ pub use error::Error;
 pub use event::{ACCEPTED, NOBODY, UsageEvent};
 pub use opening::{path, versions};
 pub use read::{Details, Refused, SecretUse, Summary, Takeover};
-pub use recent::{DAYS, Recent};
+pub use recent::{RECENT_DAYS, Recent};
 pub use refusals::{RefusalAddresses, RefusalFilter, RefusalSummary};
 pub use store::UsageStore;
 pub use time::day_of;

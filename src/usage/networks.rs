@@ -14,7 +14,7 @@ use crate::vault::KeyId;
 const TABLE: &str = include_str!("networks.sql");
 
 /// How many networks of a key are kept; those from a clock that was ahead go first.
-const KEPT_NETWORKS: i64 = 1000;
+const MAX_NETWORKS: i64 = 1000;
 
 /// Makes the table, and fills it from a record that was begun without it: what is known there
 /// is known since the key's first day.
@@ -61,7 +61,7 @@ pub(super) fn note(
                (SELECT network FROM networks WHERE key_id = ?1
                 ORDER BY first_at > ?3, first_at DESC, network LIMIT -1 OFFSET ?2)",
         )?
-        .execute(params![key, KEPT_NETWORKS, latest(at)])?;
+        .execute(params![key, MAX_NETWORKS, latest(at)])?;
     }
     Ok(())
 }

@@ -18,15 +18,15 @@ use crate::vault::{self, Vault};
 const VERSION: i64 = 4;
 
 /// The oldest version that is read, and made the newest one when it is written to.
-const READABLE: i64 = 1;
+const OLDEST_READABLE: i64 = 1;
 
 /// The versions that are read.
 pub fn versions() -> RangeInclusive<i64> {
-    READABLE..=VERSION
+    OLDEST_READABLE..=VERSION
 }
 
 /// How long to wait until a file that was busy is tried again.
-const BUSY_FOR: Duration = Duration::from_millis(5);
+const RETRY_INTERVAL: Duration = Duration::from_millis(5);
 
 impl UsageStore {
     /// Opens what is recorded of the vault's keys, if anything is.
@@ -94,7 +94,7 @@ impl UsageStore {
         let start = Instant::now();
         loop {
             match self.connection.query_row(mode, [], |_| Ok(())) {
-                Err(error) if is_busy(&error) && start.elapsed() < wait => sleep(BUSY_FOR),
+                Err(error) if is_busy(&error) && start.elapsed() < wait => sleep(RETRY_INTERVAL),
                 outcome => return Ok(outcome?),
             }
         }
@@ -167,7 +167,7 @@ fn owner(connection: &Connection, path: &Path) -> Result<Option<RecordIdentity>,
         "SELECT user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version";
     let marks = connection.query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let version = match marks {
-        (version @ READABLE..=VERSION, _) => version,
+        (version @ OLDEST_READABLE..=VERSION, _) => version,
         (0, 0) => return Ok(None),
         _ => return Err(Error::Useless(path.to_owned())),
     };

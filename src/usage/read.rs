@@ -11,7 +11,7 @@ use crate::key::{Tail, WindowUse};
 use crate::vault::KeyId;
 
 /// How many keys a page of [`UsageStore::keys_after`] has.
-const PAGE: usize = 500;
+const PAGE_SIZE: usize = 500;
 
 /// A key's use in short; by default, none that is recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -297,7 +297,7 @@ impl UsageStore {
     /// The next keys after this one that were ever presented, in the order of their numbers.
     pub fn keys_after(&self, last: KeyId) -> Result<Vec<KeyId>, Error> {
         let query = format!(
-            "SELECT DISTINCT key_id FROM days WHERE key_id > ?1 ORDER BY key_id LIMIT {PAGE}"
+            "SELECT DISTINCT key_id FROM days WHERE key_id > ?1 ORDER BY key_id LIMIT {PAGE_SIZE}"
         );
         self.rows(&query, [last], |row| row.get(0))
     }

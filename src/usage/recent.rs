@@ -10,13 +10,13 @@ use super::{ACCEPTED, Error, UsageStore, day_of, networks};
 use crate::vault::KeyId;
 
 /// How many days are read, the last one being today's.
-pub const DAYS: usize = 16;
+pub const RECENT_DAYS: usize = 16;
 
 /// A key's use in the last days, as far as it is recorded.
 #[derive(Clone, Debug, Default)]
 pub struct Recent {
     /// How often it was accepted on each day, today's last.
-    pub days: [u32; DAYS],
+    pub days: [u32; RECENT_DAYS],
     /// Networks from which it was first used since yesterday, the first one first.
     pub networks: Vec<Network>,
     /// When its first address was recorded.
@@ -56,11 +56,11 @@ impl UsageStore {
              JOIN days ON key_id = given.value AND day BETWEEN ?2 - ?3 + 1 AND ?2
              WHERE verdict = ?4",
         )?;
-        let mut rows = statement.query(params![keys, today, DAYS as i64, ACCEPTED])?;
+        let mut rows = statement.query(params![keys, today, RECENT_DAYS as i64, ACCEPTED])?;
         while let Some(row) = rows.next()? {
             let recent = found.entry(row.get(0)?).or_default();
             let ago: u8 = row.get(1)?;
-            recent.days[DAYS - 1 - usize::from(ago)] = row.get(2)?;
+            recent.days[RECENT_DAYS - 1 - usize::from(ago)] = row.get(2)?;
         }
         Ok(())
     }

@@ -19,10 +19,10 @@ pub(super) const TABLE: &str = include_str!("refusals.sql");
 /// Of how many addresses at most refusals are told apart, of one key, verdict and day; an
 /// address that presented two secrets counts twice. And of how many secrets, of those whose
 /// address is not known.
-const TOLD_APART: i64 = 64;
+const MAX_DISTINCT: i64 = 64;
 
 /// How many addresses of a reason are read, the newest.
-const READ_ADDRESSES: usize = 10;
+const MAX_ADDRESSES: usize = 10;
 
 /// The addresses from which a key was refused for one reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -114,7 +114,7 @@ impl UsageStore {
             while let Some(row) = rows.next()? {
                 let from = found.entry(row.get(3)?).or_default();
                 from.count += 1;
-                if from.newest.len() < READ_ADDRESSES {
+                if from.newest.len() < MAX_ADDRESSES {
                     from.newest.push(address(row, now)?);
                 }
             }
@@ -225,7 +225,7 @@ fn room(to: &Connection, key: KeyId, verdict: &str, day: i64) -> Result<(bool, b
                count(*) FILTER (WHERE address = '') < ?4
              FROM refusals WHERE key_id = ?1 AND verdict = ?2 AND day = ?3",
         )?
-        .query_row(params![key, verdict, day, TOLD_APART], |row| {
+        .query_row(params![key, verdict, day, MAX_DISTINCT], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
     Ok(room)

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::Row;
 
-use crate::key::TOLERANCE;
+use crate::key::CLOCK_TOLERANCE;
 
 /// The day that a moment falls on, in days since 1970, UTC.
 pub fn day_of(moment: Timestamp) -> i64 {
@@ -12,7 +12,7 @@ pub fn day_of(moment: Timestamp) -> i64 {
 
 /// The last second that counts as past, seen from `now`.
 pub(super) fn latest(now: Timestamp) -> i64 {
-    now.as_second().saturating_add(TOLERANCE)
+    now.as_second().saturating_add(CLOCK_TOLERANCE)
 }
 
 /// The last day that counts as past.

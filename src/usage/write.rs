@@ -11,7 +11,7 @@ use crate::settings::Retention;
 use crate::vault::KeyId;
 
 /// How many addresses of a key are kept; those from a clock that was ahead go first.
-const KEPT_ADDRESSES: i64 = 10;
+const MAX_ADDRESSES: i64 = 10;
 
 /// The tables with a key in each row.
 pub(super) const TABLES: [&str; 6] = [
@@ -203,7 +203,7 @@ impl UsageEvent {
                (SELECT address FROM addresses WHERE key_id = ?1
                 ORDER BY last_at > ?3, last_at DESC, turn DESC LIMIT ?2)",
         )?
-        .execute(params![key, KEPT_ADDRESSES, latest(self.at)])?;
+        .execute(params![key, MAX_ADDRESSES, latest(self.at)])?;
         networks::note(to, key, from, self.at)
     }
 }

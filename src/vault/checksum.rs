@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 /// What a checksum covers. Columns may be added: one that is null counts for nothing, so that the
 /// checksums of secrets that have no such column stay right.
-const COVERED: [&str; 6] = [
+const COVERED_COLUMNS: [&str; 6] = [
     "secrets.tail",
     "secrets.login",
     "secrets.hash",
@@ -40,7 +40,7 @@ pub(super) fn secrets(connection: &Connection, id: KeyId) -> Result<Vec<SecretRo
     let query = format!(
         "SELECT secrets.retires_at IS NULL, secrets.retired_at, secrets.salt, {}
          FROM secrets JOIN keys ON keys.id = secrets.key_id WHERE secrets.key_id = ?1",
-        COVERED.join(", ")
+        COVERED_COLUMNS.join(", ")
     );
     let mut statement = connection.prepare_cached(&query)?;
     let mut rows = statement.query([id])?;
@@ -90,7 +90,7 @@ fn checksum(row: &Row<'_>) -> Result<Option<String>, Error> {
         digest.update(bytes);
     };
     add(salt);
-    for (column, name) in (3..).zip(COVERED) {
+    for (column, name) in (3..).zip(COVERED_COLUMNS) {
         let number;
         let value = match row.get_ref(column)? {
             ValueRef::Null => continue,

@@ -118,7 +118,7 @@ struct KeyState {
 }
 
 /// What may be stored of a key besides the key itself: the name, the table, and the query.
-const BESIDES: [(&str, &str, &str); 3] = [
+const RELATED_TABLES: [(&str, &str, &str); 3] = [
     (
         "rotate_every",
         "policies",
@@ -184,7 +184,7 @@ impl Vault {
 impl<'a> Side<'a> {
     fn of(vault: &'a Vault) -> Result<Self, Error> {
         let mut besides = Vec::new();
-        for (field, table, query) in BESIDES {
+        for (field, table, query) in RELATED_TABLES {
             if vault.connection.table_exists(None, table)? {
                 besides.push((field, query));
             }
@@ -357,7 +357,7 @@ fn changes(present: Option<&KeyState>, then: Option<&KeyState>) -> Vec<Field> {
         return Vec::new();
     };
     let mut changes = differences(Some(&present.record.key), Some(&then.record.key));
-    for (field, ..) in BESIDES {
+    for (field, ..) in RELATED_TABLES {
         let of = |held: &KeyState| {
             let fact = held.besides.iter().find(|(name, _)| *name == field);
             fact.map(|(_, value)| value.clone())

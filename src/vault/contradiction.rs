@@ -3,7 +3,7 @@
 use crate::key::quoted;
 
 /// How many of a tail's last characters people are shown.
-const TAIL_SHOWN: usize = 4;
+const TAIL_SUFFIX: usize = 4;
 
 /// The fact under which the log has the checksum of a key's current secret.
 pub(super) const CURRENT_CHECKSUM: &str = "checksum";
@@ -46,7 +46,7 @@ impl Contradiction {
         match value {
             None => "nothing".to_owned(),
             Some(value) if is_tail => {
-                let end = value.chars().rev().take(TAIL_SHOWN).collect::<String>();
+                let end = value.chars().rev().take(TAIL_SUFFIX).collect::<String>();
                 format!("…{}", end.chars().rev().collect::<String>())
             }
             Some(value) => quoted(value),

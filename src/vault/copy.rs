@@ -11,7 +11,7 @@ use super::{Error, Vault, log, migrations, place, schema};
 use crate::files::{self, Draft, FileId, FileRole, IfExists, folder_of, real};
 
 /// What SQLite puts behind a file's name for what belongs to it.
-const COMPANIONS: [&str; 4] = ["", "-journal", "-wal", "-shm"];
+const SQLITE_SUFFIXES: [&str; 4] = ["", "-journal", "-wal", "-shm"];
 
 /// How much of a file tells whether it is a vault or a copy of one, in bytes
 /// (<https://www.sqlite.org/fileformat2.html>, section 1.3).
@@ -125,7 +125,9 @@ impl Vault {
 /// need be there yet.
 fn consists_of(database: &Path, path: &Path) -> bool {
     let (own, real) = (real(database), real(path));
-    let is_named_so = COMPANIONS.iter().any(|end| with_end(&own, end) == real);
+    let is_named_so = SQLITE_SUFFIXES
+        .iter()
+        .any(|end| with_end(&own, end) == real);
     is_named_so || FileId::at(&real).is_some_and(|file| FileId::at(&own) == Some(file))
 }
 

@@ -6,7 +6,7 @@ use super::{Author, Change, Error, Field, StoredSecret, Vault, checksum};
 use crate::key::{Hash, Kind};
 
 /// The fact by which the log tells that a digest was kept.
-const DIGEST: &str = "digest";
+const DIGEST_FIELD: &str = "digest";
 
 impl Vault {
     /// Keeps the digests that secrets turned out to have, each with its entry in the log. Nobody
@@ -55,7 +55,7 @@ impl Change<'_> {
         }
         let checksum = checksum::of(self.transaction, found.id, &secret.tail)?;
         let told = Field {
-            field: DIGEST.to_owned(),
+            field: DIGEST_FIELD.to_owned(),
             from: None,
             to: Some("kept".to_owned()),
         };

@@ -12,14 +12,14 @@ use crate::vault::{
 };
 
 /// The first schema that has a place for it.
-const SINCE: i64 = 5;
+const FIRST_SCHEMA: i64 = 5;
 
 /// How many ends at most are noted in one go, the newest first: those that a clock which goes back
 /// a little would undo.
-const AT_ONCE: i64 = 1000;
+const BATCH_SIZE: i64 = 1000;
 
 /// Whether anything has ended of which that is not noted.
-const IS_ANY: &str = "SELECT
+const ANY_ENDED: &str = "SELECT
   EXISTS (SELECT 1 FROM keys
           WHERE expires_at IS NOT NULL AND expired_at IS NULL AND expires_at <= ?1)
   OR EXISTS (SELECT 1 FROM secrets
@@ -39,7 +39,7 @@ const AHEAD: &str = "SELECT id FROM keys WHERE expired_at IS NOT NULL AND expire
   UNION SELECT key_id FROM secrets WHERE retired_at IS NOT NULL AND retires_at > ?1";
 
 /// When the next thing ends, after that time, of which that is not noted.
-const NEXT: &str = "SELECT min(ends_at) FROM (
+const NEXT_END: &str = "SELECT min(ends_at) FROM (
     SELECT min(expires_at) AS ends_at FROM keys
     WHERE expires_at IS NOT NULL AND expired_at IS NULL AND expires_at > ?1
     UNION ALL
@@ -74,8 +74,8 @@ impl Vault {
         if !self.has_ends_to_note(now)? {
             return Ok(true);
         }
-        let ids = ids(&self.connection, ENDED, now, AT_ONCE)?;
-        let is_all = ids.len() < AT_ONCE as usize;
+        let ids = ids(&self.connection, ENDED, now, BATCH_SIZE)?;
+        let is_all = ids.len() < BATCH_SIZE as usize;
         let found = ids.iter().find(|&&id| self.by_id(id).is_ok());
         if found.is_some() {
             self.note_with(author, |change| change.note_ends(&ids))?;
@@ -117,14 +117,14 @@ impl Vault {
         if !self.has_ends()? {
             return Ok(false);
         }
-        let mut statement = self.connection.prepare_cached(IS_ANY)?;
+        let mut statement = self.connection.prepare_cached(ANY_ENDED)?;
         Ok(statement.query_row([now.as_second()], |row| row.get(0))?)
     }
 
     /// Whether ends are stored at all: a vault that could not be brought up to date has no place.
     fn has_ends(&self) -> Result<bool, Error> {
         let (version, _) = migrations::versions(&self.connection)?;
-        Ok(version >= SINCE)
+        Ok(version >= FIRST_SCHEMA)
     }
 
     /// When, after that time, the next key expires or secret retires of which that is not noted.
@@ -132,7 +132,7 @@ impl Vault {
         if !self.has_ends()? {
             return Ok(None);
         }
-        let mut statement = self.connection.prepare_cached(NEXT)?;
+        let mut statement = self.connection.prepare_cached(NEXT_END)?;
         statement.query_row([after.as_second()], |row| Ok(column::moment(row, 0)))?
     }
 

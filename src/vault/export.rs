@@ -9,7 +9,7 @@ use super::{Error, Record, Vault};
 use crate::key::{Digest, Kind, Tail};
 
 /// How much of the first entry's hash tells a vault from others, in bytes.
-const MARK: usize = 8;
+const VAULT_MARK_LENGTH: usize = 8;
 
 /// What a hash begins with that names its scheme, as Dovecot does.
 const SCHEME: char = '{';
@@ -40,7 +40,7 @@ impl Vault {
     /// What tells this vault, and its backups, from every other; `None` before its first entry.
     pub fn mark(&self) -> Result<Option<String>, Error> {
         let origin = log::origin(&self.connection)?;
-        Ok(origin.map(|hash| hex(&hash[..MARK])))
+        Ok(origin.map(|hash| hex(&hash[..VAULT_MARK_LENGTH])))
     }
 
     /// Hands over every secret that is good at `now`, or that cannot be understood, in the order

@@ -15,10 +15,10 @@ use super::store::configure;
 use super::{ChangeWatch, Error, Vault, keys, migrations, place, schema};
 use crate::files;
 use crate::key::{Hash, Period, Verifier};
-use crate::vault::pending_secrets::STAGED_FOR;
+use crate::vault::pending_secrets::PENDING_LIFETIME;
 
 /// File systems of other machines: NFS, SMB, and CIFS in its two versions (Linux, `magic.h`).
-const ELSEWHERE: [FsType; 4] = [
+const NETWORK_FILE_SYSTEMS: [FsType; 4] = [
     NFS_SUPER_MAGIC,
     SMB_SUPER_MAGIC,
     FsType(0xff53_4d42),
@@ -88,7 +88,7 @@ pub fn is_folder_open(path: &Path) -> bool {
 
 /// Whether the vault's file lies on another machine, where locks may hold nobody off.
 pub fn is_elsewhere(path: &Path) -> bool {
-    statfs(path).is_ok_and(|found| ELSEWHERE.contains(&found.filesystem_type()))
+    statfs(path).is_ok_and(|found| NETWORK_FILE_SYSTEMS.contains(&found.filesystem_type()))
 }
 
 /// Reads a vault into memory as it is; nothing is written, not even where a change was not ended.
@@ -165,7 +165,7 @@ impl Vault {
     /// has, and how many there are.
     pub fn staged_too_long(&self, now: Timestamp) -> Result<Option<(Timestamp, i64)>, Error> {
         let query = "SELECT min(staged_at), count(*) FROM pending WHERE staged_at < ?1";
-        let before = now.as_second() - STAGED_FOR;
+        let before = now.as_second() - PENDING_LIFETIME;
         let (oldest, count): (Option<i64>, i64) =
             self.connection
                 .query_row(query, [before], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -274,7 +274,7 @@ pub fn leftovers(vault: &Path) -> Result<Vec<Leftover>, Error> {
 
 fn kind_of(vault: &Path, path: &Path) -> Option<LeftoverKind> {
     let name = path.file_name()?.to_str()?;
-    if name.starts_with(files::UNFINISHED) {
+    if name.starts_with(files::DRAFT_PREFIX) {
         return Some(LeftoverKind::Unfinished);
     }
     let rest = name.strip_prefix(vault.file_name()?.to_str()?)?;

@@ -7,7 +7,7 @@ use super::{Change, Error, Field, KeyId, StoredSecret, Vault, migrations};
 use crate::key::{Digest, Hash, Key, Retiring, Tail, Username, Verifier};
 
 /// The first schema that has a place for imported passwords.
-const SINCE: i64 = 4;
+const FIRST_SCHEMA: i64 = 4;
 
 impl Vault {
     /// The imported password of a login, compared without case, and the key that it belongs to; a
@@ -18,7 +18,7 @@ impl Vault {
     pub fn imported(&self, login: &str) -> Result<Option<StoredSecret>, Error> {
         // A vault that could not be brought up to date has none.
         match migrations::versions(&self.connection)? {
-            (version, _) if version < SINCE => Ok(None),
+            (version, _) if version < FIRST_SCHEMA => Ok(None),
             _ => self.secret_where("login", login),
         }
     }

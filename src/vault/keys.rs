@@ -28,7 +28,7 @@ const STORED: &str = "presented.tail, presented.retires_at, presented.retired_at
      presented.digest, presented.hash";
 
 /// How many secrets a page has.
-const PAGE: usize = 500;
+const PAGE_SIZE: usize = 500;
 
 /// The number of columns in [`COLUMNS`].
 pub(super) const WIDTH: usize = 16;
@@ -123,7 +123,7 @@ impl Vault {
         let query = format!(
             "SELECT {COLUMNS}, {STORED} FROM secrets AS presented CROSS JOIN {SOURCE}
              WHERE presented.key_id > ?1 AND keys.id = presented.key_id
-             ORDER BY presented.key_id LIMIT {PAGE}"
+             ORDER BY presented.key_id LIMIT {PAGE_SIZE}"
         );
         let mut statement = self.connection.prepare_cached(&query)?;
         let mut rows = statement.query([last])?;

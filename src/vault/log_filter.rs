@@ -8,7 +8,7 @@ use crate::vault::log::{COLUMNS, Line};
 use crate::vault::{Action, Entry, Error, Vault};
 
 /// How many entries a page has.
-const PAGE: usize = 500;
+const PAGE_SIZE: usize = 500;
 
 /// Which entries are sought; those that answer to all of it.
 #[derive(Clone, Debug, Default)]
@@ -79,7 +79,7 @@ impl Vault {
         };
         let query = format!(
             "SELECT {COLUMNS} FROM log WHERE sequence {after} ?1 AND {condition}
-             ORDER BY sequence {direction} LIMIT {PAGE}"
+             ORDER BY sequence {direction} LIMIT {PAGE_SIZE}"
         );
         let mut statement = self.connection.prepare_cached(&query)?;
         let mut rows = statement.query(params![*last, key, since, until, commands])?;
@@ -90,7 +90,7 @@ impl Vault {
             length += 1;
             take(entry);
         }
-        Ok(length == PAGE)
+        Ok(length == PAGE_SIZE)
     }
 
     /// The newest entry before the last `count` of those that are sought; 0 if there is none.

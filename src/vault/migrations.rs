@@ -36,10 +36,10 @@ pub fn sqlite_version() -> &'static str {
 }
 
 /// The oldest schema whose tables are read as the newest one's are.
-const READABLE: i64 = 1;
+const OLDEST_READABLE: i64 = 1;
 
 /// What later schemas added to tables that are read of any: nothing is the same as null.
-const LATER: [(&str, &[&str]); 2] = [
+const ADDED_COLUMNS: [(&str, &[&str]); 2] = [
     ("keys", &["expired_at", "decoy"]),
     ("secrets", &["login", "retired_at", "salt", "digest"]),
 ];
@@ -52,7 +52,7 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Er
 /// As [`migrate`], but leaves an older vault that cannot be written as it is: it can be read.
 pub(super) fn migrate_if_writable(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     match migrate(connection, path) {
-        Err(Error::ReadOnly) if version(connection)? >= READABLE => lend(connection),
+        Err(Error::ReadOnly) if version(connection)? >= OLDEST_READABLE => lend(connection),
         outcome => outcome,
     }
 }
@@ -66,7 +66,7 @@ const NO_DEAD_SECRETS: &str = "CREATE TEMP VIEW dead_secrets AS
 /// that it is read as the newest ones are.
 fn lend(connection: &Connection) -> Result<(), Error> {
     connection.execute_batch("PRAGMA temp_store = MEMORY")?;
-    for (table, columns) in LATER {
+    for (table, columns) in ADDED_COLUMNS {
         let mut lent = String::new();
         for column in columns {
             if !connection.column_exists(Some("main"), table, column)? {

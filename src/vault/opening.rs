@@ -10,7 +10,7 @@ use super::schema::{self, DatabaseKind};
 use super::{Error, Vault, log, migrations, place};
 
 /// Files up to this size are checked whole before they are written to, in bytes.
-const CHECKED_SIZE: i64 = 8 << 20;
+const FULL_CHECK_SIZE: i64 = 8 << 20;
 
 impl Vault {
     /// Opens the vault at the path, waiting up to `wait` whenever it is busy.
@@ -89,7 +89,7 @@ impl Vault {
         }
         let query = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
         let size: i64 = self.connection.query_row(query, [], |row| row.get(0))?;
-        if size <= CHECKED_SIZE {
+        if size <= FULL_CHECK_SIZE {
             self.check_integrity()?;
         }
         self.leave_wal()

@@ -4,7 +4,7 @@ use super::keys::{COLUMNS, record};
 use super::{Error, KeyId, Record, Vault};
 
 /// How many keys a page has.
-const PAGE: usize = 500;
+const PAGE_SIZE: usize = 500;
 
 /// In which order keys are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +91,7 @@ impl Vault {
              LEFT JOIN secrets AS retiring
                ON retiring.key_id = keys.id AND retiring.retires_at IS NOT NULL
              WHERE +secrets.retires_at IS NULL AND secrets.key_id > ?1
-             ORDER BY secrets.key_id LIMIT {PAGE}"
+             ORDER BY secrets.key_id LIMIT {PAGE_SIZE}"
         );
         let mut statement = self.connection.prepare_cached(&query)?;
         let mut rows = statement.query([*last])?;
@@ -101,12 +101,12 @@ impl Vault {
             length += 1;
             take(record(row));
         }
-        Ok(length == PAGE)
+        Ok(length == PAGE_SIZE)
     }
 
     fn page_of(&self, ids: &mut Vec<KeyId>, take: &mut impl FnMut(Result<Record, Error>)) -> bool {
         for id in ids
-            .split_off(ids.len().saturating_sub(PAGE))
+            .split_off(ids.len().saturating_sub(PAGE_SIZE))
             .into_iter()
             .rev()
         {

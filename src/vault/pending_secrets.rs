@@ -6,7 +6,7 @@ use crate::key::{Digest, Hash, Tail, Verifier};
 use crate::vault::{Change, Error, Vault, keys};
 
 /// How long a staged secret may wait to be taken before a later run drops it, in seconds.
-pub(super) const STAGED_FOR: i64 = 3_600;
+pub(super) const PENDING_LIFETIME: i64 = 3_600;
 
 impl Vault {
     /// What is kept of the pending secret with that tail, if there is one.
@@ -28,7 +28,7 @@ impl Change<'_> {
         let now = self.now().as_second();
         self.transaction.execute(
             "DELETE FROM pending WHERE staged_at NOT BETWEEN ?1 AND ?2",
-            [now - STAGED_FOR, now + STAGED_FOR],
+            [now - PENDING_LIFETIME, now + PENDING_LIFETIME],
         )?;
         self.transaction.execute(
             "INSERT INTO pending (tail, digest, hash, staged_at) VALUES (?1, ?2, ?3, ?4)",

@@ -18,7 +18,7 @@ use crate::files::{
 };
 
 /// Group or others may do anything at all.
-const SHARED: u32 = 0o077;
+const GROUP_AND_OTHERS: u32 = 0o077;
 
 /// The path with its folder resolved, checked to be private; the file need not exist.
 ///
@@ -86,7 +86,7 @@ fn refused(other: &OtherWriter) -> Error {
 
 /// Whether group or others can do anything at all with the folder of the vault's file.
 pub(super) fn is_folder_shared(path: &Path) -> bool {
-    fs::metadata(folder_of(path)).is_ok_and(|found| found.mode() & SHARED != 0)
+    fs::metadata(folder_of(path)).is_ok_and(|found| found.mode() & GROUP_AND_OTHERS != 0)
 }
 
 /// Whether there is a file at the resolved path; a file that is not private is refused.
@@ -139,7 +139,7 @@ fn fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
             "belongs to another user",
             "run postkey as its owner, with `sudo -u OWNER`",
         ))
-    } else if file.mode() & SHARED != 0 {
+    } else if file.mode() & GROUP_AND_OTHERS != 0 {
         Some((
             "is accessible to other users",
             "find out who changed it, then `chmod 600 {path}`",

@@ -19,10 +19,10 @@ use crate::key::{Key, Status};
 
 /// Where a database's header says how it is journalled, in bytes; 1 is a rollback journal
 /// (<https://www.sqlite.org/fileformat2.html>, section 1.3).
-const JOURNALLED: std::ops::Range<usize> = 18..20;
+const JOURNAL_VERSIONS: std::ops::Range<usize> = 18..20;
 
 /// How many copies of one second have names of their own.
-const COPIES: u32 = 100;
+const MAX_COPIES: u32 = 100;
 
 /// The vault that a backup is to take the place of, if there is one.
 #[derive(Debug)]
@@ -119,9 +119,9 @@ fn expect_rollback_mode(path: &Path) -> Result<(), Error> {
     };
     let mut header = Vec::new();
     let file = File::open(path).map_err(failed)?;
-    let most = JOURNALLED.end as u64;
+    let most = JOURNAL_VERSIONS.end as u64;
     file.take(most).read_to_end(&mut header).map_err(failed)?;
-    match header.get(JOURNALLED) {
+    match header.get(JOURNAL_VERSIONS) {
         Some([1, 1]) => Ok(()),
         Some([2, 2]) => Err(Error::Wal),
         _ => Err(Error::NotAVault(path.to_owned())),
@@ -275,7 +275,7 @@ fn sound(vault: &Vault, found: DatabaseKind) -> Result<DatabaseKind, Error> {
 fn free_path(vault: &Path, now: Timestamp) -> Result<PathBuf, Error> {
     let time = now.strftime("%Y%m%dT%H%M%SZ");
     let first = with_end(vault, &format!(".before-restore-{time}"));
-    let others = (2..COPIES).map(|count| with_end(&first, &format!("-{count}")));
+    let others = (2..MAX_COPIES).map(|count| with_end(&first, &format!("-{count}")));
     let mut paths = [first.clone()].into_iter().chain(others);
     let is_free = |path: &PathBuf| fs::symlink_metadata(path).is_err();
     paths.find(is_free).ok_or(Error::InTheWay(first))

@@ -19,7 +19,7 @@ use crate::vault::{Error, Vault, migrations, place, schema};
 const ATTEMPTS: usize = 3;
 
 /// What the copy is called in its folder.
-const COPY: &str = "vault.db";
+const COPY_NAME: &str = "vault.db";
 
 /// What tells one state of a file from another.
 type State = (u64, u64, i64, i64);
@@ -53,7 +53,7 @@ impl Vault {
             .permissions(Permissions::from_mode(0o700))
             .tempdir()
             .map_err(no_copy)?;
-        let copy = folder.path().join(COPY);
+        let copy = folder.path().join(COPY_NAME);
         copied(path, &copy).map_err(no_copy)?;
         let mut vault = Self::connect(copy, wait, OpenFlags::empty())?;
         schema::identify(&vault.connection, path)?;

@@ -6,7 +6,7 @@ use super::{Change, Error, Field, KeyId, Record, Vault, keys, log};
 use crate::key::{AssociatedData, Key, Seal, Tail};
 
 /// The seal that fits a current secret; one that does not is none.
-const FITTING: &str = "sealed JOIN secrets ON secrets.key_id = sealed.key_id
+const CURRENT_SEALS: &str = "sealed JOIN secrets ON secrets.key_id = sealed.key_id
        AND secrets.tail = sealed.tail AND secrets.retires_at IS NULL";
 
 /// The default key with its seal.
@@ -167,7 +167,7 @@ fn taken(record: Option<Record>) -> Result<(), Error> {
 }
 
 fn default_id(connection: &Connection) -> Result<Option<KeyId>, Error> {
-    let query = format!("SELECT sealed.key_id FROM {FITTING}");
+    let query = format!("SELECT sealed.key_id FROM {CURRENT_SEALS}");
     let row = connection.query_row(&query, [], |row| row.get(0));
     Ok(row.optional()?)
 }

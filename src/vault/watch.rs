@@ -24,7 +24,7 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const SCHEMA: u64 = 60;
 
 /// The format version of a file in rollback mode; in WAL mode the counter stands still.
-const ROLLBACK: u8 = 1;
+const ROLLBACK_MODE: u8 = 1;
 
 /// When a file was last changed, by the system's count of nanoseconds.
 pub type ChangedAt = i64;
@@ -122,7 +122,7 @@ impl ChangeWatch {
                 path: self.path.clone(),
                 source,
             })?;
-        let [_, _, ROLLBACK, ROLLBACK, _, _, _, _, counter @ ..] = bytes else {
+        let [_, _, ROLLBACK_MODE, ROLLBACK_MODE, _, _, _, _, counter @ ..] = bytes else {
             return Err(Error::Wal);
         };
         Ok(u32::from_be_bytes(counter))
@@ -144,7 +144,7 @@ impl ChangeWatch {
 
 /// The counter on a page that is a database's in rollback mode.
 fn counter_on(page: &FirstPage) -> Option<u32> {
-    let [_, _, ROLLBACK, ROLLBACK] = page.word(HEADER.start as usize) else {
+    let [_, _, ROLLBACK_MODE, ROLLBACK_MODE] = page.word(HEADER.start as usize) else {
         return None;
     };
     Some(u32::from_be_bytes(page.word(HEADER.end as usize - 4)))

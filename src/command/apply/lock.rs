@@ -13,7 +13,7 @@ use nix::fcntl::OFlag;
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{FileLock, PAUSE};
+use crate::files::{FileLock, RETRY_INTERVAL};
 use crate::vault::Vault;
 
 /// While this lives, no other `apply` is at work on the vault; all other commands go on. The
@@ -39,7 +39,7 @@ impl ApplyLock {
                 Ok(Some(turn)) => match turn.is_of(&path) {
                     Ok(true) => return Ok(Some(Self { _turn: turn, path })),
                     // Who had it before may have removed it.
-                    Ok(false) if Instant::now() < end => sleep(PAUSE),
+                    Ok(false) if Instant::now() < end => sleep(RETRY_INTERVAL),
                     Ok(false) => return Err(busy()),
                     Err(error) => return Err(unclear(&path, &error)),
                 },

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::scheme::Scheme;
 use crate::context::{Context, random};
-use crate::delivery::{NewKey, SecretSupply, TOGETHER, deliver_all};
+use crate::delivery::{BATCH_SIZE, NewKey, SecretSupply, deliver_all};
 use crate::error::Error;
 use crate::files;
 use crate::key::{KeyName, Username};
@@ -31,7 +31,7 @@ pub(super) fn together(steps: &[Step<'_>]) -> usize {
         let file = step.made().and_then(|wanted| wanted.place.file());
         file.is_some_and(|file| files.insert(files::real(file)))
     };
-    let apart = steps.iter().take(TOGETHER).take_while(&mut is_apart);
+    let apart = steps.iter().take(BATCH_SIZE).take_while(&mut is_apart);
     apart.count().max(1)
 }
 

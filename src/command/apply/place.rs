@@ -18,7 +18,7 @@ use crate::manifest::{
 use crate::vault::Vault;
 
 /// How much of a file is looked into, in bytes; no file that secrets are saved in is longer.
-const LONGEST: u64 = 1 << 20;
+const MAX_SIZE: u64 = 1 << 20;
 
 /// Looks at the place that a step is about: whether it can take the secret of a key that is to
 /// be made, and whether it has that of one that is there, which becomes a finding if not.
@@ -34,7 +34,7 @@ pub(super) fn inspect(
     let Some(wanted) = step.wanted() else {
         return Ok(());
     };
-    if matches!(step.deed, StepAction::Make(_)) {
+    if matches!(step.action, StepAction::Create(_)) {
         let target = scheme.target(wanted, deleted, None);
         let fits = expect_folder(&wanted.place).and_then(|()| target.expect_fit(vault));
         let found = fits.and_then(|()| replaced(wanted, vault));
@@ -168,7 +168,7 @@ fn text(file: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
         };
         // Before it is opened: to close the vault's file would let go of SQLite's locks.
         files::expect_writable(file, FileRole::Secret).map_err(io::Error::other)?;
-        if !found.is_file() || found.len() > LONGEST {
+        if !found.is_file() || found.len() > MAX_SIZE {
             return Err(io::Error::other("not an env file"));
         }
         Ok(Some(Zeroizing::new(fs::read(file)?)))

@@ -11,20 +11,20 @@ use crate::ui::{DisplayContext, counted};
 use crate::vault::{self, Record, SortOrder, Vault};
 
 /// The keys of a vault that a manifest does not name, in the order of their names.
-pub(super) fn surplus(manifest: &Manifest, vault: &Vault) -> Result<Vec<Record>, vault::Error> {
+pub(super) fn unmanaged(manifest: &Manifest, vault: &Vault) -> Result<Vec<Record>, vault::Error> {
     let named: HashSet<String> = manifest.keys.iter().map(|key| key.name.folded()).collect();
-    let mut surplus = Vec::new();
+    let mut unmanaged = Vec::new();
     let mut page = vault.first_page(SortOrder::Name)?;
     loop {
         let mut damaged = None;
         let is_more = vault.next_page(&mut page, |found| match found {
             Ok(record) if named.contains(&record.key.name.folded()) => {}
-            Ok(record) => surplus.push(record),
+            Ok(record) => unmanaged.push(record),
             Err(error) => damaged = Some(error),
         })?;
         match damaged {
             Some(error) => return Err(error),
-            None if !is_more => return Ok(surplus),
+            None if !is_more => return Ok(unmanaged),
             None => {}
         }
     }

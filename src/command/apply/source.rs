@@ -11,7 +11,7 @@ use crate::files::{self, FileRole, KeepReason, folder_of};
 use crate::manifest::{self, Manifest, ManifestError};
 
 /// How large a manifest may be, in bytes.
-const LARGEST: u64 = 1 << 20;
+const MAX_SIZE: u64 = 1 << 20;
 
 /// A file's path, or `-` for standard input.
 #[derive(Clone, Debug)]
@@ -120,9 +120,9 @@ fn text(from: impl Read, shown: &str) -> Result<String, Error> {
         Error::usage(format!("cannot read the manifest {shown}: {why}"))
     };
     let mut bytes = Vec::new();
-    let read = from.take(LARGEST + 1).read_to_end(&mut bytes);
+    let read = from.take(MAX_SIZE + 1).read_to_end(&mut bytes);
     read.map_err(|error| failed(&error))?;
-    if bytes.len() as u64 > LARGEST {
+    if bytes.len() as u64 > MAX_SIZE {
         return Err(failed(&"it is larger than 1 MiB").with_hint("split it"));
     }
     String::from_utf8(bytes).map_err(|error| {

@@ -40,7 +40,7 @@ pub(super) fn do_all(
     vault: &mut Vault,
     context: &mut Context,
 ) -> Result<ApplyResult, Error> {
-    let is_work = |step: &&Step<'_>| !matches!(step.deed, StepAction::Keep { .. });
+    let is_work = |step: &&Step<'_>| !matches!(step.action, StepAction::Keep { .. });
     let count = plan.steps.iter().filter(is_work).count();
     context.ui.begin_parts(count);
     let signals = DeferredSignals::begin();
@@ -81,15 +81,15 @@ impl ApplyResult {
             return;
         };
         let is_left = work.signals.signal().is_some()
-            || matches!(first.deed, StepAction::Delete(_)) && self.highest != ExitStatus::Done;
-        let results = match &first.deed {
+            || matches!(first.action, StepAction::Delete(_)) && self.highest != ExitStatus::Done;
+        let results = match &first.action {
             StepAction::Keep { .. } => return self.outcomes.push(StepOutcome::Kept),
             _ if is_left => {
                 return self
                     .outcomes
                     .extend(steps.iter().map(|_| StepOutcome::Left));
             }
-            StepAction::Make(_) => new_keys::create(steps, work, vault, context),
+            StepAction::Create(_) => new_keys::create(steps, work, vault, context),
             _ => vec![do_one(first, vault, context)],
         };
         for (step, result) in steps.iter().zip(results) {
@@ -120,10 +120,10 @@ impl ApplyResult {
 
 fn do_one(step: &Step<'_>, vault: &mut Vault, context: &Context) -> Result<(), Error> {
     context.ui.begin_part(step.name().as_str());
-    let done = match &step.deed {
+    let done = match &step.action {
         StepAction::Change { before, after, .. } => change(before, after, vault, context),
         StepAction::Delete(record) => delete(record, vault, context),
-        StepAction::Make(_) | StepAction::Keep { .. } => Ok(()),
+        StepAction::Create(_) | StepAction::Keep { .. } => Ok(()),
     };
     context.ui.end_part();
     done

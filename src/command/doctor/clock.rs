@@ -6,22 +6,22 @@ use super::report::DoctorReport;
 use crate::context::{Context, is_ahead};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{KeyName, TOLERANCE};
+use crate::key::{CLOCK_TOLERANCE, KeyName};
 use crate::process::{self, WrongClock};
 use crate::ui::{DisplayContext, counted, quoted_names};
 use crate::usage::UsageStore;
 use crate::vault::{self, Action, Record, TermAhead, TermKind, Vault};
 
 /// What to do about a clock that is behind what was recorded.
-const ADVICE: &str =
+const CLOCK_BEHIND: &str =
     "set the clock if it is wrong; if it is right, `postkey doctor --accept-clock`";
 
 /// The same, where secrets become valid again by that.
-const ADVICE_WITH_NAME: &str = "set the clock if it is wrong; if it is right, \
+const CLOCK_BEHIND_REVIVES: &str = "set the clock if it is wrong; if it is right, \
      `postkey doctor --accept-clock --confirm NAME`";
 
 /// How many terms are told that were counted from a clock ahead.
-const TOLD: usize = 20;
+const MAX_LISTED: usize = 20;
 
 impl DoctorReport<'_> {
     /// Compares the clock with what the vault and the record of use hold.
@@ -35,8 +35,8 @@ impl DoctorReport<'_> {
             Vec::new()
         });
         let advice = match ended.first() {
-            None => ADVICE.to_owned(),
-            Some(first) => ADVICE_WITH_NAME.replace("NAME", first.key.name.as_str()),
+            None => CLOCK_BEHIND.to_owned(),
+            Some(first) => CLOCK_BEHIND_REVIVES.replace("NAME", first.key.name.as_str()),
         };
         self.newest_entry(vault, &advice);
         if !ended.is_empty() {
@@ -67,7 +67,7 @@ impl DoctorReport<'_> {
         match terms_ahead(vault, self.display.now) {
             Err(error) => self.fault("clock", error),
             Ok(terms) => {
-                for term in terms.iter().take(TOLD) {
+                for term in terms.iter().take(MAX_LISTED) {
                     let ends = self.when(term.ends_at);
                     self.found("clock", told(term, &ends), hint(term));
                 }
@@ -155,7 +155,7 @@ fn is_confirmed(
 /// Warns of terms that go on longer than was meant: nobody but the operator knows what was.
 fn warn_of_terms(vault: &Vault, display: &DisplayContext, context: &Context) -> Result<(), Error> {
     let terms = terms_ahead(vault, display.now)?;
-    for term in terms.iter().take(TOLD) {
+    for term in terms.iter().take(MAX_LISTED) {
         let ends = display.moment_and_distance(term.ends_at);
         let (told, hint) = (told(term, &ends), hint(term));
         context.ui.warn(format!("{told}; {hint}"));
@@ -179,7 +179,7 @@ fn accept_for_use(vault: &Vault, context: &Context) -> Result<(), Error> {
 }
 
 fn terms_ahead(vault: &Vault, now: Timestamp) -> Result<Vec<TermAhead>, vault::Error> {
-    let latest = Timestamp::from_second(now.as_second().saturating_add(TOLERANCE));
+    let latest = Timestamp::from_second(now.as_second().saturating_add(CLOCK_TOLERANCE));
     vault.terms_ahead(now, latest.unwrap_or(now))
 }
 
@@ -224,7 +224,10 @@ fn span(seconds: i64) -> String {
 }
 
 fn left_out(terms: &[TermAhead]) -> Option<String> {
-    let more = terms.len().checked_sub(TOLD).filter(|&more| more > 0)?;
+    let more = terms
+        .len()
+        .checked_sub(MAX_LISTED)
+        .filter(|&more| more > 0)?;
     Some(format!(
         "and {}",
         counted(more as i64, "more such term", "more such terms")

@@ -14,7 +14,7 @@ use crate::vault::health::{self, Leftover, LeftoverKind};
 use crate::vault::{self, Vault};
 
 /// A journal younger than this, in seconds, is of a change that may well be under way.
-pub(super) const UNDER_WAY: i64 = 60;
+pub(super) const IN_PROGRESS_SECONDS: i64 = 60;
 
 /// Where the vault lies, from the root on, as far as there is a folder.
 pub(super) fn vault_path(context: &Context) -> PathBuf {
@@ -68,7 +68,7 @@ impl DoctorReport<'_> {
             Ok(leftovers) => leftovers,
             Err(error) => return self.fault("leftovers", error),
         };
-        let before = self.display.now.as_second() - UNDER_WAY;
+        let before = self.display.now.as_second() - IN_PROGRESS_SECONDS;
         let is_left = |leftover: &&Leftover| match leftover.kind {
             LeftoverKind::Journal | LeftoverKind::Unfinished => {
                 leftover.written_at.as_second() < before

@@ -5,11 +5,11 @@ use std::io::Read;
 use std::path::Path;
 
 use super::report::DoctorReport;
-use crate::command::doctor::environment::UNDER_WAY;
+use crate::command::doctor::environment::IN_PROGRESS_SECONDS;
 use crate::context::exports::pour;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{UNFINISHED, folder_of};
+use crate::files::{DRAFT_PREFIX, folder_of};
 use crate::settings::ExportTarget;
 use crate::vault::{Vault, health};
 
@@ -38,10 +38,10 @@ impl DoctorReport<'_> {
         folders.sort();
         folders.dedup();
         folders.retain(|folder| *folder != folder_of(vault.path()));
-        let before = self.display.now.as_second() - UNDER_WAY;
+        let before = self.display.now.as_second() - IN_PROGRESS_SECONDS;
         for folder in folders {
             // Whether the folder can be read was told with its export.
-            let found = health::leftovers(&folder.join(UNFINISHED)).unwrap_or_default();
+            let found = health::leftovers(&folder.join(DRAFT_PREFIX)).unwrap_or_default();
             for left in found {
                 if left.written_at.as_second() < before {
                     let message = format!(

@@ -14,7 +14,7 @@ use crate::vault::StoredSecret;
 use crate::verify::{Condition, Need, Question, SecretMatch, Verdict, allowance};
 
 /// How many stray characters are named.
-const NAMED: usize = 3;
+const MAX_NAMED: usize = 3;
 
 impl ExplainReport<'_> {
     /// What there is to say of a secret itself, and of its key.
@@ -52,7 +52,7 @@ impl ExplainReport<'_> {
     }
 
     fn strays(&mut self, presented: &str) {
-        let named = first_of(strays(presented).map(|stray| stray.to_string()), NAMED);
+        let named = first_of(strays(presented).map(|stray| stray.to_string()), MAX_NAMED);
         let message = format!("there is {named}");
         let fix = "remove them where the secret is kept: it is letters, digits and `-` only";
         self.fails("characters", message, fix);

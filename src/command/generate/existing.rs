@@ -157,7 +157,7 @@ pub(super) struct ExistingKeys {
 }
 
 /// How many keys that differ are told one by one.
-const TOLD: usize = 10;
+const MAX_LISTED: usize = 10;
 
 impl ExistingKeys {
     /// Counts a key whose secret is not where this would put it.
@@ -183,7 +183,7 @@ impl ExistingKeys {
         if let Some(difference) = difference(key, args, display, context)? {
             self.differing += 1;
             self.differences
-                .extend(Some(difference).filter(|_| self.differing <= TOLD));
+                .extend(Some(difference).filter(|_| self.differing <= MAX_LISTED));
         }
         Ok(())
     }

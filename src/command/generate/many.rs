@@ -198,7 +198,7 @@ impl<'a> CommonOptions<'a> {
             })
         });
         loop {
-            let next = all.by_ref().take(delivery::TOGETHER);
+            let next = all.by_ref().take(delivery::BATCH_SIZE);
             let batch = next.take_while(|_| signals.signal().is_none());
             let batch: Vec<NamedSecret> = batch.collect::<Result<_, Error>>()?;
             if batch.is_empty() || signals.signal().is_some() {

@@ -6,7 +6,7 @@ use crate::key::Kind;
 use crate::ui::DisplayContext;
 
 /// Less than this ahead, an expiry is told as a distance and not as a day.
-const NEAR: SignedDuration = SignedDuration::from_hours(48);
+const SOON: SignedDuration = SignedDuration::from_hours(48);
 
 /// `active, permission full, limit none, expires 2027-02-20`
 pub(super) fn terms(
@@ -17,7 +17,7 @@ pub(super) fn terms(
 ) -> String {
     let end = match expires_at {
         None => "never".to_owned(),
-        Some(end) if end.duration_since(display.now) < NEAR => display.distance(end),
+        Some(end) if end.duration_since(display.now) < SOON => display.distance(end),
         Some(end) => display.date(end),
     };
     format!("{status}, {access}, expires {end}")

@@ -22,7 +22,7 @@ pub(super) const NEVER_REPLACED: &str =
     "files are never replaced: name another folder, or move the file";
 
 /// The longest file that could be one of ours, in bytes.
-const LONGEST: u64 = 8192;
+const MAX_SIZE: u64 = 8192;
 
 /// What takes the secrets.
 pub(super) enum BulkDestination {
@@ -152,7 +152,7 @@ fn secret_in(path: &Path) -> Option<Secret> {
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
     let mut file = open.read(true).custom_flags(flags.bits()).open(path).ok()?;
     let metadata = file.metadata().ok()?;
-    if !metadata.is_file() || metadata.len() > LONGEST {
+    if !metadata.is_file() || metadata.len() > MAX_SIZE {
         return None;
     }
     let (mut scanner, mut found) = (Scanner::default(), Vec::new());

@@ -10,13 +10,13 @@ use super::line::{self, User};
 use crate::context::random;
 use crate::error::Error;
 use crate::key::{
-    Access, Description, Hash, HashMemory, Invalid, Key, KeyName, NEVER_IN_PASSWORDS, Retiring,
+    Access, Description, FORBIDDEN_IN_PASSWORDS, Hash, HashMemory, Invalid, Key, KeyName, Retiring,
     Status, Tail, Username, Verifier, in_clear, without_mark,
 };
 use crate::vault;
 
 /// The longest password in clear, in bytes: what `verify` can be given.
-const LONGEST: usize = 1023;
+const MAX_PASSWORD: usize = 1023;
 
 /// A key, and what its secret is known by.
 pub(super) struct ImportEntry {
@@ -109,7 +109,7 @@ impl ImportDefaults<'_> {
         if password.is_empty() {
             return Err(LineError::new("its password is empty"));
         }
-        if password.len() > LONGEST || password.contains(NEVER_IN_PASSWORDS) {
+        if password.len() > MAX_PASSWORD || password.contains(FORBIDDEN_IN_PASSWORDS) {
             return Err(LineError::new(
                 "its password is too long, or contains a NUL, tab or line break, which no login \
                  can have",

@@ -10,7 +10,7 @@ use crate::ui::counted;
 use crate::vault;
 
 /// How many bad lines are reported; of more, only the number is.
-const MOST: usize = 100;
+const MAX_REPORTED: usize = 100;
 
 /// Why a line cannot be imported.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl InvalidLines {
     pub(super) fn add(&mut self, line: u64, fault: LineError) {
         self.worst = self.worst.max(Some(fault.0.exit_status()));
         self.count += 1;
-        if self.first.len() < MOST {
+        if self.first.len() < MAX_REPORTED {
             self.first.push((line, fault));
         }
     }
@@ -90,7 +90,7 @@ impl InvalidLines {
             });
         }
         let lines = counted(i128::from(self.count), "invalid line", "invalid lines");
-        let more = match self.count.saturating_sub(MOST as u64) {
+        let more = match self.count.saturating_sub(MAX_REPORTED as u64) {
             0 => String::new(),
             more => format!(", of which {more} are not shown"),
         };

@@ -15,7 +15,7 @@ use crate::settings;
 
 /// What an object may have in it: what is imported, the usual names of that, and what postkey
 /// itself tells of a key.
-const KNOWN: [&str; 26] = [
+const FIELDS: [&str; 26] = [
     "name",
     "kind",
     "username",
@@ -45,10 +45,10 @@ const KNOWN: [&str; 26] = [
 ];
 
 /// The names under which an end is told.
-const EXPIRY: [&str; 4] = ["expires_at", "expires", "expiresAt", "expiry"];
+const EXPIRY_FIELDS: [&str; 4] = ["expires_at", "expires", "expiresAt", "expiry"];
 
 /// The fields that are true or false, and the status that each means if it is true.
-const SWITCHES: [(&str, Status); 4] = [
+const STATUS_FIELDS: [(&str, Status); 4] = [
     ("enabled", Status::Active),
     ("active", Status::Active),
     ("disabled", Status::Inactive),
@@ -98,7 +98,7 @@ impl Object {
         let object = serde_json::from_str::<Self>(value.get());
         let object = object.map_err(|_| LineError::new("it is not an object"))?;
         for (at, (name, _)) in object.0.iter().enumerate() {
-            if !KNOWN.contains(&name.as_str()) {
+            if !FIELDS.contains(&name.as_str()) {
                 return Err(unknown(name));
             }
             if object.0[..at].iter().any(|(before, _)| before == name) {
@@ -146,7 +146,9 @@ impl Object {
 
     /// When it expires, if it says so; `null` is never.
     pub(super) fn expires_at(&self) -> Result<Option<Option<Timestamp>>, LineError> {
-        let mut given = EXPIRY.iter().filter(|field| self.get(field).is_some());
+        let mut given = EXPIRY_FIELDS
+            .iter()
+            .filter(|field| self.get(field).is_some());
         match (given.next(), given.next()) {
             (None, _) => Ok(None),
             (Some(field), None) => self.moment(field).map(Some),
@@ -179,7 +181,7 @@ impl Object {
                 ));
             }
         };
-        for (field, on) in SWITCHES {
+        for (field, on) in STATUS_FIELDS {
             let status = match (self.get(field), on) {
                 (None, _) => continue,
                 (Some(Value::Bool(true)), on) => on,
@@ -210,6 +212,6 @@ fn unknown(name: &str) -> LineError {
         "allow_nets" | "allownets" | "nologin" | "networks" | "ip" | "ips" => {
             "limits on a login cannot be imported: remove the field if it is not needed".to_owned()
         }
-        _ => settings::hint(name, &KNOWN),
+        _ => settings::hint(name, &FIELDS),
     })
 }

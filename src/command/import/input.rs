@@ -11,10 +11,10 @@ use crate::error::Error;
 use crate::files::open_input;
 
 /// How much there may be, in bytes: the passwords of a hundred thousand users.
-const LONGEST: usize = 16 << 20;
+const MAX_SIZE: usize = 16 << 20;
 
 /// How much is read at first.
-const FIRST: usize = 64 << 10;
+const INITIAL_CAPACITY: usize = 64 << 10;
 
 /// What was read; passwords may be in it.
 pub(super) struct ImportInput {
@@ -59,7 +59,7 @@ fn read_standard() -> Result<Zeroizing<Vec<u8>>, Error> {
 
 /// Not into a buffer that grows by itself: where it was, passwords would stay.
 fn read_all(mut file: impl Read, name: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let mut bytes = Zeroizing::new(vec![0; FIRST]);
+    let mut bytes = Zeroizing::new(vec![0; INITIAL_CAPACITY]);
     let mut filled = 0;
     loop {
         match file.read(&mut bytes[filled..]) {
@@ -68,7 +68,7 @@ fn read_all(mut file: impl Read, name: &str) -> Result<Zeroizing<Vec<u8>>, Error
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(unreadable(name, &error)),
         }
-        if filled > LONGEST {
+        if filled > MAX_SIZE {
             let message = format!("{name} holds more than 16 MiB");
             return Err(Error::usage(message).with_hint("import it in parts"));
         }

@@ -6,10 +6,10 @@ use super::defaults::InputFormat;
 use super::fault::LineError;
 
 /// The longest line, in bytes.
-const LONGEST: usize = 64 << 10;
+const MAX_LINE: usize = 64 << 10;
 
 /// A passwd-file's last field, which says more about a user, comes after so many others.
-const EXTRA: usize = 7;
+const EXTRA_FIELD: usize = 7;
 
 /// What a line says that counts here.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(super) struct User<'a> {
 /// The user of a line; of a comment or a blank line there is none.
 pub(super) fn user(line: &[u8], form: InputFormat) -> Result<Option<User<'_>>, LineError> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    if line.len() > LONGEST {
+    if line.len() > MAX_LINE {
         return Err(LineError::new("longer than 64 KiB"));
     }
     let line = str::from_utf8(line).map_err(|_| LineError::new("it is not UTF-8 text"))?;
@@ -31,12 +31,12 @@ pub(super) fn user(line: &[u8], form: InputFormat) -> Result<Option<User<'_>>, L
     if line.contains('\0') {
         return Err(LineError::new("it contains a NUL character"));
     }
-    let mut fields = line.splitn(EXTRA + 1, ':');
+    let mut fields = line.splitn(EXTRA_FIELD + 1, ':');
     let (Some(username), Some(password)) = (fields.next(), fields.next()) else {
         let form = "a line is `user:hash`";
         return Err(LineError::new("it has no `:` behind a username").with_hint(form));
     };
-    if let (InputFormat::Dovecot, Some(extra)) = (form, fields.nth(EXTRA - 2)) {
+    if let (InputFormat::Dovecot, Some(extra)) = (form, fields.nth(EXTRA_FIELD - 2)) {
         expect_nothing_lost(extra)?;
     }
     Ok(Some(User { username, password }))

@@ -14,10 +14,10 @@ use crate::usage::{RefusalFilter, RefusalSummary, UsageStore};
 use crate::verify::Verdict;
 
 /// How many entries of a key's log are in a report, the newest.
-const ENTRIES: usize = 1000;
+const MAX_ENTRIES: usize = 1000;
 
 /// Why secrets are refused that are no longer valid.
-const ENDED: [Verdict; 6] = [
+const ENDED_VERDICTS: [Verdict; 6] = [
     Verdict::Inactive,
     Verdict::Expired,
     Verdict::Retired,
@@ -54,7 +54,7 @@ fn report(
     context: &Context,
 ) -> Result<String, Error> {
     let (vault, record) = (&revocation.vault, &stopped.record);
-    let log = vault.recent(record, ENTRIES)?;
+    let log = vault.recent(record, MAX_ENTRIES)?;
     let mut uses = context.uses(vault);
     let mut incident = Incident {
         key: &record.key,
@@ -63,7 +63,7 @@ fn report(
         replacement: revocation.replacement,
         seen: stopped.seen,
         leaked_at,
-        is_log_whole: log.len() < ENTRIES,
+        is_log_whole: log.len() < MAX_ENTRIES,
         log: &log,
         used: uses.details(record, &context.ui),
         tried: RefusalSummary::default(),
@@ -75,7 +75,7 @@ fn report(
         let filter = RefusalFilter {
             key: record.id,
             tails: &tails,
-            verdicts: &ENDED.map(Verdict::word),
+            verdicts: &ENDED_VERDICTS.map(Verdict::word),
             since: Some(since),
         };
         let refusals = |usage: &UsageStore| usage.refusals(filter, now);

@@ -10,7 +10,7 @@ use crate::memory::Blocks;
 const PARAMS: (u32, u32, u32) = (19_456, 2, 1);
 
 /// The most that a stored hash may ask for; the argon2 crate trusts what is stored.
-const MOST: (u32, u32, u32) = (240 * 1024, 10, 4);
+const MAX_PARAMS: (u32, u32, u32) = (240 * 1024, 10, 4);
 
 /// The length of the salt in bytes.
 pub const SALT: usize = 16;
@@ -85,7 +85,7 @@ pub(super) fn within_cap_of(algorithm: Algorithm, phc: &PasswordHash) -> Option<
     let is_that =
         phc.algorithm.as_str() == algorithm.as_str() && phc.version == Some(Version::V0x13.into());
     let params = Params::try_from(phc).ok()?;
-    let (m, t, p) = MOST;
+    let (m, t, p) = MAX_PARAMS;
     let is_within_cap = params.m_cost() <= m && params.t_cost() <= t && params.p_cost() <= p;
     (is_that && is_within_cap).then_some(params)
 }

@@ -14,22 +14,22 @@ use super::{HashError, UnsupportedHash};
 const ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// The most rounds of SHA-crypt and of PBKDF2: about a second, as of the dearest Argon2.
-const MOST_ROUNDS: u32 = 1_000_000;
+const MAX_ROUNDS: u32 = 1_000_000;
 
 /// bcrypt's cost, the logarithm of its rounds: the most, and the least that is not cheap (OWASP
 /// Password Storage Cheat Sheet).
-const MOST_COST: u32 = 14;
-const LEAST_COST: u32 = 10;
+const MAX_BCRYPT_COST: u32 = 14;
+const MIN_BCRYPT_COST: u32 = 10;
 
 /// The rounds that SHA-crypt has where none are said, and the fewest that it takes.
 const SHA_ROUNDS: u32 = 5000;
-const LEAST_SHA_ROUNDS: u32 = 1000;
+const MIN_SHA_ROUNDS: u32 = 1000;
 
 /// PBKDF2 with fewer is cheap; Dovecot makes 5000.
 const PBKDF2_ROUNDS: u32 = 20_000;
 
 /// PBKDF2's longest salt, in characters; far more than anybody uses.
-const LONGEST_SALT: usize = 256;
+const MAX_SALT: usize = 256;
 
 /// A kind of such hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,10 +85,10 @@ impl Crypt {
             .cost(text)
             .ok_or(UnsupportedHash::Malformed(self.name()))?;
         match self {
-            Self::Bcrypt if cost > MOST_COST => {
+            Self::Bcrypt if cost > MAX_BCRYPT_COST => {
                 Err(UnsupportedHash::TooCostly("bcrypt's cost is at most 14"))
             }
-            _ if cost > MOST_ROUNDS => Err(UnsupportedHash::TooCostly(
+            _ if cost > MAX_ROUNDS => Err(UnsupportedHash::TooCostly(
                 "the rounds are at most 1,000,000",
             )),
             _ => Ok(()),
@@ -110,7 +110,7 @@ impl Crypt {
     /// Whether guessing the password costs less than it should.
     pub(super) fn is_cheap(self, text: &str) -> bool {
         let least = match self {
-            Self::Bcrypt => LEAST_COST,
+            Self::Bcrypt => MIN_BCRYPT_COST,
             Self::Sha256 | Self::Sha512 => SHA_ROUNDS,
             Self::Md5 => return true,
             Self::Pbkdf2 => PBKDF2_ROUNDS,
@@ -161,7 +161,7 @@ fn sha_rounds(fields: &str, length: usize) -> Option<u32> {
     };
     let (salt, hash) = rest.split_once('$')?;
     let is_whole = is_salt(salt, 16) && hash.len() == length && is_of_alphabet(hash);
-    (is_whole && rounds >= LEAST_SHA_ROUNDS).then_some(rounds)
+    (is_whole && rounds >= MIN_SHA_ROUNDS).then_some(rounds)
 }
 
 /// MD5-crypt's salt and hash: `$1$SALT$HASH`.
@@ -179,7 +179,7 @@ fn pbkdf2_parts(text: &str) -> Option<(&str, u32, Vec<u8>)> {
     let digest = unhex(digest).filter(|digest| digest.len() == 20)?;
     // Neither what parts the fields of a passwd-file, nor what ends its lines.
     let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b':';
-    let is_salt = (1..=LONGEST_SALT).contains(&salt.len()) && salt.bytes().all(is_plain);
+    let is_salt = (1..=MAX_SALT).contains(&salt.len()) && salt.bytes().all(is_plain);
     (is_salt && fields.next().is_none()).then_some((salt, rounds, digest))
 }
 
@@ -253,7 +253,8 @@ fn md5_round(
 
 /// Sixteen bytes in crypt(3)'s alphabet, in the order that MD5-crypt has them in.
 fn encoded(bytes: &[u8]) -> String {
-    const THREES: [[usize; 3]; 5] = [[0, 6, 12], [1, 7, 13], [2, 8, 14], [3, 9, 15], [4, 10, 5]];
+    const BYTE_ORDER: [[usize; 3]; 5] =
+        [[0, 6, 12], [1, 7, 13], [2, 8, 14], [3, 9, 15], [4, 10, 5]];
     let mut text = String::with_capacity(22);
     let mut push = |mut bits: usize, digits: usize| {
         for _ in 0..digits {
@@ -261,7 +262,7 @@ fn encoded(bytes: &[u8]) -> String {
             bits >>= 6;
         }
     };
-    for three in THREES {
+    for three in BYTE_ORDER {
         let bits = three
             .into_iter()
             .fold(0, |bits, at| bits << 8 | usize::from(bytes[at]));

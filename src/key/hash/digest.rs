@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 use super::UnsupportedHash;
 
 /// The longest salt, in bytes; far more than anybody uses.
-const LONGEST_SALT: usize = 256;
+const MAX_SALT: usize = 256;
 
 /// A digest's algorithm, and whether it is salted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl LdapDigest {
     pub(super) fn read(self, bytes: Vec<u8>) -> Result<Vec<u8>, UnsupportedHash> {
         let salt = bytes.len().checked_sub(self.length());
         let is_whole = match self.is_salted() {
-            true => salt.is_some_and(|salt| (1..=LONGEST_SALT).contains(&salt)),
+            true => salt.is_some_and(|salt| (1..=MAX_SALT).contains(&salt)),
             false => salt == Some(0),
         };
         match is_whole {

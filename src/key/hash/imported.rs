@@ -48,11 +48,11 @@ const UNSUPPORTED: [&str; 17] = [
 ];
 
 /// The schemes that are no hashes.
-const CLEAR: [&str; 3] = ["PLAIN", "CLEAR", "CLEARTEXT"];
+const PLAINTEXT: [&str; 3] = ["PLAIN", "CLEAR", "CLEARTEXT"];
 
 /// What no password has in it: C ends at the first of these, and Dovecot refuses whatever has one
 /// of the others (its `auth_request_verify_plain`).
-pub const NEVER_IN_PASSWORDS: [char; 5] = ['\0', '\u{1}', '\t', '\n', '\r'];
+pub const FORBIDDEN_IN_PASSWORDS: [char; 5] = ['\0', '\u{1}', '\t', '\n', '\r'];
 
 /// How a hash is written behind its scheme.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,9 @@ enum HashEncoding {
 /// The password behind a scheme that is no hash.
 pub fn in_clear(text: &str) -> Option<&str> {
     let (scheme, password) = text.strip_prefix('{')?.split_once('}')?;
-    let is_clear = CLEAR.iter().any(|clear| clear.eq_ignore_ascii_case(scheme));
+    let is_clear = PLAINTEXT
+        .iter()
+        .any(|clear| clear.eq_ignore_ascii_case(scheme));
     is_clear.then_some(password)
 }
 
@@ -111,7 +113,7 @@ impl ImportedHash {
         password: &str,
         memory: &mut HashMemory,
     ) -> Result<bool, HashError> {
-        if password.contains(NEVER_IN_PASSWORDS) {
+        if password.contains(FORBIDDEN_IN_PASSWORDS) {
             return Ok(false);
         }
         match self {
@@ -168,7 +170,7 @@ fn of_scheme(
     value: &str,
     written: HashEncoding,
 ) -> Result<ImportedHash, UnsupportedHash> {
-    if CLEAR.contains(&scheme) {
+    if PLAINTEXT.contains(&scheme) {
         return Err(UnsupportedHash::Clear);
     }
     if value.is_empty() {

@@ -62,8 +62,8 @@ impl Radix {
         for at in likely(&text[run.clone()]).map(|at| run.start + at) {
             let done = &mut done[(at - run.start) % GROUP];
             if at >= *done {
-                let from = at - BEFORE.min(at - *done);
-                *done = self.decode_from(text, from, at + LIKELY, run.end, take);
+                let from = at - LOOKBACK.min(at - *done);
+                *done = self.decode_from(text, from, at + PROBE, run.end, take);
             }
         }
     }
@@ -162,10 +162,10 @@ const GROUP: usize = 4;
 
 /// How many of them have to stand for text before a run of them is decoded. With fewer there is
 /// no room for what begins a secret.
-const LIKELY: usize = 3 * GROUP;
+const PROBE: usize = 3 * GROUP;
 
 /// How many before these are decoded, too.
-const BEFORE: usize = 6 * GROUP;
+const LOOKBACK: usize = 6 * GROUP;
 
 /// Where in a run of base64 a few groups begin that stand for nothing but text.
 fn likely(run: &[u8]) -> impl Iterator<Item = usize> {
@@ -177,7 +177,7 @@ fn likely(run: &[u8]) -> impl Iterator<Item = usize> {
         let texts = begun & TEXTS[pair];
         begun = texts << 1 | 1;
         whole = whole << 1 | u32::from(texts >> 2 & 1);
-        (whole & 0x111 == 0x111).then(|| at + 1 - LIKELY)
+        (whole & 0x111 == 0x111).then(|| at + 1 - PROBE)
     })
 }
 

@@ -8,7 +8,7 @@ use super::pattern::{Match, PatternStart, beginnings};
 use super::walk::{TextReading, walk};
 
 /// How many characters of base64 something unreadable has at least.
-const SHORTEST_BASE64: usize = 32;
+const MIN_BASE64: usize = 32;
 
 /// Something that begins as a secret does, or as what cannot be read does.
 pub(super) enum Candidate<'a> {
@@ -39,8 +39,8 @@ fn candidate<'a>(Match { at, beginning }: Match, place: &TextReading<'a>) -> Opt
             let start = place.view.decoded.raw_at(at);
             let before = start.checked_sub(1).map(|before| place.text[before]);
             let is_apart = before.and_then(digit).is_none_or(|digit| digit > 61);
-            let digits = text[at..].iter().take(SHORTEST_BASE64);
-            let is_long = digits.filter_map(|&byte| digit(byte)).count() == SHORTEST_BASE64;
+            let digits = text[at..].iter().take(MIN_BASE64);
+            let is_long = digits.filter_map(|&byte| digit(byte)).count() == MIN_BASE64;
             (is_apart && is_long).then_some(Candidate::Unreadable(what))
         }
     }

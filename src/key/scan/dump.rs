@@ -7,13 +7,13 @@ use super::decoded::Decoded;
 use super::list::number;
 
 /// The fewest bytes of a dump that is looked at.
-const FEWEST: usize = 24;
+const MIN_NUMBERS: usize = 24;
 
 /// How many characters an offset may have.
 const OFFSET: RangeInclusive<usize> = 4..=16;
 
 /// The most characters of one group of hex digits.
-const LONGEST_GROUP: usize = 32;
+const MAX_GROUP: usize = 32;
 
 /// How the bytes of a dump are written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,7 +68,7 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// Reads the lines of a dump, in both ways.
 fn read(text: &[u8], part: Range<usize>, take: &mut dyn FnMut(Decoded)) {
     // An offset is no shorter than the bytes of a line's first group.
-    if part.len() < 2 * FEWEST {
+    if part.len() < 2 * MIN_NUMBERS {
         return;
     }
     for reading in DigitReading::ALL {
@@ -80,7 +80,7 @@ fn read(text: &[u8], part: Range<usize>, take: &mut dyn FnMut(Decoded)) {
             }
             at += line.len();
         }
-        if dump.bytes().len() >= FEWEST {
+        if dump.bytes().len() >= MIN_NUMBERS {
             dump.end(part.end);
             take(dump);
         }
@@ -183,7 +183,7 @@ fn blanks(text: &[u8]) -> usize {
 
 /// What stands before the next blank, as far as it can be a group.
 fn word(text: &[u8]) -> &[u8] {
-    let text = &text[..text.len().min(LONGEST_GROUP + 1)];
+    let text = &text[..text.len().min(MAX_GROUP + 1)];
     let end = text.iter().position(u8::is_ascii_whitespace);
     &text[..end.unwrap_or(text.len())]
 }
@@ -254,7 +254,7 @@ fn push(cell: &[u8], raw: usize, form: DumpFormat, dump: &mut Decoded) -> bool {
 
 /// The same of a group of hex digits, read from its end if it is a word.
 fn push_group(cell: &[u8], raw: usize, is_word: bool, dump: &mut Decoded) -> bool {
-    if !is_hex(cell) || cell.len() > LONGEST_GROUP {
+    if !is_hex(cell) || cell.len() > MAX_GROUP {
         return false;
     }
     let pairs = cell.len() / 2;

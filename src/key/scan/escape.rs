@@ -235,7 +235,7 @@ fn decimal(text: &[u8]) -> Option<(u32, usize)> {
 }
 
 /// What HTML has names for, of what may stand in a secret, hide in one or escape something.
-const NAMED: [(&[u8], u32); 26] = [
+const NAMED_ENTITIES: [(&[u8], u32); 26] = [
     (b"hyphen", 0x2010),
     (b"dash", 0x2010),
     (b"ndash", 0x2013),
@@ -264,17 +264,17 @@ const NAMED: [(&[u8], u32); 26] = [
     (b"NewLine", b'\n' as u32),
 ];
 
-/// The longest name of [`NAMED`], or number with zeros before it, with `&` and `;`.
-const LONGEST_ENTITY: usize = 16;
+/// The longest name of [`NAMED_ENTITIES`], or number with zeros before it, with `&` and `;`.
+const MAX_ENTITY: usize = 16;
 
 /// The same, encoded again however often (`&amp;#45;`).
 fn entity(text: &[u8]) -> Option<(Unit, usize)> {
-    const AGAIN: &[u8] = b"amp;";
+    const REENCODED: &[u8] = b"amp;";
     let mut start = 0;
-    while text[start + 1..].starts_with(AGAIN)
-        && entity_name(&text[start + 1 + AGAIN.len()..]).is_some()
+    while text[start + 1..].starts_with(REENCODED)
+        && entity_name(&text[start + 1 + REENCODED.len()..]).is_some()
     {
-        start += AGAIN.len();
+        start += REENCODED.len();
     }
     let (unit, length) = entity_once(&text[start..])?;
     Some((unit, start + length))
@@ -290,13 +290,13 @@ fn entity_once(text: &[u8]) -> Option<(Unit, usize)> {
 fn entity_name(text: &[u8]) -> Option<(u32, usize)> {
     let end = text
         .iter()
-        .take(LONGEST_ENTITY)
+        .take(MAX_ENTITY)
         .position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'#')?;
     let is_ended = text[end] == b';';
     let code = match &text[..end] {
         [b'#', b'x' | b'X', digits @ ..] => number(digits, 16)?,
         [b'#', digits @ ..] => number(digits, 10)?,
-        name if is_ended => NAMED.iter().find(|(known, _)| *known == name)?.1,
+        name if is_ended => NAMED_ENTITIES.iter().find(|(known, _)| *known == name)?.1,
         _ => return None,
     };
     Some((code, end + usize::from(is_ended)))
@@ -310,7 +310,7 @@ pub(super) fn is_quote(byte: u8) -> bool {
 /// From the end of one text of a program to the beginning of the next that is added to it, as in
 /// `"abc" + "def"`.
 fn concatenation(text: &[u8]) -> Option<(Unit, usize)> {
-    const LONGEST_OPERATOR: usize = 3;
+    const MAX_OPERATOR: usize = 3;
     let is_between = |byte: u8| byte.is_ascii_whitespace() || byte == b'\\';
     let mut operators = 0;
     for (at, &byte) in text.iter().enumerate().skip(1) {
@@ -322,7 +322,7 @@ fn concatenation(text: &[u8]) -> Option<(Unit, usize)> {
             _ if is_between(byte) => {}
             _ => return None,
         }
-        if operators > LONGEST_OPERATOR {
+        if operators > MAX_OPERATOR {
             return None;
         }
     }

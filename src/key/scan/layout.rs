@@ -10,7 +10,7 @@ use super::likely::is_text;
 use super::parts::Parts;
 
 /// The most characters that are looked at to see whether an escape begins.
-const LONGEST_ESCAPE: usize = 24;
+const MAX_ESCAPE: usize = 24;
 
 /// A set of ways to escape.
 #[derive(Clone, Copy, Debug, Default)]
@@ -93,8 +93,8 @@ fn nested(unit: Unit, rest: &[u8]) -> Option<EscapeKind> {
     let Unit::Byte(byte @ ..0x80) = unit else {
         return None;
     };
-    let mut text = [byte; LONGEST_ESCAPE];
-    let behind = rest.len().min(LONGEST_ESCAPE - 1);
+    let mut text = [byte; MAX_ESCAPE];
+    let behind = rest.len().min(MAX_ESCAPE - 1);
     text[1..=behind].copy_from_slice(&rest[..behind]);
     // What is behind it may be escaped, too.
     let is_escape = is_escape(&text[..=behind]) || is_escape(&text[1..=behind]);

@@ -5,10 +5,10 @@ use std::ops::Range;
 
 /// How many characters more of a text than of anything else make a part of it worth a look. In
 /// random bytes one of some hundred places has as many.
-const FEWEST: i32 = 12;
+const MIN_SCORE: i32 = 12;
 
 /// With so many less than there were before, a part has ended.
-const MOST_LOST: i32 = 24;
+const MAX_DROP: i32 = 24;
 
 /// Finds the parts of bytes that are text, one byte after the other.
 #[derive(Default)]
@@ -28,7 +28,7 @@ impl TextParts {
         self.at += 1;
         if self.score > self.best {
             (self.best, self.end) = (self.score, self.at);
-        } else if self.score <= 0 || self.score < self.best - MOST_LOST {
+        } else if self.score <= 0 || self.score < self.best - MAX_DROP {
             return self.end();
         }
         None
@@ -41,7 +41,7 @@ impl TextParts {
 
     /// The part that ends here, if there is one.
     pub(super) fn end(&mut self) -> Option<Range<usize>> {
-        let part = (self.best >= FEWEST).then_some(self.start..self.end);
+        let part = (self.best >= MIN_SCORE).then_some(self.start..self.end);
         (self.start, self.end) = (self.at, self.at);
         (self.score, self.best) = (0, 0);
         part

@@ -7,13 +7,13 @@ use super::decoded::Decoded;
 use super::likely::TextParts;
 
 /// The fewest numbers that are looked at.
-const FEWEST: usize = 24;
+const MIN_NUMBERS: usize = 24;
 
 /// The longest number: bits with what begins them.
-const LONGEST: usize = 10;
+const MAX_NUMBER: usize = 10;
 
 /// The most that stands between two numbers: an indent, or the quotes of a name.
-const LONGEST_GAP: usize = 40;
+const MAX_GAP: usize = 40;
 
 const ESCAPE: u8 = 0x1b;
 
@@ -45,13 +45,13 @@ pub(super) fn lists(text: &[u8], take: &mut dyn FnMut(Decoded)) {
     let mut open = [OpenList::default(); ListFormat::ALL.len()];
     for word in words(text) {
         let digits = &text[word.clone()];
-        let is_number = digits.len() <= LONGEST && digits[0].is_ascii_hexdigit();
+        let is_number = digits.len() <= MAX_NUMBER && digits[0].is_ascii_hexdigit();
         if !is_number && open.iter().all(|open| open.count == 0) {
             continue;
         }
         for (form, open) in ListFormat::ALL.into_iter().zip(&mut open) {
             if form.byte(digits).is_some() {
-                if open.count == 0 || word.start - open.end > LONGEST_GAP {
+                if open.count == 0 || word.start - open.end > MAX_GAP {
                     end(text, form, std::mem::take(open), take);
                     open.start = word.start;
                 }
@@ -101,7 +101,7 @@ fn colour(text: &[u8]) -> usize {
 
 /// Reads a list that has ended, if a secret has room in it.
 fn end(text: &[u8], form: ListFormat, list: OpenList, take: &mut dyn FnMut(Decoded)) {
-    if list.count < FEWEST {
+    if list.count < MIN_NUMBERS {
         return;
     }
     let mut decoded = Decoded::with_capacity(list.count);
@@ -209,6 +209,6 @@ mod tests {
         assert!(read(few).is_empty());
         assert!(read(&"2026-11-28 10:15:03 200 GET\n".repeat(99)).is_empty());
         assert!(read(&"1, 2, 3, ".repeat(99)).is_empty());
-        assert!(read(&format!("{few}{}{few}", " ".repeat(LONGEST_GAP + 1))).is_empty());
+        assert!(read(&format!("{few}{}{few}", " ".repeat(MAX_GAP + 1))).is_empty());
     }
 }

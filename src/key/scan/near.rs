@@ -9,18 +9,18 @@ use crate::key::Kind;
 use crate::key::format::{HEX, TAIL};
 
 /// How many hex digits behind a prefix are taken for a part of a secret.
-const FEWEST: usize = 8;
+const MIN_DIGITS: usize = 8;
 
 /// So many of a secret's hex digits are nearly all of them.
-const MOST_OF_THEM: usize = 48;
+const MOST_DIGITS: usize = 48;
 
 /// How many hex digits before a tail are taken for a part of a secret: so many if it is one of
 /// mixed letters, and so many if only a digit tells it from a word.
-const SHORT: usize = 16;
-const LONG: usize = 32;
+const MIN_MIXED_TAIL: usize = 16;
+const MIN_PLAIN_TAIL: usize = 32;
 
 /// The longest brand.
-const BRAND: Range<usize> = 2..13;
+const BRAND_LENGTH: Range<usize> = 2..13;
 
 /// How much of the text, which begins with a prefix, is a secret or nearly one.
 pub(in crate::key) fn length(text: &[u8]) -> Option<usize> {
@@ -30,19 +30,19 @@ pub(in crate::key) fn length(text: &[u8]) -> Option<usize> {
         start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
     };
     let prefix = prefixes.iter().find(starts)?.len();
-    let brand = count(&text[prefix..], BRAND.end, u8::is_ascii_alphanumeric);
+    let brand = count(&text[prefix..], BRAND_LENGTH.end, u8::is_ascii_alphanumeric);
     let dash = prefix + brand;
-    if !BRAND.contains(&brand) || text.get(dash) != Some(&b'-') {
+    if !BRAND_LENGTH.contains(&brand) || text.get(dash) != Some(&b'-') {
         return None;
     }
     let body = &text[dash + 1..];
     let digits = digits(body);
-    if digits < FEWEST || is_date(&body[..digits]) {
+    if digits < MIN_DIGITS || is_date(&body[..digits]) {
         return None;
     }
     let end = dash + 1 + digits;
     let tail = match text.get(end) {
-        Some(b'-') if digits >= MOST_OF_THEM => {
+        Some(b'-') if digits >= MOST_DIGITS => {
             1 + count(&text[end + 1..], TAIL, u8::is_ascii_alphanumeric)
         }
         _ => 0,
@@ -55,7 +55,7 @@ fn digits(body: &[u8]) -> usize {
     let word = count(body, HEX, u8::is_ascii_alphanumeric);
     let right = body[..word].iter().filter(|byte| byte.is_ascii_hexdigit());
     match right.count() {
-        right if right >= SHORT && right * 8 >= word * 7 => word,
+        right if right >= MIN_MIXED_TAIL && right * 8 >= word * 7 => word,
         _ => count(body, HEX, u8::is_ascii_hexdigit),
     }
 }
@@ -95,8 +95,8 @@ fn ending(text: &[u8], dash: usize) -> Option<Range<usize>> {
         96 | 128 if is_apart => is_mixed(tail),
         // With more digits, what is left of an escape stands before it.
         HEX.. => is_no_word(tail),
-        LONG..HEX => is_apart && is_no_word(tail),
-        SHORT..LONG => is_apart && is_mixed(tail),
+        MIN_PLAIN_TAIL..HEX => is_apart && is_no_word(tail),
+        MIN_MIXED_TAIL..MIN_PLAIN_TAIL => is_apart && is_mixed(tail),
         _ => false,
     };
     is_ending.then_some(start..dash + 1 + TAIL)

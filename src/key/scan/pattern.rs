@@ -57,10 +57,10 @@ pub(super) fn beginnings(text: &[u8]) -> impl Iterator<Item = Match> {
     let mut from = 0;
     std::iter::from_fn(move || {
         loop {
-            let found = BEGINNINGS.words.find(&text[from..])?;
+            let found = STARTS.words.find(&text[from..])?;
             let at = from + found.start();
             from = at + 1;
-            let (word, beginning) = &BEGINNINGS.all[found.pattern().as_usize()];
+            let (word, beginning) = &STARTS.all[found.pattern().as_usize()];
             // Only what is no secret's beginning has to be as it is to the case.
             if *beginning == PatternStart::Secret || text[at..].starts_with(word) {
                 let beginning = *beginning;
@@ -75,7 +75,7 @@ struct PatternStarts {
     all: Vec<(Vec<u8>, PatternStart)>,
 }
 
-static BEGINNINGS: LazyLock<PatternStarts> = LazyLock::new(|| {
+static STARTS: LazyLock<PatternStarts> = LazyLock::new(|| {
     let all = all();
     let words = AhoCorasick::builder()
         .ascii_case_insensitive(true)

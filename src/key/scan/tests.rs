@@ -11,7 +11,7 @@ use rand::rngs::SysRng;
 
 /// A search with little room, for it is wiped byte by byte.
 fn small() -> Scanner {
-    Scanner::with_room(4 * REACH)
+    Scanner::with_room(4 * OVERLAP)
 }
 
 /// What is found in a text that comes in pieces: secrets, and lines.
@@ -268,7 +268,7 @@ fn forms(secret: &str) -> Vec<(String, Vec<u8>)> {
 fn a_secret_is_found_in_every_form_wherever_a_piece_ends() {
     // More than what is kept of a piece, so that the search has moved on.
     let lines = "no secret is here, %41 but =3D some lines\n- ".repeat(20);
-    let before = ".".repeat(REACH) + &lines;
+    let before = ".".repeat(OVERLAP) + &lines;
     for (kind, brand) in [(Kind::Api, "post"), (Kind::Smtp, "acmecompany")] {
         let secret = secret(kind, brand);
         for (name, form) in forms(&secret) {

@@ -25,7 +25,7 @@ pub(super) enum Reading {
 }
 
 /// The longest control sequence of a terminal that is looked for.
-const LONGEST_SEQUENCE: u8 = 32;
+const MAX_SEQUENCE: u8 = 32;
 
 /// So many characters in a row are rather a part of a secret than a word.
 const LONG_WORD: usize = 12;
@@ -218,7 +218,7 @@ impl Writer<'_> {
             (Sequence::Begun, b'\\') => (Sequence::None, true),
             (Sequence::Begun, b'(') => (Sequence::Charset, true),
             (Sequence::Charset, _) => (Sequence::None, true),
-            (Sequence::Parameters(count), b' '..=b'?') if count < LONGEST_SEQUENCE => {
+            (Sequence::Parameters(count), b' '..=b'?') if count < MAX_SEQUENCE => {
                 (Sequence::Parameters(count + 1), true)
             }
             // No sequence of colours ends in the letter that a secret begins with.

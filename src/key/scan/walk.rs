@@ -1,5 +1,5 @@
 //! The order in which encodings are undone: each text is read as a [`View`], and what in it is
-//! encoded is a text again, up to [`DEPTH`] encodings deep.
+//! encoded is a text again, up to [`MAX_DEPTH`] encodings deep.
 //!
 //! Undoing too much hides nothing, for a secret's checksum decides. What is read is bounded by the
 //! length of the text, whatever it holds.
@@ -11,17 +11,17 @@ use super::view::{Reading, View};
 use super::{dump, list};
 
 /// How many encodings, one within the other, are undone.
-const DEPTH: usize = 3;
+const MAX_DEPTH: usize = 3;
 
 /// How often the length of the text may be read in all: texts of programs need 1 to 6 times, and
 /// those in which much is escaped in many ways up to 24.
-const MOST_READ: usize = 32;
+const MAX_REREAD: usize = 32;
 
 /// A short text may be read more often.
-const LEAST_READ: usize = 64 << 10;
+const MIN_BUDGET: usize = 64 << 10;
 
 /// What is left encoded is worth a word if a secret has room in it.
-const LEAST_LEFT: usize = 64;
+const MIN_REPORTED: usize = 64;
 
 /// A text, as one reading of it.
 #[derive(Clone, Copy)]
@@ -38,11 +38,11 @@ pub(super) struct TextReading<'a> {
 /// Tells where the first part begins that is encoded more often than is undone.
 pub(super) fn walk(raw: &[u8], visit: &mut dyn FnMut(&TextReading<'_>)) -> Option<usize> {
     let mut walk = ScanWalk {
-        unread: LEAST_READ.max(MOST_READ * raw.len()),
+        unread: MIN_BUDGET.max(MAX_REREAD * raw.len()),
         left: None,
         visit,
     };
-    walk.text(raw, None, DEPTH, EscapeKinds::ALL);
+    walk.text(raw, None, MAX_DEPTH, EscapeKinds::ALL);
     walk.left
 }
 
@@ -131,7 +131,7 @@ impl ScanWalk<'_> {
         for radix in Radix::ALL {
             radix.decode(view.bytes(), |decoded| match depth.checked_sub(1) {
                 Some(depth) => self.decoded(&decoded, Some(&layer), depth),
-                None if decoded.bytes().len() < LEAST_LEFT => {}
+                None if decoded.bytes().len() < MIN_REPORTED => {}
                 None => {
                     let of = &decoded;
                     let above = Some(&layer);

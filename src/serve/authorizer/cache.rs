@@ -8,7 +8,7 @@ use crate::serve::vault_handle::VaultVersion;
 use crate::vault::StoredSecret;
 
 /// How many secrets are cached, some 700 bytes each with what they were used for.
-pub(super) const CACHED: usize = 1 << 17;
+pub(super) const CAPACITY: usize = 1 << 17;
 
 /// A secret that was recognised, and what the vault says of it.
 #[derive(Debug)]

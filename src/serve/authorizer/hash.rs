@@ -14,7 +14,7 @@ use crate::vault::{Error, KeyId};
 use crate::verify::{SecretMatch, Verdict, match_secret};
 
 /// How long at most it takes until a hash is checked: a gateway waits no longer.
-const SLOWEST_HASH: Duration = Duration::from_secs(4);
+const HASH_TIMEOUT: Duration = Duration::from_secs(4);
 
 impl Authorizer {
     /// Whose a secret from before digests is.
@@ -60,7 +60,7 @@ impl Authorizer {
         key: KeyId,
         work: impl FnOnce(&mut HashMemory) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let hashed = timeout(SLOWEST_HASH, async {
+        let hashed = timeout(HASH_TIMEOUT, async {
             let _turn = self.per_key_queue.take(key).await;
             self.hashers.run(work).await
         });

@@ -7,7 +7,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use quick_cache::sync::Cache;
 
-use super::cache::{CACHED, CacheEntry, CachedSecret};
+use super::cache::{CAPACITY, CacheEntry, CachedSecret};
 use super::refused::{self, RefusedSecret};
 use crate::key::{Allowance, Digest, Secret, Tail, WindowUse};
 use crate::serve::ended_terms::EndedTerms;
@@ -88,7 +88,7 @@ impl Authorizer {
             readers,
             per_key_queue: PerKeyQueue::default(),
             throttle: Throttle::new(Instant::now()),
-            cached: Cache::new(CACHED),
+            cached: Cache::new(CAPACITY),
             learned: Mutex::default(),
         }
     }

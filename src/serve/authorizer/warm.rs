@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::cache::{CACHED, CachedSecret};
+use super::cache::{CAPACITY, CachedSecret};
 use super::request::Authorizer;
 use crate::serve::lock::locked;
 use crate::serve::vault_handle::author;
 use crate::vault::{Action, Error};
 
 /// How many digests at most are kept in one transaction, during which nobody else can write.
-const KEPT_AT_ONCE: usize = 1000;
+const BATCH_SIZE: usize = 1000;
 
 impl Authorizer {
     /// Caches secrets as they lie in the vault, as many as there is room for: a gateway that was
@@ -20,7 +20,7 @@ impl Authorizer {
     /// presents it. Blocks.
     pub(in crate::serve) fn warm_up(&self) {
         let (mut last, mut is_usage_open) = (0, false);
-        while self.cached.len() < CACHED {
+        while self.cached.len() < CAPACITY {
             let Ok(fresh) = self.source.read(|vault| vault.secrets_after(last)) else {
                 return;
             };
@@ -51,7 +51,7 @@ impl Authorizer {
     pub(in crate::serve) fn keep_digests(&self, now: Timestamp) {
         let some: Vec<Arc<CachedSecret>> = {
             let mut learned = locked(&self.learned);
-            let count = learned.len().min(KEPT_AT_ONCE);
+            let count = learned.len().min(BATCH_SIZE);
             learned.drain(..count).collect()
         };
         if some.is_empty() {

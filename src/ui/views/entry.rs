@@ -11,7 +11,7 @@ use crate::ui::table::Column;
 use crate::vault::{Actor, Chain, Entry, Field, Sudoer, hex};
 
 /// How many characters of a hash people are shown where it only tells two heads apart.
-const HASH_SHOWN: usize = 12;
+const SHORT_HASH: usize = 12;
 
 /// An event of the log.
 #[derive(Debug, Serialize)]
@@ -186,8 +186,8 @@ pub fn changes(fields: &[Field], display: &DisplayContext) -> String {
 /// A log's head without most of its hash: `12 9c1f0e7a5b3d…`
 fn start_of_head(head: &str) -> String {
     match head.split_once(' ') {
-        Some((entry, hash)) if hash.len() > HASH_SHOWN && hash.is_ascii() => {
-            format!("{entry} {}…", &hash[..HASH_SHOWN])
+        Some((entry, hash)) if hash.len() > SHORT_HASH && hash.is_ascii() => {
+            format!("{entry} {}…", &hash[..SHORT_HASH])
         }
         _ => head.to_owned(),
     }

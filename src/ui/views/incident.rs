@@ -12,7 +12,7 @@ use crate::usage::{Address, Details, RefusalSummary, Refused, day_of};
 use crate::vault::{Entry, Field, SecretInfo};
 
 /// How many days are told one by one.
-const DAYS: usize = 30;
+const MAX_DAYS: usize = 30;
 
 /// What became of a new secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,7 +199,7 @@ impl Incident<'_> {
         let days = days(used, display.now);
         if !days.is_empty() {
             document.heading(3, "Requests by day");
-            document.paragraph(&format!("Days with requests in the last {DAYS} days."));
+            document.paragraph(&format!("Days with requests in the last {MAX_DAYS} days."));
             document.table(["Day", "Requests"], &days);
         }
         if !used.addresses.is_empty() {
@@ -332,8 +332,8 @@ fn by(entry: &Entry) -> String {
 }
 
 fn days(used: &Details, now: Timestamp) -> Vec<[String; 2]> {
-    let counts = used.by_day(DAYS, now);
-    let first = day_of(now) + 1 - DAYS as i64;
+    let counts = used.by_day(MAX_DAYS, now);
+    let first = day_of(now) + 1 - MAX_DAYS as i64;
     let dated = (first..).zip(counts).filter(|(_, count)| *count > 0);
     dated
         .map(|(day, count)| [time::date(day), count.to_string()])

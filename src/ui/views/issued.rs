@@ -17,7 +17,7 @@ pub struct Issued<'a> {
 
 /// Large enough for every form of an issued key, so that no copy of the secret stays behind
 /// where a buffer grew.
-const ISSUED: usize = 8192;
+const BUFFER: usize = 8192;
 
 impl<'a> Issued<'a> {
     /// The key as it will stand once its secret is handed over.
@@ -57,7 +57,7 @@ impl<'a> Issued<'a> {
 
     /// What is written to standard output, or to its file.
     pub fn bytes(&self, format: Format) -> Zeroizing<Vec<u8>> {
-        let mut out = Zeroizing::new(Vec::with_capacity(ISSUED));
+        let mut out = Zeroizing::new(Vec::with_capacity(BUFFER));
         match format {
             Format::Text | Format::Ics => out.extend_from_slice(self.secret.expose().as_bytes()),
             Format::Json | Format::Jsonl => self.write_json(&mut out),

@@ -71,7 +71,7 @@ impl<'a> StepView<'a> {
         Self {
             name: step.name().as_str(),
             kind: step.kind().word(),
-            action: step.deed.word(),
+            action: step.action.word(),
             outcome: outcome.word(),
             status: step
                 .effective_status(display.now)
@@ -104,8 +104,8 @@ impl<'a> StepView<'a> {
 
     fn what(&self, display: &DisplayContext) -> String {
         let tail = |step: &Step<'_>| step.record().map(|record| display.tail(&record.key.tail));
-        let mut parts = match &self.step.deed {
-            StepAction::Make(wanted) => made(wanted, display),
+        let mut parts = match &self.step.action {
+            StepAction::Create(wanted) => made(wanted, display),
             StepAction::Change { .. } => vec![changes(&self.change, display)],
             StepAction::Keep { .. } => Vec::new(),
             StepAction::Delete(_) => [tail(self.step), self.used.clone()]
@@ -116,7 +116,7 @@ impl<'a> StepView<'a> {
         let replaces = self.replaces.as_ref();
         parts.extend(replaces.map(|replaced| format!("replacing {replaced}")));
         let is_told = matches!(
-            self.step.deed,
+            self.step.action,
             StepAction::Keep { .. } | StepAction::Change { .. }
         );
         let effective_status = self.step.effective_status(display.now).filter(|_| is_told);
@@ -169,8 +169,8 @@ impl Row for StepView<'_> {
     ];
 
     fn cells(&self, display: &DisplayContext) -> Vec<String> {
-        let sign = match &self.step.deed {
-            StepAction::Make(_) => "+ create",
+        let sign = match &self.step.action {
+            StepAction::Create(_) => "+ create",
             StepAction::Change { .. } => "~ change",
             StepAction::Keep { .. } => "= keep",
             StepAction::Delete(_) => "- delete",

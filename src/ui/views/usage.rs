@@ -14,16 +14,16 @@ use crate::usage::{Address, Details, RefusalAddresses, RefusalSummary, Refused};
 pub(super) const NEVER_USED: &str = "never, as far as recorded";
 
 /// How many days a column of sparks shows.
-const SPARKS: usize = 14;
+const SPARK_DAYS: usize = 14;
 
 /// How many days count as a month.
 const MONTH: usize = 30;
 
 /// How many addresses people are shown.
-const ADDRESSES: usize = 5;
+const MAX_ADDRESSES: usize = 5;
 
 /// How many addresses of a refusal's reason people are shown.
-const REFUSED_ADDRESSES: usize = 3;
+const MAX_REFUSED_ADDRESSES: usize = 3;
 
 /// All that is recorded of a key's use, for programs.
 #[derive(Debug, Serialize)]
@@ -233,7 +233,7 @@ impl Row for UsageView<'_> {
             self.requests_today.to_string(),
             self.requests_7d.to_string(),
             self.requests_30d.to_string(),
-            spark::line(&self.details.by_day(SPARKS, display.now)),
+            spark::line(&self.details.by_day(SPARK_DAYS, display.now)),
             self.refusals(),
             self.last_used_at
                 .map_or("never".to_owned(), |last| display.distance(last)),
@@ -257,7 +257,7 @@ pub(super) fn told(details: &Details, display: &DisplayContext) -> Vec<(&'static
             .chain(refused_from(&refused.addresses, display))
     });
     facts.extend(under("refused", refused));
-    let addresses = details.addresses.iter().take(ADDRESSES).map(|address| {
+    let addresses = details.addresses.iter().take(MAX_ADDRESSES).map(|address| {
         let count = counted(address.count, "request", "requests");
         let last = display.distance(address.last_at);
         format!("{}, {count}, last {last}", address.address)
@@ -285,7 +285,7 @@ fn refused_from(from: &RefusalAddresses, display: &DisplayContext) -> Vec<String
         let (count, last) = (address.count, display.distance(address.last_at));
         format!("  {count} from {}, last {last}", address.address)
     };
-    let shown = from.newest.iter().take(REFUSED_ADDRESSES);
+    let shown = from.newest.iter().take(MAX_REFUSED_ADDRESSES);
     let mut told: Vec<_> = shown.map(one).collect();
     let others = from.count.saturating_sub(told.len() as u64);
     if others > 0 {

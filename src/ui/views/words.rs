@@ -11,11 +11,11 @@ pub fn counted(count: impl Into<i128>, one: &str, many: &str) -> String {
 }
 
 /// How many names are told.
-const NAMED: usize = 5;
+const MAX_NAMED: usize = 5;
 
 /// `` `web`, `ci` and 3 more``
 pub fn quoted_names(names: &[String]) -> String {
-    first_of(names.iter().map(|name| quoted(name)), NAMED)
+    first_of(names.iter().map(|name| quoted(name)), MAX_NAMED)
 }
 
 /// The first of some words, and how many more there are.

@@ -15,7 +15,7 @@ use super::set_in;
 type ReadVariables = BTreeMap<String, String>;
 
 /// Lines that people write.
-const LINES: [&str; 14] = [
+const TYPICAL_LINES: [&str; 14] = [
     "",
     "# it's",
     "A=1",
@@ -33,7 +33,7 @@ const LINES: [&str; 14] = [
 ];
 
 /// What is made of these pieces looks like a line, and seldom is one.
-const PIECES: [&str; 42] = [
+const FRAGMENTS: [&str; 42] = [
     "KEY=",
     "KEY=",
     "A=",
@@ -80,8 +80,8 @@ const PIECES: [&str; 42] = [
 
 /// Texts of such lines.
 fn hostile() -> impl Strategy<Value = String> {
-    let line = prop::sample::select(&LINES[..]).prop_map(str::to_owned);
-    let piece = prop::sample::select(&PIECES[..]);
+    let line = prop::sample::select(&TYPICAL_LINES[..]).prop_map(str::to_owned);
+    let piece = prop::sample::select(&FRAGMENTS[..]);
     let odd = prop::collection::vec(piece, 0..5).prop_map(|pieces| pieces.concat());
     let lines = prop::collection::vec(prop_oneof![line, odd], 0..5);
     (lines, any::<bool>()).prop_map(|(lines, is_ended)| {

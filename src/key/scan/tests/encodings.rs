@@ -189,14 +189,14 @@ fn a_secret_is_found_under_any_two_encodings() {
 #[test]
 fn what_two_encodings_make_of_a_secret_is_within_reach() {
     let secret = secret(Kind::Smtp, "acmecompany");
-    let filler = b"nothing in this line\n".repeat(REACH / 20);
+    let filler = b"nothing in this line\n".repeat(OVERLAP / 20);
     let mut longest = 0;
     for (first, inner) in ENCODINGS {
         for (second, outer) in ENCODINGS {
             let form = outer(&inner(secret.as_bytes()));
-            assert!(form.len() <= REACH, "{first}, {second}: {}", form.len());
+            assert!(form.len() <= OVERLAP, "{first}, {second}: {}", form.len());
             longest = longest.max(form.len());
-            if form.len() > REACH / 4 {
+            if form.len() > OVERLAP / 4 {
                 let text = [&filler[..], b"\n", &form, b"\n"].concat();
                 for piece in [filler.len() + 2, filler.len() + form.len() - 2] {
                     let good = found(&text, piece).into_iter();
@@ -206,7 +206,7 @@ fn what_two_encodings_make_of_a_secret_is_within_reach() {
             }
         }
     }
-    assert!(longest > REACH / 2, "{longest}");
+    assert!(longest > OVERLAP / 2, "{longest}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::*;
 fn work(text: &[u8]) -> usize {
     let mut work = 0;
     walk(text, &mut |place| {
-        work += place.view.bytes().len() + LONGEST_WORD * candidates(place).count();
+        work += place.view.bytes().len() + MAX_WORD * candidates(place).count();
     });
     work
 }
