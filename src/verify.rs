@@ -211,7 +211,7 @@ pub fn match_secret(
     let tail = secret.tail();
     let digest = Digest::of(&secret);
     let known = match look_up(&tail)? {
-        Some(FoundSecret::Living(known)) => known,
+        Some(FoundSecret::Active(known)) => known,
         Some(FoundSecret::Dead(dead)) if dead.digest.is(&digest) => {
             return Ok(SecretMatch::Dead(dead));
         }
@@ -223,7 +223,7 @@ pub fn match_secret(
     if known.verifier.digest().is_some() {
         return Ok(SecretMatch::Secret(known));
     }
-    let Some(FoundSecret::Living(again)) = look_up(&tail)? else {
+    let Some(FoundSecret::Active(again)) = look_up(&tail)? else {
         return Ok(SecretMatch::Nobody(Verdict::Unknown));
     };
     let learned = match again.verifier.digest() {
@@ -303,7 +303,7 @@ impl Condition {
     ];
 
     /// Whether a secret passes, `at` that time and after its key's limited use so far.
-    pub fn is_passed(
+    pub fn passes(
         self,
         secret: &StoredSecret,
         question: &Question<'_>,
@@ -350,7 +350,7 @@ pub fn judge(
     used: WindowUse,
 ) -> Verdict {
     let mut checks = Condition::ALL.into_iter();
-    let failed = checks.find(|check| !check.is_passed(secret, question, permissions, at, used));
+    let failed = checks.find(|check| !check.passes(secret, question, permissions, at, used));
     failed.map_or(Verdict::Accepted, Condition::verdict)
 }
 

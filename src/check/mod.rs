@@ -7,7 +7,7 @@ mod unusual;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::key::{Key, Period, Status, Tail, Term};
-use crate::usage::{Recent, RefusalSummary, SecretUse, Takeover};
+use crate::usage::{Recent, RefusalSummary, SecretTransition, SecretUse};
 use crate::vault::SecretInfo;
 pub use finding::{EXTENSION, Finding, Necessity, Reminder};
 pub use rules::{CheckRule, RuleOverrides, RuleSource, Rules};
@@ -201,14 +201,14 @@ impl KeyFacts<'_> {
             retires_at,
             used_at,
         };
-        Some(match (Takeover::of(new_use, old_use), new_use) {
-            (Takeover::Partial(old), _) => still_used(old.last_at),
-            (Takeover::Complete, Some(new)) => Finding::RotationUnfinished {
+        Some(match (SecretTransition::of(new_use, old_use), new_use) {
+            (SecretTransition::Partial(old), _) => still_used(old.last_at),
+            (SecretTransition::Complete, Some(new)) => Finding::RotationUnfinished {
                 made_at,
                 retires_at,
                 used_at: new.first_at,
             },
-            (Takeover::NotBegun | Takeover::Complete, _) => {
+            (SecretTransition::NotStarted | SecretTransition::Complete, _) => {
                 let used_at = old_use.map(|old| old.last_at);
                 let used_since = used_at.filter(|&used_at| used_at >= made_at);
                 used_since.map_or(

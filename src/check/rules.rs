@@ -1,6 +1,6 @@
 //! Which rules count for a key: the command line's, then its own, then the settings'.
 
-use crate::key::{OwnPolicy, Term};
+use crate::key::{KeyPolicy, Term};
 use crate::settings::Policy;
 
 /// What the command line says, where it says anything.
@@ -47,7 +47,7 @@ pub struct Rules {
 
 impl Rules {
     /// The rules for a key that has these of its own.
-    pub fn new(given: &RuleOverrides, own: &OwnPolicy, policy: &Policy) -> Self {
+    pub fn new(given: &RuleOverrides, own: &KeyPolicy, policy: &Policy) -> Self {
         Self {
             rotate_every: rule(
                 given.rotate_every,

@@ -30,7 +30,7 @@ pub fn definition() -> clap::Command {
 
 /// Makes the process safe to work with secrets, and does what the command line asks.
 pub fn run() -> ExitStatus {
-    process::tell_panics();
+    process::report_panics();
     match process::expect_random_bytes() {
         Ok(()) => process::harden(),
         Err(error) => {
@@ -59,7 +59,7 @@ fn run_hardened() -> ExitStatus {
     ui.globals = globals.of_flags();
     ui.color = globals.color.unwrap_or_default();
     if cli.verbose {
-        return ended(&ui, Err(version::misplaced()));
+        return ended(&ui, Err(version::verbose_without_version()));
     }
     let overrides = Overrides {
         from_environment,
@@ -176,12 +176,12 @@ fn asked_format() -> Format {
             "--format" => words.get(at + 1).map(String::as_str),
             word => word.strip_prefix("--format="),
         });
-    value.map_or_else(Format::default, meant)
+    value.map_or_else(Format::default, guess_format)
 }
 
 /// The format that a word names, or was most likely meant to: a script that misspells JSON reads
 /// the error as JSON.
-fn meant(word: &str) -> Format {
+fn guess_format(word: &str) -> Format {
     let formats = Format::value_variants();
     let names = formats.iter().filter_map(ValueEnum::to_possible_value);
     let names: Vec<_> = names.map(|value| value.get_name().to_owned()).collect();

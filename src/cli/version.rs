@@ -56,7 +56,7 @@ fn target() -> String {
 }
 
 /// That `--verbose` says nothing about a command.
-pub(super) fn misplaced() -> Error {
+pub(super) fn verbose_without_version() -> Error {
     Error::usage("--verbose applies to --version only")
         .with_hint("`postkey --version --verbose` prints what a bug report needs")
 }

@@ -51,7 +51,7 @@ pub(super) fn change_status(
     is_confirmed: impl Fn(&KeyName, &Context, &Vault) -> Result<bool, Error>,
 ) -> Result<ExitStatus, Error> {
     let Some(names) = names else {
-        return Ok(selection::nothing_chosen(context));
+        return Ok(selection::report_cancelled(context));
     };
     let mut vault = context.open_for_change()?;
     let now = Context::clock();
@@ -81,7 +81,7 @@ pub(super) fn change_one(
         let record = match status {
             Status::Active => change.find(name)?,
             // Whatever is wrong with it, it is stopped.
-            Status::Inactive => change.find_as_is(name)?,
+            Status::Inactive => change.find_unverified(name)?,
         };
         contradictions = change.contradictions(&record).unwrap_or_default();
         // One that somebody made a decoy by an edit of the vault is stopped, too.
@@ -101,14 +101,14 @@ pub(super) fn change_one(
         let error = Error::from(vault::Error::Contradicted(contradiction));
         context.ui.warn(error.to_string());
     }
-    tell(&before.key, &after, now, context);
+    report(&before.key, &after, now, context);
     Ok(Record {
         key: after,
         ..before
     })
 }
 
-fn tell(before: &Key, after: &Key, now: Timestamp, context: &Context) {
+fn report(before: &Key, after: &Key, now: Timestamp, context: &Context) {
     let (name, word) = (&after.name, after.status.word());
     if before.status == after.status {
         context.ui.note(format!("`{name}` is already {word}"));

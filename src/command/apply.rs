@@ -82,7 +82,7 @@ pub struct Apply {
 
 pub(super) fn run(args: Apply, context: &mut Context) -> Result<ExitStatus, Error> {
     if matches!(args.file, FileOrInput::StandardInput) {
-        context.ui.expect_typist()?;
+        context.ui.expect_input()?;
     }
     let source = ManifestSource::read(&args.file)?;
     let manifest = source.manifest(context)?;
@@ -95,7 +95,7 @@ pub(super) fn run(args: Apply, context: &mut Context) -> Result<ExitStatus, Erro
     if args.dry_run {
         let vault = context.open_if_exists()?;
         if vault.is_none() {
-            context.tell_of_missing_vault();
+            context.note_vault_would_be_created();
         }
         let plan = scheme.plan(vault.as_ref(), context)?;
         return scheme.show(&plan, vault.as_ref(), context);
@@ -165,8 +165,8 @@ impl<'a> Scheme<'a> {
         let display = context.display();
         let unmanaged = UnmanagedKeys::of(plan, vault, &display, context);
         list(plan, &unmanaged, None, &display, context)?;
-        tell_findings(plan, &display, context);
-        if plan.is_settled() {
+        report_findings(plan, &display, context);
+        if plan.needs_nothing() {
             context.ui.note("everything matches the manifest");
             return Ok(ExitStatus::Done);
         }
@@ -183,21 +183,21 @@ impl<'a> Scheme<'a> {
         let is_for_machines = context.ui.format.is_for_machines();
         if !is_for_machines {
             list(&plan, &unmanaged, None, &display, context)?;
-            tell_findings(&plan, &display, context);
+            report_findings(&plan, &display, context);
         }
         if !unmanaged.is_confirmed(context)? {
             context.ui.note("nothing was done");
             return Ok(ExitStatus::No);
         }
-        let done = steps::do_all(&plan, self, &mut vault, context)?;
+        let done = steps::run_all(&plan, self, &mut vault, context)?;
         if is_for_machines {
             list(&plan, &unmanaged, Some(&done.outcomes), &display, context)?;
         }
-        tell_end(&plan, &done, context);
+        report_outcome(&plan, &done, context);
         if let Some(signal) = done.signal {
             context.ui.note("run `postkey apply` again; it resumes");
             context.renew_exports();
-            process::die_by(signal);
+            process::kill_by_signal(signal);
         }
         Ok(done.status(&plan))
     }
@@ -212,11 +212,11 @@ fn list(
     context: &Context,
 ) -> Result<(), Error> {
     let mut listing = context.ui.listing(display);
-    let mut doomed = unmanaged.iter();
+    let mut to_delete = unmanaged.iter();
     for (at, step) in plan.steps.iter().enumerate() {
         let outcome = outcomes.map_or(StepOutcome::Planned, |outcomes| outcomes[at]);
         let view = StepView::new(step, outcome, display);
-        let key = matches!(step.action, StepAction::Delete(_)).then(|| doomed.next());
+        let key = matches!(step.action, StepAction::Delete(_)).then(|| to_delete.next());
         match key.flatten() {
             Some(key) => listing.push(&view.with_use(key.used.last_at(), key.used.told()))?,
             None => listing.push(&view)?,
@@ -226,7 +226,7 @@ fn list(
 }
 
 /// Tells people what they have to see to, and which keys are refused.
-fn tell_findings(plan: &Plan<'_>, display: &DisplayContext, context: &Context) {
+fn report_findings(plan: &Plan<'_>, display: &DisplayContext, context: &Context) {
     if context.ui.format.is_for_machines() {
         return;
     }
@@ -238,12 +238,12 @@ fn tell_findings(plan: &Plan<'_>, display: &DisplayContext, context: &Context) {
                 .warn(format!("`{}`: {finding}; {hint}", step.name()));
         }
         if !matches!(step.action, StepAction::Delete(_)) {
-            warn_of_standing(step, display.now, context);
+            warn_if_refused(step, display.now, context);
         }
     }
 }
 
-fn warn_of_standing(step: &Step<'_>, now: Timestamp, context: &Context) {
+fn warn_if_refused(step: &Step<'_>, now: Timestamp, context: &Context) {
     let name = step.name();
     let hint = match step.effective_status(now) {
         Some(EffectiveStatus::Inactive) => format!("`postkey activate {name}` activates it"),
@@ -257,7 +257,7 @@ fn warn_of_standing(step: &Step<'_>, now: Timestamp, context: &Context) {
 }
 
 /// Says how much was done.
-fn tell_end(plan: &Plan<'_>, done: &ApplyResult, context: &Context) {
+fn report_outcome(plan: &Plan<'_>, done: &ApplyResult, context: &Context) {
     let mut told = Vec::new();
     for (action, verb) in [
         ("make", "created"),
@@ -274,7 +274,7 @@ fn tell_end(plan: &Plan<'_>, done: &ApplyResult, context: &Context) {
         }
     }
     context.ui.note(match told.is_empty() {
-        true if plan.is_settled() => "everything matches the manifest".to_owned(),
+        true if plan.needs_nothing() => "everything matches the manifest".to_owned(),
         true => "nothing was done".to_owned(),
         false => told.join(", "),
     });

@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::IfExists;
-use crate::ui::{BackupView, head_told};
+use crate::ui::{BackupView, format_head};
 use crate::vault::{Action, Copied, Field, Vault};
 
 /// Copy the vault to a file
@@ -64,7 +64,7 @@ fn log(copied: &Copied, context: &Context, vault: &mut Vault) {
         to: Some(value),
     };
     let file = copied.path.to_string_lossy().into_owned();
-    let head = copied.head.as_ref().map(head_told);
+    let head = copied.head.as_ref().map(format_head);
     let mut changes = vec![to("file", file)];
     changes.extend(head.map(|head| to("head", head)));
     let logged = vault.check().and_then(|()| {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::check::{Finding, KeyFacts, RuleOverrides, Rules, dead_secret_used};
 use crate::context::Context;
 use crate::context::selection;
-use crate::context::selection::{Chosen, Selector, each, named_or_all};
+use crate::context::selection::{SelectedKeys, Selector, each, named_or_all};
 use crate::context::usage_reader::UsageReader;
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -65,7 +65,7 @@ pub(super) fn run(args: Check, context: &mut Context) -> Result<ExitStatus, Erro
     let given = args.given();
     let spans = [given.rotate_every, given.unused, given.expiring];
     context.note_minutes(spans.map(|span| span.and_then(Term::minutes)));
-    let Chosen { names, mut vault } = named_or_all(args.names, context)?;
+    let SelectedKeys { names, mut vault } = named_or_all(args.names, context)?;
     let display = context.display();
     context.note_ends(&mut vault);
     let mut watch = KeyCheck::begin(vault, given, &display, context)?;
@@ -179,7 +179,7 @@ impl<'a> KeyCheck<'a> {
         let mut page = self.vault.first_page(SortOrder::Created)?;
         let mut damage = None;
         let mut is_more = true;
-        while is_more && self.output.is_heard() {
+        while is_more && self.output.is_connected() {
             let mut records = Vec::new();
             is_more = self.vault.next_page(&mut page, |record| match record {
                 Ok(record) => records.push(record),
@@ -200,7 +200,7 @@ impl<'a> KeyCheck<'a> {
     /// Looks at secrets of keys that are deleted.
     fn deleted_keys(&mut self, ui: &Ui) -> Result<(), Error> {
         let now = self.display.now;
-        for key in self.uses.tried_after_deletion(now, ui) {
+        for key in self.uses.used_after_deletion(now, ui) {
             let Some(dead) = self.vault.dead_of_deleted(key)? else {
                 continue;
             };
@@ -266,10 +266,10 @@ impl<'a> CheckOutput<'a> {
         })
     }
 
-    fn is_heard(&self) -> bool {
+    fn is_connected(&self) -> bool {
         match self {
-            Self::Stream(listing, _) | Self::Gathered(_, listing, _) => listing.is_heard(),
-            Self::Calendar(reminders) => reminders.is_heard(),
+            Self::Stream(listing, _) | Self::Gathered(_, listing, _) => listing.is_connected(),
+            Self::Calendar(reminders) => reminders.is_connected(),
         }
     }
 

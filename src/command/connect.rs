@@ -99,13 +99,13 @@ const PLACEHOLDERS: [(&str, PlaceholderValue); 20] = [
         Ok(credentials::caddy_removed(facts.credentials))
     }),
     ("traefik_asked", |facts| {
-        Ok(credentials::traefik_asked(facts.credentials))
+        Ok(credentials::traefik_headers(facts.credentials))
     }),
     ("traefik_removed", |facts| {
         Ok(credentials::traefik_removed(facts.credentials))
     }),
     ("haproxy_asked", |facts| {
-        Ok(credentials::haproxy_asked(facts.credentials))
+        Ok(credentials::haproxy_headers(facts.credentials))
     }),
     ("haproxy_removed", |facts| {
         Ok(credentials::haproxy_removed(facts.credentials))

@@ -54,7 +54,7 @@ pub(super) fn run(args: Deactivate, context: &mut Context) -> Result<ExitStatus,
 
 /// Whether a key may be deactivated: asks if it is in use, and somebody may have overlooked that.
 fn is_confirmed(name: &KeyName, context: &Context, vault: &Vault) -> Result<bool, Error> {
-    if context.is_yes || !context.ui.is_on_terminal() || !context.ui.has_person() {
+    if context.is_yes || !context.ui.is_on_terminal() || !context.ui.is_interactive() {
         return Ok(true);
     }
     // What is wrong with the key is told as it is deactivated.
@@ -63,7 +63,7 @@ fn is_confirmed(name: &KeyName, context: &Context, vault: &Vault) -> Result<bool
     };
     let display = context.display();
     let used = PriorUse::of(&record, &mut context.uses(vault), &display, context);
-    let is_active = record.key.effective_status(display.now).is_good();
+    let is_active = record.key.effective_status(display.now).is_valid();
     let recent = used
         .details
         .as_ref()
@@ -71,7 +71,7 @@ fn is_confirmed(name: &KeyName, context: &Context, vault: &Vault) -> Result<bool
     let Some(details) = recent else {
         return Ok(true);
     };
-    say_what_uses_it(name, record.key.kind(), details, context, &display);
+    warn_of_recent_requests(name, record.key.kind(), details, context, &display);
     let is_confirmed = context.ui.confirm(&format!("Deactivate `{name}`?"))?;
     if !is_confirmed {
         context.ui.note(format!("`{name}` was not deactivated"));
@@ -79,7 +79,7 @@ fn is_confirmed(name: &KeyName, context: &Context, vault: &Vault) -> Result<bool
     Ok(is_confirmed)
 }
 
-fn say_what_uses_it(
+fn warn_of_recent_requests(
     name: &KeyName,
     kind: Kind,
     details: &Details,

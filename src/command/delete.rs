@@ -47,7 +47,7 @@ const QUESTION: KeyPrompt = KeyPrompt::of_any("Delete which key?");
 pub(super) fn run(args: Delete, context: &mut Context) -> Result<ExitStatus, Error> {
     let names = selection::names(args.names, QUESTION, context)?;
     let Some(names) = names else {
-        return Ok(selection::nothing_chosen(context));
+        return Ok(selection::report_cancelled(context));
     };
     let mut vault = context.open_for_change()?;
     let display = context.display();
@@ -55,8 +55,8 @@ pub(super) fn run(args: Delete, context: &mut Context) -> Result<ExitStatus, Err
     let mut deleted = Vec::new();
     let highest = each(&names, context, |name, context| {
         let record = vault.find(name)?;
-        let doomed = PendingDelete::new(&record, &mut uses, &display, context);
-        if !doomed.is_confirmed(&args.confirm, context)? {
+        let to_delete = PendingDelete::new(&record, &mut uses, &display, context);
+        if !to_delete.is_confirmed(&args.confirm, context)? {
             context.ui.note(format!("`{name}` was not deleted"));
             return Ok(ExitStatus::No);
         }
@@ -85,7 +85,7 @@ fn forget_use(deleted: &[Record], context: &Context, vault: &Vault) {
 
 fn delete(seen: &Record, forget: bool, context: &Context, vault: &mut Vault) -> Result<(), Error> {
     vault.change(&context.author(Action::Delete), |change| {
-        let found = change.expect_as_is(seen)?;
+        let found = change.expect_unedited(seen)?;
         change.delete(&found)?;
         match forget {
             true => change.forget_dead(found.id),
@@ -133,9 +133,9 @@ impl PendingDelete<'_> {
             [other, ..] => format!("--confirm {other} does not confirm deleting `{name}`"),
         };
         let hint = format!("pass --yes, or --confirm {name}");
-        context.ui.expect_person(&needed, &hint)?;
-        self.say_what_is_lost(context);
-        if self.is_good() {
+        context.ui.expect_interactive(&needed, &hint)?;
+        self.warn_of_loss(context);
+        if self.is_valid() {
             return context.is_name_typed(name, "It is still active");
         }
         if self.is_used_recently() {
@@ -148,8 +148,8 @@ impl PendingDelete<'_> {
         &self.key.name
     }
 
-    pub(super) fn is_good(&self) -> bool {
-        self.key.effective_status(self.display.now).is_good()
+    pub(super) fn is_valid(&self) -> bool {
+        self.key.effective_status(self.display.now).is_valid()
     }
 
     pub(super) fn is_used_recently(&self) -> bool {
@@ -163,7 +163,7 @@ impl PendingDelete<'_> {
         }
     }
 
-    pub(super) fn say_what_is_lost(&self, context: &Context) {
+    pub(super) fn warn_of_loss(&self, context: &Context) {
         let Self { key, display, .. } = self;
         let (name, kind, effective_status) = (
             &key.name,

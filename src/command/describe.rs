@@ -29,7 +29,7 @@ const QUESTION: KeyPrompt = KeyPrompt::of_any("Describe which key?");
 
 pub(super) fn run(args: Describe, context: &mut Context) -> Result<ExitStatus, Error> {
     let Some(name) = selection::name(args.name, QUESTION, context)? else {
-        return Ok(selection::nothing_chosen(context));
+        return Ok(selection::report_cancelled(context));
     };
     let description = match args.clear {
         true => None,
@@ -37,7 +37,7 @@ pub(super) fn run(args: Describe, context: &mut Context) -> Result<ExitStatus, E
             let hint = "give it after the name, or pass --clear";
             let answer = context.given_or_asked(args.description, "Description", hint)?;
             if answer.is_none() {
-                return Ok(selection::nothing_chosen(context));
+                return Ok(selection::report_cancelled(context));
             }
             answer
         }

@@ -52,7 +52,7 @@ pub(super) fn run(args: Doctor, context: &mut Context) -> Result<ExitStatus, Err
     }
     let path = environment::vault_path(context);
     let mut report = DoctorReport::new(context);
-    report.well(
+    report.ok(
         "program",
         format!(
             "postkey {} with SQLite {}",

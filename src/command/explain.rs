@@ -44,9 +44,9 @@ pub struct Explain {}
 
 pub(super) fn run(_: Explain, context: &mut Context) -> Result<ExitStatus, Error> {
     context.expect_own_home()?;
-    let pasted = read(context)?;
+    let input = read(context)?;
     context.expect_vault()?;
-    let attempt = Attempt::read(&pasted).ok_or_else(|| {
+    let attempt = Attempt::read(&input).ok_or_else(|| {
         let what = "the input is neither a request, a transcript nor a single secret";
         Error::usage(what).with_hint(ACCEPTED_INPUT)
     })?;
@@ -66,7 +66,7 @@ const ACCEPTED_INPUT: &str =
 fn read(context: &Context) -> Result<Zeroizing<Vec<u8>>, Error> {
     if io::stdin().is_terminal() {
         let hint = "redirect standard input, as in postkey explain <request.txt";
-        context.ui.expect_person("no input given", hint)?;
+        context.ui.expect_interactive("no input given", hint)?;
         return context
             .ui
             .hidden_text("Request, transcript or secret, then Ctrl-D");
@@ -93,7 +93,7 @@ impl ExplainReport<'_> {
         };
         let places: Vec<String> = sent.places.iter().map(KeyLocation::to_string).collect();
         match &*places {
-            _ if sent.is_read => self.well("header", format!("sent as {}", places.join(", "))),
+            _ if sent.is_read => self.ok("header", format!("sent as {}", places.join(", "))),
             [only] => {
                 let message = format!("sent as {only}; this API reads {ways}");
                 self.fails("header", message, format!("send it as {ways}"));
@@ -127,7 +127,7 @@ impl ExplainReport<'_> {
             }
         };
         let username = login.username.as_deref().unwrap_or_default();
-        self.well(
+        self.ok(
             "login",
             format!("AUTH {mechanism} for {}", quoted(username)),
         );

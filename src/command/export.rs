@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::arguments;
 use crate::context::Context;
-use crate::context::exports::pour;
+use crate::context::exports::write_export_to;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::settings::{self, ExportFormat};
@@ -58,7 +58,7 @@ impl Export {
 pub(super) fn run(args: Export, context: &mut Context) -> Result<ExitStatus, Error> {
     let file = args.file.filter(|file| !arguments::is_dash(file));
     match (args.to, file) {
-        (None, _) => write_those_of_the_settings(context),
+        (None, _) => write_configured(context),
         (Some(format), Some(file)) => {
             let export = settings::ExportTarget { format, file };
             let written = context.write_one_export(&export, &context.open()?)?;
@@ -69,14 +69,14 @@ pub(super) fn run(args: Export, context: &mut Context) -> Result<ExitStatus, Err
     }
 }
 
-fn write_those_of_the_settings(context: &Context) -> Result<ExitStatus, Error> {
+fn write_configured(context: &Context) -> Result<ExitStatus, Error> {
     if context.settings.exports.is_empty() {
         let message = "no export on the command line or in the settings";
         return Err(Error::usage(message)
             .with_hint("`postkey export dovecot FILE`, or [[export]] in the settings"));
     }
     if !context.has_exports_of_its_vault() {
-        return Err(Error::usage(context.other_vault_told())
+        return Err(Error::usage(context.describe_other_vault())
             .with_hint("name a format and a file, or leave out --vault and POSTKEY_VAULT"));
     }
     let (written, failures) = context.write_exports(&context.open()?)?;
@@ -119,21 +119,21 @@ fn status(is_whole: bool) -> ExitStatus {
 /// Prints an export, from a file without a name: the vault is not kept from others for as long
 /// as somebody reads.
 fn print(format: ExportFormat, context: &Context) -> Result<ExitStatus, Error> {
-    let (mut spool, tally) = spooled(format, &context.open()?)?;
-    context.tell_of_export(&arguments::word(format), &tally);
+    let (mut spool, counts) = write_temporary(format, &context.open()?)?;
+    context.report_left_out(&arguments::word(format), &counts);
     let printed = spool
         .rewind()
         .and_then(|()| io::copy(&mut spool, &mut Output));
     written(printed.map(drop))?;
-    Ok(status(tally.unread == 0))
+    Ok(status(counts.damaged == 0))
 }
 
-fn spooled(format: ExportFormat, vault: &Vault) -> Result<(File, ExportCounts), Error> {
+fn write_temporary(format: ExportFormat, vault: &Vault) -> Result<(File, ExportCounts), Error> {
     let failed = |error: io::Error| {
         let message = format!("no space for the export: {error}");
         Error::new(ExitStatus::Trouble, message).with_hint("set TMPDIR to a folder with more space")
     };
     let mut spool = tempfile::tempfile().map_err(failed)?;
-    let tally = pour(format, vault, |text| spool.write_all(text).map_err(failed))?;
-    Ok((spool, tally))
+    let counts = write_export_to(format, vault, |text| spool.write_all(text).map_err(failed))?;
+    Ok((spool, counts))
 }

@@ -19,7 +19,7 @@ use crate::vault::{self, Action, Author, Vault};
 pub use flags::Generate;
 
 pub(super) fn run(mut args: Generate, context: &mut Context) -> Result<ExitStatus, Error> {
-    args.expect_fitting_decoy()?;
+    args.expect_decoy_fields()?;
     if let (Some(names), Some(kind)) = (&args.from, args.kind) {
         return many::run(&args, names, kind, context);
     }
@@ -28,7 +28,7 @@ pub(super) fn run(mut args: Generate, context: &mut Context) -> Result<ExitStatu
             .with_hint("add --from FILE with the names of the keys, one per line"));
     }
     let Some((kind, name)) = args.complete(context)? else {
-        return Ok(selection::nothing_chosen(context));
+        return Ok(selection::report_cancelled(context));
     };
     let expires = args.expiry(&context.settings);
     expires.resolve(Context::clock())?;
@@ -85,15 +85,15 @@ fn create(
         }
         delivered => delivered?,
     };
-    announce(key, new.secret.is_sealed(), target, context);
+    report(key, new.secret.is_sealed(), target, context);
     if args.username.is_none() {
-        tell_made_up(key, target, context);
+        print_generated_username(key, target, context);
     }
     Ok(ExitStatus::Done)
 }
 
 /// Says the username that was made up where nothing else does.
-fn tell_made_up(key: &Key, target: &Target<'_>, context: &Context) {
+fn print_generated_username(key: &Key, target: &Target<'_>, context: &Context) {
     let is_told = !context.ui.is_quiet || target.destination.has_username();
     if let Some(username) = key.username().filter(|_| !is_told) {
         context
@@ -103,7 +103,7 @@ fn tell_made_up(key: &Key, target: &Target<'_>, context: &Context) {
 }
 
 /// Says what was made, after the secret.
-fn announce(key: &Key, is_sealed: bool, target: &Target<'_>, context: &Context) {
+fn report(key: &Key, is_sealed: bool, target: &Target<'_>, context: &Context) {
     let display = context.display_at(key.created_at);
     let access = match &key.access {
         Access::Smtp { username } => format!("username {username}"),

@@ -48,16 +48,16 @@ const ASKING: PromptText = PromptText {
 };
 
 pub(super) fn run(_: Identify, context: &mut Context) -> Result<ExitStatus, Error> {
-    let mut pasted = secret_search::search(&ASKING, context, Context::open, |_, _| Ok(()))?;
-    let failure = pasted.failure.take();
+    let mut search = secret_search::search(&ASKING, context, Context::open, |_, _| Ok(()))?;
+    let failure = search.failure.take();
     if let Some(failure) = failure {
-        if !pasted.findings.is_empty() {
-            tell(&pasted, context)?;
+        if !search.findings.is_empty() {
+            print(&search, context)?;
         }
         return Err(failure);
     }
-    tell(&pasted, context)?;
-    Ok(if pasted.findings.iter().any(SecretFinding::is_ours) {
+    print(&search, context)?;
+    Ok(if search.findings.iter().any(SecretFinding::belongs_here) {
         ExitStatus::Done
     } else {
         ExitStatus::No
@@ -65,38 +65,38 @@ pub(super) fn run(_: Identify, context: &mut Context) -> Result<ExitStatus, Erro
 }
 
 /// Tells what was found: in the form of one answer if it is one thing, of a list otherwise.
-fn tell(pasted: &SecretSearch, context: &Context) -> Result<(), Error> {
-    let vault = pasted.vault.as_ref();
+fn print(search: &SecretSearch, context: &Context) -> Result<(), Error> {
+    let vault = search.vault.as_ref();
     let display = context.display();
-    let former = pasted.former()?;
+    let past_owners = search.past_owners()?;
     let mut uses = vault.map(|vault| context.uses(vault));
-    let mut sighted: Vec<IdentifiedText<'_>> = pasted
+    let mut identified: Vec<IdentifiedText<'_>> = search
         .findings
         .iter()
-        .map(|finding| finding.sighted(context, &display, uses.as_mut(), &former))
+        .map(|finding| finding.identified(context, &display, uses.as_mut(), &past_owners))
         .collect();
     // What is ours first, and of that what may be valid.
-    sighted.sort_by_key(|sighted| {
-        let decision = &sighted.decision;
+    identified.sort_by_key(|identified| {
+        let decision = &identified.decision;
         (decision.key.is_none(), decision.dead.is_none())
     });
-    sighted.extend(not_ours(pasted));
-    let views: Vec<_> = sighted
+    identified.extend(not_ours(search));
+    let views: Vec<_> = identified
         .iter()
-        .map(|sighted| IdentityView::new(sighted, &display))
+        .map(|identified| IdentityView::new(identified, &display))
         .collect();
     show(&views, &display, context)?;
-    note_where(pasted, views.len(), context);
+    note_where(search, views.len(), context);
     Ok(())
 }
 
 impl SecretFinding {
-    fn sighted<'a>(
+    fn identified<'a>(
         &'a self,
         context: &Context,
         display: &DisplayContext,
         uses: Option<&mut UsageReader>,
-        former: &'a HashMap<String, PastOwner>,
+        past_owners: &'a HashMap<String, PastOwner>,
     ) -> IdentifiedText<'a> {
         let secret = self.matched.secret();
         let (verdict, key) = match secret {
@@ -129,7 +129,7 @@ impl SecretFinding {
                 dead: self.matched.dead(),
             },
             tail: Some(&self.tail),
-            former: former.get(self.tail.as_str()),
+            past_owner: past_owners.get(self.tail.as_str()),
             count: self.count,
             line: Some(self.line),
         }
@@ -137,11 +137,11 @@ impl SecretFinding {
 }
 
 /// What looks like a secret and is none; or that there is nothing at all.
-fn not_ours(pasted: &SecretSearch) -> Option<IdentifiedText<'static>> {
-    let (why, count, line) = match pasted.misspelt {
+fn not_ours(search: &SecretSearch) -> Option<IdentifiedText<'static>> {
+    let (why, count, line) = match search.misspelt {
         Some(misspelt) => (misspelt.why, misspelt.count, Some(misspelt.line)),
-        None if !pasted.findings.is_empty() => return None,
-        None if pasted.is_empty => (Malformed::Empty, 0, None),
+        None if !search.findings.is_empty() => return None,
+        None if search.is_empty => (Malformed::Empty, 0, None),
         None => (Malformed::Prefix, 0, None),
     };
     Some(IdentifiedText {
@@ -154,7 +154,7 @@ fn not_ours(pasted: &SecretSearch) -> Option<IdentifiedText<'static>> {
             dead: None,
         },
         tail: None,
-        former: None,
+        past_owner: None,
         used: None,
         tried: None,
         count,
@@ -181,20 +181,20 @@ fn show(
 }
 
 /// Says what is in no row: where it was, and what there was no room for.
-fn note_where(pasted: &SecretSearch, rows: usize, context: &Context) {
-    let (lines, more) = (pasted.lines, pasted.more);
-    if let ([only], 1) = (pasted.findings.as_slice(), rows)
+fn note_where(search: &SecretSearch, rows: usize, context: &Context) {
+    let (lines, uncounted) = (search.lines, search.uncounted);
+    if let ([only], 1) = (search.findings.as_slice(), rows)
         && (only.count > 1 || lines > 2)
     {
         let (times, line) = (counted(only.count, "time", "times"), only.line);
         let note = format!("found {times}, first on line {line} of {lines}");
         context.ui.note(note);
     }
-    if more > 0 {
+    if uncounted > 0 {
         context.ui.warn(format!(
             "{} found, too many to list",
-            counted(more, "more unknown secret", "more unknown secrets")
+            counted(uncounted, "more unknown secret", "more unknown secrets")
         ));
     }
-    pasted.warn_of_unreadable(context);
+    search.warn_of_unreadable(context);
 }

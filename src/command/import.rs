@@ -88,7 +88,7 @@ pub(super) fn run(args: Import, context: &mut Context) -> Result<ExitStatus, Err
     let vault = match args.dry_run {
         true => {
             if vault.is_none() {
-                context.tell_of_missing_vault();
+                context.note_vault_would_be_created();
             }
             vault
         }
@@ -112,10 +112,10 @@ pub(super) fn run(args: Import, context: &mut Context) -> Result<ExitStatus, Err
     if !faults.is_empty() {
         return Err(faults.report(context));
     }
-    plan.expect_some(args.file.as_deref())?;
+    plan.expect_not_empty(args.file.as_deref())?;
     let display = context.display_at(now);
     if args.dry_run {
-        return tell(&plan, Outcome::WouldBeImported, &display, context);
+        return report(&plan, Outcome::WouldBeImported, &display, context);
     }
     import(plan, vault, &display, context)
 }
@@ -128,14 +128,14 @@ fn import(
     context: &Context,
 ) -> Result<ExitStatus, Error> {
     if plan.entries.is_empty() {
-        return tell(&plan, Outcome::Imported, display, context);
+        return report(&plan, Outcome::Imported, display, context);
     }
     let memory = &mut HashMemory::default();
     for entry in &mut plan.entries {
         entry.hash(memory)?;
     }
     let mut vault = vault.map_or_else(|| context.open_or_create(), Ok)?;
-    vault.gather_changes()?;
+    vault.buffer_changes()?;
     vault
         .change(&context.author(Action::Import), |change| {
             let mut imports = plan.entries.iter().filter_map(ImportEntry::kept);
@@ -144,11 +144,11 @@ fn import(
             })
         })
         .map_err(|error: vault::Error| Error::from(error))?;
-    tell(&plan, Outcome::Imported, display, context)
+    report(&plan, Outcome::Imported, display, context)
 }
 
 /// Tells of each key, and what was, or would be, done.
-fn tell(
+fn report(
     plan: &ImportPlan,
     outcome: Outcome,
     display: &DisplayContext,

@@ -226,7 +226,7 @@ fn write_all(
             }
         }
         match outcome {
-            Ok(true) if listing.is_heard() => {}
+            Ok(true) if listing.is_connected() => {}
             Ok(_) => return Ok(damage),
             Err(error) => return Ok(Some(error)),
         }

@@ -95,9 +95,9 @@ pub(super) fn run(mut args: Log, context: &mut Context) -> Result<ExitStatus, Er
 fn print(filters: Filters, context: &Context) -> Result<ExitStatus, Error> {
     let vault = context.open()?;
     let last = filters.last;
-    let sought = filters.sought(context)?;
-    let count = list(&sought, last, context, &vault)?;
-    match &sought.key {
+    let log_filter = filters.log_filter(context)?;
+    let count = list(&log_filter, last, context, &vault)?;
+    match &log_filter.key {
         _ if count > 0 => {}
         Some(name) if !vault.is_in_log(name)? => {
             return Err(no_entry_of(name, &vault));
@@ -129,7 +129,7 @@ impl Log {
 }
 
 impl Filters {
-    fn sought(self, context: &Context) -> Result<LogFilter, Error> {
+    fn log_filter(self, context: &Context) -> Result<LogFilter, Error> {
         let now = context.display().now;
         let resolve = |past: Option<PastTime>| past.map(|past| past.moment(now)).transpose();
         let (since, until) = (resolve(self.since)?, resolve(self.until)?);
@@ -160,7 +160,7 @@ fn expect_span(since: Option<Timestamp>, until: Option<Timestamp>) -> Result<(),
 
 /// Lists what is sought, page by page; between two pages nothing holds the vault.
 fn list(
-    sought: &LogFilter,
+    log_filter: &LogFilter,
     count: Option<u32>,
     context: &Context,
     vault: &Vault,
@@ -171,7 +171,7 @@ fn list(
         false => LogOrder::Oldest,
     };
     let mut last = match (order, count) {
-        (LogOrder::Oldest, Some(count)) => vault.log_before_last(count, sought)?,
+        (LogOrder::Oldest, Some(count)) => vault.log_before_last(count, log_filter)?,
         _ => order.start(),
     };
     let most = count.map_or(usize::MAX, |count| count as usize);
@@ -179,11 +179,11 @@ fn list(
     let mut listing = context.ui.listing(&display);
     loop {
         let mut page = Vec::new();
-        let is_more = vault.log_page(&mut last, order, sought, |entry| page.push(entry))?;
+        let is_more = vault.log_page(&mut last, order, log_filter, |entry| page.push(entry))?;
         for entry in page.iter().take(most - listing.count()) {
             listing.push(&EntryView::new(entry))?;
         }
-        if !is_more || !listing.is_heard() || listing.count() == most {
+        if !is_more || !listing.is_connected() || listing.count() == most {
             break;
         }
     }

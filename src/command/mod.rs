@@ -104,7 +104,7 @@ impl Verb {
 
     /// Whether it goes on by a clock that is surely wrong: where that is found, where nothing that
     /// stays depends on it, and where waiting for a right one does harm.
-    fn goes_on_by_any_clock(&self) -> bool {
+    fn ignores_clock(&self) -> bool {
         self.is_for_emergencies()
             || matches!(
                 self,
@@ -213,7 +213,7 @@ fn expect_clock(verb: &Verb, context: &Context) -> Result<(), Error> {
     let Err(wrong) = process::clock() else {
         return Ok(());
     };
-    if !verb.goes_on_by_any_clock() {
+    if !verb.ignores_clock() {
         return Err(wrong.into());
     }
     if !matches!(verb, Verb::Doctor(_)) {

@@ -53,7 +53,7 @@ const QUESTION: KeyPrompt = KeyPrompt::of_any("Replace the secret of which key?"
 
 pub(super) fn run(args: Regenerate, context: &mut Context) -> Result<ExitStatus, Error> {
     let Some(name) = selection::name(args.name, QUESTION, context)? else {
-        return Ok(selection::nothing_chosen(context));
+        return Ok(selection::report_cancelled(context));
     };
     args.delivery.expect(context)?;
     let mut vault = context.open_for_change()?;
@@ -83,9 +83,9 @@ pub(super) fn run(args: Regenerate, context: &mut Context) -> Result<ExitStatus,
         context,
     };
     let key = context.deliver(&replacement, &mut vault, &author)?;
-    announce(&seen.key, &key, context, &display);
+    report(&seen.key, &key, context, &display);
     let is_sealed = replacement.secret.is_sealed();
-    context.tell_of_secret(&key, display.now, is_default, is_sealed, &target);
+    context.report_delivery(&key, display.now, is_default, is_sealed, &target);
     Ok(ExitStatus::Done)
 }
 
@@ -121,23 +121,23 @@ fn is_confirmed(
     }
     let name = &seen.key.name;
     let needed = format!("a new secret for `{name}` requires confirmation");
-    context.ui.expect_person(&needed, "pass --yes")?;
+    context.ui.expect_interactive(&needed, "pass --yes")?;
     let used = PriorUse::of(seen, &mut context.uses(vault), display, context);
-    say_what_is_lost(&seen.key, &used, context, display);
+    warn_of_loss(&seen.key, &used, context, display);
     if used.is_recent() {
         return context.is_name_typed(name, USED_RECENTLY);
     }
     context.ui.confirm("Create a new one?")
 }
 
-fn say_what_is_lost(key: &Key, used: &PriorUse<'_>, context: &Context, display: &DisplayContext) {
+fn warn_of_loss(key: &Key, used: &PriorUse<'_>, context: &Context, display: &DisplayContext) {
     let (name, note) = (&key.name, |text: String| context.ui.note(text));
-    let ending = match key.tail.is_imported() {
+    let tail_phrase = match key.tail.is_imported() {
         true => "was imported".to_owned(),
-        false => display.ending(&key.tail),
+        false => display.tail_phrase(&key.tail),
     };
     note(format!(
-        "the secret of `{name}` that {ending} will stop working at once:"
+        "the secret of `{name}` that {tail_phrase} will stop working at once:"
     ));
     let old = key.retiring_at(display.now);
     if let Some(old) = old {
@@ -148,14 +148,14 @@ fn say_what_is_lost(key: &Key, used: &PriorUse<'_>, context: &Context, display: 
     }
     note(format!("  {}", used.told()));
     note("  whoever uses it will be refused until they have the new one".to_owned());
-    if old.is_none() && key.effective_status(display.now).is_good() {
+    if old.is_none() && key.effective_status(display.now).is_valid() {
         note(format!(
             "  `postkey rotate {name}` would keep both secrets valid for a while"
         ));
     }
 }
 
-fn announce(old: &Key, new: &Key, context: &Context, display: &DisplayContext) {
+fn report(old: &Key, new: &Key, context: &Context, display: &DisplayContext) {
     let (new_tail, old_tail) = (display.tail(&new.tail), display.secret(&old.tail));
     let stopped = match old.retiring_at(display.now) {
         Some(older) => format!(

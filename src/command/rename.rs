@@ -27,11 +27,11 @@ const QUESTION: KeyPrompt = KeyPrompt::of_any("Rename which key?");
 
 pub(super) fn run(args: Rename, context: &mut Context) -> Result<ExitStatus, Error> {
     let Some(name) = selection::name(args.name, QUESTION, context)? else {
-        return Ok(selection::nothing_chosen(context));
+        return Ok(selection::report_cancelled(context));
     };
     let hint = "give it after the current name";
     let Some(new_name) = context.given_or_asked(args.new_name, "New name", hint)? else {
-        return Ok(selection::nothing_chosen(context));
+        return Ok(selection::report_cancelled(context));
     };
     context.edit(&name, Action::Rename, |key, _| {
         Ok(Key {

@@ -12,9 +12,9 @@ use crate::context::{Context, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::KeyName;
-use crate::ui::{AffectedView, DisplayContext, counted, head_told, held};
+use crate::ui::{AffectedView, DisplayContext, counted, format_head, held};
 use crate::vault::{
-    self, Action, Affected, Author, Comparison, CurrentVault, Effect, Field, Head, Record, Vault,
+    self, Action, AffectedKey, Author, Comparison, CurrentVault, Effect, Field, Head, Record, Vault,
 };
 
 /// Restore the vault from a backup
@@ -62,7 +62,7 @@ pub(super) fn run(args: Restore, context: &mut Context) -> Result<ExitStatus, Er
     expect_another_file(&present, &args.file)?;
     let backup = read(&args, context)?;
     let plan = RestorePlan::new(&args, &backup, &present, context)?;
-    plan.say(context)?;
+    plan.preview(context)?;
     if args.dry_run {
         let is_nothing = plan.comparison.affected.is_empty() && plan.trouble.is_none();
         return Ok(if is_nothing {
@@ -149,26 +149,26 @@ impl RestorePlan {
         })
     }
 
-    fn with(&self, effect: Effect) -> impl Iterator<Item = &Affected> {
+    fn with(&self, effect: Effect) -> impl Iterator<Item = &AffectedKey> {
         let all = self.comparison.affected.iter();
         all.filter(move |affected| affected.effect == effect)
     }
 
     /// The keys whose old secrets will be accepted again.
-    fn revived(&self) -> Vec<&Affected> {
+    fn revived(&self) -> Vec<&AffectedKey> {
         let revived = self.with(Effect::Revived);
         revived.filter(|_| !self.is_stopping).collect()
     }
 
     /// The keys that would be revived, but are to stay stopped.
-    fn kept_stopped(&self) -> Vec<Record> {
+    fn kept_inactive(&self) -> Vec<Record> {
         let revived = self.with(Effect::Revived).filter(|_| self.is_stopping);
         revived.filter_map(|key| key.record.clone()).collect()
     }
 
     /// Says what will happen: the keys as the result, the rest as talk.
-    fn say(&self, context: &Context) -> Result<(), Error> {
-        self.say_what_it_is(context);
+    fn preview(&self, context: &Context) -> Result<(), Error> {
+        self.describe_backup(context);
         let mut listing = context.ui.listing(&self.display);
         for affected in &self.comparison.affected {
             let is_kept = self.is_stopping && affected.effect == Effect::Revived;
@@ -177,7 +177,7 @@ impl RestorePlan {
         listing.finish::<AffectedView<'_>>()
     }
 
-    fn say_what_it_is(&self, context: &Context) {
+    fn describe_backup(&self, context: &Context) {
         let ui = &context.ui;
         let made = self.made_at.map(|at| self.display.moment_and_distance(at));
         let made = made.map(|at| format!(", the newest of {at}"));
@@ -210,7 +210,7 @@ impl RestorePlan {
         }
     }
 
-    fn say_what_was_done(&self, stopped: usize, saved: Option<&Path>, context: &Context) {
+    fn report_restored(&self, deactivated: usize, saved: Option<&Path>, context: &Context) {
         let note = |text: String| context.ui.note(text);
         note(match &self.made_at {
             Some(at) => format!(
@@ -219,10 +219,10 @@ impl RestorePlan {
             ),
             None => "restored the vault".to_owned(),
         });
-        if stopped > 0 {
-            let stopped = counted(stopped as i64, "key was", "keys were");
+        if deactivated > 0 {
+            let deactivated = counted(deactivated as i64, "key was", "keys were");
             note(format!(
-                "{stopped} deactivated instead of becoming valid again"
+                "{deactivated} deactivated instead of becoming valid again"
             ));
         }
         if let Some(saved) = saved {
@@ -240,14 +240,14 @@ impl RestorePlan {
             return Ok(true);
         }
         let needed = "a restore requires confirmation";
-        context.ui.expect_person(needed, "pass --yes")?;
+        context.ui.expect_interactive(needed, "pass --yes")?;
         context.ui.confirm("Restore?")
     }
 
     fn is_revival_confirmed(
         &self,
-        revived: &[&Affected],
-        first: &Affected,
+        revived: &[&AffectedKey],
+        first: &AffectedKey,
         args: &Restore,
         context: &Context,
     ) -> Result<bool, Error> {
@@ -261,7 +261,7 @@ impl RestorePlan {
             "pass --confirm {}, or --keep-inactive to deactivate such keys",
             first.name
         );
-        context.ui.expect_person(&needed, &hint)?;
+        context.ui.expect_interactive(&needed, &hint)?;
         let question = match revived {
             [_] => format!("{count} would become valid again. Type its name to confirm"),
             _ => format!(
@@ -291,7 +291,7 @@ fn is_another(vault: &Vault, backup: &Vault) -> bool {
 
 fn expect_another_file(present: &CurrentVault, file: &Path) -> Result<(), Error> {
     match present.vault() {
-        Some(vault) if vault.consists_of(file) => {
+        Some(vault) if vault.includes(file) => {
             Err(vault::Error::TheVaultItself(file.to_owned()).into())
         }
         _ => Ok(()),
@@ -312,20 +312,20 @@ fn restore(
         ..context.author(Action::Restore)
     };
     let changes = told(&backup, &present, saved.as_deref())?;
-    let stopped = plan.kept_stopped();
+    let deactivated = plan.kept_inactive();
     let (before, then) = (head_of(&present), backup.head()?);
     let outcome = backup
-        .prepare(&author, &present, &stopped, &changes)
+        .prepare(&author, &present, &deactivated, &changes)
         .and_then(|()| present.replace(&backup));
-    context.changes.note_if(true);
+    context.changes.note_change_if(true);
     if let Err(error) = outcome {
         return Err(without_copy(error, saved.as_deref()));
     }
     context.note_done("the vault was restored");
     if !plan.is_vault {
-        context.tell_of_new_vault();
+        context.note_vault_created();
     }
-    plan.say_what_was_done(stopped.len(), saved.as_deref(), context);
+    plan.report_restored(deactivated.len(), saved.as_deref(), context);
     if before.is_some() && before != then {
         context.ui.note(
             "the log continues from the backup's newest entry; log heads saved since then no \
@@ -348,7 +348,10 @@ fn told(backup: &Vault, present: &CurrentVault, saved: Option<&Path>) -> Result<
     let then = backup.head()?;
     let mut told = vec![field("file", None, path(backup.path()))];
     if before.is_some() || then.is_some() {
-        let (from, to) = (before.as_ref().map(head_told), then.as_ref().map(head_told));
+        let (from, to) = (
+            before.as_ref().map(format_head),
+            then.as_ref().map(format_head),
+        );
         told.push(field("head", from, to));
     }
     told.extend(saved.map(|saved| field("saved", None, path(saved))));

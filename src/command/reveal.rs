@@ -9,7 +9,7 @@ use crate::delivery::{Destination, Target};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{EffectiveStatus, Key, SealError, Secret};
-use crate::ui::{Issued, KeyView, another_secret};
+use crate::ui::{Issued, KeyView, replacement_hint};
 use crate::vault::{Action, Error as VaultError, Sealed, Vault};
 
 /// Show the secret of the default key again
@@ -60,7 +60,7 @@ pub(super) fn run(args: Reveal, context: &mut Context) -> Result<ExitStatus, Err
         Err(SealError::NoMemory) => Err(no_memory(SealError::NoMemory)),
         Err(SealError::Refused) => {
             log("refused", &sealed, context, &mut vault)?;
-            Err(wrong(&sealed.record.key))
+            Err(wrong_passphrase(&sealed.record.key))
         }
         Err(error) => Err(VaultError::Damaged(error.to_string()).into()),
     }
@@ -77,7 +77,7 @@ fn show(
     log("opened", sealed, context, vault)?;
     let record = &sealed.record;
     let display = context.display();
-    let used = context.use_for_programs(record, display.now, vault);
+    let used = context.usage_for_programs(record, display.now, vault);
     let view = KeyView::new(&record.key, display.now).with_use(used);
     target
         .deliver_again(Issued::new(view, secret), vault, context)
@@ -87,7 +87,7 @@ fn show(
             }
             _ => error,
         })?;
-    announce(
+    report(
         &record.key,
         record.key.effective_status(display.now),
         target,
@@ -104,12 +104,12 @@ fn log(
     vault: &mut Vault,
 ) -> Result<(), VaultError> {
     vault.change(&context.author(Action::Reveal), |change| {
-        change.expect_as_is(&sealed.record)?;
+        change.expect_unedited(&sealed.record)?;
         change.reveal(&sealed.record, outcome)
     })
 }
 
-fn announce(key: &Key, effective_status: EffectiveStatus, target: &Target<'_>, context: &Context) {
+fn report(key: &Key, effective_status: EffectiveStatus, target: &Target<'_>, context: &Context) {
     let username = key.username().map(ToString::to_string).unwrap_or_default();
     let secret = format!(
         "the secret of the default key `{}`, username {username}",
@@ -119,7 +119,7 @@ fn announce(key: &Key, effective_status: EffectiveStatus, target: &Target<'_>, c
         None => format!("this is {secret}"),
         Some(place) => format!("{secret}, is {place}"),
     });
-    if !effective_status.is_good() {
+    if !effective_status.is_valid() {
         context.ui.warn(format!(
             "`{}` is {effective_status}: the secret is refused until that changes",
             key.name
@@ -138,13 +138,13 @@ fn no_default() -> Error {
     )
 }
 
-fn wrong(key: &Key) -> Error {
+fn wrong_passphrase(key: &Key) -> Error {
     let message = format!(
         "cannot decrypt the secret of `{}`: wrong passphrase (or the sealed secret was altered)",
         key.name
     );
     Error::new(ExitStatus::No, message).with_hint(format!(
         "try again; if the passphrase is lost, {}",
-        another_secret(key, "", Context::clock())
+        replacement_hint(key, "", Context::clock())
     ))
 }

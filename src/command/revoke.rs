@@ -14,7 +14,7 @@ use clap::Args;
 use super::activate;
 use crate::arguments;
 use crate::context::secret_search;
-use crate::context::secret_search::{Misspelt, PromptText, SecretFinding, SecretSearch};
+use crate::context::secret_search::{MalformedSecrets, PromptText, SecretFinding, SecretSearch};
 use crate::context::{Context, selection};
 use crate::delivery::options::DeliveryOptions;
 use crate::error::Error;
@@ -80,11 +80,11 @@ pub(super) fn run(args: Revoke, context: &mut Context) -> Result<ExitStatus, Err
         None => by_secret(context)?,
     };
     let Some(mut revocation) = revocation else {
-        return nothing_stopped(&args, context);
+        return report_nothing_revoked(&args, context);
     };
     let report = args.report.as_deref();
     // Before a new secret is made: a script that ends at an error would lose it.
-    match report.map_or(Ok(()), incident::expect_place) {
+    match report.map_or(Ok(()), incident::expect_private_folder) {
         Ok(()) => {
             revocation.replace_if_wanted(&args, context);
             let write = |path| incident::write(path, &revocation, leaked_at, context);
@@ -93,7 +93,7 @@ pub(super) fn run(args: Revoke, context: &mut Context) -> Result<ExitStatus, Err
         }
         refused => revocation.note_outcome(refused, context),
     }
-    revocation.say_what_is_next(report.is_some(), context);
+    revocation.print_next_steps(report.is_some(), context);
     if revocation.renewed.is_none() {
         let shown = revocation.show(context);
         revocation.note_outcome(shown, context);
@@ -146,14 +146,14 @@ fn by_secret(context: &Context) -> Result<Option<Revocation>, Error> {
         }
         Ok(())
     };
-    let mut pasted = secret_search::search(&ASKING, context, Context::open_for_change, stop_owner)?;
-    match pasted.failure.take() {
+    let mut search = secret_search::search(&ASKING, context, Context::open_for_change, stop_owner)?;
+    match search.failure.take() {
         Some(failure) if stopped.is_empty() => return Err(failure),
         Some(failure) => status = status.max(told(&failure, context)),
-        None => say_what_stopped_nothing(&pasted, context)?,
+        None => report_other_findings(&search, context)?,
     }
-    count_seen(&mut stopped, &pasted.findings);
-    let vault = pasted.vault.filter(|_| !stopped.is_empty());
+    count_occurrences(&mut stopped, &search.findings);
+    let vault = search.vault.filter(|_| !stopped.is_empty());
     if vault.is_none() && status > ExitStatus::Done {
         return Err(
             Error::new(status, "no key was revoked").with_hint("name it: `postkey revoke NAME`")
@@ -162,7 +162,7 @@ fn by_secret(context: &Context) -> Result<Option<Revocation>, Error> {
     Ok(vault.map(|vault| Revocation::new(vault, stopped, status)))
 }
 
-fn count_seen(stopped: &mut [RevokedKey], findings: &[SecretFinding]) {
+fn count_occurrences(stopped: &mut [RevokedKey], findings: &[SecretFinding]) {
     for finding in findings {
         let owner = finding.matched.secret().ok().map(|secret| secret.record.id);
         let of = stopped.iter_mut().find(|one| Some(one.record.id) == owner);
@@ -173,17 +173,17 @@ fn count_seen(stopped: &mut [RevokedKey], findings: &[SecretFinding]) {
 }
 
 /// Says what was found that is no reason to stop a key.
-fn say_what_stopped_nothing(pasted: &SecretSearch, context: &Context) -> Result<(), Error> {
-    pasted.warn_of_unreadable(context);
-    let former = pasted.former()?;
-    let mut unknown = pasted.more;
-    for finding in &pasted.findings {
+fn report_other_findings(search: &SecretSearch, context: &Context) -> Result<(), Error> {
+    search.warn_of_unreadable(context);
+    let past_owners = search.past_owners()?;
+    let mut unknown = search.uncounted;
+    for finding in &search.findings {
         let (line, tail) = (finding.line, &finding.tail);
         match finding.matched.secret() {
             Ok(secret) if secret.is_past_grace(Context::clock()) => {
                 context
                     .ui
-                    .warn(spared(secret.record.key.name.as_str(), line));
+                    .warn(inactive_notice(secret.record.key.name.as_str(), line));
             }
             Ok(secret) if secret.record.key.is_decoy => context.ui.warn(format!(
                 "the secret on line {line} is that of the decoy `{0}`, which opens nothing: there \
@@ -191,14 +191,16 @@ fn say_what_stopped_nothing(pasted: &SecretSearch, context: &Context) -> Result<
                 secret.record.key.name
             )),
             Ok(_) => {}
-            Err(_) => match (finding.matched.dead(), former.get(tail.as_str())) {
+            Err(_) => match (finding.matched.dead(), past_owners.get(tail.as_str())) {
                 (Some(dead), _) if dead.cause == Cause::Deleted => context.ui.warn(format!(
                     "the secret on line {line} was that of `{}`, which was deleted: there is \
                      nothing to revoke",
                     dead.name
                 )),
-                (Some(dead), _) => context.ui.warn(spared(dead.name.as_str(), line)),
-                (None, Some(former)) => context.ui.warn(spared(&former.name, line)),
+                (Some(dead), _) => context.ui.warn(inactive_notice(dead.name.as_str(), line)),
+                (None, Some(past_owners)) => {
+                    context.ui.warn(inactive_notice(&past_owners.name, line))
+                }
                 (None, None) => unknown += finding.count,
             },
         }
@@ -208,7 +210,7 @@ fn say_what_stopped_nothing(pasted: &SecretSearch, context: &Context) -> Result<
         let warning = format!("found {times} not belong to this vault");
         context.ui.warn(warning);
     }
-    if let Some(Misspelt { count, line, why }) = pasted.misspelt {
+    if let Some(MalformedSecrets { count, line, why }) = search.misspelt {
         let times = counted(count, "invalid secret", "invalid secrets");
         context
             .ui
@@ -217,14 +219,14 @@ fn say_what_stopped_nothing(pasted: &SecretSearch, context: &Context) -> Result<
     Ok(())
 }
 
-fn spared(name: &str, line: u64) -> String {
+fn inactive_notice(name: &str, line: u64) -> String {
     format!(
         "the secret on line {line} is an old one of `{name}` and no longer valid; `postkey revoke \
          {name}` revokes the key anyway"
     )
 }
 
-fn nothing_stopped(args: &Revoke, context: &Context) -> Result<ExitStatus, Error> {
+fn report_nothing_revoked(args: &Revoke, context: &Context) -> Result<ExitStatus, Error> {
     let report = args
         .report
         .as_ref()
@@ -258,7 +260,7 @@ impl Revocation {
         let is_wanted = if args.replace {
             Ok(true)
         } else {
-            self.is_offer_taken(context)
+            self.offer_replacement(context)
         };
         let outcome = match is_wanted {
             Ok(false) => return,
@@ -273,13 +275,13 @@ impl Revocation {
     }
 
     /// Offers a new secret where somebody can answer, and could take it.
-    fn is_offer_taken(&self, context: &Context) -> Result<bool, Error> {
+    fn offer_replacement(&self, context: &Context) -> Result<bool, Error> {
         let [stopped] = self.stopped.as_slice() else {
             return Ok(false);
         };
         let ui = &context.ui;
-        let can_ask = !context.is_yes && ui.expect_person("", "").is_ok();
-        if !can_ask || ui.expect_receiver().is_err() {
+        let can_ask = !context.is_yes && ui.expect_interactive("", "").is_ok();
+        if !can_ask || ui.expect_secret_output().is_err() {
             return Ok(false);
         }
         let name = &stopped.record.key.name;
@@ -298,13 +300,13 @@ impl Revocation {
             return Err(Error::usage(message).with_hint(hint));
         };
         let seen = stopped.record.clone();
-        let renewed = replacement::renew(&seen, &mut self.vault, delivery, context);
+        let renewed = replacement::replace_secret(&seen, &mut self.vault, delivery, context);
         self.renewed =
             Some(renewed.map_err(|error| replacement::stays_revoked(error, &seen.key.name))?);
         Ok(())
     }
 
-    fn say_what_is_next(&self, has_report: bool, context: &Context) {
+    fn print_next_steps(&self, has_report: bool, context: &Context) {
         // With a new secret the key is active: to revoke it again would stop that one.
         if self.renewed.is_some() {
             return;

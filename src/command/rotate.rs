@@ -94,19 +94,24 @@ impl Rotate {
 pub(super) fn run(mut args: Rotate, context: &mut Context) -> Result<ExitStatus, Error> {
     let given = std::mem::take(&mut args.names);
     let Some(names) = selection::names(given, args.question(), context)? else {
-        return Ok(selection::nothing_chosen(context));
+        return Ok(selection::report_cancelled(context));
     };
     match (args.finish, args.abort) {
         (true, _) => end::each(&names, end::finish, context),
         (_, true) => end::each(&names, end::abort, context),
-        _ => begin_each(&names, &args, context),
+        _ => rotate_each(&names, &args, context),
     }
 }
 
-fn begin_each(names: &NameList, args: &Rotate, context: &mut Context) -> Result<ExitStatus, Error> {
+fn rotate_each(
+    names: &NameList,
+    args: &Rotate,
+    context: &mut Context,
+) -> Result<ExitStatus, Error> {
     args.delivery.expect(context)?;
     if names.iter().len() > 1 {
-        args.delivery.expect_several(names.iter(), context)?;
+        args.delivery
+            .expect_distinguishable(names.iter(), context)?;
     }
     let mut vault = context.open_for_change()?;
     let mut rotated = Vec::new();
@@ -115,7 +120,7 @@ fn begin_each(names: &NameList, args: &Rotate, context: &mut Context) -> Result<
         Ok(ExitStatus::Done)
     });
     if !rotated.is_empty() {
-        say_what_is_next(&rotated, args, context);
+        print_next_steps(&rotated, args, context);
     }
     Ok(highest)
 }
@@ -148,8 +153,8 @@ fn begin(
     };
     let author = context.author(Action::Rotate);
     let rotated = context.deliver(&replacement, vault, &author)?;
-    announce(&rotated, args, &target, context, &display);
-    context.tell_of_default(&rotated, was_default);
+    report(&rotated, args, &target, context, &display);
+    context.warn_if_default_unsealed(&rotated, was_default);
     Ok(rotated.name)
 }
 
@@ -169,10 +174,10 @@ fn expect_rotatable(key: &Key, display: &DisplayContext) -> Result<(), Error> {
         let message = format!("`{name}` has expired: its old secret cannot keep working");
         return Err(Error::new(ExitStatus::No, message).with_hint(extension(key, display.now)));
     }
-    end::expect_no_early_end(key, display)
+    end::expect_none_expired_early(key, display)
 }
 
-fn announce(
+fn report(
     key: &Key,
     args: &Rotate,
     target: &Target<'_>,
@@ -185,8 +190,8 @@ fn announce(
     let (name, ui) = (&key.name, &context.ui);
     let (new, old) = (display.tail(&key.tail), display.tail(tail));
     ui.note(format!("`{name}` has a new secret, {new}"));
-    target.tell("it", false, context);
-    context.warn_of_standing(key, display.now);
+    target.report("it", false, context);
+    context.warn_if_refused(key, display.now);
     let until_told = display.moment_and_distance(*until);
     ui.note(format!("the old one, {old}, works until {until_told}"));
     if key.expires_at == Some(*until) {
@@ -198,7 +203,7 @@ fn announce(
 }
 
 /// Says how the rotations of these keys go on.
-fn say_what_is_next(names: &[KeyName], args: &Rotate, context: &Context) {
+fn print_next_steps(names: &[KeyName], args: &Rotate, context: &Context) {
     let is_one = names.len() == 1;
     let all: Vec<_> = names.iter().map(KeyName::as_str).collect();
     let (name, all) = (&names[0], all.join(" "));

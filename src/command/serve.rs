@@ -64,9 +64,9 @@ pub(super) fn run(args: Serve, context: &mut Context) -> Result<ExitStatus, Erro
         credentials: settings.credentials.clone(),
         cors_origins: settings.cors_origins.clone(),
     };
-    let (notices, told) = teller(context.ui.clone()).map_err(serve::Error::Thread)?;
-    let tell = notices.clone();
-    let served = serve::run(config, Arc::new(move |notice| drop(tell.try_send(notice))));
+    let (notices, told) = spawn_printer(context.ui.clone()).map_err(serve::Error::Thread)?;
+    let print = notices.clone();
+    let served = serve::run(config, Arc::new(move |notice| drop(print.try_send(notice))));
     // Once nobody can send any more, what was sent is told to its end.
     drop(notices);
     let _ = told.recv_timeout(FLUSH_TIMEOUT);
@@ -76,35 +76,35 @@ pub(super) fn run(args: Serve, context: &mut Context) -> Result<ExitStatus, Erro
 
 /// A thread that tells of notices: nobody waits for whoever should read standard error but
 /// does not. What there is no room for is not told.
-fn teller(ui: Ui) -> io::Result<(SyncSender<Notice>, Receiver<()>)> {
+fn spawn_printer(ui: Ui) -> io::Result<(SyncSender<Notice>, Receiver<()>)> {
     let (notices, queue) = sync_channel(MAX_QUEUED);
     let (done, told) = sync_channel(1);
     let thread = thread::Builder::new().name("teller".to_owned());
     thread.spawn(move || {
         for notice in queue {
-            tell(&ui, notice);
+            print(&ui, notice);
         }
         let _ = done.send(());
     })?;
     Ok((notices, told))
 }
 
-fn tell(ui: &Ui, notice: Notice) {
+fn print(ui: &Ui, notice: Notice) {
     match notice {
         Notice::Listening(addresses) => ui.note(format!("listening on {addresses}")),
         Notice::VaultLost(why) => ui.warn(format!(
             "{why}; all requests are refused until it can be read"
         )),
         Notice::KeyDamaged(why) => ui.warn(format!("{why}; only this key is refused")),
-        Notice::VaultBack => ui.note("the vault can be read again"),
+        Notice::VaultRestored => ui.note("the vault can be read again"),
         Notice::ReportRefused => ui.warn(
             "a login was reported without this vault's token and not counted; if Dovecot reported \
              it, update its configuration with `postkey connect dovecot`",
         ),
         Notice::ClockWrong(why) => ui.warn(format!("{why}; set it")),
-        Notice::ClockBack => ui.note("the system clock is plausible again"),
+        Notice::ClockCorrected => ui.note("the system clock is plausible again"),
         Notice::UsageLost(why) => ui.warn(format!("usage is not recorded: {why}")),
-        Notice::UsageBack => ui.note("usage is recorded again"),
+        Notice::UsageRestored => ui.note("usage is recorded again"),
         Notice::Stopping => ui.note("stopping"),
     }
 }

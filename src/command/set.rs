@@ -44,11 +44,11 @@ const QUESTION: KeyPrompt = KeyPrompt {
 pub(super) fn run(args: Set, context: &mut Context) -> Result<ExitStatus, Error> {
     expect_change(&args.change, context)?;
     let Some(name) = selection::name(args.name, QUESTION, context)? else {
-        return Ok(selection::nothing_chosen(context));
+        return Ok(selection::report_cancelled(context));
     };
     let mut wanted = args.change;
     if !wanted.has_change() && !questions::ask_change(&mut wanted, &name, context)? {
-        return Ok(selection::nothing_chosen(context));
+        return Ok(selection::report_cancelled(context));
     }
     context.note_minutes(wanted.minutes());
     let permission = wanted.bounds.permission(context)?;
@@ -76,6 +76,6 @@ fn expect_change(change: &RequestedChange, context: &Context) -> Result<(), Erro
     match change.has_change() {
         true => Ok(()),
         false if context.is_yes => Err(Error::usage("nothing to change").with_hint(hint)),
-        false => context.ui.expect_person("no change given", hint),
+        false => context.ui.expect_interactive("no change given", hint),
     }
 }

@@ -32,7 +32,7 @@ pub struct Show {
 
 pub(super) fn run(args: Show, context: &mut Context) -> Result<ExitStatus, Error> {
     let Some(name) = selection::name(args.name, KeyPrompt::of_any("Which key?"), context)? else {
-        return Ok(selection::nothing_chosen(context));
+        return Ok(selection::report_cancelled(context));
     };
     let vault = context.open()?;
     let record = vault.find(&name)?;

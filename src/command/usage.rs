@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::context::Context;
 use crate::context::selection;
-use crate::context::selection::{Chosen, Selector, each, named_or_all};
+use crate::context::selection::{SelectedKeys, Selector, each, named_or_all};
 use crate::context::usage_reader::UsageReader;
 use crate::error::Error;
 use crate::exit::ExitStatus;
@@ -47,7 +47,7 @@ pub struct Usage {
 }
 
 pub(super) fn run(args: Usage, context: &mut Context) -> Result<ExitStatus, Error> {
-    let Chosen { names, vault } = named_or_all(args.names, context)?;
+    let SelectedKeys { names, vault } = named_or_all(args.names, context)?;
     let display = context.display();
     let mut report = UsageReport {
         uses: context.uses(&vault),
@@ -90,7 +90,7 @@ impl UsageReport<'_> {
         let mut last = NOBODY;
         loop {
             let keys = self.uses.read(ui, |usage| usage.keys_after(last));
-            let Some(&end) = keys.last().filter(|_| self.listing.is_heard()) else {
+            let Some(&end) = keys.last().filter(|_| self.listing.is_connected()) else {
                 return Ok(ExitStatus::Done);
             };
             last = end;

@@ -158,7 +158,7 @@ impl Verify {
         let is_spent = verdict.is_accepted() && !self.no_record;
         (
             verdict,
-            allowance.map(|left| if is_spent { left.spent() } else { left }),
+            allowance.map(|left| if is_spent { left.next() } else { left }),
         )
     }
 
@@ -177,7 +177,7 @@ impl Verify {
         };
         let settings = &context.settings;
         let mut usage = UsageStore::open_or_create(vault, settings.wait, settings.retention)?;
-        let metered = usage.meter(key, |used| {
+        let recorded = usage.record_request(key, |used| {
             let (verdict, allowance) = decide(used);
             let sighting = UsageEvent {
                 key,
@@ -187,10 +187,10 @@ impl Verify {
                 at: presented.at,
                 address: self.ip,
             };
-            let spent = allowance.filter(|_| verdict.is_accepted());
-            let spent = spent.map(|left| left.owing(1));
-            ((verdict, allowance), sighting, spent)
+            let next = allowance.filter(|_| verdict.is_accepted());
+            let next = next.map(|left| left.with_count(1));
+            ((verdict, allowance), sighting, next)
         });
-        metered.map_err(|error| usage.explained(error))
+        recorded.map_err(|error| usage.explained(error))
     }
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Key, KeyName, OwnPolicy};
+use crate::key::{Key, KeyName, KeyPolicy};
 use crate::ui::{KeyView, changes};
 use crate::vault::{Action, Change, Record, Vault};
 
@@ -27,7 +27,7 @@ impl Context {
         &self,
         name: &KeyName,
         action: Action,
-        change_it: impl Fn(&Key, OwnPolicy, &Change<'_>) -> Result<(Key, OwnPolicy), Error>,
+        change_it: impl Fn(&Key, KeyPolicy, &Change<'_>) -> Result<(Key, KeyPolicy), Error>,
     ) -> Result<ExitStatus, Error> {
         let mut vault = self.open_for_change()?;
         let (after, fields, now) = vault.change(&self.author(action), |change| {

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, Draft, FileId, FileLock, FileRole, IfExists, folder_of};
 use crate::settings::{ExportFormat, ExportTarget};
-use crate::ui::{ExportCounts, ExportText, ExportedView, can_be_of, may_give_way};
+use crate::ui::{ExportCounts, ExportText, ExportedView, can_be_of, is_replaceable_export};
 use crate::vault::Vault;
 
 /// Ends a command: what it changed goes into the exports that the settings name.
@@ -38,7 +38,7 @@ impl Context {
         if !self.changes.take() {
             return ExitStatus::Done;
         }
-        match self.settings.lacks_exports {
+        match self.settings.has_unreadable_exports {
             true => {
                 self.ui.error(&unread());
                 self.renew_named_exports().max(ExitStatus::Incomplete)
@@ -54,7 +54,7 @@ impl Context {
         if !self.has_exports_of_its_vault() {
             self.ui.warn(format!(
                 "{}: the exports in the settings were not written",
-                self.other_vault_told()
+                self.describe_other_vault()
             ));
             return ExitStatus::Done;
         }
@@ -81,7 +81,7 @@ impl Context {
     }
 
     /// Why they are not: which vault they are of.
-    pub fn other_vault_told(&self) -> String {
+    pub fn describe_other_vault(&self) -> String {
         let own = self.settings.exported_vault.as_deref();
         let own = own.map_or_else(|| "?".into(), Path::to_string_lossy);
         format!(
@@ -91,7 +91,7 @@ impl Context {
 
     /// Writes every export that the settings name, and tells what was written and what failed.
     pub fn write_exports(&self, vault: &Vault) -> Result<(Vec<ExportedView>, Vec<Error>), Error> {
-        let _turn = self.turn(vault)?;
+        let _turn = self.lock(vault)?;
         let (mut written, mut failures) = (Vec::new(), Vec::new());
         for export in &self.settings.exports {
             match self.write_export(export, vault) {
@@ -111,16 +111,16 @@ impl Context {
         export: &ExportTarget,
         vault: &Vault,
     ) -> Result<ExportedView, Error> {
-        let _turn = self.turn(vault)?;
+        let _turn = self.lock(vault)?;
         self.write_export(export, vault)
     }
 
     /// A turn at writing exports of this vault.
-    fn turn(&self, vault: &Vault) -> Result<FileLock, Error> {
-        let turn = FileLock::wait_for(folder_of(vault.path()), self.settings.wait);
+    fn lock(&self, vault: &Vault) -> Result<FileLock, Error> {
+        let lock = FileLock::wait_for(folder_of(vault.path()), self.settings.wait);
         let trouble = |message| Error::new(ExitStatus::Trouble, message);
-        match turn {
-            Ok(Some(turn)) => Ok(turn),
+        match lock {
+            Ok(Some(lock)) => Ok(lock),
             Ok(None) => {
                 let message = "another process is still writing the exports of this vault";
                 Err(trouble(message.to_owned()).with_hint("wait longer for it with --wait 30s"))
@@ -132,34 +132,34 @@ impl Context {
     }
 
     fn write_export(&self, export: &ExportTarget, vault: &Vault) -> Result<ExportedView, Error> {
-        let path = vault.expect_place_for_export(&export.file)?;
+        let path = vault.expect_export_target(&export.file)?;
         let mut draft = begin(export.format, &path)?;
-        expect_own(&draft.replaced()?, &path, vault)?;
-        let tally = pour(export.format, vault, |text| Ok(draft.write(text)?))?;
+        expect_same_vault(&draft.replaced()?, &path, vault)?;
+        let counts = write_export_to(export.format, vault, |text| Ok(draft.write(text)?))?;
         draft.publish()?;
-        self.tell_of_export(&path.to_string_lossy(), &tally);
+        self.report_left_out(&path.to_string_lossy(), &counts);
         Ok(ExportedView::new(
             &path,
             arguments::word(export.format),
-            &tally,
+            &counts,
         ))
     }
 
     /// Says what is good but not in an export.
-    pub fn tell_of_export(&self, name: &str, tally: &ExportCounts) {
-        if let Some(left_out) = tally.left_out_told() {
+    pub fn report_left_out(&self, name: &str, counts: &ExportCounts) {
+        if let Some(left_out) = counts.describe_left_out() {
             self.ui.warn(format!(
                 "`{name}` cannot contain {left_out}: servers that read it refuse these logins"
             ));
         }
-        for damage in tally.damage() {
+        for damage in counts.damage() {
             self.ui.warn(format!("left out of `{name}`: {damage}"));
         }
     }
 }
 
 /// Writes an export of what the vault holds at one moment, piece by piece.
-pub fn pour(
+pub fn write_export_to(
     format: ExportFormat,
     vault: &Vault,
     mut take: impl FnMut(&[u8]) -> Result<(), Error>,
@@ -168,27 +168,27 @@ pub fn pour(
         let now = Context::clock();
         let mark = vault.mark()?;
         let mut text = ExportText::new(format, now, mark.as_deref());
-        vault.each_good(format.kind(), now, |good| {
+        vault.each_valid(format.kind(), now, |good| {
             match good {
                 Ok(good) => text.push(&good),
-                Err(damage) => text.pass_by(damage.to_string()),
+                Err(damage) => text.skip_damaged(damage.to_string()),
             }
             match text.is_full() {
                 true => take(&text.take()),
                 false => Ok(()),
             }
         })?;
-        let (rest, tally) = text.finish();
+        let (rest, counts) = text.finish();
         take(&rest)?;
-        Ok(tally)
+        Ok(counts)
     })
 }
 
 /// Begins an export in the place of an earlier one of the format, or of nothing.
 fn begin(format: ExportFormat, path: &Path) -> Result<Draft, Error> {
     let is_earlier = match format {
-        ExportFormat::Dovecot => |start: &[u8]| may_give_way(start, ExportFormat::Dovecot),
-        ExportFormat::Json => |start: &[u8]| may_give_way(start, ExportFormat::Json),
+        ExportFormat::Dovecot => |start: &[u8]| is_replaceable_export(start, ExportFormat::Dovecot),
+        ExportFormat::Json => |start: &[u8]| is_replaceable_export(start, ExportFormat::Json),
     };
     Ok(Draft::begin(
         path,
@@ -199,7 +199,7 @@ fn begin(format: ExportFormat, path: &Path) -> Result<Draft, Error> {
 
 /// Makes sure that the export in a file, if there is one, is not another vault's: its readers
 /// would refuse all that is good there.
-fn expect_own(start: &[u8], path: &Path, vault: &Vault) -> Result<(), Error> {
+fn expect_same_vault(start: &[u8], path: &Path, vault: &Vault) -> Result<(), Error> {
     let mark = vault.mark()?;
     if can_be_of(start, mark.as_deref(), |tail| vault.has_made(tail))? {
         return Ok(());

@@ -65,7 +65,7 @@ pub(super) fn choose(question: KeyPrompt, context: &Context) -> Result<Option<Ke
     }
     context
         .ui
-        .expect_person("no key named", "name it: `postkey list` shows the keys")?;
+        .expect_interactive("no key named", "name it: `postkey list` shows the keys")?;
     let vault = context.open()?;
     if vault.count()? == 0 {
         return Err(
@@ -73,17 +73,17 @@ pub(super) fn choose(question: KeyPrompt, context: &Context) -> Result<Option<Ke
                 .with_hint("`postkey generate api NAME` creates one"),
         );
     }
-    let mut offered = offered(question, &vault, context.display().now)?;
-    if offered.is_empty() {
+    let mut candidates = candidates(question, &vault, context.display().now)?;
+    if candidates.is_empty() {
         return Err(Error::new(ExitStatus::NotFound, question.none)
             .with_hint("`postkey list` shows the keys in this vault"));
     }
-    if offered.len() > MAX_OFFERED {
+    if candidates.len() > MAX_OFFERED {
         return ask_name(question, context);
     }
-    let items = items(&offered, &vault, context);
+    let items = items(&candidates, &vault, context);
     let chosen = context.ui.search(question.text, &items)?;
-    Ok(chosen.map(|chosen| offered.swap_remove(chosen).name().clone()))
+    Ok(chosen.map(|chosen| candidates.swap_remove(chosen).name().clone()))
 }
 
 /// Asks for the name where too many keys would be offered.
@@ -97,12 +97,12 @@ fn ask_name(question: KeyPrompt, context: &Context) -> Result<Option<KeyName>, E
 
 /// The keys to offer in the order of their names, those that are damaged last; of too many at
 /// least one more than are offered.
-fn offered(
+fn candidates(
     question: KeyPrompt,
     vault: &Vault,
     now: Timestamp,
 ) -> Result<Vec<OfferedKey>, vault::Error> {
-    let records = fitting(question, vault, now)?;
+    let records = applicable(question, vault, now)?;
     let mut names = match question.fits {
         Some(_) => Vec::new(),
         None => vault.names("", MAX_OFFERED + 1)?,
@@ -119,7 +119,7 @@ fn offered(
 }
 
 /// The keys that can be read and that the command has something to do to.
-fn fitting(
+fn applicable(
     question: KeyPrompt,
     vault: &Vault,
     now: Timestamp,
@@ -134,9 +134,9 @@ fn fitting(
     Ok(records)
 }
 
-fn items(offered: &[OfferedKey], vault: &Vault, context: &Context) -> Vec<MenuItem> {
+fn items(candidates: &[OfferedKey], vault: &Vault, context: &Context) -> Vec<MenuItem> {
     let display = context.display();
-    let records = offered.iter().filter_map(OfferedKey::record);
+    let records = candidates.iter().filter_map(OfferedKey::record);
     let mut uses = context.uses(vault);
     let summaries = uses.summaries(records, display.now, &context.ui);
     let mut summaries = summaries.into_iter();
@@ -153,5 +153,5 @@ fn items(offered: &[OfferedKey], vault: &Vault, context: &Context) -> Vec<MenuIt
             .with_use(summaries.next().flatten())
             .menu_item(&display),
     };
-    offered.iter().map(&mut item).collect()
+    candidates.iter().map(&mut item).collect()
 }

@@ -50,7 +50,7 @@ pub struct InvalidNames {
 
 /// What a name is that was there before.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Repeated {
+pub enum DuplicateName {
     /// A fault: two keys cannot have it.
     Fault,
     /// The same key once more.
@@ -64,7 +64,7 @@ pub enum Repeated {
 /// the faults.
 pub fn read(
     path: &Path,
-    repeated: Repeated,
+    repeated: DuplicateName,
     context: &Context,
 ) -> Result<(Vec<ListedName>, InvalidNames), Error> {
     let (input, place): (Box<dyn Read>, String) = match path.to_str() {
@@ -91,7 +91,7 @@ pub fn read(
 pub const STANDARD_INPUT: &str = "standard input";
 
 fn standard_input(context: &Context) -> Result<impl Read, Error> {
-    context.ui.expect_typist()?;
+    context.ui.expect_input()?;
     let input = io::stdin().lock();
     if input.is_terminal() {
         let note = "reading names from standard input, one per line; Ctrl-D ends the list";
@@ -102,7 +102,7 @@ fn standard_input(context: &Context) -> Result<impl Read, Error> {
 
 fn lines(
     mut input: impl BufRead,
-    repeated: Repeated,
+    repeated: DuplicateName,
     faults: &mut InvalidNames,
 ) -> Result<Vec<ListedName>, Error> {
     let mut reading = NameReader::default();
@@ -118,8 +118,8 @@ fn lines(
         if let Err(error) = reading.take(&text, line, repeated) {
             faults.add(line, error);
         }
-        if let Some(most) = reading.excess(line, length, &text) {
-            return Err(too_much(&faults.place, most));
+        if let Some(most) = reading.limit_exceeded(line, length, &text) {
+            return Err(limit_error(&faults.place, most));
         }
     }
     Ok(reading.wanted)
@@ -135,7 +135,7 @@ struct NameReader {
 
 impl NameReader {
     /// What there is more of than may be, after this line.
-    fn excess(&self, line: usize, length: u64, text: &[u8]) -> Option<&'static str> {
+    fn limit_exceeded(&self, line: usize, length: u64, text: &[u8]) -> Option<&'static str> {
         if text.len() as u64 == MAX_LINE && !text.ends_with(b"\n") {
             Some("4096 characters in a line")
         } else if length > MAX_SIZE {
@@ -150,12 +150,12 @@ impl NameReader {
     }
 
     /// Takes the name of a line, if there is one.
-    fn take(&mut self, text: &[u8], line: usize, repeated: Repeated) -> Result<(), Error> {
+    fn take(&mut self, text: &[u8], line: usize, repeated: DuplicateName) -> Result<(), Error> {
         let Some(name) = name(text)? else {
             return Ok(());
         };
         match self.seen.entry(name.folded()) {
-            Entry::Occupied(_) if repeated == Repeated::Skipped => Ok(()),
+            Entry::Occupied(_) if repeated == DuplicateName::Skipped => Ok(()),
             Entry::Occupied(first) => {
                 let message = format!("`{name}` is already on line {}", first.get());
                 Err(Error::usage(message).with_hint("names ignore case; remove one"))
@@ -184,7 +184,7 @@ fn unreadable(place: &str, error: &io::Error) -> Error {
         .with_hint("--from takes a file with one name per line; `-` is standard input")
 }
 
-fn too_much(place: &str, most: &str) -> Error {
+fn limit_error(place: &str, most: &str) -> Error {
     Error::usage(format!("{place} has more than {most}")).with_hint("split it")
 }
 
@@ -222,7 +222,7 @@ impl InvalidNames {
     ///
     /// # Errors
     /// If there were any, with the highest status of theirs: so much was done then.
-    pub fn tell(mut self, done: &str, context: &Context) -> Result<(), Error> {
+    pub fn report(mut self, done: &str, context: &Context) -> Result<(), Error> {
         if self.count == 0 {
             return Ok(());
         }

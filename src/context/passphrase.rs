@@ -46,7 +46,7 @@ impl PassphraseSource {
         if let Some(path) = &self.passphrase_file {
             return read(path).map(Some);
         }
-        expect_person("revealing a secret", context)?;
+        expect_interactive("revealing a secret", context)?;
         let typed = context.ui.hidden("Passphrase")?;
         Ok(typed.map(Passphrase::new))
     }
@@ -54,28 +54,28 @@ impl PassphraseSource {
     /// A new passphrase, ready to seal; `None` if the person who was asked gave none.
     pub fn chosen(&self, context: &Context) -> Result<Option<Sealer>, Error> {
         let chosen = match &self.passphrase_file {
-            Some(path) => Some(read(path).and_then(strong)?),
+            Some(path) => Some(read(path).and_then(expect_strong)?),
             None => ask_twice(context)?,
         };
         chosen.map(|passphrase| sealer(&passphrase)).transpose()
     }
 }
 
-fn expect_person(doing: &str, context: &Context) -> Result<(), Error> {
+fn expect_interactive(doing: &str, context: &Context) -> Result<(), Error> {
     let needed = format!("{doing} requires a passphrase");
     context
         .ui
-        .expect_person(&needed, "pass --passphrase-file FILE")
+        .expect_interactive(&needed, "pass --passphrase-file FILE")
 }
 
 /// Asks until the same good passphrase was typed twice; an empty line ends it.
 fn ask_twice(context: &Context) -> Result<Option<Passphrase>, Error> {
-    expect_person("a default key", context)?;
+    expect_interactive("a default key", context)?;
     loop {
         let Some(first) = context.ui.hidden("Passphrase for the default key")? else {
             return Ok(None);
         };
-        let passphrase = match strong(Passphrase::new(first)) {
+        let passphrase = match expect_strong(Passphrase::new(first)) {
             Ok(passphrase) => passphrase,
             Err(error) => {
                 context.ui.error(&error);
@@ -94,7 +94,7 @@ fn ask_twice(context: &Context) -> Result<Option<Passphrase>, Error> {
     }
 }
 
-fn strong(passphrase: Passphrase) -> Result<Passphrase, Error> {
+fn expect_strong(passphrase: Passphrase) -> Result<Passphrase, Error> {
     match passphrase.expect_strong() {
         Ok(()) => Ok(passphrase),
         Err(weak) => Err(Error::usage(weak.to_string())

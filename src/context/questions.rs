@@ -22,7 +22,7 @@ impl Context {
             return Ok(given);
         }
         let missing = format!("no {} given", question.to_lowercase());
-        self.ui.expect_person(&missing, hint)?;
+        self.ui.expect_interactive(&missing, hint)?;
         self.ui.parsed(question)
     }
 

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::suggestion::{did_you_mean, nearest};
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{self, KeepReason};
+use crate::files::{self, ProtectionReason};
 use crate::key::{CLOCK_TOLERANCE, Period};
 use crate::process;
 use crate::settings::{Settings, VaultSource};
@@ -91,7 +91,7 @@ impl Context {
                  is read-only: this is the state before it, read from a private copy",
             );
         }
-        Ok(vault.telling(&self.changes))
+        Ok(vault.reporting_to(&self.changes))
     }
 
     /// Makes sure that there is a vault, where it need not be opened: an answer without one
@@ -116,14 +116,14 @@ impl Context {
             VaultSource::Settings => ("named by `vault` in the settings", CHECK_PATH),
             VaultSource::Home => ("the default", CHECK_HOME),
         };
-        let message = format!("there is no vault at `{}` ({why})", self.vault_told());
+        let message = format!("there is no vault at `{}` ({why})", self.described_vault());
         Error::new(ExitStatus::Trouble, message).with_hint(hint)
     }
 
     /// Opens the vault for reading if there is one, named or not: what makes it begins so.
     pub fn open_before_create(&self) -> Result<Option<Vault>, Error> {
         let vault = self.open_if_exists()?;
-        self.changes.note_if(vault.is_some());
+        self.changes.note_change_if(vault.is_some());
         Ok(vault)
     }
 
@@ -147,16 +147,16 @@ impl Context {
         self.expect_own_home()?;
         let vault = Vault::open_or_create(&self.settings.vault, self.settings.wait)?;
         if vault.is_new() {
-            self.tell_of_new_vault();
+            self.note_vault_created();
         }
-        self.checked(vault.telling(&self.changes))
+        self.checked(vault.reporting_to(&self.changes))
     }
 
     /// The vault, if it can be changed.
     pub fn checked(&self, mut vault: Vault) -> Result<Vault, Error> {
         vault.check()?;
         // Also where there will be nothing to change: the command that did may have been killed.
-        self.changes.note_if(true);
+        self.changes.note_change_if(true);
         let author = self.author(Action::Expire);
         self.warn_of_clock(&vault, author.clock);
         // Neither keeps a damaged log from the command: an emergency does not wait for it. By a
@@ -269,7 +269,7 @@ impl Context {
             actor: self.actor.get_or_init(process::actor).clone(),
             action,
             clock,
-            keeps_dead_since: clock.checked_sub(kept).unwrap_or(Timestamp::MIN),
+            dead_retention_start: clock.checked_sub(kept).unwrap_or(Timestamp::MIN),
         }
     }
 
@@ -299,22 +299,22 @@ impl Context {
     }
 
     /// Where the vault lies, from the root on.
-    fn vault_told(&self) -> String {
+    fn described_vault(&self) -> String {
         let path = &self.settings.vault;
         let path = absolute(path).unwrap_or_else(|_| path.clone());
         path.display().to_string()
     }
 
     /// Says where a vault would be created, were it not for a dry run.
-    pub fn tell_of_missing_vault(&self) {
-        let path = self.vault_told();
+    pub fn note_vault_would_be_created(&self) {
+        let path = self.described_vault();
         let text = format!("there is no vault at `{path}`: it would be created");
         self.ui.note(text);
     }
 
     /// Says that a vault was created, and where: it may be the wrong place.
-    pub fn tell_of_new_vault(&self) {
-        let text = format!("created vault `{}`", self.vault_told());
+    pub fn note_vault_created(&self) {
+        let text = format!("created vault `{}`", self.described_vault());
         match self.ui.format.is_for_machines() {
             true => self.ui.warn(text),
             false => self.ui.note(text),
@@ -324,13 +324,13 @@ impl Context {
 
 /// Keeps from being written over, whatever this run writes, what has a use of its own.
 fn keep_files(settings: &Settings) {
-    files::keep(&settings.vault, KeepReason::Vault);
-    files::keep(&usage::path(&settings.vault), KeepReason::Vault);
+    files::keep(&settings.vault, ProtectionReason::Vault);
+    files::keep(&usage::path(&settings.vault), ProtectionReason::Vault);
     if let Some(file) = &settings.place {
-        files::keep(file, KeepReason::Settings);
+        files::keep(file, ProtectionReason::Settings);
     }
     for export in &settings.exports {
-        files::keep(&export.file, KeepReason::Export);
+        files::keep(&export.file, ProtectionReason::Export);
     }
 }
 

@@ -94,7 +94,7 @@ fn opened<'a>(vault: &'a mut Option<Vault>, context: &Context) -> Result<&'a Vau
 fn read(context: &Context) -> Result<Zeroizing<String>, Error> {
     if io::stdin().is_terminal() {
         let hint = "pipe it in, as in printf %s \"$KEY\" | postkey verify";
-        context.ui.expect_person("no secret given", hint)?;
+        context.ui.expect_interactive("no secret given", hint)?;
         return Ok(context.ui.hidden("Secret")?.unwrap_or_default());
     }
     let bytes = read_input(MAX_INPUT)

@@ -22,9 +22,9 @@ pub struct SecretSearch {
     /// Each secret once, in the order in which they were seen first.
     pub findings: Vec<SecretFinding>,
     /// What looks like a secret and is none.
-    pub misspelt: Option<Misspelt>,
+    pub misspelt: Option<MalformedSecrets>,
     /// How often secrets of nobody were seen after the [`MAX_CANDIDATES`] that are told apart.
-    pub more: u64,
+    pub uncounted: u64,
     /// What could hold a secret and could not be read.
     pub unreadable: Option<Unreadable>,
     /// How many lines the text had.
@@ -41,7 +41,7 @@ impl Default for SecretSearch {
             is_empty: true,
             findings: Vec::new(),
             misspelt: None,
-            more: 0,
+            uncounted: 0,
             unreadable: None,
             lines: 0,
             vault: None,
@@ -62,11 +62,14 @@ pub struct SecretFinding {
 
 impl SecretSearch {
     /// Whose the secrets seem to have been that are nobody's now, by their tails.
-    pub fn former(&self) -> Result<HashMap<String, PastOwner>, Error> {
-        let nobodys = self.findings.iter().filter(|finding| !finding.is_ours());
+    pub fn past_owners(&self) -> Result<HashMap<String, PastOwner>, Error> {
+        let nobodys = self
+            .findings
+            .iter()
+            .filter(|finding| !finding.belongs_here());
         let tails: Vec<&Tail> = nobodys.map(|finding| &finding.tail).collect();
         match &self.vault {
-            Some(vault) => Ok(vault.former(&tails)?),
+            Some(vault) => Ok(vault.past_owners(&tails)?),
             None => Ok(HashMap::new()),
         }
     }
@@ -84,14 +87,14 @@ impl SecretSearch {
 
 impl SecretFinding {
     /// Whether it is, or was, a key's of this vault.
-    pub fn is_ours(&self) -> bool {
+    pub fn belongs_here(&self) -> bool {
         self.matched.secret().is_ok() || self.matched.dead().is_some()
     }
 }
 
 /// What looks like secrets with a mistake.
 #[derive(Clone, Copy)]
-pub struct Misspelt {
+pub struct MalformedSecrets {
     /// What is wrong with the first.
     pub why: Malformed,
     pub count: u64,
@@ -105,14 +108,14 @@ pub struct PromptText {
 }
 
 /// A search under way.
-struct Search<'a, A> {
+struct SearchRun<'a, A> {
     context: &'a Context,
     open: fn(&Context) -> Result<Vault, Error>,
     act: A,
     memory: HashMemory,
     /// Where in the findings a secret is, by its digest.
     places: HashMap<Digest, usize>,
-    pasted: SecretSearch,
+    result: SecretSearch,
 }
 
 /// Looks for secrets in standard input, or in what is typed unseen.
@@ -132,31 +135,31 @@ where
     A: FnMut(&StoredSecret, &mut Vault) -> Result<(), Error>,
 {
     context.expect_own_home()?;
-    let mut search = Search {
+    let mut search = SearchRun {
         context,
         open,
         act,
         memory: HashMemory::default(),
         places: HashMap::new(),
-        pasted: SecretSearch::default(),
+        result: SecretSearch::default(),
     };
     let outcome = if io::stdin().is_terminal() {
         let missing = "no secret given";
-        context.ui.expect_person(missing, asking.hint)?;
+        context.ui.expect_interactive(missing, asking.hint)?;
         let typed = context.ui.hidden(asking.question)?.unwrap_or_default();
         search.read(typed.as_bytes())
     } else {
         search.read_input()
     };
-    let outcome = match search.pasted.vault {
+    let outcome = match search.result.vault {
         Some(_) => outcome,
         None => outcome.and_then(|()| context.expect_vault()),
     };
-    search.pasted.failure = outcome.err();
-    Ok(search.pasted)
+    search.result.failure = outcome.err();
+    Ok(search.result)
 }
 
-impl<A> Search<'_, A>
+impl<A> SearchRun<'_, A>
 where
     A: FnMut(&StoredSecret, &mut Vault) -> Result<(), Error>,
 {
@@ -168,32 +171,34 @@ where
 
     fn read(&mut self, mut input: impl Read) -> Result<(), Error> {
         let mut scanner = Scanner::default();
-        let mut sights = Vec::new();
+        let mut findings = Vec::new();
         loop {
-            let read = match input.read(scanner.room()) {
+            let read = match input.read(scanner.buffer()) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 outcome => outcome.map_err(|error| unreadable(&error))?,
             };
-            self.pasted.is_empty &= read == 0;
-            scanner.advance(read, |sight| sights.push(sight));
-            for sight in sights.drain(..) {
-                self.take(sight)?;
+            self.result.is_empty &= read == 0;
+            scanner.advance(read, |finding| findings.push(finding));
+            for finding in findings.drain(..) {
+                self.take(finding)?;
             }
             if read == 0 {
-                self.pasted.lines = scanner.lines();
-                self.pasted.unreadable = scanner.unreadable();
+                self.result.lines = scanner.lines();
+                self.result.unreadable = scanner.unreadable();
                 return Ok(());
             }
         }
     }
 
-    fn take(&mut self, sight: ScanFinding) -> Result<(), Error> {
-        match sight.found {
-            Ok(secret) => self.take_secret(&secret, sight.line),
+    fn take(&mut self, finding: ScanFinding) -> Result<(), Error> {
+        match finding.found {
+            Ok(secret) => self.take_secret(&secret, finding.line),
             Err(why) => {
-                let (line, count) = (sight.line, 0);
-                let misspelt = &mut self.pasted.misspelt;
-                misspelt.get_or_insert(Misspelt { why, count, line }).count += 1;
+                let (line, count) = (finding.line, 0);
+                let misspelt = &mut self.result.misspelt;
+                misspelt
+                    .get_or_insert(MalformedSecrets { why, count, line })
+                    .count += 1;
                 Ok(())
             }
         }
@@ -203,19 +208,19 @@ where
     fn take_secret(&mut self, secret: &Secret, line: u64) -> Result<(), Error> {
         let digest = Digest::of(secret);
         if let Some(&place) = self.places.get(&digest) {
-            self.pasted.findings[place].count += 1;
+            self.result.findings[place].count += 1;
             return Ok(());
         }
         let matched = self.match_secret(secret)?;
         if self.places.len() >= MAX_CANDIDATES && matched.secret().is_err() {
-            self.pasted.more += 1;
+            self.result.uncounted += 1;
             return Ok(());
         }
-        if let (Ok(presented), Some(vault)) = (matched.secret(), &mut self.pasted.vault) {
+        if let (Ok(presented), Some(vault)) = (matched.secret(), &mut self.result.vault) {
             (self.act)(presented, vault)?;
         }
-        self.places.insert(digest, self.pasted.findings.len());
-        self.pasted.findings.push(SecretFinding {
+        self.places.insert(digest, self.result.findings.len());
+        self.result.findings.push(SecretFinding {
             tail: secret.tail(),
             matched,
             count: 1,
@@ -225,11 +230,11 @@ where
     }
 
     fn match_secret(&mut self, secret: &Secret) -> Result<SecretMatch, Error> {
-        let opened = match self.pasted.vault.take() {
+        let opened = match self.result.vault.take() {
             Some(opened) => Ok(opened),
             None => (self.open)(self.context),
         };
-        let vault = self.pasted.vault.insert(opened?);
+        let vault = self.result.vault.insert(opened?);
         let look_up = |tail: &Tail| vault.stored(tail);
         Ok(match_secret(secret.expose(), look_up, &mut self.memory)?)
     }

@@ -11,7 +11,7 @@ pub use super::key_menu::KeyPrompt;
 use super::key_menu::{MAX_OFFERED, choose};
 use crate::context::Context;
 use crate::context::name_list as list;
-use crate::context::name_list::{Repeated, STANDARD_INPUT};
+use crate::context::name_list::{DuplicateName, STANDARD_INPUT};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Invalid, KeyName};
@@ -88,13 +88,13 @@ impl NameList {
     /// Adds the names on standard input. What is wrong with a line is told, and keeps no other
     /// from being taken.
     fn read(&mut self, context: &Context) -> Result<(), Error> {
-        let (wanted, faults) = list::read(Path::new("-"), Repeated::Skipped, context)?;
+        let (wanted, faults) = list::read(Path::new("-"), DuplicateName::Skipped, context)?;
         let is_over = faults.are_enough();
         let done = match is_over {
             true => "nothing was done",
             false => "they were skipped",
         };
-        if let Err(error) = faults.tell(done, context) {
+        if let Err(error) = faults.report(done, context) {
             if is_over {
                 return Err(error);
             }
@@ -119,24 +119,24 @@ pub fn name(
 }
 
 /// Which keys a reading command is about, and the vault that they are in.
-pub struct Chosen {
+pub struct SelectedKeys {
     /// The names that were given; `None` for all keys.
     pub names: Option<NameList>,
     pub vault: Vault,
 }
 
 /// The keys that were named, or all.
-pub fn named_or_all(given: Vec<Selector>, context: &Context) -> Result<Chosen, Error> {
+pub fn named_or_all(given: Vec<Selector>, context: &Context) -> Result<SelectedKeys, Error> {
     let names = match given.is_empty() {
         true => None,
         false => names(given, KeyPrompt::of_any(""), context)?,
     };
     let vault = context.open()?;
-    Ok(Chosen { names, vault })
+    Ok(SelectedKeys { names, vault })
 }
 
 /// What a verb ends with when the person who was asked did not answer.
-pub fn nothing_chosen(context: &Context) -> ExitStatus {
+pub fn report_cancelled(context: &Context) -> ExitStatus {
     context.ui.note("nothing chosen; nothing was done");
     ExitStatus::No
 }

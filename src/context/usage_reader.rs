@@ -29,13 +29,13 @@ impl Context {
         };
         match UsageStore::open(vault, self.settings.wait) {
             Ok(usage) => uses.usage = usage,
-            Err(error) => uses.leave_out(&error, &self.ui),
+            Err(error) => uses.warn_unreadable(&error, &self.ui),
         }
         uses
     }
 
     /// A key's use in short where programs read the result; people are not told of it.
-    pub fn use_for_programs(
+    pub fn usage_for_programs(
         &self,
         record: &Record,
         now: Timestamp,
@@ -57,7 +57,7 @@ impl UsageReader {
         self.usage.is_none() && !self.is_left_out
     }
 
-    fn leave_out(&mut self, error: &usage::Error, ui: &Ui) {
+    fn warn_unreadable(&mut self, error: &usage::Error, ui: &Ui) {
         ui.warn(format!("usage is not shown: {error}"));
         self.usage = None;
         self.is_left_out = true;
@@ -90,7 +90,7 @@ impl UsageReader {
             return T::default();
         };
         read(usage).unwrap_or_else(|error| {
-            self.leave_out(&error, ui);
+            self.warn_unreadable(&error, ui);
             T::default()
         })
     }
@@ -153,7 +153,7 @@ impl UsageReader {
                 },
                 dead: self.dead_secrets_of(*key, now, ui),
                 decoy: match record.key.is_decoy {
-                    true => self.decoy_lately(*key, now, ui),
+                    true => self.recent_decoy_use(*key, now, ui),
                     false => RefusalSummary::default(),
                 },
             })
@@ -184,7 +184,7 @@ impl UsageReader {
     }
 
     /// How often a secret of a decoy was presented lately, as long as it had it.
-    fn decoy_lately(&mut self, key: KeyId, now: Timestamp, ui: &Ui) -> RefusalSummary {
+    fn recent_decoy_use(&mut self, key: KeyId, now: Timestamp, ui: &Ui) -> RefusalSummary {
         let filter = RefusalFilter {
             key,
             tails: &[],
@@ -195,7 +195,7 @@ impl UsageReader {
     }
 
     /// The keys of which secrets were refused lately because the keys are deleted.
-    pub fn tried_after_deletion(&mut self, now: Timestamp, ui: &Ui) -> Vec<KeyId> {
+    pub fn used_after_deletion(&mut self, now: Timestamp, ui: &Ui) -> Vec<KeyId> {
         let deleted = Cause::Deleted.word();
         self.read(ui, |usage| {
             usage.refused_as(deleted, now - DEAD_USE_REPORTED, now)

@@ -14,24 +14,24 @@ use crate::key::{Brand, HashMemory, Kind};
 const MAX_AHEAD: usize = 64;
 
 /// New secrets of one kind, as they come from the cores.
-type MadeSecrets = Receiver<Result<NewSecret, Error>>;
+type SecretReceiver = Receiver<Result<NewSecret, Error>>;
 
 /// What the threads share.
 struct SharedWork {
     kind: Kind,
     brand: Brand,
     /// How many are yet to be begun.
-    left: AtomicUsize,
+    remaining: AtomicUsize,
 }
 
 /// Makes so many secrets and their hashes on all cores. Whoever drops them early stops that.
-fn start(kind: Kind, brand: &Brand, count: usize) -> Result<MadeSecrets, Error> {
+fn start(kind: Kind, brand: &Brand, count: usize) -> Result<SecretReceiver, Error> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let (made, receiver) = sync_channel(MAX_AHEAD * cores);
     let work = Arc::new(SharedWork {
         kind,
         brand: brand.clone(),
-        left: AtomicUsize::new(count),
+        remaining: AtomicUsize::new(count),
     });
     for _ in 0..cores.min(count) {
         let (work, made) = (Arc::clone(&work), made.clone());
@@ -47,8 +47,8 @@ fn start(kind: Kind, brand: &Brand, count: usize) -> Result<MadeSecrets, Error> 
 
 /// New secrets of either kind, as they are needed.
 pub struct SecretSupply {
-    smtp: MadeSecrets,
-    api: MadeSecrets,
+    smtp: SecretReceiver,
+    api: SecretReceiver,
 }
 
 impl SecretSupply {
@@ -80,9 +80,9 @@ impl SecretSupply {
 /// Makes secrets until there are enough, or nobody takes them.
 fn make(work: &SharedWork, made: &SyncSender<Result<NewSecret, Error>>) {
     let mut memory = HashMemory::default();
-    let begin = |left: usize| left.checked_sub(1);
+    let begin = |remaining: usize| remaining.checked_sub(1);
     while work
-        .left
+        .remaining
         .fetch_update(Ordering::Relaxed, Ordering::Relaxed, begin)
         .is_ok()
     {

@@ -175,7 +175,7 @@ impl Running<'_> {
     fn wait(&mut self, command: &ChildCommand) -> io::Result<Option<ExitStatus>> {
         let is_interrupted = || command.is_interrupted();
         if self.is_over_by(Instant::now() + command.timeout, is_interrupted)? {
-            self.hear_the_rest()?;
+            self.drain_output()?;
             return self.child.wait().map(Some);
         }
         let _ = kill_process_group(self.group, Signal::TERM);
@@ -199,7 +199,7 @@ impl Running<'_> {
                 return Ok(true);
             }
             if is_said {
-                self.hear()?;
+                self.read_output()?;
             }
             if left.is_zero() || is_interrupted() {
                 return Ok(false);
@@ -208,10 +208,10 @@ impl Running<'_> {
     }
 
     /// What it said before it ended; its children may go on, and are not waited for.
-    fn hear_the_rest(&mut self) -> io::Result<()> {
+    fn drain_output(&mut self) -> io::Result<()> {
         let mut chunks = 0;
         while chunks < MAX_LINES && self.wait_at_most(Duration::ZERO)?.1 {
-            self.hear()?;
+            self.read_output()?;
             chunks += 1;
         }
         Ok(())
@@ -234,14 +234,14 @@ impl Running<'_> {
         }
     }
 
-    fn hear(&mut self) -> io::Result<()> {
+    fn read_output(&mut self) -> io::Result<()> {
         let mut chunk = Zeroizing::new([0; CHUNK]);
         let Some(output) = &mut self.output else {
             return Ok(());
         };
         match output.read(&mut *chunk)? {
             0 => self.output = None,
-            length => self.told.hear(&chunk[..length]),
+            length => self.told.read_output(&chunk[..length]),
         }
         Ok(())
     }
@@ -266,7 +266,7 @@ impl<'a> ChildOutput<'a> {
         }
     }
 
-    fn hear(&mut self, bytes: &[u8]) {
+    fn read_output(&mut self, bytes: &[u8]) {
         // Of what is not told, only the last line matters.
         let passed = match self.count > MAX_LINES {
             true => bytes.len().saturating_sub(MAX_LINE),

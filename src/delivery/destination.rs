@@ -76,7 +76,7 @@ impl Destination {
     ///
     /// # Errors
     /// Why it does not, or what `allow` fails with.
-    pub fn expect_fit(
+    pub fn expect_accepts(
         &self,
         kind: Kind,
         username: Option<&Username>,

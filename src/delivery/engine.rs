@@ -64,7 +64,7 @@ pub fn deliver_all<P: PendingSecret>(
     vault: &mut Vault,
     author: &Author,
 ) -> Vec<Result<Activated, Failure>> {
-    let staged = all_or_each(
+    let staged = together_or_each(
         pending.iter().copied().map(Ok).collect(),
         |one, change| one.stage(change),
         |_, error| Failure::Staging(error),
@@ -84,7 +84,7 @@ pub fn deliver_all<P: PendingSecret>(
         let settled = delivery.settle(&mut synced);
         Ok((one, settled.map_err(Failure::Delivery)?))
     };
-    let activated = all_or_each(
+    let activated = together_or_each(
         delivered.into_iter().map(settle).collect(),
         |(one, _), change| one.activate(change),
         |(_, delivery), error| Failure::Activation(delivery.take_back(&error)),
@@ -110,7 +110,7 @@ pub fn deliver_one<P: PendingSecret>(
 
 /// Does the same for each of those that got so far, in one transaction. If that fails, each has one
 /// of its own, unless that would take as long again or nobody knows how it ended.
-fn all_or_each<T, O>(
+fn together_or_each<T, O>(
     all: Vec<Result<T, Failure>>,
     work: impl Fn(&T, &Change<'_>) -> Result<O, vault::Error>,
     failed: impl Fn(T, vault::Error) -> Failure,

@@ -21,7 +21,7 @@ pub use engine::{Failure, deliver_all};
 pub use new_key::NewKey;
 pub use new_secret::NewSecret;
 pub use replacement::{SecretReplacement, Transition};
-pub use target::{Overwriting, Target};
+pub use target::{OverwritePolicy, Target};
 
 /// How many secrets are delivered together at most: of each a file is held until it is valid.
 pub const BATCH_SIZE: usize = 64;

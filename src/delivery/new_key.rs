@@ -46,7 +46,7 @@ impl PendingSecret for NewKey<'_> {
         let view = KeyView::new(&self.key, self.key.created_at);
         let issued = self.secret.issued(view);
         let delivered = self.target.deliver(issued, vault, self.context);
-        ui.end_part();
+        ui.finish_part();
         delivered
     }
 

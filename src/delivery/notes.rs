@@ -7,7 +7,7 @@ use crate::delivery::engine::{Failure, PendingSecret, deliver_one};
 use crate::delivery::outcome::Saved;
 use crate::delivery::target::{Target, note_new_variables};
 use crate::key::Key;
-use crate::ui::another_secret;
+use crate::ui::replacement_hint;
 use crate::vault::{Author, Vault};
 
 impl Context {
@@ -28,20 +28,20 @@ impl Context {
         })?;
         if let Some(saved) = ended.delivery.saved() {
             note_new_variables(&saved, self);
-            self.warn_of_displaced(&saved, vault);
+            self.warn_if_overwritten(&saved, vault);
         }
         Ok(ended.key)
     }
 
     /// Warns of secrets of other keys that were where the new one is now.
-    fn warn_of_displaced(&self, saved: &Saved, vault: &Vault) {
+    fn warn_if_overwritten(&self, saved: &Saved, vault: &Vault) {
         for tail in &saved.displaced {
             // The new secret is valid, whatever this finds.
             let found = vault.presented(tail).ok().flatten();
             let current = found.filter(|found| found.retires_at.is_none());
             if let Some(key) = current.map(|found| found.record.key) {
                 let (path, name) = (saved.path.display(), &key.name);
-                let another = another_secret(&key, "", Self::clock());
+                let another = replacement_hint(&key, "", Self::clock());
                 self.ui.warn(format!(
                     "`{path}` held the only secret of `{name}`: if there is no copy, {another}"
                 ));
@@ -50,7 +50,7 @@ impl Context {
     }
 
     /// Says where a new secret is, whether it can be shown again, and whether it is refused.
-    pub fn tell_of_secret(
+    pub fn report_delivery(
         &self,
         key: &Key,
         now: Timestamp,
@@ -58,17 +58,17 @@ impl Context {
         is_sealed: bool,
         target: &Target<'_>,
     ) {
-        target.tell("it", is_sealed, self);
+        target.report("it", is_sealed, self);
         if is_sealed {
             self.ui
                 .note("it stays the default key: `postkey reveal` shows the new secret");
         }
-        self.warn_of_standing(key, now);
-        self.tell_of_default(key, was_default && !is_sealed);
+        self.warn_if_refused(key, now);
+        self.warn_if_default_unsealed(key, was_default && !is_sealed);
     }
 
     /// Says of the default key that its new secret was not sealed.
-    pub fn tell_of_default(&self, key: &Key, was_default: bool) {
+    pub fn warn_if_default_unsealed(&self, key: &Key, was_default: bool) {
         if was_default {
             self.ui.warn(format!(
                 "`{}` is no longer the default key: the new secret was not encrypted",
@@ -78,9 +78,9 @@ impl Context {
     }
 
     /// Warns if a new secret is refused.
-    pub fn warn_of_standing(&self, key: &Key, now: Timestamp) {
+    pub fn warn_if_refused(&self, key: &Key, now: Timestamp) {
         let effective_status = key.effective_status(now);
-        if !effective_status.is_good() && !key.is_decoy {
+        if !effective_status.is_valid() && !key.is_decoy {
             self.ui.warn(format!(
                 "`{}` is {effective_status}: the new secret is refused until that changes",
                 key.name

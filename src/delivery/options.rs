@@ -10,12 +10,12 @@ use crate::arguments::DashMeaning;
 use crate::context::Context;
 use crate::delivery::destination::Destination;
 use crate::delivery::loss::{is_secret, tails_of};
-use crate::delivery::target::{Overwriting, Target, unsaved};
+use crate::delivery::target::{OverwritePolicy, Target, save_error};
 use crate::error::Error;
 use crate::files::{self, FileRole, env, shell_word};
 use crate::key::{Key, KeyName, KeyVariables, Kind, Username, Variable};
 use crate::process::job;
-use crate::ui::{Format, another_secret};
+use crate::ui::{Format, replacement_hint};
 use crate::vault::Vault;
 
 /// The flag that lets another key's secret be lost.
@@ -144,13 +144,13 @@ impl DeliveryOptions {
             is_masked: self.github.is_some(),
             is_found: chosen.is_found,
             destination: self.destination(chosen, context)?,
-            overwriting: Overwriting {
+            overwriting: OverwritePolicy {
                 is_allowed: key.overwrite.is_some_and(|overwrite| overwrite.replace),
                 except: &[],
                 hint,
             },
         };
-        target.expect_fit(vault).map_err(unsaved)?;
+        target.expect_accepts(vault).map_err(save_error)?;
         Ok(target)
     }
 
@@ -198,16 +198,16 @@ impl DeliveryOptions {
         let Some(path) = &self.save else {
             return Ok(chosen);
         };
-        files::expect_writable(path, FileRole::Secret).map_err(unsaved)?;
+        files::expect_writable(path, FileRole::Secret).map_err(save_error)?;
         match key.before {
             Some(before) if self.format(context)? == Format::Env => {
-                self.find_old(path, before, chosen).map_err(unsaved)
+                self.find_replaced(path, before, chosen).map_err(save_error)
             }
             _ => Ok(chosen),
         }
     }
 
-    fn find_old(
+    fn find_replaced(
         &self,
         path: &Path,
         before: &Key,
@@ -270,8 +270,8 @@ impl DeliveryOptions {
         self.format(context)?;
         self.expect_file()?;
         match self.github {
-            None if self.print_secret => context.ui.expect_reader(),
-            None if self.save.is_none() => context.ui.expect_receiver(),
+            None if self.print_secret => context.ui.expect_output_open(),
+            None if self.save.is_none() => context.ui.expect_secret_output(),
             None => Ok(()),
             Some(github) => {
                 self.expect_github(github)?;
@@ -325,7 +325,7 @@ impl DeliveryOptions {
                 "`{}` not found: if the secret of `{}` is lost, {}",
                 path.display(),
                 key.name,
-                another_secret(key, &flags, now)
+                replacement_hint(key, &flags, now)
             ));
         }
     }

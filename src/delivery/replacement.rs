@@ -75,7 +75,7 @@ impl PendingSecret for SecretReplacement<'_> {
 
     fn deliver(&self, vault: &Vault) -> Result<Delivery, Error> {
         let (key, now) = (self.after(&self.seen.key), Context::clock());
-        let used = self.context.use_for_programs(self.seen, now, vault);
+        let used = self.context.usage_for_programs(self.seen, now, vault);
         let view = KeyView::new(&key, now).with_use(used);
         let issued = self.secret.issued(view);
         self.target.deliver(issued, vault, self.context)

@@ -13,7 +13,7 @@ impl DeliveryOptions {
     ///
     /// # Errors
     /// If one takes the place of another, or none names its key.
-    pub fn expect_several<'a>(
+    pub fn expect_distinguishable<'a>(
         &self,
         names: impl Iterator<Item = &'a KeyName>,
         context: &Context,
@@ -26,15 +26,15 @@ impl DeliveryOptions {
         match (self.format(context)?, &self.save) {
             (Format::Env, _) => expect_own_variables(names),
             (Format::Jsonl, None) => Ok(()),
-            (_, None) => Err(unnamed("--format env or --format jsonl")),
-            (_, Some(_)) => Err(unnamed(
+            (_, None) => Err(needs_name("--format env or --format jsonl")),
+            (_, Some(_)) => Err(needs_name(
                 "--format env: --save sets the variables in the file",
             )),
         }
     }
 }
 
-fn unnamed(format: &str) -> Error {
+fn needs_name(format: &str) -> Error {
     Error::usage("several secrets need a format that names the key of each")
         .with_hint(format!("use {format}"))
 }

@@ -33,12 +33,12 @@ pub struct Target<'a> {
     /// Whether its variable was found by the old secret, and not named.
     pub is_found: bool,
     /// Whether secrets of others may be lost.
-    pub overwriting: Overwriting<'a>,
+    pub overwriting: OverwritePolicy<'a>,
 }
 
 /// Whether a file may lose the secrets of other keys and vaults, and the usernames of others.
 #[derive(Clone, Copy, Debug)]
-pub struct Overwriting<'a> {
+pub struct OverwritePolicy<'a> {
     /// Whether it may.
     pub is_allowed: bool,
     /// Keys whose secrets may be lost in any case, for they are deleted.
@@ -54,7 +54,7 @@ impl<'a> Target<'a> {
         kind: Kind,
         username: Option<Username>,
         destination: Destination,
-        overwriting: Overwriting<'a>,
+        overwriting: OverwritePolicy<'a>,
     ) -> Self {
         Self {
             name,
@@ -72,10 +72,10 @@ impl<'a> Target<'a> {
     ///
     /// # Errors
     /// Why it cannot.
-    pub fn expect_fit(&self, vault: Option<&Vault>) -> Result<(), Error> {
-        let allow = |before: &[u8], after: &[u8]| self.expect_no_loss(before, after, vault);
+    pub fn expect_accepts(&self, vault: Option<&Vault>) -> Result<(), Error> {
+        let allow = |before: &[u8], after: &[u8]| self.expect_no_overwrite(before, after, vault);
         self.destination
-            .expect_fit(self.kind, self.username.as_ref(), allow)?;
+            .expect_accepts(self.kind, self.username.as_ref(), allow)?;
         match &self.destination {
             Destination::Job {
                 path, variables, ..
@@ -98,7 +98,8 @@ impl<'a> Target<'a> {
             context.ui.deliver(&mask(&issued))?;
         }
         // Others may have written to the file since it was looked at.
-        let allow = |before: &[u8], after: &[u8]| self.expect_no_loss(before, after, Some(vault));
+        let allow =
+            |before: &[u8], after: &[u8]| self.expect_no_overwrite(before, after, Some(vault));
         self.destination.deliver(issued, allow, context)
     }
 
@@ -125,13 +126,13 @@ impl<'a> Target<'a> {
     pub fn undelivered(&self, error: Error) -> Error {
         match self.destination {
             Destination::Output { .. } => error,
-            _ => unsaved(error),
+            _ => save_error(error),
         }
     }
 
     /// Makes sure that no other key's secret is lost unasked, since it is shown only once, and that
     /// the secret which is replaced does not stay.
-    fn expect_no_loss(
+    fn expect_no_overwrite(
         &self,
         before: &[u8],
         after: &[u8],
@@ -166,7 +167,7 @@ impl<'a> Target<'a> {
     }
 
     /// Says where a new secret, called `what`, is now, and what else was changed there.
-    pub fn tell(&self, what: &str, is_sealed: bool, context: &Context) {
+    pub fn report(&self, what: &str, is_sealed: bool, context: &Context) {
         if let Some(told) = self.told(what, is_sealed) {
             context.ui.note(told);
         }
@@ -272,7 +273,7 @@ pub fn note_new_variables(saved: &Saved, context: &Context) {
 }
 
 /// The secret could not be saved where it was to go.
-pub fn unsaved(error: impl Into<Error>) -> Error {
+pub fn save_error(error: impl Into<Error>) -> Error {
     let error: Error = error.into();
     let hint = error.hint().unwrap_or("name a file that can be written");
     let hint = format!("{hint}; no key was created or changed");

@@ -4,10 +4,10 @@ use zeroize::Zeroizing;
 
 /// The text, also if it is UTF-16 with a byte order mark, as PowerShell writes it. What is no
 /// text in it is replaced by U+FFFD.
-pub(super) fn decoded(pasted: &[u8]) -> Zeroizing<String> {
+pub(super) fn decoded(input: &[u8]) -> Zeroizing<String> {
     let pairs = |from: fn([u8; 2]) -> u16| {
         let units: Zeroizing<Vec<u16>> = Zeroizing::new(
-            pasted
+            input
                 .chunks_exact(2)
                 .map(|pair| from([pair[0], pair[1]]))
                 .collect(),
@@ -17,12 +17,12 @@ pub(super) fn decoded(pasted: &[u8]) -> Zeroizing<String> {
         text.extend(units.map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)));
         text
     };
-    match pasted {
+    match input {
         [0xff, 0xfe, ..] => pairs(u16::from_le_bytes),
         [0xfe, 0xff, ..] => pairs(u16::from_be_bytes),
         _ => {
-            let mut text = Zeroizing::new(String::with_capacity(3 * pasted.len()));
-            for chunk in pasted.utf8_chunks() {
+            let mut text = Zeroizing::new(String::with_capacity(3 * input.len()));
+            for chunk in input.utf8_chunks() {
                 text.push_str(chunk.valid());
                 if !chunk.invalid().is_empty() {
                     text.push(char::REPLACEMENT_CHARACTER);

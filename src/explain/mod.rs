@@ -29,8 +29,8 @@ pub enum Attempt {
 
 impl Attempt {
     /// Reads what was pasted; `None` if it is none of these.
-    pub fn read(pasted: &[u8]) -> Option<Self> {
-        let text = decoded(pasted);
+    pub fn read(input: &[u8]) -> Option<Self> {
+        let text = decoded(input);
         let lines: Vec<&str> = text.trim_start_matches('\u{feff}').lines().collect();
         let sent = python::sent(&lines);
         let lines: Vec<&str> = match &sent {

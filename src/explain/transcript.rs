@@ -61,11 +61,11 @@ impl Login {
     pub(super) fn read(lines: &[&str]) -> Option<Self> {
         let is_marked = lines
             .iter()
-            .any(|line| strip(line, &CLIENT_MARKS).is_some());
+            .any(|line| strip_mark(line, &CLIENT_MARKS).is_some());
         let client: Vec<&str> = lines
             .iter()
             .filter_map(|line| match is_marked {
-                true => strip(line, &CLIENT_MARKS),
+                true => strip_mark(line, &CLIENT_MARKS),
                 false => own(line),
             })
             .collect();
@@ -128,7 +128,7 @@ impl Login {
 }
 
 /// What stands behind one of the marks.
-fn strip<'a>(line: &'a str, marks: &[&str]) -> Option<&'a str> {
+fn strip_mark<'a>(line: &'a str, marks: &[&str]) -> Option<&'a str> {
     let line = line.trim_start();
     marks.iter().find_map(|mark| line.strip_prefix(mark))
 }

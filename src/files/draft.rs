@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use nix::unistd::geteuid;
 
 use super::location::{Location, Synced};
-use super::walk::{is_ours, is_shared};
+use super::walk::{is_shared, is_trusted_user};
 use super::{Error, FileRole, acl, failed};
 
 /// Everybody may read or write.
@@ -74,7 +74,7 @@ impl Draft {
         };
         let prepare = || {
             acl::remove_list(&draft.file)?;
-            replaced.map_or(Ok(()), |replaced| resemble(&draft.file, &replaced))
+            replaced.map_or(Ok(()), |replaced| copy_ownership(&draft.file, &replaced))
         };
         prepare().map_err(|error| failed(draft.location.path(), error))?;
         Ok(draft)
@@ -130,7 +130,7 @@ impl Draft {
     }
 
     fn put(&mut self) -> Result<(), Error> {
-        self.location.expect_unmoved()?;
+        self.location.expect_same_folder()?;
         let replaced = inspect(&self.location, self.existing)?;
         let Some(name) = &self.name else {
             return Ok(());
@@ -141,8 +141,8 @@ impl Draft {
             }
             self.file.sync_all()?;
             match self.existing {
-                IfExists::Keep => self.location.fill_by(name),
-                IfExists::ReplaceIf(_) | IfExists::Replace => self.location.replace_by(name),
+                IfExists::Keep => self.location.rename_new(name),
+                IfExists::ReplaceIf(_) | IfExists::Replace => self.location.rename_over(name),
             }
         };
         match put() {
@@ -159,12 +159,12 @@ impl Draft {
     }
 
     /// Puts it in the place of another, and makes that survive a power cut if the disk can do so.
-    pub(super) fn put_back(mut self) -> Result<(), Error> {
+    pub(super) fn publish_restored(mut self) -> Result<(), Error> {
         let _ = self.file.sync_all();
         let Some(name) = self.name.take() else {
             return Ok(());
         };
-        if let Err(error) = self.location.replace_by(&name) {
+        if let Err(error) = self.location.rename_over(&name) {
             self.name = Some(name);
             return Err(failed(self.location.path(), error));
         }
@@ -179,16 +179,16 @@ pub(super) fn inspect(location: &Location, existing: IfExists) -> Result<Option<
     let Some(found) = location.metadata().map_err(failed)? else {
         return Ok(None);
     };
-    let fault = match fault(&found, existing) {
-        Some(fault) => Some(fault),
-        None => unlike(location, existing)
-            .and_then(|unlike| match unlike {
-                Some(unlike) => Ok(Some(unlike)),
-                None => exposed(&found, location),
+    let refusal = match refusal(&found, existing) {
+        Some(refusal) => Some(refusal),
+        None => refuse_other_kind(location, existing)
+            .and_then(|refuse_other_kind| match refuse_other_kind {
+                Some(refuse_other_kind) => Ok(Some(refuse_other_kind)),
+                None => refuse_exposed(&found, location),
             })
             .map_err(failed)?,
     };
-    match fault {
+    match refusal {
         None => Ok(Some(found)),
         Some((why, hint)) => Err(Error::Refused {
             path: location.path().to_owned(),
@@ -201,7 +201,7 @@ pub(super) fn inspect(location: &Location, existing: IfExists) -> Result<Option<
 /// Why a file must not be replaced, and the hint.
 type DraftRefusal = (&'static str, &'static str);
 
-fn fault(found: &Metadata, existing: IfExists) -> Option<DraftRefusal> {
+fn refusal(found: &Metadata, existing: IfExists) -> Option<DraftRefusal> {
     if found.is_symlink() {
         Some(("is a symbolic link", "name the file itself"))
     } else if found.is_dir() {
@@ -218,7 +218,7 @@ fn fault(found: &Metadata, existing: IfExists) -> Option<DraftRefusal> {
 }
 
 /// A file that is not of the kind that is to be written.
-fn unlike(location: &Location, existing: IfExists) -> io::Result<Option<DraftRefusal>> {
+fn refuse_other_kind(location: &Location, existing: IfExists) -> io::Result<Option<DraftRefusal>> {
     let IfExists::ReplaceIf(is_alike) = existing else {
         return Ok(None);
     };
@@ -240,18 +240,18 @@ fn beginning(location: &Location) -> io::Result<Vec<u8>> {
 }
 
 /// A file that others can read, write, or may have put there.
-fn exposed(found: &Metadata, location: &Location) -> io::Result<Option<DraftRefusal>> {
+fn refuse_exposed(found: &Metadata, location: &Location) -> io::Result<Option<DraftRefusal>> {
     if found.mode() & OTHERS_READ_WRITE != 0 {
         return Ok(Some((
             "is accessible to every user",
             "`chmod o= {path}` first",
         )));
     }
-    Ok(foreign(found, location)?.or_else(|| listed(location)))
+    Ok(refuse_foreign(found, location)?.or_else(|| refuse_with_acl(location)))
 }
 
 /// A file with rights that a new one in its place would not have, or have for others.
-fn listed(location: &Location) -> Option<DraftRefusal> {
+fn refuse_with_acl(location: &Location) -> Option<DraftRefusal> {
     location.has_list().then_some((
         "has an access control list",
         "remove it with `setfacl -b {path}`, then set the mode",
@@ -260,7 +260,7 @@ fn listed(location: &Location) -> Option<DraftRefusal> {
 
 /// A file of another user's, which stays that user's: only root can write it so, and nobody else
 /// may have been able to put it there in root's way.
-fn foreign(found: &Metadata, location: &Location) -> io::Result<Option<DraftRefusal>> {
+fn refuse_foreign(found: &Metadata, location: &Location) -> io::Result<Option<DraftRefusal>> {
     if found.uid() == geteuid().as_raw() {
         return Ok(None);
     }
@@ -271,7 +271,8 @@ fn foreign(found: &Metadata, location: &Location) -> io::Result<Option<DraftRefu
             "name a file in another folder",
         )));
     }
-    let is_third = !is_ours(folder.uid()) && found.uid() != folder.uid() && found.uid() != 0;
+    let is_third =
+        !is_trusted_user(folder.uid()) && found.uid() != folder.uid() && found.uid() != 0;
     Ok(match geteuid().is_root() && !is_third {
         true => None,
         false => Some(("belongs to another user", "name a file of your own")),
@@ -279,7 +280,7 @@ fn foreign(found: &Metadata, location: &Location) -> io::Result<Option<DraftRefu
 }
 
 /// Gives a new file the owner, group and mode of the one that it replaces.
-fn resemble(file: &File, replaced: &Metadata) -> io::Result<()> {
+fn copy_ownership(file: &File, replaced: &Metadata) -> io::Result<()> {
     let own = file.metadata()?;
     if (own.uid(), own.gid()) != (replaced.uid(), replaced.gid()) {
         fchown(file, Some(replaced.uid()), Some(replaced.gid()))?;

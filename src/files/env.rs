@@ -134,10 +134,10 @@ impl<'a> EnvVariables<'a> {
     }
 
     /// The line and the name of the first variable whose value is such.
-    pub fn find(&self, is_such: impl Fn(&str) -> bool) -> Option<(usize, &'a str)> {
+    pub fn find(&self, matches: impl Fn(&str) -> bool) -> Option<(usize, &'a str)> {
         self.entries.iter().find_map(|entry| {
             let assignment = entry.assignment.as_ref();
-            let found = assignment.filter(|found| is_such(found.value))?;
+            let found = assignment.filter(|found| matches(found.value))?;
             Some((entry.line, found.name))
         })
     }

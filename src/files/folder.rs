@@ -49,7 +49,8 @@ pub fn expect_own_folder(folder: &Path, what: FileRole) -> Result<(), Error> {
     let missing = missing_folders(folder);
     let highest = missing.last().map_or(folder, |highest| folder_of(highest));
     let walk = FolderWalk::into(highest).map_err(|source| failed(folder, source))?;
-    walk.expect_ours().map_err(|other| what.refusal(&other))?;
+    walk.expect_trusted()
+        .map_err(|other| what.refusal(&other))?;
     match walk.is_shared() && missing.is_empty() {
         true => Err(what.refusal(&OtherWriter {
             path: walk.real.clone(),

@@ -25,14 +25,14 @@ const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
 
 /// A file that is kept.
 #[derive(Clone, Debug)]
-struct Kept {
+struct ProtectedFile {
     path: PathBuf,
-    what: KeepReason,
+    what: ProtectionReason,
 }
 
 /// Why a file is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeepReason {
+pub enum ProtectionReason {
     /// The vault's database, or the one of its usage.
     Vault,
     /// The settings.
@@ -43,11 +43,11 @@ pub enum KeepReason {
     Export,
 }
 
-static PROTECTED: RwLock<Vec<Kept>> = RwLock::new(Vec::new());
+static PROTECTED: RwLock<Vec<ProtectedFile>> = RwLock::new(Vec::new());
 
 /// Keeps a file from being written over until the process ends.
-pub fn keep(path: &Path, what: KeepReason) {
-    let kept = Kept {
+pub fn keep(path: &Path, what: ProtectionReason) {
+    let kept = ProtectedFile {
         path: real(path),
         what,
     };
@@ -71,14 +71,17 @@ pub(super) fn expect_writable(path: &Path, walk: &FolderWalk, use_: FileRole) ->
     }
     let real = walk.path();
     let kept = PROTECTED.read().unwrap_or_else(PoisonError::into_inner);
-    let found = kept.iter().find(|kept| kept.is_at(&real, use_));
-    let is_beside =
-        |kept: &Kept| kept.what == KeepReason::Vault && kept.path.parent() == Some(&walk.real);
+    let found = kept.iter().find(|kept| kept.protects(&real, use_));
+    let is_beside = |kept: &ProtectedFile| {
+        kept.what == ProtectionReason::Vault && kept.path.parent() == Some(&walk.real)
+    };
     match found.map(|kept| kept.what) {
-        Some(KeepReason::Vault) => refused("is the vault's own file or belongs to it"),
-        Some(KeepReason::Settings) => refused("is the settings file"),
-        Some(KeepReason::Manifest) => refused("is the manifest itself"),
-        Some(KeepReason::Export) => refused("is an export, which is rewritten with every change"),
+        Some(ProtectionReason::Vault) => refused("is the vault's own file or belongs to it"),
+        Some(ProtectionReason::Settings) => refused("is the settings file"),
+        Some(ProtectionReason::Manifest) => refused("is the manifest itself"),
+        Some(ProtectionReason::Export) => {
+            refused("is an export, which is rewritten with every change")
+        }
         None if use_ == FileRole::Secret && kept.iter().any(is_beside) => {
             refused("is in the vault's own folder")
         }
@@ -89,14 +92,14 @@ pub(super) fn expect_writable(path: &Path, walk: &FolderWalk, use_: FileRole) ->
     }
 }
 
-impl Kept {
+impl ProtectedFile {
     /// Whether what is at a path is kept from this use, by the same name or another.
-    fn is_at(&self, real: &Path, use_: FileRole) -> bool {
+    fn protects(&self, real: &Path, use_: FileRole) -> bool {
         let is_same = || is_same(&self.path, real);
         match self.what {
-            KeepReason::Vault => is_part(&self.path, real) || is_same(),
-            KeepReason::Export => use_ != FileRole::Export && is_same(),
-            KeepReason::Settings | KeepReason::Manifest => is_same(),
+            ProtectionReason::Vault => is_part(&self.path, real) || is_same(),
+            ProtectionReason::Export => use_ != FileRole::Export && is_same(),
+            ProtectionReason::Settings | ProtectionReason::Manifest => is_same(),
         }
     }
 }

@@ -59,10 +59,12 @@ impl Location {
     /// would be overwritten.
     pub(super) fn open(path: &Path, what: FileRole) -> Result<Self, Error> {
         if is_of_folder(path) {
-            return Err(unfound(path, ErrorKind::IsADirectory.into()));
+            return Err(folder_error(path, ErrorKind::IsADirectory.into()));
         }
-        let walk = FolderWalk::to(path, FinalLink::Stay).map_err(|error| unfound(path, error))?;
-        walk.expect_theirs().map_err(|other| what.refusal(&other))?;
+        let walk =
+            FolderWalk::to(path, FinalLink::Stay).map_err(|error| folder_error(path, error))?;
+        walk.expect_trusted_owner()
+            .map_err(|other| what.refusal(&other))?;
         guard::expect_writable(path, &walk, what)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = openat(&walk.folder, ".", flags, Mode::empty());
@@ -149,12 +151,12 @@ impl Location {
     }
 
     /// Gives what is in the folder under another name this one, in the place of what has it.
-    pub(super) fn replace_by(&self, other: &OsStr) -> io::Result<()> {
+    pub(super) fn rename_over(&self, other: &OsStr) -> io::Result<()> {
         Ok(renameat(&self.folder, other, &self.folder, &self.name)?)
     }
 
     /// The same, if nothing has this name.
-    pub(super) fn fill_by(&self, other: &OsStr) -> io::Result<()> {
+    pub(super) fn rename_new(&self, other: &OsStr) -> io::Result<()> {
         let (folder, name) = (&self.folder, &self.name);
         match renameat_with(folder, other, folder, name, RenameFlags::NOREPLACE) {
             // Not every file system can do so.
@@ -192,7 +194,7 @@ impl Location {
             Ok(folder) => self.sync().map(|()| synced.0.push(folder)),
             Err(error) => Err(error),
         };
-        self.expect_unmoved()?;
+        self.expect_same_folder()?;
         done.map_err(|source| Error::Unsynced {
             path: self.path.clone(),
             source,
@@ -203,7 +205,7 @@ impl Location {
     ///
     /// # Errors
     /// If it does not: what is done in the folder is not seen there.
-    pub(super) fn expect_unmoved(&self) -> Result<(), Error> {
+    pub(super) fn expect_same_folder(&self) -> Result<(), Error> {
         let held = self.folder.metadata();
         let walk =
             FolderWalk::to(&self.path, FinalLink::Stay).and_then(|walk| walk.folder.metadata());
@@ -221,7 +223,7 @@ impl Location {
     }
 }
 
-fn unfound(path: &Path, source: io::Error) -> Error {
+fn folder_error(path: &Path, source: io::Error) -> Error {
     match source.kind() {
         ErrorKind::NotFound => Error::NoFolder(path.to_owned()),
         ErrorKind::IsADirectory => Error::Refused {

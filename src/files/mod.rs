@@ -23,7 +23,7 @@ pub use appended::{Appended, append, expect_appendable, values_of};
 pub use draft::{Draft, IfExists};
 pub use error::{Error, failed};
 pub use folder::{expect_own_folder, make_folders, missing_folders, sync_folder};
-pub use guard::{DRAFT_PREFIX, KeepReason, keep};
+pub use guard::{DRAFT_PREFIX, ProtectionReason, keep};
 pub use hint::{hint_of, shell_word};
 pub use id::FileId;
 pub use input::open_input;

@@ -65,7 +65,7 @@ impl Changed {
     /// # Errors
     /// If that fails, or if somebody changed it all the same; it stays as it is then.
     pub fn take_back(self) -> Result<(), Error> {
-        if self.is_in_place() && self.is_unchanged() && self.put_back().is_ok() {
+        if self.is_in_place() && self.is_unchanged() && self.publish_restored().is_ok() {
             return Ok(());
         }
         Err(Error::Refused {
@@ -75,7 +75,7 @@ impl Changed {
         })
     }
 
-    fn put_back(&self) -> Result<(), Error> {
+    fn publish_restored(&self) -> Result<(), Error> {
         let Some(before) = &self.before else {
             let cleared = self.location.clear();
             cleared.map_err(|source| failed(self.location.path(), source))?;
@@ -84,7 +84,7 @@ impl Changed {
         };
         let mut draft = Draft::at(self.location.clone(), IfExists::Replace)?;
         draft.write(before)?;
-        draft.put_back()
+        draft.publish_restored()
     }
 
     /// What the file held before; `None` if there was none.
@@ -121,19 +121,19 @@ pub fn change<E: From<Error>>(
     path: &Path,
     change: impl Fn(&[u8]) -> Result<Zeroizing<Vec<u8>>, E>,
 ) -> Result<Changed, E> {
-    hold_and(path, change, Current::replace)
+    edit_locked(path, change, Current::replace)
 }
 
 /// Holds a file, changes what it holds, and does something with that; again if another process was
 /// faster to make the file.
-fn hold_and<T, E: From<Error>>(
+fn edit_locked<T, E: From<Error>>(
     path: &Path,
     change: impl Fn(&[u8]) -> Result<Zeroizing<Vec<u8>>, E>,
     act: impl Fn(Current, Zeroizing<Vec<u8>>) -> Result<T, Error>,
 ) -> Result<T, E> {
     let end = Instant::now() + LOCK_TIMEOUT;
     loop {
-        let current = Current::hold(path)?;
+        let current = Current::lock(path)?;
         let (is_new, location) = (current.file.is_none(), current.location.clone());
         let after = change(current.contents())?;
         let error = match act(current, after) {
@@ -149,7 +149,7 @@ fn hold_and<T, E: From<Error>>(
 
 /// What a file that can be changed so holds; `None` if there is none.
 pub fn read(path: &Path) -> Result<Contents, Error> {
-    Current::hold(path).map(|current| current.text)
+    Current::lock(path).map(|current| current.text)
 }
 
 /// Makes sure, as far as that can be told before, that a file can be changed so.
@@ -157,7 +157,7 @@ pub fn expect_changeable<E: From<Error>>(
     path: &Path,
     change: impl Fn(&[u8]) -> Result<Zeroizing<Vec<u8>>, E>,
 ) -> Result<(), E> {
-    hold_and(path, change, |current, after| {
+    edit_locked(path, change, |current, after| {
         Draft::at(current.location.clone(), current.existing())?.write(&after)
     })
 }
@@ -171,7 +171,7 @@ struct Current {
 
 impl Current {
     /// Waits for the file if another process holds it.
-    fn hold(path: &Path) -> Result<Self, Error> {
+    fn lock(path: &Path) -> Result<Self, Error> {
         let end = Instant::now() + LOCK_TIMEOUT;
         let location = Arc::new(Location::open(path, FileRole::Secret)?);
         loop {

@@ -8,7 +8,7 @@ use std::path::Path;
 use nix::unistd::geteuid;
 use rustix::fs::{Mode, OFlags, openat};
 
-use super::walk::{FinalLink, FolderWalk, OtherUser, OtherWriter, is_ours, is_shared};
+use super::walk::{FinalLink, FolderWalk, OtherUser, OtherWriter, is_shared, is_trusted_user};
 use super::{Error, failed};
 
 /// What a file is to postkey.
@@ -38,7 +38,7 @@ pub enum FileRole {
 
 impl FileRole {
     /// Where else it could be.
-    fn elsewhere(self) -> &'static str {
+    fn alternative(self) -> &'static str {
         match self {
             Self::Vault => "keep the vault in a folder of your own, and name it with --vault",
             Self::Settings => {
@@ -58,20 +58,20 @@ impl FileRole {
         let owner = std::fs::symlink_metadata(&path).map(|found| found.uid());
         let is_dir = path.is_dir();
         let (why, hint) = match other.who {
-            OtherUser::Owner(_) if is_dir => ("is another user's folder", self.elsewhere()),
-            OtherUser::Owner(_) => ("belongs to another user", self.elsewhere()),
+            OtherUser::Owner(_) if is_dir => ("is another user's folder", self.alternative()),
+            OtherUser::Owner(_) => ("belongs to another user", self.alternative()),
             OtherUser::Writers if is_dir => (
                 "is a folder that other users can write to",
                 match may_change_mode(owner) {
                     true => "`chmod go-w {path}`, or use a folder that only you can write to",
-                    false => self.elsewhere(),
+                    false => self.alternative(),
                 },
             ),
             OtherUser::Writers => (
                 "can be written by other users",
                 match may_change_mode(owner) {
                     true => "find out who changed it, then `chmod go-w {path}`",
-                    false => self.elsewhere(),
+                    false => self.alternative(),
                 },
             ),
         };
@@ -86,7 +86,8 @@ impl FileRole {
     pub fn open(self, path: &Path) -> Result<File, Error> {
         let failed = |source: io::Error| failed(path, source);
         let walk = FolderWalk::to(path, FinalLink::Follow).map_err(failed)?;
-        walk.expect_ours().map_err(|other| self.refusal(&other))?;
+        walk.expect_trusted()
+            .map_err(|other| self.refusal(&other))?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = openat(
             &walk.folder,
@@ -97,7 +98,7 @@ impl FileRole {
         let file = File::from(file.map_err(|error| failed(error.into()))?);
         let found = file.metadata().map_err(failed)?;
         let real = walk.path();
-        let who = if !is_ours(found.uid()) {
+        let who = if !is_trusted_user(found.uid()) {
             Some(OtherUser::Owner(found.uid()))
         } else if is_shared(&found, &file, &real) {
             Some(OtherUser::Writers)
@@ -115,12 +116,12 @@ impl FileRole {
     ///
     /// # Errors
     /// [`Error::Refused`] if others could; [`Error::NoFolder`] if there is no folder for it.
-    pub fn expect_place(self, path: &Path) -> Result<FolderWalk, Error> {
+    pub fn expect_private_folder(self, path: &Path) -> Result<FolderWalk, Error> {
         let walk = FolderWalk::to(path, FinalLink::Stay).map_err(|source| match source.kind() {
             ErrorKind::NotFound => Error::NoFolder(path.to_owned()),
             _ => failed(path, source),
         })?;
-        match walk.expect_theirs() {
+        match walk.expect_trusted_owner() {
             Ok(()) => Ok(walk),
             Err(other) => Err(self.refusal(&other)),
         }

@@ -2,9 +2,9 @@
 //! known, and the folder that was found stays open.
 //!
 //! What follows from a file that others could have put there is decided by who asks: the vault,
-//! the settings and manifests must belong to nobody else ([`FolderWalk::expect_ours`]); into the folder of
+//! the settings and manifests must belong to nobody else ([`FolderWalk::expect_trusted`]); into the folder of
 //! another user's application root may write, but not through it into a third one's
-//! ([`FolderWalk::expect_theirs`]).
+//! ([`FolderWalk::expect_trusted_owner`]).
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -116,7 +116,7 @@ impl FolderWalk {
     ///
     /// # Errors
     /// Who has.
-    pub fn expect_ours(&self) -> Result<(), OtherWriter> {
+    pub fn expect_trusted(&self) -> Result<(), OtherWriter> {
         self.others.first().cloned().map_or(Ok(()), Err)
     }
 
@@ -125,7 +125,7 @@ impl FolderWalk {
     ///
     /// # Errors
     /// Who else has a say.
-    pub fn expect_theirs(&self) -> Result<(), OtherWriter> {
+    pub fn expect_trusted_owner(&self) -> Result<(), OtherWriter> {
         let Some(other) = self.others.first() else {
             return Ok(());
         };
@@ -209,7 +209,7 @@ impl Walker {
         if self.links > MAX_LINKS {
             return Err(Errno::LOOP.into());
         }
-        if !is_ours(found.uid()) {
+        if !is_trusted_user(found.uid()) {
             self.note(self.real.join(name), OtherUser::Owner(found.uid()));
         }
         let target = readlinkat(link, "", Vec::new())?;
@@ -226,7 +226,7 @@ impl Walker {
 
     /// Notes who could change what is in the folder that was entered.
     fn arrive(&mut self, found: &Metadata) {
-        if !is_ours(found.uid()) {
+        if !is_trusted_user(found.uid()) {
             self.note(self.real.clone(), OtherUser::Owner(found.uid()));
         }
         self.is_shared = is_shared(found, &self.folder, &self.real);
@@ -265,7 +265,7 @@ fn parts(path: &Path) -> Vec<OsString> {
 }
 
 /// Whether a user is root or the one of this process.
-pub(super) fn is_ours(user: u32) -> bool {
+pub(super) fn is_trusted_user(user: u32) -> bool {
     [0, geteuid().as_raw()].contains(&user)
 }
 

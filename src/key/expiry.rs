@@ -29,7 +29,7 @@ impl Expiry {
     /// # Errors
     /// If the moment is not after `now`, or beyond the calendar.
     pub fn resolve(self, now: Timestamp) -> Result<Option<Timestamp>, Invalid> {
-        let end = self.counted_from(now)?;
+        let end = self.end_from(now)?;
         match end {
             Some(end) if end <= now => {
                 Err(
@@ -54,7 +54,7 @@ impl Expiry {
     ///
     /// # Errors
     /// If the moment is beyond the calendar.
-    pub fn counted_from(self, start: Timestamp) -> Result<Option<Timestamp>, Invalid> {
+    pub fn end_from(self, start: Timestamp) -> Result<Option<Timestamp>, Invalid> {
         match self {
             Self::Never => Ok(None),
             Self::After(period) => period.after(start).map(Some),
@@ -84,7 +84,7 @@ impl FromStr for Expiry {
             return Ok(Self::At(moment));
         }
         text.parse().map(Self::After).map_err(|_| {
-            let rule = match is_no_day(text) {
+            let rule = match is_impossible_date(text) {
                 true => "there is no such date",
                 false => "an expiry is a span of time, a date, or `never`",
             };
@@ -96,7 +96,7 @@ impl FromStr for Expiry {
 }
 
 /// Whether a text begins as a date does, but with no day of the calendar, as `2027-02-29`.
-pub(super) fn is_no_day(text: &str) -> bool {
+pub(super) fn is_impossible_date(text: &str) -> bool {
     let shape = |(at, byte): (usize, u8)| match at {
         4 | 7 => byte == b'-',
         _ => byte.is_ascii_digit(),

@@ -75,7 +75,7 @@ impl Allowance {
     }
 
     /// So many requests of this window, to be recorded.
-    pub fn owing(self, count: u32) -> WindowSpend {
+    pub fn with_count(self, count: u32) -> WindowSpend {
         WindowSpend {
             used: WindowUse { count, ..self.used },
             next: self.next,
@@ -83,7 +83,7 @@ impl Allowance {
     }
 
     /// The same after one more request.
-    pub fn spent(self) -> Self {
+    pub fn next(self) -> Self {
         let count = self.used.count.saturating_add(1);
         let used = WindowUse { count, ..self.used };
         Self { used, ..self }
@@ -204,12 +204,12 @@ mod tests {
         let left = |used, time| limit.allowance(used, at(time)).expect("a limit");
         let first = left(WindowUse::default(), "2026-11-22T10:59:58Z");
         assert_eq!(first.resets_at, at("2026-11-22T11:00:00Z").as_second());
-        let second = left(first.spent().used, "2026-11-22T10:59:59Z");
+        let second = left(first.next().used, "2026-11-22T10:59:59Z");
         assert_eq!((first.remaining(), second.remaining()), (2, 1));
-        let third = left(second.spent().used, "2026-11-22T10:59:59Z");
+        let third = left(second.next().used, "2026-11-22T10:59:59Z");
         assert_eq!(third.remaining(), 0);
         assert_eq!(left(third.used, "2026-11-22T11:00:00Z").remaining(), 2);
-        let next = left(third.used, "2026-11-22T11:00:00Z").spent();
+        let next = left(third.used, "2026-11-22T11:00:00Z").next();
         let overtaken = left(next.used, "2026-11-22T10:59:59Z");
         assert_eq!((overtaken.remaining(), overtaken.used), (1, next.used));
         // A clock that was set back by a few seconds, and one that had been half an hour ahead.

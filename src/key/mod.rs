@@ -49,7 +49,7 @@ pub use name::KeyName;
 pub use passphrase::Passphrase;
 pub use path::RequestPath;
 pub use permission::Permission;
-pub use policy::{OwnPolicy, Term};
+pub use policy::{KeyPolicy, Term};
 pub use record::{Access, Key};
 pub use retiring::Retiring;
 pub use rotation::Grace;

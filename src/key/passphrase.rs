@@ -55,7 +55,7 @@ impl Passphrase {
             .and_then(zxcvbn::feedback::Feedback::warning);
         let why = warning.map_or_else(
             || "its parts are common words or patterns".to_owned(),
-            |warning| said(&warning.to_string()),
+            |warning| as_clause(&warning.to_string()),
         );
         Err(WeakPassphrase::Guessed(why))
     }
@@ -67,7 +67,7 @@ impl Passphrase {
 }
 
 /// A sentence as part of a message.
-fn said(sentence: &str) -> String {
+fn as_clause(sentence: &str) -> String {
     let mut letters = sentence.trim_end_matches('.').chars();
     let first = letters.next().map(|first| first.to_ascii_lowercase());
     first.into_iter().chain(letters).collect()
@@ -83,14 +83,14 @@ impl fmt::Debug for Passphrase {
 mod tests {
     use super::*;
 
-    fn judged(text: &str) -> Result<(), WeakPassphrase> {
+    fn check_strength(text: &str) -> Result<(), WeakPassphrase> {
         Passphrase::new(Zeroizing::new(text.to_owned())).expect_strong()
     }
 
     #[test]
     fn a_short_passphrase_is_refused_whatever_is_in_it() {
         for text in ["", "hunter2", "x9$Kd!2pQz@7Lm", "éééééééééééééé"] {
-            assert_eq!(judged(text), Err(WeakPassphrase::Short), "{text}");
+            assert_eq!(check_strength(text), Err(WeakPassphrase::Short), "{text}");
         }
     }
 
@@ -111,7 +111,7 @@ mod tests {
             ("iloveyou1234567890", ""),
             (&"é".repeat(40), "repeats like"),
         ] {
-            match judged(text) {
+            match check_strength(text) {
                 Err(WeakPassphrase::Guessed(told)) => assert!(told.contains(why), "{text}: {told}"),
                 other => panic!("{text}: {other:?}"),
             }
@@ -128,7 +128,7 @@ mod tests {
             "лошадь батарея скрепка верно",
             &"9f8e7d6c5b4a3921".repeat(256),
         ] {
-            assert_eq!(judged(text), Ok(()), "{text}");
+            assert_eq!(check_strength(text), Ok(()), "{text}");
         }
     }
 }

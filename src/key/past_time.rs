@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use crate::key::expiry::{is_no_day, moment};
+use crate::key::expiry::{is_impossible_date, moment};
 use crate::key::{Invalid, Period};
 
 /// When something was, as it was written: `36h` for so long ago, `2026-11-20`, or a timestamp.
@@ -51,7 +51,7 @@ impl FromStr for PastTime {
             return Ok(Self::At(moment));
         }
         text.parse().map(Self::Ago).map_err(|_| {
-            let rule = match is_no_day(text) {
+            let rule = match is_impossible_date(text) {
                 true => "there is no such date",
                 false => "it is a span of time that has passed, a date, or a timestamp",
             };

@@ -61,7 +61,7 @@ impl fmt::Display for Term {
 
 /// What is said of one key instead of the settings' policy; nothing, by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OwnPolicy {
+pub struct KeyPolicy {
     /// How old its secret may become.
     pub rotate_every: Option<Term>,
     /// For how long nobody may use it.

@@ -70,11 +70,11 @@ pub fn redact_secrets(text: &str) -> Cow<'_, str> {
     if spans.is_empty() {
         return Cow::Borrowed(text);
     }
-    Cow::Owned(without(text.as_bytes(), 0, spans))
+    Cow::Owned(without_spans(text.as_bytes(), 0, spans))
 }
 
 /// The text from a place on, with spans of it blanked out; what is not UTF-8 is replaced.
-fn without(text: &[u8], mut from: usize, spans: Vec<Range<usize>>) -> String {
+fn without_spans(text: &[u8], mut from: usize, spans: Vec<Range<usize>>) -> String {
     let mut out = String::with_capacity(text.len() - from);
     let begin = from;
     for span in spans.into_iter().filter(|span| span.end > begin) {
@@ -126,7 +126,7 @@ impl Lines {
     pub fn last(&self) -> Zeroizing<String> {
         let from = self.start.saturating_sub(LOOKBACK);
         let text = &self.text[from..];
-        Zeroizing::new(without(text, self.start - from, spans(text)))
+        Zeroizing::new(without_spans(text, self.start - from, spans(text)))
     }
 }
 

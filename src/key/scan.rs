@@ -25,8 +25,8 @@ use zeroize::Zeroizing;
 pub(super) use candidate::spans;
 
 use super::Kind;
-use super::secret::{Malformed, Secret, shaped};
-use candidate::{Candidate, Likely, candidates};
+use super::secret::{Malformed, Secret, find_shape};
+use candidate::{Candidate, CandidateText, candidates};
 use parts::MAX_WORD;
 use walk::{TextReading, walk};
 
@@ -94,14 +94,14 @@ enum HitKind {
 
 impl Default for Scanner {
     fn default() -> Self {
-        Self::with_room(CHUNK + OVERLAP)
+        Self::with_buffer(CHUNK + OVERLAP)
     }
 }
 
 impl Scanner {
-    fn with_room(room: usize) -> Self {
+    fn with_buffer(buffer: usize) -> Self {
         Self {
-            buffer: Zeroizing::new(vec![0; room]),
+            buffer: Zeroizing::new(vec![0; buffer]),
             progress: ScanProgress::default(),
             unreadable: None,
         }
@@ -111,11 +111,11 @@ impl Scanner {
     pub fn secrets_in(text: &[u8]) -> Vec<Secret> {
         let (mut scanner, mut found, mut rest) = (Self::default(), Vec::new(), text);
         loop {
-            let (room, read) = (scanner.room(), rest.len());
-            let read = read.min(room.len());
-            room[..read].copy_from_slice(&rest[..read]);
+            let (buffer, read) = (scanner.buffer(), rest.len());
+            let read = read.min(buffer.len());
+            buffer[..read].copy_from_slice(&rest[..read]);
             rest = &rest[read..];
-            scanner.advance(read, |sight| found.extend(sight.found));
+            scanner.advance(read, |finding| found.extend(finding.found));
             if read == 0 {
                 return found;
             }
@@ -123,11 +123,11 @@ impl Scanner {
     }
 
     /// Where the next bytes of the stream go.
-    pub fn room(&mut self) -> &mut [u8] {
+    pub fn buffer(&mut self) -> &mut [u8] {
         &mut self.buffer[self.progress.filled..]
     }
 
-    /// Looks through what was read into [`Scanner::room`]; no bytes are the end of the stream.
+    /// Looks through what was read into [`Scanner::buffer`]; no bytes are the end of the stream.
     ///
     /// A secret is seen as soon as it is whole. What is none may become one with what comes
     /// next, and so is told a little later.
@@ -243,10 +243,10 @@ fn line_ends(text: &[u8]) -> u64 {
     memchr_iter(b'\n', text).count() as u64
 }
 
-impl Likely<'_> {
+impl CandidateText<'_> {
     /// The secret that it is, if its checksum is right.
     fn secret(&self) -> Option<Secret> {
-        Secret::parse(shaped(self.0)?).ok()
+        Secret::parse(find_shape(self.0)?).ok()
     }
 
     /// What is wrong with what is nearly a secret.
@@ -257,7 +257,7 @@ impl Likely<'_> {
 }
 
 /// What is wrong with what looks like a secret; the text begins where it does.
-fn fault(likely: &Likely<'_>, text: &[u8]) -> Option<Malformed> {
+fn fault(likely: &CandidateText<'_>, text: &[u8]) -> Option<Malformed> {
     let prefixes = Kind::ALL.map(|kind| kind.prefix().as_bytes());
     if prefixes.iter().any(|prefix| text.starts_with(prefix)) {
         return misspelt(&text[..text.len().min(MAX_WORD)]);

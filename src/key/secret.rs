@@ -158,7 +158,7 @@ fn has_shape(text: &str) -> bool {
 }
 
 /// The text of a secret's shape that the bytes begin with.
-pub(super) fn shaped(bytes: &[u8]) -> Option<&str> {
+pub(super) fn find_shape(bytes: &[u8]) -> Option<&str> {
     let dash = bytes
         .iter()
         .take(5 + 12 + 1)

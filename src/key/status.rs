@@ -47,7 +47,7 @@ impl EffectiveStatus {
     ];
 
     /// Whether a key that stands so opens anything.
-    pub fn is_good(self) -> bool {
+    pub fn is_valid(self) -> bool {
         matches!(self, Self::Active | Self::Rotating)
     }
 

@@ -19,7 +19,7 @@ pub struct Username(CompactString);
 
 impl Username {
     /// A username made up from chance: `smtp_` and 8 hex digits.
-    pub fn made_up(chance: [u8; 4]) -> Self {
+    pub fn generated(chance: [u8; 4]) -> Self {
         Self(format_compact!("smtp_{:08x}", u32::from_be_bytes(chance)))
     }
 
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_made_up_username_follows_the_rule() {
-        let username = Username::made_up([0xa1, 0xb2, 0xc3, 0xd4]);
+        let username = Username::generated([0xa1, 0xb2, 0xc3, 0xd4]);
         assert_eq!(username.as_str(), "smtp_a1b2c3d4");
         assert!(username.as_str().parse::<Username>().is_ok());
     }

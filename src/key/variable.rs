@@ -40,7 +40,7 @@ impl FromStr for Variable {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        if obeyed(text) {
+        if is_reserved(text) {
             let rule = "it affects how programs run";
             return Err(Invalid::new("a variable for a secret", text, rule)
                 .with_hint("choose another name, as in `API_KEY`"));
@@ -142,7 +142,7 @@ const RESERVED: &[&str] = &[
 /// What the names of such variables begin with.
 const RESERVED_PREFIXES: [&str; 2] = ["DYLD_", "LC_"];
 
-fn obeyed(name: &str) -> bool {
+fn is_reserved(name: &str) -> bool {
     let starts = |start: &&str| name.starts_with(*start);
     RESERVED.contains(&name) || name == "_" || RESERVED_PREFIXES.iter().any(starts)
 }

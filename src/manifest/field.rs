@@ -88,7 +88,7 @@ pub(super) struct ManifestTable<'a> {
 
 impl ManifestTable<'_> {
     /// Notes the fields that nobody knows.
-    pub(super) fn expect_known(&self, mistakes: &mut ManifestErrors) {
+    pub(super) fn expect_known_fields(&self, mistakes: &mut ManifestErrors) {
         for field in self.table.keys() {
             let (name, at) = (field.get_ref().as_ref(), field.span().start);
             if !self.known.contains(&name) {

@@ -129,11 +129,11 @@ impl<'a> Plan<'a> {
     }
 
     /// Whether nothing is to be done, and a person has nothing to see to either.
-    pub fn is_settled(&self) -> bool {
-        let is_settled = |step: &Step<'_>| {
+    pub fn needs_nothing(&self) -> bool {
+        let needs_nothing = |step: &Step<'_>| {
             step.finding.is_none() && matches!(step.action, StepAction::Keep { .. })
         };
-        self.steps.iter().all(is_settled)
+        self.steps.iter().all(needs_nothing)
     }
 
     /// The keys that are to be deleted.
@@ -157,7 +157,7 @@ impl<'a> From<StepAction<'a>> for Step<'a> {
 
 impl<'a> Step<'a> {
     /// The new key.
-    pub fn made(&self) -> Option<&'a WantedKey> {
+    pub fn created(&self) -> Option<&'a WantedKey> {
         match self.action {
             StepAction::Create(wanted) => Some(wanted),
             _ => None,
@@ -292,7 +292,7 @@ impl WantedKey {
                 .unwrap_or_else(|| key.description.clone()),
             ..key.clone()
         };
-        let end = self.expires.map(|end| end.counted_from(key.created_at));
+        let end = self.expires.map(|end| end.end_from(key.created_at));
         match end.transpose()?.unwrap_or(key.expires_at) {
             end if end == key.expires_at => {}
             // It works, and stopping it is more than bringing it back in line.

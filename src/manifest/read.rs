@@ -57,7 +57,7 @@ pub fn read(
         }
         keys.extend(wanted(table, line, folder, settings, &mut mistakes));
     }
-    expect_apart(&keys, own, &mut mistakes);
+    expect_distinct(&keys, own, &mut mistakes);
     mistakes.or(Manifest { keys })
 }
 
@@ -71,7 +71,7 @@ fn tables<'a>(
         known: &["key"],
         what: "a manifest",
     };
-    top.expect_known(mistakes);
+    top.expect_known_fields(mistakes);
     let form = "begin each key with a line `[[key]]`";
     let none = || FieldError::new("the manifest names no key", form);
     let mut tables = Vec::new();
@@ -119,7 +119,7 @@ fn wanted(
         known: &FIELDS,
         what: "a key",
     };
-    fields.expect_known(mistakes);
+    fields.expect_known_fields(mistakes);
     for (name, example) in [("name", "name = \"reports\""), ("kind", "kind = \"api\"")] {
         if !table.contains_key(name) {
             let message = format!("the key has no `{name}`");
@@ -127,10 +127,10 @@ fn wanted(
         }
     }
     let kind = fields.get("kind", mistakes, kind);
-    expect_fitting(&fields, kind, mistakes);
-    let is_decoy = fields.get("decoy", mistakes, |value| truth(value, "decoy"));
+    expect_fields_of_kind(&fields, kind, mistakes);
+    let is_decoy = fields.get("decoy", mistakes, |value| bool_value(value, "decoy"));
     if is_decoy == Some(true) {
-        expect_fitting_decoy(&fields, mistakes);
+        expect_decoy_fields(&fields, mistakes);
     }
     let name = fields.get("name", mistakes, parsed);
     let username = fields.get("username", mistakes, parsed);
@@ -159,7 +159,11 @@ fn wanted(
 }
 
 /// Notes what only keys of the other kind have.
-fn expect_fitting(fields: &ManifestTable<'_>, kind: Option<Kind>, mistakes: &mut ManifestErrors) {
+fn expect_fields_of_kind(
+    fields: &ManifestTable<'_>,
+    kind: Option<Kind>,
+    mistakes: &mut ManifestErrors,
+) {
     let (others, hint): (&[&str], _) = match kind {
         Some(Kind::Smtp) => (
             &["permission", "plan", "limit"],
@@ -178,7 +182,7 @@ fn expect_fitting(fields: &ManifestTable<'_>, kind: Option<Kind>, mistakes: &mut
 }
 
 /// Notes what a decoy has not, for it opens nothing.
-fn expect_fitting_decoy(fields: &ManifestTable<'_>, mistakes: &mut ManifestErrors) {
+fn expect_decoy_fields(fields: &ManifestTable<'_>, mistakes: &mut ManifestErrors) {
     for name in ["permission", "plan", "limit", "expires", "inactive"] {
         if let Some(line) = fields.line(name, mistakes) {
             let message = format!("a decoy has no `{name}`");
@@ -206,13 +210,13 @@ fn description(value: &DeValue<'_>) -> Result<Option<Description>, FieldError> {
 }
 
 fn status(value: &DeValue<'_>) -> Result<Status, FieldError> {
-    Ok(match truth(value, "inactive")? {
+    Ok(match bool_value(value, "inactive")? {
         true => Status::Inactive,
         false => Status::Active,
     })
 }
 
-fn truth(value: &DeValue<'_>, field: &str) -> Result<bool, FieldError> {
+fn bool_value(value: &DeValue<'_>, field: &str) -> Result<bool, FieldError> {
     value.as_bool().ok_or_else(|| {
         FieldError::new(
             format!("it is {}, but must be true or false", kind_of(value)),
@@ -242,7 +246,7 @@ fn limit(
 }
 
 /// Notes what two keys cannot both have: a name, a username of their own, the same place.
-fn expect_apart(keys: &[WantedKey], own: Option<&Path>, mistakes: &mut ManifestErrors) {
+fn expect_distinct(keys: &[WantedKey], own: Option<&Path>, mistakes: &mut ManifestErrors) {
     let mut names = HashMap::new();
     let mut usernames = HashMap::new();
     let mut files = Files::new(own);

@@ -81,7 +81,7 @@ fn of_table(
         known: &FIELDS,
         what: "`save`",
     };
-    fields.expect_known(mistakes);
+    fields.expect_known_fields(mistakes);
     expect_no_username(&fields, at, kind, mistakes);
     let has = |name| table.contains_key(name);
     match (has("file"), has("command")) {

@@ -48,13 +48,13 @@ impl WantedKey {
     pub fn key(
         &self,
         settings: &Settings,
-        made_up: Username,
+        generated: Username,
         tail: Tail,
         now: Timestamp,
     ) -> Result<Key, Invalid> {
         let access = match self.kind {
             Kind::Smtp => Access::Smtp {
-                username: self.username.clone().unwrap_or(made_up),
+                username: self.username.clone().unwrap_or(generated),
             },
             Kind::Api => Access::Api {
                 permission: self

@@ -46,7 +46,7 @@ impl FirstPage {
     /// write, or the system does not let it.
     pub fn of(file: &File) -> Option<Self> {
         let kind = fstatfs(file).ok()?.filesystem_type();
-        if !COHERENT_FILE_SYSTEMS.contains(&kind) || !survives_cutting() {
+        if !COHERENT_FILE_SYSTEMS.contains(&kind) || !handle_sigbus() {
             return None;
         }
         let entry = MAPPED.iter().find(|entry| {
@@ -98,7 +98,7 @@ impl Drop for FirstPage {
 
 /// Sees to it that reading a page of a file that was cut off yields zeros. The system's answer
 /// to that, SIGBUS, would end the program.
-fn survives_cutting() -> bool {
+fn handle_sigbus() -> bool {
     let handler = SigHandler::SigAction(put_zeros);
     let action = SigAction::new(handler, SaFlags::SA_NODEFER, SigSet::empty());
     // SAFETY: the handler calls nothing but mmap(2) and sigaction(2), and takes no lock.

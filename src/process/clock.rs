@@ -16,7 +16,7 @@ const LATEST_HTTP_DATE: i64 = 253_402_300_799;
 
 /// A clock that says what cannot be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the system clock is wrong: it says {}", said(*.seconds))]
+#[error("the system clock is wrong: it says {}", display_seconds(*.seconds))]
 pub struct WrongClock {
     seconds: i64,
 }
@@ -42,7 +42,7 @@ pub fn now() -> Timestamp {
 /// # Errors
 /// [`WrongClock`] if it is before 1970 or after the year 9000.
 pub fn clock() -> Result<Timestamp, WrongClock> {
-    reckoned(seconds())
+    in_range(seconds())
 }
 
 /// Whether HTTP has a date for what the clock says.
@@ -50,7 +50,7 @@ pub fn has_http_date() -> bool {
     (EARLIEST..=LATEST_HTTP_DATE).contains(&seconds())
 }
 
-fn reckoned(seconds: i64) -> Result<Timestamp, WrongClock> {
+fn in_range(seconds: i64) -> Result<Timestamp, WrongClock> {
     match (EARLIEST..=LATEST).contains(&seconds) {
         true => Ok(timestamp(seconds)),
         false => Err(WrongClock { seconds }),
@@ -71,9 +71,9 @@ fn seconds() -> i64 {
     }
 }
 
-fn said(seconds: i64) -> String {
+fn display_seconds(seconds: i64) -> String {
     match Timestamp::from_second(seconds) {
-        Ok(said) => said.to_string(),
+        Ok(display_seconds) => display_seconds.to_string(),
         Err(_) => format!("{seconds} seconds since 1970"),
     }
 }
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_clock_beyond_what_can_be_reckoned_with_is_wrong() {
-        for (seconds, nearest, said) in [
+        for (seconds, nearest, display_seconds) in [
             (
                 i64::MIN,
                 EARLIEST,
@@ -96,13 +96,13 @@ mod tests {
             (LATEST_HTTP_DATE, LATEST, "253402300799 seconds since 1970"),
             (i64::MAX, LATEST, "9223372036854775807 seconds since 1970"),
         ] {
-            let wrong = reckoned(seconds).expect_err("a wrong clock");
+            let wrong = in_range(seconds).expect_err("a wrong clock");
             assert_eq!(wrong.nearest().as_second(), nearest, "{seconds}");
-            let message = format!("the system clock is wrong: it says {said}");
+            let message = format!("the system clock is wrong: it says {display_seconds}");
             assert_eq!(wrong.to_string(), message);
         }
         for seconds in [EARLIEST, i64::from(i32::MAX) + 1, 1 << 32, LATEST] {
-            let now = reckoned(seconds).map(Timestamp::as_second);
+            let now = in_range(seconds).map(Timestamp::as_second);
             assert_eq!(now, Ok(seconds));
         }
     }

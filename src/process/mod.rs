@@ -27,8 +27,8 @@ use signal_hook::flag;
 pub use actor::actor;
 pub use clock::{WrongClock, clock, has_http_date, now};
 pub use pager::Pager;
-pub use panic::tell_panics;
-pub use signals::{DeferredSignals, die_by, outlives_terminal};
+pub use panic::report_panics;
+pub use signals::{DeferredSignals, kill_by_signal, outlives_terminal};
 pub use system::system;
 pub use zone::{LOCAL_TIME, time_zone};
 

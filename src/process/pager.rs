@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use nix::unistd;
 
-use super::{DeferredSignals, die_by};
+use super::{DeferredSignals, kill_by_signal};
 
 /// How `less` passes colors on, and ends where all fits one screen (as git has it).
 const LESS_OPTIONS: &str = "FRX";
@@ -59,7 +59,7 @@ impl Drop for Pager {
         let _ = unistd::dup2_stdout(&self.terminal);
         let _ = self.child.wait();
         if let Some(signal) = self.deferred.signal() {
-            die_by(signal);
+            kill_by_signal(signal);
         }
     }
 }

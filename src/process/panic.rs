@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::panic::{self, PanicHookInfo};
 
 /// Has a panic told without its message, which may quote an argument, a line or a secret.
-pub fn tell_panics() {
+pub fn report_panics() {
     panic::set_hook(Box::new(|info| {
         // Nothing can be done about a standard error that takes nothing.
         let _ = io::stderr().write_all(told(info).as_bytes());

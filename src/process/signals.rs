@@ -55,6 +55,6 @@ impl DeferredSignals {
 }
 
 /// Dies as the signal would have killed the process.
-pub fn die_by(signal: i32) {
+pub fn kill_by_signal(signal: i32) {
     let _ = low_level::emulate_default_handler(signal);
 }

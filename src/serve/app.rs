@@ -33,12 +33,12 @@ pub(super) struct App {
     pub(super) usage_recorder: Arc<UsageRecorder>,
     pub(super) ended: Arc<EndedTerms>,
     pub(super) metrics: Metrics,
-    pub(super) tell: Notify,
+    pub(super) notify: Notify,
     pub(super) workers: Workers,
     pub(super) readers: Arc<Readers>,
     /// Apart from those who read for requests, so that it waits behind none of them.
     pub(super) prober: Readers,
-    pub(super) is_vault_up: AtomicBool,
+    pub(super) is_vault_available: AtomicBool,
     /// The keys that were told to be damaged.
     pub(super) damaged: Mutex<BTreeSet<String>>,
     /// Whether it was told that a report came without a token.
@@ -64,8 +64,8 @@ impl Received {
 
 impl App {
     /// Looks whether a vault that was lost is back. Blocks.
-    pub(super) fn look_again(&self) {
-        if !self.is_vault_up.load(Ordering::Relaxed) && self.source.probe().is_ok() {
+    pub(super) fn probe_vault(&self) {
+        if !self.is_vault_available.load(Ordering::Relaxed) && self.source.probe().is_ok() {
             self.note_vault(None);
         }
     }
@@ -80,14 +80,14 @@ impl App {
             }
             Some(_) => false,
         };
-        if self.is_vault_up.load(Ordering::Relaxed) == is_up {
+        if self.is_vault_available.load(Ordering::Relaxed) == is_up {
             return;
         }
-        if self.is_vault_up.swap(is_up, Ordering::Relaxed) != is_up {
-            self.metrics.vault_up.set(is_up.into());
-            (self.tell)(match error.filter(|_| !is_up) {
+        if self.is_vault_available.swap(is_up, Ordering::Relaxed) != is_up {
+            self.metrics.vault_available.set(is_up.into());
+            (self.notify)(match error.filter(|_| !is_up) {
                 Some(error) => Notice::VaultLost(error.to_string()),
-                None => Notice::VaultBack,
+                None => Notice::VaultRestored,
             });
         }
     }
@@ -96,7 +96,7 @@ impl App {
     fn note_damage(&self, key: &str, error: &Error) {
         let mut told = locked(&self.damaged);
         if told.len() < MAX_DAMAGED && told.insert(key.to_owned()) {
-            (self.tell)(Notice::KeyDamaged(error.to_string()));
+            (self.notify)(Notice::KeyDamaged(error.to_string()));
         }
     }
 }

@@ -47,11 +47,11 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// open connections end.
 pub(super) fn accept(
     listeners: Vec<Listener>,
-    room: usize,
+    slots: usize,
     app: &Arc<App>,
     stopping: &watch::Receiver<()>,
 ) -> JoinSet<()> {
-    let room = Arc::new(Semaphore::new(room));
+    let slots = Arc::new(Semaphore::new(slots));
     let everywhere = router(Arc::clone(app));
     let on_sockets = everywhere.clone().merge(login::router(Arc::clone(app)));
     let acceptor = |listener| Acceptor {
@@ -61,7 +61,7 @@ pub(super) fn accept(
         },
         listener,
         app: Arc::clone(app),
-        room: Arc::clone(&room),
+        slots: Arc::clone(&slots),
     };
     let doors = listeners.into_iter().map(acceptor);
     doors
@@ -73,7 +73,7 @@ pub(super) fn accept(
 struct Acceptor {
     listener: Listener,
     app: Arc<App>,
-    room: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     router: Router,
 }
 
@@ -82,7 +82,7 @@ impl Acceptor {
         let graceful = GracefulShutdown::new();
         loop {
             select! {
-                (stream, permit) = self.next() => self.let_in(stream, permit, graceful.watcher()),
+                (stream, permit) = self.next() => self.serve_connection(stream, permit, graceful.watcher()),
                 _ = stopping.changed() => break,
             }
         }
@@ -93,8 +93,8 @@ impl Acceptor {
 
     /// The next connection that there is room for.
     async fn next(&self) -> (Stream, OwnedSemaphorePermit) {
-        let room = Arc::clone(&self.room);
-        let permit = room.acquire_owned().await;
+        let slots = Arc::clone(&self.slots);
+        let permit = slots.acquire_owned().await;
         let permit = permit.expect("the semaphore is never closed");
         loop {
             match self.listener.accept().await {
@@ -104,7 +104,7 @@ impl Acceptor {
         }
     }
 
-    fn let_in(&self, stream: Stream, permit: OwnedSemaphorePermit, watcher: Watcher) {
+    fn serve_connection(&self, stream: Stream, permit: OwnedSemaphorePermit, watcher: Watcher) {
         let (app, router) = (Arc::clone(&self.app), self.router.clone());
         self.app.workers.spawn(async move {
             let _permit = permit;
@@ -156,7 +156,7 @@ async fn serve(
         biased;
         // A connection that broke is the client's to know of.
         () = answered => {}
-        () = progress.stands_still() => {}
+        () = progress.idle() => {}
     }
 }
 
@@ -179,7 +179,7 @@ impl ConnectionProgress {
 
     /// Comes back when no request was begun or answered for long: the client is idle, is too
     /// slow in asking, or does not take its answer.
-    async fn stands_still(&self) {
+    async fn idle(&self) {
         let mut before = self.state();
         loop {
             sleep(HEAD_TIMEOUT).await;

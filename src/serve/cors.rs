@@ -40,7 +40,7 @@ pub(super) fn allowed(origins: &Origins, headers: &HeaderMap) -> Option<HeaderVa
 }
 
 /// Lets a page of this origin read a refusal.
-pub(super) fn let_read(refusal: &mut Response, origin: HeaderValue) {
+pub(super) fn allow_read(refusal: &mut Response, origin: HeaderValue) {
     let headers = refusal.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);

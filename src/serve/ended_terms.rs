@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::process;
 use crate::serve::lock::locked;
 use crate::serve::vault_handle::{VaultHandle, VaultVersion, author};
-use crate::vault::{Action, Error, Head, SeenEnd, StoredSecret};
+use crate::vault::{Action, Error, Head, ObservedEnd, StoredSecret};
 
 /// How long to wait after the vault could not be written: it may never be.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
@@ -25,8 +25,8 @@ pub(super) struct EndedTerms {
     /// Whether there is anything in `seen`, so that requests need no lock.
     is_any: AtomicBool,
     /// By the tail of a secret.
-    seen: Mutex<HashMap<String, SeenEnd>>,
-    noting: Mutex<PendingEnds>,
+    seen: Mutex<HashMap<String, ObservedEnd>>,
+    pending: Mutex<PendingEnds>,
 }
 
 /// What is known of ends that are to be noted.
@@ -52,7 +52,7 @@ impl EndedTerms {
     }
 
     /// Keeps in mind that a secret has ended.
-    pub(super) fn see(&self, secret: &StoredSecret, now: Timestamp) {
+    pub(super) fn note_ended(&self, secret: &StoredSecret, now: Timestamp) {
         if secret.record.key.expired_at.is_some() || secret.retired_at.is_some() {
             return;
         }
@@ -63,7 +63,7 @@ impl EndedTerms {
         let mut seen = locked(&self.seen);
         let known = seen.get(secret.tail.as_str());
         if !known.is_some_and(|known| is_same(known, secret)) {
-            let end = SeenEnd {
+            let end = ObservedEnd {
                 tail: secret.tail.clone(),
                 expires_at: secret.record.key.expires_at,
                 retires_at: secret.retires_at,
@@ -77,29 +77,29 @@ impl EndedTerms {
     /// Notes in the vault what has ended. Blocks. Where the vault cannot be written, what was seen
     /// is kept in mind.
     pub(super) fn note(&self, source: &VaultHandle, now: Timestamp) {
-        let mut noting = locked(&self.noting);
+        let mut pending = locked(&self.pending);
         if self
-            .refresh(&mut noting, |noting| noting.refresh(source))
+            .refresh(&mut pending, |pending| pending.refresh(source))
             .is_err()
         {
             return;
         }
         let is_early = |failed_at: Instant| failed_at.elapsed() < RETRY_AFTER;
-        if noting.failed_at.is_some_and(is_early) {
+        if pending.failed_at.is_some_and(is_early) {
             return;
         }
-        let outcome = self.note_with(&mut noting, source, now);
+        let outcome = self.note_with(&mut pending, source, now);
         let is_soon_again = matches!(outcome, Ok(()) | Err(Error::Busy));
-        noting.failed_at = (!is_soon_again).then(Instant::now);
+        pending.failed_at = (!is_soon_again).then(Instant::now);
     }
 
     /// Looks into the vault. What was seen before another clock was accepted was not so.
     fn refresh(
         &self,
-        noting: &mut PendingEnds,
+        pending: &mut PendingEnds,
         read: impl FnOnce(&mut PendingEnds) -> Result<bool, Error>,
     ) -> Result<(), Error> {
-        if read(noting)? {
+        if read(pending)? {
             self.forget(|_| true);
         }
         Ok(())
@@ -109,35 +109,35 @@ impl EndedTerms {
     /// by now.
     fn note_with(
         &self,
-        noting: &mut PendingEnds,
+        pending: &mut PendingEnds,
         source: &VaultHandle,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let seen: HashMap<String, SeenEnd> = {
+        let seen: HashMap<String, ObservedEnd> = {
             let all = locked(&self.seen);
             let some = all.iter().take(BATCH_SIZE);
             some.map(|(tail, end)| (tail.clone(), end.clone()))
                 .collect()
         };
-        let is_due = noting.is_due(now);
+        let is_due = pending.is_due(now);
         if seen.is_empty() && !is_due {
             return Ok(());
         }
         let mut vault = source.open_vault()?;
         let author = author(Action::Expire, now);
         if !seen.is_empty() {
-            vault.note_seen(&author, seen.values(), noting.head)?;
+            vault.note_seen(&author, seen.values(), pending.head)?;
             self.forget(|end| seen.get(end.tail.as_str()) == Some(end));
         }
         if is_due && vault.note_ends(&author)? {
             // What is left has ended, too, but cannot be read.
-            self.refresh(noting, |noting| noting.read(source, now))?;
+            self.refresh(pending, |pending| pending.read(source, now))?;
         }
         Ok(())
     }
 
     /// Forgets what was seen: the vault says it now, or it was not so.
-    fn forget(&self, is_over: impl Fn(&SeenEnd) -> bool) {
+    fn forget(&self, is_over: impl Fn(&ObservedEnd) -> bool) {
         let mut seen = locked(&self.seen);
         seen.retain(|_, end| !is_over(end));
         self.is_any.store(!seen.is_empty(), Ordering::Release);
@@ -176,6 +176,6 @@ impl PendingEnds {
     }
 }
 
-fn is_same(seen: &SeenEnd, secret: &StoredSecret) -> bool {
+fn is_same(seen: &ObservedEnd, secret: &StoredSecret) -> bool {
     seen.expires_at == secret.record.key.expires_at && seen.retires_at == secret.retires_at
 }

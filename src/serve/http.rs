@@ -123,13 +123,13 @@ impl App {
             return Reply::Now(preflight());
         }
         let received = Received::now();
-        match self.authorizer.decide_at_once(taken.asked(), received.at) {
+        match self.authorizer.try_decide(taken.asked(), received.at) {
             Some(decision) => self.settle(caller, decision, received, parts.headers),
-            None => Reply::Later(Box::pin(self.decide_later(caller, parts, received))),
+            None => Reply::Later(Box::pin(self.decide_blocking(caller, parts, received))),
         }
     }
 
-    async fn decide_later(&self, caller: Caller, parts: Parts, received: Received) -> Response {
+    async fn decide_blocking(&self, caller: Caller, parts: Parts, received: Received) -> Response {
         let Some(taken) = caller.take(&parts, &self.credentials) else {
             return refused(BAD_REQUEST);
         };
@@ -176,7 +176,7 @@ impl App {
             answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
         if let Some(origin) = origin.filter(|_| !verdict.is_ok_and(Verdict::is_accepted)) {
-            cors::let_read(&mut answer, origin);
+            cors::allow_read(&mut answer, origin);
         }
         match answer_at {
             None => Reply::Now(answer),
@@ -223,7 +223,7 @@ fn answer(caller: Caller, decision: &Decision, now: Timestamp, mut asked: Header
         headers.insert(POSTKEY_STATUS, HeaderValue::from_static("200"));
         headers.insert(POSTKEY_NAME, plain(known.secret.record.key.name.as_str()));
     }
-    if let Some(allowance) = decision.allowance.filter(|_| is_good(decision)) {
+    if let Some(allowance) = decision.allowance.filter(|_| is_valid(decision)) {
         headers.insert(LIMIT, number(allowance.limit));
         headers.insert(REMAINING, number(allowance.remaining()));
         headers.insert(RESET, number(allowance.resets_at));
@@ -249,7 +249,7 @@ fn plain(text: &str) -> HeaderValue {
 
 /// Whether the secret is good, even if it may not do this or not now: others are not told of
 /// the key's limit.
-fn is_good(decision: &Decision) -> bool {
+fn is_valid(decision: &Decision) -> bool {
     decision.verdict.refusal() != Some(Refusal::UNAUTHORIZED)
 }
 

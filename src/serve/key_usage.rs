@@ -25,16 +25,16 @@ pub(super) struct KeyUsage {
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     pub(super) used: WindowUse,
-    pub(super) unsaved: WindowSpend,
+    pub(super) unrecorded: WindowSpend,
     /// Mostly there is but one; it lies here then.
-    pub(super) seen: SmallVec<[Seen; 1]>,
+    pub(super) seen: SmallVec<[UseCount; 1]>,
     pub(super) is_dirty: bool,
 }
 
 /// Presentations that are recorded as one [`UsageEvent`] of one key; smaller, since there may
 /// be one of every key.
 #[derive(Debug)]
-pub(super) struct Seen {
+pub(super) struct UseCount {
     tail: Option<Tail>,
     verdict: &'static str,
     count: u32,
@@ -44,13 +44,13 @@ pub(super) struct Seen {
 
 /// How a secret was presented.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Presentation<'a> {
+pub(super) struct PresentedUse<'a> {
     pub(super) tail: Option<&'a Tail>,
     pub(super) address: Option<IpAddr>,
     pub(super) at: Timestamp,
 }
 
-impl Seen {
+impl UseCount {
     pub(super) fn of(&self, key: Option<KeyId>) -> UsageEvent {
         UsageEvent {
             key,
@@ -65,7 +65,7 @@ impl Seen {
 
 impl Counts {
     /// Takes presentations back that could not be recorded, if there is room for them.
-    pub(super) fn put_back(&mut self, seen: Seen) {
+    pub(super) fn put_back(&mut self, seen: UseCount) {
         self.is_dirty = true;
         if self.seen.len() < MAX_DISTINCT {
             self.seen.push(seen);
@@ -73,12 +73,12 @@ impl Counts {
     }
 
     /// Takes back a use that could not be recorded, if its window is not over.
-    pub(super) fn owe(&mut self, spent: WindowSpend) {
-        let unsaved = &mut self.unsaved.used;
-        if unsaved.count == 0 {
-            self.unsaved = spent;
-        } else if unsaved.since == spent.used.since {
-            unsaved.count = unsaved.count.saturating_add(spent.used.count);
+    pub(super) fn refund(&mut self, spent: WindowSpend) {
+        let unrecorded = &mut self.unrecorded.used;
+        if unrecorded.count == 0 {
+            self.unrecorded = spent;
+        } else if unrecorded.since == spent.used.since {
+            unrecorded.count = unrecorded.count.saturating_add(spent.used.count);
         }
     }
 
@@ -88,15 +88,15 @@ impl Counts {
         };
         let used = allowance.used;
         self.used = used;
-        if self.unsaved.used.since != used.since {
-            self.unsaved = allowance.owing(0);
+        if self.unrecorded.used.since != used.since {
+            self.unrecorded = allowance.with_count(0);
         }
-        self.unsaved.used.count += 1;
+        self.unrecorded.used.count += 1;
     }
 
     /// Counts a presentation with those that are like it.
-    pub(super) fn note(&mut self, verdict: Verdict, presented: Presentation<'_>) {
-        let Presentation { tail, address, at } = presented;
+    pub(super) fn note(&mut self, verdict: Verdict, presented: PresentedUse<'_>) {
+        let PresentedUse { tail, address, at } = presented;
         if self.is_noted(verdict, tail, address, at) {
             return;
         }
@@ -106,7 +106,7 @@ impl Counts {
         if kinds >= MAX_DISTINCT && self.is_noted(verdict, tail, address, at) {
             return;
         }
-        self.seen.push(Seen {
+        self.seen.push(UseCount {
             tail: tail.cloned(),
             verdict: verdict.word(),
             count: 1,
@@ -136,21 +136,21 @@ impl Counts {
     }
 
     /// Takes out what will be recorded.
-    pub(super) fn take(&mut self) -> (SmallVec<[Seen; 1]>, WindowSpend) {
+    pub(super) fn take(&mut self) -> (SmallVec<[UseCount; 1]>, WindowSpend) {
         self.is_dirty = false;
-        let unsaved = std::mem::take(&mut self.unsaved);
-        (std::mem::take(&mut self.seen), unsaved)
+        let unrecorded = std::mem::take(&mut self.unrecorded);
+        (std::mem::take(&mut self.seen), unrecorded)
     }
 
     /// Takes over what others used of the limit in the same window.
     pub(super) fn raise(&mut self, all: WindowUse) {
         if self.used.since == all.since {
-            let unsaved = if self.unsaved.used.since == all.since {
-                self.unsaved.used.count
+            let unrecorded = if self.unrecorded.used.since == all.since {
+                self.unrecorded.used.count
             } else {
                 0
             };
-            self.used.count = self.used.count.max(all.count.saturating_add(unsaved));
+            self.used.count = self.used.count.max(all.count.saturating_add(unrecorded));
         }
     }
 }

@@ -52,10 +52,10 @@ impl Listeners {
     /// # Errors
     /// If it cannot be opened, or other machines could reach it.
     pub(super) fn open(listen: &Listen) -> Result<Self, Error> {
-        let passed = passed()?;
-        if !passed.is_empty() {
+        let systemd_sockets = systemd_sockets()?;
+        if !systemd_sockets.is_empty() {
             return Ok(Self {
-                all: passed,
+                all: systemd_sockets,
                 socket: None,
             });
         }
@@ -71,11 +71,11 @@ impl Listeners {
             Listen::Unix(path) => {
                 // What else is wrong with the path, the system tells when it is bound.
                 if let Err(error @ files::Error::Refused { .. }) =
-                    FileRole::Socket.expect_place(path)
+                    FileRole::Socket.expect_private_folder(path)
                 {
                     return Err(Error::Place(error));
                 }
-                make_way(path)?;
+                remove_stale_socket(path)?;
                 let socket = bind(path).map_err(failed)?;
                 let file = Socket::at(path).map_err(failed)?;
                 (unix(socket)?, Some(file))
@@ -154,14 +154,14 @@ impl Listener {
 }
 
 /// The sockets that systemd passed (sd_listen_fds(3)).
-fn passed() -> Result<Vec<Listener>, Error> {
-    let mut passed = ListenFd::from_env();
+fn systemd_sockets() -> Result<Vec<Listener>, Error> {
+    let mut systemd_sockets = ListenFd::from_env();
     let mut listeners = Vec::new();
-    for at in 0..passed.len() {
+    for at in 0..systemd_sockets.len() {
         // One of another kind is an error, and given back.
-        if let Ok(Some(socket)) = passed.take_tcp_listener(at) {
+        if let Ok(Some(socket)) = systemd_sockets.take_tcp_listener(at) {
             listeners.push(tcp(socket)?);
-        } else if let Ok(Some(socket)) = passed.take_unix_listener(at) {
+        } else if let Ok(Some(socket)) = systemd_sockets.take_unix_listener(at) {
             listeners.push(unix(socket)?);
         } else {
             return Err(Error::NotASocket);
@@ -187,11 +187,11 @@ fn unix(socket: std::os::unix::net::UnixListener) -> Result<Listener, Error> {
 }
 
 /// Removes a socket of ours that nobody listens on any longer; anything else is left alone.
-fn make_way(path: &Path) -> Result<(), Error> {
+fn remove_stale_socket(path: &Path) -> Result<(), Error> {
     let Ok(found) = fs::symlink_metadata(path) else {
         return Ok(());
     };
-    if let Some((why, hint)) = obstacle(path, &found) {
+    if let Some((why, hint)) = refusal(path, &found) {
         let path = path.to_owned();
         return Err(Error::Socket { path, why, hint });
     }
@@ -202,7 +202,7 @@ fn make_way(path: &Path) -> Result<(), Error> {
 }
 
 /// Why what is at the path is not to be replaced, and how to listen all the same.
-fn obstacle(path: &Path, found: &Metadata) -> Option<(&'static str, &'static str)> {
+fn refusal(path: &Path, found: &Metadata) -> Option<(&'static str, &'static str)> {
     let kind = found.file_type();
     if kind.is_symlink() {
         let hint = "name what it points to with --listen, or remove it";

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::Notice;
 use super::app::App;
-use super::key_usage::Presentation;
+use super::key_usage::PresentedUse;
 use super::refusal::{JSON, UNAVAILABLE, refused};
 use super::token;
 use super::usage_recorder::UsageRecorder;
@@ -81,12 +81,12 @@ struct ReportedLogin {
 /// will, where Dovecot asks before a login.
 pub(super) async fn report(State(app): State<Arc<App>>, request: Request) -> Response {
     if request.uri().query() == Some("command=allow") {
-        return go_on();
+        return pass_to_next();
     }
     let is_from_dovecot = is_from_dovecot(&app, request.headers()).await;
     if !matches!(is_from_dovecot, Ok(true)) {
         if !app.was_report_refused.swap(true, Ordering::Relaxed) {
-            (app.tell)(Notice::ReportRefused);
+            (app.notify)(Notice::ReportRefused);
         }
         // A token that cannot be read says nothing of the vault.
         return refused(is_from_dovecot.map_or(UNAVAILABLE, |_| NOT_THE_MAIL_SERVER));
@@ -100,7 +100,7 @@ pub(super) async fn report(State(app): State<Arc<App>>, request: Request) -> Res
         Some(Ok(verdict)) => {
             app.metrics.count_login(verdict);
             app.note_vault(None);
-            go_on()
+            pass_to_next()
         }
         Some(Err(error)) => {
             app.note_vault(Some(&error));
@@ -122,7 +122,7 @@ async fn is_from_dovecot(app: &App, headers: &HeaderMap) -> Result<bool, Error> 
 }
 
 /// What lets Dovecot go on.
-fn go_on() -> Response {
+fn pass_to_next() -> Response {
     let mut response = Response::new(Body::from(r#"{"status":0,"msg":""}"#));
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     response
@@ -151,7 +151,7 @@ impl LoginReport {
             (None, Some(key)) => usage_recorder.refused(key, source),
             (None, None) => Arc::clone(usage_recorder.nobody()),
         };
-        let presented = Presentation {
+        let presented = PresentedUse {
             tail: login.tail.as_ref(),
             address: read_address(&self.remote).ok(),
             at: clock,
@@ -165,7 +165,7 @@ impl LoginReport {
             return self.accepted(vault);
         }
         Ok(match self.look_up(vault)? {
-            Some(FoundSecret::Living(found)) => {
+            Some(FoundSecret::Active(found)) => {
                 let is_it = self.is_of(found.verifier.digest());
                 ReportedLogin {
                     verdict: match is_it {
@@ -186,7 +186,7 @@ impl LoginReport {
             Some(FoundSecret::Dead(_)) | None => {
                 // Which key of a shared login is meant is not known.
                 let record = vault.of_username(&self.login)?;
-                let verdict = record.as_ref().map(|record| why(record, clock));
+                let verdict = record.as_ref().map(|record| refusal_reason(record, clock));
                 ReportedLogin {
                     verdict: verdict.unwrap_or(Verdict::Unknown),
                     dead: None,
@@ -246,7 +246,7 @@ fn refusal(found: &StoredSecret, at: Timestamp) -> Verdict {
 }
 
 /// Why a login with this key was refused, as far as can be told without the secret.
-fn why(record: &Record, at: Timestamp) -> Verdict {
+fn refusal_reason(record: &Record, at: Timestamp) -> Verdict {
     match record.key.effective_status(at) {
         // That it is the secret of a decoy is not known.
         EffectiveStatus::Active | EffectiveStatus::Rotating | EffectiveStatus::Decoy => {

@@ -21,7 +21,7 @@ pub(super) struct Metrics {
     accepted: [Counter; Caller::ALL.len()],
     logins: Family<LoginLabels, Counter>,
     /// Whether the last attempt to read the vault succeeded.
-    pub(super) vault_up: Gauge<i64, AtomicI64>,
+    pub(super) vault_available: Gauge<i64, AtomicI64>,
     /// How many secrets are cached.
     pub(super) cached: Gauge<i64, AtomicI64>,
     /// How many connections are open.
@@ -55,7 +55,7 @@ impl Metrics {
             requests,
             accepted,
             logins: Family::default(),
-            vault_up: Gauge::default(),
+            vault_available: Gauge::default(),
             cached: Gauge::default(),
             connections: Gauge::default(),
             lost_records: Counter::default(),
@@ -79,7 +79,7 @@ impl Metrics {
         registry.register(
             "vault_up",
             "Whether the last attempt to read the vault succeeded",
-            self.vault_up.clone(),
+            self.vault_available.clone(),
         );
         registry.register(
             "cached_secrets",

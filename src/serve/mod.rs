@@ -88,26 +88,26 @@ pub struct ServeConfig {
 }
 
 /// Serves until the process is told to stop by SIGTERM or SIGINT.
-pub fn run(config: ServeConfig, tell: Notify) -> Result<(), Error> {
+pub fn run(config: ServeConfig, notify: Notify) -> Result<(), Error> {
     let cores = available_parallelism().map_or(1, usize::from);
-    let room = room(cores)?;
-    let app = Arc::new(open(&config, cores, tell)?);
+    let max_connections = max_connections(cores)?;
+    let app = Arc::new(open(&config, cores, notify)?);
     app.authorizer.warm_up();
     let usage_writer = UsageWriter::start(Arc::clone(&app)).map_err(Error::Thread)?;
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(Error::System)?;
-    let outcome = runtime.block_on(serve(&config.listen, room, &app));
+    let outcome = runtime.block_on(serve(&config.listen, max_connections, &app));
     usage_writer.end();
     // What was counted by requests that were answered at the very end.
     let flushed = app.usage_recorder.flush_all(&app.source);
     if let Err(error) = flushed {
-        (app.tell)(Notice::UsageLost(error.to_string()));
+        (app.notify)(Notice::UsageLost(error.to_string()));
     }
     outcome
 }
 
 /// How many connections there are descriptors for, once the process may have as many as it can.
-fn room(cores: usize) -> Result<usize, Error> {
+fn max_connections(cores: usize) -> Result<usize, Error> {
     let limit = process::raise_open_files();
     let (others, each) = DESCRIPTORS;
     let needed = process::open_files() + others + each * cores;
@@ -115,13 +115,13 @@ fn room(cores: usize) -> Result<usize, Error> {
         .saturating_sub(needed)
         .min(connections::MAX_CONNECTIONS)
     {
-        room if room < MIN_CONNECTIONS => Err(Error::TooFewFiles(limit)),
-        room => Ok(room),
+        max_connections if max_connections < MIN_CONNECTIONS => Err(Error::TooFewFiles(limit)),
+        max_connections => Ok(max_connections),
     }
 }
 
 /// Opens the vault and starts every thread: later the system may have none.
-fn open(config: &ServeConfig, cores: usize, tell: Notify) -> Result<App, Error> {
+fn open(config: &ServeConfig, cores: usize, notify: Notify) -> Result<App, Error> {
     let source = Arc::new(VaultHandle::open(config.vault.clone(), config.wait)?);
     let usage_recorder = Arc::new(UsageRecorder::new(config.retention));
     let ended = Arc::new(EndedTerms::default());
@@ -130,7 +130,7 @@ fn open(config: &ServeConfig, cores: usize, tell: Notify) -> Result<App, Error> 
     let readers: Arc<Readers> = Arc::new(readers);
     let permissions = config.permissions.clone();
     let metrics = Metrics::new();
-    metrics.vault_up.set(1);
+    metrics.vault_available.set(1);
     Ok(App {
         authorizer: Authorizer::new(
             Arc::clone(&source),
@@ -146,28 +146,28 @@ fn open(config: &ServeConfig, cores: usize, tell: Notify) -> Result<App, Error> 
         usage_recorder,
         ended,
         metrics,
-        tell,
+        notify,
         workers: Workers::start(cores).map_err(Error::Thread)?,
         readers,
         prober: Pool::start("prober", 1, || ()).map_err(Error::Thread)?,
-        is_vault_up: AtomicBool::new(true),
+        is_vault_available: AtomicBool::new(true),
         damaged: Mutex::default(),
         was_report_refused: AtomicBool::new(false),
     })
 }
 
-async fn serve(listen: &Listen, room: usize, app: &Arc<App>) -> Result<(), Error> {
+async fn serve(listen: &Listen, max_connections: usize, app: &Arc<App>) -> Result<(), Error> {
     let mut signals = Signals::catch().map_err(Error::System)?;
     let mut listeners = Listeners::open(listen)?;
     let addresses = listeners.addresses();
     let (stop, stopping) = watch::channel(());
-    let mut accepting = connections::accept(listeners.take(), room, app, &stopping);
+    let mut accepting = connections::accept(listeners.take(), max_connections, app, &stopping);
     drop(stopping);
-    (app.tell)(Notice::Listening(addresses));
+    (app.notify)(Notice::Listening(addresses));
     // Without systemd there is nobody to tell.
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     signals.first().await;
-    (app.tell)(Notice::Stopping);
+    (app.notify)(Notice::Stopping);
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     drop(stop);
     while accepting.join_next().await.is_some() {}

@@ -10,7 +10,7 @@ pub enum Notice {
     /// The vault cannot be read, and so nothing is accepted.
     VaultLost(String),
     /// It can be read again.
-    VaultBack,
+    VaultRestored,
     /// One key is damaged and refused.
     KeyDamaged(String),
     /// A report of a login came without the vault's token.
@@ -18,11 +18,11 @@ pub enum Notice {
     /// The clock says what cannot be.
     ClockWrong(String),
     /// It is right again.
-    ClockBack,
+    ClockCorrected,
     /// Use cannot be recorded.
     UsageLost(String),
     /// It can be recorded again.
-    UsageBack,
+    UsageRestored,
     /// It was told to stop.
     Stopping,
 }

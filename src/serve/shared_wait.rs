@@ -57,14 +57,14 @@ impl SharedWait {
             outcome => outcome,
         };
         match outcome {
-            Err(Error::Busy) => self.see(Instant::now()),
+            Err(Error::Busy) => self.note_ended(Instant::now()),
             _ => *self.locked() = None,
         }
         outcome
     }
 
     /// Notes that it is still locked.
-    fn see(&self, now: Instant) {
+    fn note_ended(&self, now: Instant) {
         if let Some(locked) = &mut *self.locked() {
             locked.seen_at = now;
         }
@@ -109,7 +109,7 @@ mod tests {
         let patience = SharedWait::new(WAIT);
         let start = Instant::now();
         patience.deadline(start);
-        patience.see(start + WAIT);
+        patience.note_ended(start + WAIT);
         let soon = start + WAIT + SECOND;
         assert_eq!(patience.deadline(soon).0, start + WAIT);
         let later = start + 3 * WAIT;

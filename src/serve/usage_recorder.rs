@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use super::key_usage::{Counts, KeyUsage, Presentation, Seen};
+use super::key_usage::{Counts, KeyUsage, PresentedUse, UseCount};
 use super::lock::locked;
 use super::vault_handle::VaultHandle;
 use crate::key::{Allowance, Limit, WindowSpend, WindowUse};
@@ -22,7 +22,7 @@ const BATCH_SIZE: usize = 2048;
 pub(super) struct UsageRecorder {
     usage: Mutex<Option<UsageStore>>,
     retention: Retention,
-    tallies: Mutex<HashMap<KeyId, Arc<KeyUsage>>>,
+    usages: Mutex<HashMap<KeyId, Arc<KeyUsage>>>,
     /// Those of secrets that are refused whatever is asked: dead ones, whose keys may be gone, too,
     /// and decoys.
     refused: Mutex<HashMap<KeyId, Arc<KeyUsage>>>,
@@ -38,7 +38,7 @@ impl UsageRecorder {
         Self {
             usage: Mutex::default(),
             retention,
-            tallies: Mutex::default(),
+            usages: Mutex::default(),
             refused: Mutex::default(),
             dirty: Mutex::default(),
             nobody: Arc::default(),
@@ -66,7 +66,7 @@ impl UsageRecorder {
 
     /// A key's usage. Blocks: what the key has used of its limit is read when it is first seen.
     pub(super) fn key_usage(&self, record: &Record, source: &VaultHandle) -> Arc<KeyUsage> {
-        self.key_usage_at_hand(record, source).unwrap_or_else(|| {
+        self.try_key_usage(record, source).unwrap_or_else(|| {
             let used = self.with_usage(source, |usage| usage.used(record.id));
             self.begin(record.id, used.unwrap_or_default())
         })
@@ -74,23 +74,23 @@ impl UsageRecorder {
 
     /// The same without blocking, if nobody has to be waited for: uses may be being recorded. What
     /// a key without a limit used of one that it had shortly before is learned at the next recording.
-    pub(super) fn key_usage_at_hand(
+    pub(super) fn try_key_usage(
         &self,
         record: &Record,
         source: &VaultHandle,
     ) -> Option<Arc<KeyUsage>> {
         self.follow(source);
-        if let Some(key_usage) = locked(&self.tallies).get(&record.id) {
+        if let Some(key_usage) = locked(&self.usages).get(&record.id) {
             return Some(Arc::clone(key_usage));
         }
         let used = match record.key.limit() {
             None | Some(Limit::None) => WindowUse::default(),
-            Some(_) => self.used_at_hand(record.id)?,
+            Some(_) => self.cached_use(record.id)?,
         };
         Some(self.begin(record.id, used))
     }
 
-    fn used_at_hand(&self, key: KeyId) -> Option<WindowUse> {
+    fn cached_use(&self, key: KeyId) -> Option<WindowUse> {
         let opened = self.usage.try_lock().ok()?;
         let usage = opened.as_ref().filter(|usage| usage.is_in_place())?;
         usage.used(key).ok()
@@ -105,20 +105,20 @@ impl UsageRecorder {
             key: Some(key),
             counts: Mutex::new(counts),
         });
-        Arc::clone(locked(&self.tallies).entry(key).or_insert(key_usage))
+        Arc::clone(locked(&self.usages).entry(key).or_insert(key_usage))
     }
 
     /// Decides on one presentation after the use of the key's limit so far, and counts it.
     pub(super) fn count(
         &self,
         key_usage: &Arc<KeyUsage>,
-        presented: Presentation<'_>,
+        presented: PresentedUse<'_>,
         decide: impl FnOnce(WindowUse) -> (Verdict, Option<Allowance>),
     ) -> (Verdict, Option<Allowance>) {
         let mut counts = locked(&key_usage.counts);
         let (verdict, mut allowance) = decide(counts.used);
         if verdict.is_accepted() {
-            allowance = allowance.map(Allowance::spent);
+            allowance = allowance.map(Allowance::next);
             counts.spend(allowance);
         }
         counts.note(verdict, presented);
@@ -143,33 +143,33 @@ impl UsageRecorder {
     /// room.
     pub(super) fn flush(&self, source: &VaultHandle) -> Result<(), Error> {
         self.follow(source);
-        let mut tallies = self.waiting_longest();
-        if tallies.is_empty() {
+        let mut usages = self.take_dirty();
+        if usages.is_empty() {
             return Ok(());
         }
         // In the order in which they lie on the disk.
-        tallies.sort_unstable_by_key(|key_usage| key_usage.key);
-        let mut taken = Taken::default();
-        for key_usage in &tallies {
+        usages.sort_unstable_by_key(|key_usage| key_usage.key);
+        let mut taken = Batch::default();
+        for key_usage in &usages {
             taken.add(key_usage);
         }
         let recorded = self.with_usage(source, |usage| usage.record(&taken.sightings, &taken.used));
         match recorded {
             Ok(all) => {
-                for (key_usage, all) in taken.spenders.iter().zip(all) {
+                for (key_usage, all) in taken.spent_by.iter().zip(all) {
                     locked(&key_usage.counts).raise(all);
                 }
                 Ok(())
             }
             Err(error) => {
                 taken.put_back();
-                locked(&self.dirty).append(&mut tallies);
+                locked(&self.dirty).append(&mut usages);
                 Err(error)
             }
         }
     }
 
-    fn waiting_longest(&self) -> Vec<Arc<KeyUsage>> {
+    fn take_dirty(&self) -> Vec<Arc<KeyUsage>> {
         let mut dirty = locked(&self.dirty);
         let count = dirty.len().min(BATCH_SIZE);
         let later = dirty.split_off(count);
@@ -183,7 +183,7 @@ impl UsageRecorder {
         let mut before = locked(&self.number);
         if number.is_some() && *before != number {
             *before = number;
-            locked(&self.tallies).clear();
+            locked(&self.usages).clear();
             locked(&self.refused).clear();
             locked(&self.dirty).clear();
             *locked(&self.usage) = None;
@@ -192,8 +192,8 @@ impl UsageRecorder {
 
     /// Lets go of the tallies that nobody holds and that have nothing to record.
     pub(super) fn forget_idle(&self) {
-        for tallies in [&self.tallies, &self.refused] {
-            locked(tallies).retain(|_, key_usage| Arc::strong_count(key_usage) > 1);
+        for usages in [&self.usages, &self.refused] {
+            locked(usages).retain(|_, key_usage| Arc::strong_count(key_usage) > 1);
         }
     }
 
@@ -216,25 +216,25 @@ impl UsageRecorder {
 
 /// What is about to be recorded, and whose it is.
 #[derive(Default)]
-struct Taken<'a> {
+struct Batch<'a> {
     sightings: Vec<UsageEvent>,
     /// The same, and the tally of each.
-    seen: Vec<(Seen, &'a KeyUsage)>,
+    seen: Vec<(UseCount, &'a KeyUsage)>,
     used: Vec<(KeyId, WindowSpend)>,
     /// The tally of each use.
-    spenders: Vec<&'a KeyUsage>,
+    spent_by: Vec<&'a KeyUsage>,
 }
 
-impl<'a> Taken<'a> {
+impl<'a> Batch<'a> {
     fn add(&mut self, key_usage: &'a KeyUsage) {
-        let (seen, unsaved) = locked(&key_usage.counts).take();
+        let (seen, unrecorded) = locked(&key_usage.counts).take();
         for seen in seen {
             self.sightings.push(seen.of(key_usage.key));
             self.seen.push((seen, key_usage));
         }
-        if let Some(key) = key_usage.key.filter(|_| unsaved.used.count > 0) {
-            self.used.push((key, unsaved));
-            self.spenders.push(key_usage);
+        if let Some(key) = key_usage.key.filter(|_| unrecorded.used.count > 0) {
+            self.used.push((key, unrecorded));
+            self.spent_by.push(key_usage);
         }
     }
 
@@ -242,8 +242,8 @@ impl<'a> Taken<'a> {
         for (seen, key_usage) in self.seen {
             locked(&key_usage.counts).put_back(seen);
         }
-        for ((_, used), key_usage) in self.used.into_iter().zip(self.spenders) {
-            locked(&key_usage.counts).owe(used);
+        for ((_, used), key_usage) in self.used.into_iter().zip(self.spent_by) {
+            locked(&key_usage.counts).refund(used);
         }
     }
 }

@@ -41,13 +41,13 @@ impl UsageWriter {
 fn record(app: &App, stopped: &Receiver<()>) {
     let (mut is_up, mut is_right) = (true, true);
     while stopped.recv_timeout(WRITE_INTERVAL) == Err(RecvTimeoutError::Timeout) {
-        app.look_again();
-        is_right = tell_of_clock(app, is_right);
+        app.probe_vault();
+        is_right = check_clock(app, is_right);
         app.usage_recorder.forget_idle();
         let recorded = app.usage_recorder.flush(&app.source);
         match &recorded {
-            Ok(()) if !is_up => (app.tell)(Notice::UsageBack),
-            Err(error) if is_up => (app.tell)(Notice::UsageLost(error.to_string())),
+            Ok(()) if !is_up => (app.notify)(Notice::UsageRestored),
+            Err(error) if is_up => (app.notify)(Notice::UsageLost(error.to_string())),
             _ => {}
         }
         is_up = recorded.is_ok();
@@ -58,17 +58,17 @@ fn record(app: &App, stopped: &Receiver<()>) {
 }
 
 /// Notes what has ended by the clock, unless that is wrong, which is told. Whether it is right.
-fn tell_of_clock(app: &App, was_right: bool) -> bool {
+fn check_clock(app: &App, was_right: bool) -> bool {
     let clock = process::clock();
     match clock {
         Ok(now) => {
             if !was_right {
-                (app.tell)(Notice::ClockBack);
+                (app.notify)(Notice::ClockCorrected);
             }
             app.ended.note(&app.source, now);
             app.authorizer.keep_digests(now);
         }
-        Err(wrong) if was_right => (app.tell)(Notice::ClockWrong(wrong.to_string())),
+        Err(wrong) if was_right => (app.notify)(Notice::ClockWrong(wrong.to_string())),
         Err(_) => {}
     }
     clock.is_ok()

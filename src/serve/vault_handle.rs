@@ -39,13 +39,13 @@ const MAX_IDLE: usize = 4;
 #[derive(Debug)]
 pub(super) struct VaultHandle {
     path: PathBuf,
-    patience: SharedWait,
+    lock_wait: SharedWait,
     /// Read on every request, and so without a lock that requests would meet at.
     opened: ArcSwapOption<OpenedVault>,
     opening: Mutex<()>,
     start: Instant,
     /// In milliseconds since the start.
-    looked_at: AtomicU64,
+    checked_at: AtomicU64,
     count: AtomicU64,
 }
 
@@ -82,7 +82,7 @@ pub(super) fn author(action: Action, clock: Timestamp) -> Author {
         actor: process::actor(),
         action,
         clock,
-        keeps_dead_since: Timestamp::MIN,
+        dead_retention_start: Timestamp::MIN,
     }
 }
 
@@ -91,12 +91,12 @@ impl VaultHandle {
     pub(super) fn open(path: PathBuf, wait: Duration) -> Result<Self, Error> {
         let source = Self {
             path,
-            patience: SharedWait::new(wait),
+            lock_wait: SharedWait::new(wait),
             opened: ArcSwapOption::empty(),
             opening: Mutex::default(),
             start: Instant::now(),
             // Long before.
-            looked_at: AtomicU64::new(u64::MAX / 2),
+            checked_at: AtomicU64::new(u64::MAX / 2),
             count: AtomicU64::new(0),
         };
         source.reopen(Deadline::after(wait))?;
@@ -118,14 +118,14 @@ impl VaultHandle {
     fn is_in_place(&self, opened: &OpenedVault) -> bool {
         // Not the clock, which may stand still or be set.
         let now = self.start.elapsed().as_millis() as u64;
-        let looked_at = self.looked_at.load(Ordering::Relaxed);
-        if now.wrapping_sub(looked_at) < RECHECK_SECONDS {
+        let checked_at = self.checked_at.load(Ordering::Relaxed);
+        if now.wrapping_sub(checked_at) < RECHECK_SECONDS {
             return true;
         }
         let changed_at = opened.watch.changed_at();
         if let Some(changed_at) = changed_at {
             opened.changed_at.store(changed_at, Ordering::Relaxed);
-            self.looked_at.store(now, Ordering::Relaxed);
+            self.checked_at.store(now, Ordering::Relaxed);
         }
         changed_at.is_some()
     }
@@ -134,10 +134,7 @@ impl VaultHandle {
     ///
     /// # Errors
     /// [`Error::Busy`] if the vault is locked, or must be opened again first.
-    pub(super) fn look_up_at_once(
-        &self,
-        tail: &Tail,
-    ) -> Result<Snapshot<Option<FoundSecret>>, Error> {
+    pub(super) fn try_look_up(&self, tail: &Tail) -> Result<Snapshot<Option<FoundSecret>>, Error> {
         match self.opened_in_place() {
             Some(_) => self.read_until(Deadline::after(Duration::ZERO), |vault| vault.stored(tail)),
             None => Err(Error::Busy),
@@ -154,7 +151,8 @@ impl VaultHandle {
         &self,
         read: impl Fn(&Vault) -> Result<T, Error>,
     ) -> Result<Snapshot<T>, Error> {
-        self.patience.attempt(|until| self.read_until(until, &read))
+        self.lock_wait
+            .attempt(|until| self.read_until(until, &read))
     }
 
     /// Finds out whether the vault can be read, without waiting for long. Blocks.
@@ -208,7 +206,7 @@ impl VaultHandle {
     /// Opens the record of the vault's uses. Blocks.
     pub(super) fn open_usage(&self, retention: Retention) -> Result<UsageStore, usage::Error> {
         let open = |until: Deadline| Vault::open(&self.path, until.left());
-        let mut vault = self.patience.attempt(open)?;
+        let mut vault = self.lock_wait.attempt(open)?;
         vault.set_wait(USAGE_WAIT)?;
         UsageStore::open_or_create(&vault, USAGE_WAIT, retention)
     }
@@ -237,7 +235,7 @@ impl VaultHandle {
             return Ok(opened);
         }
         self.opened.store(None);
-        let watch = ChangeWatch::open(&self.path, until.left())?.at_hand();
+        let watch = ChangeWatch::open(&self.path, until.left())?.mapped();
         let new = Arc::new(OpenedVault {
             number: self.count.fetch_add(1, Ordering::Relaxed),
             changed_at: AtomicI64::new(self.inspect(&watch)?),
@@ -274,9 +272,9 @@ impl OpenedVault {
     /// pages until the counter moves on: where the file changed without that, no connection
     /// will do, and the file's safety has to be looked at again.
     fn take(&self, now: VaultVersion) -> Option<Vault> {
-        let is_good = |then: VaultVersion| then == now || then.counter != now.counter;
+        let is_valid = |then: VaultVersion| then == now || then.counter != now.counter;
         let mut idle = self.idle();
-        idle.retain(|(_, then)| is_good(*then));
+        idle.retain(|(_, then)| is_valid(*then));
         idle.pop().map(|(vault, _)| vault)
     }
 

@@ -10,7 +10,7 @@ use tokio::runtime::{Builder, Handle};
 #[derive(Debug)]
 pub(super) struct Workers {
     handles: Vec<Handle>,
-    turn: AtomicUsize,
+    next: AtomicUsize,
 }
 
 impl Workers {
@@ -25,13 +25,13 @@ impl Workers {
         };
         Ok(Self {
             handles: (0..count).map(start).collect::<io::Result<_>>()?,
-            turn: AtomicUsize::new(0),
+            next: AtomicUsize::new(0),
         })
     }
 
     /// Runs a task on the thread whose turn it is.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        self.handles[turn % self.handles.len()].spawn(task);
+        let next = self.next.fetch_add(1, Ordering::Relaxed);
+        self.handles[next % self.handles.len()].spawn(task);
     }
 }

@@ -82,7 +82,7 @@ pub(super) fn merged(
         ),
         exports: export::each_to_its_own_file(file.export)?,
         exported_vault: None,
-        lacks_exports: false,
+        has_unreadable_exports: false,
     })
 }
 

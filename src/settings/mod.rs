@@ -77,7 +77,7 @@ impl Settings {
         let SalvagedSettings {
             file,
             is_vault_unclear,
-            lacks_exports,
+            has_unreadable_exports,
         } = salvage(&source.text);
         if is_vault_unclear && overrides.vault.is_none() {
             let hint = error.hint.as_deref().unwrap_or("correct the settings");
@@ -99,7 +99,7 @@ impl Settings {
         let is_bare = settings.is_err();
         let settings = settings.or_else(|_| source.settings(overrides, bare))?;
         let settings = Self {
-            lacks_exports: lacks_exports || is_bare,
+            has_unreadable_exports: has_unreadable_exports || is_bare,
             ..settings
         };
         Ok((settings, Some(error)))

@@ -48,7 +48,7 @@ pub(super) struct SalvagedSettings {
     /// Whether the file names a vault, or seems to, and which cannot be read.
     pub(super) is_vault_unclear: bool,
     /// Whether it names exports, or seems to, that cannot be read.
-    pub(super) lacks_exports: bool,
+    pub(super) has_unreadable_exports: bool,
 }
 
 /// Reads what is valid.
@@ -78,17 +78,17 @@ pub(super) fn salvage(text: &str) -> SalvagedSettings {
     }
     let lines = mentions(text, "vault");
     let keys = named(document.get_ref(), "vault");
-    let meant = meant(&file, "vault");
+    let count_settings = count_settings(&file, "vault");
     SalvagedSettings {
-        is_vault_unclear: lines > meant || keys > meant,
-        lacks_exports: mentions(text, "export") != file.export.len(),
+        is_vault_unclear: lines > count_settings || keys > count_settings,
+        has_unreadable_exports: mentions(text, "export") != file.export.len(),
         file,
     }
 }
 
 /// How many mentions of a setting are what they seem to be: the setting itself, where it is valid
 /// and at the top, and plans and permissions of that name.
-fn meant(file: &File, setting: &str) -> usize {
+fn count_settings(file: &File, setting: &str) -> usize {
     let is_it = |name: &str| nearest(name, &ALL) == Some(setting);
     let plans = file.plans.keys().filter(|name| is_it(name));
     let permissions = file.permissions.keys();
@@ -158,7 +158,7 @@ mod tests {
     fn what_is_valid_is_read_and_what_is_unclear_is_told() {
         let vault = "vault = \"/srv/v.db\"\n";
         let export = "[[export]]\nformat = \"json\"\nfile = \"/srv/e\"\n";
-        for (text, has_vault, exports, is_vault_unclear, lacks_exports) in [
+        for (text, has_vault, exports, is_vault_unclear, has_unreadable_exports) in [
             (format!("{vault}colr = 1\n{export}"), true, 1, false, false),
             (
                 format!("{vault}{export}[output]\ncolr = 1\n"),
@@ -228,9 +228,9 @@ mod tests {
                 salvaged.file.vault.is_some(),
                 salvaged.file.export.len(),
                 salvaged.is_vault_unclear,
-                salvaged.lacks_exports,
+                salvaged.has_unreadable_exports,
             );
-            let expected = (has_vault, exports, is_vault_unclear, lacks_exports);
+            let expected = (has_vault, exports, is_vault_unclear, has_unreadable_exports);
             assert_eq!(found, expected, "{text}");
         }
     }

@@ -55,6 +55,6 @@ pub struct Settings {
     /// The vault that these are of, whichever another flag or variable names.
     pub exported_vault: Option<PathBuf>,
     /// Whether the settings' file may name exports that could not be read.
-    pub lacks_exports: bool,
+    pub has_unreadable_exports: bool,
     pub(super) set_by: SetBy,
 }

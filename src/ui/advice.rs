@@ -18,7 +18,7 @@ const VAULTLESS: [&str; 3] = ["help", "-", "connect"];
 
 /// How a key gets another secret if its current one is lost, in a sentence: what is still used
 /// goes on working wherever that is possible.
-pub fn another_secret(key: &Key, flags: &str, now: Timestamp) -> String {
+pub fn replacement_hint(key: &Key, flags: &str, now: Timestamp) -> String {
     let name = &key.name;
     let flags = match flags {
         "" => String::new(),

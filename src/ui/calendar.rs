@@ -21,7 +21,7 @@ pub struct Reminders<'a> {
     display: &'a DisplayContext,
     /// What tells the vault from every other.
     vault: String,
-    is_heard: bool,
+    is_connected: bool,
 }
 
 impl Ui {
@@ -36,7 +36,7 @@ impl Ui {
             out: BufWriter::new(Output),
             display,
             vault: vault.collect(),
-            is_heard: true,
+            is_connected: true,
         };
         let whole = empty().to_string();
         let beginning = whole.strip_suffix(END).unwrap_or(&whole);
@@ -60,8 +60,8 @@ fn empty() -> Calendar {
 
 impl Reminders<'_> {
     /// Whether anybody still reads.
-    pub fn is_heard(&self) -> bool {
-        self.is_heard
+    pub fn is_connected(&self) -> bool {
+        self.is_connected
     }
 
     /// Writes a reminder of the key with that number in the vault.
@@ -101,7 +101,7 @@ impl Reminders<'_> {
 
     fn write(&mut self, text: &str) -> Result<(), Error> {
         let result = self.out.write_all(text.as_bytes());
-        self.is_heard &= result.is_ok();
+        self.is_connected &= result.is_ok();
         written(result)
     }
 

@@ -22,8 +22,8 @@ impl Ui {
     /// # Errors
     /// With the status `undelivered` if it is closed, a device such as `/dev/null`, not open for
     /// writing, or certain to be the log of a CI job.
-    pub fn expect_receiver(&self) -> Result<(), Error> {
-        self.expect_reader()?;
+    pub fn expect_secret_output(&self) -> Result<(), Error> {
+        self.expect_output_open()?;
         let message = match job::unattended().filter(|_| io::stdout().is_terminal()) {
             Some(mark) => format!(
                 "`{mark}` is set, so this terminal is the log of a CI job: the secret would be in it"
@@ -45,7 +45,7 @@ impl Ui {
     ///
     /// # Errors
     /// With the status `undelivered` if not.
-    pub fn expect_reader(&self) -> Result<(), Error> {
+    pub fn expect_output_open(&self) -> Result<(), Error> {
         let stdout = io::stdout();
         let why = match (fstat(&stdout), fcntl(&stdout, FcntlArg::F_GETFL)) {
             (Ok(file), Ok(flags)) => {
@@ -70,7 +70,7 @@ impl Ui {
     /// # Errors
     /// With the status `undelivered` if it surely does not.
     pub fn expect_runner(&self) -> Result<(), Error> {
-        self.expect_reader()?;
+        self.expect_output_open()?;
         let kind = fstat(io::stdout()).map(|file| SFlag::from_bits_truncate(file.st_mode));
         if kind.is_ok_and(|kind| kind & SFlag::S_IFMT == SFlag::S_IFREG) {
             let message = "standard output is a file: the runner would not learn what to mask";
@@ -87,7 +87,7 @@ impl Ui {
     pub fn deliver(&self, secret: &Zeroizing<Vec<u8>>) -> Result<(), Error> {
         output()
             .and_then(|mut output| output.write_all(secret))
-            .map_err(|error| unwritten(&error))
+            .map_err(|error| write_error(&error))
     }
 }
 
@@ -103,7 +103,7 @@ pub fn sync_output() -> Result<(), Error> {
             false => Ok(()),
         }
     };
-    sync().map_err(|error: io::Error| unwritten(&error))
+    sync().map_err(|error: io::Error| write_error(&error))
 }
 
 /// Standard output, not as `io::Stdout`: that takes a closed descriptor for a success.
@@ -111,7 +111,7 @@ fn output() -> io::Result<File> {
     Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
 }
 
-fn unwritten(error: &io::Error) -> Error {
+fn write_error(error: &io::Error) -> Error {
     undelivered(format!(
         "cannot write the secret to standard output: {error}"
     ))

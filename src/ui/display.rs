@@ -56,7 +56,7 @@ impl DisplayContext {
     }
 
     /// `ends in …Gh4x`, or `imported: only its hash is known`
-    pub fn ending(&self, tail: &Tail) -> String {
+    pub fn tail_phrase(&self, tail: &Tail) -> String {
         match tail.is_imported() {
             true => "imported: only its hash is known".to_owned(),
             false => format!("ends in {}", self.tail(tail)),
@@ -114,7 +114,7 @@ impl DisplayContext {
         let until = self.moment_and_distance(old.until);
         match old.tail.is_imported() {
             true => format!("imported, works until {until}"),
-            false => format!("{}, works until {until}", self.ending(&old.tail)),
+            false => format!("{}, works until {until}", self.tail_phrase(&old.tail)),
         }
     }
 

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use memchr::memmem;
 
 use super::json;
-use super::views::GoodView;
+use super::views::ValidSecretView;
 use crate::key::Tail;
 use crate::settings::ExportFormat;
 use crate::vault::ValidSecret;
@@ -29,7 +29,7 @@ pub struct ExportText {
     format: ExportFormat,
     now: Timestamp,
     text: Vec<u8>,
-    tally: ExportCounts,
+    counts: ExportCounts,
     /// The logins of which there may be only one line, as far as several keys may share them.
     logins: BTreeSet<String>,
 }
@@ -44,14 +44,14 @@ pub struct ExportCounts {
     /// The keys of the first of those, and why.
     named: Vec<String>,
     /// How many keys could not be understood.
-    pub unread: u64,
+    pub damaged: u64,
     /// What is wrong with the first of those.
     damage: Vec<String>,
 }
 
 impl ExportCounts {
     /// Which secrets are not in it and why, if there are any.
-    pub fn left_out_told(&self) -> Option<String> {
+    pub fn describe_left_out(&self) -> Option<String> {
         let more = self.left_out.saturating_sub(self.named.len() as u64);
         let more = (more > 0).then(|| format!("{more} more"));
         let all: Vec<_> = self.named.iter().cloned().chain(more).collect();
@@ -81,7 +81,7 @@ impl ExportText {
             format,
             now,
             text,
-            tally: ExportCounts::default(),
+            counts: ExportCounts::default(),
             logins: BTreeSet::new(),
         }
     }
@@ -94,16 +94,16 @@ impl ExportText {
         };
         let name = &good.record.key.name;
         match refused {
-            None => self.tally.secrets += 1,
-            Some(why) => self.tally.leave_out(format!("{why} of `{name}`")),
+            None => self.counts.secrets += 1,
+            Some(why) => self.counts.leave_out(format!("{why} of `{name}`")),
         }
     }
 
     /// Passes by what cannot be understood, and so is refused.
-    pub fn pass_by(&mut self, damage: String) {
-        self.tally.unread += 1;
-        if self.tally.damage.len() < MAX_NAMED {
-            self.tally.damage.push(damage);
+    pub fn skip_damaged(&mut self, damage: String) {
+        self.counts.damaged += 1;
+        if self.counts.damage.len() < MAX_NAMED {
+            self.counts.damage.push(damage);
         }
     }
 
@@ -119,12 +119,12 @@ impl ExportText {
 
     /// The rest of the text, and what became of the secrets.
     pub fn finish(mut self) -> (Vec<u8>, ExportCounts) {
-        match (self.format, self.tally.secrets) {
+        match (self.format, self.counts.secrets) {
             (ExportFormat::Json, 0) => self.text.extend_from_slice(b"]\n"),
             (ExportFormat::Json, _) => self.text.extend_from_slice(b"\n]\n"),
             _ => {}
         }
-        (self.text, self.tally)
+        (self.text, self.counts)
     }
 
     fn add(&mut self, text: &str) {
@@ -152,10 +152,10 @@ impl ExportText {
     }
 
     fn push_object(&mut self, good: &ValidSecret) -> Option<&'static str> {
-        if self.tally.secrets > 0 {
+        if self.counts.secrets > 0 {
             self.add(",\n");
         }
-        let view = GoodView::new(good, self.now);
+        let view = ValidSecretView::new(good, self.now);
         json::write(&mut self.text, &view).expect("writing to memory does not fail");
         None
     }
@@ -171,7 +171,7 @@ fn beginning(format: ExportFormat) -> &'static str {
 
 /// Whether a file that begins so is an earlier export of the format, or empty, and may give way
 /// to one.
-pub fn may_give_way(start: &[u8], format: ExportFormat) -> bool {
+pub fn is_replaceable_export(start: &[u8], format: ExportFormat) -> bool {
     let Some(rest) = start.strip_prefix(beginning(format).as_bytes()) else {
         return start.is_empty();
     };

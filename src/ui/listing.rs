@@ -37,24 +37,24 @@ pub struct Listing<'a> {
     display: &'a DisplayContext,
     table: Table,
     count: usize,
-    is_heard: bool,
+    is_connected: bool,
     /// The fields that are wanted; all if it is none.
-    fields: Option<WantedFields>,
+    fields: Option<FieldSelection>,
 }
 
 /// The fields that are wanted, in this order.
-struct WantedFields {
+struct FieldSelection {
     names: Vec<&'static str>,
     columns: Vec<Column>,
 }
 
 /// Some of an item's fields, as they stand in JSON.
-struct SomeFields<'a> {
+struct SelectedFields<'a> {
     item: serde_json::Value,
     names: &'a [&'static str],
 }
 
-impl Serialize for SomeFields<'_> {
+impl Serialize for SelectedFields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.names.iter().map(|name| (name, &self.item[*name])))
     }
@@ -69,7 +69,7 @@ impl Ui {
             display,
             table: Table::default(),
             count: 0,
-            is_heard: true,
+            is_connected: true,
             fields: None,
         }
     }
@@ -101,7 +101,7 @@ pub(super) fn table_of<T: Row>(items: &[T], display: &DisplayContext) -> String 
 impl Listing<'_> {
     /// The same, of some fields only; none that is given means all.
     pub fn of_fields(mut self, fields: Vec<&'static str>) -> Self {
-        self.fields = (!fields.is_empty()).then(|| WantedFields {
+        self.fields = (!fields.is_empty()).then(|| FieldSelection {
             columns: fields.iter().copied().map(Column::fixed).collect(),
             names: fields,
         });
@@ -122,8 +122,8 @@ impl Listing<'_> {
     }
 
     /// Whether anybody still reads.
-    pub fn is_heard(&self) -> bool {
-        self.is_heard
+    pub fn is_connected(&self) -> bool {
+        self.is_connected
     }
 
     /// Writes one more result.
@@ -151,17 +151,17 @@ impl Listing<'_> {
     }
 
     fn note_reader(&mut self, result: io::Result<()>) -> Result<(), Error> {
-        self.is_heard &= result.is_ok();
+        self.is_connected &= result.is_ok();
         written(result)
     }
 
     fn push_json<T: Item>(&mut self, item: &T, before: &str) -> io::Result<()> {
         self.out.write_all(before.as_bytes())?;
-        let Some(WantedFields { names, .. }) = &self.fields else {
+        let Some(FieldSelection { names, .. }) = &self.fields else {
             return json::write(&mut self.out, item);
         };
         let item = serde_json::to_value(item)?;
-        json::write(&mut self.out, &SomeFields { item, names })
+        json::write(&mut self.out, &SelectedFields { item, names })
     }
 
     fn header<T: Item>(&self) -> String {

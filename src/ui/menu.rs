@@ -32,13 +32,13 @@ impl Ui {
     /// Lets one of a few things be chosen; `None` is Escape.
     pub fn choose(&self, question: &str, items: &[MenuItem]) -> Result<Option<usize>, Error> {
         if process::is_dumb_terminal() {
-            return self.choose_by_line(question, items);
+            return self.choose_by_number(question, items);
         }
         let _guard = Guard::new().map_err(|error| unreadable(&error))?;
         let theme = self.theme();
         let select = Select::with_theme(&*theme)
             .with_prompt(question)
-            .items(lines(items, room()))
+            .items(lines(items, item_width()))
             .default(0);
         select.interact_opt().map_err(from_dialoguer)
     }
@@ -46,13 +46,13 @@ impl Ui {
     /// Lets one of many things be chosen by typing a part of it; `None` is Escape.
     pub fn search(&self, question: &str, items: &[MenuItem]) -> Result<Option<usize>, Error> {
         if process::is_dumb_terminal() {
-            return self.choose_by_line(question, items);
+            return self.choose_by_number(question, items);
         }
         let _guard = Guard::new().map_err(|error| unreadable(&error))?;
         let theme = self.theme();
         let select = FuzzySelect::with_theme(&*theme)
             .with_prompt(question)
-            .items(lines(items, room()))
+            .items(lines(items, item_width()))
             .default(0);
         select
             .max_length(VISIBLE)
@@ -62,8 +62,12 @@ impl Ui {
 
     /// The same where the terminal has no cursor to move: the items are numbered, and a number or
     /// an item's word is typed; an empty line and the end of input are `None`.
-    fn choose_by_line(&self, question: &str, items: &[MenuItem]) -> Result<Option<usize>, Error> {
-        for (at, line) in lines(items, room()).iter().enumerate().take(MAX_LISTED) {
+    fn choose_by_number(&self, question: &str, items: &[MenuItem]) -> Result<Option<usize>, Error> {
+        for (at, line) in lines(items, item_width())
+            .iter()
+            .enumerate()
+            .take(MAX_LISTED)
+        {
             self.say_row(&format!("{:>3}  {line}", at + 1));
         }
         loop {
@@ -90,12 +94,12 @@ impl Ui {
 }
 
 /// How many columns an item may have.
-fn room() -> usize {
+fn item_width() -> usize {
     usize::from(Term::stderr().size().1).saturating_sub(MARGIN)
 }
 
 /// The items, a line each, their cells in columns; the first column gives way.
-fn lines(items: &[MenuItem], room: usize) -> Vec<String> {
+fn lines(items: &[MenuItem], item_width: usize) -> Vec<String> {
     let items: Vec<MenuItem> = items.iter().map(escaped).collect();
     let columns = items.iter().map(Vec::len).max().unwrap_or(0);
     let widest = |column: usize| {
@@ -109,9 +113,12 @@ fn lines(items: &[MenuItem], room: usize) -> Vec<String> {
     if let Some((first, others)) = widths.split_first_mut() {
         let others = others.iter().filter(|width| **width > 0);
         let others: usize = others.map(|width| width + GAP).sum();
-        *first = (*first).min(room.saturating_sub(others).max(MIN_WIDTH));
+        *first = (*first).min(item_width.saturating_sub(others).max(MIN_WIDTH));
     }
-    items.iter().map(|item| line(item, &widths, room)).collect()
+    items
+        .iter()
+        .map(|item| line(item, &widths, item_width))
+        .collect()
 }
 
 fn escaped(item: &MenuItem) -> MenuItem {
@@ -120,11 +127,11 @@ fn escaped(item: &MenuItem) -> MenuItem {
         .collect()
 }
 
-fn line(cells: &MenuItem, widths: &[usize], room: usize) -> String {
+fn line(cells: &MenuItem, widths: &[usize], item_width: usize) -> String {
     let shown = cells.iter().zip(widths).filter(|(_, width)| **width > 0);
     let padded = shown.map(|(cell, &width)| pad_str(cell, width, Alignment::Left, Some("…")));
     let line = padded.collect::<Vec<_>>().join(&" ".repeat(GAP));
-    console::truncate_str(line.trim_end(), room, "…").into_owned()
+    console::truncate_str(line.trim_end(), item_width, "…").into_owned()
 }
 
 fn from_dialoguer(error: dialoguer::Error) -> Error {
@@ -136,9 +143,9 @@ fn from_dialoguer(error: dialoguer::Error) -> Error {
 mod tests {
     use super::*;
 
-    fn shown(items: &[&[&str]], room: usize) -> Vec<String> {
+    fn shown(items: &[&[&str]], item_width: usize) -> Vec<String> {
         let item = |cells: &&[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect();
-        lines(&items.iter().map(item).collect::<Vec<_>>(), room)
+        lines(&items.iter().map(item).collect::<Vec<_>>(), item_width)
     }
 
     #[test]
@@ -155,9 +162,9 @@ mod tests {
                 format!("{}…  smtp  inactive  never used", "n".repeat(45)),
             ]
         );
-        for room in [10, 20, 40, 77, 200] {
-            let lines = shown(items, room);
-            assert!(lines.iter().all(|line| line.chars().count() <= room));
+        for item_width in [10, 20, 40, 77, 200] {
+            let lines = shown(items, item_width);
+            assert!(lines.iter().all(|line| line.chars().count() <= item_width));
             assert!(lines[0].starts_with("web"), "{lines:?}");
         }
     }

@@ -23,11 +23,11 @@ mod time;
 mod views;
 mod wrapping;
 
-pub use advice::{ALLOWS_WEAK, another_secret, extension, globals, refused_by_dovecot_2_4};
+pub use advice::{ALLOWS_WEAK, extension, globals, refused_by_dovecot_2_4, replacement_hint};
 pub use calendar::Reminders;
 pub use deliver::sync_output;
 pub use display::DisplayContext;
-pub use export::{ExportCounts, ExportText, can_be_of, may_give_way};
+pub use export::{ExportCounts, ExportText, can_be_of, is_replaceable_export};
 pub use format::Format;
 pub use listing::{Item, Listing};
 pub use menu::MenuItem;
@@ -37,6 +37,6 @@ pub use views::{
     AffectedView, BackupView, ChainView, EntryView, ExaminedView, ExportedView, FindingView,
     IdentifiedText, IdentityView, ImportedView, Incident, Issued, KeyDetails, KeyView, Outcome,
     PolicyView, Replacement, SecretRole, SettingView, StepOutcome, StepView, TextView, UsageView,
-    VerdictDetails, VerdictView, changes, counted, first_of, head_told, held, last_request,
+    VerdictDetails, VerdictView, changes, counted, first_of, format_head, held, last_request,
     last_use, quoted_names, refusals, secret_use,
 };

@@ -50,7 +50,7 @@ impl Ui {
     }
 
     /// The part that was begun is over.
-    pub fn end_part(&self) {
+    pub fn finish_part(&self) {
         if let Some(bar) = &self.bar {
             bar.inc(1);
         }

@@ -28,19 +28,19 @@ impl Ui {
     /// # Errors
     /// A usage error that names what would have answered, if there is no terminal or
     /// `--no-input` was given.
-    pub fn expect_person(&self, question: &str, answer: &str) -> Result<(), Error> {
-        match self.why_nobody_is_asked() {
+    pub fn expect_interactive(&self, question: &str, answer: &str) -> Result<(), Error> {
+        match self.why_not_interactive() {
             None => Ok(()),
             Some(why) => Err(Error::usage(format!("{question}, but {why}")).with_hint(answer)),
         }
     }
 
     /// Whether somebody can be asked.
-    pub fn has_person(&self) -> bool {
-        self.why_nobody_is_asked().is_none()
+    pub fn is_interactive(&self) -> bool {
+        self.why_not_interactive().is_none()
     }
 
-    fn why_nobody_is_asked(&self) -> Option<String> {
+    fn why_not_interactive(&self) -> Option<String> {
         if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return Some("there is no terminal to prompt on".to_owned());
         }
@@ -55,7 +55,7 @@ impl Ui {
     ///
     /// # Errors
     /// A usage error if nobody does, as in a CI job.
-    pub fn expect_typist(&self) -> Result<(), Error> {
+    pub fn expect_input(&self) -> Result<(), Error> {
         match job::unattended().filter(|_| io::stdin().is_terminal()) {
             None => Ok(()),
             Some(mark) => Err(Error::usage(format!(
@@ -88,7 +88,7 @@ impl Ui {
         parse: impl Fn(&str) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
         loop {
-            self.put(question, default);
+            self.write_question(question, default);
             let Some(answer) = self.answer()? else {
                 return Ok(None);
             };
@@ -110,7 +110,7 @@ impl Ui {
     }
 
     /// Writes a question.
-    fn put(&self, question: &str, default: Option<&str>) {
+    fn write_question(&self, question: &str, default: Option<&str>) {
         let mut prompt = String::new();
         let theme = self.theme();
         let _ = theme.format_input_prompt(&mut prompt, &escape_controls(question), default);
@@ -118,7 +118,7 @@ impl Ui {
     }
 
     fn ask(&self, question: &str) -> Result<Option<Zeroizing<String>>, Error> {
-        self.put(question, None);
+        self.write_question(question, None);
         self.answer()
     }
 
@@ -150,7 +150,7 @@ impl Ui {
     /// Asks for lines that must not be shown, up to the end of input.
     pub fn hidden_text(&self, question: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
         let _guard = Guard::unechoed().map_err(|error| unreadable(&error))?;
-        self.put(question, None);
+        self.write_question(question, None);
         let mut text = Zeroizing::new(Vec::with_capacity(MAX_TEXT));
         loop {
             let line = read_line().map_err(|error| unreadable(&error))?;

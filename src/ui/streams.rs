@@ -47,13 +47,13 @@ impl Ui {
     /// Says what was done, on standard error; a program learns it from the result.
     pub fn note(&self, text: impl AsRef<str>) {
         if !self.is_quiet && !self.format.is_for_machines() {
-            self.say(None, text.as_ref());
+            self.write_message(None, text.as_ref());
         }
     }
 
     /// Says what nothing else tells, on standard error, even if only results are wanted.
     pub fn insist(&self, text: impl AsRef<str>) {
-        self.say(None, text.as_ref());
+        self.write_message(None, text.as_ref());
     }
 
     /// Says what may turn out to be a mistake, on standard error.
@@ -62,11 +62,11 @@ impl Ui {
             return;
         }
         if self.format.is_for_machines() {
-            return say_as_json(&ProgramMessage::Warning {
+            return write_json_message(&ProgramMessage::Warning {
                 message: &redact_secrets(&self.completed(text.as_ref())),
             });
         }
-        self.say(Some(("warning", AnsiColor::Yellow)), text.as_ref());
+        self.write_message(Some(("warning", AnsiColor::Yellow)), text.as_ref());
     }
 
     /// Says what went wrong and the hint, on standard error: JSON with a machine format.
@@ -77,20 +77,20 @@ impl Ui {
             let message = redact_secrets(&self.completed(&message)).into_owned();
             let hint = error.hint().map(|hint| self.completed(hint));
             let hint = hint.as_deref().map(redact_secrets);
-            return say_as_json(&ProgramMessage::Error {
+            return write_json_message(&ProgramMessage::Error {
                 code,
                 message: &message,
                 hint: hint.as_deref(),
             });
         }
-        self.say(Some(("error", AnsiColor::Red)), &message);
+        self.write_message(Some(("error", AnsiColor::Red)), &message);
         if let Some(hint) = error.hint() {
-            self.say(Some(("hint", AnsiColor::Cyan)), hint);
+            self.write_message(Some(("hint", AnsiColor::Cyan)), hint);
         }
     }
 
     /// A sentence on standard error, in lines that fit the terminal.
-    fn say(&self, label: Option<(&str, AnsiColor)>, text: &str) {
+    fn write_message(&self, label: Option<(&str, AnsiColor)>, text: &str) {
         let text = self.completed(text);
         let text = shown(&text);
         let Some((label, color)) = label else {
@@ -161,6 +161,6 @@ enum ProgramMessage<'a> {
     },
 }
 
-fn say_as_json(talk: &ProgramMessage<'_>) {
+fn write_json_message(talk: &ProgramMessage<'_>) {
     let _ = io::stderr().lock().write_all(json::line(talk).as_bytes());
 }

@@ -23,8 +23,8 @@ const MIN_WIDTH: usize = 16;
 pub struct Column {
     title: &'static str,
     /// When it gives way: the highest first; 0 never.
-    rank: u8,
-    manner: ColumnShrink,
+    priority: u8,
+    shrink: ColumnShrink,
     /// Whether its title names the time zone.
     has_zone: bool,
 }
@@ -43,11 +43,11 @@ enum ColumnShrink {
 }
 
 impl Column {
-    const fn new(title: &'static str, rank: u8, manner: ColumnShrink) -> Self {
+    const fn new(title: &'static str, priority: u8, shrink: ColumnShrink) -> Self {
         Self {
             title,
-            rank,
-            manner,
+            priority,
+            shrink,
             has_zone: false,
         }
     }
@@ -66,23 +66,23 @@ impl Column {
     }
 
     /// A column that is left out.
-    pub const fn dropped(title: &'static str, rank: u8) -> Self {
-        Self::new(title, rank, ColumnShrink::Drop)
+    pub const fn dropped(title: &'static str, priority: u8) -> Self {
+        Self::new(title, priority, ColumnShrink::Drop)
     }
 
     /// A column that is cut short before it is left out.
-    pub const fn cut(title: &'static str, rank: u8) -> Self {
-        Self::new(title, rank, ColumnShrink::Cut)
+    pub const fn cut(title: &'static str, priority: u8) -> Self {
+        Self::new(title, priority, ColumnShrink::Cut)
     }
 
     /// A column that takes several lines.
-    pub const fn wrapped(title: &'static str, rank: u8) -> Self {
-        Self::new(title, rank, ColumnShrink::Wrap)
+    pub const fn wrapped(title: &'static str, priority: u8) -> Self {
+        Self::new(title, priority, ColumnShrink::Wrap)
     }
 
     /// A column that moves below its row.
-    pub const fn below(title: &'static str, rank: u8) -> Self {
-        Self::new(title, rank, ColumnShrink::Below)
+    pub const fn below(title: &'static str, priority: u8) -> Self {
+        Self::new(title, priority, ColumnShrink::Below)
     }
 
     /// What stands above it: of moments also the zone that they are told in.
@@ -95,7 +95,7 @@ impl Column {
 
     /// A cell's text as it is shown in a column so wide.
     fn fit(&self, text: &str, width: usize) -> String {
-        match self.manner {
+        match self.shrink {
             ColumnShrink::Wrap | ColumnShrink::Below => text.to_owned(),
             ColumnShrink::Cut | ColumnShrink::Drop => {
                 console::truncate_str(text, width, "…").into_owned()
@@ -106,7 +106,7 @@ impl Column {
     /// How wide it is after it has made `excess` room, or as much as it can.
     fn shrunk(&self, width: usize, excess: usize) -> usize {
         let rest = width.saturating_sub(excess);
-        match self.manner {
+        match self.shrink {
             ColumnShrink::Wrap => rest.max(MIN_WIDTH.min(width)),
             ColumnShrink::Cut if rest >= MIN_WIDTH => rest,
             ColumnShrink::Cut | ColumnShrink::Drop | ColumnShrink::Below => 0,
@@ -213,7 +213,7 @@ impl Layout {
         let widths = fitted(columns, rows, display);
         let is_below = |at: &usize| {
             let has_text = rows.iter().any(|row| !row[*at].is_empty());
-            columns[*at].manner == ColumnShrink::Below && widths[*at] == 0 && has_text
+            columns[*at].shrink == ColumnShrink::Below && widths[*at] == 0 && has_text
         };
         let below = (0..columns.len()).find(is_below);
         let below = below.zip(display.width.map(usize::from));
@@ -326,7 +326,13 @@ fn fitted(columns: &[Column], rows: &[Vec<String>], display: &DisplayContext) ->
     let Some(room) = display.width.map(usize::from) else {
         return widths;
     };
-    for rank in (1..=columns.iter().map(|column| column.rank).max().unwrap_or(0)).rev() {
+    for priority in (1..=columns
+        .iter()
+        .map(|column| column.priority)
+        .max()
+        .unwrap_or(0))
+        .rev()
+    {
         let Some(excess) = total(&widths)
             .checked_sub(room)
             .filter(|&excess| excess > 0)
@@ -336,7 +342,7 @@ fn fitted(columns: &[Column], rows: &[Vec<String>], display: &DisplayContext) ->
         for (column, width) in columns
             .iter()
             .zip(&mut widths)
-            .filter(|(column, _)| column.rank == rank)
+            .filter(|(column, _)| column.priority == priority)
         {
             *width = column.shrunk(*width, excess);
         }

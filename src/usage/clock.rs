@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::time::{latest, latest_day};
-use super::write::immediate;
+use super::write::begin_immediate;
 use super::{Error, UsageStore, day_of, networks, refusals};
 
 impl UsageStore {
@@ -16,7 +16,7 @@ impl UsageStore {
           OR EXISTS (SELECT 1 FROM secrets WHERE last_at > ?2 OR first_at > ?2)
           OR EXISTS (SELECT 1 FROM addresses WHERE last_at > ?2)
           OR EXISTS (SELECT 1 FROM windows WHERE since > ?2)";
-        self.guarded(|usage| {
+        self.with_path(|usage| {
             let ahead = params![latest_day(now), latest(now)];
             let has_uses: bool = usage.connection.query_row(query, ahead, |row| row.get(0))?;
             let (day, second) = (latest_day(now), latest(now));
@@ -33,7 +33,7 @@ impl UsageStore {
     /// If it cannot be written; then nothing was.
     pub fn accept_clock(&mut self, now: Timestamp) -> Result<(), Error> {
         let accept = |usage: &mut Self| {
-            let transaction = immediate(&mut usage.connection)?;
+            let transaction = begin_immediate(&mut usage.connection)?;
             bring_back(&transaction, now)?;
             Ok(transaction.commit()?)
         };

@@ -20,7 +20,7 @@ pub use address::{Address, read_address};
 pub use error::Error;
 pub use event::{ACCEPTED, NOBODY, UsageEvent};
 pub use opening::{path, versions};
-pub use read::{Details, Refused, SecretUse, Summary, Takeover};
+pub use read::{Details, Refused, SecretTransition, SecretUse, Summary};
 pub use recent::{RECENT_DAYS, Recent};
 pub use refusals::{RefusalAddresses, RefusalFilter, RefusalSummary};
 pub use store::UsageStore;

@@ -58,7 +58,7 @@ impl UsageStore {
         is_there(&path)?;
         let identity = vault.identity()?.unwrap_or_default();
         let mut usage = Self::connect(&path, wait, OpenFlags::SQLITE_OPEN_CREATE)?;
-        let owner = usage.guarded(|usage| owner(&usage.connection, &path))?;
+        let owner = usage.with_path(|usage| owner(&usage.connection, &path))?;
         if owner.as_ref() != Some(&(VERSION, identity.clone())) {
             let begun = usage.enter_wal(wait).and_then(|()| usage.begin(&identity));
             begun.map_err(|error| usage.explained(error))?;
@@ -75,7 +75,7 @@ impl UsageStore {
         wait: Duration,
     ) -> Result<(Self, Option<RecordIdentity>), Error> {
         let looked_at = |usage: Self| {
-            let owner = usage.guarded(|usage| owner(&usage.connection, path))?;
+            let owner = usage.with_path(|usage| owner(&usage.connection, path))?;
             Ok((usage, owner))
         };
         match Self::connect(path, wait, OpenFlags::empty()).and_then(looked_at) {
@@ -103,7 +103,7 @@ impl UsageStore {
     /// Makes an empty record of the keys of a vault, or the newest version of an older one,
     /// unless another process just did.
     fn begin(&mut self, identity: &[u8]) -> Result<(), Error> {
-        let transaction = write::immediate(&mut self.connection)?;
+        let transaction = write::begin_immediate(&mut self.connection)?;
         let (version, owner) = owner(&transaction, &self.path)?.unzip();
         if version.is_none() {
             transaction.execute_batch(include_str!("schema.sql"))?;

@@ -72,20 +72,20 @@ pub struct SecretUse {
 
 /// How far a new secret has taken an old one's place, as far as their use is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Takeover<'a> {
+pub enum SecretTransition<'a> {
     /// The new one was never used.
-    NotBegun,
+    NotStarted,
     /// The old one was used after the new one was first.
     Partial(&'a SecretUse),
     /// The old one was not.
     Complete,
 }
 
-impl<'a> Takeover<'a> {
+impl<'a> SecretTransition<'a> {
     /// How far the use of a new secret has taken an old one's place.
     pub fn of(new: Option<&SecretUse>, old: Option<&'a SecretUse>) -> Self {
         let Some(new) = new else {
-            return Self::NotBegun;
+            return Self::NotStarted;
         };
         let is_later = |old: &&SecretUse| old.last_at > new.first_at;
         old.filter(is_later).map_or(Self::Complete, Self::Partial)
@@ -116,8 +116,8 @@ impl Details {
     }
 
     /// How far a new secret has taken an old one's place.
-    pub fn takeover(&self, new: &Tail, old: &Tail) -> Takeover<'_> {
-        Takeover::of(self.of_secret(new), self.of_secret(old))
+    pub fn transition(&self, new: &Tail, old: &Tail) -> SecretTransition<'_> {
+        SecretTransition::of(self.of_secret(new), self.of_secret(old))
     }
 
     /// From where the key was used at a moment: known of its last use only, and if that was the
@@ -204,7 +204,7 @@ impl UsageStore {
             };
             Ok((row.get(0)?, summary))
         };
-        self.guarded(|usage| {
+        self.with_path(|usage| {
             let mut statement = usage.connection.prepare_cached(
                 "SELECT key_id, last_at, iif(day = ?2, count, 0)
                  FROM json_each(?1) AS given
@@ -314,7 +314,7 @@ impl UsageStore {
     pub fn since(&self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
         let query = "SELECT min(day) * 86400 FROM days WHERE day <= ?1
                      HAVING min(day) IS NOT NULL";
-        self.guarded(|usage| {
+        self.with_path(|usage| {
             let mut statement = usage.connection.prepare(query)?;
             let since = statement.query_row([latest_day(now)], |row| moment(row, 0));
             Ok(since.optional()?)
@@ -323,7 +323,7 @@ impl UsageStore {
 
     /// How much of its limit a key has used in the last window that is recorded.
     pub fn used(&self, key: KeyId) -> Result<WindowUse, Error> {
-        self.guarded(|usage| used(&usage.connection, key))
+        self.with_path(|usage| used(&usage.connection, key))
     }
 
     fn rows<T>(
@@ -332,7 +332,7 @@ impl UsageStore {
         given: impl Params,
         read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, Error> {
-        self.guarded(|usage| {
+        self.with_path(|usage| {
             let mut statement = usage.connection.prepare_cached(query)?;
             let rows = statement.query_map(given, |row| read(row))?;
             Ok(rows.collect::<Result<_, _>>()?)

@@ -37,7 +37,7 @@ impl UsageStore {
     pub fn recent(&self, keys: &[KeyId], now: Timestamp) -> Result<HashMap<KeyId, Recent>, Error> {
         let keys = serde_json::to_string(keys).expect("numbers are JSON");
         let mut found = HashMap::new();
-        self.guarded(|usage| {
+        self.with_path(|usage| {
             usage.read_days(&keys, now, &mut found)?;
             usage.read_networks(&keys, now, &mut found)
         })?;

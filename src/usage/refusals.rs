@@ -69,7 +69,7 @@ impl UsageStore {
         filter: RefusalFilter<'_>,
         now: Timestamp,
     ) -> Result<RefusalSummary, Error> {
-        self.guarded(|usage| summary(&usage.connection, filter, now))
+        self.with_path(|usage| summary(&usage.connection, filter, now))
     }
 
     /// The keys whose secrets were refused with a verdict since a time.
@@ -79,7 +79,7 @@ impl UsageStore {
         since: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<KeyId>, Error> {
-        self.guarded(|usage| {
+        self.with_path(|usage| {
             if !has_table(&usage.connection)? {
                 return Ok(Vec::new());
             }
@@ -101,7 +101,7 @@ impl UsageStore {
         now: Timestamp,
     ) -> Result<HashMap<String, RefusalAddresses>, Error> {
         let mut found: HashMap<String, RefusalAddresses> = HashMap::new();
-        self.guarded(|usage| {
+        self.with_path(|usage| {
             if !has_table(&usage.connection)? {
                 return Ok(());
             }

@@ -53,7 +53,7 @@ impl UsageStore {
     }
 
     /// Does something, and names the file in whatever error comes of it.
-    pub(super) fn guarded<T>(
+    pub(super) fn with_path<T>(
         &self,
         display: impl FnOnce(&Self) -> Result<T, Error>,
     ) -> Result<T, Error> {

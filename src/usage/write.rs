@@ -34,7 +34,7 @@ impl UsageStore {
         sightings: &[UsageEvent],
         used: &[(KeyId, WindowSpend)],
     ) -> Result<Vec<WindowUse>, Error> {
-        let transaction = immediate(&mut self.connection)?;
+        let transaction = begin_immediate(&mut self.connection)?;
         write(&transaction, sightings, self.retention)?;
         let mut spend = transaction.prepare_cached(SPEND)?;
         let all = used.iter().map(|(key, used)| add(&mut spend, *key, *used));
@@ -50,12 +50,12 @@ impl UsageStore {
     ///
     /// # Errors
     /// If it cannot be recorded; then nothing was.
-    pub fn meter<T>(
+    pub fn record_request<T>(
         &mut self,
         key: Option<KeyId>,
         decide: impl FnOnce(WindowUse) -> (T, UsageEvent, Option<WindowSpend>),
     ) -> Result<T, Error> {
-        let transaction = immediate(&mut self.connection)?;
+        let transaction = begin_immediate(&mut self.connection)?;
         let used = super::read::used(&transaction, key.unwrap_or(NOBODY))?;
         let (outcome, sighting, spent) = decide(used);
         write(&transaction, &[sighting], self.retention)?;
@@ -75,7 +75,7 @@ impl UsageStore {
     pub fn forget(&mut self, keys: &[KeyId]) -> Result<(), Error> {
         let keys = serde_json::to_string(keys).expect("numbers are JSON");
         let forget = |usage: &mut Self| {
-            let transaction = immediate(&mut usage.connection)?;
+            let transaction = begin_immediate(&mut usage.connection)?;
             for table in TABLES {
                 // A record of an older version may lack some.
                 if !transaction.table_exists(None, table)? {
@@ -92,7 +92,7 @@ impl UsageStore {
     }
 }
 
-pub(super) fn immediate(connection: &mut Connection) -> Result<Transaction<'_>, Error> {
+pub(super) fn begin_immediate(connection: &mut Connection) -> Result<Transaction<'_>, Error> {
     Ok(connection.transaction_with_behavior(TransactionBehavior::Immediate)?)
 }
 

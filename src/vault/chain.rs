@@ -39,7 +39,7 @@ impl Vault {
                 return Ok(chain);
             }
         }
-        let is_log = chain.entries > 0 || had_keys(&snapshot)?;
+        let is_log = chain.entries > 0 || has_had_keys(&snapshot)?;
         if head(&snapshot)? != is_log.then_some((chain.entries, chain.head)) {
             chain.broken = Some((chain.entries + 1, "is missing: the log was cut short"));
         } else if saved.iter().any(|saved| saved.sequence() > chain.entries) {
@@ -71,14 +71,14 @@ impl Vault {
     pub fn newest(
         &self,
         id: KeyId,
-        is_such: impl Fn(&Entry) -> bool,
+        matches: impl Fn(&Entry) -> bool,
     ) -> Result<Option<Entry>, Error> {
         let query = format!("SELECT {COLUMNS} FROM log WHERE key_id = ?1 ORDER BY sequence DESC");
         let mut statement = self.connection.prepare_cached(&query)?;
         let mut rows = statement.query([id])?;
         while let Some(row) = rows.next()? {
             let entry = Line::read(row)?.entry()?;
-            if is_such(&entry) {
+            if matches(&entry) {
                 return Ok(Some(entry));
             }
         }
@@ -114,7 +114,7 @@ impl Chain {
 }
 
 /// Whether there ever was a key, and so an entry in the log.
-fn had_keys(connection: &Connection) -> Result<bool, Error> {
+fn has_had_keys(connection: &Connection) -> Result<bool, Error> {
     let query = "SELECT 1 FROM sqlite_sequence WHERE name = 'keys'";
     Ok(connection
         .query_row(query, [], |_| Ok(()))

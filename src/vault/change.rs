@@ -74,7 +74,7 @@ impl Vault {
         outcome: T,
         error: rusqlite::Error,
     ) -> Result<T, Error> {
-        self.changes.note_if(true);
+        self.changes.note_change_if(true);
         let again = Self::open(&self.path, self.wait);
         match again.and_then(|vault| log::has(&vault.connection, intended)) {
             Ok(true) if sync_folder(&self.path).is_ok() => {
@@ -122,7 +122,7 @@ impl Change<'_> {
             columns.expires_at,
             key.is_decoy,
         ])?;
-        self.give_secret(id, &key.tail)?;
+        self.set_current_secret(id, &key.tail)?;
         Ok(id)
     }
 
@@ -147,7 +147,7 @@ impl Change<'_> {
             _ => Cause::Replaced,
         };
         self.remove_secrets(id, cause)?;
-        self.give_secret(id, tail)
+        self.set_current_secret(id, tail)
     }
 
     /// Gives a key the staged secret that `after`'s tail names; the one before goes on until
@@ -164,7 +164,7 @@ impl Change<'_> {
             "UPDATE secrets SET retires_at = ?2 WHERE key_id = ?1",
             params![before.id, until],
         )?;
-        self.give_secret(before.id, &after.tail)?;
+        self.set_current_secret(before.id, &after.tail)?;
         self.log(before.id, Some(&before.key), Some(after))
     }
 
@@ -263,7 +263,7 @@ impl Change<'_> {
         log::append_of_vault(self.transaction, self.author, changes)
     }
 
-    fn give_secret(&self, id: KeyId, tail: &Tail) -> Result<(), Error> {
+    fn set_current_secret(&self, id: KeyId, tail: &Tail) -> Result<(), Error> {
         let moved = self.transaction.execute(
             "INSERT INTO secrets (key_id, tail, digest, hash, created_at, salt)
                SELECT ?1, tail, digest, hash, ?3, randomblob(32) FROM pending WHERE tail = ?2",

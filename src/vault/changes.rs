@@ -13,13 +13,13 @@ pub struct Changes {
 
 impl Changes {
     /// Notes a change, if it is one.
-    pub fn note_if(&self, is_change: bool) {
+    pub fn note_change_if(&self, is_change: bool) {
         self.is_new.fetch_or(is_change, Ordering::Relaxed);
     }
 
     /// Notes a change that is committed for certain.
     pub fn note_commit(&self) {
-        self.note_if(true);
+        self.note_change_if(true);
         self.is_committed.store(true, Ordering::Relaxed);
     }
 

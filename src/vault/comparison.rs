@@ -13,14 +13,14 @@ use crate::key::{KeyName, Status, Tail};
 #[derive(Debug, Default)]
 pub struct Comparison {
     /// Every key to which anything happens, in the order of their numbers.
-    pub affected: Vec<Affected>,
+    pub affected: Vec<AffectedKey>,
     /// What of the vault could not be read: it is left out.
     pub unread: Option<Error>,
 }
 
 /// A key to which something happens.
 #[derive(Debug)]
-pub struct Affected {
+pub struct AffectedKey {
     /// Its name afterwards, or before it goes.
     pub name: KeyName,
     /// What happens to it.
@@ -28,7 +28,7 @@ pub struct Affected {
     /// Its secrets that are refused now and accepted afterwards.
     pub revived: Vec<Tail>,
     /// Its secrets that are accepted now and refused afterwards.
-    pub stopped: Vec<Tail>,
+    pub newly_refused: Vec<Tail>,
     /// What is different about it afterwards.
     pub change: Vec<Field>,
     /// Why a secret of it that is accepted again is not accepted now; of a key that goes, whether
@@ -40,9 +40,9 @@ pub struct Affected {
     pub record: Option<Record>,
 }
 
-impl Affected {
+impl AffectedKey {
     /// The same, where it is not known what the key is now.
-    fn unexplained(self) -> Self {
+    fn without_reason(self) -> Self {
         Self {
             reason: None,
             event: None,
@@ -113,8 +113,8 @@ impl Reason {
 /// A key with its secrets and what else is stored with it, in one vault.
 struct KeyState {
     record: Record,
-    endings: Vec<SecretInfo>,
-    besides: Vec<(&'static str, String)>,
+    secrets: Vec<SecretInfo>,
+    related: Vec<(&'static str, String)>,
 }
 
 /// What may be stored of a key besides the key itself: the name, the table, and the query.
@@ -137,10 +137,10 @@ const RELATED_TABLES: [(&str, &str, &str); 3] = [
 ];
 
 /// A vault that is compared.
-struct Side<'a> {
+struct ComparedVault<'a> {
     vault: &'a Vault,
     /// What its schema has a place for besides keys.
-    besides: Vec<(&'static str, &'static str)>,
+    related: Vec<(&'static str, &'static str)>,
 }
 
 /// A key as it is now, and as it is in the backup.
@@ -152,7 +152,7 @@ impl Vault {
     /// # Errors
     /// If the backup cannot be read. What cannot be read of the vault is left out.
     pub fn compare(&self, backup: &Self, now: Timestamp) -> Result<Comparison, Error> {
-        let (here, there) = (Side::of(self)?, Side::of(backup)?);
+        let (here, there) = (ComparedVault::of(self)?, ComparedVault::of(backup)?);
         let mut comparison = Comparison::default();
         let mut ids: BTreeSet<KeyId> = backup.ids()?.into_iter().collect();
         match self.ids() {
@@ -173,7 +173,7 @@ impl Vault {
                     let affected = here.affected(&(None, then), &there, now);
                     comparison
                         .affected
-                        .extend(affected.map(Affected::unexplained));
+                        .extend(affected.map(AffectedKey::without_reason));
                 }
             }
         }
@@ -181,15 +181,15 @@ impl Vault {
     }
 }
 
-impl<'a> Side<'a> {
+impl<'a> ComparedVault<'a> {
     fn of(vault: &'a Vault) -> Result<Self, Error> {
-        let mut besides = Vec::new();
+        let mut related = Vec::new();
         for (field, table, query) in RELATED_TABLES {
             if vault.connection.table_exists(None, table)? {
-                besides.push((field, query));
+                related.push((field, query));
             }
         }
-        Ok(Self { vault, besides })
+        Ok(Self { vault, related })
     }
 
     /// The key of that number here and in the backup: one key, or two if the number was used
@@ -202,7 +202,7 @@ impl<'a> Side<'a> {
         backup: &Self,
     ) -> Vec<Pair> {
         match (present, then) {
-            (Some(present), Some(then)) if !self.is_one(id, backup) => {
+            (Some(present), Some(then)) if !self.is_same_key(id, backup) => {
                 vec![(Some(present), None), (None, Some(then))]
             }
             pair => vec![pair],
@@ -210,7 +210,7 @@ impl<'a> Side<'a> {
     }
 
     /// Whether the number means the same key in both.
-    fn is_one(&self, id: KeyId, other: &Self) -> bool {
+    fn is_same_key(&self, id: KeyId, other: &Self) -> bool {
         match (self.vault.origin(id), other.vault.origin(id)) {
             (Ok(here), Ok(there)) => here == there,
             // Of a damaged log the number has to do.
@@ -219,8 +219,8 @@ impl<'a> Side<'a> {
     }
 
     /// Whether it tells of the other's key, which it has not.
-    fn knows(&self, id: KeyId, other: &Self) -> bool {
-        matches!(self.vault.origin(id), Ok(Some(_))) && self.is_one(id, other)
+    fn has_deleted(&self, id: KeyId, other: &Self) -> bool {
+        matches!(self.vault.origin(id), Ok(Some(_))) && self.is_same_key(id, other)
     }
 
     fn held(&self, id: KeyId) -> Result<Option<KeyState>, Error> {
@@ -229,14 +229,14 @@ impl<'a> Side<'a> {
         };
         Ok(Some(KeyState {
             record,
-            endings: self.vault.secrets(id)?,
-            besides: self.facts(id)?,
+            secrets: self.vault.secrets(id)?,
+            related: self.facts(id)?,
         }))
     }
 
     fn facts(&self, id: KeyId) -> Result<Vec<(&'static str, String)>, Error> {
         let mut facts = Vec::new();
-        for &(field, query) in &self.besides {
+        for &(field, query) in &self.related {
             let mut statement = self.vault.connection.prepare_cached(query)?;
             let value: Option<Option<String>> =
                 statement.query_row([id], |row| row.get(0)).optional()?;
@@ -246,26 +246,26 @@ impl<'a> Side<'a> {
     }
 
     /// What happens to a key, if anything does.
-    fn affected(&self, pair: &Pair, backup: &Self, now: Timestamp) -> Option<Affected> {
+    fn affected(&self, pair: &Pair, backup: &Self, now: Timestamp) -> Option<AffectedKey> {
         let (present, then) = pair;
         let (good, good_then) = (
             accepted(present.as_ref(), now),
             accepted(then.as_ref(), now),
         );
         let revived = without(&good_then, &good);
-        let stopped = without(&good, &good_then);
+        let newly_refused = without(&good, &good_then);
         let change = changes(present.as_ref(), then.as_ref());
         let effect = match pair {
             _ if !revived.is_empty() => Effect::Revived,
             (Some(_), None) => Effect::Gone,
             (None, Some(_)) => Effect::Returned,
-            _ if !stopped.is_empty() => Effect::Stopped,
+            _ if !newly_refused.is_empty() => Effect::Stopped,
             _ if !change.is_empty() => Effect::Changed,
             _ => return None,
         };
         let record = &then.as_ref().or(present.as_ref())?.record;
         let (reason, event) = self.explained(pair, revived.first(), backup, now);
-        Some(Affected {
+        Some(AffectedKey {
             name: record.key.name.clone(),
             effect,
             change,
@@ -273,7 +273,7 @@ impl<'a> Side<'a> {
             event,
             record: then.as_ref().map(|then| then.record.clone()),
             revived,
-            stopped,
+            newly_refused,
         })
     }
 
@@ -286,7 +286,7 @@ impl<'a> Side<'a> {
         backup: &Self,
         now: Timestamp,
     ) -> (Option<Reason>, Option<Entry>) {
-        let deleted = |without: &Self, with: &Self, id| match without.knows(id, with) {
+        let deleted = |without: &Self, with: &Self, id| match without.has_deleted(id, with) {
             true => (Reason::Deleted, without.event(id, Reason::Deleted, None)),
             false => (Reason::Absent, None),
         };
@@ -326,26 +326,26 @@ impl<'a> Side<'a> {
 /// The tails of a key's secrets that are accepted at `now`.
 fn accepted(held: Option<&KeyState>, now: Timestamp) -> Vec<Tail> {
     let Some(KeyState {
-        record, endings, ..
+        record, secrets, ..
     }) = held
     else {
         return Vec::new();
     };
-    if !record.key.effective_status(now).is_good() {
+    if !record.key.effective_status(now).is_valid() {
         return Vec::new();
     }
-    let good = endings.iter().filter(|ending| !ending.is_retired(now));
-    good.map(|ending| ending.tail.clone()).collect()
+    let good = secrets.iter().filter(|secret| !secret.is_retired(now));
+    good.map(|secret| secret.tail.clone()).collect()
 }
 
 /// Why a secret is not accepted from what the vault holds of its key.
 fn reason(tail: &Tail, held: &KeyState, now: Timestamp) -> Reason {
     let KeyState {
-        record, endings, ..
+        record, secrets, ..
     } = held;
-    match endings.iter().find(|ending| ending.tail == *tail) {
+    match secrets.iter().find(|secret| secret.tail == *tail) {
         None => Reason::Replaced,
-        Some(ending) if ending.is_retired(now) => Reason::Retired,
+        Some(secret) if secret.is_retired(now) => Reason::Retired,
         _ if record.key.status == Status::Inactive => Reason::Deactivated,
         _ => Reason::Expired,
     }
@@ -359,7 +359,7 @@ fn changes(present: Option<&KeyState>, then: Option<&KeyState>) -> Vec<Field> {
     let mut changes = differences(Some(&present.record.key), Some(&then.record.key));
     for (field, ..) in RELATED_TABLES {
         let of = |held: &KeyState| {
-            let fact = held.besides.iter().find(|(name, _)| *name == field);
+            let fact = held.related.iter().find(|(name, _)| *name == field);
             fact.map(|(_, value)| value.clone())
         };
         let (from, to) = (of(present), of(then));

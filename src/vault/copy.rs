@@ -45,10 +45,10 @@ impl Vault {
     /// If a file already exists and is not to be replaced, the place is not safe, or the vault
     /// cannot be read whole; then there is no copy.
     pub fn copy_to(&self, path: &Path, existing: IfExists) -> Result<Copied, Error> {
-        let path = self.expect_place(path, existing)?;
+        let path = self.expect_private_folder(path, existing)?;
         let existing = match existing {
             IfExists::Keep => IfExists::Keep,
-            _ => IfExists::ReplaceIf(is_of_a_vault),
+            _ => IfExists::ReplaceIf(begins_vault),
         };
         let draft = Draft::begin(&path, FileRole::Backup, existing)?;
         let head = self.write_copy(&draft.path())?;
@@ -62,18 +62,18 @@ impl Vault {
     ///
     /// # Errors
     /// [`Error::Unsafe`], [`Error::TheVaultItself`], or if there is no such folder.
-    pub fn expect_place_for_export(&self, path: &Path) -> Result<PathBuf, Error> {
-        let path = place::resolve(path).map_err(elsewhere)?;
-        if self.consists_of(&path) {
+    pub fn expect_export_target(&self, path: &Path) -> Result<PathBuf, Error> {
+        let path = place::resolve(path).map_err(for_copy)?;
+        if self.includes(&path) {
             return Err(Error::TheVaultItself(path));
         }
         Ok(path)
     }
 
     /// The resolved path, if a copy can go there.
-    fn expect_place(&self, path: &Path, existing: IfExists) -> Result<PathBuf, Error> {
-        let path = self.expect_place_for_export(path)?;
-        match place::exists(&path).map_err(elsewhere)? {
+    fn expect_private_folder(&self, path: &Path, existing: IfExists) -> Result<PathBuf, Error> {
+        let path = self.expect_export_target(path)?;
+        match place::exists(&path).map_err(for_copy)? {
             true if matches!(existing, IfExists::Keep) => Err(Error::InTheWay(path)),
             true => self.expect_earlier(&path).map(|()| path),
             false => Ok(path),
@@ -86,7 +86,7 @@ impl Vault {
         let is_copy = |path: &Path| {
             let mut start = Vec::new();
             let read = File::open(path).and_then(|file| file.take(HEADER).read_to_end(&mut start));
-            read.is_ok() && is_of_a_vault(&start)
+            read.is_ok() && begins_vault(&start)
         };
         if !is_copy(path) {
             return Ok(());
@@ -101,8 +101,8 @@ impl Vault {
     }
 
     /// Whether SQLite would take the file for the vault or a part of it.
-    pub fn consists_of(&self, path: &Path) -> bool {
-        consists_of(&self.path, path)
+    pub fn includes(&self, path: &Path) -> bool {
+        includes(&self.path, path)
     }
 
     /// Copies all pages in one go, for a copy by and by begins anew whenever somebody writes;
@@ -123,7 +123,7 @@ impl Vault {
 
 /// Whether SQLite would take a file for the database at a path, or for a part of that; neither
 /// need be there yet.
-fn consists_of(database: &Path, path: &Path) -> bool {
+fn includes(database: &Path, path: &Path) -> bool {
     let (own, real) = (real(database), real(path));
     let is_named_so = SQLITE_SUFFIXES
         .iter()
@@ -132,13 +132,13 @@ fn consists_of(database: &Path, path: &Path) -> bool {
 }
 
 /// Whether a file that begins so is a vault, or a copy of one.
-fn is_of_a_vault(start: &[u8]) -> bool {
+fn begins_vault(start: &[u8]) -> bool {
     let application = (migrations::APPLICATION_ID as u32).to_be_bytes();
     start.starts_with(b"SQLite format 3\0") && start.get(APPLICATION) == Some(&application[..])
 }
 
 /// The same refusal, with a hint that is a copy's.
-fn elsewhere(error: Error) -> Error {
+fn for_copy(error: Error) -> Error {
     match error {
         Error::Unsafe { path, why, .. } => Error::Unsafe {
             path,

@@ -32,7 +32,7 @@ pub struct DeadSecret {
 #[derive(Debug)]
 pub enum FoundSecret {
     /// A key has it.
-    Living(Box<StoredSecret>),
+    Active(Box<StoredSecret>),
     /// A key had it.
     Dead(Box<DeadSecret>),
 }
@@ -44,7 +44,7 @@ impl Vault {
     /// If the vault cannot be read or holds a hash that must not be checked.
     pub fn stored(&self, tail: &Tail) -> Result<Option<FoundSecret>, Error> {
         match self.presented(tail)? {
-            Some(living) => Ok(Some(FoundSecret::Living(Box::new(living)))),
+            Some(living) => Ok(Some(FoundSecret::Active(Box::new(living)))),
             None => {
                 let dead = self.dead(tail)?;
                 Ok(dead.map(|dead| FoundSecret::Dead(Box::new(dead))))
@@ -105,7 +105,7 @@ impl Change<'_> {
     /// Removes all secrets of a key, for that cause if their grace period was not over.
     pub(super) fn remove_secrets(&self, id: KeyId, cause: Cause) -> Result<(), Error> {
         let now = self.now().as_second();
-        self.bury(id, |secret| {
+        self.kill_secrets(id, |secret| {
             let is_past = secret.retires_at.is_some_and(|end| end <= now);
             let is_retired = is_past || secret.retired_at.is_some();
             Some(if is_retired { Cause::Retired } else { cause })
@@ -116,13 +116,13 @@ impl Change<'_> {
     /// the end of a rotation, the next one, a new secret, or the key's end. A clock alone must
     /// not, for it may be wrong.
     pub(super) fn remove_retired(&self, id: KeyId) -> Result<(), Error> {
-        self.bury(id, |secret| secret.retires_at.map(|_| Cause::Retired))
+        self.kill_secrets(id, |secret| secret.retires_at.map(|_| Cause::Retired))
     }
 
     /// Removes the secrets of a key but the one with the tail.
     pub(super) fn remove_others(&self, id: KeyId, kept: &Tail, cause: Cause) -> Result<(), Error> {
         let kept = Value::from(kept.as_str().to_owned());
-        self.bury(id, |secret| (secret.tail != kept).then_some(cause))
+        self.kill_secrets(id, |secret| (secret.tail != kept).then_some(cause))
     }
 
     /// Forgets all dead secrets of a key: whoever presents one is a stranger.
@@ -133,7 +133,7 @@ impl Change<'_> {
     }
 
     /// Keeps what is left of the secrets of another vault, but for those that live in this one.
-    pub(super) fn adopt_dead(&self, dead: &[DeadSecret]) -> Result<(), Error> {
+    pub(super) fn import_dead(&self, dead: &[DeadSecret]) -> Result<(), Error> {
         let mut adopt = self.transaction.prepare_cached(
             "INSERT OR IGNORE INTO dead_secrets (tail, digest, key_id, key, kind, cause, died_at)
              SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
@@ -154,7 +154,7 @@ impl Change<'_> {
     }
 
     /// Removes each secret of a key for which there is a cause.
-    fn bury(
+    fn kill_secrets(
         &self,
         id: KeyId,
         cause: impl Fn(&RemovedSecret) -> Option<Cause>,
@@ -187,7 +187,7 @@ impl Change<'_> {
         }
         let forget = "DELETE FROM dead_secrets WHERE died_at < ?1";
         let mut forget = self.transaction.prepare_cached(forget)?;
-        forget.execute([self.author.keeps_dead_since.as_second()])?;
+        forget.execute([self.author.dead_retention_start.as_second()])?;
         Ok(())
     }
 }

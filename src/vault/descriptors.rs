@@ -97,7 +97,7 @@ impl OpenFile {
     /// Closes a descriptor, at once or as soon as no connection can be to its file.
     fn release(&mut self, file: File, id: FileId) {
         self.parked.push((file, id));
-        self.close_parked();
+        self.close_idle();
     }
 
     fn forget(&mut self, connection: Option<FileId>) {
@@ -105,10 +105,10 @@ impl OpenFile {
         if let Some(at) = at {
             self.connections.swap_remove(at);
         }
-        self.close_parked();
+        self.close_idle();
     }
 
-    fn close_parked(&mut self) {
+    fn close_idle(&mut self) {
         let connections = &self.connections;
         let is_needed = |id| {
             let may_be = |file: &Option<FileId>| file.is_none_or(|file| file == id);

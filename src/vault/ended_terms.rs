@@ -51,7 +51,7 @@ const OWNER: &str = "SELECT key_id FROM secrets WHERE tail = ?1";
 
 /// The end of a secret that was seen, but not noted yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SeenEnd {
+pub struct ObservedEnd {
     /// The secret's last 16 characters.
     pub tail: Tail,
     /// When its key was to expire then; a key that was extended since is another matter.
@@ -91,7 +91,7 @@ impl Vault {
     pub fn note_seen<'a>(
         &mut self,
         author: &Author,
-        seen: impl Iterator<Item = &'a SeenEnd>,
+        seen: impl Iterator<Item = &'a ObservedEnd>,
         since: Option<Head>,
     ) -> Result<(), Error> {
         match self.has_ends()? {
@@ -144,7 +144,7 @@ impl Vault {
 
     /// The keys of which something was seen to have ended that, by the clock, has not: what was
     /// seen then, or what is seen now, was seen by a wrong clock.
-    pub fn ended_ahead(&self, now: Timestamp) -> Result<Vec<Record>, Error> {
+    pub fn ended_early(&self, now: Timestamp) -> Result<Vec<Record>, Error> {
         if !self.has_ends()? {
             return Ok(Vec::new());
         }
@@ -168,7 +168,7 @@ impl Vault {
         let told: BTreeSet<KeyId> = told.iter().map(|record| record.id).collect();
         let newest = self.newest_entry()?.map(|entry| entry.at);
         self.change(author, |change| {
-            let revived = change.forget_ends_ahead(&told)?;
+            let revived = change.forget_early_ends(&told)?;
             change.note(&[Field {
                 field: "clock".to_owned(),
                 from: newest.map(|at| at.to_string()),
@@ -193,7 +193,7 @@ impl Change<'_> {
 
     fn note_seen<'a>(
         &self,
-        all: impl Iterator<Item = &'a SeenEnd>,
+        all: impl Iterator<Item = &'a ObservedEnd>,
         since: Option<Head>,
     ) -> Result<(), Error> {
         let has_accepted = |head| has_accepted_clock(self.transaction, head);
@@ -207,19 +207,19 @@ impl Change<'_> {
                 continue;
             };
             if let Ok(Some(found)) = keys::by_id(self.transaction, id) {
-                self.write_ends(&found, &seen.noted(&found.key))?;
+                self.write_ends(&found, &seen.with_end_recorded(&found.key))?;
             }
         }
         Ok(())
     }
 
-    fn forget_ends_ahead(&self, told: &BTreeSet<KeyId>) -> Result<Vec<KeyName>, Error> {
+    fn forget_early_ends(&self, told: &BTreeSet<KeyId>) -> Result<Vec<KeyName>, Error> {
         let now = self.now();
         let mut names = Vec::new();
         let ahead = ids(self.transaction, AHEAD, now, -1)?;
         for id in ahead.into_iter().filter(|id| told.contains(id)) {
             if let Ok(Some(found)) = keys::by_id(self.transaction, id) {
-                self.write_ends(&found, &unseen(&found.key, now))?;
+                self.write_ends(&found, &without_early_end(&found.key, now))?;
                 names.push(found.key.name);
             }
         }
@@ -245,22 +245,22 @@ impl Change<'_> {
     }
 }
 
-impl SeenEnd {
+impl ObservedEnd {
     /// The key with this end noted, if it was to end then still.
-    fn noted(&self, key: &Key) -> Key {
+    fn with_end_recorded(&self, key: &Key) -> Key {
         let is_over = |end: Option<Timestamp>| end.is_some_and(|end| end <= self.at);
-        let mut noted = key.clone();
+        let mut with_end_recorded = key.clone();
         if key.expires_at == self.expires_at && is_over(key.expires_at) {
-            noted.expired_at.get_or_insert(self.at);
+            with_end_recorded.expired_at.get_or_insert(self.at);
         }
-        let retiring = noted.retiring.as_mut();
+        let retiring = with_end_recorded.retiring.as_mut();
         if let Some(old) = retiring.filter(|old| old.tail == self.tail)
             && Some(old.until) == self.retires_at
             && is_over(self.retires_at)
         {
             old.retired_at.get_or_insert(self.at);
         }
-        noted
+        with_end_recorded
     }
 }
 
@@ -276,7 +276,9 @@ fn has_accepted_clock(connection: &Connection, since: Head) -> Result<bool, Erro
 
 /// The key with what has ended by `now` noted.
 fn ended(key: &Key, now: Timestamp) -> Key {
-    let note = |noted: Option<Timestamp>, is_over: bool| noted.or(is_over.then_some(now));
+    let note = |with_end_recorded: Option<Timestamp>, is_over: bool| {
+        with_end_recorded.or(is_over.then_some(now))
+    };
     Key {
         expired_at: note(key.expired_at, key.has_expired(now)),
         retiring: key.retiring.clone().map(|old| {
@@ -290,7 +292,7 @@ fn ended(key: &Key, now: Timestamp) -> Key {
 }
 
 /// The key without what was noted and, by the clock, has not ended.
-fn unseen(key: &Key, now: Timestamp) -> Key {
+fn without_early_end(key: &Key, now: Timestamp) -> Key {
     let is_past = |end: Option<Timestamp>| end.is_none_or(|end| end <= now);
     Key {
         expired_at: key.expired_at.filter(|_| is_past(key.expires_at)),

@@ -45,7 +45,7 @@ impl Vault {
 
     /// Hands over every secret that is good at `now`, or that cannot be understood, in the order
     /// in which the keys were made, a key's current one before its old one.
-    pub fn each_good<E: From<Error>>(
+    pub fn each_valid<E: From<Error>>(
         &self,
         kind: Option<Kind>,
         now: Timestamp,
@@ -63,8 +63,8 @@ impl Vault {
         let kind = kind.map(Kind::word);
         let mut rows = statement.query([kind]).map_err(Error::from)?;
         while let Some(row) = rows.next().map_err(Error::from)? {
-            match good(row, now) {
-                Ok(good) => good
+            match valid_secrets(row, now) {
+                Ok(valid_secrets) => valid_secrets
                     .into_iter()
                     .flatten()
                     .try_for_each(|one| take(Ok(one)))?,
@@ -76,9 +76,9 @@ impl Vault {
 }
 
 /// The row's secrets that are good: the current one, and the one before.
-fn good(row: &Row<'_>, now: Timestamp) -> Result<[Option<ValidSecret>; 2], Error> {
+fn valid_secrets(row: &Row<'_>, now: Timestamp) -> Result<[Option<ValidSecret>; 2], Error> {
     let found = record(row)?;
-    if !found.key.effective_status(now).is_good() {
+    if !found.key.effective_status(now).is_valid() {
         return Ok([None, None]);
     }
     let old = found.key.retiring_at(now).cloned();

@@ -27,7 +27,7 @@ const NETWORK_FILE_SYSTEMS: [FsType; 4] = [
 
 /// A vault as it was found, in memory.
 #[derive(Debug)]
-pub struct Examined {
+pub struct InspectedVault {
     /// The vault, its schema brought up to date.
     pub vault: Vault,
     /// The version of the schema that it was found with.
@@ -62,7 +62,7 @@ pub enum LeftoverKind {
 
 /// A secret whose hash is not what new ones have.
 #[derive(Debug)]
-pub struct OddHash {
+pub struct WeakHash {
     /// Whose it is.
     pub key: String,
     /// Whether checking it is refused, as it asks for too much; otherwise it is too cheap.
@@ -70,7 +70,7 @@ pub struct OddHash {
 }
 
 /// What is wrong with the place of a vault's file, as every command sees it.
-pub fn place_faults(path: &Path) -> Vec<Error> {
+pub fn file_faults(path: &Path) -> Vec<Error> {
     let resolved = place::resolve(path);
     let file = place::exists(resolved.as_deref().unwrap_or(path));
     let file = match file {
@@ -95,7 +95,7 @@ pub fn is_elsewhere(path: &Path) -> bool {
 ///
 /// # Errors
 /// If it is not a regular file, not a vault that is known here, busy, or in WAL mode.
-pub fn examine(path: &Path, wait: std::time::Duration) -> Result<Examined, Error> {
+pub fn examine(path: &Path, wait: std::time::Duration) -> Result<InspectedVault, Error> {
     let found = fs::symlink_metadata(path);
     if !found.is_ok_and(|found| found.is_file()) {
         return Err(Error::NotAVault(path.to_owned()));
@@ -122,7 +122,7 @@ pub fn examine(path: &Path, wait: std::time::Duration) -> Result<Examined, Error
     let mut vault = Vault::of(memory, path.to_owned());
     // What is damaged may not be brought up to date; it is looked at as it is.
     let _ = migrations::migrate_own(&mut vault.connection);
-    Ok(Examined {
+    Ok(InspectedVault {
         vault,
         schema,
         known,
@@ -134,7 +134,7 @@ impl Vault {
     ///
     /// # Errors
     /// [`Error::Foreign`], or if the vault cannot be read.
-    pub fn expect_nothing_foreign(&self) -> Result<(), Error> {
+    pub fn expect_no_foreign_schema(&self) -> Result<(), Error> {
         let (version, _) = migrations::versions(&self.connection)?;
         schema::expect(&self.connection, version)
     }
@@ -143,7 +143,7 @@ impl Vault {
     ///
     /// # Errors
     /// [`Error::Damaged`] with the first findings.
-    pub fn expect_whole(&self) -> Result<(), Error> {
+    pub fn check_pages(&self) -> Result<(), Error> {
         self.check_integrity()?;
         let query = "SELECT DISTINCT \"table\", parent FROM pragma_foreign_key_check";
         let mut statement = self.connection.prepare(query)?;
@@ -174,7 +174,7 @@ impl Vault {
     }
 
     /// The secrets whose hashes are dearer or cheaper to check than they should be.
-    pub fn odd_hashes(&self) -> Result<Vec<OddHash>, Error> {
+    pub fn odd_hashes(&self) -> Result<Vec<WeakHash>, Error> {
         let query = "SELECT keys.name, secrets.digest, secrets.hash FROM secrets
                      LEFT JOIN keys ON keys.id = secrets.key_id ORDER BY keys.name";
         let mut statement = self.connection.prepare(query)?;
@@ -190,7 +190,7 @@ impl Vault {
             if !is_refused && !hash.is_some_and(Hash::is_cheap) {
                 continue;
             }
-            odd.push(OddHash {
+            odd.push(WeakHash {
                 key: name.unwrap_or_else(|| "?".to_owned()),
                 is_refused,
             });

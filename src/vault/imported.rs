@@ -25,7 +25,7 @@ impl Vault {
 
     /// Keeps what the next change writes in memory until its end, however much that is: SQLite
     /// would let nobody read from the moment on at which it begins to write to the file.
-    pub fn gather_changes(&self) -> Result<(), Error> {
+    pub fn buffer_changes(&self) -> Result<(), Error> {
         Ok(self.connection.execute_batch("PRAGMA cache_spill = OFF")?)
     }
 }

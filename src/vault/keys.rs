@@ -273,7 +273,7 @@ pub(super) fn verifier(row: &Row<'_>, column: usize) -> Result<Verifier, HashErr
     Verifier::new(digest, hash).ok_or(HashError::Missing)
 }
 
-pub(super) fn ending(row: &Row<'_>) -> Result<SecretInfo, Error> {
+pub(super) fn tail_phrase(row: &Row<'_>) -> Result<SecretInfo, Error> {
     Ok(SecretInfo {
         tail: parsed(row, 1)?,
         created_at: timestamp(row.get(2)?)?,

@@ -46,7 +46,7 @@ pub struct Author {
     /// The clock, in whole seconds.
     pub clock: Timestamp,
     /// Dead secrets from before that time are forgotten where another joins them.
-    pub keeps_dead_since: Timestamp,
+    pub dead_retention_start: Timestamp,
 }
 
 /// One thing about a key that an event changed.

@@ -69,10 +69,10 @@ impl Vault {
         &self,
         last: &mut i64,
         order: LogOrder,
-        sought: &LogFilter,
+        log_filter: &LogFilter,
         mut take: impl FnMut(Entry),
     ) -> Result<bool, Error> {
-        let (condition, [key, since, until, commands]) = sought.condition();
+        let (condition, [key, since, until, commands]) = log_filter.condition();
         let (after, direction) = match order {
             LogOrder::Oldest => (">", "ASC"),
             LogOrder::Newest => ("<", "DESC"),
@@ -94,8 +94,8 @@ impl Vault {
     }
 
     /// The newest entry before the last `count` of those that are sought; 0 if there is none.
-    pub fn log_before_last(&self, count: u32, sought: &LogFilter) -> Result<i64, Error> {
-        let (condition, [key, since, until, commands]) = sought.condition();
+    pub fn log_before_last(&self, count: u32, log_filter: &LogFilter) -> Result<i64, Error> {
+        let (condition, [key, since, until, commands]) = log_filter.condition();
         let query = format!(
             "SELECT sequence FROM log WHERE {condition} ORDER BY sequence DESC LIMIT 1 OFFSET ?1"
         );

@@ -11,7 +11,7 @@ impl Change<'_> {
     /// # Errors
     /// [`Error::NoSuchKey`] if there is none; [`Error::Contradicted`] if it is not.
     pub fn find(&self, name: &KeyName) -> Result<Record, Error> {
-        let found = self.find_as_is(name)?;
+        let found = self.find_unverified(name)?;
         match self.contradictions(&found)?.into_iter().next() {
             None => Ok(found),
             Some(contradiction) => Err(Error::Contradicted(contradiction)),
@@ -27,7 +27,7 @@ impl Change<'_> {
     ///
     /// # Errors
     /// [`Error::NoSuchKey`] if there is none.
-    pub fn find_as_is(&self, name: &KeyName) -> Result<Record, Error> {
+    pub fn find_unverified(&self, name: &KeyName) -> Result<Record, Error> {
         keys::find(self.transaction, name)
     }
 
@@ -37,7 +37,7 @@ impl Change<'_> {
     /// # Errors
     /// [`Error::Changed`] if it is not.
     pub fn expect(&self, seen: &Record) -> Result<Record, Error> {
-        self.expect_as_is(seen)?;
+        self.expect_unedited(seen)?;
         self.find(&seen.key.name)
     }
 
@@ -45,9 +45,9 @@ impl Change<'_> {
     ///
     /// # Errors
     /// [`Error::Changed`] if it is not what it was.
-    pub fn expect_as_is(&self, seen: &Record) -> Result<Record, Error> {
+    pub fn expect_unedited(&self, seen: &Record) -> Result<Record, Error> {
         let now = self.now();
-        match self.find_as_is(&seen.key.name) {
+        match self.find_unverified(&seen.key.name) {
             Ok(found) if found.id == seen.id && found.key.at(now) == seen.key.at(now) => Ok(found),
             Ok(_) | Err(Error::NoSuchKey(_)) => Err(Error::Changed(seen.key.name.clone())),
             Err(error) => Err(error),

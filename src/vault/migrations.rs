@@ -52,7 +52,9 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Er
 /// As [`migrate`], but leaves an older vault that cannot be written as it is: it can be read.
 pub(super) fn migrate_if_writable(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     match migrate(connection, path) {
-        Err(Error::ReadOnly) if version(connection)? >= OLDEST_READABLE => lend(connection),
+        Err(Error::ReadOnly) if version(connection)? >= OLDEST_READABLE => {
+            add_missing_columns(connection)
+        }
         outcome => outcome,
     }
 }
@@ -64,7 +66,7 @@ const NO_DEAD_SECRETS: &str = "CREATE TEMP VIEW dead_secrets AS
 
 /// Lends an older vault, for this connection only, the columns and the table that it lacks, so
 /// that it is read as the newest ones are.
-fn lend(connection: &Connection) -> Result<(), Error> {
+fn add_missing_columns(connection: &Connection) -> Result<(), Error> {
     connection.execute_batch("PRAGMA temp_store = MEMORY")?;
     for (table, columns) in ADDED_COLUMNS {
         let mut lent = String::new();

@@ -20,10 +20,10 @@ pub struct PastOwner {
 impl Vault {
     /// Which of the tails were a key's once and are no longer. Nothing is left of the secrets
     /// to compare, so that a tail is all that is known of them.
-    pub fn former(&self, tails: &[&Tail]) -> Result<HashMap<String, PastOwner>, Error> {
-        let mut former = HashMap::new();
+    pub fn past_owners(&self, tails: &[&Tail]) -> Result<HashMap<String, PastOwner>, Error> {
+        let mut past_owners = HashMap::new();
         if tails.is_empty() {
-            return Ok(former);
+            return Ok(past_owners);
         }
         let asked: HashSet<&str> = tails.iter().map(|tail| tail.as_str()).collect();
         let mut statement = self.connection.prepare(
@@ -37,10 +37,10 @@ impl Vault {
             };
             if asked.contains(tail.as_str()) {
                 let (name, until) = (row.get(0)?, timestamp(row.get(1)?)?);
-                former.insert(tail, PastOwner { name, until });
+                past_owners.insert(tail, PastOwner { name, until });
             }
         }
-        Ok(former)
+        Ok(past_owners)
     }
 }
 

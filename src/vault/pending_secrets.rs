@@ -10,7 +10,7 @@ pub(super) const PENDING_LIFETIME: i64 = 3_600;
 
 impl Vault {
     /// What is kept of the pending secret with that tail, if there is one.
-    pub fn staged(&self, tail: &Tail) -> Result<Option<Verifier>, Error> {
+    pub fn pending(&self, tail: &Tail) -> Result<Option<Verifier>, Error> {
         let query = "SELECT digest, hash FROM pending WHERE tail = ?1";
         let mut statement = self.connection.prepare_cached(query)?;
         let found = statement
@@ -43,7 +43,7 @@ impl Change<'_> {
     }
 
     /// Drops every secret that is in waiting.
-    pub(super) fn forget_staged(&self) -> Result<(), Error> {
+    pub(super) fn forget_pending(&self) -> Result<(), Error> {
         self.transaction.execute("DELETE FROM pending", [])?;
         Ok(())
     }

@@ -27,19 +27,19 @@ const GROUP_AND_OTHERS: u32 = 0o077;
 /// the vault through it.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, Error> {
     if is_of_folder(path) {
-        return Err(folder_instead(path));
+        return Err(is_a_folder(path));
     }
     let folder = folder_of(path);
     let walk = FolderWalk::to(path, FinalLink::Stay).map_err(|source| match source.kind() {
         ErrorKind::NotFound => Error::Missing(path.to_owned()),
-        ErrorKind::IsADirectory => folder_instead(path),
+        ErrorKind::IsADirectory => is_a_folder(path),
         _ => Error::Io {
             doing: "open the folder",
             path: folder.to_owned(),
             source,
         },
     })?;
-    expect_ours(&walk)?;
+    expect_trusted(&walk)?;
     if walk.is_shared() {
         let path = walk.real.clone();
         return Err(refused(&OtherWriter {
@@ -50,7 +50,7 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, Error> {
     Ok(walk.path())
 }
 
-fn folder_instead(path: &Path) -> Error {
+fn is_a_folder(path: &Path) -> Error {
     Error::Unsafe {
         path: path.to_owned(),
         why: "is a folder",
@@ -70,14 +70,14 @@ pub(super) fn make_folder(path: &Path) -> Result<(), Error> {
     let Some(highest) = missing.last() else {
         return Ok(());
     };
-    expect_ours(&FolderWalk::into(folder_of(highest)).map_err(failed)?)?;
+    expect_trusted(&FolderWalk::into(folder_of(highest)).map_err(failed)?)?;
     make_folders(&missing).map_err(failed)
 }
 
 /// Makes sure that nobody else could put another file, or another folder further up, in the
 /// vault's place.
-fn expect_ours(walk: &FolderWalk) -> Result<(), Error> {
-    walk.expect_ours().map_err(|other| refused(&other))
+fn expect_trusted(walk: &FolderWalk) -> Result<(), Error> {
+    walk.expect_trusted().map_err(|other| refused(&other))
 }
 
 fn refused(other: &OtherWriter) -> Error {
@@ -102,7 +102,7 @@ pub(super) fn exists(path: &Path) -> Result<bool, Error> {
             });
         }
     };
-    match fault(&found) {
+    match file_fault(&found) {
         None => Ok(true),
         Some((why, hint)) => Err(Error::Unsafe {
             path: path.to_owned(),
@@ -118,7 +118,7 @@ pub(super) fn is_empty(path: &Path) -> bool {
 }
 
 /// What is wrong with the vault's file, and the hint.
-fn fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
+fn file_fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
     let kind = file.file_type();
     if kind.is_symlink() {
         Some(("is a symbolic link", "name the file itself with --vault"))

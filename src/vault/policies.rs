@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use rusqlite::{Connection, Row, params};
 
 use super::column::optional;
-use super::keys::ending;
+use super::keys::tail_phrase;
 use super::{Change, Error, Field, KeyId, Record, SecretInfo, Vault, differences};
-use crate::key::{Key, OwnPolicy, Term};
+use crate::key::{Key, KeyPolicy, Term};
 
 impl Vault {
     /// The rules of their own that these keys have; those that have none are left out.
-    pub fn policies(&self, keys: &[KeyId]) -> Result<HashMap<KeyId, OwnPolicy>, Error> {
+    pub fn policies(&self, keys: &[KeyId]) -> Result<HashMap<KeyId, KeyPolicy>, Error> {
         // A vault that could not be brought up to date has no such table.
         match self.connection.table_exists(None, "policies")? {
             true => policies(&self.connection, keys),
@@ -20,7 +20,7 @@ impl Vault {
     }
 
     /// The rules of its own that a key has.
-    pub fn policy(&self, key: KeyId) -> Result<OwnPolicy, Error> {
+    pub fn policy(&self, key: KeyId) -> Result<KeyPolicy, Error> {
         Ok(self.policies(&[key])?.remove(&key).unwrap_or_default())
     }
 
@@ -33,7 +33,10 @@ impl Vault {
         let mut rows = statement.query([json(keys)])?;
         let mut found: HashMap<KeyId, Vec<SecretInfo>> = HashMap::new();
         while let Some(row) = rows.next()? {
-            found.entry(row.get(0)?).or_default().push(ending(row)?);
+            found
+                .entry(row.get(0)?)
+                .or_default()
+                .push(tail_phrase(row)?);
         }
         Ok(found)
     }
@@ -41,7 +44,7 @@ impl Vault {
 
 impl Change<'_> {
     /// The rules of its own that a key has.
-    pub fn policy(&self, key: KeyId) -> Result<OwnPolicy, Error> {
+    pub fn policy(&self, key: KeyId) -> Result<KeyPolicy, Error> {
         Ok(policies(self.transaction, &[key])?
             .remove(&key)
             .unwrap_or_default())
@@ -56,7 +59,7 @@ impl Change<'_> {
         &self,
         before: &Record,
         after: &Key,
-        policy: &OwnPolicy,
+        policy: &KeyPolicy,
     ) -> Result<Vec<Field>, Error> {
         let mut fields = differences(Some(&before.key), Some(after));
         fields.extend(policy_differences(&self.policy(before.id)?, policy));
@@ -68,8 +71,8 @@ impl Change<'_> {
         Ok(fields)
     }
 
-    fn write_policy(&self, key: KeyId, policy: &OwnPolicy) -> Result<(), Error> {
-        if *policy == OwnPolicy::default() {
+    fn write_policy(&self, key: KeyId, policy: &KeyPolicy) -> Result<(), Error> {
+        if *policy == KeyPolicy::default() {
             let forget = "DELETE FROM policies WHERE key_id = ?1";
             self.transaction.execute(forget, [key])?;
             return Ok(());
@@ -83,7 +86,7 @@ impl Change<'_> {
     }
 }
 
-fn policies(connection: &Connection, keys: &[KeyId]) -> Result<HashMap<KeyId, OwnPolicy>, Error> {
+fn policies(connection: &Connection, keys: &[KeyId]) -> Result<HashMap<KeyId, KeyPolicy>, Error> {
     let mut statement = connection.prepare_cached(
         "SELECT key_id, rotate_every, unused FROM json_each(?1) AS given
          JOIN policies ON key_id = given.value",
@@ -97,15 +100,15 @@ fn policies(connection: &Connection, keys: &[KeyId]) -> Result<HashMap<KeyId, Ow
 }
 
 /// A key's own rules, in the columns after its number.
-fn policy(row: &Row<'_>) -> Result<OwnPolicy, Error> {
-    Ok(OwnPolicy {
+fn policy(row: &Row<'_>) -> Result<KeyPolicy, Error> {
+    Ok(KeyPolicy {
         rotate_every: optional(row, 1)?,
         unused: optional(row, 2)?,
     })
 }
 
 /// What is different about a key's own rules, as the log tells it.
-fn policy_differences(before: &OwnPolicy, after: &OwnPolicy) -> Vec<Field> {
+fn policy_differences(before: &KeyPolicy, after: &KeyPolicy) -> Vec<Field> {
     let pairs = facts(before).into_iter().zip(facts(after));
     let differences = pairs.filter(|((_, from), (_, to))| from != to);
     let fields = differences.map(|((field, from), (_, to))| Field {
@@ -117,7 +120,7 @@ fn policy_differences(before: &OwnPolicy, after: &OwnPolicy) -> Vec<Field> {
 }
 
 /// What the log tells of a key's own rules.
-fn facts(policy: &OwnPolicy) -> [(&'static str, Option<String>); 2] {
+fn facts(policy: &KeyPolicy) -> [(&'static str, Option<String>); 2] {
     let text = |term: Option<Term>| term.map_or("policy".to_owned(), |term| term.to_string());
     [
         ("rotate_every", Some(text(policy.rotate_every))),

@@ -63,17 +63,17 @@ impl Vault {
         &mut self,
         author: &Author,
         present: &CurrentVault,
-        stopped: &[Record],
+        deactivated: &[Record],
         changes: &[Field],
     ) -> Result<(), Error> {
         let last = present.last_number();
         let present = present.vault.as_ref();
         let dead = present.map(|vault| vault.all_as_dead(author.clock));
         self.change(author, |change| {
-            change.forget_staged()?;
-            change.adopt_dead(&dead.unwrap_or_default())?;
+            change.forget_pending()?;
+            change.import_dead(&dead.unwrap_or_default())?;
             change.number_above(last)?;
-            for record in stopped {
+            for record in deactivated {
                 let key = Key {
                     status: Status::Inactive,
                     ..record.key.clone()
@@ -153,7 +153,7 @@ impl CurrentVault {
             vault => vault?,
         };
         let found = schema::identify(&vault.connection, &vault.path);
-        present.trouble = match found.and_then(|found| sound(&vault, found)) {
+        present.trouble = match found.and_then(|found| expect_readable(&vault, found)) {
             Ok(DatabaseKind::Empty) => return Ok(present),
             Ok(DatabaseKind::Vault) => None,
             Err(error @ Error::Foreign(_)) => Some(error),
@@ -264,7 +264,7 @@ impl CurrentVault {
 }
 
 /// What was found, if it can be read whole.
-fn sound(vault: &Vault, found: DatabaseKind) -> Result<DatabaseKind, Error> {
+fn expect_readable(vault: &Vault, found: DatabaseKind) -> Result<DatabaseKind, Error> {
     if found == DatabaseKind::Vault {
         vault.check_integrity()?;
     }

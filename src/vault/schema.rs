@@ -26,8 +26,8 @@ pub(super) fn expect(connection: &Connection, version: i64) -> Result<(), Error>
     if version == MIGRATIONS.len() as i64 && fingerprint(&found) == SCHEMA_HASH {
         return Ok(());
     }
-    let made = objects(&made(version)?)?;
-    match difference(&found, &made) {
+    let migrated = objects(&migrated(version)?)?;
+    match difference(&found, &migrated) {
         None => Ok(()),
         Some(difference) => Err(Error::Foreign(difference)),
     }
@@ -100,25 +100,25 @@ fn fingerprint(objects: &Objects) -> String {
 }
 
 /// A schema as its migrations make it.
-fn made(version: i64) -> Result<Connection, Error> {
-    let mut made = Connection::open_in_memory()?;
+fn migrated(version: i64) -> Result<Connection, Error> {
+    let mut migrated = Connection::open_in_memory()?;
     let count = usize::try_from(version).unwrap_or_default();
-    migrations::migrate_fresh(&MIGRATIONS[..count.min(MIGRATIONS.len())], &mut made)?;
-    Ok(made)
+    migrations::migrate_fresh(&MIGRATIONS[..count.min(MIGRATIONS.len())], &mut migrated)?;
+    Ok(migrated)
 }
 
 /// What of the schema is not as it was made.
-fn difference(found: &Objects, made: &Objects) -> Option<String> {
+fn difference(found: &Objects, migrated: &Objects) -> Option<String> {
     let told =
         |(kind, name): &(String, String)| format!("{kind} `{}`", crate::key::escape_controls(name));
     for (object, text) in found {
-        match made.get(object) {
-            Some(made) if made == text => {}
+        match migrated.get(object) {
+            Some(migrated) if migrated == text => {}
             Some(_) => return Some(format!("an altered {}", told(object))),
             None => return Some(format!("an unexpected {}", told(object))),
         }
     }
-    let missing = made.keys().find(|object| !found.contains_key(*object));
+    let missing = migrated.keys().find(|object| !found.contains_key(*object));
     missing.map(|object| format!("no {}", told(object)))
 }
 
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn the_newest_schema_is_the_one_that_the_migrations_make() {
-        let newest = made(MIGRATIONS.len() as i64).expect("the schema");
+        let newest = migrated(MIGRATIONS.len() as i64).expect("the schema");
         assert_eq!(
             fingerprint(&objects(&newest).expect("its objects")),
             SCHEMA_HASH
@@ -151,7 +151,7 @@ mod tests {
             ("DROP INDEX log_key", "no index `log_key`"),
         ] {
             for version in 4..=MIGRATIONS.len() as i64 {
-                let schema = made(version).expect("the schema");
+                let schema = migrated(version).expect("the schema");
                 expect(&schema, version).expect("nothing foreign");
                 schema.execute_batch(change).expect("a change");
                 match expect(&schema, version) {

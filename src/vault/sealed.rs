@@ -37,7 +37,7 @@ impl Vault {
     pub fn expect_no_default(&self) -> Result<(), Error> {
         match self.default_id()? {
             None => Ok(()),
-            Some(id) => taken(self.by_id(id)?),
+            Some(id) => expect_username_free(self.by_id(id)?),
         }
     }
 
@@ -77,7 +77,7 @@ impl Change<'_> {
     pub fn expect_no_default(&self) -> Result<(), Error> {
         match default_id(self.transaction)? {
             None => Ok(()),
-            Some(id) => taken(keys::by_id(self.transaction, id)?),
+            Some(id) => expect_username_free(keys::by_id(self.transaction, id)?),
         }
     }
 
@@ -162,7 +162,7 @@ impl Change<'_> {
     }
 }
 
-fn taken(record: Option<Record>) -> Result<(), Error> {
+fn expect_username_free(record: Option<Record>) -> Result<(), Error> {
     record.map_or(Ok(()), |record| Err(Error::DefaultTaken(record.key.name)))
 }
 

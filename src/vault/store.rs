@@ -85,7 +85,7 @@ impl Vault {
     }
 
     /// Tells these of every change that is made through it.
-    pub fn telling(self, changes: &Changes) -> Self {
+    pub fn reporting_to(self, changes: &Changes) -> Self {
         let changes = changes.clone();
         Self { changes, ..self }
     }

@@ -82,7 +82,7 @@ impl ChangeWatch {
 
     /// The same, with the counter at hand without a system call where the file system allows
     /// that.
-    pub fn at_hand(self) -> Self {
+    pub fn mapped(self) -> Self {
         Self {
             page: FirstPage::of(&self.header),
             ..self

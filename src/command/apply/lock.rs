@@ -41,7 +41,7 @@ impl ApplyLock {
                     // Who had it before may have removed it.
                     Ok(false) if Instant::now() < end => sleep(RETRY_INTERVAL),
                     Ok(false) => return Err(busy()),
-                    Err(error) => return Err(unclear(&path, &error)),
+                    Err(error) => return Err(cannot_lock(&path, &error)),
                 },
                 Ok(None) => return Err(busy()),
                 Err(_) => return Ok(None),
@@ -64,7 +64,7 @@ fn open(path: &Path) -> std::io::Result<File> {
     options.custom_flags(flags.bits()).open(path)
 }
 
-fn unclear(path: &Path, error: &io::Error) -> Error {
+fn cannot_lock(path: &Path, error: &io::Error) -> Error {
     let message = format!("cannot access the lock file `{}`: {error}", path.display());
     Error::new(ExitStatus::Trouble, message).with_hint("check the file system that the vault is on")
 }

@@ -13,7 +13,7 @@ use crate::process::DeferredSignals;
 use crate::vault::{Action, Author, Vault};
 
 /// What all steps of a plan that is carried out have in common.
-pub(super) struct Work<'a> {
+pub(super) struct ApplyRun<'a> {
     pub(super) scheme: &'a Scheme<'a>,
     /// The keys to delete.
     pub(super) deleted: Vec<KeyName>,
@@ -28,7 +28,7 @@ pub(super) struct Work<'a> {
 pub(super) fn together(steps: &[Step<'_>]) -> usize {
     let mut files = HashSet::new();
     let mut is_apart = |step: &&Step<'_>| {
-        let file = step.made().and_then(|wanted| wanted.place.file());
+        let file = step.created().and_then(|wanted| wanted.place.file());
         file.is_some_and(|file| files.insert(files::real(file)))
     };
     let apart = steps.iter().take(BATCH_SIZE).take_while(&mut is_apart);
@@ -38,12 +38,12 @@ pub(super) fn together(steps: &[Step<'_>]) -> usize {
 /// Creates keys and delivers their secrets: the result of each.
 pub(super) fn create(
     steps: &[Step<'_>],
-    work: &Work<'_>,
+    work: &ApplyRun<'_>,
     vault: &mut Vault,
     context: &Context,
 ) -> Vec<Result<(), Error>> {
     let author = context.author(Action::Apply);
-    let wanted: Vec<_> = steps.iter().filter_map(Step::made).collect();
+    let wanted: Vec<_> = steps.iter().filter_map(Step::created).collect();
     let begin = |wanted: &&WantedKey| work.new_key(wanted, &author, context);
     let begun: Vec<_> = wanted.iter().map(begin).collect();
     let ready: Vec<_> = begun.iter().flatten().collect();
@@ -58,7 +58,7 @@ pub(super) fn create(
     begun.into_iter().zip(wanted).map(end).collect()
 }
 
-impl<'a> Work<'a> {
+impl<'a> ApplyRun<'a> {
     fn new_key(
         &'a self,
         wanted: &WantedKey,
@@ -66,7 +66,7 @@ impl<'a> Work<'a> {
         context: &'a Context,
     ) -> Result<NewKey<'a>, Error> {
         let secret = self.supply.take(wanted.kind)?;
-        let generated = Username::made_up(random()?);
+        let generated = Username::generated(random()?);
         let key = wanted.key(&context.settings, generated, secret.tail(), author.clock)?;
         let signals = Some(self.signals.clone());
         Ok(NewKey {

@@ -36,7 +36,7 @@ pub(super) fn inspect(
     };
     if matches!(step.action, StepAction::Create(_)) {
         let target = scheme.target(wanted, deleted, None);
-        let fits = expect_folder(&wanted.place).and_then(|()| target.expect_fit(vault));
+        let fits = expect_folder(&wanted.place).and_then(|()| target.expect_accepts(vault));
         let found = fits.and_then(|()| replaced(wanted, vault));
         step.replaced = found.map_err(|error| mistake(wanted, &error))?;
         return Ok(());

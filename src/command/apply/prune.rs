@@ -44,10 +44,10 @@ impl<'a> UnmanagedKeys<'a> {
             return Self(Vec::new());
         };
         let mut uses = context.uses(vault);
-        let doomed = plan
+        let to_delete = plan
             .deleted()
             .map(|record| PendingDelete::new(record, &mut uses, display, context));
-        Self(doomed.collect())
+        Self(to_delete.collect())
     }
 
     /// In the order of the plan.
@@ -68,11 +68,11 @@ impl<'a> UnmanagedKeys<'a> {
         let count = counted(keys.len() as i64, "key", "keys");
         let needed = format!("deleting {count} requires confirmation");
         let hint = "pass --yes; without --prune nothing is deleted";
-        context.ui.expect_person(&needed, hint)?;
-        keys.iter().for_each(|key| key.say_what_is_lost(context));
+        context.ui.expect_interactive(&needed, hint)?;
+        keys.iter().for_each(|key| key.warn_of_loss(context));
         match keys
             .iter()
-            .find(|key| key.is_good() || key.is_used_recently())
+            .find(|key| key.is_valid() || key.is_used_recently())
         {
             None => context.ui.confirm(&format!("Delete {count}?")),
             Some(_) => self.is_one_named(context),

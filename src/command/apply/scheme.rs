@@ -1,7 +1,7 @@
 //! What a manifest asks for, and how.
 
 use super::source::ManifestSource;
-use crate::delivery::{ChildCommand, Destination, Overwriting, Target};
+use crate::delivery::{ChildCommand, Destination, OverwritePolicy, Target};
 use crate::key::{KeyName, KeyVariables};
 use crate::manifest::{Manifest, WantedDestination, WantedKey};
 use crate::process::DeferredSignals;
@@ -24,7 +24,7 @@ impl Scheme<'_> {
         deleted: &'d [KeyName],
         signals: Option<DeferredSignals>,
     ) -> Target<'d> {
-        let overwriting = Overwriting {
+        let overwriting = OverwritePolicy {
             is_allowed: self.is_replacing,
             except: deleted,
             hint: "name another file or variable in `save`; or pass --replace if that secret is \

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::files::{self, FileRole, KeepReason, folder_of};
+use crate::files::{self, FileRole, ProtectionReason, folder_of};
 use crate::manifest::{self, Manifest, ManifestError};
 
 /// How large a manifest may be, in bytes.
@@ -70,7 +70,7 @@ impl ManifestSource {
         })?;
         files::keep(
             &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
-            KeepReason::Manifest,
+            ProtectionReason::Manifest,
         );
         let folder = folder_of(path);
         Ok(Self {

@@ -1,6 +1,6 @@
 //! A plan, carried out: one key that fails keeps no other from being made or changed.
 
-use crate::command::apply::new_keys::{self, Work};
+use crate::command::apply::new_keys::{self, ApplyRun};
 use crate::command::apply::scheme::Scheme;
 use crate::context::Context;
 use crate::delivery::SecretSupply;
@@ -34,7 +34,7 @@ impl ApplyResult {
 
 /// Does all that is planned, or what is done when a signal comes: no key is left half made.
 /// Nothing is deleted unless all else could be done.
-pub(super) fn do_all(
+pub(super) fn run_all(
     plan: &Plan<'_>,
     scheme: &Scheme<'_>,
     vault: &mut Vault,
@@ -44,10 +44,10 @@ pub(super) fn do_all(
     let count = plan.steps.iter().filter(is_work).count();
     context.ui.begin_parts(count);
     let signals = DeferredSignals::begin();
-    let kinds = plan.steps.iter().filter_map(Step::made);
+    let kinds = plan.steps.iter().filter_map(Step::created);
     let kinds = kinds.map(|wanted| wanted.kind);
     let deleted = plan.deleted().map(|record| record.key.name.clone());
-    let work = Work {
+    let work = ApplyRun {
         scheme,
         deleted: deleted.collect(),
         signals,
@@ -76,7 +76,13 @@ pub(super) fn do_all(
 
 impl ApplyResult {
     /// Does what is done together, unless a signal has come or it depends on what failed.
-    fn add(&mut self, steps: &[Step<'_>], work: &Work<'_>, vault: &mut Vault, context: &Context) {
+    fn add(
+        &mut self,
+        steps: &[Step<'_>],
+        work: &ApplyRun<'_>,
+        vault: &mut Vault,
+        context: &Context,
+    ) {
         let Some(first) = steps.first() else {
             return;
         };
@@ -90,11 +96,11 @@ impl ApplyResult {
                     .extend(steps.iter().map(|_| StepOutcome::Left));
             }
             StepAction::Create(_) => new_keys::create(steps, work, vault, context),
-            _ => vec![do_one(first, vault, context)],
+            _ => vec![run_step(first, vault, context)],
         };
         for (step, result) in steps.iter().zip(results) {
-            let fate = self.note(step, result, context);
-            self.outcomes.push(fate);
+            let outcome = self.note(step, result, context);
+            self.outcomes.push(outcome);
         }
     }
 
@@ -118,14 +124,14 @@ impl ApplyResult {
     }
 }
 
-fn do_one(step: &Step<'_>, vault: &mut Vault, context: &Context) -> Result<(), Error> {
+fn run_step(step: &Step<'_>, vault: &mut Vault, context: &Context) -> Result<(), Error> {
     context.ui.begin_part(step.name().as_str());
     let done = match &step.action {
         StepAction::Change { before, after, .. } => change(before, after, vault, context),
         StepAction::Delete(record) => delete(record, vault, context),
         StepAction::Create(_) | StepAction::Keep { .. } => Ok(()),
     };
-    context.ui.end_part();
+    context.ui.finish_part();
     done
 }
 
@@ -155,7 +161,7 @@ fn change(before: &Record, after: &Key, vault: &mut Vault, context: &Context) ->
 
 fn delete(seen: &Record, vault: &mut Vault, context: &Context) -> Result<(), Error> {
     vault.change(&context.author(Action::Apply), |change| {
-        let found = change.expect_as_is(seen)?;
+        let found = change.expect_unedited(seen)?;
         change.delete(&found)
     })?;
     context.ui.note(format!("`{}` is deleted", seen.key.name));

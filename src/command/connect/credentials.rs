@@ -49,7 +49,7 @@ pub(super) fn caddy_removed(credentials: &Credentials) -> String {
 }
 
 /// Which headers Traefik asks with.
-pub(super) fn traefik_asked(credentials: &Credentials) -> String {
+pub(super) fn traefik_headers(credentials: &Credentials) -> String {
     let asked = |name: &str| format!("- \"{name}\"");
     lines(credentials, "          ", asked, "- \"Authorization\"")
 }
@@ -63,7 +63,7 @@ pub(super) fn traefik_removed(credentials: &Credentials) -> String {
 }
 
 /// Which headers HAProxy asks with, as a list in Lua.
-pub(super) fn haproxy_asked(credentials: &Credentials) -> String {
+pub(super) fn haproxy_headers(credentials: &Credentials) -> String {
     let quoted = |name: &str| format!("\"{name}\"");
     lines(credentials, "", quoted, "\"authorization\"").replace('\n', ", ")
 }
@@ -99,9 +99,9 @@ mod tests {
         let ways = [
             nginx_removed,
             caddy_removed,
-            traefik_asked,
+            traefik_headers,
             traefik_removed,
-            haproxy_asked,
+            haproxy_headers,
             haproxy_removed,
         ];
         for way in ways {

@@ -23,14 +23,14 @@ pub(super) const PLACEHOLDERS: [(&str, PlaceholderValue); 18] = [
         Ok(facts.dovecot.spelling().name.to_owned())
     }),
     ("head", head),
-    ("database", |facts| spelled(facts, |own| own.database)),
-    ("query", |facts| spelled(facts, |own| own.query)),
+    ("database", |facts| version_words(facts, |own| own.database)),
+    ("query", |facts| version_words(facts, |own| own.query)),
     ("passdbs", passdbs),
     ("vault_passdbs", |facts| {
-        spelled(facts, |own| own.vault_passdbs)
+        version_words(facts, |own| own.vault_passdbs)
     }),
     ("export_passdbs", |facts| {
-        spelled(facts, |own| own.export_passdbs)
+        version_words(facts, |own| own.export_passdbs)
     }),
     ("weak", weak),
     ("vault_uri", |facts| Ok(uri(facts.vault))),
@@ -38,7 +38,9 @@ pub(super) const PLACEHOLDERS: [(&str, PlaceholderValue); 18] = [
     ("worker", worker),
     ("owner", |_| owner()),
     ("report", report),
-    ("attributes", |facts| spelled(facts, |own| own.attributes)),
+    ("attributes", |facts| {
+        version_words(facts, |own| own.attributes)
+    }),
     ("listen", |facts| Ok(facts.listen.to_string())),
     ("nonce", |_| nonce()),
     ("token", token),
@@ -46,14 +48,17 @@ pub(super) const PLACEHOLDERS: [(&str, PlaceholderValue); 18] = [
 ];
 
 /// What the version spells its own way, filled.
-fn spelled(facts: TemplateFacts, pick: fn(&VersionWords) -> &'static str) -> Result<String, Error> {
+fn version_words(
+    facts: TemplateFacts,
+    pick: fn(&VersionWords) -> &'static str,
+) -> Result<String, Error> {
     let text = fill(pick(facts.dovecot.spelling()), facts)?;
     Ok(text.trim_end().to_owned())
 }
 
 /// The settings that come before all others, and a blank line.
 fn head(facts: TemplateFacts) -> Result<String, Error> {
-    let head = spelled(facts, |own| own.head)?;
+    let head = version_words(facts, |own| own.head)?;
     Ok(match head.is_empty() {
         true => head,
         false => head + "\n\n",
@@ -71,7 +76,7 @@ fn passdbs(facts: TemplateFacts) -> Result<String, Error> {
 
 /// What the version says of weak hashes, after a blank line.
 fn weak(facts: TemplateFacts) -> Result<String, Error> {
-    let weak = spelled(facts, |own| own.weak)?;
+    let weak = version_words(facts, |own| own.weak)?;
     Ok(match weak.is_empty() {
         true => weak,
         false => format!("\n{weak}\n"),
@@ -136,7 +141,7 @@ fn nonce() -> Result<String, Error> {
 
 /// How Dovecot tells `serve` of logins, if it can.
 fn report(facts: TemplateFacts) -> Result<String, Error> {
-    let text = match unreported(facts)? {
+    let text = match unless_reporting(facts)? {
         None => fill(include_str!("dovecot/report.conf"), facts)?,
         Some(_) => fill(include_str!("dovecot/no-report.conf"), facts)?,
     };
@@ -145,10 +150,10 @@ fn report(facts: TemplateFacts) -> Result<String, Error> {
 
 /// Why Dovecot cannot tell `serve` of logins, in two lines of a comment.
 fn why_not(facts: TemplateFacts) -> Result<String, Error> {
-    Ok(unreported(facts)?.unwrap_or_default().to_owned())
+    Ok(unless_reporting(facts)?.unwrap_or_default().to_owned())
 }
 
-fn unreported(facts: TemplateFacts) -> Result<Option<&'static str>, Error> {
+fn unless_reporting(facts: TemplateFacts) -> Result<Option<&'static str>, Error> {
     if matches!(facts.listen, Listen::Unix(_)) {
         return Ok(Some(
             "it reports over TCP only, and the\n# settings have `serve` listen on a unix socket.",

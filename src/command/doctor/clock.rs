@@ -30,7 +30,7 @@ impl DoctorReport<'_> {
         if let Err(wrong) = process::clock() {
             self.found("clock", wrong.to_string(), WrongClock::HINT);
         }
-        let ended = vault.ended_ahead(self.display.now).unwrap_or_else(|error| {
+        let ended = vault.ended_early(self.display.now).unwrap_or_else(|error| {
             self.fault("clock", error);
             Vec::new()
         });
@@ -47,7 +47,7 @@ impl DoctorReport<'_> {
         self.uses_ahead(vault, &advice);
         self.terms_ahead(vault);
         if self.views.len() == found {
-            self.well("clock", "not behind any recorded time");
+            self.ok("clock", "not behind any recorded time");
         }
     }
 
@@ -102,7 +102,7 @@ pub(super) fn accept(confirmed: Option<&KeyName>, context: &Context) -> Result<E
     let mut vault = context.open()?;
     vault.check()?;
     let display = context.display();
-    let ended = vault.ended_ahead(display.now)?;
+    let ended = vault.ended_early(display.now)?;
     if !is_confirmed(&ended, confirmed, context)? {
         context.ui.note("nothing was changed");
         return Ok(ExitStatus::No);
@@ -142,7 +142,7 @@ fn is_confirmed(
     ));
     let needed = "secrets would become valid again; --yes is not enough";
     let hint = format!("pass --confirm {}", first.key.name);
-    context.ui.expect_person(needed, &hint)?;
+    context.ui.expect_interactive(needed, &hint)?;
     let question = "Is the clock right? Type the name of one of these keys";
     let typed = context.ui.line(question)?.unwrap_or_default();
     let is_it = typed.parse().is_ok_and(|typed: KeyName| is_one(&typed));

@@ -32,7 +32,7 @@ pub(super) fn vault_path(context: &Context) -> PathBuf {
 impl DoctorReport<'_> {
     /// Whether the vault is there and private.
     pub(super) fn place(&mut self, path: &Path) -> Result<(), Error> {
-        let mut faults = health::place_faults(path);
+        let mut faults = health::file_faults(path);
         let missing = faults
             .iter()
             .position(|fault| matches!(fault, vault::Error::Missing(_)));
@@ -40,7 +40,7 @@ impl DoctorReport<'_> {
             return Err(self.context.explained(faults.swap_remove(missing)));
         }
         if faults.is_empty() {
-            self.well("place", format!("`{}` is private to you", path.display()));
+            self.ok("place", format!("`{}` is private to you", path.display()));
         }
         for fault in faults {
             self.fault("place", fault);
@@ -77,7 +77,7 @@ impl DoctorReport<'_> {
         };
         let left: Vec<_> = leftovers.iter().filter(is_left).collect();
         if left.is_empty() {
-            self.well("leftovers", "there are none");
+            self.ok("leftovers", "there are none");
         }
         for leftover in left {
             self.leftover(leftover);
@@ -117,11 +117,11 @@ impl DoctorReport<'_> {
     pub(super) fn settings(&mut self) {
         let context = self.context;
         let Some(file) = &context.settings.file else {
-            self.well("settings", "no file; using defaults");
+            self.ok("settings", "no file; using defaults");
             return self.listen();
         };
         // One that others can write is refused by every command, this one included.
-        self.well("settings", format!("`{}` is valid", file.display()));
+        self.ok("settings", format!("`{}` is valid", file.display()));
         self.listen();
     }
 
@@ -149,18 +149,18 @@ impl DoctorReport<'_> {
             Ok(Some(usage)) => match usage.since(self.display.now) {
                 Ok(Some(since)) => {
                     let since = self.display.date(since);
-                    self.well("use", format!("recorded since {since}"));
+                    self.ok("use", format!("recorded since {since}"));
                 }
-                Ok(None) => self.well("use", "none is recorded yet"),
-                Err(error) => self.useless(&error.to_string()),
+                Ok(None) => self.ok("use", "none is recorded yet"),
+                Err(error) => self.usage_fault(&error.to_string()),
             },
-            Ok(None) => self.well("use", "none is recorded yet"),
-            Err(error) => self.useless(&error.to_string()),
+            Ok(None) => self.ok("use", "none is recorded yet"),
+            Err(error) => self.usage_fault(&error.to_string()),
         }
     }
 
     /// The message of the record of use says the hint itself, after a semicolon.
-    fn useless(&mut self, message: &str) {
+    fn usage_fault(&mut self, message: &str) {
         let (what, hint) = message
             .split_once("; ")
             .unwrap_or((message, "remove it: it contains no keys"));

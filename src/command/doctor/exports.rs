@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::report::DoctorReport;
 use crate::command::doctor::environment::IN_PROGRESS_SECONDS;
-use crate::context::exports::pour;
+use crate::context::exports::write_export_to;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{DRAFT_PREFIX, folder_of};
@@ -23,7 +23,7 @@ impl DoctorReport<'_> {
         }
         if !context.has_exports_of_its_vault() {
             let hint = "set `vault` in the settings to this vault to use them";
-            return self.found("exports", context.other_vault_told(), hint);
+            return self.found("exports", context.describe_other_vault(), hint);
         }
         for export in exports {
             self.export(export, vault);
@@ -57,7 +57,7 @@ impl DoctorReport<'_> {
     fn export(&mut self, export: &ExportTarget, vault: &Vault) {
         let path = export.file.display();
         match is_current(export, vault) {
-            Ok(true) => self.well("exports", format!("`{path}` is up to date")),
+            Ok(true) => self.ok("exports", format!("`{path}` is up to date")),
             Ok(false) => self.found(
                 "exports",
                 format!("`{path}` is out of date: servers use its old contents"),
@@ -79,7 +79,7 @@ fn is_current(export: &ExportTarget, vault: &Vault) -> Result<bool, Error> {
     let mut file = opened(&export.file)?;
     let mut is_same = true;
     let mut found = Vec::new();
-    pour(export.format, vault, |text| {
+    write_export_to(export.format, vault, |text| {
         found.clear();
         let read = file
             .by_ref()

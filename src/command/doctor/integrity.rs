@@ -5,7 +5,7 @@ use std::path::Path;
 use super::report::DoctorReport;
 use crate::error::{Error, INTERRUPTED};
 use crate::ui::{ALLOWS_WEAK, counted, quoted_names, refused_by_dovecot_2_4};
-use crate::vault::health::{self, Examined};
+use crate::vault::health::{self, InspectedVault};
 use crate::vault::{self, Record, Vault};
 
 /// What is said of a transaction that was interrupted, and of how it is rolled back.
@@ -39,22 +39,22 @@ impl DoctorReport<'_> {
         Ok(())
     }
 
-    fn examined(&mut self, examined: &Examined) {
-        let Examined {
+    fn examined(&mut self, examined: &InspectedVault) {
+        let InspectedVault {
             vault,
             schema,
             known,
         } = examined;
-        match (schema == known, vault.expect_nothing_foreign()) {
+        match (schema == known, vault.expect_no_foreign_schema()) {
             (_, Err(error)) => self.fault("schema", error),
-            (true, Ok(())) => self.well("schema", format!("version {schema}, the newest")),
+            (true, Ok(())) => self.ok("schema", format!("version {schema}, the newest")),
             (false, Ok(())) => self.found(
                 "schema",
                 format!("version {schema}; the newest is {known}"),
                 "the next command upgrades it and keeps a copy: `postkey list`",
             ),
         }
-        let whole = vault.expect_whole();
+        let whole = vault.check_pages();
         self.outcome("whole", whole.map(|()| "every page is readable".to_owned()));
         self.log(vault);
         self.clock(vault);
@@ -63,7 +63,7 @@ impl DoctorReport<'_> {
         self.policies(vault);
         self.hashes(vault, &contradicted);
         self.weak(vault);
-        self.staged(vault);
+        self.check_pending(vault);
         self.usage(vault);
         self.exports(vault);
     }
@@ -74,7 +74,7 @@ impl DoctorReport<'_> {
             Ok(chain) => match chain.broken {
                 None => {
                     let entries = counted(chain.entries, "entry", "entries");
-                    self.well("log", format!("{entries}, and the chain is valid"));
+                    self.ok("log", format!("{entries}, and the chain is valid"));
                 }
                 Some((entry, why)) => self.found(
                     "log",
@@ -103,7 +103,7 @@ impl DoctorReport<'_> {
         }
         if unknown.is_empty() && unread.is_empty() {
             let keys = counted(count, "key", "keys");
-            self.well(
+            self.ok(
                 "keys",
                 format!("{keys} can be read, each permission is defined"),
             );
@@ -133,7 +133,7 @@ impl DoctorReport<'_> {
             }
         };
         if contradictions.is_empty() {
-            self.well("facts", "every key matches the audit log");
+            self.ok("facts", "every key matches the audit log");
         }
         let mut names = Vec::new();
         for contradiction in contradictions {
@@ -179,7 +179,7 @@ impl DoctorReport<'_> {
             false => otherwise,
         };
         if odd.is_empty() {
-            self.well("hashes", "all use current parameters");
+            self.ok("hashes", "all use current parameters");
         }
         if !refused.is_empty() {
             self.found(
@@ -215,10 +215,10 @@ impl DoctorReport<'_> {
         }
     }
 
-    fn staged(&mut self, vault: &Vault) {
+    fn check_pending(&mut self, vault: &Vault) {
         match vault.staged_too_long(self.display.now) {
             Err(error) => self.fault("staged", error),
-            Ok(None) => self.well("staged", "no pending secrets"),
+            Ok(None) => self.ok("staged", "no pending secrets"),
             Ok(Some((oldest, count))) => {
                 let secrets = counted(count, "secret", "secrets");
                 let age = self.when(oldest);

@@ -24,8 +24,8 @@ impl<'a> DoctorReport<'a> {
         }
     }
 
-    pub(super) fn well(&mut self, check: &'static str, message: impl Into<String>) {
-        self.views.push(ExaminedView::well(check, message));
+    pub(super) fn ok(&mut self, check: &'static str, message: impl Into<String>) {
+        self.views.push(ExaminedView::ok(check, message));
     }
 
     pub(super) fn found(
@@ -57,7 +57,7 @@ impl<'a> DoctorReport<'a> {
     /// What went well, or the error as a finding.
     pub(super) fn outcome(&mut self, check: &'static str, outcome: Result<String, vault::Error>) {
         match outcome {
-            Ok(message) => self.well(check, message),
+            Ok(message) => self.ok(check, message),
             Err(error) => self.fault(check, error),
         }
     }

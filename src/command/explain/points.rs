@@ -25,16 +25,16 @@ impl ExplainReport<'_> {
         question: &Question<'_>,
     ) -> Result<(), Error> {
         let exact = PresentedSecret::of(presented, login, self.context)?;
-        let is_ours = matches!(exact.matched, SecretMatch::Secret(_));
+        let belongs_here = matches!(exact.matched, SecretMatch::Secret(_));
         let (clean, presentation) = match strays(presented).next() {
-            Some(_) if !is_ours => {
+            Some(_) if !belongs_here => {
                 self.strays(presented);
                 let clean = without_strays(presented);
                 let presentation = PresentedSecret::of(&clean, login, self.context)?;
                 (clean, presentation)
             }
             _ => {
-                self.well(
+                self.ok(
                     "characters",
                     "no blanks, quotation marks or hidden characters",
                 );
@@ -46,7 +46,7 @@ impl ExplainReport<'_> {
         }
         match presentation.matched.secret() {
             Ok(secret) => self.key(secret, &presentation, question),
-            Err(verdict) => self.stranger(verdict, &clean, &presentation, login)?,
+            Err(verdict) => self.describe_unknown(verdict, &clean, &presentation, login)?,
         }
         Ok(())
     }
@@ -63,14 +63,14 @@ impl ExplainReport<'_> {
         if let SecretMatch::Secret(secret) = matched
             && secret.tail.is_imported()
         {
-            self.well("form", "an imported password, which may have any format");
+            self.ok("form", "an imported password, which may have any format");
             return true;
         }
         match Secret::parse(clean) {
             Ok(secret) => {
                 let characters = characters(secret.expose());
                 let message = format!("{characters}, and the checksum is right");
-                self.well("form", message);
+                self.ok("form", message);
                 true
             }
             Err(malformed) => {
@@ -86,7 +86,7 @@ impl ExplainReport<'_> {
     }
 
     /// What is known of a secret that no key has.
-    fn stranger(
+    fn describe_unknown(
         &mut self,
         verdict: Verdict,
         clean: &str,
@@ -104,9 +104,9 @@ impl ExplainReport<'_> {
         let mut message = self.reason(&decision);
         let tail = Secret::parse(clean).ok().map(|secret| secret.tail());
         if let (Some(vault), Some(tail), None) = (&presentation.vault, &tail, decision.dead)
-            && let Some(former) = vault.former(&[tail])?.get(tail.as_str())
+            && let Some(past_owners) = vault.past_owners(&[tail])?.get(tail.as_str())
         {
-            let name = quoted(&former.name);
+            let name = quoted(&past_owners.name);
             message.push_str(&format!(
                 "; {name} had a secret with this tail, which was replaced"
             ));
@@ -132,11 +132,11 @@ impl ExplainReport<'_> {
         let permissions = &self.context.settings.permissions;
         let allowance = allowance(&secret.record, used, at);
         for check in Condition::ALL {
-            let Some((point, well)) = self.told(check, secret, question, allowance) else {
+            let Some((point, ok)) = self.told(check, secret, question, allowance) else {
                 continue;
             };
-            if check.is_passed(secret, question, permissions, at, used) {
-                self.well(point, well);
+            if check.passes(secret, question, permissions, at, used) {
+                self.ok(point, ok);
                 continue;
             }
             let decision = VerdictDetails {

@@ -21,8 +21,8 @@ impl<'a> ExplainReport<'a> {
         }
     }
 
-    pub(super) fn well(&mut self, point: &'static str, message: impl Into<String>) {
-        self.points.push(ExaminedView::well(point, message));
+    pub(super) fn ok(&mut self, point: &'static str, message: impl Into<String>) {
+        self.points.push(ExaminedView::ok(point, message));
     }
 
     pub(super) fn fails(

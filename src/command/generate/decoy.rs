@@ -7,7 +7,7 @@ use crate::settings::Settings;
 
 impl Generate {
     /// Makes sure that nothing is asked for that a decoy has not.
-    pub(super) fn expect_fitting_decoy(&self) -> Result<(), Error> {
+    pub(super) fn expect_decoy_fields(&self) -> Result<(), Error> {
         if !self.is_decoy {
             return Ok(());
         }

@@ -24,7 +24,7 @@ pub(super) fn is_there(
         Err(error) => return Err(error.into()),
     };
     let (key, display) = (&record.key, context.display());
-    if let Some(error) = other_than_asked(name, key, args, kind) {
+    if let Some(error) = mismatch(name, key, args, kind) {
         return Err(error);
     }
     if args.default && vault.default_id()? != Some(record.id) {
@@ -39,7 +39,7 @@ pub(super) fn is_there(
         .note(format!("`{name}` already exists: unchanged"));
     args.delivery.warn_if_lost(key, display.now, context);
     let effective_status = key.effective_status(display.now);
-    if !effective_status.is_good() && !key.is_decoy {
+    if !effective_status.is_valid() && !key.is_decoy {
         context.ui.warn(format!(
             "`{name}` is {effective_status}: its secret is refused"
         ));
@@ -48,12 +48,7 @@ pub(super) fn is_there(
 }
 
 /// What is wrong with a key that exists, if it is another one than was asked for.
-pub(super) fn other_than_asked(
-    name: &KeyName,
-    key: &Key,
-    args: &Generate,
-    kind: Kind,
-) -> Option<Error> {
+pub(super) fn mismatch(name: &KeyName, key: &Key, args: &Generate, kind: Kind) -> Option<Error> {
     if key.is_decoy != args.is_decoy {
         let what = if key.is_decoy { "a decoy" } else { "no decoy" };
         let message = format!("`{name}` already exists, but it is {what}");
@@ -129,7 +124,7 @@ fn differences(
         );
     }
     // A span is counted from when the key was made, as it was then.
-    let asked = args.expires.map(|asked| asked.counted_from(key.created_at));
+    let asked = args.expires.map(|asked| asked.end_from(key.created_at));
     let asked = asked.transpose()?.map(|end| display.end(end));
     compare("expiry", asked, display.end(key.expires_at));
     let told = |text: &str| crate::key::quoted(text);
@@ -178,8 +173,8 @@ impl ExistingKeys {
         context: &Context,
     ) -> Result<(), Error> {
         self.count += 1;
-        self.refused += usize::from(!key.is_decoy && !key.effective_status(display.now).is_good());
-        other_than_asked(&key.name, key, args, kind).map_or(Ok(()), Err)?;
+        self.refused += usize::from(!key.is_decoy && !key.effective_status(display.now).is_valid());
+        mismatch(&key.name, key, args, kind).map_or(Ok(()), Err)?;
         if let Some(difference) = difference(key, args, display, context)? {
             self.differing += 1;
             self.differences
@@ -189,7 +184,7 @@ impl ExistingKeys {
     }
 
     /// Says how many there are, and what is the matter with some.
-    pub(super) fn tell(&self, ui: &Ui) {
+    pub(super) fn report(&self, ui: &Ui) {
         let keys = |count: usize| counted(count as i128, "existing key", "existing keys");
         if self.count > 0 {
             ui.note(format!("skipped {}", keys(self.count)));

@@ -170,9 +170,9 @@ impl Generate {
         match kind {
             Kind::Smtp => {
                 self.bounds.refuse()?;
-                let made_up = || random().map(Username::made_up);
+                let generated = || random().map(Username::generated);
                 Ok(Access::Smtp {
-                    username: self.username.clone().map_or_else(made_up, Ok)?,
+                    username: self.username.clone().map_or_else(generated, Ok)?,
                 })
             }
             Kind::Api if self.default => Err(Error::usage("an API key cannot be the default key")

@@ -14,8 +14,8 @@ use super::notes;
 use super::place::{BulkDestination, DestinationState, NEVER_REPLACED};
 use crate::context::Context;
 use crate::context::name_list;
-use crate::context::name_list::{InvalidNames, ListedName, Repeated};
-use crate::delivery::{self, Failure, NewKey, NewSecret, Overwriting, SecretSupply, Target};
+use crate::context::name_list::{DuplicateName, InvalidNames, ListedName};
+use crate::delivery::{self, Failure, NewKey, NewSecret, OverwritePolicy, SecretSupply, Target};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Access, EffectiveStatus, Expiry, KeyName, Kind};
@@ -56,9 +56,9 @@ pub(super) fn run(
     context: &Context,
 ) -> Result<ExitStatus, Error> {
     let order = CommonOptions::of(args, kind, context)?;
-    let (wanted, faults) = name_list::read(names, Repeated::Fault, context)?;
+    let (wanted, faults) = name_list::read(names, DuplicateName::Fault, context)?;
     let plan = order.plan(wanted, faults)?;
-    order.tell_of_those_there(&plan);
+    order.report_existing(&plan);
     let count = plan.count();
     if count == 0 {
         return Ok(ExitStatus::Done);
@@ -68,7 +68,7 @@ pub(super) fn run(
     let mut created = 0;
     let ended = order.create_all(plan, &mut vault, &mut created);
     if matches!(ended, Ok(None)) {
-        order.announce(created)?;
+        order.report(created)?;
         return Ok(ExitStatus::Done);
     }
     context.ui.note(format!(
@@ -79,7 +79,7 @@ pub(super) fn run(
         Ok(None) => {}
         Ok(Some(signal)) => {
             context.renew_exports();
-            process::die_by(signal);
+            process::kill_by_signal(signal);
         }
         // Told as what became of the others, not of the keys that are made.
         Err(error) => {
@@ -136,7 +136,7 @@ impl<'a> CommonOptions<'a> {
                 faults.add(line, error);
             }
         }
-        faults.tell("no key was created", self.context)?;
+        faults.report("no key was created", self.context)?;
         Ok(plan)
     }
 
@@ -157,7 +157,7 @@ impl<'a> CommonOptions<'a> {
                     .add(&record.key, self.args, self.kind, &display, self.context)
                     .err());
             }
-            Some(Ok(_)) => return Ok(Some(taken(vault::Error::NameTaken(name)))),
+            Some(Ok(_)) => return Ok(Some(name_taken(vault::Error::NameTaken(name)))),
             None | Some(Err(vault::Error::NoSuchKey(_))) => {}
             Some(Err(error)) => return Err(error.into()),
         }
@@ -169,8 +169,8 @@ impl<'a> CommonOptions<'a> {
         Ok(None)
     }
 
-    fn tell_of_those_there(&self, plan: &GeneratePlan) {
-        plan.existing.tell(&self.context.ui);
+    fn report_existing(&self, plan: &GeneratePlan) {
+        plan.existing.report(&self.context.ui);
     }
 
     /// Creates all keys, batch by batch; the signal that ended it early, if one did.
@@ -232,7 +232,7 @@ impl<'a> CommonOptions<'a> {
                 Err(failure) => failed.push(explained(failure, &new.key.name, &self.place)),
             }
         }
-        all_as_one(failed)
+        combine_errors(failed)
     }
 
     fn new_key(
@@ -249,7 +249,7 @@ impl<'a> CommonOptions<'a> {
         } = named;
         let access = self.free_access(vault, usernames)?;
         let destination = self.place.destination(&name, self.kind);
-        let overwriting = Overwriting {
+        let overwriting = OverwritePolicy {
             is_allowed: false,
             except: &[],
             hint: NEVER_REPLACED,
@@ -284,7 +284,7 @@ impl<'a> CommonOptions<'a> {
     }
 
     /// Says what was made.
-    fn announce(&self, made: usize) -> Result<(), Error> {
+    fn report(&self, made: usize) -> Result<(), Error> {
         let ui = &self.context.ui;
         let title = self.kind.title();
         let keys = counted(
@@ -329,14 +329,14 @@ fn explained(failure: Failure, name: &KeyName, place: &BulkDestination) -> Error
         Failure::Delivery(error) if matches!(place, BulkDestination::Lines) => error.with_hint(
             "read standard output to its end; the same command with --if-absent creates the rest",
         ),
-        Failure::Staging(error) => taken(error),
+        Failure::Staging(error) => name_taken(error),
         Failure::Activation(error) => error.about(format_args!("`{name}`")),
         failure => failure.into(),
     }
 }
 
 /// The first of several errors, with how many more there are.
-fn all_as_one(errors: Vec<Error>) -> Result<(), Error> {
+fn combine_errors(errors: Vec<Error>) -> Result<(), Error> {
     let more = errors.len().saturating_sub(1);
     let Some(first) = errors.into_iter().next() else {
         return Ok(());
@@ -356,7 +356,7 @@ fn all_as_one(errors: Vec<Error>) -> Result<(), Error> {
 }
 
 /// The error, with what helps where a name is taken.
-fn taken(error: vault::Error) -> Error {
+fn name_taken(error: vault::Error) -> Error {
     let is_name = matches!(error, vault::Error::NameTaken(_));
     let error = Error::from(error);
     match is_name {

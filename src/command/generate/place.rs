@@ -97,7 +97,7 @@ impl BulkDestination {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(DestinationState::Nothing),
             _ => match vault.map(|vault| left(&path, kind, vault)).transpose()? {
                 Some(Some(fresh)) => Ok(DestinationState::Left(Box::new(fresh))),
-                _ => Ok(DestinationState::Another(in_the_way(&path))),
+                _ => Ok(DestinationState::Another(already_exists(&path))),
             },
         }
     }
@@ -137,7 +137,7 @@ fn left(path: &Path, kind: Kind, vault: &Vault) -> Result<Option<NewSecret>, Err
     let Some(secret) = secret_in(path).filter(is_of_kind) else {
         return Ok(None);
     };
-    let Some(verifier) = vault.staged(&secret.tail())? else {
+    let Some(verifier) = vault.pending(&secret.tail())? else {
         return Ok(None);
     };
     let matches = verifier.matches(&secret, &mut HashMemory::default());
@@ -157,8 +157,8 @@ fn secret_in(path: &Path) -> Option<Secret> {
     }
     let (mut scanner, mut found) = (Scanner::default(), Vec::new());
     loop {
-        let read = file.read(scanner.room()).ok()?;
-        scanner.advance(read, |sight| found.push(sight.found));
+        let read = file.read(scanner.buffer()).ok()?;
+        scanner.advance(read, |finding| found.push(finding.found));
         if read == 0 {
             break;
         }
@@ -177,7 +177,7 @@ fn expect_no_vault_in(folder: &Path, context: &Context) -> Result<(), Error> {
     Err(Error::new(ExitStatus::Trouble, message).with_hint("name another one"))
 }
 
-fn in_the_way(path: &Path) -> Error {
+fn already_exists(path: &Path) -> Error {
     let message = format!("`{}` already exists, but its key does not", path.display());
     Error::new(ExitStatus::Exists, message).with_hint(NEVER_REPLACED)
 }

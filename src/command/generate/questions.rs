@@ -40,7 +40,7 @@ impl Generate {
 
     /// Asks for a name until a valid one is given; an empty line ends it.
     fn ask_name(&mut self, context: &Context) -> Result<Option<KeyName>, Error> {
-        context.ui.expect_person("no name given", GIVE_BOTH)?;
+        context.ui.expect_interactive("no name given", GIVE_BOTH)?;
         loop {
             let answer = context.ui.line("Key name")?;
             let Some(answer) = answer.filter(|answer| !answer.is_empty()) else {
@@ -71,7 +71,7 @@ impl Generate {
         let Some(name) = suggested(text, context)? else {
             return Err(error.into());
         };
-        if context.is_yes || !context.ui.has_person() {
+        if context.is_yes || !context.ui.is_interactive() {
             let description = self.described(text).map(|description| {
                 let word = shell_word(Path::new(description.as_str()));
                 format!(" --description {word}")
@@ -131,7 +131,7 @@ impl Generate {
 }
 
 fn ask_kind(context: &Context) -> Result<Option<Kind>, Error> {
-    context.ui.expect_person("no kind given", GIVE_BOTH)?;
+    context.ui.expect_interactive("no kind given", GIVE_BOTH)?;
     let kinds = Kind::ALL.map(|kind| vec![kind.to_string(), purpose(kind).to_owned()]);
     let chosen = context.ui.choose("Kind of key", &kinds)?;
     Ok(chosen.map(|chosen| Kind::ALL[chosen]))

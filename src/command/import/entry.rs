@@ -171,7 +171,7 @@ impl About {
 
 impl ImportEntry {
     /// A key that comes whole, with a secret of which the tail is known.
-    pub(super) fn whole(line: u64, key: Key, secret: Verifier) -> Self {
+    pub(super) fn with_secret(line: u64, key: Key, secret: Verifier) -> Self {
         Self {
             line,
             secret_at: key.created_at,

@@ -37,14 +37,14 @@ pub(super) fn user(line: &[u8], form: InputFormat) -> Result<Option<User<'_>>, L
         return Err(LineError::new("it has no `:` behind a username").with_hint(form));
     };
     if let (InputFormat::Dovecot, Some(extra)) = (form, fields.nth(EXTRA_FIELD - 2)) {
-        expect_nothing_lost(extra)?;
+        expect_no_extra_fields(extra)?;
     }
     Ok(Some(User { username, password }))
 }
 
 /// Makes sure that Dovecot is told nothing of a login that would be lost. What is for its userdb
 /// stays with that.
-fn expect_nothing_lost(extra: &str) -> Result<(), LineError> {
+fn expect_no_extra_fields(extra: &str) -> Result<(), LineError> {
     let names = extra
         .split_whitespace()
         .map(|field| field.split('=').next());

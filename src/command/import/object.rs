@@ -72,7 +72,7 @@ impl ImportDefaults<'_> {
     fn object(&self, line: u64, value: &RawValue) -> Result<ObjectKind, LineError> {
         let object = Object::read(value)?;
         let entry = match object.parsed::<Tail>("tail")? {
-            Some(tail) if !tail.is_imported() => self.whole(line, &object, tail),
+            Some(tail) if !tail.is_imported() => self.with_secret(line, &object, tail),
             _ => self.password(line, &object),
         }?;
         Ok(match object.moment("retires_at")? {
@@ -83,11 +83,16 @@ impl ImportDefaults<'_> {
     }
 
     /// A key of another vault, secret and all.
-    fn whole(&self, line: u64, object: &Object, tail: Tail) -> Result<ImportEntry, LineError> {
+    fn with_secret(
+        &self,
+        line: u64,
+        object: &Object,
+        tail: Tail,
+    ) -> Result<ImportEntry, LineError> {
         let kind = object.kind()?.ok_or_else(|| missing("kind"))?;
         let access = match kind {
             Kind::Smtp => {
-                object.expect_unbounded()?;
+                object.expect_no_limits()?;
                 Access::Smtp {
                     username: object.needed("username")?,
                 }
@@ -109,7 +114,7 @@ impl ImportDefaults<'_> {
         let key = object
             .about(self)?
             .key(object.needed("name")?, access, tail);
-        Ok(ImportEntry::whole(line, key, secret))
+        Ok(ImportEntry::with_secret(line, key, secret))
     }
 
     /// A password from elsewhere.
@@ -118,7 +123,7 @@ impl ImportDefaults<'_> {
             let fault = LineError::new("it is an API key without a `tail`");
             return Err(fault.with_hint("an API key is found by its tail only; generate a new one"));
         }
-        object.expect_unbounded()?;
+        object.expect_no_limits()?;
         if object.text("digest")?.is_some() {
             let fault = LineError::new("an imported password has no `digest`");
             return Err(
@@ -151,7 +156,7 @@ impl ImportDefaults<'_> {
 
 impl Object {
     /// Makes sure that nothing limits what an SMTP key may do, which it would lose.
-    fn expect_unbounded(&self) -> Result<(), LineError> {
+    fn expect_no_limits(&self) -> Result<(), LineError> {
         for field in ["permission", "limit"] {
             if self.text(field)?.is_some() {
                 let fault = LineError::new(format!("an SMTP key has no `{field}`"));

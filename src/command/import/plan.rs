@@ -36,10 +36,10 @@ impl ImportPlan {
                 faults.add(entry.line, fault);
                 continue;
             }
-            match vault.map_or(Ok(None), |vault| in_the_way(&entry.key, vault))? {
+            match vault.map_or(Ok(None), |vault| conflict(&entry.key, vault))? {
                 None => plan.entries.push(entry),
                 Some((_, true)) if is_skipping => plan.skipped.push(entry),
-                Some((error, is_here)) => faults.add(entry.line, taken(error, is_here)),
+                Some((error, is_here)) => faults.add(entry.line, conflict_error(error, is_here)),
             }
         }
         Ok(plan)
@@ -47,7 +47,7 @@ impl ImportPlan {
 
     /// Makes sure that there was anything to import: a list that came out empty is a mistake of
     /// whoever made it.
-    pub(super) fn expect_some(&self, file: Option<&Path>) -> Result<(), Error> {
+    pub(super) fn expect_not_empty(&self, file: Option<&Path>) -> Result<(), Error> {
         if !self.entries.is_empty() || !self.skipped.is_empty() {
             return Ok(());
         }
@@ -60,7 +60,7 @@ impl ImportPlan {
     }
 }
 
-fn taken(error: vault::Error, is_here: bool) -> LineError {
+fn conflict_error(error: vault::Error, is_here: bool) -> LineError {
     let fault = LineError::from(error);
     match is_here {
         true => fault.with_hint("--skip-existing skips existing keys"),
@@ -70,7 +70,7 @@ fn taken(error: vault::Error, is_here: bool) -> LineError {
 
 /// What of the vault is in the way of a key, and whether that is the key itself: the same login or
 /// the same secret.
-fn in_the_way(key: &Key, vault: &Vault) -> Result<Option<(vault::Error, bool)>, vault::Error> {
+fn conflict(key: &Key, vault: &Vault) -> Result<Option<(vault::Error, bool)>, vault::Error> {
     for tail in tails(key) {
         if vault.presented(tail)?.is_some() {
             return Ok(Some((vault::Error::SecretTaken(key.name.clone()), true)));

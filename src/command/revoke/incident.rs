@@ -41,7 +41,7 @@ pub fn write(
         reports.push(report(stopped, revocation, leaked_at, context)?);
     }
     let is_over = revocation.renewed.is_some();
-    create(path, &reports.join("\n")).map_err(|error| unwritten(error, is_over))?;
+    create(path, &reports.join("\n")).map_err(|error| report_error(error, is_over))?;
     let path = path.display();
     context.ui.note(format!("wrote the report to `{path}`"));
     Ok(())
@@ -66,9 +66,9 @@ fn report(
         is_log_whole: log.len() < MAX_ENTRIES,
         log: &log,
         used: uses.details(record, &context.ui),
-        tried: RefusalSummary::default(),
+        refusals: RefusalSummary::default(),
     };
-    if let Some(since) = incident.stopped_at() {
+    if let Some(since) = incident.deactivated_at() {
         let now = Context::clock();
         let tails = stopped.secrets.iter().map(|secret| &secret.tail);
         let tails: Vec<_> = tails.chain([&record.key.tail]).collect();
@@ -79,15 +79,15 @@ fn report(
             since: Some(since),
         };
         let refusals = |usage: &UsageStore| usage.refusals(filter, now);
-        incident.tried = uses.read(&context.ui, refusals);
+        incident.refusals = uses.read(&context.ui, refusals);
     }
     Ok(incident.markdown(&context.display()))
 }
 
 /// Makes sure that the report can be written, as far as that can be told before.
-pub fn expect_place(path: &Path) -> Result<(), Error> {
+pub fn expect_private_folder(path: &Path) -> Result<(), Error> {
     let begun = Draft::begin(path, FileRole::Report, IfExists::Keep);
-    begun.map(drop).map_err(|error| unwritten(error, false))
+    begun.map(drop).map_err(|error| report_error(error, false))
 }
 
 /// Makes a new file, which takes no other's place.
@@ -98,7 +98,7 @@ fn create(path: &Path, report: &str) -> Result<(), files::Error> {
 }
 
 /// Once the key has a new secret, to ask for the report again would stop that one.
-fn unwritten(error: files::Error, is_over: bool) -> Error {
+fn report_error(error: files::Error, is_over: bool) -> Error {
     if is_over || matches!(error, files::Error::Unsynced { .. }) {
         return error.into();
     }

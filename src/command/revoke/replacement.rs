@@ -10,7 +10,7 @@ use crate::ui::{DisplayContext, extension};
 use crate::vault::{Action, Record, Vault};
 
 /// Gives a revoked key a new secret, and activates it.
-pub(super) fn renew(
+pub(super) fn replace_secret(
     seen: &Record,
     vault: &mut Vault,
     delivery: &DeliveryOptions,
@@ -37,18 +37,12 @@ pub(super) fn renew(
     let was_default = vault.default_id()? == Some(seen.id);
     let key = context.deliver(&replacement, vault, &author)?;
     let display = context.display();
-    announce(&seen.key, &key, &target, context, &display);
-    context.tell_of_default(&key, was_default);
+    report(&seen.key, &key, &target, context, &display);
+    context.warn_if_default_unsealed(&key, was_default);
     Ok(key)
 }
 
-fn announce(
-    old: &Key,
-    new: &Key,
-    target: &Target<'_>,
-    context: &Context,
-    display: &DisplayContext,
-) {
+fn report(old: &Key, new: &Key, target: &Target<'_>, context: &Context, display: &DisplayContext) {
     let (name, old, tail) = (
         &new.name,
         display.secret(&old.tail),
@@ -57,7 +51,7 @@ fn announce(
     context.ui.note(format!(
         "`{name}` has a new secret, {tail}, and is active; {old} no longer works"
     ));
-    target.tell("it", false, context);
+    target.report("it", false, context);
     if new.effective_status(display.now) == EffectiveStatus::Expired {
         context.ui.warn(format!(
             "`{name}` has expired and is still refused; {}",

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Key, KeyName, Retiring};
 use crate::ui::{DisplayContext, Ui, secret_use};
-use crate::usage::{Details, SecretUse, Takeover};
+use crate::usage::{Details, SecretTransition, SecretUse};
 use crate::vault::{Action, Change, Error as VaultError, Record, Vault};
 
 /// How long ago a use of the old secret is worth a warning, whatever came after it.
@@ -98,7 +98,7 @@ pub(super) fn abort(
     let seen = vault.find(name)?;
     let display = context.display();
     let Some(rotation) = Rotation::of(&seen, context, vault, &display) else {
-        return Err(nothing_to_go_back_to(&seen.key, &display));
+        return Err(not_rotating(&seen.key, &display));
     };
     if !rotation.is_abort_confirmed(context)? {
         return Ok(None);
@@ -107,7 +107,7 @@ pub(super) fn abort(
         key.rolled_back(change.now())
     })?;
     let Some(aborted) = aborted else {
-        return Err(nothing_to_go_back_to(&seen.key, &context.display()));
+        return Err(not_rotating(&seen.key, &context.display()));
     };
     let (new, old) = rotation.tails();
     context.ui.note(format!(
@@ -118,15 +118,15 @@ pub(super) fn abort(
 
 /// Makes sure that no old secret was retired by a clock that was ahead: it can be brought back,
 /// unless another rotation takes its place.
-pub(super) fn expect_no_early_end(key: &Key, display: &DisplayContext) -> Result<(), Error> {
+pub(super) fn expect_none_expired_early(key: &Key, display: &DisplayContext) -> Result<(), Error> {
     match key.retired_early(display.now) {
         Some(_) => Err(VaultError::RetiredEarly(key.name.clone()).into()),
         None => Ok(()),
     }
 }
 
-fn nothing_to_go_back_to(key: &Key, display: &DisplayContext) -> Error {
-    if let Err(error) = expect_no_early_end(key, display) {
+fn not_rotating(key: &Key, display: &DisplayContext) -> Error {
+    if let Err(error) = expect_none_expired_early(key, display) {
         return error;
     }
     let name = &key.name;
@@ -204,20 +204,20 @@ impl<'a> Rotation<'a> {
                 key.name
             ));
         };
-        let takeover = used.takeover(&key.tail, &self.old.tail);
-        match takeover {
-            Takeover::Complete => {}
-            Takeover::NotBegun => {
+        let transition = used.transition(&key.tail, &self.old.tail);
+        match transition {
+            SecretTransition::Complete => {}
+            SecretTransition::NotStarted => {
                 ui.warn("the new secret has never been used, as far as recorded: is it in use?");
             }
-            Takeover::Partial(last) => {
+            SecretTransition::Partial(last) => {
                 let last = self.last_use(used, last);
                 ui.warn(format!(
                     "{last}, after the new one was in use: something still uses it"
                 ));
             }
         }
-        self.warn_of_recent_use(used, takeover == Takeover::Complete, ui);
+        self.warn_of_recent_use(used, transition == SecretTransition::Complete, ui);
     }
 
     /// Tells who used the key lately, if that was with the old secret: from where each secret was
@@ -255,7 +255,7 @@ impl<'a> Rotation<'a> {
             return Ok(());
         }
         let needed = format!("{what} of `{}` requires confirmation", self.seen.key.name);
-        context.ui.expect_person(&needed, "pass --yes")
+        context.ui.expect_interactive(&needed, "pass --yes")
     }
 
     fn is_confirmed(&self, question: &str, context: &Context) -> Result<bool, Error> {

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::context::api_key_flags::ApiKeyFlags;
 use crate::error::Error;
 use crate::key::{
-    Access, Description, Expiry, Invalid, Key, KeyName, Limit, OwnPolicy, Period, Permission, Term,
+    Access, Description, Expiry, Invalid, Key, KeyName, KeyPolicy, Limit, Period, Permission, Term,
 };
 
 /// The changes that were given.
@@ -30,18 +30,18 @@ pub(super) struct RequestedChange {
     /// How old its secret may become before `check` reports it: 30d, never, or policy for the
     /// settings' rule
     #[arg(long, value_name = "SPAN")]
-    pub(super) rotate_every: Option<OwnRule>,
+    pub(super) rotate_every: Option<PolicyTerm>,
     /// How long it may be unused before `check` reports it: 10d, never, or policy for the settings'
     /// rule
     #[arg(long, value_name = "SPAN")]
-    pub(super) unused_after: Option<OwnRule>,
+    pub(super) unused_after: Option<PolicyTerm>,
 }
 
 /// A rule of a key's own, or none.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct OwnRule(Option<Term>);
+pub(super) struct PolicyTerm(Option<Term>);
 
-impl FromStr for OwnRule {
+impl FromStr for PolicyTerm {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
@@ -76,7 +76,7 @@ impl RequestedChange {
 
     /// What may be meant to be months.
     pub(super) fn minutes(&self) -> [Option<Period>; 3] {
-        let of_rule = |rule: Option<OwnRule>| rule.and_then(|rule| rule.0?.minutes());
+        let of_rule = |rule: Option<PolicyTerm>| rule.and_then(|rule| rule.0?.minutes());
         [
             self.expires.and_then(Expiry::minutes),
             of_rule(self.rotate_every),
@@ -84,9 +84,9 @@ impl RequestedChange {
         ]
     }
 
-    pub(super) fn policy(&self, before: OwnPolicy) -> OwnPolicy {
-        let or = |given: Option<OwnRule>, before| given.map_or(before, |OwnRule(rule)| rule);
-        OwnPolicy {
+    pub(super) fn policy(&self, before: KeyPolicy) -> KeyPolicy {
+        let or = |given: Option<PolicyTerm>, before| given.map_or(before, |PolicyTerm(rule)| rule);
+        KeyPolicy {
             rotate_every: or(self.rotate_every, before.rotate_every),
             unused: or(self.unused_after, before.unused),
         }

@@ -2,11 +2,11 @@
 
 use std::fmt::Display;
 
-use super::change::{OwnRule, RequestedChange};
+use super::change::{PolicyTerm, RequestedChange};
 use crate::command::decoy;
 use crate::context::Context;
 use crate::error::Error;
-use crate::key::{Key, KeyName, Kind, Limit, OwnPolicy, Term};
+use crate::key::{Key, KeyName, KeyPolicy, Kind, Limit, Term};
 use crate::ui::MenuItem;
 
 /// Something about a key that can be changed, named after its flag.
@@ -57,7 +57,7 @@ impl SettableField {
     }
 
     /// What the field is now.
-    fn value(self, key: &Key, policy: &OwnPolicy, context: &Context) -> String {
+    fn value(self, key: &Key, policy: &KeyPolicy, context: &Context) -> String {
         let rule = |rule: Option<Term>| rule.map_or("policy".to_owned(), |term| term.to_string());
         match self {
             Self::Name => key.name.to_string(),
@@ -138,7 +138,7 @@ fn limit(answer: &str, context: &Context) -> Result<Limit, Error> {
     }
 }
 
-fn ask_rule(what: &str, context: &Context) -> Result<Option<OwnRule>, Error> {
+fn ask_rule(what: &str, context: &Context) -> Result<Option<PolicyTerm>, Error> {
     context.ui.parsed(&format!(
         "{what}: 30d, never, or policy for the settings' rule"
     ))

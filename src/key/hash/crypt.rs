@@ -80,7 +80,7 @@ impl Crypt {
     }
 
     /// Makes sure that a hash has the form of one and does not cost too much.
-    pub(super) fn expect_form(self, text: &str) -> Result<(), UnsupportedHash> {
+    pub(super) fn expect_well_formed(self, text: &str) -> Result<(), UnsupportedHash> {
         let cost = self
             .cost(text)
             .ok_or(UnsupportedHash::Malformed(self.name()))?;

@@ -58,7 +58,7 @@ pub const FORBIDDEN_IN_PASSWORDS: [char; 5] = ['\0', '\u{1}', '\t', '\n', '\r'];
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum HashEncoding {
     /// As the scheme has it.
-    Plainly,
+    Encoding,
     Base64,
     Hex,
 }
@@ -90,7 +90,7 @@ impl ImportedHash {
         let (scheme, value) = rest.split_once('}').ok_or(UnsupportedHash::NoScheme)?;
         let scheme = scheme.to_ascii_uppercase();
         let (scheme, written) = match scheme.split_once('.') {
-            None => (scheme.as_str(), HashEncoding::Plainly),
+            None => (scheme.as_str(), HashEncoding::Encoding),
             Some((scheme, "B64" | "BASE64")) => (scheme, HashEncoding::Base64),
             Some((scheme, "HEX")) => (scheme, HashEncoding::Hex),
             Some(_) => return Err(UnsupportedHash::UnknownScheme),
@@ -184,7 +184,7 @@ fn of_scheme(
         return Ok(ImportedHash::Digest(digest, bytes));
     }
     let text = match written {
-        HashEncoding::Plainly => value.to_owned(),
+        HashEncoding::Encoding => value.to_owned(),
         _ => text_of(decode(value, written)).ok_or(UnsupportedHash::UnknownScheme)?,
     };
     match scheme {
@@ -213,7 +213,7 @@ fn unsupported(scheme: &str) -> UnsupportedHash {
 }
 
 fn crypt_hash(crypt: Crypt, text: &str) -> Result<ImportedHash, UnsupportedHash> {
-    crypt.expect_form(text)?;
+    crypt.expect_well_formed(text)?;
     Ok(ImportedHash::Crypt(crypt, text.to_owned()))
 }
 
@@ -253,8 +253,8 @@ fn decoded(
     written: HashEncoding,
 ) -> Result<Vec<u8>, UnsupportedHash> {
     let written = match written {
-        HashEncoding::Plainly if digest.is_hexadecimal(value) => HashEncoding::Hex,
-        HashEncoding::Plainly => HashEncoding::Base64,
+        HashEncoding::Encoding if digest.is_hexadecimal(value) => HashEncoding::Hex,
+        HashEncoding::Encoding => HashEncoding::Base64,
         written => written,
     };
     decode(value, written).ok_or(UnsupportedHash::Malformed(digest.name()))

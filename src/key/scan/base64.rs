@@ -218,10 +218,10 @@ static BASE64: [u8; 256] = {
 
 static HEX: [u8; 256] = {
     let mut values = [NONE; 256];
-    let (small, large) = (b"0123456789abcdef", b"0123456789ABCDEF");
+    let (small_scanner, large) = (b"0123456789abcdef", b"0123456789ABCDEF");
     let mut at = 0;
-    while at < small.len() {
-        values[small[at] as usize] = at as u8;
+    while at < small_scanner.len() {
+        values[small_scanner[at] as usize] = at as u8;
         values[large[at] as usize] = at as u8;
         at += 1;
     }

@@ -13,13 +13,13 @@ const MIN_BASE64: usize = 32;
 /// Something that begins as a secret does, or as what cannot be read does.
 pub(super) enum Candidate<'a> {
     /// What begins with a secret's prefix.
-    Secret(Likely<'a>),
+    Secret(CandidateText<'a>),
     /// What this is the name of.
     Unreadable(&'static str),
 }
 
 /// A text that begins with a secret's prefix, in any case.
-pub(super) struct Likely<'a>(pub(super) &'a [u8]);
+pub(super) struct CandidateText<'a>(pub(super) &'a [u8]);
 
 /// All candidates of a text, and where in its view each begins.
 pub(super) fn candidates<'a>(
@@ -33,7 +33,7 @@ pub(super) fn candidates<'a>(
 fn candidate<'a>(Match { at, beginning }: Match, place: &TextReading<'a>) -> Option<Candidate<'a>> {
     let text = place.view.bytes();
     match beginning {
-        PatternStart::Secret => Some(Candidate::Secret(Likely(&text[at..]))),
+        PatternStart::Secret => Some(Candidate::Secret(CandidateText(&text[at..]))),
         PatternStart::Unreadable(what) => Some(Candidate::Unreadable(what)),
         PatternStart::UnreadableBase64(what) => {
             let start = place.view.decoded.raw_at(at);
@@ -46,7 +46,7 @@ fn candidate<'a>(Match { at, beginning }: Match, place: &TextReading<'a>) -> Opt
     }
 }
 
-impl Likely<'_> {
+impl CandidateText<'_> {
     /// How much of the view is a secret or nearly one.
     pub(super) fn nearly(&self) -> Option<usize> {
         near::length(self.0)
@@ -55,7 +55,7 @@ impl Likely<'_> {
 
 /// Where in a text secrets and what is nearly one are: in order, and none within another.
 pub(in crate::key) fn spans(raw: &[u8]) -> Vec<Range<usize>> {
-    let mut spans: Vec<Range<usize>> = near::endings(raw).collect();
+    let mut spans: Vec<Range<usize>> = near::headless_secrets(raw).collect();
     walk(raw, &mut |place| {
         for (start, candidate) in candidates(place) {
             if let Candidate::Secret(likely) = candidate
@@ -64,10 +64,10 @@ pub(in crate::key) fn spans(raw: &[u8]) -> Vec<Range<usize>> {
                 spans.push(place.layer.raw_range(start..start + length));
             }
         }
-        let endings = near::endings(place.view.bytes());
-        let endings = endings.map(|part| place.layer.raw_range(part));
+        let headless_secrets = near::headless_secrets(place.view.bytes());
+        let headless_secrets = headless_secrets.map(|part| place.layer.raw_range(part));
         let whole = |span: &Range<usize>| !raw[span.clone()].iter().any(u8::is_ascii_whitespace);
-        spans.extend(endings.filter(whole));
+        spans.extend(headless_secrets.filter(whole));
     });
     merged(spans)
 }

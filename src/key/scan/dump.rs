@@ -244,7 +244,7 @@ fn push(cell: &[u8], raw: usize, form: DumpFormat, dump: &mut Decoded) -> bool {
         DumpFormat::Octal => one(3..4, 8),
         DumpFormat::Decimal => one(1..4, 10),
         DumpFormat::Bits => one(8..9, 2),
-        _ => return push_group(cell, raw, form == DumpFormat::Words, dump),
+        _ => return push_hex_group(cell, raw, form == DumpFormat::Words, dump),
     };
     if let Some(byte) = byte {
         dump.push(&[byte], raw, cell.len().max(2));
@@ -253,7 +253,7 @@ fn push(cell: &[u8], raw: usize, form: DumpFormat, dump: &mut Decoded) -> bool {
 }
 
 /// The same of a group of hex digits, read from its end if it is a word.
-fn push_group(cell: &[u8], raw: usize, is_word: bool, dump: &mut Decoded) -> bool {
+fn push_hex_group(cell: &[u8], raw: usize, is_word: bool, dump: &mut Decoded) -> bool {
     if !is_hex(cell) || cell.len() > MAX_GROUP {
         return false;
     }

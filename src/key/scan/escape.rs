@@ -92,7 +92,7 @@ pub(super) fn unit(text: &[u8], at: usize) -> (Unit, usize) {
 }
 
 /// Reads what was escaped once in the given way, if it was; the text is not empty.
-pub(super) fn once(text: &[u8], kind: EscapeKind) -> Option<(Unit, usize)> {
+pub(super) fn decode_once(text: &[u8], kind: EscapeKind) -> Option<(Unit, usize)> {
     match (kind, text[0]) {
         (EscapeKind::Percent, b'%') => percent(text, percent_once),
         (EscapeKind::QuotedPrintable, b'=') => quoted_printable(text),

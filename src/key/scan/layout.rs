@@ -5,7 +5,7 @@
 //! `%0A` there is no line's end when the dump's own lines end in `\n`.
 
 use super::decoded::Decoded;
-use super::escape::{EscapeKind, SOFT_HYPHEN, Unit, once};
+use super::escape::{EscapeKind, SOFT_HYPHEN, Unit, decode_once};
 use super::likely::is_text;
 use super::parts::Parts;
 
@@ -49,7 +49,7 @@ impl Escapes {
             return;
         };
         self.found.add(kind);
-        if let Some((unit, length)) = once(text, kind)
+        if let Some((unit, length)) = decode_once(text, kind)
             && let Some(nested) = nested(unit, &text[length..])
         {
             self.nested[kind as usize].add(nested);
@@ -103,7 +103,7 @@ fn nested(unit: Unit, rest: &[u8]) -> Option<EscapeKind> {
 
 fn is_escape(text: &[u8]) -> bool {
     let kind = text.first().and_then(|&first| EscapeKind::begun_by(first));
-    let undone = kind.and_then(|kind| once(text, kind));
+    let undone = kind.and_then(|kind| decode_once(text, kind));
     undone.is_some_and(|(_, length)| length > 1)
 }
 
@@ -132,7 +132,7 @@ fn undone(text: &[u8], kind: EscapeKind) -> Decoded {
             at += plain;
             continue;
         }
-        let (unit, length) = once(rest, kind).unwrap_or((Unit::Byte(rest[0]), 1));
+        let (unit, length) = decode_once(rest, kind).unwrap_or((Unit::Byte(rest[0]), 1));
         match unit {
             Unit::Byte(byte) => undone.push(&[byte], at, length),
             Unit::SoftHyphen => undone.push(&[SOFT_HYPHEN], at, length),

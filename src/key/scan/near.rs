@@ -73,11 +73,11 @@ fn count(text: &[u8], most: usize, is_one: fn(&u8) -> bool) -> usize {
 }
 
 /// Where secrets end whose beginning is missing: hex digits, a dash and a tail.
-pub(super) fn endings(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
-    memchr::memchr_iter(b'-', text).filter_map(move |dash| ending(text, dash))
+pub(super) fn headless_secrets(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    memchr::memchr_iter(b'-', text).filter_map(move |dash| headless_secret(text, dash))
 }
 
-fn ending(text: &[u8], dash: usize) -> Option<Range<usize>> {
+fn headless_secret(text: &[u8], dash: usize) -> Option<Range<usize>> {
     let before = text[..dash].iter().rev();
     let digits = before
         .take(2 * HEX)
@@ -94,8 +94,8 @@ fn ending(text: &[u8], dash: usize) -> Option<Range<usize>> {
         HEX if is_apart => true,
         96 | 128 if is_apart => is_mixed(tail),
         // With more digits, what is left of an escape stands before it.
-        HEX.. => is_no_word(tail),
-        MIN_PLAIN_TAIL..HEX => is_apart && is_no_word(tail),
+        HEX.. => is_random(tail),
+        MIN_PLAIN_TAIL..HEX => is_apart && is_random(tail),
         MIN_MIXED_TAIL..MIN_PLAIN_TAIL => is_apart && is_mixed(tail),
         _ => false,
     };
@@ -108,7 +108,7 @@ fn is_mixed(tail: &[u8]) -> bool {
 }
 
 /// Whether letters of both cases, or a digit, are in it: all but one tail of a million has them.
-fn is_no_word(tail: &[u8]) -> bool {
+fn is_random(tail: &[u8]) -> bool {
     is_mixed(tail) || tail.iter().any(u8::is_ascii_digit)
 }
 
@@ -119,7 +119,7 @@ mod tests {
     const DIGITS: &str = "4bf92f3577b34da6a3ce929d0e0e47360f067aa0ba902b7c01d5f1c0ffee0123";
 
     fn is_ending(text: &str) -> bool {
-        endings(text.as_bytes()).next().is_some()
+        headless_secrets(text.as_bytes()).next().is_some()
     }
 
     #[test]

@@ -10,19 +10,19 @@ use proptest::prelude::*;
 use rand::rngs::SysRng;
 
 /// A search with little room, for it is wiped byte by byte.
-fn small() -> Scanner {
-    Scanner::with_room(4 * OVERLAP)
+fn small_scanner() -> Scanner {
+    Scanner::with_buffer(4 * OVERLAP)
 }
 
 /// What is found in a text that comes in pieces: secrets, and lines.
 fn found(text: &[u8], piece: usize) -> Vec<(Result<String, Malformed>, u64)> {
-    let mut scanner = small();
+    let mut scanner = small_scanner();
     let mut all = Vec::new();
     for piece in text.chunks(piece).chain([&[][..]]) {
-        scanner.room()[..piece.len()].copy_from_slice(piece);
-        scanner.advance(piece.len(), |sight| {
-            let found = sight.found.map(|secret| secret.expose().to_owned());
-            all.push((found, sight.line));
+        scanner.buffer()[..piece.len()].copy_from_slice(piece);
+        scanner.advance(piece.len(), |finding| {
+            let found = finding.found.map(|secret| secret.expose().to_owned());
+            all.push((found, finding.line));
         });
     }
     all
@@ -345,9 +345,9 @@ fn what_cannot_be_read_is_told_with_its_line() {
     ] {
         for piece in [1, 3, 500] {
             let text = [b"one\ntwo: ", text, b"\n"].concat();
-            let mut scanner = small();
+            let mut scanner = small_scanner();
             for piece in text.chunks(piece).chain([&[][..]]) {
-                scanner.room()[..piece.len()].copy_from_slice(piece);
+                scanner.buffer()[..piece.len()].copy_from_slice(piece);
                 scanner.advance(piece.len(), |_| ());
             }
             let expected = what.map(|what| Unreadable { what, line: 2 });

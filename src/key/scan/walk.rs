@@ -38,18 +38,18 @@ pub(super) struct TextReading<'a> {
 /// Tells where the first part begins that is encoded more often than is undone.
 pub(super) fn walk(raw: &[u8], visit: &mut dyn FnMut(&TextReading<'_>)) -> Option<usize> {
     let mut walk = ScanWalk {
-        unread: MIN_BUDGET.max(MAX_REREAD * raw.len()),
-        left: None,
+        budget: MIN_BUDGET.max(MAX_REREAD * raw.len()),
+        innermost_left: None,
         visit,
     };
     walk.text(raw, None, MAX_DEPTH, EscapeKinds::ALL);
-    walk.left
+    walk.innermost_left
 }
 
 struct ScanWalk<'a> {
     /// How many bytes may still be read.
-    unread: usize,
-    left: Option<usize>,
+    budget: usize,
+    innermost_left: Option<usize>,
     visit: &'a mut dyn FnMut(&TextReading<'_>),
 }
 
@@ -116,12 +116,12 @@ impl ScanWalk<'_> {
 
     /// Counts what is read of a text, unless that is too much already.
     fn may_read(&mut self, text: &[u8], above: Option<&Layer<'_>>) -> bool {
-        let unread = self.unread.checked_sub(text.len());
-        match unread {
-            Some(unread) => self.unread = unread,
-            None => self.leave(above),
+        let budget = self.budget.checked_sub(text.len());
+        match budget {
+            Some(budget) => self.budget = budget,
+            None => self.report_left(above),
         }
-        unread.is_some()
+        budget.is_some()
     }
 
     fn read(&mut self, view: &View, text: &[u8], above: Option<&Layer<'_>>, depth: usize) {
@@ -135,7 +135,7 @@ impl ScanWalk<'_> {
                 None => {
                     let of = &decoded;
                     let above = Some(&layer);
-                    self.leave(Some(&Layer { of, above }));
+                    self.report_left(Some(&Layer { of, above }));
                 }
             });
         }
@@ -150,9 +150,12 @@ impl ScanWalk<'_> {
         );
     }
 
-    fn leave(&mut self, layer: Option<&Layer<'_>>) {
+    fn report_left(&mut self, layer: Option<&Layer<'_>>) {
         let start = layer.map_or(0, |layer| layer.raw_range(0..1).start);
-        self.left = Some(self.left.map_or(start, |left| left.min(start)));
+        self.innermost_left = Some(
+            self.innermost_left
+                .map_or(start, |innermost_left| innermost_left.min(start)),
+        );
     }
 }
 

@@ -27,7 +27,7 @@ impl Authorizer {
     ) -> Result<SecretOwner, Error> {
         let source = Arc::clone(&self.source);
         let presented = Zeroizing::new(secret.expose().to_owned());
-        let matched = self.in_turn(key, move |memory| {
+        let matched = self.run_queued(key, move |memory| {
             let mut read = None;
             let look_up = |tail: &Tail| {
                 let Snapshot {
@@ -45,7 +45,7 @@ impl Authorizer {
             (SecretMatch::Secret(found), Some(vault_version)) => {
                 Ok(self.key(*found, digest, vault_version, key_usage))
             }
-            (SecretMatch::Nobody(verdict), _) => Ok(self.stranger(verdict)),
+            (SecretMatch::Nobody(verdict), _) => Ok(self.unknown_secret(verdict)),
             (SecretMatch::Dead(dead), _) => Ok(SecretOwner::Refused((*dead).into())),
             _ => Ok(SecretOwner::Nobody(Verdict::Mismatch, key_usage)),
         }
@@ -55,7 +55,7 @@ impl Authorizer {
     ///
     /// # Errors
     /// [`Error::Busy`] if that takes too long, or what `work` fails with.
-    pub(super) async fn in_turn<T: Send + 'static>(
+    pub(super) async fn run_queued<T: Send + 'static>(
         &self,
         key: KeyId,
         work: impl FnOnce(&mut HashMemory) -> Result<T, Error> + Send + 'static,

@@ -69,7 +69,7 @@ impl Authorizer {
             match_password(&password, &username, matched, by_username, memory)
         };
         let matched = match candidate.hashed {
-            Some(key) => self.in_turn(key, match_secret).await?,
+            Some(key) => self.run_queued(key, match_secret).await?,
             None => {
                 let without_hash = move || match_secret(&mut HashMemory::default());
                 self.reading(without_hash).await?
@@ -97,9 +97,9 @@ impl Authorizer {
                     ..
                 },
             ) => SecretOwner::Nobody(Verdict::Mismatch, self.key_usage(record).await?),
-            (SecretMatch::Nobody(verdict), _) => self.stranger(verdict),
+            (SecretMatch::Nobody(verdict), _) => self.unknown_secret(verdict),
             (SecretMatch::Dead(dead), _) => SecretOwner::Refused((*dead).into()),
-            _ => self.stranger(Verdict::Mismatch),
+            _ => self.unknown_secret(Verdict::Mismatch),
         })
     }
 

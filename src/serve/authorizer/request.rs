@@ -11,7 +11,7 @@ use super::cache::{CAPACITY, CacheEntry, CachedSecret};
 use super::refused::{self, RefusedSecret};
 use crate::key::{Allowance, Digest, Secret, Tail, WindowUse};
 use crate::serve::ended_terms::EndedTerms;
-use crate::serve::key_usage::{KeyUsage, Presentation};
+use crate::serve::key_usage::{KeyUsage, PresentedUse};
 use crate::serve::lock::locked;
 use crate::serve::per_key_queue::PerKeyQueue;
 use crate::serve::pool::{Hashers, Readers};
@@ -103,14 +103,14 @@ impl Authorizer {
     ///
     /// # Errors
     /// If the vault cannot be read: then nothing is accepted.
-    pub(in crate::serve) fn decide_at_once(
+    pub(in crate::serve) fn try_decide(
         &self,
         asked: AuthRequest<'_>,
         now: Timestamp,
     ) -> Option<Result<Decision, Error>> {
         let owner = match Secret::parse(asked.presented) {
-            Err(malformed) => Ok(self.stranger(Verdict::Malformed(malformed))),
-            Ok(secret) => self.owner_at_once(&secret)?,
+            Err(malformed) => Ok(self.unknown_secret(Verdict::Malformed(malformed))),
+            Ok(secret) => self.try_owner(&secret)?,
         };
         Some(owner.map(|owner| self.decide_on(owner, asked, now)))
     }
@@ -125,7 +125,7 @@ impl Authorizer {
         now: Timestamp,
     ) -> Result<Decision, Error> {
         let owner = match Secret::parse(asked.presented) {
-            Err(malformed) => self.stranger(Verdict::Malformed(malformed)),
+            Err(malformed) => self.unknown_secret(Verdict::Malformed(malformed)),
             Ok(secret) => self.owner(&secret).await?,
         };
         Ok(self.decide_on(owner, asked, now))
@@ -141,12 +141,12 @@ impl Authorizer {
         is_refused.then(|| self.throttle.answer_at(received, Instant::now()))
     }
 
-    pub(super) fn stranger(&self, verdict: Verdict) -> SecretOwner {
+    pub(super) fn unknown_secret(&self, verdict: Verdict) -> SecretOwner {
         SecretOwner::Nobody(verdict, Arc::clone(self.usage_recorder.nobody()))
     }
 
     /// Whose a secret is, from memory or by a look into the vault that waits for nobody.
-    fn owner_at_once(&self, secret: &Secret) -> Option<Result<SecretOwner, Error>> {
+    fn try_owner(&self, secret: &Secret) -> Option<Result<SecretOwner, Error>> {
         let digest = Digest::of(secret);
         let tail = secret.tail();
         let cached = self.cached.get(&tail);
@@ -158,7 +158,7 @@ impl Authorizer {
         let Snapshot {
             value,
             vault_version,
-        } = match self.source.look_up_at_once(&tail) {
+        } = match self.source.try_look_up(&tail) {
             Ok(fresh) => fresh,
             Err(Error::Busy) => return None,
             Err(error) => return Some(Err(error)),
@@ -170,7 +170,7 @@ impl Authorizer {
         let matches = self.matches(&found, &digest)?;
         let key_usage = self
             .usage_recorder
-            .key_usage_at_hand(&found.record, &self.source)?;
+            .try_key_usage(&found.record, &self.source)?;
         Some(Ok(match matches {
             true => self.key(found, digest, vault_version, key_usage),
             false => SecretOwner::Nobody(Verdict::Mismatch, key_usage),
@@ -210,14 +210,14 @@ impl Authorizer {
         digest: &Digest,
     ) -> Result<StoredSecret, SecretOwner> {
         match stored {
-            Some(FoundSecret::Living(found)) if refused::is_decoy(&found, digest) => {
+            Some(FoundSecret::Active(found)) if refused::is_decoy(&found, digest) => {
                 Err(SecretOwner::Refused(RefusedSecret::of_decoy(*found)))
             }
-            Some(FoundSecret::Living(found)) => Ok(*found),
+            Some(FoundSecret::Active(found)) => Ok(*found),
             Some(FoundSecret::Dead(dead)) if dead.digest.is(digest) => {
                 Err(SecretOwner::Refused((*dead).into()))
             }
-            Some(FoundSecret::Dead(_)) | None => Err(self.stranger(Verdict::Unknown)),
+            Some(FoundSecret::Dead(_)) | None => Err(self.unknown_secret(Verdict::Unknown)),
         }
     }
 
@@ -295,7 +295,7 @@ impl Authorizer {
         asked: AuthRequest<'_>,
         now: Timestamp,
     ) -> Decision {
-        let presented = Presentation {
+        let presented = PresentedUse {
             tail,
             address: asked.address,
             at: now,
@@ -310,7 +310,7 @@ impl Authorizer {
     }
 
     fn judge(&self, known: Arc<CachedSecret>, asked: AuthRequest<'_>, now: Timestamp) -> Decision {
-        let presented = Presentation {
+        let presented = PresentedUse {
             tail: Some(&known.secret.tail),
             address: asked.address,
             at: now,
@@ -324,7 +324,7 @@ impl Authorizer {
             .usage_recorder
             .count(&known.key_usage, presented, decide);
         if matches!(verdict, Verdict::Expired | Verdict::Retired) {
-            self.ended.see(&known.secret, at);
+            self.ended.note_ended(&known.secret, at);
         }
         Decision {
             verdict,

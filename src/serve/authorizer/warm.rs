@@ -35,7 +35,7 @@ impl Authorizer {
                 };
                 let mut key_usage = self
                     .usage_recorder
-                    .key_usage_at_hand(&secret.record, &self.source);
+                    .try_key_usage(&secret.record, &self.source);
                 if key_usage.is_none() && !is_usage_open {
                     is_usage_open = true;
                     key_usage = Some(self.usage_recorder.key_usage(&secret.record, &self.source));

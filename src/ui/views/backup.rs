@@ -11,7 +11,7 @@ use crate::key::Tail;
 use crate::ui::DisplayContext;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
-use crate::vault::{Affected, Copied, Effect, Field, Head, Reason, hex};
+use crate::vault::{AffectedKey, Copied, Effect, Field, Head, Reason, hex};
 
 /// A backup that was written.
 #[derive(Debug, Serialize)]
@@ -64,7 +64,7 @@ pub fn held(keys: i64, entries: i64) -> String {
 }
 
 /// A log's head as the log itself tells it: the entry's number and hash.
-pub fn head_told((sequence, hash): &Head) -> String {
+pub fn format_head((sequence, hash): &Head) -> String {
     format!("{sequence} {}", hex(hash))
 }
 
@@ -86,14 +86,14 @@ pub struct AffectedView<'a> {
     by: Option<String>,
     change: &'a [Field],
     #[serde(skip)]
-    affected: &'a Affected,
+    affected: &'a AffectedKey,
     #[serde(skip)]
     is_kept: bool,
 }
 
 impl<'a> AffectedView<'a> {
     /// What happens to a key; it `is_kept` stopped if it would come back to life but must not.
-    pub fn new(affected: &'a Affected, is_kept: bool) -> Self {
+    pub fn new(affected: &'a AffectedKey, is_kept: bool) -> Self {
         let event = affected.event.as_ref();
         let revived = affected.revived.iter().filter(|_| !is_kept);
         Self {
@@ -103,7 +103,7 @@ impl<'a> AffectedView<'a> {
                 false => affected.effect.word(),
             },
             accepted_again: revived.map(Tail::as_str).collect(),
-            refused: affected.stopped.iter().map(Tail::as_str).collect(),
+            refused: affected.newly_refused.iter().map(Tail::as_str).collect(),
             reason: affected.reason.map(Reason::word),
             since: event.map(|event| event.at),
             by: event.map(|event| who(&event.actor)),
@@ -113,7 +113,7 @@ impl<'a> AffectedView<'a> {
         }
     }
 
-    fn effect_told(&self) -> &'static str {
+    fn describe_effect(&self) -> &'static str {
         match self.affected.effect {
             _ if self.is_kept => "stays inactive",
             Effect::Revived => "BECOMES VALID AGAIN",
@@ -125,15 +125,21 @@ impl<'a> AffectedView<'a> {
     }
 
     fn tails(&self, display: &DisplayContext) -> String {
-        let Affected {
-            revived, stopped, ..
+        let AffectedKey {
+            revived,
+            newly_refused,
+            ..
         } = self.affected;
-        let tails = if revived.is_empty() { stopped } else { revived };
+        let tails = if revived.is_empty() {
+            newly_refused
+        } else {
+            revived
+        };
         listed(tails, display)
     }
 
     /// What changes besides what the other cells tell.
-    fn else_changed(&self) -> Vec<Field> {
+    fn other_changes(&self) -> Vec<Field> {
         let is_deactivated = self.affected.reason == Some(Reason::Deactivated);
         let is_told = |field: &&Field| match field.field.as_str() {
             "tail" => true,
@@ -145,7 +151,7 @@ impl<'a> AffectedView<'a> {
     }
 
     /// `deactivated 2 hours ago by ops@host1`
-    fn event_told(&self, reason: &str, display: &DisplayContext) -> String {
+    fn describe_event(&self, reason: &str, display: &DisplayContext) -> String {
         match (self.since, &self.by) {
             (Some(since), Some(by)) => format!("{reason} {} by {by}", display.distance(since)),
             _ => reason.to_owned(),
@@ -154,22 +160,22 @@ impl<'a> AffectedView<'a> {
 
     /// `deleted 2 hours ago by ops@host1; …B9Gh stops; limit none → 300/day`
     fn why(&self, display: &DisplayContext) -> String {
-        let Affected {
+        let AffectedKey {
             effect,
             revived,
-            stopped,
+            newly_refused,
             ..
         } = self.affected;
         let reason = match (effect, self.affected.reason) {
             (Effect::Gone, Some(Reason::Deleted)) => Some("deleted in the backup".to_owned()),
             (Effect::Gone, _) => Some("created since the backup".to_owned()),
             (_, Some(Reason::Absent)) => Some("not in the current vault".to_owned()),
-            (_, reason) => reason.map(|reason| self.event_told(reason.word(), display)),
+            (_, reason) => reason.map(|reason| self.describe_event(reason.word(), display)),
         };
-        let is_told = !revived.is_empty() && !stopped.is_empty();
-        let stops = is_told.then(|| format!("{} stops", listed(stopped, display)));
+        let is_told = !revived.is_empty() && !newly_refused.is_empty();
+        let stops = is_told.then(|| format!("{} stops", listed(newly_refused, display)));
         let change =
-            Some(changes(&self.else_changed(), display)).filter(|change| !change.is_empty());
+            Some(changes(&self.other_changes(), display)).filter(|change| !change.is_empty());
         let parts = [reason, stops, change];
         parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
@@ -215,7 +221,7 @@ impl Row for AffectedView<'_> {
     fn cells(&self, display: &DisplayContext) -> Vec<String> {
         vec![
             self.name.to_owned(),
-            self.effect_told().to_owned(),
+            self.describe_effect().to_owned(),
             self.tails(display),
             self.why(display),
         ]

@@ -79,7 +79,7 @@ impl Item for EntryView<'_> {
             self.host.to_owned(),
             self.command.to_owned(),
             self.key.to_owned(),
-            told(self.change, |_, value| value.to_owned()),
+            describe_changes(self.change, |_, value| value.to_owned()),
             self.hash.clone(),
         ]
     }
@@ -171,11 +171,11 @@ impl Item for ChainView {
 
 /// What an event changed, for people: of a tail only its last characters.
 pub fn changes(fields: &[Field], display: &DisplayContext) -> String {
-    told(fields, |field, value| match field {
+    describe_changes(fields, |field, value| match field {
         "tail" | "retiring" => value
             .parse()
             .map_or_else(|_| value.to_owned(), |tail: Tail| display.tail(&tail)),
-        "head" => start_of_head(value),
+        "head" => short_head(value),
         "expires_at" | "expired_at" | "retires_at" | "retired_at" | "clock" => value
             .parse()
             .map_or_else(|_| value.to_owned(), |end| display.moment(end)),
@@ -184,7 +184,7 @@ pub fn changes(fields: &[Field], display: &DisplayContext) -> String {
 }
 
 /// A log's head without most of its hash: `12 9c1f0e7a5b3d…`
-fn start_of_head(head: &str) -> String {
+fn short_head(head: &str) -> String {
     match head.split_once(' ') {
         Some((entry, hash)) if hash.len() > SHORT_HASH && hash.is_ascii() => {
             format!("{entry} {}…", &hash[..SHORT_HASH])
@@ -196,7 +196,7 @@ fn start_of_head(head: &str) -> String {
 /// `status active → inactive, limit 300/day`; a name that only came or went is told already,
 /// when a secret was to retire that is gone does not matter any more, and a checksum is for
 /// programs.
-pub(super) fn told(fields: &[Field], show: impl Fn(&str, &str) -> String) -> String {
+pub(super) fn describe_changes(fields: &[Field], show: impl Fn(&str, &str) -> String) -> String {
     let one = |Field { field, from, to }: &Field| {
         let show = |value: &String| show(field, value);
         let field = field.strip_suffix("_at").unwrap_or(field);

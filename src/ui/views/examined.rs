@@ -19,7 +19,7 @@ pub struct ExaminedView {
 
 impl ExaminedView {
     /// Something that is well.
-    pub fn well(check: &'static str, message: impl Into<String>) -> Self {
+    pub fn ok(check: &'static str, message: impl Into<String>) -> Self {
         Self {
             check,
             ok: true,

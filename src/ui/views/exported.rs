@@ -18,24 +18,24 @@ pub struct ExportedView {
     secrets: u64,
     left_out: u64,
     #[serde(skip)]
-    unread: u64,
+    damaged: u64,
 }
 
 impl ExportedView {
     /// What was written where.
-    pub fn new(file: &Path, format: String, tally: &ExportCounts) -> Self {
+    pub fn new(file: &Path, format: String, counts: &ExportCounts) -> Self {
         Self {
             file: file.to_string_lossy().into_owned(),
             format,
-            secrets: tally.secrets,
-            left_out: tally.left_out,
-            unread: tally.unread,
+            secrets: counts.secrets,
+            left_out: counts.left_out,
+            damaged: counts.damaged,
         }
     }
 
     /// Whether every key could be understood.
     pub fn is_whole(&self) -> bool {
-        self.unread == 0
+        self.damaged == 0
     }
 
     /// One line for people.

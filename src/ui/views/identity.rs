@@ -20,7 +20,7 @@ pub struct IdentifiedText<'a> {
     /// Its public ending, if it is a secret.
     pub tail: Option<&'a Tail>,
     /// Whose it seems to have been.
-    pub former: Option<&'a PastOwner>,
+    pub past_owner: Option<&'a PastOwner>,
     /// How its key was used.
     pub used: Option<Summary>,
     /// How often it was presented since it is dead, or is a decoy's.
@@ -62,29 +62,30 @@ pub struct IdentityView<'a> {
 
 impl<'a> IdentityView<'a> {
     /// What was found and the key that it is about, with its use.
-    pub fn new(sighted: &'a IdentifiedText<'a>, display: &DisplayContext) -> Self {
-        let tried = sighted.tried.as_ref();
-        let view = VerdictView::new(&sighted.decision, display);
-        let key = |key| KeyView::new(key, display.now).with_use(sighted.used);
-        let more = |moment: fn(&DisplayContext, Timestamp) -> String| sighted.more(display, moment);
+    pub fn new(identified: &'a IdentifiedText<'a>, display: &DisplayContext) -> Self {
+        let tried = identified.tried.as_ref();
+        let view = VerdictView::new(&identified.decision, display);
+        let key = |key| KeyView::new(key, display.now).with_use(identified.used);
+        let more =
+            |moment: fn(&DisplayContext, Timestamp) -> String| identified.more(display, moment);
         Self {
-            identified: sighted.decision.is_ours(),
+            identified: identified.decision.belongs_here(),
             good: view.accepted,
             verdict: view.verdict,
-            told: sighted.reason(&view.told, &more(DisplayContext::moment_and_distance)),
-            reason: sighted.reason(&view.reason, &more(|_, moment| moment.to_string())),
-            key: sighted.decision.key.map(key),
+            told: identified.reason(&view.told, &more(DisplayContext::moment_and_distance)),
+            reason: identified.reason(&view.reason, &more(|_, moment| moment.to_string())),
+            key: identified.decision.key.map(key),
             secret_status: view.secret_status,
             retires_at: view.retires_at,
-            former_name: sighted.former_name(),
+            former_name: identified.former_name(),
             presented_since: tried.map(|tried| tried.count),
             last_presented_at: tried.and_then(|tried| tried.last_at),
             last_presented_from: tried.and_then(|tried| tried.last_address.as_deref()),
-            presented_tail: sighted.tail.map(Tail::as_str),
-            occurrences: sighted.count,
-            first_line: sighted.line,
-            tail: sighted.tail,
-            dead: sighted.decision.dead,
+            presented_tail: identified.tail.map(Tail::as_str),
+            occurrences: identified.count,
+            first_line: identified.line,
+            tail: identified.tail,
+            dead: identified.decision.dead,
         }
     }
 
@@ -103,7 +104,7 @@ impl<'a> IdentifiedText<'a> {
     /// Whose it was, or seems to have been.
     fn former_name(&self) -> Option<&'a str> {
         let dead = self.decision.dead.map(|dead| dead.name.as_str());
-        dead.or(self.former.map(|former| former.name.as_str()))
+        dead.or(self.past_owner.map(|past_owner| past_owner.name.as_str()))
     }
 
     /// What is to be said besides the verdict.
@@ -131,7 +132,7 @@ impl<'a> IdentifiedText<'a> {
                 format!("; presented {times}{since}, most recently {last}{from}")
             }
         });
-        tried.or(self.former.map(told)).unwrap_or_default()
+        tried.or(self.past_owner.map(told)).unwrap_or_default()
     }
 
     /// The verdict's reason and what is to be said besides; a text in which nothing was seen

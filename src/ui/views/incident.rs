@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
+use super::count_of_refusals;
 use super::counted;
-use super::entry::{told, who};
-use super::tried;
+use super::entry::{describe_changes, who};
 use crate::key::{Key, Status, Tail};
 use crate::ui::markdown::{Document, code};
 use crate::ui::{DisplayContext, time};
@@ -47,7 +47,7 @@ pub struct Incident<'a> {
     /// Its use; `None` if nothing is recorded in the vault.
     pub used: Option<Details>,
     /// How often its secrets were refused since it was stopped.
-    pub tried: RefusalSummary,
+    pub refusals: RefusalSummary,
 }
 
 impl Incident<'_> {
@@ -66,8 +66,8 @@ impl Incident<'_> {
         document.heading(2, "What was done");
         document.tasks(&self.done(display));
         document.heading(2, "What is left to do");
-        document.tasks(&self.left(display));
-        self.tell_use(&mut document, display);
+        document.tasks(&self.remaining_steps(display));
+        self.add_usage(&mut document, display);
         document.heading(2, "What happened");
         if !self.is_log_whole {
             let more = format!(
@@ -99,12 +99,12 @@ impl Incident<'_> {
         }
         let new = self.renewed.map(|renewed| ends_in(&renewed.tail, display));
         add("Secret now", new);
-        add("Created", Some(self.made()));
+        add("Created", Some(self.describe_creation()));
         add(
             "Expires",
             Some(key.expires_at.map_or("never".to_owned(), at)),
         );
-        add("Deactivated", self.stop().map(by));
+        add("Deactivated", self.deactivation().map(by));
         add("The leak may have begun", self.leaked_at.map(at));
         add(
             "Found in the input",
@@ -114,19 +114,19 @@ impl Incident<'_> {
     }
 
     /// When the key was made, and by whom if the log still tells.
-    fn made(&self) -> String {
+    fn describe_creation(&self) -> String {
         let is_first = |entry: &&Entry| status(entry).is_some_and(|field| field.from.is_none());
         let first = self.log.iter().find(is_first);
         first.map_or_else(|| at(self.key.created_at), by)
     }
 
     /// When the key was deactivated.
-    pub fn stopped_at(&self) -> Option<Timestamp> {
-        self.stop().map(|stop| stop.at)
+    pub fn deactivated_at(&self) -> Option<Timestamp> {
+        self.deactivation().map(|deactivation| deactivation.at)
     }
 
     /// The event that the key was deactivated by.
-    fn stop(&self) -> Option<&Entry> {
+    fn deactivation(&self) -> Option<&Entry> {
         let inactive = Some(Status::Inactive.word());
         let is_stop = |entry: &&Entry| status(entry).is_some_and(|to| to.to.as_deref() == inactive);
         self.log.iter().rev().find(is_stop)
@@ -134,8 +134,8 @@ impl Incident<'_> {
 
     fn done(&self, display: &DisplayContext) -> Vec<(bool, String)> {
         let stopped = self
-            .stop()
-            .map_or_else(String::new, |stop| format!(" {}", by(stop)));
+            .deactivation()
+            .map_or_else(String::new, |deactivation| format!(" {}", by(deactivation)));
         let new = match (self.replacement, self.renewed) {
             (Replacement::Made, Some(renewed)) => format!(
                 "a new secret was created, {}; the key is active with it, and the leaked one no \
@@ -153,41 +153,45 @@ impl Incident<'_> {
     }
 
     /// What only people can do.
-    fn left(&self, display: &DisplayContext) -> Vec<(bool, String)> {
+    fn remaining_steps(&self, display: &DisplayContext) -> Vec<(bool, String)> {
         let name = &self.key.name;
-        let mut left = Vec::new();
+        let mut remaining_steps = Vec::new();
         if self.renewed.is_some() {
-            left.push("deploy the new secret to whatever uses the key".to_owned());
+            remaining_steps.push("deploy the new secret to whatever uses the key".to_owned());
         } else {
-            left.push(format!(
+            remaining_steps.push(format!(
                 "create a new secret: `{}`; or, if the key is no longer needed, `{}`",
                 display.command(&format!("revoke --replace {name}")),
                 display.command(&format!("delete {name}"))
             ));
-            left.push("do not activate the key again: its secret is known".to_owned());
+            remaining_steps.push("do not activate the key again: its secret is known".to_owned());
         }
-        left.push(match &self.used {
+        remaining_steps.push(match &self.used {
             Some(used) if used.has_addresses() => {
                 "check the addresses below: which of them are not yours?".to_owned()
             }
             _ => "look into the logs of your own servers: no address is recorded here".to_owned(),
         });
-        left.push("find out what was done with the key since the leak".to_owned());
-        left.push(format!(
+        remaining_steps.push("find out what was done with the key since the leak".to_owned());
+        remaining_steps.push(format!(
             "remove the secret ({}) from where it leaked: the repository and its history, logs \
              and their copies, chats, tickets",
             ends_in(&self.key.tail, display)
         ));
         let identify = display.command("identify");
-        left.push(format!(
+        remaining_steps.push(format!(
             "search there for others: `{identify}` reads any text"
         ));
-        left.push("inform everyone affected".to_owned());
-        left.push("find out how it leaked, and prevent it from happening again".to_owned());
-        left.into_iter().map(|task| (false, task)).collect()
+        remaining_steps.push("inform everyone affected".to_owned());
+        remaining_steps
+            .push("find out how it leaked, and prevent it from happening again".to_owned());
+        remaining_steps
+            .into_iter()
+            .map(|task| (false, task))
+            .collect()
     }
 
-    fn tell_use(&self, document: &mut Document, display: &DisplayContext) {
+    fn add_usage(&self, document: &mut Document, display: &DisplayContext) {
         document.heading(2, "Use");
         let used = self.used.as_ref().filter(|used| !used.is_empty());
         let Some(used) = used else {
@@ -195,7 +199,7 @@ impl Incident<'_> {
             return;
         };
         document.table(["What", "Value"], &self.totals(used));
-        document.paragraph(&self.tried_since());
+        document.paragraph(&self.describe_refusals());
         let days = days(used, display.now);
         if !days.is_empty() {
             document.heading(3, "Requests by day");
@@ -215,15 +219,15 @@ impl Incident<'_> {
         }
     }
 
-    fn tried_since(&self) -> String {
-        let Some(last) = self.tried.last_at else {
+    fn describe_refusals(&self) -> String {
+        let Some(last) = self.refusals.last_at else {
             return "No use has been recorded since it was revoked.".to_owned();
         };
-        let from = self.tried.last_address.as_deref();
+        let from = self.refusals.last_address.as_deref();
         let from = from.map(|address| format!(" from {}", code(address)));
         format!(
             "Since it was revoked it has been refused {}, most recently at {}{}.",
-            tried(&self.tried),
+            count_of_refusals(&self.refusals),
             at(last),
             from.unwrap_or_default()
         )
@@ -237,7 +241,7 @@ impl Incident<'_> {
         ];
         if let Some(leaked_at) = self.leaked_at {
             let first = day_of(leaked_at);
-            let last = self.stopped_at().map_or(i64::MAX, day_of);
+            let last = self.deactivated_at().map_or(i64::MAX, day_of);
             let within = used
                 .days
                 .iter()
@@ -255,7 +259,8 @@ impl Incident<'_> {
     fn timeline(&self, display: &DisplayContext) -> Vec<[String; 3]> {
         let mut events: Vec<(Timestamp, String, String)> = Vec::new();
         for entry in self.log {
-            let changes = told(&entry.change, |field, value| shown(field, value, display));
+            let changes =
+                describe_changes(&entry.change, |field, value| shown(field, value, display));
             let what = match changes.is_empty() {
                 true => code(&entry.command),
                 false => format!("{}: {}", code(&entry.command), code(&changes)),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::secret::{self, SecretView};
-use super::usage::{NEVER_USED, Recorded, told, under};
+use super::usage::{NEVER_USED, Recorded, described, under};
 use super::{EntryView, PolicyView, or_empty, text};
 use crate::key::{Key, Limit, Tail};
 use crate::ui::listing::{Item, Row, table_of};
@@ -111,7 +111,7 @@ impl<'a> KeyView<'a> {
         ];
         let mut add = |name, value: Option<String>| facts.extend(value.map(|value| (name, value)));
         add("username", self.username.map(str::to_owned));
-        add("secret", Some(display.ending(&self.key.tail)));
+        add("secret", Some(display.tail_phrase(&self.key.tail)));
         let old = self.key.retiring_at(display.now);
         add("old secret", old.map(|old| display.retiring(old)));
         let status = match self.key.is_decoy {
@@ -274,12 +274,12 @@ impl<'a> KeyDetails<'a> {
     pub fn facts(&self, display: &DisplayContext) -> String {
         let mut facts = self.key.list(display);
         if !self.key.key.is_decoy {
-            facts.extend(self.policy.told(display));
+            facts.extend(self.policy.described(display));
         }
         let rotation = secret::rotation(self.key.key, self.details, display);
         facts.extend(under("rotation", rotation.into_iter()));
         if let Some(details) = self.details {
-            facts.extend(told(details, display));
+            facts.extend(described(details, display));
         }
         let (facts, log) = (table::facts(&facts), table_of(&self.log, display));
         format!("{facts}\n\n{log}")

@@ -35,7 +35,7 @@ impl PolicyView {
     }
 
     /// The rules as facts about the key, for people.
-    pub(super) fn told(&self, display: &DisplayContext) -> [(&'static str, String); 2] {
+    pub(super) fn described(&self, display: &DisplayContext) -> [(&'static str, String); 2] {
         let mut rotation = rule(self.rules.rotate_every, "every");
         if let Some(due_at) = self.rotation_due_at {
             rotation.push_str(&format!("; due {}", display.moment_and_distance(due_at)));

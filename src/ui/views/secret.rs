@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::text;
 use crate::key::{Key, Retiring};
 use crate::ui::DisplayContext;
-use crate::usage::{Details, SecretUse, Takeover};
+use crate::usage::{Details, SecretTransition, SecretUse};
 use crate::vault::SecretInfo;
 
 /// A secret of a key, for programs.
@@ -25,12 +25,12 @@ pub(super) struct SecretView<'a> {
 
 impl<'a> SecretView<'a> {
     /// The secret, with its use if any is recorded.
-    pub(super) fn new(ending: &'a SecretInfo, details: Option<&Details>) -> Self {
-        let used = details.and_then(|details| details.of_secret(&ending.tail));
+    pub(super) fn new(tail_phrase: &'a SecretInfo, details: Option<&Details>) -> Self {
+        let used = details.and_then(|details| details.of_secret(&tail_phrase.tail));
         Self {
-            tail: ending.tail.known(),
-            created_at: Some(ending.created_at),
-            retires_at: ending.retires_at,
+            tail: tail_phrase.tail.known(),
+            created_at: Some(tail_phrase.created_at),
+            retires_at: tail_phrase.retires_at,
             first_used_at: used.map(|used| used.first_at),
             last_used_at: used.map(|used| used.last_at),
         }
@@ -65,8 +65,8 @@ pub(super) fn rotation(
         Some(details) => uses(key, old, details, display),
         None => vec!["no usage of either secret is recorded".to_owned()],
     };
-    let takeover = details.map(|details| details.takeover(&key.tail, &old.tail));
-    lines.push(next(key, takeover));
+    let transition = details.map(|details| details.transition(&key.tail, &old.tail));
+    lines.push(next(key, transition));
     lines.push(format!("undo: postkey rotate --abort {}", key.name));
     lines
 }
@@ -81,14 +81,16 @@ fn uses(key: &Key, old: &Retiring, details: &Details, display: &DisplayContext) 
 }
 
 /// What is to be done next.
-fn next(key: &Key, takeover: Option<Takeover<'_>>) -> String {
+fn next(key: &Key, transition: Option<SecretTransition<'_>>) -> String {
     let finish = format!("postkey rotate --finish {}", key.name);
-    match takeover {
-        None | Some(Takeover::NotBegun) => "next: replace the old one with the new one".to_owned(),
-        Some(Takeover::Partial(_)) => {
+    match transition {
+        None | Some(SecretTransition::NotStarted) => {
+            "next: replace the old one with the new one".to_owned()
+        }
+        Some(SecretTransition::Partial(_)) => {
             format!("next: find what still uses the old one, then: {finish}")
         }
-        Some(Takeover::Complete) => {
+        Some(SecretTransition::Complete) => {
             format!("next: only the new secret has been used: {finish}")
         }
     }

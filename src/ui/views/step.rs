@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::entry::{changes, told};
+use super::entry::{changes, describe_changes};
 use super::{or_empty, text};
 use crate::files::shell_word;
 use crate::key::{EffectiveStatus, Status};
@@ -12,7 +12,7 @@ use crate::manifest::{
 };
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
-use crate::ui::{DisplayContext, another_secret};
+use crate::ui::{DisplayContext, replacement_hint};
 use crate::vault::Field;
 
 /// What became of a step of a plan.
@@ -105,7 +105,7 @@ impl<'a> StepView<'a> {
     fn what(&self, display: &DisplayContext) -> String {
         let tail = |step: &Step<'_>| step.record().map(|record| display.tail(&record.key.tail));
         let mut parts = match &self.step.action {
-            StepAction::Create(wanted) => made(wanted, display),
+            StepAction::Create(wanted) => created(wanted, display),
             StepAction::Change { .. } => vec![changes(&self.change, display)],
             StepAction::Keep { .. } => Vec::new(),
             StepAction::Delete(_) => [tail(self.step), self.used.clone()]
@@ -150,7 +150,7 @@ impl Item for StepView<'_> {
             self.action.to_owned(),
             self.outcome.to_owned(),
             or_empty(self.status),
-            told(&self.change, |_, value| value.to_owned()),
+            describe_changes(&self.change, |_, value| value.to_owned()),
             or_empty(self.saved_to.as_ref()),
             or_empty(self.replaces.as_ref()),
             or_empty(self.last_used_at),
@@ -185,7 +185,7 @@ impl Row for StepView<'_> {
 }
 
 /// What is said of a key that is made, and where its secret goes.
-fn made(wanted: &WantedKey, display: &DisplayContext) -> Vec<String> {
+fn created(wanted: &WantedKey, display: &DisplayContext) -> Vec<String> {
     let expires = wanted.expires.map(|expires| expires.resolve(display.now));
     let expires = expires.and_then(Result::ok).flatten();
     let said = [
@@ -278,7 +278,7 @@ fn hint(
             };
             let another = step
                 .record()
-                .map(|record| another_secret(&record.key, &flags, display.now));
+                .map(|record| replacement_hint(&record.key, &flags, display.now));
             format!("a secret is shown once: {}", another.unwrap_or_default())
         }
     }

@@ -243,7 +243,10 @@ impl Row for UsageView<'_> {
 }
 
 /// A key's use as facts about it, for people.
-pub(super) fn told(details: &Details, display: &DisplayContext) -> Vec<(&'static str, String)> {
+pub(super) fn described(
+    details: &Details,
+    display: &DisplayContext,
+) -> Vec<(&'static str, String)> {
     let mut facts = vec![("last used", last_use_told(details, display))];
     if let Some(requests) = requests(details, display) {
         facts.push(("requests", requests));
@@ -286,15 +289,15 @@ fn refused_from(from: &RefusalAddresses, display: &DisplayContext) -> Vec<String
         format!("  {count} from {}, last {last}", address.address)
     };
     let shown = from.newest.iter().take(MAX_REFUSED_ADDRESSES);
-    let mut told: Vec<_> = shown.map(one).collect();
-    let others = from.count.saturating_sub(told.len() as u64);
+    let mut described: Vec<_> = shown.map(one).collect();
+    let others = from.count.saturating_sub(described.len() as u64);
     if others > 0 {
-        told.push(format!(
+        described.push(format!(
             "  others from {}",
             counted(others, "more address", "more addresses")
         ));
     }
-    told
+    described
 }
 
 /// Lines of which only the first has a name.
@@ -328,7 +331,7 @@ fn requests(details: &Details, display: &DisplayContext) -> Option<String> {
 
 /// A key's last use: `last used 3 minutes ago from 203.0.113.9, 214 requests today`.
 pub fn last_use(details: &Details, display: &DisplayContext) -> String {
-    match when_and_whence(details, display) {
+    match last_use_line(details, display) {
         None => "never used, as far as recorded".to_owned(),
         Some(last) => format!("last used {last}"),
     }
@@ -340,12 +343,12 @@ pub fn last_request(kind: Kind, details: &Details, display: &DisplayContext) -> 
         Kind::Smtp => "SMTP login",
         Kind::Api => "API request",
     };
-    let last = when_and_whence(details, display)?;
+    let last = last_use_line(details, display)?;
     Some(format!("last {request} {last}"))
 }
 
 /// `3 minutes ago from 203.0.113.9, 214 requests today`; `None` if it was never used.
-fn when_and_whence(details: &Details, display: &DisplayContext) -> Option<String> {
+fn last_use_line(details: &Details, display: &DisplayContext) -> Option<String> {
     let last = details.last_used_at()?;
     let address = details.last_address();
     let from = address.map(|address| format!(" from {address}"));
@@ -358,7 +361,7 @@ fn when_and_whence(details: &Details, display: &DisplayContext) -> Option<String
 }
 
 /// How often, and from where: `14 times from 2 addresses`
-pub(super) fn tried(refusals: &RefusalSummary) -> String {
+pub(super) fn count_of_refusals(refusals: &RefusalSummary) -> String {
     let times = counted(refusals.count, "time", "times");
     let addresses = counted(refusals.addresses, "address", "addresses");
     match (refusals.addresses, refusals.without_address) {

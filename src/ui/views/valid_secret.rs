@@ -9,7 +9,7 @@ use crate::vault::ValidSecret;
 
 /// A secret that is good, as an export to JSON has it: its key, and how to check it.
 #[derive(Debug, Serialize)]
-pub struct GoodView<'a> {
+pub struct ValidSecretView<'a> {
     #[serde(flatten)]
     key: KeyView<'a>,
     #[serde(serialize_with = "text")]
@@ -19,7 +19,7 @@ pub struct GoodView<'a> {
     retires_at: Option<Timestamp>,
 }
 
-impl<'a> GoodView<'a> {
+impl<'a> ValidSecretView<'a> {
     /// The secret as it is at `now`.
     pub fn new(good: &'a ValidSecret, now: Timestamp) -> Self {
         Self {

@@ -31,7 +31,7 @@ pub struct VerdictDetails<'a> {
 
 impl VerdictDetails<'_> {
     /// Whether it is, or was, the secret of a key of this vault.
-    pub fn is_ours(&self) -> bool {
+    pub fn belongs_here(&self) -> bool {
         self.key.is_some() || self.dead.is_some()
     }
 }

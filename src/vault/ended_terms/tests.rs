@@ -21,7 +21,7 @@ fn author(second: i64) -> Author {
         },
         action: Action::Expire,
         clock: at(second),
-        keeps_dead_since: Timestamp::MIN,
+        dead_retention_start: Timestamp::MIN,
     }
 }
 
@@ -45,7 +45,7 @@ fn vault(keys: &[(&str, i64)]) -> (TempDir, Vault) {
     (folder, vault)
 }
 
-fn noted(vault: &Vault) -> Vec<String> {
+fn recorded_ends(vault: &Vault) -> Vec<String> {
     let query = "SELECT name FROM keys WHERE expired_at IS NOT NULL ORDER BY name";
     let mut statement = vault.connection.prepare(query).expect("a query");
     let names = statement.query_map([], |row| row.get(0)).expect("rows");
@@ -58,7 +58,7 @@ fn a_key_that_cannot_be_read_is_not_tried_for_ever() {
     let damage = "UPDATE keys SET permission = 'not one' WHERE name = 'b'";
     vault.connection.execute(damage, []).expect("damage");
     assert!(vault.note_ends(&author(100)).expect("noted"));
-    assert_eq!(noted(&vault), ["a"]);
+    assert_eq!(recorded_ends(&vault), ["a"]);
     assert_eq!(vault.next_end(at(100)).expect("the next"), Some(at(200)));
     // Nothing is left to write: not even the lock is taken.
     let lock = Connection::open(&vault.path).expect("a vault");
@@ -92,7 +92,7 @@ fn no_secret_takes_the_place_of_one_that_retired_early() {
 #[test]
 fn what_was_seen_by_a_clock_ahead_is_noted_and_nothing_else() {
     let (_folder, mut vault) = vault(&[("a", 50), ("b", 60), ("c", 70)]);
-    let seen = |id: i64, end: i64, second: i64| SeenEnd {
+    let seen = |id: i64, end: i64, second: i64| ObservedEnd {
         tail: format!("{id:016}").parse().expect("a tail"),
         expires_at: Some(at(end)),
         retires_at: None,
@@ -104,27 +104,31 @@ fn what_was_seen_by_a_clock_ahead_is_noted_and_nothing_else() {
     vault
         .note_seen(&author(10), all.iter(), head)
         .expect("noted");
-    assert_eq!(noted(&vault), ["a"]);
+    assert_eq!(recorded_ends(&vault), ["a"]);
     let head = vault.head().expect("a head");
     let operator = Author {
         action: Action::Doctor,
         ..author(10)
     };
-    let told = vault.ended_ahead(at(10)).expect("what has ended ahead");
+    let told = vault.ended_early(at(10)).expect("what has ended ahead");
     vault.accept_clock(&[], &operator).expect("accepted");
-    assert_eq!(noted(&vault), ["a"], "the operator was not told of it");
+    assert_eq!(
+        recorded_ends(&vault),
+        ["a"],
+        "the operator was not told of it"
+    );
     vault.accept_clock(&told, &operator).expect("accepted");
-    assert!(noted(&vault).is_empty());
+    assert!(recorded_ends(&vault).is_empty());
     vault
         .note_seen(&author(10), all.iter(), head)
         .expect("not noted");
     assert!(
-        noted(&vault).is_empty(),
+        recorded_ends(&vault).is_empty(),
         "it was seen before the clock was accepted"
     );
     let head = vault.head().expect("a head");
     vault
         .note_seen(&author(10), all.iter(), head)
         .expect("noted");
-    assert_eq!(noted(&vault), ["a"]);
+    assert_eq!(recorded_ends(&vault), ["a"]);
 }

@@ -78,7 +78,7 @@ impl Version {
             ));
             return Ok(Self::NEWEST);
         };
-        let said = said_of_version(&program);
+        let said = version_output(&program);
         match numbers(&said) {
             Some((2, 3)) => Ok(Self::V2_3),
             Some((2, 4)) => Ok(Self::V2_4),
@@ -128,7 +128,7 @@ fn program() -> Option<PathBuf> {
 }
 
 /// What the program says of its version; nothing where it cannot be run.
-fn said_of_version(program: &Path) -> String {
+fn version_output(program: &Path) -> String {
     let mut command = Command::new(program);
     let output = command.arg("--version").stdin(Stdio::null()).output();
     let said = output.map(|output| output.stdout).unwrap_or_default();

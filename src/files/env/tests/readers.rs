@@ -79,7 +79,7 @@ const FRAGMENTS: [&str; 42] = [
 ];
 
 /// Texts of such lines.
-fn hostile() -> impl Strategy<Value = String> {
+fn hostile_texts() -> impl Strategy<Value = String> {
     let line = prop::sample::select(&TYPICAL_LINES[..]).prop_map(str::to_owned);
     let piece = prop::sample::select(&FRAGMENTS[..]);
     let odd = prop::collection::vec(piece, 0..5).prop_map(|pieces| pieces.concat());
@@ -133,7 +133,7 @@ fn node(text: &str) -> ReadVariables {
 /// Texts that are let through, before and after.
 fn accepted(count: usize) -> Vec<(String, String)> {
     let mut runner = TestRunner::deterministic();
-    let strategy = hostile();
+    let strategy = hostile_texts();
     let texts = (0..count).map(|_| strategy.new_tree(&mut runner).expect("a text").current());
     let mut found: Vec<_> = texts
         .filter_map(|before| set_in(&before).ok().map(|after| (before, after)))

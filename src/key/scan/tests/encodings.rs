@@ -258,8 +258,8 @@ fn what_is_encoded_too_often_is_told() {
     for _ in 0..5 {
         text = Base64::encode_string(&text).into_bytes();
     }
-    let mut scanner = small();
-    scanner.room()[..text.len()].copy_from_slice(&text);
+    let mut scanner = small_scanner();
+    scanner.buffer()[..text.len()].copy_from_slice(&text);
     scanner.advance(text.len(), |_| panic!("found"));
     scanner.advance(0, |_| panic!("found"));
     let expected = Unreadable {
@@ -270,18 +270,18 @@ fn what_is_encoded_too_often_is_told() {
 }
 
 /// Whether a secret that went through a chain of encodings is found, or what hides it is told.
-fn is_undone_or_told(chain: &[Encode], before: &str) -> bool {
+fn is_found_or_reported(chain: &[Encode], before: &str) -> bool {
     let secret = secret(Kind::Api, "post");
     let plain = format!("{}\n{secret}\n", before.replace('x', "y"));
     let encode = |text: Vec<u8>, encode: &Encode| encode(&text);
     let text = chain.iter().fold(plain.into_bytes(), encode);
     // In one piece, for what is longer than the reach may be missed where a piece ends.
-    let mut scanner = Scanner::with_room(text.len());
+    let mut scanner = Scanner::with_buffer(text.len());
     let mut is_found = false;
-    scanner.room().copy_from_slice(&text);
+    scanner.buffer().copy_from_slice(&text);
     for read in [text.len(), 0] {
-        scanner.advance(read, |sight| {
-            is_found |= sight.found.is_ok_and(|found| found.expose() == secret);
+        scanner.advance(read, |finding| {
+            is_found |= finding.found.is_ok_and(|found| found.expose() == secret);
         });
     }
     assert!(!is_found || !spans(&text).is_empty(), "{before:?}");
@@ -313,7 +313,7 @@ fn a_chain_is_undone_whatever_stands_beside_the_bytes_of_a_dump() {
     ] {
         let encode = |name| ENCODINGS.iter().find(|(known, _)| *known == name);
         let encodings = chain.map(|name| encode(name).expect("a known name").1);
-        assert!(is_undone_or_told(&encodings, before), "{chain:?}");
+        assert!(is_found_or_reported(&encodings, before), "{chain:?}");
     }
 }
 
@@ -327,6 +327,6 @@ proptest! {
     ) {
         let chain = chain.into_iter().map(|encoding| ENCODINGS[encoding]);
         let (names, encodings): (Vec<_>, Vec<_>) = chain.unzip();
-        prop_assert!(is_undone_or_told(&encodings, &before), "{names:?}");
+        prop_assert!(is_found_or_reported(&encodings, &before), "{names:?}");
     }
 }
