@@ -2,26 +2,22 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use clap::ValueEnum;
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
+use strum::{ParseError, VariantArray};
 
 use crate::key::{Invalid, looks_like_a_secret};
 use crate::settings::expanded;
 
-/// A parser for one of `all`, each known by its word.
-pub fn one_of<T, const N: usize>(
-    all: [T; N],
-    word: fn(T) -> &'static str,
-) -> impl TypedValueParser<Value = T>
+/// A parser for the words of an enum.
+pub fn one_of<T>() -> impl TypedValueParser<Value = T>
 where
-    T: Copy + Send + Sync + 'static,
+    T: VariantArray + Into<&'static str> + FromStr<Err = ParseError> + Copy + Send + Sync,
 {
-    PossibleValuesParser::new(all.map(word)).map(move |text| {
-        all.into_iter()
-            .find(|&one| word(one) == text)
-            .expect("clap let only these words through")
-    })
+    PossibleValuesParser::new(T::VARIANTS.iter().map(|&one| one.into()))
+        .try_map(|text| T::from_str(&text))
 }
 
 /// The word by which the command line knows a value.

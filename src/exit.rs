@@ -2,8 +2,11 @@
 
 use std::process::ExitCode;
 
-/// How a command ended, as the process's exit status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+use strum::{IntoStaticStr, VariantArray};
+
+/// How a command ended, as the process's exit status, whose word is the `code` of an error in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum ExitStatus {
     /// It did what was asked.
     Done = 0,
@@ -26,37 +29,9 @@ pub enum ExitStatus {
 }
 
 impl ExitStatus {
-    /// Every exit status, in the order of the numbers.
-    pub const ALL: [Self; 9] = [
-        Self::Done,
-        Self::No,
-        Self::Usage,
-        Self::NotFound,
-        Self::Exists,
-        Self::Trouble,
-        Self::Undelivered,
-        Self::Unsure,
-        Self::Incomplete,
-    ];
-
     /// The status as a number.
     pub fn number(self) -> u8 {
         self as u8
-    }
-
-    /// The status as a word: the `code` of an error in JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::No => "no",
-            Self::Usage => "usage",
-            Self::NotFound => "not-found",
-            Self::Exists => "exists",
-            Self::Trouble => "trouble",
-            Self::Undelivered => "undelivered",
-            Self::Unsure => "unsure",
-            Self::Incomplete => "incomplete",
-        }
     }
 
     /// What the status means, for the man page.

@@ -1,17 +1,18 @@
 //! From a presented text to a verdict: one function decides, whoever asks.
 
 use jiff::Timestamp;
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::key::{
     Allowance, Digest, HashError, HashMemory, Key, Kind, Limit, Malformed, Permission, Secret,
     Status, Tail, WindowUse,
 };
 use crate::settings::Permissions;
-use crate::usage;
 use crate::vault::{Cause, DeadSecret, Error, FoundSecret, KeyId, Record, StoredSecret};
 
 /// What is to be thought of a presented secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Verdict {
     /// It opens its key for what was asked.
     Accepted,
@@ -74,25 +75,6 @@ impl Refusal {
 }
 
 impl Verdict {
-    /// The verdict as a word, stable for scripts.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Accepted => usage::ACCEPTED,
-            Self::Malformed(_) => "malformed",
-            Self::Unknown => "unknown",
-            Self::Mismatch => "mismatch",
-            Self::Decoy => "decoy",
-            Self::Inactive => "inactive",
-            Self::Expired => "expired",
-            Self::Retired => Cause::Retired.word(),
-            Self::Replaced => Cause::Replaced.word(),
-            Self::Revoked => Cause::Revoked.word(),
-            Self::Deleted => Cause::Deleted.word(),
-            Self::PermissionMissing => "permission-missing",
-            Self::OverLimit => "over-limit",
-        }
-    }
-
     /// What a refused caller is told; `None` if it is accepted.
     pub fn refusal(self) -> Option<Refusal> {
         match self {
@@ -272,7 +254,7 @@ fn checked(known: &StoredSecret, matches: Result<bool, HashError>) -> Result<boo
 
 /// What a recognised secret must pass for its key to open what is asked, in the order in which
 /// they are looked at: the first that it does not pass is the verdict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
 pub enum Condition {
     /// The key is no decoy.
     Decoy,
@@ -291,17 +273,6 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// Every check, in order.
-    pub const ALL: [Self; 7] = [
-        Self::Decoy,
-        Self::Current,
-        Self::Status,
-        Self::Expiry,
-        Self::Kind,
-        Self::Permission,
-        Self::Limit,
-    ];
-
     /// Whether a secret passes, `at` that time and after its key's limited use so far.
     pub fn passes(
         self,
@@ -349,7 +320,7 @@ pub fn judge(
     at: Timestamp,
     used: WindowUse,
 ) -> Verdict {
-    let mut checks = Condition::ALL.into_iter();
+    let mut checks = Condition::VARIANTS.iter().copied();
     let failed = checks.find(|check| !check.passes(secret, question, permissions, at, used));
     failed.map_or(Verdict::Accepted, Condition::verdict)
 }
@@ -375,5 +346,20 @@ impl Question<'_> {
             (Need::Permission(needed), Some(own)) => permissions.covers(own, needed),
             (Need::Request { method, target }, Some(own)) => permissions.allow(own, method, target),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::usage;
+
+    /// The usage record keeps the words of verdicts, and is searched for those of causes.
+    #[test]
+    fn a_verdict_has_the_word_of_its_cause() {
+        for &cause in Cause::VARIANTS {
+            assert_eq!(Verdict::from(cause).into_str(), cause.into_str());
+        }
+        assert_eq!(Verdict::Accepted.into_str(), usage::ACCEPTED);
     }
 }

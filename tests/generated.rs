@@ -14,6 +14,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 use postkey::cli;
 use postkey::command::completions::{Shell, script};
 use postkey::exit::ExitStatus;
+use strum::VariantArray;
 
 use crate::parallel;
 use crate::readme::{self, GUIDES};
@@ -211,9 +212,13 @@ fn files(roff: &mut Roff) {
 }
 
 fn exit_statuses(roff: &mut Roff) {
-    for status in ExitStatus::ALL {
+    for status in ExitStatus::VARIANTS {
         roff.control("TP", []);
-        roff.text([bold(format!("{} {}", status.number(), status.name()))]);
+        roff.text([bold(format!(
+            "{} {}",
+            status.number(),
+            <&str>::from(status)
+        ))]);
         roff.text([roman(status.meaning())]);
     }
     roff.control("PP", []);

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use pulldown_cmark::{Event, Parser, Tag};
 use regex::Regex;
+use strum::VariantArray;
 
 use crate::mail::{Debian, Machine, on_each_debian, only_as_root};
 use crate::sandbox::{POSTKEY, Run, Sandbox};
@@ -226,11 +227,11 @@ fn the_settings_in_the_guides_are_valid() {
 #[test]
 fn the_exit_statuses_in_the_guide_are_the_programs() {
     let text = guide("config");
-    for status in postkey::exit::ExitStatus::ALL {
+    for status in postkey::exit::ExitStatus::VARIANTS {
         let row = format!(
             "| {} | {} | {} |",
             status.number(),
-            status.name(),
+            <&str>::from(status),
             status.meaning()
         );
         assert!(text.contains(&row), "{row}");

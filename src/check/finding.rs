@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use jiff::Timestamp;
+use strum::IntoStaticStr;
 
 use crate::key::KeyName;
 
@@ -10,7 +11,8 @@ use crate::key::KeyName;
 pub const EXTENSION: &str = "90d";
 
 /// Something about a key that needs attention.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Finding {
     /// It was used far more than usual.
     UnusualUse {
@@ -135,25 +137,6 @@ pub enum Necessity {
 }
 
 impl Finding {
-    /// The finding as a word.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::UnusualUse { .. } => "unusual-use",
-            Self::NewNetwork { .. } => "new-network",
-            Self::DecoyUsed { .. } => "decoy-used",
-            Self::DeadSecretUsed { .. } => "dead-secret-used",
-            Self::OldSecretUsed { .. } => "old-secret-used",
-            Self::NewSecretUnused { .. } => "new-secret-unused",
-            Self::RotationOpen { .. } => "rotation-open",
-            Self::Expired { .. } => "expired",
-            Self::Expiring { .. } => "expiring",
-            Self::RotationDue { .. } => "rotation-due",
-            Self::RotationUnfinished { .. } => "rotation-unfinished",
-            Self::Unused { .. } => "unused",
-            Self::NeverUsed { .. } => "never-used",
-        }
-    }
-
     /// When it began: the use, the secret or the key that it is about.
     pub fn since_at(&self) -> Option<Timestamp> {
         match *self {
@@ -262,7 +245,8 @@ impl Finding {
 }
 
 /// What a calendar is to remind of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Reminder {
     /// A key's secret is to be replaced.
     Rotation {
@@ -279,14 +263,6 @@ pub enum Reminder {
 }
 
 impl Reminder {
-    /// The reminder as a word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Rotation { .. } => "rotation",
-            Self::Expiry { .. } => "expiry",
-        }
-    }
-
     /// The moment that it is about.
     pub fn at(self) -> Timestamp {
         match self {

@@ -10,7 +10,7 @@ use crate::key::{Key, Period, Status, Tail, Term};
 use crate::usage::{Recent, RefusalSummary, SecretTransition, SecretUse};
 use crate::vault::SecretInfo;
 pub use finding::{EXTENSION, Finding, Necessity, Reminder};
-pub use rules::{CheckRule, RuleOverrides, RuleSource, Rules};
+pub use rules::{CheckRule, RuleOverrides, Rules};
 
 /// What is known of a key.
 #[derive(Debug)]

@@ -1,5 +1,7 @@
 //! Which rules count for a key: the command line's, then its own, then the settings'.
 
+use strum::IntoStaticStr;
+
 use crate::key::{KeyPolicy, Term};
 use crate::settings::Policy;
 
@@ -15,7 +17,8 @@ pub struct RuleOverrides {
 }
 
 /// Who made a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum RuleSource {
     /// The key has it of its own.
     Key,

@@ -109,7 +109,7 @@ pub(super) fn change_one(
 }
 
 fn report(before: &Key, after: &Key, now: Timestamp, context: &Context) {
-    let (name, word) = (&after.name, after.status.word());
+    let (name, word) = (&after.name, after.status.into_str());
     if before.status == after.status {
         context.ui.note(format!("`{name}` is already {word}"));
     } else {

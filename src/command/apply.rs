@@ -250,7 +250,7 @@ fn warn_if_refused(step: &Step<'_>, now: Timestamp, context: &Context) {
         Some(EffectiveStatus::Expired) => "a later `expires` in the manifest extends it".to_owned(),
         _ => return,
     };
-    let effective_status = step.effective_status(now).map_or("", EffectiveStatus::word);
+    let effective_status = step.effective_status(now).map_or("", <&str>::from);
     context
         .ui
         .warn(format!("`{name}` stays {effective_status}; {hint}"));
@@ -266,7 +266,7 @@ fn report_outcome(plan: &Plan<'_>, done: &ApplyResult, context: &Context) {
     ] {
         let outcomes = plan.steps.iter().zip(&done.outcomes);
         let is_it = |(step, outcome): &(&Step<'_>, &StepOutcome)| {
-            step.action.word() == action && **outcome == StepOutcome::Done
+            step.action.into_str() == action && **outcome == StepOutcome::Done
         };
         match outcomes.filter(is_it).count() {
             0 => {}

@@ -110,7 +110,10 @@ fn report(key: &Key, is_sealed: bool, target: &Target<'_>, context: &Context) {
         Access::Api { .. } if key.is_decoy => "opens nothing".to_owned(),
         Access::Api { permission, limit } => format!("permission {permission}, limit {limit}"),
     };
-    let (title, status) = (key.kind().title(), key.effective_status(display.now).word());
+    let (title, status) = (
+        key.kind().title(),
+        key.effective_status(display.now).into_str(),
+    );
     let terms = match key.is_decoy {
         true => notes::decoy_terms(status, &access),
         false => notes::terms(status, &access, key.expires_at, &display),

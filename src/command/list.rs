@@ -35,10 +35,10 @@ pub struct List {
     #[arg(value_name = "PATTERN")]
     pattern: Option<Pattern>,
     /// Only this kind
-    #[arg(long, value_parser = arguments::one_of(Kind::ALL, Kind::word))]
+    #[arg(long, value_parser = arguments::one_of::<Kind>())]
     kind: Option<Kind>,
     /// Only keys with this effective status
-    #[arg(long, value_parser = arguments::one_of(EffectiveStatus::ALL, EffectiveStatus::word))]
+    #[arg(long, value_parser = arguments::one_of::<EffectiveStatus>())]
     status: Option<EffectiveStatus>,
     /// Only API keys with this permission
     #[arg(long, add = api_key_flags::permissions())]

@@ -35,7 +35,7 @@ Examples:
   postkey verify --method POST --path /v3/smtp/email --no-record <key.txt")]
 pub struct Verify {
     /// Accept only a key of this kind
-    #[arg(long, value_parser = arguments::one_of(Kind::ALL, Kind::word))]
+    #[arg(long, value_parser = arguments::one_of::<Kind>())]
     kind: Option<Kind>,
     /// SMTP: the login that the secret must belong to; required for imported passwords
     #[arg(long)]
@@ -182,7 +182,7 @@ impl Verify {
             let sighting = UsageEvent {
                 key,
                 tail,
-                verdict: verdict.word(),
+                verdict: verdict.into_str(),
                 count: 1,
                 at: presented.at,
                 address: self.ip,

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
+use strum::VariantArray;
 
 use crate::check::{DEAD_USE_REPORTED, RecordedUse};
 use crate::context::Context;
@@ -74,7 +75,7 @@ impl UsageReader {
         let filter = RefusalFilter {
             key: dead.key_id,
             tails: &[&dead.tail],
-            verdicts: &[dead.cause.word()],
+            verdicts: &[dead.cause.into_str()],
             since: Some(dead.died_at),
         };
         self.read(ui, |usage| usage.refusals(filter, now))
@@ -163,10 +164,11 @@ impl UsageReader {
 
     /// How often dead secrets of a key were presented lately.
     pub fn dead_secrets_of(&mut self, key: KeyId, now: Timestamp, ui: &Ui) -> RefusalSummary {
+        let causes: Vec<_> = Cause::VARIANTS.iter().map(Cause::into_str).collect();
         let filter = RefusalFilter {
             key,
             tails: &[],
-            verdicts: &Cause::ALL.map(Cause::word),
+            verdicts: &causes,
             since: Some(now - DEAD_USE_REPORTED),
         };
         self.read(ui, |usage| usage.refusals(filter, now))
@@ -177,7 +179,7 @@ impl UsageReader {
         let filter = RefusalFilter {
             key: record.id,
             tails: &[&record.key.tail],
-            verdicts: &[Verdict::Decoy.word()],
+            verdicts: &[Verdict::Decoy.into_str()],
             since: None,
         };
         self.read(ui, |usage| usage.refusals(filter, now))
@@ -188,7 +190,7 @@ impl UsageReader {
         let filter = RefusalFilter {
             key,
             tails: &[],
-            verdicts: &[Verdict::Decoy.word()],
+            verdicts: &[Verdict::Decoy.into_str()],
             since: Some(now - DEAD_USE_REPORTED),
         };
         self.read(ui, |usage| usage.refusals(filter, now))
@@ -196,7 +198,7 @@ impl UsageReader {
 
     /// The keys of which secrets were refused lately because the keys are deleted.
     pub fn used_after_deletion(&mut self, now: Timestamp, ui: &Ui) -> Vec<KeyId> {
-        let deleted = Cause::Deleted.word();
+        let deleted = Cause::Deleted.into_str();
         self.read(ui, |usage| {
             usage.refused_as(deleted, now - DEAD_USE_REPORTED, now)
         })

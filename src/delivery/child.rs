@@ -315,7 +315,7 @@ impl<'a> ChildOutput<'a> {
 fn variables<'a>(issued: &Issued<'a>) -> [(&'static str, &'a str); 3] {
     [
         ("POSTKEY_NAME", issued.name()),
-        ("POSTKEY_KIND", issued.kind().word()),
+        ("POSTKEY_KIND", issued.kind().into_str()),
         ("POSTKEY_USERNAME", issued.username().unwrap_or_default()),
     ]
 }

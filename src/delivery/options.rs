@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::arguments;
 use crate::arguments::DashMeaning;
@@ -58,7 +59,7 @@ pub struct DeliveryOptions {
     /// In GitHub Actions: mask the secret in the job's log, and set its variables for the job's
     /// later steps (env) or as outputs of this one (output); mask only masks, beside --save
     #[arg(long, value_name = "FOR")]
-    #[arg(value_parser = arguments::one_of(Github::ALL, Github::word))]
+    #[arg(value_parser = arguments::one_of::<Github>())]
     github: Option<Github>,
     /// Print the secret even if standard output is the log of a CI job
     #[arg(long, conflicts_with_all = ["save", "github"])]
@@ -66,7 +67,8 @@ pub struct DeliveryOptions {
 }
 
 /// What GitHub Actions is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 enum Github {
     /// Variables of the job's later steps.
     Env,
@@ -77,16 +79,6 @@ enum Github {
 }
 
 impl Github {
-    const ALL: [Self; 3] = [Self::Env, Self::Output, Self::Mask];
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Env => "env",
-            Self::Output => "output",
-            Self::Mask => "mask",
-        }
-    }
-
     /// The variable that names the runner's file.
     fn variable(self) -> Option<&'static str> {
         match self {
@@ -297,7 +289,7 @@ impl DeliveryOptions {
     }
 
     fn expect_github(&self, github: Github) -> Result<(), Error> {
-        let word = github.word();
+        let word = github.into_str();
         if !job::is_github() {
             return Err(Error::usage(format!(
                 "--github {word} only works in a GitHub Actions job"

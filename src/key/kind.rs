@@ -1,9 +1,10 @@
 //! The two kinds of keys.
 
-use std::fmt;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-/// What a key is for: sending mail, or calling an API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a key is for: sending mail, or calling an API. The vault keeps its word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Kind {
     /// A username and a password for a mail server.
     Smtp,
@@ -12,17 +13,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Both kinds.
-    pub const ALL: [Self; 2] = [Self::Smtp, Self::Api];
-
-    /// The word that commands, JSON and the vault use.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Smtp => "smtp",
-            Self::Api => "api",
-        }
-    }
-
     /// The kind as a sentence names it.
     pub fn title(self) -> &'static str {
         match self {
@@ -37,11 +27,5 @@ impl Kind {
             Self::Smtp => "xsmtp",
             Self::Api => "xkey",
         }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
+use strum::{EnumString, IntoStaticStr};
 
 use super::Invalid;
 
@@ -26,7 +27,8 @@ pub enum Limit {
 }
 
 /// A fixed window on the clock, UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Window {
     /// From second 0 to second 59.
     Minute,
@@ -117,8 +119,6 @@ impl Limit {
 }
 
 impl Window {
-    const ALL: [Self; 3] = [Self::Minute, Self::Hour, Self::Day];
-
     /// Its length in seconds; a day of the Unix clock always has 86400 (POSIX, XBD 4.19).
     fn length(self) -> i64 {
         match self {
@@ -133,21 +133,13 @@ impl Window {
         let seconds = now.as_second();
         seconds - seconds.rem_euclid(self.length())
     }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Minute => "minute",
-            Self::Hour => "hour",
-            Self::Day => "day",
-        }
-    }
 }
 
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => f.write_str("none"),
-            Self::Requests { count, window } => write!(f, "{count}/{}", window.word()),
+            Self::Requests { count, window } => write!(f, "{count}/{}", window.into_str()),
         }
     }
 }
@@ -169,9 +161,7 @@ impl FromStr for Limit {
 
 fn requests(text: &str) -> Option<Limit> {
     let (count, window) = text.split_once('/')?;
-    let window = Window::ALL
-        .into_iter()
-        .find(|known| known.word() == window)?;
+    let window = window.parse().ok()?;
     let digits_only = count.bytes().all(|byte| byte.is_ascii_digit());
     let count = count
         .parse()

@@ -20,6 +20,7 @@ mod view;
 mod walk;
 
 use memchr::memchr_iter;
+use strum::VariantArray;
 use zeroize::Zeroizing;
 
 pub(super) use candidate::spans;
@@ -258,8 +259,8 @@ impl CandidateText<'_> {
 
 /// What is wrong with what looks like a secret; the text begins where it does.
 fn fault(likely: &CandidateText<'_>, text: &[u8]) -> Option<Malformed> {
-    let prefixes = Kind::ALL.map(|kind| kind.prefix().as_bytes());
-    if prefixes.iter().any(|prefix| text.starts_with(prefix)) {
+    let mut prefixes = Kind::VARIANTS.iter().map(|kind| kind.prefix().as_bytes());
+    if prefixes.any(|prefix| text.starts_with(prefix)) {
         return misspelt(&text[..text.len().min(MAX_WORD)]);
     }
     likely.fault()
@@ -273,7 +274,7 @@ fn misspelt(text: &[u8]) -> Option<Malformed> {
     let text = std::str::from_utf8(&text[..length]).ok()?;
     let brand = text.split('-').next()?;
     let begins_again = |kind: &Kind| brand[1..].contains(kind.prefix());
-    if Kind::ALL.iter().any(begins_again) || near::length(text.as_bytes()).is_none() {
+    if Kind::VARIANTS.iter().any(begins_again) || near::length(text.as_bytes()).is_none() {
         return None;
     }
     Secret::parse(text).err()

@@ -10,6 +10,7 @@ use std::str::FromStr;
 
 use compact_str::CompactString;
 use rand::TryRng;
+use strum::VariantArray;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::brand::{Brand, is_brand};
@@ -55,7 +56,9 @@ impl Secret {
         if let Some(stray) = strays(text).next() {
             return Err(Malformed::Stray(stray));
         }
-        let has_prefix = Kind::ALL.iter().any(|kind| text.starts_with(kind.prefix()));
+        let has_prefix = Kind::VARIANTS
+            .iter()
+            .any(|kind| text.starts_with(kind.prefix()));
         if !has_prefix {
             return Err(Malformed::Prefix);
         }
@@ -147,7 +150,7 @@ fn has_shape(text: &str) -> bool {
     else {
         return false;
     };
-    Kind::ALL
+    Kind::VARIANTS
         .iter()
         .any(|kind| prefix.strip_prefix(kind.prefix()).is_some_and(is_brand))
         && hex.len() == HEX

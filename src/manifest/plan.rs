@@ -1,6 +1,7 @@
 //! What a manifest asks for, key by key, of a vault as it is.
 
 use jiff::Timestamp;
+use strum::IntoStaticStr;
 
 use super::{Manifest, ManifestError, WantedKey};
 use crate::exit::ExitStatus;
@@ -46,9 +47,11 @@ pub enum Replaced {
 }
 
 /// What is to be done.
-#[derive(Debug)]
+#[derive(Debug, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum StepAction<'a> {
     /// The key is missing.
+    #[strum(serialize = "make")]
     Create(&'a WantedKey),
     /// The key differs.
     Change {
@@ -324,18 +327,6 @@ impl WantedKey {
                 permission: self.permission.as_ref().unwrap_or(permission).clone(),
                 limit: self.limit.unwrap_or(*limit),
             },
-        }
-    }
-}
-
-impl StepAction<'_> {
-    /// What is done, as a word.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Create(_) => "make",
-            Self::Change { .. } => "change",
-            Self::Keep { .. } => "keep",
-            Self::Delete(_) => "delete",
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use strum::VariantArray;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -194,9 +195,8 @@ fn expect_decoy_fields(fields: &ManifestTable<'_>, mistakes: &mut ManifestErrors
 
 fn kind(value: &DeValue<'_>) -> Result<Kind, FieldError> {
     let text = text(value)?;
-    let known = Kind::ALL.map(Kind::word);
-    let found = Kind::ALL.into_iter().find(|kind| kind.word() == text);
-    found.ok_or_else(|| {
+    text.parse().map_err(|_| {
+        let known: Vec<_> = Kind::VARIANTS.iter().map(Kind::into_str).collect();
         let message = format!("{} is not a kind", crate::key::quoted(text));
         FieldError::new(message, crate::settings::hint(text, &known))
     })

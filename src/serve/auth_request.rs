@@ -8,6 +8,7 @@ use axum::extract::Query;
 use hyper::header::{HeaderMap, HeaderName};
 use hyper::http::request::Parts;
 use serde::Deserialize;
+use strum::VariantArray;
 
 use crate::key::Kind;
 use crate::serve::authorizer::AuthRequest;
@@ -24,7 +25,7 @@ const FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method
 const FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
 
 /// Who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, VariantArray)]
 pub(super) enum Caller {
     /// nginx, by `auth_request`.
     Nginx,
@@ -52,9 +53,6 @@ pub(super) struct CallerRequest<'a> {
 }
 
 impl Caller {
-    /// Every caller.
-    pub(super) const ALL: [Self; 3] = [Self::Nginx, Self::Forward, Self::Application];
-
     /// The path that the caller asks at.
     pub(super) fn path(self) -> &'static str {
         match self {
@@ -181,7 +179,7 @@ mod tests {
             ("X-Original-Address", "192.0.2.3"),
         ];
         let parts = parts("/verify?method=POST&path=/own&address=192.0.2.4", &headers);
-        for (caller, expected) in Caller::ALL.into_iter().zip([
+        for (caller, expected) in Caller::VARIANTS.iter().zip([
             ("GET", "/nginx", "192.0.2.3"),
             ("PUT", "/forward", "192.0.2.2"),
             ("POST", "/own", "192.0.2.4"),

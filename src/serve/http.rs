@@ -17,6 +17,7 @@ use hyper::header::{
 };
 use hyper::http::request::Parts;
 use jiff::Timestamp;
+use strum::VariantArray;
 use tokio::time::{sleep_until, timeout};
 use tower_service::Service;
 
@@ -89,7 +90,10 @@ pub(super) fn reply<'a>(
     request: hyper::Request<Incoming>,
 ) -> impl Future<Output = Response> + Send + use<'a> {
     let path = request.uri().path();
-    let caller = Caller::ALL.into_iter().find(|caller| caller.path() == path);
+    let caller = Caller::VARIANTS
+        .iter()
+        .copied()
+        .find(|caller| caller.path() == path);
     let reply = match caller {
         Some(caller) => app.decide(caller, request.into_parts().0),
         None => {
@@ -158,7 +162,7 @@ impl App {
         let origin = cors::allowed(&self.cors_origins, &asked);
         let mut answer = match &decision {
             Ok(decision) => {
-                self.metrics.count(caller, decision.verdict.word());
+                self.metrics.count(caller, decision.verdict.into_str());
                 answer(caller, decision, received.at, asked)
             }
             Err(error) => {

@@ -108,7 +108,7 @@ impl Counts {
         }
         self.seen.push(UseCount {
             tail: tail.cloned(),
-            verdict: verdict.word(),
+            verdict: verdict.into_str(),
             count: 1,
             at,
             address,
@@ -123,7 +123,7 @@ impl Counts {
         address: Option<IpAddr>,
         at: Timestamp,
     ) -> bool {
-        let verdict = verdict.word();
+        let verdict = verdict.into_str();
         let mut like = self.seen.iter_mut().filter(|seen| {
             seen.verdict == verdict && seen.tail.as_ref() == tail && seen.address == address
         });

@@ -89,7 +89,7 @@ async fn answer(State(app): State<Arc<App>>, request: Request) -> Response {
 
 /// Counts a decision and answers it; a refusal not before its time.
 async fn settle(app: &App, decision: &Decision, received: Received) -> Response {
-    app.metrics.count_login(decision.verdict.word());
+    app.metrics.count_login(decision.verdict.into_str());
     if let Some(instant) = app.authorizer.answer_at(decision, received.instant) {
         sleep_until(instant.into()).await;
     }

@@ -157,7 +157,7 @@ impl LoginReport {
             at: clock,
         };
         let (verdict, _) = usage_recorder.count(&key_usage, presented, |_| (login.verdict, None));
-        Ok(verdict.word())
+        Ok(verdict.into_str())
     }
 
     fn login(&self, vault: &Vault, clock: Timestamp) -> Result<ReportedLogin, Error> {

@@ -1,5 +1,6 @@
 //! What is counted for Prometheus.
 
+use std::array;
 use std::sync::atomic::AtomicI64;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -8,6 +9,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use strum::VariantArray;
 
 use crate::serve::auth_request::Caller;
 use crate::usage::ACCEPTED;
@@ -18,7 +20,7 @@ pub(super) struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     /// Of the requests those that were accepted, by caller: found without a search.
-    accepted: [Counter; Caller::ALL.len()],
+    accepted: [Counter; Caller::VARIANTS.len()],
     logins: Family<LoginLabels, Counter>,
     /// Whether the last attempt to read the vault succeeded.
     pub(super) vault_available: Gauge<i64, AtomicI64>,
@@ -44,8 +46,8 @@ struct LoginLabels {
 impl Metrics {
     pub(super) fn new() -> Self {
         let requests = Family::<RequestLabels, Counter>::default();
-        let accepted = Caller::ALL.map(|caller| {
-            let (path, verdict) = (caller.path(), ACCEPTED);
+        let accepted = array::from_fn(|at| {
+            let (path, verdict) = (Caller::VARIANTS[at].path(), ACCEPTED);
             requests
                 .get_or_create(&RequestLabels { path, verdict })
                 .clone()

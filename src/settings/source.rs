@@ -1,13 +1,17 @@
 //! Where settings come from.
 
+use strum::IntoStaticStr;
+
 /// Where a setting's value comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum SettingSource {
     /// A flag of this command.
     Flag,
     /// A variable of the environment.
     Environment,
     /// The settings file.
+    #[strum(serialize = "settings")]
     File,
     /// Nothing sets it.
     Default,

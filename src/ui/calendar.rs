@@ -71,7 +71,7 @@ impl Reminders<'_> {
     pub fn push(&mut self, id: i64, key: &Key, reminder: Reminder) -> Result<(), Error> {
         let date = reminder.at().strftime("%Y%m%d").to_string();
         // Not the day: a later import moves the event of a key that was rotated since.
-        let uid = format!("{}-{id}@{}.postkey", reminder.word(), self.vault);
+        let uid = format!("{}-{id}@{}.postkey", reminder.into_str(), self.vault);
         let (summary, description) = told(key, reminder, self.display);
         let mut event = Event::new();
         event

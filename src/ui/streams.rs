@@ -73,12 +73,11 @@ impl Ui {
     pub fn error(&self, error: &Error) {
         let message = error.to_string();
         if self.format.is_for_machines() {
-            let code = error.exit_status().name();
             let message = redact_secrets(&self.completed(&message)).into_owned();
             let hint = error.hint().map(|hint| self.completed(hint));
             let hint = hint.as_deref().map(redact_secrets);
             return write_json_message(&ProgramMessage::Error {
-                code,
+                code: error.exit_status().into(),
                 message: &message,
                 hint: hint.as_deref(),
             });

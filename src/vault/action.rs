@@ -1,64 +1,48 @@
 //! What leaves an entry in the audit log: the one list, from which entries are written and
 //! `log --action` finds them again.
 
-/// Defines the actions, each with its text in the log, and the list of all of them.
-macro_rules! actions {
-    ($($action:ident => $logged:literal,)+) => {
-        /// What an entry of the audit log records.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Action {
-            $(#[doc = concat!("`", $logged, "`")] $action,)+
-        }
+use strum::{IntoStaticStr, VariantArray};
 
-        impl Action {
-            /// Every action.
-            const ALL: &'static [Self] = &[$(Self::$action,)+];
-
-            /// The text that an entry has for it. Entries are chained by their hashes, so a text
-            /// that was released stays.
-            pub fn logged(self) -> &'static str {
-                match self {
-                    $(Self::$action => $logged,)+
-                }
-            }
-        }
-    };
-}
-
-actions! {
-    Generate => "generate",
-    Deactivate => "deactivate",
-    Activate => "activate",
-    Regenerate => "regenerate",
-    Rotate => "rotate",
-    FinishRotation => "rotate --finish",
-    AbortRotation => "rotate --abort",
-    Revoke => "revoke",
-    Reveal => "reveal",
-    Delete => "delete",
-    Rename => "rename",
-    Describe => "describe",
-    Set => "set",
-    Backup => "backup",
-    Restore => "restore",
-    Import => "import",
-    Apply => "apply",
-    Expire => "expire",
-    Verify => "verify",
-    Doctor => "doctor",
+/// What an entry of the audit log records. Entries are chained by their hashes, so a text that was
+/// released stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
+pub enum Action {
+    Generate,
+    Deactivate,
+    Activate,
+    Regenerate,
+    Rotate,
+    #[strum(serialize = "rotate --finish")]
+    FinishRotation,
+    #[strum(serialize = "rotate --abort")]
+    AbortRotation,
+    Revoke,
+    Reveal,
+    Delete,
+    Rename,
+    Describe,
+    Set,
+    Backup,
+    Restore,
+    Import,
+    Apply,
+    Expire,
+    Verify,
+    Doctor,
 }
 
 impl Action {
     /// The command whose action it is: the text's first word.
     fn command(self) -> &'static str {
-        let (command, _) = self.logged().split_once(' ').unwrap_or((self.logged(), ""));
-        command
+        let text = self.into_str();
+        text.split_once(' ').map_or(text, |(command, _)| command)
     }
 
     /// The commands that leave entries, each once: every entry is of exactly one of them.
     pub fn commands() -> Vec<&'static str> {
         let mut commands = Vec::new();
-        for action in Self::ALL {
+        for action in Self::VARIANTS {
             if !commands.contains(&action.command()) {
                 commands.push(action.command());
             }
@@ -68,7 +52,7 @@ impl Action {
 
     /// The actions of a command.
     pub fn of(command: &str) -> impl Iterator<Item = Self> {
-        let all = Self::ALL.iter().copied();
+        let all = Self::VARIANTS.iter().copied();
         all.filter(move |action| action.command() == command)
     }
 }
@@ -79,16 +63,16 @@ mod tests {
 
     #[test]
     fn every_action_is_of_exactly_one_command() {
-        for action in Action::ALL {
+        for action in Action::VARIANTS {
             let commands = Action::commands();
             let of = commands
                 .iter()
                 .filter(|command| Action::of(command).any(|found| found == *action));
-            assert_eq!(of.count(), 1, "{}", action.logged());
+            assert_eq!(of.count(), 1, "{}", action.into_str());
         }
-        let mut texts: Vec<_> = Action::ALL.iter().map(|action| action.logged()).collect();
+        let mut texts: Vec<_> = Action::VARIANTS.iter().map(Action::into_str).collect();
         texts.sort_unstable();
         texts.dedup();
-        assert_eq!(texts.len(), Action::ALL.len());
+        assert_eq!(texts.len(), Action::VARIANTS.len());
     }
 }

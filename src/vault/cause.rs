@@ -1,7 +1,10 @@
 //! Why secrets are dead.
 
-/// Why a secret is dead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
+/// Why a secret is dead. The vault keeps its word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Cause {
     /// Its key got another one, or a rotation was aborted.
     Replaced,
@@ -11,19 +14,4 @@ pub enum Cause {
     Revoked,
     /// Its key was deleted.
     Deleted,
-}
-
-impl Cause {
-    /// Every cause.
-    pub const ALL: [Self; 4] = [Self::Replaced, Self::Retired, Self::Revoked, Self::Deleted];
-
-    /// The cause as a word, stable for scripts.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Replaced => "replaced",
-            Self::Retired => "retired",
-            Self::Revoked => "revoked",
-            Self::Deleted => "deleted",
-        }
-    }
 }

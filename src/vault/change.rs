@@ -112,8 +112,8 @@ impl Change<'_> {
         let columns = Columns::of(key);
         let id = insert.insert(params![
             key.name.as_str(),
-            key.kind().word(),
-            key.status.word(),
+            key.kind().into_str(),
+            key.status.into_str(),
             key.username().map(Username::as_str),
             columns.permission,
             columns.request_limit,
@@ -136,7 +136,7 @@ impl Change<'_> {
         if after.status != before.key.status {
             let query = "UPDATE keys SET status = ?2 WHERE id = ?1";
             self.transaction
-                .execute(query, params![before.id, after.status.word()])?;
+                .execute(query, params![before.id, after.status.into_str()])?;
         }
         self.log(before.id, Some(&before.key), Some(after))
     }
@@ -220,7 +220,7 @@ impl Change<'_> {
         update.execute(params![
             before.id,
             after.name.as_str(),
-            after.status.word(),
+            after.status.into_str(),
             columns.permission,
             columns.request_limit,
             columns.description,

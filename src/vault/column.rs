@@ -34,22 +34,6 @@ pub(super) fn optional<T: FromStr>(row: &Row<'_>, column: usize) -> Result<Optio
     }
 }
 
-/// The one of `all` whose word stands in the column.
-pub(super) fn word<T: Copy, const N: usize>(
-    row: &Row<'_>,
-    column: usize,
-    all: [T; N],
-    word: fn(T) -> &'static str,
-) -> Result<T, Error> {
-    let text = row
-        .get_ref(column)?
-        .as_str()
-        .map_err(|_| damaged(row, column))?;
-    all.into_iter()
-        .find(|&one| word(one) == text)
-        .ok_or_else(|| damaged(row, column))
-}
-
 pub(super) fn damaged(row: &Row<'_>, column: usize) -> Error {
     let id: i64 = row.get(0).unwrap_or_default();
     let column = row.as_ref().column_name(column).unwrap_or("?");

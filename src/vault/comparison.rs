@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use rusqlite::OptionalExtension;
+use strum::IntoStaticStr;
 
 use super::{Entry, Error, Field, KeyId, Record, SecretInfo, Vault, differences};
 use crate::key::{KeyName, Status, Tail};
@@ -52,7 +53,8 @@ impl AffectedKey {
 }
 
 /// What happens to a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Effect {
     /// A secret that is refused now is accepted again.
     Revived,
@@ -66,21 +68,9 @@ pub enum Effect {
     Changed,
 }
 
-impl Effect {
-    /// The word that programs read.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Revived => "revived",
-            Self::Returned => "returned",
-            Self::Gone => "gone",
-            Self::Stopped => "stopped",
-            Self::Changed => "changed",
-        }
-    }
-}
-
 /// Why a secret is not accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Reason {
     /// Its key was deleted.
     Deleted,
@@ -94,20 +84,6 @@ pub enum Reason {
     Replaced,
     /// It retired in a rotation.
     Retired,
-}
-
-impl Reason {
-    /// The word that people and programs read.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Deleted => "deleted",
-            Self::Absent => "absent",
-            Self::Deactivated => "deactivated",
-            Self::Expired => "expired",
-            Self::Replaced => "replaced",
-            Self::Retired => "retired",
-        }
-    }
 }
 
 /// A key with its secrets and what else is stored with it, in one vault.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row, ToSql, params};
 
-use super::column::{damaged, parsed, timestamp, word};
+use super::column::{damaged, parsed, timestamp};
 use super::{Cause, Change, Error, KeyId, StoredSecret, Vault};
 use crate::key::{Digest, KeyName, Kind, Tail};
 
@@ -95,8 +95,8 @@ fn dead(row: &Row<'_>) -> Result<DeadSecret, Error> {
         digest: digest.ok_or_else(|| damaged(row, 2))?,
         key_id: row.get(0)?,
         name: parsed(row, 3)?,
-        kind: word(row, 4, Kind::ALL, Kind::word)?,
-        cause: word(row, 5, Cause::ALL, Cause::word)?,
+        kind: parsed(row, 4)?,
+        cause: parsed(row, 5)?,
         died_at: timestamp(row.get(6)?)?,
     })
 }
@@ -145,8 +145,8 @@ impl Change<'_> {
                 secret.digest.as_bytes(),
                 secret.key_id,
                 secret.name.as_str(),
-                secret.kind.word(),
-                secret.cause.word(),
+                secret.kind.into_str(),
+                secret.cause.into_str(),
                 secret.died_at.as_second(),
             ])?;
         }
@@ -181,7 +181,11 @@ impl Change<'_> {
         let mut remove = self.transaction.prepare_cached(remove)?;
         for secret in secrets {
             if let Some(cause) = cause(&secret) {
-                keep.execute(params![secret.tail, cause.word(), self.now().as_second()])?;
+                keep.execute(params![
+                    secret.tail,
+                    cause.into_str(),
+                    self.now().as_second()
+                ])?;
                 remove.execute([secret.tail])?;
             }
         }

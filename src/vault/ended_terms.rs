@@ -270,7 +270,7 @@ fn has_accepted_clock(connection: &Connection, since: Head) -> Result<bool, Erro
     }
     let query = "SELECT EXISTS (SELECT 1 FROM log WHERE sequence > ?1 AND command = ?2)";
     let mut statement = connection.prepare_cached(query)?;
-    let accepts = params![since.0, Action::Doctor.logged()];
+    let accepts = params![since.0, Action::Doctor.into_str()];
     Ok(statement.query_row(accepts, |row| row.get(0))?)
 }
 

@@ -60,7 +60,7 @@ impl Vault {
              ORDER BY secrets.key_id"
         );
         let mut statement = self.connection.prepare(&query).map_err(Error::from)?;
-        let kind = kind.map(Kind::word);
+        let kind = kind.map(<&str>::from);
         let mut rows = statement.query([kind]).map_err(Error::from)?;
         while let Some(row) = rows.next().map_err(Error::from)? {
             match valid_secrets(row, now) {

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
+use strum::VariantArray;
 
 use crate::key::Key;
 use crate::vault::{Error, KeyId, Record, Vault, column};
@@ -29,7 +30,7 @@ pub struct TermAhead {
 }
 
 /// What a term is the end of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
 pub enum TermKind {
     /// A key.
     Key,
@@ -38,8 +39,6 @@ pub enum TermKind {
 }
 
 impl TermKind {
-    const ALL: [Self; 2] = [Self::Key, Self::GracePeriod];
-
     /// What the log calls the end.
     fn field(self) -> &'static str {
         match self {
@@ -82,7 +81,7 @@ impl Vault {
         latest: Timestamp,
         found: &mut Vec<TermAhead>,
     ) -> Result<(), Error> {
-        for what in TermKind::ALL {
+        for &what in TermKind::VARIANTS {
             let Some(ends_at) = what.of(&record.key, now) else {
                 continue;
             };

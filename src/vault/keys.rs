@@ -5,10 +5,10 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use jiff::Timestamp;
 
-use super::column::{moment, optional, parsed, timestamp, word};
+use super::column::{moment, optional, parsed, timestamp};
 use super::{Error, Vault};
 use crate::key::{
-    Access, Digest, Hash, HashError, Key, KeyName, Kind, Limit, Retiring, Status, Tail, Verifier,
+    Access, Digest, Hash, HashError, Key, KeyName, Kind, Limit, Retiring, Tail, Verifier,
 };
 
 /// A key's number in the vault; never used twice.
@@ -286,7 +286,7 @@ fn key(row: &Row<'_>) -> Result<Key, Error> {
     Ok(Key {
         name: parsed(row, 1)?,
         access: access(row)?,
-        status: word(row, 3, [Status::Active, Status::Inactive], Status::word)?,
+        status: parsed(row, 3)?,
         description: optional(row, 7)?,
         created_at: timestamp(row.get(8)?)?,
         expires_at: moment(row, 9)?,
@@ -310,7 +310,7 @@ fn retiring(row: &Row<'_>) -> Result<Option<Retiring>, Error> {
 }
 
 fn access(row: &Row<'_>) -> Result<Access, Error> {
-    Ok(match word(row, 2, Kind::ALL, Kind::word)? {
+    Ok(match parsed(row, 2)? {
         Kind::Smtp => Access::Smtp {
             username: parsed(row, 4)?,
         },

@@ -226,7 +226,7 @@ fn chain_on(
         sequence,
         at: author.clock.as_second(),
         actor: author.actor.clone(),
-        command: author.action.logged().to_owned(),
+        command: author.action.into_str().to_owned(),
         key: key.unwrap_or_default(),
         change: serde_json::to_string(changes).expect("a list of strings is JSON"),
         hash: Vec::new(),
@@ -309,7 +309,7 @@ pub(super) fn facts(key: Option<&Key>) -> [(&'static str, Option<String>); 14] {
             "retired_at",
             of(|key| Some(key.retiring.as_ref()?.retired_at?.to_string())),
         ),
-        ("status", of(|key| Some(key.status.word().to_owned()))),
+        ("status", of(|key| Some(key.status.into_str().to_owned()))),
         (
             "permission",
             of(|key| key.permission().map(|permission| permission.to_string())),

@@ -50,7 +50,11 @@ impl LogFilter {
              AND (?4 IS NULL OR at < CAST(?4 AS INTEGER))
              AND (?5 IS NULL OR command IN (SELECT value FROM json_each(?5)))";
         let seconds = |moment: Timestamp| moment.as_second().to_string();
-        let logged: Vec<_> = self.actions.iter().map(|action| action.logged()).collect();
+        let logged: Vec<_> = self
+            .actions
+            .iter()
+            .map(|action| action.into_str())
+            .collect();
         let commands = serde_json::to_string(&logged).expect("strings are JSON");
         let parameters = [
             self.key.as_ref().map(KeyName::to_string),

@@ -1,6 +1,7 @@
 //! What `explain` says of a secret and of its key.
 
 use jiff::Timestamp;
+use strum::VariantArray;
 use zeroize::Zeroizing;
 
 use super::report::ExplainReport;
@@ -131,7 +132,7 @@ impl ExplainReport<'_> {
         let (key, at) = (&secret.record.key, presentation.at);
         let permissions = &self.context.settings.permissions;
         let allowance = allowance(&secret.record, used, at);
-        for check in Condition::ALL {
+        for &check in Condition::VARIANTS {
             let Some((point, ok)) = self.told(check, secret, question, allowance) else {
                 continue;
             };

@@ -135,8 +135,10 @@ fn differences(
         asked,
         has.unwrap_or_else(|| "none".to_owned()),
     );
-    let asked = args.inactive.then(|| Status::Inactive.word().to_owned());
-    compare("status", asked, key.status.word().to_owned());
+    let asked = args
+        .inactive
+        .then(|| Status::Inactive.into_str().to_owned());
+    compare("status", asked, key.status.into_str().to_owned());
     Ok(found)
 }
 

@@ -54,7 +54,7 @@ Examples:
   postkey generate smtp --from names.txt --format jsonl | import-them")]
 pub struct Generate {
     /// The kind of key: for sending mail, or for calling an API
-    #[arg(value_parser = arguments::one_of(Kind::ALL, Kind::word))]
+    #[arg(value_parser = arguments::one_of::<Kind>())]
     pub(super) kind: Option<Kind>,
     /// The key's name: 1 to 64 of A-Z a-z 0-9 . _ -
     pub(super) name: Option<RequestedName>,

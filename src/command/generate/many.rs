@@ -293,8 +293,8 @@ impl<'a> CommonOptions<'a> {
             &format!("{title} keys"),
         );
         let status = match self.args.is_decoy {
-            true => EffectiveStatus::Decoy.word(),
-            false => self.args.status().word(),
+            true => EffectiveStatus::Decoy.into_str(),
+            false => self.args.status().into_str(),
         };
         let access = match self.args.access(self.kind, self.context)? {
             Access::Smtp { username } if username.is_shared() => format!("username {username}"),

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use strum::VariantArray;
+
 use super::flags::Generate;
 use super::requested_name::RequestedName;
 use crate::context::Context;
@@ -132,9 +134,10 @@ impl Generate {
 
 fn ask_kind(context: &Context) -> Result<Option<Kind>, Error> {
     context.ui.expect_interactive("no kind given", GIVE_BOTH)?;
-    let kinds = Kind::ALL.map(|kind| vec![kind.to_string(), purpose(kind).to_owned()]);
+    let item = |kind: &Kind| vec![kind.to_string(), purpose(*kind).to_owned()];
+    let kinds: Vec<_> = Kind::VARIANTS.iter().map(item).collect();
     let chosen = context.ui.choose("Kind of key", &kinds)?;
-    Ok(chosen.map(|chosen| Kind::ALL[chosen]))
+    Ok(chosen.map(|chosen| Kind::VARIANTS[chosen]))
 }
 
 fn purpose(kind: Kind) -> &'static str {

@@ -166,7 +166,7 @@ impl Object {
 
     /// Whether it says that it is a decoy.
     pub(super) fn is_decoy(&self) -> Result<bool, LineError> {
-        Ok(self.text("status")? == Some(EffectiveStatus::Decoy.word()))
+        Ok(self.text("status")? == Some(EffectiveStatus::Decoy.into_str()))
     }
 
     /// The operator's status; what follows from the time follows again.

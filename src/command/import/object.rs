@@ -193,9 +193,9 @@ impl Object {
         let Some(text) = self.text("kind")? else {
             return Ok(None);
         };
-        let kind = Kind::ALL.into_iter().find(|kind| kind.word() == text);
-        kind.map(Some)
-            .ok_or_else(|| LineError::new("its `kind` is neither smtp nor api"))
+        text.parse()
+            .map(Some)
+            .map_err(|_| LineError::new("its `kind` is neither smtp nor api"))
     }
 
     /// What it says of the key, and what is said where it says nothing.

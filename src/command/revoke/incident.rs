@@ -75,7 +75,7 @@ fn report(
         let filter = RefusalFilter {
             key: record.id,
             tails: &tails,
-            verdicts: &ENDED_VERDICTS.map(Verdict::word),
+            verdicts: &ENDED_VERDICTS.map(Verdict::into),
             since: Some(since),
         };
         let refusals = |usage: &UsageStore| usage.refusals(filter, now);

@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use strum::{IntoStaticStr, VariantArray};
+
 use super::change::{PolicyTerm, RequestedChange};
 use crate::command::decoy;
 use crate::context::Context;
@@ -10,11 +12,12 @@ use crate::key::{Key, KeyName, KeyPolicy, Kind, Limit, Term};
 use crate::ui::MenuItem;
 
 /// Something about a key that can be changed, named after its flag.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 enum SettableField {
     Name,
     Description,
-    NoDescription,
+    ClearDescription,
     Permission,
     Limit,
     Expires,
@@ -23,34 +26,10 @@ enum SettableField {
 }
 
 impl SettableField {
-    const ALL: [Self; 8] = [
-        Self::Name,
-        Self::Description,
-        Self::NoDescription,
-        Self::Permission,
-        Self::Limit,
-        Self::Expires,
-        Self::RotateEvery,
-        Self::UnusedAfter,
-    ];
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Name => "name",
-            Self::Description => "description",
-            Self::NoDescription => "clear-description",
-            Self::Permission => "permission",
-            Self::Limit => "limit",
-            Self::Expires => "expires",
-            Self::RotateEvery => "rotate-every",
-            Self::UnusedAfter => "unused-after",
-        }
-    }
-
     /// Whether the key has such a field.
     fn is_of(self, key: &Key) -> bool {
         match self {
-            Self::NoDescription => key.description.is_some(),
+            Self::ClearDescription => key.description.is_some(),
             Self::Permission | Self::Limit => key.kind() == Kind::Api,
             _ => true,
         }
@@ -62,7 +41,7 @@ impl SettableField {
         match self {
             Self::Name => key.name.to_string(),
             Self::Description => or_none(key.description.as_ref()),
-            Self::NoDescription => String::new(),
+            Self::ClearDescription => String::new(),
             Self::Permission => or_none(key.permission()),
             Self::Limit => or_none(key.limit()),
             Self::Expires => context.display().end(key.expires_at),
@@ -98,7 +77,7 @@ fn ask_value(
     match field {
         SettableField::Name => change.new_name = ui.parsed("New name")?,
         SettableField::Description => change.description = ui.parsed("Description")?,
-        SettableField::NoDescription => change.clear_description = true,
+        SettableField::ClearDescription => change.clear_description = true,
         SettableField::Permission => change.bounds.permission = context.ask_permission(None)?,
         SettableField::Limit => {
             let question = "Limit: 300/day, 1000/hour, none, or a plan";
@@ -117,11 +96,11 @@ fn choose_field(name: &KeyName, context: &Context) -> Result<Option<SettableFiel
     let record = vault.find(name)?;
     decoy::expect_none(&record.key, "it has nothing to set")?;
     let policy = vault.policy(record.id)?;
-    let mut fields = SettableField::ALL.to_vec();
+    let mut fields = SettableField::VARIANTS.to_vec();
     fields.retain(|field| field.is_of(&record.key));
     let item = |field: &SettableField| -> MenuItem {
         let value = field.value(&record.key, &policy, context);
-        vec![field.word().to_owned(), value]
+        vec![field.into_str().to_owned(), value]
     };
     let items: Vec<MenuItem> = fields.iter().map(item).collect();
     let question = format!("Change what about `{name}`?");

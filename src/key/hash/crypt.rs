@@ -6,6 +6,7 @@
 use md5::{Digest, Md5};
 use sha_crypt::{PasswordVerifier, ShaCrypt};
 use sha1::Sha1;
+use strum::{EnumString, IntoStaticStr};
 use subtle::ConstantTimeEq;
 
 use super::{HashError, UnsupportedHash};
@@ -31,29 +32,26 @@ const PBKDF2_ROUNDS: u32 = 20_000;
 /// PBKDF2's longest salt, in characters; far more than anybody uses.
 const MAX_SALT: usize = 256;
 
-/// A kind of such hashes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A kind of such hashes; as text it is the scheme's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(const_into_str)]
 pub enum Crypt {
+    #[strum(serialize = "BLF-CRYPT")]
     Bcrypt,
+    #[strum(serialize = "SHA256-CRYPT")]
     Sha256,
+    #[strum(serialize = "SHA512-CRYPT")]
     Sha512,
+    #[strum(serialize = "MD5-CRYPT")]
     Md5,
     /// With HMAC-SHA-1, as Dovecot writes it.
+    #[strum(serialize = "PBKDF2")]
     Pbkdf2,
 }
 
-const NAMES: [(Crypt, &str); 5] = [
-    (Crypt::Bcrypt, "BLF-CRYPT"),
-    (Crypt::Sha256, "SHA256-CRYPT"),
-    (Crypt::Sha512, "SHA512-CRYPT"),
-    (Crypt::Md5, "MD5-CRYPT"),
-    (Crypt::Pbkdf2, "PBKDF2"),
-];
-
 /// The name of a scheme of these, as a constant; what has none can only be `MD5`.
 pub(super) fn name_of(scheme: &str) -> &'static str {
-    let mut names = NAMES.into_iter().map(|(_, name)| name);
-    names.find(|name| *name == scheme).unwrap_or("MD5-CRYPT")
+    scheme.parse().unwrap_or(Crypt::Md5).into_str()
 }
 
 impl Crypt {
@@ -73,17 +71,11 @@ impl Crypt {
         found.map(|(_, crypt)| crypt)
     }
 
-    /// The scheme's name.
-    pub(super) fn name(self) -> &'static str {
-        let name = NAMES.into_iter().find(|(crypt, _)| *crypt == self);
-        name.expect("each has a name").1
-    }
-
     /// Makes sure that a hash has the form of one and does not cost too much.
     pub(super) fn expect_well_formed(self, text: &str) -> Result<(), UnsupportedHash> {
         let cost = self
             .cost(text)
-            .ok_or(UnsupportedHash::Malformed(self.name()))?;
+            .ok_or(UnsupportedHash::Malformed(self.into_str()))?;
         match self {
             Self::Bcrypt if cost > MAX_BCRYPT_COST => {
                 Err(UnsupportedHash::TooCostly("bcrypt's cost is at most 14"))

@@ -2,6 +2,7 @@
 
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
+use strum::{EnumString, IntoStaticStr};
 use subtle::ConstantTimeEq;
 
 use super::UnsupportedHash;
@@ -9,47 +10,27 @@ use super::UnsupportedHash;
 /// The longest salt, in bytes; far more than anybody uses.
 const MAX_SALT: usize = 256;
 
-/// A digest's algorithm, and whether it is salted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A digest's algorithm, and whether it is salted; as text it is the scheme's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(const_into_str)]
 pub enum LdapDigest {
+    #[strum(to_string = "SHA", serialize = "SHA1")]
     Sha1,
+    #[strum(serialize = "SHA256")]
     Sha256,
+    #[strum(serialize = "SHA512")]
     Sha512,
+    #[strum(serialize = "SSHA")]
     SaltedSha1,
+    #[strum(serialize = "SSHA256")]
     SaltedSha256,
+    #[strum(serialize = "SSHA512")]
     SaltedSha512,
 }
 
 use LdapDigest::{SaltedSha1, SaltedSha256, SaltedSha512};
 
 impl LdapDigest {
-    const ALL: [Self; 6] = [
-        Self::Sha1,
-        Self::Sha256,
-        Self::Sha512,
-        SaltedSha1,
-        SaltedSha256,
-        SaltedSha512,
-    ];
-
-    /// The digest of that scheme.
-    pub(super) fn named(scheme: &str) -> Option<Self> {
-        let scheme = if scheme == "SHA1" { "SHA" } else { scheme };
-        Self::ALL.into_iter().find(|digest| digest.name() == scheme)
-    }
-
-    /// The scheme's name.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Sha1 => "SHA",
-            Self::Sha256 => "SHA256",
-            Self::Sha512 => "SHA512",
-            SaltedSha1 => "SSHA",
-            SaltedSha256 => "SSHA256",
-            SaltedSha512 => "SSHA512",
-        }
-    }
-
     /// How many bytes it has before its salt.
     fn length(self) -> usize {
         match self {
@@ -77,7 +58,7 @@ impl LdapDigest {
         };
         match is_whole {
             true => Ok(bytes),
-            false => Err(UnsupportedHash::Malformed(self.name())),
+            false => Err(UnsupportedHash::Malformed(self.into_str())),
         }
     }
 

@@ -102,8 +102,8 @@ impl ImportedHash {
     pub fn scheme(&self) -> &'static str {
         match self {
             Self::Argon2(algorithm, _) => argon2_name(*algorithm),
-            Self::Crypt(crypt, _) => crypt.name(),
-            Self::Digest(digest, _) => digest.name(),
+            Self::Crypt(crypt, _) => crypt.into_str(),
+            Self::Digest(digest, _) => digest.into_str(),
         }
     }
 
@@ -179,7 +179,7 @@ fn of_scheme(
     if is_locked(value) {
         return Err(UnsupportedHash::Locked);
     }
-    if let Some(digest) = LdapDigest::named(scheme) {
+    if let Ok(digest) = scheme.parse::<LdapDigest>() {
         let bytes = digest.read(decoded(value, digest, written)?)?;
         return Ok(ImportedHash::Digest(digest, bytes));
     }
@@ -257,7 +257,7 @@ fn decoded(
         HashEncoding::Encoding => HashEncoding::Base64,
         written => written,
     };
-    decode(value, written).ok_or(UnsupportedHash::Malformed(digest.name()))
+    decode(value, written).ok_or(UnsupportedHash::Malformed(digest.into_str()))
 }
 
 fn decode(value: &str, written: HashEncoding) -> Option<Vec<u8>> {

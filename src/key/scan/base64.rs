@@ -2,11 +2,13 @@
 
 use std::ops::Range;
 
+use strum::VariantArray;
+
 use super::decoded::Decoded;
 use super::likely::{TextParts, is_text};
 
 /// What several characters stand for bytes in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
 pub(super) enum Radix {
     /// Base64.
     Base64,
@@ -15,8 +17,6 @@ pub(super) enum Radix {
 }
 
 impl Radix {
-    pub(super) const ALL: [Self; 2] = [Self::Base64, Self::Hex];
-
     /// The fewest characters that are looked at: enough for what a secret begins with.
     fn fewest(self) -> usize {
         match self {

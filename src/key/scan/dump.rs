@@ -3,6 +3,8 @@
 
 use std::ops::{Range, RangeInclusive};
 
+use strum::VariantArray;
+
 use super::decoded::Decoded;
 use super::list::number;
 
@@ -33,7 +35,7 @@ enum DumpFormat {
 }
 
 /// How digits are read that may be of two forms.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, VariantArray)]
 enum DigitReading {
     /// As octal, and in the order in which they stand.
     First,
@@ -41,15 +43,11 @@ enum DigitReading {
     Second,
 }
 
-impl DigitReading {
-    const ALL: [Self; 2] = [Self::First, Self::Second];
-}
-
 /// Hands over the bytes of each dump in a text.
 pub(super) fn dumps(text: &[u8], take: &mut dyn FnMut(Decoded)) {
     let (mut start, mut at) = (None, 0);
     for line in lines(text) {
-        if begin(line, &DigitReading::ALL).is_some() {
+        if begin(line, DigitReading::VARIANTS).is_some() {
             start.get_or_insert(at);
         } else if let Some(start) = start.take_if(|_| line.trim_ascii() != b"*") {
             read(text, start..at, take);
@@ -71,7 +69,7 @@ fn read(text: &[u8], part: Range<usize>, take: &mut dyn FnMut(Decoded)) {
     if part.len() < 2 * MIN_NUMBERS {
         return;
     }
-    for reading in DigitReading::ALL {
+    for &reading in DigitReading::VARIANTS {
         let mut dump = Decoded::with_capacity(part.len().div_ceil(2));
         let mut at = part.start;
         for line in lines(&text[part.clone()]) {

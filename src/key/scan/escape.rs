@@ -2,6 +2,7 @@
 //! printable (RFC 2045, section 6.7), HTML or programming languages do.
 
 use memchr::{memchr, memchr3};
+use strum::VariantArray;
 
 /// What stands at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +16,7 @@ pub(super) enum Unit {
 }
 
 /// A way to escape, of which everything in a text is undone at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
 pub(super) enum EscapeKind {
     /// `%2D`.
     Percent,
@@ -32,15 +33,6 @@ pub(super) enum EscapeKind {
 }
 
 impl EscapeKind {
-    pub(super) const ALL: [Self; 6] = [
-        Self::Percent,
-        Self::QuotedPrintable,
-        Self::Entity,
-        Self::Backslash,
-        Self::Literals,
-        Self::Character,
-    ];
-
     /// What an escape is that begins with this byte, if one does.
     pub(super) fn begun_by(byte: u8) -> Option<Self> {
         match byte {

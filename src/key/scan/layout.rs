@@ -4,6 +4,10 @@
 //! Escapes of two ways are never undone at once: a dump shows what it is of beside its bytes, and
 //! `%0A` there is no line's end when the dump's own lines end in `\n`.
 
+use std::array;
+
+use strum::VariantArray;
+
 use super::decoded::Decoded;
 use super::escape::{EscapeKind, SOFT_HYPHEN, Unit, decode_once};
 use super::likely::is_text;
@@ -14,23 +18,23 @@ const MAX_ESCAPE: usize = 24;
 
 /// A set of ways to escape.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct EscapeKinds([bool; EscapeKind::ALL.len()]);
+pub(super) struct EscapeKinds([bool; EscapeKind::VARIANTS.len()]);
 
 /// The ways in which something is escaped in a text.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Escapes {
     found: EscapeKinds,
     /// For each way, those whose escapes begin with a character that is escaped in it.
-    nested: [EscapeKinds; EscapeKind::ALL.len()],
+    nested: [EscapeKinds; EscapeKind::VARIANTS.len()],
     /// Those with a nested escape that a view leaves as it is.
     left: EscapeKinds,
 }
 
 impl EscapeKinds {
-    pub(super) const ALL: Self = Self([true; EscapeKind::ALL.len()]);
+    pub(super) const ALL: Self = Self([true; EscapeKind::VARIANTS.len()]);
 
     fn of(is_in: impl Fn(EscapeKind) -> bool) -> Self {
-        Self(EscapeKind::ALL.map(is_in))
+        Self(array::from_fn(|at| is_in(EscapeKind::VARIANTS[at])))
     }
 
     fn add(&mut self, kind: EscapeKind) {
@@ -64,7 +68,7 @@ impl Escapes {
         // Without anything escaped in them, literals hold no lines.
         let has_lines = self.found.has(EscapeKind::Backslash);
         let found = self.found;
-        EscapeKind::ALL.into_iter().filter(move |&kind| {
+        EscapeKind::VARIANTS.iter().copied().filter(move |&kind| {
             let is_useful = kind != EscapeKind::Literals || has_lines;
             found.has(kind) && kinds.has(kind) && is_useful
         })

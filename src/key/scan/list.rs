@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use strum::VariantArray;
+
 use super::decoded::Decoded;
 use super::likely::TextParts;
 
@@ -18,7 +20,7 @@ const MAX_GAP: usize = 40;
 const ESCAPE: u8 = 0x1b;
 
 /// How the numbers of a list are written.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, VariantArray)]
 enum ListFormat {
     /// `120`.
     Decimal,
@@ -42,14 +44,14 @@ struct OpenList {
 
 /// Hands over the bytes of each list in a text that are text.
 pub(super) fn lists(text: &[u8], take: &mut dyn FnMut(Decoded)) {
-    let mut open = [OpenList::default(); ListFormat::ALL.len()];
+    let mut open = [OpenList::default(); ListFormat::VARIANTS.len()];
     for word in words(text) {
         let digits = &text[word.clone()];
         let is_number = digits.len() <= MAX_NUMBER && digits[0].is_ascii_hexdigit();
         if !is_number && open.iter().all(|open| open.count == 0) {
             continue;
         }
-        for (form, open) in ListFormat::ALL.into_iter().zip(&mut open) {
+        for (form, open) in ListFormat::VARIANTS.iter().copied().zip(&mut open) {
             if form.byte(digits).is_some() {
                 if open.count == 0 || word.start - open.end > MAX_GAP {
                     end(text, form, std::mem::take(open), take);
@@ -62,7 +64,7 @@ pub(super) fn lists(text: &[u8], take: &mut dyn FnMut(Decoded)) {
             }
         }
     }
-    for (form, open) in ListFormat::ALL.into_iter().zip(open) {
+    for (form, open) in ListFormat::VARIANTS.iter().copied().zip(open) {
         end(text, form, open, take);
     }
 }
@@ -121,14 +123,6 @@ fn end(text: &[u8], form: ListFormat, list: OpenList, take: &mut dyn FnMut(Decod
 }
 
 impl ListFormat {
-    const ALL: [Self; 5] = [
-        Self::Decimal,
-        Self::Hex,
-        Self::Prefixed,
-        Self::Octal,
-        Self::Bits,
-    ];
-
     /// The byte that a word stands for.
     fn byte(self, word: &[u8]) -> Option<u8> {
         match (self, word) {

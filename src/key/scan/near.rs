@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use strum::VariantArray;
+
 use crate::key::Kind;
 use crate::key::format::{HEX, TAIL};
 
@@ -24,12 +26,12 @@ const BRAND_LENGTH: Range<usize> = 2..13;
 
 /// How much of the text, which begins with a prefix, is a secret or nearly one.
 pub(in crate::key) fn length(text: &[u8]) -> Option<usize> {
-    let prefixes = Kind::ALL.map(|kind| kind.prefix().as_bytes());
-    let starts = |prefix: &&&[u8]| {
+    let mut prefixes = Kind::VARIANTS.iter().map(|kind| kind.prefix().as_bytes());
+    let starts = |prefix: &&[u8]| {
         let start = text.get(..prefix.len());
         start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
     };
-    let prefix = prefixes.iter().find(starts)?.len();
+    let prefix = prefixes.find(starts)?.len();
     let brand = count(&text[prefix..], BRAND_LENGTH.end, u8::is_ascii_alphanumeric);
     let dash = prefix + brand;
     if !BRAND_LENGTH.contains(&brand) || text.get(dash) != Some(&b'-') {

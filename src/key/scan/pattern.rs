@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, MatchKind};
+use strum::VariantArray;
 
 use crate::key::Kind;
 
@@ -88,7 +89,9 @@ static STARTS: LazyLock<PatternStarts> = LazyLock::new(|| {
 });
 
 fn all() -> Vec<(Vec<u8>, PatternStart)> {
-    let secrets = Kind::ALL.map(|kind| (kind.prefix().into(), PatternStart::Secret));
+    let secrets = Kind::VARIANTS
+        .iter()
+        .map(|kind| (kind.prefix().into(), PatternStart::Secret));
     let unreadable = UNREADABLE.map(|(word, what)| (word.to_vec(), PatternStart::Unreadable(what)));
     let in_base64 = UNREADABLE_IN_BASE64
         .map(|(word, what)| (word.to_vec(), PatternStart::UnreadableBase64(what)));

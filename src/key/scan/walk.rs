@@ -4,6 +4,8 @@
 //! Undoing too much hides nothing, for a secret's checksum decides. What is read is bounded by the
 //! length of the text, whatever it holds.
 
+use strum::VariantArray;
+
 use super::base64::Radix;
 use super::decoded::{Decoded, Layer};
 use super::layout::{EscapeKinds, Escapes, layouts};
@@ -128,7 +130,7 @@ impl ScanWalk<'_> {
         let of = &view.decoded;
         let layer = Layer { of, above };
         (self.visit)(&TextReading { view, layer, text });
-        for radix in Radix::ALL {
+        for radix in Radix::VARIANTS {
             radix.decode(view.bytes(), |decoded| match depth.checked_sub(1) {
                 Some(depth) => self.decoded(&decoded, Some(&layer), depth),
                 None if decoded.bytes().len() < MIN_REPORTED => {}

@@ -100,11 +100,11 @@ impl<'a> AffectedView<'a> {
             name: affected.name.as_str(),
             effect: match is_kept {
                 true => "kept-stopped",
-                false => affected.effect.word(),
+                false => affected.effect.into_str(),
             },
             accepted_again: revived.map(Tail::as_str).collect(),
             refused: affected.newly_refused.iter().map(Tail::as_str).collect(),
-            reason: affected.reason.map(Reason::word),
+            reason: affected.reason.map(<&str>::from),
             since: event.map(|event| event.at),
             by: event.map(|event| who(&event.actor)),
             change: &affected.change,
@@ -170,7 +170,7 @@ impl<'a> AffectedView<'a> {
             (Effect::Gone, Some(Reason::Deleted)) => Some("deleted in the backup".to_owned()),
             (Effect::Gone, _) => Some("created since the backup".to_owned()),
             (_, Some(Reason::Absent)) => Some("not in the current vault".to_owned()),
-            (_, reason) => reason.map(|reason| self.describe_event(reason.word(), display)),
+            (_, reason) => reason.map(|reason| self.describe_event(reason.into_str(), display)),
         };
         let is_told = !revived.is_empty() && !newly_refused.is_empty();
         let stops = is_told.then(|| format!("{} stops", listed(newly_refused, display)));

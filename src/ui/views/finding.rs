@@ -36,8 +36,8 @@ impl<'a> FindingView<'a> {
     ) -> Self {
         Self {
             name: name.as_str(),
-            kind: kind.word(),
-            finding: finding.word(),
+            kind: kind.into_str(),
+            finding: finding.into_str(),
             since_at: finding.since_at(),
             due_at: finding.due_at(),
             message: message(finding, |moment| moment.to_string()),

@@ -216,7 +216,7 @@ impl Row for IdentityView<'_> {
             ),
             or_empty(
                 key.map(|key| key.kind)
-                    .or(self.dead.map(|dead| dead.kind.word())),
+                    .or(self.dead.map(|dead| dead.kind.into_str())),
             ),
             or_empty(self.secret_status.or(self.dead.map(|_| "dead"))),
             self.occurrences.to_string(),

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use strum::IntoStaticStr;
 
 use super::or_empty;
 use crate::key::Key;
@@ -10,7 +11,8 @@ use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
 
 /// What became of a key that was to be imported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Outcome {
     /// It is here now.
     Imported,
@@ -18,16 +20,6 @@ pub enum Outcome {
     WouldBeImported,
     /// It was here before.
     Skipped,
-}
-
-impl Outcome {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Imported => "imported",
-            Self::WouldBeImported => "would-be-imported",
-            Self::Skipped => "skipped",
-        }
-    }
 }
 
 /// A key that is imported, a row of `import`.
@@ -47,12 +39,12 @@ impl<'a> ImportedView<'a> {
     pub fn new(key: &'a Key, scheme: &'static str, outcome: Outcome, now: Timestamp) -> Self {
         Self {
             name: key.name.as_str(),
-            kind: key.kind().word(),
+            kind: key.kind().into_str(),
             username: key.username().map(|username| username.as_str()),
             tail: key.tail.known(),
             scheme,
-            status: key.effective_status(now).word(),
-            outcome: outcome.word(),
+            status: key.effective_status(now).into_str(),
+            outcome: outcome.into_str(),
         }
     }
 }

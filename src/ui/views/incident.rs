@@ -127,7 +127,7 @@ impl Incident<'_> {
 
     /// The event that the key was deactivated by.
     fn deactivation(&self) -> Option<&Entry> {
-        let inactive = Some(Status::Inactive.word());
+        let inactive = Some(Status::Inactive.into_str());
         let is_stop = |entry: &&Entry| status(entry).is_some_and(|to| to.to.as_deref() == inactive);
         self.log.iter().rev().find(is_stop)
     }

@@ -47,10 +47,10 @@ impl<'a> KeyView<'a> {
     pub fn new(key: &'a Key, now: Timestamp) -> Self {
         Self {
             name: key.name.as_str(),
-            kind: key.kind().word(),
+            kind: key.kind().into_str(),
             username: key.username().map(|username| username.as_str()),
             tail: key.tail.known(),
-            status: key.effective_status(now).word(),
+            status: key.effective_status(now).into_str(),
             permission: key
                 .permission()
                 .filter(|_| !key.is_decoy)

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::text;
-use crate::check::{CheckRule, RuleSource, Rules};
+use crate::check::{CheckRule, Rules};
 use crate::key::Term;
 use crate::ui::DisplayContext;
 
@@ -26,10 +26,10 @@ impl PolicyView {
     pub fn new(rules: Rules, rotation_due_at: Option<Timestamp>) -> Self {
         Self {
             rotate_every: rules.rotate_every.term.to_string(),
-            rotate_every_from: source(rules.rotate_every),
+            rotate_every_from: rules.rotate_every.origin.into_str(),
             rotation_due_at,
             unused_after: rules.unused.term.to_string(),
-            unused_after_from: source(rules.unused),
+            unused_after_from: rules.unused.origin.into_str(),
             rules,
         }
     }
@@ -49,18 +49,9 @@ impl PolicyView {
 
 /// `every 90d (settings)`
 fn rule(rule: CheckRule, preposition: &str) -> String {
-    let source = source(rule);
+    let source = rule.origin.into_str();
     match rule.term {
         Term::Never => format!("never ({source})"),
         term => format!("{preposition} {term} ({source})"),
-    }
-}
-
-/// Who made the rule.
-fn source(rule: CheckRule) -> &'static str {
-    match rule.origin {
-        RuleSource::Key => "key",
-        RuleSource::Settings => "settings",
-        RuleSource::Default => "default",
     }
 }

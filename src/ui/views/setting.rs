@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::settings::{EffectiveSetting, SettingSource};
+use crate::settings::EffectiveSetting;
 use crate::ui::DisplayContext;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
@@ -21,12 +21,7 @@ impl<'a> SettingView<'a> {
         Self {
             setting: &setting.name,
             value: &setting.value,
-            source: match setting.source {
-                SettingSource::Flag => "flag",
-                SettingSource::Environment => "environment",
-                SettingSource::File => "settings",
-                SettingSource::Default => "default",
-            },
+            source: setting.source.into_str(),
         }
     }
 

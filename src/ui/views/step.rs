@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use strum::IntoStaticStr;
 
 use super::entry::{changes, describe_changes};
 use super::{or_empty, text};
@@ -16,7 +17,8 @@ use crate::ui::{DisplayContext, replacement_hint};
 use crate::vault::Field;
 
 /// What became of a step of a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum StepOutcome {
     /// Nothing yet.
     Planned,
@@ -28,18 +30,6 @@ pub enum StepOutcome {
     Failed,
     /// It was not tried: another had failed, or a signal came.
     Left,
-}
-
-impl StepOutcome {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Planned => "planned",
-            Self::Done => "done",
-            Self::Kept => "kept",
-            Self::Failed => "failed",
-            Self::Left => "left",
-        }
-    }
 }
 
 /// A step of a plan.
@@ -70,12 +60,10 @@ impl<'a> StepView<'a> {
         let finding = step.finding.as_ref().zip(wanted);
         Self {
             name: step.name().as_str(),
-            kind: step.kind().word(),
-            action: step.action.word(),
-            outcome: outcome.word(),
-            status: step
-                .effective_status(display.now)
-                .map(EffectiveStatus::word),
+            kind: step.kind().into_str(),
+            action: step.action.into_str(),
+            outcome: outcome.into_str(),
+            status: step.effective_status(display.now).map(<&str>::from),
             change: step.changes(),
             saved_to: wanted.map(|wanted| wanted.place.to_string()),
             replaces: step.replaced.as_ref().map(replaced),
@@ -122,7 +110,9 @@ impl<'a> StepView<'a> {
         let effective_status = self.step.effective_status(display.now).filter(|_| is_told);
         let effective_status = effective_status
             .filter(|effective_status| *effective_status != EffectiveStatus::Active);
-        parts.extend(effective_status.map(|effective_status| effective_status.word().to_owned()));
+        parts.extend(
+            effective_status.map(|effective_status| effective_status.into_str().to_owned()),
+        );
         parts.extend(self.finding.clone());
         parts.join(", ")
     }
@@ -199,10 +189,10 @@ fn created(wanted: &WantedKey, display: &DisplayContext) -> Vec<String> {
             .map(|permission| format!("permission {permission}")),
         wanted.limit.map(|limit| format!("limit {limit}")),
         expires.map(|end| format!("expires {}", display.date(end))),
-        (wanted.status == Status::Inactive).then(|| Status::Inactive.word().to_owned()),
+        (wanted.status == Status::Inactive).then(|| Status::Inactive.into_str().to_owned()),
         wanted
             .is_decoy
-            .then(|| EffectiveStatus::Decoy.word().to_owned()),
+            .then(|| EffectiveStatus::Decoy.into_str().to_owned()),
         Some(format!("secret to {}", wanted.place)),
     ];
     said.into_iter().flatten().collect()

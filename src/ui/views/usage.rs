@@ -157,7 +157,7 @@ impl<'a> UsageView<'a> {
         let refusal = details.refused.first();
         Self {
             name: key.name.as_str(),
-            kind: key.kind().word(),
+            kind: key.kind().into_str(),
             requests_today: details.requests(1, now),
             requests_7d: details.requests(7, now),
             requests_30d: details.requests(MONTH, now),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{or_empty, text};
-use crate::key::{Allowance, Key, KeyName, Kind, Limit};
+use crate::key::{Allowance, Key, KeyName, Limit};
 use crate::ui::listing::Item;
 use crate::ui::{DisplayContext, Format};
 use crate::vault::{DeadSecret, StoredSecret};
@@ -105,7 +105,7 @@ impl<'a> VerdictView<'a> {
         } = decision;
         let refusal = verdict.refusal();
         Self {
-            verdict: verdict.word(),
+            verdict: verdict.into_str(),
             accepted: verdict.is_accepted(),
             http_status: refusal.map_or(200, |refusal| refusal.status),
             code: refusal.map(|refusal| refusal.code),
@@ -120,7 +120,7 @@ impl<'a> VerdictView<'a> {
             kind: key
                 .map(Key::kind)
                 .or(dead.map(|dead| dead.kind))
-                .map(Kind::word),
+                .map(<&str>::from),
             secret_status: which.map(|which| which.word(display.now)),
             retires_at: which.and_then(SecretRole::retires_at),
             limit: key
@@ -157,7 +157,7 @@ fn reason<'a>(
         ..
     }) = decision.dead
     {
-        let (cause, at) = (cause.word(), moment(*died_at));
+        let (cause, at) = (cause.into_str(), moment(*died_at));
         return Cow::Owned(format!("it was the secret of `{name}`, {cause} {at}"));
     }
     let Some(key) = decision.key else {
