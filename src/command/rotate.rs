@@ -10,11 +10,11 @@ use crate::context::selection;
 use crate::context::selection::{KeyPrompt, NameList, Selector};
 use crate::delivery::options::{DeliveredKey, DeliveryOptions, Overwrite};
 use crate::delivery::{NewSecret, SecretReplacement, Target, Transition};
-use crate::error::{Error, ROTATING};
+use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Grace, Key, KeyName, Retiring};
 use crate::ui::{DisplayContext, extension};
-use crate::vault::{Action, Vault};
+use crate::vault::{Action, Vault, way_out_of_rotation};
 
 /// Replace keys' secrets; the old ones keep working for a while
 ///
@@ -167,8 +167,7 @@ fn expect_rotatable(key: &Key, display: &DisplayContext) -> Result<(), Error> {
             display.moment_and_distance(old.until),
         );
         let message = format!("`{name}` is already being rotated: {tail} works until {until}");
-        return Err(Error::new(ExitStatus::Exists, message)
-            .with_hint(ROTATING.replace("NAME", name.as_str())));
+        return Err(Error::new(ExitStatus::Exists, message).with_hint(way_out_of_rotation(name)));
     }
     if key.has_expired(display.now) {
         let message = format!("`{name}` has expired: its old secret cannot keep working");

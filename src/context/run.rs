@@ -202,9 +202,9 @@ impl Context {
     /// The error at a command's end, with its true cause where SQLite takes a disk that fails for
     /// a damaged vault.
     pub fn diagnosed(&self, error: Error) -> Error {
-        let cause = match error.is_malformed() {
-            true => vault::diagnose(&self.settings.vault),
-            false => None,
+        let cause = match error.cause() {
+            Some(vault::Error::Malformed(_)) => vault::diagnose(&self.settings.vault),
+            _ => None,
         };
         match cause {
             Some(cause) => Error::from(cause).with_status(error.exit_status()),
@@ -214,7 +214,10 @@ impl Context {
 
     /// The same error, with the key that was likely meant if no key has the name that was given.
     pub fn with_suggestion(&self, error: Error) -> Error {
-        let near = error.not_found().and_then(|name| {
+        let near = error.cause().and_then(|cause| {
+            let vault::Error::NoSuchKey(name) = cause else {
+                return None;
+            };
             let compared = self.compared.get();
             self.compared.set(compared + 1);
             if compared >= MAX_SUGGESTED {

@@ -6,9 +6,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use crate::delivery::NewSecret;
-use crate::error::{Error, NO_THREAD};
+use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Brand, HashMemory, Kind};
+use crate::process;
 
 /// How many secrets a core may be ahead: about a second's.
 const MAX_AHEAD: usize = 64;
@@ -39,7 +40,7 @@ fn start(kind: Kind, brand: &Brand, count: usize) -> Result<SecretReceiver, Erro
         let started = maker.spawn(move || make(&work, &made));
         started.map_err(|error| {
             let message = format!("cannot start a thread: {error}");
-            Error::new(ExitStatus::Trouble, message).with_hint(NO_THREAD)
+            Error::new(ExitStatus::Trouble, message).with_hint(process::NO_THREAD)
         })?;
     }
     Ok(receiver)

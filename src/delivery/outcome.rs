@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::error::Error;
+use crate::error::{Error, Explained};
 use crate::exit::ExitStatus;
 use crate::files::env::EnvVariables;
 use crate::files::{Appended, Changed, Synced};
@@ -140,7 +140,7 @@ pub fn displaced(before: &[u8], after: &[u8]) -> Vec<Tail> {
 
 /// How a command ends whose secret was delivered and is not valid.
 fn status(error: &vault::Error) -> ExitStatus {
-    match (error, crate::error::status(error)) {
+    match (error, error.exit_status()) {
         (vault::Error::Changed(_), status) => status,
         // Whatever the trouble is: the one with the secret comes first.
         (_, ExitStatus::Trouble) => ExitStatus::Undelivered,

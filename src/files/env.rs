@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::shared::{self, Changed};
+use crate::error::Explained;
+use crate::exit::ExitStatus;
 use line::{Assignment, BLANKS, EnvEntry, EnvLineError, entries};
 
 /// Stands for a value that is not known yet; longer than any is.
@@ -17,13 +19,15 @@ pub const PLACEHOLDER: &str = match str::from_utf8(&[b'x'; 254]) {
 };
 
 /// Why variables were not set in a file, or not read from it; it is as it was then.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, miette::Diagnostic, thiserror::Error)]
 pub enum Error {
     /// The file cannot be written.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     File(#[from] super::Error),
     /// A variable is set more than once: which of them counts is not the same to all readers.
     #[error("`{}` sets the variable `{name}` more than once", path.display())]
+    #[diagnostic(help("readers disagree on which one wins; remove all but one of the lines"))]
     Ambiguous {
         /// The file.
         path: PathBuf,
@@ -40,8 +44,18 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
         /// How to fix it.
+        #[help]
         hint: &'static str,
     },
+}
+
+impl Explained for Error {
+    fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::File(error) => error.exit_status(),
+            _ => ExitStatus::Trouble,
+        }
+    }
 }
 
 /// Sets variables in a file, all or none of them; makes the file, 0600, if there is none.

@@ -1,9 +1,28 @@
 //! Hints whose commands name a path: written once as they read, and filled in where they are told.
 
+use std::io;
 use std::path::Path;
+
+use nix::errno::Errno;
 
 /// What stands for the path in a hint.
 const PATH: &str = "{path}";
+
+/// How to get at more descriptors.
+pub const NO_FILES: &str = "close other files or raise the limit: `ulimit -n` for the process, `sysctl \
+     fs.file-max` for the system";
+
+/// What to do about a file that is there and may go with the power.
+pub const UNSYNCED: &str = "run `sync` to flush it to the disk";
+
+/// How to go on where the system refused, if there is more to say than it does.
+pub fn hint_of_io(error: &io::Error) -> Option<&'static str> {
+    match Errno::from_raw(error.raw_os_error()?) {
+        Errno::EMFILE | Errno::ENFILE => Some(NO_FILES),
+        Errno::EIO => Some("check the disk with `dmesg`"),
+        _ => None,
+    }
+}
 
 /// A hint, each command in it with the path that is meant.
 pub fn hint_of(hint: &str, path: &Path) -> String {

@@ -24,7 +24,7 @@ pub use draft::{Draft, IfExists};
 pub use error::{Error, failed};
 pub use folder::{expect_own_folder, make_folders, missing_folders, sync_folder};
 pub use guard::{DRAFT_PREFIX, ProtectionReason, keep};
-pub use hint::{hint_of, shell_word};
+pub use hint::{NO_FILES, UNSYNCED, hint_of, hint_of_io, shell_word};
 pub use id::FileId;
 pub use input::open_input;
 pub use location::{Synced, expect_writable, is_of_folder};

@@ -1,13 +1,22 @@
 //! Why a value was not understood.
 
+use crate::error::Explained;
+use crate::exit::ExitStatus;
 use crate::key::redact::quoted;
 
 /// A value that breaks a rule: what was wrong with which value, and a right example.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, miette::Diagnostic, thiserror::Error)]
 #[error("{message}")]
 pub struct Invalid {
     message: String,
+    #[help]
     hint: Option<String>,
+}
+
+impl Explained for Invalid {
+    fn exit_status(&self) -> ExitStatus {
+        ExitStatus::Usage
+    }
 }
 
 impl Invalid {

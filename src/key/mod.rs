@@ -39,9 +39,7 @@ pub use crate::key::stray_character::{strays, without_strays};
 pub use brand::Brand;
 pub use description::Description;
 pub use expiry::{Expiry, Period};
-pub use hash::{
-    FORBIDDEN_IN_PASSWORDS, Hash, HashError, HashMemory, SALT, UnsupportedHash, in_clear,
-};
+pub use hash::{FORBIDDEN_IN_PASSWORDS, Hash, HashError, HashMemory, SALT, in_clear};
 pub use invalid::Invalid;
 pub use kind::Kind;
 pub use limit::{Allowance, CLOCK_TOLERANCE, Limit, WindowSpend, WindowUse};

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use toml::de::{DeTable, DeValue};
 
 use super::ManifestError;
+use crate::error::Error;
 use crate::key::{Invalid, looks_like_a_secret, quoted};
 use crate::settings::hint;
 
@@ -13,24 +14,8 @@ use crate::settings::hint;
 const MAX_MISTAKES: usize = 20;
 
 /// What is wrong with a value, and the hint.
-pub(super) struct FieldError {
-    pub(super) message: String,
-    pub(super) hint: String,
-}
-
-impl FieldError {
-    pub(super) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            hint: hint.into(),
-        }
-    }
-}
-
-impl From<Invalid> for FieldError {
-    fn from(invalid: Invalid) -> Self {
-        Self::new(invalid.to_string(), invalid.hint().unwrap_or_default())
-    }
+pub(super) fn mistake(message: impl Into<String>, hint: impl Into<String>) -> Error {
+    Error::usage(message).with_hint(hint)
 }
 
 /// The mistakes of a manifest.
@@ -54,13 +39,9 @@ impl ManifestErrors {
         self.lines.partition_point(|&start| start <= at) + 1
     }
 
-    pub(super) fn note(&mut self, line: usize, fault: FieldError) {
+    pub(super) fn note(&mut self, line: usize, error: Error) {
         if !self.are_enough() {
-            let hint = Some(fault.hint).filter(|hint| !hint.is_empty());
-            self.all.push(ManifestError {
-                hint,
-                ..ManifestError::new(line, fault.message, "")
-            });
+            self.all.push(ManifestError { line, error });
         }
     }
 
@@ -93,7 +74,7 @@ impl ManifestTable<'_> {
             let (name, at) = (field.get_ref().as_ref(), field.span().start);
             if !self.known.contains(&name) {
                 let message = format!("{} has no field {}", self.what, quoted(name));
-                let fault = FieldError::new(message, hint(name, self.known));
+                let fault = mistake(message, hint(name, self.known));
                 mistakes.note(mistakes.line(at), fault);
             }
         }
@@ -110,15 +91,14 @@ impl ManifestTable<'_> {
         &self,
         name: &str,
         mistakes: &mut ManifestErrors,
-        read: impl FnOnce(&DeValue<'_>) -> Result<T, FieldError>,
+        read: impl FnOnce(&DeValue<'_>) -> Result<T, Error>,
     ) -> Option<T> {
         let value = self.table.get(name)?;
         match read(value.get_ref()) {
             Ok(read) => Some(read),
-            Err(fault) => {
+            Err(error) => {
                 let line = self.line(name, mistakes).unwrap_or_default();
-                let message = format!("{name}: {}", fault.message);
-                mistakes.note(line, FieldError { message, ..fault });
+                mistakes.note(line, error.about(name));
                 None
             }
         }
@@ -126,12 +106,12 @@ impl ManifestTable<'_> {
 }
 
 /// A value that is text and no secret.
-pub(super) fn text<'a>(value: &'a DeValue<'_>) -> Result<&'a str, FieldError> {
+pub(super) fn text<'a>(value: &'a DeValue<'_>) -> Result<&'a str, Error> {
     let text = value
         .as_str()
-        .ok_or_else(|| FieldError::new(no_text(value), "write it in quotation marks"))?;
+        .ok_or_else(|| mistake(no_text(value), "write it in quotation marks"))?;
     if looks_like_a_secret(text) {
-        return Err(FieldError::new(
+        return Err(mistake(
             "it looks like a secret, and a manifest must not contain any",
             "leave it out: `apply` creates the secrets itself",
         ));
@@ -144,14 +124,14 @@ fn no_text(value: &DeValue<'_>) -> String {
 }
 
 /// A value that is written as text and read by its own parser.
-pub(super) fn parsed<T: FromStr<Err = Invalid>>(value: &DeValue<'_>) -> Result<T, FieldError> {
+pub(super) fn parsed<T: FromStr<Err = Invalid>>(value: &DeValue<'_>) -> Result<T, Error> {
     if let Some(written) = without_marks(value) {
         // Quotation marks are no help where the text would be refused, too.
         let hint = match written.parse::<T>() {
             Ok(_) => format!("write it in quotation marks: \"{written}\""),
             Err(invalid) => invalid.hint().unwrap_or_default().to_owned(),
         };
-        return Err(FieldError::new(no_text(value), hint));
+        return Err(mistake(no_text(value), hint));
     }
     Ok(text(value)?.parse()?)
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use strum::IntoStaticStr;
 
 use super::{Manifest, ManifestError, WantedKey};
+use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Access, EffectiveStatus, Invalid, Key, KeyName, Kind};
 use crate::vault::{Field, Record, differences};
@@ -223,14 +224,14 @@ impl<'a> Step<'a> {
 
 impl WantedKey {
     fn step(&self, seen: ExistingKey, now: Timestamp) -> Result<Step<'_>, ManifestError> {
-        let at = |invalid: &Invalid| ManifestError::of(self.line, invalid);
+        let at = |invalid: Invalid| ManifestError::about(self, invalid);
         match seen {
             ExistingKey {
                 record: Some(record),
                 ..
             } => {
                 self.expect_same(&record.key)?;
-                self.compared(record, now).map_err(|invalid| at(&invalid))
+                self.compared(record, now).map_err(at)
             }
             ExistingKey {
                 holder: Some(holder),
@@ -238,7 +239,7 @@ impl WantedKey {
             } => Err(self.username_taken(&holder)),
             _ => {
                 let end = self.expires.map(|expires| expires.resolve(now));
-                end.transpose().map_err(|invalid| at(&invalid))?;
+                end.transpose().map_err(at)?;
                 Ok(StepAction::Create(self).into())
             }
         }
@@ -270,7 +271,7 @@ impl WantedKey {
             ),
             _ => return Ok(()),
         };
-        Err(ManifestError::new(self.line, message, hint).with_status(ExitStatus::Exists))
+        Err(self.taken(message, hint))
     }
 
     fn username_taken(&self, holder: &KeyName) -> ManifestError {
@@ -280,7 +281,12 @@ impl WantedKey {
             username.unwrap_or_default()
         );
         let hint = "choose another; keys can share only a username that is an email address";
-        ManifestError::new(self.line, message, hint).with_status(ExitStatus::Exists)
+        self.taken(message, hint)
+    }
+
+    fn taken(&self, message: String, hint: &str) -> ManifestError {
+        let error = Error::new(ExitStatus::Exists, message).with_hint(hint);
+        ManifestError::about(self, error)
     }
 
     /// What of a key that is there is not as it is wanted.

@@ -9,9 +9,10 @@ use strum::VariantArray;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::field::{FieldError, ManifestErrors, ManifestTable, kind_of, parsed, text};
+use super::field::{ManifestErrors, ManifestTable, kind_of, mistake, parsed, text};
 use super::save::place;
 use super::{Manifest, ManifestError, WantedDestination, WantedKey};
+use crate::error::Error;
 use crate::files::real;
 use crate::key::{Description, Kind, Limit, Permission, Status, escape_controls};
 use crate::settings::Settings;
@@ -47,7 +48,7 @@ pub fn read(
             let at = error.span().map_or(0, |span| span.start);
             let message = escape_controls(&error.message().replace('\n', " ")).into_owned();
             let hint = "a manifest is written in TOML: https://toml.io";
-            mistakes.note(mistakes.line(at), FieldError::new(message, hint));
+            mistakes.note(mistakes.line(at), mistake(message, hint));
         }
         return mistakes.or(Manifest { keys: Vec::new() });
     }
@@ -74,7 +75,7 @@ fn tables<'a>(
     };
     top.expect_known_fields(mistakes);
     let form = "begin each key with a line `[[key]]`";
-    let none = || FieldError::new("the manifest names no key", form);
+    let none = || mistake("the manifest names no key", form);
     let mut tables = Vec::new();
     match document.get("key").map(Spanned::get_ref) {
         Some(DeValue::Array(list)) if !list.is_empty() => {
@@ -90,7 +91,7 @@ fn tables<'a>(
         Some(DeValue::Table(_)) => {
             let line = top.line("key", mistakes).unwrap_or(1);
             let message = "`[key]` is a table, but must be a list of them";
-            mistakes.note(line, FieldError::new(message, form));
+            mistakes.note(line, mistake(message, form));
         }
         Some(other) => {
             let line = top.line("key", mistakes).unwrap_or(1);
@@ -102,9 +103,9 @@ fn tables<'a>(
     tables
 }
 
-fn not_a_key(value: &DeValue<'_>) -> FieldError {
+fn not_a_key(value: &DeValue<'_>) -> Error {
     let message = format!("`key` is {}, but must be a table", kind_of(value));
-    FieldError::new(message, "begin each key with a line `[[key]]`")
+    mistake(message, "begin each key with a line `[[key]]`")
 }
 
 /// One key; `None` if it cannot be told whole.
@@ -124,7 +125,7 @@ fn wanted(
     for (name, example) in [("name", "name = \"reports\""), ("kind", "kind = \"api\"")] {
         if !table.contains_key(name) {
             let message = format!("the key has no `{name}`");
-            mistakes.note(line, FieldError::new(message, format!("add `{example}`")));
+            mistakes.note(line, mistake(message, format!("add `{example}`")));
         }
     }
     let kind = fields.get("kind", mistakes, kind);
@@ -177,7 +178,7 @@ fn expect_fields_of_kind(
     for name in others {
         if let Some(line) = fields.line(name, mistakes) {
             let message = format!("an {title} key has no `{name}`");
-            mistakes.note(line, FieldError::new(message, hint));
+            mistakes.note(line, mistake(message, hint));
         }
     }
 }
@@ -188,37 +189,37 @@ fn expect_decoy_fields(fields: &ManifestTable<'_>, mistakes: &mut ManifestErrors
         if let Some(line) = fields.line(name, mistakes) {
             let message = format!("a decoy has no `{name}`");
             let hint = "leave it out: a decoy never grants access";
-            mistakes.note(line, FieldError::new(message, hint));
+            mistakes.note(line, mistake(message, hint));
         }
     }
 }
 
-fn kind(value: &DeValue<'_>) -> Result<Kind, FieldError> {
+fn kind(value: &DeValue<'_>) -> Result<Kind, Error> {
     let text = text(value)?;
     text.parse().map_err(|_| {
         let known: Vec<_> = Kind::VARIANTS.iter().map(Kind::into_str).collect();
         let message = format!("{} is not a kind", crate::key::quoted(text));
-        FieldError::new(message, crate::settings::hint(text, &known))
+        mistake(message, crate::settings::hint(text, &known))
     })
 }
 
-fn description(value: &DeValue<'_>) -> Result<Option<Description>, FieldError> {
+fn description(value: &DeValue<'_>) -> Result<Option<Description>, Error> {
     match text(value)? {
         "" => Ok(None),
         _ => parsed(value).map(Some),
     }
 }
 
-fn status(value: &DeValue<'_>) -> Result<Status, FieldError> {
+fn status(value: &DeValue<'_>) -> Result<Status, Error> {
     Ok(match bool_value(value, "inactive")? {
         true => Status::Inactive,
         false => Status::Active,
     })
 }
 
-fn bool_value(value: &DeValue<'_>, field: &str) -> Result<bool, FieldError> {
+fn bool_value(value: &DeValue<'_>, field: &str) -> Result<bool, Error> {
     value.as_bool().ok_or_else(|| {
-        FieldError::new(
+        mistake(
             format!("it is {}, but must be true or false", kind_of(value)),
             format!("write `{field} = true`, without quotation marks"),
         )
@@ -240,7 +241,7 @@ fn limit(
         fields.line("plan", mistakes),
     ) {
         let message = "the key has a `plan` and a `limit`";
-        mistakes.note(line, FieldError::new(message, "leave one of them out"));
+        mistakes.note(line, mistake(message, "leave one of them out"));
     }
     limit.or(plan)
 }
@@ -254,10 +255,7 @@ fn expect_distinct(keys: &[WantedKey], own: Option<&Path>, mistakes: &mut Manife
         let name = &key.name;
         if let Some(first) = names.insert(name.folded(), key.line) {
             let message = format!("the name `{name}` is already used by the key on line {first}");
-            mistakes.note(
-                key.line,
-                FieldError::new(message, "give each key its own name"),
-            );
+            mistakes.note(key.line, mistake(message, "give each key its own name"));
         }
         let username = key.username.as_ref().filter(|name| !name.is_shared());
         if let Some(username) = username {
@@ -267,7 +265,7 @@ fn expect_distinct(keys: &[WantedKey], own: Option<&Path>, mistakes: &mut Manife
                     format!("the username `{username}` belongs to the key on line {first}");
                 let hint =
                     "choose another; keys can share only a username that is an email address";
-                mistakes.note(key.line, FieldError::new(message, hint));
+                mistakes.note(key.line, mistake(message, hint));
             }
         }
         if let Err(fault) = files.take(key) {
@@ -292,7 +290,7 @@ impl Files {
         }
     }
 
-    fn take(&mut self, key: &WantedKey) -> Result<(), FieldError> {
+    fn take(&mut self, key: &WantedKey) -> Result<(), Error> {
         let Some(file) = key.place.file() else {
             return Ok(());
         };
@@ -300,7 +298,7 @@ impl Files {
         let file = real(file);
         if self.own.as_ref() == Some(&file) {
             let message = format!("`{shown}` is the manifest itself");
-            return Err(FieldError::new(message, "name another file"));
+            return Err(mistake(message, "name another file"));
         }
         let taken = self.taken.entry(file).or_default();
         for variable in variables(&key.place) {
@@ -311,17 +309,14 @@ impl Files {
                 .map(|(_, line)| *line);
             if let Some(first) = other {
                 let message = format!("`{shown}` is also written by the key on line {first}");
-                return Err(FieldError::new(
-                    message,
-                    "give each secret its own destination",
-                ));
+                return Err(mistake(message, "give each secret its own destination"));
             }
             if let Some(first) = taken.insert(variable.clone(), key.line) {
                 let variable = variable.unwrap_or_default();
                 let message = format!(
                     "the variable `{variable}` in `{shown}` is also set by the key on line {first}"
                 );
-                return Err(FieldError::new(message, "give each its own variable"));
+                return Err(mistake(message, "give each its own variable"));
             }
         }
         Ok(())

@@ -6,7 +6,8 @@ use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
 use super::WantedDestination;
-use super::field::{FieldError, ManifestErrors, ManifestTable, kind_of, parsed, text};
+use super::field::{ManifestErrors, ManifestTable, kind_of, mistake, parsed, text};
+use crate::error::Error;
 use crate::key::{Invalid, Kind, Period, quoted};
 use crate::settings::expanded;
 
@@ -32,12 +33,12 @@ pub(super) fn place(
 ) -> Option<WantedDestination> {
     let Some(at) = key.line("save", mistakes) else {
         let message = "the key has no `save`: its secret would be lost";
-        mistakes.note(line, FieldError::new(message, EXAMPLES));
+        mistakes.note(line, mistake(message, EXAMPLES));
         return None;
     };
     let place = match key.table.get("save")?.get_ref() {
         DeValue::Table(table) => of_table(table, at, kind, folder, mistakes)?,
-        other => Err(FieldError::new(
+        other => Err(mistake(
             format!("save: it is {}, but must be a table", kind_of(other)),
             EXAMPLES,
         )),
@@ -51,7 +52,7 @@ pub(super) fn place(
 }
 
 /// The place, if it takes a username that nobody has chosen or knows.
-fn keeping_username(place: WantedDestination) -> Result<WantedDestination, FieldError> {
+fn keeping_username(place: WantedDestination) -> Result<WantedDestination, Error> {
     let hint = match &place {
         WantedDestination::Variables { username: None, .. } => {
             "add `username = \"SMTP_USERNAME\"` to `save`, or `username = \"shop_prod\"` to the key"
@@ -65,7 +66,7 @@ fn keeping_username(place: WantedDestination) -> Result<WantedDestination, Field
         }
     };
     let message = "save: the key has no `username`, and the generated one is not saved";
-    Err(FieldError::new(message, hint))
+    Err(mistake(message, hint))
 }
 
 /// The place, or what is wrong with the table as a whole; `None` if a field of it is wrong.
@@ -75,7 +76,7 @@ fn of_table(
     kind: Option<Kind>,
     folder: &Path,
     mistakes: &mut ManifestErrors,
-) -> Option<Result<WantedDestination, FieldError>> {
+) -> Option<Result<WantedDestination, Error>> {
     let fields = ManifestTable {
         table,
         known: &FIELDS,
@@ -87,11 +88,11 @@ fn of_table(
     match (has("file"), has("command")) {
         (true, false) => of_file(&fields, folder, mistakes),
         (false, true) => of_command(&fields, mistakes),
-        (true, true) => Some(Err(FieldError::new(
+        (true, true) => Some(Err(mistake(
             "save: it must be a file or a command, not both",
             "let the command write the file, or leave it out",
         ))),
-        (false, false) => Some(Err(FieldError::new(
+        (false, false) => Some(Err(mistake(
             "save: it names neither a file nor a command",
             EXAMPLES,
         ))),
@@ -106,7 +107,7 @@ fn expect_no_username(
 ) {
     if kind == Some(Kind::Api) && fields.table.contains_key("username") {
         let message = "save: an API key has no username to save";
-        mistakes.note(at, FieldError::new(message, "leave `username` out"));
+        mistakes.note(at, mistake(message, "leave `username` out"));
     }
 }
 
@@ -114,19 +115,19 @@ fn of_file(
     fields: &ManifestTable<'_>,
     folder: &Path,
     mistakes: &mut ManifestErrors,
-) -> Option<Result<WantedDestination, FieldError>> {
+) -> Option<Result<WantedDestination, Error>> {
     let file = fields.get("file", mistakes, |value| file(value, folder));
     let username = fields.get("username", mistakes, parsed);
     let secret = fields.get("secret", mistakes, parsed);
     let has = |name| fields.table.contains_key(name);
     if has("timeout") {
-        return Some(Err(FieldError::new(
+        return Some(Err(mistake(
             "save: a file has no `timeout`",
             "leave it out; only a command has one",
         )));
     }
     if has("username") && !has("secret") {
-        return Some(Err(FieldError::new(
+        return Some(Err(mistake(
             "save: a variable for the username requires one for the secret",
             "add `secret = \"SMTP_PASSWORD\"`",
         )));
@@ -144,7 +145,7 @@ fn of_file(
 fn of_command(
     fields: &ManifestTable<'_>,
     mistakes: &mut ManifestErrors,
-) -> Option<Result<WantedDestination, FieldError>> {
+) -> Option<Result<WantedDestination, Error>> {
     let words = fields.get("command", mistakes, words);
     let timeout = fields.get("timeout", mistakes, timeout);
     for name in ["username", "secret"] {
@@ -152,7 +153,7 @@ fn of_command(
             let message = format!("save: a command has no `{name}`");
             let hint = "leave it out: the command gets the secret on its standard input, and the \
                         username as POSTKEY_USERNAME";
-            mistakes.note(line, FieldError::new(message, hint));
+            mistakes.note(line, mistake(message, hint));
         }
     }
     if fields.table.contains_key("timeout") && timeout.is_none() {
@@ -165,11 +166,11 @@ fn of_command(
 }
 
 /// A file, as seen from the folder that the manifest is in.
-fn file(value: &DeValue<'_>, folder: &Path) -> Result<PathBuf, FieldError> {
+fn file(value: &DeValue<'_>, folder: &Path) -> Result<PathBuf, Error> {
     let text = text(value)?;
     let fault = |why: &str| {
         let hint = "name a file, as in `.env` (beside the manifest) or `/etc/shop/secret`";
-        FieldError::new(format!("{} {why}", quoted(text)), hint)
+        mistake(format!("{} {why}", quoted(text)), hint)
     };
     match text {
         "" => Err(fault("is not a path")),
@@ -183,27 +184,26 @@ fn file(value: &DeValue<'_>, folder: &Path) -> Result<PathBuf, FieldError> {
     }
 }
 
-fn words(value: &DeValue<'_>) -> Result<Vec<String>, FieldError> {
+fn words(value: &DeValue<'_>) -> Result<Vec<String>, Error> {
     let form = "write a list of words, as in `[\"vault\", \"kv\", \"put\", \"secret/ci\", \
                 \"key=-\"]`; for a shell, `[\"sh\", \"-c\", \"…\"]`";
     let DeValue::Array(list) = value else {
         let message = format!("it is {}, but must be a list", kind_of(value));
-        return Err(FieldError::new(message, form));
+        return Err(mistake(message, form));
     };
     let words = list.iter().map(|word| Ok(text(word.get_ref())?.to_owned()));
-    let words: Vec<String> = words.collect::<Result<_, FieldError>>()?;
+    let words: Vec<String> = words.collect::<Result<_, Error>>()?;
     match words.first() {
-        None => Err(FieldError::new("it is empty", form)),
-        Some(program) if program.is_empty() => Err(FieldError::new("it names no program", form)),
-        Some(_) if words.iter().any(|word| word.contains('\0')) => Err(FieldError::new(
-            "one of its words contains a NUL character",
-            form,
-        )),
+        None => Err(mistake("it is empty", form)),
+        Some(program) if program.is_empty() => Err(mistake("it names no program", form)),
+        Some(_) if words.iter().any(|word| word.contains('\0')) => {
+            Err(mistake("one of its words contains a NUL character", form))
+        }
         Some(_) => Ok(words),
     }
 }
 
-fn timeout(value: &DeValue<'_>) -> Result<Duration, FieldError> {
+fn timeout(value: &DeValue<'_>) -> Result<Duration, Error> {
     let length = parsed::<Period>(value)?.length();
     let text = text(value)?;
     length
@@ -212,5 +212,5 @@ fn timeout(value: &DeValue<'_>) -> Result<Duration, FieldError> {
             Invalid::new("a timeout", text, "a timeout is at most 30 minutes")
                 .with_hint("write `60s`")
         })
-        .map_err(FieldError::from)
+        .map_err(Error::from)
 }

@@ -4,6 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 
+use crate::error::Explained;
+
 /// The first second that is reckoned with: 1970. Some of what postkey is built from cannot tell
 /// a time before.
 const EARLIEST: i64 = 0;
@@ -15,11 +17,14 @@ const LATEST: i64 = 221_845_392_000;
 const LATEST_HTTP_DATE: i64 = 253_402_300_799;
 
 /// A clock that says what cannot be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, miette::Diagnostic, thiserror::Error)]
+#[diagnostic(help("{}", WrongClock::HINT))]
 #[error("the system clock is wrong: it says {}", display_seconds(*.seconds))]
 pub struct WrongClock {
     seconds: i64,
 }
+
+impl Explained for WrongClock {}
 
 impl WrongClock {
     /// How to set it right.

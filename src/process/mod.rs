@@ -34,6 +34,10 @@ pub use zone::{LOCAL_TIME, time_zone};
 
 use crate::memory;
 
+/// What may keep the system from starting a thread.
+pub const NO_THREAD: &str = "raise the process limit: TasksMax= in the service's unit, the \
+     container's pids limit, or `ulimit -u`";
+
 /// Makes the process private: new files 0600 whatever the caller's umask, no core dump, no
 /// reading of its memory by other processes of the same user, and no death by a file-size
 /// limit, so that the result of a write decides. (Rust's runtime ignores SIGPIPE already.)

@@ -4,17 +4,22 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::error::Explained;
+use crate::exit::ExitStatus;
 use crate::files;
+use crate::process::NO_THREAD;
 use crate::vault;
 
 /// Why it cannot serve.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, miette::Diagnostic, thiserror::Error)]
 pub enum Error {
     /// The vault cannot be read.
-    #[error(transparent)]
+    #[error("{0}")]
+    #[diagnostic(transparent)]
     Vault(#[from] vault::Error),
     /// The address cannot be listened on.
     #[error("cannot listen on `{address}`: {source}")]
+    #[diagnostic(help("{}", listen_hint(source)))]
     Listen {
         /// Where.
         address: String,
@@ -29,24 +34,57 @@ pub enum Error {
         /// What is there.
         why: &'static str,
         /// How to listen all the same.
+        #[help]
         hint: &'static str,
     },
     /// Others could put a socket of their own in the place of ours.
     #[error("cannot listen there: {0}")]
+    #[diagnostic(transparent)]
     Place(files::Error),
     /// systemd passed a socket that other machines can reach.
     #[error("the inherited socket listens on {0}, which other machines can reach")]
+    #[diagnostic(help("set ListenStream= in the socket unit to 127.0.0.1 or a path"))]
     NotLoopback(SocketAddr),
     /// systemd passed something else than a listening stream socket.
     #[error("the inherited file descriptor is not a listening stream socket")]
+    #[diagnostic(help("use ListenStream= in the socket unit"))]
     NotASocket,
     /// The system starts no more threads.
     #[error("cannot start a thread: {0}")]
+    #[diagnostic(help("{NO_THREAD}"))]
     Thread(io::Error),
     /// The process may not have enough files open.
     #[error("cannot serve with at most {0} open files")]
+    #[diagnostic(help(
+        "raise it with `ulimit -n 1024`, or LimitNOFILE=1024 in the service's unit"
+    ))]
     TooFewFiles(usize),
     /// The system refused something else.
     #[error("cannot wait for connections: {0}")]
     System(io::Error),
+}
+
+impl Explained for Error {
+    fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::Vault(error) => error.exit_status(),
+            Self::Place(error) => error.exit_status(),
+            _ => ExitStatus::Trouble,
+        }
+    }
+}
+
+/// How to listen where the system refused it.
+fn listen_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "stop the other `postkey serve`, or name another address with --listen"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "name a port from 1024 on, or a socket in a folder that you can write to, with --listen"
+        }
+        io::ErrorKind::NotFound => "create its folder first, or name another with --listen",
+        io::ErrorKind::AddrNotAvailable => "name 127.0.0.1 or [::1] with --listen",
+        _ => "name another address with --listen",
+    }
 }

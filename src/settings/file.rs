@@ -11,7 +11,9 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::origins::Origin;
 use super::path::whole_path;
-use super::{Color, Error, ExportTarget, KeyHeader, Listen, Retention, Wait, hint};
+use super::{Color, ExportTarget, KeyHeader, Listen, Retention, Wait, hint};
+use crate::error::Error;
+use crate::exit::ExitStatus;
 use crate::files::{self, FileRole};
 use crate::key::{Brand, Expiry, Limit, Permission, Rule, Term, escape_controls, quoted};
 
@@ -117,10 +119,8 @@ fn shown<'de, D: Deserializer<'de>>(from: D) -> Result<Option<usize>, D::Error> 
 /// Reads a settings file, which must be nobody else's; one that nobody named may be missing.
 pub(super) fn read(path: &Path, is_named: bool) -> Result<String, Error> {
     let failed = |why: &dyn Display| {
-        Error::new(
-            format!("cannot read the settings `{}`: {why}", path.display()),
-            None,
-        )
+        let message = format!("cannot read the settings `{}`: {why}", path.display());
+        Error::new(ExitStatus::Trouble, message)
     };
     match fs::metadata(path) {
         Ok(found) if !found.is_file() => return Err(failed(&"it is not a regular file")),
@@ -130,10 +130,7 @@ pub(super) fn read(path: &Path, is_named: bool) -> Result<String, Error> {
         Err(error) => return Err(failed(&error)),
     }
     let file = FileRole::Settings.open(path).map_err(|error| match error {
-        files::Error::Refused { hint, ref path, .. } => Error::new(
-            format!("the settings are not trusted: {error}"),
-            Some(files::hint_of(hint, path)),
-        ),
+        files::Error::Refused { .. } => Error::from(error).about("the settings are not trusted"),
         files::Error::Io { source, .. } => failed(&source),
         error => failed(&error),
     })?;
@@ -147,7 +144,8 @@ pub(super) fn read(path: &Path, is_named: bool) -> Result<String, Error> {
 /// The settings that a file's text says.
 pub(super) fn understood(text: &str, path: &Path) -> Result<File, Error> {
     parse(text).map_err(|(line, message, hint)| {
-        Error::new(format!("{}:{line}: {message}", path.display()), hint)
+        let message = format!("{}:{line}: {message}", path.display());
+        Error::new(ExitStatus::Trouble, message).with_hint(hint.unwrap_or_default())
     })
 }
 

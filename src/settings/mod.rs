@@ -3,7 +3,6 @@
 mod color;
 mod credentials;
 mod effective;
-mod error;
 mod export;
 mod file;
 mod listen;
@@ -22,15 +21,15 @@ mod wait;
 mod words;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use directories::ProjectDirs;
 
-use crate::key::Invalid;
+use crate::error::Error;
+use crate::exit::ExitStatus;
 pub use color::Color;
 pub use credentials::{Credentials, KeyHeader};
 pub use effective::EffectiveSetting;
-pub use error::Error;
 pub use export::{ExportFormat, ExportTarget};
 use file::{Defaults, File};
 pub use listen::Listen;
@@ -80,9 +79,9 @@ impl Settings {
             has_unreadable_exports,
         } = salvage(&source.text);
         if is_vault_unclear && overrides.vault.is_none() {
-            let hint = error.hint.as_deref().unwrap_or("correct the settings");
+            let hint = error.hint().unwrap_or("correct the settings");
             let hint = format!("{hint}; until then, name the vault with --vault");
-            return Err(Error::new(error.message, Some(hint)));
+            return Err(error.with_hint(hint));
         }
         // What these may say is needed for new keys only.
         let file = File {
@@ -144,8 +143,10 @@ impl SettingsSource {
         let vault_in_home = self.vault_in_home.clone();
         let exported_vault = file.vault.clone().or_else(|| vault_in_home.clone());
         let vault = named_vault.or(vault_in_home).ok_or_else(no_home)?;
-        let mut settings = merged(overrides, file, vault, vault_source)
-            .map_err(|invalid| at_path(&self.path, &invalid))?;
+        let mut settings = merged(overrides, file, vault, vault_source).map_err(|invalid| {
+            let error = Error::from(invalid).about(self.path.display());
+            error.with_status(ExitStatus::Trouble)
+        })?;
         let place = Some(&self.path).filter(|path| !path.as_os_str().is_empty());
         settings.place = place.cloned();
         settings.file = place.filter(|path| path.is_file()).cloned();
@@ -158,12 +159,8 @@ impl SettingsSource {
 fn no_home() -> Error {
     let hint = "set HOME, or name the vault with --vault or POSTKEY_VAULT";
     Error::new(
+        ExitStatus::Trouble,
         "cannot find a home folder for the vault",
-        Some(hint.to_owned()),
     )
-}
-
-fn at_path(path: &Path, invalid: &Invalid) -> Error {
-    let hint = invalid.hint().map(str::to_owned);
-    Error::new(format!("{}: {invalid}", path.display()), hint)
+    .with_hint(hint)
 }

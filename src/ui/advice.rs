@@ -6,9 +6,9 @@ use jiff::Timestamp;
 
 use super::{Ui, quoted_names};
 use crate::check::EXTENSION;
-use crate::error::BRINGS_BACK;
 use crate::files::shell_word;
 use crate::key::Key;
+use crate::vault::way_back_from_early_end;
 
 /// What begins a suggested command in a sentence.
 const COMMAND: &str = "`postkey ";
@@ -41,7 +41,7 @@ pub fn replacement_hint(key: &Key, flags: &str, now: Timestamp) -> String {
 pub fn extension(key: &Key, now: Timestamp) -> String {
     let name = &key.name;
     if key.has_expired_early(now) {
-        return BRINGS_BACK.replace("NAME", name.as_str());
+        return way_back_from_early_end(name);
     }
     format!("`postkey set {name} --expires {EXTENSION}` extends it with its current secret")
 }

@@ -8,29 +8,47 @@ use nix::errno::Errno;
 use rusqlite::{ErrorCode, ffi};
 
 use super::Contradiction;
+use crate::error::Explained;
+use crate::exit::ExitStatus;
+use crate::files::{NO_FILES, UNSYNCED, hint_of, hint_of_io};
 use crate::key::{HashError, KeyName, Username};
 
+/// How to get at a vault whose last transaction was interrupted.
+pub const INTERRUPTED: &str = "make it writable (`mount -o remount,rw`), and the next command rolls \
+     the transaction back; or copy the vault and its -journal file together into a folder of yours \
+     and name the copy with --vault";
+
+const DAMAGED: &str =
+    "nothing changed; restore a backup; `postkey list` shows what can still be read";
+
 /// Why the vault could not do what was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, miette::Diagnostic, thiserror::Error)]
 pub enum Error {
     /// There is no vault at the path.
     #[error("there is no vault at `{}`", .0.display())]
+    #[diagnostic(help(
+        "create it with `postkey generate api NAME`, restore a backup with `postkey restore \
+         FILE`, or name another vault with --vault"
+    ))]
     Missing(PathBuf),
     /// The file or its folder is not safe to use; it was not touched.
     #[error("`{}` {why}", path.display())]
+    #[diagnostic(help("{}", hint_of(hint, path)))]
     Unsafe {
         /// The file or folder.
         path: PathBuf,
         /// What is unsafe about it.
         why: &'static str,
-        /// How to fix it; `files::hint_of` fills the path in.
+        /// How to fix it; [`hint_of`] fills in the path.
         hint: &'static str,
     },
     /// The file is a database of something else, or none.
     #[error("`{}` is not a postkey vault", .0.display())]
+    #[diagnostic(help("name the vault with --vault or POSTKEY_VAULT"))]
     NotAVault(PathBuf),
     /// Written by a newer postkey; it was not touched.
     #[error("the vault has schema version {found}; this postkey supports up to version {known}")]
+    #[diagnostic(help("use the postkey that wrote it, or a newer one"))]
     Newer {
         /// The vault's schema version.
         found: i64,
@@ -39,23 +57,31 @@ pub enum Error {
     },
     /// Somebody changed the schema.
     #[error("the vault's schema has {0}")]
+    #[diagnostic(help("the vault was edited by hand: undo that, or restore a backup"))]
     Foreign(String),
     /// The key is not what the log says: it was edited by hand, or is damaged.
     #[error(
         "`{}` does not match the audit log: {}", .0.key, .0.difference()
     )]
+    #[diagnostic(help(
+        "the vault was edited by hand or is damaged: `postkey doctor` lists all differences; \
+         restore a backup, or use `postkey deactivate` or `delete` on the key"
+    ))]
     Contradicted(Contradiction),
     /// Another process did not let go in time.
     #[error("the vault is busy: another process is writing to it")]
+    #[diagnostic(help("try again, or wait longer with --wait 30s"))]
     Busy,
     /// The vault or its file system takes no writes.
     #[error("cannot write to the vault: the file or its file system is read-only")]
+    #[diagnostic(help("keys can still be listed and verified"))]
     ReadOnly,
     /// A transaction was interrupted, and cannot be rolled back where the vault lies.
     #[error(
         "an interrupted transaction must be rolled back first, and the vault or its file system \
          is read-only"
     )]
+    #[diagnostic(help("{INTERRUPTED}"))]
     Interrupted,
     /// The same, and there is no place for a private copy in which it could be rolled back.
     #[error(
@@ -63,6 +89,7 @@ pub enum Error {
          {source}",
         path.display()
     )]
+    #[diagnostic(help("{INTERRUPTED}"))]
     NoCopy {
         /// The vault.
         path: PathBuf,
@@ -71,28 +98,42 @@ pub enum Error {
     },
     /// Somebody switched the vault to WAL mode, in which changes go unnoticed.
     #[error("the vault was switched to WAL mode by another program")]
+    #[diagnostic(help("any postkey command that changes the vault switches it back"))]
     Wal,
     /// No room on the disk.
     #[error("the disk is full")]
+    #[diagnostic(help("free some disk space and try again"))]
     Full,
     /// The disk, or a limit on the file's size, stood in the way.
     #[error("cannot write the vault: input/output error")]
+    #[diagnostic(help("check the disk (`dmesg`) and the file size limit (`ulimit -f`)"))]
     Disk,
     /// The disk did not give what is in the file; what is on it may be whole.
     #[error("cannot read the vault: input/output error")]
+    #[diagnostic(help(
+        "check the disk (`dmesg`) and try again before you restore a backup: the vault may be \
+         intact"
+    ))]
     Unreadable,
     /// The process, or the system, has as many files open as it may.
     #[error("cannot open the vault's files: {0}")]
+    #[diagnostic(help("{NO_FILES}"))]
     NoFiles(io::Error),
     /// SQLite says that the file's contents are damaged, which it also does where the disk did
     /// not give a page: see [`super::diagnose`].
     #[error("the vault is damaged: {0}")]
+    #[diagnostic(help("{DAMAGED}"))]
     Malformed(rusqlite::Error),
     /// The file's contents are damaged.
     #[error("the vault is damaged: {0}")]
+    #[diagnostic(help("{DAMAGED}"))]
     Damaged(String),
     /// What is stored of one key is damaged; the others can be read.
     #[error("the key {} is damaged: {why}", crate::key::quoted(.key))]
+    #[diagnostic(help(
+        "`postkey doctor` finds other damage; if only the hash is damaged, run `postkey \
+         regenerate NAME`, otherwise restore a backup with `postkey restore FILE`"
+    ))]
     DamagedKey {
         /// Its name.
         key: String,
@@ -101,6 +142,7 @@ pub enum Error {
     },
     /// The operating system refused.
     #[error("cannot {doing} `{}`: {source}", path.display())]
+    #[diagnostic(help("{}", hint_of_io(source).unwrap_or_default()))]
     Io {
         /// What was tried.
         doing: &'static str,
@@ -117,51 +159,67 @@ pub enum Error {
     Sqlite(rusqlite::Error),
     /// No key has the name.
     #[error("no key named `{0}`")]
+    #[diagnostic(help("`postkey list` shows the keys in this vault"))]
     NoSuchKey(KeyName),
     /// A key has the name already.
     #[error("a key named `{0}` already exists")]
+    #[diagnostic(help("choose another name"))]
     NameTaken(KeyName),
     /// Another key has the username.
     #[error("the username `{0}` belongs to another key")]
+    #[diagnostic(help("choose another; keys can share only a username that is an email address"))]
     UsernameTaken(Username),
     /// The login has an imported password, and may have one only.
     #[error("the login `{0}` already has an imported password")]
+    #[diagnostic(help("a login can have only one: leave this one out"))]
     PasswordTaken(Username),
     /// Another secret has the tail.
     #[error("the secret of `{0}` is already in this vault")]
+    #[diagnostic(help("use the existing key; `postkey list` shows which one it is"))]
     SecretTaken(KeyName),
     /// Another key is the default key.
     #[error("the key `{0}` is already the default key")]
+    #[diagnostic(help("a vault can have only one: leave out --default"))]
     DefaultTaken(KeyName),
     /// The key has two secrets already.
     #[error("`{0}` is already being rotated")]
+    #[diagnostic(help("{}", way_out_of_rotation(_0)))]
     Rotating(KeyName),
     /// The key has an old secret that retired before its time.
     #[error("the old secret of `{0}` was retired early by a clock that was ahead")]
+    #[diagnostic(help("{}", way_back_from_early_end(_0)))]
     RetiredEarly(KeyName),
     /// The key is not any more what it was when the operator was asked.
     #[error("`{0}` was changed by another process; nothing was done")]
+    #[diagnostic(help("check it with `postkey show`, then try again"))]
     Changed(KeyName),
     /// The vault is not any more what it was when the operator was asked about it.
     #[error("the vault was changed by another process; nothing was done")]
+    #[diagnostic(help("check what changed with `postkey log`, then try again"))]
     VaultChanged,
     /// There is a file where one was to be written.
     #[error("`{}` already exists", .0.display())]
+    #[diagnostic(help("name another file, or move this one away (`backup` has --replace)"))]
     InTheWay(PathBuf),
     /// There is nothing to put a copy or an export into.
     #[error("the folder `{}` does not exist", .0.display())]
+    #[diagnostic(help("create it first, or name a file elsewhere"))]
     NoFolder(PathBuf),
     /// The file is one that the vault consists of.
     #[error("`{}` is the vault's own file or belongs to it", .0.display())]
+    #[diagnostic(help("name another file"))]
     TheVaultItself(PathBuf),
     /// A file that was to be replaced by a copy holds another vault, or a copy of one.
     #[error("`{}` is another vault, or a backup of one", .0.display())]
+    #[diagnostic(help("name another file, or remove that one first"))]
     OfAnotherVault(PathBuf),
     /// The log was edited, or is damaged.
     #[error("audit log verification failed at entry {0}: it {1}")]
+    #[diagnostic(help("run `postkey log verify` for details: the log was edited or is damaged"))]
     BrokenLog(i64, &'static str),
     /// The file is in its place, whole; only that it stays there is not sure.
     #[error("`{}` was written, but may not survive a power failure: {source}", path.display())]
+    #[diagnostic(help("{}", hint_of_io(source).unwrap_or(UNSYNCED)))]
     Unsynced {
         /// The file.
         path: PathBuf,
@@ -170,6 +228,7 @@ pub enum Error {
     },
     /// A backup cannot be used.
     #[error("cannot use the backup `{}`: {why}", path.display())]
+    #[diagnostic(help("{}", hint_of_backup(why)))]
     Backup {
         /// The backup's file.
         path: PathBuf,
@@ -178,10 +237,67 @@ pub enum Error {
     },
     /// The pending secret was swept before it could become a key's.
     #[error("the pending secret was not delivered in time and was removed")]
+    #[diagnostic(help("run the command again and deliver the secret without delay"))]
     Swept,
     /// A commit reported a failure and what the vault holds now could not be read.
     #[error("the change may or may not have been committed: {0}")]
+    #[diagnostic(help("check `postkey list` and `postkey log` before trying again"))]
     Unsure(String),
+}
+
+impl Explained for Error {
+    fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::NoSuchKey(_) => ExitStatus::NotFound,
+            Self::Backup { why, .. } => why.exit_status(),
+            Self::NameTaken(_)
+            | Self::UsernameTaken(_)
+            | Self::PasswordTaken(_)
+            | Self::SecretTaken(_)
+            | Self::DefaultTaken(_)
+            | Self::Rotating(_) => ExitStatus::Exists,
+            Self::RetiredEarly(_) => ExitStatus::No,
+            Self::Swept => ExitStatus::Undelivered,
+            Self::Unsure(_) | Self::Unsynced { .. } => ExitStatus::Unsure,
+            _ => ExitStatus::Trouble,
+        }
+    }
+}
+
+/// How to go on with a rotation that is open.
+pub fn way_out_of_rotation(name: &KeyName) -> String {
+    format!(
+        "check with `postkey show {name}` which secret is used; then run `postkey rotate --abort \
+         {name}` to remove the new one, or `postkey rotate --finish {name}` to retire the old one"
+    )
+}
+
+/// How what a clock that was ahead ended becomes valid again.
+pub fn way_back_from_early_end(name: &KeyName) -> String {
+    format!(
+        "if the clock is correct now, run `postkey doctor --accept-clock --confirm {name}` to \
+         restore it"
+    )
+}
+
+/// The hint if it is not the vault but its backup that cannot be used.
+fn hint_of_backup(why: &Error) -> &'static str {
+    match why {
+        Error::Missing(_) => "name the file that `postkey backup` wrote",
+        Error::Unsafe { .. } => {
+            "make a copy that only you can write, in a folder that is yours: \
+             `install -m 600 BACKUP COPY`"
+        }
+        Error::NotAVault(_) => "name the file that `postkey backup` wrote",
+        Error::Newer { .. } => "use the postkey that wrote it, or a newer one",
+        Error::Wal => {
+            "run `sqlite3 COPY 'PRAGMA journal_mode = DELETE'` on a copy of it, and restore that"
+        }
+        Error::BrokenLog(..) => {
+            "it was edited or is damaged; pass --despite-log to restore it anyway"
+        }
+        _ => "use another backup; nothing was changed",
+    }
 }
 
 impl From<rusqlite::Error> for Error {

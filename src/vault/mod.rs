@@ -57,7 +57,7 @@ pub use copy::{Copied, Head};
 pub use dead::{DeadSecret, FoundSecret};
 pub use diagnosis::diagnose;
 pub use ended_terms::ObservedEnd;
-pub use error::Error;
+pub use error::{Error, INTERRUPTED, way_back_from_early_end, way_out_of_rotation};
 pub use export::ValidSecret;
 pub use future_terms::{TermAhead, TermKind};
 pub use head::SavedHead;

@@ -38,7 +38,7 @@ pub(super) fn inspect(
         let target = scheme.target(wanted, deleted, None);
         let fits = expect_folder(&wanted.place).and_then(|()| target.expect_accepts(vault));
         let found = fits.and_then(|()| replaced(wanted, vault));
-        step.replaced = found.map_err(|error| mistake(wanted, &error))?;
+        step.replaced = found.map_err(|error| mistake(wanted, error))?;
         return Ok(());
     }
     let held = step.record().map(|record| held(&wanted.place, &record.key));
@@ -82,10 +82,8 @@ fn replaced(wanted: &WantedKey, vault: Option<&Vault>) -> Result<Option<Replaced
     }))
 }
 
-fn mistake(wanted: &WantedKey, error: &Error) -> ManifestError {
-    let hint = error.hint().map(str::to_owned);
-    let message = format!("`{}`: {error}", wanted.name);
-    ManifestError::about(wanted, message, hint, error.exit_status())
+fn mistake(wanted: &WantedKey, error: Error) -> ManifestError {
+    ManifestError::about(wanted, error.about(format_args!("`{}`", wanted.name)))
 }
 
 fn expect_folder(place: &WantedDestination) -> Result<(), Error> {

@@ -92,7 +92,10 @@ impl ManifestSource {
 
     /// Says all mistakes but the last, and gives that back.
     pub(super) fn refused(&self, mistakes: Vec<ManifestError>, context: &Context) -> Error {
-        let highest = mistakes.iter().map(|mistake| mistake.status).max();
+        let highest = mistakes
+            .iter()
+            .map(|mistake| mistake.error.exit_status())
+            .max();
         let mut errors = mistakes.into_iter().map(|mistake| self.error(mistake));
         let last = errors.next_back();
         for error in errors {
@@ -105,12 +108,7 @@ impl ManifestSource {
     fn error(&self, mistake: ManifestError) -> Error {
         let file = self.file.as_ref().map(|file| file.display().to_string());
         let file = file.as_deref().unwrap_or("standard input");
-        let message = format!("{file}:{}: {}", mistake.line, mistake.message);
-        let error = Error::new(mistake.status, message);
-        match mistake.hint {
-            Some(hint) => error.with_hint(hint),
-            None => error,
-        }
+        mistake.error.about(format_args!("{file}:{}", mistake.line))
     }
 }
 

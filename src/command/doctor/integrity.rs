@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::report::DoctorReport;
-use crate::error::{Error, INTERRUPTED};
+use crate::error::Error;
 use crate::ui::{ALLOWS_WEAK, counted, quoted_names, refused_by_dovecot_2_4};
 use crate::vault::health::{self, InspectedVault};
 use crate::vault::{self, Record, Vault};
@@ -17,7 +17,7 @@ pub(super) fn rollback(vault: &Path) -> (&'static str, &'static str) {
         ),
         false => (
             "an interrupted transaction must be rolled back, but the vault cannot be written",
-            INTERRUPTED,
+            vault::INTERRUPTED,
         ),
     }
 }

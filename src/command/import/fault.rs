@@ -3,11 +3,9 @@
 use std::collections::HashSet;
 
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{Error, Explained};
 use crate::exit::ExitStatus;
-use crate::key::{Invalid, UnsupportedHash};
 use crate::ui::counted;
-use crate::vault;
 
 /// How many bad lines are reported; of more, only the number is.
 const MAX_REPORTED: usize = 100;
@@ -31,27 +29,15 @@ impl LineError {
     }
 }
 
-impl From<UnsupportedHash> for LineError {
-    fn from(foreign: UnsupportedHash) -> Self {
-        Self::new(foreign.to_string()).with_hint(foreign.hint())
-    }
-}
-
-impl From<Invalid> for LineError {
-    fn from(invalid: Invalid) -> Self {
-        Self(invalid.into())
+impl<E: Explained> From<E> for LineError {
+    fn from(error: E) -> Self {
+        Self(error.into())
     }
 }
 
 impl From<Error> for LineError {
     fn from(error: Error) -> Self {
         Self(error)
-    }
-}
-
-impl From<vault::Error> for LineError {
-    fn from(error: vault::Error) -> Self {
-        Self(error.into())
     }
 }
 
