@@ -609,7 +609,7 @@ const COVERED: &[(&str, &str)] = &[
     ("chmod 700 {path}", ""),
     ("chmod go-w {path}", ""),
     ("chmod o= {path}", ""),
-    ("mkdir -p -m 700 {path}", ""),
+    ("mkdir -p -m 700 {}", ""),
     ("setfacl -b {path}", "not every machine has it"),
     // Run above, some as part of `check`'s column, where they stand without backquotes.
     ("activate {name}", ""),
@@ -658,6 +658,7 @@ const COVERED: &[(&str, &str)] = &[
     ),
     ("doctor", "reads"),
     ("doctor --accept-clock", ""),
+    ("doctor --accept-clock --confirm {name}", ""),
     ("doctor --accept-clock --confirm NAME", ""),
     ("set {name} --expires {span}", ""),
     (

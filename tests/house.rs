@@ -16,14 +16,16 @@ const STAIRCASE: [&[&str]; 14] = [
     &["delivery"],
     &["context"],
     &["ui"],
-    &["error", "arguments"],
+    &["arguments"],
     &["explain"],
     &["serve", "manifest"],
-    &["verify", "check", "exit"],
+    &["verify", "check"],
     &["process"],
     &["usage"],
     &["vault", "settings"],
     &["key", "files"],
+    &["error"],
+    &["exit"],
 ];
 
 /// What only some places may say.

@@ -70,7 +70,7 @@ fn run_hardened() -> ExitStatus {
         false => Settings::merge(overrides).map(|settings| (settings, None)),
     };
     match read {
-        Err(error) => ended(&ui, Err(error.into())),
+        Err(error) => ended(&ui, Err(error)),
         Ok((settings, invalid)) => {
             ui.color = settings.color;
             if let Some(invalid) = invalid {
