@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 /// The steps from the top down; what stands on one step may see the steps below.
-const STAIRCASE: [&[&str]; 14] = [
+const STAIRCASE: &[&[&str]] = &[
     &["main"],
     &["cli"],
     &["command"],

@@ -18,7 +18,7 @@ pub enum Error {
         path: PathBuf,
         /// What is there.
         why: &'static str,
-        /// How to fix it; [`hint_of`](super::hint_of) fills the path in.
+        /// How to fix it; [`hint_of`] fills in the path.
         hint: &'static str,
     },
     /// There is nothing to put the file at this path into.
