@@ -3,6 +3,7 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
+use struct_field_names_as_array::FieldNamesAsSlice;
 use wildmatch::WildMatch;
 
 use crate::arguments;
@@ -13,7 +14,7 @@ use crate::exit::ExitStatus;
 use crate::key::{
     EffectiveStatus, Invalid, Key, KeyName, Kind, Period, Permission, looks_like_a_secret,
 };
-use crate::ui::{DisplayContext, Item, KeyView, Listing, Ui, counted};
+use crate::ui::{DisplayContext, KeyView, Listing, Ui, counted};
 use crate::usage::Summary;
 use crate::vault::{self, Page, Record, SortOrder, Vault};
 
@@ -186,7 +187,7 @@ fn footer(count: usize, hidden: &[&str], width: Option<u16>) -> Vec<String> {
 
 /// The fields that can be chosen.
 fn fields() -> impl TypedValueParser<Value = &'static str> {
-    let all = KeyView::<'_>::FIELDS;
+    let all = KeyView::<'_>::FIELD_NAMES_AS_SLICE;
     PossibleValuesParser::new(all).map(move |chosen| {
         let field = all.iter().find(|field| **field == chosen);
         *field.expect("clap let only these through")

@@ -3,6 +3,8 @@
 use std::io::{self, BufWriter, Write};
 
 use serde::{Serialize, Serializer};
+use serde_json::Value;
+use struct_field_names_as_array::FieldNamesAsSlice;
 
 use super::output::{Output, written};
 use super::table::{self, Column, Table};
@@ -12,13 +14,13 @@ use crate::error::Error;
 /// How many bytes are gathered before they are written.
 const BUFFER: usize = 64 << 10;
 
-/// One result for programs: JSON by its `Serialize`, CSV by its fields.
-pub trait Item: Serialize {
-    /// The names of the CSV cells.
-    const FIELDS: &'static [&'static str];
-
-    /// The CSV cells; absent values are empty.
-    fn fields(&self) -> Vec<String>;
+/// One result for programs: JSON by its `Serialize`, of whose fields those that it lists are the CSV
+/// cells.
+pub trait Item: Serialize + FieldNamesAsSlice {
+    /// The CSV cell of a field that has another text there than in JSON.
+    fn cell(&self, _field: &str) -> Option<String> {
+        None
+    }
 }
 
 /// One of many results, a row of a table for people.
@@ -50,7 +52,7 @@ struct FieldSelection {
 
 /// Some of an item's fields, as they stand in JSON.
 struct SelectedFields<'a> {
-    item: serde_json::Value,
+    item: Value,
     names: &'a [&'static str],
 }
 
@@ -86,7 +88,29 @@ impl Ui {
 
 /// One item as CSV, with its header.
 pub(super) fn csv_lines<T: Item>(item: &T) -> String {
-    csv::line(T::FIELDS) + &csv::line(&item.fields())
+    csv::line(T::FIELD_NAMES_AS_SLICE) + &csv::line(&cells(item, T::FIELD_NAMES_AS_SLICE))
+}
+
+/// The CSV cells of some of an item's fields, or of its key's where it has none of that name; absent
+/// values are empty.
+fn cells<T: Item>(item: &T, fields: &[&str]) -> Vec<String> {
+    let json = serde_json::to_value(item).expect("a view is an object of plain values");
+    let value = |field: &str| json.get(field).or_else(|| json["key"].get(field));
+    let cell = |field: &&str| item.cell(field).or_else(|| value(field).map(text));
+    fields
+        .iter()
+        .map(|field| cell(field).unwrap_or_default())
+        .collect()
+}
+
+/// A JSON value as the text of a cell.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    }
 }
 
 /// A whole table of a few results, to stand below something else.
@@ -164,35 +188,28 @@ impl Listing<'_> {
         json::write(&mut self.out, &SelectedFields { item, names })
     }
 
-    fn header<T: Item>(&self) -> String {
-        match &self.fields {
-            None => csv::line(T::FIELDS),
-            Some(fields) => csv::line(&fields.names),
-        }
+    /// The names of the wanted fields.
+    fn names<T: Item>(&self) -> &[&'static str] {
+        let fields = self.fields.as_ref();
+        fields.map_or(T::FIELD_NAMES_AS_SLICE, |fields| &fields.names)
     }
 
-    /// The values of the wanted fields.
-    fn values<T: Item>(&self, item: &T) -> Vec<String> {
-        let all = item.fields();
-        let Some(fields) = &self.fields else {
-            return all;
-        };
-        let at = |name: &&str| T::FIELDS.iter().position(|field| field == name);
-        let at = fields.names.iter().filter_map(at);
-        at.map(|at| all[at].clone()).collect()
+    fn header<T: Item>(&self) -> String {
+        csv::line(self.names::<T>())
     }
 
     fn push_csv<T: Item>(&mut self, item: &T) -> io::Result<()> {
         if self.count == 0 {
             self.out.write_all(self.header::<T>().as_bytes())?;
         }
-        self.out.write_all(csv::line(&self.values(item)).as_bytes())
+        let cells = cells(item, self.names::<T>());
+        self.out.write_all(csv::line(&cells).as_bytes())
     }
 
     fn push_text<T: Row>(&mut self, item: &T) -> io::Result<()> {
         let (columns, cells) = match &self.fields {
             None => (T::COLUMNS, item.cells(self.display)),
-            Some(fields) => (&*fields.columns, self.values(item)),
+            Some(fields) => (&*fields.columns, cells(item, &fields.names)),
         };
         self.table.push(columns, cells, self.display, &mut self.out)
     }

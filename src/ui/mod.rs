@@ -29,7 +29,7 @@ pub use deliver::sync_output;
 pub use display::DisplayContext;
 pub use export::{ExportCounts, ExportText, can_be_of, is_replaceable_export};
 pub use format::Format;
-pub use listing::{Item, Listing};
+pub use listing::Listing;
 pub use menu::MenuItem;
 pub use output::{Output, written};
 pub use streams::Ui;

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use struct_field_names_as_array::FieldNamesAsSlice;
 
 use super::entry::{changes, who};
-use super::{counted, or_empty, text};
+use super::{counted, text};
 use crate::key::Tail;
 use crate::ui::DisplayContext;
 use crate::ui::listing::{Item, Row};
@@ -14,7 +15,7 @@ use crate::ui::table::Column;
 use crate::vault::{AffectedKey, Copied, Effect, Field, Head, Reason, hex};
 
 /// A backup that was written.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, FieldNamesAsSlice)]
 pub struct BackupView {
     file: String,
     keys: i64,
@@ -43,18 +44,7 @@ impl BackupView {
     }
 }
 
-impl Item for BackupView {
-    const FIELDS: &'static [&'static str] = &["file", "keys", "entries", "head"];
-
-    fn fields(&self) -> Vec<String> {
-        vec![
-            self.file.clone(),
-            self.keys.to_string(),
-            self.entries.to_string(),
-            or_empty(self.head.as_ref()),
-        ]
-    }
-}
+impl Item for BackupView {}
 
 /// `3 keys and 1 log entry`
 pub fn held(keys: i64, entries: i64) -> String {
@@ -74,7 +64,7 @@ fn shown(path: &Path) -> String {
 }
 
 /// A key to which the return of a backup does something.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, FieldNamesAsSlice)]
 pub struct AffectedView<'a> {
     name: &'a str,
     effect: &'static str,
@@ -84,10 +74,13 @@ pub struct AffectedView<'a> {
     #[serde(serialize_with = "text")]
     since: Option<Timestamp>,
     by: Option<String>,
+    #[field_names_as_slice(skip)]
     change: &'a [Field],
     #[serde(skip)]
+    #[field_names_as_slice(skip)]
     affected: &'a AffectedKey,
     #[serde(skip)]
+    #[field_names_as_slice(skip)]
     is_kept: bool,
 }
 
@@ -186,29 +179,7 @@ fn listed(tails: &[Tail], display: &DisplayContext) -> String {
     tails.collect::<Vec<_>>().join(" ")
 }
 
-impl Item for AffectedView<'_> {
-    const FIELDS: &'static [&'static str] = &[
-        "name",
-        "effect",
-        "accepted_again",
-        "refused",
-        "reason",
-        "since",
-        "by",
-    ];
-
-    fn fields(&self) -> Vec<String> {
-        vec![
-            self.name.to_owned(),
-            self.effect.to_owned(),
-            self.accepted_again.join(" "),
-            self.refused.join(" "),
-            or_empty(self.reason),
-            or_empty(self.since),
-            or_empty(self.by.as_ref()),
-        ]
-    }
-}
+impl Item for AffectedView<'_> {}
 
 impl Row for AffectedView<'_> {
     const COLUMNS: &'static [Column] = &[

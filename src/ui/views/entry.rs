@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use struct_field_names_as_array::FieldNamesAsSlice;
 
-use super::{counted, or_empty, text};
+use super::{counted, text};
 use crate::key::Tail;
 use crate::ui::DisplayContext;
 use crate::ui::listing::{Item, Row};
@@ -14,7 +15,7 @@ use crate::vault::{Actor, Chain, Entry, Field, Sudoer, hex};
 const SHORT_HASH: usize = 12;
 
 /// An event of the log.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, FieldNamesAsSlice)]
 pub struct EntryView<'a> {
     sequence: i64,
     #[serde(serialize_with = "text")]
@@ -29,6 +30,7 @@ pub struct EntryView<'a> {
     change: &'a [Field],
     hash: String,
     #[serde(skip)]
+    #[field_names_as_slice(skip)]
     entry: &'a Entry,
 }
 
@@ -54,34 +56,8 @@ impl<'a> EntryView<'a> {
 }
 
 impl Item for EntryView<'_> {
-    const FIELDS: &'static [&'static str] = &[
-        "sequence",
-        "at",
-        "uid",
-        "user",
-        "sudo_user",
-        "sudo_user_verified",
-        "host",
-        "command",
-        "key",
-        "change",
-        "hash",
-    ];
-
-    fn fields(&self) -> Vec<String> {
-        vec![
-            self.sequence.to_string(),
-            or_empty(self.at),
-            self.uid.to_string(),
-            self.user.to_owned(),
-            or_empty(self.sudo_user),
-            or_empty(self.sudo_user_verified),
-            self.host.to_owned(),
-            self.command.to_owned(),
-            self.key.to_owned(),
-            describe_changes(self.change, |_, value| value.to_owned()),
-            self.hash.clone(),
-        ]
+    fn cell(&self, field: &str) -> Option<String> {
+        (field == "change").then(|| describe_changes(self.change, |_, value| value.to_owned()))
     }
 }
 
@@ -119,7 +95,7 @@ pub(super) fn who(actor: &Actor) -> String {
 }
 
 /// The answer to `log verify`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, FieldNamesAsSlice)]
 pub struct ChainView {
     holds: bool,
     entries: i64,
@@ -155,19 +131,7 @@ impl ChainView {
     }
 }
 
-impl Item for ChainView {
-    const FIELDS: &'static [&'static str] = &["holds", "entries", "head", "broken_at", "reason"];
-
-    fn fields(&self) -> Vec<String> {
-        vec![
-            self.holds.to_string(),
-            self.entries.to_string(),
-            self.head.clone(),
-            or_empty(self.broken_at),
-            or_empty(self.reason),
-        ]
-    }
-}
+impl Item for ChainView {}
 
 /// What an event changed, for people: of a tail only its last characters.
 pub fn changes(fields: &[Field], display: &DisplayContext) -> String {

@@ -1,6 +1,7 @@
 //! What `doctor` and `explain` looked at, and what they found.
 
 use serde::Serialize;
+use struct_field_names_as_array::FieldNamesAsSlice;
 
 use super::or_empty;
 use crate::error::Error;
@@ -9,7 +10,7 @@ use crate::ui::table::Column;
 use crate::ui::{DisplayContext, Ui};
 
 /// One thing that was looked at: it is well, or something is found with its hint.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, FieldNamesAsSlice)]
 pub struct ExaminedView {
     check: &'static str,
     ok: bool,
@@ -60,18 +61,7 @@ impl Ui {
     }
 }
 
-impl Item for ExaminedView {
-    const FIELDS: &'static [&'static str] = &["check", "ok", "message", "hint"];
-
-    fn fields(&self) -> Vec<String> {
-        vec![
-            self.check.to_owned(),
-            self.ok.to_string(),
-            self.message.clone(),
-            or_empty(self.hint.as_ref()),
-        ]
-    }
-}
+impl Item for ExaminedView {}
 
 impl Row for ExaminedView {
     const COLUMNS: &'static [Column] = &[

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
+use struct_field_names_as_array::FieldNamesAsSlice;
 
 use super::counted;
 use crate::ui::DisplayContext;
@@ -11,13 +12,14 @@ use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
 
 /// An export that was written to a file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, FieldNamesAsSlice)]
 pub struct ExportedView {
     file: String,
     format: String,
     secrets: u64,
     left_out: u64,
     #[serde(skip)]
+    #[field_names_as_slice(skip)]
     damaged: u64,
 }
 
@@ -45,18 +47,7 @@ impl ExportedView {
     }
 }
 
-impl Item for ExportedView {
-    const FIELDS: &'static [&'static str] = &["file", "format", "secrets", "left_out"];
-
-    fn fields(&self) -> Vec<String> {
-        vec![
-            self.file.clone(),
-            self.format.clone(),
-            self.secrets.to_string(),
-            self.left_out.to_string(),
-        ]
-    }
-}
+impl Item for ExportedView {}
 
 impl Row for ExportedView {
     const COLUMNS: &'static [Column] = &[
@@ -67,6 +58,11 @@ impl Row for ExportedView {
     ];
 
     fn cells(&self, _: &DisplayContext) -> Vec<String> {
-        self.fields()
+        vec![
+            self.file.clone(),
+            self.format.clone(),
+            self.secrets.to_string(),
+            self.left_out.to_string(),
+        ]
     }
 }

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use struct_field_names_as_array::FieldNamesAsSlice;
 
-use super::{counted, or_empty, text};
+use super::{counted, text};
 use crate::check::{Finding, Necessity};
 use crate::key::{KeyName, Kind};
 use crate::ui::DisplayContext;
@@ -11,7 +12,7 @@ use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
 
 /// Something about a key that needs attention.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, FieldNamesAsSlice)]
 pub struct FindingView<'a> {
     name: &'a str,
     kind: &'static str,
@@ -23,6 +24,7 @@ pub struct FindingView<'a> {
     message: String,
     hint: String,
     #[serde(skip)]
+    #[field_names_as_slice(skip)]
     found: &'a Finding,
 }
 
@@ -47,23 +49,7 @@ impl<'a> FindingView<'a> {
     }
 }
 
-impl Item for FindingView<'_> {
-    const FIELDS: &'static [&'static str] = &[
-        "name", "kind", "finding", "since_at", "due_at", "message", "hint",
-    ];
-
-    fn fields(&self) -> Vec<String> {
-        vec![
-            self.name.to_owned(),
-            self.kind.to_owned(),
-            self.finding.to_owned(),
-            or_empty(self.since_at),
-            or_empty(self.due_at),
-            self.message.clone(),
-            self.hint.clone(),
-        ]
-    }
-}
+impl Item for FindingView<'_> {}
 
 impl Row for FindingView<'_> {
     const COLUMNS: &'static [Column] = &[

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use struct_field_names_as_array::FieldNamesAsSlice;
 
 use super::{KeyView, VerdictDetails, VerdictView, counted, or_empty, text};
 use crate::key::{Malformed, Tail};
@@ -148,8 +149,8 @@ impl<'a> IdentifiedText<'a> {
     }
 }
 
-impl Item for IdentityView<'_> {
-    const FIELDS: &'static [&'static str] = &[
+impl FieldNamesAsSlice for IdentityView<'_> {
+    const FIELD_NAMES_AS_SLICE: &'static [&'static str] = &[
         "identified",
         "good",
         "verdict",
@@ -168,30 +169,9 @@ impl Item for IdentityView<'_> {
         "last_presented_at",
         "last_presented_from",
     ];
-
-    fn fields(&self) -> Vec<String> {
-        let key = self.key.as_ref();
-        vec![
-            self.identified.to_string(),
-            self.good.to_string(),
-            self.verdict.to_owned(),
-            self.reason.clone(),
-            or_empty(key.map(|key| key.name)),
-            or_empty(key.map(|key| key.kind)),
-            or_empty(key.and_then(|key| key.tail)),
-            or_empty(key.map(|key| key.status)),
-            or_empty(self.secret_status),
-            or_empty(self.retires_at),
-            or_empty(self.former_name),
-            or_empty(self.presented_tail),
-            self.occurrences.to_string(),
-            or_empty(self.first_line),
-            or_empty(self.presented_since),
-            or_empty(self.last_presented_at),
-            or_empty(self.last_presented_from),
-        ]
-    }
 }
+
+impl Item for IdentityView<'_> {}
 
 impl Row for IdentityView<'_> {
     const COLUMNS: &'static [Column] = &[
@@ -241,10 +221,8 @@ impl<'a> TextView<'a> {
     }
 }
 
-impl Item for TextView<'_> {
-    const FIELDS: &'static [&'static str] = IdentityView::FIELDS;
-
-    fn fields(&self) -> Vec<String> {
-        self.first.fields()
-    }
+impl FieldNamesAsSlice for TextView<'_> {
+    const FIELD_NAMES_AS_SLICE: &'static [&'static str] = IdentityView::FIELD_NAMES_AS_SLICE;
 }
+
+impl Item for TextView<'_> {}

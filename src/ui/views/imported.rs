@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use struct_field_names_as_array::FieldNamesAsSlice;
 use strum::IntoStaticStr;
 
 use super::or_empty;
@@ -23,7 +24,7 @@ pub enum Outcome {
 }
 
 /// A key that is imported, a row of `import`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, FieldNamesAsSlice)]
 pub struct ImportedView<'a> {
     name: &'a str,
     kind: &'static str,
@@ -49,23 +50,7 @@ impl<'a> ImportedView<'a> {
     }
 }
 
-impl Item for ImportedView<'_> {
-    const FIELDS: &'static [&'static str] = &[
-        "name", "kind", "username", "tail", "scheme", "status", "outcome",
-    ];
-
-    fn fields(&self) -> Vec<String> {
-        vec![
-            self.name.to_owned(),
-            self.kind.to_owned(),
-            or_empty(self.username),
-            or_empty(self.tail),
-            self.scheme.to_owned(),
-            self.status.to_owned(),
-            self.outcome.to_owned(),
-        ]
-    }
-}
+impl Item for ImportedView<'_> {}
 
 impl Row for ImportedView<'_> {
     const COLUMNS: &'static [Column] = &[

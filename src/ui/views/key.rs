@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use struct_field_names_as_array::FieldNamesAsSlice;
 
 use super::secret::{self, SecretView};
 use super::usage::{NEVER_USED, Recorded, described, under};
@@ -14,7 +15,7 @@ use crate::usage::{Details, Summary};
 use crate::vault::{Entry, SecretInfo};
 
 /// A key as every command shows it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, FieldNamesAsSlice)]
 pub struct KeyView<'a> {
     pub(super) name: &'a str,
     pub(super) kind: &'static str,
@@ -33,12 +34,15 @@ pub struct KeyView<'a> {
     last_used_at: Option<Timestamp>,
     requests_today: Option<u32>,
     #[serde(skip)]
+    #[field_names_as_slice(skip)]
     pub(super) key: &'a Key,
     /// Whether the vault's use is recorded at all.
     #[serde(skip)]
+    #[field_names_as_slice(skip)]
     is_recorded: bool,
     /// Whether its secret can be shown again.
     #[serde(skip)]
+    #[field_names_as_slice(skip)]
     is_default: bool,
 }
 
@@ -160,39 +164,7 @@ impl<'a> KeyView<'a> {
     }
 }
 
-impl Item for KeyView<'_> {
-    const FIELDS: &'static [&'static str] = &[
-        "name",
-        "kind",
-        "username",
-        "tail",
-        "status",
-        "permission",
-        "limit",
-        "description",
-        "created_at",
-        "expires_at",
-        "last_used_at",
-        "requests_today",
-    ];
-
-    fn fields(&self) -> Vec<String> {
-        vec![
-            self.name.to_owned(),
-            self.kind.to_owned(),
-            or_empty(self.username),
-            or_empty(self.tail),
-            self.status.to_owned(),
-            or_empty(self.permission),
-            or_empty(self.limit),
-            or_empty(self.description),
-            or_empty(self.created_at),
-            or_empty(self.expires_at),
-            or_empty(self.last_used_at),
-            or_empty(self.requests_today),
-        ]
-    }
-}
+impl Item for KeyView<'_> {}
 
 impl Row for KeyView<'_> {
     const COLUMNS: &'static [Column] = &[
@@ -286,10 +258,8 @@ impl<'a> KeyDetails<'a> {
     }
 }
 
-impl Item for KeyDetails<'_> {
-    const FIELDS: &'static [&'static str] = KeyView::FIELDS;
-
-    fn fields(&self) -> Vec<String> {
-        self.key.fields()
-    }
+impl FieldNamesAsSlice for KeyDetails<'_> {
+    const FIELD_NAMES_AS_SLICE: &'static [&'static str] = KeyView::FIELD_NAMES_AS_SLICE;
 }
+
+impl Item for KeyDetails<'_> {}

@@ -1,6 +1,7 @@
 //! A setting as it is in effect.
 
 use serde::Serialize;
+use struct_field_names_as_array::FieldNamesAsSlice;
 
 use crate::settings::EffectiveSetting;
 use crate::ui::DisplayContext;
@@ -8,7 +9,7 @@ use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
 
 /// A setting, and where its value comes from.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, FieldNamesAsSlice)]
 pub struct SettingView<'a> {
     setting: &'a str,
     value: &'a str,
@@ -24,21 +25,9 @@ impl<'a> SettingView<'a> {
             source: setting.source.into_str(),
         }
     }
-
-    fn texts(&self) -> Vec<String> {
-        [self.setting, self.value, self.source]
-            .map(str::to_owned)
-            .into()
-    }
 }
 
-impl Item for SettingView<'_> {
-    const FIELDS: &'static [&'static str] = &["setting", "value", "source"];
-
-    fn fields(&self) -> Vec<String> {
-        self.texts()
-    }
-}
+impl Item for SettingView<'_> {}
 
 impl Row for SettingView<'_> {
     const COLUMNS: &'static [Column] = &[
@@ -48,6 +37,8 @@ impl Row for SettingView<'_> {
     ];
 
     fn cells(&self, _: &DisplayContext) -> Vec<String> {
-        self.texts()
+        [self.setting, self.value, self.source]
+            .map(str::to_owned)
+            .into()
     }
 }

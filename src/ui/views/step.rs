@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use struct_field_names_as_array::FieldNamesAsSlice;
 use strum::IntoStaticStr;
 
 use super::entry::{changes, describe_changes};
-use super::{or_empty, text};
+use super::text;
 use crate::files::shell_word;
 use crate::key::{EffectiveStatus, Status};
 use crate::manifest::{
@@ -33,7 +34,7 @@ pub enum StepOutcome {
 }
 
 /// A step of a plan.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, FieldNamesAsSlice)]
 pub struct StepView<'a> {
     name: &'a str,
     kind: &'static str,
@@ -48,8 +49,10 @@ pub struct StepView<'a> {
     finding: Option<String>,
     hint: Option<String>,
     #[serde(skip)]
+    #[field_names_as_slice(skip)]
     step: &'a Step<'a>,
     #[serde(skip)]
+    #[field_names_as_slice(skip)]
     used: Option<String>,
 }
 
@@ -119,34 +122,8 @@ impl<'a> StepView<'a> {
 }
 
 impl Item for StepView<'_> {
-    const FIELDS: &'static [&'static str] = &[
-        "name",
-        "kind",
-        "action",
-        "outcome",
-        "status",
-        "change",
-        "saved_to",
-        "replaces",
-        "last_used_at",
-        "finding",
-        "hint",
-    ];
-
-    fn fields(&self) -> Vec<String> {
-        vec![
-            self.name.to_owned(),
-            self.kind.to_owned(),
-            self.action.to_owned(),
-            self.outcome.to_owned(),
-            or_empty(self.status),
-            describe_changes(&self.change, |_, value| value.to_owned()),
-            or_empty(self.saved_to.as_ref()),
-            or_empty(self.replaces.as_ref()),
-            or_empty(self.last_used_at),
-            or_empty(self.finding.as_ref()),
-            or_empty(self.hint.as_ref()),
-        ]
+    fn cell(&self, field: &str) -> Option<String> {
+        (field == "change").then(|| describe_changes(&self.change, |_, value| value.to_owned()))
     }
 }
 

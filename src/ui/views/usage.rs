@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
+use struct_field_names_as_array::FieldNamesAsSlice;
 
 use super::{counted, or_empty, text};
 use crate::key::{Key, Kind};
@@ -183,8 +184,8 @@ impl<'a> UsageView<'a> {
     }
 }
 
-impl Item for UsageView<'_> {
-    const FIELDS: &'static [&'static str] = &[
+impl FieldNamesAsSlice for UsageView<'_> {
+    const FIELD_NAMES_AS_SLICE: &'static [&'static str] = &[
         "name",
         "kind",
         "requests_today",
@@ -197,23 +198,9 @@ impl Item for UsageView<'_> {
         "last_address",
         "last_refused_address",
     ];
-
-    fn fields(&self) -> Vec<String> {
-        vec![
-            self.name.to_owned(),
-            self.kind.to_owned(),
-            self.requests_today.to_string(),
-            self.requests_7d.to_string(),
-            self.requests_30d.to_string(),
-            self.refused.to_string(),
-            or_empty(self.last_refusal),
-            or_empty(self.last_refused_at),
-            or_empty(self.last_used_at),
-            or_empty(self.last_address),
-            or_empty(self.last_refused_address),
-        ]
-    }
 }
+
+impl Item for UsageView<'_> {}
 
 impl Row for UsageView<'_> {
     const COLUMNS: &'static [Column] = &[

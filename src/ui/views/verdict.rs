@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use struct_field_names_as_array::FieldNamesAsSlice;
 
-use super::{or_empty, text};
+use super::text;
 use crate::key::{Allowance, Key, KeyName, Limit};
 use crate::ui::listing::Item;
 use crate::ui::{DisplayContext, Format};
@@ -68,7 +69,7 @@ impl SecretRole {
 }
 
 /// The answer to `verify`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, FieldNamesAsSlice)]
 pub struct VerdictView<'a> {
     pub(super) verdict: &'static str,
     pub(super) accepted: bool,
@@ -78,6 +79,7 @@ pub struct VerdictView<'a> {
     pub(super) reason: Cow<'a, str>,
     /// The reason for people, in their time zone.
     #[serde(skip)]
+    #[field_names_as_slice(skip)]
     pub(super) told: Cow<'a, str>,
     name: Option<&'a str>,
     kind: Option<&'static str>,
@@ -229,36 +231,4 @@ fn resets_at(allowance: Allowance) -> Option<Timestamp> {
     Timestamp::from_second(allowance.resets_at).ok()
 }
 
-impl Item for VerdictView<'_> {
-    const FIELDS: &'static [&'static str] = &[
-        "verdict",
-        "accepted",
-        "http_status",
-        "code",
-        "reason",
-        "name",
-        "kind",
-        "secret_status",
-        "retires_at",
-        "limit",
-        "remaining",
-        "resets_at",
-    ];
-
-    fn fields(&self) -> Vec<String> {
-        vec![
-            self.verdict.to_owned(),
-            self.accepted.to_string(),
-            self.http_status.to_string(),
-            or_empty(self.code),
-            self.reason.to_string(),
-            or_empty(self.name),
-            or_empty(self.kind),
-            or_empty(self.secret_status),
-            or_empty(self.retires_at),
-            or_empty(self.limit),
-            or_empty(self.remaining),
-            or_empty(self.resets_at),
-        ]
-    }
-}
+impl Item for VerdictView<'_> {}
