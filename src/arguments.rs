@@ -1,4 +1,5 @@
-//! Parsers that the verbs share: words out of a closed list, completed by the shell.
+//! Value parsers that the commands share: words from a closed list, completed by the shell, and
+//! paths.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use strum::{ParseError, VariantArray};
 use crate::key::{Invalid, looks_like_a_secret};
 use crate::settings::expanded;
 
-/// A parser for the words of an enum.
+/// A parser for the words of an enum's values.
 pub fn one_of<T>() -> impl TypedValueParser<Value = T>
 where
     T: VariantArray + Into<&'static str> + FromStr<Err = ParseError> + Copy + Send + Sync,
@@ -20,7 +21,7 @@ where
         .try_map(|text| T::from_str(&text))
 }
 
-/// The word by which the command line knows a value.
+/// The word for a value on the command line.
 pub fn word(value: impl ValueEnum) -> String {
     value
         .to_possible_value()
@@ -28,31 +29,31 @@ pub fn word(value: impl ValueEnum) -> String {
         .unwrap_or_default()
 }
 
-/// What a `-` means where a path is wanted.
+/// The meaning of `-` where a path is expected.
 #[derive(Clone, Copy, Debug)]
 pub enum DashMeaning {
-    /// Standard input or output, which the command uses in its stead.
+    /// Standard input or output, as the command supports.
     Stream,
-    /// Nothing, for this reason.
+    /// Not supported, for this reason.
     Nothing(&'static str),
 }
 
-/// A parser for the paths of files that must be files; a secret is not one, and neither is `-`.
+/// A parser for paths of files; refuses secrets and `-`.
 pub fn paths() -> impl TypedValueParser<Value = PathBuf> {
     parser("a path", DashMeaning::Nothing("must be a file"))
 }
 
-/// A parser for paths and `-`, which is standard input or output.
+/// A parser for paths, or `-` for standard input or output.
 pub fn paths_or_dash() -> impl TypedValueParser<Value = PathBuf> {
     parser("a path", DashMeaning::Stream)
 }
 
-/// A parser for the paths of what it is called.
+/// A parser for paths of what `what` describes.
 pub fn parser(what: &'static str, dash: DashMeaning) -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().try_map(move |text| path(what, text, dash))
 }
 
-/// Whether a path is the `-` that is standard input or output.
+/// Whether a path is `-`, standard input or output.
 pub fn is_dash(path: &Path) -> bool {
     path == Path::new("-")
 }

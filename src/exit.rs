@@ -1,30 +1,30 @@
-//! The exit statuses: one enum, from which the man page's table is made.
+//! The exit statuses; the man page's table is generated from them.
 
 use std::process::ExitCode;
 
 use strum::{IntoStaticStr, VariantArray};
 
-/// How a command ended, as the process's exit status, whose word is the `code` of an error in JSON.
+/// The exit status of a command. Its word is the `code` of an error in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum ExitStatus {
-    /// It did what was asked.
+    /// Success.
     Done = 0,
     /// The answer is no.
     No = 1,
-    /// The command line was wrong.
+    /// Invalid command line.
     Usage = 2,
-    /// There is no such key.
+    /// No such key.
     NotFound = 3,
-    /// The name or username is taken, or a rotation is open.
+    /// The name or username is taken, or a rotation is in progress.
     Exists = 4,
-    /// The vault, the settings or the system stood in the way.
+    /// An error of the vault, the settings or the system.
     Trouble = 5,
-    /// The secret could not be handed over.
+    /// The secret could not be delivered.
     Undelivered = 6,
-    /// The outcome of a commit is not known.
+    /// Whether the change was committed is unknown.
     Unsure = 7,
-    /// The change was made, but something that follows from it was not.
+    /// The change was made, but a later step failed.
     Incomplete = 8,
 }
 

@@ -1,5 +1,4 @@
-//! postkey issues, guards and retires the keys that programs use to send mail and call an
-//! API.
+//! postkey issues, checks and revokes the keys that programs use to send mail and call an API.
 //!
 //! The modules form layers; each sees only those below it (`tests/house.rs`):
 //!

@@ -1,4 +1,4 @@
-//! postkey: parse, run, become an exit status.
+//! Parses the command line, runs the command, and exits with its status.
 
 use std::process::ExitCode;
 

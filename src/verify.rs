@@ -1,4 +1,4 @@
-//! From a presented text to a verdict: one function decides, whoever asks.
+//! Decides on a presented secret: the only place that does.
 
 use jiff::Timestamp;
 use strum::{IntoStaticStr, VariantArray};
@@ -10,39 +10,39 @@ use crate::key::{
 use crate::settings::Permissions;
 use crate::vault::{Cause, DeadSecret, Error, FoundSecret, KeyId, Record, StoredSecret};
 
-/// What is to be thought of a presented secret.
+/// The verdict on a presented secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Verdict {
-    /// It opens its key for what was asked.
+    /// It is valid for the request.
     Accepted,
-    /// It never was a secret.
+    /// It is not well-formed.
     Malformed(Malformed),
-    /// No key here has it.
+    /// It does not belong to a key in this vault.
     Unknown,
-    /// It only ends like a key's secret, or opens something else than was asked.
+    /// It only has the tail of a key's secret, or does not open what was requested.
     Mismatch,
     /// Its key is a decoy, which opens nothing.
     Decoy,
-    /// Its key is stopped.
+    /// Its key is inactive.
     Inactive,
-    /// Its key's time is over.
+    /// Its key has expired.
     Expired,
-    /// It was its key's secret until a rotation ended.
+    /// It has retired after a rotation.
     Retired,
-    /// It was its key's secret until that got another one.
+    /// It was replaced by a new secret.
     Replaced,
-    /// It was its key's secret until it leaked.
+    /// It was revoked after a leak.
     Revoked,
     /// Its key was deleted.
     Deleted,
-    /// Its key may not do what was asked.
+    /// Its key lacks the permission.
     PermissionMissing,
-    /// Its key was used as often as it may be.
+    /// Its key has reached its limit.
     OverLimit,
 }
 
-/// What a refused caller is told over HTTP: no more than it must know.
+/// The HTTP response to a refused caller: no more than it must know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The HTTP status.
@@ -54,19 +54,19 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// For whoever has no good key.
+    /// No valid key.
     pub const UNAUTHORIZED: Self = Self {
         status: 401,
         code: "unauthorized",
         message: "Invalid API key provided",
     };
-    /// For a good key that may not do this.
+    /// A valid key without the permission.
     pub const PERMISSION_DENIED: Self = Self {
         status: 403,
         code: "permission_denied",
         message: "API key does not have required permissions",
     };
-    /// For a good key that did too much.
+    /// A valid key that reached its limit.
     pub const TOO_MANY_REQUESTS: Self = Self {
         status: 429,
         code: "too_many_requests",
@@ -75,7 +75,7 @@ impl Refusal {
 }
 
 impl Verdict {
-    /// What a refused caller is told; `None` if it is accepted.
+    /// The response to a refused caller; `None` if the secret is accepted.
     pub fn refusal(self) -> Option<Refusal> {
         match self {
             Self::Accepted => None,
@@ -85,7 +85,7 @@ impl Verdict {
         }
     }
 
-    /// Whether the secret opens its key for what was asked.
+    /// Whether the secret is accepted.
     pub fn is_accepted(self) -> bool {
         self == Self::Accepted
     }
@@ -102,18 +102,18 @@ impl From<Cause> for Verdict {
     }
 }
 
-/// What a caller wants to know besides whether the secret is good.
+/// What a caller requires besides a valid secret.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Question<'a> {
-    /// The kind of key that will do; a gateway takes API keys only.
+    /// The required kind of key; gateways only accept API keys.
     pub kind: Option<Kind>,
-    /// The login that an SMTP key must be a password of, compared without case.
+    /// The login that the secret must belong to, compared without case.
     pub username: Option<&'a str>,
-    /// What the key is needed for.
+    /// The required permission.
     pub need: Need<'a>,
 }
 
-/// What a key is needed for.
+/// What a key must be permitted to do.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Need<'a> {
     /// Nothing in particular.
@@ -121,7 +121,7 @@ pub enum Need<'a> {
     Nothing,
     /// Whatever a permission allows.
     Permission(&'a Permission),
-    /// A request, its target as the client wrote it.
+    /// A request, with its target as the client sent it.
     Request {
         /// `GET`, `POST`
         method: &'a str,
@@ -130,23 +130,23 @@ pub enum Need<'a> {
     },
 }
 
-/// Whose secret was presented.
+/// The owner of a presented secret.
 #[derive(Debug)]
 pub enum SecretMatch {
-    /// Nobody's that is known; the verdict is reached.
+    /// None is known; this is the verdict.
     Nobody(Verdict),
-    /// Nobody's either, but it ends like one of this key's.
+    /// None, but it has the tail of this key's secret.
     Lookalike(KeyId),
-    /// Nobody's either, but it was presented for the login of this key's imported password.
+    /// None, but it was presented for the login of this key's imported password.
     WrongPassword(KeyId),
-    /// A key's, current or not.
+    /// A key, whose secret it is, current or not.
     Secret(Box<StoredSecret>),
-    /// A key's that has it no longer.
+    /// A key that no longer has it.
     Dead(Box<DeadSecret>),
 }
 
 impl SecretMatch {
-    /// The key's secret, or the verdict on what is none.
+    /// The key's secret, or the verdict.
     pub fn secret(&self) -> Result<&StoredSecret, Verdict> {
         match self {
             Self::Nobody(verdict) => Err(*verdict),
@@ -172,15 +172,14 @@ impl SecretMatch {
     }
 }
 
-/// Tells whose secret a presented text is: shape and checksum, then the tail, then the digest, so
-/// that a tail alone reveals nothing.
+/// Finds the owner of a presented text: checks shape and checksum, then the tail, then the digest,
+/// so that knowing a tail reveals nothing.
 ///
-/// `look_up` is only asked for what has the shape of a secret. Of a secret from before digests
-/// the hash is checked, and `look_up` asked again after that: a key that was deactivated while it
-/// was computed is refused.
+/// `look_up` is only called for a well-formed secret. For a secret without a digest, the hash is
+/// checked and `look_up` called again: a key that was deactivated meanwhile is refused.
 ///
 /// # Errors
-/// If the vault cannot be read, or its hash must not be checked.
+/// If the vault cannot be read, or the hash is too costly to check.
 pub fn match_secret(
     presented: &str,
     mut look_up: impl FnMut(&Tail) -> Result<Option<FoundSecret>, Error>,
@@ -193,7 +192,7 @@ pub fn match_secret(
     let tail = secret.tail();
     let digest = Digest::of(&secret);
     let known = match look_up(&tail)? {
-        Some(FoundSecret::Active(known)) => known,
+        Some(FoundSecret::Owned(known)) => known,
         Some(FoundSecret::Dead(dead)) if dead.digest.is(&digest) => {
             return Ok(SecretMatch::Dead(dead));
         }
@@ -205,11 +204,11 @@ pub fn match_secret(
     if known.verifier.digest().is_some() {
         return Ok(SecretMatch::Secret(known));
     }
-    let Some(FoundSecret::Active(again)) = look_up(&tail)? else {
+    let Some(FoundSecret::Owned(again)) = look_up(&tail)? else {
         return Ok(SecretMatch::Nobody(Verdict::Unknown));
     };
     let learned = match again.verifier.digest() {
-        // Another kept it meanwhile.
+        // Another request stored the digest meanwhile.
         Some(kept) if kept.is(&digest) => None,
         None if again.verifier == known.verifier => Some(Box::new(digest)),
         _ => return Ok(SecretMatch::Nobody(Verdict::Unknown)),
@@ -218,12 +217,12 @@ pub fn match_secret(
     Ok(SecretMatch::Secret(Box::new(secret)))
 }
 
-/// Tells whether what was presented for a login is its imported password, unless it was
-/// recognised as a secret of that login: Dovecot asks in the same order. `look_up` finds a
-/// login's imported password; as [`match_secret`] asks, it is asked again after the hash.
+/// Compares a presented password with the imported password of a login, unless it is already known
+/// as a secret of that login: Dovecot uses the same order. `look_up` finds the login's imported
+/// password; like [`match_secret`], it is called again after hashing.
 ///
 /// # Errors
-/// If the vault cannot be read, or its hash must not be checked.
+/// If the vault cannot be read, or the hash is too costly to check.
 pub fn match_password(
     presented: &str,
     login: &str,
@@ -252,28 +251,29 @@ fn checked(known: &StoredSecret, matches: Result<bool, HashError>) -> Result<boo
     matches.map_err(|error| Error::of_hash(&known.record.key.name, error))
 }
 
-/// What a recognised secret must pass for its key to open what is asked, in the order in which
-/// they are looked at: the first that it does not pass is the verdict.
+/// The conditions under which a key's secret is accepted, in the order in which they are checked:
+/// the first that fails is the verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
 pub enum Condition {
-    /// The key is no decoy.
+    /// The key is not a decoy.
     Decoy,
-    /// It is its key's current secret, or the old one within its grace period.
+    /// It is the key's current secret, or the old one within its grace period.
     Current,
-    /// The operator did not stop the key.
+    /// The key is active.
     Status,
-    /// The key did not expire.
+    /// The key has not expired.
     Expiry,
-    /// The key is of the kind and has the login that was asked for.
+    /// The key has the required kind and login.
     Kind,
-    /// The key may do what it is needed for.
+    /// The key has the required permission.
     Permission,
-    /// The key was not used as often as it may be.
+    /// The key has not reached its limit.
     Limit,
 }
 
 impl Condition {
-    /// Whether a secret passes, `at` that time and after its key's limited use so far.
+    /// Whether a secret meets the condition `at` that time, after its key's use in the current
+    /// window.
     pub fn passes(
         self,
         secret: &StoredSecret,
@@ -297,7 +297,7 @@ impl Condition {
         }
     }
 
-    /// The verdict on what does not pass.
+    /// The verdict if the condition is not met.
     pub fn verdict(self) -> Verdict {
         match self {
             Self::Decoy => Verdict::Decoy,
@@ -311,8 +311,8 @@ impl Condition {
     }
 }
 
-/// Decides whether a recognised secret opens its key for what is asked, `at` that time and
-/// after its limited use so far.
+/// Decides whether a known secret is accepted `at` that time, after its key's use in the current
+/// window.
 pub fn judge(
     secret: &StoredSecret,
     question: &Question<'_>,
@@ -332,13 +332,13 @@ pub fn allowance(record: &Record, used: WindowUse, at: Timestamp) -> Option<Allo
 }
 
 impl Question<'_> {
-    /// Whether the key is of the kind and login that were asked for.
+    /// Whether the key has the required kind and login.
     fn is_of(&self, key: &Key) -> bool {
         let is_login = |asked: &str| key.username().is_some_and(|username| username.is(asked));
         self.kind.is_none_or(|kind| key.kind() == kind) && self.username.is_none_or(is_login)
     }
 
-    /// Whether the key may do what it is needed for; an SMTP key has no permissions.
+    /// Whether the key has the required permission; SMTP keys have no permissions.
     fn is_allowed(&self, key: &Key, permissions: &Permissions) -> bool {
         match (self.need, key.permission()) {
             (Need::Nothing, _) => true,

@@ -7,7 +7,7 @@ use strum::IntoStaticStr;
 
 use crate::key::KeyName;
 
-/// For how long a key is extended by the command that is suggested.
+/// How far in the future the suggested command extends a key's expiry.
 pub const EXTENSION: &str = "90d";
 
 /// Something about a key that needs attention.
@@ -16,128 +16,128 @@ pub const EXTENSION: &str = "90d";
 pub enum Finding {
     /// It was used far more than usual.
     UnusualUse {
-        /// The first second of the day, UTC.
+        /// The first second of that day, UTC.
         day: Timestamp,
-        /// How often it was accepted on it.
+        /// How many requests were accepted that day.
         count: u32,
-        /// How often on the busiest day before.
+        /// The most on any of the days before.
         usual: u32,
     },
     /// It was used from a network for the first time.
     NewNetwork {
-        /// Which.
+        /// The network.
         network: String,
-        /// When, for the first time.
+        /// When it was first used.
         first_at: Timestamp,
-        /// How many other networks are as new.
+        /// How many other networks are new since then.
         others: usize,
     },
-    /// It is a decoy, and somebody presents its secret.
+    /// The secret of a decoy was presented.
     DecoyUsed {
-        /// How often lately.
+        /// How often recently.
         count: u64,
-        /// When, for the last time.
+        /// The last time.
         last_at: Timestamp,
-        /// From where then, if that is recorded.
+        /// From where the last time, if that is recorded.
         from: Option<String>,
     },
-    /// Somebody presents a secret of it that is dead.
+    /// A dead secret of the key was presented.
     DeadSecretUsed {
-        /// How often lately.
+        /// How often recently.
         count: u64,
-        /// When, for the last time.
+        /// The last time.
         last_at: Timestamp,
-        /// From where then, if that is recorded.
+        /// From where the last time, if that is recorded.
         from: Option<String>,
-        /// Whether the key is deleted.
+        /// Whether the key has been deleted.
         is_deleted: bool,
     },
-    /// It is being rotated, and somebody still uses the old secret.
+    /// The key is being rotated, and the old secret is still in use.
     OldSecretUsed {
-        /// When the new secret was made.
+        /// When the new secret was created.
         made_at: Timestamp,
-        /// When the old one stops.
+        /// When the old one retires.
         retires_at: Timestamp,
         /// When the old one was last used.
         used_at: Timestamp,
     },
-    /// It is being rotated, and nobody uses the new secret.
+    /// The key is being rotated, and the new secret has not been used.
     NewSecretUnused {
-        /// When the new secret was made.
+        /// When the new secret was created.
         made_at: Timestamp,
-        /// When the old one stops.
+        /// When the old one retires.
         retires_at: Timestamp,
     },
-    /// It is being rotated; nothing is known of its use.
+    /// The key is being rotated; its use is not recorded.
     RotationOpen {
-        /// When the new secret was made.
+        /// When the new secret was created.
         made_at: Timestamp,
-        /// When the old one stops.
+        /// When the old one retires.
         retires_at: Timestamp,
     },
-    /// Its time is over.
+    /// The key has expired.
     Expired {
         /// Since when.
         at: Timestamp,
-        /// Whether somebody may miss it.
+        /// Whether it still seems to be needed.
         need: Necessity,
     },
-    /// Its time is over soon.
+    /// The key expires soon.
     Expiring {
-        /// When.
+        /// When it expires.
         at: Timestamp,
-        /// Whether [`EXTENSION`] from now on is later than that.
+        /// Whether [`EXTENSION`] from now is later than that.
         is_extended: bool,
     },
-    /// Its secret is older than it may become.
+    /// The secret is older than the policy allows.
     RotationDue {
-        /// When the secret was made.
+        /// When the secret was created.
         made_at: Timestamp,
-        /// Since when it is too old.
+        /// When it became too old.
         due_at: Timestamp,
-        /// Whether a rotation is open, which must end first.
+        /// Whether a rotation is in progress, which must be finished first.
         is_rotating: bool,
     },
-    /// It is being rotated, and only the new secret is used.
+    /// The key is being rotated, and only the new secret is in use.
     RotationUnfinished {
-        /// When the new secret was made.
+        /// When the new secret was created.
         made_at: Timestamp,
-        /// When the old one stops.
+        /// When the old one retires.
         retires_at: Timestamp,
         /// When the new one was first used.
         used_at: Timestamp,
     },
-    /// Nobody has used it for longer than is usual.
+    /// The key has not been used for longer than the policy allows.
     Unused {
         /// When it was last accepted.
         last_used_at: Timestamp,
-        /// Since when that is too long.
+        /// When that became too long.
         due_at: Timestamp,
     },
-    /// Nobody ever used it.
+    /// The key has never been used.
     NeverUsed {
-        /// When it was made.
+        /// When it was created.
         made_at: Timestamp,
-        /// Since when that is too long.
+        /// When that became too long.
         due_at: Timestamp,
     },
 }
 
-/// Whether a key that has expired is still needed, as far as its use tells.
+/// Whether an expired key is still needed, judged by its recorded use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Necessity {
-    /// It was used until lately: whoever used it is being refused now.
+    /// It was in use until recently: its users are being refused now.
     Used,
-    /// Nobody has used it for longer than is usual, and that would have been recorded.
+    /// It has been unused for longer than the policy allows, and use would have been recorded.
     Unused,
-    /// It is not known.
+    /// Its use is not recorded.
     Unknown,
-    /// It has not expired at all: a clock that was ahead saw it end.
+    /// It has not expired: only a clock that was ahead recorded that it had.
     Early,
 }
 
 impl Finding {
-    /// When it began: the use, the secret or the key that it is about.
+    /// When it began: the time of the use, or when the secret or key was created.
     pub fn since_at(&self) -> Option<Timestamp> {
         match *self {
             Self::UnusualUse { day: at, .. }
@@ -157,7 +157,7 @@ impl Finding {
         }
     }
 
-    /// When something happens by itself, or since when somebody should have acted.
+    /// When something happens on its own, or when it became overdue.
     pub fn due_at(&self) -> Option<Timestamp> {
         match *self {
             Self::UnusualUse { .. }
@@ -176,8 +176,8 @@ impl Finding {
         }
     }
 
-    /// The order in which findings are looked at: what may be an attack, what stops soon or has
-    /// stopped, what is overdue, what only lies about; within that, use that is news first, and
+    /// The order in which findings are listed: possible attacks, what stops working soon or already
+    /// has, what is overdue, then mere leftovers; within each, the most recent use first, and
     /// otherwise what is due first.
     pub fn urgency(&self) -> impl Ord + use<> {
         let rank = match self {
@@ -196,8 +196,8 @@ impl Finding {
         (rank, self.due_at(), Reverse(self.since_at()))
     }
 
-    /// The command to run after `postkey`: what fixes it, or what shows more where a person has to
-    /// judge. None takes a secret from anybody who may still use it.
+    /// The arguments of the `postkey` command that fixes it, or that shows more where a person must
+    /// decide. None of these commands refuses a secret that may still be in use.
     pub fn fix_command(&self, name: &KeyName) -> String {
         match self {
             Self::DeadSecretUsed {
@@ -244,26 +244,26 @@ impl Finding {
     }
 }
 
-/// What a calendar is to remind of.
+/// What a calendar reminds of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Reminder {
-    /// A key's secret is to be replaced.
+    /// A key's secret must be rotated.
     Rotation {
-        /// When it was made.
+        /// When it was created.
         made_at: Timestamp,
         /// When it becomes too old.
         due_at: Timestamp,
     },
-    /// A key's time is over.
+    /// A key expires.
     Expiry {
-        /// When.
+        /// When it expires.
         at: Timestamp,
     },
 }
 
 impl Reminder {
-    /// The moment that it is about.
+    /// When it is due.
     pub fn at(self) -> Timestamp {
         match self {
             Self::Rotation { due_at: at, .. } | Self::Expiry { at } => at,

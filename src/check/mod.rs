@@ -1,4 +1,4 @@
-//! From what is known of a key to what needs attention: one place decides, whoever asks.
+//! Decides what needs attention about a key, so that all commands agree.
 
 mod finding;
 mod rules;
@@ -19,31 +19,31 @@ pub struct KeyFacts<'a> {
     pub key: &'a Key,
     /// Its secrets, the current one first.
     pub secrets: &'a [SecretInfo],
-    /// Its use; `None` where none is recorded in the vault.
+    /// Its use; `None` if none is recorded in the vault.
     pub used: Option<RecordedUse>,
 }
 
-/// How a key was used, as far as it is recorded.
+/// The recorded use of a key.
 #[derive(Clone, Debug)]
 pub struct RecordedUse {
-    /// Since when anything is recorded in the vault.
+    /// When recording began in this vault.
     pub since: Timestamp,
-    /// When it was last accepted; `None` if it never was.
+    /// When it was last accepted; `None` if never.
     pub last_used_at: Option<Timestamp>,
-    /// Its last days.
+    /// Its use on recent days.
     pub recent: Recent,
-    /// Which of its secrets were used; empty unless it has two.
+    /// The use of each secret; empty unless it has two.
     pub secrets: Vec<SecretUse>,
-    /// How often its dead secrets were presented in the last [`DEAD_USE_REPORTED`].
+    /// The refusals of its dead secrets in the last [`DEAD_USE_REPORTED`].
     pub dead: RefusalSummary,
-    /// The same of its own secret, if it is a decoy.
+    /// The refusals of its own secret, if it is a decoy.
     pub decoy: RefusalSummary,
 }
 
-/// For how long it is told that somebody presented a dead secret, or that of a decoy.
+/// How long the use of a dead secret, or of a decoy, is reported.
 pub const DEAD_USE_REPORTED: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// That somebody presents dead secrets of a key, if anybody does.
+/// The finding that dead secrets of a key are being presented, if they are.
 pub fn dead_secret_used(tried: &RefusalSummary, is_deleted: bool) -> Option<Finding> {
     Some(Finding::DeadSecretUsed {
         count: tried.count,
@@ -53,7 +53,7 @@ pub fn dead_secret_used(tried: &RefusalSummary, is_deleted: bool) -> Option<Find
     })
 }
 
-/// That somebody presents the secret of a decoy, if anybody does.
+/// The finding that the secret of a decoy is being presented, if it is.
 fn decoy_used(tried: &RefusalSummary) -> Option<Finding> {
     Some(Finding::DecoyUsed {
         count: tried.count,
@@ -63,11 +63,11 @@ fn decoy_used(tried: &RefusalSummary) -> Option<Finding> {
 }
 
 impl KeyFacts<'_> {
-    /// What needs attention about the key at `now`.
+    /// The findings about the key at `now`.
     ///
-    /// Of an inactive key only that its time is over, and of one whose time is over nothing
-    /// else, for nobody can use either; of both that a dead secret is used. Of a decoy that anybody
-    /// uses it.
+    /// An inactive key only has the finding that it expired, and an expired one no other, since
+    /// neither can be used; both can have the finding that a dead secret is used. A decoy only has
+    /// the finding that it is used.
     pub fn findings(&self, rules: &Rules, now: Timestamp) -> Vec<Finding> {
         let used = self.used.as_ref();
         let dead = used.and_then(|used| dead_secret_used(&used.dead, false));
@@ -101,8 +101,8 @@ impl KeyFacts<'_> {
         findings.into_iter().flatten().collect()
     }
 
-    /// Whether a key that has expired is still needed. One that was deactivated, too, may be
-    /// wanted back; that is not for its use to tell.
+    /// Whether an expired key is still needed. One that was also deactivated may be, but its use
+    /// does not tell.
     fn need(&self, unused: Term, now: Timestamp) -> Necessity {
         if self.key.has_expired_early(now) {
             return Necessity::Early;
@@ -121,8 +121,8 @@ impl KeyFacts<'_> {
         }
     }
 
-    /// What a calendar is to remind of: an active key's next rotation and its end, overdue or
-    /// not; of a decoy nothing.
+    /// What a calendar reminds of: the next rotation and the expiry of an active key, even if
+    /// overdue; nothing for a decoy.
     pub fn reminders(&self, rules: &Rules, now: Timestamp) -> Vec<Reminder> {
         let is_stopped = self.key.status == Status::Inactive || self.key.has_expired(now);
         if is_stopped || self.key.is_decoy {
@@ -134,8 +134,8 @@ impl KeyFacts<'_> {
         rotation.into_iter().chain(end).collect()
     }
 
-    /// When the current secret was made, and when it is due to be replaced, unless its key expires
-    /// before; a decoy's never is.
+    /// When the current secret was created, and when its rotation is due, unless the key expires
+    /// first. A decoy is never due.
     pub fn rotation(&self, every: Term) -> Option<(Timestamp, Timestamp)> {
         let made_at = self.secrets.first()?.created_at;
         let due_at = every.due(made_at)?;
@@ -166,8 +166,8 @@ impl KeyFacts<'_> {
         })
     }
 
-    /// That nobody uses it. A key that was never used counts from when it was made, or from
-    /// when use was first recorded: before, nobody would have noticed.
+    /// The finding that the key is unused. A key that was never used counts from when it was
+    /// created or recording began, whichever is later.
     fn unused(&self, used: &RecordedUse, after: Term, now: Timestamp) -> Option<Finding> {
         let made_at = self.key.created_at;
         let start = used.last_used_at.unwrap_or(made_at.max(used.since));
@@ -181,7 +181,7 @@ impl KeyFacts<'_> {
         })
     }
 
-    /// How a rotation goes whose old secret is still good.
+    /// The finding about a rotation whose old secret is still valid.
     fn open_rotation(&self, now: Timestamp) -> Option<Finding> {
         let old = self.key.retiring_at(now)?;
         let (made_at, retires_at) = (self.secrets.first()?.created_at, old.until);

@@ -1,55 +1,55 @@
-//! Which rules count for a key: the command line's, then its own, then the settings'.
+//! The policy that applies to a key: from the command line, else its own, else the settings.
 
 use strum::IntoStaticStr;
 
 use crate::key::{KeyPolicy, Term};
 use crate::settings::Policy;
 
-/// What the command line says, where it says anything.
+/// The limits given on the command line.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RuleOverrides {
     /// How old a secret may become.
     pub rotate_every: Option<Term>,
     /// For how long a key may go unused.
     pub unused: Option<Term>,
-    /// How long before its expiry a key is mentioned.
+    /// How long before its expiry a key is reported.
     pub expiring: Option<Term>,
 }
 
-/// Who made a rule.
+/// Where a rule comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum RuleSource {
-    /// The key has it of its own.
+    /// It is set for this key.
     Key,
-    /// The settings say so.
+    /// It is set in the settings.
     Settings,
-    /// Nobody said otherwise.
+    /// It is the default.
     Default,
 }
 
-/// A rule, and who made it.
+/// A rule and its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CheckRule {
-    /// How long something may last.
+    /// The limit.
     pub term: Term,
-    /// Who made it; one of the command line counts as the settings'.
+    /// Its source; the command line counts as the settings.
     pub origin: RuleSource,
 }
 
-/// The rules that count for a key.
+/// The rules that apply to a key.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
     /// How old its secret may become.
     pub rotate_every: CheckRule,
-    /// For how long it may go unused.
+    /// How long it may go unused.
     pub unused: CheckRule,
-    /// How long before its expiry it is mentioned.
+    /// How long before its expiry it is reported.
     pub expiring: Term,
 }
 
 impl Rules {
-    /// The rules for a key that has these of its own.
+    /// The rules for a key with this policy of its own.
     pub fn new(given: &RuleOverrides, own: &KeyPolicy, policy: &Policy) -> Self {
         Self {
             rotate_every: rule(

@@ -1,27 +1,27 @@
-//! Use that is not what it was: robust rules, which are wrong now and then but seldom.
+//! Detects unusual use with simple, robust rules.
 
 use jiff::Timestamp;
 
 use super::Finding;
 use crate::usage::{RECENT_DAYS, Recent, day_of};
 
-/// Against how many days before it a day is held.
+/// How many days before a day it is compared with.
 const HISTORY_DAYS: usize = 14;
 
-/// On how many of them a key must have been used: without habits nothing is unusual.
+/// On how many of these days a key must have been used to have habits at all.
 const MIN_DAYS: usize = 3;
 
-/// A day is unusual with more requests than this many times the busiest day before it.
+/// A day is unusual if it has more requests than the busiest of these days times this.
 const FACTOR: u32 = 5;
 
-/// And with at least so many.
+/// And at least this many requests.
 const MIN_REQUESTS: u32 = 100;
 
-/// How long addresses of a key must have been recorded until a network is new to it, in seconds.
+/// For how many seconds addresses of a key must have been recorded before a network counts as new.
 const ADDRESS_HISTORY: i64 = 7 * 86_400;
 
-/// A day, today or yesterday, on which a key was used far more than before. Yesterday counts,
-/// so that who looks once a day sees every whole day.
+/// A day, today or yesterday, on which a key was used far more than before. Includes yesterday, so
+/// that a daily check sees every whole day.
 pub(super) fn burst(recent: &Recent, now: Timestamp) -> Option<Finding> {
     let days = [RECENT_DAYS - 1, RECENT_DAYS - 2].into_iter();
     let (day, usual) = days
@@ -35,7 +35,7 @@ pub(super) fn burst(recent: &Recent, now: Timestamp) -> Option<Finding> {
     })
 }
 
-/// How often the key was used on the busiest of the last days, if it was used on enough.
+/// The requests on the busiest of the last days, if it was used on enough of them.
 fn usual(before: &[u32]) -> Option<u32> {
     let days = &before[before.len() - HISTORY_DAYS..];
     let used = days.iter().filter(|&&count| count > 0).count();
@@ -46,7 +46,7 @@ fn is_burst(count: u32, usual: u32) -> bool {
     count >= MIN_REQUESTS && count > usual.saturating_mul(FACTOR)
 }
 
-/// Networks from which a key was first used today or yesterday, while others are long known.
+/// Networks from which a key was first used today or yesterday, while its others are long known.
 pub(super) fn new_network(recent: &Recent, now: Timestamp) -> Option<Finding> {
     let (first, others) = recent.networks.split_first()?;
     let known_for = now.as_second() - recent.first_address_at?.as_second();
@@ -63,7 +63,7 @@ mod tests {
 
     use super::*;
 
-    /// The counts of the last days, today's last.
+    /// The counts of the last days, today's at the end.
     fn found(last: &[u32]) -> Option<(u32, u32)> {
         let mut days = [0; RECENT_DAYS];
         days[RECENT_DAYS - last.len()..].copy_from_slice(last);

@@ -113,7 +113,8 @@ impl Globals {
         }
     }
 
-    /// The flags that name the vault and the settings; the environment's names go on by themselves.
+    /// The flags that name the vault and the settings; child processes inherit the environment
+    /// variables anyway.
     pub(super) fn of_flags(&self) -> String {
         let given = |path: &Option<PathBuf>, variable| {
             let is_given = env::var_os(variable).as_deref() != path.as_deref().map(Path::as_os_str);

@@ -1,4 +1,4 @@
-//! The guides, which `postkey help GUIDE` prints, and what else it is asked about.
+//! The guides that `postkey help GUIDE` prints, and the other topics of `help`.
 
 use std::env;
 
@@ -11,8 +11,7 @@ use crate::exit::ExitStatus;
 use crate::settings::nearest;
 use crate::ui::Ui;
 
-/// The guides by name, in the order in which a newcomer reads them. That of `postkey-config(5)` has
-/// the name of no command.
+/// The guides by name, in reading order. That of `postkey-config(5)` is named like the command.
 const GUIDES: [(&str, &str); 10] = [
     ("tutorial", include_str!("../../man/guide/tutorial.md")),
     ("mail", include_str!("../../man/guide/mail.md")),
@@ -34,7 +33,7 @@ pub(super) fn titles() -> impl Iterator<Item = (&'static str, &'static str)> {
     })
 }
 
-/// What `postkey help` was asked about, if it is no command.
+/// The topic of `postkey help`, if it is not a command.
 pub(super) fn asked(error: &clap::Error) -> Option<&str> {
     let Some(ContextValue::String(topic)) = error.get(ContextKind::InvalidSubcommand) else {
         return None;
@@ -44,7 +43,7 @@ pub(super) fn asked(error: &clap::Error) -> Option<&str> {
     words.windows(2).any(is_asked).then_some(topic)
 }
 
-/// Prints the guide of this name.
+/// Prints the guide with this name.
 pub(super) fn print(ui: &Ui, topic: &str) -> Result<ExitStatus, Error> {
     let guide = GUIDES.iter().find(|(name, _)| *name == topic);
     let (_, text) = guide.ok_or_else(|| not_found(topic))?;

@@ -8,7 +8,7 @@ use clap::builder::StyledStr;
 use super::command_line::STYLES;
 use super::guide;
 
-/// The commands, by what they are about; those that are hidden are in none.
+/// The commands by topic, without the hidden ones.
 const GROUPS: [(&str, &[&str]); 5] = [
     (
         "Keys",
@@ -51,17 +51,17 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ),
 ];
 
-/// What stands below the groups of the overview.
+/// What follows the groups in the overview.
 const NEXT_STEPS: &str = "\
 First key:      postkey generate api NAME
 More:           postkey --help          what each command does, global options
                 postkey help COMMAND    everything about a command
                 postkey help GUIDE      mail, http, ci, rotation and others";
 
-/// The longest name of a command.
+/// The width of the longest command name.
 const NAME_WIDTH: usize = "completions".len();
 
-/// The definition with its commands in groups.
+/// The command line's definition with its commands in groups.
 pub(super) fn grouped(definition: Command) -> Command {
     let header = STYLES.get_header();
     let mut template = String::from("{about-with-newline}\n{usage-heading} {usage}\n");
@@ -92,7 +92,7 @@ pub(super) fn grouped(definition: Command) -> Command {
     definition.help_template(StyledStr::from(template))
 }
 
-/// The commands at a glance, for whoever gives none: it fits a terminal of 80 by 24.
+/// The overview that is printed without a command: it fits a terminal of 80 by 24.
 pub(super) fn overview(definition: &Command) -> StyledStr {
     let header = STYLES.get_header();
     let about = definition.get_about().map(ToString::to_string);

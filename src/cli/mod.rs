@@ -23,12 +23,12 @@ use crate::settings::{Overrides, Settings, nearest};
 use crate::ui::{Format, Ui};
 use command_line::Cli;
 
-/// The definition of the command line, from which the man pages and completions are made.
+/// The definition of the command line; man pages and completions are generated from it.
 pub fn definition() -> clap::Command {
     help::grouped(Cli::command())
 }
 
-/// Makes the process safe to work with secrets, and does what the command line asks.
+/// Hardens the process against leaking secrets, and runs the command line.
 pub fn run() -> ExitStatus {
     process::report_panics();
     match process::expect_random_bytes() {
@@ -41,7 +41,7 @@ pub fn run() -> ExitStatus {
     run_hardened()
 }
 
-/// Completes a command line if a shell asks for it; otherwise parses it and runs its verb.
+/// Completes a command line if a shell asks for that; otherwise parses it and runs its command.
 fn run_hardened() -> ExitStatus {
     if version::is_only_asked() {
         let ui = Ui::before_settings(Format::Text);
@@ -83,7 +83,7 @@ fn run_hardened() -> ExitStatus {
     }
 }
 
-/// The command line, and which of its values the environment gave.
+/// Parses the command line; tells which values came from the environment.
 fn parsed() -> Result<(Cli, Vec<&'static str>), clap::Error> {
     let definition = match may_show_help() {
         true => definition(),
@@ -99,8 +99,8 @@ fn parsed() -> Result<(Cli, Vec<&'static str>), clap::Error> {
     Ok((cli, from_environment))
 }
 
-/// Whether any word may ask for help: only then are the commands put into groups, which takes as
-/// long as the rest of the definition.
+/// Whether any word may ask for help: grouping the commands for it takes as long as the rest of the
+/// definition, so it is skipped otherwise.
 fn may_show_help() -> bool {
     let may_ask = |word: &str| match word.strip_prefix('-') {
         Some(short) if !short.starts_with('-') => short.contains('h'),
@@ -109,7 +109,7 @@ fn may_show_help() -> bool {
     env::args_os().any(|word| may_ask(&word.to_string_lossy()))
 }
 
-/// The same command line, for which a variable of the environment that is empty is not set.
+/// The same definition without its environment variables that are set, but empty.
 fn without_empty_variables(definition: clap::Command) -> clap::Command {
     let is_empty = |name: &OsStr| env::var_os(name).is_some_and(|value| value.is_empty());
     definition.mut_args(|argument| match argument.get_env().is_some_and(is_empty) {
@@ -118,7 +118,7 @@ fn without_empty_variables(definition: clap::Command) -> clap::Command {
     })
 }
 
-/// How a run ends; an error is said first.
+/// Ends a run: reports the error, if any.
 fn ended(ui: &Ui, result: Result<ExitStatus, Error>) -> ExitStatus {
     result.unwrap_or_else(|error| {
         ui.error(&error);
@@ -126,8 +126,8 @@ fn ended(ui: &Ui, result: Result<ExitStatus, Error>) -> ExitStatus {
     })
 }
 
-/// Answers a command line that cannot be run: with help or the version if it asked for them,
-/// with an error that repeats nothing that looks like a secret otherwise.
+/// Answers a command line that did not parse: with help or the version if it asks for them,
+/// otherwise with an error that does not repeat anything that looks like a secret.
 fn refuse(error: &clap::Error) -> ExitStatus {
     let ui = Ui::before_settings(asked_format());
     let status = match error.kind() {
@@ -149,7 +149,7 @@ fn refuse(error: &clap::Error) -> ExitStatus {
         true => error.render(),
         false => help::overview(&definition()),
     };
-    // That nobody may be listening there is no failure.
+    // A closed output is not a failure here.
     ui.say_styled(&help);
     status
 }
@@ -161,7 +161,7 @@ fn has_command() -> bool {
     words.any(|word| definition.find_subcommand(word).is_some())
 }
 
-/// The format that the command line asks for, even if the rest of it is wrong.
+/// The format that the command line asks for, even if it is otherwise invalid.
 fn asked_format() -> Format {
     let words: Vec<String> = env::args_os()
         .map(|word| word.to_string_lossy().into_owned())
@@ -179,8 +179,8 @@ fn asked_format() -> Format {
     value.map_or_else(Format::default, guess_format)
 }
 
-/// The format that a word names, or was most likely meant to: a script that misspells JSON reads
-/// the error as JSON.
+/// The format that a word names, or that was probably meant: a script that misspells `json` still
+/// gets its error as JSON.
 fn guess_format(word: &str) -> Format {
     let formats = Format::value_variants();
     let names = formats.iter().filter_map(ValueEnum::to_possible_value);

@@ -1,4 +1,4 @@
-//! What is wrong with a command line, in the form of all errors.
+//! Errors about the command line, in the form of all other errors.
 
 use std::env;
 
@@ -9,7 +9,7 @@ use super::command_line::Cli;
 use crate::error::Error;
 use crate::key::Invalid;
 
-/// clap's error in our form: one message, one hint.
+/// Turns clap's error into one message with one hint.
 pub(super) fn explained(error: &clap::Error) -> Error {
     if let Some(invalid) =
         std::error::Error::source(error).and_then(|s| s.downcast_ref::<Invalid>())
@@ -51,8 +51,7 @@ pub(super) fn explained(error: &clap::Error) -> Error {
     Error::usage(message).with_hint(hint)
 }
 
-/// The option that stands before what clap takes for another one, though it wants a value; and
-/// that value.
+/// The option whose value clap took for another option; and that value.
 fn value_like_an_option(error: &clap::Error) -> Option<(String, String)> {
     if error.kind() != ErrorKind::UnknownArgument {
         return None;
@@ -68,7 +67,7 @@ fn value_like_an_option(error: &clap::Error) -> Option<(String, String)> {
     wants_a_value(&Cli::command(), flag).then(|| (flag.clone(), words[at].clone()))
 }
 
-/// Whether a word is an option, of any command, that has a value.
+/// Whether a word is an option that takes a value, of any command.
 fn wants_a_value(command: &clap::Command, word: &str) -> bool {
     let is_it = |argument: &clap::Arg| {
         let long = argument.get_long().map(|long| format!("--{long}"));
@@ -80,7 +79,7 @@ fn wants_a_value(command: &clap::Command, word: &str) -> bool {
     command.get_arguments().any(is_it) || below.any(|command| wants_a_value(command, word))
 }
 
-/// The command that the command line names, if its value or flag is what is wrong.
+/// The command that the command line names, if the error is about its value or flag.
 fn command(error: &clap::Error) -> Option<String> {
     if error.kind() != ErrorKind::InvalidValue {
         return None;
@@ -93,7 +92,7 @@ fn command(error: &clap::Error) -> Option<String> {
     found.map(|command| command.get_name().to_owned())
 }
 
-/// The flag whose value an error is about; a positional argument's value says it itself.
+/// The flag whose value an error is about; for a positional argument, its value says enough.
 fn flag(error: &clap::Error) -> Option<String> {
     match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(argument)) if argument.starts_with('-') => {

@@ -1,4 +1,4 @@
-//! `--version`, and with `--verbose` what a bug report needs.
+//! `--version`, and with `--verbose` the details for a bug report.
 
 use std::env;
 use std::env::consts::{ARCH, OS};
@@ -9,8 +9,8 @@ use crate::process;
 use crate::ui::Ui;
 use crate::{usage, vault};
 
-/// Whether the version is all that is asked for: answered without the definition of the whole
-/// command line, which takes longer to build than everything else together.
+/// Whether only the version is asked for: that is answered without building the whole definition,
+/// which would take longer than everything else together.
 pub(super) fn is_only_asked() -> bool {
     let words: Vec<_> = env::args_os().skip(1).collect();
     let is_version = |word: &_| word == "--version" || word == "-V";
@@ -20,7 +20,7 @@ pub(super) fn is_only_asked() -> bool {
             .all(|word| is_version(word) || word == "--verbose")
 }
 
-/// Prints what clap would, and more where that is asked for.
+/// Prints the version as clap would, and the details with `--verbose`.
 pub(super) fn print(ui: &Ui) -> Result<ExitStatus, Error> {
     let version = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), "\n");
     let is_verbose = env::args_os().any(|word| word == "--verbose");
@@ -29,7 +29,7 @@ pub(super) fn print(ui: &Ui) -> Result<ExitStatus, Error> {
     Ok(ExitStatus::Done)
 }
 
-/// What a bug depends on, a line each.
+/// The details for a bug report, one per line.
 fn details() -> String {
     let schemas = |schemas: std::ops::RangeInclusive<i64>| {
         let (oldest, newest) = schemas.into_inner();
@@ -55,7 +55,7 @@ fn target() -> String {
     format!("{ARCH}-{OS}-{library}")
 }
 
-/// That `--verbose` says nothing about a command.
+/// The error that `--verbose` only applies to `--version`.
 pub(super) fn verbose_without_version() -> Error {
     Error::usage("--verbose applies to --version only")
         .with_hint("`postkey --version --verbose` prints what a bug report needs")

@@ -1,4 +1,4 @@
-//! `postkey activate`: resumes keys.
+//! `postkey activate`: activates deactivated keys.
 
 use clap::Args;
 use jiff::Timestamp;
@@ -42,7 +42,7 @@ pub(super) fn run(args: Activate, context: &mut Context) -> Result<ExitStatus, E
     )
 }
 
-/// Gives each key the status if that is confirmed, and tells how it stands.
+/// Sets the status of each key after confirmation, and reports it.
 pub(super) fn change_status(
     names: Option<NameList>,
     status: Status,
@@ -67,7 +67,7 @@ pub(super) fn change_status(
     Ok(highest)
 }
 
-/// Gives one key the status, and tells people how it stands.
+/// Sets the status of one key, and reports it.
 pub(super) fn change_one(
     name: &KeyName,
     status: Status,
@@ -80,11 +80,11 @@ pub(super) fn change_one(
     let (before, after, now) = vault.change(&author, |change| {
         let record = match status {
             Status::Active => change.find(name)?,
-            // Whatever is wrong with it, it is stopped.
+            // Deactivation works whatever is wrong with the key.
             Status::Inactive => change.find_unverified(name)?,
         };
         contradictions = change.contradictions(&record).unwrap_or_default();
-        // One that somebody made a decoy by an edit of the vault is stopped, too.
+        // That includes a key that was made a decoy by an edit of the vault.
         if contradictions.is_empty() {
             decoy::expect_none(&record.key, "it cannot be activated or deactivated")?;
         }

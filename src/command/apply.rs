@@ -1,4 +1,4 @@
-//! `postkey apply`: the keys that a manifest names.
+//! `postkey apply`: creates and updates the keys that a manifest names.
 
 mod lock;
 mod new_keys;
@@ -101,14 +101,14 @@ pub(super) fn run(args: Apply, context: &mut Context) -> Result<ExitStatus, Erro
         return scheme.show(&plan, vault.as_ref(), context);
     }
     if context.open_before_create()?.is_none() {
-        // What is wrong is told before a vault is made.
+        // Mistakes are reported before a vault is created.
         scheme.plan(None, context)?;
     }
     scheme.carry_out(context)
 }
 
 impl<'a> Scheme<'a> {
-    /// The plan, if all of it can be done as far as that can be told.
+    /// The plan, if all of it seems possible.
     fn plan(&self, vault: Option<&Vault>, context: &Context) -> Result<Plan<'a>, Error> {
         let now = Context::clock();
         let seen = self.seen(vault)?;
@@ -155,7 +155,7 @@ impl<'a> Scheme<'a> {
         Ok(seen?)
     }
 
-    /// Shows what would be done.
+    /// Prints the plan for a dry run.
     fn show(
         &self,
         plan: &Plan<'_>,
@@ -203,7 +203,7 @@ impl<'a> Scheme<'a> {
     }
 }
 
-/// Shows the plan, and to programs what became of it.
+/// Prints the plan; for programs, also the outcome of each step.
 fn list(
     plan: &Plan<'_>,
     unmanaged: &UnmanagedKeys<'_>,
@@ -225,7 +225,7 @@ fn list(
     listing.finish::<StepView<'_>>()
 }
 
-/// Tells people what they have to see to, and which keys are refused.
+/// Reports findings that need a person, and the keys that are refused.
 fn report_findings(plan: &Plan<'_>, display: &DisplayContext, context: &Context) {
     if context.ui.format.is_for_machines() {
         return;
@@ -256,7 +256,7 @@ fn warn_if_refused(step: &Step<'_>, now: Timestamp, context: &Context) {
         .warn(format!("`{name}` stays {effective_status}; {hint}"));
 }
 
-/// Says how much was done.
+/// Reports how much was done.
 fn report_outcome(plan: &Plan<'_>, done: &ApplyResult, context: &Context) {
     let mut told = Vec::new();
     for (action, verb) in [

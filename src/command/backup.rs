@@ -56,7 +56,7 @@ pub(super) fn run(args: Backup, context: &mut Context) -> Result<ExitStatus, Err
     Ok(ExitStatus::Done)
 }
 
-/// Logs a backup that is there. One of a vault that cannot be written is good all the same.
+/// Logs a completed backup. The backup of a read-only vault is valid without an entry.
 fn log(copied: &Copied, context: &Context, vault: &mut Vault) {
     let to = |field: &str, value: String| Field {
         field: field.to_owned(),

@@ -1,4 +1,4 @@
-//! `postkey check`: what needs attention.
+//! `postkey check`: lists what needs attention.
 
 use clap::Args;
 use jiff::Timestamp;
@@ -88,29 +88,29 @@ impl Check {
     }
 }
 
-/// A look at keys under way.
+/// A check in progress.
 struct KeyCheck<'a> {
     vault: Vault,
     uses: UsageReader,
-    /// Since when use is recorded.
+    /// When recording of usage began.
     recorded_since: Option<Timestamp>,
     given: RuleOverrides,
     policy: Policy,
     display: &'a DisplayContext,
     output: CheckOutput<'a>,
-    /// How many keys were looked at.
+    /// How many keys were checked.
     keys: usize,
     /// How many of them need attention.
     found: usize,
 }
 
-/// Where it goes.
+/// Where the result goes.
 enum CheckOutput<'a> {
-    /// Findings, as they come.
+    /// Findings, written as they are found.
     Stream(Listing<'a>, &'a DisplayContext),
-    /// Findings that are put in order at the end.
+    /// Findings that are sorted at the end.
     Gathered(Vec<KeyFinding>, Listing<'a>, &'a DisplayContext),
-    /// Reminders, as they come.
+    /// Reminders, written as they are found.
     Calendar(Reminders<'a>),
 }
 
@@ -147,7 +147,7 @@ impl<'a> KeyCheck<'a> {
         Ok(watch)
     }
 
-    /// That nothing is found must not be taken for use that was watched.
+    /// No findings must not suggest that usage was watched if nothing was recorded.
     fn warn_of_unrecorded_use(&self, ui: &Ui) {
         let unused = self.given.unused.unwrap_or(self.policy.unused);
         match self.recorded_since {
@@ -174,7 +174,7 @@ impl<'a> KeyCheck<'a> {
         Ok(status(self.found > before))
     }
 
-    /// All keys, page by page; what cannot be read is said at the end.
+    /// Checks all keys, page by page; reports unreadable ones at the end.
     fn all(&mut self, context: &Context) -> Result<ExitStatus, Error> {
         let mut page = self.vault.first_page(SortOrder::Created)?;
         let mut damage = None;
@@ -190,14 +190,14 @@ impl<'a> KeyCheck<'a> {
         self.deleted_keys(&context.ui)?;
         let status = status(self.found > 0);
         Ok(damage.map_or(status, |error| {
-            // It did not keep the rest from being looked at.
+            // It did not keep the others from being checked.
             let error = context.diagnosed(error.into());
             context.ui.error(&error);
             error.exit_status()
         }))
     }
 
-    /// Looks at secrets of keys that are deleted.
+    /// Checks the use of secrets of deleted keys.
     fn deleted_keys(&mut self, ui: &Ui) -> Result<(), Error> {
         let now = self.display.now;
         for key in self.uses.used_after_deletion(now, ui) {
@@ -213,7 +213,7 @@ impl<'a> KeyCheck<'a> {
         Ok(())
     }
 
-    /// Looks at a page of keys.
+    /// Checks a page of keys.
     fn page(&mut self, records: &[Record], ui: &Ui) -> Result<(), Error> {
         let keys: Vec<_> = records.iter().map(|record| record.id).collect();
         let mut secrets = self.vault.secrets_of(&keys)?;
@@ -273,7 +273,7 @@ impl<'a> CheckOutput<'a> {
         }
     }
 
-    /// Takes what is to be said of a key; tells whether it needs attention.
+    /// Adds what was found about a key; returns whether it needs attention.
     fn take(
         &mut self,
         record: &Record,
@@ -296,7 +296,7 @@ impl<'a> CheckOutput<'a> {
         Ok(is_found)
     }
 
-    /// Takes a finding; tells whether it is one, which in a calendar nothing is.
+    /// Adds a finding; returns whether it counts, which it does not in a calendar.
     fn push(&mut self, name: &KeyName, kind: Kind, finding: Finding) -> Result<bool, Error> {
         match self {
             Self::Stream(listing, display) => {

@@ -1,4 +1,4 @@
-//! `postkey completions`: the shells' completion, of key names too.
+//! `postkey completions`: scripts that complete commands and key names in a shell.
 
 use std::env;
 
@@ -10,21 +10,21 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 
-/// The variable by which a shell's script asks for completions.
+/// The environment variable by which a shell's script asks for completions.
 const VARIABLE: &str = "POSTKEY_COMPLETE";
 
-/// What zsh runs when it loads the script from `$fpath`, at the first Tab: without it that
-/// one would complete nothing.
+/// Run by zsh when it loads the script from `$fpath` at the first Tab, which would complete nothing
+/// otherwise.
 const FIRST_CALL: &str = r#"
 if [ "$funcstack[1]" = "_postkey" ]; then
     _clap_dynamic_completer_postkey "$@"
 fi
 "#;
 
-/// How bash's script hands on the word that is completed: as it is typed.
+/// How bash's script passes the word to complete: as it was typed.
 const BASH_WORD: &str = "words[COMP_CWORD]=\"$2\"\n";
 
-/// The same without what it is quoted with.
+/// The same without its quotes.
 const BASH_BARE_WORD: &str = r#"words[COMP_CWORD]="${2//\\/}"
         words[COMP_CWORD]="${words[COMP_CWORD]#[\"\']}"
 "#;
@@ -32,8 +32,8 @@ const BASH_BARE_WORD: &str = r#"words[COMP_CWORD]="${2//\\/}"
 /// What bash's script does with the candidates.
 const BASH_REPLY: &str = "    if [[ $? != 0 ]]; then\n";
 
-/// What it does before: bash only quotes what it knows to be names of files. Those of keys, and
-/// flags, have nothing in them that wants to be quoted.
+/// Precedes it: bash only quotes what it knows to be file names. Key names and flags need no
+/// quoting.
 const BASH_FILES: &str = r#"    local status=$? candidate
     for candidate in "${COMPREPLY[@]}"; do
         if [[ $candidate == *[!A-Za-z0-9_./=:@%+-]* && -e $candidate ]]; then

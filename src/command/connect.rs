@@ -1,6 +1,6 @@
-//! `postkey connect`: the configuration that makes a server use this vault.
+//! `postkey connect`: prints the configuration that makes a server use this vault.
 //!
-//! A server is a word, a line for each of its files, and a file under `connect/` for each:
+//! Adding a server takes its name, a line for each of its files, and these files under `connect/`:
 //! real configuration with `{placeholder}`s.
 
 mod credentials;
@@ -159,12 +159,12 @@ pub(super) fn run(args: Connect, context: &mut Context) -> Result<ExitStatus, Er
 type IsFor = fn(Server) -> bool;
 
 impl Connect {
-    /// Whether what is printed has to do with the vault itself.
+    /// Whether the configuration names the vault itself.
     fn needs_vault(&self) -> bool {
         self.server.reads_vault() && self.export.is_none() && !self.without_dovecot
     }
 
-    /// Makes sure that each flag is one of the server's.
+    /// Makes sure that each flag applies to the server.
     fn expect_flags_of_server(&self) -> Result<(), Error> {
         let flags: [(&str, bool, IsFor); 4] = [
             ("--backend", self.backend.is_some(), Server::is_gateway),
@@ -189,14 +189,14 @@ impl Connect {
     }
 }
 
-/// Where the vault lies, if mail servers can read it.
+/// The vault's path, if mail servers can read it.
 fn readable_vault(context: &Context) -> Result<PathBuf, Error> {
     let vault = context.open()?;
     vault.expect_login_view()?;
     Ok(vault.path().to_owned())
 }
 
-/// The server's files, or the one that is asked for.
+/// The server's files, or the requested one.
 fn configuration(
     server: Server,
     part: Option<ConfigPart>,
@@ -257,7 +257,7 @@ mod tests {
         });
         for facts in variants {
             for template in TEMPLATES {
-                // Some ask on a unix socket only, and Traefik over TCP only.
+                // Some servers only support a unix socket, and Traefik only TCP.
                 let on = |listen| fill(template.text, TemplateFacts { listen, ..facts });
                 let filled = on(&tcp).or_else(|_| on(&unix)).expect(template.place);
                 for (name, _) in placeholders() {

@@ -15,10 +15,10 @@ use crate::ui::{DisplayContext, first_of, last_request};
 use crate::usage::Details;
 use crate::vault::{Action, Vault};
 
-/// How long ago the last use was of a key that is not deactivated without a question.
+/// A key that was used within this time is only deactivated after confirmation.
 const RECENT: SignedDuration = SignedDuration::from_hours(1);
 
-/// How many addresses of such a key are shown.
+/// How many addresses are shown.
 const MAX_ADDRESSES: usize = 5;
 
 /// Deactivate keys until they are activated again
@@ -52,12 +52,12 @@ pub(super) fn run(args: Deactivate, context: &mut Context) -> Result<ExitStatus,
     )
 }
 
-/// Whether a key may be deactivated: asks if it is in use, and somebody may have overlooked that.
+/// Asks for confirmation if a key is in use, which may have been overlooked.
 fn is_confirmed(name: &KeyName, context: &Context, vault: &Vault) -> Result<bool, Error> {
     if context.is_yes || !context.ui.is_on_terminal() || !context.ui.is_interactive() {
         return Ok(true);
     }
-    // What is wrong with the key is told as it is deactivated.
+    // Other problems with the key are reported when it is deactivated.
     let Ok(record) = vault.find(name) else {
         return Ok(true);
     };

@@ -1,11 +1,10 @@
-//! What decoys have not, and so what is refused of them.
+//! Operations that do not apply to decoys.
 
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::Key;
 
-/// The error of a command that would do to a decoy what makes sense only of a key that opens
-/// something.
+/// The error for an operation that only makes sense for a key that opens something.
 pub(super) fn refused(key: &Key, what: &str) -> Error {
     let name = &key.name;
     let message = format!("`{name}` is a decoy, which opens nothing: {what}");
@@ -14,7 +13,7 @@ pub(super) fn refused(key: &Key, what: &str) -> Error {
     ))
 }
 
-/// Makes sure that a key opens something.
+/// Makes sure that a key is not a decoy.
 pub(super) fn expect_none(key: &Key, what: &str) -> Result<(), Error> {
     match key.is_decoy {
         true => Err(refused(key, what)),

@@ -1,4 +1,4 @@
-//! `postkey delete`: deletes keys for good.
+//! `postkey delete`: deletes keys permanently.
 
 use clap::Args;
 
@@ -71,7 +71,7 @@ pub(super) fn run(args: Delete, context: &mut Context) -> Result<ExitStatus, Err
     Ok(highest)
 }
 
-/// Forgets the use of keys that are gone.
+/// Deletes the usage record of deleted keys.
 fn forget_use(deleted: &[Record], context: &Context, vault: &Vault) {
     let ids: Vec<KeyId> = deleted.iter().map(|record| record.id).collect();
     let usage = UsageStore::open(vault, context.settings.wait);
@@ -96,7 +96,7 @@ fn delete(seen: &Record, forget: bool, context: &Context, vault: &mut Vault) -> 
     Ok(())
 }
 
-/// A key that is about to be deleted.
+/// A key to be deleted.
 pub(super) struct PendingDelete<'a> {
     key: &'a Key,
     pub(super) used: PriorUse<'a>,

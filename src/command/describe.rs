@@ -1,4 +1,4 @@
-//! `postkey describe`: what a key is for.
+//! `postkey describe`: sets a key's description.
 
 use clap::Args;
 

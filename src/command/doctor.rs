@@ -1,4 +1,4 @@
-//! `postkey doctor`: what is wrong with the vault and around it.
+//! `postkey doctor`: checks the vault and its environment.
 
 mod clock;
 mod environment;

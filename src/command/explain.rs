@@ -1,4 +1,4 @@
-//! `postkey explain`: why is a request or a login accepted or refused?
+//! `postkey explain`: explains why a request or a login is accepted or refused.
 
 mod points;
 mod report;
@@ -18,7 +18,7 @@ use crate::settings::Credentials;
 use crate::verify::{Need, Question};
 use report::ExplainReport;
 
-/// How much may be pasted, in bytes.
+/// The maximum size of the input, in bytes.
 const MAX_INPUT: u64 = 1 << 20;
 
 /// Explain why a request or a login is accepted or refused
@@ -148,7 +148,7 @@ impl ExplainReport<'_> {
     }
 }
 
-/// How this API reads keys, in a sentence.
+/// Where this API accepts keys, as a sentence.
 fn ways(credentials: &Credentials) -> String {
     let headers = credentials
         .headers

@@ -1,4 +1,4 @@
-//! `postkey export`: what is good, for servers that cannot read the vault.
+//! `postkey export`: writes valid keys for servers that cannot read the vault.
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
@@ -48,7 +48,7 @@ pub struct Export {
 }
 
 impl Export {
-    /// Whether files are written, and nothing goes to standard output but what is told of them.
+    /// Whether files are written, so that standard output only gets the report.
     pub(super) fn is_to_files(&self) -> bool {
         let is_named = |file: &PathBuf| !arguments::is_dash(file);
         self.to.is_none() || self.file.as_ref().is_some_and(is_named)
@@ -91,7 +91,7 @@ fn write_configured(context: &Context) -> Result<ExitStatus, Error> {
     Ok(statuses.max().unwrap_or(shown))
 }
 
-/// Tells people of each file, and shows them to programs; tells whether nothing is damaged.
+/// Reports each file; returns whether no key is damaged.
 fn show(written: &[ExportedView], context: &Context) -> Result<ExitStatus, Error> {
     let status = status(written.iter().all(ExportedView::is_whole));
     if !context.ui.format.is_for_machines() {
@@ -116,8 +116,8 @@ fn status(is_whole: bool) -> ExitStatus {
     }
 }
 
-/// Prints an export, from a file without a name: the vault is not kept from others for as long
-/// as somebody reads.
+/// Prints an export from an unnamed temporary file, so that a slow reader does not keep the vault
+/// locked.
 fn print(format: ExportFormat, context: &Context) -> Result<ExitStatus, Error> {
     let (mut spool, counts) = write_temporary(format, &context.open()?)?;
     context.report_left_out(&arguments::word(format), &counts);

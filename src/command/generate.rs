@@ -1,4 +1,4 @@
-//! `postkey generate`: makes a key, or many.
+//! `postkey generate`: creates a key, or many.
 
 mod decoy;
 mod existing;
@@ -74,7 +74,7 @@ fn create(
 ) -> Result<ExitStatus, Error> {
     let (context, key, target) = (new.context, &new.key, &new.target);
     match context.deliver(new, vault, author) {
-        // Somebody else was faster.
+        // Another process was faster.
         Err(Failure::Staging(vault::Error::NameTaken(name))) if args.if_absent => {
             existing::is_there(&name, args, key.kind(), context)?;
             return Ok(ExitStatus::Done);
@@ -92,7 +92,7 @@ fn create(
     Ok(ExitStatus::Done)
 }
 
-/// Says the username that was made up where nothing else does.
+/// Prints a generated username if nothing else shows it.
 fn print_generated_username(key: &Key, target: &Target<'_>, context: &Context) {
     let is_told = !context.ui.is_quiet || target.destination.has_username();
     if let Some(username) = key.username().filter(|_| !is_told) {
@@ -102,7 +102,7 @@ fn print_generated_username(key: &Key, target: &Target<'_>, context: &Context) {
     }
 }
 
-/// Says what was made, after the secret.
+/// Reports the new key, after the secret.
 fn report(key: &Key, is_sealed: bool, target: &Target<'_>, context: &Context) {
     let display = context.display_at(key.created_at);
     let access = match &key.access {

@@ -1,4 +1,4 @@
-//! `postkey identify`: whose are the secrets in a text?
+//! `postkey identify`: finds the keys to which the secrets in a text belong.
 
 use std::collections::HashMap;
 
@@ -64,7 +64,7 @@ pub(super) fn run(_: Identify, context: &mut Context) -> Result<ExitStatus, Erro
     })
 }
 
-/// Tells what was found: in the form of one answer if it is one thing, of a list otherwise.
+/// Prints what was found: a single result as facts, several as a list.
 fn print(search: &SecretSearch, context: &Context) -> Result<(), Error> {
     let vault = search.vault.as_ref();
     let display = context.display();
@@ -75,7 +75,7 @@ fn print(search: &SecretSearch, context: &Context) -> Result<(), Error> {
         .iter()
         .map(|finding| finding.identified(context, &display, uses.as_mut(), &past_owners))
         .collect();
-    // What is ours first, and of that what may be valid.
+    // Secrets of this vault come first, and of these the valid ones.
     identified.sort_by_key(|identified| {
         let decision = &identified.decision;
         (decision.key.is_none(), decision.dead.is_none())
@@ -136,7 +136,7 @@ impl SecretFinding {
     }
 }
 
-/// What looks like a secret and is none; or that there is nothing at all.
+/// Malformed secrets, if there are any; or that nothing was found.
 fn not_ours(search: &SecretSearch) -> Option<IdentifiedText<'static>> {
     let (why, count, line) = match search.misspelt {
         Some(misspelt) => (misspelt.why, misspelt.count, Some(misspelt.line)),
@@ -180,7 +180,7 @@ fn show(
     }
 }
 
-/// Says what is in no row: where it was, and what there was no room for.
+/// Reports what the list does not show: lines, and what exceeded the limit.
 fn note_where(search: &SecretSearch, rows: usize, context: &Context) {
     let (lines, uncounted) = (search.lines, search.uncounted);
     if let ([only], 1) = (search.findings.as_slice(), rows)

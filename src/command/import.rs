@@ -1,4 +1,4 @@
-//! `postkey import`: passwords and keys from elsewhere, with the hashes that they have there.
+//! `postkey import`: imports passwords and keys with their existing hashes.
 
 mod defaults;
 mod entry;
@@ -120,7 +120,7 @@ pub(super) fn run(args: Import, context: &mut Context) -> Result<ExitStatus, Err
     import(plan, vault, &display, context)
 }
 
-/// Makes the keys, in one change; where there is no vault, one is made.
+/// Creates the keys in one transaction; creates the vault if it is missing.
 fn import(
     mut plan: ImportPlan,
     vault: Option<Vault>,
@@ -147,7 +147,7 @@ fn import(
     report(&plan, Outcome::Imported, display, context)
 }
 
-/// Tells of each key, and what was, or would be, done.
+/// Reports each key, and the total.
 fn report(
     plan: &ImportPlan,
     outcome: Outcome,
@@ -183,7 +183,7 @@ fn note(plan: &ImportPlan, outcome: Outcome, context: &Context) {
     }
 }
 
-/// Warns of what is easily guessed, and of what a newer Dovecot refuses.
+/// Warns of weak hashes, and of those that a newer Dovecot refuses.
 fn warn(plan: &ImportPlan, context: &Context) {
     let names = |is_so: fn(&Hash) -> bool| -> Vec<String> {
         let kept = plan.entries.iter().filter_map(ImportEntry::kept);

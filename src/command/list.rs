@@ -1,4 +1,4 @@
-//! `postkey list`: keys, a row each.
+//! `postkey list`: lists keys, one per row.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
@@ -80,7 +80,7 @@ enum Sort {
     Used,
 }
 
-/// What names are to match.
+/// The pattern that names must match.
 #[derive(Clone, Debug)]
 struct Pattern(WildMatch);
 
@@ -127,14 +127,14 @@ pub(super) fn run(args: List, context: &mut Context) -> Result<ExitStatus, Error
     let filter = Filter::new(&args, display.now)?;
     let mut uses = context.uses(&vault);
     filter.warn_of_unrecorded_use(&mut uses, &display, &context.ui);
-    // The pager's pipe is no terminal.
+    // The pager's pipe is not a terminal.
     let has_footer = context.ui.is_on_terminal() && !args.names;
     let pager = context.ui.page();
     let mut listing = context.ui.listing(&display).of_fields(args.fields.clone());
     let damage = write_all(&vault, &mut uses, &filter, &context.ui, &mut listing);
     let count = listing.count();
     let hidden = has_footer.then(|| listing.hidden_columns::<KeyView<'_>>());
-    // A key may have one that the settings no longer define.
+    // A key may have a permission that the settings no longer define.
     if let (0, Some(permission)) = (count, &args.permission) {
         context.settings.permissions.expect(permission.clone())?;
     }
@@ -161,7 +161,7 @@ pub(super) fn run(args: List, context: &mut Context) -> Result<ExitStatus, Error
     }
 }
 
-/// That no key matches, and what may have been meant.
+/// Reports that no key matches, and what may have been meant.
 fn nothing_matches(pattern: Option<&Pattern>, vault: &Vault) -> String {
     let Some(Pattern(pattern)) = pattern else {
         return "no key matches".to_owned();
@@ -174,7 +174,7 @@ fn nothing_matches(pattern: Option<&Pattern>, vault: &Vault) -> String {
     }
 }
 
-/// `60 keys; hidden: LIMIT, CREATED`, in lines that fit the terminal
+/// `60 keys; hidden: LIMIT, CREATED`, wrapped to fit the terminal.
 fn footer(count: usize, hidden: &[&str], width: Option<u16>) -> Vec<String> {
     let keys = counted(count as u64, "key", "keys");
     let footer = match hidden {
@@ -194,9 +194,9 @@ fn fields() -> impl TypedValueParser<Value = &'static str> {
     })
 }
 
-/// Writes all that can be read, and gives back the last damage that was met.
+/// Lists all readable keys; returns the last damage that was found.
 ///
-/// Between two pages nothing holds the vault, however slowly the listing is read.
+/// The vault is not locked between two pages, however slowly the list is read.
 fn write_all(
     vault: &Vault,
     uses: &mut UsageReader,
@@ -205,7 +205,7 @@ fn write_all(
     listing: &mut Listing<'_>,
 ) -> Result<Option<vault::Error>, Error> {
     let mut page = first_page(filter.args.sort, vault, uses, ui)?;
-    // What is damaged is told of the keys.
+    // Damage is reported for each key.
     let default = vault.default_id().ok().flatten();
     let mut damage = None;
     loop {
@@ -244,7 +244,7 @@ fn first_page(sort: Sort, vault: &Vault, uses: &mut UsageReader, ui: &Ui) -> Res
     Ok(vault.first_page(order)?)
 }
 
-/// The keys that were never used, then the others.
+/// Keys that were never used first, then the others.
 fn by_last_use(vault: &Vault, uses: &mut UsageReader, ui: &Ui) -> Result<Page, Error> {
     let used = uses.read(ui, |usage| usage.keys_by_last_use(Context::clock()));
     let mut known = used.clone();
@@ -255,7 +255,7 @@ fn by_last_use(vault: &Vault, uses: &mut UsageReader, ui: &Ui) -> Result<Page, E
     Ok(Page::of(keys))
 }
 
-/// Which keys are listed.
+/// The filters.
 struct Filter<'a> {
     args: &'a List,
     now: Timestamp,
@@ -300,26 +300,26 @@ impl<'a> Filter<'a> {
                 .is_none_or(|before| key.created_at <= before)
     }
 
-    /// Whether one of the key's secrets, retired ones aside, has this tail.
+    /// Whether one of the key's secrets that have not retired has this tail.
     fn has_tail(&self, key: &Key, TailSuffix(end): &TailSuffix) -> bool {
         let old = key.retiring_at(self.now).map(|old| &old.tail);
         let mut tails = [&key.tail].into_iter().chain(old);
         tails.any(|tail| tail.known().is_some_and(|tail| tail.ends_with(end)))
     }
 
-    /// Whether the key has not expired yet but will have by then.
+    /// Whether the key has not expired, but will have by then.
     fn expires_by(&self, key: &Key, until: Timestamp) -> bool {
         !key.has_expired(self.now) && key.has_expired(until)
     }
 
-    /// Whether the key was not used for as long as was asked, or not made.
+    /// Whether the key was unused, and existed, for as long as was asked.
     fn matches_use(&self, key: &Key, summary: Option<Summary>) -> bool {
         let last_used_at = summary.and_then(|summary| summary.last_used_at);
         self.unused_since
             .is_none_or(|since| last_used_at.unwrap_or(key.created_at) <= since)
     }
 
-    /// A key must not be taken for unused because nothing recorded its use.
+    /// A key does not count as unused where nothing was recorded.
     fn warn_of_unrecorded_use(&self, uses: &mut UsageReader, display: &DisplayContext, ui: &Ui) {
         let Some(unused_since) = self.unused_since else {
             return;
@@ -330,7 +330,7 @@ impl<'a> Filter<'a> {
                 "usage has been recorded only since {}: keys may have been used before",
                 display.date(start)
             )),
-            // What could not be read was said already.
+            // Unreadable data was already reported.
             None if uses.are_missing() => ui.warn(
                 "no usage is recorded in this vault: keys count as unused since they were created",
             ),

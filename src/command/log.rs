@@ -1,4 +1,4 @@
-//! `postkey log`: who did what when.
+//! `postkey log`: prints the audit log.
 
 mod verify;
 
@@ -53,7 +53,7 @@ enum LogCommand {
     Verify(VerifyLog),
 }
 
-/// Which entries are printed.
+/// The filters.
 #[derive(Args, Debug, Default)]
 struct Filters {
     /// Only keys that have or had this name
@@ -77,7 +77,7 @@ struct Filters {
     last: Option<u32>,
 }
 
-/// The hint where a part of the log was to be verified, or a key is named like the subcommand.
+/// The hint if a part of the log should be verified, or a key is named like the subcommand.
 const WHOLE_LOG_ONLY: &str =
     "omit NAME and the filters; `--key verify` prints the entries of a key with that name";
 
@@ -107,7 +107,7 @@ fn print(filters: Filters, context: &Context) -> Result<ExitStatus, Error> {
     Ok(ExitStatus::Done)
 }
 
-/// That no key has or had this name, with the one that was likely meant.
+/// Reports that no key has or had this name, with the closest name.
 fn no_entry_of(name: &KeyName, vault: &Vault) -> Error {
     let error = Error::from(vault::Error::NoSuchKey(name.clone()));
     match nearest_in_log(name, vault) {
@@ -117,7 +117,7 @@ fn no_entry_of(name: &KeyName, vault: &Vault) -> Error {
 }
 
 impl Log {
-    /// What is verified, if the log is.
+    /// The options of `log verify`.
     fn verification(&mut self) -> Option<VerifyLog> {
         let (head, save_head) = (self.head.take(), self.save_head.take());
         let is_former = self.verify || head.is_some() || save_head.is_some();
@@ -147,7 +147,7 @@ impl Filters {
     }
 }
 
-/// Between the two there must be something.
+/// Makes sure that the two times are in order.
 fn expect_span(since: Option<Timestamp>, until: Option<Timestamp>) -> Result<(), Error> {
     match (since, until) {
         (Some(since), Some(until)) if since >= until => {
@@ -158,7 +158,7 @@ fn expect_span(since: Option<Timestamp>, until: Option<Timestamp>) -> Result<(),
     }
 }
 
-/// Lists what is sought, page by page; between two pages nothing holds the vault.
+/// Prints the entries, page by page; the vault is not locked between two pages.
 fn list(
     log_filter: &LogFilter,
     count: Option<u32>,

@@ -1,4 +1,5 @@
-//! The verbs: a file each, with its arguments, whose doc comments are the help, and its run.
+//! The commands: each has a file with its arguments, whose doc comments are the help, and its
+//! `run`.
 
 mod activate;
 mod apply;
@@ -40,7 +41,7 @@ use crate::exit::ExitStatus;
 use crate::process;
 use crate::ui::Format;
 
-/// What postkey can be told to do; each verb's arguments have its help as their documentation.
+/// The commands; the documentation of each command's arguments is its help.
 #[derive(Debug, Subcommand)]
 #[expect(
     missing_docs,
@@ -89,7 +90,8 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// Whether it is for when a secret leaks, and so goes on with settings that are not valid.
+    /// Whether the command is for emergencies such as a leaked secret, and so tolerates invalid
+    /// settings.
     pub fn is_for_emergencies(&self) -> bool {
         matches!(
             self,
@@ -102,8 +104,8 @@ impl Verb {
         )
     }
 
-    /// Whether it goes on by a clock that is surely wrong: where that is found, where nothing that
-    /// stays depends on it, and where waiting for a right one does harm.
+    /// Whether the command runs even if the clock is certainly wrong: it finds that out, nothing
+    /// permanent depends on it, or waiting would do harm.
     fn ignores_clock(&self) -> bool {
         self.is_for_emergencies()
             || matches!(
@@ -117,7 +119,7 @@ impl Verb {
             )
     }
 
-    /// The forms that the verb's results can take.
+    /// The formats of the command's results.
     fn formats(&self) -> &'static [Format] {
         const RESULT: &[Format] = &[Format::Text, Format::Json, Format::Jsonl, Format::Csv];
         const SECRET: &[Format] = &[
@@ -145,8 +147,8 @@ impl Verb {
 }
 
 impl Verb {
-    /// Whether the verb has something to write to standard output, secrets aside, and is no
-    /// emergency: then it is not begun where that is closed.
+    /// Whether the command writes results, other than secrets, and is not for emergencies: it does
+    /// not start if standard output is closed.
     fn has_result(&self, format: Format) -> bool {
         match self {
             Self::Deactivate(_) | Self::Revoke(_) | Self::Serve(_) => false,
@@ -160,7 +162,7 @@ impl Verb {
     }
 }
 
-/// Runs a verb.
+/// Runs a command.
 pub fn run(verb: Verb, context: &mut Context) -> Result<ExitStatus, Error> {
     expect_format(verb.formats(), context.ui.format)?;
     expect_clock(&verb, context)?;
@@ -208,7 +210,7 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<ExitStatus, Error> {
     }
 }
 
-/// Makes sure that the clock says a time that can be; what goes on all the same is told so.
+/// Makes sure that the clock shows a possible time; commands that run anyway are warned.
 fn expect_clock(verb: &Verb, context: &Context) -> Result<(), Error> {
     let Err(wrong) = process::clock() else {
         return Ok(());

@@ -1,4 +1,4 @@
-//! `postkey regenerate`: a new secret for a key.
+//! `postkey regenerate`: replaces a key's secret.
 
 use clap::Args;
 
@@ -89,9 +89,9 @@ pub(super) fn run(args: Regenerate, context: &mut Context) -> Result<ExitStatus,
     Ok(ExitStatus::Done)
 }
 
-/// What seals the new secret, if the key is the default one and is to stay that.
+/// What encrypts the new secret if the key stays the default one.
 ///
-/// A script that has no passphrase still gets its new secret: what leaked must stop.
+/// A script without a passphrase still gets a new secret: the leaked one must stop working.
 fn sealer(
     key: &Key,
     is_default: bool,

@@ -1,4 +1,4 @@
-//! `postkey rename`: another name for a key.
+//! `postkey rename`: renames a key.
 
 use clap::Args;
 

@@ -1,4 +1,4 @@
-//! `postkey restore`: a backup's return.
+//! `postkey restore`: restores a backup.
 
 mod usage;
 
@@ -110,14 +110,14 @@ fn open_present(context: &Context) -> Result<CurrentVault, Error> {
     })
 }
 
-/// What a restore is going to do.
+/// The effects of a restore.
 struct RestorePlan {
     comparison: Comparison,
     display: DisplayContext,
     made_at: Option<Timestamp>,
     held: String,
     is_stopping: bool,
-    /// What else cannot be told because the vault is damaged.
+    /// What is unknown because the vault is damaged.
     trouble: Option<String>,
     is_vault: bool,
     is_another: bool,
@@ -154,19 +154,19 @@ impl RestorePlan {
         all.filter(move |affected| affected.effect == effect)
     }
 
-    /// The keys whose old secrets will be accepted again.
+    /// The keys whose old secrets become valid again.
     fn revived(&self) -> Vec<&AffectedKey> {
         let revived = self.with(Effect::Revived);
         revived.filter(|_| !self.is_stopping).collect()
     }
 
-    /// The keys that would be revived, but are to stay stopped.
+    /// The keys that would become valid again, but stay inactive.
     fn kept_inactive(&self) -> Vec<Record> {
         let revived = self.with(Effect::Revived).filter(|_| self.is_stopping);
         revived.filter_map(|key| key.record.clone()).collect()
     }
 
-    /// Says what will happen: the keys as the result, the rest as talk.
+    /// Reports what will happen: the keys as the result, everything else as messages.
     fn preview(&self, context: &Context) -> Result<(), Error> {
         self.describe_backup(context);
         let mut listing = context.ui.listing(&self.display);
@@ -281,7 +281,7 @@ impl RestorePlan {
     }
 }
 
-/// Whether the two never had a log entry in common.
+/// Whether the two have no log entry in common.
 fn is_another(vault: &Vault, backup: &Vault) -> bool {
     match (vault.identity(), backup.identity()) {
         (Ok(Some(here)), Ok(Some(there))) => here != there,
@@ -336,7 +336,7 @@ fn restore(
     Ok(())
 }
 
-/// What the log tells of a restore: the file, the newest entry before and after, the copy.
+/// The log entry of a restore: the file, the newest entry before and after, the saved copy.
 fn told(backup: &Vault, present: &CurrentVault, saved: Option<&Path>) -> Result<Vec<Field>, Error> {
     let field = |field: &str, from, to| Field {
         field: field.to_owned(),
@@ -358,15 +358,15 @@ fn told(backup: &Vault, present: &CurrentVault, saved: Option<&Path>) -> Result<
     Ok(told)
 }
 
-/// The newest entry of the vault's log, as far as that can be read.
+/// The newest entry of the vault's log, if that can be read.
 fn head_of(present: &CurrentVault) -> Option<Head> {
     present.vault()?.head().ok()?
 }
 
-/// The failure of a restore; the copy that was made for nothing goes, unless it may be needed.
+/// The error of a failed restore; removes the copy unless it may still be needed.
 fn without_copy(error: vault::Error, saved: Option<&Path>) -> Error {
     if let (false, Some(saved)) = (matches!(error, vault::Error::Unsure(_)), saved) {
-        // What stays is a copy too many.
+        // If that fails, only an extra copy is left.
         let _ = std::fs::remove_file(saved);
     }
     error.into()

@@ -1,4 +1,4 @@
-//! `postkey reveal`: the default key's secret, once more.
+//! `postkey reveal`: shows the default key's secret again.
 
 use clap::Args;
 
@@ -66,7 +66,7 @@ pub(super) fn run(args: Reveal, context: &mut Context) -> Result<ExitStatus, Err
     }
 }
 
-/// Shows the secret, after the log has it.
+/// Shows the secret, after that has been logged.
 fn show(
     secret: &Secret,
     sealed: &Sealed,
@@ -96,7 +96,7 @@ fn show(
     Ok(ExitStatus::Done)
 }
 
-/// Logs an attempt at the key as it was seen.
+/// Logs the attempt, provided the key is unchanged.
 fn log(
     outcome: &str,
     sealed: &Sealed,

@@ -1,7 +1,7 @@
-//! `postkey revoke`: a secret has leaked.
+//! `postkey revoke`: ends keys whose secrets leaked.
 //!
-//! The key is stopped first, before anything that can fail or wait. Then a new secret is made,
-//! if it is wanted, and then the report is written, whatever became of that.
+//! The key is revoked first, before anything that can fail or wait. Then it gets a new secret, if
+//! one is requested, and then the report is written even if that failed.
 
 mod incident;
 mod replacement;
@@ -83,7 +83,7 @@ pub(super) fn run(args: Revoke, context: &mut Context) -> Result<ExitStatus, Err
         return report_nothing_revoked(&args, context);
     };
     let report = args.report.as_deref();
-    // Before a new secret is made: a script that ends at an error would lose it.
+    // Checked before a new secret is created: a script that exits at an error would lose it.
     match report.map_or(Ok(()), incident::expect_private_folder) {
         Ok(()) => {
             revocation.replace_if_wanted(&args, context);
@@ -104,7 +104,7 @@ pub(super) fn run(args: Revoke, context: &mut Context) -> Result<ExitStatus, Err
 fn by_name(name: &KeyName, context: &Context) -> Result<Revocation, Error> {
     let mut vault = context.open_for_change()?;
     let stopped = vec![stop(name, None, context, &mut vault)?];
-    // Before anything is asked: an answer may take its time.
+    // Checked before any prompt, which may wait for a long time.
     let status = context.renew_exports();
     Ok(Revocation::new(vault, stopped, status))
 }
@@ -118,14 +118,14 @@ fn stop(
     let record = activate::change_one(name, Status::Inactive, Action::Revoke, context, vault)?;
     context.note_done(format!("`{}` was revoked", record.key.name));
     Ok(RevokedKey {
-        // Only the report misses them; the key is stopped.
+        // Only the report lacks them; the key is revoked.
         secrets: vault.secrets(record.id).unwrap_or_default(),
         record,
         seen,
     })
 }
 
-/// Stops each key the moment its secret is found; `None` if there was none to stop.
+/// Revokes each key as soon as its secret is found; `None` if there was none to revoke.
 fn by_secret(context: &Context) -> Result<Option<Revocation>, Error> {
     let mut stopped: Vec<RevokedKey> = Vec::new();
     let mut status = ExitStatus::Done;
@@ -172,7 +172,7 @@ fn count_occurrences(stopped: &mut [RevokedKey], findings: &[SecretFinding]) {
     }
 }
 
-/// Says what was found that is no reason to stop a key.
+/// Reports what was found that does not revoke a key.
 fn report_other_findings(search: &SecretSearch, context: &Context) -> Result<(), Error> {
     search.warn_of_unreadable(context);
     let past_owners = search.past_owners()?;
@@ -242,7 +242,7 @@ fn report_nothing_revoked(args: &Revoke, context: &Context) -> Result<ExitStatus
     Ok(ExitStatus::No)
 }
 
-/// Says what went wrong where more is to be done.
+/// Prints an error without ending the command, which has more to do.
 fn told(error: &Error, context: &Context) -> ExitStatus {
     context.ui.error(error);
     error.exit_status()
@@ -274,7 +274,7 @@ impl Revocation {
         self.note_outcome(outcome, context);
     }
 
-    /// Offers a new secret where somebody can answer, and could take it.
+    /// Offers a new secret if there is a person to answer and a way to deliver it.
     fn offer_replacement(&self, context: &Context) -> Result<bool, Error> {
         let [stopped] = self.stopped.as_slice() else {
             return Ok(false);
@@ -290,7 +290,7 @@ impl Revocation {
         ))
     }
 
-    /// Makes the new secret of the one key that was stopped.
+    /// Creates the new secret of the one revoked key.
     fn replace(&mut self, delivery: &DeliveryOptions, context: &Context) -> Result<(), Error> {
         let [stopped] = self.stopped.as_slice() else {
             let count = self.stopped.len();
@@ -307,7 +307,7 @@ impl Revocation {
     }
 
     fn print_next_steps(&self, has_report: bool, context: &Context) {
-        // With a new secret the key is active: to revoke it again would stop that one.
+        // With a new secret the key is active: revoking it again would revoke that one.
         if self.renewed.is_some() {
             return;
         }

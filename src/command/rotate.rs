@@ -1,4 +1,4 @@
-//! `postkey rotate`: a new secret beside the old one, and the end of that.
+//! `postkey rotate`: gives keys a second secret for a while, and ends that.
 
 mod end;
 
@@ -64,7 +64,7 @@ pub struct Rotate {
 }
 
 impl Rotate {
-    /// What is asked if no key is named.
+    /// The prompt if no key is named.
     fn question(&self) -> KeyPrompt {
         let of_rotating = |text| KeyPrompt {
             text,
@@ -85,7 +85,7 @@ impl Rotate {
         }
     }
 
-    /// Whether a secret is to be made, and no rotation ended.
+    /// Whether to create a secret instead of ending a rotation.
     pub(super) fn makes_a_secret(&self) -> bool {
         !self.finish && !self.abort
     }
@@ -125,7 +125,7 @@ fn rotate_each(
     Ok(highest)
 }
 
-/// Begins the rotation of a key, and gives back its name as it is written in the vault.
+/// Begins the rotation of a key; returns its name as spelled in the vault.
 fn begin(
     name: &KeyName,
     args: &Rotate,
@@ -201,7 +201,7 @@ fn report(
     }
 }
 
-/// Says how the rotations of these keys go on.
+/// Prints the next steps of these rotations.
 fn print_next_steps(names: &[KeyName], args: &Rotate, context: &Context) {
     let is_one = names.len() == 1;
     let all: Vec<_> = names.iter().map(KeyName::as_str).collect();

@@ -1,4 +1,4 @@
-//! `postkey serve`: answers over HTTP.
+//! `postkey serve`: checks keys over HTTP.
 
 use std::io;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::serve::{self, Notice, ServeConfig};
 use crate::settings::Listen;
 use crate::ui::Ui;
 
-/// How many notices may wait to be told.
+/// How many notices may wait to be printed.
 const MAX_QUEUED: usize = 64;
 
-/// How long the last notices may take.
+/// How long printing the last notices may take.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Check keys over HTTP, for gateways and mail servers
@@ -67,15 +67,15 @@ pub(super) fn run(args: Serve, context: &mut Context) -> Result<ExitStatus, Erro
     let (notices, told) = spawn_printer(context.ui.clone()).map_err(serve::Error::Thread)?;
     let print = notices.clone();
     let served = serve::run(config, Arc::new(move |notice| drop(print.try_send(notice))));
-    // Once nobody can send any more, what was sent is told to its end.
+    // All senders are gone: print what was sent.
     drop(notices);
     let _ = told.recv_timeout(FLUSH_TIMEOUT);
     served?;
     Ok(ExitStatus::Done)
 }
 
-/// A thread that tells of notices: nobody waits for whoever should read standard error but
-/// does not. What there is no room for is not told.
+/// Starts a thread that prints notices, so that a reader of standard error who stalls blocks
+/// nothing. Notices beyond the queue's size are dropped.
 fn spawn_printer(ui: Ui) -> io::Result<(SyncSender<Notice>, Receiver<()>)> {
     let (notices, queue) = sync_channel(MAX_QUEUED);
     let (done, told) = sync_channel(1);

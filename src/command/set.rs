@@ -1,4 +1,4 @@
-//! `postkey set`: a key's name, description, permission, limit, expiry, and rules of its own.
+//! `postkey set`: changes a key's name, description, permission, limit, expiry and policy.
 
 mod change;
 mod questions;
@@ -69,7 +69,7 @@ pub(super) fn run(args: Set, context: &mut Context) -> Result<ExitStatus, Error>
     })
 }
 
-/// Makes sure that a change was given, or can be asked for.
+/// Makes sure that a change was given, or can be prompted for.
 fn expect_change(change: &RequestedChange, context: &Context) -> Result<(), Error> {
     let hint = "give --name, --description, --permission, --plan, --limit, --expires, \
                 --rotate-every or --unused-after";

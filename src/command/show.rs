@@ -1,4 +1,4 @@
-//! `postkey show`: all that is known of a key.
+//! `postkey show`: shows everything about a key.
 
 use clap::Args;
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use crate::key::KeyName;
 use crate::ui::{KeyDetails, KeyView, PolicyView};
 use crate::vault::{Record, SecretInfo, Vault};
 
-/// How many entries of the log are shown.
+/// How many log entries are shown.
 const RECENT_ENTRIES: usize = 5;
 
 /// Show everything about a key
@@ -55,7 +55,7 @@ pub(super) fn run(args: Show, context: &mut Context) -> Result<ExitStatus, Error
     Ok(ExitStatus::Done)
 }
 
-/// The rules that count for the key, and when they ask for its next rotation.
+/// The policy that applies to the key, and when its next rotation is due.
 fn policy(
     record: &Record,
     secrets: &[SecretInfo],

@@ -1,4 +1,4 @@
-//! `postkey usage`: who used what.
+//! `postkey usage`: shows how keys were used.
 
 use clap::Args;
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use crate::ui::{DisplayContext, Listing, Ui, UsageView, refusals};
 use crate::usage::NOBODY;
 use crate::vault::{KeyId, Page, Record, Vault};
 
-/// What is said where there is nothing to tell.
+/// The note if nothing is recorded.
 const NOTHING_RECORDED: &str = "no usage is recorded in this vault yet: `postkey verify` records \
                                 it, and so does `postkey serve` for gateways and Dovecot";
 
@@ -69,7 +69,7 @@ pub(super) fn run(args: Usage, context: &mut Context) -> Result<ExitStatus, Erro
     Ok(status)
 }
 
-/// A listing of use under way.
+/// A listing in progress.
 struct UsageReport<'a> {
     vault: Vault,
     uses: UsageReader,
@@ -85,7 +85,7 @@ impl UsageReport<'_> {
         Ok(ExitStatus::Done)
     }
 
-    /// All keys of which any use is recorded, page by page.
+    /// All keys with recorded usage, page by page.
     fn all(&mut self, ui: &Ui) -> Result<ExitStatus, Error> {
         let mut last = NOBODY;
         loop {
@@ -100,7 +100,7 @@ impl UsageReport<'_> {
         }
     }
 
-    /// Those of the keys that are still there.
+    /// Those that still exist.
     fn records(&self, keys: Vec<KeyId>) -> Result<Vec<Record>, Error> {
         let mut page = Page::of(keys);
         let mut records = Vec::new();
@@ -118,7 +118,7 @@ impl UsageReport<'_> {
         self.listing.push(&view)
     }
 
-    /// Ends a listing that went so, and says what is in none of its rows.
+    /// Ends a listing, and reports what it does not show.
     fn finish(mut self, status: ExitStatus, ui: &Ui) -> Result<(), Error> {
         let is_empty = self.listing.count() == 0;
         self.listing.finish::<UsageView<'_>>()?;

@@ -1,4 +1,4 @@
-//! `postkey verify`: is a secret good?
+//! `postkey verify`: checks a secret.
 
 use std::net::IpAddr;
 
@@ -109,14 +109,15 @@ impl Verify {
         }
     }
 
-    /// The login whose imported password it is not.
+    /// The login whose imported password does not match.
     fn compared(&self, matched: &SecretMatch) -> Option<&str> {
         let is_compared = matches!(matched, SecretMatch::WrongPassword(_));
         let login = self.username.as_ref().filter(|_| is_compared);
         login.map(Username::as_str)
     }
 
-    /// The verdict, recorded before it is told; what is left of the key's limit.
+    /// Decides, and records that before the verdict is printed; also returns what is left of the
+    /// key's limit.
     fn judge(
         &self,
         presented: &PresentedSecret,

@@ -1,4 +1,4 @@
-//! What an API key may do, as `generate` and `set` are told it.
+//! The permission and limit of an API key, as flags of `generate` and `set`.
 
 use std::ffi::OsStr;
 
@@ -26,14 +26,14 @@ pub struct ApiKeyFlags {
 }
 
 impl ApiKeyFlags {
-    /// The permission that was given.
+    /// The given permission.
     pub fn permission(&self, context: &Context) -> Result<Option<Permission>, Error> {
         let given = self.permission.clone();
         let known = given.map(|permission| context.settings.permissions.expect(permission));
         Ok(known.transpose()?)
     }
 
-    /// The limit that was given, by itself or by a plan.
+    /// The given limit, as such or by a plan.
     pub fn limit(&self, context: &Context) -> Result<Option<Limit>, Error> {
         let by_plan = self
             .plan
@@ -42,7 +42,7 @@ impl ApiKeyFlags {
         Ok(self.limit.or(by_plan.transpose()?))
     }
 
-    /// The first flag that was given.
+    /// The first of these flags that was given.
     pub fn given(&self) -> Option<&'static str> {
         let flags = [
             ("--permission", self.permission.is_some()),
@@ -54,7 +54,7 @@ impl ApiKeyFlags {
             .find_map(|(flag, is_given)| is_given.then_some(flag))
     }
 
-    /// What an SMTP key has none of.
+    /// Refuses these flags for an SMTP key.
     pub fn refuse(&self) -> Result<(), Error> {
         match self.given() {
             None => Ok(()),
@@ -64,17 +64,17 @@ impl ApiKeyFlags {
     }
 }
 
-/// Completes the names of permissions, those of the settings too.
+/// Completes the names of permissions, including those in the settings.
 pub fn permissions() -> ArgValueCompleter {
     of_settings(|settings| settings.permissions.names().map(str::to_owned).collect())
 }
 
-/// Completes the names of plans, those of the settings too.
+/// Completes the names of plans, including those in the settings.
 fn plans() -> ArgValueCompleter {
     of_settings(|settings| settings.plans.names().map(str::to_owned).collect())
 }
 
-/// Completes names that the settings define.
+/// Completes names defined in the settings.
 fn of_settings(names: fn(&Settings) -> Vec<String>) -> ArgValueCompleter {
     ArgValueCompleter::new(move |current: &OsStr| -> Vec<CompletionCandidate> {
         let Some((prefix, context)) = current.to_str().zip(completion::context_of_words()) else {

@@ -1,4 +1,4 @@
-//! What completes values on the command line: names of keys from the vault, words from the settings.
+//! Completes values on the command line: key names from the vault, words from the settings.
 
 use std::env;
 use std::path::PathBuf;
@@ -8,10 +8,10 @@ use super::Context;
 use crate::settings::{Overrides, Settings, expanded};
 use crate::ui::{Format, Ui};
 
-/// How long a Tab waits for a busy vault.
+/// How long a Tab waits for a locked vault.
 const WAIT: Duration = Duration::from_millis(200);
 
-/// A context that prints nothing, for the vault that the words being completed name.
+/// A context that prints nothing, with the vault of the command line being completed.
 pub(super) fn context_of_words() -> Option<Context> {
     let words: Vec<_> = env::args_os().collect();
     let value = |flag: &str| {

@@ -1,4 +1,4 @@
-//! What a person is told and asked before a key's secret ends.
+//! What to show and ask before a key's secret stops working.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -10,13 +10,13 @@ use crate::ui::{DisplayContext, last_use};
 use crate::usage::Details;
 use crate::vault::Record;
 
-/// How long ago the last use was of a key that seems to be in use.
+/// A key that was used within this time seems to be in use.
 const RECENT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// Why a key's name must be typed that was used since [`RECENT`].
+/// Why a key's name must be typed that was used within [`RECENT`].
 pub const USED_RECENTLY: &str = "It was used in the last 7 days";
 
-/// The use of a key whose secret is about to end, as far as it is recorded.
+/// The recorded use of a key whose secret will stop working.
 pub struct PriorUse<'a> {
     /// `None` if none is recorded in the vault.
     pub details: Option<Details>,
@@ -45,7 +45,7 @@ impl PriorUse<'_> {
         self.is_within(RECENT)
     }
 
-    /// Whether the key was last used so long ago, or later.
+    /// Whether the key was last used within this time.
     pub fn is_within(&self, span: SignedDuration) -> bool {
         let now = self.display.now;
         self.last_at()
@@ -68,7 +68,7 @@ impl PriorUse<'_> {
 }
 
 impl Context {
-    /// Asks for a key's name, and says why; an empty line or the end of input is a no.
+    /// Asks for a key's name, giving the reason; an empty line or the end of input cancels.
     pub fn is_name_typed(&self, name: &KeyName, why: &str) -> Result<bool, Error> {
         let typed = self.ui.line(&format!("{why}. Type its name to confirm"))?;
         let Some(typed) = typed.filter(|typed| !typed.is_empty()) else {

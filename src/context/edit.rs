@@ -1,4 +1,4 @@
-//! Changing what is known of a key, its secret aside.
+//! Changes a key, except for its secret.
 
 use jiff::Timestamp;
 
@@ -10,7 +10,7 @@ use crate::ui::{KeyView, changes};
 use crate::vault::{Action, Change, Record, Vault};
 
 impl Context {
-    /// Changes one key as `change_it` says, and shows it.
+    /// Changes one key with `change_it`, and shows it.
     pub fn edit(
         &self,
         name: &KeyName,
@@ -22,7 +22,7 @@ impl Context {
         })
     }
 
-    /// As [`Context::edit`], the key's own rules included.
+    /// Like [`Context::edit`], including the key's own policy.
     pub fn edit_with_policy(
         &self,
         name: &KeyName,
@@ -47,7 +47,7 @@ impl Context {
         Ok(ExitStatus::Done)
     }
 
-    /// Shows keys that a command changed: to programs; people were told already.
+    /// Prints changed keys for programs; people have already seen messages.
     pub fn show_keys(&self, keys: &[Record], vault: &Vault, now: Timestamp) -> Result<(), Error> {
         if !self.ui.format.is_for_machines() {
             return Ok(());

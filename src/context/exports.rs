@@ -1,9 +1,8 @@
-//! The exports: files with what is good, for servers that cannot read the vault.
+//! Writes exports: files with valid keys for servers that cannot read the vault.
 //!
-//! Those that the settings name are rewritten by every command that opens the vault to change it,
-//! here and nowhere else: the same command again also makes up for one that was killed. Of several
-//! processes one at a time reads the vault and writes its exports, so that no older one takes the
-//! place of a newer one.
+//! Exports in the settings are rewritten here by every command that opens the vault for a change,
+//! so that repeating a command also makes up for one that was killed. Only one process at a time
+//! reads the vault and writes its exports, so that an older export never replaces a newer one.
 
 use std::path::Path;
 
@@ -16,7 +15,7 @@ use crate::settings::{ExportFormat, ExportTarget};
 use crate::ui::{ExportCounts, ExportText, ExportedView, can_be_of, is_replaceable_export};
 use crate::vault::Vault;
 
-/// Ends a command: what it changed goes into the exports that the settings name.
+/// Ends a command by rewriting the exports in the settings.
 pub fn renew_after(
     outcome: Result<ExitStatus, Error>,
     context: &Context,
@@ -32,8 +31,8 @@ pub fn renew_after(
 }
 
 impl Context {
-    /// Rewrites the exports that the settings name, if the vault was changed, or was to be; says
-    /// what went wrong.
+    /// Rewrites the exports in the settings if the vault was or should have been changed; reports
+    /// errors.
     pub fn renew_exports(&self) -> ExitStatus {
         if !self.changes.take() {
             return ExitStatus::Done;
@@ -71,7 +70,7 @@ impl Context {
         }
     }
 
-    /// Whether the exports that the settings name are of the vault that this run is about.
+    /// Whether the exports in the settings belong to the vault of this run.
     pub fn has_exports_of_its_vault(&self) -> bool {
         let this = &self.settings.vault;
         let own = self.settings.exported_vault.as_deref();
@@ -80,7 +79,7 @@ impl Context {
         })
     }
 
-    /// Why they are not: which vault they are of.
+    /// Says which vault they belong to.
     pub fn describe_other_vault(&self) -> String {
         let own = self.settings.exported_vault.as_deref();
         let own = own.map_or_else(|| "?".into(), Path::to_string_lossy);
@@ -89,7 +88,7 @@ impl Context {
         )
     }
 
-    /// Writes every export that the settings name, and tells what was written and what failed.
+    /// Writes every export in the settings; reports what was written and what failed.
     pub fn write_exports(&self, vault: &Vault) -> Result<(Vec<ExportedView>, Vec<Error>), Error> {
         let _turn = self.lock(vault)?;
         let (mut written, mut failures) = (Vec::new(), Vec::new());
@@ -102,10 +101,10 @@ impl Context {
         Ok((written, failures))
     }
 
-    /// Writes one export to a file that nobody named in the settings, perhaps.
+    /// Writes one export to a file, which need not be in the settings.
     ///
     /// # Errors
-    /// If it cannot be written; then the file is what it was.
+    /// If it cannot be written; the file is unchanged then.
     pub fn write_one_export(
         &self,
         export: &ExportTarget,
@@ -115,7 +114,7 @@ impl Context {
         self.write_export(export, vault)
     }
 
-    /// A turn at writing exports of this vault.
+    /// Locks the exports of this vault.
     fn lock(&self, vault: &Vault) -> Result<FileLock, Error> {
         let lock = FileLock::wait_for(folder_of(vault.path()), self.settings.wait);
         let trouble = |message| Error::new(ExitStatus::Trouble, message);
@@ -145,7 +144,7 @@ impl Context {
         ))
     }
 
-    /// Says what is good but not in an export.
+    /// Reports valid secrets that the export cannot contain.
     pub fn report_left_out(&self, name: &str, counts: &ExportCounts) {
         if let Some(left_out) = counts.describe_left_out() {
             self.ui.warn(format!(
@@ -158,7 +157,7 @@ impl Context {
     }
 }
 
-/// Writes an export of what the vault holds at one moment, piece by piece.
+/// Writes an export of the vault's contents at one moment, in chunks.
 pub fn write_export_to(
     format: ExportFormat,
     vault: &Vault,
@@ -184,7 +183,7 @@ pub fn write_export_to(
     })
 }
 
-/// Begins an export in the place of an earlier one of the format, or of nothing.
+/// Begins an export that replaces an earlier one in the same format, if any.
 fn begin(format: ExportFormat, path: &Path) -> Result<Draft, Error> {
     let is_earlier = match format {
         ExportFormat::Dovecot => |start: &[u8]| is_replaceable_export(start, ExportFormat::Dovecot),
@@ -197,8 +196,8 @@ fn begin(format: ExportFormat, path: &Path) -> Result<Draft, Error> {
     )?)
 }
 
-/// Makes sure that the export in a file, if there is one, is not another vault's: its readers
-/// would refuse all that is good there.
+/// Makes sure that an existing export belongs to the same vault: its servers would refuse all keys
+/// in it.
 fn expect_same_vault(start: &[u8], path: &Path, vault: &Vault) -> Result<(), Error> {
     let mark = vault.mark()?;
     if can_be_of(start, mark.as_deref(), |tail| vault.has_made(tail))? {
@@ -211,7 +210,7 @@ fn expect_same_vault(start: &[u8], path: &Path, vault: &Vault) -> Result<(), Err
     }))
 }
 
-/// The settings seem to name exports, which could not be read.
+/// The settings seem to name exports, but could not be read.
 fn unread() -> Error {
     let message = "the exports in the settings may be out of date: the settings are not valid";
     Error::new(ExitStatus::Incomplete, message)

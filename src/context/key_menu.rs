@@ -1,4 +1,4 @@
-//! The menu of the keys of a vault, for a command that names none.
+//! The menu of a vault's keys, for a command without a name.
 
 use std::collections::HashSet;
 
@@ -14,18 +14,18 @@ use crate::vault::{self, Record, SortOrder, Vault};
 /// How many keys are offered to choose from.
 pub(super) const MAX_OFFERED: usize = 1000;
 
-/// What is asked where no key is named, and which keys are offered.
+/// The prompt for a key, and which keys are offered.
 #[derive(Clone, Copy)]
 pub struct KeyPrompt {
     pub text: &'static str,
-    /// Whether the command has something to do to a key at a time; without it, to any.
+    /// Which keys the command applies to; all if `None`.
     pub fits: Option<fn(&Key, Timestamp) -> bool>,
-    /// What is said where it has to none.
+    /// The message if it applies to none.
     pub none: &'static str,
 }
 
 impl KeyPrompt {
-    /// A question about any key.
+    /// A prompt for any key.
     pub const fn of_any(text: &'static str) -> Self {
         Self {
             text,
@@ -35,7 +35,7 @@ impl KeyPrompt {
     }
 }
 
-/// A key of the menu; one that is damaged can still be named.
+/// A key in the menu; a damaged one can still be named.
 enum OfferedKey {
     Whole(Record),
     Damaged(KeyName),
@@ -57,7 +57,7 @@ impl OfferedKey {
     }
 }
 
-/// Lets a key be chosen; `None` if the person who was asked chose none.
+/// Lets the user choose a key; `None` if that was cancelled.
 pub(super) fn choose(question: KeyPrompt, context: &Context) -> Result<Option<KeyName>, Error> {
     if context.is_yes {
         return Err(Error::usage("no key named, and --yes disables prompts")
@@ -86,7 +86,7 @@ pub(super) fn choose(question: KeyPrompt, context: &Context) -> Result<Option<Ke
     Ok(chosen.map(|chosen| candidates.swap_remove(chosen).name().clone()))
 }
 
-/// Asks for the name where too many keys would be offered.
+/// Prompts for the name if there are too many keys for a menu.
 fn ask_name(question: KeyPrompt, context: &Context) -> Result<Option<KeyName>, Error> {
     let answer = context
         .ui
@@ -95,8 +95,7 @@ fn ask_name(question: KeyPrompt, context: &Context) -> Result<Option<KeyName>, E
     Ok(answer.map(|answer| answer.parse()).transpose()?)
 }
 
-/// The keys to offer in the order of their names, those that are damaged last; of too many at
-/// least one more than are offered.
+/// The keys to offer, by name, damaged ones last; if there are too many, more than can be offered.
 fn candidates(
     question: KeyPrompt,
     vault: &Vault,
@@ -118,7 +117,7 @@ fn candidates(
         .collect())
 }
 
-/// The keys that can be read and that the command has something to do to.
+/// The readable keys that the command applies to.
 fn applicable(
     question: KeyPrompt,
     vault: &Vault,

@@ -1,4 +1,4 @@
-//! What every verb works with: the streams, the settings, the clock, and the vault.
+//! What all commands work with: the streams, the settings, the clock, and the vault.
 
 pub mod api_key_flags;
 mod completion;

@@ -1,5 +1,4 @@
-//! Lists of names, a line each, and all that is wrong with them: the names that keys have or are
-//! to have.
+//! Lists of key names, one per line, with their errors.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -13,55 +12,55 @@ use crate::files::open_input;
 use crate::key::{KeyName, without_mark};
 use crate::ui::counted;
 
-/// How many names there may be.
+/// The maximum number of names.
 const MAX_NAMES: usize = 1_000_000;
 
-/// How many lines there may be, most of which are names.
+/// The maximum number of lines.
 const MAX_LINES: usize = 2 * MAX_NAMES;
 
-/// How much is read of them, in bytes: a million of the longest names, and comments.
+/// The maximum size, in bytes: a million of the longest names, and comments.
 const MAX_SIZE: u64 = 80 << 20;
 
-/// How long a line may be, in bytes.
+/// The maximum length of a line, in bytes.
 const MAX_LINE: u64 = 4096;
 
-/// How many of the faults are told one by one.
+/// How many errors are reported one by one.
 const MAX_LISTED: usize = 20;
 
-/// After how many faults nothing more is read.
+/// After how many errors reading stops.
 const MAX_FAULTS: usize = 1000;
 
-/// A name, and the line that it stands in, counted from 1.
+/// A name and its line number, from 1.
 #[derive(Debug)]
 pub struct ListedName {
     pub name: KeyName,
     pub line: usize,
 }
 
-/// What is wrong with lines, to be told together before anything is made.
+/// Errors in lines, reported together before anything is created.
 pub struct InvalidNames {
-    /// Where the lines stand.
+    /// Where the lines come from.
     place: String,
     count: usize,
-    /// Of each kind of fault at least the first ones.
+    /// At least the first errors of each kind.
     kept: Vec<(usize, Error)>,
     highest: ExitStatus,
 }
 
-/// What a name is that was there before.
+/// How to treat a name that occurred before.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum DuplicateName {
-    /// A fault: two keys cannot have it.
+    /// As an error: it cannot belong to two keys.
     Fault,
-    /// The same key once more.
+    /// As the same key, listed once.
     Skipped,
 }
 
-/// The names in a file, or on standard input if that is what `-` says.
+/// Reads the names in a file, or on standard input for `-`.
 ///
 /// # Errors
-/// If it cannot be read, holds too much, or no names. What is wrong with single lines is added to
-/// the faults.
+/// If it cannot be read, is too large, or has no names. Errors in single lines are added to the
+/// faults.
 pub fn read(
     path: &Path,
     repeated: DuplicateName,
@@ -87,7 +86,7 @@ pub fn read(
     Ok((wanted, faults))
 }
 
-/// What standard input is called.
+/// The name of standard input in messages.
 pub const STANDARD_INPUT: &str = "standard input";
 
 fn standard_input(context: &Context) -> Result<impl Read, Error> {
@@ -129,12 +128,12 @@ fn lines(
 #[derive(Default)]
 struct NameReader {
     wanted: Vec<ListedName>,
-    /// In which line each of them stands.
+    /// The line of each name.
     seen: HashMap<String, usize>,
 }
 
 impl NameReader {
-    /// What there is more of than may be, after this line.
+    /// The limit that is exceeded after this line, if one is.
     fn limit_exceeded(&self, line: usize, length: u64, text: &[u8]) -> Option<&'static str> {
         if text.len() as u64 == MAX_LINE && !text.ends_with(b"\n") {
             Some("4096 characters in a line")
@@ -149,7 +148,7 @@ impl NameReader {
         }
     }
 
-    /// Takes the name of a line, if there is one.
+    /// Adds the name in a line, if it has one.
     fn take(&mut self, text: &[u8], line: usize, repeated: DuplicateName) -> Result<(), Error> {
         let Some(name) = name(text)? else {
             return Ok(());
@@ -169,7 +168,7 @@ impl NameReader {
     }
 }
 
-/// The name in a line; a blank line and a comment have none.
+/// The name in a line; `None` for a blank line or a comment.
 fn name(line: &[u8]) -> Result<Option<KeyName>, Error> {
     let text = String::from_utf8_lossy(without_mark(line));
     let text = text.split('#').next().unwrap_or_default().trim();
@@ -198,12 +197,12 @@ impl InvalidNames {
         }
     }
 
-    /// Whether there were so many that the rest was not read.
+    /// Whether reading stopped because there were too many.
     pub fn are_enough(&self) -> bool {
         self.count >= MAX_FAULTS
     }
 
-    /// Adds what is wrong with a line.
+    /// Adds an error in a line.
     pub fn add(&mut self, line: usize, error: Error) {
         self.count += 1;
         self.highest = self.highest.max(error.exit_status());
@@ -218,10 +217,11 @@ impl InvalidNames {
         self.kept.truncate(MAX_LISTED);
     }
 
-    /// Tells the first faults, line by line.
+    /// Reports the first errors, line by line.
     ///
     /// # Errors
-    /// If there were any, with the highest status of theirs: so much was done then.
+    /// If there were any, with the highest of their exit statuses; `done` says what was done
+    /// before.
     pub fn report(mut self, done: &str, context: &Context) -> Result<(), Error> {
         if self.count == 0 {
             return Ok(());

@@ -1,5 +1,5 @@
-//! The passphrase of the default key: typed unseen, or the first line of a private file; never
-//! an argument, and never from the environment.
+//! Reads the default key's passphrase: typed without echo, or from the first line of a private
+//! file; never from an argument or the environment.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, IsTerminal, Read};
@@ -20,10 +20,10 @@ use crate::exit::ExitStatus;
 use crate::files::hint_of;
 use crate::key::{Passphrase, SealError, Sealer, without_mark};
 
-/// How long a passphrase's line may be, in bytes; a terminal takes no longer one.
+/// The maximum length of a passphrase's line, in bytes; the limit of a terminal's line.
 const MAX_LINE: usize = 4096;
 
-/// Group or others may do anything at all.
+/// Any access for the group or others.
 const GROUP_AND_OTHERS: u32 = 0o077;
 
 /// Where a passphrase comes from.
@@ -36,12 +36,12 @@ pub struct PassphraseSource {
 }
 
 impl PassphraseSource {
-    /// Whether a file was named.
+    /// Whether a file is given.
     pub fn is_file(&self) -> bool {
         self.passphrase_file.is_some()
     }
 
-    /// The passphrase that opens a seal; `None` if the person who was asked gave none.
+    /// The passphrase that decrypts a secret; `None` if the prompt was cancelled.
     pub fn known(&self, context: &Context) -> Result<Option<Passphrase>, Error> {
         if let Some(path) = &self.passphrase_file {
             return read(path).map(Some);
@@ -51,7 +51,7 @@ impl PassphraseSource {
         Ok(typed.map(Passphrase::new))
     }
 
-    /// A new passphrase, ready to seal; `None` if the person who was asked gave none.
+    /// Encrypts with a new passphrase; `None` if the prompt was cancelled.
     pub fn chosen(&self, context: &Context) -> Result<Option<Sealer>, Error> {
         let chosen = match &self.passphrase_file {
             Some(path) => Some(read(path).and_then(expect_strong)?),
@@ -68,7 +68,7 @@ fn expect_interactive(doing: &str, context: &Context) -> Result<(), Error> {
         .expect_interactive(&needed, "pass --passphrase-file FILE")
 }
 
-/// Asks until the same good passphrase was typed twice; an empty line ends it.
+/// Prompts until the same strong passphrase is typed twice; an empty line cancels.
 fn ask_twice(context: &Context) -> Result<Option<Passphrase>, Error> {
     expect_interactive("a default key", context)?;
     loop {
@@ -106,12 +106,12 @@ fn sealer(passphrase: &Passphrase) -> Result<Sealer, Error> {
     Sealer::new(passphrase, random()?, random()?).map_err(no_memory)
 }
 
-/// Why a passphrase could not be hashed.
+/// The error that a passphrase could not be hashed.
 pub fn no_memory(error: SealError) -> Error {
     Error::new(ExitStatus::Trouble, error.to_string())
 }
 
-/// The first line of a file that is nobody else's.
+/// The first line of a private file.
 fn read(path: &Path) -> Result<Passphrase, Error> {
     let is_input = arguments::is_dash(path);
     let what = match is_input {
@@ -170,7 +170,7 @@ fn read(path: &Path) -> Result<Passphrase, Error> {
     Ok(passphrase)
 }
 
-/// Opens a file, but neither through a link nor to wait for a FIFO's writer.
+/// Opens a file without following links or waiting for a FIFO's writer.
 fn open(path: &Path) -> io::Result<File> {
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     OpenOptions::new()
@@ -179,7 +179,7 @@ fn open(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// What is wrong with the file, and the hint.
+/// Why the file is refused, and the hint.
 fn fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
     if !file.is_file() {
         Some(("is not a regular file", "name a file of your own"))
@@ -195,8 +195,8 @@ fn fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// The first line without its end, or more than may be there; not through std's buffer, in
-/// which a copy would stay.
+/// The first line without its end, or more than the maximum; unbuffered, since std's buffer would
+/// keep a copy.
 fn first_line(file: File) -> io::Result<Zeroizing<Vec<u8>>> {
     let most = MAX_LINE + 2;
     let mut line = Zeroizing::new(Vec::with_capacity(2 * most));

@@ -1,4 +1,4 @@
-//! What several commands ask for on a terminal.
+//! Prompts that several commands share.
 
 use std::str::FromStr;
 
@@ -7,11 +7,11 @@ use crate::error::Error;
 use crate::key::{Expiry, Invalid, Permission};
 use crate::ui::first_of;
 
-/// How many permissions a question names.
+/// How many permissions a prompt names.
 const MAX_NAMED: usize = 8;
 
 impl Context {
-    /// A value that was given, or is asked for; `None` if the person who was asked did not answer.
+    /// The given value, or the answer to a prompt; `None` if that was cancelled.
     pub fn given_or_asked<T: FromStr<Err = Invalid>>(
         &self,
         given: Option<T>,
@@ -26,7 +26,7 @@ impl Context {
         self.ui.parsed(question)
     }
 
-    /// Asks for a permission; `None` if that is not answered.
+    /// Prompts for a permission; `None` if that was cancelled.
     pub fn ask_permission(&self, default: Option<&str>) -> Result<Option<Permission>, Error> {
         let permissions = &self.settings.permissions;
         let names = first_of(permissions.names().map(str::to_owned), MAX_NAMED);
@@ -36,7 +36,7 @@ impl Context {
         })
     }
 
-    /// Asks when a key expires; `None` if that is not answered.
+    /// Prompts for an expiry; `None` if that was cancelled.
     pub fn ask_expiry(&self, default: Option<&str>) -> Result<Option<Expiry>, Error> {
         let question = "Expires: 90d, 2027-01-31 or never";
         self.ui.value(question, default, |answer| {

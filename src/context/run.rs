@@ -1,4 +1,4 @@
-//! One run of the program, and how its vault is opened.
+//! The context of a run, and how it opens the vault.
 
 use std::cell::{Cell, OnceCell};
 use std::fs;
@@ -19,43 +19,43 @@ use crate::ui::{DisplayContext, Ui};
 use crate::usage;
 use crate::vault::{self, Action, Actor, Author, Changes, StoredSecret, Vault};
 
-/// The hint where a vault is missing that was named.
+/// The hint if the named vault does not exist.
 const CHECK_PATH: &str = "check the path; `postkey generate api NAME` creates a vault with its first \
      key, `postkey restore FILE` from a backup";
 
-/// The hint where the default vault is missing.
+/// The hint if the default vault does not exist.
 const CHECK_HOME: &str = "name another with --vault or POSTKEY_VAULT; `postkey generate api NAME` \
      creates this one with its first key, `postkey restore FILE` from a backup";
 
-/// One run of the program.
+/// The context of a run.
 #[derive(Debug)]
 pub struct Context {
-    /// The streams.
+    /// Standard output and standard error.
     pub ui: Ui,
-    /// The settings, merged.
+    /// The effective settings.
     pub settings: Settings,
-    /// Whether questions are answered with yes.
+    /// Whether confirmations are answered with yes.
     pub is_yes: bool,
-    /// Whether a vault was changed, or was to be.
+    /// Whether a vault was or should have been changed.
     pub changes: Changes,
-    /// What was done that no later failure undoes; without it, that the vault was changed.
+    /// What was done and is not undone by a later failure; by default, that the vault was changed.
     done: OnceCell<String>,
-    /// Found when it is first needed.
+    /// The time zone, read when it is first needed.
     actor: OnceCell<Actor>,
-    /// The same.
+    /// The usage record, likewise.
     zone: OnceCell<TimeZone>,
-    /// Of an interrupted transaction.
+    /// A copy of the vault without an interrupted transaction.
     has_warned: Cell<bool>,
-    /// For how many names one was sought that was likely meant.
+    /// For how many names a similar one was looked up.
     compared: Cell<usize>,
 }
 
-/// For how many names one is sought: of a long list of names that no key has, all are most likely
-/// meant for another vault.
+/// For how many names a similar one is looked up: if no key has any of a long list of names, they
+/// are probably meant for another vault.
 const MAX_SUGGESTED: usize = 10;
 
 impl Context {
-    /// Begins a run.
+    /// Starts a run.
     pub fn new(ui: Ui, settings: Settings, is_yes: bool) -> Self {
         keep_files(&settings);
         Self {
@@ -71,7 +71,7 @@ impl Context {
         }
     }
 
-    /// The clock, in whole seconds as the vault keeps them.
+    /// The current time, in whole seconds like the vault's.
     pub fn clock() -> Timestamp {
         process::now()
     }
@@ -82,7 +82,7 @@ impl Context {
         self.opened().map_err(|error| self.explained(error))
     }
 
-    /// The vault, if need be as it was before a transaction that was interrupted: then it says so.
+    /// The vault; after an interrupted transaction, its state before that, with a note.
     pub fn opened(&self) -> Result<Vault, vault::Error> {
         let vault = Vault::open_to_read(&self.settings.vault, self.settings.wait)?;
         if vault.is_recovered() && !self.has_warned.replace(true) {
@@ -94,8 +94,8 @@ impl Context {
         Ok(vault.reporting_to(&self.changes))
     }
 
-    /// Makes sure that there is a vault, where it need not be opened: an answer without one
-    /// would be taken for an answer about its keys.
+    /// Makes sure that the vault exists even if it need not be opened: an answer without one would
+    /// look like an answer about its keys.
     pub fn expect_vault(&self) -> Result<(), Error> {
         let path = &self.settings.vault;
         let found = fs::symlink_metadata(path);
@@ -105,7 +105,7 @@ impl Context {
         }
     }
 
-    /// An error of the vault; of one that is missing also why it was looked for there.
+    /// An error of the vault; if it does not exist, with the reason why this path was used.
     pub fn explained(&self, error: vault::Error) -> Error {
         let vault::Error::Missing(_) = error else {
             return error.into();
@@ -120,14 +120,15 @@ impl Context {
         Error::new(ExitStatus::Trouble, message).with_hint(hint)
     }
 
-    /// Opens the vault for reading if there is one, named or not: what makes it begins so.
+    /// Opens the vault for reading if it exists, named or not: the command that creates it may
+    /// begin like this.
     pub fn open_before_create(&self) -> Result<Option<Vault>, Error> {
         let vault = self.open_if_exists()?;
         self.changes.note_change_if(vault.is_some());
         Ok(vault)
     }
 
-    /// The same, but nothing will be changed.
+    /// The same for a dry run.
     pub fn open_if_exists(&self) -> Result<Option<Vault>, Error> {
         self.expect_own_home()?;
         match self.opened() {
@@ -137,12 +138,12 @@ impl Context {
         }
     }
 
-    /// Opens the vault for a change.
+    /// Opens the vault for changes.
     pub fn open_for_change(&self) -> Result<Vault, Error> {
         self.checked(self.open()?)
     }
 
-    /// Opens the vault for a change, or makes it.
+    /// Opens the vault for changes, or creates it.
     pub fn open_or_create(&self) -> Result<Vault, Error> {
         self.expect_own_home()?;
         let vault = Vault::open_or_create(&self.settings.vault, self.settings.wait)?;
@@ -152,15 +153,15 @@ impl Context {
         self.checked(vault.reporting_to(&self.changes))
     }
 
-    /// The vault, if it can be changed.
+    /// Prepares the vault for changes.
     pub fn checked(&self, mut vault: Vault) -> Result<Vault, Error> {
         vault.check()?;
-        // Also where there will be nothing to change: the command that did may have been killed.
+        // Exports are rewritten even if nothing changes: an earlier command may have been killed.
         self.changes.note_change_if(true);
         let author = self.author(Action::Expire);
         self.warn_of_clock(&vault, author.clock);
-        // Neither keeps a damaged log from the command: an emergency does not wait for it. By a
-        // clock that is surely wrong nothing has ended.
+        // A damaged log does not prevent these, since an emergency cannot wait for that. A clock
+        // that is certainly wrong ends nothing.
         if process::clock().is_ok() {
             let _ = vault.note_ends(&author);
         }
@@ -179,19 +180,19 @@ impl Context {
         }
     }
 
-    /// Notes what has expired or retired, if the vault can be written: what was seen to have
-    /// ended stays so. If not, the clock has to do.
+    /// Records what has expired or retired, if the vault can be written, so that it stays so.
+    /// Otherwise only the clock decides.
     pub fn note_ends(&self, vault: &mut Vault) {
         let _ = vault.note_ends(&self.author(Action::Expire));
     }
 
-    /// Keeps the digest that a secret turned out to have, if the vault can be written: its hash
-    /// need not be checked again.
+    /// Stores the digest that a secret turned out to have, if the vault can be written, so that its
+    /// hash need not be checked again.
     pub fn keep_digest(&self, secret: &StoredSecret, vault: &mut Vault) {
         let _ = vault.keep_digests([secret], &self.author(Action::Verify));
     }
 
-    /// Says of spans of minutes that they are none of months.
+    /// Notes that a span is in minutes, not months.
     pub fn note_minutes(&self, spans: impl IntoIterator<Item = Option<Period>>) {
         for span in spans.into_iter().flatten() {
             self.ui
@@ -199,7 +200,7 @@ impl Context {
         }
     }
 
-    /// The error at a command's end, with its true cause where SQLite takes a disk that fails for
+    /// The error at the end of a command, with its real cause where SQLite takes a failing disk for
     /// a damaged vault.
     pub fn diagnosed(&self, error: Error) -> Error {
         let cause = match error.cause() {
@@ -212,7 +213,7 @@ impl Context {
         }
     }
 
-    /// The same error, with the key that was likely meant if no key has the name that was given.
+    /// The error, with the most similar name if no key has the given one.
     pub fn with_suggestion(&self, error: Error) -> Error {
         let near = error.cause().and_then(|cause| {
             let vault::Error::NoSuchKey(name) = cause else {
@@ -231,7 +232,7 @@ impl Context {
         }
     }
 
-    /// Makes sure that it is clear whose vault is meant.
+    /// Makes sure that root does not accidentally use another user's vault.
     pub fn expect_own_home(&self) -> Result<(), Error> {
         if self.settings.vault_source == VaultSource::Home && process::is_root_in_another_home() {
             let hint = "`sudo -H postkey …` uses root's own vault, `sudo -u USER postkey …` \
@@ -242,14 +243,14 @@ impl Context {
         Ok(())
     }
 
-    /// Notes what is done and stays so, whatever fails after it: `the backup was created`.
+    /// Notes what was done, and stays done if a later step fails: `the backup was created`.
     pub fn note_done(&self, what: impl Into<String>) {
-        // Of several, the first is told.
+        // The first of several counts.
         let _ = self.done.set(what.into());
     }
 
-    /// A failure that may come after the change was committed: then that is said, and nobody is told
-    /// that nothing changed.
+    /// An error that may occur after the change was committed: it then says so, instead of that
+    /// nothing changed.
     pub fn after_change(&self, error: Error) -> Error {
         let done = match self.done.get() {
             Some(done) => done,
@@ -264,7 +265,7 @@ impl Context {
         after.with_hint(error.hint().unwrap_or(stays))
     }
 
-    /// Who acts, and how, now.
+    /// The author of a change now: who, and with which command.
     pub fn author(&self, action: Action) -> Author {
         let clock = Self::clock();
         let kept = SignedDuration::from_hours(24 * self.settings.retention.days());
@@ -276,17 +277,17 @@ impl Context {
         }
     }
 
-    /// How values look to people now.
+    /// How to display values now.
     pub fn display(&self) -> DisplayContext {
         self.display_at(Self::clock())
     }
 
-    /// How values look to people at a time.
+    /// How to display values at a given time.
     pub fn display_at(&self, now: Timestamp) -> DisplayContext {
         DisplayContext::new(&self.ui, &self.settings, self.zone(), now)
     }
 
-    /// The zone that times are told in to people; a wrong `TZ` is told once.
+    /// The time zone for people; an invalid `TZ` is reported once.
     fn zone(&self) -> TimeZone {
         let local = || {
             process::time_zone().unwrap_or_else(|why| {
@@ -301,21 +302,21 @@ impl Context {
         zone.clone()
     }
 
-    /// Where the vault lies, from the root on.
+    /// The vault's absolute path.
     fn described_vault(&self) -> String {
         let path = &self.settings.vault;
         let path = absolute(path).unwrap_or_else(|_| path.clone());
         path.display().to_string()
     }
 
-    /// Says where a vault would be created, were it not for a dry run.
+    /// Notes where a vault would be created without `--dry-run`.
     pub fn note_vault_would_be_created(&self) {
         let path = self.described_vault();
         let text = format!("there is no vault at `{path}`: it would be created");
         self.ui.note(text);
     }
 
-    /// Says that a vault was created, and where: it may be the wrong place.
+    /// Notes that a vault was created, and where: the path may be a mistake.
     pub fn note_vault_created(&self) {
         let text = format!("created vault `{}`", self.described_vault());
         match self.ui.format.is_for_machines() {
@@ -325,7 +326,7 @@ impl Context {
     }
 }
 
-/// Keeps from being written over, whatever this run writes, what has a use of its own.
+/// Protects files with a purpose of their own from being overwritten by this run.
 fn keep_files(settings: &Settings) {
     files::keep(&settings.vault, ProtectionReason::Vault);
     files::keep(&usage::path(&settings.vault), ProtectionReason::Vault);
@@ -337,7 +338,7 @@ fn keep_files(settings: &Settings) {
     }
 }
 
-/// Whether a moment is so far ahead of the clock that one of them is wrong.
+/// Whether a time is so far ahead of the clock that one of them must be wrong.
 pub fn is_ahead(moment: Timestamp, clock: Timestamp) -> bool {
     moment.as_second() - clock.as_second() > CLOCK_TOLERANCE
 }

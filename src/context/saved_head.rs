@@ -1,4 +1,4 @@
-//! The log's head, saved outside of the vault.
+//! Log heads that are saved outside of the vault.
 
 use std::io::Read;
 use std::path::Path;
@@ -8,10 +8,10 @@ use crate::exit::ExitStatus;
 use crate::files::{Draft, FileRole, IfExists, open_input};
 use crate::vault::SavedHead;
 
-/// How long a saved head may be, in bytes: far more than it is.
+/// The maximum size of a saved head, in bytes.
 const MAX_SIZE: u64 = 1024;
 
-/// Reads a head that was saved.
+/// Reads a saved head.
 pub fn read(path: &Path) -> Result<SavedHead, Error> {
     let mut text = String::new();
     open_input(path)
@@ -27,7 +27,7 @@ pub fn read(path: &Path) -> Result<SavedHead, Error> {
     })
 }
 
-/// Saves a head, in the place of the one before if there is one.
+/// Saves a head, replacing the previous one.
 pub fn save(head: &SavedHead, path: &Path) -> Result<(), Error> {
     let is_head = |text: &[u8]| {
         let text = str::from_utf8(text).ok();

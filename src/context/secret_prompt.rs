@@ -1,4 +1,5 @@
-//! A secret that is presented: from standard input, or typed unseen; never an argument.
+//! Reads a secret to be checked: from standard input, or typed without echo; never from an
+//! argument.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
@@ -14,27 +15,26 @@ use crate::usage::{self, UsageStore};
 use crate::vault::{self, Vault};
 use crate::verify::{SecretMatch, match_password, match_secret};
 
-/// How much standard input may hold, in bytes: far more than a secret.
+/// The maximum size of standard input, in bytes: far more than a secret.
 const MAX_INPUT: u64 = 1024;
 
-/// A secret that was presented, and the vault if it had to be asked.
+/// A secret, its owner, and the vault if it was needed.
 pub struct PresentedSecret {
     pub matched: SecretMatch,
-    /// When.
+    /// When it was presented.
     pub at: Timestamp,
     pub vault: Option<Vault>,
 }
 
-/// Reads a secret and tells whose it is; with a login also what is its imported password. The
-/// vault is only opened for what has the shape of a secret, or for a login; one that is not there
-/// is trouble, no verdict.
+/// Reads a secret and looks up its owner; with a login, also among imported passwords. The vault is
+/// only opened for a well-formed secret or a login; a missing vault is an error, not a verdict.
 pub fn present(context: &Context, login: Option<&Username>) -> Result<PresentedSecret, Error> {
     context.expect_own_home()?;
     PresentedSecret::of(&read(context)?, login, context)
 }
 
 impl PresentedSecret {
-    /// Tells whose a secret is, as [`present`] does.
+    /// Looks up the owner of a secret, like [`present`].
     pub fn of(presented: &str, login: Option<&Username>, context: &Context) -> Result<Self, Error> {
         let mut vault = None;
         let matched = matched(presented, login, context, &mut vault);
@@ -49,7 +49,7 @@ impl PresentedSecret {
         })
     }
 
-    /// How much of its limit the secret's key has used so far.
+    /// How much of its limit the key has used in the current window.
     pub fn used(&self, context: &Context) -> Result<WindowUse, usage::Error> {
         let (Some(vault), SecretMatch::Secret(secret)) = (&self.vault, &self.matched) else {
             return Ok(WindowUse::default());
@@ -81,7 +81,7 @@ fn matched(
     match_password(presented, login, matched, by_login, memory)
 }
 
-/// The vault, opened when it is first needed.
+/// Opens the vault when it is first needed.
 fn opened<'a>(vault: &'a mut Option<Vault>, context: &Context) -> Result<&'a Vault, vault::Error> {
     let opened = match vault.take() {
         Some(opened) => opened,
@@ -90,7 +90,7 @@ fn opened<'a>(vault: &'a mut Option<Vault>, context: &Context) -> Result<&'a Vau
     Ok(vault.insert(opened))
 }
 
-/// What was presented, without the line end that `echo` or a file puts behind it.
+/// The input without the line end that `echo` or a file adds.
 fn read(context: &Context) -> Result<Zeroizing<String>, Error> {
     if io::stdin().is_terminal() {
         let hint = "pipe it in, as in printf %s \"$KEY\" | postkey verify";
@@ -111,8 +111,8 @@ fn read(context: &Context) -> Result<Zeroizing<String>, Error> {
     Ok(Zeroizing::new(line.unwrap_or(text).to_owned()))
 }
 
-/// Standard input up to a little more than may be there; not through std's buffer, in which
-/// a copy of the secret would stay.
+/// Reads standard input up to just above the maximum; unbuffered, since std's buffer would keep a
+/// copy of the secret.
 pub fn read_input(longest: u64) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(2 * longest as usize));
     let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);

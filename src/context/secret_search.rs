@@ -1,4 +1,4 @@
-//! Secrets in pasted text: from standard input, however much there is, or typed unseen.
+//! Searches text for secrets: standard input of any size, or typed without echo.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -11,27 +11,26 @@ use crate::key::{Digest, HashMemory, Malformed, ScanFinding, Scanner, Secret, Ta
 use crate::vault::{PastOwner, StoredSecret, Vault};
 use crate::verify::{SecretMatch, match_secret};
 
-/// How many different secrets that are nobody's are told apart; of more, only the number is
-/// known.
+/// How many different unknown secrets are listed; the rest are only counted.
 const MAX_CANDIDATES: usize = 10_000;
 
-/// What was found in a text.
+/// The result of a search.
 pub struct SecretSearch {
-    /// Whether there was no text at all.
+    /// Whether the input was empty.
     pub is_empty: bool,
-    /// Each secret once, in the order in which they were seen first.
+    /// Each secret once, in the order of their first occurrence.
     pub findings: Vec<SecretFinding>,
-    /// What looks like a secret and is none.
+    /// Malformed secrets.
     pub misspelt: Option<MalformedSecrets>,
-    /// How often secrets of nobody were seen after the [`MAX_CANDIDATES`] that are told apart.
+    /// How many unknown secrets occurred after the first [`MAX_CANDIDATES`] different ones.
     pub uncounted: u64,
-    /// What could hold a secret and could not be read.
+    /// Parts that may contain secrets, but could not be decoded.
     pub unreadable: Option<Unreadable>,
-    /// How many lines the text had.
+    /// The number of lines.
     pub lines: u64,
-    /// The vault, if it had to be asked.
+    /// The vault, if it was needed.
     pub vault: Option<Vault>,
-    /// What ended the search before the text did.
+    /// The error that ended the search early.
     pub failure: Option<Error>,
 }
 
@@ -50,18 +49,18 @@ impl Default for SecretSearch {
     }
 }
 
-/// A secret, and where it was seen.
+/// A secret and its occurrences.
 pub struct SecretFinding {
     pub tail: Tail,
     pub matched: SecretMatch,
-    /// How often.
+    /// The number of occurrences.
     pub count: u64,
-    /// In which line first.
+    /// The line of the first occurrence.
     pub line: u64,
 }
 
 impl SecretSearch {
-    /// Whose the secrets seem to have been that are nobody's now, by their tails.
+    /// Who probably owned unknown secrets in the past, by their tails.
     pub fn past_owners(&self) -> Result<HashMap<String, PastOwner>, Error> {
         let nobodys = self
             .findings
@@ -74,7 +73,7 @@ impl SecretSearch {
         }
     }
 
-    /// Says what a secret may be hidden in.
+    /// Warns of encodings in which a secret may be hidden.
     pub fn warn_of_unreadable(&self, context: &Context) {
         if let Some(Unreadable { what, line }) = self.unreadable {
             context.ui.warn(format!(
@@ -86,45 +85,45 @@ impl SecretSearch {
 }
 
 impl SecretFinding {
-    /// Whether it is, or was, a key's of this vault.
+    /// Whether it is or was a secret of this vault.
     pub fn belongs_here(&self) -> bool {
         self.matched.secret().is_ok() || self.matched.dead().is_some()
     }
 }
 
-/// What looks like secrets with a mistake.
+/// Malformed secrets.
 #[derive(Clone, Copy)]
 pub struct MalformedSecrets {
-    /// What is wrong with the first.
+    /// The defect of the first.
     pub why: Malformed,
     pub count: u64,
     pub line: u64,
 }
 
-/// What is asked on a terminal, and said where nobody can be asked.
+/// The prompt on a terminal, and the error where there is none.
 pub struct PromptText {
     pub question: &'static str,
     pub hint: &'static str,
 }
 
-/// A search under way.
+/// A search in progress.
 struct SearchRun<'a, A> {
     context: &'a Context,
     open: fn(&Context) -> Result<Vault, Error>,
     act: A,
     memory: HashMemory,
-    /// Where in the findings a secret is, by its digest.
+    /// The index of each secret's finding, by its digest.
     places: HashMap<Digest, usize>,
     result: SecretSearch,
 }
 
-/// Looks for secrets in standard input, or in what is typed unseen.
+/// Searches standard input, or text typed without echo, for secrets.
 ///
-/// The vault is opened by `open` when the first is found, and not locked while more text is
-/// waited for. `act` learns at once of each that is a key's, current or not.
+/// Opens the vault with `open` at the first secret, and does not lock it while waiting for more
+/// text. Calls `act` as soon as a secret of a key is found, current or not.
 ///
 /// # Errors
-/// If nobody can be asked. What goes wrong later is in [`SecretSearch::failure`].
+/// If prompting is impossible. Later errors are in [`SecretSearch::failure`].
 pub fn search<A>(
     asking: &PromptText,
     context: &Context,
@@ -163,7 +162,7 @@ impl<A> SearchRun<'_, A>
 where
     A: FnMut(&StoredSecret, &mut Vault) -> Result<(), Error>,
 {
-    /// Not through std's buffer, in which a copy of a secret would stay.
+    /// Unbuffered, since std's buffer would keep a copy of a secret.
     fn read_input(&mut self) -> Result<(), Error> {
         let input = io::stdin().as_fd().try_clone_to_owned();
         self.read(File::from(input.map_err(|error| unreadable(&error))?))
@@ -204,7 +203,7 @@ where
         }
     }
 
-    /// Each secret is looked up once, however often it is seen.
+    /// Each secret is looked up once, however often it occurs.
     fn take_secret(&mut self, secret: &Secret, line: u64) -> Result<(), Error> {
         let digest = Digest::of(secret);
         if let Some(&place) = self.places.get(&digest) {

@@ -1,4 +1,4 @@
-//! Which keys are meant: names on the command line, from standard input, or chosen.
+//! Selects keys: by names on the command line or standard input, or from a menu.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::exit::ExitStatus;
 use crate::key::{Invalid, KeyName};
 use crate::vault::Vault;
 
-/// A name, or `-` for the names on standard input.
+/// A name, or `-` to read names from standard input.
 #[derive(Clone, Debug)]
 pub enum Selector {
     Name(KeyName),
@@ -35,13 +35,13 @@ impl FromStr for Selector {
     }
 }
 
-/// The names that were given, and how what was wrong with some of them ends the command.
+/// The names, and the exit status of invalid ones.
 pub struct NameList {
     all: Vec<WantedName>,
     status: ExitStatus,
 }
 
-/// A name, and the line of standard input that it stands in, if it was read from there.
+/// A name, and its line number if it was read from standard input.
 struct WantedName {
     name: KeyName,
     line: Option<usize>,
@@ -53,9 +53,9 @@ impl WantedName {
     }
 }
 
-/// The keys that the selectors mean; asks for one if there are none.
+/// The keys given by the selectors; prompts for one if there are none.
 ///
-/// `None` if the person who was asked did not choose.
+/// `None` if the prompt was cancelled.
 pub fn names(
     selectors: Vec<Selector>,
     question: KeyPrompt,
@@ -80,13 +80,13 @@ pub fn names(
 }
 
 impl NameList {
-    /// The names, in their order.
+    /// The names, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &KeyName> {
         self.all.iter().map(|wanted| &wanted.name)
     }
 
-    /// Adds the names on standard input. What is wrong with a line is told, and keeps no other
-    /// from being taken.
+    /// Adds the names on standard input. An invalid line is reported, and does not affect the
+    /// others.
     fn read(&mut self, context: &Context) -> Result<(), Error> {
         let (wanted, faults) = list::read(Path::new("-"), DuplicateName::Skipped, context)?;
         let is_over = faults.are_enough();
@@ -109,7 +109,7 @@ impl NameList {
     }
 }
 
-/// The key that is meant; asks for it if it was not named.
+/// The named key; prompts for one if there is none.
 pub fn name(
     name: Option<KeyName>,
     question: KeyPrompt,
@@ -118,14 +118,14 @@ pub fn name(
     name.map_or_else(|| choose(question, context), |name| Ok(Some(name)))
 }
 
-/// Which keys a reading command is about, and the vault that they are in.
+/// The keys that a read-only command is about, and their vault.
 pub struct SelectedKeys {
-    /// The names that were given; `None` for all keys.
+    /// The given names; `None` for all keys.
     pub names: Option<NameList>,
     pub vault: Vault,
 }
 
-/// The keys that were named, or all.
+/// The named keys, or all.
 pub fn named_or_all(given: Vec<Selector>, context: &Context) -> Result<SelectedKeys, Error> {
     let names = match given.is_empty() {
         true => None,
@@ -135,13 +135,13 @@ pub fn named_or_all(given: Vec<Selector>, context: &Context) -> Result<SelectedK
     Ok(SelectedKeys { names, vault })
 }
 
-/// What a verb ends with when the person who was asked did not answer.
+/// Ends a command whose prompt was cancelled.
 pub fn report_cancelled(context: &Context) -> ExitStatus {
     context.ui.note("nothing chosen; nothing was done");
     ExitStatus::No
 }
 
-/// Does something to each key, reports each failure, and ends with the highest status.
+/// Runs a function for each key, reports each failure, and returns the highest exit status.
 pub fn each(
     names: &NameList,
     context: &mut Context,
@@ -163,7 +163,7 @@ pub fn each(
     highest
 }
 
-/// Completes the names of keys from the vault that the command line means.
+/// Completes key names from the vault of the command line.
 pub fn completer() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| -> Vec<CompletionCandidate> {
         let names = current.to_str().map(names_from_vault).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! What is recorded of the use of keys, as far as it can be read: what cannot is said once and
-//! then left out, for no key depends on it.
+//! Reads the usage record as far as possible: a failure is reported once, and does not affect the
+//! keys.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::usage::{self, Details, RefusalFilter, RefusalSummary, Summary, UsageS
 use crate::vault::{Cause, DeadSecret, KeyId, Record, SecretInfo, Vault};
 use crate::verify::Verdict;
 
-/// The record of use, if there is one that can be read.
+/// The usage record, if it exists and can be read.
 pub struct UsageReader {
     usage: Option<UsageStore>,
     now: Timestamp,
@@ -21,7 +21,7 @@ pub struct UsageReader {
 }
 
 impl Context {
-    /// Opens what is recorded of the use of the vault's keys.
+    /// Opens the usage record of a vault.
     pub fn uses(&self, vault: &Vault) -> UsageReader {
         let mut uses = UsageReader {
             usage: None,
@@ -35,7 +35,7 @@ impl Context {
         uses
     }
 
-    /// A key's use in short where programs read the result; people are not told of it.
+    /// A summary of a key's use, for programs only.
     pub fn usage_for_programs(
         &self,
         record: &Record,
@@ -48,12 +48,12 @@ impl Context {
 }
 
 impl UsageReader {
-    /// Whether use is recorded in the vault, and can be read.
+    /// Whether usage is recorded, and can be read.
     pub fn are_recorded(&self) -> bool {
         self.usage.is_some()
     }
 
-    /// Whether no use was ever recorded in the vault.
+    /// Whether no usage was ever recorded.
     pub fn are_missing(&self) -> bool {
         self.usage.is_none() && !self.is_left_out
     }
@@ -64,13 +64,13 @@ impl UsageReader {
         self.is_left_out = true;
     }
 
-    /// Since when use is recorded, if any is that can be read.
+    /// When recording began, if that can be read.
     pub fn since(&mut self, ui: &Ui) -> Option<Timestamp> {
         let now = self.now;
         self.read(ui, |usage| usage.since(now))
     }
 
-    /// How often a dead secret was presented since it is dead.
+    /// The refusals of a dead secret since it died.
     pub fn refusals_of(&mut self, dead: &DeadSecret, now: Timestamp, ui: &Ui) -> RefusalSummary {
         let filter = RefusalFilter {
             key: dead.key_id,
@@ -81,7 +81,7 @@ impl UsageReader {
         self.read(ui, |usage| usage.refusals(filter, now))
     }
 
-    /// What `read` finds, or nothing where it cannot be read.
+    /// What `read` returns, or the default if it fails.
     pub fn read<T: Default>(
         &mut self,
         ui: &Ui,
@@ -96,7 +96,7 @@ impl UsageReader {
         })
     }
 
-    /// The use of each of these keys in short; `None` where none is recorded in the vault.
+    /// A summary of the use of each key; `None` if none is recorded in the vault.
     pub fn summaries<'a>(
         &mut self,
         records: impl Iterator<Item = &'a Record>,
@@ -113,20 +113,20 @@ impl UsageReader {
         keys.iter().map(|key| is_read.then(|| of(key))).collect()
     }
 
-    /// The use of one key in short.
+    /// A summary of one key's use.
     pub fn summary(&mut self, record: &Record, now: Timestamp, ui: &Ui) -> Option<Summary> {
         let found = self.summaries([record].into_iter(), now, ui);
         found.into_iter().flatten().next()
     }
 
-    /// All that is recorded of a key; `None` where nothing is in the vault.
+    /// Everything recorded about a key; `None` if nothing is recorded in the vault.
     pub fn details(&mut self, record: &Record, ui: &Ui) -> Option<Details> {
         let now = self.now;
         self.read(ui, |usage| usage.details(record.id, now).map(Some))
     }
 
-    /// The use of each of these keys, as far as recorded since the first of these moments
-    /// and seen from the second; of a key in rotation with the use of its secrets.
+    /// The use of each key: addresses since the first time, and networks that are new since the
+    /// second; for a key being rotated, also the use of each secret.
     pub fn used(
         &mut self,
         records: &[Record],
@@ -162,7 +162,7 @@ impl UsageReader {
         used.collect()
     }
 
-    /// How often dead secrets of a key were presented lately.
+    /// The recent refusals of a key's dead secrets.
     pub fn dead_secrets_of(&mut self, key: KeyId, now: Timestamp, ui: &Ui) -> RefusalSummary {
         let causes: Vec<_> = Cause::VARIANTS.iter().map(Cause::into_str).collect();
         let filter = RefusalFilter {
@@ -174,7 +174,7 @@ impl UsageReader {
         self.read(ui, |usage| usage.refusals(filter, now))
     }
 
-    /// How often the secret of a decoy was presented.
+    /// The refusals of a decoy's secret.
     pub fn decoy(&mut self, record: &Record, now: Timestamp, ui: &Ui) -> RefusalSummary {
         let filter = RefusalFilter {
             key: record.id,
@@ -185,7 +185,7 @@ impl UsageReader {
         self.read(ui, |usage| usage.refusals(filter, now))
     }
 
-    /// How often a secret of a decoy was presented lately, as long as it had it.
+    /// The recent refusals of a decoy's current secret.
     fn recent_decoy_use(&mut self, key: KeyId, now: Timestamp, ui: &Ui) -> RefusalSummary {
         let filter = RefusalFilter {
             key,
@@ -196,7 +196,7 @@ impl UsageReader {
         self.read(ui, |usage| usage.refusals(filter, now))
     }
 
-    /// The keys of which secrets were refused lately because the keys are deleted.
+    /// The keys whose secrets were recently refused because the keys are deleted.
     pub fn used_after_deletion(&mut self, now: Timestamp, ui: &Ui) -> Vec<KeyId> {
         let deleted = Cause::Deleted.into_str();
         self.read(ui, |usage| {

@@ -1,4 +1,4 @@
-//! Many new secrets: made on all cores, ahead of their delivery.
+//! Creates many secrets on all cores, ahead of their delivery.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,21 +11,21 @@ use crate::exit::ExitStatus;
 use crate::key::{Brand, HashMemory, Kind};
 use crate::process;
 
-/// How many secrets a core may be ahead: about a second's.
+/// How many secrets each core may be ahead: about one second's work.
 const MAX_AHEAD: usize = 64;
 
-/// New secrets of one kind, as they come from the cores.
+/// New secrets of one kind, received from the worker threads.
 type SecretReceiver = Receiver<Result<NewSecret, Error>>;
 
-/// What the threads share.
+/// What the worker threads share.
 struct SharedWork {
     kind: Kind,
     brand: Brand,
-    /// How many are yet to be begun.
+    /// How many still have to be started.
     remaining: AtomicUsize,
 }
 
-/// Makes so many secrets and their hashes on all cores. Whoever drops them early stops that.
+/// Creates this many secrets with their hashes, on all cores. Dropping the receiver stops that.
 fn start(kind: Kind, brand: &Brand, count: usize) -> Result<SecretReceiver, Error> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let (made, receiver) = sync_channel(MAX_AHEAD * cores);
@@ -46,14 +46,14 @@ fn start(kind: Kind, brand: &Brand, count: usize) -> Result<SecretReceiver, Erro
     Ok(receiver)
 }
 
-/// New secrets of either kind, as they are needed.
+/// A supply of new secrets of each kind.
 pub struct SecretSupply {
     smtp: SecretReceiver,
     api: SecretReceiver,
 }
 
 impl SecretSupply {
-    /// Makes so many secrets as there are kinds.
+    /// Starts creating this many secrets of each kind.
     ///
     /// # Errors
     /// If no thread can be started.
@@ -65,10 +65,10 @@ impl SecretSupply {
         })
     }
 
-    /// The next one of a kind.
+    /// The next secret of a kind.
     ///
     /// # Errors
-    /// Why it could not be made.
+    /// If it could not be created.
     pub fn take(&self, kind: Kind) -> Result<NewSecret, Error> {
         let made = match kind {
             Kind::Smtp => &self.smtp,
@@ -78,7 +78,7 @@ impl SecretSupply {
     }
 }
 
-/// Makes secrets until there are enough, or nobody takes them.
+/// Creates secrets until there are enough, or the receiver is dropped.
 fn make(work: &SharedWork, made: &SyncSender<Result<NewSecret, Error>>) {
     let mut memory = HashMemory::default();
     let begin = |remaining: usize| remaining.checked_sub(1);

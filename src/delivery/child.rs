@@ -1,4 +1,4 @@
-//! A command that takes a secret on its standard input, within its time.
+//! Runs a command that receives a secret on its standard input, with a timeout.
 
 use std::fs;
 use std::io::{self, PipeReader, Read, Write};
@@ -20,50 +20,50 @@ use crate::key::{Lines, quoted};
 use crate::process::{self, DeferredSignals};
 use crate::ui::Issued;
 
-/// How long a command that is stopped has to end by itself.
+/// How long a command may take to exit after SIGTERM.
 const TERM_GRACE: Duration = Duration::from_secs(2);
 
-/// How often it is asked whether the command is to be stopped.
+/// How often to check whether the command must be stopped.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// How much of what it says is read at once, in bytes.
+/// How much output is read at once, in bytes.
 const CHUNK: usize = 16 << 10;
 
-/// The longest line that is told whole, in bytes.
+/// The longest line that is reported, in bytes.
 const MAX_LINE: usize = 1000;
 
-/// So many of its lines are told.
+/// How many lines are reported.
 const MAX_LINES: usize = 100;
 
-/// A command that takes a secret.
+/// A command that receives a secret.
 #[derive(Clone, Debug)]
 pub struct ChildCommand {
     /// The program and its arguments.
     pub words: Vec<String>,
-    /// Where it runs; empty is the working folder.
+    /// Its working directory; empty for the current one.
     pub folder: PathBuf,
-    /// How long it may take.
+    /// Its timeout.
     pub timeout: Duration,
-    /// What stops it: if it went on by itself, its secret, which no key has, could replace the one
-    /// that the next run delivers.
+    /// The signals that stop it: if it continued alone, it could overwrite the secret of the next
+    /// run with one that no key has.
     pub signals: Option<DeferredSignals>,
 }
 
-/// A command under way.
+/// A running command.
 struct Running<'a> {
     child: Child,
     group: Pid,
-    /// Becomes readable when the child ends.
+    /// A pidfd, which becomes readable when the child exits.
     end: OwnedFd,
     output: Option<PipeReader>,
     told: ChildOutput<'a>,
 }
 
 impl ChildCommand {
-    /// Where its program is.
+    /// The path of its program.
     ///
     /// # Errors
-    /// If there is none.
+    /// If it is not found.
     pub(super) fn program(&self) -> Result<PathBuf, Error> {
         let name = self.words.first().map_or("", String::as_str);
         let folder = fs::canonicalize(match self.folder.as_os_str().is_empty() {
@@ -79,11 +79,11 @@ impl ChildCommand {
         })
     }
 
-    /// Runs it, with the secret and nothing else on its standard input, and what is not secret of
-    /// its key in its environment; each line of its output, on either stream, is given to `report`.
+    /// Runs it, with only the secret on its standard input and the key's other properties in its
+    /// environment; passes each line of output to `report`.
     ///
     /// # Errors
-    /// If it cannot be run, fails, takes too long or does not read the secret.
+    /// If it cannot be run, fails, times out or does not read the secret.
     pub(super) fn take(&self, issued: &Issued<'_>, report: impl FnMut(&str)) -> Result<(), Error> {
         let program = self.program()?;
         let secret = issued.secret().expose();
@@ -94,7 +94,7 @@ impl ChildCommand {
             })
     }
 
-    /// The error is the end of a sentence that begins with the command.
+    /// The error completes a sentence that begins with the command.
     fn run(
         &self,
         program: PathBuf,
@@ -111,8 +111,8 @@ impl ChildCommand {
         let mut running = self
             .start(command, &input, &mut report)
             .map_err(|error| failed(&error))?;
-        // A pipe takes far more than a secret without anybody reading (pipe(7)), and does not
-        // break, for this end of it stays open.
+        // A pipe buffers far more than a secret (pipe(7)), and does not break, since this end stays
+        // open.
         let fed = feed.write_all(secret.as_bytes());
         drop(feed);
         let ended = running.wait(self).map_err(|error| failed(&error));
@@ -150,7 +150,7 @@ impl ChildCommand {
             command.current_dir(&self.folder);
         }
         let mut child = command.spawn()?;
-        // The ends of pipes that it holds would keep ours from ending.
+        // The child's ends of the pipes must be closed, or reading would never end.
         drop(command);
         let group = Pid::from_child(&child);
         match pidfd_open(group, PidfdFlags::empty()) {
@@ -171,7 +171,7 @@ impl ChildCommand {
 }
 
 impl Running<'_> {
-    /// How it ended; `None` if it had to be stopped.
+    /// Its exit status; `None` if it had to be stopped.
     fn wait(&mut self, command: &ChildCommand) -> io::Result<Option<ExitStatus>> {
         let is_interrupted = || command.is_interrupted();
         if self.is_over_by(Instant::now() + command.timeout, is_interrupted)? {
@@ -180,13 +180,13 @@ impl Running<'_> {
         }
         let _ = kill_process_group(self.group, Signal::TERM);
         let is_over = self.is_over_by(Instant::now() + TERM_GRACE, || false);
-        // Whatever became of itself, others of its group may be left.
+        // Processes of its group may be left, however it ended.
         let _ = kill_process_group(self.group, Signal::KILL);
         self.child.wait()?;
         is_over.map(|_| None)
     }
 
-    /// Hears it out until it ends, or it is too late, or to be stopped.
+    /// Reads its output until it exits, times out, or must be stopped.
     fn is_over_by(
         &mut self,
         deadline: Instant,
@@ -207,7 +207,7 @@ impl Running<'_> {
         }
     }
 
-    /// What it said before it ended; its children may go on, and are not waited for.
+    /// Reads what it wrote before it exited; its children may continue, and are not waited for.
     fn drain_output(&mut self) -> io::Result<()> {
         let mut chunks = 0;
         while chunks < MAX_LINES && self.wait_at_most(Duration::ZERO)?.1 {
@@ -217,7 +217,7 @@ impl Running<'_> {
         Ok(())
     }
 
-    /// Waits until it ends or says something; whether it has, each.
+    /// Waits until it exits or writes something; returns which.
     fn wait_at_most(&self, longest: Duration) -> io::Result<(bool, bool)> {
         let mut ends = vec![PollFd::new(&self.end, PollFlags::IN)];
         if let Some(output) = &self.output {
@@ -247,10 +247,10 @@ impl Running<'_> {
     }
 }
 
-/// A command's output, as it is reported.
+/// The output of a command, as it is reported.
 struct ChildOutput<'a> {
     report: &'a mut dyn FnMut(&str),
-    /// The beginning of a line that has not ended yet. A command may repeat the secret.
+    /// The beginning of an incomplete line. It may contain the secret.
     line: Zeroizing<Vec<u8>>,
     lines: Lines,
     count: usize,
@@ -267,7 +267,7 @@ impl<'a> ChildOutput<'a> {
     }
 
     fn read_output(&mut self, bytes: &[u8]) {
-        // Of what is not told, only the last line matters.
+        // Of the unreported lines, only the last matters.
         let passed = match self.count > MAX_LINES {
             true => bytes.len().saturating_sub(MAX_LINE),
             false => 0,
@@ -311,7 +311,7 @@ impl<'a> ChildOutput<'a> {
     }
 }
 
-/// What a command finds in its environment about the key whose secret it takes.
+/// The environment variables about the key whose secret it receives.
 fn variables<'a>(issued: &Issued<'a>) -> [(&'static str, &'a str); 3] {
     [
         ("POSTKEY_NAME", issued.name()),

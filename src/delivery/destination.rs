@@ -1,4 +1,4 @@
-//! Where a new secret goes, and in which form.
+//! Destinations of a new secret, and its format there.
 
 use std::path::{Path, PathBuf};
 
@@ -12,39 +12,39 @@ use crate::files::{self, env, whole};
 use crate::key::{KeyVariables, Kind, Username, Variable};
 use crate::ui::{Format, Issued};
 
-/// Where a new secret goes.
+/// The destination of a new secret.
 #[derive(Clone, Debug)]
 pub enum Destination {
     /// Standard output.
     Output {
-        /// The form that the secret has.
+        /// The format.
         format: Format,
-        /// Its variables, if that form has some.
+        /// Its variables, if the format has any.
         variables: KeyVariables,
     },
-    /// A file that holds nothing else.
+    /// A file that contains nothing else.
     File {
         /// The file.
         path: PathBuf,
-        /// The form that the secret has in it.
+        /// The format in the file.
         format: Format,
     },
-    /// Variables of an env file.
+    /// Variables in an env file.
     EnvFile {
         /// The file.
         path: PathBuf,
-        /// The variables that are named for it.
+        /// The variables for the secret.
         variables: KeyVariables,
-        /// Others that hold the secret which it replaces.
+        /// Other variables that contain the secret it replaces.
         also: Vec<Variable>,
     },
-    /// The file that GitHub's runner reads when a step has ended.
+    /// The file that GitHub's runner reads after a step.
     Job {
         /// The file.
         path: PathBuf,
-        /// The variables that are set there.
+        /// The variables to set there.
         variables: KeyVariables,
-        /// Whether they are outputs of the step, and not variables of the job's later steps.
+        /// Whether they are outputs of the step, not environment variables of later steps.
         is_output: bool,
     },
     /// A command's standard input.
@@ -52,7 +52,7 @@ pub enum Destination {
 }
 
 impl Destination {
-    /// The file that it is saved in, if it is kept in one.
+    /// The file that it is saved to, if any.
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::File { path, .. } | Self::EnvFile { path, .. } => Some(path),
@@ -60,7 +60,7 @@ impl Destination {
         }
     }
 
-    /// Whether the username goes there, too.
+    /// Whether the username is saved, too.
     pub fn has_username(&self) -> bool {
         match self {
             Self::Output { format, .. } | Self::File { format, .. } => *format != Format::Text,
@@ -71,11 +71,11 @@ impl Destination {
         }
     }
 
-    /// Makes sure, as far as that can be told before, that it takes the secret of such a key;
-    /// `allow` is given what a file holds and what it will hold.
+    /// Checks in advance, as far as possible, that the destination accepts the secret of such a
+    /// key; `allow` is called with a file's contents before and after.
     ///
     /// # Errors
-    /// Why it does not, or what `allow` fails with.
+    /// If it does not, or `allow` fails.
     pub fn expect_accepts(
         &self,
         kind: Kind,
@@ -102,10 +102,10 @@ impl Destination {
         }
     }
 
-    /// Brings a secret there; what is saved has to be settled.
+    /// Delivers a secret; a saved file must be settled afterwards.
     ///
     /// # Errors
-    /// Why that failed, or what `allow` fails with.
+    /// If that fails, or `allow` does.
     pub fn deliver(
         &self,
         issued: Issued<'_>,
@@ -159,13 +159,13 @@ impl Destination {
     }
 }
 
-/// The line by which GitHub's runner learns what to mask in its log.
+/// The line that makes GitHub's runner mask the secret in its log.
 pub fn mask(issued: &Issued<'_>) -> Zeroizing<Vec<u8>> {
     let secret = issued.secret().expose();
     Zeroizing::new([b"::add-mask::", secret.as_bytes(), b"\n"].concat())
 }
 
-/// What a secret looks like in a file that holds nothing else.
+/// What a file with nothing but a secret looks like in a format.
 fn shape(format: Format, kind: Kind) -> whole::Shape {
     let (start, marks, lines): (_, &[&str], _) = match format {
         Format::Json | Format::Jsonl => {

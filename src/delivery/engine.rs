@@ -1,10 +1,10 @@
-//! Stage, deliver, activate: the one way of new secrets to their keys.
+//! Stages, delivers and activates new secrets: all of them take this path.
 //!
-//! No order of printing and committing is perfect. A printed secret without a key is
-//! harmless; a key whose secret nobody saw is an orphan, and where it replaces another an
-//! outage. So a new secret is first committed as pending, which is where everything that
-//! can fail fails; then delivered; and only then activated as a key's. Of many secrets each of
-//! these steps is one transaction, and what fails of one keeps no other from its key.
+//! No order of printing and committing is perfect. A printed secret without a key is harmless; a
+//! key whose secret nobody saw is useless, and an outage if that secret replaced another. So a new
+//! secret is first committed as pending, where everything that can fail does; then delivered; and
+//! only then activated. For many secrets, each of these steps is one transaction, and a failure of
+//! one does not affect the others.
 
 use crate::delivery::outcome::Delivery;
 use crate::delivery::target::Target;
@@ -14,18 +14,18 @@ use crate::files::Synced;
 use crate::key::Key;
 use crate::vault::{self, Author, Change, Vault};
 
-/// A new secret that is not a key's yet.
+/// A new secret that does not belong to a key yet.
 pub trait PendingSecret {
-    /// Where it goes.
+    /// Its destination.
     fn target(&self) -> &Target<'_>;
 
-    /// Keeps it in the vault, if a key can have it.
+    /// Commits it as pending, if a key can have it.
     fn stage(&self, change: &Change<'_>) -> Result<(), vault::Error>;
 
-    /// Brings it to its destination.
+    /// Delivers it to its destination.
     fn deliver(&self, vault: &Vault) -> Result<Delivery, Error>;
 
-    /// Makes it the key's: the key as it is then.
+    /// Activates it; returns the key.
     fn activate(&self, change: &Change<'_>) -> Result<Key, vault::Error>;
 }
 
@@ -33,18 +33,18 @@ pub trait PendingSecret {
 pub struct Activated {
     /// Its key.
     pub key: Key,
-    /// What its delivery did; a file that it was saved to is locked until this is dropped.
+    /// What its delivery did; a file that it was saved to stays locked until this is dropped.
     pub delivery: Delivery,
 }
 
-/// Where a secret did not get any further.
+/// The step at which a secret failed.
 #[derive(Debug)]
 pub enum Failure {
     /// No key can have it.
     Staging(vault::Error),
     /// It could not be delivered.
     Delivery(Error),
-    /// It was delivered, but is valid for no key: what could be taken back was.
+    /// It was delivered, but not activated; the delivery was undone as far as possible.
     Activation(Error),
 }
 
@@ -58,7 +58,7 @@ impl From<Failure> for Error {
     }
 }
 
-/// Stages, delivers and activates secrets: how each of them ended, in their order.
+/// Stages, delivers and activates secrets; returns the result of each, in order.
 pub fn deliver_all<P: PendingSecret>(
     pending: &[&P],
     vault: &mut Vault,
@@ -77,7 +77,7 @@ pub fn deliver_all<P: PendingSecret>(
         Ok((one, delivery))
     };
     let delivered: Vec<Result<_, Failure>> = staged.into_iter().map(deliver).collect();
-    // Only now, so that a folder which takes many secrets is synced once.
+    // After all deliveries, so that a folder of many secrets is synced once.
     let mut synced = Synced::default();
     let settle = |delivered: Result<_, Failure>| {
         let (one, delivery): (&P, Delivery) = delivered?;
@@ -98,7 +98,7 @@ pub fn deliver_all<P: PendingSecret>(
     activated.into_iter().map(report).collect()
 }
 
-/// The same for one.
+/// The same for one secret.
 pub fn deliver_one<P: PendingSecret>(
     pending: &P,
     vault: &mut Vault,
@@ -108,8 +108,8 @@ pub fn deliver_one<P: PendingSecret>(
     ended.expect("as many end as began")
 }
 
-/// Does the same for each of those that got so far, in one transaction. If that fails, each has one
-/// of its own, unless that would take as long again or nobody knows how it ended.
+/// Runs a step for all secrets that got so far, in one transaction. If that fails, runs it in a
+/// transaction for each, unless that would take too long or the outcome of the first is unknown.
 fn together_or_each<T, O>(
     all: Vec<Result<T, Failure>>,
     work: impl Fn(&T, &Change<'_>) -> Result<O, vault::Error>,

@@ -1,5 +1,5 @@
-//! What a file would lose, or keep although it is no longer valid, where a new secret is put
-//! into it.
+//! What a file would lose, or keep although it is no longer valid, if a new secret were saved to
+//! it.
 
 use std::path::Path;
 
@@ -10,19 +10,19 @@ use crate::files::env::{self, EnvVariables};
 use crate::key::{Key, KeyName, Scanner, Tail};
 use crate::vault::Vault;
 
-/// What a file would no longer hold, and nobody can show again or has asked to change.
+/// Something that a file would lose, and that cannot be shown again or was not to be changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Loss {
     /// The current secret of another key.
     SecretOf(KeyName),
-    /// A secret that was not made in this vault.
+    /// A secret that was not created in this vault.
     Foreign,
     /// The username of another key, in this variable.
     UsernameOf(KeyName, String),
 }
 
 impl Loss {
-    /// What is lost if a file that held `before` holds `after`, where the key `own` gets a secret.
+    /// What is lost if a file changes from `before` to `after` to save a secret of the key `own`.
     pub fn find(
         before: &[u8],
         after: &[u8],
@@ -40,7 +40,7 @@ impl Loss {
         }
     }
 
-    /// The other key that it concerns.
+    /// The other key that is affected.
     pub fn owner(&self) -> Option<&KeyName> {
         match self {
             Self::SecretOf(owner) | Self::UsernameOf(owner, _) => Some(owner),
@@ -48,7 +48,7 @@ impl Loss {
         }
     }
 
-    /// The error, with a hint that says how else to save.
+    /// The error, with a hint how to save the secret elsewhere.
     pub fn refused(&self, path: &Path, hint: &str) -> Error {
         let path = path.display();
         let (message, question) = match self {
@@ -90,7 +90,7 @@ fn of_username(
     own: &KeyName,
     vault: &Vault,
 ) -> Result<Option<Loss>, Error> {
-    // What is no env file has no variables to lose.
+    // A file that is not an env file has no variables to lose.
     let read = |text| EnvVariables::read(Path::new(""), text).ok();
     let Some((before, after)) = read(before).zip(read(after)) else {
         return Ok(None);
@@ -107,14 +107,14 @@ fn of_username(
     Ok(None)
 }
 
-/// The secrets that a key has now, of which one or both are replaced.
+/// The key's current secrets, of which one or both are replaced.
 pub fn tails_of(key: &Key) -> Vec<Tail> {
     let retiring = key.retiring.as_ref().map(|old| old.tail.clone());
     [key.tail.clone()].into_iter().chain(retiring).collect()
 }
 
-/// Makes sure that no variable of an env file would keep a secret that is replaced: one within
-/// another value is none that could be set.
+/// Makes sure that no variable of an env file would keep a replaced secret: one that is part of a
+/// longer value cannot be replaced.
 pub fn expect_none_left(
     path: &Path,
     before: &[u8],
@@ -145,7 +145,7 @@ pub fn expect_none_left(
     ))
 }
 
-/// Whether a value is the secret with that tail, and nothing else.
+/// Whether a value is exactly the secret with that tail.
 pub fn is_secret(value: &str, tail: &Tail) -> bool {
     crate::key::Secret::parse(value).is_ok_and(|secret| secret.tail() == *tail)
 }

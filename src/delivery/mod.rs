@@ -1,4 +1,4 @@
-//! New secrets: made, staged, delivered, activated.
+//! New secrets: created, staged, delivered, activated.
 
 mod batch;
 mod child;
@@ -23,5 +23,5 @@ pub use new_secret::NewSecret;
 pub use replacement::{SecretReplacement, Transition};
 pub use target::{OverwritePolicy, Target};
 
-/// How many secrets are delivered together at most: of each a file is held until it is valid.
+/// How many secrets are delivered at once: their files stay locked until they are valid.
 pub const BATCH_SIZE: usize = 64;

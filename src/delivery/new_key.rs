@@ -1,4 +1,4 @@
-//! The secret of a key that is created.
+//! The secret of a new key.
 
 use crate::context::Context;
 use crate::delivery::engine::PendingSecret;
@@ -10,17 +10,17 @@ use crate::key::Key;
 use crate::ui::KeyView;
 use crate::vault::{self, Change, Vault};
 
-/// A key that is being created, with its secret.
+/// A new key with its secret.
 pub struct NewKey<'a> {
     /// The key.
     pub key: Key,
     /// Its secret.
     pub secret: NewSecret,
-    /// Whether an interrupted run has staged the secret already.
+    /// Whether an interrupted run has already staged the secret.
     pub is_staged: bool,
     /// Where the secret goes.
     pub target: Target<'a>,
-    /// The run.
+    /// The context of the run.
     pub context: &'a Context,
 }
 

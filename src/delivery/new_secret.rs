@@ -1,4 +1,4 @@
-//! A new secret, and what the vault keeps of it.
+//! A new secret and its verifier.
 
 use rand::rngs::SysRng;
 
@@ -8,21 +8,21 @@ use crate::key::{Brand, HashMemory, Key, Kind, Sealer, Secret, Tail, Verifier};
 use crate::ui::{Issued, KeyView};
 use crate::vault::{self, Change, Record};
 
-/// A secret that no key has yet.
+/// A secret that does not belong to a key yet.
 pub struct NewSecret {
     secret: Secret,
     verifier: Verifier,
-    /// Seals it for the default key.
+    /// Encrypts it for the default key.
     sealer: Option<Sealer>,
 }
 
 impl NewSecret {
-    /// Makes a secret and what is kept of it from the system's random numbers.
+    /// Creates a random secret and its verifier.
     pub fn generate(kind: Kind, brand: &Brand) -> Result<Self, Error> {
         Self::generate_in(&mut HashMemory::default(), kind, brand)
     }
 
-    /// The same, with memory for hashing that others had before.
+    /// The same, reusing memory for hashing.
     pub(super) fn generate_in(
         memory: &mut HashMemory,
         kind: Kind,
@@ -34,7 +34,7 @@ impl NewSecret {
         Ok(Self::of(secret, verifier))
     }
 
-    /// A secret that was staged before, and what is kept of it.
+    /// A secret that was staged before, with its verifier.
     pub fn of(secret: Secret, verifier: Verifier) -> Self {
         Self {
             secret,
@@ -43,32 +43,32 @@ impl NewSecret {
         }
     }
 
-    /// The same, sealed for the default key if there is a sealer.
+    /// The same, encrypted for the default key if a sealer is given.
     pub fn sealed_by(self, sealer: Option<Sealer>) -> Self {
         Self { sealer, ..self }
     }
 
-    /// Whether it will be sealed.
+    /// Whether it will be encrypted for the default key.
     pub fn is_sealed(&self) -> bool {
         self.sealer.is_some()
     }
 
-    /// The public ending of the secret.
+    /// The tail of the secret.
     pub fn tail(&self) -> Tail {
         self.secret.tail()
     }
 
-    /// Keeps it in the vault as pending.
+    /// Commits it as pending.
     pub fn stage(&self, change: &Change<'_>) -> Result<(), vault::Error> {
         change.stage(&self.tail(), &self.verifier)
     }
 
-    /// It with its key, as it is delivered.
+    /// The secret with its key, as it is delivered.
     pub fn issued<'a>(&'a self, key: KeyView<'a>) -> Issued<'a> {
         Issued::new(key, &self.secret)
     }
 
-    /// Adds the key whose secret it is.
+    /// Creates the key.
     pub fn add(&self, key: &Key, change: &Change<'_>) -> Result<(), vault::Error> {
         match &self.sealer {
             None => change.add(key),

@@ -1,4 +1,4 @@
-//! What people are told of a new secret.
+//! Messages about a new secret.
 
 use jiff::Timestamp;
 
@@ -11,11 +11,11 @@ use crate::ui::replacement_hint;
 use crate::vault::{Author, Vault};
 
 impl Context {
-    /// Stages, delivers and activates the one new secret of a command; says what that did to the
-    /// file which it was saved in.
+    /// Stages, delivers and activates the one new secret of a command; reports what that did to its
+    /// file.
     ///
     /// # Errors
-    /// Where it did not get any further.
+    /// The step at which it failed.
     pub fn deliver(
         &self,
         pending: &impl PendingSecret,
@@ -33,10 +33,10 @@ impl Context {
         Ok(ended.key)
     }
 
-    /// Warns of secrets of other keys that were where the new one is now.
+    /// Warns of other keys' secrets that were overwritten.
     fn warn_if_overwritten(&self, saved: &Saved, vault: &Vault) {
         for tail in &saved.displaced {
-            // The new secret is valid, whatever this finds.
+            // The new secret is valid, even if this fails.
             let found = vault.presented(tail).ok().flatten();
             let current = found.filter(|found| found.retires_at.is_none());
             if let Some(key) = current.map(|found| found.record.key) {
@@ -49,7 +49,7 @@ impl Context {
         }
     }
 
-    /// Says where a new secret is, whether it can be shown again, and whether it is refused.
+    /// Reports where a new secret is, whether it can be shown again, and whether it is refused.
     pub fn report_delivery(
         &self,
         key: &Key,
@@ -67,7 +67,7 @@ impl Context {
         self.warn_if_default_unsealed(key, was_default && !is_sealed);
     }
 
-    /// Says of the default key that its new secret was not sealed.
+    /// Warns that the default key's new secret was not encrypted.
     pub fn warn_if_default_unsealed(&self, key: &Key, was_default: bool) {
         if was_default {
             self.ui.warn(format!(
@@ -77,7 +77,7 @@ impl Context {
         }
     }
 
-    /// Warns if a new secret is refused.
+    /// Warns if the new secret is refused.
     pub fn warn_if_refused(&self, key: &Key, now: Timestamp) {
         let effective_status = key.effective_status(now);
         if !effective_status.is_valid() && !key.is_decoy {

@@ -1,4 +1,4 @@
-//! The flags that say where a secret goes: standard output, a file, or the later steps of a CI job.
+//! The flags for a secret's destination: standard output, a file, or later steps of a CI job.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ use crate::process::job;
 use crate::ui::{Format, replacement_hint};
 use crate::vault::Vault;
 
-/// The flag that lets another key's secret be lost.
+/// The flag that allows overwriting another key's secret.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct Overwrite {
     /// With --save: replaces the secret of another key, or another vault, in the file; nobody can
@@ -34,15 +34,15 @@ pub struct DeliveredKey<'a> {
     pub name: &'a KeyName,
     /// Its kind.
     pub kind: Kind,
-    /// Its username; `None` if it has none, or one that is not generated yet.
+    /// Its username; `None` if it has none, or it is not generated yet.
     pub username: Option<&'a Username>,
-    /// The key, if it is one whose secret is replaced.
+    /// The key, if its secret is replaced.
     pub before: Option<&'a Key>,
-    /// `None` where the command has no flag for it.
+    /// `None` if the command does not have the flag.
     pub overwrite: Option<Overwrite>,
 }
 
-/// Where the secret goes, if not to standard output.
+/// The secret's destination, if it is not standard output.
 #[derive(Args, Debug, Default)]
 pub struct DeliveryOptions {
     /// Write the secret to a file, mode 0600, and nothing to standard output; with --format env
@@ -66,7 +66,7 @@ pub struct DeliveryOptions {
     print_secret: bool,
 }
 
-/// What GitHub Actions is told.
+/// What GitHub Actions receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "kebab-case", const_into_str)]
 enum Github {
@@ -79,7 +79,7 @@ enum Github {
 }
 
 impl Github {
-    /// The variable that names the runner's file.
+    /// The environment variable that names the runner's file.
     fn variable(self) -> Option<&'static str> {
         match self {
             Self::Env => Some("GITHUB_ENV"),
@@ -88,7 +88,7 @@ impl Github {
         }
     }
 
-    /// The file that the runner reads when the step has ended.
+    /// The file that the runner reads after the step.
     fn file(self) -> Result<Option<PathBuf>, Error> {
         let Some(variable) = self.variable() else {
             return Ok(None);
@@ -101,22 +101,22 @@ impl Github {
     }
 }
 
-/// Why `-` is no file to save to.
+/// Why the secret cannot be saved to `-`.
 const NOT_A_FILE: DashMeaning =
     DashMeaning::Nothing("without --save the secret goes to standard output");
 
-/// The variables of a secret, and what an env file says about them.
+/// The variables for a secret, and whether they were found in an env file.
 struct ChosenVariables {
     own: KeyVariables,
-    /// Others of the file that hold the secret which is replaced.
+    /// Other variables in the file that contain the replaced secret.
     also: Vec<Variable>,
-    /// Whether they are chosen for the secret that the file holds.
+    /// Whether they were chosen because the file contains the secret in them.
     is_found: bool,
 }
 
 impl DeliveryOptions {
-    /// Finds out where a key's secret goes, and makes sure, as far as that can be told before,
-    /// that it can be put there.
+    /// The destination of a key's secret; checks in advance, as far as possible, that it can be
+    /// written.
     pub fn target(
         &self,
         key: &DeliveredKey<'_>,
@@ -174,8 +174,8 @@ impl DeliveryOptions {
         })
     }
 
-    /// The variables that are named, are the key's own, or hold in the file the secret which is
-    /// replaced: it would stay there although it is not valid.
+    /// The given variables, the key's default ones, or those that contain the replaced secret in
+    /// the file, which would keep an invalid secret otherwise.
     fn chosen_variables(
         &self,
         key: &DeliveredKey<'_>,
@@ -225,7 +225,7 @@ impl DeliveryOptions {
         Ok(chosen)
     }
 
-    /// Makes sure that GitHub's runner takes the variables.
+    /// Makes sure that GitHub's runner accepts the variables.
     fn expect_settable(&self, variables: &KeyVariables) -> Result<(), Error> {
         if self.github != Some(Github::Env) {
             return Ok(());
@@ -240,12 +240,12 @@ impl DeliveryOptions {
         }
     }
 
-    /// Whether any of the flags was given.
+    /// Whether any of these flags was given.
     pub fn is_given(&self) -> bool {
         self.save.is_some() || self.env_name.is_some() || self.github.is_some()
     }
 
-    /// The first flag that says where a secret goes.
+    /// The first given flag for a destination.
     pub fn given(&self) -> Option<&'static str> {
         let flags = [
             ("--save", self.save.is_some()),
@@ -257,7 +257,7 @@ impl DeliveryOptions {
         given.map(|(flag, _)| flag)
     }
 
-    /// Makes sure, before anything is done, that there is somebody to take a secret.
+    /// Makes sure, before anything is done, that the secret can be delivered.
     pub fn expect(&self, context: &Context) -> Result<(), Error> {
         self.format(context)?;
         self.expect_file()?;
@@ -272,7 +272,7 @@ impl DeliveryOptions {
         }
     }
 
-    /// Makes sure that a path which says that it is a folder's does not become a file's.
+    /// Makes sure that a path which ends like a folder's is not used for a file.
     fn expect_file(&self) -> Result<(), Error> {
         let folder = self.save.as_ref().filter(|path| files::is_of_folder(path));
         let Some(folder) = folder else {
@@ -309,7 +309,7 @@ impl DeliveryOptions {
         }
     }
 
-    /// Warns if the file is missing that has the secret of a key which is there.
+    /// Warns if the file with an existing key's secret is missing.
     pub fn warn_if_lost(&self, key: &Key, now: Timestamp, context: &Context) {
         if let Some(path) = self.save.as_ref().filter(|path| !path.exists()) {
             let flags = format!("--save {}{}", shell_word(path), self.form(context));
@@ -322,7 +322,7 @@ impl DeliveryOptions {
         }
     }
 
-    /// The flags that say in which form a secret is saved.
+    /// The flags for the format of a saved secret.
     fn form(&self, context: &Context) -> String {
         let flag = |flag: &str, variable: &Option<Variable>| {
             let variable = variable.as_ref();
@@ -334,7 +334,7 @@ impl DeliveryOptions {
         }
     }
 
-    /// The format that the secret takes: that of variables, if they are named.
+    /// The secret's format: `env` if variables are named.
     pub(super) fn format(&self, context: &Context) -> Result<Format, Error> {
         let is_in_variables = match self.github {
             Some(Github::Env | Github::Output) => true,

@@ -1,4 +1,4 @@
-//! A secret between its delivery and its activation, which may fail.
+//! A delivered secret before its activation, which may fail.
 
 use std::path::PathBuf;
 
@@ -10,41 +10,41 @@ use crate::key::{KeyVariables, Scanner, Secret, Tail, Variable};
 use crate::ui;
 use crate::vault;
 
-/// A secret that was delivered, and may become valid or not.
+/// A secret that was delivered, and is not active yet.
 pub enum Delivery {
     /// To standard output.
     Printed,
-    /// To a file that was named.
+    /// To a file.
     Saved {
-        /// The change of the file, which can be taken back.
+        /// The change of the file, which can be undone.
         changed: Changed,
         /// The file.
         path: PathBuf,
-        /// The variables that it was saved in, in an env file.
+        /// The variables, if it is an env file.
         variables: Option<KeyVariables>,
     },
-    /// To a file of a runner's.
+    /// To a file of the CI runner.
     Appended(Appended),
-    /// To a command, which keeps it.
+    /// To a command.
     Taken,
 }
 
-/// What saving a secret did to its file.
+/// What saving a secret did to a file.
 #[derive(Debug)]
 pub struct Saved {
     /// The file.
     pub path: PathBuf,
-    /// The secrets that it held before and does not hold now.
+    /// The secrets that it no longer contains.
     pub displaced: Vec<Tail>,
-    /// Variables that it did not set before, although it set others: one may be misspelt.
+    /// Variables that are new to the file, which had others: one may be misspelled.
     pub new_variables: Vec<Variable>,
 }
 
 impl Delivery {
-    /// Makes it survive a power cut; what does not is taken back.
+    /// Makes it durable; undoes what cannot be.
     ///
     /// # Errors
-    /// Why not.
+    /// Why it is not durable.
     pub fn settle(self, synced: &mut Synced) -> Result<Self, Error> {
         match self {
             Self::Saved {
@@ -61,7 +61,7 @@ impl Delivery {
         }
     }
 
-    /// What it did to the file that it was saved in.
+    /// What the delivery did to the file.
     pub fn saved(self) -> Option<Saved> {
         let Self::Saved {
             changed,
@@ -81,8 +81,8 @@ impl Delivery {
         })
     }
 
-    /// Takes back what can be of a secret that could not be activated: the error that says how
-    /// things are.
+    /// Undoes the delivery, as far as possible, of a secret that could not be activated; returns an
+    /// error that says what was undone.
     pub fn take_back(self, error: &vault::Error) -> Error {
         let status = status(error);
         if status == ExitStatus::Unsure {
@@ -110,7 +110,7 @@ impl Delivery {
     }
 }
 
-/// The variables that an env file did not set.
+/// The variables that the env file did not set before.
 fn new_in(before: &[u8], variables: KeyVariables) -> Vec<Variable> {
     if before.trim_ascii().is_empty() {
         return Vec::new();
@@ -123,7 +123,7 @@ fn new_in(before: &[u8], variables: KeyVariables) -> Vec<Variable> {
         .collect()
 }
 
-/// The tails of the secrets that were in a text before and no longer are.
+/// The tails of the secrets that a text no longer contains.
 pub fn displaced(before: &[u8], after: &[u8]) -> Vec<Tail> {
     let tails = |text: &[u8]| -> Vec<Tail> {
         let secrets = Scanner::secrets_in(text);
@@ -138,11 +138,11 @@ pub fn displaced(before: &[u8], after: &[u8]) -> Vec<Tail> {
     gone
 }
 
-/// How a command ends whose secret was delivered and is not valid.
+/// The exit status if a secret was delivered, but is not valid.
 fn status(error: &vault::Error) -> ExitStatus {
     match (error, error.exit_status()) {
         (vault::Error::Changed(_), status) => status,
-        // Whatever the trouble is: the one with the secret comes first.
+        // Whatever the cause, the delivered secret is what matters.
         (_, ExitStatus::Trouble) => ExitStatus::Undelivered,
         (_, status) => status,
     }

@@ -1,4 +1,4 @@
-//! A secret that replaces a key's.
+//! A secret that replaces a key's current one.
 
 use crate::context::Context;
 use crate::delivery::engine::PendingSecret;
@@ -12,7 +12,7 @@ use crate::vault::{self, Change, Record, Vault};
 
 /// A new secret for a key.
 pub struct SecretReplacement<'a> {
-    /// The key as it was seen; it must have that secret still.
+    /// The key; its secret must be unchanged.
     pub seen: &'a Record,
     /// The new secret.
     pub secret: NewSecret,
@@ -20,23 +20,23 @@ pub struct SecretReplacement<'a> {
     pub transition: Transition,
     /// Where the new one goes.
     pub target: &'a Target<'a>,
-    /// The run.
+    /// The context of the run.
     pub context: &'a Context,
 }
 
-/// How a new secret follows the old one.
+/// How a new secret replaces the old one.
 #[derive(Clone, Copy, Debug)]
 pub enum Transition {
-    /// The old one stops at once.
+    /// The old one stops working at once.
     AtOnce,
-    /// The same, and the key is activated, whatever it was.
+    /// The same, and the key is activated.
     Activating,
-    /// Both are valid for a while.
+    /// Both are valid during a grace period.
     WithGrace(Grace),
 }
 
 impl SecretReplacement<'_> {
-    /// The key with its new secret, if it gets that now.
+    /// The key as it will be if it gets the new secret now.
     pub fn after(&self, key: &Key) -> Key {
         let tail = self.secret.tail();
         match self.transition {
@@ -49,7 +49,7 @@ impl SecretReplacement<'_> {
         }
     }
 
-    /// The key, if it can have another secret and was not given one since it was seen.
+    /// The key, if it can get another secret and has not been given one meanwhile.
     fn find(&self, change: &Change<'_>) -> Result<Record, vault::Error> {
         let name = &self.seen.key.name;
         let found = change.find(name)?;
@@ -83,7 +83,7 @@ impl PendingSecret for SecretReplacement<'_> {
 
     fn activate(&self, change: &Change<'_>) -> Result<Key, vault::Error> {
         let found = self.find(change)?;
-        // A grace period begins now, however long the delivery took.
+        // The grace period begins now, however long the delivery took.
         let after = self.after(&found.key);
         match self.transition {
             Transition::WithGrace(_) => change.rotate(&found, &after)?,

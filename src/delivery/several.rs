@@ -1,4 +1,4 @@
-//! Whether the secrets of several keys can go where the flags say: each must name its key there.
+//! Checks that a destination can take the secrets of several keys: each must name its key.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ impl DeliveryOptions {
     /// Makes sure that the secrets can be told apart.
     ///
     /// # Errors
-    /// If one takes the place of another, or none names its key.
+    /// If one would overwrite another, or none names its key.
     pub fn expect_distinguishable<'a>(
         &self,
         names: impl Iterator<Item = &'a KeyName>,
@@ -39,7 +39,7 @@ fn needs_name(format: &str) -> Error {
         .with_hint(format!("use {format}"))
 }
 
-/// Makes sure that no two names make the same variable, as `a-b` and `a_b` do.
+/// Makes sure that no two names result in the same variable, as `a-b` and `a_b` do.
 fn expect_own_variables<'a>(names: impl Iterator<Item = &'a KeyName>) -> Result<(), Error> {
     let mut owners = HashMap::new();
     for name in names {

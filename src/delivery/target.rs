@@ -1,4 +1,4 @@
-//! The destination of one key's secret, and what must not be lost there.
+//! The destination of one key's secret, and what must not be overwritten there.
 
 use std::path::Path;
 
@@ -15,40 +15,40 @@ use crate::key::{KeyName, KeyVariables, Kind, Tail, Username};
 use crate::ui::Issued;
 use crate::vault::Vault;
 
-/// Where the secret of a key goes.
+/// The destination of a key's secret.
 #[derive(Debug)]
 pub struct Target<'a> {
     /// The key's name.
     pub name: KeyName,
     /// Its kind.
     pub kind: Kind,
-    /// Its username; `None` if it has none, or one that is not generated yet.
+    /// Its username; `None` if it has none, or it is not generated yet.
     pub username: Option<Username>,
-    /// Where the secret goes.
+    /// The destination.
     pub destination: Destination,
     /// Whether GitHub's runner is told to mask the secret.
     pub is_masked: bool,
     /// The key's secrets that are replaced.
     pub old: Vec<Tail>,
-    /// Whether its variable was found by the old secret, and not named.
+    /// Whether its variable was not given, but found by the old secret.
     pub is_found: bool,
-    /// Whether secrets of others may be lost.
+    /// Whether other keys' secrets may be overwritten.
     pub overwriting: OverwritePolicy<'a>,
 }
 
-/// Whether a file may lose the secrets of other keys and vaults, and the usernames of others.
+/// Whether secrets of other keys and vaults, and usernames of others, may be overwritten in a file.
 #[derive(Clone, Copy, Debug)]
 pub struct OverwritePolicy<'a> {
-    /// Whether it may.
+    /// Whether all of them may.
     pub is_allowed: bool,
-    /// Keys whose secrets may be lost in any case, for they are deleted.
+    /// Keys whose secrets may be overwritten anyway, since they will be deleted.
     pub except: &'a [KeyName],
-    /// What else can be done.
+    /// How to avoid that.
     pub hint: &'static str,
 }
 
 impl<'a> Target<'a> {
-    /// Where the secret of a key goes that is created from a list or a manifest.
+    /// The destination for a key that is created from a list or a manifest.
     pub fn of_new_key(
         name: KeyName,
         kind: Kind,
@@ -68,10 +68,10 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Makes sure, as far as that can be told before, that the secret can be delivered.
+    /// Checks in advance, as far as possible, that the secret can be delivered.
     ///
     /// # Errors
-    /// Why it cannot.
+    /// If it cannot.
     pub fn expect_accepts(&self, vault: Option<&Vault>) -> Result<(), Error> {
         let allow = |before: &[u8], after: &[u8]| self.expect_no_overwrite(before, after, vault);
         self.destination
@@ -84,10 +84,10 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Delivers a secret; what is saved has to be settled.
+    /// Delivers a secret; a saved file must be settled afterwards.
     ///
     /// # Errors
-    /// Why it could not be delivered.
+    /// If it cannot be delivered.
     pub fn deliver(
         &self,
         issued: Issued<'_>,
@@ -97,16 +97,16 @@ impl<'a> Target<'a> {
         if self.is_masked {
             context.ui.deliver(&mask(&issued))?;
         }
-        // Others may have written to the file since it was looked at.
+        // The file may have changed since it was checked.
         let allow =
             |before: &[u8], after: &[u8]| self.expect_no_overwrite(before, after, Some(vault));
         self.destination.deliver(issued, allow, context)
     }
 
-    /// Delivers the secret that a key has already.
+    /// Delivers the key's existing secret again.
     ///
     /// # Errors
-    /// Why it could not be delivered.
+    /// If it cannot be delivered.
     pub fn deliver_again(
         &self,
         issued: Issued<'_>,
@@ -122,7 +122,7 @@ impl<'a> Target<'a> {
         Ok(())
     }
 
-    /// The error of a secret that could not be delivered, as the one thing that was to be done.
+    /// The error that a secret could not be delivered, if that was the command's only task.
     pub fn undelivered(&self, error: Error) -> Error {
         match self.destination {
             Destination::Output { .. } => error,
@@ -130,8 +130,8 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Makes sure that no other key's secret is lost unasked, since it is shown only once, and that
-    /// the secret which is replaced does not stay.
+    /// Makes sure that no other key's secret is overwritten unless allowed, since it cannot be
+    /// shown again, and that the replaced secret does not stay.
     fn expect_no_overwrite(
         &self,
         before: &[u8],
@@ -157,7 +157,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Where a new secret, called `what`, is now; that it was shown only if it is not again.
+    /// Where a new secret, called `what`, is now; or that it was shown only once.
     pub fn told(&self, what: &str, is_sealed: bool) -> Option<String> {
         match self.place() {
             Some(place) => Some(format!("{what} is {place}")),
@@ -166,7 +166,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Says where a new secret, called `what`, is now, and what else was changed there.
+    /// Reports where a new secret, called `what`, is now, and what else changed there.
     pub fn report(&self, what: &str, is_sealed: bool, context: &Context) {
         if let Some(told) = self.told(what, is_sealed) {
             context.ui.note(told);
@@ -264,7 +264,7 @@ fn username_in(variables: &KeyVariables) -> String {
     username.unwrap_or_default()
 }
 
-/// Says which variables are new in a file that sets others.
+/// Reports which variables are new in a file that sets others.
 pub fn note_new_variables(saved: &Saved, context: &Context) {
     for name in &saved.new_variables {
         let path = saved.path.display();
@@ -272,7 +272,7 @@ pub fn note_new_variables(saved: &Saved, context: &Context) {
     }
 }
 
-/// The secret could not be saved where it was to go.
+/// The error that the secret could not be saved.
 pub fn save_error(error: impl Into<Error>) -> Error {
     let error: Error = error.into();
     let hint = error.hint().unwrap_or("name a file that can be written");

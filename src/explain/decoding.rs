@@ -1,9 +1,9 @@
-//! Pasted bytes as text.
+//! Decodes the input as text.
 
 use zeroize::Zeroizing;
 
-/// The text, also if it is UTF-16 with a byte order mark, as PowerShell writes it. What is no
-/// text in it is replaced by U+FFFD.
+/// The input as text, from UTF-8 or, with a byte order mark, from UTF-16, as PowerShell writes it.
+/// Invalid bytes become U+FFFD.
 pub(super) fn decoded(input: &[u8]) -> Zeroizing<String> {
     let pairs = |from: fn([u8; 2]) -> u16| {
         let units: Zeroizing<Vec<u16>> = Zeroizing::new(

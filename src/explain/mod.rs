@@ -1,7 +1,7 @@
-//! What somebody tried to do with a secret, read from what they pasted: an HTTP request, the
-//! output of `curl -v`, an SMTP transcript, or the secret alone.
+//! Parses an attempt to use a secret: an HTTP request, the output of `curl -v`, an SMTP transcript,
+//! or the secret alone.
 //!
-//! Knows no vault: whose the secret is, others tell.
+//! Does not use the vault: looking up the secret's owner is left to the caller.
 
 mod decoding;
 mod python;
@@ -16,19 +16,19 @@ pub use request::Request;
 pub use sent_key::{KeyLocation, SentKey};
 pub use transcript::{Login, TranscriptError};
 
-/// What was tried, as far as the text tells.
+/// What was attempted, as far as the text shows.
 #[derive(Debug)]
 pub enum Attempt {
     /// A request to an API.
     Request(Request),
-    /// A login at a mail server.
+    /// A login to a mail server.
     Login(Login),
-    /// A secret and nothing else.
+    /// A secret alone.
     Secret(Zeroizing<String>),
 }
 
 impl Attempt {
-    /// Reads what was pasted; `None` if it is none of these.
+    /// Parses the input; `None` if it is none of these.
     pub fn read(input: &[u8]) -> Option<Self> {
         let text = decoded(input);
         let lines: Vec<&str> = text.trim_start_matches('\u{feff}').lines().collect();
@@ -52,7 +52,7 @@ impl Attempt {
     }
 }
 
-/// Whether a text is one secret, though perhaps a damaged one.
+/// Whether a text is a single secret, even if malformed.
 fn is_alone(text: &str) -> bool {
     text.split_whitespace().count() < 2 || sent_key::begins_like_a_secret(text)
 }

@@ -1,9 +1,9 @@
-//! What Python's `http.client` and `smtplib` print of what they send, with `set_debuglevel(1)`:
-//! `send: b'GET / HTTP/1.1\r\n…'`.
+//! Debug output of Python's `http.client` and `smtplib` with `set_debuglevel(1)`: `send: b'GET /
+//! HTTP/1.1\r\n…'`.
 
 use zeroize::Zeroizing;
 
-/// Everything that was sent, if the lines tell of it; what was received between is left out.
+/// Everything that was sent, if there are such lines; what was received is left out.
 pub(super) fn sent(lines: &[&str]) -> Option<Zeroizing<String>> {
     let length = lines.iter().map(|line| line.len()).sum();
     let mut text = Zeroizing::new(String::with_capacity(length));
@@ -18,7 +18,7 @@ pub(super) fn sent(lines: &[&str]) -> Option<Zeroizing<String>> {
     (!text.is_empty()).then_some(text)
 }
 
-/// Appends what a literal of bytes or text stands for.
+/// Appends the value of a string or bytes literal.
 fn unquote(literal: &str, text: &mut String) {
     let literal = literal.strip_prefix('b').unwrap_or(literal);
     let quote = literal.chars().next().unwrap_or_default();

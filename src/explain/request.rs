@@ -1,19 +1,19 @@
-//! An HTTP request as it was sent (RFC 9112, section 2.1), or as `curl -v` prints it.
+//! Parses an HTTP request (RFC 9112, section 2.1), raw or as `curl -v` prints it.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// How `curl -v` marks what it sent.
+/// How `curl -v` marks lines that it sent.
 const CURL_MARK: &str = ">";
 
-/// A request, as far as the text has it.
+/// A request.
 pub struct Request {
-    /// Its method and its target; unknown if only headers were pasted.
+    /// Its method and target; `None` if the input only has headers.
     pub line: Option<(String, Zeroizing<String>)>,
-    /// Its headers, names as they were written.
+    /// Its headers, with names as written.
     pub headers: Vec<(String, Zeroizing<String>)>,
-    /// How many requests the text has; this is the last of them.
+    /// How many requests the input has; this is the last one.
     pub count: usize,
 }
 
@@ -25,7 +25,7 @@ impl fmt::Debug for Request {
 }
 
 impl Request {
-    /// The last request in the text.
+    /// The last request in the input.
     pub(super) fn read(lines: &[&str]) -> Option<Self> {
         let is_curl = lines
             .iter()
@@ -49,7 +49,7 @@ impl Request {
         })
     }
 
-    /// A request of which there are only headers, nothing else.
+    /// A request of which only headers are given.
     pub(super) fn of_headers(lines: &[&str]) -> Option<Self> {
         let lines = lines.iter().filter(|line| !line.trim().is_empty());
         let headers: Option<Vec<_>> = lines.map(|line| header(line)).collect();
@@ -62,7 +62,7 @@ impl Request {
     }
 }
 
-/// What stands behind curl's mark.
+/// The line after curl's mark.
 fn unmarked(line: &str) -> Option<&str> {
     let rest = line.strip_prefix(CURL_MARK)?;
     Some(rest.strip_prefix(' ').unwrap_or(rest))
@@ -83,8 +83,7 @@ fn headers<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<(String, Zeroizing<S
     head.filter_map(header).collect()
 }
 
-/// A header's name as it was written, and its value without the blanks around it that no server
-/// reads (RFC 9112, section 5).
+/// A header's name as written, and its value without surrounding whitespace (RFC 9112, section 5).
 fn header(line: &str) -> Option<(String, Zeroizing<String>)> {
     let (name, value) = line.split_once(':')?;
     let is_name = !name.is_empty() && !name.contains([' ', '\t', '"']);

@@ -1,4 +1,4 @@
-//! Where in a request a key was sent.
+//! Finds the key in a request.
 
 use std::fmt;
 
@@ -12,25 +12,25 @@ use crate::key::{Kind, quoted, without_strays};
 use crate::serve;
 use crate::settings::Credentials;
 
-/// The key in a request, and where it was.
+/// The key in a request, and its location.
 #[derive(Debug)]
 pub struct SentKey {
-    /// The first that was found, whether it is read or not.
+    /// The first one found, whether `serve` accepts it there or not.
     pub presented: Zeroizing<String>,
-    /// Where all of them are.
+    /// The locations of all keys.
     pub places: Vec<KeyLocation>,
-    /// Whether `serve` reads it there; from several places it reads none.
+    /// Whether `serve` accepts it there; with several keys, it accepts none.
     pub is_read: bool,
 }
 
-/// Where a key stands in a request.
+/// The location of a key in a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyLocation {
-    /// In a header, by its name as it was written.
+    /// A header, with its name as written.
     Header(String),
-    /// In `Authorization`, with a scheme: `Bearer`
+    /// `Authorization`, with a scheme: `Bearer`
     Authorization(String),
-    /// In the query, as that parameter.
+    /// A parameter of the query.
     Query(String),
 }
 
@@ -47,7 +47,7 @@ impl fmt::Display for KeyLocation {
 }
 
 impl SentKey {
-    /// Finds the keys in a request; `None` if there is none.
+    /// Finds the keys in a request; `None` if there are none.
     pub fn find(request: &Request, credentials: &Credentials) -> Option<Self> {
         let mut found: Vec<(KeyLocation, Zeroizing<String>)> = Vec::new();
         for (name, value) in &request.headers {
@@ -72,7 +72,7 @@ impl SentKey {
     }
 }
 
-/// Whether a text begins like a secret, once what came along is taken away.
+/// Whether a text begins like a secret, apart from stray characters.
 pub(super) fn begins_like_a_secret(text: &str) -> bool {
     let clean = without_strays(text);
     Kind::VARIANTS
@@ -80,7 +80,7 @@ pub(super) fn begins_like_a_secret(text: &str) -> bool {
         .any(|kind| clean.starts_with(kind.prefix()))
 }
 
-/// A header that is meant for keys, or has a secret as its value.
+/// A header for keys, or with a secret as its value.
 fn in_header(
     name: &str,
     value: &str,
@@ -97,7 +97,7 @@ fn in_header(
     })
 }
 
-/// What `Authorization` has: a bearer's token, or a secret by another scheme.
+/// The key in `Authorization`: a bearer token, or a secret with another scheme.
 fn in_authorization(value: &str) -> Option<(KeyLocation, Zeroizing<String>)> {
     if begins_like_a_secret(value) {
         let place = KeyLocation::Header("Authorization".to_owned());
@@ -132,7 +132,7 @@ fn in_query(query: &str) -> impl Iterator<Item = (KeyLocation, Zeroizing<String>
     })
 }
 
-/// The headers as a server has them; it takes none whose name or value no HTTP has.
+/// The headers as a server sees them, without invalid names and values.
 fn header_map(headers: &[(String, Zeroizing<String>)]) -> HeaderMap {
     let mut map = HeaderMap::new();
     for (name, value) in headers {

@@ -1,5 +1,5 @@
-//! A login at a mail server in an SMTP transcript (RFC 4954; PLAIN is RFC 4616, LOGIN a draft that
-//! everybody follows), as swaks, smtplib, openssl or a log has it.
+//! Parses a login in an SMTP transcript (RFC 4954; PLAIN is RFC 4616, LOGIN a draft in common use)
+//! from swaks, smtplib, openssl or a log.
 
 use std::fmt;
 
@@ -9,39 +9,39 @@ use zeroize::Zeroizing;
 use super::decoding;
 use crate::key::escape_controls;
 
-/// How tools mark what the client sent.
+/// How tools mark lines of the client.
 const CLIENT_MARKS: [&str; 7] = ["-> ", "~> ", "C: ", ">>> ", "--> ", "=> ", "> "];
 
-/// How they mark what the server answered, or what is no part of the dialogue.
+/// How they mark lines of the server, and others that are not part of the dialogue.
 const OTHER_MARKS: [&str; 10] = [
     "<- ", "<~ ", "<** ", "<~* ", "S: ", "<<< ", "<-- ", "<= ", "< ", "=== ",
 ];
 
-/// What a client begins with that speaks SMTP.
+/// How a client's commands begin.
 const CLIENT_COMMANDS: [&str; 4] = ["EHLO ", "HELO ", "AUTH ", "MAIL FROM:"];
 
 /// The last login in a transcript.
 pub struct Login {
-    /// How the secret was sent: `PLAIN`
+    /// The SASL mechanism: `PLAIN`
     pub mechanism: Option<String>,
-    /// For whom.
+    /// The username.
     pub username: Option<String>,
-    /// The secret, or why it cannot be told from the transcript.
+    /// The secret, or why the transcript does not show it.
     pub password: Result<Zeroizing<String>, TranscriptError>,
 }
 
 /// Why a transcript does not show a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TranscriptError {
-    /// Nobody logged in.
+    /// There is no login.
     NoAuth,
-    /// The secret is never sent by that mechanism.
+    /// The mechanism never sends the secret.
     Mechanism,
-    /// What was sent is not in base64.
+    /// The response is not base64.
     NotBase64,
-    /// What was sent by PLAIN is not two texts or three, each after a null character.
+    /// The PLAIN response is not two or three strings, each after a null character.
     NotPlain,
-    /// The transcript ends before, or the client gave up.
+    /// The transcript ends too early, or the client cancelled.
     Missing,
 }
 
@@ -127,13 +127,13 @@ impl Login {
     }
 }
 
-/// What stands behind one of the marks.
+/// The line after one of the marks.
 fn strip_mark<'a>(line: &'a str, marks: &[&str]) -> Option<&'a str> {
     let line = line.trim_start();
     marks.iter().find_map(|mark| line.strip_prefix(mark))
 }
 
-/// A line of the client's, where lines have no marks: all that is not a server's answer.
+/// A line of the client, if lines are not marked: anything that is not a server's reply.
 fn own(line: &str) -> Option<&str> {
     let line = line.trim();
     let code = line.as_bytes();
@@ -149,7 +149,7 @@ fn has_prefix(line: &str, prefix: &str) -> bool {
     begin.is_some_and(|begin| begin.eq_ignore_ascii_case(prefix))
 }
 
-/// What the base64 stands for; what is no text in it is replaced by U+FFFD.
+/// Decodes base64; invalid UTF-8 becomes U+FFFD.
 fn decoded(base64: &str) -> Result<Zeroizing<String>, TranscriptError> {
     if base64 == "*" {
         return Err(TranscriptError::Missing);

@@ -1,5 +1,5 @@
-//! Access control lists (acl(5)): they give rights of which a file's mode tells nothing, and what
-//! the mode has for the group is then the most that they may give.
+//! Access control lists (acl(5)): they grant rights that a file's mode does not show; its group
+//! bits are then only the mask of these.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -10,15 +10,16 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{fremovexattr, lgetxattr_query};
 use rustix::io::Errno;
 
-/// Where the kernel keeps a file's list.
+/// The extended attribute that holds a file's list.
 const ACL_ATTRIBUTE: &str = "system.posix_acl_access";
 
-/// Whether the file has a list.
+/// Whether the file has an access control list.
 pub(super) fn has_list(path: &Path) -> bool {
     lgetxattr_query(path, ACL_ATTRIBUTE).is_ok()
 }
 
-/// Whether a file in a folder that is open has a list; `path` is asked where there is no /proc.
+/// Whether a file in an open folder has an access control list; uses `path` if /proc is not
+/// mounted.
 pub(super) fn has_list_at(folder: &File, name: &OsStr, path: &Path) -> bool {
     let held = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd()));
     match held.is_dir() {
@@ -27,7 +28,7 @@ pub(super) fn has_list_at(folder: &File, name: &OsStr, path: &Path) -> bool {
     }
 }
 
-/// Takes the list away that a new file may have from its folder.
+/// Removes the list that a new file may inherit from its folder.
 pub(super) fn remove_list(file: &File) -> io::Result<()> {
     match fremovexattr(file, ACL_ATTRIBUTE) {
         Ok(()) | Err(Errno::NODATA | Errno::NOTSUP | Errno::NOSYS) => Ok(()),
@@ -43,7 +44,7 @@ mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt;
 
-    /// `user::rw-,user:54321:rw-,group::---,mask::rw-,other::---`, as the kernel writes it.
+    /// `user::rw-,user:54321:rw-,group::---,mask::rw-,other::---`, in the kernel's encoding.
     fn list() -> Vec<u8> {
         let entry = |tag: u16, rights: u16, id: u32| {
             let (tag, rights) = (tag.to_le_bytes(), rights.to_le_bytes());
@@ -74,7 +75,7 @@ mod tests {
         draft.publish().expect("published");
         let mode = fs::metadata(&path).expect("the file").permissions().mode();
         assert_eq!((mode & 0o7777, has_list(&path)), (0o640, false));
-        // Where the file system knows no lists, there is none to lose.
+        // The file system does not support access control lists.
         if has_lists {
             setxattr(&path, ACL_ATTRIBUTE, &list(), XattrFlags::empty()).expect("a list");
         }

@@ -1,5 +1,5 @@
-//! Files that another program made and reads, to which lines are added in place: a file of the
-//! same name would not be the one that it waits for.
+//! Appends to files of another program in place: it holds them open, and would not notice a
+//! replacement.
 
 mod lines;
 
@@ -13,24 +13,24 @@ use super::location::Location;
 use super::{Error, FileRole, failed};
 use lines::RunnerError;
 
-/// How long a runner's file may be, in bytes: longer than any is.
+/// The maximum size of a runner's file, in bytes: larger than any.
 const MAX_SIZE: u64 = 16 << 20;
 
-/// What was added to a file, and can be taken back.
+/// Lines that were appended to a file, which can be undone.
 #[derive(Debug)]
 pub struct Appended {
     path: PathBuf,
     file: File,
-    /// How long the file was, and how long it is now.
+    /// The file's length before and after.
     before: u64,
     after: u64,
 }
 
 impl Appended {
-    /// Cuts off what was added, if it is still the end of the file.
+    /// Truncates the lines, if they are still at the end of the file.
     ///
     /// # Errors
-    /// If that fails; the file is then as it is.
+    /// If that fails; the file is unchanged then.
     pub fn take_back(self) -> Result<(), Error> {
         let cut = || match self.file.metadata()?.len() == self.after {
             true => self.file.set_len(self.before),
@@ -40,7 +40,7 @@ impl Appended {
     }
 }
 
-/// Adds whole lines to a file that is there, or nothing.
+/// Appends whole lines to an existing file, or nothing.
 pub fn append(path: &Path, lines: &[u8]) -> Result<Appended, Error> {
     let (mut file, _) = open(path)?;
     let mut add = || {
@@ -66,15 +66,15 @@ pub fn append(path: &Path, lines: &[u8]) -> Result<Appended, Error> {
     })
 }
 
-/// Makes sure that lines can be added to a file.
+/// Makes sure that lines can be appended to a file.
 ///
 /// # Errors
-/// Those of [`append`], as far as they can be told before.
+/// Those of [`append`], as far as they can be known in advance.
 pub fn expect_appendable(path: &Path) -> Result<(), Error> {
     open(path).map(drop)
 }
 
-/// Opens a file of the runner's, which must be one that takes such lines, and reads it.
+/// Opens a file of the runner and reads it; it must accept appended lines.
 fn open(path: &Path) -> Result<(File, Zeroizing<Vec<u8>>), Error> {
     let location = Location::open(path, FileRole::Job)?;
     let refused = |why| Error::Refused {
@@ -101,17 +101,17 @@ fn open(path: &Path) -> Result<(File, Zeroizing<Vec<u8>>), Error> {
     Err(refused(why))
 }
 
-/// What a runner's file holds, or the beginning of one that is too long.
+/// The contents of a runner's file, or the beginning of one that is too long.
 fn all_of(file: &File) -> io::Result<Zeroizing<Vec<u8>>> {
     let length = file.metadata()?.len().min(MAX_SIZE);
-    // Large enough that no copy of it stays behind where it grew.
+    // Large enough not to grow, which would leave copies behind.
     let room = usize::try_from(length).unwrap_or_default() + 2;
     let mut text = Zeroizing::new(Vec::with_capacity(room));
     file.take(MAX_SIZE + 1).read_to_end(&mut text)?;
     Ok(text)
 }
 
-/// The values that a runner's file gives a variable; none if it is none that can be read.
+/// The values of a variable in a runner's file; empty if the file cannot be read.
 pub fn values_of(path: &Path, name: &str) -> Vec<Zeroizing<Vec<u8>>> {
     let text = open(path).map(|(_, text)| text).unwrap_or_default();
     let found = lines::variables(&text).unwrap_or_default();

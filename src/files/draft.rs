@@ -1,4 +1,4 @@
-//! A file that is written whole, and then put in its place.
+//! Files that are written completely before they appear at their path.
 
 use std::ffi::OsString;
 use std::fs::{File, Metadata, Permissions};
@@ -14,30 +14,30 @@ use super::location::{Location, Synced};
 use super::walk::{is_shared, is_trusted_user};
 use super::{Error, FileRole, acl, failed};
 
-/// Everybody may read or write.
+/// Others may read or write.
 const OTHERS_READ_WRITE: u32 = 0o006;
 
-/// How much of a file tells what it is, in bytes.
+/// How many bytes identify the kind of a file.
 const PREFIX_LENGTH: u64 = 4096;
 
-/// What to do about a file that already exists.
+/// What to do about an existing file.
 #[derive(Clone, Copy, Debug)]
 pub enum IfExists {
-    /// It stays, and nothing is written.
+    /// Keep it, and write nothing.
     Keep,
-    /// It is replaced, and its owner, group and mode stay, if what it begins with shows that it
-    /// is of the same kind, or if it is empty.
+    /// Replace it, keeping its owner, group and mode, if it is empty or its first bytes satisfy the
+    /// predicate.
     ReplaceIf(fn(&[u8]) -> bool),
-    /// It is replaced in the same way; whoever wants this has looked at what it holds.
+    /// Replace it in the same way; the caller has checked its contents.
     Replace,
 }
 
-/// A file beside the place where it is to be; gone unless [`Draft::publish`] puts it there.
+/// A temporary file beside its path; removed on drop unless [`Draft::publish`] renames it.
 #[derive(Debug)]
 pub struct Draft {
     file: File,
     location: Arc<Location>,
-    /// The name that it has until then; `None` once it is in its place.
+    /// Its temporary name; `None` once it has been renamed.
     name: Option<OsString>,
     existing: IfExists,
 }
@@ -45,22 +45,22 @@ pub struct Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         if let Some(name) = &self.name {
-            // What cannot be removed is named by `doctor`, if it lies beside the vault.
+            // If it cannot be removed, `doctor` finds it beside the vault.
             let _ = self.location.remove(name);
         }
     }
 }
 
 impl Draft {
-    /// Begins a file, 0600 unless it replaces one.
+    /// Creates a file, with mode 0600 unless it replaces another.
     ///
     /// # Errors
-    /// If what is at the path must not be replaced, or nothing can be written beside it.
+    /// If the existing file must not be replaced, or its folder is not writable.
     pub fn begin(path: &Path, what: FileRole, existing: IfExists) -> Result<Self, Error> {
         Self::at(Arc::new(Location::open(path, what)?), existing)
     }
 
-    /// Begins a file in a folder that is open.
+    /// Creates a file in an open folder.
     pub(super) fn at(location: Arc<Location>, existing: IfExists) -> Result<Self, Error> {
         let replaced = inspect(&location, existing)?;
         let (name, file) = location
@@ -80,13 +80,13 @@ impl Draft {
         Ok(draft)
     }
 
-    /// Where it lies until it is published.
+    /// Its path until it is published.
     pub fn path(&self) -> PathBuf {
         let name = self.name.as_deref().unwrap_or_default();
         self.location.beside(name)
     }
 
-    /// What the file begins with that it is to replace; nothing if there is none.
+    /// The first bytes of the file that it replaces; empty if there is none.
     pub fn replaced(&self) -> Result<Vec<u8>, Error> {
         match beginning(&self.location) {
             Err(source) if source.kind() == ErrorKind::NotFound => Ok(Vec::new()),
@@ -94,14 +94,14 @@ impl Draft {
         }
     }
 
-    /// Adds to what it holds.
+    /// Appends to it.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let written = self.file.write_all(bytes);
         written.map_err(|source| failed(self.location.path(), source))
     }
 
-    /// Locks it for the processes that would lock the file once it is in its place, until what is
-    /// given back is closed.
+    /// Locks it before it is published, until the returned file is closed: processes that lock the
+    /// path afterwards wait.
     pub(super) fn lock(&self) -> Result<File, Error> {
         let lock = || {
             let file = self.file.try_clone()?;
@@ -110,21 +110,21 @@ impl Draft {
         lock().map_err(|source| failed(self.location.path(), source))
     }
 
-    /// Puts it in its place, whole and safe from a power cut.
+    /// Renames it to its path, durably.
     ///
     /// # Errors
-    /// If that fails. [`Error::Refused`] if another file was put there meanwhile and must stay;
-    /// [`Error::Unsynced`] if it is there, but perhaps not safe from a power cut.
+    /// If that fails. [`Error::Refused`] if another file was created there meanwhile and must stay;
+    /// [`Error::Unsynced`] if it was renamed, but may not survive a power failure.
     pub fn publish(mut self) -> Result<(), Error> {
         self.put()?;
         self.location.settle(&mut Synced::default())
     }
 
-    /// Puts it in its place, whole; that it is there survives a power cut only once the folder
-    /// is synced, which may wait until all the others are there, too.
+    /// Renames it to its path; the caller must sync the folder to make that durable, once for many
+    /// files.
     ///
     /// # Errors
-    /// As for [`Draft::publish`].
+    /// Like [`Draft::publish`].
     pub fn publish_among_many(mut self) -> Result<(), Error> {
         self.put()
     }
@@ -150,7 +150,7 @@ impl Draft {
                 self.name = None;
                 Ok(())
             }
-            // Another may have been faster to put one there.
+            // Another process may have created one.
             Err(source) => Err(match inspect(&self.location, self.existing) {
                 Err(refused) if source.kind() == ErrorKind::AlreadyExists => refused,
                 _ => failed(self.location.path(), source),
@@ -158,7 +158,7 @@ impl Draft {
         }
     }
 
-    /// Puts it in the place of another, and makes that survive a power cut if the disk can do so.
+    /// Replaces another file; makes that durable if possible.
     pub(super) fn publish_restored(mut self) -> Result<(), Error> {
         let _ = self.file.sync_all();
         let Some(name) = self.name.take() else {
@@ -173,7 +173,7 @@ impl Draft {
     }
 }
 
-/// What is there now, if there is something; it must be a file that may be replaced.
+/// The metadata of the existing file, if any; refuses one that must not be replaced.
 pub(super) fn inspect(location: &Location, existing: IfExists) -> Result<Option<Metadata>, Error> {
     let failed = |source| failed(location.path(), source);
     let Some(found) = location.metadata().map_err(failed)? else {
@@ -217,7 +217,7 @@ fn refusal(found: &Metadata, existing: IfExists) -> Option<DraftRefusal> {
     }
 }
 
-/// A file that is not of the kind that is to be written.
+/// Refuses a file of a different kind.
 fn refuse_other_kind(location: &Location, existing: IfExists) -> io::Result<Option<DraftRefusal>> {
     let IfExists::ReplaceIf(is_alike) = existing else {
         return Ok(None);
@@ -239,7 +239,7 @@ fn beginning(location: &Location) -> io::Result<Vec<u8>> {
     Ok(start)
 }
 
-/// A file that others can read, write, or may have put there.
+/// Refuses a file that others can read or write, or may have planted.
 fn refuse_exposed(found: &Metadata, location: &Location) -> io::Result<Option<DraftRefusal>> {
     if found.mode() & OTHERS_READ_WRITE != 0 {
         return Ok(Some((
@@ -250,7 +250,7 @@ fn refuse_exposed(found: &Metadata, location: &Location) -> io::Result<Option<Dr
     Ok(refuse_foreign(found, location)?.or_else(|| refuse_with_acl(location)))
 }
 
-/// A file with rights that a new one in its place would not have, or have for others.
+/// Refuses a file whose access control list the new file would lose, or inherit differently.
 fn refuse_with_acl(location: &Location) -> Option<DraftRefusal> {
     location.has_list().then_some((
         "has an access control list",
@@ -258,8 +258,8 @@ fn refuse_with_acl(location: &Location) -> Option<DraftRefusal> {
     ))
 }
 
-/// A file of another user's, which stays that user's: only root can write it so, and nobody else
-/// may have been able to put it there in root's way.
+/// Refuses another user's file, except for root, who keeps its owner, and only if nobody else could
+/// have planted it.
 fn refuse_foreign(found: &Metadata, location: &Location) -> io::Result<Option<DraftRefusal>> {
     if found.uid() == geteuid().as_raw() {
         return Ok(None);
@@ -279,7 +279,7 @@ fn refuse_foreign(found: &Metadata, location: &Location) -> io::Result<Option<Dr
     })
 }
 
-/// Gives a new file the owner, group and mode of the one that it replaces.
+/// Copies owner, group and mode of the replaced file.
 fn copy_ownership(file: &File, replaced: &Metadata) -> io::Result<()> {
     let own = file.metadata()?;
     if (own.uid(), own.gid()) != (replaced.uid(), replaced.gid()) {
@@ -288,13 +288,13 @@ fn copy_ownership(file: &File, replaced: &Metadata) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(replaced.mode() & 0o7777))
 }
 
-/// Gives a new file a later date than the one that it replaces, in whole seconds. Who looks
-/// for changes by that and the size, as Dovecot does, would miss the second one of a second.
+/// Makes a new file at least a second newer than the replaced one. Programs that detect changes by
+/// time and size, such as Dovecot, would miss a second change within a second.
 fn date_after(file: &File, replaced: &Metadata) -> io::Result<()> {
     let second = |found: &Metadata| Duration::from_secs(found.mtime().try_into().unwrap_or(0));
     let next = second(replaced).saturating_add(Duration::from_secs(1));
     if second(&file.metadata()?) < next {
-        // There is none after the last one that a file can have.
+        // The replaced file may have the last representable time.
         let next = SystemTime::UNIX_EPOCH.checked_add(next);
         next.map_or(Ok(()), |next| file.set_modified(next))?;
     }

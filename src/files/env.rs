@@ -1,5 +1,5 @@
-//! Env files: lines of `NAME=value`, as shells, systemd, Docker and the dotenv libraries read them.
-//! Some variables are set, and everything else stays byte for byte.
+//! Env files: lines of `NAME=value`, as shells, systemd, Docker and dotenv libraries read them.
+//! Sets variables, and leaves everything else unchanged byte for byte.
 
 mod line;
 
@@ -12,20 +12,20 @@ use crate::error::Explained;
 use crate::exit::ExitStatus;
 use line::{Assignment, BLANKS, EnvEntry, EnvLineError, entries};
 
-/// Stands for a value that is not known yet; longer than any is.
+/// Placeholder for an unknown value; longer than any.
 pub const PLACEHOLDER: &str = match str::from_utf8(&[b'x'; 254]) {
     Ok(text) => text,
     Err(_) => "",
 };
 
-/// Why variables were not set in a file, or not read from it; it is as it was then.
+/// Why a file could not be read or changed; it is unchanged.
 #[derive(Debug, miette::Diagnostic, thiserror::Error)]
 pub enum Error {
     /// The file cannot be written.
     #[error(transparent)]
     #[diagnostic(transparent)]
     File(#[from] super::Error),
-    /// A variable is set more than once: which of them counts is not the same to all readers.
+    /// A variable is set more than once: readers disagree on which one wins.
     #[error("`{}` sets the variable `{name}` more than once", path.display())]
     #[diagnostic(help("readers disagree on which one wins; remove all but one of the lines"))]
     Ambiguous {
@@ -34,12 +34,12 @@ pub enum Error {
         /// The variable.
         name: String,
     },
-    /// A line does not mean the same to all readers.
+    /// Readers disagree on a line.
     #[error("line {line} of `{}`: {why}", path.display())]
     Line {
         /// The file.
         path: PathBuf,
-        /// The line, counted from 1.
+        /// The line number, from 1.
         line: usize,
         /// What is wrong with it.
         why: &'static str,
@@ -58,16 +58,15 @@ impl Explained for Error {
     }
 }
 
-/// Sets variables in a file, all or none of them; makes the file, 0600, if there is none.
+/// Sets variables in a file, all or none; creates it with mode 0600 if it does not exist.
 ///
-/// The caller settles the change. What other processes set in the file in this way at the same time
-/// stays, too. Values must be plain: letters, digits and `.`, `_`, `-`, `@` mean themselves to
-/// every reader without quotes.
+/// The caller must settle the change. Concurrent changes by other processes are kept. Values must
+/// be plain: every reader takes letters, digits and `.`, `_`, `-`, `@` literally without quotes.
 ///
 /// # Errors
-/// If the file must not be replaced or cannot be written, has a line that not all readers take
-/// alike, or sets one of the variables more than once; and what `allow` fails with, which is given
-/// what the file holds and what it is to hold.
+/// If the file must not be replaced or cannot be written, has a line on which readers disagree, or
+/// sets a variable more than once; and the errors of `allow`, which is called with the contents
+/// before and after.
 pub fn save<E: From<Error> + From<super::Error>>(
     path: &Path,
     variables: &[(&str, &str)],
@@ -80,8 +79,8 @@ pub fn save<E: From<Error> + From<super::Error>>(
     })
 }
 
-/// Makes sure, as far as that can be told before, that variables can be set in a file; [`PLACEHOLDER`] is
-/// the value of one that is not known.
+/// Checks in advance, as far as possible, that variables can be set in a file; an unknown value is
+/// [`PLACEHOLDER`].
 pub fn expect_savable<E: From<Error> + From<super::Error>>(
     path: &Path,
     variables: &[(&str, &str)],
@@ -94,7 +93,7 @@ pub fn expect_savable<E: From<Error> + From<super::Error>>(
     })
 }
 
-/// What the file at `path` holds; nothing if there is none.
+/// The contents of the file; empty if it does not exist.
 pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     Ok(shared::read(path)?.unwrap_or_default())
 }
@@ -117,10 +116,10 @@ pub struct EnvVariables<'a> {
 }
 
 impl<'a> EnvVariables<'a> {
-    /// Reads what the file at `path` holds.
+    /// Parses the contents of the file at `path`.
     ///
     /// # Errors
-    /// If a line does not mean the same to all readers.
+    /// If readers disagree on a line.
     pub fn read(path: &Path, text: &'a [u8]) -> Result<Self, Error> {
         let entries = utf8(text).and_then(|text| Ok(entries(text)?));
         let entries = entries.map_err(|refused| refused.at(path))?;
@@ -132,13 +131,13 @@ impl<'a> EnvVariables<'a> {
         self.entries.iter().any(|entry| entry.sets(name))
     }
 
-    /// The value of a variable, without its quotes; the last, as to sh, if it is set more than
+    /// The value of a variable without its quotes; the last one, as in sh, if it is set more than
     /// once.
     pub fn value(&self, name: &str) -> Option<&'a str> {
         self.all().rev().find(|(found, _)| *found == name)?.1.into()
     }
 
-    /// The names of all variables, with their values, from the first line to the last.
+    /// The names and values of all variables, in order.
     pub fn all(&self) -> impl DoubleEndedIterator<Item = (&'a str, &'a str)> {
         let assignments = self
             .entries
@@ -147,7 +146,7 @@ impl<'a> EnvVariables<'a> {
         assignments.map(|assignment| (assignment.name, assignment.value))
     }
 
-    /// The line and the name of the first variable whose value is such.
+    /// The line and name of the first variable whose value satisfies the predicate.
     pub fn find(&self, matches: impl Fn(&str) -> bool) -> Option<(usize, &'a str)> {
         self.entries.iter().find_map(|entry| {
             let assignment = entry.assignment.as_ref();
@@ -157,12 +156,12 @@ impl<'a> EnvVariables<'a> {
     }
 }
 
-/// Why a text is not changed.
+/// Why a text cannot be changed.
 #[derive(Debug, PartialEq, Eq)]
 enum EditRefusal {
-    /// It is no env file.
+    /// It is not an env file.
     NotText(&'static str, &'static str),
-    /// A line of it is not understood.
+    /// A line is ambiguous.
     Line(EnvLineError),
     /// A variable is set more than once.
     Ambiguous(String),
@@ -201,7 +200,7 @@ fn utf8(text: &[u8]) -> Result<&str, EditRefusal> {
     })
 }
 
-/// The text of a file with the variable set: where it stood, or at the end.
+/// The text with the variable set: in place, or at the end.
 fn set(text: &str, name: &str, value: &str) -> Result<Zeroizing<String>, EditRefusal> {
     let entries = entries(text)?;
     let mut found = entries.iter().filter(|entry| entry.sets(name));
@@ -224,14 +223,14 @@ fn hidden(entry: &EnvEntry<'_>) -> EnvLineError {
 }
 
 fn appended(text: &str, name: &str, value: &str) -> Zeroizing<String> {
-    // Large enough that no copy stays behind where it grew.
+    // Large enough not to grow, which would leave copies behind.
     let room = text.len() + name.len() + value.len() + 4;
     let mut out = Zeroizing::new(String::with_capacity(room));
     out.push_str(text);
     if !text.is_empty() && !text.ends_with('\n') {
         out.push('\n');
     }
-    // To systemd a backslash joins the line with the next, even in a comment.
+    // In systemd, a backslash joins the line with the next, even in a comment.
     if out.ends_with("\\\n") {
         out.push('\n');
     }
@@ -241,8 +240,8 @@ fn appended(text: &str, name: &str, value: &str) -> Zeroizing<String> {
     out
 }
 
-/// The text with another value in one of its entries. A comment behind the old value gets a line
-/// of its own: systemd and Docker would take it as a part of the new one.
+/// The text with a new value for an entry. A comment after the old value moves to its own line:
+/// systemd and Docker would make it part of the value.
 fn replaced(
     text: &str,
     entry: &EnvEntry<'_>,
@@ -275,7 +274,7 @@ fn replaced(
     Ok(out)
 }
 
-/// Makes sure that nothing is lost but a value that stands in one line by itself.
+/// Makes sure that only a value on a line of its own is replaced.
 fn expect_replaceable(
     entry: &EnvEntry<'_>,
     assignment: &Assignment<'_>,

@@ -1,4 +1,4 @@
-//! Folders of files worth protecting: made private, and synced.
+//! Private, durable folders for protected files.
 
 use std::fs::{DirBuilder, File};
 use std::io;
@@ -8,7 +8,7 @@ use std::path::Path;
 use super::walk::{FolderWalk, OtherUser, OtherWriter};
 use super::{Error, FileRole, failed, folder_of};
 
-/// A folder and those above it that are missing, the lowest first.
+/// The missing ones of a folder and its parents, the lowest first.
 pub fn missing_folders(folder: &Path) -> Vec<&Path> {
     folder
         .ancestors()
@@ -16,7 +16,7 @@ pub fn missing_folders(folder: &Path) -> Vec<&Path> {
         .collect()
 }
 
-/// Makes the folders that are missing: 0700, and durable.
+/// Creates the missing folders with mode 0700, durably.
 pub fn make_folders(missing: &[&Path]) -> io::Result<()> {
     for folder in missing.iter().rev() {
         DirBuilder::new()
@@ -28,16 +28,16 @@ pub fn make_folders(missing: &[&Path]) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes what was last done in the folder that holds `path` survive a power cut.
+/// Makes the last change in the folder of `path` durable.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(folder_of(path))?.sync_all()
 }
 
-/// Makes sure that files can be kept in a folder, or in one that is to be made: nobody else may
-/// be able to put theirs, or another folder, in their place.
+/// Makes sure that files are safe in an existing or future folder: nobody else may be able to
+/// replace them or the folder.
 ///
 /// # Errors
-/// [`Error::Refused`] if others may write to it or to one above it, or it is no folder.
+/// [`Error::Refused`] if others can write to it or one of its parents, or it is not a folder.
 pub fn expect_own_folder(folder: &Path, what: FileRole) -> Result<(), Error> {
     if folder.exists() && !folder.is_dir() {
         return Err(Error::Refused {
@@ -60,7 +60,7 @@ pub fn expect_own_folder(folder: &Path, what: FileRole) -> Result<(), Error> {
     }
 }
 
-/// Whether there is a folder; the empty path, above a relative one, is the current folder.
+/// Whether the folder exists; the empty path, the parent of a relative one, is the current folder.
 fn is_folder(path: &Path) -> bool {
     path.as_os_str().is_empty() || path.is_dir()
 }

@@ -1,6 +1,6 @@
-//! What no command may write over, whatever it writes and whatever the file holds: the vault and
-//! all that belongs to it, the settings, the manifest, the exports. It is told once in a run, so
-//! that no writer can forget to ask.
+//! Files that no command may overwrite: the vault and its companions, the settings, the manifest,
+//! the exports. They are registered once per run and checked on every write, so that no command can
+//! forget to.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -11,41 +11,41 @@ use std::sync::{PoisonError, RwLock};
 use super::walk::FolderWalk;
 use super::{Error, FileId, FileRole, real};
 
-/// What the name of a file begins with that is not finished.
+/// The prefix of temporary files.
 pub const DRAFT_PREFIX: &str = ".postkey-";
 
-/// What SQLite puts behind a database's name for what belongs to it.
+/// The suffixes of files that belong to an SQLite database.
 const SQLITE_SUFFIXES: [&str; 3] = ["-journal", "-wal", "-shm"];
 
-/// What is put behind the vault's name for its copies and its locks.
+/// The suffixes of copies and locks of the vault.
 const VAULT_SUFFIXES: [&str; 3] = [".apply", ".schema-", ".before-restore-"];
 
-/// What a database of SQLite's begins with (<https://www.sqlite.org/fileformat2.html>).
+/// The first bytes of an SQLite database (<https://www.sqlite.org/fileformat2.html>).
 const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
 
-/// A file that is kept.
+/// A protected file.
 #[derive(Clone, Debug)]
 struct ProtectedFile {
     path: PathBuf,
     what: ProtectionReason,
 }
 
-/// Why a file is kept.
+/// Why a file is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProtectionReason {
-    /// The vault's database, or the one of its usage.
+    /// The vault's or the usage record's database.
     Vault,
     /// The settings.
     Settings,
-    /// The manifest that is applied.
+    /// The manifest being applied.
     Manifest,
-    /// An export that the settings name.
+    /// An export named in the settings.
     Export,
 }
 
 static PROTECTED: RwLock<Vec<ProtectedFile>> = RwLock::new(Vec::new());
 
-/// Keeps a file from being written over until the process ends.
+/// Protects a file from being overwritten until the process ends.
 pub fn keep(path: &Path, what: ProtectionReason) {
     let kept = ProtectedFile {
         path: real(path),
@@ -57,7 +57,7 @@ pub fn keep(path: &Path, what: ProtectionReason) {
         .push(kept);
 }
 
-/// Makes sure that a file is none that is kept, by any of its names.
+/// Makes sure that a file is not protected under any of its names.
 pub(super) fn expect_writable(path: &Path, walk: &FolderWalk, use_: FileRole) -> Result<(), Error> {
     let refused = |why| {
         Err(Error::Refused {
@@ -93,7 +93,8 @@ pub(super) fn expect_writable(path: &Path, walk: &FolderWalk, use_: FileRole) ->
 }
 
 impl ProtectedFile {
-    /// Whether what is at a path is kept from this use, by the same name or another.
+    /// Whether it is the file at a path, under the same name or another, and protected from this
+    /// use.
     fn protects(&self, real: &Path, use_: FileRole) -> bool {
         let is_same = || is_same(&self.path, real);
         match self.what {
@@ -104,12 +105,13 @@ impl ProtectedFile {
     }
 }
 
-/// Whether the file at a path is the one that is kept, by the same name or another.
+/// Whether a path leads to the protected file, under the same name or another.
 fn is_same(kept: &Path, real: &Path) -> bool {
     kept == real || FileId::at(real).is_some_and(|id| FileId::at(kept) == Some(id))
 }
 
-/// Whether a file has the name of the database, or of what SQLite or postkey put beside it.
+/// Whether a file is named like the database, or like a file that SQLite or postkey creates beside
+/// it.
 fn is_part(database: &Path, real: &Path) -> bool {
     let (Some(own), Some(name)) = (bytes(database), bytes(real)) else {
         return false;
@@ -127,8 +129,8 @@ fn is_part(database: &Path, real: &Path) -> bool {
     })
 }
 
-/// Whether a name is the one of a journal, or the like, of any database that is there, or of a
-/// file that another command has not finished.
+/// Whether a name is that of a journal or similar of an existing database, or of another command's
+/// temporary file.
 fn is_companion(folder: &Path, name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     let database = SQLITE_SUFFIXES

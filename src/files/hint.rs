@@ -1,11 +1,11 @@
-//! Hints whose commands name a path: written once as they read, and filled in where they are told.
+//! Hints with commands that contain a path, filled in when they are printed.
 
 use std::io;
 use std::path::Path;
 
 use nix::errno::Errno;
 
-/// What stands for the path in a hint.
+/// The placeholder for the path.
 const PATH: &str = "{path}";
 
 /// How to get at more descriptors.
@@ -24,12 +24,12 @@ pub fn hint_of_io(error: &io::Error) -> Option<&'static str> {
     }
 }
 
-/// A hint, each command in it with the path that is meant.
+/// The hint with the path filled into its commands.
 pub fn hint_of(hint: &str, path: &Path) -> String {
     hint.replace(PATH, &shell_word(path))
 }
 
-/// A path as a shell takes it for one word, and no command for a flag.
+/// A path as a single shell word that no command takes for a flag.
 pub fn shell_word(path: &Path) -> String {
     let path = path.to_string_lossy();
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte);

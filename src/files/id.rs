@@ -1,20 +1,20 @@
-//! Which file it is, whatever it is called.
+//! The identity of a file, independent of its names.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// What tells a file from every other: its device and its number there.
+/// The identity of a file: its device and inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileId(u64, u64);
 
 impl FileId {
-    /// The file at a path, links not followed; `None` if there is none.
+    /// The file at a path, without following links; `None` if there is none.
     pub fn at(path: &Path) -> Option<Self> {
         fs::symlink_metadata(path).ok().as_ref().map(Self::of)
     }
 
-    /// The file that was found so.
+    /// The file with this metadata.
     pub fn of(found: &Metadata) -> Self {
         Self(found.dev(), found.ino())
     }

@@ -1,5 +1,4 @@
-//! Files that are read from their beginning to their end, once: a pipe is as good, such as the
-//! one that a shell makes of `<(…)`.
+//! Files that are read once from beginning to end, including pipes such as the shell's `<(…)`.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
@@ -12,16 +11,16 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl, fstatfs};
 
 use crate::files::lock::RETRY_INTERVAL;
 
-/// How long a FIFO's writer is waited for.
+/// How long to wait for a FIFO's writer.
 const WRITER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The file system of pipes without a name (`linux/magic.h`).
+/// The file system of unnamed pipes (`linux/magic.h`).
 const PIPEFS: u64 = 0x5049_5045;
 
-/// What is read.
+/// An open input.
 #[derive(Debug)]
 pub struct Input {
-    /// What a pipe gave when it was looked at.
+    /// The first byte of a pipe, read when it was opened.
     first: Option<u8>,
     file: File,
 }
@@ -39,7 +38,7 @@ impl Read for Input {
     }
 }
 
-/// Opens a file to read it once; a FIFO that nobody writes to is not waited for without end.
+/// Opens a file to read it once; waits only for a limited time for a FIFO's writer.
 pub fn open_input(path: &Path) -> io::Result<Input> {
     open_within(path, WRITER_TIMEOUT)
 }
@@ -57,8 +56,7 @@ fn open_within(path: &Path, patience: Duration) -> io::Result<Input> {
     Ok(Input { first, file })
 }
 
-/// The first byte of a pipe, if it is there; that there is none yet is only known of one to which
-/// somebody writes.
+/// Waits until a FIFO has a writer; returns a pipe's first byte, if it is already there.
 fn first_of(mut file: &File, patience: Duration) -> io::Result<Option<u8>> {
     let has_name = fstatfs(file).is_ok_and(|system| system.f_type as u64 != PIPEFS);
     let end = Instant::now() + patience;
@@ -113,7 +111,7 @@ mod tests {
         let error = open_within(&fifo, Duration::ZERO).expect_err("no writer");
         assert!(error.to_string().contains("no process"), "{error}");
         thread::scope(|scope| {
-            // It opens before or after the reader, and writes in two goes.
+            // Opens the FIFO before or after the reader, and writes twice.
             scope.spawn(|| {
                 let mut writer = OpenOptions::new().write(true).open(&fifo).expect("opened");
                 writer.write_all(b"names\n").expect("written");

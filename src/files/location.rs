@@ -1,5 +1,5 @@
-//! A file's place: its name in a folder that is held open. Whatever is done there is done in that
-//! folder, even if somebody puts another one, or a link, at its path meanwhile.
+//! A file's location: a name in an open folder. All operations use the open folder, even if its
+//! path is replaced or becomes a link meanwhile.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
@@ -17,46 +17,45 @@ use super::{DRAFT_PREFIX, Error, FileId, FileRole, acl, failed, guard};
 /// Only the owner may read and write.
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 
-/// How many names are tried for a file that has none yet.
+/// How many temporary names are tried.
 const MAX_TRIES: usize = 16;
 
-/// Where a file is or is to be.
+/// The location of a file, which need not exist.
 #[derive(Debug)]
 pub(super) struct Location {
-    /// As it was named, for people.
+    /// The path as given, for messages.
     path: PathBuf,
-    /// Where the folder really is, as far as the path is true.
+    /// The real path of the folder, as long as it is not moved.
     real: PathBuf,
     name: OsString,
     folder: File,
 }
 
-/// Folders that were synced after the last file was put into any of them.
+/// Folders that were synced after the last rename into them.
 #[derive(Debug, Default)]
 pub struct Synced(Vec<FileId>);
 
-/// Makes sure that a file may be written at a path, as far as that can be told without opening
-/// what is there.
+/// Checks, without opening an existing file, that a path may be written.
 ///
 /// # Errors
-/// If there is no such folder, others have a say in what is in it, or what is to be kept would be
+/// If the folder does not exist, others can change its contents, or a protected file would be
 /// overwritten.
 pub fn expect_writable(path: &Path, what: FileRole) -> Result<(), Error> {
     Location::open(path, what).map(drop)
 }
 
-/// Whether a path says that it is a folder's: a file's has no `/` at its end.
+/// Whether a path ends in `/`, like a folder's.
 pub fn is_of_folder(path: &Path) -> bool {
     let path = path.as_os_str().as_encoded_bytes();
     path.ends_with(b"/") || path.ends_with(b"/.")
 }
 
 impl Location {
-    /// Opens the folder of a file that may be written there.
+    /// Opens the folder of a file to be written.
     ///
     /// # Errors
-    /// If there is no such folder, others have a say in what is in it, or what is to be kept
-    /// would be overwritten.
+    /// If the folder does not exist, others can change its contents, or a protected file would be
+    /// overwritten.
     pub(super) fn open(path: &Path, what: FileRole) -> Result<Self, Error> {
         if is_of_folder(path) {
             return Err(folder_error(path, ErrorKind::IsADirectory.into()));
@@ -76,12 +75,12 @@ impl Location {
         })
     }
 
-    /// The path as it was named.
+    /// The path as given.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The folder itself.
+    /// The folder's metadata.
     pub(super) fn folder(&self) -> io::Result<Metadata> {
         self.folder.metadata()
     }
@@ -91,12 +90,12 @@ impl Location {
         &self.folder
     }
 
-    /// Where a file of this name in the folder is.
+    /// The path of another file in the folder.
     pub(super) fn beside(&self, name: &OsStr) -> PathBuf {
         self.real.join(name)
     }
 
-    /// What is there now, links not followed; `None` if there is nothing.
+    /// The file's metadata, without following links; `None` if it does not exist.
     pub(super) fn metadata(&self) -> io::Result<Option<Metadata>> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match openat(&self.folder, &self.name, flags, Mode::empty()) {
@@ -106,18 +105,18 @@ impl Location {
         }
     }
 
-    /// Which file is there now.
+    /// The identity of the current file.
     pub(super) fn id(&self) -> Option<FileId> {
         self.metadata().ok().flatten().as_ref().map(FileId::of)
     }
 
-    /// Whether what is there has an access control list.
+    /// Whether the file has an access control list.
     pub(super) fn has_list(&self) -> bool {
         acl::has_list_at(&self.folder, &self.name, &self.path)
     }
 
-    /// Opens what is there, but neither through a link nor to wait for a FIFO's writer; for
-    /// writing if it may be, since on NFS only that can be locked.
+    /// Opens the file without following a link or waiting for a FIFO's writer; writable if
+    /// possible, since NFS requires that for locks.
     pub(super) fn read(&self) -> io::Result<File> {
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let open = |mode| openat(&self.folder, &self.name, flags | mode, Mode::empty());
@@ -128,14 +127,14 @@ impl Location {
         Ok(opened?.into())
     }
 
-    /// Opens what is there to add to it, with the same care.
+    /// Opens the file for appending, with the same precautions.
     pub(super) fn append(&self) -> io::Result<File> {
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let flags = flags | OFlags::RDWR | OFlags::APPEND;
         Ok(openat(&self.folder, &self.name, flags, Mode::empty())?.into())
     }
 
-    /// Makes a new file in the folder, 0600, under a name of no other.
+    /// Creates a new file in the folder with mode 0600 and an unused name.
     pub(super) fn begin(&self) -> io::Result<(OsString, File)> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
         for _ in 0..MAX_TRIES {
@@ -150,16 +149,16 @@ impl Location {
         Err(ErrorKind::AlreadyExists.into())
     }
 
-    /// Gives what is in the folder under another name this one, in the place of what has it.
+    /// Renames another file in the folder to this one, replacing it.
     pub(super) fn rename_over(&self, other: &OsStr) -> io::Result<()> {
         Ok(renameat(&self.folder, other, &self.folder, &self.name)?)
     }
 
-    /// The same, if nothing has this name.
+    /// The same, if this one does not exist.
     pub(super) fn rename_new(&self, other: &OsStr) -> io::Result<()> {
         let (folder, name) = (&self.folder, &self.name);
         match renameat_with(folder, other, folder, name, RenameFlags::NOREPLACE) {
-            // Not every file system can do so.
+            // Not supported by every file system.
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
                 rustix::fs::linkat(folder, other, folder, name, AtFlags::empty())?;
                 self.remove(other)
@@ -168,26 +167,26 @@ impl Location {
         }
     }
 
-    /// Removes what is there.
+    /// Removes the file.
     pub(super) fn clear(&self) -> io::Result<()> {
         self.remove(&self.name)
     }
 
-    /// Removes a file from the folder.
+    /// Removes another file in the folder.
     pub(super) fn remove(&self, name: &OsStr) -> io::Result<()> {
         Ok(unlinkat(&self.folder, name, AtFlags::empty())?)
     }
 
-    /// Makes what was last done in the folder survive a power cut.
+    /// Makes the last change in the folder durable.
     pub(super) fn sync(&self) -> io::Result<()> {
         self.folder.sync_all()
     }
 
-    /// The same, after a file was put in its place, unless its folder was synced since.
+    /// The same after a rename, unless the folder has been synced since.
     ///
     /// # Errors
-    /// If the path does not lead to the folder any more; [`Error::Unsynced`] if the file may not
-    /// survive a power cut.
+    /// If the path no longer leads to the folder; [`Error::Unsynced`] if the file may not survive a
+    /// power failure.
     pub(super) fn settle(&self, synced: &mut Synced) -> Result<(), Error> {
         let done = match self.folder().map(|folder| FileId::of(&folder)) {
             Ok(folder) if synced.0.contains(&folder) => Ok(()),
@@ -204,7 +203,7 @@ impl Location {
     /// Makes sure that the path still leads to the folder.
     ///
     /// # Errors
-    /// If it does not: what is done in the folder is not seen there.
+    /// If not: changes in the folder would not be visible at the path.
     pub(super) fn expect_same_folder(&self) -> Result<(), Error> {
         let held = self.folder.metadata();
         let walk =

@@ -1,4 +1,4 @@
-//! Turns: of several processes one at a time does something in a folder, or holds a file.
+//! Locks between processes, on a folder or on a file.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -8,22 +8,22 @@ use std::time::{Duration, Instant};
 
 use crate::files::FileId;
 
-/// How long to wait before looking again.
+/// How long to wait between attempts.
 pub const RETRY_INTERVAL: Duration = Duration::from_millis(5);
 
-/// A turn, until it is dropped or the process ends. One in a folder leaves no file.
+/// A lock, released on drop or when the process ends. On a folder it leaves no file behind.
 #[derive(Debug)]
 pub struct FileLock {
     held: File,
 }
 
 impl FileLock {
-    /// Waits for a turn, for so long; `None` if it did not come.
+    /// Waits for the lock on a folder; `None` on timeout.
     pub fn wait_for(folder: &Path, wait: Duration) -> io::Result<Option<Self>> {
         Self::at(File::open(folder)?, wait)
     }
 
-    /// Waits for a turn at what was opened, for so long; `None` if it did not come.
+    /// Waits for the lock on an open file; `None` on timeout.
     pub fn at(held: File, wait: Duration) -> io::Result<Option<Self>> {
         let start = Instant::now();
         loop {
@@ -36,7 +36,7 @@ impl FileLock {
         }
     }
 
-    /// Whether what is held is what is at a path.
+    /// Whether the locked file is the one at a path.
     pub fn is_of(&self, path: &Path) -> io::Result<bool> {
         let held = FileId::of(&self.held.metadata()?);
         match std::fs::symlink_metadata(path) {

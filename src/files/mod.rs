@@ -1,5 +1,5 @@
-//! Files that are worth protecting: written whole or not at all, private from birth, never
-//! through a link, and never opened wider than they were.
+//! Access to sensitive files: written atomically, private from creation, never through a link,
+//! never with wider permissions than before.
 
 mod acl;
 mod appended;

@@ -1,9 +1,9 @@
-//! Paths of files: as they were named, and as they really are.
+//! Paths as given, and as they really are.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-/// A path as no other leads to the same file: with the folder as it really is, where there is one.
+/// A unique path for a file: with the real path of its folder, if that exists.
 pub fn real(path: &Path) -> PathBuf {
     let folder = fs::canonicalize(folder_of(path)).ok();
     match folder.zip(path.file_name()) {
@@ -15,7 +15,7 @@ pub fn real(path: &Path) -> PathBuf {
     }
 }
 
-/// The folder that holds `path`, which may be relative.
+/// The folder of `path`, which may be relative.
 pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

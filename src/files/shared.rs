@@ -1,7 +1,7 @@
 //! Files that several processes may change at once: read, changed and replaced under a lock.
 //!
-//! The lock is on the very file that is replaced, so that nothing is left behind. Whoever had to
-//! wait for it finds another file at the path then, and begins anew with that one.
+//! The lock is on the file that is replaced, so that no lock file is left behind. A process that
+//! waited for it finds a different file at the path, and starts over with that one.
 
 use std::fs::{File, Metadata, TryLockError};
 use std::io::{ErrorKind, Read};
@@ -16,31 +16,31 @@ use super::draft::inspect;
 use super::location::{Location, Synced};
 use super::{Draft, Error, FileId, FileRole, IfExists, failed};
 
-/// How long a file may be, in bytes: far more than any file of settings is.
+/// The maximum size, in bytes: far more than any configuration file.
 const MAX_SIZE: u64 = 1 << 20;
 
-/// How long others are waited for.
+/// How long to wait for other processes.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often they are asked.
+/// How long to wait between attempts.
 const RETRY_INTERVAL: Duration = Duration::from_millis(5);
 
-/// What a file holds; `None` if there is none.
+/// The contents of a file; `None` if it does not exist.
 pub type Contents = Option<Zeroizing<Vec<u8>>>;
 
-/// A change of a file that was made, and can be taken back; until this is dropped, no other
-/// process changes the file in this way.
+/// A change of a file, which can be undone; other processes cannot change the file this way until
+/// it is dropped.
 pub struct Changed {
     location: Arc<Location>,
-    /// The file as it is now, locked.
+    /// The new file, locked.
     file: File,
     before: Contents,
     after: Zeroizing<Vec<u8>>,
 }
 
 impl Changed {
-    /// Makes the change survive a power cut; what does not, or is not seen at the path, is taken
-    /// back. Of many changes all are made first, so that each folder is synced but once.
+    /// Makes the change durable; undoes it if that fails or the path leads elsewhere. For many
+    /// changes, all are made first, so that each folder is synced only once.
     pub fn settle(self, synced: &mut Synced) -> Result<Self, Error> {
         match self.location.settle(synced) {
             Ok(()) => Ok(self),
@@ -48,7 +48,7 @@ impl Changed {
         }
     }
 
-    /// Takes a change back that failed, as far as it was made: why it failed.
+    /// Undoes a change that failed; returns its error.
     fn undone(self, error: Error) -> Error {
         let taken_back = match self.is_in_place() {
             true => self.take_back(),
@@ -60,10 +60,10 @@ impl Changed {
         }
     }
 
-    /// Makes the file what it was before.
+    /// Restores the file's previous contents.
     ///
     /// # Errors
-    /// If that fails, or if somebody changed it all the same; it stays as it is then.
+    /// If that fails, or if somebody changed the file nevertheless; it is not changed then.
     pub fn take_back(self) -> Result<(), Error> {
         if self.is_in_place() && self.is_unchanged() && self.publish_restored().is_ok() {
             return Ok(());
@@ -87,12 +87,12 @@ impl Changed {
         draft.publish_restored()
     }
 
-    /// What the file held before; `None` if there was none.
+    /// The previous contents; `None` if the file did not exist.
     pub fn before(&self) -> Option<&[u8]> {
         self.before.as_ref().map(|text| &text[..])
     }
 
-    /// What it holds now.
+    /// The new contents.
     pub fn after(&self) -> &[u8] {
         &self.after
     }
@@ -112,11 +112,11 @@ impl Changed {
     }
 }
 
-/// Changes a file, or makes it, 0600: `change` is given what it holds, or nothing, and gives back
-/// what it is to hold. The change survives a power cut once it is settled.
+/// Changes a file, or creates it with mode 0600: `change` returns its new contents, given the
+/// current ones, if any. The change is durable once it is settled.
 ///
 /// # Errors
-/// What `change` fails with, or why the file could not be written; it is as it was then.
+/// The errors of `change`, or if the file cannot be written; it is unchanged then.
 pub fn change<E: From<Error>>(
     path: &Path,
     change: impl Fn(&[u8]) -> Result<Zeroizing<Vec<u8>>, E>,
@@ -124,8 +124,8 @@ pub fn change<E: From<Error>>(
     edit_locked(path, change, Current::replace)
 }
 
-/// Holds a file, changes what it holds, and does something with that; again if another process was
-/// faster to make the file.
+/// Locks a file, and replaces it with the result of `change`; starts over if another process has
+/// just created it.
 fn edit_locked<T, E: From<Error>>(
     path: &Path,
     change: impl Fn(&[u8]) -> Result<Zeroizing<Vec<u8>>, E>,
@@ -147,12 +147,12 @@ fn edit_locked<T, E: From<Error>>(
     }
 }
 
-/// What a file that can be changed so holds; `None` if there is none.
+/// The contents of a file that can be changed this way; `None` if it does not exist.
 pub fn read(path: &Path) -> Result<Contents, Error> {
     Current::lock(path).map(|current| current.text)
 }
 
-/// Makes sure, as far as that can be told before, that a file can be changed so.
+/// Checks in advance, as far as possible, that a file can be changed this way.
 pub fn expect_changeable<E: From<Error>>(
     path: &Path,
     change: impl Fn(&[u8]) -> Result<Zeroizing<Vec<u8>>, E>,
@@ -162,7 +162,7 @@ pub fn expect_changeable<E: From<Error>>(
     })
 }
 
-/// A file as it is now, which no other process changes in this way while it is held.
+/// The current file, locked against changes by other processes.
 struct Current {
     location: Arc<Location>,
     file: Option<File>,
@@ -170,7 +170,7 @@ struct Current {
 }
 
 impl Current {
-    /// Waits for the file if another process holds it.
+    /// Locks the file, waiting for other processes.
     fn lock(path: &Path) -> Result<Self, Error> {
         let end = Instant::now() + LOCK_TIMEOUT;
         let location = Arc::new(Location::open(path, FileRole::Secret)?);
@@ -207,7 +207,7 @@ impl Current {
     fn read(file: File, location: Arc<Location>) -> Result<Self, Error> {
         let path = location.path();
         let length = file.metadata().map_or(0, |found| found.len());
-        // Large enough that no copy of it stays behind where it grew.
+        // Large enough not to grow, which would leave copies behind.
         let room = usize::try_from(length.min(MAX_SIZE)).unwrap_or_default() + 2;
         let mut text = Zeroizing::new(Vec::with_capacity(room));
         (&file)
@@ -239,7 +239,7 @@ impl Current {
         self.text.as_ref().map_or(&[], |text| text)
     }
 
-    /// Puts another file in its place; what fails after that is taken back.
+    /// Replaces it with another file; undoes that if a later step fails.
     fn replace(self, after: Zeroizing<Vec<u8>>) -> Result<Changed, Error> {
         let mut draft = Draft::at(self.location.clone(), self.existing())?;
         draft.write(&after)?;
@@ -256,7 +256,7 @@ impl Current {
     }
 }
 
-/// Whether the file that was looked at is the one that was opened, and still in its place.
+/// Whether the file that was checked is the one that was opened, and is still at its path.
 fn is_same(found: &Metadata, file: &File, location: &Location) -> bool {
     let id = FileId::of(found);
     let opened = file

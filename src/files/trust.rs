@@ -1,4 +1,4 @@
-//! Files that are obeyed or written to: who may have a say in them, and what to do about others.
+//! Which files are trusted: who could have changed them, and what to suggest otherwise.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -11,28 +11,28 @@ use rustix::fs::{Mode, OFlags, openat};
 use super::walk::{FinalLink, FolderWalk, OtherUser, OtherWriter, is_shared, is_trusted_user};
 use super::{Error, failed};
 
-/// What a file is to postkey.
+/// The role of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileRole {
-    /// The vault, or what is beside it.
+    /// The vault, or a file beside it.
     Vault,
     /// `config.toml`.
     Settings,
-    /// What `apply` reads.
+    /// The manifest for `apply`.
     Manifest,
-    /// Where `serve` listens.
+    /// The socket of `serve`.
     Socket,
-    /// A new secret, alone in its file or in a variable of it.
+    /// A file for a new secret, alone or in a variable.
     Secret,
-    /// A file of the job's runner, to which a new secret is added.
+    /// A file of the CI runner, to which a new secret is appended.
     Job,
-    /// What servers read that cannot read the vault.
+    /// An export for servers that cannot read the vault.
     Export,
-    /// The report of a leak.
+    /// The report on a leak.
     Report,
-    /// A copy of the vault.
+    /// A backup of the vault.
     Backup,
-    /// The newest entry of the audit log.
+    /// A saved head of the audit log.
     LogHead,
 }
 
@@ -52,7 +52,7 @@ impl FileRole {
         }
     }
 
-    /// The refusal because somebody else has a say in it.
+    /// The refusal because another user could change it.
     pub fn refusal(self, other: &OtherWriter) -> Error {
         let path = other.path.clone();
         let owner = std::fs::symlink_metadata(&path).map(|found| found.uid());
@@ -78,11 +78,11 @@ impl FileRole {
         Error::Refused { path, why, hint }
     }
 
-    /// Opens a file to obey what it says: neither it nor a folder on the way to it may be
-    /// another user's or writable by others.
+    /// Opens a file whose contents are trusted: neither it nor a parent folder may belong to
+    /// another user or be writable by others.
     ///
     /// # Errors
-    /// [`Error::Refused`] if it is not trusted; the system's word if it cannot be opened.
+    /// [`Error::Refused`] if it is not trusted; the system's error if it cannot be opened.
     pub fn open(self, path: &Path) -> Result<File, Error> {
         let failed = |source: io::Error| failed(path, source);
         let walk = FolderWalk::to(path, FinalLink::Follow).map_err(failed)?;
@@ -111,11 +111,10 @@ impl FileRole {
         }
     }
 
-    /// Makes sure that nobody else could put another file in the place of one that is there, or
-    /// is to be.
+    /// Makes sure that nobody else could replace a file at this path, which need not exist.
     ///
     /// # Errors
-    /// [`Error::Refused`] if others could; [`Error::NoFolder`] if there is no folder for it.
+    /// [`Error::Refused`] if others could; [`Error::NoFolder`] if its folder does not exist.
     pub fn expect_private_folder(self, path: &Path) -> Result<FolderWalk, Error> {
         let walk = FolderWalk::to(path, FinalLink::Stay).map_err(|source| match source.kind() {
             ErrorKind::NotFound => Error::NoFolder(path.to_owned()),
@@ -128,7 +127,7 @@ impl FileRole {
     }
 }
 
-/// Whether the user of this process can take rights away from a file of this owner's.
+/// Whether this process can restrict the mode of a file with this owner.
 fn may_change_mode(owner: io::Result<u32>) -> bool {
     geteuid().is_root() || owner.is_ok_and(|owner| owner == geteuid().as_raw())
 }

@@ -1,10 +1,9 @@
-//! The way to a file: walked folder by folder, so that whoever else could lead it elsewhere is
-//! known, and the folder that was found stays open.
+//! Walks to a file folder by folder, to find out who else could redirect the path; keeps the final
+//! folder open.
 //!
-//! What follows from a file that others could have put there is decided by who asks: the vault,
-//! the settings and manifests must belong to nobody else ([`FolderWalk::expect_trusted`]); into the folder of
-//! another user's application root may write, but not through it into a third one's
-//! ([`FolderWalk::expect_trusted_owner`]).
+//! The caller decides what that means: nobody else may control the vault, the settings and
+//! manifests ([`FolderWalk::expect_trusted`]); root may write to the folder of another user's
+//! application, but not through it to a third user's ([`FolderWalk::expect_trusted_owner`]).
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -24,56 +23,56 @@ use super::acl;
 const OTHERS_WRITE: u32 = 0o002;
 /// The group may write.
 const GROUP_WRITE: u32 = 0o020;
-/// Only owners may rename and remove what is in the folder, as in `/tmp`.
+/// Only owners may rename and remove files in the folder, as in `/tmp`.
 const STICKY: u32 = 0o1000;
 
-/// As many links as the kernel follows (path_resolution(7)).
+/// The kernel's limit on links (path_resolution(7)).
 const MAX_LINKS: usize = 40;
 
-/// A file's folder, as it was found.
+/// The folder of a file.
 #[derive(Debug)]
 pub struct FolderWalk {
-    /// The folder, opened for looking up only.
+    /// The folder, opened with O_PATH.
     pub(super) folder: File,
-    /// Where the folder really is.
+    /// The folder's real path.
     pub real: PathBuf,
-    /// The file's name in it.
+    /// The file's name in the folder.
     pub name: OsString,
-    /// Who else could put another file at the path, in the order of the way.
+    /// Who else could replace the file at the path, from the root down.
     others: Vec<OtherWriter>,
-    /// Whether others may put files of their own into the folder, as into `/tmp`.
+    /// Whether others may create files in the folder, as in `/tmp`.
     is_shared: bool,
 }
 
-/// Somebody else who has a say in what a path leads to.
+/// Another user who could redirect a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtherWriter {
-    /// Where on the way.
+    /// The file or folder that they could change.
     pub path: PathBuf,
-    /// Who it is.
+    /// The user.
     pub who: OtherUser,
 }
 
-/// Who could change a file or a folder.
+/// Why a user could change a file or a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OtherUser {
-    /// Its owner, who is neither root nor the user of this process.
+    /// As its owner, who is neither root nor the user of this process.
     Owner(u32),
-    /// Whoever its mode lets write.
+    /// By its mode.
     Writers,
 }
 
-/// What to do where a path ends in a symbolic link.
+/// How to treat a symbolic link at the end of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FinalLink {
-    /// The link is the file.
+    /// As the file itself.
     Stay,
-    /// The file is what the link leads to.
+    /// By following it.
     Follow,
 }
 
 impl FolderWalk {
-    /// Walks to a file, which need not be there.
+    /// Walks to a file, which need not exist.
     pub fn to(path: &Path, last: FinalLink) -> io::Result<Self> {
         let mut walker = Walker::new(path)?;
         while let Some(part) = walker.rest.pop_front() {
@@ -92,7 +91,7 @@ impl FolderWalk {
         Err(io::Error::new(ErrorKind::IsADirectory, "it is a folder"))
     }
 
-    /// Walks to a folder itself, links followed.
+    /// Walks to a folder itself, following links.
     pub fn into(folder: &Path) -> io::Result<Self> {
         let mut walker = Walker::new(folder)?;
         while let Some(part) = walker.rest.pop_front() {
@@ -101,30 +100,29 @@ impl FolderWalk {
         walker.finish(OsString::new())
     }
 
-    /// The path without links.
+    /// The path with all links resolved.
     pub fn path(&self) -> PathBuf {
         self.real.join(&self.name)
     }
 
-    /// Whether others may put files of their own into the folder.
+    /// Whether others may create files in the folder.
     pub fn is_shared(&self) -> bool {
         self.is_shared
     }
 
-    /// Makes sure that nobody but root and the user of this process has a say in what is at the
-    /// path.
+    /// Makes sure that only root and the user of this process could change the file at the path.
     ///
     /// # Errors
-    /// Who has.
+    /// Another user who could.
     pub fn expect_trusted(&self) -> Result<(), OtherWriter> {
         self.others.first().cloned().map_or(Ok(()), Err)
     }
 
-    /// The same, but for root the folder may be another user's, and that user's alone: what root
-    /// writes there cannot be led into a folder that is not.
+    /// The same, but for root the folder may belong to one other user: what root writes there
+    /// cannot be redirected to a folder that does not.
     ///
     /// # Errors
-    /// Who else has a say.
+    /// Another user who could redirect the path.
     pub fn expect_trusted_owner(&self) -> Result<(), OtherWriter> {
         let Some(other) = self.others.first() else {
             return Ok(());
@@ -141,7 +139,7 @@ impl FolderWalk {
     }
 }
 
-/// A walk under way.
+/// A walk in progress.
 struct Walker {
     folder: File,
     real: PathBuf,
@@ -170,7 +168,7 @@ impl Walker {
         Ok(walker)
     }
 
-    /// What has the name in the folder: itself and what it is, links not followed.
+    /// An entry of the folder, opened without following links, and its metadata.
     fn inspect(&self, name: &OsStr) -> io::Result<Option<(File, Metadata)>> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match openat(&self.folder, name, flags, Mode::empty()) {
@@ -184,7 +182,7 @@ impl Walker {
         }
     }
 
-    /// Goes into a folder, or where a link leads.
+    /// Enters a folder, following a link.
     fn enter(&mut self, name: &OsStr) -> io::Result<()> {
         let Some((found, metadata)) = self.inspect(name)? else {
             return Err(Errno::NOENT.into());
@@ -224,7 +222,7 @@ impl Walker {
         Ok(())
     }
 
-    /// Notes who could change what is in the folder that was entered.
+    /// Records who could change the contents of the folder that was entered.
     fn arrive(&mut self, found: &Metadata) {
         if !is_trusted_user(found.uid()) {
             self.note(self.real.clone(), OtherUser::Owner(found.uid()));
@@ -264,13 +262,13 @@ fn parts(path: &Path) -> Vec<OsString> {
     parts.collect()
 }
 
-/// Whether a user is root or the one of this process.
+/// Whether a user is root or the user of this process.
 pub(super) fn is_trusted_user(user: u32) -> bool {
     [0, geteuid().as_raw()].contains(&user)
 }
 
-/// Whether others than the owner can write to a file or folder; on a file system that is mounted
-/// read-only nobody can.
+/// Whether users other than the owner can write to a file or folder; nobody can on a read-only file
+/// system.
 pub(super) fn is_shared(found: &Metadata, opened: &File, path: &Path) -> bool {
     let mode = found.mode();
     let by_group = || {
@@ -282,8 +280,8 @@ pub(super) fn is_shared(found: &Metadata, opened: &File, path: &Path) -> bool {
     (mode & OTHERS_WRITE != 0 || by_group()) && !is_read_only()
 }
 
-/// Whether a group is its owner's alone, as where each user has a group of the same name and a
-/// umask of 002 lets it write. (OpenSSH in Debian judges so, too.)
+/// Whether a group contains only its owner, as where each user has a group of the same name,
+/// writable with a umask of 002. (OpenSSH in Debian checks the same.)
 fn is_private(group: u32, owner: u32) -> bool {
     let user = User::from_uid(Uid::from_raw(owner)).ok().flatten();
     let found = Group::from_gid(Gid::from_raw(group)).ok().flatten();

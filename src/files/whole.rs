@@ -1,5 +1,5 @@
-//! Files that hold one result and nothing else, and are replaced whole: by the like only, since
-//! somebody may have named a file that holds other things.
+//! Files that contain a single result and are replaced as a whole: only by another such result,
+//! since a wrong path may have been given.
 
 use std::path::Path;
 
@@ -8,25 +8,25 @@ use zeroize::Zeroizing;
 use super::Error;
 use super::shared::{self, Changed};
 
-/// What a result looks like, and so the one that it may replace.
+/// What a kind of result looks like, to recognize an earlier one.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
     /// What it begins with.
     pub start: &'static str,
-    /// What it holds besides.
+    /// What else it contains.
     pub marks: &'static [&'static str],
-    /// How many lines it has.
+    /// Its number of lines.
     pub lines: usize,
 }
 
 /// More than any result needs, in bytes.
 const CAPACITY: usize = 1024;
 
-/// Puts a result into a file, 0600 if it is new; the caller settles it.
+/// Writes a result to a file, with mode 0600 if it is new; the caller must settle the change.
 ///
 /// # Errors
-/// If the file must not be replaced or cannot be written; it is as it was then. And what `allow`
-/// fails with, which is given what the file holds and what it is to hold.
+/// If the file must not be replaced or cannot be written; it is unchanged then. Also the errors of
+/// `allow`, which is called with the contents before and after.
 pub fn save<E: From<Error>>(
     path: &Path,
     shape: Shape,
@@ -40,7 +40,7 @@ pub fn save<E: From<Error>>(
     })
 }
 
-/// Makes sure, as far as that can be told before, that a result can be put into a file.
+/// Checks in advance, as far as possible, that a result can be written to a file.
 pub fn expect_savable<E: From<Error>>(
     path: &Path,
     shape: Shape,

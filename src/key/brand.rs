@@ -1,4 +1,4 @@
-//! The brand that secrets carry.
+//! The brand in secrets.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,8 +6,8 @@ use std::str::FromStr;
 use super::format::{HEX, TAIL};
 use super::{Invalid, Kind};
 
-/// What stands between a secret's kind and its random part: 2 to 12 lowercase letters and
-/// digits. Scanners find leaked keys by it.
+/// The part of a secret between its kind and its random part: 2 to 12 lowercase letters and digits.
+/// Scanners find leaked keys by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Brand(String);
 
@@ -18,13 +18,13 @@ impl Default for Brand {
 }
 
 impl Brand {
-    /// The brand itself.
+    /// The brand as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What secrets of the kind and this brand look like, and next to nothing else: a regular
-    /// expression that Go, Python and Rust read alike. Only the checksum is not judged.
+    /// A regular expression for secrets of the kind with this brand, and next to nothing else, in
+    /// syntax common to Go, Python and Rust. Only the checksum is not verified.
     pub fn pattern(&self, kind: Kind) -> String {
         let prefix = kind.prefix();
         format!("{prefix}{self}-[0-9a-f]{{{HEX}}}-[0-9A-Za-z]{{{TAIL}}}")

@@ -1,4 +1,4 @@
-//! When a key stops by itself, and spans of time as people write them.
+//! When a key expires, and spans of time as people write them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,25 +9,25 @@ use jiff::{Span, Timestamp};
 
 use super::Invalid;
 
-/// What a date looks like.
+/// An example of a date.
 const DATE: &str = "2027-01-31";
 
-/// When a key is to stop, as it was written: `90d`, `2027-01-31`, a timestamp, or `never`.
+/// When a key expires, as written: `90d`, `2027-01-31`, a timestamp, or `never`.
 #[derive(Clone, Copy, Debug)]
 pub enum Expiry {
-    /// Not by itself.
+    /// Never.
     Never,
-    /// So long after now.
+    /// This long after now.
     After(Period),
-    /// At a moment; a bare date is its first second, UTC.
+    /// At a time; a bare date is its first second, UTC.
     At(Timestamp),
 }
 
 impl Expiry {
-    /// The moment that is meant, seen from `now`; `None` is never.
+    /// The time, relative to `now`; `None` is never.
     ///
     /// # Errors
-    /// If the moment is not after `now`, or beyond the calendar.
+    /// If the time is not after `now`, or beyond the calendar.
     pub fn resolve(self, now: Timestamp) -> Result<Option<Timestamp>, Invalid> {
         let end = self.end_from(now)?;
         match end {
@@ -41,7 +41,7 @@ impl Expiry {
         }
     }
 
-    /// The span, if it is one of minutes alone: a month may be meant.
+    /// The span, if it only has minutes: months may be meant.
     pub fn minutes(self) -> Option<Period> {
         match self {
             Self::After(period) => period.minutes(),
@@ -49,11 +49,10 @@ impl Expiry {
         }
     }
 
-    /// The moment that is meant if spans of time count from `start`, be it past or not; `None`
-    /// is never.
+    /// The time, with spans counted from `start`, even if it is past; `None` is never.
     ///
     /// # Errors
-    /// If the moment is beyond the calendar.
+    /// If the time is beyond the calendar.
     pub fn end_from(self, start: Timestamp) -> Result<Option<Timestamp>, Invalid> {
         match self {
             Self::Never => Ok(None),
@@ -95,7 +94,7 @@ impl FromStr for Expiry {
     }
 }
 
-/// Whether a text begins as a date does, but with no day of the calendar, as `2027-02-29`.
+/// Whether a text begins with an impossible date, such as `2027-02-29`.
 pub(super) fn is_impossible_date(text: &str) -> bool {
     let shape = |(at, byte): (usize, u8)| match at {
         4 | 7 => byte == b'-',
@@ -122,7 +121,7 @@ pub(super) fn moment(text: &str) -> Option<Timestamp> {
 pub struct Period(Span);
 
 impl PartialEq for Period {
-    /// As they are written: 24 hours are not a day.
+    /// As written: 24 hours are not a day.
     fn eq(&self, other: &Self) -> bool {
         self.0.fieldwise() == other.0.fieldwise()
     }
@@ -137,7 +136,7 @@ impl fmt::Display for Period {
 }
 
 impl Period {
-    /// The moment this long after `now`, counting days of 24 hours.
+    /// The time this long after `now`, counting days of 24 hours.
     ///
     /// # Errors
     /// If it is beyond the calendar.
@@ -145,7 +144,7 @@ impl Period {
         self.add(now, self.0)
     }
 
-    /// The moment this long before `now`.
+    /// The time this long before `now`.
     ///
     /// # Errors
     /// If it is beyond the calendar.
@@ -161,13 +160,13 @@ impl Period {
         })
     }
 
-    /// Itself, if it is one of minutes alone: a month may be meant.
+    /// Itself, if it only has minutes: months may be meant.
     pub fn minutes(self) -> Option<Self> {
         let minutes = Span::new().try_minutes(self.0.get_minutes()).ok()?;
         (self.0.fieldwise() == minutes.fieldwise()).then_some(self)
     }
 
-    /// Its length, if it is a fixed one: of days and smaller.
+    /// Its length, if that is fixed: if it has no units larger than days.
     pub fn length(self) -> Option<std::time::Duration> {
         let relative = jiff::SpanRelativeTo::days_are_24_hours();
         self.0.to_duration(relative).ok()?.try_into().ok()

@@ -9,11 +9,11 @@ pub(super) const RANDOM: usize = 10;
 /// The checksum's digits, in base62.
 pub(super) const CHECKSUM: usize = 6;
 
-/// What follows the last dash.
+/// The part after the last dash.
 pub(super) const TAIL: usize = RANDOM + CHECKSUM;
 
-/// The fewest characters of a whole secret.
+/// The minimum length of a secret.
 pub(super) const MIN_LENGTH: usize = 4 + 2 + 1 + HEX + 1 + TAIL;
 
-/// The most characters of a whole secret.
+/// The maximum length of a secret.
 pub(super) const MAX_LENGTH: usize = 5 + 12 + 1 + HEX + 1 + TAIL;

@@ -1,5 +1,5 @@
-//! What the vault keeps instead of a secret: an Argon2id hash as a PHC string, or of a password
-//! that was imported whatever hash it came with.
+//! The hash of a secret in the vault: Argon2id as a PHC string, or whatever hash a password was
+//! imported with.
 
 mod argon;
 mod crypt;
@@ -23,8 +23,8 @@ use imported::ImportedHash;
 pub use imported::{FORBIDDEN_IN_PASSWORDS, in_clear};
 pub use unsupported::UnsupportedHash;
 
-/// The hash of a whole secret, as a PHC string that mail servers read; or the hash of an imported
-/// password, its scheme in braces before it.
+/// The hash of a secret, as a PHC string that mail servers read; or that of an imported password,
+/// preceded by its scheme in braces.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Hash(HashForm);
 
@@ -64,16 +64,15 @@ impl Hash {
         ))))
     }
 
-    /// Takes over the hash of an imported password: with its scheme in braces before it, or
-    /// known by its beginning.
+    /// Imports the hash of a password: with its scheme in braces, or recognized by its prefix.
     ///
     /// # Errors
-    /// Why it cannot be checked here, or not by Dovecot.
+    /// If it is not supported here, or not by Dovecot.
     pub fn import(text: &str) -> Result<Self, UnsupportedHash> {
         ImportedHash::read(text).map(|imported| Self(HashForm::Imported(imported)))
     }
 
-    /// Takes the hash of a secret of ours that was imported with its scheme.
+    /// Imports the hash of one of our own secrets with its scheme.
     pub fn of_secret(&self) -> Option<Self> {
         match &self.0 {
             HashForm::Imported(ImportedHash::Argon2(Algorithm::Argon2id, phc)) => {
@@ -83,7 +82,7 @@ impl Hash {
         }
     }
 
-    /// The scheme's name, as Dovecot has it.
+    /// The scheme's name in Dovecot.
     pub fn scheme(&self) -> &'static str {
         match &self.0 {
             HashForm::Own(_) => "ARGON2ID",
@@ -91,10 +90,10 @@ impl Hash {
         }
     }
 
-    /// Whether this is the hash of what was presented; compared in constant time.
+    /// Whether this is the hash of what was presented; compares in constant time.
     ///
     /// # Errors
-    /// [`HashError::TooCostly`] if checking would exceed the cap; nothing is hashed then.
+    /// [`HashError::TooCostly`] if checking would exceed the limit; nothing is hashed then.
     /// [`HashError::NoMemory`].
     pub fn matches(&self, presented: &str, memory: &mut HashMemory) -> Result<bool, HashError> {
         match &self.0 {
@@ -103,8 +102,8 @@ impl Hash {
         }
     }
 
-    /// Whether it costs less memory or fewer passes than a new one does; of an imported one,
-    /// whether guessing costs less than it should.
+    /// Whether it uses less memory or fewer passes than a new one; for an imported one, whether
+    /// guessing is too cheap.
     pub fn is_cheap(&self) -> bool {
         match &self.0 {
             HashForm::Own(phc) => is_cheap(Algorithm::Argon2id, phc),
@@ -112,7 +111,7 @@ impl Hash {
         }
     }
 
-    /// Whether Dovecot 2.4 refuses it unless it is told to allow weak schemes (doc.dovecot.org,
+    /// Whether Dovecot 2.4 refuses it unless weak schemes are allowed (doc.dovecot.org,
     /// `auth_allow_weak_schemes`).
     pub fn is_refused_by_dovecot_2_4(&self) -> bool {
         match &self.0 {

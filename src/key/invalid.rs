@@ -1,10 +1,10 @@
-//! Why a value was not understood.
+//! The error for an invalid value.
 
 use crate::error::Explained;
 use crate::exit::ExitStatus;
 use crate::key::redact::quoted;
 
-/// A value that breaks a rule: what was wrong with which value, and a right example.
+/// A value that breaks a rule: which value and rule, and a valid example.
 #[derive(Clone, Debug, PartialEq, Eq, miette::Diagnostic, thiserror::Error)]
 #[error("{message}")]
 pub struct Invalid {
@@ -20,9 +20,9 @@ impl Explained for Invalid {
 }
 
 impl Invalid {
-    /// Says that `value`, which was to be a `what`, breaks `rule`.
+    /// The error that `value`, as a `what`, breaks `rule`.
     ///
-    /// The value is shown escaped and shortened, and not at all if it looks like a secret.
+    /// The value is escaped and shortened, and not shown at all if it looks like a secret.
     pub(crate) fn new(what: &str, value: &str, rule: impl AsRef<str>) -> Self {
         Self {
             message: format!("{} is not {what}: {}", quoted(value), rule.as_ref()),

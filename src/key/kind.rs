@@ -2,7 +2,7 @@
 
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-/// What a key is for: sending mail, or calling an API. The vault keeps its word.
+/// What a key is for: sending mail, or calling an API. Its word is stored in the vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Kind {
@@ -13,7 +13,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kind as a sentence names it.
+    /// The kind as part of a sentence.
     pub fn title(self) -> &'static str {
         match self {
             Self::Smtp => "SMTP",
@@ -21,7 +21,7 @@ impl Kind {
         }
     }
 
-    /// What a secret of this kind begins with, before the brand.
+    /// The first characters of a secret of this kind, before the brand.
     pub fn prefix(self) -> &'static str {
         match self {
             Self::Smtp => "xsmtp",

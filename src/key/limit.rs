@@ -1,4 +1,4 @@
-//! How often an API key may be used.
+//! Limits on the requests of an API key.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,25 +8,25 @@ use strum::{EnumString, IntoStaticStr};
 
 use super::Invalid;
 
-/// How far two clocks may differ, in seconds: less is no reason for a warning, and a use or a
-/// window that is no further ahead of the clock counts.
+/// How far two clocks may differ without a warning, in seconds: a use or a window that is at most
+/// this far in the future still counts.
 pub const CLOCK_TOLERANCE: i64 = 60;
 
-/// Requests a window of time, or no limit at all.
+/// A number of requests per window, or no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// As often as it likes.
+    /// No limit.
     None,
-    /// At most so many requests in each window.
+    /// At most this many requests in each window.
     Requests {
-        /// How many; at least 1.
+        /// The number; at least 1.
         count: u32,
-        /// In which window.
+        /// The window.
         window: Window,
     },
 }
 
-/// A fixed window on the clock, UTC.
+/// A fixed window of the clock, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Window {
@@ -38,35 +38,35 @@ pub enum Window {
     Day,
 }
 
-/// How often a key was used in one window.
+/// The use of a key in a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WindowUse {
-    /// When the window began, in seconds since 1970.
+    /// The start of the window, in Unix seconds.
     pub since: i64,
-    /// How often.
+    /// The number of requests.
     pub count: u32,
 }
 
-/// Requests of one window that are to be recorded.
+/// Requests of one window that have to be recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WindowSpend {
-    /// The window, and how many.
+    /// The window, and the number.
     pub used: WindowUse,
-    /// When the next window begins, in seconds since 1970, if that is so soon that others may
-    /// have begun it.
+    /// The start of the next window, in Unix seconds, if it is so close that others may already use
+    /// it.
     pub next: Option<i64>,
 }
 
-/// What is left of a limit in the window that now is in.
+/// What is left of a limit in the current window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
-    /// How many requests the window allows.
+    /// The limit.
     pub limit: u32,
-    /// How many it has seen, of those that were allowed.
+    /// How many requests were accepted.
     pub used: WindowUse,
-    /// When the next window begins, in seconds since 1970.
+    /// The start of the next window, in Unix seconds.
     pub resets_at: i64,
-    /// The same, if that is so soon that others may have begun it.
+    /// The same, if it is so close that others may already use it.
     next: Option<i64>,
 }
 
@@ -76,7 +76,7 @@ impl Allowance {
         self.limit.saturating_sub(self.used.count)
     }
 
-    /// So many requests of this window, to be recorded.
+    /// This many requests of this window, to be recorded.
     pub fn with_count(self, count: u32) -> WindowSpend {
         WindowSpend {
             used: WindowUse { count, ..self.used },
@@ -84,7 +84,7 @@ impl Allowance {
         }
     }
 
-    /// The same after one more request.
+    /// The allowance after one more request.
     pub fn next(self) -> Self {
         let count = self.used.count.saturating_add(1);
         let used = WindowUse { count, ..self.used };
@@ -93,14 +93,14 @@ impl Allowance {
 }
 
 impl Limit {
-    /// What is left at `now` after what was `used`; `None` if there is no limit.
+    /// What is left at `now` after `used`; `None` if there is no limit.
     pub fn allowance(self, used: WindowUse, now: Timestamp) -> Option<Allowance> {
         let Self::Requests { count, window } = self else {
             return None;
         };
         let start = window.start(now);
-        // A request that was overtaken at the end of its window counts in the next one, as does
-        // one after a clock that was set back a little. A window further ahead is a wrong clock's.
+        // A request at the end of a window may be counted in the next one, as may one after a clock
+        // that was set back slightly. A window further in the future is due to a wrong clock.
         let soon = |since: i64| (since - now.as_second() <= CLOCK_TOLERANCE).then_some(since);
         let next = soon(start + window.length());
         let is_next = next == Some(used.since);
@@ -119,7 +119,7 @@ impl Limit {
 }
 
 impl Window {
-    /// Its length in seconds; a day of the Unix clock always has 86400 (POSIX, XBD 4.19).
+    /// Its length in seconds; a Unix day always has 86400 (POSIX, XBD 4.19).
     fn length(self) -> i64 {
         match self {
             Self::Minute => 60,
@@ -128,7 +128,7 @@ impl Window {
         }
     }
 
-    /// When the window that `now` is in began, in seconds since 1970.
+    /// The start of the window at `now`, in Unix seconds.
     fn start(self, now: Timestamp) -> i64 {
         let seconds = now.as_second();
         seconds - seconds.rem_euclid(self.length())

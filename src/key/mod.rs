@@ -1,7 +1,6 @@
-//! The domain: what a key is, how its secret is built, and when it is good.
+//! The domain: what a key is, how its secret is built, and when it is valid.
 //!
-//! Knows no clock, no input or output, no SQL and no terminal: time, chance and cost are
-//! parameters.
+//! Uses no clock, I/O, SQL or terminal: time, randomness and cost are parameters.
 
 mod brand;
 mod description;

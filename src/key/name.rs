@@ -1,4 +1,4 @@
-//! What an operator calls a key.
+//! The names of keys.
 
 use std::fmt;
 use std::iter;
@@ -11,28 +11,28 @@ use super::{Invalid, looks_like_a_secret};
 /// The longest name, in characters.
 const MAX_LENGTH: usize = 64;
 
-/// The highest number that is put behind a name that is taken.
+/// The highest number appended to a name that is taken.
 const MAX_NUMBER: usize = 99;
 
 /// A key's name: 1 to 64 of `A-Z a-z 0-9 . _ -`, beginning with a letter or digit.
 ///
-/// Names are unique in a vault and compared without case; that is the vault's to hold.
+/// Names are unique in a vault, ignoring case; the vault enforces that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyName(CompactString);
 
 impl KeyName {
-    /// Whether two names mean the same key: compared without case.
+    /// Whether two names are equal, ignoring case.
     pub fn is_same(&self, other: &Self) -> bool {
         self.0.eq_ignore_ascii_case(&other.0)
     }
 
-    /// A name near a text, which may be the text itself.
+    /// A valid name similar to a text, or equal to it.
     pub fn near(text: &str) -> Self {
         Self(suggestion(text).into())
     }
 
-    /// A name near an invalid one that is not taken, if anything of that can be in a name:
-    /// `production-app` for `Production App`.
+    /// A valid, free name similar to an invalid one, if it has usable characters: `production-app`
+    /// for `Production App`.
     pub fn suggested(text: &str, is_taken: impl Fn(&Self) -> bool) -> Option<Self> {
         if looks_like_a_secret(text) || is_pattern(text) {
             return None;
@@ -48,12 +48,12 @@ impl KeyName {
         names.into_iter().find(|name| !is_taken(name))
     }
 
-    /// What all names that mean the same key have in common.
+    /// The name in lower case, by which names are compared.
     pub fn folded(&self) -> String {
         self.as_str().to_ascii_lowercase()
     }
 
-    /// The one of the names that was likely meant: not many letters differ.
+    /// The most similar of the names, if it differs in few letters.
     pub fn nearest(&self, names: impl IntoIterator<Item = Self>) -> Option<Self> {
         let most = 1 + self.as_str().len() / 5;
         let own = self.folded();
@@ -108,7 +108,7 @@ fn hint(text: &str) -> String {
     format!("use a name such as `{}`", suggestion(text))
 }
 
-/// Whether it is a pattern for names, which shells and `list` know.
+/// Whether it is a pattern, as in shells and `list`.
 fn is_pattern(text: &str) -> bool {
     let is_wild = |byte| matches!(byte, b'*' | b'?');
     text.len() <= MAX_LENGTH
@@ -116,12 +116,13 @@ fn is_pattern(text: &str) -> bool {
         && text.bytes().all(|byte| is_wild(byte) || is_allowed(byte))
 }
 
-/// A name near `text` that would do, whatever the text is.
+/// A valid name similar to `text`, whatever the text is.
 fn suggestion(text: &str) -> String {
     slug(text).unwrap_or_else(|| "my-key".to_owned())
 }
 
-/// The words of a text as a name: `Production App` gives `production-app`. `None` if it has none.
+/// The words of a text as a name: `Production App` gives `production-app`. `None` if there are
+/// none.
 fn slug(text: &str) -> Option<String> {
     let mut ascii = String::new();
     for character in text
@@ -145,7 +146,7 @@ fn slug(text: &str) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// The letters that stand for one with a mark, and none for the mark alone.
+/// The ASCII letters for a letter with a diacritic; none for the diacritic alone.
 fn transliterated(character: char) -> Option<&'static str> {
     Some(match character {
         'ä' | 'æ' => "ae",

@@ -1,29 +1,29 @@
-//! A passphrase, and which one may be chosen.
+//! Passphrases, and how strong new ones must be.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 use zxcvbn::{Score, zxcvbn};
 
-/// What somebody remembers, or keeps in a file, to open a seal; wiped on drop.
+/// A passphrase for a sealed secret; wiped on drop.
 pub struct Passphrase(Zeroizing<String>);
 
-/// Why a passphrase may not be chosen.
+/// Why a passphrase is too weak.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WeakPassphrase {
-    /// Shorter than NIST SP 800-63B-4, section 3.1.1, wants one that stands alone.
+    /// Shorter than NIST SP 800-63B-4, section 3.1.1, requires for single-factor authentication.
     #[error("the passphrase has fewer than {} characters", Passphrase::MIN_LENGTH)]
     Short,
-    /// A cracker's word lists and rules find it soon.
+    /// Found quickly by a cracker's word lists and rules.
     #[error("the passphrase is easily guessed: {0}")]
     Guessed(String),
 }
 
 impl Passphrase {
-    /// How many characters one must have that is newly chosen.
+    /// The minimum number of characters of a new passphrase.
     pub const MIN_LENGTH: usize = 15;
 
-    /// Takes a text for a passphrase.
+    /// A text as a passphrase.
     pub fn new(text: Zeroizing<String>) -> Self {
         Self(text)
     }
@@ -33,15 +33,15 @@ impl Passphrase {
         &self.0
     }
 
-    /// Whether there is nothing in it.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether it may be chosen for a new seal; an old one opens with whatever it was sealed.
+    /// Checks that it is strong enough for a new seal; existing seals accept any passphrase.
     ///
     /// # Errors
-    /// [`WeakPassphrase`] if it is too short, or a common one, or a pattern.
+    /// [`WeakPassphrase`] if it is too short, common, or a pattern.
     pub fn expect_strong(&self) -> Result<(), WeakPassphrase> {
         if self.0.chars().count() < Self::MIN_LENGTH {
             return Err(WeakPassphrase::Short);
@@ -60,7 +60,7 @@ impl Passphrase {
         Err(WeakPassphrase::Guessed(why))
     }
 
-    /// Whether the other is the same.
+    /// Whether two passphrases are equal.
     pub fn is_same(&self, other: &Self) -> bool {
         *self.0 == *other.0
     }

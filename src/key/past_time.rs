@@ -1,4 +1,4 @@
-//! Moments that have been, as people write them.
+//! Past times as people write them.
 
 use std::str::FromStr;
 
@@ -7,20 +7,20 @@ use jiff::Timestamp;
 use crate::key::expiry::{is_impossible_date, moment};
 use crate::key::{Invalid, Period};
 
-/// When something was, as it was written: `36h` for so long ago, `2026-11-20`, or a timestamp.
+/// A past time, as written: `36h` for that long ago, `2026-11-20`, or a timestamp.
 #[derive(Clone, Copy, Debug)]
 pub enum PastTime {
-    /// So long before now.
+    /// This long before now.
     Ago(Period),
-    /// At a moment; a bare date is its first second, UTC.
+    /// At a time; a bare date is its first second, UTC.
     At(Timestamp),
 }
 
 impl PastTime {
-    /// The moment that is meant, seen from `now`.
+    /// The time, relative to `now`.
     ///
     /// # Errors
-    /// If the moment is after `now`, or beyond the calendar.
+    /// If the time is after `now`, or beyond the calendar.
     pub fn resolve(self, now: Timestamp) -> Result<Timestamp, Invalid> {
         let moment = self.moment(now)?;
         if moment <= now {
@@ -31,7 +31,7 @@ impl PastTime {
         Err(invalid.with_hint("write `36h`, or an earlier date such as `2026-11-20`"))
     }
 
-    /// The moment that is meant, even if it is in the future.
+    /// The time, even if it is in the future.
     ///
     /// # Errors
     /// If it is beyond the calendar.

@@ -1,21 +1,21 @@
-//! The path of a request, as far as a permission may be decided on it.
+//! The path of a request, in a form that permissions can be decided on.
 
 use std::borrow::Cow;
 
-/// How often a path is decoded in search of a hidden dot segment.
+/// How many times a path is decoded to find hidden dot segments.
 const MAX_DECODES: usize = 4;
 
-/// A path that means the same to everybody who reads it.
+/// A path that every server understands in the same way.
 ///
-/// What servers are known to read differently is none: `.` and `..` segments (RFC 3986,
-/// section 5.2.4), plain or encoded however often, also behind an encoded slash or before a
-/// `;`; a `#`, at which some servers end the path; a backslash; control characters; a broken
-/// percent-encoding. An encoded slash is kept within its segment.
+/// Ambiguous paths are refused: `.` and `..` segments (RFC 3986, section 5.2.4), plain or encoded
+/// any number of times, also after an encoded slash or before a `;`; a `#`, which ends the path for
+/// some servers; a backslash; control characters; invalid percent-encoding. An encoded slash stays
+/// within its segment.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestPath<'a>(&'a str);
 
 impl<'a> RequestPath<'a> {
-    /// The path of a request's target, without its query, if it is a plain one.
+    /// The path of a request target without its query, if it is unambiguous.
     pub fn parse(target: &'a str) -> Option<Self> {
         let path = target.split('?').next()?;
         let is_plain =
@@ -23,7 +23,7 @@ impl<'a> RequestPath<'a> {
         is_plain.then_some(Self(path))
     }
 
-    /// The segments, decoded once; the path `/` has one, which is empty.
+    /// The segments, decoded once; `/` has one empty segment.
     pub fn segments(self) -> impl Iterator<Item = Cow<'a, str>> {
         let decoded = |segment| decoded(segment).expect("it was decoded before");
         self.0[1..].split('/').map(decoded)
@@ -54,8 +54,7 @@ fn is_misleading(segment: &str) -> bool {
         || segment.split('/').any(is_dots)
 }
 
-/// The text with each `%41` replaced by its character; `None` if one is broken, or if the
-/// result is not UTF-8.
+/// Decodes each `%41`; `None` if one is invalid, or the result is not UTF-8.
 fn decoded(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains('%') {
         return Some(Cow::Borrowed(text));

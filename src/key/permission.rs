@@ -1,4 +1,4 @@
-//! What an API key may call: the name of a set of rules.
+//! The permission of an API key: the name of a set of rules.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ const MAX_LENGTH: usize = 32;
 
 /// A permission's name: 1 to 32 of `a-z 0-9 -`, beginning with a letter.
 ///
-/// What it allows is for the settings to say.
+/// The settings define what it allows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Permission(CompactString);
 
@@ -30,7 +30,7 @@ impl Permission {
         self.0 == Self::FULL
     }
 
-    /// The word that commands, JSON and the vault use.
+    /// The word for it on the command line, in JSON and in the vault.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! How long something about a key may last before somebody should look at it.
+//! How long something about a key may last before it needs attention.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,17 +7,17 @@ use jiff::Timestamp;
 
 use super::{Invalid, Period};
 
-/// A rule's time: `90d`, or `never` where there is nothing to watch.
+/// A term of a policy: `90d`, or `never`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Term {
-    /// It may last for ever.
+    /// No limit.
     Never,
-    /// It is due so long after it began.
+    /// Due this long after the start.
     After(Period),
 }
 
 impl Term {
-    /// When what began at `start` is due; `None` is never, as is what is beyond the calendar.
+    /// When something that began at `start` is due; `None` is never, or beyond the calendar.
     pub fn due(self, start: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Never => None,
@@ -27,7 +27,7 @@ impl Term {
 }
 
 impl Term {
-    /// The span, if it is one of minutes alone: a month may be meant.
+    /// The span, if it only has minutes: months may be meant.
     pub fn minutes(self) -> Option<Period> {
         match self {
             Self::After(period) => period.minutes(),
@@ -59,12 +59,12 @@ impl fmt::Display for Term {
     }
 }
 
-/// What is said of one key instead of the settings' policy; nothing, by default.
+/// A key's own policy, instead of the settings'; empty by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeyPolicy {
     /// How old its secret may become.
     pub rotate_every: Option<Term>,
-    /// For how long nobody may use it.
+    /// How long it may go unused.
     pub unused: Option<Term>,
 }
 

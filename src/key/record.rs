@@ -1,4 +1,4 @@
-//! A key as an operator manages it.
+//! A key as the operator manages it.
 
 use jiff::Timestamp;
 
@@ -7,46 +7,46 @@ use super::{
     Username,
 };
 
-/// A key: the record that an operator manages, without its secret.
+/// A key without its secret, as the operator manages it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// What it is called; the only selector.
+    /// Its name, which identifies it.
     pub name: KeyName,
     /// What it opens.
     pub access: Access,
-    /// Whether the operator has stopped it.
+    /// Whether the operator has deactivated it.
     pub status: Status,
-    /// What it is for, in the operator's words.
+    /// The operator's description.
     pub description: Option<Description>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When it stops by itself; `None` is never.
+    /// When it expires; `None` is never.
     pub expires_at: Option<Timestamp>,
-    /// When it was first seen expired; it stays so whatever a clock says later.
+    /// When it was first seen expired; it stays expired whatever a clock says later.
     pub expired_at: Option<Timestamp>,
-    /// The public ending of its current secret.
+    /// The tail of its current secret.
     pub tail: Tail,
-    /// Its secret from before the last rotation, retired or not, until that is removed.
-    /// Few have one: its room is its own.
+    /// Its old secret after a rotation, retired or not, until it is removed. Boxed, since few keys
+    /// have one.
     pub retiring: Option<Box<Retiring>>,
-    /// Whether it opens nothing, and exists to be found by whoever should not have looked: from the
-    /// beginning or never.
+    /// Whether it is a decoy, which opens nothing and only exists to be found by an intruder; this
+    /// never changes.
     pub is_decoy: bool,
 }
 
-/// What a key opens: a mail server as somebody, or an API within bounds.
+/// What a key opens: a mail server or an API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Sending mail under a username.
     Smtp {
-        /// The login that the secret is a password of.
+        /// The login of which the secret is a password.
         username: Username,
     },
     /// Calling an API.
     Api {
-        /// What it may call.
+        /// Its permission.
         permission: Permission,
-        /// How often.
+        /// Its limit.
         limit: Limit,
     },
 }
@@ -68,7 +68,7 @@ impl Key {
         }
     }
 
-    /// The login whose imported password is a secret of the key's, current or retiring.
+    /// The login for which one of the key's secrets is an imported password.
     pub fn imported_login(&self) -> Option<&Username> {
         let old = self.retiring.as_ref().map(|old| &old.tail);
         let mut tails = [Some(&self.tail), old].into_iter().flatten();
@@ -92,9 +92,9 @@ impl Key {
         }
     }
 
-    /// Whether it is good at `now`, and if not, why.
+    /// Its effective status at `now`.
     ///
-    /// An operator's stop is named before an expiry, for it can be taken back.
+    /// Inactive takes precedence over expired, since it can be undone.
     pub fn effective_status(&self, now: Timestamp) -> EffectiveStatus {
         match self.status {
             _ if self.is_decoy => EffectiveStatus::Decoy,
@@ -105,13 +105,13 @@ impl Key {
         }
     }
 
-    /// Whether it has expired though its time is not over at `now`: a clock that was ahead saw it
-    /// end.
+    /// Whether it is recorded as expired although it has not reached its expiry at `now`: a clock
+    /// was ahead.
     pub fn has_expired_early(&self, now: Timestamp) -> bool {
         self.expired_at.is_some() && self.expires_at.is_none_or(|end| end > now)
     }
 
-    /// Whether it has expired at `now`, or was seen to have.
+    /// Whether it has expired at `now`, or is recorded as expired.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expired_at.is_some() || self.expires_at.is_some_and(|end| end <= now)
     }

@@ -1,4 +1,4 @@
-//! Text from outside, made fit to be shown: escaped, shortened, and without secrets.
+//! Makes untrusted text safe to print: escapes it, shortens it, and removes secrets.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -8,16 +8,16 @@ use zeroize::Zeroizing;
 
 use crate::key::scan::spans;
 
-/// What stands where something that looks like a secret stood.
+/// Replaces anything that looks like a secret.
 const PLACEHOLDER: &str = "[secret not shown]";
 
-/// How many characters of a bad value an error shows.
+/// How many characters of an invalid value an error shows.
 const MAX_SHOWN: usize = 80;
 
 /// Replaces control, C1, bidi and other invisible characters by `\u{…}`.
 ///
-/// The characters are those that can move a cursor, reorder a line or hide in one (Unicode
-/// Technical Report 36, section 2.5; CVE-2021-42574).
+/// These characters can move the cursor, reorder a line or hide in it (Unicode Technical Report 36,
+/// section 2.5; CVE-2021-42574).
 pub fn escape_controls(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_hidden) {
         return Cow::Borrowed(text);
@@ -33,7 +33,7 @@ pub fn escape_controls(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Whether a character shows nothing of itself but changes how others are shown.
+/// Whether a character is invisible but affects how others are shown.
 pub fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(character,
@@ -42,12 +42,12 @@ pub fn is_hidden(character: char) -> bool {
             | '\u{e0000}'..='\u{e007f}')
 }
 
-/// A text without the byte order mark that programs on Windows put before it.
+/// The text without a leading byte order mark, as programs on Windows write it.
 pub fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
-/// A value as an error quotes it: in backticks, escaped, shortened, secrets blanked out.
+/// A value as errors quote it: in backticks, escaped, shortened, and without secrets.
 pub fn quoted(value: &str) -> String {
     if looks_like_a_secret(value) {
         return PLACEHOLDER.to_owned();
@@ -59,12 +59,12 @@ pub fn quoted(value: &str) -> String {
     format!("`{}`", escape_controls(&short))
 }
 
-/// Whether a secret, or what is nearly one, stands anywhere in the text, however it is encoded.
+/// Whether the text contains a secret or a malformed one, in any encoding.
 pub fn looks_like_a_secret(text: &str) -> bool {
     !spans(text.as_bytes()).is_empty()
 }
 
-/// Blanks out secrets, and what is nearly one.
+/// Replaces secrets and malformed ones.
 pub fn redact_secrets(text: &str) -> Cow<'_, str> {
     let spans = spans(text.as_bytes());
     if spans.is_empty() {
@@ -73,7 +73,7 @@ pub fn redact_secrets(text: &str) -> Cow<'_, str> {
     Cow::Owned(without_spans(text.as_bytes(), 0, spans))
 }
 
-/// The text from a place on, with spans of it blanked out; what is not UTF-8 is replaced.
+/// The text from an offset on, with spans of it replaced; invalid UTF-8 is replaced, too.
 fn without_spans(text: &[u8], mut from: usize, spans: Vec<Range<usize>>) -> String {
     let mut out = String::with_capacity(text.len() - from);
     let begin = from;
@@ -86,29 +86,29 @@ fn without_spans(text: &[u8], mut from: usize, spans: Vec<Range<usize>>) -> Stri
     out
 }
 
-/// Lines that may hold a secret, also one that was broken into several of them.
+/// Lines that may contain a secret, even one broken across several lines.
 #[derive(Debug)]
 pub struct Lines {
-    /// The last line, and some of what came before it.
+    /// The last line, and some of the text before it.
     text: Zeroizing<Vec<u8>>,
-    /// Where the last line begins.
+    /// The offset of the last line.
     start: usize,
 }
 
-/// How much of what was before a line is looked at, in bytes.
+/// How much of the text before a line is kept, in bytes.
 const LOOKBACK: usize = 4 << 10;
 
 impl Lines {
-    /// No lines yet, each of which will be no longer than so many bytes.
+    /// No lines yet; longer ones than this, in bytes, will be truncated.
     pub fn no_longer_than(longest: usize) -> Self {
         Self {
-            // It never grows, so that no copy of a secret stays behind.
+            // The buffer never grows, which would leave copies of a secret behind.
             text: Zeroizing::new(Vec::with_capacity(2 * LOOKBACK + 1 + longest)),
             start: 0,
         }
     }
 
-    /// Takes the next line, without its end; what is too long for one is left off.
+    /// Adds the next line, without its end; truncates it if it is too long.
     pub fn push(&mut self, line: &[u8]) {
         let longest = self.text.capacity() - 2 * LOOKBACK - 1;
         let line = &line[..line.len().min(longest)];
@@ -122,7 +122,7 @@ impl Lines {
         self.text.extend_from_slice(line);
     }
 
-    /// The last line, with what is a part of a secret blanked out.
+    /// The last line, with parts of secrets replaced.
     pub fn last(&self) -> Zeroizing<String> {
         let from = self.start.saturating_sub(LOOKBACK);
         let text = &self.text[from..];

@@ -1,4 +1,4 @@
-//! Rotation: a new secret beside the old one, which goes on for a while.
+//! Rotation: a key has a new secret, and its old one stays valid for a grace period.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,17 +7,17 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Invalid, Key, Period, Retiring, Tail};
 
-/// How long a grace time may be at most.
+/// The maximum grace period.
 const MAX_GRACE: SignedDuration = SignedDuration::from_hours(365 * 24);
 
-/// How long an old secret goes on beside the new one: whole seconds, at most a year.
+/// The grace period of an old secret: whole seconds, at most a year.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grace(SignedDuration);
 
 impl Grace {
-    /// The moment at which it is over, from `now`.
+    /// When it ends, from `now`.
     fn after(self, now: Timestamp) -> Timestamp {
-        // In whole seconds, as it is stored.
+        // In whole seconds, as stored.
         let end = now.as_second().saturating_add(self.0.as_secs());
         let end = end.min(Timestamp::MAX.as_second());
         Timestamp::from_second(end).unwrap_or(now)
@@ -52,20 +52,20 @@ impl FromStr for Grace {
 }
 
 impl Key {
-    /// The secret from before a rotation, while that is open at `now`.
+    /// The old secret, if it is still valid at `now`.
     pub fn retiring_at(&self, now: Timestamp) -> Option<&Retiring> {
         self.retiring.as_deref().filter(|old| !old.is_over(now))
     }
 
-    /// The secret from before a rotation that has retired though its time is not over at `now`: a
-    /// clock that was ahead saw it end.
+    /// The old secret, if it is recorded as retired although its grace period has not ended at
+    /// `now`: a clock was ahead.
     pub fn retired_early(&self, now: Timestamp) -> Option<&Retiring> {
         let retired = self.retiring.as_deref().filter(|old| old.is_over(now));
         retired.filter(|old| old.until > now)
     }
 
-    /// The same key as it is at `now`: a secret that has retired is no part of it any more, and
-    /// when it was seen expired makes no difference.
+    /// The key as it is at `now`: without a retired secret, and without the record of when it
+    /// expired.
     pub fn at(&self, now: Timestamp) -> Self {
         Self {
             retiring: self.retiring_at(now).cloned().map(Box::new),
@@ -74,7 +74,7 @@ impl Key {
         }
     }
 
-    /// The key with another secret and without the ones before.
+    /// The key with a new secret and no old one.
     pub fn with_secret(&self, tail: Tail) -> Self {
         Self {
             tail,
@@ -83,8 +83,8 @@ impl Key {
         }
     }
 
-    /// The key with another secret; the current one goes on beside it from `now` for the grace
-    /// time, though no longer than the key itself.
+    /// The key with a new secret; the current one stays valid for the grace period from `now`, but
+    /// not longer than the key.
     pub fn rotated(&self, tail: Tail, grace: Grace, now: Timestamp) -> Self {
         let old = Retiring {
             tail: self.tail.clone(),
@@ -98,20 +98,19 @@ impl Key {
         }
     }
 
-    /// The key without the secret from before its rotation.
+    /// The key without its old secret.
     pub fn finished(&self) -> Self {
         self.with_secret(self.tail.clone())
     }
 
-    /// The key with the secret from before its rotation as its only one; `None` if there is
-    /// none at `now`.
+    /// The key with its old secret as the only one; `None` if it has none at `now`.
     pub fn rolled_back(&self, now: Timestamp) -> Option<Self> {
         let old = self.retiring_at(now)?;
         Some(self.with_secret(old.tail.clone()))
     }
 
-    /// The key with a new expiry, which its old secret does not outlast either: that it was seen
-    /// expired before no longer counts.
+    /// The key with a new expiry, which its old secret does not outlast; a recorded expiry no
+    /// longer counts.
     pub fn expiring(&self, expires_at: Option<Timestamp>) -> Self {
         Self {
             expires_at,

@@ -1,4 +1,4 @@
-//! Rules of method and path, of which permissions consist.
+//! Rules for methods and paths, of which permissions consist.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,21 +8,21 @@ use compact_str::CompactString;
 use super::Invalid;
 use super::path::RequestPath;
 
-/// Which requests are allowed: `GET,HEAD /v3/reports/*`, `* /v3/contacts`.
+/// A rule for requests: `GET,HEAD /v3/reports/*`, `* /v3/contacts`.
 ///
-/// Methods are compared as they are written (RFC 9110, section 9.1), `*` being any. In a path,
-/// `*` stands for one segment, and at the end for everything below.
+/// Methods are case-sensitive (RFC 9110, section 9.1); `*` is any method. In a path, `*` matches
+/// one segment, and at the end everything below.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     methods: Vec<CompactString>,
     segments: Vec<CompactString>,
 }
 
-/// Methods that no rule allows, since what follows them would not be checked: one opens a tunnel,
-/// the other sends a client's request back to it (RFC 9110, sections 9.3.6 and 9.3.8).
+/// Methods that no rule may allow, since later data would not be checked: one opens a tunnel, the
+/// other returns a client's request to it (RFC 9110, sections 9.3.6 and 9.3.8).
 const FORBIDDEN: [&str; 2] = ["CONNECT", "TRACE"];
 
-/// Any method, any segment, or at the end of a path everything below.
+/// Any method, any segment, or everything below a path.
 const ANY: &str = "*";
 
 impl Rule {
@@ -53,8 +53,8 @@ impl Rule {
     }
 }
 
-/// Whether one segment is what a rule expects; one that holds an encoded slash may be several
-/// to somebody else, and is none here.
+/// Whether a segment matches; one with an encoded slash matches nothing, since other servers may
+/// see several segments.
 fn is_like(expected: &str, segment: &str) -> bool {
     if expected == ANY {
         !segment.is_empty() && !segment.contains(['/', '%'])
@@ -109,8 +109,8 @@ fn is_method(text: &str) -> bool {
     is_word && !FORBIDDEN.contains(&text)
 }
 
-/// Whether a rule may hold the segment: unreserved characters and the few others that stand
-/// for themselves (RFC 3986, section 3.3), or `*` alone.
+/// Whether a rule may contain the segment: unreserved and other literal characters (RFC 3986,
+/// section 3.3), or `*` alone.
 fn is_segment(text: &str) -> bool {
     let stands_for_itself =
         |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()+,=:@".contains(&byte);
@@ -192,8 +192,8 @@ mod tests {
     }
 
     proptest! {
-        /// However a path is dressed up, it is allowed only if what is left of it after all
-        /// decoding and resolving is allowed too.
+        /// However a path is encoded, it is allowed only if it is also allowed fully decoded and
+        /// resolved.
         #[test]
         fn no_disguise_widens_a_rule(
             path in "(/(v3|contacts|x|%2e%2e|\\.\\.|%2E|\\.|%252e%252e|a%2fb|%2f|%5c|\\.\\.;x|)){1,7}"

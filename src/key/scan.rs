@@ -1,9 +1,8 @@
-//! Finding secrets in any text: a stream of bytes that is taken in piece by piece, however long
-//! it and its lines are, in memory of a fixed size.
+//! Finds secrets in a stream of bytes of any length, with lines of any length, in constant memory.
 //!
-//! What stands around a secret does not matter: the checksum decides. In each piece escapes,
-//! colours, line breaks and the like are undone, then base64, hex, dumps and lists, and what was
-//! encoded in these (see [`walk()`]); each text that comes of it is searched for what a secret begins with.
+//! The context of a secret does not matter, since the checksum decides. In each chunk, escapes,
+//! colors, line breaks and the like are undone, then base64, hex, dumps and lists, and what was
+//! encoded in these (see [`walk()`]); each resulting text is searched for prefixes of secrets.
 
 mod base64;
 mod candidate;
@@ -31,56 +30,56 @@ use candidate::{Candidate, CandidateText, candidates};
 use parts::MAX_WORD;
 use walk::{TextReading, walk};
 
-/// How much is taken in at once, in bytes.
+/// How much is read at once, in bytes.
 const CHUNK: usize = 256 << 10;
 
-/// How far behind its beginning a secret may end: enough for any two encodings of all of it. A
-/// longer one is found unless a piece ends in it.
+/// How far from its start an encoded secret may end: enough for any two nested encodings. A longer
+/// one is found unless it crosses the end of a chunk.
 const OVERLAP: usize = 16 << 10;
 
-/// Something that was found, and the line that it begins in, counted from 1.
+/// A finding and its line, from 1.
 #[derive(Debug)]
 pub struct ScanFinding {
-    /// A secret, or what is wrong with what looks like one.
+    /// A secret, or the defect of a malformed one.
     pub found: Result<Secret, Malformed>,
     /// The line.
     pub line: u64,
 }
 
-/// What could hold a secret and cannot be read.
+/// Something that may contain a secret, but cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unreadable {
-    /// What the first of them is, as in `gzip`.
+    /// What the first such is: `gzip`
     pub what: &'static str,
-    /// The line that it begins in, counted from 1.
+    /// The line of the first, from 1.
     pub line: u64,
 }
 
-/// A search through a stream.
+/// Scans a stream for secrets.
 #[derive(Debug)]
 pub struct Scanner {
-    /// What was taken in and may still begin a secret. It never grows, so that no copy of a
-    /// secret stays behind.
+    /// The text in which a secret may still begin. It never grows, which would leave copies of a
+    /// secret behind.
     buffer: Zeroizing<Vec<u8>>,
     progress: ScanProgress,
     unreadable: Option<Unreadable>,
 }
 
-/// How far the search has come; places are counted from the buffer's beginning.
+/// The progress of the search, as offsets in the buffer.
 #[derive(Debug, Default)]
 struct ScanProgress {
-    /// Up to where there is text.
+    /// The end of the text.
     filled: usize,
-    /// From where on a secret is one that was not told.
+    /// Secrets before this offset have been reported.
     untold: usize,
-    /// Up to where the last of what was told for good reaches.
+    /// The end of the last secret that was finally reported.
     covered: usize,
     /// Up to where line ends were counted.
     counted: usize,
     line_ends: u64,
 }
 
-/// What was found at a place, before it is told.
+/// A finding at an offset, before it is reported.
 struct ScanHit {
     start: usize,
     end: usize,
@@ -108,7 +107,7 @@ impl Scanner {
         }
     }
 
-    /// All secrets that are whole in a text.
+    /// All valid secrets in a text.
     pub fn secrets_in(text: &[u8]) -> Vec<Secret> {
         let (mut scanner, mut found, mut rest) = (Self::default(), Vec::new(), text);
         loop {
@@ -123,15 +122,15 @@ impl Scanner {
         }
     }
 
-    /// Where the next bytes of the stream go.
+    /// The buffer for the next bytes of the stream.
     pub fn buffer(&mut self) -> &mut [u8] {
         &mut self.buffer[self.progress.filled..]
     }
 
-    /// Looks through what was read into [`Scanner::buffer`]; no bytes are the end of the stream.
+    /// Scans the bytes that were read into [`Scanner::buffer`]; none are the end of the stream.
     ///
-    /// A secret is seen as soon as it is whole. What is none may become one with what comes
-    /// next, and so is told a little later.
+    /// A secret is reported as soon as it is complete. A malformed one is reported later, since
+    /// more text could complete it.
     pub fn advance(&mut self, read: usize, mut see: impl FnMut(ScanFinding)) {
         self.progress.filled += read;
         let filled = self.progress.filled;
@@ -168,17 +167,17 @@ impl Scanner {
         self.forget(decided);
     }
 
-    /// How many lines there were, with one that has no end.
+    /// The number of lines, including an unterminated one.
     pub fn lines(&self) -> u64 {
         self.progress.line_ends + 1
     }
 
-    /// The first of what could hold a secret and could not be read.
+    /// The first thing that may contain a secret, but cannot be decoded.
     pub fn unreadable(&self) -> Option<Unreadable> {
         self.unreadable
     }
 
-    /// Drops the text before a place, which the next bytes cannot change any more.
+    /// Drops the text before an offset, which further bytes cannot affect.
     fn forget(&mut self, decided: usize) {
         let progress = &mut self.progress;
         progress.count(&self.buffer, decided);
@@ -190,7 +189,7 @@ impl Scanner {
     }
 }
 
-/// All that is in a text, from left to right.
+/// All findings in a text, in order.
 fn found(text: &[u8]) -> Vec<ScanHit> {
     let mut all = Vec::new();
     let left = walk(text, &mut |place| {
@@ -201,7 +200,7 @@ fn found(text: &[u8]) -> Vec<ScanHit> {
         end: start,
         what: HitKind::Unreadable("deeply encoded"),
     }));
-    // A secret says more than what another reading makes of it.
+    // A secret takes precedence over another reading of the same text.
     all.sort_by_key(|found| (found.start, !matches!(found.what, HitKind::Secret(_))));
     all
 }
@@ -225,13 +224,13 @@ fn judge(
 }
 
 impl ScanProgress {
-    /// The line that a place is in.
+    /// The line of an offset.
     fn line(&mut self, text: &[u8], place: usize) -> u64 {
         self.count(text, place);
         self.line_ends + 1 - line_ends(&text[place..self.counted])
     }
 
-    /// Counts the line ends up to a place.
+    /// Counts the line ends up to an offset.
     fn count(&mut self, text: &[u8], place: usize) {
         if let Some(new) = text.get(self.counted..place) {
             self.line_ends += line_ends(new);
@@ -245,19 +244,19 @@ fn line_ends(text: &[u8]) -> u64 {
 }
 
 impl CandidateText<'_> {
-    /// The secret that it is, if its checksum is right.
+    /// The secret, if its checksum matches.
     fn secret(&self) -> Option<Secret> {
         Secret::parse(find_shape(self.0)?).ok()
     }
 
-    /// What is wrong with what is nearly a secret.
+    /// The defect of a malformed secret.
     fn fault(&self) -> Option<Malformed> {
         let text = &self.0[..near::length(self.0)?];
         Secret::parse(std::str::from_utf8(text).ok()?).err()
     }
 }
 
-/// What is wrong with what looks like a secret; the text begins where it does.
+/// The defect of something that looks like a secret, at the start of a text.
 fn fault(likely: &CandidateText<'_>, text: &[u8]) -> Option<Malformed> {
     let mut prefixes = Kind::VARIANTS.iter().map(|kind| kind.prefix().as_bytes());
     if prefixes.any(|prefix| text.starts_with(prefix)) {
@@ -266,8 +265,8 @@ fn fault(likely: &CandidateText<'_>, text: &[u8]) -> Option<Malformed> {
     likely.fault()
 }
 
-/// What is wrong with a word that looks like a secret; `None` for what does not, or holds another
-/// beginning, which tells more.
+/// The defect of a word that looks like a secret; `None` if it does not, or contains another
+/// prefix, which gives a better answer.
 fn misspelt(text: &[u8]) -> Option<Malformed> {
     let is_within = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
     let length = text.iter().take_while(|byte| is_within(byte)).count();

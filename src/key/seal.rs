@@ -1,8 +1,8 @@
-//! A secret sealed under a passphrase: how the one default key's can be shown again.
+//! A secret encrypted with a passphrase, so that the default key's can be shown again.
 //!
-//! Argon2id makes a key of the passphrase, XChaCha20-Poly1305 encrypts the secret with it. What
-//! the seal is bound to goes in as associated data, so that one that was altered, or belongs
-//! to another vault, key or secret, does not open.
+//! Argon2id derives a key from the passphrase, and XChaCha20-Poly1305 encrypts the secret with it.
+//! The owner is authenticated as associated data, so that a modified seal, or one from another
+//! vault, key or secret, does not open.
 
 use std::fmt;
 
@@ -14,11 +14,11 @@ use zeroize::Zeroizing;
 use super::hash::{HashError, HashMemory, fill, within_cap};
 use super::{Passphrase, Secret, Tail};
 
-/// How a passphrase becomes a key: 64 MiB, three passes, one lane (RFC 9106, section 4, with
-/// one lane instead of four: nothing here is hashed in parallel).
+/// Key derivation: 64 MiB, three passes, one lane (RFC 9106, section 4, with one lane instead of
+/// four: nothing here is hashed in parallel).
 const KDF: &str = "$argon2id$v=19$m=65536,t=3,p=1";
 
-/// What the associated data begins with: the scheme.
+/// The scheme, with which the associated data begins.
 const SCHEME: &[u8] = b"postkey default key, argon2id, xchacha20poly1305, 1";
 
 /// The length of a seal's salt in bytes.
@@ -30,16 +30,16 @@ const NONCE: usize = 24;
 /// What a seal belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AssociatedData {
-    /// What tells the vault from every other.
+    /// The identity of the vault.
     pub vault: Vec<u8>,
     /// The key's number.
     pub key: i64,
-    /// Which of the key's secrets it is.
+    /// The tail of the key's secret.
     pub tail: Tail,
 }
 
 impl AssociatedData {
-    /// The associated data: every part with its length before it.
+    /// The associated data: every part preceded by its length.
     fn with(&self, kdf: &str) -> Vec<u8> {
         let key = self.key.to_le_bytes();
         let parts = [
@@ -54,10 +54,10 @@ impl AssociatedData {
     }
 }
 
-/// A sealed secret, as it is stored.
+/// An encrypted secret, as stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Seal {
-    /// How the passphrase becomes the key, as a PHC string.
+    /// The key derivation's parameters, as a PHC string.
     pub kdf: String,
     /// The passphrase's salt.
     pub salt: [u8; SALT],
@@ -76,16 +76,16 @@ impl fmt::Debug for Seal {
 /// Why a seal does not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
-    /// The passphrase is another one, or the seal is.
+    /// The passphrase is wrong, or the seal was modified.
     #[error("wrong passphrase (or the sealed secret was altered)")]
     Refused,
-    /// It asks for another hash than Argon2id, or a dearer one than the cap; nothing was hashed.
+    /// It requires another hash than Argon2id, or exceeds the maximum cost; nothing was hashed.
     #[error("its sealed secret does not use Argon2id of at most m=240 MiB, t=10, p=4")]
     TooCostly,
-    /// What was sealed is not the secret that it is said to be.
+    /// The decrypted text is not the expected secret.
     #[error("its sealed secret is a different one")]
     AnotherSecret,
-    /// The system has not the memory that the hash fills.
+    /// There is not enough memory for the hash.
     #[error("not enough memory to hash the passphrase (64 MiB)")]
     NoMemory,
 }
@@ -99,7 +99,7 @@ impl From<HashError> for SealError {
     }
 }
 
-/// A passphrase made into a key, ready to seal one secret; wiped on drop.
+/// A key derived from a passphrase, to seal one secret; wiped on drop.
 pub struct Sealer {
     key: Zeroizing<[u8; 32]>,
     salt: [u8; SALT],
@@ -107,7 +107,7 @@ pub struct Sealer {
 }
 
 impl Sealer {
-    /// Hashes a passphrase, which takes its time, with random salt; the nonce is random, too.
+    /// Derives the key, which is slow, with random salt and nonce.
     ///
     /// # Errors
     /// [`SealError::NoMemory`].
@@ -120,7 +120,7 @@ impl Sealer {
         Ok(Self { key, salt, nonce })
     }
 
-    /// Seals a secret for what it is bound to; takes no time.
+    /// Seals a secret for its owner; fast.
     pub fn seal(&self, secret: &Secret, associated_data: &AssociatedData) -> Seal {
         let mut bytes = Vec::with_capacity(secret.expose().len() + 16);
         bytes.extend_from_slice(secret.expose().as_bytes());
@@ -137,7 +137,7 @@ impl Sealer {
 }
 
 impl Seal {
-    /// Makes sure, before anything is asked or hashed, that opening stays within the cap.
+    /// Checks, before prompting and hashing, that opening does not exceed the maximum cost.
     ///
     /// # Errors
     /// [`SealError::TooCostly`].
@@ -145,7 +145,7 @@ impl Seal {
         params(&self.kdf).map(|_| ())
     }
 
-    /// Opens the seal of what it is bound to.
+    /// Opens the seal of its owner.
     pub fn open(
         &self,
         passphrase: &Passphrase,

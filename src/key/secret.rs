@@ -1,9 +1,9 @@
-//! The one definition of a secret's format.
+//! Defines the format of secrets.
 //!
-//! `<prefix>-<64 lowercase hex>-<10 base62><6 base62>`: 32 random bytes, 10 random base62
-//! digits, and the CRC-32 of everything before it as 6 base62 digits. The checksum tells a
-//! typing error, a truncated paste or a stray blank apart from an unknown key without a look
-//! into the vault. The alphabet is safe in URLs, `.env` files, the shell and `sed`.
+//! `<prefix>-<64 lowercase hex>-<10 base62><6 base62>`: 32 random bytes, 10 random base62 digits,
+//! and the CRC-32 of everything before it as 6 base62 digits. The checksum distinguishes a typing
+//! error, a truncated paste or a stray blank from an unknown key without the vault. The alphabet is
+//! safe in URLs, `.env` files, the shell and `sed`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,13 +20,13 @@ use crate::key::stray_character::{StrayCharacter, strays};
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// A plaintext credential of the right shape: it exists from making to showing, or from
-/// presenting to verdict, will not print, and is wiped on drop.
+/// A well-formed plaintext secret: exists only from creation to delivery, or from presentation to
+/// verdict; cannot be printed, and is wiped on drop.
 #[cfg_attr(test, derive(PartialEq, Eq))]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Makes a secret from the given source of chance.
+    /// Creates a secret from a random number generator.
     pub fn generate<R: TryRng>(
         kind: Kind,
         brand: &Brand,
@@ -48,7 +48,7 @@ impl Secret {
         Ok(Self(text))
     }
 
-    /// Takes a presented text for a secret if it has the shape and the checksum of one.
+    /// Parses a secret: checks its shape and checksum.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
         if text.is_empty() {
             return Err(Malformed::Empty);
@@ -76,12 +76,12 @@ impl Secret {
         Ok(Self(Zeroizing::new(text.to_owned())))
     }
 
-    /// The secret in plain text: the one word to search for.
+    /// The plaintext; search for this word to find every use.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Its public ending.
+    /// Its tail.
     pub fn tail(&self) -> Tail {
         Tail(self.0[self.0.len() - TAIL..].into())
     }
@@ -104,7 +104,7 @@ fn push_hex<R: TryRng>(text: &mut String, chance: &mut R) -> Result<(), R::Error
     Ok(())
 }
 
-/// A number below `end`, each as likely as the other: what would favour some is drawn again.
+/// A uniformly distributed number below `end`; biased draws are repeated.
 fn random_below<R: TryRng>(end: u64, chance: &mut R) -> Result<u64, R::Error> {
     let even = u64::MAX - u64::MAX % end;
     loop {
@@ -160,7 +160,7 @@ fn has_shape(text: &str) -> bool {
         && is_tail(tail)
 }
 
-/// The text of a secret's shape that the bytes begin with.
+/// The text at the start of the bytes that has the shape of a secret.
 pub(super) fn find_shape(bytes: &[u8]) -> Option<&str> {
     let dash = bytes
         .iter()
@@ -176,15 +176,15 @@ fn is_tail(text: &str) -> bool {
     text.len() == TAIL && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// A secret's last 16 characters: public, unique in a vault, and how it is looked up.
+/// A secret's last 16 characters: public, unique in a vault, and used for lookups.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Tail(CompactString);
 
-/// What stands in for the tail of an imported password begins so; no secret's tail has a dash.
+/// The prefix of the placeholder for an imported password's tail; no secret's tail has a dash.
 const PLACEHOLDER: &str = "imported-";
 
 impl Tail {
-    /// A stand-in for the tail of an imported password, which is not known.
+    /// A placeholder for the unknown tail of an imported password.
     pub fn imported<R: TryRng>(chance: &mut R) -> Result<Self, R::Error> {
         let digits = TAIL - PLACEHOLDER.len();
         let mut text = String::from(PLACEHOLDER);
@@ -196,22 +196,22 @@ impl Tail {
         Ok(Self(text.into()))
     }
 
-    /// The whole tail for looking up, or what stands in for it.
+    /// The whole tail for lookups, or its placeholder.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether it only stands in for the tail of an imported password.
+    /// Whether it is a placeholder for an imported password.
     pub fn is_imported(&self) -> bool {
         self.0.starts_with(PLACEHOLDER)
     }
 
-    /// The whole tail, for machine formats; `None` if it is not known.
+    /// The whole tail, for machine formats; `None` if it is unknown.
     pub fn known(&self) -> Option<&str> {
         (!self.is_imported()).then_some(&self.0)
     }
 
-    /// The last `characters` of it, as people are shown it.
+    /// Its last `characters`, for people.
     pub fn shown(&self, characters: usize) -> &str {
         &self.0[TAIL.saturating_sub(characters)..]
     }
@@ -235,28 +235,28 @@ impl FromStr for Tail {
     }
 }
 
-/// What is wrong with a text that was presented as a secret.
+/// The defect of a malformed secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// There is nothing.
+    /// It is empty.
     #[error("no secret given")]
     Empty,
-    /// A blank, a quotation mark or a character that cannot be seen, in or around it.
+    /// A blank, a quotation mark or an invisible character is in or around it.
     #[error("there is {0}")]
     Stray(StrayCharacter),
-    /// It is no secret of ours.
+    /// It is not one of our secrets.
     #[error("it does not begin with xkey or xsmtp")]
     Prefix,
-    /// A piece is missing.
+    /// A part is missing.
     #[error("it is too short: a part is missing")]
     Short,
-    /// There is more than a secret.
+    /// There is something besides the secret.
     #[error("it is too long for a secret")]
     Long,
-    /// The parts are not where they belong.
+    /// Its parts are not where they should be.
     #[error("it is not in the format of a secret")]
     Shape,
-    /// The checksum does not fit.
+    /// Its checksum does not match.
     #[error("checksum mismatch: a character is wrong or missing")]
     Checksum,
 }

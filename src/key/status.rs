@@ -1,35 +1,35 @@
-//! What an operator set, and what follows from it and the time.
+//! The status set by the operator, and the effective status.
 
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-/// What the operator set: whether a key may be used at all. The vault keeps its word.
+/// The status set by the operator. Its word is stored in the vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Status {
-    /// It may be used.
+    /// The key may be used.
     Active,
-    /// It is stopped until it is activated again.
+    /// The key is refused until it is activated again.
     Inactive,
 }
 
-/// What people and programs are shown: the status, and whether time has run out.
+/// The status including expiry and rotation, as it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum EffectiveStatus {
-    /// Good.
+    /// Valid.
     Active,
-    /// Good, and so is its old secret still.
+    /// Valid, with an old secret that is still valid, too.
     Rotating,
-    /// Stopped by the operator.
+    /// Deactivated by the operator.
     Inactive,
-    /// Over.
+    /// Expired.
     Expired,
-    /// Not meant to be good, whatever the operator set.
+    /// A decoy, never valid.
     Decoy,
 }
 
 impl EffectiveStatus {
-    /// Whether a key that stands so opens anything.
+    /// Whether a key with this status opens anything.
     pub fn is_valid(self) -> bool {
         matches!(self, Self::Active | Self::Rotating)
     }

@@ -1,5 +1,4 @@
-//! Characters that come along when a secret is copied: blanks, quotation marks, and what cannot
-//! be seen.
+//! Characters that are copied along with a secret: blanks, quotation marks, and invisible ones.
 
 use std::fmt;
 
@@ -7,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::key::redact::is_hidden;
 
-/// A character that no secret has, and where it stands.
+/// A character that no secret contains, and its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StrayCharacter {
     /// The character.
@@ -15,16 +14,16 @@ pub struct StrayCharacter {
     place: Position,
 }
 
-/// Where a stray character stands.
+/// The position of a stray character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Position {
     Start,
-    /// As which character of the text, from 1 on.
+    /// The number of the character in the text, from 1.
     At(usize),
     End,
 }
 
-/// What the characters are called that are met most (Unicode's names, in lower case).
+/// The names of the most common ones (Unicode's names, in lower case).
 const NAMES: [(char, &str); 36] = [
     ('\0', "a null character"),
     ('\t', "a tab"),
@@ -64,7 +63,7 @@ const NAMES: [(char, &str); 36] = [
     ('\u{fffd}', "a byte that is not UTF-8"),
 ];
 
-/// Every stray character of a text, in order.
+/// Every stray character in a text, in order.
 pub fn strays(text: &str) -> impl Iterator<Item = StrayCharacter> + '_ {
     let first = text.find(is_own).unwrap_or(text.len());
     let last = text.rfind(is_own).unwrap_or(0);
@@ -81,7 +80,7 @@ pub fn strays(text: &str) -> impl Iterator<Item = StrayCharacter> + '_ {
         })
 }
 
-/// The text without its stray characters; a dash that was typeset is a dash again.
+/// The text without its stray characters; a typographic dash becomes a plain one.
 pub fn without_strays(text: &str) -> Zeroizing<String> {
     let mut clean = Zeroizing::new(String::with_capacity(text.len()));
     for character in text.chars() {

@@ -1,4 +1,4 @@
-//! The login that an SMTP key is a password of.
+//! The username of an SMTP key.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,18 +7,18 @@ use compact_str::{CompactString, format_compact};
 
 use super::Invalid;
 
-/// The longest email address, in characters (RFC 5321, section 4.5.3.1.3, less its brackets).
+/// The maximum length of an email address (RFC 5321, section 4.5.3.1.3, less its brackets).
 const MAX_ADDRESS: usize = 254;
 
 /// An SMTP username: a key's own, or an email address that several keys share.
 ///
-/// An own username is 4 to 50 of `A-Z a-z 0-9 _`. Both forms stay within what Dovecot takes
-/// (its `auth_username_chars`), and are compared without case as Dovecot does.
+/// A key's own username is 4 to 50 of `A-Z a-z 0-9 _`. Both forms are accepted by Dovecot (its
+/// `auth_username_chars`), and compared without case, as in Dovecot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Username(CompactString);
 
 impl Username {
-    /// A username made up from chance: `smtp_` and 8 hex digits.
+    /// A random username: `smtp_` and 8 hex digits.
     pub fn generated(chance: [u8; 4]) -> Self {
         Self(format_compact!("smtp_{:08x}", u32::from_be_bytes(chance)))
     }
@@ -28,12 +28,12 @@ impl Username {
         &self.0
     }
 
-    /// Whether it is the login that is asked for: compared without case.
+    /// Whether it is the requested login, ignoring case.
     pub fn is(&self, asked: &str) -> bool {
         self.0.eq_ignore_ascii_case(asked)
     }
 
-    /// Whether several keys may have it: it is written as an email address.
+    /// Whether several keys may have it, since it is an email address.
     pub fn is_shared(&self) -> bool {
         self.0.contains('@')
     }
@@ -76,7 +76,7 @@ fn is_address(text: &str) -> bool {
         })
 }
 
-/// Whether the text is words of allowed bytes, none of them empty, joined by single dots.
+/// Whether the text consists of non-empty words of allowed bytes, separated by single dots.
 fn is_dotted(text: &str, is_allowed: impl Fn(u8) -> bool) -> bool {
     text.split('.')
         .all(|word| !word.is_empty() && word.bytes().all(&is_allowed))

@@ -1,4 +1,4 @@
-//! The names of environment variables, and those that a key is handed over in.
+//! Names of environment variables, and the default ones for a key.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,11 +7,11 @@ use compact_str::{CompactString, format_compact};
 
 use super::{Invalid, KeyName, Kind};
 
-/// The longest name, in characters.
+/// The maximum length of a name.
 const MAX_LENGTH: usize = 128;
 
-/// The name of an environment variable that every shell takes: letters, digits and `_`, no digit
-/// first (POSIX, XBD 8.1).
+/// The name of an environment variable that every shell accepts: letters, digits and `_`, not
+/// beginning with a digit (POSIX, XBD 8.1).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Variable(CompactString);
 
@@ -21,7 +21,7 @@ impl Variable {
         &self.0
     }
 
-    /// Whether GitHub's runner sets it itself in each step, whatever a step before has set.
+    /// Whether GitHub's runner sets it in each step, overriding earlier steps.
     pub fn is_of_runner(&self) -> bool {
         let upper = self.0.to_ascii_uppercase();
         ["GITHUB_", "RUNNER_"]
@@ -57,7 +57,7 @@ impl FromStr for Variable {
 }
 
 /// Variables that shells, the dynamic linker, language runtimes, other programs or postkey itself
-/// obey: with a secret in one of them they fail, print it, or run something else.
+/// act on: with a secret as the value, they would fail, print it, or run something else.
 const RESERVED: &[&str] = &[
     "BASHOPTS",
     "BASH_COMPAT",
@@ -139,7 +139,7 @@ const RESERVED: &[&str] = &[
     "_JAVA_OPTIONS",
 ];
 
-/// What the names of such variables begin with.
+/// The prefixes of such variables.
 const RESERVED_PREFIXES: [&str; 2] = ["DYLD_", "LC_"];
 
 fn is_reserved(name: &str) -> bool {
@@ -147,17 +147,17 @@ fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&name) || name == "_" || RESERVED_PREFIXES.iter().any(starts)
 }
 
-/// The variables that a key is handed over in.
+/// The environment variables for a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyVariables {
-    /// The username's; only SMTP keys have one.
+    /// For the username; only for SMTP keys.
     pub username: Option<Variable>,
-    /// The secret's.
+    /// For the secret.
     pub secret: Variable,
 }
 
 impl KeyVariables {
-    /// Those that a key has by itself: `REPORTS_API_KEY`, or `SHOP_MAIL_SMTP_USERNAME` and
+    /// The default variables of a key: `REPORTS_API_KEY`, or `SHOP_MAIL_SMTP_USERNAME` and
     /// `SHOP_MAIL_SMTP_PASSWORD`.
     pub fn of(name: &KeyName, kind: Kind) -> Self {
         let start = start(name.as_str());
@@ -174,8 +174,8 @@ impl KeyVariables {
         }
     }
 
-    /// The secret's is named, and of an SMTP key maybe the username's; else that is the same with
-    /// `USERNAME` for `PASSWORD` at its end, or with `_USERNAME` added.
+    /// The given variables. By default, an SMTP key's username has the secret's variable with
+    /// `USERNAME` instead of `PASSWORD` at its end, or with `_USERNAME` appended.
     pub fn named(kind: Kind, secret: Variable, username: Option<Variable>) -> Self {
         let username = match kind {
             Kind::Api => None,
@@ -196,7 +196,7 @@ impl Variable {
     }
 }
 
-/// A key's name as the beginning of a variable's.
+/// A key's name as the prefix of a variable.
 fn start(name: &str) -> CompactString {
     let letter = |letter: char| match letter.is_ascii_alphanumeric() {
         true => letter.to_ascii_uppercase(),

@@ -1,4 +1,4 @@
-//! What a vault keeps of a secret, to compare a presented one with.
+//! What the vault stores of a secret to verify it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,9 +8,8 @@ use subtle::ConstantTimeEq;
 
 use super::{Hash, HashError, HashMemory, Invalid, Kind, SALT, Secret};
 
-/// SHA-256 of a whole secret. Enough of a hash for the 256 random bits that a secret has: nobody
-/// finds them by guessing, however fast (OWASP and NIST SP 800-63B ask for a slow one where a
-/// person chose the password).
+/// SHA-256 of a secret. Sufficient for its 256 random bits, which cannot be guessed, however fast
+/// (OWASP and NIST SP 800-63B require a slow hash for passwords chosen by people).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 32]);
 
@@ -20,17 +19,17 @@ impl Digest {
         Self(Sha256::digest(secret.expose()).into())
     }
 
-    /// A digest that was kept; `None` if these are not 32 bytes.
+    /// A stored digest; `None` if it does not have 32 bytes.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
 
-    /// Its bytes, to be kept.
+    /// Its bytes, for storage.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Whether it is the same; compared in constant time.
+    /// Whether both are equal; compares in constant time.
     pub fn is(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }
@@ -67,19 +66,19 @@ impl FromStr for Digest {
     }
 }
 
-/// What a vault keeps of a secret: always one of the two, and of an SMTP secret both.
+/// What a vault stores of a secret: a digest, a hash, or for an SMTP secret both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verifier {
-    /// Of every secret that was made since there are digests, or presented since: by it postkey
-    /// itself verifies.
+    /// For every secret created or presented since digests were introduced; postkey itself uses it
+    /// to verify secrets.
     digest: Option<Digest>,
-    /// What mail servers verify an SMTP secret by; all that is known of an imported password,
-    /// and of an older secret.
+    /// For mail servers to verify an SMTP secret; the only one for an imported password, and for an
+    /// older secret.
     hash: Option<Box<Hash>>,
 }
 
 impl Verifier {
-    /// That of a new secret. Only an SMTP secret is hashed with Argon2id.
+    /// The verifier of a new secret. Only an SMTP secret is hashed with Argon2id.
     ///
     /// # Errors
     /// [`HashError::NoMemory`].
@@ -99,7 +98,7 @@ impl Verifier {
         })
     }
 
-    /// One that was kept; `None` if there is neither.
+    /// A stored verifier; `None` if it has neither.
     pub fn new(digest: Option<Digest>, hash: Option<Hash>) -> Option<Self> {
         let hash = hash.map(Box::new);
         (digest.is_some() || hash.is_some()).then_some(Self { digest, hash })
@@ -110,29 +109,29 @@ impl Verifier {
         self.digest.as_ref()
     }
 
-    /// The hash that mail servers verify it by, if there is one.
+    /// The hash for mail servers, if there is one.
     pub fn hash(&self) -> Option<&Hash> {
         self.hash.as_deref()
     }
 
-    /// What postkey itself needs of it.
+    /// The part that postkey itself needs.
     #[must_use]
     pub fn own(self) -> Self {
         let hash = self.hash.filter(|_| self.digest.is_none());
         Self { hash, ..self }
     }
 
-    /// The scheme by which others can verify the secret, as Dovecot names them.
+    /// The scheme by which other programs can verify the secret, by Dovecot's name.
     pub fn scheme(&self) -> &'static str {
         self.hash().map_or("SHA256", Hash::scheme)
     }
 
-    /// Whether what was presented is that secret: by its digest, or by its hash if that is all that
-    /// is known.
+    /// Whether the presented text is that secret: by its digest, or by its hash if there is no
+    /// digest.
     ///
     /// # Errors
-    /// [`HashError::TooCostly`] if checking a hash would exceed the cap; nothing is hashed then.
-    /// [`HashError::NoMemory`].
+    /// [`HashError::TooCostly`] if checking a hash would exceed the maximum cost; nothing is hashed
+    /// then. [`HashError::NoMemory`].
     pub fn matches(&self, presented: &Secret, memory: &mut HashMemory) -> Result<bool, HashError> {
         match &self.digest {
             Some(digest) => Ok(digest.is(&Digest::of(presented))),
@@ -140,7 +139,7 @@ impl Verifier {
         }
     }
 
-    /// Whether what was presented has that hash; what has none is matched by nothing.
+    /// Whether the presented text has that hash; false without a hash.
     pub fn matches_hash(
         &self,
         presented: &str,

@@ -1,4 +1,4 @@
-//! Where a manifest's secrets go.
+//! Destinations in a manifest.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::key::{Variable, quoted};
 
-/// Where a secret goes.
+/// The destination of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WantedDestination {
-    /// Into a variable of a file of such, and its username into another.
+    /// A variable in an env file, and another for the username.
     Variables {
         /// The file.
         file: PathBuf,
@@ -18,19 +18,19 @@ pub enum WantedDestination {
         /// The variable of the secret.
         secret: Variable,
     },
-    /// Into a file of its own.
+    /// A file of its own.
     File(PathBuf),
-    /// To a command's standard input.
+    /// A command's standard input.
     Command {
         /// The program and its arguments.
         words: Vec<String>,
-        /// How long it may take.
+        /// The timeout.
         timeout: Duration,
     },
 }
 
 impl WantedDestination {
-    /// The file that the secret goes into, if it goes into one.
+    /// The file that the secret is saved to, if any.
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::Variables { file, .. } | Self::File(file) => Some(file),

@@ -1,5 +1,5 @@
-//! A table of the manifest, read field by field. A mistake is noted with its line and does not
-//! keep the rest from being read.
+//! Reads a table of the manifest field by field. A mistake is recorded with its line, and the
+//! remaining fields are still read.
 
 use std::str::FromStr;
 
@@ -10,17 +10,17 @@ use crate::error::Error;
 use crate::key::{Invalid, looks_like_a_secret, quoted};
 use crate::settings::hint;
 
-/// So many mistakes are gathered; whoever made more will look again.
+/// After this many mistakes, reading stops.
 const MAX_MISTAKES: usize = 20;
 
-/// What is wrong with a value, and the hint.
+/// A mistake in a value, and the hint.
 pub(super) fn mistake(message: impl Into<String>, hint: impl Into<String>) -> Error {
     Error::usage(message).with_hint(hint)
 }
 
-/// The mistakes of a manifest.
+/// The mistakes in a manifest.
 pub(super) struct ManifestErrors {
-    /// Where each line but the first begins.
+    /// The offset of each line but the first.
     lines: Vec<usize>,
     all: Vec<ManifestError>,
 }
@@ -34,7 +34,7 @@ impl ManifestErrors {
         }
     }
 
-    /// The line that a byte is in.
+    /// The line of an offset.
     pub(super) fn line(&self, at: usize) -> usize {
         self.lines.partition_point(|&start| start <= at) + 1
     }
@@ -49,7 +49,7 @@ impl ManifestErrors {
         self.all.len() >= MAX_MISTAKES
     }
 
-    /// What was read, if there was no mistake; otherwise these, in the order of their lines.
+    /// The result, if there were no mistakes; otherwise these, in the order of their lines.
     pub(super) fn or<T>(mut self, read: T) -> Result<T, Vec<ManifestError>> {
         if self.all.is_empty() {
             return Ok(read);
@@ -59,16 +59,16 @@ impl ManifestErrors {
     }
 }
 
-/// A table whose fields are known.
+/// A table with a fixed set of fields.
 pub(super) struct ManifestTable<'a> {
     pub(super) table: &'a DeTable<'a>,
     pub(super) known: &'a [&'a str],
-    /// What the table is, for people.
+    /// What the table describes, for messages.
     pub(super) what: &'a str,
 }
 
 impl ManifestTable<'_> {
-    /// Notes the fields that nobody knows.
+    /// Records unknown fields.
     pub(super) fn expect_known_fields(&self, mistakes: &mut ManifestErrors) {
         for field in self.table.keys() {
             let (name, at) = (field.get_ref().as_ref(), field.span().start);
@@ -80,13 +80,13 @@ impl ManifestTable<'_> {
         }
     }
 
-    /// The line of a field, if it is there.
+    /// The line of a field, if it is present.
     pub(super) fn line(&self, name: &str, mistakes: &ManifestErrors) -> Option<usize> {
         let (field, _) = self.table.get_key_value(name)?;
         Some(mistakes.line(field.span().start))
     }
 
-    /// A field, if it is there and can be read.
+    /// A field, if it is present and valid.
     pub(super) fn get<T>(
         &self,
         name: &str,
@@ -105,7 +105,7 @@ impl ManifestTable<'_> {
     }
 }
 
-/// A value that is text and no secret.
+/// A string that is not a secret.
 pub(super) fn text<'a>(value: &'a DeValue<'_>) -> Result<&'a str, Error> {
     let text = value
         .as_str()
@@ -123,10 +123,10 @@ fn no_text(value: &DeValue<'_>) -> String {
     format!("it is {}, but must be text", kind_of(value))
 }
 
-/// A value that is written as text and read by its own parser.
+/// A string parsed into a value.
 pub(super) fn parsed<T: FromStr<Err = Invalid>>(value: &DeValue<'_>) -> Result<T, Error> {
     if let Some(written) = without_marks(value) {
-        // Quotation marks are no help where the text would be refused, too.
+        // Does not suggest quotes if the quoted string would be invalid, too.
         let hint = match written.parse::<T>() {
             Ok(_) => format!("write it in quotation marks: \"{written}\""),
             Err(invalid) => invalid.hint().unwrap_or_default().to_owned(),
@@ -136,7 +136,7 @@ pub(super) fn parsed<T: FromStr<Err = Invalid>>(value: &DeValue<'_>) -> Result<T
     Ok(text(value)?.parse()?)
 }
 
-/// What is written where quotation marks are missing.
+/// A literal that only lacks quotes.
 fn without_marks(value: &DeValue<'_>) -> Option<String> {
     Some(match value {
         DeValue::Integer(number) => number.as_str().to_owned(),
@@ -147,7 +147,7 @@ fn without_marks(value: &DeValue<'_>) -> Option<String> {
     })
 }
 
-/// What a value is instead of what it should be.
+/// The type of a value, for messages.
 pub(super) fn kind_of(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "text",

@@ -1,5 +1,5 @@
-//! The manifest that `apply` reads: which keys an environment wants, and where their secrets
-//! go; and the plan that follows from it, worked out without touching anything.
+//! The manifest for `apply`: the keys of an environment and their destinations; and the plan that
+//! follows from it, computed without side effects.
 
 mod destination;
 mod error;

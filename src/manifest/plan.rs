@@ -1,4 +1,4 @@
-//! What a manifest asks for, key by key, of a vault as it is.
+//! Compares a manifest with a vault, key by key.
 
 use jiff::Timestamp;
 use strum::IntoStaticStr;
@@ -9,108 +9,108 @@ use crate::exit::ExitStatus;
 use crate::key::{Access, EffectiveStatus, Invalid, Key, KeyName, Kind};
 use crate::vault::{Field, Record, differences};
 
-/// What a vault has where a manifest wants a key.
+/// What the vault has for a key in the manifest.
 #[derive(Debug, Default)]
 pub struct ExistingKey {
-    /// The key of that name.
+    /// The key with that name.
     pub record: Option<Record>,
-    /// Another key that the username belongs to.
+    /// Another key, which has the username.
     pub holder: Option<KeyName>,
 }
 
-/// What is to be done, key by key.
+/// The steps of an `apply`.
 #[derive(Debug)]
 pub struct Plan<'a> {
-    /// In the order of the manifest; what is deleted comes last.
+    /// In the order of the manifest; deletions come last.
     pub steps: Vec<Step<'a>>,
 }
 
-/// What is to be done about one key.
+/// What to do about one key.
 #[derive(Debug)]
 pub struct Step<'a> {
-    /// What.
+    /// The change.
     pub action: StepAction<'a>,
-    /// What a person has to see to.
+    /// What needs a person.
     pub finding: Option<Obstacle>,
-    /// What its secret takes the place of.
+    /// What its secret will overwrite.
     pub replaced: Option<Replaced>,
 }
 
-/// What is where a new secret goes.
+/// What a destination already contains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Replaced {
-    /// A value that is no secret of ours, or one that is good for nothing.
+    /// A value that is not one of our secrets, or no longer a valid one.
     Value,
     /// The secret of another key.
     SecretOf(KeyName),
-    /// A secret that was made elsewhere.
+    /// A secret that was not created in this vault.
     Foreign,
 }
 
-/// What is to be done.
+/// The change to make.
 #[derive(Debug, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum StepAction<'a> {
-    /// The key is missing.
+    /// Create the key.
     #[strum(serialize = "make")]
     Create(&'a WantedKey),
-    /// The key differs.
+    /// Change the key.
     Change {
-        /// What is wanted.
+        /// The key in the manifest.
         wanted: &'a WantedKey,
-        /// The key as it is.
+        /// The current key.
         before: Record,
-        /// The key as it is to be.
+        /// The changed key.
         after: Box<Key>,
     },
-    /// The key is as it is wanted.
+    /// Leave the key unchanged.
     Keep {
-        /// What is wanted.
+        /// The key in the manifest.
         wanted: &'a WantedKey,
-        /// The key.
+        /// The current key.
         record: Record,
     },
-    /// Nobody wants the key.
+    /// Delete the key.
     Delete(Record),
 }
 
-/// What the place of a key's secret holds.
+/// What the destination of an existing key's secret contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DestinationContents {
-    /// The secret of the key, or what nobody can look into.
+    /// The key's secret, or something that cannot be inspected.
     It,
-    /// The secret that is retiring, until then.
+    /// The key's retiring secret, until then.
     Old(Timestamp),
-    /// Another one.
+    /// A different secret.
     Another,
-    /// None.
+    /// No secret.
     Nothing,
-    /// The secret of the key, but another username, or none.
+    /// The key's secret, with a different username or none.
     WrongUsername,
 }
 
-/// What a manifest wants and `apply` cannot do.
+/// Something in the manifest that `apply` cannot achieve.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// By the manifest the key's time would be over, which it is not.
+    /// By the manifest, the key would have expired already.
     Over(Timestamp),
-    /// Its secret is not where it belongs, and cannot be shown again.
+    /// Its secret is not at its destination, and cannot be shown again.
     Place(DestinationContents),
-    /// Whether its secret is where it belongs cannot be told.
+    /// The destination cannot be inspected.
     Unclear {
-        /// What is wrong with the place.
+        /// The reason.
         why: String,
-        /// How to fix that.
+        /// How to fix it.
         hint: Option<String>,
     },
 }
 
 impl<'a> Plan<'a> {
-    /// What is to be done about a vault at `now` in which the keys of the manifest were `seen`;
-    /// keys that are `surplus` go.
+    /// The plan for a vault at `now`, with the keys `seen` for those of the manifest; `unmanaged`
+    /// keys are deleted.
     ///
     /// # Errors
-    /// Where the vault contradicts the manifest in what cannot be changed.
+    /// Where the manifest contradicts the vault in something that cannot be changed.
     pub fn new(
         manifest: &'a Manifest,
         seen: Vec<ExistingKey>,
@@ -132,7 +132,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Whether nothing is to be done, and a person has nothing to see to either.
+    /// Whether there is nothing to do, neither for `apply` nor for a person.
     pub fn needs_nothing(&self) -> bool {
         let needs_nothing = |step: &Step<'_>| {
             step.finding.is_none() && matches!(step.action, StepAction::Keep { .. })
@@ -140,7 +140,7 @@ impl<'a> Plan<'a> {
         self.steps.iter().all(needs_nothing)
     }
 
-    /// The keys that are to be deleted.
+    /// The keys to delete.
     pub fn deleted(&self) -> impl Iterator<Item = &Record> {
         self.steps.iter().filter_map(|step| match &step.action {
             StepAction::Delete(record) => Some(record),
@@ -186,7 +186,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// What is wanted of it; `None` if it is to go.
+    /// The key in the manifest; `None` if it is deleted.
     pub fn wanted(&self) -> Option<&WantedKey> {
         match &self.action {
             StepAction::Create(wanted)
@@ -196,7 +196,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// The key as it is, if it is there.
+    /// The current key, if it exists.
     pub fn record(&self) -> Option<&Record> {
         match &self.action {
             StepAction::Create(_) => None,
@@ -205,7 +205,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// What is to be changed about it.
+    /// The changed fields.
     pub fn changes(&self) -> Vec<Field> {
         match &self.action {
             StepAction::Change { before, after, .. } => differences(Some(&before.key), Some(after)),
@@ -213,7 +213,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// How it will stand at `now`; `None` of one that is not there yet.
+    /// Its effective status at `now` after the step; `None` if it does not exist yet.
     pub fn effective_status(&self, now: Timestamp) -> Option<EffectiveStatus> {
         match &self.action {
             StepAction::Change { after, .. } => Some(after.effective_status(now)),
@@ -245,7 +245,7 @@ impl WantedKey {
         }
     }
 
-    /// What cannot be changed about a key must be as it is wanted.
+    /// Makes sure that fields that cannot be changed are as in the manifest.
     fn expect_same(&self, key: &Key) -> Result<(), ManifestError> {
         let name = &key.name;
         let title = key.kind().title();
@@ -289,7 +289,7 @@ impl WantedKey {
         ManifestError::about(self, error)
     }
 
-    /// What of a key that is there is not as it is wanted.
+    /// The existing key with the manifest's values.
     fn compared(&self, record: Record, now: Timestamp) -> Result<Step<'_>, Invalid> {
         let key = &record.key;
         let mut finding = None;
@@ -304,7 +304,7 @@ impl WantedKey {
         let end = self.expires.map(|end| end.end_from(key.created_at));
         match end.transpose()?.unwrap_or(key.expires_at) {
             end if end == key.expires_at => {}
-            // It works, and stopping it is more than bringing it back in line.
+            // The key is valid, and ending it goes beyond fixing drift.
             Some(end) if end <= now => finding = Some(Obstacle::Over(end)),
             end => after = after.expiring(end),
         }

@@ -1,5 +1,4 @@
-//! From a manifest's text to the keys that it wants, or to its mistakes: as many as can be told
-//! at once, each with its line and the hint.
+//! Parses a manifest into its keys, or reports all of its mistakes, each with its line and a hint.
 
 use std::collections::HashMap;
 use std::fs;
@@ -31,7 +30,7 @@ const FIELDS: [&str; 11] = [
     "save",
 ];
 
-/// Reads a manifest. Files in it are seen from the `folder`; `own` is its own file, if it has one.
+/// Reads a manifest. Paths are relative to `folder`; `own` is its own path, if it has one.
 ///
 /// # Errors
 /// Its mistakes, in the order of their lines.
@@ -63,7 +62,7 @@ pub fn read(
     mistakes.or(Manifest { keys })
 }
 
-/// The tables of the keys, with their lines.
+/// The keys' tables with their lines.
 fn tables<'a>(
     document: &'a DeTable<'a>,
     mistakes: &mut ManifestErrors,
@@ -108,7 +107,7 @@ fn not_a_key(value: &DeValue<'_>) -> Error {
     mistake(message, "begin each key with a line `[[key]]`")
 }
 
-/// One key; `None` if it cannot be told whole.
+/// One key; `None` if it has mistakes.
 fn wanted(
     table: &DeTable<'_>,
     line: usize,
@@ -160,7 +159,7 @@ fn wanted(
     })
 }
 
-/// Notes what only keys of the other kind have.
+/// Records fields that only the other kind of key has.
 fn expect_fields_of_kind(
     fields: &ManifestTable<'_>,
     kind: Option<Kind>,
@@ -183,7 +182,7 @@ fn expect_fields_of_kind(
     }
 }
 
-/// Notes what a decoy has not, for it opens nothing.
+/// Records fields that do not apply to a decoy, which opens nothing.
 fn expect_decoy_fields(fields: &ManifestTable<'_>, mistakes: &mut ManifestErrors) {
     for name in ["permission", "plan", "limit", "expires", "inactive"] {
         if let Some(line) = fields.line(name, mistakes) {
@@ -226,7 +225,7 @@ fn bool_value(value: &DeValue<'_>, field: &str) -> Result<bool, Error> {
     })
 }
 
-/// The limit, said by itself or by a plan.
+/// The limit, as such or by a plan.
 fn limit(
     fields: &ManifestTable<'_>,
     settings: &Settings,
@@ -246,7 +245,7 @@ fn limit(
     limit.or(plan)
 }
 
-/// Notes what two keys cannot both have: a name, a username of their own, the same place.
+/// Records what two keys must not share: a name, a unique username, a destination.
 fn expect_distinct(keys: &[WantedKey], own: Option<&Path>, mistakes: &mut ManifestErrors) {
     let mut names = HashMap::new();
     let mut usernames = HashMap::new();
@@ -274,17 +273,17 @@ fn expect_distinct(keys: &[WantedKey], own: Option<&Path>, mistakes: &mut Manife
     }
 }
 
-/// What is written into files, and by the key of which line.
+/// The files that secrets are saved to, with the line of each key.
 struct Files {
     own: Option<PathBuf>,
-    /// Each file's variables; none of a file that is one secret.
+    /// The variables of each file; `None` for a file with a single secret.
     taken: HashMap<PathBuf, HashMap<Option<String>, usize>>,
 }
 
 impl Files {
     fn new(own: Option<&Path>) -> Self {
         Self {
-            // Through a link, too: what is written to is never one.
+            // Links are resolved, since writing never goes through one.
             own: own.map(|own| fs::canonicalize(own).unwrap_or_else(|_| real(own))),
             taken: HashMap::new(),
         }
@@ -323,7 +322,7 @@ impl Files {
     }
 }
 
-/// The variables of a file that a place writes; none where it writes the whole file.
+/// The variables that a destination sets; `None` if it writes the whole file.
 fn variables(place: &WantedDestination) -> Vec<Option<String>> {
     match place {
         WantedDestination::Variables {

@@ -1,4 +1,4 @@
-//! Where a manifest wants a secret to go: its `save`.
+//! Reads a manifest's `save`: where a secret goes.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,17 +13,17 @@ use crate::settings::expanded;
 
 const FIELDS: [&str; 5] = ["file", "username", "secret", "command", "timeout"];
 
-/// How long a command may take if nothing is said.
+/// The default timeout of a command.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long it may take at most: a secret that waits longer than an hour is dropped.
+/// The maximum timeout: a pending secret is dropped after an hour.
 const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
-/// What may stand there.
+/// What `save` may be.
 const EXAMPLES: &str = "write `save = { file = \".env\", secret = \"API_KEY\" }`, \
      `save = { file = \"secret.txt\" }` or `save = { command = [\"store\", \"name\"] }`";
 
-/// Reads where the secret of a key goes, which must be said; the key's table begins in `line`.
+/// Reads the destination of a key's secret, which is required; the key's table begins on `line`.
 pub(super) fn place(
     key: &ManifestTable<'_>,
     line: usize,
@@ -51,7 +51,7 @@ pub(super) fn place(
     place.map_err(|fault| mistakes.note(at, fault)).ok()
 }
 
-/// The place, if it takes a username that nobody has chosen or knows.
+/// The destination, if it can take a username that is not known yet.
 fn keeping_username(place: WantedDestination) -> Result<WantedDestination, Error> {
     let hint = match &place {
         WantedDestination::Variables { username: None, .. } => {
@@ -69,7 +69,7 @@ fn keeping_username(place: WantedDestination) -> Result<WantedDestination, Error
     Err(mistake(message, hint))
 }
 
-/// The place, or what is wrong with the table as a whole; `None` if a field of it is wrong.
+/// The destination, or the mistake in the table as a whole; `None` if a field has one.
 fn of_table(
     table: &DeTable<'_>,
     at: usize,
@@ -165,7 +165,7 @@ fn of_command(
     }))
 }
 
-/// A file, as seen from the folder that the manifest is in.
+/// A path relative to the manifest's folder.
 fn file(value: &DeValue<'_>, folder: &Path) -> Result<PathBuf, Error> {
     let text = text(value)?;
     let fault = |why: &str| {

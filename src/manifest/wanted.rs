@@ -1,4 +1,4 @@
-//! The keys that a manifest wants.
+//! The keys in a manifest.
 
 use jiff::Timestamp;
 
@@ -9,42 +9,42 @@ use crate::key::{
 };
 use crate::settings::Settings;
 
-/// A manifest that can be applied.
+/// A valid manifest.
 #[derive(Debug)]
 pub struct Manifest {
-    /// Its keys, in the order in which they are written; at least one.
+    /// Its keys in order; at least one.
     pub keys: Vec<WantedKey>,
 }
 
-/// A key that a manifest names. What it does not say of a key that is there is left alone.
+/// A key in a manifest. What it does not specify is not changed for an existing key.
 #[derive(Debug)]
 pub struct WantedKey {
-    /// The line that its table begins in.
+    /// The line of its table.
     pub line: usize,
     /// Its name.
     pub name: KeyName,
-    /// What it is for.
+    /// Its kind.
     pub kind: Kind,
-    /// SMTP: its username; made up if there is none.
+    /// SMTP: its username; generated if `None`.
     pub username: Option<Username>,
     /// Its description; `Some(None)` for none.
     pub description: Option<Option<Description>>,
-    /// API: what it may call.
+    /// API: its permission.
     pub permission: Option<Permission>,
-    /// API: how often.
+    /// API: its limit.
     pub limit: Option<Limit>,
-    /// When it is to stop; a span counts from when the key was made.
+    /// When it expires; a span counts from when the key was created.
     pub expires: Option<Expiry>,
-    /// How it begins its life; afterwards that is not the manifest's to say.
+    /// Its initial status; later changes are not reverted.
     pub status: Status,
     /// Whether it is a decoy.
     pub is_decoy: bool,
-    /// Where its secret goes.
+    /// The destination of its secret.
     pub place: WantedDestination,
 }
 
 impl WantedKey {
-    /// The key as it is made at `now`; what the manifest does not say, the settings do.
+    /// The key as created at `now`; the settings supply what the manifest does not specify.
     pub fn key(
         &self,
         settings: &Settings,

@@ -1,14 +1,13 @@
-//! Memory that the system maps: the pages that Argon2 fills, and a file's first page; and what is
-//! seen before `main`.
+//! Mapped memory: the pages that Argon2 fills, and a file's first page; and code that runs before
+//! `main`.
 //!
-//! The only module with `unsafe`: neither fresh pages of a chosen alignment nor `madvise`, a
-//! shared mapping or what becomes of it when its file is cut off, nor code that runs before
-//! `main`, have a safe wrapper.
+//! The only module with `unsafe`: there is no safe wrapper for fresh pages with a chosen alignment,
+//! `madvise`, a shared mapping that survives truncation, or code that runs before `main`.
 //!
-//! Argon2 fills one aligned block in huge pages where the kernel gives them. A third of a cold
-//! process's hash is page faults on 4 KiB pages; 2 MiB pages take most of that away. An allocator
-//! will not do: it writes zeros into aligned memory, on small pages, before anything can be
-//! advised.
+//! Argon2 fills one aligned block of huge pages if the kernel provides them. In a new process, a
+//! third of the time for a hash is page faults on 4 KiB pages; 2 MiB pages avoid most of them. An
+//! allocator is no alternative: it zeroes aligned memory, touching every small page, before
+//! `madvise` can be called.
 #![allow(unsafe_code)]
 
 mod page;
@@ -28,7 +27,7 @@ pub use start::was_output_closed;
 /// The size of a huge page on x86-64 and on aarch64 with 4 KiB base pages.
 const HUGE_PAGE: usize = 2 << 20;
 
-/// Zeroed Argon2 blocks of 1 KiB, aligned to a huge page, given back on drop.
+/// Zeroed Argon2 blocks of 1 KiB, aligned to a huge page, unmapped on drop.
 #[derive(Debug)]
 pub struct Blocks {
     mapping: NonNull<c_void>,
@@ -37,31 +36,31 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// How many blocks there are.
+    /// The number of blocks.
     pub fn count(&self) -> usize {
         self.blocks
     }
 
-    /// Takes memory for `blocks` blocks of 1 KiB.
+    /// Maps `blocks` blocks of 1 KiB.
     pub fn new(blocks: usize) -> nix::Result<Self> {
         let used = (blocks * size_of::<Block>()).next_multiple_of(HUGE_PAGE);
-        // One huge page more, so that an aligned beginning lies within.
+        // One more huge page, so that an aligned start lies within.
         let mapped = NonZeroUsize::MIN.saturating_add(used + HUGE_PAGE - 1);
         let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-        // SAFETY: a mapping of its own, anywhere, touches no memory that exists.
+        // SAFETY: a new anonymous mapping does not overlap existing memory.
         let mapping = unsafe { mmap_anonymous(None, mapped, protection, MapFlags::MAP_PRIVATE)? };
         let memory = Self {
             mapping,
             mapped: mapped.get(),
             blocks,
         };
-        // SAFETY: the range lies within the mapping, and the advice changes no contents. A
-        // kernel without huge pages says no; then 4 KiB pages do.
+        // SAFETY: the range lies within the mapping, and the advice does not change contents. A
+        // kernel without huge pages refuses; 4 KiB pages are used then.
         let _ = unsafe { madvise(memory.start().cast(), used, MmapAdvise::MADV_HUGEPAGE) };
         Ok(memory)
     }
 
-    /// The first huge page's beginning within the mapping.
+    /// The start of the first huge page in the mapping.
     fn start(&self) -> NonNull<Block> {
         let skipped = self.mapping.as_ptr().align_offset(HUGE_PAGE);
         // SAFETY: less than a huge page is skipped, and the mapping is longer by one.
@@ -79,7 +78,7 @@ impl AsMut<[Block]> for Blocks {
 
 impl Drop for Blocks {
     fn drop(&mut self) {
-        // SAFETY: the whole mapping, made in `new`; no block of it outlives this value.
+        // SAFETY: unmaps the mapping created in `new`; no block of it outlives this value.
         let _ = unsafe { munmap(self.mapping, self.mapped) };
     }
 }

@@ -1,4 +1,4 @@
-//! The first page of a file as the kernel has it, read without a system call.
+//! Reads the first page of a file from a shared mapping, without a system call.
 
 use std::ffi::{c_int, c_void};
 use std::fs::File;
@@ -11,15 +11,15 @@ use nix::sys::mman::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::statfs::{BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, FsType, TMPFS_MAGIC, fstatfs};
 
-/// The smallest page of any system that Linux runs on, in bytes; a database's first page is
-/// mapped whole, of which this is at least the beginning.
+/// The smallest page size on Linux, in bytes; the mapping covers a database's first page, of which
+/// this is at least the beginning.
 const PAGE: NonZeroUsize = NonZeroUsize::new(4096).expect("not nothing");
 
-/// XFS (statfs(2)), for which not every C library has the name.
+/// XFS (statfs(2)); not every C library defines it.
 const XFS_SUPER_MAGIC: FsType = FsType(0x5846_5342);
 
-/// Where what one process writes is in another's mapping at once, because both are the same
-/// memory. Not so on a layered or networked file system.
+/// File systems on which all mappings of a file share the same memory, so that writes are visible
+/// at once. Layered and network file systems do not guarantee that.
 const COHERENT_FILE_SYSTEMS: [FsType; 4] = [
     EXT4_SUPER_MAGIC,
     XFS_SUPER_MAGIC,
@@ -27,14 +27,14 @@ const COHERENT_FILE_SYSTEMS: [FsType; 4] = [
     TMPFS_MAGIC,
 ];
 
-/// Marks an entry of [`MAPPED`] that is taken, but of no page.
+/// Marks an entry of [`MAPPED`] that is reserved, but has no page yet.
 const RESERVED: usize = 1;
 
-/// Where the mapped pages begin; zero where there is none.
+/// The addresses of the mapped pages; zero if unused.
 static MAPPED: [AtomicUsize; 16] = [const { AtomicUsize::new(0) }; 16];
 
-/// The first page of a file, as every write of any process leaves it. Of a file that was cut
-/// off before it is read, it is zeros for ever.
+/// The first page of a file, including all writes by any process. If the file is truncated, it
+/// reads as zeros from then on.
 #[derive(Debug)]
 pub struct FirstPage {
     begins: usize,
@@ -42,8 +42,8 @@ pub struct FirstPage {
 }
 
 impl FirstPage {
-    /// Maps it until this is dropped; `None` where it would not follow what others
-    /// write, or the system does not let it.
+    /// Maps the page until dropped; `None` if the mapping would not see other processes' writes, or
+    /// fails.
     pub fn of(file: &File) -> Option<Self> {
         let kind = fstatfs(file).ok()?.filesystem_type();
         if !COHERENT_FILE_SYSTEMS.contains(&kind) || !handle_sigbus() {
@@ -54,7 +54,7 @@ impl FirstPage {
                 .compare_exchange(0, RESERVED, Ordering::SeqCst, Ordering::SeqCst)
                 .is_ok()
         })?;
-        // SAFETY: a mapping of its own, anywhere, touches no memory that exists.
+        // SAFETY: a new mapping does not overlap existing memory.
         let mapped = unsafe {
             mmap(
                 None,
@@ -70,15 +70,15 @@ impl FirstPage {
         (begins != 0).then_some(Self { begins, entry })
     }
 
-    /// The four bytes at a multiple of four.
+    /// The four bytes at an offset that is a multiple of four.
     ///
     /// # Panics
-    /// If they are not within the page.
+    /// If the offset is outside of the page.
     pub fn word(&self, at: usize) -> [u8; 4] {
         assert!(at.is_multiple_of(4) && at < PAGE.get());
-        // SAFETY: within the page, which stays mapped, and aligned, since pages are. It is only
-        // ever read by this process, and others' writes are to memory that it shares with them,
-        // as to an atomic. If it is cut off, `put_zeros` puts another page there.
+        // SAFETY: within the page, which stays mapped, and aligned, since pages are. This process
+        // only reads it, and other processes write to the shared memory as to an atomic. If the
+        // file is truncated, `put_zeros` maps another page there.
         let word = unsafe { &*((self.begins + at) as *const AtomicU32) };
         word.load(Ordering::Acquire).to_ne_bytes()
     }
@@ -86,18 +86,18 @@ impl FirstPage {
 
 impl Drop for FirstPage {
     fn drop(&mut self) {
-        // A fault at an address that is not a page of ours any longer is not ours to handle.
+        // A fault at an address that is no longer ours must not be handled.
         self.entry.store(RESERVED, Ordering::SeqCst);
         if let Some(begins) = NonNull::new(self.begins as *mut c_void) {
-            // SAFETY: it is mapped, and nobody reads it: that takes this value.
+            // SAFETY: it is mapped, and only this value reads it.
             let _ = unsafe { munmap(begins, PAGE.get()) };
         }
         self.entry.store(0, Ordering::SeqCst);
     }
 }
 
-/// Sees to it that reading a page of a file that was cut off yields zeros. The system's answer
-/// to that, SIGBUS, would end the program.
+/// Installs a SIGBUS handler, so that reading a page of a truncated file yields zeros. The default
+/// action would end the program.
 fn handle_sigbus() -> bool {
     let handler = SigHandler::SigAction(put_zeros);
     let action = SigAction::new(handler, SaFlags::SA_NODEFER, SigSet::empty());
@@ -105,10 +105,10 @@ fn handle_sigbus() -> bool {
     unsafe { sigaction(Signal::SIGBUS, &action) }.is_ok()
 }
 
-/// Puts zeros where a page of ours is not there any more; any other fault ends the program, as
-/// it would have.
+/// Maps zeros over one of our pages that no longer exists; any other fault ends the program as
+/// usual.
 extern "C" fn put_zeros(_: c_int, fault: *mut siginfo_t, _: *mut c_void) {
-    // SAFETY: the kernel hands over what it knows of the fault.
+    // SAFETY: the kernel passes a valid pointer to the fault's details.
     let at = unsafe { (*fault).si_addr() } as usize;
     let begins = MAPPED
         .iter()
@@ -116,7 +116,7 @@ extern "C" fn put_zeros(_: c_int, fault: *mut siginfo_t, _: *mut c_void) {
         .find(|&begins| begins > RESERVED && (begins..begins + PAGE.get()).contains(&at));
     let protection = ProtFlags::PROT_READ;
     let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_FIXED;
-    // SAFETY: takes the place of a mapping that is ours alone, which nobody could read.
+    // SAFETY: replaces a mapping of ours that could not be read anyway.
     let put = begins
         .and_then(NonZeroUsize::new)
         .is_some_and(|begins| unsafe {
@@ -124,7 +124,7 @@ extern "C" fn put_zeros(_: c_int, fault: *mut siginfo_t, _: *mut c_void) {
         });
     if !put {
         let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-        // SAFETY: the default handler; the fault happens again and meets it.
+        // SAFETY: restores the default handler; the fault occurs again and reaches it.
         let _ = unsafe { sigaction(Signal::SIGBUS, &default) };
     }
 }

@@ -1,8 +1,8 @@
-//! What the process was started with, seen before Rust's runtime runs.
+//! The state of standard output before Rust's runtime starts.
 //!
-//! The runtime opens `/dev/null` in the place of a standard stream that is closed; from then on
-//! `>&-` and `>/dev/null` look alike, and what is written is lost without an error. Only code that
-//! the loader runs before `main` can tell, and to have it run there is no safe way.
+//! The runtime opens `/dev/null` for a closed standard stream; after that, `>&-` and `>/dev/null`
+//! look alike, and output is lost without an error. Only code that the loader runs before `main`
+//! can tell them apart, and there is no safe way to register it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,7 +10,7 @@ use nix::libc;
 
 static WAS_OUTPUT_CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Whether standard output was closed when the process was started.
+/// Whether standard output was closed when the process started.
 pub fn was_output_closed() -> bool {
     WAS_OUTPUT_CLOSED.load(Ordering::Relaxed)
 }
@@ -21,7 +21,7 @@ pub fn was_output_closed() -> bool {
 static BEFORE_MAIN: extern "C" fn() = note_output;
 
 extern "C" fn note_output() {
-    // SAFETY: F_GETFD reads a flag of a descriptor and touches no memory.
+    // SAFETY: F_GETFD reads a descriptor's flags and does not access memory.
     let flags = unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFD) };
     WAS_OUTPUT_CLOSED.store(flags == -1, Ordering::Relaxed);
 }

@@ -1,4 +1,4 @@
-//! Who acts, as far as the kernel knows, and whom the environment claims.
+//! Who runs the process, according to the kernel, and what the environment claims.
 
 use std::env;
 use std::fs;
@@ -7,10 +7,10 @@ use nix::unistd::{Uid, User, gethostname, getuid};
 
 use crate::vault::{Actor, Sudoer};
 
-/// What the kernel says of a process that began with no login (audit(8)).
+/// The kernel's value for a process outside of any login (audit(8)).
 const LOGIN_UID_UNSET: u32 = u32::MAX;
 
-/// The user and host that the log names.
+/// The user and host for the log.
 pub fn actor() -> Actor {
     let uid = getuid();
     Actor {
@@ -24,22 +24,22 @@ pub fn actor() -> Actor {
     }
 }
 
-/// The user's name, or the number again if it has none.
+/// The user's name, or the number if it has none.
 fn name(uid: Uid) -> String {
     let user = User::from_uid(uid).ok().flatten();
     user.map_or_else(|| uid.to_string(), |user| user.name)
 }
 
-/// The user who logged in, which a process without privileges cannot change; `None` where
-/// nobody did or the kernel keeps no record.
+/// The user who logged in, which an unprivileged process cannot change; `None` if nobody did or the
+/// kernel does not record it.
 fn login() -> Option<Uid> {
     let uid = fs::read_to_string("/proc/self/loginuid").ok()?;
     let uid = uid.trim().parse().ok()?;
     (uid != LOGIN_UID_UNSET).then(|| Uid::from_raw(uid))
 }
 
-/// Who became this user. Whoever starts the process writes its environment, so that `SUDO_USER`
-/// counts only where the kernel says nothing, and as a claim.
+/// Who became this user with sudo. The caller controls the environment, so `SUDO_USER` is only used
+/// if the kernel does not know, and recorded as a claim.
 fn sudoer(uid: Uid, login: Option<Uid>, claim: Option<String>) -> Option<Sudoer> {
     match login {
         Some(login) if login == uid => None,

@@ -1,4 +1,4 @@
-//! The one clock: what the system says, where that can be reckoned with.
+//! The system clock, limited to a supported range.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -6,17 +6,17 @@ use jiff::Timestamp;
 
 use crate::error::Explained;
 
-/// The first second that is reckoned with: 1970. Some of what postkey is built from cannot tell
-/// a time before.
+/// The earliest supported time: 1970. Some dependencies cannot represent earlier ones.
 const EARLIEST: i64 = 0;
 
-/// The last one: the year 9000. Terms and zones have room until the calendar ends.
+/// The latest supported time: the year 9000, which leaves room for terms and time zones.
 const LATEST: i64 = 221_845_392_000;
 
-/// The last second that HTTP has a date for (RFC 9110, section 5.6.7): years have four digits.
+/// The last second that an HTTP date can represent (RFC 9110, section 5.6.7): years have four
+/// digits.
 const LATEST_HTTP_DATE: i64 = 253_402_300_799;
 
-/// A clock that says what cannot be.
+/// A clock outside of the supported range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, miette::Diagnostic, thiserror::Error)]
 #[diagnostic(help("{}", WrongClock::HINT))]
 #[error("the system clock is wrong: it says {}", display_seconds(*.seconds))]
@@ -27,22 +27,22 @@ pub struct WrongClock {
 impl Explained for WrongClock {}
 
 impl WrongClock {
-    /// How to set it right.
+    /// How to fix it.
     pub const HINT: &str = "set the clock (`date` shows it), and run this again";
 
-    /// The time that comes nearest to it and can be reckoned with.
+    /// The closest supported time.
     pub fn nearest(self) -> Timestamp {
         timestamp(self.seconds.clamp(EARLIEST, LATEST))
     }
 }
 
-/// The time, in whole seconds as it is stored; by a clock that is wrong, the nearest that can be
-/// reckoned with.
+/// The current time in whole seconds, as it is stored; if the clock is wrong, the closest supported
+/// time.
 pub fn now() -> Timestamp {
     clock().unwrap_or_else(WrongClock::nearest)
 }
 
-/// The same.
+/// The current time in whole seconds.
 ///
 /// # Errors
 /// [`WrongClock`] if it is before 1970 or after the year 9000.
@@ -50,7 +50,7 @@ pub fn clock() -> Result<Timestamp, WrongClock> {
     in_range(seconds())
 }
 
-/// Whether HTTP has a date for what the clock says.
+/// Whether an HTTP date can represent the current time.
 pub fn has_http_date() -> bool {
     (EARLIEST..=LATEST_HTTP_DATE).contains(&seconds())
 }
@@ -71,7 +71,7 @@ fn seconds() -> i64 {
     let whole = |span: std::time::Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
     match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => whole(since),
-        // A part of a second before 1970 is before 1970.
+        // A fraction of a second before 1970 is before 1970.
         Err(before) => whole(before.duration()).saturating_neg().saturating_sub(1),
     }
 }

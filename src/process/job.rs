@@ -1,9 +1,8 @@
-//! The CI job that the process may run in: where it takes things from, and whether standard output
-//! is its log.
+//! The CI job that the process may run in: its files, and whether standard output is its log.
 //!
-//! Only what is certain counts. A runner takes in the log by pipes, as the shell takes in what
-//! `KEY=$(…)` captures, and from inside the two look alike: mostly it cannot be told. A terminal
-//! is certain: in a job nobody sits at one, and what is shown on it is logged.
+//! Only certainty counts. A runner reads the log from pipes, as the shell does for `KEY=$(…)`, and
+//! the process mostly cannot tell them apart. A terminal is certain: nobody sits at one in a job,
+//! and its output is logged.
 
 use std::env;
 use std::ffi::OsStr;
@@ -16,7 +15,7 @@ use std::path::PathBuf;
 use nix::sys::stat::fstat;
 use nix::unistd::{Pid, getppid};
 
-/// What some CI system or other sets in each of its jobs.
+/// Environment variables that CI systems set in each job.
 const CI_VARIABLES: [&str; 6] = [
     "CI",
     "GITHUB_ACTIONS",
@@ -26,34 +25,34 @@ const CI_VARIABLES: [&str; 6] = [
     "TEAMCITY_VERSION",
 ];
 
-/// How many processes are looked at on the way up, at most.
+/// How many parent processes are inspected at most.
 const MAX_ANCESTORS: usize = 64;
 
-/// What GitHub's runner is called, whose children are the steps of a job.
+/// The process name of GitHub's runner, whose children are the steps of a job.
 const GITHUB_RUNNER: &str = "Runner.Worker";
 
-/// A device and an inode: which file it is.
+/// A device and an inode, which identify a file.
 type Id = (u64, u64);
 
-/// Whether GitHub Actions runs this, or what does as it does.
+/// Whether this runs in GitHub Actions, or something compatible.
 pub fn is_github() -> bool {
     env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
 }
 
-/// The file that a variable of the runner's names.
+/// The file named by a variable of the runner.
 pub fn file(variable: &str) -> Option<PathBuf> {
     let path = env::var_os(variable).filter(|path| !path.is_empty())?;
     Some(PathBuf::from(path))
 }
 
-/// Whether standard output is the log of a CI job, for certain.
+/// Whether standard output is certainly the log of a CI job.
 pub fn has_log_as_output() -> bool {
     is_job() && (is_one_with_errors() || is_step_output())
 }
 
-/// The variable that says that a terminal is the log of a CI job, where nobody answers.
+/// The variable that shows that a terminal is the log of a CI job, where nobody answers prompts.
 pub fn unattended() -> Option<&'static str> {
-    // The command-line clients of Jenkins want their server's address in a person's shell, too.
+    // People also set the server's address for the command-line clients of Jenkins in their shell.
     marks().find(|mark| *mark != "JENKINS_URL")
 }
 
@@ -68,8 +67,8 @@ fn marks() -> impl Iterator<Item = &'static str> {
     CI_VARIABLES.into_iter().filter(is_marked)
 }
 
-/// Whether standard output and standard error are one, and nobody between here and the runner has
-/// led them anywhere: the process above has the same.
+/// Whether standard output and standard error are the same file, and not redirected between here
+/// and the runner: the parent process has the same.
 fn is_one_with_errors() -> bool {
     let (Some(output), Some(errors)) = (id(&io::stdout()), id(&io::stderr())) else {
         return false;
@@ -79,7 +78,7 @@ fn is_one_with_errors() -> bool {
     output == errors && !has_other(1) && !has_other(2)
 }
 
-/// Whether standard output is that of the step which GitHub's runner has started.
+/// Whether standard output is that of the step started by GitHub's runner.
 fn is_step_output() -> bool {
     let output = id(&io::stdout());
     let mut process = Pid::this();
@@ -100,13 +99,13 @@ fn id(stream: &impl AsFd) -> Option<Id> {
     Some((found.st_dev, found.st_ino))
 }
 
-/// Which file another process has open there, if that can be seen.
+/// The file that another process has open there, if that can be read.
 fn id_of(process: Pid, descriptor: u32) -> Option<Id> {
     let found = fs::metadata(format!("/proc/{process}/fd/{descriptor}")).ok()?;
     Some((found.dev(), found.ino()))
 }
 
-/// What a process is called (proc(5), `comm`).
+/// A process's name (proc(5), `comm`).
 fn name(process: Pid) -> Option<String> {
     let name = fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
     Some(name.trim_end().to_owned())

@@ -1,4 +1,4 @@
-//! What the process does to itself before it touches a secret, and whom it acts for.
+//! Hardens the process before it handles secrets, and finds out whom it acts for.
 
 mod actor;
 mod clock;
@@ -38,18 +38,18 @@ use crate::memory;
 pub const NO_THREAD: &str = "raise the process limit: TasksMax= in the service's unit, the \
      container's pids limit, or `ulimit -u`";
 
-/// Makes the process private: new files 0600 whatever the caller's umask, no core dump, no
-/// reading of its memory by other processes of the same user, and no death by a file-size
-/// limit, so that the result of a write decides. (Rust's runtime ignores SIGPIPE already.)
+/// Makes the process private: new files with mode 0600 whatever the caller's umask, no core dump,
+/// no access to its memory by other processes of the same user, and no death by a file-size limit,
+/// so that writes report errors. (Rust's runtime already ignores SIGPIPE.)
 pub fn harden() {
     umask(Mode::from_bits_truncate(0o077));
-    // None of these can fail on a process that only takes rights away from itself.
+    // These cannot fail, since they only drop privileges.
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
     let _ = set_dumpable(false);
     let _ = flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
 }
 
-/// Lets the process have as many files open as it can ask for; tells how many that are.
+/// Raises the limit on open files as far as possible; returns it.
 pub fn raise_open_files() -> usize {
     let files = Resource::RLIMIT_NOFILE;
     let Ok((soft, hard)) = getrlimit(files) else {
@@ -60,38 +60,38 @@ pub fn raise_open_files() -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
-/// How many files it has open; none where that cannot be told.
+/// The number of open files; `None` if that is unknown.
 pub fn open_files() -> usize {
     std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }
 
-/// Whether the terminal can do nothing but show lines.
+/// Whether the terminal can only print lines.
 pub fn is_dumb_terminal() -> bool {
     env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
 }
 
-/// Whether standard output was closed when the process was started.
+/// Whether standard output was closed when the process started.
 pub fn is_output_closed() -> bool {
     memory::was_output_closed()
 }
 
-/// Where programs are looked for.
+/// The folders that programs are searched in.
 pub fn search_path() -> Option<OsString> {
     env::var_os("PATH")
 }
 
-/// Makes sure that the system gives random bytes, before anything else: without them even a hash
+/// Makes sure that the system provides random bytes before anything else: without them even a hash
 /// table panics.
 pub fn expect_random_bytes() -> Result<(), impl Display> {
     SysRng.try_fill_bytes(&mut [0; 1])
 }
 
-/// The name of the user whom new files belong to, if that user has one.
+/// The name of the user who will own new files, if there is one.
 pub fn user() -> Option<String> {
     Some(User::from_uid(geteuid()).ok().flatten()?.name)
 }
 
-/// Whether root runs with somebody else's home, as `sudo` may leave it.
+/// Whether root runs with another user's HOME, as `sudo` may leave it.
 pub fn is_root_in_another_home() -> bool {
     use std::os::unix::fs::MetadataExt;
     let home = env::var_os("HOME").and_then(|home| std::fs::metadata(home).ok());

@@ -1,4 +1,4 @@
-//! The pager: what is long is read in it, on a terminal.
+//! Shows long output in a pager on a terminal.
 
 use std::env;
 use std::io::{self, IsTerminal};
@@ -9,13 +9,13 @@ use nix::unistd;
 
 use super::{DeferredSignals, kill_by_signal};
 
-/// How `less` passes colors on, and ends where all fits one screen (as git has it).
+/// Options for `less`: pass colors through, and exit if everything fits on one screen (as in git).
 const LESS_OPTIONS: &str = "FRX";
 
-/// A pager that reads standard output until this is dropped.
+/// A pager that reads standard output until dropped.
 ///
-/// A signal from the terminal is the pager's, too; this process must outlive it, or the shell
-/// and the pager would read the same terminal.
+/// Signals from the terminal are the pager's, too; this process must outlive it, or the shell and
+/// the pager would both read the terminal.
 #[derive(Debug)]
 pub struct Pager {
     child: Child,
@@ -24,10 +24,10 @@ pub struct Pager {
 }
 
 impl Pager {
-    /// Lets `$PAGER` read standard output, if that is a terminal and the variable is set. What
-    /// depends on the terminal, such as its width, must be known before.
+    /// Starts `$PAGER` for standard output, if that is a terminal and the variable is set.
+    /// Properties of the terminal, such as its width, must be read before.
     ///
-    /// Where it cannot be started, the output goes to the terminal as without it.
+    /// If it cannot be started, output goes to the terminal directly.
     pub fn start() -> Option<Self> {
         let command = env::var("PAGER").ok()?;
         let is_wanted = !command.trim().is_empty() && io::stdout().is_terminal();
@@ -55,7 +55,7 @@ impl Pager {
 
 impl Drop for Pager {
     fn drop(&mut self) {
-        // Nothing else holds the pipe: the pager has read it to its end.
+        // Closes the last writer of the pipe, and waits until the pager has exited.
         let _ = unistd::dup2_stdout(&self.terminal);
         let _ = self.child.wait();
         if let Some(signal) = self.deferred.signal() {

@@ -1,12 +1,12 @@
-//! What is said of a bug that ends the process.
+//! The message of a panic.
 
 use std::io::{self, Write};
 use std::panic::{self, PanicHookInfo};
 
-/// Has a panic told without its message, which may quote an argument, a line or a secret.
+/// Reports panics without their message, which may quote an argument, a line or a secret.
 pub fn report_panics() {
     panic::set_hook(Box::new(|info| {
-        // Nothing can be done about a standard error that takes nothing.
+        // If writing to standard error fails, nothing can be done.
         let _ = io::stderr().write_all(told(info).as_bytes());
     }));
 }

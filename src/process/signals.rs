@@ -1,4 +1,4 @@
-//! Signals that are ignored, and those that may have to wait.
+//! Ignored signals, and deferred ones.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
 
-/// Whether whoever started the process, `nohup` say, wants it to outlive its terminal: then
-/// SIGHUP was ignored before it began.
+/// Whether SIGHUP was ignored at the start, as by `nohup`, so that the process outlives its
+/// terminal.
 pub fn outlives_terminal() -> bool {
     is_ignored(SIGHUP)
 }
@@ -22,13 +22,13 @@ fn is_ignored(signal: i32) -> bool {
     ignored.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
-/// The death by a signal, put off until what must not be cut in two is whole. The second signal
-/// kills at once.
+/// Defers termination by signals until a critical section is complete. The second signal terminates
+/// at once.
 #[derive(Clone, Debug)]
 pub struct DeferredSignals(Arc<AtomicUsize>);
 
 impl DeferredSignals {
-    /// Puts off the death by SIGINT, SIGTERM and SIGHUP from now on; those that are ignored stay so.
+    /// Defers termination by SIGINT, SIGTERM and SIGHUP from now on, unless they are ignored.
     pub fn begin() -> Self {
         let caught = Arc::new(AtomicUsize::new(0));
         let is_second = Arc::new(AtomicBool::new(false));
@@ -36,8 +36,8 @@ impl DeferredSignals {
             if is_ignored(signal) {
                 continue;
             }
-            // In this order: what is registered first runs first. Where one cannot be
-            // registered, the signal kills as ever.
+            // Handlers run in the order of registration. If one cannot be registered, the signal
+            // terminates as usual.
             let _ = flag::register_conditional_default(signal, Arc::clone(&is_second));
             let _ = flag::register(signal, Arc::clone(&is_second));
             let _ = flag::register_usize(signal, Arc::clone(&caught), signal as usize);
@@ -45,7 +45,7 @@ impl DeferredSignals {
         Self(caught)
     }
 
-    /// The signal that is to kill the process, if there was one.
+    /// The signal that should terminate the process, if one arrived.
     pub fn signal(&self) -> Option<i32> {
         match self.0.load(Ordering::SeqCst) {
             0 => None,
@@ -54,7 +54,7 @@ impl DeferredSignals {
     }
 }
 
-/// Dies as the signal would have killed the process.
+/// Terminates the process by the signal's default action.
 pub fn kill_by_signal(signal: i32) {
     let _ = low_level::emulate_default_handler(signal);
 }

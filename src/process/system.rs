@@ -2,7 +2,7 @@
 
 use std::fs;
 
-/// `Linux 6.12.0, Debian GNU/Linux 13 (trixie)`, as far as the system tells.
+/// `Linux 6.12.0, Debian GNU/Linux 13 (trixie)`, as far as known.
 pub fn system() -> String {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease");
     let kernel = kernel.unwrap_or_default();

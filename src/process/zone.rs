@@ -1,7 +1,7 @@
 //! The local time zone, from `TZ` or the system.
 //!
-//! jiff reads whatever file `TZ` and `TZDIR` name, a device without end too, so that the file is
-//! read here and jiff is given its bytes only.
+//! jiff would read whatever file `TZ` and `TZDIR` name, even an endless device, so the file is read
+//! here and jiff only gets its bytes.
 
 use std::env;
 use std::ffi::OsStr;
@@ -13,29 +13,29 @@ use std::path::{Component, Path, PathBuf};
 use jiff::tz::TimeZone;
 use nix::fcntl::OFlag;
 
-/// The zone of a system that says nothing about `TZ`.
+/// The time zone of the system, if `TZ` is not set.
 const LOCALTIME: &str = "/etc/localtime";
 
-/// Where the time zone database may lie.
+/// Where the time zone database may be.
 const ZONEINFO: [&str; 3] = [
     "/usr/share/zoneinfo",
     "/usr/lib/zoneinfo",
     "/usr/share/lib/zoneinfo",
 ];
 
-/// What every database calls UTC, for a system that has none.
+/// The names of UTC, for a system without a database.
 const UTC: [&str; 4] = ["UTC", "Etc/UTC", "GMT", "Z"];
 
-/// The name of a zone that no database has.
+/// The name of a time zone that is not from a database.
 pub const LOCAL_TIME: &str = "local time";
 
-/// How large a time zone's file may be, in bytes; the largest has some 4,000.
+/// The maximum size of a time zone file, in bytes; the largest has about 4,000.
 const MAX_SIZE: u64 = 64 << 10;
 
-/// The local time zone: what `TZ` names, or else the system's.
+/// The local time zone: from `TZ`, or else the system's.
 ///
 /// # Errors
-/// Why `TZ` names none, in words.
+/// Why `TZ` is not valid, in words.
 pub fn time_zone() -> Result<TimeZone, String> {
     let Some(value) = env::var_os("TZ") else {
         return Ok(system());
@@ -54,8 +54,8 @@ fn databases() -> Vec<PathBuf> {
     own.into_iter().chain(ZONEINFO.map(PathBuf::from)).collect()
 }
 
-/// The zone that a value of `TZ` means (POSIX.1-2024, 8.3): a name in a database, a rule, or
-/// the path of a file.
+/// The time zone of a `TZ` value (POSIX.1-2024, 8.3): a name in a database, a rule, or a file's
+/// path.
 fn named(value: &OsStr, databases: &[PathBuf]) -> Option<TimeZone> {
     let value = value.to_str()?;
     let value = value.strip_prefix(':').unwrap_or(value);
@@ -86,13 +86,13 @@ fn from_file(path: &Path) -> Option<TimeZone> {
     }
 }
 
-/// The zone's name in the database that its file is in.
+/// The time zone's name in its database.
 fn name(path: &Path) -> Option<String> {
     let (_, name) = path.to_str()?.split_once("/zoneinfo/")?;
     Some(name.to_owned())
 }
 
-/// Reads a small regular file: opening a device may already do something, and a FIFO waits.
+/// Reads a small regular file: opening a device may have effects, and a FIFO blocks.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let refuse_unless = |is_right: bool| match is_right {
         true => Ok(()),
@@ -117,7 +117,7 @@ mod tests {
 
     use super::*;
 
-    /// A database with the zone `Here/There`, two hours east, in a version-2 file (RFC 9636).
+    /// A database with the time zone `Here/There`, two hours east, in a version-2 file (RFC 9636).
     fn database() -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a folder");
         let header = |version: u8| {

@@ -1,4 +1,4 @@
-//! What every request is answered from, and whether that is in order.
+//! The state behind all requests, and whether it is healthy.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,10 +21,10 @@ use crate::process;
 use crate::settings::Origins;
 use crate::vault::Error;
 
-/// Of how many damaged keys it is told.
+/// How many damaged keys are reported.
 const MAX_DAMAGED: usize = 100;
 
-/// What every request is answered from.
+/// The state behind all requests.
 pub(super) struct App {
     pub(super) authorizer: Authorizer,
     pub(super) credentials: CredentialReader,
@@ -36,12 +36,12 @@ pub(super) struct App {
     pub(super) notify: Notify,
     pub(super) workers: Workers,
     pub(super) readers: Arc<Readers>,
-    /// Apart from those who read for requests, so that it waits behind none of them.
+    /// Separate from the threads that read for requests, so that it does not wait for them.
     pub(super) prober: Readers,
     pub(super) is_vault_available: AtomicBool,
-    /// The keys that were told to be damaged.
+    /// The damaged keys that have been reported.
     pub(super) damaged: Mutex<BTreeSet<String>>,
-    /// Whether it was told that a report came without a token.
+    /// Whether a report without a token has been reported.
     pub(super) was_report_refused: AtomicBool,
 }
 
@@ -49,7 +49,7 @@ pub(super) struct App {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Received {
     pub(super) at: Timestamp,
-    /// The same moment, of the clock that is never set.
+    /// The same time of the monotonic clock.
     pub(super) instant: Instant,
 }
 
@@ -63,14 +63,14 @@ impl Received {
 }
 
 impl App {
-    /// Looks whether a vault that was lost is back. Blocks.
+    /// Checks whether a lost vault is back. Blocks.
     pub(super) fn probe_vault(&self) {
         if !self.is_vault_available.load(Ordering::Relaxed) && self.source.probe().is_ok() {
             self.note_vault(None);
         }
     }
 
-    /// Tells when the vault is lost, and when it is back. One damaged key is no lost vault.
+    /// Reports when the vault is lost, and when it is back. A damaged key does not count as that.
     pub(super) fn note_vault(&self, error: Option<&Error>) {
         let is_up = match error {
             None => true,
@@ -92,7 +92,7 @@ impl App {
         }
     }
 
-    /// Tells once of each key that it is damaged.
+    /// Reports each damaged key once.
     fn note_damage(&self, key: &str, error: &Error) {
         let mut told = locked(&self.damaged);
         if told.len() < MAX_DAMAGED && told.insert(key.to_owned()) {

@@ -1,5 +1,5 @@
-//! What a request asks, by who sends it: each caller's own headers count and no others, or a
-//! client could choose them.
+//! Parses a request by its sender: only each caller's own headers count, or a client could choose
+//! them.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ use crate::serve::credentials::{CredentialReader, text};
 use crate::usage::read_address;
 use crate::verify::{Need, Question};
 
-// As constants, so that they are not read anew on every request.
+// Constants, so that they are not parsed on every request.
 const ORIGINAL_ADDRESS: HeaderName = HeaderName::from_static("x-original-address");
 const ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
 const ORIGINAL_URI: HeaderName = HeaderName::from_static("x-original-uri");
@@ -24,14 +24,14 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
 const FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
 
-/// Who asks.
+/// The sender of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, VariantArray)]
 pub(super) enum Caller {
-    /// nginx, by `auth_request`.
+    /// nginx, with `auth_request`.
     Nginx,
-    /// Caddy by `forward_auth`, Traefik by ForwardAuth.
+    /// Caddy with `forward_auth`, Traefik with ForwardAuth.
     Forward,
-    /// An application for itself.
+    /// An application itself.
     Application,
 }
 
@@ -44,7 +44,7 @@ struct VerifyQuery {
     address: Option<String>,
 }
 
-/// A request, taken apart.
+/// A parsed request.
 #[derive(Debug)]
 pub(super) struct CallerRequest<'a> {
     presented: &'a str,
@@ -53,7 +53,7 @@ pub(super) struct CallerRequest<'a> {
 }
 
 impl Caller {
-    /// The path that the caller asks at.
+    /// The path for this caller.
     pub(super) fn path(self) -> &'static str {
         match self {
             Self::Nginx => "/nginx",
@@ -62,12 +62,12 @@ impl Caller {
         }
     }
 
-    /// Whether it passes on the request of a client that may be a browser.
+    /// Whether it forwards requests of clients that may be browsers.
     pub(super) fn is_gateway(self) -> bool {
         self != Self::Application
     }
 
-    /// Takes a request apart; `None` if it cannot be understood.
+    /// Parses a request; `None` if it is invalid.
     pub(super) fn take<'a>(
         self,
         parts: &'a Parts,
@@ -95,7 +95,7 @@ impl Caller {
 }
 
 fn of_application<'a>(presented: &'a str, parts: &Parts) -> Option<CallerRequest<'a>> {
-    // Most have none, and an empty one is not read faster than another.
+    // Most requests have no query, and parsing an empty one costs as much as any other.
     let parameters = match parts.uri.query() {
         None => VerifyQuery::default(),
         Some(_) => Query::try_from_uri(&parts.uri).ok()?.0,
@@ -103,7 +103,7 @@ fn of_application<'a>(presented: &'a str, parts: &Parts) -> Option<CallerRequest
     let request = match (parameters.method, parameters.path) {
         (Some(method), Some(path)) => Some((method.into(), path.into())),
         (None, None) => None,
-        // Half a question would be answered too generously.
+        // Answering half a question could accept too much.
         _ => return None,
     };
     let address = parameters.address.map(|text| read_address(&text));
@@ -115,12 +115,12 @@ fn of_application<'a>(presented: &'a str, parts: &Parts) -> Option<CallerRequest
 }
 
 impl CallerRequest<'_> {
-    /// The request's method, as far as one is known.
+    /// The request's method, if known.
     pub(super) fn method(&self) -> &str {
         self.request.as_ref().map_or("", |(method, _)| method)
     }
 
-    /// What is asked.
+    /// What the key must be permitted to do.
     pub(super) fn asked(&self) -> AuthRequest<'_> {
         let need = match &self.request {
             None => Need::Nothing,
@@ -138,7 +138,7 @@ impl CallerRequest<'_> {
     }
 }
 
-/// A header's only value; nothing if it is missing or there are several.
+/// A header's only value; `None` if it is missing or repeated.
 fn only(headers: &HeaderMap, name: HeaderName) -> &str {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
@@ -147,7 +147,7 @@ fn only(headers: &HeaderMap, name: HeaderName) -> &str {
     }
 }
 
-/// The last address of a list: the one that the gateway itself saw.
+/// The last address in a list: the one that the gateway itself saw.
 fn last(headers: &HeaderMap, name: HeaderName) -> Option<IpAddr> {
     let values = text(headers.get_all(name).iter().next_back()?);
     read_address(values.rsplit(',').next()?).ok()

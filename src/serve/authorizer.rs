@@ -1,5 +1,5 @@
-//! From a presented secret to a decision, without sockets: as the vault has it at that moment, and
-//! from memory while the vault is unchanged.
+//! Decides on presented secrets, without sockets: from the current vault, or from memory while the
+//! vault is unchanged.
 
 mod cache;
 mod hash;

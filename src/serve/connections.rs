@@ -1,4 +1,4 @@
-//! Connections: accepted while there is room, served, and let end.
+//! Accepts connections up to a limit, serves them, and shuts them down.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -27,24 +27,24 @@ use super::listen::{Listener, Stream};
 use super::login;
 use crate::process;
 
-/// How many connections are served at once at most; more wait to be accepted.
+/// The maximum number of connections; more wait to be accepted.
 pub(super) const MAX_CONNECTIONS: usize = 4096;
 
-/// How long at least a client may take for the head of a request, and a connection may be idle;
-/// at most it is twice that.
+/// The minimum time for a client to send a request's head, and for a connection to be idle; the
+/// maximum is twice that.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// How large the head of a request may be, in bytes.
+/// The maximum size of a request's head, in bytes.
 const MAX_HEAD: usize = 32 << 10;
 
-/// How long open connections are given to end when the service is to stop.
+/// How long open connections may continue at shutdown.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
-/// How long to wait after a connection could not be accepted, for want of descriptors mostly.
+/// How long to wait after a connection could not be accepted, usually for lack of descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// Accepts connections of all listeners, so many at once, until `stopping` is closed; each task then lets its
-/// open connections end.
+/// Accepts connections of all listeners, up to a limit, until `stopping` is closed; then each task
+/// lets its open connections finish.
 pub(super) fn accept(
     listeners: Vec<Listener>,
     slots: usize,
@@ -69,7 +69,7 @@ pub(super) fn accept(
         .collect()
 }
 
-/// A listener and what its connections are served with.
+/// A listener and what its connections need.
 struct Acceptor {
     listener: Listener,
     app: Arc<App>,
@@ -87,11 +87,11 @@ impl Acceptor {
             }
         }
         drop(self.listener);
-        // Those that do not end in time end with the process.
+        // Remaining connections end with the process.
         let _ = timeout(SHUTDOWN_GRACE, graceful.shutdown()).await;
     }
 
-    /// The next connection that there is room for.
+    /// The next connection, once there is a free slot.
     async fn next(&self) -> (Stream, OwnedSemaphorePermit) {
         let slots = Arc::clone(&self.slots);
         let permit = slots.acquire_owned().await;
@@ -128,12 +128,12 @@ async fn serve(
     router: &Router,
     watcher: Watcher,
 ) {
-    // Without a descriptor for it, the connection is dropped.
+    // Without a descriptor, the connection is dropped.
     let Ok(stream) = stream else { return };
     let mut http = http1::Builder::new();
-    // It allows a head 100 fields; to say a number would cost a piece of memory each time.
+    // hyper's default is 100 fields; setting a number would allocate for each request.
     http.max_buf_size(MAX_HEAD).writev(false);
-    // A client may say that it will ask nothing more, and still waits for its answer.
+    // A client may close its sending side, and still wait for the response.
     http.half_close(true);
     let progress = ConnectionProgress::default();
     let service = service_fn(|request| {
@@ -147,28 +147,28 @@ async fn serve(
     });
     let connection = http.serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(watcher.watch(connection));
-    // hyper panics where HTTP has no date for what the clock says, also where it writes none.
+    // hyper panics if HTTP has no date for the current time, even if it does not send one.
     let answered = poll_fn(|context| match process::has_http_date() {
         true => connection.as_mut().poll(context).map(drop),
         false => Poll::Ready(()),
     });
     select! {
         biased;
-        // A connection that broke is the client's to know of.
+        // A broken connection is the client's concern.
         () = answered => {}
         () = progress.idle() => {}
     }
 }
 
-/// Whether a connection gets anywhere. One timer for all of its requests: hyper's own is set
-/// anew for each, and takes longer than what it guards.
+/// Tracks whether a connection makes progress, with one timer for all of its requests: hyper's own
+/// is reset for each, and costs more than the requests.
 #[derive(Debug, Default)]
 struct ConnectionProgress {
     begun: AtomicU64,
     ended: AtomicU64,
 }
 
-/// A request that is being answered.
+/// A request in progress.
 struct RequestGuard<'a>(&'a ConnectionProgress);
 
 impl ConnectionProgress {
@@ -177,8 +177,8 @@ impl ConnectionProgress {
         RequestGuard(self)
     }
 
-    /// Comes back when no request was begun or answered for long: the client is idle, is too
-    /// slow in asking, or does not take its answer.
+    /// Returns when no request has started or finished for some time: the client is idle, sends
+    /// slowly, or does not read its response.
     async fn idle(&self) {
         let mut before = self.state();
         loop {

@@ -1,8 +1,8 @@
-//! Requests of web pages of other origins (Fetch standard, CORS protocol).
+//! Requests of web pages from other origins (Fetch standard, CORS protocol).
 //!
-//! Before such a request a browser asks the API whether it may, without a key: that question, the
-//! preflight, goes to the API, which answers it. What `serve` refuses a page may read, too, so
-//! that it can tell a key that has expired from a network that is down.
+//! Before such a request, a browser sends a preflight without a key to the API, which answers it.
+//! Pages may also read refusals of `serve`, so that they can distinguish an expired key from a
+//! network failure.
 
 use axum::response::Response;
 use hyper::header::{
@@ -13,23 +13,23 @@ use hyper::header::{
 use super::credentials::text;
 use crate::settings::Origins;
 
-/// What a page may read of a refusal besides its status and body.
+/// The headers of a refusal that a page may read.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
     "Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset",
 );
 
-/// Whether a request is a preflight of a page that may call the API. It carries no credentials,
-/// which is for the caller to see.
+/// Whether a request is a preflight of an allowed page. The caller checks that it has no
+/// credentials.
 pub(super) fn is_preflight(origins: &Origins, method: &str, headers: &HeaderMap) -> bool {
     !origins.is_empty()
         && method == "OPTIONS"
         && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
-        // No browser asks for that with it, and a connection that changes is out of sight.
+        // Browsers do not send these headers, and an upgraded connection cannot be inspected.
         && !headers.contains_key(UPGRADE)
         && allowed(origins, headers).is_some()
 }
 
-/// The origin of the page that asks, if it may call the API.
+/// The origin of the page, if it is allowed.
 pub(super) fn allowed(origins: &Origins, headers: &HeaderMap) -> Option<HeaderValue> {
     if origins.is_empty() {
         return None;
@@ -39,7 +39,7 @@ pub(super) fn allowed(origins: &Origins, headers: &HeaderMap) -> Option<HeaderVa
     origin.filter(|_| sent.next().is_none()).cloned()
 }
 
-/// Lets a page of this origin read a refusal.
+/// Allows a page of this origin to read a refusal.
 pub(super) fn allow_read(refusal: &mut Response, origin: HeaderValue) {
     let headers = refusal.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);

@@ -1,10 +1,10 @@
-//! The key that a request presents, and in which headers.
+//! Finds the key in the headers of a request.
 
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use crate::settings;
 
-/// In which headers a key may be presented.
+/// The headers in which a key is accepted.
 #[derive(Debug)]
 pub struct CredentialReader {
     headers: Box<[HeaderName]>,
@@ -13,7 +13,7 @@ pub struct CredentialReader {
 }
 
 impl CredentialReader {
-    /// As the settings have it.
+    /// Reads them from the settings.
     pub fn new(settings: &settings::Credentials) -> Self {
         let name = |header: &settings::KeyHeader| {
             HeaderName::from_bytes(header.as_str().as_bytes()).expect("it was read as a name")
@@ -25,7 +25,7 @@ impl CredentialReader {
         }
     }
 
-    /// The one key that was presented; nothing if there are several.
+    /// The only key presented; `None` if there are several.
     pub fn presented<'a>(&self, headers: &'a HeaderMap) -> &'a str {
         let own = self.headers.iter().flat_map(|name| headers.get_all(name));
         let authorizations = self.bearer.then(|| headers.get_all(AUTHORIZATION));
@@ -38,26 +38,26 @@ impl CredentialReader {
         }
     }
 
-    /// Whether none of these headers is there, nor other credentials.
+    /// Whether none of these headers, nor other credentials, are present.
     pub(super) fn are_absent(&self, headers: &HeaderMap) -> bool {
         let mut own = self.headers.iter();
         !own.any(|name| headers.contains_key(name)) && !headers.contains_key(AUTHORIZATION)
     }
 
-    /// What a client that presents nothing valid is told to present.
+    /// The challenge for a client without a valid key.
     pub(super) fn challenge(&self) -> HeaderValue {
         self.challenge.clone()
     }
 }
 
-/// The credentials in an `Authorization` of that scheme, which is compared without case.
+/// The credentials in an `Authorization` with that scheme, ignoring case.
 pub(super) fn of_scheme<'a>(scheme: &str, authorization: &'a str) -> Option<&'a str> {
     let (found, credentials) = authorization.split_once(' ').unwrap_or((authorization, ""));
     let is_same = found.eq_ignore_ascii_case(scheme);
     is_same.then(|| credentials.trim_matches(' '))
 }
 
-/// A header's value as text; what is no text is nothing.
+/// A header's value as text; empty if it is not UTF-8.
 pub(super) fn text(value: &HeaderValue) -> &str {
     std::str::from_utf8(value.as_bytes()).unwrap_or_default()
 }

@@ -1,5 +1,5 @@
-//! What was seen to have expired or retired here: it stays so when the clock goes back, in memory
-//! until the vault says so, too, or until somebody says that the clock was wrong.
+//! Expired keys and retired secrets that this process has seen: they stay so if the clock goes
+//! back, in memory until the vault records it, or until another clock is accepted.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -13,34 +13,34 @@ use crate::serve::lock::locked;
 use crate::serve::vault_handle::{VaultHandle, VaultVersion, author};
 use crate::vault::{Action, Error, Head, ObservedEnd, StoredSecret};
 
-/// How long to wait after the vault could not be written: it may never be.
+/// How long to wait after the vault could not be written, which may be permanent.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// How many ends at most are noted in one transaction, during which nobody else can write.
+/// The maximum number of ends recorded in one transaction, during which nobody else can write.
 const BATCH_SIZE: usize = 1000;
 
-/// What has ended, as far as this process saw.
+/// The ends that this process has seen.
 #[derive(Debug, Default)]
 pub(super) struct EndedTerms {
-    /// Whether there is anything in `seen`, so that requests need no lock.
+    /// Whether `seen` is not empty, so that requests need no lock.
     is_any: AtomicBool,
     /// By the tail of a secret.
     seen: Mutex<HashMap<String, ObservedEnd>>,
     pending: Mutex<PendingEnds>,
 }
 
-/// What is known of ends that are to be noted.
+/// The state of recording ends.
 #[derive(Debug, Default)]
 struct PendingEnds {
-    /// When the next one is, and in which state of the vault.
+    /// When the next one is due, and in which state of the vault.
     next: Option<(VaultVersion, Option<Timestamp>)>,
-    /// The newest entry of the log in that state.
+    /// The newest log entry in that state.
     head: Option<Head>,
     failed_at: Option<Instant>,
 }
 
 impl EndedTerms {
-    /// The time to judge a secret by: the clock's, or when it was seen to have ended.
+    /// The time to judge a secret by: that of the clock, or when its end was seen.
     pub(super) fn time(&self, secret: &StoredSecret, now: Timestamp) -> Timestamp {
         if !self.is_any.load(Ordering::Acquire) {
             return now;
@@ -51,12 +51,12 @@ impl EndedTerms {
         same.map_or(now, |seen| seen.at.max(now))
     }
 
-    /// Keeps in mind that a secret has ended.
+    /// Remembers that a secret has ended.
     pub(super) fn note_ended(&self, secret: &StoredSecret, now: Timestamp) {
         if secret.record.key.expired_at.is_some() || secret.retired_at.is_some() {
             return;
         }
-        // By a clock that is surely wrong nothing has ended.
+        // A clock that is certainly wrong ends nothing.
         if process::clock().is_err() {
             return;
         }
@@ -74,8 +74,7 @@ impl EndedTerms {
         self.is_any.store(true, Ordering::Release);
     }
 
-    /// Notes in the vault what has ended. Blocks. Where the vault cannot be written, what was seen
-    /// is kept in mind.
+    /// Records ends in the vault. Blocks. If the vault cannot be written, they stay in memory.
     pub(super) fn note(&self, source: &VaultHandle, now: Timestamp) {
         let mut pending = locked(&self.pending);
         if self
@@ -93,7 +92,7 @@ impl EndedTerms {
         pending.failed_at = (!is_soon_again).then(Instant::now);
     }
 
-    /// Looks into the vault. What was seen before another clock was accepted was not so.
+    /// Reads the vault. Ends seen before another clock was accepted do not count.
     fn refresh(
         &self,
         pending: &mut PendingEnds,
@@ -105,8 +104,8 @@ impl EndedTerms {
         Ok(())
     }
 
-    /// Notes what was seen, which a clock may have shown that is right again, and what has ended
-    /// by now.
+    /// Records the ends that were seen, possibly by a clock that is right again, and those due by
+    /// now.
     fn note_with(
         &self,
         pending: &mut PendingEnds,
@@ -130,13 +129,13 @@ impl EndedTerms {
             self.forget(|end| seen.get(end.tail.as_str()) == Some(end));
         }
         if is_due && vault.note_ends(&author)? {
-            // What is left has ended, too, but cannot be read.
+            // The remaining secrets have ended, too, but cannot be read.
             self.refresh(pending, |pending| pending.read(source, now))?;
         }
         Ok(())
     }
 
-    /// Forgets what was seen: the vault says it now, or it was not so.
+    /// Forgets an end that the vault has recorded, or that does not count.
     fn forget(&self, is_over: impl Fn(&ObservedEnd) -> bool) {
         let mut seen = locked(&self.seen);
         seen.retain(|_, end| !is_over(end));
@@ -145,8 +144,8 @@ impl EndedTerms {
 }
 
 impl PendingEnds {
-    /// Reads when the next end is, if the vault was changed. Whether somebody accepted another
-    /// clock since it was read before.
+    /// Reads when the next end is due, if the vault has changed. Returns whether another clock has
+    /// been accepted meanwhile.
     fn refresh(&mut self, source: &VaultHandle) -> Result<bool, Error> {
         let vault_version = source.vault_version()?;
         if self

@@ -1,4 +1,4 @@
-//! The paths of `serve`, and what it answers at each.
+//! The paths of `serve` and their responses.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -29,12 +29,11 @@ use super::{cors, mail};
 use crate::vault::Error;
 use crate::verify::{Refusal, Verdict};
 
-/// How long at most it takes to tell whether keys can be verified.
+/// How long the health check may take.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(750);
 
-/// The longest wait in seconds that a client is told in `Retry-After`. Some sleep that long
-/// without a word (urllib3, and with it Brevo's older Python clients); when a longer window ends
-/// is told by `X-RateLimit-Reset`.
+/// The maximum `Retry-After`, in seconds. Some clients silently sleep that long (urllib3, and with
+/// it Brevo's older Python clients); the end of a longer window is in `X-RateLimit-Reset`.
 const MAX_RETRY_AFTER: i64 = 60;
 
 const POSTKEY_NAME: HeaderName = HeaderName::from_static("x-postkey-name");
@@ -42,10 +41,10 @@ const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// What a preflight is counted as.
+/// The metrics' name for preflights.
 const PREFLIGHT: &str = "preflight";
 
-/// For a caller that asked nonsense.
+/// For an invalid request.
 const BAD_REQUEST: Refusal = Refusal {
     status: 400,
     code: "bad_request",
@@ -58,15 +57,15 @@ const NOT_FOUND: Refusal = Refusal {
     message: "Not found",
 };
 
-/// An answer, or what it takes to have one.
+/// A response, or what is needed to get one.
 enum Reply<'a> {
     Now(Response),
-    /// What is seldom comes in a box, so that what comes with every request stays small.
+    /// Rare parts are boxed, to keep those of every request small.
     Later(Pin<Box<dyn Future<Output = Response> + Send + 'a>>),
 }
 
 impl Reply<'_> {
-    /// The answer, which no cache on the way may give to another request.
+    /// The response, which no cache may reuse for another request.
     async fn answer(self) -> Response {
         let mut response = self.response().await;
         let no_store = HeaderValue::from_static("no-store");
@@ -82,8 +81,8 @@ impl Reply<'_> {
     }
 }
 
-/// Answers a request. Those on keys are answered without a look through the other paths, and
-/// at once if nothing has to be waited for: they are the ones that there are many of.
+/// Answers a request. Those about keys are by far the most frequent: they skip the other paths, and
+/// are answered at once if that does not block.
 pub(super) fn reply<'a>(
     app: &'a App,
     router: &'a Router,
@@ -106,7 +105,7 @@ pub(super) fn reply<'a>(
     reply.answer()
 }
 
-/// The paths besides those on keys, and who answers at them.
+/// The other paths.
 pub(super) fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/dovecot", post(mail::report))
@@ -148,7 +147,7 @@ impl App {
             && self.credentials.are_absent(headers)
     }
 
-    /// Counts a decision and answers it, or that there is none; a refusal not before its time.
+    /// Counts a decision and answers it, or that there is none; delays a refusal.
     fn settle(
         &self,
         caller: Caller,
@@ -192,8 +191,8 @@ impl App {
     }
 }
 
-/// What lets a preflight pass. The name is there and empty: Caddy passes on what it does not find
-/// as the placeholder that it looked for.
+/// The response that lets a preflight pass. The name is present and empty: Caddy would pass on the
+/// placeholder for a missing one.
 fn preflight() -> Response {
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
@@ -202,8 +201,7 @@ fn preflight() -> Response {
     response
 }
 
-/// What a gateway or an application is told. The map of what they asked with is used again:
-/// there is memory in it.
+/// The response to a gateway or an application. Reuses the memory of the request's header map.
 fn answer(caller: Caller, decision: &Decision, now: Timestamp, mut asked: HeaderMap) -> Response {
     let mut response = match decision.verdict.refusal() {
         None => {
@@ -212,7 +210,7 @@ fn answer(caller: Caller, decision: &Decision, now: Timestamp, mut asked: Header
             *response.headers_mut() = asked;
             response
         }
-        // nginx takes nothing but 401 and 403 for a refusal.
+        // nginx only takes 401 and 403 for a refusal.
         Some(refusal) if caller == Caller::Nginx && refusal.status != 401 => {
             refused_as(refusal, StatusCode::FORBIDDEN)
         }
@@ -241,7 +239,7 @@ fn answer(caller: Caller, decision: &Decision, now: Timestamp, mut asked: Header
     response
 }
 
-/// A number as a header's value, in one piece of memory where the type's own way takes two.
+/// A number as a header's value, with one allocation where the type itself needs two.
 fn number(number: impl ToCompactString) -> HeaderValue {
     plain(&number.to_compact_string())
 }
@@ -251,8 +249,8 @@ fn plain(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).expect("names and numbers have none but plain characters")
 }
 
-/// Whether the secret is good, even if it may not do this or not now: others are not told of
-/// the key's limit.
+/// Whether the secret is valid, even if it may not do this or not now: only then is the limit
+/// disclosed.
 fn is_valid(decision: &Decision) -> bool {
     decision.verdict.refusal() != Some(Refusal::UNAUTHORIZED)
 }

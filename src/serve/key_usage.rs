@@ -1,4 +1,4 @@
-//! What one key was used for since that was last recorded.
+//! The use of a key that is not recorded yet.
 
 use std::net::IpAddr;
 use std::sync::Mutex;
@@ -11,11 +11,11 @@ use crate::usage::UsageEvent;
 use crate::vault::KeyId;
 use crate::verify::Verdict;
 
-/// How many kinds of presentations of one key are told apart until they are recorded; of more,
-/// the address is lost, and of twice as many also which secret was refused.
+/// How many different kinds of use of a key are kept until they are recorded; beyond that,
+/// addresses are lost, and beyond twice as many also which secret was refused.
 const MAX_DISTINCT: usize = 16;
 
-/// The use of one key, or of none that is known.
+/// The use of a key, or of no known key.
 #[derive(Debug, Default)]
 pub(super) struct KeyUsage {
     pub(super) key: Option<KeyId>,
@@ -26,13 +26,12 @@ pub(super) struct KeyUsage {
 pub(super) struct Counts {
     pub(super) used: WindowUse,
     pub(super) unrecorded: WindowSpend,
-    /// Mostly there is but one; it lies here then.
+    /// Usually only one, which is stored inline.
     pub(super) seen: SmallVec<[UseCount; 1]>,
     pub(super) is_dirty: bool,
 }
 
-/// Presentations that are recorded as one [`UsageEvent`] of one key; smaller, since there may
-/// be one of every key.
+/// Uses that are recorded as one [`UsageEvent`] of a key; smaller, since every key may have one.
 #[derive(Debug)]
 pub(super) struct UseCount {
     tail: Option<Tail>,
@@ -64,7 +63,7 @@ impl UseCount {
 }
 
 impl Counts {
-    /// Takes presentations back that could not be recorded, if there is room for them.
+    /// Restores uses that could not be recorded, if there is room for them.
     pub(super) fn put_back(&mut self, seen: UseCount) {
         self.is_dirty = true;
         if self.seen.len() < MAX_DISTINCT {
@@ -72,7 +71,7 @@ impl Counts {
         }
     }
 
-    /// Takes back a use that could not be recorded, if its window is not over.
+    /// Restores the use of a limit that could not be recorded, if its window has not ended.
     pub(super) fn refund(&mut self, spent: WindowSpend) {
         let unrecorded = &mut self.unrecorded.used;
         if unrecorded.count == 0 {
@@ -94,7 +93,7 @@ impl Counts {
         self.unrecorded.used.count += 1;
     }
 
-    /// Counts a presentation with those that are like it.
+    /// Counts a use with others of the same kind.
     pub(super) fn note(&mut self, verdict: Verdict, presented: PresentedUse<'_>) {
         let PresentedUse { tail, address, at } = presented;
         if self.is_noted(verdict, tail, address, at) {
@@ -115,7 +114,7 @@ impl Counts {
         });
     }
 
-    /// Counts one more of a kind of which there are some already.
+    /// Increments the count of an existing kind.
     fn is_noted(
         &mut self,
         verdict: Verdict,
@@ -135,14 +134,14 @@ impl Counts {
         true
     }
 
-    /// Takes out what will be recorded.
+    /// Takes what will be recorded.
     pub(super) fn take(&mut self) -> (SmallVec<[UseCount; 1]>, WindowSpend) {
         self.is_dirty = false;
         let unrecorded = std::mem::take(&mut self.unrecorded);
         (std::mem::take(&mut self.seen), unrecorded)
     }
 
-    /// Takes over what others used of the limit in the same window.
+    /// Adds what other processes used of the limit in the same window.
     pub(super) fn raise(&mut self, all: WindowUse) {
         if self.used.since == all.since {
             let unrecorded = if self.unrecorded.used.since == all.since {

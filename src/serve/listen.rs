@@ -1,4 +1,4 @@
-//! Where connections come from: loopback or a unix socket, our own or systemd's.
+//! The listeners: loopback or a unix socket, our own or systemd's.
 
 use std::fs::{self, Metadata, Permissions};
 use std::io::{self, ErrorKind};
@@ -14,10 +14,10 @@ use super::Error;
 use crate::files::{self, FileId, FileRole};
 use crate::settings::Listen;
 
-/// Who may connect to a unix socket: its owner and its group.
+/// The mode of a unix socket: its owner and its group may connect.
 const SOCKET_MODE: u32 = 0o660;
 
-/// Where connections come from.
+/// A source of connections.
 #[derive(Debug)]
 pub(super) enum Listener {
     Tcp(TcpListener),
@@ -31,7 +31,7 @@ pub(super) enum Stream {
     Unix(std::os::unix::net::UnixStream),
 }
 
-/// The listeners, and the socket's file that is ours to remove.
+/// The listeners, and the socket file to remove at the end.
 #[derive(Debug)]
 pub(super) struct Listeners {
     all: Vec<Listener>,
@@ -42,12 +42,12 @@ pub(super) struct Listeners {
 #[derive(Debug)]
 struct Socket {
     path: PathBuf,
-    /// Its device and its number there.
+    /// Its device and inode.
     id: FileId,
 }
 
 impl Listeners {
-    /// Takes the sockets that systemd passed, or opens what the settings name.
+    /// Takes systemd's sockets, or opens those in the settings.
     ///
     /// # Errors
     /// If it cannot be opened, or other machines could reach it.
@@ -69,7 +69,7 @@ impl Listeners {
                 (tcp(socket)?, None)
             }
             Listen::Unix(path) => {
-                // What else is wrong with the path, the system tells when it is bound.
+                // The system reports other problems with the path when binding.
                 if let Err(error @ files::Error::Refused { .. }) =
                     FileRole::Socket.expect_private_folder(path)
                 {
@@ -92,7 +92,7 @@ impl Listeners {
         std::mem::take(&mut self.all)
     }
 
-    /// Their addresses, for people.
+    /// Their addresses, for messages.
     pub(super) fn addresses(&self) -> String {
         let addresses = self.all.iter().map(Listener::address);
         addresses.collect::<Vec<_>>().join(", ")
@@ -116,10 +116,10 @@ impl Socket {
         })
     }
 
-    /// Removes it, unless a successor's stands in its place.
+    /// Removes it, unless it has been replaced by another process.
     fn remove(&self) {
         if Self::at(&self.path).is_ok_and(|found| found.id == self.id) {
-            // It may be gone by now.
+            // It may already have been removed.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -153,12 +153,12 @@ impl Listener {
     }
 }
 
-/// The sockets that systemd passed (sd_listen_fds(3)).
+/// The sockets passed by systemd (sd_listen_fds(3)).
 fn systemd_sockets() -> Result<Vec<Listener>, Error> {
     let mut systemd_sockets = ListenFd::from_env();
     let mut listeners = Vec::new();
     for at in 0..systemd_sockets.len() {
-        // One of another kind is an error, and given back.
+        // One of another type is an error.
         if let Ok(Some(socket)) = systemd_sockets.take_tcp_listener(at) {
             listeners.push(tcp(socket)?);
         } else if let Ok(Some(socket)) = systemd_sockets.take_unix_listener(at) {
@@ -186,7 +186,7 @@ fn unix(socket: std::os::unix::net::UnixListener) -> Result<Listener, Error> {
     Ok(Listener::Unix(listener))
 }
 
-/// Removes a socket of ours that nobody listens on any longer; anything else is left alone.
+/// Removes a stale socket of ours; leaves anything else alone.
 fn remove_stale_socket(path: &Path) -> Result<(), Error> {
     let Ok(found) = fs::symlink_metadata(path) else {
         return Ok(());
@@ -201,7 +201,7 @@ fn remove_stale_socket(path: &Path) -> Result<(), Error> {
     })
 }
 
-/// Why what is at the path is not to be replaced, and how to listen all the same.
+/// Why the existing file must not be replaced, and the hint.
 fn refusal(path: &Path, found: &Metadata) -> Option<(&'static str, &'static str)> {
     let kind = found.file_type();
     if kind.is_symlink() {

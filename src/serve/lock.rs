@@ -1,4 +1,4 @@
-//! Locks whose holders may have panicked: what they guard is whole all the same.
+//! Locks that ignore poisoning: their data is consistent even after a panic.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

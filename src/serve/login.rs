@@ -1,5 +1,5 @@
-//! Logins that a mail server asks about before it lets anybody in. On a unix socket only: to a
-//! port of loopback every user of this machine could take guesses.
+//! Logins that a mail server asks about. Only on a unix socket: any user of this machine could
+//! guess passwords on a loopback port.
 
 use std::sync::Arc;
 
@@ -23,18 +23,18 @@ use super::refusal::{UNAVAILABLE, refused};
 use crate::usage::read_address;
 use crate::verify::Refusal;
 
-/// What whoever presents nothing valid is told to present (RFC 7617).
+/// The challenge for a client without a valid password (RFC 7617).
 const CHALLENGE: HeaderValue =
     HeaderValue::from_static(r#"Basic realm="postkey", charset="UTF-8""#);
 
-/// For whoever has no valid password: which part of it is wrong is nobody's business.
+/// For an invalid login: which part of it is wrong is not disclosed.
 const REFUSED: Refusal = Refusal {
     status: 401,
     code: "unauthorized",
     message: "Invalid username or password",
 };
 
-/// For a mail server that asks about no login.
+/// For a request without a login.
 const BAD_LOGIN: Refusal = Refusal {
     status: 400,
     code: "bad_request",
@@ -42,22 +42,22 @@ const BAD_LOGIN: Refusal = Refusal {
          query",
 };
 
-/// The query of a question.
+/// The query of a request.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LoginQuery {
-    /// From where somebody logs in. PAM may say a host's name, which is left aside.
+    /// The client's address. PAM may send a host name, which is ignored.
     address: Option<String>,
 }
 
-/// A username and a password, as `Authorization: Basic` has them (RFC 7617).
+/// A username and a password from `Authorization: Basic` (RFC 7617).
 struct Basic {
     decoded: Zeroizing<Vec<u8>>,
-    /// Where the username ends.
+    /// The end of the username.
     colon: usize,
 }
 
-/// The paths that are on unix sockets only.
+/// The paths that only exist on unix sockets.
 pub(super) fn router(app: Arc<App>) -> Router {
     Router::new().route("/login", get(answer)).with_state(app)
 }
@@ -87,7 +87,7 @@ async fn answer(State(app): State<Arc<App>>, request: Request) -> Response {
     }
 }
 
-/// Counts a decision and answers it; a refusal not before its time.
+/// Counts a decision and answers it; delays a refusal.
 async fn settle(app: &App, decision: &Decision, received: Received) -> Response {
     app.metrics.count_login(decision.verdict.into_str());
     if let Some(instant) = app.authorizer.answer_at(decision, received.instant) {
@@ -109,7 +109,7 @@ impl LoginQuery {
 }
 
 impl Basic {
-    /// The only credentials of a request; `None` if they cannot be read.
+    /// The only credentials of a request; `None` if they are invalid.
     fn of(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let (Some(only), None) = (values.next(), values.next()) else {
@@ -121,12 +121,12 @@ impl Basic {
         Some(Self { decoded, colon })
     }
 
-    /// The username; empty, and so nobody's, if it is no text.
+    /// The username; empty, and so unknown, if it is not UTF-8.
     fn username(&self) -> &str {
         str::from_utf8(&self.decoded[..self.colon]).unwrap_or_default()
     }
 
-    /// The password; empty, and so never right, if it is no text.
+    /// The password; empty, and so wrong, if it is not UTF-8.
     fn password(&self) -> &str {
         str::from_utf8(&self.decoded[self.colon + 1..]).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! Logins that Dovecot reports by its auth policy protocol.
+//! Logins that Dovecot reports with its auth policy protocol.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,59 +26,58 @@ use crate::usage::read_address;
 use crate::vault::{Error, FoundSecret, KeyId, Record, StoredSecret, Vault};
 use crate::verify::{Question, Refusal, Verdict, judge};
 
-/// How large a report of a login may be, in bytes.
+/// The maximum size of a report, in bytes.
 pub(super) const MAX_REPORT: usize = 64 << 10;
 
-/// How long the body of a report may take.
+/// How long receiving a report may take.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// For a mail server that reports what is no login.
+/// For a report without a login.
 const BAD_REPORT: Refusal = Refusal {
     status: 400,
     code: "bad_request",
     message: "The body is not a report of Dovecot's auth policy protocol",
 };
 
-/// For whoever reports a login without proof of being the mail server.
+/// For a report without the mail server's token.
 const NOT_THE_MAIL_SERVER: Refusal = Refusal {
     status: 401,
     code: "unauthorized",
     message: "The report does not contain the vault's token",
 };
 
-/// A login that was tried (doc.dovecot.org, authentication policy support); what is not known here
-/// is left aside.
+/// A login attempt (doc.dovecot.org, authentication policy support); unknown fields are ignored.
 #[derive(Debug, Deserialize)]
 pub(super) struct LoginReport {
     login: String,
-    /// Only a report has it: what Dovecot asks before a login must not count as one.
+    /// Only present in a report: Dovecot's question before a login must not count as one.
     success: bool,
     #[serde(default)]
     remote: String,
-    /// The extra column of the password query; empty where it was not found.
+    /// The extra column of the password query; empty if that found nothing.
     #[serde(default)]
     tail: String,
-    /// The tail of the password that was presented, if that is shaped like a secret; empty
-    /// otherwise, and where an older configuration reports.
+    /// The tail of the presented password, if that looks like a secret; otherwise empty, as with an
+    /// older configuration.
     #[serde(default)]
     presented_tail: String,
-    /// The digest of the same password, which proves what the tail, being public, does not.
+    /// The digest of the same password, which proves what the public tail does not.
     #[serde(default)]
     presented_digest: String,
 }
 
-/// Whose login it was, with which secret, and what came of it.
+/// The owner of a login, its secret, and the verdict.
 #[derive(Debug)]
 struct ReportedLogin {
     record: Option<Record>,
-    /// The number of the key that has the secret no longer.
+    /// The number of the key that no longer has the secret.
     dead: Option<KeyId>,
     tail: Option<Tail>,
     verdict: Verdict,
 }
 
-/// A login that Dovecot reports. It is never told to refuse: the vault has decided already, or
-/// will, where Dovecot asks before a login.
+/// Receives a login report from Dovecot. The answer never refuses: the vault has already decided,
+/// or will if Dovecot asks before a login.
 pub(super) async fn report(State(app): State<Arc<App>>, request: Request) -> Response {
     if request.uri().query() == Some("command=allow") {
         return pass_to_next();
@@ -88,7 +87,7 @@ pub(super) async fn report(State(app): State<Arc<App>>, request: Request) -> Res
         if !app.was_report_refused.swap(true, Ordering::Relaxed) {
             (app.notify)(Notice::ReportRefused);
         }
-        // A token that cannot be read says nothing of the vault.
+        // An unreadable token says nothing about the vault.
         return refused(is_from_dovecot.map_or(UNAVAILABLE, |_| NOT_THE_MAIL_SERVER));
     }
     let body = axum::body::to_bytes(request.into_body(), MAX_REPORT);
@@ -109,8 +108,8 @@ pub(super) async fn report(State(app): State<Arc<App>>, request: Request) -> Res
     }
 }
 
-/// Whether a report comes with the vault's token. That is read anew each time: it may be made,
-/// or replaced, while this runs.
+/// Whether a report has the vault's token, which is read each time, since it may be created or
+/// replaced meanwhile.
 async fn is_from_dovecot(app: &App, headers: &HeaderMap) -> Result<bool, Error> {
     let Some(presented) = token::presented(headers) else {
         return Ok(false);
@@ -121,7 +120,7 @@ async fn is_from_dovecot(app: &App, headers: &HeaderMap) -> Result<bool, Error> 
     Ok(token.is_some_and(|token| token.is(presented)))
 }
 
-/// What lets Dovecot go on.
+/// The response that lets Dovecot continue.
 fn pass_to_next() -> Response {
     let mut response = Response::new(Body::from(r#"{"status":0,"msg":""}"#));
     response.headers_mut().insert(CONTENT_TYPE, JSON);
@@ -137,7 +136,7 @@ async fn count(app: &App, body: &Bytes) -> Option<Result<&'static str, Error>> {
 }
 
 impl LoginReport {
-    /// Counts the login for its key; gives back the verdict's word. Blocks.
+    /// Counts the login for its key; returns the verdict's word. Blocks.
     pub(super) fn count(
         &self,
         source: &VaultHandle,
@@ -165,7 +164,7 @@ impl LoginReport {
             return self.accepted(vault);
         }
         Ok(match self.look_up(vault)? {
-            Some(FoundSecret::Active(found)) => {
+            Some(FoundSecret::Owned(found)) => {
                 let is_it = self.is_of(found.verifier.digest());
                 ReportedLogin {
                     verdict: match is_it {
@@ -184,7 +183,7 @@ impl LoginReport {
                 record: None,
             },
             Some(FoundSecret::Dead(_)) | None => {
-                // Which key of a shared login is meant is not known.
+                // The key of a shared login is unknown.
                 let record = vault.of_username(&self.login)?;
                 let verdict = record.as_ref().map(|record| refusal_reason(record, clock));
                 ReportedLogin {
@@ -197,15 +196,15 @@ impl LoginReport {
         })
     }
 
-    /// The secret that was presented, or that what was presented ends like.
+    /// The presented secret, or the one with the same tail.
     fn look_up(&self, vault: &Vault) -> Result<Option<FoundSecret>, Error> {
         let tail: Option<Tail> = self.presented_tail.parse().ok();
         let found = tail.map(|tail| vault.stored(&tail)).transpose()?;
         Ok(found.flatten())
     }
 
-    /// Whether it was the secret with this digest that was presented. One of which only a hash is
-    /// known, from before digests, is taken for it.
+    /// Whether the secret with this digest was presented. One with only a hash, from before
+    /// digests, is assumed to be.
     fn is_of(&self, kept: Option<&Digest>) -> bool {
         let presented: Option<Digest> = self.presented_digest.parse().ok();
         presented.is_some_and(|presented| kept.is_none_or(|kept| kept.is(&presented)))
@@ -217,7 +216,7 @@ impl LoginReport {
             .as_ref()
             .map(|tail| vault.presented(tail))
             .transpose()?;
-        // An imported password's tail is not known, and so not reported.
+        // An imported password has no known tail, and so none is reported.
         let known = match by_tail.flatten() {
             None if self.tail.is_empty() => vault.imported(&self.login)?,
             by_tail => by_tail.filter(|known| known.record.key.kind() == Kind::Smtp),
@@ -239,16 +238,16 @@ impl LoginReport {
 fn refusal(found: &StoredSecret, at: Timestamp) -> Verdict {
     let (question, permissions) = (Question::default(), Permissions::default());
     match judge(found, &question, &permissions, at, WindowUse::default()) {
-        // It is valid, but another login's; or Dovecot could not find out, and does not report that.
+        // It is valid for another login; or Dovecot had an error, which it does not report.
         Verdict::Accepted => Verdict::Mismatch,
         verdict => verdict,
     }
 }
 
-/// Why a login with this key was refused, as far as can be told without the secret.
+/// Why a login with this key was refused, as far as that is known without the secret.
 fn refusal_reason(record: &Record, at: Timestamp) -> Verdict {
     match record.key.effective_status(at) {
-        // That it is the secret of a decoy is not known.
+        // Whether it was the secret of a decoy is unknown.
         EffectiveStatus::Active | EffectiveStatus::Rotating | EffectiveStatus::Decoy => {
             Verdict::Mismatch
         }

@@ -1,4 +1,4 @@
-//! What is counted for Prometheus.
+//! Metrics for Prometheus.
 
 use std::array;
 use std::sync::atomic::AtomicI64;
@@ -19,14 +19,14 @@ use crate::usage::ACCEPTED;
 pub(super) struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
-    /// Of the requests those that were accepted, by caller: found without a search.
+    /// The accepted requests by caller, cached to avoid a lookup.
     accepted: [Counter; Caller::VARIANTS.len()],
     logins: Family<LoginLabels, Counter>,
     /// Whether the last attempt to read the vault succeeded.
     pub(super) vault_available: Gauge<i64, AtomicI64>,
-    /// How many secrets are cached.
+    /// The number of cached secrets.
     pub(super) cached: Gauge<i64, AtomicI64>,
-    /// How many connections are open.
+    /// The number of open connections.
     pub(super) connections: Gauge<i64, AtomicI64>,
     /// Failed attempts to record usage.
     pub(super) lost_records: Counter,
@@ -113,7 +113,7 @@ impl Metrics {
         self.logins.get_or_create(&LoginLabels { verdict }).inc();
     }
 
-    /// All of it in the OpenMetrics text format.
+    /// All metrics in the OpenMetrics text format.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("writing to memory does not fail");

@@ -1,6 +1,6 @@
-//! `serve`: answers over HTTP whether a key is good, to gateways, applications and mail servers.
+//! `serve`: answers over HTTP whether a key is valid, for gateways, applications and mail servers.
 //!
-//! Knows no terminal and prints nothing; what is to be told, it hands to its caller.
+//! Uses no terminal and prints nothing; passes messages to its caller.
 
 mod app;
 mod auth_request;
@@ -61,33 +61,33 @@ use workers::Workers;
 /// How many threads read the vault.
 const READER_THREADS: usize = 4;
 
-/// How many descriptors are needed for all but connections, and how many more for each core,
-/// which has a thread that serves connections and one that hashes.
+/// How many descriptors are needed besides connections, and how many more for each core, which has
+/// one thread for connections and one for hashing.
 const DESCRIPTORS: (usize, usize) = (40, 8);
 
-/// With room for fewer connections than this, it does not begin.
+/// The minimum number of connections to start with.
 const MIN_CONNECTIONS: usize = 8;
 
-/// What is served, and where.
+/// What to serve, and where.
 #[derive(Debug)]
 pub struct ServeConfig {
     /// The vault's file.
     pub vault: PathBuf,
-    /// How long to wait for a busy vault.
+    /// How long to wait for a locked vault.
     pub wait: Duration,
     /// Where to listen, unless systemd passes a socket.
     pub listen: Listen,
-    /// For how many days use is kept.
+    /// For how many days usage is kept.
     pub retention: Retention,
-    /// What permissions allow.
+    /// The permissions and their rules.
     pub permissions: Permissions,
-    /// In which headers a key may be presented.
+    /// The headers in which a key is accepted.
     pub credentials: settings::Credentials,
-    /// Which web pages may call the API from a browser.
+    /// The web pages that may call the API from a browser.
     pub cors_origins: Origins,
 }
 
-/// Serves until the process is told to stop by SIGTERM or SIGINT.
+/// Serves until SIGTERM or SIGINT.
 pub fn run(config: ServeConfig, notify: Notify) -> Result<(), Error> {
     let cores = available_parallelism().map_or(1, usize::from);
     let max_connections = max_connections(cores)?;
@@ -98,7 +98,7 @@ pub fn run(config: ServeConfig, notify: Notify) -> Result<(), Error> {
     let runtime = runtime.map_err(Error::System)?;
     let outcome = runtime.block_on(serve(&config.listen, max_connections, &app));
     usage_writer.end();
-    // What was counted by requests that were answered at the very end.
+    // Records the last requests.
     let flushed = app.usage_recorder.flush_all(&app.source);
     if let Err(error) = flushed {
         (app.notify)(Notice::UsageLost(error.to_string()));
@@ -106,7 +106,7 @@ pub fn run(config: ServeConfig, notify: Notify) -> Result<(), Error> {
     outcome
 }
 
-/// How many connections there are descriptors for, once the process may have as many as it can.
+/// How many connections the descriptors allow, after raising the limit on open files.
 fn max_connections(cores: usize) -> Result<usize, Error> {
     let limit = process::raise_open_files();
     let (others, each) = DESCRIPTORS;
@@ -120,7 +120,7 @@ fn max_connections(cores: usize) -> Result<usize, Error> {
     }
 }
 
-/// Opens the vault and starts every thread: later the system may have none.
+/// Opens the vault and starts every thread, since the system may refuse more later.
 fn open(config: &ServeConfig, cores: usize, notify: Notify) -> Result<App, Error> {
     let source = Arc::new(VaultHandle::open(config.vault.clone(), config.wait)?);
     let usage_recorder = Arc::new(UsageRecorder::new(config.retention));
@@ -164,7 +164,7 @@ async fn serve(listen: &Listen, max_connections: usize, app: &Arc<App>) -> Resul
     let mut accepting = connections::accept(listeners.take(), max_connections, app, &stopping);
     drop(stopping);
     (app.notify)(Notice::Listening(addresses));
-    // Without systemd there is nobody to tell.
+    // Fails without systemd, which then does not need it.
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     signals.first().await;
     (app.notify)(Notice::Stopping);

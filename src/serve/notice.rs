@@ -1,31 +1,31 @@
-//! What an operator may want to know while `serve` runs.
+//! Messages for the operator while `serve` runs.
 
 use std::sync::Arc;
 
-/// What an operator may want to know while it runs.
+/// A message for the operator while `serve` runs.
 #[derive(Debug)]
 pub enum Notice {
-    /// It is ready at these addresses.
+    /// It is listening on these addresses.
     Listening(String),
-    /// The vault cannot be read, and so nothing is accepted.
+    /// The vault cannot be read, so nothing is accepted.
     VaultLost(String),
-    /// It can be read again.
+    /// The vault can be read again.
     VaultRestored,
-    /// One key is damaged and refused.
+    /// A damaged key is refused.
     KeyDamaged(String),
-    /// A report of a login came without the vault's token.
+    /// A login report came without the vault's token.
     ReportRefused,
-    /// The clock says what cannot be.
+    /// The clock is outside of the supported range.
     ClockWrong(String),
-    /// It is right again.
+    /// The clock is right again.
     ClockCorrected,
-    /// Use cannot be recorded.
+    /// Usage cannot be recorded.
     UsageLost(String),
-    /// It can be recorded again.
+    /// Usage can be recorded again.
     UsageRestored,
-    /// It was told to stop.
+    /// It is shutting down.
     Stopping,
 }
 
-/// Whom notices are handed to.
+/// The receiver of notices.
 pub type Notify = Arc<dyn Fn(Notice) + Send + Sync>;

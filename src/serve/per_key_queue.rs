@@ -1,5 +1,6 @@
-//! Turns: of each key one password at a time is hashed, so that a flood of wrong ones for a key
-//! keeps no other key waiting. Only imported passwords are hashed, and secrets from before digests.
+//! Queues requests by key: only one password per key is hashed at a time, so that a flood of wrong
+//! ones for a key does not delay others. Only imported passwords are hashed, and secrets from
+//! before digests.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -9,11 +10,11 @@ use tokio::sync::{Mutex as Queue, OwnedMutexGuard};
 use super::lock::locked;
 use crate::vault::KeyId;
 
-/// The keys of which a secret is being hashed, and who waits for them.
+/// The keys of which a secret is being hashed, with their queues.
 #[derive(Debug, Default)]
 pub(super) struct PerKeyQueue(Mutex<HashMap<KeyId, Arc<Queue<()>>>>);
 
-/// A turn, until it is dropped.
+/// A place in the queue, until dropped.
 #[derive(Debug)]
 pub(super) struct QueueTurn<'a> {
     per_key_queue: &'a PerKeyQueue,
@@ -22,7 +23,7 @@ pub(super) struct QueueTurn<'a> {
 }
 
 impl PerKeyQueue {
-    /// Waits for a turn of the key; who came first is first.
+    /// Waits for the key's queue, first come, first served.
     pub(super) async fn take(&self, key: KeyId) -> QueueTurn<'_> {
         let queue = Arc::clone(self.queues().entry(key).or_default());
         QueueTurn {
@@ -41,7 +42,7 @@ impl Drop for QueueTurn<'_> {
     fn drop(&mut self) {
         let mut queues = self.per_key_queue.queues();
         self.held = None;
-        // The last one puts the queue away.
+        // The last one removes the queue.
         if queues
             .get(&self.key)
             .is_some_and(|queue| Arc::strong_count(queue) == 1)

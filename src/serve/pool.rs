@@ -1,4 +1,4 @@
-//! Threads that are all started before the first request, so that none is missing later.
+//! Threads that are all started before the first request, so that none can fail to start later.
 
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -10,31 +10,29 @@ use tokio::sync::oneshot;
 use super::lock::locked;
 use crate::key::HashMemory;
 
-/// How much the threads that compute hashes yield to others that want the processor (nice(2)):
-/// a flood of wrong secrets keeps them busy, and requests with valid ones must not notice.
+/// The niceness of hashing threads (nice(2)): a flood of wrong secrets keeps them busy, and must
+/// not delay requests with valid ones.
 const NICENESS: i32 = 10;
 
 type Job<S> = Box<dyn FnOnce(&mut S) + Send>;
 
-/// A fixed number of threads and a queue of jobs for them. Each thread keeps a state of its own
-/// from job to job.
+/// A fixed number of threads with a queue of jobs. Each thread keeps its own state between jobs.
 #[derive(Debug)]
 pub(super) struct Pool<S> {
     jobs: Sender<Job<S>>,
 }
 
-/// Computes hashes. Each thread keeps its block of memory, so that what they take is bounded
-/// however many wait.
+/// Computes hashes. Each thread keeps its block of memory, so that their total memory is bounded.
 pub(super) type Hashers = Pool<HashMemory>;
 
 /// Reads files.
 pub(super) type Readers = Pool<()>;
 
 impl Hashers {
-    /// Starts so many threads, behind everybody else.
+    /// Starts this many threads with low priority.
     pub(super) fn hashing(count: usize) -> io::Result<Self> {
         Self::start("hasher", count, || {
-            // Without that right the threads are as everybody else.
+            // Without permission for that, the threads have normal priority.
             let _ = rustix::process::nice(NICENESS);
             HashMemory::default()
         })
@@ -42,7 +40,7 @@ impl Hashers {
 }
 
 impl<S: 'static> Pool<S> {
-    /// Starts so many threads, each with the state that it begins with.
+    /// Starts this many threads, each with its initial state.
     pub(super) fn start(name: &str, count: usize, begin: fn() -> S) -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel();
         let queue = Arc::new(Mutex::new(queue));
@@ -54,14 +52,14 @@ impl<S: 'static> Pool<S> {
         Ok(Self { jobs })
     }
 
-    /// Runs a job in its turn; `None` if it was never run.
+    /// Queues a job and waits for it; `None` if it was never run.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut S) -> T + Send + 'static,
     ) -> Option<T> {
         let (done, outcome) = oneshot::channel();
         let job: Job<S> = Box::new(move |state| {
-            // Whoever hung up meanwhile is spared the work.
+            // Skips the work if the caller has disconnected.
             if !done.is_closed() {
                 let _ = done.send(work(state));
             }

@@ -1,4 +1,4 @@
-//! Refusals as HTTP has them.
+//! Refusals as HTTP responses.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -23,7 +23,7 @@ pub(super) fn refused(refusal: Refusal) -> Response {
     refused_as(refusal, status.expect("refusals have HTTP's statuses"))
 }
 
-/// A refusal, answered with a status that may differ from the true one.
+/// A refusal, with an HTTP status that may differ from the real one.
 pub(super) fn refused_as(refusal: Refusal, status: StatusCode) -> Response {
     let Refusal { code, message, .. } = refusal;
     let body = format!(r#"{{"code":"{code}","message":"{message}"}}"#);

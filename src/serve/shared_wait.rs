@@ -1,4 +1,4 @@
-//! How long a locked vault is waited for: once for all who wait, not once for each.
+//! A shared deadline for a locked vault: all waiting requests end together, not one after another.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::lock::locked;
 use crate::vault::Error;
 
-/// One wait that is shared by all.
+/// A wait that is shared by all requests.
 #[derive(Debug)]
 pub(super) struct SharedWait {
     wait: Duration,
@@ -20,7 +20,7 @@ struct Locked {
     seen_at: Instant,
 }
 
-/// Until when to wait.
+/// The deadline.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline(Instant);
 
@@ -29,7 +29,7 @@ impl Deadline {
         Self(Instant::now() + wait)
     }
 
-    /// How long that is from now.
+    /// The remaining time.
     pub(super) fn left(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }
@@ -43,11 +43,10 @@ impl SharedWait {
         }
     }
 
-    /// Tries at once, and again if the vault is locked: until the deadline that all have who
-    /// find it so.
+    /// Tries at once, and again while the vault is locked: until the shared deadline.
     ///
     /// # Errors
-    /// [`Error::Busy`] if it was locked until then, or what `work` fails with.
+    /// [`Error::Busy`] if it was locked until then, or the errors of `work`.
     pub(super) fn attempt<T>(
         &self,
         work: impl Fn(Deadline) -> Result<T, Error>,
@@ -63,7 +62,7 @@ impl SharedWait {
         outcome
     }
 
-    /// Notes that it is still locked.
+    /// Records that it is still locked.
     fn note_ended(&self, now: Instant) {
         if let Some(locked) = &mut *self.locked() {
             locked.seen_at = now;
@@ -72,7 +71,7 @@ impl SharedWait {
 
     fn deadline(&self, now: Instant) -> Deadline {
         let mut locked = self.locked();
-        // One that was seen long ago may be another.
+        // A lock seen long ago may be another one.
         let same = locked.filter(|locked| now < locked.seen_at + self.wait);
         let since = same.map_or(now, |locked| locked.since);
         *locked = Some(Locked {

@@ -1,4 +1,4 @@
-//! The signals that tell the process to stop, as something to wait for.
+//! Signals that stop the process, as something to await.
 
 use std::io;
 use std::os::unix::net::UnixStream as StdUnixStream;
@@ -10,8 +10,8 @@ use tokio::net::UnixStream;
 
 use crate::process;
 
-/// A pipe into which each signal writes a byte. (tokio's own way panics where the system gives
-/// it no descriptors.)
+/// A pipe to which each signal writes a byte. (tokio's signals panic if the system has no
+/// descriptors left.)
 #[derive(Debug)]
 pub(super) struct Signals(UnixStream);
 
@@ -27,9 +27,9 @@ impl Signals {
         Ok(Self(UnixStream::from_std(reader)?))
     }
 
-    /// Comes back when the first one arrives.
+    /// Returns when the first one arrives.
     pub(super) async fn first(&mut self) {
-        // It fails only where nothing can be waited for: then it is better to stop.
+        // Fails only if waiting is impossible: then it is better to stop.
         let _ = self.0.read(&mut [0]).await;
     }
 }

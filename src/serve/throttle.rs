@@ -1,23 +1,23 @@
-//! When refusals are answered: none so soon that its time tells anything, and floods of them late.
+//! Delays refusals: slightly, so that their timing reveals nothing, and in a flood for longer.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::lock::locked;
 
-/// How many refusals a second are answered at once; as many may come in a burst.
+/// How many refusals per second are not delayed further; as many may come in a burst.
 const FREE_RATE: f64 = 100.0;
 
-/// How long a refusal beyond that waits for its answer. What is refused is looked up in the vault
-/// each time, which costs more than what is accepted from memory: whoever floods gets few answers
-/// in a second, and the processor is left to others.
+/// The delay of refusals beyond that. Each one needs a lookup in the vault, which costs more than
+/// an acceptance from memory: a flood gets few responses per second, and leaves the processor to
+/// others.
 const PENALTY: Duration = Duration::from_millis(250);
 
-/// How long after its request a refusal is answered at the earliest. A secret that ends like a
-/// key's takes some 30 µs longer to refuse than another: that the key exists must not be measured.
+/// The minimum time between a request and its refusal. A secret with the tail of a key takes some
+/// 30 µs longer to refuse than others: timing must not reveal that the key exists.
 const MIN_DELAY: Duration = Duration::from_millis(2);
 
-/// A bucket of refusals that are answered without a penalty.
+/// A token bucket for refusals without the longer delay.
 #[derive(Debug)]
 pub(super) struct Throttle(Mutex<Bucket>);
 
@@ -35,7 +35,7 @@ impl Throttle {
         }))
     }
 
-    /// When the refusal of a request is answered.
+    /// When to answer a refusal.
     pub(super) fn answer_at(&self, received: Instant, now: Instant) -> Instant {
         let earliest = received + MIN_DELAY;
         let penalty = self.penalty(now);

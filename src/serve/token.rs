@@ -1,5 +1,5 @@
-//! What proves that a report of a login comes from Dovecot: a random token in a file beside the
-//! vault, which only the vault's owner and root can read.
+//! The token that proves that a login report comes from Dovecot: random, in a file beside the vault
+//! that only its owner and root can read.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,24 +10,24 @@ use subtle::ConstantTimeEq;
 use crate::files::{Draft, FileRole, IfExists};
 use crate::vault::{Error, beside, file_is_there};
 
-/// What the file's only line begins with: Dovecot sends it as a header, whole.
+/// The prefix of the file's only line: Dovecot sends it as a header, unchanged.
 const HEADER: &str = "Authorization: ";
 
-/// How the header's value begins.
+/// The prefix of the header's value.
 const SCHEME: &str = "Bearer ";
 
-/// How many hexadecimal digits a token has.
+/// The number of hexadecimal digits in a token.
 const DIGITS: usize = 64;
 
-/// The header's value that a report has to come with.
+/// The value of the header that a report must have.
 #[derive(Debug)]
 pub(super) struct Token(String);
 
 impl Token {
-    /// The token of the vault at a path; `None` while it has none.
+    /// The token of the vault at a path; `None` if it has none.
     ///
     /// # Errors
-    /// [`Error::Unsafe`] if the file is not private or holds something else, [`Error::Io`].
+    /// [`Error::Unsafe`] if the file is not private or contains something else, [`Error::Io`].
     pub(super) fn of(vault: &Path) -> Result<Option<Self>, Error> {
         let path = path(vault);
         if !file_is_there(&path)? {
@@ -47,32 +47,32 @@ impl Token {
         Ok(Some(Self(value.to_owned())))
     }
 
-    /// Whether it is what was presented; compared in constant time.
+    /// Whether it is what was presented; compares in constant time.
     pub(super) fn is(&self, presented: &str) -> bool {
         self.0.as_bytes().ct_eq(presented.as_bytes()).into()
     }
 }
 
-/// What a request came with, if that is shaped like a token.
+/// The value in a request, if it has the form of a token.
 pub(super) fn presented(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next()?.to_str().ok()?;
     (values.next().is_none() && is_shaped(value)).then_some(value)
 }
 
-/// The file with the token of the vault at a path, made of these bytes if there is none.
+/// The file with the token of the vault at a path; created from these bytes if missing.
 ///
 /// # Errors
-/// If it cannot be made, or what is there is not private or no token.
+/// If it cannot be created, or an existing file is not private or has no token.
 pub fn ensure(vault: &Path, bytes: [u8; DIGITS / 2]) -> Result<PathBuf, Error> {
     let path = path(vault);
     if Token::of(vault)?.is_none() {
         let digits = bytes.map(|byte| format!("{byte:02x}")).concat();
         let mut draft = Draft::begin(&path, FileRole::Vault, IfExists::Keep)?;
-        // Without a line's end, which would be a part of the header.
+        // Without a line end, which would become part of the header.
         draft.write(format!("{HEADER}{SCHEME}{digits}").as_bytes())?;
         match draft.publish() {
-            // Another may have been faster.
+            // Another process may have created it first.
             Err(error) if Token::of(vault)?.is_none() => return Err(error.into()),
             _ => {}
         }
@@ -80,7 +80,7 @@ pub fn ensure(vault: &Path, bytes: [u8; DIGITS / 2]) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
-/// Where the token of the vault at a path is.
+/// The path of the token for the vault at a path.
 fn path(vault: &Path) -> PathBuf {
     beside(vault, "dovecot-token")
 }

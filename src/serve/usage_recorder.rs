@@ -1,4 +1,4 @@
-//! Counting uses in memory, and recording them once a second.
+//! Counts use in memory, to record it once a second.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -12,24 +12,24 @@ use crate::usage::{Error, UsageEvent, UsageStore};
 use crate::vault::{KeyId, Record};
 use crate::verify::Verdict;
 
-/// Of how many keys at most uses are recorded in one go: of more that are in use at a time, some
-/// wait a second or two longer, so that recording takes no more of the processor, nor of the
-/// file's one writer, the more keys there are.
+/// How many keys are recorded at once: if more are in use, some wait a second or two longer, so
+/// that recording does not take more of the processor, nor of the file's write lock, the more keys
+/// there are.
 const BATCH_SIZE: usize = 2048;
 
-/// What every key was used for since it was last recorded.
+/// The use of every key since it was last recorded.
 #[derive(Debug)]
 pub(super) struct UsageRecorder {
     usage: Mutex<Option<UsageStore>>,
     retention: Retention,
     usages: Mutex<HashMap<KeyId, Arc<KeyUsage>>>,
-    /// Those of secrets that are refused whatever is asked: dead ones, whose keys may be gone, too,
-    /// and decoys.
+    /// The use of secrets that are always refused: dead ones, whose keys may be deleted, and
+    /// decoys.
     refused: Mutex<HashMap<KeyId, Arc<KeyUsage>>>,
-    /// Those with something to record.
+    /// Keys with something to record.
     dirty: Mutex<Vec<Arc<KeyUsage>>>,
     nobody: Arc<KeyUsage>,
-    /// Which file the tallies are about.
+    /// Identifies the vault's file that this is about.
     number: Mutex<Option<u64>>,
 }
 
@@ -46,12 +46,12 @@ impl UsageRecorder {
         }
     }
 
-    /// The usage of what no key could be found for.
+    /// The use of unknown keys.
     pub(super) fn nobody(&self) -> &Arc<KeyUsage> {
         &self.nobody
     }
 
-    /// The usage of a key's secrets that are refused whatever is asked, its limit aside.
+    /// The use of a key's secrets that are always refused; not counted against its limit.
     pub(super) fn refused(&self, key: KeyId, source: &VaultHandle) -> Arc<KeyUsage> {
         self.follow(source);
         let mut refused = locked(&self.refused);
@@ -64,7 +64,7 @@ impl UsageRecorder {
         Arc::clone(key_usage)
     }
 
-    /// A key's usage. Blocks: what the key has used of its limit is read when it is first seen.
+    /// The use of a key. Blocks when the key is first seen, to read what it has used of its limit.
     pub(super) fn key_usage(&self, record: &Record, source: &VaultHandle) -> Arc<KeyUsage> {
         self.try_key_usage(record, source).unwrap_or_else(|| {
             let used = self.with_usage(source, |usage| usage.used(record.id));
@@ -72,8 +72,8 @@ impl UsageRecorder {
         })
     }
 
-    /// The same without blocking, if nobody has to be waited for: uses may be being recorded. What
-    /// a key without a limit used of one that it had shortly before is learned at the next recording.
+    /// The same without blocking, even on a recording in progress. For a key whose limit was
+    /// recently removed, earlier use is read at the next recording.
     pub(super) fn try_key_usage(
         &self,
         record: &Record,
@@ -108,7 +108,7 @@ impl UsageRecorder {
         Arc::clone(locked(&self.usages).entry(key).or_insert(key_usage))
     }
 
-    /// Decides on one presentation after the use of the key's limit so far, and counts it.
+    /// Decides on a presented secret, given the use of the key's limit so far, and counts it.
     pub(super) fn count(
         &self,
         key_usage: &Arc<KeyUsage>,
@@ -130,7 +130,7 @@ impl UsageRecorder {
         (verdict, allowance)
     }
 
-    /// Records all that was counted. Blocks.
+    /// Records everything. Blocks.
     pub(super) fn flush_all(&self, source: &VaultHandle) -> Result<(), Error> {
         while !locked(&self.dirty).is_empty() {
             self.flush(source)?;
@@ -138,16 +138,15 @@ impl UsageRecorder {
         Ok(())
     }
 
-    /// Records what was counted since the last time, of the keys that wait longest if there are
-    /// very many. Blocks. What cannot be recorded is kept for the next time, as far as there is
-    /// room.
+    /// Records what has been counted, for the keys that have waited longest if there are very many.
+    /// Blocks. What cannot be recorded is kept for the next time, as far as there is room.
     pub(super) fn flush(&self, source: &VaultHandle) -> Result<(), Error> {
         self.follow(source);
         let mut usages = self.take_dirty();
         if usages.is_empty() {
             return Ok(());
         }
-        // In the order in which they lie on the disk.
+        // In the order of their location on disk.
         usages.sort_unstable_by_key(|key_usage| key_usage.key);
         let mut taken = Batch::default();
         for key_usage in &usages {
@@ -176,8 +175,7 @@ impl UsageRecorder {
         std::mem::replace(&mut *dirty, later)
     }
 
-    /// Drops what was counted for another file, once it was replaced: its numbers mean other
-    /// keys.
+    /// Drops counts for another file after the vault was replaced: its numbers mean other keys.
     fn follow(&self, source: &VaultHandle) {
         let number = source.number();
         let mut before = locked(&self.number);
@@ -190,14 +188,14 @@ impl UsageRecorder {
         }
     }
 
-    /// Lets go of the tallies that nobody holds and that have nothing to record.
+    /// Drops unused entries with nothing to record.
     pub(super) fn forget_idle(&self) {
         for usages in [&self.usages, &self.refused] {
             locked(usages).retain(|_, key_usage| Arc::strong_count(key_usage) > 1);
         }
     }
 
-    /// Works with the usage data, opened again if they were deleted or could not be used.
+    /// Opens the usage record if necessary, and uses it.
     fn with_usage<T>(
         &self,
         source: &VaultHandle,
@@ -214,14 +212,14 @@ impl UsageRecorder {
     }
 }
 
-/// What is about to be recorded, and whose it is.
+/// What is being recorded, and for which keys.
 #[derive(Default)]
 struct Batch<'a> {
     sightings: Vec<UsageEvent>,
-    /// The same, and the tally of each.
+    /// The same, with the key's usage.
     seen: Vec<(UseCount, &'a KeyUsage)>,
     used: Vec<(KeyId, WindowSpend)>,
-    /// The tally of each use.
+    /// The key's usage for each of these.
     spent_by: Vec<&'a KeyUsage>,
 }
 

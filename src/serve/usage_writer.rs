@@ -1,4 +1,4 @@
-//! Recording use once a second, on a thread of its own.
+//! Records use once a second, on its own thread.
 
 use std::io;
 use std::sync::Arc;
@@ -29,15 +29,14 @@ impl UsageWriter {
         Ok(Self { stop, thread })
     }
 
-    /// Ends it. What it is about to record has been taken out of what is counted: that is
-    /// waited for.
+    /// Stops it, after it has recorded what it has already taken.
     pub(super) fn end(self) {
         drop(self.stop);
         let _ = self.thread.join();
     }
 }
 
-/// Records use, and tells when that fails and when it succeeds again.
+/// Records use, and reports when that fails and when it succeeds again.
 fn record(app: &App, stopped: &Receiver<()>) {
     let (mut is_up, mut is_right) = (true, true);
     while stopped.recv_timeout(WRITE_INTERVAL) == Err(RecvTimeoutError::Timeout) {
@@ -57,7 +56,8 @@ fn record(app: &App, stopped: &Receiver<()>) {
     }
 }
 
-/// Notes what has ended by the clock, unless that is wrong, which is told. Whether it is right.
+/// Records expired keys and retired secrets, unless the clock is wrong, which is reported. Returns
+/// whether it is right.
 fn check_clock(app: &App, was_right: bool) -> bool {
     let clock = process::clock();
     match clock {

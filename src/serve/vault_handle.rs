@@ -1,4 +1,4 @@
-//! Reading the vault while others change it: fresh answers without a lock held.
+//! Reads the vault while others change it: current data without holding a lock.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -18,29 +18,28 @@ use crate::settings::Retention;
 use crate::usage::{self, UsageStore};
 use crate::vault::{Action, Author, ChangeWatch, ChangedAt, Error, FoundSecret, Vault};
 
-/// How often it is looked whether the vault is still where it was, in milliseconds. What was
-/// committed to it is seen at once; its removal, or a copy over it, may be seen so much later.
+/// How often to check whether the vault is still at its path, in milliseconds. Commits are seen at
+/// once; a removal, or a copy over it, up to this much later.
 const RECHECK_SECONDS: u64 = 1;
 
-/// How long at most a busy record of uses is waited for: who is served must not notice.
+/// How long to wait for a locked usage record, so that requests are not delayed.
 const USAGE_WAIT: Duration = Duration::from_millis(250);
 
-/// How long a locked vault is waited for by whoever only wants to know whether it can be read;
-/// a commit takes less.
+/// How long a health check waits for a locked vault; a commit takes less.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// How long it takes to open a vault, about.
+/// About how long opening a vault takes.
 const OPEN_COST: Duration = Duration::from_millis(2);
 
-/// How many connections are kept open for the next reader.
+/// How many idle connections are kept open.
 const MAX_IDLE: usize = 4;
 
-/// The vault, opened again whenever it was replaced.
+/// The vault, reopened whenever it is replaced.
 #[derive(Debug)]
 pub(super) struct VaultHandle {
     path: PathBuf,
     lock_wait: SharedWait,
-    /// Read on every request, and so without a lock that requests would meet at.
+    /// Read on every request, and so without a contended lock.
     opened: ArcSwapOption<OpenedVault>,
     opening: Mutex<()>,
     start: Instant,
@@ -49,34 +48,34 @@ pub(super) struct VaultHandle {
     count: AtomicU64,
 }
 
-/// One file that is or was the vault.
+/// A file that is or was the vault.
 #[derive(Debug)]
 pub(super) struct OpenedVault {
     number: u64,
     watch: ChangeWatch,
-    /// When it was last changed, as of the last look.
+    /// When it was last changed, as of the last check.
     changed_at: AtomicI64,
     /// Each with the state that it last read.
     idle: Mutex<Vec<(Vault, VaultVersion)>>,
 }
 
-/// What tells one state of the vault from every other.
+/// Identifies a state of the vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct VaultVersion {
-    /// Which file.
+    /// The file.
     number: u64,
     counter: u32,
     changed_at: ChangedAt,
 }
 
-/// What the vault said, and under which state that is true.
+/// Data from the vault, and the state in which it is true.
 #[derive(Debug)]
 pub(super) struct Snapshot<T> {
     pub(super) value: T,
     pub(super) vault_version: VaultVersion,
 }
 
-/// This process, which changes the vault by itself; no secret dies of that.
+/// This process, as the author of its own changes; they do not kill secrets.
 pub(super) fn author(action: Action, clock: Timestamp) -> Author {
     Author {
         actor: process::actor(),
@@ -87,7 +86,7 @@ pub(super) fn author(action: Action, clock: Timestamp) -> Author {
 }
 
 impl VaultHandle {
-    /// The vault at a path, opened.
+    /// Opens the vault at a path.
     pub(super) fn open(path: PathBuf, wait: Duration) -> Result<Self, Error> {
         let source = Self {
             path,
@@ -95,7 +94,7 @@ impl VaultHandle {
             opened: ArcSwapOption::empty(),
             opening: Mutex::default(),
             start: Instant::now(),
-            // Long before.
+            // Long ago.
             checked_at: AtomicU64::new(u64::MAX / 2),
             count: AtomicU64::new(0),
         };
@@ -103,7 +102,7 @@ impl VaultHandle {
         Ok(source)
     }
 
-    /// The state that the vault is in now; `None` if it must be opened again first.
+    /// The current state of the vault; `None` if it must be reopened first.
     pub(super) fn vault_version(&self) -> Result<Option<VaultVersion>, Error> {
         match &*self.opened.load() {
             Some(opened) if self.is_in_place(opened) => {
@@ -114,9 +113,9 @@ impl VaultHandle {
         }
     }
 
-    /// Whether the file was in place a moment ago.
+    /// Whether the file was at its path a moment ago.
     fn is_in_place(&self, opened: &OpenedVault) -> bool {
-        // Not the clock, which may stand still or be set.
+        // The system clock may be stopped or set.
         let now = self.start.elapsed().as_millis() as u64;
         let checked_at = self.checked_at.load(Ordering::Relaxed);
         if now.wrapping_sub(checked_at) < RECHECK_SECONDS {
@@ -130,10 +129,10 @@ impl VaultHandle {
         changed_at.is_some()
     }
 
-    /// As [`VaultHandle::look_up`], but without waiting for a lock.
+    /// Like [`VaultHandle::look_up`], but does not wait for a lock.
     ///
     /// # Errors
-    /// [`Error::Busy`] if the vault is locked, or must be opened again first.
+    /// [`Error::Busy`] if the vault is locked, or must be reopened first.
     pub(super) fn try_look_up(&self, tail: &Tail) -> Result<Snapshot<Option<FoundSecret>>, Error> {
         match self.opened_in_place() {
             Some(_) => self.read_until(Deadline::after(Duration::ZERO), |vault| vault.stored(tail)),
@@ -141,12 +140,12 @@ impl VaultHandle {
         }
     }
 
-    /// Looks a secret up by its tail. Blocks.
+    /// Looks up a secret by its tail. Blocks.
     pub(super) fn look_up(&self, tail: &Tail) -> Result<Snapshot<Option<FoundSecret>>, Error> {
         self.read(|vault| vault.stored(tail))
     }
 
-    /// Reads from the vault as it is now. Blocks.
+    /// Reads the current vault. Blocks.
     pub(super) fn read<T>(
         &self,
         read: impl Fn(&Vault) -> Result<T, Error>,
@@ -155,7 +154,7 @@ impl VaultHandle {
             .attempt(|until| self.read_until(until, &read))
     }
 
-    /// Finds out whether the vault can be read, without waiting for long. Blocks.
+    /// Checks whether the vault can be read, without waiting long. Blocks.
     pub(super) fn probe(&self) -> Result<(), Error> {
         let read = self.read_until(Deadline::after(PROBE_TIMEOUT), |vault| vault.head());
         read.map(drop)
@@ -174,7 +173,7 @@ impl VaultHandle {
         };
         vault.set_wait(until.left())?;
         let fresh = vault.snapshot(|vault| {
-            // A first read takes the lock under which the counter stands still.
+            // The first read takes the lock under which the counter cannot change.
             let value = read(vault)?;
             let vault_version = opened.vault_version(self.inspect(&opened.watch)?)?;
             Ok::<_, Error>(Snapshot {
@@ -183,27 +182,27 @@ impl VaultHandle {
             })
         })?;
         opened.put_back(vault, fresh.vault_version);
-        // It may have been replaced between the two looks at its path.
+        // It may have been replaced between the two checks of its path.
         self.inspect(&opened.watch).map(|_| fresh)
     }
 
-    /// When the watched file was last changed; it must be the one at the vault's path.
+    /// When the watched file was last changed, provided it is still at the vault's path.
     fn inspect(&self, watch: &ChangeWatch) -> Result<ChangedAt, Error> {
         let changed_at = watch.changed_at();
         changed_at.ok_or_else(|| Error::Missing(self.path.clone()))
     }
 
-    /// The token that reports of logins have to come with, if there is one. Blocks.
+    /// The token that login reports must have, if there is one. Blocks.
     pub(super) fn token(&self) -> Result<Option<Token>, Error> {
         Token::of(&self.path)
     }
 
-    /// Opens the vault for a change. Blocks.
+    /// Opens the vault for changes. Blocks.
     pub(super) fn open_vault(&self) -> Result<Vault, Error> {
         Vault::open(&self.path, USAGE_WAIT)
     }
 
-    /// Opens the record of the vault's uses. Blocks.
+    /// Opens the vault's usage record. Blocks.
     pub(super) fn open_usage(&self, retention: Retention) -> Result<UsageStore, usage::Error> {
         let open = |until: Deadline| Vault::open(&self.path, until.left());
         let mut vault = self.lock_wait.attempt(open)?;
@@ -211,7 +210,7 @@ impl VaultHandle {
         UsageStore::open_or_create(&vault, USAGE_WAIT, retention)
     }
 
-    /// Which of the files that were the vault one after the other is it now.
+    /// The current file among those that were the vault.
     pub(super) fn number(&self) -> Option<u64> {
         self.opened.load().as_ref().map(|opened| opened.number)
     }
@@ -230,7 +229,7 @@ impl VaultHandle {
 
     fn reopen(&self, until: Deadline) -> Result<Arc<OpenedVault>, Error> {
         let _opening = self.begin_opening(until)?;
-        // Another may have been faster.
+        // Another thread may have been faster.
         if let Some(opened) = self.opened_in_place() {
             return Ok(opened);
         }
@@ -246,7 +245,7 @@ impl VaultHandle {
         Ok(new)
     }
 
-    /// The right to open the vault, which whoever waits for a lock on it may have for long.
+    /// Held while opening the vault, which may wait long for a lock.
     fn begin_opening(&self, until: Deadline) -> Result<MutexGuard<'_, ()>, Error> {
         loop {
             match self.opening.try_lock() {
@@ -268,9 +267,9 @@ impl OpenedVault {
         })
     }
 
-    /// A connection that may be used in the state that the vault is in now. SQLite remembers
-    /// pages until the counter moves on: where the file changed without that, no connection
-    /// will do, and the file's safety has to be looked at again.
+    /// A connection that can read the current state. SQLite caches pages until the counter changes:
+    /// if the file was changed without that, connections cannot be reused, and the file's safety
+    /// must be checked again.
     fn take(&self, now: VaultVersion) -> Option<Vault> {
         let is_valid = |then: VaultVersion| then == now || then.counter != now.counter;
         let mut idle = self.idle();

@@ -1,4 +1,4 @@
-//! The threads that serve connections: each serves its own, so that none waits for another.
+//! Threads that serve connections: each has its own, so that none waits for another.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ pub(super) struct Workers {
 }
 
 impl Workers {
-    /// Starts so many threads.
+    /// Starts this many threads.
     pub(super) fn start(count: usize) -> io::Result<Self> {
         let start = |_| {
             let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -29,7 +29,7 @@ impl Workers {
         })
     }
 
-    /// Runs a task on the thread whose turn it is.
+    /// Runs a task on the next thread.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let next = self.next.fetch_add(1, Ordering::Relaxed);
         self.handles[next % self.handles.len()].spawn(task);

@@ -1,4 +1,4 @@
-//! When output is coloured.
+//! When to color output.
 
 use serde::Deserialize;
 

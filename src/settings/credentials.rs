@@ -1,17 +1,17 @@
-//! In which headers of a request an API key is presented.
+//! The request headers in which an API key is accepted.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::key::Invalid;
 
-/// How many headers may be named.
+/// The maximum number of headers.
 const MAX_HEADERS: usize = 8;
 
-/// How long the name of a header may be, in bytes.
+/// The maximum length of a header's name, in bytes.
 const MAX_LENGTH: usize = 64;
 
-/// What a header of this name means to gateways, clients or `serve` itself.
+/// Header names with a meaning for gateways, clients or `serve` itself.
 const RESERVED: [&str; 20] = [
     "accept",
     "authorization",
@@ -35,7 +35,7 @@ const RESERVED: [&str; 20] = [
     "via",
 ];
 
-/// As [`RESERVED`], of all names that begin so.
+/// Prefixes of such names.
 const RESERVED_PREFIXES: [&str; 10] = [
     "access-control-",
     "content-",
@@ -49,12 +49,12 @@ const RESERVED_PREFIXES: [&str; 10] = [
     "x-real-",
 ];
 
-/// The headers in which an API key may be presented. Exactly one credential counts: two are none.
+/// The headers in which an API key is accepted. A request must have exactly one credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
     /// Headers whose whole value is the key.
     pub headers: Vec<KeyHeader>,
-    /// Whether it may also be `Authorization: Bearer KEY` (RFC 6750, section 2.1).
+    /// Whether `Authorization: Bearer KEY` is accepted (RFC 6750, section 2.1).
     pub bearer: bool,
 }
 
@@ -68,14 +68,14 @@ impl Default for Credentials {
 }
 
 impl Credentials {
-    /// The scheme that a client is told to present (RFC 9110, section 11.6.1). None is registered
-    /// for keys in a header of their own.
+    /// The authentication scheme in challenges (RFC 9110, section 11.6.1). None is registered for
+    /// keys in custom headers.
     pub fn challenge(&self) -> &'static str {
         if self.bearer { "Bearer" } else { "ApiKey" }
     }
 
     /// # Errors
-    /// If there are none, more than eight, or one twice.
+    /// If there are none, more than eight, or duplicates.
     pub(super) fn new(headers: Vec<KeyHeader>, bearer: bool) -> Result<Self, Invalid> {
         let refused = |rule: &str| {
             let names: Vec<_> = headers.iter().map(KeyHeader::as_str).collect();
@@ -125,7 +125,7 @@ impl FromStr for KeyHeader {
             let invalid = Invalid::new("the name of a header for keys", text, rule);
             Err(invalid.with_hint("use a name such as `api-key` or `x-api-key`"))
         };
-        // Gateways drop a header with `_`, or take it for `-`.
+        // Gateways drop a header with `_`, or treat it like `-`.
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if name.len() > MAX_LENGTH {
             return refused("it is longer than 64 characters");

@@ -1,4 +1,4 @@
-//! What every setting is, and where that comes from.
+//! The value of every setting, and its source.
 
 use std::collections::BTreeSet;
 
@@ -6,18 +6,18 @@ use clap::ValueEnum;
 
 use super::{SettingSource, Settings, VaultSource};
 
-/// A setting, as it is in effect.
+/// A setting and its effective value.
 #[derive(Clone, Debug)]
 pub struct EffectiveSetting {
-    /// As the settings file names it: `serve.listen`
+    /// Its name in the settings file: `serve.listen`
     pub name: String,
-    /// As it is written there.
+    /// Its value in TOML.
     pub value: String,
-    /// Where it comes from.
+    /// Its source.
     pub source: SettingSource,
 }
 
-/// The settings that a file's text sets, with their sections; it is TOML.
+/// The names of the settings in a file's text, with their sections.
 fn names_in(text: &str) -> BTreeSet<String> {
     let table: toml::Table = text.parse().unwrap_or_default();
     let mut names = BTreeSet::new();
@@ -73,7 +73,7 @@ impl Settings {
         }
     }
 
-    /// The settings that have one value each.
+    /// The settings with a single value.
     fn single(&self) -> Vec<(String, String)> {
         let headers = self.credentials.headers.iter().map(ToString::to_string);
         let color = self.color.to_possible_value();

@@ -1,4 +1,4 @@
-//! Exports: files with the secrets that are good, for servers that cannot read the vault.
+//! Exports: files with the valid secrets, for servers that cannot read the vault.
 
 use std::path::PathBuf;
 
@@ -7,18 +7,18 @@ use serde::Deserialize;
 use super::path::whole_path;
 use crate::key::{Invalid, Kind};
 
-/// A file that every command rewrites that changes the vault.
+/// A file that is rewritten by every command that changes the vault.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExportTarget {
-    /// What is written.
+    /// The format.
     pub format: ExportFormat,
-    /// Where, from the root on.
+    /// The absolute path.
     #[serde(deserialize_with = "whole_path")]
     pub file: PathBuf,
 }
 
-/// What an export looks like.
+/// The format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum ExportFormat {
@@ -29,7 +29,7 @@ pub enum ExportFormat {
 }
 
 impl ExportFormat {
-    /// The kind of key that it holds; `None` is both.
+    /// The kind of key in it; `None` for both.
     pub fn kind(self) -> Option<Kind> {
         match self {
             Self::Dovecot => Some(Kind::Smtp),
@@ -38,7 +38,7 @@ impl ExportFormat {
     }
 }
 
-/// The exports, none of which would overwrite another.
+/// The exports; none may overwrite another.
 pub(super) fn each_to_its_own_file(
     exports: Vec<ExportTarget>,
 ) -> Result<Vec<ExportTarget>, Invalid> {

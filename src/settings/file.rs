@@ -1,4 +1,4 @@
-//! `config.toml`: read, and its mistakes named with their line and the nearest right word.
+//! Reads `config.toml`; reports mistakes with their line and the closest valid word.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -17,7 +17,7 @@ use crate::exit::ExitStatus;
 use crate::files::{self, FileRole};
 use crate::key::{Brand, Expiry, Limit, Permission, Rule, Term, escape_controls, quoted};
 
-/// How large a settings file may be, in bytes.
+/// The maximum size of a settings file, in bytes.
 const MAX_SIZE: u64 = 1 << 20;
 
 /// `config.toml` as it is written.
@@ -87,7 +87,7 @@ pub(super) struct OutputSection {
     pub(super) color: Option<Color>,
 }
 
-/// A value that is written as text and read by its own parser.
+/// A value that is parsed from a string.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Text<T>(pub(super) T);
 
@@ -116,7 +116,7 @@ fn shown<'de, D: Deserializer<'de>>(from: D) -> Result<Option<usize>, D::Error> 
     Err(de::Error::custom(format!("`{shown}` must be 2, 3 or 4")))
 }
 
-/// Reads a settings file, which must be nobody else's; one that nobody named may be missing.
+/// Reads a settings file, which must be private to the user; the default one need not exist.
 pub(super) fn read(path: &Path, is_named: bool) -> Result<String, Error> {
     let failed = |why: &dyn Display| {
         let message = format!("cannot read the settings `{}`: {why}", path.display());
@@ -141,7 +141,7 @@ pub(super) fn read(path: &Path, is_named: bool) -> Result<String, Error> {
     Ok(text)
 }
 
-/// The settings that a file's text says.
+/// Parses the settings in a file's text.
 pub(super) fn understood(text: &str, path: &Path) -> Result<File, Error> {
     parse(text).map_err(|(line, message, hint)| {
         let message = format!("{}:{line}: {message}", path.display());
@@ -154,7 +154,7 @@ fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), NotFound | NotADirectory)
 }
 
-/// The settings, or the line of the first mistake, what it is, and the hint.
+/// The settings, or the first mistake's line, message and hint.
 pub(super) fn parse(text: &str) -> Result<File, (usize, String, Option<String>)> {
     toml::from_str(text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start.min(text.len()));
@@ -164,7 +164,7 @@ pub(super) fn parse(text: &str) -> Result<File, (usize, String, Option<String>)>
     })
 }
 
-/// The parser's message in our words: an unknown setting gets the nearest right one.
+/// The parser's message, reworded: an unknown setting gets a suggestion.
 fn explained(message: &str) -> (String, Option<String>) {
     let words: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     match words.split_first() {

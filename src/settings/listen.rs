@@ -1,4 +1,4 @@
-//! Where `serve` listens: on loopback or a unix socket, never where other machines reach it.
+//! Where `serve` listens: a loopback address or unix socket that other machines cannot reach.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use std::str::FromStr;
 use super::expanded;
 use crate::key::Invalid;
 
-/// An address that only this machine reaches.
+/// An address that only this machine can reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listen {
     /// A loopback address and port.

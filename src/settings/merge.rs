@@ -1,4 +1,4 @@
-//! Flags over environment over `config.toml` over defaults.
+//! Merges flags over environment over `config.toml` over defaults.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::key::{Expiry, Invalid, Limit, Permission};
 
-/// What flags, environment and file say together, and the defaults for the rest.
+/// Merges flags, environment and file, with defaults for the rest.
 pub(super) fn merged(
     overrides: Overrides,
     file: File,
@@ -86,7 +86,7 @@ pub(super) fn merged(
     })
 }
 
-/// The values of a list of texts.
+/// The elements of a list of strings.
 fn values<T>(texts: Vec<Text<T>>) -> Vec<T> {
     texts.into_iter().map(|Text(value)| value).collect()
 }

@@ -51,19 +51,18 @@ impl Settings {
     /// Merges flags and environment, the settings file, and the defaults.
     ///
     /// # Errors
-    /// If the file cannot be read or understood, is not trusted, or there is no home to find it
-    /// in.
+    /// If the file cannot be read or parsed, is not trusted, or there is no home to find it in.
     pub fn merge(overrides: Overrides) -> Result<Self, Error> {
         let source = SettingsSource::find(&overrides)?;
         let file = file::understood(&source.text, &source.path)?;
         source.settings(overrides, file)
     }
 
-    /// Merges what is valid of a settings file that is not, for commands that must not wait until
-    /// it is; tells why it is not.
+    /// Merges the valid parts of an invalid settings file, for commands that must not wait for a
+    /// fix; also returns the error.
     ///
     /// # Errors
-    /// As [`Settings::merge`], if the file cannot be read or is not trusted, or if it may name
+    /// Like [`Settings::merge`], if the file cannot be read or is not trusted, or if it may name
     /// another vault than the one that would be used.
     pub fn salvage(overrides: Overrides) -> Result<(Self, Option<Error>), Error> {
         let source = SettingsSource::find(&overrides)?;
@@ -83,7 +82,7 @@ impl Settings {
             let hint = format!("{hint}; until then, name the vault with --vault");
             return Err(error.with_hint(hint));
         }
-        // What these may say is needed for new keys only.
+        // Only new keys need these.
         let file = File {
             defaults: Defaults::default(),
             plans: BTreeMap::new(),
@@ -105,7 +104,7 @@ impl Settings {
     }
 }
 
-/// The text of the settings' file, and where it and the vault are by default.
+/// The text of the settings file, and the default paths of the file and the vault.
 struct SettingsSource {
     path: PathBuf,
     text: String,
@@ -114,7 +113,7 @@ struct SettingsSource {
 
 impl SettingsSource {
     fn find(overrides: &Overrides) -> Result<Self, Error> {
-        // A home that is not absolute would be another one in every folder.
+        // A relative home would be a different one in every folder.
         let homes =
             ProjectDirs::from("", "", "postkey").filter(|homes| homes.data_dir().is_absolute());
         let in_home = || Some(homes.as_ref()?.config_dir().join("config.toml"));

@@ -1,15 +1,15 @@
-//! Which web pages may call the API from a browser.
+//! The web pages that may call the API from a browser.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::key::Invalid;
 
-/// The origins whose pages may read answers (Fetch standard, CORS protocol).
+/// The origins whose pages may read responses (Fetch standard, CORS protocol).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origins(Vec<Origin>);
 
-/// An origin as browsers write it, or `*`, which is every one.
+/// An origin as browsers write it, or `*` for all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Origin(String);
 
@@ -18,12 +18,12 @@ impl Origins {
         Self(origins)
     }
 
-    /// Whether no page may.
+    /// Whether none is allowed.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether a page of this origin may.
+    /// Whether an origin is allowed.
     pub fn allow(&self, origin: &str) -> bool {
         let mut allowed = self.0.iter();
         allowed.any(|Origin(allowed)| allowed == "*" || allowed == origin)

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use super::{Color, Wait};
 
-/// What flags and environment say, where they say anything.
+/// The values of flags and environment variables.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// `--vault`, or `POSTKEY_VAULT`
     pub vault: Option<PathBuf>,
-    /// Which of these were variables: `vault`, `wait`
+    /// Which of them come from the environment: `vault`, `wait`
     pub from_environment: Vec<&'static str>,
     /// `--config`
     pub config: Option<PathBuf>,

@@ -1,4 +1,4 @@
-//! Paths as people write them, wherever they do: flags, the environment, settings and manifests.
+//! Expands paths as people write them in flags, the environment, settings and manifests.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::key::quoted;
 
-/// The path that was written: `~/file` is in the home folder, as to a shell, which does not
-/// replace the `~` in a variable, behind `=`, or between quotation marks.
+/// Expands `~/` to the home folder, as a shell would, which does not do so in a variable, after
+/// `=`, or in quotes.
 pub fn expanded(written: &OsStr) -> Result<PathBuf, &'static str> {
     let Some(rest) = written.as_bytes().strip_prefix(b"~") else {
         return Ok(PathBuf::from(written));
@@ -26,7 +26,7 @@ pub fn expanded(written: &OsStr) -> Result<PathBuf, &'static str> {
     }
 }
 
-/// A path from the root on: a relative one would be another in every folder.
+/// An absolute path: a relative one would depend on the working directory.
 pub(super) fn whole_path<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
     let written = PathBuf::deserialize(from)?;
     let rule = match expanded(written.as_os_str()) {
@@ -38,7 +38,7 @@ pub(super) fn whole_path<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, 
     Err(de::Error::custom(format!("{written} {rule}")))
 }
 
-/// A path below a folder, though it may begin with more slashes.
+/// A path below a folder, even if it begins with several slashes.
 fn relative(rest: &[u8]) -> &Path {
     let slashes = rest.iter().take_while(|&&byte| byte == b'/').count();
     Path::new(OsStr::from_bytes(&rest[slashes..]))

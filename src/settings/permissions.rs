@@ -1,11 +1,11 @@
-//! Permissions: sets of rules that have names.
+//! Permissions: named sets of rules.
 
 use std::collections::BTreeMap;
 
 use super::nearest;
 use crate::key::{Invalid, Permission, RequestPath, Rule};
 
-/// The permissions that are there without any settings, as the settings would say them.
+/// The built-in permissions, as they would be written in the settings.
 const BUILT_IN: [(&str, &[&str]); 4] = [
     (Permission::FULL, &["* /*"]),
     ("read-only", &["GET,HEAD /*"]),
@@ -13,12 +13,12 @@ const BUILT_IN: [(&str, &[&str]); 4] = [
     ("contacts", &["* /v3/contacts", "* /v3/contacts/*"]),
 ];
 
-/// The permissions and what each allows.
+/// The permissions and their rules.
 #[derive(Clone, Debug)]
 pub struct Permissions(BTreeMap<Permission, Vec<Rule>>);
 
 impl Permissions {
-    /// Adds permissions; one that already exists is replaced, but for `full`.
+    /// Adds permissions, replacing existing ones except for `full`.
     pub(super) fn add(
         &mut self,
         permissions: impl Iterator<Item = (Permission, Vec<Rule>)>,
@@ -36,7 +36,7 @@ impl Permissions {
         Ok(())
     }
 
-    /// The permission itself, if it is defined.
+    /// The permission, if it is defined.
     pub fn expect(&self, permission: Permission) -> Result<Permission, Invalid> {
         if self.0.contains_key(&permission) {
             return Ok(permission);
@@ -50,24 +50,24 @@ impl Permissions {
         })
     }
 
-    /// All names, in their order.
+    /// All names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(Permission::as_str)
     }
 
-    /// What the permission of that name allows.
+    /// The rules of a permission.
     pub fn rules(&self, name: &str) -> impl Iterator<Item = &Rule> {
         let found = self.0.iter().find(|(own, _)| own.as_str() == name);
         found.into_iter().flat_map(|(_, rules)| rules)
     }
 
-    /// Whether a key with the permission may do what `needed` names.
+    /// Whether a permission allows what `needed` names.
     pub fn covers(&self, permission: &Permission, needed: &Permission) -> bool {
         permission.is_full() || permission == needed
     }
 
-    /// Whether a key with the permission may make a request. One that is not defined any more
-    /// allows nothing, and a path that is not plain is allowed to nobody.
+    /// Whether a permission allows a request. An undefined one allows nothing, and no permission
+    /// allows a path that is not plain.
     pub fn allow(&self, permission: &Permission, method: &str, target: &str) -> bool {
         let (Some(rules), Some(path)) = (self.0.get(permission), RequestPath::parse(target)) else {
             return false;
@@ -75,7 +75,7 @@ impl Permissions {
         !method.is_empty() && rules.iter().any(|rule| rule.allows(method, &path))
     }
 
-    /// The names of the permissions that allow a request, `full` last.
+    /// The permissions that allow a request, `full` last.
     pub fn allowing(&self, method: &str, target: &str) -> Vec<&str> {
         let allowing = self.0.keys().filter(|own| self.allow(own, method, target));
         let mut names: Vec<_> = allowing.collect();

@@ -1,26 +1,26 @@
-//! Plans: limits that have names.
+//! Plans: named limits.
 
 use std::collections::BTreeMap;
 
 use super::nearest;
 use crate::key::{Invalid, Limit};
 
-/// The limits that have names.
+/// The named limits.
 #[derive(Clone, Debug)]
 pub struct Plans(BTreeMap<String, Limit>);
 
 impl Plans {
-    /// Adds plans; one that already exists is replaced.
+    /// Adds plans, replacing existing ones.
     pub(super) fn add(&mut self, plans: impl Iterator<Item = (String, Limit)>) {
         self.0.extend(plans);
     }
 
-    /// All names, in their order.
+    /// All names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
-    /// All plans and their limits, in the order of their names.
+    /// All plans and their limits, sorted by name.
     pub fn limits(&self) -> impl Iterator<Item = (&str, Limit)> {
         self.0.iter().map(|(name, limit)| (name.as_str(), *limit))
     }
@@ -28,7 +28,7 @@ impl Plans {
     /// The limit of a plan.
     ///
     /// # Errors
-    /// If no plan has the name; `enterprise` has no limit of its own.
+    /// If there is no such plan; `enterprise` has no limit of its own.
     pub fn limit(&self, plan: &str) -> Result<Limit, Invalid> {
         if let Some(limit) = self.0.get(plan) {
             return Ok(*limit);

@@ -1,4 +1,4 @@
-//! The policy: when keys need attention, unless a key has a rule of its own.
+//! The policy: when keys need attention, unless a key has its own.
 
 use super::file::PolicyFile;
 use crate::key::Term;
@@ -10,16 +10,16 @@ pub struct Policy {
     pub rotate_every: Term,
     /// For how long a key may go unused.
     pub unused: Term,
-    /// Whether the settings say how old it may become.
+    /// Whether that is in the settings.
     pub has_rotate_every: bool,
-    /// Whether the settings say for how long it may go unused.
+    /// Whether that is in the settings.
     pub has_unused: bool,
-    /// How long before its expiry a key is mentioned.
+    /// How long before its expiry a key is reported.
     pub expiring: Term,
 }
 
 impl Policy {
-    /// What the file says, and the defaults for what it leaves out.
+    /// The file's values, with defaults.
     pub(super) fn of(file: &PolicyFile) -> Self {
         Self {
             rotate_every: file.rotate_every.unwrap_or(days("90d")),

@@ -1,4 +1,4 @@
-//! For how many days use is kept.
+//! For how many days usage is kept.
 
 use std::str::FromStr;
 
@@ -7,10 +7,10 @@ use crate::key::{Invalid, Period};
 /// A day in seconds.
 const DAY: u64 = 86_400;
 
-/// The most days: ten years.
+/// The maximum number of days: ten years.
 const MAX_DAYS: u64 = 3650;
 
-/// On how many days at most, of each key, use is kept.
+/// For how many days of each key usage is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention(i64);
 

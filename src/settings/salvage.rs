@@ -1,8 +1,8 @@
-//! What can still be read of settings that are not valid: an emergency must not wait until
-//! somebody has found a misspelt word.
+//! Reads the valid parts of invalid settings: an emergency must not wait for somebody to find a
+//! typo.
 //!
-//! Each top-level setting is read by itself, and what is not valid is left out. The one thing that
-//! must not be guessed is which vault is meant.
+//! Each top-level setting is read separately, and invalid ones are left out. Only the vault's path
+//! must not be guessed.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use toml::de::{DeString, DeTable, DeValue, Deserializer};
 use super::file::{File, Text};
 use super::nearest;
 
-/// The settings: those at the top, and those in the tables.
+/// The top-level settings, and those in tables.
 const ALL: [&str; 24] = [
     "vault",
     "wait",
@@ -41,17 +41,17 @@ const ALL: [&str; 24] = [
     "color",
 ];
 
-/// What could be read.
+/// The valid parts.
 #[derive(Debug)]
 pub(super) struct SalvagedSettings {
     pub(super) file: File,
-    /// Whether the file names a vault, or seems to, and which cannot be read.
+    /// Whether the file names a vault, or seems to, that cannot be read.
     pub(super) is_vault_unclear: bool,
     /// Whether it names exports, or seems to, that cannot be read.
     pub(super) has_unreadable_exports: bool,
 }
 
-/// Reads what is valid.
+/// Reads the valid parts.
 pub(super) fn salvage(text: &str) -> SalvagedSettings {
     let (document, errors) = DeTable::parse_recoverable(text);
     let line = |at: usize| text[..at.min(text.len())].matches('\n').count();
@@ -59,7 +59,7 @@ pub(super) fn salvage(text: &str) -> SalvagedSettings {
         .iter()
         .filter_map(|error| Some(line(error.span()?.start)))
         .collect();
-    // What stands on a wrong line may not be what was meant.
+    // A line with a syntax error may not say what it seems to.
     let is_whole = |span: Range<usize>| {
         let lines = line(span.start)..=line(span.end);
         !wrong.iter().any(|wrong| lines.contains(wrong))
@@ -86,8 +86,8 @@ pub(super) fn salvage(text: &str) -> SalvagedSettings {
     }
 }
 
-/// How many mentions of a setting are what they seem to be: the setting itself, where it is valid
-/// and at the top, and plans and permissions of that name.
+/// How many mentions of a setting are accounted for: the setting itself, if valid and at the top
+/// level, and plans and permissions with that name.
 fn count_settings(file: &File, setting: &str) -> usize {
     let is_it = |name: &str| nearest(name, &ALL) == Some(setting);
     let plans = file.plans.keys().filter(|name| is_it(name));
@@ -96,7 +96,7 @@ fn count_settings(file: &File, setting: &str) -> usize {
     usize::from(file.vault.is_some()) + plans.count() + permissions.count()
 }
 
-/// Takes over the one setting that was read.
+/// Copies the one setting that was read.
 fn take(file: &mut File, name: &str, one: File) {
     match name {
         "vault" => file.vault = one.vault,
@@ -114,8 +114,7 @@ fn take(file: &mut File, name: &str, one: File) {
     }
 }
 
-/// How many keys, in whatever table, have the name of a setting of the top, or what was most
-/// likely meant to be it.
+/// How many keys, in any table, have the name of a top-level setting, or a similar one.
 fn named(table: &DeTable<'_>, setting: &str) -> usize {
     let one = |(key, value): (&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| {
         let is_it = nearest(key.get_ref(), &ALL) == Some(setting);
@@ -135,7 +134,7 @@ fn named_within(value: &DeValue<'_>, setting: &str) -> usize {
     }
 }
 
-/// How many lines name a setting of the top, or what was most likely meant to.
+/// How many lines have the name of a top-level setting, or a similar one.
 fn mentions(text: &str, setting: &str) -> usize {
     let is_it = |line: &&str| {
         let start = line.trim_start_matches(|c: char| c.is_whitespace() || "['\"".contains(c));
@@ -174,10 +173,10 @@ mod tests {
             (export.replace("json", "jsno"), false, 0, false, true),
             (export.replace("export", "exprot"), false, 0, false, true),
             (format!("{vault}[[export\nformat"), true, 0, false, true),
-            // Twice, also after a mistake: which one is meant?
+            // Set twice, once after a mistake: ambiguous.
             (format!("{vault}vault = \"/w.db\"\n"), true, 0, true, false),
             (format!("'vault' = 'x'\n{vault}"), false, 0, true, false),
-            // Under a table in which it means nothing.
+            // In a table in which it has no meaning.
             (format!("[output]\n{vault}"), false, 0, true, false),
             (format!("[plans]\n{vault}"), false, 0, true, false),
             (format!("{vault}[serve]\n{vault}"), true, 0, true, false),
@@ -190,7 +189,7 @@ mod tests {
                 true,
                 false,
             ),
-            // Where names are free, it is one.
+            // In a table in which names are free, it is one.
             (
                 format!("{vault}[plans]\nvault = \"3/day\"\n[output]\ncolr = 1\n"),
                 true,
@@ -212,7 +211,7 @@ mod tests {
                 false,
                 false,
             ),
-            // Every other setting that there is, is none that is taken for it.
+            // No other setting may be mistaken for it.
             (
                 format!(
                     "{vault}wait = \"1s\"\nbrand = \"x\"\n[defaults]\nexpires = \"1d\"\nplan = \"free\"\npermission = \"full\"\n[policy]\nrotate_every = \"1d\"\nunused = \"1d\"\nexpiring = \"1d\"\n[usage]\nkeep = \"1d\"\n[serve]\nlisten = \"x\"\n[output]\nshown = 4\nutc = true\ncolor = \"never\"\n{export}"

@@ -2,22 +2,22 @@
 
 use strum::IntoStaticStr;
 
-/// Where a setting's value comes from.
+/// The source of a setting's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum SettingSource {
     /// A flag of this command.
     Flag,
-    /// A variable of the environment.
+    /// An environment variable.
     Environment,
     /// The settings file.
     #[strum(serialize = "settings")]
     File,
-    /// Nothing sets it.
+    /// The default.
     Default,
 }
 
-/// What says where the vault lies.
+/// The source of the vault's path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VaultSource {
     /// `--vault`
@@ -26,15 +26,15 @@ pub enum VaultSource {
     Environment,
     /// `vault` in the settings file.
     Settings,
-    /// The user's home.
+    /// The default, in the user's home.
     Home,
 }
 
-/// What sets settings.
+/// The sources that set values.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SetBy {
     /// The settings file's text.
     pub(super) file: String,
-    /// The settings that flags or variables set, and which of these did.
+    /// The settings given by flags or the environment, and which of the two.
     pub(super) overrides: Vec<(&'static str, SettingSource)>,
 }

@@ -1,4 +1,4 @@
-//! The settings, merged.
+//! The merged settings.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,32 +9,32 @@ use super::{
 };
 use crate::key::{Brand, Expiry, Limit, Permission};
 
-/// Everything that can be set, merged.
+/// All settings, merged.
 #[derive(Debug)]
 pub struct Settings {
-    /// Where the settings' file is, or would be.
+    /// The path of the settings file, which need not exist.
     pub place: Option<PathBuf>,
-    /// The settings' file, if there is one.
+    /// The settings file, if it exists.
     pub file: Option<PathBuf>,
-    /// Where the vault lies.
+    /// The vault's path.
     pub vault: PathBuf,
-    /// What says that it lies there.
+    /// The source of that.
     pub vault_source: VaultSource,
-    /// How long to wait for a busy vault.
+    /// How long to wait for a locked vault.
     pub wait: Duration,
-    /// Whether people are shown UTC instead of their own time zone.
+    /// Whether times are shown in UTC instead of local time.
     pub utc: bool,
-    /// When people are shown colour.
+    /// When to color output.
     pub color: Color,
-    /// How many characters of a tail people are shown.
+    /// How many characters of a tail are shown.
     pub shown: usize,
     /// The brand of new secrets.
     pub brand: Brand,
-    /// When a new key expires if nothing is said.
+    /// The default expiry of new keys.
     pub expires: Expiry,
-    /// What a new API key may call if nothing is said.
+    /// The default permission of new API keys.
     pub permission: Permission,
-    /// How often a new API key may be used if nothing is said.
+    /// The default limit of new API keys.
     pub limit: Limit,
     /// The plans and their limits.
     pub plans: Plans,
@@ -42,19 +42,19 @@ pub struct Settings {
     pub permissions: Permissions,
     /// When `check` finds that keys need attention.
     pub policy: Policy,
-    /// For how many days use is kept.
+    /// For how many days usage is kept.
     pub retention: Retention,
-    /// Where `serve` listens, and servers that ask it find it.
+    /// Where `serve` listens, and clients reach it.
     pub listen: Listen,
-    /// In which headers an API key may be presented.
+    /// The headers in which an API key is accepted.
     pub credentials: Credentials,
-    /// Which web pages may call the API from a browser.
+    /// The web pages that may call the API from a browser.
     pub cors_origins: Origins,
-    /// The files for servers that cannot read the vault, which changes rewrite.
+    /// The exports that every change of the vault rewrites.
     pub exports: Vec<ExportTarget>,
-    /// The vault that these are of, whichever another flag or variable names.
+    /// The vault of these exports, even if a flag or variable names another.
     pub exported_vault: Option<PathBuf>,
-    /// Whether the settings' file may name exports that could not be read.
+    /// Whether the settings file may name exports that could not be read.
     pub has_unreadable_exports: bool,
     pub(super) set_by: SetBy,
 }

@@ -1,14 +1,14 @@
-//! How long a busy vault is waited for.
+//! How long to wait for a locked vault.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use crate::key::{Invalid, Period};
 
-/// How long a busy vault may be waited for.
+/// The maximum.
 const MAX_WAIT: Duration = Duration::from_secs(86_400);
 
-/// How long to wait for a busy vault: at most one day, 5 s if nothing is said.
+/// How long to wait for a locked vault: at most one day, 5 s by default.
 #[derive(Clone, Copy, Debug)]
 pub struct Wait(pub(super) Duration);
 

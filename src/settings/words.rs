@@ -1,7 +1,6 @@
-//! Words that were mistyped, and those that were most likely meant.
+//! Suggestions for misspelled words.
 
-/// What to say about a word that is none of those that are right: the one that was most likely
-/// meant, or all of them.
+/// The hint for an invalid word: the closest valid one, or all of them.
 pub fn hint(word: &str, known: &[&str]) -> String {
     match nearest(word, known) {
         Some(name) => format!("did you mean `{name}`?"),
@@ -9,7 +8,7 @@ pub fn hint(word: &str, known: &[&str]) -> String {
     }
 }
 
-/// The word that was most likely meant.
+/// The closest valid word.
 pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let likeness = |name: &&str| strsim::jaro_winkler(word, name);
     let best = known

@@ -1,4 +1,4 @@
-//! Commands that messages suggest: they must work where they are read, and lose nothing.
+//! Commands suggested in messages: they must work as shown, and lose nothing.
 
 use std::path::{Path, absolute};
 
@@ -10,14 +10,14 @@ use crate::files::shell_word;
 use crate::key::Key;
 use crate::vault::way_back_from_early_end;
 
-/// What begins a suggested command in a sentence.
+/// The start of a suggested command in a sentence.
 const COMMAND: &str = "`postkey ";
 
-/// Commands that mean no vault.
+/// Commands that do not use a vault.
 const VAULTLESS: [&str; 3] = ["help", "-", "connect"];
 
-/// How a key gets another secret if its current one is lost, in a sentence: what is still used
-/// goes on working wherever that is possible.
+/// How to replace a key's lost secret, as a sentence; without ending what is still in use, if
+/// possible.
 pub fn replacement_hint(key: &Key, flags: &str, now: Timestamp) -> String {
     let name = &key.name;
     let flags = match flags {
@@ -37,7 +37,7 @@ pub fn replacement_hint(key: &Key, flags: &str, now: Timestamp) -> String {
     }
 }
 
-/// How a key that has expired becomes valid again, in a clause.
+/// How to make an expired key valid again, as a clause.
 pub fn extension(key: &Key, now: Timestamp) -> String {
     let name = &key.name;
     if key.has_expired_early(now) {
@@ -46,7 +46,7 @@ pub fn extension(key: &Key, now: Timestamp) -> String {
     format!("`postkey set {name} --expires {EXTENSION}` extends it with its current secret")
 }
 
-/// The flags that name the vault and the settings, where the command line did.
+/// The flags that name the vault and the settings, if they were given on the command line.
 pub fn globals(vault: Option<&Path>, config: Option<&Path>) -> String {
     let flag = |name: &str, path: Option<&Path>| {
         let path = path.map(|path| absolute(path).unwrap_or_else(|_| path.to_owned()));
@@ -56,13 +56,13 @@ pub fn globals(vault: Option<&Path>, config: Option<&Path>) -> String {
 }
 
 impl Ui {
-    /// The text, each command in it with the flags that this run was given to name the vault.
+    /// The text, with these flags added to each command.
     pub(super) fn completed(&self, text: &str) -> String {
         completed(text, &self.globals)
     }
 }
 
-/// The text, each command in it with the flags that name the vault.
+/// The text, with the flags that name the vault added to each command.
 pub(super) fn completed(text: &str, globals: &str) -> String {
     let mut parts = text.split(COMMAND);
     let mut completed = parts.next().unwrap_or_default().to_owned();
@@ -77,7 +77,7 @@ pub(super) fn completed(text: &str, globals: &str) -> String {
     completed
 }
 
-/// What is said of passwords that Dovecot 2.4 refuses.
+/// The warning about passwords that Dovecot 2.4 refuses.
 pub fn refused_by_dovecot_2_4(keys: &[String]) -> String {
     let passwords = match keys.len() {
         1 => "password",
@@ -87,7 +87,7 @@ pub fn refused_by_dovecot_2_4(keys: &[String]) -> String {
     format!("Dovecot 2.4 refuses the MD5-CRYPT {passwords} of {names}")
 }
 
-/// What makes Dovecot 2.4 accept whoever has such a password.
+/// How to make Dovecot 2.4 accept such passwords.
 pub const ALLOWS_WEAK: &str = "`postkey rotate NAME` creates a secret that it accepts; until \
                                then, its setting `auth_allow_weak_schemes = yes` allows these, \
                                and all other weak hashes";

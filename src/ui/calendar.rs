@@ -1,4 +1,4 @@
-//! Reminders as a calendar (RFC 5545): an all-day event each, written as they come.
+//! Reminders as a calendar (RFC 5545): one all-day event each, written as they come.
 
 use std::io::{BufWriter, Write};
 
@@ -12,20 +12,20 @@ use crate::check::{EXTENSION, Reminder};
 use crate::error::Error;
 use crate::key::{Key, escape_controls};
 
-/// How a calendar ends; what stands before it is its beginning.
+/// The end of a calendar; before it comes its header.
 const END: &str = "END:VCALENDAR\r\n";
 
-/// A calendar under way.
+/// A calendar in progress.
 pub struct Reminders<'a> {
     out: BufWriter<Output>,
     display: &'a DisplayContext,
-    /// What tells the vault from every other.
+    /// Identifies the vault.
     vault: String,
     is_connected: bool,
 }
 
 impl Ui {
-    /// Begins a calendar of the keys of a vault, which the identity tells from every other.
+    /// Begins a calendar of the keys of the vault with this identity.
     pub fn reminders<'a>(
         &self,
         identity: &[u8],
@@ -45,7 +45,7 @@ impl Ui {
     }
 }
 
-/// A calendar in which nothing stands yet.
+/// The start of an empty calendar.
 fn empty() -> Calendar {
     let product = concat!("-//postkey//postkey ", env!("CARGO_PKG_VERSION"), "//EN");
     let mut calendar = Calendar::empty();
@@ -59,18 +59,18 @@ fn empty() -> Calendar {
 }
 
 impl Reminders<'_> {
-    /// Whether anybody still reads.
+    /// Whether the reader is still there.
     pub fn is_connected(&self) -> bool {
         self.is_connected
     }
 
-    /// Writes a reminder of the key with that number in the vault.
+    /// Writes a reminder for the key with that number.
     ///
     /// # Errors
-    /// If it cannot be written; a reader who has gone is no error.
+    /// If it cannot be written; a closed pipe is not an error.
     pub fn push(&mut self, id: i64, key: &Key, reminder: Reminder) -> Result<(), Error> {
         let date = reminder.at().strftime("%Y%m%d").to_string();
-        // Not the day: a later import moves the event of a key that was rotated since.
+        // Without the date: a later import moves the event of a key that was rotated since.
         let uid = format!("{}-{id}@{}.postkey", reminder.into_str(), self.vault);
         let (summary, description) = told(key, reminder, self.display);
         let mut event = Event::new();
@@ -85,14 +85,14 @@ impl Reminders<'_> {
         self.write(&event.to_string())
     }
 
-    /// At nine in the morning: of the day itself, or of the one before a key stops.
+    /// At nine in the morning: of the same day, or of the day before a key expires.
     fn alarm(&self, reminder: Reminder, uid: &str, summary: &str) -> Alarm {
         let from_midnight = match reminder {
             Reminder::Rotation { .. } => TimeDelta::hours(9),
             Reminder::Expiry { .. } => TimeDelta::hours(9 - 24),
         };
         let mut alarm = Alarm::display(summary, from_midnight);
-        // Without these two it would get others at random.
+        // Without these two, importers would choose them at random.
         alarm
             .add_property("UID", format!("alarm-{uid}"))
             .add_property("DTSTAMP", date_time(self.display.now));
@@ -122,7 +122,7 @@ fn date_time(moment: Timestamp) -> String {
     moment.strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
-/// The reminder's title and text.
+/// The reminder's title and description.
 fn told(key: &Key, reminder: Reminder, display: &DisplayContext) -> (String, String) {
     let (kind, name) = (key.kind().title(), &key.name);
     let (summary, mut lines) = match reminder {

@@ -1,4 +1,4 @@
-//! Comma-separated values (RFC 4180) whose cells a spreadsheet takes for text.
+//! Comma-separated values (RFC 4180) that are safe in spreadsheets.
 
 use std::borrow::Cow;
 
@@ -19,7 +19,7 @@ pub(super) fn line(cells: &[impl AsRef<str>]) -> String {
     String::from_utf8(bytes).expect("CSV of text is text")
 }
 
-/// A CSV cell: escaped, and never the beginning of a formula (OWASP, CSV injection).
+/// A CSV cell: escaped, and never starting a formula (OWASP, CSV injection).
 fn cell(text: &str) -> Cow<'_, str> {
     let text = escape_controls(text);
     if text.starts_with(['=', '+', '-', '@']) {

@@ -1,4 +1,4 @@
-//! Handing out a secret: whole, or not at all.
+//! Writes a secret to standard output: completely or not at all.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -16,12 +16,11 @@ use crate::process::job;
 impl Ui {
     /// Makes sure, before anything is done, that standard output can take a secret.
     ///
-    /// Rust's runtime opens `/dev/null` in the place of a standard output that was closed,
-    /// so both are refused alike.
+    /// Rust's runtime opens `/dev/null` for a closed standard output, so both are refused alike.
     ///
     /// # Errors
     /// With the status `undelivered` if it is closed, a device such as `/dev/null`, not open for
-    /// writing, or certain to be the log of a CI job.
+    /// writing, or certainly the log of a CI job.
     pub fn expect_secret_output(&self) -> Result<(), Error> {
         self.expect_output_open()?;
         let message = match job::unattended().filter(|_| io::stdout().is_terminal()) {
@@ -41,7 +40,7 @@ impl Ui {
             .with_hint(format!("{hint}; --print-secret prints it anyway")))
     }
 
-    /// Makes sure that what is written to standard output goes somewhere.
+    /// Makes sure that standard output goes anywhere.
     ///
     /// # Errors
     /// With the status `undelivered` if not.
@@ -65,10 +64,10 @@ impl Ui {
         )))
     }
 
-    /// Makes sure that GitHub's runner may read standard output: it does so through pipes.
+    /// Makes sure that GitHub's runner can read standard output, which it does through pipes.
     ///
     /// # Errors
-    /// With the status `undelivered` if it surely does not.
+    /// With the status `undelivered` if it certainly does not.
     pub fn expect_runner(&self) -> Result<(), Error> {
         self.expect_output_open()?;
         let kind = fstat(io::stdout()).map(|file| SFlag::from_bits_truncate(file.st_mode));
@@ -80,10 +79,10 @@ impl Ui {
         Ok(())
     }
 
-    /// Writes a secret to standard output, whole and flushed; [`sync_output`] makes it last.
+    /// Writes a secret to standard output and flushes it; [`sync_output`] makes it durable.
     ///
     /// # Errors
-    /// With the status `undelivered` if not all of it could be written.
+    /// With the status `undelivered` if it could not be written completely.
     pub fn deliver(&self, secret: &Zeroizing<Vec<u8>>) -> Result<(), Error> {
         output()
             .and_then(|mut output| output.write_all(secret))
@@ -91,7 +90,7 @@ impl Ui {
     }
 }
 
-/// Makes what was written to standard output survive a power cut, if that is a file.
+/// Makes standard output durable, if it is a file.
 ///
 /// # Errors
 /// With the status `undelivered` if that fails.
@@ -106,7 +105,7 @@ pub fn sync_output() -> Result<(), Error> {
     sync().map_err(|error: io::Error| write_error(&error))
 }
 
-/// Standard output, not as `io::Stdout`: that takes a closed descriptor for a success.
+/// Standard output without `io::Stdout`, which treats writes to a closed descriptor as successful.
 fn output() -> io::Result<File> {
     Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
 }

@@ -1,4 +1,4 @@
-//! How values look to people: in which time zone, how wide, in colour or not.
+//! How to display values for people: time zone, width, color.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -8,23 +8,23 @@ use crate::key::{Retiring, Tail, escape_controls};
 use crate::process::LOCAL_TIME;
 use crate::settings::Settings;
 
-/// How to show values to people, seen from one moment.
+/// How to display values for people, relative to a time.
 #[derive(Debug)]
 pub struct DisplayContext {
-    /// The moment that "3 days ago" counts from.
+    /// The time from which "3 days ago" counts.
     pub now: Timestamp,
-    /// The zone that moments are told in.
+    /// The time zone.
     zone: TimeZone,
     characters: usize,
-    /// The terminal's width in columns; without a terminal there is none.
+    /// The terminal's width in columns; `None` without a terminal.
     pub width: Option<u16>,
-    /// Whether to use colour.
+    /// Whether to use color.
     pub color: bool,
     globals: String,
 }
 
 impl DisplayContext {
-    /// The look that the settings and standard output ask for.
+    /// The display according to the settings and standard output.
     pub fn new(ui: &Ui, settings: &Settings, zone: TimeZone, now: Timestamp) -> Self {
         let width = console::Term::stdout()
             .size_checked()
@@ -39,7 +39,7 @@ impl DisplayContext {
         }
     }
 
-    /// `…Gh4x`, or `imported` where the tail is not known
+    /// `…Gh4x`, or `imported` if the tail is unknown
     pub fn tail(&self, tail: &Tail) -> String {
         match tail.is_imported() {
             true => "imported".to_owned(),
@@ -63,12 +63,12 @@ impl DisplayContext {
         }
     }
 
-    /// `postkey show ci`, with the flags that name the vault, where the command line named it.
+    /// `postkey show ci`, with the flags that name the vault, if they were given.
     pub fn command(&self, words: &str) -> String {
         format!("postkey{} {words}", self.globals)
     }
 
-    /// The text, each command in it with those flags.
+    /// The text, with those flags added to each command.
     pub fn completed(&self, text: &str) -> String {
         advice::completed(text, &self.globals)
     }
@@ -78,7 +78,7 @@ impl DisplayContext {
         time::distance(moment, self.now)
     }
 
-    /// `2026-11-22 10:00`, where the distance or a title tells the zone
+    /// `2026-11-22 10:00`, where the distance or a title has the time zone
     pub fn moment(&self, moment: Timestamp) -> String {
         self.formatted(moment, "%Y-%m-%d %H:%M")
     }
@@ -93,7 +93,7 @@ impl DisplayContext {
         shown.strftime(format).to_string()
     }
 
-    /// `Europe/Berlin`; of a zone that is a rule, `local time`
+    /// `Europe/Berlin`; `local time` if the time zone is a rule
     pub fn zone_name(&self) -> String {
         let name = self.zone.iana_name().unwrap_or(LOCAL_TIME);
         escape_controls(name).into_owned()
@@ -104,7 +104,7 @@ impl DisplayContext {
         format!("{} ({})", self.moment(moment), self.distance(moment))
     }
 
-    /// `2026-11-22`, the day that the moment falls on, UTC
+    /// `2026-11-22`, the day in UTC
     pub fn date(&self, moment: Timestamp) -> String {
         moment.strftime("%Y-%m-%d").to_string()
     }
@@ -118,7 +118,7 @@ impl DisplayContext {
         }
     }
 
-    /// When something stops; `never` is said out loud.
+    /// When something ends; `never` is written out.
     pub fn end(&self, moment: Option<Timestamp>) -> String {
         moment.map_or_else(
             || "never".to_owned(),

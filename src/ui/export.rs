@@ -1,6 +1,6 @@
-//! What an export looks like, a secret after the other.
+//! Formats an export, one secret at a time.
 //!
-//! The same secrets give the same bytes, whenever and by whom they are written.
+//! The same secrets always result in the same bytes.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -14,43 +14,43 @@ use crate::key::Tail;
 use crate::settings::ExportFormat;
 use crate::vault::ValidSecret;
 
-/// How much is gathered before it is handed on, in bytes.
+/// How much text is buffered, in bytes.
 const BUFFER: usize = 64 << 10;
 
-/// What stands before the vault's mark at the end of the first line.
+/// What precedes the vault's mark at the end of the first line.
 const VAULT_LABEL: &str = " Vault: ";
 
-/// How many of those that are left out are named.
+/// How many omitted keys are named.
 const MAX_NAMED: usize = 3;
 
-/// An export under way: text that is taken out now and then.
+/// An export in progress: its text is taken out in chunks.
 #[derive(Debug)]
 pub struct ExportText {
     format: ExportFormat,
     now: Timestamp,
     text: Vec<u8>,
     counts: ExportCounts,
-    /// The logins of which there may be only one line, as far as several keys may share them.
+    /// The logins for which there may be only one line, among those that keys may share.
     logins: BTreeSet<String>,
 }
 
-/// What became of the secrets.
+/// The contents of an export.
 #[derive(Debug, Default)]
 pub struct ExportCounts {
-    /// How many are in the export.
+    /// The number of secrets in it.
     pub secrets: u64,
-    /// How many are good, but have no place in it.
+    /// The number of valid secrets that the format cannot contain.
     pub left_out: u64,
-    /// The keys of the first of those, and why.
+    /// The first keys of these, and why.
     named: Vec<String>,
-    /// How many keys could not be understood.
+    /// The number of damaged keys.
     pub damaged: u64,
-    /// What is wrong with the first of those.
+    /// The first errors about these.
     damage: Vec<String>,
 }
 
 impl ExportCounts {
-    /// Which secrets are not in it and why, if there are any.
+    /// Which secrets are left out and why, if any.
     pub fn describe_left_out(&self) -> Option<String> {
         let more = self.left_out.saturating_sub(self.named.len() as u64);
         let more = (more > 0).then(|| format!("{more} more"));
@@ -58,7 +58,7 @@ impl ExportCounts {
         (!all.is_empty()).then(|| all.join(", "))
     }
 
-    /// What is wrong with keys that could not be understood, as far as it is told.
+    /// The errors about damaged keys, as far as they are kept.
     pub fn damage(&self) -> &[String] {
         &self.damage
     }
@@ -72,7 +72,7 @@ impl ExportCounts {
 }
 
 impl ExportText {
-    /// Begins an export of what is good at `now` in the vault with this mark.
+    /// Begins an export of secrets that are valid at `now`, in the vault with this mark.
     pub fn new(format: ExportFormat, now: Timestamp, mark: Option<&str>) -> Self {
         let mark = mark.filter(|_| format != ExportFormat::Json);
         let mark = mark.map_or_else(String::new, |mark| format!("{VAULT_LABEL}{mark}"));
@@ -86,7 +86,7 @@ impl ExportText {
         }
     }
 
-    /// Adds a secret, or notes that the format has no place for it.
+    /// Adds a secret, or counts it as left out.
     pub fn push(&mut self, good: &ValidSecret) {
         let refused = match self.format {
             ExportFormat::Dovecot => self.push_login(good),
@@ -99,7 +99,7 @@ impl ExportText {
         }
     }
 
-    /// Passes by what cannot be understood, and so is refused.
+    /// Skips a damaged key, which is refused anyway.
     pub fn skip_damaged(&mut self, damage: String) {
         self.counts.damaged += 1;
         if self.counts.damage.len() < MAX_NAMED {
@@ -107,7 +107,7 @@ impl ExportText {
         }
     }
 
-    /// Whether there is enough text to be taken out.
+    /// Whether there is enough text to take out.
     pub fn is_full(&self) -> bool {
         self.text.len() >= BUFFER
     }
@@ -117,7 +117,7 @@ impl ExportText {
         mem::replace(&mut self.text, Vec::with_capacity(BUFFER))
     }
 
-    /// The rest of the text, and what became of the secrets.
+    /// The rest of the text, and the counts.
     pub fn finish(mut self) -> (Vec<u8>, ExportCounts) {
         match (self.format, self.counts.secrets) {
             (ExportFormat::Json, 0) => self.text.extend_from_slice(b"]\n"),
@@ -131,10 +131,10 @@ impl ExportText {
         self.text.extend_from_slice(text.as_bytes());
     }
 
-    /// A line that Dovecot finds by the login and the tail of the presented password. One from
-    /// elsewhere has no tail: it is found by what is not shaped like a secret.
+    /// A line that Dovecot finds by the login and the tail of the presented password. An imported
+    /// password has no tail: it is found by anything that does not look like a secret.
     fn push_login(&mut self, good: &ValidSecret) -> Option<&'static str> {
-        // Dovecot lower-cases what it is given.
+        // Dovecot converts usernames to lower case.
         let username = good.record.key.username()?.to_string().to_ascii_lowercase();
         let Some(hash) = &good.hash else {
             return Some("a secret without a hash");
@@ -161,7 +161,7 @@ impl ExportText {
     }
 }
 
-/// What an export of the format begins with.
+/// The first bytes of an export in the format.
 fn beginning(format: ExportFormat) -> &'static str {
     match format {
         ExportFormat::Dovecot => "# Written by `postkey export dovecot`, which overwrites it.",
@@ -169,8 +169,8 @@ fn beginning(format: ExportFormat) -> &'static str {
     }
 }
 
-/// Whether a file that begins so is an earlier export of the format, or empty, and may give way
-/// to one.
+/// Whether a file with these first bytes is an earlier export in the format, or empty, and may be
+/// replaced.
 pub fn is_replaceable_export(start: &[u8], format: ExportFormat) -> bool {
     let Some(rest) = start.strip_prefix(beginning(format).as_bytes()) else {
         return start.is_empty();
@@ -181,7 +181,7 @@ pub fn is_replaceable_export(start: &[u8], format: ExportFormat) -> bool {
     }
 }
 
-/// Whether a text begins with the object of a secret, as [`ExportText`] writes it.
+/// Whether a text begins with a secret's object, as [`ExportText`] writes it.
 fn is_object(text: &[u8]) -> bool {
     const FIELDS: [&str; 4] = ["\"kind\":\"", "\"tail\":", "\"hash\":", "\"retires_at\":"];
     let line = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
@@ -189,15 +189,15 @@ fn is_object(text: &[u8]) -> bool {
     line.starts_with(b"{\"name\":\"") && FIELDS.into_iter().all(has)
 }
 
-/// The mark of the vault that an export is of.
+/// The mark of the vault that an export is from.
 fn mark_in(start: &[u8]) -> Option<&str> {
     let line = start.split(|&byte| byte == b'\n').next()?;
     let (_, mark) = str::from_utf8(line).ok()?.split_once(VAULT_LABEL)?;
     Some(mark)
 }
 
-/// Whether a file that begins so can be an export of the vault with this mark: `has_made` tells
-/// whether a secret of this tail was ever made in it.
+/// Whether a file with these first bytes may be an export of the vault with this mark: `has_made`
+/// tells whether a secret with this tail was ever created in it.
 pub fn can_be_of<E>(
     start: &[u8],
     mark: Option<&str>,
@@ -206,7 +206,7 @@ pub fn can_be_of<E>(
     if let Some(found) = mark_in(start) {
         return Ok(Some(found) == mark);
     }
-    // JSON has no place for a mark, and older exports had none.
+    // JSON has no mark, and neither have older exports.
     let text = String::from_utf8_lossy(start);
     let tails = text.split("\"tail\":\"").skip(1);
     let tails = tails.filter_map(|rest| rest.split('"').next()?.parse().ok());

@@ -1,4 +1,5 @@
-//! JSON that can be shown: characters that move a cursor or hide are `\u…` escapes.
+//! JSON that is safe to print: characters that move the cursor or are invisible are escaped as
+//! `\u…`.
 
 use std::io::{self, Write};
 
@@ -23,7 +24,7 @@ pub(super) fn line(value: &impl Serialize) -> String {
     String::from_utf8(out).expect("JSON of text is text")
 }
 
-/// serde_json's compact form; it escapes C0 controls itself, but no others.
+/// serde_json's compact form; it only escapes C0 controls itself.
 struct Visible;
 
 impl Formatter for Visible {
@@ -32,7 +33,7 @@ impl Formatter for Visible {
         out: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        // Without a way out of the loop, so that it looks at many bytes at once.
+        // Without an early exit, so that the loop can be vectorized.
         let is_hidden_or_wide = |byte: &u8| *byte >= 0x7f;
         let is_plain = !fragment
             .as_bytes()

@@ -1,4 +1,4 @@
-//! Results of which there may be many: written as they come, in every format.
+//! Lists of results, written as they come, in every format.
 
 use std::io::{self, BufWriter, Write};
 
@@ -11,7 +11,7 @@ use super::table::{self, Column, Table};
 use super::{DisplayContext, Format, Ui, csv, json};
 use crate::error::Error;
 
-/// How many bytes are gathered before they are written.
+/// How many bytes are buffered.
 const BUFFER: usize = 64 << 10;
 
 /// One result for programs: JSON by its `Serialize`, of whose fields those that it lists are the CSV
@@ -23,7 +23,7 @@ pub trait Item: Serialize + FieldNamesAsSlice {
     }
 }
 
-/// One of many results, a row of a table for people.
+/// A result that can be listed; for people it is a row of a table.
 pub trait Row: Item {
     /// The table's columns.
     const COLUMNS: &'static [Column];
@@ -32,7 +32,7 @@ pub trait Row: Item {
     fn cells(&self, display: &DisplayContext) -> Vec<String>;
 }
 
-/// A listing under way.
+/// A list in progress.
 pub struct Listing<'a> {
     out: BufWriter<Output>,
     format: Format,
@@ -40,17 +40,17 @@ pub struct Listing<'a> {
     table: Table,
     count: usize,
     is_connected: bool,
-    /// The fields that are wanted; all if it is none.
+    /// The selected fields; all if `None`.
     fields: Option<FieldSelection>,
 }
 
-/// The fields that are wanted, in this order.
+/// The selected fields, in this order.
 struct FieldSelection {
     names: Vec<&'static str>,
     columns: Vec<Column>,
 }
 
-/// Some of an item's fields, as they stand in JSON.
+/// The selected fields of an item, in JSON.
 struct SelectedFields<'a> {
     item: Value,
     names: &'a [&'static str],
@@ -63,7 +63,7 @@ impl Serialize for SelectedFields<'_> {
 }
 
 impl Ui {
-    /// Begins a listing.
+    /// Begins a list.
     pub fn listing<'a>(&self, display: &'a DisplayContext) -> Listing<'a> {
         Listing {
             out: BufWriter::with_capacity(BUFFER, Output),
@@ -86,7 +86,7 @@ impl Ui {
     }
 }
 
-/// One item as CSV, with its header.
+/// A single item as CSV, with its header.
 pub(super) fn csv_lines<T: Item>(item: &T) -> String {
     csv::line(T::FIELD_NAMES_AS_SLICE) + &csv::line(&cells(item, T::FIELD_NAMES_AS_SLICE))
 }
@@ -113,7 +113,7 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// A whole table of a few results, to stand below something else.
+/// A complete table of a few results, for use below other text.
 pub(super) fn table_of<T: Row>(items: &[T], display: &DisplayContext) -> String {
     let rows: Vec<_> = items
         .iter()
@@ -123,7 +123,7 @@ pub(super) fn table_of<T: Row>(items: &[T], display: &DisplayContext) -> String 
 }
 
 impl Listing<'_> {
-    /// The same, of some fields only; none that is given means all.
+    /// The same with selected fields; all if none are given.
     pub fn of_fields(mut self, fields: Vec<&'static str>) -> Self {
         self.fields = (!fields.is_empty()).then(|| FieldSelection {
             columns: fields.iter().copied().map(Column::fixed).collect(),
@@ -132,7 +132,7 @@ impl Listing<'_> {
         self
     }
 
-    /// The columns that have something in them and no room.
+    /// The non-empty columns that did not fit.
     pub fn hidden_columns<T: Row>(&self) -> Vec<&'static str> {
         match &self.fields {
             None => self.table.hidden(T::COLUMNS, self.display),
@@ -140,12 +140,12 @@ impl Listing<'_> {
         }
     }
 
-    /// How many results there were.
+    /// The number of results.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// Whether anybody still reads.
+    /// Whether the reader is still there.
     pub fn is_connected(&self) -> bool {
         self.is_connected
     }
@@ -153,7 +153,7 @@ impl Listing<'_> {
     /// Writes one more result.
     ///
     /// # Errors
-    /// If it cannot be written; a reader who has gone is no error.
+    /// If it cannot be written; a closed pipe is not an error.
     pub fn push<T: Row>(&mut self, item: &T) -> Result<(), Error> {
         let result = match self.format {
             Format::Text | Format::Env | Format::Ics => self.push_text(item),
@@ -214,12 +214,12 @@ impl Listing<'_> {
         self.table.push(columns, cells, self.display, &mut self.out)
     }
 
-    /// Ends a listing of lines.
+    /// Ends a list of lines.
     pub fn finish_lines(mut self) -> Result<(), Error> {
         written(self.out.flush())
     }
 
-    /// Ends the listing.
+    /// Ends the list.
     pub fn finish<T: Row>(mut self) -> Result<(), Error> {
         let result = match (self.format, self.count) {
             (Format::Json, 0) => self.out.write_all(b"[]\n"),

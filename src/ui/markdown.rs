@@ -1,16 +1,16 @@
-//! Markdown (CommonMark with GitHub's tables), into which text from outside goes only as code:
-//! it makes no structure of its own there, and a terminal is safe with it, too.
+//! Markdown (CommonMark with GitHub's tables). Untrusted text is only inserted as code: it cannot
+//! create structure, and is safe on a terminal, too.
 
 use std::fmt::Write;
 
 use crate::key::{escape_controls, redact_secrets};
 
-/// A document under way.
+/// A document in progress.
 #[derive(Debug, Default)]
 pub(super) struct Document(String);
 
 impl Document {
-    /// Begins a section; its title must be fit to be shown.
+    /// Begins a section; its title must be trusted text.
     pub(super) fn heading(&mut self, level: usize, title: &str) {
         self.begin_block();
         let _ = writeln!(self.0, "{} {title}", "#".repeat(level));
@@ -22,7 +22,7 @@ impl Document {
         let _ = writeln!(self.0, "{text}");
     }
 
-    /// A list, a line each, as it is to be ticked off.
+    /// A list with checkboxes, one line each.
     pub(super) fn tasks(&mut self, tasks: &[(bool, String)]) {
         self.begin_block();
         for (is_done, task) in tasks {
@@ -31,7 +31,7 @@ impl Document {
         }
     }
 
-    /// A table; its cells must be fit for one.
+    /// A table; its cells must be escaped.
     pub(super) fn table<const N: usize>(&mut self, titles: [&str; N], rows: &[[String; N]]) {
         self.begin_block();
         let _ = writeln!(self.0, "| {} |", titles.join(" | "));
@@ -53,8 +53,8 @@ impl Document {
     }
 }
 
-/// Text from outside as code, on one line, in a table or not: without secrets, without what
-/// moves a cursor, and without the two characters that could end the code or the cell.
+/// Untrusted text as code, on one line and safe in a table: without secrets, without control
+/// characters, and without the two characters that could end the code or the cell.
 pub(super) fn code(text: &str) -> String {
     if text.is_empty() {
         return "–".to_owned();
@@ -73,7 +73,7 @@ mod tests {
     use proptest::prelude::*;
     use pulldown_cmark::{Event, Options, Parser, Tag};
 
-    /// What a parser makes of a table of one row with this in its cells, the texts aside.
+    /// How a parser reads a table of one row with this in its cells, without the texts.
     fn structure(cell: &str) -> Vec<String> {
         let mut document = Document::default();
         document.heading(1, &format!("Key {}", code(cell)));

@@ -1,4 +1,4 @@
-//! Menus: one of a few things, or of many, is chosen.
+//! Menus for choosing one of several items.
 
 use console::{Alignment, Term, pad_str};
 use dialoguer::{FuzzySelect, Select};
@@ -10,26 +10,26 @@ use crate::error::Error;
 use crate::key::escape_controls;
 use crate::process;
 
-/// How many items are listed above a question that is answered by a line.
+/// How many items are listed above a prompt without a menu.
 const MAX_LISTED: usize = 50;
 
-/// How many items of a menu are seen at once.
+/// How many items of a menu are visible at once.
 const VISIBLE: usize = 10;
 
 /// The gap between two columns.
 const GAP: usize = 2;
 
-/// What stands before an item, and is kept free behind it.
+/// The space before and after an item.
 const MARGIN: usize = 3;
 
-/// What is left of the first column at least.
+/// The minimum width of the first column.
 const MIN_WIDTH: usize = 16;
 
-/// An item as its cells; the first one is the word that it can be chosen by.
+/// An item's cells; the first one is the word by which it can be chosen.
 pub type MenuItem = Vec<String>;
 
 impl Ui {
-    /// Lets one of a few things be chosen; `None` is Escape.
+    /// Lets the user choose one of a few items; `None` on Escape.
     pub fn choose(&self, question: &str, items: &[MenuItem]) -> Result<Option<usize>, Error> {
         if process::is_dumb_terminal() {
             return self.choose_by_number(question, items);
@@ -43,7 +43,7 @@ impl Ui {
         select.interact_opt().map_err(from_dialoguer)
     }
 
-    /// Lets one of many things be chosen by typing a part of it; `None` is Escape.
+    /// Lets the user choose one of many items by typing part of it; `None` on Escape.
     pub fn search(&self, question: &str, items: &[MenuItem]) -> Result<Option<usize>, Error> {
         if process::is_dumb_terminal() {
             return self.choose_by_number(question, items);
@@ -60,8 +60,8 @@ impl Ui {
             .map_err(from_dialoguer)
     }
 
-    /// The same where the terminal has no cursor to move: the items are numbered, and a number or
-    /// an item's word is typed; an empty line and the end of input are `None`.
+    /// The same without cursor movement: the items are numbered, and a number or an item's word is
+    /// typed; `None` on an empty line or the end of input.
     fn choose_by_number(&self, question: &str, items: &[MenuItem]) -> Result<Option<usize>, Error> {
         for (at, line) in lines(items, item_width())
             .iter()
@@ -93,12 +93,12 @@ impl Ui {
     }
 }
 
-/// How many columns an item may have.
+/// The width of an item, in columns.
 fn item_width() -> usize {
     usize::from(Term::stderr().size().1).saturating_sub(MARGIN)
 }
 
-/// The items, a line each, their cells in columns; the first column gives way.
+/// The items, one per line, with aligned columns; the first column shrinks if necessary.
 fn lines(items: &[MenuItem], item_width: usize) -> Vec<String> {
     let items: Vec<MenuItem> = items.iter().map(escaped).collect();
     let columns = items.iter().map(Vec::len).max().unwrap_or(0);

@@ -1,5 +1,5 @@
-//! The streams' rules: results go to standard output, talk to standard error, and what came
-//! from outside is escaped on its way to either. The only place that prints or asks.
+//! Output and prompts: results go to standard output, messages to standard error, and untrusted
+//! text is escaped in both. The only module that prints or prompts.
 
 mod advice;
 mod calendar;

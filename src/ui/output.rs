@@ -1,4 +1,4 @@
-//! Standard output, on which no write is lost without an error.
+//! Standard output, with errors for every failed write.
 
 use std::io::{self, Write};
 
@@ -11,8 +11,7 @@ use crate::process::{self, Pager};
 
 /// Standard output.
 ///
-/// Not `io::Stdout`, which takes a descriptor that is closed, or not open for writing, for a
-/// success.
+/// Not `io::Stdout`, which treats writes to a closed or read-only descriptor as successful.
 #[derive(Debug)]
 pub struct Output;
 
@@ -46,12 +45,12 @@ impl Ui {
     /// Writes text to standard output as it is.
     ///
     /// # Errors
-    /// If it cannot be written; a reader who has gone is no error.
+    /// If it cannot be written; a closed pipe is not an error.
     pub fn print(&self, text: &str) -> Result<(), Error> {
         written(Output.write_all(text.as_bytes()))
     }
 
-    /// Writes help that clap has styled to standard output.
+    /// Writes help styled by clap to standard output.
     pub fn print_help(&self, text: &clap::builder::StyledStr) -> Result<(), Error> {
         let text = match self.has_color() {
             true => text.ansi().to_string(),
@@ -61,13 +60,13 @@ impl Ui {
         self.print(&text)
     }
 
-    /// Lets the pager read what follows on standard output, if it is for people.
+    /// Starts the pager for further output, if that is for people.
     pub fn page(&self) -> Option<Pager> {
         let is_for_people = self.format == Format::Text;
         is_for_people.then(Pager::start)?
     }
 
-    /// Writes text that clap has styled to standard error; that nobody reads it is no failure.
+    /// Writes text styled by clap to standard error; ignores failures.
     pub fn say_styled(&self, text: &clap::builder::StyledStr) {
         let styled = text.ansi().to_string();
         let mut stderr = anstream::AutoStream::new(io::stderr(), self.choice(&io::stderr()));
@@ -75,7 +74,7 @@ impl Ui {
     }
 }
 
-/// A reader who has seen enough is no error; anything else is.
+/// A reader that closed the pipe has seen enough; anything else is an error.
 ///
 /// # Errors
 /// With the status `trouble` if standard output could not be written.

@@ -1,4 +1,4 @@
-//! How far something long has come: a bar on standard error, if that is a terminal.
+//! Progress of long operations: a bar on standard error, if that is a terminal.
 
 use std::io::{self, IsTerminal};
 use std::time::Duration;
@@ -8,15 +8,15 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::Ui;
 use crate::process;
 
-/// What talks while it goes on shows how far it is only if it takes longer than this.
+/// Operations that also print messages show a bar only if they take longer than this.
 const DELAY: Duration = Duration::from_secs(1);
 
-/// A bar that is gone when this is dropped.
+/// A progress bar, removed on drop.
 #[derive(Debug)]
 pub struct Progress(ProgressBar);
 
 impl Ui {
-    /// Begins to show how much of `count` is done; to nobody without a terminal.
+    /// Shows progress towards `count`, if there is a terminal.
     pub fn progress(&self, doing: &'static str, count: usize) -> Progress {
         let is_shown = !self.is_quiet && can_show();
         let target = match is_shown {
@@ -28,15 +28,14 @@ impl Ui {
         Progress(bar)
     }
 
-    /// Begins to count the parts of something that may take long, and that is talked about
-    /// meanwhile: what is said stands above the bar.
+    /// Shows progress through the parts of an operation that also prints messages, above the bar.
     pub fn begin_parts(&mut self, count: usize) {
         let hidden = ProgressDrawTarget::hidden();
         let bar = ProgressBar::with_draw_target(Some(count as u64), hidden);
         self.bar = Some(bar.with_style(style()));
     }
 
-    /// Says which part is begun.
+    /// Begins a part with this name.
     pub fn begin_part(&self, part: &str) {
         let is_shown = can_show() && !self.is_quiet;
         let is_shown = is_shown && !self.format.is_for_machines();
@@ -49,14 +48,14 @@ impl Ui {
         bar.set_message(part.to_owned());
     }
 
-    /// The part that was begun is over.
+    /// Ends the current part.
     pub fn finish_part(&self) {
         if let Some(bar) = &self.bar {
             bar.inc(1);
         }
     }
 
-    /// Takes the bar off the screen.
+    /// Removes the bar.
     pub fn end_parts(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
@@ -64,13 +63,13 @@ impl Ui {
     }
 }
 
-/// Whether standard error is a terminal on which a line can be written over.
+/// Whether standard error is a terminal on which a line can be overwritten.
 fn can_show() -> bool {
     io::stderr().is_terminal() && !process::is_dumb_terminal()
 }
 
-/// A line that leaves room at its end for the `^C` that a terminal shows: what would begin the
-/// next line would keep this one from being cleared.
+/// A line with space at its end for the `^C` that a terminal echoes: wrapping would prevent it from
+/// being cleared.
 fn style() -> ProgressStyle {
     ProgressStyle::with_template("{msg} [{bar:25}] {pos} of {len}, {eta} left")
         .expect("the template is well-formed")
@@ -78,7 +77,7 @@ fn style() -> ProgressStyle {
 }
 
 impl Progress {
-    /// So many more are done.
+    /// Adds to what is done.
     pub fn advance(&self, by: usize) {
         self.0.inc(by as u64);
     }

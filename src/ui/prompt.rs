@@ -1,4 +1,4 @@
-//! Asking people: only on a terminal, and never in the way of a script.
+//! Prompts: only on a terminal, and never in scripts.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
@@ -15,19 +15,19 @@ use crate::exit::ExitStatus;
 use crate::key::{Invalid, escape_controls};
 use crate::process::job;
 
-/// Room for what a terminal's line holds (Linux, N_TTY), so that no copy of a secret stays
-/// behind where a buffer grew.
+/// The length of a terminal's line (Linux, N_TTY), so that the buffer does not grow and leave
+/// copies of a secret behind.
 const MAX_ANSWER: usize = 4096;
 
-/// Room for a pasted text of several lines, in bytes.
+/// The maximum size of pasted text, in bytes.
 const MAX_TEXT: usize = 64 << 10;
 
 impl Ui {
-    /// Makes sure that somebody can be asked.
+    /// Makes sure that prompting is possible.
     ///
     /// # Errors
-    /// A usage error that names what would have answered, if there is no terminal or
-    /// `--no-input` was given.
+    /// A usage error that names the flag for the answer, if there is no terminal or `--no-input`
+    /// was given.
     pub fn expect_interactive(&self, question: &str, answer: &str) -> Result<(), Error> {
         match self.why_not_interactive() {
             None => Ok(()),
@@ -35,7 +35,7 @@ impl Ui {
         }
     }
 
-    /// Whether somebody can be asked.
+    /// Whether prompting is possible.
     pub fn is_interactive(&self) -> bool {
         self.why_not_interactive().is_none()
     }
@@ -51,10 +51,10 @@ impl Ui {
         Some(format!("`{mark}` is set, and nobody answers in a CI job"))
     }
 
-    /// Makes sure that standard input, if it is a terminal, has somebody who types.
+    /// Makes sure that, if standard input is a terminal, somebody can type.
     ///
     /// # Errors
-    /// A usage error if nobody does, as in a CI job.
+    /// A usage error if nobody can, as in a CI job.
     pub fn expect_input(&self) -> Result<(), Error> {
         match job::unattended().filter(|_| io::stdin().is_terminal()) {
             None => Ok(()),
@@ -65,22 +65,22 @@ impl Ui {
         }
     }
 
-    /// Asks yes or no; no, an empty line, and the end of input are all no.
+    /// Asks a yes-or-no question; an empty line and the end of input mean no.
     pub fn confirm(&self, question: &str) -> Result<bool, Error> {
         let answer = self.line(&format!("{question} [y/N]"))?;
         Ok(answer.is_some_and(|answer| matches!(answer.to_lowercase().as_str(), "y" | "yes")))
     }
 
-    /// Asks for a line; `None` is the end of input.
+    /// Prompts for a line; `None` at the end of input.
     ///
-    /// The terminal's own line editing does the work, so there is no state to bring back.
+    /// The terminal's own line editing is used, so there is no state to restore.
     pub fn line(&self, question: &str) -> Result<Option<String>, Error> {
         let answer = self.ask(question)?;
         Ok(answer.map(|answer| answer.trim().to_owned()))
     }
 
-    /// Asks for a value until the answer is a valid one. An empty line is the default, or `None`
-    /// where there is none, as is the end of input.
+    /// Prompts for a value until the answer is valid. An empty line is the default, or `None`
+    /// without one, as is the end of input.
     pub fn value<T>(
         &self,
         question: &str,
@@ -104,12 +104,12 @@ impl Ui {
         }
     }
 
-    /// The same for a value that is read from its text, without a default.
+    /// The same for a value parsed from text, without a default.
     pub fn parsed<T: FromStr<Err = Invalid>>(&self, question: &str) -> Result<Option<T>, Error> {
         self.value(question, None, |answer| Ok(answer.parse()?))
     }
 
-    /// Writes a question.
+    /// Writes a prompt.
     fn write_question(&self, question: &str, default: Option<&str>) {
         let mut prompt = String::new();
         let theme = self.theme();
@@ -122,7 +122,7 @@ impl Ui {
         self.answer()
     }
 
-    /// Reads a line; `None` is the end of input.
+    /// Reads a line; `None` at the end of input.
     fn answer(&self) -> Result<Option<Zeroizing<String>>, Error> {
         let line = read_line().map_err(|error| unreadable(&error))?;
         if line.is_empty() {
@@ -136,18 +136,18 @@ impl Ui {
         )))
     }
 
-    /// Asks for something that must not be shown; `None` is an empty line or the end of input.
+    /// Prompts for something without echo; `None` for an empty line or the end of input.
     pub fn hidden(&self, question: &str) -> Result<Option<Zeroizing<String>>, Error> {
         let _guard = Guard::unechoed().map_err(|error| unreadable(&error))?;
         let answer = self.ask(question)?;
         if answer.is_some() {
-            // Enter was not echoed either.
+            // Enter was not echoed, either.
             let _ = io::stderr().write_all(b"\n");
         }
         Ok(answer.filter(|answer| !answer.is_empty()))
     }
 
-    /// Asks for lines that must not be shown, up to the end of input.
+    /// Prompts for lines without echo, up to the end of input.
     pub fn hidden_text(&self, question: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
         let _guard = Guard::unechoed().map_err(|error| unreadable(&error))?;
         self.write_question(question, None);
@@ -176,8 +176,8 @@ impl Ui {
     }
 }
 
-/// One line of the terminal; not through std's buffer, in which a copy would stay. A terminal
-/// hands out a line at a time, and half a line at the end of input.
+/// A line from the terminal, unbuffered, since std's buffer would keep a copy. A terminal returns a
+/// line per read, or part of one at the end of input.
 fn read_line() -> io::Result<Zeroizing<Vec<u8>>> {
     let mut input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut line = Zeroizing::new(vec![0; MAX_ANSWER]);

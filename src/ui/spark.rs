@@ -1,12 +1,12 @@
-//! Counts as a line of little columns.
+//! Counts as a line of small bars.
 
-/// The columns, the lowest first.
+/// The bars, the lowest first.
 const COLUMNS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// What stands for a count of 0.
+/// The character for a count of 0.
 const ZERO: char = '.';
 
-/// One character a count, the greatest of them as high as a line; empty if all are 0.
+/// One character per count, scaled to the maximum; empty if all are 0.
 pub(super) fn line(counts: &[u32]) -> String {
     let greatest = counts.iter().copied().max().unwrap_or(0);
     if greatest == 0 {
@@ -18,7 +18,7 @@ pub(super) fn line(counts: &[u32]) -> String {
         .collect()
 }
 
-/// A count that is not 0 is never shown as if it were.
+/// A count above 0 never looks like 0.
 fn column(count: u32, greatest: u32) -> char {
     let height = (u64::from(count) * COLUMNS.len() as u64).div_ceil(u64::from(greatest));
     match height {

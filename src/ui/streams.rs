@@ -1,4 +1,4 @@
-//! The streams, and what is said on standard error.
+//! The output streams, and messages on standard error.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -13,26 +13,26 @@ use crate::error::Error;
 use crate::key::{escape_controls, redact_secrets};
 use crate::settings::Color;
 
-/// The two streams, and how much is said on them.
+/// The two streams, and what is printed on them.
 #[derive(Clone, Debug)]
 pub struct Ui {
-    /// The form of results and errors.
+    /// The format of results and errors.
     pub format: Format,
-    /// Whether only errors are said.
+    /// Whether only errors are printed.
     pub is_quiet: bool,
-    /// Whether people may be asked, if there is a terminal.
+    /// Whether prompts are allowed, if there is a terminal.
     pub may_ask: bool,
-    /// When to use colour.
+    /// When to use color.
     pub color: Color,
-    /// The flags that a command which is suggested needs to mean the same vault.
+    /// The flags that suggested commands need to use the same vault.
     pub globals: String,
-    /// How far a long command is; what is said stands above it. Without one nothing is hashed,
-    /// so that an error can be said where there are no random bytes.
+    /// The progress bar, above which messages are printed. `None` unless one is shown: it hashes,
+    /// and errors must be reported even without random bytes for that.
     pub(super) bar: Option<ProgressBar>,
 }
 
 impl Ui {
-    /// The streams as they are before flags and settings are known.
+    /// The streams before flags and settings are known.
     pub fn before_settings(format: Format) -> Self {
         Self {
             format,
@@ -44,19 +44,19 @@ impl Ui {
         }
     }
 
-    /// Says what was done, on standard error; a program learns it from the result.
+    /// Prints what was done, on standard error; programs read it from the result.
     pub fn note(&self, text: impl AsRef<str>) {
         if !self.is_quiet && !self.format.is_for_machines() {
             self.write_message(None, text.as_ref());
         }
     }
 
-    /// Says what nothing else tells, on standard error, even if only results are wanted.
+    /// Prints a message on standard error that nothing else conveys, even with `--quiet`.
     pub fn insist(&self, text: impl AsRef<str>) {
         self.write_message(None, text.as_ref());
     }
 
-    /// Says what may turn out to be a mistake, on standard error.
+    /// Prints a warning on standard error.
     pub fn warn(&self, text: impl AsRef<str>) {
         if self.is_quiet {
             return;
@@ -69,7 +69,7 @@ impl Ui {
         self.write_message(Some(("warning", AnsiColor::Yellow)), text.as_ref());
     }
 
-    /// Says what went wrong and the hint, on standard error: JSON with a machine format.
+    /// Prints an error and its hint on standard error: as JSON with a machine format.
     pub fn error(&self, error: &Error) {
         let message = error.to_string();
         if self.format.is_for_machines() {
@@ -88,7 +88,7 @@ impl Ui {
         }
     }
 
-    /// A sentence on standard error, in lines that fit the terminal.
+    /// A sentence on standard error, wrapped to fit the terminal.
     fn write_message(&self, label: Option<(&str, AnsiColor)>, text: &str) {
         let text = self.completed(text);
         let text = shown(&text);
@@ -101,12 +101,12 @@ impl Ui {
         self.write_error_line(&format!("{style}{label}{style:#}{text}"));
     }
 
-    /// A line on standard error that is laid out already.
+    /// A line on standard error that is already wrapped.
     pub(super) fn say_row(&self, row: &str) {
         self.write_error_line(&shown(row));
     }
 
-    /// That nobody may be listening on standard error is no failure.
+    /// A closed standard error is not a failure.
     fn write_error_line(&self, text: &str) {
         let write = || {
             let mut stderr = AutoStream::new(io::stderr().lock(), self.choice(&io::stderr()));
@@ -129,7 +129,7 @@ impl Ui {
         }
     }
 
-    /// Whether standard output gets colour.
+    /// Whether standard output is colored.
     pub(super) fn has_color(&self) -> bool {
         let choice = self.choice(&io::stdout());
         !matches!(choice, anstream::ColorChoice::Never)
@@ -141,12 +141,12 @@ impl Ui {
     }
 }
 
-/// Text fit for standard error: one line, no secrets in it, nothing that moves a cursor.
+/// Text made safe for standard error: one line, without secrets and control characters.
 fn shown(text: &str) -> String {
     redact_secrets(&escape_controls(text)).into_owned()
 }
 
-/// What is said to programs on standard error.
+/// A message for programs on standard error.
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
 enum ProgramMessage<'a> {

@@ -1,4 +1,4 @@
-//! Tables for people: as many columns as the terminal has room for, one line a row.
+//! Tables for people: as many columns as fit the terminal, one line per row.
 
 use std::io::{self, Write};
 
@@ -8,37 +8,36 @@ use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Width};
 use super::DisplayContext;
 use crate::key::escape_controls;
 
-/// Beyond so many rows the widths of the first ones have to do: a table of 100,000 rows
-/// would take 150 MB.
+/// Only this many rows determine the widths: a table of 100,000 rows would take 150 MB.
 const MEASURED_ROWS: usize = 2000;
 
 /// The gap between two columns.
 const GAP: usize = 2;
 
-/// The least that is left of a column that gives way.
+/// The minimum width of a column that shrinks.
 const MIN_WIDTH: usize = 16;
 
-/// A column, and what becomes of it where there is too little room.
+/// A column, and how it shrinks.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
     title: &'static str,
-    /// When it gives way: the highest first; 0 never.
+    /// When it shrinks: the highest first; 0 never.
     priority: u8,
     shrink: ColumnShrink,
-    /// Whether its title names the time zone.
+    /// Whether its title includes the time zone.
     has_zone: bool,
 }
 
-/// How a column gives way.
+/// How a column shrinks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ColumnShrink {
-    /// It is left out.
+    /// It is hidden.
     Drop,
-    /// It is cut short, and left out if too little of it would be left.
+    /// It is truncated, or hidden if it would become too narrow.
     Cut,
-    /// It takes several lines.
+    /// It is wrapped.
     Wrap,
-    /// It moves to lines of its own, below its row.
+    /// It moves to separate lines below its row.
     Below,
 }
 
@@ -52,12 +51,12 @@ impl Column {
         }
     }
 
-    /// A column that is always shown whole.
+    /// A column that is always shown completely.
     pub const fn fixed(title: &'static str) -> Self {
         Self::new(title, 0, ColumnShrink::Drop)
     }
 
-    /// A column of moments, which is always shown whole.
+    /// A column of times, always shown completely.
     pub const fn moments(title: &'static str) -> Self {
         Self {
             has_zone: true,
@@ -65,27 +64,27 @@ impl Column {
         }
     }
 
-    /// A column that is left out.
+    /// A column that may be hidden.
     pub const fn dropped(title: &'static str, priority: u8) -> Self {
         Self::new(title, priority, ColumnShrink::Drop)
     }
 
-    /// A column that is cut short before it is left out.
+    /// A column that may be truncated, then hidden.
     pub const fn cut(title: &'static str, priority: u8) -> Self {
         Self::new(title, priority, ColumnShrink::Cut)
     }
 
-    /// A column that takes several lines.
+    /// A column that may be wrapped.
     pub const fn wrapped(title: &'static str, priority: u8) -> Self {
         Self::new(title, priority, ColumnShrink::Wrap)
     }
 
-    /// A column that moves below its row.
+    /// A column that may move below its row.
     pub const fn below(title: &'static str, priority: u8) -> Self {
         Self::new(title, priority, ColumnShrink::Below)
     }
 
-    /// What stands above it: of moments also the zone that they are told in.
+    /// Its heading: for times, including the time zone.
     fn heading(&self, display: &DisplayContext) -> String {
         match self.has_zone {
             true => format!("{} ({})", self.title, display.zone_name()),
@@ -93,7 +92,7 @@ impl Column {
         }
     }
 
-    /// A cell's text as it is shown in a column so wide.
+    /// A cell's text for a column of this width.
     fn fit(&self, text: &str, width: usize) -> String {
         match self.shrink {
             ColumnShrink::Wrap | ColumnShrink::Below => text.to_owned(),
@@ -103,7 +102,7 @@ impl Column {
         }
     }
 
-    /// How wide it is after it has made `excess` room, or as much as it can.
+    /// Its width after shrinking by `excess`, or as much as possible.
     fn shrunk(&self, width: usize, excess: usize) -> usize {
         let rest = width.saturating_sub(excess);
         match self.shrink {
@@ -114,18 +113,18 @@ impl Column {
     }
 }
 
-/// A table that is gathered until its widths are known.
+/// A table whose first rows are collected to determine its widths.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     rows: Vec<Vec<String>>,
     layout: Option<Layout>,
 }
 
-/// How wide the columns are; 0 for those that are left out or stand below their rows.
+/// The widths of the columns; 0 if hidden or below their rows.
 #[derive(Debug)]
 struct Layout {
     widths: Vec<usize>,
-    /// The column that stands below its row, and how wide its lines are.
+    /// The column below its row, and its width there.
     below: Option<(usize, usize)>,
 }
 
@@ -146,7 +145,7 @@ impl Table {
             return Ok(());
         }
         let titles = titles(columns, display);
-        // A column that is empty so far may be filled later.
+        // A column that is empty so far may have content later.
         self.rows.push(titles.clone());
         let layout = Layout::fitted(columns, &self.rows, display);
         self.rows.pop();
@@ -172,7 +171,7 @@ impl Table {
 }
 
 impl Table {
-    /// The columns that have something in them and no room.
+    /// The non-empty columns that did not fit.
     pub(super) fn hidden(&self, columns: &[Column], display: &DisplayContext) -> Vec<&'static str> {
         let widths = match &self.layout {
             Some(layout) => layout.widths.clone(),
@@ -187,14 +186,14 @@ impl Table {
     }
 }
 
-/// A row's cells with what could move a cursor spelled out.
+/// A row's cells with control characters escaped.
 pub(super) fn fit_to_show(row: &[String]) -> Vec<String> {
     row.iter()
         .map(|cell| escape_controls(cell).into_owned())
         .collect()
 }
 
-/// A whole table; its cells must be fit to be shown.
+/// A complete table; its cells must be escaped.
 pub(super) fn render(columns: &[Column], rows: &[Vec<String>], display: &DisplayContext) -> String {
     let layout = Layout::fitted(columns, rows, display);
     let Some(below) = layout.below else {
@@ -220,7 +219,7 @@ impl Layout {
         Self { widths, below }
     }
 
-    /// Rows as they are shown, without what stands below them.
+    /// The rows without the column below them.
     fn block(
         &self,
         columns: &[Column],
@@ -256,7 +255,7 @@ impl Layout {
         table.trim_fmt()
     }
 
-    /// One row, and what stands below it.
+    /// One row, and the column below it.
     fn write(&self, columns: &[Column], row: &[String], out: &mut impl Write) -> io::Result<()> {
         write_padded(columns, row, &self.widths, out)?;
         let below = self.below.map(|below| lines_below(row, below));
@@ -267,7 +266,7 @@ impl Layout {
     }
 }
 
-/// A cell's text in lines of their own, so wide at most.
+/// A cell's text wrapped to a width.
 fn lines_below(row: &[String], (column, width): (usize, usize)) -> Vec<String> {
     const INDENT: &str = "    ";
     let options = textwrap::Options::new(width)
@@ -289,7 +288,7 @@ fn titles(columns: &[Column], display: &DisplayContext) -> Vec<String> {
         .collect()
 }
 
-/// Gives the columns that are shown their widths, with a gap behind all but the last.
+/// Pads the visible columns to their widths, with a gap after all but the last.
 fn set_widths(table: &mut comfy_table::Table, widths: &[usize]) {
     let shown: Vec<usize> = widths.iter().copied().filter(|width| *width > 0).collect();
     for (at, column) in table.column_iter_mut().enumerate() {
@@ -301,7 +300,7 @@ fn set_widths(table: &mut comfy_table::Table, widths: &[usize]) {
     }
 }
 
-/// A cell with the one word coloured that says how a key stands.
+/// A cell with its status word colored.
 fn colored(text: String) -> Cell {
     let color = match text.strip_suffix(", default").unwrap_or(&text) {
         "active" => Some(comfy_table::Color::Green),
@@ -313,7 +312,7 @@ fn colored(text: String) -> Cell {
     color.into_iter().fold(cell, Cell::fg)
 }
 
-/// The columns' widths; 0 for those that are left out, for want of room or of content.
+/// The columns' widths; 0 for hidden ones, which are empty or do not fit.
 fn fitted(columns: &[Column], rows: &[Vec<String>], display: &DisplayContext) -> Vec<usize> {
     let widest = |at: usize| rows.iter().map(|row| width(&row[at])).max().unwrap_or(0);
     let titles = titles(columns, display).into_iter().enumerate();
@@ -350,7 +349,7 @@ fn fitted(columns: &[Column], rows: &[Vec<String>], display: &DisplayContext) ->
     widths
 }
 
-/// How wide a row is, the gaps between its columns included.
+/// The width of a row with its gaps.
 fn total(widths: &[usize]) -> usize {
     let shown = widths.iter().filter(|width| **width > 0);
     shown
@@ -386,7 +385,7 @@ fn write_padded(
     writeln!(out, "{}", line.trim_end())
 }
 
-/// Facts about one thing, a line each, aligned.
+/// Aligned facts about one thing, one per line.
 pub(super) fn facts(facts: &[(&str, String)]) -> String {
     let widest = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let line =

@@ -1,4 +1,4 @@
-//! The terminal, brought back to what it was after every ending of a prompt.
+//! Restores the terminal after a prompt, however it ends.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,27 +15,27 @@ use signal_hook::low_level::emulate_default_handler;
 
 use crate::process;
 
-/// No key at all, among a terminal's control characters (Linux, `_POSIX_VDISABLE`).
+/// Disables a control character of the terminal (Linux, `_POSIX_VDISABLE`).
 const DISABLED: u8 = 0;
 
-/// What ends a process from its terminal or from outside.
+/// Signals that terminate a process.
 const SIGNALS: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
 /// Makes the cursor visible (DECTCEM).
 const SHOW_CURSOR: &[u8] = b"\x1b[?25h";
 
-/// Keeps watch over the terminal while a prompt hides the echo or the cursor.
+/// Guards the terminal while a prompt hides the echo or the cursor.
 ///
-/// A signal's death is put off until the terminal is as it was. Only while this lives does
-/// the process have a second thread.
+/// Defers termination by signals until the terminal is restored. The process has a second thread
+/// only while this exists.
 #[derive(Debug)]
 pub(super) struct Guard {
     before: Option<Termios>,
     watch: Option<(Handle, JoinHandle<()>)>,
 }
 
-/// Whether a signal ends the process as it would have without us: always, but while a guard
-/// sees to the terminal first. (signal-hook never gives a signal's default back.)
+/// Whether signals terminate the process directly: always, except while a guard restores the
+/// terminal first. (signal-hook never restores a signal's default action.)
 static DEFAULT_SIGNALS: LazyLock<Arc<AtomicBool>> = LazyLock::new(|| {
     let is_unguarded = Arc::new(AtomicBool::new(true));
     for signal in SIGNALS {
@@ -53,11 +53,11 @@ impl Guard {
         let state = before.clone().map(nix::libc::termios::from);
         let thread = thread::Builder::new().spawn(move || {
             let first = signals.forever().next();
-            // A prompt that a signal interrupted may have ended the watch before the signal
-            // was seen, and `console` adds a SIGINT of its own to every interrupted read.
+            // An interrupted prompt may have dropped the guard before the signal was handled, and
+            // `console` raises another SIGINT for every interrupted read.
             let caught = first.into_iter().chain(signals.pending());
             if let Some(signal) = caught.max_by_key(|&signal| signal != SIGINT) {
-                // Half a secret must not be left to the shell.
+                // A half-typed secret must not be left to the shell.
                 restore(state.map(Termios::from).as_ref(), SetArg::TCSAFLUSH);
                 let _ = emulate_default_handler(signal);
             }
@@ -68,12 +68,12 @@ impl Guard {
         })
     }
 
-    /// The same, with the echo off: before anything is asked, or the first keys are shown.
+    /// The same with the echo off, before the prompt, so that the first keys are not shown.
     pub(super) fn unechoed() -> io::Result<Self> {
         let guard = Self::new()?;
         if let Some(mut state) = guard.before.clone() {
             state.local_flags.remove(LocalFlags::ECHO);
-            // Ctrl-Z would hand the terminal to the shell, which gives it back with the echo on.
+            // Ctrl-Z would return to the shell, which restores the terminal with the echo on.
             state.control_chars[SpecialCharacterIndices::VSUSP as usize] = DISABLED;
             tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &state)?;
         }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-/// The units that a distance is told in, in seconds, the largest first.
+/// The units for distances, in seconds, the largest first.
 const UNITS: [(i64, &str); 6] = [
     (365 * 86_400, "year"),
     (30 * 86_400, "month"),
@@ -12,8 +12,8 @@ const UNITS: [(i64, &str); 6] = [
     (1, "second"),
 ];
 
-/// How far a moment is from now, in the largest unit that gives at least two of it:
-/// `47 hours ago`, `3 days ago`, `in 5 days`.
+/// The distance of a time from now, in the largest unit of which there are at least two: `47 hours
+/// ago`, `3 days ago`, `in 5 days`.
 pub(super) fn distance(moment: Timestamp, now: Timestamp) -> String {
     let seconds = moment.as_second() - now.as_second();
     if seconds == 0 {
@@ -33,7 +33,7 @@ pub(super) fn distance(moment: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// A day, counted from 1970, as it is written: `2026-11-22`.
+/// A Unix day as a date: `2026-11-22`.
 pub(super) fn date(day: i64) -> String {
     let start = Timestamp::from_second(day.saturating_mul(86_400));
     start.map_or_else(

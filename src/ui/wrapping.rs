@@ -1,10 +1,10 @@
-//! Sentences in lines that fit the terminal.
+//! Wraps sentences to fit the terminal.
 
 use console::Term;
 use textwrap::core::Word;
 use textwrap::{Options, WordSeparator};
 
-/// The text in lines that fit the terminal which standard error is; as it is if that is none.
+/// The text wrapped to fit the terminal on standard error; unchanged without a terminal.
 pub(super) fn fitted(text: &str) -> String {
     match Term::stderr().size_checked() {
         Some((_, columns)) => wrapped(text, columns.into()),
@@ -12,8 +12,8 @@ pub(super) fn fitted(text: &str) -> String {
     }
 }
 
-/// The text in lines of so many columns. What is in backquotes, a command or a path, stays in one
-/// piece, however long, so that it can be copied.
+/// The text wrapped to this many columns. Text in backquotes, a command or a path, is never broken,
+/// so that it can be copied.
 fn wrapped(text: &str, columns: usize) -> String {
     let options = Options::new(columns)
         .break_words(false)

@@ -6,20 +6,19 @@ use jiff::Timestamp;
 
 use crate::key::Invalid;
 
-/// From where a key was used, or refused.
+/// The address from which a key was used or refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     /// An IP address.
     pub address: String,
-    /// How often.
+    /// The count.
     pub count: u32,
-    /// When, for the last time.
+    /// The last time.
     pub last_at: Timestamp,
 }
 
-/// Reads an address, with or without a port: gateways append one, as RFC 7239 allows, and write
-/// IPv6 in brackets then. An IPv4 address that a socket for both versions has mapped into IPv6
-/// (RFC 4291, section 2.5.5.2) is the IPv4 address.
+/// Parses an address, with or without a port: gateways append one, as RFC 7239 allows, with IPv6 in
+/// brackets. An IPv4-mapped IPv6 address (RFC 4291, section 2.5.5.2) is the IPv4 address.
 pub fn read_address(text: &str) -> Result<IpAddr, Invalid> {
     let bare = text.trim();
     let in_brackets = bare

@@ -1,5 +1,5 @@
-//! Uses that were recorded by a clock that was ahead: until that is said to have been so, they are
-//! left aside, for nobody knows when they were.
+//! Use recorded by a clock that was ahead: ignored until the current clock is accepted, since its
+//! real time is unknown.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -26,11 +26,11 @@ impl UsageStore {
         })
     }
 
-    /// Takes the clock for right: uses that lie ahead of it were made by now at the latest, and
-    /// count from now on as if they had been made just now.
+    /// Accepts the clock: recorded use in its future happened by now at the latest, and counts from
+    /// now on as having happened just now.
     ///
     /// # Errors
-    /// If it cannot be written; then nothing was.
+    /// If it cannot be written; nothing has changed then.
     pub fn accept_clock(&mut self, now: Timestamp) -> Result<(), Error> {
         let accept = |usage: &mut Self| {
             let transaction = begin_immediate(&mut usage.connection)?;

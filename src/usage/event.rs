@@ -1,4 +1,4 @@
-//! What is recorded.
+//! A recorded use.
 
 use std::net::IpAddr;
 
@@ -10,22 +10,22 @@ use crate::vault::KeyId;
 /// The verdict that counts as a use.
 pub const ACCEPTED: &str = "accepted";
 
-/// The key number under which is counted what no key could be found for.
+/// The key number for use of unknown keys.
 pub const NOBODY: i64 = 0;
 
-/// One or several presentations of a secret with the same verdict.
+/// Requests with the same secret and the same verdict.
 #[derive(Clone, Debug)]
 pub struct UsageEvent {
-    /// Whose secret it was; `None` if that is not known.
+    /// The key; `None` if it is unknown.
     pub key: Option<KeyId>,
-    /// Which of its secrets; `None` if that is not known.
+    /// Which of its secrets; `None` if it is unknown.
     pub tail: Option<Tail>,
     /// The verdict's word.
     pub verdict: &'static str,
-    /// How often.
+    /// The number of requests.
     pub count: u32,
-    /// When, for the last time.
+    /// The time of the last.
     pub at: Timestamp,
-    /// From where.
+    /// The client's address.
     pub address: Option<IpAddr>,
 }

@@ -1,7 +1,7 @@
-//! Who used what when: a second SQLite file beside the vault, written often and never precious.
+//! The usage record: a second SQLite file beside the vault, written often and expendable.
 //!
-//! It may be deleted at any time; keys, secrets and the log are in the vault alone. Unlike the
-//! vault it is in WAL mode, and a power cut may cost its last second.
+//! It may be deleted at any time; keys, secrets and the audit log are only in the vault. Unlike the
+//! vault it is in WAL mode, and a power failure may lose its last second.
 
 mod address;
 mod clock;

@@ -1,5 +1,4 @@
-//! From which networks keys were used: an address that is new is no surprise where its network
-//! is known.
+//! The networks from which keys were used: a new address is only unusual in a new network.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -13,11 +12,11 @@ use crate::vault::KeyId;
 /// The table's definition.
 const TABLE: &str = include_str!("networks.sql");
 
-/// How many networks of a key are kept; those from a clock that was ahead go first.
+/// How many networks of a key are kept; those recorded by a clock that was ahead are removed first.
 const MAX_NETWORKS: i64 = 1000;
 
-/// Makes the table, and fills it from a record that was begun without it: what is known there
-/// is known since the key's first day.
+/// Creates the table, and fills it from the addresses of an older record: networks found there
+/// count as known since the key's first day.
 pub(super) fn add_table(to: &Connection) -> Result<(), Error> {
     to.execute_batch(TABLE)?;
     let mut addresses = to.prepare(
@@ -34,12 +33,12 @@ pub(super) fn add_table(to: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether the table is there; not in a record of an older version that nobody wrote since.
+/// Whether the table exists; not in an older record that has not been written to since.
 pub(super) fn has_table(connection: &Connection) -> Result<bool, Error> {
     Ok(connection.table_exists(None, "networks")?)
 }
 
-/// Whether a network was noted after that second.
+/// Whether a network was recorded after that second.
 pub(super) fn has_after(connection: &Connection, second: i64) -> Result<bool, Error> {
     if !has_table(connection)? {
         return Ok(false);
@@ -48,7 +47,7 @@ pub(super) fn has_after(connection: &Connection, second: i64) -> Result<bool, Er
     Ok(connection.query_row(query, [second], |row| row.get(0))?)
 }
 
-/// Notes the network of an address from which the key was not known to be used.
+/// Records the network of an address, if it is new for the key.
 pub(super) fn note(
     to: &Connection,
     key: KeyId,
@@ -66,7 +65,7 @@ pub(super) fn note(
     Ok(())
 }
 
-/// Adds a network of a key; tells whether it was new.
+/// Adds a network of a key; returns whether it was new.
 fn insert(to: &Connection, key: KeyId, address: IpAddr, at: i64) -> Result<bool, Error> {
     let new = to
         .prepare_cached(
@@ -76,8 +75,8 @@ fn insert(to: &Connection, key: KeyId, address: IpAddr, at: i64) -> Result<bool,
     Ok(new > 0)
 }
 
-/// The network that an address lies in: the first 24 bits of IPv4, and 48 of IPv6, which one
-/// site is given at most (RFC 6177).
+/// The network of an address: the first 24 bits of IPv4, and 48 of IPv6, the most that a site is
+/// assigned (RFC 6177).
 fn network_of(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => {

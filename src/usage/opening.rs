@@ -1,4 +1,4 @@
-//! Opening the usage record of a vault, or beginning it.
+//! Opens or creates the usage record of a vault.
 
 use std::ffi::{OsStr, OsString};
 use std::ops::RangeInclusive;
@@ -14,25 +14,25 @@ use super::{Error, UsageStore, networks, refusals, write};
 use crate::settings::Retention;
 use crate::vault::{self, Vault};
 
-/// The schema's version; a file with a newer one is not ours to use.
+/// The schema version; newer files are refused.
 const VERSION: i64 = 4;
 
-/// The oldest version that is read, and made the newest one when it is written to.
+/// The oldest version that can be read; it is migrated on the first write.
 const OLDEST_READABLE: i64 = 1;
 
-/// The versions that are read.
+/// The versions that can be read.
 pub fn versions() -> RangeInclusive<i64> {
     OLDEST_READABLE..=VERSION
 }
 
-/// How long to wait until a file that was busy is tried again.
+/// How long to wait before retrying a locked file.
 const RETRY_INTERVAL: Duration = Duration::from_millis(5);
 
 impl UsageStore {
-    /// Opens what is recorded of the vault's keys, if anything is.
+    /// Opens the usage record of the vault, if it exists.
     ///
     /// # Errors
-    /// If there is a file that cannot be read, or one about another vault's keys.
+    /// If the file cannot be read, or belongs to another vault.
     pub fn open(vault: &Vault, wait: Duration) -> Result<Option<Self>, Error> {
         let path = path(vault.path());
         if !is_there(&path)? {
@@ -47,8 +47,8 @@ impl UsageStore {
         }
     }
 
-    /// Opens the record of the vault's keys, or begins it, to keep it for so many days; one that
-    /// was another vault's is begun anew.
+    /// Opens or creates the usage record of the vault, with this retention; recreates that of
+    /// another vault.
     pub fn open_or_create(
         vault: &Vault,
         wait: Duration,
@@ -66,10 +66,9 @@ impl UsageStore {
         Ok(Self { retention, ..usage })
     }
 
-    /// Opens the file for reading, and tells which vault's keys it is about.
+    /// Opens the file for reading; returns the identity of its vault.
     ///
-    /// Where nothing can be written, not even the log's index, the file is read without the
-    /// log.
+    /// If nothing can be written, not even the WAL's index, the file is read without the WAL.
     fn connect_to_read(
         path: &Path,
         wait: Duration,
@@ -87,8 +86,8 @@ impl UsageStore {
         }
     }
 
-    /// Switches the file to WAL mode. While others do so, or write, SQLite does not wait as it
-    /// does elsewhere: it says at once that the file is busy.
+    /// Switches the file to WAL mode. If others do the same or write, SQLite does not wait as
+    /// usual, but fails at once.
     fn enter_wal(&self, wait: Duration) -> Result<(), Error> {
         let mode = "PRAGMA journal_mode = WAL";
         let start = Instant::now();
@@ -100,8 +99,8 @@ impl UsageStore {
         }
     }
 
-    /// Makes an empty record of the keys of a vault, or the newest version of an older one,
-    /// unless another process just did.
+    /// Creates an empty record for the vault, or migrates an older one, unless another process just
+    /// did.
     fn begin(&mut self, identity: &[u8]) -> Result<(), Error> {
         let transaction = write::begin_immediate(&mut self.connection)?;
         let (version, owner) = owner(&transaction, &self.path)?.unzip();
@@ -130,13 +129,13 @@ impl UsageStore {
     }
 }
 
-/// Where the use of a vault's keys is recorded: `usage.db` beside `vault.db`.
+/// The path of the usage record: `usage.db` beside `vault.db`.
 pub fn path(vault: &Path) -> PathBuf {
     let is_database = vault.extension().is_some_and(|end| end == "db");
     vault::beside(vault, if is_database { "usage.db" } else { "usage" })
 }
 
-/// Whether there is a file at the path; one that is not private is an error.
+/// Whether the file exists; fails if it is not private.
 fn is_there(path: &Path) -> Result<bool, Error> {
     vault::file_is_there(path).map_err(|error| match error {
         vault::Error::Unsafe { path, why, .. } => Error::Unsafe(path, why),
@@ -144,8 +143,8 @@ fn is_there(path: &Path) -> Result<bool, Error> {
     })
 }
 
-/// The file's name for SQLite as one that nobody changes (SQLite, "Uniform Resource
-/// Identifiers"): it is read without locks and without a log.
+/// The file's name as an immutable SQLite URI (SQLite, "Uniform Resource Identifiers"): it is read
+/// without locks and without a WAL.
 fn unchanging(path: &Path) -> PathBuf {
     let mut name = OsString::from("file:");
     for byte in path.as_os_str().as_bytes() {
@@ -158,10 +157,10 @@ fn unchanging(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// A record's version, and the identity of the vault whose keys it is about.
+/// A record's version, and the identity of its vault.
 type RecordIdentity = (i64, Vec<u8>);
 
-/// Which vault's keys the file is about; `None` if it is empty.
+/// The identity of the record's vault; `None` if it is empty.
 fn owner(connection: &Connection, path: &Path) -> Result<Option<RecordIdentity>, Error> {
     let query =
         "SELECT user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version";

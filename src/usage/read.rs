@@ -1,4 +1,4 @@
-//! Reading what was recorded.
+//! Reads the usage record.
 
 use std::collections::HashMap;
 
@@ -13,49 +13,49 @@ use crate::vault::KeyId;
 /// How many keys a page of [`UsageStore::keys_after`] has.
 const PAGE_SIZE: usize = 500;
 
-/// A key's use in short; by default, none that is recorded.
+/// A summary of a key's use; by default, none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// When it was last accepted; `None` if it never was.
+    /// When it was last accepted; `None` if never.
     pub last_used_at: Option<Timestamp>,
-    /// How often it was accepted today, UTC.
+    /// The requests accepted today, UTC.
     pub requests_today: u32,
 }
 
-/// A key's use, as far as it is recorded.
+/// The recorded use of a key.
 #[derive(Clone, Debug, Default)]
 pub struct Details {
-    /// Days on which it was accepted, the newest last.
+    /// The days on which it was accepted, the newest last.
     pub days: Vec<Day>,
-    /// Why it was refused, the last reason first.
+    /// The refusals by reason, the latest first.
     pub refused: Vec<Refused>,
-    /// From where it was used, the last address first.
+    /// The addresses from which it was used, the latest first.
     pub addresses: Vec<Address>,
-    /// Which of its secrets were used, the last one first.
+    /// The use of its secrets, the latest first.
     pub secrets: Vec<SecretUse>,
 }
 
-/// How often a key was accepted on a day.
+/// The accepted requests of a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Day {
     /// In days since 1970, UTC.
     pub day: i64,
-    /// How often.
+    /// The number of requests.
     pub count: u32,
-    /// When, for the last time.
+    /// The time of the last.
     pub last_at: Timestamp,
 }
 
-/// A reason for which a key was refused.
+/// The refusals of a key for one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
     /// The verdict's word.
     pub verdict: String,
-    /// How often.
+    /// The number of refusals.
     pub count: u32,
-    /// When, for the last time.
+    /// The time of the last.
     pub last_at: Timestamp,
-    /// From where, as far as that is recorded.
+    /// The addresses, as far as they are recorded.
     pub addresses: RefusalAddresses,
 }
 
@@ -70,19 +70,19 @@ pub struct SecretUse {
     pub last_at: Timestamp,
 }
 
-/// How far a new secret has taken an old one's place, as far as their use is recorded.
+/// How far clients have switched from an old secret to a new one, according to the recorded use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretTransition<'a> {
-    /// The new one was never used.
+    /// The new one has not been used.
     NotStarted,
-    /// The old one was used after the new one was first.
+    /// The old one was used after the first use of the new one.
     Partial(&'a SecretUse),
-    /// The old one was not.
+    /// The old one was not used after that.
     Complete,
 }
 
 impl<'a> SecretTransition<'a> {
-    /// How far the use of a new secret has taken an old one's place.
+    /// How far clients have switched to the new secret.
     pub fn of(new: Option<&SecretUse>, old: Option<&'a SecretUse>) -> Self {
         let Some(new) = new else {
             return Self::NotStarted;
@@ -93,7 +93,7 @@ impl<'a> SecretTransition<'a> {
 }
 
 impl SecretUse {
-    /// Its tail, unless that only stands in for one that is not known.
+    /// Its tail, unless it is only a placeholder.
     pub fn known_tail(&self) -> Option<&str> {
         let tail = self.tail.parse::<Tail>();
         let is_imported = tail.is_ok_and(|tail| tail.is_imported());
@@ -102,7 +102,7 @@ impl SecretUse {
 }
 
 impl Refused {
-    /// From where it was refused the last time, if that is recorded.
+    /// The address of the last refusal, if recorded.
     pub fn last_address(&self) -> Option<&str> {
         let last = self.addresses.newest.first()?;
         (last.last_at >= self.last_at).then_some(&last.address)
@@ -115,20 +115,20 @@ impl Details {
         self.secrets.iter().find(|used| used.tail == tail.as_str())
     }
 
-    /// How far a new secret has taken an old one's place.
+    /// How far clients have switched from an old secret to a new one.
     pub fn transition(&self, new: &Tail, old: &Tail) -> SecretTransition<'_> {
         SecretTransition::of(self.of_secret(new), self.of_secret(old))
     }
 
-    /// From where the key was used at a moment: known of its last use only, and if that was the
-    /// only one then.
+    /// The address of a use at a given time: only known for the last use, and if it was the only
+    /// one at that time.
     pub fn address_at(&self, moment: Timestamp) -> Option<&str> {
         let then = self.secrets.iter().filter(|used| used.last_at == moment);
         let is_only = then.count() == 1 && self.last_used_at() == Some(moment);
         self.last_address().filter(|_| is_only)
     }
 
-    /// From where the key was used at this time or later, the last address first.
+    /// The addresses from which the key was used at or after a time, the latest first.
     pub fn addresses_since(&self, time: Timestamp) -> impl Iterator<Item = &str> {
         let recent = self
             .addresses
@@ -137,7 +137,7 @@ impl Details {
         recent.map(|used| used.address.as_str())
     }
 
-    /// Whether it is recorded from where the key was accepted or refused.
+    /// Whether addresses are recorded.
     pub fn has_addresses(&self) -> bool {
         let is_refused_from = |refused: &Refused| refused.addresses.count > 0;
         !self.addresses.is_empty() || self.refused.iter().any(is_refused_from)
@@ -148,7 +148,7 @@ impl Details {
         self.days.is_empty() && self.refused.is_empty()
     }
 
-    /// Whether the key was accepted or refused at this time or later.
+    /// Whether the key was accepted or refused at or after a time.
     pub fn is_since(&self, time: Timestamp) -> bool {
         let refused_at = self.refused.first().map(|refused| refused.last_at);
         self.last_used_at().max(refused_at) >= Some(time)
@@ -159,13 +159,13 @@ impl Details {
         self.days.last().map(|day| day.last_at)
     }
 
-    /// From where it was last accepted, if that is recorded of its last use.
+    /// The address of its last accepted use, if recorded.
     pub fn last_address(&self) -> Option<&str> {
         let last = self.addresses.first()?;
         (Some(last.last_at) >= self.last_used_at()).then_some(&last.address)
     }
 
-    /// How often it was accepted on each of so many days, the last one being that of `now`.
+    /// The accepted requests on each of this many days, ending with that of `now`.
     pub fn by_day(&self, days: usize, now: Timestamp) -> Vec<u32> {
         let mut counts = vec![0; days];
         for day in &self.days {
@@ -177,12 +177,12 @@ impl Details {
         counts
     }
 
-    /// How often it was accepted on that many days up to that of `now`.
+    /// The accepted requests within this many days, ending with that of `now`.
     pub fn requests(&self, days: usize, now: Timestamp) -> u64 {
         self.by_day(days, now).into_iter().map(u64::from).sum()
     }
 
-    /// How often it was refused, whatever the reason.
+    /// The number of refusals for any reason.
     pub fn refusals(&self) -> u64 {
         let counts = self.refused.iter().map(|refused| u64::from(refused.count));
         counts.sum()
@@ -190,7 +190,7 @@ impl Details {
 }
 
 impl UsageStore {
-    /// The use of each of these keys of which any is recorded.
+    /// A summary for each of these keys with recorded use.
     pub fn summaries(
         &self,
         keys: &[KeyId],
@@ -218,7 +218,7 @@ impl UsageStore {
         })
     }
 
-    /// All that is recorded of a key until `now`.
+    /// Everything recorded about a key until `now`.
     pub fn details(&self, key: KeyId, now: Timestamp) -> Result<Details, Error> {
         Ok(Details {
             days: self.days(key, now)?,
@@ -262,7 +262,7 @@ impl UsageStore {
     }
 
     fn addresses(&self, key: KeyId, now: Timestamp) -> Result<Vec<Address>, Error> {
-        // A record of an older version that nobody wrote since has no order within a second.
+        // An older record that has not been written to since has no order within a second.
         let has_turns = self.connection.column_exists(None, "addresses", "turn")?;
         let order = if has_turns { "turn DESC" } else { "address" };
         let query = &format!(
@@ -279,7 +279,7 @@ impl UsageStore {
         })
     }
 
-    /// Which of a key's secrets were used, the last one first.
+    /// The use of a key's secrets, the latest first.
     pub fn secrets(&self, key: KeyId, now: Timestamp) -> Result<Vec<SecretUse>, Error> {
         let query = "SELECT tail, first_at, last_at FROM secrets
                      WHERE key_id = ?1 AND last_at <= ?2
@@ -294,7 +294,7 @@ impl UsageStore {
         })
     }
 
-    /// The next keys after this one that were ever presented, in the order of their numbers.
+    /// The next keys after this one with recorded use, in the order of their numbers.
     pub fn keys_after(&self, last: KeyId) -> Result<Vec<KeyId>, Error> {
         let query = format!(
             "SELECT DISTINCT key_id FROM days WHERE key_id > ?1 ORDER BY key_id LIMIT {PAGE_SIZE}"
@@ -302,7 +302,7 @@ impl UsageStore {
         self.rows(&query, [last], |row| row.get(0))
     }
 
-    /// All keys that were accepted until `now`, the one whose last time is longest ago first.
+    /// All keys that were accepted until `now`, the least recently used first.
     pub fn keys_by_last_use(&self, now: Timestamp) -> Result<Vec<KeyId>, Error> {
         let query = "SELECT key_id FROM days
                      WHERE verdict = 'accepted' AND key_id > ?1 AND day <= ?2
@@ -310,7 +310,7 @@ impl UsageStore {
         self.rows(query, [NOBODY, latest_day(now)], |row| row.get(0))
     }
 
-    /// The first moment of the first day of which anything is recorded.
+    /// The start of the first recorded day.
     pub fn since(&self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
         let query = "SELECT min(day) * 86400 FROM days WHERE day <= ?1
                      HAVING min(day) IS NOT NULL";
@@ -321,7 +321,7 @@ impl UsageStore {
         })
     }
 
-    /// How much of its limit a key has used in the last window that is recorded.
+    /// What a key has used of its limit in the last recorded window.
     pub fn used(&self, key: KeyId) -> Result<WindowUse, Error> {
         self.with_path(|usage| used(&usage.connection, key))
     }

@@ -1,4 +1,4 @@
-//! What is read of many keys at once to tell whether their use is unusual.
+//! Reads what is needed to detect unusual use, for many keys at once.
 
 use std::collections::HashMap;
 
@@ -9,15 +9,15 @@ use super::time::{latest, moment};
 use super::{ACCEPTED, Error, UsageStore, day_of, networks};
 use crate::vault::KeyId;
 
-/// How many days are read, the last one being today's.
+/// How many days are read, ending with today.
 pub const RECENT_DAYS: usize = 16;
 
-/// A key's use in the last days, as far as it is recorded.
+/// The recorded use of a key on the last days.
 #[derive(Clone, Debug, Default)]
 pub struct Recent {
-    /// How often it was accepted on each day, today's last.
+    /// The accepted requests on each day, today's at the end.
     pub days: [u32; RECENT_DAYS],
-    /// Networks from which it was first used since yesterday, the first one first.
+    /// Networks from which it was first used since yesterday, the oldest first.
     pub networks: Vec<Network>,
     /// When its first address was recorded.
     pub first_address_at: Option<Timestamp>,
@@ -33,7 +33,7 @@ pub struct Network {
 }
 
 impl UsageStore {
-    /// The last days of each of these keys of which any use is recorded in them.
+    /// The last days of each of these keys with recorded use.
     pub fn recent(&self, keys: &[KeyId], now: Timestamp) -> Result<HashMap<KeyId, Recent>, Error> {
         let keys = serde_json::to_string(keys).expect("numbers are JSON");
         let mut found = HashMap::new();
@@ -65,7 +65,7 @@ impl UsageStore {
         Ok(())
     }
 
-    /// Reads of each key with a new network those networks, and when its first one was new.
+    /// Reads the new networks of each key that has any, and when its first one was new.
     fn read_networks(
         &self,
         keys: &str,

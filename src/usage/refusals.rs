@@ -1,7 +1,7 @@
-//! From where keys were refused, which of their secrets, and why.
+//! Records the addresses, secrets and reasons of refusals.
 //!
-//! Whoever is refused chooses the addresses, so there is a limit to what is kept of a day:
-//! beyond it only the count grows.
+//! Refused clients choose their addresses, so the number per day is limited: beyond it, refusals
+//! are only counted.
 
 use std::collections::HashMap;
 
@@ -16,54 +16,53 @@ use crate::vault::KeyId;
 /// The table's definition.
 pub(super) const TABLE: &str = include_str!("refusals.sql");
 
-/// Of how many addresses at most refusals are told apart, of one key, verdict and day; an
-/// address that presented two secrets counts twice. And of how many secrets, of those whose
-/// address is not known.
+/// How many addresses are distinguished for each key, verdict and day; an address with two secrets
+/// counts twice. Also how many secrets without a known address.
 const MAX_DISTINCT: i64 = 64;
 
-/// How many addresses of a reason are read, the newest.
+/// How many addresses per reason are read, the newest.
 const MAX_ADDRESSES: usize = 10;
 
 /// The addresses from which a key was refused for one reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RefusalAddresses {
-    /// The newest of them, the last one first.
+    /// The newest of them, the latest first.
     pub newest: Vec<Address>,
     /// How many there are.
     pub count: u64,
 }
 
-/// Which refusals of a key are meant.
+/// A filter for the refusals of a key.
 #[derive(Clone, Copy, Debug)]
 pub struct RefusalFilter<'a> {
     /// Whose secrets.
     pub key: KeyId,
-    /// Those of these secrets, and those of which the secret is not known; if empty, all.
+    /// Those of these secrets, and of unknown ones; if empty, all.
     pub tails: &'a [&'a Tail],
     /// Those for these reasons; if empty, for any.
     pub verdicts: &'a [&'a str],
-    /// Those at this time or later. On its day all count that are of the same address, secret
-    /// and reason as a later one.
+    /// Those at or after this time. On its day, all with the same address, secret and reason as a
+    /// later one count.
     pub since: Option<Timestamp>,
 }
 
-/// How often a key's secrets were refused, and from where.
+/// A summary of refusals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RefusalSummary {
-    /// How often.
+    /// The number of refusals.
     pub count: u64,
-    /// How often from addresses that are not recorded.
+    /// How many of them came from unrecorded addresses.
     pub without_address: u64,
-    /// From how many addresses, as far as they are recorded.
+    /// The number of recorded addresses.
     pub addresses: u64,
-    /// When, for the last time.
+    /// The time of the last.
     pub last_at: Option<Timestamp>,
-    /// From where then; `None` if that is not recorded.
+    /// Its address; `None` if it is not recorded.
     pub last_address: Option<String>,
 }
 
 impl UsageStore {
-    /// How often a key's secrets were refused until `now`, of those that the filter lets through.
+    /// A summary of the refusals of a key's secrets until `now` that match the filter.
     pub fn refusals(
         &self,
         filter: RefusalFilter<'_>,
@@ -94,7 +93,7 @@ impl UsageStore {
         })
     }
 
-    /// From where a key was refused until `now`, by verdict.
+    /// The addresses from which a key was refused until `now`, by verdict.
     pub(super) fn refused_from(
         &self,
         key: KeyId,
@@ -176,12 +175,12 @@ fn summary(
     Ok(summary)
 }
 
-/// Whether the table is there; not in a record of an older version that nobody wrote since.
+/// Whether the table exists; not in an older record that has not been written to since.
 pub(super) fn has_table(connection: &Connection) -> Result<bool, Error> {
     Ok(connection.table_exists(None, "refusals")?)
 }
 
-/// Notes a refusal of a key's secret.
+/// Records a refusal of a key's secret.
 pub(super) fn note(to: &Transaction<'_>, key: KeyId, seen: &UsageEvent) -> Result<(), Error> {
     let tail = seen.tail.as_ref().map_or("", Tail::as_str);
     let address = seen.address.map(|address| address.to_string());
@@ -231,7 +230,7 @@ fn room(to: &Connection, key: KeyId, verdict: &str, day: i64) -> Result<(bool, b
     Ok(room)
 }
 
-/// Forgets the days of a key and verdict that `days` forgot.
+/// Removes the days of a key and verdict that were removed from `days`.
 pub(super) fn prune(to: &Transaction<'_>, key: KeyId, verdict: &str) -> Result<(), Error> {
     to.prepare_cached(
         "DELETE FROM refusals WHERE key_id = ?1 AND verdict = ?2 AND day NOT IN
@@ -241,7 +240,7 @@ pub(super) fn prune(to: &Transaction<'_>, key: KeyId, verdict: &str) -> Result<(
     Ok(())
 }
 
-/// Whether any refusal was noted after that second, or on a later day.
+/// Whether any refusal was recorded after that second, or on a later day.
 pub(super) fn has_after(connection: &Connection, day: i64, second: i64) -> Result<bool, Error> {
     if !has_table(connection)? {
         return Ok(false);
@@ -250,7 +249,7 @@ pub(super) fn has_after(connection: &Connection, day: i64, second: i64) -> Resul
     Ok(connection.query_row(query, [day, second], |row| row.get(0))?)
 }
 
-/// Takes refusals of a clock that was ahead for those of now.
+/// Moves refusals recorded by a clock that was ahead to the current time.
 pub(super) fn bring_back(to: &Connection, now: Timestamp) -> Result<(), Error> {
     if !has_table(to)? {
         return Ok(());

@@ -1,4 +1,4 @@
-//! A usage record that is open: its connection, and where it lies.
+//! An open usage record: its connection and path.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,14 +10,14 @@ use super::Error;
 use crate::files::FileId;
 use crate::settings::Retention;
 
-/// The record of uses of one vault's keys.
+/// The usage record of a vault.
 #[derive(Debug)]
 pub struct UsageStore {
     pub(super) connection: Connection,
     pub(super) path: PathBuf,
-    /// The file that was opened.
+    /// The identity of the opened file.
     pub(super) file: Option<FileId>,
-    /// For how many days use is kept that is recorded.
+    /// The retention of recorded use, in days.
     pub(super) retention: Retention,
 }
 
@@ -37,8 +37,8 @@ impl UsageStore {
         let connect = || {
             let connection = Connection::open_with_flags(name, flags | always)?;
             connection.busy_timeout(wait)?;
-            // A short-lived process leaves the log to a later one: to move it costs it more
-            // than all else.
+            // A short-lived process leaves the WAL to a later one: a checkpoint would cost more
+            // than everything else.
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             let modes = "PRAGMA synchronous = NORMAL; PRAGMA trusted_schema = OFF;";
             connection.execute_batch(modes).map(|()| connection)
@@ -52,7 +52,7 @@ impl UsageStore {
         })
     }
 
-    /// Does something, and names the file in whatever error comes of it.
+    /// Runs `work`, and adds the file's name to its error.
     pub(super) fn with_path<T>(
         &self,
         display: impl FnOnce(&Self) -> Result<T, Error>,
@@ -60,7 +60,7 @@ impl UsageStore {
         display(self).map_err(|error| self.explained(error))
     }
 
-    /// The same error, with the file's name where SQLite did not know it.
+    /// The error with the file's name, if SQLite did not know it.
     pub fn explained(&self, error: Error) -> Error {
         match error {
             Error::Sqlite(error) => Error::of(&self.path, error),

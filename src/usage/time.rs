@@ -5,12 +5,12 @@ use rusqlite::Row;
 
 use crate::key::CLOCK_TOLERANCE;
 
-/// The day that a moment falls on, in days since 1970, UTC.
+/// The Unix day of a time, UTC.
 pub fn day_of(moment: Timestamp) -> i64 {
     moment.as_second().div_euclid(86_400)
 }
 
-/// The last second that counts as past, seen from `now`.
+/// The last second that counts as past at `now`.
 pub(super) fn latest(now: Timestamp) -> i64 {
     now.as_second().saturating_add(CLOCK_TOLERANCE)
 }
@@ -20,7 +20,7 @@ pub(super) fn latest_day(now: Timestamp) -> i64 {
     latest(now).div_euclid(86_400)
 }
 
-/// Whole seconds in a column as a time; what is none can only be damage.
+/// Whole seconds in a column as a time; anything else is damage.
 pub(super) fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
     let seconds: i64 = row.get(column)?;
     Timestamp::from_second(seconds)

@@ -1,4 +1,4 @@
-//! Recording uses.
+//! Writes to the usage record.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,8 @@ use crate::key::{WindowSpend, WindowUse};
 use crate::settings::Retention;
 use crate::vault::KeyId;
 
-/// How many addresses of a key are kept; those from a clock that was ahead go first.
+/// How many addresses of a key are kept; those recorded by a clock that was ahead are removed
+/// first.
 const MAX_ADDRESSES: i64 = 10;
 
 /// The tables with a key in each row.
@@ -24,11 +25,11 @@ pub(super) const TABLES: [&str; 6] = [
 ];
 
 impl UsageStore {
-    /// Records sightings, and what of their limits keys have used since it was last recorded,
-    /// in one transaction; gives back how much of each was used altogether.
+    /// Records use, and what keys have used of their limits since they were last recorded, in one
+    /// transaction; returns the total use of each limit.
     ///
     /// # Errors
-    /// If they cannot be written; then nothing was.
+    /// If they cannot be written; nothing was recorded then.
     pub fn record(
         &mut self,
         sightings: &[UsageEvent],
@@ -44,12 +45,12 @@ impl UsageStore {
         Ok(all)
     }
 
-    /// Decides on one presentation of a key's secret, or of nobody's, after the use of the key's
-    /// limit so far, and records what `decide` says: the outcome, how it was presented, and what
-    /// it uses of the limit.
+    /// Decides on a request with a known or unknown key, given the use of its limit so far, and
+    /// records the result of `decide`: the verdict, how the secret was presented, and the use of
+    /// the limit.
     ///
     /// # Errors
-    /// If it cannot be recorded; then nothing was.
+    /// If it cannot be recorded; nothing was recorded then.
     pub fn record_request<T>(
         &mut self,
         key: Option<KeyId>,
@@ -68,16 +69,16 @@ impl UsageStore {
 }
 
 impl UsageStore {
-    /// Forgets all that is recorded of these keys.
+    /// Deletes everything recorded about these keys.
     ///
     /// # Errors
-    /// If it cannot be written; then nothing was.
+    /// If it cannot be written; nothing was deleted then.
     pub fn forget(&mut self, keys: &[KeyId]) -> Result<(), Error> {
         let keys = serde_json::to_string(keys).expect("numbers are JSON");
         let forget = |usage: &mut Self| {
             let transaction = begin_immediate(&mut usage.connection)?;
             for table in TABLES {
-                // A record of an older version may lack some.
+                // An older record may lack some of the tables.
                 if !transaction.table_exists(None, table)? {
                     continue;
                 }
@@ -96,15 +97,15 @@ pub(super) fn begin_immediate(connection: &mut Connection) -> Result<Transaction
     Ok(connection.transaction_with_behavior(TransactionBehavior::Immediate)?)
 }
 
-/// Adds what was used of a limit to what others recorded of the same window. If they have
-/// begun the next one (?4, if it is due so soon) already, what is late is forgotten; a window that
-/// lies elsewhere is another limit's or a wrong clock's, and is replaced.
+/// Adds to the recorded use of a limit in the same window. If others have already begun the next
+/// one (?4, if it is close), late use is dropped; any other window belongs to another limit or a
+/// wrong clock, and is replaced.
 const SPEND: &str = "INSERT INTO windows (key_id, since, count) VALUES (?1, ?2, ?3)
      ON CONFLICT DO UPDATE SET since = iif(since = ?4, since, ?2),
        count = CASE since WHEN ?2 THEN count + ?3 WHEN ?4 THEN count ELSE ?3 END
      RETURNING since, count";
 
-/// Writes sightings, table by table, in the order of their keys if they have one.
+/// Writes events table by table, in the order of their keys.
 fn write(
     to: &Transaction<'_>,
     sightings: &[UsageEvent],
@@ -135,7 +136,7 @@ fn write(
             secrets.execute(params![seen.key_id(), tail.as_str(), at, latest])?;
         }
     }
-    // The last of several addresses in one second is the one that is written last.
+    // Of several addresses within a second, the last one is written last.
     let mut in_order: Vec<_> = accepted().collect();
     in_order.sort_by_key(|seen| seen.at);
     for seen in in_order {
@@ -143,7 +144,7 @@ fn write(
             seen.write_address(address, to)?;
         }
     }
-    // Of what nobody's was, only the days are counted: anybody can have it refused.
+    // For unknown keys, only days are counted: anybody can cause these refusals.
     for seen in sightings.iter().filter(|seen| seen.verdict != ACCEPTED) {
         if let Some(key) = seen.key {
             refusals::note(to, key, seen)?;
@@ -157,14 +158,14 @@ impl UsageEvent {
         self.key.unwrap_or(NOBODY)
     }
 
-    /// Begins a day of the key, and forgets those that are long past.
+    /// Begins a day of the key, and removes old days.
     fn begin_day(&self, to: &Transaction<'_>, retention: Retention) -> Result<(), Error> {
         let (key, day, at) = (self.key_id(), day_of(self.at), self.at.as_second());
         to.prepare_cached(
             "INSERT INTO days (key_id, day, verdict, count, last_at) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
         .execute(params![key, day, self.verdict, self.count, at])?;
-        // Not those before a date: the clock may be wrong. If it was ahead, its days go first.
+        // Not by date: the clock may be wrong. If it was ahead, its days are removed first.
         to.prepare_cached(
             "DELETE FROM days WHERE key_id = ?1 AND verdict = ?2 AND day IN
                (SELECT day FROM days WHERE key_id = ?1 AND verdict = ?2

@@ -1,10 +1,9 @@
-//! What leaves an entry in the audit log: the one list, from which entries are written and
-//! `log --action` finds them again.
+//! The actions in the audit log: a single list for writing entries and for `log --action`.
 
 use strum::{IntoStaticStr, VariantArray};
 
-/// What an entry of the audit log records. Entries are chained by their hashes, so a text that was
-/// released stays.
+/// The action recorded in a log entry. Entries are chained by their hashes, so a released text
+/// never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Action {
@@ -33,13 +32,13 @@ pub enum Action {
 }
 
 impl Action {
-    /// The command whose action it is: the text's first word.
+    /// The command that performs it: the text's first word.
     fn command(self) -> &'static str {
         let text = self.into_str();
         text.split_once(' ').map_or(text, |(command, _)| command)
     }
 
-    /// The commands that leave entries, each once: every entry is of exactly one of them.
+    /// The commands that write entries, each once.
     pub fn commands() -> Vec<&'static str> {
         let mut commands = Vec::new();
         for action in Self::VARIANTS {

@@ -1,28 +1,28 @@
-//! The log as a whole: the check of its chain, and single entries out of it.
+//! The log as a whole: verifies its chain, and finds single entries.
 
 use rusqlite::{Connection, OptionalExtension};
 
 use super::log::{COLUMNS, ChainHash, GENESIS, Line, head};
 use super::{Entry, Error, KeyId, SavedHead, Vault};
 
-/// What a check of the whole chain found.
+/// The result of verifying the chain.
 #[derive(Debug)]
 pub struct Chain {
-    /// How many entries there are.
+    /// The number of entries.
     pub entries: i64,
-    /// The newest entry's hash, all zeros in an empty log.
+    /// The newest entry's hash, all zeros for an empty log.
     pub head: ChainHash,
-    /// The first entry that does not hold, and why.
+    /// The first invalid entry, and the reason.
     pub broken: Option<(i64, &'static str)>,
 }
 
 impl Vault {
-    /// Checks the whole chain, up to the head that the vault remembers.
+    /// Verifies the whole chain, up to the head stored in the vault.
     pub fn verify_log(&self) -> Result<Chain, Error> {
         self.verify_log_from(&[])
     }
 
-    /// The same, and whether the log goes on from each of the heads that were saved.
+    /// The same, and whether the log continues each of the saved heads.
     pub fn verify_log_from(&self, saved: &[SavedHead]) -> Result<Chain, Error> {
         let snapshot = self.connection.unchecked_transaction()?;
         let mut chain = Chain {
@@ -51,8 +51,8 @@ impl Vault {
 }
 
 impl Vault {
-    /// What tells a key from every other that ever had its number, in this vault or in one that
-    /// it was restored from: the hash of its first entry. Without an entry there is none.
+    /// The identity of a key, even if its number was used again after a restore: the hash of its
+    /// first entry; `None` without an entry.
     pub fn origin(&self, id: KeyId) -> Result<Option<Vec<u8>>, Error> {
         let query = "SELECT hash FROM log WHERE key_id = ?1 ORDER BY sequence LIMIT 1";
         let mut statement = self.connection.prepare_cached(query)?;
@@ -60,14 +60,14 @@ impl Vault {
         Ok(row.optional()?)
     }
 
-    /// The newest entry of all.
+    /// The newest entry.
     pub fn newest_entry(&self) -> Result<Option<Entry>, Error> {
         let query = format!("SELECT {COLUMNS} FROM log ORDER BY sequence DESC LIMIT 1");
         let line = self.connection.query_row(&query, [], Line::read);
         line.optional()?.map(Line::entry).transpose()
     }
 
-    /// The newest entry of a key that is such a one.
+    /// The newest entry of a key that satisfies the predicate.
     pub fn newest(
         &self,
         id: KeyId,
@@ -87,12 +87,12 @@ impl Vault {
 }
 
 impl Chain {
-    /// The newest entry, to be saved; an empty log has none.
+    /// The newest entry, to be saved; `None` for an empty log.
     pub fn newest(&self) -> Option<SavedHead> {
         (self.entries > 0).then(|| SavedHead::of(self.entries, &self.head))
     }
 
-    /// Takes the next line of the log, or tells what is wrong with it.
+    /// Verifies the next row of the log.
     fn extend(&mut self, line: Option<Line>, saved: &[SavedHead]) -> Result<(), &'static str> {
         let next = line.filter(|line| line.sequence == self.entries + 1);
         let line = next.ok_or("is missing or cannot be read")?;

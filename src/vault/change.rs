@@ -1,4 +1,4 @@
-//! Changes: each one transaction, with its entry in the log.
+//! Changes: each is one transaction with its log entry.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
@@ -7,7 +7,7 @@ use super::{Action, Author, Cause, Error, Field, KeyId, Record, Vault, log};
 use crate::files::sync_folder;
 use crate::key::{Key, KeyName, Limit, Tail, Username};
 
-/// A change under way; it is lost unless [`Vault::change`] commits it.
+/// A change in progress; rolled back unless [`Vault::change`] commits it.
 #[derive(Debug)]
 pub struct Change<'a> {
     pub(super) transaction: &'a Transaction<'a>,
@@ -15,17 +15,18 @@ pub struct Change<'a> {
 }
 
 impl Vault {
-    /// Makes a change: all that `work` does, its log entry included, or nothing of it.
+    /// Commits everything that `work` does, including its log entry, or nothing.
     ///
     /// # Errors
-    /// What `work` fails with, or why it could not be committed: then nothing has changed.
-    /// [`Error::Unsure`] if even that cannot be told.
+    /// The errors of `work`, or if it could not be committed: then nothing has changed.
+    /// [`Error::Unsure`] if even that is unknown.
     pub fn change<T, E: From<Error>>(
         &mut self,
         author: &Author,
         work: impl FnOnce(&Change<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        // SQLite begins a write on such a file without a word, and fails at the first change.
+        // SQLite begins a write transaction on a read-only file, and fails only at the first
+        // change.
         if self.connection.is_readonly("main").map_err(Error::from)? {
             return Err(Error::ReadOnly.into());
         }
@@ -51,8 +52,8 @@ impl Vault {
         }
     }
 
-    /// The same, of what nobody else has to be told: servers find it by themselves, and exports
-    /// need not be rewritten.
+    /// The same for changes that need no action: servers see them in the vault, and exports do not
+    /// contain them.
     pub(super) fn change_unseen<T>(
         &mut self,
         author: &Author,
@@ -64,10 +65,10 @@ impl Vault {
         outcome
     }
 
-    /// After a commit that reported an error: looks whether it happened all the same.
+    /// After a failed commit: finds out whether it happened nevertheless.
     ///
-    /// A log entry's hash is unique, so the entry tells. That it is there does not make it
-    /// durable: that wants the folder synced, which the commit may have failed at.
+    /// A log entry's hash is unique, so the entry shows it. Its presence does not make it durable:
+    /// the folder must be synced, which the commit may have failed to do.
     fn settle<T>(
         &self,
         intended: Option<(i64, [u8; 32])>,
@@ -93,10 +94,10 @@ impl Change<'_> {
         self.author.clock
     }
 
-    /// Adds a key; its tail names the staged secret that becomes its current one.
+    /// Adds a key; its tail is that of the pending secret that becomes its current one.
     ///
     /// # Errors
-    /// If its name or username was taken meanwhile, or the secret is gone.
+    /// If its name or username has been taken meanwhile, or the secret is gone.
     pub fn add(&self, key: &Key) -> Result<(), Error> {
         let id = self.insert(key)?;
         self.log(id, None, Some(key))
@@ -126,8 +127,8 @@ impl Change<'_> {
         Ok(id)
     }
 
-    /// Gives a key the staged secret that `after`'s tail names, and `after`'s status; those before
-    /// stop at once.
+    /// Gives a key the pending secret with `after`'s tail, and `after`'s status; its previous
+    /// secrets stop working at once.
     ///
     /// # Errors
     /// If the secret is gone, or the vault cannot be written.
@@ -150,11 +151,11 @@ impl Change<'_> {
         self.set_current_secret(id, tail)
     }
 
-    /// Gives a key the staged secret that `after`'s tail names; the one before goes on until
-    /// `after` says, and one from before that, which has retired, is removed.
+    /// Gives a key the pending secret with `after`'s tail; the previous one retires when `after`
+    /// says, and an older one, which has retired, is removed.
     ///
     /// # Errors
-    /// [`Error::Rotating`] or [`Error::RetiredEarly`] if it has two secrets already; if the secret
+    /// [`Error::Rotating`] or [`Error::RetiredEarly`] if it already has two secrets; if the secret
     /// is gone, or the vault cannot be written.
     pub fn rotate(&self, before: &Record, after: &Key) -> Result<(), Error> {
         self.expect_one_secret(before)?;
@@ -171,8 +172,8 @@ impl Change<'_> {
     /// Makes sure that a key can get a second secret.
     ///
     /// # Errors
-    /// [`Error::Rotating`] if it has two already; [`Error::RetiredEarly`] if it has an old one that
-    /// comes back once the clock is accepted, unless another takes its place.
+    /// [`Error::Rotating`] if it already has two; [`Error::RetiredEarly`] if its old one becomes
+    /// valid again once the clock is accepted, unless another replaces it.
     pub fn expect_one_secret(&self, record: &Record) -> Result<(), Error> {
         let (key, now) = (&record.key, self.now());
         if key.retiring_at(now).is_some() {
@@ -184,7 +185,7 @@ impl Change<'_> {
         }
     }
 
-    /// Leaves a key with one of its two secrets: the one that `after`'s tail names.
+    /// Leaves a key with one of its two secrets, the one with `after`'s tail.
     pub fn keep_secret(&self, before: &Record, after: &Key) -> Result<(), Error> {
         let cause = match after.tail == before.key.tail {
             true => Cause::Retired,
@@ -198,7 +199,7 @@ impl Change<'_> {
         self.log(before.id, Some(&before.key), Some(after))
     }
 
-    /// Saves what is different about a key, its secrets aside, and when an old one retires.
+    /// Saves the changes of a key, except for its secrets, and when an old one retires.
     ///
     /// # Errors
     /// If its new name is taken, or the vault cannot be written.
@@ -207,7 +208,7 @@ impl Change<'_> {
         self.log(before.id, Some(&before.key), Some(after))
     }
 
-    /// Writes a key's columns, without a word in the log.
+    /// Writes a key's columns without a log entry.
     pub(super) fn update(&self, before: &Record, after: &Key) -> Result<(), Error> {
         if !after.name.is_same(&before.key.name) {
             self.expect_free(&after.name, None)?;
@@ -240,7 +241,7 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Deletes a key and its secrets; its log stays.
+    /// Deletes a key and its secrets; its log entries stay.
     pub fn delete(&self, record: &Record) -> Result<(), Error> {
         self.remove_secrets(record.id, Cause::Deleted)?;
         self.transaction
@@ -248,7 +249,7 @@ impl Change<'_> {
         self.log(record.id, Some(&record.key), None)
     }
 
-    /// Sees to it that new keys get numbers above this one.
+    /// Makes sure that new keys get numbers above this one.
     pub(super) fn number_above(&self, last: KeyId) -> Result<(), Error> {
         let raise = "UPDATE sqlite_sequence SET seq = max(seq, ?1) WHERE name = 'keys'";
         if self.transaction.execute(raise, [last])? == 0 {
@@ -277,14 +278,14 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Logs what is different about a key; a seal of another secret than its current one is
-    /// dropped, whatever changed the secret.
+    /// Logs the changes of a key; drops a seal that is not of its current secret, whatever changed
+    /// the secret.
     fn log(&self, id: KeyId, before: Option<&Key>, after: Option<&Key>) -> Result<(), Error> {
         let unsealed = after.map_or(Ok(Vec::new()), |key| self.unseal(id, &key.tail))?;
         self.log_with(id, before, after, &unsealed)
     }
 
-    /// Logs what is different about a key, and what else is; with a new secret its checksum.
+    /// Logs the changes of a key and further fields; for a new secret also its checksum.
     pub(super) fn log_with(
         &self,
         id: KeyId,
@@ -298,7 +299,7 @@ impl Change<'_> {
         self.log_fields(id, &key.name, &fields)
     }
 
-    /// Writes an entry into the log: these fields of the key changed.
+    /// Writes a log entry with the changed fields of a key.
     pub(super) fn log_fields(
         &self,
         id: KeyId,
@@ -310,7 +311,7 @@ impl Change<'_> {
     }
 }
 
-/// A key's columns that may be null.
+/// A key's nullable columns.
 struct Columns<'a> {
     permission: Option<&'a str>,
     request_limit: Option<String>,

@@ -1,8 +1,7 @@
-//! Checksums of stored secrets: what the log keeps of the columns of which it tells nothing, the
-//! hash above all.
+//! Checksums of stored secrets: they cover columns that are not in the log, above all the hash.
 //!
-//! Each goes over random bytes that lie, and are deleted, with the secret: what stays in the log
-//! does not tell whether a guess at a hash that is weak is right.
+//! Each includes random bytes that are stored, and deleted, with the secret: what stays in the log
+//! cannot be used to verify guesses of a weak hash.
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
@@ -15,8 +14,8 @@ use super::{Change, Error, Field, KeyId};
 use crate::key::{Key, Tail};
 use jiff::Timestamp;
 
-/// What a checksum covers. Columns may be added: one that is null counts for nothing, so that the
-/// checksums of secrets that have no such column stay right.
+/// The covered columns. More may be added: a null column is skipped, so checksums of secrets
+/// without that column stay valid.
 const COVERED_COLUMNS: [&str; 6] = [
     "secrets.tail",
     "secrets.login",
@@ -26,12 +25,12 @@ const COVERED_COLUMNS: [&str; 6] = [
     "keys.created_at",
 ];
 
-/// A secret as the vault holds it, as far as its key does not tell.
+/// A secret's columns, as far as they are not in its key.
 pub(super) struct SecretRow {
     pub(super) tail: String,
     pub(super) is_current: bool,
     pub(super) retired_at: Option<Timestamp>,
-    /// None of a secret that is older than checksums are.
+    /// `None` for a secret from before checksums.
     pub(super) checksum: Option<String>,
 }
 
@@ -56,7 +55,7 @@ pub(super) fn secrets(connection: &Connection, id: KeyId) -> Result<Vec<SecretRo
     Ok(secrets)
 }
 
-/// What the log is to keep of a secret that the vault holds.
+/// The checksum of a stored secret, for the log.
 pub(super) fn of(connection: &Connection, id: KeyId, tail: &Tail) -> Result<Option<Field>, Error> {
     let secrets = secrets(connection, id)?;
     let secret = secrets.iter().find(|one| one.tail == tail.as_str());
@@ -78,8 +77,8 @@ fn field(name: &str, secret: &SecretRow) -> Option<Field> {
     })
 }
 
-/// SHA-256 over the random bytes, and the name and the value of each column that is not null, all
-/// with their lengths before them.
+/// SHA-256 of the random bytes, and the name and value of each column that is not null, each
+/// preceded by its length.
 fn checksum(row: &Row<'_>) -> Result<Option<String>, Error> {
     let (ValueRef::Blob(salt) | ValueRef::Text(salt)) = row.get_ref(2)? else {
         return Ok(None);
@@ -111,8 +110,8 @@ fn checksum(row: &Row<'_>) -> Result<Option<String>, Error> {
 }
 
 impl Change<'_> {
-    /// What the log is to keep of the secrets that a change gave a key. A change that gives it
-    /// none, as every one that stops a key, asks for nothing and cannot fail here.
+    /// The checksums of the secrets that a change gave a key, for the log. A change without new
+    /// secrets, such as a deactivation, reads nothing and cannot fail here.
     pub(super) fn checksums(
         &self,
         id: KeyId,
@@ -132,7 +131,7 @@ impl Change<'_> {
     }
 }
 
-/// The secrets that a key has and had not before, each with the name of its checksum.
+/// The secrets that a key has and did not have before, each with its checksum's name.
 fn given<'a>(before: Option<&Key>, after: Option<&'a Key>) -> Vec<(&'static str, &'a Tail)> {
     let had = before.map(tails).unwrap_or_default();
     let has = after.map(tails).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What a column holds, as a value of the domain.
+//! Converts columns to domain values.
 
 use std::str::FromStr;
 
@@ -8,12 +8,12 @@ use rusqlite::types::ValueRef;
 
 use super::Error;
 
-/// Whole seconds, as the vault stores time, as a timestamp.
+/// A stored time, in whole seconds, as a timestamp.
 pub(super) fn timestamp(seconds: i64) -> Result<Timestamp, Error> {
     Timestamp::from_second(seconds).map_err(|_| Error::Damaged(format!("{seconds} is not a time")))
 }
 
-/// The time in a column, if there is one.
+/// The time in a nullable column.
 pub(super) fn moment(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, Error> {
     row.get::<_, Option<i64>>(column)?
         .map(timestamp)

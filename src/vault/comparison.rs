@@ -1,5 +1,5 @@
-//! What the return of a backup does to each key: whose old secrets are accepted again, whose
-//! stop, which keys go.
+//! The effects of a restore on each key: which secrets become valid again or are refused, which
+//! keys are deleted.
 
 use std::collections::BTreeSet;
 
@@ -10,39 +10,39 @@ use strum::IntoStaticStr;
 use super::{Entry, Error, Field, KeyId, Record, SecretInfo, Vault, differences};
 use crate::key::{KeyName, Status, Tail};
 
-/// What becomes of the keys of a vault if a backup takes its place.
+/// The effects on a vault's keys if a backup replaces it.
 #[derive(Debug, Default)]
 pub struct Comparison {
-    /// Every key to which anything happens, in the order of their numbers.
+    /// Every affected key, in the order of their numbers.
     pub affected: Vec<AffectedKey>,
-    /// What of the vault could not be read: it is left out.
+    /// The error if part of the vault could not be read; that part is left out.
     pub unread: Option<Error>,
 }
 
-/// A key to which something happens.
+/// An affected key.
 #[derive(Debug)]
 pub struct AffectedKey {
-    /// Its name afterwards, or before it goes.
+    /// Its name afterwards, or before its deletion.
     pub name: KeyName,
-    /// What happens to it.
+    /// The effect.
     pub effect: Effect,
-    /// Its secrets that are refused now and accepted afterwards.
+    /// Its secrets that are refused now and will be accepted.
     pub revived: Vec<Tail>,
-    /// Its secrets that are accepted now and refused afterwards.
+    /// Its secrets that are accepted now and will be refused.
     pub newly_refused: Vec<Tail>,
-    /// What is different about it afterwards.
+    /// Its changed fields.
     pub change: Vec<Field>,
-    /// Why a secret of it that is accepted again is not accepted now; of a key that goes, whether
-    /// it was deleted when the backup was made.
+    /// Why a secret that will be accepted is refused now; for a key that will be deleted, whether
+    /// it had been deleted when the backup was made.
     pub reason: Option<Reason>,
-    /// The event that brought that about, if the log tells.
+    /// The event that caused that, if the log has it.
     pub event: Option<Entry>,
-    /// The key as it is in the backup, if it is.
+    /// The key in the backup, if it exists there.
     pub record: Option<Record>,
 }
 
 impl AffectedKey {
-    /// The same, where it is not known what the key is now.
+    /// The same, if the key's current state is unknown.
     fn without_reason(self) -> Self {
         Self {
             reason: None,
@@ -52,33 +52,33 @@ impl AffectedKey {
     }
 }
 
-/// What happens to a key.
+/// The effect on a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Effect {
-    /// A secret that is refused now is accepted again.
+    /// A refused secret is accepted again.
     Revived,
-    /// It is deleted now and comes back, but not to life: it is stopped or over.
+    /// A deleted key is restored, but inactive or expired.
     Returned,
-    /// It is not in the backup, and goes.
+    /// It is not in the backup, and is deleted.
     Gone,
-    /// A secret that is accepted now is refused.
+    /// An accepted secret is refused.
     Stopped,
-    /// It is otherwise not what it was.
+    /// Something else changes.
     Changed,
 }
 
-/// Why a secret is not accepted.
+/// Why a secret is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Reason {
     /// Its key was deleted.
     Deleted,
-    /// Its key is not in the vault, which tells of none.
+    /// Its key is not in the vault, and the log has no deletion.
     Absent,
     /// Its key was deactivated.
     Deactivated,
-    /// Its key's time was over.
+    /// Its key has expired.
     Expired,
     /// Its key has another secret.
     Replaced,
@@ -86,14 +86,14 @@ pub enum Reason {
     Retired,
 }
 
-/// A key with its secrets and what else is stored with it, in one vault.
+/// A key with its secrets and related data in one vault.
 struct KeyState {
     record: Record,
     secrets: Vec<SecretInfo>,
     related: Vec<(&'static str, String)>,
 }
 
-/// What may be stored of a key besides the key itself: the name, the table, and the query.
+/// Data related to a key: the name, the table, and the query.
 const RELATED_TABLES: [(&str, &str, &str); 3] = [
     (
         "rotate_every",
@@ -112,10 +112,10 @@ const RELATED_TABLES: [(&str, &str, &str); 3] = [
     ),
 ];
 
-/// A vault that is compared.
+/// One of the compared vaults.
 struct ComparedVault<'a> {
     vault: &'a Vault,
-    /// What its schema has a place for besides keys.
+    /// The related data that its schema supports.
     related: Vec<(&'static str, &'static str)>,
 }
 
@@ -123,10 +123,10 @@ struct ComparedVault<'a> {
 type Pair = (Option<KeyState>, Option<KeyState>);
 
 impl Vault {
-    /// Works out what becomes of this vault's keys if the backup takes its place at `now`.
+    /// Computes the effects on this vault's keys if the backup replaces it at `now`.
     ///
     /// # Errors
-    /// If the backup cannot be read. What cannot be read of the vault is left out.
+    /// If the backup cannot be read. Unreadable parts of the vault are left out.
     pub fn compare(&self, backup: &Self, now: Timestamp) -> Result<Comparison, Error> {
         let (here, there) = (ComparedVault::of(self)?, ComparedVault::of(backup)?);
         let mut comparison = Comparison::default();
@@ -168,8 +168,8 @@ impl<'a> ComparedVault<'a> {
         Ok(Self { vault, related })
     }
 
-    /// The key of that number here and in the backup: one key, or two if the number was used
-    /// again after another return.
+    /// The key with that number here and in the backup: one key, or two if the number was used
+    /// again after an earlier restore.
     fn pairs(
         &self,
         present: Option<KeyState>,
@@ -189,12 +189,12 @@ impl<'a> ComparedVault<'a> {
     fn is_same_key(&self, id: KeyId, other: &Self) -> bool {
         match (self.vault.origin(id), other.vault.origin(id)) {
             (Ok(here), Ok(there)) => here == there,
-            // Of a damaged log the number has to do.
+            // Without a valid log, only the number can be compared.
             _ => true,
         }
     }
 
-    /// Whether it tells of the other's key, which it has not.
+    /// Whether its log has the other's key, which it no longer contains.
     fn has_deleted(&self, id: KeyId, other: &Self) -> bool {
         matches!(self.vault.origin(id), Ok(Some(_))) && self.is_same_key(id, other)
     }
@@ -221,7 +221,7 @@ impl<'a> ComparedVault<'a> {
         Ok(facts)
     }
 
-    /// What happens to a key, if anything does.
+    /// The effect on a key, if there is one.
     fn affected(&self, pair: &Pair, backup: &Self, now: Timestamp) -> Option<AffectedKey> {
         let (present, then) = pair;
         let (good, good_then) = (
@@ -253,8 +253,8 @@ impl<'a> ComparedVault<'a> {
         })
     }
 
-    /// Why a tail that is revived is not accepted now, or why the key is in one of the two only,
-    /// and the event that brought it about.
+    /// Why a tail that becomes valid is refused now, or why the key exists in only one of the two,
+    /// with the event that caused it.
     fn explained(
         &self,
         (present, then): &Pair,
@@ -281,7 +281,7 @@ impl<'a> ComparedVault<'a> {
         (Some(reason), event)
     }
 
-    /// The event of this log that stopped a secret for that reason.
+    /// The event in this log that ended a secret for that reason.
     fn event(&self, id: KeyId, reason: Reason, tail: Option<&Tail>) -> Option<Entry> {
         let is_of_tail = |value: &Option<String>| value.as_deref() == tail.map(Tail::as_str);
         let is_it = |Field { field, from, to }: &Field| match (reason, field.as_str()) {
@@ -291,7 +291,7 @@ impl<'a> ComparedVault<'a> {
             (Reason::Replaced | Reason::Retired, _) => is_of_tail(from),
             _ => false,
         };
-        // Of a damaged vault the log may tell nothing.
+        // The log of a damaged vault may not have it.
         let found = self
             .vault
             .newest(id, |entry| entry.change.iter().any(is_it));
@@ -314,7 +314,7 @@ fn accepted(held: Option<&KeyState>, now: Timestamp) -> Vec<Tail> {
     good.map(|secret| secret.tail.clone()).collect()
 }
 
-/// Why a secret is not accepted from what the vault holds of its key.
+/// Why a secret is refused, according to the current vault.
 fn reason(tail: &Tail, held: &KeyState, now: Timestamp) -> Reason {
     let KeyState {
         record, secrets, ..
@@ -327,7 +327,7 @@ fn reason(tail: &Tail, held: &KeyState, now: Timestamp) -> Reason {
     }
 }
 
-/// What is different about a key, if it is in both.
+/// The differences of a key that is in both.
 fn changes(present: Option<&KeyState>, then: Option<&KeyState>) -> Vec<Field> {
     let (Some(present), Some(then)) = (present, then) else {
         return Vec::new();

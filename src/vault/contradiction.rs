@@ -1,31 +1,31 @@
-//! What the vault holds of a key although the log says otherwise.
+//! Differences between a key in the vault and the log.
 
 use crate::key::quoted;
 
-/// How many of a tail's last characters people are shown.
+/// How many characters of a tail are shown.
 const TAIL_SUFFIX: usize = 4;
 
-/// The fact under which the log has the checksum of a key's current secret.
+/// The name of the checksum of a key's current secret in the log.
 pub(super) const CURRENT_CHECKSUM: &str = "checksum";
 
-/// The same, of the secret from before a rotation.
+/// The same for its old secret.
 pub(super) const RETIRING_CHECKSUM: &str = "retiring_checksum";
 
-/// A fact about a key that is not what the log says.
+/// A field of a key that differs from the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contradiction {
     /// The key's name.
     pub key: String,
-    /// The fact.
+    /// The field.
     pub fact: String,
-    /// What the vault holds; `None` is nothing.
+    /// The value in the vault; `None` if it is null.
     pub found: Option<String>,
-    /// What the log says.
+    /// The value in the log.
     pub logged: Option<String>,
 }
 
 impl Contradiction {
-    /// What is different; of a checksum only what it covers.
+    /// The difference; for a checksum only what it covers.
     pub(super) fn difference(&self) -> String {
         let secret = match self.fact.as_str() {
             CURRENT_CHECKSUM => "its secret",
@@ -39,8 +39,7 @@ impl Contradiction {
         format!("the digest, hash, login, salt or creation time of {secret} differs")
     }
 
-    /// A value of which nobody knows who wrote it, as it may be told; of a secret's tail only the
-    /// last characters.
+    /// A value from an unknown source, made safe to print; for a tail only its last characters.
     fn told(&self, value: Option<&str>) -> String {
         let is_tail = matches!(self.fact.as_str(), "tail" | "retiring");
         match value {

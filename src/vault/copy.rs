@@ -1,4 +1,4 @@
-//! Copies of a vault: consistent, private from birth, whole or not there.
+//! Copies of a vault: consistent, private from creation, complete or absent.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -10,26 +10,26 @@ use rusqlite::{Connection, OpenFlags};
 use super::{Error, Vault, log, migrations, place, schema};
 use crate::files::{self, Draft, FileId, FileRole, IfExists, folder_of, real};
 
-/// What SQLite puts behind a file's name for what belongs to it.
+/// The suffixes of files that belong to an SQLite database.
 const SQLITE_SUFFIXES: [&str; 4] = ["", "-journal", "-wal", "-shm"];
 
-/// How much of a file tells whether it is a vault or a copy of one, in bytes
+/// How many bytes of a file show whether it is a vault or a copy of one
 /// (<https://www.sqlite.org/fileformat2.html>, section 1.3).
 const HEADER: u64 = 100;
 
-/// Where a database says what it is of.
+/// The location of the application id.
 const APPLICATION: std::ops::Range<usize> = 68..72;
 
-/// A copy that was made and read again.
+/// A copy that was written and verified.
 #[derive(Debug)]
 pub struct Copied {
-    /// Where it lies, from the root on.
+    /// Its absolute path.
     pub path: PathBuf,
     /// How many keys it holds.
     pub keys: i64,
-    /// The newest entry of its log; a vault that never held a key has none.
+    /// The newest entry of its log; `None` if the vault never had a key.
     pub head: Option<Head>,
-    /// The first entry of its log that does not hold, and why.
+    /// The first invalid entry of its log, and the reason.
     pub broken: Option<(i64, &'static str)>,
 }
 
@@ -37,13 +37,13 @@ pub struct Copied {
 pub type Head = (i64, [u8; 32]);
 
 impl Vault {
-    /// Copies the vault to a file of its own as it is at one moment, 0600 in a folder that
-    /// nobody else can write to. The copy appears under its name when it is whole, read again,
-    /// and on the disk.
+    /// Copies the vault at one moment to a file of its own, with mode 0600 in a folder that nobody
+    /// else can write to. The copy appears under its name once it is complete, verified and
+    /// durable.
     ///
     /// # Errors
-    /// If a file already exists and is not to be replaced, the place is not safe, or the vault
-    /// cannot be read whole; then there is no copy.
+    /// If an existing file must not be replaced, the folder is not safe, or the vault cannot be
+    /// read completely; then there is no copy.
     pub fn copy_to(&self, path: &Path, existing: IfExists) -> Result<Copied, Error> {
         let path = self.expect_private_folder(path, existing)?;
         let existing = match existing {
@@ -57,11 +57,11 @@ impl Vault {
         Ok(copied)
     }
 
-    /// The resolved path, if what is told of the vault's secrets can go there: to a folder that
-    /// nobody else can write to, and not over the vault itself.
+    /// The resolved path, if an export may be written there: in a folder that nobody else can write
+    /// to, and not over the vault itself.
     ///
     /// # Errors
-    /// [`Error::Unsafe`], [`Error::TheVaultItself`], or if there is no such folder.
+    /// [`Error::Unsafe`], [`Error::TheVaultItself`], or if the folder does not exist.
     pub fn expect_export_target(&self, path: &Path) -> Result<PathBuf, Error> {
         let path = place::resolve(path).map_err(for_copy)?;
         if self.includes(&path) {
@@ -70,7 +70,7 @@ impl Vault {
         Ok(path)
     }
 
-    /// The resolved path, if a copy can go there.
+    /// The resolved path, if a copy may be written there.
     fn expect_private_folder(&self, path: &Path, existing: IfExists) -> Result<PathBuf, Error> {
         let path = self.expect_export_target(path)?;
         match place::exists(&path).map_err(for_copy)? {
@@ -80,8 +80,8 @@ impl Vault {
         }
     }
 
-    /// Makes sure that a file, if it is a copy of a vault, is one of this vault: it begins with
-    /// the same log. What it is else, is told when it is to be replaced.
+    /// Makes sure that an existing copy of a vault is one of this vault: its log has the same first
+    /// entry. Other kinds of files are refused when replacing them.
     fn expect_earlier(&self, path: &Path) -> Result<(), Error> {
         let is_copy = |path: &Path| {
             let mut start = Vec::new();
@@ -105,24 +105,24 @@ impl Vault {
         includes(&self.path, path)
     }
 
-    /// Copies all pages in one go, for a copy by and by begins anew whenever somebody writes;
-    /// writers wait no longer than the page cache takes. Tells the newest log entry of the moment.
+    /// Copies all pages at once, since an incremental copy restarts at every write; writers only
+    /// wait while the page cache is read. Returns the newest log entry.
     pub(super) fn write_copy(&self, copy: &Path) -> Result<Option<Head>, Error> {
         let mut target = open(copy, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        // Nobody else has the file, and it is synced when the vault is free again.
+        // Nobody else has the file yet, and it is synced once the vault is unlocked.
         target.execute_batch("PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF;")?;
         let head = self.snapshot(|vault| {
             let head = log::head(&vault.connection);
             copy_pages(&vault.connection, &mut target)?;
-            // Of a damaged vault even this may not be readable.
+            // If the vault is damaged, even this may be unreadable.
             Ok::<_, Error>(head.unwrap_or_default())
         })?;
         Ok(head)
     }
 }
 
-/// Whether SQLite would take a file for the database at a path, or for a part of that; neither
-/// need be there yet.
+/// Whether SQLite would take a file for the database at a path, or for a part of it; neither has to
+/// exist.
 fn includes(database: &Path, path: &Path) -> bool {
     let (own, real) = (real(database), real(path));
     let is_named_so = SQLITE_SUFFIXES
@@ -131,13 +131,13 @@ fn includes(database: &Path, path: &Path) -> bool {
     is_named_so || FileId::at(&real).is_some_and(|file| FileId::at(&own) == Some(file))
 }
 
-/// Whether a file that begins so is a vault, or a copy of one.
+/// Whether a file with these first bytes is a vault or a copy of one.
 fn begins_vault(start: &[u8]) -> bool {
     let application = (migrations::APPLICATION_ID as u32).to_be_bytes();
     start.starts_with(b"SQLite format 3\0") && start.get(APPLICATION) == Some(&application[..])
 }
 
-/// The same refusal, with a hint that is a copy's.
+/// The same error, with a hint for copies.
 fn for_copy(error: Error) -> Error {
     match error {
         Error::Unsafe { path, why, .. } => Error::Unsafe {
@@ -150,14 +150,14 @@ fn for_copy(error: Error) -> Error {
     }
 }
 
-/// The path with something behind its name.
+/// The path with a suffix.
 pub(super) fn with_end(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);
     name.into()
 }
 
-/// Copies a whole database into another, in one transaction of that one.
+/// Copies a whole database into another, in one transaction there.
 pub(super) fn copy_pages(from: &Connection, to: &mut Connection) -> Result<(), Error> {
     match Backup::new(from, to)?.step(-1)? {
         StepResult::Done => Ok(()),
@@ -165,13 +165,13 @@ pub(super) fn copy_pages(from: &Connection, to: &mut Connection) -> Result<(), E
     }
 }
 
-/// Opens a file that is there.
+/// Opens an existing file.
 pub(super) fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
     let always = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     Ok(Connection::open_with_flags(path, flags | always)?)
 }
 
-/// Makes sure that the copy is whole and is what the vault was.
+/// Makes sure that the copy is complete and equal to the vault.
 fn read_again(copy: &Path, path: &Path, head: Option<Head>) -> Result<Copied, Error> {
     let connection = open(copy, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     schema::identify(&connection, copy)?;

@@ -1,5 +1,5 @@
-//! Dead secrets: those that were replaced, retired, revoked or deleted. What is left of them tells
-//! whose they were when somebody presents one.
+//! Dead secrets: those that were replaced, retired, revoked or deleted. Their digests show whose
+//! they were if they are presented.
 
 use jiff::Timestamp;
 use rusqlite::types::Value;
@@ -9,18 +9,18 @@ use super::column::{damaged, parsed, timestamp};
 use super::{Cause, Change, Error, KeyId, StoredSecret, Vault};
 use crate::key::{Digest, KeyName, Kind, Tail};
 
-/// A secret that no key has any longer.
+/// A secret that no longer belongs to a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadSecret {
     /// Its last 16 characters.
     pub tail: Tail,
-    /// SHA-256 of all of it.
+    /// Its SHA-256.
     pub digest: Digest,
-    /// The number of the key that it belonged to, which may be gone.
+    /// The number of the key that it belonged to, which may be deleted.
     pub key_id: KeyId,
-    /// What that was called then.
+    /// The key's name at the time.
     pub name: KeyName,
-    /// What it opened.
+    /// The key's kind.
     pub kind: Kind,
     /// Why it is dead.
     pub cause: Cause,
@@ -28,23 +28,23 @@ pub struct DeadSecret {
     pub died_at: Timestamp,
 }
 
-/// What a vault holds of a secret.
+/// A secret found in a vault.
 #[derive(Debug)]
 pub enum FoundSecret {
-    /// A key has it.
-    Active(Box<StoredSecret>),
-    /// A key had it.
+    /// It belongs to a key.
+    Owned(Box<StoredSecret>),
+    /// It belonged to a key.
     Dead(Box<DeadSecret>),
 }
 
 impl Vault {
-    /// The secret with that tail, living or dead.
+    /// The secret with that tail, whether a key still has it or it is dead.
     ///
     /// # Errors
-    /// If the vault cannot be read or holds a hash that must not be checked.
+    /// If the vault cannot be read or the hash is too costly to check.
     pub fn stored(&self, tail: &Tail) -> Result<Option<FoundSecret>, Error> {
         match self.presented(tail)? {
-            Some(living) => Ok(Some(FoundSecret::Active(Box::new(living)))),
+            Some(owned) => Ok(Some(FoundSecret::Owned(Box::new(owned)))),
             None => {
                 let dead = self.dead(tail)?;
                 Ok(dead.map(|dead| FoundSecret::Dead(Box::new(dead))))
@@ -68,12 +68,12 @@ impl Vault {
         found.transpose()
     }
 
-    /// A dead secret of a key that is deleted.
+    /// A dead secret of a deleted key.
     pub fn dead_of_deleted(&self, id: KeyId) -> Result<Option<DeadSecret>, Error> {
         self.dead_where("key_id = ?1 AND key_id NOT IN (SELECT id FROM keys)", &id)
     }
 
-    /// What is left of all its secrets if another takes this vault's place; what cannot be read is
+    /// All its secrets as dead ones, for when another vault replaces this one; unreadable ones are
     /// left out.
     pub(super) fn all_as_dead(&self, now: Timestamp) -> Vec<DeadSecret> {
         let query = "SELECT key_id, tail, digest, name, kind, 'replaced', ?1
@@ -102,7 +102,7 @@ fn dead(row: &Row<'_>) -> Result<DeadSecret, Error> {
 }
 
 impl Change<'_> {
-    /// Removes all secrets of a key, for that cause if their grace period was not over.
+    /// Removes all secrets of a key, with that cause unless they had retired.
     pub(super) fn remove_secrets(&self, id: KeyId, cause: Cause) -> Result<(), Error> {
         let now = self.now().as_second();
         self.kill_secrets(id, |secret| {
@@ -112,27 +112,27 @@ impl Change<'_> {
         })
     }
 
-    /// Removes the secret from before a rotation that is over. Only what is asked for does that:
-    /// the end of a rotation, the next one, a new secret, or the key's end. A clock alone must
-    /// not, for it may be wrong.
+    /// Removes the old secret after a rotation. This only happens on request: at the end of a
+    /// rotation, the next one, a new secret, or the key's end. The clock alone does not trigger it,
+    /// since it may be wrong.
     pub(super) fn remove_retired(&self, id: KeyId) -> Result<(), Error> {
         self.kill_secrets(id, |secret| secret.retires_at.map(|_| Cause::Retired))
     }
 
-    /// Removes the secrets of a key but the one with the tail.
+    /// Removes the secrets of a key except for the one with the tail.
     pub(super) fn remove_others(&self, id: KeyId, kept: &Tail, cause: Cause) -> Result<(), Error> {
         let kept = Value::from(kept.as_str().to_owned());
         self.kill_secrets(id, |secret| (secret.tail != kept).then_some(cause))
     }
 
-    /// Forgets all dead secrets of a key: whoever presents one is a stranger.
+    /// Forgets all dead secrets of a key: they are unknown if presented.
     pub fn forget_dead(&self, id: KeyId) -> Result<(), Error> {
         let forget = "DELETE FROM dead_secrets WHERE key_id = ?1";
         self.transaction.execute(forget, [id])?;
         Ok(())
     }
 
-    /// Keeps what is left of the secrets of another vault, but for those that live in this one.
+    /// Adds the dead secrets of another vault, except for those that keys of this one have.
     pub(super) fn import_dead(&self, dead: &[DeadSecret]) -> Result<(), Error> {
         let mut adopt = self.transaction.prepare_cached(
             "INSERT OR IGNORE INTO dead_secrets (tail, digest, key_id, key, kind, cause, died_at)
@@ -153,7 +153,7 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Removes each secret of a key for which there is a cause.
+    /// Removes each secret of a key for which `cause` returns one.
     fn kill_secrets(
         &self,
         id: KeyId,
@@ -169,7 +169,7 @@ impl Change<'_> {
             })
         })?;
         let secrets: Vec<RemovedSecret> = secrets.collect::<Result<_, _>>()?;
-        // Of one without a digest too little is known to recognise it.
+        // Without its digest, a secret could not be recognized.
         let mut keep = self.transaction.prepare_cached(
             "INSERT OR REPLACE INTO dead_secrets
                (tail, digest, key_id, key, kind, cause, died_at)
@@ -196,7 +196,7 @@ impl Change<'_> {
     }
 }
 
-/// A secret that may be removed, as far as that decides why; damaged or not.
+/// The columns of a secret that decide whether and why it is removed; they may be damaged.
 struct RemovedSecret {
     tail: Value,
     retires_at: Option<i64>,

@@ -1,7 +1,7 @@
-//! Descriptors of a vault's file besides SQLite's own, closed only where that drops no lock.
+//! Descriptors of a vault's file besides SQLite's own, closed only when that releases no lock.
 //!
-//! Closing any descriptor of a file drops every lock that the process holds on that file
-//! (fcntl(2), "Record locks"), and so those of SQLite's connections, which would not notice.
+//! Closing any descriptor of a file releases all locks of the process on that file (fcntl(2),
+//! "Record locks"), including those of SQLite's connections, which would not notice.
 
 use std::fs::File;
 use std::io;
@@ -11,28 +11,28 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::files::FileId;
 
-/// What this process has open.
+/// The open descriptors of this process.
 static OPEN: Mutex<OpenFile> = Mutex::new(OpenFile {
     connections: Vec::new(),
     parked: Vec::new(),
 });
 
 struct OpenFile {
-    /// The file of each connection; `None` while it is not known which file that is.
+    /// The file of each connection; `None` until it is known.
     connections: Vec<Option<FileId>>,
-    /// Descriptors that nobody needs and that cannot be closed yet.
+    /// Descriptors that are no longer needed, but cannot be closed yet.
     parked: Vec<(File, FileId)>,
 }
 
 /// A descriptor of a file that may be a vault.
 #[derive(Debug)]
 pub(super) struct Descriptor {
-    /// Always there until it is dropped.
+    /// `Some` until dropped.
     file: Option<File>,
     id: FileId,
 }
 
-/// An open connection, counted for as long as this is kept.
+/// An open connection, counted until dropped.
 #[derive(Debug)]
 pub(super) struct Connected(Option<FileId>);
 
@@ -42,14 +42,14 @@ impl Descriptor {
         Self { file, id }
     }
 
-    /// Opens a file to read it.
+    /// Opens a file for reading.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let id = FileId::of(&file.metadata()?);
         Ok(Self::new(file, id))
     }
 
-    /// Which file it is of.
+    /// The identity of its file.
     pub(super) fn id(&self) -> FileId {
         self.id
     }
@@ -72,13 +72,13 @@ impl Drop for Descriptor {
 }
 
 impl Connected {
-    /// Counts a connection that is about to be opened.
+    /// Counts a connection before it is opened.
     pub(super) fn begin() -> Self {
         open().connections.push(None);
         Self(None)
     }
 
-    /// Says which file it is to, once it is open.
+    /// Records its file, once it is open.
     pub(super) fn settle(&mut self, file: FileId) {
         let mut open = open();
         open.connections.push(Some(file));
@@ -94,7 +94,7 @@ impl Drop for Connected {
 }
 
 impl OpenFile {
-    /// Closes a descriptor, at once or as soon as no connection can be to its file.
+    /// Closes a descriptor, at once or as soon as no connection can have its file open.
     fn release(&mut self, file: File, id: FileId) {
         self.parked.push((file, id));
         self.close_idle();
@@ -118,7 +118,7 @@ impl OpenFile {
     }
 }
 
-/// Locked until a descriptor is closed, so that no connection is opened meanwhile.
+/// Held until a descriptor is closed, so that no connection is opened meanwhile.
 fn open() -> MutexGuard<'static, OpenFile> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }

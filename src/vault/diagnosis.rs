@@ -1,6 +1,6 @@
-//! Telling a disk that fails from a vault that is damaged.
+//! Distinguishes a failing disk from a damaged vault.
 //!
-//! SQLite reports a page that the disk did not give (EIO) as damage, too: it turns its
+//! SQLite reports a page that could not be read (EIO) as damage, too: it turns
 //! `SQLITE_IOERR_CORRUPTFS` into `SQLITE_CORRUPT`.
 
 use std::io;
@@ -11,8 +11,8 @@ use rusqlite::{Connection, OpenFlags};
 use super::Error;
 use super::descriptors::Descriptor;
 
-/// What is behind damage that SQLite reported: [`Error::Unreadable`] if the disk fails, or failed
-/// and the file is whole. `None` if the file is damaged indeed, or nothing more can be found out.
+/// The cause of damage reported by SQLite: [`Error::Unreadable`] if the disk fails, or failed and
+/// the file is intact. `None` if the file is damaged, or nothing more is known.
 pub fn diagnose(path: &Path) -> Option<Error> {
     let read = Descriptor::open(path).and_then(|file| io::copy(&mut &*file, &mut io::sink()));
     let is_disk = read.is_err()
@@ -29,7 +29,7 @@ fn checked(path: &Path) -> rusqlite::Result<String> {
     connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
 }
 
-/// Whether a finding of SQLite's check is of a page that the disk did not give.
+/// Whether a finding of SQLite's integrity check is about an unreadable page.
 pub(super) fn is_of_disk(finding: &str) -> bool {
     const PRIMARY: u32 = 0xff;
     let code = finding

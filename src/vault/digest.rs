@@ -1,20 +1,19 @@
-//! Digests of secrets from before digests: each is kept once its secret was presented.
+//! Digests of secrets from before digests: each is stored when the secret is presented.
 
 use rusqlite::params;
 
 use super::{Author, Change, Error, Field, StoredSecret, Vault, checksum};
 use crate::key::{Hash, Kind};
 
-/// The fact by which the log tells that a digest was kept.
+/// The name of the log field that records a stored digest.
 const DIGEST_FIELD: &str = "digest";
 
 impl Vault {
-    /// Keeps the digests that secrets turned out to have, each with its entry in the log. Nobody
-    /// reads the hash of an API key then, and it is removed. One that is no longer what it was, or
-    /// whose key is not what the log says, is left as it is.
+    /// Stores the digests of presented secrets, each with a log entry. The hash of an API key is
+    /// then unused, and removed. Skips secrets that have changed, or whose keys contradict the log.
     ///
     /// # Errors
-    /// If the vault cannot be written; then none was kept.
+    /// If the vault cannot be written; nothing was stored then.
     pub fn keep_digests<'a>(
         &mut self,
         secrets: impl IntoIterator<Item = &'a StoredSecret>,

@@ -1,5 +1,5 @@
-//! What has ended: keys that expired and secrets that retired. That this was seen is stored, so
-//! that it stays true when a clock goes back; a clock that was ahead can be told so.
+//! Expired keys and retired secrets. Their ends are recorded once seen, so that they stay ended if
+//! a clock goes back; a clock that was ahead can be corrected.
 
 use std::collections::BTreeSet;
 
@@ -11,21 +11,21 @@ use crate::vault::{
     Action, Author, Change, Error, Field, Head, KeyId, Record, Vault, column, keys, log, migrations,
 };
 
-/// The first schema that has a place for it.
+/// The first schema that records ends.
 const FIRST_SCHEMA: i64 = 5;
 
-/// How many ends at most are noted in one go, the newest first: those that a clock which goes back
-/// a little would undo.
+/// How many ends are recorded at once, the newest first: those would be undone by a clock that goes
+/// back slightly.
 const BATCH_SIZE: i64 = 1000;
 
-/// Whether anything has ended of which that is not noted.
+/// Whether any end is not recorded yet.
 const ANY_ENDED: &str = "SELECT
   EXISTS (SELECT 1 FROM keys
           WHERE expires_at IS NOT NULL AND expired_at IS NULL AND expires_at <= ?1)
   OR EXISTS (SELECT 1 FROM secrets
              WHERE retires_at IS NOT NULL AND retired_at IS NULL AND retires_at <= ?1)";
 
-/// Keys of which something has ended that is not noted.
+/// Keys with an end that is not recorded yet.
 const ENDED: &str = "SELECT id FROM (
     SELECT id, expires_at AS ended_at FROM keys
     WHERE expires_at IS NOT NULL AND expired_at IS NULL AND expires_at <= ?1
@@ -34,11 +34,11 @@ const ENDED: &str = "SELECT id FROM (
     WHERE retires_at IS NOT NULL AND retired_at IS NULL AND retires_at <= ?1
   ) GROUP BY id ORDER BY max(ended_at) DESC";
 
-/// Keys of which something was seen to have ended that, by the clock, has not.
+/// Keys with an end recorded that, by the current clock, is in the future.
 const AHEAD: &str = "SELECT id FROM keys WHERE expired_at IS NOT NULL AND expires_at > ?1
   UNION SELECT key_id FROM secrets WHERE retired_at IS NOT NULL AND retires_at > ?1";
 
-/// When the next thing ends, after that time, of which that is not noted.
+/// The next end after a time that is not recorded yet.
 const NEXT_END: &str = "SELECT min(ends_at) FROM (
     SELECT min(expires_at) AS ends_at FROM keys
     WHERE expires_at IS NOT NULL AND expired_at IS NULL AND expires_at > ?1
@@ -49,26 +49,25 @@ const NEXT_END: &str = "SELECT min(ends_at) FROM (
 /// The key that has a secret.
 const OWNER: &str = "SELECT key_id FROM secrets WHERE tail = ?1";
 
-/// The end of a secret that was seen, but not noted yet.
+/// The observed end of a secret, not recorded yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservedEnd {
     /// The secret's last 16 characters.
     pub tail: Tail,
-    /// When its key was to expire then; a key that was extended since is another matter.
+    /// When its key was to expire then; a key that has been extended since is not affected.
     pub expires_at: Option<Timestamp>,
     /// When it was to retire itself.
     pub retires_at: Option<Timestamp>,
-    /// When that was seen.
+    /// When the end was observed.
     pub at: Timestamp,
 }
 
 impl Vault {
-    /// Notes which keys have expired and which secrets have retired by the author's clock, each
-    /// with its entry in the log. Tells whether these are all, of the keys that can be read: of the
-    /// others nothing is accepted anyway.
+    /// Records all expired keys and retired secrets by the author's clock, each with a log entry.
+    /// Returns whether these are all; unreadable keys do not count, since they are refused anyway.
     ///
     /// # Errors
-    /// If the vault cannot be written; then nothing was noted.
+    /// If the vault cannot be written; nothing was recorded then.
     pub fn note_ends(&mut self, author: &Author) -> Result<bool, Error> {
         let now = author.clock;
         if !self.has_ends_to_note(now)? {
@@ -83,11 +82,11 @@ impl Vault {
         Ok(is_all)
     }
 
-    /// Notes the ends of secrets that were seen, by whatever clock: these and no others. None if
-    /// somebody accepted another clock since the log ended so.
+    /// Records the observed ends of secrets, and no others. Does nothing if another clock has been
+    /// accepted since the log had this head.
     ///
     /// # Errors
-    /// If the vault cannot be written; then nothing was noted.
+    /// If the vault cannot be written; nothing was recorded then.
     pub fn note_seen<'a>(
         &mut self,
         author: &Author,
@@ -109,7 +108,7 @@ impl Vault {
             action: Action::Expire,
             ..author.clone()
         };
-        // Others go by the clock, too.
+        // The other keys go by the clock, too.
         self.change_unseen(&author, note)
     }
 
@@ -121,13 +120,13 @@ impl Vault {
         Ok(statement.query_row([now.as_second()], |row| row.get(0))?)
     }
 
-    /// Whether ends are stored at all: a vault that could not be brought up to date has no place.
+    /// Whether the schema records ends: a vault that could not be migrated does not.
     fn has_ends(&self) -> Result<bool, Error> {
         let (version, _) = migrations::versions(&self.connection)?;
         Ok(version >= FIRST_SCHEMA)
     }
 
-    /// When, after that time, the next key expires or secret retires of which that is not noted.
+    /// The time of the next end after that time that is not recorded yet.
     pub fn next_end(&self, after: Timestamp) -> Result<Option<Timestamp>, Error> {
         if !self.has_ends()? {
             return Ok(None);
@@ -136,27 +135,26 @@ impl Vault {
         statement.query_row([after.as_second()], |row| Ok(column::moment(row, 0)))?
     }
 
-    /// Whether somebody accepted a clock since the log ended so, or the log is another one: that of
-    /// a backup that was restored.
+    /// Whether a clock has been accepted since the log had this head, or the log is that of a
+    /// restored backup.
     pub fn has_accepted_clock(&self, since: Head) -> Result<bool, Error> {
         has_accepted_clock(&self.connection, since)
     }
 
-    /// The keys of which something was seen to have ended that, by the clock, has not: what was
-    /// seen then, or what is seen now, was seen by a wrong clock.
+    /// The keys with an end recorded that, by the current clock, is in the future: one of the two
+    /// clocks is wrong.
     pub fn ended_early(&self, now: Timestamp) -> Result<Vec<Record>, Error> {
         if !self.has_ends()? {
             return Ok(Vec::new());
         }
         let ids = ids(&self.connection, AHEAD, now, -1)?;
-        // One that cannot be read is told by whoever needs it.
+        // An unreadable key is reported when it is needed.
         let records = ids.into_iter().filter_map(|id| self.by_id(id).ok());
         Ok(records.flatten().collect())
     }
 
-    /// Takes the author's clock for right: what was seen to have ended and, by that clock, has not
-    /// is valid again, if it is a key's of whom the author was told, and the log says so. Tells
-    /// which keys these are.
+    /// Accepts the author's clock: recorded ends that are in the future by this clock are removed,
+    /// if the author was told of the key and the log agrees. Returns these keys.
     ///
     /// # Errors
     /// If the vault cannot be written; then nothing has changed.
@@ -183,7 +181,7 @@ impl Change<'_> {
     fn note_ends(&self, ids: &[KeyId]) -> Result<(), Error> {
         let now = self.now();
         for &id in ids {
-            // One that cannot be read is told by whoever needs it.
+            // An unreadable key is reported when it is needed.
             if let Ok(Some(found)) = keys::by_id(self.transaction, id) {
                 self.write_ends(&found, &ended(&found.key, now))?;
             }
@@ -226,7 +224,7 @@ impl Change<'_> {
         Ok(names)
     }
 
-    /// Writes what was seen to have ended of a key, with its entry in the log.
+    /// Records the ends of a key, with a log entry.
     fn write_ends(&self, before: &Record, after: &Key) -> Result<(), Error> {
         if *after == before.key {
             return Ok(());
@@ -246,7 +244,7 @@ impl Change<'_> {
 }
 
 impl ObservedEnd {
-    /// The key with this end noted, if it was to end then still.
+    /// The key with this end recorded, if it still applies.
     fn with_end_recorded(&self, key: &Key) -> Key {
         let is_over = |end: Option<Timestamp>| end.is_some_and(|end| end <= self.at);
         let mut with_end_recorded = key.clone();
@@ -274,7 +272,7 @@ fn has_accepted_clock(connection: &Connection, since: Head) -> Result<bool, Erro
     Ok(statement.query_row(accepts, |row| row.get(0))?)
 }
 
-/// The key with what has ended by `now` noted.
+/// The key with all ends by `now` recorded.
 fn ended(key: &Key, now: Timestamp) -> Key {
     let note = |with_end_recorded: Option<Timestamp>, is_over: bool| {
         with_end_recorded.or(is_over.then_some(now))
@@ -291,7 +289,7 @@ fn ended(key: &Key, now: Timestamp) -> Key {
     }
 }
 
-/// The key without what was noted and, by the clock, has not ended.
+/// The key without recorded ends that are in the future.
 fn without_early_end(key: &Key, now: Timestamp) -> Key {
     let is_past = |end: Option<Timestamp>| end.is_none_or(|end| end <= now);
     Key {
@@ -306,7 +304,7 @@ fn without_early_end(key: &Key, now: Timestamp) -> Key {
     }
 }
 
-/// The keys that a query finds, at most so many; -1 is all.
+/// The keys that a query returns, up to a maximum; -1 is all.
 fn ids(
     connection: &Connection,
     query: &str,

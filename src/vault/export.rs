@@ -1,4 +1,4 @@
-//! Reading all that is good, with its hashes, for servers that cannot read the vault.
+//! Reads all valid secrets with their hashes, for servers that cannot read the vault.
 
 use jiff::Timestamp;
 use rusqlite::Row;
@@ -8,13 +8,13 @@ use super::log::{self, hex};
 use super::{Error, Record, Vault};
 use crate::key::{Digest, Kind, Tail};
 
-/// How much of the first entry's hash tells a vault from others, in bytes.
+/// How many bytes of the first entry's hash identify a vault.
 const VAULT_MARK_LENGTH: usize = 8;
 
-/// What a hash begins with that names its scheme, as Dovecot does.
+/// The first character of a hash that names its scheme, as in Dovecot.
 const SCHEME: char = '{';
 
-/// A secret that is good, and the key that it opens.
+/// A valid secret and its key.
 #[derive(Debug)]
 pub struct ValidSecret {
     /// The key.
@@ -23,28 +23,28 @@ pub struct ValidSecret {
     pub tail: Tail,
     /// Its digest, if it is known.
     pub digest: Option<Digest>,
-    /// Its hash behind the name of its scheme, as in `{ARGON2ID}$argon2id$…`, if it has one.
+    /// Its hash, preceded by its scheme, as in `{ARGON2ID}$argon2id$…`, if it has one.
     pub hash: Option<String>,
-    /// When it stops in favour of another, if it is not the key's current one.
+    /// When it retires, if it is not the key's current one.
     pub retires_at: Option<Timestamp>,
 }
 
 impl ValidSecret {
-    /// Whether it is an imported password, whose end nobody knows.
+    /// Whether it is an imported password, whose tail is unknown.
     pub fn is_imported(&self) -> bool {
         self.tail.is_imported()
     }
 }
 
 impl Vault {
-    /// What tells this vault, and its backups, from every other; `None` before its first entry.
+    /// The identity of this vault and its backups; `None` before its first entry.
     pub fn mark(&self) -> Result<Option<String>, Error> {
         let origin = log::origin(&self.connection)?;
         Ok(origin.map(|hash| hex(&hash[..VAULT_MARK_LENGTH])))
     }
 
-    /// Hands over every secret that is good at `now`, or that cannot be understood, in the order
-    /// in which the keys were made, a key's current one before its old one.
+    /// Calls `take` for every secret that is valid at `now`, or unreadable, in the order in which
+    /// the keys were created, a key's current secret before its old one.
     pub fn each_valid<E: From<Error>>(
         &self,
         kind: Option<Kind>,
@@ -75,7 +75,7 @@ impl Vault {
     }
 }
 
-/// The row's secrets that are good: the current one, and the one before.
+/// The row's valid secrets: the current one, and the old one.
 fn valid_secrets(row: &Row<'_>, now: Timestamp) -> Result<[Option<ValidSecret>; 2], Error> {
     let found = record(row)?;
     if !found.key.effective_status(now).is_valid() {
@@ -101,7 +101,7 @@ fn valid_secrets(row: &Row<'_>, now: Timestamp) -> Result<[Option<ValidSecret>; 
     Ok([Some(current), old.transpose()?])
 }
 
-/// A hash that stands on a line of its own, whatever somebody put into the vault.
+/// A hash that fits on one line, whatever was written to the vault.
 fn hash(row: &Row<'_>, column: usize) -> Result<Option<String>, Error> {
     let Some(text) = row.get::<_, Option<String>>(column)? else {
         return Ok(None);

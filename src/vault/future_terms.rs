@@ -1,4 +1,4 @@
-//! Terms that were counted from a clock that was ahead: what they end lives longer than was meant.
+//! Terms that were computed from a clock that was ahead: they end later than intended.
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
@@ -7,29 +7,29 @@ use strum::VariantArray;
 use crate::key::Key;
 use crate::vault::{Error, KeyId, Record, Vault, column};
 
-/// The keys of which something was logged after a time.
+/// The keys with log entries after a time.
 const LOGGED_AFTER: &str = "SELECT DISTINCT key_id FROM log WHERE at > ?1 ORDER BY key_id";
 
-/// When a field of a key was last set, by the clock that there was.
+/// When a field of a key was last set, by the clock at that time.
 const SET_AT: &str = "SELECT at FROM log
   WHERE key_id = ?1 AND json_valid(change)
     AND EXISTS (SELECT 1 FROM json_each(change) WHERE value ->> 'field' = ?2)
   ORDER BY sequence DESC LIMIT 1";
 
-/// A term that was counted from a time which is yet to come.
+/// A term that was computed from a time in the future.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TermAhead {
-    /// The key, as it is now.
+    /// The key.
     pub key: Key,
-    /// What ends with it.
+    /// What ends.
     pub what: TermKind,
     /// When.
     pub ends_at: Timestamp,
-    /// From when it was counted.
+    /// The time from which it was computed.
     pub set_at: Timestamp,
 }
 
-/// What a term is the end of.
+/// What a term ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
 pub enum TermKind {
     /// A key.
@@ -39,7 +39,7 @@ pub enum TermKind {
 }
 
 impl TermKind {
-    /// What the log calls the end.
+    /// The name of the end in the log.
     fn field(self) -> &'static str {
         match self {
             Self::Key => "expires_at",
@@ -47,7 +47,7 @@ impl TermKind {
         }
     }
 
-    /// When it is, of a key of which it has not come yet.
+    /// The end, if it is in the future.
     fn of(self, key: &Key, now: Timestamp) -> Option<Timestamp> {
         match self {
             _ if key.has_expired(now) => None,
@@ -58,15 +58,15 @@ impl TermKind {
 }
 
 impl Vault {
-    /// The terms that still run at `now`, and were counted from a time after `latest`, the last
-    /// that counts as past.
+    /// The unfinished terms at `now` that were computed from a time after `latest`, the last that
+    /// counts as past.
     pub fn terms_ahead(&self, now: Timestamp, latest: Timestamp) -> Result<Vec<TermAhead>, Error> {
         let mut statement = self.connection.prepare_cached(LOGGED_AFTER)?;
         let ids = statement.query_map([latest.as_second()], |row| row.get(0))?;
         let ids: Vec<KeyId> = ids.collect::<Result<_, _>>()?;
         let mut found = Vec::new();
         for id in ids {
-            // One that cannot be read is told by whoever needs it.
+            // An unreadable key is reported when it is needed.
             if let Ok(Some(record)) = self.by_id(id) {
                 self.add_terms_ahead(&record, now, latest, &mut found)?;
             }

@@ -1,23 +1,23 @@
-//! The log's head as it is kept outside of the vault.
+//! Log heads that are saved outside of the vault.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::log::{ChainHash, hex};
 
-/// The newest entry at some time, kept outside of the vault: what a log must go on from.
+/// The newest entry at some time, saved outside of the vault: the log must continue from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SavedHead {
     sequence: i64,
     hash: String,
 }
 
-/// A text that is no saved head.
+/// A text that is not a saved head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is not a log head saved by postkey")]
 pub struct InvalidHead;
 
-/// What a saved head begins with.
+/// The first line of a saved head.
 const TITLE: &str = "postkey log head, version 1";
 
 impl fmt::Display for SavedHead {
@@ -68,7 +68,7 @@ impl SavedHead {
         self.sequence
     }
 
-    /// Whether it is another entry than the one with this number and hash.
+    /// Whether it differs from the entry with this number and hash.
     pub(super) fn contradicts(&self, sequence: i64, hash: &ChainHash) -> bool {
         self.sequence == sequence && self.hash != hex(hash)
     }

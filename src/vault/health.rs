@@ -1,4 +1,4 @@
-//! Looking at a vault that may be in any state, without touching it.
+//! Inspects a vault in any state without changing it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::files;
 use crate::key::{Hash, Period, Verifier};
 use crate::vault::pending_secrets::PENDING_LIFETIME;
 
-/// File systems of other machines: NFS, SMB, and CIFS in its two versions (Linux, `magic.h`).
+/// Network file systems: NFS, SMB, and CIFS in its two versions (Linux, `magic.h`).
 const NETWORK_FILE_SYSTEMS: [FsType; 4] = [
     NFS_SUPER_MAGIC,
     SMB_SUPER_MAGIC,
@@ -25,51 +25,51 @@ const NETWORK_FILE_SYSTEMS: [FsType; 4] = [
     FsType(0xfe53_4d42),
 ];
 
-/// A vault as it was found, in memory.
+/// A vault as it was found, copied to memory.
 #[derive(Debug)]
 pub struct InspectedVault {
-    /// The vault, its schema brought up to date.
+    /// The vault, migrated to the newest schema.
     pub vault: Vault,
-    /// The version of the schema that it was found with.
+    /// The schema version that it was found with.
     pub schema: i64,
-    /// The newest version that is known here.
+    /// The newest supported version.
     pub known: i64,
 }
 
-/// A file that lies about beside a vault.
+/// A file left behind beside a vault.
 #[derive(Debug)]
 pub struct Leftover {
-    /// Where.
+    /// Its path.
     pub path: PathBuf,
-    /// What it is.
+    /// Its kind.
     pub kind: LeftoverKind,
-    /// When it was last written.
+    /// Its modification time.
     pub written_at: Timestamp,
 }
 
-/// Where a file beside a vault comes from.
+/// The origin of a file beside a vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeftoverKind {
-    /// A change that was not ended, or is under way.
+    /// An interrupted transaction, or one in progress.
     Journal,
-    /// The vault before its schema was brought up to date.
+    /// A copy from before a migration.
     OlderSchema,
-    /// The vault before a backup took its place.
+    /// A copy from before a restore.
     BeforeRestore,
-    /// A copy that was not finished.
+    /// An unfinished copy.
     Unfinished,
 }
 
-/// A secret whose hash is not what new ones have.
+/// A secret whose hash is not like new ones.
 #[derive(Debug)]
 pub struct WeakHash {
-    /// Whose it is.
+    /// The name of its key.
     pub key: String,
-    /// Whether checking it is refused, as it asks for too much; otherwise it is too cheap.
+    /// Whether checking it is refused, as too costly; otherwise it is too cheap.
     pub is_refused: bool,
 }
 
-/// What is wrong with the place of a vault's file, as every command sees it.
+/// Problems with the location of a vault's file, as every command reports them.
 pub fn file_faults(path: &Path) -> Vec<Error> {
     let resolved = place::resolve(path);
     let file = place::exists(resolved.as_deref().unwrap_or(path));
@@ -81,20 +81,20 @@ pub fn file_faults(path: &Path) -> Vec<Error> {
     resolved.err().into_iter().chain(file).collect()
 }
 
-/// Whether others can look into the folder of a vault's file.
+/// Whether others can access the folder of a vault's file.
 pub fn is_folder_open(path: &Path) -> bool {
     place::is_folder_shared(path)
 }
 
-/// Whether the vault's file lies on another machine, where locks may hold nobody off.
+/// Whether the vault's file is on a network file system, where locks may not work.
 pub fn is_elsewhere(path: &Path) -> bool {
     statfs(path).is_ok_and(|found| NETWORK_FILE_SYSTEMS.contains(&found.filesystem_type()))
 }
 
-/// Reads a vault into memory as it is; nothing is written, not even where a change was not ended.
+/// Reads a vault into memory as it is; writes nothing, even after an interrupted transaction.
 ///
 /// # Errors
-/// If it is not a regular file, not a vault that is known here, busy, or in WAL mode.
+/// If it is not a regular file, not a supported vault, locked, or in WAL mode.
 pub fn examine(path: &Path, wait: std::time::Duration) -> Result<InspectedVault, Error> {
     let found = fs::symlink_metadata(path);
     if !found.is_ok_and(|found| found.is_file()) {
@@ -120,7 +120,7 @@ pub fn examine(path: &Path, wait: std::time::Duration) -> Result<InspectedVault,
     copy_pages(&file, &mut memory)?;
     configure(&memory)?;
     let mut vault = Vault::of(memory, path.to_owned());
-    // What is damaged may not be brought up to date; it is looked at as it is.
+    // A damaged vault may fail to migrate; it is inspected as it is.
     let _ = migrations::migrate_own(&mut vault.connection);
     Ok(InspectedVault {
         vault,
@@ -130,7 +130,7 @@ pub fn examine(path: &Path, wait: std::time::Duration) -> Result<InspectedVault,
 }
 
 impl Vault {
-    /// What somebody else put into the schema.
+    /// Checks the schema for foreign changes.
     ///
     /// # Errors
     /// [`Error::Foreign`], or if the vault cannot be read.
@@ -139,7 +139,7 @@ impl Vault {
         schema::expect(&self.connection, version)
     }
 
-    /// Makes sure that every page, index and reference is whole, however large the vault is.
+    /// Makes sure that every page, index and reference is intact, however large the vault is.
     ///
     /// # Errors
     /// [`Error::Damaged`] with the first findings.
@@ -161,8 +161,7 @@ impl Vault {
         }
     }
 
-    /// The secrets that have waited so long that a later run drops them: since when the oldest
-    /// has, and how many there are.
+    /// The pending secrets that a later run drops: the age of the oldest, and their number.
     pub fn staged_too_long(&self, now: Timestamp) -> Result<Option<(Timestamp, i64)>, Error> {
         let query = "SELECT min(staged_at), count(*) FROM pending WHERE staged_at < ?1";
         let before = now.as_second() - PENDING_LIFETIME;
@@ -173,7 +172,7 @@ impl Vault {
         Ok(oldest.map(|oldest| (oldest, count)))
     }
 
-    /// The secrets whose hashes are dearer or cheaper to check than they should be.
+    /// The secrets whose hashes are too costly or too cheap to check.
     pub fn odd_hashes(&self) -> Result<Vec<WeakHash>, Error> {
         let query = "SELECT keys.name, secrets.digest, secrets.hash FROM secrets
                      LEFT JOIN keys ON keys.id = secrets.key_id ORDER BY keys.name";
@@ -184,7 +183,7 @@ impl Vault {
             let name: Option<String> = row.get(0)?;
             let verifier = keys::verifier(row, 1).ok();
             let hash = verifier.as_ref().and_then(Verifier::hash);
-            // One beside a digest is for mail servers only, which would refuse it.
+            // A hash beside a digest is only for mail servers, which would refuse it.
             let is_hash_lost = hash.is_none() && row.get_ref(2)? != ValueRef::Null;
             let is_refused = verifier.is_none() || is_hash_lost;
             if !is_refused && !hash.is_some_and(Hash::is_cheap) {
@@ -200,7 +199,7 @@ impl Vault {
 
     /// The keys with an imported password that Dovecot 2.4 refuses.
     pub fn refused_by_dovecot_2_4(&self) -> Result<Vec<String>, Error> {
-        // What was imported has its scheme in braces before it.
+        // Imported hashes are preceded by their scheme in braces.
         let query = "SELECT keys.name, secrets.hash FROM secrets
                      JOIN keys ON keys.id = secrets.key_id
                      WHERE substr(secrets.hash, 1, 1) = '{' ORDER BY keys.name";
@@ -217,7 +216,7 @@ impl Vault {
         Ok(refused)
     }
 
-    /// The policies of keys that are neither a period nor `never`: whose, and what they say.
+    /// The invalid policies of keys: their names and values.
     pub fn odd_policies(&self) -> Result<Vec<(String, String)>, Error> {
         let query = "SELECT name, rotate_every FROM policies JOIN keys ON id = key_id
                      UNION ALL SELECT name, unused FROM policies JOIN keys ON id = key_id";
@@ -232,7 +231,7 @@ impl Vault {
         Ok(odd.collect())
     }
 
-    /// Hands every key to `take`; one that cannot be understood as the error that it is.
+    /// Calls `take` for every key, or with the error for an unreadable one.
     pub fn each_key(
         &self,
         mut take: impl FnMut(Result<super::Record, Error>),
@@ -246,7 +245,7 @@ impl Vault {
     }
 }
 
-/// The files beside a vault that a command left behind, the oldest first.
+/// The files that commands left behind beside a vault, the oldest first.
 pub fn leftovers(vault: &Path) -> Result<Vec<Leftover>, Error> {
     let failed = |source| Error::Io {
         doing: "read the folder of",
@@ -289,19 +288,19 @@ fn kind_of(vault: &Path, path: &Path) -> Option<LeftoverKind> {
     }
 }
 
-/// Whether a change of the vault was not ended and waits to be taken back.
+/// Whether an interrupted transaction must be rolled back.
 pub fn has_journal(vault: &Path) -> bool {
     with_end(vault, "-journal").exists()
 }
 
-/// Whether a vault's file and folder can be written, as far as can be told without doing it.
+/// Whether a vault's file and folder seem writable, without writing.
 pub fn is_writable(vault: &Path) -> bool {
     [vault, files::folder_of(vault)]
         .into_iter()
         .all(|path| access(path, AccessFlags::W_OK).is_ok())
 }
 
-/// The version of SQLite that is built in.
+/// The version of the bundled SQLite.
 pub fn sqlite_version() -> &'static str {
     rusqlite::version()
 }

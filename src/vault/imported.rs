@@ -1,4 +1,4 @@
-//! Passwords and keys that come from elsewhere, with the hashes that they have there.
+//! Imported passwords and keys, with their existing hashes.
 
 use jiff::Timestamp;
 use rusqlite::params;
@@ -6,37 +6,37 @@ use rusqlite::params;
 use super::{Change, Error, Field, KeyId, StoredSecret, Vault, migrations};
 use crate::key::{Digest, Hash, Key, Retiring, Tail, Username, Verifier};
 
-/// The first schema that has a place for imported passwords.
+/// The first schema with imported passwords.
 const FIRST_SCHEMA: i64 = 4;
 
 impl Vault {
-    /// The imported password of a login, compared without case, and the key that it belongs to; a
-    /// login has at most one.
+    /// The imported password of a login, ignoring case, and its key; a login has at most one.
     ///
     /// # Errors
-    /// If the vault cannot be read or holds a hash that must not be checked.
+    /// If the vault cannot be read or the hash is too costly to check.
     pub fn imported(&self, login: &str) -> Result<Option<StoredSecret>, Error> {
-        // A vault that could not be brought up to date has none.
+        // A vault that could not be migrated has none.
         match migrations::versions(&self.connection)? {
             (version, _) if version < FIRST_SCHEMA => Ok(None),
             _ => self.secret_where("login", login),
         }
     }
 
-    /// Keeps what the next change writes in memory until its end, however much that is: SQLite
-    /// would let nobody read from the moment on at which it begins to write to the file.
+    /// Keeps the next change in memory until it is committed, however large it is: otherwise SQLite
+    /// would lock out readers from its first write to the file on.
     pub fn buffer_changes(&self) -> Result<(), Error> {
         Ok(self.connection.execute_batch("PRAGMA cache_spill = OFF")?)
     }
 }
 
 impl Change<'_> {
-    /// Adds a key with what was kept of its secrets elsewhere: of one that it has had since
-    /// `secret_at`, and of the one before, if that is retiring. A tail that stands in for one that
-    /// is not known makes a secret the imported password of the key's login.
+    /// Adds a key with the verifiers of its secrets: the current one since `secret_at`, and the old
+    /// one if it is retiring. A placeholder tail makes the secret the imported password of the
+    /// key's login.
     ///
     /// # Errors
-    /// If its name, its username or a secret is taken, or the login has an imported password.
+    /// If its name, its username or a secret is taken, or the login already has an imported
+    /// password.
     pub fn import(
         &self,
         key: &Key,
@@ -68,7 +68,7 @@ impl Change<'_> {
         self.log_with(id, None, Some(key), &[scheme])
     }
 
-    /// Adds the secret from before a rotation.
+    /// Adds an old secret.
     fn import_old(
         &self,
         id: KeyId,
@@ -112,7 +112,7 @@ impl Change<'_> {
     }
 }
 
-/// The login whose imported password the secret with that tail is, if it is one.
+/// The login of which the secret with that tail is the imported password, if any.
 fn login_of<'a>(key: &'a Key, tail: &Tail) -> Option<&'a str> {
     let login = key.username().filter(|_| tail.is_imported());
     login.map(Username::as_str)

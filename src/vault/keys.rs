@@ -1,4 +1,4 @@
-//! Reading keys: by name and by tail.
+//! Reads keys by name and by tail.
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -11,7 +11,7 @@ use crate::key::{
     Access, Digest, Hash, HashError, Key, KeyName, Kind, Limit, Retiring, Tail, Verifier,
 };
 
-/// A key's number in the vault; never used twice.
+/// A key's number in the vault, which is never used again.
 pub type KeyId = i64;
 
 pub(super) const COLUMNS: &str = "keys.id, keys.name, keys.kind, keys.status, keys.username, \
@@ -23,7 +23,7 @@ const SOURCE: &str = "keys JOIN secrets ON secrets.key_id = keys.id AND secrets.
      LEFT JOIN secrets AS retiring \
        ON retiring.key_id = keys.id AND retiring.retires_at IS NOT NULL";
 
-/// What there is of a secret besides its key.
+/// A secret's columns besides its key.
 const STORED: &str = "presented.tail, presented.retires_at, presented.retired_at, \
      presented.digest, presented.hash";
 
@@ -33,7 +33,7 @@ const PAGE_SIZE: usize = 500;
 /// The number of columns in [`COLUMNS`].
 pub(super) const WIDTH: usize = 16;
 
-/// A key as the vault holds it.
+/// A stored key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// Its number.
@@ -47,46 +47,46 @@ pub struct Record {
 pub struct StoredSecret {
     /// Its last 16 characters.
     pub tail: Tail,
-    /// What the presented secret has to match.
+    /// Its verifier.
     pub verifier: Verifier,
-    /// The digest that it turned out to have, if the vault does not have it yet.
+    /// Its digest, if it was found out but is not stored yet.
     pub learned: Option<Box<Digest>>,
-    /// When it stops or stopped, if it is not the key's current secret.
+    /// When it retires or retired, if it is not the key's current secret.
     pub retires_at: Option<Timestamp>,
     /// When it was first seen retired.
     pub retired_at: Option<Timestamp>,
-    /// The key that it belongs to.
+    /// Its key.
     pub record: Record,
 }
 
-/// What is known of a secret besides its hash.
+/// Information about a secret, without its hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretInfo {
     /// Its last 16 characters.
     pub tail: Tail,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When it stops or stopped, if it is not the key's current secret.
+    /// When it retires or retired, if it is not the key's current secret.
     pub retires_at: Option<Timestamp>,
     /// When it was first seen retired.
     pub retired_at: Option<Timestamp>,
 }
 
 impl StoredSecret {
-    /// Whether its grace period is over by its own date; what a wrong clock saw to end may become
+    /// Whether its grace period has ended by its date; one that only a wrong clock ended may become
     /// valid again.
     pub fn is_past_grace(&self, now: Timestamp) -> bool {
         self.retires_at.is_some_and(|end| end <= now)
     }
 
-    /// Whether it has stopped by `now` in favour of another, or was seen to have.
+    /// Whether it has retired by `now`, or is recorded as retired.
     pub fn is_retired(&self, now: Timestamp) -> bool {
         is_retired(self.retires_at, self.retired_at, now)
     }
 }
 
 impl SecretInfo {
-    /// Whether it has stopped by `now` in favour of another, or was seen to have.
+    /// Whether it has retired by `now`, or is recorded as retired.
     pub fn is_retired(&self, now: Timestamp) -> bool {
         is_retired(self.retires_at, self.retired_at, now)
     }
@@ -101,7 +101,7 @@ fn is_retired(
 }
 
 impl Vault {
-    /// The key of that name, compared without case.
+    /// The key with that name, ignoring case.
     ///
     /// # Errors
     /// [`Error::NoSuchKey`] if there is none.
@@ -109,16 +109,16 @@ impl Vault {
         find(&self.connection, name)
     }
 
-    /// The secret with that tail and the key that it belongs to.
+    /// The secret with that tail, and its key.
     ///
     /// # Errors
-    /// If the vault cannot be read or holds a hash that must not be checked.
+    /// If the vault cannot be read or the hash is too costly to check.
     pub fn presented(&self, tail: &Tail) -> Result<Option<StoredSecret>, Error> {
         self.secret_where("tail", tail.as_str())
     }
 
-    /// Secrets of the keys after this one, in the order of their numbers: some hundreds, and not
-    /// those that cannot be read.
+    /// A page of secrets of the keys after this one, in the order of their numbers, without
+    /// unreadable ones.
     pub fn secrets_after(&self, last: KeyId) -> Result<Vec<StoredSecret>, Error> {
         let query = format!(
             "SELECT {COLUMNS}, {STORED} FROM secrets AS presented CROSS JOIN {SOURCE}
@@ -134,7 +134,7 @@ impl Vault {
         Ok(secrets)
     }
 
-    /// The secret whose column says that.
+    /// The secret with this value in a column.
     pub(super) fn secret_where(
         &self,
         column: &str,
@@ -156,14 +156,14 @@ impl Vault {
         })
     }
 
-    /// A key's secrets, the current one first; another one is there while a rotation is open,
-    /// and for a while afterwards.
+    /// A key's secrets, the current one first; the other exists during a rotation, and for some
+    /// time afterwards.
     pub fn secrets(&self, id: KeyId) -> Result<Vec<SecretInfo>, Error> {
         Ok(self.secrets_of(&[id])?.remove(&id).unwrap_or_default())
     }
 
-    /// The SMTP key that a username is its own of, compared without case; a login that several
-    /// keys may share is none's own.
+    /// The SMTP key with a username of its own, ignoring case; `None` for a login that keys may
+    /// share.
     pub fn of_username(&self, username: &str) -> Result<Option<Record>, Error> {
         let query = format!(
             "SELECT {COLUMNS} FROM {SOURCE}
@@ -176,12 +176,12 @@ impl Vault {
         found.transpose()
     }
 
-    /// The names of all keys that have this username, or share this login.
+    /// The names of all keys with this username or shared login.
     pub fn names_of_username(&self, username: &str) -> Result<Vec<KeyName>, Error> {
         let query = "SELECT name FROM keys WHERE username = ?1";
         let mut statement = self.connection.prepare_cached(query)?;
         let names = statement.query_map([username], |row| row.get::<_, String>(0))?;
-        // What is wrong with a damaged name is told where the key is read.
+        // A damaged name is reported when the key is read.
         let names = names.map(|name| name.map(|name| name.parse().ok()).transpose());
         Ok(names.flatten().collect::<Result<_, _>>()?)
     }
@@ -203,10 +203,9 @@ impl Vault {
         by_id(&self.connection, id)
     }
 
-    /// Up to `most` names that begin with `prefix`, in their order; what is not a name, put
-    /// there by somebody else, is left out.
+    /// Up to `most` names with a prefix, sorted; invalid ones are skipped.
     pub fn names(&self, prefix: &str, most: usize) -> Result<Vec<KeyName>, Error> {
-        // `~` comes after every character that a name may have.
+        // `~` sorts after every character in names.
         let query = "SELECT name FROM keys WHERE name >= ?1 AND name < ?1 || '~' ORDER BY name";
         let mut statement = self.connection.prepare(query)?;
         let names = statement.query_map([prefix], |row| row.get::<_, String>(0))?;
@@ -243,7 +242,7 @@ pub(super) fn record(row: &Row<'_>) -> Result<Record, Error> {
     })
 }
 
-/// A row of [`COLUMNS`] and [`STORED`].
+/// Parses a row of [`COLUMNS`] and [`STORED`].
 fn presented(row: &Row<'_>) -> Result<StoredSecret, Error> {
     let record = record(row)?;
     let verifier = verifier(row, WIDTH + 3);
@@ -257,8 +256,8 @@ fn presented(row: &Row<'_>) -> Result<StoredSecret, Error> {
     })
 }
 
-/// A secret's digest and hash, in two columns that follow each other. A hash beside a digest is
-/// for others to read: what is wrong with it is theirs.
+/// Parses a secret's digest and hash from two adjacent columns. A hash beside a digest is only for
+/// other programs, and not validated.
 pub(super) fn verifier(row: &Row<'_>, column: usize) -> Result<Verifier, HashError> {
     let digest = match row.get_ref(column) {
         Ok(ValueRef::Blob(bytes)) => Digest::from_bytes(bytes),
@@ -293,7 +292,7 @@ fn key(row: &Row<'_>) -> Result<Key, Error> {
         expired_at: moment(row, 13)?,
         tail: parsed(row, 10)?,
         retiring: retiring(row)?.map(Box::new),
-        // A vault that could not be brought up to date has none.
+        // A vault that could not be migrated has none.
         is_decoy: row.get::<_, Option<bool>>(15)?.unwrap_or_default(),
     })
 }

@@ -1,7 +1,7 @@
-//! The log: who did what when, one entry an event, each chained to the one before it.
+//! The audit log: one entry per event, each chained to the previous one.
 //!
-//! The chain finds damage and careless edits. Whoever can write the file owns it: they can
-//! also write a whole new chain.
+//! The chain detects damage and careless edits. Whoever can write the file can also write a new
+//! chain.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -20,7 +20,7 @@ pub(super) type ChainHash = [u8; 32];
 /// The chain's value before the first entry.
 pub(super) const GENESIS: ChainHash = [0; 32];
 
-/// The number of no key, under which an event of the vault as a whole is logged.
+/// The key number of events of the vault as a whole.
 const NO_KEY: i64 = 0;
 
 /// Who acts, as far as the system knows.
@@ -28,55 +28,54 @@ const NO_KEY: i64 = 0;
 pub struct Actor {
     /// The real user id.
     pub uid: u32,
-    /// The name of that user, or the number again if it has none.
+    /// The user's name, or the number if it has none.
     pub user: String,
-    /// Who became that user, by sudo say.
+    /// Who became that user, for example with sudo.
     pub sudoer: Option<Sudoer>,
     /// The host's name.
     pub host: String,
 }
 
-/// Who makes a change, which one, and what the clock says.
+/// The author of a change: the actor, the action and the time.
 #[derive(Clone, Debug)]
 pub struct Author {
-    /// Who.
+    /// The actor.
     pub actor: Actor,
-    /// What the log calls it.
+    /// The action in the log.
     pub action: Action,
-    /// The clock, in whole seconds.
+    /// The time, in whole seconds.
     pub clock: Timestamp,
-    /// Dead secrets from before that time are forgotten where another joins them.
+    /// Older dead secrets are removed when another one is added.
     pub dead_retention_start: Timestamp,
 }
 
-/// One thing about a key that an event changed.
+/// A field of a key that an event changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Field {
-    /// Which.
+    /// The field's name.
     pub field: String,
-    /// What it was; `None` where there was nothing.
+    /// The old value; `None` for null.
     pub from: Option<String>,
-    /// What it became.
+    /// The new value.
     pub to: Option<String>,
 }
 
 /// One event.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Its number, counted from 1.
+    /// Its number, from 1.
     pub sequence: i64,
     /// When.
     pub at: Timestamp,
-    /// Who.
+    /// The actor.
     pub actor: Actor,
-    /// With which command.
+    /// The action.
     pub command: String,
-    /// The name that the key had afterwards, or before it was deleted; empty where the event was
-    /// the whole vault's.
+    /// The key's name afterwards, or before its deletion; empty for an event of the whole vault.
     pub key: String,
     /// What changed.
     pub change: Vec<Field>,
-    /// The chain's value: SHA-256 over this entry and the value before it.
+    /// The chain's value: SHA-256 of this entry and the previous value.
     pub hash: ChainHash,
 }
 
@@ -111,7 +110,7 @@ impl Line {
         })
     }
 
-    /// The chain's value after this entry; every field goes in with its length before it.
+    /// The chain's value after this entry; every field is preceded by its length.
     pub(super) fn chained(&self, before: &[u8]) -> ChainHash {
         let mut digest = Sha256::new();
         let mut add = |bytes: &[u8]| {
@@ -163,21 +162,21 @@ impl Vault {
     }
 }
 
-/// The newest entry's sequence and hash, as the vault remembers them.
+/// The newest entry's sequence and hash, as stored in the vault.
 pub(super) fn head(connection: &Connection) -> Result<Option<(i64, ChainHash)>, Error> {
     let query = "SELECT sequence, hash FROM log_head";
     let row = connection.query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?)));
     Ok(row.optional()?)
 }
 
-/// The hash of the first entry, which tells one vault's log, and its copies, from every other.
+/// The hash of the first entry, which identifies a vault's log, and its copies.
 pub(super) fn origin(connection: &Connection) -> Result<Option<ChainHash>, Error> {
     let query = "SELECT hash FROM log WHERE sequence = 1";
     let row = connection.query_row(query, [], |row| row.get(0));
     Ok(row.optional()?)
 }
 
-/// What tells a vault from every other; `None` if it never held a key.
+/// The identity of a vault; `None` if it never had a key.
 pub(super) fn identity(connection: &Connection) -> Result<Option<Vec<u8>>, Error> {
     Ok(origin(connection)?.map(Vec::from))
 }
@@ -192,7 +191,7 @@ pub(super) fn has(connection: &Connection, entry: Option<(i64, ChainHash)>) -> R
     Ok(found.optional()?.is_some())
 }
 
-/// Appends an event to the log; must be called within the change that it tells of.
+/// Appends an event to the log; must be called within the transaction that it describes.
 pub(super) fn append(
     connection: &Connection,
     author: &Author,
@@ -202,7 +201,7 @@ pub(super) fn append(
     chain_on(connection, author, key_id, Some(name.to_string()), fields)
 }
 
-/// Appends an event of the vault as a whole, which is no key's.
+/// Appends an event of the vault as a whole.
 pub(super) fn append_of_vault(
     connection: &Connection,
     author: &Author,
@@ -267,7 +266,7 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What is different about a key, field by field; no key has no fields.
+/// The differences of a key, field by field; a missing key has no fields.
 pub fn differences(before: Option<&Key>, after: Option<&Key>) -> Vec<Field> {
     let (before, after) = (facts(before), facts(after));
     before
@@ -282,7 +281,7 @@ pub fn differences(before: Option<&Key>, after: Option<&Key>) -> Vec<Field> {
         .collect()
 }
 
-/// All that the log tells of a key.
+/// All fields of a key in the log.
 pub(super) fn facts(key: Option<&Key>) -> [(&'static str, Option<String>); 14] {
     let of = |fact: fn(&Key) -> Option<String>| key.and_then(fact);
     [

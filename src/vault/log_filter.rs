@@ -1,4 +1,4 @@
-//! Looking for entries of the log.
+//! Searches the log.
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
@@ -10,30 +10,30 @@ use crate::vault::{Action, Entry, Error, Vault};
 /// How many entries a page has.
 const PAGE_SIZE: usize = 500;
 
-/// Which entries are sought; those that answer to all of it.
+/// Filters for entries; all of them must match.
 #[derive(Clone, Debug, Default)]
 pub struct LogFilter {
-    /// Of keys that ever had this name.
+    /// Keys that ever had this name.
     pub key: Option<KeyName>,
-    /// Not before.
+    /// At or after this time.
     pub since: Option<Timestamp>,
-    /// Before.
+    /// Before this time.
     pub until: Option<Timestamp>,
-    /// One of these; any if there are none.
+    /// One of these actions; any if empty.
     pub actions: Vec<Action>,
 }
 
-/// In which order entries are read.
+/// The order of entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogOrder {
-    /// The oldest first.
+    /// Oldest first.
     Oldest,
-    /// The newest first.
+    /// Newest first.
     Newest,
 }
 
 impl LogOrder {
-    /// Where reading begins: before the first entry in this order.
+    /// Where reading starts: before the first entry in this order.
     pub fn start(self) -> i64 {
         match self {
             Self::Oldest => 0,
@@ -43,7 +43,7 @@ impl LogOrder {
 }
 
 impl LogFilter {
-    /// The condition on a row and what its parameters are, from the second on.
+    /// The condition on a row, and its parameters from the second on.
     fn condition(&self) -> (&'static str, [Option<String>; 4]) {
         let condition = "(?2 IS NULL OR key_id IN (SELECT key_id FROM log WHERE key = ?2))
              AND (?3 IS NULL OR at >= CAST(?3 AS INTEGER))
@@ -67,7 +67,7 @@ impl LogFilter {
 }
 
 impl Vault {
-    /// Hands the sought entries that follow `last` in that order to `take`, at most a page of them, and tells whether
+    /// Calls `take` for the matching entries after `last`, at most a page of them; returns whether
     /// there may be more.
     pub fn log_page(
         &self,
@@ -97,7 +97,7 @@ impl Vault {
         Ok(length == PAGE_SIZE)
     }
 
-    /// The newest entry before the last `count` of those that are sought; 0 if there is none.
+    /// The newest entry before the last `count` matching ones; 0 if there is none.
     pub fn log_before_last(&self, count: u32, log_filter: &LogFilter) -> Result<i64, Error> {
         let (condition, [key, since, until, commands]) = log_filter.condition();
         let query = format!(
@@ -110,7 +110,7 @@ impl Vault {
         Ok(before.optional()?.unwrap_or(0))
     }
 
-    /// Whether any entry is of a key that ever had the name.
+    /// Whether any entry is about a key that ever had the name.
     pub fn is_in_log(&self, name: &KeyName) -> Result<bool, Error> {
         let query = "SELECT 1 FROM log WHERE key = ?1 LIMIT 1";
         let row = self
@@ -119,12 +119,12 @@ impl Vault {
         Ok(row.optional()?.is_some())
     }
 
-    /// Names that keys have or had, in no order, `most` of them at most.
+    /// Names that keys have or had, unsorted, at most `most`.
     pub fn names_in_log(&self, most: usize) -> Result<Vec<KeyName>, Error> {
         let query = "SELECT DISTINCT key FROM log";
         let mut statement = self.connection.prepare(query)?;
         let names = statement.query_map([], |row| row.get::<_, String>(0))?;
-        // Entries about the vault itself have none.
+        // Entries about the vault itself have no name.
         let names = names.map(|name| name.map(|name| name.parse().ok()).transpose());
         Ok(names.flatten().take(most).collect::<Result<_, _>>()?)
     }

@@ -1,4 +1,4 @@
-//! What a change finds in the vault, and what it must find there.
+//! Looks up the key to be changed, and makes sure that it is as expected.
 
 use rusqlite::OptionalExtension;
 
@@ -6,7 +6,7 @@ use super::{Change, Contradiction, Error, Record, keys, replay};
 use crate::key::{KeyName, Username};
 
 impl Change<'_> {
-    /// The key of that name, which must be what the log says.
+    /// The key with that name, provided it matches the log.
     ///
     /// # Errors
     /// [`Error::NoSuchKey`] if there is none; [`Error::Contradicted`] if it is not.
@@ -18,12 +18,12 @@ impl Change<'_> {
         }
     }
 
-    /// What of a key is not as the log says.
+    /// The differences between a key and the log.
     pub fn contradictions(&self, record: &Record) -> Result<Vec<Contradiction>, Error> {
         replay::of_key(self.transaction, record)
     }
 
-    /// The key of that name, whatever the log says: it is to be stopped or deleted.
+    /// The key with that name, even if it differs from the log: for deactivation and deletion.
     ///
     /// # Errors
     /// [`Error::NoSuchKey`] if there is none.
@@ -31,8 +31,8 @@ impl Change<'_> {
         keys::find(self.transaction, name)
     }
 
-    /// The key, which must still be what it was when the operator was asked about it; that
-    /// it has expired, or its old secret retired meanwhile does not count.
+    /// The key, provided it is unchanged since the operator confirmed; that it has expired or its
+    /// old secret retired meanwhile does not count.
     ///
     /// # Errors
     /// [`Error::Changed`] if it is not.
@@ -41,10 +41,10 @@ impl Change<'_> {
         self.find(&seen.key.name)
     }
 
-    /// The same, whatever the log says: it is to be deleted.
+    /// The same, even if it differs from the log: for deletion.
     ///
     /// # Errors
-    /// [`Error::Changed`] if it is not what it was.
+    /// [`Error::Changed`] if it has changed.
     pub fn expect_unedited(&self, seen: &Record) -> Result<Record, Error> {
         let now = self.now();
         match self.find_unverified(&seen.key.name) {
@@ -54,7 +54,7 @@ impl Change<'_> {
         }
     }
 
-    /// Makes sure that a new key can have the name and the username.
+    /// Makes sure that a new key's name and username are free.
     ///
     /// # Errors
     /// [`Error::NameTaken`], [`Error::UsernameTaken`].

@@ -1,6 +1,7 @@
-//! The schema: its versions, and how an older vault becomes a newer one.
+//! The schema's versions, and how to migrate an older vault.
 //!
-//! Migrations are only ever appended. The vault's `user_version` is how many were run.
+//! Migrations are only ever appended. The vault's `user_version` is the number of those that were
+//! run.
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::Error;
 
-/// `post` in ASCII: marks the file as a vault of ours.
+/// `post` in ASCII: marks the file as one of our vaults.
 pub(super) const APPLICATION_ID: i64 = 0x706f_7374;
 
 pub(super) const MIGRATIONS: &[&str] = &[
@@ -25,7 +26,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0009_decoy.sql"),
 ];
 
-/// The versions of the schema that are known: the oldest ones are upgraded to the newest.
+/// The supported schema versions: the oldest that is migrated, and the newest.
 pub fn schemas() -> RangeInclusive<i64> {
     1..=MIGRATIONS.len() as i64
 }
@@ -35,21 +36,21 @@ pub fn sqlite_version() -> &'static str {
     rusqlite::version()
 }
 
-/// The oldest schema whose tables are read as the newest one's are.
+/// The oldest schema that can be read like the newest.
 const OLDEST_READABLE: i64 = 1;
 
-/// What later schemas added to tables that are read of any: nothing is the same as null.
+/// Columns that later schemas added; in an older vault they are null.
 const ADDED_COLUMNS: [(&str, &[&str]); 2] = [
     ("keys", &["expired_at", "decoy"]),
     ("secrets", &["login", "retired_at", "salt", "digest"]),
 ];
 
-/// Brings the schema up to date, in one transaction. An older vault is copied beside first.
+/// Migrates to the newest schema, in one transaction, after copying the vault.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     migrate_with(MIGRATIONS, connection, path)
 }
 
-/// As [`migrate`], but leaves an older vault that cannot be written as it is: it can be read.
+/// Like [`migrate`], but does not change a read-only vault, which can be read as it is.
 pub(super) fn migrate_if_writable(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     match migrate(connection, path) {
         Err(Error::ReadOnly) if version(connection)? >= OLDEST_READABLE => {
@@ -59,13 +60,13 @@ pub(super) fn migrate_if_writable(connection: &mut Connection, path: &Path) -> R
     }
 }
 
-/// An empty table in the place of the one that schema 8 added.
+/// An empty substitute for the table that schema 8 added.
 const NO_DEAD_SECRETS: &str = "CREATE TEMP VIEW dead_secrets AS
     SELECT '' AS tail, x'' AS digest, 0 AS key_id, '' AS key, '' AS kind, '' AS cause,
       0 AS died_at WHERE 0";
 
-/// Lends an older vault, for this connection only, the columns and the table that it lacks, so
-/// that it is read as the newest ones are.
+/// Adds missing columns and tables to an older vault for this connection only, so that it can be
+/// read like the newest.
 fn add_missing_columns(connection: &Connection) -> Result<(), Error> {
     connection.execute_batch("PRAGMA temp_store = MEMORY")?;
     for (table, columns) in ADDED_COLUMNS {
@@ -87,13 +88,12 @@ fn add_missing_columns(connection: &Connection) -> Result<(), Error> {
     }
 }
 
-/// Brings the schema of a database that is nobody's but ours up to date; of an older one no copy
-/// is made.
+/// Migrates a database that only we use; does not copy it.
 pub(super) fn migrate_own(connection: &mut Connection) -> Result<(), Error> {
     migrate_fresh(MIGRATIONS, connection)
 }
 
-/// The same, by these migrations.
+/// The same, with these migrations.
 pub(super) fn migrate_fresh(migrations: &[&str], connection: &mut Connection) -> Result<(), Error> {
     migrate_from(migrations, connection, |_| Ok(()))
 }
@@ -114,7 +114,7 @@ fn migrate_from(
     if version(connection)? as usize >= migrations.len() {
         return Ok(());
     }
-    // SQLite begins a write on such a file without a word, and fails at the first change.
+    // SQLite begins a write transaction on a read-only file, and fails only at the first change.
     if connection.is_readonly("main")? {
         return Err(Error::ReadOnly);
     }
@@ -131,7 +131,7 @@ fn migrate_from(
     Ok(transaction.commit()?)
 }
 
-/// The version of the file's schema, and the newest that is known.
+/// The schema version of the file, and the newest supported one.
 pub(super) fn versions(connection: &Connection) -> Result<(i64, i64), Error> {
     Ok((version(connection)?, MIGRATIONS.len() as i64))
 }
@@ -140,10 +140,10 @@ fn version(connection: &Connection) -> Result<i64, Error> {
     Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }
 
-/// Copies the vault to `vault.db.schema-N` beside it, 0600 as every file we make.
+/// Copies the vault to `vault.db.schema-N` beside it, with mode 0600.
 ///
-/// Reads through a connection of its own: SQLite copies nothing out of an open write. That
-/// write keeps everybody else from writing meanwhile.
+/// Reads through a second connection, since SQLite does not copy within a write transaction. That
+/// transaction keeps others from writing meanwhile.
 fn back_up(path: &Path, version: i64) -> Result<(), Error> {
     let source = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;

@@ -1,8 +1,8 @@
-//! The vault: one SQLite file that holds the keys, their hashes, and the log.
+//! The vault: an SQLite file with the keys, their hashes, and the audit log.
 //!
-//! The only place that says rusqlite. A vault is private from birth, never replaced by
-//! rename (mail servers keep it open), never in WAL mode (that locks read-only users out),
-//! and no lock on it outlives a call into this module.
+//! The only module that uses rusqlite. A vault is private from creation, never replaced by a rename
+//! (mail servers keep it open), never in WAL mode (which locks read-only users out), and never
+//! locked between calls into this module.
 
 mod action;
 mod cause;

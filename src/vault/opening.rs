@@ -1,4 +1,4 @@
-//! Opening a vault, and what must hold before it is written to.
+//! Opens a vault, and checks it before it is written to.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use super::diagnosis::is_of_disk;
 use super::schema::{self, DatabaseKind};
 use super::{Error, Vault, log, migrations, place};
 
-/// Files up to this size are checked whole before they are written to, in bytes.
+/// The maximum size for a full check before writing, in bytes.
 const FULL_CHECK_SIZE: i64 = 8 << 20;
 
 impl Vault {
-    /// Opens the vault at the path, waiting up to `wait` whenever it is busy.
+    /// Opens the vault at the path, waiting up to `wait` whenever it is locked.
     ///
     /// # Errors
-    /// [`Error::Missing`] if there is none, and whatever makes it unsafe or unreadable.
+    /// [`Error::Missing`] if there is none; if it is not safe or not readable.
     pub fn open(path: &Path, wait: Duration) -> Result<Self, Error> {
         let path = place::resolve(path)?;
         if !place::exists(&path)? {
@@ -32,10 +32,10 @@ impl Vault {
         }
     }
 
-    /// Opens the vault at the path, or makes it and its folder: 0600 and 0700.
+    /// Opens the vault at the path, or creates it and its folder, with mode 0600 and 0700.
     ///
     /// # Errors
-    /// As [`Vault::open`], and whatever keeps it from being made.
+    /// Like [`Vault::open`], and if it cannot be created.
     pub fn open_or_create(path: &Path, wait: Duration) -> Result<Self, Error> {
         place::make_folder(path)?;
         let path = place::resolve(path)?;
@@ -46,8 +46,7 @@ impl Vault {
         Ok(vault)
     }
 
-    /// What tells this vault from every other: the hash of its log's first entry. A vault that
-    /// never held a key has none.
+    /// The identity of this vault: the hash of its log's first entry. `None` if it never had a key.
     pub fn identity(&self) -> Result<Option<Vec<u8>>, Error> {
         log::identity(&self.connection)
     }
@@ -55,7 +54,7 @@ impl Vault {
     /// Makes sure that the vault has the view that mail servers read.
     ///
     /// # Errors
-    /// [`Error::ReadOnly`] if it is older than the view and could not be brought up to date.
+    /// [`Error::ReadOnly`] if it is older than the view and could not be migrated.
     pub fn expect_login_view(&self) -> Result<(), Error> {
         let query = "SELECT count(*) FROM sqlite_schema WHERE name = 'smtp_login'";
         match self.connection.query_row(query, [], |row| row.get(0))? {
@@ -64,7 +63,7 @@ impl Vault {
         }
     }
 
-    /// Reads in one snapshot: while it lasts, and something was read in it, nobody commits.
+    /// Reads in one snapshot: after the first read, nobody can commit until it ends.
     pub fn snapshot<T, E: From<Error>>(
         &self,
         read: impl FnOnce(&Self) -> Result<T, E>,
@@ -76,13 +75,13 @@ impl Vault {
         read(self)
     }
 
-    /// Makes sure, before it is written to, that the vault is whole, as far as it is small
-    /// enough to check, and in rollback mode.
+    /// Makes sure, before writing, that the vault is intact, if it is small enough to check, and in
+    /// rollback mode.
     ///
     /// # Errors
     /// [`Error::Damaged`] with the first findings; nothing was written. [`Error::Interrupted`] if
-    /// it is a copy of what cannot be written. [`Error::Busy`] if
-    /// somebody switched to WAL and others have the vault open.
+    /// it is a copy of a read-only vault. [`Error::Busy`] if it was switched to WAL and is open
+    /// elsewhere.
     pub fn check(&self) -> Result<(), Error> {
         if self.is_recovered {
             return Err(Error::Interrupted);

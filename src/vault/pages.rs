@@ -1,4 +1,4 @@
-//! Listing keys, page by page.
+//! Lists keys page by page.
 
 use super::keys::{COLUMNS, record};
 use super::{Error, KeyId, Record, Vault};
@@ -6,7 +6,7 @@ use super::{Error, KeyId, Record, Vault};
 /// How many keys a page has.
 const PAGE_SIZE: usize = 500;
 
-/// In which order keys are listed.
+/// The order of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SortOrder {
     /// Oldest first.
@@ -17,17 +17,17 @@ pub enum SortOrder {
     Expires,
 }
 
-/// Where a listing stands: which keys come next.
+/// The position of a listing: which keys come next.
 #[derive(Debug)]
 pub enum Page {
-    /// All keys with a greater number, in the order of the numbers.
+    /// All keys with a greater number, in order.
     After(KeyId),
     /// These keys, the next one last.
     Rest(Vec<KeyId>),
 }
 
 impl Page {
-    /// These keys in this order; a number that no key has is passed by.
+    /// These keys in this order; unused numbers are skipped.
     pub fn of(mut keys: Vec<KeyId>) -> Self {
         keys.reverse();
         Self::Rest(keys)
@@ -35,7 +35,7 @@ impl Page {
 }
 
 impl Vault {
-    /// Where a listing in that order begins.
+    /// The start of a listing in that order.
     pub fn first_page(&self, order: SortOrder) -> Result<Page, Error> {
         let order = match order {
             SortOrder::Created => return Ok(Page::After(KeyId::MIN)),
@@ -49,10 +49,9 @@ impl Vault {
         Ok(Page::Rest(ids.collect::<Result<_, _>>()?))
     }
 
-    /// Hands the next keys of the listing to `take`, and tells whether there may be
-    /// more.
+    /// Calls `take` for the next keys; returns whether there may be more.
     ///
-    /// A key that cannot be understood is handed over as the error that it is.
+    /// An unreadable key is passed as the error.
     pub fn next_page(
         &self,
         page: &mut Page,
@@ -71,8 +70,7 @@ impl Vault {
         }
     }
 
-    /// All numbers that a key after this one may have, the next one last: what is damaged
-    /// is passed by key by key.
+    /// All possible key numbers after this one, the next one last: damage is skipped key by key.
     fn ids_after(&self, last: KeyId) -> Result<Vec<KeyId>, Error> {
         let query = "SELECT seq FROM sqlite_sequence WHERE name = 'keys'";
         let newest: KeyId = self.connection.query_row(query, [], |row| row.get(0))?;
@@ -84,8 +82,8 @@ impl Vault {
         last: &mut KeyId,
         take: &mut impl FnMut(Result<Record, Error>),
     ) -> Result<bool, Error> {
-        // In this order, and by the primary key (the + keeps the smaller index out, which has
-        // not all columns), SQLite walks both tables side by side instead of seeking in them.
+        // In this order, and by the primary key (the + excludes the smaller index, which lacks
+        // columns), SQLite scans both tables side by side instead of seeking.
         let query = format!(
             "SELECT {COLUMNS} FROM secrets CROSS JOIN keys ON keys.id = secrets.key_id
              LEFT JOIN secrets AS retiring

@@ -1,4 +1,4 @@
-//! Secrets that keys had once: what the log still tells of them.
+//! Former owners of secrets, according to the log.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,18 +8,18 @@ use crate::key::Tail;
 use crate::vault::column::timestamp;
 use crate::vault::{Error, Field, Vault};
 
-/// Whose a secret was, by its tail, and until when.
+/// A former owner of a secret, by its tail, and until when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PastOwner {
-    /// The name that the key had then.
+    /// The key's name at that time.
     pub name: String,
-    /// When it lost the secret, or was deleted.
+    /// When the key lost the secret, or was deleted.
     pub until: Timestamp,
 }
 
 impl Vault {
-    /// Which of the tails were a key's once and are no longer. Nothing is left of the secrets
-    /// to compare, so that a tail is all that is known of them.
+    /// Which of the tails formerly belonged to keys. The secrets themselves cannot be compared,
+    /// since only their tails are left.
     pub fn past_owners(&self, tails: &[&Tail]) -> Result<HashMap<String, PastOwner>, Error> {
         let mut past_owners = HashMap::new();
         if tails.is_empty() {
@@ -44,7 +44,7 @@ impl Vault {
     }
 }
 
-/// The tail that a change took away; what cannot be read took none.
+/// The tail that a change removed; `None` if it cannot be read.
 fn lost(change: &str) -> Option<String> {
     let fields: Vec<Field> = serde_json::from_str(change).ok()?;
     let tail = fields.into_iter().find(|field| field.field == "tail")?;

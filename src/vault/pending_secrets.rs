@@ -1,15 +1,15 @@
-//! Secrets in waiting whose run has ended, or that will not be handed over.
+//! Pending secrets of interrupted runs, or that will not be delivered.
 
 use rusqlite::{OptionalExtension, params};
 
 use crate::key::{Digest, Hash, Tail, Verifier};
 use crate::vault::{Change, Error, Vault, keys};
 
-/// How long a staged secret may wait to be taken before a later run drops it, in seconds.
+/// How long a pending secret is kept before a later run drops it, in seconds.
 pub(super) const PENDING_LIFETIME: i64 = 3_600;
 
 impl Vault {
-    /// What is kept of the pending secret with that tail, if there is one.
+    /// The verifier of the pending secret with that tail, if there is one.
     pub fn pending(&self, tail: &Tail) -> Result<Option<Verifier>, Error> {
         let query = "SELECT digest, hash FROM pending WHERE tail = ?1";
         let mut statement = self.connection.prepare_cached(query)?;
@@ -21,10 +21,9 @@ impl Vault {
 }
 
 impl Change<'_> {
-    /// Puts a secret in waiting, neither accepted nor listed, and drops those that waited
-    /// too long.
+    /// Stores a pending secret, which is neither accepted nor listed, and drops outdated ones.
     pub fn stage(&self, tail: &Tail, verifier: &Verifier) -> Result<(), Error> {
-        // One that was staged long after now was so by a clock that was ahead.
+        // One from the distant future was stored by a clock that was ahead.
         let now = self.now().as_second();
         self.transaction.execute(
             "DELETE FROM pending WHERE staged_at NOT BETWEEN ?1 AND ?2",
@@ -42,16 +41,16 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Drops every secret that is in waiting.
+    /// Drops every pending secret.
     pub(super) fn forget_pending(&self) -> Result<(), Error> {
         self.transaction.execute("DELETE FROM pending", [])?;
         Ok(())
     }
 
-    /// Lets a secret that is in waiting wait anew.
+    /// Restarts the lifetime of a pending secret.
     ///
     /// # Errors
-    /// [`Error::Swept`] if it is not in waiting any more.
+    /// [`Error::Swept`] if it is no longer there.
     pub fn stage_again(&self, tail: &Tail) -> Result<(), Error> {
         let mut update = self
             .transaction

@@ -1,7 +1,6 @@
-//! Where a vault lies, and whether that place is private.
+//! The location of a vault, and whether it is private.
 //!
-//! Looks with lstat only: closing a descriptor of the vault's own would drop the locks that
-//! SQLite holds on the file.
+//! Only uses lstat: closing a descriptor of the vault would release SQLite's locks on the file.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};
@@ -17,14 +16,14 @@ use crate::files::{
     missing_folders,
 };
 
-/// Group or others may do anything at all.
+/// Any access for the group or others.
 const GROUP_AND_OTHERS: u32 = 0o077;
 
 /// The path with its folder resolved, checked to be private; the file need not exist.
 ///
 /// # Errors
-/// [`Error::Missing`] if there is no such folder, [`Error::Unsafe`] if others could get at
-/// the vault through it.
+/// [`Error::Missing`] if there is no such folder, [`Error::Unsafe`] if others could replace the
+/// vault through it.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, Error> {
     if is_of_folder(path) {
         return Err(is_a_folder(path));
@@ -58,7 +57,7 @@ fn is_a_folder(path: &Path) -> Error {
     }
 }
 
-/// Makes the vault's folder if it is missing, and those above it: 0700, and durable.
+/// Creates the vault's folder and its parents if missing: with mode 0700, and durable.
 pub(super) fn make_folder(path: &Path) -> Result<(), Error> {
     let folder = folder_of(path);
     let failed = |source| Error::Io {
@@ -74,8 +73,7 @@ pub(super) fn make_folder(path: &Path) -> Result<(), Error> {
     make_folders(&missing).map_err(failed)
 }
 
-/// Makes sure that nobody else could put another file, or another folder further up, in the
-/// vault's place.
+/// Makes sure that nobody else could replace the vault's file or a folder above it.
 fn expect_trusted(walk: &FolderWalk) -> Result<(), Error> {
     walk.expect_trusted().map_err(|other| refused(&other))
 }
@@ -84,12 +82,12 @@ fn refused(other: &OtherWriter) -> Error {
     FileRole::Vault.refusal(other).into()
 }
 
-/// Whether group or others can do anything at all with the folder of the vault's file.
+/// Whether group or others have any access to the folder of the vault's file.
 pub(super) fn is_folder_shared(path: &Path) -> bool {
     fs::metadata(folder_of(path)).is_ok_and(|found| found.mode() & GROUP_AND_OTHERS != 0)
 }
 
-/// Whether there is a file at the resolved path; a file that is not private is refused.
+/// Whether the file at the resolved path exists; refuses one that is not private.
 pub(super) fn exists(path: &Path) -> Result<bool, Error> {
     let found = match fs::symlink_metadata(path) {
         Ok(found) => found,
@@ -112,12 +110,12 @@ pub(super) fn exists(path: &Path) -> Result<bool, Error> {
     }
 }
 
-/// Whether there is nothing in the file, as where the first change to a vault was not ended.
+/// Whether the file is empty, as after an interrupted first change.
 pub(super) fn is_empty(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() == 0)
 }
 
-/// What is wrong with the vault's file, and the hint.
+/// Why the vault's file is refused, and the hint.
 fn file_fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
     let kind = file.file_type();
     if kind.is_symlink() {
@@ -149,9 +147,9 @@ fn file_fault(file: &Metadata) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// The file of that name that belongs to a vault. A folder may hold several vaults, and no two
-/// may share a file: `NAME` beside `vault.db`, `OWN.NAME` beside `OWN.db`, and beside any other
-/// vault its whole name, a dot and `NAME`.
+/// The path of a file that belongs to a vault. A folder may contain several vaults, which must not
+/// share it: `NAME` beside `vault.db`, `OWN.NAME` beside `OWN.db`, and beside any other vault its
+/// whole name, a dot and `NAME`.
 pub fn beside(vault: &Path, name: &str) -> PathBuf {
     let own = vault.file_name().unwrap_or_default();
     let stem = own.to_str().and_then(|own| own.strip_suffix(".db"));
@@ -164,7 +162,7 @@ pub fn beside(vault: &Path, name: &str) -> PathBuf {
     })
 }
 
-/// Whether there is a file beside a vault, at a path that was resolved with the vault's.
+/// Whether a file beside a vault exists, at a resolved path.
 ///
 /// # Errors
 /// [`Error::Unsafe`] if it is not private.

@@ -1,4 +1,4 @@
-//! Keys' own rules, and what else `check` reads of many keys at once.
+//! Keys' own policies, and what else `check` reads for many keys at once.
 
 use std::collections::HashMap;
 
@@ -10,16 +10,16 @@ use super::{Change, Error, Field, KeyId, Record, SecretInfo, Vault, differences}
 use crate::key::{Key, KeyPolicy, Term};
 
 impl Vault {
-    /// The rules of their own that these keys have; those that have none are left out.
+    /// The policies of these keys, as far as they have their own.
     pub fn policies(&self, keys: &[KeyId]) -> Result<HashMap<KeyId, KeyPolicy>, Error> {
-        // A vault that could not be brought up to date has no such table.
+        // A vault that could not be migrated has no such table.
         match self.connection.table_exists(None, "policies")? {
             true => policies(&self.connection, keys),
             false => Ok(HashMap::new()),
         }
     }
 
-    /// The rules of its own that a key has.
+    /// A key's own policy.
     pub fn policy(&self, key: KeyId) -> Result<KeyPolicy, Error> {
         Ok(self.policies(&[key])?.remove(&key).unwrap_or_default())
     }
@@ -43,15 +43,14 @@ impl Vault {
 }
 
 impl Change<'_> {
-    /// The rules of its own that a key has.
+    /// A key's own policy.
     pub fn policy(&self, key: KeyId) -> Result<KeyPolicy, Error> {
         Ok(policies(self.transaction, &[key])?
             .remove(&key)
             .unwrap_or_default())
     }
 
-    /// Saves what is different about a key and its own rules, with one entry in the log; tells
-    /// what that was.
+    /// Saves the changes of a key and its own policy, with one log entry; returns them.
     ///
     /// # Errors
     /// If its new name is taken, or the vault cannot be written.
@@ -99,7 +98,7 @@ fn policies(connection: &Connection, keys: &[KeyId]) -> Result<HashMap<KeyId, Ke
     Ok(found)
 }
 
-/// A key's own rules, in the columns after its number.
+/// Parses a key's own policy, in the columns after its number.
 fn policy(row: &Row<'_>) -> Result<KeyPolicy, Error> {
     Ok(KeyPolicy {
         rotate_every: optional(row, 1)?,
@@ -107,7 +106,7 @@ fn policy(row: &Row<'_>) -> Result<KeyPolicy, Error> {
     })
 }
 
-/// What is different about a key's own rules, as the log tells it.
+/// The differences of a key's own policy, for the log.
 fn policy_differences(before: &KeyPolicy, after: &KeyPolicy) -> Vec<Field> {
     let pairs = facts(before).into_iter().zip(facts(after));
     let differences = pairs.filter(|((_, from), (_, to))| from != to);
@@ -119,7 +118,7 @@ fn policy_differences(before: &KeyPolicy, after: &KeyPolicy) -> Vec<Field> {
     fields.collect()
 }
 
-/// What the log tells of a key's own rules.
+/// A key's own policy in the log.
 fn facts(policy: &KeyPolicy) -> [(&'static str, Option<String>); 2] {
     let text = |term: Option<Term>| term.map_or("policy".to_owned(), |term| term.to_string());
     [
@@ -128,7 +127,7 @@ fn facts(policy: &KeyPolicy) -> [(&'static str, Option<String>); 2] {
     ]
 }
 
-/// What the log tells of the rules of its own that a key has.
+/// A key's own policy in the log, as text.
 pub(super) fn facts_of(
     connection: &Connection,
     key: KeyId,

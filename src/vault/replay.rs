@@ -1,5 +1,5 @@
-//! What the log says of each key, compared with what the vault holds: damage and edits that no
-//! checksum of SQLite's finds.
+//! Compares each key in the vault with the log, to find damage and edits that SQLite's checks do
+//! not.
 
 use std::collections::HashMap;
 
@@ -9,14 +9,14 @@ use super::contradiction::{CURRENT_CHECKSUM, RETIRING_CHECKSUM};
 use super::log::{self, Field};
 use super::{Contradiction, Error, KeyId, Record, Vault, checksum, policies, sealed};
 
-/// Facts of which the log says nothing as long as they are so.
+/// Fields that the log omits while they have these values.
 const DEFAULTS: [(&str, &str); 2] = [("rotate_every", "policy"), ("unused_after", "policy")];
 
 impl Vault {
-    /// Compares every key with its log, the missing ones included.
+    /// Compares every key with its log, including missing ones.
     ///
     /// # Errors
-    /// If the vault cannot be read. A key that cannot be read is left out: others tell of it.
+    /// If the vault cannot be read. Unreadable keys are skipped: they are reported elsewhere.
     pub fn contradictions(&self) -> Result<Vec<Contradiction>, Error> {
         let mut found = Vec::new();
         for id in self.ids()? {
@@ -30,7 +30,7 @@ impl Vault {
         Ok(found)
     }
 
-    /// What a key is without, of which the vault holds no current secret.
+    /// What a key lacks if the vault has no current secret for it.
     fn without_secret(&self, id: KeyId) -> Result<Option<Contradiction>, Error> {
         let mut facts = replayed(&self.connection, id)?.facts;
         Ok(facts.remove("name").flatten().map(|key| Contradiction {
@@ -41,7 +41,7 @@ impl Vault {
         }))
     }
 
-    /// Keys that the vault should hold, and does not.
+    /// Keys that the vault should contain, but does not.
     fn missing(&self) -> Result<Vec<Contradiction>, Error> {
         let query = "SELECT DISTINCT key_id FROM log
                      WHERE key_id <> 0 AND key_id NOT IN (SELECT id FROM keys)";
@@ -63,19 +63,19 @@ impl Vault {
     }
 }
 
-/// What the log says of a key.
+/// A key according to the log.
 #[derive(Default)]
 struct Logged {
-    /// The last that it says of each fact.
+    /// The last value of each field.
     facts: HashMap<String, Option<String>>,
     /// The checksum of each secret that has one, by its tail.
     checksums: HashMap<String, String>,
-    /// Whether the rotation that left the old secret is of a time when none was removed without
-    /// an entry.
+    /// Whether the rotation that left the old secret is from a schema that removed such secrets
+    /// without an entry.
     is_old_kept: bool,
 }
 
-/// What of a key is not as the log says.
+/// The differences between a key and the log.
 pub(super) fn of_key(
     connection: &Connection,
     record: &Record,
@@ -119,7 +119,7 @@ pub(super) fn of_key(
     Ok(contradictions)
 }
 
-/// All that the vault holds of a key and the log tells.
+/// All fields of a key in the vault that the log has, too.
 fn facts(
     connection: &Connection,
     record: &Record,
@@ -131,7 +131,7 @@ fn facts(
     Ok(facts)
 }
 
-/// What the log says of a key, all its entries taken together.
+/// A key according to all its log entries.
 fn replayed(connection: &Connection, id: KeyId) -> Result<Logged, Error> {
     let query = "SELECT sequence, change FROM log WHERE key_id = ?1 ORDER BY sequence";
     let mut statement = connection.prepare_cached(query)?;
@@ -151,14 +151,14 @@ impl Logged {
     fn add(&mut self, fields: Vec<Field>) {
         let is_of = |field: &Field, names: &[&str]| names.contains(&field.field.as_str());
         let has = |names: &[&str]| fields.iter().any(|field| is_of(field, names));
-        // Schemas that had no checksums removed old secrets that had retired without a word.
+        // Schemas without checksums removed retired secrets without an entry.
         if has(&["retiring"]) {
             self.is_old_kept = has(&[CURRENT_CHECKSUM, RETIRING_CHECKSUM]);
         }
         let pairs = [("tail", CURRENT_CHECKSUM), ("retiring", RETIRING_CHECKSUM)];
         let given = pairs.map(|pair| has(&[pair.1]).then_some(pair));
         for Field { field, to, .. } in fields {
-            // That it is not the default key any more is said in a word.
+            // The end of being the default key is logged as a word.
             let to = to.filter(|to| field != "default" || to != "no");
             self.facts.insert(field, to);
         }

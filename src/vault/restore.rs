@@ -1,5 +1,5 @@
-//! The return of a backup: looked through first, then written into the vault in place, as one
-//! transaction, for mail servers and `serve` keep the file open.
+//! Restores a backup: checks it, then writes it into the vault's file in one transaction, since
+//! mail servers and `serve` keep the file open.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -17,25 +17,25 @@ use super::{Author, ChangeWatch, Error, Field, KeyId, Record, Vault, log, migrat
 use crate::files::{self, Draft, FileRole, IfExists, sync_folder};
 use crate::key::{Key, Status};
 
-/// Where a database's header says how it is journalled, in bytes; 1 is a rollback journal
+/// The bytes of a database's header with the journal mode; 1 is a rollback journal
 /// (<https://www.sqlite.org/fileformat2.html>, section 1.3).
 const JOURNAL_VERSIONS: std::ops::Range<usize> = 18..20;
 
-/// How many copies of one second have names of their own.
+/// How many copies within one second get names.
 const MAX_COPIES: u32 = 100;
 
-/// The vault that a backup is to take the place of, if there is one.
+/// The vault that a backup will replace, if it exists.
 #[derive(Debug)]
 pub struct CurrentVault {
     path: PathBuf,
     wait: Duration,
     vault: Option<Vault>,
-    /// What it was when it was looked at.
+    /// Its state when it was inspected.
     seen: Option<VaultState>,
     trouble: Option<Error>,
 }
 
-/// A vault at one moment.
+/// The state of a vault at one moment.
 #[derive(Debug)]
 struct VaultState {
     watch: ChangeWatch,
@@ -43,11 +43,11 @@ struct VaultState {
 }
 
 impl Vault {
-    /// Reads a backup into memory, where it is brought up to date; the file stays as it is.
+    /// Reads a backup into memory, and migrates it there; does not change the file.
     ///
     /// # Errors
-    /// [`Error::Backup`] if it is not a whole vault of this or an older schema, or not private.
-    /// That its log does not hold is left to the caller to ask.
+    /// [`Error::Backup`] if it is not a complete vault of this or an older schema, or not private.
+    /// Verifying its log is left to the caller.
     pub fn read_backup(path: &Path, wait: Duration) -> Result<Self, Error> {
         let named = |why| Error::Backup {
             path: path.to_owned(),
@@ -57,8 +57,8 @@ impl Vault {
         read_file(&resolved, wait).map_err(named)
     }
 
-    /// Makes a backup in memory ready to take the vault's place, and logs its return in it:
-    /// nothing is staged in it, no number is used again, and these keys are stopped.
+    /// Prepares a backup in memory to replace the vault, and logs the restore in it: drops pending
+    /// secrets, makes sure that no number is used again, and deactivates these keys.
     pub fn prepare(
         &mut self,
         author: &Author,
@@ -110,7 +110,7 @@ fn read_file(path: &Path, wait: Duration) -> Result<Vault, Error> {
     Ok(vault)
 }
 
-/// Of a file in WAL mode not all may be in the file, and to read it files are made beside it.
+/// A file in WAL mode may not be complete, and reading it would create files beside it.
 fn expect_rollback_mode(path: &Path) -> Result<(), Error> {
     let failed = |source| Error::Io {
         doing: "read",
@@ -129,8 +129,7 @@ fn expect_rollback_mode(path: &Path) -> Result<(), Error> {
 }
 
 impl CurrentVault {
-    /// Opens the vault at the path as it is, damaged or changed by hand as it may be; there need
-    /// not be one.
+    /// Opens the existing vault as it is, even if damaged or edited; it need not exist.
     pub fn open(path: &Path, wait: Duration) -> Result<Self, Error> {
         let mut present = Self {
             path: path.to_owned(),
@@ -165,17 +164,17 @@ impl CurrentVault {
         Ok(present)
     }
 
-    /// The vault, if there is one.
+    /// The vault, if it exists.
     pub fn vault(&self) -> Option<&Vault> {
         self.vault.as_ref()
     }
 
-    /// Why what it tells may be wrong.
+    /// Why its contents may be wrong.
     pub fn trouble(&self) -> Option<&Error> {
         self.trouble.as_ref()
     }
 
-    /// The highest number that a key of it ever had, as far as that can be read.
+    /// The highest number that a key ever had, as far as it can be read.
     fn last_number(&self) -> KeyId {
         let query = "SELECT seq FROM sqlite_sequence WHERE name = 'keys'";
         let last = self.vault.as_ref().and_then(|vault| {
@@ -185,8 +184,8 @@ impl CurrentVault {
         last.unwrap_or_default()
     }
 
-    /// Copies the vault as it is beside itself, to `vault.db.before-restore-` and the time; tells
-    /// where. Nothing is copied where there is no vault.
+    /// Copies the existing vault, if any, as it is to `vault.db.before-restore-` and the time;
+    /// returns the path.
     pub fn save(&self, now: Timestamp) -> Result<Option<PathBuf>, Error> {
         let Some(vault) = &self.vault else {
             return Ok(None);
@@ -198,11 +197,11 @@ impl CurrentVault {
         Ok(Some(path))
     }
 
-    /// Writes a backup that was made ready into the vault's file, or makes the file.
+    /// Writes a prepared backup into the vault's file, or creates the file.
     ///
     /// # Errors
-    /// [`Error::VaultChanged`] if the vault is not what was looked at, or why it could not be
-    /// written: then it is as it was. [`Error::Unsure`] if even that cannot be told.
+    /// [`Error::VaultChanged`] if the vault has changed since it was inspected, or if it cannot be
+    /// written: then it is unchanged. [`Error::Unsure`] if even that is unknown.
     pub fn replace(&mut self, by: &Vault) -> Result<(), Error> {
         let mut vault = match self.vault.take() {
             Some(vault) => vault,
@@ -223,7 +222,7 @@ impl CurrentVault {
 
     fn write(&self, from: &Connection, to: &mut Connection) -> Result<(), Error> {
         let backup = Backup::new(from, to)?;
-        // Without a page this only takes the lock, so that nobody changes what is looked at.
+        // With no pages, this only takes the lock, so that nobody changes what was inspected.
         match backup.step(0)? {
             StepResult::Busy | StepResult::Locked => return Err(Error::Busy),
             _ => self.expect_unchanged()?,
@@ -244,8 +243,8 @@ impl CurrentVault {
         is_same.then_some(()).ok_or(Error::VaultChanged)
     }
 
-    /// After a failure: looks whether the backup is in place all the same, by the entry of its
-    /// return.
+    /// After a failure: finds out whether the backup is in place nevertheless, by the entry of its
+    /// restore.
     fn settle(&self, vault: &Vault, head: Option<Head>, error: Error) -> Result<(), Error> {
         if matches!(error, Error::Busy | Error::VaultChanged | Error::Wal) {
             return Err(error);
@@ -263,7 +262,7 @@ impl CurrentVault {
     }
 }
 
-/// What was found, if it can be read whole.
+/// What was found, if it can be read completely.
 fn expect_readable(vault: &Vault, found: DatabaseKind) -> Result<DatabaseKind, Error> {
     if found == DatabaseKind::Vault {
         vault.check_integrity()?;
@@ -271,7 +270,7 @@ fn expect_readable(vault: &Vault, found: DatabaseKind) -> Result<DatabaseKind, E
     Ok(found)
 }
 
-/// A name for a copy that is to be kept, which no file has yet.
+/// An unused name for a copy.
 fn free_path(vault: &Path, now: Timestamp) -> Result<PathBuf, Error> {
     let time = now.strftime("%Y%m%dT%H%M%SZ");
     let first = with_end(vault, &format!(".before-restore-{time}"));

@@ -1,7 +1,7 @@
-//! Reading a vault whose interrupted transaction cannot be rolled back where it lies.
+//! Reads a vault whose interrupted transaction cannot be rolled back in place.
 //!
-//! Opening such a file as immutable would read half of the transaction. A private copy of vault
-//! and journal is rolled back instead, and read.
+//! Opening the file as immutable would read half of the transaction. Instead, a private copy of
+//! vault and journal is rolled back and read.
 
 use std::fs::{self, File, Permissions};
 use std::io;
@@ -15,21 +15,21 @@ use crate::vault::copy::with_end;
 use crate::vault::descriptors::Descriptor;
 use crate::vault::{Error, Vault, migrations, place, schema};
 
-/// How often it is copied anew because somebody wrote to it meanwhile.
+/// How often copying is retried after concurrent writes.
 const ATTEMPTS: usize = 3;
 
-/// What the copy is called in its folder.
+/// The name of the copy in its folder.
 const COPY_NAME: &str = "vault.db";
 
-/// What tells one state of a file from another.
+/// Identifies the state of a file.
 type State = (u64, u64, i64, i64);
 
 impl Vault {
-    /// Opens the vault at the path to read it: as it was before a transaction that was
-    /// interrupted and cannot be rolled back, if there is one.
+    /// Opens the vault at the path for reading; after an interrupted transaction that cannot be
+    /// rolled back, in its previous state.
     ///
     /// # Errors
-    /// As [`Vault::open`], and [`Error::NoCopy`] if the vault cannot be copied to be rolled back.
+    /// Like [`Vault::open`], and [`Error::NoCopy`] if the vault cannot be copied to be rolled back.
     pub fn open_to_read(path: &Path, wait: Duration) -> Result<Self, Error> {
         match Self::open(path, wait) {
             Err(Error::Interrupted) => Self::recovered(&place::resolve(path)?, wait),
@@ -47,7 +47,7 @@ impl Vault {
             path: path.to_owned(),
             source,
         };
-        // Gone with this function: the copy is read through what is open then.
+        // Deleted when this function returns: the copy is read through the open descriptor.
         let folder = tempfile::Builder::new()
             .prefix(".postkey-")
             .permissions(Permissions::from_mode(0o700))
@@ -76,7 +76,7 @@ fn copied(vault: &Path, copy: &Path) -> io::Result<()> {
     for _ in 0..ATTEMPTS {
         let before = states()?;
         for (from, to) in &pairs {
-            // Not fs::copy, which copies the mode, too.
+            // Not fs::copy, which also copies the mode.
             io::copy(&mut &*Descriptor::open(from)?, &mut File::create(to)?)?;
         }
         if states()? == before {

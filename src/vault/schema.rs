@@ -1,5 +1,5 @@
-//! What a vault's schema consists of: what migrations make, to the letter, and nothing else. A view
-//! that was replaced under its own name would tell mail servers what its author likes.
+//! Checks a vault's schema: exactly what the migrations create. A view replaced under its own name
+//! could tell mail servers anything.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,16 +11,16 @@ use super::Error;
 use super::log::hex;
 use super::migrations::{self, APPLICATION_ID, MIGRATIONS};
 
-/// SHA-256 of the newest schema; a test makes it from the migrations.
+/// SHA-256 of the newest schema; a test computes it from the migrations.
 const SCHEMA_HASH: &str = "e9c59dbededc07155583a72a0f0bb7dac0f2556d4eeafdf299ec5fd7ca6a9926";
 
-/// The text of each object of a schema, by its type and name, in one spelling of blanks.
+/// The text of each object of a schema, by its type and name, with normalized whitespace.
 type Objects = BTreeMap<(String, String), String>;
 
-/// Makes sure that the schema of that version is what migrations make, and nothing else.
+/// Makes sure that the schema is exactly what the migrations to that version create.
 ///
 /// # Errors
-/// [`Error::Foreign`] with what is not.
+/// [`Error::Foreign`] with the difference.
 pub(super) fn expect(connection: &Connection, version: i64) -> Result<(), Error> {
     let found = objects(connection)?;
     if version == MIGRATIONS.len() as i64 && fingerprint(&found) == SCHEMA_HASH {
@@ -33,16 +33,16 @@ pub(super) fn expect(connection: &Connection, version: i64) -> Result<(), Error>
     }
 }
 
-/// What kind of file was opened.
+/// The kind of an opened file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum DatabaseKind {
-    /// Nothing in it yet.
+    /// An empty file.
     Empty,
-    /// A vault, whose schema is up to date or can be brought there.
+    /// A vault with the newest schema, or one that can be migrated.
     Vault,
 }
 
-/// Tells what the file is and refuses what is not a vault of this or an older schema.
+/// Identifies the file; refuses anything but a vault of this or an older schema.
 pub(super) fn identify(connection: &Connection, path: &Path) -> Result<DatabaseKind, Error> {
     let (application, version, objects) = marks(connection, path)?;
     if application == 0 && version == 0 && objects == 0 {
@@ -62,7 +62,7 @@ pub(super) fn identify(connection: &Connection, path: &Path) -> Result<DatabaseK
     Ok(DatabaseKind::Vault)
 }
 
-/// The application id, the schema version, and how many objects the schema has.
+/// The application id, the schema version, and the number of objects in the schema.
 fn marks(connection: &Connection, path: &Path) -> Result<(i64, i64, i64), Error> {
     let query = "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
                  FROM pragma_application_id, pragma_user_version";
@@ -99,7 +99,7 @@ fn fingerprint(objects: &Objects) -> String {
     hex(&digest.finalize())
 }
 
-/// A schema as its migrations make it.
+/// A schema as its migrations create it.
 fn migrated(version: i64) -> Result<Connection, Error> {
     let mut migrated = Connection::open_in_memory()?;
     let count = usize::try_from(version).unwrap_or_default();
@@ -107,7 +107,7 @@ fn migrated(version: i64) -> Result<Connection, Error> {
     Ok(migrated)
 }
 
-/// What of the schema is not as it was made.
+/// The difference between two schemas.
 fn difference(found: &Objects, migrated: &Objects) -> Option<String> {
     let told =
         |(kind, name): &(String, String)| format!("{kind} `{}`", crate::key::escape_controls(name));

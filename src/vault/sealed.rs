@@ -1,11 +1,11 @@
-//! The default key: the one SMTP key whose secret is kept, sealed under a passphrase.
+//! The default key: the only SMTP key whose secret is stored, encrypted with a passphrase.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Change, Error, Field, KeyId, Record, Vault, keys, log};
 use crate::key::{AssociatedData, Key, Seal, Tail};
 
-/// The seal that fits a current secret; one that does not is none.
+/// Seals of current secrets; others do not count.
 const CURRENT_SEALS: &str = "sealed JOIN secrets ON secrets.key_id = sealed.key_id
        AND secrets.tail = sealed.tail AND secrets.retires_at IS NULL";
 
@@ -14,16 +14,16 @@ const CURRENT_SEALS: &str = "sealed JOIN secrets ON secrets.key_id = sealed.key_
 pub struct Sealed {
     /// The key.
     pub record: Record,
-    /// Its secret, sealed.
+    /// Its encrypted secret.
     pub seal: Seal,
-    /// What the seal has to be bound to.
+    /// The associated data of the seal.
     pub associated_data: AssociatedData,
 }
 
 impl Vault {
-    /// The default key's number, if there is a default key.
+    /// The default key's number, if there is one.
     pub fn default_id(&self) -> Result<Option<KeyId>, Error> {
-        // A vault that cannot be written may have an older schema.
+        // A read-only vault may have an older schema.
         match self.connection.table_exists(None, "sealed")? {
             true => default_id(&self.connection),
             false => Ok(None),
@@ -41,10 +41,10 @@ impl Vault {
         }
     }
 
-    /// The default key, if there is one, and its seal.
+    /// The default key and its seal, if there is one.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if the seal is not one of the key's current secret.
+    /// [`Error::Damaged`] if the seal does not belong to the key's current secret.
     pub fn default_key(&self) -> Result<Option<Sealed>, Error> {
         let query = "SELECT key_id, tail, kdf, salt, nonce, secret FROM sealed";
         let row = self.connection.query_row(query, [], |row| {
@@ -81,11 +81,11 @@ impl Change<'_> {
         }
     }
 
-    /// Adds a key as [`Change::add`] does, and makes it the default key; `seal` is told what
-    /// the seal is to be bound to.
+    /// Adds a key like [`Change::add`], and makes it the default key; `seal` is called with the
+    /// associated data.
     ///
     /// # Errors
-    /// As [`Change::add`], and [`Error::DefaultTaken`].
+    /// Like [`Change::add`], and [`Error::DefaultTaken`].
     pub fn add_default(
         &self,
         key: &Key,
@@ -97,11 +97,10 @@ impl Change<'_> {
         self.keep(id, &key.tail, seal)
     }
 
-    /// Gives the default key another secret as [`Change::replace_secret`] does, and seals that
-    /// one.
+    /// Replaces the default key's secret like [`Change::replace_secret`], and seals the new one.
     ///
     /// # Errors
-    /// As [`Change::replace_secret`]; [`Error::Changed`] if it is not the default key any more.
+    /// Like [`Change::replace_secret`]; [`Error::Changed`] if it is no longer the default key.
     pub fn replace_default_secret(
         &self,
         before: &Record,
@@ -116,7 +115,7 @@ impl Change<'_> {
         self.keep(before.id, &after.tail, seal)
     }
 
-    /// Logs that the default key's seal was opened, or that a passphrase was refused.
+    /// Logs that the default key's seal was opened, or that a passphrase was wrong.
     pub fn reveal(&self, seen: &Record, outcome: &str) -> Result<(), Error> {
         let seal = Field {
             field: "seal".to_owned(),
@@ -126,8 +125,7 @@ impl Change<'_> {
         self.log_with(seen.id, Some(&seen.key), Some(&seen.key), &[seal])
     }
 
-    /// Drops the seal of a key if it is not of the secret with the tail; tells what to log of
-    /// that.
+    /// Drops the seal of a key unless it belongs to the secret with the tail; returns what to log.
     pub(super) fn unseal(&self, id: KeyId, tail: &Tail) -> Result<Vec<Field>, Error> {
         let dropped = self.transaction.execute(
             "DELETE FROM sealed WHERE key_id = ?1 AND tail <> ?2",
@@ -177,7 +175,7 @@ pub(super) fn is_default_key(connection: &Connection, id: KeyId) -> Result<bool,
     Ok(default_id(connection)? == Some(id))
 }
 
-/// What the seal of a key's secret is bound to.
+/// The associated data for the seal of a key's secret.
 fn associated_data(
     connection: &Connection,
     key: KeyId,
@@ -211,7 +209,7 @@ fn damaged(why: &str) -> Error {
     Error::Damaged(format!("cannot decrypt the default key's secret: {why}"))
 }
 
-/// A column of another type or length is damage, too.
+/// A column of a wrong type or length is damage, too.
 fn unreadable(error: rusqlite::Error) -> Error {
     match Error::from(error) {
         Error::Sqlite(error) => damaged(&error.to_string()),

@@ -6,8 +6,8 @@ use crate::key::Tail;
 use crate::vault::{Error, Vault};
 
 impl Vault {
-    /// Whether a secret with that tail was ever made here, as far as is known: one that was staged
-    /// and not taken is forgotten after a while.
+    /// Whether a secret with that tail was ever created here, as far as known: a pending one that
+    /// was never activated is eventually forgotten.
     pub fn has_made(&self, tail: &Tail) -> Result<bool, Error> {
         let queries = [
             "SELECT 1 FROM secrets WHERE tail = ?1",

@@ -1,4 +1,4 @@
-//! A vault that is open: its connection, and what is known of it.
+//! An open vault: its connection and state.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,9 +28,9 @@ impl Vault {
         Self::connect_after("", path, wait, create)
     }
 
-    /// The same where the schema may be damaged: all that can be done then is to write over it.
+    /// The same if the schema may be damaged: such a vault can only be overwritten.
     pub(super) fn connect_despite_damage(path: PathBuf, wait: Duration) -> Result<Self, Error> {
-        // SQLite takes a schema that it cannot read for an empty one then.
+        // SQLite treats an unreadable schema as an empty one.
         let prepare = "PRAGMA writable_schema = ON";
         Self::connect_after(prepare, path, wait, OpenFlags::empty())
     }
@@ -65,7 +65,7 @@ impl Vault {
         })
     }
 
-    /// A vault in a database that is open already, and that nobody else has.
+    /// A vault in a database that is already open, and that nobody else uses.
     pub(super) fn of(connection: Connection, path: PathBuf) -> Self {
         Self {
             connection,
@@ -78,33 +78,33 @@ impl Vault {
         }
     }
 
-    /// Waits at most so long from now on whenever it is busy.
+    /// Limits how long each operation waits for a lock.
     pub fn set_wait(&mut self, wait: Duration) -> Result<(), Error> {
         self.wait = wait;
         Ok(self.connection.busy_timeout(wait)?)
     }
 
-    /// Tells these of every change that is made through it.
+    /// Reports every change that is made through it.
     pub fn reporting_to(self, changes: &Changes) -> Self {
         let changes = changes.clone();
         Self { changes, ..self }
     }
 
-    /// Whether there was none before it was opened.
+    /// Whether it was created when it was opened.
     pub fn is_new(&self) -> bool {
         self.is_new
     }
 
-    /// Where the vault lies, from the root on.
+    /// The vault's absolute path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// Sets what holds for every connection to a vault.
+/// Configures a connection to a vault.
 pub(super) fn configure(connection: &Connection) -> Result<(), Error> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-    // FULL loses an acknowledged commit in a power cut; EXTRA does not.
+    // FULL loses an acknowledged commit on a power failure; EXTRA does not.
     connection.execute_batch(
         "PRAGMA synchronous = EXTRA;
          PRAGMA secure_delete = ON;

@@ -1,19 +1,19 @@
-//! Who became the user that acts.
+//! Who became the acting user.
 
-/// Marks the name of a user whom the kernel names; no user's name can hold it (passwd(5)).
+/// Marks a name confirmed by the kernel; no user's name can contain it (passwd(5)).
 const VERIFIED_MARK: char = ':';
 
-/// The user who became another one, by sudo say: as the log keeps it.
+/// The user who became another one, for example with sudo, as logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sudoer(pub(super) String);
 
 impl Sudoer {
-    /// A user whom the kernel names.
+    /// A user named by the kernel.
     pub fn verified(name: &str) -> Self {
         Self(format!("{VERIFIED_MARK}{name}"))
     }
 
-    /// A user whom only the environment names; `None` if no user can have that name.
+    /// A user named only by the environment; `None` if that is not a valid name.
     pub fn claimed(name: &str) -> Option<Self> {
         let is_name = !name.is_empty() && !name.contains(VERIFIED_MARK);
         is_name.then(|| Self(name.to_owned()))

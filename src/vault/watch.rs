@@ -1,4 +1,4 @@
-//! Noticing that a vault was changed, without a lock and without asking SQLite.
+//! Detects changes of a vault without a lock or SQLite.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -13,25 +13,25 @@ use super::{Error, Vault};
 use crate::files::FileId;
 use crate::memory::FirstPage;
 
-/// Where the page size, the file's format versions and its change counter lie in its header, in
-/// bytes (<https://www.sqlite.org/fileformat2.html>, section 1.3).
+/// The location of the page size, the format versions and the change counter in a database's
+/// header, in bytes (<https://www.sqlite.org/fileformat2.html>, section 1.3).
 const HEADER: std::ops::Range<u64> = 16..28;
 
-/// What a database begins with.
+/// The first bytes of a database.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
-/// Where in the header the schema's version lies, in bytes.
+/// The location of the schema's version in the header, in bytes.
 const SCHEMA: u64 = 60;
 
-/// The format version of a file in rollback mode; in WAL mode the counter stands still.
+/// The format version of a file in rollback mode; in WAL mode the counter does not change.
 const ROLLBACK_MODE: u8 = 1;
 
-/// When a file was last changed, by the system's count of nanoseconds.
+/// When a file was last changed (ctime), in nanoseconds.
 pub type ChangedAt = i64;
 
-/// A look at the vault's change counter, which every commit moves on.
+/// Watches the vault's change counter, which every commit increments.
 ///
-/// The counter is read through a descriptor of its own.
+/// The counter is read through a separate descriptor.
 #[derive(Debug)]
 pub struct ChangeWatch {
     header: Descriptor,
@@ -41,10 +41,10 @@ pub struct ChangeWatch {
 }
 
 impl ChangeWatch {
-    /// Begins to watch the vault at a path, once it can be opened.
+    /// Starts watching the vault at a path, once it can be opened.
     ///
     /// # Errors
-    /// As [`Vault::open`], and [`Error::Missing`] if the file was replaced meanwhile.
+    /// Like [`Vault::open`], and [`Error::Missing`] if the file was replaced meanwhile.
     pub fn open(path: &Path, wait: Duration) -> Result<Self, Error> {
         let before = FileId::at(path);
         let vault = Vault::open(path, wait)?;
@@ -80,8 +80,8 @@ impl ChangeWatch {
         })
     }
 
-    /// The same, with the counter at hand without a system call where the file system allows
-    /// that.
+    /// The same, but reads the counter from a mapping, without a system call, if the file system
+    /// supports that.
     pub fn mapped(self) -> Self {
         Self {
             page: FirstPage::of(&self.header),
@@ -89,7 +89,7 @@ impl ChangeWatch {
         }
     }
 
-    /// Whether the file begins as every SQLite database does.
+    /// Whether the file begins like an SQLite database.
     pub(super) fn is_database(&self) -> Result<bool, Error> {
         let mut bytes = [0; MAGIC.len()];
         let length = self.header.read_at(&mut bytes, 0);
@@ -101,8 +101,8 @@ impl ChangeWatch {
         Ok(bytes[..length] == *MAGIC)
     }
 
-    /// The change counter. What was read from the vault under it is true as long as it stays,
-    /// provided that it was itself read within the same [`Vault::snapshot`].
+    /// The change counter. What was read from the vault stays true while it is unchanged, if both
+    /// were read within the same [`Vault::snapshot`].
     ///
     /// # Errors
     /// If the file cannot be read, or is in WAL mode.
@@ -128,11 +128,11 @@ impl ChangeWatch {
         Ok(u32::from_be_bytes(counter))
     }
 
-    /// When the watched file was last changed in any way, if it is still the one at the vault's
-    /// path, with the schema that it had.
+    /// When the watched file was last changed in any way, if it is still at the vault's path, with
+    /// the same schema.
     ///
-    /// Together with the counter that tells a commit from what others do to the file, a copy
-    /// over it, say: that moves the time on, but leaves the counter where the copy's was.
+    /// Together with the counter, this detects changes other than commits: overwriting the file
+    /// with a copy, for example, changes the time, but the counter only to that of the copy.
     pub fn changed_at(&self) -> Option<ChangedAt> {
         let found = fs::symlink_metadata(&self.path).ok()?;
         let is_in_place = FileId::of(&found) == self.header.id()
@@ -142,7 +142,7 @@ impl ChangeWatch {
     }
 }
 
-/// The counter on a page that is a database's in rollback mode.
+/// The counter on the first page of a database in rollback mode.
 fn counter_on(page: &FirstPage) -> Option<u32> {
     let [_, _, ROLLBACK_MODE, ROLLBACK_MODE] = page.word(HEADER.start as usize) else {
         return None;

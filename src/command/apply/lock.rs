@@ -1,5 +1,5 @@
-//! One `apply` at a time: two that make the same key at once would each deliver a secret, and
-//! only one of these would be good.
+//! Allows one `apply` at a time: two that create the same key at once would each deliver a secret,
+//! and only one of them would be valid.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -16,16 +16,16 @@ use crate::exit::ExitStatus;
 use crate::files::{FileLock, RETRY_INTERVAL};
 use crate::vault::Vault;
 
-/// While this lives, no other `apply` is at work on the vault; all other commands go on. The
-/// system gives the lock back however the process ends.
+/// Keeps other `apply` runs away from the vault while it exists, but no other commands. The kernel
+/// releases the lock however the process ends.
 pub(super) struct ApplyLock {
     _turn: FileLock,
     path: PathBuf,
 }
 
 impl ApplyLock {
-    /// Waits for another `apply` on the vault. Where no file can be locked beside the vault,
-    /// there is only care.
+    /// Waits for another `apply` on the vault. Returns `None` if no file can be locked beside the
+    /// vault.
     pub(super) fn wait(vault: &Vault, context: &Context) -> Result<Option<Self>, Error> {
         let mut path = vault.path().as_os_str().to_owned();
         path.push(".apply");
@@ -38,7 +38,7 @@ impl ApplyLock {
             match FileLock::at(file, end.saturating_duration_since(Instant::now())) {
                 Ok(Some(turn)) => match turn.is_of(&path) {
                     Ok(true) => return Ok(Some(Self { _turn: turn, path })),
-                    // Who had it before may have removed it.
+                    // The previous holder may have removed the file.
                     Ok(false) if Instant::now() < end => sleep(RETRY_INTERVAL),
                     Ok(false) => return Err(busy()),
                     Err(error) => return Err(cannot_lock(&path, &error)),
@@ -52,7 +52,7 @@ impl ApplyLock {
 
 impl Drop for ApplyLock {
     fn drop(&mut self) {
-        // What stays is an empty file, which the next one locks.
+        // Only an empty file is left, which the next run locks.
         let _ = fs::remove_file(&self.path);
     }
 }

@@ -1,4 +1,4 @@
-//! The keys that a plan creates.
+//! Creates the keys of a plan.
 
 use std::collections::HashSet;
 
@@ -12,19 +12,19 @@ use crate::manifest::{Step, WantedKey};
 use crate::process::DeferredSignals;
 use crate::vault::{Action, Author, Vault};
 
-/// What all steps of a plan that is carried out have in common.
+/// What all steps of a run share.
 pub(super) struct ApplyRun<'a> {
     pub(super) scheme: &'a Scheme<'a>,
     /// The keys to delete.
     pub(super) deleted: Vec<KeyName>,
-    /// What ends the work early.
+    /// The signals that end the run early.
     pub(super) signals: DeferredSignals,
     /// The secrets of the new keys.
     pub(super) supply: SecretSupply,
 }
 
-/// How many of the first steps are done together: keys whose secrets go to a file each. Nobody
-/// waits for a command while secrets of others are not valid yet.
+/// How many of the first steps can be done as one batch: keys whose secrets go to a file each. A
+/// command is run alone, so that no other secret waits for it.
 pub(super) fn together(steps: &[Step<'_>]) -> usize {
     let mut files = HashSet::new();
     let mut is_apart = |step: &&Step<'_>| {
@@ -35,7 +35,7 @@ pub(super) fn together(steps: &[Step<'_>]) -> usize {
     apart.count().max(1)
 }
 
-/// Creates keys and delivers their secrets: the result of each.
+/// Creates keys and delivers their secrets; returns the result of each.
 pub(super) fn create(
     steps: &[Step<'_>],
     work: &ApplyRun<'_>,

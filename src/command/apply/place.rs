@@ -1,4 +1,4 @@
-//! What the destinations of a plan hold, before anything is done.
+//! Checks what the destinations of a plan contain before anything is done.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -17,14 +17,14 @@ use crate::manifest::{
 };
 use crate::vault::Vault;
 
-/// How much of a file is looked into, in bytes; no file that secrets are saved in is longer.
+/// The largest file that is read, in bytes; files with saved secrets are much smaller.
 const MAX_SIZE: u64 = 1 << 20;
 
-/// Looks at the place that a step is about: whether it can take the secret of a key that is to
-/// be made, and whether it has that of one that is there, which becomes a finding if not.
+/// Checks the destination of a step: whether it can take the secret of a new key, or still has the
+/// secret of an existing one, which is a finding if not.
 ///
 /// # Errors
-/// Why the secret could not be delivered.
+/// Why the secret cannot be delivered.
 pub(super) fn inspect(
     step: &mut Step<'_>,
     scheme: &Scheme<'_>,
@@ -55,7 +55,7 @@ pub(super) fn inspect(
     Ok(())
 }
 
-/// What is where the secret of a key that is to be made goes.
+/// What the destination of a new key's secret contains.
 fn replaced(wanted: &WantedKey, vault: Option<&Vault>) -> Result<Option<Replaced>, Error> {
     let Some(file) = wanted.place.file() else {
         return Ok(None);
@@ -95,10 +95,10 @@ fn expect_folder(place: &WantedDestination) -> Result<(), Error> {
     }
 }
 
-/// What a place holds, as far as it can be looked into: secrets are told by their tails.
+/// What a destination contains, as far as it can be read; secrets are compared by their tails.
 ///
 /// # Errors
-/// If its file cannot be read or is not understood.
+/// If its file cannot be read or parsed.
 fn held(place: &WantedDestination, key: &Key) -> Result<DestinationContents, Error> {
     let Some(file) = place.file() else {
         return Ok(DestinationContents::It);
@@ -129,14 +129,14 @@ fn held(place: &WantedDestination, key: &Key) -> Result<DestinationContents, Err
     })
 }
 
-/// What a key is given out as.
+/// How a key is delivered.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum KeyPart {
     Username,
     Secret,
 }
 
-/// What stands for a part of a key in a place's file.
+/// The value of a part of a key in the destination's file.
 fn value_in<'a>(
     text: &'a [u8],
     place: &WantedDestination,
@@ -157,14 +157,14 @@ fn value_in<'a>(
     Ok(value.map(str::as_bytes))
 }
 
-/// What a file holds; `None` if there is none.
+/// The contents of a file; `None` if it does not exist.
 fn text(file: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
     let read = || {
         let found = match fs::metadata(file) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             found => found?,
         };
-        // Before it is opened: to close the vault's file would let go of SQLite's locks.
+        // Checked before opening: closing the vault's file would release SQLite's locks.
         files::expect_writable(file, FileRole::Secret).map_err(io::Error::other)?;
         if !found.is_file() || found.len() > MAX_SIZE {
             return Err(io::Error::other("not an env file"));

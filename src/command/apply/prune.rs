@@ -1,4 +1,4 @@
-//! The keys that a manifest does not name.
+//! Deletes the keys that a manifest does not name.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use crate::manifest::{Manifest, Plan};
 use crate::ui::{DisplayContext, counted};
 use crate::vault::{self, Record, SortOrder, Vault};
 
-/// The keys of a vault that a manifest does not name, in the order of their names.
+/// The keys of a vault that are not in the manifest, in the order of their names.
 pub(super) fn unmanaged(manifest: &Manifest, vault: &Vault) -> Result<Vec<Record>, vault::Error> {
     let named: HashSet<String> = manifest.keys.iter().map(|key| key.name.folded()).collect();
     let mut unmanaged = Vec::new();
@@ -30,7 +30,7 @@ pub(super) fn unmanaged(manifest: &Manifest, vault: &Vault) -> Result<Vec<Record
     }
 }
 
-/// The keys that are about to be deleted, with their use.
+/// The keys to delete, with their use.
 pub(super) struct UnmanagedKeys<'a>(Vec<PendingDelete<'a>>);
 
 impl<'a> UnmanagedKeys<'a> {
@@ -55,7 +55,8 @@ impl<'a> UnmanagedKeys<'a> {
         self.0.iter()
     }
 
-    /// Whether they may go: a yes will do where none of them is good or was used of late.
+    /// Asks whether they may be deleted: --yes is enough if none of them is valid or was used
+    /// recently.
     pub(super) fn is_confirmed(&self, context: &Context) -> Result<bool, Error> {
         let keys = &self.0;
         if keys.is_empty() {
@@ -79,7 +80,7 @@ impl<'a> UnmanagedKeys<'a> {
         }
     }
 
-    /// Asks for a name; an empty line or the end of input is a no.
+    /// Asks for a key's name; an empty line or the end of input cancels.
     fn is_one_named(&self, context: &Context) -> Result<bool, Error> {
         let question = match self.0.as_slice() {
             [_] => "It is active, or was used in the last 7 days. Type its name to confirm",

@@ -1,4 +1,4 @@
-//! What a manifest asks for, and how.
+//! What a manifest asks for, and how to do it.
 
 use super::source::ManifestSource;
 use crate::delivery::{ChildCommand, Destination, OverwritePolicy, Target};
@@ -7,7 +7,7 @@ use crate::manifest::{Manifest, WantedDestination, WantedKey};
 use crate::process::DeferredSignals;
 use crate::ui::Format;
 
-/// What a manifest asks for, and how.
+/// What a manifest asks for, and how to do it.
 pub(super) struct Scheme<'a> {
     pub(super) source: &'a ManifestSource,
     pub(super) manifest: &'a Manifest,
@@ -16,8 +16,8 @@ pub(super) struct Scheme<'a> {
 }
 
 impl Scheme<'_> {
-    /// Where the secret of a key goes, and whether it may replace those of others: of keys that are
-    /// deleted it may. A command is stopped by signals.
+    /// Where a key's secret goes, and which secrets it may replace there: those of deleted keys
+    /// always. A command is stopped when a signal arrives.
     pub(super) fn target<'d>(
         &self,
         wanted: &WantedKey,

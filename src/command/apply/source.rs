@@ -1,4 +1,4 @@
-//! Where a manifest comes from.
+//! Reads the manifest.
 
 use std::fs;
 use std::io::{self, Read};
@@ -10,7 +10,7 @@ use crate::exit::ExitStatus;
 use crate::files::{self, FileRole, ProtectionReason, folder_of};
 use crate::manifest::{self, Manifest, ManifestError};
 
-/// How large a manifest may be, in bytes.
+/// The maximum size of a manifest, in bytes.
 const MAX_SIZE: u64 = 1 << 20;
 
 /// A file's path, or `-` for standard input.
@@ -30,12 +30,12 @@ impl From<PathBuf> for FileOrInput {
     }
 }
 
-/// A manifest's text, and where it was.
+/// A manifest's text and location.
 pub(super) struct ManifestSource {
     text: String,
-    /// Its own file, if it has one.
+    /// Its file, unless it came from standard input.
     file: Option<PathBuf>,
-    /// The folder that files and commands in it are seen from.
+    /// The folder that its paths are relative to.
     pub(super) folder: PathBuf,
 }
 
@@ -83,14 +83,14 @@ impl ManifestSource {
         })
     }
 
-    /// The keys that it names.
+    /// The keys in it.
     pub(super) fn manifest(&self, context: &Context) -> Result<Manifest, Error> {
         let own = self.file.as_deref();
         manifest::read(&self.text, &self.folder, own, &context.settings)
             .map_err(|mistakes| self.refused(mistakes, context))
     }
 
-    /// Says all mistakes but the last, and gives that back.
+    /// Reports all mistakes but the last, which is returned.
     pub(super) fn refused(&self, mistakes: Vec<ManifestError>, context: &Context) -> Error {
         let highest = mistakes
             .iter()
@@ -112,7 +112,7 @@ impl ManifestSource {
     }
 }
 
-/// All of a manifest's text, if it is not too much.
+/// Reads the whole manifest, up to the maximum size.
 fn text(from: impl Read, shown: &str) -> Result<String, Error> {
     let failed = |why: &dyn std::fmt::Display| {
         Error::usage(format!("cannot read the manifest {shown}: {why}"))

@@ -1,4 +1,4 @@
-//! A plan, carried out: one key that fails keeps no other from being made or changed.
+//! Carries out a plan. A key that fails does not keep others from being created or changed.
 
 use crate::command::apply::new_keys::{self, ApplyRun};
 use crate::command::apply::scheme::Scheme;
@@ -12,7 +12,7 @@ use crate::process::DeferredSignals;
 use crate::ui::{StepOutcome, changes};
 use crate::vault::{self, Action, Record, Vault};
 
-/// What became of a plan.
+/// The outcome of a plan.
 pub(super) struct ApplyResult {
     /// Of each step.
     pub(super) outcomes: Vec<StepOutcome>,
@@ -22,7 +22,7 @@ pub(super) struct ApplyResult {
 }
 
 impl ApplyResult {
-    /// How the command ends: what a person has to see to is a finding.
+    /// The exit status: whatever needs a person is a finding.
     pub(super) fn status(&self, plan: &Plan<'_>) -> ExitStatus {
         let is_found = plan.steps.iter().any(|step| step.finding.is_some());
         match is_found {
@@ -32,8 +32,8 @@ impl ApplyResult {
     }
 }
 
-/// Does all that is planned, or what is done when a signal comes: no key is left half made.
-/// Nothing is deleted unless all else could be done.
+/// Carries out all steps, or those that are complete when a signal arrives: no key is left half
+/// created. Deletes nothing unless all other steps succeeded.
 pub(super) fn run_all(
     plan: &Plan<'_>,
     scheme: &Scheme<'_>,
@@ -75,7 +75,8 @@ pub(super) fn run_all(
 }
 
 impl ApplyResult {
-    /// Does what is done together, unless a signal has come or it depends on what failed.
+    /// Carries out steps that belong together, unless a signal has arrived or one they depend on
+    /// failed.
     fn add(
         &mut self,
         steps: &[Step<'_>],
@@ -135,11 +136,12 @@ fn run_step(step: &Step<'_>, vault: &mut Vault, context: &Context) -> Result<(),
     done
 }
 
-/// Changes a key, which must still be what the plan saw.
+/// Changes a key, provided it is still what the plan saw.
 fn change(before: &Record, after: &Key, vault: &mut Vault, context: &Context) -> Result<(), Error> {
     let (fields, now) = vault.change(&context.author(Action::Apply), |change| {
         let found = change.expect(before)?;
-        // Only what is wanted otherwise: an old secret may have retired since.
+        // Only fields that the manifest changes are compared: the old secret may have retired
+        // since.
         let after = Key {
             retiring: after.retiring.clone().and(found.key.retiring.clone()),
             ..after.clone()

@@ -1,9 +1,9 @@
-//! The headers in which a key may be presented, as each gateway's configuration has them: what it
-//! asks `serve` with, and what it keeps from the backend.
+//! Credential headers in the configuration of each gateway: those it passes to `serve`, and those
+//! it removes before the backend.
 
 use crate::settings::{Credentials, KeyHeader};
 
-/// A line for each header, and one for `Authorization` if a bearer's key may be in it.
+/// One line for each header, including `Authorization` if bearer keys are accepted.
 fn lines(
     credentials: &Credentials,
     indent: &str,
@@ -25,14 +25,14 @@ pub(super) fn nginx_bearer(credentials: &Credentials) -> String {
     line.to_owned()
 }
 
-/// How nginx keeps a key from the backend.
+/// Removes keys from nginx's requests to the backend.
 pub(super) fn nginx_removed(credentials: &Credentials) -> String {
     let removed = |name: &str| format!("proxy_set_header {name} \"\";");
     let bearer = "proxy_set_header Authorization $postkey_authorization;";
     lines(credentials, "    ", removed, bearer)
 }
 
-/// How Caddy keeps a key from its log; `Authorization` it hides by itself.
+/// Keeps keys out of Caddy's log; it hides `Authorization` itself.
 pub(super) fn caddy_unlogged(credentials: &Credentials) -> String {
     let headers = credentials.headers.iter().map(KeyHeader::as_str);
     headers
@@ -40,7 +40,7 @@ pub(super) fn caddy_unlogged(credentials: &Credentials) -> String {
         .collect()
 }
 
-/// How Caddy keeps a key from the backend.
+/// Removes keys from Caddy's requests to the backend.
 pub(super) fn caddy_removed(credentials: &Credentials) -> String {
     let removed = |name: &str| format!("request_header -{}", canonical(name));
     let bearer = "@bearer header_regexp Authorization (?i)^bearer\\b\n\t\t\
@@ -48,13 +48,13 @@ pub(super) fn caddy_removed(credentials: &Credentials) -> String {
     lines(credentials, "\t\t", removed, bearer)
 }
 
-/// Which headers Traefik asks with.
+/// The headers that Traefik passes to `serve`.
 pub(super) fn traefik_headers(credentials: &Credentials) -> String {
     let asked = |name: &str| format!("- \"{name}\"");
     lines(credentials, "          ", asked, "- \"Authorization\"")
 }
 
-/// How Traefik keeps a key from the backend: an empty value removes a header.
+/// Removes keys from Traefik's requests to the backend: an empty value removes a header.
 pub(super) fn traefik_removed(credentials: &Credentials) -> String {
     let removed = |name: &str| format!("{name}: \"\"");
     let bearer = "# Keys cannot be told apart from other tokens, so all are removed.\n          \
@@ -62,13 +62,13 @@ pub(super) fn traefik_removed(credentials: &Credentials) -> String {
     lines(credentials, "          ", removed, bearer)
 }
 
-/// Which headers HAProxy asks with, as a list in Lua.
+/// The headers that HAProxy passes to `serve`, as a list in Lua.
 pub(super) fn haproxy_headers(credentials: &Credentials) -> String {
     let quoted = |name: &str| format!("\"{name}\"");
     lines(credentials, "", quoted, "\"authorization\"").replace('\n', ", ")
 }
 
-/// How HAProxy keeps a key from the backend.
+/// Removes keys from HAProxy's requests to the backend.
 pub(super) fn haproxy_removed(credentials: &Credentials) -> String {
     let removed = |name: &str| format!("http-request del-header {name}");
     let bearer = "http-request del-header authorization if \

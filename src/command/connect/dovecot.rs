@@ -1,4 +1,4 @@
-//! What Dovecot's configuration is filled with.
+//! Fills in Dovecot's configuration.
 
 mod version;
 
@@ -17,7 +17,7 @@ use crate::vault;
 pub(super) use version::Version;
 use version::VersionWords;
 
-/// What Dovecot's files are filled from.
+/// The placeholders of Dovecot's files.
 pub(super) const PLACEHOLDERS: [(&str, PlaceholderValue); 18] = [
     ("dovecot_version", |facts| {
         Ok(facts.dovecot.spelling().name.to_owned())
@@ -47,7 +47,7 @@ pub(super) const PLACEHOLDERS: [(&str, PlaceholderValue); 18] = [
     ("unreported", why_not),
 ];
 
-/// What the version spells its own way, filled.
+/// Text in the syntax of this version, filled in.
 fn version_words(
     facts: TemplateFacts,
     pick: fn(&VersionWords) -> &'static str,
@@ -56,7 +56,7 @@ fn version_words(
     Ok(text.trim_end().to_owned())
 }
 
-/// The settings that come before all others, and a blank line.
+/// The settings that must come first, and a blank line.
 fn head(facts: TemplateFacts) -> Result<String, Error> {
     let head = version_words(facts, |own| own.head)?;
     Ok(match head.is_empty() {
@@ -74,7 +74,7 @@ fn passdbs(facts: TemplateFacts) -> Result<String, Error> {
     Ok(fill(text, facts)?.trim_end().to_owned())
 }
 
-/// What the version says of weak hashes, after a blank line.
+/// The comment on hashes that this version considers weak, after a blank line.
 fn weak(facts: TemplateFacts) -> Result<String, Error> {
     let weak = version_words(facts, |own| own.weak)?;
     Ok(match weak.is_empty() {
@@ -83,7 +83,7 @@ fn weak(facts: TemplateFacts) -> Result<String, Error> {
     })
 }
 
-/// Who reads the vault, if Dovecot does.
+/// The user that reads the vault, if Dovecot does.
 fn worker(facts: TemplateFacts) -> Result<String, Error> {
     match facts.export {
         None => fill(include_str!("dovecot/worker.conf"), facts).map(|text| text + "\n"),
@@ -91,7 +91,7 @@ fn worker(facts: TemplateFacts) -> Result<String, Error> {
     }
 }
 
-/// The path of an export, if Dovecot's configuration takes it as it is.
+/// The path of an export, if it needs no quoting in Dovecot's configuration.
 fn export(facts: TemplateFacts) -> Result<String, Error> {
     let path = facts.export.unwrap_or(Path::new("")).to_string_lossy();
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@".contains(&byte);
@@ -107,8 +107,8 @@ fn export(facts: TemplateFacts) -> Result<String, Error> {
     ))
 }
 
-/// The path as SQLite's URI (sqlite.org/uri.html), with everything encoded that SQLite or the
-/// reader of a configuration could take for something else.
+/// The path as an SQLite URI (sqlite.org/uri.html), with every character encoded that SQLite or
+/// Dovecot could misread.
 fn uri(path: &Path) -> String {
     let encoded = path.as_os_str().as_bytes().iter().map(|&byte| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => {
@@ -119,7 +119,7 @@ fn uri(path: &Path) -> String {
     format!("file:{}?mode=rw", encoded.collect::<String>())
 }
 
-/// The name of the vault's owner, who is the one who runs this.
+/// The name of the vault's owner, who is the current user.
 fn owner() -> Result<String, Error> {
     let name = process::user();
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
@@ -133,13 +133,14 @@ fn owner() -> Result<String, Error> {
         })
 }
 
-/// What Dovecot salts its hashes of passwords with; it reports none, but starts only with it.
+/// The salt for hashed passwords in Dovecot's login reports; the reports have none, but Dovecot
+/// does not start without the setting.
 fn nonce() -> Result<String, Error> {
     let bytes: [u8; 16] = random()?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// How Dovecot tells `serve` of logins, if it can.
+/// How Dovecot reports logins to `serve`, if it can.
 fn report(facts: TemplateFacts) -> Result<String, Error> {
     let text = match unless_reporting(facts)? {
         None => fill(include_str!("dovecot/report.conf"), facts)?,
@@ -148,7 +149,7 @@ fn report(facts: TemplateFacts) -> Result<String, Error> {
     Ok(text.trim_end().to_owned())
 }
 
-/// Why Dovecot cannot tell `serve` of logins, in two lines of a comment.
+/// Why Dovecot cannot report logins to `serve`, as a comment of two lines.
 fn why_not(facts: TemplateFacts) -> Result<String, Error> {
     Ok(unless_reporting(facts)?.unwrap_or_default().to_owned())
 }
@@ -164,7 +165,7 @@ fn unless_reporting(facts: TemplateFacts) -> Result<Option<&'static str>, Error>
             "there is no vault on this\n# machine that it could serve.",
         ));
     };
-    // It would begin a comment; a line's end ends the setting.
+    // A `#` would begin a comment, and a line end would end the setting.
     let is_odd = |letter: char| letter == '#' || letter.is_control();
     let is_told = vault.to_str().is_some_and(|path| !path.contains(is_odd));
     if !is_told {
@@ -180,7 +181,7 @@ fn unless_reporting(facts: TemplateFacts) -> Result<Option<&'static str>, Error>
     }
 }
 
-/// Whether a file system or a folder is what cannot be written.
+/// Whether the error is about a read-only file system or folder.
 fn is_read_only(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -188,7 +189,7 @@ fn is_read_only(error: &io::Error) -> bool {
     )
 }
 
-/// The file with the token that Dovecot's reports come with.
+/// The file with the token that authenticates Dovecot's reports.
 fn token(facts: TemplateFacts) -> Result<String, Error> {
     let path = ensure_token(facts.served.unwrap_or(facts.vault), random()?)?;
     Ok(path.to_string_lossy().into_owned())

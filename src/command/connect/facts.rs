@@ -1,4 +1,4 @@
-//! What templates are filled with, and how.
+//! The values for templates, and how to fill them in.
 
 use std::path::Path;
 
@@ -8,11 +8,11 @@ use crate::error::Error;
 use crate::key::Brand;
 use crate::settings::{Credentials, Listen};
 
-/// What placeholders are filled from.
+/// The values for placeholders.
 #[derive(Clone, Copy)]
 pub(super) struct TemplateFacts<'a> {
     pub(super) vault: &'a Path,
-    /// The vault that `serve` serves on this machine, if there is one.
+    /// The vault that `serve` uses on this machine, if there is one.
     pub(super) served: Option<&'a Path>,
     pub(super) listen: &'a Listen,
     pub(super) credentials: &'a Credentials,
@@ -21,16 +21,16 @@ pub(super) struct TemplateFacts<'a> {
     /// What Dovecot reads instead of the vault.
     pub(super) export: Option<&'a Path>,
     pub(super) dovecot: Version,
-    /// Whether Exim does without it.
+    /// Whether Exim is configured without Dovecot.
     pub(super) without_dovecot: bool,
-    /// All placeholders: values may have some of their own.
+    /// All placeholders; values may contain others.
     pub(super) placeholders: &'a [(&'static str, PlaceholderValue)],
 }
 
-/// How a placeholder's value is found.
+/// How to compute a placeholder's value.
 pub(super) type PlaceholderValue = fn(TemplateFacts) -> Result<String, Error>;
 
-/// The template with its placeholders filled; what a value says is taken as it is.
+/// Fills in a template's placeholders; values are not expanded again.
 pub(super) fn fill(template: &str, facts: TemplateFacts) -> Result<String, Error> {
     let mut filled = String::new();
     let mut rest = template;
@@ -50,7 +50,7 @@ pub(super) fn fill(template: &str, facts: TemplateFacts) -> Result<String, Error
     Ok(filled + rest)
 }
 
-/// The placeholder whose name the text begins with, and what follows its brace.
+/// The placeholder at the start of the text, and what follows it.
 fn placeholder<'a>(text: &'a str, facts: TemplateFacts) -> Option<(PlaceholderValue, &'a str)> {
     facts.placeholders.iter().find_map(|&(name, value)| {
         let after = text.strip_prefix(name)?.strip_prefix('}')?;

@@ -1,4 +1,4 @@
-//! Addresses, as each gateway's configuration has them.
+//! Addresses in the syntax of each gateway.
 
 use std::fmt;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::exit::ExitStatus;
 use crate::key::Invalid;
 use crate::settings::Listen;
 
-/// What a gateway guards: a host and its port.
+/// The backend of a gateway: a host and its port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Backend(String);
 
@@ -39,7 +39,7 @@ impl FromStr for Backend {
     }
 }
 
-/// Whether a host's name or address is one that every configuration takes as it is.
+/// Whether a host name or address needs no quoting in any configuration.
 fn is_host(host: &str) -> bool {
     let is_address = |host: &str| host.parse::<std::net::Ipv6Addr>().is_ok();
     let in_brackets = host
@@ -57,7 +57,7 @@ fn is_port(port: &str) -> bool {
     is_number && port.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
-/// Where nginx finds `serve`.
+/// The address of `serve` for nginx.
 pub(super) fn nginx(listen: &Listen) -> Result<String, Error> {
     match listen {
         Listen::Tcp(address) => Ok(address.to_string()),
@@ -65,7 +65,7 @@ pub(super) fn nginx(listen: &Listen) -> Result<String, Error> {
     }
 }
 
-/// Where Caddy finds `serve`.
+/// The address of `serve` for Caddy.
 pub(super) fn caddy(listen: &Listen) -> Result<String, Error> {
     match listen {
         Listen::Tcp(address) => Ok(address.to_string()),
@@ -73,7 +73,7 @@ pub(super) fn caddy(listen: &Listen) -> Result<String, Error> {
     }
 }
 
-/// Where Traefik finds `serve`.
+/// The address of `serve` for Traefik.
 pub(super) fn traefik(listen: &Listen) -> Result<String, Error> {
     match listen {
         Listen::Tcp(address) => Ok(format!("http://{address}/forward")),
@@ -86,7 +86,7 @@ pub(super) fn traefik(listen: &Listen) -> Result<String, Error> {
     }
 }
 
-/// Where HAProxy finds `serve`.
+/// The address of `serve` for HAProxy.
 pub(super) fn haproxy(listen: &Listen) -> Result<String, Error> {
     match listen {
         Listen::Tcp(address) => Ok(address.to_string()),
@@ -94,7 +94,7 @@ pub(super) fn haproxy(listen: &Listen) -> Result<String, Error> {
     }
 }
 
-/// The path, if no configuration takes anything in it for something else.
+/// The path, if it needs no quoting in any configuration.
 pub(super) fn plain(path: &Path) -> Result<&str, Error> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
     let text = path.to_str().filter(|path| path.bytes().all(is_plain));

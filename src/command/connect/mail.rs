@@ -1,4 +1,4 @@
-//! What mail servers are configured with that ask `serve` about a login.
+//! Configuration of mail servers that ask `serve` about logins.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::settings::Listen;
 
-/// Exim's authenticators, which ask Dovecot, or `serve` where there is none.
+/// Exim's authenticators, which ask Dovecot or `serve`.
 pub(super) fn exim(facts: TemplateFacts) -> Result<String, Error> {
     let text = match facts.without_dovecot {
         false => include_str!("exim/dovecot.conf"),
@@ -17,7 +17,7 @@ pub(super) fn exim(facts: TemplateFacts) -> Result<String, Error> {
     fill(text, facts)
 }
 
-/// The socket on which `serve` answers about logins.
+/// The unix socket on which `serve` answers about logins.
 pub(super) fn socket(listen: &Listen) -> Result<String, Error> {
     match listen {
         Listen::Unix(path) => Ok(plain(path)?.to_owned()),
@@ -33,7 +33,7 @@ pub(super) fn socket(listen: &Listen) -> Result<String, Error> {
     }
 }
 
-/// The folder that the socket is in.
+/// The socket's folder.
 pub(super) fn folder(listen: &Listen) -> Result<String, Error> {
     let socket = socket(listen)?;
     let folder = Path::new(&socket).parent().unwrap_or(Path::new("/"));

@@ -1,4 +1,4 @@
-//! The servers, and what each has to do with the vault.
+//! The servers, and how each uses the vault.
 
 use clap::ValueEnum;
 
@@ -44,7 +44,7 @@ impl Server {
         self == Self::Exim
     }
 
-    /// Whether it has to do with the vault itself, as Dovecot and what asks it have.
+    /// Whether it depends on the vault itself, as Dovecot and its clients do.
     pub(super) fn reads_vault(self) -> bool {
         matches!(self, Self::Dovecot | Self::Postfix | Self::Exim)
     }

@@ -26,7 +26,7 @@ pub(super) enum ConfigPart {
 pub(super) struct Template {
     server: Server,
     part: ConfigPart,
-    /// Where it belongs, on Debian or in a repository.
+    /// Where it is installed, on Debian or in a repository.
     pub(super) place: &'static str,
     pub(super) text: &'static str,
 }
@@ -113,7 +113,7 @@ pub(super) const TEMPLATES: [Template; 13] = [
 ];
 
 impl Template {
-    /// The line above a file that is one of several.
+    /// The heading of a file where several are printed.
     pub(super) fn heading(&self) -> String {
         let (server, part) = (arguments::word(self.server), arguments::word(self.part));
         let place = self.place;
@@ -121,7 +121,7 @@ impl Template {
     }
 }
 
-/// The templates of the server, at least one.
+/// The templates of a server, at least one.
 pub(super) fn chosen(
     server: Server,
     part: Option<ConfigPart>,

@@ -1,4 +1,4 @@
-//! The clock, compared with what was recorded by it; and what follows once it is known to be right.
+//! Compares the clock with recorded times, and accepts it once it is known to be right.
 
 use jiff::Timestamp;
 
@@ -12,19 +12,19 @@ use crate::ui::{DisplayContext, counted, quoted_names};
 use crate::usage::UsageStore;
 use crate::vault::{self, Action, Record, TermAhead, TermKind, Vault};
 
-/// What to do about a clock that is behind what was recorded.
+/// The hint for a clock that is behind recorded times.
 const CLOCK_BEHIND: &str =
     "set the clock if it is wrong; if it is right, `postkey doctor --accept-clock`";
 
-/// The same, where secrets become valid again by that.
+/// The same, where accepting it makes secrets valid again.
 const CLOCK_BEHIND_REVIVES: &str = "set the clock if it is wrong; if it is right, \
      `postkey doctor --accept-clock --confirm NAME`";
 
-/// How many terms are told that were counted from a clock ahead.
+/// How many terms that were computed from a wrong clock are listed.
 const MAX_LISTED: usize = 20;
 
 impl DoctorReport<'_> {
-    /// Compares the clock with what the vault and the record of use hold.
+    /// Compares the clock with the times in the vault and the usage record.
     pub(super) fn clock(&mut self, vault: &Vault) {
         let found = self.views.len();
         if let Err(wrong) = process::clock() {
@@ -83,7 +83,7 @@ impl DoctorReport<'_> {
     }
 
     fn uses_ahead(&mut self, vault: &Vault, advice: &str) {
-        // What cannot be read is told of the use itself.
+        // An unreadable usage record is reported elsewhere.
         let usage = UsageStore::open(vault, self.context.settings.wait)
             .ok()
             .flatten();
@@ -95,8 +95,8 @@ impl DoctorReport<'_> {
     }
 }
 
-/// Takes the clock for right, after the name of a key whose secrets become valid again by that, if
-/// there is any.
+/// Accepts the clock as right; if secrets become valid again, after typing the name of one of their
+/// keys.
 pub(super) fn accept(confirmed: Option<&KeyName>, context: &Context) -> Result<ExitStatus, Error> {
     process::clock()?;
     let mut vault = context.open()?;
@@ -152,7 +152,7 @@ fn is_confirmed(
     Ok(is_it)
 }
 
-/// Warns of terms that go on longer than was meant: nobody but the operator knows what was.
+/// Warns of terms that last longer than intended: only the operator knows what was intended.
 fn warn_of_terms(vault: &Vault, display: &DisplayContext, context: &Context) -> Result<(), Error> {
     let terms = terms_ahead(vault, display.now)?;
     for term in terms.iter().take(MAX_LISTED) {
@@ -211,7 +211,7 @@ fn hint(term: &TermAhead) -> String {
     }
 }
 
-/// A span as it was most likely written: some seconds pass until a term is logged.
+/// A span as it was probably written: some seconds pass before a term is logged.
 fn span(seconds: i64) -> String {
     let round = |unit: i64| seconds.saturating_add(unit - 1) / unit;
     let (minutes, hours) = (round(60), round(3_600));

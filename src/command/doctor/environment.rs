@@ -1,4 +1,4 @@
-//! What lies around the vault: its place, what was left behind, the settings, the record of use.
+//! Checks the vault's surroundings: its location, leftover files, the settings, the usage record.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use crate::usage::UsageStore;
 use crate::vault::health::{self, Leftover, LeftoverKind};
 use crate::vault::{self, Vault};
 
-/// A journal younger than this, in seconds, is of a change that may well be under way.
+/// A journal younger than this, in seconds, may belong to a transaction in progress.
 pub(super) const IN_PROGRESS_SECONDS: i64 = 60;
 
-/// Where the vault lies, from the root on, as far as there is a folder.
+/// Checks the vault's location from the root down, as far as its folders exist.
 pub(super) fn vault_path(context: &Context) -> PathBuf {
     let path = &context.settings.vault;
     let folder = match path.parent() {
@@ -30,7 +30,7 @@ pub(super) fn vault_path(context: &Context) -> PathBuf {
 }
 
 impl DoctorReport<'_> {
-    /// Whether the vault is there and private.
+    /// Checks that the vault exists and is private.
     pub(super) fn place(&mut self, path: &Path) -> Result<(), Error> {
         let mut faults = health::file_faults(path);
         let missing = faults
@@ -62,7 +62,7 @@ impl DoctorReport<'_> {
         Ok(())
     }
 
-    /// Files that commands left beside the vault.
+    /// Finds files that commands left beside the vault.
     pub(super) fn leftovers(&mut self, path: &Path) {
         let leftovers = match health::leftovers(path) {
             Ok(leftovers) => leftovers,
@@ -113,14 +113,14 @@ impl DoctorReport<'_> {
         );
     }
 
-    /// The settings' file, and whether what it names is there.
+    /// Checks the settings file and whether the files it names exist.
     pub(super) fn settings(&mut self) {
         let context = self.context;
         let Some(file) = &context.settings.file else {
             self.ok("settings", "no file; using defaults");
             return self.listen();
         };
-        // One that others can write is refused by every command, this one included.
+        // A settings file that others can write is refused by every command, including this one.
         self.ok("settings", format!("`{}` is valid", file.display()));
         self.listen();
     }
@@ -143,7 +143,7 @@ impl DoctorReport<'_> {
         }
     }
 
-    /// The record of use.
+    /// Checks the usage record.
     pub(super) fn usage(&mut self, vault: &Vault) {
         match UsageStore::open(vault, self.context.settings.wait) {
             Ok(Some(usage)) => match usage.since(self.display.now) {
@@ -159,7 +159,7 @@ impl DoctorReport<'_> {
         }
     }
 
-    /// The message of the record of use says the hint itself, after a semicolon.
+    /// The usage record's message has its hint after a semicolon.
     fn usage_fault(&mut self, message: &str) {
         let (what, hint) = message
             .split_once("; ")

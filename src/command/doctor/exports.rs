@@ -1,4 +1,4 @@
-//! Whether the exports that the settings name are what the vault holds.
+//! Checks that the exports in the settings match the vault.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -14,7 +14,7 @@ use crate::settings::ExportTarget;
 use crate::vault::{Vault, health};
 
 impl DoctorReport<'_> {
-    /// Each export that the settings name.
+    /// Checks each export in the settings.
     pub(super) fn exports(&mut self, vault: &Vault) {
         let context = self.context;
         let exports = &context.settings.exports;
@@ -31,7 +31,8 @@ impl DoctorReport<'_> {
         self.unfinished(vault);
     }
 
-    /// What exports that were cut off left beside theirs; beside the vault that is found anyway.
+    /// Finds what interrupted exports left beside their files; beside the vault, it is found
+    /// anyway.
     fn unfinished(&mut self, vault: &Vault) {
         let exports = &self.context.settings.exports;
         let mut folders: Vec<&Path> = exports.iter().map(|one| folder_of(&one.file)).collect();
@@ -40,7 +41,7 @@ impl DoctorReport<'_> {
         folders.retain(|folder| *folder != folder_of(vault.path()));
         let before = self.display.now.as_second() - IN_PROGRESS_SECONDS;
         for folder in folders {
-            // Whether the folder can be read was told with its export.
+            // An unreadable folder was reported with its export.
             let found = health::leftovers(&folder.join(DRAFT_PREFIX)).unwrap_or_default();
             for left in found {
                 if left.written_at.as_second() < before {
@@ -74,7 +75,7 @@ impl DoctorReport<'_> {
     }
 }
 
-/// Whether the file is what would be written now.
+/// Whether the file equals what would be written now.
 fn is_current(export: &ExportTarget, vault: &Vault) -> Result<bool, Error> {
     let mut file = opened(&export.file)?;
     let mut is_same = true;

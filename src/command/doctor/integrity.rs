@@ -1,4 +1,4 @@
-//! What is in the vault: its schema, its pages, its log, its keys.
+//! Checks the vault: its schema, its pages, its log, its keys.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::ui::{ALLOWS_WEAK, counted, quoted_names, refused_by_dovecot_2_4};
 use crate::vault::health::{self, InspectedVault};
 use crate::vault::{self, Record, Vault};
 
-/// What is said of a transaction that was interrupted, and of how it is rolled back.
+/// The messages about an interrupted transaction and its rollback.
 pub(super) fn rollback(vault: &Path) -> (&'static str, &'static str) {
     match health::is_writable(vault) {
         true => (
@@ -23,7 +23,7 @@ pub(super) fn rollback(vault: &Path) -> (&'static str, &'static str) {
 }
 
 impl DoctorReport<'_> {
-    /// All that is in the vault's file.
+    /// Checks everything in the vault's file.
     pub(super) fn inside(&mut self, path: &Path) -> Result<(), Error> {
         match health::examine(path, self.context.settings.wait) {
             Ok(examined) => self.examined(&examined),
@@ -123,7 +123,7 @@ impl DoctorReport<'_> {
         }
     }
 
-    /// Whether each key is what the audit log says; the names of those that are not.
+    /// Checks that each key matches the audit log; returns the names of those that do not.
     fn facts(&mut self, vault: &Vault) -> Vec<String> {
         let contradictions = match vault.contradictions() {
             Ok(contradictions) => contradictions,
@@ -158,7 +158,8 @@ impl DoctorReport<'_> {
         }
     }
 
-    /// Whether each hash is what new ones are; a key that contradicts the log takes no new secret.
+    /// Checks that each hash has the current parameters; a key that contradicts the log gets no new
+    /// secret.
     fn hashes(&mut self, vault: &Vault, contradicted: &[String]) {
         let odd = match vault.odd_hashes() {
             Ok(odd) => odd,
@@ -206,7 +207,7 @@ impl DoctorReport<'_> {
         }
     }
 
-    /// Whether there are passwords that a newer Dovecot refuses, however costly they are.
+    /// Warns of passwords that a newer Dovecot refuses, whatever their cost.
     fn weak(&mut self, vault: &Vault) {
         match vault.refused_by_dovecot_2_4() {
             Err(error) => self.fault("hashes", error),

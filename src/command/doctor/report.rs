@@ -1,4 +1,4 @@
-//! What `doctor` found.
+//! The results of `doctor`.
 
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ use crate::exit::ExitStatus;
 use crate::ui::{DisplayContext, ExaminedView, counted};
 use crate::vault;
 
-/// What was looked at so far.
+/// The results so far.
 pub(super) struct DoctorReport<'a> {
     pub(super) context: &'a Context,
     pub(super) display: DisplayContext,
@@ -39,14 +39,14 @@ impl<'a> DoctorReport<'a> {
             .push(ExaminedView::found(check, message, fix, &self.display));
     }
 
-    /// An error of the vault as a finding, with the hint that every command has.
+    /// Adds an error of the vault as a finding, with the hint that every command gives.
     pub(super) fn fault(&mut self, check: &'static str, error: vault::Error) {
         let error = self.context.diagnosed(error.into());
         let hint = error.hint().unwrap_or("check the system log");
         self.found(check, error.to_string(), hint);
     }
 
-    /// How long ago something was; programs are told when.
+    /// How long ago something was; for programs, its time.
     pub(super) fn when(&self, moment: Timestamp) -> String {
         match self.context.ui.format.is_for_machines() {
             true => moment.to_string(),
@@ -54,7 +54,7 @@ impl<'a> DoctorReport<'a> {
         }
     }
 
-    /// What went well, or the error as a finding.
+    /// Adds the message of a success, or the error as a finding.
     pub(super) fn outcome(&mut self, check: &'static str, outcome: Result<String, vault::Error>) {
         match outcome {
             Ok(message) => self.ok(check, message),

@@ -1,4 +1,4 @@
-//! What `explain` says of a secret and of its key.
+//! The checks of a secret and its key.
 
 use jiff::Timestamp;
 use strum::VariantArray;
@@ -18,7 +18,7 @@ use crate::verify::{Condition, Need, Question, SecretMatch, Verdict, allowance};
 const MAX_NAMED: usize = 3;
 
 impl ExplainReport<'_> {
-    /// What there is to say of a secret itself, and of its key.
+    /// The checks of a secret and its key.
     pub(super) fn secret(
         &mut self,
         presented: &str,
@@ -59,7 +59,7 @@ impl ExplainReport<'_> {
         self.fails("characters", message, fix);
     }
 
-    /// Whether it has the form of a secret, or is the password that was imported.
+    /// Checks that it is a well-formed secret or the imported password.
     fn form(&mut self, clean: &str, matched: &SecretMatch) -> bool {
         if let SecretMatch::Secret(secret) = matched
             && secret.tail.is_imported()
@@ -86,7 +86,7 @@ impl ExplainReport<'_> {
         }
     }
 
-    /// What is known of a secret that no key has.
+    /// What is known of a secret that does not belong to any key.
     fn describe_unknown(
         &mut self,
         verdict: Verdict,
@@ -117,7 +117,7 @@ impl ExplainReport<'_> {
         Ok(())
     }
 
-    /// What every check says of a key's secret.
+    /// The result of every check of a key's secret.
     fn key(
         &mut self,
         secret: &StoredSecret,
@@ -156,8 +156,8 @@ impl ExplainReport<'_> {
         }
     }
 
-    /// What a check is called here, and what is said where it is passed; `None` if it says nothing
-    /// on what was asked.
+    /// The name of a check and the message if it passes; `None` if it does not apply to the
+    /// question.
     fn told(
         &self,
         check: Condition,
@@ -233,7 +233,7 @@ impl ExplainReport<'_> {
         }
     }
 
-    /// The narrowest way to permit a request; none where nothing permits it.
+    /// The narrowest permission that allows a request, if there is one.
     fn permission(&self, key: &Key, question: &Question<'_>) -> String {
         let permissions = &self.context.settings.permissions;
         let Need::Request { method, target } = question.need else {
@@ -253,7 +253,7 @@ impl ExplainReport<'_> {
         }
     }
 
-    /// The reason for a verdict; programs are told times in UTC.
+    /// The reason for a verdict; times are in UTC for programs.
     fn reason(&self, decision: &VerdictDetails<'_>) -> String {
         let view = VerdictView::new(decision, &self.display);
         view.reason(self.context.ui.format).to_owned()
@@ -267,7 +267,7 @@ impl ExplainReport<'_> {
     }
 }
 
-/// How many characters a text has, in words.
+/// The length of a text, in words.
 fn characters(text: &str) -> String {
     counted(text.chars().count() as u64, "character", "characters")
 }

@@ -1,11 +1,11 @@
-//! What `explain` has to say, point by point.
+//! The results of `explain`, check by check.
 
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::ui::{DisplayContext, ExaminedView};
 
-/// The points that were looked at so far.
+/// The checks so far.
 pub(super) struct ExplainReport<'a> {
     pub(super) context: &'a Context,
     pub(super) display: DisplayContext,

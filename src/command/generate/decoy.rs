@@ -1,4 +1,4 @@
-//! What makes no sense for a decoy, which opens nothing.
+//! Flags that do not apply to a decoy, which opens nothing.
 
 use super::flags::Generate;
 use crate::error::Error;
@@ -6,7 +6,7 @@ use crate::key::Expiry;
 use crate::settings::Settings;
 
 impl Generate {
-    /// Makes sure that nothing is asked for that a decoy has not.
+    /// Makes sure that no flag is given that does not apply to a decoy.
     pub(super) fn expect_decoy_fields(&self) -> Result<(), Error> {
         if !self.is_decoy {
             return Ok(());
@@ -34,7 +34,7 @@ impl Generate {
         })
     }
 
-    /// When the key is to expire: a decoy never, whatever the settings say.
+    /// When the key expires: a decoy never does, whatever the settings say.
     pub(super) fn expiry(&self, settings: &Settings) -> Expiry {
         match self.is_decoy {
             true => Expiry::Never,

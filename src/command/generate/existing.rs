@@ -1,4 +1,4 @@
-//! What `--if-absent` makes of a key that exists: it is left alone, and what differs is told.
+//! `--if-absent` with existing keys: they stay unchanged, and differences are reported.
 
 use super::flags::Generate;
 use crate::context::Context;
@@ -8,7 +8,7 @@ use crate::key::{Access, Key, KeyName, Kind, Status};
 use crate::ui::{DisplayContext, Ui, counted};
 use crate::vault;
 
-/// Whether there is a key of that name; it must not be another one than was asked for.
+/// Whether a key of that name exists; fails if it is a different one than was asked for.
 pub(super) fn is_there(
     name: &KeyName,
     args: &Generate,
@@ -47,7 +47,7 @@ pub(super) fn is_there(
     Ok(true)
 }
 
-/// What is wrong with a key that exists, if it is another one than was asked for.
+/// The error if an existing key is a different one than was asked for.
 pub(super) fn mismatch(name: &KeyName, key: &Key, args: &Generate, kind: Kind) -> Option<Error> {
     if key.is_decoy != args.is_decoy {
         let what = if key.is_decoy { "a decoy" } else { "no decoy" };
@@ -68,10 +68,10 @@ pub(super) fn mismatch(name: &KeyName, key: &Key, args: &Generate, kind: Kind) -
     Some(Error::new(ExitStatus::Exists, message).with_hint("choose another name"))
 }
 
-/// What of a key differs from what was asked for, as a sentence.
+/// How a key differs from what was asked for, as a sentence.
 ///
 /// # Errors
-/// If that is an error (`--strict`).
+/// If differences are errors (`--strict`).
 pub(super) fn difference(
     key: &Key,
     args: &Generate,
@@ -123,7 +123,7 @@ fn differences(
             limit.to_string(),
         );
     }
-    // A span is counted from when the key was made, as it was then.
+    // A span counts from when the key was created, as it did then.
     let asked = args.expires.map(|asked| asked.end_from(key.created_at));
     let asked = asked.transpose()?.map(|end| display.end(end));
     compare("expiry", asked, display.end(key.expires_at));
@@ -142,30 +142,30 @@ fn differences(
     Ok(found)
 }
 
-/// Of the names of many keys, those that exist.
+/// Which of many requested keys already exist.
 #[derive(Default)]
 pub(super) struct ExistingKeys {
     count: usize,
     refused: usize,
     without_file: usize,
-    /// How the first of them differ from what was asked for, and how many do.
+    /// How the first of them differ from the request, and how many differ.
     differences: Vec<String>,
     differing: usize,
 }
 
-/// How many keys that differ are told one by one.
+/// How many differing keys are listed.
 const MAX_LISTED: usize = 10;
 
 impl ExistingKeys {
-    /// Counts a key whose secret is not where this would put it.
+    /// Counts a key whose secret is not in its file.
     pub(super) fn note_file(&mut self, has_file: bool) {
         self.without_file += usize::from(!has_file);
     }
 
-    /// Adds a key.
+    /// Adds an existing key.
     ///
     /// # Errors
-    /// If it is another one than was asked for, or differs and must not.
+    /// If it is a different one than was asked for, or differs and `--strict` is given.
     pub(super) fn add(
         &mut self,
         key: &Key,
@@ -185,7 +185,7 @@ impl ExistingKeys {
         Ok(())
     }
 
-    /// Says how many there are, and what is the matter with some.
+    /// Reports how many exist, and how they differ.
     pub(super) fn report(&self, ui: &Ui) {
         let keys = |count: usize| counted(count as i128, "existing key", "existing keys");
         if self.count > 0 {

@@ -103,10 +103,10 @@ pub struct Generate {
 }
 
 impl Generate {
-    /// What seals the secret, if the key becomes the default one; `None` if the person who was
-    /// asked for a passphrase gave none.
+    /// What encrypts the secret if the key becomes the default one; `None` if the passphrase prompt
+    /// was cancelled.
     ///
-    /// What would be refused later is refused here, before anybody is asked.
+    /// What would fail later fails here, before anything is prompted for.
     pub(super) fn sealer(
         &self,
         name: &KeyName,
@@ -165,7 +165,7 @@ impl Generate {
         }
     }
 
-    /// What the key is to open, by its kind; flags of the other kind are refused.
+    /// What the key opens, by its kind; flags of the other kind are refused.
     pub(super) fn access(&self, kind: Kind, context: &Context) -> Result<Access, Error> {
         match kind {
             Kind::Smtp => {

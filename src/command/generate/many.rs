@@ -1,7 +1,7 @@
-//! Many keys at once: names from a file, secrets from all cores.
+//! Creates many keys at once: names from a file, secrets from all cores.
 //!
-//! Each batch is delivered while the cores make the secrets of the next. A run that is killed leaves
-//! whole keys, and pending secrets that the same command takes up.
+//! Each batch is delivered while the secrets of the next are hashed. A run that is killed leaves
+//! whole keys and pending secrets, which the same command picks up.
 
 use std::collections::HashSet;
 use std::iter;
@@ -23,16 +23,16 @@ use crate::process::{self, DeferredSignals};
 use crate::ui::counted;
 use crate::vault::{self, Action, Vault};
 
-/// What is to be made, and what is not.
+/// The keys to create, and the existing ones.
 #[derive(Default)]
 struct GeneratePlan {
     new: Vec<KeyName>,
-    /// With the secrets that a run which was killed has left.
+    /// With pending secrets of a run that was killed.
     left: Vec<(KeyName, NewSecret)>,
     existing: ExistingKeys,
 }
 
-/// What all keys have in common.
+/// What all keys share.
 struct CommonOptions<'a> {
     args: &'a Generate,
     kind: Kind,
@@ -45,7 +45,7 @@ struct CommonOptions<'a> {
 struct NamedSecret {
     name: KeyName,
     secret: NewSecret,
-    /// Whether a run which was killed has staged it.
+    /// Whether a killed run has already stored it as pending.
     is_staged: bool,
 }
 
@@ -81,7 +81,7 @@ pub(super) fn run(
             context.renew_exports();
             process::kill_by_signal(signal);
         }
-        // Told as what became of the others, not of the keys that are made.
+        // Reported as what happens to the remaining names.
         Err(error) => {
             context.ui.error(&error);
             return Ok(error.exit_status());
@@ -97,7 +97,7 @@ impl GeneratePlan {
 }
 
 impl<'a> CommonOptions<'a> {
-    /// What the command line asks for; what can be refused without a look at names is.
+    /// Parses the flags; refuses what can be refused before the names are known.
     fn of(args: &'a Generate, kind: Kind, context: &'a Context) -> Result<Self, Error> {
         let own = args.username.as_ref().filter(|name| !name.is_shared());
         if let Some(username) = own {
@@ -121,7 +121,7 @@ impl<'a> CommonOptions<'a> {
         })
     }
 
-    /// Looks for each name whether it can be had, and tells all that is wrong together.
+    /// Checks whether each name is available; reports all errors together.
     fn plan(
         &self,
         wanted: Vec<ListedName>,
@@ -140,7 +140,7 @@ impl<'a> CommonOptions<'a> {
         Ok(plan)
     }
 
-    /// Finds out what is to be done about a name; a fault, if it cannot be had.
+    /// Decides what to do about a name; fails if it is not available.
     fn judge(
         &self,
         name: KeyName,
@@ -173,7 +173,7 @@ impl<'a> CommonOptions<'a> {
         plan.existing.report(&self.context.ui);
     }
 
-    /// Creates all keys, batch by batch; the signal that ended it early, if one did.
+    /// Creates all keys in batches; returns the signal that ended it early, if any.
     fn create_all(
         &self,
         plan: GeneratePlan,
@@ -208,7 +208,7 @@ impl<'a> CommonOptions<'a> {
         }
     }
 
-    /// Creates the keys of a batch, and counts them.
+    /// Creates a batch of keys, and counts them.
     fn create(
         &self,
         batch: Vec<NamedSecret>,
@@ -227,7 +227,7 @@ impl<'a> CommonOptions<'a> {
         for (new, ended) in new.iter().zip(ended) {
             match ended {
                 Ok(_) => *created += 1,
-                // Somebody else was faster.
+                // Another process was faster.
                 Err(Failure::Staging(vault::Error::NameTaken(_))) if self.args.if_absent => {}
                 Err(failure) => failed.push(explained(failure, &new.key.name, &self.place)),
             }
@@ -267,8 +267,8 @@ impl<'a> CommonOptions<'a> {
         })
     }
 
-    /// What a key may do. A generated username is generated again until no key has it: of 77,000
-    /// two are the same as likely as not.
+    /// What a key may do. Usernames are generated until one is free: among 77,000, a collision is
+    /// as likely as not.
     fn free_access(&self, vault: &Vault, usernames: &mut HashSet<String>) -> Result<Access, Error> {
         loop {
             let access = self.args.access(self.kind, self.context)?;
@@ -283,7 +283,7 @@ impl<'a> CommonOptions<'a> {
         }
     }
 
-    /// Says what was made.
+    /// Reports what was created.
     fn report(&self, made: usize) -> Result<(), Error> {
         let ui = &self.context.ui;
         let title = self.kind.title();
@@ -323,7 +323,7 @@ impl<'a> CommonOptions<'a> {
     }
 }
 
-/// Why a key was not created; others were, maybe.
+/// Why a key was not created; others may have been.
 fn explained(failure: Failure, name: &KeyName, place: &BulkDestination) -> Error {
     match failure {
         Failure::Delivery(error) if matches!(place, BulkDestination::Lines) => error.with_hint(
@@ -335,7 +335,7 @@ fn explained(failure: Failure, name: &KeyName, place: &BulkDestination) -> Error
     }
 }
 
-/// The first of several errors, with how many more there are.
+/// Returns the first of several errors, with the number of others.
 fn combine_errors(errors: Vec<Error>) -> Result<(), Error> {
     let more = errors.len().saturating_sub(1);
     let Some(first) = errors.into_iter().next() else {
@@ -355,7 +355,7 @@ fn combine_errors(errors: Vec<Error>) -> Result<(), Error> {
     })
 }
 
-/// The error, with what helps where a name is taken.
+/// Adds a hint where a name is taken.
 fn name_taken(error: vault::Error) -> Error {
     let is_name = matches!(error, vault::Error::NameTaken(_));
     let error = Error::from(error);

@@ -1,11 +1,11 @@
-//! What is said of keys that were created: three lines at most, with the one about a new vault.
+//! Messages about created keys: at most three lines, including the one about a new vault.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::key::Kind;
 use crate::ui::DisplayContext;
 
-/// Less than this ahead, an expiry is told as a distance and not as a day.
+/// An expiry closer than this is shown as a distance instead of a date.
 const SOON: SignedDuration = SignedDuration::from_hours(48);
 
 /// `active, permission full, limit none, expires 2027-02-20`
@@ -23,12 +23,12 @@ pub(super) fn terms(
     format!("{status}, {access}, expires {end}")
 }
 
-/// The same of a decoy, which never expires.
+/// The same for a decoy, which never expires.
 pub(super) fn decoy_terms(status: &str, access: &str) -> String {
     format!("{status}, {access}; `postkey check` reports each use")
 }
 
-/// Where to go next.
+/// What to do next.
 pub(super) fn next_step(kind: Kind, is_decoy: bool) -> &'static str {
     match (is_decoy, kind) {
         (true, _) => "plant it where an intruder looks",

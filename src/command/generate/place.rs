@@ -1,4 +1,4 @@
-//! Where the secrets of many keys go: each into a file of its own, or all to standard output.
+//! Destinations for the secrets of many keys: one file each, or standard output for all.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read as _};
@@ -17,32 +17,32 @@ use crate::key::{HashMemory, KeyName, KeyVariables, Kind, Scanner, Secret};
 use crate::ui::Format;
 use crate::vault::{self, Vault};
 
-/// The hint where a file is in the way.
+/// The hint if a file already exists.
 pub(super) const NEVER_REPLACED: &str =
     "files are never replaced: name another folder, or move the file";
 
-/// The longest file that could be one of ours, in bytes.
+/// The maximum size of a file of ours, in bytes.
 const MAX_SIZE: u64 = 8192;
 
-/// What takes the secrets.
+/// Where the secrets go.
 pub(super) enum BulkDestination {
-    /// A folder, with a file a key.
+    /// A folder with one file per key.
     Folder { path: PathBuf, format: Format },
     /// Standard output, with one object per line.
     Lines,
 }
 
-/// What is there in the place of a new key's secret.
+/// What the destination of a new key's secret already contains.
 pub(super) enum DestinationState {
     Nothing,
-    /// The secret of a run that was killed before its key was made.
+    /// The pending secret of a run that was killed before it created the key.
     Left(Box<NewSecret>),
-    /// Something that must stay.
+    /// Something that must not be overwritten.
     Another(Error),
 }
 
 impl BulkDestination {
-    /// What the command line names.
+    /// The destination given on the command line.
     pub(super) fn of(args: &Generate, context: &Context) -> Result<Self, Error> {
         match (&args.save_dir, context.ui.format) {
             (Some(path), format) => {
@@ -62,7 +62,7 @@ impl BulkDestination {
         }
     }
 
-    /// Makes the folder if it is missing.
+    /// Creates the folder if it is missing.
     pub(super) fn prepare(&self) -> Result<(), Error> {
         let Self::Folder { path, .. } = self else {
             return Ok(());
@@ -73,8 +73,7 @@ impl BulkDestination {
         })
     }
 
-    /// Whether the secret of a key that is there lies where this would put it, as far as can
-    /// be told.
+    /// Whether the secret of an existing key seems to be in its file.
     pub(super) fn has(&self, name: &KeyName) -> bool {
         match self {
             Self::Folder { .. } => fs::symlink_metadata(self.path_of(name)).is_ok(),
@@ -82,7 +81,7 @@ impl BulkDestination {
         }
     }
 
-    /// What is in the place of a key's secret that is not there yet.
+    /// What the destination of a new key's secret already contains.
     pub(super) fn inspect(
         &self,
         name: &KeyName,
@@ -102,7 +101,7 @@ impl BulkDestination {
         }
     }
 
-    /// Where the secret of a key goes.
+    /// The destination of a key's secret.
     pub(super) fn destination(&self, name: &KeyName, kind: Kind) -> Destination {
         match self {
             Self::Folder { format, .. } => Destination::File {
@@ -116,7 +115,7 @@ impl BulkDestination {
         }
     }
 
-    /// The file of a key's secret; the form that it has is the name's ending.
+    /// The file of a key's secret; its extension is the format.
     fn path_of(&self, name: &KeyName) -> PathBuf {
         let Self::Folder { path, format } = self else {
             return PathBuf::new();
@@ -131,7 +130,7 @@ impl BulkDestination {
     }
 }
 
-/// The secret in a file, if it is one that is in waiting: it was never good, and will be now.
+/// The pending secret in a file, if it has one: it was never valid, and will be now.
 fn left(path: &Path, kind: Kind, vault: &Vault) -> Result<Option<NewSecret>, Error> {
     let is_of_kind = |secret: &Secret| secret.expose().starts_with(kind.prefix());
     let Some(secret) = secret_in(path).filter(is_of_kind) else {
@@ -145,10 +144,10 @@ fn left(path: &Path, kind: Kind, vault: &Vault) -> Result<Option<NewSecret>, Err
     Ok(is_staged.then(|| NewSecret::of(secret, verifier)))
 }
 
-/// The one secret in a file that is no longer than ours are.
+/// The one secret in a file that is no larger than ours.
 fn secret_in(path: &Path) -> Option<Secret> {
     let mut open = OpenOptions::new();
-    // Neither through a link, nor waiting for whoever writes into a pipe.
+    // Does not follow links, nor wait for the writer of a pipe.
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
     let mut file = open.read(true).custom_flags(flags.bits()).open(path).ok()?;
     let metadata = file.metadata().ok()?;
@@ -167,7 +166,7 @@ fn secret_in(path: &Path) -> Option<Secret> {
     only?.ok()
 }
 
-/// A key may be called as a file of SQLite's is, which makes and removes them as it likes.
+/// A key's name may be that of a file which SQLite creates and removes as it likes.
 fn expect_no_vault_in(folder: &Path, context: &Context) -> Result<(), Error> {
     let own = files::real(&context.settings.vault);
     if files::real(&folder.join("key")).parent() != own.parent() {

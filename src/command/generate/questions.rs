@@ -1,4 +1,4 @@
-//! What `generate` asks for on a terminal: what was not given, and another name for an invalid one.
+//! What `generate` prompts for: missing values, and another name instead of an invalid one.
 
 use std::path::Path;
 
@@ -12,11 +12,11 @@ use crate::files::shell_word;
 use crate::key::{Description, Invalid, KeyName, Kind};
 use crate::vault::{self, Vault};
 
-/// How to give what would be asked for.
+/// How to pass the values that would be prompted for.
 const GIVE_BOTH: &str = "run `postkey generate api NAME` or `postkey generate smtp NAME`";
 
 impl Generate {
-    /// Asks for what is missing; `None` if the person who was asked did not answer.
+    /// Prompts for missing values; `None` if that was cancelled.
     pub(super) fn complete(&mut self, context: &Context) -> Result<Option<(Kind, KeyName)>, Error> {
         let is_asked = self.kind.is_none() || self.name.is_none();
         let Some(kind) = self
@@ -40,7 +40,7 @@ impl Generate {
         Ok(is_answered.then_some((kind, name)))
     }
 
-    /// Asks for a name until a valid one is given; an empty line ends it.
+    /// Prompts for a name until a valid one is given; an empty line cancels.
     fn ask_name(&mut self, context: &Context) -> Result<Option<KeyName>, Error> {
         context.ui.expect_interactive("no name given", GIVE_BOTH)?;
         loop {
@@ -62,7 +62,7 @@ impl Generate {
         }
     }
 
-    /// Offers another name for an invalid one, where somebody can be asked.
+    /// Offers another name instead of an invalid one, if it can prompt.
     fn replace_name(
         &mut self,
         text: &str,
@@ -86,7 +86,7 @@ impl Generate {
         Ok(is_accepted.then_some(name))
     }
 
-    /// Whether a name may take the place of an invalid one, which then describes the key.
+    /// Asks whether to use a name instead of an invalid one, which becomes the description.
     fn is_accepted(
         &mut self,
         name: &KeyName,
@@ -107,7 +107,7 @@ impl Generate {
         Ok(is_accepted)
     }
 
-    /// An invalid name as the key's description, unless one was given.
+    /// Makes an invalid name the key's description, unless one was given.
     fn described(&self, text: &str) -> Option<Description> {
         match self.description {
             None => text.trim().parse().ok(),
@@ -115,7 +115,7 @@ impl Generate {
         }
     }
 
-    /// Asks for what was not given of permission and expiry; tells whether that was answered.
+    /// Prompts for the permission and the expiry unless given; returns whether they were answered.
     fn ask_terms(&mut self, kind: Kind, context: &Context) -> Result<bool, Error> {
         let settings = &context.settings;
         if kind == Kind::Api && self.bounds.permission.is_none() {
@@ -147,7 +147,7 @@ fn purpose(kind: Kind) -> &'static str {
     }
 }
 
-/// A valid name near a text that no key has, if there is one.
+/// A valid, free name similar to a text, if there is one.
 fn suggested(text: &str, context: &Context) -> Result<Option<KeyName>, Error> {
     let vault = context.open_if_exists()?;
     let is_free =

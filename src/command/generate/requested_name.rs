@@ -1,11 +1,11 @@
-//! The name for a new key as it was given.
+//! The name requested for a new key.
 
 use std::convert::Infallible;
 use std::str::FromStr;
 
 use crate::key::{Invalid, KeyName};
 
-/// The name for a new key as it was given; an invalid one may be answered with another.
+/// The name requested for a new key; for an invalid one another can be offered.
 #[derive(Clone, Debug)]
 pub enum RequestedName {
     Valid(KeyName),

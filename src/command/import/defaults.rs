@@ -1,4 +1,4 @@
-//! What an input is read as, and what holds where it says nothing.
+//! The input's format, and the defaults for what it does not specify.
 
 use clap::ValueEnum;
 use jiff::Timestamp;
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::key::{Description, Status};
 use crate::settings::Permissions;
 
-/// What a file is written in.
+/// The format of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum InputFormat {
     /// A passwd-file of Dovecot's: user:{SCHEME}hash and more fields
@@ -17,14 +17,14 @@ pub(super) enum InputFormat {
     Json,
 }
 
-/// What entries are made with.
+/// Values for what the entries do not specify.
 pub(super) struct ImportDefaults<'a> {
     pub(super) now: Timestamp,
     pub(super) expires_at: Option<Timestamp>,
     pub(super) description: Option<Description>,
     pub(super) status: Status,
     pub(super) permissions: &'a Permissions,
-    /// Whether it is standard input that is read: only there may passwords be in clear.
+    /// Whether standard input is read: plaintext passwords are only allowed there.
     pub(super) is_input: bool,
     pub(super) form: InputFormat,
 }

@@ -1,4 +1,4 @@
-//! A key that is to be imported.
+//! An entry to import.
 
 use jiff::Timestamp;
 use rand::rngs::SysRng;
@@ -15,26 +15,26 @@ use crate::key::{
 };
 use crate::vault;
 
-/// The longest password in clear, in bytes: what `verify` can be given.
+/// The longest plaintext password, in bytes: what `verify` accepts.
 const MAX_PASSWORD: usize = 1023;
 
-/// A key, and what its secret is known by.
+/// A key and the verifier of its secret.
 pub(super) struct ImportEntry {
     pub(super) line: u64,
     pub(super) key: Key,
     pub(super) secret_at: Timestamp,
     secret: ImportedSecret,
-    /// What its secret from before a rotation is known by.
+    /// The verifier of its old secret, if it is being rotated.
     pub(super) old: Option<Box<Verifier>>,
 }
 
-/// What an imported secret is known by.
+/// The verifier of an imported secret.
 pub(super) enum ImportedSecret {
     Kept(Box<Verifier>),
     Clear(Zeroizing<String>),
 }
 
-/// What is said of a key besides its name and its secret.
+/// The properties of a key besides its name and its secret.
 pub(super) struct About {
     pub(super) status: Status,
     pub(super) is_decoy: bool,
@@ -44,7 +44,7 @@ pub(super) struct About {
 }
 
 impl ImportDefaults<'_> {
-    /// All entries of an input; what is none is among the faults.
+    /// Reads all entries of an input; adds invalid ones to the faults.
     pub(super) fn entries(&self, bytes: &[u8], faults: &mut InvalidLines) -> Vec<ImportEntry> {
         let bytes = without_mark(bytes);
         match self.form {
@@ -53,7 +53,7 @@ impl ImportDefaults<'_> {
         }
     }
 
-    /// The entries of a passwd-file.
+    /// Reads the entries of a passwd-file.
     fn lines(&self, bytes: &[u8], faults: &mut InvalidLines) -> Vec<ImportEntry> {
         let mut entries = Vec::new();
         for (number, bytes) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
@@ -67,7 +67,7 @@ impl ImportDefaults<'_> {
         entries
     }
 
-    /// What is said of a key of which nothing is said.
+    /// The properties of a key that the input does not describe.
     pub(super) fn about(&self) -> About {
         About {
             status: self.status,
@@ -78,7 +78,7 @@ impl ImportDefaults<'_> {
         }
     }
 
-    /// A user of a passwd-file.
+    /// Reads a user of a passwd-file.
     pub(super) fn password_of(&self, line: u64, user: &User<'_>) -> Result<ImportEntry, LineError> {
         let username = username(user.username)?;
         let secret = self.secret(user.password)?;
@@ -86,7 +86,7 @@ impl ImportDefaults<'_> {
         self.imported(line, name, username, secret, self.about())
     }
 
-    /// A hash, or a password in clear behind the scheme of one.
+    /// Reads a hash, or a plaintext password with its scheme.
     pub(super) fn secret(&self, text: &str) -> Result<ImportedSecret, LineError> {
         match in_clear(text) {
             Some(clear) => self.clear(clear),
@@ -94,7 +94,7 @@ impl ImportDefaults<'_> {
         }
     }
 
-    /// A password in clear, if it may be.
+    /// A plaintext password, if it is allowed here.
     pub(super) fn clear(&self, password: &str) -> Result<ImportedSecret, LineError> {
         if !self.is_input {
             let fault = LineError::new(
@@ -118,7 +118,7 @@ impl ImportDefaults<'_> {
         Ok(ImportedSecret::Clear(Zeroizing::new(password.to_owned())))
     }
 
-    /// A key with a password that is nothing more than that.
+    /// A key with nothing but a password.
     pub(super) fn imported(
         &self,
         line: u64,
@@ -139,8 +139,8 @@ impl ImportDefaults<'_> {
     }
 }
 
-/// A username that a key can have; a hint at what to do about another. What may be a hash, as
-/// where a line lacks its first field, is not shown.
+/// Parses a username; hints at how to fix an invalid one. Does not show what may be a hash, as
+/// where a line lacks its first field.
 pub(super) fn username(text: &str) -> Result<Username, LineError> {
     if text.starts_with('{') || text.contains('$') {
         let fault = LineError::new("it has a hash instead of a username");
@@ -170,7 +170,7 @@ impl About {
 }
 
 impl ImportEntry {
-    /// A key that comes whole, with a secret of which the tail is known.
+    /// A key from another vault, with the verifier of a secret with a known tail.
     pub(super) fn with_secret(line: u64, key: Key, secret: Verifier) -> Self {
         Self {
             line,
@@ -181,8 +181,7 @@ impl ImportEntry {
         }
     }
 
-    /// Takes another of the same key for its secret from before a rotation, which is good until
-    /// then.
+    /// Takes another entry of the same key for its old secret, which is valid until its end.
     pub(super) fn retire(&mut self, old: Self, until: Timestamp) -> Result<(), LineError> {
         if self.old.is_some() {
             return Err(LineError::new("it is a third secret of one key"));
@@ -206,7 +205,7 @@ impl ImportEntry {
         Ok(())
     }
 
-    /// Hashes a password in clear, and forgets it.
+    /// Hashes a plaintext password, and drops it.
     pub(super) fn hash(&mut self, memory: &mut HashMemory) -> Result<(), Error> {
         if let ImportedSecret::Clear(password) = &self.secret {
             let hash = Hash::of_password(password, random()?, memory);
@@ -216,7 +215,7 @@ impl ImportEntry {
         Ok(())
     }
 
-    /// The entry and what its secret is known by, once a password in clear is hashed.
+    /// The entry and its verifier, once a plaintext password has been hashed.
     pub(super) fn kept(&self) -> Option<(&Self, &Verifier)> {
         match &self.secret {
             ImportedSecret::Kept(kept) => Some((self, kept)),

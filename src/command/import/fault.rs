@@ -1,4 +1,4 @@
-//! What is wrong with lines: all of it is reported, and none of what may be a password.
+//! Invalid lines: all of them are reported, without anything that may be a password.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use crate::error::{Error, Explained};
 use crate::exit::ExitStatus;
 use crate::ui::counted;
 
-/// How many bad lines are reported; of more, only the number is.
+/// How many invalid lines are reported; the rest are only counted.
 const MAX_REPORTED: usize = 100;
 
 /// Why a line cannot be imported.
@@ -23,7 +23,7 @@ impl LineError {
         Self(self.0.with_hint(hint))
     }
 
-    /// The same, as the fault of a name or secret that is taken.
+    /// The same for a name or secret that is taken.
     pub(super) fn of_taken(self) -> Self {
         Self(self.0.with_status(ExitStatus::Exists))
     }
@@ -41,10 +41,10 @@ impl From<Error> for LineError {
     }
 }
 
-/// The bad lines of an input.
+/// The invalid lines of an input.
 #[derive(Debug, Default)]
 pub(super) struct InvalidLines {
-    /// The first of them, with their lines.
+    /// The first ones, with their line numbers.
     first: Vec<(u64, LineError)>,
     count: u64,
     worst: Option<ExitStatus>,
@@ -63,7 +63,7 @@ impl InvalidLines {
         self.count == 0
     }
 
-    /// Says what is wrong with each line, each hint once, and gives back that nothing was done.
+    /// Reports each line, each hint once, and returns the error that nothing was imported.
     pub(super) fn report(mut self, context: &Context) -> Error {
         self.first.sort_by_key(|(line, _)| *line);
         let mut hints = HashSet::new();

@@ -1,4 +1,4 @@
-//! An object's fields: all of them are known, and each is there once.
+//! An object's fields: each must be known and occur once.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,8 +13,7 @@ use super::fault::LineError;
 use crate::key::{EffectiveStatus, Invalid, Status, quoted};
 use crate::settings;
 
-/// What an object may have in it: what is imported, the usual names of that, and what postkey
-/// itself tells of a key.
+/// The allowed fields: what is imported, common synonyms, and what postkey itself exports.
 const FIELDS: [&str; 26] = [
     "name",
     "kind",
@@ -44,10 +43,10 @@ const FIELDS: [&str; 26] = [
     "rotate_every",
 ];
 
-/// The names under which an end is told.
+/// The names of the field for the expiry.
 const EXPIRY_FIELDS: [&str; 4] = ["expires_at", "expires", "expiresAt", "expiry"];
 
-/// The fields that are true or false, and the status that each means if it is true.
+/// The boolean fields, and the status that each means if it is true.
 const STATUS_FIELDS: [(&str, Status); 4] = [
     ("enabled", Status::Active),
     ("active", Status::Active),
@@ -55,7 +54,7 @@ const STATUS_FIELDS: [(&str, Status); 4] = [
     ("locked", Status::Inactive),
 ];
 
-/// An object's fields; those that are texts are wiped on drop, for passwords may be among them.
+/// An object's fields; strings are wiped on drop, since they may be passwords.
 pub(super) struct Object(Vec<(String, Value)>);
 
 impl Drop for Object {
@@ -93,7 +92,7 @@ impl<'de> Deserialize<'de> for Object {
 }
 
 impl Object {
-    /// The fields of a value.
+    /// The fields of an object.
     pub(super) fn read(value: &RawValue) -> Result<Self, LineError> {
         let object = serde_json::from_str::<Self>(value.get());
         let object = object.map_err(|_| LineError::new("it is not an object"))?;
@@ -113,7 +112,7 @@ impl Object {
         found.map(|(_, value)| value)
     }
 
-    /// A field's text; `null` is none.
+    /// A field's string; `None` for `null`.
     pub(super) fn text(&self, field: &str) -> Result<Option<&str>, LineError> {
         match self.get(field) {
             None | Some(Value::Null) => Ok(None),
@@ -122,7 +121,7 @@ impl Object {
         }
     }
 
-    /// A field's text, as something that has a form.
+    /// A field's string, parsed.
     pub(super) fn parsed<T: FromStr<Err = Invalid>>(
         &self,
         field: &str,
@@ -144,7 +143,7 @@ impl Object {
         })
     }
 
-    /// When it expires, if it says so; `null` is never.
+    /// When it expires, if that is specified; `null` is never.
     pub(super) fn expires_at(&self) -> Result<Option<Option<Timestamp>>, LineError> {
         let mut given = EXPIRY_FIELDS
             .iter()
@@ -159,17 +158,17 @@ impl Object {
         }
     }
 
-    /// Whether it says that it has expired.
+    /// Whether it is marked as expired.
     pub(super) fn is_expired(&self) -> Result<bool, LineError> {
         Ok(self.text("status")? == Some("expired"))
     }
 
-    /// Whether it says that it is a decoy.
+    /// Whether it is marked as a decoy.
     pub(super) fn is_decoy(&self) -> Result<bool, LineError> {
         Ok(self.text("status")? == Some(EffectiveStatus::Decoy.into_str()))
     }
 
-    /// The operator's status; what follows from the time follows again.
+    /// The operator's status; the effective status is derived from the time again.
     pub(super) fn status(&self) -> Result<Option<Status>, LineError> {
         let mut said = match self.text("status")? {
             None => None,
@@ -205,7 +204,7 @@ impl Object {
     }
 }
 
-/// A field that nobody knows may limit a key, and would be lost.
+/// Unknown fields are refused: one could limit a key, and would be lost.
 fn unknown(name: &str) -> LineError {
     let fault = LineError::new(format!("it has an unknown field {}", quoted(name)));
     fault.with_hint(match name.to_ascii_lowercase().replace('-', "_").as_str() {

@@ -1,4 +1,4 @@
-//! What is imported: a file, or standard input.
+//! Reads the input: a file or standard input.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
@@ -10,22 +10,22 @@ use zeroize::Zeroizing;
 use crate::error::Error;
 use crate::files::open_input;
 
-/// How much there may be, in bytes: the passwords of a hundred thousand users.
+/// The maximum size, in bytes: the passwords of a hundred thousand users.
 const MAX_SIZE: usize = 16 << 20;
 
-/// How much is read at first.
+/// The initial size of the buffer.
 const INITIAL_CAPACITY: usize = 64 << 10;
 
-/// What was read; passwords may be in it.
+/// The input; it may contain passwords.
 pub(super) struct ImportInput {
     pub(super) bytes: Zeroizing<Vec<u8>>,
     pub(super) is_standard: bool,
 }
 
-/// Reads it all.
+/// Reads the whole input.
 ///
 /// # Errors
-/// If it cannot be read, or is too long; if nothing was named and standard input is a terminal.
+/// If it cannot be read, or is too long; if no file is named and standard input is a terminal.
 pub(super) fn read(file: Option<&Path>) -> Result<ImportInput, Error> {
     let file = file.filter(|file| *file != Path::new("-"));
     let bytes = match file {
@@ -57,7 +57,7 @@ fn read_standard() -> Result<Zeroizing<Vec<u8>>, Error> {
     )
 }
 
-/// Not into a buffer that grows by itself: where it was, passwords would stay.
+/// A growing buffer would leave copies of passwords where it was.
 fn read_all(mut file: impl Read, name: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut bytes = Zeroizing::new(vec![0; INITIAL_CAPACITY]);
     let mut filled = 0;

@@ -1,4 +1,4 @@
-//! Lines of passwd-files: Dovecot's, and those of htpasswd.
+//! Lines of passwd-files: Dovecot's and htpasswd's.
 
 use std::str;
 
@@ -8,17 +8,17 @@ use super::fault::LineError;
 /// The longest line, in bytes.
 const MAX_LINE: usize = 64 << 10;
 
-/// A passwd-file's last field, which says more about a user, comes after so many others.
+/// The index of a passwd-file's last field, the extra fields.
 const EXTRA_FIELD: usize = 7;
 
-/// What a line says that counts here.
+/// The relevant fields of a line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct User<'a> {
     pub(super) username: &'a str,
     pub(super) password: &'a str,
 }
 
-/// The user of a line; of a comment or a blank line there is none.
+/// The user on a line; `None` for a comment or a blank line.
 pub(super) fn user(line: &[u8], form: InputFormat) -> Result<Option<User<'_>>, LineError> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.len() > MAX_LINE {
@@ -42,8 +42,8 @@ pub(super) fn user(line: &[u8], form: InputFormat) -> Result<Option<User<'_>>, L
     Ok(Some(User { username, password }))
 }
 
-/// Makes sure that Dovecot is told nothing of a login that would be lost. What is for its userdb
-/// stays with that.
+/// Refuses Dovecot's extra fields that limit logins and would be lost. Those for its userdb stay
+/// there.
 fn expect_no_extra_fields(extra: &str) -> Result<(), LineError> {
     let names = extra
         .split_whitespace()

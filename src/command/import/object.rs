@@ -11,12 +11,12 @@ use super::fault::{InvalidLines, LineError};
 use super::field::Object;
 use crate::key::{Access, Hash, Invalid, KeyName, Kind, Limit, Tail, Verifier};
 
-/// What an object is about.
+/// What an object describes.
 enum ObjectKind {
     Key(ImportEntry),
-    /// A secret of the key before it, good until then.
+    /// A key's old secret, valid until then.
     OldSecret(ImportEntry, Timestamp),
-    /// One that is good no more.
+    /// A retired secret.
     Retired,
 }
 
@@ -38,7 +38,7 @@ impl ObjectKind {
 }
 
 impl ImportDefaults<'_> {
-    /// The entries of JSON.
+    /// Reads the entries of JSON.
     pub(super) fn objects(&self, bytes: &[u8], faults: &mut InvalidLines) -> Vec<ImportEntry> {
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text,
@@ -82,7 +82,7 @@ impl ImportDefaults<'_> {
         })
     }
 
-    /// A key of another vault, secret and all.
+    /// A key of another vault with its secret.
     fn with_secret(
         &self,
         line: u64,
@@ -97,7 +97,7 @@ impl ImportDefaults<'_> {
                     username: object.needed("username")?,
                 }
             }
-            // What a decoy may do is not told: it opens nothing.
+            // A decoy's permission is not exported: it opens nothing.
             Kind::Api if object.is_decoy()? => Access::Api {
                 permission: "full".parse()?,
                 limit: Limit::None,
@@ -117,7 +117,7 @@ impl ImportDefaults<'_> {
         Ok(ImportEntry::with_secret(line, key, secret))
     }
 
-    /// A password from elsewhere.
+    /// A password from another system.
     fn password(&self, line: u64, object: &Object) -> Result<ImportEntry, LineError> {
         if object.kind()? == Some(Kind::Api) {
             let fault = LineError::new("it is an API key without a `tail`");
@@ -155,7 +155,7 @@ impl ImportDefaults<'_> {
 }
 
 impl Object {
-    /// Makes sure that nothing limits what an SMTP key may do, which it would lose.
+    /// Refuses limits on an SMTP key, which would be lost.
     fn expect_no_limits(&self) -> Result<(), LineError> {
         for field in ["permission", "limit"] {
             if self.text(field)?.is_some() {
@@ -168,8 +168,8 @@ impl Object {
         Ok(())
     }
 
-    /// What the secret of another vault is known by: of an SMTP key mail servers need the hash.
-    /// Exports of API keys had nothing else once.
+    /// The verifier of another vault's secret: mail servers need the hash of an SMTP key. Exports
+    /// of API keys used to have nothing but a hash.
     fn verifier(&self, kind: Kind) -> Result<Verifier, LineError> {
         let digest = self.parsed("digest")?;
         let hash = self.text("hash")?.map(Hash::import).transpose()?;
@@ -198,7 +198,7 @@ impl Object {
             .map_err(|_| LineError::new("its `kind` is neither smtp nor api"))
     }
 
-    /// What it says of the key, and what is said where it says nothing.
+    /// The properties of the key, with defaults.
     fn about(&self, making: &ImportDefaults<'_>) -> Result<About, LineError> {
         let about = making.about();
         let created_at = self.moment("created_at")?.unwrap_or(about.created_at);
@@ -229,7 +229,7 @@ fn missing(field: &str) -> LineError {
     LineError::new(format!("it has no `{field}`"))
 }
 
-/// The values of an array, or those that follow each other, as far as it is JSON.
+/// The values of an array, or of one after another, as far as they are JSON.
 fn values(text: &str) -> (Vec<&RawValue>, Option<serde_json::Error>) {
     if text.trim_start().starts_with('[') {
         return match serde_json::from_str(text) {

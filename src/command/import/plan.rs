@@ -1,4 +1,4 @@
-//! What is going to be imported: what is new, what is here already, and what is in the way.
+//! Plans an import: new keys, existing ones, and conflicts.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -11,15 +11,15 @@ use crate::error::Error;
 use crate::key::{Key, Tail, Username};
 use crate::vault::{self, Vault};
 
-/// What is to be imported and what is not.
+/// What to import, and what to skip.
 pub(super) struct ImportPlan {
     pub(super) entries: Vec<ImportEntry>,
-    /// Who has a key here already.
+    /// The existing keys that were skipped.
     pub(super) skipped: Vec<ImportEntry>,
 }
 
 impl ImportPlan {
-    /// Looks what is in the way of each entry: another of the input, or a key of the vault.
+    /// Looks for conflicts of each entry with others and with the vault.
     pub(super) fn new(
         entries: Vec<ImportEntry>,
         vault: Option<&Vault>,
@@ -45,8 +45,7 @@ impl ImportPlan {
         Ok(plan)
     }
 
-    /// Makes sure that there was anything to import: a list that came out empty is a mistake of
-    /// whoever made it.
+    /// Makes sure that there is anything to import: an empty list is probably a mistake.
     pub(super) fn expect_not_empty(&self, file: Option<&Path>) -> Result<(), Error> {
         if !self.entries.is_empty() || !self.skipped.is_empty() {
             return Ok(());
@@ -68,8 +67,8 @@ fn conflict_error(error: vault::Error, is_here: bool) -> LineError {
     }
 }
 
-/// What of the vault is in the way of a key, and whether that is the key itself: the same login or
-/// the same secret.
+/// What in the vault conflicts with a key, and whether that is the same key: the same login or the
+/// same secret.
 fn conflict(key: &Key, vault: &Vault) -> Result<Option<(vault::Error, bool)>, vault::Error> {
     for tail in tails(key) {
         if vault.presented(tail)?.is_some() {
@@ -103,12 +102,12 @@ fn tails(key: &Key) -> impl Iterator<Item = &Tail> {
     [&key.tail].into_iter().chain(old)
 }
 
-/// What the input has had so far, and in which line.
+/// What earlier entries use, and their lines.
 #[derive(Default)]
 struct SeenNames(HashMap<String, u64>);
 
 impl SeenNames {
-    /// What an entry has that another had before it.
+    /// What an entry has in common with an earlier one.
     fn twice(&mut self, entry: &ImportEntry) -> Option<LineError> {
         let ImportEntry { line, key, .. } = entry;
         let own = key.username().filter(|username| !username.is_shared());
@@ -136,7 +135,7 @@ impl SeenNames {
     }
 }
 
-/// A text as it is compared: tails with case, the others without.
+/// The form in which values are compared: tails with case, the others without.
 fn mark(text: Option<&str>, what: &str) -> Option<String> {
     let text = text?;
     Some(match what {

@@ -1,4 +1,4 @@
-//! `postkey log verify`: whether the audit log was changed.
+//! `postkey log verify`: detects changes of the audit log.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,7 @@ impl VerifyLog {
         self.save_head.as_deref().is_some_and(arguments::is_dash)
     }
 
-    /// Makes sure that standard output gets one thing only.
+    /// Makes sure that standard output gets only one thing.
     fn expect_one_result(&self, context: &Context) -> Result<(), Error> {
         match self.is_head_printed() && context.ui.format.is_for_machines() {
             true => Err(Error::usage(format!(
@@ -75,11 +75,11 @@ impl VerifyLog {
         }
     }
 
-    /// The file of a saved head that will be replaced: the log must go on from it, or one that
-    /// was rewritten would pass.
+    /// The saved head that will be replaced: the log must continue it, or a rewritten log would
+    /// pass.
     ///
     /// # Errors
-    /// If nothing may be written there; what is there is then not even opened.
+    /// If nothing may be written there; the file is not opened then.
     fn replaced_head(&self) -> Result<Option<&Path>, Error> {
         let file = self.save_head.as_deref();
         let Some(file) = file.filter(|file| !arguments::is_dash(file)) else {

@@ -1,4 +1,4 @@
-//! What is recorded of keys that a restored vault does not have.
+//! Removes the usage records of keys that the restored vault does not have.
 
 use crate::context::Context;
 use crate::error::Error;
@@ -6,8 +6,8 @@ use crate::exit::ExitStatus;
 use crate::usage::UsageStore;
 use crate::vault::{KeyId, Vault};
 
-/// The numbers under which use is recorded that is not of the backup's keys: of keys that were
-/// made since, or that had a number which means another one then.
+/// The key numbers in the usage record that are not those of the backup's keys: keys created since,
+/// or whose number meant another key then.
 pub(super) fn of_others(vault: &Vault, backup: &Vault, context: &Context) -> Vec<KeyId> {
     let Ok(Some(usage)) = UsageStore::open(vault, context.settings.wait) else {
         return Vec::new();
@@ -26,7 +26,7 @@ pub(super) fn of_others(vault: &Vault, backup: &Vault, context: &Context) -> Vec
     others
 }
 
-/// Clears what is recorded of keys that are not those of the vault any more.
+/// Removes the usage records of keys that are not in the vault.
 pub(super) fn forget(others: Vec<KeyId>, context: &Context) {
     if others.is_empty() {
         return;

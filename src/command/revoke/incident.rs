@@ -1,4 +1,4 @@
-//! The report of a leak: what is known of it, gathered, and written to a file of its own.
+//! The report on a leak: gathered, and written to a new file.
 
 use std::path::Path;
 
@@ -13,10 +13,10 @@ use crate::ui::Incident;
 use crate::usage::{RefusalFilter, RefusalSummary, UsageStore};
 use crate::verify::Verdict;
 
-/// How many entries of a key's log are in a report, the newest.
+/// How many entries of a key's log the report has, the newest.
 const MAX_ENTRIES: usize = 1000;
 
-/// Why secrets are refused that are no longer valid.
+/// The refusals of secrets that are no longer valid.
 const ENDED_VERDICTS: [Verdict; 6] = [
     Verdict::Inactive,
     Verdict::Expired,
@@ -26,10 +26,10 @@ const ENDED_VERDICTS: [Verdict; 6] = [
     Verdict::Deleted,
 ];
 
-/// Why `-` is no file for a report.
+/// Why the report cannot go to `-`.
 pub const NOT_A_FILE: DashMeaning = DashMeaning::Nothing("standard output is for the secret");
 
-/// Writes the report on the keys that were stopped.
+/// Writes the report on the revoked keys.
 pub fn write(
     path: &Path,
     revocation: &Revocation,
@@ -84,20 +84,20 @@ fn report(
     Ok(incident.markdown(&context.display()))
 }
 
-/// Makes sure that the report can be written, as far as that can be told before.
+/// Checks in advance, as far as possible, that the report can be written.
 pub fn expect_private_folder(path: &Path) -> Result<(), Error> {
     let begun = Draft::begin(path, FileRole::Report, IfExists::Keep);
     begun.map(drop).map_err(|error| report_error(error, false))
 }
 
-/// Makes a new file, which takes no other's place.
+/// Creates a new file; fails if there is one.
 fn create(path: &Path, report: &str) -> Result<(), files::Error> {
     let mut draft = Draft::begin(path, FileRole::Report, IfExists::Keep)?;
     draft.write(report.as_bytes())?;
     draft.publish()
 }
 
-/// Once the key has a new secret, to ask for the report again would stop that one.
+/// Once the key has a new secret, repeating the command for the report would revoke that one.
 fn report_error(error: files::Error, is_over: bool) -> Error {
     if is_over || matches!(error, files::Error::Unsynced { .. }) {
         return error.into();

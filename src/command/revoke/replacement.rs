@@ -9,7 +9,7 @@ use crate::key::{EffectiveStatus, Key, KeyName};
 use crate::ui::{DisplayContext, extension};
 use crate::vault::{Action, Record, Vault};
 
-/// Gives a revoked key a new secret, and activates it.
+/// Gives a revoked key a new secret and activates it.
 pub(super) fn replace_secret(
     seen: &Record,
     vault: &mut Vault,
@@ -60,7 +60,7 @@ fn report(old: &Key, new: &Key, target: &Target<'_>, context: &Context, display:
     }
 }
 
-/// The same error, with what it means for the key.
+/// The error, with its consequence for the key.
 pub(super) fn stays_revoked(error: Error, name: &KeyName) -> Error {
     if error.exit_status() == ExitStatus::Unsure {
         return error;

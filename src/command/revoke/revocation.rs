@@ -1,21 +1,21 @@
-//! What a revocation has done so far.
+//! The progress of a revocation.
 
 use crate::exit::ExitStatus;
 use crate::key::Key;
 use crate::ui::Replacement;
 use crate::vault::{Record, SecretInfo, Vault};
 
-/// A key that was stopped.
+/// A revoked key.
 pub(super) struct RevokedKey {
-    /// As it was after that.
+    /// Its state afterwards.
     pub(super) record: Record,
-    /// The secrets that it had then.
+    /// The secrets that it had.
     pub(super) secrets: Vec<SecretInfo>,
-    /// How often its secrets were seen in what was read, if that is how it was found.
+    /// How often its secrets occurred in the input, if they were read from there.
     pub(super) seen: Option<u64>,
 }
 
-/// What was done so far, and how it went.
+/// What was done, and whether it succeeded.
 pub(super) struct Revocation {
     pub(super) vault: Vault,
     pub(super) stopped: Vec<RevokedKey>,

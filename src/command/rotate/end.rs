@@ -1,4 +1,4 @@
-//! The end of a rotation before its time: with the new secret, or with the old one.
+//! Ends a rotation early: with the new secret or with the old one.
 
 use jiff::SignedDuration;
 
@@ -11,10 +11,10 @@ use crate::ui::{DisplayContext, Ui, secret_use};
 use crate::usage::{Details, SecretTransition, SecretUse};
 use crate::vault::{Action, Change, Error as VaultError, Record, Vault};
 
-/// How long ago a use of the old secret is worth a warning, whatever came after it.
+/// A use of the old secret within this time is worth a warning, even if the new one was used since.
 const RECENT: SignedDuration = SignedDuration::from_hours(1);
 
-/// A rotation that is open.
+/// A rotation in progress.
 struct Rotation<'a> {
     seen: &'a Record,
     old: &'a Retiring,
@@ -23,8 +23,7 @@ struct Rotation<'a> {
     display: &'a DisplayContext,
 }
 
-/// Ends the rotation of each key, and shows the keys as they are then. `end` gives none for a key
-/// whose rotation goes on, since the answer was no.
+/// Ends the rotation of each key and shows the keys. `end` returns `None` if the person declined.
 pub(super) fn each(
     names: &NameList,
     end: impl Fn(&KeyName, &Context, &mut Vault) -> Result<Option<Record>, Error>,
@@ -44,7 +43,7 @@ pub(super) fn each(
     Ok(highest)
 }
 
-/// Retires the old secret. That it has retired already is just as good.
+/// Retires the old secret. Succeeds if it has already retired.
 pub(super) fn finish(
     name: &KeyName,
     context: &Context,
@@ -68,8 +67,8 @@ pub(super) fn finish(
     Ok(Some(finished.unwrap_or_else(|| seen.clone())))
 }
 
-/// Removes what is left of a rotation that is over: the old secret's hash stays until that is
-/// asked for, since the clock that ended it may have been wrong.
+/// Removes the old secret's hash after a rotation has ended: it is kept until then, since the clock
+/// that ended it may have been wrong.
 fn remove_retired(seen: Record, context: &Context, vault: &mut Vault) -> Result<Record, Error> {
     let name = &seen.key.name;
     let removed = vault.change(&context.author(Action::FinishRotation), |change| {
@@ -89,7 +88,7 @@ fn remove_retired(seen: Record, context: &Context, vault: &mut Vault) -> Result<
     Ok(removed.unwrap_or(seen))
 }
 
-/// Takes the new secret back.
+/// Removes the new secret.
 pub(super) fn abort(
     name: &KeyName,
     context: &Context,
@@ -116,8 +115,8 @@ pub(super) fn abort(
     Ok(Some(aborted))
 }
 
-/// Makes sure that no old secret was retired by a clock that was ahead: it can be brought back,
-/// unless another rotation takes its place.
+/// Makes sure that no old secret was retired by a clock that was ahead: it can be brought back as
+/// long as no other rotation replaces it.
 pub(super) fn expect_none_expired_early(key: &Key, display: &DisplayContext) -> Result<(), Error> {
     match key.retired_early(display.now) {
         Some(_) => Err(VaultError::RetiredEarly(key.name.clone()).into()),
@@ -146,7 +145,7 @@ fn not_rotating(key: &Key, display: &DisplayContext) -> Error {
 }
 
 impl<'a> Rotation<'a> {
-    /// The key's rotation, if one is open.
+    /// The key's rotation, if it is being rotated.
     fn of(
         seen: &'a Record,
         context: &Context,
@@ -162,7 +161,7 @@ impl<'a> Rotation<'a> {
         })
     }
 
-    /// The endings of the new secret and the old one, for people.
+    /// The tails of the new secret and the old one, for people.
     fn tails(&self) -> (String, String) {
         let Self {
             seen, old, display, ..
@@ -220,8 +219,8 @@ impl<'a> Rotation<'a> {
         self.warn_of_recent_use(used, transition == SecretTransition::Complete, ui);
     }
 
-    /// Tells who used the key lately, if that was with the old secret: from where each secret was
-    /// used is not recorded.
+    /// Reports the last use of the key if that was with the old secret: addresses are not recorded
+    /// for each secret.
     fn warn_of_recent_use(&self, used: &Details, is_complete: bool, ui: &Ui) {
         let since = self.display.now - RECENT;
         let old = used.of_secret(&self.old.tail);
@@ -265,8 +264,8 @@ impl<'a> Rotation<'a> {
         context.ui.confirm(question)
     }
 
-    /// Ends the rotation with one of its secrets, as `choose` has the key then; it must be the
-    /// rotation that was looked at. `None` if that is over by now.
+    /// Ends the rotation with the secret that `choose` returns, provided it is the rotation that
+    /// was shown. `None` if it has ended by then.
     fn end(
         &self,
         action: Action,
@@ -288,7 +287,7 @@ impl<'a> Rotation<'a> {
         Ok(ended)
     }
 
-    /// Whether the key has the same secrets still, the old one if it has not retired.
+    /// Whether the key still has the same secrets, and the old one has not retired.
     fn is_of(&self, found: &Record) -> bool {
         let is_same = |old: &Retiring| old.tail == self.old.tail;
         found.id == self.seen.id

@@ -1,4 +1,4 @@
-//! The change of a key that was requested.
+//! The requested change of a key.
 
 use std::str::FromStr;
 
@@ -10,7 +10,7 @@ use crate::key::{
     Access, Description, Expiry, Invalid, Key, KeyName, KeyPolicy, Limit, Period, Permission, Term,
 };
 
-/// The changes that were given.
+/// The requested changes.
 #[derive(Args, Debug)]
 pub(super) struct RequestedChange {
     /// New name
@@ -37,7 +37,7 @@ pub(super) struct RequestedChange {
     pub(super) unused_after: Option<PolicyTerm>,
 }
 
-/// A rule of a key's own, or none.
+/// A key's own limit, or `None` for the settings' policy.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PolicyTerm(Option<Term>);
 
@@ -74,7 +74,7 @@ impl RequestedChange {
         self.description.clone().or_else(kept)
     }
 
-    /// What may be meant to be months.
+    /// The value, if minutes were given where months were probably meant.
     pub(super) fn minutes(&self) -> [Option<Period>; 3] {
         let of_rule = |rule: Option<PolicyTerm>| rule.and_then(|rule| rule.0?.minutes());
         [

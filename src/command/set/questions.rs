@@ -1,4 +1,4 @@
-//! What `set` asks for on a terminal if no change was given: a field, and its value.
+//! What `set` prompts for if no change is given: a field, and its value.
 
 use std::fmt::Display;
 
@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::key::{Key, KeyName, KeyPolicy, Kind, Limit, Term};
 use crate::ui::MenuItem;
 
-/// Something about a key that can be changed, named after its flag.
+/// A field of a key that can be changed, named after its flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "kebab-case", const_into_str)]
 enum SettableField {
@@ -26,7 +26,7 @@ enum SettableField {
 }
 
 impl SettableField {
-    /// Whether the key has such a field.
+    /// Whether the key has this field.
     fn is_of(self, key: &Key) -> bool {
         match self {
             Self::ClearDescription => key.description.is_some(),
@@ -35,7 +35,7 @@ impl SettableField {
         }
     }
 
-    /// What the field is now.
+    /// The current value.
     fn value(self, key: &Key, policy: &KeyPolicy, context: &Context) -> String {
         let rule = |rule: Option<Term>| rule.map_or("policy".to_owned(), |term| term.to_string());
         match self {
@@ -55,7 +55,7 @@ fn or_none(value: Option<impl Display>) -> String {
     value.map_or("none".to_owned(), |value| value.to_string())
 }
 
-/// Asks what to change about the key; tells whether that was answered.
+/// Prompts for a change of the key; returns whether that was answered.
 pub(super) fn ask_change(
     change: &mut RequestedChange,
     name: &KeyName,
@@ -90,7 +90,7 @@ fn ask_value(
     Ok(())
 }
 
-/// Lets a field of the key be chosen; its value stands beside it.
+/// Lets the user choose a field from a menu with the current values.
 fn choose_field(name: &KeyName, context: &Context) -> Result<Option<SettableField>, Error> {
     let vault = context.open()?;
     let record = vault.find(name)?;
@@ -108,7 +108,7 @@ fn choose_field(name: &KeyName, context: &Context) -> Result<Option<SettableFiel
     Ok(chosen.map(|chosen| fields[chosen]))
 }
 
-/// A limit, or that of a plan.
+/// Parses a limit, or the name of a plan.
 fn limit(answer: &str, context: &Context) -> Result<Limit, Error> {
     let plans = &context.settings.plans;
     match plans.names().any(|plan| plan == answer) {

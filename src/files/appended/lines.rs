@@ -1,22 +1,22 @@
-//! The variables of a job, as GitHub's runner reads them: `NAME=value`, or `NAME<<END` and lines
-//! up to `END` (actions/runner, `FileCommandManager.cs`).
+//! Parses a job's variables like GitHub's runner: `NAME=value`, or `NAME<<END` and lines up to
+//! `END` (actions/runner, `FileCommandManager.cs`).
 
-/// Why the runner would not read a file to its end.
+/// Why the runner would refuse a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunnerError {
-    /// A line is of neither form.
+    /// A line has neither form.
     Line,
-    /// The end of a value is missing: what is added would be part of it.
+    /// The end of a value is missing: appended lines would become part of it.
     Open,
 }
 
 /// A variable's name and value.
 type RunnerVariable<'a> = (&'a [u8], &'a [u8]);
 
-/// The names and values of all variables that a file sets, in its order.
+/// The variables that a file sets, in order.
 ///
 /// # Errors
-/// Why the runner would not read it to its end.
+/// Why the runner would refuse it.
 pub fn variables(text: &[u8]) -> Result<Vec<RunnerVariable<'_>>, RunnerError> {
     let mut found = Vec::new();
     let mut rest = text;
@@ -45,7 +45,7 @@ fn next_line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(line.strip_suffix(b"\r").unwrap_or(line))
 }
 
-/// All before the line that is `end`, which is passed by.
+/// Everything before the line `end`, which is consumed.
 fn lines_before<'a>(end: &[u8], rest: &mut &'a [u8]) -> Result<&'a [u8], RunnerError> {
     let all = *rest;
     loop {
@@ -56,7 +56,7 @@ fn lines_before<'a>(end: &[u8], rest: &mut &'a [u8]) -> Result<&'a [u8], RunnerE
     }
 }
 
-/// A line's name, and the rest with the `=` or `<<` that it begins with.
+/// A line's name, and the rest from `=` or `<<` on.
 fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     let end = line.iter().position(|byte| !is_name(byte))?;

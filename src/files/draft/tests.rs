@@ -1,4 +1,4 @@
-//! Drafts that replace, are refused, and are given up.
+//! Drafts that replace files, are refused, or are dropped.
 
 use super::*;
 use std::fs;

@@ -1,12 +1,12 @@
-//! What stands in an env file, line by line: blanks, comments and assignments, each understood
-//! exactly as every reader takes it, or refused.
+//! Parses an env file: blank lines, comments and assignments. Lines that readers understand
+//! differently are refused.
 //!
-//! Readers differ: a shell (POSIX, 2.10) runs what is no assignment, systemd joins lines that end
-//! in a backslash, Docker takes each line as it stands, the dotenv libraries look for quotes over
-//! many lines. A line is let through only if all of them agree on where it ends and which variable
-//! it sets; they need not agree on the value of one that is left alone.
+//! Readers differ: a shell (POSIX, 2.10) runs what is not an assignment, systemd joins lines that
+//! end in a backslash, Docker takes each line as it is, dotenv libraries look for quotes across
+//! lines. A line is accepted only if all of them agree on where it ends and which variable it sets;
+//! they may differ on the value of a variable that is not changed.
 
-/// A line that is not understood, counted from 1, and why.
+/// A refused line, numbered from 1, with the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct EnvLineError {
     pub(super) line: usize,
@@ -14,16 +14,16 @@ pub(super) struct EnvLineError {
     pub(super) hint: &'static str,
 }
 
-/// A line, or several that one quoted value spans.
+/// A line, or several that a quoted value spans.
 #[derive(Debug)]
 pub(super) struct EnvEntry<'a> {
-    /// The number of its first line, counted from 1.
+    /// Its first line's number, from 1.
     pub(super) line: usize,
-    /// Where it begins in the whole text.
+    /// Its offset in the whole text.
     pub(super) start: usize,
-    /// The text, its line end included.
+    /// Its text with the line end.
     pub(super) text: &'a str,
-    /// What it sets; `None` of a blank line or a comment.
+    /// Its assignment; `None` for a blank line or a comment.
     pub(super) assignment: Option<Assignment<'a>>,
 }
 
@@ -31,15 +31,15 @@ pub(super) struct EnvEntry<'a> {
 #[derive(Debug)]
 pub(super) struct Assignment<'a> {
     pub(super) name: &'a str,
-    /// Where the value begins in the entry's text.
+    /// The value's offset in the entry's text.
     pub(super) start: usize,
     /// The value, without its quotes.
     pub(super) value: &'a str,
-    /// The comment behind the value, from its `#`.
+    /// The comment after the value, from its `#`.
     pub(super) comment: Option<&'a str>,
-    /// Whether other variables go into the value.
+    /// Whether other variables are expanded in the value.
     pub(super) is_expanded: bool,
-    /// Whether some readers take a part of the value as an assignment or a line of its own.
+    /// Whether some readers take part of the value for an assignment or a line.
     pub(super) is_split: bool,
 }
 
@@ -60,10 +60,10 @@ const COMMAND: EditRefusal = (
     "write the value itself, or put it in single quotes",
 );
 
-/// The text, entry by entry.
+/// The entries of the text.
 ///
 /// # Errors
-/// The first line that not every reader takes alike.
+/// The first line on which readers disagree.
 pub(super) fn entries(text: &str) -> Result<Vec<EnvEntry<'_>>, EnvLineError> {
     let (mut entries, mut start, mut line) = (Vec::new(), 0, 1);
     while start < text.len() {
@@ -82,7 +82,7 @@ pub(super) fn entries(text: &str) -> Result<Vec<EnvEntry<'_>>, EnvLineError> {
     Ok(entries)
 }
 
-/// The first entry of a text that is not empty: its length, and what it sets.
+/// The first entry of a non-empty text: its length, and its assignment.
 fn entry(text: &str, number: usize) -> Result<(usize, Option<Assignment<'_>>), EditRefusal> {
     let line = first_line(text);
     expect_plain(line, number)?;
@@ -101,10 +101,10 @@ fn entry(text: &str, number: usize) -> Result<(usize, Option<Assignment<'_>>), E
     }
 }
 
-/// What may stand before a name and behind a value.
+/// Whitespace before a name and after a value.
 pub(super) const BLANKS: [char; 2] = [' ', '\t'];
 
-/// The first line of a text, its end included.
+/// The first line of a text with its end.
 fn first_line(text: &str) -> &str {
     let end = text.find('\n').map_or(text.len(), |end| end + 1);
     &text[..end]
@@ -114,7 +114,7 @@ fn content(line: &str) -> &str {
     line.strip_suffix('\n').unwrap_or(line)
 }
 
-/// Makes sure that no character in a line ends it for some readers only, or hides in it.
+/// Makes sure that no character in a line is invisible, or a line end for some readers only.
 fn expect_plain(line: &str, number: usize) -> Result<(), EditRefusal> {
     let content = content(line);
     if number == 1 && content.starts_with('\u{feff}') {
@@ -138,13 +138,13 @@ fn expect_plain(line: &str, number: usize) -> Result<(), EditRefusal> {
     }
 }
 
-/// systemd before version 254 joins a comment that ends in a backslash with the next line.
+/// Before version 254, systemd joins a comment that ends in a backslash with the next line.
 fn expect_comment_ends(comment: &str, after: &str) -> Result<(), EditRefusal> {
     let is_joined = comment.ends_with('\\') && !first_line(after).trim().is_empty();
     if is_joined { Err(CONTINUED) } else { Ok(()) }
 }
 
-/// The assignment that a text begins with, and its length with the line end.
+/// The assignment at the start of a text, and its length with the line end.
 fn assignment<'a>(text: &'a str, line: &'a str) -> Result<(usize, Assignment<'a>), EditRefusal> {
     let (name, start) = name(content(line))?;
     let after = &text[start..];
@@ -168,7 +168,7 @@ fn assignment<'a>(text: &'a str, line: &'a str) -> Result<(usize, Assignment<'a>
     Ok((start + value.length + tail.len(), assignment))
 }
 
-/// The variable that a line sets, and where its value begins.
+/// The variable that a line sets, and the offset of its value.
 fn name(line: &str) -> Result<(&str, usize), EditRefusal> {
     let Some(equals) = line.find('=') else {
         return Err(("it is neither a comment nor NAME=value", ANOTHER_FILE));
@@ -178,7 +178,7 @@ fn name(line: &str) -> Result<(&str, usize), EditRefusal> {
         Some(rest) if rest.starts_with(BLANKS) => rest.trim_start_matches(BLANKS),
         _ => before,
     };
-    // Dots and dashes are in names that Docker passes on; shells cannot set those.
+    // Docker accepts dots and dashes in names; shells cannot set those variables.
     let is_word = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '.' | '-');
     let begins_well = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
     if begins_well && name.chars().all(is_word) {
@@ -194,7 +194,7 @@ fn name(line: &str) -> Result<(&str, usize), EditRefusal> {
     })
 }
 
-/// Whether what looks like a name is a secret in Base64, with its padding.
+/// Whether an apparent name is a padded base64 secret.
 fn is_base64(name: &str, value: &str) -> bool {
     let has = |of: fn(&char) -> bool| name.chars().any(|char| of(&char));
     let is_mixed = has(char::is_ascii_lowercase) && has(char::is_ascii_uppercase);
@@ -205,17 +205,17 @@ fn is_base64(name: &str, value: &str) -> bool {
     }
 }
 
-/// A value as it stands.
+/// A value as written.
 struct EnvValue<'a> {
     text: &'a str,
-    /// With its quotes.
+    /// Including its quotes.
     length: usize,
     is_quoted: bool,
     is_expanded: bool,
     is_split: bool,
 }
 
-/// A value in quotes, which may go on over several lines.
+/// A quoted value, which may span several lines.
 fn quoted(text: &str, quote: char) -> Result<EnvValue<'_>, EditRefusal> {
     let is_double = quote == '"';
     let (mut chars, mut end) = (text.char_indices().skip(1), None);
@@ -249,7 +249,7 @@ fn quoted(text: &str, quote: char) -> Result<EnvValue<'_>, EditRefusal> {
     })
 }
 
-/// A value without quotes: up to the first blank.
+/// An unquoted value: up to the first blank.
 fn bare(line: &str) -> Result<EnvValue<'_>, EditRefusal> {
     let text = &line[..line.find(BLANKS).unwrap_or(line.len())];
     if line.ends_with('\\') {
@@ -261,7 +261,7 @@ fn bare(line: &str) -> Result<EnvValue<'_>, EditRefusal> {
         let within = ("there is a quote inside the value", IN_QUOTES);
         return Err(if is_open { NOT_CLOSED } else { within });
     }
-    // Query strings are common, and no reader but a shell ends an address at a `&`.
+    // Query strings are common, and only a shell ends a URL at `&`.
     let is_split = text.contains('&');
     if text.contains([';', '|', '<', '>', '(', ')']) || (is_split && !text.contains("://")) {
         return Err((
@@ -278,7 +278,7 @@ fn bare(line: &str) -> Result<EnvValue<'_>, EditRefusal> {
     })
 }
 
-/// What follows a value in its line: a comment, if anything.
+/// The comment after a value, if any.
 fn comment(tail: &str, is_quoted: bool) -> Result<Option<&str>, EditRefusal> {
     let comment = tail.trim_start_matches(BLANKS);
     match comment.chars().next() {
@@ -293,7 +293,7 @@ fn comment(tail: &str, is_quoted: bool) -> Result<Option<&str>, EditRefusal> {
     }
 }
 
-/// Whether other variables go into a text; the ways that run or set something are refused.
+/// Whether variables are expanded in a text; substitutions that run or set something are refused.
 fn expands(text: &str) -> Result<bool, EditRefusal> {
     if text.contains('`') {
         return Err(COMMAND);
@@ -313,7 +313,7 @@ fn expands(text: &str) -> Result<bool, EditRefusal> {
     Ok(is_expanded)
 }
 
-/// Makes sure that what stands in `${…}` only looks a variable up, with a default at most.
+/// Makes sure that `${…}` only reads a variable, with a default at most.
 fn expect_lookup(inner: &str) -> Result<(), EditRefusal> {
     let rest = inner.trim_start_matches(is_of_name);
     let word = rest.strip_prefix(':').unwrap_or(rest);
@@ -332,13 +332,13 @@ fn is_of_name(char: char) -> bool {
 }
 
 impl EnvEntry<'_> {
-    /// Whether the entry sets the variable, as all readers see it.
+    /// Whether all readers agree that the entry sets the variable.
     pub(super) fn sets(&self, name: &str) -> bool {
         let assignment = self.assignment.as_ref();
         assignment.is_some_and(|assignment| assignment.name == name)
     }
 
-    /// Whether some readers see the variable set within the value of another.
+    /// Whether some readers see the variable set inside another's value.
     pub(super) fn hides(&self, name: &str) -> bool {
         let Some(assignment) = self.assignment.as_ref().filter(|value| value.is_split) else {
             return false;

@@ -1,4 +1,4 @@
-//! Argon2 hashes as PHC strings: made, matched, and never dearer than the cap.
+//! Creates and checks Argon2 hashes as PHC strings, up to a maximum cost.
 
 use argon2::password_hash::phc::{Ident, Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -9,18 +9,18 @@ use crate::memory::Blocks;
 /// 19456 KiB, two passes, one lane, 32 bytes (OWASP Password Storage Cheat Sheet).
 const PARAMS: (u32, u32, u32) = (19_456, 2, 1);
 
-/// The most that a stored hash may ask for; the argon2 crate trusts what is stored.
+/// The maximum parameters of a stored hash; the argon2 crate accepts any.
 const MAX_PARAMS: (u32, u32, u32) = (240 * 1024, 10, 4);
 
 /// The length of the salt in bytes.
 pub const SALT: usize = 16;
 
-/// The memory that hashing fills, kept from one hash to the next.
+/// Memory for hashing, reused from one hash to the next.
 #[derive(Debug, Default)]
 pub struct HashMemory(Option<Blocks>);
 
 impl HashMemory {
-    /// Memory for a hash; of more than our own hashes take, nothing is kept afterwards.
+    /// Memory for a hash; does not keep more than our own hashes need.
     fn blocks(&mut self, count: usize) -> Result<Blocks, HashError> {
         match self.0.take() {
             Some(kept) if kept.count() == count => Ok(kept),
@@ -33,7 +33,7 @@ impl HashMemory {
     }
 }
 
-/// A new hash of a text.
+/// Hashes a text with new salt.
 pub(super) fn fresh(
     text: &str,
     salt: [u8; SALT],
@@ -76,7 +76,7 @@ pub(super) fn is_cheap(algorithm: Algorithm, phc: &PasswordHash) -> bool {
     within_cap_of(algorithm, phc).is_some_and(|params| params.m_cost() < m || params.t_cost() < t)
 }
 
-/// What a PHC string asks for, if that is Argon2id within the cap.
+/// The parameters of a PHC string, if it is Argon2id within the maximum.
 pub(in crate::key) fn within_cap(phc: &PasswordHash) -> Option<Params> {
     within_cap_of(Algorithm::Argon2id, phc)
 }

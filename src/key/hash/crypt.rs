@@ -1,7 +1,7 @@
-//! What crypt(3) checks, and PBKDF2: hashes whose fields `$` parts.
+//! Hashes of crypt(3), and PBKDF2: fields separated by `$`.
 //!
-//! crypt(3) compares the text that it makes with the text that is kept, so that a hash that is
-//! not written as it writes them never matches, and is not taken.
+//! crypt(3) compares the stored text with the one it computes, so a hash in any other spelling
+//! never matches, and is refused.
 
 use md5::{Digest, Md5};
 use sha_crypt::{PasswordVerifier, ShaCrypt};
@@ -14,25 +14,25 @@ use super::{HashError, UnsupportedHash};
 /// The alphabet of crypt(3).
 const ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// The most rounds of SHA-crypt and of PBKDF2: about a second, as of the dearest Argon2.
+/// The maximum rounds of SHA-crypt and PBKDF2: about a second, like the most costly Argon2.
 const MAX_ROUNDS: u32 = 1_000_000;
 
-/// bcrypt's cost, the logarithm of its rounds: the most, and the least that is not cheap (OWASP
-/// Password Storage Cheat Sheet).
+/// bcrypt's cost, the logarithm of its rounds: the maximum, and the minimum that is not cheap
+/// (OWASP Password Storage Cheat Sheet).
 const MAX_BCRYPT_COST: u32 = 14;
 const MIN_BCRYPT_COST: u32 = 10;
 
-/// The rounds that SHA-crypt has where none are said, and the fewest that it takes.
+/// The default and the minimum rounds of SHA-crypt.
 const SHA_ROUNDS: u32 = 5000;
 const MIN_SHA_ROUNDS: u32 = 1000;
 
-/// PBKDF2 with fewer is cheap; Dovecot makes 5000.
+/// PBKDF2 with fewer rounds is cheap; Dovecot uses 5000.
 const PBKDF2_ROUNDS: u32 = 20_000;
 
-/// PBKDF2's longest salt, in characters; far more than anybody uses.
+/// PBKDF2's maximum salt, in characters; far more than anybody uses.
 const MAX_SALT: usize = 256;
 
-/// A kind of such hashes; as text it is the scheme's name.
+/// A scheme of such hashes; its word is the scheme's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
 #[strum(const_into_str)]
 pub enum Crypt {
@@ -44,18 +44,18 @@ pub enum Crypt {
     Sha512,
     #[strum(serialize = "MD5-CRYPT")]
     Md5,
-    /// With HMAC-SHA-1, as Dovecot writes it.
+    /// With HMAC-SHA-1, in Dovecot's format.
     #[strum(serialize = "PBKDF2")]
     Pbkdf2,
 }
 
-/// The name of a scheme of these, as a constant; what has none can only be `MD5`.
+/// The scheme with this name, as a constant; one without a name can only be `MD5`.
 pub(super) fn name_of(scheme: &str) -> &'static str {
     scheme.parse().unwrap_or(Crypt::Md5).into_str()
 }
 
 impl Crypt {
-    /// What crypt(3) takes the text for.
+    /// The scheme that crypt(3) recognizes in a text.
     pub(super) fn by_beginning(text: &str) -> Option<Self> {
         let beginnings = [
             ("$2a$", Self::Bcrypt),
@@ -71,7 +71,7 @@ impl Crypt {
         found.map(|(_, crypt)| crypt)
     }
 
-    /// Makes sure that a hash has the form of one and does not cost too much.
+    /// Makes sure that a hash is well-formed and not too costly.
     pub(super) fn expect_well_formed(self, text: &str) -> Result<(), UnsupportedHash> {
         let cost = self
             .cost(text)
@@ -87,8 +87,7 @@ impl Crypt {
         }
     }
 
-    /// What checking a hash costs: bcrypt's cost, or the rounds. `None` if it has not the form
-    /// of one.
+    /// The cost of checking a hash: bcrypt's cost, or the rounds. `None` if it is malformed.
     fn cost(self, text: &str) -> Option<u32> {
         match self {
             Self::Bcrypt => bcrypt_cost(text),
@@ -99,7 +98,7 @@ impl Crypt {
         }
     }
 
-    /// Whether guessing the password costs less than it should.
+    /// Whether guessing the password is too cheap.
     pub(super) fn is_cheap(self, text: &str) -> bool {
         let least = match self {
             Self::Bcrypt => MIN_BCRYPT_COST,
@@ -110,7 +109,7 @@ impl Crypt {
         self.cost(text).is_some_and(|cost| cost < least)
     }
 
-    /// Whether the text is the hash of the password; compared in constant time.
+    /// Whether the text is the hash of the password; compares in constant time.
     pub(super) fn matches(self, text: &str, password: &str) -> Result<bool, HashError> {
         let unknown = HashError::Unknown;
         match self {
@@ -135,7 +134,7 @@ impl Crypt {
     }
 }
 
-/// bcrypt's cost, if it is written as crypt(3) writes it.
+/// bcrypt's cost, if it is in crypt(3)'s format.
 fn bcrypt_cost(text: &str) -> Option<u32> {
     let parts: bcrypt::HashParts = text.parse().ok()?;
     let cost = text.get(4..6)?.bytes().all(|byte| byte.is_ascii_digit());
@@ -163,19 +162,19 @@ fn md5_parts(text: &str) -> Option<(&str, &str)> {
     is_whole.then_some((salt, hash))
 }
 
-/// PBKDF2's salt, rounds and hash as Dovecot writes them: `$1$SALT$ROUNDS$HEX`.
+/// PBKDF2's salt, rounds and hash in Dovecot's format: `$1$SALT$ROUNDS$HEX`.
 fn pbkdf2_parts(text: &str) -> Option<(&str, u32, Vec<u8>)> {
     let mut fields = text.strip_prefix("$1$")?.split('$');
     let (salt, rounds, digest) = (fields.next()?, fields.next()?, fields.next()?);
     let rounds = number(rounds).filter(|&rounds| rounds > 0)?;
     let digest = unhex(digest).filter(|digest| digest.len() == 20)?;
-    // Neither what parts the fields of a passwd-file, nor what ends its lines.
+    // Neither the separator of a passwd-file's fields, nor a line end.
     let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b':';
     let is_salt = (1..=MAX_SALT).contains(&salt.len()) && salt.bytes().all(is_plain);
     (is_salt && fields.next().is_none()).then_some((salt, rounds, digest))
 }
 
-/// The bytes that hexadecimal digits of either case stand for.
+/// Decodes hexadecimal digits of either case.
 pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
     let digit = |byte: u8| char::from(byte).to_digit(16);
     let pairs = text.as_bytes().chunks(2).map(|pair| match pair {
@@ -185,7 +184,7 @@ pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
     pairs.collect()
 }
 
-/// A number as crypt(3) writes it: without anything before its first digit.
+/// A number in crypt(3)'s format: without leading characters.
 fn number(text: &str) -> Option<u32> {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
     text.parse().ok().filter(|_| is_plain)
@@ -243,7 +242,7 @@ fn md5_round(
     digest.chain_update(last).finalize()
 }
 
-/// Sixteen bytes in crypt(3)'s alphabet, in the order that MD5-crypt has them in.
+/// Encodes sixteen bytes in crypt(3)'s alphabet, in MD5-crypt's order.
 fn encoded(bytes: &[u8]) -> String {
     const BYTE_ORDER: [[usize; 3]; 5] =
         [[0, 6, 12], [1, 7, 13], [2, 8, 14], [3, 9, 15], [4, 10, 5]];

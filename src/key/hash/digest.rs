@@ -1,4 +1,4 @@
-//! Digests of a password, with a salt behind it or without one: what LDAP servers keep.
+//! Plain or salted digests of a password, as LDAP servers store them.
 
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
@@ -7,10 +7,10 @@ use subtle::ConstantTimeEq;
 
 use super::UnsupportedHash;
 
-/// The longest salt, in bytes; far more than anybody uses.
+/// The maximum salt, in bytes; far more than anybody uses.
 const MAX_SALT: usize = 256;
 
-/// A digest's algorithm, and whether it is salted; as text it is the scheme's name.
+/// A digest algorithm, and whether it is salted; its word is the scheme's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
 #[strum(const_into_str)]
 pub enum LdapDigest {
@@ -31,7 +31,7 @@ pub enum LdapDigest {
 use LdapDigest::{SaltedSha1, SaltedSha256, SaltedSha512};
 
 impl LdapDigest {
-    /// How many bytes it has before its salt.
+    /// The length of the digest, without salt.
     fn length(self) -> usize {
         match self {
             Self::Sha1 | SaltedSha1 => 20,
@@ -44,12 +44,13 @@ impl LdapDigest {
         matches!(self, SaltedSha1 | SaltedSha256 | SaltedSha512)
     }
 
-    /// Whether Dovecot takes the text for hexadecimal digits although nothing says so.
+    /// Whether Dovecot would take the text for hexadecimal digits, even if the scheme does not say
+    /// so.
     pub(super) fn is_hexadecimal(self, value: &str) -> bool {
         !self.is_salted() && value.len() == 2 * self.length()
     }
 
-    /// The hash, if it has the length of one.
+    /// The hash, if it has the right length.
     pub(super) fn read(self, bytes: Vec<u8>) -> Result<Vec<u8>, UnsupportedHash> {
         let salt = bytes.len().checked_sub(self.length());
         let is_whole = match self.is_salted() {
@@ -62,7 +63,7 @@ impl LdapDigest {
         }
     }
 
-    /// Whether the bytes are the digest of the password and its salt; compared in constant time.
+    /// Whether the bytes are the digest of the password and its salt; compares in constant time.
     pub(super) fn matches(self, bytes: &[u8], password: &str) -> bool {
         let Some((digest, salt)) = bytes.split_at_checked(self.length()) else {
             return false;

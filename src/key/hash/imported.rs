@@ -1,7 +1,7 @@
-//! Hashes that other programs made: passwords that came from elsewhere and go on working.
+//! Hashes of imported passwords.
 //!
-//! Each is kept as Dovecot writes it, its scheme in braces before it, and only in forms that
-//! Dovecot itself can check (doc.dovecot.org, password schemes). None costs more than the cap
+//! Each is stored in Dovecot's format, preceded by its scheme in braces, and only in forms that
+//! Dovecot itself can check (doc.dovecot.org, password schemes). None costs more than the maximum
 //! of its scheme.
 
 use std::fmt;
@@ -15,18 +15,18 @@ use super::crypt::{self, Crypt, unhex};
 use super::digest::LdapDigest;
 use super::{HashError, HashMemory, UnsupportedHash};
 
-/// A password's hash of a scheme that Dovecot knows.
+/// The hash of a password, in a scheme of Dovecot.
 #[derive(Clone, PartialEq, Eq)]
 pub enum ImportedHash {
     /// Argon2id or Argon2i, as a PHC string.
     Argon2(Algorithm, Box<PasswordHash>),
-    /// What crypt(3) checks, and PBKDF2: a text whose fields `$` parts.
+    /// A hash of crypt(3), or PBKDF2: fields separated by `$`.
     Crypt(Crypt, String),
     /// A digest of the password, with or without a salt.
     Digest(LdapDigest, Vec<u8>),
 }
 
-/// The schemes of Dovecot that are named, but not checked here.
+/// Dovecot's schemes that are known by name, but not supported.
 const UNSUPPORTED: [&str; 17] = [
     "CRAM-MD5",
     "CRYPT",
@@ -47,23 +47,23 @@ const UNSUPPORTED: [&str; 17] = [
     "SMD5",
 ];
 
-/// The schemes that are no hashes.
+/// The schemes that are not hashes.
 const PLAINTEXT: [&str; 3] = ["PLAIN", "CLEAR", "CLEARTEXT"];
 
-/// What no password has in it: C ends at the first of these, and Dovecot refuses whatever has one
-/// of the others (its `auth_request_verify_plain`).
+/// Characters that no password can contain: C strings end at the first, and Dovecot refuses the
+/// others (its `auth_request_verify_plain`).
 pub const FORBIDDEN_IN_PASSWORDS: [char; 5] = ['\0', '\u{1}', '\t', '\n', '\r'];
 
-/// How a hash is written behind its scheme.
+/// The encoding of a hash after its scheme.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum HashEncoding {
-    /// As the scheme has it.
+    /// The scheme's own.
     Encoding,
     Base64,
     Hex,
 }
 
-/// The password behind a scheme that is no hash.
+/// The password after a scheme that is not a hash.
 pub fn in_clear(text: &str) -> Option<&str> {
     let (scheme, password) = text.strip_prefix('{')?.split_once('}')?;
     let is_clear = PLAINTEXT
@@ -73,7 +73,7 @@ pub fn in_clear(text: &str) -> Option<&str> {
 }
 
 impl ImportedHash {
-    /// The hash that a file has: with its scheme, or known by its beginning.
+    /// The hash in a file: with its scheme, or recognized by its prefix.
     pub fn read(text: &str) -> Result<Self, UnsupportedHash> {
         if text.is_empty() {
             return Err(UnsupportedHash::Missing);
@@ -107,7 +107,7 @@ impl ImportedHash {
         }
     }
 
-    /// Whether it is the hash of the password, which has nothing in it that none can have.
+    /// Whether it is the hash of the password, which has no forbidden characters.
     pub(super) fn matches(
         &self,
         password: &str,
@@ -123,8 +123,8 @@ impl ImportedHash {
         }
     }
 
-    /// Whether guessing the password costs less than it should: less memory or fewer passes than
-    /// a new Argon2 hash has, or less than is usual with the scheme.
+    /// Whether guessing the password is too cheap: with less memory or fewer passes than a new
+    /// Argon2 hash, or less than the scheme's usual cost.
     pub(super) fn is_cheap(&self) -> bool {
         match self {
             Self::Argon2(algorithm, phc) => argon::is_cheap(*algorithm, phc),
@@ -146,12 +146,12 @@ fn argon2_name(algorithm: Algorithm) -> &'static str {
     }
 }
 
-/// Whether what stands for a password locks the account, with or without a hash behind it.
+/// Whether a password field locks the account, with or without a hash.
 fn is_locked(text: &str) -> bool {
     text.starts_with(['!', '*']) || text == "NP"
 }
 
-/// A hash without a scheme, as crypt(3) tells them apart.
+/// A hash without a scheme, as crypt(3) recognizes it.
 fn by_beginning(text: &str) -> Result<ImportedHash, UnsupportedHash> {
     if text.starts_with("$apr1$") {
         return Err(UnsupportedHash::Apr1);
@@ -188,10 +188,10 @@ fn of_scheme(
         _ => text_of(decode(value, written)).ok_or(UnsupportedHash::UnknownScheme)?,
     };
     match scheme {
-        // The last is what Dovecot 2.4 calls either.
+        // The last is Dovecot 2.4's name for either.
         "ARGON2ID" | "ARGON2I" | "ARGON2" => argon2(&text),
         "CRYPT" if text.starts_with("$apr1$") => Err(UnsupportedHash::Apr1),
-        // What crypt(3) is told apart by is the beginning, whatever the scheme is called.
+        // crypt(3) goes by the prefix, whatever the scheme's name.
         "CRYPT" | "BLF-CRYPT" | "SHA256-CRYPT" | "SHA512-CRYPT" | "MD5-CRYPT" | "MD5" => {
             match Crypt::by_beginning(&text) {
                 Some(crypt) => crypt_hash(crypt, &text),
@@ -231,11 +231,11 @@ fn argon2(text: &str) -> Result<ImportedHash, UnsupportedHash> {
     if phc.version != Some(argon2::Version::V0x13.into()) || phc.salt.is_none() {
         return Err(malformed);
     }
-    // Fewer are refused by libsodium, which Dovecot checks with.
+    // libsodium, which Dovecot uses, refuses fewer.
     if phc.hash.as_ref().is_none_or(|hash| hash.len() < 16) {
         return Err(malformed);
     }
-    // libsodium reads these three in this order only, and nothing after them.
+    // libsodium only accepts these three, in this order.
     let params = Params::try_from(&phc).map_err(|_| malformed)?;
     let (m, t, p) = (params.m_cost(), params.t_cost(), params.p_cost());
     if phc.params.as_str() != format!("m={m},t={t},p={p}") {
@@ -246,7 +246,7 @@ fn argon2(text: &str) -> Result<ImportedHash, UnsupportedHash> {
         .map(|_| ImportedHash::Argon2(algorithm, Box::new(phc)))
 }
 
-/// The bytes of a digest, which Dovecot takes for hexadecimal where they have its length.
+/// The bytes of a digest; Dovecot takes it for hexadecimal if it has that length.
 fn decoded(
     value: &str,
     digest: LdapDigest,

@@ -1,4 +1,4 @@
-//! Base64 (RFC 4648, either alphabet) and plain hex, decoded wherever in a text they begin.
+//! Decodes base64 (RFC 4648, either alphabet) and plain hex anywhere in a text.
 
 use std::ops::Range;
 
@@ -7,17 +7,17 @@ use strum::VariantArray;
 use super::decoded::Decoded;
 use super::likely::{TextParts, is_text};
 
-/// What several characters stand for bytes in.
+/// Encodings of several characters per group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
 pub(super) enum Radix {
     /// Base64.
     Base64,
-    /// Two hex digits a byte.
+    /// Two hex digits per byte.
     Hex,
 }
 
 impl Radix {
-    /// The fewest characters that are looked at: enough for what a secret begins with.
+    /// The minimum length: enough for a secret's prefix.
     fn fewest(self) -> usize {
         match self {
             Self::Base64 => 20,
@@ -25,7 +25,7 @@ impl Radix {
         }
     }
 
-    /// How many characters make how many bytes.
+    /// The characters and the bytes of a group.
     fn group(self) -> (usize, usize) {
         match self {
             Self::Base64 => (4, 3),
@@ -40,8 +40,8 @@ impl Radix {
         }
     }
 
-    /// Hands over each part of a text that is encoded text, decoded from each character of a group
-    /// on: what stands before it may look alike.
+    /// Passes on each encoded part of a text, decoded from each character of a group on, since
+    /// preceding text may look encoded.
     pub(super) fn decode(self, text: &[u8], mut take: impl FnMut(Decoded)) {
         for run in self.runs(text) {
             match self {
@@ -55,9 +55,9 @@ impl Radix {
         }
     }
 
-    /// The same of a run of base64, only where whole groups of it stand for text.
+    /// The same for a run of base64, but only where whole groups decode to text.
     fn decode_likely(self, text: &[u8], run: Range<usize>, take: &mut impl FnMut(Decoded)) {
-        // Up to where each phase was read.
+        // The end of what was decoded, for each phase.
         let mut done: [usize; GROUP] = std::array::from_fn(|phase| run.start + phase);
         for at in likely(&text[run.clone()]).map(|at| run.start + at) {
             let done = &mut done[(at - run.start) % GROUP];
@@ -68,9 +68,9 @@ impl Radix {
         }
     }
 
-    /// The same from a place on, up to where no text goes on behind another place.
+    /// The same from an offset on, until no phase yields text any more.
     ///
-    /// Returns up to where it read.
+    /// Returns the end of what was decoded.
     fn decode_from(
         self,
         text: &[u8],
@@ -101,8 +101,8 @@ impl Radix {
         end
     }
 
-    /// Where in a text enough of its characters stand in a row. What is not between them is mostly
-    /// not looked at.
+    /// The parts of a text with enough encoded characters in a row. The rest is mostly not
+    /// examined.
     fn runs(self, text: &[u8]) -> impl Iterator<Item = Range<usize>> {
         let is_one = move |&byte: &u8| self.value(byte) != NONE;
         let mut at = 0;
@@ -120,7 +120,7 @@ impl Radix {
         })
     }
 
-    /// All bytes that whole groups of characters stand for, and those of a last one that is not.
+    /// Decodes all whole groups, and what can be decoded of an incomplete last one.
     #[inline]
     fn bytes(self, encoded: &[u8], mut take: impl FnMut(u8)) {
         let (characters, bytes) = self.group();
@@ -157,20 +157,20 @@ impl Radix {
     }
 }
 
-/// How many characters of base64 make a group.
+/// The characters in a group of base64.
 const GROUP: usize = 4;
 
-/// How many of them have to stand for text before a run of them is decoded. With fewer there is
-/// no room for what begins a secret.
+/// How many characters must decode to text before a run is decoded: the encoded prefix of a secret
+/// has at least as many.
 const PROBE: usize = 3 * GROUP;
 
-/// How many before these are decoded, too.
+/// How many characters before these are decoded, too.
 const LOOKBACK: usize = 6 * GROUP;
 
-/// Where in a run of base64 a few groups begin that stand for nothing but text.
+/// The offsets in a run of base64 at which a few groups begin that decode to nothing but text.
 fn likely(run: &[u8]) -> impl Iterator<Item = usize> {
-    // Of the groups that the last characters may be in, which stand for text up to here; and of
-    // the last places, at which of them a whole one ended, the newest in the lowest bit.
+    // For the groups that the last characters may belong to: which have decoded to text so far; and
+    // for the last offsets, whether a group ended there, the newest in the lowest bit.
     let (mut pair, mut begun, mut whole) = (0_usize, 0_u8, 0_u32);
     run.iter().enumerate().filter_map(move |(at, &byte)| {
         pair = (pair << 6 | usize::from(BASE64[usize::from(byte)])) & 0xfff;
@@ -181,8 +181,8 @@ fn likely(run: &[u8]) -> impl Iterator<Item = usize> {
     })
 }
 
-/// For two characters of base64 in a row, whether they are text as the first byte of a group, as
-/// its second and as its third, in one bit each.
+/// For two successive characters of base64, one bit each for whether they are text as the first,
+/// second and third byte of a group.
 static TEXTS: [u8; 1 << 12] = {
     let mut texts = [0; 1 << 12];
     let mut pair = 0;
@@ -200,7 +200,7 @@ static TEXTS: [u8; 1 << 12] = {
     texts
 };
 
-/// What stands for nothing.
+/// Not a character of the encoding.
 const NONE: u8 = 0xff;
 
 static BASE64: [u8; 256] = {
@@ -228,7 +228,7 @@ static HEX: [u8; 256] = {
     values
 };
 
-/// What a character of base64 stands for.
+/// The value of a base64 character.
 pub(super) fn digit(byte: u8) -> Option<u8> {
     Some(BASE64[usize::from(byte)]).filter(|&value| value != NONE)
 }

@@ -1,4 +1,4 @@
-//! What may be a secret: where it is in a text that was decoded, and how it reads.
+//! Candidates for secrets in a decoded text: their location and contents.
 
 use std::ops::Range;
 
@@ -7,21 +7,21 @@ use super::near;
 use super::pattern::{Match, PatternStart, beginnings};
 use super::walk::{TextReading, walk};
 
-/// How many characters of base64 something unreadable has at least.
+/// The minimum length of something undecodable in base64.
 const MIN_BASE64: usize = 32;
 
-/// Something that begins as a secret does, or as what cannot be read does.
+/// Something with the prefix of a secret, or of something undecodable.
 pub(super) enum Candidate<'a> {
-    /// What begins with a secret's prefix.
+    /// A text with a secret's prefix.
     Secret(CandidateText<'a>),
-    /// What this is the name of.
+    /// Something undecodable, by its name.
     Unreadable(&'static str),
 }
 
-/// A text that begins with a secret's prefix, in any case.
+/// A text with a secret's prefix, in upper or lower case.
 pub(super) struct CandidateText<'a>(pub(super) &'a [u8]);
 
-/// All candidates of a text, and where in its view each begins.
+/// All candidates in a text, with their offsets in its view.
 pub(super) fn candidates<'a>(
     place: &TextReading<'a>,
 ) -> impl Iterator<Item = (usize, Candidate<'a>)> + use<'a> {
@@ -47,13 +47,13 @@ fn candidate<'a>(Match { at, beginning }: Match, place: &TextReading<'a>) -> Opt
 }
 
 impl CandidateText<'_> {
-    /// How much of the view is a secret or nearly one.
+    /// The length of the secret, or malformed one, in the view.
     pub(super) fn nearly(&self) -> Option<usize> {
         near::length(self.0)
     }
 }
 
-/// Where in a text secrets and what is nearly one are: in order, and none within another.
+/// The spans of secrets and malformed ones in a text, in order and not nested.
 pub(in crate::key) fn spans(raw: &[u8]) -> Vec<Range<usize>> {
     let mut spans: Vec<Range<usize>> = near::headless_secrets(raw).collect();
     walk(raw, &mut |place| {

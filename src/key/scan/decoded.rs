@@ -1,28 +1,28 @@
-//! What was decoded from a text, and where in it each part of that was.
+//! Decoded text, with the locations of its parts in the original.
 
 use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-/// Decoded bytes, with their places in what they were decoded from.
+/// Decoded bytes, with their locations in the original.
 #[derive(Debug, Default)]
 pub(super) struct Decoded {
     bytes: Zeroizing<Vec<u8>>,
     runs: Vec<Run>,
 }
 
-/// A part that stands in the original as it is here, or one character that was encoded.
+/// A part that is copied from the original, or a character that was encoded.
 #[derive(Debug)]
 struct Run {
     start: usize,
-    /// Where it begins in the original.
+    /// Its offset in the original.
     raw: usize,
-    /// How many bytes of the original a character of it takes.
+    /// How many bytes of the original each character takes.
     width: usize,
 }
 
 impl Decoded {
-    /// Room for so many bytes: it never moves, so that no copy of a secret is left.
+    /// Allocates this many bytes; never moves, which would leave copies of a secret behind.
     pub(super) fn with_capacity(capacity: usize) -> Self {
         Self {
             bytes: Zeroizing::new(Vec::with_capacity(capacity)),
@@ -35,7 +35,7 @@ impl Decoded {
         self.runs.clear();
     }
 
-    /// Adds what takes so many bytes of the original each, from a place in it on.
+    /// Adds bytes, each of which takes `size` bytes of the original from an offset on.
     pub(super) fn push(&mut self, bytes: &[u8], raw: usize, width: usize) {
         let start = self.bytes.len();
         let goes_on = |run: &Run| run.width == 1 && run.raw + (start - run.start) == raw;
@@ -45,7 +45,7 @@ impl Decoded {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Ends it where the original ends.
+    /// Ends it at the end of the original.
     pub(super) fn end(&mut self, raw: usize) {
         let (start, width) = (self.bytes.len(), 0);
         self.runs.push(Run { start, raw, width });
@@ -55,7 +55,7 @@ impl Decoded {
         &self.bytes
     }
 
-    /// A part of it, with the places in the same original.
+    /// A slice of it, with locations in the same original.
     pub(super) fn part(&self, part: Range<usize>) -> Self {
         let mut decoded = Self::with_capacity(part.len());
         decoded.bytes.extend_from_slice(&self.bytes[part.clone()]);
@@ -76,18 +76,18 @@ impl Decoded {
         decoded
     }
 
-    /// Where what was encoded is.
+    /// The location of the encoded text.
     pub(super) fn encoded(&self) -> impl Iterator<Item = usize> {
         let is_encoded = |run: &&Run| run.width > 1;
         self.runs.iter().filter(is_encoded).map(|run| run.start)
     }
 
-    /// Where in the original a place is.
+    /// The offset in the original.
     pub(super) fn raw_at(&self, place: usize) -> usize {
         self.raw_of(place).start
     }
 
-    /// Where in the original a part is that is not empty.
+    /// The location of a non-empty part in the original.
     pub(super) fn raw_range(&self, part: Range<usize>) -> Range<usize> {
         let last = part.end.min(self.bytes.len()).max(part.start + 1) - 1;
         let start = self.raw_at(part.start);
@@ -104,7 +104,7 @@ impl Decoded {
     }
 }
 
-/// What was decoded, and what that was decoded from in its turn.
+/// A decoded text, and the one from which its original was decoded.
 #[derive(Clone, Copy)]
 pub(super) struct Layer<'a> {
     pub(super) of: &'a Decoded,
@@ -112,7 +112,7 @@ pub(super) struct Layer<'a> {
 }
 
 impl Layer<'_> {
-    /// Where in the text that everything was decoded from a part is that is not empty.
+    /// The location of a non-empty part in the outermost text.
     pub(super) fn raw_range(&self, part: Range<usize>) -> Range<usize> {
         let range = self.of.raw_range(part);
         match self.above {

@@ -1,5 +1,5 @@
-//! Dumps of bytes, as `xxd`, `hexdump` and `od` print them: on each line an offset, the bytes, and
-//! mostly what they are as text.
+//! Hex dumps, as `xxd`, `hexdump` and `od` print them: each line has an offset, the bytes, and
+//! usually their text.
 
 use std::ops::{Range, RangeInclusive};
 
@@ -8,42 +8,42 @@ use strum::VariantArray;
 use super::decoded::Decoded;
 use super::list::number;
 
-/// The fewest bytes of a dump that is looked at.
+/// The minimum length of a dump, in bytes.
 const MIN_NUMBERS: usize = 24;
 
-/// How many characters an offset may have.
+/// The number of characters of an offset.
 const OFFSET: RangeInclusive<usize> = 4..=16;
 
-/// The most characters of one group of hex digits.
+/// The maximum length of a group of hex digits.
 const MAX_GROUP: usize = 32;
 
-/// How the bytes of a dump are written.
+/// The format of a dump's bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum DumpFormat {
-    /// Groups of hex digits.
+    /// Groups of hex digits, big-endian.
     Hex,
-    /// Groups whose last two hex digits come first in memory (`hexdump`, `od -x`, `xxd -e`).
+    /// Groups of hex digits, little-endian (`hexdump`, `od -x`, `xxd -e`).
     Words,
-    /// Three octal digits a byte (`od -b`).
+    /// Three octal digits per byte (`od -b`).
     Octal,
-    /// One to three decimal digits a byte (`od -tu1`).
+    /// One to three decimal digits per byte (`od -tu1`).
     Decimal,
-    /// Eight bits a byte (`xxd -b`).
+    /// Eight bits per byte (`xxd -b`).
     Bits,
-    /// The characters themselves, or three octal digits of what cannot be printed (`od -c`).
+    /// Characters, or three octal digits for those that cannot be printed (`od -c`).
     Text,
 }
 
-/// How digits are read that may be of two forms.
+/// The interpretation of ambiguous digits.
 #[derive(Clone, Copy, PartialEq, Eq, VariantArray)]
 enum DigitReading {
-    /// As octal, and in the order in which they stand.
+    /// As octal, and groups as big-endian.
     First,
-    /// As decimal, and each group from its end.
+    /// As decimal, and groups as little-endian.
     Second,
 }
 
-/// Hands over the bytes of each dump in a text.
+/// Passes on the bytes of each dump in a text.
 pub(super) fn dumps(text: &[u8], take: &mut dyn FnMut(Decoded)) {
     let (mut start, mut at) = (None, 0);
     for line in lines(text) {
@@ -63,9 +63,9 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split_inclusive(|&byte| byte == b'\n')
 }
 
-/// Reads the lines of a dump, in both ways.
+/// Reads the lines of a dump, in both interpretations.
 fn read(text: &[u8], part: Range<usize>, take: &mut dyn FnMut(Decoded)) {
-    // An offset is no shorter than the bytes of a line's first group.
+    // An offset is at least as long as the first group of bytes.
     if part.len() < 2 * MIN_NUMBERS {
         return;
     }
@@ -85,7 +85,7 @@ fn read(text: &[u8], part: Range<usize>, take: &mut dyn FnMut(Decoded)) {
     }
 }
 
-/// What form a line of a dump has, and where in it the bytes begin.
+/// The format of a dump's line, and the offset of its bytes.
 fn begin(line: &[u8], readings: &[DigitReading]) -> Option<(DumpFormat, usize)> {
     let is_digit = |byte: &u8| byte.is_ascii_hexdigit();
     let mut at = 0;
@@ -108,7 +108,7 @@ fn begin(line: &[u8], readings: &[DigitReading]) -> Option<(DumpFormat, usize)> 
     }
 }
 
-/// The same of what stands behind an offset.
+/// The same for the text after the offset column.
 fn bytes_behind(rest: &[u8], reading: DigitReading) -> Option<(DumpFormat, usize)> {
     let colon = usize::from(rest.first() == Some(&b':'));
     let blanks = blanks(&rest[colon..]);
@@ -118,7 +118,7 @@ fn bytes_behind(rest: &[u8], reading: DigitReading) -> Option<(DumpFormat, usize
     let start = colon + blanks;
     let word = word(&rest[start..]);
     if word.is_empty() && blanks > 1 && blanks.is_multiple_of(4) {
-        // All characters of the line are blanks.
+        // All characters on the line are blanks.
         return Some((DumpFormat::Text, colon));
     }
     let form = match reading {
@@ -126,7 +126,7 @@ fn bytes_behind(rest: &[u8], reading: DigitReading) -> Option<(DumpFormat, usize
         DigitReading::Second if colon > 0 && is_padded(blanks, word) => DumpFormat::Words,
         DigitReading::Second => second(word)?,
     };
-    // Every character has four places.
+    // Each character takes four columns.
     let start = if form == DumpFormat::Text {
         colon
     } else {
@@ -140,7 +140,7 @@ fn first(word: &[u8], line: &[u8], has_colon: bool) -> Option<DumpFormat> {
         [_] | [b'\\', _] => DumpFormat::Text,
         _ if is_octal(word) => {
             let mut words = line.split(u8::is_ascii_whitespace);
-            // Among characters some are no numbers.
+            // Some of the characters are printed as numbers.
             match words.all(|word| word.is_empty() || is_octal(word)) {
                 true => DumpFormat::Octal,
                 false => DumpFormat::Text,
@@ -165,7 +165,7 @@ fn is_octal(word: &[u8]) -> bool {
     word.len() == 3 && number(word, 8).is_some()
 }
 
-/// Whether a word of `xxd -e` is the last of a line, with fewer digits than the others.
+/// Whether a group of `xxd -e` is the last on its line, with fewer digits than the others.
 fn is_padded(blanks: usize, word: &[u8]) -> bool {
     is_hex(word) && word.len() < 8 && blanks + word.len() == 9
 }
@@ -179,14 +179,14 @@ fn blanks(text: &[u8]) -> usize {
     text.iter().take_while(is_blank).count()
 }
 
-/// What stands before the next blank, as far as it can be a group.
+/// The text before the next blank, as far as it can be a group.
 fn word(text: &[u8]) -> &[u8] {
     let text = &text[..text.len().min(MAX_GROUP + 1)];
     let end = text.iter().position(u8::is_ascii_whitespace);
     &text[..end.unwrap_or(text.len())]
 }
 
-/// Reads the groups of a line, up to where its text stands beside them.
+/// Reads the groups of a line, up to its text column.
 fn cells(line: &[u8], raw: usize, form: DumpFormat, dump: &mut Decoded) {
     if form == DumpFormat::Text {
         return characters(line, raw, dump);
@@ -200,8 +200,8 @@ fn cells(line: &[u8], raw: usize, form: DumpFormat, dump: &mut Decoded) {
         }
         bytes += cell.len().div_ceil(2);
         at += cell.len();
-        // Between groups is one blank, or two in the middle of what `hexdump -C` prints, or as
-        // many as a shorter number or a shorter last word leaves; the text stands behind two.
+        // Groups are separated by one blank, two in the middle of a line of `hexdump -C`, or as
+        // many as a shorter number or last group leaves; the text column follows two blanks.
         let gap = blanks(&line[at..]);
         let is_middle = gap == 2 && bytes == 8 && cell.len() == 2;
         let is_short = match form {
@@ -216,7 +216,7 @@ fn cells(line: &[u8], raw: usize, form: DumpFormat, dump: &mut Decoded) {
     }
 }
 
-/// Reads characters, of which each takes four places, with blanks before it.
+/// Reads characters of four columns each, including leading blanks.
 fn characters(line: &[u8], raw: usize, dump: &mut Decoded) {
     let end = line.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r'));
     let line = &line[..end.map_or(0, |end| end + 1)];
@@ -225,7 +225,7 @@ fn characters(line: &[u8], raw: usize, dump: &mut Decoded) {
         let number = cell.get(1..).and_then(|digits| number(digits, 8));
         match (cell, number) {
             ([b' ', b' ', b'\\', b'0'], _) => dump.push(&[0], raw, cell.len()),
-            // A line's end and the like, which no secret has in it.
+            // A line end or similar, which is not in a secret.
             ([b' ', b' ', b'\\', _], _) => dump.push(b"\n", raw, cell.len()),
             ([b' ', b' ', b' ', byte], _) => dump.push(&[*byte], raw, cell.len()),
             (_, Some(byte)) => dump.push(&[byte], raw, cell.len()),
@@ -234,7 +234,7 @@ fn characters(line: &[u8], raw: usize, dump: &mut Decoded) {
     }
 }
 
-/// Adds the bytes of one group; false if it is none.
+/// Adds the bytes of a group; false if it is not one.
 fn push(cell: &[u8], raw: usize, form: DumpFormat, dump: &mut Decoded) -> bool {
     let one =
         |length: Range<usize>, radix| number(cell, radix).filter(|_| length.contains(&cell.len()));
@@ -250,14 +250,14 @@ fn push(cell: &[u8], raw: usize, form: DumpFormat, dump: &mut Decoded) -> bool {
     byte.is_some()
 }
 
-/// The same of a group of hex digits, read from its end if it is a word.
+/// The same for a group of hex digits, read backwards if it is little-endian.
 fn push_hex_group(cell: &[u8], raw: usize, is_word: bool, dump: &mut Decoded) -> bool {
     if !is_hex(cell) || cell.len() > MAX_GROUP {
         return false;
     }
     let pairs = cell.len() / 2;
     for at in 0..pairs {
-        // What comes first in memory.
+        // The lowest byte comes first in memory.
         let pair = if is_word { pairs - 1 - at } else { at };
         if let Some(byte) = number(&cell[2 * pair..][..2], 16) {
             dump.push(&[byte], raw + 2 * at, 2);

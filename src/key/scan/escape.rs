@@ -1,21 +1,21 @@
-//! One character of a text, however it was written: as itself, or escaped as URLs, JSON, quoted
-//! printable (RFC 2045, section 6.7), HTML or programming languages do.
+//! Reads a character of a text, literal or escaped as in URLs, JSON, quoted-printable (RFC 2045,
+//! section 6.7), HTML or programming languages.
 
 use memchr::{memchr, memchr3};
 use strum::VariantArray;
 
-/// What stands at a place.
+/// The meaning of the next characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
     /// A byte of the text.
     Byte(u8),
-    /// A hyphen that may only mark where a line may break.
+    /// A hyphen that may only mark a possible line break.
     SoftHyphen,
-    /// Nothing that is seen.
+    /// Something invisible.
     Nothing,
 }
 
-/// A way to escape, of which everything in a text is undone at once.
+/// A way to escape; all escapes of one way are undone at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
 pub(super) enum EscapeKind {
     /// `%2D`.
@@ -26,14 +26,14 @@ pub(super) enum EscapeKind {
     Entity,
     /// `\u002d` and the like.
     Backslash,
-    /// The same in texts of a program that are added up.
+    /// String literals in a program, and their concatenation.
     Literals,
-    /// A character of several bytes that stands for one of ASCII.
+    /// A multi-byte character that stands for an ASCII one.
     Character,
 }
 
 impl EscapeKind {
-    /// What an escape is that begins with this byte, if one does.
+    /// The kind of escape that begins with this byte, if any.
     pub(super) fn begun_by(byte: u8) -> Option<Self> {
         match byte {
             b'%' => Some(Self::Percent),
@@ -46,7 +46,7 @@ impl EscapeKind {
         }
     }
 
-    /// Where in a text something may be escaped.
+    /// The offsets in a text at which something may be escaped.
     pub(super) fn find(self, text: &[u8]) -> Option<usize> {
         match self {
             Self::Percent => memchr(b'%', text),
@@ -64,7 +64,7 @@ impl EscapeKind {
 /// Latin-1's soft hyphen.
 pub(super) const SOFT_HYPHEN: u8 = 0xad;
 
-/// Reads what stands at a place, and how many bytes of the text it takes: one at least.
+/// Reads the next unit, and its length in the text: at least one byte.
 pub(super) fn unit(text: &[u8], at: usize) -> (Unit, usize) {
     let rest = &text[at..];
     let escaped = match rest[0] {
@@ -74,7 +74,7 @@ pub(super) fn unit(text: &[u8], at: usize) -> (Unit, usize) {
         b'&' => entity(rest),
         quote if is_quote(quote) => concatenation(rest),
         0xc2 | 0xe2 | 0xef => special(rest),
-        // Latin-1's soft hyphen and Windows' dash, unless it is a part of a longer character.
+        // Latin-1's soft hyphen and Windows' dash, unless part of a multi-byte character.
         0x96 | SOFT_HYPHEN if at == 0 || text[at - 1].is_ascii() => {
             Some((known(rest[0].into()), 1))
         }
@@ -83,7 +83,7 @@ pub(super) fn unit(text: &[u8], at: usize) -> (Unit, usize) {
     escaped.unwrap_or((Unit::Byte(rest[0]), 1))
 }
 
-/// Reads what was escaped once in the given way, if it was; the text is not empty.
+/// Decodes one escape of the given kind, if the text begins with one; the text is not empty.
 pub(super) fn decode_once(text: &[u8], kind: EscapeKind) -> Option<(Unit, usize)> {
     match (kind, text[0]) {
         (EscapeKind::Percent, b'%') => percent(text, percent_once),
@@ -96,7 +96,7 @@ pub(super) fn decode_once(text: &[u8], kind: EscapeKind) -> Option<(Unit, usize)
     }
 }
 
-/// `%2D`, several such that make one character, or JavaScript's old `%u002D`.
+/// `%2D`, several that encode one character, or JavaScript's old `%u002D`.
 fn percent(text: &[u8], one: impl Fn(&[u8]) -> Option<(u8, usize)>) -> Option<(Unit, usize)> {
     if let Some(b'u' | b'U') = text.get(1) {
         return Some((known(number(text.get(2..6)?, 16)?), 6));
@@ -109,7 +109,7 @@ fn percent_once(text: &[u8]) -> Option<(u8, usize)> {
     Some((hex_byte(text.strip_prefix(b"%")?)?, 3))
 }
 
-/// The same, encoded again however often (`%252D`).
+/// The same, encoded repeatedly (`%252D`).
 fn percent_again(text: &[u8]) -> Option<(u8, usize)> {
     let (mut byte, mut end) = percent_once(text)?;
     while byte == b'%'
@@ -120,7 +120,7 @@ fn percent_again(text: &[u8]) -> Option<(u8, usize)> {
     Some((byte, end))
 }
 
-/// `=2D`, several such that make one character, or a soft line break.
+/// `=2D`, several that encode one character, or a soft line break.
 fn quoted_printable(text: &[u8]) -> Option<(Unit, usize)> {
     let blanks = text[1..]
         .iter()
@@ -132,7 +132,7 @@ fn quoted_printable(text: &[u8]) -> Option<(Unit, usize)> {
     sequence(text, one)
 }
 
-/// One escaped byte, or as many as make a character that is told apart.
+/// One escaped byte, or as many as encode one of the known multi-byte characters.
 fn sequence(text: &[u8], one: impl Fn(&[u8]) -> Option<(u8, usize)>) -> Option<(Unit, usize)> {
     let (first, length) = one(text)?;
     let (mut bytes, mut count, mut end) = ([first, 0, 0], 1, length);
@@ -151,7 +151,7 @@ fn sequence(text: &[u8], one: impl Fn(&[u8]) -> Option<(u8, usize)>) -> Option<(
     Some((Unit::Byte(first), length))
 }
 
-/// Backslashes and what they escape; one that escapes nothing is nothing.
+/// Backslashes and what they escape; a lone one is dropped.
 fn backslash(text: &[u8]) -> (Unit, usize) {
     let slashes = text.iter().take_while(|&&byte| byte == b'\\').count();
     let rest = &text[slashes..];
@@ -184,7 +184,7 @@ fn is_dash(&(code, _): &(u32, usize)) -> bool {
     code == u32::from(b'-')
 }
 
-/// One backslash and what it escapes, be it a backslash or a quote.
+/// One backslash and what it escapes, which may be a backslash or a quote.
 fn backslash_once(text: &[u8]) -> (Unit, usize) {
     if let [_, b'\\', ..] = text {
         return (Unit::Byte(b'\\'), 2);
@@ -202,7 +202,7 @@ fn braced(text: &[u8]) -> Option<(u32, usize)> {
     Some((number(digits, 16)?, end + 1))
 }
 
-/// `055`, or `0055` as `printf %b` reads it.
+/// `055`, or `0055` as in `printf %b`.
 fn octal(text: &[u8]) -> Option<(u32, usize)> {
     let digits = |count: usize| Some((number(text.get(..count)?, 8)?, count));
     let is_printed = |&(code, _): &(u32, usize)| matches!(code, 0x09 | 0x0a | 0x0d | 0x20..0x7f);
@@ -213,7 +213,7 @@ fn octal(text: &[u8]) -> Option<(u32, usize)> {
     }
 }
 
-/// RTF's `u8209?`, the number of a hyphen in decimal with what older readers show for it.
+/// RTF's `u8209?`: a hyphen's number in decimal, with a replacement for older readers.
 fn decimal(text: &[u8]) -> Option<(u32, usize)> {
     let code = number(text.get(1..5)?, 10)?;
     (0x2010..=0x2015).contains(&code).then(|| {
@@ -226,7 +226,7 @@ fn decimal(text: &[u8]) -> Option<(u32, usize)> {
     })
 }
 
-/// What HTML has names for, of what may stand in a secret, hide in one or escape something.
+/// HTML's named characters that may be in a secret, hide in one, or escape something.
 const NAMED_ENTITIES: [(&[u8], u32); 26] = [
     (b"hyphen", 0x2010),
     (b"dash", 0x2010),
@@ -256,10 +256,10 @@ const NAMED_ENTITIES: [(&[u8], u32); 26] = [
     (b"NewLine", b'\n' as u32),
 ];
 
-/// The longest name of [`NAMED_ENTITIES`], or number with zeros before it, with `&` and `;`.
+/// The maximum length of such a name, or of a number with leading zeros, with `&` and `;`.
 const MAX_ENTITY: usize = 16;
 
-/// The same, encoded again however often (`&amp;#45;`).
+/// The same, encoded repeatedly (`&amp;#45;`).
 fn entity(text: &[u8]) -> Option<(Unit, usize)> {
     const REENCODED: &[u8] = b"amp;";
     let mut start = 0;
@@ -278,7 +278,7 @@ fn entity_once(text: &[u8]) -> Option<(Unit, usize)> {
     Some((known(code), 1 + length))
 }
 
-/// What stands behind the `&`, with what ends it.
+/// The text after `&`, with its terminator.
 fn entity_name(text: &[u8]) -> Option<(u32, usize)> {
     let end = text
         .iter()
@@ -294,13 +294,13 @@ fn entity_name(text: &[u8]) -> Option<(u32, usize)> {
     Some((code, end + usize::from(is_ended)))
 }
 
-/// Whether a text of a program may begin or end with this.
+/// The quotes of string literals.
 pub(super) fn is_quote(byte: u8) -> bool {
     matches!(byte, b'"' | b'\'' | b'`')
 }
 
-/// From the end of one text of a program to the beginning of the next that is added to it, as in
-/// `"abc" + "def"`.
+/// From the end of a string literal to the start of the next one that is concatenated, as in `"abc"
+/// + "def"`.
 fn concatenation(text: &[u8]) -> Option<(Unit, usize)> {
     const MAX_OPERATOR: usize = 3;
     let is_between = |byte: u8| byte.is_ascii_whitespace() || byte == b'\\';
@@ -308,7 +308,7 @@ fn concatenation(text: &[u8]) -> Option<(Unit, usize)> {
     for (at, &byte) in text.iter().enumerate().skip(1) {
         match byte {
             _ if is_quote(byte) => return Some((Unit::Nothing, at + 1)),
-            // A line's end that was escaped.
+            // An escaped line end.
             b'n' | b'r' | b't' if text[at - 1] == b'\\' => {}
             b'+' | b'.' | b'&' | b'|' | b'~' | b'<' | b'>' | b'^' | b'_' => operators += 1,
             _ if is_between(byte) => {}
@@ -321,7 +321,7 @@ fn concatenation(text: &[u8]) -> Option<(Unit, usize)> {
     None
 }
 
-/// A character of several bytes that is a hyphen, or is not seen.
+/// A multi-byte character that is a hyphen or invisible.
 fn special(text: &[u8]) -> Option<(Unit, usize)> {
     let length = if text[0] == 0xc2 { 2 } else { 3 };
     let character = std::str::from_utf8(text.get(..length)?)
@@ -334,10 +334,10 @@ fn special(text: &[u8]) -> Option<(Unit, usize)> {
     }
 }
 
-/// What no secret and no base64 has in it.
+/// A byte that is neither in a secret nor in base64.
 const OTHER: u8 = 0xff;
 
-/// A character by its number in Unicode.
+/// A character by its Unicode number.
 fn known(code: u32) -> Unit {
     match code {
         0x96 | 0x2010..=0x2015 | 0x2212 | 0xfe58 | 0xfe63 | 0xff0d => Unit::Byte(b'-'),

@@ -1,8 +1,8 @@
-//! A text in which what was escaped in one way is undone, once, and everything else stays as it is:
-//! the lines and columns of a dump, and what was escaped before.
+//! Undoes escapes of one kind, once, and keeps everything else: the lines and columns of a dump,
+//! and nested escapes.
 //!
-//! Escapes of two ways are never undone at once: a dump shows what it is of beside its bytes, and
-//! `%0A` there is no line's end when the dump's own lines end in `\n`.
+//! Different kinds are never undone at once: a dump has a text column beside its bytes, and `%0A`
+//! there is not a line end if the dump's own lines end in `\n`.
 
 use std::array;
 
@@ -13,20 +13,20 @@ use super::escape::{EscapeKind, SOFT_HYPHEN, Unit, decode_once};
 use super::likely::is_text;
 use super::parts::Parts;
 
-/// The most characters that are looked at to see whether an escape begins.
+/// The maximum length of an escape's start.
 const MAX_ESCAPE: usize = 24;
 
-/// A set of ways to escape.
+/// A set of kinds of escapes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct EscapeKinds([bool; EscapeKind::VARIANTS.len()]);
 
-/// The ways in which something is escaped in a text.
+/// The kinds of escapes in a text.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Escapes {
     found: EscapeKinds,
-    /// For each way, those whose escapes begin with a character that is escaped in it.
+    /// For each kind, those whose escapes begin with a character that is escaped with it.
     nested: [EscapeKinds; EscapeKind::VARIANTS.len()],
-    /// Those with a nested escape that a view leaves as it is.
+    /// Those with a nested escape that a view does not undo.
     left: EscapeKinds,
 }
 
@@ -47,7 +47,7 @@ impl EscapeKinds {
 }
 
 impl Escapes {
-    /// Adds the escape that a text begins with, which a view reads as this unit.
+    /// Adds the escape at the start of a text, which a view reads as this unit.
     pub(super) fn add(&mut self, text: &[u8], unit: Unit, length: usize) {
         let Some(kind) = EscapeKind::begun_by(text[0]) else {
             return;
@@ -63,9 +63,9 @@ impl Escapes {
         }
     }
 
-    /// The ways of a set that were found, each to be undone in the text as it is.
+    /// Those of a set that were found, each to be undone separately.
     pub(super) fn among(&self, kinds: EscapeKinds) -> impl Iterator<Item = EscapeKind> + use<> {
-        // Without anything escaped in them, literals hold no lines.
+        // String literals without escapes contain no lines.
         let has_lines = self.found.has(EscapeKind::Backslash);
         let found = self.found;
         EscapeKind::VARIANTS.iter().copied().filter(move |&kind| {
@@ -74,8 +74,8 @@ impl Escapes {
         })
     }
 
-    /// The ways to undo once one was undone: the order of two matters only if one is nested in the
-    /// other, so that other pairs are undone in one order.
+    /// The kinds to undo after one was undone: the order matters only for nested ones, so other
+    /// pairs are only undone in one order.
     pub(super) fn after(&self, undone: EscapeKind) -> EscapeKinds {
         let is_nested = |inner: EscapeKind, outer: EscapeKind| {
             let nested = self.nested[outer as usize];
@@ -86,13 +86,13 @@ impl Escapes {
         })
     }
 
-    /// Whether a view reads the text otherwise once one way was undone.
+    /// Whether a view reads the text differently after one kind was undone.
     pub(super) fn changes_view(&self, undone: EscapeKind) -> bool {
         self.left.has(undone)
     }
 }
 
-/// The way of an escape that begins with what was escaped, and goes on in the text behind it.
+/// The kind of an escape that begins with an escaped character, and continues in the text after it.
 fn nested(unit: Unit, rest: &[u8]) -> Option<EscapeKind> {
     let Unit::Byte(byte @ ..0x80) = unit else {
         return None;
@@ -100,7 +100,7 @@ fn nested(unit: Unit, rest: &[u8]) -> Option<EscapeKind> {
     let mut text = [byte; MAX_ESCAPE];
     let behind = rest.len().min(MAX_ESCAPE - 1);
     text[1..=behind].copy_from_slice(&rest[..behind]);
-    // What is behind it may be escaped, too.
+    // The rest may be escaped, too.
     let is_escape = is_escape(&text[..=behind]) || is_escape(&text[1..=behind]);
     EscapeKind::begun_by(byte).filter(|_| is_escape)
 }
@@ -111,11 +111,11 @@ fn is_escape(text: &[u8]) -> bool {
     undone.is_some_and(|(_, length)| length > 1)
 }
 
-/// Hands over each part of a text near something that is escaped in one way, with that undone.
+/// Passes on each part of a text near an escape of one kind, with that kind undone.
 pub(super) fn layouts(text: &[u8], kind: EscapeKind, take: &mut dyn FnMut(Decoded)) {
     let undone = undone(text, kind);
     let mut parts = Parts::default();
-    // No dump and no escape has anything else in it.
+    // Neither a dump nor an escape contains other bytes.
     let is_text = |place: &usize| is_text(undone.bytes()[*place]);
     for place in undone.encoded().filter(is_text) {
         parts.add(undone.bytes(), place);

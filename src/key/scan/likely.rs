@@ -1,16 +1,16 @@
-//! Which parts of decoded bytes are text: what was no encoding, or was decoded from the wrong place,
-//! comes out as bytes of any kind.
+//! Finds text in decoded bytes: what was not encoded, or decoded from the wrong offset, yields
+//! arbitrary bytes.
 
 use std::ops::Range;
 
-/// How many characters more of a text than of anything else make a part of it worth a look. In
-/// random bytes one of some hundred places has as many.
+/// By how much text must outweigh other bytes for a part to be examined. In random bytes, that
+/// happens at one of some hundred offsets.
 const MIN_SCORE: i32 = 12;
 
-/// With so many less than there were before, a part has ended.
+/// By how much the score must drop from its maximum for a part to end.
 const MAX_DROP: i32 = 24;
 
-/// Finds the parts of bytes that are text, one byte after the other.
+/// Finds text in a sequence of bytes.
 #[derive(Default)]
 pub(super) struct TextParts {
     at: usize,
@@ -21,7 +21,7 @@ pub(super) struct TextParts {
 }
 
 impl TextParts {
-    /// Takes the next byte; gives back a part that ended before it.
+    /// Adds the next byte; returns a part that ended before it.
     #[inline]
     pub(super) fn push(&mut self, byte: u8) -> Option<Range<usize>> {
         self.score += i32::from(SCORES[usize::from(byte)]);
@@ -34,12 +34,12 @@ impl TextParts {
         None
     }
 
-    /// Whether no part goes on here.
+    /// Whether no part continues here.
     pub(super) fn is_idle(&self) -> bool {
         self.score <= 0
     }
 
-    /// The part that ends here, if there is one.
+    /// The part that ends here, if any.
     pub(super) fn end(&mut self) -> Option<Range<usize>> {
         let part = (self.best >= MIN_SCORE).then_some(self.start..self.end);
         (self.start, self.end) = (self.at, self.at);
@@ -48,12 +48,12 @@ impl TextParts {
     }
 }
 
-/// Whether a byte is one of texts. In UTF-16 every other one is null.
+/// Whether a byte occurs in text. In UTF-16, every second byte is null.
 pub(super) const fn is_text(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | 0 | b'\t' | b'\n' | b'\r' | 0x1b)
 }
 
-/// How much each byte speaks for a text.
+/// How strongly each byte suggests text.
 static SCORES: [i8; 256] = {
     let mut scores = [-1; 256];
     let mut byte = 0;

@@ -1,5 +1,5 @@
 //! Lists of bytes as numbers, as programs print them: `0x78, 0x6b`, `[120, 107]`, `78:6b` and the
-//! like, whatever stands between the numbers.
+//! like, with any separator.
 
 use std::ops::Range;
 
@@ -8,25 +8,25 @@ use strum::VariantArray;
 use super::decoded::Decoded;
 use super::likely::TextParts;
 
-/// The fewest numbers that are looked at.
+/// The minimum length of a list.
 const MIN_NUMBERS: usize = 24;
 
-/// The longest number: bits with what begins them.
+/// The maximum length of a number: binary with its prefix.
 const MAX_NUMBER: usize = 10;
 
-/// The most that stands between two numbers: an indent, or the quotes of a name.
+/// The maximum distance between two numbers: an indent, or a quoted name.
 const MAX_GAP: usize = 40;
 
 const ESCAPE: u8 = 0x1b;
 
-/// How the numbers of a list are written.
+/// The format of the numbers in a list.
 #[derive(Clone, Copy, VariantArray)]
 enum ListFormat {
     /// `120`.
     Decimal,
     /// `78`.
     Hex,
-    /// `0x78`, also with a type behind it.
+    /// `0x78`, optionally with a type suffix.
     Prefixed,
     /// `170` or `0170`.
     Octal,
@@ -42,7 +42,7 @@ struct OpenList {
     count: usize,
 }
 
-/// Hands over the bytes of each list in a text that are text.
+/// Passes on the bytes of each list in a text, if they are text.
 pub(super) fn lists(text: &[u8], take: &mut dyn FnMut(Decoded)) {
     let mut open = [OpenList::default(); ListFormat::VARIANTS.len()];
     for word in words(text) {
@@ -69,7 +69,7 @@ pub(super) fn lists(text: &[u8], take: &mut dyn FnMut(Decoded)) {
     }
 }
 
-/// The words of a text that may be numbers; names of numbers are left out, as in `"0":120`.
+/// The words of a text that may be numbers, without those that name others, as in `"0":120`.
 fn words(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -90,7 +90,7 @@ fn words(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// How long the control sequence of a terminal is that a text begins with: `jq` has one for each
+/// The length of a terminal's control sequence at the start of a text: `jq` prints one for each
 /// number.
 fn colour(text: &[u8]) -> usize {
     let parameters = text.strip_prefix(b"\x1b[").unwrap_or_default().iter();
@@ -101,7 +101,7 @@ fn colour(text: &[u8]) -> usize {
     }
 }
 
-/// Reads a list that has ended, if a secret has room in it.
+/// Reads a list that has ended, if it is long enough for a secret.
 fn end(text: &[u8], form: ListFormat, list: OpenList, take: &mut dyn FnMut(Decoded)) {
     if list.count < MIN_NUMBERS {
         return;
@@ -123,7 +123,7 @@ fn end(text: &[u8], form: ListFormat, list: OpenList, take: &mut dyn FnMut(Decod
 }
 
 impl ListFormat {
-    /// The byte that a word stands for.
+    /// The byte that a word represents.
     fn byte(self, word: &[u8]) -> Option<u8> {
         match (self, word) {
             (Self::Decimal, [_] | [_, _] | [_, _, _]) => number(word, 10),
@@ -142,7 +142,7 @@ impl ListFormat {
     }
 }
 
-/// A number that is a byte, of digits only.
+/// A byte in digits alone.
 pub(super) fn number(digits: &[u8], radix: u32) -> Option<u8> {
     let mut number = 0_u32;
     for &digit in digits {

@@ -1,7 +1,8 @@
-//! What is a secret, or nearly one: cut short, mistyped, in other letters, or without its prefix.
+//! Recognizes secrets and malformed ones: truncated, mistyped, with changed case, or without their
+//! prefix.
 //!
-//! A prefix and a good part of the rest make one, and so do 64 hex digits with a tail. A run of hex
-//! digits alone makes none: digests, container ids and commits look like that.
+//! A prefix and a good part of the rest are enough, and so are 64 hex digits with a tail. Hex
+//! digits alone are not: digests, container ids and commits look the same.
 
 use std::ops::Range;
 
@@ -10,21 +11,21 @@ use strum::VariantArray;
 use crate::key::Kind;
 use crate::key::format::{HEX, TAIL};
 
-/// How many hex digits behind a prefix are taken for a part of a secret.
+/// How many hex digits after a prefix suffice for part of a secret.
 const MIN_DIGITS: usize = 8;
 
-/// So many of a secret's hex digits are nearly all of them.
+/// This many of a secret's hex digits are nearly all of them.
 const MOST_DIGITS: usize = 48;
 
-/// How many hex digits before a tail are taken for a part of a secret: so many if it is one of
-/// mixed letters, and so many if only a digit tells it from a word.
+/// How many hex digits before a tail suffice for part of a secret: the first if it has letters of
+/// both cases, the second if only a digit distinguishes it from a word.
 const MIN_MIXED_TAIL: usize = 16;
 const MIN_PLAIN_TAIL: usize = 32;
 
-/// The longest brand.
+/// The possible lengths of a brand.
 const BRAND_LENGTH: Range<usize> = 2..13;
 
-/// How much of the text, which begins with a prefix, is a secret or nearly one.
+/// How much of the text, which begins with a prefix, is a secret or a malformed one.
 pub(in crate::key) fn length(text: &[u8]) -> Option<usize> {
     let mut prefixes = Kind::VARIANTS.iter().map(|kind| kind.prefix().as_bytes());
     let starts = |prefix: &&[u8]| {
@@ -52,7 +53,7 @@ pub(in crate::key) fn length(text: &[u8]) -> Option<usize> {
     Some(end + tail)
 }
 
-/// How many hex digits a text begins with, a few that were mistyped among them.
+/// The number of hex digits at the start of a text, including a few mistyped ones.
 fn digits(body: &[u8]) -> usize {
     let word = count(body, HEX, u8::is_ascii_alphanumeric);
     let right = body[..word].iter().filter(|byte| byte.is_ascii_hexdigit());
@@ -62,7 +63,7 @@ fn digits(body: &[u8]) -> usize {
     }
 }
 
-/// Whether so many digits are rather a day, or a time of one, as a name may end in.
+/// Whether this many digits are probably a date or time, as at the end of a name.
 fn is_date(digits: &[u8]) -> bool {
     digits.len() <= 14 && digits.starts_with(b"20") && digits.iter().all(u8::is_ascii_digit)
 }
@@ -74,7 +75,7 @@ fn count(text: &[u8], most: usize, is_one: fn(&u8) -> bool) -> usize {
         .count()
 }
 
-/// Where secrets end whose beginning is missing: hex digits, a dash and a tail.
+/// The spans of secrets without their beginning: hex digits, a dash and a tail.
 pub(super) fn headless_secrets(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     memchr::memchr_iter(b'-', text).filter_map(move |dash| headless_secret(text, dash))
 }
@@ -95,7 +96,7 @@ fn headless_secret(text: &[u8], dash: usize) -> Option<Range<usize>> {
         _ if is_number => false,
         HEX if is_apart => true,
         96 | 128 if is_apart => is_mixed(tail),
-        // With more digits, what is left of an escape stands before it.
+        // Further digits are the rest of an escape before it.
         HEX.. => is_random(tail),
         MIN_PLAIN_TAIL..HEX => is_apart && is_random(tail),
         MIN_MIXED_TAIL..MIN_PLAIN_TAIL => is_apart && is_mixed(tail),
@@ -104,12 +105,12 @@ fn headless_secret(text: &[u8], dash: usize) -> Option<Range<usize>> {
     is_ending.then_some(start..dash + 1 + TAIL)
 }
 
-/// Whether letters of both cases are in it, as in nearly every tail and in few words.
+/// Whether it has letters of both cases, as nearly every tail and few words do.
 fn is_mixed(tail: &[u8]) -> bool {
     tail.iter().any(u8::is_ascii_uppercase) && tail.iter().any(u8::is_ascii_lowercase)
 }
 
-/// Whether letters of both cases, or a digit, are in it: all but one tail of a million has them.
+/// Whether it has letters of both cases or a digit, as all but one in a million tails do.
 fn is_random(tail: &[u8]) -> bool {
     is_mixed(tail) || tail.iter().any(u8::is_ascii_digit)
 }

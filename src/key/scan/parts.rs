@@ -1,17 +1,17 @@
-//! Parts of a text around places in it, which may read otherwise than the rest.
+//! Parts of a text around offsets at which it can be read in another way.
 
 use std::ops::Range;
 
 use crate::key::format::MAX_LENGTH;
 
-/// How much of a word that looks like a secret is looked at.
+/// How much of a word that looks like a secret is examined.
 pub(super) const MAX_WORD: usize = MAX_LENGTH + 60;
 
-/// How far from a place a secret may begin or end that has it in it. Where it reaches further, what
-/// makes it so long stands in each of its lines.
+/// The maximum distance of a secret's start or end from an offset in it. A longer one has such
+/// offsets on each of its lines.
 const CONTEXT: usize = 2 << 10;
 
-/// Parts, from left to right: all that a secret may reach to that has one of the places in it.
+/// Spans in order: everything that a secret with one of the offsets in it may cover.
 #[derive(Debug, Default)]
 pub(super) struct Parts(Vec<Range<usize>>);
 
@@ -20,7 +20,7 @@ impl Parts {
         self.0.clear();
     }
 
-    /// Adds what is around a place that is behind all others.
+    /// Adds what is around an offset after all previous ones.
     pub(super) fn add(&mut self, text: &[u8], place: usize) {
         let (start, end) = (
             place.saturating_sub(CONTEXT),
@@ -37,7 +37,7 @@ impl Parts {
     }
 }
 
-/// Where the word begins that a place is in, if it is not too long.
+/// The start of the word around an offset, if it is not too long.
 fn word_start(text: &[u8], place: usize) -> usize {
     let before = text[..place].iter().rev().take(MAX_WORD);
     place

@@ -1,4 +1,4 @@
-//! What a secret begins with, and the beginnings of what cannot be read.
+//! Prefixes of secrets, and of formats that cannot be decoded.
 
 use std::sync::LazyLock;
 
@@ -7,20 +7,19 @@ use strum::VariantArray;
 
 use crate::key::Kind;
 
-/// What begins at a place.
+/// What begins at an offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PatternStart {
     /// A secret's prefix.
     Secret,
-    /// Something that could hold a secret and cannot be read.
+    /// A format that may contain a secret, but cannot be decoded.
     Unreadable(&'static str),
     /// The same in base64.
     UnreadableBase64(&'static str),
 }
 
-/// The beginnings of files and texts that are compressed, encrypted or encoded in a way that is not
-/// undone, as they read once blanks
-/// and null bytes are dropped.
+/// Prefixes of compressed, encrypted or otherwise undecodable files and texts, without whitespace
+/// and null bytes.
 const UNREADABLE: [(&[u8], &str); 12] = [
     (b"\x1f\x8b\x08", "gzip"),
     (b"PK\x03\x04", "zip"),
@@ -46,14 +45,14 @@ const UNREADABLE_IN_BASE64: [(&[u8], &str); 6] = [
     (b"U2FsdGVkX1", "encrypted OpenSSL"),
 ];
 
-/// A beginning that was found.
+/// A prefix that was found.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Match {
     pub(super) at: usize,
     pub(super) beginning: PatternStart,
 }
 
-/// Everything that begins in a text, from left to right.
+/// All prefixes in a text, in order.
 pub(super) fn beginnings(text: &[u8]) -> impl Iterator<Item = Match> {
     let mut from = 0;
     std::iter::from_fn(move || {
@@ -62,7 +61,7 @@ pub(super) fn beginnings(text: &[u8]) -> impl Iterator<Item = Match> {
             let at = from + found.start();
             from = at + 1;
             let (word, beginning) = &STARTS.all[found.pattern().as_usize()];
-            // Only what is no secret's beginning has to be as it is to the case.
+            // Only prefixes of secrets may differ in case.
             if *beginning == PatternStart::Secret || text[at..].starts_with(word) {
                 let beginning = *beginning;
                 return Some(Match { at, beginning });

@@ -1,4 +1,4 @@
-//! Forms of secrets, and what is none.
+//! Secrets in all forms, and texts without any.
 
 mod encodings;
 mod work;
@@ -9,12 +9,12 @@ use encodings::ENCODINGS;
 use proptest::prelude::*;
 use rand::rngs::SysRng;
 
-/// A search with little room, for it is wiped byte by byte.
+/// A scanner with a small buffer, since that is wiped byte by byte.
 fn small_scanner() -> Scanner {
     Scanner::with_buffer(4 * OVERLAP)
 }
 
-/// What is found in a text that comes in pieces: secrets, and lines.
+/// Everything found in a text that arrives in pieces: secrets and lines.
 fn found(text: &[u8], piece: usize) -> Vec<(Result<String, Malformed>, u64)> {
     let mut scanner = small_scanner();
     let mut all = Vec::new();
@@ -113,12 +113,12 @@ fn wide(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
     text.encode_utf16().flat_map(bytes).collect()
 }
 
-/// Each byte in a form of its own.
+/// Each byte in its own format.
 fn escaped(text: &str, escape: impl Fn(u8) -> String) -> Vec<u8> {
     text.bytes().map(escape).collect::<String>().into_bytes()
 }
 
-/// Every form in which a secret is known to leak, by name; each with the same secret.
+/// Every form in which secrets are known to leak, by name; each with the same secret.
 fn forms(secret: &str) -> Vec<(String, Vec<u8>)> {
     let mut forms: Vec<(String, Vec<u8>)> = Vec::new();
     let mut add = |name: &str, form: Vec<u8>| forms.push((name.to_owned(), form));
@@ -266,7 +266,7 @@ fn forms(secret: &str) -> Vec<(String, Vec<u8>)> {
 
 #[test]
 fn a_secret_is_found_in_every_form_wherever_a_piece_ends() {
-    // More than what is kept of a piece, so that the search has moved on.
+    // Longer than the buffer, so that the scanner has moved on.
     let lines = "no secret is here, %41 but =3D some lines\n- ".repeat(20);
     let before = ".".repeat(OVERLAP) + &lines;
     for (kind, brand) in [(Kind::Api, "post"), (Kind::Smtp, "acmecompany")] {
@@ -287,7 +287,7 @@ fn a_secret_is_found_in_every_form_wherever_a_piece_ends() {
             }
             let [span] = spans(&text).try_into().expect("one span");
             assert!(span.start >= start && span.end <= text.len(), "{name}");
-            // What is left of the form is what stood around the secret.
+            // Without the secret, only its context is left.
             let left = form.len() - (span.end - span.start).min(form.len());
             assert!(left <= form.len() / 5, "{name}: {left} of {}", form.len());
         }

@@ -1,8 +1,8 @@
-//! A text as it reads once what was put into it on its way is undone: line breaks, blanks, escapes,
-//! colours, marks of mail and diffs.
+//! A text with everything undone that may have been inserted on its way: line breaks, whitespace,
+//! escapes, colors, marks of mail and diffs.
 //!
-//! None of that can be a part of a secret, or of one in base64, so that undoing too much hides
-//! none. Only a `-` at the beginning of a line, and a soft hyphen, may or may not be one.
+//! None of these can be part of a secret or its base64, so undoing too much does not hide any. Only
+//! a `-` at the start of a line, and a soft hyphen, may or may not be part of one.
 
 use std::ops::Range;
 
@@ -12,25 +12,25 @@ use super::escape::{self, Unit};
 use super::layout::Escapes;
 use super::parts::Parts;
 
-/// How a text is read.
+/// How to read a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reading {
-    /// A `-` that begins a line, and a soft hyphen, are dashes of the text; the target of a
-    /// terminal's hyperlink is a part of it.
+    /// A `-` at the start of a line, and a soft hyphen, are dashes; the target of a terminal's
+    /// hyperlink is part of the text.
     Dashes,
-    /// All of these are none.
+    /// None of these are part of the text.
     Dropped,
-    /// As [`Reading::Dashes`], and a `+` or `/` that begins a line is a character of base64.
+    /// Like [`Reading::Dashes`], and a `+` or `/` at the start of a line is base64.
     Base64,
 }
 
-/// The longest control sequence of a terminal that is looked for.
+/// The maximum length of a terminal's control sequence.
 const MAX_SEQUENCE: u8 = 32;
 
-/// So many characters in a row are rather a part of a secret than a word.
+/// This many characters in a row are probably part of a secret instead of a word.
 const LONG_WORD: usize = 12;
 
-/// The text, and where in the original each part of it was.
+/// The text, and the locations of its parts in the original.
 #[derive(Debug, Default)]
 pub(super) struct View {
     pub(super) decoded: Decoded,
@@ -40,7 +40,7 @@ pub(super) struct View {
 }
 
 impl View {
-    /// A view that can hold so many bytes and never moves, so that no copy of a secret is left.
+    /// A view with this capacity, which never moves and leaves copies of a secret behind.
     pub(super) fn with_capacity(capacity: usize) -> Self {
         Self {
             decoded: Decoded::with_capacity(capacity),
@@ -48,14 +48,14 @@ impl View {
         }
     }
 
-    /// The view of one text.
+    /// The view of a text.
     pub(super) fn of(raw: &[u8], reading: Reading) -> Self {
         let mut view = Self::with_capacity(raw.len());
         view.fill(raw, 0..raw.len(), reading);
         view
     }
 
-    /// Becomes the view of a part of a text that is no longer than the capacity.
+    /// Becomes the view of part of a text, which must fit the capacity.
     pub(super) fn fill(&mut self, raw: &[u8], part: Range<usize>, reading: Reading) {
         self.decoded.clear();
         self.marked.clear();
@@ -75,17 +75,17 @@ impl View {
         self.decoded.bytes()
     }
 
-    /// What of the text [`Reading::Dashes`] and [`Reading::Dropped`] read each in its own way.
+    /// The parts that [`Reading::Dashes`] and [`Reading::Dropped`] read differently.
     pub(super) fn marked(&mut self) -> Parts {
         std::mem::take(&mut self.marked)
     }
 
-    /// What of the text [`Reading::Base64`] reads in its own way.
+    /// The parts that [`Reading::Base64`] reads differently.
     pub(super) fn base64_marked(&mut self) -> Parts {
         std::mem::take(&mut self.base64_marked)
     }
 
-    /// What was escaped, which may be a part of an escape itself, or of a layout.
+    /// The escapes, which may be nested or part of a layout.
     pub(super) fn escapes(&self) -> Escapes {
         self.escapes
     }
@@ -95,16 +95,16 @@ impl View {
     }
 }
 
-/// How much of a terminal's control sequence was read.
+/// The state of reading a terminal's control sequence.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sequence {
     None,
     Begun,
-    /// What chooses a character set is one character more.
+    /// Selects a character set: one more character.
     Charset,
-    /// So many characters of its parameters.
+    /// The number of characters of parameters so far.
     Parameters(u8),
-    /// What a terminal is told besides, as a hyperlink's target.
+    /// A string for the terminal, such as a hyperlink's target.
     Command,
 }
 
@@ -143,12 +143,12 @@ impl Writer<'_> {
         }
     }
 
-    /// Whether this is a backslash that escapes nothing, because it ends what a terminal is told.
+    /// Whether this backslash is not an escape, but ends a string for the terminal.
     fn ends_command(&self, byte: u8) -> bool {
         (self.sequence, byte) == (Sequence::Begun, b'\\')
     }
 
-    /// Whether what stands for itself is to be taken as it is.
+    /// Whether a literal character is part of the text.
     fn is_text(&self) -> bool {
         !self.is_line_start && self.sequence == Sequence::None
     }
@@ -197,7 +197,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Whether a byte belongs to the control sequence that was begun.
+    /// Whether a byte belongs to the current control sequence.
     fn is_in_sequence(&mut self, byte: u8) -> bool {
         let (next, belongs) = match (self.sequence, byte) {
             (Sequence::Begun, b'[') => (Sequence::Parameters(0), true),
@@ -221,7 +221,7 @@ impl Writer<'_> {
             (Sequence::Parameters(count), b' '..=b'?') if count < MAX_SEQUENCE => {
                 (Sequence::Parameters(count + 1), true)
             }
-            // No sequence of colours ends in the letter that a secret begins with.
+            // No color sequence ends in the first letter of a secret.
             (Sequence::Parameters(_), b'@'..=b'~') => (Sequence::None, byte != b'x'),
             _ => (Sequence::None, false),
         };
@@ -230,14 +230,14 @@ impl Writer<'_> {
     }
 }
 
-/// Whether what was broken into lines may go on behind a mark: a long word does, or stands before it.
+/// Whether a broken line may continue after a mark: if there is a long word after or before it.
 fn goes_on(before: &[u8], rest: &[u8]) -> bool {
     let mut length = 0;
     for &byte in rest {
         match byte {
             b' ' | b'\t' if length == 0 => {}
             b'\0' => {}
-            // What may be escaped.
+            // Characters that may be escaped.
             b'%' | b'=' | b'\\' | b'&' | b'#' | b';' | 0x1b | 0x80.. => length += 1,
             _ if digit(byte).is_none() => break,
             _ => length += 1,
@@ -249,18 +249,18 @@ fn goes_on(before: &[u8], rest: &[u8]) -> bool {
     length > 0 && is_behind_word(before)
 }
 
-/// Whether a long word stands before a line's beginning.
+/// Whether there is a long word before the start of a line.
 fn is_behind_word(before: &[u8]) -> bool {
     let is_between = |byte: &&u8| byte.is_ascii_whitespace() || b">|#*;+/=\\".contains(byte);
     let between = before.iter().rev().take_while(is_between).count();
     let before = &before[..before.len() - between];
-    // Of a line's end that was escaped.
+    // The length of an escaped line end.
     let before = before.strip_suffix(b"\\n").unwrap_or(before);
     let word = before.iter().rev().take(LONG_WORD);
     word.filter(|&&byte| digit(byte).is_some()).count() == LONG_WORD
 }
 
-/// Whether a byte stands for itself, except at the beginning of a line.
+/// Whether a byte is literal, except at the start of a line.
 fn is_plain(byte: u8) -> bool {
     const PLAIN: [bool; 256] = {
         let mut plain = [true; 256];

@@ -1,8 +1,8 @@
-//! The order in which encodings are undone: each text is read as a [`View`], and what in it is
-//! encoded is a text again, up to [`MAX_DEPTH`] encodings deep.
+//! The order in which encodings are undone: each text is read as a [`View`], and what is encoded in
+//! it is read as a text again, up to [`MAX_DEPTH`] levels deep.
 //!
-//! Undoing too much hides nothing, for a secret's checksum decides. What is read is bounded by the
-//! length of the text, whatever it holds.
+//! Undoing too much does not hide secrets, since their checksums decide. The amount of work is
+//! bounded by the text's length, whatever it contains.
 
 use strum::VariantArray;
 
@@ -12,32 +12,32 @@ use super::layout::{EscapeKinds, Escapes, layouts};
 use super::view::{Reading, View};
 use super::{dump, list};
 
-/// How many encodings, one within the other, are undone.
+/// How many levels of encodings are undone.
 const MAX_DEPTH: usize = 3;
 
-/// How often the length of the text may be read in all: texts of programs need 1 to 6 times, and
-/// those in which much is escaped in many ways up to 24.
+/// How many times the text's length may be read in total: source code needs 1 to 6 times that, and
+/// text with many kinds of escapes up to 24.
 const MAX_REREAD: usize = 32;
 
 /// A short text may be read more often.
 const MIN_BUDGET: usize = 64 << 10;
 
-/// What is left encoded is worth a word if a secret has room in it.
+/// Text that is left encoded is reported if it is long enough for a secret.
 const MIN_REPORTED: usize = 64;
 
-/// A text, as one reading of it.
+/// A text, read in one way.
 #[derive(Clone, Copy)]
 pub(super) struct TextReading<'a> {
     pub(super) view: &'a View,
-    /// Where in the whole text the view's bytes are.
+    /// The locations of the view's bytes in the outermost text.
     pub(super) layer: Layer<'a>,
-    /// The text that the view is one of.
+    /// The text of the view.
     pub(super) text: &'a [u8],
 }
 
-/// Visits each reading of a text, and of each text that is encoded in it.
+/// Calls `visit` for each reading of a text, and of each text encoded in it.
 ///
-/// Tells where the first part begins that is encoded more often than is undone.
+/// Returns the start of the first part that is encoded more deeply than is undone.
 pub(super) fn walk(raw: &[u8], visit: &mut dyn FnMut(&TextReading<'_>)) -> Option<usize> {
     let mut walk = ScanWalk {
         budget: MIN_BUDGET.max(MAX_REREAD * raw.len()),
@@ -49,14 +49,14 @@ pub(super) fn walk(raw: &[u8], visit: &mut dyn FnMut(&TextReading<'_>)) -> Optio
 }
 
 struct ScanWalk<'a> {
-    /// How many bytes may still be read.
+    /// How many more bytes may be read.
     budget: usize,
     innermost_left: Option<usize>,
     visit: &'a mut dyn FnMut(&TextReading<'_>),
 }
 
 impl ScanWalk<'_> {
-    /// Reads a text, and what is encoded in it; of its escapes, those of the given ways.
+    /// Reads a text, and what is encoded in it; only undoes the given kinds of escapes.
     fn text(&mut self, text: &[u8], above: Option<&Layer<'_>>, depth: usize, kinds: EscapeKinds) {
         if !self.may_read(text, above) {
             return;
@@ -92,7 +92,7 @@ impl ScanWalk<'_> {
         let mut deeper = |decoded: Decoded| self.decoded(&decoded, above, depth);
         dump::dumps(text, &mut deeper);
         list::lists(text, &mut deeper);
-        // `\x` before hex digits may escape the first two of them, or tell that all are hex.
+        // `\x` before hex digits may be an escape of two of them, or a prefix of all.
         if memchr::memchr(b'\\', text).is_some() {
             Radix::Hex.decode(text, &mut deeper);
         }
@@ -116,7 +116,7 @@ impl ScanWalk<'_> {
         }
     }
 
-    /// Counts what is read of a text, unless that is too much already.
+    /// Counts the bytes read for a text; fails if they exceed the budget.
     fn may_read(&mut self, text: &[u8], above: Option<&Layer<'_>>) -> bool {
         let budget = self.budget.checked_sub(text.len());
         match budget {
@@ -161,7 +161,7 @@ impl ScanWalk<'_> {
     }
 }
 
-/// A text of UTF-16 without its null bytes, in which escapes and lines are whole again.
+/// UTF-16 without its null bytes, so that escapes and lines are whole again.
 fn narrow(text: &[u8]) -> Option<Decoded> {
     let nulls = memchr::memchr_iter(0, text).count();
     if nulls < text.len() / 8 || nulls == 0 || nulls == text.len() {

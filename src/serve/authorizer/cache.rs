@@ -1,4 +1,4 @@
-//! Secrets that are cached.
+//! The cache of secrets.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use crate::serve::key_usage::KeyUsage;
 use crate::serve::vault_handle::VaultVersion;
 use crate::vault::StoredSecret;
 
-/// How many secrets are cached, some 700 bytes each with what they were used for.
+/// The maximum number of cached secrets, some 700 bytes each with their use.
 pub(super) const CAPACITY: usize = 1 << 17;
 
-/// A secret that was recognised, and what the vault says of it.
+/// A known secret, with its data from the vault.
 #[derive(Debug)]
 pub(in crate::serve) struct CachedSecret {
     pub(in crate::serve) secret: StoredSecret,
@@ -26,7 +26,7 @@ pub(super) struct CacheEntry {
 }
 
 impl CacheEntry {
-    /// Whether the entry is invalidated: it is by any change of the vault since it was made.
+    /// Whether the entry is invalidated, as by any change of the vault.
     pub(super) fn is_invalidated(&self, vault_version: Option<VaultVersion>) -> bool {
         vault_version != Some(self.vault_version)
     }

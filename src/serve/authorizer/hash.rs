@@ -1,4 +1,4 @@
-//! Secrets that are known by their hash only: those from before digests, and imported passwords.
+//! Secrets with nothing but a hash: those from before digests, and imported passwords.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use crate::serve::vault_handle::Snapshot;
 use crate::vault::{Error, KeyId};
 use crate::verify::{SecretMatch, Verdict, match_secret};
 
-/// How long at most it takes until a hash is checked: a gateway waits no longer.
+/// How long checking a hash may take: no longer than a gateway waits.
 const HASH_TIMEOUT: Duration = Duration::from_secs(4);
 
 impl Authorizer {
-    /// Whose a secret from before digests is.
+    /// The owner of a secret from before digests.
     pub(super) async fn owner_by_hash(
         &self,
         key: KeyId,
@@ -51,10 +51,10 @@ impl Authorizer {
         }
     }
 
-    /// Hashes for a key, after those that came before for the same one.
+    /// Hashes for a key, after earlier requests for the same key.
     ///
     /// # Errors
-    /// [`Error::Busy`] if that takes too long, or what `work` fails with.
+    /// [`Error::Busy`] if that takes too long, or the errors of `work`.
     pub(super) async fn run_queued<T: Send + 'static>(
         &self,
         key: KeyId,

@@ -1,5 +1,5 @@
-//! Logins: a username, and a password that is a key's secret or was imported. They are few beside
-//! requests, and nothing is cached of them.
+//! Logins: a username, and a password that is a key's secret or was imported. Compared with
+//! requests they are rare, and not cached.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,22 +13,22 @@ use crate::key::{Digest, HashMemory, Kind, Secret, Tail};
 use crate::vault::{Error, KeyId, Record, Vault};
 use crate::verify::{Need, Question, SecretMatch, Verdict, match_password, match_secret};
 
-/// A login that somebody tries.
+/// A login attempt.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::serve) struct LoginAttempt<'a> {
     pub(in crate::serve) username: &'a str,
     pub(in crate::serve) password: &'a str,
-    /// From where.
+    /// The client's address.
     pub(in crate::serve) address: Option<IpAddr>,
 }
 
-/// Whose login it may be, as far as can be told without a hash.
+/// Possible owners of a login, before any hashing.
 struct LoginCandidate {
-    /// The key whose hash has to be computed.
+    /// The key whose hash must be checked.
     hashed: Option<KeyId>,
-    /// The key of the secret that the password ends like, or of the username's imported password.
+    /// The key with the password's tail, or with the username's imported password.
     record: Option<Record>,
-    /// The one key that has the username.
+    /// The only key with the username.
     named: Option<Record>,
 }
 
@@ -55,8 +55,8 @@ impl Authorizer {
         Ok(self.decide_on(owner, asked, now))
     }
 
-    /// Whose password it is, as the vault has it now. A refusal counts for the key that has the
-    /// username, if no other is known.
+    /// The current owner of the password. A refusal counts for the key with the username, if no
+    /// other is known.
     async fn login_owner(&self, attempt: LoginAttempt<'_>) -> Result<SecretOwner, Error> {
         let candidate = self.candidate(attempt).await?;
         let source = Arc::clone(&self.source);

@@ -1,11 +1,11 @@
-//! Secrets that are refused whatever is asked.
+//! Secrets that are always refused.
 
 use crate::key::{Digest, Tail};
 use crate::vault::{DeadSecret, KeyId, StoredSecret};
 use crate::verify::Verdict;
 
-/// A secret that opens nothing any more, or never did: nothing is cached of it, and its key's use
-/// not looked at, so that it is answered as what nobody knows is.
+/// A dead secret, or that of a decoy: it is neither cached nor is its key's usage read, so that the
+/// answer takes the same path as for an unknown secret.
 pub(super) struct RefusedSecret {
     pub(super) verdict: Verdict,
     pub(super) key: KeyId,

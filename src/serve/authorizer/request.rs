@@ -1,4 +1,4 @@
-//! Requests: decided from memory, or by a look into the vault.
+//! Decides on requests, from memory or by reading the vault.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
@@ -33,40 +33,40 @@ pub(in crate::serve) struct Authorizer {
     pub(super) readers: Arc<Readers>,
     pub(super) per_key_queue: PerKeyQueue,
     pub(super) throttle: Throttle,
-    /// Secrets that were presented and matched. What did not match is not cached: a flood of it
-    /// would push them out, and a tail that is known would be refused sooner than another.
+    /// Cached secrets that were presented and matched. Others are not cached: a flood would evict
+    /// the matching ones, and a known tail would be refused faster than others.
     pub(super) cached: Cache<Tail, CacheEntry>,
-    /// Those whose digests the vault does not have yet.
+    /// Those whose digests are not in the vault yet.
     pub(super) learned: Mutex<Vec<Arc<CachedSecret>>>,
 }
 
-/// What was decided on a request.
+/// The decision on a request.
 #[derive(Debug)]
 pub(in crate::serve) struct Decision {
     pub(in crate::serve) verdict: Verdict,
     /// What is left of the key's limit.
     pub(in crate::serve) allowance: Option<Allowance>,
-    /// The secret, if it is a key's.
+    /// The secret, if it belongs to a key.
     pub(in crate::serve) known: Option<Arc<CachedSecret>>,
 }
 
 /// What was presented, and for what.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::serve) struct AuthRequest<'a> {
-    /// The key; empty if there was none, or more than one.
+    /// The key; empty if there was none, or several.
     pub(in crate::serve) presented: &'a str,
-    /// What it has to open.
+    /// The required permission.
     pub(in crate::serve) question: Question<'a>,
-    /// From where it was presented.
+    /// The client's address.
     pub(in crate::serve) address: Option<IpAddr>,
 }
 
-/// Whose a presented secret is.
+/// The owner of a presented secret.
 pub(super) enum SecretOwner {
     Key(Arc<CachedSecret>),
-    /// Nobody's, though it may end like one of the key's whose usage this is.
+    /// None, although it may have the tail of the key with this usage.
     Nobody(Verdict, Arc<KeyUsage>),
-    /// A key's, and refused whatever is asked.
+    /// A key, and it is always refused.
     Refused(RefusedSecret),
 }
 
@@ -93,13 +93,13 @@ impl Authorizer {
         }
     }
 
-    /// How many secrets are cached.
+    /// The number of cached secrets.
     pub(in crate::serve) fn cached(&self) -> usize {
         self.cached.len()
     }
 
-    /// Decides on a request, and counts it, if nothing has to be waited for: neither a lock on the
-    /// vault nor a hash.
+    /// Decides on a request and counts it, if that does not block: neither on a lock of the vault
+    /// nor on a hash.
     ///
     /// # Errors
     /// If the vault cannot be read: then nothing is accepted.
@@ -131,7 +131,7 @@ impl Authorizer {
         Ok(self.decide_on(owner, asked, now))
     }
 
-    /// When a decision on a request may be answered; `None` if at once.
+    /// When a decision may be answered; `None` if at once.
     pub(in crate::serve) fn answer_at(
         &self,
         decision: &Decision,
@@ -145,7 +145,7 @@ impl Authorizer {
         SecretOwner::Nobody(verdict, Arc::clone(self.usage_recorder.nobody()))
     }
 
-    /// Whose a secret is, from memory or by a look into the vault that waits for nobody.
+    /// The owner of a secret, from memory or by reading the vault without blocking.
     fn try_owner(&self, secret: &Secret) -> Option<Result<SecretOwner, Error>> {
         let digest = Digest::of(secret);
         let tail = secret.tail();
@@ -177,7 +177,7 @@ impl Authorizer {
         }))
     }
 
-    /// Whose a secret is, however long that takes to tell.
+    /// The owner of a secret. May block.
     async fn owner(&self, secret: &Secret) -> Result<SecretOwner, Error> {
         let (source, tail) = (Arc::clone(&self.source), secret.tail());
         let fresh = self.reading(move || source.look_up(&tail)).await?;
@@ -203,17 +203,17 @@ impl Authorizer {
             .await
     }
 
-    /// The secret of that tail, if a key has it; if not, whose the one with the digest is.
+    /// The secret with that tail, if a key has it; otherwise the owner of the digest.
     fn living(
         &self,
         stored: Option<FoundSecret>,
         digest: &Digest,
     ) -> Result<StoredSecret, SecretOwner> {
         match stored {
-            Some(FoundSecret::Active(found)) if refused::is_decoy(&found, digest) => {
+            Some(FoundSecret::Owned(found)) if refused::is_decoy(&found, digest) => {
                 Err(SecretOwner::Refused(RefusedSecret::of_decoy(*found)))
             }
-            Some(FoundSecret::Active(found)) => Ok(*found),
+            Some(FoundSecret::Owned(found)) => Ok(*found),
             Some(FoundSecret::Dead(dead)) if dead.digest.is(digest) => {
                 Err(SecretOwner::Refused((*dead).into()))
             }
@@ -221,7 +221,7 @@ impl Authorizer {
         }
     }
 
-    /// Whether it is the digest of a secret, as far as that is known.
+    /// Whether it is the digest of a secret, if that is known.
     fn matches(&self, found: &StoredSecret, digest: &Digest) -> Option<bool> {
         if let Some(kept) = found.verifier.digest() {
             return Some(kept.is(digest));
@@ -234,7 +234,7 @@ impl Authorizer {
         (known.secret.verifier == found.verifier).then(|| learned.is(digest))
     }
 
-    /// The owner of a secret that matched, which is cached.
+    /// The owner of a secret that matched, which is added to the cache.
     pub(super) fn key(
         &self,
         found: StoredSecret,
@@ -253,7 +253,7 @@ impl Authorizer {
         SecretOwner::Key(known)
     }
 
-    /// What judging a secret needs, which is all that is kept of very many.
+    /// The data for deciding on a secret; kept small, since very many are cached.
     pub(super) fn known(
         &self,
         mut secret: StoredSecret,
@@ -333,7 +333,7 @@ impl Authorizer {
         }
     }
 
-    /// Reads on a thread on which that keeps nobody else waiting.
+    /// Reads on a thread of the pool, so that other requests do not wait.
     pub(super) async fn reading<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,

@@ -1,5 +1,4 @@
-//! What is done beside requests: secrets are cached before they are presented, and the digests of
-//! those that were are kept.
+//! Background work: fills the cache, and stores learned digests.
 
 use std::sync::Arc;
 
@@ -11,13 +10,12 @@ use crate::serve::lock::locked;
 use crate::serve::vault_handle::author;
 use crate::vault::{Action, Error};
 
-/// How many digests at most are kept in one transaction, during which nobody else can write.
+/// The maximum number of digests stored in one transaction, during which nobody else can write.
 const BATCH_SIZE: usize = 1000;
 
 impl Authorizer {
-    /// Caches secrets as they lie in the vault, as many as there is room for: a gateway that was
-    /// restarted presents all that it has in use at once. What cannot be read is left to whoever
-    /// presents it. Blocks.
+    /// Fills the cache from the vault: after a restart, a gateway presents all keys in use at once.
+    /// Unreadable secrets are skipped. Blocks.
     pub(in crate::serve) fn warm_up(&self) {
         let (mut last, mut is_usage_open) = (0, false);
         while self.cached.len() < CAPACITY {
@@ -47,7 +45,7 @@ impl Authorizer {
         }
     }
 
-    /// Keeps the digests that were learned in the vault. Blocks.
+    /// Stores learned digests in the vault. Blocks.
     pub(in crate::serve) fn keep_digests(&self, now: Timestamp) {
         let some: Vec<Arc<CachedSecret>> = {
             let mut learned = locked(&self.learned);
@@ -61,7 +59,7 @@ impl Authorizer {
         let kept = self.source.open_vault().and_then(|mut vault| {
             vault.keep_digests(some.iter().map(|known| &known.secret), &author)
         });
-        // Where the vault cannot be written, they are cached for as long as this runs.
+        // If the vault cannot be written, they stay in memory.
         if matches!(kept, Err(Error::Busy)) {
             locked(&self.learned).extend(some);
         }

@@ -1,4 +1,4 @@
-//! A backup, and what its return does to keys.
+//! A backup, and the effects of a restore.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ pub struct BackupView {
 }
 
 impl BackupView {
-    /// What was written.
+    /// Describes a backup that was written.
     pub fn new(copied: &Copied) -> Self {
         Self {
             file: shown(&copied.path),
@@ -53,17 +53,17 @@ pub fn held(keys: i64, entries: i64) -> String {
     format!("{keys} and {entries}")
 }
 
-/// A log's head as the log itself tells it: the entry's number and hash.
+/// A log's head: the entry's number and hash.
 pub fn format_head((sequence, hash): &Head) -> String {
     format!("{sequence} {}", hex(hash))
 }
 
-/// A path as text; bytes that are none are replaced.
+/// A path as text; invalid UTF-8 is replaced.
 fn shown(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// A key to which the return of a backup does something.
+/// A key that a restore affects.
 #[derive(Debug, Serialize, FieldNamesAsSlice)]
 pub struct AffectedView<'a> {
     name: &'a str,
@@ -85,7 +85,7 @@ pub struct AffectedView<'a> {
 }
 
 impl<'a> AffectedView<'a> {
-    /// What happens to a key; it `is_kept` stopped if it would come back to life but must not.
+    /// The effect on a key; `is_kept` if it stays inactive instead of becoming valid again.
     pub fn new(affected: &'a AffectedKey, is_kept: bool) -> Self {
         let event = affected.event.as_ref();
         let revived = affected.revived.iter().filter(|_| !is_kept);
@@ -131,7 +131,7 @@ impl<'a> AffectedView<'a> {
         listed(tails, display)
     }
 
-    /// What changes besides what the other cells tell.
+    /// The changed fields that the other cells do not show.
     fn other_changes(&self) -> Vec<Field> {
         let is_deactivated = self.affected.reason == Some(Reason::Deactivated);
         let is_told = |field: &&Field| match field.field.as_str() {

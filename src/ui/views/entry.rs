@@ -1,4 +1,4 @@
-//! An event of the log, and the log as a whole.
+//! A log entry, and the result of verifying the log.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,10 +11,10 @@ use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
 use crate::vault::{Actor, Chain, Entry, Field, Sudoer, hex};
 
-/// How many characters of a hash people are shown where it only tells two heads apart.
+/// How many characters of a hash are shown where they only distinguish two heads.
 const SHORT_HASH: usize = 12;
 
-/// An event of the log.
+/// A log entry.
 #[derive(Debug, Serialize, FieldNamesAsSlice)]
 pub struct EntryView<'a> {
     sequence: i64,
@@ -35,7 +35,7 @@ pub struct EntryView<'a> {
 }
 
 impl<'a> EntryView<'a> {
-    /// The event.
+    /// Describes an entry.
     pub fn new(entry: &'a Entry) -> Self {
         let sudoer = entry.actor.sudoer.as_ref();
         Self {
@@ -81,8 +81,8 @@ impl Row for EntryView<'_> {
     }
 }
 
-/// `ops@host1`; `ops as root@host1` where the kernel says that somebody became another user,
-/// `root@host1 (SUDO_USER=ops)` where only the environment does.
+/// `ops@host1`; `ops as root@host1` if the kernel confirms that somebody became another user,
+/// `root@host1 (SUDO_USER=ops)` if only the environment says so.
 pub(super) fn who(actor: &Actor) -> String {
     let Actor {
         user, sudoer, host, ..
@@ -94,7 +94,7 @@ pub(super) fn who(actor: &Actor) -> String {
     }
 }
 
-/// The answer to `log verify`.
+/// The result of `log verify`.
 #[derive(Debug, Serialize, FieldNamesAsSlice)]
 pub struct ChainView {
     holds: bool,
@@ -105,7 +105,7 @@ pub struct ChainView {
 }
 
 impl ChainView {
-    /// What the check found.
+    /// Describes the result.
     pub fn new(chain: &Chain) -> Self {
         Self {
             holds: chain.broken.is_none(),
@@ -133,7 +133,7 @@ impl ChainView {
 
 impl Item for ChainView {}
 
-/// What an event changed, for people: of a tail only its last characters.
+/// The changes of an entry, for people: only the last characters of a tail.
 pub fn changes(fields: &[Field], display: &DisplayContext) -> String {
     describe_changes(fields, |field, value| match field {
         "tail" | "retiring" => value
@@ -147,7 +147,7 @@ pub fn changes(fields: &[Field], display: &DisplayContext) -> String {
     })
 }
 
-/// A log's head without most of its hash: `12 9c1f0e7a5b3d…`
+/// A log head with a shortened hash: `12 9c1f0e7a5b3d…`
 fn short_head(head: &str) -> String {
     match head.split_once(' ') {
         Some((entry, hash)) if hash.len() > SHORT_HASH && hash.is_ascii() => {
@@ -157,9 +157,8 @@ fn short_head(head: &str) -> String {
     }
 }
 
-/// `status active → inactive, limit 300/day`; a name that only came or went is told already,
-/// when a secret was to retire that is gone does not matter any more, and a checksum is for
-/// programs.
+/// `status active → inactive, limit 300/day`. Omits a new or deleted name, which is shown anyway,
+/// the end of a removed secret, and checksums, which are for programs.
 pub(super) fn describe_changes(fields: &[Field], show: impl Fn(&str, &str) -> String) -> String {
     let one = |Field { field, from, to }: &Field| {
         let show = |value: &String| show(field, value);

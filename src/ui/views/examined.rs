@@ -1,4 +1,4 @@
-//! What `doctor` and `explain` looked at, and what they found.
+//! The checks of `doctor` and `explain`, and their results.
 
 use serde::Serialize;
 use struct_field_names_as_array::FieldNamesAsSlice;
@@ -9,7 +9,7 @@ use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
 use crate::ui::{DisplayContext, Ui};
 
-/// One thing that was looked at: it is well, or something is found with its hint.
+/// A check: passed, or with a finding and a hint.
 #[derive(Debug, Serialize, FieldNamesAsSlice)]
 pub struct ExaminedView {
     check: &'static str,
@@ -19,7 +19,7 @@ pub struct ExaminedView {
 }
 
 impl ExaminedView {
-    /// Something that is well.
+    /// A check that passed.
     pub fn ok(check: &'static str, message: impl Into<String>) -> Self {
         Self {
             check,
@@ -29,7 +29,7 @@ impl ExaminedView {
         }
     }
 
-    /// Something that is not, and how it is fixed: by commands that name the vault which was named.
+    /// A check that failed, and how to fix that, with commands that name the same vault.
     pub fn found(
         check: &'static str,
         message: impl Into<String>,
@@ -46,7 +46,7 @@ impl ExaminedView {
 }
 
 impl Ui {
-    /// Writes all that was looked at; how much of it is not well.
+    /// Prints all checks; returns how many failed.
     pub fn examined(
         &self,
         views: &[ExaminedView],

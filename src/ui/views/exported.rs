@@ -1,4 +1,4 @@
-//! An export that was written, and what is in one.
+//! An export that was written, with its counts.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ pub struct ExportedView {
 }
 
 impl ExportedView {
-    /// What was written where.
+    /// Describes a written export.
     pub fn new(file: &Path, format: String, counts: &ExportCounts) -> Self {
         Self {
             file: file.to_string_lossy().into_owned(),
@@ -35,7 +35,7 @@ impl ExportedView {
         }
     }
 
-    /// Whether every key could be understood.
+    /// Whether no key is damaged.
     pub fn is_whole(&self) -> bool {
         self.damaged == 0
     }

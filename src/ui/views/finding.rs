@@ -1,4 +1,4 @@
-//! What `check` found about a key.
+//! A finding of `check`.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,7 +11,7 @@ use crate::ui::DisplayContext;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
 
-/// Something about a key that needs attention.
+/// A finding about a key.
 #[derive(Debug, Serialize, FieldNamesAsSlice)]
 pub struct FindingView<'a> {
     name: &'a str,
@@ -29,7 +29,7 @@ pub struct FindingView<'a> {
 }
 
 impl<'a> FindingView<'a> {
-    /// The finding about the key of that name.
+    /// Describes a finding about the key with that name.
     pub fn new(
         name: &'a KeyName,
         kind: Kind,
@@ -69,7 +69,7 @@ impl Row for FindingView<'_> {
     }
 }
 
-/// The finding in a sentence, with moments as `when` tells them.
+/// The finding as a sentence, with times formatted by `when`.
 fn message(finding: &Finding, when: impl Fn(Timestamp) -> String) -> String {
     match finding {
         Finding::UnusualUse { day, count, usual } => format!(

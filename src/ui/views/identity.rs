@@ -1,4 +1,4 @@
-//! Whose the secrets in a text are.
+//! The owners of secrets in a text.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -13,26 +13,26 @@ use crate::usage::{RefusalSummary, Summary};
 use crate::vault::{DeadSecret, PastOwner};
 use crate::verify::Verdict;
 
-/// What was found in a text, and what is known of it.
+/// A secret found in a text, and what is known about it.
 #[derive(Debug)]
 pub struct IdentifiedText<'a> {
-    /// The verdict, and whose it is.
+    /// The verdict, and the key.
     pub decision: VerdictDetails<'a>,
-    /// Its public ending, if it is a secret.
+    /// Its tail, if it is a secret.
     pub tail: Option<&'a Tail>,
-    /// Whose it seems to have been.
+    /// Its former owner, according to the log.
     pub past_owner: Option<&'a PastOwner>,
-    /// How its key was used.
+    /// The key's use.
     pub used: Option<Summary>,
-    /// How often it was presented since it is dead, or is a decoy's.
+    /// Its refusals since it died; for a decoy's, all of them.
     pub tried: Option<RefusalSummary>,
-    /// How often it was seen.
+    /// The number of occurrences.
     pub count: u64,
-    /// In which line first; `None` for what was not seen.
+    /// The line of the first; `None` if nothing was found.
     pub line: Option<u64>,
 }
 
-/// The answer to `identify` for one secret: whose it is, and whether it is still good.
+/// The result of `identify` for one secret: its owner, and whether it is valid.
 #[derive(Debug, Serialize)]
 pub struct IdentityView<'a> {
     identified: bool,
@@ -44,8 +44,8 @@ pub struct IdentityView<'a> {
     #[serde(serialize_with = "text")]
     retires_at: Option<Timestamp>,
     former_name: Option<&'a str>,
-    /// Of a dead secret: how often it was presented since, and from where the last time; of a
-    /// decoy's: ever.
+    /// For a dead secret: its refusals since it died, and the address of the last; for a decoy's:
+    /// all of them.
     presented_since: Option<u64>,
     #[serde(serialize_with = "text")]
     last_presented_at: Option<Timestamp>,
@@ -62,7 +62,7 @@ pub struct IdentityView<'a> {
 }
 
 impl<'a> IdentityView<'a> {
-    /// What was found and the key that it is about, with its use.
+    /// Describes a secret that was found, its key, and the key's use.
     pub fn new(identified: &'a IdentifiedText<'a>, display: &DisplayContext) -> Self {
         let tried = identified.tried.as_ref();
         let view = VerdictView::new(&identified.decision, display);
@@ -90,7 +90,7 @@ impl<'a> IdentityView<'a> {
         }
     }
 
-    /// All of it, for people.
+    /// All facts, for people.
     pub fn facts(&self, display: &DisplayContext) -> String {
         let (verdict, told) = (self.verdict, &self.told);
         let facts = self.key.as_ref().map(|key| key.facts(display));
@@ -102,13 +102,13 @@ impl<'a> IdentityView<'a> {
 }
 
 impl<'a> IdentifiedText<'a> {
-    /// Whose it was, or seems to have been.
+    /// Its owner's former name.
     fn former_name(&self) -> Option<&'a str> {
         let dead = self.decision.dead.map(|dead| dead.name.as_str());
         dead.or(self.past_owner.map(|past_owner| past_owner.name.as_str()))
     }
 
-    /// What is to be said besides the verdict.
+    /// Additional facts besides the verdict.
     fn more(
         &self,
         display: &DisplayContext,
@@ -136,8 +136,7 @@ impl<'a> IdentifiedText<'a> {
         tried.or(self.past_owner.map(told)).unwrap_or_default()
     }
 
-    /// The verdict's reason and what is to be said besides; a text in which nothing was seen
-    /// is judged as a whole.
+    /// The verdict's reason and additional facts; if nothing was found, about the text as a whole.
     fn reason(&self, reason: &str, more: &str) -> String {
         match self.decision.verdict {
             Verdict::Malformed(Malformed::Prefix) if self.line.is_none() => {
@@ -206,7 +205,7 @@ impl Row for IdentityView<'_> {
     }
 }
 
-/// All that was found in a text, for programs: the first of it, and each.
+/// All secrets found in a text, for programs: the first one, and a list.
 #[derive(Debug, Serialize)]
 pub struct TextView<'a> {
     #[serde(flatten)]
@@ -215,7 +214,7 @@ pub struct TextView<'a> {
 }
 
 impl<'a> TextView<'a> {
-    /// What was found, what is ours before what is not.
+    /// Describes what was found, secrets of this vault first.
     pub fn new(first: &'a IdentityView<'a>, findings: &'a [IdentityView<'a>]) -> Self {
         Self { first, findings }
     }

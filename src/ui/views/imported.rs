@@ -1,4 +1,4 @@
-//! A key that comes from elsewhere.
+//! An imported key.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,19 +11,19 @@ use crate::ui::DisplayContext;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
 
-/// What became of a key that was to be imported.
+/// The outcome for an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Outcome {
-    /// It is here now.
+    /// It was imported.
     Imported,
-    /// It would be, had it not been a trial.
+    /// It would be imported without `--dry-run`.
     WouldBeImported,
-    /// It was here before.
+    /// It already existed.
     Skipped,
 }
 
-/// A key that is imported, a row of `import`.
+/// An imported key, as a row of `import`.
 #[derive(Debug, Serialize, FieldNamesAsSlice)]
 pub struct ImportedView<'a> {
     name: &'a str,
@@ -36,7 +36,7 @@ pub struct ImportedView<'a> {
 }
 
 impl<'a> ImportedView<'a> {
-    /// The key as it stands at `now`, and the scheme of its hash.
+    /// Describes the key at `now`, with the scheme of its hash.
     pub fn new(key: &'a Key, scheme: &'static str, outcome: Outcome, now: Timestamp) -> Self {
         Self {
             name: key.name.as_str(),

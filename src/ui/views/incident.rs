@@ -1,4 +1,4 @@
-//! The report of a leak, as a document in Markdown.
+//! The report on a leak, as a Markdown document.
 
 use jiff::Timestamp;
 
@@ -11,42 +11,42 @@ use crate::ui::{DisplayContext, time};
 use crate::usage::{Address, Details, RefusalSummary, Refused, day_of};
 use crate::vault::{Entry, Field, SecretInfo};
 
-/// How many days are told one by one.
+/// How many days are listed.
 const MAX_DAYS: usize = 30;
 
-/// What became of a new secret.
+/// The outcome for a new secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replacement {
-    /// Nobody wanted one yet.
+    /// None was requested.
     NotAsked,
     /// The key has it.
     Made,
-    /// It could not be made or handed over.
+    /// It could not be created or delivered.
     Failed,
 }
 
-/// All that is known of a leak.
+/// Everything known about a leak.
 #[derive(Debug)]
 pub struct Incident<'a> {
-    /// The key as it was when it had been stopped.
+    /// The key after it was revoked.
     pub key: &'a Key,
-    /// The secrets that it had then.
+    /// The secrets that it had.
     pub secrets: &'a [SecretInfo],
     /// The key with its new secret.
     pub renewed: Option<&'a Key>,
-    /// What became of that.
+    /// The outcome of that.
     pub replacement: Replacement,
-    /// How often its secrets were seen in the text in which they were found.
+    /// How often its secrets occurred in the text in which they were found.
     pub seen: Option<u64>,
-    /// When the leak may have begun.
+    /// The earliest time of the leak.
     pub leaked_at: Option<Timestamp>,
-    /// What happened to the key, the newest last.
+    /// The key's log entries, the newest last.
     pub log: &'a [Entry],
-    /// Whether that is all that happened to it.
+    /// Whether these are all of them.
     pub is_log_whole: bool,
     /// Its use; `None` if nothing is recorded in the vault.
     pub used: Option<Details>,
-    /// How often its secrets were refused since it was stopped.
+    /// The refusals of its secrets since it was revoked.
     pub refusals: RefusalSummary,
 }
 
@@ -113,7 +113,7 @@ impl Incident<'_> {
         facts
     }
 
-    /// When the key was made, and by whom if the log still tells.
+    /// When the key was created, and by whom if the log still has that.
     fn describe_creation(&self) -> String {
         let is_first = |entry: &&Entry| status(entry).is_some_and(|field| field.from.is_none());
         let first = self.log.iter().find(is_first);
@@ -125,7 +125,7 @@ impl Incident<'_> {
         self.deactivation().map(|deactivation| deactivation.at)
     }
 
-    /// The event that the key was deactivated by.
+    /// The entry of its deactivation.
     fn deactivation(&self) -> Option<&Entry> {
         let inactive = Some(Status::Inactive.into_str());
         let is_stop = |entry: &&Entry| status(entry).is_some_and(|to| to.to.as_deref() == inactive);
@@ -152,7 +152,7 @@ impl Incident<'_> {
         ]
     }
 
-    /// What only people can do.
+    /// What is left for people to do.
     fn remaining_steps(&self, display: &DisplayContext) -> Vec<(bool, String)> {
         let name = &self.key.name;
         let mut remaining_steps = Vec::new();
@@ -255,7 +255,7 @@ impl Incident<'_> {
         totals
     }
 
-    /// What happened to the key, and when it was used first and last, in their order.
+    /// The key's log entries, and its first and last use, in order.
     fn timeline(&self, display: &DisplayContext) -> Vec<[String; 3]> {
         let mut events: Vec<(Timestamp, String, String)> = Vec::new();
         for entry in self.log {
@@ -302,12 +302,12 @@ impl Incident<'_> {
     }
 }
 
-/// The event's change of the status.
+/// The change of status in an entry.
 fn status(entry: &Entry) -> Option<&Field> {
     entry.change.iter().find(|field| field.field == "status")
 }
 
-/// A logged value: of a tail only its last characters.
+/// A logged value; only the last characters of a tail.
 fn shown(field: &str, value: &str, display: &DisplayContext) -> String {
     match (field, value.parse::<Tail>()) {
         ("tail" | "retiring", Ok(tail)) => display.tail(&tail),

@@ -8,19 +8,19 @@ use crate::key::{KeyVariables, Kind, Secret};
 use crate::ui::listing::csv_lines;
 use crate::ui::{Format, json};
 
-/// A key with its new secret: the one thing that is shown once.
+/// A key with its new secret, the only value that is shown only once.
 pub struct Issued<'a> {
     key: KeyView<'a>,
     secret: &'a Secret,
     variables: KeyVariables,
 }
 
-/// Large enough for every form of an issued key, so that no copy of the secret stays behind
-/// where a buffer grew.
+/// Large enough for an issued key in any format, so that the buffer does not grow and leave copies
+/// of the secret behind.
 const BUFFER: usize = 8192;
 
 impl<'a> Issued<'a> {
-    /// The key as it will stand once its secret is handed over.
+    /// The key as it will be once its secret is delivered.
     pub fn new(key: KeyView<'a>, secret: &'a Secret) -> Self {
         let variables = KeyVariables::of(&key.key.name, key.key.kind());
         Self {
@@ -30,7 +30,7 @@ impl<'a> Issued<'a> {
         }
     }
 
-    /// The same, in other variables than the key's own.
+    /// The same, with other variables than the key's default ones.
     pub fn in_variables(self, variables: KeyVariables) -> Self {
         Self { variables, ..self }
     }
@@ -55,7 +55,7 @@ impl<'a> Issued<'a> {
         self.secret
     }
 
-    /// What is written to standard output, or to its file.
+    /// The text for standard output, or for the file.
     pub fn bytes(&self, format: Format) -> Zeroizing<Vec<u8>> {
         let mut out = Zeroizing::new(Vec::with_capacity(BUFFER));
         match format {
@@ -110,8 +110,8 @@ impl<'a> Issued<'a> {
         }
     }
 
-    /// The variables that it is handed over in, with their values, which are plain: sh, Docker and
-    /// systemd read them alike without quotes.
+    /// The environment variables and their values, which are plain: sh, Docker and systemd read
+    /// them alike without quotes.
     pub fn assignments(&self) -> Vec<(&str, &str)> {
         let username = self.variables.username.as_ref().zip(self.key.username);
         let username = username.map(|(name, value)| (name.as_str(), value));

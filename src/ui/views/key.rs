@@ -36,7 +36,7 @@ pub struct KeyView<'a> {
     #[serde(skip)]
     #[field_names_as_slice(skip)]
     pub(super) key: &'a Key,
-    /// Whether the vault's use is recorded at all.
+    /// Whether usage is recorded in the vault at all.
     #[serde(skip)]
     #[field_names_as_slice(skip)]
     is_recorded: bool,
@@ -47,7 +47,7 @@ pub struct KeyView<'a> {
 }
 
 impl<'a> KeyView<'a> {
-    /// The key as it stands at `now`.
+    /// Describes the key at `now`.
     pub fn new(key: &'a Key, now: Timestamp) -> Self {
         Self {
             name: key.name.as_str(),
@@ -74,12 +74,12 @@ impl<'a> KeyView<'a> {
         }
     }
 
-    /// The same, as the vault's default key if it is that.
+    /// The same, marked if it is the vault's default key.
     pub fn with_default(self, is_default: bool) -> Self {
         Self { is_default, ..self }
     }
 
-    /// The same, of the secret that ends so.
+    /// The same, for the secret with this tail.
     pub fn with_tail(self, tail: &'a Tail) -> Self {
         let tail = tail.known();
         Self { tail, ..self }
@@ -96,7 +96,7 @@ impl<'a> KeyView<'a> {
         }
     }
 
-    /// All about the key, a line each, for people.
+    /// All facts about the key, one per line, for people.
     pub fn facts(&self, display: &DisplayContext) -> String {
         let mut facts = self.list(display);
         if let Some(last_used_at) = self.last_used_at {
@@ -107,7 +107,7 @@ impl<'a> KeyView<'a> {
         table::facts(&facts)
     }
 
-    /// What was decided about the key, by name.
+    /// The key's properties, by name.
     fn list(&self, display: &DisplayContext) -> Vec<(&'static str, String)> {
         let mut facts = vec![
             ("name", self.name.to_owned()),
@@ -204,7 +204,7 @@ impl Row for KeyView<'_> {
     }
 }
 
-/// A key, how it was used, and what happened to it last.
+/// A key with its use and its newest log entries.
 #[derive(Debug, Serialize)]
 pub struct KeyDetails<'a> {
     #[serde(flatten)]
@@ -219,8 +219,8 @@ pub struct KeyDetails<'a> {
 }
 
 impl<'a> KeyDetails<'a> {
-    /// The key, the rules that count for it, its secrets, its use if any is recorded in the vault,
-    /// and its newest entries, the newest last.
+    /// Describes the key, its policy, its secrets, its use if any is recorded in the vault, and its
+    /// newest entries, the newest last.
     pub fn new(
         key: KeyView<'a>,
         policy: PolicyView,
@@ -242,7 +242,7 @@ impl<'a> KeyDetails<'a> {
         }
     }
 
-    /// All of it, for people.
+    /// All facts, for people.
     pub fn facts(&self, display: &DisplayContext) -> String {
         let mut facts = self.key.list(display);
         if !self.key.key.is_decoy {

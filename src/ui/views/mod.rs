@@ -1,5 +1,5 @@
-//! What results look like: the names of JSON fields and CSV cells, and the columns for
-//! people. They are the public interface; the domain's types may change.
+//! Views of results: the names of JSON fields and CSV cells, and the columns for people. They are a
+//! public interface; domain types may change independently.
 
 mod backup;
 mod cell;

@@ -1,4 +1,4 @@
-//! Which rules count for a key, and whose they are.
+//! The policy that applies to a key, and its sources.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use crate::check::{CheckRule, Rules};
 use crate::key::Term;
 use crate::ui::DisplayContext;
 
-/// The rules by which `check` looks at a key.
+/// The policy that `check` applies to a key.
 #[derive(Debug, Serialize)]
 pub struct PolicyView {
     rotate_every: String,
@@ -22,7 +22,7 @@ pub struct PolicyView {
 }
 
 impl PolicyView {
-    /// The rules, and when they ask for the next rotation.
+    /// Describes the policy, and when the next rotation is due.
     pub fn new(rules: Rules, rotation_due_at: Option<Timestamp>) -> Self {
         Self {
             rotate_every: rules.rotate_every.term.to_string(),
@@ -34,7 +34,7 @@ impl PolicyView {
         }
     }
 
-    /// The rules as facts about the key, for people.
+    /// The policy as facts about the key, for people.
     pub(super) fn described(&self, display: &DisplayContext) -> [(&'static str, String); 2] {
         let mut rotation = rule(self.rules.rotate_every, "every");
         if let Some(due_at) = self.rotation_due_at {

@@ -1,4 +1,4 @@
-//! The secrets of a key: their endings and their use.
+//! The secrets of a key: their tails and their use.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -24,7 +24,7 @@ pub(super) struct SecretView<'a> {
 }
 
 impl<'a> SecretView<'a> {
-    /// The secret, with its use if any is recorded.
+    /// Describes the secret, with its use if any is recorded.
     pub(super) fn new(tail_phrase: &'a SecretInfo, details: Option<&Details>) -> Self {
         let used = details.and_then(|details| details.of_secret(&tail_phrase.tail));
         Self {
@@ -52,7 +52,7 @@ pub fn secret_use(used: Option<&SecretUse>, display: &DisplayContext) -> String 
     format!("first used {first}, last used {last}")
 }
 
-/// How an open rotation stands and how it goes on, a line each, for people.
+/// The state of a rotation and the next steps, one per line, for people.
 pub(super) fn rotation(
     key: &Key,
     details: Option<&Details>,
@@ -80,7 +80,7 @@ fn uses(key: &Key, old: &Retiring, details: &Details, display: &DisplayContext) 
     told.to_vec()
 }
 
-/// What is to be done next.
+/// The next step.
 fn next(key: &Key, transition: Option<SecretTransition<'_>>) -> String {
     let finish = format!("postkey rotate --finish {}", key.name);
     match transition {

@@ -1,4 +1,4 @@
-//! A setting as it is in effect.
+//! A setting and its effective value.
 
 use serde::Serialize;
 use struct_field_names_as_array::FieldNamesAsSlice;
@@ -8,7 +8,7 @@ use crate::ui::DisplayContext;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
 
-/// A setting, and where its value comes from.
+/// A setting, and the source of its value.
 #[derive(Debug, Serialize, FieldNamesAsSlice)]
 pub struct SettingView<'a> {
     setting: &'a str,
@@ -17,7 +17,7 @@ pub struct SettingView<'a> {
 }
 
 impl<'a> SettingView<'a> {
-    /// The setting.
+    /// Describes the setting.
     pub fn new(setting: &'a EffectiveSetting) -> Self {
         Self {
             setting: &setting.name,

@@ -1,4 +1,4 @@
-//! What a manifest asks for of one key.
+//! A step of a plan.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -17,23 +17,23 @@ use crate::ui::table::Column;
 use crate::ui::{DisplayContext, replacement_hint};
 use crate::vault::Field;
 
-/// What became of a step of a plan.
+/// The outcome of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum StepOutcome {
-    /// Nothing yet.
+    /// Not done yet.
     Planned,
-    /// It was done.
+    /// Done.
     Done,
     /// There was nothing to do.
     Kept,
-    /// It was tried.
+    /// It failed.
     Failed,
-    /// It was not tried: another had failed, or a signal came.
+    /// It was not attempted, after a failure or a signal.
     Left,
 }
 
-/// A step of a plan.
+/// A step of a plan, with its outcome.
 #[derive(Debug, Serialize, FieldNamesAsSlice)]
 pub struct StepView<'a> {
     name: &'a str,
@@ -57,7 +57,7 @@ pub struct StepView<'a> {
 }
 
 impl<'a> StepView<'a> {
-    /// A step, and what became of it.
+    /// Describes a step and its outcome.
     pub fn new(step: &'a Step<'a>, outcome: StepOutcome, display: &DisplayContext) -> Self {
         let wanted = step.wanted();
         let finding = step.finding.as_ref().zip(wanted);
@@ -79,7 +79,7 @@ impl<'a> StepView<'a> {
         }
     }
 
-    /// With when the key was last used, in figures and in words.
+    /// Adds when the key was last used, for programs and for people.
     pub fn with_use(self, last_used_at: Option<Timestamp>, used: String) -> Self {
         Self {
             last_used_at,
@@ -88,7 +88,7 @@ impl<'a> StepView<'a> {
         }
     }
 
-    /// What a person has to see to, and how.
+    /// What needs a person, and how to fix it.
     pub fn finding(&self) -> Option<(&str, &str)> {
         self.finding.as_deref().zip(self.hint.as_deref())
     }
@@ -151,7 +151,7 @@ impl Row for StepView<'_> {
     }
 }
 
-/// What is said of a key that is made, and where its secret goes.
+/// The properties of a key that is created, and its destination.
 fn created(wanted: &WantedKey, display: &DisplayContext) -> Vec<String> {
     let expires = wanted.expires.map(|expires| expires.resolve(display.now));
     let expires = expires.and_then(Result::ok).flatten();
@@ -175,7 +175,7 @@ fn created(wanted: &WantedKey, display: &DisplayContext) -> Vec<String> {
     said.into_iter().flatten().collect()
 }
 
-/// What a new secret takes the place of.
+/// What a new secret overwrites.
 fn replaced(replaced: &Replaced) -> String {
     match replaced {
         Replaced::Value => "the current value".to_owned(),
@@ -203,7 +203,7 @@ fn message(finding: &Obstacle, wanted: &WantedKey) -> String {
     }
 }
 
-/// What fixes it.
+/// How to fix it.
 fn hint(
     finding: &Obstacle,
     wanted: &WantedKey,

@@ -11,22 +11,22 @@ use crate::ui::table::Column;
 use crate::ui::{DisplayContext, spark, time};
 use crate::usage::{Address, Details, RefusalAddresses, RefusalSummary, Refused};
 
-/// What is said of a key that was never accepted.
+/// The text for a key that was never accepted.
 pub(super) const NEVER_USED: &str = "never, as far as recorded";
 
-/// How many days a column of sparks shows.
+/// How many days the column of bars shows.
 const SPARK_DAYS: usize = 14;
 
 /// How many days count as a month.
 const MONTH: usize = 30;
 
-/// How many addresses people are shown.
+/// How many addresses are shown.
 const MAX_ADDRESSES: usize = 5;
 
-/// How many addresses of a refusal's reason people are shown.
+/// How many addresses of a refusal's reason are shown.
 const MAX_REFUSED_ADDRESSES: usize = 3;
 
-/// All that is recorded of a key's use, for programs.
+/// The whole usage record of a key, for programs.
 #[derive(Debug, Serialize)]
 pub(super) struct Recorded<'a> {
     days: Vec<DayView>,
@@ -35,7 +35,7 @@ pub(super) struct Recorded<'a> {
     secrets: Vec<SecretUseView<'a>>,
 }
 
-/// How often a key was accepted on a day, UTC.
+/// The accepted requests of a day, UTC.
 #[derive(Debug, Serialize)]
 struct DayView {
     day: String,
@@ -49,7 +49,7 @@ struct RefusalView<'a> {
     #[serde(serialize_with = "moment")]
     last_at: Timestamp,
     last_address: Option<&'a str>,
-    /// From how many addresses, as far as they are recorded.
+    /// The number of recorded addresses.
     address_count: u64,
     /// The newest of them.
     addresses: Vec<RefusedAddress<'a>>,
@@ -85,7 +85,7 @@ fn moment<S: Serializer>(moment: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
 }
 
 impl<'a> Recorded<'a> {
-    /// What is recorded; of reasons, addresses and secrets the last one first.
+    /// Describes what is recorded; reasons, addresses and secrets with the latest first.
     pub(super) fn new(details: &'a Details) -> Self {
         let days = details.days.iter().map(|day| DayView {
             day: time::date(day.day),
@@ -130,7 +130,7 @@ impl<'a> RefusalView<'a> {
     }
 }
 
-/// A key's use, a row of `usage`.
+/// A key's use, as a row of `usage`.
 #[derive(Debug, Serialize)]
 pub struct UsageView<'a> {
     name: &'a str,
@@ -153,7 +153,7 @@ pub struct UsageView<'a> {
 }
 
 impl<'a> UsageView<'a> {
-    /// The key's use as it is seen at `now`.
+    /// Describes the key's use at `now`.
     pub fn new(key: &'a Key, details: &'a Details, now: Timestamp) -> Self {
         let refusal = details.refused.first();
         Self {
@@ -173,7 +173,7 @@ impl<'a> UsageView<'a> {
         }
     }
 
-    /// `3, last over-limit 203.0.113.66`; nothing for none.
+    /// `3, last over-limit 203.0.113.66`; empty for none.
     fn refusals(&self) -> String {
         let from = self.last_refused_address;
         let from = from.map(|address| format!(" {address}"));
@@ -229,7 +229,7 @@ impl Row for UsageView<'_> {
     }
 }
 
-/// A key's use as facts about it, for people.
+/// A key's use as facts, for people.
 pub(super) fn described(
     details: &Details,
     display: &DisplayContext,
@@ -265,8 +265,8 @@ fn refusal(refused: &Refused, display: &DisplayContext) -> String {
     format!("{times} as {}, last{from} {last}", refused.verdict)
 }
 
-/// From where, a line each: `  12 from 203.0.113.66, last 2 hours ago`; nothing where the last
-/// address is the only one.
+/// Addresses, one per line: `  12 from 203.0.113.66, last 2 hours ago`; empty if the last address
+/// is the only one.
 fn refused_from(from: &RefusalAddresses, display: &DisplayContext) -> Vec<String> {
     if from.count < 2 {
         return Vec::new();
@@ -287,7 +287,7 @@ fn refused_from(from: &RefusalAddresses, display: &DisplayContext) -> Vec<String
     described
 }
 
-/// Lines of which only the first has a name.
+/// Lines of which only the first has a label.
 pub(super) fn under(
     name: &'static str,
     lines: impl Iterator<Item = String>,
@@ -324,7 +324,8 @@ pub fn last_use(details: &Details, display: &DisplayContext) -> String {
     }
 }
 
-/// The same, with what it was: `last SMTP login 3 minutes ago from 203.0.113.9, 2 requests today`.
+/// The same with the kind of use: `last SMTP login 3 minutes ago from 203.0.113.9, 2 requests
+/// today`.
 pub fn last_request(kind: Kind, details: &Details, display: &DisplayContext) -> Option<String> {
     let request = match kind {
         Kind::Smtp => "SMTP login",
@@ -347,7 +348,7 @@ fn last_use_line(details: &Details, display: &DisplayContext) -> Option<String> 
     Some(format!("{ago}{from}{requests}"))
 }
 
-/// How often, and from where: `14 times from 2 addresses`
+/// The count and the addresses: `14 times from 2 addresses`
 pub(super) fn count_of_refusals(refusals: &RefusalSummary) -> String {
     let times = counted(refusals.count, "time", "times");
     let addresses = counted(refusals.addresses, "address", "addresses");

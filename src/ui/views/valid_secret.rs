@@ -7,7 +7,7 @@ use super::{KeyView, text};
 use crate::key::Digest;
 use crate::vault::ValidSecret;
 
-/// A secret that is good, as an export to JSON has it: its key, and how to check it.
+/// A valid secret, as exported to JSON: its key, and how to verify it.
 #[derive(Debug, Serialize)]
 pub struct ValidSecretView<'a> {
     #[serde(flatten)]
@@ -20,7 +20,7 @@ pub struct ValidSecretView<'a> {
 }
 
 impl<'a> ValidSecretView<'a> {
-    /// The secret as it is at `now`.
+    /// Describes the secret at `now`.
     pub fn new(good: &'a ValidSecret, now: Timestamp) -> Self {
         Self {
             key: KeyView::new(&good.record.key, now).with_tail(&good.tail),

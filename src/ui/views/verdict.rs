@@ -1,4 +1,4 @@
-//! What was thought of a presented secret.
+//! The verdict on a presented secret.
 
 use std::borrow::Cow;
 
@@ -13,25 +13,25 @@ use crate::ui::{DisplayContext, Format};
 use crate::vault::{DeadSecret, StoredSecret};
 use crate::verify::Verdict;
 
-/// A verdict, and what it is about.
+/// A verdict and its details.
 #[derive(Debug)]
 pub struct VerdictDetails<'a> {
     /// The verdict.
     pub verdict: Verdict,
-    /// The key that the secret belongs to; nobody is told who only knows a tail.
+    /// The key to which the secret belongs; `None` if only a tail matches.
     pub key: Option<&'a Key>,
     /// Which of its secrets it is.
     pub which: Option<SecretRole>,
     /// What is left of the key's limit.
     pub allowance: Option<Allowance>,
-    /// The login whose imported password was compared, where it is not that.
+    /// The login whose imported password did not match.
     pub login: Option<&'a str>,
-    /// What is left of the secret, if no key has it any longer.
+    /// The dead secret, if no key has it any more.
     pub dead: Option<&'a DeadSecret>,
 }
 
 impl VerdictDetails<'_> {
-    /// Whether it is, or was, the secret of a key of this vault.
+    /// Whether it is or was the secret of a key of this vault.
     pub fn belongs_here(&self) -> bool {
         self.key.is_some() || self.dead.is_some()
     }
@@ -42,7 +42,7 @@ impl VerdictDetails<'_> {
 pub enum SecretRole {
     /// The current one.
     Current,
-    /// The one from before a rotation, until then.
+    /// The old one during a rotation, until then.
     Old(Timestamp),
 }
 
@@ -68,12 +68,12 @@ impl SecretRole {
     }
 }
 
-/// The answer to `verify`.
+/// The result of `verify`.
 #[derive(Debug, Serialize, FieldNamesAsSlice)]
 pub struct VerdictView<'a> {
     pub(super) verdict: &'static str,
     pub(super) accepted: bool,
-    /// What a gateway answers.
+    /// The HTTP status for a gateway.
     http_status: u16,
     code: Option<&'static str>,
     pub(super) reason: Cow<'a, str>,
@@ -83,7 +83,7 @@ pub struct VerdictView<'a> {
     pub(super) told: Cow<'a, str>,
     name: Option<&'a str>,
     kind: Option<&'static str>,
-    /// Which of the key's secrets it is, and when that one retires.
+    /// Which of the key's secrets it is, and when it retires.
     pub(super) secret_status: Option<&'static str>,
     #[serde(serialize_with = "text")]
     pub(super) retires_at: Option<Timestamp>,
@@ -95,7 +95,7 @@ pub struct VerdictView<'a> {
 }
 
 impl<'a> VerdictView<'a> {
-    /// The verdict with its exact reason.
+    /// Describes the verdict with its exact reason.
     pub fn new(decision: &VerdictDetails<'a>, display: &DisplayContext) -> Self {
         let VerdictDetails {
             verdict,
@@ -133,7 +133,7 @@ impl<'a> VerdictView<'a> {
         }
     }
 
-    /// The reason as the format's readers are told it: programs are told times in UTC.
+    /// The reason for readers of the format: programs get times in UTC.
     pub fn reason(&self, format: Format) -> &str {
         match format.is_for_machines() {
             true => &self.reason,
@@ -141,7 +141,7 @@ impl<'a> VerdictView<'a> {
         }
     }
 
-    /// One line for people, the verdict first.
+    /// One line for people, starting with the verdict.
     pub fn line(&self) -> String {
         format!("{}: {}", self.verdict, self.told)
     }
@@ -209,7 +209,7 @@ fn reason<'a>(
     })
 }
 
-/// The reason where it is not known, or not told, whose the secret is.
+/// The reason if the secret's owner is unknown or not disclosed.
 fn without_key(decision: &VerdictDetails<'_>) -> Cow<'static, str> {
     match decision.verdict {
         Verdict::Malformed(why) => Cow::Owned(format!(

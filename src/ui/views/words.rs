@@ -10,7 +10,7 @@ pub fn counted(count: impl Into<i128>, one: &str, many: &str) -> String {
     }
 }
 
-/// How many names are told.
+/// How many names are listed.
 const MAX_NAMED: usize = 5;
 
 /// `` `web`, `ci` and 3 more``
@@ -18,7 +18,7 @@ pub fn quoted_names(names: &[String]) -> String {
     first_of(names.iter().map(|name| quoted(name)), MAX_NAMED)
 }
 
-/// The first of some words, and how many more there are.
+/// The first of some words, and the number of others.
 pub fn first_of(mut words: impl Iterator<Item = String>, most: usize) -> String {
     let first: Vec<String> = words.by_ref().take(most).collect();
     let first = first.join(", ");

@@ -1,4 +1,4 @@
-//! Ends that are noted, and that are not.
+//! Which ends are recorded.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ fn author(second: i64) -> Author {
     }
 }
 
-/// A vault with API keys, each with when it expires.
+/// A vault with API keys and their expiries.
 fn vault(keys: &[(&str, i64)]) -> (TempDir, Vault) {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("vault/v.db");
@@ -60,7 +60,7 @@ fn a_key_that_cannot_be_read_is_not_tried_for_ever() {
     assert!(vault.note_ends(&author(100)).expect("noted"));
     assert_eq!(recorded_ends(&vault), ["a"]);
     assert_eq!(vault.next_end(at(100)).expect("the next"), Some(at(200)));
-    // Nothing is left to write: not even the lock is taken.
+    // Nothing is left to write: the lock is not even taken.
     let lock = Connection::open(&vault.path).expect("a vault");
     lock.execute_batch("BEGIN IMMEDIATE").expect("the lock");
     assert!(vault.note_ends(&author(100)).expect("nothing to note"));
@@ -98,7 +98,7 @@ fn what_was_seen_by_a_clock_ahead_is_noted_and_nothing_else() {
         retires_at: None,
         at: at(second),
     };
-    // The last one was extended since.
+    // The last one has been extended since.
     let all = [seen(0, 50, 100), seen(2, 69, 100)];
     let head = vault.head().expect("a head");
     vault

@@ -1,4 +1,4 @@
-//! Which Dovecot a configuration is for, and what each version spells its own way.
+//! Versions of Dovecot and their syntax.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -14,10 +14,10 @@ use crate::process;
 use crate::ui::{ALLOWS_WEAK, refused_by_dovecot_2_4};
 use crate::vault::Vault;
 
-/// Where Debian and whoever builds it have the server, which are not in everybody's `PATH`.
+/// Where Debian and source builds install the server; not in every user's `PATH`.
 const FOLDERS: &str = "/usr/local/sbin:/usr/sbin";
 
-/// A version with a syntax of its own.
+/// A version with its own syntax.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(in crate::command::connect) enum Version {
     /// Dovecot 2.3, as in Debian 12
@@ -28,18 +28,18 @@ pub(in crate::command::connect) enum Version {
     V2_4,
 }
 
-/// What a version spells its own way, with placeholders.
+/// A version's syntax, with placeholders.
 pub(super) struct VersionWords {
     pub(super) name: &'static str,
-    /// The settings that come before all others.
+    /// The settings that must come first.
     pub(super) head: &'static str,
     pub(super) database: &'static str,
     pub(super) query: &'static str,
     pub(super) vault_passdbs: &'static str,
     pub(super) export_passdbs: &'static str,
-    /// What is said of hashes that it calls weak.
+    /// The comment on hashes that it considers weak.
     pub(super) weak: &'static str,
-    /// What it reports of a login.
+    /// The comment on its login reports.
     pub(super) attributes: &'static str,
 }
 
@@ -68,8 +68,8 @@ const V2_4: VersionWords = VersionWords {
 impl Version {
     pub(in crate::command::connect) const NEWEST: Self = Self::V2_4;
 
-    /// The version to print for where none is named: that of the Dovecot which is installed, or
-    /// the newest, with a note.
+    /// The version to print for by default: the installed Dovecot, or the newest version with a
+    /// note.
     pub(in crate::command::connect) fn choose(context: &Context) -> Result<Self, Error> {
         let newest = Self::NEWEST.spelling().name;
         let Some(program) = program() else {
@@ -93,7 +93,7 @@ impl Version {
         }
     }
 
-    /// Warns of the passwords in the vault that the version refuses.
+    /// Warns of passwords in the vault that the version refuses.
     pub(in crate::command::connect) fn warn_of_refused(
         self,
         vault: &Vault,
@@ -118,7 +118,7 @@ impl Version {
     }
 }
 
-/// The Dovecot that is installed.
+/// The version of the installed Dovecot.
 fn program() -> Option<PathBuf> {
     let paths = process::search_path().unwrap_or_default();
     let named = which_in("dovecot", Some(paths), "/");
@@ -127,7 +127,7 @@ fn program() -> Option<PathBuf> {
         .ok()
 }
 
-/// What the program says of its version; nothing where it cannot be run.
+/// The output of `dovecot --version`; empty if it cannot be run.
 fn version_output(program: &Path) -> String {
     let mut command = Command::new(program);
     let output = command.arg("--version").stdin(Stdio::null()).output();
@@ -135,7 +135,7 @@ fn version_output(program: &Path) -> String {
     String::from_utf8_lossy(&said).into_owned()
 }
 
-/// The first two numbers of a version, as of `2.3.19.1 (9b53102964)`.
+/// The first two numbers of a version, such as `2.3.19.1 (9b53102964)`.
 fn numbers(said: &str) -> Option<(u32, u32)> {
     let mut numbers = said.trim_start().split('.');
     let major = numbers.next()?.parse().ok()?;

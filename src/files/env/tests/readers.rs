@@ -1,4 +1,4 @@
-//! The programs that read env files: what each finds before and after a variable is set.
+//! Compares what programs read from env files before and after a variable is set.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use super::set_in;
 
 type ReadVariables = BTreeMap<String, String>;
 
-/// Lines that people write.
+/// Lines as people write them.
 const TYPICAL_LINES: [&str; 14] = [
     "",
     "# it's",
@@ -32,7 +32,7 @@ const TYPICAL_LINES: [&str; 14] = [
     "KEY=",
 ];
 
-/// What is made of these pieces looks like a line, and seldom is one.
+/// Fragments of lines that rarely form valid ones.
 const FRAGMENTS: [&str; 42] = [
     "KEY=",
     "KEY=",
@@ -78,7 +78,7 @@ const FRAGMENTS: [&str; 42] = [
     ".",
 ];
 
-/// Texts of such lines.
+/// Texts built from these.
 fn hostile_texts() -> impl Strategy<Value = String> {
     let line = prop::sample::select(&TYPICAL_LINES[..]).prop_map(str::to_owned);
     let piece = prop::sample::select(&FRAGMENTS[..]);
@@ -95,8 +95,8 @@ fn expect_set(mut old: ReadVariables, new: ReadVariables, before: &str) {
     assert_eq!(new, old, "{before:?}");
 }
 
-/// The rules of `docker run --env-file` (cli/pkg/kvfile): each line as it stands; `None` if the
-/// file is refused.
+/// The rules of `docker run --env-file` (cli/pkg/kvfile): each line as it is; `None` if the file is
+/// refused.
 fn docker(text: &str) -> Option<ReadVariables> {
     let mut found = ReadVariables::new();
     for line in text.lines() {
@@ -113,7 +113,8 @@ fn docker(text: &str) -> Option<ReadVariables> {
     Some(found)
 }
 
-/// The pattern of Node's dotenv (motdotla/dotenv, lib/main.js, `LINE`), and what it makes of it.
+/// The regular expression of Node's dotenv (motdotla/dotenv, lib/main.js, `LINE`), and how it uses
+/// it.
 fn node(text: &str) -> ReadVariables {
     let line = r#"(?m)^\s*(?:export\s+)?([A-Za-z0-9_.-]+)(?:\s*=\s*?|:\s+?)(\s*'(?:\\'|[^'])*'|\s*"(?:\\"|[^"])*"|\s*`(?:\\`|[^`])*`|[^#\r\n]+)?\s*(?:#.*)?$"#;
     let line = Regex::new(line).expect("a pattern");
@@ -130,7 +131,7 @@ fn node(text: &str) -> ReadVariables {
     found
 }
 
-/// Texts that are let through, before and after.
+/// Accepted texts, before and after.
 fn accepted(count: usize) -> Vec<(String, String)> {
     let mut runner = TestRunner::deterministic();
     let strategy = hostile_texts();
@@ -143,7 +144,7 @@ fn accepted(count: usize) -> Vec<(String, String)> {
     found
 }
 
-/// Writes files named by numbers: 0 is the first text before, 1 after, and so on.
+/// Writes numbered files: 0 is the first text before, 1 after, and so on.
 fn write_all(texts: &[(String, String)], folder: &Path) {
     let all = texts.iter().flat_map(|(before, after)| [before, after]);
     for (number, text) in all.enumerate() {
@@ -156,8 +157,8 @@ fn stdout(output: Output) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// What a program found that prints `NAME=value`, NUL, for each variable, and U+0001, NUL, after
-/// each file: for each text, before and after.
+/// Checks the output of a program that prints `NAME=value`, NUL for each variable, and U+0001, NUL
+/// after each file, before and after for each text.
 fn expect_all_set(texts: &[(String, String)], printed: &str) {
     let files: Vec<ReadVariables> = printed
         .split_terminator("\u{1}\0")
@@ -241,7 +242,7 @@ fn systemd_finds_the_new_value_and_all_others_as_before() {
         let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
         pairs.collect::<ReadVariables>()
     };
-    // It takes no `export`, and so never finds what only shells are told.
+    // systemd does not support `export`, so it does not see variables that only shells do.
     let is_for_shells = |text: &str| {
         Regex::new(r"export\s+KEY")
             .expect("a pattern")

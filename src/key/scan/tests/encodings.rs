@@ -1,11 +1,11 @@
-//! Encodings upon encodings, and what hides a secret in programs and terminals.
+//! Nested encodings, and what hides a secret in programs and terminals.
 
 use super::*;
 
-/// What an encoding makes of a text.
+/// An encoding.
 type Encode = fn(&[u8]) -> Vec<u8>;
 
-/// What is undone, and how it is done: any of these upon any other.
+/// Supported encodings, each of which can be nested in any other.
 pub(super) const ENCODINGS: [(&str, Encode); 25] = [
     ("base64", |text| Base64::encode_string(text).into_bytes()),
     ("base64 in lines", |text| base64(text).into_bytes()),
@@ -112,7 +112,7 @@ fn each(text: &[u8], form: impl Fn(u8) -> String) -> Vec<u8> {
         .into_bytes()
 }
 
-/// Lines of so many bytes each, of which each is told where it is.
+/// Lines of this many bytes, with their offsets.
 fn lines(text: &[u8], width: usize, line: impl Fn(usize, &[u8]) -> String) -> Vec<u8> {
     let lines = text.chunks(width).enumerate();
     let lines = lines.map(|(at, bytes)| line(at * width, bytes));
@@ -137,7 +137,7 @@ fn cell(byte: u8) -> String {
     }
 }
 
-/// Lines of 16 bytes with an offset before and the text behind them, but for words.
+/// Lines of 16 bytes with an offset before and the text after them, but for words.
 fn dump(text: &[u8], offset: &str, group: usize, is_words: bool) -> Vec<u8> {
     let mut out = String::new();
     for (at, line) in text.chunks(16).enumerate() {
@@ -216,7 +216,7 @@ fn a_link_in_a_terminal_hides_no_secret() {
         format!("\x1b]8;;https://example.com/?key={secret}\x1b\\here\x1b]8;;\x1b\\"),
         format!("\x1b]8;;https://example.com\x07{secret}\x1b]8;;\x07"),
     ];
-    // Behind the backslash that ends a target stands what could be read as escaped by it.
+    // The text after the backslash that ends a hyperlink's target could be taken for an escape.
     let parted = (9..secret.len()).flat_map(|at| {
         let (head, rest) = secret.split_at(at);
         ["\x1b\\", "\x07"]
@@ -269,13 +269,13 @@ fn what_is_encoded_too_often_is_told() {
     assert_eq!(scanner.unreadable(), Some(expected));
 }
 
-/// Whether a secret that went through a chain of encodings is found, or what hides it is told.
+/// Whether a secret encoded in several ways is found, or what hides it is reported.
 fn is_found_or_reported(chain: &[Encode], before: &str) -> bool {
     let secret = secret(Kind::Api, "post");
     let plain = format!("{}\n{secret}\n", before.replace('x', "y"));
     let encode = |text: Vec<u8>, encode: &Encode| encode(&text);
     let text = chain.iter().fold(plain.into_bytes(), encode);
-    // In one piece, for what is longer than the reach may be missed where a piece ends.
+    // As one chunk, since longer ones than the overlap may be missed at the end of a chunk.
     let mut scanner = Scanner::with_buffer(text.len());
     let mut is_found = false;
     scanner.buffer().copy_from_slice(&text);
@@ -291,7 +291,7 @@ fn is_found_or_reported(chain: &[Encode], before: &str) -> bool {
 #[test]
 fn a_chain_is_undone_whatever_stands_beside_the_bytes_of_a_dump() {
     for (chain, before) in [
-        // The text beside the bytes has escapes of its own.
+        // The text column has escapes of its own.
         (
             ["percent", "xxd", "JSON"],
             "aAa[A[:\na:\n[A\n{a 0 AaA{[a 0\n\nA A:\n\n0\nA",
@@ -302,13 +302,13 @@ fn a_chain_is_undone_whatever_stands_beside_the_bytes_of_a_dump() {
             ["percent", "xxd -e", "octal"],
             "^3\nAGa[Y%0#.\ny_\"sU%n!+`T3 #% qqA* c2Wp O",
         ),
-        // Characters read like escapes, or like the ends of texts that are added up.
+        // Characters that look like escapes, or like the ends of concatenated literals.
         (["JSON", "od -c", "HTML"], "abcd"),
         (["od -c", "HTML", "HTML"], "+~.''' ' \\ "),
         (["od -c", "JSON", "xxd"], "'' \" \" `+`"),
-        // All characters of a line are blanks.
+        // All characters on a line are blanks.
         (["od -c", "od -c", "od -c"], "a  b    c        d"),
-        // What is escaped begins an escape of the same way.
+        // The escaped text begins an escape of the same kind.
         (["octal", "octal", "JSON with dashes escaped"], "\"\\-"),
     ] {
         let encode = |name| ENCODINGS.iter().find(|(known, _)| *known == name);

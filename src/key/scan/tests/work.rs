@@ -1,8 +1,8 @@
-//! How much work a text is.
+//! How much work scanning a text is.
 
 use super::*;
 
-/// How much is read of a text: the bytes of all its readings, and what is judged in them.
+/// How many bytes are scanned for a text: those of all its readings, and of the candidates in them.
 fn work(text: &[u8]) -> usize {
     let mut work = 0;
     walk(text, &mut |place| {
