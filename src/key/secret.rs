@@ -95,12 +95,10 @@ impl fmt::Debug for Secret {
 
 fn push_hex<R: TryRng>(text: &mut String, chance: &mut R) -> Result<(), R::Error> {
     let mut bytes = Zeroizing::new([0; HEX / 2]);
+    let mut digits = Zeroizing::new([0; HEX]);
     chance.try_fill_bytes(&mut *bytes)?;
-    for byte in bytes.iter() {
-        for digit in [byte >> 4, byte & 15] {
-            text.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
-        }
-    }
+    let digits = base16ct::lower::encode_str(&*bytes, &mut *digits);
+    text.push_str(digits.expect("each byte has two digits"));
     Ok(())
 }
 

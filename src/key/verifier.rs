@@ -37,7 +37,7 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "{:x}", base16ct::HexDisplay(&self.0))
     }
 }
 
@@ -51,16 +51,11 @@ impl FromStr for Digest {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
         let mut bytes = [0; 32];
-        let is_digest = text.len() == 2 * bytes.len() && text.as_bytes().iter().all(is_digit);
-        if !is_digest {
+        let has_length = text.len() == 2 * bytes.len();
+        if !has_length || base16ct::lower::decode(text, &mut bytes).is_err() {
             let rule = "a digest is 64 lowercase hexadecimal digits";
             return Err(Invalid::new("a digest", text, rule));
-        }
-        for (byte, at) in bytes.iter_mut().zip((0..text.len()).step_by(2)) {
-            let digits = u8::from_str_radix(&text[at..at + 2], 16);
-            *byte = digits.expect("both are hexadecimal digits");
         }
         Ok(Self(bytes))
     }

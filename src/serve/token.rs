@@ -67,7 +67,7 @@ pub(super) fn presented(headers: &HeaderMap) -> Option<&str> {
 pub fn ensure(vault: &Path, bytes: [u8; DIGITS / 2]) -> Result<PathBuf, Error> {
     let path = path(vault);
     if Token::of(vault)?.is_none() {
-        let digits = bytes.map(|byte| format!("{byte:02x}")).concat();
+        let digits = base16ct::lower::encode_string(&bytes);
         let mut draft = Draft::begin(&path, FileRole::Vault, IfExists::Keep)?;
         // Without a line end, which would become part of the header.
         draft.write(format!("{HEADER}{SCHEME}{digits}").as_bytes())?;

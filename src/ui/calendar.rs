@@ -31,11 +31,10 @@ impl Ui {
         identity: &[u8],
         display: &'a DisplayContext,
     ) -> Result<Reminders<'a>, Error> {
-        let vault = identity.iter().take(8).map(|byte| format!("{byte:02x}"));
         let mut reminders = Reminders {
             out: BufWriter::new(Output),
             display,
-            vault: vault.collect(),
+            vault: base16ct::lower::encode_string(identity),
             is_connected: true,
         };
         let whole = empty().to_string();

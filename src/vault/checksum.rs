@@ -9,7 +9,6 @@ use sha2::{Digest, Sha256};
 
 use super::column::moment;
 use super::contradiction::{CURRENT_CHECKSUM, RETIRING_CHECKSUM};
-use super::log::hex;
 use super::{Change, Error, Field, KeyId};
 use crate::key::{Key, Tail};
 use jiff::Timestamp;
@@ -106,7 +105,7 @@ fn checksum(row: &Row<'_>) -> Result<Option<String>, Error> {
         add(name.as_bytes());
         add(value);
     }
-    Ok(Some(hex(&digest.finalize())))
+    Ok(Some(base16ct::lower::encode_string(&digest.finalize())))
 }
 
 impl Change<'_> {

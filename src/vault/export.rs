@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::Row;
 
 use super::keys::{COLUMNS, WIDTH, record};
-use super::log::{self, hex};
+use super::log;
 use super::{Error, Record, Vault};
 use crate::key::{Digest, Kind, Tail};
 
@@ -40,7 +40,7 @@ impl Vault {
     /// The identity of this vault and its backups; `None` before its first entry.
     pub fn mark(&self) -> Result<Option<String>, Error> {
         let origin = log::origin(&self.connection)?;
-        Ok(origin.map(|hash| hex(&hash[..VAULT_MARK_LENGTH])))
+        Ok(origin.map(|hash| base16ct::lower::encode_string(&hash[..VAULT_MARK_LENGTH])))
     }
 
     /// Calls `take` for every secret that is valid at `now`, or unreadable, in the order in which

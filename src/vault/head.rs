@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::log::{ChainHash, hex};
+use super::log::ChainHash;
 
 /// The newest entry at some time, saved outside of the vault: the log must continue from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl SavedHead {
     pub(super) fn of(sequence: i64, hash: &ChainHash) -> Self {
         Self {
             sequence,
-            hash: hex(hash),
+            hash: base16ct::lower::encode_string(hash),
         }
     }
 
@@ -70,6 +70,6 @@ impl SavedHead {
 
     /// Whether it differs from the entry with this number and hash.
     pub(super) fn contradicts(&self, sequence: i64, hash: &ChainHash) -> bool {
-        self.sequence == sequence && self.hash != hex(hash)
+        self.sequence == sequence && self.hash != base16ct::lower::encode_string(hash)
     }
 }

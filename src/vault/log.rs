@@ -261,11 +261,6 @@ fn write(connection: &Connection, line: &Line) -> Result<(), Error> {
     Ok(())
 }
 
-/// Bytes as hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// The differences of a key, field by field; a missing key has no fields.
 pub fn differences(before: Option<&Key>, after: Option<&Key>) -> Vec<Field> {
     let (before, after) = (facts(before), facts(after));

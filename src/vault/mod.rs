@@ -62,7 +62,7 @@ pub use export::ValidSecret;
 pub use future_terms::{TermAhead, TermKind};
 pub use head::SavedHead;
 pub use keys::{KeyId, Record, SecretInfo, StoredSecret};
-pub use log::{Actor, Author, Entry, Field, differences, hex};
+pub use log::{Actor, Author, Entry, Field, differences};
 pub use log_filter::{LogFilter, LogOrder};
 pub use migrations::{schemas, sqlite_version};
 pub use pages::{Page, SortOrder};

@@ -8,7 +8,6 @@ use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
 use super::Error;
-use super::log::hex;
 use super::migrations::{self, APPLICATION_ID, MIGRATIONS};
 
 /// SHA-256 of the newest schema; a test computes it from the migrations.
@@ -96,7 +95,7 @@ fn fingerprint(objects: &Objects) -> String {
             digest.update(part);
         }
     }
-    hex(&digest.finalize())
+    base16ct::lower::encode_string(&digest.finalize())
 }
 
 /// A schema as its migrations create it.

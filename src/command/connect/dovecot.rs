@@ -137,7 +137,7 @@ fn owner() -> Result<String, Error> {
 /// does not start without the setting.
 fn nonce() -> Result<String, Error> {
     let bytes: [u8; 16] = random()?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(base16ct::lower::encode_string(&bytes))
 }
 
 /// How Dovecot reports logins to `serve`, if it can.

@@ -167,21 +167,12 @@ fn pbkdf2_parts(text: &str) -> Option<(&str, u32, Vec<u8>)> {
     let mut fields = text.strip_prefix("$1$")?.split('$');
     let (salt, rounds, digest) = (fields.next()?, fields.next()?, fields.next()?);
     let rounds = number(rounds).filter(|&rounds| rounds > 0)?;
-    let digest = unhex(digest).filter(|digest| digest.len() == 20)?;
+    let digest = base16ct::mixed::decode_vec(digest).ok()?;
     // Neither the separator of a passwd-file's fields, nor a line end.
     let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b':';
     let is_salt = (1..=MAX_SALT).contains(&salt.len()) && salt.bytes().all(is_plain);
-    (is_salt && fields.next().is_none()).then_some((salt, rounds, digest))
-}
-
-/// Decodes hexadecimal digits of either case.
-pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let pairs = text.as_bytes().chunks(2).map(|pair| match pair {
-        [high, low] => u8::try_from(digit(*high)? << 4 | digit(*low)?).ok(),
-        _ => None,
-    });
-    pairs.collect()
+    let is_whole = digest.len() == 20 && fields.next().is_none();
+    (is_salt && is_whole).then_some((salt, rounds, digest))
 }
 
 /// A number in crypt(3)'s format: without leading characters.

@@ -11,7 +11,7 @@ use argon2::{Algorithm, Params};
 use base64ct::{Base64, Encoding};
 
 use super::argon::{self, within_cap_of};
-use super::crypt::{self, Crypt, unhex};
+use super::crypt::{self, Crypt};
 use super::digest::LdapDigest;
 use super::{HashError, HashMemory, UnsupportedHash};
 
@@ -262,7 +262,7 @@ fn decoded(
 
 fn decode(value: &str, written: HashEncoding) -> Option<Vec<u8>> {
     match written {
-        HashEncoding::Hex => unhex(value),
+        HashEncoding::Hex => base16ct::mixed::decode_vec(value).ok(),
         _ => Base64::decode_vec(value).ok(),
     }
 }

@@ -12,7 +12,7 @@ use crate::key::Tail;
 use crate::ui::DisplayContext;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
-use crate::vault::{AffectedKey, Copied, Effect, Field, Head, Reason, hex};
+use crate::vault::{AffectedKey, Copied, Effect, Field, Head, Reason};
 
 /// A backup that was written.
 #[derive(Debug, Serialize, FieldNamesAsSlice)]
@@ -30,7 +30,9 @@ impl BackupView {
             file: shown(&copied.path),
             keys: copied.keys,
             entries: copied.head.map_or(0, |(sequence, _)| sequence),
-            head: copied.head.map(|(_, hash)| hex(&hash)),
+            head: copied
+                .head
+                .map(|(_, hash)| base16ct::lower::encode_string(&hash)),
         }
     }
 
@@ -55,7 +57,7 @@ pub fn held(keys: i64, entries: i64) -> String {
 
 /// A log's head: the entry's number and hash.
 pub fn format_head((sequence, hash): &Head) -> String {
-    format!("{sequence} {}", hex(hash))
+    format!("{sequence} {}", base16ct::lower::encode_string(hash))
 }
 
 /// A path as text; invalid UTF-8 is replaced.

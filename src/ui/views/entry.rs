@@ -9,7 +9,7 @@ use crate::key::Tail;
 use crate::ui::DisplayContext;
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
-use crate::vault::{Actor, Chain, Entry, Field, Sudoer, hex};
+use crate::vault::{Actor, Chain, Entry, Field, Sudoer};
 
 /// How many characters of a hash are shown where they only distinguish two heads.
 const SHORT_HASH: usize = 12;
@@ -49,7 +49,7 @@ impl<'a> EntryView<'a> {
             command: &entry.command,
             key: &entry.key,
             change: &entry.change,
-            hash: hex(&entry.hash),
+            hash: base16ct::lower::encode_string(&entry.hash),
             entry,
         }
     }
@@ -110,7 +110,7 @@ impl ChainView {
         Self {
             holds: chain.broken.is_none(),
             entries: chain.entries,
-            head: hex(&chain.head),
+            head: base16ct::lower::encode_string(&chain.head),
             broken_at: chain.broken.map(|(sequence, _)| sequence),
             reason: chain.broken.map(|(_, reason)| reason),
         }
