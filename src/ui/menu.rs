@@ -1,6 +1,7 @@
 //! Menus for choosing one of several items.
 
 use console::{Alignment, Term, pad_str};
+use dialoguer::theme::Theme;
 use dialoguer::{FuzzySelect, Select};
 
 use super::Ui;
@@ -31,33 +32,33 @@ pub type MenuItem = Vec<String>;
 impl Ui {
     /// Lets the user choose one of a few items; `None` on Escape.
     pub fn choose(&self, question: &str, items: &[MenuItem]) -> Result<Option<usize>, Error> {
-        if process::is_dumb_terminal() {
-            return self.choose_by_number(question, items);
-        }
-        let _guard = Guard::new().map_err(|error| unreadable(&error))?;
-        let theme = self.theme();
-        let select = Select::with_theme(&*theme)
-            .with_prompt(question)
-            .items(lines(items, item_width()))
-            .default(0);
-        select.interact_opt().map_err(from_dialoguer)
+        self.choose_by_cursor(question, items, |theme, lines| {
+            let select = Select::with_theme(theme).with_prompt(question);
+            select.items(lines).default(0).interact_opt()
+        })
     }
 
     /// Lets the user choose one of many items by typing part of it; `None` on Escape.
     pub fn search(&self, question: &str, items: &[MenuItem]) -> Result<Option<usize>, Error> {
+        self.choose_by_cursor(question, items, |theme, lines| {
+            let select = FuzzySelect::with_theme(theme).with_prompt(question);
+            let select = select.items(lines).default(0);
+            select.max_length(VISIBLE).interact_opt()
+        })
+    }
+
+    /// Runs a menu of the items, or asks for a number if the terminal has no cursor movement.
+    fn choose_by_cursor(
+        &self,
+        question: &str,
+        items: &[MenuItem],
+        choose: impl FnOnce(&dyn Theme, Vec<String>) -> dialoguer::Result<Option<usize>>,
+    ) -> Result<Option<usize>, Error> {
         if process::is_dumb_terminal() {
             return self.choose_by_number(question, items);
         }
         let _guard = Guard::new().map_err(|error| unreadable(&error))?;
-        let theme = self.theme();
-        let select = FuzzySelect::with_theme(&*theme)
-            .with_prompt(question)
-            .items(lines(items, item_width()))
-            .default(0);
-        select
-            .max_length(VISIBLE)
-            .interact_opt()
-            .map_err(from_dialoguer)
+        choose(&*self.theme(), lines(items, item_width())).map_err(from_dialoguer)
     }
 
     /// The same without cursor movement: the items are numbered, and a number or an item's word is
