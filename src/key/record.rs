@@ -52,6 +52,22 @@ pub enum Access {
 }
 
 impl Key {
+    /// Creates an active key without description, expiry or retiring secret; not a decoy.
+    pub fn new(name: KeyName, access: Access, tail: Tail, created_at: Timestamp) -> Self {
+        Self {
+            name,
+            access,
+            status: Status::Active,
+            description: None,
+            created_at,
+            expires_at: None,
+            expired_at: None,
+            tail,
+            retiring: None,
+            is_decoy: false,
+        }
+    }
+
     /// Whether it is an SMTP or an API key.
     pub fn kind(&self) -> Kind {
         match self.access {

@@ -138,20 +138,14 @@ mod tests {
     }
 
     fn key(expires_at: Option<&str>) -> Key {
+        let access = Access::Api {
+            permission: "full".parse().expect("a permission"),
+            limit: Limit::None,
+        };
+        let (name, made) = ("ci".parse().expect("a name"), at("2026-11-01T00:00:00Z"));
         Key {
-            name: "ci".parse().expect("a name"),
-            access: Access::Api {
-                permission: "full".parse().expect("a permission"),
-                limit: Limit::None,
-            },
-            status: Status::Active,
-            description: None,
-            created_at: at("2026-11-01T00:00:00Z"),
             expires_at: expires_at.map(at),
-            expired_at: None,
-            tail: tail("a"),
-            retiring: None,
-            is_decoy: false,
+            ..Key::new(name, access, tail("a"), made)
         }
     }
 

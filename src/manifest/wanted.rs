@@ -72,16 +72,11 @@ impl WantedKey {
             false => self.expires.unwrap_or(settings.expires),
         };
         Ok(Key {
-            name: self.name.clone(),
-            access,
             status: self.status,
             description: self.description.clone().flatten(),
-            created_at: now,
             expires_at: expires.resolve(now)?,
-            expired_at: None,
-            tail,
-            retiring: None,
             is_decoy: self.is_decoy,
+            ..Key::new(self.name.clone(), access, tail, now)
         })
     }
 }

@@ -34,7 +34,7 @@ impl Ui {
         let mut reminders = Reminders {
             out: BufWriter::new(Output),
             display,
-            vault: base16ct::lower::encode_string(identity),
+            vault: base16ct::lower::encode_string(identity.get(..8).unwrap_or(identity)),
             is_connected: true,
         };
         let whole = empty().to_string();

@@ -145,16 +145,11 @@ impl Generate {
         expires: Expiry,
     ) -> Result<Key, Error> {
         Ok(Key {
-            name,
-            access,
             status: self.status(),
             description: self.description.clone(),
-            created_at: now,
             expires_at: expires.resolve(now)?,
-            expired_at: None,
-            tail,
-            retiring: None,
             is_decoy: self.is_decoy,
+            ..Key::new(name, access, tail, now)
         })
     }
 

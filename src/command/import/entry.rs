@@ -155,16 +155,11 @@ pub(super) fn username(text: &str) -> Result<Username, LineError> {
 impl About {
     pub(super) fn key(self, name: KeyName, access: Access, tail: Tail) -> Key {
         Key {
-            name,
-            access,
             status: self.status,
             description: self.description,
-            created_at: self.created_at,
             expires_at: self.expires_at,
-            expired_at: None,
-            tail,
-            retiring: None,
             is_decoy: self.is_decoy,
+            ..Key::new(name, access, tail, self.created_at)
         }
     }
 }
