@@ -165,7 +165,7 @@ impl SecretMatch {
     }
 
     /// Whether it is a secret of a key with that login.
-    fn is_of(&self, login: &str) -> bool {
+    fn has_login(&self, login: &str) -> bool {
         let key = self.secret().ok().map(|secret| &secret.record.key);
         let username = key.and_then(Key::username);
         username.is_some_and(|username| username.is(login))
@@ -230,7 +230,7 @@ pub fn match_password(
     mut look_up: impl FnMut(&str) -> Result<Option<StoredSecret>, Error>,
     memory: &mut HashMemory,
 ) -> Result<SecretMatch, Error> {
-    if presented.is_empty() || matched.is_of(login) {
+    if presented.is_empty() || matched.has_login(login) {
         return Ok(matched);
     }
     let Some(known) = look_up(login)? else {
@@ -288,7 +288,7 @@ impl Condition {
             Self::Current => !secret.is_retired(at),
             Self::Status => key.status == Status::Active,
             Self::Expiry => !key.has_expired(at),
-            Self::Kind => question.is_of(key),
+            Self::Kind => question.has_login(key),
             Self::Permission => question.is_allowed(key, permissions),
             Self::Limit => {
                 let allowance = allowance(&secret.record, used, at);
@@ -333,7 +333,7 @@ pub fn allowance(record: &Record, used: WindowUse, at: Timestamp) -> Option<Allo
 
 impl Question<'_> {
     /// Whether the key has the required kind and login.
-    fn is_of(&self, key: &Key) -> bool {
+    fn has_login(&self, key: &Key) -> bool {
         let is_login = |asked: &str| key.username().is_some_and(|username| username.is(asked));
         self.kind.is_none_or(|kind| key.kind() == kind) && self.username.is_none_or(is_login)
     }

@@ -21,7 +21,7 @@ pub enum Finding {
         /// How many requests were accepted that day.
         count: u32,
         /// The most on any of the days before.
-        usual: u32,
+        busiest_before: u32,
     },
     /// It was used from a network for the first time.
     NewNetwork {

@@ -75,11 +75,11 @@ impl KeyFacts<'_> {
             let decoy = used.and_then(|used| decoy_used(&used.decoy));
             return decoy.into_iter().chain(dead).collect();
         }
-        let living = self.findings_of_living(rules, now);
+        let living = self.findings_of_active(rules, now);
         dead.into_iter().chain(living).collect()
     }
 
-    fn findings_of_living(&self, rules: &Rules, now: Timestamp) -> Vec<Finding> {
+    fn findings_of_active(&self, rules: &Rules, now: Timestamp) -> Vec<Finding> {
         if self.key.has_expired(now) {
             let at = self.key.expires_at.or(self.key.expired_at);
             let need = self.need(rules.unused.term, now);
@@ -91,7 +91,7 @@ impl KeyFacts<'_> {
         }
         let used = self.used.as_ref();
         let findings = [
-            used.and_then(|used| unusual::burst(&used.recent, now)),
+            used.and_then(|used| unusual::unusual_day(&used.recent, now)),
             used.and_then(|used| unusual::new_network(&used.recent, now)),
             self.open_rotation(now),
             self.expiring(rules.expiring, now),

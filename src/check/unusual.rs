@@ -22,28 +22,28 @@ const ADDRESS_HISTORY: i64 = 7 * 86_400;
 
 /// A day, today or yesterday, on which a key was used far more than before. Includes yesterday, so
 /// that a daily check sees every whole day.
-pub(super) fn burst(recent: &Recent, now: Timestamp) -> Option<Finding> {
+pub(super) fn unusual_day(recent: &Recent, now: Timestamp) -> Option<Finding> {
     let days = [RECENT_DAYS - 1, RECENT_DAYS - 2].into_iter();
-    let (day, usual) = days
-        .map(|day| (day, usual(&recent.days[..day])))
-        .find(|&(day, usual)| matches!(usual, Some(usual) if is_burst(recent.days[day], usual)))?;
+    let (day, busiest_before) = days
+        .map(|day| (day, busiest_before(&recent.days[..day])))
+        .find(|&(day, busiest_before)| matches!(busiest_before, Some(busiest_before) if is_burst(recent.days[day], busiest_before)))?;
     let start = (day_of(now) - (RECENT_DAYS - 1 - day) as i64) * 86_400;
     Some(Finding::UnusualUse {
         day: Timestamp::from_second(start).ok()?,
         count: recent.days[day],
-        usual: usual?,
+        busiest_before: busiest_before?,
     })
 }
 
 /// The requests on the busiest of the last days, if it was used on enough of them.
-fn usual(before: &[u32]) -> Option<u32> {
+fn busiest_before(before: &[u32]) -> Option<u32> {
     let days = &before[before.len() - HISTORY_DAYS..];
     let used = days.iter().filter(|&&count| count > 0).count();
     days.iter().copied().max().filter(|_| used >= MIN_DAYS)
 }
 
-fn is_burst(count: u32, usual: u32) -> bool {
-    count >= MIN_REQUESTS && count > usual.saturating_mul(FACTOR)
+fn is_burst(count: u32, busiest_before: u32) -> bool {
+    count >= MIN_REQUESTS && count > busiest_before.saturating_mul(FACTOR)
 }
 
 /// Networks from which a key was first used today or yesterday, while its others are long known.
@@ -71,11 +71,15 @@ mod tests {
             days,
             ..Recent::default()
         };
-        match burst(
+        match unusual_day(
             &recent,
             Timestamp::UNIX_EPOCH + SignedDuration::from_hours(9999),
         ) {
-            Some(Finding::UnusualUse { count, usual, .. }) => Some((count, usual)),
+            Some(Finding::UnusualUse {
+                count,
+                busiest_before,
+                ..
+            }) => Some((count, busiest_before)),
             _ => None,
         }
     }

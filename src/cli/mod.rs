@@ -35,7 +35,7 @@ pub fn run() -> ExitStatus {
         Ok(()) => process::harden(),
         Err(error) => {
             let ui = Ui::before_settings(asked_format());
-            return ended(&ui, Err(Error::no_random_bytes(error)));
+            return finish(&ui, Err(Error::no_random_bytes(error)));
         }
     }
     run_hardened()
@@ -43,9 +43,9 @@ pub fn run() -> ExitStatus {
 
 /// Completes a command line if a shell asks for that; otherwise parses it and runs its command.
 fn run_hardened() -> ExitStatus {
-    if version::is_only_asked() {
+    if version::is_only_version() {
         let ui = Ui::before_settings(Format::Text);
-        return ended(&ui, version::print(&ui));
+        return finish(&ui, version::print(&ui));
     }
     command::completions::complete_if_asked(definition);
     let (cli, from_environment) = match parsed() {
@@ -59,7 +59,7 @@ fn run_hardened() -> ExitStatus {
     ui.globals = globals.of_flags();
     ui.color = globals.color.unwrap_or_default();
     if cli.verbose {
-        return ended(&ui, Err(version::verbose_without_version()));
+        return finish(&ui, Err(version::verbose_without_version()));
     }
     let overrides = Overrides {
         from_environment,
@@ -70,7 +70,7 @@ fn run_hardened() -> ExitStatus {
         false => Settings::merge(overrides).map(|settings| (settings, None)),
     };
     match read {
-        Err(error) => ended(&ui, Err(error)),
+        Err(error) => finish(&ui, Err(error)),
         Ok((settings, invalid)) => {
             ui.color = settings.color;
             if let Some(invalid) = invalid {
@@ -78,7 +78,7 @@ fn run_hardened() -> ExitStatus {
             }
             let mut context = Context::new(ui, settings, globals.yes);
             let result = command::run(verb, &mut context);
-            ended(&context.ui, result)
+            finish(&context.ui, result)
         }
     }
 }
@@ -119,7 +119,7 @@ fn without_empty_variables(definition: clap::Command) -> clap::Command {
 }
 
 /// Ends a run: reports the error, if any.
-fn ended(ui: &Ui, result: Result<ExitStatus, Error>) -> ExitStatus {
+fn finish(ui: &Ui, result: Result<ExitStatus, Error>) -> ExitStatus {
     result.unwrap_or_else(|error| {
         ui.error(&error);
         error.exit_status()
@@ -131,10 +131,10 @@ fn ended(ui: &Ui, result: Result<ExitStatus, Error>) -> ExitStatus {
 fn refuse(error: &clap::Error) -> ExitStatus {
     let ui = Ui::before_settings(asked_format());
     let status = match error.kind() {
-        ErrorKind::DisplayVersion => return ended(&ui, version::print(&ui)),
+        ErrorKind::DisplayVersion => return finish(&ui, version::print(&ui)),
         ErrorKind::DisplayHelp => {
             let printed = ui.print_help(&error.render());
-            return ended(&ui, printed.map(|()| ExitStatus::Done));
+            return finish(&ui, printed.map(|()| ExitStatus::Done));
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => ExitStatus::Usage,
         _ => {
@@ -142,7 +142,7 @@ fn refuse(error: &clap::Error) -> ExitStatus {
                 Some(topic) => guide::print(&ui, topic),
                 None => Err(usage_error::explained(error)),
             };
-            return ended(&ui, result);
+            return finish(&ui, result);
         }
     };
     let help = match has_command() {

@@ -20,7 +20,7 @@ pub(super) fn explained(error: &clap::Error) -> Error {
         let hint = invalid.hint().unwrap_or("see `postkey --help`");
         return Error::usage(format!("{argument}{invalid}")).with_hint(hint);
     }
-    if let Some((flag, value)) = value_like_an_option(error) {
+    if let Some((flag, value)) = value_taken_for_option(error) {
         let message = format!("{flag} needs a value, and `{value}` looks like an option");
         return Error::usage(message)
             .with_hint(format!("write `{flag}={value}` if it is the value"));
@@ -52,7 +52,7 @@ pub(super) fn explained(error: &clap::Error) -> Error {
 }
 
 /// The option whose value clap took for another option; and that value.
-fn value_like_an_option(error: &clap::Error) -> Option<(String, String)> {
+fn value_taken_for_option(error: &clap::Error) -> Option<(String, String)> {
     if error.kind() != ErrorKind::UnknownArgument {
         return None;
     }
@@ -64,11 +64,11 @@ fn value_like_an_option(error: &clap::Error) -> Option<(String, String)> {
         .collect();
     let at = words.iter().position(|word| word.starts_with(unknown))?;
     let flag = words[..at].last()?;
-    wants_a_value(&Cli::command(), flag).then(|| (flag.clone(), words[at].clone()))
+    takes_value(&Cli::command(), flag).then(|| (flag.clone(), words[at].clone()))
 }
 
 /// Whether a word is an option that takes a value, of any command.
-fn wants_a_value(command: &clap::Command, word: &str) -> bool {
+fn takes_value(command: &clap::Command, word: &str) -> bool {
     let is_it = |argument: &clap::Arg| {
         let long = argument.get_long().map(|long| format!("--{long}"));
         let short = argument.get_short().map(|short| format!("-{short}"));
@@ -76,7 +76,7 @@ fn wants_a_value(command: &clap::Command, word: &str) -> bool {
         is_named && argument.get_action().takes_values()
     };
     let mut below = command.get_subcommands();
-    command.get_arguments().any(is_it) || below.any(|command| wants_a_value(command, word))
+    command.get_arguments().any(is_it) || below.any(|command| takes_value(command, word))
 }
 
 /// The command that the command line names, if the error is about its value or flag.

@@ -11,7 +11,7 @@ use crate::{usage, vault};
 
 /// Whether only the version is asked for: that is answered without building the whole definition,
 /// which would take longer than everything else together.
-pub(super) fn is_only_asked() -> bool {
+pub(super) fn is_only_version() -> bool {
     let words: Vec<_> = env::args_os().skip(1).collect();
     let is_version = |word: &_| word == "--version" || word == "-V";
     words.iter().any(is_version)

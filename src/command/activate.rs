@@ -33,7 +33,7 @@ const QUESTION: KeyPrompt = KeyPrompt {
 
 pub(super) fn run(args: Activate, context: &mut Context) -> Result<ExitStatus, Error> {
     let names = selection::names(args.names, QUESTION, context)?;
-    change_status(
+    set_all(
         names,
         Status::Active,
         Action::Activate,
@@ -43,7 +43,7 @@ pub(super) fn run(args: Activate, context: &mut Context) -> Result<ExitStatus, E
 }
 
 /// Sets the status of each key after confirmation, and reports it.
-pub(super) fn change_status(
+pub(super) fn set_all(
     names: Option<NameList>,
     status: Status,
     action: Action,
@@ -60,7 +60,7 @@ pub(super) fn change_status(
         if !is_confirmed(name, context, &vault)? {
             return Ok(ExitStatus::No);
         }
-        changed.push(change_one(name, status, action, context, &mut vault)?);
+        changed.push(set_status(name, status, action, context, &mut vault)?);
         Ok(ExitStatus::Done)
     });
     context.show_keys(&changed, &vault, now)?;
@@ -68,7 +68,7 @@ pub(super) fn change_status(
 }
 
 /// Sets the status of one key, and reports it.
-pub(super) fn change_one(
+pub(super) fn set_status(
     name: &KeyName,
     status: Status,
     action: Action,

@@ -1,8 +1,8 @@
 //! `postkey apply`: creates and updates the keys that a manifest names.
 
+mod destination;
 mod lock;
 mod new_keys;
-mod place;
 mod prune;
 mod scheme;
 mod source;
@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::EffectiveStatus;
-use crate::manifest::{ExistingKey, ManifestError, Plan, Step, StepAction, WantedKey};
+use crate::manifest::{ExistingKey, ManifestError, ManifestKey, Plan, Step, StepAction};
 use crate::process;
 use crate::ui::{DisplayContext, StepOutcome, StepView, counted};
 use crate::vault::{self, Vault};
@@ -123,7 +123,7 @@ impl<'a> Scheme<'a> {
         let mistakes: Vec<ManifestError> = plan
             .steps
             .iter_mut()
-            .filter_map(|step| place::inspect(step, self, &deleted, vault).err())
+            .filter_map(|step| destination::inspect(step, self, &deleted, vault).err())
             .collect();
         match mistakes.is_empty() {
             true => Ok(plan),
@@ -140,16 +140,22 @@ impl<'a> Scheme<'a> {
                 .map(|_| ExistingKey::default())
                 .collect());
         };
-        let one = |wanted: &WantedKey| {
+        let one = |wanted: &ManifestKey| {
             let record = match vault.find(&wanted.name) {
                 Ok(record) => Some(record),
                 Err(vault::Error::NoSuchKey(_)) => None,
                 Err(error) => return Err(error),
             };
             let username = wanted.username.as_ref().filter(|_| record.is_none());
-            let holder = username.map(|username| vault.of_username(username.as_str()));
-            let holder = holder.transpose()?.flatten().map(|record| record.key.name);
-            Ok(ExistingKey { record, holder })
+            let username_owner = username.map(|username| vault.of_username(username.as_str()));
+            let username_owner = username_owner
+                .transpose()?
+                .flatten()
+                .map(|record| record.key.name);
+            Ok(ExistingKey {
+                record,
+                username_owner,
+            })
         };
         let seen: Result<_, vault::Error> = self.manifest.keys.iter().map(one).collect();
         Ok(seen?)
@@ -196,7 +202,7 @@ impl<'a> Scheme<'a> {
         report_outcome(&plan, &done, context);
         if let Some(signal) = done.signal {
             context.ui.note("run `postkey apply` again; it resumes");
-            context.renew_exports();
+            context.rewrite_exports();
             process::kill_by_signal(signal);
         }
         Ok(done.status(&plan))
@@ -218,7 +224,7 @@ fn list(
         let view = StepView::new(step, outcome, display);
         let key = matches!(step.action, StepAction::Delete(_)).then(|| to_delete.next());
         match key.flatten() {
-            Some(key) => listing.push(&view.with_use(key.used.last_at(), key.used.told()))?,
+            Some(key) => listing.push(&view.with_use(key.used.last_at(), key.used.describe()))?,
             None => listing.push(&view)?,
         }
     }
@@ -258,7 +264,7 @@ fn warn_if_refused(step: &Step<'_>, now: Timestamp, context: &Context) {
 
 /// Reports how much was done.
 fn report_outcome(plan: &Plan<'_>, done: &ApplyResult, context: &Context) {
-    let mut told = Vec::new();
+    let mut describe = Vec::new();
     for (action, verb) in [
         ("make", "created"),
         ("change", "changed"),
@@ -270,12 +276,12 @@ fn report_outcome(plan: &Plan<'_>, done: &ApplyResult, context: &Context) {
         };
         match outcomes.filter(is_it).count() {
             0 => {}
-            count => told.push(format!("{} {verb}", counted(count as i64, "key", "keys"))),
+            count => describe.push(format!("{} {verb}", counted(count as i64, "key", "keys"))),
         }
     }
-    context.ui.note(match told.is_empty() {
+    context.ui.note(match describe.is_empty() {
         true if plan.needs_nothing() => "everything matches the manifest".to_owned(),
         true => "nothing was done".to_owned(),
-        false => told.join(", "),
+        false => describe.join(", "),
     });
 }

@@ -24,11 +24,11 @@ pub(super) fn run(_: Config, context: &mut Context) -> Result<ExitStatus, Error>
         listing.push(&SettingView::new(setting))?;
     }
     listing.finish::<SettingView<'_>>()?;
-    if let Some(place) = &context.settings.place {
-        let place = place.display();
+    if let Some(path) = &context.settings.file_path {
+        let path = path.display();
         context.ui.note(match context.settings.file {
-            Some(_) => format!("settings file: `{place}`"),
-            None => format!("settings file: `{place}` (does not exist)"),
+            Some(_) => format!("settings file: `{path}`"),
+            None => format!("settings file: `{path}` (does not exist)"),
         });
     }
     Ok(ExitStatus::Done)

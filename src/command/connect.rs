@@ -259,10 +259,10 @@ mod tests {
             for template in TEMPLATES {
                 // Some servers only support a unix socket, and Traefik only TCP.
                 let on = |listen| fill(template.text, TemplateFacts { listen, ..facts });
-                let filled = on(&tcp).or_else(|_| on(&unix)).expect(template.place);
+                let filled = on(&tcp).or_else(|_| on(&unix)).expect(template.path);
                 for (name, _) in placeholders() {
                     let left = format!("{{{name}}}");
-                    assert!(!filled.contains(&left), "{}: {left}", template.place);
+                    assert!(!filled.contains(&left), "{}: {left}", template.path);
                 }
             }
         }

@@ -11,7 +11,7 @@ use crate::context::selection::{KeyPrompt, Selector};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{KeyName, Kind, Status};
-use crate::ui::{DisplayContext, first_of, last_request};
+use crate::ui::{DisplayContext, first_few, last_request};
 use crate::usage::Details;
 use crate::vault::{Action, Vault};
 
@@ -43,7 +43,7 @@ const QUESTION: KeyPrompt = KeyPrompt {
 
 pub(super) fn run(args: Deactivate, context: &mut Context) -> Result<ExitStatus, Error> {
     let names = selection::names(args.names, QUESTION, context)?;
-    activate::change_status(
+    activate::set_all(
         names,
         Status::Inactive,
         Action::Deactivate,
@@ -91,7 +91,7 @@ fn warn_of_recent_requests(
     let since = display.now - RECENT;
     if details.addresses_since(since).nth(1).is_some() {
         let addresses = details.addresses_since(since).map(str::to_owned);
-        let addresses = first_of(addresses, MAX_ADDRESSES);
+        let addresses = first_few(addresses, MAX_ADDRESSES);
         context
             .ui
             .note(format!("in the last hour it was used from {addresses}"));

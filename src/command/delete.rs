@@ -158,7 +158,7 @@ impl PendingDelete<'_> {
 
     pub(super) fn warn_of_recent_use(&self, context: &Context) {
         if self.is_used_recently() {
-            let (name, used) = (&self.key.name, self.used.told());
+            let (name, used) = (&self.key.name, self.used.describe());
             context.ui.warn(format!("`{name}` was {used}"));
         }
     }
@@ -181,7 +181,7 @@ impl PendingDelete<'_> {
         if let Some(old) = key.retiring_at(display.now) {
             note(format!("  its old secret {}", display.retiring(old)));
         }
-        note(format!("  {}", self.used.told()));
+        note(format!("  {}", self.used.describe()));
         note("  whoever uses it will be refused".to_owned());
     }
 }

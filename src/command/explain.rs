@@ -86,21 +86,29 @@ impl ExplainReport<'_> {
             self.context.ui.note(note);
         }
         let credentials = &self.context.settings.credentials;
-        let ways = ways(credentials);
+        let accepted_headers = accepted_headers(credentials);
         let Some(sent) = SentKey::find(request, credentials) else {
-            self.fails("header", "no key was sent", format!("send it as {ways}"));
+            self.fails(
+                "header",
+                "no key was sent",
+                format!("send it as {accepted_headers}"),
+            );
             return Ok(());
         };
-        let places: Vec<String> = sent.places.iter().map(KeyLocation::to_string).collect();
-        match &*places {
-            _ if sent.is_read => self.ok("header", format!("sent as {}", places.join(", "))),
+        let locations: Vec<String> = sent.locations.iter().map(KeyLocation::to_string).collect();
+        match &*locations {
+            _ if sent.is_read => self.ok("header", format!("sent as {}", locations.join(", "))),
             [only] => {
-                let message = format!("sent as {only}; this API reads {ways}");
-                self.fails("header", message, format!("send it as {ways}"));
+                let message = format!("sent as {only}; this API reads {accepted_headers}");
+                self.fails("header", message, format!("send it as {accepted_headers}"));
             }
             _ => {
-                let message = format!("sent {} times: {}", places.len(), places.join(", "));
-                self.fails("header", message, format!("send it once, as {ways}"));
+                let message = format!("sent {} times: {}", locations.len(), locations.join(", "));
+                self.fails(
+                    "header",
+                    message,
+                    format!("send it once, as {accepted_headers}"),
+                );
             }
         }
         let need = request
@@ -121,7 +129,7 @@ impl ExplainReport<'_> {
         let password = match &login.password {
             Ok(password) => password,
             Err(fault) => {
-                let (message, fix) = told(*fault, &mechanism);
+                let (message, fix) = describe(*fault, &mechanism);
                 self.fails("login", message, fix);
                 return Ok(());
             }
@@ -149,7 +157,7 @@ impl ExplainReport<'_> {
 }
 
 /// Where this API accepts keys, as a sentence.
-fn ways(credentials: &Credentials) -> String {
+fn accepted_headers(credentials: &Credentials) -> String {
     let headers = credentials
         .headers
         .iter()
@@ -161,7 +169,7 @@ fn ways(credentials: &Credentials) -> String {
 }
 
 /// Why a transcript shows no secret, and what to do.
-fn told(fault: TranscriptError, mechanism: &str) -> (String, String) {
+fn describe(fault: TranscriptError, mechanism: &str) -> (String, String) {
     let again = "log in with PLAIN or LOGIN, over TLS".to_owned();
     match fault {
         TranscriptError::NoAuth => (

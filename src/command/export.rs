@@ -12,7 +12,7 @@ use crate::context::exports::write_export_to;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::settings::{self, ExportFormat};
-use crate::ui::{ExportCounts, ExportedView, Output, written};
+use crate::ui::{ExportCounts, ExportedView, Output, ignore_closed_pipe};
 use crate::vault::Vault;
 
 /// Write the valid keys to a file, for servers to read
@@ -61,9 +61,9 @@ pub(super) fn run(args: Export, context: &mut Context) -> Result<ExitStatus, Err
         (None, _) => write_configured(context),
         (Some(format), Some(file)) => {
             let export = settings::ExportTarget { format, file };
-            let written = context.write_one_export(&export, &context.open()?)?;
+            let ignore_closed_pipe = context.write_one_export(&export, &context.open()?)?;
             context.note_done("the export was written");
-            show(&[written], context)
+            show(&[ignore_closed_pipe], context)
         }
         (Some(format), None) => print(format, context),
     }
@@ -79,11 +79,11 @@ fn write_configured(context: &Context) -> Result<ExitStatus, Error> {
         return Err(Error::usage(context.describe_other_vault())
             .with_hint("name a format and a file, or leave out --vault and POSTKEY_VAULT"));
     }
-    let (written, failures) = context.write_exports(&context.open()?)?;
-    if !written.is_empty() {
+    let (ignore_closed_pipe, failures) = context.write_exports(&context.open()?)?;
+    if !ignore_closed_pipe.is_empty() {
         context.note_done("the exports were written");
     }
-    let shown = show(&written, context)?;
+    let shown = show(&ignore_closed_pipe, context)?;
     let statuses = failures.iter().map(|error| {
         context.ui.error(error);
         error.exit_status()
@@ -92,17 +92,17 @@ fn write_configured(context: &Context) -> Result<ExitStatus, Error> {
 }
 
 /// Reports each file; returns whether no key is damaged.
-fn show(written: &[ExportedView], context: &Context) -> Result<ExitStatus, Error> {
-    let status = status(written.iter().all(ExportedView::is_whole));
+fn show(ignore_closed_pipe: &[ExportedView], context: &Context) -> Result<ExitStatus, Error> {
+    let status = status(ignore_closed_pipe.iter().all(ExportedView::is_whole));
     if !context.ui.format.is_for_machines() {
-        for view in written {
+        for view in ignore_closed_pipe {
             context.ui.note(view.line());
         }
         return Ok(status);
     }
     let display = context.display();
     let mut listing = context.ui.listing(&display);
-    for view in written {
+    for view in ignore_closed_pipe {
         listing.push(view)?;
     }
     listing.finish::<ExportedView>()?;
@@ -124,7 +124,7 @@ fn print(format: ExportFormat, context: &Context) -> Result<ExitStatus, Error> {
     let printed = spool
         .rewind()
         .and_then(|()| io::copy(&mut spool, &mut Output));
-    written(printed.map(drop))?;
+    ignore_closed_pipe(printed.map(drop))?;
     Ok(status(counts.damaged == 0))
 }
 

@@ -1,11 +1,11 @@
 //! `postkey generate`: creates a key, or many.
 
 mod decoy;
+mod destination;
 mod existing;
 mod flags;
 mod many;
 mod notes;
-mod place;
 mod questions;
 mod requested_name;
 
@@ -98,7 +98,7 @@ fn print_generated_username(key: &Key, target: &Target<'_>, context: &Context) {
     if let Some(username) = key.username().filter(|_| !is_told) {
         context
             .ui
-            .insist(format!("the username of `{}` is {username}", key.name));
+            .print_always(format!("the username of `{}` is {username}", key.name));
     }
 }
 
@@ -123,7 +123,7 @@ fn report(key: &Key, is_sealed: bool, target: &Target<'_>, context: &Context) {
         .note(format!("created {title} key `{}` ({terms})", key.name));
     let again = "`postkey reveal` shows its secret again";
     let parts = [
-        target.told("its secret", is_sealed),
+        target.describe("its secret", is_sealed),
         is_sealed.then(|| again.to_owned()),
         Some(notes::next_step(key.kind(), key.is_decoy).to_owned()),
     ];

@@ -108,18 +108,18 @@ impl SecretFinding {
                 (verdict, Some(&secret.record))
             }
         };
-        let (mut used, mut tried) = (None, None);
+        let (mut used, mut refusals) = (None, None);
         if let Some(uses) = uses {
             used = key.and_then(|record| uses.summary(record, display.now, &context.ui));
             let dead = self.matched.dead();
-            tried = dead.map(|dead| uses.refusals_of(dead, display.now, &context.ui));
+            refusals = dead.map(|dead| uses.refusals_of(dead, display.now, &context.ui));
             if let Some(decoy) = key.filter(|record| record.key.is_decoy) {
-                tried = Some(uses.decoy(decoy, display.now, &context.ui));
+                refusals = Some(uses.decoy(decoy, display.now, &context.ui));
             }
         }
         IdentifiedText {
             used,
-            tried,
+            refusals,
             decision: VerdictDetails {
                 verdict,
                 key: key.map(|record| &record.key),
@@ -156,7 +156,7 @@ fn not_ours(search: &SecretSearch) -> Option<IdentifiedText<'static>> {
         tail: None,
         past_owner: None,
         used: None,
-        tried: None,
+        refusals: None,
         count,
         line,
     })

@@ -173,7 +173,7 @@ pub fn run(verb: Verb, context: &mut Context) -> Result<ExitStatus, Error> {
         let error = context.with_suggestion(context.diagnosed(error));
         context.after_change(error)
     });
-    exports::renew_after(outcome, context)
+    exports::finish_with_exports(outcome, context)
 }
 
 fn dispatch(verb: Verb, context: &mut Context) -> Result<ExitStatus, Error> {

@@ -146,7 +146,7 @@ fn warn_of_loss(key: &Key, used: &PriorUse<'_>, context: &Context, display: &Dis
             display.retiring(old)
         ));
     }
-    note(format!("  {}", used.told()));
+    note(format!("  {}", used.describe()));
     note("  whoever uses it will be refused until they have the new one".to_owned());
     if old.is_none() && key.effective_status(display.now).is_valid() {
         note(format!(

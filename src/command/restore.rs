@@ -12,7 +12,7 @@ use crate::context::{Context, selection};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::KeyName;
-use crate::ui::{AffectedView, DisplayContext, counted, format_head, held};
+use crate::ui::{AffectedView, DisplayContext, contents_phrase, counted, format_head};
 use crate::vault::{
     self, Action, AffectedKey, Author, Comparison, CurrentVault, Effect, Field, Head, Record, Vault,
 };
@@ -58,7 +58,7 @@ pub struct Restore {
 
 pub(super) fn run(args: Restore, context: &mut Context) -> Result<ExitStatus, Error> {
     context.expect_own_home()?;
-    let present = open_present(context)?;
+    let present = open_current(context)?;
     expect_another_file(&present, &args.file)?;
     let backup = read(&args, context)?;
     let plan = RestorePlan::new(&args, &backup, &present, context)?;
@@ -96,7 +96,7 @@ fn read(args: &Restore, context: &Context) -> Result<Vault, Error> {
     .into())
 }
 
-fn open_present(context: &Context) -> Result<CurrentVault, Error> {
+fn open_current(context: &Context) -> Result<CurrentVault, Error> {
     let path = &context.settings.vault;
     CurrentVault::open(path, context.settings.wait).map_err(|error| match error {
         error @ (vault::Error::NotAVault(_)
@@ -115,12 +115,12 @@ struct RestorePlan {
     comparison: Comparison,
     display: DisplayContext,
     made_at: Option<Timestamp>,
-    held: String,
+    contents_phrase: String,
     is_stopping: bool,
     /// What is unknown because the vault is damaged.
     trouble: Option<String>,
     is_vault: bool,
-    is_another: bool,
+    is_unrelated: bool,
 }
 
 impl RestorePlan {
@@ -141,10 +141,13 @@ impl RestorePlan {
             trouble: trouble.map(ToString::to_string),
             display: context.display_at(now),
             made_at: backup.newest_entry()?.map(|entry| entry.at),
-            held: held(backup.count()?, backup.head()?.map_or(0, |(last, _)| last)),
+            contents_phrase: contents_phrase(
+                backup.count()?,
+                backup.head()?.map_or(0, |(last, _)| last),
+            ),
             is_stopping: args.keep_inactive,
             is_vault: vault.is_some(),
-            is_another: vault.is_some_and(|vault| is_another(vault, backup)),
+            is_unrelated: vault.is_some_and(|vault| is_unrelated(vault, backup)),
             comparison,
         })
     }
@@ -183,7 +186,7 @@ impl RestorePlan {
         let made = made.map(|at| format!(", the newest of {at}"));
         ui.note(format!(
             "the backup holds {}{}",
-            self.held,
+            self.contents_phrase,
             made.unwrap_or_default()
         ));
         if !self.is_vault {
@@ -196,7 +199,7 @@ impl RestorePlan {
                  become valid again; without a vault here, they cannot be listed",
             );
         }
-        if self.is_another {
+        if self.is_unrelated {
             ui.warn("it is a backup of another vault: no key of this one is in it");
         }
         if let Some(trouble) = &self.trouble {
@@ -282,7 +285,7 @@ impl RestorePlan {
 }
 
 /// Whether the two have no log entry in common.
-fn is_another(vault: &Vault, backup: &Vault) -> bool {
+fn is_unrelated(vault: &Vault, backup: &Vault) -> bool {
     match (vault.identity(), backup.identity()) {
         (Ok(Some(here)), Ok(Some(there))) => here != there,
         _ => false,
@@ -304,14 +307,14 @@ fn restore(
     mut present: CurrentVault,
     context: &Context,
 ) -> Result<(), Error> {
-    let same = present.vault().filter(|_| !plan.is_another);
-    let others = same.map(|vault| usage::of_others(vault, &backup, context));
+    let same = present.vault().filter(|_| !plan.is_unrelated);
+    let others = same.map(|vault| usage::foreign_numbers(vault, &backup, context));
     let saved = present.save(plan.display.now)?;
     let author = Author {
         clock: plan.display.now,
         ..context.author(Action::Restore)
     };
-    let changes = told(&backup, &present, saved.as_deref())?;
+    let changes = describe(&backup, &present, saved.as_deref())?;
     let deactivated = plan.kept_inactive();
     let (before, then) = (head_of(&present), backup.head()?);
     let outcome = backup
@@ -337,7 +340,11 @@ fn restore(
 }
 
 /// The log entry of a restore: the file, the newest entry before and after, the saved copy.
-fn told(backup: &Vault, present: &CurrentVault, saved: Option<&Path>) -> Result<Vec<Field>, Error> {
+fn describe(
+    backup: &Vault,
+    present: &CurrentVault,
+    saved: Option<&Path>,
+) -> Result<Vec<Field>, Error> {
     let field = |field: &str, from, to| Field {
         field: field.to_owned(),
         from,
@@ -346,16 +353,16 @@ fn told(backup: &Vault, present: &CurrentVault, saved: Option<&Path>) -> Result<
     let path = |path: &Path| Some(path.to_string_lossy().into_owned());
     let before = head_of(present);
     let then = backup.head()?;
-    let mut told = vec![field("file", None, path(backup.path()))];
+    let mut describe = vec![field("file", None, path(backup.path()))];
     if before.is_some() || then.is_some() {
         let (from, to) = (
             before.as_ref().map(format_head),
             then.as_ref().map(format_head),
         );
-        told.push(field("head", from, to));
+        describe.push(field("head", from, to));
     }
-    told.extend(saved.map(|saved| field("saved", None, path(saved))));
-    Ok(told)
+    describe.extend(saved.map(|saved| field("saved", None, path(saved))));
+    Ok(describe)
 }
 
 /// The newest entry of the vault's log, if that can be read.

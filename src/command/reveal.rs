@@ -115,9 +115,9 @@ fn report(key: &Key, effective_status: EffectiveStatus, target: &Target<'_>, con
         "the secret of the default key `{}`, username {username}",
         key.name
     );
-    context.ui.note(match target.place() {
+    context.ui.note(match target.destination() {
         None => format!("this is {secret}"),
-        Some(place) => format!("{secret}, is {place}"),
+        Some(destination) => format!("{secret}, is {destination}"),
     });
     if !effective_status.is_valid() {
         context.ui.warn(format!(

@@ -88,8 +88,8 @@ pub(super) fn run(args: Revoke, context: &mut Context) -> Result<ExitStatus, Err
         Ok(()) => {
             revocation.replace_if_wanted(&args, context);
             let write = |path| incident::write(path, &revocation, leaked_at, context);
-            let written = report.map_or(Ok(()), write);
-            revocation.note_outcome(written, context);
+            let ignore_closed_pipe = report.map_or(Ok(()), write);
+            revocation.note_outcome(ignore_closed_pipe, context);
         }
         refused => revocation.note_outcome(refused, context),
     }
@@ -105,7 +105,7 @@ fn by_name(name: &KeyName, context: &Context) -> Result<Revocation, Error> {
     let mut vault = context.open_for_change()?;
     let stopped = vec![stop(name, None, context, &mut vault)?];
     // Checked before any prompt, which may wait for a long time.
-    let status = context.renew_exports();
+    let status = context.rewrite_exports();
     Ok(Revocation::new(vault, stopped, status))
 }
 
@@ -115,7 +115,7 @@ fn stop(
     context: &Context,
     vault: &mut Vault,
 ) -> Result<RevokedKey, Error> {
-    let record = activate::change_one(name, Status::Inactive, Action::Revoke, context, vault)?;
+    let record = activate::set_status(name, Status::Inactive, Action::Revoke, context, vault)?;
     context.note_done(format!("`{}` was revoked", record.key.name));
     Ok(RevokedKey {
         // Only the report lacks them; the key is revoked.
@@ -140,16 +140,16 @@ fn by_secret(context: &Context) -> Result<Option<Revocation>, Error> {
         match stop(name, Some(0), context, vault) {
             Ok(one) => {
                 stopped.push(one);
-                status = status.max(context.renew_exports());
+                status = status.max(context.rewrite_exports());
             }
-            Err(error) => status = status.max(told(&error, context)),
+            Err(error) => status = status.max(describe(&error, context)),
         }
         Ok(())
     };
     let mut search = secret_search::search(&ASKING, context, Context::open_for_change, stop_owner)?;
     match search.failure.take() {
         Some(failure) if stopped.is_empty() => return Err(failure),
-        Some(failure) => status = status.max(told(&failure, context)),
+        Some(failure) => status = status.max(describe(&failure, context)),
         None => report_other_findings(&search, context)?,
     }
     count_occurrences(&mut stopped, &search.findings);
@@ -243,7 +243,7 @@ fn report_nothing_revoked(args: &Revoke, context: &Context) -> Result<ExitStatus
 }
 
 /// Prints an error without ending the command, which has more to do.
-fn told(error: &Error, context: &Context) -> ExitStatus {
+fn describe(error: &Error, context: &Context) -> ExitStatus {
     context.ui.error(error);
     error.exit_status()
 }
@@ -252,7 +252,7 @@ impl Revocation {
     fn note_outcome(&mut self, outcome: Result<(), Error>, context: &Context) {
         if let Err(error) = outcome {
             let error = context.after_change(error);
-            self.status = self.status.max(told(&error, context));
+            self.status = self.status.max(describe(&error, context));
         }
     }
 

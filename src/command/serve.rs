@@ -64,12 +64,12 @@ pub(super) fn run(args: Serve, context: &mut Context) -> Result<ExitStatus, Erro
         credentials: settings.credentials.clone(),
         cors_origins: settings.cors_origins.clone(),
     };
-    let (notices, told) = spawn_printer(context.ui.clone()).map_err(serve::Error::Thread)?;
+    let (notices, describe) = spawn_printer(context.ui.clone()).map_err(serve::Error::Thread)?;
     let print = notices.clone();
     let served = serve::run(config, Arc::new(move |notice| drop(print.try_send(notice))));
     // All senders are gone: print what was sent.
     drop(notices);
-    let _ = told.recv_timeout(FLUSH_TIMEOUT);
+    let _ = describe.recv_timeout(FLUSH_TIMEOUT);
     served?;
     Ok(ExitStatus::Done)
 }
@@ -78,7 +78,7 @@ pub(super) fn run(args: Serve, context: &mut Context) -> Result<ExitStatus, Erro
 /// nothing. Notices beyond the queue's size are dropped.
 fn spawn_printer(ui: Ui) -> io::Result<(SyncSender<Notice>, Receiver<()>)> {
     let (notices, queue) = sync_channel(MAX_QUEUED);
-    let (done, told) = sync_channel(1);
+    let (done, describe) = sync_channel(1);
     let thread = thread::Builder::new().name("teller".to_owned());
     thread.spawn(move || {
         for notice in queue {
@@ -86,7 +86,7 @@ fn spawn_printer(ui: Ui) -> io::Result<(SyncSender<Notice>, Receiver<()>)> {
         }
         let _ = done.send(());
     })?;
-    Ok((notices, told))
+    Ok((notices, describe))
 }
 
 fn print(ui: &Ui, notice: Notice) {

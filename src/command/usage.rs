@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{KeyName, Period};
 use crate::ui::{DisplayContext, Listing, Ui, UsageView, refusals};
-use crate::usage::NOBODY;
+use crate::usage::UNKNOWN_KEY;
 use crate::vault::{KeyId, Page, Record, Vault};
 
 /// The note if nothing is recorded.
@@ -87,7 +87,7 @@ impl UsageReport<'_> {
 
     /// All keys with recorded usage, page by page.
     fn all(&mut self, ui: &Ui) -> Result<ExitStatus, Error> {
-        let mut last = NOBODY;
+        let mut last = UNKNOWN_KEY;
         loop {
             let keys = self.uses.read(ui, |usage| usage.keys_after(last));
             let Some(&end) = keys.last().filter(|_| self.listing.is_connected()) else {
@@ -132,7 +132,7 @@ impl UsageReport<'_> {
         }
         let nobody = self
             .uses
-            .read(ui, |usage| usage.details(NOBODY, self.display.now));
+            .read(ui, |usage| usage.details(UNKNOWN_KEY, self.display.now));
         if !nobody.refused.is_empty() {
             let refused = refusals(&nobody.refused, self.display);
             ui.note(format!("refused without a known key: {refused}"));

@@ -70,7 +70,7 @@ pub(super) fn run(args: Verify, context: &mut Context) -> Result<ExitStatus, Err
         if let Ok(secret) = presentation.matched.secret()
             && secret.learned.is_some()
         {
-            context.keep_digest(secret, vault);
+            context.store_digest(secret, vault);
         }
     }
     let display = context.display_at(presentation.at);

@@ -58,7 +58,7 @@ impl PriorUse<'_> {
     }
 
     /// `last used 3 minutes ago from 203.0.113.9, 214 requests today`
-    pub fn told(&self) -> String {
+    pub fn describe(&self) -> String {
         match &self.details {
             Some(details) => last_use(details, self.display),
             None if self.is_unknown => "cannot tell whether it is used".to_owned(),

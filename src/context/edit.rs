@@ -15,10 +15,10 @@ impl Context {
         &self,
         name: &KeyName,
         action: Action,
-        change_it: impl Fn(&Key, &Change<'_>) -> Result<Key, Error>,
+        apply: impl Fn(&Key, &Change<'_>) -> Result<Key, Error>,
     ) -> Result<ExitStatus, Error> {
         self.edit_with_policy(name, action, |key, policy, change| {
-            Ok((change_it(key, change)?, policy))
+            Ok((apply(key, change)?, policy))
         })
     }
 
@@ -27,13 +27,13 @@ impl Context {
         &self,
         name: &KeyName,
         action: Action,
-        change_it: impl Fn(&Key, KeyPolicy, &Change<'_>) -> Result<(Key, KeyPolicy), Error>,
+        apply: impl Fn(&Key, KeyPolicy, &Change<'_>) -> Result<(Key, KeyPolicy), Error>,
     ) -> Result<ExitStatus, Error> {
         let mut vault = self.open_for_change()?;
         let (after, fields, now) = vault.change(&self.author(action), |change| {
             let record = change.find(name)?;
             let policy = change.policy(record.id)?;
-            let (key, policy) = change_it(&record.key, policy, change)?;
+            let (key, policy) = apply(&record.key, policy, change)?;
             let fields = change.save_with_policy(&record, &key, &policy)?;
             Ok::<_, Error>((Record { key, ..record }, fields, change.now()))
         })?;

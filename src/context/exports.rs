@@ -12,15 +12,15 @@ use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::{self, Draft, FileId, FileLock, FileRole, IfExists, folder_of};
 use crate::settings::{ExportFormat, ExportTarget};
-use crate::ui::{ExportCounts, ExportText, ExportedView, can_be_of, is_replaceable_export};
+use crate::ui::{ExportCounts, ExportText, ExportedView, is_replaceable_export, may_belong_to};
 use crate::vault::Vault;
 
 /// Ends a command by rewriting the exports in the settings.
-pub fn renew_after(
+pub fn finish_with_exports(
     outcome: Result<ExitStatus, Error>,
     context: &Context,
 ) -> Result<ExitStatus, Error> {
-    match (outcome, context.renew_exports()) {
+    match (outcome, context.rewrite_exports()) {
         (Ok(status), renewed) => Ok(status.max(renewed)),
         (Err(error), ExitStatus::Done) => Err(error),
         (Err(error), renewed) => {
@@ -33,20 +33,20 @@ pub fn renew_after(
 impl Context {
     /// Rewrites the exports in the settings if the vault was or should have been changed; reports
     /// errors.
-    pub fn renew_exports(&self) -> ExitStatus {
+    pub fn rewrite_exports(&self) -> ExitStatus {
         if !self.changes.take() {
             return ExitStatus::Done;
         }
         match self.settings.has_unreadable_exports {
             true => {
                 self.ui.error(&unread());
-                self.renew_named_exports().max(ExitStatus::Incomplete)
+                self.rewrite_named_exports().max(ExitStatus::Incomplete)
             }
-            false => self.renew_named_exports(),
+            false => self.rewrite_named_exports(),
         }
     }
 
-    fn renew_named_exports(&self) -> ExitStatus {
+    fn rewrite_named_exports(&self) -> ExitStatus {
         if self.settings.exports.is_empty() {
             return ExitStatus::Done;
         }
@@ -62,7 +62,7 @@ impl Context {
             Err(error) => vec![error],
         };
         for error in &failures {
-            self.ui.error(&not_renewed(error));
+            self.ui.error(&not_rewritten(error));
         }
         match failures.is_empty() {
             true => ExitStatus::Done,
@@ -200,7 +200,7 @@ fn begin(format: ExportFormat, path: &Path) -> Result<Draft, Error> {
 /// in it.
 fn expect_same_vault(start: &[u8], path: &Path, vault: &Vault) -> Result<(), Error> {
     let mark = vault.mark()?;
-    if can_be_of(start, mark.as_deref(), |tail| vault.has_made(tail))? {
+    if may_belong_to(start, mark.as_deref(), |tail| vault.has_created(tail))? {
         return Ok(());
     }
     Err(Error::from(files::Error::Refused {
@@ -217,7 +217,7 @@ fn unread() -> Error {
         .with_hint("correct the settings; then `postkey export` writes the exports")
 }
 
-fn not_renewed(error: &Error) -> Error {
+fn not_rewritten(error: &Error) -> Error {
     if error.exit_status() == ExitStatus::Unsure {
         let new = Error::new(ExitStatus::Incomplete, format!("an export: {error}"));
         return new.with_hint(error.hint().unwrap_or_default());

@@ -106,13 +106,13 @@ fn candidates(
         Some(_) => Vec::new(),
         None => vault.names("", MAX_OFFERED + 1)?,
     };
-    let whole: HashSet<String> = records
+    let result_file: HashSet<String> = records
         .iter()
         .map(|record| record.key.name.folded())
         .collect();
-    names.retain(|name| !whole.contains(&name.folded()));
-    let whole = records.into_iter().map(OfferedKey::Whole);
-    Ok(whole
+    names.retain(|name| !result_file.contains(&name.folded()));
+    let result_file = records.into_iter().map(OfferedKey::Whole);
+    Ok(result_file
         .chain(names.into_iter().map(OfferedKey::Damaged))
         .collect())
 }

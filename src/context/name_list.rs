@@ -40,7 +40,7 @@ pub struct ListedName {
 /// Errors in lines, reported together before anything is created.
 pub struct InvalidNames {
     /// Where the lines come from.
-    place: String,
+    source: String,
     count: usize,
     /// At least the first errors of each kind.
     kept: Vec<(usize, Error)>,
@@ -66,21 +66,21 @@ pub fn read(
     repeated: DuplicateName,
     context: &Context,
 ) -> Result<(Vec<ListedName>, InvalidNames), Error> {
-    let (input, place): (Box<dyn Read>, String) = match path.to_str() {
+    let (input, source): (Box<dyn Read>, String) = match path.to_str() {
         Some("-") => (
             Box::new(standard_input(context)?),
             STANDARD_INPUT.to_owned(),
         ),
         _ => {
-            let place = format!("`{}`", path.display());
-            let file = open_input(path).map_err(|error| unreadable(&place, &error))?;
-            (Box::new(file), place)
+            let source = format!("`{}`", path.display());
+            let file = open_input(path).map_err(|error| unreadable(&source, &error))?;
+            (Box::new(file), source)
         }
     };
-    let mut faults = InvalidNames::of(place);
+    let mut faults = InvalidNames::of(source);
     let wanted = lines(BufReader::new(input), repeated, &mut faults)?;
     if wanted.is_empty() && faults.count == 0 {
-        let message = format!("no names in {}", faults.place);
+        let message = format!("no names in {}", faults.source);
         return Err(Error::usage(message).with_hint("one name per line; `#` starts a comment"));
     }
     Ok((wanted, faults))
@@ -110,7 +110,7 @@ fn lines(
     for line in 1.. {
         text.clear();
         let read = input.by_ref().take(MAX_LINE).read_until(b'\n', &mut text);
-        length += read.map_err(|error| unreadable(&faults.place, &error))? as u64;
+        length += read.map_err(|error| unreadable(&faults.source, &error))? as u64;
         if text.is_empty() || faults.count == MAX_FAULTS {
             break;
         }
@@ -118,7 +118,7 @@ fn lines(
             faults.add(line, error);
         }
         if let Some(most) = reading.limit_exceeded(line, length, &text) {
-            return Err(limit_error(&faults.place, most));
+            return Err(limit_error(&faults.source, most));
         }
     }
     Ok(reading.wanted)
@@ -178,19 +178,19 @@ fn name(line: &[u8]) -> Result<Option<KeyName>, Error> {
     }
 }
 
-fn unreadable(place: &str, error: &io::Error) -> Error {
-    Error::usage(format!("cannot read {place}: {error}"))
+fn unreadable(source: &str, error: &io::Error) -> Error {
+    Error::usage(format!("cannot read {source}: {error}"))
         .with_hint("--from takes a file with one name per line; `-` is standard input")
 }
 
-fn limit_error(place: &str, most: &str) -> Error {
-    Error::usage(format!("{place} has more than {most}")).with_hint("split it")
+fn limit_error(source: &str, most: &str) -> Error {
+    Error::usage(format!("{source} has more than {most}")).with_hint("split it")
 }
 
 impl InvalidNames {
-    fn of(place: String) -> Self {
+    fn of(source: String) -> Self {
         Self {
-            place,
+            source,
             count: 0,
             kept: Vec::new(),
             highest: ExitStatus::Done,
@@ -208,11 +208,11 @@ impl InvalidNames {
         self.highest = self.highest.max(error.exit_status());
         self.kept.push((line, error));
         if self.kept.len() > 2 * MAX_LISTED {
-            self.keep_first();
+            self.drop_excess();
         }
     }
 
-    fn keep_first(&mut self) {
+    fn drop_excess(&mut self) {
         self.kept.sort_by_key(|(line, _)| *line);
         self.kept.truncate(MAX_LISTED);
     }
@@ -226,11 +226,11 @@ impl InvalidNames {
         if self.count == 0 {
             return Ok(());
         }
-        self.keep_first();
+        self.drop_excess();
         let told = self.kept.len();
         for (line, error) in self.kept {
-            let place = format_args!("line {line} of {}", self.place);
-            context.ui.error(&error.about(place));
+            let source = format_args!("line {line} of {}", self.source);
+            context.ui.error(&error.about(source));
         }
         let least = if self.count < MAX_FAULTS {
             ""
@@ -238,7 +238,7 @@ impl InvalidNames {
             "at least "
         };
         let lines = counted(self.count as i128, "invalid line", "invalid lines");
-        let message = format!("{least}{lines} in {}; {done}", self.place);
+        let message = format!("{least}{lines} in {}; {done}", self.source);
         Err(match self.count > told {
             true => {
                 Error::new(self.highest, message).with_hint(format!("showing the first {told}"))

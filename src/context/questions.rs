@@ -5,7 +5,7 @@ use std::str::FromStr;
 use super::Context;
 use crate::error::Error;
 use crate::key::{Expiry, Invalid, Permission};
-use crate::ui::first_of;
+use crate::ui::first_few;
 
 /// How many permissions a prompt names.
 const MAX_NAMED: usize = 8;
@@ -29,7 +29,7 @@ impl Context {
     /// Prompts for a permission; `None` if that was cancelled.
     pub fn ask_permission(&self, default: Option<&str>) -> Result<Option<Permission>, Error> {
         let permissions = &self.settings.permissions;
-        let names = first_of(permissions.names().map(str::to_owned), MAX_NAMED);
+        let names = first_few(permissions.names().map(str::to_owned), MAX_NAMED);
         let question = format!("Permission: {names}");
         self.ui.value(&question, default, |answer| {
             Ok(permissions.expect(answer.parse()?)?)

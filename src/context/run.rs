@@ -188,8 +188,8 @@ impl Context {
 
     /// Stores the digest that a secret turned out to have, if the vault can be written, so that its
     /// hash need not be checked again.
-    pub fn keep_digest(&self, secret: &StoredSecret, vault: &mut Vault) {
-        let _ = vault.keep_digests([secret], &self.author(Action::Verify));
+    pub fn store_digest(&self, secret: &StoredSecret, vault: &mut Vault) {
+        let _ = vault.store_digests([secret], &self.author(Action::Verify));
     }
 
     /// Notes that a span is in minutes, not months.
@@ -328,13 +328,13 @@ impl Context {
 
 /// Protects files with a purpose of their own from being overwritten by this run.
 fn keep_files(settings: &Settings) {
-    files::keep(&settings.vault, ProtectionReason::Vault);
-    files::keep(&usage::path(&settings.vault), ProtectionReason::Vault);
-    if let Some(file) = &settings.place {
-        files::keep(file, ProtectionReason::Settings);
+    files::protect(&settings.vault, ProtectionReason::Vault);
+    files::protect(&usage::path(&settings.vault), ProtectionReason::Vault);
+    if let Some(file) = &settings.file_path {
+        files::protect(file, ProtectionReason::Settings);
     }
     for export in &settings.exports {
-        files::keep(&export.file, ProtectionReason::Export);
+        files::protect(&export.file, ProtectionReason::Export);
     }
 }
 

@@ -54,9 +54,9 @@ struct Running<'a> {
     child: Child,
     group: Pid,
     /// A pidfd, which becomes readable when the child exits.
-    end: OwnedFd,
+    last_line: OwnedFd,
     output: Option<PipeReader>,
-    told: ChildOutput<'a>,
+    status_text: ChildOutput<'a>,
 }
 
 impl ChildCommand {
@@ -116,12 +116,12 @@ impl ChildCommand {
         let fed = feed.write_all(secret.as_bytes());
         drop(feed);
         let ended = running.wait(self).map_err(|error| failed(&error));
-        let last = running.told.end();
+        let last = running.status_text.last_line();
         fed.map_err(|error| failed(&error))?;
         match ended? {
             None if self.is_interrupted() => Err("was killed".to_owned()),
             None => Err(format!("timed out after {:?}", self.timeout)),
-            Some(status) if !status.success() => Err(format!("{}{last}", told(status))),
+            Some(status) if !status.success() => Err(format!("{}{last}", status_text(status))),
             Some(_) if ioctl_fionread(&input).is_ok_and(|unread| unread > 0) => {
                 Err("exited 0 without reading the secret".to_owned())
             }
@@ -154,12 +154,12 @@ impl ChildCommand {
         drop(command);
         let group = Pid::from_child(&child);
         match pidfd_open(group, PidfdFlags::empty()) {
-            Ok(end) => Ok(Running {
+            Ok(last_line) => Ok(Running {
                 child,
                 group,
-                end,
+                last_line,
                 output: Some(output),
-                told: ChildOutput::to(report),
+                status_text: ChildOutput::to(report),
             }),
             Err(error) => {
                 let _ = kill_process_group(group, Signal::KILL);
@@ -219,7 +219,7 @@ impl Running<'_> {
 
     /// Waits until it exits or writes something; returns which.
     fn wait_at_most(&self, longest: Duration) -> io::Result<(bool, bool)> {
-        let mut ends = vec![PollFd::new(&self.end, PollFlags::IN)];
+        let mut ends = vec![PollFd::new(&self.last_line, PollFlags::IN)];
         if let Some(output) = &self.output {
             ends.push(PollFd::new(output, PollFlags::IN));
         }
@@ -228,7 +228,10 @@ impl Running<'_> {
             Err(rustix::io::Errno::INTR) | Ok(0) => Ok((false, false)),
             Err(error) => Err(error.into()),
             Ok(_) => {
-                let has = |at: usize| ends.get(at).is_some_and(|end| !end.revents().is_empty());
+                let has = |at: usize| {
+                    ends.get(at)
+                        .is_some_and(|last_line| !last_line.revents().is_empty())
+                };
                 Ok((has(0), has(1)))
             }
         }
@@ -241,7 +244,7 @@ impl Running<'_> {
         };
         match output.read(&mut *chunk)? {
             0 => self.output = None,
-            length => self.told.read_output(&chunk[..length]),
+            length => self.status_text.read_output(&chunk[..length]),
         }
         Ok(())
     }
@@ -302,7 +305,7 @@ impl<'a> ChildOutput<'a> {
     }
 
     /// The last line, as the end of a sentence.
-    fn end(&mut self) -> String {
+    fn last_line(&mut self) -> String {
         self.end_line();
         match self.count {
             0 => String::new(),
@@ -320,7 +323,7 @@ fn variables<'a>(issued: &Issued<'a>) -> [(&'static str, &'a str); 3] {
     ]
 }
 
-fn told(status: ExitStatus) -> String {
+fn status_text(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exited with status {code}"),
         (None, Some(signal)) => format!("was killed by signal {signal}"),

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::delivery::child::ChildCommand;
 use crate::delivery::outcome::Delivery;
 use crate::error::Error;
-use crate::files::{self, env, whole};
+use crate::files::{self, env, result_file};
 use crate::key::{KeyVariables, Kind, Username, Variable};
 use crate::ui::{Format, Issued};
 
@@ -84,7 +84,9 @@ impl Destination {
     ) -> Result<(), Error> {
         match self {
             Self::Output { .. } => Ok(()),
-            Self::File { path, format } => whole::expect_savable(path, shape(*format, kind), allow),
+            Self::File { path, format } => {
+                result_file::expect_savable(path, shape(*format, kind), allow)
+            }
             Self::EnvFile {
                 path,
                 variables,
@@ -102,7 +104,7 @@ impl Destination {
         }
     }
 
-    /// Delivers a secret; a saved file must be settled afterwards.
+    /// Delivers a secret; a saved file must be synced afterwards.
     ///
     /// # Errors
     /// If that fails, or `allow` does.
@@ -120,7 +122,7 @@ impl Destination {
             }
             Self::File { path, format } => {
                 let shape = shape(*format, issued.kind());
-                let changed = whole::save(path, shape, &issued.bytes(*format), allow)?;
+                let changed = result_file::save(path, shape, &issued.bytes(*format), allow)?;
                 Ok(Delivery::Saved {
                     changed,
                     path: path.clone(),
@@ -166,7 +168,7 @@ pub fn mask(issued: &Issued<'_>) -> Zeroizing<Vec<u8>> {
 }
 
 /// What a file with nothing but a secret looks like in a format.
-fn shape(format: Format, kind: Kind) -> whole::Shape {
+fn shape(format: Format, kind: Kind) -> result_file::Shape {
     let (start, marks, lines): (_, &[&str], _) = match format {
         Format::Json | Format::Jsonl => {
             const FIELDS: [&str; 3] = [",\"kind\":\"", ",\"tail\":\"", ",\"secret\":\"x"];
@@ -175,7 +177,7 @@ fn shape(format: Format, kind: Kind) -> whole::Shape {
         Format::Csv => ("name,kind,username,tail,status,", &[], 2),
         Format::Text | Format::Env | Format::Ics => (kind.prefix(), &[], 1),
     };
-    whole::Shape {
+    result_file::Shape {
         start,
         marks,
         lines,

@@ -79,15 +79,15 @@ pub fn deliver_all<P: PendingSecret>(
     let delivered: Vec<Result<_, Failure>> = staged.into_iter().map(deliver).collect();
     // After all deliveries, so that a folder of many secrets is synced once.
     let mut synced = Synced::default();
-    let settle = |delivered: Result<_, Failure>| {
+    let sync = |delivered: Result<_, Failure>| {
         let (one, delivery): (&P, Delivery) = delivered?;
-        let settled = delivery.settle(&mut synced);
+        let settled = delivery.sync(&mut synced);
         Ok((one, settled.map_err(Failure::Delivery)?))
     };
     let activated = together_or_each(
-        delivered.into_iter().map(settle).collect(),
+        delivered.into_iter().map(sync).collect(),
         |(one, _), change| one.activate(change),
-        |(_, delivery), error| Failure::Activation(delivery.take_back(&error)),
+        |(_, delivery), error| Failure::Activation(delivery.undo(&error)),
         vault,
         author,
     );

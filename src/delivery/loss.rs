@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::delivery::outcome::displaced;
+use crate::delivery::outcome::overwritten;
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::files::env::{self, EnvVariables};
@@ -29,13 +29,13 @@ impl Loss {
         own: &KeyName,
         vault: Option<&Vault>,
     ) -> Result<Option<Self>, Error> {
-        for tail in displaced(before, after) {
-            if let Some(loss) = of_secret(&tail, own, vault)? {
+        for tail in overwritten(before, after) {
+            if let Some(loss) = secret_loss(&tail, own, vault)? {
                 return Ok(Some(loss));
             }
         }
         match vault {
-            Some(vault) => of_username(before, after, own, vault),
+            Some(vault) => username_loss(before, after, own, vault),
             None => Ok(None),
         }
     }
@@ -72,19 +72,19 @@ impl Loss {
     }
 }
 
-fn of_secret(tail: &Tail, own: &KeyName, vault: Option<&Vault>) -> Result<Option<Loss>, Error> {
+fn secret_loss(tail: &Tail, own: &KeyName, vault: Option<&Vault>) -> Result<Option<Loss>, Error> {
     let Some(vault) = vault else {
         return Ok(Some(Loss::Foreign));
     };
     Ok(match vault.presented(tail)? {
         Some(found) if found.retires_at.is_some() || found.record.key.name == *own => None,
         Some(found) => Some(Loss::SecretOf(found.record.key.name)),
-        None if vault.has_made(tail)? => None,
+        None if vault.has_created(tail)? => None,
         None => Some(Loss::Foreign),
     })
 }
 
-fn of_username(
+fn username_loss(
     before: &[u8],
     after: &[u8],
     own: &KeyName,

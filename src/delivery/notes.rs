@@ -35,7 +35,7 @@ impl Context {
 
     /// Warns of other keys' secrets that were overwritten.
     fn warn_if_overwritten(&self, saved: &Saved, vault: &Vault) {
-        for tail in &saved.displaced {
+        for tail in &saved.overwritten {
             // The new secret is valid, even if this fails.
             let found = vault.presented(tail).ok().flatten();
             let current = found.filter(|found| found.retires_at.is_none());

@@ -35,7 +35,7 @@ pub struct Saved {
     /// The file.
     pub path: PathBuf,
     /// The secrets that it no longer contains.
-    pub displaced: Vec<Tail>,
+    pub overwritten: Vec<Tail>,
     /// Variables that are new to the file, which had others: one may be misspelled.
     pub new_variables: Vec<Variable>,
 }
@@ -45,14 +45,14 @@ impl Delivery {
     ///
     /// # Errors
     /// Why it is not durable.
-    pub fn settle(self, synced: &mut Synced) -> Result<Self, Error> {
+    pub fn sync(self, synced: &mut Synced) -> Result<Self, Error> {
         match self {
             Self::Saved {
                 changed,
                 path,
                 variables,
             } => Ok(Self::Saved {
-                changed: changed.settle(synced)?,
+                changed: changed.sync(synced)?,
                 path,
                 variables,
             }),
@@ -72,34 +72,32 @@ impl Delivery {
             return None;
         };
         let before = changed.before().unwrap_or_default();
-        let displaced = displaced(before, changed.after());
+        let overwritten = overwritten(before, changed.after());
         let new_variables = variables.map(|variables| new_in(before, variables));
         Some(Saved {
             path,
-            displaced,
+            overwritten,
             new_variables: new_variables.unwrap_or_default(),
         })
     }
 
     /// Undoes the delivery, as far as possible, of a secret that could not be activated; returns an
     /// error that says what was undone.
-    pub fn take_back(self, error: &vault::Error) -> Error {
+    pub fn undo(self, error: &vault::Error) -> Error {
         let status = status(error);
         if status == ExitStatus::Unsure {
             return Error::new(status, error.to_string())
                 .with_hint("check the delivered secret with `postkey verify`");
         }
-        let taken_back = match self {
+        let undone_at = match self {
             Self::Printed | Self::Taken => None,
-            Self::Saved { changed, path, .. } => {
-                Some((changed.take_back(), path.display().to_string()))
-            }
-            Self::Appended(appended) => Some((appended.take_back(), "the runner's file".into())),
+            Self::Saved { changed, path, .. } => Some((changed.undo(), path.display().to_string())),
+            Self::Appended(appended) => Some((appended.undo(), "the runner's file".into())),
         };
-        match taken_back {
-            Some((Ok(()), place)) => {
+        match undone_at {
+            Some((Ok(()), destination)) => {
                 Error::new(status, format!("the secret was not activated: {error}"))
-                    .with_hint(format!("{place} is unchanged; try again"))
+                    .with_hint(format!("{destination} is unchanged; try again"))
             }
             _ => Error::new(
                 status,
@@ -124,7 +122,7 @@ fn new_in(before: &[u8], variables: KeyVariables) -> Vec<Variable> {
 }
 
 /// The tails of the secrets that a text no longer contains.
-pub fn displaced(before: &[u8], after: &[u8]) -> Vec<Tail> {
+pub fn overwritten(before: &[u8], after: &[u8]) -> Vec<Tail> {
     let tails = |text: &[u8]| -> Vec<Tail> {
         let secrets = Scanner::secrets_in(text);
         secrets.iter().map(Secret::tail).collect()

@@ -84,7 +84,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Delivers a secret; a saved file must be settled afterwards.
+    /// Delivers a secret; a saved file must be synced afterwards.
     ///
     /// # Errors
     /// If it cannot be delivered.
@@ -114,7 +114,7 @@ impl<'a> Target<'a> {
         context: &Context,
     ) -> Result<(), Error> {
         let delivered = self.deliver(issued, vault, context);
-        let settled = delivered.and_then(|delivery| delivery.settle(&mut Synced::default()));
+        let settled = delivered.and_then(|delivery| delivery.sync(&mut Synced::default()));
         let delivery = settled.map_err(|error| self.undelivered(error))?;
         if let Some(saved) = delivery.saved() {
             note_new_variables(&saved, context);
@@ -158,9 +158,9 @@ impl<'a> Target<'a> {
     }
 
     /// Where a new secret, called `what`, is now; or that it was shown only once.
-    pub fn told(&self, what: &str, is_sealed: bool) -> Option<String> {
-        match self.place() {
-            Some(place) => Some(format!("{what} is {place}")),
+    pub fn describe(&self, what: &str, is_sealed: bool) -> Option<String> {
+        match self.destination() {
+            Some(destination) => Some(format!("{what} is {destination}")),
             None if is_sealed => None,
             None => Some(format!("{what} is shown only once: save it now")),
         }
@@ -168,8 +168,8 @@ impl<'a> Target<'a> {
 
     /// Reports where a new secret, called `what`, is now, and what else changed there.
     pub fn report(&self, what: &str, is_sealed: bool, context: &Context) {
-        if let Some(told) = self.told(what, is_sealed) {
-            context.ui.note(told);
+        if let Some(describe) = self.describe(what, is_sealed) {
+            context.ui.note(describe);
         }
         let Destination::EnvFile {
             path,
@@ -195,7 +195,7 @@ impl<'a> Target<'a> {
     }
 
     /// Where the secret is, if not on standard output.
-    pub fn place(&self) -> Option<String> {
+    pub fn destination(&self) -> Option<String> {
         match &self.destination {
             Destination::Output { .. } | Destination::Command(_) => None,
             Destination::File { path, .. } => Some(format!("in `{}`", path.display())),

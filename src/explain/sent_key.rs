@@ -8,7 +8,7 @@ use strum::VariantArray;
 use zeroize::Zeroizing;
 
 use super::{Request, decoding};
-use crate::key::{Kind, quoted, without_strays};
+use crate::key::{Kind, quoted, without_stray_characters};
 use crate::serve;
 use crate::settings::Credentials;
 
@@ -18,7 +18,7 @@ pub struct SentKey {
     /// The first one found, whether `serve` accepts it there or not.
     pub presented: Zeroizing<String>,
     /// The locations of all keys.
-    pub places: Vec<KeyLocation>,
+    pub locations: Vec<KeyLocation>,
     /// Whether `serve` accepts it there; with several keys, it accepts none.
     pub is_read: bool,
 }
@@ -51,11 +51,11 @@ impl SentKey {
     pub fn find(request: &Request, credentials: &Credentials) -> Option<Self> {
         let mut found: Vec<(KeyLocation, Zeroizing<String>)> = Vec::new();
         for (name, value) in &request.headers {
-            let place = match name.eq_ignore_ascii_case("authorization") {
+            let location = match name.eq_ignore_ascii_case("authorization") {
                 true => in_authorization(value),
                 false => in_header(name, value, credentials),
             };
-            found.extend(place);
+            found.extend(location);
         }
         let target = request.line.as_ref().map(|(_, target)| target);
         let query = target.and_then(|target| target.split_once('?'));
@@ -67,14 +67,14 @@ impl SentKey {
         Some(Self {
             is_read: !read.is_empty() || (found.len() == 1 && first.is_empty()),
             presented: if read.is_empty() { first.clone() } else { read },
-            places: found.into_iter().map(|(place, _)| place).collect(),
+            locations: found.into_iter().map(|(location, _)| location).collect(),
         })
     }
 }
 
 /// Whether a text begins like a secret, apart from stray characters.
 pub(super) fn begins_like_a_secret(text: &str) -> bool {
-    let clean = without_strays(text);
+    let clean = without_stray_characters(text);
     Kind::VARIANTS
         .iter()
         .any(|kind| clean.starts_with(kind.prefix()))
@@ -100,8 +100,8 @@ fn in_header(
 /// The key in `Authorization`: a bearer token, or a secret with another scheme.
 fn in_authorization(value: &str) -> Option<(KeyLocation, Zeroizing<String>)> {
     if begins_like_a_secret(value) {
-        let place = KeyLocation::Header("Authorization".to_owned());
-        return Some((place, Zeroizing::new(value.to_owned())));
+        let location = KeyLocation::Header("Authorization".to_owned());
+        return Some((location, Zeroizing::new(value.to_owned())));
     }
     let (scheme, credentials) = value.split_once(' ')?;
     let credentials = credentials.trim_matches(' ');
@@ -127,8 +127,8 @@ fn in_query(query: &str) -> impl Iterator<Item = (KeyLocation, Zeroizing<String>
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     let secrets = pairs.filter(|(_, value)| begins_like_a_secret(value));
     secrets.map(|(name, value)| {
-        let place = KeyLocation::Query(name.to_owned());
-        (place, Zeroizing::new(value.to_owned()))
+        let location = KeyLocation::Query(name.to_owned());
+        (location, Zeroizing::new(value.to_owned()))
     })
 }
 

@@ -45,7 +45,7 @@ fn a_request_is_read_from_what_tools_print() {
 
 #[test]
 fn a_key_is_found_wherever_a_request_has_it() {
-    for (headers, places, is_read) in [
+    for (headers, locations, is_read) in [
         ("api-key: KEY", &["`api-key`"][..], true),
         ("API-Key: KEY", &["`API-Key`"], true),
         (
@@ -79,13 +79,13 @@ fn a_key_is_found_wherever_a_request_has_it() {
         let headers = headers.replace("KEY", SECRET).replace("BASIC", &basic);
         let request = request(&format!("GET / HTTP/1.1\n{headers}\n\n"));
         let sent = SentKey::find(&request, &Credentials::default()).expect("a key");
-        let found: Vec<String> = sent.places.iter().map(ToString::to_string).collect();
-        assert_eq!(found, places, "{headers}");
+        let found: Vec<String> = sent.locations.iter().map(ToString::to_string).collect();
+        assert_eq!(found, locations, "{headers}");
         assert_eq!(sent.is_read, is_read, "{headers}");
     }
     let query = request(&format!("GET /?a=1&key={SECRET} HTTP/1.1\n\n"));
     let sent = SentKey::find(&query, &Credentials::default()).expect("a key");
-    assert_eq!(sent.places, [KeyLocation::Query("key".to_owned())]);
+    assert_eq!(sent.locations, [KeyLocation::Query("key".to_owned())]);
     assert_eq!(&**sent.presented, SECRET);
     for none in [
         "Authorization: Basic dTpw",

@@ -31,7 +31,7 @@ impl Appended {
     ///
     /// # Errors
     /// If that fails; the file is unchanged then.
-    pub fn take_back(self) -> Result<(), Error> {
+    pub fn undo(self) -> Result<(), Error> {
         let cut = || match self.file.metadata()?.len() == self.after {
             true => self.file.set_len(self.before),
             false => Err(io::Error::other("another program appended to it")),
@@ -89,7 +89,7 @@ fn open(path: &Path) -> Result<(File, Zeroizing<Vec<u8>>), Error> {
         None => return Err(failed(path, ErrorKind::NotFound.into())),
     }
     let file = location.append().map_err(|source| failed(path, source))?;
-    let text = all_of(&file).map_err(|source| failed(path, source))?;
+    let text = read_all(&file).map_err(|source| failed(path, source))?;
     let why = match lines::variables(&text) {
         _ if text.len() as u64 > MAX_SIZE => "is longer than 16 MiB",
         Ok(_) if !text.contains(&0) => return Ok((file, text)),
@@ -102,7 +102,7 @@ fn open(path: &Path) -> Result<(File, Zeroizing<Vec<u8>>), Error> {
 }
 
 /// The contents of a runner's file, or the beginning of one that is too long.
-fn all_of(file: &File) -> io::Result<Zeroizing<Vec<u8>>> {
+fn read_all(file: &File) -> io::Result<Zeroizing<Vec<u8>>> {
     let length = file.metadata()?.len().min(MAX_SIZE);
     // Large enough not to grow, which would leave copies behind.
     let room = usize::try_from(length).unwrap_or_default() + 2;
@@ -152,7 +152,7 @@ mod tests {
             fs::write(&path, before).expect("written");
             let added = append(&path, b"A=1\n").expect("added");
             assert_eq!(fs::read_to_string(&path).expect("the file"), after);
-            added.take_back().expect("taken back");
+            added.undo().expect("taken back");
             assert_eq!(fs::read_to_string(&path).expect("the file"), before);
         }
         fs::write(&path, "B<<END\n2\n").expect("written");
@@ -160,7 +160,7 @@ mod tests {
         fs::write(&path, "B=2\n").expect("written");
         let added = append(&path, b"A=1\n").expect("added");
         append(&path, b"C=3\n").expect("added");
-        assert!(added.take_back().is_err());
+        assert!(added.undo().is_err());
         assert!(append(folder.path(), b"A=1\n").is_err());
     }
 }

@@ -117,7 +117,7 @@ impl Draft {
     /// [`Error::Unsynced`] if it was renamed, but may not survive a power failure.
     pub fn publish(mut self) -> Result<(), Error> {
         self.put()?;
-        self.location.settle(&mut Synced::default())
+        self.location.sync_once(&mut Synced::default())
     }
 
     /// Renames it to its path; the caller must sync the folder to make that durable, once for many
@@ -125,7 +125,7 @@ impl Draft {
     ///
     /// # Errors
     /// Like [`Draft::publish`].
-    pub fn publish_among_many(mut self) -> Result<(), Error> {
+    pub fn publish_unsynced(mut self) -> Result<(), Error> {
         self.put()
     }
 

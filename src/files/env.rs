@@ -60,7 +60,7 @@ impl Explained for Error {
 
 /// Sets variables in a file, all or none; creates it with mode 0600 if it does not exist.
 ///
-/// The caller must settle the change. Concurrent changes by other processes are kept. Values must
+/// The caller must sync the change. Concurrent changes by other processes are kept. Values must
 /// be plain: every reader takes letters, digits and `.`, `_`, `-`, `@` literally without quotes.
 ///
 /// # Errors

@@ -46,7 +46,7 @@ pub enum ProtectionReason {
 static PROTECTED: RwLock<Vec<ProtectedFile>> = RwLock::new(Vec::new());
 
 /// Protects a file from being overwritten until the process ends.
-pub fn keep(path: &Path, what: ProtectionReason) {
+pub fn protect(path: &Path, what: ProtectionReason) {
     let kept = ProtectedFile {
         path: real(path),
         what,

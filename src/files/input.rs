@@ -28,8 +28,8 @@ pub struct Input {
 impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match (self.first, buffer.first_mut()) {
-            (Some(first), Some(place)) => {
-                *place = first;
+            (Some(first), Some(slot)) => {
+                *slot = first;
                 self.first = None;
                 Ok(1)
             }
@@ -49,7 +49,7 @@ fn open_within(path: &Path, patience: Duration) -> io::Result<Input> {
     let flags = flags.try_into().map_err(io::Error::other)?;
     let file = open.read(true).custom_flags(flags).open(path)?;
     let first = match file.metadata()?.file_type().is_fifo() {
-        true => first_of(&file, patience)?,
+        true => wait_for_writer(&file, patience)?,
         false => None,
     };
     fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
@@ -57,7 +57,7 @@ fn open_within(path: &Path, patience: Duration) -> io::Result<Input> {
 }
 
 /// Waits until a FIFO has a writer; returns a pipe's first byte, if it is already there.
-fn first_of(mut file: &File, patience: Duration) -> io::Result<Option<u8>> {
+fn wait_for_writer(mut file: &File, patience: Duration) -> io::Result<Option<u8>> {
     let has_name = fstatfs(file).is_ok_and(|system| system.f_type as u64 != PIPEFS);
     let end = Instant::now() + patience;
     let mut first = [0];

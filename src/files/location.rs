@@ -187,7 +187,7 @@ impl Location {
     /// # Errors
     /// If the path no longer leads to the folder; [`Error::Unsynced`] if the file may not survive a
     /// power failure.
-    pub(super) fn settle(&self, synced: &mut Synced) -> Result<(), Error> {
+    pub(super) fn sync_once(&self, synced: &mut Synced) -> Result<(), Error> {
         let done = match self.folder().map(|folder| FileId::of(&folder)) {
             Ok(folder) if synced.0.contains(&folder) => Ok(()),
             Ok(folder) => self.sync().map(|()| synced.0.push(folder)),

@@ -37,7 +37,7 @@ impl FileLock {
     }
 
     /// Whether the locked file is the one at a path.
-    pub fn is_of(&self, path: &Path) -> io::Result<bool> {
+    pub fn is_at(&self, path: &Path) -> io::Result<bool> {
         let held = FileId::of(&self.held.metadata()?);
         match std::fs::symlink_metadata(path) {
             Ok(found) => Ok(FileId::of(&found) == held),

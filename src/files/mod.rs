@@ -14,16 +14,16 @@ mod input;
 mod location;
 mod lock;
 mod path;
+pub mod result_file;
 mod shared;
 mod trust;
 mod walk;
-pub mod whole;
 
 pub use appended::{Appended, append, expect_appendable, values_of};
 pub use draft::{Draft, IfExists};
 pub use error::{Error, failed};
 pub use folder::{expect_own_folder, make_folders, missing_folders, sync_folder};
-pub use guard::{DRAFT_PREFIX, ProtectionReason, keep};
+pub use guard::{DRAFT_PREFIX, ProtectionReason, protect};
 pub use hint::{NO_FILES, UNSYNCED, hint_of, hint_of_io, shell_word};
 pub use id::FileId;
 pub use input::open_input;

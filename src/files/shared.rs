@@ -41,20 +41,20 @@ pub struct Changed {
 impl Changed {
     /// Makes the change durable; undoes it if that fails or the path leads elsewhere. For many
     /// changes, all are made first, so that each folder is synced only once.
-    pub fn settle(self, synced: &mut Synced) -> Result<Self, Error> {
-        match self.location.settle(synced) {
+    pub fn sync(self, synced: &mut Synced) -> Result<Self, Error> {
+        match self.location.sync_once(synced) {
             Ok(()) => Ok(self),
-            Err(error) => Err(self.undone(error)),
+            Err(error) => Err(self.undo_after(error)),
         }
     }
 
     /// Undoes a change that failed; returns its error.
-    fn undone(self, error: Error) -> Error {
-        let taken_back = match self.is_in_place() {
-            true => self.take_back(),
+    fn undo_after(self, error: Error) -> Error {
+        let undone_at = match self.is_in_place() {
+            true => self.undo(),
             false => Ok(()),
         };
-        match taken_back {
+        match undone_at {
             Ok(()) => error.or_not_written(),
             Err(other) => other,
         }
@@ -64,7 +64,7 @@ impl Changed {
     ///
     /// # Errors
     /// If that fails, or if somebody changed the file nevertheless; it is not changed then.
-    pub fn take_back(self) -> Result<(), Error> {
+    pub fn undo(self) -> Result<(), Error> {
         if self.is_in_place() && self.is_unchanged() && self.publish_restored().is_ok() {
             return Ok(());
         }
@@ -113,7 +113,7 @@ impl Changed {
 }
 
 /// Changes a file, or creates it with mode 0600: `change` returns its new contents, given the
-/// current ones, if any. The change is durable once it is settled.
+/// current ones, if any. The change is durable once it is synced.
 ///
 /// # Errors
 /// The errors of `change`, or if the file cannot be written; it is unchanged then.
@@ -249,9 +249,9 @@ impl Current {
             before: self.text,
             after,
         };
-        match draft.publish_among_many() {
+        match draft.publish_unsynced() {
             Ok(()) => Ok(changed),
-            Err(error) => Err(changed.undone(error)),
+            Err(error) => Err(changed.undo_after(error)),
         }
     }
 }
@@ -275,7 +275,7 @@ mod tests {
         let changed = change(path, |text| {
             Ok::<_, Error>(Zeroizing::new([text, line.as_bytes()].concat()))
         });
-        changed?.settle(&mut Synced::default())
+        changed?.sync(&mut Synced::default())
     }
 
     #[test]
@@ -302,21 +302,15 @@ mod tests {
     fn a_change_is_taken_back_unless_another_came_after_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("file");
-        append(&path, "new")
-            .expect("made")
-            .take_back()
-            .expect("back");
+        append(&path, "new").expect("made").undo().expect("back");
         assert!(!path.exists());
         fs::write(&path, "old ").expect("written");
         fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("changed");
-        append(&path, "new")
-            .expect("changed")
-            .take_back()
-            .expect("back");
+        append(&path, "new").expect("changed").undo().expect("back");
         assert_eq!(fs::read(&path).expect("the file"), b"old ");
         let first = append(&path, "first ").expect("changed");
         fs::write(&path, "another's").expect("written by what takes no lock");
-        first.take_back().expect_err("it was changed since");
+        first.undo().expect_err("it was changed since");
         assert_eq!(fs::read(&path).expect("the file"), b"another's");
         let mode = fs::metadata(&path).expect("the file").mode();
         assert_eq!(mode & 0o7777, 0o640);
@@ -331,7 +325,7 @@ mod tests {
             thread::scope(|scope| {
                 let second = scope.spawn(|| append(&path, "second").map(drop));
                 thread::sleep(Duration::from_millis(100));
-                first.take_back().expect("back");
+                first.undo().expect("back");
                 second.join().expect("no panic").expect("changed");
             });
             let text = fs::read_to_string(&path).expect("the file");

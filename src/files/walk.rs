@@ -160,7 +160,7 @@ impl Walker {
             is_shared: false,
         };
         let found = walker.folder.metadata()?;
-        walker.arrive(&found);
+        walker.record_writers(&found);
         if path.is_relative() {
             walker.rest.extend(parts(&fs::canonicalize(".")?));
         }
@@ -198,7 +198,7 @@ impl Walker {
             false => self.real.push(name),
         }
         self.folder = found;
-        self.arrive(&metadata);
+        self.record_writers(&metadata);
         Ok(())
     }
 
@@ -223,7 +223,7 @@ impl Walker {
     }
 
     /// Records who could change the contents of the folder that was entered.
-    fn arrive(&mut self, found: &Metadata) {
+    fn record_writers(&mut self, found: &Metadata) {
         if !is_trusted_user(found.uid()) {
             self.note(self.real.clone(), OtherUser::Owner(found.uid()));
         }

@@ -20,7 +20,7 @@ pub(super) use argon::{fill, within_cap};
 use argon::{fresh, is_cheap, matches};
 pub use error::HashError;
 use imported::ImportedHash;
-pub use imported::{FORBIDDEN_IN_PASSWORDS, in_clear};
+pub use imported::{FORBIDDEN_IN_PASSWORDS, plaintext};
 pub use unsupported::UnsupportedHash;
 
 /// The hash of a secret, as a PHC string that mail servers read; or that of an imported password,

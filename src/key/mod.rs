@@ -34,11 +34,11 @@ pub use crate::key::past_time::PastTime;
 pub use crate::key::redact::{
     Lines, escape_controls, is_hidden, looks_like_a_secret, quoted, redact_secrets, without_mark,
 };
-pub use crate::key::stray_character::{strays, without_strays};
+pub use crate::key::stray_character::{stray_characters, without_stray_characters};
 pub use brand::Brand;
 pub use description::Description;
 pub use expiry::{Expiry, Period};
-pub use hash::{FORBIDDEN_IN_PASSWORDS, Hash, HashError, HashMemory, SALT, in_clear};
+pub use hash::{FORBIDDEN_IN_PASSWORDS, Hash, HashError, HashMemory, SALT, plaintext};
 pub use invalid::Invalid;
 pub use kind::Kind;
 pub use limit::{Allowance, CLOCK_TOLERANCE, Limit, WindowSpend, WindowUse};

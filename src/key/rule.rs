@@ -45,7 +45,7 @@ impl Rule {
             if expected == ANY && at == last {
                 return true;
             }
-            if !is_like(expected, &segment) {
+            if !matches_segment(expected, &segment) {
                 return false;
             }
         }
@@ -55,7 +55,7 @@ impl Rule {
 
 /// Whether a segment matches; one with an encoded slash matches nothing, since other servers may
 /// see several segments.
-fn is_like(expected: &str, segment: &str) -> bool {
+fn matches_segment(expected: &str, segment: &str) -> bool {
     if expected == ANY {
         !segment.is_empty() && !segment.contains(['/', '%'])
     } else {

@@ -10,11 +10,11 @@ mod decoded;
 mod dump;
 mod escape;
 mod layout;
-mod likely;
 mod list;
-mod near;
+mod malformed;
 mod parts;
 mod pattern;
+mod text_score;
 mod view;
 mod walk;
 
@@ -71,7 +71,7 @@ struct ScanProgress {
     /// The end of the text.
     filled: usize,
     /// Secrets before this offset have been reported.
-    untold: usize,
+    unreported: usize,
     /// The end of the last secret that was finally reported.
     covered: usize,
     /// Up to where line ends were counted.
@@ -157,10 +157,10 @@ impl Scanner {
             if is_decided {
                 progress.covered = covered;
             }
-            if found.is_ok() && start < progress.untold {
+            if found.is_ok() && start < progress.unreported {
                 continue;
             }
-            progress.untold = progress.untold.max(end);
+            progress.unreported = progress.unreported.max(end);
             let line = progress.line(text, start);
             see(ScanFinding { found, line });
         }
@@ -183,7 +183,7 @@ impl Scanner {
         progress.count(&self.buffer, decided);
         self.buffer.copy_within(decided..progress.filled, 0);
         progress.filled -= decided;
-        progress.untold = progress.untold.saturating_sub(decided);
+        progress.unreported = progress.unreported.saturating_sub(decided);
         progress.covered = progress.covered.saturating_sub(decided);
         progress.counted -= decided;
     }
@@ -192,8 +192,8 @@ impl Scanner {
 /// All findings in a text, in order.
 fn found(text: &[u8]) -> Vec<ScanHit> {
     let mut all = Vec::new();
-    let left = walk(text, &mut |place| {
-        all.extend(candidates(place).filter_map(|(at, one)| judge(at, &one, place, text)));
+    let left = walk(text, &mut |reading| {
+        all.extend(candidates(reading).filter_map(|(at, one)| judge(at, &one, reading, text)));
     });
     all.extend(left.map(|start| ScanHit {
         start,
@@ -208,33 +208,33 @@ fn found(text: &[u8]) -> Vec<ScanHit> {
 fn judge(
     at: usize,
     candidate: &Candidate<'_>,
-    place: &TextReading<'_>,
+    reading: &TextReading<'_>,
     text: &[u8],
 ) -> Option<ScanHit> {
-    let start = place.layer.raw_range(at..at + 1).start;
+    let start = reading.layer.raw_range(at..at + 1).start;
     let (what, length) = match candidate {
         Candidate::Unreadable(what) => (HitKind::Unreadable(what), 1),
-        Candidate::Secret(likely) => match likely.secret() {
-            Some(secret) => (HitKind::Secret(secret), likely.nearly()?),
-            None => (HitKind::Fault(fault(likely, &text[start..])?), 1),
+        Candidate::Secret(text_score) => match text_score.secret() {
+            Some(secret) => (HitKind::Secret(secret), text_score.malformed_length()?),
+            None => (HitKind::Fault(fault(text_score, &text[start..])?), 1),
         },
     };
-    let end = place.layer.raw_range(at..at + length).end;
+    let end = reading.layer.raw_range(at..at + length).end;
     Some(ScanHit { start, end, what })
 }
 
 impl ScanProgress {
     /// The line of an offset.
-    fn line(&mut self, text: &[u8], place: usize) -> u64 {
-        self.count(text, place);
-        self.line_ends + 1 - line_ends(&text[place..self.counted])
+    fn line(&mut self, text: &[u8], reading: usize) -> u64 {
+        self.count(text, reading);
+        self.line_ends + 1 - line_ends(&text[reading..self.counted])
     }
 
     /// Counts the line ends up to an offset.
-    fn count(&mut self, text: &[u8], place: usize) {
-        if let Some(new) = text.get(self.counted..place) {
+    fn count(&mut self, text: &[u8], reading: usize) {
+        if let Some(new) = text.get(self.counted..reading) {
             self.line_ends += line_ends(new);
-            self.counted = place;
+            self.counted = reading;
         }
     }
 }
@@ -251,18 +251,18 @@ impl CandidateText<'_> {
 
     /// The defect of a malformed secret.
     fn fault(&self) -> Option<Malformed> {
-        let text = &self.0[..near::length(self.0)?];
+        let text = &self.0[..malformed::length(self.0)?];
         Secret::parse(std::str::from_utf8(text).ok()?).err()
     }
 }
 
 /// The defect of something that looks like a secret, at the start of a text.
-fn fault(likely: &CandidateText<'_>, text: &[u8]) -> Option<Malformed> {
+fn fault(text_score: &CandidateText<'_>, text: &[u8]) -> Option<Malformed> {
     let mut prefixes = Kind::VARIANTS.iter().map(|kind| kind.prefix().as_bytes());
     if prefixes.any(|prefix| text.starts_with(prefix)) {
         return misspelt(&text[..text.len().min(MAX_WORD)]);
     }
-    likely.fault()
+    text_score.fault()
 }
 
 /// The defect of a word that looks like a secret; `None` if it does not, or contains another
@@ -273,7 +273,7 @@ fn misspelt(text: &[u8]) -> Option<Malformed> {
     let text = std::str::from_utf8(&text[..length]).ok()?;
     let brand = text.split('-').next()?;
     let begins_again = |kind: &Kind| brand[1..].contains(kind.prefix());
-    if Kind::VARIANTS.iter().any(begins_again) || near::length(text.as_bytes()).is_none() {
+    if Kind::VARIANTS.iter().any(begins_again) || malformed::length(text.as_bytes()).is_none() {
         return None;
     }
     Secret::parse(text).err()

@@ -16,7 +16,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::brand::{Brand, is_brand};
 use super::format::{CHECKSUM, HEX, MAX_LENGTH, MIN_LENGTH, RANDOM, TAIL};
 use super::{Invalid, Kind};
-use crate::key::stray_character::{StrayCharacter, strays};
+use crate::key::stray_character::{StrayCharacter, stray_characters};
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -53,7 +53,7 @@ impl Secret {
         if text.is_empty() {
             return Err(Malformed::Empty);
         }
-        if let Some(stray) = strays(text).next() {
+        if let Some(stray) = stray_characters(text).next() {
             return Err(Malformed::Stray(stray));
         }
         let has_prefix = Kind::VARIANTS
@@ -89,7 +89,7 @@ impl Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Secret(…{})", self.tail().shown(4))
+        write!(f, "Secret(…{})", self.tail().last(4))
     }
 }
 
@@ -210,7 +210,7 @@ impl Tail {
     }
 
     /// Its last `characters`, for people.
-    pub fn shown(&self, characters: usize) -> &str {
+    pub fn last(&self, characters: usize) -> &str {
         &self.0[TAIL.saturating_sub(characters)..]
     }
 }
@@ -289,7 +289,7 @@ mod tests {
         let secret = secret(Kind::Api, "post");
         assert_eq!(
             format!("{secret:?}"),
-            format!("Secret(…{})", secret.tail().shown(4))
+            format!("Secret(…{})", secret.tail().last(4))
         );
     }
 

@@ -11,7 +11,7 @@ use crate::key::redact::is_hidden;
 pub struct StrayCharacter {
     /// The character.
     pub character: char,
-    place: Position,
+    position: Position,
 }
 
 /// The position of a stray character.
@@ -64,7 +64,7 @@ const NAMES: [(char, &str); 36] = [
 ];
 
 /// Every stray character in a text, in order.
-pub fn strays(text: &str) -> impl Iterator<Item = StrayCharacter> + '_ {
+pub fn stray_characters(text: &str) -> impl Iterator<Item = StrayCharacter> + '_ {
     let first = text.find(is_own).unwrap_or(text.len());
     let last = text.rfind(is_own).unwrap_or(0);
     text.char_indices()
@@ -72,7 +72,7 @@ pub fn strays(text: &str) -> impl Iterator<Item = StrayCharacter> + '_ {
         .filter(|(_, (_, character))| is_stray(*character))
         .map(move |(number, (at, character))| StrayCharacter {
             character,
-            place: match at {
+            position: match at {
                 at if at < first => Position::Start,
                 at if at > last => Position::End,
                 _ => Position::At(number + 1),
@@ -81,7 +81,7 @@ pub fn strays(text: &str) -> impl Iterator<Item = StrayCharacter> + '_ {
 }
 
 /// The text without its stray characters; a typographic dash becomes a plain one.
-pub fn without_strays(text: &str) -> Zeroizing<String> {
+pub fn without_stray_characters(text: &str) -> Zeroizing<String> {
     let mut clean = Zeroizing::new(String::with_capacity(text.len()));
     for character in text.chars() {
         match character {
@@ -112,7 +112,7 @@ impl fmt::Display for StrayCharacter {
         if !self.character.is_ascii_graphic() && !matches!(self.character, ' ' | '\u{fffd}') {
             write!(f, " (U+{:04X})", u32::from(self.character))?;
         }
-        match self.place {
+        match self.position {
             Position::Start => f.write_str(" before it"),
             Position::At(number) => write!(f, " in it, at position {number}"),
             Position::End => f.write_str(" after it"),
@@ -148,7 +148,7 @@ mod tests {
             ),
             ("  ", Some("a space before it")),
         ] {
-            let told = strays(text).next().map(|stray| stray.to_string());
+            let told = stray_characters(text).next().map(|stray| stray.to_string());
             assert_eq!(told.as_deref(), expected, "{text:?}");
         }
     }
@@ -160,7 +160,7 @@ mod tests {
             ("a-b", "a-b"),
             ("pass_word!", "pass_word!"),
         ] {
-            assert_eq!(&**without_strays(text), expected, "{text:?}");
+            assert_eq!(&**without_stray_characters(text), expected, "{text:?}");
         }
     }
 }

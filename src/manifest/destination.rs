@@ -8,7 +8,7 @@ use crate::key::{Variable, quoted};
 
 /// The destination of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WantedDestination {
+pub enum ManifestDestination {
     /// A variable in an env file, and another for the username.
     Variables {
         /// The file.
@@ -29,7 +29,7 @@ pub enum WantedDestination {
     },
 }
 
-impl WantedDestination {
+impl ManifestDestination {
     /// The file that the secret is saved to, if any.
     pub fn file(&self) -> Option<&Path> {
         match self {
@@ -39,7 +39,7 @@ impl WantedDestination {
     }
 }
 
-impl fmt::Display for WantedDestination {
+impl fmt::Display for ManifestDestination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Variables { file, secret, .. } => {

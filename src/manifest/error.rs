@@ -1,6 +1,6 @@
 //! Mistakes in a manifest.
 
-use super::WantedKey;
+use super::ManifestKey;
 use crate::error::Error;
 
 /// A mistake in a manifest, or something in it that the vault contradicts.
@@ -14,7 +14,7 @@ pub struct ManifestError {
 
 impl ManifestError {
     /// What keeps a key of a manifest from being as it is wanted.
-    pub fn about(wanted: &WantedKey, error: impl Into<Error>) -> Self {
+    pub fn about(wanted: &ManifestKey, error: impl Into<Error>) -> Self {
         Self {
             line: wanted.line,
             error: error.into(),

@@ -4,13 +4,13 @@
 mod destination;
 mod error;
 mod field;
+mod key;
 mod plan;
 mod read;
 mod save;
-mod wanted;
 
-pub use destination::WantedDestination;
+pub use destination::ManifestDestination;
 pub use error::ManifestError;
+pub use key::{Manifest, ManifestKey};
 pub use plan::{DestinationContents, ExistingKey, Obstacle, Plan, Replaced, Step, StepAction};
 pub use read::read;
-pub use wanted::{Manifest, WantedKey};

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use strum::IntoStaticStr;
 
-use super::{Manifest, ManifestError, WantedKey};
+use super::{Manifest, ManifestError, ManifestKey};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Access, EffectiveStatus, Invalid, Key, KeyName, Kind};
@@ -15,7 +15,7 @@ pub struct ExistingKey {
     /// The key with that name.
     pub record: Option<Record>,
     /// Another key, which has the username.
-    pub holder: Option<KeyName>,
+    pub username_owner: Option<KeyName>,
 }
 
 /// The steps of an `apply`.
@@ -53,11 +53,11 @@ pub enum Replaced {
 pub enum StepAction<'a> {
     /// Create the key.
     #[strum(serialize = "make")]
-    Create(&'a WantedKey),
+    Create(&'a ManifestKey),
     /// Change the key.
     Change {
         /// The key in the manifest.
-        wanted: &'a WantedKey,
+        wanted: &'a ManifestKey,
         /// The current key.
         before: Record,
         /// The changed key.
@@ -66,7 +66,7 @@ pub enum StepAction<'a> {
     /// Leave the key unchanged.
     Keep {
         /// The key in the manifest.
-        wanted: &'a WantedKey,
+        wanted: &'a ManifestKey,
         /// The current key.
         record: Record,
     },
@@ -161,7 +161,7 @@ impl<'a> From<StepAction<'a>> for Step<'a> {
 
 impl<'a> Step<'a> {
     /// The new key.
-    pub fn created(&self) -> Option<&'a WantedKey> {
+    pub fn created(&self) -> Option<&'a ManifestKey> {
         match self.action {
             StepAction::Create(wanted) => Some(wanted),
             _ => None,
@@ -187,7 +187,7 @@ impl<'a> Step<'a> {
     }
 
     /// The key in the manifest; `None` if it is deleted.
-    pub fn wanted(&self) -> Option<&WantedKey> {
+    pub fn wanted(&self) -> Option<&ManifestKey> {
         match &self.action {
             StepAction::Create(wanted)
             | StepAction::Change { wanted, .. }
@@ -222,7 +222,7 @@ impl<'a> Step<'a> {
     }
 }
 
-impl WantedKey {
+impl ManifestKey {
     fn step(&self, seen: ExistingKey, now: Timestamp) -> Result<Step<'_>, ManifestError> {
         let at = |invalid: Invalid| ManifestError::about(self, invalid);
         match seen {
@@ -234,9 +234,9 @@ impl WantedKey {
                 self.compared(record, now).map_err(at)
             }
             ExistingKey {
-                holder: Some(holder),
+                username_owner: Some(username_owner),
                 ..
-            } => Err(self.username_taken(&holder)),
+            } => Err(self.username_taken(&username_owner)),
             _ => {
                 let end = self.expires.map(|expires| expires.resolve(now));
                 end.transpose().map_err(at)?;
@@ -274,10 +274,10 @@ impl WantedKey {
         Err(self.taken(message, hint))
     }
 
-    fn username_taken(&self, holder: &KeyName) -> ManifestError {
+    fn username_taken(&self, username_owner: &KeyName) -> ManifestError {
         let username = self.username.as_ref().map(ToString::to_string);
         let message = format!(
-            "the username `{}` belongs to the key `{holder}`",
+            "the username `{}` belongs to the key `{username_owner}`",
             username.unwrap_or_default()
         );
         let hint = "choose another; keys can share only a username that is an email address";

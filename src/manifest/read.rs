@@ -9,8 +9,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::field::{ManifestErrors, ManifestTable, kind_of, mistake, parsed, text};
-use super::save::place;
-use super::{Manifest, ManifestError, WantedDestination, WantedKey};
+use super::save::destination;
+use super::{Manifest, ManifestDestination, ManifestError, ManifestKey};
 use crate::error::Error;
 use crate::files::real;
 use crate::key::{Description, Kind, Limit, Permission, Status, escape_controls};
@@ -114,7 +114,7 @@ fn wanted(
     folder: &Path,
     settings: &Settings,
     mistakes: &mut ManifestErrors,
-) -> Option<WantedKey> {
+) -> Option<ManifestKey> {
     let fields = ManifestTable {
         table,
         known: &FIELDS,
@@ -143,8 +143,8 @@ fn wanted(
     let limit = limit(&fields, settings, mistakes);
     let expires = fields.get("expires", mistakes, parsed);
     let status = fields.get("inactive", mistakes, status);
-    let place = place(&fields, line, kind, folder, mistakes);
-    Some(WantedKey {
+    let destination = destination(&fields, line, kind, folder, mistakes);
+    Some(ManifestKey {
         line,
         name: name?,
         kind: kind?,
@@ -155,7 +155,7 @@ fn wanted(
         expires,
         status: status.unwrap_or(Status::Active),
         is_decoy: is_decoy.unwrap_or_default(),
-        place: place?,
+        destination: destination?,
     })
 }
 
@@ -246,7 +246,7 @@ fn limit(
 }
 
 /// Records what two keys must not share: a name, a unique username, a destination.
-fn expect_distinct(keys: &[WantedKey], own: Option<&Path>, mistakes: &mut ManifestErrors) {
+fn expect_distinct(keys: &[ManifestKey], own: Option<&Path>, mistakes: &mut ManifestErrors) {
     let mut names = HashMap::new();
     let mut usernames = HashMap::new();
     let mut files = Files::new(own);
@@ -289,8 +289,8 @@ impl Files {
         }
     }
 
-    fn take(&mut self, key: &WantedKey) -> Result<(), Error> {
-        let Some(file) = key.place.file() else {
+    fn take(&mut self, key: &ManifestKey) -> Result<(), Error> {
+        let Some(file) = key.destination.file() else {
             return Ok(());
         };
         let shown = file.display().to_string();
@@ -300,7 +300,7 @@ impl Files {
             return Err(mistake(message, "name another file"));
         }
         let taken = self.taken.entry(file).or_default();
-        for variable in variables(&key.place) {
+        for variable in variables(&key.destination) {
             let is_whole = variable.is_none();
             let other = taken
                 .iter()
@@ -323,15 +323,15 @@ impl Files {
 }
 
 /// The variables that a destination sets; `None` if it writes the whole file.
-fn variables(place: &WantedDestination) -> Vec<Option<String>> {
-    match place {
-        WantedDestination::Variables {
+fn variables(destination: &ManifestDestination) -> Vec<Option<String>> {
+    match destination {
+        ManifestDestination::Variables {
             username, secret, ..
         } => {
             let variables = username.iter().chain([secret]);
             variables.map(|name| Some(name.to_string())).collect()
         }
-        WantedDestination::File(_) => vec![None],
-        WantedDestination::Command { .. } => Vec::new(),
+        ManifestDestination::File(_) => vec![None],
+        ManifestDestination::Command { .. } => Vec::new(),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
-use super::WantedDestination;
+use super::ManifestDestination;
 use super::field::{ManifestErrors, ManifestTable, kind_of, mistake, parsed, text};
 use crate::error::Error;
 use crate::key::{Invalid, Kind, Period, quoted};
@@ -24,45 +24,45 @@ const EXAMPLES: &str = "write `save = { file = \".env\", secret = \"API_KEY\" }`
      `save = { file = \"secret.txt\" }` or `save = { command = [\"store\", \"name\"] }`";
 
 /// Reads the destination of a key's secret, which is required; the key's table begins on `line`.
-pub(super) fn place(
+pub(super) fn destination(
     key: &ManifestTable<'_>,
     line: usize,
     kind: Option<Kind>,
     folder: &Path,
     mistakes: &mut ManifestErrors,
-) -> Option<WantedDestination> {
+) -> Option<ManifestDestination> {
     let Some(at) = key.line("save", mistakes) else {
         let message = "the key has no `save`: its secret would be lost";
         mistakes.note(line, mistake(message, EXAMPLES));
         return None;
     };
-    let place = match key.table.get("save")?.get_ref() {
-        DeValue::Table(table) => of_table(table, at, kind, folder, mistakes)?,
+    let destination = match key.table.get("save")?.get_ref() {
+        DeValue::Table(table) => table_destination(table, at, kind, folder, mistakes)?,
         other => Err(mistake(
             format!("save: it is {}, but must be a table", kind_of(other)),
             EXAMPLES,
         )),
     };
     let is_made_up = kind == Some(Kind::Smtp) && !key.table.contains_key("username");
-    let place = place.and_then(|place| match is_made_up {
-        true => keeping_username(place),
-        false => Ok(place),
+    let destination = destination.and_then(|destination| match is_made_up {
+        true => expect_fixed_username(destination),
+        false => Ok(destination),
     });
-    place.map_err(|fault| mistakes.note(at, fault)).ok()
+    destination.map_err(|fault| mistakes.note(at, fault)).ok()
 }
 
 /// The destination, if it can take a username that is not known yet.
-fn keeping_username(place: WantedDestination) -> Result<WantedDestination, Error> {
-    let hint = match &place {
-        WantedDestination::Variables { username: None, .. } => {
+fn expect_fixed_username(destination: ManifestDestination) -> Result<ManifestDestination, Error> {
+    let hint = match &destination {
+        ManifestDestination::Variables { username: None, .. } => {
             "add `username = \"SMTP_USERNAME\"` to `save`, or `username = \"shop_prod\"` to the key"
         }
-        WantedDestination::File(_) => {
+        ManifestDestination::File(_) => {
             "add `username = \"shop_prod\"` to the key, or save both into variables: \
              `save = { file = \".env\", username = \"SMTP_USERNAME\", secret = \"SMTP_PASSWORD\" }`"
         }
-        WantedDestination::Variables { .. } | WantedDestination::Command { .. } => {
-            return Ok(place);
+        ManifestDestination::Variables { .. } | ManifestDestination::Command { .. } => {
+            return Ok(destination);
         }
     };
     let message = "save: the key has no `username`, and the generated one is not saved";
@@ -70,13 +70,13 @@ fn keeping_username(place: WantedDestination) -> Result<WantedDestination, Error
 }
 
 /// The destination, or the mistake in the table as a whole; `None` if a field has one.
-fn of_table(
+fn table_destination(
     table: &DeTable<'_>,
     at: usize,
     kind: Option<Kind>,
     folder: &Path,
     mistakes: &mut ManifestErrors,
-) -> Option<Result<WantedDestination, Error>> {
+) -> Option<Result<ManifestDestination, Error>> {
     let fields = ManifestTable {
         table,
         known: &FIELDS,
@@ -86,8 +86,8 @@ fn of_table(
     expect_no_username(&fields, at, kind, mistakes);
     let has = |name| table.contains_key(name);
     match (has("file"), has("command")) {
-        (true, false) => of_file(&fields, folder, mistakes),
-        (false, true) => of_command(&fields, mistakes),
+        (true, false) => file_destination(&fields, folder, mistakes),
+        (false, true) => command_destination(&fields, mistakes),
         (true, true) => Some(Err(mistake(
             "save: it must be a file or a command, not both",
             "let the command write the file, or leave it out",
@@ -111,11 +111,11 @@ fn expect_no_username(
     }
 }
 
-fn of_file(
+fn file_destination(
     fields: &ManifestTable<'_>,
     folder: &Path,
     mistakes: &mut ManifestErrors,
-) -> Option<Result<WantedDestination, Error>> {
+) -> Option<Result<ManifestDestination, Error>> {
     let file = fields.get("file", mistakes, |value| file(value, folder));
     let username = fields.get("username", mistakes, parsed);
     let secret = fields.get("secret", mistakes, parsed);
@@ -133,8 +133,8 @@ fn of_file(
         )));
     }
     match (has("secret"), secret) {
-        (false, _) => Some(Ok(WantedDestination::File(file?))),
-        (true, secret) => Some(Ok(WantedDestination::Variables {
+        (false, _) => Some(Ok(ManifestDestination::File(file?))),
+        (true, secret) => Some(Ok(ManifestDestination::Variables {
             file: file?,
             username,
             secret: secret?,
@@ -142,10 +142,10 @@ fn of_file(
     }
 }
 
-fn of_command(
+fn command_destination(
     fields: &ManifestTable<'_>,
     mistakes: &mut ManifestErrors,
-) -> Option<Result<WantedDestination, Error>> {
+) -> Option<Result<ManifestDestination, Error>> {
     let words = fields.get("command", mistakes, words);
     let timeout = fields.get("timeout", mistakes, timeout);
     for name in ["username", "secret"] {
@@ -159,7 +159,7 @@ fn of_command(
     if fields.table.contains_key("timeout") && timeout.is_none() {
         return None;
     }
-    Some(Ok(WantedDestination::Command {
+    Some(Ok(ManifestDestination::Command {
         words: words?,
         timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
     }))

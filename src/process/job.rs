@@ -47,11 +47,11 @@ pub fn file(variable: &str) -> Option<PathBuf> {
 
 /// Whether standard output is certainly the log of a CI job.
 pub fn has_log_as_output() -> bool {
-    is_job() && (is_one_with_errors() || is_step_output())
+    is_job() && (is_joined_with_stderr() || is_step_output())
 }
 
 /// The variable that shows that a terminal is the log of a CI job, where nobody answers prompts.
-pub fn unattended() -> Option<&'static str> {
+pub fn ci_variable() -> Option<&'static str> {
     // People also set the server's address for the command-line clients of Jenkins in their shell.
     marks().find(|mark| *mark != "JENKINS_URL")
 }
@@ -69,7 +69,7 @@ fn marks() -> impl Iterator<Item = &'static str> {
 
 /// Whether standard output and standard error are the same file, and not redirected between here
 /// and the runner: the parent process has the same.
-fn is_one_with_errors() -> bool {
+fn is_joined_with_stderr() -> bool {
     let (Some(output), Some(errors)) = (id(&io::stdout()), id(&io::stderr())) else {
         return false;
     };

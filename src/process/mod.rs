@@ -7,7 +7,7 @@ mod pager;
 mod panic;
 mod signals;
 mod system;
-mod zone;
+mod time_zone;
 
 use std::env;
 use std::ffi::OsString;
@@ -30,7 +30,7 @@ pub use pager::Pager;
 pub use panic::report_panics;
 pub use signals::{DeferredSignals, kill_by_signal, outlives_terminal};
 pub use system::system;
-pub use zone::{LOCAL_TIME, time_zone};
+pub use time_zone::{LOCAL_TIME, time_zone};
 
 use crate::memory;
 

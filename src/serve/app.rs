@@ -94,8 +94,8 @@ impl App {
 
     /// Reports each damaged key once.
     fn note_damage(&self, key: &str, error: &Error) {
-        let mut told = locked(&self.damaged);
-        if told.len() < MAX_DAMAGED && told.insert(key.to_owned()) {
+        let mut reported = locked(&self.damaged);
+        if reported.len() < MAX_DAMAGED && reported.insert(key.to_owned()) {
             (self.notify)(Notice::KeyDamaged(error.to_string()));
         }
     }

@@ -25,7 +25,7 @@ impl CredentialReader {
         }
     }
 
-    /// The only key presented; `None` if there are several.
+    /// The only key presented; empty if there is none, or several.
     pub fn presented<'a>(&self, headers: &'a HeaderMap) -> &'a str {
         let own = self.headers.iter().flat_map(|name| headers.get_all(name));
         let authorizations = self.bearer.then(|| headers.get_all(AUTHORIZATION));

@@ -127,7 +127,7 @@ impl App {
         }
         let received = Received::now();
         match self.authorizer.try_decide(taken.asked(), received.at) {
-            Some(decision) => self.settle(caller, decision, received, parts.headers),
+            Some(decision) => self.answer_decision(caller, decision, received, parts.headers),
             None => Reply::Later(Box::pin(self.decide_blocking(caller, parts, received))),
         }
     }
@@ -137,7 +137,7 @@ impl App {
             return refused(BAD_REQUEST);
         };
         let decision = self.authorizer.decide(taken.asked(), received.at).await;
-        let reply = self.settle(caller, decision, received, parts.headers);
+        let reply = self.answer_decision(caller, decision, received, parts.headers);
         reply.response().await
     }
 
@@ -148,7 +148,7 @@ impl App {
     }
 
     /// Counts a decision and answers it, or that there is none; delays a refusal.
-    fn settle(
+    fn answer_decision(
         &self,
         caller: Caller,
         decision: Result<Decision, Error>,

@@ -77,7 +77,7 @@ async fn answer(State(app): State<Arc<App>>, request: Request) -> Response {
     match app.authorizer.decide_login(attempt, received.at).await {
         Ok(decision) => {
             app.note_vault(None);
-            settle(&app, &decision, received).await
+            answer_decision(&app, &decision, received).await
         }
         Err(error) => {
             app.metrics.count_login(UNAVAILABLE.code);
@@ -88,7 +88,7 @@ async fn answer(State(app): State<Arc<App>>, request: Request) -> Response {
 }
 
 /// Counts a decision and answers it; delays a refusal.
-async fn settle(app: &App, decision: &Decision, received: Received) -> Response {
+async fn answer_decision(app: &App, decision: &Decision, received: Received) -> Response {
     app.metrics.count_login(decision.verdict.into_str());
     if let Some(instant) = app.authorizer.answer_at(decision, received.instant) {
         sleep_until(instant.into()).await;

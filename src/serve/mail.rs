@@ -148,7 +148,7 @@ impl LoginReport {
         let key_usage = match (&login.record, login.dead) {
             (Some(record), _) => usage_recorder.key_usage(record, source),
             (None, Some(key)) => usage_recorder.refused(key, source),
-            (None, None) => Arc::clone(usage_recorder.nobody()),
+            (None, None) => Arc::clone(usage_recorder.unknown_key()),
         };
         let presented = PresentedUse {
             tail: login.tail.as_ref(),
@@ -165,7 +165,7 @@ impl LoginReport {
         }
         Ok(match self.look_up(vault)? {
             Some(FoundSecret::Owned(found)) => {
-                let is_it = self.is_of(found.verifier.digest());
+                let is_it = self.matches_digest(found.verifier.digest());
                 ReportedLogin {
                     verdict: match is_it {
                         true => refusal(&found, clock),
@@ -176,12 +176,14 @@ impl LoginReport {
                     record: Some(found.record),
                 }
             }
-            Some(FoundSecret::Dead(dead)) if self.is_of(Some(&dead.digest)) => ReportedLogin {
-                verdict: dead.cause.into(),
-                dead: Some(dead.key_id),
-                tail: Some(dead.tail),
-                record: None,
-            },
+            Some(FoundSecret::Dead(dead)) if self.matches_digest(Some(&dead.digest)) => {
+                ReportedLogin {
+                    verdict: dead.cause.into(),
+                    dead: Some(dead.key_id),
+                    tail: Some(dead.tail),
+                    record: None,
+                }
+            }
             Some(FoundSecret::Dead(_)) | None => {
                 // The key of a shared login is unknown.
                 let record = vault.of_username(&self.login)?;
@@ -205,7 +207,7 @@ impl LoginReport {
 
     /// Whether the secret with this digest was presented. One with only a hash, from before
     /// digests, is assumed to be.
-    fn is_of(&self, kept: Option<&Digest>) -> bool {
+    fn matches_digest(&self, kept: Option<&Digest>) -> bool {
         let presented: Option<Digest> = self.presented_digest.parse().ok();
         presented.is_some_and(|presented| kept.is_none_or(|kept| kept.is(&presented)))
     }

@@ -47,10 +47,7 @@ impl SharedWait {
     ///
     /// # Errors
     /// [`Error::Busy`] if it was locked until then, or the errors of `work`.
-    pub(super) fn attempt<T>(
-        &self,
-        work: impl Fn(Deadline) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    pub(super) fn retry<T>(&self, work: impl Fn(Deadline) -> Result<T, Error>) -> Result<T, Error> {
         let outcome = match work(Deadline::after(Duration::ZERO)) {
             Err(Error::Busy) => work(self.deadline(Instant::now())),
             outcome => outcome,
@@ -120,7 +117,7 @@ mod tests {
         let patience = SharedWait::new(WAIT);
         let start = Instant::now();
         patience.deadline(start);
-        patience.attempt(|_| Ok(())).expect("read");
+        patience.retry(|_| Ok(())).expect("read");
         assert_eq!(patience.deadline(start + SECOND).0, start + SECOND + WAIT);
     }
 }

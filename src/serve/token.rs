@@ -38,7 +38,9 @@ impl Token {
             path: path.clone(),
             source,
         })?;
-        let value = text.strip_prefix(HEADER).filter(|value| is_shaped(value));
+        let value = text
+            .strip_prefix(HEADER)
+            .filter(|value| has_token_form(value));
         let value = value.ok_or(Error::Unsafe {
             path,
             why: "does not contain a token",
@@ -57,7 +59,7 @@ impl Token {
 pub(super) fn presented(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next()?.to_str().ok()?;
-    (values.next().is_none() && is_shaped(value)).then_some(value)
+    (values.next().is_none() && has_token_form(value)).then_some(value)
 }
 
 /// The file with the token of the vault at a path; created from these bytes if missing.
@@ -85,7 +87,7 @@ fn path(vault: &Path) -> PathBuf {
     beside(vault, "dovecot-token")
 }
 
-fn is_shaped(value: &str) -> bool {
+fn has_token_form(value: &str) -> bool {
     value.strip_prefix(SCHEME).is_some_and(|digits| {
         digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
     })

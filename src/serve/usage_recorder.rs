@@ -28,7 +28,7 @@ pub(super) struct UsageRecorder {
     refused: Mutex<HashMap<KeyId, Arc<KeyUsage>>>,
     /// Keys with something to record.
     dirty: Mutex<Vec<Arc<KeyUsage>>>,
-    nobody: Arc<KeyUsage>,
+    unknown_key: Arc<KeyUsage>,
     /// Identifies the vault's file that this is about.
     number: Mutex<Option<u64>>,
 }
@@ -41,14 +41,14 @@ impl UsageRecorder {
             usages: Mutex::default(),
             refused: Mutex::default(),
             dirty: Mutex::default(),
-            nobody: Arc::default(),
+            unknown_key: Arc::default(),
             number: Mutex::default(),
         }
     }
 
     /// The use of unknown keys.
-    pub(super) fn nobody(&self) -> &Arc<KeyUsage> {
-        &self.nobody
+    pub(super) fn unknown_key(&self) -> &Arc<KeyUsage> {
+        &self.unknown_key
     }
 
     /// The use of a key's secrets that are always refused; not counted against its limit.
@@ -152,7 +152,7 @@ impl UsageRecorder {
         for key_usage in &usages {
             taken.add(key_usage);
         }
-        let recorded = self.with_usage(source, |usage| usage.record(&taken.sightings, &taken.used));
+        let recorded = self.with_usage(source, |usage| usage.record(&taken.events, &taken.used));
         match recorded {
             Ok(all) => {
                 for (key_usage, all) in taken.spent_by.iter().zip(all) {
@@ -215,7 +215,7 @@ impl UsageRecorder {
 /// What is being recorded, and for which keys.
 #[derive(Default)]
 struct Batch<'a> {
-    sightings: Vec<UsageEvent>,
+    events: Vec<UsageEvent>,
     /// The same, with the key's usage.
     seen: Vec<(UseCount, &'a KeyUsage)>,
     used: Vec<(KeyId, WindowSpend)>,
@@ -227,7 +227,7 @@ impl<'a> Batch<'a> {
     fn add(&mut self, key_usage: &'a KeyUsage) {
         let (seen, unrecorded) = locked(&key_usage.counts).take();
         for seen in seen {
-            self.sightings.push(seen.of(key_usage.key));
+            self.events.push(seen.of(key_usage.key));
             self.seen.push((seen, key_usage));
         }
         if let Some(key) = key_usage.key.filter(|_| unrecorded.used.count > 0) {

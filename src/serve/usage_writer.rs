@@ -66,7 +66,7 @@ fn check_clock(app: &App, was_right: bool) -> bool {
                 (app.notify)(Notice::ClockCorrected);
             }
             app.ended.note(&app.source, now);
-            app.authorizer.keep_digests(now);
+            app.authorizer.store_digests(now);
         }
         Err(wrong) if was_right => (app.notify)(Notice::ClockWrong(wrong.to_string())),
         Err(_) => {}

@@ -150,8 +150,7 @@ impl VaultHandle {
         &self,
         read: impl Fn(&Vault) -> Result<T, Error>,
     ) -> Result<Snapshot<T>, Error> {
-        self.lock_wait
-            .attempt(|until| self.read_until(until, &read))
+        self.lock_wait.retry(|until| self.read_until(until, &read))
     }
 
     /// Checks whether the vault can be read, without waiting long. Blocks.
@@ -205,7 +204,7 @@ impl VaultHandle {
     /// Opens the vault's usage record. Blocks.
     pub(super) fn open_usage(&self, retention: Retention) -> Result<UsageStore, usage::Error> {
         let open = |until: Deadline| Vault::open(&self.path, until.left());
-        let mut vault = self.lock_wait.attempt(open)?;
+        let mut vault = self.lock_wait.retry(open)?;
         vault.set_wait(USAGE_WAIT)?;
         UsageStore::open_or_create(&vault, USAGE_WAIT, retention)
     }

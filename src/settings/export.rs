@@ -39,7 +39,7 @@ impl ExportFormat {
 }
 
 /// The exports; none may overwrite another.
-pub(super) fn each_to_its_own_file(
+pub(super) fn expect_distinct_files(
     exports: Vec<ExportTarget>,
 ) -> Result<Vec<ExportTarget>, Invalid> {
     for (at, export) in exports.iter().enumerate() {

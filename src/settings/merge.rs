@@ -55,7 +55,7 @@ pub(super) fn merged(
             overrides: set.into_iter().flatten().collect(),
             ..SetBy::default()
         },
-        place: None,
+        file_path: None,
         file: None,
         vault,
         vault_source,
@@ -80,7 +80,7 @@ pub(super) fn merged(
                 .map(|Text(origin)| origin)
                 .collect(),
         ),
-        exports: export::each_to_its_own_file(file.export)?,
+        exports: export::expect_distinct_files(file.export)?,
         exported_vault: None,
         has_unreadable_exports: false,
     })

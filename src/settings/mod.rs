@@ -74,10 +74,10 @@ impl Settings {
         };
         let SalvagedSettings {
             file,
-            is_vault_unclear,
+            is_vault_unreadable,
             has_unreadable_exports,
         } = salvage(&source.text);
-        if is_vault_unclear && overrides.vault.is_none() {
+        if is_vault_unreadable && overrides.vault.is_none() {
             let hint = error.hint().unwrap_or("correct the settings");
             let hint = format!("{hint}; until then, name the vault with --vault");
             return Err(error.with_hint(hint));
@@ -146,9 +146,9 @@ impl SettingsSource {
             let error = Error::from(invalid).about(self.path.display());
             error.with_status(ExitStatus::Trouble)
         })?;
-        let place = Some(&self.path).filter(|path| !path.as_os_str().is_empty());
-        settings.place = place.cloned();
-        settings.file = place.filter(|path| path.is_file()).cloned();
+        let file_path = Some(&self.path).filter(|path| !path.as_os_str().is_empty());
+        settings.file_path = file_path.cloned();
+        settings.file = file_path.filter(|path| path.is_file()).cloned();
         settings.exported_vault = exported_vault;
         settings.set_by.file = self.text.clone();
         Ok(settings)

@@ -46,7 +46,7 @@ const ALL: [&str; 24] = [
 pub(super) struct SalvagedSettings {
     pub(super) file: File,
     /// Whether the file names a vault, or seems to, that cannot be read.
-    pub(super) is_vault_unclear: bool,
+    pub(super) is_vault_unreadable: bool,
     /// Whether it names exports, or seems to, that cannot be read.
     pub(super) has_unreadable_exports: bool,
 }
@@ -80,7 +80,7 @@ pub(super) fn salvage(text: &str) -> SalvagedSettings {
     let keys = named(document.get_ref(), "vault");
     let count_settings = count_settings(&file, "vault");
     SalvagedSettings {
-        is_vault_unclear: lines > count_settings || keys > count_settings,
+        is_vault_unreadable: lines > count_settings || keys > count_settings,
         has_unreadable_exports: mentions(text, "export") != file.export.len(),
         file,
     }
@@ -157,7 +157,7 @@ mod tests {
     fn what_is_valid_is_read_and_what_is_unclear_is_told() {
         let vault = "vault = \"/srv/v.db\"\n";
         let export = "[[export]]\nformat = \"json\"\nfile = \"/srv/e\"\n";
-        for (text, has_vault, exports, is_vault_unclear, has_unreadable_exports) in [
+        for (text, has_vault, exports, is_vault_unreadable, has_unreadable_exports) in [
             (format!("{vault}colr = 1\n{export}"), true, 1, false, false),
             (
                 format!("{vault}{export}[output]\ncolr = 1\n"),
@@ -226,10 +226,15 @@ mod tests {
             let found = (
                 salvaged.file.vault.is_some(),
                 salvaged.file.export.len(),
-                salvaged.is_vault_unclear,
+                salvaged.is_vault_unreadable,
                 salvaged.has_unreadable_exports,
             );
-            let expected = (has_vault, exports, is_vault_unclear, has_unreadable_exports);
+            let expected = (
+                has_vault,
+                exports,
+                is_vault_unreadable,
+                has_unreadable_exports,
+            );
             assert_eq!(found, expected, "{text}");
         }
     }

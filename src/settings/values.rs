@@ -13,7 +13,7 @@ use crate::key::{Brand, Expiry, Limit, Permission};
 #[derive(Debug)]
 pub struct Settings {
     /// The path of the settings file, which need not exist.
-    pub place: Option<PathBuf>,
+    pub file_path: Option<PathBuf>,
     /// The settings file, if it exists.
     pub file: Option<PathBuf>,
     /// The vault's path.

@@ -57,24 +57,24 @@ pub fn globals(vault: Option<&Path>, config: Option<&Path>) -> String {
 
 impl Ui {
     /// The text, with these flags added to each command.
-    pub(super) fn completed(&self, text: &str) -> String {
-        completed(text, &self.globals)
+    pub(super) fn with_globals(&self, text: &str) -> String {
+        with_globals(text, &self.globals)
     }
 }
 
 /// The text, with the flags that name the vault added to each command.
-pub(super) fn completed(text: &str, globals: &str) -> String {
+pub(super) fn with_globals(text: &str, globals: &str) -> String {
     let mut parts = text.split(COMMAND);
-    let mut completed = parts.next().unwrap_or_default().to_owned();
+    let mut with_globals = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        completed.push_str("`postkey");
+        with_globals.push_str("`postkey");
         if !VAULTLESS.iter().any(|word| part.starts_with(word)) {
-            completed.push_str(globals);
+            with_globals.push_str(globals);
         }
-        completed.push(' ');
-        completed.push_str(part);
+        with_globals.push(' ');
+        with_globals.push_str(part);
     }
-    completed
+    with_globals
 }
 
 /// The warning about passwords that Dovecot 2.4 refuses.
@@ -101,10 +101,10 @@ mod tests {
     fn every_command_in_a_text_names_the_vault_that_was_named() {
         let mut ui = Ui::before_settings(Format::Text);
         let text = "try `postkey list`, or `postkey set web --expires 90d`; `postkey help set`";
-        assert_eq!(ui.completed(text), text);
+        assert_eq!(ui.with_globals(text), text);
         ui.globals = globals(Some(Path::new("/a b/v.db")), None);
         assert_eq!(
-            ui.completed(text),
+            ui.with_globals(text),
             "try `postkey --vault '/a b/v.db' list`, or `postkey --vault '/a b/v.db' set web \
              --expires 90d`; `postkey help set`"
         );

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use icalendar::{Alarm, Calendar, Component, Event, EventLike, Parameter, Property};
 use jiff::Timestamp;
 
-use super::output::{Output, written};
+use super::output::{Output, ignore_closed_pipe};
 use super::{DisplayContext, Ui};
 use crate::check::{EXTENSION, Reminder};
 use crate::error::Error;
@@ -71,7 +71,7 @@ impl Reminders<'_> {
         let date = reminder.at().strftime("%Y%m%d").to_string();
         // Without the date: a later import moves the event of a key that was rotated since.
         let uid = format!("{}-{id}@{}.postkey", reminder.into_str(), self.vault);
-        let (summary, description) = told(key, reminder, self.display);
+        let (summary, description) = title_and_text(key, reminder, self.display);
         let mut event = Event::new();
         event
             .append_property(date_property("DTSTART", &date))
@@ -101,13 +101,13 @@ impl Reminders<'_> {
     fn write(&mut self, text: &str) -> Result<(), Error> {
         let result = self.out.write_all(text.as_bytes());
         self.is_connected &= result.is_ok();
-        written(result)
+        ignore_closed_pipe(result)
     }
 
     /// Ends the calendar.
     pub fn finish(mut self) -> Result<(), Error> {
         self.write(END)?;
-        written(self.out.flush())
+        ignore_closed_pipe(self.out.flush())
     }
 }
 
@@ -122,7 +122,7 @@ fn date_time(moment: Timestamp) -> String {
 }
 
 /// The reminder's title and description.
-fn told(key: &Key, reminder: Reminder, display: &DisplayContext) -> (String, String) {
+fn title_and_text(key: &Key, reminder: Reminder, display: &DisplayContext) -> (String, String) {
     let (kind, name) = (key.kind().title(), &key.name);
     let (summary, mut lines) = match reminder {
         Reminder::Rotation { made_at, due_at } => {

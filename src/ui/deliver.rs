@@ -23,7 +23,7 @@ impl Ui {
     /// writing, or certainly the log of a CI job.
     pub fn expect_secret_output(&self) -> Result<(), Error> {
         self.expect_output_open()?;
-        let message = match job::unattended().filter(|_| io::stdout().is_terminal()) {
+        let message = match job::ci_variable().filter(|_| io::stdout().is_terminal()) {
             Some(mark) => format!(
                 "`{mark}` is set, so this terminal is the log of a CI job: the secret would be in it"
             ),

@@ -43,7 +43,7 @@ impl DisplayContext {
     pub fn tail(&self, tail: &Tail) -> String {
         match tail.is_imported() {
             true => "imported".to_owned(),
-            false => format!("…{}", tail.shown(self.characters)),
+            false => format!("…{}", tail.last(self.characters)),
         }
     }
 
@@ -69,8 +69,8 @@ impl DisplayContext {
     }
 
     /// The text, with those flags added to each command.
-    pub fn completed(&self, text: &str) -> String {
-        advice::completed(text, &self.globals)
+    pub fn with_globals(&self, text: &str) -> String {
+        advice::with_globals(text, &self.globals)
     }
 
     /// `3 days ago`, `in 5 days`
@@ -89,8 +89,8 @@ impl DisplayContext {
     }
 
     fn formatted(&self, moment: Timestamp, format: &str) -> String {
-        let shown = moment.to_zoned(self.zone.clone());
-        shown.strftime(format).to_string()
+        let last = moment.to_zoned(self.zone.clone());
+        last.strftime(format).to_string()
     }
 
     /// `Europe/Berlin`; `local time` if the time zone is a rule

@@ -198,10 +198,10 @@ fn mark_in(start: &[u8]) -> Option<&str> {
 
 /// Whether a file with these first bytes may be an export of the vault with this mark: `has_made`
 /// tells whether a secret with this tail was ever created in it.
-pub fn can_be_of<E>(
+pub fn may_belong_to<E>(
     start: &[u8],
     mark: Option<&str>,
-    has_made: impl Fn(&Tail) -> Result<bool, E>,
+    has_created: impl Fn(&Tail) -> Result<bool, E>,
 ) -> Result<bool, E> {
     if let Some(found) = mark_in(start) {
         return Ok(Some(found) == mark);
@@ -212,7 +212,7 @@ pub fn can_be_of<E>(
     let tails = tails.filter_map(|rest| rest.split('"').next()?.parse().ok());
     let mut is_of_another = false;
     for tail in tails {
-        if has_made(&tail)? {
+        if has_created(&tail)? {
             return Ok(true);
         }
         is_of_another = true;

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use struct_field_names_as_array::FieldNamesAsSlice;
 
-use super::output::{Output, written};
+use super::output::{Output, ignore_closed_pipe};
 use super::table::{self, Column, Table};
 use super::{DisplayContext, Format, Ui, csv, json};
 use crate::error::Error;
@@ -176,7 +176,7 @@ impl Listing<'_> {
 
     fn note_reader(&mut self, result: io::Result<()>) -> Result<(), Error> {
         self.is_connected &= result.is_ok();
-        written(result)
+        ignore_closed_pipe(result)
     }
 
     fn push_json<T: Item>(&mut self, item: &T, before: &str) -> io::Result<()> {
@@ -216,7 +216,7 @@ impl Listing<'_> {
 
     /// Ends a list of lines.
     pub fn finish_lines(mut self) -> Result<(), Error> {
-        written(self.out.flush())
+        ignore_closed_pipe(self.out.flush())
     }
 
     /// Ends the list.
@@ -232,6 +232,6 @@ impl Listing<'_> {
             }
             _ => Ok(()),
         };
-        written(result.and_then(|()| self.out.flush()))
+        ignore_closed_pipe(result.and_then(|()| self.out.flush()))
     }
 }

@@ -129,8 +129,8 @@ fn escaped(item: &MenuItem) -> MenuItem {
 }
 
 fn line(cells: &MenuItem, widths: &[usize], item_width: usize) -> String {
-    let shown = cells.iter().zip(widths).filter(|(_, width)| **width > 0);
-    let padded = shown.map(|(cell, &width)| pad_str(cell, width, Alignment::Left, Some("…")));
+    let displayed = cells.iter().zip(widths).filter(|(_, width)| **width > 0);
+    let padded = displayed.map(|(cell, &width)| pad_str(cell, width, Alignment::Left, Some("…")));
     let line = padded.collect::<Vec<_>>().join(&" ".repeat(GAP));
     console::truncate_str(line.trim_end(), item_width, "…").into_owned()
 }
@@ -144,7 +144,7 @@ fn from_dialoguer(error: dialoguer::Error) -> Error {
 mod tests {
     use super::*;
 
-    fn shown(items: &[&[&str]], item_width: usize) -> Vec<String> {
+    fn displayed(items: &[&[&str]], item_width: usize) -> Vec<String> {
         let item = |cells: &&[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect();
         lines(&items.iter().map(item).collect::<Vec<_>>(), item_width)
     }
@@ -157,14 +157,14 @@ mod tests {
             &[&long, "smtp", "inactive", "never used"],
         ];
         assert_eq!(
-            shown(items, 77),
+            displayed(items, 77),
             [
                 format!("web{}  api   active    used just now", " ".repeat(43)),
                 format!("{}…  smtp  inactive  never used", "n".repeat(45)),
             ]
         );
         for item_width in [10, 20, 40, 77, 200] {
-            let lines = shown(items, item_width);
+            let lines = displayed(items, item_width);
             assert!(lines.iter().all(|line| line.chars().count() <= item_width));
             assert!(lines[0].starts_with("web"), "{lines:?}");
         }
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn an_empty_column_takes_no_room_and_nothing_moves_the_cursor() {
         let items: &[&[&str]] = &[&["a\x1b[2J", "", "x"], &["b", "", "y"]];
-        assert_eq!(shown(items, 77), ["a\\u{1b}[2J  x", "b           y"]);
-        assert!(shown(&[], 77).is_empty());
+        assert_eq!(displayed(items, 77), ["a\\u{1b}[2J  x", "b           y"]);
+        assert!(displayed(&[], 77).is_empty());
     }
 }

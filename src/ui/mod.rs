@@ -27,16 +27,16 @@ pub use advice::{ALLOWS_WEAK, extension, globals, refused_by_dovecot_2_4, replac
 pub use calendar::Reminders;
 pub use deliver::sync_output;
 pub use display::DisplayContext;
-pub use export::{ExportCounts, ExportText, can_be_of, is_replaceable_export};
+pub use export::{ExportCounts, ExportText, is_replaceable_export, may_belong_to};
 pub use format::Format;
 pub use listing::Listing;
 pub use menu::MenuItem;
-pub use output::{Output, written};
+pub use output::{Output, ignore_closed_pipe};
 pub use streams::Ui;
 pub use views::{
     AffectedView, BackupView, ChainView, EntryView, ExaminedView, ExportedView, FindingView,
     IdentifiedText, IdentityView, ImportedView, Incident, Issued, KeyDetails, KeyView, Outcome,
     PolicyView, Replacement, SecretRole, SettingView, StepOutcome, StepView, TextView, UsageView,
-    VerdictDetails, VerdictView, changes, counted, first_of, format_head, held, last_request,
-    last_use, quoted_names, refusals, secret_use,
+    VerdictDetails, VerdictView, changes, contents_phrase, counted, first_few, format_head,
+    last_request, last_use, quoted_names, refusals, secret_use,
 };

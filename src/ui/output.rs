@@ -39,7 +39,7 @@ impl Ui {
     /// # Errors
     /// With the status `trouble` if it is.
     pub fn expect_output(&self) -> Result<(), Error> {
-        written(expect_open())
+        ignore_closed_pipe(expect_open())
     }
 
     /// Writes text to standard output as it is.
@@ -47,7 +47,7 @@ impl Ui {
     /// # Errors
     /// If it cannot be written; a closed pipe is not an error.
     pub fn print(&self, text: &str) -> Result<(), Error> {
-        written(Output.write_all(text.as_bytes()))
+        ignore_closed_pipe(Output.write_all(text.as_bytes()))
     }
 
     /// Writes help styled by clap to standard output.
@@ -78,7 +78,7 @@ impl Ui {
 ///
 /// # Errors
 /// With the status `trouble` if standard output could not be written.
-pub fn written(result: io::Result<()>) -> Result<(), Error> {
+pub fn ignore_closed_pipe(result: io::Result<()>) -> Result<(), Error> {
     match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::new(
             ExitStatus::Trouble,

@@ -47,7 +47,7 @@ impl Ui {
         if !self.may_ask {
             return Some("--no-input disables prompts".to_owned());
         }
-        let mark = job::unattended()?;
+        let mark = job::ci_variable()?;
         Some(format!("`{mark}` is set, and nobody answers in a CI job"))
     }
 
@@ -56,7 +56,7 @@ impl Ui {
     /// # Errors
     /// A usage error if nobody can, as in a CI job.
     pub fn expect_input(&self) -> Result<(), Error> {
-        match job::unattended().filter(|_| io::stdin().is_terminal()) {
+        match job::ci_variable().filter(|_| io::stdin().is_terminal()) {
             None => Ok(()),
             Some(mark) => Err(Error::usage(format!(
                 "standard input is a terminal, but `{mark}` is set, and nobody types in a CI job"
@@ -138,7 +138,7 @@ impl Ui {
 
     /// Prompts for something without echo; `None` for an empty line or the end of input.
     pub fn hidden(&self, question: &str) -> Result<Option<Zeroizing<String>>, Error> {
-        let _guard = Guard::unechoed().map_err(|error| unreadable(&error))?;
+        let _guard = Guard::without_echo().map_err(|error| unreadable(&error))?;
         let answer = self.ask(question)?;
         if answer.is_some() {
             // Enter was not echoed, either.
@@ -149,7 +149,7 @@ impl Ui {
 
     /// Prompts for lines without echo, up to the end of input.
     pub fn hidden_text(&self, question: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let _guard = Guard::unechoed().map_err(|error| unreadable(&error))?;
+        let _guard = Guard::without_echo().map_err(|error| unreadable(&error))?;
         self.write_question(question, None);
         let mut text = Zeroizing::new(Vec::with_capacity(MAX_TEXT));
         loop {

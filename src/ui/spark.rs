@@ -46,9 +46,9 @@ mod tests {
         fn a_line_is_as_long_as_its_counts_and_keeps_their_order(
             counts in prop::collection::vec(any::<u32>(), 1..40)
         ) {
-            let shown: Vec<char> = line(&counts).chars().collect();
-            prop_assert!(shown.is_empty() || shown.len() == counts.len());
-            let pairs: Vec<_> = counts.iter().zip(&shown).collect();
+            let visible: Vec<char> = line(&counts).chars().collect();
+            prop_assert!(visible.is_empty() || visible.len() == counts.len());
+            let pairs: Vec<_> = counts.iter().zip(&visible).collect();
             for pair in pairs.windows(2) {
                 let [(count, column), (next_count, next_column)] = pair else { continue };
                 prop_assert!(count > next_count || column <= next_column);

@@ -52,7 +52,7 @@ impl Ui {
     }
 
     /// Prints a message on standard error that nothing else conveys, even with `--quiet`.
-    pub fn insist(&self, text: impl AsRef<str>) {
+    pub fn print_always(&self, text: impl AsRef<str>) {
         self.write_message(None, text.as_ref());
     }
 
@@ -63,7 +63,7 @@ impl Ui {
         }
         if self.format.is_for_machines() {
             return write_json_message(&ProgramMessage::Warning {
-                message: &redact_secrets(&self.completed(text.as_ref())),
+                message: &redact_secrets(&self.with_globals(text.as_ref())),
             });
         }
         self.write_message(Some(("warning", AnsiColor::Yellow)), text.as_ref());
@@ -73,8 +73,8 @@ impl Ui {
     pub fn error(&self, error: &Error) {
         let message = error.to_string();
         if self.format.is_for_machines() {
-            let message = redact_secrets(&self.completed(&message)).into_owned();
-            let hint = error.hint().map(|hint| self.completed(hint));
+            let message = redact_secrets(&self.with_globals(&message)).into_owned();
+            let hint = error.hint().map(|hint| self.with_globals(hint));
             let hint = hint.as_deref().map(redact_secrets);
             return write_json_message(&ProgramMessage::Error {
                 code: error.exit_status().into(),
@@ -90,8 +90,8 @@ impl Ui {
 
     /// A sentence on standard error, wrapped to fit the terminal.
     fn write_message(&self, label: Option<(&str, AnsiColor)>, text: &str) {
-        let text = self.completed(text);
-        let text = shown(&text);
+        let text = self.with_globals(text);
+        let text = displayed(&text);
         let Some((label, color)) = label else {
             return self.write_error_line(&fitted(&text));
         };
@@ -103,7 +103,7 @@ impl Ui {
 
     /// A line on standard error that is already wrapped.
     pub(super) fn say_row(&self, row: &str) {
-        self.write_error_line(&shown(row));
+        self.write_error_line(&displayed(row));
     }
 
     /// A closed standard error is not a failure.
@@ -142,7 +142,7 @@ impl Ui {
 }
 
 /// Text made safe for standard error: one line, without secrets and control characters.
-fn shown(text: &str) -> String {
+fn displayed(text: &str) -> String {
     redact_secrets(&escape_controls(text)).into_owned()
 }
 

@@ -228,12 +228,12 @@ impl Layout {
         display: &DisplayContext,
     ) -> String {
         let cells = |row: &[String]| -> Vec<Cell> {
-            let shown = columns
+            let visible = columns
                 .iter()
                 .zip(row)
                 .zip(&self.widths)
                 .filter(|(_, width)| **width > 0);
-            shown
+            visible
                 .map(|((column, cell), width)| colored(column.fit(cell, *width)))
                 .collect()
         };
@@ -290,12 +290,12 @@ fn titles(columns: &[Column], display: &DisplayContext) -> Vec<String> {
 
 /// Pads the visible columns to their widths, with a gap after all but the last.
 fn set_widths(table: &mut comfy_table::Table, widths: &[usize]) {
-    let shown: Vec<usize> = widths.iter().copied().filter(|width| *width > 0).collect();
+    let visible: Vec<usize> = widths.iter().copied().filter(|width| *width > 0).collect();
     for (at, column) in table.column_iter_mut().enumerate() {
-        let gap = if at + 1 < shown.len() { GAP } else { 0 };
+        let gap = if at + 1 < visible.len() { GAP } else { 0 };
         column.set_padding((0, gap as u16));
         column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(
-            (shown[at] + gap) as u16,
+            (visible[at] + gap) as u16,
         )));
     }
 }
@@ -351,8 +351,8 @@ fn fitted(columns: &[Column], rows: &[Vec<String>], display: &DisplayContext) ->
 
 /// The width of a row with its gaps.
 fn total(widths: &[usize]) -> usize {
-    let shown = widths.iter().filter(|width| **width > 0);
-    shown
+    let visible = widths.iter().filter(|width| **width > 0);
+    visible
         .map(|width| width + GAP)
         .sum::<usize>()
         .saturating_sub(GAP)
@@ -369,12 +369,12 @@ fn write_padded(
     out: &mut impl Write,
 ) -> io::Result<()> {
     let mut line = String::new();
-    let shown = columns
+    let visible = columns
         .iter()
         .zip(row)
         .zip(widths)
         .filter(|(_, room)| **room > 0);
-    for ((column, cell), &room) in shown {
+    for ((column, cell), &room) in visible {
         let cell = column.fit(cell, room);
         line.push_str(&cell);
         line.extend(std::iter::repeat_n(

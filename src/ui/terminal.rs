@@ -69,7 +69,7 @@ impl Guard {
     }
 
     /// The same with the echo off, before the prompt, so that the first keys are not shown.
-    pub(super) fn unechoed() -> io::Result<Self> {
+    pub(super) fn without_echo() -> io::Result<Self> {
         let guard = Self::new()?;
         if let Some(mut state) = guard.before.clone() {
             state.local_flags.remove(LocalFlags::ECHO);

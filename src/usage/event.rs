@@ -11,7 +11,7 @@ use crate::vault::KeyId;
 pub const ACCEPTED: &str = "accepted";
 
 /// The key number for use of unknown keys.
-pub const NOBODY: i64 = 0;
+pub const UNKNOWN_KEY: i64 = 0;
 
 /// Requests with the same secret and the same verdict.
 #[derive(Clone, Debug)]

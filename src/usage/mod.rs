@@ -18,7 +18,7 @@ mod write;
 
 pub use address::{Address, read_address};
 pub use error::Error;
-pub use event::{ACCEPTED, NOBODY, UsageEvent};
+pub use event::{ACCEPTED, UNKNOWN_KEY, UsageEvent};
 pub use opening::{path, versions};
 pub use read::{Details, Refused, SecretTransition, SecretUse, Summary};
 pub use recent::{RECENT_DAYS, Recent};

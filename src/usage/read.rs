@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::time::{latest, latest_day, moment};
-use super::{ACCEPTED, Address, Error, NOBODY, RefusalAddresses, UsageStore, day_of};
+use super::{ACCEPTED, Address, Error, RefusalAddresses, UNKNOWN_KEY, UsageStore, day_of};
 use crate::key::{Tail, WindowUse};
 use crate::vault::KeyId;
 
@@ -307,7 +307,7 @@ impl UsageStore {
         let query = "SELECT key_id FROM days
                      WHERE verdict = 'accepted' AND key_id > ?1 AND day <= ?2
                      GROUP BY key_id ORDER BY max(last_at), key_id";
-        self.rows(query, [NOBODY, latest_day(now)], |row| row.get(0))
+        self.rows(query, [UNKNOWN_KEY, latest_day(now)], |row| row.get(0))
     }
 
     /// The start of the first recorded day.

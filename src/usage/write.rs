@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
 
 use super::time::{latest, latest_day};
-use super::{ACCEPTED, Error, NOBODY, UsageEvent, UsageStore, day_of, networks, refusals};
+use super::{ACCEPTED, Error, UNKNOWN_KEY, UsageEvent, UsageStore, day_of, networks, refusals};
 use crate::key::{WindowSpend, WindowUse};
 use crate::settings::Retention;
 use crate::vault::KeyId;
@@ -32,11 +32,11 @@ impl UsageStore {
     /// If they cannot be written; nothing was recorded then.
     pub fn record(
         &mut self,
-        sightings: &[UsageEvent],
+        events: &[UsageEvent],
         used: &[(KeyId, WindowSpend)],
     ) -> Result<Vec<WindowUse>, Error> {
         let transaction = begin_immediate(&mut self.connection)?;
-        write(&transaction, sightings, self.retention)?;
+        write(&transaction, events, self.retention)?;
         let mut spend = transaction.prepare_cached(SPEND)?;
         let all = used.iter().map(|(key, used)| add(&mut spend, *key, *used));
         let all = all.collect::<Result<_, _>>()?;
@@ -57,7 +57,7 @@ impl UsageStore {
         decide: impl FnOnce(WindowUse) -> (T, UsageEvent, Option<WindowSpend>),
     ) -> Result<T, Error> {
         let transaction = begin_immediate(&mut self.connection)?;
-        let used = super::read::used(&transaction, key.unwrap_or(NOBODY))?;
+        let used = super::read::used(&transaction, key.unwrap_or(UNKNOWN_KEY))?;
         let (outcome, sighting, spent) = decide(used);
         write(&transaction, &[sighting], self.retention)?;
         if let (Some(key), Some(spent)) = (key, spent) {
@@ -106,17 +106,13 @@ const SPEND: &str = "INSERT INTO windows (key_id, since, count) VALUES (?1, ?2, 
      RETURNING since, count";
 
 /// Writes events table by table, in the order of their keys.
-fn write(
-    to: &Transaction<'_>,
-    sightings: &[UsageEvent],
-    retention: Retention,
-) -> Result<(), Error> {
+fn write(to: &Transaction<'_>, events: &[UsageEvent], retention: Retention) -> Result<(), Error> {
     let mut known = to.prepare_cached(
         "UPDATE days SET count = count + ?4,
            last_at = iif(last_at > ?6, ?5, max(last_at, ?5))
          WHERE key_id = ?1 AND day = ?2 AND verdict = ?3",
     )?;
-    for seen in sightings {
+    for seen in events {
         let (day, at) = (day_of(seen.at), seen.at.as_second());
         let latest = latest(seen.at);
         let day_so_far = params![seen.key_id(), day, seen.verdict, seen.count, at, latest];
@@ -129,7 +125,7 @@ fn write(
          ON CONFLICT DO UPDATE SET first_at = min(first_at, ?3),
            last_at = iif(last_at > ?4, ?3, max(last_at, ?3))",
     )?;
-    let accepted = || sightings.iter().filter(|seen| seen.verdict == ACCEPTED);
+    let accepted = || events.iter().filter(|seen| seen.verdict == ACCEPTED);
     for seen in accepted() {
         if let Some(tail) = &seen.tail {
             let (at, latest) = (seen.at.as_second(), latest(seen.at));
@@ -145,7 +141,7 @@ fn write(
         }
     }
     // For unknown keys, only days are counted: anybody can cause these refusals.
-    for seen in sightings.iter().filter(|seen| seen.verdict != ACCEPTED) {
+    for seen in events.iter().filter(|seen| seen.verdict != ACCEPTED) {
         if let Some(key) = seen.key {
             refusals::note(to, key, seen)?;
         }
@@ -155,7 +151,7 @@ fn write(
 
 impl UsageEvent {
     fn key_id(&self) -> KeyId {
-        self.key.unwrap_or(NOBODY)
+        self.key.unwrap_or(UNKNOWN_KEY)
     }
 
     /// Begins a day of the key, and removes old days.

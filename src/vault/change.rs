@@ -48,13 +48,13 @@ impl Vault {
                 Ok(outcome)
             }
             Err(error) if after == before => Err(Error::from(error).into()),
-            Err(error) => Ok(self.settle(after, outcome, error)?),
+            Err(error) => Ok(self.resolve_commit(after, outcome, error)?),
         }
     }
 
     /// The same for changes that need no action: servers see them in the vault, and exports do not
     /// contain them.
-    pub(super) fn change_unseen<T>(
+    pub(super) fn change_quietly<T>(
         &mut self,
         author: &Author,
         work: impl FnOnce(&Change<'_>) -> Result<T, Error>,
@@ -69,7 +69,7 @@ impl Vault {
     ///
     /// A log entry's hash is unique, so the entry shows it. Its presence does not make it durable:
     /// the folder must be synced, which the commit may have failed to do.
-    fn settle<T>(
+    fn resolve_commit<T>(
         &self,
         intended: Option<(i64, [u8; 32])>,
         outcome: T,
@@ -186,7 +186,7 @@ impl Change<'_> {
     }
 
     /// Leaves a key with one of its two secrets, the one with `after`'s tail.
-    pub fn keep_secret(&self, before: &Record, after: &Key) -> Result<(), Error> {
+    pub fn keep_one_secret(&self, before: &Record, after: &Key) -> Result<(), Error> {
         let cause = match after.tail == before.key.tail {
             true => Cause::Retired,
             false => Cause::Replaced,
@@ -250,7 +250,7 @@ impl Change<'_> {
     }
 
     /// Makes sure that new keys get numbers above this one.
-    pub(super) fn number_above(&self, last: KeyId) -> Result<(), Error> {
+    pub(super) fn reserve_numbers(&self, last: KeyId) -> Result<(), Error> {
         let raise = "UPDATE sqlite_sequence SET seq = max(seq, ?1) WHERE name = 'keys'";
         if self.transaction.execute(raise, [last])? == 0 {
             let begin = "INSERT INTO sqlite_sequence (name, seq) VALUES ('keys', ?1)";

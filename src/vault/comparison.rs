@@ -136,8 +136,8 @@ impl Vault {
             Err(error) => comparison.unread = Some(error),
         }
         for id in ids {
-            let then = there.held(id)?;
-            match here.held(id) {
+            let then = there.key_state(id)?;
+            match here.key_state(id) {
                 Ok(present) => {
                     let pairs = here.pairs(present, then, id, &there);
                     let of = |pair| here.affected(pair, &there, now);
@@ -199,7 +199,7 @@ impl<'a> ComparedVault<'a> {
         matches!(self.vault.origin(id), Ok(Some(_))) && self.is_same_key(id, other)
     }
 
-    fn held(&self, id: KeyId) -> Result<Option<KeyState>, Error> {
+    fn key_state(&self, id: KeyId) -> Result<Option<KeyState>, Error> {
         let Some(record) = self.vault.by_id(id)? else {
             return Ok(None);
         };
@@ -300,10 +300,10 @@ impl<'a> ComparedVault<'a> {
 }
 
 /// The tails of a key's secrets that are accepted at `now`.
-fn accepted(held: Option<&KeyState>, now: Timestamp) -> Vec<Tail> {
+fn accepted(key_state: Option<&KeyState>, now: Timestamp) -> Vec<Tail> {
     let Some(KeyState {
         record, secrets, ..
-    }) = held
+    }) = key_state
     else {
         return Vec::new();
     };
@@ -315,10 +315,10 @@ fn accepted(held: Option<&KeyState>, now: Timestamp) -> Vec<Tail> {
 }
 
 /// Why a secret is refused, according to the current vault.
-fn reason(tail: &Tail, held: &KeyState, now: Timestamp) -> Reason {
+fn reason(tail: &Tail, key_state: &KeyState, now: Timestamp) -> Reason {
     let KeyState {
         record, secrets, ..
-    } = held;
+    } = key_state;
     match secrets.iter().find(|secret| secret.tail == *tail) {
         None => Reason::Replaced,
         Some(secret) if secret.is_retired(now) => Reason::Retired,
@@ -334,8 +334,8 @@ fn changes(present: Option<&KeyState>, then: Option<&KeyState>) -> Vec<Field> {
     };
     let mut changes = differences(Some(&present.record.key), Some(&then.record.key));
     for (field, ..) in RELATED_TABLES {
-        let of = |held: &KeyState| {
-            let fact = held.related.iter().find(|(name, _)| *name == field);
+        let of = |key_state: &KeyState| {
+            let fact = key_state.related.iter().find(|(name, _)| *name == field);
             fact.map(|(_, value)| value.clone())
         };
         let (from, to) = (of(present), of(then));

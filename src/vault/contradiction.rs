@@ -32,7 +32,7 @@ impl Contradiction {
             RETIRING_CHECKSUM => "its old secret",
             fact => {
                 let [found, logged] = [&self.found, &self.logged];
-                let [found, logged] = [found, logged].map(|value| self.told(value.as_deref()));
+                let [found, logged] = [found, logged].map(|value| self.displayed(value.as_deref()));
                 return format!("its {fact} is {found}, but {logged} in the log");
             }
         };
@@ -40,7 +40,7 @@ impl Contradiction {
     }
 
     /// A value from an unknown source, made safe to print; for a tail only its last characters.
-    fn told(&self, value: Option<&str>) -> String {
+    fn displayed(&self, value: Option<&str>) -> String {
         let is_tail = matches!(self.fact.as_str(), "tail" | "retiring");
         match value {
             None => "nothing".to_owned(),

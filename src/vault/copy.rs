@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Error, Vault, log, migrations, place, schema};
+use super::{Error, Vault, location, log, migrations, schema};
 use crate::files::{self, Draft, FileId, FileRole, IfExists, folder_of, real};
 
 /// The suffixes of files that belong to an SQLite database.
@@ -63,7 +63,7 @@ impl Vault {
     /// # Errors
     /// [`Error::Unsafe`], [`Error::TheVaultItself`], or if the folder does not exist.
     pub fn expect_export_target(&self, path: &Path) -> Result<PathBuf, Error> {
-        let path = place::resolve(path).map_err(for_copy)?;
+        let path = location::resolve(path).map_err(for_copy)?;
         if self.includes(&path) {
             return Err(Error::TheVaultItself(path));
         }
@@ -73,7 +73,7 @@ impl Vault {
     /// The resolved path, if a copy may be written there.
     fn expect_private_folder(&self, path: &Path, existing: IfExists) -> Result<PathBuf, Error> {
         let path = self.expect_export_target(path)?;
-        match place::exists(&path).map_err(for_copy)? {
+        match location::exists(&path).map_err(for_copy)? {
             true if matches!(existing, IfExists::Keep) => Err(Error::InTheWay(path)),
             true => self.expect_earlier(&path).map(|()| path),
             false => Ok(path),

@@ -79,7 +79,7 @@ impl Connected {
     }
 
     /// Records its file, once it is open.
-    pub(super) fn settle(&mut self, file: FileId) {
+    pub(super) fn set_file(&mut self, file: FileId) {
         let mut open = open();
         open.connections.push(Some(file));
         open.forget(self.0);

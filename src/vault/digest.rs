@@ -14,20 +14,20 @@ impl Vault {
     ///
     /// # Errors
     /// If the vault cannot be written; nothing was stored then.
-    pub fn keep_digests<'a>(
+    pub fn store_digests<'a>(
         &mut self,
         secrets: impl IntoIterator<Item = &'a StoredSecret>,
         author: &Author,
     ) -> Result<(), Error> {
-        self.change_unseen(author, |change| {
+        self.change_quietly(author, |change| {
             let mut secrets = secrets.into_iter();
-            secrets.try_for_each(|secret| change.keep_digest(secret))
+            secrets.try_for_each(|secret| change.store_digest(secret))
         })
     }
 }
 
 impl Change<'_> {
-    fn keep_digest(&self, secret: &StoredSecret) -> Result<(), Error> {
+    fn store_digest(&self, secret: &StoredSecret) -> Result<(), Error> {
         let Some(digest) = &secret.learned else {
             return Ok(());
         };

@@ -109,7 +109,7 @@ impl Vault {
             ..author.clone()
         };
         // The other keys go by the clock, too.
-        self.change_unseen(&author, note)
+        self.change_quietly(&author, note)
     }
 
     fn has_ends_to_note(&self, now: Timestamp) -> Result<bool, Error> {
@@ -183,7 +183,7 @@ impl Change<'_> {
         for &id in ids {
             // An unreadable key is reported when it is needed.
             if let Ok(Some(found)) = keys::by_id(self.transaction, id) {
-                self.write_ends(&found, &ended(&found.key, now))?;
+                self.write_ends(&found, &with_ends_recorded(&found.key, now))?;
             }
         }
         Ok(())
@@ -273,7 +273,7 @@ fn has_accepted_clock(connection: &Connection, since: Head) -> Result<bool, Erro
 }
 
 /// The key with all ends by `now` recorded.
-fn ended(key: &Key, now: Timestamp) -> Key {
+fn with_ends_recorded(key: &Key, now: Timestamp) -> Key {
     let note = |with_end_recorded: Option<Timestamp>, is_over: bool| {
         with_end_recorded.or(is_over.then_some(now))
     };

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::column::timestamp;
 use super::copy::{copy_pages, open, with_end};
 use super::store::configure;
-use super::{ChangeWatch, Error, Vault, keys, migrations, place, schema};
+use super::{ChangeWatch, Error, Vault, keys, location, migrations, schema};
 use crate::files;
 use crate::key::{Hash, Period, Verifier};
 use crate::vault::pending_secrets::PENDING_LIFETIME;
@@ -71,8 +71,8 @@ pub struct WeakHash {
 
 /// Problems with the location of a vault's file, as every command reports them.
 pub fn file_faults(path: &Path) -> Vec<Error> {
-    let resolved = place::resolve(path);
-    let file = place::exists(resolved.as_deref().unwrap_or(path));
+    let resolved = location::resolve(path);
+    let file = location::exists(resolved.as_deref().unwrap_or(path));
     let file = match file {
         Ok(true) => None,
         Ok(false) => Some(Error::Missing(path.to_owned())),
@@ -83,7 +83,7 @@ pub fn file_faults(path: &Path) -> Vec<Error> {
 
 /// Whether others can access the folder of a vault's file.
 pub fn is_folder_open(path: &Path) -> bool {
-    place::is_folder_shared(path)
+    location::is_folder_shared(path)
 }
 
 /// Whether the vault's file is on a network file system, where locks may not work.
@@ -100,7 +100,7 @@ pub fn examine(path: &Path, wait: std::time::Duration) -> Result<InspectedVault,
     if !found.is_ok_and(|found| found.is_file()) {
         return Err(Error::NotAVault(path.to_owned()));
     }
-    if place::is_empty(path) {
+    if location::is_empty(path) {
         return Err(Error::Missing(path.to_owned()));
     }
     let watch = ChangeWatch::new(path)?;
@@ -173,7 +173,7 @@ impl Vault {
     }
 
     /// The secrets whose hashes are too costly or too cheap to check.
-    pub fn odd_hashes(&self) -> Result<Vec<WeakHash>, Error> {
+    pub fn weak_hashes(&self) -> Result<Vec<WeakHash>, Error> {
         let query = "SELECT keys.name, secrets.digest, secrets.hash FROM secrets
                      LEFT JOIN keys ON keys.id = secrets.key_id ORDER BY keys.name";
         let mut statement = self.connection.prepare(query)?;
@@ -217,7 +217,7 @@ impl Vault {
     }
 
     /// The invalid policies of keys: their names and values.
-    pub fn odd_policies(&self) -> Result<Vec<(String, String)>, Error> {
+    pub fn invalid_policies(&self) -> Result<Vec<(String, String)>, Error> {
         let query = "SELECT name, rotate_every FROM policies JOIN keys ON id = key_id
                      UNION ALL SELECT name, unused FROM policies JOIN keys ON id = key_id";
         let mut statement = self.connection.prepare(query)?;

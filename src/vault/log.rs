@@ -198,7 +198,7 @@ pub(super) fn append(
     (key_id, name): (i64, &KeyName),
     fields: &[Field],
 ) -> Result<(), Error> {
-    chain_on(connection, author, key_id, Some(name.to_string()), fields)
+    append_to_chain(connection, author, key_id, Some(name.to_string()), fields)
 }
 
 /// Appends an event of the vault as a whole.
@@ -207,10 +207,10 @@ pub(super) fn append_of_vault(
     author: &Author,
     changes: &[Field],
 ) -> Result<(), Error> {
-    chain_on(connection, author, NO_KEY, None, changes)
+    append_to_chain(connection, author, NO_KEY, None, changes)
 }
 
-fn chain_on(
+fn append_to_chain(
     connection: &Connection,
     author: &Author,
     key_id: i64,

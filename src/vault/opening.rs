@@ -7,7 +7,7 @@ use rusqlite::OpenFlags;
 
 use super::diagnosis::is_of_disk;
 use super::schema::{self, DatabaseKind};
-use super::{Error, Vault, log, migrations, place};
+use super::{Error, Vault, location, log, migrations};
 
 /// The maximum size for a full check before writing, in bytes.
 const FULL_CHECK_SIZE: i64 = 8 << 20;
@@ -18,8 +18,8 @@ impl Vault {
     /// # Errors
     /// [`Error::Missing`] if there is none; if it is not safe or not readable.
     pub fn open(path: &Path, wait: Duration) -> Result<Self, Error> {
-        let path = place::resolve(path)?;
-        if !place::exists(&path)? {
+        let path = location::resolve(path)?;
+        if !location::exists(&path)? {
             return Err(Error::Missing(path));
         }
         let mut vault = Self::connect(path, wait, OpenFlags::empty())?;
@@ -37,9 +37,9 @@ impl Vault {
     /// # Errors
     /// Like [`Vault::open`], and if it cannot be created.
     pub fn open_or_create(path: &Path, wait: Duration) -> Result<Self, Error> {
-        place::make_folder(path)?;
-        let path = place::resolve(path)?;
-        place::exists(&path)?;
+        location::make_folder(path)?;
+        let path = location::resolve(path)?;
+        location::exists(&path)?;
         let mut vault = Self::connect(path, wait, OpenFlags::SQLITE_OPEN_CREATE)?;
         vault.is_new = schema::identify(&vault.connection, &vault.path)? == DatabaseKind::Empty;
         migrations::migrate(&mut vault.connection, &vault.path)?;

@@ -32,7 +32,7 @@ impl Vault {
         )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let Some(tail) = lost(&row.get::<_, String>(2)?) else {
+            let Some(tail) = lost_tail(&row.get::<_, String>(2)?) else {
                 continue;
             };
             if asked.contains(tail.as_str()) {
@@ -45,7 +45,7 @@ impl Vault {
 }
 
 /// The tail that a change removed; `None` if it cannot be read.
-fn lost(change: &str) -> Option<String> {
+fn lost_tail(change: &str) -> Option<String> {
     let fields: Vec<Field> = serde_json::from_str(change).ok()?;
     let tail = fields.into_iter().find(|field| field.field == "tail")?;
     tail.from

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use super::copy::{Head, copy_pages, open, with_end};
 use super::schema::{self, DatabaseKind};
 use super::store::configure;
-use super::{Author, ChangeWatch, Error, Field, KeyId, Record, Vault, log, migrations, place};
+use super::{Author, ChangeWatch, Error, Field, KeyId, Record, Vault, location, log, migrations};
 use crate::files::{self, Draft, FileRole, IfExists, sync_folder};
 use crate::key::{Key, Status};
 
@@ -53,7 +53,7 @@ impl Vault {
             path: path.to_owned(),
             why: Box::new(why),
         };
-        let resolved = place::resolve(path).map_err(named)?;
+        let resolved = location::resolve(path).map_err(named)?;
         read_file(&resolved, wait).map_err(named)
     }
 
@@ -72,7 +72,7 @@ impl Vault {
         self.change(author, |change| {
             change.forget_pending()?;
             change.import_dead(&dead.unwrap_or_default())?;
-            change.number_above(last)?;
+            change.reserve_numbers(last)?;
             for record in deactivated {
                 let key = Key {
                     status: Status::Inactive,
@@ -91,7 +91,7 @@ impl Vault {
 }
 
 fn read_file(path: &Path, wait: Duration) -> Result<Vault, Error> {
-    if !place::exists(path)? {
+    if !location::exists(path)? {
         return Err(Error::Missing(path.to_owned()));
     }
     expect_rollback_mode(path)?;
@@ -138,11 +138,11 @@ impl CurrentVault {
             seen: None,
             trouble: None,
         };
-        let resolved = match place::resolve(path) {
+        let resolved = match location::resolve(path) {
             Err(Error::Missing(_)) => return Ok(present),
             resolved => resolved?,
         };
-        if !place::exists(&resolved)? || place::is_empty(&resolved) {
+        if !location::exists(&resolved)? || location::is_empty(&resolved) {
             return Ok(present);
         }
         let watch = ChangeWatch::new(&resolved)?;
@@ -208,15 +208,15 @@ impl CurrentVault {
             None => self.make()?,
         };
         match self.write(&by.connection, &mut vault.connection) {
-            Err(error) => self.settle(&vault, by.head()?, error),
+            Err(error) => self.resolve_commit(&vault, by.head()?, error),
             outcome => outcome,
         }
     }
 
     fn make(&self) -> Result<Vault, Error> {
-        place::make_folder(&self.path)?;
-        let path = place::resolve(&self.path)?;
-        place::exists(&path)?;
+        location::make_folder(&self.path)?;
+        let path = location::resolve(&self.path)?;
+        location::exists(&path)?;
         Vault::connect(path, self.wait, OpenFlags::SQLITE_OPEN_CREATE)
     }
 
@@ -235,7 +235,7 @@ impl CurrentVault {
 
     fn expect_unchanged(&self) -> Result<(), Error> {
         let Some(VaultState { watch, counter }) = &self.seen else {
-            let is_empty = place::is_empty(&self.path);
+            let is_empty = location::is_empty(&self.path);
             return is_empty.then_some(()).ok_or(Error::VaultChanged);
         };
         let seen = counter.as_ref().map_err(|_| Error::Wal)?;
@@ -245,7 +245,7 @@ impl CurrentVault {
 
     /// After a failure: finds out whether the backup is in place nevertheless, by the entry of its
     /// restore.
-    fn settle(&self, vault: &Vault, head: Option<Head>, error: Error) -> Result<(), Error> {
+    fn resolve_commit(&self, vault: &Vault, head: Option<Head>, error: Error) -> Result<(), Error> {
         if matches!(error, Error::Busy | Error::VaultChanged | Error::Wal) {
             return Err(error);
         }

@@ -13,7 +13,7 @@ use rusqlite::OpenFlags;
 
 use crate::vault::copy::with_end;
 use crate::vault::descriptors::Descriptor;
-use crate::vault::{Error, Vault, migrations, place, schema};
+use crate::vault::{Error, Vault, location, migrations, schema};
 
 /// How often copying is retried after concurrent writes.
 const ATTEMPTS: usize = 3;
@@ -32,7 +32,7 @@ impl Vault {
     /// Like [`Vault::open`], and [`Error::NoCopy`] if the vault cannot be copied to be rolled back.
     pub fn open_to_read(path: &Path, wait: Duration) -> Result<Self, Error> {
         match Self::open(path, wait) {
-            Err(Error::Interrupted) => Self::recovered(&place::resolve(path)?, wait),
+            Err(Error::Interrupted) => Self::recovered(&location::resolve(path)?, wait),
             outcome => outcome,
         }
     }

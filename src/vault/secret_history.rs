@@ -8,7 +8,7 @@ use crate::vault::{Error, Vault};
 impl Vault {
     /// Whether a secret with that tail was ever created here, as far as known: a pending one that
     /// was never activated is eventually forgotten.
-    pub fn has_made(&self, tail: &Tail) -> Result<bool, Error> {
+    pub fn has_created(&self, tail: &Tail) -> Result<bool, Error> {
         let queries = [
             "SELECT 1 FROM secrets WHERE tail = ?1",
             "SELECT 1 FROM pending WHERE tail = ?1",

@@ -49,7 +49,7 @@ impl Vault {
         let before = FileId::at(&path);
         let connection = Connection::open_with_flags(&path, flags)?;
         if let Some(file) = before.filter(|_| before == FileId::at(&path)) {
-            connected.settle(file);
+            connected.set_file(file);
         }
         connection.busy_timeout(wait)?;
         connection.execute_batch(prepare)?;

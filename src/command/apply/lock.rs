@@ -36,7 +36,7 @@ impl ApplyLock {
                 return Ok(None);
             };
             match FileLock::at(file, end.saturating_duration_since(Instant::now())) {
-                Ok(Some(turn)) => match turn.is_of(&path) {
+                Ok(Some(turn)) => match turn.is_at(&path) {
                     Ok(true) => return Ok(Some(Self { _turn: turn, path })),
                     // The previous holder may have removed the file.
                     Ok(false) if Instant::now() < end => sleep(RETRY_INTERVAL),

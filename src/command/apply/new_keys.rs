@@ -8,7 +8,7 @@ use crate::delivery::{BATCH_SIZE, NewKey, SecretSupply, deliver_all};
 use crate::error::Error;
 use crate::files;
 use crate::key::{KeyName, Username};
-use crate::manifest::{Step, WantedKey};
+use crate::manifest::{ManifestKey, Step};
 use crate::process::DeferredSignals;
 use crate::vault::{Action, Author, Vault};
 
@@ -28,7 +28,7 @@ pub(super) struct ApplyRun<'a> {
 pub(super) fn together(steps: &[Step<'_>]) -> usize {
     let mut files = HashSet::new();
     let mut is_apart = |step: &&Step<'_>| {
-        let file = step.created().and_then(|wanted| wanted.place.file());
+        let file = step.created().and_then(|wanted| wanted.destination.file());
         file.is_some_and(|file| files.insert(files::real(file)))
     };
     let apart = steps.iter().take(BATCH_SIZE).take_while(&mut is_apart);
@@ -44,14 +44,17 @@ pub(super) fn create(
 ) -> Vec<Result<(), Error>> {
     let author = context.author(Action::Apply);
     let wanted: Vec<_> = steps.iter().filter_map(Step::created).collect();
-    let begin = |wanted: &&WantedKey| work.new_key(wanted, &author, context);
+    let begin = |wanted: &&ManifestKey| work.new_key(wanted, &author, context);
     let begun: Vec<_> = wanted.iter().map(begin).collect();
     let ready: Vec<_> = begun.iter().flatten().collect();
     let mut ended = deliver_all(&ready, vault, &author).into_iter();
-    let end = |(begun, wanted): (Result<NewKey<'_>, Error>, &WantedKey)| {
+    let end = |(begun, wanted): (Result<NewKey<'_>, Error>, &ManifestKey)| {
         let name = begun?.key.name;
         ended.next().expect("as many end as began")?;
-        let created = format!("created `{name}`; delivered its secret to {}", wanted.place);
+        let created = format!(
+            "created `{name}`; delivered its secret to {}",
+            wanted.destination
+        );
         context.ui.note(created);
         Ok(())
     };
@@ -61,7 +64,7 @@ pub(super) fn create(
 impl<'a> ApplyRun<'a> {
     fn new_key(
         &'a self,
-        wanted: &WantedKey,
+        wanted: &ManifestKey,
         author: &Author,
         context: &'a Context,
     ) -> Result<NewKey<'a>, Error> {

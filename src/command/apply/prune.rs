@@ -76,12 +76,12 @@ impl<'a> UnmanagedKeys<'a> {
             .find(|key| key.is_valid() || key.is_used_recently())
         {
             None => context.ui.confirm(&format!("Delete {count}?")),
-            Some(_) => self.is_one_named(context),
+            Some(_) => self.confirm_by_name(context),
         }
     }
 
     /// Asks for a key's name; an empty line or the end of input cancels.
-    fn is_one_named(&self, context: &Context) -> Result<bool, Error> {
+    fn confirm_by_name(&self, context: &Context) -> Result<bool, Error> {
         let question = match self.0.as_slice() {
             [_] => "It is active, or was used in the last 7 days. Type its name to confirm",
             _ => {

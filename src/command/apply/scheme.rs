@@ -3,7 +3,7 @@
 use super::source::ManifestSource;
 use crate::delivery::{ChildCommand, Destination, OverwritePolicy, Target};
 use crate::key::{KeyName, KeyVariables};
-use crate::manifest::{Manifest, WantedDestination, WantedKey};
+use crate::manifest::{Manifest, ManifestDestination, ManifestKey};
 use crate::process::DeferredSignals;
 use crate::ui::Format;
 
@@ -20,7 +20,7 @@ impl Scheme<'_> {
     /// always. A command is stopped when a signal arrives.
     pub(super) fn target<'d>(
         &self,
-        wanted: &WantedKey,
+        wanted: &ManifestKey,
         deleted: &'d [KeyName],
         signals: Option<DeferredSignals>,
     ) -> Target<'d> {
@@ -34,18 +34,18 @@ impl Scheme<'_> {
             wanted.name.clone(),
             wanted.kind,
             wanted.username.clone(),
-            self.destination(&wanted.place, signals),
+            self.destination(&wanted.destination, signals),
             overwriting,
         )
     }
 
     fn destination(
         &self,
-        wanted: &WantedDestination,
+        wanted: &ManifestDestination,
         signals: Option<DeferredSignals>,
     ) -> Destination {
         match wanted.clone() {
-            WantedDestination::Variables {
+            ManifestDestination::Variables {
                 file,
                 username,
                 secret,
@@ -54,11 +54,11 @@ impl Scheme<'_> {
                 variables: KeyVariables { username, secret },
                 also: Vec::new(),
             },
-            WantedDestination::File(path) => Destination::File {
+            ManifestDestination::File(path) => Destination::File {
                 path,
                 format: Format::Text,
             },
-            WantedDestination::Command { words, timeout } => Destination::Command(ChildCommand {
+            ManifestDestination::Command { words, timeout } => Destination::Command(ChildCommand {
                 words,
                 folder: self.source.folder.clone(),
                 timeout,

@@ -68,7 +68,7 @@ impl ManifestSource {
             files::Error::Io { source, .. } => failed(&source),
             error => Error::from(error).about("the manifest is not trusted"),
         })?;
-        files::keep(
+        files::protect(
             &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
             ProtectionReason::Manifest,
         );

@@ -35,7 +35,7 @@ pub(super) const PLACEHOLDERS: [(&str, PlaceholderValue); 18] = [
     ("weak", weak),
     ("vault_uri", |facts| Ok(uri(facts.vault))),
     ("export", export),
-    ("worker", worker),
+    ("worker", reading_user),
     ("owner", |_| owner()),
     ("report", report),
     ("attributes", |facts| {
@@ -84,7 +84,7 @@ fn weak(facts: TemplateFacts) -> Result<String, Error> {
 }
 
 /// The user that reads the vault, if Dovecot does.
-fn worker(facts: TemplateFacts) -> Result<String, Error> {
+fn reading_user(facts: TemplateFacts) -> Result<String, Error> {
     match facts.export {
         None => fill(include_str!("dovecot/worker.conf"), facts).map(|text| text + "\n"),
         Some(_) => Ok(String::new()),

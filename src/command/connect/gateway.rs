@@ -140,13 +140,22 @@ mod tests {
     fn each_gateway_has_its_own_way_to_write_an_address() {
         let unix: Listen = "unix:/run/postkey/a.sock".parse().expect("a socket");
         let tcp: Listen = "[::1]:80".parse().expect("an address");
-        let written = |write: fn(&Listen) -> Result<String, Error>| {
+        let ignore_closed_pipe = |write: fn(&Listen) -> Result<String, Error>| {
             [&unix, &tcp].map(|listen| write(listen).unwrap_or_default())
         };
-        assert_eq!(written(nginx), ["unix:/run/postkey/a.sock", "[::1]:80"]);
-        assert_eq!(written(caddy), ["unix//run/postkey/a.sock", "[::1]:80"]);
-        assert_eq!(written(haproxy), ["unix@/run/postkey/a.sock", "[::1]:80"]);
-        assert_eq!(written(traefik), ["", "http://[::1]:80/forward"]);
+        assert_eq!(
+            ignore_closed_pipe(nginx),
+            ["unix:/run/postkey/a.sock", "[::1]:80"]
+        );
+        assert_eq!(
+            ignore_closed_pipe(caddy),
+            ["unix//run/postkey/a.sock", "[::1]:80"]
+        );
+        assert_eq!(
+            ignore_closed_pipe(haproxy),
+            ["unix@/run/postkey/a.sock", "[::1]:80"]
+        );
+        assert_eq!(ignore_closed_pipe(traefik), ["", "http://[::1]:80/forward"]);
         for path in [
             "unix:/a b",
             "unix:/a;b",

@@ -27,7 +27,7 @@ pub(super) struct Template {
     server: Server,
     part: ConfigPart,
     /// Where it is installed, on Debian or in a repository.
-    pub(super) place: &'static str,
+    pub(super) path: &'static str,
     pub(super) text: &'static str,
 }
 
@@ -35,79 +35,79 @@ pub(super) const TEMPLATES: [Template; 13] = [
     Template {
         server: Server::Dovecot,
         part: ConfigPart::Sql,
-        place: "/etc/dovecot/postkey-sql.conf.ext",
+        path: "/etc/dovecot/postkey-sql.conf.ext",
         text: include_str!("dovecot/sql.conf.ext"),
     },
     Template {
         server: Server::Dovecot,
         part: ConfigPart::Main,
-        place: "/etc/dovecot/dovecot.conf",
+        path: "/etc/dovecot/dovecot.conf",
         text: include_str!("dovecot/main.conf"),
     },
     Template {
         server: Server::Postfix,
         part: ConfigPart::Main,
-        place: "/etc/postfix/master.cf",
+        path: "/etc/postfix/master.cf",
         text: include_str!("postfix-master.cf"),
     },
     Template {
         server: Server::Exim,
         part: ConfigPart::Main,
-        place: "/etc/exim4/conf.d/auth/99_postkey",
+        path: "/etc/exim4/conf.d/auth/99_postkey",
         text: "{authenticators}",
     },
     Template {
         server: Server::Pam,
         part: ConfigPart::Service,
-        place: "/etc/pam.d/smtp",
+        path: "/etc/pam.d/smtp",
         text: include_str!("pam/service"),
     },
     Template {
         server: Server::Pam,
         part: ConfigPart::Helper,
-        place: "/usr/local/libexec/postkey-login",
+        path: "/usr/local/libexec/postkey-login",
         text: include_str!("pam/helper"),
     },
     Template {
         server: Server::Nginx,
         part: ConfigPart::Main,
-        place: "/etc/nginx/conf.d/postkey.conf",
+        path: "/etc/nginx/conf.d/postkey.conf",
         text: include_str!("nginx.conf"),
     },
     Template {
         server: Server::Caddy,
         part: ConfigPart::Main,
-        place: "/etc/caddy/Caddyfile",
+        path: "/etc/caddy/Caddyfile",
         text: include_str!("Caddyfile"),
     },
     Template {
         server: Server::Traefik,
         part: ConfigPart::Main,
-        place: "/etc/traefik/dynamic/postkey.yaml",
+        path: "/etc/traefik/dynamic/postkey.yaml",
         text: include_str!("traefik.yaml"),
     },
     Template {
         server: Server::Haproxy,
         part: ConfigPart::Main,
-        place: "/etc/haproxy/haproxy.cfg",
+        path: "/etc/haproxy/haproxy.cfg",
         text: include_str!("haproxy.cfg"),
     },
     Template {
         server: Server::Haproxy,
         part: ConfigPart::Lua,
-        place: "/etc/haproxy/postkey.lua",
+        path: "/etc/haproxy/postkey.lua",
         text: include_str!("haproxy-postkey.lua"),
     },
     Template {
         server: Server::Gitleaks,
         part: ConfigPart::Main,
-        place: ".gitleaks.toml",
+        path: ".gitleaks.toml",
         text: include_str!("gitleaks.toml"),
     },
     Template {
         server: Server::PreCommit,
         part: ConfigPart::Main,
-        place: ".pre-commit-config.yaml",
+        path: ".pre-commit-config.yaml",
         text: include_str!("pre-commit.yaml"),
     },
 ];
@@ -116,8 +116,8 @@ impl Template {
     /// The heading of a file where several are printed.
     pub(super) fn heading(&self) -> String {
         let (server, part) = (arguments::word(self.server), arguments::word(self.part));
-        let place = self.place;
-        format!("# === {place}, which `postkey connect {server} --file {part}` prints alone ===")
+        let path = self.path;
+        format!("# === {path}, which `postkey connect {server} --file {part}` prints alone ===")
     }
 }
 

@@ -69,7 +69,7 @@ impl DoctorReport<'_> {
             Ok(terms) => {
                 for term in terms.iter().take(MAX_LISTED) {
                     let ends = self.when(term.ends_at);
-                    self.found("clock", told(term, &ends), hint(term));
+                    self.found("clock", describe(term, &ends), hint(term));
                 }
                 if let Some(more) = left_out(&terms) {
                     self.found(
@@ -157,8 +157,8 @@ fn warn_of_terms(vault: &Vault, display: &DisplayContext, context: &Context) -> 
     let terms = terms_ahead(vault, display.now)?;
     for term in terms.iter().take(MAX_LISTED) {
         let ends = display.moment_and_distance(term.ends_at);
-        let (told, hint) = (told(term, &ends), hint(term));
-        context.ui.warn(format!("{told}; {hint}"));
+        let (describe, hint) = (describe(term, &ends), hint(term));
+        context.ui.warn(format!("{describe}; {hint}"));
     }
     if let Some(more) = left_out(&terms) {
         context.ui.warn(more);
@@ -183,7 +183,7 @@ fn terms_ahead(vault: &Vault, now: Timestamp) -> Result<Vec<TermAhead>, vault::E
     vault.terms_ahead(now, latest.unwrap_or(now))
 }
 
-fn told(term: &TermAhead, ends: &str) -> String {
+fn describe(term: &TermAhead, ends: &str) -> String {
     let name = &term.key.name;
     match term.what {
         TermKind::Key => {
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn a_span_is_told_as_it_was_written() {
         const DAY: i64 = 86_400;
-        for (seconds, told) in [
+        for (seconds, describe) in [
             (-5, "1s"),
             (30, "30s"),
             (119, "119s"),
@@ -260,7 +260,7 @@ mod tests {
             (90 * DAY - 7, "90d"),
             (100 * DAY + 7_000, "2402h"),
         ] {
-            assert_eq!(span(seconds), told, "{seconds}");
+            assert_eq!(span(seconds), describe, "{seconds}");
         }
     }
 }

@@ -87,7 +87,7 @@ impl DoctorReport<'_> {
     fn leftover(&mut self, leftover: &Leftover) {
         let name = leftover.path.file_name().unwrap_or_default();
         let name = name.to_string_lossy();
-        let written = self.when(leftover.written_at);
+        let ignore_closed_pipe = self.when(leftover.written_at);
         let (what, hint) = match leftover.kind {
             LeftoverKind::Journal => (
                 "belongs to an interrupted transaction",
@@ -108,7 +108,7 @@ impl DoctorReport<'_> {
         };
         self.found(
             "leftovers",
-            format!("`{name}`, written {written}, {what}"),
+            format!("`{name}`, written {ignore_closed_pipe}, {what}"),
             hint,
         );
     }

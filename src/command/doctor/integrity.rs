@@ -54,8 +54,11 @@ impl DoctorReport<'_> {
                 "the next command upgrades it and keeps a copy: `postkey list`",
             ),
         }
-        let whole = vault.check_pages();
-        self.outcome("whole", whole.map(|()| "every page is readable".to_owned()));
+        let result_file = vault.check_pages();
+        self.outcome(
+            "whole",
+            result_file.map(|()| "every page is readable".to_owned()),
+        );
         self.log(vault);
         self.clock(vault);
         self.keys(vault);
@@ -144,7 +147,7 @@ impl DoctorReport<'_> {
     }
 
     fn policies(&mut self, vault: &Vault) {
-        let odd = match vault.odd_policies() {
+        let odd = match vault.invalid_policies() {
             Ok(odd) => odd,
             Err(error) => return self.fault("policies", error),
         };
@@ -161,7 +164,7 @@ impl DoctorReport<'_> {
     /// Checks that each hash has the current parameters; a key that contradicts the log gets no new
     /// secret.
     fn hashes(&mut self, vault: &Vault, contradicted: &[String]) {
-        let odd = match vault.odd_hashes() {
+        let odd = match vault.weak_hashes() {
             Ok(odd) => odd,
             Err(error) => return self.fault("hashes", error),
         };

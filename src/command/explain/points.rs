@@ -8,9 +8,10 @@ use super::report::ExplainReport;
 use crate::context::secret_prompt::PresentedSecret;
 use crate::error::Error;
 use crate::key::{
-    Allowance, Key, Kind, Limit, Secret, Username, WindowUse, quoted, strays, without_strays,
+    Allowance, Key, Kind, Limit, Secret, Username, WindowUse, quoted, stray_characters,
+    without_stray_characters,
 };
-use crate::ui::{SecretRole, VerdictDetails, VerdictView, counted, extension, first_of};
+use crate::ui::{SecretRole, VerdictDetails, VerdictView, counted, extension, first_few};
 use crate::vault::StoredSecret;
 use crate::verify::{Condition, Need, Question, SecretMatch, Verdict, allowance};
 
@@ -27,10 +28,10 @@ impl ExplainReport<'_> {
     ) -> Result<(), Error> {
         let exact = PresentedSecret::of(presented, login, self.context)?;
         let belongs_here = matches!(exact.matched, SecretMatch::Secret(_));
-        let (clean, presentation) = match strays(presented).next() {
+        let (clean, presentation) = match stray_characters(presented).next() {
             Some(_) if !belongs_here => {
-                self.strays(presented);
-                let clean = without_strays(presented);
+                self.stray_characters(presented);
+                let clean = without_stray_characters(presented);
                 let presentation = PresentedSecret::of(&clean, login, self.context)?;
                 (clean, presentation)
             }
@@ -52,8 +53,11 @@ impl ExplainReport<'_> {
         Ok(())
     }
 
-    fn strays(&mut self, presented: &str) {
-        let named = first_of(strays(presented).map(|stray| stray.to_string()), MAX_NAMED);
+    fn stray_characters(&mut self, presented: &str) {
+        let named = first_few(
+            stray_characters(presented).map(|stray| stray.to_string()),
+            MAX_NAMED,
+        );
         let message = format!("there is {named}");
         let fix = "remove them where the secret is kept: it is letters, digits and `-` only";
         self.fails("characters", message, fix);
@@ -133,7 +137,7 @@ impl ExplainReport<'_> {
         let permissions = &self.context.settings.permissions;
         let allowance = allowance(&secret.record, used, at);
         for &check in Condition::VARIANTS {
-            let Some((point, ok)) = self.told(check, secret, question, allowance) else {
+            let Some((point, ok)) = self.describe(check, secret, question, allowance) else {
                 continue;
             };
             if check.passes(secret, question, permissions, at, used) {
@@ -158,7 +162,7 @@ impl ExplainReport<'_> {
 
     /// The name of a check and the message if it passes; `None` if it does not apply to the
     /// question.
-    fn told(
+    fn describe(
         &self,
         check: Condition,
         secret: &StoredSecret,

@@ -127,9 +127,12 @@ fn differences(
     let asked = args.expires.map(|asked| asked.end_from(key.created_at));
     let asked = asked.transpose()?.map(|end| display.end(end));
     compare("expiry", asked, display.end(key.expires_at));
-    let told = |text: &str| crate::key::quoted(text);
-    let asked = args.description.as_ref().map(|asked| told(asked.as_str()));
-    let has = key.description.as_ref().map(|has| told(has.as_str()));
+    let describe = |text: &str| crate::key::quoted(text);
+    let asked = args
+        .description
+        .as_ref()
+        .map(|asked| describe(asked.as_str()));
+    let has = key.description.as_ref().map(|has| describe(has.as_str()));
     compare(
         "description",
         asked,

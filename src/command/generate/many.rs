@@ -8,10 +8,10 @@ use std::iter;
 
 use jiff::Timestamp;
 
+use super::destination::{BulkDestination, DestinationState, NEVER_REPLACED};
 use super::existing::ExistingKeys;
 use super::flags::Generate;
 use super::notes;
-use super::place::{BulkDestination, DestinationState, NEVER_REPLACED};
 use crate::context::Context;
 use crate::context::name_list;
 use crate::context::name_list::{DuplicateName, InvalidNames, ListedName};
@@ -37,7 +37,7 @@ struct CommonOptions<'a> {
     args: &'a Generate,
     kind: Kind,
     expires: Expiry,
-    place: BulkDestination,
+    destination: BulkDestination,
     context: &'a Context,
 }
 
@@ -63,7 +63,7 @@ pub(super) fn run(
     if count == 0 {
         return Ok(ExitStatus::Done);
     }
-    order.place.prepare()?;
+    order.destination.prepare()?;
     let mut vault = context.open_or_create()?;
     let mut created = 0;
     let ended = order.create_all(plan, &mut vault, &mut created);
@@ -78,7 +78,7 @@ pub(super) fn run(
     match ended {
         Ok(None) => {}
         Ok(Some(signal)) => {
-            context.renew_exports();
+            context.rewrite_exports();
             process::kill_by_signal(signal);
         }
         // Reported as what happens to the remaining names.
@@ -116,7 +116,7 @@ impl<'a> CommonOptions<'a> {
             args,
             kind,
             expires,
-            place: BulkDestination::of(args, context)?,
+            destination: BulkDestination::of(args, context)?,
             context,
         })
     }
@@ -131,7 +131,7 @@ impl<'a> CommonOptions<'a> {
         let now = Context::clock();
         let mut plan = GeneratePlan::default();
         for ListedName { name, line } in wanted {
-            let fault = self.judge(name, vault.as_ref(), now, &mut plan)?;
+            let fault = self.plan_name(name, vault.as_ref(), now, &mut plan)?;
             if let Some(error) = fault {
                 faults.add(line, error);
             }
@@ -141,7 +141,7 @@ impl<'a> CommonOptions<'a> {
     }
 
     /// Decides what to do about a name; fails if it is not available.
-    fn judge(
+    fn plan_name(
         &self,
         name: KeyName,
         vault: Option<&Vault>,
@@ -152,7 +152,7 @@ impl<'a> CommonOptions<'a> {
             Some(Ok(record)) if self.args.if_absent => {
                 let display = self.context.display_at(now);
                 let existing = &mut plan.existing;
-                existing.note_file(self.place.has(&name));
+                existing.note_file(self.destination.has(&name));
                 return Ok(existing
                     .add(&record.key, self.args, self.kind, &display, self.context)
                     .err());
@@ -161,7 +161,7 @@ impl<'a> CommonOptions<'a> {
             None | Some(Err(vault::Error::NoSuchKey(_))) => {}
             Some(Err(error)) => return Err(error.into()),
         }
-        match self.place.inspect(&name, self.kind, vault)? {
+        match self.destination.inspect(&name, self.kind, vault)? {
             DestinationState::Nothing => plan.new.push(name),
             DestinationState::Left(fresh) => plan.left.push((name, *fresh)),
             DestinationState::Another(error) => return Ok(Some(error)),
@@ -229,7 +229,7 @@ impl<'a> CommonOptions<'a> {
                 Ok(_) => *created += 1,
                 // Another process was faster.
                 Err(Failure::Staging(vault::Error::NameTaken(_))) if self.args.if_absent => {}
-                Err(failure) => failed.push(explained(failure, &new.key.name, &self.place)),
+                Err(failure) => failed.push(explained(failure, &new.key.name, &self.destination)),
             }
         }
         combine_errors(failed)
@@ -248,7 +248,7 @@ impl<'a> CommonOptions<'a> {
             is_staged,
         } = named;
         let access = self.free_access(vault, usernames)?;
-        let destination = self.place.destination(&name, self.kind);
+        let destination = self.destination.destination(&name, self.kind);
         let overwriting = OverwritePolicy {
             is_allowed: false,
             except: &[],
@@ -312,7 +312,7 @@ impl<'a> CommonOptions<'a> {
         };
         ui.note(format!("created {keys} ({terms})"));
         let next = notes::next_step(self.kind, self.args.is_decoy);
-        ui.note(match &self.place {
+        ui.note(match &self.destination {
             BulkDestination::Folder { path, .. } => {
                 let path = path.display();
                 format!("each secret is only in its file in `{path}`; {next}")
@@ -324,9 +324,9 @@ impl<'a> CommonOptions<'a> {
 }
 
 /// Why a key was not created; others may have been.
-fn explained(failure: Failure, name: &KeyName, place: &BulkDestination) -> Error {
+fn explained(failure: Failure, name: &KeyName, destination: &BulkDestination) -> Error {
     match failure {
-        Failure::Delivery(error) if matches!(place, BulkDestination::Lines) => error.with_hint(
+        Failure::Delivery(error) if matches!(destination, BulkDestination::Lines) => error.with_hint(
             "read standard output to its end; the same command with --if-absent creates the rest",
         ),
         Failure::Staging(error) => name_taken(error),

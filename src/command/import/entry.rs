@@ -11,7 +11,7 @@ use crate::context::random;
 use crate::error::Error;
 use crate::key::{
     Access, Description, FORBIDDEN_IN_PASSWORDS, Hash, HashMemory, Invalid, Key, KeyName, Retiring,
-    Status, Tail, Username, Verifier, in_clear, without_mark,
+    Status, Tail, Username, Verifier, plaintext, without_mark,
 };
 use crate::vault;
 
@@ -88,7 +88,7 @@ impl ImportDefaults<'_> {
 
     /// Reads a hash, or a plaintext password with its scheme.
     pub(super) fn secret(&self, text: &str) -> Result<ImportedSecret, LineError> {
-        match in_clear(text) {
+        match plaintext(text) {
             Some(clear) => self.clear(clear),
             None => Ok(ImportedSecret::Kept(Box::new(Hash::import(text)?.into()))),
         }

@@ -24,7 +24,7 @@ impl LineError {
     }
 
     /// The same for a name or secret that is taken.
-    pub(super) fn of_taken(self) -> Self {
+    pub(super) fn taken(self) -> Self {
         Self(self.0.with_status(ExitStatus::Exists))
     }
 }
@@ -68,11 +68,11 @@ impl InvalidLines {
         self.first.sort_by_key(|(line, _)| *line);
         let mut hints = HashSet::new();
         for (line, LineError(error)) in &self.first {
-            let told = Error::new(error.exit_status(), format!("line {line}: {error}"));
+            let describe = Error::new(error.exit_status(), format!("line {line}: {error}"));
             let hint = error.hint().filter(|hint| hints.insert(hint.to_string()));
             context.ui.error(&match hint {
-                Some(hint) => told.with_hint(hint),
-                None => told,
+                Some(hint) => describe.with_hint(hint),
+                None => describe,
             });
         }
         let lines = counted(i128::from(self.count), "invalid line", "invalid lines");

@@ -119,8 +119,8 @@ mod tests {
             match user(line.as_bytes(), form) {
                 Ok(user) => prop_assert_eq!(user.map(|user| user.password), Some(&*password)),
                 Err(fault) => {
-                    let told = format!("{fault:?}");
-                    prop_assert!(!told.contains(&password), "{}", told);
+                    let describe = format!("{fault:?}");
+                    prop_assert!(!describe.contains(&password), "{}", describe);
                 }
             }
         }

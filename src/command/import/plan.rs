@@ -125,7 +125,7 @@ impl SeenNames {
         let marks = marks.map(|(text, what)| (mark(text, what), what));
         let found = marks.iter().find_map(|(mark, what)| {
             let before = self.0.get(mark.as_ref()?)?;
-            Some(LineError::new(format!("line {before} has the same {what}")).of_taken())
+            Some(LineError::new(format!("line {before} has the same {what}")).taken())
         });
         if found.is_none() {
             let marks = marks.into_iter().filter_map(|(mark, _)| mark);

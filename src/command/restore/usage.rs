@@ -8,7 +8,7 @@ use crate::vault::{KeyId, Vault};
 
 /// The key numbers in the usage record that are not those of the backup's keys: keys created since,
 /// or whose number meant another key then.
-pub(super) fn of_others(vault: &Vault, backup: &Vault, context: &Context) -> Vec<KeyId> {
+pub(super) fn foreign_numbers(vault: &Vault, backup: &Vault, context: &Context) -> Vec<KeyId> {
     let Ok(Some(usage)) = UsageStore::open(vault, context.settings.wait) else {
         return Vec::new();
     };

@@ -78,7 +78,7 @@ fn remove_retired(seen: Record, context: &Context, vault: &mut Vault) -> Result<
             return Ok::<_, VaultError>(None);
         }
         let key = found.key.finished();
-        change.keep_secret(&found, &key)?;
+        change.keep_one_secret(&found, &key)?;
         Ok(Some(Record { key, ..found }))
     })?;
     context.ui.note(match removed {
@@ -275,20 +275,20 @@ impl<'a> Rotation<'a> {
     ) -> Result<Option<Record>, Error> {
         let ended = vault.change(&context.author(action), |change| {
             let found = change.find(&self.seen.key.name)?;
-            if !self.is_of(&found) {
+            if !self.has_same_secrets(&found) {
                 return Err(VaultError::Changed(found.key.name));
             }
             let Some(key) = choose(&found.key, change) else {
                 return Ok(None);
             };
-            change.keep_secret(&found, &key)?;
+            change.keep_one_secret(&found, &key)?;
             Ok(Some(Record { key, ..found }))
         })?;
         Ok(ended)
     }
 
     /// Whether the key still has the same secrets, and the old one has not retired.
-    fn is_of(&self, found: &Record) -> bool {
+    fn has_same_secrets(&self, found: &Record) -> bool {
         let is_same = |old: &Retiring| old.tail == self.old.tail;
         found.id == self.seen.id
             && found.key.tail == self.seen.key.tail

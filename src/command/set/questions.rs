@@ -27,7 +27,7 @@ enum SettableField {
 
 impl SettableField {
     /// Whether the key has this field.
-    fn is_of(self, key: &Key) -> bool {
+    fn applies_to(self, key: &Key) -> bool {
         match self {
             Self::ClearDescription => key.description.is_some(),
             Self::Permission | Self::Limit => key.kind() == Kind::Api,
@@ -97,7 +97,7 @@ fn choose_field(name: &KeyName, context: &Context) -> Result<Option<SettableFiel
     decoy::expect_none(&record.key, "it has nothing to set")?;
     let policy = vault.policy(record.id)?;
     let mut fields = SettableField::VARIANTS.to_vec();
-    fields.retain(|field| field.is_of(&record.key));
+    fields.retain(|field| field.applies_to(&record.key));
     let item = |field: &SettableField| -> MenuItem {
         let value = field.value(&record.key, &policy, context);
         vec![field.into_str().to_owned(), value]

@@ -64,7 +64,7 @@ enum HashEncoding {
 }
 
 /// The password after a scheme that is not a hash.
-pub fn in_clear(text: &str) -> Option<&str> {
+pub fn plaintext(text: &str) -> Option<&str> {
     let (scheme, password) = text.strip_prefix('{')?.split_once('}')?;
     let is_clear = PLAINTEXT
         .iter()

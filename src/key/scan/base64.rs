@@ -5,7 +5,7 @@ use std::ops::Range;
 use strum::VariantArray;
 
 use super::decoded::Decoded;
-use super::likely::{TextParts, is_text};
+use super::text_score::{TextParts, is_text};
 
 /// Encodings of several characters per group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
@@ -59,7 +59,7 @@ impl Radix {
     fn decode_likely(self, text: &[u8], run: Range<usize>, take: &mut impl FnMut(Decoded)) {
         // The end of what was decoded, for each phase.
         let mut done: [usize; GROUP] = std::array::from_fn(|phase| run.start + phase);
-        for at in likely(&text[run.clone()]).map(|at| run.start + at) {
+        for at in text_score(&text[run.clone()]).map(|at| run.start + at) {
             let done = &mut done[(at - run.start) % GROUP];
             if at >= *done {
                 let from = at - LOOKBACK.min(at - *done);
@@ -168,7 +168,7 @@ const PROBE: usize = 3 * GROUP;
 const LOOKBACK: usize = 6 * GROUP;
 
 /// The offsets in a run of base64 at which a few groups begin that decode to nothing but text.
-fn likely(run: &[u8]) -> impl Iterator<Item = usize> {
+fn text_score(run: &[u8]) -> impl Iterator<Item = usize> {
     // For the groups that the last characters may belong to: which have decoded to text so far; and
     // for the last offsets, whether a group ended there, the newest in the lowest bit.
     let (mut pair, mut begun, mut whole) = (0_usize, 0_u8, 0_u32);
@@ -187,13 +187,13 @@ static TEXTS: [u8; 1 << 12] = {
     let mut texts = [0; 1 << 12];
     let mut pair = 0;
     while pair < texts.len() {
-        let mut place = 0;
-        while place < 3 {
-            let byte = (pair >> (4 - 2 * place)) as u8;
+        let mut position = 0;
+        while position < 3 {
+            let byte = (pair >> (4 - 2 * position)) as u8;
             if is_text(byte) {
-                texts[pair] |= 1 << place;
+                texts[pair] |= 1 << position;
             }
-            place += 1;
+            position += 1;
         }
         pair += 1;
     }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::base64::digit;
-use super::near;
+use super::malformed;
 use super::pattern::{Match, PatternStart, beginnings};
 use super::walk::{TextReading, walk};
 
@@ -23,21 +23,24 @@ pub(super) struct CandidateText<'a>(pub(super) &'a [u8]);
 
 /// All candidates in a text, with their offsets in its view.
 pub(super) fn candidates<'a>(
-    place: &TextReading<'a>,
+    reading: &TextReading<'a>,
 ) -> impl Iterator<Item = (usize, Candidate<'a>)> + use<'a> {
-    let place = *place;
-    let all = beginnings(place.view.bytes());
-    all.filter_map(move |found| Some((found.at, candidate(found, &place)?)))
+    let reading = *reading;
+    let all = beginnings(reading.view.bytes());
+    all.filter_map(move |found| Some((found.at, candidate(found, &reading)?)))
 }
 
-fn candidate<'a>(Match { at, beginning }: Match, place: &TextReading<'a>) -> Option<Candidate<'a>> {
-    let text = place.view.bytes();
+fn candidate<'a>(
+    Match { at, beginning }: Match,
+    reading: &TextReading<'a>,
+) -> Option<Candidate<'a>> {
+    let text = reading.view.bytes();
     match beginning {
         PatternStart::Secret => Some(Candidate::Secret(CandidateText(&text[at..]))),
         PatternStart::Unreadable(what) => Some(Candidate::Unreadable(what)),
         PatternStart::UnreadableBase64(what) => {
-            let start = place.view.decoded.raw_at(at);
-            let before = start.checked_sub(1).map(|before| place.text[before]);
+            let start = reading.view.decoded.raw_at(at);
+            let before = start.checked_sub(1).map(|before| reading.text[before]);
             let is_apart = before.and_then(digit).is_none_or(|digit| digit > 61);
             let digits = text[at..].iter().take(MIN_BASE64);
             let is_long = digits.filter_map(|&byte| digit(byte)).count() == MIN_BASE64;
@@ -48,24 +51,24 @@ fn candidate<'a>(Match { at, beginning }: Match, place: &TextReading<'a>) -> Opt
 
 impl CandidateText<'_> {
     /// The length of the secret, or malformed one, in the view.
-    pub(super) fn nearly(&self) -> Option<usize> {
-        near::length(self.0)
+    pub(super) fn malformed_length(&self) -> Option<usize> {
+        malformed::length(self.0)
     }
 }
 
 /// The spans of secrets and malformed ones in a text, in order and not nested.
 pub(in crate::key) fn spans(raw: &[u8]) -> Vec<Range<usize>> {
-    let mut spans: Vec<Range<usize>> = near::headless_secrets(raw).collect();
-    walk(raw, &mut |place| {
-        for (start, candidate) in candidates(place) {
-            if let Candidate::Secret(likely) = candidate
-                && let Some(length) = likely.nearly()
+    let mut spans: Vec<Range<usize>> = malformed::headless_secrets(raw).collect();
+    walk(raw, &mut |reading| {
+        for (start, candidate) in candidates(reading) {
+            if let Candidate::Secret(text_score) = candidate
+                && let Some(length) = text_score.malformed_length()
             {
-                spans.push(place.layer.raw_range(start..start + length));
+                spans.push(reading.layer.raw_range(start..start + length));
             }
         }
-        let headless_secrets = near::headless_secrets(place.view.bytes());
-        let headless_secrets = headless_secrets.map(|part| place.layer.raw_range(part));
+        let headless_secrets = malformed::headless_secrets(reading.view.bytes());
+        let headless_secrets = headless_secrets.map(|part| reading.layer.raw_range(part));
         let whole = |span: &Range<usize>| !raw[span.clone()].iter().any(u8::is_ascii_whitespace);
         spans.extend(headless_secrets.filter(whole));
     });

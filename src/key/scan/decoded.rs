@@ -83,8 +83,8 @@ impl Decoded {
     }
 
     /// The offset in the original.
-    pub(super) fn raw_at(&self, place: usize) -> usize {
-        self.raw_of(place).start
+    pub(super) fn raw_at(&self, offset: usize) -> usize {
+        self.raw_of(offset).start
     }
 
     /// The location of a non-empty part in the original.
@@ -94,12 +94,12 @@ impl Decoded {
         start..self.raw_of(last).end.max(start)
     }
 
-    fn raw_of(&self, place: usize) -> Range<usize> {
-        let run = self.runs.partition_point(|run| run.start <= place);
+    fn raw_of(&self, offset: usize) -> Range<usize> {
+        let run = self.runs.partition_point(|run| run.start <= offset);
         let Some(run) = run.checked_sub(1).map(|run| &self.runs[run]) else {
             return 0..0;
         };
-        let start = run.raw + (place - run.start);
+        let start = run.raw + (offset - run.start);
         start..start + run.width
     }
 }

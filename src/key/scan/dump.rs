@@ -100,7 +100,7 @@ fn begin(line: &[u8], readings: &[DigitReading]) -> Option<(DumpFormat, usize)> 
         if OFFSET.contains(&digits) {
             let mut found = readings
                 .iter()
-                .filter_map(|&of| bytes_behind(&line[at..], of));
+                .filter_map(|&of| bytes_after(&line[at..], of));
             if let Some((form, start)) = found.next() {
                 return Some((form, at + start));
             }
@@ -109,7 +109,7 @@ fn begin(line: &[u8], readings: &[DigitReading]) -> Option<(DumpFormat, usize)> 
 }
 
 /// The same for the text after the offset column.
-fn bytes_behind(rest: &[u8], reading: DigitReading) -> Option<(DumpFormat, usize)> {
+fn bytes_after(rest: &[u8], reading: DigitReading) -> Option<(DumpFormat, usize)> {
     let colon = usize::from(rest.first() == Some(&b':'));
     let blanks = blanks(&rest[colon..]);
     if blanks == 0 {

@@ -65,10 +65,10 @@ impl EscapeKind {
 pub(super) const SOFT_HYPHEN: u8 = 0xad;
 
 /// Reads the next unit, and its length in the text: at least one byte.
-pub(super) fn unit(text: &[u8], at: usize) -> (Unit, usize) {
+pub(super) fn read_unit(text: &[u8], at: usize) -> (Unit, usize) {
     let rest = &text[at..];
     let escaped = match rest[0] {
-        b'%' => percent(rest, percent_again),
+        b'%' => percent(rest, percent_repeated),
         b'=' => quoted_printable(rest),
         b'\\' => Some(backslash(rest)),
         b'&' => entity(rest),
@@ -86,7 +86,7 @@ pub(super) fn unit(text: &[u8], at: usize) -> (Unit, usize) {
 /// Decodes one escape of the given kind, if the text begins with one; the text is not empty.
 pub(super) fn decode_once(text: &[u8], kind: EscapeKind) -> Option<(Unit, usize)> {
     match (kind, text[0]) {
-        (EscapeKind::Percent, b'%') => percent(text, percent_once),
+        (EscapeKind::Percent, b'%') => percent(text, percent_byte),
         (EscapeKind::QuotedPrintable, b'=') => quoted_printable(text),
         (EscapeKind::Entity, b'&') => entity_once(text),
         (EscapeKind::Backslash | EscapeKind::Literals, b'\\') => Some(backslash_once(text)),
@@ -105,13 +105,13 @@ fn percent(text: &[u8], one: impl Fn(&[u8]) -> Option<(u8, usize)>) -> Option<(U
 }
 
 /// `%2D`.
-fn percent_once(text: &[u8]) -> Option<(u8, usize)> {
+fn percent_byte(text: &[u8]) -> Option<(u8, usize)> {
     Some((hex_byte(text.strip_prefix(b"%")?)?, 3))
 }
 
 /// The same, encoded repeatedly (`%252D`).
-fn percent_again(text: &[u8]) -> Option<(u8, usize)> {
-    let (mut byte, mut end) = percent_once(text)?;
+fn percent_repeated(text: &[u8]) -> Option<(u8, usize)> {
+    let (mut byte, mut end) = percent_byte(text)?;
     while byte == b'%'
         && let Some(again) = text.get(end..).and_then(hex_byte)
     {
@@ -142,10 +142,10 @@ fn sequence(text: &[u8], one: impl Fn(&[u8]) -> Option<(u8, usize)>) -> Option<(
     {
         bytes[count] = byte;
         (count, end) = (count + 1, end + length);
-        if let Some((unit, length)) = special(&bytes[..count])
+        if let Some((read_unit, length)) = special(&bytes[..count])
             && length == count
         {
-            return Some((unit, end));
+            return Some((read_unit, end));
         }
     }
     Some((Unit::Byte(first), length))
@@ -268,8 +268,8 @@ fn entity(text: &[u8]) -> Option<(Unit, usize)> {
     {
         start += REENCODED.len();
     }
-    let (unit, length) = entity_once(&text[start..])?;
-    Some((unit, start + length))
+    let (read_unit, length) = entity_once(&text[start..])?;
+    Some((read_unit, start + length))
 }
 
 /// `&#45;`, `&#x2d;` or `&hyphen;`.
@@ -330,7 +330,7 @@ fn special(text: &[u8]) -> Option<(Unit, usize)> {
         .next()?;
     match known(character.into()) {
         Unit::Byte(OTHER) => None,
-        unit => Some((unit, length)),
+        read_unit => Some((read_unit, length)),
     }
 }
 

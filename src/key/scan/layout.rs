@@ -10,8 +10,8 @@ use strum::VariantArray;
 
 use super::decoded::Decoded;
 use super::escape::{EscapeKind, SOFT_HYPHEN, Unit, decode_once};
-use super::likely::is_text;
 use super::parts::Parts;
+use super::text_score::is_text;
 
 /// The maximum length of an escape's start.
 const MAX_ESCAPE: usize = 24;
@@ -48,17 +48,17 @@ impl EscapeKinds {
 
 impl Escapes {
     /// Adds the escape at the start of a text, which a view reads as this unit.
-    pub(super) fn add(&mut self, text: &[u8], unit: Unit, length: usize) {
+    pub(super) fn add(&mut self, text: &[u8], read_unit: Unit, length: usize) {
         let Some(kind) = EscapeKind::begun_by(text[0]) else {
             return;
         };
         self.found.add(kind);
-        if let Some((unit, length)) = decode_once(text, kind)
-            && let Some(nested) = nested(unit, &text[length..])
+        if let Some((read_unit, length)) = decode_once(text, kind)
+            && let Some(nested) = nested(read_unit, &text[length..])
         {
             self.nested[kind as usize].add(nested);
         }
-        if nested(unit, &text[length..]).is_some() {
+        if nested(read_unit, &text[length..]).is_some() {
             self.left.add(kind);
         }
     }
@@ -76,25 +76,27 @@ impl Escapes {
 
     /// The kinds to undo after one was undone: the order matters only for nested ones, so other
     /// pairs are only undone in one order.
-    pub(super) fn after(&self, undone: EscapeKind) -> EscapeKinds {
+    pub(super) fn after(&self, decode_kind: EscapeKind) -> EscapeKinds {
         let is_nested = |inner: EscapeKind, outer: EscapeKind| {
             let nested = self.nested[outer as usize];
             nested.has(inner)
         };
         EscapeKinds::of(|kind| {
-            kind as usize > undone as usize || is_nested(kind, undone) || is_nested(undone, kind)
+            kind as usize > decode_kind as usize
+                || is_nested(kind, decode_kind)
+                || is_nested(decode_kind, kind)
         })
     }
 
     /// Whether a view reads the text differently after one kind was undone.
-    pub(super) fn changes_view(&self, undone: EscapeKind) -> bool {
-        self.left.has(undone)
+    pub(super) fn changes_view(&self, decode_kind: EscapeKind) -> bool {
+        self.left.has(decode_kind)
     }
 }
 
 /// The kind of an escape that begins with an escaped character, and continues in the text after it.
-fn nested(unit: Unit, rest: &[u8]) -> Option<EscapeKind> {
-    let Unit::Byte(byte @ ..0x80) = unit else {
+fn nested(read_unit: Unit, rest: &[u8]) -> Option<EscapeKind> {
+    let Unit::Byte(byte @ ..0x80) = read_unit else {
         return None;
     };
     let mut text = [byte; MAX_ESCAPE];
@@ -107,51 +109,51 @@ fn nested(unit: Unit, rest: &[u8]) -> Option<EscapeKind> {
 
 fn is_escape(text: &[u8]) -> bool {
     let kind = text.first().and_then(|&first| EscapeKind::begun_by(first));
-    let undone = kind.and_then(|kind| decode_once(text, kind));
-    undone.is_some_and(|(_, length)| length > 1)
+    let decode_kind = kind.and_then(|kind| decode_once(text, kind));
+    decode_kind.is_some_and(|(_, length)| length > 1)
 }
 
 /// Passes on each part of a text near an escape of one kind, with that kind undone.
 pub(super) fn layouts(text: &[u8], kind: EscapeKind, take: &mut dyn FnMut(Decoded)) {
-    let undone = undone(text, kind);
+    let decode_kind = decode_kind(text, kind);
     let mut parts = Parts::default();
     // Neither a dump nor an escape contains other bytes.
-    let is_text = |place: &usize| is_text(undone.bytes()[*place]);
-    for place in undone.encoded().filter(is_text) {
-        parts.add(undone.bytes(), place);
+    let is_text = |offset: &usize| is_text(decode_kind.bytes()[*offset]);
+    for offset in decode_kind.encoded().filter(is_text) {
+        parts.add(decode_kind.bytes(), offset);
     }
     for part in parts.into_iter() {
-        take(undone.part(part));
+        take(decode_kind.part(part));
     }
 }
 
-fn undone(text: &[u8], kind: EscapeKind) -> Decoded {
-    let mut undone = Decoded::with_capacity(text.len());
+fn decode_kind(text: &[u8], kind: EscapeKind) -> Decoded {
+    let mut decode_kind = Decoded::with_capacity(text.len());
     let mut at = 0;
     while at < text.len() {
         let rest = &text[at..];
         let plain = kind.find(rest).unwrap_or(rest.len());
         if plain > 0 {
-            undone.push(&rest[..plain], at, 1);
+            decode_kind.push(&rest[..plain], at, 1);
             at += plain;
             continue;
         }
-        let (unit, length) = decode_once(rest, kind).unwrap_or((Unit::Byte(rest[0]), 1));
-        match unit {
-            Unit::Byte(byte) => undone.push(&[byte], at, length),
-            Unit::SoftHyphen => undone.push(&[SOFT_HYPHEN], at, length),
+        let (read_unit, length) = decode_once(rest, kind).unwrap_or((Unit::Byte(rest[0]), 1));
+        match read_unit {
+            Unit::Byte(byte) => decode_kind.push(&[byte], at, length),
+            Unit::SoftHyphen => decode_kind.push(&[SOFT_HYPHEN], at, length),
             Unit::Nothing => {}
         }
         at += length;
     }
-    undone.end(text.len());
-    undone
+    decode_kind.end(text.len());
+    decode_kind
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::scan::escape::unit;
+    use crate::key::scan::escape::read_unit;
 
     #[test]
     fn one_way_to_escape_is_undone_once() {
@@ -179,18 +181,18 @@ mod tests {
                 "a-b\\u2011%0A",
             ),
         ] {
-            let undone = undone(raw.as_bytes(), kind);
-            let undone = String::from_utf8_lossy(undone.bytes());
-            assert_eq!(undone, plain, "{kind:?}: {raw:?}");
+            let decode_kind = decode_kind(raw.as_bytes(), kind);
+            let decode_kind = String::from_utf8_lossy(decode_kind.bytes());
+            assert_eq!(decode_kind, plain, "{kind:?}: {raw:?}");
         }
     }
 
     fn escapes(text: &[u8]) -> Escapes {
         let (mut escapes, mut at) = (Escapes::default(), 0);
         while at < text.len() {
-            let (unit, length) = unit(text, at);
+            let (read_unit, length) = read_unit(text, at);
             if length > 1 {
-                escapes.add(&text[at..], unit, length);
+                escapes.add(&text[at..], read_unit, length);
             }
             at += length;
         }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use strum::VariantArray;
 
 use super::decoded::Decoded;
-use super::likely::TextParts;
+use super::text_score::TextParts;
 
 /// The minimum length of a list.
 const MIN_NUMBERS: usize = 24;

@@ -21,10 +21,10 @@ impl Parts {
     }
 
     /// Adds what is around an offset after all previous ones.
-    pub(super) fn add(&mut self, text: &[u8], place: usize) {
+    pub(super) fn add(&mut self, text: &[u8], offset: usize) {
         let (start, end) = (
-            place.saturating_sub(CONTEXT),
-            text.len().min(place.saturating_add(CONTEXT)),
+            offset.saturating_sub(CONTEXT),
+            text.len().min(offset.saturating_add(CONTEXT)),
         );
         match self.0.last_mut() {
             Some(last) if start <= last.end => last.end = end,
@@ -38,9 +38,9 @@ impl Parts {
 }
 
 /// The start of the word around an offset, if it is not too long.
-fn word_start(text: &[u8], place: usize) -> usize {
-    let before = text[..place].iter().rev().take(MAX_WORD);
-    place
+fn word_start(text: &[u8], offset: usize) -> usize {
+    let before = text[..offset].iter().rev().take(MAX_WORD);
+    offset
         - before
             .take_while(|byte| byte.is_ascii_alphanumeric())
             .count()
@@ -55,7 +55,7 @@ mod tests {
         let text = [b'.'; 9 * CONTEXT];
         let parts = |places: &[usize]| {
             let mut parts = Parts::default();
-            places.iter().for_each(|&place| parts.add(&text, place));
+            places.iter().for_each(|&offset| parts.add(&text, offset));
             let ends = |part: Range<usize>| (part.start, part.end);
             parts.into_iter().map(ends).collect::<Vec<_>>()
         };
@@ -75,11 +75,11 @@ mod tests {
     #[test]
     fn a_part_begins_where_a_word_does() {
         let words = b" word".repeat(CONTEXT);
-        for place in CONTEXT..CONTEXT + 5 {
+        for offset in CONTEXT..CONTEXT + 5 {
             let mut parts = Parts::default();
-            parts.add(&words, place);
+            parts.add(&words, offset);
             let part = parts.into_iter().next().expect("a part");
-            assert_eq!(part.start, (place - CONTEXT).min(1), "{place}");
+            assert_eq!(part.start, (offset - CONTEXT).min(1), "{offset}");
         }
         let mut parts = Parts::default();
         parts.add(&[b'x'; 3 * CONTEXT], 2 * CONTEXT);

@@ -183,8 +183,11 @@ fn forms(secret: &str) -> Vec<(String, Vec<u8>)> {
     let typeset = secret.replace('-', "\u{2011}");
     add("UTF-16 LE of U+2011", wide(&typeset, u16::to_le_bytes));
     add("UTF-16 BE of U+2011", wide(&typeset, u16::to_be_bytes));
-    let marked = format!("\x1b[1;31m{secret}\x1b[m");
-    add("UTF-16 LE of colours", wide(&marked, u16::to_le_bytes));
+    let ambiguous_parts = format!("\x1b[1;31m{secret}\x1b[m");
+    add(
+        "UTF-16 LE of colours",
+        wide(&ambiguous_parts, u16::to_le_bytes),
+    );
     for at in [
         2,
         4,

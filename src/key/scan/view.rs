@@ -34,7 +34,7 @@ const LONG_WORD: usize = 12;
 #[derive(Debug, Default)]
 pub(super) struct View {
     pub(super) decoded: Decoded,
-    marked: Parts,
+    ambiguous_parts: Parts,
     base64_marked: Parts,
     escapes: Escapes,
 }
@@ -58,7 +58,7 @@ impl View {
     /// Becomes the view of part of a text, which must fit the capacity.
     pub(super) fn fill(&mut self, raw: &[u8], part: Range<usize>, reading: Reading) {
         self.decoded.clear();
-        self.marked.clear();
+        self.ambiguous_parts.clear();
         self.base64_marked.clear();
         self.escapes = Escapes::default();
         let mut writer = Writer {
@@ -76,8 +76,8 @@ impl View {
     }
 
     /// The parts that [`Reading::Dashes`] and [`Reading::Dropped`] read differently.
-    pub(super) fn marked(&mut self) -> Parts {
-        std::mem::take(&mut self.marked)
+    pub(super) fn ambiguous_parts(&mut self) -> Parts {
+        std::mem::take(&mut self.ambiguous_parts)
     }
 
     /// The parts that [`Reading::Base64`] reads differently.
@@ -127,14 +127,14 @@ impl Writer<'_> {
                     continue;
                 }
             }
-            let (unit, length) = match self.ends_command(raw[at]) {
+            let (read_unit, length) = match self.ends_command(raw[at]) {
                 true => (Unit::Byte(b'\\'), 1),
-                false => escape::unit(raw, at),
+                false => escape::read_unit(raw, at),
             };
             if length > 1 {
-                self.view.escapes.add(&raw[at..], unit, length);
+                self.view.escapes.add(&raw[at..], read_unit, length);
             }
-            match unit {
+            match read_unit {
                 Unit::Byte(byte) => self.byte(byte, raw, at, length),
                 Unit::SoftHyphen => self.mark(raw, at, length),
                 Unit::Nothing => {}
@@ -156,7 +156,7 @@ impl Writer<'_> {
     fn byte(&mut self, byte: u8, raw: &[u8], at: usize, width: usize) {
         if self.sequence != Sequence::None {
             if (self.sequence, byte) == (Sequence::Begun, b']') {
-                self.view.marked.add(raw, at);
+                self.view.ambiguous_parts.add(raw, at);
             }
             if self.is_in_sequence(byte) {
                 return;
@@ -190,7 +190,7 @@ impl Writer<'_> {
     }
 
     fn mark(&mut self, raw: &[u8], at: usize, width: usize) {
-        self.view.marked.add(raw, at);
+        self.view.ambiguous_parts.add(raw, at);
         match self.reading {
             Reading::Dashes | Reading::Base64 => self.view.push(b"-", at, width),
             Reading::Dropped => {}
@@ -320,7 +320,7 @@ mod tests {
                 let raw = format!("{head}{between}{rest}");
                 let read = |reading| {
                     let mut view = View::of(raw.as_bytes(), reading);
-                    let is_marked = view.marked().into_iter().next().is_some();
+                    let is_marked = view.ambiguous_parts().into_iter().next().is_some();
                     let text = String::from_utf8_lossy(view.bytes()).into_owned();
                     (text, is_marked)
                 };
@@ -340,7 +340,7 @@ mod tests {
             "+/// Some words.\n+use some::words;\n",
         ] {
             let mut view = View::of(raw.as_bytes(), Reading::Dashes);
-            let parts = view.marked().into_iter();
+            let parts = view.ambiguous_parts().into_iter();
             assert_eq!(
                 parts.chain(view.base64_marked().into_iter()).count(),
                 0,

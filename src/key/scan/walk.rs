@@ -65,7 +65,7 @@ impl ScanWalk<'_> {
         self.read(&view, text, above, depth);
         let escapes = view.escapes();
         for (reading, parts) in [
-            (Reading::Dropped, view.marked()),
+            (Reading::Dropped, view.ambiguous_parts()),
             (Reading::Base64, view.base64_marked()),
         ] {
             for part in parts.into_iter() {

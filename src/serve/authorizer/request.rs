@@ -142,7 +142,7 @@ impl Authorizer {
     }
 
     pub(super) fn unknown_secret(&self, verdict: Verdict) -> SecretOwner {
-        SecretOwner::Nobody(verdict, Arc::clone(self.usage_recorder.nobody()))
+        SecretOwner::Nobody(verdict, Arc::clone(self.usage_recorder.unknown_key()))
     }
 
     /// The owner of a secret, from memory or by reading the vault without blocking.
@@ -163,7 +163,7 @@ impl Authorizer {
             Err(Error::Busy) => return None,
             Err(error) => return Some(Err(error)),
         };
-        let found = match self.living(value, &digest) {
+        let found = match self.find_owned(value, &digest) {
             Ok(found) => found,
             Err(owner) => return Some(Ok(owner)),
         };
@@ -182,7 +182,7 @@ impl Authorizer {
         let (source, tail) = (Arc::clone(&self.source), secret.tail());
         let fresh = self.reading(move || source.look_up(&tail)).await?;
         let digest = Digest::of(secret);
-        let found = match self.living(fresh.value, &digest) {
+        let found = match self.find_owned(fresh.value, &digest) {
             Ok(found) => found,
             Err(owner) => return Ok(owner),
         };
@@ -204,7 +204,7 @@ impl Authorizer {
     }
 
     /// The secret with that tail, if a key has it; otherwise the owner of the digest.
-    fn living(
+    fn find_owned(
         &self,
         stored: Option<FoundSecret>,
         digest: &Digest,

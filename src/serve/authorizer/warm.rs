@@ -46,7 +46,7 @@ impl Authorizer {
     }
 
     /// Stores learned digests in the vault. Blocks.
-    pub(in crate::serve) fn keep_digests(&self, now: Timestamp) {
+    pub(in crate::serve) fn store_digests(&self, now: Timestamp) {
         let some: Vec<Arc<CachedSecret>> = {
             let mut learned = locked(&self.learned);
             let count = learned.len().min(BATCH_SIZE);
@@ -57,7 +57,7 @@ impl Authorizer {
         }
         let author = author(Action::Verify, now);
         let kept = self.source.open_vault().and_then(|mut vault| {
-            vault.keep_digests(some.iter().map(|known| &known.secret), &author)
+            vault.store_digests(some.iter().map(|known| &known.secret), &author)
         });
         // If the vault cannot be written, they stay in memory.
         if matches!(kept, Err(Error::Busy)) {

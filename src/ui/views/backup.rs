@@ -27,7 +27,7 @@ impl BackupView {
     /// Describes a backup that was written.
     pub fn new(copied: &Copied) -> Self {
         Self {
-            file: shown(&copied.path),
+            file: displayed(&copied.path),
             keys: copied.keys,
             entries: copied.head.map_or(0, |(sequence, _)| sequence),
             head: copied
@@ -39,17 +39,20 @@ impl BackupView {
     /// One line for people.
     pub fn line(&self) -> String {
         let Self { file, head, .. } = self;
-        let held = held(self.keys, self.entries);
+        let contents_phrase = contents_phrase(self.keys, self.entries);
         let head = head.as_ref().map(|head| format!(", head {head}"));
         let file = crate::key::escape_controls(file);
-        format!("`{file}` is a backup of {held}{}", head.unwrap_or_default())
+        format!(
+            "`{file}` is a backup of {contents_phrase}{}",
+            head.unwrap_or_default()
+        )
     }
 }
 
 impl Item for BackupView {}
 
 /// `3 keys and 1 log entry`
-pub fn held(keys: i64, entries: i64) -> String {
+pub fn contents_phrase(keys: i64, entries: i64) -> String {
     let keys = counted(keys, "key", "keys");
     let entries = counted(entries, "log entry", "log entries");
     format!("{keys} and {entries}")
@@ -61,7 +64,7 @@ pub fn format_head((sequence, hash): &Head) -> String {
 }
 
 /// A path as text; invalid UTF-8 is replaced.
-fn shown(path: &Path) -> String {
+fn displayed(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 

@@ -40,7 +40,7 @@ impl ExaminedView {
             check,
             ok: false,
             message: message.into(),
-            hint: Some(display.completed(fix)),
+            hint: Some(display.with_globals(fix)),
         }
     }
 }

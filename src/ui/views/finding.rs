@@ -72,8 +72,12 @@ impl Row for FindingView<'_> {
 /// The finding as a sentence, with times formatted by `when`.
 fn message(finding: &Finding, when: impl Fn(Timestamp) -> String) -> String {
     match finding {
-        Finding::UnusualUse { day, count, usual } => format!(
-            "{} on {}, at most {usual} a day before",
+        Finding::UnusualUse {
+            day,
+            count,
+            busiest_before,
+        } => format!(
+            "{} on {}, at most {busiest_before} a day before",
             counted(*count, "request", "requests"),
             day.strftime("%Y-%m-%d")
         ),

@@ -25,7 +25,7 @@ pub struct IdentifiedText<'a> {
     /// The key's use.
     pub used: Option<Summary>,
     /// Its refusals since it died; for a decoy's, all of them.
-    pub tried: Option<RefusalSummary>,
+    pub refusals: Option<RefusalSummary>,
     /// The number of occurrences.
     pub count: u64,
     /// The line of the first; `None` if nothing was found.
@@ -54,7 +54,7 @@ pub struct IdentityView<'a> {
     occurrences: u64,
     first_line: Option<u64>,
     #[serde(skip)]
-    told: String,
+    text: String,
     #[serde(skip)]
     tail: Option<&'a Tail>,
     #[serde(skip)]
@@ -64,7 +64,7 @@ pub struct IdentityView<'a> {
 impl<'a> IdentityView<'a> {
     /// Describes a secret that was found, its key, and the key's use.
     pub fn new(identified: &'a IdentifiedText<'a>, display: &DisplayContext) -> Self {
-        let tried = identified.tried.as_ref();
+        let refusals = identified.refusals.as_ref();
         let view = VerdictView::new(&identified.decision, display);
         let key = |key| KeyView::new(key, display.now).with_use(identified.used);
         let more =
@@ -73,15 +73,15 @@ impl<'a> IdentityView<'a> {
             identified: identified.decision.belongs_here(),
             good: view.accepted,
             verdict: view.verdict,
-            told: identified.reason(&view.told, &more(DisplayContext::moment_and_distance)),
+            text: identified.reason(&view.text, &more(DisplayContext::moment_and_distance)),
             reason: identified.reason(&view.reason, &more(|_, moment| moment.to_string())),
             key: identified.decision.key.map(key),
             secret_status: view.secret_status,
             retires_at: view.retires_at,
             former_name: identified.former_name(),
-            presented_since: tried.map(|tried| tried.count),
-            last_presented_at: tried.and_then(|tried| tried.last_at),
-            last_presented_from: tried.and_then(|tried| tried.last_address.as_deref()),
+            presented_since: refusals.map(|refusals| refusals.count),
+            last_presented_at: refusals.and_then(|refusals| refusals.last_at),
+            last_presented_from: refusals.and_then(|refusals| refusals.last_address.as_deref()),
             presented_tail: identified.tail.map(Tail::as_str),
             occurrences: identified.count,
             first_line: identified.line,
@@ -92,11 +92,11 @@ impl<'a> IdentityView<'a> {
 
     /// All facts, for people.
     pub fn facts(&self, display: &DisplayContext) -> String {
-        let (verdict, told) = (self.verdict, &self.told);
+        let (verdict, text) = (self.verdict, &self.text);
         let facts = self.key.as_ref().map(|key| key.facts(display));
         match facts {
-            Some(facts) => format!("{verdict}: {told}\n\n{facts}"),
-            None => format!("{verdict}: {told}"),
+            Some(facts) => format!("{verdict}: {text}\n\n{facts}"),
+            None => format!("{verdict}: {text}"),
         }
     }
 }
@@ -114,7 +114,7 @@ impl<'a> IdentifiedText<'a> {
         display: &DisplayContext,
         moment: impl Fn(&DisplayContext, Timestamp) -> String,
     ) -> String {
-        let told = |PastOwner { name, until }: &PastOwner| {
+        let text = |PastOwner { name, until }: &PastOwner| {
             let until = moment(display, *until);
             format!("; `{name}` had a secret with this tail until {until}")
         };
@@ -122,18 +122,21 @@ impl<'a> IdentifiedText<'a> {
             Some(_) => " since",
             None => "",
         };
-        let tried = self.tried.as_ref().map(|tried| match tried.last_at {
-            None => format!("; never used{since}, as far as recorded"),
-            Some(last_at) => {
-                let times = counted(tried.count as i64, "time", "times");
-                let from = tried.last_address.as_ref();
-                let from = from.map(|address| format!(" from {address}"));
-                let last = moment(display, last_at);
-                let from = from.unwrap_or_default();
-                format!("; presented {times}{since}, most recently {last}{from}")
-            }
-        });
-        tried.or(self.past_owner.map(told)).unwrap_or_default()
+        let refusals = self
+            .refusals
+            .as_ref()
+            .map(|refusals| match refusals.last_at {
+                None => format!("; never used{since}, as far as recorded"),
+                Some(last_at) => {
+                    let times = counted(refusals.count as i64, "time", "times");
+                    let from = refusals.last_address.as_ref();
+                    let from = from.map(|address| format!(" from {address}"));
+                    let last = moment(display, last_at);
+                    let from = from.unwrap_or_default();
+                    format!("; presented {times}{since}, most recently {last}{from}")
+                }
+            });
+        refusals.or(self.past_owner.map(text)).unwrap_or_default()
     }
 
     /// The verdict's reason and additional facts; if nothing was found, about the text as a whole.
@@ -200,7 +203,7 @@ impl Row for IdentityView<'_> {
             or_empty(self.secret_status.or(self.dead.map(|_| "dead"))),
             self.occurrences.to_string(),
             or_empty(self.first_line),
-            self.told.clone(),
+            self.text.clone(),
         ]
     }
 }

@@ -259,8 +259,9 @@ impl Incident<'_> {
     fn timeline(&self, display: &DisplayContext) -> Vec<[String; 3]> {
         let mut events: Vec<(Timestamp, String, String)> = Vec::new();
         for entry in self.log {
-            let changes =
-                describe_changes(&entry.change, |field, value| shown(field, value, display));
+            let changes = describe_changes(&entry.change, |field, value| {
+                displayed(field, value, display)
+            });
             let what = match changes.is_empty() {
                 true => code(&entry.command),
                 false => format!("{}: {}", code(&entry.command), code(&changes)),
@@ -308,7 +309,7 @@ fn status(entry: &Entry) -> Option<&Field> {
 }
 
 /// A logged value; only the last characters of a tail.
-fn shown(field: &str, value: &str, display: &DisplayContext) -> String {
+fn displayed(field: &str, value: &str, display: &DisplayContext) -> String {
     match (field, value.parse::<Tail>()) {
         ("tail" | "retiring", Ok(tail)) => display.tail(&tail),
         _ => value.to_owned(),

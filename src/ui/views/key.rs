@@ -5,7 +5,7 @@ use serde::Serialize;
 use struct_field_names_as_array::FieldNamesAsSlice;
 
 use super::secret::{self, SecretView};
-use super::usage::{NEVER_USED, Recorded, described, under};
+use super::usage::{NEVER_USED, Recorded, described, labeled_lines};
 use super::{EntryView, PolicyView, or_empty, text};
 use crate::key::{Key, Limit, Tail};
 use crate::ui::listing::{Item, Row, table_of};
@@ -249,7 +249,7 @@ impl<'a> KeyDetails<'a> {
             facts.extend(self.policy.described(display));
         }
         let rotation = secret::rotation(self.key.key, self.details, display);
-        facts.extend(under("rotation", rotation.into_iter()));
+        facts.extend(labeled_lines("rotation", rotation.into_iter()));
         if let Some(details) = self.details {
             facts.extend(described(details, display));
         }

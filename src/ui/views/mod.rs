@@ -21,7 +21,7 @@ mod valid_secret;
 mod verdict;
 mod words;
 
-pub use backup::{AffectedView, BackupView, format_head, held};
+pub use backup::{AffectedView, BackupView, contents_phrase, format_head};
 use cell::{or_empty, text};
 pub use entry::{ChainView, EntryView, changes};
 pub use examined::ExaminedView;
@@ -40,4 +40,4 @@ use usage::count_of_refusals;
 pub use usage::{UsageView, last_request, last_use, refusals};
 pub use valid_secret::ValidSecretView;
 pub use verdict::{SecretRole, VerdictDetails, VerdictView};
-pub use words::{counted, first_of, quoted_names};
+pub use words::{counted, first_few, quoted_names};

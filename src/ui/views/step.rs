@@ -10,7 +10,7 @@ use super::text;
 use crate::files::shell_word;
 use crate::key::{EffectiveStatus, Status};
 use crate::manifest::{
-    DestinationContents, Obstacle, Replaced, Step, StepAction, WantedDestination, WantedKey,
+    DestinationContents, ManifestDestination, ManifestKey, Obstacle, Replaced, Step, StepAction,
 };
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
@@ -68,12 +68,13 @@ impl<'a> StepView<'a> {
             outcome: outcome.into_str(),
             status: step.effective_status(display.now).map(<&str>::from),
             change: step.changes(),
-            saved_to: wanted.map(|wanted| wanted.place.to_string()),
+            saved_to: wanted.map(|wanted| wanted.destination.to_string()),
             replaces: step.replaced.as_ref().map(replaced),
             last_used_at: None,
             finding: finding.map(|(finding, wanted)| message(finding, wanted)),
-            hint: finding
-                .map(|(finding, wanted)| display.completed(&hint(finding, wanted, step, display))),
+            hint: finding.map(|(finding, wanted)| {
+                display.with_globals(&hint(finding, wanted, step, display))
+            }),
             step,
             used: None,
         }
@@ -152,7 +153,7 @@ impl Row for StepView<'_> {
 }
 
 /// The properties of a key that is created, and its destination.
-fn created(wanted: &WantedKey, display: &DisplayContext) -> Vec<String> {
+fn created(wanted: &ManifestKey, display: &DisplayContext) -> Vec<String> {
     let expires = wanted.expires.map(|expires| expires.resolve(display.now));
     let expires = expires.and_then(Result::ok).flatten();
     let said = [
@@ -170,7 +171,7 @@ fn created(wanted: &WantedKey, display: &DisplayContext) -> Vec<String> {
         wanted
             .is_decoy
             .then(|| EffectiveStatus::Decoy.into_str().to_owned()),
-        Some(format!("secret to {}", wanted.place)),
+        Some(format!("secret to {}", wanted.destination)),
     ];
     said.into_iter().flatten().collect()
 }
@@ -185,20 +186,22 @@ fn replaced(replaced: &Replaced) -> String {
 }
 
 /// The finding as the end of a sentence that begins with the key's name.
-fn message(finding: &Obstacle, wanted: &WantedKey) -> String {
-    let place = &wanted.place;
+fn message(finding: &Obstacle, wanted: &ManifestKey) -> String {
+    let destination = &wanted.destination;
     match finding {
         Obstacle::Over(end) => format!("according to the manifest, it expired {end}"),
-        Obstacle::Place(DestinationContents::Another) => format!("{place} has another secret"),
+        Obstacle::Place(DestinationContents::Another) => {
+            format!("{destination} has another secret")
+        }
         Obstacle::Place(DestinationContents::Old(until)) => {
-            format!("{place} has its old secret, which works until {until}")
+            format!("{destination} has its old secret, which works until {until}")
         }
         Obstacle::Place(DestinationContents::WrongUsername) => {
-            format!("{place} has its secret, but another username")
+            format!("{destination} has its secret, but another username")
         }
-        Obstacle::Place(_) => format!("its secret is not in {place}"),
+        Obstacle::Place(_) => format!("its secret is not in {destination}"),
         Obstacle::Unclear { why, .. } => {
-            format!("cannot tell whether {place} has its secret: {why}")
+            format!("cannot tell whether {destination} has its secret: {why}")
         }
     }
 }
@@ -206,11 +209,13 @@ fn message(finding: &Obstacle, wanted: &WantedKey) -> String {
 /// How to fix it.
 fn hint(
     finding: &Obstacle,
-    wanted: &WantedKey,
+    wanted: &ManifestKey,
     step: &Step<'_>,
     display: &DisplayContext,
 ) -> String {
-    let WantedKey { name, place, .. } = wanted;
+    let ManifestKey {
+        name, destination, ..
+    } = wanted;
     match finding {
         Obstacle::Over(_) => {
             format!(
@@ -229,8 +234,8 @@ fn hint(
              the old one"
         ),
         Obstacle::Place(_) => {
-            let flags = match place {
-                WantedDestination::Variables {
+            let flags = match destination {
+                ManifestDestination::Variables {
                     file,
                     username,
                     secret,
@@ -240,8 +245,8 @@ fn hint(
                     let username = username.unwrap_or_default();
                     format!("--save {} --env-name {secret}{username}", shell_word(file))
                 }
-                WantedDestination::File(file) => format!("--save {}", shell_word(file)),
-                WantedDestination::Command { .. } => String::new(),
+                ManifestDestination::File(file) => format!("--save {}", shell_word(file)),
+                ManifestDestination::Command { .. } => String::new(),
             };
             let another = step
                 .record()

@@ -246,13 +246,13 @@ pub(super) fn described(
             .into_iter()
             .chain(refused_from(&refused.addresses, display))
     });
-    facts.extend(under("refused", refused));
+    facts.extend(labeled_lines("refused", refused));
     let addresses = details.addresses.iter().take(MAX_ADDRESSES).map(|address| {
         let count = counted(address.count, "request", "requests");
         let last = display.distance(address.last_at);
         format!("{}, {count}, last {last}", address.address)
     });
-    facts.extend(under("addresses", addresses));
+    facts.extend(labeled_lines("addresses", addresses));
     facts
 }
 
@@ -275,8 +275,8 @@ fn refused_from(from: &RefusalAddresses, display: &DisplayContext) -> Vec<String
         let (count, last) = (address.count, display.distance(address.last_at));
         format!("  {count} from {}, last {last}", address.address)
     };
-    let shown = from.newest.iter().take(MAX_REFUSED_ADDRESSES);
-    let mut described: Vec<_> = shown.map(one).collect();
+    let displayed = from.newest.iter().take(MAX_REFUSED_ADDRESSES);
+    let mut described: Vec<_> = displayed.map(one).collect();
     let others = from.count.saturating_sub(described.len() as u64);
     if others > 0 {
         described.push(format!(
@@ -288,7 +288,7 @@ fn refused_from(from: &RefusalAddresses, display: &DisplayContext) -> Vec<String
 }
 
 /// Lines of which only the first has a label.
-pub(super) fn under(
+pub(super) fn labeled_lines(
     name: &'static str,
     lines: impl Iterator<Item = String>,
 ) -> impl Iterator<Item = (&'static str, String)> {

@@ -80,7 +80,7 @@ pub struct VerdictView<'a> {
     /// The reason for people, in their time zone.
     #[serde(skip)]
     #[field_names_as_slice(skip)]
-    pub(super) told: Cow<'a, str>,
+    pub(super) text: Cow<'a, str>,
     name: Option<&'a str>,
     kind: Option<&'static str>,
     /// Which of the key's secrets it is, and when it retires.
@@ -112,7 +112,7 @@ impl<'a> VerdictView<'a> {
             http_status: refusal.map_or(200, |refusal| refusal.status),
             code: refusal.map(|refusal| refusal.code),
             reason: reason(decision, display.now, |end| end.to_string()),
-            told: reason(decision, display.now, |end| {
+            text: reason(decision, display.now, |end| {
                 display.moment_and_distance(end)
             }),
             name: key
@@ -137,13 +137,13 @@ impl<'a> VerdictView<'a> {
     pub fn reason(&self, format: Format) -> &str {
         match format.is_for_machines() {
             true => &self.reason,
-            false => &self.told,
+            false => &self.text,
         }
     }
 
     /// One line for people, starting with the verdict.
     pub fn line(&self) -> String {
-        format!("{}: {}", self.verdict, self.told)
+        format!("{}: {}", self.verdict, self.text)
     }
 }
 

@@ -15,11 +15,11 @@ const MAX_NAMED: usize = 5;
 
 /// `` `web`, `ci` and 3 more``
 pub fn quoted_names(names: &[String]) -> String {
-    first_of(names.iter().map(|name| quoted(name)), MAX_NAMED)
+    first_few(names.iter().map(|name| quoted(name)), MAX_NAMED)
 }
 
 /// The first of some words, and the number of others.
-pub fn first_of(mut words: impl Iterator<Item = String>, most: usize) -> String {
+pub fn first_few(mut words: impl Iterator<Item = String>, most: usize) -> String {
     let first: Vec<String> = words.by_ref().take(most).collect();
     let first = first.join(", ");
     match words.count() {

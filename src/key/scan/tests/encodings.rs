@@ -156,8 +156,8 @@ fn dump(text: &[u8], offset: &str, group: usize, is_words: bool) -> Vec<u8> {
         let middle = if group == 1 { "  " } else { " " };
         let bytes = [left.join(" "), right.join(" ")].join(middle);
         let bytes = bytes.trim_end();
-        let place = format!("{:08x}", 16 * at);
-        out.push_str(&offset.replace("{}", &place));
+        let reading = format!("{:08x}", 16 * at);
+        out.push_str(&offset.replace("{}", &reading));
         if is_words {
             out.push_str(bytes);
         } else {

@@ -5,8 +5,8 @@ use super::*;
 /// How many bytes are scanned for a text: those of all its readings, and of the candidates in them.
 fn work(text: &[u8]) -> usize {
     let mut work = 0;
-    walk(text, &mut |place| {
-        work += place.view.bytes().len() + MAX_WORD * candidates(place).count();
+    walk(text, &mut |reading| {
+        work += reading.view.bytes().len() + MAX_WORD * candidates(reading).count();
     });
     work
 }

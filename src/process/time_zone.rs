@@ -137,8 +137,8 @@ mod tests {
         folder
     }
 
-    fn offset(zone: &TimeZone) -> i32 {
-        zone.to_offset(Timestamp::UNIX_EPOCH).seconds()
+    fn offset(time_zone: &TimeZone) -> i32 {
+        time_zone.to_offset(Timestamp::UNIX_EPOCH).seconds()
     }
 
     #[test]
@@ -155,12 +155,13 @@ mod tests {
     #[test]
     fn a_time_zone_is_a_name_a_rule_or_a_small_regular_file() {
         let folder = database();
-        let place = folder.path();
-        let path = |name: &str| place.join(name).to_str().expect("a path").to_owned();
+        let folder_path = folder.path();
+        let path = |name: &str| folder_path.join(name).to_str().expect("a path").to_owned();
         let large = vec![b'x'; MAX_SIZE as usize + 1];
         fs::write(path("large"), large).expect("a file");
-        nix::unistd::mkfifo(&place.join("fifo"), nix::sys::stat::Mode::S_IRWXU).expect("a fifo");
-        std::os::unix::fs::symlink("/dev/zero", place.join("zero")).expect("a link");
+        nix::unistd::mkfifo(&folder_path.join("fifo"), nix::sys::stat::Mode::S_IRWXU)
+            .expect("a fifo");
+        std::os::unix::fs::symlink("/dev/zero", folder_path.join("zero")).expect("a link");
         let there = path("Here/There");
         for (value, expected) in [
             ("", Some(0)),
@@ -188,7 +189,7 @@ mod tests {
             ("Here/../Here/There", None),
             ("nonsense", None),
         ] {
-            let found = named(OsStr::new(value), &[place.to_owned()]);
+            let found = named(OsStr::new(value), &[folder_path.to_owned()]);
             assert_eq!(found.as_ref().map(offset), expected, "{value}");
         }
     }

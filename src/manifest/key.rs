@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::WantedDestination;
+use super::ManifestDestination;
 use crate::key::{
     Access, Description, Expiry, Invalid, Key, KeyName, Kind, Limit, Permission, Status, Tail,
     Username,
@@ -13,12 +13,12 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub struct Manifest {
     /// Its keys in order; at least one.
-    pub keys: Vec<WantedKey>,
+    pub keys: Vec<ManifestKey>,
 }
 
 /// A key in a manifest. What it does not specify is not changed for an existing key.
 #[derive(Debug)]
-pub struct WantedKey {
+pub struct ManifestKey {
     /// The line of its table.
     pub line: usize,
     /// Its name.
@@ -40,10 +40,10 @@ pub struct WantedKey {
     /// Whether it is a decoy.
     pub is_decoy: bool,
     /// The destination of its secret.
-    pub place: WantedDestination,
+    pub destination: ManifestDestination,
 }
 
-impl WantedKey {
+impl ManifestKey {
     /// The key as created at `now`; the settings supply what the manifest does not specify.
     pub fn key(
         &self,

@@ -12,8 +12,8 @@ use crate::exit::ExitStatus;
 use crate::files::{self, FileRole, env, folder_of};
 use crate::key::{Key, KeyName, Secret, Tail};
 use crate::manifest::{
-    DestinationContents, ManifestError, Obstacle, Replaced, Step, StepAction, WantedDestination,
-    WantedKey,
+    DestinationContents, ManifestDestination, ManifestError, ManifestKey, Obstacle, Replaced, Step,
+    StepAction,
 };
 use crate::vault::Vault;
 
@@ -36,16 +36,18 @@ pub(super) fn inspect(
     };
     if matches!(step.action, StepAction::Create(_)) {
         let target = scheme.target(wanted, deleted, None);
-        let fits = expect_folder(&wanted.place).and_then(|()| target.expect_accepts(vault));
+        let fits = expect_folder(&wanted.destination).and_then(|()| target.expect_accepts(vault));
         let found = fits.and_then(|()| replaced(wanted, vault));
         step.replaced = found.map_err(|error| mistake(wanted, error))?;
         return Ok(());
     }
-    let held = step.record().map(|record| held(&wanted.place, &record.key));
-    match held.transpose() {
+    let contents = step
+        .record()
+        .map(|record| contents(&wanted.destination, &record.key));
+    match contents.transpose() {
         Ok(None | Some(DestinationContents::It)) => {}
-        Ok(Some(held)) => {
-            step.finding.get_or_insert(Obstacle::Place(held));
+        Ok(Some(contents)) => {
+            step.finding.get_or_insert(Obstacle::Place(contents));
         }
         Err(error) => {
             let (why, hint) = (error.to_string(), error.hint().map(str::to_owned));
@@ -56,14 +58,14 @@ pub(super) fn inspect(
 }
 
 /// What the destination of a new key's secret contains.
-fn replaced(wanted: &WantedKey, vault: Option<&Vault>) -> Result<Option<Replaced>, Error> {
-    let Some(file) = wanted.place.file() else {
+fn replaced(wanted: &ManifestKey, vault: Option<&Vault>) -> Result<Option<Replaced>, Error> {
+    let Some(file) = wanted.destination.file() else {
         return Ok(None);
     };
     let Some(text) = text(file)? else {
         return Ok(None);
     };
-    let value = value_in(&text, &wanted.place, KeyPart::Secret)?;
+    let value = value_in(&text, &wanted.destination, KeyPart::Secret)?;
     let Some(value) = value.filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
@@ -77,17 +79,17 @@ fn replaced(wanted: &WantedKey, vault: Option<&Vault>) -> Result<Option<Replaced
     };
     Ok(Some(match vault.presented(&tail)? {
         Some(found) => Replaced::SecretOf(found.record.key.name),
-        None if vault.has_made(&tail)? => Replaced::Value,
+        None if vault.has_created(&tail)? => Replaced::Value,
         None => Replaced::Foreign,
     }))
 }
 
-fn mistake(wanted: &WantedKey, error: Error) -> ManifestError {
+fn mistake(wanted: &ManifestKey, error: Error) -> ManifestError {
     ManifestError::about(wanted, error.about(format_args!("`{}`", wanted.name)))
 }
 
-fn expect_folder(place: &WantedDestination) -> Result<(), Error> {
-    match place.file() {
+fn expect_folder(destination: &ManifestDestination) -> Result<(), Error> {
+    match destination.file() {
         Some(file) if !folder_of(file).is_dir() => {
             Err(files::Error::NoFolder(file.to_owned()).into())
         }
@@ -99,23 +101,23 @@ fn expect_folder(place: &WantedDestination) -> Result<(), Error> {
 ///
 /// # Errors
 /// If its file cannot be read or parsed.
-fn held(place: &WantedDestination, key: &Key) -> Result<DestinationContents, Error> {
-    let Some(file) = place.file() else {
+fn contents(destination: &ManifestDestination, key: &Key) -> Result<DestinationContents, Error> {
+    let Some(file) = destination.file() else {
         return Ok(DestinationContents::It);
     };
     let Some(text) = text(file)? else {
         return Ok(DestinationContents::Nothing);
     };
-    let secret = value_in(&text, place, KeyPart::Secret)?;
-    let username = value_in(&text, place, KeyPart::Username)?;
+    let secret = value_in(&text, destination, KeyPart::Secret)?;
+    let username = value_in(&text, destination, KeyPart::Username)?;
     let tail = |tail: &Tail| {
         let tail = tail.as_str().as_bytes();
         secret.is_some_and(|secret| secret.len() > tail.len() && secret.ends_with(tail))
     };
     let has = key.username().map(|username| username.as_str().as_bytes());
     let is_of_username = matches!(
-        place,
-        WantedDestination::Variables {
+        destination,
+        ManifestDestination::Variables {
             username: Some(_),
             ..
         }
@@ -139,14 +141,14 @@ enum KeyPart {
 /// The value of a part of a key in the destination's file.
 fn value_in<'a>(
     text: &'a [u8],
-    place: &WantedDestination,
+    destination: &ManifestDestination,
     part: KeyPart,
 ) -> Result<Option<&'a [u8]>, Error> {
-    let (file, variable) = match (place, part) {
-        (WantedDestination::Variables { file, secret, .. }, KeyPart::Secret) => {
+    let (file, variable) = match (destination, part) {
+        (ManifestDestination::Variables { file, secret, .. }, KeyPart::Secret) => {
             (file, Some(secret))
         }
-        (WantedDestination::Variables { file, username, .. }, KeyPart::Username) => {
+        (ManifestDestination::Variables { file, username, .. }, KeyPart::Username) => {
             (file, username.as_ref())
         }
         (_, KeyPart::Secret) => return Ok(Some(text.trim_ascii())),

@@ -22,7 +22,7 @@ pub struct Shape {
 /// More than any result needs, in bytes.
 const CAPACITY: usize = 1024;
 
-/// Writes a result to a file, with mode 0600 if it is new; the caller must settle the change.
+/// Writes a result to a file, with mode 0600 if it is new; the caller must sync the change.
 ///
 /// # Errors
 /// If the file must not be replaced or cannot be written; it is unchanged then. Also the errors of
