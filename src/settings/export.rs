@@ -22,9 +22,9 @@ pub struct ExportTarget {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum ExportFormat {
-    /// SMTP keys as a passwd-file of Dovecot's
+    /// SMTP keys, as a Dovecot passwd-file
     Dovecot,
-    /// All keys, as `list` has them, with their digests and hashes
+    /// All keys, as in `list`, with their digests and hashes
     Json,
 }
 

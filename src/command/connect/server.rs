@@ -11,8 +11,8 @@ pub(super) enum Server {
     Postfix,
     /// Exim 4: its logins, asking Dovecot, or `postkey serve` with --without-dovecot
     Exim,
-    /// PAM: logins by saslauthd and whatever else uses PAM, asking `postkey serve`; its helper is
-    /// maddy's, too
+    /// PAM: logins by saslauthd and other users of PAM, asking `postkey serve`; also the helper for
+    /// maddy
     Pam,
     /// nginx: requests with an API key, asking `postkey serve`
     Nginx,
@@ -22,7 +22,7 @@ pub(super) enum Server {
     Traefik,
     /// HAProxy 2.6 or later: the same
     Haproxy,
-    /// gitleaks 8: rules for what it finds in a repository
+    /// gitleaks 8: rules that find secrets in a repository
     Gitleaks,
     /// pre-commit: a hook that stops a commit with a secret in it
     PreCommit,

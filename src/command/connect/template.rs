@@ -10,7 +10,7 @@ use crate::error::Error;
 /// One of the files that a server's configuration consists of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum ConfigPart {
-    /// The server's configuration, or the part of it that is ours
+    /// The server's configuration, or postkey's part of it
     Main,
     /// How Dovecot looks secrets up
     Sql,

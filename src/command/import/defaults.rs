@@ -9,9 +9,9 @@ use crate::settings::Permissions;
 /// The format of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum InputFormat {
-    /// A passwd-file of Dovecot's: user:{SCHEME}hash and more fields
+    /// A Dovecot passwd-file: user:{SCHEME}hash and more fields
     Dovecot,
-    /// What `htpasswd` makes: user:hash
+    /// An htpasswd file: user:hash
     Htpasswd,
     /// An array of objects, or one object per line
     Json,
