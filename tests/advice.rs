@@ -1,4 +1,4 @@
-//! What messages suggest: every command works where it is suggested, and loses nothing.
+//! Suggested commands: each one works where it is suggested, and loses nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,19 +14,19 @@ use crate::{clock, ledger};
 
 /// A state in which advice is given.
 struct State {
-    /// What it is, for whoever reads a failure.
+    /// A description for failures.
     name: &'static str,
-    /// A shell's commands that bring it about; `postkey` is the binary.
+    /// Shell commands that create the state; `postkey` is the binary.
     setup: &'static str,
-    /// The command that gives advice, a shell's words.
+    /// The command that gives advice, as shell words.
     asks: &'static str,
-    /// The commands that it must suggest, as far as a test can know them.
+    /// The commands that it must suggest, as far as they are predictable.
     suggests: &'static [&'static str],
     /// What it must not suggest.
     never: &'static [&'static str],
 }
 
-/// What the advice says that it ends, by the words that say so.
+/// What the advice says that it ends.
 const ENDS: [(&str, &str); 7] = [
     ("rotate --abort", "to remove the "),
     ("rotate --abort", "ends the "),
@@ -366,7 +366,7 @@ const STATES: &[State] = &[
     },
 ];
 
-/// The helpers of the set-ups, and postkey under its name.
+/// Shell helpers of the set-ups, and postkey under its name.
 const PRELUDE: &str = r#"
 umask 077
 postkey() { "$POSTKEY" "$@"; }
@@ -380,7 +380,7 @@ manifest() {
 const AGE: &str = "UPDATE secrets SET created_at = created_at - 100 * 86400
     WHERE key_id = (SELECT id FROM keys WHERE name = ?1)";
 
-/// A state brought about in a home of its own.
+/// A state in a home of its own.
 struct Brought {
     sandbox: Sandbox,
 }
@@ -401,7 +401,7 @@ impl Brought {
         brought
     }
 
-    /// Runs a shell's commands in the home.
+    /// Runs shell commands in the home.
     fn shell(&self, script: &str) -> Run {
         let mut command = Command::new("bash");
         command
@@ -417,25 +417,25 @@ impl Brought {
         Run::of(command.output().unwrap())
     }
 
-    /// Has a key's time end a second ago.
+    /// Makes a key expire a second ago.
     fn expire(&self, name: &str) {
         let at = Timestamp::now().as_second() - 1;
         ledger::expire(&self.sandbox, name, at);
     }
 
-    /// Changes a key under a clock that is a year ahead.
+    /// Changes a key with a clock that is a year ahead.
     fn change_ahead(&self, name: &str) {
         clock::at(&self.sandbox, "+365d", &["describe", name, "later"]).expect(0);
     }
 
-    /// Changes a key behind postkey's back, as if its log knew of it.
+    /// Edits a key in the database, and updates its log.
     fn change(&self, sql: &str, name: &str) {
         let vault = Connection::open(self.sandbox.vault()).unwrap();
         assert!(vault.execute(sql, [name]).unwrap() > 0);
         ledger::reseal(&vault);
     }
 
-    /// The secrets that lie in the home, as those who know them keep them, and their verdicts.
+    /// The saved secrets in the home, and their verdicts.
     fn verdicts(&self) -> BTreeMap<String, String> {
         let pattern = Regex::new(SECRET).unwrap();
         let files = fs::read_dir(self.sandbox.home()).unwrap();
@@ -449,7 +449,7 @@ impl Brought {
                 let run = self
                     .sandbox
                     .run_with_input(args, secret.as_str().as_bytes());
-                // A vault that is not trusted gives none.
+                // An untrusted vault gives none.
                 let verdict = match run.status {
                     5 => "none".to_owned(),
                     _ => run.json()["verdict"].as_str().unwrap().to_owned(),
@@ -460,7 +460,7 @@ impl Brought {
         verdicts
     }
 
-    /// Puts the home back as it was when it was kept.
+    /// Restores the home from its copy.
     fn restore(&self, kept: &Path) {
         let home = self.sandbox.home();
         let script = "find . -mindepth 1 -delete && cp -a \"$0\"/. .";
@@ -495,7 +495,7 @@ fn commands(text: &str) -> Vec<String> {
 /// Other programs that messages suggest.
 const TOOLS: &str = "chmod|setfacl|mkdir";
 
-/// Whether somebody has to put a word into it first.
+/// Whether a word must be filled in first.
 fn has_placeholder(command: &str) -> bool {
     command
         .split([' ', '='])
@@ -527,14 +527,14 @@ fn every_command_that_is_suggested_works_and_loses_nothing() {
         let copy = format!("cp -a . '{}'", kept.path().display());
         brought.shell(&copy).expect(0);
         let before = brought.verdicts();
-        // One after the other where one sentence says so, and each on its own otherwise.
+        // In sequence if one sentence suggests it, and otherwise each on its own.
         for command in suggested.iter().filter(|command| !has_placeholder(command)) {
             let is_second = text.contains(&format!("and then `{command}`"));
             if !is_second {
                 brought.restore(kept.path());
             }
             let run = brought.shell(&command.replacen("postkey ", "postkey -y ", 1));
-            // What it finds is its answer.
+            // The finding is its answer.
             let is_answer = command == "postkey doctor" && run.status == 1;
             if run.status != 0 && !is_answer {
                 fault(format!("`{command}` ends with {run:?}"));
@@ -603,7 +603,7 @@ fn a_suggested_command_names_the_vault_that_was_named() {
     }
 }
 
-/// The suggestions in the source that a state above runs, or, with why, none can.
+/// The suggestions in the source that a state above covers, or the reason why none can.
 const COVERED: &[(&str, &str)] = &[
     ("chmod 600 {path}", ""),
     ("chmod 700 {path}", ""),
@@ -611,7 +611,7 @@ const COVERED: &[(&str, &str)] = &[
     ("chmod o= {path}", ""),
     ("mkdir -p -m 700 {}", ""),
     ("setfacl -b {path}", "not every machine has it"),
-    // Run above, some as part of `check`'s column, where they stand without backquotes.
+    // Covered above as part of `check`'s column, where they have no backquotes.
     ("activate {name}", ""),
     (
         "deactivate {name}",
@@ -634,7 +634,7 @@ const COVERED: &[(&str, &str)] = &[
     ("delete", "of a decoy, which opens nothing"),
     ("delete {name}", ""),
     ("generate smtp NAME --decoy", "makes a new key"),
-    // Words to fill in, or nothing but reading.
+    // Placeholders, or read-only commands.
     ("--help", "reads"),
     ("--version --verbose", "reads"),
     ("help", "reads"),
@@ -728,7 +728,7 @@ fn every_suggestion_in_the_source_is_known_here() {
     );
 }
 
-/// What stands in backquotes after `postkey` in the code, the tests in it left out.
+/// Text in backquotes after `postkey` in the code, without its tests.
 fn suggestions(folder: &Path) -> BTreeSet<String> {
     let quoted = Regex::new("`postkey ([^`\"]+)`").unwrap();
     let quoted_tool = Regex::new(&format!("`((?:{TOOLS}) [^`\"]+)`")).unwrap();

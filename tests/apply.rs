@@ -1,4 +1,4 @@
-//! `apply`: the keys that a manifest names, and where their secrets go.
+//! `apply`: keys from a manifest, and the destinations of their secrets.
 
 mod commands;
 mod mistakes;
@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use crate::sandbox::{Run, Sandbox};
 
-/// A manifest of an SMTP key in a file of variables, an API key in a file of its own, and one
-/// that a command takes.
+/// A manifest of an SMTP key in an env file, an API key in its own file, and one delivered to a
+/// command.
 pub const THREE: &str = r#"
 [[key]]
 name = "shop-mail"
@@ -68,13 +68,13 @@ impl Sandbox {
         Run::of(self.command(args).output().unwrap())
     }
 
-    /// What applying it does or would do: a row a key.
+    /// The steps of an apply or a dry run, one row per key.
     pub fn rows(&self, args: &[&str], status: i32) -> Vec<Value> {
         let run = self.apply(&[args, &["--format", "json"]].concat());
         run.expect(status).json().as_array().unwrap().clone()
     }
 
-    /// The value of a variable in a file of the home folder.
+    /// The value of a variable in an env file in the home folder.
     pub fn variable(&self, file: &str, name: &str) -> String {
         let text = self.read(file);
         let start = format!("{name}=");
@@ -84,13 +84,13 @@ impl Sandbox {
         value
     }
 
-    /// How many keys there are.
+    /// The number of keys.
     pub fn how_many(&self) -> usize {
         let keys = self.run(["list", "--format", "json"]).expect(0).json();
         keys.as_array().unwrap().len()
     }
 
-    /// How many entries the log has.
+    /// The number of log entries.
     pub fn logged(&self) -> usize {
         let log = self.run(["log", "--format", "json"]).expect(0).json();
         log.as_array().unwrap().len()

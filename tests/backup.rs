@@ -1,4 +1,4 @@
-//! Backups, their return, and what `doctor` finds.
+//! Backups, restores, and what `doctor` finds.
 
 mod confirming;
 mod copying;
@@ -16,7 +16,7 @@ use rusqlite::Connection;
 use crate::sandbox::{Run, Sandbox};
 
 impl Sandbox {
-    /// Makes a backup in the home folder.
+    /// Creates a backup in the home folder.
     pub fn backup(&self, name: &str) -> PathBuf {
         let copy = self.home().join(name);
         self.run(["backup", copy.to_str().unwrap()]).expect(0);
@@ -29,7 +29,7 @@ impl Sandbox {
         Run::of(self.command(args).output().unwrap())
     }
 
-    /// What a restore would do: name and effect of each key.
+    /// The effects of a restore: name and effect of each key.
     pub fn effects(&self, file: &Path) -> Vec<(String, String)> {
         let run = self.restore(&["--dry-run", "--format", "json"], file);
         let rows = run.json();
@@ -40,7 +40,7 @@ impl Sandbox {
     }
 }
 
-/// A vault of an older schema, from the dump that is kept of it.
+/// A vault with an older schema, from its dump.
 pub fn vault_of(fixture: &str, path: &Path) {
     Connection::open(path)
         .unwrap()
@@ -49,7 +49,7 @@ pub fn vault_of(fixture: &str, path: &Path) {
     fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
 }
 
-/// Changes a vault by hand.
+/// Edits a vault by hand.
 pub fn edit(vault: &Path, sql: &str) {
     Connection::open(vault).unwrap().execute_batch(sql).unwrap();
 }

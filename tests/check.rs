@@ -1,5 +1,4 @@
-//! What needs attention: found when it is so, not a moment earlier, with the command that fixes
-//! it.
+//! What needs attention: each finding appears on time, with the command that fixes it.
 
 mod calendar;
 mod dead;
@@ -23,7 +22,7 @@ const MINUTE: i64 = 60;
 const HOUR: i64 = 3600;
 const DAY: i64 = 86_400;
 
-/// The findings as `name finding`, in their order, and that the exit status tells of them.
+/// The findings as `name finding`, in order; checks the exit status.
 #[track_caller]
 fn found(sandbox: &Sandbox, args: &[&str]) -> Vec<String> {
     let findings = json(sandbox, args);
@@ -49,7 +48,7 @@ fn check(sandbox: &Sandbox, args: &[&str]) -> Run {
     run_with_input(sandbox, args, "")
 }
 
-/// A vault with one key, of which use is recorded for a year.
+/// A vault with one key whose use has been recorded for a year.
 fn with_key(name: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", name]);
@@ -57,7 +56,7 @@ fn with_key(name: &str) -> Sandbox {
     sandbox
 }
 
-/// Begins the record of use, as if at that time.
+/// Begins the usage record at that time.
 fn record_since(sandbox: &Sandbox, since: i64) {
     let stranger = Sandbox::new().generate(["api", "stranger"]);
     run_with_input(sandbox, &["verify"], &stranger).expect(1);
@@ -65,7 +64,7 @@ fn record_since(sandbox: &Sandbox, since: i64) {
     assert_eq!(in_usage(sandbox, change, params![since / DAY, since]), 1);
 }
 
-/// Makes a key's secret so old, and the key at least so.
+/// Gives a key's secret this age, and the key at least.
 fn age(sandbox: &Sandbox, name: &str, seconds: i64) {
     let at = now() - seconds;
     let secret = "UPDATE secrets SET created_at = ?2 WHERE retires_at IS NULL AND
@@ -76,12 +75,12 @@ fn age(sandbox: &Sandbox, name: &str, seconds: i64) {
     crate::ledger::reseal(&Connection::open(sandbox.vault()).unwrap());
 }
 
-/// Lets a key end at that time.
+/// Sets a key's expiry.
 fn end(sandbox: &Sandbox, name: &str, at: i64) {
     crate::ledger::expire(sandbox, name, at);
 }
 
-/// Records that a key was used so often, the last time then.
+/// Records a number of uses of a key, the last at that time.
 fn use_at(sandbox: &Sandbox, name: &str, at: i64, count: i64) {
     let day = "INSERT INTO days VALUES (?1, ?2, 'accepted', ?3, ?4)";
     let key = number(sandbox, name);

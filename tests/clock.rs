@@ -1,4 +1,4 @@
-//! Clocks that go back or run ahead: what has ended stays so, and nothing else follows from them.
+//! Clocks that go back or run ahead: what has ended stays so, and nothing else changes.
 
 mod accepting;
 mod ahead;
@@ -16,14 +16,14 @@ use rusqlite::Connection;
 use crate::sandbox::{Run, Sandbox};
 use crate::serve::server::{Server, loopback};
 
-/// Runs postkey under a clock that is so far ahead, as in `+2h` or `-10s`.
+/// Runs postkey with a clock that is ahead by this much: `+2h`, `-10s`.
 pub fn at(sandbox: &Sandbox, offset: &str, args: &[&str]) -> Run {
     let mut command = sandbox.command(args.iter().copied());
     fake(&mut command, offset);
     Run::of(command.output().unwrap())
 }
 
-/// The verdict on a secret under such a clock.
+/// The verdict on a secret with such a clock.
 pub fn verdict_at(sandbox: &Sandbox, offset: &str, secret: &str) -> String {
     let path = sandbox.home().join("presented");
     std::fs::write(&path, secret).unwrap();
@@ -34,11 +34,11 @@ pub fn verdict_at(sandbox: &Sandbox, offset: &str, secret: &str) -> String {
     run.json()["verdict"].as_str().unwrap().to_owned()
 }
 
-/// A clock that can be set while it is used.
+/// A clock that can be changed while it is used.
 pub struct Clock(PathBuf);
 
 impl Clock {
-    /// Gives a command one that is right.
+    /// Gives a command the right clock.
     pub fn of(sandbox: &Sandbox, command: &mut Command) -> Self {
         let clock = Self(sandbox.home().join("clock"));
         clock.set("+0");
@@ -47,9 +47,9 @@ impl Clock {
         clock
     }
 
-    /// Sets it so far ahead.
+    /// Sets it this far ahead.
     pub fn set(&self, offset: &str) {
-        // In one step, for the file is read whenever the clock is looked at.
+        // Atomically, since the file is read on each use of the clock.
         let new = self.0.with_extension("new");
         std::fs::write(&new, offset).unwrap();
         std::fs::rename(new, &self.0).unwrap();
@@ -71,18 +71,18 @@ impl Served {
         Self { server, clock }
     }
 
-    /// Sets its clock so far ahead.
+    /// Sets its clock this far ahead.
     pub fn set(&self, offset: &str) {
         self.clock.set(offset);
     }
 
-    /// The status that it answers a secret with.
+    /// Its HTTP status for a secret.
     pub fn status(&self, secret: &str) -> u16 {
         self.server.verify(secret).status
     }
 }
 
-/// A vault that nobody else can write.
+/// A vault that cannot be written.
 pub fn locked(sandbox: &Sandbox) -> Connection {
     let vault = Connection::open(sandbox.vault()).unwrap();
     vault.busy_timeout(Duration::from_secs(5)).unwrap();
@@ -96,7 +96,7 @@ pub fn fake(command: &mut Command, offset: &str) {
     command.env("FAKETIME", offset);
 }
 
-/// What loads libfaketime, which tests/run installs.
+/// The variable that loads libfaketime, which tests/run installs.
 pub fn preload() -> [(&'static str, OsString); 3] {
     let folders = std::fs::read_dir("/usr/lib").unwrap();
     let library = |folder: PathBuf| folder.join("faketime/libfaketime.so.1");

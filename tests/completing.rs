@@ -1,4 +1,4 @@
-//! Completion in the real shells, by the scripts as they are committed.
+//! Completion in real shells, with the committed scripts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use rusqlite::Connection;
 use crate::prompts::terminal::Terminal;
 use crate::sandbox::{POSTKEY, Sandbox};
 
-/// What a shell shows when it waits for a command line.
+/// A shell's prompt.
 const READY: &str = "ready> ";
 
-/// Well below the five seconds for which a command waits for a busy vault.
+/// Well below the five seconds for which a command waits for a locked vault.
 const QUICK: Duration = Duration::from_secs(3);
 
 #[test]
@@ -46,7 +46,7 @@ fn zsh_completes_verbs_flags_and_names() {
     completes_interactively("zsh");
 }
 
-/// Each completed line is run: what it prints tells how it was completed.
+/// Each completed line is run: its output shows the completion.
 fn completes_interactively(shell: &str) {
     let sandbox = Sandbox::with_three_keys();
     let mut terminal = interactive(shell, &sandbox, &[]);
@@ -191,7 +191,7 @@ fn a_shell_shows_no_error_while_it_completes() {
     }
 }
 
-/// A shell that waits for a command line, completion loaded as its users would load it.
+/// A shell with completion loaded as users load it.
 fn interactive(shell: &str, sandbox: &Sandbox, variables: &[(&str, &str)]) -> Terminal {
     let scripts = scripts();
     let scripts = scripts.display();
@@ -211,7 +211,7 @@ fn interactive(shell: &str, sandbox: &Sandbox, variables: &[(&str, &str)]) -> Te
     terminal
 }
 
-/// What fish offers for a command line.
+/// fish's candidates for a command line.
 fn fish(sandbox: &Sandbox, line: &str, variables: &[(&str, &str)]) -> Vec<String> {
     let load = format!("source '{}/postkey.fish'", scripts().display());
     let offer = format!("complete -C '{line}'");
@@ -227,7 +227,7 @@ fn fish(sandbox: &Sandbox, line: &str, variables: &[(&str, &str)]) -> Vec<String
     text.lines().map(word).collect()
 }
 
-/// What a shell's script is told for `postkey show pro`.
+/// The script's candidates for `postkey show pro`.
 fn asked_by(shell: &str, sandbox: &Sandbox, vault: &Path) -> Output {
     let mut command = sandbox.command(["--", "postkey", "show", "pro"]);
     command
@@ -237,7 +237,7 @@ fn asked_by(shell: &str, sandbox: &Sandbox, vault: &Path) -> Output {
     command.output().unwrap()
 }
 
-/// A vault that is not there, one that is damaged, one that is something else, and links.
+/// Vaults that are missing, damaged, something else, or links.
 fn hostile_vaults(sandbox: &Sandbox) -> Vec<PathBuf> {
     let folder = sandbox.vault().parent().unwrap().to_owned();
     let names = ["missing.db", "damaged.db", "text.db", "link.db", "fifo.db"];
@@ -253,7 +253,7 @@ fn hostile_vaults(sandbox: &Sandbox) -> Vec<PathBuf> {
     vaults
 }
 
-/// A shell in the sandbox, with the binary under test first in its PATH.
+/// A sandboxed shell with the tested binary first in its PATH.
 fn command(shell: &str, sandbox: &Sandbox) -> Command {
     expect_installed(shell);
     let ours = Path::new(POSTKEY).parent().unwrap();

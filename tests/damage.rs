@@ -1,4 +1,4 @@
-//! Vaults that are damaged, foreign, or out of room.
+//! Vaults that are damaged, foreign, or on a full disk.
 
 mod chain;
 mod facts;
@@ -19,7 +19,7 @@ use crate::secrecy::watch::paths;
 
 const PAGE: usize = 4096;
 
-/// A vault of some hundred keys, of which one page after the other is spoilt.
+/// A vault of some hundred keys, of which each page is corrupted in turn.
 struct Spoilt {
     sandbox: Sandbox,
     good: Vec<u8>,
@@ -114,7 +114,7 @@ impl Spoilt {
         self.good.len() / PAGE
     }
 
-    /// The pages that hold keys or secrets: of which table, where, and how many.
+    /// The pages with keys or secrets: their tables, offsets, and number.
     fn leaves(&self) -> Vec<(String, u16, u16)> {
         let vault = Connection::open(self.sandbox.vault()).unwrap();
         let query = "SELECT name, pageno, ncell FROM dbstat WHERE name IN ('keys', 'secrets') AND pagetype = 'leaf'";
@@ -124,7 +124,7 @@ impl Spoilt {
         leaves.map(Result::unwrap).collect()
     }
 
-    /// Writes the vault with another page in the place of its own.
+    /// Writes the vault with one page replaced.
     fn with_page(&self, page: usize, bytes: &[u8]) -> Vec<u8> {
         let mut damaged = self.good.clone();
         damaged[page * PAGE..][..PAGE].copy_from_slice(bytes);

@@ -1,4 +1,4 @@
-//! Decoys: made and shown as such, kept as such wherever they go, and opening nothing ever.
+//! Decoys: created and shown as such, kept by every operation, and never valid.
 
 use std::fs;
 
@@ -15,7 +15,7 @@ fn run(sandbox: &Sandbox, args: &[&str]) -> Run {
     Run::of(sandbox.command(args.iter().copied()).output().unwrap())
 }
 
-/// An SMTP and an API decoy beside two keys that are none.
+/// An SMTP and an API decoy beside two ordinary keys.
 fn planted() -> (Sandbox, [String; 2]) {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "real"]);
@@ -132,7 +132,7 @@ fn verify_identify_explain_and_usage_tell_of_a_decoy_by_name() {
         "{explain:?}"
     );
     assert!(!explain.stdout.contains("is active"), "{explain:?}");
-    // To look at it is no use of it.
+    // Reading is not a use.
     let count = "SELECT sum(count) FROM days WHERE verdict = 'decoy'";
     assert_eq!(recorded(&sandbox, count), Some(2));
     for verb in ["usage", "show"] {
@@ -142,7 +142,7 @@ fn verify_identify_explain_and_usage_tell_of_a_decoy_by_name() {
     }
 }
 
-/// What makes no sense of a decoy, and what is said of it.
+/// Operations that do not apply to a decoy, and their messages.
 const CONFLICTS: [(&[&str], &str, &str); 8] = [
     (
         &["api", "x", "--permission", "read-only"],
@@ -378,7 +378,7 @@ fn nothing_that_servers_read_has_a_decoy() {
     assert_eq!(logins, "real_name");
 }
 
-/// A key as another vault tells it, with what its secret is verified by.
+/// A key exported from another vault, with its verifiers.
 fn told(sandbox: &Sandbox, name: &str) -> Value {
     let run = sandbox.run(["list", "--format", "json", name]).expect(0);
     let mut key = run.json()[0].clone();
@@ -453,9 +453,9 @@ fn a_backup_brings_a_decoy_back_as_one() {
     assert_eq!(effects, [("old-ci", "returned"), ("later", "gone")]);
     sandbox.restore(&["--yes"], &copy).expect(0);
     assert_eq!(sandbox.verify(&api).0, "decoy");
-    // It is in no backup: what is left of it opens nothing either.
+    // It is not in the backup: its dead secret is not valid, either.
     assert_eq!(sandbox.verify(&later).1, 1);
-    // A backup in which somebody made it a key that opens something says so.
+    // A backup in which it was edited into an ordinary key is reported.
     edit(&copy, "UPDATE keys SET decoy = 0");
     assert!(
         sandbox

@@ -1,4 +1,4 @@
-//! Where a rule meets another: what a first version got wrong.
+//! Interactions of rules that a first version got wrong.
 
 use std::process::{Command, Stdio};
 
@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use crate::clock::at;
 use crate::sandbox::{Run, Sandbox};
 
-/// Changes the vault behind postkey's back.
+/// Edits the vault in the database.
 fn tamper(sandbox: &Sandbox, sql: &str) {
     Connection::open(sandbox.vault())
         .unwrap()
@@ -68,7 +68,7 @@ fn if_absent_succeeds_for_all_who_ask_at_once() {
         .into_iter()
         .map(|child| Run::of(child.wait_with_output().unwrap()))
         .collect();
-    // A loser that has handed its secret out already cannot call that a success.
+    // The loser has already delivered its secret, so it must not report success.
     for run in &runs {
         assert!(
             run.status == 0 || (run.status == 4 && !run.stdout.is_empty()),

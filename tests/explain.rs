@@ -1,4 +1,4 @@
-//! `explain`: each point of a request, a login or a secret, and how what fails is fixed.
+//! `explain`: each check of a request, a login or a secret, with its hint.
 
 use base64ct::{Base64, Encoding};
 
@@ -20,7 +20,7 @@ fn prepared() -> (Sandbox, String, String) {
     (sandbox, api, smtp)
 }
 
-/// What is told, which never is the secret.
+/// The output, which never contains the secret.
 #[track_caller]
 fn explain(sandbox: &Sandbox, text: &str, secret: &str) -> Run {
     let run = sandbox.run_with_input(["explain"], text.as_bytes());

@@ -1,4 +1,4 @@
-//! Exports: files with what is good, for servers that cannot read the vault.
+//! Exports: files with valid keys, for servers that cannot read the vault.
 
 mod dovecot;
 mod files;
@@ -12,12 +12,12 @@ use std::path::PathBuf;
 use crate::sandbox::Sandbox;
 
 impl Sandbox {
-    /// Where an export goes that the settings name.
+    /// The path of an export in the settings.
     fn exported(&self) -> PathBuf {
         self.home().join("exported")
     }
 
-    /// Has the settings name an export.
+    /// Adds an export to the settings.
     fn export_to(&self, format: &str) {
         let file = self.exported();
         let file = file.display();
@@ -26,12 +26,12 @@ impl Sandbox {
         ));
     }
 
-    /// What is in that export.
+    /// The contents of that export.
     fn read_exported(&self) -> String {
         fs::read_to_string(self.exported()).unwrap_or_default()
     }
 
-    /// What an export would hold now.
+    /// The current contents of an export.
     #[track_caller]
     fn export(&self, format: &str) -> String {
         self.run(["export", format]).expect(0).stdout

@@ -1,4 +1,4 @@
-//! Files that postkey writes, and files that it obeys: which, where, and whose.
+//! Files that postkey writes, and files that it trusts: which, where, and whose.
 
 mod emergencies;
 mod named;

@@ -19,5 +19,5 @@ mod upgrades;
 use kind::Kind;
 use setup::Setup;
 
-/// What is asked for a key's sake alone.
+/// A request that only tests the key.
 const GET: (&str, &str) = ("GET", "/v3/contacts?limit=1");

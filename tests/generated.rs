@@ -1,5 +1,5 @@
-//! The generated files: the man pages and the completion scripts, made from the definition
-//! of the command line, and the guides' man pages. `UPDATE=1 cargo test generated` writes them anew.
+//! Generated files: man pages and completion scripts, from the definition of the command line, and
+//! man pages of the guides. `UPDATE=1 cargo test generated` rewrites them.
 
 mod guide;
 
@@ -116,11 +116,11 @@ fn the_completion_scripts_are_current() {
     compare("completions", &scripts.collect());
 }
 
-/// A man page; only the first has the exit statuses, the others point to it.
+/// A man page; only the first has the exit statuses, and the others refer to it.
 fn page(command: clap::Command, is_first: bool) -> String {
     let name = command.get_display_name().unwrap_or("postkey").to_owned();
     let has_commands = command.has_subcommands();
-    // The date in a page's header would make it stale every day.
+    // A date in the header would make the page outdated every day.
     let man = Man::new(command)
         .date("")
         .source(concat!("postkey ", env!("CARGO_PKG_VERSION")));
@@ -154,7 +154,7 @@ fn page(command: clap::Command, is_first: bool) -> String {
     roff.text(guide::references(&pages));
     roff.to_writer(&mut out).unwrap();
     let page = String::from_utf8(out).unwrap();
-    // clap_mangen names the section of what stands after the help.
+    // clap_mangen's name for the section of text after the help.
     if is_first {
         page.replace(".SH EXTRA", ".SH NOTES")
     } else {
@@ -168,13 +168,13 @@ fn section(name: &str) -> &'static str {
     if name == "config" { "5" } else { "7" }
 }
 
-/// The guides as they are referred to.
+/// References to the guides.
 fn guides() -> impl Iterator<Item = String> {
     let guides = GUIDES.into_iter();
     guides.map(|name| format!("postkey-{name}({})", section(name)))
 }
 
-/// The guides that show how a command, as its man page is named, is used.
+/// The guides that show how to use a command, named like its man page.
 fn guides_to(page: &str) -> impl Iterator<Item = String> {
     let verb = page.split('-').nth(1).unwrap_or_default();
     let about = GUIDES_TO.iter().filter(|(_, verbs)| verbs.contains(&verb));
@@ -184,7 +184,7 @@ fn guides_to(page: &str) -> impl Iterator<Item = String> {
     guides().filter(move |guide| names.iter().any(|name| guide.starts_with(name)))
 }
 
-/// What a guide refers to at its end.
+/// A guide's references at its end.
 fn others(name: &str) -> Vec<String> {
     let itself = format!("postkey-{name}(");
     let others = guides().filter(|guide| !guide.starts_with(&itself));
@@ -227,14 +227,14 @@ fn exit_statuses(roff: &mut Roff) {
     )]);
 }
 
-/// The files of a folder, which may have folders, too.
+/// The files of a folder and its subfolders.
 fn files_in(folder: &Path) -> impl Iterator<Item = PathBuf> {
     let entries = fs::read_dir(folder).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
     paths.filter(|path| path.is_file())
 }
 
-/// Compares a whole folder, so that an orphan fails, too.
+/// Compares a whole folder, to find orphans, too.
 fn compare(folder: &str, expected: &BTreeMap<String, String>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     if std::env::var_os("UPDATE").is_some() {

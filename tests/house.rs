@@ -1,4 +1,4 @@
-//! The layout: a staircase on which each step sees only the steps below it.
+//! The layout: layers in which each module only sees those below it.
 
 mod arrows;
 
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-/// The steps from the top down; what stands on one step may see the steps below.
+/// The layers from the top down; modules may use those in lower layers.
 const STAIRCASE: &[&[&str]] = &[
     &["main"],
     &["cli"],
@@ -28,7 +28,7 @@ const STAIRCASE: &[&[&str]] = &[
     &["exit"],
 ];
 
-/// What only some places may say.
+/// Names that only some modules may use.
 const ONLY: [(&str, &[&str]); 14] = [
     ("rusqlite", &["vault", "usage"]),
     ("comfy_table", &["ui"]),
@@ -47,10 +47,10 @@ const ONLY: [(&str, &[&str]); 14] = [
             "process",
         ],
     ),
-    // One place knows what a clock may say.
+    // One module reads the clock.
     ("Timestamp::now(", &["process/clock"]),
     ("SystemTime::now(", &["process/clock"]),
-    // These end the process where the system starts no thread.
+    // These abort if the system cannot start a thread.
     ("thread::spawn(", &[]),
     ("spawn_blocking", &[]),
     ("new_multi_thread", &[]),
@@ -125,7 +125,7 @@ fn no_file_is_longer_than_four_hundred_lines() {
     }
 }
 
-/// On which step a file stands.
+/// The layer of a file.
 fn height(path: &Path) -> usize {
     let module = path
         .iter()
@@ -140,7 +140,7 @@ fn height(path: &Path) -> usize {
         .unwrap_or(STAIRCASE.len())
 }
 
-/// Whether the text names the module, and not one that only begins alike.
+/// Whether the text names the module itself, and not one with a longer name.
 fn names(text: &str, module: &str) -> bool {
     text.match_indices(module).any(|(at, _)| {
         !text[at + module.len()..].starts_with(|next: char| next.is_alphanumeric() || next == '_')
@@ -153,7 +153,7 @@ fn code(text: &str) -> String {
     text.lines().filter(is_code).collect::<Vec<_>>().join("\n")
 }
 
-/// Every source file, by its path below `src`.
+/// Every source file, by its path in `src`.
 pub fn sources() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! Passwords and keys that come from elsewhere.
+//! Imported passwords and keys.
 
 mod faults;
 mod hostile;
@@ -12,16 +12,16 @@ use serde_json::Value;
 
 use crate::sandbox::{Run, Sandbox};
 
-/// The password of every user here.
+/// The password of every user.
 pub const PASSWORD: &str = "correct horse";
 
-/// Its SHA-1, salted with `ab`: cheap to check, so that tests of other things are quick.
+/// Its salted SHA-1: cheap to check, to keep other tests fast.
 pub const QUICK: &str = "{SSHA}rz7oanCxwi0VvZxe0ENPl4i4THRhYg==";
 
-/// Passwords with which Dovecot lets nobody log in, whatever their hashes.
+/// Passwords that Dovecot always refuses, whatever their hashes.
 pub const NEVER_A_PASSWORD: [&str; 5] = ["a\tb", "\ta", "word\n", "word\r", "a\u{1}b"];
 
-/// Every scheme that is taken over, as `doveadm` makes it.
+/// Every supported scheme, hashed by `doveadm`.
 pub const SCHEMES: [&str; 18] = [
     "ARGON2ID",
     "ARGON2I",
@@ -52,12 +52,12 @@ pub fn doveadm(scheme: &str, password: &str) -> String {
 }
 
 impl Sandbox {
-    /// Imports what is given on standard input.
+    /// Imports standard input.
     pub fn import(&self, form: &str, input: impl AsRef<[u8]>) -> Run {
         self.run_with_input(["import", form, "-"], input.as_ref())
     }
 
-    /// The verdict on a password that is presented for a login.
+    /// The verdict on a password for a login.
     pub fn verify_login(&self, username: &str, password: &str) -> String {
         let args = ["verify", "--username", username, "--format", "json"];
         let run = self.run_with_input(args, password.as_bytes());
@@ -66,7 +66,7 @@ impl Sandbox {
         verdict
     }
 
-    /// All keys as `list` tells them.
+    /// All keys, as `list` prints them.
     pub fn keys(&self) -> Vec<Value> {
         let run = self.run(["list", "--format", "json"]).expect(0);
         run.json().as_array().unwrap().clone()

@@ -1,4 +1,4 @@
-//! What the commands do to keys: the story of a key from its making to its end.
+//! Commands on a key, from its creation to its deletion.
 
 use serde_json::{Value, json};
 
@@ -443,7 +443,7 @@ fn a_secret_that_only_ends_alike_is_a_mismatch_and_names_nobody() {
     let other = sandbox.generate(["api", "other"]);
     let vault = rusqlite::Connection::open(sandbox.vault()).unwrap();
     let tail = |secret: &str| secret[secret.len() - 16..].to_owned();
-    // The other key's tail is put in the place of ci's, as if the two ended alike.
+    // Replaces ci's tail with the other key's, as if both had the same.
     vault
         .execute("DELETE FROM secrets WHERE tail = ?1", [tail(&other)])
         .unwrap();

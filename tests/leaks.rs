@@ -1,4 +1,4 @@
-//! Secrets that leaked: found in whatever they stand in, stopped, replaced, reported.
+//! Leaked secrets: found in any context, revoked, replaced, reported.
 
 mod encoded;
 mod found;

@@ -1,4 +1,4 @@
-//! Edits by hand that the audit log knows of: as if time had passed, and with every hash right.
+//! Edits of the vault that match its audit log: as if time had passed, with valid hashes.
 
 use argon2::password_hash::PasswordHasher;
 use argon2::password_hash::phc::Salt;
@@ -9,13 +9,13 @@ use sha2::{Digest, Sha256};
 
 use crate::sandbox::Sandbox;
 
-/// Lets a key expire at that time, in seconds since 1970.
+/// Sets a key's expiry, in Unix seconds.
 pub fn expire(sandbox: &Sandbox, name: &str, at: i64) {
     let change = "UPDATE keys SET expires_at = ?2 WHERE name = ?1";
     edit(sandbox, change, name, "expires_at", at);
 }
 
-/// Lets a key's old secret retire at that time.
+/// Sets the end of a key's old secret.
 pub fn retire(sandbox: &Sandbox, name: &str, at: i64) {
     let change = "UPDATE secrets SET retires_at = ?2 WHERE retires_at IS NOT NULL
                   AND key_id = (SELECT id FROM keys WHERE name = ?1)";
@@ -31,7 +31,7 @@ fn edit(sandbox: &Sandbox, change: &str, name: &str, field: &str, at: i64) {
     rehash(&vault);
 }
 
-/// Appends an entry of the vault as a whole, as of `doctor --accept-clock`.
+/// Appends an entry of the vault as a whole, such as `doctor --accept-clock`.
 pub fn append(vault: &Connection, command: &str, change: &str) {
     let append = "INSERT INTO log
         SELECT max(sequence) + 1, unixepoch(), 0, 'root', NULL, 'vm', ?1, 0, '', ?2, zeroblob(32)
@@ -40,7 +40,7 @@ pub fn append(vault: &Connection, command: &str, change: &str) {
     rehash(vault);
 }
 
-/// Takes the digest of a secret away and keeps its hash instead, as schemas before the seventh did.
+/// Replaces a secret's digest by its hash, as schemas before the seventh stored it.
 pub fn make_older(sandbox: &Sandbox, secret: &str) {
     let salt = Salt::new(&[7; 16]).unwrap();
     let params = Params::new(19_456, 2, 1, None).unwrap();
@@ -54,7 +54,7 @@ pub fn make_older(sandbox: &Sandbox, secret: &str) {
     reseal(&vault);
 }
 
-/// What the checksum of a secret covers, each column by its name.
+/// The columns covered by a secret's checksum, by name.
 const COVERED: [&str; 6] = [
     "secrets.tail",
     "secrets.login",
@@ -64,7 +64,7 @@ const COVERED: [&str; 6] = [
     "keys.created_at",
 ];
 
-/// Has the log say that every secret is what it is now.
+/// Updates the logged checksum of every secret.
 pub fn reseal(vault: &Connection) {
     let query = format!(
         "SELECT key_id, retires_at IS NULL, salt, {} FROM secrets JOIN keys ON id = key_id
@@ -100,7 +100,7 @@ pub fn reseal(vault: &Connection) {
     rehash(vault);
 }
 
-/// Appends an entry to the log of the key whose column says that; the hashes are another's work.
+/// Appends an entry to a key's log, without hashes.
 fn append_of_key(vault: &Connection, column: &str, value: impl ToSql, entry: &str) {
     let append = format!(
         "INSERT INTO log
@@ -110,7 +110,7 @@ fn append_of_key(vault: &Connection, column: &str, value: impl ToSql, entry: &st
     vault.execute(&append, params![value, entry]).unwrap();
 }
 
-/// Gives every entry and the head the right hash again.
+/// Recomputes the hashes of all entries and the head.
 pub fn rehash(vault: &Connection) {
     let entries: i64 = vault
         .query_row("SELECT count(*) FROM log", [], |row| row.get(0))
@@ -125,7 +125,7 @@ pub fn rehash(vault: &Connection) {
     vault.execute(update, params![entries, hash]).unwrap();
 }
 
-/// The hash of an entry: SHA-256 over the one before and all columns, each with its length.
+/// The hash of an entry: SHA-256 of the previous one and all columns, each preceded by its length.
 fn chained(vault: &Connection, sequence: i64, before: &[u8]) -> Vec<u8> {
     let query = "SELECT at, uid, user, sudo_user, host, command, key_id, key, change
                  FROM log WHERE sequence = ?1";
@@ -151,7 +151,7 @@ fn chained(vault: &Connection, sequence: i64, before: &[u8]) -> Vec<u8> {
     digest(parts.unwrap())
 }
 
-/// SHA-256 over all parts, each with its length before it.
+/// SHA-256 of all parts, each preceded by its length.
 fn digest(parts: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
     let mut digest = Sha256::new();
     for part in parts {

@@ -1,5 +1,5 @@
-//! Real mail servers on the vault: Dovecot, and Postfix in front of it; Exim and saslauthd, which ask
-//! `serve`. As root only.
+//! Real mail servers with the vault: Dovecot, and Postfix in front of it; Exim and saslauthd, which
+//! ask `serve`. Only as root.
 
 mod busy;
 pub mod dovecot;
@@ -25,7 +25,7 @@ pub use machine::{Debian, Machine, on_each_debian};
 
 use crate::secrecy::watch::paths;
 
-/// Ends a test that another user cannot run; `tests/run` says so.
+/// Skips a test that needs root; `tests/run` says so.
 macro_rules! only_as_root {
     () => {
         if !nix::unistd::geteuid().is_root() {
@@ -36,8 +36,7 @@ macro_rules! only_as_root {
 pub(crate) use only_as_root;
 
 impl Machine {
-    /// Makes sure that the vault is as private as before, and that nothing lies beside it but the
-    /// token with which logins are reported.
+    /// Makes sure that the vault is still private, with only the token for login reports beside it.
     #[track_caller]
     fn expect_vault_alone(&self) {
         let vault = self.sandbox.vault();

@@ -1,4 +1,4 @@
-//! The one test program: the real binary in a sandboxed folder, judged from outside.
+//! The test program: runs the real binary in a sandboxed folder.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod advice;

@@ -18,14 +18,14 @@ use crate::sandbox::{Run, Sandbox};
 use crate::secrecy::watch::run_with_input;
 
 impl Sandbox {
-    /// A file with so many names, `key-1` to `key-N`.
+    /// A file with this many names, `key-1` to `key-N`.
     pub fn names(&self, count: usize) -> Vec<String> {
         let names: Vec<String> = (1..=count).map(|number| format!("key-{number}")).collect();
         fs::write(self.home().join("names"), names.join("\n")).unwrap();
         names
     }
 
-    /// Makes a key for each name of the file, with the secrets in the folder `keys`.
+    /// Creates a key for each name in the file, with the secrets in the folder `keys`.
     pub fn make_many(&self, more: &[&str]) -> Run {
         Run::of(self.many(more).output().unwrap())
     }
@@ -35,7 +35,7 @@ impl Sandbox {
         self.command(args.iter().chain(more).copied())
     }
 
-    /// The same, under way.
+    /// The same, in the background.
     fn start_many(&self, more: &[&str]) -> Child {
         let mut command = self.many(more);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -47,7 +47,7 @@ impl Sandbox {
         self.home().join("keys")
     }
 
-    /// How many keys there are.
+    /// The number of keys.
     fn count(&self) -> usize {
         if !self.vault().exists() {
             return 0;
@@ -56,7 +56,7 @@ impl Sandbox {
         listed.stdout.lines().count()
     }
 
-    /// For each file of a folder the name of the key that its secret opens, if it is good.
+    /// For each file in a folder, the name of the key for which its secret is valid.
     fn opened(&self, folder: &Path) -> BTreeMap<String, Option<String>> {
         let files = files(folder);
         let texts = files.iter().map(|path| fs::read_to_string(path).unwrap());
@@ -84,8 +84,7 @@ impl Sandbox {
             .collect()
     }
 
-    /// Makes sure that each name has a key whose secret is in its file, and that nothing else is
-    /// there.
+    /// Checks that each name has a key whose secret is in its file, and that there is nothing else.
     #[track_caller]
     fn expect_all(&self, names: &[String]) {
         let opened = self.opened(&self.secrets());
@@ -96,7 +95,7 @@ impl Sandbox {
     }
 }
 
-/// All files of a folder but unfinished ones, if it is there.
+/// All files in a folder except temporary ones, if it exists.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten();
     let paths = entries.map(|entry| entry.unwrap().path());
@@ -109,7 +108,7 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap().to_str().unwrap().to_owned()
 }
 
-/// The last 16 characters of the one secret in a text.
+/// The tail of the only secret in a text.
 fn tail(text: &str) -> String {
     let pattern = regex::Regex::new(crate::sandbox::SECRET).unwrap();
     let found = pattern.find(text).unwrap_or_else(|| panic!("{text}"));

@@ -1,11 +1,11 @@
-//! One test for several cases.
+//! Runs a test for several cases in parallel.
 
 use std::fmt::Debug;
 use std::panic::resume_unwind;
 use std::thread;
 
-/// Runs a test on each case, on as many at once as there are processors: with more, what each waits
-/// for would take longer than gateways wait.
+/// Runs a test for each case, as many at once as there are processors: with more, checks would
+/// exceed the gateways' timeouts.
 pub fn on_each<T: Debug + Send>(cases: impl IntoIterator<Item = T>, test: impl Fn(T) + Sync) {
     let at_once = thread::available_parallelism().unwrap().get();
     let mut cases = cases.into_iter().peekable();

@@ -1,4 +1,4 @@
-//! What a good secret opens: kinds, logins, and permissions as rules.
+//! What a valid secret opens: kinds, logins, and permissions as rules.
 
 use crate::sandbox::{Run, Sandbox};
 use crate::secrecy::watch::run_with_input;

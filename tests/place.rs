@@ -1,4 +1,4 @@
-//! Where a vault lies: private from birth, and in whose home.
+//! The location of a vault: private from creation, and in whose home.
 
 mod interrupted;
 mod missing;
@@ -54,7 +54,7 @@ fn the_journal_is_0600_at_every_umask() {
         ("022", "activate"),
         ("777", "deactivate"),
     ] {
-        // A reader keeps the writer from committing, so that its journal stays.
+        // A reader blocks the writer's commit, so that its journal stays.
         let reader = Connection::open(sandbox.vault()).unwrap();
         let query = "BEGIN; SELECT count(*) FROM keys";
         reader.execute_batch(query).unwrap();
@@ -154,7 +154,7 @@ fn without_a_usable_home_there_is_a_sentence_and_no_panic() {
 
 #[test]
 fn nobody_without_a_home_is_told_to_name_a_vault() {
-    // Only somebody without an entry in the list of users has no home at all.
+    // Only a user without an entry in passwd has no home at all.
     if !geteuid().is_root() {
         return;
     }
@@ -179,7 +179,7 @@ fn a_relative_home_is_no_home() {
     }
 }
 
-/// The binary as the shell starts it at that umask.
+/// The binary as the shell starts it with that umask.
 fn at_umask(sandbox: &Sandbox, umask: &str, args: &[&str]) -> Command {
     let script = format!("umask {umask}; exec \"$@\"");
     let words = ["-c", &script, "sh", POSTKEY]

@@ -1,4 +1,4 @@
-//! What happens on a terminal, and where there is none.
+//! Prompts on a terminal, and behavior without one.
 
 mod asking;
 mod dumb;

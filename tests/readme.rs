@@ -1,4 +1,4 @@
-//! The sessions of the README and of the guides, executed: each section's in one shell and one empty
+//! The sessions in the README and the guides, executed: each section in one shell and an empty
 //! home.
 
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use strum::VariantArray;
 use crate::mail::{Debian, Machine, on_each_debian, only_as_root};
 use crate::sandbox::{POSTKEY, Run, Sandbox};
 
-/// The guides, in the order in which a newcomer reads them.
+/// The guides, in reading order.
 pub const GUIDES: [&str; 10] = [
     "tutorial",
     "mail",
@@ -31,10 +31,10 @@ const WITH_MAIL_SERVERS: [&str; 2] = ["Dovecot and Postfix", "Servers that canno
 const WITH_EXIM: [&str; 1] = ["Exim, PAM and maddy without Dovecot"];
 const WITH_GATEWAYS: [&str; 1] = ["Set it up with nginx"];
 
-/// What stands between the outputs of two commands.
+/// Separates the outputs of two commands.
 const MARK: &str = "@@@@";
 
-/// What differs from run to run, and what it is compared as.
+/// Values that vary between runs, and their replacements.
 const VARYING: [(&str, &str); 14] = [
     (r"(?m)^(X-RateLimit-Reset): \d{10}", "$1: SECOND"),
     (crate::sandbox::SECRET, "SECRET"),
@@ -55,7 +55,7 @@ const VARYING: [(&str, &str); 14] = [
     (r"([` ])/[\w./-]*/([\w.-]+)`", "$1$2`"),
     (r"before-restore-\d{8}T\d{6}Z", "before-restore-TIME"),
     (r"[\w.-]+@[\w.-]+", "WHO"),
-    // `service` says this where there is no systemd, as on the machine of the test.
+    // Printed by `service` without systemd, as on the test's machine.
     (r"(?m)^((Restarting|Stopping|Starting) .*)?\.\n", ""),
 ];
 
@@ -90,7 +90,7 @@ macro_rules! sessions {
     };
 }
 
-// A test a file, so that they run side by side.
+// One test per file, so that they run in parallel.
 sessions! {
     the_readme_goes_as_shown: "README.md",
     the_tutorial_goes_as_shown: "man/guide/tutorial.md",
@@ -147,7 +147,7 @@ fn go_as_shown(file: &str) {
     });
 }
 
-/// Compares the sessions of these sections on machines of their own, all at once.
+/// Compares the sessions of these sections on separate machines in parallel.
 fn go_as_shown_on_machines(name: &str, sections: &[&str], debian: Debian) {
     let sessions = sessions(&guide(name));
     let sessions = sessions
@@ -273,7 +273,7 @@ fn every_relative_link_leads_to_a_file() {
     assert!(seen > 30, "{seen}");
 }
 
-/// A guide is called by the name of its man page, and by no other's.
+/// A guide is referred to by the name of its man page only.
 #[test]
 fn every_link_between_guides_names_the_man_page_that_it_leads_to() {
     let link = Regex::new(r"\[postkey-(\w+)\((\d)\)\]\((\w+)\.md\)").unwrap();
@@ -288,7 +288,7 @@ fn every_link_between_guides_names_the_man_page_that_it_leads_to() {
     }
 }
 
-/// Nobody who has installed postkey has its README.
+/// Installed copies of postkey do not have the README.
 #[test]
 fn nothing_that_is_installed_speaks_of_the_readme() {
     let source = crate::house::sources().into_iter();
@@ -346,7 +346,7 @@ pub fn guide(name: &str) -> String {
     read(&format!("man/guide/{name}.md"))
 }
 
-/// What people read, by its path.
+/// Texts for people, by path.
 fn documents() -> Vec<String> {
     let documents = [
         "README.md",
@@ -384,7 +384,7 @@ fn blocks<'a>(text: &'a str, fence: &'a str) -> impl Iterator<Item = &'a str> {
     after.map(|block| block.split("```").next().unwrap())
 }
 
-/// The console sessions, by the section that they stand in.
+/// The console sessions, by section.
 fn sessions(text: &str) -> Vec<Session> {
     let mut sessions = Vec::new();
     for section in text.split("\n## ").skip(1) {
@@ -401,7 +401,7 @@ fn sessions(text: &str) -> Vec<Session> {
     sessions
 }
 
-/// The blocks that say behind their language which file they are.
+/// The blocks with a file name after their language.
 fn files(section: &str) -> Vec<(String, String)> {
     let block = Regex::new("(?ms)^```[a-z]+ ([a-z.]+)\n(.*?)^```$").unwrap();
     let files = block.captures_iter(section);
@@ -445,7 +445,7 @@ fn in_bash(sandbox: &Sandbox, script: &str) -> Run {
     Run::of(bash.current_dir(sandbox.home()).output().unwrap())
 }
 
-/// Compares what each command printed with what the session shows.
+/// Compares each command's output with the session.
 fn compare(session: &Session, printed: &str) {
     let mark = format!("{MARK}\n");
     let outputs: Vec<&str> = printed.split(&mark).collect();
@@ -461,7 +461,7 @@ fn compare(session: &Session, printed: &str) {
     }
 }
 
-/// The output as it is compared: what varies is named, and columns may be wider.
+/// The normalized output: varying values are replaced, and columns may be wider.
 fn compared(output: &str) -> String {
     let named = VARYING
         .iter()

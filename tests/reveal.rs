@@ -1,4 +1,4 @@
-//! The default key: sealed under a passphrase, shown again with it, and with nothing else.
+//! The default key: encrypted with a passphrase, and only shown with it.
 
 mod asking;
 mod files;
@@ -14,7 +14,7 @@ use rusqlite::Connection;
 
 use crate::sandbox::{Run, Sandbox};
 
-/// A passphrase that is good enough.
+/// A strong passphrase.
 pub const PASSPHRASE: &str = "correct horse battery";
 
 impl Sandbox {
@@ -40,7 +40,7 @@ impl Sandbox {
         self.run(["reveal", "--passphrase-file", "pass"])
     }
 
-    /// Changes the vault by hand.
+    /// Edits the vault by hand.
     fn alter(&self, sql: &str) {
         let vault = Connection::open(self.vault()).unwrap();
         vault
@@ -51,7 +51,7 @@ impl Sandbox {
             .unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
-    /// What the log tells of the newest event: the command, and the last thing that changed.
+    /// The newest log entry: its command, and the last changed field.
     fn newest(&self) -> (String, String) {
         let log = self.run(["log", "--format", "json"]).expect(0).json();
         let entry = log.as_array().unwrap().last().unwrap().clone();
@@ -66,7 +66,7 @@ impl Sandbox {
         (command, told.unwrap_or_default())
     }
 
-    /// How many entries the log has.
+    /// The number of log entries.
     fn entries(&self) -> usize {
         let log = self.run(["log", "--format", "jsonl"]).expect(0);
         log.stdout.lines().count()

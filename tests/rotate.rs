@@ -1,4 +1,4 @@
-//! `postkey rotate`: two good secrets for a while, and each way in which that ends.
+//! `postkey rotate`: two valid secrets for a while, and each way in which that ends.
 
 mod bounds;
 mod ends;
@@ -27,7 +27,7 @@ fn rotate(sandbox: &Sandbox, flags: &[&str]) -> Run {
     Run::of(sandbox.command(args).output().unwrap())
 }
 
-/// The verdicts on an old secret and a new one, recording nothing.
+/// The verdicts on an old secret and a new one, not recorded.
 #[track_caller]
 fn verdicts(sandbox: &Sandbox, old: &str, new: &str) -> [String; 2] {
     [old, new].map(|secret| {
@@ -53,7 +53,7 @@ fn end_grace(sandbox: &Sandbox) {
     ledger::retire(sandbox, "ci", Timestamp::now().as_second() - 1);
 }
 
-/// How many secrets the vault holds.
+/// The number of secrets in the vault.
 fn secrets(sandbox: &Sandbox) -> i64 {
     let vault = Connection::open(sandbox.vault()).unwrap();
     vault
@@ -92,7 +92,7 @@ fn a_rotation_changes_nothing_but_the_secret() {
         for field in ["tail", "status", "secrets", "log"] {
             key.as_object_mut().unwrap().remove(field).unwrap();
         }
-        // It counts from the secret, which is another one.
+        // The age counts from the new secret.
         key["policy"]["rotation_due_at"] = serde_json::Value::Null;
         key
     };

@@ -1,4 +1,4 @@
-//! A folder of its own, a clean environment, and the real binary.
+//! A temporary folder, a clean environment, and the real binary.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -12,15 +12,15 @@ use tempfile::TempDir;
 /// The binary under test.
 pub const POSTKEY: &str = env!("CARGO_BIN_EXE_postkey");
 
-/// What a secret looks like.
+/// The pattern of a secret.
 pub const SECRET: &str = "x(?:key|smtp)[a-z0-9]{2,12}-[0-9a-f]{64}-[0-9A-Za-z]{16}";
 
-/// A home that is empty when the test begins and gone when it ends.
+/// A home that is empty at the start and removed at the end.
 pub struct Sandbox {
     folder: TempDir,
 }
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Run {
     pub status: i32,
@@ -56,22 +56,22 @@ impl Sandbox {
         self.folder.path()
     }
 
-    /// Where the vault lies by default.
+    /// The default path of the vault.
     pub fn vault(&self) -> PathBuf {
         self.home().join(".local/share/postkey/vault.db")
     }
 
-    /// Where use is recorded.
+    /// The path of the usage record.
     pub fn usage(&self) -> PathBuf {
         self.vault().with_file_name("usage.db")
     }
 
-    /// The token with which Dovecot reports logins.
+    /// The token for Dovecot's login reports.
     pub fn token(&self) -> PathBuf {
         self.vault().with_file_name("dovecot-token")
     }
 
-    /// Writes the settings' file.
+    /// Writes the settings file.
     pub fn settings(&self, text: &str) {
         let folder = self.home().join(".config/postkey");
         std::fs::create_dir_all(&folder).unwrap();
@@ -92,12 +92,12 @@ impl Sandbox {
         command
     }
 
-    /// Runs the binary to its end.
+    /// Runs the binary.
     pub fn run<const N: usize>(&self, args: [&str; N]) -> Run {
         Run::of(self.command(args).output().unwrap())
     }
 
-    /// Runs the binary to its end with something on standard input.
+    /// Runs the binary with standard input.
     pub fn run_with_input<const N: usize>(&self, args: [&str; N], input: &[u8]) -> Run {
         let mut child = self
             .command(args)
@@ -115,7 +115,7 @@ impl Sandbox {
         Run::of(output)
     }
 
-    /// Makes a key and gives back its secret.
+    /// Creates a key; returns its secret.
     pub fn generate<const N: usize>(&self, args: [&str; N]) -> String {
         let run = Run::of(
             self.command(["generate"].into_iter().chain(args))
@@ -125,7 +125,7 @@ impl Sandbox {
         run.expect(0).secret()
     }
 
-    /// The verdict on a presented text, with the exit status.
+    /// The verdict on a text, with the exit status.
     pub fn verify(&self, presented: &str) -> (String, i32) {
         let run = self.run_with_input(["verify", "--format", "json"], presented.as_bytes());
         (
@@ -134,7 +134,7 @@ impl Sandbox {
         )
     }
 
-    /// A key as `show` tells it.
+    /// A key, as `show` prints it.
     pub fn show(&self, name: &str) -> Value {
         self.run(["show", name, "--format", "json"])
             .expect(0)
@@ -151,7 +151,7 @@ impl Run {
         }
     }
 
-    /// Itself, if the exit status is this one.
+    /// Checks the exit status.
     #[track_caller]
     pub fn expect(self, status: i32) -> Self {
         assert_eq!(self.status, status, "{self:?}");
@@ -164,7 +164,7 @@ impl Run {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The secret, which stands alone on standard output.
+    /// The secret, alone on standard output.
     #[track_caller]
     pub fn secret(&self) -> String {
         let line = self

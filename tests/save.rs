@@ -1,4 +1,4 @@
-//! Secrets that go to a file, or to the later steps of a CI job, instead of standard output.
+//! Secrets that are saved to a file, or passed to later steps of a CI job.
 
 mod github;
 mod job;
@@ -17,13 +17,13 @@ use regex::Regex;
 
 use crate::sandbox::{Run, SECRET, Sandbox};
 
-/// What a file of the home folder holds.
+/// The contents of a file in the home folder.
 #[track_caller]
 fn held(sandbox: &Sandbox, name: &str) -> String {
     fs::read_to_string(sandbox.home().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// The one secret in a text.
+/// The only secret in a text.
 #[track_caller]
 fn secret_in(text: &str) -> String {
     let found: Vec<_> = Regex::new(SECRET).unwrap().find_iter(text).collect();
@@ -35,7 +35,7 @@ fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
-/// Nothing is on standard output, and no secret is said.
+/// Nothing on standard output, and no secret in messages.
 #[track_caller]
 fn expect_silent(run: &Run) {
     assert_eq!(run.stdout, "", "{run:?}");
@@ -45,7 +45,7 @@ fn expect_silent(run: &Run) {
     );
 }
 
-/// The names of the keys that there are.
+/// The names of the keys.
 fn keys(sandbox: &Sandbox) -> Vec<String> {
     if !sandbox.vault().exists() {
         return Vec::new();
@@ -55,7 +55,7 @@ fn keys(sandbox: &Sandbox) -> Vec<String> {
     list.as_array().unwrap().iter().map(name).collect()
 }
 
-/// The files of the home folder, hidden ones of ours too.
+/// The files in the home folder, including our hidden ones.
 fn files(sandbox: &Sandbox) -> Vec<String> {
     let entries = fs::read_dir(sandbox.home()).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());

@@ -1,4 +1,4 @@
-//! What `connect gitleaks` and `connect pre-commit` print finds secrets, and nothing else.
+//! The rules from `connect gitleaks` and `connect pre-commit` find secrets, and nothing else.
 
 use std::fs;
 use std::path::Path;
@@ -18,10 +18,10 @@ struct Rule {
 }
 
 impl Rule {
-    /// Whether it finds a secret in a text, which it does in three steps.
+    /// Whether it finds a secret in a text, in three steps.
     fn finds(&self, text: &str) -> bool {
         let found = self.regex.find(text);
-        // gitleaks looks for keywords without case first.
+        // gitleaks first searches for keywords, ignoring case.
         text.to_lowercase().contains(&self.keyword)
             && found.is_some_and(|found| entropy(found.as_str()) > self.entropy)
     }
@@ -162,7 +162,7 @@ fn rules(sandbox: &Sandbox) -> [Rule; 2] {
     })
 }
 
-/// Shannon's, in bits a character, as gitleaks reckons it.
+/// Shannon entropy, in bits per character, as gitleaks computes it.
 fn entropy(text: &str) -> f64 {
     let length = text.len() as f64;
     let share = |byte: u8| text.bytes().filter(|&other| other == byte).count() as f64 / length;

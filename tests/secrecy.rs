@@ -1,4 +1,4 @@
-//! Secrets: where no part of one may be, while it lives.
+//! Secrets: where no part of one may appear.
 
 mod digests;
 mod echoes;
@@ -17,7 +17,7 @@ use regex::Regex;
 use crate::sandbox::{SECRET, Sandbox};
 use watch::{on_terminal, paths, run_with_input};
 
-/// How many characters of a secret in a row count as a leak.
+/// The number of consecutive characters of a secret that count as a leak.
 const PART: usize = 8;
 
 #[test]
@@ -90,7 +90,7 @@ fn no_part_of_a_secret_is_in_a_file_or_in_what_is_said() {
     expect_tails_only(&story);
 }
 
-/// The record of use holds the tails of secrets that were accepted, and nothing before them.
+/// The usage record has the tails of accepted secrets, and nothing before them.
 fn expect_tails_only(story: &Story) {
     let folder = story.sandbox.usage();
     let recorded: Vec<u8> = ["usage.db", "usage.db-wal", "usage.db-shm"]
@@ -157,7 +157,7 @@ fn the_talk_before_a_deletion_shows_the_last_four_characters() {
     assert_shows_at_most(4, &(said + &log.stdout), &secret);
 }
 
-/// A sandbox in which every secret that was made is looked for after every command.
+/// A sandbox that searches for every created secret after every command.
 struct Story {
     sandbox: Sandbox,
     secrets: Vec<String>,
@@ -184,7 +184,7 @@ impl Story {
         secret
     }
 
-    /// Issues a secret into a file outside of the home folder, the one place where it may be.
+    /// Saves a secret to a file outside of the home folder, the only place where it may be.
     fn save(&mut self, args: &[&str]) -> String {
         let kept = tempfile::tempdir().unwrap();
         let file = kept.path().join("app.env");
@@ -212,12 +212,12 @@ impl Story {
     }
 }
 
-/// The digits of a secret that only its owner knows: its prefix and tail are public.
+/// The secret digits of a secret: its prefix and tail are public.
 fn digits(secret: &str) -> &str {
     secret.split('-').nth(1).unwrap()
 }
 
-/// Whether some digits of the secret in a row stand in the bytes, in either case.
+/// Whether the bytes contain consecutive digits of the secret, in either case.
 pub fn leaks(bytes: &[u8], secret: &str) -> bool {
     let parts: HashSet<&[u8]> = digits(secret).as_bytes().windows(PART).collect();
     bytes
@@ -237,7 +237,7 @@ fn assert_shows_at_most(most: usize, text: &str, secret: &str) {
     );
 }
 
-/// The contents of every file below a folder, one after the other.
+/// The contents of every file below a folder, concatenated.
 fn files(folder: &Path) -> Vec<u8> {
     paths(folder)
         .iter()

@@ -1,8 +1,8 @@
-//! Whole outputs of the real binary, a file per command in `tests/snapshots`.
+//! Complete outputs of the real binary, one file per command in `tests/snapshots`.
 //!
-//! A line that starts with `$ ` is a command for bash; below it stand its standard output, its
+//! A line that starts with `$ ` is a command for bash; it is followed by its standard output, its
 //! standard error and its exit status. To add a case, add such a line. `UPDATE=1 cargo test
-//! snapshots` writes the rest anew, for `git diff` to show what changed.
+//! snapshots` rewrites the rest, to be reviewed in `git diff`.
 
 mod normalize;
 
@@ -22,10 +22,10 @@ use crate::sandbox::{POSTKEY, Run, Sandbox};
 use crate::secrecy::watch::paths;
 use normalize::Normalizer;
 
-/// The clock of all commands, which stands still.
+/// The fixed clock of all commands.
 const NOW: &str = "2026-11-22 09:30:00";
 
-/// What every file starts with: the key names say what is special about them, and each secret is
+/// The start of every file: the key names describe what is special about them, and each secret is
 /// in a file.
 const KEYS: &str = "
     set -e
@@ -37,8 +37,8 @@ const KEYS: &str = "
     postkey rotate rotating --save rotating.key
 ";
 
-/// What commands may use: a time other than `NOW`, and a terminal so many columns wide. Where who did
-/// what is a column, it is as much wider as the name is longer than in the snapshots.
+/// Helpers for the commands: a time other than `NOW`, and a terminal of a given width, plus the
+/// difference between the actor's name and that in the snapshots.
 const TOOLS: &str = r#"
     set -o pipefail
     umask 077
@@ -90,7 +90,7 @@ fn every_command_has_a_snapshot_with_its_help() {
     }
 }
 
-/// Runs a file's commands anew and compares what they print with what it says.
+/// Reruns a file's commands and compares the output.
 fn compare(command: &str) {
     let sandbox = Sandbox::below("/tmp");
     bash(&sandbox, 0, KEYS).expect(0);
@@ -114,7 +114,7 @@ fn compare(command: &str) {
     }
 }
 
-/// A command with what it printed.
+/// A command with its output.
 fn block(line: &str, run: &Run, normalizer: &Normalizer) -> String {
     let mut block = format!("$ {line}\n");
     block += &part(&normalizer.apply(&run.stdout));
@@ -126,7 +126,7 @@ fn block(line: &str, run: &Run, normalizer: &Normalizer) -> String {
     block
 }
 
-/// An output in which the ends of lines can be seen, and that no line of is taken for a command.
+/// An output with visible line ends, no line of which looks like a command.
 fn part(text: &str) -> String {
     assert!(!text.starts_with("$ ") && !text.contains("\n$ "), "{text}");
     let mut part = text.replace('\r', "␍").replace('\u{1b}', "␛");
@@ -136,7 +136,7 @@ fn part(text: &str) -> String {
     part
 }
 
-/// Fails if the normalized text has a part of a secret that lies in a file.
+/// Fails if the normalized text contains part of a secret from a file.
 fn expect_no_secret(sandbox: &Sandbox, text: &str) {
     let keys = paths(sandbox.home()).into_iter();
     let keys = keys.filter(|path| path.extension().is_some_and(|end| end == "key"));
@@ -149,9 +149,9 @@ fn expect_no_secret(sandbox: &Sandbox, text: &str) {
     assert_eq!(found, None);
 }
 
-/// Runs a line of a file, or several.
+/// Runs one or more lines of a file.
 fn bash(sandbox: &Sandbox, wider: isize, script: &str) -> Run {
-    // Only postkey loads it: what bash starts would share bash's, which may be gone by then.
+    // Only postkey loads it: children of bash would share bash's, which may be gone by then.
     let [(_, library), settings @ ..] = preload();
     let clean = sandbox.command([""; 0]);
     let mut command = Command::new("bash");

@@ -1,4 +1,4 @@
-//! What the system lacks, and what the environment claims.
+//! Missing resources, and claims in the environment.
 
 mod actor;
 mod causes;

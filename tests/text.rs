@@ -1,4 +1,4 @@
-//! Text that came from outside does no harm where it is shown.
+//! Untrusted text is harmless when it is printed.
 
 mod floods;
 mod given;
@@ -13,13 +13,13 @@ use serde_json::json;
 use crate::sandbox::{Run, Sandbox};
 use crate::secrecy::watch::{on_terminal, run_with_input};
 
-/// What moves a cursor, turns a line around, hides in one, or begins another.
+/// Characters that move a cursor, reorder a line, hide in one, or begin another.
 pub const POISON: &str =
     "\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}31m\u{85}\u{7f}\u{202e}\u{2066}\u{200e}\u{2028}\t\r\nFORGED";
 
 const FORMATS: [&str; 4] = ["text", "json", "jsonl", "csv"];
 
-/// Every column that holds text, with what it is poisoned with at its start.
+/// Every text column, with the start of its poisoned value.
 const COLUMNS: [(&str, &str, &str); 13] = [
     ("keys", "name", "="),
     ("keys", "username", "+"),
@@ -113,7 +113,7 @@ fn no_cell_of_any_table_begins_a_formula() {
     }
 }
 
-/// A vault one of whose columns was poisoned by hand, and a good secret of it.
+/// A vault with one poisoned column, and a valid secret of it.
 fn poisoned(sandbox: &Sandbox, table: &str, column: &str, start: &str) -> String {
     let secret = sandbox.generate(["api", "ci", "--limit", "1/day", "--description", "x"]);
     sandbox.generate(["smtp", "mail"]);
@@ -140,7 +140,7 @@ fn poisoned(sandbox: &Sandbox, table: &str, column: &str, start: &str) -> String
     secret
 }
 
-/// What is wrong with an answer: something raw in it, a forged line, a formula, or a panic.
+/// What is wrong with an output: raw characters, a forged line, a formula, or a panic.
 pub fn fault(run: &Run, format: &str) -> Option<String> {
     let is_csv = format == "csv";
     let lines = run.stdout.split('\n').map(|line| {

@@ -161,7 +161,7 @@ fn a_writer_waits_as_long_as_it_was_told_and_says_who_keeps_it() {
 
 /// Runs one process for each command line, all at once.
 fn at_once<'a>(sandbox: &Sandbox, lines: impl Iterator<Item = Vec<&'a str>>) -> Vec<Run> {
-    // A loaded machine takes longer than the five seconds that are usual.
+    // A loaded machine takes longer than the usual five seconds.
     let start = |line: Vec<&str>| {
         let mut command = sandbox.command([line.as_slice(), &["--wait", "60s"]].concat());
         command

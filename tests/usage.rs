@@ -1,4 +1,4 @@
-//! Who used what: recorded beside the vault, told by the commands that show keys.
+//! Usage: recorded beside the vault, and shown with keys.
 
 mod damage;
 mod deleting;
@@ -261,7 +261,7 @@ pub fn verify(sandbox: &Sandbox, secret: &str, args: &[&str]) -> Run {
     run_with_input(sandbox, &[&["verify"], args].concat(), secret)
 }
 
-/// A vault whose keys were accepted so many days ago so often.
+/// A vault whose keys were accepted this often, this many days ago.
 fn used_on(uses: &[(&str, i64, i64)]) -> Sandbox {
     let sandbox = Sandbox::new();
     for (name, _, _) in uses {

@@ -1,4 +1,4 @@
-//! Commands that take secrets: what they get, and what becomes of a key whose command fails.
+//! Commands that receive secrets: their input, and what happens to the key if they fail.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +10,7 @@ use super::each;
 use crate::prompts::terminal::until;
 use crate::sandbox::Sandbox;
 
-/// A manifest of one key, and then those that `more` says.
+/// A manifest of one key, followed by `more`.
 fn with(script: &str, more: &str) -> Sandbox {
     let script = script.replace('\\', "\\\\").replace('"', "\\\"");
     Sandbox::with_manifest(&format!(

@@ -1,5 +1,4 @@
-//! Manifests that cannot be applied: what is wrong, in which line, and the hint; and nothing
-//! is touched.
+//! Invalid manifests: the mistake, its line, and the hint; nothing is changed.
 
 use std::fs;
 use std::process::Stdio;
@@ -11,11 +10,11 @@ use nix::unistd::mkfifo;
 use super::THREE;
 use crate::sandbox::{Run, Sandbox};
 
-/// What a good key begins with.
+/// The start of a valid key.
 const API: &str = "[[key]]\nname = \"a\"\nkind = \"api\"\n";
 const SAVE: &str = "save = { file = \".env\", secret = \"KEY\" }\n";
 
-/// A manifest, the line of its mistake, and parts of the message and of the hint.
+/// A manifest, the line of its mistake, and parts of the message and the hint.
 fn cases() -> Vec<(String, usize, &'static str, &'static str)> {
     let api = |more: &str| format!("{API}{SAVE}{more}\n");
     let save = |save: &str| format!("{API}save = {save}\n");

@@ -1,5 +1,5 @@
-//! Files that secrets go to: what is in them stays, what is not ours is not lost, and what is
-//! lost is found.
+//! Files that secrets are saved to: other contents stay, other secrets are not lost, missing ones
+//! are reported.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -170,7 +170,7 @@ fn a_secret_that_is_not_where_it_belongs_is_a_finding_with_the_command_that_fixe
     assert_eq!(rows[1]["finding"], "its secret is not in `reports.secret`");
 }
 
-/// Loses what is in a file, runs the command that is said to fix it, and nothing is left to do.
+/// Removes a secret from a file, runs the suggested command, and finds nothing left to do.
 #[track_caller]
 fn assert_hint_fixes(sandbox: &Sandbox) {
     sandbox.write(".env", "OTHER=1\n");
@@ -277,7 +277,7 @@ fn a_file_that_is_not_understood_is_told_with_its_line_and_not_taken_for_right()
     assert!(run.stdout.contains(says), "{run:?}");
     assert!(run.stderr.contains(says), "{run:?}");
     assert!(run.stderr.contains("; write NAME=value"), "{run:?}");
-    // Nor is a key made whose secret would go there.
+    // Nor is a key created whose secret would go there.
     sandbox.run(["delete", "--yes", "shop-mail"]).expect(0);
     let run = sandbox.apply(&[]).expect(5);
     assert!(run.stderr.contains("line 3 of `.env`"), "{run:?}");
@@ -304,7 +304,7 @@ fn the_secret_of_another_key_in_a_variable_is_not_replaced_unasked() {
         );
         assert_eq!(sandbox.read(".env"), before);
     }
-    // A key that goes in the same run needs its secret no longer.
+    // A key that is deleted in the same run no longer needs its secret.
     sandbox.apply(&["--yes", "--prune"]).expect(0);
     assert_eq!(sandbox.verify(&sandbox.variable(".env", "API_KEY")).1, 0);
 }

@@ -1,5 +1,4 @@
-//! What a manifest asks for is done, once; drift is set back, and what it does not say is left
-//! alone.
+//! A manifest is applied once; drift is reverted, and unspecified fields are left alone.
 
 use std::fs;
 

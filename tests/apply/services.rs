@@ -1,4 +1,4 @@
-//! Services that start with what was delivered, and servers that let them in.
+//! Services that start with delivered secrets, and the servers that accept them.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use super::THREE;
 use crate::sandbox::{Run, Sandbox};
 use crate::serve::server::Server;
 
-/// A service that is started with the file of variables, and tells what the server answers.
+/// A service that is started with the env file, and prints the server's reply.
 fn service(sandbox: &Sandbox, server: &Server) -> String {
     let script = format!(
         "set -a; . ./.env; exec curl -sS -o /dev/null -w '%{{http_code}}' \

@@ -1,4 +1,4 @@
-//! Several at once, and what becomes of one that is killed.
+//! Several runs at once, and a run that is killed.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -58,7 +58,7 @@ fn a_lock_that_cannot_be_looked_at_is_an_error_and_no_endless_loop() {
     sandbox.generate(["api", "first"]);
     let lock = sandbox.vault().with_file_name("vault.db.apply");
     let lock = lock.to_str().unwrap();
-    // What is held cannot be looked at, or never is what is at the path.
+    // A locked file cannot be inspected, or has been replaced by then.
     for (inject, says) in [
         ("inject=statx:error=EIO", "cannot access the lock file"),
         (

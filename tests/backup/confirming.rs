@@ -1,4 +1,4 @@
-//! A restore is asked about, and nothing happens without the answer.
+//! A restore asks for confirmation, and does nothing without it.
 
 use std::fs;
 

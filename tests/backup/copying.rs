@@ -1,4 +1,4 @@
-//! `backup`: what it writes, where, and where not.
+//! `backup`: what it writes, and where.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -14,7 +14,7 @@ use crate::sandbox::{POSTKEY, Run, Sandbox};
 use crate::secrecy::stock::stock;
 use crate::secrecy::watch::{paths, program};
 
-/// How many backups are made while others write.
+/// How many backups are created while others write.
 const BACKUPS: usize = 8;
 
 #[test]
@@ -43,7 +43,7 @@ fn a_backup_under_two_writers_is_consistent_and_no_writer_fails() {
     assert!(written.into_inner() > BACKUPS, "nobody wrote meanwhile");
 }
 
-/// A backup that is whole, with keys and log of one moment; its log's newest entry.
+/// A complete, consistent backup; returns the newest entry of its log.
 fn expect_consistent(sandbox: &Sandbox, copy: &Path) -> String {
     let vault = Connection::open(copy).unwrap();
     let check: String = vault
@@ -61,7 +61,7 @@ fn expect_consistent(sandbox: &Sandbox, copy: &Path) -> String {
         ])
         .expect(0)
         .json();
-    // What the newest entry of a key says is what the key is.
+    // The newest entry of a key matches the key.
     for name in ["prod-web", "dev"] {
         let query = "SELECT description, (SELECT json_extract(change, '$[0].to') FROM log
                        WHERE key_id = keys.id AND command = 'describe'
@@ -74,7 +74,7 @@ fn expect_consistent(sandbox: &Sandbox, copy: &Path) -> String {
     format!("{} {}", log["entries"], log["head"].as_str().unwrap())
 }
 
-/// The newest entry that a backup has by the vault's log.
+/// The newest entry in the backup, according to the vault's log.
 fn head_in_log(sandbox: &Sandbox, copy: &Path) -> String {
     let log = sandbox.run(["log", "--format", "jsonl"]).expect(0).stdout;
     let told = |line: &str| -> Option<String> {

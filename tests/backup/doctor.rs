@@ -1,4 +1,4 @@
-//! `doctor` finds each kind of sabotage, names its hint, and changes nothing.
+//! `doctor` finds each kind of damage, gives its hint, and changes nothing.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -13,12 +13,12 @@ use crate::sandbox::Sandbox;
 use crate::secrecy::stock::stock;
 use crate::secrecy::watch::paths;
 
-/// A PHC string that costs less than ours, and one that costs more than is allowed.
+/// A PHC string that is cheaper than ours, and one that costs more than is allowed.
 const CHEAP: &str =
     "$argon2id$v=19$m=1024,t=2,p=1$c2FsdHNhbHRzYWx0c2E$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 const DEAR: &str = "$argon2id$v=19$m=4194304,t=2,p=1$c2FsdHNhbHRzYWx0c2E$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// What is done to a good vault, the check that finds it, and parts of the finding and its hint.
+/// What is done to an intact vault, the check that finds it, and parts of the message and the hint.
 type Case = (fn(&Sandbox), &'static str, &'static str, &'static str);
 
 const CASES: [Case; 33] = [
@@ -286,12 +286,12 @@ fn healthy() -> Sandbox {
     let sandbox = Sandbox::with_three_keys();
     let secret = sandbox.generate(["api", "used"]);
     assert_eq!(sandbox.verify(&secret).1, 0);
-    // All of it in the file, so that a file that is overwritten is not brought back.
+    // Everything in the file itself, so that overwriting it cannot be undone.
     edit(&sandbox.usage(), "PRAGMA wal_checkpoint(TRUNCATE)");
     sandbox
 }
 
-/// Everything in the home folder but what SQLite makes to read a log.
+/// Everything in the home folder except what SQLite creates to read a WAL.
 fn state(sandbox: &Sandbox) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
     let is_ours = |path: &PathBuf| {
         let name = path.to_str().unwrap();
@@ -314,7 +314,7 @@ fn nothing_is_found_in_a_healthy_vault() {
     let checks = sandbox.run(["doctor", "--format", "json"]).expect(0).json();
     let checks = checks.as_array().unwrap();
     assert!(checks.len() > 10 && checks.iter().all(|check| check["ok"] == true));
-    // Nor in one that was just made, or that never held a key.
+    // Nor in a new vault, or one that never had a key.
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     sandbox.run(["doctor"]).expect(0);
@@ -372,7 +372,7 @@ fn a_finding_does_not_hide_another() {
 fn a_change_that_was_not_ended_is_found_and_left() {
     let sandbox = healthy();
     let writer = rusqlite::Connection::open(sandbox.vault()).unwrap();
-    // What does not fit into the cache is written before the end.
+    // What does not fit into the cache is written early.
     let change = "PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN IMMEDIATE;
          CREATE TABLE filler (x); INSERT INTO filler
            WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
@@ -381,7 +381,7 @@ fn a_change_that_was_not_ended_is_found_and_left() {
     let vault = fs::read(sandbox.vault()).unwrap();
     let journal = fs::read(beside(&sandbox, "vault.db-journal")).unwrap();
     drop(writer);
-    // As a writer that was killed leaves it.
+    // As a killed writer leaves it.
     fs::write(sandbox.vault(), vault).unwrap();
     let left = beside(&sandbox, "vault.db-journal");
     fs::write(&left, journal).unwrap();

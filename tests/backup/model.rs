@@ -1,18 +1,18 @@
-//! Random changes between a backup and its return, against a model: who comes back to life is
-//! told exactly, and what was told is what happens.
+//! Random changes between a backup and its restore, compared with a model: which keys become valid
+//! again is predicted exactly.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::sandbox::Sandbox;
 use crate::secrecy::stock::Chance;
 
-/// How many vaults are tried, and how many changes are made to each.
+/// The number of vaults, and of changes to each.
 const VAULTS: u64 = 4;
 const CHANGES: usize = 24;
 
 const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
 
-/// A key as the model has it; keys of one name that were made one after the other differ.
+/// A key in the model; successive keys with one name differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Key {
     name: &'static str,
@@ -21,7 +21,7 @@ struct Key {
     limit: u32,
 }
 
-/// All keys, by the order in which they were made.
+/// All keys, in the order of their creation.
 type Keys = BTreeMap<usize, Key>;
 
 struct Model {
@@ -130,12 +130,12 @@ impl Model {
     }
 }
 
-/// The key's secret, if it is good.
+/// The key's secret, if it is valid.
 fn accepted(key: &Key) -> Option<&String> {
     key.is_active.then_some(&key.secret)
 }
 
-/// What a return of `then` does to each key of `now`, in the order in which they were made.
+/// The effects of restoring `then` on the keys of `now`, in the order of their creation.
 fn effects(now: &Keys, then: &Keys) -> Vec<(String, String)> {
     let numbers: BTreeSet<_> = now.keys().chain(then.keys()).collect();
     let effect = |number: &&usize| {

@@ -1,4 +1,4 @@
-//! What is no backup is not restored, and neither it nor the vault is touched.
+//! Invalid backups are not restored, and neither they nor the vault are changed.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -8,7 +8,7 @@ use super::edit;
 use crate::sandbox::Sandbox;
 use crate::secrecy::stock::stock;
 
-/// What is made of a good backup, and what the refusal says.
+/// What is done to a valid backup, and the message.
 type Spoil = fn(&Path);
 
 const CASES: [(&str, Spoil, &str); 15] = [

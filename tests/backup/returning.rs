@@ -1,4 +1,4 @@
-//! `restore`: what comes back, what goes, and who notices.
+//! `restore`: what it restores, removes, and how that is noticed.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -14,7 +14,7 @@ use crate::secrecy::stock::stock;
 use crate::secrecy::watch::paths;
 use crate::serve::server::Server;
 
-/// The dumps of older schemas, and the keys of each that are good.
+/// The dumps of older schemas, and their valid keys.
 const FIXTURES: [(&str, &[&str]); 3] = [
     (
         include_str!("../fixtures/vault-v1.sql"),
@@ -30,7 +30,7 @@ const FIXTURES: [(&str, &[&str]); 3] = [
     ),
 ];
 
-/// A vault with a backup, and everything that can happen to a key since.
+/// A vault with a backup, after which everything happened to its keys.
 struct Story {
     sandbox: Sandbox,
     copy: PathBuf,
@@ -188,7 +188,7 @@ fn a_backup_makes_the_vault_where_there_is_none() {
         assert_eq!(mode, right, "{}", path.display());
     }
     sandbox.run(["doctor"]).expect(0);
-    // The same where the first change to a vault was not ended.
+    // The same after an interrupted first change.
     fs::write(sandbox.vault(), "").unwrap();
     let run = sandbox.run(["doctor"]).expect(1);
     assert!(run.stdout.contains("there is no vault at"), "{run:?}");
@@ -250,7 +250,7 @@ fn a_warm_server_answers_by_what_was_restored() {
             .map(|(_, secret)| server.verify(secret).status);
         asked.collect()
     };
-    // Twice, so that what is good is remembered.
+    // Twice, so that valid secrets are cached.
     for _ in 0..2 {
         assert_eq!(ask(&story.old), [200, 401, 401, 401, 401, 200]);
         assert_eq!(ask(&story.new), [200, 200]);
@@ -316,7 +316,7 @@ fn what_was_seen_expired_is_said_to_come_back_where_the_backup_does_not_know_of_
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "brief", "--expires", "1h"]);
     let copy = sandbox.backup("copy.db");
-    // The clock was set back since.
+    // The clock has been set back since.
     at(&sandbox, "+2h", &["check"]);
     assert_eq!(sandbox.verify(&secret).0, "expired");
     let effects = sandbox.effects(&copy);

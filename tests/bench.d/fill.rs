@@ -1,8 +1,8 @@
-//! Fills a vault with API keys and prints their secrets, a line each.
+//! Fills a vault with API keys and prints their secrets, one per line.
 //!
 //!     fill VAULT good|wrong COUNT
 //!
-//! The secrets of `wrong` ones only end like those of their keys.
+//! Those of `wrong` only have the tails of the keys' secrets.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 use std::fmt::Write;

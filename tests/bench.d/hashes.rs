@@ -1,8 +1,8 @@
-//! How many of the vault's hashes the cores can compute in a second, and nothing else.
+//! How many of the vault's hashes all cores compute per second.
 //!
 //!     GLIBC_TUNABLES=glibc.malloc.hugetlb=1 hashes COUNT
 //!
-//! The setting has malloc ask for huge pages, without which a hash takes longer.
+//! The setting makes malloc use huge pages, without which hashing takes longer.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 use std::thread;

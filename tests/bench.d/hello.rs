@@ -1,4 +1,4 @@
-//! The same axum saying hello: what `serve` is measured against.
+//! The same axum serving a constant: the baseline for `serve`.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use axum::Router;

@@ -1,4 +1,4 @@
-//! Secrets that end like the one on standard input, checksum and all, a line each.
+//! Secrets with the tail of the one on standard input, including the checksum, one per line.
 //!
 //!     lookalikes COUNT <SECRET
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]

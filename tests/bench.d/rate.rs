@@ -1,5 +1,5 @@
-//! How many requests a second are answered with 200, each with the next secret of standard input:
-//! a figure for the first time that all are presented, and one for the second.
+//! How many requests per second are answered with 200, each with the next secret from standard
+//! input: for the first use of all secrets, and for the second.
 //!
 //!     rate ADDRESS <SECRETS
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
@@ -9,10 +9,10 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Instant;
 
-/// How many connections there are, each with a thread.
+/// The number of connections, each with a thread.
 const CONNECTIONS: usize = 4;
 
-/// How many requests are sent at once, so that the server is what is measured and not this.
+/// How many requests are sent at once, so that the server is the bottleneck.
 const AT_ONCE: usize = 32;
 
 fn main() {

@@ -1,4 +1,4 @@
-//! Reminders: a calendar that a real parser takes.
+//! Reminders: a calendar that a real parser accepts.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{DAY, age, check, end, in_vault, now, with_key};
 use crate::sandbox::{Run, Sandbox};
 
-/// Reads a calendar and writes what it understood as JSON.
+/// Parses a calendar and prints it as JSON.
 const PARSER: &str = "
 import json, sys
 from icalendar import Calendar
@@ -133,8 +133,8 @@ fn a_hostile_description_stays_one() {
     }
 }
 
-/// Debian's icalendar takes an escaped backslash before an n for a line end, so these are read
-/// here as RFC 5545 (3.3.11) says.
+/// Debian's icalendar takes an escaped backslash before an n for a line end, so these are parsed
+/// here as in RFC 5545 (3.3.11).
 #[test]
 fn a_backslash_in_a_description_stays_one() {
     for description in ["a\\nb", "\\n\\N\\,", "\\\\;\\\\n"] {
@@ -171,7 +171,7 @@ fn a_calendar_is_no_finding() {
     check(&sandbox, &["check", "no", "--format", "ics"]).expect(3);
 }
 
-/// The events of a calendar as Python's icalendar understands them.
+/// The events of a calendar, parsed by Python's icalendar.
 fn events(sandbox: &Sandbox, args: &[&str]) -> Vec<Value> {
     let args = [&["check", "--format", "ics"], args].concat();
     let calendar = check(sandbox, &args).expect(0).stdout;

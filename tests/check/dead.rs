@@ -1,10 +1,10 @@
-//! Dead secrets that somebody presents.
+//! Uses of dead secrets.
 
 use super::{Sandbox, found};
 use crate::clock::at;
 use crate::sandbox::Run;
 
-/// A key that lost its first secret, which was presented then.
+/// A key with a dead secret, which was presented afterwards.
 fn presented(last: &[&str]) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "other"]);
@@ -25,7 +25,7 @@ fn a_dead_secret_that_is_presented_is_found_for_a_week_whatever_the_key_is() {
     assert_eq!(found(&sandbox, &["other"]), [""; 0]);
     let check = sandbox.run(["check", "--format", "json"]).expect(1).json();
     let message = check[0]["message"].as_str().unwrap();
-    // Of two addresses in one second either may be the last.
+    // Either of two addresses in one second may be the last.
     let said = "an old secret was presented 2 times, most recently ";
     assert!(message.starts_with(said), "{message}");
     assert!(message.contains(" from 203.0.113.6"), "{message}");

@@ -1,4 +1,4 @@
-//! Decoys that somebody presents.
+//! Uses of decoys.
 
 use super::{Sandbox, found};
 use crate::clock::at;

@@ -1,4 +1,4 @@
-//! Expiry, age, and use: each at its boundary.
+//! Expiry, age, and use: each at its limit.
 
 use super::{DAY, HOUR, MINUTE, age, check, end, found, json, now, record_since};
 use super::{use_at, with_key};

@@ -1,4 +1,4 @@
-//! How findings are told, to people, programs, cron, and of very many keys.
+//! Findings for people, programs and cron, and for very many keys.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Rotations that were left open.
+//! Unfinished rotations.
 
 use rusqlite::params;
 
@@ -28,7 +28,7 @@ fn an_old_secret_that_is_still_used_is_found_with_when() {
     let run = check(&sandbox, &["check"]).expect(1);
     let told = "the old secret retires in 2 hours but was still used 5 minutes ago";
     assert!(run.stdout.contains(told), "{run:?}");
-    // That the new one is used, too, does not make it less so.
+    // Use of the new secret does not change that.
     used(&sandbox, &tail(&sandbox), now() - HOUR, now());
     assert_eq!(found(&sandbox, &[]), ["ci old-secret-used"]);
 }
@@ -40,7 +40,7 @@ fn a_rotation_can_be_finished_when_only_the_new_secret_is_used() {
     let finding = json(&sandbox, &[]).remove(0);
     assert_eq!(finding["finding"], "rotation-unfinished");
     assert_eq!(finding["hint"], "postkey rotate --finish ci");
-    // The old one was used until the new one was, and not since.
+    // The old one was used until the new one was, and not after.
     used(&sandbox, OLD, now() - DAY, now() - 2 * HOUR - MINUTE);
     assert_eq!(found(&sandbox, &[]), ["ci rotation-unfinished"]);
 }
@@ -75,7 +75,7 @@ fn a_key_in_rotation_is_as_old_as_its_new_secret() {
     );
 }
 
-/// A vault with a key whose new secret is so old, and whose old one is good for so long.
+/// A vault with a key whose new secret has this age, and whose old one is valid for that long.
 fn rotating(begun: i64, rest: i64) -> Sandbox {
     let sandbox = with_key("ci");
     age(&sandbox, "ci", begun);
@@ -85,7 +85,7 @@ fn rotating(begun: i64, rest: i64) -> Sandbox {
     sandbox
 }
 
-/// Records the first and the last use of one of the key's secrets.
+/// Records the first and last use of one of the key's secrets.
 fn used(sandbox: &Sandbox, tail: &str, first: i64, last: i64) {
     let change = "INSERT INTO secrets VALUES (?1, ?2, ?3, ?4)";
     let key = number(sandbox, "ci");

@@ -1,4 +1,4 @@
-//! Which rule counts: the command line's, the key's own, the settings'.
+//! Which policy applies: from the command line, the key, or the settings.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Use that is not as it was.
+//! Unusual use.
 
 use rusqlite::{Connection, params};
 
@@ -127,7 +127,7 @@ fn no_more_than_a_thousand_networks_of_a_key_are_kept() {
     assert_eq!(counts.unwrap(), (1000, 3));
 }
 
-/// A key that was used so often on the days before yesterday, and today.
+/// A key with this use on the days before yesterday, and today.
 fn with_habits(before: &[i64], today: i64) -> Sandbox {
     let sandbox = with_key("ci");
     for (ago, count) in (2..).zip(before) {

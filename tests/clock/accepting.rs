@@ -1,11 +1,11 @@
-//! `doctor --accept-clock`: what it asks, what it names, and what may fail after it.
+//! `doctor --accept-clock`: its confirmation, its report, and later failures.
 
 use std::fs;
 
 use super::at;
 use crate::sandbox::Sandbox;
 
-/// A key that expires in a month, and was seen to by a clock a year ahead.
+/// A key that expires in a month, and was recorded as expired by a clock a year ahead.
 fn ended_ahead() -> (Sandbox, String) {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "other"]);

@@ -1,4 +1,4 @@
-//! A clock that ran ahead once: it freezes nothing, and loses nothing once that is said.
+//! A clock that was once ahead: nothing is blocked, and nothing lost once it is corrected.
 
 use rusqlite::Connection;
 
@@ -8,7 +8,7 @@ use crate::sandbox::{Run, Sandbox};
 /// How far ahead the clock was, for one command.
 const AHEAD: &str = "+3650d";
 
-/// A vault in which one event was logged by a clock that was far ahead.
+/// A vault with a log entry by a clock that was far ahead.
 fn once_ahead() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "first"]);
@@ -110,7 +110,7 @@ fn one_wrong_run_loses_nothing_once_the_clock_is_accepted() {
         assert!(doctor.stdout.contains("--accept-clock"), "{doctor:?}");
         let abort = sandbox.run(["rotate", "--abort", "ci", "--yes"]).expect(1);
         assert!(abort.stderr.contains("--accept-clock"), "{abort:?}");
-        // Another rotation would take the place of the old secret, which comes back below.
+        // Another rotation would replace the old secret, which becomes valid again below.
         let rotate = sandbox.run(["rotate", "ci"]).expect(1);
         assert!(rotate.stderr.contains("--accept-clock"), "{rotate:?}");
         let rotate = sandbox.run(["rotate", "brief"]).expect(1);
@@ -121,7 +121,7 @@ fn one_wrong_run_loses_nothing_once_the_clock_is_accepted() {
             "{changed:?}"
         );
         sandbox.run(["doctor", "--accept-clock"]).expect(2);
-        // A yes is not enough, nor is the name of another key.
+        // --yes is not enough, nor is another key's name.
         for confirm in ["--yes", "--confirm=other"] {
             let refused = sandbox.run(["doctor", "--accept-clock", confirm]).expect(2);
             let hint = "hint: pass --confirm brief";

@@ -1,4 +1,4 @@
-//! A clock that is set back: what was seen to have ended stays so.
+//! A clock that is set back: recorded ends stay.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! A running `serve` whose clock goes ahead and back: it keeps to what it saw, until somebody says
-//! that the clock was wrong.
+//! A running `serve` whose clock goes ahead and back: it keeps what it saw until another clock is
+//! accepted.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -20,7 +20,7 @@ fn a_running_server_keeps_to_what_it_saw() {
     assert_eq!(both(), [200, 200]);
     served.set("+2h");
     assert_eq!(both(), [401, 401]);
-    // At once, and after the vault says so, too.
+    // At once, and after the vault has recorded it.
     served.set("+0");
     assert_eq!(both(), [401, 401]);
     sleep(Duration::from_millis(2500));
@@ -73,7 +73,7 @@ fn an_accepted_clock_reaches_a_server_that_could_not_write_what_it_saw() {
     let brief = sandbox.generate(["api", "brief", "--expires", "1h"]);
     let served = Served::start(&sandbox);
     assert_eq!(served.status(&brief), 200);
-    // Until it has looked at the log once.
+    // Until it has read the log once.
     sleep(Duration::from_millis(1500));
     let vault = locked(&sandbox);
     served.set("+2h");

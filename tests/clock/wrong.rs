@@ -1,5 +1,5 @@
-//! A clock that says what cannot be: no command ends in an abort, those that can wait for a right
-//! one are refused, and nothing has ended by it.
+//! An impossible clock: no command aborts, those that can wait for a correction are refused, and
+//! nothing is recorded as ended.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
@@ -13,7 +13,7 @@ use super::{Served, fake};
 use crate::sandbox::{Run, Sandbox};
 use crate::secrecy::watch::wait_for;
 
-/// Clocks that can be right, though counters of 31 and 32 bits end there.
+/// Possible clocks, even if 31 and 32 bit counters end there.
 const RIGHT: [&str; 6] = [
     "@1970-01-01 00:00:00",
     "@2038-01-19 03:14:07",
@@ -23,7 +23,7 @@ const RIGHT: [&str; 6] = [
     "@8999-06-01 00:00:00",
 ];
 
-/// Clocks that cannot, and what is said of them.
+/// Impossible ones, with their messages.
 const WRONG: [(&str, &str); 6] = [
     ("@0001-01-01 00:00:00", "0001-01-01T00:00:"),
     ("@1969-12-31 23:59:50", "1969-12-31T23:59:"),
@@ -33,10 +33,10 @@ const WRONG: [(&str, &str); 6] = [
     ("+30000y", "seconds since 1970"),
 ];
 
-/// A command, what it reads, how it ends by a right clock, and by one that is surely wrong.
+/// A command, its input, and its exit status with a possible and an impossible clock.
 type Case = (&'static str, Option<&'static str>, i32, i32);
 
-/// It answers yes or no, as the clock has it.
+/// Its answer depends on the clock.
 const ANSWER: i32 = -2;
 
 const COMMANDS: &[Case] = &[
@@ -80,7 +80,7 @@ const COMMANDS: &[Case] = &[
     ("serve --listen unix:/nowhere/at/all", None, 5, 5),
 ];
 
-/// A vault with all that the commands need, made by the right clock.
+/// A vault with everything that the commands need, created with the right clock.
 fn prepared() -> Sandbox {
     let sandbox = Sandbox::new();
     let write = |name: &str, text: &str| {
@@ -201,7 +201,7 @@ fn a_server_goes_on_when_its_clock_is_right_again() {
         });
     };
     let wrong = "the system clock is wrong";
-    // Whether HTTP has a date for it.
+    // Whether HTTP can represent it.
     let clocks = [
         ("@0001-01-01 00:00:00", false),
         ("@1969-12-31 23:59:50", false),
@@ -227,12 +227,12 @@ fn a_server_goes_on_when_its_clock_is_right_again() {
     served.server.stop();
 }
 
-/// All that a request is answered with, which may be nothing.
+/// The whole response, which may be empty.
 fn answer(address: &str, secret: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     let request = format!("GET /verify HTTP/1.1\r\nhost: x\r\napi-key: {secret}\r\n\r\n");
     let mut text = String::new();
-    // A connection that is closed may be reset.
+    // The server may reset the connection.
     let _ = stream.write_all(request.as_bytes());
     let _ = stream.read_to_string(&mut text);
     text
@@ -247,7 +247,7 @@ fn a_server_whose_clock_stands_still_misses_no_change() {
     assert_eq!(served.status(&secret), 200);
     let away = sandbox.home().join("away.db");
     fs::rename(sandbox.vault(), &away).unwrap();
-    // Its removal may be seen a millisecond later.
+    // A removal may be noticed a millisecond later.
     sleep(Duration::from_millis(5));
     assert_eq!(served.status(&secret), 503);
     fs::rename(&away, sandbox.vault()).unwrap();

@@ -1,4 +1,4 @@
-//! The log: one entry for each change, and no way to alter them unseen.
+//! The log: one entry per change, and no undetected alteration.
 
 use std::fs;
 
@@ -150,7 +150,7 @@ fn every_change_has_one_entry_and_nothing_else_has_any() {
     sandbox.run(["log", "verify"]).expect(0);
 }
 
-/// A vault with some events in its log.
+/// A vault with some log entries.
 pub fn told() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
@@ -176,7 +176,7 @@ fn entries_of(sandbox: &Sandbox) -> usize {
     count as usize
 }
 
-/// Whether `log verify` objects to a copy of the vault that was tampered with.
+/// Whether `log verify` rejects a tampered copy of the vault.
 fn is_found(sandbox: &Sandbox, forgery: &str) -> bool {
     let copy = sandbox.home().join("copy.db");
     fs::copy(sandbox.vault(), &copy).unwrap();
@@ -199,7 +199,7 @@ fn edits() -> Vec<String> {
     (1..=ENTRIES).flat_map(edit).collect()
 }
 
-/// Entries that are gone, leaving a gap or none, and logs cut short at either end.
+/// Removed entries, with or without a gap, and logs truncated at either end.
 fn removals() -> Vec<String> {
     let removal = |at| {
         let gone = format!("DELETE FROM log WHERE sequence = {at}");
@@ -212,10 +212,10 @@ fn removals() -> Vec<String> {
     (1..=ENTRIES).flat_map(removal).collect()
 }
 
-/// Each entry once more, before each and behind the last.
+/// Each entry duplicated, before each other and at the end.
 fn insertions() -> Vec<String> {
     let insertion = |at: usize, from: usize| {
-        // A copy under a number of its own, so that making room does not move it twice.
+        // With a temporary number, so that making room does not move it twice.
         format!(
             "INSERT INTO log SELECT 1000, at, uid, user, sudo_user, host, command, key_id, key, change, hash
                FROM log WHERE sequence = {from};
@@ -228,7 +228,7 @@ fn insertions() -> Vec<String> {
     (1..=ENTRIES + 1).flat_map(at).collect()
 }
 
-/// Each pair in the other's place, with the hashes where they were or moved along.
+/// Each pair swapped, with or without their hashes.
 fn swaps() -> Vec<String> {
     let swap = |a: usize, b: usize| {
         let moved = format!(
@@ -247,7 +247,7 @@ fn swaps() -> Vec<String> {
     (1..=ENTRIES).flat_map(with).collect()
 }
 
-/// What can be done to the newest entry's second copy.
+/// Alterations of the newest entry's second copy.
 fn heads() -> Vec<String> {
     let back = |at| {
         format!(

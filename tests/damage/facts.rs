@@ -1,4 +1,5 @@
-//! Facts of keys that were edited by hand or damaged: the audit log tells, and so does `doctor`.
+//! Fields of keys that were edited by hand or corrupted: the audit log shows it, and so does
+//! `doctor`.
 
 use std::fs;
 
@@ -8,19 +9,19 @@ use rusqlite::types::Value;
 use crate::ledger;
 use crate::sandbox::{Run, Sandbox};
 
-/// Of how many bits one is flipped: a number that falls on every bit of a byte in turn.
+/// One in this many bits is flipped; a number that reaches every bit of a byte in turn.
 const ONE_IN: usize = 37;
 
-/// All that is stored of keys and secrets.
+/// All stored columns of keys and secrets.
 const STORED: [(&str, &str); 2] = [
     ("keys", "SELECT * FROM keys ORDER BY id"),
     ("secrets", "SELECT * FROM secrets ORDER BY key_id, tail"),
 ];
 
-/// A user of a mail server, with a hash that `doctor` finds nothing about.
+/// A user of a mail server, with a hash that `doctor` accepts.
 const USERS: &[u8] = b"old_user:{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHRzYWx0c2E$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Edits by hand that change what a key may do.
+/// Manual edits that change what a key may do.
 const EDITS: [(&str, &str); 27] = [
     (
         "UPDATE keys SET status = 'active' WHERE name = 'off'",
@@ -251,7 +252,7 @@ fn a_checksum_is_for_programs_and_what_it_is_made_with_goes_with_the_secret() {
     }
 }
 
-/// The bits of the page that holds a table, as far as it is in use.
+/// The used bits of the page with a table.
 fn bits_of(table: &str, sandbox: &Sandbox, vault: &[u8]) -> std::ops::Range<usize> {
     let connection = Connection::open(sandbox.vault()).unwrap();
     let root = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
@@ -259,7 +260,7 @@ fn bits_of(table: &str, sandbox: &Sandbox, vault: &[u8]) -> std::ops::Range<usiz
         .query_row(root, [table], |row| row.get(0))
         .unwrap();
     let start = (root as usize - 1) * 4096;
-    // Where the cells begin (https://www.sqlite.org/fileformat2.html, section 1.6).
+    // The start of the cells (https://www.sqlite.org/fileformat2.html, section 1.6).
     let content = usize::from(u16::from_be_bytes([vault[start + 5], vault[start + 6]]));
     (start + content) * 8..(start + 4096) * 8
 }

@@ -1,4 +1,4 @@
-//! Vaults of another schema: a newer one, an older one, and one that somebody added to.
+//! Vaults with another schema: newer, older, or extended by somebody.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -99,7 +99,7 @@ fn the_first_schema_is_listed_and_its_secrets_verify() {
         assert!(run.stdout.contains(&format!("`{name}`")), "{run:?}");
     }
     let log = sandbox.run(["log", "verify", "--vault", vault]).expect(0);
-    // Four were there; each secret that was presented has its digest now.
+    // There were four; each presented secret has its digest now.
     assert!(log.stdout.contains("6 entries"), "{log:?}");
 }
 
@@ -144,7 +144,7 @@ fn an_older_vault_is_copied_beside_and_then_has_the_view_of_mail_servers() {
         (9, Some(vec![tail_of(FIRST, "rails-app")]))
     );
     assert_eq!(paths(sandbox.home()).len(), 2);
-    // It holds what the vault was, to go back to.
+    // It contains the previous vault, to go back to.
     let list = [
         "list",
         "--status",
@@ -299,8 +299,8 @@ fn no_fact_of_an_older_vault_is_called_into_question() {
     }
 }
 
-/// What nothing in the log of a fifth schema speaks against: it has no checksums, and an old secret
-/// may have been removed without a word.
+/// Differences that a log of schema 5 cannot rule out: it has no checksums, and old secrets were
+/// removed without an entry.
 const UNPROVEN: [&str; 3] = [
     "UPDATE secrets SET created_at = 1, hash = hash || 'A' WHERE key_id = 1",
     "UPDATE keys SET created_at = 1",
@@ -345,7 +345,7 @@ fn an_older_secret_gets_its_digest_when_it_is_presented_and_only_then() {
     };
     assert_eq!(verify("reports", &["--no-record"]), "accepted");
     assert_eq!(kept(&vault, "NOT NULL"), [""; 0]);
-    // A wrong secret that ends like it teaches nothing.
+    // A wrong secret with its tail does not store a digest.
     let lookalike = Lookalikes::of(secret_of(SIXTH, "reports")).next().unwrap();
     let wrong = sandbox.run_with_input(["verify", "--vault", path], lookalike.as_bytes());
     assert!(wrong.stdout.starts_with("mismatch"), "{wrong:?}");
@@ -366,7 +366,7 @@ fn an_older_secret_gets_its_digest_when_it_is_presented_and_only_then() {
     let mut tails = names.map(|name| tail_of(SIXTH, name));
     tails.sort();
     assert_eq!(kept(&vault, "NOT NULL"), tails);
-    // Mail servers need the hashes of SMTP secrets, and nobody those of API keys.
+    // Mail servers need the hashes of SMTP secrets; nobody needs those of API keys.
     let mut without = ["reports", "old-ci"].map(|name| tail_of(SIXTH, name));
     without.sort();
     assert_eq!(kept(&vault, "NOT NULL AND hash IS NULL"), without);
@@ -392,7 +392,7 @@ fn an_older_secret_of_a_key_that_contradicts_its_log_gets_no_digest() {
     assert_eq!(kept(&vault, "NOT NULL"), [""; 0]);
 }
 
-/// The tails of the secrets whose digest is so.
+/// The tails of secrets with this digest.
 fn kept(vault: &Path, so: &str) -> Vec<String> {
     let vault = Connection::open(vault).unwrap();
     let query = format!("SELECT tail FROM secrets WHERE digest IS {so} ORDER BY tail");
@@ -401,7 +401,7 @@ fn kept(vault: &Path, so: &str) -> Vec<String> {
     tails.map(Result::unwrap).collect()
 }
 
-/// The schema's version, and the tails in the view of mail servers if it has one.
+/// The schema version, and the tails in the view for mail servers, if it has one.
 fn schema(vault: &Path) -> (i64, Option<Vec<String>>) {
     let vault = Connection::open(vault).unwrap();
     let version = vault.pragma_query_value(None, "user_version", |row| row.get(0));
@@ -429,7 +429,7 @@ fn restored_from(sandbox: &Sandbox, fixture: &str, name: &str) -> PathBuf {
     path
 }
 
-/// The secret that the fixture's comment names.
+/// The secret in the fixture's comment.
 fn secret_of<'a>(fixture: &'a str, name: &str) -> &'a str {
     let start = format!("-- {name} ");
     fixture

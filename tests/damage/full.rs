@@ -1,4 +1,4 @@
-//! No room: nothing is half done, the message says why, and the keys can still be listed.
+//! A full disk: nothing is half done, the message says why, and keys can still be listed.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::sandbox::{POSTKEY, Run, Sandbox};
 use crate::secrecy::stock::stock;
 use crate::secrecy::watch::{program, run_with_input};
 
-/// Commands that need room, each on a vault of its own.
+/// Commands that need space, each on its own vault.
 const COMMANDS: [&[&str]; 6] = [
     &["generate", "api", "new"],
     &["regenerate", "--yes", "ci"],
@@ -19,7 +19,7 @@ const COMMANDS: [&[&str]; 6] = [
     &["delete", "--yes", "stock-0007"],
 ];
 
-/// A vault before and after a command that may have found no room.
+/// A vault before and after a command that may have run out of space.
 struct Trial {
     sandbox: Sandbox,
     old: String,
@@ -30,7 +30,7 @@ fn a_file_size_limit_leaves_nothing_half_done() {
     let trial = Trial::new();
     let most = fs::metadata(trial.sandbox.vault()).unwrap().len() / 512 + 40;
     let mut failed = 0;
-    // From nothing to more than enough, in the shell's blocks.
+    // From nothing to more than enough, in blocks.
     for blocks in (0..most).step_by(5) {
         for args in COMMANDS {
             let vault = trial.copy();
@@ -110,7 +110,7 @@ impl Trial {
         vault.to_str().unwrap().to_owned()
     }
 
-    /// Runs a command on a disk of that size, and brings back what it leaves on it.
+    /// Runs a command on a disk of that size, and copies back what it leaves.
     fn on_disk_of(&self, size: u64, vault: &str, args: &[&str]) -> Run {
         let folder = Path::new(vault).parent().unwrap();
         fs::rename(folder, self.sandbox.home().join("outside")).unwrap();
@@ -130,7 +130,7 @@ impl Trial {
         run
     }
 
-    /// Whether the command failed; either way the vault must be sound.
+    /// Whether the command failed; the vault must be intact either way.
     fn judge(&self, vault: &str, args: &[&str], run: &Run) -> bool {
         let at = |args: &[&str], input: &str| {
             run_with_input(&self.sandbox, &[args, &["--vault", vault]].concat(), input)
@@ -149,7 +149,7 @@ impl Trial {
         };
         assert_eq!(keys as i64, 61 + change, "{args:?}: {run:?}");
         let is_old_good = has_failed || !["regenerate", "revoke"].contains(&args[0]);
-        // What stops a key does so before it tries anything else.
+        // Deactivation comes before anything else.
         if args[0] != "revoke" || !has_failed {
             at(&["verify"], &self.old).expect(i32::from(!is_old_good));
         }
@@ -158,7 +158,7 @@ impl Trial {
         }
         at(&["log", "verify"], "").expect(0);
         if has_failed {
-            // Where not even the rollback had room, the next process makes it: unsure is true.
+            // If not even the rollback had space, the next process does it: unsure is right.
             assert!((5..=7).contains(&run.status), "{args:?}: {run:?}");
             at(args, "").expect(0);
         }
@@ -166,7 +166,7 @@ impl Trial {
     }
 }
 
-/// The binary with files of at most so many of the shell's blocks.
+/// The binary with a file size limit in blocks.
 fn limited(sandbox: &Sandbox, blocks: u64, args: &[&str]) -> Run {
     let script = format!("ulimit -f {blocks}; exec \"$@\"");
     let words = ["-c", &script, "sh", POSTKEY]

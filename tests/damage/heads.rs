@@ -1,4 +1,4 @@
-//! A head that was saved outside of the vault: what finds even a log that was written anew.
+//! Log heads saved outside of the vault: they detect even a rewritten log.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -49,7 +49,7 @@ fn a_log_that_was_written_anew_passes_by_itself_but_not_by_its_saved_head() {
         sandbox.run(["log", "verify"]).expect(0);
         let run = sandbox.check_head().expect(1);
         assert_eq!(run.json()["holds"], false, "{forgery}");
-        // Going on does not heal it.
+        // Later entries do not hide it.
         sandbox.generate(["api", "more"]);
         sandbox.generate(["api", "and-more"]);
         sandbox.generate(["api", "and-yet-more"]);
@@ -87,7 +87,7 @@ fn a_head_is_replaced_only_by_that_of_a_log_which_goes_on_from_it_whatever_else_
     sandbox.run(["log", "verify", "--head", "older"]).expect(0);
     sandbox.run(both).expect(1);
     assert_eq!(fs::read(sandbox.home().join("head")).unwrap(), saved);
-    // The one that is named last of all is as much looked at.
+    // The last one given is checked, too.
     let turned = ["log", "verify", "--head", "head", "--save-head", "older"];
     sandbox.run(turned).expect(1);
 }
@@ -193,7 +193,7 @@ fn what_is_no_saved_head_is_refused() {
         .expect(5);
 }
 
-/// Alters the log by hand and then gives every entry and the head the right hash again.
+/// Alters the log by hand and recomputes the hashes of all entries and the head.
 fn rewrite(sandbox: &Sandbox, forgery: &str) {
     let vault = Connection::open(sandbox.vault()).unwrap();
     vault.execute_batch(forgery).unwrap();

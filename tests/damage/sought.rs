@@ -1,4 +1,4 @@
-//! The log's filters: what is asked for, and nothing else.
+//! The log's filters.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -12,7 +12,7 @@ use crate::clock::at;
 use crate::ledger::make_older;
 use crate::sandbox::{Run, Sandbox};
 
-/// The sequence numbers that a filter lets through.
+/// The sequence numbers that pass a filter.
 fn sought(sandbox: &Sandbox, args: &[&str]) -> Vec<i64> {
     let args = [&["log", "--format", "jsonl"], args].concat();
     let run = Run::of(sandbox.command(args).output().unwrap()).expect(0);
@@ -145,7 +145,7 @@ fn every_entry_of_every_command_is_found_by_exactly_one_action() {
     assert_eq!(found, all);
 }
 
-/// Every kind of change, in an order in which each is possible.
+/// Every kind of change, in a possible order.
 const LIFE: [&str; 20] = [
     "deactivate web",
     "activate web",
@@ -169,7 +169,7 @@ const LIFE: [&str; 20] = [
     "delete --yes applied",
 ];
 
-/// What `--action` takes, as its error tells.
+/// The values of `--action`, from its error.
 fn actions(sandbox: &Sandbox) -> Vec<String> {
     let refused = sandbox
         .run(["log", "--action", "x", "--format", "json"])
@@ -181,7 +181,7 @@ fn actions(sandbox: &Sandbox) -> Vec<String> {
     values.map(str::to_owned).collect()
 }
 
-/// Makes a file that only its owner may read.
+/// Creates a file that only its owner may read.
 fn private(path: &Path, text: &str) {
     let mut options = OpenOptions::new();
     let file = options.write(true).create_new(true).mode(0o600).open(path);

@@ -1,4 +1,4 @@
-//! Dovecot on an export, as `connect dovecot --export` configures it.
+//! Dovecot with an export, as `connect dovecot --export` configures it.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -10,19 +10,19 @@ use crate::mail::reports::{Reports, expect_named};
 use crate::mail::{Debian, Machine, on_each_debian};
 use crate::sandbox::Sandbox;
 
-/// What the guide says, with the export where both sides see it.
+/// The guide's commands, with the export where both sides can see it.
 const CONFIGURE: &str = "
 install -m 640 -g dovecot /dev/null exported &&
 postkey export &&
 postkey connect dovecot --export \"$HOME/exported\" >/etc/dovecot/dovecot.conf";
 
-/// Dovecot looks at its file once a second.
+/// Dovecot checks its file once a second.
 const LOOKED: Duration = Duration::from_millis(1100);
 
 fn machine(debian: Debian) -> (Machine, String) {
     let machine = Machine::boot(debian);
     let sandbox = &machine.sandbox;
-    // Dovecot's own user has to come to the export, not to the vault.
+    // Dovecot's user needs access to the export, not to the vault.
     fs::set_permissions(sandbox.home(), Permissions::from_mode(0o711)).unwrap();
     let secret = sandbox.generate(["smtp", "shop-mail", "--username", "Shop_prod"]);
     sandbox.export_to("dovecot");
@@ -80,7 +80,7 @@ fn several_changes_within_a_second_are_all_noticed() {
         };
         for round in 0..4 {
             let between = regenerate();
-            // Dovecot takes this one in, in the same second in which the next is made.
+            // Dovecot reads this one in the same second in which the next is written.
             sleep(Duration::from_millis(300 * round));
             machine.login("shop_prod", &between);
             let new = regenerate();

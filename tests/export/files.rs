@@ -1,4 +1,4 @@
-//! The files that exports are written to.
+//! The files of exports.
 
 use std::fs::{self, File, Permissions};
 use std::io::Read;
@@ -120,7 +120,7 @@ fn an_export_of_another_vault_is_refused_and_not_touched() {
             "{refused:?}"
         );
         assert!(refused.stderr.contains("move that one away"), "{refused:?}");
-        // Nor does one that the settings name.
+        // Nor does one in the settings.
         let file = path.to_str().unwrap();
         sandbox.settings(&format!(
             "[[export]]\nformat = \"{format}\"\nfile = \"{file}\"\n"
@@ -129,7 +129,8 @@ fn an_export_of_another_vault_is_refused_and_not_touched() {
         assert_eq!(fs::read(&path).unwrap(), before, "{format}");
         fs::remove_file(&path).unwrap();
         run(&["export"]).expect(0);
-        // Its own is, however old; so is one that has no mark yet, and one of a backup.
+        // Its own earlier export is replaced, however old, including those without a mark and those
+        // of a backup.
         run(&["backup", "copy.db"]).expect(0);
         run(&["export", format, "users", "--vault", "copy.db"]).expect(0);
         for name in ["prod-web", "prod-mail", "dev"] {
@@ -171,7 +172,7 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().mode() & 0o7777
 }
 
-/// Every file below, with its mode, link and contents.
+/// Every file in a folder, with its mode, link and contents.
 fn state(folder: &Path) -> Vec<String> {
     let mut paths = crate::secrecy::watch::paths(folder);
     paths.sort();

@@ -1,4 +1,4 @@
-//! What is in an export, and what it looks like.
+//! The contents of exports.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -183,7 +183,7 @@ fn dovecot(sandbox: &Sandbox) -> BTreeSet<(String, String, String)> {
     parts.collect()
 }
 
-/// The same from the view that mail servers read.
+/// The same from the view for mail servers.
 fn view(sandbox: &Sandbox) -> BTreeSet<(String, String, String)> {
     let vault = Connection::open(sandbox.vault()).unwrap();
     let query = "SELECT lower(username), tail, password FROM smtp_login";

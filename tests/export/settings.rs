@@ -1,4 +1,4 @@
-//! Exports that the settings name: every command that changes the vault rewrites them.
+//! Exports in the settings: every command that changes the vault rewrites them.
 
 use std::fs;
 use std::io::Write;
@@ -131,7 +131,7 @@ fn the_same_command_again_makes_up_for_one_that_was_killed_before_it_exported() 
         &["rotate", "--finish", "--yes", "dev"],
     ] {
         sandbox.run(["deactivate", "dev"]).expect(0);
-        // As if the process had died between its commit and its export.
+        // As if the process had been killed between its commit and its export.
         let plain = sandbox.home().join("plain.toml");
         fs::write(&plain, "").unwrap();
         sandbox

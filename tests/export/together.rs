@@ -1,4 +1,4 @@
-//! Many processes at once: what is exported last is up to date then.
+//! Many processes at once: the last export is up to date.
 
 use std::process::{Child, Stdio};
 use std::thread::sleep;
@@ -46,7 +46,7 @@ fn an_export_that_is_late_does_not_take_the_place_of_a_newer_one() {
     let late = [POSTKEY, "deactivate", "dev"];
     let mut late = program(&sandbox.command(strace.into_iter().chain(late)), "strace");
     let mut late = late.stderr(Stdio::null()).spawn().unwrap();
-    // Its export is written by then, or will be in a moment, and waits for its name.
+    // Its export has been or is being written, and waits to be renamed.
     wait_for("the change", || sandbox.show("dev")["status"] == "inactive");
     sleep(Duration::from_millis(300));
     sandbox

@@ -1,4 +1,4 @@
-//! Settings that are not valid do not stand in the way when a secret leaks.
+//! Invalid settings do not block a revocation.
 
 use crate::sandbox::Sandbox;
 
@@ -25,7 +25,7 @@ fn what_stops_a_leak_goes_on_with_settings_that_are_not_valid() {
     );
     says(&sandbox.run(["deactivate", "mobile"]).expect(0));
     says(&sandbox.run_with_input(["revoke"], web.as_bytes()).expect(0));
-    // What can wait, waits.
+    // Other commands are refused.
     for args in [["activate", "web"], ["generate", "api"], ["delete", "web"]] {
         let run = sandbox.run(args).expect(5);
         assert!(run.stderr.contains("unknown setting `colr`"), "{run:?}");
@@ -79,7 +79,7 @@ fn exports_that_cannot_be_read_are_told_and_the_others_are_renewed() {
     let run = sandbox.run(["deactivate", "web"]).expect(8);
     assert!(run.stderr.contains("may be out of date"), "{run:?}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), before);
-    // An export that is valid in settings that are not is written.
+    // A valid export in invalid settings is written.
     sandbox.settings(&format!("{export}[output]\ncolr = 1\n"));
     sandbox.run(["deactivate", "web"]).expect(0);
     assert!(!std::fs::read_to_string(&file).unwrap().contains("\"web\""));

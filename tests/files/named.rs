@@ -1,4 +1,4 @@
-//! How files are named: `-`, `~`, variables that are empty, values that look like options.
+//! File names: `-`, `~`, empty variables, values that look like options.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -33,14 +33,14 @@ fn paths(command: &Command) -> impl Iterator<Item = &Arg> {
     })
 }
 
-/// A command line that gives an argument of a command a value.
+/// A command line with a value for an argument of a command.
 fn line(command: &Command, argument: &Arg, value: &str) -> Vec<OsString> {
     let words = command.get_bin_name().unwrap().split(' ');
     let mut line: Vec<OsString> = words.map(OsString::from).collect();
     match argument.get_long() {
         Some(long) => line.push(format!("--{long}={value}").into()),
         None => {
-            // What stands before it: the first of the words that are right there.
+            // The preceding arguments: the first allowed value of each.
             let before = argument.get_index().unwrap_or(1) - 1;
             for other in command.get_positionals().take(before) {
                 let words = other.get_possible_values();

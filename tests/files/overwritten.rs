@@ -1,4 +1,4 @@
-//! No command writes over a file that is of another kind than what it writes.
+//! No command overwrites a file of another kind.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -37,7 +37,7 @@ const WRITERS: [(&str, &[&str]); 13] = [
     ("head", &["log", "verify", "--save-head", "@"]),
 ];
 
-/// What is there, and the writers that may replace it.
+/// Existing files, and the writers that may replace them.
 const TARGETS: [(&str, &[&str]); 19] = [
     ("vault.db", &[]),
     ("vault.db-journal", &[]),
@@ -75,7 +75,7 @@ fn stocked() -> Sandbox {
     sandbox
 }
 
-/// Names the export that is kept up to date.
+/// Adds the export to the settings.
 fn name_export(sandbox: &Sandbox) {
     sandbox.settings(&format!(
         "[[export]]\nformat = \"dovecot\"\nfile = \"{}/configured\"\n",
@@ -148,7 +148,7 @@ fn path_of(sandbox: &Sandbox, target: &str) -> PathBuf {
     }
 }
 
-/// Lets a writer write to a file; tells the status.
+/// Runs a writer on a file; returns the exit status.
 fn write(sandbox: &Sandbox, writer: &str, args: &[&str], path: &Path) -> Run {
     let file = path.to_str().unwrap();
     let key = "[[key]]\nname = \"new\"\nkind = \"api\"\n";
@@ -157,7 +157,7 @@ fn write(sandbox: &Sandbox, writer: &str, args: &[&str], path: &Path) -> Run {
     fs::write(sandbox.home().join("whole.toml"), whole).unwrap();
     fs::write(sandbox.home().join("variable.toml"), variable).unwrap();
     if writer == "folder" {
-        // The file that is made in the folder has the name of the target.
+        // The file created in the folder has the target's name.
         let name = path.file_name().unwrap().to_str().unwrap();
         fs::write(sandbox.home().join("names"), format!("{name}\n")).unwrap();
     }
@@ -174,7 +174,7 @@ fn write(sandbox: &Sandbox, writer: &str, args: &[&str], path: &Path) -> Run {
     Run::of(command.output().unwrap())
 }
 
-/// What a file is: its text, whose it is, and its mode.
+/// The state of a file: its contents, owner and mode.
 fn state(path: &Path) -> Option<(Vec<u8>, u32, u32)> {
     let found = fs::symlink_metadata(path).ok()?;
     let text = fs::read(path).unwrap();
@@ -187,7 +187,7 @@ fn no_writer_writes_over_a_file_of_another_kind() {
     for (writer, args) in WRITERS {
         let sandbox = stocked();
         if writer == "report" {
-            // The key is revoked whatever becomes of the report.
+            // The key is revoked even if the report fails.
             sandbox.run(["revoke", "web"]).expect(0);
         }
         let keys = sandbox.run(["list", "--format", "json"]).stdout;
@@ -207,7 +207,7 @@ fn no_writer_writes_over_a_file_of_another_kind() {
                     run.stderr.contains("hint"),
                     "{writer} over {target}: {run:?}"
                 );
-                // The record of use and the log go on; a refused command adds nothing to either.
+                // The usage record and the log grow; a refused command changes neither.
                 let is_logged = (writer, target) == ("report", "vault.db");
                 assert!(
                     is_logged || state(&path) == before,
@@ -254,7 +254,7 @@ fn a_configured_export_is_not_written_over_a_file_of_another_kind() {
             path.display()
         ));
         let before = state(&path);
-        // The vault itself is changed by the command, and by nothing else.
+        // The command itself changes the vault.
         let is_vault = target == "vault.db";
         let run = sandbox.run(["describe", "web", "changed"]).expect(8);
         assert!(is_vault || state(&path) == before, "{target}: {run:?}");

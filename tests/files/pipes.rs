@@ -1,4 +1,4 @@
-//! Pipes where a file is read, and folders where a file is written.
+//! Pipes instead of input files, and folders instead of output files.
 
 use std::fs;
 use std::process::Stdio;

@@ -1,4 +1,4 @@
-//! Root writes into an application's folder, and the application puts a link in its place.
+//! Root writes to an application's folder while the application replaces it with a link.
 
 use std::fs;
 use std::os::unix::fs::{chown, lchown, symlink};
@@ -12,7 +12,7 @@ use nix::unistd::geteuid;
 use crate::sandbox::{Run, Sandbox};
 use crate::secrecy::watch::NOBODY;
 
-/// A folder of an application's, `app/conf`, and a link in it, `app/link`, to a folder of ours.
+/// A folder of an application, `app/conf`, and a link in it, `app/link`, to another folder.
 fn with_an_application() -> Sandbox {
     let sandbox = Sandbox::new();
     let at = |name: &str| sandbox.home().join(name);

@@ -1,4 +1,5 @@
-//! What others could have written is not obeyed, and nothing is kept where they could replace it.
+//! Files that others could have written are not trusted, and nothing is stored where others could
+//! replace it.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
@@ -10,10 +11,10 @@ use crate::place::refused::give_to_a_group;
 use crate::sandbox::{Run, Sandbox};
 use crate::secrecy::watch::NOBODY;
 
-/// What is done to a file in a folder of its own: the path to name then.
+/// What is done to a file in its own folder: returns the path to use.
 type Spoil = fn(&Path) -> PathBuf;
 
-/// How others get at a file, and whether only root can bring that about.
+/// How others get access to a file, and whether only root can set that up.
 const UNTRUSTED: [(&str, bool, Spoil); 9] = [
     ("everybody can write it", false, |file| mode(file, 0o666)),
     ("a group can write it", true, |file| {
@@ -50,7 +51,7 @@ const UNTRUSTED: [(&str, bool, Spoil); 9] = [
     }),
 ];
 
-/// What is nobody else's, though it may look so.
+/// Private files that look like shared ones.
 const TRUSTED: [(&str, bool, Spoil); 5] = [
     ("private", false, |file| mode(file, 0o600)),
     ("everybody can read it", false, |file| mode(file, 0o444)),
@@ -79,7 +80,7 @@ fn give(path: &Path) -> PathBuf {
     path.to_owned()
 }
 
-/// A home with a vault, and a file of this text two folders down, spoilt.
+/// A home with a vault, and a file with this text two folders down, made untrusted.
 fn spoilt(text: &str, spoil: Spoil) -> (Sandbox, PathBuf) {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "web"]);
@@ -95,7 +96,7 @@ fn spoilt(text: &str, spoil: Spoil) -> (Sandbox, PathBuf) {
     (sandbox, path)
 }
 
-/// The cases that can be brought about here.
+/// The cases that can be set up here.
 fn cases(all: &'static [(&str, bool, Spoil)]) -> impl Iterator<Item = (&'static str, Spoil)> {
     let possible = |(_, needs_root, _): &&(&str, bool, Spoil)| !needs_root || geteuid().is_root();
     all.iter()
@@ -154,7 +155,7 @@ fn manifests_that_others_can_write_are_not_applied() {
     }
 }
 
-/// The cases in which it is the folder that others can write.
+/// The cases in which others can write to the folder.
 fn folders() -> impl Iterator<Item = (&'static str, Spoil)> {
     cases(&UNTRUSTED).filter(|(case, _)| case.contains("folder") && case.contains("can write"))
 }

@@ -1,4 +1,4 @@
-//! A file that is in its place while the disk does not say that it stays there.
+//! Files that were renamed, but could not be made durable.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::sandbox::{POSTKEY, Run, Sandbox};
 use crate::secrecy::watch::program;
 
-/// Runs with a folder whose sync fails, and with no other that does.
+/// Runs with one folder whose sync fails.
 fn run(sandbox: &Sandbox, folder: &Path, args: &[&str]) -> Run {
     let folder = fs::canonicalize(folder).unwrap();
     let words = ["-f", "-qqq", "-o", "/dev/null", "-P"];

@@ -1,4 +1,4 @@
-//! What is guarded: it says yes to everything and remembers what it was asked.
+//! The protected backend: accepts everything and records its requests.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -8,13 +8,13 @@ use std::thread;
 
 use super::brevo;
 
-/// A server that notes every request that reaches it. It listens until it is dropped.
+/// A server that records every request. Stops when dropped.
 pub struct Backend {
     received: Arc<Mutex<Vec<Received>>>,
     listener: TcpListener,
 }
 
-/// A request that got through.
+/// A request that reached the backend.
 #[derive(Clone, Debug)]
 pub struct Received {
     pub line: String,
@@ -37,7 +37,7 @@ impl Backend {
         Self { received, listener }
     }
 
-    /// All that has reached it since it was last asked.
+    /// The requests since the last call.
     pub fn received(&self) -> Vec<Received> {
         std::mem::take(&mut self.received.lock().unwrap())
     }
@@ -45,15 +45,14 @@ impl Backend {
 
 impl Drop for Backend {
     fn drop(&mut self) {
-        // Its thread waits for the next connection, and a listener cannot be shut down but as a
-        // stream.
+        // Its thread is in accept(2), and std cannot shut down a listener, only a stream.
         let listener = OwnedFd::from(self.listener.try_clone().unwrap());
         let _ = TcpStream::from(listener).shutdown(Shutdown::Both);
     }
 }
 
 impl Received {
-    /// All of a header's values.
+    /// All values of a header.
     pub fn header(&self, name: &str) -> Vec<&str> {
         let headers = self.headers.iter();
         headers
@@ -63,7 +62,7 @@ impl Received {
     }
 }
 
-/// Answers the requests of one connection, until it ends.
+/// Answers the requests on one connection.
 fn serve(stream: TcpStream, notes: &Mutex<Vec<Received>>) {
     let mut reader = BufReader::new(stream);
     while let Some(received) = receive(&mut reader) {
@@ -74,7 +73,7 @@ fn serve(stream: TcpStream, notes: &Mutex<Vec<Received>>) {
             return echo(&mut reader);
         }
         if !upgrade.is_empty() {
-            // It takes every protocol, and what comes then is read as more requests.
+            // It accepts every protocol, and reads what follows as further requests.
             let answer = switched(&upgrade);
             if reader.get_mut().write_all(answer.as_bytes()).is_err() {
                 return;
@@ -97,7 +96,7 @@ fn switched(protocol: &str) -> String {
     )
 }
 
-/// Says back what it is told, as over a WebSocket, until the connection ends.
+/// Echoes data, like a WebSocket, until the connection ends.
 fn echo(reader: &mut BufReader<TcpStream>) {
     let mut said = switched("websocket").into_bytes();
     while reader.get_mut().write_all(&said).is_ok() {
@@ -110,7 +109,7 @@ fn echo(reader: &mut BufReader<TcpStream>) {
 }
 
 fn answer(received: &Received) -> String {
-    // Brevo's SDKs say who they are, the tests' own requests do not.
+    // Brevo's SDKs identify themselves; the tests' own requests do not.
     let (status, body) = match received.header("user-agent").concat().is_empty() {
         true => (status(&received.line), "backend\n"),
         false => brevo::answer(&received.line),
@@ -121,7 +120,7 @@ fn answer(received: &Received) -> String {
     )
 }
 
-/// The status that a path asks for, as in `/answer/401`.
+/// The status in a path such as `/answer/401`.
 fn status(line: &str) -> u16 {
     let asked = line.split_once("/answer/").map(|(_, rest)| &rest[..3]);
     asked.map_or(200, |status| status.parse().unwrap())

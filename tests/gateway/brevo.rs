@@ -1,6 +1,6 @@
-//! A small stand-in for Brevo's API: what its SDKs are answered.
+//! A small fake of Brevo's API for its SDKs.
 
-/// The status and the body of the answer to a request.
+/// The status and the body of the response to a request.
 pub fn answer(line: &str) -> (u16, &'static str) {
     let (request, _) = line.rsplit_once(' ').unwrap();
     match request {

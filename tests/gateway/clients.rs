@@ -1,4 +1,4 @@
-//! What clients may send, and what it must not change.
+//! Requests with unusual headers, which must not change the decision.
 
 use super::{GET, Kind, Setup};
 use crate::parallel::on_each;
@@ -13,7 +13,7 @@ fn two_keys_are_none() {
         let (own, also) = (("api-key", &*secret), ("Authorization", &*bearer));
         for keys in [[own, also], [also, own], [own, own], [also, also]] {
             let status = setup.ask(GET, &keys).status;
-            // A newer nginx itself refuses a header that is there twice.
+            // A newer nginx itself refuses duplicate headers.
             assert!([400, 401].contains(&status), "{kind:?}: {status}");
         }
         setup.expect_nothing_got_through();
@@ -67,7 +67,7 @@ fn what_a_client_says_of_itself_changes_nothing_and_does_not_reach_the_backend()
         ] {
             assert!(!told.contains(word), "{kind:?}: {word} in {told}");
         }
-        // The address that is recorded is the one that the gateway saw.
+        // The recorded address is the one that the gateway saw.
         let query = "SELECT count(*) FROM addresses WHERE address = '127.0.0.1'";
         crate::secrecy::watch::wait_for("the true address", || {
             crate::serve::recording::recorded(&setup.sandbox, query) == Some(1)
@@ -83,16 +83,16 @@ fn a_head_that_is_too_large_is_refused() {
         let large = "a".repeat(1 << 20);
         let medium = "a".repeat(40_000);
         let mut heads = vec![vec![("api-key", &*large)], vec![("api-key", &*medium)]];
-        // Traefik asks the checker without a client's other headers.
+        // Traefik does not forward other headers of a client.
         if kind != Kind::Traefik {
             heads.push(vec![("api-key", &*secret), ("x", &large)]);
         }
         for headers in heads {
             let mut connection = Connection::open(&setup.address);
-            // It may be answered before it has been read to its end.
+            // The response may come before the request was read completely.
             let _ = connection.send(request("GET", "/", &headers).as_bytes());
             if let Ok(answer) = connection.answer() {
-                // The checker hangs up on such a head, which the gateway may still be sending.
+                // The checker closes the connection, while the gateway may still be sending.
                 let hung_up = kind.status_without_a_checker();
                 assert!(
                     [400, 401, 414, 431, 502, hung_up].contains(&answer.status),

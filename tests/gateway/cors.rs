@@ -1,4 +1,4 @@
-//! Web pages of other origins, which ask before they send a key and read refusals.
+//! Web pages from other origins: preflights without a key, and readable refusals.
 
 use super::{GET, Kind, Setup};
 use crate::mail::Debian;
@@ -9,7 +9,7 @@ const PAGE: &str = "https://app.example.com";
 const ALLOWED: &str = "cors_origins = [\"https://app.example.com\"]\n";
 const OPTIONS: (&str, &str) = ("OPTIONS", "/v3/contacts");
 
-/// What a browser sends before a `DELETE` with a key.
+/// A browser's preflight for a `DELETE` with a key.
 fn preflight(origin: &str) -> [Header<'_>; 3] {
     [
         ("Origin", origin),
@@ -18,7 +18,7 @@ fn preflight(origin: &str) -> [Header<'_>; 3] {
     ]
 }
 
-/// Which page a browser lets read this.
+/// The page that a browser allows to read this.
 fn readable_by(answer: &Answer) -> Option<&str> {
     answer.header("access-control-allow-origin")
 }
@@ -70,13 +70,13 @@ fn what_only_looks_like_a_preflight_is_refused() {
             &[("Origin", "https://evil.example")],
         ] {
             let status = with(more);
-            // HAProxy and a newer nginx themselves refuse some headers that are there twice.
+            // HAProxy and a newer nginx refuse some duplicate headers themselves.
             assert!([400, 401].contains(&status), "{kind:?}: {more:?}: {status}");
         }
         setup.expect_nothing_got_through();
         let status = with(&[("Upgrade", "h2c"), ("Connection", "upgrade")]);
         if kind == Kind::Haproxy(Debian::Trixie) {
-            // HAProxy 3 itself takes that away, and what is left is a preflight.
+            // HAProxy 3 removes that itself, which leaves a preflight.
             assert_eq!(status, 200);
             assert!(setup.only().header("upgrade").is_empty());
         } else {
@@ -114,7 +114,7 @@ fn a_page_reads_a_refusal_if_it_is_allowed_to() {
             let answer = ask(method, "https://evil.example", key).expect_refusal(status);
             assert_eq!(readable_by(&answer), None, "{kind:?}: {answer:?}");
         }
-        // How a page may read an answer of the backend is for the backend to say.
+        // The backend decides how pages may read its responses.
         let accepted = ask("GET", PAGE, &secret).expect(200);
         assert!(
             !accepted.has("access-control-allow-origin"),

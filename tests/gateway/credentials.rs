@@ -1,4 +1,4 @@
-//! The headers in which keys are presented, as the settings name them.
+//! The configured headers for keys.
 
 use super::{GET, Kind, Setup};
 use crate::parallel::on_each;
@@ -23,7 +23,7 @@ fn the_headers_of_the_settings_count_and_no_others() {
         setup.ask(GET, &both).expect(401);
         setup.expect_nothing_got_through();
         for name in ["x-api-key", "X-Api-Key", "token"] {
-            // What is no key's header any more is the backend's.
+            // A header that is no longer for keys reaches the backend.
             let headers = [
                 (name, &*secret),
                 ("Authorization", "Bearer another"),

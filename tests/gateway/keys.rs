@@ -1,4 +1,4 @@
-//! From no key to a deleted one, through each gateway.
+//! The life of a key, through each gateway.
 
 use jiff::Timestamp;
 

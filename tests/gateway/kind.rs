@@ -1,4 +1,4 @@
-//! Which gateways there are, how each is started, and where they differ.
+//! The gateways, how each is started, and how they differ.
 
 use std::env::consts::ARCH;
 use std::fs;
@@ -11,7 +11,7 @@ use crate::mail::Debian;
 use crate::sandbox::Sandbox;
 use crate::secrecy::watch::program;
 
-/// Which gateway.
+/// A gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Nginx(Debian),
@@ -34,7 +34,7 @@ impl Kind {
         Self::Haproxy(Debian::Trixie),
     ];
 
-    /// Every gateway. Debian 13's as root only; `tests/run` says so.
+    /// Every gateway. Debian 13's only as root; `tests/run` says so.
     pub fn all() -> impl Iterator<Item = Self> {
         let has_trixie = geteuid().is_root();
         let all = Self::ALL.into_iter();
@@ -53,7 +53,7 @@ impl Kind {
         matches!(self, Self::Nginx(_))
     }
 
-    /// What `connect` calls it.
+    /// Its name in `connect`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Nginx(_) => "nginx",
@@ -63,22 +63,22 @@ impl Kind {
         }
     }
 
-    /// Whether clients of a valid key are told what is left of its limit.
+    /// Whether clients with a valid key are told what is left of its limit.
     pub fn tells_what_is_left(self) -> bool {
         self != Self::Traefik
     }
 
-    /// Whether it asks `serve` at a unix socket.
+    /// Whether it connects to `serve` on a unix socket.
     pub fn has_unix_sockets(self) -> bool {
         self != Self::Traefik
     }
 
-    /// Whether the backend gets an `Authorization` that is not a bearer's.
+    /// Whether the backend receives an `Authorization` that is not a bearer token.
     pub fn passes_other_credentials(self) -> bool {
         self != Self::Traefik
     }
 
-    /// What a client gets while nobody checks keys.
+    /// The status while the checker is unavailable.
     pub fn status_without_a_checker(self) -> u16 {
         match self {
             Self::Nginx(_) | Self::Haproxy(_) => 503,
@@ -87,8 +87,8 @@ impl Kind {
         }
     }
 
-    /// The configuration that was printed, but with a longer wait for the checker: on a loaded machine
-    /// the first check of a key may take more than the five seconds that are printed.
+    /// The printed configuration with a longer timeout for the checker: on a loaded machine, the
+    /// first check of a key may take more than the configured five seconds.
     pub fn patient(self, printed: &str) -> String {
         let (line, instead) = match self {
             Self::Nginx(_) => ("proxy_read_timeout 5s", "proxy_read_timeout 30s"),
@@ -102,8 +102,8 @@ impl Kind {
         printed.replace(line, instead)
     }
 
-    /// Puts the configuration that was printed in place, changing nothing but the port and
-    /// what two gateways on one machine have in common; returns what starts it.
+    /// Installs the printed configuration, changing only the port and what two gateways on one
+    /// machine would share; returns the command that starts it.
     pub fn configure(self, printed: &str, address: &str, sandbox: &Sandbox) -> Command {
         let arguments = match self {
             Self::Nginx(_) => nginx(printed, address, sandbox),
@@ -115,7 +115,7 @@ impl Kind {
         program(&sandbox.command(&words[1..]), &words[0])
     }
 
-    /// The program, and what stands before its arguments.
+    /// The program, and the arguments before its own.
     fn program(self) -> Vec<String> {
         match self {
             Self::Nginx(debian) => debian.program("/usr/sbin/nginx"),
@@ -128,7 +128,7 @@ impl Kind {
 }
 
 impl Debian {
-    /// One of its programs, on this machine, and what stands before its arguments.
+    /// A program of it on this machine, and the arguments before its own.
     fn program(self, path: &str) -> Vec<String> {
         if self == Self::Here {
             return vec![path.to_owned()];
@@ -141,7 +141,7 @@ impl Debian {
     }
 }
 
-/// What an nginx of its own needs around the configuration.
+/// The rest of a separate nginx's configuration.
 const AROUND: &str = "\
 daemon off;
 master_process off;
@@ -194,7 +194,7 @@ fn traefik(printed: &str, address: &str, sandbox: &Sandbox) -> Vec<String> {
     ]
 }
 
-/// Of the two files the second is the Lua.
+/// The second of the two files is the Lua.
 fn haproxy(printed: &str, address: &str, sandbox: &Sandbox) -> Vec<String> {
     let (main, lua) = printed
         .split_once("\n# === /etc/haproxy/postkey.lua")

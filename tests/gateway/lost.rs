@@ -1,4 +1,4 @@
-//! When keys cannot be checked, nothing gets through.
+//! If keys cannot be checked, nothing passes.
 
 use std::fs;
 use std::thread::sleep;
@@ -16,7 +16,7 @@ fn without_the_vault_nothing_gets_through_until_it_is_back() {
         setup.accepted(&secret);
         let away = setup.sandbox.home().join("away.db");
         fs::rename(setup.sandbox.vault(), &away).unwrap();
-        // Its removal may be seen a millisecond later.
+        // A removal may be noticed a millisecond later.
         sleep(Duration::from_millis(5));
         for secret in [&*secret, "nonsense"] {
             let answer = setup.ask(GET, &[("api-key", secret)]);

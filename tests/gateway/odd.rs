@@ -1,10 +1,10 @@
-//! Requests of rarer forms.
+//! Unusual requests.
 
 use super::{Kind, Setup};
 use crate::parallel::on_each;
 use crate::serve::http::{Connection, request};
 
-/// The status of the answer, if there is one: some gateways hang up.
+/// The status of the response, if there is one: some gateways close the connection.
 fn ask(setup: &Setup, (method, target): (&str, &str), secret: &str) -> Option<u16> {
     let mut connection = Connection::open(&setup.address);
     let request = request(method, target, &[("api-key", secret)]);

@@ -1,4 +1,4 @@
-//! What `connect` prints for gateways.
+//! The printed configuration of gateways.
 
 use std::process::{Command, Stdio};
 
@@ -91,7 +91,7 @@ fn traefiks_is_yaml_that_says_what_its_documentation_asks_for() {
     );
 }
 
-/// YAML as JSON, by a parser that is not ours.
+/// YAML as JSON, by an independent parser.
 fn of_yaml(text: &str) -> Value {
     let script = "import json, sys, yaml; json.dump(yaml.safe_load(sys.argv[1]), sys.stdout)";
     let mut python = Command::new("/usr/bin/python3");

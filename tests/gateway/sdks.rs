@@ -1,4 +1,4 @@
-//! Brevo's own SDKs, given the URL of an API that nginx and postkey guard.
+//! Brevo's own SDKs, with the URL of an API protected by nginx and postkey.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ enum Sdk {
 impl Sdk {
     const ALL: [Self; 4] = [Self::Sib, Self::Brevo1, Self::Brevo, Self::Node];
 
-    /// What a refusal is raised as.
+    /// The exception that it raises for a refusal.
     fn error(self) -> &'static str {
         match self {
             Self::Sib | Self::Brevo1 => "ApiException",
@@ -34,12 +34,12 @@ impl Sdk {
         }
     }
 
-    /// Whether it asks again after a 429, also where it is not told when.
+    /// Whether it retries after a 429, even if not told when.
     fn is_current(self) -> bool {
         matches!(self, Self::Brevo | Self::Node)
     }
 
-    /// What each call came to, by a script of tests/gateway/sdks.
+    /// The result of each call, by a script in tests/gateway/sdks.
     fn call(self, setup: &Setup, calls: &[String]) -> Vec<String> {
         let input = setup.sandbox.home().join("calls");
         fs::write(&input, calls.join("\n")).unwrap();
@@ -75,7 +75,7 @@ impl Sdk {
     }
 }
 
-/// A call with a key for each of these.
+/// A call with a key for each SDK.
 fn calls<const N: usize>(key: &str, names: [&str; N]) -> Vec<String> {
     names.map(|name| format!("{key} {name}")).to_vec()
 }

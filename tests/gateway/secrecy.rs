@@ -1,4 +1,4 @@
-//! What gateways and `serve` write down.
+//! The logs of gateways and `serve`.
 
 use super::{GET, Kind, Setup};
 use crate::parallel::on_each;
@@ -21,7 +21,7 @@ fn no_key_is_written_down_whatever_goes_wrong() {
             vec![own, ("Host", "twice")],
         ] {
             let mut connection = Connection::open(&setup.address);
-            // It may be answered before it has been read to its end.
+            // The response may come before the request was read completely.
             let _ = connection.send(request("GET", "/", &headers).as_bytes());
             let _ = connection.answer();
         }
@@ -34,7 +34,7 @@ fn no_key_is_written_down_whatever_goes_wrong() {
             );
         }
         let written = setup.written();
-        // So much was written down that this would show.
+        // Enough was logged that a secret would show.
         let shows = match kind {
             Kind::Nginx(_) => "auth request",
             Kind::Caddy(_) | Kind::NewCaddy => "http.log.error",

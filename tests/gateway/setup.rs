@@ -11,34 +11,34 @@ use crate::secrecy::watch::{paths, wait_for};
 use crate::serve::http::{self, Answer, Header};
 use crate::serve::server::{Daemon, Server, loopback};
 
-/// All of it, running. Fields are dropped in this order.
+/// The running set-up. Fields are dropped in this order.
 pub struct Setup {
     _gateway: Daemon,
     pub server: Server,
     pub backend: Backend,
     pub sandbox: Sandbox,
-    /// Where clients knock.
+    /// The address for clients.
     pub address: String,
 }
 
 impl Setup {
-    /// A gateway on a TCP address of its own.
+    /// A gateway on its own TCP address.
     pub fn start(kind: Kind) -> Self {
         Self::start_with(kind, Sandbox::new(), &format!("{}:17625", loopback()))
     }
 
-    /// The same, with nothing changed that was printed.
+    /// The same with the printed configuration unchanged.
     pub fn start_as_printed(kind: Kind) -> Self {
         let listen = format!("{}:17625", loopback());
         Self::start_whole(kind, Sandbox::new(), &listen, "", |printed| printed)
     }
 
-    /// A gateway for a sandbox whose `serve` listens at an address.
+    /// A gateway for a sandbox whose `serve` listens on an address.
     pub fn start_with(kind: Kind, sandbox: Sandbox, listen: &str) -> Self {
         Self::start_altered(kind, sandbox, listen, |printed| printed)
     }
 
-    /// A gateway of a `serve` with more settings, under `[serve]`.
+    /// A gateway with further settings of `serve`, under `[serve]`.
     pub fn start_set(kind: Kind, settings: &str) -> Self {
         let sandbox = Sandbox::new();
         let listen = format!("{}:17625", loopback());
@@ -47,7 +47,7 @@ impl Setup {
         })
     }
 
-    /// The same, with what an administrator changes in the printed configuration.
+    /// The same with an administrator's changes of the printed configuration.
     pub fn start_altered(
         kind: Kind,
         sandbox: Sandbox,
@@ -91,7 +91,7 @@ impl Setup {
         setup
     }
 
-    /// Has keys checked by another `serve` from now on.
+    /// Switches to another `serve`.
     pub fn replace_server(&mut self, serve: Command) {
         // It may have ended already.
         let _ = self.server.daemon.0.kill();
@@ -105,7 +105,7 @@ impl Setup {
         http::ask(&self.address, method, target, headers)
     }
 
-    /// The answer to a key, which must not have let anything through.
+    /// The response to a key, with which nothing may reach the backend.
     #[track_caller]
     pub fn refused(&self, secret: &str, status: u16) -> Answer {
         let answer = self.ask(super::GET, &[("api-key", secret)]);
@@ -113,7 +113,7 @@ impl Setup {
         answer.expect_refusal(status)
     }
 
-    /// The answer to a key, and what the backend received.
+    /// The response to a key, and what the backend received.
     #[track_caller]
     pub fn accepted(&self, secret: &str) -> (Answer, Received) {
         let answer = self.ask(super::GET, &[("api-key", secret)]).expect(200);
@@ -121,7 +121,7 @@ impl Setup {
         (answer, self.only())
     }
 
-    /// The one request that got through.
+    /// The only request that reached the backend.
     #[track_caller]
     pub fn only(&self) -> Received {
         let mut received = self.backend.received();
@@ -135,7 +135,7 @@ impl Setup {
         assert!(received.is_empty(), "{received:?}");
     }
 
-    /// Everything that the gateway and `serve` have written down.
+    /// Everything that the gateway and `serve` have written to disk.
     pub fn written(&self) -> String {
         let is_log = |path: &&PathBuf| path.extension().is_some_and(|end| end == "log");
         let files = paths(self.sandbox.home());

@@ -1,4 +1,4 @@
-//! What a gateway does with large requests, its own refusals, and a checker that hangs.
+//! Large requests, a gateway's own refusals, and a checker that hangs.
 
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::secrecy::watch::wait_for;
 use crate::serve::http::{self, Connection, request};
 use crate::serve::server::loopback;
 
-/// A gateway whose administrator has replaced one line of the printed configuration.
+/// A gateway with one line of its configuration replaced.
 fn altered(kind: Kind, (line, instead): (&str, &str)) -> Setup {
     let listen = format!("{}:17625", loopback());
     Setup::start_altered(kind, Sandbox::new(), &listen, |printed| {
@@ -19,7 +19,7 @@ fn altered(kind: Kind, (line, instead): (&str, &str)) -> Setup {
     })
 }
 
-/// What there is to replace, so that large bodies pass: nothing but with nginx.
+/// The replacements that allow large bodies: only needed for nginx.
 fn for_large_bodies(kind: Kind) -> &'static [(&'static str, &'static str)] {
     if kind.is_nginx() {
         &[
@@ -76,7 +76,7 @@ fn an_address_that_nginx_denies_gets_a_403() {
     });
 }
 
-/// Has the checker stand still, until it is told to go on.
+/// Stops the checker until it is told to continue.
 fn halt(setup: &Setup) {
     setup.server.daemon.signal("STOP");
     let stat = format!("/proc/{}/stat", setup.server.daemon.0.id());
@@ -90,12 +90,12 @@ fn a_checker_that_hangs_holds_clients_for_seconds_only() {
     on_each(Kind::all().filter(|kind| *kind != Kind::Traefik), |kind| {
         let setup = Setup::start_as_printed(kind);
         let secret = setup.sandbox.generate(["api", "ci"]);
-        // The first check takes longer than those that follow.
+        // The first check takes longer than later ones.
         setup.server.verify(&secret).expect(200);
         setup.accepted(&secret);
         halt(&setup);
         let start = Instant::now();
-        // What five seconds are on a machine that is as loaded as this one.
+        // Five seconds, scaled to the load of this machine.
         let five_seconds = thread::spawn(move || {
             sleep(Duration::from_secs(5));
             start.elapsed()

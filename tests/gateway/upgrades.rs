@@ -1,10 +1,10 @@
-//! A connection that changes its protocol must not carry requests past the check.
+//! An upgraded connection must not bypass the check.
 
 use super::{Kind, Setup};
 use crate::parallel::on_each;
 use crate::serve::http::{Connection, Header, request};
 
-/// What a client may ask for that is no WebSocket.
+/// Protocols besides WebSocket that a client may request.
 const OTHERS: [&[Header]; 7] = [
     &[("Upgrade", "h2c")],
     &[("Upgrade", "H2C")],

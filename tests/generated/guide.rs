@@ -9,7 +9,7 @@ pub fn page(name: &str, section: &str, text: &str, see_also: &[String]) -> Strin
     let source = concat!("postkey ", env!("CARGO_PKG_VERSION"));
     let title = format!("postkey-{name}");
     page.roff.control("TH", [&*title, section, "", source]);
-    // Commands are neither broken nor stretched.
+    // Commands are neither wrapped nor justified.
     page.roff.control("nh", []).control("ad", ["l"]);
     page.roff.control("SH", ["NAME"]);
     for event in Parser::new_ext(text, Options::ENABLE_TABLES) {
@@ -33,7 +33,7 @@ pub fn references(pages: &[String]) -> Vec<Inline> {
     line
 }
 
-/// A terminal would show typographic signs in the place of these.
+/// A terminal would show typographic characters instead of these.
 fn escape(page: &str) -> String {
     page.replace('`', r"\(ga")
         .replace('^', r"\(ha")
@@ -43,14 +43,14 @@ fn escape(page: &str) -> String {
 #[derive(Default)]
 struct Page {
     roff: Roff,
-    /// The text of the paragraph, heading or cell so far.
+    /// The text of the current paragraph, heading or cell.
     line: Vec<Inline>,
     font: Font,
-    /// The header of a table, and the cells of the row so far.
+    /// The header of a table, and the cells of the current row.
     header: Vec<Vec<Inline>>,
     row: Vec<Vec<Inline>>,
     is_code: bool,
-    /// Where a link leads that has no page of its own.
+    /// The target of a link that has no man page.
     url: Option<String>,
 }
 
@@ -129,7 +129,7 @@ impl Page {
         }
     }
 
-    /// The title becomes the name's description, and what follows it the page's.
+    /// The title becomes the description, and the rest the page.
     fn name(&mut self, title: &str) {
         let about = plain(&std::mem::take(&mut self.line));
         self.roff
@@ -157,7 +157,7 @@ impl Page {
         }
     }
 
-    /// A row as a term and what is said of it: with the columns' names, where they are several.
+    /// A row as a term and its definition, with column names if there are several.
     fn table_row(&mut self) {
         let mut cells = std::mem::take(&mut self.row).into_iter();
         let mut text = Vec::new();

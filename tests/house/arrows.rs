@@ -1,4 +1,4 @@
-//! Arrows between files: none leads up, to what a module above defines, and none lead in a circle.
+//! Dependencies between files: none on a parent module's items, and no cycles.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -19,7 +19,7 @@ static IMPORT: LazyLock<Regex> =
 static PATH: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?:^|[^\w:])([a-z_][a-z_0-9]*(?:::[A-Za-z_0-9]+)+)").unwrap());
 
-/// A file, as far as names are concerned. Paths begin at the crate's root, whose own is empty.
+/// The names in a file. Paths begin at the crate's root, whose own is empty.
 #[derive(Default)]
 struct SourceFile {
     defined: BTreeSet<String>,
@@ -28,7 +28,7 @@ struct SourceFile {
     used: BTreeSet<String>,
 }
 
-/// The files by the paths of their modules.
+/// The files by their modules' paths.
 struct Files(BTreeMap<String, SourceFile>);
 
 #[test]
@@ -47,7 +47,7 @@ fn no_files_use_each_other_in_a_circle() {
         .into_iter()
         .map(|(from, to, _)| (from, to))
         .collect();
-    // What leads to a file that uses no other, or comes from one that no other uses, is in none.
+    // A file that uses no other, or is used by none, is not in a cycle.
     loop {
         let from: BTreeSet<String> = left.iter().map(|(from, _)| from.clone()).collect();
         let to: BTreeSet<String> = left.iter().map(|(_, to)| to.clone()).collect();
@@ -93,7 +93,7 @@ fn an_arrow_leads_to_the_file_that_defines_the_item() {
     assert_eq!(arrows, expected);
 }
 
-/// Who uses which item of whom, without the modules that are not held yet.
+/// Who uses which item of whom, without the modules that are exempt.
 fn arrows() -> Vec<(String, String, String)> {
     let sources: Vec<(String, String)> = sources()
         .into_iter()
@@ -109,7 +109,7 @@ fn arrows() -> Vec<(String, String, String)> {
     arrows
 }
 
-/// The path of a file's module: `vault::keys` of `vault/keys.rs`.
+/// The module path of a file: `vault::keys` for `vault/keys.rs`.
 fn module(path: &str) -> String {
     let path = path.trim_end_matches(".rs");
     let path = path.trim_end_matches("/mod");
@@ -149,8 +149,8 @@ impl Files {
         arrows.into_iter().collect()
     }
 
-    /// The module whose file defines what a path leads to, through whatever imports it; nothing for
-    /// a module, and for what is not ours.
+    /// The module whose file defines a path's target, following re-exports; `None` for a module,
+    /// and for other crates.
     fn definition(&self, path: &str) -> Option<(String, String)> {
         let (mut module, mut rest) = (String::new(), path);
         loop {
@@ -191,7 +191,7 @@ impl SourceFile {
         file
     }
 
-    /// A path that this module says, from the root on; nothing if it is not ours.
+    /// A path in this module, from the root; `None` for other crates.
     fn rooted(&self, module: &str, path: &str, modules: &BTreeSet<&str>) -> Option<String> {
         let (first, rest) = path.split_once("::").unwrap_or((path, ""));
         let above = module.rsplit_once("::").map_or("", |(above, _)| above);
@@ -207,7 +207,7 @@ impl SourceFile {
     }
 }
 
-/// The paths of an import such as `a::{b, c::D as E}`, and the name under which each is imported.
+/// The paths of an import such as `a::{b, c::D as E}`, and the name of each.
 fn leaves(tree: &str) -> Vec<(String, String)> {
     let Some((before, inner)) = tree.split_once('{') else {
         let (path, name) = match tree.split_once(" as ") {
@@ -227,7 +227,7 @@ fn leaves(tree: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The parts of a list that the commas outside of braces separate.
+/// The parts of a list, separated by commas outside of braces.
 fn branches(list: &str) -> Vec<&str> {
     let mut depth = 0;
     list.split(|character| {

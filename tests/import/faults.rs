@@ -1,11 +1,11 @@
-//! Bad lines: all of them are told by their numbers, and nothing is imported.
+//! Invalid lines: all of them are reported by number, and nothing is imported.
 
 use std::fs;
 
 use super::{PASSWORD, QUICK};
 use crate::sandbox::Sandbox;
 
-/// Bad lines of a passwd-file, and what is said of each.
+/// Invalid lines of a passwd-file, and their messages.
 const BAD: [(&str, &str); 49] = [
     ("no_colon", "it has no `:` behind a username"),
     (
@@ -64,7 +64,7 @@ const BAD: [(&str, &str); 49] = [
         "some_user:{BLF-CRYPT}$2y$05$pWtxTjwPPO1MIxJKVFR16OKa7F9MvLnt4V41AjOB3bmHUrq760dr",
         "not in the format of `BLF-CRYPT`",
     ),
-    // The last character of the salt says more than there is.
+    // The last character of the salt has extra bits.
     (
         "some_user:$2y$05$pWtxTjwPPO1MIxJKVFR16PKa7F9MvLnt4V41AjOB3bmHUrq760dra",
         "not in the format of `BLF-CRYPT`",
@@ -102,7 +102,7 @@ const BAD: [(&str, &str); 49] = [
         "some_user:{ARGON2ID}$argon2id$v=16$m=65536,t=3,p=1$IgUPtGn5ggLntbRQT9LXmQ$H2p3O+OxgJ9fXz+kV+PsrWz91BwEH+fYOLBTzQPLImg",
         "not in the format of `ARGON2ID`",
     ),
-    // libsodium, which Dovecot asks, reads neither.
+    // libsodium, which Dovecot uses, accepts neither.
     (
         "some_user:{ARGON2ID}$argon2id$v=19$t=3,m=65536,p=1$IgUPtGn5ggLntbRQT9LXmQ$H2p3O+OxgJ9fXz+kV+PsrWz91BwEH+fYOLBTzQPLImg",
         "not in the format of `ARGON2ID`",
@@ -111,7 +111,7 @@ const BAD: [(&str, &str); 49] = [
         "some_user:{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1,data=AAAA$IgUPtGn5ggLntbRQT9LXmQ$H2p3O+OxgJ9fXz+kV+PsrWz91BwEH+fYOLBTzQPLImg",
         "not in the format of `ARGON2ID`",
     ),
-    // A salt with a line end in it, with which there can be no export.
+    // A salt with a line end, which an export could not contain.
     (
         "some_user:{PBKDF2.B64}JDEkc2EKbHQkMjAwMDAkMjAxMjNiNzA4YTJiMTgxNmY4NzY3ZDhmMmMyNjQyOWRmOTg1ZjhkNg==",
         "not in the format of `PBKDF2`",
@@ -122,7 +122,7 @@ const BAD: [(&str, &str); 49] = [
         "$6$ab$taQi2R/p.00nDn/0OiJ:1000",
         "a hash instead of a username",
     ),
-    // What would cost too much.
+    // Too costly ones.
     (
         "some_user:{ARGON2ID}$argon2id$v=19$m=4194304,t=3,p=1$IgUPtGn5ggLntbRQT9LXmQ$H2p3O+OxgJ9fXz+kV+PsrWz91BwEH+fYOLBTzQPLImg",
         "costs more",
@@ -247,7 +247,7 @@ fn what_is_taken_is_named_with_its_line_and_status() {
         assert!(run.stderr.contains(said), "{said}: {run:?}");
     }
     assert_eq!(sandbox.keys().len(), 3);
-    // Another key's name is no reason to leave somebody out.
+    // Other keys with the name do not matter.
     let skipping = ["import", "dovecot", "-", "--skip-existing"];
     let lines: Vec<&str> = users.lines().collect();
     sandbox

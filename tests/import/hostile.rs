@@ -1,4 +1,4 @@
-//! Inputs that nobody means well with.
+//! Hostile inputs.
 
 use std::fs;
 

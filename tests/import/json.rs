@@ -1,4 +1,4 @@
-//! JSON: passwords from elsewhere, and keys of another vault that come whole.
+//! JSON: passwords from other systems, and keys from another vault.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::backup::edit;
 use crate::ledger::make_older;
 use crate::sandbox::Sandbox;
 
-/// A key as another vault tells it, with what its secret is verified by.
+/// A key exported from another vault, with its verifiers.
 fn told(sandbox: &Sandbox, name: &str) -> Value {
     let run = sandbox.run(["list", "--format", "json", name]).expect(0);
     let mut key = run.json()[0].clone();

@@ -1,4 +1,4 @@
-//! Imported keys among the others: what commands do with them and say of them.
+//! Commands on imported keys.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use crate::serve::logins::{login, proof};
 use crate::serve::recording::recorded;
 use crate::serve::server::Server;
 
-/// A vault with an imported key of its own and one of a shared login, which another key has, too.
+/// A vault with an imported key, and one with a login that another key shares.
 fn with_users() -> (Sandbox, String) {
     let sandbox = Sandbox::new();
     let users = format!("rails_prod:{QUICK}\nops@example.com:{QUICK}\n");
@@ -65,7 +65,7 @@ fn a_rotation_leads_from_the_imported_password_to_a_secret_and_back() {
     );
     let second = rotated.secret();
     assert_eq!(verdicts(&second), ["accepted", "accepted"]);
-    // The password is there still: nobody can have another.
+    // The password stays: nobody can have another.
     sandbox
         .import("dovecot", format!("rails_prod:{QUICK}"))
         .expect(4);
@@ -76,7 +76,7 @@ fn a_rotation_leads_from_the_imported_password_to_a_secret_and_back() {
         aborted.stderr.contains("only the imported one works again"),
         "{aborted:?}"
     );
-    // A dead secret that is presented for the login is not its password.
+    // A dead secret is not the login's password.
     assert_eq!(verdicts(&second), ["accepted", "replaced"]);
     let third = sandbox.run(["rotate", "rails_prod"]).expect(0).secret();
     sandbox
@@ -109,7 +109,7 @@ fn a_shared_login_has_its_secrets_and_one_imported_password() {
         [PASSWORD, &secret, "x"].map(verdict),
         ["accepted", "accepted", "mismatch"]
     );
-    // The other login has not that secret.
+    // The other login does not have that secret.
     assert_eq!(sandbox.verify_login("rails_prod", &secret), "mismatch");
     sandbox.run(["deactivate", "other"]).expect(0);
     assert_eq!([PASSWORD, &secret].map(verdict), ["accepted", "inactive"]);
@@ -235,7 +235,7 @@ fn a_stand_in_for_a_tail_is_shown_to_nobody() {
     ] {
         for format in ["text", "json", "csv"] {
             let shown = run(&[args, &["--format", format]].concat());
-            // The log alone tells one from the next.
+            // Only the log can tell them apart.
             let before_log = shown.stdout.split("\"log\":").next().unwrap();
             assert!(!before_log.contains("imported-"), "{args:?}: {shown:?}");
         }

@@ -1,4 +1,4 @@
-//! Users of passwd-files: each becomes a key with the password that it had.
+//! Users of passwd-files: each becomes a key with the same password.
 
 use std::fs;
 
@@ -107,7 +107,7 @@ fn what_dovecot_never_takes_for_a_password_is_none() {
         .import("dovecot", users.collect::<String>())
         .expect(0);
     for (password, at) in NEVER_A_PASSWORD.iter().zip(0..) {
-        // One line end is taken off.
+        // One line end is removed.
         let presented = format!("{password}\n");
         let verdict = sandbox.verify_login(&format!("user_{at}"), &presented);
         assert_eq!(verdict, "mismatch", "{password:?}");
@@ -268,7 +268,7 @@ fn what_dovecot_2_4_refuses_is_told_by_import_doctor_and_connect() {
     }
     let found = |sandbox: &Sandbox| sandbox.run(["doctor", "--format", "csv"]).stdout;
     let findings = found(&sandbox);
-    // Besides what is found of every cheap hash.
+    // Besides the finding about cheap hashes.
     assert!(findings.contains("`weaker_user` have a weaker hash than new ones"));
     assert!(
         findings.contains(&format!("hashes,false,\"{told}\"")),
@@ -281,7 +281,7 @@ fn what_dovecot_2_4_refuses_is_told_by_import_doctor_and_connect() {
             &["--dovecot", "2.4", "--export", "/etc/dovecot/users"],
             true,
         ),
-        // Whoever prints one file prints the other, too.
+        // Whoever can print one file can print the other, too.
         (&["--dovecot", "2.4", "--file", "sql"], false),
         (&["--dovecot", "2.3"], false),
     ] {

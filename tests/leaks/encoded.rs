@@ -1,4 +1,4 @@
-//! Secrets in the encodings in which they leak, and what cannot be read.
+//! Encoded secrets, and data that cannot be decoded.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use crate::sandbox::{Run, Sandbox};
 
-/// How much memory a search may take at most, in KiB; a hash alone takes 19 MiB.
+/// The maximum memory of a search, in KiB; a hash alone takes 19 MiB.
 const MOST: u64 = 48 << 10;
 
-/// How long a hostile input of 2 MiB may take, unoptimised and on a busy machine.
+/// The maximum time for 2 MiB of hostile input, unoptimized and on a loaded machine.
 const SOON: Duration = Duration::from_secs(120);
 
-/// What a program makes of a text.
+/// Passes a text through a program.
 fn piped(program: &str, text: &[u8]) -> Vec<u8> {
     let mut child = Command::new("sh")
         .args(["-c", program])
@@ -27,7 +27,7 @@ fn piped(program: &str, text: &[u8]) -> Vec<u8> {
     output.stdout
 }
 
-/// Every way in which the issue of a leaked secret was seen, made by the programs that make it.
+/// Every way in which leaked secrets have been seen encoded, by the programs that do so.
 fn forms(secret: &str) -> Vec<(&'static str, Vec<u8>)> {
     let made = |program: &str, text: String| piped(program, text.as_bytes());
     let config = format!("one\nKEY={secret}\ntwo\n");

@@ -7,10 +7,10 @@ use rusqlite::Connection;
 
 use crate::sandbox::{Run, Sandbox};
 
-/// How much of the stream is looked through at once.
+/// How much of the stream is scanned at once.
 const PIECE: usize = 256 << 10;
 
-/// How much memory a search may take at most, in KiB; a hash alone takes 19 MiB.
+/// The maximum memory of a search, in KiB; a hash alone takes 19 MiB.
 const MOST: u64 = 48 << 10;
 
 #[test]
@@ -136,8 +136,8 @@ fn bytes_that_are_no_text_hide_nothing() {
 fn a_secret_is_found_wherever_a_piece_of_the_stream_ends() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
-    // In a file, so that what is read at once is as much as there is room for: at every place
-    // around the end of the first piece, and with the pieces after it, of another length.
+    // As a file, so that each read fills the buffer: at every offset around the end of the first
+    // chunk, and with later chunks of another length.
     let mut text = Vec::new();
     let mut expected = 0;
     for offset in (0..200).chain([PIECE]) {
@@ -210,7 +210,7 @@ fn looking_records_no_use() {
     assert_eq!(sandbox.show("ci")["requests_today"], 1);
 }
 
-/// Gives the key `ci` a newer secret that nobody knows, as a rotation does; the old one retires.
+/// Rotates the key `ci` to a secret that nobody knows; the old one retires.
 pub fn rotate(sandbox: &Sandbox, retires_at: i64) {
     let vault = Connection::open(sandbox.vault()).unwrap();
     let newer = "INSERT OR IGNORE INTO secrets (key_id, tail, digest, created_at)

@@ -1,4 +1,4 @@
-//! The report of a leak: true, private, and of one structure whatever is in it.
+//! The report on a leak: correct, private, and well-formed whatever it contains.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -96,7 +96,7 @@ fn the_report_tells_how_often_a_revoked_secret_was_tried_since() {
         crate::usage::verify(&sandbox, secret, &[args, &["--quiet"]].concat())
     };
     verify(&secret, &["--ip", "203.0.113.9"]).expect(0);
-    // Before it was revoked, and guesses after that, are no tries of it.
+    // From before the revocation, and from guesses after that, which do not count.
     verify(&secret, &["--ip", "203.0.113.9"]).expect(1);
     sandbox.run(["revoke", "ci"]).expect(0);
     let lookalike = Lookalikes::of(&secret).next().unwrap();
@@ -240,7 +240,7 @@ fn a_bad_word_stops_nothing() {
     }
 }
 
-/// The report on a key with this description, made by this user, and used from this address.
+/// The report on a key with this description and creator, used from this address.
 fn reported(description: &str, address: &str) -> String {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci", "--description", "x"]);
@@ -258,7 +258,7 @@ fn reported(description: &str, address: &str) -> String {
             [description],
         )
         .unwrap();
-    // So that what was done before never happened in the second of the revocation.
+    // So that nothing happened in the same second as the revocation.
     vault.execute("UPDATE log SET at = at - 100", []).unwrap();
     let usage = Connection::open(sandbox.usage()).unwrap();
     usage
@@ -287,7 +287,7 @@ fn reported(description: &str, address: &str) -> String {
     fs::read_to_string(sandbox.home().join("in.md")).unwrap()
 }
 
-/// What a parser makes of the report, the texts aside.
+/// The structure of the report according to a parser, without the texts.
 fn structure(report: &str) -> Vec<String> {
     let told = |event: Event<'_>| match event {
         Event::Text(_) => "text".to_owned(),

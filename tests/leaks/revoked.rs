@@ -1,4 +1,4 @@
-//! `revoke` stops first, and then does what may fail.
+//! `revoke` deactivates first, and then does what may fail.
 
 use std::io::Write;
 use std::process::Stdio;

@@ -61,7 +61,7 @@ fn a_change_that_was_cut_off_is_undone_at_the_next_login() {
         stock(&machine.sandbox, 300);
         let vault = machine.sandbox.vault();
         let journal = vault.with_file_name("vault.db-journal");
-        // More than the cache holds, so that half of the change is in the vault already.
+        // More than the cache holds, so that half of the change is already in the file.
         let change = "PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN IMMEDIATE;
                   UPDATE keys SET status = 'inactive'; UPDATE secrets SET created_at = 1;";
         let killed = Command::new("sqlite3")
@@ -87,7 +87,7 @@ fn what_dovecot_cannot_answer_at_once_it_asks_again() {
         let mut client = Client::new(&machine);
         let mut login = || client.login(Mechanism::Plain, "shop_prod", &secret);
         assert_eq!(login(), Accepted);
-        // As a newer postkey changes the schema: the worker's next query fails.
+        // Like a newer postkey that changes the schema: the worker's next query fails.
         let change = "BEGIN; CREATE TABLE more (x); DROP TABLE more; COMMIT";
         vault.execute_batch(change).unwrap();
         assert_eq!(login(), Accepted);
@@ -105,7 +105,7 @@ fn what_dovecot_cannot_answer_at_once_it_asks_again() {
     });
 }
 
-/// Makes, stops, resumes and deletes a key; how many changes that is.
+/// Creates, deactivates, activates and deletes a key; returns the number of changes.
 fn change(sandbox: &Sandbox, name: &str) -> usize {
     sandbox.generate(["smtp", name]);
     sandbox.run(["deactivate", name]).expect(0);

@@ -1,5 +1,5 @@
-//! Dovecot with the configuration that postkey prints, and a client of its that asks as
-//! Postfix and Exim do (doc.dovecot.org, authentication protocol).
+//! Dovecot with the printed configuration, and a client like Postfix and Exim (doc.dovecot.org,
+//! authentication protocol).
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -11,12 +11,12 @@ use crate::secrecy::watch::wait_for;
 const SOCKET: &str = "/var/spool/postfix/private/auth";
 const LOG: &str = "/var/log/dovecot.log";
 
-/// Writes both files to where they belong and lets Dovecot say all that it can.
+/// Installs both files and enables all of Dovecot's logging.
 const CONFIGURE: &str = "
 postkey connect dovecot --file sql >/etc/dovecot/postkey-sql.conf.ext &&
 postkey connect dovecot --file main >/etc/dovecot/dovecot.conf";
 
-/// Appended to the configuration: failures at once, and every log in one file.
+/// Appended to the configuration: no delay after failures, and one log file.
 const FOR_TESTS: &str = "
 {
   echo auth_failure_delay = 0
@@ -28,8 +28,8 @@ const FOR_TESTS: &str = "
   esac
 } >>/etc/dovecot/dovecot.conf";
 
-/// How many logins are made at once. Dovecot 2.4 has 30 workers, and does not know it before the
-/// first of them has begun: asked for more just after its start, it drops what is too much.
+/// How many logins are made at once. Dovecot 2.4 has 30 workers, but drops requests beyond its
+/// queue until the first has started.
 const MOST_AT_ONCE: usize = 30;
 
 /// A mechanism of SASL.
@@ -39,19 +39,19 @@ pub enum Mechanism {
     Login,
 }
 
-/// What Dovecot says to a login.
+/// Dovecot's reply to a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     Accepted,
     Refused,
-    /// It could not find out; a mail server takes that for a refusal.
+    /// A temporary failure, which a mail server treats as a refusal.
     Unable,
 }
 
 pub use Answer::{Accepted, Refused, Unable};
 
 impl Machine {
-    /// A machine on which Dovecot guards the sandbox's vault, in which there is one key.
+    /// A machine with Dovecot on the sandbox's vault, which has one key.
     pub fn with_dovecot(debian: Debian) -> (Self, String) {
         let machine = Self::boot(debian);
         let secret = machine
@@ -72,13 +72,13 @@ impl Machine {
         });
     }
 
-    /// One login over a connection of its own.
+    /// One login on a new connection.
     #[track_caller]
     pub fn login(&self, username: &str, secret: &str) -> Answer {
         Client::new(self).login(Mechanism::Plain, username, secret)
     }
 
-    /// The answer to a login by each mechanism, which must be the same.
+    /// The reply to a login with each mechanism, which must be the same.
     #[track_caller]
     pub fn login_by_both(&self, username: &str, secret: &str) -> Answer {
         let both = [Mechanism::Plain, Mechanism::Login];
@@ -87,7 +87,7 @@ impl Machine {
         answers[0]
     }
 
-    /// Makes sure of the answers to many logins.
+    /// Checks the replies to many logins.
     #[track_caller]
     pub fn expect_logins(&self, logins: &[(&str, &String, Answer)]) {
         let plain = logins
@@ -99,8 +99,7 @@ impl Machine {
         }
     }
 
-    /// The answers to many logins, to as many at once as may be: Dovecot takes its time for a
-    /// refusal.
+    /// The replies to many logins, as many at once as possible, since Dovecot delays refusals.
     pub fn answers(&self, logins: &[(Mechanism, &str, &str)]) -> Vec<Answer> {
         let at_once = |logins: &[(Mechanism, &str, &str)]| -> Vec<Answer> {
             thread::scope(|scope| {
@@ -115,24 +114,24 @@ impl Machine {
         logins.chunks(MOST_AT_ONCE).flat_map(at_once).collect()
     }
 
-    /// Whether its Dovecot has the syntax of 2.4.
+    /// Whether its Dovecot uses the 2.4 syntax.
     pub fn has_dovecot_2_4(&self) -> bool {
         !self.shell("dovecot --version").stdout.starts_with("2.3.")
     }
 
-    /// What Dovecot has logged.
+    /// Dovecot's log.
     pub fn dovecot_log(&self) -> String {
         self.read(LOG)
     }
 
-    /// Makes sure that Dovecot met no error.
+    /// Makes sure that Dovecot logged no error.
     #[track_caller]
     pub fn expect_no_errors(&self) {
         let errors = self.errors();
         assert!(errors.is_empty(), "{errors:#?}");
     }
 
-    /// The errors that Dovecot met, but that nobody takes its reports.
+    /// Dovecot's errors, except for reports that nobody receives.
     pub fn errors(&self) -> Vec<String> {
         let is_error = |line: &&str| {
             let mut words = ["Error:", "Fatal:", "Panic:"].iter();
@@ -159,7 +158,7 @@ impl Client {
             stream: BufReader::new(stream),
             logins: 0,
         };
-        // Dovecot wants another number from each of its clients.
+        // Dovecot requires a different number from each client.
         static CLIENTS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
         let number = CLIENTS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         client.send(&format!("VERSION\t1\t2\nCPID\t{number}"));
@@ -170,7 +169,7 @@ impl Client {
     pub fn login(&mut self, mechanism: Mechanism, username: &str, secret: &str) -> Answer {
         self.logins += 1;
         let number = self.logins;
-        // Without `no-penalty` each failure makes the next answer later.
+        // Without `no-penalty`, each failure delays the next reply.
         let start = format!("AUTH\t{number}\t");
         let about = "service=smtp\tsecured\tno-penalty";
         match mechanism {

@@ -6,10 +6,10 @@ use super::machine::{Debian, Machine, on_each};
 use crate::import::doveadm;
 use crate::sandbox::Run;
 
-/// What swaks exits with when no login was to be had.
+/// swaks' exit status if the login failed.
 const REFUSED: i32 = 28;
 
-/// As Debian's own configuration, split into files, takes them.
+/// As Debian's own split configuration.
 const START: &str = r#"
 mkdir -p .config/postkey && install -d -m 2750 -g Debian-exim /run/postkey &&
 printf '[serve]\nlisten = "unix:/run/postkey/postkey.sock"\n' >.config/postkey/config.toml &&
@@ -40,7 +40,7 @@ impl Machine {
     }
 }
 
-/// The answer to a login by each mechanism, which must begin alike.
+/// The reply to a login with each mechanism, which must begin the same way.
 #[track_caller]
 fn expect(machine: &Machine, user: &str, password: &str, code: &str) {
     for mechanism in [Mechanism::Plain, Mechanism::Login] {

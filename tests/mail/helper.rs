@@ -1,4 +1,4 @@
-//! The program that `connect pam` prints, run as PAM and as maddy run it.
+//! The program printed by `connect pam`, run like PAM and maddy do.
 
 use std::fs;
 use std::io::Write;
@@ -12,12 +12,12 @@ use crate::secrecy::watch::wait_for;
 use crate::serve::recording::recorded;
 use crate::serve::server::Server;
 
-/// How it exits.
+/// Its exit statuses.
 const ACCEPTED: i32 = 0;
 const REFUSED: i32 = 1;
 const UNABLE: i32 = 2;
 
-/// A `serve` on a socket, a key of shop_prod's, and the program that asks about it.
+/// A `serve` on a socket, a key of shop_prod, and the program.
 struct Setup {
     server: Server,
     sandbox: Sandbox,
@@ -42,15 +42,15 @@ impl Setup {
         }
     }
 
-    /// The program, to be run. A shell reads it: what was just written cannot always be executed.
+    /// The program. A shell runs it, since a file that was just written cannot always be executed.
     fn command(&self) -> Command {
         let mut command = Command::new("/bin/sh");
         command.arg(&self.helper).env_clear();
         command
     }
 
-    /// Its exit status as pam_exec runs it: with this environment and no more, and a password that
-    /// a NUL follows.
+    /// Its exit status as run by pam_exec: with only this environment, and the password followed by
+    /// a NUL.
     fn by_pam(&self, user: &str, password: &str, more: &[(&str, &str)]) -> i32 {
         let mut command = self.command();
         command.env("PAM_TYPE", "auth").env("PAM_USER", user);
@@ -58,13 +58,13 @@ impl Setup {
         run(command, &format!("{password}\0"), false)
     }
 
-    /// Its exit status as maddy runs it, which closes standard input only when it has ended.
+    /// Its exit status as run by maddy, which closes standard input only after it has exited.
     fn by_maddy(&self, user: &str, password: &str) -> i32 {
         run(self.command(), &format!("{user}\n{password}\n"), true)
     }
 }
 
-/// Runs a program with a text on its standard input, which may stay open; it must say nothing.
+/// Runs a program with a text on its standard input, which may stay open; it must print nothing.
 fn run(mut command: Command, input: &str, stays_open: bool) -> i32 {
     command.stdin(Stdio::piped());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());

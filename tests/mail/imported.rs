@@ -1,16 +1,16 @@
-//! Imported passwords as Dovecot sees them: it takes what `verify` takes, and nothing else.
+//! Imported passwords with Dovecot: it accepts what `verify` accepts, and nothing else.
 
 use super::dovecot::{Accepted, Answer, Refused, Unable};
 use super::machine::{Debian, Machine, on_each_debian};
 use super::only_as_root;
 use crate::import::{NEVER_A_PASSWORD, PASSWORD, QUICK, SCHEMES, doveadm};
 
-/// The configuration of 2.4 with what lets weak hashes in.
+/// The 2.4 configuration with weak hashes allowed.
 const ALLOWS_WEAK: &str = "postkey connect dovecot --file sql >/etc/dovecot/postkey-sql.conf.ext &&
 postkey connect dovecot --file main | sed 's/^#auth_allow/auth_allow/' >/etc/dovecot/dovecot.conf &&
 grep -q '^auth_allow_weak_schemes = yes$' /etc/dovecot/dovecot.conf";
 
-/// The query of Dovecot 2.3's configurations that were printed before there were imported passwords.
+/// The query of configurations for Dovecot 2.3 from before imported passwords.
 const FORMER_QUERY: &str = "postkey connect dovecot --file sql |
     sed \"s/ AND tail IN (''. '\\(.*\\)') ORDER BY.*/ AND tail = '\\1'/\" \
     >/etc/dovecot/postkey-sql.conf.ext &&
@@ -82,7 +82,7 @@ fn what_is_done_to_an_imported_key_counts_at_the_next_login() {
         let both = [PASSWORD, &second].map(|secret| login("rails_prod", secret));
         assert_eq!(both, [Refused, Accepted]);
 
-        // A login that is shared has its secrets and the one password.
+        // A shared login has the keys' secrets and the one password.
         let both = [PASSWORD, &other].map(|secret| login("ops@example.com", secret));
         assert_eq!(both, [Accepted, Accepted]);
         postkey
@@ -137,7 +137,7 @@ fn a_secret_of_another_vault_of_which_only_the_hash_came_logs_in() {
     });
 }
 
-/// A user for each scheme, named by its number.
+/// A user for each scheme, numbered.
 fn import_every_scheme(machine: &Machine) {
     let users = (0..).zip(SCHEMES);
     let users = users.map(|(at, scheme)| format!("user_{at}:{}\n", doveadm(scheme, PASSWORD)));
@@ -147,7 +147,7 @@ fn import_every_scheme(machine: &Machine) {
     machine.sandbox.import("dovecot", users).expect(0);
 }
 
-/// Makes sure that each password logs in, and no other does; `weak` is the answer to MD5-CRYPT.
+/// Checks that each password logs in, and no other; `weak` is the reply for MD5-CRYPT.
 #[track_caller]
 fn expect_every_scheme(machine: &Machine, weak: Answer) {
     let [right, wrong, shaped] = [PASSWORD, "correct hors", "xsmtp-0-correct"].map(str::to_owned);

@@ -1,4 +1,4 @@
-//! Who can log in with what, as Dovecot sees it.
+//! Who can log in to Dovecot with what.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -131,7 +131,7 @@ fn soon() -> String {
     Timestamp::from_second(soon).unwrap().to_string()
 }
 
-/// A secret of the same tail that is not right.
+/// A wrong secret with the same tail.
 pub(super) fn wrong(secret: &str) -> String {
     let at = secret.find('-').unwrap();
     let digit = match secret[at..].starts_with("-0") {

@@ -1,6 +1,5 @@
-//! A machine of a test's own: a name space each for mounts, network and processes, in which
-//! what is written to /etc, /var and /run stays. When the test ends, all of it is gone. Its
-//! programs are those of this system, or of Debian 13.
+//! An isolated machine: namespaces for mounts, network and processes, in which changes to /etc,
+//! /var and /run disappear with the test. Its programs are this system's, or Debian 13's.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -12,9 +11,9 @@ use nix::unistd::geteuid;
 use crate::parallel;
 use crate::sandbox::{POSTKEY, Run, Sandbox};
 
-/// Runs as the machine's first process, until its standard input ends. It must be bash, which
-/// also takes leave of processes that are not its own children. Its arguments are a folder to
-/// keep files in, whose system it has, and what it sees of this one where that is another.
+/// The machine's first process, until its standard input ends. It must be bash, which also reaps
+/// processes that are not its own children. Its arguments are a folder for its files, the root of
+/// its system, and which parts of this system it can see.
 const INIT: &str = r#"
 set -e
 read -r pid _ </proc/self/stat
@@ -55,23 +54,23 @@ echo "$pid"
 while read -r; do :; done
 "#;
 
-/// Whose programs a machine has.
+/// The system of a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Debian {
-    /// Those of the system that the tests run on.
+    /// The one that the tests run on.
     Here,
-    /// Debian 13's, from a folder that tests/run makes.
+    /// Debian 13, from a folder that tests/run creates.
     Trixie,
-    /// The same with Exim and saslauthd, but neither Dovecot nor Postfix.
+    /// The same with Exim and saslauthd, but without Dovecot and Postfix.
     TrixieWithExim,
 }
 
-/// Runs a test on a machine of each Debian, on all at once. As root only; `tests/run` says so.
+/// Runs a test on each Debian in parallel. Only as root; `tests/run` says so.
 pub fn on_each_debian(test: impl Fn(Debian) + Sync) {
     on_each(&[Debian::Here, Debian::Trixie], test);
 }
 
-/// The same on these.
+/// The same on these systems.
 pub fn on_each(debians: &[Debian], test: impl Fn(Debian) + Sync) {
     if geteuid().is_root() {
         parallel::on_each(debians.iter().copied(), test);
@@ -79,7 +78,7 @@ pub fn on_each(debians: &[Debian], test: impl Fn(Debian) + Sync) {
 }
 
 impl Debian {
-    /// Where its files are.
+    /// The folder of its files.
     pub fn root(self) -> PathBuf {
         let folder = match self {
             Self::Here => return PathBuf::from("/"),
@@ -100,7 +99,7 @@ impl Debian {
 pub struct Machine {
     pub sandbox: Sandbox,
     unshare: Child,
-    /// Its first process, as it is numbered here.
+    /// Its first process, by its number here.
     init: String,
 }
 
@@ -133,12 +132,12 @@ impl Machine {
         }
     }
 
-    /// A file of the machine's, as it is reached from here.
+    /// A file of the machine, by its path here.
     pub fn path(&self, path: &str) -> PathBuf {
         PathBuf::from(format!("/proc/{}/root{path}", self.init))
     }
 
-    /// Its network, to be moved into.
+    /// Its network namespace.
     pub fn network(&self) -> PathBuf {
         PathBuf::from(format!("/proc/{}/ns/net", self.init))
     }
@@ -162,7 +161,7 @@ impl Machine {
 
     /// Runs a shell script on the machine, in the sandbox's home; it may start daemons.
     pub fn shell(&self, script: &str) -> Run {
-        // A pipe would stay open for as long as a daemon has it.
+        // A daemon would keep a pipe open.
         let said = self.sandbox.home().join("said");
         let file = fs::File::create(&said).unwrap();
         let status = self
@@ -179,7 +178,7 @@ impl Machine {
         }
     }
 
-    /// A file's text; empty if there is none yet.
+    /// A file's text; empty if it does not exist yet.
     pub fn read(&self, path: &str) -> String {
         fs::read_to_string(self.path(path)).unwrap_or_default()
     }
@@ -191,7 +190,7 @@ fn folder_of_postkey() -> &'static Path {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        // Its first process ends with it, and all others with that.
+        // Its first process exits, and all others with it.
         let _ = self.unshare.kill();
         let _ = self.unshare.wait();
     }

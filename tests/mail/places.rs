@@ -1,4 +1,4 @@
-//! Vaults of another owner, in folders of odd names, and where there is none.
+//! Vaults with another owner, in oddly named folders, or missing.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use super::dovecot::{Accepted, Refused};
 use super::machine::{Machine, on_each_debian};
 use crate::secrecy::watch::wait_for;
 
-/// A user who keeps the vault and whose name the configuration holds.
+/// A user who owns the vault and is named in the configuration.
 const OWNED: &str = r#"
 useradd --system --create-home --home-dir /var/lib/keeper keeper && chmod 700 /var/lib/keeper &&
 install "$(command -v postkey)" /var/lib/keeper/ &&
@@ -38,7 +38,7 @@ fn the_vault_of_a_user_without_rights_stays_that_users_alone() {
 #[test]
 fn a_vault_can_lie_in_a_folder_of_any_name() {
     on_each_debian(|debian| {
-        // Of the first, the token cannot be named, so that nothing is reported.
+        // The first cannot have its token in the configuration, so nothing is reported.
         for (folder, is_reported) in [
             ("50% 'of' #1?mode=ro & {owner}\\\"ü\n$x;", false),
             ("50% 'of' $HOME $ENV:HOME &%{user}{owner}\\\"ü<;", true),
@@ -110,7 +110,7 @@ fn a_missing_vault_is_not_made_by_dovecot() {
     });
 }
 
-/// What the comments say of a Dovecot that has other work, on Debian.
+/// The advice in the comments for a Dovecot with other tasks, on Debian.
 const BESIDE: &str = r#"
 postkey connect dovecot --file sql >/etc/dovecot/postkey-sql.conf.ext &&
 postkey connect dovecot --file main | sed '1,/^ssl = no$/d' >/etc/dovecot/conf.d/99-postkey.conf &&

@@ -26,7 +26,7 @@ fn both_files_of_dovecot_are_named_and_each_is_printed_alone() {
         }
         let uri = format!("{database} = file:{}?mode=rw\n", sandbox.vault().display());
         assert!(both.stdout.contains(&uri), "{both:?}");
-        // Dovecot 2.3 knows no other mode.
+        // Dovecot 2.3 has no other mode.
         let journal = both.stdout.contains("\nsqlite_journal_mode = delete\n");
         assert_eq!(journal, version != "2.3", "{both:?}");
     }

@@ -1,4 +1,4 @@
-//! What Dovecot reports of a login, and what `serve` makes of it.
+//! Dovecot's login reports, and how `serve` handles them.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -18,7 +18,7 @@ use crate::sandbox::{Run, Sandbox};
 use crate::secrecy::watch::wait_for;
 use crate::serve::recording::recorded;
 
-/// Stands where `serve` would on a machine, and keeps nothing.
+/// Stands in for `serve` on a machine, and stores nothing.
 pub struct Reports(TcpListener);
 
 impl Reports {
@@ -60,7 +60,7 @@ impl Machine {
     }
 }
 
-/// Makes sure that a report names the secret that was presented, and by nothing else.
+/// Checks that a report identifies the presented secret, and nothing else.
 #[track_caller]
 pub fn expect_named(report: &Value, secret: &str) {
     let tail = &secret[secret.len() - 16..];
@@ -70,8 +70,8 @@ pub fn expect_named(report: &Value, secret: &str) {
     assert!(!report.to_string().contains(&secret[10..18]), "{report}");
 }
 
-/// Makes sure that a report tells nothing of the password: Dovecot 2.4 has the digest of an empty
-/// text then.
+/// Checks that a report reveals nothing about the password: Dovecot 2.4 sends the digest of an
+/// empty text.
 #[track_caller]
 fn expect_unnamed(report: &Value) {
     assert_eq!(report["presented_tail"], "", "{report}");
@@ -180,15 +180,15 @@ fn a_report_tells_nothing_of_a_password_of_another_shape() {
             // Whatever it is, it is reported like any other.
             assert_eq!(report, guessed, "{password}");
         }
-        // Of a username that Dovecot refuses to look up, it reports neither name nor password.
+        // For a username that Dovecot refuses to look up, it reports neither name nor password.
         let (_, report) = next("shop'prod|\"", &secret);
         expect_unnamed(&report);
         machine.expect_no_errors();
     });
 }
 
-/// What happens to a key with the login of all the others, and the verdict on its first secret
-/// from then on. `RETIRE` and `EXPIRE` let the grace period and the key be over.
+/// Events of a key with the shared login, and the verdict on its first secret afterwards. `RETIRE`
+/// and `EXPIRE` end the grace period and the key.
 const ENDS: [(&[&str], &str); 8] = [
     (&[], "mismatch"),
     (&["deactivate k"], "inactive"),
@@ -201,10 +201,10 @@ const ENDS: [(&[&str], &str); 8] = [
 ];
 const RETIRE: &str = "retire";
 const EXPIRE: &str = "expire";
-/// When that was.
+/// The time of that.
 const LONG_AGO: i64 = 1_000_000_000;
 
-/// Makes a key and lets that happen to it; its first secret.
+/// Creates a key and runs an event; returns its first secret.
 fn ended(postkey: &Sandbox, name: &str, login: &str, steps: &[&str]) -> String {
     let secret = postkey.generate(["smtp", name, "--username", login]);
     for step in steps {
@@ -309,12 +309,12 @@ fn serve_takes_the_reports_of_dovecot_and_of_nobody_else() {
         wait_for("two reports", || {
             logins("accepted", 1) && logins("mismatch", 1)
         });
-        // Any local user could say that.
+        // Any local user could send that.
         let forged = "curl -s -o /dev/null -w '%{http_code}' 127.0.0.1:7625/dovecot?command=report \
                   --json '{\"login\":\"shop_prod\",\"success\":true,\"remote\":\"192.0.2.1\"}'";
         assert_eq!(machine.shell(forged).expect(0).stdout, "401");
         assert!(logins("accepted", 1) && logins("mismatch", 1));
-        // What it reads to prove itself is in no configuration that others can see.
+        // Its proof is not in a configuration that others can read.
         let token = fs::read_to_string(machine.sandbox.token()).unwrap();
         let token = token.rsplit_once(' ').unwrap().1;
         let run = machine

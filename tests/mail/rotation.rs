@@ -1,4 +1,4 @@
-//! A rotation as Dovecot sees it: two good passwords for a while, then one.
+//! A rotation with Dovecot: two valid passwords for a while, then one.
 
 use std::thread::sleep;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! PAM with what `connect pam` prints, asked by saslauthd, which Postfix, Sendmail and others ask.
+//! PAM with the configuration of `connect pam`, used by saslauthd, for Postfix, Sendmail and
+//! others.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -8,7 +9,7 @@ use crate::secrecy::watch::wait_for;
 
 const SOCKET: &str = "/run/saslauthd/mux";
 
-/// As the comments say, and with a saslauthd that says all that it can.
+/// As the comments say, with all of saslauthd's logging.
 const START: &str = r#"
 mkdir -p .config/postkey /run/saslauthd /usr/local/libexec && install -d -m 2750 /run/postkey &&
 printf '[serve]\nlisten = "unix:/run/postkey/postkey.sock"\n' >.config/postkey/config.toml &&
@@ -22,7 +23,7 @@ setsid saslauthd -d -a pam -r -m /run/saslauthd >/var/log/saslauthd.log 2>&1 &
 echo $! >saslauthd.pid"#;
 
 impl Machine {
-    /// A machine on which saslauthd judges logins, and the secret of shop_prod's key.
+    /// A machine with saslauthd, and the secret of shop_prod's key.
     pub fn with_saslauthd(debian: Debian) -> (Self, String) {
         let machine = Self::boot(debian);
         let key = ["smtp", "shop-mail", "--username", "shop_prod"];
@@ -34,14 +35,14 @@ impl Machine {
         (machine, secret)
     }
 
-    /// Stops the `serve` whose number is in serve.pid, and waits until it has gone.
+    /// Stops the `serve` whose number is in serve.pid, and waits until it has exited.
     pub fn stop_serve(&self) {
         let stop =
             "kill $(cat serve.pid); while [ -e /proc/$(cat serve.pid) ]; do sleep 0.05; done";
         self.shell(stop).expect(0);
     }
 
-    /// Whether saslauthd lets a user in whom Postfix asks about, of a realm if there is an `@`.
+    /// Whether saslauthd accepts a login of Postfix, with a realm if there is an `@`.
     #[track_caller]
     pub fn sasl_login(&self, login: &str, password: &str) -> bool {
         let (user, realm) = login.split_once('@').unwrap_or((login, ""));
@@ -80,7 +81,7 @@ fn saslauthd_lets_in_whoever_has_a_valid_key() {
             machine.sandbox.run(["activate", "shop-mail"]).expect(0);
             assert!(machine.sasl_login("shop_prod", &secret));
         }
-        // Debian's own tool says the same.
+        // Debian's own tool agrees.
         let test = format!("testsaslauthd -s smtp -f {SOCKET} -u shop_prod -p");
         let said = machine.shell(&format!("{test} {secret}")).expect(0);
         assert_eq!(said.stdout, "0: OK \"Success.\"\n");
@@ -92,7 +93,7 @@ fn saslauthd_lets_in_whoever_has_a_valid_key() {
 
 #[test]
 fn with_its_cache_saslauthd_goes_on_letting_a_deactivated_key_in() {
-    // What the comments in what is printed warn of.
+    // The warning in the comments.
     on_each(&[Debian::TrixieWithExim], |debian| {
         let (machine, secret) = Machine::with_saslauthd(debian);
         let service = machine.read("/etc/pam.d/smtp");

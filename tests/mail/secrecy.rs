@@ -1,4 +1,4 @@
-//! What mail servers may learn and write down: of a secret, nothing but its tail.
+//! What mail servers may learn and log: nothing of a secret but its tail.
 
 use std::fs;
 
@@ -6,12 +6,12 @@ use super::dovecot::{Accepted, Refused};
 use super::machine::{Machine, on_each_debian};
 use crate::secrecy::watch::paths;
 
-/// How long a piece of a secret is too long.
+/// The length of a piece of a secret that must not appear.
 const PIECE: usize = 8;
 
 impl Machine {
-    /// Makes sure that no piece of these secrets is in a file in these folders, and that there are
-    /// such files.
+    /// Checks that no piece of these secrets is in a file in these folders, and that there are such
+    /// files.
     #[track_caller]
     pub fn expect_nothing_of(&self, secrets: &[&str], folders: &[&str]) {
         let files = folders.iter().flat_map(|folder| paths(&self.path(folder)));
@@ -58,7 +58,7 @@ fn no_piece_of_a_secret_is_in_a_log_or_a_file() {
     });
 }
 
-/// A secret without its tail, which is public; a password that a person made up has none.
+/// A secret without its public tail; a chosen password has none.
 fn hidden(secret: &str) -> &str {
     match secret.starts_with("xsmtppost-") {
         true => &secret[..secret.len() - 16],
@@ -66,7 +66,7 @@ fn hidden(secret: &str) -> &str {
     }
 }
 
-/// How many characters of a secret everybody knows: `xsmtppost-`, all pieces within it.
+/// The length of the public prefix `xsmtppost-`, including pieces within it.
 fn prefix(secret: &str) -> usize {
     if secret.starts_with("xsmtppost-") {
         3

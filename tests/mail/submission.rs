@@ -1,11 +1,10 @@
-//! Postfix in front of Dovecot, with the configuration that postkey prints, asked over SMTP.
+//! Postfix in front of Dovecot, with the printed configuration.
 
 use super::dovecot::Mechanism;
 use super::machine::{Machine, on_each_debian};
 use crate::sandbox::Run;
 
-/// What swaks exits with when no login was to be had, when the sender was refused, and when
-/// the recipient was.
+/// swaks' exit statuses if the login failed, the sender was refused, or the recipient was.
 const REFUSED: i32 = 28;
 const NOT_TAKEN: i32 = 23;
 const NOT_TAKEN_FOR: i32 = 24;
@@ -47,7 +46,7 @@ fn postfix_takes_mail_from_whoever_logs_in_and_from_nobody_else() {
 
 struct Swaks<'a> {
     machine: &'a Machine,
-    /// Failures make later answers to the same address slow, so that each comes from another.
+    /// Failures delay later replies to the same address, so each login uses another.
     from: u8,
 }
 

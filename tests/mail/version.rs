@@ -1,4 +1,4 @@
-//! Which version of Dovecot `connect` prints for.
+//! The version of Dovecot that `connect` prints for.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +7,7 @@ use super::machine::{Debian, Machine};
 use super::only_as_root;
 use crate::sandbox::{Run, Sandbox};
 
-/// Prints as where a Dovecot is the first in `PATH` that says this when it is asked.
+/// Runs `connect` with a `dovecot` first in `PATH` that reports this version.
 fn print_where_dovecot_says(said: &str, exit: u8) -> Run {
     let sandbox = Sandbox::new();
     sandbox.generate(["smtp", "mail"]);
@@ -72,7 +72,7 @@ fn where_there_is_none_the_newest_is_printed_with_a_note() {
     let note =
         "\n0\nno Dovecot found here: this is for Dovecot 2.4; --dovecot 2.3 prints for 2.3\n";
     assert!(run.stdout.ends_with(note), "{run:?}");
-    // It is found where `PATH` does not lead.
+    // It is found outside of `PATH`.
     let machine = Machine::boot(Debian::Trixie);
     machine.sandbox.generate(["smtp", "mail"]);
     let connect = "postkey=$(command -v postkey); PATH= $postkey connect dovecot 2>&1 >/dev/null";

@@ -1,4 +1,4 @@
-//! The view that mail servers read holds exactly the secrets that `verify` accepts.
+//! The view for mail servers contains exactly the secrets that `verify` accepts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread::{self, sleep};
@@ -10,10 +10,10 @@ use rusqlite::Connection;
 use crate::sandbox::{Run, Sandbox};
 use crate::secrecy::stock::Chance;
 
-/// How many random changes are made to the keys of a vault.
+/// The number of random changes.
 const CHANGES: usize = 45;
 
-/// Every secret that was ever made, by its tail.
+/// Every secret ever created, by its tail.
 struct Keys {
     sandbox: Sandbox,
     names: Vec<String>,
@@ -28,7 +28,7 @@ fn the_view_holds_exactly_the_smtp_secrets_that_verify_accepts() {
         for _ in 0..CHANGES {
             keys.change(&mut chance);
         }
-        // What was to expire soon has done so.
+        // What was about to expire has expired.
         sleep(Duration::from_millis(1100));
         let rows = keys.rows();
         assert_eq!(rows, keys.accepted(), "seed {seed}");
@@ -54,7 +54,7 @@ impl Keys {
         }
     }
 
-    /// Makes a key, or does something to one.
+    /// Creates a key, or changes one.
     fn change(&mut self, chance: &mut Chance) {
         if self.names.is_empty() || chance.below(3) == 0 {
             return self.generate(chance);
@@ -67,14 +67,14 @@ impl Keys {
             0 | 1 => drop(self.run(&["deactivate", &name])),
             2 => drop(self.run(&["activate", &name])),
             3 => drop(self.run(&["set", &name, "--expires", "90d"])),
-            // The second may be over by now; then it is refused.
+            // It may have expired by now; then it is refused.
             4 => drop(self.run(&["set", &name, "--expires", &soon.to_string()])),
             5 => {
                 let secret = self.run(&["regenerate", "--yes", &name]).expect(0).secret();
                 self.keep(secret);
             }
             6 | 7 => {
-                // Where a rotation is open, there is no other.
+                // A key that is being rotated is not rotated again.
                 let run = self.run(&["rotate", &name, "--grace", grace]);
                 if run.status == 0 {
                     self.keep(run.secret());
@@ -113,7 +113,7 @@ impl Keys {
         Run::of(self.sandbox.command(args.iter().copied()).output().unwrap())
     }
 
-    /// The tails that the view shows.
+    /// The tails in the view.
     fn rows(&self) -> BTreeSet<String> {
         let vault = Connection::open(self.sandbox.vault()).unwrap();
         let mut statement = vault.prepare("SELECT tail FROM smtp_login").unwrap();

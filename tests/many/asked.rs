@@ -1,4 +1,4 @@
-//! What is asked for: names and flags, and what is told of wrong ones.
+//! Names and flags, and the messages about invalid ones.
 
 use std::collections::BTreeSet;
 

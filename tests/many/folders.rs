@@ -1,4 +1,4 @@
-//! The folder that the secrets go into.
+//! The folder for the secrets.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};

@@ -1,4 +1,4 @@
-//! A run that ends early: what it leaves is whole, and the same command makes the rest.
+//! A run that ends early: it leaves complete keys, and the same command creates the rest.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -14,8 +14,8 @@ use crate::sandbox::Sandbox;
 use crate::secrecy::stock::Chance;
 use crate::secrecy::watch::{paths, stuck, wait_for};
 
-/// A vault in which the key `ci` was being made when its run was killed: its secret is written
-/// and in waiting, staged so long ago.
+/// A vault in which the run that created the key `ci` was killed: its secret is saved and pending,
+/// since this long ago.
 fn with_one_left(seconds: u32) -> (Sandbox, String) {
     let sandbox = Sandbox::new();
     fs::write(sandbox.home().join("names"), "other\nci\n").unwrap();
@@ -47,7 +47,7 @@ fn a_secret_that_was_written_but_never_good_is_taken_up() {
         let pending = vault.query_row("SELECT tail FROM pending", [], |row| {
             row.get::<_, String>(0)
         });
-        // That of `other`, whose file is gone, waits to be swept.
+        // That of `other`, whose file is gone, will be dropped.
         assert_eq!(pending.is_ok(), seconds == 1);
     }
 }
@@ -127,9 +127,9 @@ fn killed_while_files_are_written_it_goes_on_with_those() {
     );
 }
 
-/// What is listed has its file, and the file opens it; what is not opens nothing.
+/// Each listed key has its file with a valid secret; the other secrets are not valid.
 fn expect_no_key_without_file(sandbox: &Sandbox) {
-    // A file with nothing in it yet is no vault.
+    // An empty file is not a vault.
     if fs::metadata(sandbox.vault()).is_ok_and(|vault| vault.len() == 0)
         || !sandbox.vault().exists()
     {
@@ -177,7 +177,7 @@ fn a_second_signal_waits_for_nothing() {
     sandbox.names(3);
     let args = ["generate", "api", "--from", "names", "--format", "jsonl"];
     sandbox.generate(["api", "first"]);
-    // Nobody reads: it hangs at handing over.
+    // Nobody reads: the delivery blocks.
     let (mut child, _reader) = stuck(&sandbox, &args, 3);
     signal(&child, "TERM");
     sleep(Duration::from_millis(300));

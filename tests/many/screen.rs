@@ -1,4 +1,4 @@
-//! The bar on a terminal.
+//! The progress bar on a terminal.
 
 use crate::sandbox::Sandbox;
 

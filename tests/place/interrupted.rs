@@ -1,5 +1,5 @@
-//! A vault on a read-only file system with a transaction that was not ended: what a disk with
-//! errors=remount-ro leaves.
+//! A vault on a read-only file system with an interrupted transaction, as errors=remount-ro leaves
+//! it.
 
 use std::fmt::Debug;
 use std::fs;
@@ -13,7 +13,7 @@ use super::refused::{READING, WRITING};
 use crate::sandbox::{Run, Sandbox};
 use crate::secrecy::watch::paths;
 
-/// Where the copy is made.
+/// Where the copy is created.
 const TMP: &str = "export TMPDIR=tmp;";
 
 /// A vault whose last transaction was interrupted after its first pages were written.
@@ -31,14 +31,14 @@ impl Interrupted {
         fs::write(sandbox.home().join("secret"), &secret).unwrap();
         fs::create_dir(sandbox.home().join("tmp")).unwrap();
         let vault = Connection::open(sandbox.vault()).unwrap();
-        // More than the cache holds, so that the first pages are in the file already.
+        // More than the cache holds, so that the first pages are already in the file.
         let transaction = "PRAGMA cache_size = 1; BEGIN IMMEDIATE;
             UPDATE keys SET status = 'inactive';
             CREATE TABLE many AS WITH RECURSIVE number(n) AS
               (SELECT 1 UNION ALL SELECT n + 1 FROM number LIMIT 500)
               SELECT randomblob(2000) FROM number";
         vault.execute_batch(transaction).unwrap();
-        // Killed here: what is on the disk is copied before the transaction is taken back.
+        // Killed here: the files are copied before the rollback.
         let kept = sandbox.home().join("kept");
         fs::create_dir(&kept).unwrap();
         let files = [sandbox.vault(), journal(&sandbox.vault())];
@@ -53,14 +53,14 @@ impl Interrupted {
         Self { sandbox, secret }
     }
 
-    /// Runs a command on the vault in a folder that is read-only, after some more set-up.
+    /// Runs a command on the vault in a read-only folder, after some more set-up.
     fn run(&self, setup: &str, args: &[&str]) -> Run {
         let script = format!("exec <secret; {setup} {READ_ONLY}");
         let folder = self.sandbox.vault().parent().unwrap().to_owned();
         run_mounted(&self.sandbox, &script, &folder, args)
     }
 
-    /// Every file, and what is in the vault and its journal.
+    /// Every file, and the contents of the vault and its journal.
     fn state(&self) -> (impl PartialEq + Debug + use<>, Vec<u8>, Vec<u8>) {
         let vault = self.sandbox.vault();
         (

@@ -1,4 +1,4 @@
-//! A vault that is not there is an error of its own, and never an answer about its keys.
+//! A missing vault is a distinct error, and never an answer about its keys.
 
 use std::fs;
 use std::io::Write;
@@ -8,7 +8,7 @@ use std::process::Stdio;
 use crate::sandbox::{Run, Sandbox};
 use crate::secrecy::watch::paths;
 
-/// Every command but those that create a vault and those that need none.
+/// Every command except those that create a vault or need none.
 const NEEDING: [&str; 32] = [
     "list",
     "list --kind api",
@@ -44,7 +44,7 @@ const NEEDING: [&str; 32] = [
     "connect dovecot",
 ];
 
-/// What is written where the settings, the environment or a flag name a vault, or nothing does.
+/// The messages if the settings, the environment or a flag name a vault, or nothing does.
 const NAMED: [(&str, &str, &str); 4] = [
     ("--vault", "flag.db", "named by --vault"),
     ("POSTKEY_VAULT", "variable.db", "named by POSTKEY_VAULT"),
@@ -163,7 +163,7 @@ fn a_dry_run_says_where_the_vault_would_be_created() {
     assert!(!sandbox.vault().exists());
 }
 
-/// Runs a command where a vault is named so, and there is none.
+/// Runs a command where a vault is named in this way, and missing.
 fn without_a_vault(sandbox: &Sandbox, how: &str, path: &str, line: &str, input: &str) -> Run {
     let path = home(sandbox, path);
     let mut args: Vec<&str> = line.split(' ').collect();
@@ -192,7 +192,7 @@ fn home(sandbox: &Sandbox, path: &str) -> String {
     sandbox.home().join(path).display().to_string()
 }
 
-/// What is in the home but the settings.
+/// Everything in the home except the settings.
 fn files(sandbox: &Sandbox) -> Vec<PathBuf> {
     let mut all = paths(sandbox.home());
     all.retain(|path| !path.components().any(|part| part.as_os_str() == ".config"));

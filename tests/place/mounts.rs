@@ -1,4 +1,4 @@
-//! File systems of a test's own, where the machine allows them.
+//! Private mounts, where the machine allows them.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,12 +8,12 @@ use nix::unistd::geteuid;
 use crate::sandbox::{POSTKEY, Run, Sandbox};
 use crate::secrecy::watch::program;
 
-/// What lets a process mount without anybody else noticing.
+/// The command for a private mount namespace.
 fn flags() -> &'static str {
     if geteuid().is_root() { "-m" } else { "-rm" }
 }
 
-/// Makes sure that a test may mount; some containers and systems allow it to root only.
+/// Checks that a test may mount; some containers and systems only allow it to root.
 pub fn expect_mounts() {
     let script = "mount -t tmpfs none /mnt && mount -o remount,ro /mnt";
     let run = Command::new("unshare")
@@ -25,7 +25,7 @@ pub fn expect_mounts() {
     );
 }
 
-/// Runs a script with mounts of its own: `$0` is the folder, `"$@"` the binary and arguments.
+/// Runs a script with private mounts: `$0` is the folder, `"$@"` the binary and arguments.
 pub fn run_mounted(sandbox: &Sandbox, script: &str, folder: &Path, args: &[&str]) -> Run {
     let words = [
         flags(),

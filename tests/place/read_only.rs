@@ -1,4 +1,4 @@
-//! A vault that cannot be written is still good for reading and verifying.
+//! A read-only vault can still be read and verified against.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +11,7 @@ use super::refused::{READING, WRITING};
 use crate::sandbox::{POSTKEY, Run, Sandbox};
 use crate::secrecy::watch::{paths, program};
 
-/// Makes the folder `$0` read-only, then runs what follows.
+/// Makes the folder `$0` read-only, then runs the rest.
 pub const READ_ONLY: &str =
     "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\" && exec \"$@\"";
 
@@ -54,7 +54,7 @@ fn a_vault_without_write_permission_can_be_read() {
     set(folder, 0o700);
 }
 
-/// Runs with the secret on standard input and under what modes say, which stops root only without
+/// Runs with the secret on standard input, and with permissions enforced, for root only without
 /// these capabilities.
 fn with_modes(sandbox: &Sandbox, args: &[&str]) -> Run {
     let script = "set -- \"$0\" \"$@\"; [ $(id -u) != 0 ] ||
@@ -64,7 +64,7 @@ fn with_modes(sandbox: &Sandbox, args: &[&str]) -> Run {
     Run::of(program(&sandbox.command(words), "sh").output().unwrap())
 }
 
-/// Moves what was logged into the file, and removes the log and its index.
+/// Checkpoints the WAL, and removes it with its index.
 fn without_log(usage: &Path) {
     let connection = Connection::open(usage).unwrap();
     let moved = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
@@ -73,7 +73,7 @@ fn without_log(usage: &Path) {
     assert!(!usage.with_file_name("usage.db-shm").exists());
 }
 
-/// Reading commands work; writing ones end with 5, say why, and leave no file behind.
+/// Reading commands work; writing ones exit with 5, say why, and leave no file behind.
 fn expect_reading_only(sandbox: &Sandbox, run: impl Fn(&[&str]) -> Run) {
     let before = (paths(sandbox.home()), fs::read(sandbox.vault()).unwrap());
     for args in READING {

@@ -1,4 +1,4 @@
-//! Files and folders that are not safe to keep a vault in are refused, untouched.
+//! Unsafe files and folders for a vault are refused and left unchanged.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
@@ -30,10 +30,10 @@ pub const READING: [&[&str]; 12] = [
     &["export", "json"],
 ];
 
-/// The command that goes on until it is stopped; here there is no place for it to listen.
+/// The command that runs until it is stopped; it has no address to listen on here.
 const SERVING: &[&str] = &["serve", "--listen", "unix:/nowhere/socket"];
 
-/// Those that a passphrase is needed for; none is given, and none is asked for here.
+/// Those that need a passphrase; none is given, nor prompted for.
 const SEALING: [&[&str]; 2] = [&["reveal"], &["generate", "smtp", "new", "--default"]];
 
 /// Every command that changes the vault.
@@ -57,23 +57,23 @@ pub const WRITING: [&[&str]; 14] = [
 /// The command that reads the vault to write another, and logs that.
 const COPYING: &[&str] = &["backup", "copy.db"];
 
-/// The command that takes what it makes from elsewhere.
+/// The command with other input.
 const IMPORTING: &[&str] = &["import", "dovecot", "-"];
 
-/// The command that a vault need not be good for, only in a safe place.
+/// The command that works with a damaged vault, but requires a safe location.
 const RESTORING: &[&str] = &["restore", "--yes", "copy.db"];
 
-/// The command that wants a manifest, which lies in the home folder here.
+/// The command that needs a manifest, which is in the home folder.
 const APPLYING: &[&str] = &["apply", "keys.toml"];
 
-/// Every command that opens the vault and wants it good; `doctor` wants nothing.
+/// Every command that opens the vault and requires it to be intact; `doctor` does not.
 pub fn commands() -> impl Iterator<Item = &'static [&'static str]> {
     let writing = WRITING.into_iter().chain(SEALING);
     let others = [SERVING, COPYING, IMPORTING];
     READING.into_iter().chain(writing).chain(others)
 }
 
-/// What is made of a good vault: the path to open, and the one that the refusal names.
+/// What is done to an intact vault: the path to open, and the one in the message.
 type Spoil = fn(&Path) -> (PathBuf, PathBuf);
 
 const CASES: [(&str, Spoil); 21] = [
@@ -186,7 +186,7 @@ fn every_command_is_tried_on_unsafe_vaults() {
     assert_eq!(tried, all, "list the new command in READING or WRITING");
 }
 
-/// The path itself is what the refusal names.
+/// The message has the path itself.
 fn at(path: PathBuf) -> (PathBuf, PathBuf) {
     (path.clone(), path)
 }
@@ -214,8 +214,8 @@ fn in_folder(vault: &Path, mode: u32) -> (PathBuf, PathBuf) {
     (vault.to_owned(), with_mode(vault.parent().unwrap(), mode))
 }
 
-/// Gives a file to a group that is not its owner's alone, which only root may do; the group that
-/// somebody else has is taken for granted.
+/// Gives a file to a group with other members, as only root may; assumes that another user's group
+/// has some.
 pub fn give_to_a_group(path: &Path) {
     if geteuid().is_root() {
         chown(path, None, Some(NOBODY)).unwrap();
@@ -235,12 +235,12 @@ fn foreign_database(path: &Path) -> std::io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(0o600))
 }
 
-/// All that a command could have changed: the file, its marks, its folder.
+/// Everything that a command could have changed: the file, its attributes, its folder.
 fn state(path: &Path) -> String {
     let found = fs::symlink_metadata(path).unwrap();
     let contents = found.is_file().then(|| fs::read(path).unwrap());
     let folder = fs::read_dir(path.parent().unwrap()).unwrap();
-    // What comes and goes in /dev is not ours.
+    // Files in /dev come and go.
     let names: BTreeSet<_> = folder.map(|entry| entry.unwrap().file_name()).collect();
     let names = (!path.starts_with("/dev")).then_some(names);
     let marks = (

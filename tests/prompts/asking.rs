@@ -1,4 +1,4 @@
-//! Questions, and what every answer leads to.
+//! Prompts, and the effect of every answer.
 
 use regex::Regex;
 
@@ -248,7 +248,7 @@ fn among_very_many_keys_the_name_is_typed() {
     }
 }
 
-/// The secret that stands alone on a line.
+/// The secret that is alone on a line.
 #[track_caller]
 fn secret(terminal: &Terminal) -> String {
     let shown = terminal.shown();

@@ -1,4 +1,4 @@
-//! A terminal that only shows lines: no escape sequence, and every question can be answered.
+//! A terminal that can only print lines: no escape sequences, and every prompt can be answered.
 
 use super::terminal::Terminal;
 use crate::sandbox::Sandbox;

@@ -1,4 +1,4 @@
-//! What `generate` asks for: what was not given, and a name for an invalid one.
+//! Prompts of `generate`: for missing values, and for another name instead of an invalid one.
 
 use super::terminal::Terminal;
 use crate::sandbox::Sandbox;
@@ -181,7 +181,7 @@ fn where_nobody_is_asked_the_hint_has_the_name_and_makes_a_key() {
         &["generate", "api", "Production App", "--yes"],
     ] {
         let command = sandbox.command(args.iter().copied());
-        // One after the other: both write to one file.
+        // In sequence: both write to one file.
         for redirections in ["</dev/null 2>talk", "2>talk"] {
             let mut terminal = Terminal::start_with(&command, 200, redirections);
             assert_eq!(terminal.end(), 2, "{args:?}");

@@ -1,4 +1,4 @@
-//! What a prompt hides comes back: the echo and the cursor, whatever ends the prompt.
+//! The terminal is restored after a prompt: the echo and the cursor, however it ends.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::sandbox::Sandbox;
 /// How long a prompt may take to end.
 const SOON: Duration = Duration::from_secs(3);
 
-/// What ends a prompt.
+/// Ways to end a prompt.
 #[derive(Clone, Copy, Debug)]
 enum Ending {
     Keys(&'static str),
@@ -16,7 +16,7 @@ enum Ending {
     HalfThenSignal(&'static str),
 }
 
-/// Each with the status that a shell tells; after Ctrl-D no secret is given.
+/// Each with the shell's status; after Ctrl-D no secret is given.
 const ENDINGS: [(Ending, i32); 6] = [
     (Ending::Keys("\x03"), 130),
     (Ending::Keys("\x1c"), 131),

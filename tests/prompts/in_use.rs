@@ -1,4 +1,4 @@
-//! Keys that are in use: who uses them is shown before their secrets end.
+//! Keys that are in use: their users are shown before their secrets stop working.
 
 use super::terminal::Terminal;
 use crate::sandbox::Sandbox;

@@ -1,4 +1,4 @@
-//! A CI job whose log is a terminal: nobody answers, and no secret is shown.
+//! A CI job whose log is a terminal: no prompts, and no secrets.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use super::nobody::{ASKING, AT_ONCE, with_a_key};
 use super::terminal::Terminal;
 use crate::sandbox::{SECRET, Sandbox};
 
-/// What else would wait for somebody who types.
+/// Prompts that would otherwise wait.
 const TYPING: [&str; 10] = [
     "verify",
     "identify",
@@ -33,7 +33,7 @@ const PRINTING: [&str; 7] = [
     "revoke --replace leaked",
 ];
 
-/// What CI systems set.
+/// Variables that CI systems set.
 const SET: [(&str, &str); 5] = [
     ("CI", "true"),
     ("CI", "1"),
@@ -49,7 +49,7 @@ fn in_a_job_every_question_is_a_usage_error_at_once() {
     let asking = ASKING.iter().map(|(args, _)| args.join(" "));
     for line in asking.chain(TYPING.map(str::to_owned)) {
         let (status, shown) = in_job(&sandbox, &line, SET[0]);
-        // What has nowhere to put its secret does not come as far as a question.
+        // Without a destination for the secret, it fails before prompting.
         let due = match line.as_str() {
             "regenerate ci" | "reveal" => 6,
             _ => 2,
@@ -73,7 +73,7 @@ fn in_a_job_no_secret_is_shown_on_a_terminal_unless_that_is_asked_for() {
         assert!(shown.contains("`CI` is set"), "{line}: {shown}");
         let hints = shown.contains("--save FILE") && shown.contains("--print-secret");
         assert!(hints, "{line}: {shown}");
-        // An emergency is no less one for it.
+        // An emergency is handled nevertheless.
         assert!(keys(&sandbox) == before || line.starts_with("revoke"));
         let (status, shown) = in_job(&sandbox, &format!("{line} --print-secret"), SET[0]);
         assert_eq!(status, 0, "{line}: {shown}");
@@ -93,7 +93,7 @@ fn every_ci_system_is_known_and_what_is_unset_or_false_is_none() {
         let (status, shown) = in_job(&sandbox, "generate api new", ("CI", value));
         assert_eq!(status, 0, "{shown}");
     }
-    // Its clients want it in a person's shell, too.
+    // Its clients need it in a person's shell, too.
     let address = ("JENKINS_URL", "https://jenkins.example.com");
     assert_eq!(in_job(&stocked(), "generate api new", address).0, 0);
 }
@@ -108,7 +108,7 @@ fn in_a_job_apply_delivers_and_shows_nothing() {
     assert_eq!(sandbox.verify(&saved).1, 0);
 }
 
-/// How a command ends on a job's terminal, and what is shown there.
+/// The exit status on a job's terminal, and the output there.
 #[track_caller]
 fn in_job(sandbox: &Sandbox, line: &str, (name, value): (&str, &str)) -> (i32, String) {
     let mut command = sandbox.command(line.split(' '));

@@ -1,11 +1,11 @@
-//! The menu of keys: what stands beside each name, at every width.
+//! The menu of keys: its columns, at every width.
 
 use regex::Regex;
 
 use super::terminal::Terminal;
 use crate::sandbox::Sandbox;
 
-/// A key of every sort, one of which is in use.
+/// A key of each kind, one of which is in use.
 fn stocked() -> Sandbox {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "web"]);

@@ -1,4 +1,4 @@
-//! Where nobody can be asked, nothing waits for an answer.
+//! Where prompting is impossible, nothing waits for an answer.
 
 use std::fs;
 use std::process::{Child, Stdio};
@@ -10,7 +10,7 @@ use crate::sandbox::{Run, Sandbox};
 /// A second is promised; a loaded machine gets three.
 pub const AT_ONCE: Duration = Duration::from_secs(3);
 
-/// Every command line that would ask, and what its hint must name.
+/// Every command line that would prompt, and what its hint must name.
 pub const ASKING: [(&[&str], &str); 21] = [
     (&["generate"], "`postkey generate api NAME`"),
     (&["generate", "api"], "`postkey generate api NAME`"),
@@ -113,15 +113,15 @@ pub fn with_a_key() -> Sandbox {
     sandbox
 }
 
-/// The status on a terminal from which one stream has been taken. A FIFO that is open for
-/// reading and writing is a pipe that nobody writes to and nobody closes.
+/// The status on a terminal with one stream replaced. A FIFO open for reading and writing is a pipe
+/// that nobody writes to or closes.
 #[track_caller]
 fn redirected(sandbox: &Sandbox, args: &[&str], redirection: &str) -> i32 {
     let command = sandbox.command(args.iter().copied());
     Terminal::start_with(&command, 80, redirection).end_within(AT_ONCE)
 }
 
-/// How it ended while its standard input stayed open.
+/// Its exit status while its standard input stayed open.
 #[track_caller]
 fn ended_at_once(mut child: Child) -> Run {
     let open = child.stdin.take();

@@ -1,4 +1,4 @@
-//! What `set`, `rename` and `describe` ask for.
+//! Prompts of `set`, `rename` and `describe`.
 
 use super::terminal::Terminal;
 use crate::sandbox::Sandbox;
@@ -11,7 +11,7 @@ fn with_a_key() -> Sandbox {
     sandbox
 }
 
-/// A command on a terminal without a cursor, where a choice is typed.
+/// A command on a terminal without cursor movement, where choices are typed.
 fn on_lines(sandbox: &Sandbox, line: &str) -> Terminal {
     let mut command = sandbox.command(line.split(' '));
     Terminal::start(command.env("TERM", "dumb"))

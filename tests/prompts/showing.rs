@@ -1,4 +1,4 @@
-//! Colour, width, and a secret alone on its line.
+//! Colors, width, and a secret alone on its line.
 
 use regex::Regex;
 

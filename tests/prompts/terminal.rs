@@ -1,4 +1,4 @@
-//! A terminal with a program on it: what is typed, what is shown, what is left behind.
+//! A terminal with a program: typed input, displayed output, and the state afterwards.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -14,13 +14,13 @@ use nix::sys::termios::{LocalFlags, Termios, tcgetattr};
 
 use crate::sandbox::Sandbox;
 
-/// How long a loaded machine may take for what is a matter of milliseconds.
+/// How long a loaded machine may take for milliseconds of work.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Written behind all that the program wrote, to know when that has come through.
+/// Written after the program's output, to detect its end.
 const MARK: &str = "\0end\0";
 
-/// A pseudo-terminal and the program whose controlling terminal it is.
+/// A pseudo-terminal and its controlling program.
 pub struct Terminal {
     child: Child,
     keyboard: File,
@@ -44,7 +44,7 @@ impl Terminal {
         Self::start_with(command, 80, "")
     }
 
-    /// Starts a program on a terminal so wide, after redirections that `sh` understands.
+    /// Starts a program on a terminal of this width, after redirections in `sh` syntax.
     pub fn start_with(command: &Command, columns: u16, redirections: &str) -> Self {
         let OpenptyResult { master, slave } = openpty(&size(columns), None).unwrap();
         let keyboard = File::from(master);
@@ -59,8 +59,8 @@ impl Terminal {
         }
     }
 
-    /// Waits until the text is shown, after what was expected before. Where it has a blank a line
-    /// may end.
+    /// Waits until the text is displayed, after what was expected before. A blank in it matches a
+    /// line end.
     #[track_caller]
     pub fn expect(&mut self, text: &str) -> &mut Self {
         let end = Instant::now() + PATIENCE;
@@ -77,7 +77,7 @@ impl Terminal {
         }
     }
 
-    /// Waits until the text is shown and what is typed is not.
+    /// Waits until the text is displayed and the echo is off.
     #[track_caller]
     pub fn expect_unechoed(&mut self, text: &str) -> &mut Self {
         self.expect(text);
@@ -86,20 +86,20 @@ impl Terminal {
         self
     }
 
-    /// Presses keys.
+    /// Types keys.
     pub fn press(&mut self, keys: &str) -> &mut Self {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
         self
     }
 
-    /// Presses keys and lets the terminal take them in, of which it gives no sign.
+    /// Types keys and waits until the terminal has taken them, of which there is no sign.
     pub fn take_in(&mut self, keys: &str) -> &mut Self {
         self.press(keys);
         thread::sleep(Duration::from_millis(200));
         self
     }
 
-    /// Reads a line from the terminal, as the shell would once the program has ended.
+    /// Reads a line from the terminal, like the shell after the program.
     pub fn next_line(&mut self) -> String {
         let mut line = [0; 256];
         let length = self.screen.read(&mut line).unwrap();
@@ -114,13 +114,13 @@ impl Terminal {
         self
     }
 
-    /// Waits for the program's end and gives back its status as a shell would tell it.
+    /// Waits for the program's end; returns its status as in a shell.
     #[track_caller]
     pub fn end(&mut self) -> i32 {
         self.end_within(PATIENCE)
     }
 
-    /// The same, if it does not take longer than this.
+    /// The same, if it takes no longer than this.
     #[track_caller]
     pub fn end_within(&mut self, time: Duration) -> i32 {
         let mut status = None;
@@ -138,18 +138,18 @@ impl Terminal {
             .unwrap()
     }
 
-    /// All that was shown so far.
+    /// All output so far.
     pub fn shown(&self) -> String {
         String::from_utf8_lossy(&self.shown).into_owned()
     }
 
-    /// Whether the terminal shows what is typed.
+    /// Whether the echo is on.
     pub fn has_echo(&self) -> bool {
         let state = tcgetattr(&self.screen).unwrap();
         state.local_flags.contains(LocalFlags::ECHO)
     }
 
-    /// Makes sure that the terminal is as it was, its cursor visible.
+    /// Checks that the terminal is restored, with its cursor visible.
     #[track_caller]
     pub fn expect_restored(&self) {
         assert!(self.has_echo(), "echo stayed off: {:?}", self.shown());
@@ -170,7 +170,7 @@ impl Drop for Terminal {
     }
 }
 
-/// Waits for something to become so; tells whether it did.
+/// Waits for a condition; returns whether it came true.
 pub fn until(time: Duration, mut is_so: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + time;
     while !is_so() {
@@ -191,8 +191,8 @@ fn size(columns: u16) -> Winsize {
     }
 }
 
-/// The command in a session of its own with the terminal as its controlling one. It is the
-/// shell and `setsid` that do what a test without `unsafe` cannot; both become the command.
+/// The command in a new session with the terminal as its controlling one. The shell and `setsid` do
+/// what a test without `unsafe` cannot; both exec the command.
 fn attached(command: &Command, redirections: &str, terminal: &OwnedFd) -> Command {
     let script = format!("exec \"$@\" {redirections}");
     let mut attached = Command::new("setsid");
@@ -210,7 +210,7 @@ fn attached(command: &Command, redirections: &str, terminal: &OwnedFd) -> Comman
     attached
 }
 
-/// What the program writes, as it comes; a thread reads it, so that waiting costs nothing.
+/// The program's output, read by a thread, so that waiting is cheap.
 fn received(mut output: File) -> Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
@@ -224,7 +224,7 @@ fn received(mut output: File) -> Receiver<Vec<u8>> {
     receiver
 }
 
-/// Where a text ends that is shown, in one line or several.
+/// The end of a text in the output, on one line or several.
 fn end_of(text: &str, shown: &[u8]) -> Option<usize> {
     let pattern = regex::escape(text).replace(' ', "(?: |\r\n)");
     let pattern = regex::bytes::Regex::new(&pattern).unwrap();

@@ -1,4 +1,4 @@
-//! While a person or a pipe is waited for, nobody else has to wait.
+//! Waiting for a person or a pipe does not block others.
 
 use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::process::{Child, Stdio};
@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::terminal::{PATIENCE, until};
 use crate::sandbox::{Run, Sandbox};
 
-/// Less than the five seconds for which a busy vault is waited for.
+/// Less than the five seconds for which a locked vault is waited for.
 const UNHINDERED: Duration = Duration::from_secs(4);
 
 #[test]
@@ -156,7 +156,7 @@ fn unhindered<const N: usize>(sandbox: &Sandbox, args: [&str; N]) -> Run {
     run
 }
 
-/// A pipe with no room left, how much is in it, and its other end.
+/// A full pipe, how much is in it, and its other end.
 fn full_pipe() -> (PipeReader, usize, PipeWriter) {
     let (reader, mut writer) = std::io::pipe().unwrap();
     let size = fcntl(&writer, FcntlArg::F_GETPIPE_SZ).unwrap();
@@ -170,7 +170,7 @@ fn writing_to(pipe: PipeWriter, sandbox: &Sandbox) -> Child {
     command.stdout(pipe).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// Waits until a secret is pending: then it is being written out.
+/// Waits until a secret is pending, so that it is being written.
 fn until_staged(sandbox: &Sandbox) {
     let count = || {
         let vault = Connection::open_with_flags(sandbox.vault(), OpenFlags::SQLITE_OPEN_READ_ONLY)?;

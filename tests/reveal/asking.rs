@@ -1,4 +1,4 @@
-//! The passphrase that is typed: unseen, twice where it is chosen, and holding nothing up.
+//! The typed passphrase: not echoed, repeated if new, and blocking nobody.
 
 use super::PASSPHRASE;
 use crate::prompts::terminal::Terminal;

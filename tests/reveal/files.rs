@@ -1,4 +1,4 @@
-//! The passphrase's file: private and plain, or it is not read.
+//! The passphrase's file must be private and plain.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -77,7 +77,7 @@ fn a_passphrase_that_is_short_or_easily_guessed_is_not_chosen_and_no_key_made() 
         assert!(!sandbox.vault().exists());
     }
     with("fünfzehn Zeiche").expect(0);
-    // Nor is it where a new secret is sealed; what it was sealed with still opens the old one.
+    // The same applies to a new secret; the old one opens with its own passphrase.
     sandbox.private("weak", "a".repeat(40).as_bytes());
     let again = ["regenerate", "-y", "new", "--passphrase-file=weak"];
     sandbox.run(again).expect(2);
@@ -96,7 +96,7 @@ fn the_first_line_counts_without_its_end() {
     sandbox.reveal().expect(1);
 }
 
-/// Neither a key is made nor a secret revealed, and the log says nothing of it.
+/// No key is created and no secret revealed, and nothing is logged.
 fn expect_refused(sandbox: &Sandbox, files: &[&str]) {
     let fresh = sandbox.home().join("fresh/vault.db");
     let before = sandbox.entries();

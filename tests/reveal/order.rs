@@ -1,4 +1,4 @@
-//! A secret is shown after its log entry is committed, and not at all where that fails.
+//! A secret is shown only after its log entry is committed.
 
 use std::fs;
 use std::process::Stdio;
@@ -28,7 +28,7 @@ fn the_entry_is_committed_before_the_secret_is_written() {
             .map(|(at, _)| at);
         (found.next(), found.last())
     };
-    // SQLite commits by taking the journal away.
+    // SQLite commits by removing the journal.
     let (committed, again) = at("unlink(\"");
     assert!(committed.is_some() && again.is_none(), "{trace}");
     let (shown, again) = at(&secret[..30]);

@@ -1,4 +1,4 @@
-//! What is sealed is shown again, as long as it is the default key's current secret.
+//! A sealed secret is shown again while it is the default key's current one.
 
 use std::fs;
 

@@ -1,11 +1,11 @@
-//! A seal that was altered, moved or put back shows nothing.
+//! A modified, moved or restored seal reveals nothing.
 
 use rusqlite::Connection;
 
 use crate::sandbox::Sandbox;
 
-/// An alteration of each column, and the status that the refusal has: where the alteration is
-/// seen as such it is damage, otherwise it is as if the passphrase were wrong.
+/// A modification of each column, and the exit status: damage if it is detected as such, otherwise
+/// a wrong passphrase.
 const ALTERATIONS: [(&str, i32); 22] = [
     ("key_id = (SELECT id FROM keys WHERE name = 'other')", 5),
     ("key_id = 99", 5),
@@ -79,7 +79,7 @@ fn every_altered_byte_of_the_seal_is_noticed() {
 fn a_seal_that_was_brought_from_another_vault_shows_nothing() {
     let (here, secret) = Sandbox::with_default_key();
     let (there, _) = Sandbox::with_default_key();
-    // The key's own secret comes along, so that the seal fits but for the vault.
+    // With the key's own secret, so that only the vault differs.
     there.alter(&format!(
         "ATTACH '{}' AS here;
          DELETE FROM sealed; DELETE FROM secrets;
@@ -101,7 +101,7 @@ fn a_seal_that_was_brought_from_another_vault_shows_nothing() {
 fn a_seal_for_another_key_shows_nothing() {
     let (sandbox, _) = Sandbox::with_default_key();
     sandbox.generate(["smtp", "other"]);
-    // The other key gets the secret as well as the seal.
+    // The other key gets the secret together with the seal.
     sandbox.alter(
         "PRAGMA foreign_keys = OFF; DELETE FROM secrets WHERE key_id = 2;
          UPDATE secrets SET key_id = 2; UPDATE sealed SET key_id = 2",
@@ -128,7 +128,7 @@ fn an_old_seal_that_is_put_back_shows_nothing() {
             .contains("does not belong to the key's current secret"),
         "{run:?}"
     );
-    // It is nobody's, and in nobody's way.
+    // It belongs to no key, and blocks none.
     assert_eq!(sandbox.show("mail")["is_default"], false);
     let second = [
         "generate",

@@ -1,5 +1,5 @@
-//! How long an old secret goes on: the grace time, the key's own expiry, and a clock that
-//! goes back.
+//! How long an old secret works: the grace period, the key's own expiry, and a clock that goes
+//! back.
 
 use jiff::Timestamp;
 
@@ -88,7 +88,7 @@ fn a_clock_that_goes_back_revives_no_retired_secret() {
     assert_eq!(verdicts(&sandbox, &old, &new), ["retired", "accepted"]);
     assert_eq!(sandbox.show("ci")["status"], "active");
     rotate(&sandbox, &["--abort", "--yes"]).expect(1);
-    // Which of the two times is wrong is not known, so that the old secret is not removed.
+    // Either clock may be wrong, so the old secret is not removed.
     let refused = rotate(&sandbox, &["--grace", "1h"]).expect(1);
     assert!(refused.stderr.contains("--accept-clock"), "{refused:?}");
     assert_eq!(verdicts(&sandbox, &old, &new), ["retired", "accepted"]);

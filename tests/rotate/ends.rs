@@ -1,4 +1,4 @@
-//! The ends of a rotation: finished, aborted, over, regenerated, deleted, swept.
+//! The ends of a rotation: finished, aborted, timed out, regenerated, deleted, dropped.
 
 use super::{end_grace, rotate, rotating, secrets, tail, verdicts};
 use crate::sandbox::Sandbox;

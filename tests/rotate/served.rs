@@ -1,4 +1,4 @@
-//! A rotation as a warm server sees it.
+//! A rotation with a warm server.
 
 use std::time::{Duration, Instant};
 
@@ -40,8 +40,8 @@ fn a_warm_old_secret_is_refused_when_its_time_is_over_though_nothing_changed() {
     let old = sandbox.generate(["api", "ci"]);
     let served = Served::start(&sandbox);
     let new = rotate(&sandbox, &["--grace", "1h"]).expect(0).secret();
-    // Nothing can change, though the server itself would note what it saw end. (To read the file
-    // here would end the lock: SQLite's are those of a process.)
+    // Nothing can change, although the server would record the end. (Reading the file here would
+    // release the lock, since SQLite's locks belong to the process.)
     let vault = locked(&sandbox);
     let until = sandbox.show("ci")["secrets"][1]["retires_at"].clone();
     let until: Timestamp = until.as_str().unwrap().parse().unwrap();

@@ -1,4 +1,4 @@
-//! Several keys at once: each is rotated as it would be alone.
+//! Several keys at once: each is rotated as if alone.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +13,7 @@ fn two_keys() -> (Sandbox, [String; 2]) {
     (sandbox, [app, mail])
 }
 
-/// The values of variables, in the order of the text.
+/// The values of variables, in order.
 fn secrets(variables: &str) -> Vec<String> {
     let lines = variables.lines().filter(|line| !line.contains("USERNAME"));
     let values = lines.map(|line| line.split_once('=').unwrap().1);

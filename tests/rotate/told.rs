@@ -1,4 +1,4 @@
-//! What is said of a rotation: when it was begun, how far it has got, and what to do next.
+//! Messages about a rotation: its start, its progress, and the next step.
 
 use std::thread::sleep;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A step of GitHub Actions: its log, its masks, and the files that it hands on.
+//! A step of GitHub Actions: its log, its masks, and the files for later steps.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use super::{expect_silent, held, keys, mode, secret_in};
 use crate::sandbox::{Run, Sandbox};
 
-/// What the runner makes before a step.
+/// What the runner prepares for a step.
 fn files(sandbox: &Sandbox) {
     for name in ["set_env", "set_output"] {
         fs::write(sandbox.home().join(name), "").unwrap();
@@ -29,7 +29,7 @@ fn run(sandbox: &Sandbox, args: &[&str]) -> Run {
     Run::of(step(sandbox, args).output().unwrap())
 }
 
-/// What the runner masks from now on, and what is in its log.
+/// The values that the runner masks from now on, and its log.
 pub fn log(run: &Run) -> (Vec<String>, String) {
     let mut masks = Vec::new();
     let mut log = run.stderr.clone();
@@ -230,7 +230,7 @@ fn a_variable_that_the_runner_does_not_take_is_refused_before_a_key_is_made() {
         assert!(run.stderr.contains(&format!("`{name}`")), "{run:?}");
         assert!(run.stderr.contains("\nhint: "), "{run:?}");
     }
-    // Nor one that a key is called by itself; as an output it may be.
+    // Nor is a key's default variable, but as an output it is allowed.
     let by_itself = run(&sandbox, &["generate", "api", "github", "--github", "env"]).expect(2);
     assert!(by_itself.stderr.contains("--env-name"), "{by_itself:?}");
     assert_eq!(held(&sandbox, "set_env"), "");

@@ -1,4 +1,4 @@
-//! A CI job whose log would have the secret, as far as that can be known.
+//! A CI job whose log would contain the secret, as far as that can be known.
 
 use std::fs::{self, File};
 use std::io::{Read, pipe};
@@ -9,10 +9,10 @@ use super::keys;
 use crate::sandbox::{POSTKEY, Sandbox};
 use crate::secrecy::watch::program;
 
-/// How a job's shell is run: what it wrote and how it ended.
+/// Runs a job's shell: returns its output and exit status.
 type Runner = fn(&Sandbox, &str, &str) -> (String, i32);
 
-/// The script as a CI system runs it whose log is one pipe, as GitLab's does on the machine itself.
+/// The script as run by a CI system whose log is one pipe, like GitLab's shell executor.
 fn in_one_pipe(sandbox: &Sandbox, script: &str, marks: &str) -> (String, i32) {
     let (mut reader, writer) = pipe().unwrap();
     let mut command = shell(sandbox, script, marks);
@@ -24,7 +24,7 @@ fn in_one_pipe(sandbox: &Sandbox, script: &str, marks: &str) -> (String, i32) {
     (log, child.wait().unwrap().code().unwrap())
 }
 
-/// The same, the log being a file, as Jenkins's is.
+/// The same with a file as the log, like Jenkins.
 fn in_one_file(sandbox: &Sandbox, script: &str, marks: &str) -> (String, i32) {
     let log = File::create(sandbox.home().join("log")).unwrap();
     let mut command = shell(sandbox, script, marks);
@@ -36,7 +36,7 @@ fn in_one_file(sandbox: &Sandbox, script: &str, marks: &str) -> (String, i32) {
     )
 }
 
-/// The same below a process that is called as GitHub's runner is, which has a pipe for each.
+/// The same below a process named like GitHub's runner, with a pipe for each stream.
 fn by_github(sandbox: &Sandbox, script: &str, marks: &str) -> (String, i32) {
     let runner = sandbox.home().join("Runner.Worker");
     fs::write(&runner, "#!/bin/sh\nbash -e step.sh\nexit $?\n").unwrap();

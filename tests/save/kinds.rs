@@ -1,4 +1,4 @@
-//! What may be at the path, and what may not.
+//! What may exist at the path, and what may not.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
@@ -16,7 +16,7 @@ use crate::secrecy::watch::{NOBODY, as_user, program};
 
 const TEXT: &str = "A=1\n";
 
-/// What is made at a path, and what the refusal says.
+/// What is created at a path, and the message.
 type Kind = (&'static str, fn(&Path), &'static str);
 
 const REFUSED: [Kind; 13] = [
@@ -116,7 +116,7 @@ fn with_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// Everything about what is at a path.
+/// The complete state of a path.
 fn state(path: &Path) -> String {
     let found = fs::symlink_metadata(path).unwrap();
     let text = found.is_file().then(|| fs::read(path).unwrap());
@@ -259,7 +259,7 @@ fn a_file_is_0600_at_every_umask_and_keeps_the_mode_that_it_has() {
 fn a_file_is_never_seen_by_others_nor_half_written() {
     let sandbox = Sandbox::new();
     sandbox.private("app.env", TEXT.as_bytes());
-    // Every file that is opened for writing outside of the vault is made 0600, exclusively.
+    // Every file opened for writing outside of the vault is created exclusively, with mode 0600.
     let args = [
         "-f",
         "-e",
@@ -330,7 +330,7 @@ fn anothers_file_stays_anothers() {
     for owned in [&folder, &path] {
         chown(owned, Some(NOBODY), Some(NOBODY)).unwrap();
     }
-    // Root sets a variable in an application's file: it stays that application's.
+    // Root sets a variable in an application's file, which keeps its owner.
     let save = [
         "generate", "api", "web", "--format", "env", "--save", "app/env",
     ];
@@ -346,7 +346,7 @@ fn anothers_file_stays_anothers() {
     expect_refused_to_others(&sandbox, &path);
 }
 
-/// Who does not own the file does not replace it, even where that could be done.
+/// Other users cannot replace the file, even if the folder allows it.
 fn expect_refused_to_others(sandbox: &Sandbox, path: &Path) {
     let other = Sandbox::new();
     let before = state(path);

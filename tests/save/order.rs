@@ -1,4 +1,4 @@
-//! What comes first, what waits for what, and what is taken back.
+//! The order of steps, what waits for what, and what is undone.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -23,7 +23,7 @@ fn ended(child: Child) -> Run {
     Run::of(child.wait_with_output().unwrap())
 }
 
-/// The command, which waits so many seconds before it puts the file in its place.
+/// The command, which sleeps this many seconds before it renames the file.
 fn delayed(sandbox: &Sandbox, seconds: u32, args: &[&str]) -> Child {
     let inject = format!(
         "inject=rename,renameat,renameat2,link,linkat:delay_enter={}",
@@ -108,7 +108,7 @@ fn a_secret_that_does_not_become_good_is_taken_out_of_the_file_again() {
         let slow = ["generate", "api", &name, "--format", format, "--save", file];
         let slow = delayed(&sandbox, 2, &slow);
         sleep(Duration::from_millis(700));
-        // Somebody else is faster.
+        // Another process is faster.
         let fast = sandbox.run(["generate", "api", &name]).expect(0).secret();
         let run = ended(slow).expect(4);
         expect_silent(&run);

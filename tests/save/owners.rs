@@ -1,4 +1,4 @@
-//! Whose secrets a file holds: none is lost unasked, and none stays that is no longer valid.
+//! Whose secrets a file has: none is overwritten unless allowed, and no invalid one is kept.
 
 use base64ct::{Base64, Encoding};
 use regex::Regex;
@@ -48,7 +48,7 @@ fn the_secret_of_another_key_is_replaced_only_if_that_is_said() {
         assert!(told.contains("`postkey rotate one`"), "{told}");
         let secret = secret_in(&held(&sandbox, "a"));
         assert_eq!(sandbox.verify(&secret).0, "accepted");
-        // A key that is gone misses nothing.
+        // A deleted key does not matter.
         sandbox.run(["delete", "--yes", "two"]).expect(0);
         run(&sandbox, &[&["generate", "api", "four"], &save]).expect(0);
     }
@@ -64,11 +64,11 @@ fn two_names_that_make_one_variable_do_not_share_it() {
     assert!(refused.stderr.contains("`a-b`"), "{refused:?}");
     assert!(refused.stderr.contains("--replace"), "{refused:?}");
     assert_eq!(held(&sandbox, "app.env"), before);
-    // Nor does a username take the place of a secret.
+    // Nor does a username replace a secret.
     let smtp = ["generate", "smtp", "m", "--env-name", "P", "--env-username"];
     run(&sandbox, &[&smtp, &["A_B_API_KEY"], save]).expect(6);
     assert_eq!(keys(&sandbox), ["a-b"]);
-    // A copy that stays elsewhere in the file is enough.
+    // Another copy in the file is enough.
     let both = before.clone() + &before.replace("A_B", "COPY");
     sandbox.private("app.env", both.as_bytes());
     run(&sandbox, &[&["generate", "api", "a.b"], save]).expect(0);
@@ -171,7 +171,7 @@ fn the_old_secret_does_not_stay_inside_another_value() {
             assert_eq!(held(&sandbox, "app.env"), before, "{command:?}");
         }
         assert_eq!(sandbox.verify(&old).0, "accepted");
-        // Another key's secret may go there: nothing is replaced.
+        // Another key's secret may be saved there: nothing is replaced.
         if !before.starts_with("WEB_API_KEY") {
             run(&sandbox, &[&["generate", "api", "other"], &save]).expect(0);
         }
@@ -187,7 +187,7 @@ fn the_secret_of_another_vault_is_replaced_only_if_that_is_said() {
         (&as_line, &["--save", "a"][..]),
         (&as_env, &["--save", "a", "--env-name", "K"]),
     ] {
-        // With a vault and without one.
+        // With and without a vault.
         for is_there in [false, true] {
             let sandbox = Sandbox::new();
             if is_there {
@@ -230,7 +230,7 @@ fn the_username_of_another_key_stays() {
     )
     .expect(0);
     assert!(held(&sandbox, "a").contains("LOGIN=ops_2\n"));
-    // A login that both share is the same value.
+    // A shared login is the same value.
     for (name, variable) in [("three", "P3"), ("four", "P4")] {
         let save = ["--save", "b", "--env-username", "LOGIN", "--env-name"];
         run(

@@ -1,4 +1,4 @@
-//! What a file holds after each command, in each form.
+//! The contents of a file after each command, in each format.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -47,7 +47,7 @@ fn a_file_holds_what_standard_output_would_have_held() {
         let expected = printed.replace(&old, &new).replace(old_tail, new_tail);
         assert_eq!(saved, expected, "{format}");
         assert_eq!(sandbox.verify(&new).0, "accepted");
-        // And again, over what is there.
+        // And again, over the existing file.
         let again = [&regenerate[..], &["--save", format]].concat();
         sandbox.run::<7>(again.try_into().unwrap()).expect(0);
         assert_eq!(held(&sandbox, format).len(), saved.len());
@@ -273,7 +273,7 @@ fn no_secret_goes_into_the_vaults_own_files() {
         assert_eq!(fs::read(sandbox.vault()).ok(), before);
         assert!(!beside("usage.db").exists());
     }
-    // Nor where it lies by another name.
+    // Nor under another name.
     let folder = sandbox.vault().parent().unwrap().to_owned();
     let args = [
         "generate", "api", "ci", "--vault", "vault.db", "--save", "vault.db",
@@ -329,7 +329,7 @@ fn a_key_that_is_there_already_is_left_alone_and_so_is_the_file() {
     let before = held(&sandbox, "app.env");
     expect_silent(&sandbox.run(make).expect(0));
     assert_eq!(held(&sandbox, "app.env"), before);
-    // Whoever has lost the file is told so.
+    // A missing file is reported.
     fs::remove_file(sandbox.home().join("app.env")).unwrap();
     let run = sandbox.run(make).expect(0);
     assert!(

@@ -1,4 +1,4 @@
-//! The guide's files for CI systems, run as these run them, as far as can be told.
+//! The guide's files for CI systems, run as these systems run them, as far as possible.
 
 use std::fs;
 use std::io::{Read, pipe};
@@ -13,7 +13,7 @@ use super::secret_in;
 use crate::sandbox::{POSTKEY, Run, Sandbox};
 use crate::secrecy::watch::program;
 
-/// What deploys: it needs the key that the job has made, and says what it found.
+/// The deployment: it needs the new key, and prints what it found.
 const DEPLOY: &str = "#!/bin/sh
 set -e
 printf %s \"$API_KEY\" | postkey verify --no-record
@@ -54,7 +54,7 @@ fn the_workflow_for_github_rotates_a_key_and_its_log_has_no_secret() {
 #[test]
 fn the_job_for_gitlab_rotates_a_key_and_its_log_has_no_secret() {
     let sandbox = with_a_job();
-    // Nothing is masked there, so that what deploys must not tell.
+    // Nothing is masked there, so the deployment must not print it.
     fs::write(
         sandbox.home().join("deploy"),
         DEPLOY.replace("$API_KEY\"\n", "it\"\n"),
@@ -85,7 +85,7 @@ fn the_job_for_gitlab_rotates_a_key_and_its_log_has_no_secret() {
     assert!(!sandbox.home().join("shop.env").exists());
 }
 
-/// A home with the key `shop`, what deploys, and `postkey`.
+/// A home with the key `shop`, the deployment, and `postkey`.
 fn with_a_job() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "shop"]);
@@ -116,7 +116,7 @@ fn expect_rotated(sandbox: &Sandbox, told: &str) {
     assert_eq!(sandbox.show("shop")["secrets"].as_array().unwrap().len(), 1);
 }
 
-/// The YAML below a heading of the guide, by a parser that is not ours.
+/// The YAML below a heading of the guide, by an independent parser.
 fn of_guide(heading: &str) -> Value {
     let text = crate::readme::guide("ci");
     let (_, below) = text.split_once(heading).unwrap();

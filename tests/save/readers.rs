@@ -1,5 +1,5 @@
-//! The programs that read the file: shells, systemd, Docker, and the dotenv libraries of Python and
-//! Node find the same in it.
+//! Programs that read the file: shells, systemd, Docker, and the dotenv libraries of Python and
+//! Node agree on its contents.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,11 +11,11 @@ use super::{expect_silent, held, secret_in};
 use crate::sandbox::{Run, Sandbox};
 use crate::secrecy::watch::program;
 
-/// systemd's own reader of such files, which units' `EnvironmentFile=` has, too.
+/// systemd's own parser of such files, also used for units' `EnvironmentFile=`.
 const SYSTEMD: &str =
     "/usr/lib/systemd/user-environment-generators/30-systemd-environment-d-generator";
 
-/// What a file may hold before; all readers find `PORT` to be 8080 in it, if it is there.
+/// Contents before; if there is a `PORT`, all readers find it to be 8080.
 const BEFORE: [&str; 12] = [
     "",
     "# a comment\n\nPORT=8080\n",
@@ -78,7 +78,7 @@ fn every_reader_finds_the_secret_and_what_was_there_before() {
     }
 }
 
-/// Files, and what is said of them: the line that is not understood, or why not.
+/// Files, and their messages: the refused line, or why not.
 const REFUSED: [(&str, &str); 24] = [
     ("PORT=1\nCI_API_KEY = old\n", "line 2 "),
     ("CI_API_KEY: old\n", "line 1 "),
@@ -165,7 +165,7 @@ fn systemd(sandbox: &Sandbox, text: &str) -> BTreeMap<String, String> {
     pairs(&Run::of(command.output().unwrap()).expect(0).stdout)
 }
 
-/// Docker's rules for `--env-file`: a line is a comment or is taken as it is, quotes and all.
+/// Docker's rules for `--env-file`: a line is a comment or is taken literally, including quotes.
 fn docker(text: &str) -> BTreeMap<String, String> {
     let lines = text.lines().map(str::trim_start);
     let set = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));

@@ -1,10 +1,10 @@
-//! A digest, a path or a container's id is never taken for a secret.
+//! Digests, paths and container ids are never taken for secrets.
 
 use std::fs;
 
 use crate::sandbox::{Run, Sandbox};
 
-/// What Docker calls layers and containers.
+/// Docker's ids of layers and containers.
 const DIGEST: &str = "5f1c0ffee0123456789abcdef0123456789abcdef0123456789abcdef0123456";
 
 #[test]

@@ -1,4 +1,4 @@
-//! A secret that was typed where none belongs is not repeated.
+//! A secret typed in the wrong place is not repeated.
 
 use std::ffi::{OsStr, OsString};
 
@@ -13,7 +13,7 @@ fn a_secret_on_the_command_line_is_never_repeated() {
     let secret = sandbox.generate(["api", "ci"]);
     let variants = variants(&secret);
     let mut lines = command_lines(OsStr::new(&secret));
-    // All lines with the secret as it is; its variants take turns.
+    // All lines with the secret itself; its variants take turns.
     for (at, variant) in variants.iter().enumerate() {
         let turns = command_lines(OsStr::new(variant));
         lines.extend(turns.into_iter().skip(at).step_by(variants.len()));
@@ -69,7 +69,7 @@ fn expect_no_echo(sandbox: &Sandbox, lines: &[Vec<OsString>], secret: &str) {
     );
 }
 
-/// How else a secret may look on a command line.
+/// Other forms of a secret on a command line.
 fn variants(secret: &str) -> Vec<String> {
     vec![
         secret.to_uppercase(),

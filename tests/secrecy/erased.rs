@@ -1,4 +1,4 @@
-//! What is left of a secret's hash once the secret is gone: nothing.
+//! Nothing is left of a secret's hash after its removal.
 
 use std::collections::HashSet;
 use std::fs;
@@ -100,7 +100,7 @@ fn hashes(sandbox: &Sandbox) -> Vec<String> {
         .collect()
 }
 
-/// Of how many hashes some characters in a row stand in the vault's file.
+/// How many hashes have consecutive characters in the vault's file.
 fn remains(sandbox: &Sandbox, hashes: &[String]) -> usize {
     let bytes = fs::read(sandbox.vault()).unwrap();
     let found: HashSet<&[u8]> = bytes.windows(PART).collect();

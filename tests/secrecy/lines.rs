@@ -1,8 +1,8 @@
-//! Command lines, made from the definition of the command line, so that new ones are covered.
+//! Command lines, generated from the definition of the command line, so that new ones are covered.
 
 use std::ffi::{OsStr, OsString};
 
-/// Every command line that has the text at a place where an argument or a value can stand.
+/// Every command line with the text in place of an argument or a value.
 pub fn command_lines(text: &OsStr) -> Vec<Vec<OsString>> {
     let mut definition = postkey::cli::definition();
     definition.build();
@@ -61,7 +61,7 @@ fn joined(start: &str, text: &OsStr) -> OsString {
     whole
 }
 
-/// The verb with a good value at every position.
+/// The command with a valid value for every positional argument.
 fn good_line(name: &str, verb: &clap::Command) -> Vec<OsString> {
     let value = |argument: &clap::Arg| match argument.get_id().as_str() {
         "kind" => "api",
@@ -72,7 +72,7 @@ fn good_line(name: &str, verb: &clap::Command) -> Vec<OsString> {
         _ => "ci",
     };
     let values = verb.get_positionals().map(value);
-    // With a place where it can listen, it would not end.
+    // With an address to listen on, it would not end.
     let nowhere: &[&str] = match name {
         "serve" => &["--listen", "unix:/nowhere/socket"],
         _ => &[],

@@ -1,4 +1,4 @@
-//! A vault with many keys, quickly.
+//! Fills a vault with many keys, quickly.
 
 use rusqlite::{Connection, params};
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::ledger;
 use crate::sandbox::Sandbox;
 
-/// A seeded source of chance: splitmix64.
+/// A seeded random number generator: splitmix64.
 pub struct Chance(pub u64);
 
 impl Chance {
@@ -27,7 +27,7 @@ impl Chance {
     }
 }
 
-/// Puts keys into the vault that nobody has a secret for; their names and hashes.
+/// Inserts keys without known secrets; returns their names and hashes.
 pub fn stock(sandbox: &Sandbox, count: usize) -> Vec<(String, String)> {
     let mut chance = Chance(count as u64);
     let mut vault = Connection::open(sandbox.vault()).unwrap();
@@ -38,7 +38,7 @@ pub fn stock(sandbox: &Sandbox, count: usize) -> Vec<(String, String)> {
     let key = "INSERT INTO keys (name, kind, status, permission, created_at) VALUES (?1, 'api', 'active', 'full', 1700000000)";
     let secret =
         "INSERT INTO secrets (key_id, tail, hash, created_at) VALUES (?1, ?2, ?3, 1700000000)";
-    // The log knows of them: a key that it does not know takes no change.
+    // With log entries: a key without any cannot be changed.
     let entry =
         "INSERT INTO log SELECT max(sequence) + 1, 1700000000, 0, 'root', NULL, 'vm', 'generate',
         last_insert_rowid(), ?1, ?2, zeroblob(32) FROM log";
@@ -64,7 +64,7 @@ pub fn stock(sandbox: &Sandbox, count: usize) -> Vec<(String, String)> {
     made
 }
 
-/// What the log says of a new API key.
+/// The log entry of a new API key.
 fn facts(name: &str, tail: &str) -> String {
     let facts = [
         ("name", name),

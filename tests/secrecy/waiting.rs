@@ -1,4 +1,4 @@
-//! What others can see of a process that waits with a secret in its hands.
+//! What others can see of a process that is delivering a secret.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -43,7 +43,7 @@ fn a_presented_secret_is_not_in_the_arguments_or_the_environment() {
 #[test]
 fn a_process_that_waits_dumps_no_core_and_its_memory_is_closed() {
     let sandbox = Sandbox::new();
-    // Root may read everything, so the process is run as somebody else.
+    // Root may read everything, so the process runs as another user.
     let copy = sandbox.home().join("postkey");
     fs::copy(POSTKEY, &copy).unwrap();
     fs::set_permissions(sandbox.home(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -73,7 +73,7 @@ fn a_process_that_waits_dumps_no_core_and_its_memory_is_closed() {
     assert_eq!(child.wait().unwrap().code(), Some(5));
 }
 
-/// What the kernel tells others about a process.
+/// What the kernel shows to others about a process.
 fn told_by_kernel(child: &Child) -> Vec<u8> {
     let read = |file| fs::read(format!("/proc/{}/{file}", child.id())).unwrap_or_default();
     [read("cmdline"), read("environ")].concat()

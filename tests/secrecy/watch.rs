@@ -1,4 +1,4 @@
-//! Running the binary, and looking at what it does meanwhile and leaves behind.
+//! Runs the binary, and inspects what it does and leaves behind.
 
 use std::ffi::OsString;
 use std::fs;
@@ -15,15 +15,15 @@ use rusqlite::Connection;
 
 use crate::sandbox::{POSTKEY, Run, Sandbox};
 
-/// An account that no test machine has an entry for.
+/// An account that does not exist on test machines.
 pub const NOBODY: u32 = 54321;
 
-/// The binary's answer to arguments that need not be text.
+/// The binary's output for arguments that need not be text.
 pub fn run(sandbox: &Sandbox, args: &[OsString]) -> Run {
     Run::of(sandbox.command(args.iter().cloned()).output().unwrap())
 }
 
-/// The binary's answer to arguments and standard input.
+/// The binary's output for arguments and standard input.
 pub fn run_with_input(sandbox: &Sandbox, args: &[&str], input: &str) -> Run {
     let mut child = piped(sandbox.command(args.iter().copied()));
     let mut stdin = child.stdin.take().unwrap();
@@ -33,9 +33,9 @@ pub fn run_with_input(sandbox: &Sandbox, args: &[&str], input: &str) -> Run {
     Run::of(child.wait_with_output().unwrap())
 }
 
-/// All that a terminal shows while the text is typed, the arguments being a shell's words.
+/// All terminal output while the text is typed; the arguments are shell words.
 ///
-/// A prompt may throw away what was typed before it was shown, so it is typed until the end.
+/// A prompt may discard earlier input, so it is typed until the end.
 pub fn on_terminal(sandbox: &Sandbox, args: &str, typed: &str) -> String {
     let mut command = sandbox.command(["-qec", &format!("\"$POSTKEY\" {args}"), "/dev/null"]);
     command.env("POSTKEY", POSTKEY).env("TERM", "xterm");
@@ -80,7 +80,7 @@ pub fn as_user(command: &mut Command, user: u32) -> &mut Command {
     command
 }
 
-/// Waits until something is so, and fails if it does not come about.
+/// Waits for a condition, and fails if it does not come true.
 pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {
@@ -92,7 +92,7 @@ pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// Starts a command whose secret nobody reads yet: it waits in the middle of handing it over.
+/// Starts a command whose secret nobody reads yet: it blocks during the delivery.
 pub fn undelivered(sandbox: &Sandbox, args: &[&str]) -> (Child, PipeReader) {
     stuck(sandbox, args, 1)
 }
@@ -109,7 +109,7 @@ pub fn stuck(sandbox: &Sandbox, args: &[&str], secrets: i64) -> (Child, PipeRead
     (child, reader)
 }
 
-/// How many secrets wait to be handed over.
+/// How many secrets are being delivered.
 fn staged(vault: &Path) -> i64 {
     let vault = Connection::open(vault).unwrap();
     vault.busy_timeout(Duration::from_secs(5)).unwrap();
@@ -118,7 +118,7 @@ fn staged(vault: &Path) -> i64 {
         .unwrap()
 }
 
-/// Everything below a folder, the folders too.
+/// Everything below a folder, including folders.
 pub fn paths(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];

@@ -1,4 +1,4 @@
-//! systemd: the socket that it passes, and what it is told.
+//! systemd: socket activation and notification.
 
 use std::net::TcpListener;
 use std::os::fd::AsFd;
@@ -10,11 +10,11 @@ use super::server::{Server, loopback};
 use crate::sandbox::{POSTKEY, Run, Sandbox};
 use crate::secrecy::watch::program;
 
-/// `serve` as systemd starts it: what is passed is its descriptor 3. It is told to listen
-/// where it cannot, so that nothing else will do.
+/// `serve` as systemd starts it: the socket is descriptor 3. It is configured with an address that
+/// fails, so that nothing else works.
 fn activated(sandbox: &Sandbox, passed: impl AsFd) -> Command {
     let passed = passed.as_fd().try_clone_to_owned().unwrap();
-    // Standard input is what can be passed without more ado.
+    // Standard input can be passed most easily.
     let script = "exec 3<&0 </dev/null; export LISTEN_PID=$$ LISTEN_FDS=1
                   exec \"$0\" serve --listen unix:/no/where";
     let mut command = program(&sandbox.command(["-c", script, POSTKEY]), "bash");

@@ -38,7 +38,7 @@ fn a_client_that_never_finishes_is_cut_off_and_keeps_nobody_waiting() {
         }
         assert!(connection.is_at_end());
     }
-    // It is cut off or refused, and not answered.
+    // The connection is closed or refused, without a response.
     assert_eq!(report.answer().map_or(400, |answer| answer.status), 400);
     let took = start.elapsed().as_secs();
     assert!((5..16).contains(&took), "{took} s");
@@ -60,7 +60,7 @@ fn a_head_of_a_megabyte_is_refused() {
         (&long, vec![("api-key", &secret)]),
     ] {
         let mut connection = Connection::open(&server.address);
-        // It is answered before it has been read to its end.
+        // The response may come before the request was read completely.
         let _ = connection.send(request("GET", target, &headers).as_bytes());
         if let Ok(answer) = connection.answer() {
             assert!([414, 431].contains(&answer.status), "{answer:?}");
@@ -131,7 +131,7 @@ fn a_body_that_nobody_asked_for_is_not_the_next_request() {
         let head = request("POST", "/verify", &[header]);
         connection.send((head + body).as_bytes()).unwrap();
         connection.answer().unwrap().expect(401);
-        // Either the connection ends, or what comes next is the next request.
+        // Either the connection ends, or the next request follows.
         if connection
             .send(request("GET", "/healthz", &[]).as_bytes())
             .is_ok()

@@ -1,4 +1,4 @@
-//! Dead secrets: whoever presents one is refused, and it is known whose it was, and why.
+//! Dead secrets: they are refused, and it is known whose they were, and why.
 
 use std::fs;
 
@@ -12,8 +12,8 @@ use crate::ledger::{make_older, retire};
 use crate::sandbox::{Run, Sandbox};
 use crate::secrecy::watch::wait_for;
 
-/// How the key `k` loses a secret: what is done, which of the secrets that were shown is dead then,
-/// and for which cause. A line that is empty lets the grace period be over.
+/// How the key `k` loses a secret: the commands, which of the shown secrets is dead then, and its
+/// cause. An empty line ends the grace period.
 const DEATHS: [(&[&str], usize, &str); 8] = [
     (&["regenerate --yes k"], 0, "replaced"),
     (&["rotate k", "rotate --abort --yes k"], 1, "replaced"),
@@ -25,7 +25,7 @@ const DEATHS: [(&[&str], usize, &str); 8] = [
     (&["rotate k", "delete --yes k"], 1, "deleted"),
 ];
 
-/// A way of presenting a secret; gives back which status or exit status came of it.
+/// A way to present a secret; returns the HTTP or exit status.
 type Way = fn(&Sandbox, &Server, &str) -> i32;
 
 const WAYS: [(&str, Way); 3] = [
@@ -38,7 +38,7 @@ const WAYS: [(&str, Way); 3] = [
     ("", |sandbox, _, secret| sandbox.verify(secret).1),
 ];
 
-/// A key with its first secret, and what was shown in the end.
+/// A key with its first secret, and the last output.
 fn dead(kind: &str, steps: &[&str], dies: usize) -> (Sandbox, Server, String) {
     let sandbox = Sandbox::new();
     let first = match kind {
@@ -60,7 +60,7 @@ fn dead(kind: &str, steps: &[&str], dies: usize) -> (Sandbox, Server, String) {
     (sandbox, server, secret)
 }
 
-/// How often a verdict was reached of the first key's secret.
+/// How often the first key's secret got a verdict.
 fn count(sandbox: &Sandbox, verdict: &str) -> i64 {
     let usage = Connection::open(sandbox.usage()).unwrap();
     let query = "SELECT ifnull(sum(count), 0) FROM days WHERE key_id = 1 AND verdict = ?1";
@@ -95,7 +95,7 @@ fn each_cause_is_told_and_counted_whichever_way_a_dead_secret_is_presented() {
                 (&true.into(), &false.into())
             );
             assert_eq!(told["presented_since"], presented, "{told}");
-            // To look at it is no use.
+            // Reading is not a use.
             assert_eq!(count(&sandbox, cause), presented);
             let metric = match kind {
                 "api" => format!("postkey_requests_total{{path=\"/verify\",verdict=\"{cause}\"}}"),
@@ -126,7 +126,7 @@ fn verify_and_revoke_say_whose_a_dead_secret_was() {
         .expect(1);
     assert!(revoke.stderr.contains("an old one of `k`"), "{revoke:?}");
     sandbox.run(["delete", "--yes", "k"]).expect(0);
-    // What it died of first stays.
+    // The first cause stays.
     assert_eq!(sandbox.verify(&secret).0, "replaced");
     let (sandbox, _server, secret) = dead("api", &["delete --yes k"], 0);
     let revoke = sandbox

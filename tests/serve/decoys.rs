@@ -1,4 +1,4 @@
-//! Decoys: whoever presents one is refused as a stranger is, and it is known that it was presented.
+//! Decoys: they are refused like unknown secrets, and their use is recorded.
 
 use rusqlite::Connection;
 
@@ -14,7 +14,7 @@ use crate::mail::reports::digest;
 use crate::sandbox::Sandbox;
 use crate::secrecy::watch::wait_for;
 
-/// A secret that never was one of any vault.
+/// A secret of no vault.
 fn unknown(kind: &str) -> String {
     Sandbox::new().generate([kind, "elsewhere"])
 }
@@ -30,7 +30,7 @@ fn planted(kind: &str) -> (Sandbox, Server, String) {
     (sandbox, server, secret)
 }
 
-/// A way of presenting a secret to a server.
+/// A way to present a secret to a server.
 type Way = fn(&Server, &str) -> Answer;
 
 const REQUESTS: [(&str, Way); 4] = [
@@ -67,14 +67,14 @@ const LOGINS: [(&str, Way); 2] = [
     }),
 ];
 
-/// What of an answer a caller sees, the time aside.
+/// The visible part of a response, except for its timing.
 fn seen(answer: Answer) -> (u16, Vec<String>, String) {
     let lines = answer.head.lines().map(str::to_ascii_lowercase);
     let lines = lines.filter(|line| !line.starts_with("date:")).collect();
     (answer.status, lines, answer.body)
 }
 
-/// How often the key was refused as that, with its secret's tail, from that address.
+/// How often the key got that verdict, with its secret's tail, from that address.
 fn refused(sandbox: &Sandbox, verdict: &str, secret: &str, address: &str) -> i64 {
     let tail = &secret[secret.len() - 16..];
     let query = format!(

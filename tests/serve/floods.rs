@@ -11,10 +11,10 @@ use crate::ledger::make_older;
 use crate::sandbox::Sandbox;
 use crate::secrecy::watch::wait_for;
 
-/// How many connections the flood comes by.
+/// The number of connections of the flood.
 const FLOODING: usize = 200;
 
-/// How much memory it may cost at most, in KiB; hashes alone take 19 MiB each.
+/// The maximum memory that it may cost, in KiB; hashes alone take 19 MiB each.
 const MEMORY: u64 = 150_000;
 
 const MISMATCHES: &str = "postkey_requests_total{path=\"/verify\",verdict=\"mismatch\"}";
@@ -31,7 +31,7 @@ fn a_flood_at_a_keys_public_tail_keeps_nobody_waiting_not_even_that_key() {
         server.verify(&other).expect(200);
         server.metric(MISMATCHES) - before
     });
-    // Each waits for those that are under way, and no longer.
+    // Each waits for those in progress, and no longer.
     assert!(hits < 20 * FLOODING as i64, "they waited for {hits} others");
 }
 
@@ -50,7 +50,7 @@ fn a_flood_at_a_secret_from_before_digests_delays_only_such_and_only_until_it_is
         server.metric(MISMATCHES) - before
     });
     assert!(hashed < 20, "they waited for {hashed} hashes");
-    // What came before it is hashed first, and may take longer than a gateway waits.
+    // Earlier requests are hashed first, which may exceed a gateway's timeout.
     wait_for("the old secret", || server.verify(&old).status == 200);
     wait_for("its digest", || !is_older(&sandbox, &old));
     server.verify(&old).expect(200);
@@ -64,7 +64,7 @@ fn is_older(sandbox: &Sandbox, secret: &str) -> bool {
     vault.query_row(query, [tail], |row| row.get(0)).unwrap()
 }
 
-/// Does something while many wrong secrets come that end like `target`, within bounded memory.
+/// Runs something during a flood of wrong secrets with the tail of `target`, in bounded memory.
 fn flooded<T>(server: &Server, target: &str, work: impl FnOnce() -> T) -> T {
     let forged: Vec<String> = Lookalikes::of(target).take(20_000).collect();
     let is_over = AtomicBool::new(false);
@@ -93,7 +93,7 @@ fn flood(address: &str, secrets: &[String], is_over: &AtomicBool) {
         if is_over.load(Ordering::SeqCst) {
             return;
         }
-        // Whoever floods may wait for longer than they care to.
+        // The flooding client may be delayed as long as necessary.
         let Ok(answer) = connection.answer() else {
             return;
         };

@@ -1,4 +1,4 @@
-//! What a command has changed holds from the next request on, in warm and busy servers, too.
+//! Changes apply from the next request on, even with warm and busy servers.
 
 mod lost;
 mod model;
@@ -13,16 +13,16 @@ use super::http::Connection;
 use super::server::Server;
 use crate::sandbox::Sandbox;
 
-/// How many warm connections ask all the time.
+/// The number of warm connections.
 const HAMMERS: usize = 4;
 
-/// How many changes are made while they hammer.
+/// The number of changes during the load.
 const ROUNDS: usize = 10_000;
 
 fn vault(sandbox: &Sandbox) -> Vault {
     let vault = Vault::open(sandbox.vault()).unwrap();
     vault.busy_timeout(Duration::from_secs(20)).unwrap();
-    // A power cut in this test may lose what was written.
+    // Durability does not matter in this test.
     vault.execute_batch("PRAGMA synchronous = OFF").unwrap();
     vault
 }
@@ -36,7 +36,7 @@ fn once_a_command_has_returned_no_request_with_the_old_secret_is_accepted() {
     let mut ask = |secret: &str| warm.ask("GET", "/verify", &[("api-key", secret)]).status;
     let start = Instant::now();
     let mut rounds = 0;
-    // A busy machine makes few rounds in that time.
+    // A loaded machine completes few rounds in that time.
     while rounds < 3 || start.elapsed() < Duration::from_secs(5) {
         assert_eq!(ask(&secret), 200);
         sandbox.run(["deactivate", "ci"]).expect(0);
@@ -97,7 +97,7 @@ fn in_ten_thousand_changes_no_answer_is_older_than_its_request() {
     assert!(asked > ROUNDS, "{asked} requests");
 }
 
-/// Lets the other threads end, also if this one fails.
+/// Stops the other threads, even if this one fails.
 struct Ends<'a>(&'a AtomicBool);
 
 impl Drop for Ends<'_> {

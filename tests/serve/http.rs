@@ -1,17 +1,17 @@
-//! HTTP as a test speaks it: what is sent is what is written, byte for byte.
+//! A minimal HTTP client: sends exactly the given bytes.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-/// How long an answer may take.
+/// How long a response may take.
 const SLOWEST: Duration = Duration::from_secs(30);
 
 /// A header's name and value.
 pub type Header<'a> = (&'a str, &'a str);
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -19,7 +19,7 @@ pub struct Answer {
     pub body: String,
 }
 
-/// A connection that stays open from request to request.
+/// A persistent connection.
 pub struct Connection(BufReader<Box<dyn Stream>>);
 
 trait Stream: Read + Write + Send {}
@@ -44,12 +44,12 @@ impl Connection {
         Self(BufReader::new(stream))
     }
 
-    /// Sends bytes; the other side may have hung up before it has read them all.
+    /// Sends bytes; the other side may close before it has read them all.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.0.get_mut().write_all(bytes)
     }
 
-    /// The next answer.
+    /// The next response.
     pub fn answer(&mut self) -> io::Result<Answer> {
         let mut answer = self.head()?;
         if answer.header("transfer-encoding") == Some("chunked") {
@@ -62,14 +62,14 @@ impl Connection {
         Ok(answer)
     }
 
-    /// The next line, once the connection has changed its protocol.
+    /// The next line, after the protocol was upgraded.
     pub fn line(&mut self) -> io::Result<String> {
         let mut line = String::new();
         self.0.read_line(&mut line)?;
         Ok(line)
     }
 
-    /// The next answer's head; the answer to `HEAD` has nothing else.
+    /// The head of the next response; for `HEAD` there is nothing else.
     pub fn head(&mut self) -> io::Result<Answer> {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
@@ -100,12 +100,12 @@ impl Connection {
         }
     }
 
-    /// Whether the other side has hung up.
+    /// Whether the other side has closed the connection.
     pub fn is_at_end(&mut self) -> bool {
         !matches!(self.0.fill_buf(), Ok([_, ..]))
     }
 
-    /// The answer to one request.
+    /// The response to one request.
     #[track_caller]
     pub fn ask(&mut self, method: &str, target: &str, headers: &[Header]) -> Answer {
         self.send(request(method, target, headers).as_bytes())
@@ -115,7 +115,7 @@ impl Connection {
 }
 
 impl Answer {
-    /// A header's value, if there is exactly one of that name.
+    /// A header's value, if it occurs exactly once.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers(name);
         let value = values.next();
@@ -146,14 +146,14 @@ impl Answer {
         value.unwrap_or_else(|| panic!("{self:?}")).parse().unwrap()
     }
 
-    /// Itself, if the status is this one.
+    /// Checks the status.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{self:?}");
         self
     }
 
-    /// Itself, if it is a refusal with this status, and the body that belongs to it.
+    /// Checks that it is a refusal with this status and the corresponding body.
     #[track_caller]
     pub fn expect_refusal(self, status: u16) -> Self {
         let (code, message) = match status {
@@ -189,19 +189,19 @@ pub fn request(method: &str, target: &str, headers: &[Header]) -> String {
     text + "\r\n"
 }
 
-/// The answer to one request on a connection of its own.
+/// The response to one request on a new connection.
 #[track_caller]
 pub fn ask(address: &str, method: &str, target: &str, headers: &[Header]) -> Answer {
     Connection::open(address).ask(method, target, headers)
 }
 
-/// The answer to one request with a body, on a connection of its own.
+/// The response to one request with a body, on a new connection.
 #[track_caller]
 pub fn post(address: &str, target: &str, headers: &[Header], body: &str) -> Answer {
     let mut connection = Connection::open(address);
     let length = body.len().to_string();
     let headers = [headers, &[("Content-Length", &*length)]].concat();
-    // It may be answered, and the connection closed, before all of it was read.
+    // The response may come, and the connection close, before all of it was read.
     let _ = connection.send((request("POST", target, &headers) + body).as_bytes());
     connection.answer().unwrap()
 }

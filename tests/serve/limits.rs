@@ -1,4 +1,4 @@
-//! Limits: true to the clock, each key's own, and kept when it is restarted.
+//! Limits: exact windows, per key, and kept over a restart.
 
 use std::thread::{scope, sleep};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::http::Answer;
 use super::server::Server;
 use crate::sandbox::Sandbox;
 
-/// Waits until so much of the clock's minute is left that it does not end during the test.
+/// Waits until enough of the clock's minute is left for the test.
 pub fn early_in_the_minute() {
     let left = 60 - Timestamp::now().as_second() % 60;
     if left < 8 {
@@ -17,7 +17,7 @@ pub fn early_in_the_minute() {
     }
 }
 
-/// Makes sure that the answer tells the truth about a limit of so many a window.
+/// Checks what the response says about a limit of this many per window.
 #[track_caller]
 pub fn expect_left(answer: &Answer, limit: i64, left: i64, window: i64) {
     let numbers =
@@ -43,7 +43,7 @@ fn what_is_left_of_a_limit_counts_down_to_the_end_of_the_window() {
     let reset = refused.number("x-ratelimit-reset") - Timestamp::now().as_second();
     assert!((reset..=reset + 1).contains(&wait), "{wait} and {reset}");
     expect_left(&server.verify(&many).expect(200), 5, 1, 86_400);
-    // A refusal costs nothing, and whoever has no good key is not told of limits.
+    // A refusal does not count, and limits are not disclosed without a valid key.
     server.verify(&few).expect_refusal(429);
     let mut wrong = many.clone();
     wrong.replace_range(20..21, if &many[20..21] == "0" { "1" } else { "0" });

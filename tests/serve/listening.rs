@@ -80,7 +80,7 @@ fn a_socket_that_nobody_listens_on_is_replaced() {
     let address = format!("unix:{}", path.display());
     let mut server = Server::start_at(&sandbox, &address);
     server.verify(&secret).expect(200);
-    // One that was killed leaves its socket behind, and the next takes its place.
+    // A killed process leaves its socket behind, and the next one replaces it.
     server.daemon.0.kill().unwrap();
     server.daemon.ended();
     assert!(path.exists());

@@ -1,4 +1,4 @@
-//! Logins that Dovecot reports.
+//! Login reports from Dovecot.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,14 +16,14 @@ use crate::mail::reports::digest;
 use crate::sandbox::Sandbox;
 use crate::secrecy::watch::wait_for;
 
-/// A report as Dovecot writes it.
+/// A report in Dovecot's format.
 pub fn login(username: &str, success: bool, tail: &str) -> String {
     format!(
         r#"{{"device_id":"","login":"{username}","protocol":"smtp","pwhash":"00","remote":"192.0.2.9","tls":true,"success":{success},"policy_reject":false,"tail":"{tail}"}}"#
     )
 }
 
-/// What Dovecot sends with a report, once its configuration has been printed.
+/// The credentials of Dovecot's reports, with the printed configuration.
 pub fn proof(sandbox: &Sandbox) -> String {
     sandbox.run(["connect", "dovecot"]).expect(0);
     let token = fs::read_to_string(sandbox.token()).unwrap();
@@ -37,7 +37,7 @@ fn a_login_is_counted_for_its_key_with_its_address() {
     sandbox.generate(["smtp", "stopped", "--username", "stopped", "--inactive"]);
     let tail = &secret[secret.len() - 16..];
     let server = Server::start(&sandbox);
-    // It is made, or replaced, while the server runs.
+    // It may be created or replaced while the server runs.
     let proof = proof(&sandbox);
     let proof = [("Authorization", &*proof)];
     for report in [
@@ -79,7 +79,7 @@ fn a_refusal_is_attributed_by_tail_and_digest() {
         .expect(0);
     sandbox.run(["deactivate", "idle"]).expect(0);
     sandbox.run(["deactivate", "older"]).expect(0);
-    // As one that was made before there were digests.
+    // Like one created before digests.
     let vault = Connection::open(sandbox.vault()).unwrap();
     let forget = "UPDATE secrets SET digest = NULL WHERE key_id = 5";
     assert_eq!(vault.execute(forget, []).unwrap(), 1);
@@ -95,10 +95,10 @@ fn a_refusal_is_attributed_by_tail_and_digest() {
         (shared, &old, is(&old), 3, "retired"),
         (shared, &brief, is(&brief), 4, "expired"),
         (shared, &older, is(&older), 5, "inactive"),
-        // Valid, but of another login, or refused all the same.
+        // Valid, but for another login, or refused anyway.
         (shared, &mail, is(&mail), 1, "mismatch"),
         (shared, &cron, is(&cron), 6, "mismatch"),
-        // Whoever knows a tail alone is told apart from whoever has the secret.
+        // Knowing only the tail is distinguished from knowing the secret.
         ("mail_prod", &idle, not(&idle), 2, "mismatch"),
         (shared, &old, String::new(), 3, "mismatch"),
         (shared, &brief, is(&brief).to_uppercase(), 4, "mismatch"),
@@ -107,7 +107,7 @@ fn a_refusal_is_attributed_by_tail_and_digest() {
         (shared, &gone, is(&gone), 7, "deleted"),
         ("mail_prod", &gone, is(&gone), 7, "deleted"),
         (shared, &gone, not(&gone), 0, "unknown"),
-        // Nobody's secret, but somebody's login.
+        // An unknown secret, but an existing login.
         ("mail_prod", &gone, not(&gone), 1, "mismatch"),
     ];
     let mut expected = BTreeMap::new();
@@ -144,7 +144,7 @@ fn what_is_no_report_is_refused() {
     let proof = proof(&sandbox);
     let proof = [("Authorization", &*proof)];
     let large = format!(r#"{{"login":"{}"}}"#, "a".repeat(1 << 20));
-    // What Dovecot asks before it judges a login has no `success`.
+    // Dovecot's question before a login has no `success`.
     let before = r#"{"login":"a","remote":"192.0.2.9","tls":true}"#;
     for body in [
         "",
@@ -160,10 +160,10 @@ fn what_is_no_report_is_refused() {
         assert!([400, 413].contains(&status), "{status}");
     }
     server.ask("GET", "/dovecot", &[]).expect(405);
-    // Where Dovecot asks before it judges, it is told to go on, and nothing is counted.
+    // Dovecot's question before a login is answered with continue, and not counted.
     let answer = post(&server.address, "/dovecot?command=allow", &[], before).expect(200);
     assert_eq!(answer.body, r#"{"status":0,"msg":""}"#);
-    // A text that is no username is nobody's.
+    // An invalid username belongs to nobody.
     let odd = login("'; DROP TABLE keys; --", false, "');--");
     post(&server.address, "/dovecot", &proof, &odd).expect(200);
     let logins = "postkey_mail_logins_total{verdict=\"unknown\"}";
@@ -181,7 +181,7 @@ fn a_report_without_the_vaults_token_is_refused_and_counted_nowhere() {
         post(&server.address, "/dovecot?command=report", headers, &report)
     };
     let guessed = format!("Bearer {}", "0".repeat(64));
-    // Before there is a token nothing is one.
+    // Without a token, nothing is accepted.
     for headers in [&[][..], &[("Authorization", &*guessed)]] {
         assert_eq!(
             tell(headers).expect(401).header("www-authenticate"),
@@ -207,7 +207,7 @@ fn a_report_without_the_vaults_token_is_refused_and_counted_nowhere() {
     let twice = [("Authorization", &*proof), ("Authorization", &*proof)];
     tell(&twice).expect(401);
     tell(&twice[..1]).expect(200);
-    // A token that is made anew counts from then on.
+    // A new token is effective at once.
     fs::remove_file(sandbox.token()).unwrap();
     tell(&twice[..1]).expect(401);
     let new = self::proof(&sandbox);
@@ -259,7 +259,7 @@ fn the_token_is_private_the_same_each_time_and_never_printed() {
         .expect(0);
     let token = fs::read_to_string(other.with_file_name("other.dovecot-token")).unwrap();
     assert!(!token.contains(&proof[7..]));
-    // Others' eyes make it no proof.
+    // A token that others can read proves nothing.
     fs::set_permissions(sandbox.token(), fs::Permissions::from_mode(0o644)).unwrap();
     let run = sandbox.run(["connect", "dovecot"]).expect(5);
     assert!(

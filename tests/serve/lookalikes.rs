@@ -1,13 +1,13 @@
-//! Wrong secrets that only end like a right one.
+//! Wrong secrets with the tail of a valid one.
 
-/// Secrets with the same tail, and so the same checksum, as a good one.
+/// Secrets with the same tail as a valid one, and so with the same checksum.
 ///
-/// A CRC is linear: which bits of the text it takes to leave it as it is, is a matter of
-/// solving 32 equations. The bits are the lowest ones of those hexadecimal digits that are
-/// still one with it turned.
+/// A CRC is linear: finding bits of the text that can be flipped without changing it means solving
+/// 32 equations. The bits are the lowest ones of those hexadecimal digits that stay digits when
+/// flipped.
 pub struct Lookalikes {
     good: Vec<u8>,
-    /// Sets of bits, by position, each of which may be turned.
+    /// Sets of bits, by position, each of which may be flipped.
     turns: Vec<u64>,
     next: u64,
 }

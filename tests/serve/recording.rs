@@ -1,4 +1,4 @@
-//! Use: counted at once, recorded in a second, and its record no matter of life and death.
+//! Use is counted at once and recorded within a second; the record is expendable.
 
 use std::fs;
 
@@ -8,9 +8,9 @@ use super::server::Server;
 use crate::sandbox::Sandbox;
 use crate::secrecy::watch::wait_for;
 
-/// One number of what is recorded; nothing while there is no record.
+/// One number in the record; `None` if there is no record.
 pub fn recorded(sandbox: &Sandbox, query: &str) -> Option<i64> {
-    // One that is not there is not made.
+    // A missing one is not created.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
     let usage = Connection::open_with_flags(sandbox.usage(), flags).ok()?;
     usage.query_row(query, [], |row| row.get(0)).ok()?
@@ -40,7 +40,7 @@ fn use_is_recorded_with_its_count_its_address_and_what_was_refused() {
     from("/nginx", "192.0.2.1");
     from("/forward", "198.51.100.7, 192.0.2.2");
     from("/nginx", "no address");
-    // As an nginx on `[::]` with `ipv6only=off` and gateways that append the port write it.
+    // Like an nginx on `[::]` with `ipv6only=off`, and gateways that append the port.
     from("/nginx", "::ffff:192.0.2.1");
     from("/forward", "[::ffff:192.0.2.2]:4321");
     from("/forward", "198.51.100.7, 192.0.2.2:50000");
@@ -70,7 +70,7 @@ fn a_record_that_is_deleted_begins_anew_and_one_that_is_damaged_stops_nothing() 
     server.verify(&secret).expect(200);
     wait_for("a record", || recorded(&sandbox, ACCEPTED) == Some(1));
     for end in ["", "-wal", "-shm"] {
-        // The last two are there only while somebody works with it.
+        // The last two only exist while somebody uses it.
         let _ = fs::remove_file(sandbox.vault().with_file_name(format!("usage.db{end}")));
     }
     server.verify(&secret).expect(200);

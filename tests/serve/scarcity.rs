@@ -1,5 +1,5 @@
-//! Where the system gives it few threads or few descriptors: it ends before it listens, with a
-//! reason, or serves; it is never ended by what it lacks.
+//! With few threads or descriptors, it either exits before it listens, with a reason, or serves; it
+//! never crashes.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -19,7 +19,7 @@ fn enough_threads() -> usize {
     16 + 3 * available_parallelism().unwrap().get()
 }
 
-/// `serve` by another program, which is given these arguments first.
+/// `serve` run by another program with these arguments first.
 fn by(sandbox: &Sandbox, program: &[&str], postkey: &Path, address: &str) -> Command {
     let serve = sandbox.command(["serve", "--listen", address]);
     let mut command = Command::new(program[0]);
@@ -38,7 +38,7 @@ fn by(sandbox: &Sandbox, program: &[&str], postkey: &Path, address: &str) -> Com
     command
 }
 
-/// Makes sure that it ended for want of something, with the way to get it.
+/// Checks that it exited for lack of a resource, with the hint how to get it.
 #[track_caller]
 fn expect_reason((status, log): (i32, String), reason: &str) {
     assert_eq!(status, 5, "{log}");
@@ -47,7 +47,7 @@ fn expect_reason((status, log): (i32, String), reason: &str) {
     assert_eq!(log.lines().count(), 2, "{log}");
 }
 
-/// Makes sure that it answers, and goes on to once it has recorded that.
+/// Checks that it answers, and continues after recording that.
 fn expect_answers(sandbox: &Sandbox, server: Server, secret: &str) {
     server.verify(secret).expect(200);
     server.ask("GET", "/healthz", &[]).expect(200);
@@ -77,7 +77,7 @@ fn with_any_limit_on_processes_it_serves_or_says_why_not() {
     only_as_root!();
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
-    // The limit counts all that a user runs, and holds for root not at all.
+    // The limit covers all processes of a user, and does not apply to root.
     let uid = 1_000_000 + std::process::id();
     let postkey = for_others(&sandbox, uid);
     let address = format!("{}:17625", loopback());
@@ -128,7 +128,7 @@ fn without_any_one_of_its_threads_it_says_so() {
     let mut server = started.expect("no more than so many");
     server.verify(&secret).expect(200);
     server.ask("GET", "/healthz", &[]).expect(200);
-    // It is strace that was started, and it ends with what it watches.
+    // strace was started, and exits with the traced process.
     let children = format!("/proc/{0}/task/{0}/children", server.daemon.0.id());
     let pid = fs::read_to_string(children).unwrap();
     let kill = Command::new("kill").arg(pid.trim()).status().unwrap();
@@ -162,7 +162,7 @@ fn with_any_limit_on_open_files_it_serves_or_says_why_not() {
         }
     });
     let server = start(least.expect("enough of them")).expect("it does again");
-    // More connections than it has descriptors for keep it from nothing that it has to read.
+    // More connections than descriptors do not keep it from reading what it needs.
     let mut first = Connection::open(&server.address);
     first.ask("GET", "/healthz", &[]).expect(200);
     let idle: Vec<Connection> = (0..60).map(|_| Connection::open(&server.address)).collect();
@@ -219,7 +219,7 @@ fn a_vault_that_was_replaced_is_let_go() {
             .ask("GET", "/verify", &[("api-key", &secret)])
             .expect(200);
     }
-    // Its readers may be about to let the last one go.
+    // Its readers may be about to release the last one.
     wait_for("files that are let go", || {
         let (files, pages) = held();
         files <= 2 && pages <= 1

@@ -11,7 +11,7 @@ use super::http::{self, Answer, Header};
 use crate::sandbox::Sandbox;
 use crate::secrecy::watch::wait_for;
 
-/// A daemon that ends with the test, however that ends.
+/// A daemon that is stopped when the test ends.
 pub struct Daemon(pub Child);
 
 impl Daemon {
@@ -22,7 +22,7 @@ impl Daemon {
         assert!(kill.unwrap().success());
     }
 
-    /// Its exit status, once it has ended by itself.
+    /// Its exit status, once it has exited by itself.
     pub fn ended(&mut self) -> i32 {
         let start = Instant::now();
         loop {
@@ -43,7 +43,7 @@ impl Drop for Daemon {
     }
 }
 
-/// A `serve` on the vault of a sandbox.
+/// A `serve` on a sandbox's vault.
 pub struct Server {
     pub address: String,
     pub daemon: Daemon,
@@ -51,24 +51,24 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts one on an address that no other test has.
+    /// Starts one on an unused address.
     pub fn start(sandbox: &Sandbox) -> Self {
         Self::start_at(sandbox, &format!("{}:17625", loopback()))
     }
 
-    /// Starts one where it is told to listen.
+    /// Starts one on this address.
     pub fn start_at(sandbox: &Sandbox, address: &str) -> Self {
         let command = sandbox.command(["serve", "--listen", address]);
         Self::of(sandbox, command, address)
     }
 
-    /// Starts one by a command of its own, and waits until it listens.
+    /// Starts one with a custom command, and waits until it listens.
     pub fn of(sandbox: &Sandbox, command: Command, address: &str) -> Self {
         let started = Self::try_of(sandbox, command, address);
         started.unwrap_or_else(|(status, log)| panic!("it ended with {status}: {log}"))
     }
 
-    /// Starts one by a command of its own, and waits until it listens; or tells how it ended.
+    /// Starts one with a custom command, and waits until it listens; or returns how it ended.
     pub fn try_of(
         sandbox: &Sandbox,
         mut command: Command,
@@ -93,7 +93,7 @@ impl Server {
         }
     }
 
-    /// All that it said.
+    /// Its whole output.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
@@ -101,18 +101,18 @@ impl Server {
     #[track_caller]
     pub fn ask(&self, method: &str, target: &str, headers: &[Header]) -> Answer {
         let answer = http::ask(&self.address, method, target, headers);
-        // A cache that kept one would give it to requests without a key.
+        // A cached response would be given to requests without a key.
         assert_eq!(answer.header("cache-control"), Some("no-store"));
         answer
     }
 
-    /// What an application is told of a key, whatever it needs it for.
+    /// The response to an application about a key, whatever it needs it for.
     #[track_caller]
     pub fn verify(&self, secret: &str) -> Answer {
         self.ask("GET", "/verify", &[("api-key", secret)])
     }
 
-    /// Its counter or gauge, 0 if it was never counted.
+    /// One of its metrics, 0 if it was never counted.
     pub fn metric(&self, name: &str) -> i64 {
         let text = self.ask("GET", "/metrics", &[]).expect(200).body;
         let line = text
@@ -121,7 +121,7 @@ impl Server {
         line.map_or(0, |number| number.parse().unwrap())
     }
 
-    /// Tells it to stop, and expects that it does so with exit status 0.
+    /// Stops it, and expects exit status 0.
     pub fn stop(mut self) -> String {
         self.daemon.signal("TERM");
         let status = self.daemon.ended();
@@ -130,7 +130,7 @@ impl Server {
     }
 }
 
-/// A loopback address that no other test has, of this or another run.
+/// An unused loopback address, across tests and runs.
 pub fn loopback() -> Ipv4Addr {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     const FIRST: u32 = Ipv4Addr::new(127, 64, 0, 0).to_bits();

@@ -1,4 +1,4 @@
-//! Logins that a mail server asks about, which it can on a unix socket only.
+//! Logins from a mail server, which are only possible on a unix socket.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -17,7 +17,7 @@ use crate::import::{PASSWORD, QUICK, doveadm};
 use crate::sandbox::Sandbox;
 use crate::secrecy::watch::wait_for;
 
-/// By how many connections one login is flooded.
+/// The number of connections that flood one login.
 const FLOODING: usize = 8;
 
 /// A `serve` on a socket in the sandbox's home.
@@ -26,7 +26,7 @@ pub fn start(sandbox: &Sandbox) -> Server {
     Server::start_at(sandbox, &format!("unix:{}", socket.display()))
 }
 
-/// What `Authorization` says of a login.
+/// The `Authorization` header of a login.
 fn basic(username: &str, password: impl AsRef<[u8]>) -> String {
     let both = [username.as_bytes(), b":", password.as_ref()].concat();
     format!("Basic {}", Base64::encode_string(&both))
@@ -40,7 +40,7 @@ impl Server {
     }
 }
 
-/// Makes sure that it is the one refusal that there is, which says nothing of why.
+/// Checks that it is the uniform refusal, which does not say why.
 #[track_caller]
 fn expect_refused(answer: Answer) {
     let answer = answer.expect(401);
@@ -155,14 +155,14 @@ fn an_imported_password_may_be_any_text() {
         ("rails_prod", secret.as_bytes()),
         ("rails_prod", b""),
         ("rails_prod", b"correct horse\0"),
-        // A text in Latin-1, and what stands for it once it is read as UTF-8.
+        // A text in Latin-1, and its replacement when read as UTF-8.
         ("odd_prod", b"pass:w\xf6rd"),
         ("odd_prod", "\u{fffd}".as_bytes()),
     ] {
         expect_refused(server.login(username, password));
     }
     expect_refused(server.login("rails_prod", "a".repeat(20_000)));
-    // A new secret stands beside the password, or in its place.
+    // A new secret coexists with the password, or replaces it.
     let new = sandbox.run(["rotate", "rails_prod"]).expect(0).secret();
     server.login("rails_prod", PASSWORD).expect(200);
     server.login("rails_prod", &new).expect(200);
@@ -188,7 +188,7 @@ fn a_login_is_recorded_for_its_key_with_the_address_that_it_came_from() {
         "?address=192.0.2.9",
         "?address=%3A%3Affff%3A192.0.2.9",
         "?address=2001:db8::9",
-        // PAM may say a name, or nothing.
+        // PAM may send a name, or nothing.
         "?address=mx.example.com",
         "?address=",
         "?",
@@ -264,7 +264,7 @@ fn what_is_no_question_about_one_login_is_an_error_that_lets_nobody_in() {
         assert_eq!(ask(target, &[good]), 404, "{target}");
     }
     assert_eq!(server.ask("POST", "/login", &[good]).status, 405);
-    // The scheme's name is compared without case, and blanks may follow it.
+    // The scheme ignores case, and blanks may follow it.
     assert_eq!(
         ask(
             "/login",
@@ -274,7 +274,7 @@ fn what_is_no_question_about_one_login_is_an_error_that_lets_nobody_in() {
     );
     let mut connection = Connection::open(&server.address);
     let large = basic("mail_prod", "a".repeat(100_000));
-    // It may be answered before all of it was read.
+    // The response may come before all of it was read.
     let _ = connection.send(request("GET", "/login", &[("Authorization", &large)]).as_bytes());
     assert_eq!(connection.answer().unwrap().status, 431);
     assert_eq!(logins(&server, "accepted"), 2);
@@ -291,7 +291,7 @@ fn without_its_vault_nobody_can_tell_and_with_it_again_it_goes_on() {
     for _ in 0..2 {
         server.login("mail_prod", &secret).expect(200);
         fs::rename(sandbox.vault(), &away).unwrap();
-        // Its removal may be seen a millisecond later.
+        // A removal may be noticed a millisecond later.
         sleep(Duration::from_millis(5));
         server.login("mail_prod", &secret).expect_refusal(503);
         server.login("mail_prod", "guessed").expect_refusal(503);

@@ -1,4 +1,4 @@
-//! How it ends: what was begun is answered, and what was counted is recorded.
+//! Shutdown: requests in progress are answered, and counted use is recorded.
 
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -32,7 +32,7 @@ fn a_request_that_was_begun_is_answered_before_it_ends() {
         assert!(idle.is_at_end());
         let log = server.log();
         assert!(log.trim_end().ends_with("stopping"), "{log}");
-        // The use that was counted last is recorded, too.
+        // The last use is recorded, too.
         assert_eq!(recorded(&sandbox, ACCEPTED), Some(1));
     }
 }

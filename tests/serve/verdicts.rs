@@ -1,10 +1,10 @@
-//! What is answered to whom: the verdicts, each caller's own headers, and bad input.
+//! Responses: the verdicts, each caller's own headers, and invalid input.
 
 use super::http::{Connection, request};
 use super::server::Server;
 use crate::sandbox::Sandbox;
 
-/// A settings' permission for part of an API.
+/// A permission in the settings for part of an API.
 const SETTINGS: &str = "[permissions]\ncontacts-read = [\"GET /v3/contacts/*\"]\n";
 
 #[test]
@@ -31,7 +31,7 @@ fn each_verdict_has_its_status_its_code_and_its_headers() {
     refused.expect_refusal(403);
     let read = "/verify?method=GET&path=/v3/contacts";
     server.ask("GET", read, &[("api-key", &reader)]).expect(200);
-    // Only nginx is told 403 where 429 is meant, and 401 and 403 are what they are.
+    // Only nginx gets 403 instead of 429, and 401 and 403 unchanged.
     let denied = [
         ("api-key", &*reader),
         ("X-Original-Method", "POST"),
@@ -82,7 +82,7 @@ fn a_client_cannot_say_what_it_asks_for_in_another_callers_headers() {
     };
     assert_eq!(status("/nginx", "Original", "Forwarded"), 403);
     assert_eq!(status("/forward", "Forwarded", "Original"), 403);
-    // Without its own headers a gateway's question is for nothing that is allowed.
+    // Without its own headers, a gateway's question is about nothing that is allowed.
     for path in ["/nginx", "/forward"] {
         let other = if path == "/nginx" {
             "Forwarded"
@@ -127,7 +127,7 @@ fn a_path_is_judged_by_what_it_means() {
         let answer = connection.ask("GET", "/nginx", &headers);
         assert_eq!(answer.status, status, "{path}");
     }
-    // Servers do not agree on what these mean, so that nobody may ask for them.
+    // Servers disagree on these, so they are always refused.
     for path in ["/a/../b", "/%2E%2e/b", "/a\\b", "/%zz"] {
         let headers = [
             ("api-key", &*full),
@@ -181,7 +181,7 @@ fn nothing_that_was_presented_is_in_the_log() {
     let metrics = server.ask("GET", "/metrics", &[]).body;
     let log = server.stop();
     let mut parts = (0..secret.len() - 8).map(|at| &secret[at..at + 8]);
-    // The brand and the like are no secret.
+    // The brand and similar are public.
     let leaked =
         parts.find(|part| !part.starts_with("xkey") && (log.clone() + &metrics).contains(part));
     assert_eq!(leaked, None, "{log}");

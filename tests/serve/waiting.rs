@@ -1,4 +1,4 @@
-//! A vault that others keep locked: all wait for it together, and not one after the other.
+//! A vault locked by others: all requests wait together, not one after another.
 
 use std::thread::scope;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use rusqlite::Connection as Vault;
 use super::server::{Server, loopback};
 use crate::sandbox::Sandbox;
 
-/// How long a busy vault is waited for.
+/// How long a locked vault is waited for.
 const WAIT: Duration = Duration::from_secs(4);
 
 #[test]
@@ -19,7 +19,7 @@ fn all_who_meet_a_locked_vault_wait_once_and_the_health_check_does_not() {
     let address = format!("{}:17625", loopback());
     let command = sandbox.command(["serve", "--wait", "4s", "--listen", &address]);
     let server = Server::of(&sandbox, command, &address);
-    // What was there when it began need not be read again.
+    // Secrets cached at the start need not be read again.
     let secrets = Vec::from_iter(names.iter().map(|name| sandbox.generate(["api", name])));
     let vault = Vault::open(sandbox.vault()).unwrap();
     vault.execute_batch("BEGIN EXCLUSIVE").unwrap();
@@ -41,7 +41,7 @@ fn all_who_meet_a_locked_vault_wait_once_and_the_health_check_does_not() {
     });
     let took = start.elapsed();
     assert!((WAIT..2 * WAIT).contains(&took), "{took:?}");
-    // Whoever comes later finds out at once.
+    // Later requests find out at once.
     let asked = Instant::now();
     server.verify(&secrets[0]).expect_refusal(503);
     assert!(asked.elapsed() < WAIT / 2, "{:?}", asked.elapsed());
@@ -64,7 +64,7 @@ fn a_lock_that_ends_in_time_is_waited_for() {
         scope(|scope| {
             scope.spawn(|| server.verify(&secret).expect(200));
             std::thread::sleep(Duration::from_secs(1));
-            // The counter moves on, so that the next one has to be looked up, too.
+            // The counter changes, so that the next one must be looked up, too.
             vault
                 .execute_batch("UPDATE keys SET description = 'x'; COMMIT")
                 .unwrap();

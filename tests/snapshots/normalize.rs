@@ -1,19 +1,19 @@
-//! What differs from run to run or from machine to machine, and what stands for it.
+//! Values that vary between runs or machines, and their replacements.
 
 use regex::Regex;
 
 use crate::sandbox::{POSTKEY, SECRET, Sandbox};
 
-/// Who did what, in the snapshots.
+/// The actor in the snapshots.
 const WHO: &str = "ops@host1";
 
-/// The width of the column before that, with the gap.
+/// The width of the preceding column, with the gap.
 const BEFORE_WHO: usize = 18;
 
-/// The sandbox, in the snapshots: as long as its path, so that tables stay as they are.
+/// The sandbox in the snapshots: as long as its path, so that tables keep their layout.
 const HOME: &str = "/tmp/.[SANDBOX]";
 
-/// Patterns, and what they become. Where a table has a column of them, the width stays.
+/// Patterns and their replacements. In a table's column, the width is kept.
 const RULES: [(&str, &str); 13] = [
     (SECRET, "[SECRET]"),
     (r"\$argon2id\$[\w$=,+/.-]+", "[HASH]"),
@@ -33,14 +33,14 @@ const RULES: [(&str, &str); 13] = [
     (r"\b(postkey|SQLite) \d+\.\d+\.\d+", "$1 [VERSION]"),
 ];
 
-/// The rules with what is known of one run.
+/// The rules with the values of one run.
 pub struct Normalizer {
     rules: Vec<(Regex, String)>,
     wider: isize,
 }
 
 impl Normalizer {
-    /// For a sandbox with a vault, the log of which tells who this is.
+    /// For a sandbox with a vault, whose log has the actor.
     pub fn new(sandbox: &Sandbox) -> Self {
         let log = sandbox.run(["log", "--format", "json"]).expect(0).json();
         let text = |field| log[0][field].as_str().unwrap().to_owned();
@@ -56,7 +56,7 @@ impl Normalizer {
                 format!("{:1$}", "WHO", WHO.len()),
             ),
             (literal(&who), WHO.to_owned()),
-            // What wraps behind that column.
+            // Text that wraps after that column.
             (
                 Regex::new(&format!("(?m)^ {{{}}}", BEFORE_WHO + who.len())).unwrap(),
                 " ".repeat(BEFORE_WHO + WHO.len()),
@@ -84,12 +84,12 @@ impl Normalizer {
         Self { rules, wider }
     }
 
-    /// How much longer the name of who this is is than in the snapshots.
+    /// How much longer the actor's name is than in the snapshots.
     pub fn wider(&self) -> isize {
         self.wider
     }
 
-    /// The text as it stands in a snapshot.
+    /// The text as it is in a snapshot.
     pub fn apply(&self, text: &str) -> String {
         let rules = self.rules.iter();
         rules.fold(text.to_owned(), |text, (pattern, name)| {

@@ -1,10 +1,10 @@
-//! Whom the log names.
+//! The actor in the log.
 
 use rusqlite::Connection;
 
 use crate::sandbox::{Run, Sandbox};
 
-/// Describes a key in an environment that claims that somebody uses sudo.
+/// Describes a key in an environment that claims to be from sudo.
 fn describe_as(sandbox: &Sandbox, claim: &str) {
     let mut command = sandbox.command(["describe", "ci", claim]);
     Run::of(command.env("SUDO_USER", claim).output().unwrap()).expect(0);

@@ -1,4 +1,4 @@
-//! The cause that is told is the true one: a disk that fails is no damage, and a limit no riddle.
+//! Errors report the real cause: a failing disk is not damage, and limits are named.
 
 use std::fs;
 

@@ -1,10 +1,10 @@
-//! A system without random bytes, and a bug.
+//! A system without random bytes, and a panic.
 
 use crate::place::mounts::{expect_mounts, run_mounted};
 use crate::place::refused::{READING, WRITING};
 use crate::sandbox::{Run, Sandbox};
 
-/// Runs with a getrandom(2) that fails as it is said, and devices that give nothing.
+/// Runs with a failing getrandom(2), and empty random devices.
 fn without_random(sandbox: &Sandbox, inject: &str, args: &[&str]) -> Run {
     let script = format!(
         "mount --bind /dev/null /dev/urandom && mount --bind /dev/null /dev/random &&
@@ -52,7 +52,7 @@ fn a_bug_is_told_as_one_and_quotes_nothing() {
     sandbox.generate(["api", "ci"]);
     let args = ["describe", "ci", "something private"];
     let mut bugs = 0;
-    // A hash table panics where random bytes end after the program has begun.
+    // A hash table panics if random bytes fail after the start.
     for first in 2..8 {
         let run = without_random(&sandbox, &format!("error=ENOSYS:when={first}+"), &args);
         for word in ["panicked", "private", "failed to generate", "backtrace"] {

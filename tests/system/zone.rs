@@ -1,4 +1,4 @@
-//! `TZ` and `TZDIR`, which anybody may have set to anything.
+//! `TZ` and `TZDIR` with arbitrary values.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -10,7 +10,7 @@ use nix::unistd::mkfifo;
 use crate::sandbox::{POSTKEY, Run, Sandbox};
 use crate::secrecy::watch::program;
 
-/// Runs with that environment, for 10 seconds and in 256 MiB at most.
+/// Runs with that environment, for at most 10 seconds and in 256 MiB.
 fn bounded(sandbox: &Sandbox, name: &str, value: &str, args: &[&str]) -> Run {
     let words = ["--as=268435456", "timeout", "10", POSTKEY];
     let words = words.into_iter().chain(args.iter().copied());
@@ -68,7 +68,7 @@ fn a_time_zone_is_never_read_from_a_device_or_a_fifo() {
     }
 }
 
-/// When the first entry of a log was written.
+/// The time of a log's first entry.
 fn first_moment(log: &str) -> DateTime {
     let row = log.lines().nth(1).unwrap();
     DateTime::strptime("%Y-%m-%d %H:%M", &row[..16]).unwrap()

@@ -1,4 +1,4 @@
-//! Too much, or not text at all: a status from the table, soon, in little memory.
+//! Too much input, or not text at all: a documented status, soon, in little memory.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
@@ -10,13 +10,13 @@ use crate::sandbox::{POSTKEY, Run, Sandbox};
 use crate::secrecy::lines::command_lines;
 use crate::secrecy::watch::{program, run};
 
-/// How much memory a command gets that is flooded, in KiB.
+/// The memory limit of a flooded command, in KiB.
 const MEMORY: &str = "262144";
 
-/// How long a refusal may take, unoptimised and on a busy machine.
+/// How long a refusal may take, unoptimized and on a loaded machine.
 const SOON: Duration = Duration::from_secs(20);
 
-/// Programs that never stop to write.
+/// Programs that never stop writing.
 const ENDLESS: [&str; 6] = [
     "yes",
     "cat /dev/zero",
@@ -89,7 +89,7 @@ fn endless_input_is_a_usage_error_soon_and_in_little_memory() {
     assert_eq!(sandbox.show("ci")["status"], "active");
 }
 
-/// Runs the binary behind a program that never stops to write.
+/// Runs the binary with input from a program that never stops writing.
 fn flooded(sandbox: &Sandbox, source: &str, args: &[&str]) -> Run {
     let script = format!("{source} | (ulimit -v {MEMORY}; exec timeout -k 1 60 \"$@\")");
     let words = ["-c", &script, "sh", POSTKEY]

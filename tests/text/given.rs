@@ -1,4 +1,4 @@
-//! What is typed, piped in, or stands in files and the environment is not shown raw.
+//! Text from arguments, pipes, files and the environment is not printed raw.
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};

@@ -1,4 +1,4 @@
-//! A result that cannot be written after its change was made: what is told is the truth.
+//! A result that cannot be written after its change was made: the messages are correct.
 
 use std::fs;
 use std::io::pipe;
@@ -6,13 +6,13 @@ use std::io::pipe;
 use super::streams::redirected;
 use crate::sandbox::{Run, Sandbox};
 
-/// A command that changes something and then writes a result: what is run before it, and what it
-/// says is done if the result is lost.
+/// A command that changes something and then prints a result: its preparation, and its message if
+/// the result is lost.
 struct Changing {
     before: &'static [&'static str],
     line: &'static str,
     done: &'static str,
-    /// Whether it is done even if it is plain from the start that the result will be lost.
+    /// Whether it changes anything if the result will certainly be lost.
     is_urgent: bool,
 }
 
@@ -151,7 +151,7 @@ fn a_revocation_stands_whatever_becomes_of_its_report() {
     }
 }
 
-/// What has no rows here.
+/// Output without rows.
 const NOTHING_HERE: [&str; 4] = [
     "check",
     "usage",
@@ -199,7 +199,7 @@ fn every_command_with_a_result_fails_where_standard_output_is_closed_or_not_for_
         if !NOTHING_HERE.contains(&line) {
             redirected(&sandbox, "1<users", &args).expect(5);
         }
-        // Without a reader, a person or a script may well want the status only.
+        // Without a reader, only the status may be wanted.
         let run = redirected(&sandbox, ">/dev/null", &args);
         assert!(run.status < 2, "{line}: {run:?}");
     }
@@ -247,7 +247,7 @@ fn on(sandbox: &Sandbox, changing: &Changing, how: &str) -> Run {
     redirected(sandbox, how, &args)
 }
 
-/// What tells whether anything was changed.
+/// What shows whether anything was changed.
 fn state(sandbox: &Sandbox) -> (usize, bool, bool) {
     let log = sandbox.run(["log", "--format", "jsonl"]).expect(0).stdout;
     let is_there = |name| sandbox.home().join(name).exists();

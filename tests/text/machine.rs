@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::sandbox::{Run, Sandbox};
 
-/// What differs between two places, and makes no difference.
+/// Irrelevant differences between two places.
 const PLACES: [(&str, &str); 17] = [
     ("LANG", "de_DE.UTF-8"),
     ("LANG", "C"),

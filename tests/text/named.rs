@@ -1,4 +1,4 @@
-//! Names: a list of them on standard input, and one that no key has.
+//! Names: a list on standard input, and unknown ones.
 
 use std::process::Stdio;
 

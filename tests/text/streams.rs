@@ -1,4 +1,4 @@
-//! Standard output that is closed, full, or read only in part.
+//! Standard output that is closed, full, or read partially.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};

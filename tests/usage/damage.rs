@@ -1,4 +1,4 @@
-//! The record of use may be lost, spoiled or replaced: no key is, and no verdict changes.
+//! The usage record may be lost, corrupted or replaced: no key or verdict is affected.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -13,7 +13,7 @@ use super::verify;
 use crate::sandbox::{Run, Sandbox};
 use crate::secrecy::watch::{NOBODY, run_with_input};
 
-/// What is made of a good record of use.
+/// What is done to an intact record.
 type Spoil = fn(&Path) -> io::Result<()>;
 
 /// What must be warned of.
@@ -66,7 +66,7 @@ const SPOILED: [(&str, Spoil); 14] = [
     }),
 ];
 
-/// What may go unnoticed, or be fixed.
+/// What may go unnoticed, or be repaired.
 const WORN: [(&str, Spoil); 9] = [
     ("missing", |path| instead(path, |_| Ok(()))),
     ("empty", |path| instead(path, |path| private(path, b""))),
@@ -169,7 +169,7 @@ fn several_vaults_in_one_folder_have_records_of_their_own() {
     assert!(sandbox.vault().with_file_name("other.usage.db").exists());
 }
 
-/// Commands that look at the record of use.
+/// Commands that read the usage record.
 const READING: [&[&str]; 7] = [
     &["list"],
     &["show", "ci"],
@@ -180,7 +180,7 @@ const READING: [&[&str]; 7] = [
     &["verify", "--no-record"],
 ];
 
-/// A vault whose one key, of a limit of 9 a day, was used twice, and its secret.
+/// A vault with one key, with a limit of 9 a day, used twice; and its secret.
 fn used() -> (Sandbox, String) {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci", "--limit", "9/day"]);
@@ -194,12 +194,12 @@ fn is_warning(run: &Run) -> bool {
     starts && run.stderr.contains("usage.db`") && !run.stderr.contains("a bug in postkey")
 }
 
-/// What `check` says where it finds nothing.
+/// `check`'s output without findings.
 fn is_all_well(said: &str) -> bool {
     said.starts_with("nothing needs attention")
 }
 
-/// Verdicts are as ever, and keys can be changed.
+/// Verdicts are unchanged, and keys can be changed.
 #[track_caller]
 fn expect_all_else(sandbox: &Sandbox, secret: &str, case: &str) {
     let accepted = verify(sandbox, secret, &[]).expect(0);
@@ -225,7 +225,7 @@ fn expect_all_else(sandbox: &Sandbox, secret: &str, case: &str) {
     sandbox.run(["log", "verify"]).expect(0);
 }
 
-/// Removes the record with its log, and makes something else in its place.
+/// Replaces the record and its WAL with something else.
 fn instead(path: &Path, make: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     for end in ["", "-wal", "-shm"] {
         fs::remove_file(with_end(path, end))?;

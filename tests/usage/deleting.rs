@@ -1,4 +1,4 @@
-//! A key that is in use is not deleted unawares.
+//! A key that is in use is not deleted without a warning.
 
 use super::{used_on, verify};
 use crate::sandbox::Sandbox;

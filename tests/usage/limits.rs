@@ -14,7 +14,7 @@ const MANY: usize = 64;
 fn a_key_is_refused_when_its_limit_is_used_up_and_told_when_it_starts_anew() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci", "--limit", "2/minute"]);
-    // All of it must fall into one minute.
+    // All of it must happen within one minute.
     if now() % 60 > 50 {
         sleep(Duration::from_secs(10));
     }
@@ -51,7 +51,7 @@ fn a_key_is_refused_when_its_limit_is_used_up_and_told_when_it_starts_anew() {
 fn a_limit_of_another_window_counts_from_its_first_request_on() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci", "--limit", "9/minute"]);
-    // In the day's first minute both windows began at the same time, and are one.
+    // In the first minute of the day both windows began at the same time, and are one.
     if jiff::Timestamp::now().as_second() % 86_400 >= 60 {
         verify(&sandbox, &secret, &[]).expect(0);
     }

@@ -1,4 +1,4 @@
-//! Records of use that an older postkey began.
+//! Usage records from older versions.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -8,10 +8,10 @@ use rusqlite::Connection;
 use super::verify;
 use crate::sandbox::Sandbox;
 
-/// As the third schema holds it: key 1 was accepted twice, and refused twice as inactive.
+/// In the third schema: key 1 was accepted twice, and refused twice as inactive.
 const THIRD: &str = include_str!("../fixtures/usage-v3.sql");
 
-/// What the third schema has and the second does not, and so on.
+/// What the third schema added to the second, and so on.
 const BACK: [&str; 3] = [
     "",
     "PRAGMA user_version = 2; ALTER TABLE addresses DROP COLUMN turn;",
@@ -71,8 +71,7 @@ fn another_vaults_refusals_are_forgotten_when_its_record_is_written_to() {
     assert_eq!(refused["addresses"].as_array().unwrap().len(), 1);
 }
 
-/// A vault with one key, which is inactive, and an older record of its use today; the key's
-/// secret.
+/// A vault with an inactive key, and an older record of its use today; and the key's secret.
 fn with_record(back: &str) -> (Sandbox, String) {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);

@@ -1,4 +1,4 @@
-//! From where keys were refused: told, bounded, kept for so long and not longer.
+//! Addresses of refusals: shown, bounded, and kept for a limited time.
 
 use rusqlite::{Connection, Params};
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::serve::lookalikes::Lookalikes;
 use crate::serve::recording::recorded;
 use crate::serve::server::Server;
 
-/// How many addresses are told apart of a key, reason and day.
+/// How many addresses are distinguished per key, reason and day.
 const TOLD_APART: i64 = 64;
 
 #[test]
@@ -116,7 +116,7 @@ fn a_flood_of_addresses_is_counted_and_takes_bounded_room() {
         server
             .ask("GET", &target, &[("api-key", &secret)])
             .expect(401);
-        // Beyond 16 a second the addresses are lost before they are recorded.
+        // Beyond 16 a second, addresses are lost before they are recorded.
         if number % 15 == 0 && number < 120 {
             let all = format!("SELECT sum(count) = {number} + 2 FROM refusals");
             wait_for("a recording", || recorded(&sandbox, &all) == Some(1));
@@ -280,7 +280,7 @@ fn refusals_of_keys_that_a_restore_removes_are_forgotten() {
     assert_eq!(keys(), [1]);
 }
 
-/// A vault whose one key was refused once a day on so many days before today; its secret.
+/// A vault with one key that was refused once a day for this many days; and its secret.
 fn refused_on_days_before(days: i64) -> (Sandbox, String) {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
@@ -307,7 +307,7 @@ fn refused_on_days_before(days: i64) -> (Sandbox, String) {
     (sandbox, secret)
 }
 
-/// On how many days refusals are recorded, and addresses of them.
+/// The number of days with recorded refusals, and their addresses.
 fn days(sandbox: &Sandbox) -> (i64, i64) {
     let of = |table: &str| {
         let query = format!("SELECT count(DISTINCT day) FROM {table}");
@@ -320,7 +320,7 @@ fn shown(sandbox: &Sandbox) -> String {
     sandbox.run(["show", "ci"]).expect(0).stdout
 }
 
-/// Moves refusals that many seconds back.
+/// Moves refusals back by that many seconds.
 fn earlier(sandbox: &Sandbox, condition: &str, seconds: i64) {
     let change = format!("UPDATE refusals SET last_at = last_at - ?1 WHERE {condition}");
     changed(sandbox, &change, [seconds]);

@@ -1,4 +1,4 @@
-//! Keys that nobody uses: which they are, and what must not be taken for one.
+//! Unused keys: which they are, and false positives.
 
 use rusqlite::Connection;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! A vault that cannot be read: nothing is accepted until it can be.
+//! A vault that cannot be read: nothing is accepted until it can.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -21,7 +21,7 @@ fn without_its_vault_it_accepts_nothing_and_with_it_again_it_goes_on() {
     let away = sandbox.home().join("away.db");
     for _ in 0..3 {
         fs::rename(sandbox.vault(), &away).unwrap();
-        // Its removal may be seen a millisecond later.
+        // A removal may be noticed a millisecond later.
         sleep(Duration::from_millis(5));
         server.verify(&secret).expect(503);
         server.ask("GET", "/healthz", &[]).expect(503);
@@ -52,12 +52,12 @@ fn a_vault_that_was_replaced_is_the_one_that_counts() {
     server.verify(&secret).expect(200);
     let other = Sandbox::new();
     let others = other.generate(["api", "ci"]);
-    // As somebody would who knows no better: over the one that is there.
+    // Copied over the existing file, as a careless user would.
     fs::rename(other.vault(), sandbox.vault()).unwrap();
     sleep(Duration::from_millis(5));
     server.verify(&secret).expect(401);
     server.verify(&others).expect(200);
-    // Its use is recorded as its own, where the other vault's was.
+    // Its use is recorded separately from the other vault's.
     wait_for("the new vault's use", || {
         recorded(&sandbox, ACCEPTED) == Some(1)
     });
@@ -72,7 +72,7 @@ fn a_vault_that_another_was_copied_over_is_that_other() {
     let other = Sandbox::new();
     other.generate(["api", "ci"]);
     fs::copy(sandbox.vault(), other.vault()).unwrap();
-    // As many changes to each, so that the counter in the file does not tell them apart.
+    // The same number of changes to each, so that the counters are equal.
     other.run(["deactivate", "ci"]).expect(0);
     sandbox.run(["describe", "ci", "mine"]).expect(0);
     let server = Server::start(&sandbox);
@@ -84,7 +84,7 @@ fn a_vault_that_another_was_copied_over_is_that_other() {
     fs::write(sandbox.vault(), &mine).unwrap();
     sleep(Duration::from_millis(50));
     server.verify(&secret).expect(200);
-    // Cut short behind its header, it says as little as without one.
+    // Truncated after its header, it says as little as without one.
     fs::write(sandbox.vault(), &mine[..4096]).unwrap();
     sleep(Duration::from_millis(50));
     server.verify(&secret).expect(503);
@@ -105,7 +105,7 @@ fn a_vault_that_is_emptied_under_its_eyes_accepts_nothing_and_ends_nothing() {
     let mine = fs::read(sandbox.vault()).unwrap();
     for _ in 0..3 {
         fs::write(sandbox.vault(), "").unwrap();
-        // At once: what is emptied is seen before anybody looks at the file's times.
+        // At once: truncation is noticed before the file's times are checked.
         server.verify(&secret).expect(503);
         sleep(Duration::from_millis(5));
         server.verify(&secret).expect(503);
@@ -127,7 +127,7 @@ fn a_vault_that_was_made_unfit_accepts_nothing() {
         let vault = Vault::open(sandbox.vault()).unwrap();
         vault.execute_batch(sql).unwrap();
     };
-    // Its changes would not be seen in the file any more.
+    // Its changes would no longer be visible in the file.
     change("PRAGMA journal_mode = WAL");
     server.verify(&secret).expect(503);
     change("PRAGMA journal_mode = DELETE");
@@ -155,7 +155,7 @@ fn a_vault_that_is_locked_for_long_accepts_nothing_that_is_not_known_to_be_true(
     let vault = Vault::open(sandbox.vault()).unwrap();
     vault.execute_batch("BEGIN EXCLUSIVE").unwrap();
     server.verify(&cached).expect(200);
-    // Cached when it began, but the vault was changed since.
+    // Cached at the start, but the vault has been changed since.
     server.verify(&first).expect(503);
     server.verify(&secret).expect(503);
     vault.execute_batch("ROLLBACK").unwrap();
@@ -229,11 +229,11 @@ fn a_damaged_key_is_refused_and_named_and_no_other_is() {
             "{log}"
         );
         assert!(!log.contains("all requests are refused"), "{log}");
-        // What breaks a rule of the schema keeps the whole vault from being changed.
+        // A violation of the schema blocks changes to the whole vault.
         if damage.contains("hash = '$") {
             let doctor = sandbox.run(["doctor"]);
             assert!(doctor.stdout.contains("`damaged`"), "{doctor:?}");
-            // What is said there helps.
+            // The suggested command works.
             assert!(doctor.stdout.contains("postkey delete NAME"), "{doctor:?}");
             sandbox.run(["delete", "--yes", "damaged"]).expect(0);
             sandbox.run(["doctor"]).expect(0);

@@ -1,4 +1,4 @@
-//! Random changes, and after each of them every secret there ever was.
+//! Random changes, and after each a check of every secret ever created.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -12,15 +12,15 @@ use crate::serve::server::Server;
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
 
-/// How many walks of random changes are made side by side, and how long each is.
+/// The number of parallel sequences of changes, and their length.
 const WALKS: usize = 8;
 const CHANGES: usize = 140;
 
-/// How many of the secrets that must not open anything any more are tried after each change:
-/// the latest ones, and as many of the others in turn.
+/// How many invalid secrets are checked after each change: the latest, and as many of the others in
+/// turn.
 const TRIED: usize = 10;
 
-/// What a command may have done to a key.
+/// The possible effects of a command on a key.
 #[derive(Clone, Copy, Debug)]
 enum Change {
     Generate,
@@ -35,21 +35,21 @@ enum Change {
     Permit(&'static str),
 }
 
-/// A key as it should be.
+/// The expected state of a key.
 struct Key {
     secret: String,
-    /// Its secret from before a rotation that is open.
+    /// Its old secret during a rotation.
     retiring: Option<String>,
     is_active: bool,
     is_decoy: bool,
     permission: &'static str,
 }
 
-/// What should be true.
+/// The expected state.
 #[derive(Default)]
 struct Model {
     keys: BTreeMap<&'static str, Key>,
-    /// Secrets that are dead, and why.
+    /// Dead secrets, and their causes.
     old: Vec<(String, &'static str)>,
 }
 
@@ -75,7 +75,7 @@ fn changes() -> impl Strategy<Value = Vec<(&'static str, Change)>> {
 }
 
 impl Model {
-    /// Makes a change with the real command, and says what should be true now.
+    /// Makes a change with the real command, and updates the expected state.
     fn change(&mut self, name: &'static str, change: Change, sandbox: &Sandbox) {
         let is_there = self.keys.contains_key(name);
         match change {
@@ -169,7 +169,7 @@ impl Model {
         }
     }
 
-    /// Presented secrets, for what they are presented, and the answers that belong to that.
+    /// Presented secrets, their requests, and the expected responses.
     fn questions(&self, round: usize) -> Vec<(&str, &'static str, u16)> {
         let good = self.keys.values().flat_map(|key| {
             let opens = key.is_active && !key.is_decoy;
@@ -191,7 +191,7 @@ impl Model {
     }
 }
 
-/// All questions at a time, since too many refusals in a second are told late.
+/// In batches, since too many refusals per second are delayed.
 fn ask(address: &str, questions: &[(&str, &str, u16)]) -> Vec<u16> {
     let asking = |(secret, method, _): &(&str, &str, u16)| {
         let target = format!("/verify?method={method}&path=/v3/smtp/email");
@@ -207,7 +207,7 @@ fn ask(address: &str, questions: &[(&str, &str, u16)]) -> Vec<u16> {
     answered.collect()
 }
 
-/// Makes random changes, and asks after each; gives back how often it asked.
+/// Makes random changes, with checks after each; returns the number of checks.
 fn walk() -> usize {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "first"]);
