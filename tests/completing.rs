@@ -107,7 +107,7 @@ fn fish_completes_verbs_flags_and_names() {
 }
 
 #[test]
-fn every_verb_that_takes_a_name_completes_it() {
+fn every_command_that_takes_a_name_completes_it() {
     let sandbox = Sandbox::with_three_keys();
     for words in [
         "show",
@@ -151,7 +151,7 @@ fn fish_completes_names_from_the_vault_that_is_meant() {
 }
 
 #[test]
-fn a_vault_that_cannot_be_read_completes_nothing_and_says_nothing() {
+fn an_unreadable_vault_completes_nothing_silently() {
     let sandbox = Sandbox::with_three_keys();
     for vault in hostile_vaults(&sandbox) {
         for shell in ["bash", "zsh", "fish"] {
@@ -164,7 +164,7 @@ fn a_vault_that_cannot_be_read_completes_nothing_and_says_nothing() {
 }
 
 #[test]
-fn a_busy_vault_does_not_hold_up_a_command_line() {
+fn a_locked_vault_does_not_block_completion() {
     let sandbox = Sandbox::with_three_keys();
     let busy = Connection::open(sandbox.vault()).unwrap();
     busy.execute_batch("BEGIN EXCLUSIVE").unwrap();

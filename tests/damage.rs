@@ -60,7 +60,7 @@ fn nothing_is_written_to_a_vault_with_a_damaged_page() {
 }
 
 #[test]
-fn a_list_of_a_damaged_vault_is_true_and_complete_or_says_that_it_is_not() {
+fn listing_a_damaged_vault_is_complete_or_reports_that_it_is_not() {
     let spoilt = Spoilt::new();
     for page in 0..spoilt.pages() {
         for bytes in [zeros(), garbage(page)] {

@@ -30,7 +30,7 @@ fn status(sandbox: &Sandbox, name: &str) -> Value {
 }
 
 #[test]
-fn a_decoy_is_made_shown_listed_and_logged_as_one() {
+fn a_decoy_is_created_shown_listed_and_logged_as_such() {
     let (sandbox, [api, smtp]) = planted();
     let made = sandbox
         .run(["generate", "api", "third", "--decoy"])
@@ -191,7 +191,7 @@ const CONFLICTS: [(&[&str], &str, &str); 8] = [
 ];
 
 #[test]
-fn what_a_decoy_has_not_is_refused_and_said_why() {
+fn fields_that_do_not_apply_to_decoys_are_refused() {
     let sandbox = Sandbox::new();
     fs::write(sandbox.home().join("names"), "x\n").unwrap();
     for (flags, flag, why) in CONFLICTS {
@@ -205,7 +205,7 @@ fn what_a_decoy_has_not_is_refused_and_said_why() {
 }
 
 #[test]
-fn a_decoy_stays_one_and_says_so_whatever_is_done_to_it() {
+fn a_decoy_refuses_operations_that_do_not_apply() {
     let (sandbox, [api, smtp]) = planted();
     let log = || sandbox.run(["log", "--format", "jsonl"]).expect(0).stdout;
     let before = log();
@@ -250,7 +250,7 @@ fn a_decoy_stays_one_and_says_so_whatever_is_done_to_it() {
 }
 
 #[test]
-fn if_absent_takes_neither_a_decoy_for_a_key_nor_a_key_for_a_decoy() {
+fn if_absent_distinguishes_decoys_from_keys() {
     let (sandbox, _) = planted();
     let absent = |args: &[&str], status: i32| {
         run(&sandbox, &[&["generate", "--if-absent"], args].concat()).expect(status)
@@ -360,7 +360,7 @@ fn a_manifest_plants_decoys_and_tells_them_from_other_keys() {
 }
 
 #[test]
-fn nothing_that_servers_read_has_a_decoy() {
+fn exports_and_views_contain_no_decoys() {
     let (sandbox, [api, smtp]) = planted();
     for format in ["dovecot", "json"] {
         let export = sandbox.run(["export", format]).expect(0).stdout;
@@ -440,7 +440,7 @@ fn a_decoy_that_could_open_something_or_be_missed_is_not_imported() {
 }
 
 #[test]
-fn a_backup_brings_a_decoy_back_as_one() {
+fn a_restored_decoy_is_still_a_decoy() {
     let (sandbox, [api, _]) = planted();
     let copy = sandbox.backup("copy.db");
     let later = sandbox.generate(["api", "later", "--decoy"]);
@@ -467,7 +467,7 @@ fn a_backup_brings_a_decoy_back_as_one() {
 }
 
 #[test]
-fn a_vault_of_the_eighth_schema_has_no_decoys_and_takes_some() {
+fn a_vault_with_schema_8_can_get_decoys() {
     let sandbox = Sandbox::new();
     let vault = sandbox.home().join("older.db");
     vault_of(EIGHTH, &vault);

@@ -33,7 +33,7 @@ fn text_full_of_what_looks_like_secrets_is_refused_without_a_crash() {
 }
 
 #[test]
-fn identify_and_verify_judge_by_one_time() {
+fn identify_and_verify_agree_on_the_time() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci", "--expires", "1d"]);
     at(&sandbox, "+10d", &["check"]);
@@ -82,7 +82,7 @@ fn if_absent_succeeds_for_all_who_ask_at_once() {
 }
 
 #[test]
-fn if_absent_does_not_take_another_key_for_the_one_that_is_asked_for() {
+fn if_absent_refuses_a_different_key() {
     let sandbox = Sandbox::new();
     sandbox.generate(["smtp", "mail", "--username", "rails_prod"]);
     sandbox
@@ -119,7 +119,7 @@ fn if_absent_does_not_take_another_key_for_the_one_that_is_asked_for() {
 }
 
 #[test]
-fn if_absent_tells_what_of_the_key_differs_from_what_is_asked_for() {
+fn if_absent_reports_differences() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "web", "--limit", "3/day", "--expires", "30d"]);
     for (flags, says) in [
@@ -182,7 +182,7 @@ fn if_absent_tells_what_of_the_key_differs_from_what_is_asked_for() {
 }
 
 #[test]
-fn a_foreign_trigger_is_refused_whatever_it_calls_itself() {
+fn a_foreign_trigger_is_refused_whatever_its_name() {
     for sql in [
         "PRAGMA user_version = -1",
         "PRAGMA user_version = 0",
@@ -206,7 +206,7 @@ fn a_set_without_anything_to_set_is_a_usage_error() {
 }
 
 #[test]
-fn a_secret_is_not_taken_for_a_pattern_and_a_bare_return_is_no_line_end() {
+fn a_secret_is_not_a_pattern_and_a_bare_return_is_not_a_line_end() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     sandbox.run(["list", &secret]).expect(2);
@@ -256,7 +256,7 @@ fn sixteen_edits_of_one_key_at_once_all_succeed() {
 }
 
 #[test]
-fn a_word_that_is_none_of_the_possible_ones_points_to_the_help_of_its_command() {
+fn an_invalid_word_refers_to_its_commands_help() {
     let sandbox = Sandbox::new();
     for (args, command) in [
         (&["import", "users"][..], "import"),
@@ -271,7 +271,7 @@ fn a_word_that_is_none_of_the_possible_ones_points_to_the_help_of_its_command() 
 }
 
 #[test]
-fn a_span_of_minutes_is_not_taken_for_months_unseen() {
+fn a_span_in_minutes_is_noted() {
     let sandbox = Sandbox::new();
     for (expires, is_noted) in [("1m", true), ("90m", true), ("1mo", false), ("48h", false)] {
         let name = format!("key-{expires}");

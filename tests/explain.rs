@@ -31,7 +31,7 @@ fn explain(sandbox: &Sandbox, text: &str, secret: &str) -> Run {
 }
 
 #[test]
-fn a_request_in_the_wrong_header_that_is_not_permitted_is_told_point_by_point() {
+fn each_problem_of_a_request_is_explained() {
     let (sandbox, api, _) = prepared();
     let text = format!("POST /v3/contacts HTTP/1.1\r\nHost: a\r\nX-Auth-Key: {api}\r\n\r\n");
     let run = explain(&sandbox, &text, &api).expect(1);
@@ -54,7 +54,7 @@ fn a_request_in_the_wrong_header_that_is_not_permitted_is_told_point_by_point() 
 }
 
 #[test]
-fn every_point_that_fails_is_told_with_its_hint() {
+fn every_failed_check_has_a_hint() {
     let (sandbox, api, smtp) = prepared();
     let plain = |user: &str, secret: &str| {
         let message = format!("\0{user}\0{secret}");
@@ -166,7 +166,7 @@ fn every_point_that_fails_is_told_with_its_hint() {
 }
 
 #[test]
-fn what_the_vault_says_of_the_key_is_told_and_nothing_is_recorded() {
+fn the_keys_state_is_explained_and_nothing_recorded() {
     let (sandbox, api, _) = prepared();
     let before = sandbox.run(["log"]).expect(0).stdout;
     let failing = |secret: &str| {
@@ -261,7 +261,7 @@ fn the_settings_say_which_header_is_read() {
 }
 
 #[test]
-fn what_is_no_attempt_is_refused() {
+fn input_without_an_attempt_is_refused() {
     let sandbox = Sandbox::with_three_keys();
     let many = "a".repeat((1 << 20) + 1);
     for (text, why) in [

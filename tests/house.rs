@@ -70,7 +70,7 @@ fn each_step_sees_only_the_steps_below() {
 }
 
 #[test]
-fn what_only_some_places_may_say_is_said_there_only() {
+fn restricted_names_are_only_used_where_allowed() {
     for (path, text) in sources() {
         let code = code(&text);
         for (word, places) in ONLY {
@@ -87,7 +87,7 @@ fn what_only_some_places_may_say_is_said_there_only() {
 }
 
 #[test]
-fn whoever_contributes_is_told_of_every_module() {
+fn contributing_lists_every_module() {
     let text = include_str!("../CONTRIBUTING.md");
     for (path, _) in sources() {
         let module = path.iter().next().unwrap().to_str().unwrap();

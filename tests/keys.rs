@@ -81,7 +81,7 @@ fn an_api_key_has_what_it_was_given() {
 }
 
 #[test]
-fn an_smtp_key_has_a_username_of_its_own_or_a_shared_one() {
+fn an_smtp_key_has_its_own_or_a_shared_username() {
     let sandbox = Sandbox::new();
     sandbox.generate(["smtp", "made-up"]);
     let made_up = sandbox.show("made-up")["username"]
@@ -130,7 +130,7 @@ fn flags_of_the_other_kind_are_refused() {
 }
 
 #[test]
-fn a_name_is_taken_whatever_its_case() {
+fn names_are_unique_ignoring_case() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     let run = sandbox.run(["generate", "api", "CI"]).expect(4);
@@ -142,7 +142,7 @@ fn a_name_is_taken_whatever_its_case() {
 }
 
 #[test]
-fn if_absent_leaves_a_key_that_is_there_alone() {
+fn if_absent_does_not_change_an_existing_key() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci", "--if-absent"]);
     let again = sandbox
@@ -252,7 +252,7 @@ fn several_names_are_each_tried_and_the_highest_status_wins() {
 }
 
 #[test]
-fn stopping_and_resuming_twice_changes_and_logs_nothing_more() {
+fn deactivating_and_activating_twice_logs_nothing_more() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     for _ in 0..2 {
@@ -308,7 +308,7 @@ fn a_list_can_be_narrowed_and_sorted() {
 }
 
 #[test]
-fn every_format_of_a_new_secret_holds_it_once() {
+fn every_format_contains_a_new_secret_once() {
     let sandbox = Sandbox::new();
     let json = sandbox
         .run(["generate", "api", "a", "--format", "json"])
@@ -382,7 +382,7 @@ fn a_permission_that_no_key_can_have_is_no_filter() {
 }
 
 #[test]
-fn a_format_that_is_none_is_told_with_the_one_that_was_meant() {
+fn an_invalid_format_gets_a_suggestion() {
     let sandbox = Sandbox::new();
     for (flag, form) in [
         ("--format=jsno", "{\"error\":"),
@@ -420,7 +420,7 @@ fn errors_are_json_where_results_are() {
 }
 
 #[test]
-fn identify_tells_whose_a_secret_is_even_if_it_is_stopped() {
+fn identify_shows_the_key_even_if_it_is_inactive() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     sandbox.run(["deactivate", "ci"]).expect(0);
@@ -437,7 +437,7 @@ fn identify_tells_whose_a_secret_is_even_if_it_is_stopped() {
 }
 
 #[test]
-fn a_secret_that_only_ends_alike_is_a_mismatch_and_names_nobody() {
+fn a_secret_with_only_the_tail_of_another_is_a_mismatch() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let other = sandbox.generate(["api", "other"]);
@@ -462,7 +462,7 @@ fn a_secret_that_only_ends_alike_is_a_mismatch_and_names_nobody() {
 }
 
 #[test]
-fn a_secret_that_was_replaced_is_good_until_it_retires() {
+fn a_replaced_secret_is_valid_until_it_retires() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let vault = rusqlite::Connection::open(sandbox.vault()).unwrap();
@@ -514,7 +514,7 @@ fn a_mistake_in_the_settings_is_an_error_with_file_and_line() {
 }
 
 #[test]
-fn a_vault_that_somebody_switched_to_wal_is_switched_back_when_it_is_written() {
+fn a_vault_in_wal_mode_is_switched_back_on_the_next_write() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let vault = rusqlite::Connection::open(sandbox.vault()).unwrap();
@@ -595,7 +595,7 @@ fn a_wait_that_no_program_waits_is_refused() {
 }
 
 #[test]
-fn what_is_said_of_a_new_key_are_three_lines_at_most_and_the_last_one_goes_on() {
+fn a_new_key_is_reported_in_three_lines_at_most() {
     let sandbox = Sandbox::new();
     for (args, lines, next) in [
         (&["api", "first"][..], 3, "`postkey help http`"),

@@ -64,7 +64,7 @@ fn the_built_in_permissions_allow_their_requests_and_no_others() {
 }
 
 #[test]
-fn a_disguised_path_is_not_let_through() {
+fn a_disguised_path_is_refused() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci", "--permission", "contacts"]);
     for path in [
@@ -113,7 +113,7 @@ fn a_permission_of_the_settings_allows_what_its_rules_say() {
 }
 
 #[test]
-fn a_permission_that_the_settings_no_longer_define_allows_nothing_and_is_listed() {
+fn an_undefined_permission_allows_nothing_and_is_listed() {
     let sandbox = Sandbox::new();
     sandbox.settings(SETTINGS);
     let secret = sandbox.generate(["api", "ci", "--permission", "reports"]);

@@ -69,7 +69,7 @@ fn the_journal_is_0600_at_every_umask() {
 }
 
 #[test]
-fn generate_makes_the_folders_that_are_missing() {
+fn generate_creates_missing_folders() {
     let sandbox = Sandbox::new();
     let vault = sandbox.home().join("a/b/keys.db");
     let vault = vault.to_str().unwrap();
@@ -119,7 +119,7 @@ fn root_with_another_users_home_is_refused_with_a_hint() {
 }
 
 #[test]
-fn without_a_usable_home_there_is_a_sentence_and_no_panic() {
+fn an_unusable_home_is_an_error_and_no_panic() {
     let sandbox = Sandbox::new();
     for home in [
         "relative/home",
@@ -153,7 +153,7 @@ fn without_a_usable_home_there_is_a_sentence_and_no_panic() {
 }
 
 #[test]
-fn nobody_without_a_home_is_told_to_name_a_vault() {
+fn without_a_home_naming_a_vault_is_suggested() {
     // Only a user without an entry in passwd has no home at all.
     if !geteuid().is_root() {
         return;

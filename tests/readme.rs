@@ -290,7 +290,7 @@ fn every_link_between_guides_names_the_man_page_that_it_leads_to() {
 
 /// Installed copies of postkey do not have the README.
 #[test]
-fn nothing_that_is_installed_speaks_of_the_readme() {
+fn installed_files_do_not_mention_the_readme() {
     let source = crate::house::sources().into_iter();
     let source = source.map(|(path, _)| format!("src/{}", path.display()));
     let manual = files_below("man").chain(files_below("man/guide"));

@@ -62,7 +62,7 @@ fn secrets(sandbox: &Sandbox) -> i64 {
 }
 
 #[test]
-fn both_secrets_work_until_the_grace_time_is_over_and_then_only_the_new_one() {
+fn both_secrets_work_during_the_grace_period_and_then_only_the_new_one() {
     let sandbox = Sandbox::new();
     let old = sandbox.generate(["api", "ci"]);
     let new = rotate(&sandbox, &["--grace", "2s"]).expect(0).secret();
@@ -75,7 +75,7 @@ fn both_secrets_work_until_the_grace_time_is_over_and_then_only_the_new_one() {
 }
 
 #[test]
-fn a_grace_time_is_a_day_unless_something_else_is_said() {
+fn the_grace_period_is_one_day_by_default() {
     let sandbox = Sandbox::new();
     rotating(&sandbox);
     assert!((86_300..=86_400).contains(&seconds_left(&sandbox)));
@@ -106,7 +106,7 @@ fn a_rotation_changes_nothing_but_the_secret() {
 }
 
 #[test]
-fn a_second_rotation_changes_nothing_and_says_how_to_go_on() {
+fn a_second_rotation_is_refused_with_the_next_steps() {
     let sandbox = Sandbox::new();
     let (old, new) = rotating(&sandbox);
     let before = std::fs::read(sandbox.vault()).unwrap();
@@ -125,7 +125,7 @@ fn a_second_rotation_changes_nothing_and_says_how_to_go_on() {
 }
 
 #[test]
-fn once_a_rotation_is_over_the_next_one_begins() {
+fn a_new_rotation_can_begin_after_the_last_ended() {
     let sandbox = Sandbox::new();
     let (first, second) = rotating(&sandbox);
     end_grace(&sandbox);
@@ -146,7 +146,7 @@ fn once_a_rotation_is_over_the_next_one_begins() {
 }
 
 #[test]
-fn a_secret_that_nobody_takes_leaves_the_old_one_alone() {
+fn an_undelivered_secret_does_not_replace_the_old_one() {
     let sandbox = Sandbox::new();
     let old = sandbox.generate(["api", "ci"]);
     for script in [
@@ -166,7 +166,7 @@ fn a_secret_that_nobody_takes_leaves_the_old_one_alone() {
 }
 
 #[test]
-fn of_many_processes_that_rotate_one_key_exactly_one_does() {
+fn only_one_of_many_concurrent_rotations_succeeds() {
     let sandbox = Sandbox::new();
     let old = sandbox.generate(["api", "ci"]);
     let start = |_| {
@@ -190,7 +190,7 @@ fn of_many_processes_that_rotate_one_key_exactly_one_does() {
 }
 
 #[test]
-fn a_key_that_is_rotated_while_another_rotation_hands_over_keeps_the_first() {
+fn of_two_concurrent_rotations_the_first_wins() {
     let sandbox = Sandbox::new();
     let old = sandbox.generate(["api", "ci"]);
     let (child, mut reader) = crate::secrecy::watch::undelivered(&sandbox, &["rotate", "ci"]);
@@ -204,7 +204,7 @@ fn a_key_that_is_rotated_while_another_rotation_hands_over_keeps_the_first() {
 }
 
 #[test]
-fn a_grace_time_begins_when_the_new_secret_has_been_taken() {
+fn the_grace_period_begins_after_the_delivery() {
     let sandbox = Sandbox::new();
     let old = sandbox.generate(["api", "ci"]);
     let args = ["rotate", "ci", "--grace", "3s"];
@@ -221,7 +221,7 @@ fn a_grace_time_begins_when_the_new_secret_has_been_taken() {
 }
 
 #[test]
-fn every_format_of_a_secret_is_there_and_env_only_where_one_is_made() {
+fn env_is_only_a_format_of_commands_that_create_secrets() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     let secrets = regex::Regex::new(crate::sandbox::SECRET).unwrap();

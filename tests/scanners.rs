@@ -48,7 +48,7 @@ fn the_rules_find_every_new_secret_of_their_kind_and_the_settings_brand() {
 }
 
 #[test]
-fn what_only_looks_like_a_secret_is_not_found() {
+fn text_that_only_resembles_a_secret_is_not_found() {
     let [api, smtp] = rules(&Sandbox::new());
     let (hex, tail) = ("0f1e2d3c4b5a6978".repeat(4), "Zk3v9QmT1x0aB9Gh");
     let whole = format!("xkeypost-{hex}-{tail}");
@@ -77,7 +77,7 @@ fn what_only_looks_like_a_secret_is_not_found() {
 
 proptest! {
     #[test]
-    fn a_secret_is_found_whatever_stands_around_it(
+    fn a_secret_is_found_in_any_context(
         hex in proptest::collection::vec(any::<u8>(), 32),
         tail in "[0-9A-Za-z]{16}",
         before in "[ -~]{0,40}",
@@ -95,7 +95,7 @@ proptest! {
 static RULES: std::sync::LazyLock<[Rule; 2]> = std::sync::LazyLock::new(|| rules(&Sandbox::new()));
 
 #[test]
-fn a_commit_with_a_secret_in_it_is_stopped_by_the_hook() {
+fn the_hook_blocks_a_commit_with_a_secret() {
     let sandbox = Sandbox::new();
     let (key, mail) = (
         sandbox.generate(["api", "ci"]),
@@ -128,7 +128,7 @@ fn text_without(number: usize) -> String {
 }
 
 #[test]
-fn neither_needs_a_vault_nor_takes_what_is_for_servers() {
+fn scanners_need_no_vault_and_refuse_flags_of_servers() {
     let sandbox = Sandbox::new();
     for scanner in ["gitleaks", "pre-commit"] {
         sandbox.run(["connect", scanner]).expect(0);

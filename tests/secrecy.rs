@@ -21,7 +21,7 @@ use watch::{on_terminal, paths, run_with_input};
 const PART: usize = 8;
 
 #[test]
-fn no_part_of_a_secret_is_in_a_file_or_in_what_is_said() {
+fn no_part_of_a_secret_is_in_files_or_messages() {
     let mut story = Story::new();
     let api = story.issue(&["generate", "api", "ci"]);
     let mail = story.issue(&["generate", "smtp", "mail", "--format", "json"]);

@@ -99,7 +99,7 @@ fn a_poisoned_name_is_not_raw_in_a_menu() {
 }
 
 #[test]
-fn no_cell_of_any_table_begins_a_formula() {
+fn no_csv_cell_is_a_formula() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci", "--description", "=HYPERLINK(1)"]);
     for start in ["+1", "-1", "@SUM(A1)", "=1"] {

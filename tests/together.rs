@@ -33,7 +33,7 @@ fn all_of_many_processes_succeed_at_once() {
 }
 
 #[test]
-fn of_many_processes_with_one_name_exactly_one_makes_it() {
+fn only_one_of_many_processes_creates_a_key_of_one_name() {
     let sandbox = Sandbox::new();
     let runs = at_once(&sandbox, (0..MANY).map(|_| vec!["generate", "api", "ci"]));
     let (won, lost): (Vec<&Run>, Vec<&Run>) = runs.iter().partition(|run| run.status == 0);
@@ -142,7 +142,7 @@ fn a_process_that_was_killed_at_any_moment_leaves_no_lock_and_a_sound_vault() {
 }
 
 #[test]
-fn a_writer_waits_as_long_as_it_was_told_and_says_who_keeps_it() {
+fn a_writer_waits_for_the_configured_time_and_reports_the_lock() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     let vault = rusqlite::Connection::open(sandbox.vault()).unwrap();

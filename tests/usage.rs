@@ -86,7 +86,7 @@ fn a_key_that_was_used_before_today_has_no_requests_today() {
 }
 
 #[test]
-fn show_tells_when_and_from_where_a_key_was_used_and_why_it_was_refused() {
+fn show_reports_use_and_refusals_with_addresses() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci", "--permission", "read-only"]);
     verify(&sandbox, &secret, &["--ip", "203.0.113.9"]).expect(0);
@@ -204,7 +204,7 @@ fn usage_since_leaves_out_what_was_not_used_within_that_time() {
 }
 
 #[test]
-fn usage_says_when_nothing_is_recorded() {
+fn usage_notes_that_nothing_is_recorded() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     let run = sandbox.run(["usage"]).expect(0);
@@ -220,7 +220,7 @@ fn usage_says_when_nothing_is_recorded() {
 }
 
 #[test]
-fn what_was_refused_without_a_key_is_noted_below_the_rows() {
+fn refusals_without_a_key_are_noted_below_the_rows() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     let stranger = Sandbox::new().generate(["api", "ci"]);

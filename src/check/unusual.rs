@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn without_three_days_of_use_in_the_last_fourteen_nothing_is_usual() {
+    fn three_days_of_recent_use_are_needed_to_detect_unusual_use() {
         assert_eq!(found(&[1, 1, 500]), None);
         let mut days = [0; RECENT_DAYS];
         (days[1], days[2], days[3], days[RECENT_DAYS - 1]) = (1, 1, 1, 500);

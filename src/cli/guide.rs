@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_guide_has_the_name_of_a_command() {
+    fn no_guide_is_named_like_a_command() {
         for (name, title) in titles() {
             assert!(Cli::command().find_subcommand(name).is_none(), "{name}");
             assert!(!title.is_empty(), "{name}");

@@ -227,7 +227,7 @@ mod tests {
     use crate::settings::{Credentials, Listen};
 
     #[test]
-    fn every_template_is_filled_and_keeps_the_braces_of_its_own() {
+    fn every_template_is_filled_and_keeps_its_own_braces() {
         let tcp = Listen::default();
         let unix = "unix:/run/postkey/postkey.sock".parse();
         let unix: Listen = unix.expect("a socket");

@@ -158,7 +158,7 @@ fn a_transcript_without_a_secret_tells_why() {
 }
 
 #[test]
-fn a_secret_alone_may_be_damaged_and_another_text_is_none() {
+fn a_lone_secret_may_be_malformed() {
     let wide: Vec<u8> = "\u{feff}ab-c\r\n"
         .encode_utf16()
         .flat_map(u16::to_le_bytes)

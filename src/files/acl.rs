@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_neither_lost_nor_taken_over_from_the_folder() {
+    fn access_control_lists_are_neither_lost_nor_inherited() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("file");
         fs::write(&path, "old").expect("written");

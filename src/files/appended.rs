@@ -137,7 +137,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn lines_are_added_whole_and_taken_back() {
+    fn appended_lines_can_be_undone() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("file");
         assert!(

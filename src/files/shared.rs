@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_at_the_same_time_are_all_kept() {
+    fn concurrent_changes_are_all_kept() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("file");
         thread::scope(|scope| {
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_taken_back_unless_another_came_after_it() {
+    fn a_change_is_undone_unless_another_followed() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("file");
         append(&path, "new").expect("made").undo().expect("back");
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_that_may_be_taken_back_keeps_others_waiting() {
+    fn an_undoable_change_blocks_others() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("file");
         for before in ["", "old "] {

@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_that_is_not_in_the_calendar_is_said_to_be_none() {
+    fn an_impossible_date_is_reported_as_such() {
         for (text, rule) in [
             ("2027-02-29", "no such date"),
             ("2027-13-01", "no such date"),
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn minutes_alone_may_be_meant_to_be_months() {
+    fn minutes_may_be_meant_as_months() {
         for (text, are) in [
             ("1m", true),
             ("90m", true),

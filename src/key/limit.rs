@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_read_back_as_they_are_written() {
+    fn limits_round_trip() {
         for text in [
             "300/day",
             "1000/hour",
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_a_limit() {
+    fn invalid_limits_are_refused() {
         for text in [
             "",
             "0/day",

@@ -88,14 +88,14 @@ mod tests {
     }
 
     #[test]
-    fn a_short_passphrase_is_refused_whatever_is_in_it() {
+    fn a_short_passphrase_is_always_refused() {
         for text in ["", "hunter2", "x9$Kd!2pQz@7Lm", "éééééééééééééé"] {
             assert_eq!(check_strength(text), Err(WeakPassphrase::Short), "{text}");
         }
     }
 
     #[test]
-    fn a_passphrase_that_is_easily_guessed_is_refused_and_it_is_said_why() {
+    fn a_guessable_passphrase_is_refused_with_a_reason() {
         for (text, why) in [
             (
                 "aaaaaaaaaaaaaaaaaaaa",

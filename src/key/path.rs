@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_paths_are_taken_with_their_query_left_off() {
+    fn plain_paths_are_parsed_without_their_query() {
         for path in [
             "/",
             "/v3/contacts",

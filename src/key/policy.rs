@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_beyond_the_calendar_is_never_due() {
+    fn terms_beyond_the_calendar_are_never_due() {
         let start: Timestamp = "2026-11-22T10:00:00Z".parse().expect("a time");
         let due = |text: &str| text.parse::<Term>().expect(text).due(start);
         assert_eq!(due("9000y"), None);

@@ -138,7 +138,7 @@ mod tests {
     const SECRET: &str = "xkeypost-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef-ABCDEFGHIJ012345";
 
     #[test]
-    fn a_secret_is_blanked_out_wherever_it_stands() {
+    fn a_secret_is_redacted_wherever_it_is() {
         for text in [
             SECRET.to_owned(),
             format!("--name={SECRET}!"),
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_nearly_a_secret_is_blanked_out_too() {
+    fn malformed_secrets_are_redacted() {
         let mistyped = SECRET.replace("89ab", "98ab");
         let escape_controls = SECRET.replace('-', "%2D");
         let split = format!("{} {}", &SECRET[..30], &SECRET[30..]);

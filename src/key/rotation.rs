@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_secret_goes_on_until_the_grace_time_is_over() {
+    fn an_old_secret_works_until_the_grace_period_ends() {
         let key = rotated(None);
         let old = key.retiring.clone().expect("an old secret");
         assert_eq!((key.tail.clone(), old.tail), (tail("b"), tail("a")));
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_key_that_is_good_is_rotating() {
+    fn only_a_valid_key_is_rotating() {
         let now = at("2026-11-22T11:00:00Z");
         let stopped = Key {
             status: Status::Inactive,

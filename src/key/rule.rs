@@ -162,14 +162,14 @@ mod tests {
     }
 
     #[test]
-    fn rules_read_back_as_they_are_written() {
+    fn rules_round_trip() {
         for text in ["* /*", "GET,HEAD /v3/reports/*", "POST /v3/*/stats", "* /"] {
             assert_eq!(text.parse::<Rule>().expect(text).to_string(), text);
         }
     }
 
     #[test]
-    fn nothing_else_is_a_rule() {
+    fn invalid_rules_are_refused() {
         for text in [
             "",
             "GET",

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_without_them_is_the_secret() {
+    fn removing_stray_characters_leaves_the_secret() {
         for (text, expected) in [
             ("\u{feff}\"a\u{2011}b\u{200b}\u{2013}c\" \r\n", "a-b-c"),
             ("a-b", "a-b"),

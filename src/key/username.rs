@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn own_and_shared_usernames_are_told_apart() {
+    fn own_and_shared_usernames_are_distinguished() {
         assert!(!"rails_prod".parse::<Username>().expect("own").is_shared());
         assert!(
             "ops@example.com"
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_dovecot_would_refuse_is_refused() {
+    fn hashes_that_dovecot_would_refuse_are_refused() {
         for text in [
             "abc",
             "a b c d",
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_made_up_username_follows_the_rule() {
+    fn a_generated_username_is_valid() {
         let username = Username::generated([0xa1, 0xb2, 0xc3, 0xd4]);
         assert_eq!(username.as_str(), "smtp_a1b2c3d4");
         assert!(username.as_str().parse::<Username>().is_ok());

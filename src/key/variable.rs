@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_every_shell_takes_is_a_name() {
+    fn only_names_valid_in_every_shell_are_accepted() {
         for good in ["A", "_a", "SMTP_PASSWORD", "a1", &"x".repeat(MAX_LENGTH)] {
             assert_eq!(good.parse::<Variable>().expect("good").as_str(), good);
         }
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_programs_obey_is_no_place_for_a_secret() {
+    fn variables_with_a_meaning_for_programs_are_refused() {
         let starts = RESERVED_PREFIXES.map(|start| format!("{start}X"));
         for name in RESERVED
             .iter()

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_matches_what_was_kept_of_it_only() {
+    fn a_secret_only_matches_its_own_verifier() {
         let memory = &mut HashMemory::default();
         for &kind in Kind::VARIANTS {
             let (own, other) = (secret(kind), secret(kind));

@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn where_a_mapping_may_not_follow_there_is_none() {
+    fn incoherent_file_systems_are_not_mapped() {
         let file = File::open("/proc/self/status").expect("a file of another kind");
         assert!(FirstPage::of(&file).is_none());
     }

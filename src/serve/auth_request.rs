@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_question_is_not_understood_and_a_missing_target_is_allowed_to_nobody() {
+    fn incomplete_requests_are_refused() {
         let credentials = CredentialReader::new(&settings::Credentials::default());
         for target in [
             "/verify?method=GET",

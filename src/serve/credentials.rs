@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn one_key_counts_and_two_are_none() {
+    fn exactly_one_key_is_accepted() {
         let default = CredentialReader::new(&settings::Credentials::default());
         for (pairs, expected) in [
             (&[("api-key", "a")][..], "a"),

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_long_after_another_is_waited_for_anew() {
+    fn a_later_lock_gets_a_new_deadline() {
         let patience = SharedWait::new(WAIT);
         let start = Instant::now();
         patience.deadline(start);
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn once_it_was_read_the_next_lock_is_waited_for_anew() {
+    fn a_successful_read_resets_the_deadline() {
         let patience = SharedWait::new(WAIT);
         let start = Instant::now();
         patience.deadline(start);

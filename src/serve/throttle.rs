@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn how_long_a_refusal_took_does_not_show() {
+    fn refusals_have_uniform_timing() {
         let received = Instant::now();
         let throttle = Throttle::new(received);
         for took in [0, 30, 500, 1999] {

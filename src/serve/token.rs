@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_made_once_and_is_itself_only() {
+    fn a_token_is_created_once_and_only_matches_itself() {
         let folder = tempfile::tempdir().expect("a folder");
         let vault = folder.path().join("vault.db");
         assert!(Token::of(&vault).expect("none").is_none());

@@ -63,14 +63,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loopback_and_unix_sockets_read_back_as_they_are_written() {
+    fn listen_addresses_round_trip() {
         for text in ["127.0.0.1:7625", "[::1]:80", "unix:/run/postkey.sock"] {
             assert_eq!(text.parse::<Listen>().expect(text).to_string(), text);
         }
     }
 
     #[test]
-    fn what_other_machines_could_reach_is_refused() {
+    fn addresses_that_other_machines_can_reach_are_refused() {
         for text in [
             "",
             "0.0.0.0:7625",

@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn use_is_kept_for_whole_days() {
+    fn usage_is_kept_for_whole_days() {
         for (text, days) in [
             ("1d", Some(1)),
             ("48h", Some(2)),

@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_valid_is_read_and_what_is_unclear_is_told() {
+    fn valid_settings_are_salvaged_and_ambiguous_ones_reported() {
         let vault = "vault = \"/srv/v.db\"\n";
         let export = "[[export]]\nformat = \"json\"\nfile = \"/srv/e\"\n";
         for (text, has_vault, exports, is_vault_unreadable, has_unreadable_exports) in [

@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_hidden_is_escaped() {
+    fn invisible_characters_are_escaped() {
         assert_eq!(
             line(&"é\u{9b}\u{202e}\u{7f}\u{e0001}"),
             "\"é\\u009b\\u202e\\u007f\\udb40\\udc01\"\n"

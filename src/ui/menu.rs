@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_column_takes_no_room_and_nothing_moves_the_cursor() {
+    fn empty_columns_are_hidden_and_control_characters_escaped() {
         let items: &[&[&str]] = &[&["a\x1b[2J", "", "x"], &["b", "", "y"]];
         assert_eq!(displayed(items, 77), ["a\\u{1b}[2J  x", "b           y"]);
         assert!(displayed(&[], 77).is_empty());

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn distances_are_told_in_the_largest_unit_that_is_not_too_coarse() {
+    fn distances_use_the_largest_sensible_unit() {
         let now = Timestamp::from_second(2_000_000_000).expect("a time");
         for (seconds, words) in [
             (0, "just now"),

@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_that_the_disk_did_not_give_is_told_from_a_damaged_one() {
+    fn unreadable_and_damaged_pages_are_distinguished() {
         for (finding, expected) in [
             (
                 "Tree 12 page 12: unable to get the page. error code=8458",

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_added_replaced_or_missing_is_named() {
+    fn added_replaced_and_missing_schema_objects_are_reported() {
         for (change, named) in [
             ("CREATE TABLE x (y)", "an unexpected table `x`"),
             (

@@ -22,7 +22,7 @@ fn with(script: &str, more: &str) -> Sandbox {
 const SECOND: &str = "[[key]]\nname = \"second\"\nkind = \"api\"\nsave = { file = \"second\" }\n";
 
 #[test]
-fn a_command_gets_the_secret_alone_and_is_told_whose_it_is() {
+fn a_command_receives_only_the_secret_and_its_key_in_the_environment() {
     let sandbox = with(
         "cat >got; env >env; tr '\\0' ' ' </proc/$$/cmdline >args; pwd >folder",
         "",
@@ -71,7 +71,7 @@ fn a_program_is_found_in_path_or_beside_the_manifest() {
 }
 
 #[test]
-fn a_command_that_fails_keeps_its_key_from_being_made_and_no_other() {
+fn a_failing_command_only_prevents_its_own_key() {
     for (script, why) in [
         (
             "cat >/dev/null; echo no such vault >&2; exit 3",
@@ -110,7 +110,7 @@ fn a_command_that_fails_keeps_its_key_from_being_made_and_no_other() {
 }
 
 #[test]
-fn a_command_that_takes_too_long_is_stopped_with_all_that_it_started() {
+fn a_command_that_times_out_is_killed_with_its_children() {
     let sandbox = with(
         "cat >/dev/null; trap '' TERM; sleep 61 & echo $! >child; sleep 62; sleep 63",
         "",
@@ -127,7 +127,7 @@ fn a_command_that_takes_too_long_is_stopped_with_all_that_it_started() {
 }
 
 #[test]
-fn what_a_command_leaves_running_is_not_waited_for() {
+fn children_of_a_command_are_not_waited_for() {
     let sandbox = with("cat >got; sleep 30 & echo $! >child", "");
     let began = Instant::now();
     sandbox.apply(&[]).expect(0);
@@ -137,7 +137,7 @@ fn what_a_command_leaves_running_is_not_waited_for() {
 }
 
 #[test]
-fn what_a_command_says_is_told_without_the_secret_or_anything_that_moves_a_cursor() {
+fn a_commands_output_is_redacted_and_escaped() {
     let script =
         "tee got; echo; printf '\\033[2Jred\\n' >&2; tee -a /dev/null <got >&2; echo; echo last";
     let sandbox = with(script, "");
@@ -172,7 +172,7 @@ fn what_a_command_says_is_told_without_the_secret_or_anything_that_moves_a_curso
 }
 
 #[test]
-fn the_vault_is_free_while_a_command_takes_its_time() {
+fn the_vault_is_not_locked_while_a_command_runs() {
     let sandbox = with("cat >got; while ! [ -e go ]; do sleep 0.05; done", "");
     let text = sandbox.read("keys.toml").replace("2s", "60s");
     sandbox.manifest(&text);
@@ -192,7 +192,7 @@ fn the_vault_is_free_while_a_command_takes_its_time() {
 }
 
 #[test]
-fn keys_that_are_there_need_no_command() {
+fn commands_do_not_run_for_existing_keys() {
     let sandbox = with("cat >got", "");
     sandbox.apply(&[]).expect(0);
     let text = sandbox
@@ -204,7 +204,7 @@ fn keys_that_are_there_need_no_command() {
 }
 
 #[test]
-fn a_signal_stops_the_command_too_and_leaves_the_rest_to_the_next_run() {
+fn a_signal_stops_the_command_and_the_next_run_does_the_rest() {
     let script = "cat >/dev/null; sleep 50 & echo $! >child; sleep 51; echo late >late";
     let sandbox = with(script, SECOND);
     let text = sandbox.read("keys.toml").replace("2s", "60s");

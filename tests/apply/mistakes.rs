@@ -363,7 +363,7 @@ fn every_mistake_has_its_line_and_a_hint_and_nothing_is_touched() {
 }
 
 #[test]
-fn mistakes_are_told_together_in_the_order_of_their_lines() {
+fn mistakes_are_reported_together_by_line() {
     let text = "[[key]]\nnam = \"a\"\nkind = \"apo\"\nplan = \"fre\"\n\n[[key]]\nname = 1\n";
     let run = Sandbox::with_manifest(text).apply(&[]).expect(2);
     let lines: Vec<usize> = run
@@ -391,7 +391,7 @@ fn mistakes_are_json_to_programs() {
 }
 
 #[test]
-fn what_is_no_manifest_is_told_apart() {
+fn files_that_are_not_manifests_are_refused() {
     let sandbox = Sandbox::new();
     let home = sandbox.home();
     fs::create_dir(home.join("folder")).unwrap();
@@ -455,7 +455,7 @@ fn a_secret_in_a_manifest_is_refused_and_not_repeated() {
 }
 
 #[test]
-fn what_the_vault_has_otherwise_for_good_is_refused_before_anything_is_done() {
+fn unchangeable_differences_are_refused_before_anything_is_done() {
     let sandbox = Sandbox::with_manifest(THREE);
     sandbox.generate(["api", "Shop-Mail"]);
     sandbox.generate(["smtp", "other", "--username", "taken_name"]);

@@ -36,7 +36,7 @@ fn a_file_keeps_what_else_is_in_it_and_is_private() {
 }
 
 #[test]
-fn a_username_that_is_made_up_is_delivered_too() {
+fn a_generated_username_is_delivered() {
     let sandbox = Sandbox::with_manifest(&THREE.replace("username = \"shop_prod\"", ""));
     sandbox.apply(&[]).expect(0);
     let username = sandbox.variable(".env", "SMTP_USERNAME");
@@ -65,7 +65,7 @@ fn files_are_seen_from_the_manifests_folder() {
 }
 
 #[test]
-fn a_file_that_cannot_take_a_secret_is_told_before_any_key_is_made() {
+fn an_unwritable_file_is_reported_before_any_key_is_created() {
     for (spoil, message) in [
         (
             (|sandbox: &Sandbox| symlink("elsewhere", sandbox.home().join(".env")).unwrap())
@@ -202,7 +202,7 @@ fn an_old_secret_that_is_retiring_is_a_finding() {
 }
 
 #[test]
-fn a_secret_that_was_made_elsewhere_is_not_replaced_unasked() {
+fn a_foreign_secret_is_not_overwritten_without_replace() {
     let elsewhere = Sandbox::with_manifest(THREE);
     elsewhere.apply(&[]).expect(0);
     let files = [".env", "reports.secret"].map(|name| (name, elsewhere.read(name)));
@@ -239,7 +239,7 @@ fn a_secret_that_was_made_elsewhere_is_not_replaced_unasked() {
 }
 
 #[test]
-fn what_was_made_here_is_replaced_once_its_key_is_gone() {
+fn secrets_of_deleted_keys_may_be_overwritten() {
     let sandbox = Sandbox::with_manifest(THREE);
     sandbox.apply(&[]).expect(0);
     sandbox
@@ -266,7 +266,7 @@ fn what_was_made_here_is_replaced_once_its_key_is_gone() {
 }
 
 #[test]
-fn a_file_that_is_not_understood_is_told_with_its_line_and_not_taken_for_right() {
+fn an_ambiguous_destination_is_reported_with_its_line() {
     let sandbox = Sandbox::with_manifest(THREE);
     sandbox.apply(&[]).expect(0);
     let before = sandbox.read(".env") + "A = 3\n";
@@ -310,7 +310,7 @@ fn the_secret_of_another_key_in_a_variable_is_not_replaced_unasked() {
 }
 
 #[test]
-fn what_came_into_a_file_after_it_was_looked_at_is_not_lost_either() {
+fn concurrent_changes_of_a_file_are_not_lost() {
     for (flags, status) in [(&[][..], 6), (&["--replace"], 0)] {
         let sandbox = Sandbox::with_manifest(
             "[[key]]\nname = \"a\"\nkind = \"api\"\n\
@@ -380,7 +380,7 @@ fn the_manifest_is_no_place_for_a_secret() {
 }
 
 #[test]
-fn of_many_keys_one_that_fails_keeps_no_other_from_being_made() {
+fn a_failing_key_does_not_prevent_others() {
     for (spoil, status, says) in [
         ("mkdir many-40", 6, "is a folder"),
         (

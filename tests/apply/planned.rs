@@ -6,7 +6,7 @@ use super::{THREE, each};
 use crate::sandbox::Sandbox;
 
 #[test]
-fn what_is_missing_is_made_and_every_delivered_secret_verifies() {
+fn missing_keys_are_created_and_every_delivered_secret_is_valid() {
     let sandbox = Sandbox::with_manifest(THREE);
     let run = sandbox.apply(&[]).expect(0);
     assert!(run.stderr.ends_with("3 keys created\n"), "{run:?}");
@@ -93,7 +93,7 @@ fn a_dry_run_tells_all_and_does_nothing() {
 }
 
 #[test]
-fn drift_is_set_back_and_what_is_not_said_is_left_alone() {
+fn drift_is_reverted_and_unspecified_fields_are_unchanged() {
     let sandbox = Sandbox::with_manifest(THREE);
     sandbox.apply(&[]).expect(0);
     let expires = sandbox.show("reports")["expires_at"].clone();
@@ -150,7 +150,7 @@ fn drift_is_set_back_and_what_is_not_said_is_left_alone() {
 }
 
 #[test]
-fn an_empty_description_takes_it_away() {
+fn an_empty_description_removes_it() {
     let sandbox = Sandbox::with_manifest(THREE);
     sandbox.apply(&[]).expect(0);
     sandbox.manifest(&THREE.replace("monthly figures", ""));
@@ -163,7 +163,7 @@ fn an_empty_description_takes_it_away() {
 }
 
 #[test]
-fn a_key_that_was_stopped_stays_so() {
+fn a_deactivated_key_stays_inactive() {
     let sandbox = Sandbox::with_manifest(THREE);
     sandbox.apply(&[]).expect(0);
     sandbox.run(["deactivate", "reports"]).expect(0);
@@ -179,7 +179,7 @@ fn a_key_that_was_stopped_stays_so() {
 }
 
 #[test]
-fn a_key_can_begin_stopped_and_is_not_stopped_again() {
+fn a_key_can_be_created_inactive() {
     let sandbox = Sandbox::with_manifest(&THREE.replacen("kind =", "inactive = true\nkind =", 1));
     sandbox.apply(&[]).expect(0);
     assert_eq!(sandbox.show("shop-mail")["status"], "inactive");
@@ -189,7 +189,7 @@ fn a_key_can_begin_stopped_and_is_not_stopped_again() {
 }
 
 #[test]
-fn a_key_whose_time_would_be_over_is_told_and_not_ended() {
+fn an_expiry_in_the_past_is_reported_and_not_set() {
     let sandbox = Sandbox::with_manifest(&THREE.replace("365d", "1s"));
     sandbox.apply(&[]).expect(0);
     sandbox
@@ -250,7 +250,7 @@ fn results_are_the_same_in_every_format() {
 }
 
 #[test]
-fn a_manifest_comes_from_standard_input_too() {
+fn a_manifest_can_come_from_standard_input() {
     let sandbox = Sandbox::new();
     sandbox
         .run_with_input(["apply", "-"], THREE.as_bytes())
@@ -268,7 +268,7 @@ fn a_manifest_comes_from_standard_input_too() {
 }
 
 #[test]
-fn a_vault_that_nobody_may_write_can_be_compared() {
+fn a_read_only_vault_can_be_compared() {
     let sandbox = Sandbox::with_manifest(THREE);
     sandbox.apply(&[]).expect(0);
     let folder = sandbox.vault().parent().unwrap().to_owned();

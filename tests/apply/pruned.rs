@@ -35,7 +35,7 @@ fn they_stay_unless_they_are_to_go() {
 }
 
 #[test]
-fn without_a_terminal_the_flag_that_answers_is_named_and_nothing_is_done() {
+fn without_a_terminal_the_required_flag_is_named_and_nothing_done() {
     let (sandbox, _) = with_two_more();
     sandbox
         .run(["set", "reports", "--permission", "full"])
@@ -53,7 +53,7 @@ fn without_a_terminal_the_flag_that_answers_is_named_and_nothing_is_done() {
 }
 
 #[test]
-fn a_good_one_wants_a_name_typed() {
+fn an_active_key_requires_typing_its_name() {
     let (sandbox, stray) = with_two_more();
     sandbox
         .run(["set", "reports", "--permission", "full"])
@@ -83,7 +83,7 @@ fn a_good_one_wants_a_name_typed() {
 }
 
 #[test]
-fn a_stopped_one_wants_a_yes() {
+fn an_inactive_key_requires_a_yes() {
     let (sandbox, _) = with_two_more();
     sandbox.run(["delete", "--yes", "stray"]).expect(0);
     let mut terminal = sandbox.on_terminal(["apply", "keys.toml", "--prune"]);
@@ -97,7 +97,7 @@ fn a_stopped_one_wants_a_yes() {
 }
 
 #[test]
-fn nothing_is_deleted_if_not_all_could_be_made() {
+fn nothing_is_deleted_if_a_creation_failed() {
     let (sandbox, stray) = with_two_more();
     sandbox.run(["delete", "--yes", "deploy"]).expect(0);
     sandbox.manifest(&THREE.replace("cat >deploy.secret", "false"));

@@ -19,7 +19,7 @@ fn service(sandbox: &Sandbox, server: &Server) -> String {
 }
 
 #[test]
-fn a_service_is_let_in_with_what_was_delivered_until_its_key_is_gone() {
+fn a_service_logs_in_with_its_delivered_secret_until_its_key_is_deleted() {
     let manifest = THREE.replace(
         "file = \"reports.secret\"",
         "file = \".env\", secret = \"REPORTS_API_KEY\"",

@@ -8,7 +8,7 @@ use crate::sandbox::{POSTKEY, Run, Sandbox};
 use crate::secrecy::watch::program;
 
 #[test]
-fn of_many_at_once_every_delivered_secret_verifies() {
+fn every_secret_delivered_concurrently_is_valid() {
     let sandbox = Sandbox::with_manifest(THREE);
     let children: Vec<_> = (0..8)
         .map(|_| {
@@ -31,7 +31,7 @@ fn of_many_at_once_every_delivered_secret_verifies() {
 }
 
 #[test]
-fn a_second_one_says_that_it_must_wait() {
+fn a_second_apply_reports_that_it_waits() {
     let slow = THREE.replace("cat >deploy.secret", "cat >deploy.secret; sleep 3");
     let sandbox = Sandbox::with_manifest(&slow);
     let mut child = sandbox

@@ -16,7 +16,7 @@ fn with_a_deleted_key() -> (Sandbox, String) {
 }
 
 #[test]
-fn without_a_terminal_the_flag_that_answers_is_named() {
+fn without_a_terminal_the_required_flag_is_named() {
     let (sandbox, _) = with_a_deleted_key();
     let before = fs::read(sandbox.vault()).unwrap();
     for (args, hint) in [
@@ -37,7 +37,7 @@ fn without_a_terminal_the_flag_that_answers_is_named() {
 }
 
 #[test]
-fn no_and_the_wrong_name_change_nothing() {
+fn declining_or_a_wrong_name_changes_nothing() {
     let (sandbox, _) = with_a_deleted_key();
     let before = fs::read(sandbox.vault()).unwrap();
     for keys in ["\r", "\x04", "y\r", "yes\r", "other\r"] {
@@ -68,7 +68,7 @@ fn the_typed_name_restores() {
 }
 
 #[test]
-fn who_writes_while_the_question_stands_is_not_undone() {
+fn changes_during_a_prompt_are_not_undone() {
     let (sandbox, secret) = with_a_deleted_key();
     let mut terminal = Terminal::start(&sandbox.command(["restore", "copy.db"]));
     terminal.expect(NAME);
@@ -93,7 +93,7 @@ fn with_an_open_rotation() -> (Sandbox, [String; 2]) {
 }
 
 #[test]
-fn both_secrets_of_a_rotation_come_back_only_by_name_and_stay_stopped_if_they_are_to() {
+fn restoring_a_rotation_requires_typing_a_name_or_keeps_the_key_inactive() {
     for stop in [
         &["delete", "--yes", "ci"][..],
         &["deactivate", "ci"],

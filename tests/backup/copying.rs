@@ -111,7 +111,7 @@ fn a_backup_is_0600_at_every_umask_and_leaves_nothing_beside_it() {
 }
 
 #[test]
-fn a_file_that_is_there_is_left_alone_unless_it_is_to_be_replaced() {
+fn an_existing_file_is_kept_unless_replacing_it_is_requested() {
     let sandbox = Sandbox::with_three_keys();
     let copy = sandbox.backup("copy.db");
     let first = fs::read(&copy).unwrap();
@@ -130,7 +130,7 @@ fn a_file_that_is_there_is_left_alone_unless_it_is_to_be_replaced() {
 }
 
 #[test]
-fn a_backup_goes_neither_through_a_link_nor_over_the_vault() {
+fn a_backup_does_not_follow_links_or_overwrite_the_vault() {
     let sandbox = Sandbox::with_three_keys();
     let target = sandbox.home().join("target");
     fs::write(&target, "precious").unwrap();
@@ -215,7 +215,7 @@ fn a_vault_that_cannot_be_written_is_backed_up_all_the_same() {
 }
 
 #[test]
-fn a_damaged_vault_is_not_taken_for_a_backup() {
+fn a_damaged_vault_is_not_accepted_as_a_backup() {
     let sandbox = Sandbox::with_three_keys();
     stock(&sandbox, 300);
     let good = fs::read(sandbox.vault()).unwrap();
@@ -233,7 +233,7 @@ fn a_damaged_vault_is_not_taken_for_a_backup() {
 }
 
 #[test]
-fn a_backup_is_told_in_every_format_and_logged_once_it_is_there() {
+fn a_backup_is_reported_in_every_format_and_logged_when_complete() {
     let sandbox = Sandbox::with_three_keys();
     let run = sandbox
         .run(["backup", "copy.db", "--format", "json"])

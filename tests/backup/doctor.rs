@@ -304,7 +304,7 @@ fn state(sandbox: &Sandbox) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
 }
 
 #[test]
-fn nothing_is_found_in_a_healthy_vault() {
+fn a_healthy_vault_has_no_findings() {
     let sandbox = healthy();
     let run = sandbox.run(["doctor"]).expect(0);
     assert!(
@@ -399,7 +399,7 @@ fn a_change_that_was_not_ended_is_found_and_left() {
 }
 
 #[test]
-fn where_there_is_no_vault_there_is_nothing_to_look_at() {
+fn a_missing_vault_is_not_checked() {
     let sandbox = Sandbox::new();
     let run = sandbox.run(["doctor"]).expect(5);
     assert!(run.stderr.contains("there is no vault at"), "{run:?}");
@@ -407,7 +407,7 @@ fn where_there_is_no_vault_there_is_nothing_to_look_at() {
 }
 
 #[test]
-fn a_vault_that_stays_busy_could_not_be_looked_at() {
+fn a_vault_that_stays_locked_is_not_checked() {
     let sandbox = healthy();
     let writer = rusqlite::Connection::open(sandbox.vault()).unwrap();
     writer.execute_batch("BEGIN EXCLUSIVE").unwrap();

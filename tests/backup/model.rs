@@ -33,7 +33,7 @@ struct Model {
 }
 
 #[test]
-fn what_a_restore_says_is_what_the_model_says_and_what_happens() {
+fn a_restore_matches_the_model() {
     let mut revived = 0;
     for seed in 0..VAULTS {
         let mut model = Model::new(seed);

@@ -106,7 +106,7 @@ fn set_mode(path: &Path, mode: u32) {
 }
 
 #[test]
-fn what_is_no_backup_is_refused_and_nothing_is_touched() {
+fn an_invalid_backup_is_refused_and_nothing_changed() {
     for (case, spoil, says) in CASES {
         let sandbox = Sandbox::with_three_keys();
         let copy = sandbox.backup("copy.db");

@@ -72,7 +72,7 @@ impl Story {
 }
 
 #[test]
-fn a_restore_says_what_happens_to_each_key_and_does_just_that() {
+fn a_restore_does_exactly_what_it_announces() {
     let story = Story::new();
     let Story { sandbox, copy, .. } = &story;
     let before = fs::read(sandbox.vault()).unwrap();
@@ -135,7 +135,7 @@ fn a_restore_is_logged_where_the_backups_log_ends() {
 }
 
 #[test]
-fn what_was_there_before_is_saved_and_can_be_brought_back() {
+fn the_previous_vault_is_saved_and_can_be_restored() {
     let story = Story::new();
     let Story { sandbox, copy, .. } = &story;
     let before = sandbox.run(["list", "--format", "json"]).expect(0).stdout;
@@ -157,7 +157,7 @@ fn what_was_there_before_is_saved_and_can_be_brought_back() {
 }
 
 #[test]
-fn keys_that_are_to_stay_stopped_do_not_come_back_to_life() {
+fn keep_inactive_prevents_keys_from_becoming_valid() {
     let story = Story::new();
     let Story { sandbox, copy, .. } = &story;
     let run = sandbox
@@ -172,7 +172,7 @@ fn keys_that_are_to_stay_stopped_do_not_come_back_to_life() {
 }
 
 #[test]
-fn a_backup_makes_the_vault_where_there_is_none() {
+fn restoring_creates_a_missing_vault() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let copy = sandbox.backup("copy.db");
@@ -220,7 +220,7 @@ fn backups_of_older_schemas_are_brought_up_to_date_on_their_return() {
 }
 
 #[test]
-fn whoever_has_the_vault_open_sees_what_was_restored() {
+fn open_connections_see_the_restored_vault() {
     let story = Story::new();
     let Story { sandbox, copy, .. } = &story;
     let inode = fs::metadata(sandbox.vault()).unwrap().ino();
@@ -261,7 +261,7 @@ fn a_warm_server_answers_by_what_was_restored() {
 }
 
 #[test]
-fn the_use_of_keys_that_are_gone_is_no_other_keys_use() {
+fn use_of_deleted_keys_is_not_attributed_to_others() {
     let story = Story::new();
     let Story { sandbox, copy, .. } = &story;
     assert_eq!(story.accepted(&story.new), ["renewed", "made-since"]);
@@ -284,7 +284,7 @@ fn the_use_of_keys_that_are_gone_is_no_other_keys_use() {
 }
 
 #[test]
-fn no_number_is_used_again_after_a_restore() {
+fn key_numbers_are_not_reused_after_a_restore() {
     let Story { sandbox, copy, .. } = Story::new();
     let number = |name: &str| -> i64 {
         let vault = Connection::open(sandbox.vault()).unwrap();
@@ -298,7 +298,7 @@ fn no_number_is_used_again_after_a_restore() {
 }
 
 #[test]
-fn a_secret_that_is_being_handed_over_does_not_become_good_by_a_restore() {
+fn a_secret_being_delivered_is_not_activated_by_a_restore() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     let staged = "INSERT INTO pending VALUES ('aaaabbbbccccdddd', NULL, 'x', 9999999999)";
@@ -312,7 +312,7 @@ fn a_secret_that_is_being_handed_over_does_not_become_good_by_a_restore() {
 }
 
 #[test]
-fn what_was_seen_expired_is_said_to_come_back_where_the_backup_does_not_know_of_it() {
+fn restoring_reports_keys_whose_recorded_expiry_is_lost() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "brief", "--expires", "1h"]);
     let copy = sandbox.backup("copy.db");

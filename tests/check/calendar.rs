@@ -120,7 +120,7 @@ fn the_same_key_has_the_same_uid_whenever_it_is_due_and_others_have_another() {
 }
 
 #[test]
-fn a_hostile_description_stays_one() {
+fn a_hostile_description_stays_on_one_line() {
     let hostile = "a,b;c:BEGIN:VEVENT END:VCALENDAR \"quoted\" ünïcödé 邮件 \u{1f511} =1+1\\";
     let long = "邮".repeat(190);
     for description in [hostile, "\\", ";,", &long] {
@@ -136,7 +136,7 @@ fn a_hostile_description_stays_one() {
 /// Debian's icalendar takes an escaped backslash before an n for a line end, so these are parsed
 /// here as in RFC 5545 (3.3.11).
 #[test]
-fn a_backslash_in_a_description_stays_one() {
+fn a_backslash_in_a_description_is_kept() {
     for description in ["a\\nb", "\\n\\N\\,", "\\\\;\\\\n"] {
         let sandbox = with_key("ci");
         sandbox.run(["describe", "ci", description]).expect(0);
@@ -152,7 +152,7 @@ fn a_backslash_in_a_description_stays_one() {
 }
 
 #[test]
-fn what_was_put_into_the_vault_by_hand_begins_no_line() {
+fn text_edited_into_the_vault_cannot_forge_lines() {
     let sandbox = with_key("ci");
     let poison = "x\r\nEND:VEVENT\r\nX-EVIL:1\u{1b}[2J\u{202e}";
     in_vault(&sandbox, "UPDATE keys SET description = ?1", [poison]);

@@ -18,7 +18,7 @@ fn presented(last: &[&str]) -> Sandbox {
 }
 
 #[test]
-fn a_dead_secret_that_is_presented_is_found_for_a_week_whatever_the_key_is() {
+fn use_of_a_dead_secret_is_reported_for_a_week() {
     let sandbox = presented(&["regenerate", "--yes", "k"]);
     assert_eq!(found(&sandbox, &[]), ["k dead-secret-used"]);
     assert_eq!(found(&sandbox, &["k"]), ["k dead-secret-used"]);
@@ -36,7 +36,7 @@ fn a_dead_secret_that_is_presented_is_found_for_a_week_whatever_the_key_is() {
 }
 
 #[test]
-fn it_is_found_of_a_key_that_is_gone_until_it_is_forgotten() {
+fn use_of_deleted_keys_secrets_is_reported_until_they_are_forgotten() {
     let sandbox = presented(&["delete", "--yes", "k"]);
     assert_eq!(found(&sandbox, &[]), ["k dead-secret-used"]);
     let check = sandbox.run(["check", "--format", "csv"]).expect(1);

@@ -36,7 +36,7 @@ fn a_decoy_that_is_presented_is_found_for_a_week_with_the_address() {
 }
 
 #[test]
-fn nothing_else_is_ever_found_of_a_decoy() {
+fn decoys_have_no_other_findings() {
     let (sandbox, secret) = planted();
     sandbox.run(["delete", "--yes", "other"]).expect(0);
     present(&sandbox, &secret, "203.0.113.66");

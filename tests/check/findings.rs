@@ -94,7 +94,7 @@ fn a_key_is_unused_when_its_last_use_is_too_long_ago() {
 }
 
 #[test]
-fn a_key_that_was_never_used_counts_from_when_it_was_made() {
+fn a_never_used_key_counts_from_its_creation() {
     let sandbox = with_key("ci");
     age(&sandbox, "ci", 45 * DAY - MINUTE);
     assert_eq!(found(&sandbox, &[]), NONE);
@@ -103,7 +103,7 @@ fn a_key_that_was_never_used_counts_from_when_it_was_made() {
 }
 
 #[test]
-fn a_key_is_not_called_unused_where_nobody_watched_for_so_long() {
+fn a_key_is_not_unused_if_nothing_was_recorded_for_that_long() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     age(&sandbox, "ci", 80 * DAY);
@@ -133,7 +133,7 @@ fn a_key_is_not_called_unused_where_nobody_watched_for_so_long() {
 }
 
 #[test]
-fn of_an_inactive_key_nothing_is_found_but_that_it_expired() {
+fn the_only_finding_of_an_inactive_key_is_its_expiry() {
     let sandbox = with_key("ci");
     age(&sandbox, "ci", 300 * DAY);
     end(&sandbox, "ci", now() + DAY);
@@ -143,7 +143,7 @@ fn of_an_inactive_key_nothing_is_found_but_that_it_expired() {
 }
 
 #[test]
-fn what_is_most_urgent_comes_first() {
+fn the_most_urgent_findings_come_first() {
     let sandbox = with_key("old");
     for name in ["idle", "soon", "sooner", "over", "busy"] {
         sandbox.generate(["api", name]);

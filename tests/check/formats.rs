@@ -58,7 +58,7 @@ fn quiet_leaves_only_findings_for_cron_to_mail() {
 }
 
 #[test]
-fn named_keys_alone_are_looked_at_and_a_missing_one_is_said() {
+fn only_named_keys_are_checked_and_missing_ones_reported() {
     let sandbox = with_key("old");
     sandbox.generate(["api", "new"]);
     age(&sandbox, "old", 60 * DAY);
@@ -72,7 +72,7 @@ fn named_keys_alone_are_looked_at_and_a_missing_one_is_said() {
 }
 
 #[test]
-fn without_a_vault_it_does_not_say_that_all_is_well() {
+fn a_missing_vault_is_not_an_empty_result() {
     let sandbox = Sandbox::new();
     for args in [
         &["check"][..],
@@ -105,7 +105,7 @@ fn a_calendar_is_what_only_check_has() {
 }
 
 #[test]
-fn a_damaged_key_is_passed_by_and_said() {
+fn a_damaged_key_is_skipped_and_reported() {
     let sandbox = with_key("ci");
     sandbox.generate(["api", "bad"]);
     age(&sandbox, "ci", 60 * DAY);

@@ -9,7 +9,7 @@ use crate::sandbox::Sandbox;
 const OLD: &str = "0123456789abcdef";
 
 #[test]
-fn a_rotation_is_open_until_its_old_secret_stops() {
+fn a_rotation_lasts_until_its_old_secret_retires() {
     let sandbox = rotating(HOUR, HOUR);
     assert_eq!(found(&sandbox, &[]), ["ci new-secret-unused"]);
     let calendar = check(&sandbox, &["check", "--format", "ics"]).expect(0);
@@ -46,7 +46,7 @@ fn a_rotation_can_be_finished_when_only_the_new_secret_is_used() {
 }
 
 #[test]
-fn a_new_secret_that_nobody_uses_is_found() {
+fn an_unused_new_secret_is_reported() {
     let sandbox = rotating(3 * HOUR, HOUR);
     used(&sandbox, OLD, now() - DAY, now() - 4 * HOUR);
     assert_eq!(found(&sandbox, &[]), ["ci new-secret-unused"]);
@@ -55,7 +55,7 @@ fn a_new_secret_that_nobody_uses_is_found() {
 }
 
 #[test]
-fn without_a_record_of_use_a_rotation_is_only_open() {
+fn without_a_usage_record_a_rotation_is_only_reported_as_open() {
     let sandbox = rotating(3 * HOUR, HOUR);
     std::fs::remove_file(sandbox.usage()).unwrap();
     assert_eq!(found(&sandbox, &[]), ["ci rotation-open"]);

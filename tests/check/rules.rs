@@ -54,7 +54,7 @@ fn the_settings_can_turn_each_rule_off() {
 }
 
 #[test]
-fn a_changed_rule_is_told_and_logged_field_by_field_in_one_entry() {
+fn a_policy_change_is_reported_and_logged_in_one_entry() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     let args = [
@@ -107,7 +107,7 @@ fn a_rule_outlives_a_new_secret_and_a_new_name_and_ends_with_its_key() {
 }
 
 #[test]
-fn show_tells_which_rule_counts_and_whose_it_is() {
+fn show_reports_the_policy_and_its_source() {
     let sandbox = with_key("ci");
     age(&sandbox, "ci", 100 * DAY);
     let policy = sandbox.show("ci")["policy"].take();
@@ -138,7 +138,7 @@ fn show_tells_which_rule_counts_and_whose_it_is() {
 }
 
 #[test]
-fn what_is_no_rule_is_refused() {
+fn invalid_policy_terms_are_refused() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     for (args, part) in [

@@ -78,7 +78,7 @@ fn to_a_key_whose_addresses_are_known_for_less_than_a_week_nothing_is_new() {
 }
 
 #[test]
-fn a_network_stays_known_after_its_addresses_are_forgotten() {
+fn a_network_is_remembered_longer_than_its_addresses() {
     let (sandbox, secret) = used_from("203.0.113.9");
     for last in 1..=12 {
         from(&sandbox, &secret, &format!("198.51.100.{last}"));

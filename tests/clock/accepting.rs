@@ -47,7 +47,7 @@ fn a_name_to_confirm_belongs_to_an_accepted_clock() {
 }
 
 #[test]
-fn terms_that_were_counted_from_a_clock_ahead_are_named_until_they_are_set_anew() {
+fn terms_from_a_wrong_clock_are_listed_until_they_are_set_again() {
     let sandbox = Sandbox::new();
     for name in ["set-right", "rotated", "both", "finished"] {
         sandbox.generate(["api", name]);
@@ -119,7 +119,7 @@ fn terms_that_were_counted_from_a_clock_ahead_are_named_until_they_are_set_anew(
 }
 
 #[test]
-fn a_key_that_a_clock_ahead_ended_is_not_to_be_extended_but_the_clock_accepted() {
+fn for_a_key_expired_by_a_wrong_clock_accepting_the_clock_is_suggested() {
     let (sandbox, _) = ended_ahead();
     let check = sandbox.run(["check", "--format", "json"]).expect(1);
     let finding = &check.json()[0];
@@ -133,7 +133,7 @@ fn a_key_that_a_clock_ahead_ended_is_not_to_be_extended_but_the_clock_accepted()
 }
 
 #[test]
-fn uses_that_cannot_be_brought_back_are_no_success() {
+fn accepting_the_clock_fails_if_usage_cannot_be_corrected() {
     let (sandbox, secret) = ended_ahead();
     sandbox.verify(&secret);
     for end in ["-wal", "-shm"] {

@@ -17,7 +17,7 @@ fn once_ahead() -> Sandbox {
 }
 
 #[test]
-fn what_is_made_after_a_clock_once_ahead_ends_in_time() {
+fn new_keys_expire_on_time_after_a_clock_was_ahead() {
     let sandbox = once_ahead();
     let brief = sandbox.generate(["api", "brief", "--expires", "1h"]);
     let old = sandbox.generate(["api", "ci"]);
@@ -47,7 +47,7 @@ fn the_view_of_mail_servers_goes_by_the_clock() {
 }
 
 #[test]
-fn a_limit_starts_anew_after_a_clock_once_ahead() {
+fn a_limit_resets_after_a_clock_was_ahead() {
     for (limit, over) in [("2/minute", "+61s"), ("2/hour", "+61m"), ("2/day", "+25h")] {
         let sandbox = Sandbox::new();
         let secret = sandbox.generate(["api", "ci", "--limit", limit]);
@@ -89,7 +89,7 @@ fn a_backup_from_before_is_whole_again() {
 }
 
 #[test]
-fn one_wrong_run_loses_nothing_once_the_clock_is_accepted() {
+fn accepting_the_clock_undoes_a_run_with_a_wrong_clock() {
     for wrong in [
         &["describe", "ci", "of the future"][..],
         &["check"],
@@ -186,7 +186,7 @@ fn a_use_recorded_ahead_neither_hides_nor_freezes_anything() {
 }
 
 #[test]
-fn what_a_clock_ahead_recorded_pushes_out_nothing_that_comes_after() {
+fn use_recorded_by_a_wrong_clock_does_not_displace_later_use() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let verify = |ip: &str| {
@@ -229,7 +229,7 @@ fn what_a_clock_ahead_recorded_pushes_out_nothing_that_comes_after() {
 }
 
 #[test]
-fn a_network_that_was_noted_ahead_is_told() {
+fn a_network_recorded_by_a_wrong_clock_is_reported() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let verify = ["verify", "--ip", "192.0.2.1"];

@@ -6,7 +6,7 @@ use super::{at, verdict_at};
 use crate::sandbox::Sandbox;
 
 #[test]
-fn what_was_seen_expired_or_retired_stays_so() {
+fn recorded_ends_stay() {
     for see in [
         &["check"][..],
         &["describe", "other", "later"],
@@ -48,7 +48,7 @@ fn what_was_seen_expired_or_retired_stays_so() {
 }
 
 #[test]
-fn what_is_not_recorded_changes_nothing() {
+fn no_record_changes_nothing() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "brief", "--expires", "1h"]);
     let before = fs::read(sandbox.vault()).unwrap();

@@ -30,7 +30,7 @@ fn a_running_server_keeps_to_what_it_saw() {
 }
 
 #[test]
-fn only_what_a_server_saw_end_has_ended() {
+fn only_observed_ends_are_recorded() {
     let sandbox = Sandbox::new();
     let brief = sandbox.generate(["api", "brief", "--expires", "1h"]);
     let old = sandbox.generate(["api", "ci"]);

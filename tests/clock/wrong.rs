@@ -137,7 +137,7 @@ fn every_command_works_by_every_clock_that_can_be_right() {
 }
 
 #[test]
-fn no_command_aborts_by_a_clock_that_cannot() {
+fn no_command_crashes_with_an_impossible_clock() {
     for (clock, said) in WRONG {
         let sandbox = prepared();
         for case in COMMANDS {
@@ -171,7 +171,7 @@ fn the_table_has_every_command() {
 }
 
 #[test]
-fn nothing_has_ended_by_a_clock_that_is_surely_wrong() {
+fn an_impossible_clock_ends_nothing() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "other"]);
     let brief = sandbox.generate(["api", "brief", "--expires", "90d"]);
@@ -188,7 +188,7 @@ fn nothing_has_ended_by_a_clock_that_is_surely_wrong() {
 }
 
 #[test]
-fn a_server_goes_on_when_its_clock_is_right_again() {
+fn a_server_recovers_when_its_clock_is_right_again() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let brief = sandbox.generate(["api", "brief", "--expires", "90d"]);
@@ -239,7 +239,7 @@ fn answer(address: &str, secret: &str) -> String {
 }
 
 #[test]
-fn a_server_whose_clock_stands_still_misses_no_change() {
+fn a_stopped_clock_does_not_hide_changes_from_a_server() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let served = Served::start(&sandbox);

@@ -127,7 +127,7 @@ fn stocked() -> Sandbox {
 }
 
 #[test]
-fn an_edit_by_hand_is_named_and_the_key_takes_no_change_but_its_end() {
+fn an_edited_key_is_reported_and_can_only_be_deactivated_or_deleted() {
     for (edit, name) in EDITS {
         let sandbox = stocked();
         sandbox.run(["doctor"]).expect(0);
@@ -183,7 +183,7 @@ fn a_flipped_bit_that_changes_what_is_stored_is_named() {
 }
 
 #[test]
-fn an_old_secret_is_gone_without_a_finding_however_a_rotation_ended() {
+fn no_end_of_a_rotation_leaves_a_finding() {
     for end in [
         &["rotate", "ci", "--finish", "--yes"][..],
         &["rotate", "ci", "--abort", "--yes"],
@@ -218,7 +218,7 @@ fn an_old_secret_that_had_retired_is_missed() {
 }
 
 #[test]
-fn a_checksum_is_for_programs_and_what_it_is_made_with_goes_with_the_secret() {
+fn checksums_are_hidden_from_people_and_their_salt_is_deleted_with_the_secret() {
     let sandbox = stocked();
     let salts = "SELECT group_concat(hex(salt)) FROM secrets";
     let [salts] = &rows(&sandbox, salts).unwrap()[0][..] else {

@@ -285,7 +285,7 @@ fn the_fourth_schema_notes_what_had_ended_and_keeps_the_rest() {
 }
 
 #[test]
-fn no_fact_of_an_older_vault_is_called_into_question() {
+fn an_older_vault_has_no_contradictions() {
     for fixture in [FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, EIGHTH] {
         let sandbox = Sandbox::new();
         let vault = restored_from(&sandbox, fixture, "older.db");
@@ -308,7 +308,7 @@ const UNPROVEN: [&str; 3] = [
 ];
 
 #[test]
-fn what_the_fifth_schema_did_not_log_is_no_finding_and_a_new_secret_has_its_checksum() {
+fn missing_entries_of_schema_5_are_no_findings() {
     let sandbox = Sandbox::new();
     let vault = restored_from(&sandbox, FIFTH, "vault-v5.db");
     let path = vault.to_str().unwrap();

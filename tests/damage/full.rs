@@ -76,7 +76,7 @@ fn a_full_disk_leaves_nothing_half_done() {
 }
 
 #[test]
-fn the_first_key_on_a_full_disk_can_be_made_again_later() {
+fn a_first_key_that_failed_on_a_full_disk_can_be_created_later() {
     let sandbox = Sandbox::new();
     for blocks in [0, 1, 8, 16, 60, 100] {
         let run = limited(&sandbox, blocks, &["generate", "api", "ci"]);

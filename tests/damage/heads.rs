@@ -20,7 +20,7 @@ impl Sandbox {
 }
 
 #[test]
-fn a_log_that_goes_on_from_its_saved_head_holds() {
+fn a_log_that_continues_its_saved_head_is_valid() {
     let sandbox = told();
     let run = sandbox.save_head().expect(0);
     assert!(
@@ -35,7 +35,7 @@ fn a_log_that_goes_on_from_its_saved_head_holds() {
 }
 
 #[test]
-fn a_log_that_was_written_anew_passes_by_itself_but_not_by_its_saved_head() {
+fn a_rewritten_log_is_detected_by_a_saved_head_only() {
     for forgery in [
         "UPDATE log SET user = 'somebody' WHERE sequence = 8",
         "UPDATE log SET at = at - 1 WHERE sequence = 1",
@@ -59,7 +59,7 @@ fn a_log_that_was_written_anew_passes_by_itself_but_not_by_its_saved_head() {
 }
 
 #[test]
-fn a_saved_head_is_not_replaced_by_that_of_a_log_which_does_not_go_on_from_it() {
+fn a_saved_head_is_kept_if_the_log_does_not_continue_it() {
     let sandbox = told();
     sandbox.save_head().expect(0);
     let saved = fs::read(sandbox.home().join("head")).unwrap();
@@ -74,7 +74,7 @@ fn a_saved_head_is_not_replaced_by_that_of_a_log_which_does_not_go_on_from_it() 
 }
 
 #[test]
-fn a_head_is_replaced_only_by_that_of_a_log_which_goes_on_from_it_whatever_else_is_checked() {
+fn a_saved_head_is_replaced_only_if_the_log_continues_it() {
     let sandbox = told();
     let older = ["log", "verify", "--save-head", "older"];
     sandbox.run(older).expect(0);
@@ -93,7 +93,7 @@ fn a_head_is_replaced_only_by_that_of_a_log_which_goes_on_from_it_whatever_else_
 }
 
 #[test]
-fn a_vault_that_went_back_to_an_older_copy_is_found() {
+fn a_vault_replaced_by_an_older_copy_is_detected() {
     let sandbox = told();
     let copy = fs::read(sandbox.vault()).unwrap();
     sandbox.generate(["api", "lost"]);
@@ -143,7 +143,7 @@ fn a_saved_head_is_three_lines_in_a_private_file() {
 }
 
 #[test]
-fn a_head_is_saved_only_of_a_log_that_holds_and_never_through_a_link() {
+fn only_the_head_of_a_valid_log_is_saved_and_never_through_a_link() {
     let sandbox = told();
     sandbox.save_head().expect(0);
     let saved = fs::read(sandbox.home().join("head")).unwrap();
@@ -166,7 +166,7 @@ fn a_head_is_saved_only_of_a_log_that_holds_and_never_through_a_link() {
 }
 
 #[test]
-fn what_is_no_saved_head_is_refused() {
+fn invalid_saved_heads_are_refused() {
     let sandbox = told();
     sandbox.save_head().expect(0);
     let path = sandbox.home().join("head");

@@ -70,7 +70,7 @@ fn a_span_counts_back_from_now() {
 }
 
 #[test]
-fn what_does_not_match_and_what_does_not_exist_are_told_apart() {
+fn mismatched_and_missing_keys_are_distinguished() {
     let sandbox = told();
     for (format, nothing) in [("text", ""), ("json", "[]\n"), ("jsonl", "")] {
         let args = ["log", "mail", "--action", "rename", "--format", format];

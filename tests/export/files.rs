@@ -37,7 +37,7 @@ fn an_export_is_private_from_birth_and_keeps_the_mode_that_it_is_given() {
 }
 
 #[test]
-fn what_must_not_be_replaced_is_refused_and_not_touched() {
+fn protected_files_are_refused_and_unchanged() {
     let sandbox = Sandbox::with_three_keys();
     let home = sandbox.home();
     let good = home.join("good");
@@ -147,7 +147,7 @@ fn an_export_of_another_vault_is_refused_and_not_touched() {
 }
 
 #[test]
-fn killed_at_any_moment_an_export_is_what_it_was_or_what_it_is_to_be() {
+fn a_killed_export_leaves_the_old_or_the_new_file() {
     let sandbox = Sandbox::with_three_keys();
     sandbox.export_to("json");
     sandbox.run(["activate", "dev"]).expect(0);

@@ -18,7 +18,7 @@ const IMPORTED: &str = "old_shop:{SHA256}XohImNooBHFR0OVvjcYpJ3NgPQ1qq73WKhHvch0
 const TITLE: &str = "# Written by `postkey export ";
 
 #[test]
-fn at_every_step_of_a_keys_life_an_export_holds_what_mail_servers_read_and_verify_accepts() {
+fn an_export_always_matches_the_view_and_verify() {
     let sandbox = Sandbox::new();
     let mut secrets = Vec::new();
     for (name, username) in [("own", "Own_Name"), ("a", "ops@example.com")] {
@@ -94,7 +94,7 @@ fn json_has_what_list_has_and_what_each_secret_is_verified_by() {
 }
 
 #[test]
-fn what_was_exported_to_json_and_imported_elsewhere_is_the_same_there() {
+fn an_export_to_json_can_be_imported_unchanged() {
     let sandbox = Sandbox::with_three_keys();
     let old = sandbox.generate(["smtp", "shared", "--username", "ops@example.com"]);
     let new = sandbox.run(["rotate", "shared"]).expect(0).secret();
@@ -126,7 +126,7 @@ fn an_imported_password_has_a_line_that_every_password_of_its_login_finds() {
 }
 
 #[test]
-fn of_nothing_good_there_is_an_export_of_nothing() {
+fn an_export_without_valid_keys_is_empty() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "web", "--inactive"]);
     assert_eq!(sandbox.export("json"), "[\n]\n");
@@ -140,7 +140,7 @@ fn of_nothing_good_there_is_an_export_of_nothing() {
 }
 
 #[test]
-fn whoever_reads_an_export_slowly_keeps_nobody_from_the_vault() {
+fn a_slow_export_reader_does_not_lock_the_vault() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     stock(&sandbox, 5000);
@@ -157,7 +157,7 @@ fn whoever_reads_an_export_slowly_keeps_nobody_from_the_vault() {
 }
 
 #[test]
-fn a_hash_that_would_break_a_line_is_left_out_and_told() {
+fn a_hash_with_a_line_end_is_left_out_and_reported() {
     let sandbox = Sandbox::with_three_keys();
     let vault = Connection::open(sandbox.vault()).unwrap();
     let spoil = "UPDATE secrets SET hash = hash || char(10) || 'root:x'

@@ -77,7 +77,7 @@ fn a_command_that_only_reads_leaves_the_exports_alone() {
 }
 
 #[test]
-fn a_change_that_did_not_reach_an_export_is_heard_whatever_the_command_says() {
+fn a_failed_export_is_always_reported() {
     let sandbox = Sandbox::with_three_keys();
     let folder = sandbox.home().join("there");
     let (keys, users) = (folder.join("keys"), sandbox.home().join("users"));
@@ -120,7 +120,7 @@ fn a_change_that_did_not_reach_an_export_is_heard_whatever_the_command_says() {
 }
 
 #[test]
-fn the_same_command_again_makes_up_for_one_that_was_killed_before_it_exported() {
+fn rerunning_a_killed_command_rewrites_the_exports() {
     let sandbox = Sandbox::with_three_keys();
     sandbox.export_to("json");
     for again in [
@@ -160,7 +160,7 @@ fn a_failed_command_still_exports_what_it_changed() {
 }
 
 #[test]
-fn what_ends_by_itself_is_gone_with_the_next_export_and_found_until_then() {
+fn expired_keys_are_reported_until_the_next_export() {
     let sandbox = Sandbox::new();
     sandbox.export_to("json");
     let soon = Timestamp::now().as_second() + 2;
@@ -234,7 +234,7 @@ fn another_vault_does_not_take_the_place_of_the_settings_own_in_an_export() {
 }
 
 #[test]
-fn settings_that_name_nothing_to_export_or_one_file_twice_are_told_so() {
+fn missing_and_duplicate_exports_are_reported() {
     let sandbox = Sandbox::with_three_keys();
     let run = sandbox.run(["export"]).expect(2);
     assert!(
@@ -257,7 +257,7 @@ fn code(line: &str) -> String {
 }
 
 #[test]
-fn what_an_export_that_was_cut_off_left_is_found() {
+fn leftovers_of_an_interrupted_export_are_found() {
     let sandbox = Sandbox::with_three_keys();
     sandbox.export_to("json");
     sandbox.run(["export"]).expect(0);

@@ -10,7 +10,7 @@ use crate::secrecy::watch::{program, wait_for};
 const MANY: usize = 16;
 
 #[test]
-fn of_many_changes_at_once_none_is_missing_from_the_export() {
+fn concurrent_changes_are_all_exported() {
     let sandbox = Sandbox::new();
     for number in 0..MANY {
         sandbox.generate(["api", &format!("key-{number}")]);
@@ -61,7 +61,7 @@ fn an_export_that_is_late_does_not_take_the_place_of_a_newer_one() {
 }
 
 #[test]
-fn who_does_not_get_a_turn_says_so_and_the_change_is_made() {
+fn a_timeout_on_the_export_lock_is_reported_after_the_change() {
     let sandbox = Sandbox::with_three_keys();
     sandbox.export_to("json");
     sandbox.run(["activate", "dev"]).expect(0);

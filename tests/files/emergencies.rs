@@ -3,7 +3,7 @@
 use crate::sandbox::Sandbox;
 
 #[test]
-fn what_stops_a_leak_goes_on_with_settings_that_are_not_valid() {
+fn emergency_commands_work_with_invalid_settings() {
     let sandbox = Sandbox::new();
     let vault = sandbox.home().join("own/v.db");
     let vault = vault.to_str().unwrap();
@@ -64,7 +64,7 @@ fn which_vault_is_meant_is_not_guessed() {
 }
 
 #[test]
-fn exports_that_cannot_be_read_are_told_and_the_others_are_renewed() {
+fn unreadable_exports_are_reported_and_the_others_rewritten() {
     let sandbox = Sandbox::new();
     let file = sandbox.home().join("users.json");
     let export = format!(

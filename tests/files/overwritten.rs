@@ -182,7 +182,7 @@ fn state(path: &Path) -> Option<(Vec<u8>, u32, u32)> {
 }
 
 #[test]
-fn no_writer_writes_over_a_file_of_another_kind() {
+fn no_writer_overwrites_another_kind_of_file() {
     let (mut refused, mut replaced) = (0, 0);
     for (writer, args) in WRITERS {
         let sandbox = stocked();
@@ -242,7 +242,7 @@ fn no_writer_writes_over_a_file_of_another_kind() {
 }
 
 #[test]
-fn a_configured_export_is_not_written_over_a_file_of_another_kind() {
+fn a_configured_export_does_not_overwrite_another_kind_of_file() {
     let sandbox = stocked();
     for (target, may) in TARGETS {
         if may.contains(&"json") {

@@ -10,7 +10,7 @@ use nix::unistd::mkfifo;
 use crate::sandbox::{POSTKEY, Run, Sandbox};
 
 #[test]
-fn a_fifo_that_nobody_writes_to_is_told_and_not_waited_for() {
+fn a_fifo_without_a_writer_is_an_error() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "web"]);
     mkfifo(&sandbox.home().join("fifo"), Mode::S_IRWXU).unwrap();
@@ -34,7 +34,7 @@ fn a_fifo_that_nobody_writes_to_is_told_and_not_waited_for() {
 }
 
 #[test]
-fn what_a_shell_puts_in_the_place_of_a_file_is_read_to_its_end() {
+fn process_substitutions_are_read_to_their_end() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "web"]);
     sandbox

@@ -161,7 +161,7 @@ fn folders() -> impl Iterator<Item = (&'static str, Spoil)> {
 }
 
 #[test]
-fn nothing_is_put_where_others_could_replace_it() {
+fn files_that_others_could_replace_are_refused() {
     for (case, spoil) in folders() {
         let (sandbox, path) = spoilt("", spoil);
         let at = |name: &str| path.with_file_name(name).to_str().unwrap().to_owned();
@@ -200,7 +200,7 @@ fn nothing_is_put_where_others_could_replace_it() {
 }
 
 #[test]
-fn nobody_is_told_to_change_the_mode_of_what_is_anothers() {
+fn changing_the_mode_of_another_users_file_is_not_suggested() {
     if !geteuid().is_root() {
         return;
     }

@@ -25,7 +25,7 @@ fn folder(sandbox: &Sandbox) -> PathBuf {
 }
 
 #[test]
-fn what_was_written_is_not_said_to_be_missing() {
+fn a_written_secret_is_not_reported_missing() {
     for (args, file, status) in [
         (&["log", "verify", "--save-head", "out/head"][..], "head", 7),
         (&["backup", "out/copy.db"], "copy.db", 7),
@@ -59,7 +59,7 @@ fn what_was_written_is_not_said_to_be_missing() {
 }
 
 #[test]
-fn an_export_that_was_rewritten_is_not_said_to_lack_the_change() {
+fn a_rewritten_export_is_not_reported_as_outdated() {
     let sandbox = Sandbox::new();
     let folder = folder(&sandbox);
     let file = folder.join("keys.json");
@@ -82,7 +82,7 @@ fn an_export_that_was_rewritten_is_not_said_to_lack_the_change() {
 }
 
 #[test]
-fn a_secret_that_may_not_stay_is_taken_back() {
+fn an_undurable_secret_is_removed() {
     let sandbox = Sandbox::new();
     let folder = folder(&sandbox);
     let run = run(

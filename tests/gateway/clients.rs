@@ -21,7 +21,7 @@ fn two_keys_are_none() {
 }
 
 #[test]
-fn what_a_client_says_of_itself_changes_nothing_and_does_not_reach_the_backend() {
+fn forged_headers_are_ignored_and_removed() {
     const SPOOFED: [(&str, &str); 14] = [
         (
             "Connection",

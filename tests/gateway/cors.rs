@@ -43,7 +43,7 @@ fn a_preflight_of_an_allowed_page_reaches_the_backend_without_a_name() {
 }
 
 #[test]
-fn what_only_looks_like_a_preflight_is_refused() {
+fn requests_that_only_resemble_preflights_are_refused() {
     on_each(Kind::all(), |kind| {
         let setup = Setup::start_set(kind, ALLOWED);
         let stopped = setup.sandbox.generate(["api", "stopped", "--inactive"]);
@@ -132,7 +132,7 @@ fn a_page_reads_a_refusal_if_it_is_allowed_to() {
 }
 
 #[test]
-fn without_the_setting_nothing_is_allowed() {
+fn cors_is_disabled_by_default() {
     on_each(Kind::all(), |kind| {
         let setup = Setup::start(kind);
         let answer = setup.ask(OPTIONS, &preflight(PAGE)).expect_refusal(401);

@@ -12,7 +12,7 @@ fn with_each(test: impl Fn(Kind, Setup) + Sync) {
 }
 
 #[test]
-fn without_a_good_key_nothing_gets_through() {
+fn nothing_passes_without_a_valid_key() {
     with_each(|_, setup| {
         let secret = setup.sandbox.generate(["api", "ci"]);
         let mail = setup.sandbox.generate(["smtp", "mail"]);
@@ -34,7 +34,7 @@ fn without_a_good_key_nothing_gets_through() {
 }
 
 #[test]
-fn with_a_good_key_the_backend_is_told_its_name_and_not_the_key() {
+fn the_backend_receives_the_keys_name_and_not_the_key() {
     with_each(|kind, setup| {
         let secret = setup.sandbox.generate(["api", "ci"]);
         let (answer, received) = setup.accepted(&secret);
@@ -80,7 +80,7 @@ fn a_request_with_a_body_arrives_whole() {
 }
 
 #[test]
-fn what_the_backend_answers_is_not_taken_for_a_refusal() {
+fn responses_of_the_backend_are_not_taken_for_refusals() {
     with_each(|_, setup| {
         let secret = setup.sandbox.generate(["api", "ci"]);
         for status in [200, 400, 401, 403, 404, 429, 500, 503] {
@@ -92,7 +92,7 @@ fn what_the_backend_answers_is_not_taken_for_a_refusal() {
 }
 
 #[test]
-fn a_permission_holds_for_the_request_as_the_gateway_received_it() {
+fn permissions_apply_to_the_request_as_the_gateway_received_it() {
     with_each(|kind, setup| {
         let reader = setup
             .sandbox
@@ -162,7 +162,7 @@ fn a_limit_counts_down_and_refuses_until_the_end_of_its_window() {
 }
 
 #[test]
-fn what_the_operator_does_holds_from_the_next_request_on() {
+fn changes_apply_from_the_next_request_on() {
     with_each(|_, mut setup| {
         let old = setup.sandbox.generate(["api", "ci"]);
         let run = |args: [&str; 3]| setup.sandbox.run(args).expect(0);

@@ -9,7 +9,7 @@ use crate::parallel::on_each;
 use crate::sandbox::Sandbox;
 
 #[test]
-fn without_the_vault_nothing_gets_through_until_it_is_back() {
+fn nothing_passes_until_the_vault_is_back() {
     on_each(Kind::all(), |kind| {
         let setup = Setup::start(kind);
         let secret = setup.sandbox.generate(["api", "ci"]);
@@ -34,7 +34,7 @@ fn without_the_vault_nothing_gets_through_until_it_is_back() {
 }
 
 #[test]
-fn without_the_checker_nothing_gets_through_until_it_is_back() {
+fn nothing_passes_until_the_checker_is_back() {
     on_each(Kind::all(), |kind| {
         let mut setup = Setup::start(kind);
         let secret = setup.sandbox.generate(["api", "ci"]);

@@ -13,7 +13,7 @@ fn ask(setup: &Setup, (method, target): (&str, &str), secret: &str) -> Option<u1
 }
 
 #[test]
-fn no_tunnel_is_opened_and_nothing_sent_back_with_any_key() {
+fn no_key_permits_connect_or_trace() {
     on_each(Kind::all(), |kind| {
         let setup = Setup::start(kind);
         let secret = setup.sandbox.generate(["api", "ci"]);

@@ -29,7 +29,7 @@ fn it_names_the_address_of_serve_and_the_backend_and_needs_no_vault() {
 }
 
 #[test]
-fn what_would_mean_something_else_there_is_refused_with_a_hint() {
+fn paths_that_need_quoting_are_refused_with_a_hint() {
     let sandbox = Sandbox::new();
     for backend in ["", "a", "a:0", "http://a:80", "a:80;", "a b:80", "{x}:80"] {
         let run = sandbox
@@ -52,7 +52,7 @@ fn what_would_mean_something_else_there_is_refused_with_a_hint() {
 }
 
 #[test]
-fn traefiks_is_yaml_that_says_what_its_documentation_asks_for() {
+fn traefiks_configuration_is_valid_yaml() {
     let sandbox = Sandbox::new();
     let printed = sandbox
         .run(["connect", "traefik", "--backend", "app:80"])

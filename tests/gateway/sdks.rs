@@ -116,7 +116,7 @@ fn an_sdk_gets_answers_with_a_valid_key_and_else_an_error_with_status_code_and_m
 }
 
 #[test]
-fn an_sdk_whose_key_is_over_its_limit_raises_it_at_once_or_if_it_is_current_without_retries() {
+fn sdks_raise_a_used_up_limit_without_long_waits() {
     const REFUSED: &str = "429 too_many_requests Rate limit exceeded for API key";
     on_each(Sdk::ALL, |sdk| {
         let setup = Setup::start(Kind::Nginx(Debian::Here));

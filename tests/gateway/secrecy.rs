@@ -5,7 +5,7 @@ use crate::parallel::on_each;
 use crate::serve::http::{Connection, request};
 
 #[test]
-fn no_key_is_written_down_whatever_goes_wrong() {
+fn no_key_is_ever_logged() {
     on_each(Kind::all(), |kind| {
         let mut setup = Setup::start(kind);
         let secret = setup.sandbox.generate(["api", "ci", "--limit", "2/day"]);

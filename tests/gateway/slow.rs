@@ -50,7 +50,7 @@ fn a_body_of_several_megabytes_arrives_whole() {
 }
 
 #[test]
-fn what_nginx_itself_refuses_stays_what_it_is() {
+fn nginxs_own_refusals_are_unchanged() {
     on_each(Kind::all().filter(|kind| kind.is_nginx()), |kind| {
         let setup = Setup::start(kind);
         let secret = setup.sandbox.generate(["api", "ci"]);
@@ -86,7 +86,7 @@ fn halt(setup: &Setup) {
 }
 
 #[test]
-fn a_checker_that_hangs_holds_clients_for_seconds_only() {
+fn a_hanging_checker_delays_clients_for_seconds_only() {
     on_each(Kind::all().filter(|kind| *kind != Kind::Traefik), |kind| {
         let setup = Setup::start_as_printed(kind);
         let secret = setup.sandbox.generate(["api", "ci"]);

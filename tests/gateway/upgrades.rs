@@ -16,7 +16,7 @@ const OTHERS: [&[Header]; 7] = [
 ];
 
 #[test]
-fn no_protocol_but_websocket_reaches_a_backend_that_would_take_it() {
+fn only_websocket_upgrades_reach_the_backend() {
     on_each(Kind::all(), |kind| {
         let setup = Setup::start(kind);
         let secret = setup

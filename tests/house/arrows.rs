@@ -42,7 +42,7 @@ fn no_file_uses_what_a_module_above_it_defines() {
 }
 
 #[test]
-fn no_files_use_each_other_in_a_circle() {
+fn no_files_depend_on_each_other_in_a_cycle() {
     let mut left: BTreeSet<(String, String)> = arrows()
         .into_iter()
         .map(|(from, to, _)| (from, to))

@@ -184,7 +184,7 @@ fn each_bad_line_is_named_and_nothing_is_imported() {
 }
 
 #[test]
-fn no_error_repeats_what_may_be_a_password() {
+fn no_error_quotes_a_possible_password() {
     let sandbox = Sandbox::new();
     let users = BAD.map(|(line, _)| line).join("\n");
     for form in ["dovecot", "htpasswd", "json"] {
@@ -224,7 +224,7 @@ fn a_hundred_bad_lines_are_shown_and_the_rest_is_counted() {
 }
 
 #[test]
-fn what_is_taken_is_named_with_its_line_and_status() {
+fn conflicts_are_reported_by_line_with_their_status() {
     let sandbox = Sandbox::new();
     sandbox.generate(["smtp", "mail", "--username", "rails_prod"]);
     sandbox.generate(["api", "ops-example.com"]);

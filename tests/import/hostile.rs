@@ -32,7 +32,7 @@ fn a_million_lines_are_counted_and_a_larger_file_is_refused() {
 }
 
 #[test]
-fn odd_bytes_are_bad_lines_and_line_ends_are_as_they_may_be() {
+fn invalid_bytes_are_invalid_lines_and_any_line_end_is_accepted() {
     let sandbox = Sandbox::new();
     let mut users = b"\xef\xbb\xbfgood_user:".to_vec();
     users.extend(QUICK.as_bytes());
@@ -56,7 +56,7 @@ fn odd_bytes_are_bad_lines_and_line_ends_are_as_they_may_be() {
 }
 
 #[test]
-fn json_that_is_none_is_told_by_its_line() {
+fn invalid_json_is_reported_by_line() {
     let sandbox = Sandbox::new();
     for (text, said) in [
         ("[\n{},\n{]", "line 3: it is not JSON"),

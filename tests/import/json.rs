@@ -22,7 +22,7 @@ fn told(sandbox: &Sandbox, name: &str) -> Value {
 }
 
 #[test]
-fn keys_of_another_vault_come_whole_secret_and_all() {
+fn keys_of_another_vault_are_imported_with_their_secrets() {
     let there = Sandbox::new();
     let api = there.generate([
         "api",
@@ -70,7 +70,7 @@ fn keys_of_another_vault_come_whole_secret_and_all() {
 }
 
 #[test]
-fn an_export_comes_back_whole_with_its_rotations_and_its_imported_passwords() {
+fn an_export_can_be_imported_completely() {
     let there = Sandbox::new();
     let users = format!("rails_prod:{QUICK}\nops@example.com:{QUICK}\n");
     there.import("dovecot", users).expect(0);
@@ -108,7 +108,7 @@ fn an_export_comes_back_whole_with_its_rotations_and_its_imported_passwords() {
 }
 
 #[test]
-fn an_export_from_before_digests_comes_whole() {
+fn an_export_from_before_digests_can_be_imported() {
     let there = Sandbox::new();
     let secrets = [["api", "web"], ["smtp", "mail"]].map(|key| there.generate(key));
     for secret in &secrets {
@@ -134,7 +134,7 @@ fn an_export_from_before_digests_comes_whole() {
 }
 
 #[test]
-fn an_old_secret_of_another_login_is_not_taken_for_one_of_the_keys() {
+fn an_old_secret_of_another_login_is_not_attributed_to_the_key() {
     let there = Sandbox::new();
     there
         .import("dovecot", format!("rails_prod:{QUICK}"))
@@ -156,7 +156,7 @@ fn an_old_secret_of_another_login_is_not_taken_for_one_of_the_keys() {
 }
 
 #[test]
-fn objects_of_little_are_imported_passwords() {
+fn minimal_objects_are_imported_passwords() {
     let sandbox = Sandbox::new();
     let lines = [
         json!({"username": "first_user", "hash": QUICK}),
@@ -184,7 +184,7 @@ fn objects_of_little_are_imported_passwords() {
 }
 
 #[test]
-fn objects_that_will_not_do_are_bad_lines() {
+fn invalid_objects_are_invalid_lines() {
     let sandbox = Sandbox::new();
     let there = Sandbox::new();
     there.generate(["api", "web"]);
@@ -314,7 +314,7 @@ fn objects_that_will_not_do_are_bad_lines() {
 }
 
 #[test]
-fn what_is_disabled_or_has_expired_elsewhere_is_no_active_key_here() {
+fn disabled_and_expired_entries_are_not_imported_as_active() {
     let past = "2026-01-01T00:00:00Z";
     for (field, value, status) in [
         ("status", json!("active"), "active"),

@@ -20,7 +20,7 @@ fn with_users() -> (Sandbox, String) {
 }
 
 #[test]
-fn what_is_done_to_a_key_counts_for_its_imported_password() {
+fn changes_of_a_key_apply_to_its_imported_password() {
     let (sandbox, _) = with_users();
     let verdict = || sandbox.verify_login("RAILS_prod", PASSWORD);
     assert_eq!(verdict(), "accepted");
@@ -51,7 +51,7 @@ fn the_log_tells_which_keys_were_imported() {
 }
 
 #[test]
-fn a_rotation_leads_from_the_imported_password_to_a_secret_and_back() {
+fn an_imported_password_can_be_rotated_and_the_rotation_aborted() {
     let (sandbox, _) = with_users();
     let verdicts = |secret: &str| {
         [PASSWORD, secret].map(|presented| sandbox.verify_login("rails_prod", presented))
@@ -218,7 +218,7 @@ fn two_imports_of_one_login_at_once_leave_one() {
 }
 
 #[test]
-fn a_stand_in_for_a_tail_is_shown_to_nobody() {
+fn a_placeholder_tail_is_never_shown() {
     let (sandbox, _) = with_users();
     assert_eq!(sandbox.verify_login("rails_prod", PASSWORD), "accepted");
     let run = |args: &[&str]| Run::of(sandbox.command(args.iter().copied()).output().unwrap());
@@ -256,7 +256,7 @@ fn a_stand_in_for_a_tail_is_shown_to_nobody() {
 }
 
 #[test]
-fn no_gateway_takes_an_imported_password_and_a_login_counts_for_its_key() {
+fn gateways_refuse_imported_passwords_and_logins_count() {
     let (sandbox, secret) = with_users();
     let server = Server::start(&sandbox);
     for key in [PASSWORD, "imported-abcdefg"] {
@@ -280,7 +280,7 @@ fn no_gateway_takes_an_imported_password_and_a_login_counts_for_its_key() {
 }
 
 #[test]
-fn a_vault_that_cannot_be_written_says_so_and_knows_its_passwords() {
+fn a_read_only_vault_still_verifies_imported_passwords() {
     let (sandbox, _) = with_users();
     crate::place::mounts::expect_mounts();
     let run = |script: &str, args: &[&str]| {

@@ -6,7 +6,7 @@ use super::{NEVER_A_PASSWORD, PASSWORD, QUICK, SCHEMES, doveadm};
 use crate::sandbox::{Run, Sandbox};
 
 #[test]
-fn a_password_of_every_scheme_goes_on_working_and_no_other_does() {
+fn imported_passwords_of_every_scheme_keep_working() {
     let sandbox = Sandbox::new();
     let users: String = (0..)
         .zip(SCHEMES)
@@ -31,7 +31,7 @@ fn a_password_of_every_scheme_goes_on_working_and_no_other_does() {
 }
 
 #[test]
-fn a_scheme_of_dovecot_2_4_is_known_by_what_its_hash_says() {
+fn schemes_of_dovecot_2_4_are_recognized_by_their_hashes() {
     let sandbox = Sandbox::new();
     let of_2_4 = |scheme| doveadm(scheme, PASSWORD).replace(scheme, "ARGON2");
     let users = format!(
@@ -98,7 +98,7 @@ fn a_password_of_every_length_is_hashed_as_dovecot_hashes_it() {
 }
 
 #[test]
-fn what_dovecot_never_takes_for_a_password_is_none() {
+fn passwords_that_dovecot_refuses_are_refused() {
     let sandbox = Sandbox::new();
     let passwords = NEVER_A_PASSWORD.iter().zip(0..);
     let users =
@@ -119,7 +119,7 @@ fn what_dovecot_never_takes_for_a_password_is_none() {
 }
 
 #[test]
-fn what_htpasswd_makes_is_taken_over_but_for_apaches_own_md5() {
+fn htpasswd_hashes_are_imported_except_apr1() {
     let sandbox = Sandbox::new();
     let bare = |scheme| {
         doveadm(scheme, PASSWORD)
@@ -184,7 +184,7 @@ fn a_key_is_named_after_its_user_and_has_what_the_flags_say() {
 }
 
 #[test]
-fn passwords_in_clear_come_by_standard_input_only_and_stay_nowhere() {
+fn plaintext_passwords_only_come_from_standard_input() {
     let sandbox = Sandbox::new();
     let users = "clear_user:{PLAIN}correct horse\nother:{cleartext}x{y}";
     fs::write(sandbox.home().join("users"), users).unwrap();
@@ -230,7 +230,7 @@ fn a_trial_tells_what_would_be_imported_and_does_nothing() {
 }
 
 #[test]
-fn what_is_cheap_to_guess_is_taken_over_with_a_warning_and_found_by_doctor() {
+fn cheap_hashes_are_imported_with_a_warning_and_reported_by_doctor() {
     let sandbox = Sandbox::new();
     let dear = doveadm("SHA512-CRYPT", PASSWORD);
     let users = format!("cheap_user:{QUICK}\ndear_user:{dear}\n");
@@ -250,7 +250,7 @@ fn what_is_cheap_to_guess_is_taken_over_with_a_warning_and_found_by_doctor() {
 }
 
 #[test]
-fn what_dovecot_2_4_refuses_is_told_by_import_doctor_and_connect() {
+fn import_doctor_and_connect_warn_of_hashes_that_dovecot_2_4_refuses() {
     let sandbox = Sandbox::new();
     let weak = doveadm("MD5-CRYPT", PASSWORD);
     let weak = weak.trim_start_matches("{MD5-CRYPT}");

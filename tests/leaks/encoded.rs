@@ -134,7 +134,7 @@ fn a_secret_is_identified_and_revoked_in_every_encoding_in_which_it_leaks() {
 }
 
 #[test]
-fn what_could_hide_a_secret_is_no_plain_no() {
+fn undecodable_data_is_reported_with_a_negative_result() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     for (program, what) in [
@@ -167,7 +167,7 @@ fn what_could_hide_a_secret_is_no_plain_no() {
 }
 
 #[test]
-fn hostile_input_takes_little_memory_and_no_long_time() {
+fn hostile_input_needs_little_memory_and_time() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     for filler in [

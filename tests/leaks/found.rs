@@ -14,7 +14,7 @@ const PIECE: usize = 256 << 10;
 const MOST: u64 = 48 << 10;
 
 #[test]
-fn whatever_stands_around_a_secret_it_is_found() {
+fn secrets_are_found_in_any_context() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let (head, rest) = secret.split_at(40);
@@ -38,7 +38,7 @@ fn whatever_stands_around_a_secret_it_is_found() {
 }
 
 #[test]
-fn each_of_several_secrets_is_told_once_with_its_count_and_line() {
+fn each_secret_is_listed_once_with_its_count_and_line() {
     let sandbox = Sandbox::new();
     let (old, mail) = (
         sandbox.generate(["api", "web"]),
@@ -88,7 +88,7 @@ fn each_of_several_secrets_is_told_once_with_its_count_and_line() {
 }
 
 #[test]
-fn a_rotations_old_secret_is_told_as_such() {
+fn the_old_secret_of_a_rotation_is_reported_as_such() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     for (retires_at, verdict, word) in [
@@ -105,7 +105,7 @@ fn a_rotations_old_secret_is_told_as_such() {
 }
 
 #[test]
-fn without_a_secret_of_ours_the_answer_is_no() {
+fn without_a_secret_of_this_vault_the_answer_is_no() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let elsewhere = Sandbox::new().generate(["api", "ci"]);
@@ -157,7 +157,7 @@ fn a_secret_is_found_wherever_a_piece_of_the_stream_ends() {
 }
 
 #[test]
-fn a_stream_of_any_length_takes_little_memory() {
+fn streams_of_any_length_need_little_memory() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let line = "GET /v3/contacts?limit=10 HTTP/1.1 200 xkey xsmtp-relay 0123456789abcdef\n";
@@ -185,7 +185,7 @@ fn a_stream_of_any_length_takes_little_memory() {
 }
 
 #[test]
-fn very_many_secrets_of_nobody_take_little_memory_and_hide_nothing() {
+fn many_unknown_secrets_need_little_memory_and_hide_nothing() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let mut text = String::new();
@@ -202,7 +202,7 @@ fn very_many_secrets_of_nobody_take_little_memory_and_hide_nothing() {
 }
 
 #[test]
-fn looking_records_no_use() {
+fn reading_is_not_recorded_as_use() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     sandbox.verify(&secret);

@@ -139,7 +139,7 @@ fn the_report_tells_how_often_a_revoked_secret_was_tried_since() {
 }
 
 #[test]
-fn nothing_from_outside_makes_a_structure_of_its_own() {
+fn untrusted_text_creates_no_structure() {
     let plain = structure(&reported("plain", "203.0.113.9"));
     for hostile in [
         "` | <script>alert(1)</script>",
@@ -182,7 +182,7 @@ fn the_same_facts_make_the_same_report() {
 }
 
 #[test]
-fn the_report_is_private_and_takes_no_files_place() {
+fn the_report_is_private_and_overwrites_nothing() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let at = |name: &str| sandbox.home().join(name);
@@ -220,7 +220,7 @@ fn the_report_is_private_and_takes_no_files_place() {
 }
 
 #[test]
-fn a_bad_word_stops_nothing() {
+fn an_invalid_setting_does_not_block_emergencies() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     for args in [

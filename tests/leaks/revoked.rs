@@ -9,7 +9,7 @@ use crate::prompts::terminal::{Terminal, until};
 use crate::sandbox::{Run, SECRET, Sandbox};
 
 #[test]
-fn a_key_that_is_named_is_stopped_without_a_question() {
+fn a_named_key_is_revoked_without_confirmation() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let run = sandbox.run(["revoke", "ci"]).expect(0);
@@ -35,7 +35,7 @@ fn a_key_that_is_named_is_stopped_without_a_question() {
 }
 
 #[test]
-fn the_keys_of_all_secrets_in_a_text_are_stopped() {
+fn the_keys_of_all_secrets_in_a_text_are_revoked() {
     let sandbox = Sandbox::with_three_keys();
     let web = sandbox.run(["regenerate", "--yes", "prod-web"]).secret();
     let mail = sandbox.run(["regenerate", "--yes", "prod-mail"]).secret();
@@ -53,7 +53,7 @@ fn the_keys_of_all_secrets_in_a_text_are_stopped() {
 }
 
 #[test]
-fn a_key_is_stopped_before_the_text_has_ended() {
+fn a_key_is_revoked_before_the_input_ends() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let mut command = sandbox.command(["revoke"]);
@@ -75,7 +75,7 @@ fn a_key_is_stopped_before_the_text_has_ended() {
 }
 
 #[test]
-fn a_replacement_is_the_only_good_secret_and_the_key_is_active() {
+fn a_replacement_is_the_only_valid_secret_and_activates_the_key() {
     let sandbox = Sandbox::new();
     let old = sandbox.generate(["smtp", "mail"]);
     let new = sandbox
@@ -102,7 +102,7 @@ fn a_replacement_is_the_only_good_secret_and_the_key_is_active() {
 }
 
 #[test]
-fn with_a_replacement_both_secrets_of_a_rotation_are_gone() {
+fn a_replacement_ends_both_secrets_of_a_rotation() {
     let sandbox = Sandbox::new();
     let old = sandbox.generate(["api", "ci"]);
     sandbox.run(["rotate", "ci"]).expect(0);
@@ -123,7 +123,7 @@ fn with_a_replacement_both_secrets_of_a_rotation_are_gone() {
 }
 
 #[test]
-fn a_secret_that_is_good_no_more_stops_nothing_and_says_so() {
+fn an_obsolete_secret_revokes_nothing() {
     let sandbox = Sandbox::new();
     let former = sandbox.generate(["api", "ci"]);
     let retired = sandbox.run(["regenerate", "--yes", "ci"]).secret();
@@ -150,7 +150,7 @@ fn a_secret_that_is_good_no_more_stops_nothing_and_says_so() {
 }
 
 #[test]
-fn what_cannot_be_handed_over_leaves_the_key_stopped() {
+fn an_undelivered_replacement_leaves_the_key_inactive() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let mut command = sandbox.command(["revoke", "--replace", "--report", "in.md", "ci"]);
@@ -165,7 +165,7 @@ fn what_cannot_be_handed_over_leaves_the_key_stopped() {
 }
 
 #[test]
-fn where_the_report_cannot_be_written_no_secret_is_made_that_a_script_would_lose() {
+fn an_unwritable_report_is_refused_before_a_secret_is_created() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     std::fs::write(sandbox.home().join("in.md"), "another's").unwrap();
@@ -177,7 +177,7 @@ fn where_the_report_cannot_be_written_no_secret_is_made_that_a_script_would_lose
 }
 
 #[test]
-fn a_key_that_has_its_new_secret_is_not_told_to_be_revoked_again() {
+fn revoking_again_is_not_suggested_for_a_key_with_its_new_secret() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     let run = sandbox.run(["revoke", "--replace", "ci"]).expect(0);
@@ -185,7 +185,7 @@ fn a_key_that_has_its_new_secret_is_not_told_to_be_revoked_again() {
 }
 
 #[test]
-fn of_two_keys_none_is_replaced_and_the_status_says_so() {
+fn two_keys_are_not_replaced_at_once() {
     let sandbox = Sandbox::new();
     let (one, two) = (
         sandbox.generate(["api", "one"]),
@@ -236,7 +236,7 @@ fn on_a_terminal_the_replacement_is_offered_after_the_stop() {
 }
 
 #[test]
-fn nothing_is_offered_where_yes_was_given_or_the_secret_would_be_lost() {
+fn no_replacement_is_offered_with_yes_or_without_a_destination() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     for (args, redirection) in [

@@ -18,7 +18,7 @@ use crate::secrecy::stock::stock;
 const LOGINS: usize = 60;
 
 #[test]
-fn no_login_fails_because_others_change_the_vault() {
+fn concurrent_changes_do_not_fail_logins() {
     on_each_debian(|debian| {
         let (machine, secret) = Machine::with_dovecot(debian);
         let is_over = AtomicBool::new(false);
@@ -80,7 +80,7 @@ fn a_change_that_was_cut_off_is_undone_at_the_next_login() {
 }
 
 #[test]
-fn what_dovecot_cannot_answer_at_once_it_asks_again() {
+fn dovecot_retries_temporary_failures() {
     on_each_debian(|debian| {
         let (machine, secret) = Machine::with_dovecot(debian);
         let vault = Connection::open(machine.sandbox.vault()).unwrap();

@@ -53,7 +53,7 @@ fn expect(machine: &Machine, user: &str, password: &str, code: &str) {
 }
 
 #[test]
-fn exim_lets_in_whoever_has_a_valid_key_and_puts_off_whom_it_cannot_judge() {
+fn exim_accepts_valid_keys_and_defers_if_it_cannot_check() {
     on_each(&[Debian::TrixieWithExim], |debian| {
         let machine = Machine::boot(debian);
         let sandbox = &machine.sandbox;

@@ -132,7 +132,7 @@ fn it_tells_accepted_refused_and_unable_apart() {
 }
 
 #[test]
-fn what_pam_and_the_environment_say_changes_no_verdict() {
+fn pam_variables_do_not_change_the_verdict() {
     let setup = Setup::start();
     let home = setup.sandbox.home().to_str().unwrap().to_owned();
     fs::write(setup.sandbox.home().join(".curlrc"), "url = \"x:\"\n").unwrap();

@@ -33,7 +33,7 @@ fn a_password_of_every_scheme_logs_in() {
 }
 
 #[test]
-fn a_configuration_from_before_takes_imported_passwords_too() {
+fn an_older_configuration_accepts_imported_passwords() {
     only_as_root!();
     let machine = Machine::boot(Debian::Here);
     let secret = machine
@@ -47,7 +47,7 @@ fn a_configuration_from_before_takes_imported_passwords_too() {
 }
 
 #[test]
-fn dovecot_2_4_accepts_weak_hashes_if_the_printed_line_is_no_longer_a_comment() {
+fn dovecot_2_4_accepts_weak_hashes_with_the_printed_line_uncommented() {
     only_as_root!();
     let machine = Machine::boot(Debian::Trixie);
     machine.sandbox.generate(["smtp", "mail"]);
@@ -58,7 +58,7 @@ fn dovecot_2_4_accepts_weak_hashes_if_the_printed_line_is_no_longer_a_comment() 
 }
 
 #[test]
-fn what_is_done_to_an_imported_key_counts_at_the_next_login() {
+fn changes_of_an_imported_key_apply_to_the_next_login() {
     on_each_debian(|debian| {
         let (machine, _) = Machine::with_dovecot(debian);
         let postkey = &machine.sandbox;
@@ -101,7 +101,7 @@ fn what_is_done_to_an_imported_key_counts_at_the_next_login() {
 }
 
 #[test]
-fn a_password_with_a_tab_or_a_line_end_in_it_logs_nobody_in() {
+fn a_password_with_a_tab_or_line_end_is_never_accepted() {
     on_each_debian(|debian| {
         let (machine, _) = Machine::with_dovecot(debian);
         for (password, at) in NEVER_A_PASSWORD.iter().zip(0..) {

@@ -44,7 +44,7 @@ fn a_login_follows_what_is_done_to_its_key() {
 }
 
 #[test]
-fn whose_secret_it_is_counts_and_case_does_not() {
+fn logins_ignore_case_and_secrets_do_not() {
     on_each_debian(|debian| {
         let (machine, secret) = Machine::with_dovecot(debian);
         let postkey = &machine.sandbox;
@@ -74,7 +74,7 @@ fn whose_secret_it_is_counts_and_case_does_not() {
 }
 
 #[test]
-fn what_has_expired_stays_so_when_the_clock_goes_back() {
+fn expired_keys_stay_expired_when_the_clock_goes_back() {
     on_each_debian(|debian| {
         let (machine, secret) = Machine::with_dovecot(debian);
         let postkey = &machine.sandbox;

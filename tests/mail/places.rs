@@ -16,7 +16,7 @@ as_keeper connect dovecot --file sql >/etc/dovecot/postkey-sql.conf.ext &&
 as_keeper connect dovecot --file main >/etc/dovecot/dovecot.conf"#;
 
 #[test]
-fn the_vault_of_a_user_without_rights_stays_that_users_alone() {
+fn an_unprivileged_users_vault_is_private() {
     on_each_debian(|debian| {
         let machine = Machine::boot(debian);
         machine.start_dovecot(OWNED);
@@ -96,7 +96,7 @@ fn an_owner_without_a_usable_name_is_refused() {
 }
 
 #[test]
-fn a_missing_vault_is_not_made_by_dovecot() {
+fn dovecot_does_not_create_a_missing_vault() {
     on_each_debian(|debian| {
         let (machine, secret) = Machine::with_dovecot(debian);
         let vault = machine.sandbox.vault();
@@ -117,7 +117,7 @@ postkey connect dovecot --file main | sed '1,/^ssl = no$/d' >/etc/dovecot/conf.d
 sed -i 's/^!include auth-system/#&/' /etc/dovecot/conf.d/10-auth.conf"#;
 
 #[test]
-fn what_follows_ssl_is_enough_beside_debians_own_configuration() {
+fn the_printed_part_completes_debians_own_configuration() {
     on_each_debian(|debian| {
         let machine = Machine::boot(debian);
         let key = ["smtp", "shop-mail", "--username", "shop_prod"];

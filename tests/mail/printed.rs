@@ -33,7 +33,7 @@ fn both_files_of_dovecot_are_named_and_each_is_printed_alone() {
 }
 
 #[test]
-fn each_printing_has_a_salt_of_its_own() {
+fn each_printed_configuration_has_its_own_salt() {
     let sandbox = Sandbox::new();
     sandbox.generate(["smtp", "mail"]);
     for version in ["2.3", "2.4"] {
@@ -91,7 +91,7 @@ fn a_relative_path_is_printed_whole() {
 }
 
 #[test]
-fn without_a_vault_nothing_is_printed() {
+fn nothing_is_printed_without_a_vault() {
     let sandbox = Sandbox::new();
     for server in SERVERS {
         let run = sandbox.run(["connect", server]).expect(5);
@@ -105,7 +105,7 @@ fn without_a_vault_nothing_is_printed() {
 }
 
 #[test]
-fn what_a_server_has_not_is_a_usage_error() {
+fn flags_that_do_not_apply_to_a_server_are_usage_errors() {
     let sandbox = Sandbox::new();
     sandbox.generate(["smtp", "mail"]);
     for server in ["postfix", "exim"] {
@@ -154,7 +154,7 @@ fn a_flag_that_is_not_the_servers_is_a_usage_error() {
 }
 
 #[test]
-fn what_asks_on_the_socket_needs_one_and_no_vault() {
+fn servers_that_need_a_socket_do_not_need_the_vault() {
     let sandbox = Sandbox::new();
     let exim = || sandbox.run(["connect", "exim", "--without-dovecot"]);
     let pam = || sandbox.run(["connect", "pam"]);

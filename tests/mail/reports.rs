@@ -290,7 +290,7 @@ fn a_decoy_is_refused_by_dovecot_and_each_try_of_it_is_a_finding() {
 }
 
 #[test]
-fn serve_takes_the_reports_of_dovecot_and_of_nobody_else() {
+fn serve_only_accepts_dovecots_reports() {
     on_each_debian(|debian| {
         let (machine, secret) = Machine::with_dovecot(debian);
         machine.serve();

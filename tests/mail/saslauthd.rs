@@ -64,7 +64,7 @@ impl Machine {
 }
 
 #[test]
-fn saslauthd_lets_in_whoever_has_a_valid_key() {
+fn saslauthd_accepts_valid_keys() {
     on_each(&[Debian::Here, Debian::TrixieWithExim], |debian| {
         let (machine, secret) = Machine::with_saslauthd(debian);
         let shared = ["smtp", "ops", "--username", "ops@example.com"];
@@ -92,7 +92,7 @@ fn saslauthd_lets_in_whoever_has_a_valid_key() {
 }
 
 #[test]
-fn with_its_cache_saslauthd_goes_on_letting_a_deactivated_key_in() {
+fn saslauthds_cache_keeps_accepting_a_deactivated_key() {
     // The warning in the comments.
     on_each(&[Debian::TrixieWithExim], |debian| {
         let (machine, secret) = Machine::with_saslauthd(debian);
@@ -112,7 +112,7 @@ fn with_its_cache_saslauthd_goes_on_letting_a_deactivated_key_in() {
 }
 
 #[test]
-fn no_piece_of_a_secret_is_in_what_saslauthd_and_pam_write() {
+fn saslauthd_and_pam_log_no_secret() {
     on_each(&[Debian::Here, Debian::TrixieWithExim], |debian| {
         let (machine, secret) = Machine::with_saslauthd(debian);
         assert!(machine.sasl_login("shop_prod", &secret));

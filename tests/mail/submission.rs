@@ -10,7 +10,7 @@ const NOT_TAKEN: i32 = 23;
 const NOT_TAKEN_FOR: i32 = 24;
 
 #[test]
-fn postfix_takes_mail_from_whoever_logs_in_and_from_nobody_else() {
+fn postfix_only_accepts_mail_after_a_login() {
     on_each_debian(|debian| {
         let (machine, secret) = Machine::with_dovecot(debian);
         let configure =

@@ -61,7 +61,7 @@ fn a_named_version_asks_no_dovecot() {
 }
 
 #[test]
-fn where_there_is_none_the_newest_is_printed_with_a_note() {
+fn without_dovecot_the_newest_version_is_printed_with_a_note() {
     only_as_root!();
     let machine = Machine::boot(Debian::Trixie);
     machine.sandbox.generate(["smtp", "mail"]);

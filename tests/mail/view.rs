@@ -21,7 +21,7 @@ struct Keys {
 }
 
 #[test]
-fn the_view_holds_exactly_the_smtp_secrets_that_verify_accepts() {
+fn the_view_contains_exactly_the_smtp_secrets_that_verify_accepts() {
     let of_seed = |seed| {
         let mut chance = Chance(seed);
         let mut keys = Keys::new();

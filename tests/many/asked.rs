@@ -31,7 +31,7 @@ fn every_name_gets_a_key_whose_secret_is_in_its_file() {
 }
 
 #[test]
-fn names_come_with_comments_blank_lines_and_the_line_ends_of_windows() {
+fn name_lists_may_have_comments_blank_lines_and_crlf() {
     let sandbox = Sandbox::new();
     let names = "\u{feff}# all of them\r\none\r\n\r\n  two  # the second\n#three\nFour";
     let args = ["generate", "api", "--from", "-", "--save-dir", "keys"];
@@ -40,7 +40,7 @@ fn names_come_with_comments_blank_lines_and_the_line_ends_of_windows() {
 }
 
 #[test]
-fn a_file_without_a_name_is_an_error_and_makes_nothing() {
+fn an_empty_file_name_is_an_error() {
     let sandbox = Sandbox::new();
     let args = ["generate", "api", "--from", "-", "--save-dir", "keys"];
     let run = sandbox.run_with_input(args, b"# none yet\n\n").expect(2);
@@ -49,7 +49,7 @@ fn a_file_without_a_name_is_an_error_and_makes_nothing() {
 }
 
 #[test]
-fn all_that_is_wrong_is_told_with_its_line_before_anything_is_made() {
+fn all_errors_are_reported_by_line_before_anything_is_created() {
     let sandbox = Sandbox::new();
     let leaked = sandbox.generate(["api", "there"]);
     let before = std::fs::read(sandbox.vault()).unwrap();
@@ -81,7 +81,7 @@ fn all_that_is_wrong_is_told_with_its_line_before_anything_is_made() {
 }
 
 #[test]
-fn of_many_faults_the_first_are_told_and_all_are_counted() {
+fn the_first_faults_are_reported_and_all_counted() {
     let sandbox = Sandbox::new();
     let names: String = (0..5000).map(|_| "no name\ngood\n").collect();
     std::fs::write(sandbox.home().join("names"), names).unwrap();
@@ -112,7 +112,7 @@ fn more_than_a_million_names_are_refused() {
 }
 
 #[test]
-fn standard_output_takes_an_object_a_line() {
+fn standard_output_gets_one_object_per_line() {
     let sandbox = Sandbox::new();
     sandbox.names(70);
     let args = ["generate", "smtp", "--from", "names", "--format", "jsonl"];
@@ -140,7 +140,7 @@ fn standard_output_takes_an_object_a_line() {
 }
 
 #[test]
-fn without_a_place_for_the_secrets_nothing_is_made() {
+fn nothing_is_created_without_a_destination() {
     let sandbox = Sandbox::new();
     sandbox.names(3);
     for format in ["text", "json", "csv", "env"] {
@@ -188,7 +188,7 @@ fn flags_that_are_one_keys_own_are_refused() {
 }
 
 #[test]
-fn keys_can_share_a_login_and_be_made_inactive() {
+fn keys_can_share_a_login_and_be_imported_as_inactive() {
     let sandbox = Sandbox::new();
     sandbox.names(2);
     let shared = [
@@ -208,7 +208,7 @@ fn keys_can_share_a_login_and_be_made_inactive() {
 }
 
 #[test]
-fn with_if_absent_what_is_there_is_left_alone() {
+fn if_absent_skips_existing_keys() {
     let sandbox = Sandbox::new();
     let names = sandbox.names(4);
     let old = sandbox.generate(["api", "key-2"]);

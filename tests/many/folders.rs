@@ -33,7 +33,7 @@ fn files_and_folders_are_private_whatever_the_umask() {
 }
 
 #[test]
-fn no_key_is_good_before_the_disk_has_its_file() {
+fn no_key_is_valid_before_its_file_is_durable() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "first"]);
     sandbox.names(3);
@@ -84,7 +84,7 @@ fn each_format_has_its_ending() {
 }
 
 #[test]
-fn what_is_in_the_folder_is_never_replaced() {
+fn existing_files_in_the_folder_are_never_replaced() {
     let sandbox = Sandbox::new();
     sandbox.names(5);
     let other = Sandbox::new().generate(["api", "another-vaults"]);

@@ -33,7 +33,7 @@ fn with_one_left(seconds: u32) -> (Sandbox, String) {
 }
 
 #[test]
-fn a_secret_that_was_written_but_never_good_is_taken_up() {
+fn a_pending_secret_in_a_file_is_activated() {
     for seconds in [1, 100_000] {
         let (sandbox, secret) = with_one_left(seconds);
         assert_eq!(sandbox.verify(secret.trim()).1, 1);
@@ -53,7 +53,7 @@ fn a_secret_that_was_written_but_never_good_is_taken_up() {
 }
 
 #[test]
-fn a_file_that_cannot_be_taken_up_keeps_no_other_key_from_being_made() {
+fn an_unusable_file_does_not_prevent_other_keys() {
     let (sandbox, _) = with_one_left(1);
     let left = sandbox.secrets().join("ci");
     fs::set_permissions(&left, Permissions::from_mode(0o644)).unwrap();
@@ -69,7 +69,7 @@ fn a_file_that_cannot_be_taken_up_keeps_no_other_key_from_being_made() {
 }
 
 #[test]
-fn a_secret_of_the_other_kind_or_beside_another_is_not_taken_up() {
+fn a_pending_secret_is_not_reused_if_its_kind_differs_or_it_is_not_alone() {
     let (sandbox, secret) = with_one_left(1);
     let smtp = ["generate", "smtp", "--from", "names", "--save-dir", "keys"];
     sandbox.run(smtp).expect(4);
@@ -82,7 +82,7 @@ fn a_secret_of_the_other_kind_or_beside_another_is_not_taken_up() {
 }
 
 #[test]
-fn killed_anywhere_and_run_again_every_key_is_there_with_its_file() {
+fn rerunning_after_a_kill_completes_every_key_and_file() {
     let mut chance = Chance(41);
     let (mut round, mut interrupted) = (0, 0);
     while interrupted < 5 {
@@ -107,7 +107,7 @@ fn killed_anywhere_and_run_again_every_key_is_there_with_its_file() {
 }
 
 #[test]
-fn killed_while_files_are_written_it_goes_on_with_those() {
+fn rerunning_after_a_kill_uses_the_written_files() {
     let mut taken_up = 0;
     for _ in 0..6 {
         let sandbox = Sandbox::new();
@@ -191,7 +191,7 @@ fn a_second_signal_waits_for_nothing() {
 }
 
 #[test]
-fn without_its_terminal_it_goes_on_if_it_was_told_to() {
+fn it_survives_its_terminal_under_nohup() {
     let sandbox = Sandbox::new();
     let names = sandbox.names(40);
     let args = ["sh", "-c", "exec \"$0\" \"$@\"", crate::sandbox::POSTKEY];

@@ -9,7 +9,7 @@ use crate::sandbox::{Run, SECRET, Sandbox};
 use crate::secrecy::watch::stuck;
 
 #[test]
-fn of_two_runs_with_two_folders_each_key_has_one_file() {
+fn two_runs_with_two_folders_write_one_file_per_key() {
     let sandbox = Sandbox::new();
     let names = sandbox.names(30);
     let ends = run_both(&sandbox, &["one", "two"]);
@@ -29,7 +29,7 @@ fn of_two_runs_with_two_folders_each_key_has_one_file() {
 }
 
 #[test]
-fn of_two_runs_with_one_folder_no_secret_is_lost() {
+fn two_runs_with_one_folder_lose_no_secret() {
     for _ in 0..4 {
         let sandbox = Sandbox::new();
         let names = sandbox.names(30);
@@ -40,7 +40,7 @@ fn of_two_runs_with_one_folder_no_secret_is_lost() {
 }
 
 #[test]
-fn what_was_printed_for_a_name_that_was_taken_meanwhile_is_said_not_to_be_valid() {
+fn a_secret_printed_for_a_name_taken_meanwhile_is_reported_invalid() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "first"]);
     sandbox.names(3);

@@ -5,7 +5,7 @@ use crate::sandbox::Sandbox;
 const ARGS: [&str; 6] = ["generate", "api", "--from", "names", "--save-dir", "keys"];
 
 #[test]
-fn a_terminal_shows_a_bar_that_is_gone_in_the_end() {
+fn a_terminal_shows_a_bar_and_removes_it() {
     let sandbox = Sandbox::new();
     sandbox.names(20);
     let mut terminal = sandbox.on_terminal(ARGS);
@@ -22,7 +22,7 @@ fn a_terminal_shows_a_bar_that_is_gone_in_the_end() {
 }
 
 #[test]
-fn a_bar_is_gone_after_a_signal_too() {
+fn the_bar_is_removed_after_a_signal() {
     let sandbox = Sandbox::new();
     sandbox.names(2000);
     let mut terminal = sandbox.on_terminal(ARGS);

@@ -99,7 +99,7 @@ fn an_interrupted_transaction_on_a_read_only_file_system_is_rolled_back_in_a_pri
 }
 
 #[test]
-fn what_cannot_be_read_or_must_not_be_says_how_to_roll_it_back() {
+fn an_unreadable_interrupted_vault_has_a_hint_for_the_rollback() {
     expect_mounts();
     let vault = Interrupted::new();
     let before = vault.state();
@@ -128,7 +128,7 @@ fn what_cannot_be_read_or_must_not_be_says_how_to_roll_it_back() {
 }
 
 #[test]
-fn the_copy_is_private_and_gone_while_it_is_read() {
+fn the_copy_is_private_and_deleted_while_it_is_read() {
     expect_mounts();
     let vault = Interrupted::new();
     let setup = format!("umask 000; {TMP}");

@@ -57,7 +57,7 @@ const NAMED: [(&str, &str, &str); 4] = [
 ];
 
 #[test]
-fn without_a_vault_every_command_says_so_with_where_and_why() {
+fn every_command_reports_a_missing_vault_with_its_path() {
     let other = Sandbox::new();
     let secret = other.generate(["api", "ci"]);
     for line in NEEDING {
@@ -97,7 +97,7 @@ fn a_machine_format_has_no_empty_list_where_there_is_no_vault() {
 }
 
 #[test]
-fn what_needs_no_vault_works_without_one() {
+fn commands_that_need_no_vault_work_without_one() {
     let sandbox = Sandbox::new();
     for line in [
         "completions bash",
@@ -113,7 +113,7 @@ fn what_needs_no_vault_works_without_one() {
 }
 
 #[test]
-fn what_creates_a_vault_says_that_it_did_and_where_and_only_then() {
+fn creating_a_vault_is_reported_with_its_path() {
     let manifest = "[[key]]\nname = \"web\"\nkind = \"api\"\nsave = { file = \"web.key\" }\n";
     let backup = {
         let sandbox = Sandbox::with_three_keys();
@@ -148,7 +148,7 @@ fn what_creates_a_vault_says_that_it_did_and_where_and_only_then() {
 }
 
 #[test]
-fn a_dry_run_says_where_the_vault_would_be_created() {
+fn a_dry_run_reports_where_the_vault_would_be_created() {
     let sandbox = Sandbox::new();
     let manifest = "[[key]]\nname = \"web\"\nkind = \"api\"\nsave = { file = \"web.key\" }\n";
     fs::write(sandbox.home().join("keys.toml"), manifest).unwrap();

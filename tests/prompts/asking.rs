@@ -35,7 +35,7 @@ fn a_kind_and_a_name_that_are_missing_are_asked_for() {
 }
 
 #[test]
-fn without_a_name_no_key_is_made() {
+fn no_key_is_created_without_a_name() {
     for keys in [ENTER, END, "  \r"] {
         let sandbox = Sandbox::new();
         let mut terminal = sandbox.on_terminal(["generate", "api"]);
@@ -46,7 +46,7 @@ fn without_a_name_no_key_is_made() {
 }
 
 #[test]
-fn without_a_kind_no_key_is_made() {
+fn no_key_is_created_without_a_kind() {
     let sandbox = Sandbox::new();
     let mut terminal = sandbox.on_terminal(["generate"]);
     terminal.expect_unechoed(KIND).press(ESCAPE);
@@ -56,7 +56,7 @@ fn without_a_kind_no_key_is_made() {
 }
 
 #[test]
-fn questions_stay_on_the_terminal_and_the_secret_goes_where_it_is_sent() {
+fn prompts_go_to_the_terminal_and_the_secret_to_standard_output() {
     let sandbox = Sandbox::new();
     let command = sandbox.command(["generate", "api"]);
     let mut terminal = Terminal::start_with(&command, 80, ">secret");
@@ -70,7 +70,7 @@ fn questions_stay_on_the_terminal_and_the_secret_goes_where_it_is_sent() {
 }
 
 #[test]
-fn a_good_key_is_deleted_only_if_its_name_is_typed() {
+fn an_active_key_is_deleted_only_if_its_name_is_typed() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     for (keys, status) in [
@@ -155,7 +155,7 @@ fn a_key_is_rotated_without_a_question_and_the_rotation_ended_only_after_a_yes()
 }
 
 #[test]
-fn of_several_rotations_each_is_finished_only_after_its_own_yes() {
+fn each_of_several_rotations_is_confirmed_separately() {
     let sandbox = Sandbox::new();
     for name in ["app", "web"] {
         sandbox.generate(["api", name]);

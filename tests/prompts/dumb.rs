@@ -81,7 +81,7 @@ fn a_menu_offers_what_the_command_can_do_something_to() {
 }
 
 #[test]
-fn where_no_key_fits_nothing_is_asked() {
+fn there_is_no_prompt_if_no_key_applies() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     for (line, why) in [

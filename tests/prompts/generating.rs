@@ -22,7 +22,7 @@ fn day(sandbox: &Sandbox, name: &str) -> String {
 }
 
 #[test]
-fn permission_and_expiry_are_asked_for_and_enter_takes_the_default() {
+fn permission_and_expiry_are_prompted_for_with_defaults() {
     let sandbox = Sandbox::new();
     sandbox.settings("[defaults]\npermission = \"read-only\"\nexpires = \"2098-02-03\"\n");
     for (name, answers, permission, expires) in [
@@ -52,7 +52,7 @@ fn permission_and_expiry_are_asked_for_and_enter_takes_the_default() {
 }
 
 #[test]
-fn an_invalid_answer_is_told_and_asked_for_again() {
+fn an_invalid_answer_is_reported_and_prompted_for_again() {
     let sandbox = Sandbox::new();
     let mut terminal = sandbox.on_terminal(["generate", "api"]);
     terminal.expect(NAME).press("ci\r");
@@ -73,7 +73,7 @@ fn an_invalid_answer_is_told_and_asked_for_again() {
 }
 
 #[test]
-fn what_was_given_is_not_asked_for() {
+fn given_values_are_not_prompted_for() {
     let sandbox = Sandbox::new();
     for (line, asked) in [
         ("generate api", &[PERMISSION, EXPIRES][..]),
@@ -98,7 +98,7 @@ fn what_was_given_is_not_asked_for() {
 }
 
 #[test]
-fn a_question_that_is_ended_makes_no_key() {
+fn a_cancelled_prompt_creates_no_key() {
     for (questions, keys, status) in [
         (&[PERMISSION][..], END, 1),
         (&[PERMISSION, EXPIRES], END, 1),
@@ -122,7 +122,7 @@ fn a_question_that_is_ended_makes_no_key() {
 const OFFER: &str = "Create `production-app` with the description `Production App`?";
 
 #[test]
-fn for_an_invalid_name_a_valid_one_is_offered() {
+fn a_valid_name_is_offered_for_an_invalid_one() {
     let sandbox = Sandbox::new();
     for (keys, status) in [(ENTER, 1), ("n\r", 1), (END, 1), ("y\r", 0)] {
         let mut terminal = sandbox.on_terminal(["generate", "api", "Production App"]);
@@ -143,7 +143,7 @@ fn for_an_invalid_name_a_valid_one_is_offered() {
 }
 
 #[test]
-fn a_description_that_was_given_stays() {
+fn a_given_description_is_kept() {
     let sandbox = Sandbox::new();
     let args = ["generate", "smtp", "Größe", "--description", "what fits"];
     let mut terminal = sandbox.on_terminal(args);
@@ -172,7 +172,7 @@ fn an_invalid_answer_is_offered_as_a_valid_name_or_asked_for_again() {
 }
 
 #[test]
-fn where_nobody_is_asked_the_hint_has_the_name_and_makes_a_key() {
+fn without_a_prompt_the_hint_suggests_a_valid_name() {
     let sandbox = Sandbox::new();
     let hint = "run `postkey generate api production-app --description 'Production App'`";
     for args in [

@@ -116,7 +116,7 @@ fn a_secret_that_is_typed_is_judged_and_never_shown() {
 }
 
 #[test]
-fn what_is_typed_the_moment_the_question_appears_is_not_shown() {
+fn input_typed_as_soon_as_the_prompt_appears_is_not_echoed() {
     let sandbox = Sandbox::with_three_keys();
     for verb in ["verify", "identify"].repeat(10) {
         let mut terminal = sandbox.on_terminal([verb]);
@@ -128,7 +128,7 @@ fn what_is_typed_the_moment_the_question_appears_is_not_shown() {
 }
 
 #[test]
-fn half_a_secret_is_not_left_to_whoever_reads_the_terminal_next() {
+fn a_half_typed_secret_is_not_left_in_the_terminal() {
     let sandbox = Sandbox::new();
     for (verb, name) in [("verify", "TERM"), ("identify", "HUP")] {
         let mut terminal = sandbox.on_terminal([verb]);
@@ -196,7 +196,7 @@ fn the_question_after_a_menu_can_be_interrupted_too() {
 }
 
 #[test]
-fn a_hidden_prompt_does_not_stop_on_ctrl_z_to_come_back_with_the_echo_on() {
+fn ctrl_z_does_not_suspend_a_hidden_prompt() {
     let sandbox = Sandbox::with_three_keys();
     let mut terminal = sandbox.on_terminal(["verify"]);
     terminal

@@ -25,7 +25,7 @@ fn a_secret_that_is_in_use_is_replaced_only_if_the_name_is_typed() {
 }
 
 #[test]
-fn what_cannot_be_rotated_is_regenerated_without_that_advice() {
+fn rotating_is_not_suggested_for_keys_that_cannot_be_rotated() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "bait", "--decoy"]);
     sandbox.generate(["api", "resting", "--inactive"]);
@@ -65,7 +65,7 @@ fn a_key_in_use_is_deactivated_only_after_a_yes() {
 }
 
 #[test]
-fn what_uses_an_smtp_key_is_a_login() {
+fn the_use_of_an_smtp_key_is_called_a_login() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["smtp", "mail"]);
     use_from(&sandbox, &secret, "203.0.113.9");

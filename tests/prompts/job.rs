@@ -43,7 +43,7 @@ const SET: [(&str, &str); 5] = [
 ];
 
 #[test]
-fn in_a_job_every_question_is_a_usage_error_at_once() {
+fn every_prompt_is_a_usage_error_in_a_job() {
     let sandbox = stocked();
     let before = fs::read(sandbox.vault()).unwrap();
     let asking = ASKING.iter().map(|(args, _)| args.join(" "));
@@ -62,7 +62,7 @@ fn in_a_job_every_question_is_a_usage_error_at_once() {
 }
 
 #[test]
-fn in_a_job_no_secret_is_shown_on_a_terminal_unless_that_is_asked_for() {
+fn no_secret_is_printed_on_a_jobs_terminal_without_print_secret() {
     let secret = Regex::new(SECRET).unwrap();
     for line in PRINTING {
         let sandbox = stocked();
@@ -82,7 +82,7 @@ fn in_a_job_no_secret_is_shown_on_a_terminal_unless_that_is_asked_for() {
 }
 
 #[test]
-fn every_ci_system_is_known_and_what_is_unset_or_false_is_none() {
+fn every_ci_system_is_detected() {
     for set in SET {
         let sandbox = stocked();
         assert_eq!(in_job(&sandbox, "generate api new", set).0, 6, "{set:?}");
@@ -99,7 +99,7 @@ fn every_ci_system_is_known_and_what_is_unset_or_false_is_none() {
 }
 
 #[test]
-fn in_a_job_apply_delivers_and_shows_nothing() {
+fn apply_delivers_in_a_job_and_prints_no_secrets() {
     let sandbox = stocked();
     let (status, shown) = in_job(&sandbox, "apply keys.toml", SET[0]);
     assert_eq!(status, 0, "{shown}");

@@ -59,7 +59,7 @@ fn no_line_of_a_menu_is_wider_than_the_terminal() {
 }
 
 #[test]
-fn without_a_record_of_use_the_menu_has_no_such_column() {
+fn without_a_usage_record_the_menu_has_no_usage_column() {
     let sandbox = Sandbox::with_three_keys();
     let mut command = sandbox.command(["show"]);
     let mut terminal = Terminal::start(command.env("TERM", "dumb"));

@@ -36,7 +36,7 @@ pub const ASKING: [(&[&str], &str); 21] = [
 ];
 
 #[test]
-fn without_a_terminal_every_question_is_a_usage_error_at_once() {
+fn every_prompt_is_a_usage_error_without_a_terminal() {
     let sandbox = with_a_key();
     let before = fs::read(sandbox.vault()).unwrap();
     for stdin in [Stdio::null, Stdio::piped] {
@@ -57,7 +57,7 @@ fn without_a_terminal_every_question_is_a_usage_error_at_once() {
 }
 
 #[test]
-fn half_a_terminal_is_none() {
+fn prompting_requires_a_complete_terminal() {
     let sandbox = with_a_key();
     let before = fs::read(sandbox.vault()).unwrap();
     for (args, _) in ASKING {
@@ -93,7 +93,7 @@ fn a_secret_is_not_asked_for_on_half_a_terminal() {
 }
 
 #[test]
-fn no_input_asks_nothing_on_a_terminal() {
+fn no_input_never_prompts() {
     let sandbox = with_a_key();
     let asking = ASKING.into_iter().map(|(args, _)| args);
     for args in asking.chain([&["verify"][..], &["identify"], &["explain"], &["revoke"]]) {

@@ -18,7 +18,7 @@ fn on_lines(sandbox: &Sandbox, line: &str) -> Terminal {
 }
 
 #[test]
-fn without_a_change_a_field_and_its_value_are_asked_for() {
+fn a_field_and_its_value_are_prompted_for() {
     let sandbox = with_a_key();
     for (field, answers, told) in [
         (
@@ -121,7 +121,7 @@ fn nothing_is_changed_without_an_answer() {
 }
 
 #[test]
-fn a_key_that_is_missing_is_asked_for_whatever_else_was_given() {
+fn a_missing_key_is_prompted_for_whatever_else_is_given() {
     let sandbox = with_a_key();
     for (line, question, told) in [
         (

@@ -6,7 +6,7 @@ use super::terminal::Terminal;
 use crate::sandbox::{SECRET, Sandbox};
 
 #[test]
-fn a_secret_stands_alone_on_its_line_at_every_width() {
+fn a_secret_is_alone_on_its_line_at_every_width() {
     let sandbox = Sandbox::new();
     for columns in [20, 80, 200] {
         let name = format!("ci-{columns}");

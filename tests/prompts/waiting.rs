@@ -28,7 +28,7 @@ fn a_key_that_changed_while_its_deletion_was_asked_about_is_not_deleted() {
 }
 
 #[test]
-fn a_key_that_was_made_anew_meanwhile_is_left_alone() {
+fn a_key_recreated_meanwhile_is_left_alone() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     for (verb, question, answer) in [
@@ -47,7 +47,7 @@ fn a_key_that_was_made_anew_meanwhile_is_left_alone() {
 }
 
 #[test]
-fn a_secret_that_was_replaced_while_its_replacement_was_asked_about_stays() {
+fn a_secret_replaced_during_the_prompt_is_kept() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     let mut terminal = sandbox.on_terminal(["regenerate", "ci"]);
@@ -62,7 +62,7 @@ fn a_secret_that_was_replaced_while_its_replacement_was_asked_about_stays() {
 }
 
 #[test]
-fn a_key_that_was_stopped_while_its_secret_was_replaced_stays_stopped() {
+fn a_key_deactivated_during_a_replacement_stays_inactive() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     let mut terminal = sandbox.on_terminal(["regenerate", "ci"]);
@@ -74,7 +74,7 @@ fn a_key_that_was_stopped_while_its_secret_was_replaced_stays_stopped() {
 }
 
 #[test]
-fn a_rotation_that_changed_while_its_end_was_asked_about_stays() {
+fn a_rotation_that_changed_during_the_prompt_is_not_ended() {
     for flag in ["--finish", "--abort"] {
         let sandbox = Sandbox::new();
         let old = sandbox.generate(["api", "ci"]);
@@ -94,7 +94,7 @@ fn a_rotation_that_changed_while_its_end_was_asked_about_stays() {
 }
 
 #[test]
-fn a_rotation_whose_time_ran_out_while_its_end_was_asked_about_is_over() {
+fn a_rotation_may_end_during_the_prompt() {
     for flag in ["--finish", "--abort"] {
         let sandbox = Sandbox::new();
         let old = sandbox.generate(["api", "ci"]);
@@ -111,7 +111,7 @@ fn a_rotation_whose_time_ran_out_while_its_end_was_asked_about_is_over() {
 }
 
 #[test]
-fn a_menu_and_a_hidden_prompt_hold_nothing() {
+fn menus_and_hidden_prompts_hold_no_locks() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     for (verb, question) in [
@@ -126,7 +126,7 @@ fn a_menu_and_a_hidden_prompt_hold_nothing() {
 }
 
 #[test]
-fn a_reader_who_does_not_read_hinders_nobody() {
+fn a_stalled_reader_blocks_nobody() {
     let sandbox = Sandbox::new();
     let (mut full, size, writer) = full_pipe();
     let blocked = writing_to(writer, &sandbox);

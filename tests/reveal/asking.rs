@@ -74,7 +74,7 @@ fn an_interrupted_question_leaves_neither_key_nor_vault() {
 }
 
 #[test]
-fn a_default_key_or_a_name_that_is_taken_is_refused_before_anybody_is_asked() {
+fn a_taken_name_or_default_key_is_refused_before_prompting() {
     let (sandbox, _) = Sandbox::with_default_key();
     for name in ["mail", "other"] {
         let mut terminal = sandbox.on_terminal(["generate", "smtp", name, "--default"]);
@@ -101,7 +101,7 @@ fn no_passphrase_reveals_nothing() {
 }
 
 #[test]
-fn nothing_is_held_while_the_passphrase_is_waited_for() {
+fn no_lock_is_held_during_the_passphrase_prompt() {
     let (sandbox, secret) = Sandbox::with_default_key();
     let mut reveal = sandbox.on_terminal(["reveal"]);
     reveal.expect_unechoed("Passphrase");
@@ -152,7 +152,7 @@ fn regenerate_asks_for_the_new_passphrase_and_an_empty_one_drops_the_seal() {
 }
 
 #[test]
-fn without_a_terminal_the_flag_that_answers_is_named() {
+fn without_a_terminal_the_required_flag_is_named() {
     let (sandbox, _) = Sandbox::with_default_key();
     let before = sandbox.entries();
     let fresh = sandbox.home().join("fresh/vault.db");

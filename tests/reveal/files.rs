@@ -58,7 +58,7 @@ fn a_first_line_that_is_no_passphrase_is_refused() {
 }
 
 #[test]
-fn a_passphrase_that_is_short_or_easily_guessed_is_not_chosen_and_no_key_made() {
+fn a_weak_passphrase_is_refused_and_no_key_created() {
     let sandbox = Sandbox::new();
     let with = |text: &str| {
         sandbox.private("chosen", text.as_bytes());

@@ -39,7 +39,7 @@ fn the_entry_is_committed_before_the_secret_is_written() {
 }
 
 #[test]
-fn nothing_is_shown_where_the_entry_cannot_be_written() {
+fn nothing_is_revealed_without_a_log_entry() {
     let (sandbox, secret) = Sandbox::with_default_key();
     let limited = |blocks: u64| {
         let script = format!("ulimit -f {blocks}; exec \"$@\"");
@@ -61,7 +61,7 @@ fn nothing_is_shown_where_the_entry_cannot_be_written() {
 }
 
 #[test]
-fn nothing_is_shown_from_a_busy_or_a_read_only_vault() {
+fn a_locked_or_read_only_vault_reveals_nothing() {
     let (sandbox, secret) = Sandbox::with_default_key();
     let vault = Connection::open(sandbox.vault()).unwrap();
     vault.execute_batch("BEGIN IMMEDIATE").unwrap();

@@ -56,7 +56,7 @@ fn a_wrong_passphrase_reveals_nothing_and_is_logged() {
 }
 
 #[test]
-fn a_vault_has_one_default_key_and_says_which() {
+fn a_vault_has_one_default_key_and_shows_which() {
     let (sandbox, secret) = Sandbox::with_default_key();
     let second = [
         "generate",
@@ -80,7 +80,7 @@ fn a_vault_has_one_default_key_and_says_which() {
 }
 
 #[test]
-fn only_an_smtp_key_can_be_the_default_and_only_where_it_is_asked_for() {
+fn only_an_smtp_key_can_be_the_default_and_only_on_request() {
     let sandbox = Sandbox::new();
     sandbox.private("pass", PASSPHRASE.as_bytes());
     for args in [
@@ -110,7 +110,7 @@ fn only_an_smtp_key_can_be_the_default_and_only_where_it_is_asked_for() {
 }
 
 #[test]
-fn if_absent_makes_the_default_key_once() {
+fn if_absent_creates_the_default_key_once() {
     let sandbox = Sandbox::new();
     sandbox.private("pass", PASSPHRASE.as_bytes());
     let vault = sandbox.home().join("new/vault.db");
@@ -140,7 +140,7 @@ fn if_absent_makes_the_default_key_once() {
 }
 
 #[test]
-fn a_regenerated_secret_is_sealed_anew_or_not_at_all() {
+fn a_regenerated_secret_is_sealed_with_a_new_passphrase_or_not_at_all() {
     let (sandbox, old) = Sandbox::with_default_key();
     sandbox.private("next", b"another fine passphrase");
     let run = sandbox.run(["regenerate", "--yes", "mail", "--passphrase-file=next"]);
@@ -164,7 +164,7 @@ fn a_regenerated_secret_is_sealed_anew_or_not_at_all() {
 }
 
 #[test]
-fn a_rotation_drops_the_seal_and_says_so_and_its_abortion_does_not_bring_it_back() {
+fn a_rotation_drops_the_seal_and_aborting_does_not_restore_it() {
     let (sandbox, old) = Sandbox::with_default_key();
     let run = sandbox.run(["rotate", "mail"]).expect(0);
     assert!(
@@ -182,7 +182,7 @@ fn a_rotation_drops_the_seal_and_says_so_and_its_abortion_does_not_bring_it_back
 }
 
 #[test]
-fn the_replacement_of_a_revoked_secret_is_not_sealed_and_it_says_so() {
+fn the_replacement_of_a_revoked_secret_is_not_sealed() {
     let (sandbox, _) = Sandbox::with_default_key();
     let run = sandbox
         .run(["revoke", "--replace", "--yes", "mail"])
@@ -196,7 +196,7 @@ fn the_replacement_of_a_revoked_secret_is_not_sealed_and_it_says_so() {
 }
 
 #[test]
-fn a_key_that_is_not_good_is_revealed_with_a_warning() {
+fn revealing_an_invalid_key_warns() {
     let (sandbox, secret) = Sandbox::with_default_key();
     sandbox.run(["deactivate", "mail"]).expect(0);
     let run = sandbox.reveal().expect(0);
@@ -208,7 +208,7 @@ fn a_key_that_is_not_good_is_revealed_with_a_warning() {
 }
 
 #[test]
-fn what_is_renamed_or_changed_stays_the_default_key() {
+fn a_renamed_or_changed_key_stays_the_default_key() {
     let (sandbox, secret) = Sandbox::with_default_key();
     sandbox.run(["rename", "mail", "post"]).expect(0);
     sandbox.run(["set", "post", "--expires", "90d"]).expect(0);
@@ -216,7 +216,7 @@ fn what_is_renamed_or_changed_stays_the_default_key() {
 }
 
 #[test]
-fn list_and_show_tell_which_is_the_default_key() {
+fn list_and_show_mark_the_default_key() {
     let (sandbox, _) = Sandbox::with_default_key();
     sandbox.generate(["smtp", "other"]);
     assert_eq!(sandbox.show("mail")["is_default"], true);
@@ -235,7 +235,7 @@ fn list_and_show_tell_which_is_the_default_key() {
 }
 
 #[test]
-fn no_byte_of_an_old_seal_stays_in_the_file() {
+fn no_byte_of_an_old_seal_is_left_in_the_file() {
     for args in [
         &["regenerate", "--yes", "mail"][..],
         &["delete", "--yes", "mail"],

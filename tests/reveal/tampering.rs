@@ -110,7 +110,7 @@ fn a_seal_for_another_key_shows_nothing() {
 }
 
 #[test]
-fn an_old_seal_that_is_put_back_shows_nothing() {
+fn a_restored_old_seal_reveals_nothing() {
     let (sandbox, _) = Sandbox::with_default_key();
     let vault = Connection::open(sandbox.vault()).unwrap();
     vault

@@ -80,7 +80,7 @@ fn an_expired_key_is_not_rotated_and_both_its_secrets_are_refused() {
 }
 
 #[test]
-fn a_clock_that_goes_back_revives_no_retired_secret() {
+fn a_clock_set_back_does_not_revive_retired_secrets() {
     let sandbox = Sandbox::new();
     let (old, new) = rotating(&sandbox);
     // Two days later that was seen; then the clock went back.
@@ -95,7 +95,7 @@ fn a_clock_that_goes_back_revives_no_retired_secret() {
 }
 
 #[test]
-fn how_long_a_key_goes_on_is_said_before_and_after_and_never_out_loud() {
+fn how_long_a_key_stays_valid_is_reported() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let show = || sandbox.run(["show", "ci"]).expect(0).stdout;
@@ -123,7 +123,7 @@ fn how_long_a_key_goes_on_is_said_before_and_after_and_never_out_loud() {
 }
 
 #[test]
-fn an_expired_key_stays_so_when_the_clock_goes_back() {
+fn an_expired_key_stays_expired_when_the_clock_goes_back() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci", "--expires", "1d"]);
     sandbox.generate(["api", "other"]);

@@ -37,7 +37,7 @@ fn an_end_needs_a_confirmation_and_changes_nothing_without() {
 }
 
 #[test]
-fn what_is_over_is_finished_already_and_cannot_be_aborted() {
+fn a_rotation_that_ended_is_finished_and_cannot_be_aborted() {
     let sandbox = Sandbox::new();
     let (old, new) = rotating(&sandbox);
     end_grace(&sandbox);
@@ -54,7 +54,7 @@ fn what_is_over_is_finished_already_and_cannot_be_aborted() {
 }
 
 #[test]
-fn a_key_that_was_never_rotated_has_nothing_to_finish_and_nothing_to_go_back_to() {
+fn a_key_that_is_not_being_rotated_has_nothing_to_finish_or_abort() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let refused = rotate(&sandbox, &["--abort", "--yes"]).expect(1);
@@ -90,7 +90,7 @@ fn a_regenerated_key_has_its_newest_secret_only() {
 }
 
 #[test]
-fn deactivate_stops_both_activate_resumes_both_and_delete_removes_both() {
+fn deactivate_activate_and_delete_apply_to_both_secrets() {
     let sandbox = Sandbox::new();
     let (old, new) = rotating(&sandbox);
     sandbox.run(["deactivate", "ci"]).expect(0);
@@ -104,7 +104,7 @@ fn deactivate_stops_both_activate_resumes_both_and_delete_removes_both() {
 }
 
 #[test]
-fn a_secret_that_retired_while_its_key_was_stopped_stays_so() {
+fn a_secret_that_retired_while_its_key_was_inactive_stays_retired() {
     let sandbox = Sandbox::new();
     let (old, new) = rotating(&sandbox);
     sandbox.run(["deactivate", "ci"]).expect(0);
@@ -114,7 +114,7 @@ fn a_secret_that_retired_while_its_key_was_stopped_stays_so() {
 }
 
 #[test]
-fn a_stopped_key_can_be_rotated_finished_and_aborted() {
+fn an_inactive_key_can_be_rotated_finished_and_aborted() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci", "--inactive"]);
     let run = rotate(&sandbox, &[]).expect(0);
@@ -129,7 +129,7 @@ fn a_stopped_key_can_be_rotated_finished_and_aborted() {
 }
 
 #[test]
-fn what_has_retired_is_removed_by_what_is_asked_for_and_by_no_clock() {
+fn retired_secrets_are_removed_on_request_only() {
     for (args, left) in [
         (&["describe", "ci", "something"][..], 3),
         (&["generate", "api", "new"], 4),

@@ -11,7 +11,7 @@ use crate::serve::http::Connection;
 use crate::serve::server::Server;
 
 #[test]
-fn once_a_rotation_has_ended_no_request_with_the_other_secret_is_accepted() {
+fn the_other_secret_is_refused_once_a_rotation_has_ended() {
     let sandbox = Sandbox::new();
     let mut old = sandbox.generate(["api", "ci"]);
     let server = Server::start(&sandbox);
@@ -35,7 +35,7 @@ fn once_a_rotation_has_ended_no_request_with_the_other_secret_is_accepted() {
 }
 
 #[test]
-fn a_warm_old_secret_is_refused_when_its_time_is_over_though_nothing_changed() {
+fn a_cached_old_secret_is_refused_when_it_retires() {
     let sandbox = Sandbox::new();
     let old = sandbox.generate(["api", "ci"]);
     let served = Served::start(&sandbox);
@@ -69,7 +69,7 @@ fn a_warm_old_secret_is_refused_when_its_time_is_over_though_nothing_changed() {
 }
 
 #[test]
-fn what_a_server_records_says_which_secret_was_used() {
+fn a_server_records_which_secret_was_used() {
     let sandbox = Sandbox::new();
     let (old, new) = rotating(&sandbox);
     let server = Server::start(&sandbox);

@@ -47,7 +47,7 @@ fn each_key_gets_a_new_secret_and_keeps_the_old_one_until_the_rotations_end() {
 }
 
 #[test]
-fn a_name_that_is_wrong_keeps_no_other_key_from_its_turn() {
+fn an_unknown_name_does_not_affect_other_keys() {
     let (sandbox, old) = two_keys();
     let run = sandbox.run(["rotate", "app", "mial", "mail", "--format", "jsonl"]);
     let run = run.expect(3);
@@ -61,7 +61,7 @@ fn a_name_that_is_wrong_keeps_no_other_key_from_its_turn() {
 }
 
 #[test]
-fn secrets_that_nobody_could_tell_apart_are_not_made() {
+fn indistinguishable_secrets_are_not_created() {
     let (sandbox, _) = two_keys();
     sandbox.generate(["api", "a-b"]);
     sandbox.generate(["api", "a_b"]);

@@ -20,7 +20,7 @@ fn shown(secret: &str) -> String {
 }
 
 #[test]
-fn who_rotates_is_told_what_happens_when_and_how_to_go_on() {
+fn rotating_reports_the_schedule_and_the_next_steps() {
     let sandbox = Sandbox::new();
     let old = sandbox.generate(["api", "ci"]);
     let run = rotate(&sandbox, &["--grace", "48h"]).expect(0);
@@ -85,7 +85,7 @@ fn the_log_tells_which_secret_retires_when_and_how_the_rotation_ended() {
 }
 
 #[test]
-fn list_finds_rotating_keys_and_the_endings_of_both_secrets() {
+fn list_finds_rotating_keys_by_both_tails() {
     let sandbox = Sandbox::new();
     let (old, new) = rotating(&sandbox);
     sandbox.generate(["api", "other"]);
@@ -111,7 +111,7 @@ fn list_finds_rotating_keys_and_the_endings_of_both_secrets() {
 }
 
 #[test]
-fn show_tells_of_both_secrets_when_each_was_used() {
+fn show_reports_the_use_of_both_secrets() {
     let sandbox = Sandbox::new();
     let (old, new) = rotating(&sandbox);
     let uses = || {
@@ -140,7 +140,7 @@ fn show_tells_of_both_secrets_when_each_was_used() {
 }
 
 #[test]
-fn show_says_how_far_a_rotation_has_got_and_what_to_do_next() {
+fn show_reports_a_rotations_progress_and_next_step() {
     let sandbox = Sandbox::new();
     let (old, new) = rotating(&sandbox);
     let show = || sandbox.run(["show", "ci"]).expect(0).stdout;
@@ -176,7 +176,7 @@ fn show_says_how_far_a_rotation_has_got_and_what_to_do_next() {
 }
 
 #[test]
-fn who_finishes_is_warned_where_the_new_secret_is_not_in_place_or_the_old_one_still_used() {
+fn finishing_warns_if_the_new_secret_is_unused_or_the_old_one_in_use() {
     let sandbox = Sandbox::new();
     let (old, new) = rotating(&sandbox);
     let finish = |format: &str| rotate(&sandbox, &["--finish", "--yes", "--format", format]);
@@ -212,7 +212,7 @@ fn who_finishes_is_warned_where_the_new_secret_is_not_in_place_or_the_old_one_st
 }
 
 #[test]
-fn who_finishes_is_told_who_used_the_old_secret_in_the_last_hour() {
+fn finishing_reports_recent_use_of_the_old_secret() {
     for (minutes, is_told) in [(59, true), (61, false)] {
         let sandbox = Sandbox::new();
         let (old, new) = rotating(&sandbox);
@@ -237,7 +237,7 @@ fn who_finishes_is_told_who_used_the_old_secret_in_the_last_hour() {
 }
 
 #[test]
-fn who_aborts_is_warned_where_the_new_secret_was_used() {
+fn aborting_warns_if_the_new_secret_was_used() {
     let sandbox = Sandbox::new();
     let (_, new) = rotating(&sandbox);
     verify(&sandbox, &new, "203.0.113.9");
@@ -290,7 +290,7 @@ fn verify_and_identify_say_which_secret_it_is_and_until_when() {
 }
 
 #[test]
-fn what_is_recorded_of_use_may_be_gone() {
+fn restoring_works_without_a_usage_record() {
     let sandbox = Sandbox::new();
     let (old, new) = rotating(&sandbox);
     verify(&sandbox, &new, "203.0.113.9");

@@ -149,7 +149,7 @@ fn a_secret_that_is_saved_can_be_masked_too() {
 }
 
 #[test]
-fn a_secret_is_masked_only_where_a_runner_takes_the_mask() {
+fn a_secret_is_masked_only_where_a_runner_reads_the_mask() {
     let sandbox = Sandbox::new();
     files(&sandbox);
     let generate = ["generate", "api", "web", "--github", "env"];
@@ -202,7 +202,7 @@ fn a_secret_is_masked_only_where_a_runner_takes_the_mask() {
 }
 
 #[test]
-fn a_variable_that_the_runner_does_not_take_is_refused_before_a_key_is_made() {
+fn a_variable_that_the_runner_refuses_is_an_error_before_a_key_is_created() {
     let sandbox = Sandbox::new();
     files(&sandbox);
     for name in [
@@ -301,7 +301,7 @@ fn a_variable_of_many_lines_is_seen_and_one_without_an_end_is_refused() {
 }
 
 #[test]
-fn a_runners_file_that_is_none_is_refused_before_anything_is_done() {
+fn an_invalid_runner_file_is_refused_first() {
     let sandbox = Sandbox::new();
     files(&sandbox);
     let home = sandbox.home();

@@ -78,7 +78,7 @@ const RUNNERS: [(&str, Runner); 3] = [
 const MARKS: &str = "CI=true GITHUB_ACTIONS=true";
 
 #[test]
-fn a_secret_that_would_be_in_a_jobs_log_is_not_made() {
+fn no_secret_is_created_for_a_jobs_log() {
     for (name, run) in RUNNERS {
         let sandbox = Sandbox::new();
         for script in [
@@ -107,7 +107,7 @@ fn a_secret_that_would_be_in_a_jobs_log_is_not_made() {
 }
 
 #[test]
-fn nor_is_one_of_a_key_that_is_there() {
+fn an_existing_keys_secret_is_not_reused() {
     let (sandbox, _) = Sandbox::with_default_key();
     sandbox.generate(["api", "ci"]);
     let before = fs::read(sandbox.vault()).unwrap();
@@ -130,7 +130,7 @@ fn nor_is_one_of_a_key_that_is_there() {
 }
 
 #[test]
-fn a_secret_that_a_job_takes_is_made() {
+fn a_secret_that_a_job_captures_is_created() {
     for (name, run) in RUNNERS {
         let sandbox = Sandbox::new();
         let take = "test ${#KEY} = 90";
@@ -155,7 +155,7 @@ fn a_secret_that_a_job_takes_is_made() {
 }
 
 #[test]
-fn outside_of_a_job_nothing_is_taken_for_a_log() {
+fn outside_of_a_job_no_output_is_a_log() {
     let sandbox = Sandbox::new();
     for (number, marks) in ["X=1", "CI=", "CI=false", "CI=0"].iter().enumerate() {
         for (_, run) in [RUNNERS[0], RUNNERS[1]] {

@@ -132,7 +132,7 @@ fn state(path: &Path) -> String {
 }
 
 #[test]
-fn what_must_not_be_replaced_is_refused_untouched_and_nothing_is_done() {
+fn protected_files_are_refused_before_anything_is_done() {
     let sandbox = Sandbox::new();
     let old = sandbox.generate(["api", "ci"]);
     for (kind, make, says) in REFUSED {
@@ -182,7 +182,7 @@ fn a_place_where_nothing_can_be_written_is_refused_before_anything_is_done() {
 }
 
 #[test]
-fn a_folder_that_is_missing_is_told_with_the_hint() {
+fn a_missing_folder_is_reported_with_a_hint() {
     let sandbox = Sandbox::new();
     let run = sandbox.run(["generate", "api", "new", "--save", "missing/file"]);
     let told = run.expect(6).stderr;
@@ -317,7 +317,7 @@ fn a_full_disk_leaves_the_file_and_the_keys_as_they_were() {
 }
 
 #[test]
-fn anothers_file_stays_anothers() {
+fn another_users_file_keeps_its_owner() {
     let sandbox = Sandbox::new();
     fs::set_permissions(sandbox.home(), Permissions::from_mode(0o755)).unwrap();
     let folder = sandbox.home().join("app");

@@ -67,7 +67,7 @@ fn variables_that_are_set_at_the_same_time_are_all_there() {
 }
 
 #[test]
-fn of_many_who_make_one_key_the_file_has_the_secret_of_the_one_that_did() {
+fn the_file_has_the_secret_of_the_process_that_created_the_key() {
     for round in 0..5 {
         let sandbox = Sandbox::new();
         sandbox.generate(["api", "first"]);
@@ -97,7 +97,7 @@ fn of_many_who_make_one_key_the_file_has_the_secret_of_the_one_that_did() {
 }
 
 #[test]
-fn a_secret_that_does_not_become_good_is_taken_out_of_the_file_again() {
+fn a_secret_that_is_not_activated_is_removed_from_the_file() {
     let sandbox = Sandbox::new();
     let old = sandbox.generate(["api", "ci"]);
     sandbox.private("old.env", b"# ours\nCI_API_KEY=old\n");
@@ -155,7 +155,7 @@ fn a_file_that_is_held_by_another_is_waited_for_without_a_lock_on_the_vault() {
 }
 
 #[test]
-fn while_a_file_is_being_put_in_place_others_change_the_vault() {
+fn the_vault_is_not_locked_while_a_file_is_replaced() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     let slow = delayed(&sandbox, 2, &["rotate", "ci", "--save", "new.txt"]);
@@ -188,7 +188,7 @@ fn a_secret_that_could_not_be_saved_is_not_revealed_and_not_logged() {
 }
 
 #[test]
-fn a_leaked_key_is_stopped_even_if_its_new_secret_cannot_be_saved() {
+fn a_leaked_key_is_revoked_even_if_its_new_secret_cannot_be_saved() {
     let sandbox = Sandbox::new();
     let old = sandbox.generate(["api", "ci"]);
     fs::create_dir(sandbox.home().join("folder")).unwrap();
@@ -201,7 +201,7 @@ fn a_leaked_key_is_stopped_even_if_its_new_secret_cannot_be_saved() {
 }
 
 #[test]
-fn who_replaces_a_secret_is_warned_of_pipes_and_led_to_a_file() {
+fn help_warns_of_pipes_and_suggests_saving() {
     let sandbox = Sandbox::new();
     for command in ["regenerate", "rotate"] {
         let help = sandbox.run([command, "--help"]).expect(0).stdout;

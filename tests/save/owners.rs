@@ -11,7 +11,7 @@ fn run(sandbox: &Sandbox, args: &[&[&str]]) -> Run {
 }
 
 #[test]
-fn the_secret_of_another_key_is_replaced_only_if_that_is_said() {
+fn another_keys_secret_is_overwritten_only_with_replace() {
     let is_secret = Regex::new(SECRET).unwrap();
     for (format, names) in [
         ("text", &[][..]),
@@ -179,7 +179,7 @@ fn the_old_secret_does_not_stay_inside_another_value() {
 }
 
 #[test]
-fn the_secret_of_another_vault_is_replaced_only_if_that_is_said() {
+fn another_vaults_secret_is_overwritten_only_with_replace() {
     let foreign = Sandbox::new().generate(["api", "elsewhere"]);
     let as_env = format!("K={foreign}\n");
     let as_line = format!("{foreign}\n");
@@ -209,7 +209,7 @@ fn the_secret_of_another_vault_is_replaced_only_if_that_is_said() {
 }
 
 #[test]
-fn the_username_of_another_key_stays() {
+fn another_keys_username_is_kept() {
     let sandbox = Sandbox::new();
     let smtp = |name: &'static str, username: &'static str| {
         ["generate", "smtp", name, "--username", username]
@@ -257,7 +257,7 @@ fn both_secrets_of_a_rotation_are_old_ones() {
 }
 
 #[test]
-fn the_username_stays_where_it_is() {
+fn the_username_variable_is_kept() {
     let sandbox = Sandbox::new();
     let made = [
         "generate",
@@ -281,7 +281,7 @@ fn the_username_stays_where_it_is() {
 }
 
 #[test]
-fn a_username_that_is_made_up_is_told_or_saved() {
+fn a_generated_username_is_printed_or_saved() {
     let sandbox = Sandbox::new();
     for (name, flags, file) in [
         ("a", &["--save", "a"][..], None),

@@ -8,7 +8,7 @@ use super::{expect_silent, files, held, keys, mode, secret_in};
 use crate::sandbox::{Run, Sandbox};
 
 #[test]
-fn every_command_that_makes_a_secret_saves_it_and_prints_nothing() {
+fn every_command_that_creates_a_secret_can_save_it() {
     let (sandbox, revealed) = Sandbox::with_default_key();
     for (name, args) in [
         ("a", &["generate", "api", "web"][..]),
@@ -33,7 +33,7 @@ fn every_command_that_makes_a_secret_saves_it_and_prints_nothing() {
 }
 
 #[test]
-fn a_file_holds_what_standard_output_would_have_held() {
+fn a_file_gets_what_standard_output_would() {
     let sandbox = Sandbox::new();
     sandbox.generate(["smtp", "mail", "--username", "mail_prod"]);
     for format in ["text", "json", "jsonl", "csv", "env"] {
@@ -55,7 +55,7 @@ fn a_file_holds_what_standard_output_would_have_held() {
 }
 
 #[test]
-fn variables_are_set_in_place_and_the_rest_stays() {
+fn variables_are_set_in_place_and_the_rest_unchanged() {
     let sandbox = Sandbox::new();
     sandbox.generate(["smtp", "shop-mail", "--username", "shop_prod"]);
     let before = "# the shop\n\nPORT=8080\nexport SHOP_MAIL_SMTP_PASSWORD='old' # rotate me\nNAME=\"a\nb\"\n";
@@ -81,7 +81,7 @@ fn variables_are_set_in_place_and_the_rest_stays() {
 }
 
 #[test]
-fn a_variable_that_is_new_in_a_file_is_told_for_it_may_be_misspelt() {
+fn a_new_variable_in_a_file_is_reported() {
     let sandbox = Sandbox::new();
     sandbox.private("app.env", b"SMTP_PASSWORD=old\nSMTP_USERNAME=ops\n");
     sandbox.generate(["smtp", "app"]);
@@ -98,7 +98,7 @@ fn a_variable_that_is_new_in_a_file_is_told_for_it_may_be_misspelt() {
 }
 
 #[test]
-fn variables_are_called_what_they_are_told_to_be_called() {
+fn variables_have_the_given_names() {
     let sandbox = Sandbox::new();
     let smtp = ["generate", "smtp", "--username", "shop_prod"];
     for (number, (flags, names)) in [
@@ -289,7 +289,7 @@ fn no_secret_goes_into_the_vaults_own_files() {
 }
 
 #[test]
-fn with_save_nobody_needs_to_read_standard_output() {
+fn save_does_not_need_standard_output() {
     let sandbox = Sandbox::new();
     let save = ["generate", "api", "null", "--save", "a"];
     let output = sandbox
@@ -313,7 +313,7 @@ fn with_save_nobody_needs_to_read_standard_output() {
 }
 
 #[test]
-fn a_key_that_is_there_already_is_left_alone_and_so_is_the_file() {
+fn an_existing_key_and_its_file_are_unchanged() {
     let sandbox = Sandbox::new();
     let make = [
         "generate",

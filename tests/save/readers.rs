@@ -107,7 +107,7 @@ const REFUSED: [(&str, &str); 24] = [
 ];
 
 #[test]
-fn a_file_that_is_not_understood_is_refused_before_a_key_is_made() {
+fn an_ambiguous_file_is_refused_before_a_key_is_created() {
     let sandbox = Sandbox::new();
     for (before, says) in REFUSED {
         sandbox.private("app.env", before.as_bytes());
@@ -125,7 +125,7 @@ fn a_file_that_is_not_understood_is_refused_before_a_key_is_made() {
 }
 
 #[test]
-fn a_secret_that_stands_alone_in_a_file_is_not_joined_by_a_variable() {
+fn a_file_with_only_a_secret_gets_no_variables() {
     let sandbox = Sandbox::new();
     sandbox
         .run(["generate", "api", "so1", "--save", "so1.key"])

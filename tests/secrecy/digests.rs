@@ -8,7 +8,7 @@ use crate::sandbox::{Run, Sandbox};
 const DIGEST: &str = "5f1c0ffee0123456789abcdef0123456789abcdef0123456789abcdef0123456";
 
 #[test]
-fn a_digest_is_good_in_every_path_name_and_description() {
+fn digests_are_allowed_in_paths_names_and_descriptions() {
     let sandbox = Sandbox::new();
     let layer = sandbox.home().join("overlay2").join(DIGEST).join("merged");
     fs::create_dir_all(&layer).unwrap();

@@ -13,7 +13,7 @@ use super::watch::run_with_input;
 use crate::sandbox::{Run, Sandbox};
 
 #[test]
-fn the_hash_of_a_key_that_is_deleted_or_regenerated_is_gone_from_the_file() {
+fn hashes_of_deleted_and_regenerated_keys_are_erased() {
     let sandbox = Sandbox::new();
     sandbox.generate(["smtp", "ci"]);
     for args in [["regenerate", "--yes", "ci"], ["delete", "--yes", "ci"]] {
@@ -25,7 +25,7 @@ fn the_hash_of_a_key_that_is_deleted_or_regenerated_is_gone_from_the_file() {
 }
 
 #[test]
-fn the_hash_of_a_secret_whose_rotation_ended_is_gone_from_the_file() {
+fn hashes_of_rotated_secrets_are_erased() {
     for (args, is_over) in [
         (&["rotate", "--finish", "--yes", "ci"][..], false),
         (&["rotate", "--abort", "--yes", "ci"], false),
@@ -58,7 +58,7 @@ fn the_hash_of_a_secret_whose_rotation_ended_is_gone_from_the_file() {
 }
 
 #[test]
-fn no_hash_of_hundreds_of_removed_keys_is_left_in_the_file() {
+fn no_hash_of_removed_keys_is_left_in_the_file() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "first"]);
     let mut stock = stock(&sandbox, 400);

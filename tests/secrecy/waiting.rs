@@ -12,7 +12,7 @@ use super::{files, leaks};
 use crate::sandbox::{POSTKEY, Run, Sandbox};
 
 #[test]
-fn a_secret_that_waits_to_be_read_is_nowhere_else_and_keeps_nobody_waiting() {
+fn a_secret_in_a_full_pipe_blocks_nobody() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "first"]);
     let (mut child, mut reader) = undelivered(&sandbox, &["generate", "api", "ci"]);

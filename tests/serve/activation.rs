@@ -55,7 +55,7 @@ fn a_socket_that_other_machines_reach_is_refused() {
 }
 
 #[test]
-fn systemd_is_told_when_it_is_ready_and_when_it_stops() {
+fn systemd_is_notified_of_readiness_and_shutdown() {
     let sandbox = Sandbox::with_three_keys();
     let path = sandbox.home().join("notify.sock");
     let told = UnixDatagram::bind(&path).unwrap();

@@ -10,7 +10,7 @@ use super::server::Server;
 use crate::sandbox::Sandbox;
 
 #[test]
-fn a_client_that_never_finishes_is_cut_off_and_keeps_nobody_waiting() {
+fn a_slow_client_is_disconnected_and_delays_nobody() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let server = Server::start(&sandbox);
@@ -115,7 +115,7 @@ fn requests_one_after_the_other_are_answered_in_their_order() {
 }
 
 #[test]
-fn a_body_that_nobody_asked_for_is_not_the_next_request() {
+fn an_unexpected_body_is_not_parsed_as_the_next_request() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let server = Server::start(&sandbox);

@@ -70,7 +70,7 @@ fn count(sandbox: &Sandbox, verdict: &str) -> i64 {
 }
 
 #[test]
-fn each_cause_is_told_and_counted_whichever_way_a_dead_secret_is_presented() {
+fn each_cause_of_death_is_reported_and_counted_everywhere() {
     for kind in ["api", "smtp"] {
         for (steps, dies, cause) in DEATHS {
             let (sandbox, server, secret) = dead(kind, steps, dies);
@@ -139,7 +139,7 @@ fn verify_and_revoke_say_whose_a_dead_secret_was() {
 }
 
 #[test]
-fn identify_tells_how_often_and_from_where_a_dead_secret_was_presented() {
+fn identify_reports_the_use_of_dead_secrets() {
     let (sandbox, _server, secret) = dead("api", &["regenerate --yes k"], 0);
     let identify = |expected: &str| {
         let run = sandbox
@@ -157,7 +157,7 @@ fn identify_tells_how_often_and_from_where_a_dead_secret_was_presented() {
 }
 
 #[test]
-fn a_key_that_is_deleted_and_forgotten_leaves_nothing_of_its_secrets() {
+fn delete_forget_leaves_nothing_of_the_secrets() {
     let (sandbox, server, secret) = dead("api", &["regenerate --yes k"], 0);
     let digest = |sandbox: &Sandbox| -> Vec<u8> {
         let vault = Connection::open(sandbox.vault()).unwrap();
@@ -195,7 +195,7 @@ fn dead_secrets_are_forgotten_as_use_is_when_another_one_joins_them() {
 }
 
 #[test]
-fn a_secret_from_before_digests_that_nobody_presented_leaves_nothing() {
+fn a_secret_without_a_digest_leaves_nothing_when_it_dies() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "k"]);
     make_older(&sandbox, &secret);
@@ -204,7 +204,7 @@ fn a_secret_from_before_digests_that_nobody_presented_leaves_nothing() {
 }
 
 #[test]
-fn what_a_restored_backup_does_not_have_is_dead_and_what_it_has_lives() {
+fn secrets_missing_from_a_restored_backup_are_dead() {
     let sandbox = Sandbox::new();
     let old = sandbox.generate(["api", "k"]);
     sandbox.run(["backup", "copy.db"]).expect(0);

@@ -127,7 +127,7 @@ fn a_server_that_starts_does_not_cache_decoys_beside_other_keys() {
 }
 
 #[test]
-fn it_is_a_decoy_whatever_else_could_be_said_of_it() {
+fn the_verdict_decoy_takes_precedence() {
     for (what, sql) in [
         ("stopped", "UPDATE keys SET status = 'inactive'"),
         ("limited", "UPDATE keys SET request_limit = '1/day'"),
@@ -152,7 +152,7 @@ fn it_is_a_decoy_whatever_else_could_be_said_of_it() {
 }
 
 #[test]
-fn what_only_ends_like_a_decoy_is_a_mismatch() {
+fn a_secret_with_only_a_decoys_tail_is_a_mismatch() {
     let (sandbox, server, secret) = planted("api");
     let lookalike = Lookalikes::of(&secret).next().unwrap();
     server.verify(&lookalike).expect_refusal(401);

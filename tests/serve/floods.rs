@@ -20,7 +20,7 @@ const MEMORY: u64 = 150_000;
 const MISMATCHES: &str = "postkey_requests_total{path=\"/verify\",verdict=\"mismatch\"}";
 
 #[test]
-fn a_flood_at_a_keys_public_tail_keeps_nobody_waiting_not_even_that_key() {
+fn a_flood_with_a_keys_tail_delays_nobody() {
     let sandbox = Sandbox::new();
     let target = sandbox.generate(["api", "target"]);
     let other = sandbox.generate(["api", "other"]);

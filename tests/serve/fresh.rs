@@ -28,7 +28,7 @@ fn vault(sandbox: &Sandbox) -> Vault {
 }
 
 #[test]
-fn once_a_command_has_returned_no_request_with_the_old_secret_is_accepted() {
+fn the_old_secret_is_refused_once_the_command_returns() {
     let sandbox = Sandbox::new();
     let mut secret = sandbox.generate(["api", "ci"]);
     let server = Server::start(&sandbox);
@@ -56,7 +56,7 @@ fn once_a_command_has_returned_no_request_with_the_old_secret_is_accepted() {
 }
 
 #[test]
-fn in_ten_thousand_changes_no_answer_is_older_than_its_request() {
+fn no_answer_is_outdated_in_ten_thousand_changes() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "n0"]);
     let server = Server::start(&sandbox);
@@ -114,7 +114,7 @@ fn rename(vault: &Vault, round: usize) {
 }
 
 #[test]
-fn a_key_that_was_stopped_is_not_accepted_by_any_of_many_warm_connections() {
+fn a_deactivated_key_is_refused_on_every_warm_connection() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let server = Server::start(&sandbox);
@@ -148,7 +148,7 @@ fn a_key_that_was_stopped_is_not_accepted_by_any_of_many_warm_connections() {
 }
 
 #[test]
-fn many_first_sights_of_one_key_at_once_are_all_accepted() {
+fn concurrent_first_uses_of_a_key_are_all_accepted() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let server = Server::start(&sandbox);

@@ -27,7 +27,7 @@ pub fn expect_left(answer: &Answer, limit: i64, left: i64, window: i64) {
 }
 
 #[test]
-fn what_is_left_of_a_limit_counts_down_to_the_end_of_the_window() {
+fn the_remaining_requests_count_down_within_a_window() {
     let sandbox = Sandbox::new();
     let few = sandbox.generate(["api", "few", "--limit", "3/minute"]);
     let many = sandbox.generate(["api", "many", "--limit", "5/day"]);
@@ -96,7 +96,7 @@ fn a_wait_of_more_than_a_minute_is_not_asked_of_a_client() {
 }
 
 #[test]
-fn of_many_at_once_exactly_as_many_are_accepted_as_the_limit_says() {
+fn concurrent_requests_cannot_exceed_the_limit() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci", "--limit", "40/day"]);
     let server = Server::start(&sandbox);

@@ -37,7 +37,7 @@ fn the_settings_say_where_it_listens() {
 }
 
 #[test]
-fn an_address_that_is_taken_is_said_to_be() {
+fn an_address_in_use_is_reported() {
     let sandbox = Sandbox::with_three_keys();
     let server = Server::start(&sandbox);
     let run = sandbox
@@ -50,7 +50,7 @@ fn an_address_that_is_taken_is_said_to_be() {
 }
 
 #[test]
-fn without_a_vault_it_does_not_begin() {
+fn it_does_not_start_without_a_vault() {
     let sandbox = Sandbox::new();
     let run = sandbox.run(["serve"]).expect(5);
     assert!(run.stderr.contains("there is no vault"), "{run:?}");
@@ -72,7 +72,7 @@ fn its_socket_is_for_its_owner_and_group_and_goes_with_it() {
 }
 
 #[test]
-fn a_socket_that_nobody_listens_on_is_replaced() {
+fn a_stale_socket_is_replaced() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let path = sandbox.home().join("postkey.sock");
@@ -89,7 +89,7 @@ fn a_socket_that_nobody_listens_on_is_replaced() {
 }
 
 #[test]
-fn what_is_in_the_sockets_place_is_left_alone_and_named() {
+fn another_file_at_the_sockets_path_is_kept_and_reported() {
     let sandbox = Sandbox::with_three_keys();
     let place = |name: &str| sandbox.home().join(name);
     fs::write(place("file"), "kept").unwrap();

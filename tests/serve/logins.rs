@@ -138,7 +138,7 @@ fn a_refusal_is_attributed_by_tail_and_digest() {
 }
 
 #[test]
-fn what_is_no_report_is_refused() {
+fn invalid_reports_are_refused() {
     let sandbox = Sandbox::with_three_keys();
     let server = Server::start(&sandbox);
     let proof = proof(&sandbox);

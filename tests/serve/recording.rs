@@ -63,7 +63,7 @@ fn use_is_recorded_with_its_count_its_address_and_what_was_refused() {
 }
 
 #[test]
-fn a_record_that_is_deleted_begins_anew_and_one_that_is_damaged_stops_nothing() {
+fn a_deleted_usage_record_is_recreated_and_a_damaged_one_ignored() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let server = Server::start(&sandbox);
@@ -92,7 +92,7 @@ fn a_record_that_is_deleted_begins_anew_and_one_that_is_damaged_stops_nothing() 
 }
 
 #[test]
-fn what_is_counted_is_told_to_prometheus() {
+fn counts_are_exported_to_prometheus() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let server = Server::start(&sandbox);

@@ -73,7 +73,7 @@ fn for_others(sandbox: &Sandbox, uid: u32) -> PathBuf {
 }
 
 #[test]
-fn with_any_limit_on_processes_it_serves_or_says_why_not() {
+fn under_any_limit_on_processes_it_serves_or_reports_why_not() {
     only_as_root!();
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
@@ -99,7 +99,7 @@ fn with_any_limit_on_processes_it_serves_or_says_why_not() {
 }
 
 #[test]
-fn without_any_one_of_its_threads_it_says_so() {
+fn a_missing_thread_is_reported() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let address = format!("{}:17625", loopback());
@@ -137,7 +137,7 @@ fn without_any_one_of_its_threads_it_says_so() {
 }
 
 #[test]
-fn with_any_limit_on_open_files_it_serves_or_says_why_not() {
+fn under_any_limit_on_open_files_it_serves_or_reports_why_not() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let address = format!("{}:17625", loopback());
@@ -196,7 +196,7 @@ fn it_may_have_as_many_files_open_as_it_can_ask_for() {
 }
 
 #[test]
-fn a_vault_that_was_replaced_is_let_go() {
+fn a_replaced_vault_is_closed() {
     only_as_root!();
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);

@@ -58,7 +58,7 @@ fn logins(server: &Server, verdict: &str) -> i64 {
 }
 
 #[test]
-fn a_password_lets_in_whoever_has_its_login_and_every_refusal_is_alike() {
+fn only_the_right_password_is_accepted_and_refusals_are_uniform() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["smtp", "mail", "--username", "mail_prod"]);
     let other = sandbox.generate(["smtp", "other", "--username", "other_prod"]);
@@ -108,7 +108,7 @@ fn a_password_lets_in_whoever_has_its_login_and_every_refusal_is_alike() {
 }
 
 #[test]
-fn what_is_done_to_a_key_counts_at_the_next_login() {
+fn changes_of_a_key_apply_to_the_next_login() {
     let sandbox = Sandbox::new();
     let old = sandbox.generate(["smtp", "mail", "--username", "mail_prod"]);
     let shared = ["web", "cron"].map(|name| {
@@ -226,7 +226,7 @@ fn over_tcp_there_is_no_such_path() {
 }
 
 #[test]
-fn what_is_no_question_about_one_login_is_an_error_that_lets_nobody_in() {
+fn invalid_login_requests_are_refused() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["smtp", "mail", "--username", "mail_prod"]);
     let server = start(&sandbox);
@@ -283,7 +283,7 @@ fn what_is_no_question_about_one_login_is_an_error_that_lets_nobody_in() {
 }
 
 #[test]
-fn without_its_vault_nobody_can_tell_and_with_it_again_it_goes_on() {
+fn without_its_vault_logins_fail_temporarily_and_then_recover() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["smtp", "mail", "--username", "mail_prod"]);
     let server = start(&sandbox);
@@ -320,7 +320,7 @@ fn one_damaged_key_is_unavailable_and_no_other_is() {
 }
 
 #[test]
-fn whoever_speaks_http_1_0_and_then_falls_silent_is_answered() {
+fn an_http_1_0_client_that_falls_silent_is_answered() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["smtp", "mail", "--username", "mail_prod"]);
     let server = start(&sandbox);
@@ -339,7 +339,7 @@ fn whoever_speaks_http_1_0_and_then_falls_silent_is_answered() {
 }
 
 #[test]
-fn a_flood_at_one_login_keeps_no_other_waiting() {
+fn a_flood_on_one_login_does_not_delay_others() {
     let sandbox = Sandbox::new();
     let slow = doveadm("ARGON2ID", PASSWORD);
     sandbox
@@ -370,7 +370,7 @@ fn a_flood_at_one_login_keeps_no_other_waiting() {
 }
 
 #[test]
-fn nothing_of_a_login_is_in_the_log() {
+fn logins_are_not_in_the_log() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["smtp", "mail", "--username", "mail_prod"]);
     let server = start(&sandbox);

@@ -38,7 +38,7 @@ fn a_request_that_was_begun_is_answered_before_it_ends() {
 }
 
 #[test]
-fn started_with_nohup_it_outlives_its_terminal() {
+fn it_outlives_its_terminal_under_nohup() {
     let sandbox = Sandbox::with_three_keys();
     let address = format!("{}:17625", loopback());
     let served = sandbox.command(["serve", "--listen", &address]);
@@ -58,7 +58,7 @@ fn started_with_nohup_it_outlives_its_terminal() {
 }
 
 #[test]
-fn a_client_that_goes_on_and_on_does_not_keep_it() {
+fn an_endless_client_does_not_prevent_shutdown() {
     let sandbox = Sandbox::with_three_keys();
     let mut server = Server::start(&sandbox);
     let mut begun = Connection::open(&server.address);
@@ -75,7 +75,7 @@ fn a_client_that_goes_on_and_on_does_not_keep_it() {
 }
 
 #[test]
-fn what_it_is_about_to_record_when_it_is_stopped_is_recorded() {
+fn pending_use_is_recorded_at_shutdown() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let mut server = Server::start(&sandbox);

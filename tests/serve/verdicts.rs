@@ -42,7 +42,7 @@ fn each_verdict_has_its_status_its_code_and_its_headers() {
 }
 
 #[test]
-fn a_key_comes_in_one_header_and_two_keys_are_none() {
+fn two_keys_in_a_request_count_as_none() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let server = Server::start(&sandbox);
@@ -165,7 +165,7 @@ fn half_a_question_and_an_unknown_path_are_errors_that_accept_nothing() {
 }
 
 #[test]
-fn nothing_that_was_presented_is_in_the_log() {
+fn presented_secrets_are_not_in_the_log() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let server = Server::start(&sandbox);

@@ -37,7 +37,7 @@ fn a_sudo_user_whom_only_the_environment_names_is_logged_as_a_claim() {
 }
 
 #[test]
-fn a_sudo_user_whom_the_kernel_named_is_told_as_a_fact() {
+fn a_sudo_user_confirmed_by_the_kernel_is_shown_as_a_fact() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     let vault = Connection::open(sandbox.vault()).unwrap();

@@ -23,7 +23,7 @@ fn failing(sandbox: &Sandbox, inject: &str, args: &[&str]) -> Run {
 }
 
 #[test]
-fn a_disk_that_fails_is_never_told_as_a_damaged_vault() {
+fn a_failing_disk_is_not_reported_as_a_damaged_vault() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     sandbox.generate(["api", "idle", "--inactive"]);

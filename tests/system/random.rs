@@ -14,7 +14,7 @@ fn without_random(sandbox: &Sandbox, inject: &str, args: &[&str]) -> Run {
 }
 
 #[test]
-fn without_random_bytes_every_command_ends_with_an_error_of_its_own() {
+fn every_command_reports_missing_random_bytes() {
     expect_mounts();
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
@@ -46,7 +46,7 @@ fn without_random_bytes_every_command_ends_with_an_error_of_its_own() {
 }
 
 #[test]
-fn a_bug_is_told_as_one_and_quotes_nothing() {
+fn a_panic_is_reported_without_its_message() {
     expect_mounts();
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);

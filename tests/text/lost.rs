@@ -79,7 +79,7 @@ fn a_result_that_is_lost_after_the_change_is_not_called_nothing_changed() {
 }
 
 #[test]
-fn with_standard_output_closed_nothing_is_begun_but_what_is_urgent() {
+fn only_emergency_commands_run_with_standard_output_closed() {
     for changing in &CHANGING {
         let sandbox = prepared(changing);
         let before = state(&sandbox);
@@ -94,7 +94,7 @@ fn with_standard_output_closed_nothing_is_begun_but_what_is_urgent() {
 }
 
 #[test]
-fn a_reader_who_has_gone_keeps_no_change_from_being_made() {
+fn a_closed_pipe_does_not_prevent_changes() {
     for changing in &CHANGING {
         let sandbox = prepared(changing);
         let before = state(&sandbox);
@@ -112,7 +112,7 @@ fn a_reader_who_has_gone_keeps_no_change_from_being_made() {
 }
 
 #[test]
-fn what_writes_its_result_first_changes_nothing_where_that_is_lost() {
+fn commands_that_print_first_change_nothing_if_that_fails() {
     let sandbox = prepared(&CHANGING[1]);
     sandbox.run(["backup", "copy.db"]).expect(0);
     sandbox.run(["describe", "ci", "text"]).expect(0);
@@ -132,7 +132,7 @@ fn what_writes_its_result_first_changes_nothing_where_that_is_lost() {
 }
 
 #[test]
-fn a_revocation_stands_whatever_becomes_of_its_report() {
+fn a_failed_report_does_not_undo_the_revocation() {
     for (place, why) in [
         ("nowhere/report.md", "does not exist"),
         ("users", "users"),
@@ -206,7 +206,7 @@ fn every_command_with_a_result_fails_where_standard_output_is_closed_or_not_for_
 }
 
 #[test]
-fn what_has_no_result_for_people_works_where_standard_output_is_closed() {
+fn commands_without_text_results_work_with_standard_output_closed() {
     let sandbox = prepared(&CHANGING[1]);
     for line in [
         "deactivate ci",

@@ -16,7 +16,7 @@ const READING: [&[&str]; 6] = [
 ];
 
 #[test]
-fn no_names_where_names_were_asked_for_are_an_error() {
+fn an_empty_name_list_is_an_error() {
     let sandbox = Sandbox::with_three_keys();
     for args in READING {
         for input in ["", "\n\n", "# nobody\n", "\u{feff}", "\u{feff} \r\n\t\r\n"] {
@@ -49,7 +49,7 @@ fn a_list_of_names_may_have_comments_marks_and_the_line_ends_of_windows() {
 }
 
 #[test]
-fn each_name_is_tried_and_each_failure_told_with_its_line() {
+fn each_name_is_tried_and_each_failure_reported_by_line() {
     let sandbox = Sandbox::with_three_keys();
     let list = "prod-web\n\nnobody-here\na b\ndev\n";
     for (args, status) in [(&["deactivate", "-"][..], 3), (&["check", "-"], 3)] {
@@ -72,7 +72,7 @@ fn each_name_is_tried_and_each_failure_told_with_its_line() {
 }
 
 #[test]
-fn on_a_terminal_it_says_that_names_are_read() {
+fn reading_names_from_a_terminal_is_noted() {
     let sandbox = Sandbox::with_three_keys();
     let said = on_terminal(&sandbox, "deactivate -", "dev\n\u{4}");
     assert!(said.contains("reading names from standard input"), "{said}");

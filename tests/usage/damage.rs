@@ -119,7 +119,7 @@ fn a_worn_record_of_use_costs_no_key() {
 }
 
 #[test]
-fn another_vaults_record_of_use_is_not_taken_for_ones_own() {
+fn another_vaults_usage_record_is_not_used() {
     let (other, secret_of_other) = used();
     verify(&other, &secret_of_other, &[]).expect(0);
     changed(&other.usage(), "PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
@@ -147,7 +147,7 @@ fn another_vaults_record_of_use_is_not_taken_for_ones_own() {
 }
 
 #[test]
-fn a_record_of_use_that_was_removed_begins_anew() {
+fn a_removed_usage_record_is_recreated() {
     let (sandbox, secret) = used();
     sandbox.generate(["api", "other"]);
     instead(&sandbox.usage(), |_| Ok(())).unwrap();

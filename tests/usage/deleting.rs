@@ -5,7 +5,7 @@ use crate::sandbox::Sandbox;
 use crate::secrecy::watch::on_terminal;
 
 #[test]
-fn a_deletion_says_when_the_key_was_last_used() {
+fn deleting_shows_when_the_key_was_last_used() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     verify(&sandbox, &secret, &["--ip", "203.0.113.9"]).expect(0);
@@ -19,7 +19,7 @@ fn a_deletion_says_when_the_key_was_last_used() {
 }
 
 #[test]
-fn a_stopped_key_that_was_used_lately_wants_its_name_typed() {
+fn a_recently_used_inactive_key_requires_typing_its_name() {
     for (days_ago, answer, is_deleted) in [(6, "y\n", false), (6, "ci\n", true), (8, "y\n", true)] {
         let sandbox = used_on(&[("ci", days_ago, 5)]);
         sandbox.run(["deactivate", "ci"]).expect(0);

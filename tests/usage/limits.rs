@@ -11,7 +11,7 @@ use crate::sandbox::{Run, Sandbox};
 const MANY: usize = 64;
 
 #[test]
-fn a_key_is_refused_when_its_limit_is_used_up_and_told_when_it_starts_anew() {
+fn a_key_over_its_limit_is_refused_until_the_window_resets() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci", "--limit", "2/minute"]);
     // All of it must happen within one minute.
@@ -113,7 +113,7 @@ fn a_record_that_somebody_else_begins_is_waited_for() {
 }
 
 #[test]
-fn of_many_processes_at_once_as_many_are_let_through_as_the_limit_says() {
+fn concurrent_processes_cannot_exceed_the_limit() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci", "--limit", "20/day"]);
     let runs = at_once(&sandbox, &secret);

@@ -19,7 +19,7 @@ const BACK: [&str; 3] = [
 ];
 
 #[test]
-fn an_older_record_of_use_is_read_as_it_is_and_goes_on_when_it_is_written_to() {
+fn an_older_usage_record_is_read_and_migrated_on_write() {
     for back in BACK {
         let (sandbox, secret) = with_record(back);
         let before = version(&sandbox);

@@ -44,7 +44,7 @@ fn refusals_are_counted_by_key_secret_reason_and_address() {
 }
 
 #[test]
-fn show_and_usage_say_from_where_a_key_was_refused() {
+fn show_and_usage_report_the_addresses_of_refusals() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     sandbox.run(["deactivate", "ci"]).expect(0);
@@ -104,7 +104,7 @@ fn show_and_usage_say_from_where_a_key_was_refused() {
 }
 
 #[test]
-fn a_flood_of_addresses_is_counted_and_takes_bounded_room() {
+fn a_flood_of_addresses_is_counted_in_bounded_space() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     sandbox.run(["deactivate", "ci"]).expect(0);
@@ -176,7 +176,7 @@ fn secrets_without_an_address_take_bounded_room_too() {
 }
 
 #[test]
-fn use_is_kept_for_as_many_days_as_the_settings_say() {
+fn usage_is_kept_for_the_configured_days() {
     for (setting, kept) in [("", 400), ("[usage]\nkeep = \"3d\"", 3)] {
         let (sandbox, secret) = refused_on_days_before(500);
         sandbox.settings(setting);

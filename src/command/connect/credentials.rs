@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_gateway_is_told_of_every_header_and_of_bearers_if_they_count() {
+    fn each_gateway_is_configured_with_every_header() {
         let named = |names: &[&str], bearer| Credentials {
             headers: names.iter().map(|name| name.parse().expect(name)).collect(),
             bearer,

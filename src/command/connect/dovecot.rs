@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_be_taken_for_something_else_is_encoded() {
+    fn ambiguous_characters_are_encoded() {
         for (path, encoded) in [
             (
                 "/srv/postkey/vault.db",

@@ -246,7 +246,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_span_is_told_as_it_was_written() {
+    fn spans_are_displayed_as_written() {
         const DAY: i64 = 86_400;
         for (seconds, describe) in [
             (-5, "1s"),

@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_limits_a_login_is_not_lost_in_silence() {
+    fn limits_of_a_login_are_not_silently_dropped() {
         for extra in [
             "allow_nets=192.0.2.0/24",
             "userdb_x=1 nologin",

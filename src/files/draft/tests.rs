@@ -23,7 +23,7 @@ fn a_new_file_is_private_and_alone() {
 }
 
 #[test]
-fn a_replaced_file_keeps_its_mode_and_an_unsafe_one_is_kept() {
+fn a_replaced_file_keeps_its_mode_and_an_unsafe_one_is_not_replaced() {
     let folder = tempfile::tempdir().expect("a folder");
     let (path, link) = (folder.path().join("file"), folder.path().join("link"));
     fs::write(&path, "old").expect("written");
@@ -43,7 +43,7 @@ fn a_replaced_file_keeps_its_mode_and_an_unsafe_one_is_kept() {
 }
 
 #[test]
-fn why_there_is_no_draft_is_said_in_the_systems_words_alone() {
+fn draft_errors_are_the_systems_errors() {
     let error = Draft::begin(Path::new("/proc/file"), FileRole::Secret, IfExists::Keep)
         .expect_err("no disk");
     let expected = "cannot write `/proc/file`: No such file or directory (os error 2)";

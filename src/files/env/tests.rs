@@ -10,7 +10,7 @@ fn set_in(text: &str) -> Result<String, EditRefusal> {
 }
 
 #[test]
-fn one_variable_is_set_and_the_rest_stays() {
+fn one_variable_is_set_and_the_rest_unchanged() {
     for (before, after) in [
         ("", "KEY=new\n"),
         ("\n", "\nKEY=new\n"),
@@ -61,7 +61,7 @@ fn one_variable_is_set_and_the_rest_stays() {
 }
 
 #[test]
-fn what_readers_take_differently_is_refused_with_its_line() {
+fn ambiguous_lines_are_refused_by_line() {
     for (text, line, why) in [
         ("A=1\nKEY = old\n", 2, "space before the `=`"),
         ("KEY =old\n", 1, "space before the `=`"),
@@ -161,7 +161,7 @@ fn what_readers_take_differently_is_refused_with_its_line() {
 }
 
 #[test]
-fn what_is_no_text_or_sets_a_variable_twice_is_refused() {
+fn binary_files_and_duplicate_variables_are_refused() {
     let path = Path::new("app.env");
     for (text, why) in [
         (&b"A=1\n\0"[..], "is not a text file"),

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_between_the_numbers_does_not_matter() {
+    fn separators_between_numbers_do_not_matter() {
         let plain = "xkeypost-0123456789abcdef";
         let join = |form: &dyn Fn(u8) -> String, between: &str| {
             plain.bytes().map(form).collect::<Vec<_>>().join(between)

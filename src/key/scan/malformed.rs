@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ending_is_told_whatever_letters_are_in_its_tail() {
+    fn headless_secrets_are_found_whatever_their_tails() {
         for tail in [
             "qwertyuiop012345",
             "QWERTYUIOP012345",

@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_beginning_hides_another() {
+    fn no_prefix_hides_another() {
         let all = all();
         for (at, (word, _)) in all.iter().enumerate() {
             let hides = |other: &[u8]| {

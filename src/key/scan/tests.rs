@@ -35,7 +35,7 @@ fn secret(kind: Kind, brand: &str) -> String {
 }
 
 #[test]
-fn a_secret_is_found_whatever_stands_around_it() {
+fn a_secret_is_found_in_any_context() {
     let secret = secret(Kind::Api, "post");
     for (before, after) in [
         ("", ""),
@@ -67,7 +67,7 @@ fn a_secret_that_was_broken_into_lines_is_found() {
 }
 
 #[test]
-fn what_was_mistyped_or_cut_short_is_told_once_with_its_line() {
+fn malformed_secrets_are_reported_once_by_line() {
     let good = secret(Kind::Api, "post");
     let other = if &good[20..21] == "a" { "b" } else { "a" };
     let wrong = format!("{}{other}{}", &good[..20], &good[21..]);
@@ -86,7 +86,7 @@ fn what_was_mistyped_or_cut_short_is_told_once_with_its_line() {
 }
 
 #[test]
-fn a_brand_may_hold_a_prefix() {
+fn a_brand_may_contain_a_prefix() {
     for brand in ["axkeyb", "xsmtp", "xkey", "xkeyxkeyxk"] {
         let secret = secret(Kind::Api, brand);
         assert_eq!(found(secret.as_bytes(), 1), [(Ok(secret.clone()), 1)]);
@@ -325,7 +325,7 @@ fn a_digest_a_path_and_an_identifier_are_no_secrets() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told_with_its_line() {
+fn undecodable_text_is_reported_by_line() {
     let packed = Base64::encode_string(&[b"\x1f\x8b\x08\0", &[7; 60][..]].concat());
     let twice = Base64::encode_string(packed.as_bytes());
     let pgp = "-----BEGIN PGP MESSAGE-----\n\nhQEMA\n-----END PGP MESSAGE-----";

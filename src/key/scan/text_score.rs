@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_told_from_other_bytes() {
+    fn text_is_distinguished_from_other_bytes() {
         let text = "xkeypost\u{2011}0123456789abcdef".as_bytes();
         for (before, after) in [(&b"\xff\x01\x02"[..], &b"\x01\x02\xff"[..]), (b"", b"")] {
             let bytes = [before, text, after].concat();

@@ -281,7 +281,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn what_was_put_into_a_text_is_undone() {
+    fn inserted_characters_are_removed() {
         for (raw, plain) in [
             ("a b\r\n c", "abc"),
             ("a\x1b[01;31mb\x1b[m\x1b[Kc\x1b(B", "abc"),
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_a_mark_reads_both_ways() {
+    fn ambiguous_marks_are_read_both_ways() {
         let word = "0123456789ab";
         for between in [
             "\n-", "\u{ad}", "\n  -", "&#173;", "%C2%AD", "\\u00ad", "\\n-",
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_told_as_it_is_in_the_original() {
+    fn locations_refer_to_the_original() {
         let view = View::of(b"ab %2D c\n> d", Reading::Dashes);
         assert_eq!(view.bytes(), b"ab-cd");
         let places: Vec<usize> = (0..=5).map(|place| view.decoded.raw_at(place)).collect();

@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_of_a_key_that_is_in_use_is_small() {
+    fn cache_entries_are_small() {
         assert!(
             size_of::<CachedSecret>() <= 320,
             "{}",

@@ -68,7 +68,7 @@ fn a_key_that_cannot_be_read_is_not_tried_for_ever() {
 }
 
 #[test]
-fn no_secret_takes_the_place_of_one_that_retired_early() {
+fn no_secret_replaces_one_that_retired_early() {
     let (_folder, mut vault) = vault(&[("a", 900)]);
     let old = "INSERT INTO secrets (key_id, tail, hash, created_at, retires_at, retired_at)
                VALUES (0, 'oldoldoldoldold1', '$argon2id$', 0, 100, 50)";
@@ -90,7 +90,7 @@ fn no_secret_takes_the_place_of_one_that_retired_early() {
 }
 
 #[test]
-fn what_was_seen_by_a_clock_ahead_is_noted_and_nothing_else() {
+fn ends_seen_by_a_wrong_clock_are_recorded_and_no_others() {
     let (_folder, mut vault) = vault(&[("a", 50), ("b", 60), ("c", 70)]);
     let seen = |id: i64, end: i64, second: i64| ObservedEnd {
         tail: format!("{id:016}").parse().expect("a tail"),

@@ -13,7 +13,7 @@ use crate::serve::recording::{ACCEPTED, recorded};
 use crate::serve::server::Server;
 
 #[test]
-fn without_its_vault_it_accepts_nothing_and_with_it_again_it_goes_on() {
+fn without_its_vault_it_accepts_nothing_and_then_recovers() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let server = Server::start(&sandbox);
@@ -66,7 +66,7 @@ fn a_vault_that_was_replaced_is_the_one_that_counts() {
 }
 
 #[test]
-fn a_vault_that_another_was_copied_over_is_that_other() {
+fn a_vault_overwritten_by_another_is_read_as_that_other() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let other = Sandbox::new();
@@ -118,7 +118,7 @@ fn a_vault_that_is_emptied_under_its_eyes_accepts_nothing_and_ends_nothing() {
 }
 
 #[test]
-fn a_vault_that_was_made_unfit_accepts_nothing() {
+fn an_unsafe_vault_accepts_nothing() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let server = Server::start(&sandbox);
@@ -144,7 +144,7 @@ fn a_vault_that_was_made_unfit_accepts_nothing() {
 }
 
 #[test]
-fn a_vault_that_is_locked_for_long_accepts_nothing_that_is_not_known_to_be_true() {
+fn a_long_locked_vault_accepts_only_cached_verdicts() {
     let sandbox = Sandbox::new();
     let [first, cached] = ["first", "cached"].map(|name| sandbox.generate(["api", name]));
     let address = format!("{}:17625", crate::serve::server::loopback());
@@ -164,7 +164,7 @@ fn a_vault_that_is_locked_for_long_accepts_nothing_that_is_not_known_to_be_true(
 }
 
 #[test]
-fn a_key_stops_at_the_second_in_which_it_expires() {
+fn a_key_is_refused_from_the_second_in_which_it_expires() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci", "--expires", "3s"]);
     let ends = sandbox.show("ci")["expires_at"]

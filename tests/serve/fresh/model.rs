@@ -232,7 +232,7 @@ fn walk() -> usize {
 }
 
 #[test]
-fn in_ten_thousand_questions_between_random_changes_exactly_the_good_secrets_are_accepted() {
+fn exactly_the_valid_secrets_are_accepted_during_random_changes() {
     let walks = (0..WALKS).map(|_| thread::spawn(walk));
     let walks: Vec<_> = walks.collect();
     let asked = walks.into_iter().map(|walk| walk.join().unwrap());

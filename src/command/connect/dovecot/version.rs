@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_is_read_from_what_dovecot_says() {
+    fn the_version_is_parsed_from_dovecots_output() {
         for (said, expected) in [
             ("2.3.19.1 (9b53102964)\n", Some((2, 3))),
             ("2.4.1-4 (7d8c0e5759)\n", Some((2, 4))),

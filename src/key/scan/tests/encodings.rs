@@ -187,7 +187,7 @@ fn a_secret_is_found_under_any_two_encodings() {
 }
 
 #[test]
-fn what_two_encodings_make_of_a_secret_is_within_reach() {
+fn two_nested_encodings_fit_the_overlap() {
     let secret = secret(Kind::Smtp, "acmecompany");
     let filler = b"nothing in this line\n".repeat(OVERLAP / 20);
     let mut longest = 0;
@@ -252,7 +252,7 @@ fn a_text_that_is_added_up_hides_no_secret() {
 }
 
 #[test]
-fn what_is_encoded_too_often_is_told() {
+fn too_deeply_encoded_text_is_reported() {
     let secret = secret(Kind::Api, "post");
     let mut text = secret.into_bytes();
     for _ in 0..5 {
@@ -289,7 +289,7 @@ fn is_found_or_reported(chain: &[Encode], before: &str) -> bool {
 }
 
 #[test]
-fn a_chain_is_undone_whatever_stands_beside_the_bytes_of_a_dump() {
+fn nested_encodings_are_decoded_whatever_a_dumps_text_column_has() {
     for (chain, before) in [
         // The text column has escapes of its own.
         (

@@ -12,7 +12,7 @@ fn work(text: &[u8]) -> usize {
 }
 
 #[test]
-fn what_is_read_grows_as_the_text_does() {
+fn the_work_is_linear_in_the_text() {
     const SHORT: usize = 32 << 10;
     for filler in [
         "xkeyaa-0123456789",
