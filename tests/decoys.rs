@@ -296,7 +296,7 @@ fn many_decoys_are_planted_at_once() {
 }
 
 #[test]
-fn a_manifest_plants_decoys_and_tells_them_from_other_keys() {
+fn a_manifest_can_create_decoys() {
     let decoy = "[[key]]\nname = \"old\"\nkind = \"smtp\"\nusername = \"old_name\"\ndecoy = true\n\
                  save = { file = \".env.old\", username = \"SMTP_USER\", secret = \"SMTP_PASS\" }\n";
     let sandbox = Sandbox::with_manifest(decoy);
@@ -410,7 +410,7 @@ fn a_decoy_of_another_vault_is_imported_as_one() {
 }
 
 #[test]
-fn a_decoy_that_could_open_something_or_be_missed_is_not_imported() {
+fn a_decoy_with_a_permission_or_expiry_is_not_imported() {
     let (there, _) = planted();
     let key = told(&there, "old-ci");
     let mail = told(&there, "old-mail");

@@ -57,7 +57,7 @@ const ONLY: [(&str, &[&str]); 14] = [
 ];
 
 #[test]
-fn each_step_sees_only_the_steps_below() {
+fn modules_only_use_lower_layers() {
     for (path, text) in sources() {
         let (height, code) = (height(&path), code(&text));
         for (above, modules) in STAIRCASE.iter().enumerate() {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::sandbox::{Run, Sandbox};
 
 #[test]
-fn a_keys_life_goes_as_the_tutorial_shows() {
+fn the_tutorials_sessions_are_correct() {
     let sandbox = Sandbox::new();
     let old = sandbox.generate(["api", "ci"]);
     assert_eq!(sandbox.verify(&old), ("accepted".to_owned(), 0));
@@ -36,7 +36,7 @@ fn a_keys_life_goes_as_the_tutorial_shows() {
 }
 
 #[test]
-fn an_api_key_has_what_it_was_given() {
+fn an_api_key_has_the_given_fields() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate([
         "api",
@@ -153,7 +153,7 @@ fn if_absent_does_not_change_an_existing_key() {
 }
 
 #[test]
-fn an_inactive_key_waits_for_its_activation() {
+fn an_inactive_key_is_refused_until_activated() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "later", "--inactive"]);
     assert_eq!(sandbox.verify(&secret), ("inactive".to_owned(), 1));
@@ -365,7 +365,7 @@ fn a_command_refuses_a_format_that_it_does_not_have() {
 }
 
 #[test]
-fn a_permission_that_no_key_can_have_is_no_filter() {
+fn filtering_by_an_invalid_permission_is_an_error() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     for format in ["text", "json"] {
@@ -578,7 +578,7 @@ fn asked_for_details(sandbox: &Sandbox, args: &[&str]) -> String {
 }
 
 #[test]
-fn a_wait_that_no_program_waits_is_refused() {
+fn an_excessive_wait_is_refused() {
     let sandbox = Sandbox::new();
     for wait in ["1mo", "2d", "0s", "-1s", "99999999999d", "soon"] {
         let run = Run::of(

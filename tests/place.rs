@@ -171,7 +171,7 @@ fn without_a_home_naming_a_vault_is_suggested() {
 }
 
 #[test]
-fn a_relative_home_is_no_home() {
+fn a_relative_home_is_ignored() {
     let sandbox = Sandbox::new();
     for args in [&["list"][..], &["generate", "api", "ci"], &["log"]] {
         let run = run_at_home(&sandbox, Path::new("relative"), args).expect(5);

@@ -100,7 +100,7 @@ fn many_changes_of_the_same_keys_are_done_or_a_conflict() {
 }
 
 #[test]
-fn a_process_that_was_killed_before_its_secret_was_read_leaves_no_lock_and_no_name() {
+fn a_process_killed_during_delivery_leaves_no_lock_and_no_key() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "first"]);
     let (mut child, mut reader) = undelivered(&sandbox, &["generate", "api", "ci"]);
@@ -117,7 +117,7 @@ fn a_process_that_was_killed_before_its_secret_was_read_leaves_no_lock_and_no_na
 }
 
 #[test]
-fn a_process_that_was_killed_at_any_moment_leaves_no_lock_and_a_sound_vault() {
+fn a_killed_process_leaves_no_lock_and_an_intact_vault() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     let mut killed = 0;

@@ -19,7 +19,7 @@ use crate::secrecy::watch::run_with_input;
 const DAY: i64 = 86_400;
 
 #[test]
-fn a_key_tells_its_last_use_and_todays_requests_in_every_command_that_shows_it() {
+fn every_command_shows_a_keys_last_use_and_requests_today() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     assert_eq!(sandbox.show("ci")["last_used_at"], serde_json::Value::Null);

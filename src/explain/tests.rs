@@ -130,7 +130,7 @@ fn a_login_is_read_from_what_tools_print() {
 }
 
 #[test]
-fn a_transcript_without_a_secret_tells_why() {
+fn a_transcript_without_a_secret_is_explained() {
     let two = Base64::encode_string(b"user_1:secret");
     for (text, fault) in [
         (

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn hidden_characters_secrets_and_essays_are_not() {
+    fn invisible_characters_secrets_and_long_texts_are_refused() {
         let secret = format!("xkeypost-{}", "ab".repeat(32));
         for text in [
             "",

@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_dearer_than_the_cap_is_refused_before_hashing() {
+    fn a_too_costly_hash_is_refused_before_hashing() {
         for head in [
             "$argon2id$v=19$m=4194304,t=2,p=1",
             "$argon2id$v=19$m=19456,t=4000000,p=1",

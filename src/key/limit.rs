@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_on_the_clock_allows_its_number_and_the_next_one_as_many() {
+    fn each_window_allows_the_same_number() {
         let at = |text: &str| text.parse::<Timestamp>().expect(text);
         let limit: Limit = "2/hour".parse().expect("a limit");
         let left = |used, time| limit.allowance(used, at(time)).expect("a limit");

@@ -172,7 +172,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_rejected_name_gets_one_that_would_do() {
+    fn a_rejected_name_gets_a_valid_suggestion() {
         for (bad, good) in [
             ("Production App", "production-app"),
             ("", "my-key"),
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_name_is_answered_with_a_valid_one_that_is_free() {
+    fn an_invalid_name_gets_a_valid_free_suggestion() {
         let (long, taken) = ("n".repeat(80), ["production-app", "shop", "shop-2"]);
         let secret = "xkeypost-0123456789abcdef";
         let numbered = format!("{}-2", "x".repeat(62));
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_name_is_one_that_is_near() {
+    fn the_nearest_name_is_similar() {
         let name = |text: &str| text.parse::<KeyName>().expect("a name");
         let all = ["web", "prod-mail", "prod-web", "build"].map(name);
         for (text, near) in [

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn some_words_that_do_not_belong_together_are_enough() {
+    fn unrelated_words_are_a_strong_passphrase() {
         for text in [
             "correct horse battery",
             "another fine passphrase",

@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seal_opens_with_a_passphrase_that_would_not_be_chosen_any_longer() {
+    fn a_seal_opens_with_a_passphrase_too_weak_for_a_new_one() {
         let old = passphrase("aaaaaaaaaaaa");
         assert!(old.expect_strong().is_err());
         let secret = secret();
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seal_that_asks_for_more_than_the_cap_is_refused_before_hashing() {
+    fn a_too_costly_seal_is_refused_before_hashing() {
         let secret = secret();
         for kdf in [
             "$argon2id$v=19$m=4194304,t=3,p=1",

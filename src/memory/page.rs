@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn any_number_of_files_can_be_mapped_one_after_the_other() {
+    fn any_number_of_files_can_be_mapped_in_sequence() {
         for _ in 0..10 * MAPPED.len() {
             let file = tempfile::tempfile_in("/dev/shm").expect("a file in memory");
             file.write_all_at(&[7; 4096], 0).expect("written");

@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kernels_word_outweighs_the_environments() {
+    fn the_kernel_takes_precedence_over_the_environment() {
         let root = Uid::from_raw(0);
         let someone = Uid::from_raw(4_000_000_001);
         let claim = || Some("alice".to_owned());

@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_beyond_what_can_be_reckoned_with_is_wrong() {
+    fn a_clock_outside_the_supported_range_is_wrong() {
         for (seconds, nearest, display_seconds) in [
             (
                 i64::MIN,

@@ -91,7 +91,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn all_who_find_it_locked_wait_until_the_same_moment() {
+    fn all_waiters_share_one_deadline() {
         let patience = SharedWait::new(WAIT);
         let start = Instant::now();
         for after in 0..12 {

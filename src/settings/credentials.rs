@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_is_a_plain_name_that_means_nothing_else() {
+    fn reserved_and_invalid_header_names_are_refused() {
         for (text, expected) in [
             ("api-key", Some("api-key")),
             ("X-API-Key", Some("x-api-key")),
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_can_be_presented_in_some_way_and_in_none_twice() {
+    fn credential_headers_are_unique_and_not_empty() {
         let named = |names: &[&str]| names.iter().map(|name| KeyHeader((*name).into())).collect();
         for (headers, bearer, is_right) in [
             (&["a"][..], false, true),

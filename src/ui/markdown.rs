@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn text_from_outside_is_shown_as_it_is_where_it_can_be() {
+    fn harmless_untrusted_text_is_shown_unchanged() {
         assert_eq!(code("the *web* <shop>"), "`the *web* <shop>`");
         assert_eq!(code("a`|b\nc"), "`a\\u{60}\\u{7c}b\\u{a}c`");
         assert_eq!(code(""), "–");

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_stand_in_columns_and_the_first_one_gives_way() {
+    fn cells_are_aligned_and_the_first_column_shrinks() {
         let long = "n".repeat(64);
         let items: &[&[&str]] = &[
             &["web", "api", "active", "used just now"],

@@ -33,7 +33,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_greatest_count_is_highest_and_the_least_is_seen() {
+    fn bars_are_scaled_and_small_counts_visible() {
         assert_eq!(line(&[0, 1, 50, 100, 1000]), ".▁▁▁█");
         assert_eq!(line(&[1, 2, 3, 4, 5, 6, 7, 8]), "▁▂▃▄▅▆▇█");
         assert_eq!(line(&[0, 3]), ".█");

@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_read_in_every_way_in_which_servers_write_it() {
+    fn addresses_are_parsed_in_every_form() {
         for (text, expected) in [
             ("192.0.2.1", Some("192.0.2.1")),
             (" 192.0.2.1 ", Some("192.0.2.1")),

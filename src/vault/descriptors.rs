@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_descriptor_is_closed_once_no_connection_can_be_to_its_file() {
+    fn a_descriptor_is_closed_once_no_connection_uses_its_file() {
         let new = || {
             let file = tempfile::tempfile().expect("a file");
             let id = FileId::of(&file.metadata().expect("a file's"));

@@ -126,7 +126,7 @@ fn the_vault_is_no_place_for_a_secret() {
 }
 
 #[test]
-fn a_secret_that_is_not_where_it_belongs_is_a_finding_with_the_command_that_fixes_it() {
+fn a_missing_secret_is_reported_with_the_command_that_fixes_it() {
     let sandbox = Sandbox::with_manifest(THREE);
     sandbox.apply(&[]).expect(0);
     let good = sandbox.read(".env");
@@ -187,7 +187,7 @@ fn assert_hint_fixes(sandbox: &Sandbox) {
 }
 
 #[test]
-fn an_old_secret_that_is_retiring_is_a_finding() {
+fn a_retiring_secret_in_the_file_is_reported() {
     let sandbox = Sandbox::with_manifest(THREE);
     sandbox.apply(&[]).expect(0);
     let new = sandbox.run(["rotate", "reports"]).expect(0).secret();
@@ -332,7 +332,7 @@ fn concurrent_changes_of_a_file_are_not_lost() {
 }
 
 #[test]
-fn one_place_is_one_place_however_its_path_is_spelled() {
+fn one_file_is_recognized_under_every_path() {
     for (first, second) in [
         ("env", "deploy/../env"),
         ("real/env", "link/env"),
@@ -359,7 +359,7 @@ fn one_place_is_one_place_however_its_path_is_spelled() {
 }
 
 #[test]
-fn the_manifest_is_no_place_for_a_secret() {
+fn secrets_are_not_saved_to_the_manifest() {
     for (given, file) in [
         ("keys.toml", "keys.toml"),
         ("keys.toml", "deploy/../keys.toml"),

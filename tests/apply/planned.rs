@@ -60,7 +60,7 @@ fn run_again_it_does_nothing() {
 }
 
 #[test]
-fn a_dry_run_tells_all_and_does_nothing() {
+fn a_dry_run_reports_everything_and_does_nothing() {
     let sandbox = Sandbox::with_manifest(THREE);
     let run = sandbox.apply(&["-n"]).expect(1);
     assert_eq!(run.stdout.matches("+ create").count(), 3, "{run:?}");
@@ -209,7 +209,7 @@ fn an_expiry_in_the_past_is_reported_and_not_set() {
 }
 
 #[test]
-fn settings_say_what_a_manifest_does_not() {
+fn settings_supply_what_a_manifest_omits() {
     let sandbox = Sandbox::with_manifest(THREE);
     sandbox.settings(
         "brand = \"acme\"\n[defaults]\npermission = \"contacts\"\nexpires = \"30d\"\n\

@@ -53,7 +53,7 @@ fn a_second_apply_reports_that_it_waits() {
 }
 
 #[test]
-fn a_lock_that_cannot_be_looked_at_is_an_error_and_no_endless_loop() {
+fn an_inaccessible_lock_is_an_error() {
     let sandbox = Sandbox::with_manifest(THREE);
     sandbox.generate(["api", "first"]);
     let lock = sandbox.vault().with_file_name("vault.db.apply");

@@ -126,7 +126,7 @@ fn restoring_a_rotation_requires_typing_a_name_or_keeps_the_key_inactive() {
 }
 
 #[test]
-fn a_rotation_that_was_begun_since_ends_without_a_revival() {
+fn a_restore_during_a_rotation_revives_nothing() {
     let sandbox = Sandbox::new();
     let old = sandbox.generate(["api", "ci"]);
     sandbox.backup("copy.db");

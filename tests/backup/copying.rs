@@ -194,7 +194,7 @@ fn a_full_disk_leaves_no_half_a_backup() {
 }
 
 #[test]
-fn a_vault_that_cannot_be_written_is_backed_up_all_the_same() {
+fn a_read_only_vault_can_be_backed_up() {
     expect_mounts();
     let sandbox = Sandbox::with_three_keys();
     let folder = sandbox.vault().parent().unwrap().to_owned();

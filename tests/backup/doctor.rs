@@ -325,7 +325,7 @@ fn a_healthy_vault_has_no_findings() {
 }
 
 #[test]
-fn every_sabotage_is_found_with_its_hint_and_nothing_is_changed() {
+fn every_kind_of_damage_is_found_with_its_hint() {
     for (number, (sabotage, check, says, hint)) in CASES.into_iter().enumerate() {
         let sandbox = healthy();
         sabotage(&sandbox);
@@ -369,7 +369,7 @@ fn a_finding_does_not_hide_another() {
 }
 
 #[test]
-fn a_change_that_was_not_ended_is_found_and_left() {
+fn an_interrupted_transaction_is_reported_and_left() {
     let sandbox = healthy();
     let writer = rusqlite::Connection::open(sandbox.vault()).unwrap();
     // What does not fit into the cache is written early.

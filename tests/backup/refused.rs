@@ -153,7 +153,7 @@ fn a_damaged_or_truncated_backup_is_refused() {
 }
 
 #[test]
-fn a_backup_whose_log_was_edited_is_restored_if_that_is_wanted() {
+fn a_backup_with_an_edited_log_is_restored_with_the_flag() {
     let sandbox = Sandbox::with_three_keys();
     let copy = sandbox.backup("copy.db");
     edit(&copy, "UPDATE log SET user = 'x' WHERE sequence = 2");

@@ -110,7 +110,7 @@ fn a_restore_does_exactly_what_it_announces() {
 }
 
 #[test]
-fn a_restore_is_logged_where_the_backups_log_ends() {
+fn a_restore_is_logged_after_the_backups_entries() {
     let Story { sandbox, copy, .. } = Story::new();
     sandbox.restore(&["--confirm", "deleted"], &copy).expect(0);
     let log = sandbox.run(["log", "--format", "json"]).expect(0).json();
@@ -197,7 +197,7 @@ fn restoring_creates_a_missing_vault() {
 }
 
 #[test]
-fn backups_of_older_schemas_are_brought_up_to_date_on_their_return() {
+fn backups_with_older_schemas_are_migrated() {
     for (fixture, good) in FIXTURES {
         let sandbox = Sandbox::new();
         sandbox.generate(["api", "here"]);
@@ -240,7 +240,7 @@ fn open_connections_see_the_restored_vault() {
 }
 
 #[test]
-fn a_warm_server_answers_by_what_was_restored() {
+fn a_warm_server_uses_the_restored_vault() {
     let story = Story::new();
     let Story { sandbox, copy, .. } = &story;
     let server = Server::start(sandbox);

@@ -162,7 +162,7 @@ fn text_edited_into_the_vault_cannot_forge_lines() {
 }
 
 #[test]
-fn a_calendar_is_no_finding() {
+fn a_calendar_entry_is_not_a_finding() {
     let sandbox = with_key("ci");
     age(&sandbox, "ci", 999 * DAY);
     check(&sandbox, &["check"]).expect(1);

@@ -17,7 +17,7 @@ fn present(sandbox: &Sandbox, secret: &str, address: &str) {
 }
 
 #[test]
-fn a_decoy_that_is_presented_is_found_for_a_week_with_the_address() {
+fn use_of_a_decoy_is_reported_for_a_week_with_its_address() {
     let (sandbox, secret) = planted();
     assert_eq!(found(&sandbox, &[]), [""; 0]);
     for _ in 0..3 {
@@ -49,7 +49,7 @@ fn decoys_have_no_other_findings() {
 }
 
 #[test]
-fn another_secret_of_a_decoy_is_a_decoy_and_the_one_before_is_dead() {
+fn a_regenerated_decoy_has_a_dead_old_secret() {
     let (sandbox, first) = planted();
     present(&sandbox, &first, "203.0.113.66");
     let regenerate = sandbox.run(["regenerate", "--yes", "k"]).expect(0);

@@ -16,7 +16,7 @@ fn a_new_key_needs_no_attention() {
 }
 
 #[test]
-fn a_key_is_mentioned_two_weeks_before_it_expires() {
+fn a_key_is_reported_two_weeks_before_it_expires() {
     let sandbox = with_key("ci");
     end(&sandbox, "ci", now() + 14 * DAY + MINUTE);
     assert_eq!(found(&sandbox, &[]), NONE);
@@ -33,7 +33,7 @@ fn a_key_is_mentioned_two_weeks_before_it_expires() {
 }
 
 #[test]
-fn a_key_that_has_expired_is_found_as_that_and_nothing_else() {
+fn an_expired_key_has_no_other_finding() {
     let sandbox = with_key("ci");
     age(&sandbox, "ci", 300 * DAY);
     end(&sandbox, "ci", now());

@@ -87,7 +87,7 @@ fn a_missing_vault_is_not_an_empty_result() {
 }
 
 #[test]
-fn a_calendar_is_what_only_check_has() {
+fn only_check_has_the_calendar_format() {
     let sandbox = with_key("ci");
     for args in [&["list"][..], &["generate", "api", "x"], &["show", "ci"]] {
         let args = [args, &["--format", "ics"]].concat();

@@ -8,7 +8,7 @@ use crate::sandbox::Sandbox;
 const NONE: [&str; 0] = [];
 
 #[test]
-fn a_keys_own_rule_counts_before_the_settings_and_a_flag_before_both() {
+fn flags_override_a_keys_policy_which_overrides_the_settings() {
     let sandbox = with_key("ci");
     use_at(&sandbox, "ci", now() - 10 * DAY, 1);
     age(&sandbox, "ci", 50 * DAY);

@@ -75,7 +75,7 @@ fn dates_after_now_are_in_the_future() {
 }
 
 #[test]
-fn a_backup_from_before_is_whole_again() {
+fn a_restored_backup_is_complete() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci", "--expires", "1d"]);
     sandbox.run(["backup", "copy.db"]).expect(0);
@@ -147,7 +147,7 @@ fn accepting_the_clock_undoes_a_run_with_a_wrong_clock() {
 }
 
 #[test]
-fn a_new_expiry_undoes_what_was_seen() {
+fn a_new_expiry_clears_a_recorded_expiry() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci", "--expires", "90d"]);
     at(&sandbox, AHEAD, &["describe", "ci", "of the future"]).expect(0);
@@ -160,7 +160,7 @@ fn a_new_expiry_undoes_what_was_seen() {
 }
 
 #[test]
-fn a_use_recorded_ahead_neither_hides_nor_freezes_anything() {
+fn use_recorded_by_a_wrong_clock_hides_nothing() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     assert_eq!(verdict_at(&sandbox, "-50d", &secret), "accepted");
@@ -245,7 +245,7 @@ fn a_network_recorded_by_a_wrong_clock_is_reported() {
 }
 
 #[test]
-fn a_leaked_secret_that_a_wrong_clock_saw_retire_still_revokes_its_key() {
+fn a_secret_retired_by_a_wrong_clock_still_revokes_its_key() {
     let sandbox = Sandbox::new();
     let old = sandbox.generate(["api", "ci"]);
     let rotate = sandbox.run(["rotate", "ci", "--grace", "30d"]).expect(0);

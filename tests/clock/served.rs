@@ -10,7 +10,7 @@ use crate::sandbox::Sandbox;
 use crate::secrecy::watch::wait_for;
 
 #[test]
-fn a_running_server_keeps_to_what_it_saw() {
+fn a_running_server_keeps_observed_ends() {
     let sandbox = Sandbox::new();
     let brief = sandbox.generate(["api", "brief", "--expires", "1h"]);
     let old = sandbox.generate(["api", "ci"]);
@@ -68,7 +68,7 @@ fn only_observed_ends_are_recorded() {
 }
 
 #[test]
-fn an_accepted_clock_reaches_a_server_that_could_not_write_what_it_saw() {
+fn accepting_a_clock_reaches_a_server_with_unrecorded_ends() {
     let sandbox = Sandbox::new();
     let brief = sandbox.generate(["api", "brief", "--expires", "1h"]);
     let served = Served::start(&sandbox);

@@ -48,7 +48,7 @@ fn every_tampering_with_the_log_is_found() {
 }
 
 #[test]
-fn a_log_that_was_emptied_with_its_head_is_found_out() {
+fn an_emptied_log_is_detected() {
     let sandbox = told();
     assert!(is_found(&sandbox, "DELETE FROM log; DELETE FROM log_head"));
 }

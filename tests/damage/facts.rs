@@ -204,7 +204,7 @@ fn no_end_of_a_rotation_leaves_a_finding() {
 }
 
 #[test]
-fn an_old_secret_that_had_retired_is_missed() {
+fn a_retired_secret_is_reported_missing() {
     let sandbox = stocked();
     ledger::retire(&sandbox, "ci", 1_000_000_000);
     sandbox.run(["list"]).expect(0);

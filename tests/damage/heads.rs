@@ -115,7 +115,7 @@ fn a_vault_replaced_by_an_older_copy_is_detected() {
 }
 
 #[test]
-fn another_vaults_head_does_not_fit() {
+fn another_vaults_head_is_rejected() {
     let (sandbox, other) = (told(), told());
     other.save_head().expect(0);
     fs::copy(other.home().join("head"), sandbox.home().join("head")).unwrap();

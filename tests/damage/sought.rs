@@ -24,7 +24,7 @@ fn sought(sandbox: &Sandbox, args: &[&str]) -> Vec<i64> {
 }
 
 #[test]
-fn entries_are_sought_by_key_command_and_time_and_all_of_them_together() {
+fn entries_are_filtered_by_key_command_and_time() {
     let sandbox = told();
     // A day apart, the newest on 2026-01-08 at noon, UTC.
     let vault = Connection::open(sandbox.vault()).unwrap();
@@ -88,7 +88,7 @@ fn mismatched_and_missing_keys_are_distinguished() {
 }
 
 #[test]
-fn a_wrong_word_or_moment_is_refused_with_the_right_ones() {
+fn invalid_filters_are_refused_with_the_valid_values() {
     let sandbox = told();
     for (args, part) in [
         (["--action", "destroy"], "revoke, reveal, delete"),
@@ -189,7 +189,7 @@ fn private(path: &Path, text: &str) {
 }
 
 #[test]
-fn a_long_log_is_sought_through_page_by_page() {
+fn a_long_log_is_searched_page_by_page() {
     let sandbox = told();
     let vault = Connection::open(sandbox.vault()).unwrap();
     let more = "WITH RECURSIVE n (i) AS (SELECT 9 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)

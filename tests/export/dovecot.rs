@@ -31,7 +31,7 @@ fn machine(debian: Debian) -> (Machine, String) {
 }
 
 #[test]
-fn a_login_follows_what_is_done_to_its_key_through_the_export() {
+fn logins_follow_changes_of_the_key_through_the_export() {
     on_each_debian(|debian| {
         let (machine, secret) = machine(debian);
         let postkey: &Sandbox = &machine.sandbox;

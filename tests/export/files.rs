@@ -14,7 +14,7 @@ use nix::unistd::mkfifo;
 use crate::sandbox::{Run, Sandbox};
 
 #[test]
-fn an_export_is_private_from_birth_and_keeps_the_mode_that_it_is_given() {
+fn an_export_is_created_private_and_keeps_its_mode() {
     let sandbox = Sandbox::with_three_keys();
     let file = sandbox.home().join("users");
     let mut command = sandbox.command(["-c", "umask 000; exec \"$0\" export dovecot users"]);

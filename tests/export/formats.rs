@@ -115,7 +115,7 @@ fn an_export_to_json_can_be_imported_unchanged() {
 }
 
 #[test]
-fn an_imported_password_has_a_line_that_every_password_of_its_login_finds() {
+fn the_export_has_a_line_for_imported_passwords() {
     let sandbox = Sandbox::new();
     fs::write(sandbox.home().join("users"), IMPORTED).unwrap();
     sandbox.run(["import", "dovecot", "users"]).expect(0);

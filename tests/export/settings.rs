@@ -204,7 +204,7 @@ fn a_leaked_secret_leaves_the_export_before_the_rest_of_the_log_is_read() {
 }
 
 #[test]
-fn another_vault_does_not_take_the_place_of_the_settings_own_in_an_export() {
+fn an_export_in_the_settings_is_not_overwritten_for_another_vault() {
     let sandbox = Sandbox::with_three_keys();
     sandbox.export_to("json");
     sandbox.run(["rename", "dev", "devel"]).expect(0);

@@ -36,7 +36,7 @@ fn concurrent_changes_are_all_exported() {
 }
 
 #[test]
-fn an_export_that_is_late_does_not_take_the_place_of_a_newer_one() {
+fn a_late_export_does_not_replace_a_newer_one() {
     let sandbox = Sandbox::with_three_keys();
     sandbox.export_to("json");
     let rename = "rename,renameat,renameat2";

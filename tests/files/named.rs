@@ -58,7 +58,7 @@ fn line(command: &Command, argument: &Arg, value: &str) -> Vec<OsString> {
 }
 
 #[test]
-fn each_path_has_its_dash_and_no_tilde_of_another() {
+fn each_path_argument_handles_dash_and_tilde() {
     let mut definition = postkey::cli::definition();
     definition.build();
     let (mut streams, mut tried) = (BTreeSet::new(), 0);

@@ -37,7 +37,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_folder_that_is_swapped_for_a_link_leads_root_nowhere_else() {
+fn a_folder_swapped_for_a_link_does_not_redirect_root() {
     if !geteuid().is_root() {
         return;
     }

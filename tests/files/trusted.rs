@@ -105,7 +105,7 @@ fn cases(all: &'static [(&str, bool, Spoil)]) -> impl Iterator<Item = (&'static 
 }
 
 #[test]
-fn settings_that_others_can_write_are_not_obeyed() {
+fn settings_that_others_can_write_are_refused() {
     let settings = "[permissions]\nread-only = [\"* /*\"]\n";
     for (case, spoil) in cases(&UNTRUSTED) {
         let (sandbox, path) = spoilt(settings, spoil);

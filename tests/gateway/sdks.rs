@@ -144,7 +144,7 @@ fn sdks_raise_a_used_up_limit_without_long_waits() {
 }
 
 #[test]
-fn the_current_sdks_wait_twice_for_a_minute_before_they_raise_that_a_limit_is_used_up() {
+fn current_sdks_retry_twice_before_raising_a_used_up_limit() {
     on_each([Sdk::Brevo, Sdk::Node], |sdk| {
         let setup = Setup::start(Kind::Nginx(Debian::Here));
         let few = setup.sandbox.generate(["api", "few", "--limit", "1/day"]);

@@ -113,7 +113,7 @@ fn a_hanging_checker_delays_clients_for_seconds_only() {
 }
 
 #[test]
-fn a_request_whose_check_is_late_counts_once() {
+fn a_request_with_a_late_check_counts_once() {
     on_each(Kind::all(), |kind| {
         let setup = Setup::start(kind);
         let secret = setup.sandbox.generate(["api", "few", "--limit", "3/day"]);

@@ -61,7 +61,7 @@ fn no_files_depend_on_each_other_in_a_cycle() {
 }
 
 #[test]
-fn an_arrow_leads_to_the_file_that_defines_the_item() {
+fn dependencies_point_to_the_defining_file() {
     let files = Files::read(&[
         ("", "mod vault;"),
         (

@@ -208,7 +208,7 @@ fn plaintext_passwords_only_come_from_standard_input() {
 }
 
 #[test]
-fn a_trial_tells_what_would_be_imported_and_does_nothing() {
+fn a_dry_run_reports_what_would_be_imported() {
     let sandbox = Sandbox::new();
     let users = format!("some_user:{QUICK}\n");
     let trial = ["import", "dovecot", "-", "--dry-run"];

@@ -202,7 +202,7 @@ fn two_keys_are_not_replaced_at_once() {
 }
 
 #[test]
-fn on_a_terminal_the_replacement_is_offered_after_the_stop() {
+fn on_a_terminal_a_replacement_is_offered_after_the_revocation() {
     let sandbox = Sandbox::new();
     for (answer, verdict) in [
         ("\r", "inactive"),

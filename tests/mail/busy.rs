@@ -55,7 +55,7 @@ fn concurrent_changes_do_not_fail_logins() {
 }
 
 #[test]
-fn a_change_that_was_cut_off_is_undone_at_the_next_login() {
+fn an_interrupted_change_is_rolled_back_at_the_next_login() {
     on_each_debian(|debian| {
         let (machine, secret) = Machine::with_dovecot(debian);
         stock(&machine.sandbox, 300);

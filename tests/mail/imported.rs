@@ -115,7 +115,7 @@ fn a_password_with_a_tab_or_line_end_is_never_accepted() {
 }
 
 #[test]
-fn a_secret_of_another_vault_of_which_only_the_hash_came_logs_in() {
+fn an_imported_secret_with_only_a_hash_logs_in() {
     on_each_debian(|debian| {
         let (machine, _) = Machine::with_dovecot(debian);
         let there = crate::sandbox::Sandbox::new();

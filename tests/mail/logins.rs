@@ -10,7 +10,7 @@ use super::machine::{Machine, on_each_debian};
 use crate::clock::at;
 
 #[test]
-fn a_login_follows_what_is_done_to_its_key() {
+fn logins_follow_changes_of_the_key() {
     on_each_debian(|debian| {
         let (machine, secret) = Machine::with_dovecot(debian);
         let postkey = &machine.sandbox;

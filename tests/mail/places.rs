@@ -36,7 +36,7 @@ fn an_unprivileged_users_vault_is_private() {
 }
 
 #[test]
-fn a_vault_can_lie_in_a_folder_of_any_name() {
+fn a_vault_can_be_in_a_folder_with_any_name() {
     on_each_debian(|debian| {
         // The first cannot have its token in the configuration, so nothing is reported.
         for (folder, is_reported) in [

@@ -129,7 +129,7 @@ fn flags_that_do_not_apply_to_a_server_are_usage_errors() {
 }
 
 #[test]
-fn a_flag_that_is_not_the_servers_is_a_usage_error() {
+fn a_flag_that_does_not_apply_to_the_server_is_a_usage_error() {
     let sandbox = Sandbox::new();
     let gateways = "nginx, caddy, traefik, haproxy";
     for (flag, value, server, servers) in [

@@ -252,7 +252,7 @@ fn a_refusal_is_counted_for_the_key_whose_secret_it_was() {
 }
 
 #[test]
-fn a_decoy_is_refused_by_dovecot_and_each_try_of_it_is_a_finding() {
+fn dovecot_refuses_a_decoy_and_each_attempt_is_reported() {
     on_each_debian(|debian| {
         let (machine, secret) = Machine::with_dovecot(debian);
         let postkey = &machine.sandbox;

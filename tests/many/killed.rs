@@ -172,7 +172,7 @@ fn a_signal_waits_for_the_batch() {
 }
 
 #[test]
-fn a_second_signal_waits_for_nothing() {
+fn a_second_signal_terminates_at_once() {
     let sandbox = Sandbox::new();
     sandbox.names(3);
     let args = ["generate", "api", "--from", "names", "--format", "jsonl"];

@@ -80,7 +80,7 @@ fn every_command_reports_a_missing_vault_with_its_path() {
 }
 
 #[test]
-fn a_machine_format_has_no_empty_list_where_there_is_no_vault() {
+fn a_missing_vault_is_not_an_empty_list_in_machine_formats() {
     for format in ["json", "jsonl", "csv"] {
         for line in ["list", "log", "usage", "check", "export"] {
             let sandbox = Sandbox::new();

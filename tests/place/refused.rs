@@ -157,7 +157,7 @@ fn an_unsafe_vault_is_refused_by_every_command_and_not_touched() {
 }
 
 #[test]
-fn a_refused_place_gets_no_new_folders() {
+fn no_folders_are_created_for_a_refused_path() {
     let sandbox = Sandbox::new();
     let open = sandbox.home().join("open");
     fs::create_dir(&open).unwrap();

@@ -17,7 +17,7 @@ const NAME: &str = "Key name";
 const DELETE: &str = "Type its name to confirm";
 
 #[test]
-fn a_kind_and_a_name_that_are_missing_are_asked_for() {
+fn a_missing_kind_and_name_are_prompted_for() {
     let sandbox = Sandbox::new();
     for (keys, kind, name) in [(ENTER, "smtp", "mail"), (&format!("{DOWN}\r"), "api", "ci")] {
         let mut terminal = sandbox.on_terminal(["generate"]);
@@ -107,7 +107,7 @@ fn an_inactive_key_is_deleted_after_a_yes() {
 }
 
 #[test]
-fn a_secret_is_replaced_only_after_a_yes() {
+fn replacing_a_secret_requires_confirmation() {
     let sandbox = Sandbox::new();
     let old = sandbox.generate(["api", "ci"]);
     for keys in ["\r", "n\r", "ci\r", END] {
@@ -128,7 +128,7 @@ fn a_secret_is_replaced_only_after_a_yes() {
 }
 
 #[test]
-fn a_key_is_rotated_without_a_question_and_the_rotation_ended_only_after_a_yes() {
+fn rotating_needs_no_confirmation_and_ending_it_does() {
     let sandbox = Sandbox::new();
     for (flag, said, left, verdict) in [
         ("--finish", "the old secret of `ci`", 1, "retired"),
@@ -211,7 +211,7 @@ fn escape_chooses_nothing_and_does_nothing() {
 }
 
 #[test]
-fn a_key_that_was_chosen_still_wants_its_name_typed() {
+fn a_key_chosen_from_the_menu_still_requires_typing_its_name() {
     let sandbox = Sandbox::with_three_keys();
     let mut terminal = sandbox.on_terminal(["delete"]);
     terminal.expect_unechoed("prod-mail").press("web\r");

@@ -4,7 +4,7 @@ use super::terminal::Terminal;
 use crate::sandbox::Sandbox;
 
 #[test]
-fn a_dumb_terminal_gets_lines_only_and_can_answer_every_question() {
+fn every_prompt_works_on_a_dumb_terminal() {
     let sandbox = Sandbox::with_three_keys();
     for (line, answers, shown) in [
         ("list", &[][..], "prod-web"),

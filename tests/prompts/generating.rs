@@ -153,7 +153,7 @@ fn a_given_description_is_kept() {
 }
 
 #[test]
-fn an_invalid_answer_is_offered_as_a_valid_name_or_asked_for_again() {
+fn an_invalid_name_is_replaced_or_prompted_for_again() {
     let sandbox = Sandbox::new();
     let mut terminal = sandbox.on_terminal(["generate", "api", "--yes"]);
     terminal

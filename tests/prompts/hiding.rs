@@ -98,7 +98,7 @@ fn a_request_that_is_pasted_is_explained_and_never_shown() {
 }
 
 #[test]
-fn a_secret_that_is_typed_is_judged_and_never_shown() {
+fn a_typed_secret_is_checked_and_not_echoed() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     for (verb, answer) in [("verify", "accepted"), ("identify", "ci")] {

@@ -77,7 +77,7 @@ fn the_use_of_an_smtp_key_is_called_a_login() {
 }
 
 #[test]
-fn a_key_is_deactivated_without_a_question_if_it_is_idle_or_that_is_a_script() {
+fn an_idle_key_is_deactivated_without_confirmation() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "used"]);
     sandbox.generate(["api", "idle"]);

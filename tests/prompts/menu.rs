@@ -17,7 +17,7 @@ fn stocked() -> Sandbox {
 }
 
 #[test]
-fn kind_status_and_last_use_stand_beside_each_name() {
+fn the_menu_shows_kind_status_and_last_use() {
     let sandbox = stocked();
     let mut command = sandbox.command(["show"]);
     let mut terminal = Terminal::start(command.env("TERM", "dumb"));

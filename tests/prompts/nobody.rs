@@ -83,7 +83,7 @@ fn names_from_standard_input_do_not_confirm_themselves() {
 }
 
 #[test]
-fn a_secret_is_not_asked_for_on_half_a_terminal() {
+fn a_secret_is_not_prompted_for_on_an_incomplete_terminal() {
     let sandbox = with_a_key();
     for verb in ["verify", "identify", "revoke"] {
         assert_eq!(redirected(&sandbox, &[verb], "2>talk"), 2);

@@ -172,7 +172,7 @@ fn rename_and_describe_ask_for_what_is_missing() {
 }
 
 #[test]
-fn a_decoy_has_nothing_to_set() {
+fn a_decoy_has_no_settable_fields() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "bait", "--decoy"]);
     for (line, told, status) in [

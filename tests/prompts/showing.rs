@@ -66,7 +66,7 @@ fn colour_can_be_refused() {
 }
 
 #[test]
-fn questions_have_no_colour_where_it_is_refused() {
+fn prompts_have_no_color_if_disabled() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     let command = sandbox.command(["delete", "ci", "--color", "never"]);

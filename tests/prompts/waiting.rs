@@ -14,7 +14,7 @@ use crate::sandbox::{Run, Sandbox};
 const UNHINDERED: Duration = Duration::from_secs(4);
 
 #[test]
-fn a_key_that_changed_while_its_deletion_was_asked_about_is_not_deleted() {
+fn a_key_that_changed_during_the_prompt_is_not_deleted() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let mut terminal = sandbox.on_terminal(["delete", "ci"]);

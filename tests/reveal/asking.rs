@@ -51,7 +51,7 @@ fn two_that_differ_and_one_that_is_short_are_asked_for_again() {
 }
 
 #[test]
-fn an_interrupted_question_leaves_neither_key_nor_vault() {
+fn an_interrupted_prompt_creates_neither_key_nor_vault() {
     for (typed, at, end, status) in [
         ("", FIRST, "\x03", 130),
         ("", FIRST, "\r", 1),

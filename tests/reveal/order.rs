@@ -87,7 +87,7 @@ fn a_locked_or_read_only_vault_reveals_nothing() {
 }
 
 #[test]
-fn an_output_that_keeps_nothing_is_refused_before_anything() {
+fn an_output_that_discards_data_is_refused() {
     let (sandbox, _) = Sandbox::with_default_key();
     let before = sandbox.entries();
     for redirection in [">&-", ">/dev/null", ">/dev/full"] {

@@ -50,7 +50,7 @@ fn an_old_secret_never_outlasts_its_key() {
 }
 
 #[test]
-fn a_sooner_expiry_pulls_the_end_of_the_old_secret_along_and_a_later_one_does_not() {
+fn an_earlier_expiry_shortens_the_grace_period_and_a_later_one_does_not_extend_it() {
     let sandbox = Sandbox::new();
     rotating(&sandbox);
     let set = sandbox.run(["set", "ci", "--expires", "1h"]).expect(0);

@@ -24,7 +24,7 @@ fn a_finished_rotation_leaves_the_new_secret_and_an_aborted_one_the_old() {
 }
 
 #[test]
-fn an_end_needs_a_confirmation_and_changes_nothing_without() {
+fn ending_a_rotation_requires_confirmation() {
     let sandbox = Sandbox::new();
     let (old, new) = rotating(&sandbox);
     for flag in ["--finish", "--abort"] {

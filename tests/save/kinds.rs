@@ -163,7 +163,7 @@ fn protected_files_are_refused_before_anything_is_done() {
 }
 
 #[test]
-fn a_place_where_nothing_can_be_written_is_refused_before_anything_is_done() {
+fn an_unwritable_destination_is_refused_before_anything_is_done() {
     let sandbox = Sandbox::new();
     let closed = sandbox.home().join("closed");
     fs::create_dir(&closed).unwrap();
@@ -256,7 +256,7 @@ fn a_file_is_0600_at_every_umask_and_keeps_the_mode_that_it_has() {
 }
 
 #[test]
-fn a_file_is_never_seen_by_others_nor_half_written() {
+fn a_file_is_never_visible_to_others_or_incomplete() {
     let sandbox = Sandbox::new();
     sandbox.private("app.env", TEXT.as_bytes());
     // Every file opened for writing outside of the vault is created exclusively, with mode 0600.

@@ -76,7 +76,7 @@ fn two_names_that_make_one_variable_do_not_share_it() {
 }
 
 #[test]
-fn the_retiring_secret_of_another_key_may_go() {
+fn another_keys_retiring_secret_may_be_overwritten() {
     let sandbox = Sandbox::new();
     let save = &["--env-name", "KEY", "--save", "app.env"][..];
     run(&sandbox, &[&["generate", "api", "one"], save]).expect(0);

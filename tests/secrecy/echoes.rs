@@ -24,7 +24,7 @@ fn a_secret_on_the_command_line_is_never_repeated() {
 }
 
 #[test]
-fn a_secret_that_lost_its_beginning_is_never_repeated() {
+fn a_headless_secret_is_never_repeated() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     expect_no_echo(&sandbox, &command_lines(OsStr::new(&secret[40..])), &secret);

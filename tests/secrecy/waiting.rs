@@ -41,7 +41,7 @@ fn a_presented_secret_is_not_in_the_arguments_or_the_environment() {
 }
 
 #[test]
-fn a_process_that_waits_dumps_no_core_and_its_memory_is_closed() {
+fn a_waiting_process_dumps_no_core_and_protects_its_memory() {
     let sandbox = Sandbox::new();
     // Root may read everything, so the process runs as another user.
     let copy = sandbox.home().join("postkey");

@@ -46,7 +46,7 @@ fn a_slow_client_is_disconnected_and_delays_nobody() {
 }
 
 #[test]
-fn a_head_of_a_megabyte_is_refused() {
+fn a_request_head_of_a_megabyte_is_refused() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let server = Server::start(&sandbox);
@@ -100,7 +100,7 @@ fn the_many_ways_to_say_http_are_understood() {
 }
 
 #[test]
-fn requests_one_after_the_other_are_answered_in_their_order() {
+fn pipelined_requests_are_answered_in_order() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let server = Server::start(&sandbox);
@@ -154,7 +154,7 @@ fn an_unexpected_body_is_not_parsed_as_the_next_request() {
 }
 
 #[test]
-fn older_clients_are_answered_and_hung_up_on() {
+fn http_1_0_clients_are_answered_and_disconnected() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let server = Server::start(&sandbox);
@@ -188,7 +188,7 @@ fn older_clients_are_answered_and_hung_up_on() {
 }
 
 #[test]
-fn a_client_that_will_ask_nothing_more_is_answered() {
+fn a_client_that_closes_its_sending_side_is_answered() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let server = Server::start(&sandbox);

@@ -180,7 +180,7 @@ fn delete_forget_leaves_nothing_of_the_secrets() {
 }
 
 #[test]
-fn dead_secrets_are_forgotten_as_use_is_when_another_one_joins_them() {
+fn old_dead_secrets_are_removed_when_another_dies() {
     for (settings, late) in [("", "+401d"), ("[usage]\nkeep = \"10d\"\n", "+11d")] {
         let sandbox = Sandbox::new();
         sandbox.settings(settings);

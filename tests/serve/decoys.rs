@@ -85,7 +85,7 @@ fn refused(sandbox: &Sandbox, verdict: &str, secret: &str, address: &str) -> i64
 }
 
 #[test]
-fn a_decoy_is_answered_as_a_stranger_whichever_way_it_is_presented_and_counted() {
+fn a_decoy_is_refused_like_an_unknown_secret_and_counted() {
     for kind in ["api", "smtp"] {
         let (sandbox, server, secret) = planted(kind);
         let stranger = unknown(kind);
@@ -163,7 +163,7 @@ fn a_secret_with_only_a_decoys_tail_is_a_mismatch() {
 }
 
 #[test]
-fn dovecots_reports_tell_of_a_decoy_by_the_digest_of_what_was_presented() {
+fn dovecots_reports_identify_decoys_by_digest() {
     let (sandbox, server, secret) = planted("smtp");
     let tail = &secret[secret.len() - 16..];
     let proof = proof(&sandbox);

@@ -60,7 +60,7 @@ fn the_remaining_requests_count_down_within_a_window() {
 }
 
 #[test]
-fn a_restart_and_the_operators_own_checks_count_against_the_same_limit() {
+fn restarts_and_verify_share_a_keys_limit() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci", "--limit", "6/day"]);
     let server = Server::start(&sandbox);
@@ -80,7 +80,7 @@ fn a_restart_and_the_operators_own_checks_count_against_the_same_limit() {
 }
 
 #[test]
-fn a_wait_of_more_than_a_minute_is_not_asked_of_a_client() {
+fn clients_are_never_told_to_wait_longer_than_a_minute() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci", "--limit", "1/day"]);
     let server = Server::start(&sandbox);

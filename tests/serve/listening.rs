@@ -151,7 +151,7 @@ fn another_file_at_the_sockets_path_is_kept_and_reported() {
 }
 
 #[test]
-fn one_that_ends_does_not_take_its_successors_socket_with_it() {
+fn a_stopping_server_does_not_remove_its_successors_socket() {
     let sandbox = Sandbox::with_three_keys();
     let path = sandbox.home().join("postkey.sock");
     let address = format!("unix:{}", path.display());

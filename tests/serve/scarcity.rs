@@ -181,7 +181,7 @@ fn under_any_limit_on_open_files_it_serves_or_reports_why_not() {
 }
 
 #[test]
-fn it_may_have_as_many_files_open_as_it_can_ask_for() {
+fn the_limit_on_open_files_is_raised() {
     let sandbox = Sandbox::with_three_keys();
     let address = format!("{}:17625", loopback());
     let program = ["prlimit", "--nofile=32:1024"];

@@ -11,7 +11,7 @@ use crate::sandbox::Sandbox;
 use crate::secrecy::watch::wait_for;
 
 #[test]
-fn a_request_that_was_begun_is_answered_before_it_ends() {
+fn a_request_in_progress_is_answered_before_shutdown() {
     for signal in ["TERM", "INT", "HUP"] {
         let sandbox = Sandbox::new();
         let secret = sandbox.generate(["api", "ci"]);

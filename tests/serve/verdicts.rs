@@ -61,7 +61,7 @@ fn two_keys_in_a_request_count_as_none() {
 }
 
 #[test]
-fn a_client_cannot_say_what_it_asks_for_in_another_callers_headers() {
+fn headers_of_other_callers_are_ignored() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "reader", "--permission", "read-only"]);
     let server = Server::start(&sandbox);

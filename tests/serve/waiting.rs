@@ -12,7 +12,7 @@ use crate::sandbox::Sandbox;
 const WAIT: Duration = Duration::from_secs(4);
 
 #[test]
-fn all_who_meet_a_locked_vault_wait_once_and_the_health_check_does_not() {
+fn requests_share_one_wait_for_a_locked_vault() {
     let sandbox = Sandbox::new();
     let names: Vec<String> = (1..=10).map(|number| format!("k{number}")).collect();
     sandbox.generate(["api", "first"]);

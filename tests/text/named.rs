@@ -81,7 +81,7 @@ fn reading_names_from_a_terminal_is_noted() {
 }
 
 #[test]
-fn a_name_that_no_key_has_hints_at_the_one_that_was_likely_meant() {
+fn an_unknown_name_gets_a_suggestion() {
     let sandbox = Sandbox::with_three_keys();
     for args in [
         &["show", "prod-wbe"][..],
@@ -105,7 +105,7 @@ fn a_name_that_no_key_has_hints_at_the_one_that_was_likely_meant() {
 }
 
 #[test]
-fn a_name_in_no_log_hints_at_one_that_a_key_had() {
+fn an_unlogged_name_gets_a_suggestion_from_the_log() {
     let sandbox = Sandbox::with_three_keys();
     sandbox.run(["delete", "--yes", "prod-mail"]).expect(0);
     sandbox.run(["rename", "dev", "staging"]).expect(0);
@@ -122,7 +122,7 @@ fn a_name_in_no_log_hints_at_one_that_a_key_had() {
 }
 
 #[test]
-fn a_list_of_one_name_hints_at_the_one_that_was_likely_meant() {
+fn an_unknown_name_in_a_short_list_gets_a_suggestion() {
     let sandbox = Sandbox::with_three_keys();
     let told = |args: &[&str]| run_with_input(&sandbox, args, "").expect(0).stderr;
     assert!(told(&["list", "prod-wbe"]).contains("did you mean `prod-web`?"));

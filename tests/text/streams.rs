@@ -35,7 +35,7 @@ const TELLING: [&[&str]; 8] = [
 ];
 
 #[test]
-fn a_reader_who_leaves_early_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci"]);
     stock(&sandbox, 5000);
@@ -56,7 +56,7 @@ fn a_reader_who_leaves_early_is_no_error() {
 }
 
 #[test]
-fn a_full_disk_is_trouble_with_a_sentence() {
+fn a_full_disk_is_reported() {
     let sandbox = Sandbox::new();
     sandbox.generate(["api", "ci", "--expires", "1d"]);
     for args in READING {

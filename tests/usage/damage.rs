@@ -87,7 +87,7 @@ const WORN: [(&str, Spoil); 9] = [
 ];
 
 #[test]
-fn a_spoiled_record_of_use_is_warned_of_and_costs_no_key() {
+fn a_corrupted_usage_record_is_a_warning() {
     for (case, spoil) in SPOILED {
         let (sandbox, secret) = used();
         spoil(&sandbox.usage()).unwrap();
@@ -103,7 +103,7 @@ fn a_spoiled_record_of_use_is_warned_of_and_costs_no_key() {
 }
 
 #[test]
-fn a_worn_record_of_use_costs_no_key() {
+fn a_damaged_usage_record_affects_no_key() {
     for (case, spoil) in WORN {
         let (sandbox, secret) = used();
         spoil(&sandbox.usage()).unwrap();

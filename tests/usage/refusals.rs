@@ -197,7 +197,7 @@ fn usage_is_kept_for_the_configured_days() {
 }
 
 #[test]
-fn days_of_a_clock_that_was_ahead_go_first() {
+fn days_recorded_by_a_wrong_clock_are_removed_first() {
     let (sandbox, secret) = refused_on_days_before(399);
     for table in ["days", "refusals"] {
         let ahead =

@@ -37,7 +37,7 @@ fn unused_keys_are_those_that_were_not_used_for_so_long() {
 }
 
 #[test]
-fn keys_are_not_called_unused_without_a_word_where_nothing_was_recorded() {
+fn missing_usage_is_noted_before_keys_count_as_unused() {
     let sandbox = Sandbox::with_three_keys();
     age(&sandbox, "dev");
     for format in ["text", "csv"] {

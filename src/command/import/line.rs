@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_a_username_and_a_hash_and_the_rest_is_left() {
+    fn a_line_is_parsed_as_a_username_and_a_hash() {
         for (line, expected) in [
             ("bob:{SHA}x", ("bob", "{SHA}x")),
             ("bob:{SHA}x\r", ("bob", "{SHA}x")),

@@ -58,7 +58,7 @@ fn draft_errors_are_the_systems_errors() {
 }
 
 #[test]
-fn a_draft_that_is_given_up_leaves_nothing() {
+fn a_dropped_draft_leaves_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("file");
     let mut draft = Draft::begin(&path, FileRole::Secret, IfExists::Keep).expect("begun");

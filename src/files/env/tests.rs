@@ -175,7 +175,7 @@ fn binary_files_and_duplicate_variables_are_refused() {
 }
 
 #[test]
-fn long_files_take_no_long_time() {
+fn long_files_are_fast() {
     let began = std::time::Instant::now();
     let text = "A=\\''\n".repeat(50_000);
     assert!(set_in(&text).is_err());

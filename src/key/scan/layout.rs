@@ -156,7 +156,7 @@ mod tests {
     use crate::key::scan::escape::read_unit;
 
     #[test]
-    fn one_way_to_escape_is_undone_once() {
+    fn one_kind_of_escape_is_undone_once() {
         for (kind, raw, plain) in [
             (
                 EscapeKind::Percent,

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn few_numbers_and_what_is_no_text_are_no_list() {
+    fn short_lists_and_binary_lists_are_ignored() {
         let few = "120, 107, 101, 121, 112, 111, 115, 116, 45";
         assert!(read(few).is_empty());
         assert!(read(&"2026-11-28 10:15:03 200 GET\n".repeat(99)).is_empty());

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_before_a_word_or_a_number_is_no_ending() {
+    fn a_digest_before_a_word_or_number_is_not_a_headless_secret() {
         let (sha384, sha512) = (format!("{DIGITS}{}", &DIGITS[..32]), DIGITS.repeat(2));
         for digest in [&DIGITS[..40], DIGITS, &sha384, &sha512] {
             for behind in ["init", "linux", "0123456789abcdef", "0123456789", ""] {

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_is_what_a_secret_may_reach_to() {
+    fn a_part_covers_what_a_secret_may_reach() {
         let text = [b'.'; 9 * CONTEXT];
         let parts = |places: &[usize]| {
             let mut parts = Parts::default();

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn hardly_any_random_bytes_are_text() {
+    fn random_bytes_are_rarely_text() {
         let mut bytes = vec![0; 1 << 16];
         SysRng.try_fill_bytes(&mut bytes).expect("random numbers");
         let text: usize = parts(&bytes).iter().map(Range::len).sum();

@@ -53,7 +53,7 @@ fn recorded_ends(vault: &Vault) -> Vec<String> {
 }
 
 #[test]
-fn a_key_that_cannot_be_read_is_not_tried_for_ever() {
+fn an_unreadable_key_is_not_retried_forever() {
     let (_folder, mut vault) = vault(&[("a", 50), ("b", 60), ("later", 200)]);
     let damage = "UPDATE keys SET permission = 'not one' WHERE name = 'b'";
     vault.connection.execute(damage, []).expect("damage");

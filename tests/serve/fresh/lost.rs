@@ -45,7 +45,7 @@ fn without_its_vault_it_accepts_nothing_and_then_recovers() {
 }
 
 #[test]
-fn a_vault_that_was_replaced_is_the_one_that_counts() {
+fn a_replaced_vault_is_used_at_once() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let server = Server::start(&sandbox);
@@ -97,7 +97,7 @@ fn a_vault_overwritten_by_another_is_read_as_that_other() {
 }
 
 #[test]
-fn a_vault_that_is_emptied_under_its_eyes_accepts_nothing_and_ends_nothing() {
+fn an_emptied_vault_accepts_nothing_and_crashes_nothing() {
     let sandbox = Sandbox::new();
     let secret = sandbox.generate(["api", "ci"]);
     let server = Server::start(&sandbox);

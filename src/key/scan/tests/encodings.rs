@@ -232,7 +232,7 @@ fn a_link_in_a_terminal_hides_no_secret() {
 }
 
 #[test]
-fn a_text_that_is_added_up_hides_no_secret() {
+fn concatenated_strings_hide_no_secret() {
     let secret = secret(Kind::Smtp, "post");
     let (head, rest) = secret.split_at(40);
     for between in [
