@@ -214,5 +214,5 @@ fn help_warns_of_pipes_and_suggests_saving() {
         assert!(examples.contains("--save"), "{examples}");
     }
     let guide = crate::readme::guide("ci");
-    assert!(guide.contains("A secret that goes into a pipe counts as delivered"));
+    assert!(guide.contains("A secret that is written to a pipe counts as delivered"));
 }
