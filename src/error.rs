@@ -1,4 +1,4 @@
-//! Errors as people and scripts meet them: what was wrong, how to fix it, the exit status.
+//! Errors as people and scripts see them: a message, a hint how to fix it, and the exit status.
 
 use std::error::Error as StdError;
 use std::fmt::Display;
@@ -8,16 +8,16 @@ use miette::Diagnostic;
 
 use crate::exit::ExitStatus;
 
-/// What a module's own errors say of themselves, so that a command can end with them: the message,
-/// the hint (`help`, which stands beside the variant that it belongs to; none if empty), the status.
+/// What a module's own error provides so that it can end a command: the message, the hint (`help`,
+/// beside the variant; none if empty), and the status.
 pub trait Explained: Diagnostic + Send + Sync + 'static {
-    /// How a command ends that meets this error.
+    /// The exit status.
     fn exit_status(&self) -> ExitStatus {
         ExitStatus::Trouble
     }
 }
 
-/// A message in lower case without a full stop, a hint how to fix it, and a status.
+/// A message in lower case without a full stop, a hint, and an exit status.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
@@ -40,7 +40,7 @@ impl<E: Explained> From<E> for Error {
 }
 
 impl Error {
-    /// An error that ends the command with the status.
+    /// An error with this exit status.
     pub fn new(status: ExitStatus, message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -50,12 +50,12 @@ impl Error {
         }
     }
 
-    /// A wrong command line.
+    /// An invalid command line.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(ExitStatus::Usage, message)
     }
 
-    /// There is nothing to make a secret of.
+    /// There are no random bytes for a secret.
     pub fn no_random_bytes(error: impl Display) -> Self {
         let message = format!("cannot get random bytes from the operating system: {error}");
         Self::new(ExitStatus::Trouble, message).with_hint(
@@ -69,13 +69,13 @@ impl Error {
         self
     }
 
-    /// Gives it another status.
+    /// Replaces the exit status.
     pub fn with_status(mut self, status: ExitStatus) -> Self {
         self.status = status;
         self
     }
 
-    /// Says first what it is about.
+    /// Prefixes the message with what it is about.
     pub fn about(mut self, what: impl Display) -> Self {
         self.message = format!("{what}: {}", self.message);
         self
@@ -86,14 +86,14 @@ impl Error {
         self.hint.as_deref()
     }
 
-    /// The module's error of this type that it comes from, if it does.
+    /// The underlying error of this type, if there is one.
     pub fn cause<E: StdError + 'static>(&self) -> Option<&E> {
         let cause: &(dyn StdError + 'static) = self.cause.as_deref()?;
         let mut causes = successors(Some(cause), |&cause| cause.source());
         causes.find_map(|cause| cause.downcast_ref())
     }
 
-    /// How the command ends.
+    /// The exit status.
     pub fn exit_status(&self) -> ExitStatus {
         self.status
     }

@@ -42,13 +42,13 @@ Examples:
   tar -cf - src | postkey identify --format jsonl")]
 pub struct Identify {}
 
-const ASKING: PromptText = PromptText {
+const PROMPT: PromptText = PromptText {
     question: "Secret",
     hint: "pipe it in, as in printf %s \"$KEY\" | postkey identify",
 };
 
 pub(super) fn run(_: Identify, context: &mut Context) -> Result<ExitStatus, Error> {
-    let mut search = secret_search::search(&ASKING, context, Context::open, |_, _| Ok(()))?;
+    let mut search = secret_search::search(&PROMPT, context, Context::open, |_, _| Ok(()))?;
     let failure = search.failure.take();
     if let Some(failure) = failure {
         if !search.findings.is_empty() {

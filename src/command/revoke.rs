@@ -62,7 +62,7 @@ pub struct Revoke {
     delivery: DeliveryOptions,
 }
 
-const ASKING: PromptText = PromptText {
+const PROMPT: PromptText = PromptText {
     question: "Leaked secret",
     hint: "name the key, or pipe the secret in, as in printf %s \"$KEY\" | postkey revoke",
 };
@@ -146,7 +146,7 @@ fn by_secret(context: &Context) -> Result<Option<Revocation>, Error> {
         }
         Ok(())
     };
-    let mut search = secret_search::search(&ASKING, context, Context::open_for_change, stop_owner)?;
+    let mut search = secret_search::search(&PROMPT, context, Context::open_for_change, stop_owner)?;
     match search.failure.take() {
         Some(failure) if stopped.is_empty() => return Err(failure),
         Some(failure) => status = status.max(describe(&failure, context)),

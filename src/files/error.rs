@@ -1,4 +1,4 @@
-//! Why a file was not written.
+//! Errors of writing files.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,43 +7,43 @@ use super::{UNSYNCED, folder_of, hint_of, hint_of_io, shell_word};
 use crate::error::Explained;
 use crate::exit::ExitStatus;
 
-/// Why a file was not written; there is nothing new at its path then, but for [`Error::Unsynced`].
+/// Why a file was not written; the path is unchanged, except for [`Error::Unsynced`].
 #[derive(Debug, miette::Diagnostic, thiserror::Error)]
 pub enum Error {
-    /// What is at the path must not be replaced.
+    /// The existing file must not be replaced.
     #[error("`{}` {why}", path.display())]
     #[diagnostic(help("{}", hint_of(hint, path)))]
     Refused {
         /// The path.
         path: PathBuf,
-        /// What is there.
+        /// What is wrong with it.
         why: &'static str,
         /// How to fix it; [`hint_of`] fills in the path.
         hint: &'static str,
     },
-    /// There is nothing to put the file at this path into.
+    /// The folder of this path does not exist.
     #[error("cannot write `{}`: the folder `{}` does not exist", .0.display(), folder_of(.0).display())]
     #[diagnostic(help(
         "run `mkdir -p -m 700 {}`, or name a file elsewhere",
         shell_word(folder_of(_0))
     ))]
     NoFolder(PathBuf),
-    /// The system did not let it happen.
+    /// The system refused.
     #[error("cannot write `{}`: {source}", path.display())]
     #[diagnostic(help("{}", hint_of_io(source).unwrap_or_default()))]
     Io {
         /// The path.
         path: PathBuf,
-        /// The system's word.
+        /// The system's error.
         source: io::Error,
     },
-    /// The file is in its place, whole; only that it stays there is not sure.
+    /// The file was written completely, but may not be durable.
     #[error("`{}` was written, but may not survive a power failure: {source}", path.display())]
     #[diagnostic(help("{}", hint_of_io(source).unwrap_or(UNSYNCED)))]
     Unsynced {
         /// The path.
         path: PathBuf,
-        /// The system's word.
+        /// The system's error.
         source: io::Error,
     },
 }
@@ -58,7 +58,7 @@ impl Explained for Error {
 }
 
 impl Error {
-    /// The same of a file that serves for nothing unless it is sure to stay.
+    /// The error for a file that is useless unless it is durable.
     #[must_use]
     pub fn or_not_written(self) -> Self {
         match self {
@@ -68,7 +68,7 @@ impl Error {
     }
 }
 
-/// The error that the system's word on a path is.
+/// The error for a failed system call on a path.
 pub fn failed(path: &Path, source: io::Error) -> Error {
     Error::Io {
         path: path.to_owned(),

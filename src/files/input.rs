@@ -43,13 +43,13 @@ pub fn open_input(path: &Path) -> io::Result<Input> {
     open_within(path, WRITER_TIMEOUT)
 }
 
-fn open_within(path: &Path, patience: Duration) -> io::Result<Input> {
+fn open_within(path: &Path, timeout: Duration) -> io::Result<Input> {
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();
     let mut open = OpenOptions::new();
     let flags = flags.try_into().map_err(io::Error::other)?;
     let file = open.read(true).custom_flags(flags).open(path)?;
     let first = match file.metadata()?.file_type().is_fifo() {
-        true => wait_for_writer(&file, patience)?,
+        true => wait_for_writer(&file, timeout)?,
         false => None,
     };
     fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
@@ -57,9 +57,9 @@ fn open_within(path: &Path, patience: Duration) -> io::Result<Input> {
 }
 
 /// Waits until a FIFO has a writer; returns a pipe's first byte, if it is already there.
-fn wait_for_writer(mut file: &File, patience: Duration) -> io::Result<Option<u8>> {
+fn wait_for_writer(mut file: &File, timeout: Duration) -> io::Result<Option<u8>> {
     let has_name = fstatfs(file).is_ok_and(|system| system.f_type as u64 != PIPEFS);
-    let end = Instant::now() + patience;
+    let end = Instant::now() + timeout;
     let mut first = [0];
     loop {
         match file.read(&mut first) {

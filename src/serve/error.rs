@@ -1,4 +1,4 @@
-//! Why `serve` does not begin.
+//! Errors of `serve`.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,27 +17,27 @@ pub enum Error {
     #[error("{0}")]
     #[diagnostic(transparent)]
     Vault(#[from] vault::Error),
-    /// The address cannot be listened on.
+    /// It cannot listen on the address.
     #[error("cannot listen on `{address}`: {source}")]
     #[diagnostic(help("{}", listen_hint(source)))]
     Listen {
-        /// Where.
+        /// The address.
         address: String,
-        /// What the system answered.
+        /// The system's error.
         source: io::Error,
     },
-    /// What is at a unix socket's path is not to be replaced.
+    /// The existing file at a unix socket's path must not be replaced.
     #[error("cannot listen on `unix:{}`: {why}", path.display())]
     Socket {
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// What is there.
+        /// What it is.
         why: &'static str,
-        /// How to listen all the same.
+        /// How to listen nevertheless.
         #[help]
         hint: &'static str,
     },
-    /// Others could put a socket of their own in the place of ours.
+    /// Others could replace our socket with theirs.
     #[error("cannot listen there: {0}")]
     #[diagnostic(transparent)]
     Place(files::Error),
@@ -45,21 +45,21 @@ pub enum Error {
     #[error("the inherited socket listens on {0}, which other machines can reach")]
     #[diagnostic(help("set ListenStream= in the socket unit to 127.0.0.1 or a path"))]
     NotLoopback(SocketAddr),
-    /// systemd passed something else than a listening stream socket.
+    /// systemd passed something other than a listening stream socket.
     #[error("the inherited file descriptor is not a listening stream socket")]
     #[diagnostic(help("use ListenStream= in the socket unit"))]
     NotASocket,
-    /// The system starts no more threads.
+    /// The system cannot start more threads.
     #[error("cannot start a thread: {0}")]
     #[diagnostic(help("{NO_THREAD}"))]
     Thread(io::Error),
-    /// The process may not have enough files open.
+    /// The limit on open files is too low.
     #[error("cannot serve with at most {0} open files")]
     #[diagnostic(help(
         "raise it with `ulimit -n 1024`, or LimitNOFILE=1024 in the service's unit"
     ))]
     TooFewFiles(usize),
-    /// The system refused something else.
+    /// Another error of the system.
     #[error("cannot wait for connections: {0}")]
     System(io::Error),
 }

@@ -168,7 +168,7 @@ fn owner(connection: &Connection, path: &Path) -> Result<Option<RecordIdentity>,
     let version = match marks {
         (version @ OLDEST_READABLE..=VERSION, _) => version,
         (0, 0) => return Ok(None),
-        _ => return Err(Error::Useless(path.to_owned())),
+        _ => return Err(Error::Unusable(path.to_owned())),
     };
     let owner = connection.query_row("SELECT vault FROM about", [], |row| row.get(0));
     Ok(Some((version, owner.optional()?.unwrap_or_default())))

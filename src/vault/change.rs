@@ -271,7 +271,7 @@ impl Change<'_> {
             params![id, tail.as_str(), self.now().as_second()],
         )?;
         if moved == 0 {
-            return Err(Error::Swept);
+            return Err(Error::PendingExpired);
         }
         self.transaction
             .execute("DELETE FROM pending WHERE tail = ?1", [tail.as_str()])?;

@@ -1,4 +1,4 @@
-//! What can go wrong with a vault.
+//! Errors of a vault.
 
 use std::fs::File;
 use std::io;
@@ -13,7 +13,7 @@ use crate::exit::ExitStatus;
 use crate::files::{NO_FILES, UNSYNCED, hint_of, hint_of_io};
 use crate::key::{HashError, KeyName, Username};
 
-/// How to get at a vault whose last transaction was interrupted.
+/// How to access a vault whose last transaction was interrupted.
 pub const INTERRUPTED: &str = "make it writable (`mount -o remount,rw`), and the next command rolls \
      the transaction back; or copy the vault and its -journal file together into a folder of yours \
      and name the copy with --vault";
@@ -21,7 +21,7 @@ pub const INTERRUPTED: &str = "make it writable (`mount -o remount,rw`), and the
 const DAMAGED: &str =
     "nothing changed; restore a backup; `postkey list` shows what can still be read";
 
-/// Why the vault could not do what was asked.
+/// Why the vault could not do what was requested.
 #[derive(Debug, miette::Diagnostic, thiserror::Error)]
 pub enum Error {
     /// There is no vault at the path.
@@ -31,7 +31,7 @@ pub enum Error {
          FILE`, or name another vault with --vault"
     ))]
     Missing(PathBuf),
-    /// The file or its folder is not safe to use; it was not touched.
+    /// The file or its folder is not safe to use; it was not changed.
     #[error("`{}` {why}", path.display())]
     #[diagnostic(help("{}", hint_of(hint, path)))]
     Unsafe {
@@ -42,24 +42,24 @@ pub enum Error {
         /// How to fix it; [`hint_of`] fills in the path.
         hint: &'static str,
     },
-    /// The file is a database of something else, or none.
+    /// The file is not a vault.
     #[error("`{}` is not a postkey vault", .0.display())]
     #[diagnostic(help("name the vault with --vault or POSTKEY_VAULT"))]
     NotAVault(PathBuf),
-    /// Written by a newer postkey; it was not touched.
+    /// Written by a newer postkey; it was not changed.
     #[error("the vault has schema version {found}; this postkey supports up to version {known}")]
     #[diagnostic(help("use the postkey that wrote it, or a newer one"))]
     Newer {
         /// The vault's schema version.
         found: i64,
-        /// The newest that is known here.
+        /// The newest supported version.
         known: i64,
     },
     /// Somebody changed the schema.
     #[error("the vault's schema has {0}")]
     #[diagnostic(help("the vault was edited by hand: undo that, or restore a backup"))]
     Foreign(String),
-    /// The key is not what the log says: it was edited by hand, or is damaged.
+    /// The key differs from the log: it was edited by hand, or is damaged.
     #[error(
         "`{}` does not match the audit log: {}", .0.key, .0.difference()
     )]
@@ -68,22 +68,22 @@ pub enum Error {
          restore a backup, or use `postkey deactivate` or `delete` on the key"
     ))]
     Contradicted(Contradiction),
-    /// Another process did not let go in time.
+    /// Another process held the lock too long.
     #[error("the vault is busy: another process is writing to it")]
     #[diagnostic(help("try again, or wait longer with --wait 30s"))]
     Busy,
-    /// The vault or its file system takes no writes.
+    /// The vault or its file system is read-only.
     #[error("cannot write to the vault: the file or its file system is read-only")]
     #[diagnostic(help("keys can still be listed and verified"))]
     ReadOnly,
-    /// A transaction was interrupted, and cannot be rolled back where the vault lies.
+    /// A transaction was interrupted, and cannot be rolled back in place.
     #[error(
         "an interrupted transaction must be rolled back first, and the vault or its file system \
          is read-only"
     )]
     #[diagnostic(help("{INTERRUPTED}"))]
     Interrupted,
-    /// The same, and there is no place for a private copy in which it could be rolled back.
+    /// The same, and it cannot be copied to be rolled back elsewhere.
     #[error(
         "an interrupted transaction must be rolled back first, and `{}` cannot be copied to do so: \
          {source}",
@@ -93,34 +93,33 @@ pub enum Error {
     NoCopy {
         /// The vault.
         path: PathBuf,
-        /// What the system answered.
+        /// The system's error.
         source: io::Error,
     },
-    /// Somebody switched the vault to WAL mode, in which changes go unnoticed.
+    /// The vault was switched to WAL mode, in which changes go unnoticed.
     #[error("the vault was switched to WAL mode by another program")]
     #[diagnostic(help("any postkey command that changes the vault switches it back"))]
     Wal,
-    /// No room on the disk.
+    /// The disk is full.
     #[error("the disk is full")]
     #[diagnostic(help("free some disk space and try again"))]
     Full,
-    /// The disk, or a limit on the file's size, stood in the way.
+    /// The disk, or a limit on file sizes, prevented a write.
     #[error("cannot write the vault: input/output error")]
     #[diagnostic(help("check the disk (`dmesg`) and the file size limit (`ulimit -f`)"))]
     Disk,
-    /// The disk did not give what is in the file; what is on it may be whole.
+    /// The disk failed to read the file, which may be intact.
     #[error("cannot read the vault: input/output error")]
     #[diagnostic(help(
         "check the disk (`dmesg`) and try again before you restore a backup: the vault may be \
          intact"
     ))]
     Unreadable,
-    /// The process, or the system, has as many files open as it may.
+    /// The process or the system has too many open files.
     #[error("cannot open the vault's files: {0}")]
     #[diagnostic(help("{NO_FILES}"))]
     NoFiles(io::Error),
-    /// SQLite says that the file's contents are damaged, which it also does where the disk did
-    /// not give a page: see [`super::diagnose`].
+    /// SQLite reports damage, which may also be an unreadable page: see [`super::diagnose`].
     #[error("the vault is damaged: {0}")]
     #[diagnostic(help("{DAMAGED}"))]
     Malformed(rusqlite::Error),
@@ -128,7 +127,7 @@ pub enum Error {
     #[error("the vault is damaged: {0}")]
     #[diagnostic(help("{DAMAGED}"))]
     Damaged(String),
-    /// What is stored of one key is damaged; the others can be read.
+    /// The stored data of one key is damaged; the others can be read.
     #[error("the key {} is damaged: {why}", crate::key::quoted(.key))]
     #[diagnostic(help(
         "`postkey doctor` finds other damage; if only the hash is damaged, run `postkey \
@@ -137,18 +136,18 @@ pub enum Error {
     DamagedKey {
         /// Its name.
         key: String,
-        /// What is wrong with it.
+        /// What is damaged.
         why: String,
     },
     /// The operating system refused.
     #[error("cannot {doing} `{}`: {source}", path.display())]
     #[diagnostic(help("{}", hint_of_io(source).unwrap_or_default()))]
     Io {
-        /// What was tried.
+        /// The operation.
         doing: &'static str,
-        /// On which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// What the system answered.
+        /// The system's error.
         source: io::Error,
     },
     /// A presented secret could not be hashed.
@@ -157,23 +156,23 @@ pub enum Error {
     /// SQLite refused.
     #[error("cannot use the vault: {0}")]
     Sqlite(rusqlite::Error),
-    /// No key has the name.
+    /// No key has this name.
     #[error("no key named `{0}`")]
     #[diagnostic(help("`postkey list` shows the keys in this vault"))]
     NoSuchKey(KeyName),
-    /// A key has the name already.
+    /// Another key has this name.
     #[error("a key named `{0}` already exists")]
     #[diagnostic(help("choose another name"))]
     NameTaken(KeyName),
-    /// Another key has the username.
+    /// Another key has this username.
     #[error("the username `{0}` belongs to another key")]
     #[diagnostic(help("choose another; keys can share only a username that is an email address"))]
     UsernameTaken(Username),
-    /// The login has an imported password, and may have one only.
+    /// The login already has an imported password.
     #[error("the login `{0}` already has an imported password")]
     #[diagnostic(help("a login can have only one: leave this one out"))]
     PasswordTaken(Username),
-    /// Another secret has the tail.
+    /// Another secret has this tail.
     #[error("the secret of `{0}` is already in this vault")]
     #[diagnostic(help("use the existing key; `postkey list` shows which one it is"))]
     SecretTaken(KeyName),
@@ -181,7 +180,7 @@ pub enum Error {
     #[error("the key `{0}` is already the default key")]
     #[diagnostic(help("a vault can have only one: leave out --default"))]
     DefaultTaken(KeyName),
-    /// The key has two secrets already.
+    /// The key already has two secrets.
     #[error("`{0}` is already being rotated")]
     #[diagnostic(help("{}", way_out_of_rotation(_0)))]
     Rotating(KeyName),
@@ -189,27 +188,27 @@ pub enum Error {
     #[error("the old secret of `{0}` was retired early by a clock that was ahead")]
     #[diagnostic(help("{}", way_back_from_early_end(_0)))]
     RetiredEarly(KeyName),
-    /// The key is not any more what it was when the operator was asked.
+    /// The key has changed since the operator was asked.
     #[error("`{0}` was changed by another process; nothing was done")]
     #[diagnostic(help("check it with `postkey show`, then try again"))]
     Changed(KeyName),
-    /// The vault is not any more what it was when the operator was asked about it.
+    /// The vault has changed since the operator was asked.
     #[error("the vault was changed by another process; nothing was done")]
     #[diagnostic(help("check what changed with `postkey log`, then try again"))]
     VaultChanged,
-    /// There is a file where one was to be written.
+    /// The file to be written already exists.
     #[error("`{}` already exists", .0.display())]
     #[diagnostic(help("name another file, or move this one away (`backup` has --replace)"))]
     InTheWay(PathBuf),
-    /// There is nothing to put a copy or an export into.
+    /// The folder for a copy or an export does not exist.
     #[error("the folder `{}` does not exist", .0.display())]
     #[diagnostic(help("create it first, or name a file elsewhere"))]
     NoFolder(PathBuf),
-    /// The file is one that the vault consists of.
+    /// The file is part of the vault itself.
     #[error("`{}` is the vault's own file or belongs to it", .0.display())]
     #[diagnostic(help("name another file"))]
     TheVaultItself(PathBuf),
-    /// A file that was to be replaced by a copy holds another vault, or a copy of one.
+    /// The file to be replaced by a copy belongs to another vault.
     #[error("`{}` is another vault, or a backup of one", .0.display())]
     #[diagnostic(help("name another file, or remove that one first"))]
     OfAnotherVault(PathBuf),
@@ -217,13 +216,13 @@ pub enum Error {
     #[error("audit log verification failed at entry {0}: it {1}")]
     #[diagnostic(help("run `postkey log verify` for details: the log was edited or is damaged"))]
     BrokenLog(i64, &'static str),
-    /// The file is in its place, whole; only that it stays there is not sure.
+    /// The file was written, but may not survive a power failure.
     #[error("`{}` was written, but may not survive a power failure: {source}", path.display())]
     #[diagnostic(help("{}", hint_of_io(source).unwrap_or(UNSYNCED)))]
     Unsynced {
         /// The file.
         path: PathBuf,
-        /// What the system answered.
+        /// The system's error.
         source: io::Error,
     },
     /// A backup cannot be used.
@@ -235,11 +234,11 @@ pub enum Error {
         /// What is wrong with it.
         why: Box<Error>,
     },
-    /// The pending secret was swept before it could become a key's.
+    /// The pending secret was dropped before it was activated.
     #[error("the pending secret was not delivered in time and was removed")]
     #[diagnostic(help("run the command again and deliver the secret without delay"))]
-    Swept,
-    /// A commit reported a failure and what the vault holds now could not be read.
+    PendingExpired,
+    /// A commit failed, and whether it happened could not be read.
     #[error("the change may or may not have been committed: {0}")]
     #[diagnostic(help("check `postkey list` and `postkey log` before trying again"))]
     Unsure(String),
@@ -257,14 +256,14 @@ impl Explained for Error {
             | Self::DefaultTaken(_)
             | Self::Rotating(_) => ExitStatus::Exists,
             Self::RetiredEarly(_) => ExitStatus::No,
-            Self::Swept => ExitStatus::Undelivered,
+            Self::PendingExpired => ExitStatus::Undelivered,
             Self::Unsure(_) | Self::Unsynced { .. } => ExitStatus::Unsure,
             _ => ExitStatus::Trouble,
         }
     }
 }
 
-/// How to go on with a rotation that is open.
+/// How to continue with a key that is being rotated.
 pub fn way_out_of_rotation(name: &KeyName) -> String {
     format!(
         "check with `postkey show {name}` which secret is used; then run `postkey rotate --abort \
@@ -272,7 +271,7 @@ pub fn way_out_of_rotation(name: &KeyName) -> String {
     )
 }
 
-/// How what a clock that was ahead ended becomes valid again.
+/// How secrets that a wrong clock ended become valid again.
 pub fn way_back_from_early_end(name: &KeyName) -> String {
     format!(
         "if the clock is correct now, run `postkey doctor --accept-clock --confirm {name}` to \
@@ -280,7 +279,7 @@ pub fn way_back_from_early_end(name: &KeyName) -> String {
     )
 }
 
-/// The hint if it is not the vault but its backup that cannot be used.
+/// The hint if the problem is not the vault, but its backup.
 fn hint_of_backup(why: &Error) -> &'static str {
     match why {
         Error::Missing(_) => "name the file that `postkey backup` wrote",
@@ -320,7 +319,7 @@ impl From<rusqlite::Error> for Error {
 }
 
 impl Error {
-    /// Whether what is in the file makes no sense.
+    /// Whether the file's contents are inconsistent.
     pub fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged(_) | Self::Malformed(_))
     }
@@ -335,7 +334,8 @@ impl Error {
         }
     }
 
-    /// SQLite does not say why it could not open a file; another file shows whether any can be.
+    /// SQLite does not say why it could not open a file; opening another file shows whether any can
+    /// be.
     fn of_opening(error: rusqlite::Error) -> Self {
         const NO_FILES: [i32; 2] = [Errno::EMFILE as i32, Errno::ENFILE as i32];
         match File::open("/dev/null") {
@@ -368,7 +368,7 @@ impl Error {
         Self::from(error).of_key(key.as_str())
     }
 
-    /// The same error, with the key's name if what it found is damaged.
+    /// The same error with the key's name, if it is about damaged data.
     pub(super) fn of_key(self, key: &str) -> Self {
         let why = match self {
             Self::Damaged(why) => why,

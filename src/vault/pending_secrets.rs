@@ -50,13 +50,13 @@ impl Change<'_> {
     /// Restarts the lifetime of a pending secret.
     ///
     /// # Errors
-    /// [`Error::Swept`] if it is no longer there.
+    /// [`Error::PendingExpired`] if it is no longer there.
     pub fn stage_again(&self, tail: &Tail) -> Result<(), Error> {
         let mut update = self
             .transaction
             .prepare_cached("UPDATE pending SET staged_at = ?2 WHERE tail = ?1")?;
         match update.execute(params![tail.as_str(), self.now().as_second()])? {
-            0 => Err(Error::Swept),
+            0 => Err(Error::PendingExpired),
             _ => Ok(()),
         }
     }

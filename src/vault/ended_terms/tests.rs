@@ -84,7 +84,7 @@ fn no_secret_replaces_one_that_retired_early() {
         match rotated {
             Err(Error::RetiredEarly(of)) => assert!(is_early && of == name),
             // Nothing was staged, which comes later.
-            other => assert!(matches!(other, Err(Error::Swept)) && !is_early),
+            other => assert!(matches!(other, Err(Error::PendingExpired)) && !is_early),
         }
     }
 }
