@@ -49,7 +49,8 @@ impl Sandbox {
 
     /// The number of keys.
     fn count(&self) -> usize {
-        if !self.vault().exists() {
+        // An empty file is one that is about to become the vault.
+        if !fs::metadata(self.vault()).is_ok_and(|vault| vault.len() > 0) {
             return 0;
         }
         let listed = self.run(["list", "--format", "jsonl"]).expect(0);

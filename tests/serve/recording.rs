@@ -82,7 +82,9 @@ fn a_deleted_usage_record_is_recreated_and_a_damaged_one_ignored() {
         server.log().contains("usage is not recorded")
     });
     server.verify(&secret).expect(200);
-    assert!(server.metric("postkey_lost_usage_records_total") > 0);
+    wait_for("a lost record", || {
+        server.metric("postkey_lost_usage_records_total") > 0
+    });
     fs::remove_dir(sandbox.usage()).unwrap();
     server.verify(&secret).expect(200);
     wait_for("a note", || {
