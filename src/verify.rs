@@ -327,8 +327,11 @@ pub fn judge(
 
 /// What is left of a key's limit, if it has one; a decoy has none.
 pub fn allowance(record: &Record, used: WindowUse, at: Timestamp) -> Option<Allowance> {
-    let limit = record.key.limit().filter(|_| !record.key.is_decoy);
-    limit.unwrap_or(Limit::None).allowance(used, at)
+    let limit = match record.key.is_decoy {
+        true => Limit::None,
+        false => record.key.request_limit(),
+    };
+    limit.allowance(used, at)
 }
 
 impl Question<'_> {

@@ -106,7 +106,7 @@ fn print_generated_username(key: &Key, target: &Target<'_>, context: &Context) {
 fn report(key: &Key, is_sealed: bool, target: &Target<'_>, context: &Context) {
     let display = context.display_at(key.created_at);
     let access = match &key.access {
-        Access::Smtp { username } => format!("username {username}"),
+        Access::Smtp { username, .. } => format!("username {username}"),
         Access::Api { .. } if key.is_decoy => "opens nothing".to_owned(),
         Access::Api { permission, limit } => format!("permission {permission}, limit {limit}"),
     };

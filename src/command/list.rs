@@ -8,7 +8,7 @@ use wildmatch::WildMatch;
 
 use crate::arguments;
 use crate::context::usage_reader::UsageReader;
-use crate::context::{Context, api_key_flags, did_you_mean, nearest};
+use crate::context::{Context, access_flags, did_you_mean, nearest};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{
@@ -42,7 +42,7 @@ pub struct List {
     #[arg(long, value_parser = arguments::one_of::<EffectiveStatus>())]
     status: Option<EffectiveStatus>,
     /// Only API keys with this permission
-    #[arg(long, add = api_key_flags::permissions())]
+    #[arg(long, add = access_flags::permissions())]
     permission: Option<Permission>,
     /// Only the key whose secret has this tail, as in Gh4x
     #[arg(long, alias = "ending")]

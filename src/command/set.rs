@@ -1,4 +1,4 @@
-//! `postkey set`: changes a key's name, description, permission, limit, expiry and policy.
+//! `postkey set`: changes a key's name, description, restrictions, expiry and policy.
 
 mod change;
 mod questions;
@@ -14,7 +14,7 @@ use crate::key::{Key, KeyName};
 use crate::vault::Action;
 use change::RequestedChange;
 
-/// Change a key's name, description, permission, limit or expiry
+/// Change a key's name, description, expiry, or what it may do and from where
 ///
 /// Its secret does not change. On a terminal, a missing key is prompted for, and what to change if
 /// nothing is given.
@@ -26,6 +26,7 @@ Examples:
   postkey set ci --expires 90d
   postkey set web --name shop --description 'the web shop'
   postkey set reports --permission read-only --limit 1000/hour
+  postkey set newsletter --sender example.com,null --network any
   postkey set backup --rotate-every 365d --unused-after never")]
 pub struct Set {
     /// The key; prompted for on a terminal
@@ -63,6 +64,12 @@ pub(super) fn run(args: Set, context: &mut Context) -> Result<ExitStatus, Error>
             name: wanted.new_name.as_ref().unwrap_or(&key.name).clone(),
             description: wanted.description(key),
             access: wanted.access(key, permission.as_ref(), limit)?,
+            networks: wanted
+                .bounds
+                .network
+                .as_ref()
+                .unwrap_or(&key.networks)
+                .clone(),
             ..expires.map_or_else(|| key.clone(), |end| key.expiring(end))
         };
         Ok((key, wanted.policy(policy)))
@@ -71,7 +78,7 @@ pub(super) fn run(args: Set, context: &mut Context) -> Result<ExitStatus, Error>
 
 /// Makes sure that a change was given, or can be prompted for.
 fn expect_change(change: &RequestedChange, context: &Context) -> Result<(), Error> {
-    let hint = "give --name, --description, --permission, --plan, --limit, --expires, \
+    let hint = "give --name, --description, --permission, --plan, --limit, --sender, --network, --expires, \
                 --rotate-every or --unused-after";
     match change.has_change() {
         true => Ok(()),

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::arguments;
 use crate::context::secret_prompt;
 use crate::context::secret_prompt::PresentedSecret;
-use crate::context::{Context, api_key_flags};
+use crate::context::{Context, access_flags};
 use crate::error::Error;
 use crate::exit::ExitStatus;
 use crate::key::{Allowance, Kind, Permission, Username, WindowUse};
@@ -41,7 +41,7 @@ pub struct Verify {
     #[arg(long)]
     username: Option<Username>,
     /// API: the permission that the key must have; `full` permits everything
-    #[arg(long, conflicts_with_all = ["method", "path"], add = api_key_flags::permissions())]
+    #[arg(long, conflicts_with_all = ["method", "path"], add = access_flags::permissions())]
     permission: Option<Permission>,
     /// API: the request that the key must permit, as in GET
     #[arg(long, requires = "path")]

@@ -1,6 +1,6 @@
 //! What all commands work with: the streams, the settings, the clock, and the vault.
 
-pub mod api_key_flags;
+pub mod access_flags;
 mod completion;
 pub mod confirmation;
 mod edit;

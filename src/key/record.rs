@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::{
-    Description, EffectiveStatus, KeyName, Kind, Limit, Permission, Retiring, Status, Tail,
-    Username,
+    Description, EffectiveStatus, KeyName, Kind, Limit, Networks, Permission, Retiring, Senders,
+    Status, Tail, Username,
 };
 
 /// A key without its secret, as the operator manages it.
@@ -14,6 +14,8 @@ pub struct Key {
     pub name: KeyName,
     /// What it opens.
     pub access: Access,
+    /// The networks it may be used from.
+    pub networks: Networks,
     /// Whether the operator has deactivated it.
     pub status: Status,
     /// The operator's description.
@@ -41,6 +43,10 @@ pub enum Access {
     Smtp {
         /// The login of which the secret is a password.
         username: Username,
+        /// The envelope senders that it may use.
+        senders: Senders,
+        /// How many recipients its mails may have, together.
+        limit: Limit,
     },
     /// Calling an API.
     Api {
@@ -57,6 +63,7 @@ impl Key {
         Self {
             name,
             access,
+            networks: Networks::default(),
             status: Status::Active,
             description: None,
             created_at,
@@ -79,7 +86,7 @@ impl Key {
     /// Its username, if it is an SMTP key.
     pub fn username(&self) -> Option<&Username> {
         match &self.access {
-            Access::Smtp { username } => Some(username),
+            Access::Smtp { username, .. } => Some(username),
             Access::Api { .. } => None,
         }
     }
@@ -100,11 +107,26 @@ impl Key {
         }
     }
 
-    /// Its limit, if it is an API key.
-    pub fn limit(&self) -> Option<Limit> {
+    /// How many requests it may make, or how many recipients its mails may have.
+    pub fn limit(&self) -> Limit {
         match self.access {
-            Access::Smtp { .. } => None,
-            Access::Api { limit, .. } => Some(limit),
+            Access::Smtp { limit, .. } | Access::Api { limit, .. } => limit,
+        }
+    }
+
+    /// How many requests it may make; only an API key makes any.
+    pub fn request_limit(&self) -> Limit {
+        match self.access {
+            Access::Smtp { .. } => Limit::None,
+            Access::Api { limit, .. } => limit,
+        }
+    }
+
+    /// The envelope senders that it may use, if it is an SMTP key.
+    pub fn senders(&self) -> Option<&Senders> {
+        match &self.access {
+            Access::Smtp { senders, .. } => Some(senders),
+            Access::Api { .. } => None,
         }
     }
 

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::ManifestDestination;
 use crate::key::{
-    Access, Description, Expiry, Invalid, Key, KeyName, Kind, Limit, Permission, Status, Tail,
-    Username,
+    Access, Description, Expiry, Invalid, Key, KeyName, Kind, Limit, Networks, Permission, Senders,
+    Status, Tail, Username,
 };
 use crate::settings::Settings;
 
@@ -31,8 +31,12 @@ pub struct ManifestKey {
     pub description: Option<Option<Description>>,
     /// API: its permission.
     pub permission: Option<Permission>,
-    /// API: its limit.
+    /// Its limit: requests of an API key, recipients of an SMTP key.
     pub limit: Option<Limit>,
+    /// SMTP: the envelope senders it may use.
+    pub senders: Option<Senders>,
+    /// The networks it may be used from.
+    pub networks: Option<Networks>,
     /// When it expires; a span counts from when the key was created.
     pub expires: Option<Expiry>,
     /// Its initial status; later changes are not reverted.
@@ -55,6 +59,8 @@ impl ManifestKey {
         let access = match self.kind {
             Kind::Smtp => Access::Smtp {
                 username: self.username.clone().unwrap_or(generated),
+                senders: self.senders.clone().unwrap_or_default(),
+                limit: self.limit.unwrap_or(Limit::None),
             },
             Kind::Api => Access::Api {
                 permission: self
@@ -72,6 +78,7 @@ impl ManifestKey {
             false => self.expires.unwrap_or(settings.expires),
         };
         Ok(Key {
+            networks: self.networks.clone().unwrap_or_default(),
             status: self.status,
             description: self.description.clone().flatten(),
             expires_at: expires.resolve(now)?,

@@ -295,6 +295,7 @@ impl ManifestKey {
         let mut finding = None;
         let mut after = Key {
             access: self.granted(&key.access),
+            networks: self.networks.as_ref().unwrap_or(&key.networks).clone(),
             description: self
                 .description
                 .clone()
@@ -328,7 +329,15 @@ impl ManifestKey {
 
     fn granted(&self, access: &Access) -> Access {
         match access {
-            smtp @ Access::Smtp { .. } => smtp.clone(),
+            Access::Smtp {
+                username,
+                senders,
+                limit,
+            } => Access::Smtp {
+                username: username.clone(),
+                senders: self.senders.as_ref().unwrap_or(senders).clone(),
+                limit: self.limit.unwrap_or(*limit),
+            },
             Access::Api { permission, limit } => Access::Api {
                 permission: self.permission.as_ref().unwrap_or(permission).clone(),
                 limit: self.limit.unwrap_or(*limit),

@@ -16,7 +16,7 @@ use crate::files::real;
 use crate::key::{Description, Kind, Limit, Permission, Status, escape_controls};
 use crate::settings::Settings;
 
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 13] = [
     "name",
     "kind",
     "username",
@@ -24,6 +24,8 @@ const FIELDS: [&str; 11] = [
     "permission",
     "plan",
     "limit",
+    "sender",
+    "network",
     "expires",
     "inactive",
     "decoy",
@@ -141,6 +143,8 @@ fn wanted(
         Ok(settings.permissions.expect(permission)?)
     });
     let limit = limit(&fields, settings, mistakes);
+    let senders = fields.get("sender", mistakes, parsed);
+    let networks = fields.get("network", mistakes, parsed);
     let expires = fields.get("expires", mistakes, parsed);
     let status = fields.get("inactive", mistakes, status);
     let destination = destination(&fields, line, kind, folder, mistakes);
@@ -152,6 +156,8 @@ fn wanted(
         description,
         permission,
         limit,
+        senders,
+        networks,
         expires,
         status: status.unwrap_or(Status::Active),
         is_decoy: is_decoy.unwrap_or_default(),
@@ -166,11 +172,11 @@ fn expect_fields_of_kind(
     mistakes: &mut ManifestErrors,
 ) {
     let (others, hint): (&[&str], _) = match kind {
-        Some(Kind::Smtp) => (
-            &["permission", "plan", "limit"],
-            "only API keys have permissions and limits",
+        Some(Kind::Smtp) => (&["permission"], "only API keys have permissions"),
+        Some(Kind::Api) => (
+            &["username", "sender"],
+            "only SMTP keys have usernames and senders",
         ),
-        Some(Kind::Api) => (&["username"], "only SMTP keys have usernames"),
         None => return,
     };
     let title = kind.map_or("", Kind::title);
@@ -184,7 +190,15 @@ fn expect_fields_of_kind(
 
 /// Records fields that do not apply to a decoy, which opens nothing.
 fn expect_decoy_fields(fields: &ManifestTable<'_>, mistakes: &mut ManifestErrors) {
-    for name in ["permission", "plan", "limit", "expires", "inactive"] {
+    for name in [
+        "permission",
+        "plan",
+        "limit",
+        "sender",
+        "network",
+        "expires",
+        "inactive",
+    ] {
         if let Some(line) = fields.line(name, mistakes) {
             let message = format!("a decoy has no `{name}`");
             let hint = "leave it out: a decoy never grants access";

@@ -84,8 +84,8 @@ impl UsageRecorder {
             return Some(Arc::clone(key_usage));
         }
         let used = match record.key.limit() {
-            None | Some(Limit::None) => WindowUse::default(),
-            Some(_) => self.cached_use(record.id)?,
+            Limit::None => WindowUse::default(),
+            Limit::Requests { .. } => self.cached_use(record.id)?,
         };
         Some(self.begin(record.id, used))
     }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::{Action, Author, Cause, Error, Field, KeyId, Record, Vault, log};
 use crate::files::sync_folder;
-use crate::key::{Key, KeyName, Limit, Tail, Username};
+use crate::key::{Key, KeyName, Kind, Limit, Tail, Username};
 
 /// A change in progress; rolled back unless [`Vault::change`] commits it.
 #[derive(Debug)]
@@ -107,8 +107,8 @@ impl Change<'_> {
         self.expect_free(&key.name, key.username())?;
         let mut insert = self.transaction.prepare_cached(
             "INSERT INTO keys (name, kind, status, username, permission, request_limit,
-               description, created_at, expires_at, decoy)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+               description, created_at, expires_at, decoy, networks, senders, recipient_limit)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?;
         let columns = Columns::of(key);
         let id = insert.insert(params![
@@ -122,6 +122,9 @@ impl Change<'_> {
             key.created_at.as_second(),
             columns.expires_at,
             key.is_decoy,
+            columns.networks,
+            columns.senders,
+            columns.recipient_limit,
         ])?;
         self.set_current_secret(id, &key.tail)?;
         Ok(id)
@@ -215,7 +218,8 @@ impl Change<'_> {
         }
         let mut update = self.transaction.prepare_cached(
             "UPDATE keys SET name = ?2, status = ?3, permission = ?4, request_limit = ?5,
-               description = ?6, expires_at = ?7, expired_at = ?8 WHERE id = ?1",
+               description = ?6, expires_at = ?7, expired_at = ?8, networks = ?9, senders = ?10,
+               recipient_limit = ?11 WHERE id = ?1",
         )?;
         let columns = Columns::of(after);
         update.execute(params![
@@ -227,6 +231,9 @@ impl Change<'_> {
             columns.description,
             columns.expires_at,
             after.expired_at.map(Timestamp::as_second),
+            columns.networks,
+            columns.senders,
+            columns.recipient_limit,
         ])?;
         if let Some(old) = after
             .retiring
@@ -317,14 +324,25 @@ struct Columns<'a> {
     request_limit: Option<String>,
     description: Option<&'a str>,
     expires_at: Option<i64>,
+    networks: Option<String>,
+    senders: Option<String>,
+    recipient_limit: Option<String>,
 }
 
 impl<'a> Columns<'a> {
     fn of(key: &'a Key) -> Self {
-        let limit = key.limit().filter(|&limit| limit != Limit::None);
+        let limit = Some(key.limit()).filter(|&limit| limit != Limit::None);
+        let limit_of = |kind| {
+            let limit = limit.filter(|_| key.kind() == kind);
+            limit.map(|limit| limit.to_string())
+        };
+        let senders = key.senders().filter(|senders| !senders.are_any());
         Self {
             permission: key.permission().map(|permission| permission.as_str()),
-            request_limit: limit.map(|limit| limit.to_string()),
+            request_limit: limit_of(Kind::Api),
+            recipient_limit: limit_of(Kind::Smtp),
+            senders: senders.map(ToString::to_string),
+            networks: (!key.networks.are_any()).then(|| key.networks.to_string()),
             description: key
                 .description
                 .as_ref()

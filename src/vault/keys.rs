@@ -17,7 +17,7 @@ pub type KeyId = i64;
 pub(super) const COLUMNS: &str = "keys.id, keys.name, keys.kind, keys.status, keys.username, \
      keys.permission, keys.request_limit, keys.description, keys.created_at, \
      keys.expires_at, secrets.tail, retiring.tail, retiring.retires_at, keys.expired_at, \
-     retiring.retired_at, keys.decoy";
+     retiring.retired_at, keys.decoy, keys.networks, keys.senders, keys.recipient_limit";
 
 const SOURCE: &str = "keys JOIN secrets ON secrets.key_id = keys.id AND secrets.retires_at IS NULL \
      LEFT JOIN secrets AS retiring \
@@ -31,7 +31,7 @@ const STORED: &str = "presented.tail, presented.retires_at, presented.retired_at
 const PAGE_SIZE: usize = 500;
 
 /// The number of columns in [`COLUMNS`].
-pub(super) const WIDTH: usize = 16;
+pub(super) const WIDTH: usize = 19;
 
 /// A stored key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -285,6 +285,7 @@ fn key(row: &Row<'_>) -> Result<Key, Error> {
     Ok(Key {
         name: parsed(row, 1)?,
         access: access(row)?,
+        networks: optional(row, 16)?.unwrap_or_default(),
         status: parsed(row, 3)?,
         description: optional(row, 7)?,
         created_at: timestamp(row.get(8)?)?,
@@ -312,6 +313,8 @@ fn access(row: &Row<'_>) -> Result<Access, Error> {
     Ok(match parsed(row, 2)? {
         Kind::Smtp => Access::Smtp {
             username: parsed(row, 4)?,
+            senders: optional(row, 17)?.unwrap_or_default(),
+            limit: optional(row, 18)?.unwrap_or(Limit::None),
         },
         Kind::Api => Access::Api {
             permission: parsed(row, 5)?,

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::column::timestamp;
 use super::{Action, Error, Record, Sudoer, Vault};
-use crate::key::{Key, KeyName};
+use crate::key::{Key, KeyName, Kind, Limit};
 
 pub(super) const COLUMNS: &str =
     "sequence, at, uid, user, sudo_user, host, command, key, change, hash, key_id";
@@ -277,7 +277,7 @@ pub fn differences(before: Option<&Key>, after: Option<&Key>) -> Vec<Field> {
 }
 
 /// All fields of a key in the log.
-pub(super) fn facts(key: Option<&Key>) -> [(&'static str, Option<String>); 14] {
+pub(super) fn facts(key: Option<&Key>) -> [(&'static str, Option<String>); 16] {
     let of = |fact: fn(&Key) -> Option<String>| key.and_then(fact);
     [
         ("name", of(|key| Some(key.name.to_string()))),
@@ -310,7 +310,22 @@ pub(super) fn facts(key: Option<&Key>) -> [(&'static str, Option<String>); 14] {
         ),
         (
             "limit",
-            of(|key| key.limit().map(|limit| limit.to_string())),
+            of(|key| {
+                // Older entries say nothing of an SMTP key's.
+                let is_told = key.kind() == Kind::Api || key.limit() != Limit::None;
+                is_told.then(|| key.limit().to_string())
+            }),
+        ),
+        (
+            "senders",
+            of(|key| {
+                let senders = key.senders().filter(|senders| !senders.are_any());
+                senders.map(ToString::to_string)
+            }),
+        ),
+        (
+            "networks",
+            of(|key| (!key.networks.are_any()).then(|| key.networks.to_string())),
         ),
         (
             "description",

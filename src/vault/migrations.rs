@@ -24,6 +24,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0007_digest.sql"),
     include_str!("migrations/0008_dead.sql"),
     include_str!("migrations/0009_decoy.sql"),
+    include_str!("migrations/0010_restrictions.sql"),
 ];
 
 /// The supported schema versions: the oldest that is migrated, and the newest.
@@ -41,7 +42,16 @@ const OLDEST_READABLE: i64 = 1;
 
 /// Columns that later schemas added; in an older vault they are null.
 const ADDED_COLUMNS: [(&str, &[&str]); 2] = [
-    ("keys", &["expired_at", "decoy"]),
+    (
+        "keys",
+        &[
+            "expired_at",
+            "decoy",
+            "networks",
+            "senders",
+            "recipient_limit",
+        ],
+    ),
     ("secrets", &["login", "retired_at", "salt", "digest"]),
 ];
 

@@ -8,7 +8,7 @@ use super::report::ExplainReport;
 use crate::context::secret_prompt::PresentedSecret;
 use crate::error::Error;
 use crate::key::{
-    Allowance, Key, Kind, Limit, Secret, Username, WindowUse, quoted, stray_characters,
+    Allowance, Key, Kind, Secret, Username, WindowUse, quoted, stray_characters,
     without_stray_characters,
 };
 use crate::ui::{SecretRole, VerdictDetails, VerdictView, counted, extension, first_few};
@@ -206,9 +206,8 @@ impl ExplainReport<'_> {
                 )
             }
             Condition::Limit => {
-                let limit = key.limit().filter(|limit| *limit != Limit::None)?;
                 let left = allowance?.remaining();
-                ("limit", format!("{left} left of {limit}"))
+                ("limit", format!("{left} left of {}", key.limit()))
             }
         })
     }

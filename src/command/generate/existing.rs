@@ -4,7 +4,7 @@ use super::flags::Generate;
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::ExitStatus;
-use crate::key::{Access, Key, KeyName, Kind, Status};
+use crate::key::{Key, KeyName, Kind, Status};
 use crate::ui::{DisplayContext, Ui, counted};
 use crate::vault;
 
@@ -109,20 +109,32 @@ fn differences(
             found.push(format!("{what} is {has}, not {asked}"));
         }
     };
-    if let Access::Api { permission, limit } = &key.access {
+    if let Some(permission) = key.permission() {
         let asked = args.bounds.permission(context)?;
         compare(
             "permission",
             asked.map(|asked| asked.to_string()),
             permission.to_string(),
         );
-        let asked = args.bounds.limit(context)?;
+    }
+    if let Some(senders) = key.senders() {
         compare(
-            "limit",
-            asked.map(|asked| asked.to_string()),
-            limit.to_string(),
+            "senders",
+            args.bounds.sender.as_ref().map(ToString::to_string),
+            senders.to_string(),
         );
     }
+    compare(
+        "networks",
+        args.bounds.network.as_ref().map(ToString::to_string),
+        key.networks.to_string(),
+    );
+    let asked = args.bounds.limit(context)?;
+    compare(
+        "limit",
+        asked.map(|asked| asked.to_string()),
+        key.limit().to_string(),
+    );
     // A span counts from when the key was created, as it did then.
     let asked = args.expires.map(|asked| asked.end_from(key.created_at));
     let asked = asked.transpose()?.map(|end| display.end(end));

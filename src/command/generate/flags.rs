@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::requested_name::RequestedName;
 use crate::arguments;
-use crate::context::api_key_flags::ApiKeyFlags;
+use crate::context::access_flags::AccessFlags;
 use crate::context::passphrase::PassphraseSource;
 use crate::context::{Context, random};
 use crate::delivery::options::{DeliveryOptions, Overwrite};
@@ -45,6 +45,7 @@ Examples:
   KEY=$(postkey generate api reports --permission read-only --plan starter --expires 90d)
   postkey generate smtp rails-app --username rails_prod
   postkey generate smtp newsletter --username ops@example.com
+  postkey generate smtp shop --sender shop.example.com --limit 500/day --network 10.0.0.0/8
   postkey generate smtp app-mail --default
   postkey generate api ci --save ci.env --format env
   postkey generate smtp app --save /etc/app/env --env-name SMTP_PASSWORD
@@ -68,7 +69,7 @@ pub struct Generate {
     #[arg(long)]
     pub(super) username: Option<Username>,
     #[command(flatten)]
-    pub(super) bounds: ApiKeyFlags,
+    pub(super) bounds: AccessFlags,
     /// Create it inactive; `postkey activate` activates it
     #[arg(long)]
     pub(super) inactive: bool,
@@ -145,6 +146,7 @@ impl Generate {
         expires: Expiry,
     ) -> Result<Key, Error> {
         Ok(Key {
+            networks: self.bounds.network.clone().unwrap_or_default(),
             status: self.status(),
             description: self.description.clone(),
             expires_at: expires.resolve(now)?,
@@ -162,12 +164,14 @@ impl Generate {
 
     /// What the key opens, by its kind; flags of the other kind are refused.
     pub(super) fn access(&self, kind: Kind, context: &Context) -> Result<Access, Error> {
+        self.bounds.expect_fit(kind)?;
         match kind {
             Kind::Smtp => {
-                self.bounds.refuse()?;
                 let generated = || random().map(Username::generated);
                 Ok(Access::Smtp {
                     username: self.username.clone().map_or_else(generated, Ok)?,
+                    senders: self.bounds.sender.clone().unwrap_or_default(),
+                    limit: self.bounds.limit(context)?.unwrap_or(Limit::None),
                 })
             }
             Kind::Api if self.default => Err(Error::usage("an API key cannot be the default key")

@@ -272,7 +272,7 @@ impl<'a> CommonOptions<'a> {
     fn free_access(&self, vault: &Vault, usernames: &mut HashSet<String>) -> Result<Access, Error> {
         loop {
             let access = self.args.access(self.kind, self.context)?;
-            let Access::Smtp { username } = &access else {
+            let Access::Smtp { username, .. } = &access else {
                 return Ok(access);
             };
             let is_free = || Ok::<_, Error>(vault.of_username(username.as_str())?.is_none());
@@ -297,7 +297,7 @@ impl<'a> CommonOptions<'a> {
             false => self.args.status().into_str(),
         };
         let access = match self.args.access(self.kind, self.context)? {
-            Access::Smtp { username } if username.is_shared() => format!("username {username}"),
+            Access::Smtp { username, .. } if username.is_shared() => format!("username {username}"),
             Access::Smtp { .. } => "generated usernames (`postkey list` shows them)".to_owned(),
             Access::Api { .. } if self.args.is_decoy => "opens nothing".to_owned(),
             Access::Api { permission, limit } => format!("permission {permission}, limit {limit}"),

@@ -10,8 +10,8 @@ use super::line::{self, User};
 use crate::context::random;
 use crate::error::Error;
 use crate::key::{
-    Access, Description, FORBIDDEN_IN_PASSWORDS, Hash, HashMemory, Invalid, Key, KeyName, Retiring,
-    Status, Tail, Username, Verifier, plaintext, without_mark,
+    Access, Description, FORBIDDEN_IN_PASSWORDS, Hash, HashMemory, Invalid, Key, KeyName, Limit,
+    Networks, Retiring, Senders, Status, Tail, Username, Verifier, plaintext, without_mark,
 };
 use crate::vault;
 
@@ -38,6 +38,7 @@ pub(super) enum ImportedSecret {
 pub(super) struct About {
     pub(super) status: Status,
     pub(super) is_decoy: bool,
+    pub(super) networks: Networks,
     pub(super) description: Option<Description>,
     pub(super) created_at: Timestamp,
     pub(super) expires_at: Option<Timestamp>,
@@ -72,6 +73,7 @@ impl ImportDefaults<'_> {
         About {
             status: self.status,
             is_decoy: false,
+            networks: Networks::default(),
             description: self.description.clone(),
             created_at: self.now,
             expires_at: self.expires_at,
@@ -83,7 +85,12 @@ impl ImportDefaults<'_> {
         let username = username(user.username)?;
         let secret = self.secret(user.password)?;
         let name = KeyName::near(username.as_str());
-        self.imported(line, name, username, secret, self.about())
+        let access = Access::Smtp {
+            username,
+            senders: Senders::default(),
+            limit: Limit::None,
+        };
+        self.imported(line, name, access, secret, self.about())
     }
 
     /// Reads a hash, or a plaintext password with its scheme.
@@ -123,7 +130,7 @@ impl ImportDefaults<'_> {
         &self,
         line: u64,
         name: KeyName,
-        username: Username,
+        access: Access,
         secret: ImportedSecret,
         about: About,
     ) -> Result<ImportEntry, LineError> {
@@ -132,7 +139,7 @@ impl ImportDefaults<'_> {
         Ok(ImportEntry {
             line,
             secret_at: self.now,
-            key: about.key(name, Access::Smtp { username }, tail),
+            key: about.key(name, access, tail),
             secret,
             old: None,
         })
@@ -155,6 +162,7 @@ pub(super) fn username(text: &str) -> Result<Username, LineError> {
 impl About {
     pub(super) fn key(self, name: KeyName, access: Access, tail: Tail) -> Key {
         Key {
+            networks: self.networks,
             status: self.status,
             description: self.description,
             expires_at: self.expires_at,

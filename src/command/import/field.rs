@@ -14,7 +14,7 @@ use crate::key::{EffectiveStatus, Invalid, Status, quoted};
 use crate::settings;
 
 /// The allowed fields: what is imported, common synonyms, and what postkey itself exports.
-const FIELDS: [&str; 26] = [
+const FIELDS: [&str; 28] = [
     "name",
     "kind",
     "username",
@@ -30,6 +30,8 @@ const FIELDS: [&str; 26] = [
     "locked",
     "permission",
     "limit",
+    "senders",
+    "networks",
     "description",
     "created_at",
     "expires_at",

@@ -9,7 +9,7 @@ use super::defaults::ImportDefaults;
 use super::entry::{self, About, ImportEntry};
 use super::fault::{InvalidLines, LineError};
 use super::field::Object;
-use crate::key::{Access, Hash, Invalid, KeyName, Kind, Limit, Tail, Verifier};
+use crate::key::{Access, Hash, Invalid, KeyName, Kind, Limit, Tail, Username, Verifier};
 
 /// What an object describes.
 enum ObjectKind {
@@ -91,12 +91,7 @@ impl ImportDefaults<'_> {
     ) -> Result<ImportEntry, LineError> {
         let kind = object.kind()?.ok_or_else(|| missing("kind"))?;
         let access = match kind {
-            Kind::Smtp => {
-                object.expect_no_limits()?;
-                Access::Smtp {
-                    username: object.needed("username")?,
-                }
-            }
+            Kind::Smtp => object.smtp(object.needed("username")?)?,
             // A decoy's permission is not exported: it opens nothing.
             Kind::Api if object.is_decoy()? => Access::Api {
                 permission: "full".parse()?,
@@ -123,7 +118,6 @@ impl ImportDefaults<'_> {
             let fault = LineError::new("it is an API key without a `tail`");
             return Err(fault.with_hint("an API key is found by its tail only; generate a new one"));
         }
-        object.expect_no_limits()?;
         if object.text("digest")?.is_some() {
             let fault = LineError::new("an imported password has no `digest`");
             return Err(
@@ -150,22 +144,23 @@ impl ImportDefaults<'_> {
         };
         let name = object.parsed("name")?;
         let name = name.unwrap_or_else(|| KeyName::near(username.as_str()));
-        self.imported(line, name, username, secret, object.about(self)?)
+        let access = object.smtp(username)?;
+        self.imported(line, name, access, secret, object.about(self)?)
     }
 }
 
 impl Object {
-    /// Refuses limits on an SMTP key, which would be lost.
-    fn expect_no_limits(&self) -> Result<(), LineError> {
-        for field in ["permission", "limit"] {
-            if self.text(field)?.is_some() {
-                let fault = LineError::new(format!("an SMTP key has no `{field}`"));
-                return Err(
-                    fault.with_hint("leave it out; the key can then do what any SMTP key can")
-                );
-            }
+    /// What an SMTP key may do; a permission would be lost.
+    fn smtp(&self, username: Username) -> Result<Access, LineError> {
+        if self.text("permission")?.is_some() {
+            let fault = LineError::new("an SMTP key has no `permission`");
+            return Err(fault.with_hint("leave it out; `senders` restricts what the key may send"));
         }
-        Ok(())
+        Ok(Access::Smtp {
+            username,
+            senders: self.parsed("senders")?.unwrap_or_default(),
+            limit: self.parsed("limit")?.unwrap_or(Limit::None),
+        })
     }
 
     /// The verifier of another vault's secret: mail servers need the hash of an SMTP key. Exports
@@ -218,6 +213,7 @@ impl Object {
         Ok(About {
             status: self.status()?.unwrap_or(about.status),
             is_decoy,
+            networks: self.parsed("networks")?.unwrap_or_default(),
             description: self.parsed("description")?.or(about.description),
             created_at,
             expires_at,

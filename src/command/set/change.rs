@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use clap::Args;
 
-use crate::context::api_key_flags::ApiKeyFlags;
+use crate::context::access_flags::AccessFlags;
 use crate::error::Error;
 use crate::key::{
     Access, Description, Expiry, Invalid, Key, KeyName, KeyPolicy, Limit, Period, Permission, Term,
@@ -23,7 +23,7 @@ pub(super) struct RequestedChange {
     #[arg(long, conflicts_with = "description")]
     pub(super) clear_description: bool,
     #[command(flatten)]
-    pub(super) bounds: ApiKeyFlags,
+    pub(super) bounds: AccessFlags,
     /// When it expires: 90d, 2027-01-31 (the first second of that day, UTC), or never
     #[arg(long, value_name = "WHEN")]
     pub(super) expires: Option<Expiry>,
@@ -98,12 +98,21 @@ impl RequestedChange {
         new_permission: Option<&Permission>,
         new_limit: Option<Limit>,
     ) -> Result<Access, Error> {
-        match &key.access {
-            Access::Api { permission, limit } => Ok(Access::Api {
+        self.bounds.expect_fit(key.kind())?;
+        Ok(match &key.access {
+            Access::Api { permission, limit } => Access::Api {
                 permission: new_permission.unwrap_or(permission).clone(),
                 limit: new_limit.unwrap_or(*limit),
-            }),
-            smtp @ Access::Smtp { .. } => self.bounds.refuse().map(|()| smtp.clone()),
-        }
+            },
+            Access::Smtp {
+                username,
+                senders,
+                limit,
+            } => Access::Smtp {
+                username: username.clone(),
+                senders: self.bounds.sender.as_ref().unwrap_or(senders).clone(),
+                limit: new_limit.unwrap_or(*limit),
+            },
+        })
     }
 }

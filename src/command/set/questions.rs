@@ -20,6 +20,8 @@ enum SettableField {
     ClearDescription,
     Permission,
     Limit,
+    Senders,
+    Networks,
     Expires,
     RotateEvery,
     UnusedAfter,
@@ -30,7 +32,8 @@ impl SettableField {
     fn applies_to(self, key: &Key) -> bool {
         match self {
             Self::ClearDescription => key.description.is_some(),
-            Self::Permission | Self::Limit => key.kind() == Kind::Api,
+            Self::Permission => key.kind() == Kind::Api,
+            Self::Senders => key.kind() == Kind::Smtp,
             _ => true,
         }
     }
@@ -43,7 +46,9 @@ impl SettableField {
             Self::Description => or_none(key.description.as_ref()),
             Self::ClearDescription => String::new(),
             Self::Permission => or_none(key.permission()),
-            Self::Limit => or_none(key.limit()),
+            Self::Limit => key.limit().to_string(),
+            Self::Senders => or_none(key.senders()),
+            Self::Networks => key.networks.to_string(),
             Self::Expires => context.display().end(key.expires_at),
             Self::RotateEvery => rule(policy.rotate_every),
             Self::UnusedAfter => rule(policy.unused),
@@ -82,6 +87,14 @@ fn ask_value(
         SettableField::Limit => {
             let question = "Limit: 300/day, 1000/hour, none, or a plan";
             change.bounds.limit = ui.value(question, None, |answer| limit(answer, context))?;
+        }
+        SettableField::Senders => {
+            let question = "Senders: example.com, .example.com, robot@example.com, null, or any";
+            change.bounds.sender = ui.parsed(question)?;
+        }
+        SettableField::Networks => {
+            let question = "Networks: 203.0.113.0/24, 2001:db8::/32, or any";
+            change.bounds.network = ui.parsed(question)?;
         }
         SettableField::Expires => change.expires = context.ask_expiry(None)?,
         SettableField::RotateEvery => change.rotate_every = ask_rule("Rotate every", context)?,

@@ -89,7 +89,7 @@ impl Incident<'_> {
         add("Kind", Some(key.kind().title().to_owned()));
         add("Username", key.username().map(|name| code(name.as_str())));
         add("Permission", key.permission().map(|one| code(one.as_str())));
-        add("Limit", key.limit().map(|limit| code(&limit.to_string())));
+        add("Limit", Some(code(&key.limit().to_string())));
         let description = key.description.as_ref();
         add("Description", description.map(|text| code(text.as_str())));
         add("Secret when deactivated", Some(ends_in(&key.tail, display)));

@@ -7,7 +7,7 @@ use struct_field_names_as_array::FieldNamesAsSlice;
 use super::secret::{self, SecretView};
 use super::usage::{NEVER_USED, Recorded, described, labeled_lines};
 use super::{EntryView, PolicyView, or_empty, text};
-use crate::key::{Key, Limit, Tail};
+use crate::key::{Key, Kind, Limit, Networks, Senders, Tail};
 use crate::ui::listing::{Item, Row, table_of};
 use crate::ui::table::{self, Column};
 use crate::ui::{DisplayContext, MenuItem};
@@ -25,6 +25,10 @@ pub struct KeyView<'a> {
     permission: Option<&'a str>,
     #[serde(serialize_with = "text")]
     limit: Option<Limit>,
+    #[serde(serialize_with = "text")]
+    senders: Option<&'a Senders>,
+    #[serde(serialize_with = "text")]
+    networks: Option<&'a Networks>,
     description: Option<&'a str>,
     #[serde(serialize_with = "text")]
     created_at: Option<Timestamp>,
@@ -59,7 +63,9 @@ impl<'a> KeyView<'a> {
                 .permission()
                 .filter(|_| !key.is_decoy)
                 .map(|permission| permission.as_str()),
-            limit: key.limit().filter(|&limit| limit != Limit::None),
+            limit: Some(key.limit()).filter(|&limit| limit != Limit::None),
+            senders: key.senders().filter(|senders| !senders.are_any()),
+            networks: Some(&key.networks).filter(|networks| !networks.are_any()),
             description: key
                 .description
                 .as_ref()
@@ -126,8 +132,15 @@ impl<'a> KeyView<'a> {
         let again = "yes: `postkey reveal` shows its secret again";
         add("default", self.is_default.then(|| again.to_owned()));
         add("permission", self.permission.map(str::to_owned));
-        let limit = self.key.limit().filter(|_| !self.key.is_decoy);
-        add("limit", limit.map(|limit| limit.to_string()));
+        if !self.key.is_decoy {
+            let unit = match (self.key.kind(), self.limit) {
+                (Kind::Smtp, Some(_)) => " (recipients)",
+                _ => "",
+            };
+            add("limit", Some(format!("{}{unit}", self.key.limit())));
+            add("senders", self.key.senders().map(ToString::to_string));
+            add("networks", Some(self.key.networks.to_string()));
+        }
         add("description", self.description.map(str::to_owned));
         add(
             "created",

@@ -126,7 +126,7 @@ impl<'a> VerdictView<'a> {
             secret_status: which.map(|which| which.word(display.now)),
             retires_at: which.and_then(SecretRole::retires_at),
             limit: key
-                .and_then(Key::limit)
+                .map(Key::request_limit)
                 .filter(|limit| *limit != Limit::None),
             remaining: allowance.map(Allowance::remaining),
             resets_at: allowance.and_then(resets_at),
@@ -191,9 +191,9 @@ fn reason<'a>(
             None => format!("`{name}` is an SMTP key, which has no permissions"),
         },
         Verdict::OverLimit => {
-            let limit = key.limit().map(|limit| limit.to_string());
+            let limit = key.limit();
             let reset = decision.allowance.and_then(resets_at).map(moment);
-            let (limit, reset) = (limit.unwrap_or_default(), reset.unwrap_or_default());
+            let reset = reset.unwrap_or_default();
             format!("`{name}` has used up its limit of {limit}; resets {reset}")
         }
         Verdict::Mismatch => {

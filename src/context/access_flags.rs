@@ -1,4 +1,4 @@
-//! The permission and limit of an API key, as flags of `generate` and `set`.
+//! What a key may do and from where, as flags of `generate` and `set`.
 
 use std::ffi::OsStr;
 
@@ -8,24 +8,32 @@ use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use super::completion;
 use crate::context::Context;
 use crate::error::Error;
-use crate::key::{Limit, Permission};
+use crate::key::{Kind, Limit, Networks, Permission, Senders};
 use crate::settings::Settings;
 
-/// The flags that only API keys have.
+/// The flags that restrict what a key may do.
 #[derive(Args, Debug)]
-pub struct ApiKeyFlags {
+pub struct AccessFlags {
     /// API: what it may call: full, read-only, send-only, contacts, or one from the settings
     #[arg(long, add = permissions())]
     pub permission: Option<Permission>,
-    /// API: the limit, as a plan: free, starter, business, or one from the settings
+    /// The limit, as a plan: free, starter, business, or one from the settings
     #[arg(long, conflicts_with = "limit", add = plans())]
     plan: Option<String>,
-    /// API: the limit, as requests per time: 300/day, 1000/hour, 20/minute, or none
+    /// The limit, as requests (API) or recipients (SMTP) per time: 300/day, 1000/hour, 20/minute, or
+    /// none
     #[arg(long)]
     pub limit: Option<Limit>,
+    /// SMTP: the envelope senders it may use: example.com, .example.com (sub-domains),
+    /// robot@example.com, null (bounces), or any; several with commas
+    #[arg(long, value_name = "SENDERS")]
+    pub sender: Option<Senders>,
+    /// The networks it may be used from: 203.0.113.0/24, 2001:db8::/32, or any; several with commas
+    #[arg(long, value_name = "NETWORKS")]
+    pub network: Option<Networks>,
 }
 
-impl ApiKeyFlags {
+impl AccessFlags {
     /// The given permission.
     pub fn permission(&self, context: &Context) -> Result<Option<Permission>, Error> {
         let given = self.permission.clone();
@@ -48,18 +56,27 @@ impl ApiKeyFlags {
             ("--permission", self.permission.is_some()),
             ("--plan", self.plan.is_some()),
             ("--limit", self.limit.is_some()),
+            ("--sender", self.sender.is_some()),
+            ("--network", self.network.is_some()),
         ];
         flags
             .into_iter()
             .find_map(|(flag, is_given)| is_given.then_some(flag))
     }
 
-    /// Refuses these flags for an SMTP key.
-    pub fn refuse(&self) -> Result<(), Error> {
-        match self.given() {
-            None => Ok(()),
-            Some(flag) => Err(Error::usage(format!("an SMTP key has no {flag}"))
-                .with_hint("only API keys have permissions and limits")),
+    /// Refuses flags that only keys of the other kind have.
+    pub fn expect_fit(&self, kind: Kind) -> Result<(), Error> {
+        let refused = |what: &str, hint: &str| Err(Error::usage(what).with_hint(hint));
+        match kind {
+            Kind::Smtp if self.permission.is_some() => refused(
+                "an SMTP key has no --permission",
+                "only API keys have permissions; --sender restricts what an SMTP key may send",
+            ),
+            Kind::Api if self.sender.is_some() => refused(
+                "an API key has no --sender",
+                "only SMTP keys have senders; --permission restricts what an API key may call",
+            ),
+            _ => Ok(()),
         }
     }
 }
