@@ -1,5 +1,7 @@
 //! Decides on a presented secret: the only place that does.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use strum::{IntoStaticStr, VariantArray};
 
@@ -36,6 +38,8 @@ pub enum Verdict {
     Revoked,
     /// Its key was deleted.
     Deleted,
+    /// Its key cannot be used from the client's network.
+    Network,
     /// Its key lacks the permission.
     PermissionMissing,
     /// Its key has reached its limit.
@@ -66,6 +70,12 @@ impl Refusal {
         code: "permission_denied",
         message: "API key does not have required permissions",
     };
+    /// A valid key that cannot be used from the client's network.
+    pub const NETWORK_DENIED: Self = Self {
+        status: 403,
+        code: "permission_denied",
+        message: "API key is not allowed from this address",
+    };
     /// A valid key that reached its limit.
     pub const TOO_MANY_REQUESTS: Self = Self {
         status: 429,
@@ -79,6 +89,7 @@ impl Verdict {
     pub fn refusal(self) -> Option<Refusal> {
         match self {
             Self::Accepted => None,
+            Self::Network => Some(Refusal::NETWORK_DENIED),
             Self::PermissionMissing => Some(Refusal::PERMISSION_DENIED),
             Self::OverLimit => Some(Refusal::TOO_MANY_REQUESTS),
             _ => Some(Refusal::UNAUTHORIZED),
@@ -111,6 +122,18 @@ pub struct Question<'a> {
     pub username: Option<&'a str>,
     /// The required permission.
     pub need: Need<'a>,
+    /// The client.
+    pub client: Client,
+}
+
+/// The client that presents a secret, for keys that can only be used from some networks.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Client {
+    /// There is none: the operator wants to know something about the secret.
+    #[default]
+    None,
+    /// It has this address, if known.
+    At(Option<IpAddr>),
 }
 
 /// What a key must be permitted to do.
@@ -265,6 +288,8 @@ pub enum Condition {
     Expiry,
     /// The key has the required kind and login.
     Kind,
+    /// The key can be used from the client's network.
+    Network,
     /// The key has the required permission.
     Permission,
     /// The key has not reached its limit.
@@ -289,6 +314,10 @@ impl Condition {
             Self::Status => key.status == Status::Active,
             Self::Expiry => !key.has_expired(at),
             Self::Kind => question.has_login(key),
+            Self::Network => match question.client {
+                Client::None => true,
+                Client::At(address) => key.networks.include(address),
+            },
             Self::Permission => question.is_allowed(key, permissions),
             Self::Limit => {
                 let allowance = allowance(&secret.record, used, at);
@@ -305,6 +334,7 @@ impl Condition {
             Self::Status => Verdict::Inactive,
             Self::Expiry => Verdict::Expired,
             Self::Kind => Verdict::Mismatch,
+            Self::Network => Verdict::Network,
             Self::Permission => Verdict::PermissionMissing,
             Self::Limit => Verdict::OverLimit,
         }

@@ -15,7 +15,7 @@ use crate::exit::ExitStatus;
 use crate::explain::{Attempt, KeyLocation, Login, Request, SentKey, TranscriptError};
 use crate::key::{Kind, Username, quoted, redact_secrets};
 use crate::settings::Credentials;
-use crate::verify::{Need, Question};
+use crate::verify::{Client, Need, Question};
 use report::ExplainReport;
 
 /// The maximum size of the input, in bytes.
@@ -119,6 +119,7 @@ impl ExplainReport<'_> {
             kind: Some(Kind::Api),
             username: None,
             need: need.unwrap_or_default(),
+            client: Client::None,
         };
         self.secret(&sent.presented, None, &question)
     }
@@ -151,6 +152,7 @@ impl ExplainReport<'_> {
             kind: Some(Kind::Smtp),
             username: parsed.is_ok().then_some(username),
             need: Need::Nothing,
+            client: Client::None,
         };
         self.secret(password, parsed.as_ref().ok(), &question)
     }

@@ -14,13 +14,13 @@ use crate::key::{Allowance, Kind, Permission, Username, WindowUse};
 use crate::ui::{SecretRole, VerdictDetails, VerdictView};
 use crate::usage::{UsageEvent, UsageStore, read_address};
 use crate::vault::{StoredSecret, Vault};
-use crate::verify::{Need, Question, SecretMatch, Verdict, allowance, judge};
+use crate::verify::{Client, Need, Question, SecretMatch, Verdict, allowance, judge};
 
 /// Check a secret from standard input
 ///
 /// Prints the verdict and its exact reason, and exits 0 if the secret is accepted, 1 if not. The
 /// verdicts are accepted, malformed, unknown, mismatch, decoy, inactive, expired, retired,
-/// replaced, revoked, deleted, permission-missing and over-limit. On a terminal, the secret is
+/// replaced, revoked, deleted, network, permission-missing and over-limit. On a terminal, the secret is
 /// prompted for and not shown.
 ///
 /// The check is recorded as a use of the key and counts against its limit.
@@ -49,7 +49,7 @@ pub struct Verify {
     /// API: that request's path, as in /v3/contacts
     #[arg(long, requires = "method")]
     path: Option<String>,
-    /// The client's IP address, for the usage record
+    /// The client's IP address, for the key's networks and the usage record
     #[arg(long, value_name = "ADDRESS", value_parser = read_address)]
     ip: Option<IpAddr>,
     /// Do not record the use, nor count it against the key's limit
@@ -106,6 +106,7 @@ impl Verify {
             kind: self.kind,
             username: self.username.as_ref().map(Username::as_str),
             need,
+            client: self.ip.map_or(Client::None, |address| Client::At(Some(address))),
         }
     }
 

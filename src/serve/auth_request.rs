@@ -14,7 +14,7 @@ use crate::key::Kind;
 use crate::serve::authorizer::AuthRequest;
 use crate::serve::credentials::{CredentialReader, text};
 use crate::usage::read_address;
-use crate::verify::{Need, Question};
+use crate::verify::{Client, Need, Question};
 
 // Constants, so that they are not parsed on every request.
 const ORIGINAL_ADDRESS: HeaderName = HeaderName::from_static("x-original-address");
@@ -132,6 +132,7 @@ impl CallerRequest<'_> {
                 kind: Some(Kind::Api),
                 username: None,
                 need,
+                client: Client::At(self.address),
             },
             address: self.address,
         }

@@ -13,7 +13,7 @@ use crate::key::{
 };
 use crate::ui::{SecretRole, VerdictDetails, VerdictView, counted, extension, first_few};
 use crate::vault::StoredSecret;
-use crate::verify::{Condition, Need, Question, SecretMatch, Verdict, allowance};
+use crate::verify::{Client, Condition, Need, Question, SecretMatch, Verdict, allowance};
 
 /// How many stray characters are named.
 const MAX_NAMED: usize = 3;
@@ -194,6 +194,12 @@ impl ExplainReport<'_> {
                 }
                 (kind, _) => ("kind", format!("{} keys are accepted here", kind.title())),
             },
+            Condition::Network => {
+                if matches!(question.client, Client::None) {
+                    return None;
+                }
+                ("network", format!("`{name}` can be used from {}", key.networks))
+            }
             Condition::Permission => {
                 let Need::Request { method, target } = question.need else {
                     return None;
@@ -231,6 +237,7 @@ impl ExplainReport<'_> {
                 (Some(Kind::Smtp), None) => "a mail server takes SMTP keys".to_owned(),
                 _ => "an API takes API keys".to_owned(),
             },
+            Condition::Network => format!("`postkey set {name} --network any`, or add the network"),
             Condition::Permission => self.permission(key, question),
             Condition::Limit => "wait until then, or raise the limit".to_owned(),
         }

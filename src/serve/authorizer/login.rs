@@ -11,7 +11,7 @@ use super::refused::RefusedSecret;
 use super::request::{AuthRequest, Authorizer, Decision, SecretOwner};
 use crate::key::{Digest, HashMemory, Kind, Secret, Tail};
 use crate::vault::{Error, KeyId, Record, Vault};
-use crate::verify::{Need, Question, SecretMatch, Verdict, match_password, match_secret};
+use crate::verify::{Client, Need, Question, SecretMatch, Verdict, match_password, match_secret};
 
 /// A login attempt.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +48,7 @@ impl Authorizer {
                 kind: Some(Kind::Smtp),
                 username: Some(attempt.username),
                 need: Need::Nothing,
+                client: Client::At(attempt.address),
             },
             address: attempt.address,
         };

@@ -186,6 +186,7 @@ fn reason<'a>(
             let end = end.map(|end| format!(" {end}")).unwrap_or_default();
             format!("it retired{end}; `{name}` has a newer secret")
         }
+        Verdict::Network => format!("`{name}` can only be used from {}", key.networks),
         Verdict::PermissionMissing => match key.permission() {
             Some(own) => format!("the permission {own} of `{name}` does not allow this"),
             None => format!("`{name}` is an SMTP key, which has no permissions"),
