@@ -40,6 +40,8 @@ pub enum Verdict {
     Deleted,
     /// Its key cannot be used from the client's network.
     Network,
+    /// Its key cannot send mail from that address.
+    Sender,
     /// Its key lacks the permission.
     PermissionMissing,
     /// Its key has reached its limit.
@@ -90,7 +92,7 @@ impl Verdict {
         match self {
             Self::Accepted => None,
             Self::Network => Some(Refusal::NETWORK_DENIED),
-            Self::PermissionMissing => Some(Refusal::PERMISSION_DENIED),
+            Self::Sender | Self::PermissionMissing => Some(Refusal::PERMISSION_DENIED),
             Self::OverLimit => Some(Refusal::TOO_MANY_REQUESTS),
             _ => Some(Refusal::UNAUTHORIZED),
         }
@@ -151,6 +153,10 @@ pub enum Need<'a> {
         /// `/v3/contacts?limit=10`
         target: &'a str,
     },
+    /// To send mail to one recipient, from an envelope sender, which may be empty.
+    Recipient(&'a str),
+    /// To send a mail from an envelope sender, to recipients that were allowed before.
+    Mail(&'a str),
 }
 
 /// The owner of a presented secret.
@@ -290,6 +296,8 @@ pub enum Condition {
     Kind,
     /// The key can be used from the client's network.
     Network,
+    /// The key can send mail from the envelope sender.
+    Sender,
     /// The key has the required permission.
     Permission,
     /// The key has not reached its limit.
@@ -318,9 +326,15 @@ impl Condition {
                 Client::None => true,
                 Client::At(address) => key.networks.include(address),
             },
+            Self::Sender => match question.need {
+                Need::Recipient(sender) | Need::Mail(sender) => {
+                    key.senders().is_some_and(|senders| senders.include(sender))
+                }
+                _ => true,
+            },
             Self::Permission => question.is_allowed(key, permissions),
             Self::Limit => {
-                let allowance = allowance(&secret.record, used, at);
+                let allowance = allowance(&secret.record, question.need, used, at);
                 allowance.is_none_or(|allowance| allowance.remaining() > 0)
             }
         }
@@ -335,6 +349,7 @@ impl Condition {
             Self::Expiry => Verdict::Expired,
             Self::Kind => Verdict::Mismatch,
             Self::Network => Verdict::Network,
+            Self::Sender => Verdict::Sender,
             Self::Permission => Verdict::PermissionMissing,
             Self::Limit => Verdict::OverLimit,
         }
@@ -355,11 +370,17 @@ pub fn judge(
     failed.map_or(Verdict::Accepted, Condition::verdict)
 }
 
-/// What is left of a key's limit, if it has one; a decoy has none.
-pub fn allowance(record: &Record, used: WindowUse, at: Timestamp) -> Option<Allowance> {
-    let limit = match record.key.is_decoy {
-        true => Limit::None,
-        false => record.key.request_limit(),
+/// What is left of a key's limit, if it has one for what is needed; a decoy has none.
+pub fn allowance(
+    record: &Record,
+    need: Need<'_>,
+    used: WindowUse,
+    at: Timestamp,
+) -> Option<Allowance> {
+    let limit = match need {
+        _ if record.key.is_decoy => Limit::None,
+        Need::Recipient(_) => record.key.limit(),
+        _ => record.key.request_limit(),
     };
     limit.allowance(used, at)
 }
@@ -374,7 +395,7 @@ impl Question<'_> {
     /// Whether the key has the required permission; SMTP keys have no permissions.
     fn is_allowed(&self, key: &Key, permissions: &Permissions) -> bool {
         match (self.need, key.permission()) {
-            (Need::Nothing, _) => true,
+            (Need::Nothing | Need::Recipient(_) | Need::Mail(_), _) => true,
             (_, None) => false,
             (Need::Permission(needed), Some(own)) => permissions.covers(own, needed),
             (Need::Request { method, target }, Some(own)) => permissions.allow(own, method, target),

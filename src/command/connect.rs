@@ -78,10 +78,13 @@ pub struct Connect {
     without_dovecot: bool,
 }
 
-const PLACEHOLDERS: [(&str, PlaceholderValue); 20] = [
+const PLACEHOLDERS: [(&str, PlaceholderValue); 23] = [
     ("authenticators", mail::exim),
     ("login_socket", |facts| mail::socket(facts.listen)),
     ("login_folder", |facts| mail::folder(facts.listen)),
+    ("policy_note", |facts| mail::policy_note(facts.listen_policy)),
+    ("policy_service", |facts| mail::policy_service(facts.listen_policy)),
+    ("policy_at_end", |facts| mail::policy_at_end(facts.listen_policy)),
     ("nginx_checker", |facts| gateway::nginx(facts.listen)),
     ("caddy_checker", |facts| gateway::caddy(facts.listen)),
     ("traefik_checker", |facts| gateway::traefik(facts.listen)),
@@ -142,6 +145,7 @@ pub(super) fn run(args: Connect, context: &mut Context) -> Result<ExitStatus, Er
         vault: &vault,
         served: served.as_ref().map(Vault::path),
         listen: &context.settings.listen,
+        listen_policy: context.settings.listen_policy.as_ref(),
         credentials: &context.settings.credentials,
         backend: &args.backend.unwrap_or_default(),
         brand: &context.settings.brand,
@@ -237,6 +241,7 @@ mod tests {
             vault: &vault,
             served: Some(&vault),
             listen: &tcp,
+            listen_policy: Some(&tcp),
             credentials: &Credentials::default(),
             backend: &Backend::default(),
             brand: &Brand::default(),

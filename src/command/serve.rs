@@ -21,7 +21,7 @@ const MAX_QUEUED: usize = 64;
 /// How long printing the last notices may take.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Check keys over HTTP, for gateways and mail servers
+/// Check keys for gateways and mail servers
 ///
 /// Listens on a loopback address or a unix socket. A change to the vault takes effect with the next
 /// request; one to the settings, after a restart.
@@ -31,6 +31,10 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 /// for monitoring. On a unix socket, and not over TCP, /login tells PAM and Exim whether a login is
 /// valid. `postkey connect` prints what to configure there.
 ///
+/// With --listen-policy it also answers Postfix's policy requests (check_policy_service), in open
+/// sessions too: whether the key that logged in is still valid, may be used from the client's
+/// address, may send from the envelope sender, and has recipients left.
+///
 /// Supports systemd's socket activation, which overrides --listen, and readiness notification.
 ///
 /// Formats: text.
@@ -39,6 +43,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 Examples:
   postkey serve
   postkey serve --listen unix:/run/postkey/postkey.sock
+  postkey serve --listen-policy 127.0.0.1:7626
   curl --header @key.header '127.0.0.1:7625/verify?method=GET&path=/v3/contacts'
   curl --unix-socket /run/postkey/postkey.sock --netrc-file login http://localhost/login
 
@@ -50,6 +55,11 @@ pub struct Serve {
     /// Without it: `listen` in the settings, or 127.0.0.1:7625.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<Listen>,
+    /// Where to answer Postfix's policy requests: a loopback address and port, or unix:PATH
+    ///
+    /// Without it: `policy` under [serve] in the settings, or nowhere.
+    #[arg(long, value_name = "ADDRESS")]
+    listen_policy: Option<Listen>,
 }
 
 pub(super) fn run(args: Serve, context: &mut Context) -> Result<ExitStatus, Error> {
@@ -59,6 +69,9 @@ pub(super) fn run(args: Serve, context: &mut Context) -> Result<ExitStatus, Erro
         vault: settings.vault.clone(),
         wait: settings.wait,
         listen: args.listen.unwrap_or_else(|| settings.listen.clone()),
+        listen_policy: args
+            .listen_policy
+            .or_else(|| settings.listen_policy.clone()),
         retention: settings.retention,
         permissions: settings.permissions.clone(),
         credentials: settings.credentials.clone(),

@@ -106,7 +106,9 @@ impl Verify {
             kind: self.kind,
             username: self.username.as_ref().map(Username::as_str),
             need,
-            client: self.ip.map_or(Client::None, |address| Client::At(Some(address))),
+            client: self
+                .ip
+                .map_or(Client::None, |address| Client::At(Some(address))),
         }
     }
 
@@ -156,7 +158,7 @@ impl Verify {
     ) -> (Verdict, Option<Allowance>) {
         let permissions = &context.settings.permissions;
         let verdict = judge(secret, &self.question(), permissions, presented.at, used);
-        let allowance = allowance(&secret.record, used, presented.at);
+        let allowance = allowance(&secret.record, self.question().need, used, presented.at);
         let is_spent = verdict.is_accepted() && !self.no_record;
         (
             verdict,

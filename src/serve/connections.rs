@@ -17,14 +17,14 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::select;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::app::App;
 use super::http::{reply, router};
 use super::listen::{Listener, Stream};
-use super::login;
+use super::{login, policy};
 use crate::process;
 
 /// The maximum number of connections; more wait to be accepted.
@@ -46,7 +46,7 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// Accepts connections of all listeners, up to a limit, until `stopping` is closed; then each task
 /// lets its open connections finish.
 pub(super) fn accept(
-    listeners: Vec<Listener>,
+    listening: Listening,
     slots: usize,
     app: &Arc<App>,
     stopping: &watch::Receiver<()>,
@@ -54,41 +54,72 @@ pub(super) fn accept(
     let slots = Arc::new(Semaphore::new(slots));
     let everywhere = router(Arc::clone(app));
     let on_sockets = everywhere.clone().merge(login::router(Arc::clone(app)));
-    let acceptor = |listener| Acceptor {
-        router: match listener {
+    let http = listening.http.into_iter().map(|listener| {
+        let router = match listener {
             Listener::Tcp(_) => everywhere.clone(),
             Listener::Unix(_) => on_sockets.clone(),
-        },
+        };
+        (listener, Protocol::Http(router))
+    });
+    let policy = listening.policy.into_iter();
+    let policy = policy.map(|listener| (listener, Protocol::Policy(stopping.clone())));
+    let acceptors = http.chain(policy).map(|(listener, protocol)| Acceptor {
         listener,
+        protocol,
         app: Arc::clone(app),
         slots: Arc::clone(&slots),
-    };
-    let doors = listeners.into_iter().map(acceptor);
-    doors
+    });
+    acceptors
         .map(|acceptor| acceptor.keep(stopping.clone()))
         .collect()
 }
+
+/// The listeners by what is spoken there.
+pub(super) struct Listening {
+    pub(super) http: Vec<Listener>,
+    pub(super) policy: Vec<Listener>,
+}
+
+/// What is spoken on a listener's connections.
+#[derive(Clone)]
+enum Protocol {
+    Http(Router),
+    /// Postfix's policy delegation protocol; its connections end when this is closed.
+    Policy(watch::Receiver<()>),
+}
+
+/// What a connection holds as long as it is open: its slot, and a sign that it is.
+type Held = (OwnedSemaphorePermit, mpsc::Sender<()>);
 
 /// A listener and what its connections need.
 struct Acceptor {
     listener: Listener,
     app: Arc<App>,
     slots: Arc<Semaphore>,
-    router: Router,
+    protocol: Protocol,
 }
 
 impl Acceptor {
     async fn keep(self, mut stopping: watch::Receiver<()>) {
         let graceful = GracefulShutdown::new();
+        // Every connection holds a sender.
+        let (open, mut all_closed) = mpsc::channel(1);
         loop {
             select! {
-                (stream, permit) = self.next() => self.serve_connection(stream, permit, graceful.watcher()),
+                (stream, permit) = self.next() => {
+                    self.serve_connection(stream, (permit, open.clone()), graceful.watcher());
+                }
                 _ = stopping.changed() => break,
             }
         }
         drop(self.listener);
         // Remaining connections end with the process.
-        let _ = timeout(SHUTDOWN_GRACE, graceful.shutdown()).await;
+        drop(open);
+        let shutdown = async {
+            graceful.shutdown().await;
+            all_closed.recv().await
+        };
+        let _ = timeout(SHUTDOWN_GRACE, shutdown).await;
     }
 
     /// The next connection, once there is a free slot.
@@ -104,17 +135,17 @@ impl Acceptor {
         }
     }
 
-    fn serve_connection(&self, stream: Stream, permit: OwnedSemaphorePermit, watcher: Watcher) {
-        let (app, router) = (Arc::clone(&self.app), self.router.clone());
+    fn serve_connection(&self, stream: Stream, held: Held, watcher: Watcher) {
+        let (app, protocol) = (Arc::clone(&self.app), self.protocol.clone());
         self.app.workers.spawn(async move {
-            let _permit = permit;
+            let _held = held;
             app.metrics.connections.inc();
             match stream {
                 Stream::Tcp(stream) => {
-                    serve(TcpStream::from_std(stream), &app, &router, watcher).await
+                    serve(TcpStream::from_std(stream), &app, protocol, watcher).await
                 }
                 Stream::Unix(stream) => {
-                    serve(UnixStream::from_std(stream), &app, &router, watcher).await
+                    serve(UnixStream::from_std(stream), &app, protocol, watcher).await
                 }
             }
             app.metrics.connections.dec();
@@ -125,11 +156,23 @@ impl Acceptor {
 async fn serve(
     stream: io::Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static>,
     app: &App,
+    protocol: Protocol,
+    watcher: Watcher,
+) {
+    // Without a descriptor for it, the connection is dropped.
+    let Ok(stream) = stream else { return };
+    match protocol {
+        Protocol::Http(router) => serve_http(stream, app, &router, watcher).await,
+        Protocol::Policy(stopping) => policy::serve(stream, app, stopping).await,
+    }
+}
+
+async fn serve_http(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    app: &App,
     router: &Router,
     watcher: Watcher,
 ) {
-    // Without a descriptor, the connection is dropped.
-    let Ok(stream) = stream else { return };
     let mut http = http1::Builder::new();
     // hyper's default is 100 fields; setting a number would allocate for each request.
     http.max_buf_size(MAX_HEAD).writev(false);

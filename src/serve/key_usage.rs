@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use smallvec::SmallVec;
 
 use crate::key::{Allowance, Tail, WindowSpend, WindowUse};
-use crate::usage::UsageEvent;
+use crate::usage::{MailEvent, UsageEvent};
 use crate::vault::KeyId;
 use crate::verify::Verdict;
 
@@ -26,6 +26,10 @@ pub(super) struct KeyUsage {
 pub(super) struct Counts {
     pub(super) used: WindowUse,
     pub(super) unrecorded: WindowSpend,
+    /// Recipients that were recorded but turned out not to get the mail: so many of the next ones
+    /// are not recorded.
+    pub(super) credit: u32,
+    pub(super) mail: Option<MailCount>,
     /// Usually only one, which is stored inline.
     pub(super) seen: SmallVec<[UseCount; 1]>,
     pub(super) is_dirty: bool,
@@ -39,6 +43,43 @@ pub(super) struct UseCount {
     count: u32,
     at: Timestamp,
     address: Option<IpAddr>,
+}
+
+/// Mails and recipients that have not been recorded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MailCount {
+    pub(super) mails: u32,
+    pub(super) recipients: u32,
+    pub(super) at: Timestamp,
+}
+
+impl MailCount {
+    pub(super) fn of(self, key: KeyId) -> MailEvent {
+        let Self {
+            mails,
+            recipients,
+            at,
+        } = self;
+        MailEvent {
+            key,
+            mails,
+            recipients,
+            at,
+        }
+    }
+}
+
+/// What an accepted request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// A login or an API request.
+    Request,
+    /// A question of Postfix before a mail: nothing is used.
+    Asked,
+    /// One recipient of a mail.
+    Recipient,
+    /// A mail of which so many recipients, counted before, do not get it.
+    Mail { unused: u32 },
 }
 
 /// How a secret was presented.
@@ -81,16 +122,43 @@ impl Counts {
         }
     }
 
+    /// Counts a recipient or a mail.
+    pub(super) fn note_mail(&mut self, mails: u32, recipients: u32, at: Timestamp) {
+        let mail = self.mail.get_or_insert(MailCount {
+            mails: 0,
+            recipients: 0,
+            at,
+        });
+        mail.mails = mail.mails.saturating_add(mails);
+        mail.recipients = mail.recipients.saturating_add(recipients);
+        mail.at = at;
+    }
+
+    /// Takes back the use of a limit, of which a part may be recorded already.
+    pub(super) fn give_back(&mut self, unused: u32) {
+        self.used.count = self.used.count.saturating_sub(unused);
+        let unrecorded = &mut self.unrecorded.used.count;
+        let taken = unused.min(*unrecorded);
+        *unrecorded -= taken;
+        self.credit = self.credit.saturating_add(unused - taken);
+    }
+
     pub(super) fn spend(&mut self, allowance: Option<Allowance>) {
         let Some(allowance) = allowance else {
             return;
         };
         let used = allowance.used;
+        if self.used.since != used.since {
+            self.credit = 0;
+        }
         self.used = used;
         if self.unrecorded.used.since != used.since {
             self.unrecorded = allowance.with_count(0);
         }
-        self.unrecorded.used.count += 1;
+        match self.credit {
+            0 => self.unrecorded.used.count += 1,
+            _ => self.credit -= 1,
+        }
     }
 
     /// Counts a use with others of the same kind.
@@ -135,10 +203,10 @@ impl Counts {
     }
 
     /// Takes what will be recorded.
-    pub(super) fn take(&mut self) -> (SmallVec<[UseCount; 1]>, WindowSpend) {
+    pub(super) fn take(&mut self) -> (SmallVec<[UseCount; 1]>, WindowSpend, Option<MailCount>) {
         self.is_dirty = false;
         let unrecorded = std::mem::take(&mut self.unrecorded);
-        (std::mem::take(&mut self.seen), unrecorded)
+        (std::mem::take(&mut self.seen), unrecorded, self.mail.take())
     }
 
     /// Adds what other processes used of the limit in the same window.
@@ -149,7 +217,8 @@ impl Counts {
             } else {
                 0
             };
-            self.used.count = self.used.count.max(all.count.saturating_add(unrecorded));
+            let all = all.count.saturating_sub(self.credit);
+            self.used.count = self.used.count.max(all.saturating_add(unrecorded));
         }
     }
 }

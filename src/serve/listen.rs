@@ -51,14 +51,22 @@ impl Listeners {
     ///
     /// # Errors
     /// If it cannot be opened, or other machines could reach it.
-    pub(super) fn open(listen: &Listen) -> Result<Self, Error> {
+    pub(super) fn open_or_inherit(listen: &Listen) -> Result<Self, Error> {
         let systemd_sockets = systemd_sockets()?;
-        if !systemd_sockets.is_empty() {
-            return Ok(Self {
-                all: systemd_sockets,
-                socket: None,
-            });
+        if systemd_sockets.is_empty() {
+            return Self::open(listen);
         }
+        Ok(Self {
+            all: systemd_sockets,
+            socket: None,
+        })
+    }
+
+    /// Opens the socket of an address.
+    ///
+    /// # Errors
+    /// If it cannot be opened, or its folder is not safe.
+    pub(super) fn open(listen: &Listen) -> Result<Self, Error> {
         let failed = |source| Error::Listen {
             address: listen.to_string(),
             source,

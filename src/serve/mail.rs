@@ -1,5 +1,6 @@
 //! Logins that Dovecot reports with its auth policy protocol.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -24,7 +25,7 @@ use crate::serve::vault_handle::VaultHandle;
 use crate::settings::Permissions;
 use crate::usage::read_address;
 use crate::vault::{Error, FoundSecret, KeyId, Record, StoredSecret, Vault};
-use crate::verify::{Question, Refusal, Verdict, judge};
+use crate::verify::{Client, Question, Refusal, Verdict, judge};
 
 /// The maximum size of a report, in bytes.
 pub(super) const MAX_REPORT: usize = 64 << 10;
@@ -168,7 +169,7 @@ impl LoginReport {
                 let is_it = self.matches_digest(found.verifier.digest());
                 ReportedLogin {
                     verdict: match is_it {
-                        true => refusal(&found, clock),
+                        true => refusal(&found, read_address(&self.remote).ok(), clock),
                         false => Verdict::Mismatch,
                     },
                     dead: None,
@@ -237,8 +238,12 @@ impl LoginReport {
 }
 
 /// Why a login with this secret was refused.
-fn refusal(found: &StoredSecret, at: Timestamp) -> Verdict {
-    let (question, permissions) = (Question::default(), Permissions::default());
+fn refusal(found: &StoredSecret, address: Option<IpAddr>, at: Timestamp) -> Verdict {
+    let permissions = Permissions::default();
+    let question = Question {
+        client: Client::At(address),
+        ..Question::default()
+    };
     match judge(found, &question, &permissions, at, WindowUse::default()) {
         // It is valid for another login; or Dovecot had an error, which it does not report.
         Verdict::Accepted => Verdict::Mismatch,

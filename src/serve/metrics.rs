@@ -22,6 +22,7 @@ pub(super) struct Metrics {
     /// The accepted requests by caller, cached to avoid a lookup.
     accepted: [Counter; Caller::VARIANTS.len()],
     logins: Family<LoginLabels, Counter>,
+    policy: Family<LoginLabels, Counter>,
     /// Whether the last attempt to read the vault succeeded.
     pub(super) vault_available: Gauge<i64, AtomicI64>,
     /// The number of cached secrets.
@@ -57,6 +58,7 @@ impl Metrics {
             requests,
             accepted,
             logins: Family::default(),
+            policy: Family::default(),
             vault_available: Gauge::default(),
             cached: Gauge::default(),
             connections: Gauge::default(),
@@ -77,6 +79,11 @@ impl Metrics {
             "mail_logins",
             "Logins checked or reported by a mail server, by verdict",
             self.logins.clone(),
+        );
+        registry.register(
+            "policy_requests",
+            "Requests of Postfix by verdict",
+            self.policy.clone(),
         );
         registry.register(
             "vault_up",
@@ -111,6 +118,11 @@ impl Metrics {
     /// Counts a login that was asked about or reported.
     pub(super) fn count_login(&self, verdict: &'static str) {
         self.logins.get_or_create(&LoginLabels { verdict }).inc();
+    }
+
+    /// Counts a request of Postfix.
+    pub(super) fn count_policy(&self, verdict: &'static str) {
+        self.policy.get_or_create(&LoginLabels { verdict }).inc();
     }
 
     /// All metrics in the OpenMetrics text format.

@@ -19,6 +19,7 @@ mod mail;
 mod metrics;
 mod notice;
 mod per_key_queue;
+mod policy;
 mod pool;
 mod refusal;
 mod shared_wait;
@@ -44,6 +45,7 @@ use crate::process;
 use crate::settings::{self, Listen, Origins, Permissions, Retention};
 use app::App;
 use authorizer::Authorizer;
+use connections::Listening;
 pub use credentials::CredentialReader;
 use ended_terms::EndedTerms;
 pub use error::Error;
@@ -75,6 +77,8 @@ pub struct ServeConfig {
     pub vault: PathBuf,
     /// How long to wait for a locked vault.
     pub wait: Duration,
+    /// Where to listen for Postfix's policy requests, if at all.
+    pub listen_policy: Option<Listen>,
     /// Where to listen, unless systemd passes a socket.
     pub listen: Listen,
     /// For how many days usage is kept.
@@ -96,7 +100,7 @@ pub fn run(config: ServeConfig, notify: Notify) -> Result<(), Error> {
     let usage_writer = UsageWriter::start(Arc::clone(&app)).map_err(Error::Thread)?;
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(Error::System)?;
-    let outcome = runtime.block_on(serve(&config.listen, max_connections, &app));
+    let outcome = runtime.block_on(serve(&config, max_connections, &app));
     usage_writer.end();
     // Records the last requests.
     let flushed = app.usage_recorder.flush_all(&app.source);
@@ -156,12 +160,21 @@ fn open(config: &ServeConfig, cores: usize, notify: Notify) -> Result<App, Error
     })
 }
 
-async fn serve(listen: &Listen, max_connections: usize, app: &Arc<App>) -> Result<(), Error> {
+async fn serve(config: &ServeConfig, max_connections: usize, app: &Arc<App>) -> Result<(), Error> {
     let mut signals = Signals::catch().map_err(Error::System)?;
-    let mut listeners = Listeners::open(listen)?;
-    let addresses = listeners.addresses();
+    let mut http = Listeners::open_or_inherit(&config.listen)?;
+    let policy = config.listen_policy.as_ref().map(Listeners::open);
+    let mut policy = policy.transpose()?;
+    let mut addresses = http.addresses();
+    if let Some(policy) = &policy {
+        addresses += &format!(", and on {} for Postfix", policy.addresses());
+    }
+    let listeners = Listening {
+        http: http.take(),
+        policy: policy.as_mut().map(Listeners::take).unwrap_or_default(),
+    };
     let (stop, stopping) = watch::channel(());
-    let mut accepting = connections::accept(listeners.take(), max_connections, app, &stopping);
+    let mut accepting = connections::accept(listeners, max_connections, app, &stopping);
     drop(stopping);
     (app.notify)(Notice::Listening(addresses));
     // Fails without systemd, which then does not need it.

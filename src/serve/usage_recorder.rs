@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use super::key_usage::{Counts, KeyUsage, PresentedUse, UseCount};
+use super::key_usage::{Counts, KeyUsage, MailCount, PresentedUse, Use, UseCount};
 use super::lock::locked;
 use super::vault_handle::VaultHandle;
 use crate::key::{Allowance, Limit, WindowSpend, WindowUse};
 use crate::settings::Retention;
-use crate::usage::{Error, UsageEvent, UsageStore};
+use crate::usage::{Error, MailEvent, UsageEvent, UsageStore};
 use crate::vault::{KeyId, Record};
 use crate::verify::Verdict;
 
@@ -108,9 +108,21 @@ impl UsageRecorder {
         Arc::clone(locked(&self.usages).entry(key).or_insert(key_usage))
     }
 
-    /// Decides on a presented secret, given the use of the key's limit so far, and counts it.
+    /// Decides on a presented secret, given the use of the key's limit so far, and counts it as a
+    /// request.
     pub(super) fn count(
         &self,
+        key_usage: &Arc<KeyUsage>,
+        presented: PresentedUse<'_>,
+        decide: impl FnOnce(WindowUse) -> (Verdict, Option<Allowance>),
+    ) -> (Verdict, Option<Allowance>) {
+        self.count_as(Use::Request, key_usage, presented, decide)
+    }
+
+    /// The same, of any use; refusals are alike.
+    pub(super) fn count_as(
+        &self,
+        accepted: Use,
         key_usage: &Arc<KeyUsage>,
         presented: PresentedUse<'_>,
         decide: impl FnOnce(WindowUse) -> (Verdict, Option<Allowance>),
@@ -121,7 +133,15 @@ impl UsageRecorder {
             allowance = allowance.map(Allowance::next);
             counts.spend(allowance);
         }
-        counts.note(verdict, presented);
+        match accepted {
+            Use::Asked if verdict.is_accepted() => {}
+            Use::Recipient if verdict.is_accepted() => counts.note_mail(0, 1, presented.at),
+            Use::Mail { unused } if verdict.is_accepted() => {
+                counts.give_back(unused);
+                counts.note_mail(1, 0, presented.at);
+            }
+            _ => counts.note(verdict, presented),
+        }
         let is_first = !std::mem::replace(&mut counts.is_dirty, true);
         drop(counts);
         if is_first {
@@ -152,7 +172,9 @@ impl UsageRecorder {
         for key_usage in &usages {
             taken.add(key_usage);
         }
-        let recorded = self.with_usage(source, |usage| usage.record(&taken.events, &taken.used));
+        let recorded = self.with_usage(source, |usage| {
+            usage.record(&taken.events, &taken.used, &taken.mail_events)
+        });
         match recorded {
             Ok(all) => {
                 for (key_usage, all) in taken.spent_by.iter().zip(all) {
@@ -221,11 +243,18 @@ struct Batch<'a> {
     used: Vec<(KeyId, WindowSpend)>,
     /// The key's usage for each of these.
     spent_by: Vec<&'a KeyUsage>,
+    mail_events: Vec<MailEvent>,
+    /// The same counts, and to which keys they belong.
+    mail_of: Vec<(MailCount, &'a KeyUsage)>,
 }
 
 impl<'a> Batch<'a> {
     fn add(&mut self, key_usage: &'a KeyUsage) {
-        let (seen, unrecorded) = locked(&key_usage.counts).take();
+        let (seen, unrecorded, mail) = locked(&key_usage.counts).take();
+        if let Some((key, mail)) = key_usage.key.zip(mail) {
+            self.mail_events.push(mail.of(key));
+            self.mail_of.push((mail, key_usage));
+        }
         for seen in seen {
             self.events.push(seen.of(key_usage.key));
             self.seen.push((seen, key_usage));
@@ -239,6 +268,14 @@ impl<'a> Batch<'a> {
     fn put_back(self) {
         for (seen, key_usage) in self.seen {
             locked(&key_usage.counts).put_back(seen);
+        }
+        for (mail, key_usage) in self.mail_of {
+            let MailCount {
+                mails,
+                recipients,
+                at,
+            } = mail;
+            locked(&key_usage.counts).note_mail(mails, recipients, at);
         }
         for ((_, used), key_usage) in self.used.into_iter().zip(self.spent_by) {
             locked(&key_usage.counts).refund(used);

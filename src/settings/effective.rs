@@ -90,6 +90,12 @@ impl Settings {
             ("policy.expiring", self.policy.expiring.to_string()),
             ("usage.keep", format!("{}d", self.retention.days())),
             ("serve.listen", self.listen.to_string()),
+            (
+                "serve.policy",
+                self.listen_policy
+                    .as_ref()
+                    .map_or("none".to_owned(), ToString::to_string),
+            ),
             ("serve.headers", headers.collect::<Vec<_>>().join(", ")),
             ("serve.bearer", self.credentials.bearer.to_string()),
             ("serve.cors_origins", self.cors_origins.to_string()),

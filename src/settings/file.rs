@@ -73,6 +73,9 @@ pub(super) struct UsageFile {
 pub(super) struct ServeSection {
     #[serde(deserialize_with = "text")]
     pub(super) listen: Option<Listen>,
+    /// Where `serve` answers Postfix's policy requests; nowhere by default.
+    #[serde(deserialize_with = "text")]
+    pub(super) policy: Option<Listen>,
     pub(super) headers: Option<Vec<Text<KeyHeader>>>,
     pub(super) bearer: Option<bool>,
     pub(super) cors_origins: Vec<Text<Origin>>,

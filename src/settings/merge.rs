@@ -72,6 +72,7 @@ pub(super) fn merged(
         policy: Policy::of(&file.policy),
         retention: file.usage.keep.unwrap_or_default(),
         listen: file.serve.listen.unwrap_or_default(),
+        listen_policy: file.serve.policy,
         credentials,
         cors_origins: Origins::new(
             file.serve

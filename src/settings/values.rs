@@ -46,6 +46,8 @@ pub struct Settings {
     pub retention: Retention,
     /// Where `serve` listens, and clients reach it.
     pub listen: Listen,
+    /// Where `serve` answers Postfix's policy requests, if at all.
+    pub listen_policy: Option<Listen>,
     /// The headers in which an API key is accepted.
     pub credentials: Credentials,
     /// The web pages that may call the API from a browser.

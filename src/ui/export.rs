@@ -139,15 +139,21 @@ impl ExportText {
         let Some(hash) = &good.hash else {
             return Some("a secret without a hash");
         };
+        let networks = &good.record.key.networks;
+        let networks = match networks.are_any() {
+            true => String::new(),
+            false => format!(" allow_nets={networks}"),
+        };
         if !good.is_imported() {
             let tail = good.tail.as_str();
-            self.add(&format!("{username}|{tail}:{hash}::::::tail={tail}\n"));
+            let fields = format!("user={username}/{tail} tail={tail}{networks}");
+            self.add(&format!("{username}|{tail}:{hash}::::::{fields}\n"));
             return None;
         }
         if !self.logins.insert(username.clone()) {
             return Some("a second imported password");
         }
-        self.add(&format!("{username}|:{hash}::::::\n"));
+        self.add(&format!("{username}|:{hash}::::::{}\n", networks.trim_start()));
         None
     }
 

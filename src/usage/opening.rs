@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::error::is_busy;
-use super::{Error, UsageStore, networks, refusals, write};
+use super::{Error, UsageStore, mail, networks, refusals, write};
 use crate::settings::Retention;
 use crate::vault::{self, Vault};
 
 /// The schema version; newer files are refused.
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 
 /// The oldest version that can be read; it is migrated on the first write.
 const OLDEST_READABLE: i64 = 1;
@@ -116,6 +116,9 @@ impl UsageStore {
         }
         if version.is_none_or(|version| version < 4) {
             transaction.execute_batch(refusals::TABLE)?;
+        }
+        if version.is_none_or(|version| version < 5) {
+            transaction.execute_batch(mail::TABLE)?;
         }
         transaction.pragma_update(None, "user_version", VERSION)?;
         if owner.as_deref() != Some(identity) {

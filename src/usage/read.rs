@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::time::{latest, latest_day, moment};
-use super::{ACCEPTED, Address, Error, RefusalAddresses, UNKNOWN_KEY, UsageStore, day_of};
+use super::{ACCEPTED, Address, Error, MailDay, RefusalAddresses, UNKNOWN_KEY, UsageStore, day_of};
 use crate::key::{Tail, WindowUse};
 use crate::vault::KeyId;
 
@@ -33,6 +33,8 @@ pub struct Details {
     pub addresses: Vec<Address>,
     /// The use of its secrets, the latest first.
     pub secrets: Vec<SecretUse>,
+    /// The days on which its mail was accepted, the newest last.
+    pub mail: Vec<MailDay>,
 }
 
 /// The accepted requests of a day.
@@ -225,6 +227,7 @@ impl UsageStore {
             refused: self.refused(key, now)?,
             addresses: self.addresses(key, now)?,
             secrets: self.secrets(key, now)?,
+            mail: self.mail_days(key, now)?,
         })
     }
 
@@ -326,7 +329,7 @@ impl UsageStore {
         self.with_path(|usage| used(&usage.connection, key))
     }
 
-    fn rows<T>(
+    pub(super) fn rows<T>(
         &self,
         query: &str,
         given: impl Params,

@@ -5,7 +5,10 @@ use std::net::IpAddr;
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
 
 use super::time::{latest, latest_day};
-use super::{ACCEPTED, Error, UNKNOWN_KEY, UsageEvent, UsageStore, day_of, networks, refusals};
+use super::{
+    ACCEPTED, Error, MailEvent, UNKNOWN_KEY, UsageEvent, UsageStore, day_of, mail, networks,
+    refusals,
+};
 use crate::key::{WindowSpend, WindowUse};
 use crate::settings::Retention;
 use crate::vault::KeyId;
@@ -15,18 +18,19 @@ use crate::vault::KeyId;
 const MAX_ADDRESSES: i64 = 10;
 
 /// The tables with a key in each row.
-pub(super) const TABLES: [&str; 6] = [
+pub(super) const TABLES: [&str; 7] = [
     "secrets",
     "days",
     "addresses",
     "networks",
     "refusals",
     "windows",
+    "mail",
 ];
 
 impl UsageStore {
-    /// Records use, and what keys have used of their limits since they were last recorded, in one
-    /// transaction; returns the total use of each limit.
+    /// Records use, what keys have used of their limits since they were last recorded, and mail, in
+    /// one transaction; returns the total use of each limit.
     ///
     /// # Errors
     /// If they cannot be written; nothing was recorded then.
@@ -34,9 +38,13 @@ impl UsageStore {
         &mut self,
         events: &[UsageEvent],
         used: &[(KeyId, WindowSpend)],
+        mail: &[MailEvent],
     ) -> Result<Vec<WindowUse>, Error> {
         let transaction = begin_immediate(&mut self.connection)?;
         write(&transaction, events, self.retention)?;
+        for mail in mail {
+            mail::note(&transaction, mail, self.retention)?;
+        }
         let mut spend = transaction.prepare_cached(SPEND)?;
         let all = used.iter().map(|(key, used)| add(&mut spend, *key, *used));
         let all = all.collect::<Result<_, _>>()?;

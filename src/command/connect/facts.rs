@@ -15,6 +15,8 @@ pub(super) struct TemplateFacts<'a> {
     /// The vault that `serve` uses on this machine, if there is one.
     pub(super) served: Option<&'a Path>,
     pub(super) listen: &'a Listen,
+    /// Where `serve` answers Postfix's policy requests, if at all.
+    pub(super) listen_policy: Option<&'a Listen>,
     pub(super) credentials: &'a Credentials,
     pub(super) backend: &'a Backend,
     pub(super) brand: &'a Brand,

@@ -48,7 +48,7 @@ pub(super) const TEMPLATES: [Template; 13] = [
         server: Server::Postfix,
         part: ConfigPart::Main,
         path: "/etc/postfix/master.cf",
-        text: include_str!("postfix-master.cf"),
+        text: include_str!("postfix/master.cf"),
     },
     Template {
         server: Server::Exim,

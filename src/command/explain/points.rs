@@ -135,7 +135,7 @@ impl ExplainReport<'_> {
         });
         let (key, at) = (&secret.record.key, presentation.at);
         let permissions = &self.context.settings.permissions;
-        let allowance = allowance(&secret.record, used, at);
+        let allowance = allowance(&secret.record, question.need, used, at);
         for &check in Condition::VARIANTS {
             let Some((point, ok)) = self.describe(check, secret, question, allowance) else {
                 continue;
@@ -198,8 +198,13 @@ impl ExplainReport<'_> {
                 if matches!(question.client, Client::None) {
                     return None;
                 }
-                ("network", format!("`{name}` can be used from {}", key.networks))
+                (
+                    "network",
+                    format!("`{name}` can be used from {}", key.networks),
+                )
             }
+            // Only a mail server knows the sender.
+            Condition::Sender => return None,
             Condition::Permission => {
                 let Need::Request { method, target } = question.need else {
                     return None;
@@ -238,6 +243,7 @@ impl ExplainReport<'_> {
                 _ => "an API takes API keys".to_owned(),
             },
             Condition::Network => format!("`postkey set {name} --network any`, or add the network"),
+            Condition::Sender => String::new(),
             Condition::Permission => self.permission(key, question),
             Condition::Limit => "wait until then, or raise the limit".to_owned(),
         }

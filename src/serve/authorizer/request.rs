@@ -318,7 +318,10 @@ impl Authorizer {
         let at = self.ended.time(&known.secret, now);
         let decide = |used: WindowUse| {
             let verdict = judge(&known.secret, &asked.question, &self.permissions, at, used);
-            (verdict, allowance(&known.secret.record, used, now))
+            (
+                verdict,
+                allowance(&known.secret.record, asked.question.need, used, now),
+            )
         };
         let (verdict, allowance) = self
             .usage_recorder

@@ -187,6 +187,7 @@ fn reason<'a>(
             format!("it retired{end}; `{name}` has a newer secret")
         }
         Verdict::Network => format!("`{name}` can only be used from {}", key.networks),
+        Verdict::Sender => format!("`{name}` cannot send mail from that address"),
         Verdict::PermissionMissing => match key.permission() {
             Some(own) => format!("the permission {own} of `{name}` does not allow this"),
             None => format!("`{name}` is an SMTP key, which has no permissions"),
