@@ -9,6 +9,7 @@ mod imported;
 mod logins;
 mod machine;
 mod places;
+mod policy;
 mod printed;
 pub mod reports;
 mod rotation;

@@ -82,9 +82,15 @@ const PLACEHOLDERS: [(&str, PlaceholderValue); 23] = [
     ("authenticators", mail::exim),
     ("login_socket", |facts| mail::socket(facts.listen)),
     ("login_folder", |facts| mail::folder(facts.listen)),
-    ("policy_note", |facts| mail::policy_note(facts.listen_policy)),
-    ("policy_service", |facts| mail::policy_service(facts.listen_policy)),
-    ("policy_at_end", |facts| mail::policy_at_end(facts.listen_policy)),
+    ("policy_note", |facts| {
+        mail::policy_note(facts.listen_policy)
+    }),
+    ("policy_service", |facts| {
+        mail::policy_service(facts.listen_policy)
+    }),
+    ("policy_at_end", |facts| {
+        mail::policy_at_end(facts.listen_policy)
+    }),
     ("nginx_checker", |facts| gateway::nginx(facts.listen)),
     ("caddy_checker", |facts| gateway::caddy(facts.listen)),
     ("traefik_checker", |facts| gateway::traefik(facts.listen)),

@@ -14,7 +14,7 @@ use crate::key::{Key, KeyName};
 use crate::vault::Action;
 use change::RequestedChange;
 
-/// Change a key's name, description, expiry, or what it may do and from where
+/// Change a key's name, description, expiry or restrictions
 ///
 /// Its secret does not change. On a terminal, a missing key is prompted for, and what to change if
 /// nothing is given.

@@ -19,7 +19,7 @@ const MAPPED_PREFIX: u8 = 96;
 /// Written as CIDR blocks or single addresses, separated by commas, or as `any`. IPv4 networks that
 /// are mapped into IPv6 are IPv4 networks, as is an address that is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Networks(Vec<IpNet>);
+pub struct Networks(Box<[IpNet]>);
 
 impl Networks {
     /// Whether a key can be used from anywhere.
@@ -69,7 +69,7 @@ impl FromStr for Networks {
             return Err(Invalid::new("a list of networks", text, rule)
                 .with_hint("combine neighbouring networks into larger ones"));
         }
-        Ok(Self(networks))
+        Ok(Self(networks.into()))
     }
 }
 

@@ -20,7 +20,7 @@ const MAX_LOCAL: usize = 64;
 /// Each is an address, a domain, the sub-domains of one (with a dot before it), or `null`: the empty
 /// sender of bounces and notifications (RFC 5321, section 4.5.5). Compared without case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Senders(Vec<Sender>);
+pub struct Senders(Box<[Sender]>);
 
 /// Some senders. Their text is in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +99,7 @@ impl FromStr for Senders {
             return Err(Invalid::new("a list of senders", text, rule)
                 .with_hint("allow whole domains, or split the work between several keys"));
         }
-        Ok(Self(senders))
+        Ok(Self(senders.into()))
     }
 }
 

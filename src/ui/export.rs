@@ -153,7 +153,10 @@ impl ExportText {
         if !self.logins.insert(username.clone()) {
             return Some("a second imported password");
         }
-        self.add(&format!("{username}|:{hash}::::::{}\n", networks.trim_start()));
+        self.add(&format!(
+            "{username}|:{hash}::::::{}\n",
+            networks.trim_start()
+        ));
         None
     }
 

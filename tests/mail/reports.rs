@@ -53,7 +53,7 @@ impl Reports {
 
 impl Machine {
     /// Starts `serve`.
-    fn serve(&self) {
+    pub fn serve(&self) {
         let start = "(setsid postkey serve 2>serve.log &) && \
                      until grep -q 'listening on' serve.log; do sleep 0.05; done";
         self.shell(start).expect(0);

@@ -76,9 +76,8 @@ fn policy_check(listen: &Listen) -> Result<String, Error> {
         Listen::Tcp(address) => format!("inet:{address}"),
         Listen::Unix(path) => {
             let inside = plain(path)?.strip_prefix(POSTFIX_FOLDER).ok_or_else(|| {
-                let message = format!(
-                    "Postfix is confined to {POSTFIX_FOLDER}, and cannot reach `{listen}`"
-                );
+                let message =
+                    format!("Postfix is confined to {POSTFIX_FOLDER}, and cannot reach `{listen}`");
                 let hint = "set `policy` under [serve] in the settings to a socket in there, or to \
                             `127.0.0.1:7626`";
                 Error::new(ExitStatus::Trouble, message).with_hint(hint)
