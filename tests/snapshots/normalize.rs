@@ -14,7 +14,7 @@ const BEFORE_WHO: usize = 18;
 const HOME: &str = "/tmp/.[SANDBOX]";
 
 /// Patterns and their replacements. In a table's column, the width is kept.
-const RULES: [(&str, &str); 13] = [
+const RULES: [(&str, &str); 14] = [
     (SECRET, "[SECRET]"),
     (r"\$argon2id\$[\w$=,+/.-]+", "[HASH]"),
     (r"\b([0-9a-f]{64}|[0-9a-f]{32})\b", "[DIGEST]"),
@@ -24,6 +24,7 @@ const RULES: [(&str, &str); 13] = [
         "$1[TAIL]",
     ),
     (r"\[TAIL\] [0-9A-Za-z]{16}\b", "[TAIL] [TAIL]"),
+    (r"(user=[a-z0-9_@.-]+/)[0-9A-Za-z]{16}\b", "$1[TAIL]"),
     (r"(@|Vault: )[0-9a-f]{16}\b", "$1[VAULT]"),
     (r#""uid":\d+"#, r#""uid":0"#),
     (r"(?m)^(\d+,[^,]+),\d+,(\w+,,,)", "$1,0,$2"),

@@ -25,10 +25,6 @@ pub struct KeyView<'a> {
     permission: Option<&'a str>,
     #[serde(serialize_with = "text")]
     limit: Option<Limit>,
-    #[serde(serialize_with = "text")]
-    senders: Option<&'a Senders>,
-    #[serde(serialize_with = "text")]
-    networks: Option<&'a Networks>,
     description: Option<&'a str>,
     #[serde(serialize_with = "text")]
     created_at: Option<Timestamp>,
@@ -37,6 +33,10 @@ pub struct KeyView<'a> {
     #[serde(serialize_with = "text")]
     last_used_at: Option<Timestamp>,
     requests_today: Option<u32>,
+    #[serde(serialize_with = "text")]
+    senders: Option<&'a Senders>,
+    #[serde(serialize_with = "text")]
+    networks: Option<&'a Networks>,
     #[serde(skip)]
     #[field_names_as_slice(skip)]
     pub(super) key: &'a Key,
@@ -138,8 +138,8 @@ impl<'a> KeyView<'a> {
                 _ => "",
             };
             add("limit", Some(format!("{}{unit}", self.key.limit())));
-            add("senders", self.key.senders().map(ToString::to_string));
-            add("networks", Some(self.key.networks.to_string()));
+            add("senders", self.senders.map(ToString::to_string));
+            add("networks", self.networks.map(ToString::to_string));
         }
         add("description", self.description.map(str::to_owned));
         add(
