@@ -552,8 +552,8 @@ fn a_verbose_version_has_what_a_bug_report_needs() {
     let known = asked_for_details(&sandbox, &["--version", "--verbose"]);
     let names = [
         "postkey ",
-        "vault schema 9, reads 1 to 9",
-        "usage record 4, reads 1 to 4",
+        "vault schema 10, reads 1 to 10",
+        "usage record 5, reads 1 to 5",
         "SQLite 3.",
         "target ",
         "system Linux ",

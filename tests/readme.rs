@@ -27,7 +27,11 @@ pub const GUIDES: [&str; 10] = [
 ];
 
 /// The sections whose sessions start servers: Dovecot and Postfix, Exim, and nginx.
-const WITH_MAIL_SERVERS: [&str; 2] = ["Dovecot and Postfix", "Servers that cannot read SQLite"];
+const WITH_MAIL_SERVERS: [&str; 3] = [
+    "Dovecot and Postfix",
+    "Check every mail with Postfix",
+    "Servers that cannot read SQLite",
+];
 const WITH_EXIM: [&str; 1] = ["Exim, PAM and maddy without Dovecot"];
 const WITH_GATEWAYS: [&str; 1] = ["Set it up with nginx"];
 

@@ -20,7 +20,7 @@ use crate::vault::{Action, Author, ChangeWatch, ChangedAt, Error, FoundSecret, V
 
 /// How often to check whether the vault is still at its path, in milliseconds. Commits are seen at
 /// once; a removal, or a copy over it, up to this much later.
-const RECHECK_SECONDS: u64 = 1;
+const RECHECK_MILLISECONDS: u64 = 1;
 
 /// How long to wait for a locked usage record, so that requests are not delayed.
 const USAGE_WAIT: Duration = Duration::from_millis(250);
@@ -118,7 +118,7 @@ impl VaultHandle {
         // The system clock may be stopped or set.
         let now = self.start.elapsed().as_millis() as u64;
         let checked_at = self.checked_at.load(Ordering::Relaxed);
-        if now.wrapping_sub(checked_at) < RECHECK_SECONDS {
+        if now.wrapping_sub(checked_at) < RECHECK_MILLISECONDS {
             return true;
         }
         let changed_at = opened.watch.changed_at();

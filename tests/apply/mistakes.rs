@@ -111,12 +111,6 @@ fn cases() -> Vec<(String, usize, &'static str, &'static str)> {
             "API",
         ),
         (
-            smtp("plan = \"free\"\nusername = \"shop\""),
-            5,
-            "an SMTP key has no `plan`",
-            "API",
-        ),
-        (
             smtp("username = \"a b\""),
             5,
             "username: `a b`",

@@ -82,7 +82,7 @@ fn every_change_has_one_entry_and_nothing_else_has_any() {
             0,
             1,
         ),
-        (&["set", "mail", "--limit", "1/day"], 2, 0),
+        (&["set", "mail", "--permission", "full"], 2, 0),
         (&["rename", "ci", "build"], 0, 1),
         (&["rename", "build", "mail"], 4, 0),
         (&["deactivate", "build", "mail", "other"], 0, 2),

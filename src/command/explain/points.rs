@@ -13,7 +13,7 @@ use crate::key::{
 };
 use crate::ui::{SecretRole, VerdictDetails, VerdictView, counted, extension, first_few};
 use crate::vault::StoredSecret;
-use crate::verify::{Client, Condition, Need, Question, SecretMatch, Verdict, allowance};
+use crate::verify::{Condition, Need, Question, SecretMatch, Verdict, allowance};
 
 /// How many stray characters are named.
 const MAX_NAMED: usize = 3;
@@ -194,17 +194,8 @@ impl ExplainReport<'_> {
                 }
                 (kind, _) => ("kind", format!("{} keys are accepted here", kind.title())),
             },
-            Condition::Network => {
-                if matches!(question.client, Client::None) {
-                    return None;
-                }
-                (
-                    "network",
-                    format!("`{name}` can be used from {}", key.networks),
-                )
-            }
-            // Only a mail server knows the sender.
-            Condition::Sender => return None,
+            // Only servers know the client and the sender.
+            Condition::Network | Condition::Sender => return None,
             Condition::Permission => {
                 let Need::Request { method, target } = question.need else {
                     return None;
@@ -242,8 +233,7 @@ impl ExplainReport<'_> {
                 (Some(Kind::Smtp), None) => "a mail server takes SMTP keys".to_owned(),
                 _ => "an API takes API keys".to_owned(),
             },
-            Condition::Network => format!("`postkey set {name} --network any`, or add the network"),
-            Condition::Sender => String::new(),
+            Condition::Network | Condition::Sender => String::new(),
             Condition::Permission => self.permission(key, question),
             Condition::Limit => "wait until then, or raise the limit".to_owned(),
         }
