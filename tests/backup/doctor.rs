@@ -63,7 +63,12 @@ const CASES: [Case; 33] = [
         "unexpected trigger",
         "undo that",
     ),
-    (older, "schema", "version 2; the newest is 10", "upgrades it"),
+    (
+        older,
+        "schema",
+        "version 2; the newest is 10",
+        "upgrades it",
+    ),
     (
         |s| sql(s, "PRAGMA user_version = 99"),
         "whole",

@@ -25,6 +25,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(6);
 /// (`smtpd_policy_service_max_ttl`, 1000 seconds).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1100);
 
+/// How long to read on after a request that was not understood.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// What ends a request.
 const END: &[u8] = b"\n\n";
 
@@ -49,34 +52,38 @@ pub(in crate::serve) async fn serve(
             request = connection.next() => request,
             _ = stopping.changed() => return,
         };
-        // A connection that broke is the client's concern.
-        let answered = match request {
-            Ok(Some(lines)) => {
-                let action = answer(app, &lines, &mut mail).await;
-                connection.answer(&action).await
-            }
+        let lines = match request {
+            Ok(Some(lines)) => lines,
             Ok(None) => return,
             Err(error) => {
                 if error.kind() == io::ErrorKind::InvalidData {
-                    app.metrics.count_policy(MALFORMED_WORD);
-                    let _ = connection.answer(MALFORMED).await;
+                    refuse(&mut connection, app).await;
                 }
                 return;
             }
         };
-        if answered.is_err() {
+        let Ok(request) = PolicyRequest::parse(&lines) else {
+            // Where the next request would begin is not known.
+            return refuse(&mut connection, app).await;
+        };
+        let action = answer(app, &request, &mut mail).await;
+        if connection.answer(&action).await.is_err() {
             return;
         }
     }
 }
 
+/// Answers what is not a request, and counts it.
+async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(connection: &mut Connection<S>, app: &App) {
+    app.metrics.count_policy(MALFORMED_WORD);
+    // A connection that broke is the client's concern.
+    let _ = connection.answer(MALFORMED).await;
+    connection.drain().await;
+}
+
 /// The action for a request.
-async fn answer(app: &App, lines: &[u8], mail: &mut Mail) -> String {
-    let Ok(request) = PolicyRequest::parse(lines) else {
-        app.metrics.count_policy(MALFORMED_WORD);
-        return MALFORMED.to_owned();
-    };
-    match app.decide_policy(&request, mail, process::now()).await {
+async fn answer(app: &App, request: &PolicyRequest, mail: &mut Mail) -> String {
+    match app.decide_policy(request, mail, process::now()).await {
         Ok(decision) => {
             app.note_vault(None);
             let verdict = decision
@@ -137,6 +144,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn receive(&mut self) -> io::Result<usize> {
         self.received.reserve(1024);
         self.stream.read_buf(&mut self.received).await
+    }
+
+    /// Reads what is still under way before the connection is closed: otherwise the client's system
+    /// may discard the answer.
+    async fn drain(&mut self) {
+        let drain = async {
+            let _ = self.stream.shutdown().await;
+            while self.receive().await.is_ok_and(|received| received > 0) {
+                self.received.clear();
+            }
+        };
+        let _ = timeout(DRAIN_TIMEOUT, drain).await;
     }
 
     async fn answer(&mut self, action: &str) -> io::Result<()> {
