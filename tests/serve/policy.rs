@@ -6,7 +6,9 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use super::server::{Server, loopback};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Run, Sandbox};
+use crate::secrecy::watch::wait_for;
+use crate::serve::recording::recorded;
 
 /// What a request that is not understood is answered with.
 const NOT_UNDERSTOOD: &str =
@@ -26,10 +28,25 @@ fn start(sandbox: &Sandbox) -> (Server, String) {
 
 /// A request about a recipient.
 fn recipient(username: &str) -> String {
+    request("RCPT", username, 0)
+}
+
+fn request(state: &str, username: &str, recipients: u32) -> String {
     format!(
-        "request=smtpd_access_policy\nprotocol_state=RCPT\nsasl_username={username}\n\
-         sender=a@example.com\nclient_address=127.0.0.1\ninstance=1.2\nrecipient_count=0\n\n"
+        "request=smtpd_access_policy\nprotocol_state={state}\nsasl_username={username}\n\
+         sender=a@example.com\nclient_address=127.0.0.1\ninstance=1.2\n\
+         recipient_count={recipients}\n\n"
     )
+}
+
+/// The statuses in answers, as in `421`; those that pass are `ok`.
+fn statuses(answers: &str) -> Vec<&str> {
+    let actions = answers.split_terminator("\n\n");
+    let statuses = actions.map(|action| match action.strip_prefix("action=").unwrap() {
+        "DUNNO" => "ok",
+        action => &action[..3],
+    });
+    statuses.collect()
 }
 
 /// Sends everything, ends the sending side, and reads until the server closes.
@@ -140,4 +157,95 @@ fn the_same_address_twice_and_one_that_others_could_reach_are_refused() {
     let run = sandbox.run(["serve", "--listen-policy", "0.0.0.0:7626"]);
     let run = run.expect(2);
     assert!(run.stderr.contains("must be a loopback address"), "{run:?}");
+}
+
+#[test]
+fn without_a_tail_a_login_may_do_what_one_of_its_keys_may() {
+    let sandbox = Sandbox::new();
+    for name in ["a", "b"] {
+        sandbox.generate(["smtp", name, "--username", "ops@example.com"]);
+    }
+    sandbox.generate(["smtp", "own", "--username", "own_login"]);
+    sandbox
+        .import("dovecot", "old_user:{PLAIN}a password\n")
+        .expect(0);
+    let (_server, policy) = start(&sandbox);
+    let ask = |username: &str| {
+        let answer = exchange(&policy, recipient(username).as_bytes());
+        statuses(&answer).join(" ")
+    };
+    let set = |args: &[&str]| {
+        let run = Run::of(sandbox.command(args.iter()).output().unwrap());
+        run.expect(0);
+    };
+    assert_eq!(
+        [ask("ops@example.com"), ask("OWN_LOGIN"), ask("old_user")],
+        ["ok"; 3]
+    );
+    set(&["deactivate", "a"]);
+    set(&["set", "own", "--sender", "other.example"]);
+    set(&["deactivate", "old_user"]);
+    assert_eq!(ask("ops@example.com"), "ok");
+    assert_eq!([ask("own_login"), ask("old_user")], ["553", "421"]);
+    set(&["set", "b", "--network", "10.0.0.0/8"]);
+    assert_eq!(ask("ops@example.com"), "421");
+    set(&["activate", "a"]);
+    assert_eq!(ask("ops@example.com"), "ok");
+}
+
+#[test]
+fn a_limit_holds_for_all_connections_together_and_what_is_not_sent_is_given_back() {
+    let sandbox = Sandbox::new();
+    let secret = sandbox.generate([
+        "smtp",
+        "mail",
+        "--username",
+        "mail_prod",
+        "--limit",
+        "100/day",
+    ]);
+    let username = format!("mail_prod/{}", &secret[secret.len() - 16..]);
+    let (server, policy) = start(&sandbox);
+    let accepted: usize = std::thread::scope(|scope| {
+        let clients = (0..8).map(|_| {
+            let asked = recipient(&username).repeat(20);
+            let policy = &policy;
+            scope.spawn(move || {
+                let answers = exchange(policy, asked.as_bytes());
+                let statuses = statuses(&answers);
+                assert!(statuses.iter().all(|status| ["ok", "452"].contains(status)));
+                statuses.iter().filter(|status| **status == "ok").count()
+            })
+        });
+        let clients: Vec<_> = clients.collect();
+        clients
+            .into_iter()
+            .map(|client| client.join().unwrap())
+            .sum()
+    });
+    assert_eq!(accepted, 100);
+    sandbox.run(["set", "mail", "--limit", "103/day"]).expect(0);
+    // Of three recipients, Postfix refuses two for another reason after they were counted here.
+    let mut stream = TcpStream::connect(&policy).unwrap();
+    let mail = recipient(&username).repeat(3);
+    stream.write_all(mail.as_bytes()).unwrap();
+    wait_for("the record of the recipients", || {
+        recorded(&sandbox, "SELECT count FROM windows") == Some(103)
+    });
+    let rest = request("END-OF-MESSAGE", &username, 1) + &recipient(&username).repeat(3);
+    stream.write_all(rest.as_bytes()).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).unwrap();
+    assert_eq!(
+        statuses(&answers),
+        ["ok", "ok", "ok", "ok", "ok", "ok", "452"]
+    );
+    server.stop();
+    assert_eq!(recorded(&sandbox, "SELECT mails FROM mail"), Some(1));
+    assert_eq!(recorded(&sandbox, "SELECT count FROM windows"), Some(103));
+    // Another process goes on where this one ended.
+    let (_server, policy) = start(&sandbox);
+    let answers = exchange(&policy, recipient(&username).as_bytes());
+    assert_eq!(statuses(&answers), ["452"]);
 }
