@@ -189,7 +189,10 @@ impl ImportEntry {
         if self.old.is_some() {
             return Err(LineError::new("it is a third secret of one key"));
         }
-        if self.key.access != old.key.access || self.key.is_decoy != old.key.is_decoy {
+        let is_same = self.key.access == old.key.access
+            && self.key.networks == old.key.networks
+            && self.key.is_decoy == old.key.is_decoy;
+        if !is_same {
             return Err(LineError::new(
                 "it is an old secret, but its access differs from that of its key's new one",
             ));
