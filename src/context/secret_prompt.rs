@@ -54,7 +54,7 @@ impl PresentedSecret {
         let (Some(vault), SecretMatch::Secret(secret)) = (&self.vault, &self.matched) else {
             return Ok(WindowUse::default());
         };
-        if secret.record.key.request_limit() == Limit::None {
+        if secret.record.key.limit() == Limit::None {
             return Ok(WindowUse::default());
         }
         let usage = UsageStore::open(vault, context.settings.wait)?;

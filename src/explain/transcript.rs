@@ -18,7 +18,10 @@ const OTHER_MARKS: [&str; 10] = [
 ];
 
 /// How a client's commands begin.
-const CLIENT_COMMANDS: [&str; 4] = ["EHLO ", "HELO ", "AUTH ", "MAIL FROM:"];
+const CLIENT_COMMANDS: [&str; 4] = ["EHLO ", "HELO ", "AUTH ", MAIL];
+
+/// The command that begins a mail.
+const MAIL: &str = "MAIL FROM:";
 
 /// The last login in a transcript.
 pub struct Login {
@@ -28,6 +31,8 @@ pub struct Login {
     pub username: Option<String>,
     /// The secret, or why the transcript does not show it.
     pub password: Result<Zeroizing<String>, TranscriptError>,
+    /// The envelope sender of the last mail after it, if there is one.
+    pub sender: Option<String>,
 }
 
 /// Why a transcript does not show a secret.
@@ -82,14 +87,16 @@ impl Login {
         let mut words = client[auth].split_ascii_whitespace().skip(1);
         let mechanism = words.next().unwrap_or_default().to_ascii_uppercase();
         let mut sent = words.chain(client[auth + 1..].iter().copied());
-        Some(match &*mechanism {
+        let login = match &*mechanism {
             "PLAIN" => Self::by_plain(mechanism, sent.next()),
             "LOGIN" => Self::by_login(mechanism, sent.next(), sent.next()),
             _ => Self::without(
                 Some(escape_controls(&mechanism).into_owned()),
                 TranscriptError::Mechanism,
             ),
-        })
+        };
+        let sender = client[auth + 1..].iter().rev().find_map(|line| sender(line));
+        Some(Self { sender, ..login })
     }
 
     fn without(mechanism: Option<String>, fault: TranscriptError) -> Self {
@@ -97,6 +104,7 @@ impl Login {
             mechanism,
             username: None,
             password: Err(fault),
+            sender: None,
         }
     }
 
@@ -112,6 +120,7 @@ impl Login {
                 mechanism: Some(mechanism),
                 username: Some(username.to_owned()),
                 password: Ok(Zeroizing::new(password.to_owned())),
+                sender: None,
             },
             _ => Self::without(Some(mechanism), TranscriptError::NotPlain),
         }
@@ -123,6 +132,7 @@ impl Login {
             mechanism: Some(mechanism),
             username: username.map(|username| username.to_string()),
             password: password.map_or(Err(TranscriptError::Missing), decoded),
+            sender: None,
         }
     }
 }
@@ -147,6 +157,13 @@ fn own(line: &str) -> Option<&str> {
 fn has_prefix(line: &str, prefix: &str) -> bool {
     let begin = line.get(..prefix.len());
     begin.is_some_and(|begin| begin.eq_ignore_ascii_case(prefix))
+}
+
+/// The envelope sender of a MAIL command, which may be empty (RFC 5321, section 4.1.1.2).
+fn sender(line: &str) -> Option<String> {
+    let path = line.get(MAIL.len()..).filter(|_| has_prefix(line, MAIL))?;
+    let (address, _) = path.trim_start().strip_prefix('<')?.rsplit_once('>')?;
+    Some(address.to_owned())
 }
 
 /// Decodes base64; invalid UTF-8 becomes U+FFFD.

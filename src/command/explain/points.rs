@@ -194,8 +194,21 @@ impl ExplainReport<'_> {
                 }
                 (kind, _) => ("kind", format!("{} keys are accepted here", kind.title())),
             },
-            // Only servers know the client and the sender.
-            Condition::Network | Condition::Sender => return None,
+            // Neither a request nor a transcript shows the client's address.
+            Condition::Network => {
+                let networks = Some(&key.networks).filter(|networks| !networks.are_any())?;
+                let message = format!("`{name}` can only be used from {networks} (not checked)");
+                ("network", message)
+            }
+            Condition::Sender => {
+                let senders = key.senders().filter(|senders| !senders.are_any())?;
+                let unchecked = match question.need {
+                    Need::Recipient(_) => "",
+                    _ => " (not checked)",
+                };
+                let message = format!("`{name}` can only send mail from {senders}{unchecked}");
+                ("sender", message)
+            }
             Condition::Permission => {
                 let Need::Request { method, target } = question.need else {
                     return None;
@@ -233,7 +246,9 @@ impl ExplainReport<'_> {
                 (Some(Kind::Smtp), None) => "a mail server takes SMTP keys".to_owned(),
                 _ => "an API takes API keys".to_owned(),
             },
-            Condition::Network | Condition::Sender => String::new(),
+            // Never fails here.
+            Condition::Network => String::new(),
+            Condition::Sender => format!("`postkey set {name} --sender any`, or add the sender"),
             Condition::Permission => self.permission(key, question),
             Condition::Limit => "wait until then, or raise the limit".to_owned(),
         }
