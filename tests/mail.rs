@@ -8,6 +8,7 @@ mod helper;
 mod imported;
 mod logins;
 mod machine;
+pub mod networks;
 mod places;
 mod policy;
 mod printed;

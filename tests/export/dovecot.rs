@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::mail::dovecot::{Accepted, Refused};
+use crate::mail::dovecot::{Accepted, Client, Refused};
+use crate::mail::networks::CASES;
 use crate::mail::reports::{Reports, expect_named};
 use crate::mail::{Debian, Machine, on_each_debian};
 use crate::sandbox::Sandbox;
@@ -52,6 +53,37 @@ fn logins_follow_changes_of_the_key_through_the_export() {
         assert_eq!((login(&secret), login(&new)), (Refused, Accepted));
         postkey.run(["delete", "--yes", "shop-mail"]).expect(0);
         assert_eq!(login(&new), Refused);
+        machine.expect_no_errors();
+    });
+}
+
+#[test]
+fn a_key_is_only_accepted_from_its_networks() {
+    on_each_debian(|debian| {
+        let (machine, secret) = machine(debian);
+        let users = "imported:{PLAIN}an old password";
+        machine.sandbox.import("dovecot", users).expect(0);
+        let imported = |address: &str| {
+            let mut client = Client::new(&machine);
+            let reply = client.reply_from(address, "imported", "an old password");
+            reply.starts_with("OK\t")
+        };
+        for (networks, from, not_from) in CASES {
+            for key in ["shop-mail", "imported"] {
+                machine
+                    .sandbox
+                    .run(["set", key, "--network", networks])
+                    .expect(0);
+            }
+            sleep(LOOKED);
+            machine.expect_networks(networks, &secret, from, not_from);
+            for address in from {
+                assert!(imported(address), "{networks}: {address}");
+            }
+            for address in not_from {
+                assert!(!imported(address), "{networks}: {address}");
+            }
+        }
         machine.expect_no_errors();
     });
 }

@@ -194,6 +194,16 @@ impl Client {
         }
     }
 
+    /// The whole reply to a login from an address.
+    pub fn reply_from(&mut self, address: &str, username: &str, secret: &str) -> String {
+        self.logins += 1;
+        let number = self.logins;
+        let response = base64(&format!("\0{username}\0{secret}"));
+        let about = format!("service=smtp\tsecured\tno-penalty\trip={address}");
+        self.send(&format!("AUTH\t{number}\tPLAIN\t{about}\tresp={response}"));
+        self.receive()
+    }
+
     fn send(&mut self, line: &str) {
         let line = format!("{line}\n");
         self.stream.get_mut().write_all(line.as_bytes()).unwrap();
