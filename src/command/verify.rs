@@ -53,7 +53,7 @@ pub struct Verify {
     #[arg(long, value_name = "ADDRESS", value_parser = read_address)]
     ip: Option<IpAddr>,
     /// Do not record the use, nor count it against the key's limit
-    #[arg(long, conflicts_with = "ip")]
+    #[arg(long)]
     no_record: bool,
 }
 
