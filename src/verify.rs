@@ -1,5 +1,7 @@
 //! Decides on a presented secret: the only place that does.
 
+mod refusal;
+
 use std::net::IpAddr;
 
 use jiff::Timestamp;
@@ -11,6 +13,8 @@ use crate::key::{
 };
 use crate::settings::Permissions;
 use crate::vault::{Cause, DeadSecret, Error, FoundSecret, KeyId, Record, StoredSecret};
+
+pub use refusal::Refusal;
 
 /// The verdict on a presented secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
@@ -46,44 +50,6 @@ pub enum Verdict {
     PermissionMissing,
     /// Its key has reached its limit.
     OverLimit,
-}
-
-/// The HTTP response to a refused caller: no more than it must know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The HTTP status.
-    pub status: u16,
-    /// The refusal as a word for programs.
-    pub code: &'static str,
-    /// The refusal as a sentence.
-    pub message: &'static str,
-}
-
-impl Refusal {
-    /// No valid key.
-    pub const UNAUTHORIZED: Self = Self {
-        status: 401,
-        code: "unauthorized",
-        message: "Invalid API key provided",
-    };
-    /// A valid key without the permission.
-    pub const PERMISSION_DENIED: Self = Self {
-        status: 403,
-        code: "permission_denied",
-        message: "API key does not have required permissions",
-    };
-    /// A valid key that cannot be used from the client's network.
-    pub const NETWORK_DENIED: Self = Self {
-        status: 403,
-        code: "permission_denied",
-        message: "API key is not allowed from this address",
-    };
-    /// A valid key that reached its limit.
-    pub const TOO_MANY_REQUESTS: Self = Self {
-        status: 429,
-        code: "too_many_requests",
-        message: "Rate limit exceeded for API key",
-    };
 }
 
 impl Verdict {
