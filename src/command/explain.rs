@@ -151,7 +151,10 @@ impl ExplainReport<'_> {
         let question = Question {
             kind: Some(Kind::Smtp),
             username: parsed.is_ok().then_some(username),
-            need: login.sender.as_deref().map_or(Need::Nothing, Need::Recipient),
+            need: login
+                .sender
+                .as_deref()
+                .map_or(Need::Nothing, Need::Recipient),
             client: Client::None,
         };
         self.secret(password, parsed.as_ref().ok(), &question)

@@ -95,7 +95,10 @@ impl Login {
                 TranscriptError::Mechanism,
             ),
         };
-        let sender = client[auth + 1..].iter().rev().find_map(|line| sender(line));
+        let sender = client[auth + 1..]
+            .iter()
+            .rev()
+            .find_map(|line| sender(line));
         Some(Self { sender, ..login })
     }
 

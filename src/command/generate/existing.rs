@@ -106,7 +106,11 @@ fn differences(
     let mut found = Vec::new();
     let mut compare = |what: &str, asked: Option<String>, has: String| {
         if let Some(asked) = asked.filter(|asked| *asked != has) {
-            found.push(format!("{what} is {has}, not {asked}"));
+            let is = match what {
+                "senders" | "networks" => "are",
+                _ => "is",
+            };
+            found.push(format!("{what} {is} {has}, not {asked}"));
         }
     };
     if let Some(permission) = key.permission() {

@@ -92,7 +92,9 @@ impl ImportDefaults<'_> {
         let kind = object.kind()?.ok_or_else(|| missing("kind"))?;
         if kind == Kind::Api && object.text("senders")?.is_some() {
             let fault = LineError::new("an API key has no `senders`");
-            return Err(fault.with_hint("leave it out; `permission` restricts what the key may call"));
+            return Err(
+                fault.with_hint("leave it out; `permission` restricts what the key may call")
+            );
         }
         let access = match kind {
             Kind::Smtp => object.smtp(object.needed("username")?)?,

@@ -166,7 +166,13 @@ pub(super) fn describe_changes(fields: &[Field], show: impl Fn(&str, &str) -> St
         match (from.as_ref().map(show), to.as_ref().map(show)) {
             (Some(from), Some(to)) => format!("{field} {from} → {to}"),
             (None, Some(to)) => format!("{field} {to}"),
-            (from, None) => format!("{field} was {}", from.unwrap_or_default()),
+            (from, None) => {
+                let were = match field {
+                    "senders" | "networks" => "were",
+                    _ => "was",
+                };
+                format!("{field} {were} {}", from.unwrap_or_default())
+            }
         }
     };
     let is_told = |field: &&Field| match field.field.as_str() {
