@@ -707,6 +707,7 @@ const COVERED: &[(&str, &str)] = &[
         "set {name} --permission {first}",
         "a permission only, which tests/explain.rs runs",
     ),
+    ("set {name} --sender any", "senders only"),
     ("set", "names what changes a key"),
     ("show", "reads"),
     ("verify", "reads"),

@@ -229,6 +229,53 @@ fn the_keys_state_is_explained_and_nothing_recorded() {
 }
 
 #[test]
+fn networks_and_senders_are_named_and_a_transcripts_sender_is_checked() {
+    let sandbox = Sandbox::new();
+    let web = sandbox.generate(["api", "web", "--network", "10.0.0.0/8"]);
+    let mail = ["smtp", "mail", "--username", "user_1", "--limit", "9/day"];
+    let mail = sandbox.generate(mail);
+    let text = format!("GET / HTTP/1.1\napi-key: {web}\n\n");
+    let networks = "✓  network     `web` can only be used from 10.0.0.0/8 (not checked)\n";
+    let run = explain(&sandbox, &text, &web).expect(0);
+    assert!(run.stdout.contains(networks), "{run:?}");
+    let login = Base64::encode_string(format!("\0user_1\0{mail}").as_bytes());
+    let session = |sender: &str| format!("EHLO x\nAUTH PLAIN {login}\n235 ok\n{sender}");
+    let unrestricted = explain(&sandbox, &session("MAIL FROM:<a@b.example>\n"), &mail).expect(0);
+    assert!(!unrestricted.stdout.contains("sender"), "{unrestricted:?}");
+    let left = "✓  limit       9 left of 9/day\n";
+    assert!(unrestricted.stdout.contains(left), "{unrestricted:?}");
+    let set = ["set", "mail", "--sender", "example.com"];
+    sandbox.run(set).expect(0);
+    let only = "`mail` can only send mail from example.com";
+    for (sender, status, told) in [
+        ("", 0, format!("✓  sender      {only} (not checked)\n")),
+        (
+            "MAIL FROM:<shop@example.com> SIZE=100\n250 ok\n",
+            0,
+            format!("✓  sender      {only}\n"),
+        ),
+        (
+            "mail from: <ceo@bank.example>\n553 no\n",
+            1,
+            "  `postkey set mail --sender any`, or add the sender\n".to_owned(),
+        ),
+        (
+            "MAIL FROM:<>\n",
+            1,
+            "✗  sender      `mail` cannot send mail from that address".to_owned(),
+        ),
+        (
+            "MAIL FROM:<ceo@bank.example>\nRSET\nMAIL FROM:<shop@example.com>\n",
+            0,
+            format!("✓  sender      {only}\n"),
+        ),
+    ] {
+        let run = explain(&sandbox, &session(sender), &mail).expect(status);
+        assert!(run.stdout.contains(&told), "{sender}: {run:?}");
+    }
+}
+
+#[test]
 fn an_imported_password_is_known_by_its_login() {
     let sandbox = Sandbox::new();
     let line = format!("user_1:{QUICK}\n");

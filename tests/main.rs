@@ -27,6 +27,7 @@ mod permissions;
 mod place;
 mod prompts;
 mod readme;
+mod restrictions;
 mod reveal;
 mod rotate;
 mod sandbox;

@@ -11,6 +11,7 @@ pub mod limits;
 mod listening;
 pub mod logins;
 pub mod lookalikes;
+mod networks;
 mod policy;
 pub mod recording;
 mod scarcity;

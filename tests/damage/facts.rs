@@ -22,7 +22,7 @@ const STORED: [(&str, &str); 2] = [
 const USERS: &[u8] = b"old_user:{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHRzYWx0c2E$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Manual edits that change what a key may do.
-const EDITS: [(&str, &str); 27] = [
+const EDITS: [(&str, &str); 33] = [
     (
         "UPDATE keys SET status = 'active' WHERE name = 'off'",
         "off",
@@ -91,6 +91,18 @@ const EDITS: [(&str, &str); 27] = [
         "ci",
     ),
     ("DELETE FROM secrets WHERE retires_at > 0", "ci"),
+    ("UPDATE keys SET networks = NULL", "shop"),
+    ("UPDATE keys SET networks = '10.0.0.0/7'", "shop"),
+    ("UPDATE keys SET senders = NULL", "shop"),
+    (
+        "UPDATE keys SET senders = 'null' WHERE name = 'mail'",
+        "mail",
+    ),
+    ("UPDATE keys SET recipient_limit = NULL", "shop"),
+    (
+        "UPDATE keys SET recipient_limit = '9/day' WHERE name = 'mail'",
+        "mail",
+    ),
     ("UPDATE keys SET decoy = 0", "planted"),
     ("UPDATE keys SET decoy = 1 WHERE name = 'web'", "web"),
 ];
@@ -123,6 +135,16 @@ fn stocked() -> Sandbox {
         .run_with_input(["import", "dovecot", "-"], USERS)
         .expect(0);
     sandbox.generate(["smtp", "planted", "--decoy"]);
+    sandbox.generate([
+        "smtp",
+        "shop",
+        "--sender",
+        "example.com",
+        "--limit",
+        "9/day",
+        "--network",
+        "10.0.0.0/8",
+    ]);
     sandbox
 }
 
@@ -231,7 +253,7 @@ fn checksums_are_hidden_from_people_and_their_salt_is_deleted_with_the_secret() 
     let mut each = salts.clone();
     each.sort_unstable();
     each.dedup();
-    assert_eq!(each.len(), 7, "{salts:?}");
+    assert_eq!(each.len(), 8, "{salts:?}");
     let log = sandbox.run(["log", "--format", "json"]).expect(0).json();
     let checksums = log.to_string().matches(r#""field":"checksum""#).count();
     assert_eq!(checksums, 7, "{log}");

@@ -20,6 +20,7 @@ const FOURTH: &str = include_str!("../fixtures/vault-v4.sql");
 const FIFTH: &str = include_str!("../fixtures/vault-v5.sql");
 const SIXTH: &str = include_str!("../fixtures/vault-v6.sql");
 const EIGHTH: &str = include_str!("../fixtures/vault-v8.sql");
+const NINTH: &str = include_str!("../fixtures/vault-v9.sql");
 
 const FOREIGN: [(&str, &str); 9] = [
     (
@@ -286,7 +287,7 @@ fn the_fourth_schema_notes_what_had_ended_and_keeps_the_rest() {
 
 #[test]
 fn an_older_vault_has_no_contradictions() {
-    for fixture in [FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, EIGHTH] {
+    for fixture in [FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, EIGHTH, NINTH] {
         let sandbox = Sandbox::new();
         let vault = restored_from(&sandbox, fixture, "older.db");
         let path = vault.to_str().unwrap();

@@ -226,7 +226,7 @@ fn invalid_objects_are_invalid_lines() {
             json!({"kind": "api", "name": "x", "hash": QUICK}),
             "an API key without a `tail`",
         ),
-        (and("limit", "1/day".into()), "an SMTP key has no `limit`"),
+        (and("limit", "much".into()), "is not a limit"),
         (
             and("permission", "read-only".into()),
             "an SMTP key has no `permission`",

@@ -1,5 +1,7 @@
 //! Prompts of `set`, `rename` and `describe`.
 
+use serde_json::Value;
+
 use super::terminal::Terminal;
 use crate::sandbox::Sandbox;
 
@@ -70,6 +72,51 @@ fn a_field_and_its_value_are_prompted_for() {
 }
 
 #[test]
+fn senders_networks_and_limits_of_smtp_keys_are_prompted_for() {
+    let sandbox = Sandbox::new();
+    sandbox.generate(["smtp", "mail"]);
+    for (field, answers, told) in [
+        (
+            "senders",
+            &[
+                ("Senders: ", "*.example.com"),
+                ("is not a sender", "example.com,null"),
+            ][..],
+            "senders example.com,null",
+        ),
+        (
+            "networks",
+            &[
+                ("Networks: ", "10.0.0.1/8"),
+                ("not the first of its network", "10.0.0.0/8"),
+            ],
+            "networks 10.0.0.0/8",
+        ),
+        ("limit", &[("Limit: ", "free")], "limit 300/day"),
+        (
+            "senders",
+            &[("Senders: ", "any")],
+            "senders were example.com,null",
+        ),
+    ] {
+        let mut terminal = on_lines(&sandbox, "set mail");
+        terminal
+            .expect("Change what about `mail`?")
+            .press(&format!("{field}\r"));
+        for (question, answer) in answers {
+            terminal.expect(question).press(&format!("{answer}\r"));
+        }
+        terminal.expect("`mail`: ").expect(told);
+        assert_eq!(terminal.end(), 0, "{field}: {}", terminal.shown());
+    }
+    let key = sandbox.show("mail");
+    assert_eq!(
+        [&key["senders"], &key["networks"], &key["limit"]],
+        [&Value::Null, &"10.0.0.0/8".into(), &"300/day".into()]
+    );
+}
+
+#[test]
 fn the_menu_shows_what_the_fields_are_and_only_those_of_the_key() {
     let sandbox = with_a_key();
     sandbox.generate(["smtp", "mail"]);
@@ -88,8 +135,16 @@ fn the_menu_shows_what_the_fields_are_and_only_those_of_the_key() {
         assert!(web.contains(line), "{web}");
     }
     let mail = shown("mail");
-    for word in ["permission", "limit", "clear-description"] {
+    for word in ["permission", "clear-description"] {
         assert!(web.contains(word) && !mail.contains(word), "{mail}");
+    }
+    assert!(!web.contains("senders"), "{web}");
+    for line in [
+        "limit         none",
+        "senders       any",
+        "networks      any",
+    ] {
+        assert!(mail.contains(line), "{mail}");
     }
 }
 

@@ -27,7 +27,7 @@ pub fn start(sandbox: &Sandbox) -> Server {
 }
 
 /// The `Authorization` header of a login.
-fn basic(username: &str, password: impl AsRef<[u8]>) -> String {
+pub fn basic(username: &str, password: impl AsRef<[u8]>) -> String {
     let both = [username.as_bytes(), b":", password.as_ref()].concat();
     format!("Basic {}", Base64::encode_string(&both))
 }
@@ -42,7 +42,7 @@ impl Server {
 
 /// Checks that it is the uniform refusal, which does not say why.
 #[track_caller]
-fn expect_refused(answer: Answer) {
+pub fn expect_refused(answer: Answer) {
     let answer = answer.expect(401);
     let body = r#"{"code":"unauthorized","message":"Invalid username or password"}"#;
     assert_eq!(answer.body, body);
@@ -51,7 +51,7 @@ fn expect_refused(answer: Answer) {
     assert!(!answer.has("x-postkey-name") && !answer.has("x-ratelimit-limit"));
 }
 
-fn logins(server: &Server, verdict: &str) -> i64 {
+pub fn logins(server: &Server, verdict: &str) -> i64 {
     server.metric(&format!(
         "postkey_mail_logins_total{{verdict=\"{verdict}\"}}"
     ))
