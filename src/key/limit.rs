@@ -76,6 +76,11 @@ impl Allowance {
         self.limit.saturating_sub(self.used.count)
     }
 
+    /// The start of the next window; `None` if that is no time.
+    pub fn reset(self) -> Option<Timestamp> {
+        Timestamp::from_second(self.resets_at).ok()
+    }
+
     /// This many requests of this window, to be recorded.
     pub fn with_count(self, count: u32) -> WindowSpend {
         WindowSpend {

@@ -74,12 +74,10 @@ impl MailCount {
 pub(super) enum Use {
     /// A login or an API request.
     Request,
-    /// A question of Postfix before a mail: nothing is used.
+    /// A question of Postfix before a mail is complete: nothing but a limit is used.
     Asked,
-    /// One recipient of a mail.
-    Recipient,
-    /// A mail of which so many recipients, counted before, do not get it.
-    Mail { unused: u32 },
+    /// A mail to so many recipients. Others, which used the limit, do not get it.
+    Mail { recipients: u32, unused: u32 },
 }
 
 /// How a secret was presented.
@@ -122,7 +120,7 @@ impl Counts {
         }
     }
 
-    /// Counts a recipient or a mail.
+    /// Counts mails.
     pub(super) fn note_mail(&mut self, mails: u32, recipients: u32, at: Timestamp) {
         let mail = self.mail.get_or_insert(MailCount {
             mails: 0,

@@ -135,10 +135,9 @@ impl UsageRecorder {
         }
         match accepted {
             Use::Asked if verdict.is_accepted() => {}
-            Use::Recipient if verdict.is_accepted() => counts.note_mail(0, 1, presented.at),
-            Use::Mail { unused } if verdict.is_accepted() => {
+            Use::Mail { recipients, unused } if verdict.is_accepted() => {
                 counts.give_back(unused);
-                counts.note_mail(1, 0, presented.at);
+                counts.note_mail(1, recipients, presented.at);
             }
             _ => counts.note(verdict, presented),
         }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::request::{PolicyRequest, Stage};
 use super::response::{PolicyDecision, PolicyRefusal};
-use crate::key::{Kind, Limit, Networks, Tail};
+use crate::key::{Allowance, Kind, Limit, Networks, Tail};
 use crate::serve::app::App;
 use crate::serve::key_usage::{PresentedUse, Use};
 use crate::settings::Permissions;
@@ -134,10 +134,10 @@ impl App {
     ) -> Result<PolicyDecision, Error> {
         let sender = request.sender.as_str();
         let (accepted, need) = match request.stage {
-            Stage::Recipient => (Use::Recipient, Need::Recipient(sender)),
+            Stage::Recipient => (Use::Asked, Need::Recipient(sender)),
             Stage::EndOfMessage => {
-                let unused = mail.unused(request);
-                (Use::Mail { unused }, Need::Mail(sender))
+                let (recipients, unused) = (request.recipients, mail.unused(request));
+                (Use::Mail { recipients, unused }, Need::Mail(sender))
             }
             Stage::Other => (Use::Asked, Need::Nothing),
         };
@@ -180,7 +180,7 @@ impl App {
             }
             return Ok(PolicyDecision::Pass);
         }
-        let resets_at = left.and_then(|left| Timestamp::from_second(left.resets_at).ok());
+        let resets_at = left.and_then(Allowance::reset);
         Ok(PolicyDecision::Refuse(PolicyRefusal {
             key: Some(record.key.name.clone()),
             networks: record.key.networks.clone(),

@@ -129,7 +129,7 @@ impl<'a> VerdictView<'a> {
                 .map(Key::request_limit)
                 .filter(|limit| *limit != Limit::None),
             remaining: allowance.map(Allowance::remaining),
-            resets_at: allowance.and_then(resets_at),
+            resets_at: allowance.and_then(Allowance::reset),
         }
     }
 
@@ -194,7 +194,7 @@ fn reason<'a>(
         },
         Verdict::OverLimit => {
             let limit = key.limit();
-            let reset = decision.allowance.and_then(resets_at).map(moment);
+            let reset = decision.allowance.and_then(Allowance::reset).map(moment);
             let reset = reset.unwrap_or_default();
             format!("`{name}` has used up its limit of {limit}; resets {reset}")
         }
@@ -227,10 +227,6 @@ fn without_key(decision: &VerdictDetails<'_>) -> Cow<'static, str> {
             None => Cow::Borrowed("it does not match the key with this tail"),
         },
     }
-}
-
-fn resets_at(allowance: Allowance) -> Option<Timestamp> {
-    Timestamp::from_second(allowance.resets_at).ok()
 }
 
 impl Item for VerdictView<'_> {}
