@@ -10,15 +10,26 @@ use crate::key::KeyName;
 /// How far in the future the suggested command extends a key's expiry.
 pub const EXTENSION: &str = "90d";
 
+/// What is counted of a key's use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CountedUse {
+    /// API requests, or SMTP logins.
+    Requests,
+    /// Recipients of mails.
+    Recipients,
+}
+
 /// Something about a key that needs attention.
 #[derive(Clone, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Finding {
     /// It was used far more than usual.
     UnusualUse {
+        /// What was counted.
+        counted: CountedUse,
         /// The first second of that day, UTC.
         day: Timestamp,
-        /// How many requests were accepted that day.
+        /// How many were accepted that day.
         count: u32,
         /// The most on any of the days before.
         busiest_before: u32,

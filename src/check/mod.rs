@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::key::{Key, Period, Status, Tail, Term};
 use crate::usage::{Recent, RefusalSummary, SecretTransition, SecretUse};
 use crate::vault::SecretInfo;
-pub use finding::{EXTENSION, Finding, Necessity, Reminder};
+pub use finding::{CountedUse, EXTENSION, Finding, Necessity, Reminder};
 pub use rules::{CheckRule, RuleOverrides, Rules};
 
 /// What is known of a key.
@@ -90,8 +90,11 @@ impl KeyFacts<'_> {
             return Vec::new();
         }
         let used = self.used.as_ref();
+        let unusual_day =
+            |counted| used.and_then(|used| unusual::unusual_day(&used.recent, counted, now));
         let findings = [
-            used.and_then(|used| unusual::unusual_day(&used.recent, now)),
+            unusual_day(CountedUse::Requests),
+            unusual_day(CountedUse::Recipients),
             used.and_then(|used| unusual::new_network(&used.recent, now)),
             self.open_rotation(now),
             self.expiring(rules.expiring, now),

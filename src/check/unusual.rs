@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::Finding;
+use super::{CountedUse, Finding};
 use crate::usage::{RECENT_DAYS, Recent, day_of};
 
 /// How many days before a day it is compared with.
@@ -11,31 +11,37 @@ const HISTORY_DAYS: usize = 14;
 /// On how many of these days a key must have been used to have habits at all.
 const MIN_DAYS: usize = 3;
 
-/// A day is unusual if it has more requests than the busiest of these days times this.
+/// A day is unusual if it has more requests, or recipients, than the busiest of these days times
+/// this.
 const FACTOR: u32 = 5;
 
-/// And at least this many requests.
-const MIN_REQUESTS: u32 = 100;
+/// And at least this many.
+const MIN_COUNT: u32 = 100;
 
 /// For how many seconds addresses of a key must have been recorded before a network counts as new.
 const ADDRESS_HISTORY: i64 = 7 * 86_400;
 
 /// A day, today or yesterday, on which a key was used far more than before. Includes yesterday, so
 /// that a daily check sees every whole day.
-pub(super) fn unusual_day(recent: &Recent, now: Timestamp) -> Option<Finding> {
+pub(super) fn unusual_day(recent: &Recent, counted: CountedUse, now: Timestamp) -> Option<Finding> {
+    let counts = match counted {
+        CountedUse::Requests => &recent.days,
+        CountedUse::Recipients => &recent.recipients,
+    };
     let days = [RECENT_DAYS - 1, RECENT_DAYS - 2].into_iter();
     let (day, busiest_before) = days
-        .map(|day| (day, busiest_before(&recent.days[..day])))
-        .find(|&(day, busiest_before)| matches!(busiest_before, Some(busiest_before) if is_burst(recent.days[day], busiest_before)))?;
+        .filter_map(|day| Some((day, busiest_before(&counts[..day])?)))
+        .find(|&(day, busiest_before)| is_burst(counts[day], busiest_before))?;
     let start = (day_of(now) - (RECENT_DAYS - 1 - day) as i64) * 86_400;
     Some(Finding::UnusualUse {
+        counted,
         day: Timestamp::from_second(start).ok()?,
-        count: recent.days[day],
-        busiest_before: busiest_before?,
+        count: counts[day],
+        busiest_before,
     })
 }
 
-/// The requests on the busiest of the last days, if it was used on enough of them.
+/// The count of the busiest of the last days, if it was used on enough of them.
 fn busiest_before(before: &[u32]) -> Option<u32> {
     let days = &before[before.len() - HISTORY_DAYS..];
     let used = days.iter().filter(|&&count| count > 0).count();
@@ -43,7 +49,7 @@ fn busiest_before(before: &[u32]) -> Option<u32> {
 }
 
 fn is_burst(count: u32, busiest_before: u32) -> bool {
-    count >= MIN_REQUESTS && count > busiest_before.saturating_mul(FACTOR)
+    count >= MIN_COUNT && count > busiest_before.saturating_mul(FACTOR)
 }
 
 /// Networks from which a key was first used today or yesterday, while its others are long known.
@@ -73,6 +79,7 @@ mod tests {
         };
         match unusual_day(
             &recent,
+            CountedUse::Requests,
             Timestamp::UNIX_EPOCH + SignedDuration::from_hours(9999),
         ) {
             Some(Finding::UnusualUse {

@@ -23,7 +23,8 @@ use crate::vault::{Record, SortOrder, Vault};
 /// defaults are 14 days before an expiry, 90 days for a secret, and 45 days without use.
 ///
 /// unusual-use: today or yesterday (UTC), accepted more than 5 times as often as on the busiest of
-/// the 14 days before, at least 100 times, and used on at least 3 of those days.
+/// the 14 days before, at least 100 times, and used on at least 3 of those days; or as many
+/// recipients of mail.
 /// new-network: used since yesterday from a network (/24, IPv6 /48) that is new to the key, whose
 /// other networks have been known for 7 days.
 /// old-secret-used, new-secret-unused, rotation-open: a rotation whose old secret still works;

@@ -48,7 +48,7 @@ pub(super) fn run(args: Show, context: &mut Context) -> Result<ExitStatus, Error
     let mut secrets = vault.secrets(record.id)?;
     secrets.retain(|secret| !secret.is_retired(display.now));
     let policy = policy(&record, &secrets, display.now, &vault, context)?;
-    let details = KeyDetails::new(key, policy, &secrets, used.as_ref(), &log);
+    let details = KeyDetails::new(key, policy, &secrets, used.as_ref(), &log, display.now);
     let facts = details.facts(&display);
     let _pager = context.ui.page();
     context.ui.result(&details, &facts)?;

@@ -16,21 +16,22 @@ use crate::vault::{KeyId, Page, Record, Vault};
 
 /// The note if nothing is recorded.
 const NOTHING_RECORDED: &str = "no usage is recorded in this vault yet: `postkey verify` records \
-                                it, and so does `postkey serve` for gateways and Dovecot";
+                                it, and so does `postkey serve` for gateways and mail servers";
 
 /// Show how often keys were used and refused
 ///
-/// One row per key: accepted requests today, within 7 and within 30 days (UTC, including today); a
-/// bar for each of the last 14 days, relative to the key's busiest; refusals with the latest reason
-/// and its address; and the address of the last use. Without names, all keys that were ever used or
-/// refused.
+/// One row per key: accepted requests today, within 7 and within 30 days (UTC, including today),
+/// logins for SMTP keys; a bar for each of the last 14 days, relative to the key's busiest; of SMTP
+/// keys, the mails of today and their recipients; refusals with the latest reason and its address;
+/// the last use, a request or a mail; and the address of the last request. Without names, all keys
+/// that were ever used or refused.
 ///
-/// Recorded are the requests to `postkey verify` and `postkey serve`, and the logins that Dovecot
-/// reports to `serve`. The record is usage.db beside the vault, which may be deleted: it holds no
-/// keys. It keeps the newest 400 days of each key, or as many as `keep` under `[usage]` in the
-/// settings says.
+/// Recorded are the requests to `postkey verify` and `postkey serve`, the logins that Dovecot
+/// reports to `serve`, and the mails about which Postfix asks it. The record is usage.db beside the
+/// vault, which may be deleted: it holds no keys. It keeps the newest 400 days of each key, or as
+/// many as `keep` under `[usage]` in the settings says.
 ///
-/// Formats: text, json, jsonl, csv (of days, refusals and addresses only the figures above).
+/// Formats: text, json, jsonl, csv (of days, refusals, addresses and mail only the figures above).
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::time::{latest, latest_day};
 use super::write::begin_immediate;
-use super::{Error, UsageStore, day_of, networks, refusals};
+use super::{Error, UsageStore, day_of, mail, networks, refusals};
 
 impl UsageStore {
     /// Whether any use was recorded by a clock that was ahead of this one.
@@ -22,6 +22,7 @@ impl UsageStore {
             let (day, second) = (latest_day(now), latest(now));
             Ok(has_uses
                 || networks::has_after(&usage.connection, second)?
+                || mail::has_after(&usage.connection, day, second)?
                 || refusals::has_after(&usage.connection, day, second)?)
         })
     }
@@ -64,5 +65,6 @@ fn bring_back(to: &Connection, now: Timestamp) -> Result<(), Error> {
         let query = "UPDATE networks SET first_at = ?1 WHERE first_at > ?1";
         to.execute(query, [seconds])?;
     }
+    mail::bring_back(to, now)?;
     refusals::bring_back(to, now)
 }

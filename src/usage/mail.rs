@@ -1,9 +1,7 @@
 //! Records mails and their recipients, as Postfix accepts them.
 
-use std::collections::HashMap;
-
 use jiff::Timestamp;
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 
 use super::time::{latest, latest_day, moment};
 use super::{Error, UsageStore, day_of};
@@ -37,6 +35,74 @@ pub struct MailDay {
     pub recipients: u32,
     /// The time of the last.
     pub last_at: Timestamp,
+}
+
+/// Mails and their recipients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MailTotal {
+    /// The number of mails.
+    pub mails: u64,
+    /// The number of their recipients.
+    pub recipients: u64,
+}
+
+/// The last mail of a key, and its mails of today, UTC.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RecentMail {
+    pub(super) last_at: Timestamp,
+    pub(super) today: MailTotal,
+}
+
+/// The mails within this many days, ending with that of `now`.
+pub(super) fn total(mail: &[MailDay], days: usize, now: Timestamp) -> MailTotal {
+    let today = day_of(now);
+    let first = today.saturating_sub_unsigned(days as u64);
+    let within = mail
+        .iter()
+        .filter(|mail| first < mail.day && mail.day <= today);
+    within.fold(MailTotal::default(), |total, mail| MailTotal {
+        mails: total.mails + u64::from(mail.mails),
+        recipients: total.recipients + u64::from(mail.recipients),
+    })
+}
+
+/// The table's name in a query; a table without rows for an older record that has not been written
+/// to since.
+pub(super) fn table(connection: &Connection) -> Result<&'static str, Error> {
+    Ok(match connection.table_exists(None, "mail")? {
+        true => "mail",
+        false => {
+            "(SELECT 0 AS key_id, 0 AS day, 0 AS mails, 0 AS recipients, 0 AS last_at WHERE false)"
+        }
+    })
+}
+
+/// Whether any mail was recorded after that day or second.
+pub(super) fn has_after(connection: &Connection, day: i64, second: i64) -> Result<bool, Error> {
+    let mail = table(connection)?;
+    let query = format!("SELECT EXISTS (SELECT 1 FROM {mail} WHERE day > ?1 OR last_at > ?2)");
+    Ok(connection.query_row(&query, [day, second], |row| row.get(0))?)
+}
+
+/// Moves mails recorded by a clock that was ahead to the current time.
+pub(super) fn bring_back(to: &Connection, now: Timestamp) -> Result<(), Error> {
+    if !to.table_exists(None, "mail")? {
+        return Ok(());
+    }
+    let (day, second) = (day_of(now), now.as_second());
+    to.execute(
+        "INSERT INTO mail (key_id, day, mails, recipients, last_at)
+         SELECT key_id, ?1, min(sum(mails), 4294967295), min(sum(recipients), 4294967295), ?2
+         FROM mail WHERE day > ?1 GROUP BY key_id
+         ON CONFLICT DO UPDATE SET mails = min(mail.mails + excluded.mails, 4294967295),
+           recipients = min(mail.recipients + excluded.recipients, 4294967295),
+           last_at = ?2",
+        [day, second],
+    )?;
+    to.execute("DELETE FROM mail WHERE day > ?1", [day])?;
+    let late = "UPDATE mail SET last_at = ?1 WHERE last_at > ?1";
+    to.execute(late, [second])?;
+    Ok(())
 }
 
 /// Adds mails to their day, and removes old days.
@@ -73,13 +139,12 @@ pub(super) fn note(
 impl UsageStore {
     /// The days on which mail of a key was accepted until `now`, the newest last.
     pub(super) fn mail_days(&self, key: KeyId, now: Timestamp) -> Result<Vec<MailDay>, Error> {
-        // An older record that has not been written to since has no such table.
-        if !self.connection.table_exists(None, "mail")? {
-            return Ok(Vec::new());
-        }
-        let query = "SELECT day, mails, recipients, last_at FROM mail
-                     WHERE key_id = ?1 AND day <= ?2 ORDER BY day";
-        self.rows(query, params![key, latest_day(now)], |row| {
+        let mail = table(&self.connection)?;
+        let query = format!(
+            "SELECT day, mails, recipients, last_at FROM {mail}
+             WHERE key_id = ?1 AND day <= ?2 ORDER BY day"
+        );
+        self.rows(&query, params![key, latest_day(now)], |row| {
             Ok(MailDay {
                 day: row.get(0)?,
                 mails: row.get(1)?,
@@ -89,21 +154,27 @@ impl UsageStore {
         })
     }
 
-    /// The mails of today, UTC, of those of these keys that sent any.
-    pub fn mail_today(
+    /// The recent mail of those of these keys, in JSON, whose mail was ever accepted.
+    pub(super) fn recent_mail(
         &self,
-        keys: &[KeyId],
+        keys: &str,
         now: Timestamp,
-    ) -> Result<HashMap<KeyId, (u32, u32)>, Error> {
-        if !self.connection.table_exists(None, "mail")? {
-            return Ok(HashMap::new());
-        }
-        let keys = serde_json::to_string(keys).expect("numbers are JSON");
-        let query = "SELECT key_id, mails, recipients FROM json_each(?1) AS given
-                     JOIN mail ON key_id = given.value AND day = ?2";
-        let rows = self.rows(query, params![keys, day_of(now)], |row| {
-            Ok((row.get(0)?, (row.get(1)?, row.get(2)?)))
-        })?;
-        Ok(rows.into_iter().collect())
+    ) -> Result<Vec<(KeyId, RecentMail)>, Error> {
+        let mail = table(&self.connection)?;
+        let query = format!(
+            "SELECT key_id, last_at, iif(day = ?2, mails, 0), iif(day = ?2, recipients, 0)
+             FROM json_each(?1) AS given
+             JOIN {mail} ON key_id = given.value AND day =
+               (SELECT day FROM {mail} WHERE key_id = given.value AND day <= ?3
+                ORDER BY day DESC LIMIT 1)"
+        );
+        self.rows(&query, params![keys, day_of(now), latest_day(now)], |row| {
+            let today = MailTotal {
+                mails: row.get::<_, u32>(2)?.into(),
+                recipients: row.get::<_, u32>(3)?.into(),
+            };
+            let last_at = moment(row, 1)?.min(now);
+            Ok((row.get(0)?, RecentMail { last_at, today }))
+        })
     }
 }

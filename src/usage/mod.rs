@@ -20,7 +20,7 @@ mod write;
 pub use address::{Address, read_address};
 pub use error::Error;
 pub use event::{ACCEPTED, UNKNOWN_KEY, UsageEvent};
-pub use mail::{MailDay, MailEvent};
+pub use mail::{MailDay, MailEvent, MailTotal};
 pub use opening::{path, versions};
 pub use read::{Details, Refused, SecretTransition, SecretUse, Summary};
 pub use recent::{RECENT_DAYS, Recent};

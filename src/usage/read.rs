@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::time::{latest, latest_day, moment};
-use super::{ACCEPTED, Address, Error, MailDay, RefusalAddresses, UNKNOWN_KEY, UsageStore, day_of};
+use super::{
+    ACCEPTED, Address, Error, MailDay, MailTotal, RefusalAddresses, UNKNOWN_KEY, UsageStore,
+    day_of, mail,
+};
 use crate::key::{Tail, WindowUse};
 use crate::vault::KeyId;
 
@@ -16,10 +19,12 @@ const PAGE_SIZE: usize = 500;
 /// A summary of a key's use; by default, none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// When it was last accepted; `None` if never.
+    /// When it or its mail was last accepted; `None` if never.
     pub last_used_at: Option<Timestamp>,
     /// The requests accepted today, UTC.
     pub requests_today: u32,
+    /// The mails accepted today, UTC.
+    pub mail_today: MailTotal,
 }
 
 /// The recorded use of a key.
@@ -35,6 +40,8 @@ pub struct Details {
     pub secrets: Vec<SecretUse>,
     /// The days on which its mail was accepted, the newest last.
     pub mail: Vec<MailDay>,
+    /// The use of its limit in the last recorded window.
+    pub window: WindowUse,
 }
 
 /// The accepted requests of a day.
@@ -126,7 +133,7 @@ impl Details {
     /// one at that time.
     pub fn address_at(&self, moment: Timestamp) -> Option<&str> {
         let then = self.secrets.iter().filter(|used| used.last_at == moment);
-        let is_only = then.count() == 1 && self.last_used_at() == Some(moment);
+        let is_only = then.count() == 1 && self.last_request_at() == Some(moment);
         self.last_address().filter(|_| is_only)
     }
 
@@ -147,7 +154,7 @@ impl Details {
 
     /// Whether nothing is recorded.
     pub fn is_empty(&self) -> bool {
-        self.days.is_empty() && self.refused.is_empty()
+        self.days.is_empty() && self.refused.is_empty() && self.mail.is_empty()
     }
 
     /// Whether the key was accepted or refused at or after a time.
@@ -156,15 +163,32 @@ impl Details {
         self.last_used_at().max(refused_at) >= Some(time)
     }
 
-    /// When the key was last accepted.
+    /// When the key or its mail was last accepted: mail follows long after the login in a session
+    /// that stays open.
     pub fn last_used_at(&self) -> Option<Timestamp> {
+        self.last_request_at().max(self.last_mail_at())
+    }
+
+    /// When the key was last accepted.
+    pub fn last_request_at(&self) -> Option<Timestamp> {
         self.days.last().map(|day| day.last_at)
     }
 
-    /// The address of its last accepted use, if recorded.
+    /// When its mail was last accepted.
+    pub fn last_mail_at(&self) -> Option<Timestamp> {
+        self.mail.last().map(|day| day.last_at)
+    }
+
+    /// The address of its last accepted request, if recorded.
     pub fn last_address(&self) -> Option<&str> {
         let last = self.addresses.first()?;
-        (Some(last.last_at) >= self.last_used_at()).then_some(&last.address)
+        (Some(last.last_at) >= self.last_request_at()).then_some(&last.address)
+    }
+
+    /// The address of its last use, if recorded; that of a mail is not.
+    pub fn address_of_last_use(&self) -> Option<&str> {
+        let is_request = self.last_request_at() >= self.last_mail_at();
+        self.last_address().filter(|_| is_request)
     }
 
     /// The accepted requests on each of this many days, ending with that of `now`.
@@ -182,6 +206,11 @@ impl Details {
     /// The accepted requests within this many days, ending with that of `now`.
     pub fn requests(&self, days: usize, now: Timestamp) -> u64 {
         self.by_day(days, now).into_iter().map(u64::from).sum()
+    }
+
+    /// The mails accepted within this many days, ending with that of `now`.
+    pub fn mail_total(&self, days: usize, now: Timestamp) -> MailTotal {
+        mail::total(&self.mail, days, now)
     }
 
     /// The number of refusals for any reason.
@@ -203,21 +232,24 @@ impl UsageStore {
             let summary = Summary {
                 last_used_at: Some(moment(row, 1)?.min(now)),
                 requests_today: row.get(2)?,
+                mail_today: MailTotal::default(),
             };
             Ok((row.get(0)?, summary))
         };
-        self.with_path(|usage| {
-            let mut statement = usage.connection.prepare_cached(
-                "SELECT key_id, last_at, iif(day = ?2, count, 0)
-                 FROM json_each(?1) AS given
-                 JOIN days ON key_id = given.value AND verdict = ?3 AND day =
-                   (SELECT day FROM days WHERE key_id = given.value AND verdict = ?3
-                    AND day <= ?4 ORDER BY day DESC LIMIT 1)",
-            )?;
-            let (today, latest) = (day_of(now), latest_day(now));
-            let rows = statement.query_map(params![keys, today, ACCEPTED, latest], summary)?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
+        let query = "SELECT key_id, last_at, iif(day = ?2, count, 0)
+             FROM json_each(?1) AS given
+             JOIN days ON key_id = given.value AND verdict = ?3 AND day =
+               (SELECT day FROM days WHERE key_id = given.value AND verdict = ?3
+                AND day <= ?4 ORDER BY day DESC LIMIT 1)";
+        let (today, latest) = (day_of(now), latest_day(now));
+        let found = self.rows(query, params![keys, today, ACCEPTED, latest], summary)?;
+        let mut found: HashMap<_, Summary> = found.into_iter().collect();
+        for (key, mail) in self.recent_mail(&keys, now)? {
+            let summary = found.entry(key).or_default();
+            summary.last_used_at = summary.last_used_at.max(Some(mail.last_at));
+            summary.mail_today = mail.today;
+        }
+        Ok(found)
     }
 
     /// Everything recorded about a key until `now`.
@@ -228,6 +260,7 @@ impl UsageStore {
             addresses: self.addresses(key, now)?,
             secrets: self.secrets(key, now)?,
             mail: self.mail_days(key, now)?,
+            window: self.used(key)?,
         })
     }
 
@@ -299,26 +332,39 @@ impl UsageStore {
 
     /// The next keys after this one with recorded use, in the order of their numbers.
     pub fn keys_after(&self, last: KeyId) -> Result<Vec<KeyId>, Error> {
+        let mail = mail::table(&self.connection)?;
         let query = format!(
-            "SELECT DISTINCT key_id FROM days WHERE key_id > ?1 ORDER BY key_id LIMIT {PAGE_SIZE}"
+            "SELECT key_id FROM days WHERE key_id > ?1
+             UNION SELECT key_id FROM {mail} WHERE key_id > ?1
+             ORDER BY key_id LIMIT {PAGE_SIZE}"
         );
         self.rows(&query, [last], |row| row.get(0))
     }
 
-    /// All keys that were accepted until `now`, the least recently used first.
+    /// All keys that were accepted, or whose mail was, until `now`, the least recently used first.
     pub fn keys_by_last_use(&self, now: Timestamp) -> Result<Vec<KeyId>, Error> {
-        let query = "SELECT key_id FROM days
-                     WHERE verdict = 'accepted' AND key_id > ?1 AND day <= ?2
-                     GROUP BY key_id ORDER BY max(last_at), key_id";
-        self.rows(query, [UNKNOWN_KEY, latest_day(now)], |row| row.get(0))
+        let mail = mail::table(&self.connection)?;
+        let query = format!(
+            "SELECT key_id FROM (
+               SELECT key_id, max(last_at) AS last_at FROM days
+               WHERE verdict = 'accepted' AND key_id > ?1 AND day <= ?2 GROUP BY key_id
+               UNION ALL
+               SELECT key_id, max(last_at) FROM {mail} WHERE day <= ?2 GROUP BY key_id)
+             GROUP BY key_id ORDER BY max(last_at), key_id"
+        );
+        self.rows(&query, [UNKNOWN_KEY, latest_day(now)], |row| row.get(0))
     }
 
     /// The start of the first recorded day.
     pub fn since(&self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
-        let query = "SELECT min(day) * 86400 FROM days WHERE day <= ?1
-                     HAVING min(day) IS NOT NULL";
         self.with_path(|usage| {
-            let mut statement = usage.connection.prepare(query)?;
+            let mail = mail::table(&usage.connection)?;
+            let mut statement = usage.connection.prepare(&format!(
+                "SELECT min(day) * 86400 FROM (
+                   SELECT min(day) AS day FROM days WHERE day <= ?1
+                   UNION ALL SELECT min(day) FROM {mail} WHERE day <= ?1)
+                 HAVING min(day) IS NOT NULL"
+            ))?;
             let since = statement.query_row([latest_day(now)], |row| moment(row, 0));
             Ok(since.optional()?)
         })

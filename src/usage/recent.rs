@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use super::time::{latest, moment};
-use super::{ACCEPTED, Error, UsageStore, day_of, networks};
+use super::{ACCEPTED, Error, UsageStore, day_of, mail, networks};
 use crate::vault::KeyId;
 
 /// How many days are read, ending with today.
@@ -17,6 +17,8 @@ pub const RECENT_DAYS: usize = 16;
 pub struct Recent {
     /// The accepted requests on each day, today's at the end.
     pub days: [u32; RECENT_DAYS],
+    /// The recipients of the mails accepted on each day.
+    pub recipients: [u32; RECENT_DAYS],
     /// Networks from which it was first used since yesterday, the oldest first.
     pub networks: Vec<Network>,
     /// When its first address was recorded.
@@ -39,6 +41,7 @@ impl UsageStore {
         let mut found = HashMap::new();
         self.with_path(|usage| {
             usage.read_days(&keys, now, &mut found)?;
+            usage.read_recipients(&keys, now, &mut found)?;
             usage.read_networks(&keys, now, &mut found)
         })?;
         Ok(found)
@@ -61,6 +64,26 @@ impl UsageStore {
             let recent = found.entry(row.get(0)?).or_default();
             let ago: u8 = row.get(1)?;
             recent.days[RECENT_DAYS - 1 - usize::from(ago)] = row.get(2)?;
+        }
+        Ok(())
+    }
+
+    fn read_recipients(
+        &self,
+        keys: &str,
+        now: Timestamp,
+        found: &mut HashMap<KeyId, Recent>,
+    ) -> Result<(), Error> {
+        let mail = mail::table(&self.connection)?;
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT key_id, ?2 - day, recipients FROM json_each(?1) AS given
+             JOIN {mail} ON key_id = given.value AND day BETWEEN ?2 - ?3 + 1 AND ?2"
+        ))?;
+        let mut rows = statement.query(params![keys, day_of(now), RECENT_DAYS as i64])?;
+        while let Some(row) = rows.next()? {
+            let recent = found.entry(row.get(0)?).or_default();
+            let ago: u8 = row.get(1)?;
+            recent.recipients[RECENT_DAYS - 1 - usize::from(ago)] = row.get(2)?;
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use crate::key::{EffectiveStatus, Invalid, Status, quoted};
 use crate::settings;
 
 /// The allowed fields: what is imported, common synonyms, and what postkey itself exports.
-const FIELDS: [&str; 28] = [
+const FIELDS: [&str; 30] = [
     "name",
     "kind",
     "username",
@@ -41,6 +41,8 @@ const FIELDS: [&str; 28] = [
     "retires_at",
     "last_used_at",
     "requests_today",
+    "mails_today",
+    "recipients_today",
     "default",
     "rotate_every",
 ];

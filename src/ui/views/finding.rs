@@ -5,7 +5,7 @@ use serde::Serialize;
 use struct_field_names_as_array::FieldNamesAsSlice;
 
 use super::{counted, text};
-use crate::check::{Finding, Necessity};
+use crate::check::{CountedUse, Finding, Necessity};
 use crate::key::{KeyName, Kind};
 use crate::ui::DisplayContext;
 use crate::ui::listing::{Item, Row};
@@ -73,14 +73,18 @@ impl Row for FindingView<'_> {
 fn message(finding: &Finding, when: impl Fn(Timestamp) -> String) -> String {
     match finding {
         Finding::UnusualUse {
+            counted: what,
             day,
             count,
             busiest_before,
-        } => format!(
-            "{} on {}, at most {busiest_before} a day before",
-            counted(*count, "request", "requests"),
-            day.strftime("%Y-%m-%d")
-        ),
+        } => {
+            let count = match what {
+                CountedUse::Requests => counted(*count, "request", "requests"),
+                CountedUse::Recipients => counted(*count, "recipient", "recipients"),
+            };
+            let day = day.strftime("%Y-%m-%d");
+            format!("{count} on {day}, at most {busiest_before} a day before")
+        }
         Finding::NewNetwork {
             network,
             first_at,

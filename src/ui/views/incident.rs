@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::count_of_refusals;
 use super::counted;
 use super::entry::{describe_changes, who};
+use super::mail;
 use crate::key::{Key, Status, Tail};
 use crate::ui::markdown::{Document, code};
 use crate::ui::{DisplayContext, time};
@@ -206,6 +207,12 @@ impl Incident<'_> {
             document.paragraph(&format!("Days with requests in the last {MAX_DAYS} days."));
             document.table(["Day", "Requests"], &days);
         }
+        let mail = mail::by_day(used, MAX_DAYS, display.now);
+        if !mail.is_empty() {
+            document.heading(3, "Mail by day");
+            document.paragraph(&format!("Days with mail in the last {MAX_DAYS} days."));
+            document.table(["Day", "Mails", "Recipients"], &mail);
+        }
         if !used.addresses.is_empty() {
             document.heading(3, "Addresses");
             document.paragraph(
@@ -237,8 +244,13 @@ impl Incident<'_> {
         let first = used.secrets.iter().map(|secret| secret.first_at).min();
         let mut totals = vec![
             ["First request".to_owned(), at_or_never(first)],
-            ["Last request".to_owned(), at_or_never(used.last_used_at())],
+            [
+                "Last request".to_owned(),
+                at_or_never(used.last_request_at()),
+            ],
         ];
+        let last_mail = used.last_mail_at();
+        totals.extend(last_mail.map(|last| ["Last mail".to_owned(), at(last)]));
         if let Some(leaked_at) = self.leaked_at {
             let first = day_of(leaked_at);
             let last = self.deactivated_at().map_or(i64::MAX, day_of);

@@ -5,9 +5,9 @@ use serde::Serialize;
 use struct_field_names_as_array::FieldNamesAsSlice;
 
 use super::secret::{self, SecretView};
-use super::usage::{NEVER_USED, Recorded, described, labeled_lines};
+use super::usage::{NEVER_USED, Recorded, allowance, described, labeled_lines};
 use super::{EntryView, PolicyView, or_empty, text};
-use crate::key::{Key, Kind, Limit, Networks, Senders, Tail};
+use crate::key::{Allowance, Key, Kind, Limit, Networks, Senders, Tail};
 use crate::ui::listing::{Item, Row, table_of};
 use crate::ui::table::{self, Column};
 use crate::ui::{DisplayContext, MenuItem};
@@ -37,6 +37,8 @@ pub struct KeyView<'a> {
     senders: Option<&'a Senders>,
     #[serde(serialize_with = "text")]
     networks: Option<&'a Networks>,
+    mails_today: Option<u64>,
+    recipients_today: Option<u64>,
     #[serde(skip)]
     #[field_names_as_slice(skip)]
     pub(super) key: &'a Key,
@@ -74,6 +76,8 @@ impl<'a> KeyView<'a> {
             expires_at: key.expires_at,
             last_used_at: None,
             requests_today: None,
+            mails_today: None,
+            recipients_today: None,
             key,
             is_recorded: false,
             is_default: false,
@@ -94,9 +98,13 @@ impl<'a> KeyView<'a> {
     /// The same with its use, if any is recorded in the vault.
     pub fn with_use(self, summary: Option<Summary>) -> Self {
         let used = summary.filter(|summary| summary.last_used_at.is_some());
+        let is_smtp = self.key.kind() == Kind::Smtp;
+        let mail = used.map(|used| used.mail_today).filter(|_| is_smtp);
         Self {
             last_used_at: used.and_then(|used| used.last_used_at),
             requests_today: used.map(|used| used.requests_today),
+            mails_today: mail.map(|mail| mail.mails),
+            recipients_today: mail.map(|mail| mail.recipients),
             is_recorded: summary.is_some(),
             ..self
         }
@@ -227,20 +235,25 @@ pub struct KeyDetails<'a> {
     secrets: Vec<SecretView<'a>>,
     usage: Option<Recorded<'a>>,
     log: Vec<EntryView<'a>>,
+    limit_used: Option<u32>,
+    #[serde(serialize_with = "text")]
+    limit_resets_at: Option<Timestamp>,
     #[serde(skip)]
     details: Option<&'a Details>,
 }
 
 impl<'a> KeyDetails<'a> {
-    /// Describes the key, its policy, its secrets, its use if any is recorded in the vault, and its
-    /// newest entries, the newest last.
+    /// Describes the key at `now`, its policy, its secrets, its use if any is recorded in the vault,
+    /// and its newest entries, the newest last.
     pub fn new(
         key: KeyView<'a>,
         policy: PolicyView,
         secrets: &'a [SecretInfo],
         details: Option<&'a Details>,
         log: &'a [Entry],
+        now: Timestamp,
     ) -> Self {
+        let allowance = details.and_then(|details| allowance(key.key, details, now));
         let of = |secret| SecretView::new(secret, details);
         Self {
             is_default: key.is_default,
@@ -251,6 +264,8 @@ impl<'a> KeyDetails<'a> {
                 .filter(|details| !details.is_empty())
                 .map(Recorded::new),
             log: log.iter().map(EntryView::new).collect(),
+            limit_used: allowance.map(|allowance| allowance.used.count),
+            limit_resets_at: allowance.and_then(Allowance::reset),
             details,
         }
     }
@@ -264,7 +279,7 @@ impl<'a> KeyDetails<'a> {
         let rotation = secret::rotation(self.key.key, self.details, display);
         facts.extend(labeled_lines("rotation", rotation.into_iter()));
         if let Some(details) = self.details {
-            facts.extend(described(details, display));
+            facts.extend(described(self.key.key, details, display));
         }
         let (facts, log) = (table::facts(&facts), table_of(&self.log, display));
         format!("{facts}\n\n{log}")

@@ -12,6 +12,7 @@ mod imported;
 mod incident;
 mod issued;
 mod key;
+mod mail;
 mod policy;
 mod secret;
 mod setting;

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use struct_field_names_as_array::FieldNamesAsSlice;
 
+use super::mail::{self, MailDayView};
 use super::{counted, or_empty, text};
-use crate::key::{Key, Kind};
+use crate::key::{Allowance, Key, Kind};
 use crate::ui::listing::{Item, Row};
 use crate::ui::table::Column;
 use crate::ui::{DisplayContext, spark, time};
@@ -33,6 +34,7 @@ pub(super) struct Recorded<'a> {
     refusals: Vec<RefusalView<'a>>,
     addresses: Vec<AddressView<'a>>,
     secrets: Vec<SecretUseView<'a>>,
+    mail: Vec<MailDayView>,
 }
 
 /// The accepted requests of a day, UTC.
@@ -107,6 +109,7 @@ impl<'a> Recorded<'a> {
             refusals: refusals.collect(),
             addresses: addresses.collect(),
             secrets: secrets.collect(),
+            mail: details.mail.iter().map(MailDayView::new).collect(),
         }
     }
 }
@@ -146,6 +149,12 @@ pub struct UsageView<'a> {
     #[serde(serialize_with = "text")]
     last_used_at: Option<Timestamp>,
     last_address: Option<&'a str>,
+    mails_today: Option<u64>,
+    mails_7d: Option<u64>,
+    mails_30d: Option<u64>,
+    recipients_today: Option<u64>,
+    recipients_7d: Option<u64>,
+    recipients_30d: Option<u64>,
     #[serde(flatten)]
     recorded: Recorded<'a>,
     #[serde(skip)]
@@ -156,6 +165,10 @@ impl<'a> UsageView<'a> {
     /// Describes the key's use at `now`.
     pub fn new(key: &'a Key, details: &'a Details, now: Timestamp) -> Self {
         let refusal = details.refused.first();
+        let is_smtp = key.kind() == Kind::Smtp;
+        let mail = |days| Some(details.mail_total(days, now)).filter(|_| is_smtp);
+        let mails = |days| mail(days).map(|total| total.mails);
+        let recipients = |days| mail(days).map(|total| total.recipients);
         Self {
             name: key.name.as_str(),
             kind: key.kind().into_str(),
@@ -168,6 +181,12 @@ impl<'a> UsageView<'a> {
             last_refused_address: refusal.and_then(Refused::last_address),
             last_used_at: details.last_used_at(),
             last_address: details.last_address(),
+            mails_today: mails(1),
+            mails_7d: mails(7),
+            mails_30d: mails(MONTH),
+            recipients_today: recipients(1),
+            recipients_7d: recipients(7),
+            recipients_30d: recipients(MONTH),
             recorded: Recorded::new(details),
             details,
         }
@@ -197,6 +216,12 @@ impl FieldNamesAsSlice for UsageView<'_> {
         "last_used_at",
         "last_address",
         "last_refused_address",
+        "mails_today",
+        "mails_7d",
+        "mails_30d",
+        "recipients_today",
+        "recipients_7d",
+        "recipients_30d",
     ];
 }
 
@@ -206,12 +231,13 @@ impl Row for UsageView<'_> {
     const COLUMNS: &'static [Column] = &[
         Column::wrapped("NAME", 1),
         Column::fixed("TODAY"),
-        Column::dropped("7 DAYS", 5),
-        Column::dropped("30 DAYS", 4),
+        Column::dropped("7 DAYS", 6),
+        Column::dropped("30 DAYS", 5),
         Column::dropped("LAST 14 DAYS", 2),
-        Column::cut("REFUSED", 3),
+        Column::dropped("MAIL TODAY", 3),
+        Column::cut("REFUSED", 4),
         Column::fixed("LAST USED"),
-        Column::cut("LAST ADDRESS", 6),
+        Column::cut("LAST ADDRESS", 7),
     ];
 
     fn cells(&self, display: &DisplayContext) -> Vec<String> {
@@ -221,6 +247,7 @@ impl Row for UsageView<'_> {
             self.requests_7d.to_string(),
             self.requests_30d.to_string(),
             spark::line(&self.details.by_day(SPARK_DAYS, display.now)),
+            mail::cell(self.details, display.now),
             self.refusals(),
             self.last_used_at
                 .map_or("never".to_owned(), |last| display.distance(last)),
@@ -231,6 +258,7 @@ impl Row for UsageView<'_> {
 
 /// A key's use as facts, for people.
 pub(super) fn described(
+    key: &Key,
     details: &Details,
     display: &DisplayContext,
 ) -> Vec<(&'static str, String)> {
@@ -240,6 +268,10 @@ pub(super) fn described(
         let sparks = spark::line(&details.by_day(MONTH, display.now));
         facts.extend(Some(("", sparks)).filter(|(_, sparks)| !sparks.is_empty()));
     }
+    let mail = mail::fact(details, MONTH, display.now);
+    facts.extend(mail.map(|mail| ("mail", mail)));
+    let used = limit_used(key, details, display);
+    facts.extend(used.map(|used| ("limit used", used)));
     let refused = details.refused.iter().flat_map(|refused| {
         let reason = Some(refusal(refused, display));
         reason
@@ -296,11 +328,30 @@ pub(super) fn labeled_lines(
     names.zip(lines)
 }
 
+/// What is left of the key's limit in the current window; `None` if it has no limit.
+pub(super) fn allowance(key: &Key, details: &Details, now: Timestamp) -> Option<Allowance> {
+    key.limit().allowance(details.window, now)
+}
+
+/// `38 of 500 recipients, resets 2026-11-23 00:00:00Z (in 3 hours)`; `None` for a key without a
+/// limit or without use.
+fn limit_used(key: &Key, details: &Details, display: &DisplayContext) -> Option<String> {
+    details.last_used_at()?;
+    let allowance = allowance(key, details, display.now)?;
+    let unit = match key.kind() {
+        Kind::Smtp => "recipients",
+        Kind::Api => "requests",
+    };
+    let (used, limit) = (allowance.used.count, allowance.limit);
+    let reset = display.moment_and_distance(allowance.reset()?);
+    Some(format!("{used} of {limit} {unit}, resets {reset}"))
+}
+
 fn last_use_told(details: &Details, display: &DisplayContext) -> String {
     let Some(last) = details.last_used_at() else {
         return NEVER_USED.to_owned();
     };
-    match details.last_address() {
+    match details.address_of_last_use() {
         Some(address) => format!("{}, from {address}", display.moment_and_distance(last)),
         None => display.moment_and_distance(last),
     }
@@ -325,9 +376,10 @@ pub fn last_use(details: &Details, display: &DisplayContext) -> String {
 }
 
 /// The same with the kind of use: `last SMTP login 3 minutes ago from 203.0.113.9, 2 requests
-/// today`.
+/// today`, or `last mail`.
 pub fn last_request(kind: Kind, details: &Details, display: &DisplayContext) -> Option<String> {
     let request = match kind {
+        Kind::Smtp if details.last_mail_at() > details.last_request_at() => "mail",
         Kind::Smtp => "SMTP login",
         Kind::Api => "API request",
     };
@@ -338,14 +390,21 @@ pub fn last_request(kind: Kind, details: &Details, display: &DisplayContext) -> 
 /// `3 minutes ago from 203.0.113.9, 214 requests today`; `None` if it was never used.
 fn last_use_line(details: &Details, display: &DisplayContext) -> Option<String> {
     let last = details.last_used_at()?;
-    let address = details.last_address();
+    let address = details.address_of_last_use();
     let from = address.map(|address| format!(" from {address}"));
-    let requests = match details.requests(1, display.now) {
-        0 => String::new(),
-        count => format!(", {} today", counted(count, "request", "requests")),
-    };
     let (ago, from) = (display.distance(last), from.unwrap_or_default());
-    Some(format!("{ago}{from}{requests}"))
+    let today = today(details, display.now);
+    let today = today.map(|today| format!(", {today} today"));
+    Some(format!("{ago}{from}{}", today.unwrap_or_default()))
+}
+
+/// `2 requests and 12 mails to 40 recipients`; `None` for no use today.
+fn today(details: &Details, now: Timestamp) -> Option<String> {
+    let requests = Some(details.requests(1, now)).filter(|&count| count > 0);
+    let requests = requests.map(|count| counted(count, "request", "requests"));
+    let mail = Some(details.mail_total(1, now)).filter(|total| total.mails > 0);
+    let used: Vec<_> = requests.into_iter().chain(mail.map(mail::phrase)).collect();
+    (!used.is_empty()).then(|| used.join(" and "))
 }
 
 /// The count and the addresses: `14 times from 2 addresses`
