@@ -3,6 +3,7 @@
 mod damage;
 mod deleting;
 mod limits;
+mod mail;
 mod migration;
 mod refusals;
 mod unused;

@@ -178,3 +178,140 @@ impl UsageStore {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::usage::Details;
+
+    const KEY: KeyId = 7;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect(text)
+    }
+
+    /// An empty record in memory that keeps this many days.
+    fn record(retention: &str) -> UsageStore {
+        let mut usage = UsageStore {
+            connection: Connection::open_in_memory().expect("memory"),
+            path: PathBuf::new(),
+            file: None,
+            retention: retention.parse().expect("a retention"),
+        };
+        usage.begin(b"a vault").expect("an empty record");
+        usage
+    }
+
+    fn accept(usage: &mut UsageStore, mails: u32, recipients: u32, time: &str) {
+        let mail = MailEvent {
+            key: KEY,
+            mails,
+            recipients,
+            at: at(time),
+        };
+        usage.record(&[], &[], &[mail]).expect("a record");
+    }
+
+    fn details(usage: &UsageStore, now: &str) -> Details {
+        usage.details(KEY, at(now)).expect("details")
+    }
+
+    fn total(usage: &UsageStore, days: usize, now: &str) -> (u64, u64) {
+        let total = details(usage, now).mail_total(days, at(now));
+        (total.mails, total.recipients)
+    }
+
+    #[test]
+    fn mails_are_counted_by_day() {
+        let mut usage = record("400d");
+        accept(&mut usage, 1, 3, "2026-11-20T10:00:00Z");
+        accept(&mut usage, 2, 2, "2026-11-21T23:59:59Z");
+        accept(&mut usage, 1, 40, "2026-11-22T00:00:00Z");
+        accept(&mut usage, 1, 1, "2026-11-22T09:00:00Z");
+        let now = "2026-11-22T10:00:00Z";
+        assert_eq!(total(&usage, 1, now), (2, 41));
+        assert_eq!(total(&usage, 2, now), (4, 43));
+        assert_eq!(total(&usage, 30, now), (5, 46));
+        assert_eq!(total(&usage, 1, "2026-11-23T00:00:00Z"), (0, 0));
+        let last = details(&usage, now).last_used_at();
+        assert_eq!(last, Some(at("2026-11-22T09:00:00Z")));
+    }
+
+    #[test]
+    fn only_the_newest_days_are_kept() {
+        let mut usage = record("2d");
+        for day in 20..24 {
+            accept(&mut usage, 1, 1, &format!("2026-11-{day}T10:00:00Z"));
+        }
+        assert_eq!(total(&usage, 30, "2026-11-23T10:00:00Z"), (2, 2));
+    }
+
+    #[test]
+    fn mail_of_a_clock_ahead_counts_once_the_clock_is_accepted() {
+        let mut usage = record("3d");
+        accept(&mut usage, 1, 1, "2026-11-21T10:00:00Z");
+        accept(&mut usage, 1, 5, "2036-11-22T10:00:00Z");
+        accept(&mut usage, 1, 6, "2036-11-23T10:00:00Z");
+        let now = "2026-11-22T10:00:00Z";
+        accept(&mut usage, 2, 3, now);
+        assert!(usage.has_uses_ahead(at(now)).expect("an answer"));
+        assert_eq!(total(&usage, 1, now), (2, 3));
+        assert_eq!(
+            total(&usage, 30, now),
+            (3, 4),
+            "those ahead are removed first"
+        );
+        let mut usage = record("400d");
+        accept(&mut usage, 2, 3, "2026-11-22T09:00:00Z");
+        accept(&mut usage, 1, 5, "2036-11-22T10:00:00Z");
+        accept(&mut usage, 1, 6, "2036-11-23T10:00:00Z");
+        usage.accept_clock(at(now)).expect("a change");
+        assert!(!usage.has_uses_ahead(at(now)).expect("an answer"));
+        assert_eq!(total(&usage, 1, now), (4, 14));
+        assert_eq!(details(&usage, now).last_used_at(), Some(at(now)));
+    }
+
+    #[test]
+    fn a_key_is_used_by_its_mail_as_by_its_requests() {
+        let mut usage = record("400d");
+        accept(&mut usage, 1, 2, "2026-11-22T09:00:00Z");
+        let now = at("2026-11-22T10:00:00Z");
+        assert_eq!(usage.keys_after(0).expect("keys"), [KEY]);
+        assert_eq!(usage.keys_by_last_use(now).expect("keys"), [KEY]);
+        let since = usage.since(now).expect("a time");
+        assert_eq!(since, Some(at("2026-11-22T00:00:00Z")));
+        let summary = usage.summaries(&[KEY, 8], now).expect("summaries")[&KEY];
+        assert_eq!(summary.last_used_at, Some(at("2026-11-22T09:00:00Z")));
+        assert_eq!(summary.requests_today, 0);
+        assert_eq!(
+            summary.mail_today,
+            MailTotal {
+                mails: 1,
+                recipients: 2
+            }
+        );
+        let recent = &usage.recent(&[KEY], now).expect("recent use")[&KEY];
+        assert_eq!(recent.recipients.last(), Some(&2));
+    }
+
+    #[test]
+    fn an_older_record_has_no_mail() {
+        let mut usage = record("400d");
+        let older = "DROP TABLE mail; PRAGMA user_version = 4";
+        usage.connection.execute_batch(older).expect("a change");
+        let now = at("2026-11-22T10:00:00Z");
+        assert!(usage.details(KEY, now).expect("details").is_empty());
+        assert!(usage.summaries(&[KEY], now).expect("summaries").is_empty());
+        assert!(usage.recent(&[KEY], now).expect("recent use").is_empty());
+        assert!(usage.keys_after(0).expect("keys").is_empty());
+        assert!(usage.keys_by_last_use(now).expect("keys").is_empty());
+        assert_eq!(usage.since(now).expect("a time"), None);
+        assert!(!usage.has_uses_ahead(now).expect("an answer"));
+        usage.accept_clock(now).expect("a change");
+        usage.begin(b"a vault").expect("a migration");
+        accept(&mut usage, 1, 2, "2026-11-22T09:00:00Z");
+        assert_eq!(total(&usage, 1, "2026-11-22T10:00:00Z"), (1, 2));
+    }
+}

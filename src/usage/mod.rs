@@ -5,6 +5,7 @@
 
 mod address;
 mod clock;
+mod details;
 mod error;
 mod event;
 mod mail;
@@ -18,11 +19,12 @@ mod time;
 mod write;
 
 pub use address::{Address, read_address};
+pub use details::{Day, Details, Refused, SecretTransition, SecretUse};
 pub use error::Error;
 pub use event::{ACCEPTED, UNKNOWN_KEY, UsageEvent};
 pub use mail::{MailDay, MailEvent, MailTotal};
 pub use opening::{path, versions};
-pub use read::{Details, Refused, SecretTransition, SecretUse, Summary};
+pub use read::Summary;
 pub use recent::{RECENT_DAYS, Recent};
 pub use refusals::{RefusalAddresses, RefusalFilter, RefusalSummary};
 pub use store::UsageStore;

@@ -101,7 +101,7 @@ impl UsageStore {
 
     /// Creates an empty record for the vault, or migrates an older one, unless another process just
     /// did.
-    fn begin(&mut self, identity: &[u8]) -> Result<(), Error> {
+    pub(super) fn begin(&mut self, identity: &[u8]) -> Result<(), Error> {
         let transaction = write::begin_immediate(&mut self.connection)?;
         let (version, owner) = owner(&transaction, &self.path)?.unzip();
         if version.is_none() {

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use struct_field_names_as_array::FieldNamesAsSlice;
 
+use super::recorded::Recorded;
 use super::secret::{self, SecretView};
-use super::usage::{NEVER_USED, Recorded, allowance, described, labeled_lines};
+use super::usage::{NEVER_USED, allowance, described, labeled_lines};
 use super::{EntryView, PolicyView, or_empty, text};
 use crate::key::{Allowance, Key, Kind, Limit, Networks, Senders, Tail};
 use crate::ui::listing::{Item, Row, table_of};

@@ -14,6 +14,7 @@ mod issued;
 mod key;
 mod mail;
 mod policy;
+mod recorded;
 mod secret;
 mod setting;
 mod step;
